@@ -1,0 +1,27 @@
+/**
+ * Where in a run an agent stands: `[]` is the root, `["planner#2"]` the specialist `planner` that the root called with the
+ * tool call `2`, and so on down. A path names an agent's place, not its kind: two calls of one specialist have two paths.
+ */
+import * as Schema from "effect/Schema"
+
+/** Segments from the root down; the root itself is the empty array. */
+export type AgentPath = ReadonlyArray<string>
+export const AgentPath: Schema.Codec<AgentPath> = Schema.Array(Schema.String)
+
+/** The root agent's path. */
+export const root: AgentPath = []
+
+/** The path of the specialist `agentName` that the agent at `path` called with `toolInvocationId`. */
+export const child = (path: AgentPath, agentName: string, toolInvocationId: string): AgentPath => [
+  ...path,
+  `${agentName}#${toolInvocationId}`
+]
+
+/** A string that is equal exactly for equal paths, usable as a map key and as the prefix of names in the journal. */
+export const key = (path: AgentPath): string => path.length === 0 ? "" : `${path.map(escape).join("/")}/`
+
+const escape = (segment: string): string => segment.replaceAll("~", "~0").replaceAll("/", "~1")
+
+/** True when `path` is `ancestor` or lies below it. */
+export const isWithin = (path: AgentPath, ancestor: AgentPath): boolean =>
+  path.length >= ancestor.length && ancestor.every((segment, index) => path[index] === segment)

@@ -1,0 +1,102 @@
+/**
+ * One row of a run's ledger: a model step, a tool call, or a wait for a person, with what it cost and when it happened.
+ *
+ * Both summaries are folds of these rows and of nothing else, so a run resumed from its log sums up to the same figures.
+ * Times are epoch milliseconds of the run's clock. Rows never change; a lost attempt is part of the row of its re-run.
+ */
+import * as Schema from "effect/Schema"
+import { AgentPath } from "./AgentPath.ts"
+import { Usage } from "./Usage.ts"
+
+const PriceStruct = Schema.Struct({
+  model: Schema.String,
+  match: Schema.Literals(["exact", "prefix"]),
+  source: Schema.String,
+  inputPerMillionUsd: Schema.Finite,
+  outputPerMillionUsd: Schema.Finite,
+  cacheReadPerMillionUsd: Schema.optionalKey(Schema.Finite),
+  cacheWritePerMillionUsd: Schema.optionalKey(Schema.Finite),
+  cacheWriteLongPerMillionUsd: Schema.optionalKey(Schema.Finite),
+  reasoningPerMillionUsd: Schema.optionalKey(Schema.Finite)
+}).annotate({ identifier: "Price" })
+
+/**
+ * The price row that a model call was paid by, in US dollars per million tokens. `model` is the row's own model id,
+ * `match` whether it named the model exactly or by prefix, `source` where the row is from and of which date. An absent
+ * cache price means the input price, an absent reasoning price the output price.
+ */
+export interface Price extends Schema.Schema.Type<typeof PriceStruct> {}
+export const Price: Schema.Codec<Price> = PriceStruct
+
+const AttemptStruct = Schema.Struct({
+  startedAt: Schema.Natural,
+  endedAt: Schema.Natural,
+  firstTokenAt: Schema.optionalKey(Schema.Natural),
+  firstTextAt: Schema.optionalKey(Schema.Natural),
+  outcome: Schema.Literals(["completed", "failed", "cancelled", "lost"]),
+  error: Schema.optionalKey(Schema.String)
+}).annotate({ identifier: "Attempt" })
+
+/**
+ * One request on the wire. `firstTokenAt` is the first text, reasoning or call; `error` the tag of the reason it failed
+ * with. `lost` attempts died with their process; their tokens are estimated.
+ */
+export interface Attempt extends Schema.Schema.Type<typeof AttemptStruct> {}
+export const Attempt: Schema.Codec<Attempt> = AttemptStruct
+
+const ModelStruct = Schema.Struct({
+  kind: Schema.Literal("model"),
+  path: AgentPath,
+  step: Schema.Natural,
+  provider: Schema.String,
+  model: Schema.String,
+  usage: Usage,
+  estimated: Schema.Boolean,
+  overrun: Schema.optionalKey(Schema.Boolean),
+  costNanoUsd: Schema.optionalKey(Schema.Natural),
+  price: Schema.optionalKey(PriceStruct),
+  startedAt: Schema.Natural,
+  endedAt: Schema.Natural,
+  attempts: Schema.Array(AttemptStruct)
+}).annotate({ identifier: "ModelEntry" })
+
+/**
+ * A model step. `usage` covers every attempt; `estimated` is true where any part of it was counted by us because the
+ * provider had not reported. `costNanoUsd` is absent where the price is unknown, never 0 for that reason. `overrun` marks
+ * a step that used more than was reserved for it.
+ */
+export interface ModelEntry extends Schema.Schema.Type<typeof ModelStruct> {}
+
+const ToolStruct = Schema.Struct({
+  kind: Schema.Literal("tool"),
+  path: AgentPath,
+  callId: Schema.String,
+  toolName: Schema.String,
+  costNanoUsd: Schema.optionalKey(Schema.Natural),
+  status: Schema.optionalKey(Schema.Literals(["failed", "denied", "cancelled"])),
+  startedAt: Schema.Natural,
+  endedAt: Schema.Natural,
+  attempts: Schema.Natural
+}).annotate({ identifier: "ToolEntry" })
+
+/**
+ * A tool call that ran. `costNanoUsd` is what the tool reported; absent means it costs nothing to us. `attempts` counts
+ * how often the handler was begun.
+ */
+export interface ToolEntry extends Schema.Schema.Type<typeof ToolStruct> {}
+
+const WaitStruct = Schema.Struct({
+  kind: Schema.Literal("wait"),
+  path: AgentPath,
+  reason: Schema.Literals(["approval", "client-tool", "timer"]),
+  id: Schema.String,
+  startedAt: Schema.Natural,
+  endedAt: Schema.Natural
+}).annotate({ identifier: "WaitEntry" })
+
+/** A wait that ended: for a person's decision, a caller's tool result, or the clock. `id` names what was waited for. */
+export interface WaitEntry extends Schema.Schema.Type<typeof WaitStruct> {}
+
+/** One row of the ledger. */
+export type Entry = ModelEntry | ToolEntry | WaitEntry
+export const Entry: Schema.Codec<Entry> = Schema.Union([ModelStruct, ToolStruct, WaitStruct])

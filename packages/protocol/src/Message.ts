@@ -1,0 +1,94 @@
+/**
+ * The messages of a conversation: what a thread stores, what a model is sent, what a log folds to.
+ *
+ * A history is pair-complete when every tool call of an assistant message has exactly one result in the tool messages that
+ * follow it; `Transcript` makes such histories and checks them. Foreign message shapes live in their dialect or adapter.
+ */
+import * as Schema from "effect/Schema"
+import { Json } from "./Json.ts"
+
+const Metadata = Schema.optionalKey(Schema.Record(Schema.String, Json))
+
+const TextPart = Schema.Struct({ type: Schema.Literal("text"), text: Schema.String, metadata: Metadata })
+const ReasoningPart = Schema.Struct({ type: Schema.Literal("reasoning"), text: Schema.String, metadata: Metadata })
+const FilePart = Schema.Struct({
+  type: Schema.Literal("file"),
+  mediaType: Schema.String,
+  data: Schema.String,
+  filename: Schema.optionalKey(Schema.String),
+  metadata: Metadata
+})
+const CallPart = Schema.Struct({
+  type: Schema.Literal("tool-call"),
+  id: Schema.String,
+  name: Schema.String,
+  args: Json,
+  execution: Schema.optionalKey(Schema.Literals(["client", "provider"])),
+  metadata: Metadata
+})
+const ResultPart = Schema.Struct({
+  type: Schema.Literal("tool-result"),
+  id: Schema.String,
+  name: Schema.String,
+  result: Json,
+  status: Schema.optionalKey(Schema.Literals(["failed", "denied", "cancelled"])),
+  content: Schema.optionalKey(Schema.Array(Schema.Union([TextPart, FilePart]))),
+  metadata: Metadata
+})
+
+/** Words. `metadata` is what a provider wants back with the part on the next step, opaque to everybody else. */
+export interface TextPart extends Schema.Schema.Type<typeof TextPart> {}
+/** A model's reasoning; its `metadata` carries signatures or encrypted content that the provider wants back. */
+export interface ReasoningPart extends Schema.Schema.Type<typeof ReasoningPart> {}
+/** A file: `data` is a URL (`https:` or `data:`) or base64 content of the given media type. */
+export interface FilePart extends Schema.Schema.Type<typeof FilePart> {}
+/** A tool call. `args` is what the model wrote: JSON, or the raw string where it was not JSON. */
+export interface CallPart extends Schema.Schema.Type<typeof CallPart> {}
+/**
+ * A tool call's result. `status` is absent on success. `content`, when present, is shown to the model in place of
+ * `result` (rich results: text and images).
+ */
+export interface ResultPart extends Schema.Schema.Type<typeof ResultPart> {}
+
+export type UserPart = TextPart | FilePart
+export type AssistantPart = TextPart | ReasoningPart | FilePart | CallPart | ResultPart
+
+const UserStruct = Schema.Struct({
+  role: Schema.Literal("user"),
+  content: Schema.Array(Schema.Union([TextPart, FilePart]))
+})
+const AssistantStruct = Schema.Struct({
+  role: Schema.Literal("assistant"),
+  content: Schema.Array(Schema.Union([TextPart, ReasoningPart, FilePart, CallPart, ResultPart]))
+})
+const ToolStruct = Schema.Struct({ role: Schema.Literal("tool"), content: Schema.Array(ResultPart) })
+
+export interface User extends Schema.Schema.Type<typeof UserStruct> {}
+/** What a model said in one step. A `tool-result` inside belongs to a tool that the provider ran itself. */
+export interface Assistant extends Schema.Schema.Type<typeof AssistantStruct> {}
+/** The results of a step's calls, in call order. */
+export interface Tool extends Schema.Schema.Type<typeof ToolStruct> {}
+
+/** One message of a conversation. Instructions are not messages: they belong to the agent. */
+export type Message = User | Assistant | Tool
+export const Message: Schema.Codec<Message> = Schema.Union([UserStruct, AssistantStruct, ToolStruct])
+
+/** What a caller asks: plain text, or parts where files are sent along. */
+export type Prompt = string | ReadonlyArray<UserPart>
+export const Prompt: Schema.Codec<Prompt> = Schema.Union([
+  Schema.String,
+  Schema.Array(Schema.Union([TextPart, FilePart]))
+])
+
+/** A prompt as the user's message. */
+export const fromPrompt = (prompt: Prompt): User => ({
+  role: "user",
+  content: typeof prompt === "string" ? [{ type: "text", text: prompt }] : prompt
+})
+
+/** All text of a message, reasoning left out. */
+export const text = (message: Message): string => {
+  let out = ""
+  for (const part of message.content) if (part.type === "text") out += part.text
+  return out
+}
