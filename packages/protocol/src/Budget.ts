@@ -1,0 +1,18 @@
+/**
+ * Budgets: limits for an agent and everything below it, and the tree that holds a run to them.
+ *
+ * A user writes `Budget.make({ maxSteps: 12, maxCostUsd: 0.25, maxDuration: "2 minutes" })`. The runtime makes a `Node` of
+ * each agent's budget and, before each model and tool call, reserves an amount on the agent's `Chain`: its node and all its
+ * ancestors, nearest first. The call done, it settles what was spent. Parallel agents cannot overspend, because what one
+ * holds is not there for the others.
+ */
+export type { Amount, Counters } from "./BudgetCounters.ts"
+export { Budget, make, validate } from "./BudgetData.ts"
+export type { OnExhausted, Options } from "./BudgetData.ts"
+export { charge, reserve, settle } from "./BudgetHold.ts"
+export { headroom, remaining, warnings } from "./BudgetLeft.ts"
+export type { Elapsed, Warning } from "./BudgetLeft.ts"
+export { check, depthRefusal, isUnlimited, node } from "./BudgetNode.ts"
+export type { Chain, Hold, Limits, Node, ToolCounts } from "./BudgetNode.ts"
+export { raise } from "./BudgetRaise.ts"
+export { Refusal, toEvent } from "./BudgetRefusal.ts"

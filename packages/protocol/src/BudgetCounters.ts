@@ -1,0 +1,56 @@
+/**
+ * What a budget counts, and the amounts that are added to it.
+ */
+
+/** What is counted on a node, for the agent and everything below it. */
+export interface Counters {
+  readonly steps: number
+  readonly toolCalls: number
+  readonly inputTokens: number
+  readonly outputTokens: number
+  readonly nanoUsd: number
+  readonly agents: number
+}
+
+/**
+ * What a call holds, or has spent. Absent is 0; fractions are rounded up; NaN and `Infinity` are the largest count, so that
+ * a broken number is refused and never taken for free. `tool` names the tool of the `toolCalls`.
+ */
+export interface Amount {
+  readonly steps?: number | undefined
+  readonly toolCalls?: number | undefined
+  readonly tool?: string | undefined
+  readonly inputTokens?: number | undefined
+  readonly outputTokens?: number | undefined
+  readonly nanoUsd?: number | undefined
+  readonly agents?: number | undefined
+}
+
+export const names = ["steps", "toolCalls", "inputTokens", "outputTokens", "nanoUsd", "agents"] as const
+
+export const zero: Counters = { steps: 0, toolCalls: 0, inputTokens: 0, outputTokens: 0, nanoUsd: 0, agents: 0 }
+
+/** The count that a part of an `Amount` stands for. */
+export const whole = (value: number | undefined): number =>
+  value === undefined || value <= 0 ? 0 : value < Number.MAX_SAFE_INTEGER ? Math.ceil(value) : Number.MAX_SAFE_INTEGER
+
+export const plus = (a: Counters, b: Amount): Counters => ({
+  steps: a.steps + whole(b.steps),
+  toolCalls: a.toolCalls + whole(b.toolCalls),
+  inputTokens: a.inputTokens + whole(b.inputTokens),
+  outputTokens: a.outputTokens + whole(b.outputTokens),
+  nanoUsd: a.nanoUsd + whole(b.nanoUsd),
+  agents: a.agents + whole(b.agents)
+})
+
+const less = (a: number | undefined, b: number | undefined): number => Math.max(0, whole(a) - whole(b))
+
+/** The part of `a` that is above `b`. */
+export const minus = (a: Amount, b: Amount): Counters => ({
+  steps: less(a.steps, b.steps),
+  toolCalls: less(a.toolCalls, b.toolCalls),
+  inputTokens: less(a.inputTokens, b.inputTokens),
+  outputTokens: less(a.outputTokens, b.outputTokens),
+  nanoUsd: less(a.nanoUsd, b.nanoUsd),
+  agents: less(a.agents, b.agents)
+})

@@ -1,0 +1,152 @@
+/**
+ * Holding an amount on a chain before a call, and settling it after.
+ *
+ * A hold is on a whole chain or nowhere, and is settled on the same chain; whoever owns the tree puts the new nodes back
+ * in their places. These are functions of data: two reservations are safe from each other because the owner makes one
+ * after the other.
+ */
+import * as Result from "effect/Result"
+import type { Amount, Counters } from "./BudgetCounters.ts"
+import { minus, names, plus, whole } from "./BudgetCounters.ts"
+import type { Chain, Hold, Node, ToolCounts } from "./BudgetNode.ts"
+import { maxCalls, noCalls, refusals, weightiest } from "./BudgetNode.ts"
+import type { Refusal } from "./BudgetRefusal.ts"
+
+/** Where in the chain its holds are remembered; -1 where nothing is counted. */
+const holder = (chain: Chain): number => {
+  for (let index = 0; index < chain.length; index++) if (chain[index]?.counted === true) return index
+  return -1
+}
+
+const refusalOf = (chain: Chain, amount: Amount, elapsedMs: number): Refusal | undefined => {
+  let found: ReadonlyArray<Refusal> | undefined
+  for (let index = chain.length - 1; index >= 0; index--) {
+    const node = chain[index]
+    if (node === undefined || !node.counted) continue
+    const more = refusals(node, amount, elapsedMs)
+    if (more.length > 0) found = found === undefined ? more : [...found, ...more]
+  }
+  return found === undefined ? undefined : weightiest(found)
+}
+
+const countCalls = (
+  node: Node,
+  tool: string | undefined,
+  change: (calls: ToolCounts) => ToolCounts
+): ReadonlyMap<string, ToolCounts> =>
+  tool === undefined || node.budget.maxCallsPerTool === undefined
+    ? node.byTool
+    : new Map(node.byTool).set(tool, change(node.byTool.get(tool) ?? noCalls))
+
+/**
+ * Holds `amount` on every node of the chain, or on none.
+ *
+ * The refusal is that of the node nearest to the root; but one that waiting could cure (`heldByOthers`) is given only where
+ * all of them could be cured so.
+ *
+ * **Gotchas**: a hold is known by its `amount` object: give each reservation an object of its own, and `settle` the same one.
+ */
+export const reserve = (chain: Chain, amount: Amount, elapsedMs: number): Result.Result<Chain, Refusal> => {
+  const at = holder(chain)
+  if (at === -1) return Result.succeed(chain)
+  const refusal = refusalOf(chain, amount, elapsedMs)
+  if (refusal !== undefined) return Result.fail(refusal)
+  return Result.succeed(
+    chain.map((node, index) =>
+      !node.counted
+        ? node
+        : {
+            ...node,
+            held: plus(node.held, amount),
+            byTool: countCalls(node, amount.tool, (calls) => ({
+              ...calls,
+              held: calls.held + whole(amount.toolCalls)
+            })),
+            holds: index === at ? { amount, rest: node.holds } : node.holds
+          }
+    )
+  )
+}
+
+const isOpen = (holds: Hold | undefined, amount: Amount): boolean => {
+  for (let hold = holds; hold !== undefined; hold = hold.rest) if (hold.amount === amount) return true
+  return false
+}
+
+const without = (holds: Hold | undefined, amount: Amount): Hold | undefined =>
+  holds === undefined || holds.amount === amount
+    ? holds?.rest
+    : { amount: holds.amount, rest: without(holds.rest, amount) }
+
+const settleCalls = (node: Node, held: Amount, spent: Amount): ReadonlyMap<string, ToolCounts> => {
+  const given = whole(held.toolCalls)
+  const calls = whole(spent.toolCalls)
+  const tool = spent.tool ?? held.tool
+  const byTool = countCalls(node, held.tool, (counts) => ({ ...counts, held: counts.held - given }))
+  return countCalls({ ...node, byTool }, tool, (counts) => ({
+    ...counts,
+    used: counts.used + calls,
+    overrun: counts.overrun + Math.max(0, calls - (tool === held.tool ? given : 0))
+  }))
+}
+
+/**
+ * Gives back what `held` holds and adds what was spent. What is spent beyond the hold counts all the same, and is recorded
+ * as `overrun`. An absent `spent.tool` is the tool of the hold.
+ *
+ * **Gotchas**: a hold is given back once. Settled again, or never reserved, it gives nothing back, so that nobody loses
+ * theirs, and what was spent is charged (`charge`): a mistake makes a budget tighter, never wider. A finalizer that settles
+ * once more with nothing spent changes nothing.
+ */
+export const settle = (chain: Chain, held: Amount, spent: Amount): Chain => {
+  const at = holder(chain)
+  if (!isOpen(chain[at]?.holds, held)) return charge(chain, spent)
+  return chain.map((node, index) =>
+    !node.counted
+      ? node
+      : {
+          ...node,
+          used: plus(node.used, spent),
+          held: minus(node.held, held),
+          overrun: plus(node.overrun, minus(spent, held)),
+          byTool: settleCalls(node, held, spent),
+          holds: index === at ? without(node.holds, held) : node.holds
+        }
+  )
+}
+
+/** What of `used` no longer fits; `overrun` as far as it is recorded. */
+const excess = (max: number, used: number, held: number, overrun: number): number =>
+  Math.max(0, used + held - overrun - max)
+
+const overrunOf = (node: Node, used: Counters): Counters => {
+  const { held, max } = node
+  const out = { ...node.overrun }
+  for (const name of names) out[name] += excess(max[name], used[name], held[name], out[name])
+  const rest = excess(
+    max.totalTokens,
+    used.inputTokens + used.outputTokens,
+    held.inputTokens + held.outputTokens,
+    out.inputTokens + out.outputTokens
+  )
+  const input = Math.min(rest, used.inputTokens - out.inputTokens)
+  return { ...out, inputTokens: out.inputTokens + input, outputTokens: out.outputTokens + rest - input }
+}
+
+/**
+ * Adds what was spent under a hold that is no more: the stored ledger when a run is opened again, an attempt that died with
+ * its process. It is never refused; what does not fit under a limit is recorded as `overrun`.
+ */
+export const charge = (chain: Chain, spent: Amount): Chain => {
+  if (holder(chain) === -1) return chain
+  return chain.map((node) => {
+    if (!node.counted) return node
+    const used = plus(node.used, spent)
+    const byTool = countCalls(node, spent.tool, (counts) => {
+      const calls = counts.used + whole(spent.toolCalls)
+      const max = spent.tool === undefined ? Infinity : maxCalls(node, spent.tool)
+      return { ...counts, used: calls, overrun: counts.overrun + excess(max, calls, counts.held, counts.overrun) }
+    })
+    return { ...node, used, overrun: overrunOf(node, used), byTool }
+  })
+}

@@ -1,0 +1,73 @@
+/**
+ * What a budget says when it refuses: the limit by the name its user wrote, how much was used, and which node refused.
+ *
+ * Numbers are in the limit's own unit: US dollars for `maxCostUsd`, milliseconds for `maxDuration`, counts otherwise.
+ */
+import * as Schema from "effect/Schema"
+import { AgentPath } from "./AgentPath.ts"
+import type { BudgetExhausted } from "./Event.ts"
+import * as Money from "./Money.ts"
+
+const RefusalStruct = Schema.Struct({
+  limit: Schema.String,
+  max: Schema.Finite,
+  used: Schema.Finite,
+  path: AgentPath,
+  heldByOthers: Schema.Boolean
+}).annotate({ identifier: "BudgetRefusal" })
+
+/**
+ * Why an amount was not reserved.
+ *
+ * **Details**
+ * - `limit`: `"maxSteps"`, …; for one tool's limit `"maxCallsPerTool.<tool>"`.
+ * - `used`: what is settled and what others hold.
+ * - `path`: the agent whose budget refused; the nearest to the root where several do.
+ * - `heldByOthers`: the amount would fit if nobody held anything, so it may fit later.
+ */
+export interface Refusal extends Schema.Schema.Type<typeof RefusalStruct> {}
+export const Refusal: Schema.Codec<Refusal> = RefusalStruct
+
+const perTool = "maxCallsPerTool."
+
+/** The name of the limit on calls of one tool. */
+export const toolLimit = (tool: string): string => perTool + tool
+
+/** The tool that a limit's name is about, if it is about one. */
+export const toolOf = (limit: string): string | undefined =>
+  limit.startsWith(perTool) ? limit.slice(perTool.length) : undefined
+
+const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+
+const wireName = (limit: string): string => {
+  const tool = toolOf(limit)
+  if (tool !== undefined) return `max_calls_per_tool.${tool}`
+  return limit === "maxDuration" ? "max_duration_ms" : snake(limit)
+}
+
+const shown = (refusal: Refusal): string => {
+  const amount = refusal.limit === "maxCostUsd" ? Money.fromUsd(refusal.max) : undefined
+  return amount === undefined ? String(refusal.max) : Money.format(amount).slice(1)
+}
+
+const code = (limit: string): string => {
+  const name = toolOf(limit) === undefined ? limit : "maxCallsPerTool"
+  return `E_BUDGET${snake(name.replace(/^max/, "")).toUpperCase()}`
+}
+
+/**
+ * The event of a refusal: message `max_tool_calls=10 reached`, code `E_BUDGET_TOOL_CALLS`. Money is shown in US dollars
+ * (`max_cost_usd=0.25 reached`), time in milliseconds (`max_duration_ms=120000 reached`). `data.agentPath` only below the
+ * root.
+ */
+export const toEvent = (refusal: Refusal): BudgetExhausted => ({
+  type: "budget_exhausted",
+  message: `${wireName(refusal.limit)}=${shown(refusal)} reached`,
+  code: code(refusal.limit),
+  data: {
+    limit: refusal.limit,
+    max: refusal.max,
+    used: refusal.used,
+    ...(refusal.path.length === 0 ? {} : { agentPath: refusal.path })
+  }
+})

@@ -1,0 +1,177 @@
+/**
+ * Money in whole nano-dollars (10⁻⁹ USD), and what a model call costs at a price.
+ *
+ * Amounts are integers so that they add up exactly in any order. Prices are decimal numbers and are taken at their word:
+ * 0.075 USD per million tokens is 75 thousandths, not the binary fraction beside it. A row is rounded once, half up.
+ */
+import type { Price } from "./Entry.ts"
+import type { Usage } from "./Usage.ts"
+
+/** Whole nano-dollars (10⁻⁹ USD). Exact up to `max`. */
+export type NanoUsd = number
+
+/** The largest amount that is exact: 9,007,199.254740991 USD. No run comes near it; what would pass it is held there. */
+export const max: NanoUsd = Number.MAX_SAFE_INTEGER
+
+/** `units / 10 ** scale`, exactly. */
+interface Decimal {
+  readonly units: bigint
+  readonly scale: number
+}
+
+/** The decimal that `n` is written as; `n` is finite and not negative. */
+const decimal = (n: number): Decimal => {
+  const [mantissa = "0", exponent = "0"] = String(n).split("e")
+  const [whole = "0", fraction = ""] = mantissa.split(".")
+  return { units: BigInt(whole + fraction), scale: fraction.length - Number(exponent) }
+}
+
+const shift = (units: bigint, places: number): bigint => units * 10n ** BigInt(places)
+
+const roundHalfUp = (units: bigint, scale: number): bigint => {
+  if (scale <= 0) return shift(units, -scale)
+  const one = shift(1n, scale)
+  return (units + one / 2n) / one
+}
+
+const bounded = (amount: bigint): NanoUsd => (amount > BigInt(max) ? max : Number(amount))
+
+/**
+ * US dollars as nano-dollars, rounded half up where there are more than nine decimals. `undefined` for what is no amount:
+ * negative, NaN, infinite, or above `max`.
+ */
+export const fromUsd = (usd: number): NanoUsd | undefined => {
+  if (!(usd >= 0 && usd < Infinity)) return undefined
+  const { scale, units } = decimal(usd)
+  const amount = roundHalfUp(units, scale - 9)
+  return amount > BigInt(max) ? undefined : Number(amount)
+}
+
+/** Nano-dollars as US dollars. The nearest number: `fromUsd` brings the same amount back up to 8 million dollars. */
+export const toUsd = (amount: NanoUsd): number => amount / 1e9
+
+/** `"$0.001234"`: all decimals there are, at least two, never an exponent. */
+export const format = (amount: NanoUsd): string => {
+  if (amount < 0) return `-${format(-amount)}`
+  const digits = String(amount).padStart(10, "0")
+  return `$${digits.slice(0, -9)}.${digits.slice(-9).replace(/0{1,7}$/, "")}`
+}
+
+/** The sum of two amounts, held at `max` where it would pass it. */
+export const add = (a: NanoUsd, b: NanoUsd): NanoUsd => Math.min(a + b, max)
+
+/** Tokens, and what a million of them cost in US dollars. */
+type Part = readonly [tokens: number, perMillionUsd: number]
+
+/** A whole count of at least 0; what is no count (NaN, infinite) is the largest one, so that it is never taken for free. */
+const count = (tokens: number): number =>
+  tokens <= 0 ? 0 : tokens < Number.MAX_SAFE_INTEGER ? Math.ceil(tokens) : Number.MAX_SAFE_INTEGER
+
+const rate = (perMillionUsd: number): number => (perMillionUsd > 0 && perMillionUsd < Infinity ? perMillionUsd : 0)
+
+/**
+ * A million tokens at 1 USD cost 10⁻⁶ USD each, so a price with up to six decimals is a whole number of pico-dollars a
+ * token. NaN where it is not, or where the product would not be exact.
+ */
+const pico = ([tokens, perMillionUsd]: Part): number => {
+  const each = Math.round(perMillionUsd * 1e6)
+  const product = tokens * each
+  return each / 1e6 === perMillionUsd && product <= Number.MAX_SAFE_INTEGER ? product : NaN
+}
+
+const sumExactly = (parts: ReadonlyArray<Part>): NanoUsd => {
+  const prices = parts.map(([, perMillionUsd]) => decimal(perMillionUsd))
+  const scale = Math.max(...prices.map((price) => price.scale))
+  let sum = 0n
+  for (const [index, price] of prices.entries()) {
+    sum += BigInt(parts[index]?.[0] ?? 0) * shift(price.units, scale - price.scale)
+  }
+  return bounded(roundHalfUp(sum, scale - 3))
+}
+
+const sum = (parts: ReadonlyArray<Part>): NanoUsd => {
+  let total = 0
+  for (const part of parts) total += pico(part)
+  if (!(total <= Number.MAX_SAFE_INTEGER)) return sumExactly(parts)
+  const rest = total % 1000
+  return (total - rest) / 1000 + (rest >= 500 ? 1 : 0)
+}
+
+/**
+ * What `usage` costs at `price`: each part at its own price, exact, rounded half up once.
+ *
+ * **Details**
+ * - An absent cache price is the input price, an absent reasoning price the output price; an unknown part costs nothing.
+ * - A price that is negative or no number counts as 0: price tables must refuse such rows (`isPrice`).
+ * - Above `max` the cost is `max`.
+ */
+export const costOf = (usage: Usage, price: Price): { readonly nanoUsd: NanoUsd } => {
+  const input = rate(price.inputPerMillionUsd)
+  const output = rate(price.outputPerMillionUsd)
+  return {
+    nanoUsd: sum([
+      [count(usage.inputUncached ?? 0), input],
+      [count(usage.inputCacheRead ?? 0), rate(price.cacheReadPerMillionUsd ?? input)],
+      [count(usage.inputCacheWrite ?? 0), rate(price.cacheWritePerMillionUsd ?? input)],
+      [count(usage.inputCacheWriteLong ?? 0), rate(price.cacheWriteLongPerMillionUsd ?? input)],
+      [count(usage.outputText ?? 0), output],
+      [count(usage.outputReasoning ?? 0), rate(price.reasoningPerMillionUsd ?? output)]
+    ])
+  }
+}
+
+const rates = (price: Price): ReadonlyArray<number> => [
+  price.inputPerMillionUsd,
+  price.outputPerMillionUsd,
+  price.cacheReadPerMillionUsd ?? 0,
+  price.cacheWritePerMillionUsd ?? 0,
+  price.cacheWriteLongPerMillionUsd ?? 0,
+  price.reasoningPerMillionUsd ?? 0
+]
+
+/** True when every rate of the row is a number of at least 0. */
+export const isPrice = (price: Price): boolean => rates(price).every((value) => value >= 0 && value < Infinity)
+
+const dearestInput = (price: Price): number =>
+  Math.max(
+    rate(price.inputPerMillionUsd),
+    rate(price.cacheReadPerMillionUsd ?? 0),
+    rate(price.cacheWritePerMillionUsd ?? 0),
+    rate(price.cacheWriteLongPerMillionUsd ?? 0)
+  )
+
+const dearestOutput = (price: Price): number =>
+  Math.max(rate(price.outputPerMillionUsd), rate(price.reasoningPerMillionUsd ?? 0))
+
+/**
+ * The most that a call of so many tokens can cost: all input at the dearest input rate of the row (a cache write, where
+ * there is one), all output at the dearest output rate. What to reserve before a model call.
+ */
+export const atMost = (
+  tokens: { readonly inputTokens: number; readonly outputTokens: number },
+  price: Price
+): NanoUsd =>
+  sum([
+    [count(tokens.inputTokens), dearestInput(price)],
+    [count(tokens.outputTokens), dearestOutput(price)]
+  ])
+
+/**
+ * The most output tokens for which `atMost` stays within `amount`: 0 when the input alone costs as much, `Infinity` when
+ * output is free.
+ */
+export const outputTokensFor = (
+  amount: NanoUsd,
+  options: { readonly inputTokens: number; readonly price: Price }
+): number => {
+  const input = decimal(dearestInput(options.price))
+  const output = decimal(dearestOutput(options.price))
+  const scale = Math.max(input.scale, output.scale, 3)
+  // half up: the cost is within the amount as long as it is less than the amount and a half, all doubled to stay whole
+  const room =
+    shift(2n * BigInt(count(amount)) + 1n, scale - 3) -
+    2n * BigInt(count(options.inputTokens)) * shift(input.units, scale - input.scale)
+  if (room <= 0n) return 0
+  if (output.units === 0n) return Infinity
+  return Number((room - 1n) / (2n * shift(output.units, scale - output.scale)))
+}
