@@ -38,15 +38,22 @@ export const remaining = (chain: Chain): Counters => {
   return out
 }
 
+/** What a step wants. */
+export interface HeadroomOptions {
+  /** Input tokens that are reserved beside the output. */
+  readonly inputTokens: number
+  /** The price of the model. Absent: unknown. */
+  readonly price?: Price | undefined
+  /** The answer where nothing limits the output: a model's own cap, or `Infinity`. */
+  readonly wanted: number
+}
+
 /**
  * The most output tokens, up to `wanted`, that may be reserved beside `inputTokens`, given the limits on output, on all
- * tokens and on US dollars. Money is counted as `Money.atMost` counts it, so that reserving the answer together with
- * `Money.atMost` of it fits. 0 where none fits; and where a limit in US dollars stands and no price is given.
+ * tokens and on US dollars. Money is counted as `Money.mostFor` counts it, so that reserving the answer together with
+ * `Money.mostFor` of it fits. 0 where none fits; and where a limit in US dollars stands and no price is given.
  */
-export const headroom = (
-  chain: Chain,
-  options: { readonly inputTokens: number; readonly price?: Price | undefined; readonly wanted: number }
-): number => {
+export const headroom = (chain: Chain, options: HeadroomOptions): number => {
   const { inputTokens, price } = options
   let out = options.wanted
   let amount = Infinity
@@ -56,7 +63,7 @@ export const headroom = (
     amount = Math.min(amount, left(node, "nanoUsd"))
   }
   if (amount !== Infinity) {
-    out = price === undefined ? 0 : Math.min(out, Money.outputTokensFor(amount, { inputTokens, price }))
+    out = price === undefined ? 0 : Math.min(out, Money.outputTokensFor(price, inputTokens, amount))
   }
   return out > 0 ? Math.floor(out) : 0
 }

@@ -147,30 +147,24 @@ const dearestOutput = (price: Price): number =>
  * The most that a call of so many tokens can cost: all input at the dearest input rate of the row (a cache write, where
  * there is one), all output at the dearest output rate. What to reserve before a model call.
  */
-export const atMost = (
-  tokens: { readonly inputTokens: number; readonly outputTokens: number },
-  price: Price
-): NanoUsd =>
+export const mostFor = (price: Price, inputTokens: number, outputTokens: number): NanoUsd =>
   sum([
-    [count(tokens.inputTokens), dearestInput(price)],
-    [count(tokens.outputTokens), dearestOutput(price)]
+    [count(inputTokens), dearestInput(price)],
+    [count(outputTokens), dearestOutput(price)]
   ])
 
 /**
- * The most output tokens for which `atMost` stays within `amount`: 0 when the input alone costs as much, `Infinity` when
+ * The most output tokens for which `mostFor` stays within `amount`: 0 when the input alone costs as much, `Infinity` when
  * output is free.
  */
-export const outputTokensFor = (
-  amount: NanoUsd,
-  options: { readonly inputTokens: number; readonly price: Price }
-): number => {
-  const input = decimal(dearestInput(options.price))
-  const output = decimal(dearestOutput(options.price))
+export const outputTokensFor = (price: Price, inputTokens: number, amount: NanoUsd): number => {
+  const input = decimal(dearestInput(price))
+  const output = decimal(dearestOutput(price))
   const scale = Math.max(input.scale, output.scale, 3)
   // half up: the cost is within the amount as long as it is less than the amount and a half, all doubled to stay whole
   const room =
     shift(2n * BigInt(count(amount)) + 1n, scale - 3) -
-    2n * BigInt(count(options.inputTokens)) * shift(input.units, scale - input.scale)
+    2n * BigInt(count(inputTokens)) * shift(input.units, scale - input.scale)
   if (room <= 0n) return 0
   if (output.units === 0n) return Infinity
   return Number((room - 1n) / (2n * shift(output.units, scale - output.scale)))
