@@ -4,9 +4,10 @@
  */
 import type { AgentPath } from "./AgentPath.ts"
 import type { Event } from "./Event.ts"
+import { apply, closeStep } from "./OrderingChange.ts"
 import type { Violation } from "./OrderingRule.ts"
 import { isDelta, judge } from "./OrderingRules.ts"
-import { apply, clone, closeStep, find, fork, make } from "./OrderingState.ts"
+import { clone, find, fork, make } from "./OrderingState.ts"
 import type { Agent, View } from "./OrderingState.ts"
 
 /**

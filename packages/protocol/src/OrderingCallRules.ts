@@ -4,8 +4,8 @@
  */
 import type * as Events from "./Event.ts"
 import { named, rule } from "./OrderingRule.ts"
-import { reporting } from "./OrderingState.ts"
-import type { Call } from "./OrderingState.ts"
+import { anonymous, unreported } from "./OrderingState.ts"
+import type { AgentView, Call } from "./OrderingState.ts"
 import { callPhases, stepPhases } from "./OrderingTables.ts"
 
 type CallEvent = Events.ToolCall | Events.AgentCall
@@ -154,41 +154,49 @@ export const progressWithinPhases = rule<Events.ToolProgress>(
 
 // Specialists -------------------------------------------------------------------------------------------------------
 
+const specialistCalls = (agent: AgentView, { data }: Events.AgentUsage): ReadonlyArray<Call> => {
+  const calls =
+    data.toolInvocationId === undefined ? [...agent.calls.values()] : [agent.calls.get(data.toolInvocationId)]
+  return calls
+    .filter((call) => call !== undefined)
+    .filter((call) => call.kind === "agent" && call.name === data.agentName)
+}
+
 export const usageOfOpenBracket = rule<Events.AgentUsage>(
   "usage-of-open-bracket",
   "`data-tool-agent` stands in the open bracket of its specialist.",
   (agent, event) =>
-    reporting(agent, event.data.agentName, event.data.toolInvocationId) === undefined
-      ? `no call of the specialist ${named(event.data.agentName)} is open`
+    specialistCalls(agent, event).length === 0
+      ? `no such call of the specialist ${named(event.data.agentName)} is open`
       : undefined
 )
 
 export const usageAfterDecision = rule<Events.AgentUsage>(
   "usage-after-decision",
   "A specialist whose call waits for an approval reports no usage.",
-  (agent, event) => {
-    const call = reporting(agent, event.data.agentName, event.data.toolInvocationId)
-    return call !== undefined && callPhases[call[1].phase].usage === undefined
-      ? `the specialist's call ${named(call[0])} is ${call[1].phase}`
+  (agent, event) =>
+    specialistCalls(agent, event).every((call) => callPhases[call.phase].usage === undefined)
+      ? `the specialist ${named(event.data.agentName)} waits for an approval`
       : undefined
-  }
 )
 
 export const usageOnce = rule<Events.AgentUsage>(
   "usage-once",
-  "`data-tool-agent` stands once in a bracket.",
-  (agent, event) => {
-    const call = reporting(agent, event.data.agentName, event.data.toolInvocationId)
-    return call !== undefined && call[1].reported ? `${named(call[0])} has reported its usage` : undefined
-  }
+  "`data-tool-agent` stands once in a bracket; where it names no call, once for each open bracket of its specialist.",
+  (agent, event) =>
+    specialistCalls(agent, event).every((call) => call.reported) ||
+    unreported(agent, event.data.agentName) <= anonymous(agent, event.data.agentName)
+      ? `the specialist ${named(event.data.agentName)} has reported its usage`
+      : undefined
 )
 
 export const usageBeforeResult = rule<Events.AgentResult>(
   "usage-before-result",
   "A specialist's `data-tool-agent` stands before its `tool-agent` result, unless its call was refused.",
-  ({ calls }, event) => {
-    const call = calls.get(event.toolInvocationId)
-    return call !== undefined && !call.reported && call.phase !== "refused"
+  (agent, event) => {
+    const call = agent.calls.get(event.toolInvocationId)
+    const excused = call === undefined || call.reported || call.phase === "refused"
+    return !excused && anonymous(agent, call.name) === 0
       ? `${named(event.toolInvocationId)} has not reported its usage`
       : undefined
   }

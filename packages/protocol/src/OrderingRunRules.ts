@@ -5,7 +5,7 @@ import * as AgentPath from "./AgentPath.ts"
 import type * as Events from "./Event.ts"
 import type { Event } from "./Event.ts"
 import { named, rule } from "./OrderingRule.ts"
-import { isOutOfView, limitKey } from "./OrderingState.ts"
+import { anonymous, isOutOfView, limitKey, unreported } from "./OrderingState.ts"
 import { callPhases, planPhases, runPhases } from "./OrderingTables.ts"
 
 // Everything that is said -------------------------------------------------------------------------------------------
@@ -75,12 +75,14 @@ export const approvalOfOpenCall = rule<Events.ApprovalRequired>(
 
 export const approvalBeforeWork = rule<Events.ApprovalRequired>(
   "approval-before-work",
-  "A call is asked about once, before its progress, before its specialist's events and before its result.",
+  "A call is asked about once, before its progress, and before its specialist's events and usage.",
   (agent, { data }) => {
-    if (data.kind !== "tool" || isOutOfView(agent, data)) return undefined
-    const call = agent.calls.get(data.toolInvocationId ?? "")
-    return call !== undefined && callPhases[call.phase].required === undefined
-      ? `the call ${named(data.toolInvocationId ?? "")} is ${call.phase}`
+    const id = data.toolInvocationId ?? ""
+    const call = agent.calls.get(id)
+    if (data.kind !== "tool" || isOutOfView(agent, data) || call === undefined) return undefined
+    if (callPhases[call.phase].required === undefined) return `the call ${named(id)} is ${call.phase}`
+    return call.kind === "agent" && unreported(agent, call.name) <= anonymous(agent, call.name)
+      ? `the call ${named(id)} has reported its usage`
       : undefined
   }
 )

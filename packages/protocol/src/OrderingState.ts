@@ -1,15 +1,15 @@
 /**
- * What the automaton remembers of a run, and how a lawful event changes it. Whether an event is lawful is not asked here:
- * that is `OrderingRules`.
+ * What the automaton remembers of a run. How a lawful event changes it is `OrderingChange`, which events are lawful is
+ * `OrderingRules`.
  *
  * Small by design: a call is forgotten when it closes and an agent with its bracket; what grows with the run is one string
- * a call, an approval and an exhausted limit.
+ * each for a call, an approval, a plan and an exhausted limit.
  */
 import * as AgentPath from "./AgentPath.ts"
-import * as Approval from "./Approval.ts"
-import type { Event, PlanStatus } from "./Event.ts"
-import { callPhases, runPhases, stepPhases } from "./OrderingTables.ts"
-import type { CallPhase, CallSignal, RunPhase, StepPhase, StepSignal } from "./OrderingTables.ts"
+import type * as Approval from "./Approval.ts"
+import type { PlanStatus } from "./Event.ts"
+import { callPhases } from "./OrderingTables.ts"
+import type { CallPhase, RunPhase, StepPhase } from "./OrderingTables.ts"
 
 /** Whose events are judged: the whole log's, or those that `Envelope.isRootView` shows. */
 export type View = "log" | "root"
@@ -63,7 +63,10 @@ export interface Run {
   readonly plans: Map<string, PlanStatus>
 }
 
-/** What is remembered of one agent. `pending` counts its own unanswered approvals; `begun` that it said anything yet. */
+/**
+ * What is remembered of one agent. `begun`: it has said something. `pending`: how many of its own approvals are unanswered.
+ * `anonymous`: by specialist, how many `data-tool-agent` came that do not name their call and whose result is to come.
+ */
 export interface Agent {
   readonly run: Run
   readonly key: string
@@ -76,10 +79,11 @@ export interface Agent {
   readonly calls: Map<string, Call>
   readonly used: Names
   readonly nested: Map<string, Agent>
+  readonly anonymous: Map<string, number>
 }
 
 /** An agent as the rules see it. */
-export interface AgentView extends Readonly<Omit<Agent, "run" | "parent" | "calls" | "nested">> {
+export interface AgentView extends Readonly<Omit<Agent, "run" | "parent" | "calls" | "nested" | "anonymous">> {
   readonly run: Readonly<Omit<Run, "pending" | "plans">> & {
     readonly pending: ReadonlyMap<string, Ask>
     readonly plans: ReadonlyMap<string, PlanStatus>
@@ -87,9 +91,16 @@ export interface AgentView extends Readonly<Omit<Agent, "run" | "parent" | "call
   readonly parent: AgentView | undefined
   readonly calls: ReadonlyMap<string, Call>
   readonly nested: ReadonlyMap<string, AgentView>
+  readonly anonymous: ReadonlyMap<string, number>
 }
 
-const makeAgent = (run: Run, path: AgentPath.AgentPath, parent: Agent | undefined, parentCall: string): Agent => ({
+/** An agent that has said nothing yet. */
+export const makeAgent = (
+  run: Run,
+  path: AgentPath.AgentPath,
+  parent: Agent | undefined,
+  parentCall: string
+): Agent => ({
   run,
   key: AgentPath.key(path),
   path,
@@ -100,7 +111,8 @@ const makeAgent = (run: Run, path: AgentPath.AgentPath, parent: Agent | undefine
   pending: 0,
   calls: new Map(),
   used: new Names(),
-  nested: new Map()
+  nested: new Map(),
+  anonymous: new Map()
 })
 
 /** The root agent of a run that has said nothing yet. */
@@ -145,7 +157,8 @@ export const fork = (agent: Agent): Agent => {
     begun: true,
     calls: new Map(agent.calls),
     used: agent.used.fork(),
-    nested: new Map(agent.nested)
+    nested: new Map(agent.nested),
+    anonymous: new Map(agent.anonymous)
   }
 }
 
@@ -168,7 +181,8 @@ const cloneAgent = (agent: Agent, parent: Agent | undefined, run: Run): Agent =>
     parent,
     calls: new Map(agent.calls),
     used: agent.used.clone(),
-    nested: new Map()
+    nested: new Map(),
+    anonymous: new Map(agent.anonymous)
   }
   for (const [segment, nested] of agent.nested) copy.nested.set(segment, cloneAgent(nested, copy, run))
   return copy
@@ -180,135 +194,23 @@ export const segmentOf = (agentName: string, toolInvocationId: string): string =
   return segment
 }
 
-/** The id under which a budget limit is exhausted once. */
+/** The name under which a limit of one budget is remembered as exhausted; the length keeps two names from running together. */
 export const limitKey = (limit: string, path: AgentPath.AgentPath = AgentPath.root): string =>
-  `${AgentPath.key(path)} ${limit}`
+  `${limit.length}:${limit}${AgentPath.key(path)}`
 
 /** True for approvals that the root view shows of an agent whose other events it does not show. */
 export const isOutOfView = (agent: AgentView, request: Approval.Request): boolean =>
   agent.run.view === "root" && request.agentPath !== undefined && request.agentPath.length > 0
 
-/**
- * The call that a `data-tool-agent` belongs to: the one it names, or else the first open one of that specialist that has not
- * reported yet.
- */
-export const reporting = (agent: AgentView, agentName: string, id: string | undefined): [string, Call] | undefined => {
-  if (id !== undefined) {
-    const call = agent.calls.get(id)
-    return call !== undefined && call.kind === "agent" && call.name === agentName ? [id, call] : undefined
+/** The agent's open calls of one specialist that may report their usage and have not done so by name. */
+export const unreported = (agent: AgentView, agentName: string): number => {
+  let count = 0
+  for (const call of agent.calls.values()) {
+    const mayReport = call.kind === "agent" && callPhases[call.phase].usage !== undefined
+    if (mayReport && call.name === agentName && !call.reported) count += 1
   }
-  let found: [string, Call] | undefined
-  for (const entry of agent.calls) {
-    if (entry[1].kind !== "agent" || entry[1].name !== agentName) continue
-    if (!entry[1].reported && callPhases[entry[1].phase].usage !== undefined) return entry
-    found = found ?? entry
-  }
-  return found
+  return count
 }
 
-const moveStep = (agent: Agent, signal: StepSignal): void => {
-  agent.step = stepPhases[agent.step][signal] ?? agent.step
-}
-
-const moveCall = (agent: Agent, id: string, signal: CallSignal, change?: Partial<Call>): void => {
-  const call = agent.calls.get(id)
-  if (call === undefined) return
-  const phase = callPhases[call.phase][signal] ?? call.phase
-  if (phase === "closed") agent.calls.delete(id)
-  else agent.calls.set(id, { ...call, ...change, phase })
-  moveStep(agent, "news")
-}
-
-const announce = (agent: Agent, id: string, kind: Call["kind"], name: string): void => {
-  const call: Call = { kind, name, phase: "announced", progress: -1, reported: false }
-  if (kind === "tool") agent.calls.set(id, call)
-  else {
-    const segment = segmentOf(name, id)
-    agent.calls.set(id, { ...call, segment })
-    agent.nested.set(segment, makeAgent(agent.run, AgentPath.child(agent.path, name, id), agent, id))
-  }
-  agent.used.add(id)
-  moveStep(agent, "call")
-}
-
-const settle = (agent: Agent, id: string): void => {
-  const segment = agent.calls.get(id)?.segment
-  if (segment !== undefined) agent.nested.delete(segment)
-  moveCall(agent, id, "result")
-}
-
-const ask = (agent: Agent, request: Approval.Request): void => {
-  const { run } = agent
-  run.approvals.add(request.id)
-  if (isOutOfView(agent, request)) {
-    run.pending.set(request.id, { agentKey: AgentPath.key(request.agentPath ?? []), callId: undefined })
-    return
-  }
-  const callId = request.kind === "tool" ? request.toolInvocationId : undefined
-  run.pending.set(request.id, { agentKey: agent.key, callId })
-  agent.pending += 1
-  if (callId !== undefined) moveCall(agent, callId, "required")
-}
-
-const answer = (agent: Agent, resolution: Approval.Resolution): void => {
-  const asked = agent.run.pending.get(resolution.id)
-  agent.run.pending.delete(resolution.id)
-  if (asked === undefined || asked.agentKey !== agent.key) return
-  agent.pending -= 1
-  if (asked.callId !== undefined) {
-    moveCall(agent, asked.callId, Approval.allows(resolution.outcome) ? "allow" : "refuse")
-  }
-}
-
-/** The stored mark of a step that is done: no retraction and no text of it may follow. */
-export const closeStep = (agent: Agent): void => moveStep(agent, "done")
-
-/** Changes `agent`, its run, and the call that opened it, by a lawful event. */
-export const apply = (agent: Agent, event: Event): void => {
-  const { parent, run } = agent
-  if (!agent.begun && parent !== undefined) {
-    agent.begun = true
-    moveCall(parent, agent.parentCall, "nested")
-  }
-  switch (event.type) {
-    case "text":
-    case "reasoning":
-    case "data-file-registered":
-    case "data-flow-ui":
-    case "custom":
-      return
-    case "step-start":
-    case "step-retracted":
-      return moveStep(agent, event.type)
-    case "tool-invocation":
-      return event.state === "call"
-        ? announce(agent, event.toolInvocationId, "tool", event.toolName)
-        : settle(agent, event.toolInvocationId)
-    case "tool-agent":
-      return event.state === "call"
-        ? announce(agent, event.toolInvocationId, "agent", event.agentName)
-        : settle(agent, event.toolInvocationId)
-    case "tool-progress":
-      return event.toolCallId === undefined
-        ? moveStep(agent, "news")
-        : moveCall(agent, event.toolCallId, "progress", { progress: event.phaseIndex })
-    case "data-tool-agent": {
-      const call = reporting(agent, event.data.agentName, event.data.toolInvocationId)
-      return call === undefined ? undefined : moveCall(agent, call[0], "usage", { reported: true })
-    }
-    case "approval-required":
-      return ask(agent, event.data)
-    case "approval-decision":
-      return answer(agent, event.data)
-    case "plan-status-change":
-      run.plans.set(event.data.planId, event.data.to)
-      return
-    case "budget_exhausted":
-      return run.exhausted.add(limitKey(event.data.limit, event.data.agentPath))
-    case "finish":
-    case "data-cost-summary":
-    case "data-latency-summary":
-    case "error":
-      run.phase = runPhases[run.phase][event.type] ?? run.phase
-  }
-}
+/** How many of those have reported without saying which they are. */
+export const anonymous = (agent: AgentView, agentName: string): number => agent.anonymous.get(agentName) ?? 0
