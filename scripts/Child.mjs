@@ -1,0 +1,50 @@
+/**
+ * Runs another program as if it had been started in our place: same terminal, same arguments, same end.
+ *
+ * Signals: at a terminal Ctrl-C goes to every program in the foreground, the child included, so it is not passed on a
+ * second time. Without a terminal it comes to us alone and is passed on. Either way we wait for the child to end, so
+ * that it can close what it opened, and end as it did: 130 after Ctrl-C, 143 after a request to terminate.
+ */
+import { spawn } from "node:child_process"
+import { constants } from "node:os"
+import { isatty } from "node:tty"
+
+const atTerminal = [0, 1, 2].some((descriptor) => isatty(descriptor))
+
+/** npm passes signals on to us that the whole group has already got: within this time it is the same signal. */
+const sameSignalMs = 300
+
+/**
+ * Resolves to the exit code of the child: its own, 128 + the signal's number when a signal ended it, 127 when it could
+ * not be started. Never rejects. `onOutput` gets what the child prints, when `options.stdio` pipes it.
+ */
+export const run = (command, args, options = {}, onOutput = () => {}) =>
+  new Promise((resolve) => {
+    const child = spawn(command, args, { stdio: "inherit", ...options })
+    const release = passSignalsTo(child)
+    child.stdout?.on("data", onOutput)
+    child.stderr?.on("data", onOutput)
+    child.once("error", (error) => {
+      release()
+      process.stderr.write(`Could not start ${command} (${error.code ?? error.message}).\n`)
+      resolve(127)
+    })
+    child.once("close", (code, signal) => {
+      release()
+      resolve(code ?? 128 + constants.signals[signal])
+    })
+  })
+
+const passSignalsTo = (child) => {
+  const passed = new Map()
+  const pass = (signal) => {
+    const isRepeat = Date.now() - (passed.get(signal) ?? 0) < sameSignalMs
+    passed.set(signal, Date.now())
+    if (!isRepeat && !(signal === "SIGINT" && atTerminal)) child.kill(signal)
+  }
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"]
+  for (const signal of signals) process.on(signal, pass)
+  return () => {
+    for (const signal of signals) process.off(signal, pass)
+  }
+}

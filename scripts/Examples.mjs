@@ -1,0 +1,47 @@
+/**
+ * Runs each example's `main.ts` once, as a script would: no terminal, nothing on standard input.
+ *
+ * An example that runs without end on its own (a server) ends by itself when nobody is at a terminal. What one prints
+ * is shown only when it fails.
+ */
+import { existsSync, readdirSync } from "node:fs"
+import { join } from "node:path"
+import * as Child from "./Child.mjs"
+import { inside } from "./Workspace.mjs"
+
+/** Longest that one example may take. */
+const limitMs = 120_000
+
+/** Runs all examples, or those named in `names`. Resolves to the exit code. */
+export const run = async (node, options, names) => {
+  const folders = readdirSync(inside("examples")).filter((name) => existsSync(inside("examples", name, "main.ts")))
+  const unknown = names.filter((name) => !folders.includes(name))
+  for (const name of unknown) process.stderr.write(`There is no example "${name}".\n`)
+  const chosen = names.length === 0 ? folders : folders.filter((name) => names.includes(name))
+  let failures = unknown.length
+  for (const name of chosen) {
+    const code = await runOne(node, options, name)
+    if (code === 130 || code === 143) return code
+    if (code !== 0) failures += 1
+  }
+  if (chosen.length === 0) process.stdout.write("No example to run.\n")
+  return failures === 0 ? 0 : 1
+}
+
+/** 128 + SIGKILL. */
+const timedOut = 137
+
+const runOne = async (node, options, name) => {
+  const printed = []
+  const started = Date.now()
+  const code = await Child.run(
+    node,
+    [join("examples", name, "main.ts")],
+    { ...options, stdio: ["ignore", "pipe", "pipe"], timeout: limitMs, killSignal: "SIGKILL" },
+    (chunk) => printed.push(chunk)
+  )
+  const end = code === 0 ? "ok" : code === timedOut ? "did not end" : `failed with code ${code}`
+  process.stdout.write(`example ${name}: ${end} (${((Date.now() - started) / 1000).toFixed(1)} s)\n`)
+  if (code !== 0) process.stdout.write(Buffer.concat(printed))
+  return code
+}

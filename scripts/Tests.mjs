@@ -1,0 +1,51 @@
+/**
+ * Runs the test suite and closes with the line that people and machines look for: `12 passed, 0 failed`.
+ *
+ * The exit code is 0 exactly when nothing failed. A suite that cannot start and a run without a single test count as
+ * one failure.
+ */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { isatty } from "node:tty"
+import { inside } from "./Workspace.mjs"
+
+/** `runNode(args, environment)` runs the pinned Node; `args` go to vitest. Resolves to the exit code. */
+export const run = async (runNode, args) => {
+  const folder = mkdtempSync(join(tmpdir(), "reins-tests-"))
+  try {
+    const file = join(folder, "tally.json")
+    const code = await runNode([...vitest, ...args], { REINS_TALLY: file, ...plainOutsideTerminal() })
+    if (code === 130 || code === 143) return code
+    const { passed, failed, skipped } = complete(read(file), code)
+    process.stdout.write(`\n${passed} passed, ${failed} failed${skipped === 0 ? "" : `, ${skipped} skipped`}\n`)
+    return failed === 0 ? 0 : code || 1
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+const vitest = [
+  inside("node_modules", "vitest", "vitest.mjs"),
+  "run",
+  "--reporter=default",
+  `--reporter=${inside("scripts", "TallyReporter.mjs")}`
+]
+
+/** The runner colours its words in a pipe too; a log reads better without. */
+const plainOutsideTerminal = () => (isatty(1) || process.env.FORCE_COLOR ? {} : { NO_COLOR: "1" })
+
+const read = (file) => {
+  try {
+    return JSON.parse(readFileSync(file, "utf8"))
+  } catch {
+    return { passed: 0, failed: 0, skipped: 0 }
+  }
+}
+
+const complete = (tally, code) => {
+  if (tally.failed > 0) return tally
+  if (code === 0 && tally.passed > 0) return tally
+  process.stderr.write(code === 0 ? "No test ran.\n" : `The test runner ended with code ${code}.\n`)
+  return { ...tally, failed: 1 }
+}

@@ -1,0 +1,35 @@
+/**
+ * Checks all types: first what TypeScript says of every project, then what Effect's own diagnostics say of it, such as
+ * an effect that is built and never run.
+ *
+ * The diagnostics come from a program of their own and leave the installed compiler as it is.
+ */
+import { readFileSync } from "node:fs"
+import * as Child from "./Child.mjs"
+import { inside } from "./Workspace.mjs"
+
+const compiler = inside("node_modules", "typescript", "bin", "tsc")
+const diagnostics = inside("node_modules", "@effect", "tsgo", "dist", "effect-tsgo.cjs")
+
+/** `node` is the pinned Node, `args` go to the compiler. Resolves to the exit code. */
+export const run = async (node, options, args) => {
+  const compiled = await Child.run(node, [compiler, "-b", ...args], options)
+  if (compiled !== 0 || args.length > 0) return compiled
+  let failed = 0
+  for (const { path } of JSON.parse(readFileSync(inside("tsconfig.json"), "utf8")).references) {
+    const said = []
+    const code = await Child.run(
+      node,
+      [diagnostics, "diagnostics", "--project", inside(path, "tsconfig.json"), ...strictly],
+      { ...options, stdio: ["ignore", "pipe", "pipe"] },
+      (chunk) => said.push(chunk)
+    )
+    if (code === 0) continue
+    process.stdout.write(Buffer.concat(said))
+    if (code >= 128) return code
+    failed = code
+  }
+  return failed
+}
+
+const strictly = ["--format", "text", "--severity", "error,warning", "--strict"]

@@ -1,0 +1,58 @@
+/**
+ * The house as it stands in the repository: its tracked files, its rooms (the packages), what each room says of itself.
+ *
+ * Only reads. What must hold of it is in the tests beside this file; how a source file is read is `Source`.
+ */
+import { execFileSync } from "node:child_process"
+import { existsSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { Source } from "./Source.ts"
+
+export const root = join(import.meta.dirname, "..", "..")
+
+/** What a target of `exports` says: a path, or a path per condition. */
+export type Target = string | { readonly [condition: string]: Target }
+
+export interface Manifest {
+  readonly name: string
+  readonly private?: boolean
+  readonly exports?: { readonly [entry: string]: Target }
+  readonly publishConfig?: { readonly access?: string; readonly exports?: { readonly [entry: string]: Target } }
+  readonly dependencies?: { readonly [name: string]: string }
+  readonly devDependencies?: { readonly [name: string]: string }
+  readonly peerDependencies?: { readonly [name: string]: string }
+  readonly optionalDependencies?: { readonly [name: string]: string }
+}
+
+export interface Room {
+  /** The folder's name, which is the package's name without its scope. */
+  readonly name: string
+  readonly manifest: Manifest
+  readonly sources: ReadonlyArray<Source>
+}
+
+/** The text of a file, its path given from the root. */
+export const text = (file: string): string => readFileSync(join(root, file), "utf8")
+
+export const has = (file: string): boolean => existsSync(join(root, file))
+
+/** Paths from the root of every file under version control, with forward slashes. */
+export const files: ReadonlyArray<string> = execFileSync("git", ["ls-files", "-z"], { cwd: root, encoding: "utf8" })
+  .split("\0")
+  .filter((file) => file !== "" && has(file))
+
+export const manifest = (file: string): Manifest => JSON.parse(text(file))
+
+/** TypeScript files under a folder, read. */
+export const sources = (folder: string): ReadonlyArray<Source> =>
+  files
+    .filter((file) => file.startsWith(`${folder}/`) && file.endsWith(".ts"))
+    .map((file) => new Source(file, text(file)))
+
+export const rooms: ReadonlyArray<Room> = files
+  .flatMap((file) => /^packages\/([^/]+)\/package\.json$/.exec(file)?.[1] ?? [])
+  .map((name) => ({
+    name,
+    manifest: manifest(`packages/${name}/package.json`),
+    sources: sources(`packages/${name}/src`)
+  }))

@@ -1,0 +1,67 @@
+/**
+ * Who may import whom: the table of the house.
+ *
+ * It is read from `ARCHITECTURE.md`, so that the page people read is the rule that holds. Without that page the table
+ * below counts.
+ */
+import * as House from "./House.ts"
+
+export interface Layer {
+  /** 0 for the ground floor. */
+  readonly level: number
+  /** Names of the rooms it may import. */
+  readonly mayImport: ReadonlyArray<string>
+}
+
+export type Layers = ReadonlyMap<string, Layer>
+
+const all = ["protocol", "runtime", "wire", "models", "store", "server", "cli"]
+
+const byDesign: Layers = new Map([
+  ["protocol", { level: 0, mayImport: [] }],
+  ["runtime", { level: 1, mayImport: ["protocol"] }],
+  ["wire", { level: 1, mayImport: ["protocol"] }],
+  ["models", { level: 2, mayImport: ["protocol", "runtime"] }],
+  ["store", { level: 2, mayImport: ["protocol", "runtime"] }],
+  ["server", { level: 2, mayImport: ["protocol", "runtime", "wire"] }],
+  ["cli", { level: 3, mayImport: all.filter((name) => name !== "cli") }]
+])
+
+/**
+ * The table in a Markdown text: the one with the columns `layer`, `package` and `may import`. Undefined when there is
+ * none. A cell of `may import` that says `all` means every other room; words that are no rooms are left out.
+ */
+export const parse = (markdown: string): Layers | undefined => {
+  const rows = markdown
+    .split("\n")
+    .filter((line) => line.trim().startsWith("|"))
+    .map((line) => line.trim().split("|").slice(1, -1))
+    .map((cells) => cells.map((cell) => cell.trim()))
+  const head = rows.findIndex((cells) => cells.includes("package") && cells.includes("may import"))
+  const columns = rows[head]
+  if (columns === undefined) return undefined
+  const cell = (row: ReadonlyArray<string>, column: string) => row[columns.indexOf(column)] ?? ""
+  const body = rows.slice(head + 2).filter((row) => /^L\d$/.test(cell(row, "layer")))
+  const names = body.map((row) => words(cell(row, "package"))[0] ?? "")
+  return new Map(
+    body.map((row, index) => {
+      const allowed = cell(row, "may import")
+      const own = names[index] ?? ""
+      const mayImport = names.filter(
+        (name) => name !== own && (/^all\b/.test(allowed) || words(allowed).includes(name))
+      )
+      return [own, { level: Number(cell(row, "layer").slice(1)), mayImport }]
+    })
+  )
+}
+
+/** The words of a cell, without their backticks and their scope. */
+const words = (cell: string): ReadonlyArray<string> =>
+  cell
+    .replaceAll("@reins/", "")
+    .split(/[^a-z]+/)
+    .filter((word) => word !== "")
+
+export const isPublished = House.has("ARCHITECTURE.md")
+
+export const layers: Layers = (isPublished ? parse(House.text("ARCHITECTURE.md")) : byDesign) ?? new Map()

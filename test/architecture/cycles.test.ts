@@ -1,0 +1,38 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as House from "./House.ts"
+
+/** A way from `start` back to itself along `edges`, or undefined. */
+const cycleThrough = (start: string, edges: ReadonlyMap<string, ReadonlyArray<string>>) => {
+  const seen = new Set<string>()
+  const walk = (path: ReadonlyArray<string>): ReadonlyArray<string> | undefined => {
+    for (const next of edges.get(path.at(-1) ?? "") ?? []) {
+      if (next === start) return [...path, next]
+      if (seen.has(next)) continue
+      seen.add(next)
+      const found = walk([...path, next])
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+  return walk([start])
+}
+
+describe("a walk along imports", () => {
+  it("finds the way back, however long", () => {
+    const edges = new Map([
+      ["a", ["b", "d"]],
+      ["b", ["c"]],
+      ["c", ["a"]]
+    ])
+    assert.deepStrictEqual(cycleThrough("a", edges), ["a", "b", "c", "a"])
+    assert.isUndefined(cycleThrough("d", edges))
+  })
+})
+
+describe.each(House.rooms)("$name", ({ sources }) => {
+  it("has no file that imports itself in the end, types included", () => {
+    const edges = new Map(sources.map((source) => [source.path, source.relativeImports]))
+    const cycles = sources.flatMap((source) => cycleThrough(source.path, edges)?.join(" -> ") ?? [])
+    assert.deepStrictEqual(cycles, [])
+  })
+})

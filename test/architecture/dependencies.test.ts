@@ -1,0 +1,59 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as House from "./House.ts"
+
+const manifests = House.files.filter((file) => /(^|\/)package\.json$/.test(file))
+
+const declared = manifests.flatMap((file) => {
+  const manifest = House.manifest(file)
+  return [manifest.dependencies, manifest.devDependencies, manifest.peerDependencies, manifest.optionalDependencies]
+    .flatMap((group) => Object.entries(group ?? {}))
+    .map(([name, version]) => ({ file, name, version }))
+})
+
+/** Names and versions of the catalog in `pnpm-workspace.yaml`. */
+const catalog = [...House.text("pnpm-workspace.yaml").matchAll(/^ {2}"?(@?[\w/-]+)"?: (\d\S*)$/gm)].map(
+  ([, name = "", version = ""]) => ({ file: "pnpm-workspace.yaml", name, version })
+)
+
+const exact = /^\d+\.\d+\.\d+(-[\w.]+)?$/
+
+describe("a dependency", () => {
+  it("has one exact version, the same everywhere", () => {
+    const versions = [...declared, ...catalog].filter(({ version }) => !["catalog:", "workspace:^"].includes(version))
+    assert.deepStrictEqual(
+      versions.filter(({ version }) => !exact.test(version)),
+      []
+    )
+    const byName = new Map(catalog.map(({ name, version }) => [name, version]))
+    assert.deepStrictEqual(
+      versions.filter(({ name, version }) => version !== (byName.get(name) ?? version)),
+      []
+    )
+  })
+
+  it("is in the catalog when two places need it, under one line", () => {
+    const outside = declared.filter(
+      ({ name, version }) => version === "catalog:" && !catalog.some((one) => one.name === name)
+    )
+    assert.deepStrictEqual(outside, [])
+  })
+
+  it("is ours from the workspace, not from a registry", () => {
+    const ours = declared.filter(({ name }) => name.startsWith("@reins/"))
+    assert.deepStrictEqual(
+      ours.filter(({ version }) => version !== "workspace:^"),
+      []
+    )
+  })
+
+  it("has its reason in the decision on dependencies", () => {
+    const reasons = House.text("docs/decisions/0001-dependencies.md")
+    const names = new Set(
+      [...declared, ...catalog].map(({ name }) => name).filter((name) => !name.startsWith("@reins/"))
+    )
+    assert.deepStrictEqual(
+      [...names].filter((name) => !reasons.includes(`\`${name}\``)),
+      []
+    )
+  })
+})

@@ -1,0 +1,54 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as House from "./House.ts"
+import type { Node, Source } from "./Source.ts"
+
+const packages = House.rooms.flatMap((room) => room.sources)
+
+const nameOf = (value: unknown): unknown =>
+  typeof value === "object" && value !== null && "name" in value ? value.name : undefined
+
+/** Whether the file brings `name` into its scope itself. */
+const declares = (source: Source, name: string) =>
+  source.nodes.some(
+    (node) =>
+      (node.type.startsWith("Import") && nameOf(node["local"]) === name) ||
+      (isDeclaration(node) && nameOf(node["id"]) === name)
+  )
+
+const isDeclaration = (node: Node) => /Declaration$|Declarator$/.test(node.type)
+
+const usesType = (source: Source, name: string) =>
+  source.nodes.some((node) => node.type === "TSTypeReference" && nameOf(node["typeName"]) === name)
+
+describe("a package", () => {
+  it("takes no Event but ours: the browser has one of that name", () => {
+    const wrong = packages.filter((source) => usesType(source, "Event") && !declares(source, "Event"))
+    assert.deepStrictEqual(
+      wrong.map((source) => source.path),
+      []
+    )
+  })
+
+  it("catches nothing by try: failures are values", () => {
+    const wrong = packages.filter((source) => source.nodes.some((node) => node.type === "TryStatement"))
+    assert.deepStrictEqual(
+      wrong.map((source) => source.path),
+      []
+    )
+  })
+})
+
+describe("a rule", () => {
+  it("is switched off only with its reason, and only for a line", () => {
+    const wrong = House.files
+      .filter((file) => /\.(ts|mjs)$/.test(file))
+      .flatMap((file) =>
+        House.text(file)
+          .split("\n")
+          .filter((line) => /^\s*(\/\/|\/\*) *(oxlint|eslint)-disable/.test(line))
+          .filter((line) => !/-disable-(next-)?line .+ -- \S/.test(line))
+          .map((line) => `${file}: ${line.trim()}`)
+      )
+    assert.deepStrictEqual(wrong, [])
+  })
+})

@@ -1,0 +1,40 @@
+import { assert, describe, it } from "@effect/vitest"
+import { posix } from "node:path"
+import * as House from "./House.ts"
+
+const pages = House.files.filter((file) => file.endsWith(".md"))
+
+/** Targets of links to files, relative to the page. Links to other sites and within the page are left out. */
+const links = (page: string) =>
+  [...House.text(page).matchAll(/\]\(([^)\s#]+)(#[^)]*)?\)/g)]
+    .map(([, target = ""]) => target)
+    .filter((target) => !/^[a-z]+:/.test(target))
+
+describe("a page", () => {
+  it("links only to files that are there", () => {
+    const broken = pages.flatMap((page) =>
+      links(page)
+        .filter((target) => !House.has(posix.join(posix.dirname(page), target)))
+        .map((target) => `${page} -> ${target}`)
+    )
+    assert.deepStrictEqual(broken, [])
+  })
+})
+
+describe("a changeset", () => {
+  it("names packages of ours, and how much changed", () => {
+    const names = House.rooms.map((room) => room.manifest.name)
+    const wrong = pages
+      .filter((page) => /^\.changeset\/(?!README)/.test(page))
+      .filter((page) => {
+        const head = /^---\n([\s\S]*?)---\n+\S/.exec(House.text(page))?.[1]
+        const lines =
+          head
+            ?.trim()
+            .split("\n")
+            .map((line) => /^"(.+)": (major|minor|patch)$/.exec(line)?.[1]) ?? []
+        return lines.length === 0 || lines.some((name) => name === undefined || !names.includes(name))
+      })
+    assert.deepStrictEqual(wrong, [])
+  })
+})

@@ -1,0 +1,58 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as House from "./House.ts"
+
+/** Words to avoid in names, of those in `CONTEXT.md` the ones that mean nothing else in code; with the word to use. */
+const avoided = new Map([
+  ["session", "thread"],
+  ["conversation", "thread"],
+  ["subagent", "specialist"],
+  ["sub agent", "specialist"],
+  ["function call", "tool call"],
+  ["partial result", "progress"],
+  ["permission engine", "gate"],
+  ["allow list", "grant"],
+  ["serializer", "dialect"]
+])
+
+/** Rooms that speak to others in their words. */
+const foreign = new Set(["wire", "models"])
+
+/** `maxSubAgents` as ` max sub agents `. */
+const spoken = (name: string) =>
+  ` ${name
+    .replace(/([a-z0-9])([A-Z])/g, "$1 $2")
+    .replace(/[_\-\s]+/g, " ")
+    .toLowerCase()} `
+
+const avoidedIn = (name: string) => [...avoided.keys()].filter((word) => new RegExp(` ${word}s? `).test(spoken(name)))
+
+describe("the words of the house", () => {
+  it.each(["Session", "sessionId", "maxSubAgents", "Subagent", "FunctionCall", "allow_list"])("find %s", (name) => {
+    assert.isNotEmpty(avoidedIn(name))
+  })
+
+  it.each(["obsession", "thread", "functionCallee", "possessions"])("leave %s alone", (name) => {
+    assert.isEmpty(avoidedIn(name))
+  })
+
+  it("are the only names in the packages", () => {
+    const wrong = House.rooms
+      .filter((room) => !foreign.has(room.name))
+      .flatMap((room) => room.sources)
+      .flatMap((source) =>
+        [...source.names].flatMap((name) =>
+          avoidedIn(name).map((word) => `${source.path}: ${name} (say ${avoided.get(word)})`)
+        )
+      )
+    assert.deepStrictEqual(wrong, [])
+  })
+
+  it("agree with the glossary, once there is one", () => {
+    const glossary = House.has("CONTEXT.md") ? House.text("CONTEXT.md").toLowerCase().replaceAll("-", " ") : undefined
+    const unknown = [...avoided].flat().filter((word) => !(glossary?.includes(word) ?? true))
+    assert.deepStrictEqual(
+      unknown.filter((word) => word !== "subagent"),
+      []
+    )
+  })
+})

@@ -1,0 +1,112 @@
+import { assert, describe, it } from "@effect/vitest"
+import { join } from "node:path"
+import { pathToFileURL } from "node:url"
+import { run, Workplace } from "./Workplace.ts"
+
+const root = join(import.meta.dirname, "..", "..")
+const task = join(root, "scripts", "task.mjs")
+
+/** What an installer leaves behind: the copy of the lockfile that it installed. */
+const installs = "mkdir -p node_modules/.pnpm && cp pnpm-lock.yaml node_modules/.pnpm/lock.yaml && echo noise"
+
+describe("a task", () => {
+  it("that nobody knows ends with code 2 and the list of tasks", async () => {
+    const { code, stderr, stdout } = await run([task, "constructor"])
+    assert.strictEqual(code, 2)
+    assert.strictEqual(stdout, "")
+    assert.include(stderr, 'There is no task "constructor".')
+    assert.match(stderr, /^ {2}start /m)
+  })
+
+  it("gets its arguments as they were written", async () => {
+    using place = new Workplace(installs)
+    const { code, stdout } = await place.task("start", "--question", 'two "words"', "")
+    assert.strictEqual(stdout, `${JSON.stringify(["--question", 'two "words"', ""])}\n`)
+    assert.strictEqual(code, 0)
+  })
+})
+
+describe("the test task", () => {
+  it("fails, and says so in its closing line, when no test ran", async () => {
+    const { code, stdout } = await run([task, "test", "no-such-file"])
+    assert.strictEqual(stdout.trimEnd().split("\n").at(-1), "0 passed, 1 failed")
+    assert.notStrictEqual(code, 0)
+  })
+})
+
+describe("installing", () => {
+  it("says one line, and nothing on standard output", async () => {
+    using place = new Workplace(installs)
+    const { stderr, stdout } = await place.task("start")
+    assert.strictEqual(stderr, "Installing what Reins needs; this happens once and takes about 15 seconds.\n")
+    assert.strictEqual(stdout, "[]\n")
+  })
+
+  it("happens once", async () => {
+    using place = new Workplace(installs)
+    await place.task("start")
+    const { stderr } = await place.task("start")
+    assert.strictEqual(stderr, "")
+  })
+
+  it("that fails shows what was said and what to do, and ends with its code", async () => {
+    using place = new Workplace("echo 'cannot open: EACCES, folder x' && exit 3")
+    const { code, stderr, stdout } = await place.task("start")
+    assert.strictEqual(code, 3)
+    assert.strictEqual(stdout, "")
+    assert.include(stderr, "Installing failed.\n  cannot open: EACCES, folder x\n")
+    assert.include(stderr, "A folder cannot be written.")
+  })
+
+  it("that fails for a reason unknown names the command that shows everything", async () => {
+    using place = new Workplace("exit 1")
+    const { stderr } = await place.task("start")
+    assert.match(stderr, /Run "npx pnpm@\d+\.\d+\.\d+ install" in this folder/)
+  })
+})
+
+describe("a child", () => {
+  const running = (script: string) => [
+    "--input-type=module",
+    "--eval",
+    `import { run } from ${JSON.stringify(pathToFileURL(join(root, "scripts", "Child.mjs")).href)}
+     process.exitCode = await run(process.execPath, ["--eval", ${JSON.stringify(script)}])`
+  ]
+
+  it("gives its exit code", async () => {
+    assert.strictEqual((await run(running("process.exit(42)"))).code, 42)
+  })
+
+  it("that a signal ends gives 128 and the signal's number", async () => {
+    const waiting = running("console.log('ready'); setInterval(() => {}, 1000)")
+    assert.strictEqual((await run(waiting, {}, (_, kill) => kill("SIGINT"))).code, 130)
+    assert.strictEqual((await run(waiting, {}, (_, kill) => kill("SIGTERM"))).code, 143)
+  })
+
+  it("gets a signal once that reaches its parent twice", async () => {
+    const counting = running(
+      `let interrupts = 0
+       process.on("SIGINT", () => interrupts++)
+       process.on("SIGTERM", () => process.exit(interrupts))
+       console.log("ready")
+       setInterval(() => {}, 1000)`
+    )
+    const { code } = await run(counting, {}, (_, kill) => {
+      kill("SIGINT")
+      kill("SIGINT")
+      kill("SIGTERM")
+    })
+    assert.strictEqual(code, 1)
+  })
+
+  it("that cannot be started gives 127 and its name", async () => {
+    const { code, stderr } = await run([
+      "--input-type=module",
+      "--eval",
+      `import { run } from ${JSON.stringify(pathToFileURL(join(root, "scripts", "Child.mjs")).href)}
+       process.exitCode = await run("no-such-program", [])`
+    ])
+    assert.strictEqual(code, 127)
+    assert.include(stderr, "Could not start no-such-program (ENOENT)")
+  })
+})
