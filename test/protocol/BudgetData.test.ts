@@ -1,0 +1,112 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Budget } from "@reins/protocol"
+import { Duration, Schema } from "effect"
+
+const json = Schema.fromJsonString(Budget.Budget)
+const viaJson = (budget: Budget.Budget) => Schema.decodeUnknownSync(json)(Schema.encodeSync(json)(budget))
+
+describe("Budget.make", () => {
+  it("keeps limits as they were given, and time in milliseconds", () => {
+    const options: Budget.Options = {
+      maxSteps: 12,
+      maxToolCalls: 20,
+      maxCallsPerTool: { search: 3 },
+      maxInputTokens: 100_000,
+      maxOutputTokens: 5000,
+      maxTotalTokens: 101_000,
+      maxCostUsd: 0.25,
+      maxDepth: 2,
+      maxAgents: 4,
+      warnAt: 0.8,
+      onExhausted: "wrap-up"
+    }
+    assert.deepStrictEqual<object>(Budget.make({ ...options, maxDuration: "2 minutes" }), {
+      ...options,
+      maxDurationMs: 120_000
+    })
+  })
+
+  it("leaves out what is absent and what is Infinity", () => {
+    assert.deepStrictEqual(Budget.make({}), {})
+    const none = { maxSteps: Infinity, maxCostUsd: undefined, maxDuration: "Infinity", warnAt: undefined } as const
+    assert.deepStrictEqual(Budget.make(none), {})
+    assert.deepStrictEqual(Budget.make({ maxDuration: Infinity, maxCallsPerTool: { a: Infinity, b: 0 } }), {
+      maxCallsPerTool: { b: 0 }
+    })
+  })
+
+  it("takes any duration", () => {
+    assert.strictEqual(Budget.make({ maxDuration: 1500 }).maxDurationMs, 1500)
+    assert.strictEqual(Budget.make({ maxDuration: Duration.hours(1) }).maxDurationMs, 3_600_000)
+    assert.strictEqual(Budget.make({ maxDuration: { minutes: 1, seconds: 30 } }).maxDurationMs, 90_000)
+  })
+
+  it("survives being stored with a run", () => {
+    const budgets = [
+      Budget.make({}),
+      Budget.make({ maxSteps: 0, maxCostUsd: 1e-9, maxDuration: "90 seconds", maxCallsPerTool: { ["__proto__"]: 2 } }),
+      Budget.make({ maxSteps: Infinity, maxTotalTokens: Number.MAX_SAFE_INTEGER, onExhausted: "pause" })
+    ]
+    for (const budget of budgets) assert.deepStrictEqual(viaJson(budget), budget)
+  })
+})
+
+describe("Budget.validate", () => {
+  const refused = (options: Budget.Options) => Budget.validate(Budget.make(options))?.limit
+
+  it("accepts no limits, 0 and Infinity", () => {
+    assert.isUndefined(refused({}))
+    assert.isUndefined(refused({ maxSteps: 0, maxCostUsd: 0, maxDuration: 0, maxDepth: 0, warnAt: 0 }))
+    assert.isUndefined(Budget.validate({ maxSteps: Infinity, maxCostUsd: Infinity, maxDurationMs: Infinity }))
+    assert.isUndefined(Budget.validate({ maxCallsPerTool: { search: Infinity } }))
+  })
+
+  it("refuses counts that are negative, no number, a fraction, or beyond exact arithmetic", () => {
+    const names = [
+      "maxSteps",
+      "maxToolCalls",
+      "maxInputTokens",
+      "maxOutputTokens",
+      "maxTotalTokens",
+      "maxDepth",
+      "maxAgents"
+    ] as const
+    for (const name of names) {
+      for (const value of [-1, NaN, 1.5, -Infinity, 2 ** 53]) {
+        assert.strictEqual(refused({ [name]: value }), name, `${name}=${value}`)
+      }
+      assert.isUndefined(refused({ [name]: Number.MAX_SAFE_INTEGER }), name)
+    }
+  })
+
+  it("names the tool of a limit that is not lawful", () => {
+    assert.strictEqual(refused({ maxCallsPerTool: { ok: 1, search: -1 } }), "maxCallsPerTool.search")
+  })
+
+  it("refuses money that is no amount, and takes fractions of a dollar", () => {
+    for (const maxCostUsd of [-0.01, NaN, 2 ** 53, 9_007_200]) {
+      assert.strictEqual(refused({ maxCostUsd }), "maxCostUsd", String(maxCostUsd))
+    }
+    assert.isUndefined(refused({ maxCostUsd: 0.0075 }))
+  })
+
+  it("refuses time that is negative or no duration", () => {
+    assert.strictEqual(refused({ maxDuration: -1 }), "maxDuration")
+    assert.strictEqual(refused({ maxDuration: NaN }), "maxDuration")
+    assert.strictEqual(refused({ maxDuration: "-Infinity" }), "maxDuration")
+    // @ts-expect-error: a user without types
+    assert.strictEqual(refused({ maxDuration: "a while" }), "maxDuration")
+  })
+
+  it("refuses a warnAt outside 0 to 1 and an unknown onExhausted", () => {
+    for (const warnAt of [-0.1, 1.1, NaN]) assert.strictEqual(refused({ warnAt }), "warnAt", String(warnAt))
+    // @ts-expect-error: a user without types
+    assert.strictEqual(refused({ onExhausted: "explode" }), "onExhausted")
+  })
+
+  it("says what is wrong in a sentence", () => {
+    const invalid = Budget.validate({ maxSteps: -1 })
+    assert.strictEqual(invalid?._tag, "InvalidBudget")
+    assert.strictEqual(invalid?.message, "the budget's maxSteps is not a whole number from 0 on: -1")
+  })
+})

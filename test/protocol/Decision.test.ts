@@ -1,0 +1,64 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Decision } from "@reins/protocol"
+import { Option, Schema } from "effect"
+
+const viaJson = (decision: Decision): Decision =>
+  Schema.decodeUnknownSync(Decision)(JSON.parse(JSON.stringify(Schema.encodeSync(Decision)(decision))))
+
+describe("Decision", () => {
+  it("carries only what was said", () => {
+    assert.deepStrictEqual(Decision.approve(), { type: "approve" })
+    assert.deepStrictEqual(Decision.approve({ by: undefined, feedback: undefined, uses: undefined }), {
+      type: "approve"
+    })
+    assert.deepStrictEqual(Decision.reject({ feedback: "not this order", by: "mia" }), {
+      type: "reject",
+      feedback: "not this order",
+      by: "mia"
+    })
+    assert.deepStrictEqual(Decision.revise({ amountUsd: 20 }), { type: "revise", partial: { amountUsd: 20 } })
+  })
+
+  it("says a grant's life in milliseconds", () => {
+    assert.deepStrictEqual(Decision.approve({ scope: "thread", uses: 3, expiresIn: "1 hour" }), {
+      type: "approve",
+      scope: "thread",
+      uses: 3,
+      expiresInMillis: 3_600_000
+    })
+  })
+
+  it("raises limits by name as an approval", () => {
+    assert.deepStrictEqual(Decision.raise({ maxSteps: 20 }, { by: "mia" }), {
+      type: "approve",
+      raise: { maxSteps: 20 },
+      by: "mia"
+    })
+  })
+
+  it("survives being sent", () => {
+    const decisions = [
+      Decision.approve({ scope: "run", matcher: { order: "7" }, maxCostUsd: 0.5, expiresIn: 5000, by: "mia" }),
+      Decision.reject({ feedback: "no" }),
+      Decision.revise({ amountUsd: 20, note: null }, { feedback: "only the second charge" }),
+      Decision.raise({ maxCostUsd: 2, "maxCallsPerTool.search": 5 })
+    ]
+    for (const decision of decisions) assert.deepStrictEqual(viaJson(decision), decision)
+  })
+
+  it("refuses what is no decision", () => {
+    const decode = Schema.decodeUnknownOption(Decision)
+    for (const value of [
+      null,
+      "approve",
+      {},
+      { type: "maybe" },
+      { type: "revise" },
+      { type: "approve", scope: "everything" },
+      { type: "approve", uses: -1 },
+      { type: "approve", uses: 1.5 },
+      { type: "approve", raise: { maxSteps: "20" } }
+    ])
+      assert.isTrue(Option.isNone(decode(value)), JSON.stringify(value))
+  })
+})
