@@ -1,0 +1,291 @@
+import { assert, describe, it } from "@effect/vitest"
+import { AgentPath, CostSummary, Entry, Money, Usage } from "@reins/protocol"
+import { Schema } from "effect"
+
+const price: Entry.Price = {
+  model: "sonnet",
+  match: "exact",
+  source: "table 2026-11-01",
+  inputPerMillionUsd: 3,
+  outputPerMillionUsd: 15
+}
+
+const model = (options: Partial<Entry.ModelEntry> = {}): Entry.ModelEntry => ({
+  kind: "model",
+  path: [],
+  step: 1,
+  provider: "anthropic",
+  model: "sonnet",
+  usage: { inputUncached: 100, outputText: 10 },
+  estimated: false,
+  costNanoUsd: 450_000,
+  price,
+  startedAt: 0,
+  endedAt: 10,
+  attempts: [{ startedAt: 0, endedAt: 10, outcome: "completed" }],
+  ...options
+})
+
+const tool = (options: Partial<Entry.ToolEntry> = {}): Entry.ToolEntry => ({
+  kind: "tool",
+  path: [],
+  callId: "c1",
+  toolName: "search",
+  startedAt: 0,
+  endedAt: 10,
+  attempts: 1,
+  ...options
+})
+
+const unpriced = ({ costNanoUsd: _, price: __, ...rest }: Entry.ModelEntry): Entry.ModelEntry => rest
+
+const wait: Entry.WaitEntry = { kind: "wait", path: ["late#9"], reason: "approval", id: "a", startedAt: 0, endedAt: 9 }
+
+/** All rows of a tree. */
+const leaves = (node: CostSummary.CostNode): ReadonlyArray<CostSummary.CostRow> => [
+  ...node.rows,
+  ...node.children.flatMap(leaves)
+]
+
+const nodes = (node: CostSummary.CostNode): ReadonlyArray<CostSummary.CostNode> => [
+  node,
+  ...node.children.flatMap(nodes)
+]
+
+describe("CostSummary.fold", () => {
+  it("is an empty root where nothing was spent", () => {
+    const usage = Usage.toTotals({})
+    assert.deepStrictEqual(CostSummary.fold([wait]), {
+      currency: "USD",
+      costNanoUsd: 0,
+      costUsd: 0,
+      unpriced: 0,
+      estimated: false,
+      root: {
+        agentPath: [],
+        costNanoUsd: 0,
+        costUsd: 0,
+        unpriced: 0,
+        estimated: false,
+        usage,
+        rows: [],
+        children: []
+      }
+    })
+  })
+
+  it("adds up the steps of one model, retries included", () => {
+    const lost: Entry.Attempt = { startedAt: 0, endedAt: 5, outcome: "lost" }
+    const summary = CostSummary.fold([model(), model({ step: 2, attempts: [lost, lost] })])
+    assert.deepStrictEqual(summary.root.rows, [
+      {
+        kind: "model",
+        name: "sonnet",
+        provider: "anthropic",
+        calls: 2,
+        attempts: 3,
+        usage: Usage.toTotals({ inputUncached: 200, outputText: 20 }),
+        costNanoUsd: 900_000,
+        costUsd: 0.0009,
+        unpriced: 0,
+        estimated: false,
+        overrun: false,
+        price
+      }
+    ])
+    assert.strictEqual(summary.costUsd, 0.0009)
+  })
+
+  it("tells providers and price rows of one model apart", () => {
+    const later = { ...price, source: "table 2026-11-02" }
+    const entries = [model({ price: later }), model(), model({ provider: "bedrock" }), unpriced(model())]
+    const rows = CostSummary.fold(entries).root.rows.map((row) => [row.provider, row.price?.source, row.unpriced])
+    assert.deepStrictEqual(rows, [
+      ["anthropic", undefined, 1],
+      ["anthropic", "table 2026-11-01", 0],
+      ["anthropic", "table 2026-11-02", 0],
+      ["bedrock", "table 2026-11-01", 0]
+    ])
+  })
+
+  it("counts calls of unknown price and never takes them for free", () => {
+    const summary = CostSummary.fold([
+      model(),
+      unpriced(model({ path: ["a#1"] })),
+      unpriced(model({ path: ["a#1"], step: 2 }))
+    ])
+    assert.strictEqual(summary.unpriced, 2)
+    assert.strictEqual(summary.costNanoUsd, 450_000)
+    assert.strictEqual(summary.root.children[0]?.rows[0]?.unpriced, 2)
+    assert.strictEqual(summary.root.usage.promptTokens, 300)
+  })
+
+  it("takes a priced call of 0 for free", () => {
+    assert.strictEqual(CostSummary.fold([model({ costNanoUsd: 0 })]).unpriced, 0)
+  })
+
+  it("shows every tool with its calls, and what it reported", () => {
+    const entries = [
+      tool(),
+      tool({ callId: "c2", costNanoUsd: 5, attempts: 3 }),
+      tool({ callId: "c3", toolName: "fetch" })
+    ]
+    const { costNanoUsd, root, unpriced } = CostSummary.fold(entries)
+    assert.deepStrictEqual(
+      root.rows.map((row) => [row.name, row.calls, row.attempts, row.costNanoUsd]),
+      [
+        ["fetch", 1, 1, 0],
+        ["search", 2, 4, 5]
+      ]
+    )
+    assert.notProperty(root.rows[0], "usage")
+    assert.strictEqual(costNanoUsd, 5)
+    assert.strictEqual(unpriced, 0)
+  })
+
+  it("keeps a model and a tool of one name apart", () => {
+    const { root } = CostSummary.fold([tool({ toolName: "sonnet", costNanoUsd: 1 }), model()])
+    assert.deepStrictEqual(
+      root.rows.map((row) => [row.kind, row.costNanoUsd]),
+      [
+        ["model", 450_000],
+        ["tool", 1]
+      ]
+    )
+  })
+
+  it("puts every agent in its place, also one that only had specialists do the work", () => {
+    const entries = [
+      model({ path: ["planner#2", "search#1"] }),
+      model({ path: ["planner#10"] }),
+      tool({ path: ["planner#2", "search#0"], costNanoUsd: 50_000 })
+    ]
+    const summary = CostSummary.fold(entries)
+    assert.deepStrictEqual(
+      nodes(summary.root).map((node) => [node.agentPath.join("/"), node.rows.length, node.costNanoUsd]),
+      [
+        ["", 0, 950_000],
+        ["planner#10", 1, 450_000],
+        ["planner#2", 0, 500_000],
+        ["planner#2/search#0", 1, 50_000],
+        ["planner#2/search#1", 1, 450_000]
+      ]
+    )
+  })
+
+  it("carries estimates up to the root and marks rows that went beyond their hold", () => {
+    const summary = CostSummary.fold([
+      model(),
+      model({ path: ["a#1"], estimated: true, overrun: true }),
+      model({ path: ["b#1"] })
+    ])
+    const [a, b] = summary.root.children
+    assert.isTrue(summary.estimated)
+    assert.isTrue(summary.root.estimated)
+    assert.isTrue(a?.estimated)
+    assert.isFalse(b?.estimated)
+    assert.isTrue(a?.rows[0]?.overrun)
+    assert.isFalse(summary.root.rows[0]?.overrun)
+  })
+
+  it("takes names for names, whatever they are", () => {
+    const summary = CostSummary.fold([tool({ toolName: "__proto__", path: ["constructor#1"] }), tool({ toolName: "" })])
+    assert.strictEqual(leaves(summary.root).length, 2)
+    assert.deepStrictEqual(summary.root.children[0]?.agentPath, ["constructor#1"])
+  })
+
+  const whole = (maximum: number) => Schema.Int.check(Schema.isBetween({ minimum: 0, maximum }))
+  const Segment = Schema.Literals(["a#1", "a#2", "b#1", "c/d#~"])
+  const Row = Schema.Struct({
+    kind: Schema.Literals(["model", "model", "tool", "wait"]),
+    path: Schema.Array(Segment).check(Schema.isMaxLength(4)),
+    name: Schema.Literals(["x", "x y", "y", ""]),
+    provider: Schema.Literals(["p", "q"]),
+    rate: whole(2),
+    cost: Schema.optionalKey(whole(1e12)),
+    attempts: whole(3),
+    tokens: Schema.Tuple([whole(1e6), whole(1e6), whole(1e6), whole(1e6), whole(1e6), whole(1e6)]),
+    estimated: Schema.Boolean,
+    turn: whole(1e6)
+  })
+
+  const entry = (row: typeof Row.Type): Entry.Entry => {
+    const cost = row.cost === undefined ? {} : { costNanoUsd: row.cost }
+    const [inputUncached, inputCacheRead, inputCacheWrite, inputCacheWriteLong, outputText, outputReasoning] =
+      row.tokens
+    switch (row.kind) {
+      case "model":
+        return {
+          ...unpriced(model()),
+          path: row.path,
+          model: row.name,
+          provider: row.provider,
+          usage: { inputUncached, inputCacheRead, inputCacheWrite, inputCacheWriteLong, outputText, outputReasoning },
+          estimated: row.estimated,
+          ...cost,
+          ...(row.cost === undefined ? {} : { price: { ...price, inputPerMillionUsd: row.rate } }),
+          attempts: Array.from({ length: row.attempts }, () => ({ startedAt: 0, endedAt: 1, outcome: "failed" }))
+        }
+      case "tool":
+        return { ...tool(), path: row.path, toolName: row.name, attempts: row.attempts, ...cost }
+      case "wait":
+        return { ...wait, path: row.path }
+    }
+  }
+
+  it.prop(
+    "leaves add up to every node and to the root, to the nano-dollar and the token, in any order of the rows",
+    { rows: Schema.Array(Row).check(Schema.isMaxLength(40)) },
+    ({ rows }) => {
+      const entries = rows.map(entry)
+      const summary = CostSummary.fold(entries)
+      const shuffled = rows.toSorted((a, b) => a.turn - b.turn).map(entry)
+      assert.deepStrictEqual(CostSummary.fold(shuffled), summary)
+      assert.deepStrictEqual(CostSummary.fold(entries.toReversed()), summary)
+
+      for (const node of nodes(summary.root)) {
+        const within = entries.filter(({ kind, path }) => kind !== "wait" && AgentPath.isWithin(path, node.agentPath))
+        assert.isTrue(within.length > 0 || node.agentPath.length === 0)
+        const below = leaves(node)
+        const cost = within.reduce((sum, row) => sum + (row.kind === "wait" ? 0 : (row.costNanoUsd ?? 0)), 0)
+        const usage = within.reduce((sum, row) => (row.kind === "model" ? Usage.add(sum, row.usage) : sum), Usage.empty)
+        assert.strictEqual(node.costNanoUsd, cost)
+        assert.strictEqual(
+          below.reduce((sum, row) => sum + row.costNanoUsd, 0),
+          cost
+        )
+        assert.strictEqual(node.costUsd, Money.toUsd(cost))
+        assert.deepStrictEqual(node.usage, Usage.toTotals(usage))
+        assert.strictEqual(
+          below.reduce((sum, row) => sum + (row.usage?.totalTokens ?? 0), 0),
+          node.usage.totalTokens
+        )
+        assert.strictEqual(
+          node.unpriced,
+          within.filter((row) => row.kind === "model" && row.costNanoUsd === undefined).length
+        )
+        assert.strictEqual(
+          below.reduce((sum, row) => sum + row.calls, 0),
+          within.length
+        )
+        assert.strictEqual(
+          node.estimated,
+          within.some((row) => row.kind === "model" && row.estimated)
+        )
+      }
+      assert.isTrue(Schema.is(CostSummary.CostSummary)(summary))
+    },
+    { arbitrary: { runs: 2000 }, timeout: 60_000 }
+  )
+
+  it.prop(
+    "is the same after the rows were stored",
+    { rows: Schema.Array(Row).check(Schema.isMaxLength(10)) },
+    ({ rows }) => {
+      const json = Schema.fromJsonString(Schema.Array(Entry.Entry))
+      const entries = rows.map(entry)
+      const stored = Schema.decodeSync(json)(Schema.encodeSync(json)(entries))
+      assert.deepStrictEqual(CostSummary.fold(stored), CostSummary.fold(entries))
+    }
+  )
+})
