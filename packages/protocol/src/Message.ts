@@ -7,18 +7,23 @@
 import * as Schema from "effect/Schema"
 import { Json } from "./Json.ts"
 
+// What a provider wants back with a part, opaque to everybody else.
 const Metadata = Schema.optionalKey(Schema.Record(Schema.String, Json))
 
-const TextPart = Schema.Struct({ type: Schema.Literal("text"), text: Schema.String, metadata: Metadata })
-const ReasoningPart = Schema.Struct({ type: Schema.Literal("reasoning"), text: Schema.String, metadata: Metadata })
-const FilePart = Schema.Struct({
+export const TextPart = Schema.Struct({ type: Schema.Literal("text"), text: Schema.String, metadata: Metadata })
+export const ReasoningPart = Schema.Struct({
+  type: Schema.Literal("reasoning"),
+  text: Schema.String,
+  metadata: Metadata
+})
+export const FilePart = Schema.Struct({
   type: Schema.Literal("file"),
   mediaType: Schema.String,
   data: Schema.String,
   filename: Schema.optionalKey(Schema.String),
   metadata: Metadata
 })
-const CallPart = Schema.Struct({
+export const CallPart = Schema.Struct({
   type: Schema.Literal("tool-call"),
   id: Schema.String,
   name: Schema.String,
@@ -26,7 +31,7 @@ const CallPart = Schema.Struct({
   execution: Schema.optionalKey(Schema.Literals(["client", "provider"])),
   metadata: Metadata
 })
-const ResultPart = Schema.Struct({
+export const ResultPart = Schema.Struct({
   type: Schema.Literal("tool-result"),
   id: Schema.String,
   name: Schema.String,
@@ -52,6 +57,13 @@ export interface ResultPart extends Schema.Schema.Type<typeof ResultPart> {}
 
 export type UserPart = TextPart | FilePart
 export type AssistantPart = TextPart | ReasoningPart | FilePart | CallPart | ResultPart
+export const AssistantPart: Schema.Codec<AssistantPart> = Schema.Union([
+  TextPart,
+  ReasoningPart,
+  FilePart,
+  CallPart,
+  ResultPart
+])
 
 const UserStruct = Schema.Struct({
   role: Schema.Literal("user"),
@@ -59,7 +71,7 @@ const UserStruct = Schema.Struct({
 })
 const AssistantStruct = Schema.Struct({
   role: Schema.Literal("assistant"),
-  content: Schema.Array(Schema.Union([TextPart, ReasoningPart, FilePart, CallPart, ResultPart]))
+  content: Schema.Array(AssistantPart)
 })
 const ToolStruct = Schema.Struct({ role: Schema.Literal("tool"), content: Schema.Array(ResultPart) })
 

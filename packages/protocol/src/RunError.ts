@@ -2,8 +2,10 @@
  * Why a run did not bring an answer, for callers who asked for one (`complete`, `completeSpecialist`). On the stream the
  * same is the last event, `error`; a budget or a cancel is not an error there but a `finish` that says so.
  */
+import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import { AgentPath } from "./AgentPath.ts"
+import type { Json } from "./Json.ts"
 import * as ModelFailure from "./ModelFailure.ts"
 
 /** A limit of the run's budget stopped it. `agentPath` is absent for the run's own budget. */
@@ -113,6 +115,23 @@ export class RunError extends Schema.TaggedError<RunError>()("RunError", {
   }
 }
 
+const encode = Schema.encodeSync(Schema.Union(members))
+
+/** A reason as data, for the `error` event: its tag as `reason`, whether a retry may help, and its fields. */
+export const toPublicData = (reason: Reason): Json => {
+  const { _tag, ...fields } = encode(reason)
+  return { reason: _tag, isRetryable: reason.isRetryable, ...fields }
+}
+
+const decode = Schema.decodeUnknownExit(Schema.Union(members))
+
+/** The reason that `toPublicData` told; `InternalFailure` for anything else. */
+export const fromPublicData = (data: Json | undefined): Reason => {
+  if (typeof data !== "object" || data === null || !("reason" in data)) return new InternalFailure({})
+  const { isRetryable: _, reason, ...fields } = data
+  const decoded = decode({ _tag: reason, ...fields })
+  return Exit.isSuccess(decoded) ? decoded.value : new InternalFailure({})
+}
+
 /** The machine-readable code of a reason, as the `error` event carries it: `E_RATE_LIMITED` for `RateLimited`. */
-export const code = (reason: Reason): string =>
-  `E_${reason._tag.replace(/(?<=[a-z])(?=[A-Z])/g, "_").toUpperCase()}`
+export const code = (reason: Reason): string => `E_${reason._tag.replace(/(?<=[a-z])(?=[A-Z])/g, "_").toUpperCase()}`

@@ -1,0 +1,147 @@
+/**
+ * An agent: instructions, tools, specialists, a model and a budget under one name. A value, made once and registered with
+ * `Runtime.layer`; it runs nothing by itself.
+ *
+ * The type says what an agent needs, and how building its tools may fail: `Agent<R, E>`. Its name, tools and schemas are
+ * erased, so a hover stays one line.
+ */
+import type { Budget, Json } from "@reins/protocol"
+import type * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type * as Schema from "effect/Schema"
+import type * as Tool from "effect/ai/Tool"
+import type * as Toolkit from "effect/ai/Toolkit"
+import type { Policy } from "./gate/Policy.ts"
+import { Model, type ModelPort } from "./port/Model.ts"
+import type { ToolRun } from "./tool/ToolRun.ts"
+
+/** What marks agents. */
+export const TypeId = "~@reins/runtime/Agent" as const
+
+/** An agent that needs the services `R`; building its tools may fail with `E`. */
+export interface Agent<out R = never, out E = never> {
+  readonly [TypeId]: { readonly _R: () => R; readonly _E: () => E }
+  readonly name: string
+  readonly definition: Definition
+}
+
+/** Any agent. */
+export type Any = Agent<any, any>
+
+/** What an agent is made of, with its types erased. Read by the runtime, not by users. */
+export interface Definition {
+  readonly kind: "agent" | "specialist"
+  readonly name: string
+  readonly description: string | undefined
+  readonly instructions: string | undefined
+  readonly toolkit: Effect.Effect<Toolkit.WithHandler<any>, unknown, unknown> | undefined
+  readonly clientTools: ReadonlyArray<Tool.Any>
+  readonly specialists: ReadonlyArray<Any>
+  readonly model: Context.Key<any, ModelPort>
+  readonly budget: Budget.Budget | undefined
+  readonly input: Schema.Codec<any, any> | undefined
+  readonly output: Schema.Codec<any, any> | undefined
+  readonly approvals: { readonly [tool: string]: Policy }
+  readonly maxOutputTokens: number | undefined
+  readonly maxParallelCalls: number | undefined
+  readonly providerOptions: { readonly [provider: string]: Json } | undefined
+}
+
+/** The services that an agent needs. */
+export type Services<A> = A extends Agent<infer R, any> ? R : never
+/** How building an agent's tools may fail. */
+export type Errors<A> = A extends Agent<any, infer E> ? E : never
+
+/** Unions through a record, so that a hover shows the services' names and not the tools' definitions. */
+export type Needs<R> = (R extends unknown ? { readonly one: R } : never)["one"]
+
+/** What the tools' handlers need besides the per-call `ToolRun`. */
+export type ToolServices<Tools extends Record<string, Tool.Any>> = Exclude<
+  Tool.HandlerServices<Tools[keyof Tools]>,
+  ToolRun
+>
+
+/** Options that agents and specialists share. */
+export interface Options<Tools extends Record<string, Tool.Any>, TE, TR, S extends ReadonlyArray<Any>, M> {
+  /** What the model is told to be and to do. Absent: nothing. */
+  readonly instructions?: string | undefined
+  /** Tools that the runtime runs: a toolkit (its handlers come as layers), or one bound to its handlers. */
+  readonly toolkit?: Effect.Effect<Toolkit.WithHandler<Tools>, TE, TR> | undefined
+  /** Tools that the caller runs: the run waits for `Runtime.submitToolResult`. */
+  readonly clientTools?: Toolkit.Any | undefined
+  /** Specialists that the model may call as tools, by their names. */
+  readonly specialists?: S | undefined
+  /** The service key of this agent's own model. Absent: `Model`. */
+  readonly model?: Context.Key<M, ModelPort> | undefined
+  /** Limits for a run of this agent and everything below it; under a coordinator, within what that one has left. */
+  readonly budget?: Budget.Budget | undefined
+  /** Who may run a tool without asking, by tool name; overrides the tool's own `needsApproval` and the runtime's floor. */
+  readonly approvals?: { readonly [tool: string]: Policy } | undefined
+  /** Most output tokens a step may ask for; clamped further by the budget. Absent: the provider's own limit. */
+  readonly maxOutputTokens?: number | undefined
+  /** How many calls of one step run at the same time. Absent: 16. */
+  readonly maxParallelCalls?: number | undefined
+  /** Passed to the provider as they are, by provider name. */
+  readonly providerOptions?: { readonly [provider: string]: Json } | undefined
+}
+
+/**
+ * Makes an agent.
+ *
+ * **Gotchas**: tool handlers are looked up by tool name. Two toolkits with a tool of one name and different definitions are
+ * refused when the runtime's layer is built; bind one of them: `toolkit: Effect.provide(Search, Search.layer)`.
+ */
+export const make = <
+  Tools extends Record<string, Tool.Any> = {},
+  TE = never,
+  TR = never,
+  const S extends ReadonlyArray<Any> = [],
+  M = Model
+>(
+  name: string,
+  options: Options<Tools, TE, TR, S, M>
+): Agent<Needs<TR | ToolServices<Tools> | M | Services<S[number]>>, TE | Errors<S[number]>> =>
+  fromDefinition(define("agent", name, options, undefined))
+
+/** Erases the options' types. Shared with `Specialist.make`. */
+export const define = (
+  kind: Definition["kind"],
+  name: string,
+  options: Options<any, any, any, any, any>,
+  specialist:
+    | {
+        readonly description: string
+        readonly input: Schema.Codec<any, any> | undefined
+        readonly output: Schema.Codec<any, any> | undefined
+      }
+    | undefined
+): Definition => ({
+  kind,
+  name,
+  description: specialist?.description,
+  instructions: options.instructions,
+  toolkit: options.toolkit,
+  clientTools: options.clientTools === undefined ? [] : Object.values(options.clientTools.tools),
+  specialists: options.specialists ?? [],
+  model: options.model ?? Model,
+  budget: options.budget,
+  input: specialist?.input,
+  output: specialist?.output,
+  approvals: options.approvals ?? {},
+  maxOutputTokens: options.maxOutputTokens,
+  maxParallelCalls: options.maxParallelCalls,
+  providerOptions: options.providerOptions
+})
+
+const phantom = (): never => {
+  throw new Error("a type-level member of an agent was called")
+}
+
+const variance = { _R: phantom, _E: phantom, _In: phantom, _Out: phantom }
+
+/** An agent over its definition. Shared with `Specialist.make`. */
+export const fromDefinition = (definition: Definition): Agent<never, never> => ({
+  [TypeId]: variance,
+  name: definition.name,
+  definition
+})

@@ -1,0 +1,63 @@
+/**
+ * A specialist: an agent with a narrow task, with typed input and output if you like. Run it from code with
+ * `Runtime.runSpecialist` and `Runtime.completeSpecialist`, or offer it to a coordinator, whose model then calls it like a
+ * tool. It sees nothing of its caller's history.
+ */
+import type * as Schema from "effect/Schema"
+import type * as Tool from "effect/ai/Tool"
+import * as Agent from "./Agent.ts"
+import type { Model } from "./port/Model.ts"
+
+/** What marks specialists. */
+export const TypeId = "~@reins/runtime/Specialist" as const
+
+/** A specialist that takes `In` and answers `Out`. */
+export interface Specialist<in In, out Out, out R = never, out E = never> extends Agent.Agent<R, E> {
+  readonly [TypeId]: { readonly _In: (input: In) => void; readonly _Out: () => Out }
+}
+
+/** Any specialist. */
+export type Any = Specialist<never, unknown, any, any>
+
+/**
+ * Makes a specialist.
+ *
+ * **Details**
+ * - `description`: what a coordinator's model is told of it.
+ * - `input`: its arguments, as a schema. Absent: one string, `prompt`.
+ * - `output`: what its final text must decode to, as JSON; a misfit is sent back to the model once. Absent: the text itself.
+ */
+export const make = <
+  In = string,
+  Out = string,
+  Tools extends Record<string, Tool.Any> = {},
+  TE = never,
+  TR = never,
+  const S extends ReadonlyArray<Agent.Any> = [],
+  M = Model
+>(
+  name: string,
+  options: Agent.Options<Tools, TE, TR, S, M> & {
+    readonly description: string
+    readonly input?: Schema.Codec<In, any> | undefined
+    readonly output?: Schema.Codec<Out, any> | undefined
+  }
+): Specialist<
+  In,
+  Out,
+  Agent.Needs<TR | Agent.ToolServices<Tools> | M | Agent.Services<S[number]>>,
+  TE | Agent.Errors<S[number]>
+> => ({
+  ...Agent.fromDefinition(
+    Agent.define("specialist", name, options, {
+      description: options.description,
+      input: options.input,
+      output: options.output
+    })
+  ),
+  [TypeId]: { _In: () => {}, _Out: phantom }
+})
+
+const phantom = (): never => {
+  throw new Error("a type-level member of a specialist was called")
+}

@@ -1,0 +1,169 @@
+/**
+ * The budget tree of one run, at its owner: reserves on an agent's node and all above it, and settles after. Synchronous, so
+ * that parallel branches cannot come between a look and a hold. The rules are `Budget` in `@reins/protocol`; this keeps the
+ * nodes in their places.
+ */
+import { AgentPath, Budget } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import type { Signal } from "../run/Signal.ts"
+import * as WrapUp from "./WrapUp.ts"
+
+interface Place {
+  node: Budget.Node
+  readonly above: Place | undefined
+  readonly written: Budget.Budget
+  readonly limited: boolean
+  /** Some node from here to the root limits time. */
+  readonly timed: boolean
+}
+
+export class BudgetTree {
+  private readonly places = new Map<string, Place>()
+  private readonly waiters = new Set<() => void>()
+  /** Counts what was given back, so that who waits does not miss it. */
+  version = 0
+
+  constructor(budget: Budget.Budget) {
+    this.open(AgentPath.root, budget, 0)
+  }
+
+  /** A place for an agent that begins now; the same path again keeps what is there. `elapsedMs`: the run's machine time. */
+  open(path: AgentPath.AgentPath, budget: Budget.Budget, elapsedMs: number): void {
+    const key = AgentPath.key(path)
+    if (this.places.has(key)) return
+    const above = path.length === 0 ? undefined : this.place(path.slice(0, -1))
+    const node = Budget.node(path, WrapUp.withReserve(budget), elapsedMs)
+    this.places.set(key, {
+      node,
+      above,
+      written: budget,
+      limited: !Budget.isUnlimited(node) || above?.limited === true,
+      timed: budget.maxDurationMs !== undefined || above?.timed === true
+    })
+  }
+
+  /** The budget of the agent at `path`, as it was written. */
+  budget(path: AgentPath.AgentPath): Budget.Budget {
+    return this.place(path).written
+  }
+
+  /** False where nothing from `path` up to the root limits anything. */
+  isLimited(path: AgentPath.AgentPath): boolean {
+    return this.place(path).limited
+  }
+
+  /** True where something from `path` up to the root limits time. */
+  isTimed(path: AgentPath.AgentPath): boolean {
+    return this.place(path).timed
+  }
+
+  /** Holds `amount` from `path` up to the root, or says what refuses it. Give the same object to `settle`. */
+  reserve(path: AgentPath.AgentPath, amount: Budget.Amount, elapsedMs: number): Budget.Refusal | undefined {
+    const place = this.place(path)
+    if (!place.limited) return undefined
+    const reserved = Budget.reserve(chain(place), amount, elapsedMs)
+    if (Result.isFailure(reserved)) return this.asWritten(reserved.failure)
+    put(place, reserved.success)
+    return undefined
+  }
+
+  /** Gives back the hold and adds what was spent. */
+  settle(path: AgentPath.AgentPath, held: Budget.Amount, spent: Budget.Amount): void {
+    const place = this.place(path)
+    if (!place.limited) return
+    put(place, Budget.settle(chain(place), held, spent))
+    this.version++
+    for (const waiter of this.waiters) waiter()
+  }
+
+  /** Completes when somebody has given back a hold since `version` was `seen`, or the run should end. */
+  release(signal: Signal, seen: number): Effect.Effect<void> {
+    return Effect.callback((resume) => {
+      if (this.version !== seen) return resume(Effect.void)
+      const done = () => {
+        this.waiters.delete(done)
+        off()
+        resume(Effect.void)
+      }
+      this.waiters.add(done)
+      let off = () => {}
+      off = signal.on(done)
+      return Effect.sync(() => {
+        this.waiters.delete(done)
+        off()
+      })
+    })
+  }
+
+  /** Adds what was spent in an earlier life of the run. */
+  charge(path: AgentPath.AgentPath, spent: Budget.Amount): void {
+    const place = this.place(path)
+    if (place.limited) put(place, Budget.charge(chain(place), spent))
+  }
+
+  /** Most output tokens that may still be reserved; `Infinity` where nothing limits them. */
+  headroom(path: AgentPath.AgentPath, options: Budget.HeadroomOptions): number {
+    const place = this.place(path)
+    return place.limited ? Budget.headroom(chain(place), options) : options.wanted
+  }
+
+  /** Machine time that is left, in milliseconds; `Infinity` where nothing limits it. */
+  remainingMs(path: AgentPath.AgentPath, elapsedMs: number): number {
+    let left = Number.POSITIVE_INFINITY
+    for (let place: Place | undefined = this.place(path); place !== undefined; place = place.above) {
+      const { durationMs } = place.node.max
+      left = Math.min(left, durationMs - (elapsedMs - place.node.sinceMs))
+    }
+    return left
+  }
+
+  /** The refusal of the limit on time, where it is over. */
+  overtime(path: AgentPath.AgentPath, elapsedMs: number): Budget.Refusal | undefined {
+    const refused = Budget.reserve(chain(this.place(path)), {}, elapsedMs)
+    return Result.isFailure(refused) ? this.asWritten(refused.failure) : undefined
+  }
+
+  /** Refuses a specialist that would stand deeper than a budget above allows. */
+  depthRefusal(path: AgentPath.AgentPath): Budget.Refusal | undefined {
+    const refusal = Budget.depthRefusal(chain(this.place(path)), path.length + 1)
+    return refusal === undefined ? undefined : this.asWritten(refusal)
+  }
+
+  /** Gives back the reserve that was kept for the last step of the agent at `path`. */
+  releaseReserve(path: AgentPath.AgentPath): void {
+    const place = this.place(path)
+    const raised = Budget.raise(place.node, WrapUp.released(place.written))
+    if (Result.isSuccess(raised)) place.node = raised.success
+  }
+
+  /** All nodes, for checks of the tree's invariant. */
+  nodes(): ReadonlyArray<Budget.Node> {
+    return Array.from(this.places.values(), (place) => place.node)
+  }
+
+  private asWritten(refusal: Budget.Refusal): Budget.Refusal {
+    return WrapUp.asWritten(this.place(refusal.path).written, refusal)
+  }
+
+  private place(path: AgentPath.AgentPath): Place {
+    const place = this.places.get(AgentPath.key(path))
+    if (place === undefined) throw new Error("an agent without a place in the budget tree")
+    return place
+  }
+}
+
+const chain = (place: Place): Budget.Chain => {
+  const out: Array<Budget.Node> = []
+  for (let at: Place | undefined = place; at !== undefined; at = at.above) out.push(at.node)
+  return out
+}
+
+const put = (place: Place, nodes: Budget.Chain): void => {
+  let at: Place | undefined = place
+  for (const node of nodes) {
+    if (at === undefined) return
+    at.node = node
+    at = at.above
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * The log of one run in memory: envelopes in order, and the readers that follow it.
+ *
+ * It only grows, and knows nothing of order rules: its owner has checked what it appends. Readers are woken once per turn of
+ * the microtask queue, after the append, so that a reader never runs inside its writer. A bounded reader that falls far
+ * behind makes `full` true.
+ */
+import type { Envelope } from "@reins/protocol"
+
+/** How far a bounded reader may fall behind before the run waits for it, in events. */
+const highWater = 4096
+
+/** A reader's place in the log. */
+export interface Reader {
+  readonly bounded: boolean
+  /** Index of the next envelope to read. */
+  next: number
+  /** Called once when there is something new or the log has ended. */
+  wake: (() => void) | undefined
+}
+
+export class EventLog {
+  readonly envelopes: Array<Envelope.Envelope> = []
+  ended = false
+  private readonly readers = new Set<Reader>()
+  private waking = false
+  private roomWaiters: Array<() => void> = []
+
+  /** A reader that starts behind `after`. A place beyond the end, or before the start, is taken literally or as the start. */
+  reader(after: number, bounded: boolean): Reader {
+    const reader: Reader = { bounded, next: Math.max(0, Math.floor(after)), wake: undefined }
+    this.readers.add(reader)
+    return reader
+  }
+
+  leave(reader: Reader): void {
+    this.readers.delete(reader)
+    this.makeRoom()
+  }
+
+  /** All that is new for `reader`, and moves it on. */
+  take(reader: Reader): ReadonlyArray<Envelope.Envelope> {
+    const news = reader.next === 0 && this.ended ? this.envelopes : this.envelopes.slice(reader.next)
+    if (reader.next < this.envelopes.length) reader.next = this.envelopes.length
+    if (this.roomWaiters.length > 0) this.makeRoom()
+    return news
+  }
+
+  /** Tells the readers that the owner has appended. */
+  wake(): void {
+    if (this.waking || this.readers.size === 0) return
+    this.waking = true
+    queueMicrotask(() => {
+      this.waking = false
+      for (const reader of this.readers) {
+        const wake = reader.wake
+        if (wake !== undefined && (this.ended || reader.next < this.envelopes.length)) {
+          reader.wake = undefined
+          wake()
+        }
+      }
+    })
+  }
+
+  end(): void {
+    this.ended = true
+    this.wake()
+  }
+
+  get full(): boolean {
+    for (const reader of this.readers) {
+      if (reader.bounded && this.envelopes.length - reader.next > highWater) return true
+    }
+    return false
+  }
+
+  room(): Promise<void> {
+    return this.full ? new Promise((resolve) => this.roomWaiters.push(resolve)) : Promise.resolve()
+  }
+
+  private makeRoom(): void {
+    if (this.roomWaiters.length === 0 || this.full) return
+    const waiters = this.roomWaiters
+    this.roomWaiters = []
+    for (const resolve of waiters) resolve()
+  }
+}

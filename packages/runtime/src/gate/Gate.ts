@@ -1,0 +1,100 @@
+/**
+ * Decides whether one tool call may run now.
+ *
+ * A `Gate` never runs the call and never waits for a person: it answers allow, ask, or that the arguments are no use asking
+ * about. Waiting is `Asking`; running is `ToolStep`, which takes the `Permit` that only the gate makes.
+ *
+ * A predicate that fails, dies or takes too long means ask. Its answer is remembered, since it may say different things on
+ * two calls.
+ */
+import type { Json, Message } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import type { Place, Run } from "../run/Run.ts"
+import type { Callable } from "../run/Roster.ts"
+import * as Tether from "../run/Tether.ts"
+import { toPromptMessages } from "../port/PromptMessages.ts"
+import * as Permit from "./Permit.ts"
+import type { PolicyContext, Predicate } from "./Policy.ts"
+
+export type Verdict =
+  | { readonly verdict: "allow" }
+  | { readonly verdict: "ask"; readonly expiresAt?: number }
+  | { readonly verdict: "invalid"; readonly issue: string }
+  | { readonly verdict: "cancelled" }
+
+const VerdictSchema: Schema.Codec<Verdict> = Schema.Union([
+  Schema.Struct({ verdict: Schema.Literal("allow") }),
+  Schema.Struct({ verdict: Schema.Literal("ask"), expiresAt: Schema.optionalKey(Schema.Natural) }),
+  Schema.Struct({ verdict: Schema.Literal("invalid"), issue: Schema.String }),
+  Schema.Struct({ verdict: Schema.Literal("cancelled") })
+])
+
+const allow: Verdict = { verdict: "allow" }
+
+/** Judges one call. A tool that never asks is allowed at once, without an activity. */
+export const judge = (run: Run, place: Place, call: Message.CallPart, tool: Callable): Effect.Effect<Verdict> =>
+  tool.policy === "never"
+    ? Effect.succeed(allow)
+    : run.engine.activity(
+        `${place.prefix}gate/${call.id}`,
+        VerdictSchema,
+        Effect.map(consider(run, place, call, tool), (value) => ({ value, path: place.path, events: [], spent: [] }))
+      )
+
+/** The right to run an allowed call with `args`. */
+export const permit = (call: Message.CallPart, args: Json): Permit.Permit => Permit.issue(call, args)
+
+const consider = Effect.fnUntraced(function* (run: Run, place: Place, call: Message.CallPart, tool: Callable) {
+  if (run.engine.cancel.requested) return { verdict: "cancelled" } as Verdict
+  const decoded = yield* Effect.result(tool.decode(call.args))
+  if (Result.isFailure(decoded)) return { verdict: "invalid", issue: decoded.failure } as Verdict
+  if (tool.policy !== "always" && tool.policy !== "never") {
+    const asks = yield* predicate(run, place, call, tool, tool.policy, decoded.success)
+    if (!asks) return allow
+  }
+  const { approvalExpiryMs } = run.settings
+  const ask: Verdict = {
+    verdict: "ask",
+    ...(approvalExpiryMs === undefined ? {} : { expiresAt: run.engine.now() + approvalExpiryMs })
+  }
+  return ask
+})
+
+const predicate = (
+  run: Run,
+  place: Place,
+  call: Message.CallPart,
+  tool: Callable,
+  asks: Predicate,
+  args: unknown
+): Effect.Effect<boolean> => {
+  const { engine } = run
+  const context: PolicyContext = {
+    runId: engine.runId,
+    threadId: engine.threadId,
+    resourceId: engine.resourceId,
+    toolName: tool.name,
+    toolCallId: call.id,
+    agentPath: place.path,
+    get messages() {
+      return toPromptMessages(place.messages)
+    }
+  }
+  const answer = Effect.suspend(() => {
+    const said = asks(args, context)
+    return typeof said === "boolean" ? Effect.succeed(said) : said
+  })
+  const startedAt = engine.now()
+  return Effect.map(
+    Tether.hold(answer, {
+      signal: engine.cancel,
+      graceMs: 0,
+      remainingMs: () => run.settings.predicateMs - (engine.now() - startedAt)
+    }),
+    // Only a clear no lets a call pass.
+    (held) => !(held._tag === "Done" && Exit.isSuccess(held.exit) && held.exit.value === false)
+  )
+}

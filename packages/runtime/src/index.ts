@@ -1,0 +1,43 @@
+export {
+  AgentPath,
+  Approval,
+  ApprovalError,
+  ApprovalErrors,
+  Budget,
+  Decision,
+  Envelope,
+  Event,
+  Message,
+  QueryRejected,
+  QueryRejections,
+  RunError,
+  RunErrors,
+  Usage
+} from "@reins/protocol"
+export * as Agent from "./Agent.ts"
+export * as Deployment from "./Deployment.ts"
+export type { Policy, PolicyContext, Predicate } from "./gate/Policy.ts"
+export * as Ids from "./port/Ids.ts"
+export { Model } from "./port/Model.ts"
+export type {
+  Emit,
+  ModelPart,
+  ModelPort,
+  ModelRequest,
+  PartMetadata,
+  StopReason,
+  ToolDefinition
+} from "./port/Model.ts"
+export * as Prices from "./port/Prices.ts"
+export type { PendingApproval, RunStatus } from "./port/RunHost.ts"
+export type { ThreadInfo } from "./port/ThreadStore.ts"
+export * as TokenEstimator from "./port/TokenEstimator.ts"
+export type { Completion } from "./run/Completion.ts"
+export { CallNotFound, RunNotFound } from "./run/NotFound.ts"
+export { InvalidAgents } from "./run/Roster.ts"
+export { Runtime } from "./Runtime.ts"
+export type { QueryOptions, RunHandle, RunOptions, RuntimeOptions, RuntimeShape } from "./Runtime.ts"
+export * as Specialist from "./Specialist.ts"
+export { ToolRun } from "./tool/ToolRun.ts"
+export type { FileOptions, Progress, ToolRunShape } from "./tool/ToolRun.ts"
+export * as ToolSettings from "./tool/ToolSettings.ts"

@@ -1,0 +1,127 @@
+/**
+ * The model port: one request to a language model, answered in typed parts.
+ *
+ * A `ModelPort` sends one request and hands over what comes back. It never runs a tool, never retries and never keeps a
+ * conversation: that is the loop's business. Adapters to providers live in other packages; `ScriptedModel` in
+ * `@reins/runtime/testing` answers from a script.
+ */
+import type { AgentPath, Json, Message, ModelFailure, Usage } from "@reins/protocol"
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+
+/** A tool as a model is told of it. `parameters` is a JSON Schema of an object. */
+export interface ToolDefinition {
+  readonly name: string
+  readonly description: string | undefined
+  readonly parameters: Json
+  readonly strict: boolean | undefined
+}
+
+/**
+ * One request.
+ *
+ * **Details**
+ * - `messages`: the whole conversation, pair-complete. The array is the run's own and grows later: read it now, or copy it.
+ * - `tools`: what the model may call; empty means it may call nothing.
+ * - `maxOutputTokens`: the most it may write, already clamped to what the budget has left; absent means the provider's own
+ *   limit.
+ * - `output`: JSON Schema that the final text must fit, where the agent has a typed output.
+ * - `metadata`: which run, thread, agent and step this is for; adapters may send it along as tracing data.
+ */
+export interface ModelRequest {
+  readonly instructions: string | undefined
+  readonly messages: ReadonlyArray<Message.Message>
+  readonly tools: ReadonlyArray<ToolDefinition>
+  readonly maxOutputTokens: number | undefined
+  readonly output: { readonly name: string; readonly schema: Json } | undefined
+  readonly providerOptions: { readonly [provider: string]: Json } | undefined
+  readonly metadata: {
+    readonly runId: string
+    readonly threadId: string
+    readonly agent: string
+    readonly agentPath: AgentPath.AgentPath
+    readonly step: number
+    readonly attempt: number
+  }
+}
+
+/** What a provider wants back with a part on the next step, by provider name. */
+export type PartMetadata = { readonly [provider: string]: Json }
+
+/** Why a model stopped. `tool-calls` and `stop` both end a step well; after the others the step's calls never run. */
+export type StopReason = "stop" | "tool-calls" | "length" | "content-filter" | "error" | "other"
+
+/**
+ * One piece of an answer, in the order the model gave it.
+ *
+ * **Details**
+ * - `text`, `reasoning`: increments. `metadata` belongs to the part that the increments add up to.
+ * - `tool-call`: a whole call; `args` is parsed JSON, or the raw string where it was not JSON. With
+ *   `execution: "provider"` the provider runs it itself and a `tool-result` follows.
+ * - `usage`: cumulative for this request; the last one counts, and stands even when the stream is cut after it.
+ * - `finish`: exactly one, last.
+ */
+export type ModelPart =
+  | { readonly type: "text"; readonly text: string; readonly metadata?: PartMetadata | undefined }
+  | { readonly type: "reasoning"; readonly text: string; readonly metadata?: PartMetadata | undefined }
+  | {
+      readonly type: "tool-call"
+      readonly id: string
+      readonly name: string
+      readonly args: Json
+      readonly execution?: "provider" | undefined
+      readonly metadata?: PartMetadata | undefined
+    }
+  | {
+      readonly type: "tool-result"
+      readonly id: string
+      readonly name: string
+      readonly result: Json
+      readonly isFailure?: boolean | undefined
+      readonly metadata?: PartMetadata | undefined
+    }
+  | {
+      readonly type: "file"
+      readonly mediaType: string
+      readonly data: string
+      readonly metadata?: PartMetadata | undefined
+    }
+  | { readonly type: "source"; readonly source: Json }
+  | { readonly type: "response"; readonly id?: string | undefined; readonly model?: string | undefined }
+  | { readonly type: "warning"; readonly message: string }
+  | { readonly type: "usage"; readonly usage: Usage.Usage }
+  | {
+      readonly type: "finish"
+      readonly reason: StopReason
+      readonly usage?: Usage.Usage | undefined
+      readonly raw?: string | undefined
+    }
+
+/**
+ * Takes parts as they arrive, in arrays: hand over what one turn of the event loop brought, delay nothing. A promise in
+ * return means the reader is behind: wait for it before reading on from the provider.
+ */
+export type Emit = (parts: ReadonlyArray<ModelPart>) => void | Promise<void>
+
+/** A language model. `provider` and `model` are the names that prices and traces know it by. */
+export interface ModelPort {
+  readonly provider: string
+  readonly model: string
+  /**
+   * Sends one request and emits the answer's parts. Completes when the answer is whole; fails with a typed reason; when
+   * interrupted, aborts the request and returns promptly.
+   */
+  readonly attempt: (request: ModelRequest, emit: Emit) => Effect.Effect<void, ModelFailure.ModelFailure>
+}
+
+/**
+ * The model of every agent that names no other. An agent with a model of its own has a service key for it:
+ * `class Fast extends Context.Service<Fast, ModelPort>()("acme/Fast") {}` and `model: Fast`.
+ */
+export class Model extends Context.Service<Model, ModelPort>()("@reins/runtime/Model") {
+  /** Serves the model that `layer` makes under another agent's key: `Model.layerFor(Fast, AiSdkModel.layer(…))`. */
+  static layerFor<I, E, R>(key: Context.Key<I, ModelPort>, layer: Layer.Layer<Model, E, R>): Layer.Layer<I, E, R> {
+    return Layer.effect(key, Model).pipe(Layer.provide(layer))
+  }
+}

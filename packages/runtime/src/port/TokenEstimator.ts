@@ -1,0 +1,49 @@
+/**
+ * How many tokens a text may be, before or without the provider's word: for what a budget reserves, and for the usage of a
+ * stream that was cut. An estimate, always marked as one; what a provider reports takes its place.
+ */
+import type { Message } from "@reins/protocol"
+import * as Context from "effect/Context"
+
+export interface Estimator {
+  /** Tokens of a text. */
+  readonly text: (text: string) => number
+}
+
+/** About three characters a token, and never less than the words: above what common tokenizers need for prose and code. */
+const byLength: Estimator = { text: (text) => Math.ceil(text.length / 3) }
+
+/** The estimator of a runtime. */
+export const TokenEstimator: Context.Reference<Estimator> = Context.Reference<Estimator>(
+  "@reins/runtime/TokenEstimator",
+  { defaultValue: () => byLength }
+)
+
+/** Tokens that a message's frame adds: role, separators, call structure. */
+const frameTokens = 8
+
+/** Tokens of a file part: providers bill images by tile; this is above the common cases. */
+const fileTokens = 2000
+
+/** Tokens of one message. */
+export const message = (estimator: Estimator, one: Message.Message): number => {
+  let total = frameTokens
+  for (const part of one.content) {
+    switch (part.type) {
+      case "text":
+      case "reasoning":
+        total += estimator.text(part.text)
+        break
+      case "file":
+        total += fileTokens
+        break
+      case "tool-call":
+        total += frameTokens + estimator.text(part.name) + estimator.text(JSON.stringify(part.args))
+        break
+      case "tool-result":
+        total += frameTokens + estimator.text(JSON.stringify(part.content ?? part.result))
+        break
+    }
+  }
+  return total
+}

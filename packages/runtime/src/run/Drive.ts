@@ -1,0 +1,78 @@
+/**
+ * Carries a whole run: from its record, through the agent loop, to its last event. The root's end becomes the run's: the
+ * thread gets its messages, then the run finishes with both summaries, or fails with them and an error.
+ */
+import { CostSummary, type Event, LatencySummary, Message, RunErrors, Usage } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type { Engine } from "../port/Engine.ts"
+import type { RunRecord } from "../port/RunHost.ts"
+import type { ThreadStore } from "../port/ThreadStore.ts"
+import { agentLoop } from "./AgentLoop.ts"
+import type { Roster } from "./Roster.ts"
+import { type AgentEnd, Place, type Run, type Settings } from "./Run.ts"
+
+/** Carries `record` over `engine`. `history` is what its thread held when it began. */
+export const drive = Effect.fnUntraced(function* (
+  roster: Roster,
+  settings: Settings,
+  threads: ThreadStore,
+  record: RunRecord,
+  history: ReadonlyArray<Message.Message>,
+  engine: Engine
+) {
+  const member = roster.members.get(record.agent)
+  if (member === undefined) return yield* Effect.die(new Error(`run ${record.runId}: no agent ${record.agent} here`))
+  const place = new Place({
+    path: [],
+    member,
+    history,
+    prompt: Message.fromPrompt(record.prompt as Message.Prompt),
+    budget: record.budget ?? member.budget
+  })
+  const run: Run = { engine, settings, exhausted: new Set(), carry: agentLoop }
+  const end = yield* agentLoop(run, place)
+  if (!record.isolated) {
+    yield* engine.activity(
+      "thread",
+      Schema.Null,
+      Effect.as(threads.append(record.threadId, record.runId, place.messages.slice(place.from)), {
+        value: null,
+        path: [],
+        events: [],
+        spent: []
+      })
+    )
+  }
+  yield* engine.emit("finish", [], () => closing(engine, end))
+})
+
+/** The last events of a run. */
+export const closing = (
+  engine: Pick<Engine, "ledger" | "now" | "startedAt" | "downMs">,
+  end: Pick<AgentEnd, "reason" | "usage" | "failure">
+): ReadonlyArray<Event> => {
+  const entries = engine.ledger()
+  const summaries: ReadonlyArray<Event> = [
+    { type: "data-cost-summary", data: CostSummary.fold(entries) },
+    {
+      type: "data-latency-summary",
+      data: LatencySummary.fold(entries, {
+        startedAt: engine.startedAt,
+        endedAt: engine.now(),
+        downMs: engine.downMs()
+      })
+    }
+  ]
+  if (end.reason !== "failed") {
+    return [{ type: "finish", finishReason: end.reason, usage: Usage.toTotals(end.usage) }, ...summaries]
+  }
+  const failure = end.failure ?? new RunErrors.InternalFailure({})
+  return [
+    ...summaries,
+    {
+      type: "error",
+      error: { message: failure.message, code: RunErrors.code(failure), data: RunErrors.toPublicData(failure) }
+    }
+  ]
+}

@@ -1,0 +1,201 @@
+/**
+ * The memory host: runs live in this process and end with it. The default deployment, for tests, scripts and services that
+ * can afford to lose a run; `@reins/store` has hosts whose runs survive.
+ *
+ * Ended runs stay readable for a while, the latest `keptRuns` of them, so that a watcher who comes late sees the end.
+ */
+import { AgentPath, type Approval, type Envelope, type Json, QueryRejections } from "@reins/protocol"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as Tracer from "effect/Tracer"
+import { BudgetTree } from "../budget/BudgetTree.ts"
+import { follow } from "../event/Follow.ts"
+import { MemoryThreads } from "../port/MemoryThreads.ts"
+import type { Answered, Drive, PendingApproval, RunHost, RunHostFactory, RunRecord } from "../port/RunHost.ts"
+import * as Closing from "./Closing.ts"
+import { MemoryRun } from "./MemoryRun.ts"
+
+export interface MemoryHostOptions {
+  /** How many ended runs stay readable. Default 256. */
+  readonly keptRuns?: number | undefined
+  /** How long running runs may take to end, once cancelled, when the host's scope closes. Default 5 seconds. */
+  readonly shutdownMs?: number | undefined
+}
+
+/** Makes memory hosts. */
+export const memoryHost = (options: MemoryHostOptions = {}): RunHostFactory => ({
+  make: (drive) =>
+    Effect.gen(function* () {
+      const host = new Host(drive, yield* Effect.context<never>(), options)
+      yield* Scope.addFinalizer(yield* Effect.scope, host.shutdown)
+      return host
+    })
+})
+
+interface Carried {
+  readonly record: RunRecord
+  readonly run: MemoryRun
+  fiber: Fiber.Fiber<void> | undefined
+}
+
+interface Asked {
+  readonly asked: PendingApproval
+  outcome: Approval.Outcome | undefined
+}
+
+class Host implements RunHost {
+  readonly threads = new MemoryThreads()
+  private readonly runs = new Map<string, Carried>()
+  private readonly ended: Array<string> = []
+  private readonly approvals = new Map<string, Asked>()
+  private readonly drive: Drive
+  private readonly context: Context.Context<never>
+  private readonly options: MemoryHostOptions
+  private closed = false
+
+  constructor(drive: Drive, context: Context.Context<never>, options: MemoryHostOptions) {
+    this.drive = drive
+    this.context = context
+    this.options = options
+  }
+
+  readonly start = (input: Omit<RunRecord, "historyVersion">) =>
+    Effect.withFiber<void, QueryRejections.ThreadBusy | QueryRejections.RunExists | QueryRejections.StoreUnavailable>(
+      (caller) => {
+        const { resourceId, runId, threadId } = input
+        if (this.closed) return Effect.fail(new QueryRejections.StoreUnavailable({ operation: "start" }))
+        if (this.runs.has(runId)) return Effect.fail(new QueryRejections.RunExists({ runId }))
+        if (!input.isolated) {
+          const holder = this.threads.lease(threadId, resourceId, runId)
+          if (holder !== undefined) return Effect.fail(new QueryRejections.ThreadBusy({ threadId, runId: holder }))
+        }
+        const history = input.isolated ? [] : this.threads.history(threadId)
+        const record: RunRecord = { ...input, historyVersion: history.length }
+        const clock = caller.getRef(Clock.Clock)
+        const run = new MemoryRun(record, {
+          now: () => clock.currentTimeMillisUnsafe(),
+          tree: new BudgetTree(record.budget ?? {}),
+          hooks: {
+            asked: (request, agentPath, askedAt) => {
+              this.approvals.set(request.id, { asked: { runId, request, agentPath, askedAt }, outcome: undefined })
+            },
+            decided: (id, outcome) => {
+              const asked = this.approvals.get(id)
+              if (asked !== undefined) asked.outcome = outcome
+            },
+            ended: () => this.end(record)
+          }
+        })
+        const carried: Carried = { record, run, fiber: undefined }
+        this.runs.set(runId, carried)
+        // The run lives in the host, with the caller's clock and trace.
+        const context = withCaller(this.context, clock, caller.context)
+        const fiber = Effect.runForkWith(context)(this.drive(record, history, run))
+        if (fiber.pollUnsafe() === undefined) carried.fiber = fiber
+        fiber.addObserver((exit) => this.settle(carried, exit))
+        return Effect.void
+      }
+    )
+
+  readonly watch = (
+    runId: string,
+    options: { readonly after: number; readonly bounded: boolean }
+  ): Stream.Stream<Envelope.Envelope> => {
+    const carried = this.runs.get(runId)
+    return carried === undefined ? Stream.empty : follow(carried.run.log, { ...options, select: (all) => all })
+  }
+
+  readonly status = (runId: string) =>
+    Effect.sync(() => {
+      const carried = this.runs.get(runId)
+      if (carried === undefined) return undefined
+      const { record, run } = carried
+      return {
+        runId,
+        threadId: record.threadId,
+        resourceId: record.resourceId,
+        agent: record.agent,
+        state: run.log.ended ? ("ended" as const) : ("running" as const),
+        lastSeq: run.log.envelopes.length
+      }
+    })
+
+  readonly answer = (runId: string, name: string, value: Json): Effect.Effect<Answered> =>
+    Effect.sync(() => {
+      const carried = this.runs.get(runId)
+      return carried === undefined || carried.run.log.ended ? { _tag: "Unknown" } : carried.run.answer(name, value)
+    })
+
+  readonly hasClientCall = (runId: string, path: AgentPath.AgentPath, callId: string) =>
+    Effect.sync(() => this.runs.get(runId)?.run.clientCalls.has(`${AgentPath.key(path)}${callId}`) === true)
+
+  readonly cancel = (runId: string) =>
+    Effect.sync(() => {
+      const carried = this.runs.get(runId)
+      if (carried === undefined || carried.run.log.ended) return false
+      carried.run.cancel.request()
+      return true
+    })
+
+  readonly pending = (resourceId: string) =>
+    Effect.sync(() =>
+      Array.from(this.approvals.values())
+        .filter((each) => each.outcome === undefined && each.asked.request.resourceId === resourceId)
+        .map((each) => each.asked)
+    )
+
+  readonly approval = (id: string) => Effect.sync(() => this.approvals.get(id))
+
+  /** Cancels what runs, waits a little, then lets go. */
+  readonly shutdown: Effect.Effect<void> = Effect.suspend(() => {
+    this.closed = true
+    const fibers = Array.from(this.runs.values(), (carried) => {
+      carried.run.cancel.request()
+      return carried.fiber
+    }).filter((fiber) => fiber !== undefined)
+    return Effect.forEach(fibers, (fiber) => Fiber.await(fiber), { concurrency: "unbounded", discard: true }).pipe(
+      Effect.timeoutOption(this.options.shutdownMs ?? 5000),
+      Effect.andThen(Effect.forEach(fibers, (fiber) => Fiber.interrupt(fiber), { discard: true }))
+    )
+  })
+
+  private end(record: RunRecord): void {
+    if (!record.isolated) this.threads.release(record.threadId, record.runId)
+    this.ended.push(record.runId)
+    const kept = this.options.keptRuns ?? 256
+    while (this.ended.length > kept) this.forget(this.ended.shift())
+  }
+
+  private forget(runId: string | undefined): void {
+    const carried = runId === undefined ? undefined : this.runs.get(runId)
+    if (carried === undefined) return
+    this.runs.delete(carried.record.runId)
+    for (const id of carried.run.asked) this.approvals.delete(id)
+  }
+
+  /** A run whose loop ended without its last event was struck by a defect: it ends lawfully all the same. */
+  private settle(carried: Carried, exit: Exit.Exit<void>): void {
+    carried.fiber = undefined
+    const { run } = carried
+    if (run.log.ended) return
+    Closing.force(run)
+    if (Exit.isFailure(exit)) {
+      Effect.runForkWith(this.context)(Effect.logError(`run ${run.runId} failed`, exit.cause))
+    }
+  }
+}
+
+const withCaller = (
+  own: Context.Context<never>,
+  clock: Clock.Clock,
+  caller: Context.Context<never>
+): Context.Context<never> => {
+  const context = Context.add(own, Clock.Clock, clock)
+  const span = Context.getOption(caller, Tracer.ParentSpan)
+  return span._tag === "None" ? context : Context.add(context, Tracer.ParentSpan, span.value)
+}

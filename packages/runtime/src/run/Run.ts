@@ -1,0 +1,110 @@
+/**
+ * What the loop has at hand while it carries one run: the engine, the runtime's settings, and each agent's place.
+ */
+import {
+  AgentPath,
+  type Budget,
+  type Entry,
+  type Events,
+  type Message,
+  type RunErrors,
+  type Usage
+} from "@reins/protocol"
+import type * as Effect from "effect/Effect"
+import type { Engine } from "../port/Engine.ts"
+import type { PriceBook } from "../port/Prices.ts"
+import * as TokenEstimator from "../port/TokenEstimator.ts"
+import type { Member } from "./Roster.ts"
+
+/** How a runtime behaves, with every default filled in. Durations in milliseconds. */
+export interface Settings {
+  readonly prices: PriceBook
+  readonly estimator: TokenEstimator.Estimator
+  /** How often a model request is sent again while nothing of its answer was shown. */
+  readonly modelRetries: number
+  /** The wait before the first of them; doubled each time, or what the provider asks for. */
+  readonly modelRetryBaseMs: number
+  /** How long a cancelled model or tool may take to end before it is left behind. */
+  readonly cancelGraceMs: number
+  /** How long a gate's predicate may take before the answer is: ask. */
+  readonly predicateMs: number
+  /** How long a question waits for its answer; absent: for ever. */
+  readonly approvalExpiryMs: number | undefined
+  /** What an open question is answered when nobody is there to ask. */
+  readonly unattended: "wait" | "deny" | "approve"
+  /** How deep specialists may be nested, whatever the budgets say. */
+  readonly maxDepth: number
+  /** Whether arguments, results and causes may appear in log lines. */
+  readonly captureContent: boolean
+}
+
+export interface Run {
+  readonly engine: Engine
+  readonly settings: Settings
+  /** Limits whose `budget_exhausted` has gone out in this life of the run, by node and limit. */
+  readonly exhausted: Set<string>
+  /** Carries an agent to its end; here, so that a specialist's call need not know the loop that calls it. */
+  readonly carry: (run: Run, place: Place) => Effect.Effect<AgentEnd>
+}
+
+/** How an agent ended. */
+export interface AgentEnd {
+  readonly reason: Events.FinishReason | "failed"
+  /** Its last words; for a typed output, JSON that fits the schema where `reason` is `stop`. */
+  readonly text: string
+  /** What it used, specialists included. */
+  readonly usage: Usage.Usage
+  /** The limit that stopped it. */
+  readonly refusal?: Budget.Refusal | undefined
+  /** Why it failed. */
+  readonly failure?: RunErrors.Reason | undefined
+}
+
+/** One agent at work in a run. `messages` grows; it is never copied. */
+export class Place {
+  readonly messages: Array<Message.Message>
+  /** Where this run's own messages begin. */
+  readonly from: number
+  /** Every call id used so far, so that one that comes again gets another. */
+  readonly callIds = new Set<string>()
+  readonly prefix: string
+  readonly path: AgentPath.AgentPath
+  readonly member: Member
+  /** The budget of the agent's node, as it was written. */
+  readonly budget: Budget.Budget
+  private counted = 0
+  private tokens = 0
+
+  constructor(options: {
+    readonly path: AgentPath.AgentPath
+    readonly member: Member
+    readonly history: ReadonlyArray<Message.Message>
+    readonly prompt: Message.Message
+    /** Absent: the agent's own. */
+    readonly budget?: Budget.Budget
+  }) {
+    this.path = options.path
+    this.member = options.member
+    this.budget = options.budget ?? options.member.budget
+    this.prefix = AgentPath.key(options.path)
+    this.messages = [...options.history, options.prompt]
+    this.from = options.history.length
+  }
+
+  /** Estimated input tokens of the next request. Counts each message once. */
+  inputTokens(estimator: TokenEstimator.Estimator): number {
+    if (this.counted === 0) {
+      this.tokens +=
+        estimator.text(this.member.definition.instructions ?? "") + estimator.text(JSON.stringify(this.member.offered))
+    }
+    for (; this.counted < this.messages.length; this.counted++) {
+      const message = this.messages[this.counted]
+      if (message !== undefined) this.tokens += TokenEstimator.message(estimator, message)
+    }
+    return this.tokens
+  }
+}
+
+/** The price of an agent's model, now. */
+export const priceOf = (run: Run, member: Member): Entry.Price | undefined =>
+  run.settings.prices.find(member.model.provider, member.model.model, run.engine.now())

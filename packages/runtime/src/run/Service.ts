@@ -1,0 +1,146 @@
+/**
+ * Makes the runtime's service over a roster of agents and a host for runs. Each method is a thin shell: it checks, hands to the
+ * host, and shapes what comes back.
+ */
+import { Envelope } from "@reins/protocol"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type * as Agent from "../Agent.ts"
+import { Deployment } from "../Deployment.ts"
+import { Ids, type IdSource } from "../port/Ids.ts"
+import { Prices } from "../port/Prices.ts"
+import type { RunHost } from "../port/RunHost.ts"
+import { TokenEstimator } from "../port/TokenEstimator.ts"
+import type { RunHandle, RuntimeOptions, RuntimeShape } from "../Runtime.ts"
+import * as Answering from "./Answering.ts"
+import * as Completion from "./Completion.ts"
+import { drive } from "./Drive.ts"
+import { RunNotFound } from "./NotFound.ts"
+import * as Roster from "./Roster.ts"
+import type { Settings } from "./Run.ts"
+import * as Starting from "./Starting.ts"
+
+/** A runtime's parts, at hand for its methods. */
+export interface Built {
+  readonly roster: Roster.Roster
+  readonly settings: Settings
+  readonly host: RunHost
+  readonly ids: IdSource
+}
+
+export const make = <const Agents extends ReadonlyArray<Agent.Any>>(
+  options: RuntimeOptions<Agents>
+): Effect.Effect<RuntimeShape, Agent.Errors<Agents[number]>, Agent.Services<Agents[number]> | Scope.Scope> =>
+  Effect.gen(function* () {
+    const roster: Roster.Roster = yield* Roster.build(options.agents, options.approvals ?? "never")
+    const settings = yield* settingsOf(options)
+    const factory = yield* Deployment
+    let host: RunHost | undefined
+    host = yield* factory.make((record, history, engine) =>
+      drive(roster, settings, host!.threads, record, history, engine)
+    )
+    return service({ roster, settings, host, ids: yield* Ids })
+  })
+
+const settingsOf = Effect.fnUntraced(function* (options: RuntimeOptions<ReadonlyArray<Agent.Any>>) {
+  const millis = (input: Duration.Input | undefined, usual: number) =>
+    input === undefined ? usual : Duration.toMillis(Duration.fromInputUnsafe(input))
+  return {
+    prices: yield* Prices,
+    estimator: yield* TokenEstimator,
+    modelRetries: options.modelRetries ?? 2,
+    modelRetryBaseMs: millis(options.modelRetryDelay, 500),
+    cancelGraceMs: millis(options.cancelGrace, 5000),
+    predicateMs: 10_000,
+    approvalExpiryMs: options.approvalExpiresIn === undefined ? undefined : millis(options.approvalExpiresIn, 0),
+    unattended: options.unattended ?? "wait",
+    maxDepth: options.maxDepth ?? 8,
+    captureContent: options.captureContent ?? false
+  } satisfies Settings
+})
+
+const service = (built: Built): RuntimeShape => {
+  const { host } = built
+
+  const start = (record: Starting.NewRun): Effect.Effect<Started, Starting.Rejected> =>
+    Effect.map(Starting.start(built, record), () => ({
+      runId: record.runId,
+      threadId: record.threadId,
+      watch: (bounded: boolean) => host.watch(record.runId, { after: 0, bounded })
+    }))
+
+  /** The root view of a run that ends when its reader leaves. */
+  const stream = (record: Effect.Effect<Starting.NewRun, Starting.Rejected>) =>
+    Stream.unwrap(
+      Effect.map(Effect.flatMap(record, start), (run) =>
+        rootView(run.watch(true)).pipe(Stream.ensuring(host.cancel(run.runId)))
+      )
+    )
+
+  const complete = (record: Effect.Effect<Starting.NewRun, Starting.Rejected>) =>
+    Effect.flatMap(Effect.flatMap(record, start), (run) =>
+      Completion.follow(run, run.watch(false)).pipe(Effect.onInterrupt(() => host.cancel(run.runId)))
+    )
+
+  return {
+    query: (prompt, options) => stream(Starting.query(built, prompt, options)),
+    complete: (prompt, options) => complete(Starting.query(built, prompt, options)),
+    start: (prompt, options) =>
+      Effect.map(Effect.flatMap(Starting.query(built, prompt, options), start), (run): RunHandle => ({
+        runId: run.runId,
+        threadId: run.threadId,
+        events: rootView(run.watch(false)),
+        envelopes: run.watch(false),
+        result: Completion.follow(run, run.watch(false)),
+        cancel: host.cancel(run.runId)
+      })),
+    runSpecialist: (specialist, input, options) => stream(Starting.specialist(built, specialist, input, options)),
+    completeSpecialist: (specialist, input, options) =>
+      Effect.flatMap(complete(Starting.specialist(built, specialist, input, options)), (completion) =>
+        Completion.decode(completion, specialist)
+      ),
+    watch: (runId, options) =>
+      Stream.unwrap(
+        Effect.flatMap(host.status(runId), (status) =>
+          status === undefined
+            ? Effect.fail(new RunNotFound({ runId }))
+            : Effect.succeed(host.watch(runId, { after: options?.after ?? 0, bounded: false }))
+        )
+      ),
+    status: host.status,
+    respondToApproval: (id, decision, options) => Answering.respond(built, id, decision, options?.resourceId),
+    pendingApprovals: (filter) =>
+      Effect.map(host.pending(filter?.resourceId ?? defaultResource), (all) =>
+        all.filter(
+          ({ request, runId }) =>
+            (filter?.threadId === undefined || request.threadId === filter.threadId) &&
+            (filter?.runId === undefined || runId === filter.runId)
+        )
+      ),
+    submitToolResult: (runId, toolInvocationId, answer) => Answering.submit(built, runId, toolInvocationId, answer),
+    cancel: host.cancel,
+    threads: {
+      get: (threadId) => host.threads.read(threadId),
+      info: host.threads.info,
+      list: (options) => host.threads.list(options?.resourceId ?? defaultResource),
+      delete: host.threads.remove
+    }
+  }
+}
+
+interface Started {
+  readonly runId: string
+  readonly threadId: string
+  readonly watch: (bounded: boolean) => ReturnType<RunHost["watch"]>
+}
+
+/** The tenant of callers that name none. */
+export const defaultResource = "default"
+
+const rootView = (envelopes: ReturnType<RunHost["watch"]>) =>
+  envelopes.pipe(
+    Stream.filter(Envelope.isRootView),
+    Stream.map((envelope) => envelope.event)
+  )

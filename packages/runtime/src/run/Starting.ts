@@ -1,0 +1,118 @@
+/**
+ * Checks a query and makes the record of its run. All refusals happen here, before anything has run.
+ */
+import { Budget, type Message, QueryRejected, QueryRejections } from "@reins/protocol"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
+import type * as Agent from "../Agent.ts"
+import type { RunRecord } from "../port/RunHost.ts"
+import type { QueryOptions, RunOptions } from "../Runtime.ts"
+import * as Input from "../specialist/Input.ts"
+import * as Roster from "./Roster.ts"
+import { type Built, defaultResource } from "./Service.ts"
+
+/** A run's record before its host has taken it. */
+export type NewRun = Omit<RunRecord, "historyVersion">
+
+/** Why a query was refused. */
+export type Rejected = QueryRejected
+
+const reject = (reason: QueryRejections.Reason) => Effect.fail(new QueryRejected({ reason }))
+
+/** The record of a query. */
+export const query = Effect.fnUntraced(function* (built: Built, prompt: Message.Prompt, options: QueryOptions = {}) {
+  if (isEmpty(prompt)) return yield* reject(new QueryRejections.EmptyPrompt({}))
+  const member = options.agent === undefined ? built.roster.first : yield* find(built, options.agent)
+  return yield* record(built, member, prompt, false, options)
+})
+
+/** The record of a specialist's run from code: no history is read, none is written. */
+export const specialist = Effect.fnUntraced(function* (
+  built: Built,
+  agent: Agent.Any,
+  input: unknown,
+  options: RunOptions = {}
+) {
+  const member = yield* find(built, agent)
+  const prompt = yield* Effect.result(Input.fromValue(member, input))
+  if (Result.isFailure(prompt)) {
+    return yield* reject(new QueryRejections.InvalidInput({ agent: member.name, issue: prompt.failure }))
+  }
+  return yield* record(built, member, prompt.success, true, options)
+})
+
+/** Hands the run to the host. */
+export const start = (built: Built, run: NewRun): Effect.Effect<void, QueryRejected> =>
+  Effect.mapError(built.host.start(run), (reason) => new QueryRejected({ reason }))
+
+const isEmpty = (prompt: Message.Prompt): boolean =>
+  typeof prompt === "string"
+    ? prompt.trim() === ""
+    : !prompt.some((part) => part.type === "file" || part.text.trim() !== "")
+
+const find = (built: Built, agent: string | Agent.Any): Effect.Effect<Roster.Member, QueryRejected> => {
+  const name = Predicate.isString(agent) ? agent : agent.name
+  const member = built.roster.members.get(name)
+  return member === undefined || (!Predicate.isString(agent) && member.definition !== agent.definition)
+    ? reject(new QueryRejections.UnknownAgent({ name, known: [...built.roster.members.keys()] }))
+    : Effect.succeed(member)
+}
+
+const record = Effect.fnUntraced(function* (
+  built: Built,
+  member: Roster.Member,
+  prompt: Message.Prompt,
+  isolated: boolean,
+  options: RunOptions
+) {
+  const { host, ids } = built
+  const budget: Budget.Budget = { ...member.budget, ...options.budget }
+  const invalid = Budget.validate(budget)
+  if (invalid !== undefined) return yield* reject(invalid)
+  const now = yield* Clock.currentTimeMillis
+  const unpriced = withoutPrice(built, member, budget, now)
+  if (unpriced !== undefined) return yield* reject(unpriced)
+  const threadId = options.threadId ?? ids.make("thread")
+  const resourceId = options.resourceId ?? defaultResource
+  if (!isolated && options.threadId !== undefined) {
+    const thread = yield* host.threads.info(threadId)
+    if (thread !== undefined && thread.resourceId !== resourceId) {
+      return yield* reject(new QueryRejections.ThreadForbidden({ threadId }))
+    }
+  }
+  const run: NewRun = {
+    runId: options.runId ?? ids.make("run"),
+    threadId,
+    resourceId,
+    agent: member.name,
+    prompt,
+    isolated,
+    budget,
+    startedAt: now
+  }
+  return run
+})
+
+/** A limit in dollars is worth nothing over a model whose price nobody knows. */
+const withoutPrice = (
+  built: Built,
+  member: Roster.Member,
+  budget: Budget.Budget,
+  now: number
+): QueryRejections.UnknownPrice | undefined => {
+  const limits = (one: Budget.Budget) => one.maxCostUsd !== undefined && one.maxCostUsd !== Number.POSITIVE_INFINITY
+  const all = Roster.below(member)
+  const unpriced = (of: ReadonlyArray<Roster.Member>) =>
+    of.find(({ model }) => built.settings.prices.find(model.provider, model.model, now) === undefined)
+  const found = limits(budget)
+    ? unpriced(all)
+    : all
+        .filter((one) => one !== member && limits(one.budget))
+        .map((one) => unpriced(Roster.below(one)))
+        .find(Boolean)
+  return found === undefined
+    ? undefined
+    : new QueryRejections.UnknownPrice({ provider: found.model.provider, model: found.model.model })
+}

@@ -1,0 +1,159 @@
+/**
+ * A model's answer as it grows: takes the parts of one attempt, tells which events they are, and knows at the end what the
+ * assistant said, which calls it made and what it used.
+ *
+ * Plain code without effects, since every delta passes here. Its judgement of a broken answer (`flaw`) is a sentence; what
+ * follows from it is `ModelStep`'s business.
+ */
+import type { Event, Json, Message, Usage } from "@reins/protocol"
+import type { ModelPart, PartMetadata, StopReason } from "../port/Model.ts"
+
+/** The text, reasoning and usage of an answer so far. Made anew for each attempt. */
+export class Answer {
+  readonly content: Array<Message.AssistantPart> = []
+  readonly calls: Array<Message.CallPart> = []
+  /** Absent until the model has finished. */
+  stop: StopReason | undefined
+  usage: Usage.Usage | undefined
+  responseModel: string | undefined
+  /** What makes this answer unusable, in words; absent while it is in order. */
+  flaw: string | undefined
+  /** Characters of text and of reasoning, for estimates. */
+  said = 0
+  reasoned = 0
+  hasText = false
+  private parts = 0
+  private open: { type: "text" | "reasoning"; text: string; metadata: PartMetadata | undefined } | undefined
+
+  /** Whether anything was shown: an answer that showed nothing may be tried again. */
+  get isSilent(): boolean {
+    return this.said === 0 && this.reasoned === 0
+  }
+
+  /** True when the attempt brought no part at all. */
+  get isEmpty(): boolean {
+    return this.parts === 0
+  }
+
+  /** Takes parts in order; answers the events to stream. */
+  take(parts: ReadonlyArray<ModelPart>): ReadonlyArray<Event> {
+    const events: Array<Event> = []
+    for (const part of parts) {
+      this.parts++
+      if (this.stop !== undefined && part.type !== "usage" && part.type !== "response" && part.type !== "warning") {
+        this.flaw ??= part.type === "finish" ? "it finished twice" : "it went on after its finish"
+        continue
+      }
+      switch (part.type) {
+        case "text":
+          if (part.text !== "") {
+            events.push({ type: "text", text: part.text })
+            this.said += part.text.length
+            this.hasText = true
+          }
+          this.grow("text", part.text, part.metadata)
+          break
+        case "reasoning":
+          if (part.text !== "") {
+            events.push({ type: "reasoning", text: part.text })
+            this.reasoned += part.text.length
+          }
+          this.grow("reasoning", part.text, part.metadata)
+          break
+        default:
+          this.close()
+          this.takeWhole(part)
+      }
+    }
+    return events
+  }
+
+  /** The last open text or reasoning is complete. */
+  close(): void {
+    const open = this.open
+    if (open === undefined) return
+    this.open = undefined
+    if (open.text === "" && open.metadata === undefined) return
+    this.content.push({
+      type: open.type,
+      text: open.text,
+      ...(open.metadata === undefined ? {} : { metadata: open.metadata })
+    })
+  }
+
+  private grow(type: "text" | "reasoning", text: string, metadata: PartMetadata | undefined): void {
+    const open = this.open
+    if (open !== undefined && open.type === type) {
+      open.text += text
+      if (metadata !== undefined) open.metadata = { ...open.metadata, ...metadata }
+      return
+    }
+    this.close()
+    this.open = { type, text, metadata }
+  }
+
+  private takeWhole(part: Exclude<ModelPart, { type: "text" | "reasoning" }>): void {
+    switch (part.type) {
+      case "tool-call": {
+        if (this.calls.some((call) => call.id === part.id)) {
+          this.flaw ??= `it made the call ${JSON.stringify(part.id)} twice`
+          return
+        }
+        const call: Message.CallPart = {
+          type: "tool-call",
+          id: part.id,
+          name: part.name,
+          args: part.args,
+          ...(part.execution === undefined ? {} : { execution: part.execution }),
+          ...metadataOf(part.metadata)
+        }
+        this.calls.push(call)
+        this.content.push(call)
+        return
+      }
+      case "tool-result":
+        this.content.push({
+          type: "tool-result",
+          id: part.id,
+          name: part.name,
+          result: part.result,
+          ...(part.isFailure === true ? { status: "failed" as const } : {}),
+          ...metadataOf(part.metadata)
+        })
+        return
+      case "file":
+        this.content.push({
+          type: "file",
+          mediaType: part.mediaType,
+          data: part.data,
+          ...metadataOf(part.metadata)
+        })
+        return
+      case "response":
+        if (part.model !== undefined) this.responseModel = part.model
+        return
+      case "usage":
+        this.usage = sound(part.usage)
+        return
+      case "finish":
+        this.stop = part.reason
+        if (part.usage !== undefined) this.usage = sound(part.usage)
+        return
+      case "source":
+      case "warning":
+        return
+    }
+  }
+}
+
+const metadataOf = (metadata: PartMetadata | undefined): { readonly metadata?: { readonly [key: string]: Json } } =>
+  metadata === undefined ? {} : { metadata }
+
+/** Drops what is no count of tokens: a negative, fractional or non-finite part is unknown. */
+const sound = (usage: Usage.Usage): Usage.Usage => {
+  const out: { [part: string]: number } = {}
+  for (const [part, count] of Object.entries(usage)) {
+    if (typeof count === "number" && Number.isSafeInteger(count) && count >= 0) out[part] = count
+  }
+  return out
+}

@@ -1,0 +1,137 @@
+/**
+ * One request on the wire for a step: sends it, streams what it says into the log, and judges how it ended.
+ *
+ * It neither retries nor settles anything; that is `ModelStep`.
+ */
+import { type Budget, type Entry, ModelFailure, Usage } from "@reins/protocol"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import type { Emit, ModelRequest } from "../port/Model.ts"
+import type { Place, Run } from "../run/Run.ts"
+import * as Tether from "../run/Tether.ts"
+import { Answer } from "./Answer.ts"
+
+/** How an attempt ended. */
+export type Ending =
+  | { readonly _tag: "Completed" }
+  | { readonly _tag: "Cancelled" }
+  | { readonly _tag: "Refused"; readonly refusal: Budget.Refusal }
+  | { readonly _tag: "Failed"; readonly failure: ModelFailure.ModelFailure }
+
+export interface Attempted {
+  readonly answer: Answer
+  readonly ending: Ending
+  readonly row: Entry.Attempt
+}
+
+/** Sends `request` once. The answer's text and reasoning are in the log when this completes. */
+export const attempt = Effect.fnUntraced(function* (run: Run, place: Place, request: ModelRequest) {
+  const { engine } = run
+  const answer = new Answer()
+  const startedAt = engine.now()
+  let firstTokenAt: number | undefined
+  let firstTextAt: number | undefined
+  let live = true
+  const emit: Emit = (parts) => {
+    if (!live) return undefined
+    const events = answer.take(parts)
+    if (firstTokenAt === undefined && (!answer.isSilent || answer.calls.length > 0)) firstTokenAt = engine.now()
+    if (firstTextAt === undefined && answer.hasText) firstTextAt = engine.now()
+    return events.length > 0 && engine.push(place.path, events) ? engine.room() : undefined
+  }
+  const held = yield* Tether.hold(place.member.model.attempt(request, emit), {
+    signal: engine.cancel,
+    graceMs: run.settings.cancelGraceMs,
+    remainingMs: engine.tree.isTimed(place.path)
+      ? () => engine.tree.remainingMs(place.path, engine.elapsed())
+      : undefined,
+    onCut: () => {
+      live = false
+    }
+  })
+  live = false
+  answer.close()
+  const ending = yield* judge(run, place, answer, held)
+  const row: Entry.Attempt = {
+    startedAt,
+    endedAt: engine.now(),
+    ...(firstTokenAt === undefined ? {} : { firstTokenAt }),
+    ...(firstTextAt === undefined ? {} : { firstTextAt }),
+    outcome: ending._tag === "Completed" ? "completed" : ending._tag === "Failed" ? "failed" : "cancelled",
+    ...(ending._tag === "Failed" ? { error: ending.failure._tag } : {})
+  }
+  return { answer, ending, row } satisfies Attempted
+})
+
+const judge = (
+  run: Run,
+  place: Place,
+  answer: Answer,
+  held: Tether.Held<void, ModelFailure.ModelFailure>
+): Effect.Effect<Ending> => {
+  const { engine } = run
+  if (held._tag === "Cut") {
+    const refusal = held.by === "deadline" ? engine.tree.overtime(place.path, engine.elapsed()) : undefined
+    return Effect.succeed(refusal === undefined ? { _tag: "Cancelled" } : { _tag: "Refused", refusal })
+  }
+  const about = { provider: place.member.model.provider, model: place.member.model.model }
+  if (Exit.isSuccess(held.exit)) {
+    const flaw =
+      answer.flaw ??
+      (answer.stop !== undefined ? undefined : answer.isEmpty ? "it said nothing at all" : "it ended without a finish")
+    return Effect.succeed(
+      flaw === undefined
+        ? { _tag: "Completed" }
+        : { _tag: "Failed", failure: new ModelFailure.InvalidModelOutput({ ...about, description: flaw }) }
+    )
+  }
+  const failure = Cause.findErrorOption(held.exit.cause)
+  if (Option.isSome(failure)) return Effect.succeed({ _tag: "Failed", failure: failure.value })
+  return Effect.as(
+    run.settings.captureContent
+      ? Effect.logError(`the adapter of ${about.provider}/${about.model} failed`, held.exit.cause)
+      : Effect.logError(`the adapter of ${about.provider}/${about.model} failed`),
+    { _tag: "Failed", failure: new ModelFailure.ModelFailedUnknown({ ...about, description: "its adapter crashed" }) }
+  )
+}
+
+/** What an attempt used: as reported, or counted by us where the report is missing or stops short. */
+export const usageOf = (
+  run: Run,
+  place: Place,
+  attempted: Attempted
+): { readonly usage: Usage.Usage; readonly estimated: boolean } => {
+  const { answer, ending } = attempted
+  const reported = answer.usage
+  if (ending._tag === "Completed" && reported !== undefined && !Usage.isUnknown(reported)) {
+    return { usage: reported, estimated: false }
+  }
+  // A request that failed before it said anything, without a report, is billed by no provider.
+  if (answer.isSilent && answer.calls.length === 0 && reported === undefined && ending._tag === "Failed") {
+    return { usage: Usage.empty, estimated: false }
+  }
+  const { estimator } = run.settings
+  const outputText = Math.max(reported?.outputText ?? 0, estimator.text(spoken(answer)))
+  const outputReasoning = Math.max(reported?.outputReasoning ?? 0, Math.ceil(answer.reasoned / 3))
+  return {
+    usage: {
+      ...(reported !== undefined && Usage.inputTokens(reported) > 0
+        ? { ...reported }
+        : { inputUncached: place.inputTokens(estimator) }),
+      outputText,
+      ...(outputReasoning === 0 ? {} : { outputReasoning })
+    },
+    estimated: true
+  }
+}
+
+const spoken = (answer: Answer): string => {
+  let out = ""
+  for (const part of answer.content) {
+    if (part.type === "text") out += part.text
+    else if (part.type === "tool-call") out += part.name + JSON.stringify(part.args)
+  }
+  return out
+}

@@ -1,0 +1,196 @@
+/**
+ * A model that answers from a script: push replies, or give a responder that reads the prompt and the tool results; hold a
+ * reply until the test releases it; read the requests that came; fail when replies are left over.
+ *
+ * It costs nothing and waits for nothing but its holds, so a test with it measures the runtime and not a model.
+ */
+import { type Json, Message, type ModelFailure, type Usage } from "@reins/protocol"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import { type Emit, Model, type ModelPart, type ModelPort, type ModelRequest, type StopReason } from "../port/Model.ts"
+
+/** One reply: its parts in arrays as they should arrive, and then perhaps a failure instead of an end. */
+export interface Reply {
+  readonly parts: ReadonlyArray<ReadonlyArray<ModelPart>>
+  readonly failure?: ModelFailure.ModelFailure | undefined
+  /** Does not answer, or does not go on after `heldAfter` arrays, until the hold is released. */
+  readonly hold?: Hold | undefined
+  readonly heldAfter?: number | undefined
+  /** Never ends, once its parts are out. */
+  readonly hangs?: boolean | undefined
+}
+
+/** Answers a request by looking at it. `undefined` means: nothing to say to this one. */
+export type Responder = (request: ModelRequest) => Reply | undefined
+
+/** Holds a reply back until the test lets it go. */
+export interface Hold {
+  /** Completes when the model has come to the hold. */
+  readonly reached: Effect.Effect<void>
+  readonly release: Effect.Effect<void>
+  readonly deferred: { readonly reached: Deferred.Deferred<void>; readonly released: Deferred.Deferred<void> }
+}
+
+/** A new hold. */
+export const hold: Effect.Effect<Hold> = Effect.gen(function* () {
+  const reached = yield* Deferred.make<void>()
+  const released = yield* Deferred.make<void>()
+  return {
+    reached: Deferred.await(reached),
+    release: Effect.asVoid(Deferred.succeed(released, undefined)),
+    deferred: { reached, released }
+  }
+})
+
+/** Replies were pushed that nobody asked for. */
+export class RepliesLeft extends Schema.TaggedError<RepliesLeft>()("RepliesLeft", { count: Schema.Natural }) {
+  override get message() {
+    return `${this.count} scripted replies were never asked for`
+  }
+}
+
+export interface ScriptedModel extends ModelPort {
+  /** Adds replies to the end of the script. They go before the responder. */
+  readonly push: (...replies: ReadonlyArray<Reply>) => void
+  /** The requests so far, frozen as they came. */
+  readonly requests: ReadonlyArray<ModelRequest>
+  /** Fails when pushed replies are left over. */
+  readonly done: Effect.Effect<void, RepliesLeft>
+}
+
+export interface Options {
+  readonly provider?: string | undefined
+  readonly model?: string | undefined
+  readonly replies?: ReadonlyArray<Reply> | undefined
+  /** Asked when no pushed reply is left. */
+  readonly respond?: Responder | undefined
+  /** Called when a request comes, before it is answered: a place for a test to count or to crash. */
+  readonly onRequest?: ((request: ModelRequest) => void) | undefined
+}
+
+/** A scripted model. */
+export const make = (options: Options = {}): ScriptedModel => {
+  const replies = [...(options.replies ?? [])]
+  const requests: Array<ModelRequest> = []
+  return {
+    provider: options.provider ?? "scripted",
+    model: options.model ?? "scripted-1",
+    push: (...more) => {
+      replies.push(...more)
+    },
+    requests,
+    done: Effect.suspend(() =>
+      replies.length === 0 ? Effect.void : Effect.fail(new RepliesLeft({ count: replies.length }))
+    ),
+    attempt: (request, emit) =>
+      Effect.suspend(() => {
+        options.onRequest?.(request)
+        requests.push(Object.freeze({ ...request, messages: Object.freeze([...request.messages]) }))
+        const reply = replies.shift() ?? options.respond?.(request)
+        return reply === undefined
+          ? Effect.die(new Error("the scripted model was asked more often than it has replies"))
+          : play(reply, emit)
+      })
+  }
+}
+
+/** A layer of a scripted model under the port's tag. */
+export const layer = (options: Options): Layer.Layer<Model> => Layer.succeed(Model, make(options))
+
+const play = (reply: Reply, emit: Emit): Effect.Effect<void, ModelFailure.ModelFailure> => {
+  const ending: Effect.Effect<void, ModelFailure.ModelFailure> =
+    reply.failure !== undefined ? Effect.fail(reply.failure) : reply.hangs === true ? Effect.never : Effect.void
+  const [only] = reply.parts
+  if (reply.hold === undefined && reply.parts.length <= 1) {
+    const waits = only === undefined ? undefined : emit(only)
+    return waits === undefined
+      ? ending
+      : Effect.andThen(
+          Effect.promise(() => waits),
+          ending
+        )
+  }
+  return Effect.gen(function* () {
+    for (const [index, parts] of reply.parts.entries()) {
+      if (index === (reply.heldAfter ?? 0)) yield* held(reply.hold)
+      const waits = emit(parts)
+      if (waits !== undefined) yield* Effect.promise(() => waits)
+      if (reply.hold === undefined) yield* Effect.yieldNow
+    }
+    if ((reply.heldAfter ?? 0) >= reply.parts.length) yield* held(reply.hold)
+    yield* ending
+  })
+}
+
+const held = (hold: Hold | undefined): Effect.Effect<void> =>
+  hold === undefined
+    ? Effect.void
+    : Effect.andThen(Deferred.succeed(hold.deferred.reached, undefined), Deferred.await(hold.deferred.released))
+
+/** What a reply says it used: 10 tokens in and one a word out, unless told otherwise. */
+export const usage = (words: string): Usage.Usage => ({
+  inputUncached: 10,
+  outputText: Math.max(1, words.split(/\s+/).filter(Boolean).length)
+})
+
+const finish = (reason: StopReason, words: string, used: Usage.Usage | undefined): ModelPart => ({
+  type: "finish",
+  reason,
+  usage: used ?? usage(words)
+})
+
+/** A reply of text, in one piece. */
+export const text = (
+  words: string,
+  options: { readonly usage?: Usage.Usage; readonly stop?: StopReason } = {}
+): Reply => ({
+  parts: [[{ type: "text", text: words }, finish(options.stop ?? "stop", words, options.usage)]]
+})
+
+/** A reply of text, a word at a time, each in an array of its own. */
+export const words = (sentence: string, options: { readonly usage?: Usage.Usage } = {}): Reply => ({
+  parts: [
+    ...(sentence.match(/\S+\s*/g) ?? []).map((word): ReadonlyArray<ModelPart> => [{ type: "text", text: word }]),
+    [finish("stop", sentence, options.usage)]
+  ]
+})
+
+export interface ScriptedCall {
+  readonly id: string
+  readonly name: string
+  readonly args: Json
+}
+
+/** A reply that makes calls, with words before them perhaps. */
+export const calls = (
+  made: ReadonlyArray<ScriptedCall>,
+  options: { readonly text?: string; readonly usage?: Usage.Usage; readonly stop?: StopReason } = {}
+): Reply => ({
+  parts: [
+    [
+      ...(options.text === undefined ? [] : [{ type: "text" as const, text: options.text }]),
+      ...made.map((call): ModelPart => ({ type: "tool-call", ...call })),
+      finish(options.stop ?? "tool-calls", options.text ?? "call", options.usage)
+    ]
+  ]
+})
+
+/** A reply that fails, after saying `said` perhaps. */
+export const failure = (reason: ModelFailure.ModelFailure, said?: string): Reply => ({
+  parts: said === undefined ? [] : [[{ type: "text", text: said }]],
+  failure: reason
+})
+
+/** The last user message's text: what a responder usually looks at first. */
+export const lastPrompt = (request: ModelRequest): string => {
+  const last = request.messages.findLast((message) => message.role === "user")
+  return last === undefined ? "" : Message.text(last)
+}
+
+/** The results of the last step's calls, in call order; empty when the model has not called anything yet. */
+export const lastResults = (request: ModelRequest): ReadonlyArray<Message.ResultPart> => {
+  const last = request.messages.at(-1)
+  return last?.role === "tool" ? last.content : []
+}

@@ -1,0 +1,142 @@
+/**
+ * Brings one announced call to its one result: gate, question, run; or a client's answer; or a specialist. Every way ends in
+ * a result part for the model, and in what the loop must know beside it.
+ */
+import type { Budget, Json, Message, Usage } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Asking from "../gate/Asking.ts"
+import * as Gate from "../gate/Gate.ts"
+import type { Callable } from "../run/Roster.ts"
+import type { Place, Run } from "../run/Run.ts"
+import * as SpecialistCall from "../specialist/SpecialistCall.ts"
+import * as ToolOutcome from "./ToolOutcome.ts"
+import * as ToolStep from "./ToolStep.ts"
+
+/** A settled call. */
+export interface CallEnd {
+  readonly part: Message.ResultPart
+  /** A limit refused it, or cut it short. */
+  readonly refusal?: Budget.Refusal | undefined
+  /** The run's cancel ended it. */
+  readonly cancelled?: boolean | undefined
+  /** What a specialist used, everything below it included. */
+  readonly usage?: Usage.Usage | undefined
+}
+
+/** Settles `call`, made by the agent at `place`. */
+export const settle = (run: Run, place: Place, call: Message.CallPart): Effect.Effect<CallEnd> => {
+  const specialist = place.member.specialists.get(call.name)
+  if (specialist !== undefined) return SpecialistCall.call(run, place, call, specialist)
+  const tool = place.member.tools.get(call.name)
+  if (tool === undefined) return unknown(run, place, call)
+  return Effect.flatMap(Gate.judge(run, place, call, tool), (verdict): Effect.Effect<CallEnd> => {
+    switch (verdict.verdict) {
+      case "allow":
+        return carry(run, place, call, tool, call.args)
+      case "ask":
+        return asked(run, place, call, tool, verdict.expiresAt)
+      case "invalid":
+        return closed(run, place, call, tool, ToolOutcome.fault("InvalidArguments", verdict.issue))
+      case "cancelled":
+        return Effect.map(
+          closed(run, place, call, tool, ToolOutcome.fault("Cancelled", "the run was cancelled", "cancelled")),
+          (end) => ({ ...end, cancelled: true })
+        )
+    }
+  })
+}
+
+const asked = (run: Run, place: Place, call: Message.CallPart, tool: Callable, expiresAt: number | undefined) =>
+  Effect.flatMap(
+    Asking.ask(run, place, call, {
+      expiresAt,
+      closing: (outcome) => ToolStep.resultEvent(call, call.args, outcome, tool.execution)
+    }),
+    (answer): Effect.Effect<CallEnd> =>
+      answer._tag === "MayRun"
+        ? carry(run, place, call, tool, answer.args)
+        : Effect.succeed({ part: resultPart(call, answer.outcome), cancelled: answer.cancelled })
+  )
+
+const carry = (run: Run, place: Place, call: Message.CallPart, tool: Callable, args: Json): Effect.Effect<CallEnd> =>
+  tool.execution === "client"
+    ? clientCall(run, place, call, args)
+    : Effect.map(
+        ToolStep.runTool(run, place, tool, Gate.permit(call, args)),
+        ({ cancelled, content, refusal, result, status }) => ({
+          part: resultPart(call, { result, status, content: content as ToolOutcome.ToolOutcome["content"] }),
+          refusal,
+          cancelled
+        })
+      )
+
+const ClientAnswer = Schema.Struct({
+  result: Schema.Json,
+  status: Schema.optionalKey(Schema.Literals(["failed", "cancelled"]))
+})
+
+/** The name that a client's result is stored under. */
+export const clientWaitName = (prefix: string, callId: string): string => `${prefix}client/${callId}`
+
+const clientCall = Effect.fnUntraced(function* (run: Run, place: Place, call: Message.CallPart, args: Json) {
+  const { value } = yield* run.engine.wait(
+    clientWaitName(place.prefix, call.id),
+    ClientAnswer,
+    {
+      cancelled: {
+        ...ToolOutcome.fault("Cancelled", "the run was cancelled", "cancelled"),
+        status: "cancelled" as const
+      }
+    },
+    { path: place.path, reason: "client-tool", id: call.id }
+  )
+  const outcome: ToolOutcome.ToolOutcome = { result: value.result, status: value.status, content: undefined }
+  yield* run.engine.emit(`${place.prefix}result/${call.id}`, place.path, () => [
+    ToolStep.resultEvent(call, args, outcome, "client")
+  ])
+  const end: CallEnd = { part: resultPart(call, outcome), cancelled: value.status === "cancelled" }
+  return end
+})
+
+const unknown = (run: Run, place: Place, call: Message.CallPart) =>
+  closed(
+    run,
+    place,
+    call,
+    undefined,
+    ToolOutcome.fault(
+      "ToolNotFound",
+      `there is no tool ${JSON.stringify(call.name)}; there are ${
+        place.member.offered.map((tool) => tool.name).join(", ") || "none"
+      }`
+    )
+  )
+
+/** Closes a call that never ran. */
+const closed = (
+  run: Run,
+  place: Place,
+  call: Message.CallPart,
+  tool: Callable | undefined,
+  outcome: ToolOutcome.ToolOutcome
+): Effect.Effect<CallEnd> =>
+  Effect.as(
+    run.engine.emit(`${place.prefix}result/${call.id}`, place.path, () => [
+      ToolStep.resultEvent(call, call.args, outcome, tool?.execution ?? "server")
+    ]),
+    { part: resultPart(call, outcome) }
+  )
+
+/** A result as the model reads it. */
+export const resultPart = (
+  call: { readonly id: string; readonly name: string },
+  outcome: ToolOutcome.ToolOutcome
+): Message.ResultPart => ({
+  type: "tool-result",
+  id: call.id,
+  name: call.name,
+  result: outcome.result,
+  ...(outcome.status === undefined ? {} : { status: outcome.status }),
+  ...(outcome.content === undefined ? {} : { content: outcome.content })
+})

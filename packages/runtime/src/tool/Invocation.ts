@@ -1,0 +1,140 @@
+/**
+ * Runs a tool's handler for one call and tells its outcome: decodes the arguments by the tool's schema, runs the handler,
+ * encodes what it answers. It knows nothing of gates, budgets, time or events.
+ *
+ * A plain toolkit's handlers are called directly; a bound toolkit (handlers provided by the agent, MCP) goes through its own
+ * `handle`. Both give the same outcomes; a defect stays a defect, for the caller to decide on.
+ */
+import type { Json, Message } from "@reins/protocol"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import * as AiError from "effect/ai/AiError"
+import * as Base64 from "effect/encoding/Base64"
+import type * as Prompt from "effect/ai/Prompt"
+import type * as Tool from "effect/ai/Tool"
+import type * as Toolkit from "effect/ai/Toolkit"
+import * as ToolOutcome from "./ToolOutcome.ts"
+import { ToolRun, type ToolRunShape } from "./ToolRun.ts"
+
+/** Runs one call; `services` is the context of the run that it belongs to. */
+export type Invoke = (
+  args: Json,
+  run: ToolRunShape,
+  preliminary: (value: unknown) => Effect.Effect<void>
+) => Effect.Effect<ToolOutcome.ToolOutcome>
+
+/** Decodes arguments by a tool's schema; the failure is a sentence that the model can act on. */
+export type Decode = (args: Json) => Effect.Effect<unknown, string>
+
+/** The decoder of a tool's arguments. Tools of raw JSON Schema take what comes. */
+export const decoder = (tool: Tool.Any, services: Context.Context<never>): Decode => {
+  if (!Schema.isSchema(tool.parametersSchema)) return Effect.succeed
+  const decode = Schema.decodeUnknownEffect(tool.parametersSchema, { errors: "all" })
+  const parse = decode as (args: unknown) => Effect.Effect<unknown, Schema.SchemaError>
+  return (args) => Effect.mapError(Effect.provideContext(parse(args), services), (error) => error.message)
+}
+
+/** Calls the handlers of a plain toolkit. */
+export const direct = (tool: Tool.Any, handler: Tool.Handler<string>, decode: Decode): Invoke => {
+  const encodeSuccess = Schema.encodeUnknownEffect(tool.successSchema)
+  const encodeFailure = Schema.encodeUnknownEffect(tool.failureSchema)
+  const context = handler.context
+  const answer = (value: unknown) =>
+    Effect.match(encodeSuccess(value) as Effect.Effect<unknown, Schema.SchemaError>, {
+      onFailure: (error) =>
+        ToolOutcome.fault("ResultInvalid", `${tool.name} answered what its schema refuses: ${error.message}`),
+      onSuccess: (encoded) => jsonOutcome(tool.name, encoded, toContent(tool, value))
+    })
+  const refuse = (error: unknown) =>
+    AiError.isAiError(error) || AiError.isAiErrorReason(error)
+      ? Effect.succeed(ToolOutcome.fault("ToolCrashed", error.message))
+      : Effect.match(encodeFailure(error) as Effect.Effect<unknown, Schema.SchemaError>, {
+          onFailure: () =>
+            ToolOutcome.fault("ToolCrashed", `${tool.name} failed in a way that its schema does not know`),
+          onSuccess: (encoded) => failureOutcome(tool.name, encoded)
+        })
+  return (args, run, preliminary) =>
+    decode(args).pipe(
+      Effect.matchEffect({
+        onFailure: (issue) => Effect.succeed(ToolOutcome.fault("InvalidArguments", issue)),
+        onSuccess: (decoded) =>
+          Effect.matchEffect(
+            Effect.suspend(() => handler.handler(decoded, { toolCallId: run.callId, preliminary })),
+            { onFailure: refuse, onSuccess: answer }
+          )
+      }),
+      withRun(context, run)
+    )
+}
+
+/** Calls a bound toolkit's `handle`, whose stream ends with the final result. */
+export const bound =
+  (tool: Tool.Any, kit: Toolkit.WithHandler<any>, decode: Decode, services: Context.Context<never>): Invoke =>
+  (args, run, preliminary) =>
+    decode(args).pipe(
+      Effect.matchEffect({
+        onFailure: (issue) => Effect.succeed(ToolOutcome.fault("InvalidArguments", issue)),
+        onSuccess: () => {
+          let outcome = ToolOutcome.fault("ResultInvalid", `${tool.name} ended without a result`)
+          return Stream.unwrap(kit.handle(tool.name, args as any, run.callId)).pipe(
+            Stream.runForEach((output) => {
+              if (output.preliminary) return preliminary(output.result)
+              outcome = output.isFailure
+                ? failureOutcome(tool.name, output.encodedResult)
+                : jsonOutcome(tool.name, output.encodedResult, content(output.modelOutput))
+              return Effect.void
+            }),
+            Effect.matchEffect({
+              onFailure: (error: unknown) => Effect.succeed(failureOutcome(tool.name, plain(error))),
+              onSuccess: () => Effect.succeed(outcome)
+            })
+          )
+        }
+      }),
+      withRun(services, run)
+    )
+
+/** The call's own services over those of the place that the handlers were made at; what the caller runs under wins. */
+const withRun =
+  (services: Context.Context<never>, run: ToolRunShape) =>
+  <A>(effect: Effect.Effect<A, never, any>): Effect.Effect<A> =>
+    Effect.updateContext(
+      effect,
+      (caller: Context.Context<never>) =>
+        Context.add(Context.merge(services, caller), ToolRun, run) as Context.Context<any>
+    )
+
+const jsonOutcome = (name: string, encoded: unknown, content?: ToolOutcome.ToolOutcome["content"]) => {
+  const json = ToolOutcome.toJson(encoded)
+  return json === undefined
+    ? ToolOutcome.fault("ResultInvalid", `the result of ${name} is not JSON`)
+    : ToolOutcome.success(json, content)
+}
+
+const failureOutcome = (name: string, encoded: unknown) => {
+  const json = ToolOutcome.toJson(encoded)
+  return json === undefined
+    ? ToolOutcome.fault("ToolCrashed", `${name} failed with something that is not JSON`)
+    : ToolOutcome.failure(json)
+}
+
+const plain = (error: unknown): unknown =>
+  Predicate.hasProperty(error, "message") && typeof error.message === "string"
+    ? { error: Predicate.hasProperty(error, "_tag") ? error._tag : "ToolFailed", message: error.message }
+    : error
+
+const toContent = (tool: Tool.Any, value: unknown) =>
+  tool.toModelOutput === undefined ? undefined : content(tool.toModelOutput(value as never))
+
+const content = (parts: ReadonlyArray<Prompt.ToolModelOutputPart> | undefined): ToolOutcome.ToolOutcome["content"] =>
+  parts?.map((part): Message.TextPart | Message.FilePart =>
+    part.type === "text"
+      ? { type: "text", text: part.text }
+      : { type: "file", mediaType: part.mediaType, data: dataOf(part.data) }
+  )
+
+const dataOf = (data: string | Uint8Array | URL): string =>
+  typeof data === "string" ? data : data instanceof URL ? data.href : Base64.encode(data)

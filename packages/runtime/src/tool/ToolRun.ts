@@ -1,0 +1,48 @@
+/**
+ * What a tool's handler can do while it runs: say how far it is, register a file, report what it cost, tell a retry from a
+ * first try. One per call; declare it with `dependencies: [ToolRun]` on the tool and `yield* ToolRun` in the handler.
+ */
+import type { Json } from "@reins/protocol"
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+
+/** News from a running tool. `phaseIndex` counts from 0 or 1 up to `totalPhases`; one that falls is raised to the last. */
+export interface Progress {
+  readonly label: string
+  readonly phaseIndex: number
+  readonly totalPhases: number
+  readonly milestone?: Json | undefined
+}
+
+/** A file that a tool made. */
+export interface FileOptions {
+  readonly fileId?: string | undefined
+  readonly filename: string
+  readonly mediaType: string
+  readonly sizeBytes: number
+  readonly url?: string | undefined
+}
+
+export interface ToolRunShape {
+  readonly runId: string
+  readonly threadId: string
+  readonly callId: string
+  /** The same on every attempt of this call, in this process or another; different for every other call. */
+  readonly idempotencyKey: string
+  /** How often this call was begun before: 0 on the first attempt. */
+  readonly attempt: number
+  /** Aborted when the call should end: cancel, timeout, or the run's end. For code that takes a signal. */
+  readonly signal: AbortSignal
+  /** Emits `tool-progress`. After the handler has ended it does nothing. */
+  readonly progress: (progress: Progress) => Effect.Effect<void>
+  /** Emits `data-file-registered`; answers the file's id. */
+  readonly registerFile: (file: FileOptions) => Effect.Effect<string>
+  /** Emits a `custom` event: `event_type` is the domain's own name. */
+  readonly emit: (eventType: string, data: Json) => Effect.Effect<void>
+  /** Emits a hint for a placeholder, as a `custom` event of type `hint`. */
+  readonly hint: (text: string) => Effect.Effect<void>
+  /** Adds to what this call cost, in US dollars, for the ledger and the budget. Negative or non-finite amounts are ignored. */
+  readonly reportCost: (usd: number) => Effect.Effect<void>
+}
+
+export class ToolRun extends Context.Service<ToolRun, ToolRunShape>()("@reins/runtime/ToolRun") {}

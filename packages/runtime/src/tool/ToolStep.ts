@@ -1,0 +1,177 @@
+/**
+ * Runs one permitted call, as an activity of the engine: reserves it on the budget, runs the handler under the run's signal
+ * and the tool's own deadline, tries again where the tool allows it, and closes the call with its result.
+ *
+ * Whatever the handler does, the call has exactly one result: a crash, a timeout and a cancel are outcomes like any other.
+ */
+import { Budget, type Entry, type Event, type Json } from "@reins/protocol"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
+import * as Permit from "../gate/Permit.ts"
+import type { Settled } from "../port/Engine.ts"
+import type { Callable } from "../run/Roster.ts"
+import type { Place, Run } from "../run/Run.ts"
+import * as Tether from "../run/Tether.ts"
+import { LiveCall } from "./LiveCall.ts"
+import * as ToolOutcome from "./ToolOutcome.ts"
+
+const ToolValueStruct = Schema.Struct({
+  result: Schema.Json,
+  status: Schema.optionalKey(Schema.Literals(["failed", "denied", "cancelled"])),
+  content: Schema.optionalKey(Schema.Json),
+  refusal: Schema.optionalKey(Budget.Refusal),
+  cancelled: Schema.optionalKey(Schema.Boolean)
+})
+
+/** What is remembered of a call: its result, and whether a limit or the run's cancel ended it. */
+export interface ToolValue extends Schema.Schema.Type<typeof ToolValueStruct> {}
+const ToolValue: Schema.Codec<ToolValue, Json> = ToolValueStruct
+
+/** Runs the call that `permit` allows. */
+export const runTool = (run: Run, place: Place, tool: Callable, permit: Permit.Permit): Effect.Effect<ToolValue> =>
+  run.engine.activity(`${place.prefix}tool/${permit.call.id}`, ToolValue, carry(run, place, tool, permit))
+
+/** The event that closes a call. */
+export const resultEvent = (
+  call: { readonly id: string; readonly name: string },
+  args: Json,
+  outcome: ToolOutcome.ToolOutcome,
+  execution: "server" | "client"
+): Event => ({
+  type: "tool-invocation",
+  toolInvocationId: call.id,
+  toolName: call.name,
+  args,
+  state: "result",
+  result: outcome.result,
+  ...(outcome.status === undefined ? {} : { status: outcome.status }),
+  ...(execution === "client" ? { execution } : {})
+})
+
+const carry = Effect.fnUntraced(function* (run: Run, place: Place, tool: Callable, permit: Permit.Permit) {
+  const { engine } = run
+  if (!Permit.isGenuine(permit) || tool.invoke === undefined) {
+    return yield* Effect.die(new Error(`the tool ${tool.name} was to run without the gate's permit`))
+  }
+  if (engine.cancel.requested) return close(place, tool, permit, cancelled, undefined, { cancelled: true })
+  const held: Budget.Amount = { toolCalls: 1, tool: tool.name }
+  const refusal = engine.tree.reserve(place.path, held, engine.elapsed())
+  if (refusal !== undefined) return close(place, tool, permit, refused(refusal), undefined, { refusal })
+
+  const begun = engine.begin === undefined ? 0 : yield* engine.begin(`${place.prefix}tool/${permit.call.id}`)
+  const startedAt = engine.now()
+  const live = new LiveCall(run, place, permit.call, begun)
+  let attempts = 0
+  let ended: Ended
+  do {
+    attempts++
+    live.restart()
+    ended = yield* once(run, place, tool, permit, live)
+    if (ended.outcome.status !== "failed" || ended.refusal !== undefined || ended.cancelled) break
+  } while (attempts <= tool.retries && !engine.cancel.requested)
+  live.end()
+  const { costNanoUsd } = live
+  engine.tree.settle(place.path, held, { ...held, nanoUsd: costNanoUsd })
+  return close(
+    place,
+    tool,
+    permit,
+    ended.outcome,
+    {
+      kind: "tool",
+      path: place.path,
+      callId: permit.call.id,
+      toolName: tool.name,
+      ...(costNanoUsd === 0 ? {} : { costNanoUsd }),
+      ...(ended.outcome.status === undefined ? {} : { status: ended.outcome.status }),
+      startedAt,
+      endedAt: engine.now(),
+      attempts: attempts + begun
+    },
+    ended
+  )
+})
+
+interface Ended {
+  readonly outcome: ToolOutcome.ToolOutcome
+  readonly refusal?: Budget.Refusal | undefined
+  readonly cancelled?: boolean | undefined
+}
+
+const once = (run: Run, place: Place, tool: Callable, permit: Permit.Permit, live: LiveCall): Effect.Effect<Ended> => {
+  const { engine, settings } = run
+  const startedAt = engine.now()
+  const isTimed = engine.tree.isTimed(place.path)
+  const own = () => (tool.timeoutMs ?? Number.POSITIVE_INFINITY) - (engine.now() - startedAt)
+  const held = Tether.hold(tool.invoke!(permit.args, live.service, live.preliminary), {
+    signal: engine.cancel,
+    graceMs: settings.cancelGraceMs,
+    remainingMs:
+      tool.timeoutMs === undefined && !isTimed
+        ? undefined
+        : isTimed
+          ? () => Math.min(own(), engine.tree.remainingMs(place.path, engine.elapsed()))
+          : own,
+    onCut: live.cut
+  })
+  return Effect.flatMap(held, (end) => {
+    if (end._tag === "Done")
+      return Exit.isSuccess(end.exit) ? Effect.succeed({ outcome: end.exit.value }) : crash(run, tool, end.exit.cause)
+    const left = end.abandoned ? "; it did not stop when asked and was left behind" : ""
+    if (end.by === "signal") {
+      return Effect.succeed({
+        outcome: { ...cancelled, result: words("Cancelled", `the run was cancelled${left}`) },
+        cancelled: true
+      })
+    }
+    const refusal = isTimed ? engine.tree.overtime(place.path, engine.elapsed()) : undefined
+    return Effect.succeed(
+      refusal === undefined
+        ? { outcome: ToolOutcome.fault("ToolTimedOut", `${tool.name} took longer than ${tool.timeoutMs} ms${left}`) }
+        : { outcome: refused(refusal), refusal }
+    )
+  })
+}
+
+const words = (error: ToolOutcome.Fault, message: string): Json => ({ error, message })
+
+const cancelled = ToolOutcome.fault("Cancelled", "the run was cancelled", "cancelled")
+
+const refused = (refusal: Budget.Refusal): ToolOutcome.ToolOutcome =>
+  ToolOutcome.fault("BudgetExhausted", Budget.toEvent(refusal).message, "denied")
+
+/** A defect is the tool author's: the model reads that it happened, the operator reads what. */
+const crash = (run: Run, tool: Callable, cause: Cause.Cause<never>): Effect.Effect<Ended> =>
+  Effect.as(
+    run.settings.captureContent
+      ? Effect.logError(`the tool ${tool.name} crashed`, cause)
+      : Effect.logError(`the tool ${tool.name} crashed`),
+    {
+      outcome: ToolOutcome.fault(
+        "ToolCrashed",
+        Cause.hasInterruptsOnly(cause) ? `${tool.name} was interrupted` : `${tool.name} failed unexpectedly`
+      )
+    }
+  )
+
+const close = (
+  place: Place,
+  tool: Callable,
+  permit: Permit.Permit,
+  outcome: ToolOutcome.ToolOutcome,
+  row: Entry.ToolEntry | undefined,
+  ended: Pick<Ended, "refusal" | "cancelled"> = {}
+): Settled<ToolValue> => ({
+  value: {
+    result: outcome.result,
+    ...(outcome.status === undefined ? {} : { status: outcome.status }),
+    ...(outcome.content === undefined ? {} : { content: outcome.content as unknown as Json }),
+    ...(ended.refusal === undefined ? {} : { refusal: ended.refusal }),
+    ...(ended.cancelled === true ? { cancelled: true } : {})
+  },
+  path: place.path,
+  events: [resultEvent(permit.call, permit.args, outcome, tool.execution)],
+  spent: row === undefined ? [] : [row]
+})
