@@ -173,6 +173,13 @@ describe("Budget.settle", () => {
     assert.strictEqual(refused(chain, { toolCalls: 1, tool: "search" }).limit, "maxCallsPerTool.search")
   })
 
+  it("records calls of a tool beyond the hold", () => {
+    const held = { toolCalls: 1, tool: "search" }
+    const [node] = Budget.settle(reserved([limits({ maxCallsPerTool: { search: 2 } })], held), held, { toolCalls: 3 })
+    assert.deepStrictEqual(node?.byTool.get("search"), { used: 3, held: 0, overrun: 2 })
+    assert.strictEqual(node?.overrun.toolCalls, 2)
+  })
+
   it("returns the call of a tool that did not run", () => {
     const held = { toolCalls: 1, tool: "search" }
     const chain = Budget.settle(reserved([limits({ maxCallsPerTool: { search: 1 } })], held), held, {})

@@ -186,6 +186,8 @@ describe("CostSummary.fold", () => {
     assert.isFalse(b?.estimated)
     assert.isTrue(a?.rows[0]?.overrun)
     assert.isFalse(summary.root.rows[0]?.overrun)
+    const both = CostSummary.fold([model(), model({ step: 2, overrun: true })])
+    assert.isTrue(both.root.rows[0]?.overrun)
   })
 
   it("takes names for names, whatever they are", () => {

@@ -192,6 +192,22 @@ describe("LatencySummary.fold", () => {
     ])
   })
 
+  it("lists rows by their start, then by agent, then by name", () => {
+    const entries = [
+      tool(5, 9, { path: ["a#1"], callId: "c1" }),
+      tool(5, 9, { callId: "c9" }),
+      tool(5, 9, { callId: "c8" }),
+      tool(4, 9, { path: ["b#1"], callId: "c7" })
+    ]
+    for (const rows of [entries, entries.toReversed()]) {
+      const { tools } = LatencySummary.fold(rows, run(0, 10))
+      assert.deepStrictEqual(
+        tools.map((call) => call.toolCallId),
+        ["c7", "c8", "c9", "c1"]
+      )
+    }
+  })
+
   const time = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 40 }))
   const Row = Schema.Struct({
     kind: Schema.Literals(["model", "tool", "approval", "client-tool", "timer"]),

@@ -29,14 +29,19 @@ const refusalOf = (chain: Chain, amount: Amount, elapsedMs: number): Refusal | u
   return found === undefined ? undefined : weightiest(found)
 }
 
+const isPerTool = (node: Node): boolean => node.budget.maxCallsPerTool !== undefined
+
 const countCalls = (
-  node: Node,
+  byTool: ReadonlyMap<string, ToolCounts>,
   tool: string | undefined,
   change: (calls: ToolCounts) => ToolCounts
 ): ReadonlyMap<string, ToolCounts> =>
-  tool === undefined || node.budget.maxCallsPerTool === undefined
-    ? node.byTool
-    : new Map(node.byTool).set(tool, change(node.byTool.get(tool) ?? noCalls))
+  tool === undefined ? byTool : new Map(byTool).set(tool, change(byTool.get(tool) ?? noCalls))
+
+const holdCalls = (node: Node, amount: Amount): ReadonlyMap<string, ToolCounts> =>
+  isPerTool(node)
+    ? countCalls(node.byTool, amount.tool, (calls) => ({ ...calls, held: calls.held + whole(amount.toolCalls) }))
+    : node.byTool
 
 /**
  * Holds `amount` on every node of the chain, or on none.
@@ -58,10 +63,7 @@ export const reserve = (chain: Chain, amount: Amount, elapsedMs: number): Result
         : {
             ...node,
             held: plus(node.held, amount),
-            byTool: countCalls(node, amount.tool, (calls) => ({
-              ...calls,
-              held: calls.held + whole(amount.toolCalls)
-            })),
+            byTool: holdCalls(node, amount),
             holds: index === at ? { amount, rest: node.holds } : node.holds
           }
     )
@@ -79,11 +81,12 @@ const without = (holds: Hold | undefined, amount: Amount): Hold | undefined =>
     : { amount: holds.amount, rest: without(holds.rest, amount) }
 
 const settleCalls = (node: Node, held: Amount, spent: Amount): ReadonlyMap<string, ToolCounts> => {
+  if (!isPerTool(node)) return node.byTool
   const given = whole(held.toolCalls)
   const calls = whole(spent.toolCalls)
   const tool = spent.tool ?? held.tool
-  const byTool = countCalls(node, held.tool, (counts) => ({ ...counts, held: counts.held - given }))
-  return countCalls({ ...node, byTool }, tool, (counts) => ({
+  const byTool = countCalls(node.byTool, held.tool, (counts) => ({ ...counts, held: counts.held - given }))
+  return countCalls(byTool, tool, (counts) => ({
     ...counts,
     used: counts.used + calls,
     overrun: counts.overrun + Math.max(0, calls - (tool === held.tool ? given : 0))
@@ -133,6 +136,16 @@ const overrunOf = (node: Node, used: Counters): Counters => {
   return { ...out, inputTokens: out.inputTokens + input, outputTokens: out.outputTokens + rest - input }
 }
 
+const chargeCalls = (node: Node, spent: Amount): ReadonlyMap<string, ToolCounts> => {
+  const { tool } = spent
+  if (tool === undefined || !isPerTool(node)) return node.byTool
+  return countCalls(node.byTool, tool, (counts) => {
+    const used = counts.used + whole(spent.toolCalls)
+    const over = excess(maxCalls(node, tool), used, counts.held, counts.overrun)
+    return { ...counts, used, overrun: counts.overrun + over }
+  })
+}
+
 /**
  * Adds what was spent under a hold that is no more: the stored ledger when a run is opened again, an attempt that died with
  * its process. It is never refused; what does not fit under a limit is recorded as `overrun`.
@@ -142,11 +155,6 @@ export const charge = (chain: Chain, spent: Amount): Chain => {
   return chain.map((node) => {
     if (!node.counted) return node
     const used = plus(node.used, spent)
-    const byTool = countCalls(node, spent.tool, (counts) => {
-      const calls = counts.used + whole(spent.toolCalls)
-      const max = spent.tool === undefined ? Infinity : maxCalls(node, spent.tool)
-      return { ...counts, used: calls, overrun: counts.overrun + excess(max, calls, counts.held, counts.overrun) }
-    })
-    return { ...node, used, overrun: overrunOf(node, used), byTool }
+    return { ...node, used, overrun: overrunOf(node, used), byTool: chargeCalls(node, spent) }
   })
 }
