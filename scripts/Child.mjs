@@ -2,8 +2,9 @@
  * Runs another program as if it had been started in our place: same terminal, same arguments, same end.
  *
  * Signals: at a terminal Ctrl-C goes to every program in the foreground, the child included, so it is not passed on a
- * second time. Without a terminal it comes to us alone and is passed on. Either way we wait for the child to end, so
- * that it can close what it opened, and end as it did: 130 after Ctrl-C, 143 after a request to terminate.
+ * second time. Without a terminal it comes to us alone and is passed on. When npm is told to end, it ends the shell that
+ * started us and says nothing to us, so we look whether that shell is still there. Either way we wait for the child to
+ * end, so that it can close what it opened, and end as it did: 130 after Ctrl-C, 143 after a request to terminate.
  */
 import { spawn } from "node:child_process"
 import { constants } from "node:os"
@@ -13,6 +14,9 @@ const atTerminal = [0, 1, 2].some((descriptor) => isatty(descriptor))
 
 /** npm passes signals on to us that the whole group has already got: within this time it is the same signal. */
 const sameSignalMs = 300
+
+/** How often to look whether the shell that npm put above us is still there. */
+const parentCheckMs = 250
 
 /**
  * Resolves to the exit code of the child: its own, 128 + the signal's number when a signal ended it, 127 when it could
@@ -44,7 +48,16 @@ const passSignalsTo = (child) => {
   }
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"]
   for (const signal of signals) process.on(signal, pass)
+  const parent = process.ppid
+  const lookAfterParent = () => {
+    if (process.ppid === parent) return
+    clearInterval(looking)
+    pass("SIGTERM")
+  }
+  const looking =
+    process.env.npm_lifecycle_event === undefined ? undefined : setInterval(lookAfterParent, parentCheckMs)
   return () => {
+    clearInterval(looking)
     for (const signal of signals) process.off(signal, pass)
   }
 }

@@ -28,6 +28,7 @@ export const run = async (runNode, args) => {
 const vitest = [
   inside("node_modules", "vitest", "vitest.mjs"),
   "run",
+  "--configLoader=native",
   "--reporter=default",
   `--reporter=${inside("scripts", "TallyReporter.mjs")}`
 ]

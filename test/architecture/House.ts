@@ -4,8 +4,8 @@
  * Only reads. What must hold of it is in the tests beside this file; how a source file is read is `Source`.
  */
 import { execFileSync } from "node:child_process"
-import { existsSync, readFileSync } from "node:fs"
-import { join } from "node:path"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { join, posix } from "node:path"
 import { Source } from "./Source.ts"
 
 export const root = join(import.meta.dirname, "..", "..")
@@ -36,10 +36,25 @@ export const text = (file: string): string => readFileSync(join(root, file), "ut
 
 export const has = (file: string): boolean => existsSync(join(root, file))
 
-/** Paths from the root of every file under version control, with forward slashes. */
-export const files: ReadonlyArray<string> = execFileSync("git", ["ls-files", "-z"], { cwd: root, encoding: "utf8" })
-  .split("\0")
-  .filter((file) => file !== "" && has(file))
+/** Files under version control; in a folder that may belong to another user, as it does in a container. */
+const tracked = (): ReadonlyArray<string> =>
+  execFileSync("git", ["-c", "safe.directory=*", "ls-files", "-z"], { cwd: root, encoding: "utf8" })
+    .split("\0")
+    .filter((file) => file !== "" && has(file))
+
+const made = new Set([".git", "node_modules", "dist", "coverage"])
+
+/** Every file but what tools made: all there is to go by in an archive without history. */
+const present = (folder = ""): ReadonlyArray<string> =>
+  readdirSync(join(root, folder), { withFileTypes: true })
+    .filter((entry) => !made.has(entry.name))
+    .flatMap((entry) => {
+      const path = posix.join(folder, entry.name)
+      return entry.isDirectory() ? present(path) : [path]
+    })
+
+/** Paths from the root of every file of the repository, with forward slashes. */
+export const files: ReadonlyArray<string> = has(".git") ? tracked() : present()
 
 export const manifest = (file: string): Manifest => JSON.parse(text(file))
 

@@ -38,7 +38,7 @@ describe("installing", () => {
   it("says one line, and nothing on standard output", async () => {
     using place = new Workplace(installs)
     const { stderr, stdout } = await place.task("start")
-    assert.strictEqual(stderr, "Installing what Reins needs; this happens once and takes about 15 seconds.\n")
+    assert.strictEqual(stderr, "Installing what Reins needs. This happens once and takes about half a minute.\n")
     assert.strictEqual(stdout, "[]\n")
   })
 
@@ -55,7 +55,7 @@ describe("installing", () => {
     assert.strictEqual(code, 3)
     assert.strictEqual(stdout, "")
     assert.include(stderr, "Installing failed.\n  cannot open: EACCES, folder x\n")
-    assert.include(stderr, "A folder cannot be written.")
+    assert.include(stderr, "Copy the repository to a folder of yours")
   })
 
   it("that fails for a reason unknown names the command that shows everything", async () => {
@@ -66,12 +66,13 @@ describe("installing", () => {
 })
 
 describe("a child", () => {
-  const running = (script: string) => [
+  const startedBy = (call: string) => [
     "--input-type=module",
     "--eval",
     `import { run } from ${JSON.stringify(pathToFileURL(join(root, "scripts", "Child.mjs")).href)}
-     process.exitCode = await run(process.execPath, ["--eval", ${JSON.stringify(script)}])`
+     process.exitCode = await ${call}`
   ]
+  const running = (script: string) => startedBy(`run(process.execPath, ["--eval", ${JSON.stringify(script)}])`)
 
   it("gives its exit code", async () => {
     assert.strictEqual((await run(running("process.exit(42)"))).code, 42)
@@ -99,13 +100,23 @@ describe("a child", () => {
     assert.strictEqual(code, 1)
   })
 
+  it("is asked to end when the shell is gone that npm put above us", async () => {
+    const ending = running(
+      `process.on("SIGTERM", () => { console.log("asked to end"); process.exit(0) })
+       console.log("ready")
+       setInterval(() => {}, 1000)`
+    )
+    const shell = `const { spawn } = require("node:child_process")
+      const env = { ...process.env, npm_lifecycle_event: "start" }
+      spawn(process.execPath, ${JSON.stringify(ending)}, { env, stdio: "inherit" })`
+    const { stdout } = await run(["--eval", shell], {}, (printed, kill) => {
+      if (printed === "ready\n") kill("SIGKILL")
+    })
+    assert.strictEqual(stdout, "ready\nasked to end\n")
+  })
+
   it("that cannot be started gives 127 and its name", async () => {
-    const { code, stderr } = await run([
-      "--input-type=module",
-      "--eval",
-      `import { run } from ${JSON.stringify(pathToFileURL(join(root, "scripts", "Child.mjs")).href)}
-       process.exitCode = await run("no-such-program", [])`
-    ])
+    const { code, stderr } = await run(startedBy('run("no-such-program", [])'))
     assert.strictEqual(code, 127)
     assert.include(stderr, "Could not start no-such-program (ENOENT)")
   })
