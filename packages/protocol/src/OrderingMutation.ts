@@ -98,6 +98,13 @@ const alter = (random: Random, event: Event, other: Event): Event => {
   }
 }
 
+/** Where to move an event to. Near moves, and moves past news of the same call, are the likelier bugs and easier to miss. */
+const targetOf = (random: Random, log: ReadonlyArray<Envelope>, index: number, other: number): number => {
+  const id = log[index] === undefined ? undefined : callOf(log[index].event)
+  const related = log.flatMap(({ event }, at) => (id !== undefined && at !== index && callOf(event) === id ? [at] : []))
+  return pick(random, index + 1, other, pick(random, other, ...related))
+}
+
 /** See `Ordering.mutate`. */
 export const mutate = (random: Random, log: ReadonlyArray<Envelope>): Mutant => {
   const index = Math.floor(random() * log.length)
@@ -110,10 +117,8 @@ export const mutate = (random: Random, log: ReadonlyArray<Envelope>): Mutant => 
     if (kind === "drop") mutated.splice(index, 1)
     if (kind === "double") mutated.splice(other, 0, here)
     if (kind === "move") {
-      // Near moves are the likelier bugs, and the likelier to be missed.
-      const target = random() < 0.5 ? index + 1 : other
       mutated.splice(index, 1)
-      mutated.splice(target, 0, here)
+      mutated.splice(targetOf(random, log, index, other), 0, here)
     }
     if (kind === "alter") mutated[index] = { ...here, event: alter(random, here.event, there.event) }
     if (kind === "readdress") mutated[index] = { ...here, agentPath: there.agentPath }

@@ -1,0 +1,421 @@
+/**
+ * The order of a run's events a second time, to hold the automaton against: read from the design's sentences, one predicate a
+ * sentence, each over the whole log at once. No state is carried along; slow, and meant to be.
+ */
+import { AgentPath, Approval } from "@reins/protocol"
+import type { Envelope, Event, EventType, Events } from "@reins/protocol"
+
+type Log = ReadonlyArray<Envelope.Envelope>
+
+/** An event of a type, with its place in the log and its agent. */
+interface Said<E extends Event = Event> {
+  readonly at: number
+  readonly key: string
+  readonly path: AgentPath.AgentPath
+  readonly event: E
+}
+
+class Reading {
+  readonly log: Log
+  readonly said: ReadonlyArray<Said>
+  readonly calls: ReadonlyArray<Said<Events.ToolCall | Events.AgentCall>>
+  readonly results: ReadonlyArray<Said<Events.ToolResult | Events.AgentResult>>
+  readonly required: ReadonlyArray<Said<Events.ApprovalRequired>>
+  readonly decisions: ReadonlyArray<Said<Events.ApprovalDecision>>
+
+  constructor(log: Log) {
+    this.log = log
+    this.said = log.map(({ agentPath, event }, at) => ({ at, key: AgentPath.key(agentPath), path: agentPath, event }))
+    const both = this.of("tool-invocation", "tool-agent")
+    this.calls = both.flatMap(({ event, ...place }) => (event.state === "call" ? [{ ...place, event }] : []))
+    this.results = both.flatMap(({ event, ...place }) => (event.state === "result" ? [{ ...place, event }] : []))
+    this.required = this.of("approval-required")
+    this.decisions = this.of("approval-decision")
+  }
+  of<T extends EventType>(...types: ReadonlyArray<T>): ReadonlyArray<Said<Extract<Event, { type: T }>>> {
+    return this.said.flatMap(({ event, ...place }) => {
+      const narrowed = narrow(event, types)
+      return narrowed === undefined ? [] : [{ ...place, event: narrowed }]
+    })
+  }
+}
+
+const narrow = <T extends EventType>(
+  event: Event,
+  types: ReadonlyArray<T>
+): Extract<Event, { type: T }> | undefined => {
+  const isOne = (one: Event): one is Extract<Event, { type: T }> => types.some((type) => type === one.type)
+  return isOne(event) ? event : undefined
+}
+
+const nameOf = (event: Events.ToolCall | Events.AgentCall | Events.ToolResult | Events.AgentResult): string =>
+  event.type === "tool-agent" ? `specialist ${event.agentName}` : `tool ${event.toolName}`
+
+const before =
+  (end: { readonly at: number }) =>
+  (one: { readonly at: number }): boolean =>
+    one.at < end.at
+
+/** The call's result, or a place behind the end of the log. */
+const endOf = (log: Reading, call: Said<Events.ToolCall | Events.AgentCall>): number =>
+  log.results.find(
+    ({ at, event, key }) => at > call.at && key === call.key && event.toolInvocationId === call.event.toolInvocationId
+  )?.at ?? Infinity
+
+/** The calls of the agent at `key` that are open when the event at `at` is said. */
+const openAt = (log: Reading, at: number, key: string) =>
+  log.calls.filter((call) => call.key === key && call.at < at && endOf(log, call) >= at)
+
+/** The call's approval: where it was asked, where it was answered and whether it may run; each call has at most one. */
+const gateOf = (log: Reading, call: Said<Events.ToolCall | Events.AgentCall>) => {
+  const asked = log.required.find(
+    ({ at, event, key }) =>
+      at > call.at &&
+      at <= endOf(log, call) &&
+      key === call.key &&
+      event.data.kind === "tool" &&
+      event.data.toolInvocationId === call.event.toolInvocationId
+  )
+  if (asked === undefined) return undefined
+  const answer = log.decisions.find(({ at, event }) => at > asked.at && event.data.id === asked.event.data.id)
+  return {
+    asked: asked.at,
+    answered: answer?.at ?? Infinity,
+    allowed: answer !== undefined && Approval.allows(answer.event.data.outcome)
+  }
+}
+
+const waitsAt = (log: Reading, call: Said<Events.ToolCall | Events.AgentCall>, at: number): boolean => {
+  const gate = gateOf(log, call)
+  return gate !== undefined && gate.asked < at && at < gate.answered
+}
+
+const refusedAt = (log: Reading, call: Said<Events.ToolCall | Events.AgentCall>, at: number): boolean => {
+  const gate = gateOf(log, call)
+  return gate !== undefined && !gate.allowed && gate.answered < at
+}
+
+const bracketsOf = (call: Said<Events.ToolCall | Events.AgentCall>): string =>
+  call.event.type === "tool-agent"
+    ? AgentPath.key(AgentPath.child(call.path, call.event.agentName, call.event.toolInvocationId))
+    : "no path"
+
+/** Everything that is heard of a call after its announcement, but its approval's decision. */
+const newsOf = (log: Reading, call: Said<Events.ToolCall | Events.AgentCall>): ReadonlyArray<number> => {
+  const id = call.event.toolInvocationId
+  return log.said
+    .filter(({ at, event, key }) => {
+      if (at <= call.at) return false
+      if (call.event.type === "tool-agent" && key === bracketsOf(call)) return true
+      if (key !== call.key) return false
+      if (event.type === "tool-progress") return event.toolCallId === id
+      if (event.type === "data-tool-agent") return event.data.toolInvocationId === id
+      if (event.type === "tool-invocation" || event.type === "tool-agent") {
+        return event.state === "result" && event.toolInvocationId === id
+      }
+      return event.type === "approval-required" && event.data.kind === "tool" && event.data.toolInvocationId === id
+    })
+    .map(({ at }) => at)
+}
+
+/** News of some call of the agent, though it may not say of which. */
+const isNewsOfCalls = (said: Said, key: string): boolean =>
+  (said.key !== key && said.key.startsWith(key)) ||
+  (said.key === key &&
+    (said.event.type === "tool-progress" ||
+      said.event.type === "data-tool-agent" ||
+      ((said.event.type === "tool-invocation" || said.event.type === "tool-agent") && said.event.state === "result") ||
+      (said.event.type === "approval-required" && said.event.data.kind === "tool")))
+
+const distinct = <A>(items: ReadonlyArray<A>): boolean => new Set(items).size === items.length
+
+/** The last of the agent's own `step-start`, `step-retracted` and calls before a place, or nothing. */
+const stepAt = (log: Reading, { at, key }: Said): string | undefined =>
+  log.said.findLast(
+    (one) =>
+      one.at < at &&
+      one.key === key &&
+      (one.event.type === "step-start" ||
+        one.event.type === "step-retracted" ||
+        ((one.event.type === "tool-invocation" || one.event.type === "tool-agent") && one.event.state === "call"))
+  )?.event.type
+
+const endings = [
+  ["finish", "data-cost-summary", "data-latency-summary"],
+  ["data-cost-summary", "data-latency-summary", "error"]
+]
+
+const planMoves = [
+  "draft pending_approval",
+  "draft approved",
+  "draft failed",
+  "pending_approval approved",
+  "pending_approval draft",
+  "pending_approval failed",
+  "approved executing",
+  "approved failed",
+  "executing executed",
+  "executing failed"
+]
+
+/** A matching of nameless usages to the brackets they stand in, one each, that serves every bracket that must have one. */
+const hasMatching = (
+  usages: ReadonlyArray<number>,
+  brackets: ReadonlyArray<{ readonly from: number; readonly to: number; readonly must: boolean }>
+): boolean => {
+  const fits = (usage: number, bracket: { from: number; to: number }) => bracket.from < usage && usage < bracket.to
+  const covers = <A, B>(wanting: ReadonlyArray<A>, given: ReadonlyArray<B>, fit: (a: A, b: B) => boolean): boolean => {
+    const taken = new Map<B, A>()
+    const place = (a: A, tried: Set<B>): boolean =>
+      given.some((b) => {
+        if (tried.has(b) || !fit(a, b)) return false
+        tried.add(b)
+        const holder = taken.get(b)
+        if (taken.has(b) && holder !== undefined && !place(holder, tried)) return false
+        taken.set(b, a)
+        return true
+      })
+    return wanting.every((a) => place(a, new Set()))
+  }
+  // Both sides can be served together whenever each can be served alone (Mendelsohn and Dulmage).
+  return (
+    covers(
+      usages.map((at) => ({ at })),
+      brackets,
+      ({ at }, bracket) => fits(at, bracket)
+    ) &&
+    covers(
+      brackets.filter(({ must }) => must),
+      usages.map((at) => ({ at })),
+      (bracket, { at }) => fits(at, bracket)
+    )
+  )
+}
+
+/** The sentences. Each answers whether the log keeps it. */
+export const sentences: { readonly [sentence: string]: (log: Reading) => boolean } = {
+  "seq is dense from 1, in one run and one thread": ({ log }) =>
+    log.every(
+      (line, index) => line.seq === index + 1 && line.runId === log[0]?.runId && line.threadId === log[0]?.threadId
+    ),
+
+  "a run inside a bracket is there while the bracket is open": (log) =>
+    log.said.every((one) =>
+      one.path.every((_, depth) => {
+        const parent = AgentPath.key(one.path.slice(0, depth))
+        const key = AgentPath.key(one.path.slice(0, depth + 1))
+        return openAt(log, one.at, parent).some((call) => bracketsOf(call) === key)
+      })
+    ),
+
+  "the ending is one of the two, the root's, and nothing stands between or after": (log) => {
+    const first = log.said.find(({ event }) => endings.flat().includes(event.type))
+    if (first === undefined) return true
+    const tail = log.said.slice(first.at)
+    return (
+      tail.every(({ path }) => path.length === 0) &&
+      endings.some((ending) => tail.every(({ event }, index) => event.type === ending[index]))
+    )
+  },
+
+  "every call is closed and every approval answered before the ending": (log) => {
+    const first = log.said.find(({ event }) => endings.flat().includes(event.type))
+    if (first === undefined) return true
+    return (
+      log.calls.filter(before(first)).every((call) => endOf(log, call) < first.at) &&
+      log.required
+        .filter(before(first))
+        .every((asked) => log.decisions.some(({ at, event }) => at < first.at && event.data.id === asked.event.data.id))
+    )
+  },
+
+  "step-start stands before the text and reasoning of its step, and its calls behind them": (log) =>
+    log.of("text", "reasoning").every((one) => stepAt(log, one) === "step-start"),
+
+  "step-retracted voids only text and reasoning": (log) =>
+    log.of("step-retracted").every((one) => stepAt(log, one) === "step-start"),
+
+  "a step begins when the calls of the one before are settled": (log) =>
+    log.of("step-start").every(({ at, key }) => openAt(log, at, key).length === 0),
+
+  "step-start stands before the calls of its step": (log) =>
+    log.calls.every((call) => ![undefined, "step-retracted"].includes(stepAt(log, call))),
+
+  "a step's calls leave together": (log) =>
+    log.calls.every((call) => {
+      const start = log.of("step-start").findLast((one) => one.at < call.at && one.key === call.key)
+      return !log.said.some((one) => one.at > (start?.at ?? -1) && one.at < call.at && isNewsOfCalls(one, call.key))
+    }),
+
+  "an id is one call's from start to end": (log) =>
+    distinct(log.calls.map(({ event, key }) => `${key} ${event.toolInvocationId}`)),
+
+  "a result has its call, and a call has one result": (log) =>
+    log.results.every((result) =>
+      log.calls.some(
+        (call) =>
+          call.key === result.key &&
+          call.event.toolInvocationId === result.event.toolInvocationId &&
+          nameOf(call.event) === nameOf(result.event) &&
+          endOf(log, call) === result.at
+      )
+    ),
+
+  "an approval has an id and a place of its own": (log) =>
+    distinct(log.required.map(({ event }) => event.data.id)) &&
+    log.required.every(
+      ({ at, event, key }) =>
+        AgentPath.key(event.data.agentPath ?? []) === key && event.data.threadId === log.log[at]?.threadId
+    ),
+
+  "approval-required follows its call and comes before anything else of it": (log) =>
+    log.required.every(
+      ({ at, event, key }) =>
+        event.data.kind !== "tool" ||
+        openAt(log, at, key).some(
+          (call) => call.event.toolInvocationId === event.data.toolInvocationId && newsOf(log, call)[0] === at
+        )
+    ),
+
+  "a decision follows its question, on its path, once": (log) =>
+    distinct(log.decisions.map(({ event }) => event.data.id)) &&
+    log.decisions.every(({ at, event, key }) =>
+      log.required.some((asked) => asked.at < at && asked.key === key && asked.event.data.id === event.data.id)
+    ),
+
+  "nothing of a gated call runs before its decision": (log) =>
+    log.calls.every((call) => newsOf(log, call).every((at) => !waitsAt(log, call, at))),
+
+  "nothing of a refused call runs, and it has a status": (log) =>
+    log.calls.every((call) => {
+      const news = newsOf(log, call).filter((at) => refusedAt(log, call, at))
+      return news.every((at) => {
+        const event = log.said[at]?.event
+        if (event?.type === "data-tool-agent") return true
+        return (
+          (event?.type === "tool-invocation" || event?.type === "tool-agent") &&
+          event.state === "result" &&
+          event.status !== undefined &&
+          at === endOf(log, call)
+        )
+      })
+    }),
+
+  "progress is of a call that is open and may run": (log) =>
+    log
+      .of("tool-progress")
+      .every(({ at, event, key }) =>
+        openAt(log, at, key).some(
+          (call) =>
+            nameOf(call.event) === `tool ${event.toolName}` &&
+            !waitsAt(log, call, at) &&
+            !refusedAt(log, call, at) &&
+            (event.toolCallId === undefined || event.toolCallId === call.event.toolInvocationId)
+        )
+      ),
+
+  "phaseIndex never falls within a call": (log) =>
+    log
+      .of("tool-progress")
+      .every(
+        ({ at, event, key }, index, all) =>
+          event.phaseIndex <= event.totalPhases &&
+          all
+            .slice(0, index)
+            .every(
+              (one) =>
+                one.key !== key ||
+                event.toolCallId === undefined ||
+                one.event.toolCallId !== event.toolCallId ||
+                one.event.phaseIndex <= event.phaseIndex ||
+                at < one.at
+            )
+      ),
+
+  "data-tool-agent stands in the open bracket of its specialist, once": (log) => {
+    const usages = log.of("data-tool-agent")
+    return (
+      distinct(
+        usages.flatMap(({ event, key }) =>
+          event.data.toolInvocationId === undefined ? [] : [`${key} ${event.data.toolInvocationId}`]
+        )
+      ) &&
+      usages.every(({ at, event, key }) =>
+        openAt(log, at, key).some(
+          (call) =>
+            nameOf(call.event) === `specialist ${event.data.agentName}` &&
+            !waitsAt(log, call, at) &&
+            (event.data.toolInvocationId === undefined || event.data.toolInvocationId === call.event.toolInvocationId)
+        )
+      )
+    )
+  },
+
+  "tool-agent call, then data-tool-agent, then tool-agent result": (log) => {
+    const places = new Set(log.calls.map(({ event, key }) => JSON.stringify([key, nameOf(event)])))
+    return [...places].every((place) => {
+      const usages = log
+        .of("data-tool-agent")
+        .filter(({ event, key }) => place === JSON.stringify([key, `specialist ${event.data.agentName}`]))
+      const calls = log.calls.filter(
+        (call) =>
+          call.event.type === "tool-agent" &&
+          place === JSON.stringify([call.key, nameOf(call.event)]) &&
+          !usages.some(({ event }) => event.data.toolInvocationId === call.event.toolInvocationId)
+      )
+      return hasMatching(
+        usages.filter(({ event }) => event.data.toolInvocationId === undefined).map(({ at }) => at),
+        calls.map((call) => {
+          const to = endOf(log, call)
+          return { from: gateOf(log, call)?.asked ?? call.at, to, must: to < Infinity && !refusedAt(log, call, to) }
+        })
+      )
+    })
+  },
+
+  "a specialist is settled when its bracket closes": (log) =>
+    log.calls.every((call) => {
+      const end = endOf(log, call)
+      if (call.event.type !== "tool-agent" || end === Infinity) return true
+      const key = bracketsOf(call)
+      return (
+        openAt(log, end, key).length === 0 &&
+        log.required
+          .filter((asked) => asked.key === key)
+          .every((asked) => log.decisions.some(({ at, event }) => at < end && event.data.id === asked.event.data.id))
+      )
+    }),
+
+  "a plan goes its way": (log) =>
+    log.of("plan-status-change").every(({ at, event: { data } }, _index, all) => {
+      const last = all.findLast((one) => one.at < at && one.event.data.planId === data.planId)
+      return (last?.event.data.to ?? "draft") === data.from && planMoves.includes(`${data.from} ${data.to}`)
+    }),
+
+  "budget_exhausted at most once per limit": (log) =>
+    distinct(
+      log.of("budget_exhausted").map(({ event: { data } }) => JSON.stringify([data.agentPath ?? [], data.limit]))
+    )
+}
+
+/** The sentences that a log does not keep; none when it is lawful so far. */
+export const broken = (log: Log): ReadonlyArray<string> => {
+  const reading = new Reading(log)
+  return Object.entries(sentences).flatMap(([sentence, holds]) => (holds(reading) ? [] : [sentence]))
+}
+
+/**
+ * True where a `data-tool-agent` that names no call could be of more than one open call: there the automaton counts, and lets
+ * pass what the sentences, which look back, do not.
+ */
+export const isAmbiguous = (log: Log): boolean => {
+  const reading = new Reading(log)
+  return reading
+    .of("data-tool-agent")
+    .some(
+      ({ at, event, key }) =>
+        event.data.toolInvocationId === undefined &&
+        openAt(reading, at, key).filter((call) => nameOf(call.event) === `specialist ${event.data.agentName}`).length >
+          1
+    )
+}
