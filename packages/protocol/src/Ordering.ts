@@ -10,18 +10,19 @@ import type * as AgentPath from "./AgentPath.ts"
 import type { Envelope } from "./Envelope.ts"
 import type { Event } from "./Event.ts"
 import { Automaton } from "./OrderingAutomaton.ts"
-import type { Violation } from "./OrderingRule.ts"
 import * as Check from "./OrderingCheck.ts"
-import { isDelta, ruleTexts } from "./OrderingRules.ts"
-import type { RuleText } from "./OrderingRules.ts"
 import * as Generator from "./OrderingGenerator.ts"
 import * as Mutation from "./OrderingMutation.ts"
 import type { Random } from "./OrderingRandom.ts"
+import type { Violation } from "./OrderingRule.ts"
+import { isDelta, ruleTexts } from "./OrderingRules.ts"
+import type { RuleText } from "./OrderingRules.ts"
 
 export { Automaton } from "./OrderingAutomaton.ts"
 export type { CheckOptions, EventFault, Fault } from "./OrderingCheck.ts"
 export type { GenerateOptions } from "./OrderingGenerator.ts"
 export type { Mutant } from "./OrderingMutation.ts"
+export { seeded } from "./OrderingRandom.ts"
 export type { Random } from "./OrderingRandom.ts"
 export type { Violation } from "./OrderingRule.ts"
 export type { RuleText } from "./OrderingRules.ts"
@@ -91,8 +92,6 @@ export const checkEvents = (events: Iterable<Event>): ReadonlyArray<Check.EventF
 
 /** The law in words: each rule's id, its sentence, and the events that must keep it. */
 export const rules: ReadonlyArray<RuleText> = [...ruleTexts, ...Check.envelopeTexts]
-
-export { seeded } from "./OrderingRandom.ts"
 
 /**
  * A random lawful log, for property tests: `Ordering.generate(Ordering.seeded(7))` is the same log every time. Unless
