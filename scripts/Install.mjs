@@ -6,7 +6,7 @@
  */
 import { accessSync, constants } from "node:fs"
 import * as Child from "./Child.mjs"
-import { isInstalled, pnpm, root, sourcesNode, windows } from "./Workspace.mjs"
+import { isInstalled, markInstalled, pnpm, root, sourcesNode, windows } from "./Workspace.mjs"
 
 /** Resolves to 0 when everything is installed, else to the exit code to end with; the reason has been printed. */
 export const ensure = async () => {
@@ -35,7 +35,10 @@ const install = async () => {
     { cwd: root, env: environment(), shell: windows, stdio: ["ignore", "pipe", "pipe"] },
     (chunk) => said.push(chunk)
   )
-  if (code === 0) return 0
+  if (code === 0) {
+    markInstalled()
+    return 0
+  }
   if (code === 130 || code === 143)
     process.stderr.write("Installing was interrupted; the next start takes it up again.\n")
   else process.stderr.write(complaint(Buffer.concat(said).toString()))

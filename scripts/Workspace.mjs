@@ -4,7 +4,8 @@
  * The version of Node is that of the `node` package in `package.json`; pnpm's is named here, because a pin in
  * `package.json` makes frozen installs fail (docs/decisions/0001-dependencies.md).
  */
-import { existsSync, readFileSync } from "node:fs"
+import { createHash } from "node:crypto"
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 
@@ -18,13 +19,30 @@ const oldestForSources = 24
 /** A path inside the workspace. */
 export const inside = (...parts) => join(root, ...parts)
 
-/** Whether everything in the lockfile is installed: pnpm keeps a copy of the lockfile that it installed last. */
+const lockfile = inside("pnpm-lock.yaml")
+/** pnpm's own copy of the lockfile that it installed last. */
+const installed = inside("node_modules", ".pnpm", "lock.yaml")
+/** Which lockfile we installed, and what pnpm's copy was then: the two differ when a package is not there. */
+const mark = inside("node_modules", ".cache", "installed")
+
+const fingerprint = () => {
+  const hash = createHash("sha256").update(readFileSync(lockfile)).update("\0").update(readFileSync(installed))
+  return hash.digest("hex")
+}
+
+/** Whether everything in the lockfile is installed. */
 export const isInstalled = () => {
   try {
-    return readFileSync(inside("pnpm-lock.yaml")).equals(readFileSync(inside("node_modules", ".pnpm", "lock.yaml")))
+    return readFileSync(lockfile).equals(readFileSync(installed)) || readFileSync(mark, "utf8") === fingerprint()
   } catch {
     return false
   }
+}
+
+/** Remembers that what the lockfile says now is installed. */
+export const markInstalled = () => {
+  mkdirSync(dirname(mark), { recursive: true })
+  writeFileSync(mark, fingerprint())
 }
 
 /** The Node that runs the sources: the pinned one, else the one that runs this if it is new enough, else none. */

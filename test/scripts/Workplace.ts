@@ -46,15 +46,16 @@ export class Workplace implements Disposable {
 
   constructor(npx: string) {
     cpSync(join(root, "scripts"), join(this.folder, "scripts"), { recursive: true })
-    writeFileSync(join(this.folder, "pnpm-lock.yaml"), "lockfileVersion: 'test'\n")
+    this.write("pnpm-lock.yaml", "lockfileVersion: 'test'\n")
     mkdirSync(join(this.folder, "examples", "research"), { recursive: true })
-    writeFileSync(
-      join(this.folder, "examples", "research", "main.ts"),
-      "console.log(JSON.stringify(process.argv.slice(2)))"
-    )
+    this.write("examples/research/main.ts", "console.log(JSON.stringify(process.argv.slice(2)))")
     mkdirSync(this.tools)
     writeFileSync(join(this.tools, "npx"), `#!/bin/sh\n${npx}\n`)
     chmodSync(join(this.tools, "npx"), 0o755)
+  }
+
+  write(file: string, text: string): void {
+    writeFileSync(join(this.folder, file), text)
   }
 
   task(...args: ReadonlyArray<string>): Promise<Outcome> {

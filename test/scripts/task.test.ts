@@ -49,6 +49,19 @@ describe("installing", () => {
     assert.strictEqual(stderr, "")
   })
 
+  it("happens once when the lockfile names a package that is not there", async () => {
+    using place = new Workplace("mkdir -p node_modules/.pnpm && echo less > node_modules/.pnpm/lock.yaml")
+    await place.task("start")
+    assert.strictEqual((await place.task("start")).stderr, "")
+  })
+
+  it("happens again when the lockfile is another", async () => {
+    using place = new Workplace(installs)
+    await place.task("start")
+    place.write("pnpm-lock.yaml", "lockfileVersion: 'other'\n")
+    assert.include((await place.task("start")).stderr, "Installing")
+  })
+
   it("that fails shows what was said and what to do, and ends with its code", async () => {
     using place = new Workplace("echo 'cannot open: EACCES, folder x' && exit 3")
     const { code, stderr, stdout } = await place.task("start")
