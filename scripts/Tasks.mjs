@@ -4,6 +4,7 @@
  * The pinned Node runs every tool directly, without npx in between: a warm start costs milliseconds.
  */
 import { existsSync } from "node:fs"
+import { isatty } from "node:tty"
 import * as Child from "./Child.mjs"
 import * as Examples from "./Examples.mjs"
 import * as Install from "./Install.mjs"
@@ -66,7 +67,14 @@ const node = (args, options = {}) => Child.run(sourcesNode(), args, { ...inPlace
 const inPlace = () => ({ cwd: root, env: environment() })
 
 /** Compiled code is kept between starts; with a folder that cannot be written Node goes on without. */
-const environment = () => ({ NODE_COMPILE_CACHE: inside("node_modules", ".cache", "node"), ...process.env })
+const environment = () => ({
+  NODE_COMPILE_CACHE: inside("node_modules", ".cache", "node"),
+  ...plainOutsideTerminal(),
+  ...process.env
+})
+
+/** Some tools colour their words in a pipe too; a log reads better without. */
+const plainOutsideTerminal = () => (isatty(1) || process.env.FORCE_COLOR ? {} : { NO_COLOR: "1" })
 
 /** npm runs us at the root and says where its caller stood: a relative path in the arguments means from there. */
 const calledFrom = () =>

@@ -7,7 +7,6 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { isatty } from "node:tty"
 import { inside } from "./Workspace.mjs"
 
 /** `runNode(args, environment)` runs the pinned Node; `args` go to vitest. Resolves to the exit code. */
@@ -15,7 +14,7 @@ export const run = async (runNode, args) => {
   const folder = mkdtempSync(join(tmpdir(), "reins-tests-"))
   try {
     const file = join(folder, "tally.json")
-    const code = await runNode([...vitest, ...args], { REINS_TALLY: file, ...plainOutsideTerminal() })
+    const code = await runNode([...vitest, ...args], { REINS_TALLY: file })
     if (code === 130 || code === 143) return code
     const { passed, failed, skipped } = complete(read(file), code)
     process.stdout.write(`\n${passed} passed, ${failed} failed${skipped === 0 ? "" : `, ${skipped} skipped`}\n`)
@@ -32,9 +31,6 @@ const vitest = [
   "--reporter=default",
   `--reporter=${inside("scripts", "TallyReporter.mjs")}`
 ]
-
-/** The runner colours its words in a pipe too; a log reads better without. */
-const plainOutsideTerminal = () => (isatty(1) || process.env.FORCE_COLOR ? {} : { NO_COLOR: "1" })
 
 const read = (file) => {
   try {
