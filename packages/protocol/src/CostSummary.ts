@@ -137,7 +137,7 @@ const node = (agent: Agent): CostNode => {
 export const fold = (entries: ReadonlyArray<Entry>): CostSummary => {
   const top = agent(root)
   for (const entry of entries) {
-    if (entry.kind === "wait") continue
+    if (entry.kind === "wait" || entry.kind === "agent") continue
     const { rows } = at(top, entry.path)
     const row = entry.kind === "model" ? modelRow(entry) : toolRow(entry)
     const name = rowKey(row)

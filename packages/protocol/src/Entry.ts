@@ -1,5 +1,5 @@
 /**
- * One row of a run's ledger: a model step, a tool call, or a wait for a person, with what it cost and when it happened.
+ * One row of a run's ledger: a model step, a tool call, a specialist admitted, or a wait for a person, with what it cost and when it happened.
  *
  * Both summaries are folds of these rows and of nothing else, so a run resumed from its log sums up to the same figures.
  * Times are epoch milliseconds of the run's clock. Rows never change; a lost attempt is part of the row of its re-run.
@@ -97,6 +97,18 @@ const WaitStruct = Schema.Struct({
 /** A wait that ended: for a person's decision, a caller's tool result, or the clock. `id` names what was waited for. */
 export interface WaitEntry extends Schema.Schema.Type<typeof WaitStruct> {}
 
+const AgentStruct = Schema.Struct({
+  kind: Schema.Literal("agent"),
+  path: AgentPath,
+  agentName: Schema.String,
+  callId: Schema.String,
+  startedAt: Schema.Natural,
+  endedAt: Schema.Natural
+}).annotate({ identifier: "AgentEntry" })
+
+/** A specialist was admitted: `path` is its caller's, and both times are that moment. What it does has rows of its own. */
+export interface AgentEntry extends Schema.Schema.Type<typeof AgentStruct> {}
+
 /** One row of the ledger. */
-export type Entry = ModelEntry | ToolEntry | WaitEntry
-export const Entry: Schema.Codec<Entry> = Schema.Union([ModelStruct, ToolStruct, WaitStruct])
+export type Entry = ModelEntry | ToolEntry | WaitEntry | AgentEntry
+export const Entry: Schema.Codec<Entry> = Schema.Union([ModelStruct, ToolStruct, WaitStruct, AgentStruct])

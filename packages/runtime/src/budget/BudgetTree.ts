@@ -3,10 +3,11 @@
  * that parallel branches cannot come between a look and a hold. The rules are `Budget` in `@reins/protocol`; this keeps the
  * nodes in their places.
  */
-import { AgentPath, Budget } from "@reins/protocol"
+import { AgentPath, Budget, type Entry } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { Signal } from "../run/Signal.ts"
+import * as Spent from "./Spent.ts"
 import * as WrapUp from "./WrapUp.ts"
 
 interface Place {
@@ -24,7 +25,11 @@ export class BudgetTree {
   /** Counts what was given back, so that who waits does not miss it. */
   version = 0
 
-  constructor(budget: Budget.Budget) {
+  private readonly ledger: ReadonlyArray<Entry.Entry>
+
+  /** `ledger`: what earlier lives of the run have settled; it is charged before anything is reserved. */
+  constructor(budget: Budget.Budget, ledger: ReadonlyArray<Entry.Entry> = []) {
+    this.ledger = [...ledger]
     this.open(AgentPath.root, budget, 0)
   }
 
@@ -33,7 +38,7 @@ export class BudgetTree {
     const key = AgentPath.key(path)
     if (this.places.has(key)) return
     const above = path.length === 0 ? undefined : this.place(path.slice(0, -1))
-    const node = Budget.node(path, WrapUp.withReserve(budget), elapsedMs)
+    const node = this.charged(Budget.node(path, WrapUp.withReserve(budget), elapsedMs))
     this.places.set(key, {
       node,
       above,
@@ -140,6 +145,15 @@ export class BudgetTree {
   /** All nodes, for checks of the tree's invariant. */
   nodes(): ReadonlyArray<Budget.Node> {
     return Array.from(this.places.values(), (place) => place.node)
+  }
+
+  /** The node with what was settled at it and below it in earlier lives. */
+  private charged(node: Budget.Node): Budget.Node {
+    let chain: Budget.Chain = [node]
+    for (const entry of this.ledger) {
+      if (AgentPath.isWithin(entry.path, node.path)) chain = Budget.charge(chain, Spent.fromEntry(entry))
+    }
+    return chain[0] ?? node
   }
 
   private asWritten(refusal: Budget.Refusal): Budget.Refusal {

@@ -15,6 +15,8 @@ export const fromEntry = (entry: Entry.Entry): Budget.Amount => {
       }
     case "tool":
       return { toolCalls: 1, tool: entry.toolName, nanoUsd: entry.costNanoUsd ?? 0 }
+    case "agent":
+      return { agents: 1 }
     case "wait":
       return {}
   }

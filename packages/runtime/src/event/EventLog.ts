@@ -22,6 +22,7 @@ export interface Reader {
 export class EventLog {
   readonly envelopes: Array<Envelope.Envelope> = []
   ended = false
+  abandoned = false
   private readonly readers = new Set<Reader>()
   private waking = false
   private roomWaiters: Array<() => void> = []
@@ -65,6 +66,12 @@ export class EventLog {
   end(): void {
     this.ended = true
     this.wake()
+  }
+
+  /** Its owner has gone before the run's end: readers are let go and must look elsewhere. */
+  abandon(): void {
+    this.abandoned = true
+    this.end()
   }
 
   get full(): boolean {

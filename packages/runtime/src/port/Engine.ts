@@ -78,7 +78,7 @@ export interface Engine extends RunInfo {
   /** Resolves when there is room again. */
   readonly room: () => Promise<void>
   /** Durable before it answers: how often this was begun before. Absent where nothing is remembered. */
-  readonly begin?: ((name: string) => Effect.Effect<number>) | undefined
+  readonly begin?: ((name: string, path: AgentPath.AgentPath) => Effect.Effect<number>) | undefined
   /** The unfinished attempts of this agent's step, after a crash. */
   readonly open: (path: AgentPath.AgentPath) => OpenStep | undefined
   /** Last progress phase of an open call; -1 where there was none. */

@@ -10,7 +10,8 @@ import * as Effect from "effect/Effect"
 import * as Output from "../specialist/Output.ts"
 import { modelStep } from "../step/ModelStep.ts"
 import type { StepValue } from "../step/StepValue.ts"
-import { type CallEnd, settle } from "../tool/CallSettling.ts"
+import type { CallEnd } from "../tool/CallEnd.ts"
+import { settle } from "../tool/CallSettling.ts"
 import type { AgentEnd, Place, Run } from "./Run.ts"
 
 /** How many calls of one step run at once unless the agent says otherwise. */

@@ -14,7 +14,7 @@ import type { PendingApproval } from "../port/RunHost.ts"
 import { clientWaitName } from "../tool/CallSettling.ts"
 import { CallNotFound } from "./NotFound.ts"
 import * as Roster from "./Roster.ts"
-import type { Built } from "./Service.ts"
+import type { Built } from "./Built.ts"
 
 /** Answers the request `id`; with `resourceId`, only as that tenant. */
 export const respond = Effect.fnUntraced(function* (

@@ -12,6 +12,15 @@ interface Batch {
   readonly events: ReadonlyArray<Event>
 }
 
+/** What `force` needs of an engine. */
+export const parts = (engine: Engine): Pick<Engine, "push" | "ledger" | "now" | "startedAt" | "downMs"> => ({
+  push: engine.push,
+  ledger: engine.ledger,
+  now: engine.now,
+  startedAt: engine.startedAt,
+  downMs: engine.downMs
+})
+
 /** Closes what is open in the log and fails the run. */
 export const force = (
   engine: Pick<Engine, "push" | "ledger" | "now" | "startedAt" | "downMs"> & {

@@ -9,26 +9,19 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as Agent from "../Agent.ts"
 import { Deployment } from "../Deployment.ts"
-import { Ids, type IdSource } from "../port/Ids.ts"
+import { Ids } from "../port/Ids.ts"
 import { Prices } from "../port/Prices.ts"
 import type { RunHost } from "../port/RunHost.ts"
 import { TokenEstimator } from "../port/TokenEstimator.ts"
-import type { RunHandle, RuntimeOptions, RuntimeShape } from "../Runtime.ts"
+import type { RunHandle, RuntimeOptions, RuntimeShape } from "../RuntimeShape.ts"
 import * as Answering from "./Answering.ts"
+import { type Built, defaultResource } from "./Built.ts"
 import * as Completion from "./Completion.ts"
 import { drive } from "./Drive.ts"
 import { RunNotFound } from "./NotFound.ts"
 import * as Roster from "./Roster.ts"
 import type { Settings } from "./Run.ts"
 import * as Starting from "./Starting.ts"
-
-/** A runtime's parts, at hand for its methods. */
-export interface Built {
-  readonly roster: Roster.Roster
-  readonly settings: Settings
-  readonly host: RunHost
-  readonly ids: IdSource
-}
 
 export const make = <const Agents extends ReadonlyArray<Agent.Any>>(
   options: RuntimeOptions<Agents>
@@ -135,9 +128,6 @@ interface Started {
   readonly threadId: string
   readonly watch: (bounded: boolean) => ReturnType<RunHost["watch"]>
 }
-
-/** The tenant of callers that name none. */
-export const defaultResource = "default"
 
 const rootView = (envelopes: ReturnType<RunHost["watch"]>) =>
   envelopes.pipe(

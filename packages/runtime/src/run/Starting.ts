@@ -8,10 +8,10 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import type * as Agent from "../Agent.ts"
 import type { RunRecord } from "../port/RunHost.ts"
-import type { QueryOptions, RunOptions } from "../Runtime.ts"
+import type { QueryOptions, RunOptions } from "../RuntimeShape.ts"
 import * as Input from "../specialist/Input.ts"
 import * as Roster from "./Roster.ts"
-import { type Built, defaultResource } from "./Service.ts"
+import { type Built, defaultResource } from "./Built.ts"
 
 /** A run's record before its host has taken it. */
 export type NewRun = Omit<RunRecord, "historyVersion">

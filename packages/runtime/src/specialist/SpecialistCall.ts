@@ -5,20 +5,25 @@
  * Its history is its own; its approvals surface on the run's log; its budget stands below its caller's. What goes wrong in it
  * is a result that the coordinator reads.
  */
-import { AgentPath, Budget, type Json, Message, Usage } from "@reins/protocol"
+import { AgentPath, Budget, type Entry, type Json, Message, Usage } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Settled } from "../port/Engine.ts"
 import type { Member } from "../run/Roster.ts"
 import { type AgentEnd, Place, type Run } from "../run/Run.ts"
-import type { CallEnd } from "../tool/CallSettling.ts"
+import type { CallEnd } from "../tool/CallEnd.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import * as Input from "./Input.ts"
 import * as Output from "./Output.ts"
 
 const AdmissionSchema = Schema.Union([
-  Schema.Struct({ _tag: Schema.Literal("Admitted"), prompt: Schema.String }),
+  Schema.Struct({
+    _tag: Schema.Literal("Admitted"),
+    prompt: Schema.String,
+    elapsedMs: Schema.Natural,
+    at: Schema.Natural
+  }),
   Schema.Struct({ _tag: Schema.Literal("Refused"), refusal: Budget.Refusal }),
   Schema.Struct({ _tag: Schema.Literal("TooDeep"), depth: Schema.Natural }),
   Schema.Struct({ _tag: Schema.Literal("Invalid"), issue: Schema.String }),
@@ -37,7 +42,7 @@ export const call = Effect.fnUntraced(function* (run: Run, place: Place, call: M
       value,
       path: place.path,
       events: [],
-      spent: []
+      spent: value._tag === "Admitted" ? [admitted(place, call, specialist, value.at)] : []
     }))
   )
   if (admission._tag !== "Admitted") {
@@ -46,7 +51,7 @@ export const call = Effect.fnUntraced(function* (run: Run, place: Place, call: M
     return { ...end.call, part: part(call, end.outcome) } satisfies CallEnd
   }
   // Also on replay, where the admission above is only remembered.
-  engine.tree.open(path, specialist.budget, engine.elapsed())
+  engine.tree.open(path, specialist.budget, admission.elapsedMs)
   const ended = yield* run.carry(
     run,
     new Place({
@@ -67,6 +72,15 @@ export const call = Effect.fnUntraced(function* (run: Run, place: Place, call: M
   return end
 })
 
+const admitted = (place: Place, call: Message.CallPart, specialist: Member, at: number): Entry.AgentEntry => ({
+  kind: "agent",
+  path: place.path,
+  agentName: specialist.name,
+  callId: call.id,
+  startedAt: at,
+  endedAt: at
+})
+
 const admit = (
   run: Run,
   place: Place,
@@ -84,7 +98,7 @@ const admit = (
       const refusal = engine.tree.depthRefusal(place.path) ?? engine.tree.reserve(place.path, held, engine.elapsed())
       if (refusal !== undefined) return { _tag: "Refused", refusal }
       engine.tree.settle(place.path, held, held)
-      return { _tag: "Admitted", prompt: prompt.success }
+      return { _tag: "Admitted", prompt: prompt.success, elapsedMs: engine.elapsed(), at: engine.now() }
     })
   })
 

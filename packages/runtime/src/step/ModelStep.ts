@@ -55,7 +55,7 @@ const carry = Effect.fnUntraced(function* (run: Run, place: Place, options: Step
   if (engine.push(place.path, lost?.started === true ? [retraction, stepStart] : [stepStart])) {
     yield* Effect.promise(engine.room)
   }
-  if (engine.begin !== undefined) yield* engine.begin(`${place.prefix}model/${options.step}`)
+  if (engine.begin !== undefined) yield* engine.begin(`${place.prefix}model/${options.step}`, place.path)
 
   for (let attempt = 1; ; attempt++) {
     const attempted = yield* Attempt.attempt(run, place, request(run, place, options, admission, attempt))

@@ -2,7 +2,7 @@
  * Brings one announced call to its one result: gate, question, run; or a client's answer; or a specialist. Every way ends in
  * a result part for the model, and in what the loop must know beside it.
  */
-import type { Budget, Json, Message, Usage } from "@reins/protocol"
+import type { Json, Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Asking from "../gate/Asking.ts"
@@ -10,19 +10,9 @@ import * as Gate from "../gate/Gate.ts"
 import type { Callable } from "../run/Roster.ts"
 import type { Place, Run } from "../run/Run.ts"
 import * as SpecialistCall from "../specialist/SpecialistCall.ts"
+import type { CallEnd } from "./CallEnd.ts"
 import * as ToolOutcome from "./ToolOutcome.ts"
 import * as ToolStep from "./ToolStep.ts"
-
-/** A settled call. */
-export interface CallEnd {
-  readonly part: Message.ResultPart
-  /** A limit refused it, or cut it short. */
-  readonly refusal?: Budget.Refusal | undefined
-  /** The run's cancel ended it. */
-  readonly cancelled?: boolean | undefined
-  /** What a specialist used, everything below it included. */
-  readonly usage?: Usage.Usage | undefined
-}
 
 /** Settles `call`, made by the agent at `place`. */
 export const settle = (run: Run, place: Place, call: Message.CallPart): Effect.Effect<CallEnd> => {

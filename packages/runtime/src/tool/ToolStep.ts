@@ -60,7 +60,8 @@ const carry = Effect.fnUntraced(function* (run: Run, place: Place, tool: Callabl
   const refusal = engine.tree.reserve(place.path, held, engine.elapsed())
   if (refusal !== undefined) return close(place, tool, permit, refused(refusal), undefined, { refusal })
 
-  const begun = engine.begin === undefined ? 0 : yield* engine.begin(`${place.prefix}tool/${permit.call.id}`)
+  const begun =
+    engine.begin === undefined ? 0 : yield* engine.begin(`${place.prefix}tool/${permit.call.id}`, place.path)
   const startedAt = engine.now()
   const live = new LiveCall(run, place, permit.call, begun)
   let attempts = 0

@@ -1,0 +1,147 @@
+/**
+ * What a runtime offers and what it is made from: the interfaces of `Runtime`, apart from the service and its layer.
+ */
+import type {
+  ApprovalError,
+  Budget,
+  Decision,
+  Envelope,
+  Event,
+  Json,
+  Message,
+  QueryRejected,
+  RunError
+} from "@reins/protocol"
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import type * as Stream from "effect/Stream"
+import type * as Agent from "./Agent.ts"
+import type { Policy } from "./gate/Policy.ts"
+import type { PendingApproval, RunStatus } from "./port/RunHost.ts"
+import type { ThreadInfo } from "./port/ThreadStore.ts"
+import type { Completion } from "./run/Completion.ts"
+import type { CallNotFound, RunNotFound } from "./run/NotFound.ts"
+import type { Specialist } from "./Specialist.ts"
+
+export interface RunOptions {
+  /** The conversation it belongs to. Absent: a new one. */
+  readonly threadId?: string | undefined
+  /** The tenant it belongs to; approvals can be answered for this tenant only. Absent: `"default"`. */
+  readonly resourceId?: string | undefined
+  /** An id of the caller's own, so that starting twice starts once. Absent: a new one. */
+  readonly runId?: string | undefined
+  /** Limits that take the place of the agent's own of the same name. */
+  readonly budget?: Budget.Budget | undefined
+}
+
+export interface QueryOptions extends RunOptions {
+  /** Which agent: its value or its name. Absent: the first that the runtime was made with. */
+  readonly agent?: string | Agent.Any | undefined
+}
+
+/** A run that was started and is only watched: nobody's leaving ends it. */
+export interface RunHandle {
+  readonly runId: string
+  readonly threadId: string
+  /** The root view, from the first event, for any number of readers. */
+  readonly events: Stream.Stream<Event>
+  /** Every envelope, from the first. */
+  readonly envelopes: Stream.Stream<Envelope.Envelope>
+  /** Waits for the end. */
+  readonly result: Effect.Effect<Completion<string>, RunError>
+  /** Asks the run to end; false when it has ended. */
+  readonly cancel: Effect.Effect<boolean>
+}
+
+export interface RuntimeShape {
+  /**
+   * Carries a query to its end as a stream of events: the root agent's, and every approval wherever it was raised. Fails
+   * only before its first event. Leaving the stream early cancels the run.
+   */
+  readonly query: (prompt: Message.Prompt, options?: QueryOptions) => Stream.Stream<Event, QueryRejected>
+  /** The answer of a query, without the stream. */
+  readonly complete: (
+    prompt: Message.Prompt,
+    options?: QueryOptions
+  ) => Effect.Effect<Completion<string>, QueryRejected | RunError>
+  /** Starts a run that lives in the runtime. */
+  readonly start: (prompt: Message.Prompt, options?: QueryOptions) => Effect.Effect<RunHandle, QueryRejected>
+  /** Runs a specialist from code; a run of its own, with a history of its own. */
+  readonly runSpecialist: <In, Out>(
+    specialist: Specialist<In, Out, any, any>,
+    input: NoInfer<In>,
+    options?: RunOptions
+  ) => Stream.Stream<Event, QueryRejected>
+  /** The typed answer of a specialist. */
+  readonly completeSpecialist: <In, Out>(
+    specialist: Specialist<In, Out, any, any>,
+    input: NoInfer<In>,
+    options?: RunOptions
+  ) => Effect.Effect<Completion<Out>, QueryRejected | RunError>
+  /**
+   * All envelopes of a run with `seq` above `after` (absent or negative: from the first), then new ones until it ends. For any
+   * number of watchers, also after the end.
+   */
+  readonly watch: (
+    runId: string,
+    options?: { readonly after?: number | undefined }
+  ) => Stream.Stream<Envelope.Envelope, RunNotFound>
+  /** Where a run stands; `undefined` when nobody knows it. */
+  readonly status: (runId: string) => Effect.Effect<RunStatus | undefined>
+  /**
+   * Answers an approval request, once, from anywhere. With `resourceId`, only a request of that tenant. A revision is checked
+   * against the tool's schema before anything is taken.
+   */
+  readonly respondToApproval: (
+    id: string,
+    decision: Decision,
+    options?: { readonly resourceId?: string | undefined }
+  ) => Effect.Effect<void, ApprovalError>
+  /** The open questions of a tenant, oldest first. */
+  readonly pendingApprovals: (filter?: {
+    readonly resourceId?: string | undefined
+    readonly threadId?: string | undefined
+    readonly runId?: string | undefined
+  }) => Effect.Effect<ReadonlyArray<PendingApproval>>
+  /** Hands in the result of a call that the caller had to run. */
+  readonly submitToolResult: (
+    runId: string,
+    toolInvocationId: string,
+    answer: {
+      readonly result: Json
+      readonly isFailure?: boolean | undefined
+      readonly agentPath?: ReadonlyArray<string>
+    }
+  ) => Effect.Effect<void, CallNotFound>
+  /** Asks a run to end: open calls are closed, it finishes with `cancelled`. False when it has ended or is unknown. */
+  readonly cancel: (runId: string) => Effect.Effect<boolean>
+  readonly threads: {
+    /** A thread's messages, pair-complete; empty when there is none. */
+    readonly get: (threadId: string) => Effect.Effect<ReadonlyArray<Message.Message>>
+    readonly info: (threadId: string) => Effect.Effect<ThreadInfo | undefined>
+    readonly list: (options?: { readonly resourceId?: string | undefined }) => Effect.Effect<ReadonlyArray<ThreadInfo>>
+    /** False when there is none, or a run holds it. */
+    readonly delete: (threadId: string) => Effect.Effect<boolean>
+  }
+}
+
+export interface RuntimeOptions<Agents extends ReadonlyArray<Agent.Any>> {
+  /** Agents and specialists that queries may name; the first is the default. */
+  readonly agents: Agents
+  /** For tools that declare nothing and that no agent has a word about. Default `"never"` asks. */
+  readonly approvals?: Policy | undefined
+  /** How long a question waits for its answer before it is `expired`. Absent: for ever. */
+  readonly approvalExpiresIn?: Duration.Input | undefined
+  /** What happens to questions when nobody is there. Default `"wait"`. */
+  readonly unattended?: "wait" | "deny" | "approve" | undefined
+  /** How often a model request is sent again while nothing of its answer was shown. Default 2. */
+  readonly modelRetries?: number | undefined
+  /** The wait before the first retry; doubled each time. What a provider asks for goes before. Default 500 ms. */
+  readonly modelRetryDelay?: Duration.Input | undefined
+  /** How long a cancelled model or tool may take to end before it is left behind. Default 5 seconds. */
+  readonly cancelGrace?: Duration.Input | undefined
+  /** How deep specialists may be nested, whatever budgets allow. Default 8. */
+  readonly maxDepth?: number | undefined
+  /** Lets causes, arguments and results into log lines. Default false. */
+  readonly captureContent?: boolean | undefined
+}

@@ -1,0 +1,192 @@
+/**
+ * The durable host: runs live in a journal, and this process carries those it owns. When it is made it takes up every run that
+ * has not ended; a run whose owner was retired by a failed commit is opened again.
+ *
+ * Everything that comes from outside (a decision, a client's result, a cancel) is a row in the journal first and a signal to
+ * the owner second, so that it counts whether or not an owner is alive.
+ */
+import { type AgentPath, type Envelope, type Json, QueryRejections } from "@reins/protocol"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { EventLog } from "../event/EventLog.ts"
+import { follow } from "../event/Follow.ts"
+import type { Answered, Drive, RunHost, RunHostFactory, RunRecord } from "../port/RunHost.ts"
+import * as Closing from "../run/Closing.ts"
+import { cancelName, JournalRun } from "./JournalRun.ts"
+import type { JournalStore, Opened } from "./JournalStore.ts"
+import * as Tail from "./Tail.ts"
+
+export interface JournalHostOptions {
+  /** How long streamed text may be gathered before it is committed. Default 25 ms; 0 commits at the next turn. */
+  readonly gatherMs?: number | undefined
+  /** How often waits and watchers look for news from other processes. Default 250 ms; `Infinity` where there are none. */
+  readonly pollMs?: number | undefined
+  /** How long to wait before a run that lost its owner to a failing store is opened again. Default 1 second. */
+  readonly reopenMs?: number | undefined
+  /** Whether this process carries runs. False: it only starts, watches, answers and cancels. Default true. */
+  readonly carries?: boolean | undefined
+}
+
+/** Makes hosts over `store`. */
+export const journalHost = (store: JournalStore, options: JournalHostOptions = {}): RunHostFactory => ({
+  make: (drive) =>
+    Effect.gen(function* () {
+      const host = new Host(drive, yield* Effect.context<never>(), yield* Effect.scope, store, options)
+      if (options.carries !== false) {
+        const unfinished = yield* Effect.orDie(store.unfinished)
+        yield* Effect.forEach(unfinished, (runId) => host.carry(runId), { discard: true })
+      }
+      yield* Effect.forkScoped(Stream.runForEach(store.wakes, (runId) => host.look(runId)))
+      return host
+    })
+})
+
+class Host implements RunHost {
+  readonly threads
+  private readonly live = new Map<string, { readonly run: JournalRun; readonly log: EventLog }>()
+  private readonly drive: Drive
+  private readonly context: Context.Context<never>
+  private readonly scope: Scope.Scope
+  private readonly store: JournalStore
+  private readonly options: JournalHostOptions
+  private readonly now: () => number
+
+  constructor(
+    drive: Drive,
+    context: Context.Context<never>,
+    scope: Scope.Scope,
+    store: JournalStore,
+    options: JournalHostOptions
+  ) {
+    this.drive = drive
+    this.context = context
+    this.scope = scope
+    this.store = store
+    this.options = options
+    this.threads = store.threads
+    const clock = Context.get(context, Clock.Clock)
+    this.now = () => clock.currentTimeMillisUnsafe()
+  }
+
+  readonly start = (record: Omit<RunRecord, "historyVersion">) =>
+    this.store.create(record).pipe(
+      Effect.catchTag("StoreFailure", () => Effect.fail(new QueryRejections.StoreUnavailable({ operation: "start" }))),
+      Effect.andThen(this.options.carries === false ? Effect.void : this.carry(record.runId))
+    )
+
+  /** Takes a run up and carries it in the host's scope. */
+  readonly carry = (runId: string): Effect.Effect<void> =>
+    Effect.suspend(() =>
+      this.live.has(runId)
+        ? Effect.void
+        : Effect.matchEffect(this.store.open(runId, this.now()), {
+            onFailure: () => this.later(runId),
+            onSuccess: (opened) => (opened === undefined ? Effect.void : this.own(opened))
+          })
+    )
+
+  private own(opened: Opened): Effect.Effect<void> {
+    const { runId } = opened.record
+    const log = new EventLog()
+    log.envelopes.push(...opened.envelopes)
+    const run = new JournalRun(opened, {
+      store: this.store,
+      now: this.now,
+      context: this.context,
+      gatherMs: this.options.gatherMs ?? 25,
+      pollMs: this.options.pollMs ?? 250,
+      committed: (envelopes) => {
+        log.envelopes.push(...envelopes)
+        if (run.ended && run.writer.isEmpty) log.end()
+        else log.wake()
+      }
+    })
+    this.live.set(runId, { run, log })
+    const carried = this.drive(opened.record, opened.history, run).pipe(
+      Effect.andThen(run.writer.flush),
+      Effect.onExit((exit) => this.settle(run, log, exit)),
+      Effect.exit
+    )
+    return Effect.asVoid(Effect.forkIn(carried, this.scope, { startImmediately: true }))
+  }
+
+  /** The loop is through, or was stopped: by a retired writer (opened again), or by a defect (ended by force). */
+  private settle(run: JournalRun, log: EventLog, exit: Exit.Exit<void>): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.live.delete(run.runId)
+      if (run.writer.loss !== undefined) {
+        log.abandon()
+        return run.writer.loss._tag === "Fenced" ? Effect.void : this.later(run.runId)
+      }
+      if (Exit.isSuccess(exit) || run.ended) return Effect.void
+      if (Exit.hasInterrupts(exit)) return Effect.sync(() => log.abandon())
+      return Effect.andThen(
+        Effect.logError(`run ${run.runId} failed`, exit.cause),
+        Effect.suspend(() =>
+          Effect.ignoreCause(
+            Effect.andThen(
+              run.writer.flush,
+              Effect.suspend(() => {
+                Closing.force({ ...Closing.parts(run), log })
+                return run.writer.flush
+              })
+            )
+          )
+        )
+      )
+    })
+  }
+
+  private later(runId: string): Effect.Effect<void> {
+    const again = Effect.andThen(
+      Effect.sleep(this.options.reopenMs ?? 1000),
+      Effect.suspend(() => this.carry(runId))
+    )
+    return Effect.asVoid(Effect.forkIn(again, this.scope))
+  }
+
+  readonly watch = (
+    runId: string,
+    options: { readonly after: number; readonly bounded: boolean }
+  ): Stream.Stream<Envelope.Envelope> =>
+    Stream.unwrap(
+      Effect.sync(() => {
+        const live = this.live.get(runId)
+        const tail = (after: number) =>
+          Tail.follow(this.store, runId, after, {
+            pollMs: this.options.pollMs ?? 250,
+            live: () => this.live.get(runId)?.log
+          })
+        return live === undefined || live.log.abandoned
+          ? tail(options.after)
+          : Tail.thenTail(follow(live.log, { ...options, bounded: false, select: (all) => all }), options.after, tail)
+      })
+    )
+
+  readonly status = (runId: string) => Effect.orDie(this.store.status(runId))
+
+  readonly answer = (runId: string, name: string, value: Json): Effect.Effect<Answered> =>
+    Effect.suspend(() => {
+      const at = this.now()
+      return Effect.map(Effect.orDie(this.store.answer(runId, name, value, at)), (answered) => {
+        if (answered._tag === "Taken") this.live.get(runId)?.run.notify(name, { value, at })
+        return answered
+      })
+    })
+
+  readonly cancel = (runId: string) =>
+    Effect.map(this.answer(runId, cancelName, true), (answered) => answered._tag !== "Unknown")
+
+  readonly pending = (resourceId: string) => Effect.orDie(this.store.pending(resourceId))
+  readonly approval = (id: string) => Effect.orDie(this.store.approval(id))
+  readonly hasClientCall = (runId: string, path: AgentPath.AgentPath, callId: string) =>
+    Effect.orDie(this.store.hasClientCall(runId, path, callId))
+
+  /** Another process may have news for a run. */
+  readonly look = (runId: string): Effect.Effect<void> =>
+    Effect.suspend(() => this.live.get(runId)?.run.look ?? Effect.void)
+}

@@ -1,0 +1,250 @@
+/**
+ * The durable engine: carries one run over a journal, so that after a crash another owner carries it on.
+ *
+ * It remembers the value of every finished activity, emit and wait, and answers from memory what an earlier life has done.
+ * What ends an activity (its last events, its value, what it spent) goes out in one commit: its events are pushed and its
+ * mark is made in the same tick, and only then is the commit awaited. The one owner of the run's log: order and numbers are
+ * its own, taken synchronously.
+ */
+import { AgentPath, type Entry, type Envelope, type Event, type Json, LatencySummary } from "@reins/protocol"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { BudgetTree } from "../budget/BudgetTree.ts"
+import type { Engine, OpenStep, Settled, WaitEnd, WaitRow } from "../port/Engine.ts"
+import { Signal } from "../run/Signal.ts"
+import { Stopwatch } from "../run/Stopwatch.ts"
+import type { JournalStore, Mark, Opened, StoredAnswer } from "./JournalStore.ts"
+import { JournalWriter } from "./JournalWriter.ts"
+import * as Past from "./Past.ts"
+
+/** The name under which a cancel is stored among a run's answers. */
+export const cancelName = "cancel"
+
+export interface JournalRunOptions {
+  readonly store: JournalStore
+  readonly now: () => number
+  readonly context: Context.Context<never>
+  readonly gatherMs: number
+  /** How often a wait looks for answers from other processes, in milliseconds. */
+  readonly pollMs: number
+  readonly committed: (envelopes: ReadonlyArray<Envelope.Envelope>) => void
+}
+
+export class JournalRun implements Engine {
+  readonly runId: string
+  readonly threadId: string
+  readonly resourceId: string
+  readonly startedAt: number
+  readonly cancel = new Signal()
+  readonly now: () => number
+  readonly tree: BudgetTree
+  readonly writer: JournalWriter
+  private readonly past: Past.Past
+  private readonly options: JournalRunOptions
+  private readonly stopwatch: Stopwatch
+  private readonly answers: Map<string, StoredAnswer>
+  private readonly listeners = new Map<string, () => void>()
+  private readonly down: number
+  private seq: number
+
+  constructor(opened: Opened, options: JournalRunOptions) {
+    const { answers, epoch, record } = opened
+    this.runId = record.runId
+    this.threadId = record.threadId
+    this.resourceId = record.resourceId
+    this.startedAt = record.startedAt
+    this.options = options
+    this.now = options.now
+    this.past = Past.fold(opened.envelopes, opened.marks)
+    this.seq = this.past.seq
+    this.answers = new Map(answers)
+    const now = options.now()
+    const answeredBefore = new Set(
+      [...answers].filter(([, answer]) => answer.at <= opened.lastAt).map(([name]) => name)
+    )
+    this.down = Past.downUntil(this.past, answeredBefore, opened.lastAt, now)
+    this.tree = new BudgetTree(record.budget ?? {}, this.past.entries)
+    this.stopwatch = new Stopwatch(
+      options.now,
+      record.startedAt,
+      LatencySummary.humanWaitMs(this.past.entries, record.startedAt, now)
+    )
+    this.writer = new JournalWriter({ ...options, runId: record.runId, epoch })
+    if (this.down !== this.past.downMs) {
+      this.writer.mark({
+        kind: "note",
+        name: Past.downNote,
+        path: [],
+        seq: this.seq,
+        at: now,
+        value: this.down,
+        spent: []
+      })
+    }
+    if (answers.has(cancelName)) this.cancel.request()
+  }
+
+  /** True when the last event is out. */
+  get ended(): boolean {
+    return this.past.order.ended
+  }
+
+  readonly activity = <A>(
+    name: string,
+    schema: Schema.Codec<A, Json>,
+    effect: Effect.Effect<Settled<A>>
+  ): Effect.Effect<A> =>
+    Effect.suspend(() => {
+      const remembered = this.past.results.get(name)
+      if (remembered !== undefined) return Effect.orDie(Schema.decodeUnknownEffect(schema)(remembered))
+      this.stopwatch.beginWork()
+      return Effect.flatMap(effect, (settled) => {
+        this.stopwatch.endWork()
+        return Effect.flatMap(Effect.orDie(Schema.encodeEffect(schema)(settled.value)), (value) =>
+          Effect.as(this.settle("result", name, settled.path, value, settled.events, settled.spent), settled.value)
+        )
+      })
+    })
+
+  readonly emit = (name: string, path: AgentPath.AgentPath, events: () => ReadonlyArray<Event>): Effect.Effect<void> =>
+    Effect.suspend(() =>
+      this.past.emits.has(name) ? Effect.void : this.settle("emit", name, path, null, events(), [])
+    )
+
+  readonly begin = (name: string, path: AgentPath.AgentPath): Effect.Effect<number> =>
+    Effect.suspend(() => {
+      const before = this.past.begins.get(name) ?? 0
+      return Effect.as(this.settle("begin", name, path, before + 1, [], []), before)
+    })
+
+  readonly wait = <A>(
+    name: string,
+    schema: Schema.Codec<A, Json>,
+    end: WaitEnd<A>,
+    row: WaitRow
+  ): Effect.Effect<{ readonly value: A; readonly waitedMs: number }> =>
+    Effect.suspend(() => {
+      const asked = this.past.asks.has(name) ? Effect.void : this.settle("ask", name, row.path, null, [], [])
+      return Effect.flatMap(asked, () => {
+        const startedAt = this.past.asks.get(name) ?? this.now()
+        this.stopwatch.beginWait()
+        return Effect.flatMap(this.answered(name, schema, end), ({ at, value }) => {
+          this.stopwatch.endWait()
+          const endedAt = Math.max(startedAt, at)
+          this.past.entries.push({ kind: "wait", ...row, startedAt, endedAt })
+          return Effect.map(Effect.orDie(Schema.decodeUnknownEffect(schema)(value)), (decoded) => ({
+            value: decoded,
+            waitedMs: endedAt - startedAt
+          }))
+        })
+      })
+    })
+
+  /** The stored answer of a wait, as soon as there is one. The row is the truth; a signal only wakes. */
+  private answered<A>(name: string, schema: Schema.Codec<A, Json>, end: WaitEnd<A>): Effect.Effect<StoredAnswer> {
+    const { store } = this.options
+    const give = (value: A) =>
+      Effect.flatMap(Schema.encodeEffect(schema)(value), (json) => store.answer(this.runId, name, json, this.now()))
+    const look: Effect.Effect<StoredAnswer> = Effect.suspend(() => {
+      const known = this.answers.get(name)
+      if (known !== undefined) return Effect.succeed(known)
+      return Effect.flatMap(Effect.orDie(store.find(this.runId, name)), (found) => {
+        if (found !== undefined) return Effect.succeed(found)
+        if (this.cancel.requested) return Effect.flatMap(Effect.orDie(give(end.cancelled)), () => look)
+        if (end.expires !== undefined && this.now() >= end.expires.at) {
+          return Effect.flatMap(Effect.orDie(give(end.expires.value)), () => look)
+        }
+        return Effect.flatMap(this.news(name, end.expires?.at), () => look)
+      })
+    })
+    return look
+  }
+
+  /** Completes when there may be an answer: told in this process, the run cancelled, the time come, or time to look again. */
+  private news(name: string, expiresAt: number | undefined): Effect.Effect<void> {
+    const told = Effect.callback<void>((resume) => {
+      if (this.answers.has(name) || this.cancel.requested) return resume(Effect.void)
+      const wake = () => resume(Effect.void)
+      this.listeners.set(name, wake)
+      const off = this.cancel.on(wake)
+      return Effect.sync(() => {
+        this.listeners.delete(name)
+        off()
+      })
+    })
+    const left = expiresAt === undefined ? this.options.pollMs : Math.min(this.options.pollMs, expiresAt - this.now())
+    return left === Number.POSITIVE_INFINITY ? told : Effect.raceFirst(told, Effect.sleep(Math.max(1, left)))
+  }
+
+  /** An answer was stored in this process. */
+  notify(name: string, answer: StoredAnswer): void {
+    if (name === cancelName) this.cancel.request()
+    else {
+      this.answers.set(name, answer)
+      const wake = this.listeners.get(name)
+      this.listeners.delete(name)
+      wake?.()
+    }
+  }
+
+  /** Something may have been stored by another process: looks for a cancel, wakes every wait. */
+  readonly look: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.flatMap(Effect.option(this.options.store.find(this.runId, cancelName)), (found) => {
+      if (found._tag === "Some" && found.value !== undefined) this.cancel.request()
+      for (const wake of [...this.listeners.values()]) wake()
+      return Effect.void
+    })
+  )
+
+  readonly push = (path: AgentPath.AgentPath, events: ReadonlyArray<Event>): boolean => {
+    this.append(path, events)
+    this.writer.soon()
+    return this.writer.full
+  }
+
+  readonly room = (): Promise<void> => this.writer.room()
+
+  readonly open = (path: AgentPath.AgentPath): OpenStep | undefined => {
+    const key = AgentPath.key(path)
+    const step = this.past.openSteps.get(key)
+    this.past.openSteps.delete(key)
+    return step
+  }
+
+  readonly phase = (path: AgentPath.AgentPath, callId: string): number => this.past.order.phaseOf(path, callId)
+  readonly elapsed = (): number => this.stopwatch.elapsed(this.down)
+  readonly downMs = (): number => this.down
+  readonly ledger = (): ReadonlyArray<Entry.Entry> => this.past.entries
+
+  private append(path: AgentPath.AgentPath, events: ReadonlyArray<Event>): void {
+    const violation = this.past.order.accept(path, events)
+    if (violation !== undefined) {
+      throw new Error(`run ${this.runId}: an unlawful event was refused (${violation.rule}: ${violation.message})`)
+    }
+    const at = this.now()
+    for (const event of events) {
+      this.writer.stream({ seq: ++this.seq, at, runId: this.runId, threadId: this.threadId, agentPath: path, event })
+    }
+  }
+
+  /** Pushes the events and makes the mark in one tick, then waits for the commit that takes both. */
+  private settle(
+    kind: Mark["kind"],
+    name: string,
+    path: AgentPath.AgentPath,
+    value: Json,
+    events: ReadonlyArray<Event>,
+    spent: ReadonlyArray<Entry.Entry>
+  ): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (events.length > 0) this.append(path, events)
+      const at = this.now()
+      const mark: Mark = { kind, name, path, seq: this.seq, at, value, spent }
+      this.writer.mark(mark)
+      Past.remember(this.past, mark)
+      if (Past.isModelResult(mark)) this.past.order.closeStep(path)
+      return this.writer.flush
+    })
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * Writes a run's journal: gathers what is pushed and marked, and commits all that waits, one commit at a time. Watchers see
+ * only what was committed.
+ *
+ * A commit that fails retires the owner: its memory is ahead of the disk, so nothing more is written, and everybody who waits
+ * for a commit is told.
+ */
+import type { Envelope } from "@reins/protocol"
+import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Semaphore from "effect/Semaphore"
+import { type Fenced, type JournalStore, type Mark, StoreFailure } from "./JournalStore.ts"
+
+/** How many events may wait for a commit before the run waits too. */
+const highWater = 4096
+
+/** Why an owner stopped writing. */
+export type Loss = Fenced | StoreFailure
+
+export interface WriterOptions {
+  readonly store: JournalStore
+  readonly runId: string
+  readonly epoch: number
+  readonly context: Context.Context<never>
+  /** How long streamed events may be gathered before they are committed, in milliseconds. */
+  readonly gatherMs: number
+  readonly committed: (envelopes: ReadonlyArray<Envelope.Envelope>) => void
+}
+
+export class JournalWriter {
+  /** Why nothing more is written; absent while all is well. */
+  loss: Loss | undefined
+  private envelopes: Array<Envelope.Envelope> = []
+  private marks: Array<Mark> = []
+  private scheduled = false
+  private roomWaiters: Array<() => void> = []
+  private readonly lock = Semaphore.makeUnsafe(1)
+  private readonly options: WriterOptions
+
+  constructor(options: WriterOptions) {
+    this.options = options
+  }
+
+  /** Adds streamed events, to be committed soon. */
+  stream(envelope: Envelope.Envelope): void {
+    this.envelopes.push(envelope)
+  }
+
+  /** Adds a mark, to be committed with the events before it. */
+  mark(mark: Mark): void {
+    this.marks.push(mark)
+  }
+
+  get isEmpty(): boolean {
+    return this.envelopes.length === 0 && this.marks.length === 0
+  }
+
+  get full(): boolean {
+    return this.envelopes.length > highWater
+  }
+
+  room(): Promise<void> {
+    return this.full ? new Promise((resolve) => this.roomWaiters.push(resolve)) : Promise.resolve()
+  }
+
+  /** Commits soon, unless that is already planned. */
+  soon(): void {
+    if (this.scheduled) return
+    this.scheduled = true
+    const { context, gatherMs } = this.options
+    const later = gatherMs === 0 ? Effect.yieldNow : Effect.sleep(gatherMs)
+    Effect.runForkWith(context)(
+      Effect.andThen(
+        later,
+        Effect.suspend(() => {
+          this.scheduled = false
+          return Effect.ignoreCause(this.flush)
+        })
+      )
+    )
+  }
+
+  /** Completes when all that was added so far is committed. Dies when the owner is retired. */
+  readonly flush: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.uninterruptible(this.lock.withPermits(1)(Effect.suspend(() => this.commit())))
+  )
+
+  private commit(): Effect.Effect<void> {
+    if (this.loss !== undefined) return Effect.die(this.loss)
+    const { envelopes, marks } = this
+    if (envelopes.length === 0 && marks.length === 0) return Effect.void
+    this.envelopes = []
+    this.marks = []
+    const { committed, epoch, runId, store } = this.options
+    return Effect.flatMap(Effect.exit(store.commit({ runId, epoch, envelopes, marks })), (exit) => {
+      if (Exit.isSuccess(exit)) {
+        committed(envelopes)
+        this.makeRoom()
+        return Effect.void
+      }
+      const failure = Cause.findErrorOption(exit.cause)
+      this.loss = failure._tag === "Some" ? failure.value : new StoreFailure({ operation: "commit", cause: exit.cause })
+      this.makeRoom()
+      return Effect.die(this.loss)
+    })
+  }
+
+  private makeRoom(): void {
+    const waiters = this.roomWaiters
+    this.roomWaiters = []
+    for (const resolve of waiters) resolve()
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * What a run's stored past says to its new owner: a pure fold of its events and marks. The order automaton as it stands, the
+ * results, emits and begun marks by name, the steps that were begun and have no result, the ledger.
+ */
+import { AgentPath, type Entry, type Envelope, type Json, Ordering } from "@reins/protocol"
+import type { OpenStep } from "../port/Engine.ts"
+import type { Mark } from "./JournalStore.ts"
+
+export interface Past {
+  readonly order: Ordering.Automaton
+  readonly seq: number
+  readonly results: Map<string, Json>
+  readonly emits: Set<string>
+  readonly begins: Map<string, number>
+  /** When each wait was first asked. */
+  readonly asks: Map<string, number>
+  readonly entries: Array<Entry.Entry>
+  /** Time in which nobody carried the run, up to the last life's start, in milliseconds. */
+  downMs: number
+  /** By path key. */
+  readonly openSteps: Map<string, OpenStep>
+}
+
+interface Speaking {
+  started: boolean
+  said: number
+}
+
+/** The note of how long nobody carried the run. */
+export const downNote = "down"
+
+/**
+ * How long nobody carried the run until `now`. A gap over which it waited for a person is that person's time, not the
+ * machines'.
+ */
+export const downUntil = (past: Past, answered: ReadonlySet<string>, lastAt: number, now: number): number => {
+  for (const name of past.asks.keys()) if (!answered.has(name)) return past.downMs
+  return past.downMs + Math.max(0, now - lastAt)
+}
+
+/** The name of an agent's model step. */
+const modelPrefix = (path: AgentPath.AgentPath): string => `${AgentPath.key(path)}model/`
+
+/** Whether a mark closes a model step. */
+export const isModelResult = (mark: Mark): boolean =>
+  mark.kind === "result" && mark.name.startsWith(modelPrefix(mark.path))
+
+/** Folds a run's past. Throws where the stored log is not lawful: such a run cannot be carried on. */
+export const fold = (envelopes: ReadonlyArray<Envelope.Envelope>, marks: ReadonlyArray<Mark>): Past => {
+  const past: Past = {
+    order: new Ordering.Automaton(),
+    seq: envelopes.length,
+    results: new Map(),
+    emits: new Set(),
+    begins: new Map(),
+    asks: new Map(),
+    entries: [],
+    downMs: 0,
+    openSteps: new Map()
+  }
+  const speaking = new Map<string, Speaking>()
+  const closings = marks.filter(isModelResult).toSorted((a, b) => a.seq - b.seq)
+  let next = 0
+  const closeUpTo = (seq: number) => {
+    for (let mark = closings[next]; mark !== undefined && mark.seq <= seq; mark = closings[++next]) {
+      past.order.closeStep(mark.path)
+      speaking.delete(AgentPath.key(mark.path))
+    }
+  }
+  for (const { agentPath, event, seq } of envelopes) {
+    closeUpTo(seq - 1)
+    const violation = past.order.accept(agentPath, [event])
+    if (violation !== undefined) throw new Error(`the stored log is unlawful at ${seq}: ${violation.message}`)
+    hear(speaking, agentPath, event)
+  }
+  closeUpTo(past.seq)
+  for (const mark of marks) remember(past, mark)
+  for (const [name, attempts] of past.begins) {
+    const mark = marks.find((each) => each.kind === "begin" && each.name === name)
+    if (mark === undefined || past.results.has(name) || !name.startsWith(modelPrefix(mark.path))) continue
+    const key = AgentPath.key(mark.path)
+    const { said, started } = speaking.get(key) ?? { said: 0, started: false }
+    past.openSteps.set(key, { attempts, started, said })
+  }
+  for (const [key, { said, started }] of speaking) {
+    // Its step-start was stored and its begin was not: nothing was sent.
+    if (started && !past.openSteps.has(key)) past.openSteps.set(key, { attempts: 0, started, said })
+  }
+  return past
+}
+
+const hear = (speaking: Map<string, Speaking>, path: AgentPath.AgentPath, event: Envelope.Envelope["event"]): void => {
+  const key = AgentPath.key(path)
+  switch (event.type) {
+    case "step-start": {
+      const before = speaking.get(key)
+      speaking.set(key, { started: true, said: before?.said ?? 0 })
+      return
+    }
+    case "step-retracted": {
+      const step = speaking.get(key)
+      if (step !== undefined) step.started = false
+      return
+    }
+    case "text":
+    case "reasoning": {
+      const step = speaking.get(key)
+      if (step !== undefined) step.said += event.text.length
+      return
+    }
+    default:
+      return
+  }
+}
+
+/** Takes one mark in. */
+export const remember = (past: Past, mark: Mark): void => {
+  for (const entry of mark.spent) past.entries.push(entry)
+  switch (mark.kind) {
+    case "result":
+      past.results.set(mark.name, mark.value)
+      return
+    case "emit":
+      past.emits.add(mark.name)
+      return
+    case "begin":
+      past.begins.set(mark.name, Number(mark.value))
+      return
+    case "ask":
+      past.asks.set(mark.name, mark.at)
+      return
+    case "note":
+      if (mark.name === downNote) past.downMs = Number(mark.value)
+      return
+  }
+}
