@@ -1,0 +1,144 @@
+/**
+ * The one fold behind every answer that is not a stream: from a run's envelopes to what it said, what it did, how it ended
+ * and what it waits for. Each dialect shapes the outcome; none folds by itself.
+ *
+ * Only the root agent's words count, as in the root view; a retracted step is not in it.
+ */
+import type { Approval, CostSummary, Envelope, Events, LatencySummary } from "@reins/protocol"
+import type { Message } from "@reins/protocol"
+import { Transcript } from "@reins/protocol"
+import type { Folding, Reply } from "./Dialect.ts"
+import { Parking } from "./Parking.ts"
+import type { ClientCall } from "./Parking.ts"
+
+/**
+ * A run so far, since this answer began.
+ *
+ * **Details**
+ * - `messages`: what the assistant said and the results of its calls, in order; calls that are open have no result.
+ * - `text`, `reasoning`: all of it, joined.
+ * - `finish`, `error`: how the run ended; both absent while it goes on.
+ * - `questions`, `clientCalls`: what it waits for now, asked before this answer or in it.
+ * - `at`: epoch milliseconds of the first envelope of the run.
+ */
+export interface Accumulated {
+  readonly runId: string
+  readonly threadId: string
+  readonly at: number
+  readonly messages: ReadonlyArray<Message.Message>
+  readonly text: string
+  readonly reasoning: string
+  readonly files: ReadonlyArray<Transcript.File>
+  readonly plans: ReadonlyArray<Events.PlanStatusChange["data"]>
+  readonly exhausted: ReadonlyArray<Events.BudgetExhausted>
+  readonly finish?: Events.Finish
+  readonly error?: Events.ErrorEvent["error"]
+  readonly cost?: CostSummary.CostSummary
+  readonly latency?: LatencySummary.LatencySummary
+  readonly questions: ReadonlyArray<Approval.Request>
+  readonly clientCalls: ReadonlyArray<ClientCall>
+}
+
+const joined = (messages: ReadonlyArray<Message.Message>, type: "text" | "reasoning"): string => {
+  let out = ""
+  for (const message of messages) {
+    if (message.role !== "assistant") continue
+    for (const part of message.content) if (part.type === type) out += part.text
+  }
+  return out
+}
+
+/** Owned by one answer. */
+export class Accumulation {
+  readonly #parking = new Parking()
+  #transcript = Transcript.initial
+  #first: Envelope.Envelope | undefined
+  #plans: Array<Events.PlanStatusChange["data"]> = []
+  #exhausted: Array<Events.BudgetExhausted> = []
+  #finish: Events.Finish | undefined
+  #error: Events.ErrorEvent["error"] | undefined
+  #cost: CostSummary.CostSummary | undefined
+  #latency: LatencySummary.LatencySummary | undefined
+
+  /** True when the run waits for somebody and does nothing else. */
+  get isParked(): boolean {
+    return this.#parking.isParked
+  }
+
+  step(envelope: Envelope.Envelope): void {
+    this.#first = this.#first ?? envelope
+    this.#parking.step(envelope)
+    const { event } = envelope
+    if (envelope.agentPath.length === 0) this.#transcript = Transcript.step(this.#transcript, envelope)
+    switch (event.type) {
+      case "plan-status-change":
+        this.#plans.push(event.data)
+        return
+      case "budget_exhausted":
+        this.#exhausted.push(event)
+        return
+      case "finish":
+        this.#finish = event
+        return
+      case "error":
+        this.#error = event.error
+        return
+      case "data-cost-summary":
+        this.#cost = event.data
+        return
+      case "data-latency-summary":
+        this.#latency = event.data
+        return
+      default:
+    }
+  }
+
+  /** Begins another answer: what was said so far belongs to the one before. */
+  reopen(): void {
+    this.#transcript = Transcript.initial
+    this.#plans = []
+    this.#exhausted = []
+  }
+
+  result(): Accumulated {
+    const root = Transcript.agent(this.#transcript)
+    const messages = root?.messages ?? []
+    return {
+      runId: this.#first?.runId ?? "",
+      threadId: this.#first?.threadId ?? "",
+      at: this.#first?.at ?? 0,
+      messages,
+      text: joined(messages, "text"),
+      reasoning: joined(messages, "reasoning"),
+      files: root?.files ?? [],
+      plans: this.#plans,
+      exhausted: this.#exhausted,
+      questions: this.#parking.questions,
+      clientCalls: this.#parking.clientCalls,
+      ...(this.#finish === undefined ? {} : { finish: this.#finish }),
+      ...(this.#error === undefined ? {} : { error: this.#error }),
+      ...(this.#cost === undefined ? {} : { cost: this.#cost }),
+      ...(this.#latency === undefined ? {} : { latency: this.#latency })
+    }
+  }
+}
+
+/** When an answer that is not a stream ends before its run does. */
+export type Leaves = "when-parked" | "when-client-is-needed" | "never"
+
+/**
+ * A reply shaped from the accumulated run. `when-parked` answers as soon as the run waits for anybody;
+ * `when-client-is-needed` only when it waits for calls of the caller's own, and no approval can end the wait first.
+ */
+export const whole = (leaves: Leaves, shape: (run: Accumulated) => Reply): Folding => {
+  const accumulation = new Accumulation()
+  return {
+    step: (envelope) => accumulation.step(envelope),
+    reopen: () => accumulation.reopen(),
+    reply: () => shape(accumulation.result()),
+    get isDetached() {
+      if (leaves === "never" || !accumulation.isParked) return false
+      return leaves === "when-parked" || accumulation.result().clientCalls.length > 0
+    }
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * What carrying out a command brought to light, where the answer is no stream: threads, histories, agents. Each dialect puts
+ * it into its own shape.
+ */
+import type { Approval, Json, Message } from "@reins/protocol"
+import type { ClientCall } from "./Parking.ts"
+import type { Settings } from "./Command.ts"
+
+/** A thread. Times are epoch milliseconds. `questions` and `clientCalls` are what its run waits for. */
+export interface Thread {
+  readonly threadId: string
+  readonly agent: string
+  readonly state: "idle" | "running"
+  readonly createdAt: number
+  readonly updatedAt: number
+  readonly title?: string
+  readonly runId?: string
+  readonly metadata?: Json
+  readonly settings?: Settings
+  readonly questions: ReadonlyArray<Approval.Request>
+  readonly clientCalls: ReadonlyArray<ClientCall>
+}
+
+/** A tool as a client may see it; `parameters` is a JSON Schema. */
+export interface ToolFacts {
+  readonly name: string
+  readonly title?: string
+  readonly description?: string
+  readonly parameters: Json
+}
+
+/** An option of an agent. A secret one is never shown. */
+export interface OptionFacts {
+  readonly type: "text" | "secret" | "select"
+  readonly name: string
+  readonly title?: string
+  readonly description?: string
+  readonly default: string
+  readonly options?: ReadonlyArray<string>
+}
+
+export interface AgentFacts {
+  readonly name: string
+  readonly title?: string
+  readonly description?: string
+  readonly version: string
+  readonly tools: ReadonlyArray<ToolFacts>
+  readonly options: ReadonlyArray<OptionFacts>
+}
+
+export interface VoteFacts {
+  readonly threadId: string
+  readonly messageId: string
+  readonly isUp: boolean
+}
+
+/** What a command found, told apart by `_tag`. */
+export type Facts =
+  | { readonly _tag: "Thread"; readonly thread: Thread; readonly messages: ReadonlyArray<Message.Message> }
+  | { readonly _tag: "Threads"; readonly threads: ReadonlyArray<Thread>; readonly next?: string }
+  | { readonly _tag: "History"; readonly threadId: string; readonly messages: ReadonlyArray<Message.Message> }
+  | { readonly _tag: "Approvals"; readonly approvals: ReadonlyArray<Approval.Request> }
+  | { readonly _tag: "Agents"; readonly agents: ReadonlyArray<AgentFacts>; readonly at: number; readonly upMs: number }
+  | { readonly _tag: "Votes"; readonly votes: ReadonlyArray<VoteFacts> }
+  | { readonly _tag: "Accepted"; readonly runId?: string; readonly threadId?: string }
+  | { readonly _tag: "Cancelled"; readonly isRunning: boolean }
+  | { readonly _tag: "Nothing" }

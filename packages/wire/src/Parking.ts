@@ -1,0 +1,115 @@
+/**
+ * Whether a run can go on by itself. A run is parked when everything it has open waits for somebody: an approval, or the
+ * result of a call that the caller must run. Dialects whose answer ends where a person is asked end it there, and not
+ * before: siblings that still work would lose their results.
+ *
+ * **Gotchas**: a gated call of a client's own counts as waiting from its announcement; its question follows at once.
+ */
+import type { Approval, Envelope, Event, Events } from "@reins/protocol"
+import { AgentPath } from "@reins/protocol"
+
+interface OpenCall {
+  readonly isAgent: boolean
+  readonly isClient: boolean
+  readonly child: string
+  asked: boolean
+}
+
+interface Agent {
+  readonly calls: Map<string, OpenCall>
+  asked: number
+}
+
+/** A call that the caller must run, and which agent made it. */
+export interface ClientCall {
+  readonly path: AgentPath.AgentPath
+  readonly call: Events.ToolCall
+}
+
+/** Owned by one reader; `step` it through every envelope of a run. */
+export class Parking {
+  readonly #agents = new Map<string, Agent>()
+  readonly #questions = new Map<string, Approval.Request>()
+  readonly #clientCalls = new Map<string, ClientCall>()
+  #parked = false
+
+  /** True when nothing happens until somebody answers. */
+  get isParked(): boolean {
+    return this.#parked
+  }
+
+  /** Questions without an answer, oldest first. */
+  get questions(): ReadonlyArray<Approval.Request> {
+    return [...this.#questions.values()]
+  }
+
+  /** Calls of the caller's own that have no result, oldest first. */
+  get clientCalls(): ReadonlyArray<ClientCall> {
+    return [...this.#clientCalls.values()]
+  }
+
+  step({ agentPath, event }: Envelope.Envelope): void {
+    switch (event.type) {
+      case "tool-invocation":
+      case "tool-agent":
+        this.#call(agentPath, event)
+        break
+      case "approval-required":
+        this.#questions.set(event.data.id, event.data)
+        this.#ask(agentPath, event.data, true)
+        break
+      case "approval-decision": {
+        const question = this.#questions.get(event.data.id)
+        this.#questions.delete(event.data.id)
+        if (question !== undefined) this.#ask(agentPath, question, false)
+        break
+      }
+      default:
+        return
+    }
+    this.#parked = this.#waits("")
+  }
+
+  #agent(key: string): Agent {
+    const known = this.#agents.get(key)
+    if (known !== undefined) return known
+    const agent: Agent = { calls: new Map(), asked: 0 }
+    this.#agents.set(key, agent)
+    return agent
+  }
+
+  #call(path: AgentPath.AgentPath, event: Extract<Event, { readonly toolInvocationId: string }>): void {
+    const key = AgentPath.key(path)
+    const id = event.toolInvocationId
+    if (event.state === "result") {
+      this.#agents.delete(this.#agent(key).calls.get(id)?.child ?? "-")
+      this.#agent(key).calls.delete(id)
+      this.#clientCalls.delete(key + id)
+      return
+    }
+    const isAgent = event.type === "tool-agent"
+    const isClient = event.type === "tool-invocation" && event.execution === "client"
+    const child = isAgent ? AgentPath.key(AgentPath.child(path, event.agentName, id)) : "-"
+    this.#agent(key).calls.set(id, { isAgent, isClient, child, asked: false })
+    if (event.type === "tool-invocation" && isClient) this.#clientCalls.set(key + id, { path, call: event })
+  }
+
+  #ask(path: AgentPath.AgentPath, { kind, toolInvocationId }: Approval.Request, isOpen: boolean): void {
+    const agent = this.#agent(AgentPath.key(path))
+    if (kind !== "tool") agent.asked += isOpen ? 1 : -1
+    const call = kind === "tool" ? agent.calls.get(toolInvocationId ?? "") : undefined
+    if (call !== undefined) call.asked = isOpen
+  }
+
+  #waits(key: string): boolean {
+    const agent = this.#agents.get(key)
+    if (agent === undefined) return false
+    if (agent.asked > 0) return true
+    if (agent.calls.size === 0) return false
+    for (const call of agent.calls.values()) {
+      if (call.asked || call.isClient) continue
+      if (!call.isAgent || !this.#waits(call.child)) return false
+    }
+    return true
+  }
+}

@@ -1,0 +1,142 @@
+/**
+ * The native requests: a query, a cancel, an answer to an approval, a client's tool result, a run to watch.
+ */
+import { Decision, Message } from "@reins/protocol"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import { whole } from "../Accumulation.ts"
+import type { Accumulated } from "../Accumulation.ts"
+import * as Body from "../Body.ts"
+import type { Answer, Decoded, Reply, Request, Route } from "../Dialect.ts"
+import type { Facts } from "../Facts.ts"
+import * as Refusal from "../Refusal.ts"
+import * as Encoder from "./Encoder.ts"
+
+/** `stream: false` waits for the run's end and answers with what it came to. */
+export const Query = Schema.Struct({
+  prompt: Message.Prompt,
+  threadId: Schema.optionalKey(Schema.String),
+  agent: Schema.optionalKey(Schema.String),
+  requestId: Schema.optionalKey(Schema.String),
+  stream: Schema.optionalKey(Schema.Boolean)
+})
+
+/** A call's result from the caller that ran it. */
+export const ToolResult = Schema.Struct({
+  result: Schema.Json,
+  isFailure: Schema.optionalKey(Schema.Boolean)
+})
+
+const readQuery = Body.read(Query)
+const readDecision = Body.read(Decision)
+const readToolResult = Body.read(ToolResult)
+
+const wantsLines = ({ headers, query }: Request): boolean =>
+  query["format"] === "ndjson" || (headers["accept"] ?? "").includes("application/x-ndjson")
+
+const stream = (request: Request): Answer => {
+  const view = request.query["view"] === "all" ? "all" : "root"
+  return {
+    _tag: "Stream",
+    format: wantsLines(request) ? "ndjson" : "sse",
+    isStamped: true,
+    open: () => Encoder.open(view)
+  }
+}
+
+const summary = (run: Accumulated): Reply => ({
+  status: 200,
+  body: {
+    runId: run.runId,
+    threadId: run.threadId,
+    text: run.text,
+    messages: run.messages,
+    ...(run.finish === undefined ? {} : { finishReason: run.finish.finishReason, usage: run.finish.usage }),
+    ...(run.error === undefined ? {} : { error: run.error }),
+    ...(run.cost === undefined ? {} : { cost: run.cost }),
+    ...(run.latency === undefined ? {} : { latency: run.latency }),
+    ...(run.questions.length === 0 ? {} : { approvals: run.questions }),
+    ...(run.clientCalls.length === 0 ? {} : { clientCalls: run.clientCalls.map(({ call }) => call) })
+  }
+})
+
+const facts = (found: Facts): Reply => {
+  switch (found._tag) {
+    case "Accepted":
+    case "Nothing":
+      return { status: 202, body: {} }
+    case "Cancelled":
+      return { status: 202, body: { running: found.isRunning } }
+    case "Approvals":
+      return { status: 200, body: { approvals: found.approvals } }
+    default:
+      return { status: 200, body: found }
+  }
+}
+
+const query = (request: Request): Decoded =>
+  Result.map(readQuery(request.body), ({ stream: isStream, ...asked }) => ({
+    command: { _tag: "StartQuery", ...asked },
+    answer: isStream === false ? { _tag: "Whole", open: () => whole("when-parked", summary) } : stream(request)
+  }))
+
+const watch = (request: Request): Decoded => {
+  const after = request.headers["last-event-id"] ?? request.query["after"]
+  if (after !== undefined && !/^-?\d{1,15}$/.test(after)) {
+    return Result.fail(Refusal.badRequest("after is not a sequence number"))
+  }
+  return Result.succeed({
+    command: {
+      _tag: "Resume",
+      address: { runId: request.params["runId"] ?? "" },
+      ...(after === undefined ? {} : { after })
+    },
+    answer: stream(request)
+  })
+}
+
+const respond = (request: Request): Decoded =>
+  Result.map(readDecision(request.body), (decision) => ({
+    command: {
+      _tag: "Answer",
+      address: {},
+      decisions: [{ approvalId: request.params["approvalId"] ?? "", decision }],
+      results: []
+    },
+    answer: { _tag: "Facts", shape: facts }
+  }))
+
+const submit = (request: Request): Decoded =>
+  Result.map(readToolResult(request.body), (result) => ({
+    command: {
+      _tag: "SubmitToolResults",
+      address: { runId: request.params["runId"] ?? "" },
+      results: [{ toolCallId: request.params["toolCallId"] ?? "", ...result }]
+    },
+    answer: { _tag: "Facts", shape: facts }
+  }))
+
+export const routes: ReadonlyArray<Route> = [
+  { method: "POST", path: "/query", decode: query },
+  { method: "GET", path: "/runs/:runId/events", decode: watch },
+  {
+    method: "POST",
+    path: "/runs/:runId/cancel",
+    decode: ({ params }) =>
+      Result.succeed({
+        command: { _tag: "Cancel", address: { runId: params["runId"] ?? "" } },
+        answer: { _tag: "Facts", shape: facts }
+      })
+  },
+  { method: "POST", path: "/runs/:runId/results/:toolCallId", decode: submit },
+  {
+    method: "GET",
+    path: "/approvals",
+    decode: ({ query: { threadId } }) =>
+      Result.succeed({
+        command: { _tag: "ListApprovals", ...(threadId === undefined ? {} : { threadId }) },
+        answer: { _tag: "Facts", shape: facts }
+      })
+  },
+  { method: "POST", path: "/approvals/:approvalId", decode: respond }
+]
