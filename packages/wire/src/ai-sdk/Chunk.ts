@@ -1,0 +1,66 @@
+/**
+ * The chunks of a UI message stream that we send. Its readers refuse a `type` or a `finishReason` that they do not know, so
+ * whatever is ours alone goes as `data-…`.
+ */
+import * as Schema from "effect/Schema"
+
+const Type = Schema.Literal
+const Text = Schema.String
+const Json = Schema.Json
+
+export const FinishReason = Schema.Literals([
+  "stop",
+  "length",
+  "content-filter",
+  "tool-calls",
+  "error",
+  "interrupted",
+  "other"
+])
+
+const Union = Schema.Union([
+  Schema.Struct({ type: Type("start"), messageId: Text, messageMetadata: Schema.optionalKey(Json) }),
+  Schema.Struct({ type: Schema.Literals(["start-step", "finish-step", "reset-step"]) }),
+  Schema.Struct({ type: Schema.Literals(["text-start", "text-end", "reasoning-start", "reasoning-end"]), id: Text }),
+  Schema.Struct({ type: Schema.Literals(["text-delta", "reasoning-delta"]), id: Text, delta: Text }),
+  Schema.Struct({
+    type: Type("tool-input-available"),
+    toolCallId: Text,
+    toolName: Text,
+    input: Json,
+    dynamic: Schema.optionalKey(Schema.Boolean)
+  }),
+  Schema.Struct({
+    type: Type("tool-approval-request"),
+    approvalId: Text,
+    toolCallId: Text,
+    approvalDescriptor: Schema.optionalKey(Json)
+  }),
+  Schema.Struct({
+    type: Type("tool-approval-response"),
+    approvalId: Text,
+    approved: Schema.Boolean,
+    reason: Schema.optionalKey(Text)
+  }),
+  Schema.Struct({ type: Type("tool-output-available"), toolCallId: Text, output: Json }),
+  Schema.Struct({ type: Type("tool-output-error"), toolCallId: Text, errorText: Text }),
+  Schema.Struct({ type: Type("tool-output-denied"), toolCallId: Text }),
+  Schema.Struct({ type: Type("file"), url: Text, mediaType: Text }),
+  Schema.Struct({
+    type: Schema.TemplateLiteral(["data-", Schema.String]),
+    id: Schema.optionalKey(Text),
+    data: Schema.Unknown,
+    transient: Schema.optionalKey(Schema.Boolean)
+  }),
+  Schema.Struct({ type: Type("error"), errorText: Text }),
+  Schema.Struct({ type: Type("abort"), reason: Schema.optionalKey(Text) }),
+  Schema.Struct({
+    type: Type("finish"),
+    finishReason: FinishReason,
+    messageMetadata: Schema.optionalKey(Json)
+  })
+]).annotate({ identifier: "UiMessageChunk" })
+
+/** One chunk of the stream; each is one data-only frame. */
+export type Chunk = Schema.Schema.Type<typeof Union>
+export const Chunk: Schema.Codec<Chunk> = Union

@@ -1,0 +1,247 @@
+/**
+ * A run as a UI message stream: one message for the whole run, however many requests it takes.
+ *
+ * **Carries** the root's text, reasoning, steps (a retracted one by `reset-step`), calls, results and approvals; specialists
+ * as calls; progress, plans, files, budgets, custom events and both summaries as `data-…` parts. Of specialists only their
+ * approvals, with the calls they are about. Plans and budgets that are asked about look like calls of a tool.
+ * **Reorders** nothing; the step is closed before `finish`, the summaries stand behind it.
+ * **Loses** what specialists say and do below the root; the structure of a failed result, which becomes text.
+ *
+ * The answer ends where a person, or a client's tool, is waited for; the next one goes on with the same message.
+ */
+import type { AgentPath, Approval, Envelope, Events, Json } from "@reins/protocol"
+import * as CallId from "../CallId.ts"
+import type { Encoder } from "../Dialect.ts"
+import * as Frame from "../Frame.ts"
+import { Parking } from "../Parking.ts"
+import * as ResultText from "../ResultText.ts"
+import type { Chunk } from "./Chunk.ts"
+
+type Chunks = ReadonlyArray<Chunk>
+
+const reasons: { readonly [R in Events.Finish["finishReason"]]: Extract<Chunk, { type: "finish" }>["finishReason"] } = {
+  stop: "stop",
+  length: "length",
+  "content-filter": "content-filter",
+  budget: "other",
+  cancelled: "interrupted",
+  other: "other"
+}
+
+/** The names under which questions about no tool call appear as calls. */
+export const planTool = "approve_plan"
+export const budgetTool = "raise_budget"
+
+const data = (name: string, value: unknown, id?: string): Chunk => ({
+  type: `data-${name}`,
+  ...(id === undefined ? {} : { id }),
+  data: value
+})
+
+class UiMessageEncoder implements Encoder {
+  readonly #parking = new Parking()
+  readonly #shown = new Set<string>()
+  readonly #questions = new Map<string, { readonly request: Approval.Request; readonly callId: string }>()
+  readonly #denied = new Set<string>()
+  #messageId = ""
+  #open: { readonly kind: "text" | "reasoning"; readonly id: string } | undefined
+  #parts = 0
+  #step: "none" | "open" | "reset" | "aside" = "none"
+  #finished = false
+  #ended = false
+
+  get isDetached(): boolean {
+    return this.#parking.isParked
+  }
+
+  step(envelope: Envelope.Envelope): ReadonlyArray<Frame.Frame> {
+    this.#parking.step(envelope)
+    const chunks = this.#chunks(envelope)
+    if (this.#messageId !== "") return chunks.map(Frame.unnamed)
+    this.#messageId = `msg_${envelope.runId}`
+    const { runId, threadId } = envelope
+    const start: Chunk = { type: "start", messageId: this.#messageId, messageMetadata: { runId, threadId } }
+    return [start, ...chunks].map(Frame.unnamed)
+  }
+
+  finish(): ReadonlyArray<Frame.Frame> {
+    if (this.#ended) return [Frame.done]
+    if (!this.isDetached) return Frame.none
+    const closing: Chunks = [...this.#close(), { type: "finish-step" }, { type: "finish", finishReason: "tool-calls" }]
+    return [...closing.map(Frame.unnamed), Frame.done]
+  }
+
+  reopen(): ReadonlyArray<Frame.Frame> {
+    const start: Chunk = { type: "start", messageId: this.#messageId }
+    return [Frame.unnamed(start)]
+  }
+
+  #chunks({ agentPath, event }: Envelope.Envelope): Chunks {
+    if (event.type === "approval-required") return this.#ask(agentPath, event.data)
+    if (event.type === "approval-decision") return this.#answer(event.data)
+    if (agentPath.length > 0) {
+      return event.type === "tool-invocation" && event.state === "result" ? this.#nestedResult(agentPath, event) : []
+    }
+    switch (event.type) {
+      case "text":
+      case "reasoning":
+        return this.#say(event.type, event.text)
+      case "step-start":
+        return this.#startStep()
+      case "step-retracted":
+        return this.#retract()
+      case "tool-invocation":
+        return event.state === "call"
+          ? this.#call(event.toolInvocationId, event.toolName, event.args, false)
+          : this.#result(event.toolInvocationId, event)
+      case "tool-agent":
+        return event.state === "call"
+          ? this.#call(event.toolInvocationId, event.agentName, event.prompt, true)
+          : this.#result(event.toolInvocationId, event)
+      case "tool-progress": {
+        const { type: _, ...progress } = event
+        return [data("tool-progress", progress, event.toolCallId)]
+      }
+      case "data-tool-agent":
+        return [data("tool-agent", event.data, event.data.toolInvocationId)]
+      case "plan-status-change":
+        return [data("plan-status", event.data, event.data.planId)]
+      case "data-file-registered":
+        return this.#file(event.data)
+      case "data-flow-ui":
+        return [data("flow-ui", event.data)]
+      case "budget_exhausted": {
+        const { type: _, ...exhausted } = event
+        return [data("budget-exhausted", exhausted)]
+      }
+      case "custom":
+        return [data("custom", { event_type: event.event_type, data: event.data })]
+      case "finish":
+        return this.#finish(event)
+      case "data-cost-summary":
+        return [data("cost-summary", event.data)]
+      case "data-latency-summary":
+        this.#ended = this.#finished
+        return [data("latency-summary", event.data)]
+      case "error":
+        this.#ended = true
+        return [...this.#close(), { type: "error", errorText: event.error.message }]
+    }
+  }
+
+  #say(kind: "text" | "reasoning", text: string): Chunks {
+    if (this.#open?.kind === kind) return [{ type: `${kind}-delta`, id: this.#open.id, delta: text }]
+    if (text === "") return []
+    const closing = this.#close()
+    this.#parts += 1
+    const id = `${kind}-${this.#parts}`
+    this.#open = { kind, id }
+    return [...closing, { type: `${kind}-start`, id }, { type: `${kind}-delta`, id, delta: text }]
+  }
+
+  #close(): Chunks {
+    if (this.#open === undefined) return []
+    const { id, kind } = this.#open
+    this.#open = undefined
+    return [{ type: `${kind}-end`, id }]
+  }
+
+  #startStep(): Chunks {
+    const before = this.#step
+    this.#step = "open"
+    if (before === "reset") return []
+    const ending: Chunks = before === "none" ? [] : [{ type: "finish-step" }]
+    return [...this.#close(), ...ending, { type: "start-step" }]
+  }
+
+  #retract(): Chunks {
+    const closing = this.#close()
+    this.#step = "reset"
+    return [...closing, { type: "reset-step" }]
+  }
+
+  #call(toolCallId: string, toolName: string, input: Json, dynamic: boolean): Chunks {
+    this.#shown.add(toolCallId)
+    const call: Chunk = { type: "tool-input-available", toolCallId, toolName, input, ...(dynamic ? { dynamic } : {}) }
+    return [...this.#close(), call]
+  }
+
+  #result(toolCallId: string, { result, status }: Events.ToolResult | Events.AgentResult): Chunks {
+    if (status === undefined) return [{ type: "tool-output-available", toolCallId, output: result }]
+    if (status === "denied" && this.#denied.has(toolCallId)) return [{ type: "tool-output-denied", toolCallId }]
+    return [{ type: "tool-output-error", toolCallId, errorText: ResultText.make(result) }]
+  }
+
+  #nestedResult(path: AgentPath.AgentPath, event: Events.ToolResult): Chunks {
+    const callId = CallId.make(path, event.toolInvocationId)
+    return this.#shown.has(callId) ? this.#result(callId, event) : []
+  }
+
+  #ask(path: AgentPath.AgentPath, request: Approval.Request): Chunks {
+    const isCall = request.kind === "tool" && request.toolInvocationId !== undefined
+    const callId = isCall ? CallId.make(path, request.toolInvocationId) : request.id
+    this.#questions.set(request.id, { request, callId })
+    const name = isCall ? request.target : request.kind === "plan" ? planTool : budgetTool
+    const shown = this.#shown.has(callId) ? [] : this.#aside(callId, name, request.payload)
+    const { agentPath, expiresAt, kind, target } = request
+    const approvalDescriptor: Json = {
+      kind,
+      target,
+      ...(expiresAt === undefined ? {} : { expiresAt }),
+      ...(agentPath === undefined ? {} : { agentPath })
+    }
+    return [...shown, { type: "tool-approval-request", approvalId: request.id, toolCallId: callId, approvalDescriptor }]
+  }
+
+  /**
+   * A call that the root did not make, in a step of its own: clients send answers by themselves once every call of the last
+   * step is answered, and the call that this one works for is open until it is.
+   */
+  #aside(callId: string, name: string, input: Json): Chunks {
+    const call = this.#call(callId, name, input, true)
+    if (this.#step === "aside") return call
+    const ending: Chunks = this.#step === "none" ? [] : [{ type: "finish-step" }]
+    this.#step = "aside"
+    return [...ending, { type: "start-step" }, ...call]
+  }
+
+  #answer({ feedback, id, outcome }: Approval.Resolution): Chunks {
+    const question = this.#questions.get(id)
+    if (question === undefined) return []
+    const { callId, request } = question
+    const approved = outcome.outcome === "approve" || outcome.outcome === "revise"
+    if (!approved) this.#denied.add(callId)
+    const reason = feedback ?? (outcome.outcome === "approve" || outcome.outcome === "reject" ? undefined : outcome.outcome)
+    const response: Chunk = {
+      type: "tool-approval-response",
+      approvalId: id,
+      approved,
+      ...(reason === undefined ? {} : { reason })
+    }
+    if (request.kind === "tool") return [response]
+    const settled: Chunk = approved
+      ? { type: "tool-output-available", toolCallId: callId, output: outcome }
+      : { type: "tool-output-denied", toolCallId: callId }
+    return [response, settled]
+  }
+
+  #file(file: Events.FileRegistered["data"]): Chunks {
+    const part = data("file-registered", file, file.fileId)
+    return file.url === undefined ? [part] : [{ type: "file", url: file.url, mediaType: file.mediaType }, part]
+  }
+
+  #finish({ finishReason, usage }: Events.Finish): Chunks {
+    const ending: Chunks = this.#step === "none" ? [] : [{ type: "finish-step" }]
+    this.#step = "none"
+    this.#finished = true
+    const aborted: Chunks = finishReason === "cancelled" ? [{ type: "abort", reason: "cancelled" }] : []
+    const last: Chunk = {
+      type: "finish",
+      finishReason: reasons[finishReason],
+      messageMetadata: { finishReason, usage }
+    }
+    return [...this.#close(), ...ending, ...aborted, last]
+  }
+}
+
+export const open = (): Encoder => new UiMessageEncoder()

@@ -1,0 +1,16 @@
+import type { Dialect } from "../Dialect.ts"
+import * as Encoder from "./Encoder.ts"
+import { routes } from "./Request.ts"
+
+export { Chunk } from "./Chunk.ts"
+export { Chat } from "./Request.ts"
+
+/** The UI message stream of AI SDK 7, as `useChat` reads it. `GET /chat/:id/stream` answers 204 where nothing runs. */
+export const dialect: Dialect = {
+  name: "ai-sdk",
+  title: "AI SDK 7",
+  routes,
+  open: Encoder.open,
+  // The client shows the body of a refused request as it is.
+  encodeError: ({ message, status }) => ({ status, text: message })
+}
