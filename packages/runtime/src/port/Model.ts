@@ -56,15 +56,26 @@ export type StopReason = "stop" | "tool-calls" | "length" | "content-filter" | "
  * One piece of an answer, in the order the model gave it.
  *
  * **Details**
- * - `text`, `reasoning`: increments. `metadata` belongs to the part that the increments add up to.
+ * - `text`, `reasoning`: increments. `metadata` belongs to the part that the increments add up to. `part` says which part
+ *   that is, also when others came between; absent, an increment grows the part before it where that is of its kind.
  * - `tool-call`: a whole call; `args` is parsed JSON, or the raw string where it was not JSON. With
  *   `execution: "provider"` the provider runs it itself and a `tool-result` follows.
  * - `usage`: cumulative for this request; the last one counts, and stands even when the stream is cut after it.
  * - `finish`: exactly one, last.
  */
 export type ModelPart =
-  | { readonly type: "text"; readonly text: string; readonly metadata?: PartMetadata | undefined }
-  | { readonly type: "reasoning"; readonly text: string; readonly metadata?: PartMetadata | undefined }
+  | {
+      readonly type: "text"
+      readonly text: string
+      readonly part?: string | undefined
+      readonly metadata?: PartMetadata | undefined
+    }
+  | {
+      readonly type: "reasoning"
+      readonly text: string
+      readonly part?: string | undefined
+      readonly metadata?: PartMetadata | undefined
+    }
   | {
       readonly type: "tool-call"
       readonly id: string

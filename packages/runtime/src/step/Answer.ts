@@ -8,6 +8,17 @@
 import type { Event, Json, Message, Usage } from "@reins/protocol"
 import type { ModelPart, PartMetadata, StopReason } from "../port/Model.ts"
 
+type Increment = Extract<ModelPart, { readonly type: "text" | "reasoning" }>
+
+/** A text or reasoning that still grows. `at`: where it stands in the content, once it was closed before. */
+interface OpenPart {
+  readonly type: "text" | "reasoning"
+  readonly key: string | undefined
+  text: string
+  metadata: PartMetadata | undefined
+  at?: number
+}
+
 /** The text, reasoning and usage of an answer so far. Made anew for each attempt. */
 export class Answer {
   readonly content: Array<Message.AssistantPart> = []
@@ -23,7 +34,9 @@ export class Answer {
   reasoned = 0
   hasText = false
   private parts = 0
-  private open: { type: "text" | "reasoning"; text: string; metadata: PartMetadata | undefined } | undefined
+  private open: OpenPart | undefined
+  /** Where in `content` the parts with a key of their own stand. */
+  private keyed: Map<string, OpenPart> | undefined
 
   /** Whether anything was shown: an answer that showed nothing may be tried again. */
   get isSilent(): boolean {
@@ -51,14 +64,14 @@ export class Answer {
             this.said += part.text.length
             this.hasText = true
           }
-          this.grow("text", part.text, part.metadata)
+          this.grow(part)
           break
         case "reasoning":
           if (part.text !== "") {
             events.push({ type: "reasoning", text: part.text })
             this.reasoned += part.text.length
           }
-          this.grow("reasoning", part.text, part.metadata)
+          this.grow(part)
           break
         default:
           this.close()
@@ -68,28 +81,36 @@ export class Answer {
     return events
   }
 
-  /** The last open text or reasoning is complete. */
+  /** The last open text or reasoning is complete, unless more of it comes under its key. */
   close(): void {
     const open = this.open
     if (open === undefined) return
     this.open = undefined
     if (open.text === "" && open.metadata === undefined) return
-    this.content.push({
+    const part = {
       type: open.type,
       text: open.text,
       ...(open.metadata === undefined ? {} : { metadata: open.metadata })
-    })
+    }
+    if (open.at === undefined) open.at = this.content.push(part) - 1
+    else this.content[open.at] = part
   }
 
-  private grow(type: "text" | "reasoning", text: string, metadata: PartMetadata | undefined): void {
-    const open = this.open
-    if (open !== undefined && open.type === type) {
-      open.text += text
-      if (metadata !== undefined) open.metadata = { ...open.metadata, ...metadata }
-      return
+  private grow({ metadata, part: key, text, type }: Increment): void {
+    let open = this.open
+    if (open === undefined || open.type !== type || open.key !== key) {
+      this.close()
+      open = (key === undefined ? undefined : this.keyed?.get(type + key)) ?? {
+        type,
+        key,
+        text: "",
+        metadata: undefined
+      }
+      this.open = open
+      if (key !== undefined) (this.keyed ??= new Map()).set(type + key, open)
     }
-    this.close()
-    this.open = { type, text, metadata }
+    open.text += text
+    if (metadata !== undefined) open.metadata = { ...open.metadata, ...metadata }
   }
 
   private takeWhole(part: Exclude<ModelPart, { type: "text" | "reasoning" }>): void {

@@ -105,7 +105,9 @@ export const usageOf = (
 ): { readonly usage: Usage.Usage; readonly estimated: boolean } => {
   const { answer, ending } = attempted
   const reported = answer.usage
-  if (ending._tag === "Completed" && reported !== undefined && !Usage.isUnknown(reported)) {
+  // What came with a finish is the whole, also when the answer was of no use.
+  const whole = ending._tag === "Completed" || answer.stop !== undefined
+  if (whole && reported !== undefined && !Usage.isUnknown(reported)) {
     return { usage: reported, estimated: false }
   }
   // A request that failed before it said anything, without a report, is billed by no provider.
