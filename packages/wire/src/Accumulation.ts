@@ -93,8 +93,9 @@ export class Accumulation {
     }
   }
 
-  /** Begins another answer: what was said so far belongs to the one before. */
-  reopen(): void {
+  /** Begins another answer: what was said so far belongs to the one before. `answered` as for `Encoder.reopen`. */
+  reopen(answered: Iterable<string>): void {
+    this.#parking.expect(answered)
     this.#transcript = Transcript.initial
     this.#plans = []
     this.#exhausted = []
@@ -134,7 +135,7 @@ export const whole = (leaves: Leaves, shape: (run: Accumulated) => Reply): Foldi
   const accumulation = new Accumulation()
   return {
     step: (envelope) => accumulation.step(envelope),
-    reopen: () => accumulation.reopen(),
+    reopen: (answered) => accumulation.reopen(answered),
     reply: () => shape(accumulation.result()),
     get isDetached() {
       if (leaves === "never" || !accumulation.isParked) return false

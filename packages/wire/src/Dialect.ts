@@ -40,8 +40,11 @@ export interface Encoder {
   readonly step: (envelope: Envelope.Envelope) => ReadonlyArray<Frame>
   /** The frames that close the answer: the run has ended, the answer is detached, or the log is cut. */
   readonly finish: () => ReadonlyArray<Frame>
-  /** The frames that open another answer behind one that `finish` closed. Only where a dialect's answer can detach. */
-  readonly reopen: () => ReadonlyArray<Frame>
+  /**
+   * The frames that open another answer behind one that `finish` closed. `answered`: ids of the approvals and client calls
+   * that the new request answers, so that the answer does not detach for what is about to go on.
+   */
+  readonly reopen: (answered: Iterable<string>) => ReadonlyArray<Frame>
   /** True when this answer ends here, whatever the run goes on to do. */
   readonly isDetached: boolean
 }
@@ -49,7 +52,7 @@ export interface Encoder {
 /** Folds envelopes to one reply. Fed and ended like an `Encoder`. */
 export interface Folding {
   readonly step: (envelope: Envelope.Envelope) => void
-  readonly reopen: () => void
+  readonly reopen: (answered: Iterable<string>) => void
   readonly reply: () => Reply
   readonly isDetached: boolean
 }

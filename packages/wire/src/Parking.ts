@@ -9,15 +9,16 @@ import type { Approval, Envelope, Event, Events } from "@reins/protocol"
 import { AgentPath } from "@reins/protocol"
 
 interface OpenCall {
+  readonly id: string
   readonly isAgent: boolean
   readonly isClient: boolean
   readonly child: string
-  asked: boolean
+  question: string | undefined
 }
 
 interface Agent {
   readonly calls: Map<string, OpenCall>
-  asked: number
+  readonly questions: Set<string>
 }
 
 /** A call that the caller must run, and which agent made it. */
@@ -31,6 +32,7 @@ export class Parking {
   readonly #agents = new Map<string, Agent>()
   readonly #questions = new Map<string, Approval.Request>()
   readonly #clientCalls = new Map<string, ClientCall>()
+  readonly #answered = new Set<string>()
   #parked = false
 
   /** True when nothing happens until somebody answers. */
@@ -46,6 +48,15 @@ export class Parking {
   /** Calls of the caller's own that have no result, oldest first. */
   get clientCalls(): ReadonlyArray<ClientCall> {
     return [...this.#clientCalls.values()]
+  }
+
+  /**
+   * Ids of approvals, and of client calls (`CallId`), whose answers are on their way: the run is not parked for them, so that
+   * several answers given together are not mistaken for one.
+   */
+  expect(ids: Iterable<string>): void {
+    for (const id of ids) this.#answered.add(id)
+    this.#parked = this.#waits("")
   }
 
   step({ agentPath, event }: Envelope.Envelope): void {
@@ -73,7 +84,7 @@ export class Parking {
   #agent(key: string): Agent {
     const known = this.#agents.get(key)
     if (known !== undefined) return known
-    const agent: Agent = { calls: new Map(), asked: 0 }
+    const agent: Agent = { calls: new Map(), questions: new Set() }
     this.#agents.set(key, agent)
     return agent
   }
@@ -90,26 +101,30 @@ export class Parking {
     const isAgent = event.type === "tool-agent"
     const isClient = event.type === "tool-invocation" && event.execution === "client"
     const child = isAgent ? AgentPath.key(AgentPath.child(path, event.agentName, id)) : "-"
-    this.#agent(key).calls.set(id, { isAgent, isClient, child, asked: false })
+    this.#agent(key).calls.set(id, { id: key + id, isAgent, isClient, child, question: undefined })
     if (event.type === "tool-invocation" && isClient) this.#clientCalls.set(key + id, { path, call: event })
   }
 
-  #ask(path: AgentPath.AgentPath, { kind, toolInvocationId }: Approval.Request, isOpen: boolean): void {
+  #ask(path: AgentPath.AgentPath, { id, kind, toolInvocationId }: Approval.Request, isOpen: boolean): void {
     const agent = this.#agent(AgentPath.key(path))
-    if (kind !== "tool") agent.asked += isOpen ? 1 : -1
     const call = kind === "tool" ? agent.calls.get(toolInvocationId ?? "") : undefined
-    if (call !== undefined) call.asked = isOpen
+    if (call !== undefined) call.question = isOpen ? id : undefined
+    else if (isOpen) agent.questions.add(id)
+    else agent.questions.delete(id)
   }
 
   #waits(key: string): boolean {
     const agent = this.#agents.get(key)
     if (agent === undefined) return false
-    if (agent.asked > 0) return true
-    if (agent.calls.size === 0) return false
-    for (const call of agent.calls.values()) {
-      if (call.asked || call.isClient) continue
-      if (!call.isAgent || !this.#waits(call.child)) return false
-    }
+    for (const question of agent.questions) if (!this.#answered.has(question)) return true
+    if (agent.calls.size === 0 || agent.questions.size > 0) return false
+    for (const call of agent.calls.values()) if (!this.#callWaits(call)) return false
     return true
+  }
+
+  #callWaits({ child, id, isAgent, isClient, question }: OpenCall): boolean {
+    if (question !== undefined) return !this.#answered.has(question)
+    if (isClient) return !this.#answered.has(id)
+    return isAgent && this.#waits(child)
   }
 }

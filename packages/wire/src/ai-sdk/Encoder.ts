@@ -71,7 +71,8 @@ class UiMessageEncoder implements Encoder {
     return [...closing.map(Frame.unnamed), Frame.done]
   }
 
-  reopen(): ReadonlyArray<Frame.Frame> {
+  reopen(answered: Iterable<string>): ReadonlyArray<Frame.Frame> {
+    this.#parking.expect(answered)
     const start: Chunk = { type: "start", messageId: this.#messageId }
     return [Frame.unnamed(start)]
   }
@@ -211,7 +212,8 @@ class UiMessageEncoder implements Encoder {
     const { callId, request } = question
     const approved = outcome.outcome === "approve" || outcome.outcome === "revise"
     if (!approved) this.#denied.add(callId)
-    const reason = feedback ?? (outcome.outcome === "approve" || outcome.outcome === "reject" ? undefined : outcome.outcome)
+    const reason =
+      feedback ?? (outcome.outcome === "approve" || outcome.outcome === "reject" ? undefined : outcome.outcome)
     const response: Chunk = {
       type: "tool-approval-response",
       approvalId: id,

@@ -69,9 +69,7 @@ const promptOf = (parts: ReadonlyArray<Part>): Message.Prompt =>
 const decisionOf = ({ approval, state }: Part): ReadonlyArray<DecisionFor> => {
   if (state !== "approval-responded" || approval?.approved === undefined) return []
   const said = { feedback: approval.reason }
-  return [
-    { approvalId: approval.id, decision: approval.approved ? Decision.approve(said) : Decision.reject(said) }
-  ]
+  return [{ approvalId: approval.id, decision: approval.approved ? Decision.approve(said) : Decision.reject(said) }]
 }
 
 const resultOf = ({ errorText, output, state, toolCallId }: Part): ReadonlyArray<ResultFor> => {
@@ -105,9 +103,7 @@ const ask = ({ agent, id, messages }: Chat): Decoded => {
 const chat = (request: Request): Decoded =>
   Result.flatMap(readChat(request.body), (body) => {
     const last = body.messages.at(-1)
-    return last?.role === "assistant" && body.trigger !== "regenerate-message"
-      ? answer(body.id, last.parts)
-      : ask(body)
+    return last?.role === "assistant" && body.trigger !== "regenerate-message" ? answer(body.id, last.parts) : ask(body)
   })
 
 export const routes: ReadonlyArray<Route> = [
