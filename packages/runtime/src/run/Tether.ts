@@ -5,13 +5,12 @@
  * interrupted and given a grace time, after which it is left behind (`abandoned`) so that nothing it does can hold the run.
  * What its end means is the caller's business.
  */
-import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type { Signal } from "./Signal.ts"
 
-/** How a held effect ended. `Cut` ones may have finished in their grace time: then `exit` is there. */
+/** How a held effect ended. What a `Cut` one still did in its grace time is not told. */
 export type Held<A, E> =
   | { readonly _tag: "Done"; readonly exit: Exit.Exit<A, E> }
   | {
@@ -26,7 +25,7 @@ export interface Limits {
   readonly remainingMs?: (() => number) | undefined
   /** How long an interrupted effect may take to end. */
   readonly graceMs: number
-  /** Called at the moment the effect is cut, before it is interrupted. */
+  /** Called once when the effect is cut, or its caller is interrupted, before it is interrupted itself. */
   readonly onCut?: (() => void) | undefined
 }
 
@@ -82,13 +81,10 @@ const watch = <A, E>(
     if (!over) off = limits.signal.on(() => end("signal"))
     if (!over && limits.remainingMs !== undefined) deadline(limits.remainingMs)
     return Effect.sync(() => {
+      if (by === undefined) limits.onCut?.()
       over = true
       off()
       timer?.interruptUnsafe()
       fiber.interruptUnsafe()
     })
   })
-
-/** The failure of an exit, or `undefined` where it succeeded or was only interrupted. */
-export const causeOf = <A, E>(exit: Exit.Exit<A, E>): Cause.Cause<E> | undefined =>
-  Exit.isFailure(exit) ? exit.cause : undefined

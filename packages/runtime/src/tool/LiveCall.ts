@@ -1,6 +1,7 @@
 /**
  * A call while its handler runs: the `ToolRun` service that the handler sees, and the door through which its news reach the
- * log. After the call has ended the door is shut, whatever a stray fiber still says.
+ * log. Each attempt has a door of its own: when it is over the door is shut, whatever a stray fiber still says. What an attempt
+ * reports to have cost counts for as long as the call is not settled, since it is spent either way.
  */
 import { type Event, type Message, Money } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -8,14 +9,43 @@ import type { Place, Run } from "../run/Run.ts"
 import * as ToolOutcome from "./ToolOutcome.ts"
 import type { FileOptions, Progress, ToolRunShape } from "./ToolRun.ts"
 
+/** One attempt of a call. */
+class Attempt {
+  readonly index: number
+  open = true
+  private controller: AbortController | undefined
+
+  /** `index`: how often the call was begun before. */
+  constructor(index: number) {
+    this.index = index
+  }
+
+  get signal(): AbortSignal {
+    this.controller ??= new AbortController()
+    if (!this.open) this.controller.abort()
+    return this.controller.signal
+  }
+
+  /** Shuts the door without a word to the handler, which has ended. */
+  end(): void {
+    this.open = false
+  }
+
+  /** Shuts the door and tells the handler. */
+  cut(): void {
+    this.open = false
+    this.controller?.abort()
+  }
+}
+
 export class LiveCall {
   costNanoUsd = 0
-  readonly service: ToolRunShape
-  private open = true
+  /** What the handler of the attempt sees that was begun last. */
+  service: ToolRunShape
+  private attempt: Attempt
+  private settled = false
   private phase: number
-  private begun: number
   private files = 0
-  private controller: AbortController | undefined
   private readonly run: Run
   private readonly place: Place
   private readonly call: Message.CallPart
@@ -25,41 +55,39 @@ export class LiveCall {
     this.run = run
     this.place = place
     this.call = call
-    this.begun = begun - 1
     this.phase = run.engine.phase(place.path, call.id)
-    this.service = this.make()
+    this.attempt = new Attempt(begun)
+    this.service = this.make(this.attempt)
   }
 
-  /** A new attempt begins. */
+  /** A new attempt begins; the one before says nothing more. */
   restart(): void {
-    this.begun++
-    this.controller = undefined
+    this.attempt.end()
+    this.attempt = new Attempt(this.attempt.index + 1)
+    this.service = this.make(this.attempt)
   }
 
   /** The call is over. */
   end(): void {
-    this.open = false
+    this.settled = true
+    this.attempt.end()
   }
 
-  /** The call should end. */
-  readonly cut = (): void => {
-    this.open = false
-    this.controller?.abort()
-  }
+  /** The attempt should end. */
+  readonly cut = (): void => this.attempt.cut()
 
   /** News in `effect/ai`'s own form: a preliminary result is progress whose milestone it is. */
-  readonly preliminary = (value: unknown): Effect.Effect<void> =>
-    Effect.sync(() => {
-      const milestone = ToolOutcome.toJson(value)
-      this.progress({
-        label: this.call.name,
-        phaseIndex: Math.max(0, this.phase),
-        totalPhases: Math.max(0, this.phase),
-        milestone
+  get preliminary(): (value: unknown) => Effect.Effect<void> {
+    const { attempt } = this
+    return (value) =>
+      this.say(attempt, () => {
+        const milestone = ToolOutcome.toJson(value)
+        const phaseIndex = Math.max(0, this.phase)
+        return this.progress(attempt, { label: this.call.name, phaseIndex, totalPhases: phaseIndex, milestone })
       })
-    })
+  }
 
-  private make(): ToolRunShape {
+  private make(attempt: Attempt): ToolRunShape {
     const live = this
     const { engine } = this.run
     return {
@@ -69,39 +97,34 @@ export class LiveCall {
       get idempotencyKey() {
         return `${engine.runId}:${live.place.prefix}${live.call.id}`
       },
-      get attempt() {
-        return live.begun
-      },
+      attempt: attempt.index,
       get signal() {
-        live.controller ??= new AbortController()
-        if (!live.open) live.controller.abort()
-        return live.controller.signal
+        return attempt.signal
       },
-      progress: (progress) => this.say(() => this.progress(progress)),
-      registerFile: (file) => this.registerFile(file),
-      emit: (eventType, data) => this.say(() => this.push({ type: "custom", event_type: eventType, data })),
-      hint: (text) => this.say(() => this.push({ type: "custom", event_type: "hint", data: { text } })),
+      progress: (progress) => this.say(attempt, () => this.progress(attempt, progress)),
+      registerFile: (file) => this.registerFile(attempt, file),
+      emit: (eventType, data) => this.say(attempt, () => this.push({ type: "custom", event_type: eventType, data })),
+      hint: (text) => this.say(attempt, () => this.push({ type: "custom", event_type: "hint", data: { text } })),
       reportCost: (usd) =>
         Effect.sync(() => {
-          if (this.open) this.costNanoUsd += Money.fromUsd(usd) ?? 0
+          if (!this.settled) this.costNanoUsd += Money.fromUsd(usd) ?? 0
         })
     }
   }
 
-  /** Runs `news` unless the call is over, and waits where the reader is behind. */
-  private say(news: () => boolean): Effect.Effect<void> {
-    return Effect.suspend(() => (this.open && news() ? Effect.promise(this.run.engine.room) : Effect.void))
+  /** Runs `news` unless the attempt is over, and waits where the reader is behind. */
+  private say(attempt: Attempt, news: () => boolean): Effect.Effect<void> {
+    return Effect.suspend(() => (attempt.open && news() ? Effect.promise(this.run.engine.room) : Effect.void))
   }
 
   private push(event: Event): boolean {
     return this.run.engine.push(this.place.path, [event])
   }
 
-  private progress({ label, milestone, phaseIndex, totalPhases }: Progress): boolean {
-    if (!this.open) return false
+  private progress(attempt: Attempt, { label, milestone, phaseIndex, totalPhases }: Progress): boolean {
     const phase = count(phaseIndex)
-    // A call that was begun again in another life says nothing that was said before.
-    if (this.begun > 0 && phase < this.phase) return false
+    // A call that was begun again says nothing that was said before.
+    if (attempt.index > 0 && phase < this.phase) return false
     this.phase = Math.max(this.phase, phase)
     const json = milestone === undefined ? undefined : ToolOutcome.toJson(milestone)
     return this.push({
@@ -115,10 +138,10 @@ export class LiveCall {
     })
   }
 
-  private registerFile(file: FileOptions): Effect.Effect<string> {
+  private registerFile(attempt: Attempt, file: FileOptions): Effect.Effect<string> {
     return Effect.suspend(() => {
       const fileId = file.fileId ?? `file_${this.service.idempotencyKey}_${++this.files}`
-      const news = this.say(() =>
+      const news = this.say(attempt, () =>
         this.push({
           type: "data-file-registered",
           data: {

@@ -67,8 +67,7 @@ const carry = Effect.fnUntraced(function* (run: Run, place: Place, tool: Callabl
   let attempts = 0
   let ended: Ended
   do {
-    attempts++
-    live.restart()
+    if (attempts++ > 0) live.restart()
     ended = yield* once(run, place, tool, permit, live)
     if (ended.outcome.status !== "failed" || ended.refusal !== undefined || ended.cancelled) break
   } while (attempts <= tool.retries && !engine.cancel.requested)

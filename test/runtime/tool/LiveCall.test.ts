@@ -1,0 +1,161 @@
+import { assert, describe, it } from "@effect/vitest"
+import { ToolRun, ToolSettings } from "@reins/runtime"
+import { Deferred, Effect, Fiber } from "effect"
+import { TestClock } from "effect/testing"
+import * as OneTool from "../../support/OneTool.ts"
+import * as Story from "../../support/Story.ts"
+
+const patient = OneTool.work.annotate(ToolSettings.Timeout, "1 second").annotate(ToolSettings.Retries, 1)
+
+describe("a call while its handler runs", () => {
+  it.effect("gives a second attempt a signal that is not aborted, and lets it speak", () =>
+    Effect.gen(function* () {
+      const aborted: Array<boolean> = []
+      const { probe } = yield* OneTool.start({
+        tool: patient,
+        handler: Effect.fnUntraced(function* () {
+          const call = yield* ToolRun
+          aborted.push(call.signal.aborted)
+          yield* call.progress({ label: "try", phaseIndex: call.attempt + 1, totalPhases: 2 })
+          return call.attempt === 0 ? yield* Effect.never : call.attempt
+        })
+      })
+      yield* TestClock.adjust("1 second")
+      yield* probe.end
+      assert.deepStrictEqual(aborted, [false, false])
+      assert.deepStrictEqual(
+        probe.of("tool-progress").map(({ phaseIndex }) => phaseIndex),
+        [1, 2]
+      )
+      Story.isWhole(probe.envelopes)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("hears nothing of an attempt that was left behind once the next one speaks", () =>
+    Effect.gen(function* () {
+      const stray = yield* Deferred.make<Effect.Effect<void>>()
+      const { probe } = yield* OneTool.start({
+        tool: patient,
+        handler: Effect.fnUntraced(function* () {
+          const call = yield* ToolRun
+          if (call.attempt === 0) {
+            yield* Deferred.succeed(stray, call.progress({ label: "stray", phaseIndex: 1, totalPhases: 1 }))
+            yield* Effect.never
+          }
+          yield* yield* Deferred.await(stray)
+          return 1
+        })
+      })
+      yield* TestClock.adjust("1 second")
+      yield* probe.end
+      assert.deepStrictEqual(probe.of("tool-progress"), [])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("counts what a cancelled tool reports to have cost while it ends", () =>
+    Effect.gen(function* () {
+      const { handle, probe } = yield* OneTool.start({
+        handler: () => ToolRun.use((call) => Effect.onInterrupt(Effect.never, () => call.reportCost(0.25)))
+      })
+      yield* handle.cancel
+      yield* probe.end
+      assert.strictEqual(probe.of("data-cost-summary")[0]?.data.costUsd, 0.25)
+      assert.strictEqual(probe.of("finish")[0]?.finishReason, "cancelled")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("says nothing after its end, and counts nothing", () =>
+    Effect.gen(function* () {
+      const late: Array<Effect.Effect<unknown>> = []
+      const probe = yield* OneTool.finished({
+        handler: () =>
+          ToolRun.use((call) =>
+            Effect.sync(() =>
+              late.push(
+                call.progress({ label: "late", phaseIndex: 1, totalPhases: 1 }),
+                call.registerFile({ filename: "a", mediaType: "text/plain", sizeBytes: 1 }),
+                call.emit("late", null),
+                call.hint("late"),
+                call.reportCost(1)
+              )
+            )
+          )
+      })
+      yield* Effect.all(late)
+      Story.isWhole(probe.envelopes)
+      assert.strictEqual(probe.of("data-cost-summary")[0]?.data.costUsd, 0)
+      assert.notIncludeMembers([...probe.types], ["tool-progress", "custom", "data-file-registered"])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("raises a phase that falls, and bounds it by its total", () =>
+    Effect.gen(function* () {
+      const probe = yield* OneTool.finished({
+        handler: Effect.fnUntraced(function* () {
+          const call = yield* ToolRun
+          for (const phaseIndex of [3, 1, Number.NaN, -4, 2.9, Infinity, 9]) {
+            yield* call.progress({ label: "p", phaseIndex, totalPhases: 4 })
+          }
+        })
+      })
+      assert.deepStrictEqual(
+        probe.of("tool-progress").map(({ phaseIndex, totalPhases }) => [phaseIndex, totalPhases]),
+        [
+          [3, 4],
+          [3, 4],
+          [3, 4],
+          [3, 4],
+          [3, 4],
+          [3, 4],
+          [9, 9]
+        ]
+      )
+      Story.isWhole(probe.envelopes)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("hides progress from a child fiber that outlives the handler", () =>
+    Effect.gen(function* () {
+      const gate = yield* Deferred.make<void>()
+      const children: Array<Fiber.Fiber<void>> = []
+      const probe = yield* OneTool.finished({
+        handler: Effect.fnUntraced(function* () {
+          const call = yield* ToolRun
+          const late = Effect.andThen(
+            Deferred.await(gate),
+            call.progress({ label: "late", phaseIndex: 1, totalPhases: 1 })
+          )
+          children.push(yield* Effect.forkDetach(late))
+        })
+      })
+      yield* Deferred.succeed(gate, undefined)
+      yield* Effect.forEach(children, (child) => Fiber.join(child))
+      assert.deepStrictEqual(probe.of("tool-progress"), [])
+      Story.isWhole(probe.envelopes)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("adds up what it reports to have cost, and takes no broken amount for money", () =>
+    Effect.gen(function* () {
+      const probe = yield* OneTool.finished({
+        calls: [{}, {}],
+        handler: Effect.fnUntraced(function* () {
+          const call = yield* ToolRun
+          for (const usd of [0.1, 0.2, -5, Number.NaN, Infinity]) yield* call.reportCost(usd)
+        })
+      })
+      assert.strictEqual(probe.of("data-cost-summary")[0]?.data.costNanoUsd, 600_000_000)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("has a key that differs between two calls of equal arguments", () =>
+    Effect.gen(function* () {
+      const keys: Array<string> = []
+      const probe = yield* OneTool.finished({
+        calls: [{ n: 1 }, { n: 1 }],
+        handler: () => ToolRun.use((call) => Effect.sync(() => void keys.push(call.idempotencyKey)))
+      })
+      assert.strictEqual(new Set(keys).size, 2)
+    }).pipe(Effect.scoped)
+  )
+})

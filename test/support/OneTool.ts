@@ -1,0 +1,76 @@
+/**
+ * An agent with one tool, `work`, whose handler a test writes for itself, and a model that calls it: once in its first step for
+ * each of the given arguments, and then answers `"done"`.
+ */
+import type { Json } from "@reins/protocol"
+import { Agent, Model, Runtime, ToolRun } from "@reins/runtime"
+import type { RuntimeOptions } from "@reins/runtime"
+import { Probe, ScriptedModel } from "@reins/runtime/testing"
+import { Context, Effect, Layer, Schema } from "effect"
+import { Tool, Toolkit } from "effect/ai"
+
+const Arguments = Schema.Struct({ n: Schema.optionalKey(Schema.Natural) })
+
+/** The tool as the tests start from it; `annotate` it, or give it `setNeedsApproval`. */
+export const work = Tool.make("work", {
+  description: "Work",
+  parameters: Arguments,
+  success: Schema.Unknown,
+  failure: Schema.Unknown,
+  failureMode: "return",
+  dependencies: [ToolRun]
+})
+
+export type Work = typeof work
+export type Handler = (args: { readonly n?: number }) => Effect.Effect<unknown, unknown, ToolRun>
+
+export interface Options {
+  readonly handler: Handler
+  /** Absent: `work` as it is. */
+  readonly tool?: Work | undefined
+  /** The arguments of the calls, `c1`, `c2`, …. Absent: one call without arguments. */
+  readonly calls?: ReadonlyArray<Json> | undefined
+  /** Bound to its handler, so that it runs through the toolkit's own door. Absent: false. */
+  readonly bound?: boolean | undefined
+  readonly model?: ScriptedModel.ScriptedModel | undefined
+  readonly agent?: Omit<Agent.Options<{}, never, never, [], Model>, "toolkit"> | undefined
+  readonly runtime?: Omit<RuntimeOptions<[]>, "agents"> | undefined
+}
+
+/** A model that calls `work` with each of `args`, and answers `"done"`. */
+export const caller = (args: ReadonlyArray<Json> = [{}]): ScriptedModel.ScriptedModel =>
+  ScriptedModel.make({
+    respond: (request) =>
+      ScriptedModel.lastResults(request).length > 0
+        ? ScriptedModel.text("done")
+        : ScriptedModel.calls(args.map((one, index) => ({ id: `c${index + 1}`, name: "work", args: one })))
+  })
+
+/** A runtime of the agent `"worker"`. */
+export const layer = (options: Options): Layer.Layer<Runtime> => {
+  const kit = Toolkit.make(options.tool ?? work)
+  const handlers = kit.toLayer({ work: options.handler })
+  const worker = Agent.make("worker", {
+    ...options.agent,
+    toolkit: options.bound === true ? Effect.provide(kit, handlers) : kit
+  })
+  return Runtime.layer({ ...options.runtime, agents: [worker] }).pipe(
+    Layer.provide([handlers, Layer.succeed(Model, options.model ?? caller(options.calls))])
+  )
+}
+
+/** Starts a run of the worker in a runtime that lives as long as the test, and watches it. */
+export const start = Effect.fnUntraced(function* (options: Options) {
+  const context = yield* Layer.build(layer(options))
+  const runtime = Context.get(context, Runtime)
+  const handle = yield* runtime.start("work", { runId: "run", threadId: "thread" })
+  const probe = yield* Effect.provideContext(Probe.watch(handle.runId), context)
+  return { runtime, handle, probe }
+})
+
+/** The same, when the run has ended. */
+export const finished = (options: Options) =>
+  Effect.tap(
+    Effect.map(start(options), ({ probe }) => probe),
+    (probe) => probe.end
+  )

@@ -1,0 +1,49 @@
+/**
+ * What the model says when `Desk` is asked about tides: the desk searches, indexes, lends and sends for the reader, all at once;
+ * the reader searches and lends; both then answer. It looks at the request alone, so it tells the same story to any number of
+ * runs.
+ */
+import { type Envelope, Ordering } from "@reins/protocol"
+import { ScriptedModel } from "@reins/runtime/testing"
+import { assert } from "vitest"
+
+const { calls, lastResults, words } = ScriptedModel
+
+const errands = calls(
+  [
+    { id: "s", name: "search", args: { topic: "tides" } },
+    { id: "i", name: "index", args: { shelf: "sea" } },
+    { id: "l", name: "lend", args: { book: "Tides", copies: 2 } },
+    { id: "r", name: "reader", args: { prompt: "read about tides" } }
+  ],
+  { text: "Let me look. " }
+)
+
+const reading = calls([
+  { id: "s", name: "search", args: { topic: "moon" } },
+  { id: "l", name: "lend", args: { book: "Moon" } }
+])
+
+/** Answers for the desk and the reader. */
+export const tides: ScriptedModel.Responder = (request) => {
+  const first = lastResults(request).length === 0
+  return request.metadata.agent === "desk"
+    ? first
+      ? errands
+      : words("Tides come twice a day.")
+    : first
+      ? reading
+      : words("The moon pulls.")
+}
+
+/** A model that tells the story. */
+export const model = (options: Omit<ScriptedModel.Options, "respond"> = {}): ScriptedModel.ScriptedModel =>
+  ScriptedModel.make({ ...options, respond: tides })
+
+/** Fails unless the log is lawful and has come to its end. */
+export const isWhole = (log: ReadonlyArray<Envelope.Envelope>): void => {
+  assert.deepStrictEqual(Ordering.check(log), [])
+  const automaton = new Ordering.Automaton()
+  for (const { agentPath, event } of log) automaton.accept(agentPath, [event])
+  assert.isTrue(automaton.ended, "the log has no end")
+}
