@@ -1,0 +1,127 @@
+/**
+ * A run as a Chat Completions stream.
+ *
+ * **Carries** the root's text, its reasoning (`reasoning_content`), calls that the client must run, usage, and an error.
+ * With `events`, whatever else the root view shows rides along as `reins_event` on chunks without choices.
+ * **Reorders**: the usage chunk is held until the run has ended and stands last.
+ * **Loses**, without `events`: our own tools and specialists (clients would try to run them), steps, approvals, progress,
+ * plans, files, budgets, both summaries. That a step was retracted: its text stays. Of finish reasons, `budget` reads `length`.
+ *
+ * The answer stays open while a person is asked, who answers elsewhere; it ends where the client must run a tool.
+ */
+import type { AgentPath, Event, Events } from "@reins/protocol"
+import { Envelope } from "@reins/protocol"
+import * as CallId from "../CallId.ts"
+import type { Encoder } from "../Dialect.ts"
+import * as Frame from "../Frame.ts"
+import { Parking } from "../Parking.ts"
+import type { Delta, FinishReason } from "./Chunk.ts"
+import { failed, finishReasons, usageOf } from "./Ending.ts"
+
+/** `usage`: the client wants the usage chunk. `events`: it wants our events. */
+export interface Options {
+  readonly model: string
+  readonly usage: boolean
+  readonly events: boolean
+}
+
+class ChunkEncoder implements Encoder {
+  readonly #options: Options
+  readonly #parking = new Parking()
+  #head = ""
+  #opened = false
+  #calls = 0
+  #finish: Events.Finish | undefined
+  #ended = false
+
+  constructor(options: Options) {
+    this.#options = options
+  }
+
+  get isDetached(): boolean {
+    return this.#parking.isParked && this.#parking.clientCalls.length > 0
+  }
+
+  step(envelope: Envelope.Envelope): ReadonlyArray<Frame.Frame> {
+    this.#parking.step(envelope)
+    if (this.#head === "") this.#head = this.#headOf(envelope)
+    const frames = this.#frames(envelope)
+    if (this.#opened) return frames
+    this.#opened = true
+    return [this.#chunk({ role: "assistant", content: "" }), ...frames]
+  }
+
+  finish(): ReadonlyArray<Frame.Frame> {
+    if (this.#ended) {
+      return this.#finish !== undefined && this.#options.usage
+        ? [this.#bare(`"usage":${JSON.stringify(usageOf(this.#finish))}`), Frame.done]
+        : [Frame.done]
+    }
+    return this.isDetached ? [this.#chunk({}, "tool_calls"), Frame.done] : Frame.none
+  }
+
+  reopen(answered: Iterable<string>): ReadonlyArray<Frame.Frame> {
+    this.#parking.expect(answered)
+    this.#calls = 0
+    return [this.#chunk({ role: "assistant", content: "" })]
+  }
+
+  #headOf({ at, runId }: Envelope.Envelope): string {
+    const head = {
+      id: `chatcmpl-${runId}`,
+      object: "chat.completion.chunk",
+      created: Math.floor(at / 1000),
+      model: this.#options.model
+    }
+    return JSON.stringify(head).slice(0, -1)
+  }
+
+  #chunk(delta: Delta, finish: FinishReason | null = null): Frame.Frame {
+    const choice = `{"index":0,"delta":${JSON.stringify(delta)},"finish_reason":${JSON.stringify(finish)}}`
+    return { data: `${this.#head},"choices":[${choice}]}` }
+  }
+
+  #bare(field: string): Frame.Frame {
+    return { data: `${this.#head},"choices":[],${field}}` }
+  }
+
+  #frames(envelope: Envelope.Envelope): ReadonlyArray<Frame.Frame> {
+    const { agentPath, event } = envelope
+    if (event.type === "tool-invocation" && event.state === "call" && event.execution === "client") {
+      return [this.#call(agentPath, event)]
+    }
+    if (!Envelope.isRootView(envelope)) return Frame.none
+    switch (event.type) {
+      case "text":
+        return [this.#chunk({ content: event.text })]
+      case "reasoning":
+        return [this.#chunk({ reasoning_content: event.text })]
+      case "finish":
+        this.#finish = event
+        return [this.#chunk({}, finishReasons[event.finishReason]), ...this.#extra(event)]
+      case "data-latency-summary":
+        this.#ended = this.#finish !== undefined
+        return this.#extra(event)
+      case "error":
+        this.#ended = true
+        return [Frame.unnamed(failed(event.error))]
+      default:
+        return this.#extra(event)
+    }
+  }
+
+  #extra(event: Event): ReadonlyArray<Frame.Frame> {
+    return this.#options.events ? [this.#bare(`"reins_event":${JSON.stringify(event)}`)] : Frame.none
+  }
+
+  #call(path: AgentPath.AgentPath, { args, toolInvocationId, toolName }: Events.ToolCall): Frame.Frame {
+    const index = this.#calls
+    this.#calls += 1
+    const id = CallId.make(path, toolInvocationId)
+    return this.#chunk({
+      tool_calls: [{ index, id, type: "function", function: { name: toolName, arguments: JSON.stringify(args) } }]
+    })
+  }
+}
+
+export const open = (options: Options): Encoder => new ChunkEncoder(options)

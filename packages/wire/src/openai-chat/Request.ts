@@ -1,0 +1,209 @@
+/**
+ * The requests of Chat Completions. The protocol knows no conversations: a client sends the whole history every time. With
+ * `metadata.thread_id` we know the thread, and the history counts for nothing; without it the texts of the history seed a new
+ * one. `model` names the agent.
+ */
+import type { Message } from "@reins/protocol"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import { whole } from "../Accumulation.ts"
+import type { Accumulated } from "../Accumulation.ts"
+import * as Body from "../Body.ts"
+import * as CallId from "../CallId.ts"
+import type { Answer, Decoded, Reply, Route } from "../Dialect.ts"
+import * as Refusal from "../Refusal.ts"
+import type { Completion, ToolCall } from "./Chunk.ts"
+import * as Encoder from "./Encoder.ts"
+import { failed, finishReasons, usageOf } from "./Ending.ts"
+
+const Part = Schema.Union([
+  Schema.Struct({ type: Schema.Literal("text"), text: Schema.String }),
+  Schema.Struct({ type: Schema.Literal("image_url"), image_url: Schema.Struct({ url: Schema.String }) }),
+  Schema.Struct({
+    type: Schema.Literal("file"),
+    file: Schema.Struct({ file_data: Schema.String, filename: Schema.optionalKey(Schema.String) })
+  }),
+  Schema.Struct({ type: Schema.Literal("refusal"), refusal: Schema.String })
+])
+
+const Content = Schema.Union([Schema.String, Schema.Array(Part)])
+type Content = typeof Content.Type
+
+const Spoken = Schema.Struct({
+  role: Schema.Literals(["system", "developer", "user", "assistant", "tool"]),
+  content: Schema.optionalKey(Schema.NullOr(Content)),
+  tool_call_id: Schema.optionalKey(Schema.String)
+})
+type Spoken = typeof Spoken.Type
+
+/** Sampling settings are passed over: they belong to the agent. */
+export const ChatRequest = Schema.Struct({
+  model: Schema.String,
+  messages: Schema.NonEmptyArray(Spoken),
+  stream: Schema.optionalKey(Schema.NullOr(Schema.Boolean)),
+  stream_options: Schema.optionalKey(
+    Schema.NullOr(
+      Schema.Struct({
+        include_usage: Schema.optionalKey(Schema.Boolean),
+        include_events: Schema.optionalKey(Schema.Boolean)
+      })
+    )
+  ),
+  tools: Schema.optionalKey(
+    Schema.Array(
+      Schema.Struct({
+        type: Schema.Literal("function"),
+        function: Schema.Struct({
+          name: Schema.String,
+          description: Schema.optionalKey(Schema.String),
+          parameters: Schema.optionalKey(Schema.Json)
+        })
+      })
+    )
+  ),
+  metadata: Schema.optionalKey(Schema.NullOr(Schema.Record(Schema.String, Schema.String)))
+})
+type ChatRequest = typeof ChatRequest.Type
+
+const read = Body.read(ChatRequest)
+
+const partsOf = (content: Content): ReadonlyArray<Message.UserPart> => {
+  if (typeof content === "string") return [{ type: "text", text: content }]
+  return content.map((part): Message.UserPart => {
+    switch (part.type) {
+      case "text":
+        return { type: "text", text: part.text }
+      case "refusal":
+        return { type: "text", text: part.refusal }
+      case "image_url":
+        return { type: "file", mediaType: "image/*", data: part.image_url.url }
+      case "file": {
+        const { file_data, filename } = part.file
+        return {
+          type: "file",
+          mediaType: "application/octet-stream",
+          data: file_data,
+          ...(filename === undefined ? {} : { filename })
+        }
+      }
+    }
+  })
+}
+
+const textOf = (content: Content | null | undefined): string =>
+  partsOf(content ?? "").reduce((text, part) => (part.type === "text" ? text + part.text : text), "")
+
+const seedOf = (messages: ReadonlyArray<Spoken>): ReadonlyArray<Message.Message> =>
+  messages.flatMap((message): ReadonlyArray<Message.Message> => {
+    if (message.role === "user") return [{ role: "user", content: partsOf(message.content ?? "") }]
+    const text = textOf(message.content)
+    return message.role === "assistant" && text !== "" ? [{ role: "assistant", content: [{ type: "text", text }] }] : []
+  })
+
+const completion = (model: string, run: Accumulated): Reply => {
+  if (run.error !== undefined) return { status: 500, body: failed(run.error) }
+  const calls = run.clientCalls.map(({ call, path }): ToolCall => ({
+    id: CallId.make(path, call.toolInvocationId),
+    type: "function",
+    function: { name: call.toolName, arguments: JSON.stringify(call.args) }
+  }))
+  const body: typeof Completion.Type = {
+    id: `chatcmpl-${run.runId}`,
+    object: "chat.completion",
+    created: Math.floor(run.at / 1000),
+    model,
+    choices: [
+      {
+        index: 0,
+        message: {
+          role: "assistant",
+          content: run.text === "" ? null : run.text,
+          refusal: null,
+          ...(run.reasoning === "" ? {} : { reasoning_content: run.reasoning }),
+          ...(calls.length === 0 ? {} : { tool_calls: calls })
+        },
+        logprobs: null,
+        finish_reason: calls.length > 0 ? "tool_calls" : finishReasons[run.finish?.finishReason ?? "other"]
+      }
+    ],
+    ...(run.finish === undefined ? {} : { usage: usageOf(run.finish) })
+  }
+  return { status: 200, body }
+}
+
+const answerOf = ({ model, stream, stream_options }: ChatRequest): Answer =>
+  stream === true
+    ? {
+        _tag: "Stream",
+        format: "sse",
+        isStamped: true,
+        open: () =>
+          Encoder.open({
+            model,
+            usage: stream_options?.include_usage === true,
+            events: stream_options?.include_events === true
+          })
+      }
+    : { _tag: "Whole", open: () => whole("when-client-is-needed", (run) => completion(model, run)) }
+
+const chat = (request: ChatRequest): Decoded => {
+  const answer = answerOf(request)
+  const threadId = request.metadata?.["thread_id"]
+  const thread = threadId === undefined ? {} : { threadId }
+  const clientTools = (request.tools ?? []).map(({ function: { description, name, parameters } }) => ({
+    name,
+    ...(description === undefined ? {} : { description }),
+    parameters: parameters ?? { type: "object", properties: {} }
+  }))
+  const settings = clientTools.length === 0 ? {} : { settings: { clientTools } }
+  const last = request.messages.findLastIndex((message) => message.role === "user")
+  const behind = request.messages.slice(last + 1).filter((message) => message.role === "tool")
+  if (behind.length > 0) {
+    const results = behind.map((message) => ({
+      toolCallId: message.tool_call_id ?? "",
+      result: Body.jsonOr(textOf(message.content))
+    }))
+    return Result.succeed({ command: { _tag: "Answer", address: thread, decisions: [], results, ...settings }, answer })
+  }
+  const asked = request.messages[last]
+  if (asked === undefined) return Result.fail(Refusal.badRequest("messages holds no message of a user"))
+  const seed = threadId === undefined ? seedOf(request.messages.slice(0, last)) : []
+  return Result.succeed({
+    command: {
+      _tag: "StartQuery",
+      prompt: partsOf(asked.content ?? ""),
+      agent: request.model,
+      ...thread,
+      ...settings,
+      ...(seed.length === 0 ? {} : { seed })
+    },
+    answer
+  })
+}
+
+export const routes: ReadonlyArray<Route> = [
+  { method: "POST", path: "/chat/completions", decode: ({ body }) => Result.flatMap(read(body), chat) },
+  {
+    method: "GET",
+    path: "/models",
+    decode: () =>
+      Result.succeed({
+        command: { _tag: "Describe" },
+        answer: {
+          _tag: "Facts",
+          shape: (facts) => ({
+            status: 200,
+            body: {
+              object: "list",
+              data: (facts._tag === "Agents" ? facts.agents : []).map(({ name }) => ({
+                id: name,
+                object: "model",
+                created: 0,
+                owned_by: "reins"
+              }))
+            }
+          })
+        }
+      })
+  }
+]

@@ -1,0 +1,16 @@
+import type { Dialect } from "../Dialect.ts"
+import * as Encoder from "./Encoder.ts"
+import { encodeError } from "./Ending.ts"
+import { routes } from "./Request.ts"
+
+export { Chunk, Completion, ErrorBody } from "./Chunk.ts"
+export { ChatRequest } from "./Request.ts"
+
+/** OpenAI Chat Completions. `stream_options.include_events` is ours: without it no chunk comes without choices but the usage. */
+export const dialect: Dialect = {
+  name: "openai-chat",
+  title: "OpenAI Chat Completions",
+  routes,
+  open: () => Encoder.open({ model: "reins", usage: true, events: true }),
+  encodeError
+}
