@@ -151,7 +151,7 @@ describe("a call while its handler runs", () => {
   it.effect("has a key that differs between two calls of equal arguments", () =>
     Effect.gen(function* () {
       const keys: Array<string> = []
-      const probe = yield* OneTool.finished({
+      yield* OneTool.finished({
         calls: [{ n: 1 }, { n: 1 }],
         handler: () => ToolRun.use((call) => Effect.sync(() => void keys.push(call.idempotencyKey)))
       })

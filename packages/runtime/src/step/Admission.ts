@@ -8,55 +8,67 @@
 import { Budget, type Entry, Money } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import { type Place, priceOf, type Run } from "../run/Run.ts"
+import * as Tether from "../run/Tether.ts"
+import { timeLeft } from "./Attempt.ts"
 
 /** Output that is reserved for a step when its agent sets no `maxOutputTokens`, in tokens. */
 const usualOutput = 4096
 
+export interface Admitted {
+  readonly _tag: "Admitted"
+  /** Give it to `settle`. */
+  readonly held: Budget.Amount
+  readonly maxOutputTokens: number | undefined
+  readonly price: Entry.Price | undefined
+}
+
 export type Admission =
-  | {
-      readonly _tag: "Admitted"
-      /** Give it to `settle`. */
-      readonly held: Budget.Amount
-      readonly maxOutputTokens: number | undefined
-      readonly price: Entry.Price | undefined
-    }
+  | Admitted
   | { readonly _tag: "Refused"; readonly refusal: Budget.Refusal }
   | { readonly _tag: "Cancelled" }
 
-/** Admits one step of the agent at `place`. */
-export const admit = (run: Run, place: Place): Effect.Effect<Admission> =>
+/** Admits one request of the agent at `place`. `steps`: 0 where it tries a step again that was counted before. */
+export const admit = (run: Run, place: Place, steps: 0 | 1 = 1): Effect.Effect<Admission> =>
   Effect.suspend(() => {
     const { engine } = run
     if (engine.cancel.requested) return Effect.succeed({ _tag: "Cancelled" } as const)
-    const wanted = want(run, place)
+    const wanted = want(run, place, steps)
     const seen = engine.tree.version
     const refusal = engine.tree.reserve(place.path, wanted.held, engine.elapsed())
     if (refusal === undefined) return Effect.succeed({ _tag: "Admitted", ...wanted } as const)
     return refusal.heldByOthers && isGivenBack(refusal.limit)
-      ? Effect.flatMap(engine.tree.release(engine.cancel, seen), () => admit(run, place))
+      ? Effect.flatMap(release(run, place, seen), () => admit(run, place, steps))
       : Effect.succeed({ _tag: "Refused", refusal } as const)
   })
+
+/** Waits until somebody gives back, or the time of the agent is over. */
+const release = (run: Run, place: Place, seen: number): Effect.Effect<unknown> => {
+  const { cancel, tree } = run.engine
+  const given = tree.release(cancel, seen)
+  const remainingMs = timeLeft(run, place)
+  return remainingMs === undefined ? given : Tether.hold(given, { signal: cancel, graceMs: 0, remainingMs })
+}
 
 /** Whether holds on this limit are larger than what is spent of them, so that some comes back. */
 const isGivenBack = (limit: string): boolean =>
   limit === "maxInputTokens" || limit === "maxOutputTokens" || limit === "maxTotalTokens" || limit === "maxCostUsd"
 
-const want = (run: Run, place: Place) => {
+const want = (run: Run, place: Place, steps: 0 | 1): Omit<Admitted, "_tag"> => {
   const { engine, settings } = run
   const own = place.member.definition.maxOutputTokens
   const price = priceOf(run, place.member)
   if (!engine.tree.isLimited(place.path)) {
-    return { held: { steps: 1 }, maxOutputTokens: own, price }
+    return { held: { steps }, maxOutputTokens: own, price }
   }
   const inputTokens = place.inputTokens(settings.estimator)
   const room = engine.tree.headroom(place.path, { inputTokens, price, wanted: Number.POSITIVE_INFINITY })
   if (room === Number.POSITIVE_INFINITY) {
-    return { held: { steps: 1, inputTokens }, maxOutputTokens: own, price }
+    return { held: { steps, inputTokens }, maxOutputTokens: own, price }
   }
   const outputTokens = Math.max(1, Math.min(own ?? usualOutput, room))
   return {
     held: {
-      steps: 1,
+      steps,
       inputTokens,
       outputTokens,
       nanoUsd: price === undefined ? 0 : Money.mostFor(price, inputTokens, outputTokens)

@@ -44,9 +44,7 @@ export const attempt = Effect.fnUntraced(function* (run: Run, place: Place, requ
   const held = yield* Tether.hold(place.member.model.attempt(request, emit), {
     signal: engine.cancel,
     graceMs: run.settings.cancelGraceMs,
-    remainingMs: engine.tree.isTimed(place.path)
-      ? () => engine.tree.remainingMs(place.path, engine.elapsed())
-      : undefined,
+    remainingMs: timeLeft(run, place),
     onCut: () => {
       live = false
     }
@@ -65,17 +63,27 @@ export const attempt = Effect.fnUntraced(function* (run: Run, place: Place, requ
   return { answer, ending, row } satisfies Attempted
 })
 
+/** Asks how long the agent may go on, in milliseconds; `undefined` where nothing limits its time. */
+export const timeLeft = ({ engine }: Run, { path }: Place): (() => number) | undefined =>
+  engine.tree.isTimed(path) ? () => engine.tree.remainingMs(path, engine.elapsed()) : undefined
+
+/** What it means for a step that it was cut: by the run's signal, or by a limit on time. */
+export const cutShort = (
+  { engine }: Run,
+  { path }: Place,
+  by: "signal" | "deadline"
+): Extract<Ending, { readonly _tag: "Cancelled" | "Refused" }> => {
+  const refusal = by === "deadline" ? engine.tree.overtime(path, engine.elapsed()) : undefined
+  return refusal === undefined ? { _tag: "Cancelled" } : { _tag: "Refused", refusal }
+}
+
 const judge = (
   run: Run,
   place: Place,
   answer: Answer,
   held: Tether.Held<void, ModelFailure.ModelFailure>
 ): Effect.Effect<Ending> => {
-  const { engine } = run
-  if (held._tag === "Cut") {
-    const refusal = held.by === "deadline" ? engine.tree.overtime(place.path, engine.elapsed()) : undefined
-    return Effect.succeed(refusal === undefined ? { _tag: "Cancelled" } : { _tag: "Refused", refusal })
-  }
+  if (held._tag === "Cut") return Effect.succeed(cutShort(run, place, held.by))
   const about = { provider: place.member.model.provider, model: place.member.model.model }
   if (Exit.isSuccess(held.exit)) {
     const flaw =

@@ -4,11 +4,11 @@
  *
  * Everything the loop needs to go on is in the remembered `StepValue`. What a call then does is `CallSettling`.
  */
-import { type Budget, type Entry, type Event, type ModelFailure, Money, Usage } from "@reins/protocol"
+import { type Budget, type Entry, type Event, type Message, type ModelFailure, Money, Usage } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import type { Settled } from "../port/Engine.ts"
 import type { ModelRequest } from "../port/Model.ts"
-import type { Place, Run } from "../run/Run.ts"
+import { type Place, priceOf, type Run } from "../run/Run.ts"
 import * as Tether from "../run/Tether.ts"
 import * as Admission from "./Admission.ts"
 import * as Announcement from "./Announcement.ts"
@@ -31,26 +31,34 @@ interface Tally {
   readonly startedAt: number
   usage: Usage.Usage
   estimated: boolean
+  /** Some attempt used more than was held for it. */
+  overrun: boolean
+  /** What of `usage` is on the budget already: lost attempts, and those that were tried again. */
+  charged: Usage.Usage
   readonly rows: Array<Entry.Attempt>
 }
 
 const carry = Effect.fnUntraced(function* (run: Run, place: Place, options: StepOptions) {
   const { engine } = run
-  const startedAt = engine.now()
-  const tally: Tally = { startedAt, usage: Usage.empty, estimated: false, rows: [] }
+  const tally: Tally = {
+    startedAt: engine.now(),
+    usage: Usage.empty,
+    estimated: false,
+    overrun: false,
+    charged: Usage.empty,
+    rows: []
+  }
   const lost = engine.open(place.path)
   if (lost !== undefined) recover(run, place, tally, lost)
 
   // The last step of a budget that wraps up is paid from what was kept back for it.
   if (!options.offersTools) engine.tree.releaseReserve(place.path)
-  const admission = yield* Admission.admit(run, place)
+  let admission: Admission.Admission = yield* Admission.admit(run, place)
+  const end = (value: StepValue, events: ReadonlyArray<Event> = []) =>
+    settled(run, place, options, tally, value, admission, events)
   if (admission._tag !== "Admitted") {
     if (lost?.started === true) engine.push(place.path, [retraction])
-    const value: StepValue =
-      admission._tag === "Cancelled"
-        ? { outcome: "cancelled", content: [], usage: tally.usage }
-        : { outcome: "refused", content: [], usage: tally.usage, refusal: admission.refusal }
-    return settled(run, place, options, tally, value, undefined, [])
+    return end(endOf(admission, tally.usage, []))
   }
   if (engine.push(place.path, lost?.started === true ? [retraction, stepStart] : [stepStart])) {
     yield* Effect.promise(engine.room)
@@ -58,69 +66,51 @@ const carry = Effect.fnUntraced(function* (run: Run, place: Place, options: Step
   if (engine.begin !== undefined) yield* engine.begin(`${place.prefix}model/${options.step}`, place.path)
 
   for (let attempt = 1; ; attempt++) {
+    // A request that was never sent is no attempt, and costs nothing.
+    if (engine.cancel.requested) return end(endOf(cancelled, tally.usage, []))
     const attempted = yield* Attempt.attempt(run, place, request(run, place, options, admission, attempt))
     const { answer, ending, row } = attempted
     const used = Attempt.usageOf(run, place, attempted)
-    tally.usage = attempt === 1 && lost === undefined ? used.usage : Usage.add(tally.usage, used.usage)
+    tally.usage = tally.rows.length === 0 ? used.usage : Usage.add(tally.usage, used.usage)
     tally.estimated ||= used.estimated
     tally.rows.push(row)
-    if (
+    if (ending._tag === "Completed") {
+      const { calls, content, events } = Announcement.announce(place, answer, options.offersTools)
+      const stop = answer.stop ?? "other"
+      const model = answer.responseModel ?? place.member.model.model
+      return end({ outcome: "completed", content, usage: tally.usage, calls, stop, model }, events)
+    }
+    const mayRetry =
       ending._tag === "Failed" &&
       ending.failure.isRetryable &&
       answer.isSilent &&
       attempt <= run.settings.modelRetries &&
       !engine.cancel.requested
-    ) {
-      yield* pause(run, ending.failure, attempt)
-      if (!engine.cancel.requested) continue
-    }
-    const usage = tally.usage
-    switch (ending._tag) {
-      case "Cancelled":
-        return settled(
-          run,
-          place,
-          options,
-          tally,
-          { outcome: "cancelled", content: answer.content, usage },
-          admission,
-          []
-        )
-      case "Refused":
-        return settled(
-          run,
-          place,
-          options,
-          tally,
-          { outcome: "refused", content: answer.content, usage, refusal: ending.refusal },
-          admission,
-          []
-        )
-      case "Failed":
-        return settled(
-          run,
-          place,
-          options,
-          tally,
-          { outcome: "failed", content: answer.content, usage, failure: ending.failure },
-          admission,
-          []
-        )
-      case "Completed": {
-        const announced = Announcement.announce(place, answer, options.offersTools)
-        const value: StepValue = {
-          outcome: "completed",
-          content: announced.content,
-          usage,
-          calls: announced.calls,
-          stop: answer.stop ?? "other",
-          model: answer.responseModel ?? place.member.model.model
-        }
-        return settled(run, place, options, tally, value, admission, announced.events)
-      }
-    }
+    if (!mayRetry) return end(endOf(ending, tally.usage, answer.content))
+    const cut = yield* pause(run, place, ending.failure, attempt)
+    if (cut !== undefined) return end(endOf(cut, tally.usage, []))
+    admission = yield* readmit(run, place, tally, admission)
+    if (admission._tag !== "Admitted") return end(endOf(admission, tally.usage, []))
   }
 })
+
+const cancelled = { _tag: "Cancelled" } as const
+
+/** How a step ended that brought no answer. */
+const endOf = (
+  ending: Exclude<Attempt.Ending, { readonly _tag: "Completed" }>,
+  usage: Usage.Usage,
+  content: ReadonlyArray<Message.AssistantPart>
+): StepValue => {
+  switch (ending._tag) {
+    case "Cancelled":
+      return { outcome: "cancelled", content, usage }
+    case "Refused":
+      return { outcome: "refused", content, usage, refusal: ending.refusal }
+    case "Failed":
+      return { outcome: "failed", content, usage, failure: ending.failure }
+  }
+}
 
 const stepStart: Event = { type: "step-start" }
 const retraction: Event = { type: "step-retracted", reason: "the process that carried this step was lost" }
@@ -136,17 +126,42 @@ const recover = (run: Run, place: Place, tally: Tally, lost: { readonly attempts
   for (let index = 0; index < lost.attempts; index++) {
     tally.rows.push({ startedAt: tally.startedAt, endedAt: tally.startedAt, outcome: "lost" })
   }
-  run.engine.tree.charge(place.path, {
-    inputTokens: Usage.inputTokens(tally.usage),
-    outputTokens: Usage.outputTokens(tally.usage)
-  })
+  run.engine.tree.charge(place.path, owed(tally, priceOf(run, place.member)))
+  tally.charged = tally.usage
+}
+
+/** What of the step is not on the budget yet. */
+const owed = ({ charged, usage }: Tally, price: Entry.Price | undefined): Budget.Amount => ({
+  inputTokens: Usage.inputTokens(usage) - Usage.inputTokens(charged),
+  outputTokens: Usage.outputTokens(usage) - Usage.outputTokens(charged),
+  nanoUsd: price === undefined ? 0 : Money.costOf(usage, price).nanoUsd - Money.costOf(charged, price).nanoUsd
+})
+
+/** Puts what the step has used so far on the budget, in place of what was held for it. */
+const pay = (run: Run, place: Place, tally: Tally, { held, price }: Admission.Admitted): void => {
+  const spent: Budget.Amount = { ...owed(tally, price), steps: held.steps }
+  tally.overrun ||= run.engine.tree.isLimited(place.path) && exceeds(spent, held)
+  tally.charged = tally.usage
+  run.engine.tree.settle(place.path, held, spent)
+}
+
+/** Admission for one more attempt: what those before have used is paid first, so that trying again cannot pass a limit. */
+const readmit = (
+  run: Run,
+  place: Place,
+  tally: Tally,
+  admission: Admission.Admitted
+): Effect.Effect<Admission.Admission> => {
+  if (Usage.isUnknown(tally.usage) || tally.usage === tally.charged) return Effect.succeed(admission)
+  pay(run, place, tally, admission)
+  return Admission.admit(run, place, 0)
 }
 
 const request = (
   run: Run,
   place: Place,
   options: StepOptions,
-  admission: { readonly maxOutputTokens: number | undefined },
+  admission: Admission.Admitted,
   attempt: number
 ): ModelRequest => ({
   instructions: place.member.definition.instructions,
@@ -165,13 +180,17 @@ const request = (
   }
 })
 
-/** Waits before the next attempt: as long as the provider asks, else longer each time. A cancel ends the wait. */
-const pause = (run: Run, failure: ModelFailure.ModelFailure, attempt: number) => {
+/**
+ * Waits before the next attempt: as long as the provider asks, else longer each time. Answers how the step ends where a cancel
+ * or a limit on time cuts the wait short.
+ */
+const pause = (run: Run, place: Place, failure: ModelFailure.ModelFailure, attempt: number) => {
   const asked = "retryAfterMs" in failure ? failure.retryAfterMs : undefined
-  return Tether.hold(Effect.sleep(asked ?? run.settings.modelRetryBaseMs * 2 ** (attempt - 1)), {
-    signal: run.engine.cancel,
-    graceMs: 0
-  })
+  const wait = Effect.sleep(asked ?? run.settings.modelRetryBaseMs * 2 ** (attempt - 1))
+  return Effect.map(
+    Tether.hold(wait, { signal: run.engine.cancel, graceMs: 0, remainingMs: Attempt.timeLeft(run, place) }),
+    (held) => (held._tag === "Cut" ? Attempt.cutShort(run, place, held.by) : undefined)
+  )
 }
 
 const settled = (
@@ -180,21 +199,13 @@ const settled = (
   options: StepOptions,
   tally: Tally,
   value: StepValue,
-  admission: { readonly held: Budget.Amount; readonly price: Entry.Price | undefined } | undefined,
+  admission: Admission.Admission,
   events: ReadonlyArray<Event>
 ): Settled<StepValue> => {
-  if (admission === undefined && tally.rows.length === 0) return { value, path: place.path, events, spent: [] }
+  if (admission._tag === "Admitted") pay(run, place, tally, admission)
+  if (tally.rows.length === 0) return { value, path: place.path, events, spent: [] }
   const { engine } = run
-  const price = admission?.price
-  const costNanoUsd = price === undefined ? undefined : Money.costOf(tally.usage, price).nanoUsd
-  const spent: Budget.Amount = {
-    steps: 1,
-    inputTokens: Usage.inputTokens(tally.usage),
-    outputTokens: Usage.outputTokens(tally.usage),
-    nanoUsd: costNanoUsd ?? 0
-  }
-  const overrun = admission !== undefined && engine.tree.isLimited(place.path) && exceeds(spent, admission.held)
-  if (admission !== undefined) engine.tree.settle(place.path, admission.held, spent)
+  const price = admission._tag === "Admitted" ? admission.price : priceOf(run, place.member)
   const { model, provider } = place.member.model
   return {
     value,
@@ -209,9 +220,8 @@ const settled = (
         model,
         usage: tally.usage,
         estimated: tally.estimated,
-        ...(overrun ? { overrun } : {}),
-        ...(costNanoUsd === undefined ? {} : { costNanoUsd }),
-        ...(price === undefined ? {} : { price }),
+        ...(tally.overrun ? { overrun: true } : {}),
+        ...(price === undefined ? {} : { costNanoUsd: Money.costOf(tally.usage, price).nanoUsd, price }),
         startedAt: tally.startedAt,
         endedAt: engine.now(),
         attempts: tally.rows

@@ -1,0 +1,37 @@
+/**
+ * An agent without tools, `solo`, over a model that a test scripts: for what a step does with what a model says.
+ */
+import { Agent, Model, Runtime } from "@reins/runtime"
+import type { ModelPort, QueryOptions, RuntimeOptions } from "@reins/runtime"
+import { Probe, ScriptedModel } from "@reins/runtime/testing"
+import { Context, Effect, Layer } from "effect"
+
+export interface Options {
+  readonly agent?: Agent.Options<{}, never, never, [], Model> | undefined
+  readonly runtime?: Omit<RuntimeOptions<[]>, "agents"> | undefined
+  readonly query?: QueryOptions | undefined
+  /** What else the runtime reads when it is built: prices, a deployment. */
+  readonly services?: Layer.Layer<never> | undefined
+}
+
+/** A runtime of the agent `"solo"`. */
+export const layer = (model: ModelPort, options: Options = {}): Layer.Layer<Runtime> =>
+  Runtime.layer({ ...options.runtime, agents: [Agent.make("solo", { ...options.agent })] }).pipe(
+    Layer.provide([Layer.succeed(Model, model), options.services ?? Layer.empty])
+  )
+
+/** Starts a run in a runtime that lives as long as the test, and watches it. */
+export const start = Effect.fnUntraced(function* (
+  script: ModelPort | ReadonlyArray<ScriptedModel.Reply>,
+  options: Options = {}
+) {
+  const model = "attempt" in script ? script : ScriptedModel.make({ replies: script })
+  const context = yield* Layer.build(layer(model, options))
+  const runtime = Context.get(context, Runtime)
+  const handle = yield* runtime.start("hello", { runId: "run", threadId: "thread", ...options.query })
+  const probe = yield* Effect.provideContext(Probe.watch(handle.runId), context)
+  return { runtime, handle, probe }
+})
+
+/** The same, when the run has ended. */
+export const finished = (...args: Parameters<typeof start>) => Effect.tap(start(...args), ({ probe }) => probe.end)
