@@ -19,9 +19,8 @@ export interface Announced {
 /** Announces the calls of `answer`, made by the agent at `place`. */
 export const announce = (place: Place, answer: Answer, mayCall: boolean): Announced => {
   const endedWell = answer.stop === "stop" || answer.stop === "tool-calls"
-  if (answer.calls.length === 0) return { content: answer.content, calls: [], events: [] }
-  if (!endedWell || !mayCall) {
-    return { content: answer.content.filter((part) => isProvided(part) || !isCall(part)), calls: [], events: [] }
+  if (answer.calls.length === 0 || !endedWell || !mayCall) {
+    return { content: answer.content.filter(isSaid), calls: [], events: [] }
   }
   const calls: Array<Message.CallPart> = []
   const opening: Array<Event> = []
@@ -29,27 +28,26 @@ export const announce = (place: Place, answer: Answer, mayCall: boolean): Announ
   const results = new Map<string, Message.ResultPart>()
   for (const part of answer.content) if (part.type === "tool-result") results.set(part.id, part)
   const taken = new Set(place.callIds)
-  const renamed = new Map<string, string>()
-  const content = answer.content.map((part) => {
-    if (part.type === "tool-result") return { ...part, id: renamed.get(part.id) ?? part.id }
-    if (part.type !== "tool-call") return part
+  // A result stands with its call, wherever the provider put it: one that answers no call of the provider's is dropped.
+  const content = answer.content.flatMap((part): ReadonlyArray<Message.AssistantPart> => {
+    if (part.type === "tool-result") return []
+    if (part.type !== "tool-call") return [part]
     const call = withId(part, unused(part.id, taken))
-    renamed.set(part.id, call.id)
     taken.add(call.id)
     if (call.execution === "provider") {
-      closing.push(...provided(call, results.get(part.id), opening))
-      return call
+      const result = provided(call, results.get(part.id))
+      opening.push(callEvent(place, call))
+      closing.push(resultEvent(call, result))
+      return [call, result]
     }
     calls.push(call)
     opening.push(callEvent(place, call))
-    return call
+    return [call]
   })
   return { content, calls, events: [...opening, ...closing] }
 }
 
-const isCall = (part: Message.AssistantPart): boolean => part.type === "tool-call"
-
-const isProvided = (part: Message.AssistantPart): boolean => part.type === "tool-call" && part.execution === "provider"
+const isSaid = (part: Message.AssistantPart): boolean => part.type !== "tool-call" && part.type !== "tool-result"
 
 /** The id itself, or with the first free number behind it: models reuse ids across steps. */
 const unused = (id: string, taken: ReadonlySet<string>): string => {
@@ -61,8 +59,11 @@ const unused = (id: string, taken: ReadonlySet<string>): string => {
 
 const withId = (call: Message.CallPart, id: string): Message.CallPart => (call.id === id ? call : { ...call, id })
 
+const isClient = (place: Place, call: Message.CallPart): boolean =>
+  call.execution !== "provider" && place.member.tools.get(call.name)?.execution === "client"
+
 const callEvent = (place: Place, call: Message.CallPart): Event =>
-  place.member.specialists.has(call.name)
+  call.execution !== "provider" && place.member.specialists.has(call.name)
     ? { type: "tool-agent", agentName: call.name, toolInvocationId: call.id, state: "call", prompt: call.args }
     : {
         type: "tool-invocation",
@@ -70,29 +71,23 @@ const callEvent = (place: Place, call: Message.CallPart): Event =>
         toolName: call.name,
         args: call.args,
         state: "call",
-        ...(place.member.tools.get(call.name)?.execution === "client" ? { execution: "client" as const } : {})
+        ...(isClient(place, call) ? { execution: "client" as const } : {})
       }
 
-/** A call that the provider ran itself: its call goes with the others, its result right behind them. */
-const provided = (
-  call: Message.CallPart,
-  result: Message.ResultPart | undefined,
-  opening: Array<Event>
-): ReadonlyArray<Event> => {
-  const about = {
-    type: "tool-invocation",
-    toolInvocationId: call.id,
-    toolName: call.name,
-    args: call.args
-  } as const
-  opening.push({ ...about, state: "call" })
-  const missing: Json = { error: "ResultMissing", message: "the provider ran this call and gave no result" }
-  return [
-    {
-      ...about,
-      state: "result",
-      result: result === undefined ? missing : result.result,
-      ...(result === undefined || result.status !== undefined ? { status: "failed" as const } : {})
-    }
-  ]
-}
+const missing: Json = { error: "ResultMissing", message: "the provider ran this call and gave no result" }
+
+/** The result of a call that the provider ran itself. */
+const provided = (call: Message.CallPart, result: Message.ResultPart | undefined): Message.ResultPart =>
+  result === undefined
+    ? { type: "tool-result", id: call.id, name: call.name, result: missing, status: "failed" }
+    : { ...result, id: call.id, name: call.name }
+
+const resultEvent = (call: Message.CallPart, { result, status }: Message.ResultPart): Event => ({
+  type: "tool-invocation",
+  toolInvocationId: call.id,
+  toolName: call.name,
+  args: call.args,
+  state: "result",
+  result,
+  ...(status === undefined ? {} : { status })
+})
