@@ -19,12 +19,13 @@ import type { ClientCall } from "./Parking.ts"
  * - `text`, `reasoning`: all of it, joined.
  * - `finish`, `error`: how the run ended; both absent while it goes on.
  * - `questions`, `clientCalls`: what it waits for now, asked before this answer or in it.
- * - `at`: epoch milliseconds of the first envelope of the run.
+ * - `at`: epoch milliseconds of the first envelope of the run. `answer`: which answer of the run this is, from 1.
  */
 export interface Accumulated {
   readonly runId: string
   readonly threadId: string
   readonly at: number
+  readonly answer: number
   readonly messages: ReadonlyArray<Message.Message>
   readonly text: string
   readonly reasoning: string
@@ -53,6 +54,7 @@ export class Accumulation {
   readonly #parking = new Parking()
   #transcript = Transcript.initial
   #first: Envelope.Envelope | undefined
+  #answer = 1
   #plans: Array<Events.PlanStatusChange["data"]> = []
   #exhausted: Array<Events.BudgetExhausted> = []
   #finish: Events.Finish | undefined
@@ -96,6 +98,7 @@ export class Accumulation {
   /** Begins another answer: what was said so far belongs to the one before. `answered` as for `Encoder.reopen`. */
   reopen(answered: Iterable<string>): void {
     this.#parking.expect(answered)
+    this.#answer += 1
     this.#transcript = Transcript.initial
     this.#plans = []
     this.#exhausted = []
@@ -108,6 +111,7 @@ export class Accumulation {
       runId: this.#first?.runId ?? "",
       threadId: this.#first?.threadId ?? "",
       at: this.#first?.at ?? 0,
+      answer: this.#answer,
       messages,
       text: joined(messages, "text"),
       reasoning: joined(messages, "reasoning"),

@@ -1,0 +1,264 @@
+/**
+ * A run as a Responses stream.
+ *
+ * **Carries** the root's text and reasoning as items, our tools and specialists as `mcp_call` items, calls that the client
+ * must run as `function_call`, questions as `mcp_approval_request`, usage, errors.
+ * **Reorders**: a call of ours stands where its result is, since an item that is open at a pause is refused by the client.
+ * Files, plans, budgets, custom events, specialists' usage and both summaries are held for `reins_events` (and cost and time
+ * for `metadata`) of the closing response: an event of a foreign type breaks the official client even behind the end.
+ * **Loses** steps (a retracted one's text stays), progress, decisions (but for the call they led to), and what specialists
+ * do below the root.
+ *
+ * The answer ends where a person, or a client's tool, is waited for; the next one is a response of its own.
+ */
+import type { AgentPath, Approval, Event, Events } from "@reins/protocol"
+import { Envelope } from "@reins/protocol"
+import * as CallId from "../CallId.ts"
+import type { Encoder } from "../Dialect.ts"
+import * as Frame from "../Frame.ts"
+import { Parking } from "../Parking.ts"
+import * as Item from "./Item.ts"
+import * as Response from "./Response.ts"
+
+type Frames = ReadonlyArray<Frame.Frame>
+
+/** The text, or the reasoning, that is being said. */
+interface Open {
+  readonly kind: "text" | "reasoning"
+  readonly id: string
+  readonly index: number
+  text: string
+}
+
+class ResponseEncoder implements Encoder {
+  readonly #parking = new Parking()
+  readonly #asked = new Map<string, string>()
+  readonly #model: string
+  #previous: string | undefined
+  #head: Response.Head | undefined
+  #items: Array<Item.Item> = []
+  #events: Array<Event> = []
+  #ending: Response.Ending = {}
+  #open: Open | undefined
+  #sequence = 0
+  #made = 0
+  #ended = false
+
+  constructor(model: string, previous: string | undefined) {
+    this.#model = model
+    this.#previous = previous
+  }
+
+  get isDetached(): boolean {
+    return this.#parking.isParked
+  }
+
+  step(envelope: Envelope.Envelope): Frames {
+    this.#parking.step(envelope)
+    if (this.#head !== undefined) return this.#frames(envelope)
+    const { at, runId, threadId } = envelope
+    this.#head = { runId, threadId, at, model: this.#model, answer: 1, previous: this.#previous }
+    return [...this.#begin(), ...this.#frames(envelope)]
+  }
+
+  finish(): Frames {
+    if (!this.#ended && !this.isDetached) return Frame.none
+    const closing = this.#close()
+    const { error, finish } = this.#ending
+    const response = this.#response(this.#ending)
+    const name = error !== undefined ? "failed" : response?.status === "incomplete" ? "incomplete" : "completed"
+    // A cancelled response has no event of its own; what it came to is whole.
+    const status = finish?.finishReason === "cancelled" ? { ...response, status: "cancelled" } : response
+    return [...closing, this.#emit(`response.${name}`, { response: status })]
+  }
+
+  reopen(answered: Iterable<string>): Frames {
+    this.#parking.expect(answered)
+    if (this.#head === undefined) return Frame.none
+    this.#head = { ...this.#head, answer: this.#head.answer + 1, previous: Response.idOf(this.#head) }
+    this.#items = []
+    this.#events = []
+    this.#open = undefined
+    this.#sequence = 0
+    return this.#begin()
+  }
+
+  #begin(): Frames {
+    const response = this.#response()
+    return [this.#emit("response.created", { response }), this.#emit("response.in_progress", { response })]
+  }
+
+  #response(ending?: Response.Ending): Response.ResponseObject | undefined {
+    return this.#head === undefined ? undefined : Response.make(this.#head, this.#items, ending, this.#events)
+  }
+
+  #emit(type: string, fields: object): Frame.Frame {
+    const sequence_number = this.#sequence
+    this.#sequence += 1
+    return Frame.named(type, { type, sequence_number, ...fields })
+  }
+
+  #frames(envelope: Envelope.Envelope): Frames {
+    const { agentPath, event } = envelope
+    if (event.type === "tool-invocation" && event.execution === "client") {
+      return event.state === "call" ? this.#clientCall(agentPath, event) : Frame.none
+    }
+    if (!Envelope.isRootView(envelope)) return Frame.none
+    switch (event.type) {
+      case "text":
+      case "reasoning":
+        return event.text === "" ? Frame.none : this.#say(event.type, event.text)
+      case "step-start":
+      case "step-retracted":
+        return this.#close()
+      case "tool-invocation":
+      case "tool-agent":
+        return event.state === "call" ? this.#close() : this.#ran(event)
+      case "approval-required":
+        return this.#ask(event.data)
+      case "tool-progress":
+      case "approval-decision":
+        return Frame.none
+      case "finish":
+        this.#ending = { finish: event }
+        return this.#close()
+      case "data-cost-summary":
+        this.#ending = { ...this.#ending, cost: event.data }
+        break
+      case "data-latency-summary":
+        this.#ended = this.#ending.finish !== undefined
+        this.#ending = { ...this.#ending, latency: event.data }
+        break
+      case "error":
+        this.#ended = true
+        this.#ending = { ...this.#ending, error: event.error }
+        return this.#close()
+      default:
+    }
+    this.#events.push(event)
+    return Frame.none
+  }
+
+  #nextId(prefix: string): string {
+    this.#made += 1
+    return `${prefix}_${this.#head?.runId ?? ""}_${this.#made}`
+  }
+
+  #place(item: Item.Item): number {
+    this.#items.push(item)
+    return this.#items.length - 1
+  }
+
+  /** An item that comes all at once. */
+  #whole(item: Item.Item): Frames {
+    const closing = this.#close()
+    const output_index = this.#place(item)
+    return [
+      ...closing,
+      this.#emit("response.output_item.added", { output_index, item }),
+      this.#emit("response.output_item.done", { output_index, item })
+    ]
+  }
+
+  #say(kind: Open["kind"], text: string): Frames {
+    const opening = this.#open?.kind === kind ? Frame.none : [...this.#close(), ...this.#start(kind)]
+    const open = this.#open
+    if (open === undefined) return opening
+    open.text += text
+    const delta =
+      kind === "text"
+        ? this.#emit("response.output_text.delta", { ...this.#content(open), delta: text, logprobs: [] })
+        : this.#emit("response.reasoning_summary_text.delta", { ...this.#content(open), delta: text })
+    return [...opening, delta]
+  }
+
+  #content({ id, index, kind }: Open): object {
+    const place = { item_id: id, output_index: index }
+    return kind === "text" ? { ...place, content_index: 0 } : { ...place, summary_index: 0 }
+  }
+
+  #start(kind: Open["kind"]): Frames {
+    const id = this.#nextId(kind === "text" ? "msg" : "rs")
+    const item = kind === "text" ? Item.message(id, "", "in_progress") : Item.reasoning(id, "")
+    const open: Open = { kind, id, index: this.#place(item), text: "" }
+    this.#open = open
+    const part =
+      kind === "text" ? { type: "output_text", text: "", annotations: [] } : { type: "summary_text", text: "" }
+    const added = kind === "text" ? "response.content_part.added" : "response.reasoning_summary_part.added"
+    return [
+      this.#emit("response.output_item.added", { output_index: open.index, item }),
+      this.#emit(added, { ...this.#content(open), part })
+    ]
+  }
+
+  #close(): Frames {
+    const open = this.#open
+    if (open === undefined) return Frame.none
+    this.#open = undefined
+    const { id, index, kind, text } = open
+    const isText = kind === "text"
+    const item = isText ? Item.message(id, text, "completed") : Item.reasoning(id, text)
+    this.#items[index] = item
+    const part = isText ? { type: "output_text", text, annotations: [] } : { type: "summary_text", text }
+    const place = this.#content(open)
+    return [
+      isText
+        ? this.#emit("response.output_text.done", { ...place, text, logprobs: [] })
+        : this.#emit("response.reasoning_summary_text.done", { ...place, text }),
+      this.#emit(isText ? "response.content_part.done" : "response.reasoning_summary_part.done", { ...place, part }),
+      this.#emit("response.output_item.done", { output_index: index, item })
+    ]
+  }
+
+  #ask(request: Approval.Request): Frames {
+    if (request.toolInvocationId !== undefined) {
+      this.#asked.set(CallId.make(request.agentPath ?? [], request.toolInvocationId), request.id)
+    }
+    return this.#whole(Item.approvalRequest(request))
+  }
+
+  #ran(event: Events.ToolResult | Events.AgentResult): Frames {
+    const { result, status, toolInvocationId } = event
+    const approvalId = this.#asked.get(toolInvocationId)
+    const called =
+      event.type === "tool-invocation"
+        ? { name: event.toolName, args: event.args }
+        : { name: event.agentName, args: {} }
+    return this.#whole(Item.mcpCall(this.#nextId("mcp"), { ...called, result, status, approvalId }))
+  }
+
+  #clientCall(path: AgentPath.AgentPath, call: Events.ToolCall): Frames {
+    const closing = this.#close()
+    const id = this.#nextId("fc")
+    const callId = CallId.make(path, call.toolInvocationId)
+    const item = Item.functionCall(id, callId, call, true)
+    const output_index = this.#place(item)
+    const place = { item_id: id, output_index }
+    const args = JSON.stringify(call.args)
+    return [
+      ...closing,
+      this.#emit("response.output_item.added", { output_index, item: Item.functionCall(id, callId, call, false) }),
+      this.#emit("response.function_call_arguments.delta", { ...place, delta: args }),
+      this.#emit("response.function_call_arguments.done", { ...place, name: call.toolName, arguments: args }),
+      this.#emit("response.output_item.done", { output_index, item })
+    ]
+  }
+}
+
+/** `previous` is the id that the request goes on from. */
+export const open = (model: string, previous?: string): Encoder => new ResponseEncoder(model, previous)
+
+/** Only the frames with a `sequence_number` above `after`, for a client that comes back. */
+export const openAfter = (model: string, after: number): Encoder => {
+  const encoder = open(model)
+  let sent = -1
+  const unseen = (frames: Frames): Frames => frames.filter(() => (sent += 1) > after)
+  return {
+    step: (envelope) => unseen(encoder.step(envelope)),
+    finish: () => unseen(encoder.finish()),
+    reopen: (answered) => encoder.reopen(answered),
+    get isDetached() {
+      return encoder.isDetached
+    }
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * The output items of a response, and the events that build them, as far as we send them.
+ *
+ * Tools that we run are `mcp_call` items: they have a place for arguments, output and error, and no client tries to run them.
+ */
+import type { Approval, Events, Json } from "@reins/protocol"
+import * as Schema from "effect/Schema"
+import * as ResultText from "../ResultText.ts"
+
+const Status = Schema.Literals(["in_progress", "completed", "incomplete"])
+
+export const TextPart = Schema.Struct({
+  type: Schema.Literal("output_text"),
+  text: Schema.String,
+  annotations: Schema.Array(Schema.Json)
+})
+const SummaryPart = Schema.Struct({ type: Schema.Literal("summary_text"), text: Schema.String })
+
+const MessageItem = Schema.Struct({
+  type: Schema.Literal("message"),
+  id: Schema.String,
+  status: Status,
+  role: Schema.Literal("assistant"),
+  content: Schema.Array(TextPart)
+})
+const ReasoningItem = Schema.Struct({
+  type: Schema.Literal("reasoning"),
+  id: Schema.String,
+  summary: Schema.Array(SummaryPart)
+})
+const FunctionCall = Schema.Struct({
+  type: Schema.Literal("function_call"),
+  id: Schema.String,
+  call_id: Schema.String,
+  name: Schema.String,
+  arguments: Schema.String,
+  status: Status
+})
+const McpCall = Schema.Struct({
+  type: Schema.Literal("mcp_call"),
+  id: Schema.String,
+  server_label: Schema.String,
+  name: Schema.String,
+  arguments: Schema.String,
+  output: Schema.NullOr(Schema.String),
+  error: Schema.NullOr(Schema.String),
+  approval_request_id: Schema.NullOr(Schema.String)
+})
+const ApprovalRequest = Schema.Struct({
+  type: Schema.Literal("mcp_approval_request"),
+  id: Schema.String,
+  server_label: Schema.String,
+  name: Schema.String,
+  arguments: Schema.String
+})
+
+export const Item = Schema.Union([MessageItem, ReasoningItem, FunctionCall, McpCall, ApprovalRequest])
+export type Item = typeof Item.Type
+
+/** The name that our own tools go by. */
+export const server = "reins"
+
+export const message = (id: string, text: string, status: typeof Status.Type): Item => ({
+  type: "message",
+  id,
+  status,
+  role: "assistant",
+  content: status === "in_progress" ? [] : [{ type: "output_text", text, annotations: [] }]
+})
+
+export const reasoning = (id: string, text: string): Item => ({
+  type: "reasoning",
+  id,
+  summary: text === "" ? [] : [{ type: "summary_text", text }]
+})
+
+export const functionCall = (id: string, callId: string, call: Events.ToolCall, isDone: boolean): Item => ({
+  type: "function_call",
+  id,
+  call_id: callId,
+  name: call.toolName,
+  arguments: isDone ? JSON.stringify(call.args) : "",
+  status: isDone ? "completed" : "in_progress"
+})
+
+/** What an `mcp_call` is made of; `approvalId` where a person was asked. */
+export interface Ran {
+  readonly name: string
+  readonly args: Json
+  readonly result: Json
+  readonly status?: Events.Status | undefined
+  readonly approvalId?: string | undefined
+}
+
+export const mcpCall = (id: string, { approvalId, args, name, result, status }: Ran): Item => ({
+  type: "mcp_call",
+  id,
+  server_label: server,
+  name,
+  arguments: JSON.stringify(args),
+  output: status === undefined ? ResultText.make(result) : null,
+  error: status === undefined ? null : ResultText.make(result),
+  approval_request_id: approvalId ?? null
+})
+
+/** Questions about plans and budgets have the target as their tool, and say so in the arguments. */
+export const approvalRequest = ({ id, kind, payload, target }: Approval.Request): Item => ({
+  type: "mcp_approval_request",
+  id,
+  server_label: server,
+  name: kind === "tool" ? target : `${kind}:${target}`,
+  arguments: JSON.stringify(payload)
+})

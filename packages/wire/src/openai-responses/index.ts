@@ -1,0 +1,17 @@
+import type { Dialect } from "../Dialect.ts"
+import { encodeError } from "../openai-chat/Ending.ts"
+import * as Encoder from "./Encoder.ts"
+import { routes } from "./Request.ts"
+
+export { Item } from "./Item.ts"
+export { Create } from "./Request.ts"
+export { ResponseObject } from "./Response.ts"
+
+/** OpenAI Responses, with approvals as `mcp_approval_request`. */
+export const dialect: Dialect = {
+  name: "openai-responses",
+  title: "OpenAI Responses",
+  routes,
+  open: () => Encoder.open("reins"),
+  encodeError
+}
