@@ -61,10 +61,9 @@ export const layer = (options: Options): Layer.Layer<Runtime> => {
 
 /** Starts a run of the worker in a runtime that lives as long as the test, and watches it. */
 export const start = Effect.fnUntraced(function* (options: Options) {
-  const context = yield* Layer.build(layer(options))
-  const runtime = Context.get(context, Runtime)
+  const runtime = Context.get(yield* Layer.build(layer(options)), Runtime)
   const handle = yield* runtime.start("work", { runId: "run", threadId: "thread" })
-  const probe = yield* Effect.provideContext(Probe.watch(handle.runId), context)
+  const probe = yield* Effect.provideService(Probe.watch(handle.runId), Runtime, runtime)
   return { runtime, handle, probe }
 })
 

@@ -20,17 +20,20 @@ export const layer = (model: ModelPort, options: Options = {}): Layer.Layer<Runt
     Layer.provide([Layer.succeed(Model, model), options.services ?? Layer.empty])
   )
 
+/** A runtime that lives as long as the test. */
+export const runtime = (model: ModelPort, options: Options = {}) =>
+  Effect.map(Layer.build(layer(model, options)), (context) => Context.get(context, Runtime))
+
 /** Starts a run in a runtime that lives as long as the test, and watches it. */
 export const start = Effect.fnUntraced(function* (
   script: ModelPort | ReadonlyArray<ScriptedModel.Reply>,
   options: Options = {}
 ) {
   const model = "attempt" in script ? script : ScriptedModel.make({ replies: script })
-  const context = yield* Layer.build(layer(model, options))
-  const runtime = Context.get(context, Runtime)
-  const handle = yield* runtime.start("hello", { runId: "run", threadId: "thread", ...options.query })
-  const probe = yield* Effect.provideContext(Probe.watch(handle.runId), context)
-  return { runtime, handle, probe }
+  const service = yield* runtime(model, options)
+  const handle = yield* service.start("hello", { runId: "run", threadId: "thread", ...options.query })
+  const probe = yield* Effect.provideService(Probe.watch(handle.runId), Runtime, service)
+  return { runtime: service, handle, probe }
 })
 
 /** The same, when the run has ended. */

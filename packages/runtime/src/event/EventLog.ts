@@ -27,9 +27,9 @@ export class EventLog {
   private waking = false
   private roomWaiters: Array<() => void> = []
 
-  /** A reader that starts behind `after`. A place beyond the end, or before the start, is taken literally or as the start. */
+  /** A reader that starts behind `after`: what is no place in the log counts as its start, a place beyond its end as that. */
   reader(after: number, bounded: boolean): Reader {
-    const reader: Reader = { bounded, next: Math.max(0, Math.floor(after)), wake: undefined }
+    const reader: Reader = { bounded, next: after > 0 ? Math.floor(after) : 0, wake: undefined }
     this.readers.add(reader)
     return reader
   }

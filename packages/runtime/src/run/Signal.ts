@@ -10,9 +10,9 @@ export class Signal {
   request(): void {
     if (this.requested) return
     this.requested = true
-    const hooks = this.hooks
+    // One hook may take back another, which is then not called.
+    if (this.hooks !== undefined) for (const hook of this.hooks) hook()
     this.hooks = undefined
-    if (hooks !== undefined) for (const hook of hooks) hook()
   }
 
   /** Calls `hook` when the end is asked for (at once, when it was already). Returns how to take the hook back. */

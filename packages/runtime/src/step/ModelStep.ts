@@ -61,7 +61,8 @@ const carry = Effect.fnUntraced(function* (run: Run, place: Place, options: Step
     return end(endOf(admission, tally.usage, []))
   }
   if (engine.push(place.path, lost?.started === true ? [retraction, stepStart] : [stepStart])) {
-    yield* Effect.promise(engine.room)
+    const cut = yield* uncut(run, place, Effect.promise(engine.room))
+    if (cut !== undefined) return end(endOf(cut, tally.usage, []))
   }
   if (engine.begin !== undefined) yield* engine.begin(`${place.prefix}model/${options.step}`, place.path)
 
@@ -180,18 +181,18 @@ const request = (
   }
 })
 
-/**
- * Waits before the next attempt: as long as the provider asks, else longer each time. Answers how the step ends where a cancel
- * or a limit on time cuts the wait short.
- */
+/** Waits before the next attempt: as long as the provider asks, else longer each time. */
 const pause = (run: Run, place: Place, failure: ModelFailure.ModelFailure, attempt: number) => {
   const asked = "retryAfterMs" in failure ? failure.retryAfterMs : undefined
-  const wait = Effect.sleep(asked ?? run.settings.modelRetryBaseMs * 2 ** (attempt - 1))
-  return Effect.map(
+  return uncut(run, place, Effect.sleep(asked ?? run.settings.modelRetryBaseMs * 2 ** (attempt - 1)))
+}
+
+/** Waits; answers how the step ends where a cancel or a limit on time cuts the wait short. */
+const uncut = (run: Run, place: Place, wait: Effect.Effect<void>) =>
+  Effect.map(
     Tether.hold(wait, { signal: run.engine.cancel, graceMs: 0, remainingMs: Attempt.timeLeft(run, place) }),
     (held) => (held._tag === "Cut" ? Attempt.cutShort(run, place, held.by) : undefined)
   )
-}
 
 const settled = (
   run: Run,
