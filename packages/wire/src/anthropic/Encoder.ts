@@ -1,0 +1,186 @@
+/**
+ * A run as one message of the Messages protocol, however many steps it has.
+ *
+ * **Carries** the root's text and reasoning as blocks, our tools and specialists as `mcp_tool_use` and `mcp_tool_result`, calls
+ * that the client must run as `tool_use`, usage, errors. Everything else of the root view as events named `reins`, which
+ * clients skip.
+ * **Reorders**: the stop reason and the end are held until the run has ended, so both summaries stand before them.
+ * **Loses** what specialists say and do below the root; that a step was retracted, but for the `reins` event: its text stays.
+ * Of finish reasons, `budget` reads `pause_turn`, `cancelled` and `other` read `end_turn`.
+ *
+ * The answer stays open while a person is asked, who answers elsewhere; it ends where the client must run a tool.
+ */
+import type { AgentPath, Event, Events } from "@reins/protocol"
+import { Envelope } from "@reins/protocol"
+import * as CallId from "../CallId.ts"
+import type { Encoder } from "../Dialect.ts"
+import * as Frame from "../Frame.ts"
+import { Parking } from "../Parking.ts"
+import * as ResultText from "../ResultText.ts"
+import { idOf, noUsage, server, stopReasons, usageOf } from "./Event.ts"
+import type { Block, StopReason, StreamEvent } from "./Event.ts"
+
+type Frames = ReadonlyArray<Frame.Frame>
+
+const frame = (event: StreamEvent): Frame.Frame => Frame.named(event.type, event)
+
+class MessageEncoder implements Encoder {
+  readonly #parking = new Parking()
+  readonly #model: string
+  #runId = ""
+  #answer = 1
+  #blocks = 0
+  #open: "text" | "thinking" | undefined
+  #finish: Events.Finish | undefined
+  #state: "running" | "ended" | "failed" = "running"
+
+  constructor(model: string) {
+    this.#model = model
+  }
+
+  get isDetached(): boolean {
+    return this.#parking.isParked && this.#parking.clientCalls.length > 0
+  }
+
+  step(envelope: Envelope.Envelope): Frames {
+    this.#parking.step(envelope)
+    if (this.#runId !== "") return this.#frames(envelope)
+    this.#runId = envelope.runId
+    return [this.#start(), ...this.#frames(envelope)]
+  }
+
+  finish(): Frames {
+    if (this.#state === "failed") return Frame.none
+    if (this.#state === "ended") return this.#stop(stopReasons[this.#finish?.finishReason ?? "other"])
+    return this.isDetached ? this.#stop("tool_use") : Frame.none
+  }
+
+  reopen(answered: Iterable<string>): Frames {
+    this.#parking.expect(answered)
+    this.#answer += 1
+    this.#blocks = 0
+    this.#open = undefined
+    return [this.#start()]
+  }
+
+  #start(): Frame.Frame {
+    return frame({
+      type: "message_start",
+      message: {
+        id: idOf(this.#runId, this.#answer),
+        type: "message",
+        role: "assistant",
+        model: this.#model,
+        content: [],
+        stop_reason: null,
+        stop_sequence: null,
+        usage: noUsage
+      }
+    })
+  }
+
+  #stop(stop_reason: StopReason): Frames {
+    return [
+      ...this.#close(),
+      frame({ type: "message_delta", delta: { stop_reason, stop_sequence: null }, usage: usageOf(this.#finish) }),
+      frame({ type: "message_stop" })
+    ]
+  }
+
+  #frames(envelope: Envelope.Envelope): Frames {
+    const { agentPath, event } = envelope
+    if (event.type === "tool-invocation" && event.execution === "client") {
+      return event.state === "call" ? this.#clientCall(agentPath, event) : Frame.none
+    }
+    if (!Envelope.isRootView(envelope)) return Frame.none
+    switch (event.type) {
+      case "text":
+        return this.#say("text", event.text)
+      case "reasoning":
+        return this.#say("thinking", event.text)
+      case "step-start":
+        return this.#close()
+      case "tool-invocation":
+        return event.state === "call"
+          ? this.#call(event.toolInvocationId, event.toolName, event.args)
+          : this.#result(event)
+      case "tool-agent":
+        return event.state === "call"
+          ? this.#call(event.toolInvocationId, event.agentName, event.prompt)
+          : this.#result(event)
+      case "finish":
+        this.#finish = event
+        return this.#close()
+      case "data-latency-summary":
+        if (this.#finish !== undefined) this.#state = "ended"
+        return this.#extra(event)
+      case "error":
+        this.#state = "failed"
+        return [...this.#close(), frame({ type: "error", error: { type: "api_error", message: event.error.message } })]
+      default:
+        return this.#extra(event)
+    }
+  }
+
+  #extra(event: Event): Frames {
+    return [frame({ type: "reins", event })]
+  }
+
+  #say(kind: "text" | "thinking", text: string): Frames {
+    const index = this.#blocks
+    const delta: StreamEvent =
+      kind === "text"
+        ? { type: "content_block_delta", index, delta: { type: "text_delta", text } }
+        : { type: "content_block_delta", index, delta: { type: "thinking_delta", thinking: text } }
+    if (this.#open === kind) return [frame(delta)]
+    if (text === "") return Frame.none
+    const closing = this.#close()
+    this.#open = kind
+    const content_block: Block =
+      kind === "text" ? { type: "text", text: "" } : { type: "thinking", thinking: "", signature: "" }
+    const at = { index: this.#blocks }
+    return [...closing, frame({ type: "content_block_start", ...at, content_block }), frame({ ...delta, ...at })]
+  }
+
+  #close(): Frames {
+    if (this.#open === undefined) return Frame.none
+    this.#open = undefined
+    return [this.#stopBlock()]
+  }
+
+  #stopBlock(): Frame.Frame {
+    const index = this.#blocks
+    this.#blocks += 1
+    return frame({ type: "content_block_stop", index })
+  }
+
+  #block(content_block: Block, partial_json?: string): Frames {
+    const closing = this.#close()
+    const index = this.#blocks
+    const delta: Frames =
+      partial_json === undefined
+        ? Frame.none
+        : [frame({ type: "content_block_delta", index, delta: { type: "input_json_delta", partial_json } })]
+    return [...closing, frame({ type: "content_block_start", index, content_block }), ...delta, this.#stopBlock()]
+  }
+
+  #call(id: string, name: string, input: Events.ToolCall["args"]): Frames {
+    return this.#block({ type: "mcp_tool_use", id, name, server_name: server, input })
+  }
+
+  #result({ result, status, toolInvocationId }: Events.ToolResult | Events.AgentResult): Frames {
+    return this.#block({
+      type: "mcp_tool_result",
+      tool_use_id: toolInvocationId,
+      is_error: status !== undefined,
+      content: [{ type: "text", text: ResultText.make(result) }]
+    })
+  }
+
+  #clientCall(path: AgentPath.AgentPath, { args, toolInvocationId, toolName }: Events.ToolCall): Frames {
+    const id = CallId.make(path, toolInvocationId)
+    return this.#block({ type: "tool_use", id, name: toolName, input: {} }, JSON.stringify(args))
+  }
+}
+
+export const open = (model: string): Encoder => new MessageEncoder(model)

@@ -1,0 +1,237 @@
+/**
+ * The requests of the Messages protocol, which knows no conversations: a client sends the whole history every time. With
+ * `metadata.thread_id` we know the thread, and the history counts for nothing; without it the texts of the history seed a new
+ * one. `model` names the agent; the system prompt and sampling settings are the agent's, and are passed over.
+ */
+import type { Message } from "@reins/protocol"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import { whole } from "../Accumulation.ts"
+import type { Accumulated } from "../Accumulation.ts"
+import * as Body from "../Body.ts"
+import * as CallId from "../CallId.ts"
+import type { ResultFor } from "../Command.ts"
+import type { Answer, Decoded, Reply, Route } from "../Dialect.ts"
+import type { Kind, Refusal } from "../Refusal.ts"
+import { badRequest } from "../Refusal.ts"
+import * as ResultText from "../ResultText.ts"
+import * as Encoder from "./Encoder.ts"
+import { idOf, server, stopReasons, usageOf } from "./Event.ts"
+import type { Block, Message as MessageObject } from "./Event.ts"
+
+const Source = Schema.Union([
+  Schema.Struct({ type: Schema.Literal("base64"), media_type: Schema.String, data: Schema.String }),
+  Schema.Struct({ type: Schema.Literal("url"), url: Schema.String }),
+  Schema.Struct({ type: Schema.Literal("text"), media_type: Schema.String, data: Schema.String })
+])
+const Text = Schema.Struct({ type: Schema.Literal("text"), text: Schema.String })
+const Media = Schema.Struct({ type: Schema.Literals(["image", "document"]), source: Source })
+const ToolResult = Schema.Struct({
+  type: Schema.Literal("tool_result"),
+  tool_use_id: Schema.String,
+  content: Schema.optionalKey(Schema.Union([Schema.String, Schema.Array(Schema.Union([Text, Media]))])),
+  is_error: Schema.optionalKey(Schema.Boolean)
+})
+// What we said ourselves and get back.
+const Echo = Schema.Struct({
+  type: Schema.Literals(["thinking", "redacted_thinking", "tool_use", "mcp_tool_use", "mcp_tool_result"])
+})
+const Part = Schema.Union([Text, Media, ToolResult, Echo])
+type Part = typeof Part.Type
+
+const Spoken = Schema.Struct({
+  role: Schema.Literals(["user", "assistant"]),
+  content: Schema.Union([Schema.String, Schema.Array(Part)])
+})
+type Spoken = typeof Spoken.Type
+
+export const Create = Schema.Struct({
+  model: Schema.String,
+  messages: Schema.NonEmptyArray(Spoken),
+  stream: Schema.optionalKey(Schema.Boolean),
+  tools: Schema.optionalKey(
+    Schema.Array(
+      Schema.Struct({
+        name: Schema.String,
+        type: Schema.optionalKey(Schema.NullOr(Schema.String)),
+        description: Schema.optionalKey(Schema.String),
+        input_schema: Schema.optionalKey(Schema.Json)
+      })
+    )
+  ),
+  metadata: Schema.optionalKey(Schema.Struct({ thread_id: Schema.optionalKey(Schema.String) }))
+})
+type Create = typeof Create.Type
+
+const read = Body.read(Create)
+
+const blocksOf = ({ content }: Spoken): ReadonlyArray<Part> =>
+  typeof content === "string" ? [{ type: "text", text: content }] : content
+
+const partsOf = (blocks: ReadonlyArray<Part>): ReadonlyArray<Message.UserPart> =>
+  blocks.flatMap((block): ReadonlyArray<Message.UserPart> => {
+    if (block.type === "text") return [{ type: "text", text: block.text }]
+    if (block.type !== "image" && block.type !== "document") return []
+    const { source } = block
+    if (source.type === "text") return [{ type: "text", text: source.data }]
+    return source.type === "url"
+      ? [{ type: "file", mediaType: block.type === "image" ? "image/*" : "application/pdf", data: source.url }]
+      : [{ type: "file", mediaType: source.media_type, data: source.data }]
+  })
+
+const textOf = (blocks: ReadonlyArray<Part>): string =>
+  blocks.reduce((text, block) => (block.type === "text" ? text + block.text : text), "")
+
+const resultOf = (block: Part): ReadonlyArray<ResultFor> => {
+  if (block.type !== "tool_result") return []
+  const text = typeof block.content === "string" ? block.content : textOf(block.content ?? [])
+  return [
+    {
+      toolCallId: block.tool_use_id,
+      result: Body.jsonOr(text),
+      ...(block.is_error === true ? { isFailure: true } : {})
+    }
+  ]
+}
+
+const seedOf = (spoken: ReadonlyArray<Spoken>): ReadonlyArray<Message.Message> =>
+  spoken.flatMap((message): ReadonlyArray<Message.Message> => {
+    const blocks = blocksOf(message)
+    if (message.role === "user") {
+      const content = partsOf(blocks)
+      return content.length === 0 ? [] : [{ role: "user", content }]
+    }
+    const text = textOf(blocks)
+    return text === "" ? [] : [{ role: "assistant", content: [{ type: "text", text }] }]
+  })
+
+const contentOf = (run: Accumulated): ReadonlyArray<Block> => {
+  const own = new Set<string>()
+  const blocks = run.messages.flatMap((message) =>
+    message.content.flatMap((part): ReadonlyArray<Block> => {
+      switch (part.type) {
+        case "text":
+          return [{ type: "text", text: part.text }]
+        case "reasoning":
+          return [{ type: "thinking", thinking: part.text, signature: "" }]
+        case "tool-call":
+          if (part.execution === "client") return []
+          own.add(part.id)
+          return [{ type: "mcp_tool_use", id: part.id, name: part.name, server_name: server, input: part.args }]
+        case "tool-result": {
+          if (!own.has(part.id)) return []
+          const text = ResultText.make(part.result)
+          const content = [{ type: "text", text }] as const
+          return [{ type: "mcp_tool_result", tool_use_id: part.id, is_error: part.status !== undefined, content }]
+        }
+        default:
+          return []
+      }
+    })
+  )
+  const calls = run.clientCalls.map(({ call, path }): Block => ({
+    type: "tool_use",
+    id: CallId.make(path, call.toolInvocationId),
+    name: call.toolName,
+    input: call.args
+  }))
+  return [...blocks, ...calls]
+}
+
+const messageOf = (model: string, run: Accumulated): Reply => {
+  if (run.error !== undefined) {
+    return { status: 500, body: { type: "error", error: { type: "api_error", message: run.error.message } } }
+  }
+  const body: typeof MessageObject.Type = {
+    id: idOf(run.runId, run.answer),
+    type: "message",
+    role: "assistant",
+    model,
+    content: contentOf(run),
+    stop_reason: run.clientCalls.length > 0 ? "tool_use" : stopReasons[run.finish?.finishReason ?? "other"],
+    stop_sequence: null,
+    usage: usageOf(run.finish)
+  }
+  return { status: 200, body }
+}
+
+const create = (request: Create): Decoded => {
+  const { messages, metadata, model, stream } = request
+  const answer: Answer =
+    stream === true
+      ? { _tag: "Stream", format: "sse", isStamped: true, open: () => Encoder.open(model) }
+      : { _tag: "Whole", open: () => whole("when-client-is-needed", (run) => messageOf(model, run)) }
+  const threadId = metadata?.thread_id
+  const thread = threadId === undefined ? {} : { threadId }
+  const clientTools = (request.tools ?? []).flatMap(({ description, input_schema, name }) =>
+    input_schema === undefined
+      ? []
+      : [{ name, ...(description === undefined ? {} : { description }), parameters: input_schema }]
+  )
+  const settings = clientTools.length === 0 ? {} : { settings: { clientTools } }
+  const last = messages.at(-1)
+  if (last?.role !== "user") return Result.fail(badRequest("the last of messages is not a user's"))
+  const blocks = blocksOf(last)
+  const results = blocks.flatMap(resultOf)
+  if (results.length > 0) {
+    return Result.succeed({ command: { _tag: "Answer", address: thread, decisions: [], results, ...settings }, answer })
+  }
+  const seed = threadId === undefined ? seedOf(messages.slice(0, -1)) : []
+  return Result.succeed({
+    command: {
+      _tag: "StartQuery",
+      prompt: partsOf(blocks),
+      agent: model,
+      ...thread,
+      ...settings,
+      ...(seed.length === 0 ? {} : { seed })
+    },
+    answer
+  })
+}
+
+export const routes: ReadonlyArray<Route> = [
+  { method: "POST", path: "/v1/messages", decode: ({ body }) => Result.flatMap(read(body), create) },
+  {
+    method: "GET",
+    path: "/v1/models",
+    decode: () =>
+      Result.succeed({
+        command: { _tag: "Describe" },
+        answer: {
+          _tag: "Facts",
+          shape: (facts) => {
+            const data = (facts._tag === "Agents" ? facts.agents : []).map(({ name, title = name }) => ({
+              type: "model",
+              id: name,
+              display_name: title,
+              created_at: "1970-01-01T00:00:00Z"
+            }))
+            return { status: 200, body: { data, has_more: false } }
+          }
+        }
+      })
+  }
+]
+
+const types: { readonly [K in Kind]: string } = {
+  "bad-request": "invalid_request_error",
+  unauthorized: "authentication_error",
+  forbidden: "permission_error",
+  "not-found": "not_found_error",
+  "method-not-allowed": "invalid_request_error",
+  conflict: "invalid_request_error",
+  gone: "not_found_error",
+  "too-large": "request_too_large",
+  unprocessable: "invalid_request_error",
+  "rate-limited": "rate_limit_error",
+  budget: "billing_error",
+  unavailable: "overloaded_error",
+  internal: "api_error"
+}
+
+export const encodeError = ({ kind, message, retryAfterSeconds, status }: Refusal): Reply => ({
+  status,
+  body: { type: "error", error: { type: types[kind], message } },
+  ...(retryAfterSeconds === undefined ? {} : { headers: { "retry-after": `${retryAfterSeconds}` } })
+})

@@ -1,0 +1,15 @@
+import type { Dialect } from "../Dialect.ts"
+import * as Encoder from "./Encoder.ts"
+import { encodeError, routes } from "./Request.ts"
+
+export { Message, StreamEvent } from "./Event.ts"
+export { Create } from "./Request.ts"
+
+/** Anthropic Messages. */
+export const dialect: Dialect = {
+  name: "anthropic",
+  title: "Anthropic Messages",
+  routes,
+  open: () => Encoder.open("reins"),
+  encodeError
+}
