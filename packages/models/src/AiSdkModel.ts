@@ -1,0 +1,130 @@
+/**
+ * Any AI SDK provider's model as the runtime's model: `AiSdkModel.layer(anthropic("claude-sonnet-5"))`.
+ *
+ * It sends one request and hands over what comes back, without a schema or an effect per delta. Retries, tools and the
+ * conversation are the runtime's; keys and addresses are the provider package's.
+ */
+import type { LanguageModelV4, LanguageModelV4StreamPart } from "@ai-sdk/provider"
+import { ModelFailure } from "@reins/protocol"
+import { type Emit, Model, type ModelPort, type ModelRequest } from "@reins/runtime"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as CallOptions from "./aisdk/CallOptions.ts"
+import * as Failure from "./aisdk/Failure.ts"
+import { Parts } from "./aisdk/Parts.ts"
+import { pump } from "./aisdk/Pump.ts"
+
+/** What a model is called with beside what a request says. */
+export interface Options extends CallOptions.Defaults {
+  /** The name that prices and traces know the provider by. Absent: the AI SDK's own, up to its first dot. */
+  readonly provider?: string | undefined
+  /** The name that prices and traces know the model by. Absent: its id. */
+  readonly model?: string | undefined
+  /** The longest silence before and within an answer; then it fails with `ModelTimedOut`. Default 10 minutes. */
+  readonly idleTimeout?: Duration.Input | undefined
+}
+
+/** Provides the model under the port's tag. */
+export const layer = (model: LanguageModelV4, options?: Options): Layer.Layer<Model> =>
+  Layer.succeed(Model, make(model, options))
+
+/** The model as a value, for a service key of one's own. */
+export const make = (model: LanguageModelV4, options: Options = {}): ModelPort => {
+  const provider = options.provider ?? model.provider.split(".")[0] ?? model.provider
+  const name = options.model ?? model.modelId
+  const idleMs = Duration.toMillis(options.idleTimeout ?? "10 minutes")
+  return {
+    provider,
+    model: name,
+    attempt: (request, emit) =>
+      Clock.clockWith((clock) => {
+        const about = (): Failure.About => ({ provider, model: name, now: clock.currentTimeMillisUnsafe() })
+        const silence = new ModelFailure.ModelTimedOut({ provider, model: name, afterMs: Math.ceil(idleMs) })
+        return attempt(model, request, emit, { defaults: options, about, idleMs, silence })
+      })
+  }
+}
+
+interface Context {
+  readonly defaults: CallOptions.Defaults
+  readonly about: () => Failure.About
+  readonly idleMs: number
+  readonly silence: ModelFailure.ModelFailure
+}
+
+const attempt = (
+  model: LanguageModelV4,
+  request: ModelRequest,
+  emit: Emit,
+  context: Context
+): Effect.Effect<void, ModelFailure.ModelFailure> =>
+  Effect.suspend(() => {
+    const controller = new AbortController()
+    let ended = false
+    return open(model, request, context, controller.signal).pipe(
+      Effect.flatMap((stream) => receive(stream, emit, context)),
+      Effect.tap(() =>
+        Effect.sync(() => {
+          ended = true
+        })
+      ),
+      Effect.ensuring(
+        Effect.sync(() => {
+          if (!ended) controller.abort()
+        })
+      )
+    )
+  })
+
+const open = (model: LanguageModelV4, request: ModelRequest, context: Context, signal: AbortSignal) => {
+  const opened = Effect.tryPromise({
+    try: () => Promise.resolve(model.doStream(CallOptions.make(request, context.defaults, signal))),
+    catch: (error) => Failure.fromUnknown(error, context.about())
+  }).pipe(
+    Effect.flatMap((result) => {
+      const mediaType = result.response?.headers?.["content-type"]
+      return mediaType !== undefined && /^\s*text\/html\b/i.test(mediaType)
+        ? Effect.fail(Failure.notAStream(mediaType, context.about()))
+        : Effect.succeed(result.stream)
+    })
+  )
+  return Number.isFinite(context.idleMs)
+    ? Effect.timeoutOrElse(opened, { duration: context.idleMs, orElse: () => Effect.fail(context.silence) })
+    : opened
+}
+
+const receive = (stream: ReadableStream<LanguageModelV4StreamPart>, emit: Emit, context: Context) => {
+  const parts = new Parts()
+  const failed = (failure: () => ModelFailure.ModelFailure) =>
+    // An answer that had finished is whole, however its connection went.
+    Effect.suspend(() => (parts.finish === undefined ? Effect.fail(failure()) : Effect.void))
+  return pump(stream, {
+    take: (arrived) => {
+      const out = parts.take(arrived)
+      return out.length === 0 ? undefined : emit(out)
+    },
+    // An error part says more than the break that may follow it.
+    onError: (error) => failed(() => Failure.fromUnknown((parts.error ?? { value: error }).value, context.about())),
+    idleMs: context.idleMs,
+    onIdle: failed(() => context.silence)
+  }).pipe(
+    Effect.flatMap(() => {
+      const { error, finish, interrupted } = parts
+      const room = finish === undefined || interrupted ? undefined : emit([finish])
+      const ending =
+        error !== undefined
+          ? Effect.fail(Failure.fromUnknown(error.value, context.about()))
+          : interrupted
+            ? Effect.fail(Failure.interrupted(context.about()))
+            : Effect.void
+      return room === undefined
+        ? ending
+        : Effect.andThen(
+            Effect.promise(() => room),
+            ending
+          )
+    })
+  )
+}

@@ -1,0 +1,99 @@
+/**
+ * The providers that are known by name: which package each lives in, which settings it reads, and how its models are made.
+ *
+ * The packages are optional: one is loaded when it is named, and not before. Which model to use is `Models`' business.
+ */
+import type { LanguageModelV4 } from "@ai-sdk/provider"
+
+/** As the global function of that name. */
+export type Fetch = (input: RequestInfo | URL, init?: RequestInit) => Promise<Response>
+
+export interface Settings {
+  readonly apiKey?: string | undefined
+  /** Absent: the provider's own address. */
+  readonly baseURL?: string | undefined
+  /** Absent: the platform's. */
+  readonly fetch?: Fetch | undefined
+}
+
+export interface Provider {
+  readonly name: string
+  /** To install with the package manager. */
+  readonly package: string
+  readonly keyVariable: string
+  readonly baseVariable: string
+  /** Loads the package; rejects where it is not installed. */
+  readonly load: (settings: Settings) => Promise<(model: string) => LanguageModelV4>
+}
+
+const given = ({ apiKey, baseURL, fetch }: Settings) => ({
+  ...(apiKey === undefined ? {} : { apiKey }),
+  ...(baseURL === undefined ? {} : { baseURL }),
+  ...(fetch === undefined ? {} : { fetch })
+})
+
+const provider = (name: string, variable: string, load: Provider["load"], more: Partial<Provider> = {}): Provider => ({
+  name,
+  package: `@ai-sdk/${name}`,
+  keyVariable: `${variable}_API_KEY`,
+  baseVariable: `${variable}_BASE_URL`,
+  load,
+  ...more
+})
+
+/** An address of one's own is most often a server that speaks the older API of the two. */
+const openai: Provider["load"] = (settings) =>
+  import("@ai-sdk/openai").then(({ createOpenAI }) => {
+    const own = createOpenAI(given(settings))
+    return settings.baseURL === undefined ? own.responses : own.chat
+  })
+
+const all: ReadonlyArray<Provider> = [
+  provider("anthropic", "ANTHROPIC", (settings) =>
+    import("@ai-sdk/anthropic").then(({ createAnthropic }) => createAnthropic(given(settings)))
+  ),
+  provider("cohere", "COHERE", (settings) =>
+    import("@ai-sdk/cohere").then(({ createCohere }) => createCohere(given(settings)))
+  ),
+  provider("deepseek", "DEEPSEEK", (settings) =>
+    import("@ai-sdk/deepseek").then(({ createDeepSeek }) => createDeepSeek(given(settings)))
+  ),
+  provider(
+    "google",
+    "GOOGLE_GENERATIVE_AI",
+    (settings) => import("@ai-sdk/google").then(({ createGoogle }) => createGoogle(given(settings))),
+    { baseVariable: "GOOGLE_BASE_URL" }
+  ),
+  provider("groq", "GROQ", (settings) => import("@ai-sdk/groq").then(({ createGroq }) => createGroq(given(settings)))),
+  provider("mistral", "MISTRAL", (settings) =>
+    import("@ai-sdk/mistral").then(({ createMistral }) => createMistral(given(settings)))
+  ),
+  provider("openai", "OPENAI", openai),
+  provider(
+    "openai-chat",
+    "OPENAI",
+    (settings) => import("@ai-sdk/openai").then(({ createOpenAI }) => createOpenAI(given(settings)).chat),
+    { package: "@ai-sdk/openai" }
+  ),
+  provider(
+    "openai-responses",
+    "OPENAI",
+    (settings) => import("@ai-sdk/openai").then(({ createOpenAI }) => createOpenAI(given(settings)).responses),
+    { package: "@ai-sdk/openai" }
+  ),
+  provider("xai", "XAI", (settings) => import("@ai-sdk/xai").then(({ createXai }) => createXai(given(settings)))),
+  provider("openai-compatible", "OPENAI_COMPATIBLE", (settings) =>
+    import("@ai-sdk/openai-compatible").then(
+      ({ createOpenAICompatible }) =>
+        createOpenAICompatible({
+          ...given(settings),
+          name: "openai-compatible",
+          baseURL: settings.baseURL ?? "",
+          includeUsage: true
+        }).chatModel
+    )
+  )
+]
+
+/** By name. */
+export const known: ReadonlyMap<string, Provider> = new Map(all.map((one) => [one.name, one]))

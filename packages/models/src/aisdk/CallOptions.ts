@@ -1,0 +1,116 @@
+/**
+ * A request of ours as the options of an AI SDK call. Warns of what cannot be said to a provider by leaving it out; adds
+ * nothing that was not asked for.
+ */
+import type {
+  LanguageModelV4CallOptions,
+  LanguageModelV4FunctionTool,
+  LanguageModelV4ProviderTool,
+  SharedV4ProviderOptions
+} from "@ai-sdk/provider"
+import type { Json } from "@reins/protocol"
+import type { ModelRequest } from "@reins/runtime"
+import * as JsonValue from "./JsonValue.ts"
+import * as Prompt from "./Prompt.ts"
+
+/** A tool that the provider knows itself, as the provider packages make them: `anthropic.tools.webSearch_20250305({})`. */
+export interface ProviderTool {
+  readonly id: string
+  readonly args?: { readonly [key: string]: unknown } | undefined
+}
+
+/** What a model is always called with. */
+export interface Defaults extends Prompt.PromptOptions {
+  /** Provider options of every call; what the agent sets goes before, provider by provider and key by key. */
+  readonly call?: SharedV4ProviderOptions | undefined
+  /** By the name that the model calls them by. */
+  readonly providerTools?: { readonly [name: string]: ProviderTool } | undefined
+  readonly temperature?: number | undefined
+  readonly topP?: number | undefined
+  readonly topK?: number | undefined
+  readonly seed?: number | undefined
+  readonly stopSequences?: ReadonlyArray<string> | undefined
+  /** How much it shall reason, where the provider knows such levels. */
+  readonly reasoning?: LanguageModelV4CallOptions["reasoning"]
+  readonly headers?: { readonly [name: string]: string } | undefined
+}
+
+/** The options of one call. */
+export const make = (
+  request: ModelRequest,
+  defaults: Defaults,
+  abortSignal: AbortSignal
+): LanguageModelV4CallOptions => {
+  const tools = toolsOf(request, defaults)
+  const providerOptions = merged(defaults.call, request.providerOptions)
+  const { headers, reasoning, seed, stopSequences, temperature, topK, topP } = defaults
+  return {
+    prompt: Prompt.make(request.instructions, request.messages, defaults),
+    abortSignal,
+    ...(request.maxOutputTokens === undefined ? {} : { maxOutputTokens: request.maxOutputTokens }),
+    ...(tools.length === 0
+      ? {}
+      : { tools, toolChoice: { type: request.tools.length === 0 && !hasOwn(defaults) ? "none" : "auto" } }),
+    ...(request.output === undefined ? {} : { responseFormat: responseFormat(request.output) }),
+    ...(providerOptions === undefined ? {} : { providerOptions }),
+    ...(temperature === undefined ? {} : { temperature }),
+    ...(topP === undefined ? {} : { topP }),
+    ...(topK === undefined ? {} : { topK }),
+    ...(seed === undefined ? {} : { seed }),
+    ...(stopSequences === undefined ? {} : { stopSequences: [...stopSequences] }),
+    ...(reasoning === undefined ? {} : { reasoning }),
+    ...(headers === undefined ? {} : { headers })
+  }
+}
+
+type AnyTool = LanguageModelV4FunctionTool | LanguageModelV4ProviderTool
+
+const hasOwn = (defaults: Defaults): boolean => Object.keys(defaults.providerTools ?? {}).length > 0
+
+const toolsOf = (request: ModelRequest, defaults: Defaults): Array<AnyTool> => {
+  const tools: Array<AnyTool> = request.tools.map((tool) => ({
+    type: "function",
+    name: tool.name,
+    inputSchema: JsonValue.isSchema(tool.parameters) ? tool.parameters : { type: "object" },
+    ...(tool.description === undefined ? {} : { description: tool.description }),
+    ...(tool.strict === undefined ? {} : { strict: tool.strict })
+  }))
+  for (const [name, tool] of Object.entries(defaults.providerTools ?? {})) {
+    if (isProviderToolId(tool.id)) tools.push({ type: "provider", id: tool.id, name, args: { ...tool.args } })
+  }
+  return tools.length > 0 ? tools : named(request)
+}
+
+/**
+ * A step that may call nothing still tells of the tools that the conversation has calls of: some providers refuse a history
+ * with calls of tools that nobody defined.
+ */
+const named = (request: ModelRequest): Array<AnyTool> => {
+  const names = new Set<string>()
+  for (const message of request.messages) {
+    if (message.role !== "assistant") continue
+    for (const part of message.content) {
+      if (part.type === "tool-call" && part.execution !== "provider") names.add(part.name)
+    }
+  }
+  return Array.from(names, (name) => ({ type: "function", name, inputSchema: { type: "object" } }))
+}
+
+const isProviderToolId = (id: string): id is `${string}.${string}` => id.includes(".")
+
+const responseFormat = (output: { readonly name: string; readonly schema: Json }) => ({
+  type: "json" as const,
+  name: output.name,
+  ...(JsonValue.isSchema(output.schema) ? { schema: output.schema } : {})
+})
+
+const merged = (
+  defaults: SharedV4ProviderOptions | undefined,
+  own: { readonly [provider: string]: Json } | undefined
+): SharedV4ProviderOptions | undefined => {
+  const asked = JsonValue.byProvider(own)
+  if (defaults === undefined || asked === undefined) return asked ?? defaults
+  const out: SharedV4ProviderOptions = { ...defaults }
+  for (const [provider, options] of Object.entries(asked)) out[provider] = { ...out[provider], ...options }
+  return out
+}

@@ -1,0 +1,205 @@
+/**
+ * Why a provider failed, as a typed reason of ours.
+ *
+ * Nothing a provider wrote goes into a description, since providers repeat keys and prompts in their messages. What does go
+ * in are the HTTP status and the provider's own error code, when it looks like a code and like nothing else.
+ */
+import { APICallError, LoadAPIKeyError, LoadSettingError, NoSuchModelError } from "@ai-sdk/provider"
+import { ModelFailure } from "@reins/protocol"
+import * as Predicate from "effect/Predicate"
+import { retryAfterMs } from "./RetryAfter.ts"
+
+/** Whose failure it is, and when it came (epoch milliseconds). */
+export interface About {
+  readonly provider: string
+  readonly model: string
+  readonly now: number
+}
+
+/** What can be read off an error, whoever made it. */
+interface Signs {
+  readonly status: number | undefined
+  readonly codes: ReadonlyArray<string>
+  readonly headers: { readonly [name: string]: string } | undefined
+  /** The error's class, as its maker named it. */
+  readonly name: string
+  /** The answer came, and could not be read. */
+  readonly unreadable: boolean
+}
+
+/** The typed reason of whatever a provider threw or sent as an error part. */
+export const fromUnknown = (error: unknown, about: About): ModelFailure.ModelFailure => {
+  if (LoadAPIKeyError.isInstance(error) || LoadSettingError.isInstance(error)) {
+    // The AI SDK's own sentence, made before any key is known: it names the setting that is missing.
+    return new ModelFailure.AuthenticationFailed({ ...names(about), description: error.message })
+  }
+  if (NoSuchModelError.isInstance(error)) {
+    return new ModelFailure.InvalidRequest({ ...names(about), description: "it has no such model" })
+  }
+  const signs = read(error)
+  const description = describe(signs)
+  const retry = retryAfterMs(signs.headers, about.now) ?? delayIn(error)
+  const patience = retry === undefined ? {} : { retryAfterMs: retry }
+  switch (classify(signs)) {
+    case "quota":
+      return new ModelFailure.QuotaExceeded({ ...names(about), description })
+    case "rate":
+      return new ModelFailure.RateLimited({ ...names(about), description, ...patience })
+    case "unavailable":
+      return new ModelFailure.ProviderUnavailable({ ...names(about), description, ...patience })
+    case "authentication":
+      return new ModelFailure.AuthenticationFailed({ ...names(about), description })
+    case "request":
+      return new ModelFailure.InvalidRequest({ ...names(about), description })
+    case "content":
+      return new ModelFailure.ContentRefused({ ...names(about), description })
+    case "output":
+      return new ModelFailure.InvalidModelOutput({ ...names(about), description })
+    case "network":
+      return new ModelFailure.NetworkFailed({ ...names(about), description })
+    case "unknown":
+      return new ModelFailure.ModelFailedUnknown({ ...names(about), description })
+  }
+}
+
+/** An answer that ended, by all appearances in order, without the provider's word that it is whole. */
+export const interrupted = (about: About): ModelFailure.ModelFailure =>
+  new ModelFailure.NetworkFailed({
+    ...names(about),
+    description: "the answer ended before the provider had completed it"
+  })
+
+/** An answer that is no stream: a page of a proxy, for instance. `mediaType` is as the answer's header has it. */
+export const notAStream = (mediaType: string, about: About): ModelFailure.ModelFailure =>
+  new ModelFailure.InvalidModelOutput({
+    ...names(about),
+    description: `it answered with ${/^[\w.+-]+\/[\w.+-]+/.exec(mediaType)?.[0] ?? "something else"} where a stream was expected`
+  })
+
+const names = ({ model, provider }: About) => ({ provider, model })
+
+type Kind =
+  | "quota"
+  | "rate"
+  | "unavailable"
+  | "authentication"
+  | "request"
+  | "content"
+  | "output"
+  | "network"
+  | "unknown"
+
+/** By code first, where it says more than the status: a 429 may mean an empty account. */
+const byCode: ReadonlyArray<readonly [RegExp, Kind]> = [
+  [
+    /^(insufficient_quota|insufficient_balance|billing_error|billing_hard_limit_reached|credit_balance_too_low)$/,
+    "quota"
+  ],
+  [/^(content_filter|content_policy_violation|responsible_ai_policy_violation|safety|prohibited_content)$/, "content"],
+  [
+    /^(rate_limit|rate_limit_error|rate_limit_exceeded|too_many_requests|resource_exhausted|throttling_exception)$/,
+    "rate"
+  ],
+  [
+    /^(overloaded|overloaded_error|unavailable|service_unavailable|server_error|api_error|internal|internal_error|internal_server_error|timeout_error|deadline_exceeded)$/,
+    "unavailable"
+  ],
+  [/^(authentication_error|permission_error|permission_denied|unauthenticated|invalid_api_key)$/, "authentication"],
+  [
+    /^(invalid_request_error|invalid_argument|not_found_error|not_found|model_not_found|context_length_exceeded|request_too_large|unsupported_parameter|failed_precondition)$/,
+    "request"
+  ]
+]
+
+const byStatus = (status: number): Kind => {
+  if (status === 401 || status === 403) return "authentication"
+  if (status === 402) return "quota"
+  if (status === 429) return "rate"
+  if (status === 408 || status === 409 || status === 425 || status >= 500) return "unavailable"
+  if (status >= 400) return "request"
+  // An answer of success that failed all the same could not be read.
+  return "output"
+}
+
+const classify = (signs: Signs): Kind => {
+  const { codes, name, status, unreadable } = signs
+  const found = byCode.find(([pattern]) => codes.some((code) => pattern.test(code)))?.[1]
+  // A code tells more than a status only where it does not say less: `api_error` beside a 401 is a 401.
+  if (status !== undefined && status >= 400) return found === "quota" || found === "content" ? found : byStatus(status)
+  if (found !== undefined) return found
+  if (codes.some((code) => networkCode.test(code))) return "network"
+  if (unreadable) return "output"
+  if (/^AI_(Unsupported|InvalidPrompt|InvalidArgument)/.test(name)) return "request"
+  if (name === "TypeError") return "network"
+  if (status !== undefined) return byStatus(status)
+  return APICallErrorName.test(name) ? "network" : "unknown"
+}
+
+const APICallErrorName = /^AI_APICallError$/
+const networkCode = /^(und_err_[a-z_]+|econn[a-z]+|epipe|etimedout|enotfound|eai_again|ehostunreach|enetunreach)$/
+
+const describe = ({ codes, name, status }: Signs): string => {
+  const parts = [
+    ...(status === undefined ? [] : [`HTTP ${status}`]),
+    ...codes.slice(0, 2),
+    ...(status === undefined && codes.length === 0 ? [name] : [])
+  ]
+  return parts.join(", ")
+}
+
+const read = (error: unknown): Signs => {
+  const codes = new Set<string>()
+  gather(error, codes, 0)
+  if (APICallError.isInstance(error)) {
+    return {
+      status: error.statusCode,
+      codes: [...codes],
+      headers: error.responseHeaders,
+      name: "AI_APICallError",
+      unreadable: error.statusCode !== undefined && error.statusCode < 400
+    }
+  }
+  const status = Predicate.isObject(error) && "statusCode" in error ? error.statusCode : undefined
+  const name = nameOf(error)
+  return {
+    status: Predicate.isNumber(status) && status >= 100 && status < 600 ? status : undefined,
+    codes: [...codes],
+    headers: undefined,
+    name,
+    unreadable: /^AI_(JSONParse|TypeValidation|InvalidResponseData|EmptyResponseBody|NoContentGenerated)Error$/.test(
+      name
+    )
+  }
+}
+
+const nameOf = (error: unknown): string =>
+  error instanceof Error && /^\w{1,64}$/.test(error.name)
+    ? error.name
+    : Predicate.isString(error)
+      ? "a text"
+      : "an object"
+
+/** Where providers and Node put their codes. The body of the request is nowhere among them. */
+const places = ["code", "type", "status", "error", "data", "cause", "response"] as const
+
+const gather = (value: unknown, codes: Set<string>, depth: number): void => {
+  if (!Predicate.isObject(value) || depth > 4) return
+  for (const place of places) {
+    const found: unknown = Reflect.get(value, place)
+    if (Predicate.isString(found)) {
+      const code = found.toLowerCase()
+      if (isCode(code)) codes.add(code)
+    } else gather(found, codes, depth + 1)
+  }
+}
+
+/** Words joined by underscores. Keys have digits or dashes in them, and so are none; these say nothing by themselves. */
+const isCode = (code: string): boolean =>
+  /^[a-z]{2,24}(_[a-z]{1,24}){0,5}$/.test(code) && code !== "error" && code !== "failed" && code !== "response"
+
+/** Google says in its body how long to wait. */
+const delayIn = (error: unknown): number | undefined => {
+  if (!APICallError.isInstance(error) || error.statusCode !== 429) return undefined
+  const seconds = /"retryDelay"\s*:\s*"(\d+(?:\.\d+)?)s"/.exec(error.responseBody ?? "")?.[1]
+  return seconds === undefined ? undefined : Math.ceil(Number.parseFloat(seconds) * 1000)
+}

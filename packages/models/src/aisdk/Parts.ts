@@ -1,0 +1,214 @@
+/**
+ * An AI SDK provider's stream parts as parts of our port, one answer at a time.
+ *
+ * Plain code without effects: every delta passes here. What has no counterpart in a conversation of ours, but has to go back
+ * to the provider on the next step (its own kinds of content, files from its reasoning), is carried as a reasoning or file
+ * part with a note in its metadata, and unpacked by `Prompt`.
+ */
+import type { LanguageModelV4StreamPart, SharedV4Warning } from "@ai-sdk/provider"
+import { type Json, Usage } from "@reins/protocol"
+import type { ModelPart, PartMetadata } from "@reins/runtime"
+import * as Base64 from "effect/encoding/Base64"
+import * as Predicate from "effect/Predicate"
+import * as JsonValue from "./JsonValue.ts"
+import * as TokenUsage from "./TokenUsage.ts"
+
+type Metadata = { readonly [provider: string]: unknown } | undefined
+
+/** One answer's translation. Made anew for each attempt. */
+export class Parts {
+  /** The first error that came inside the stream; the stream goes on, since usage may still follow. */
+  error: { readonly value: unknown } | undefined
+  /** True when the provider itself said that its stream broke off. */
+  interrupted = false
+  private held: ModelPart | undefined
+  private used = Usage.empty
+  private readonly keys = new Map<string, string>()
+  private count = 0
+
+  /** Translates what came, in order. */
+  take(parts: ReadonlyArray<LanguageModelV4StreamPart>): ReadonlyArray<ModelPart> {
+    const out: Array<ModelPart> = []
+    for (const part of parts) {
+      const one = this.one(part)
+      if (one === undefined) continue
+      if (Array.isArray(one)) out.push(...one)
+      else out.push(one)
+    }
+    return out
+  }
+
+  private one(part: LanguageModelV4StreamPart): ModelPart | Array<ModelPart> | undefined {
+    switch (part.type) {
+      case "text-delta":
+        return this.increment("text", part.id, part.delta, part.providerMetadata)
+      case "reasoning-delta":
+        return this.increment("reasoning", part.id, part.delta, part.providerMetadata)
+      case "text-start":
+      case "reasoning-start": {
+        const type = part.type === "text-start" ? "text" : "reasoning"
+        this.open(type, part.id)
+        return part.providerMetadata === undefined
+          ? undefined
+          : this.increment(type, part.id, "", part.providerMetadata)
+      }
+      case "text-end":
+      case "reasoning-end":
+        return part.providerMetadata === undefined
+          ? undefined
+          : this.increment(part.type === "text-end" ? "text" : "reasoning", part.id, "", part.providerMetadata)
+      case "tool-call":
+        return {
+          type: "tool-call",
+          id: part.toolCallId,
+          name: part.toolName,
+          args: argumentsOf(part.input),
+          ...(part.providerExecuted === true ? { execution: "provider" as const } : {}),
+          ...metadata(part.providerMetadata)
+        }
+      case "tool-result":
+        return part.preliminary === true
+          ? undefined
+          : {
+              type: "tool-result",
+              id: part.toolCallId,
+              name: part.toolName,
+              result: JsonValue.isJson(part.result) ? part.result : null,
+              ...(part.isError === true ? { isFailure: true } : {}),
+              ...metadata(part.providerMetadata)
+            }
+      case "file":
+        return { type: "file", ...fileOf(part), ...metadata(part.providerMetadata) }
+      case "reasoning-file":
+        return { type: "file", ...fileOf(part), ...metadata(part.providerMetadata, { kind: "reasoning-file" }) }
+      case "custom": {
+        const key = this.open("reasoning", `custom ${this.count}`)
+        return {
+          type: "reasoning",
+          text: "",
+          part: key,
+          ...metadata(part.providerMetadata, { kind: "custom", custom: part.kind })
+        }
+      }
+      case "source":
+        return { type: "source", source: sourceOf(part) }
+      case "response-metadata":
+        return {
+          type: "response",
+          ...(part.id === undefined ? {} : { id: part.id }),
+          ...(part.modelId === undefined ? {} : { model: part.modelId })
+        }
+      case "stream-start":
+        return part.warnings.map((warning): ModelPart => ({ type: "warning", message: warningOf(warning) }))
+      case "tool-approval-request":
+        return {
+          type: "warning",
+          message: `the provider wants to be told whether it may run the call ${part.toolCallId}: set its own approval to never, and ours decides nothing about tools that the provider runs`
+        }
+      case "finish":
+        return this.hold(part)
+      case "error":
+        this.error ??= { value: part.error }
+        return undefined
+      case "tool-input-start":
+      case "tool-input-delta":
+      case "tool-input-end":
+      case "ping":
+      case "raw":
+        return undefined
+    }
+  }
+
+  /** The finish of the whole answer, once its stream has ended; absent when none came. */
+  get finish(): ModelPart | undefined {
+    return this.held
+  }
+
+  /**
+   * Usage goes on at once. The finish waits for the end of the stream: some streams hold several messages, each with a finish
+   * and a bill of its own, and an answer has one finish and is all that was said.
+   */
+  private hold(part: Extract<LanguageModelV4StreamPart, { readonly type: "finish" }>): ModelPart | undefined {
+    const { raw, unified } = part.finishReason
+    const usage = TokenUsage.fromAiSdk(part.usage)
+    if (usage !== undefined) this.used = Usage.add(this.used, usage)
+    if (unified === "interrupted") {
+      this.interrupted = true
+    } else {
+      this.held = { type: "finish", reason: unified, ...(raw === undefined ? {} : { raw }) }
+    }
+    return usage === undefined ? undefined : { type: "usage", usage: this.used }
+  }
+
+  private increment(type: "text" | "reasoning", id: string, text: string, about: Metadata): ModelPart {
+    const part = this.keys.get(type + id) ?? this.open(type, id)
+    return about === undefined ? { type, text, part } : { type, text, part, ...metadata(about) }
+  }
+
+  /** Providers use an id again for the next part, so each start gets a key of its own. */
+  private open(type: "text" | "reasoning", id: string): string {
+    const key = String(this.count++)
+    this.keys.set(type + id, key)
+    return key
+  }
+}
+
+/** Some providers say nothing at all for a call without arguments. */
+const argumentsOf = (input: string): Json => (input.trim() === "" ? {} : (JsonValue.parse(input) ?? input))
+
+const metadata = (
+  about: Metadata,
+  note?: { readonly [key: string]: Json }
+): { readonly metadata?: PartMetadata | undefined } => {
+  const byProvider = JsonValue.byProvider(about)
+  if (byProvider === undefined && note === undefined) return {}
+  const out: { [provider: string]: Json } = {}
+  for (const [provider, value] of Object.entries(byProvider ?? {})) {
+    const sound = withoutUndefined(value)
+    if (JsonValue.isJson(sound)) out[provider] = sound
+  }
+  return { metadata: note === undefined ? out : { ...out, [JsonValue.own]: note } }
+}
+
+/** Providers leave `undefined` in their metadata, which is no JSON and would not survive being stored. */
+const withoutUndefined = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map((item) => withoutUndefined(item) ?? null)
+  if (!Predicate.isObject(value)) return value
+  const out: { [key: string]: unknown } = {}
+  for (const [key, member] of Object.entries(value)) if (member !== undefined) out[key] = withoutUndefined(member)
+  return out
+}
+
+const fileOf = (part: Extract<LanguageModelV4StreamPart, { readonly type: "file" | "reasoning-file" }>) => ({
+  mediaType: part.mediaType,
+  data:
+    part.data.type === "url"
+      ? (part.data.originalUrl ?? part.data.url.href)
+      : Predicate.isString(part.data.data)
+        ? part.data.data
+        : Base64.encode(part.data.data)
+})
+
+const sourceOf = (part: Extract<LanguageModelV4StreamPart, { readonly type: "source" }>): Json =>
+  part.sourceType === "url"
+    ? { sourceType: "url", id: part.id, url: part.url, ...(part.title === undefined ? {} : { title: part.title }) }
+    : {
+        sourceType: "document",
+        id: part.id,
+        mediaType: part.mediaType,
+        title: part.title,
+        ...(part.filename === undefined ? {} : { filename: part.filename })
+      }
+
+const warningOf = (warning: SharedV4Warning): string => {
+  switch (warning.type) {
+    case "unsupported":
+      return `${warning.feature} is not supported${warning.details === undefined ? "" : `: ${warning.details}`}`
+    case "compatibility":
+      return `${warning.feature} is imitated${warning.details === undefined ? "" : `: ${warning.details}`}`
+    case "deprecated":
+      return `${warning.setting} is deprecated: ${warning.message}`
+    case "other":
+      return warning.message
+  }
+}

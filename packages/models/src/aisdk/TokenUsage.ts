@@ -1,0 +1,51 @@
+/**
+ * Token counts as AI SDK providers report them, in our disjoint parts. What is not reported, or is no count, stays unknown;
+ * a total is only used to find a part that is missing beside it.
+ */
+import type { LanguageModelV4Usage } from "@ai-sdk/provider"
+import type { Usage } from "@reins/protocol"
+import * as Predicate from "effect/Predicate"
+
+/** A count, or `undefined` for what is none. */
+const count = (value: unknown): number | undefined =>
+  Predicate.isNumber(value) && Number.isSafeInteger(value) && value >= 0 ? value : undefined
+
+/** What of `total` is left when the other parts are taken out; never below 0, since some providers count badly. */
+const rest = (total: number | undefined, ...parts: ReadonlyArray<number | undefined>): number | undefined =>
+  total === undefined
+    ? undefined
+    : Math.max(
+        0,
+        parts.reduce<number>((left, part) => left - (part ?? 0), total)
+      )
+
+/** Input that is kept for an hour: only Anthropic tells, in its own words. */
+const longWrite = (raw: LanguageModelV4Usage["raw"]): number | undefined => {
+  const creation = raw?.["cache_creation"]
+  return Predicate.isObject(creation) && "ephemeral_1h_input_tokens" in creation
+    ? count(creation["ephemeral_1h_input_tokens"])
+    : undefined
+}
+
+/** Our usage; `undefined` when nothing at all was reported. */
+export const fromAiSdk = (usage: LanguageModelV4Usage | undefined): Usage.Usage | undefined => {
+  // Providers are foreign code: what their types promise may be missing.
+  const { inputTokens, outputTokens, raw }: Partial<LanguageModelV4Usage> = usage ?? {}
+  const inputCacheRead = count(inputTokens?.cacheRead)
+  const written = count(inputTokens?.cacheWrite)
+  const long = longWrite(raw)
+  const inputCacheWriteLong = long === undefined || long === 0 ? undefined : Math.min(long, written ?? long)
+  const inputCacheWrite = rest(written, inputCacheWriteLong)
+  const inputUncached = count(inputTokens?.noCache) ?? rest(count(inputTokens?.total), inputCacheRead, written)
+  const outputReasoning = count(outputTokens?.reasoning)
+  const outputText = count(outputTokens?.text) ?? rest(count(outputTokens?.total), outputReasoning)
+  const out: Usage.Usage = {
+    ...(inputUncached === undefined ? {} : { inputUncached }),
+    ...(inputCacheRead === undefined ? {} : { inputCacheRead }),
+    ...(inputCacheWrite === undefined ? {} : { inputCacheWrite }),
+    ...(inputCacheWriteLong === undefined ? {} : { inputCacheWriteLong }),
+    ...(outputText === undefined ? {} : { outputText }),
+    ...(outputReasoning === undefined ? {} : { outputReasoning })
+  }
+  return Object.keys(out).length === 0 ? undefined : out
+}

@@ -1,0 +1,171 @@
+/**
+ * Plays one recording through its real provider package, the model port and a whole run, and says what of it does not hold:
+ * an unlawful log, a run without an end, or text, calls or usage other than the package itself reports.
+ *
+ * When the recorded answer calls tools of ours, nobody has them: their results say so, and a small answer ends the run. So
+ * what the provider wants back with its parts goes through its package once more.
+ */
+import { type Envelope, type Event, Ordering, Usage } from "@reins/protocol"
+import { Agent, Model, type ModelPort, Runtime } from "@reins/runtime"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
+import * as AiSdkModel from "../AiSdkModel.ts"
+import type { Delivery } from "./Delivery.ts"
+import * as ProviderPackage from "./ProviderPackage.ts"
+import { recorded, RecordedProvider } from "./RecordedProvider.ts"
+import type { Recording } from "./Recording.ts"
+import * as SmallAnswer from "./SmallAnswer.ts"
+import { listen, type Spoken } from "./Spoken.ts"
+
+/** What came of one recording. `problems` is empty when all of it holds. */
+export interface Report {
+  readonly folder: string
+  readonly name: string
+  readonly player: string
+  readonly lawful: boolean
+  readonly textLength: number
+  readonly calls: number
+  readonly usage: Usage.UsageTotals
+  /** US dollars; absent where the price is unknown. */
+  readonly costUsd: number | undefined
+  /** The finish reason, or the code of the error. */
+  readonly ending: string
+  readonly problems: ReadonlyArray<string>
+}
+
+/** Plays one recording. */
+export const play = (recording: Recording, delivery: Delivery = {}): Effect.Effect<Report, never, RecordedProvider> =>
+  Effect.gen(function* () {
+    const provider = yield* RecordedProvider
+    const { model, provider: name } = yield* ProviderPackage.playerOf(recording, provider.url)
+    provider.clear()
+    provider.push(recorded(recording))
+    const spoken = yield* listen(model)
+    provider.clear()
+    provider.push(recorded(recording, delivery), recorded(SmallAnswer.text(recording.api, ["That ", "is all."])))
+    const log = yield* carry(AiSdkModel.make(model, { provider: name, idleTimeout: "1 minute" }))
+    provider.clear()
+    return report(recording, spoken, log)
+  })
+
+const player = Agent.make("player", {})
+
+const carry = (model: ModelPort): Effect.Effect<ReadonlyArray<Envelope.Envelope>> =>
+  Effect.gen(function* () {
+    const runtime = yield* Runtime
+    const run = yield* Effect.orDie(runtime.start("play"))
+    return yield* Stream.runCollect(run.envelopes)
+  }).pipe(
+    Effect.provide(Layer.provide(Runtime.layer({ agents: [player], modelRetries: 0 }), Layer.succeed(Model, model)))
+  )
+
+/** What the first step said, in the words of the log. */
+interface Step {
+  readonly text: string
+  readonly reasoning: string
+  readonly calls: ReadonlyArray<Extract<Event, { readonly type: "tool-invocation" }>>
+  /** Steps that were begun. */
+  readonly steps: number
+}
+
+const firstStep = (log: ReadonlyArray<Envelope.Envelope>): Step => {
+  let text = ""
+  let reasoning = ""
+  let steps = 0
+  const calls: Array<Step["calls"][number]> = []
+  for (const { event } of log) {
+    if (event.type === "step-start") steps++
+    if (steps > 1) continue
+    if (event.type === "text") text += event.text
+    if (event.type === "reasoning") reasoning += event.text
+    if (event.type === "tool-invocation" && event.state === "call") calls.push(event)
+  }
+  return { text, reasoning, calls, steps }
+}
+
+const report = (recording: Recording, spoken: Spoken, log: ReadonlyArray<Envelope.Envelope>): Report => {
+  const faults = Ordering.check(log)
+  const step = firstStep(log)
+  const events = log.map((envelope) => envelope.event)
+  const summary = events.find((event) => event.type === "data-cost-summary")?.data
+  const finish = events.find((event) => event.type === "finish")
+  const error = events.find((event) => event.type === "error")
+  const usage = summary?.root.usage ?? Usage.toTotals(Usage.empty)
+  const problems = [
+    ...faults.map((fault) => `unlawful at ${fault.seq}: ${fault.violation.rule}`),
+    ...(finish === undefined && error === undefined ? ["neither a finish nor an error"] : []),
+    ...endingProblems(spoken, finish !== undefined),
+    ...(step.text === spoken.text ? [] : [`text of ${step.text.length} characters, not ${spoken.text.length}`]),
+    ...(step.reasoning === spoken.reasoning
+      ? []
+      : [`reasoning of ${step.reasoning.length} characters, not ${spoken.reasoning.length}`]),
+    ...callProblems(recording, spoken, step),
+    ...usageProblems(spoken, step, usage)
+  ]
+  return {
+    folder: recording.folder,
+    name: recording.name,
+    player: ProviderPackage.nameOf(recording),
+    lawful: faults.length === 0,
+    textLength: step.text.length,
+    calls: step.calls.length,
+    usage,
+    costUsd: summary === undefined || summary.unpriced > 0 ? undefined : summary.costUsd,
+    ending: finish?.finishReason ?? error?.error.code ?? "none",
+    problems
+  }
+}
+
+const hasTwins = (spoken: Spoken): boolean => new Set(spoken.calls.map((call) => call.id)).size < spoken.calls.length
+
+/** An answer that cannot be whole, or says one thing twice, has to end the run with an error. */
+const isUnusable = (spoken: Spoken): boolean =>
+  spoken.ending === "error" || spoken.ending === "interrupted" || spoken.ending === "none" || hasTwins(spoken)
+
+const endingProblems = (spoken: Spoken, finished: boolean): ReadonlyArray<string> =>
+  isUnusable(spoken) === finished
+    ? [finished ? `finished after an answer that ended ${spoken.ending}` : `failed after ${spoken.ending}`]
+    : []
+
+/** Calls of a step that ended otherwise than well never run, save those that the provider ran itself. */
+const callProblems = (recording: Recording, spoken: Spoken, step: Step): ReadonlyArray<string> => {
+  const well = spoken.ending === "stop" || spoken.ending === "tool-calls"
+  const expected = isUnusable(spoken) ? [] : spoken.calls.filter((call) => well || call.byProvider)
+  // Where an answer names its calls by no id, the package makes one up, another each time.
+  const idOf = (id: string) => (recording.payloads.some((payload) => payload.includes(id)) ? id : "")
+  return JSON.stringify(expected.map(({ args, id, name }) => [idOf(id), name, args])) ===
+    JSON.stringify(step.calls.map(({ args, toolInvocationId, toolName }) => [idOf(toolInvocationId), toolName, args]))
+    ? []
+    : [`${step.calls.length} calls, not the ${expected.length} that were made`]
+}
+
+/** The package's own counts, added up. Some packages leave reasoning out of their total. */
+const reportedBy = (spoken: Spoken) => {
+  let input = 0
+  let output = 0
+  let cacheRead = 0
+  let cacheWrite = 0
+  for (const { inputTokens, outputTokens } of spoken.usages) {
+    input += inputTokens.total ?? 0
+    output += Math.max(outputTokens.total ?? 0, (outputTokens.text ?? 0) + (outputTokens.reasoning ?? 0))
+    cacheRead += inputTokens.cacheRead ?? 0
+    cacheWrite += inputTokens.cacheWrite ?? 0
+  }
+  return { input, output, cacheRead, cacheWrite }
+}
+
+const usageProblems = (spoken: Spoken, step: Step, usage: Usage.UsageTotals): ReadonlyArray<string> => {
+  const reported = reportedBy(spoken)
+  if (reported.input + reported.output === 0) return []
+  const more = step.steps > 1 ? SmallAnswer.tokens : { input: 0, output: 0 }
+  // What broke off is estimated from what came, and never below what was reported.
+  const fits = (ours: number, theirs: number) => (spoken.ending === "interrupted" ? ours >= theirs : ours === theirs)
+  const counts: ReadonlyArray<readonly [what: string, ours: number, theirs: number]> = [
+    ["input tokens", usage.promptTokens, reported.input + more.input],
+    ["output tokens", usage.completionTokens, reported.output + more.output],
+    ["tokens from a cache", usage.cacheReadInputTokens, reported.cacheRead],
+    ["tokens into a cache", usage.cacheCreationInputTokens, reported.cacheWrite]
+  ]
+  return counts.flatMap(([what, ours, theirs]) => (fits(ours, theirs) ? [] : [`${ours} ${what}, not ${theirs}`]))
+}

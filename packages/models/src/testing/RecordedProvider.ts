@@ -1,0 +1,148 @@
+/**
+ * A provider on this machine that answers with recorded bytes, or with the faults that providers have: real provider packages
+ * talk to it over HTTP, so that a test sees what a user would.
+ *
+ * It needs an `HttpServer` on the loopback interface, such as `NodeHttpServer.layerTest`; the system chooses the port.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as HttpServer from "effect/http/HttpServer"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
+import { type Delivery, split } from "./Delivery.ts"
+import * as Recording from "./Recording.ts"
+
+/** One answer over HTTP. */
+export interface Answer {
+  /** Default 200. */
+  readonly status?: number | undefined
+  readonly headers?: { readonly [name: string]: string } | undefined
+  /** Default `text/event-stream`. */
+  readonly mediaType?: string | undefined
+  readonly body: Uint8Array
+  readonly delivery?: Delivery | undefined
+}
+
+/** A request as it came. Headers that carry keys are left out. */
+export interface Received {
+  readonly path: string
+  readonly headers: { readonly [name: string]: string }
+  readonly body: string
+  /** True once the asking side has gone before the answer was out. */
+  left: boolean
+}
+
+export class RecordedProvider extends Context.Service<
+  RecordedProvider,
+  {
+    /** Where it listens, without a slash at the end: the `baseURL` of a provider package. */
+    readonly url: string
+    /** Adds answers to the end of the line. Each request takes one. */
+    readonly push: (...answers: ReadonlyArray<Answer>) => void
+    /** Answers that nobody has taken; none are left when this returns. */
+    readonly clear: () => number
+    readonly received: ReadonlyArray<Received>
+  }
+>()("@reins/models/testing/RecordedProvider") {
+  static readonly layer: Layer.Layer<RecordedProvider, never, HttpServer.HttpServer> = Layer.effect(
+    RecordedProvider,
+    Effect.gen(function* () {
+      const server = yield* HttpServer.HttpServer
+      const line: Array<Answer> = []
+      const received: Array<Received> = []
+      yield* HttpServer.serveEffect(
+        Effect.gen(function* () {
+          const request = yield* HttpServerRequest.HttpServerRequest
+          const one: Received = {
+            path: request.url,
+            headers: withoutKeys(request.headers),
+            body: yield* Effect.orDie(request.text),
+            left: false
+          }
+          received.push(one)
+          return respond(line.shift() ?? unexpected, one)
+        })
+      )
+      return {
+        url: address(HttpServer.formatAddress(server.address)),
+        push: (...answers) => {
+          line.push(...answers)
+        },
+        clear: () => line.splice(0).length,
+        received
+      }
+    })
+  )
+}
+
+/** An answer that plays a recording. */
+export const recorded = (recording: Pick<Recording.Recording, "api" | "payloads">, delivery?: Delivery): Answer => ({
+  body: Recording.bytes(recording),
+  delivery
+})
+
+/** An answer of an error status, with a JSON body as most providers send it. */
+export const refusal = (
+  status: number,
+  error: { readonly type?: string; readonly code?: string; readonly message?: string } = {},
+  headers: { readonly [name: string]: string } = {}
+): Answer => ({
+  status,
+  headers,
+  mediaType: "application/json",
+  body: new TextEncoder().encode(JSON.stringify({ type: "error", error: { message: "refused", ...error } }))
+})
+
+/** A page for people where a stream was expected: what a proxy in between may send. */
+export const page = (status = 200): Answer => ({
+  status,
+  mediaType: "text/html; charset=utf-8",
+  body: new TextEncoder().encode("<!doctype html><title>Gateway</title><p>Please sign in.</p>")
+})
+
+const unexpected = refusal(418, { type: "unexpected_request" })
+
+/** The wildcard address that a server may listen on is none to connect to. */
+const address = (url: string): string => url.replace(/\/+$/, "").replace(/\/\/(0\.0\.0\.0|\[::\])/, "//127.0.0.1")
+
+const secret = /^(authorization|cookie|x-api-key|x-goog-api-key|api-key|proxy-authorization)$/i
+
+/** Headers without those that carry keys. */
+export const withoutKeys = (headers: { readonly [name: string]: string }): { readonly [name: string]: string } =>
+  Object.fromEntries(Object.entries(headers).filter(([name]) => !secret.test(name)))
+
+const respond = (answer: Answer, received: Received): HttpServerResponse.HttpServerResponse => {
+  const delivery = answer.delivery ?? {}
+  const pieces = split(answer.body, delivery)
+  const pause = delivery.pauseMs ?? 0
+  const rest = pause > 0 ? Effect.sleep(pause) : Effect.yieldNow
+  const sent = Stream.fromIterable(pieces, { chunkSize: 1 }).pipe(
+    Stream.mapEffect((piece, index) => (index === 0 ? Effect.succeed(piece) : Effect.as(rest, piece)))
+  )
+  const ending =
+    delivery.stallAt !== undefined
+      ? Stream.fromEffect(Effect.never)
+      : delivery.cutAt !== undefined && delivery.cutAt < 1
+        ? Stream.fromEffect(Effect.andThen(rest, Effect.fail(new Cut())))
+        : Stream.empty
+  return HttpServerResponse.stream(
+    Stream.concat(sent, ending).pipe(
+      Stream.onExit((exit) =>
+        Effect.sync(() => {
+          received.left = exit._tag === "Failure" && delivery.cutAt === undefined
+        })
+      )
+    ),
+    {
+      status: answer.status ?? 200,
+      contentType: answer.mediaType ?? "text/event-stream",
+      headers: answer.headers ?? {}
+    }
+  )
+}
+
+class Cut extends Error {
+  override readonly name = "Cut"
+}

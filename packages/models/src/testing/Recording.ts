@@ -1,0 +1,95 @@
+/**
+ * A provider's recorded answer: one JSON payload a line, as it stood after `data:` in each frame. Knows in which frames each
+ * kind of API sends such payloads, and which kind a folder or a payload is of.
+ *
+ * It reads no files and opens no ports.
+ */
+import * as Predicate from "effect/Predicate"
+import * as JsonValue from "../aisdk/JsonValue.ts"
+
+/** A kind of wire format. Many providers speak `chat`. */
+export type Api = "chat" | "responses" | "anthropic" | "google" | "cohere"
+
+export interface Recording {
+  readonly api: Api
+  /** The folder that it was in: `<provider>` or `<provider>-<api>`. */
+  readonly folder: string
+  readonly name: string
+  readonly payloads: ReadonlyArray<string>
+}
+
+/** A recording from the text of a `.chunks.txt` file. Blank lines are none. */
+export const parse = (folder: string, name: string, text: string): Recording => {
+  const payloads = text.split(/\r?\n/).filter((line) => line.trim() !== "")
+  return { api: apiOf(folder, payloads), folder, name, payloads }
+}
+
+/** The kind of API: what the payloads look like, else what the folder says. */
+const apiOf = (folder: string, payloads: ReadonlyArray<string>): Api => {
+  for (const payload of payloads) {
+    const value = JsonValue.parse(payload)
+    if (!JsonValue.isObject(value)) continue
+    const { type } = value
+    if (Predicate.isString(type)) {
+      if (type.startsWith("response.")) return "responses"
+      if (/^(message_start|content_block_start)$/.test(type)) return "anthropic"
+      if (/^(message-start|content-start|tool-plan-delta)$/.test(type)) return "cohere"
+    }
+    if ("candidates" in value || "usageMetadata" in value) return "google"
+    if ("choices" in value) return "chat"
+  }
+  if (folder.endsWith("-responses")) return "responses"
+  if (folder.startsWith("anthropic")) return "anthropic"
+  if (folder.startsWith("google")) return "google"
+  return folder.startsWith("cohere") ? "cohere" : "chat"
+}
+
+/** One payload in the frame its API sends it in. */
+export const frame = (api: Api, payload: string): string => {
+  switch (api) {
+    case "chat":
+      return `data: ${payload}\n\n`
+    case "google":
+      return `data: ${payload}\r\n\r\n`
+    case "responses":
+    case "anthropic":
+    case "cohere": {
+      const value = JsonValue.parse(payload)
+      const type = JsonValue.isObject(value) ? value["type"] : undefined
+      return Predicate.isString(type) ? `event: ${type}\ndata: ${payload}\n\n` : `data: ${payload}\n\n`
+    }
+  }
+}
+
+/** The bytes of a whole answer, its terminator included where the API has one. */
+export const bytes = (recording: Pick<Recording, "api" | "payloads">): Uint8Array => {
+  const frames = recording.payloads.map((payload) => frame(recording.api, payload))
+  return new TextEncoder().encode(frames.join("") + (recording.api === "chat" ? "data: [DONE]\n\n" : ""))
+}
+
+/** The payloads in the frames of an answer, the terminator left out: what a recorder keeps. */
+export const payloadsOf = (body: string): ReadonlyArray<string> =>
+  body
+    .split(/\r?\n\r?\n/)
+    .map((one) =>
+      one
+        .split(/\r?\n/)
+        .filter((line) => line.startsWith("data:"))
+        .map((line) => line.slice(line.startsWith("data: ") ? 6 : 5))
+        .join("")
+    )
+    .filter((payload) => payload !== "" && payload !== "[DONE]")
+
+/** The model that an answer says it is from; absent where it does not say. */
+export const modelOf = (recording: Pick<Recording, "payloads">): string | undefined => {
+  for (const payload of recording.payloads) {
+    const value = JsonValue.parse(payload)
+    if (!JsonValue.isObject(value)) continue
+    for (const place of [value, value["message"], value["response"]]) {
+      if (!JsonValue.isObject(place)) continue
+      const model = place["model"] ?? place["modelVersion"]
+      if (Predicate.isString(model) && model !== "") return model
+    }
+  }
+  return undefined
+}

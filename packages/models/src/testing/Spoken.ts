@@ -1,0 +1,87 @@
+/**
+ * What a provider package says of an answer when it is asked directly, without anything of ours in between: text, calls and
+ * usage, and how it ended. The measure for everything that goes through the port.
+ */
+import type { LanguageModelV4, LanguageModelV4StreamPart, LanguageModelV4Usage } from "@ai-sdk/provider"
+import type { Json } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import * as JsonValue from "../aisdk/JsonValue.ts"
+
+export interface SpokenCall {
+  readonly id: string
+  readonly name: string
+  /** Parsed where it was JSON. */
+  readonly args: Json
+  readonly byProvider: boolean
+}
+
+export interface Spoken {
+  readonly text: string
+  readonly reasoning: string
+  readonly calls: ReadonlyArray<SpokenCall>
+  /** One for each finish: streams of several messages have several. */
+  readonly usages: ReadonlyArray<LanguageModelV4Usage>
+  /** The unified finish reason; `error` where an error came, thrown or within the stream. */
+  readonly ending: string
+  readonly parts: number
+}
+
+/** Asks a provider package for one answer, and reads all of it. */
+export const listen = (model: LanguageModelV4): Effect.Effect<Spoken> =>
+  Effect.tryPromise(() =>
+    Promise.resolve(model.doStream({ prompt: [{ role: "user", content: [{ type: "text", text: "play" }] }] }))
+  ).pipe(
+    Effect.flatMap(({ stream }) => {
+      const fold = new Fold()
+      return Stream.fromReadableStream({ evaluate: () => stream, onError: (error) => error }).pipe(
+        Stream.runForEachArray((parts) => Effect.sync(() => parts.forEach((part) => fold.take(part)))),
+        Effect.catch(() => Effect.sync(() => fold.fail())),
+        Effect.as(fold)
+      )
+    }),
+    Effect.catch(() => Effect.succeed(new Fold().fail()))
+  )
+
+class Fold implements Spoken {
+  text = ""
+  reasoning = ""
+  readonly calls: Array<SpokenCall> = []
+  readonly usages: Array<LanguageModelV4Usage> = []
+  ending = "none"
+  parts = 0
+
+  fail(): this {
+    this.ending = "error"
+    return this
+  }
+
+  take(part: LanguageModelV4StreamPart): void {
+    this.parts++
+    switch (part.type) {
+      case "text-delta":
+        this.text += part.delta
+        return
+      case "reasoning-delta":
+        this.reasoning += part.delta
+        return
+      case "tool-call":
+        this.calls.push({
+          id: part.toolCallId,
+          name: part.toolName,
+          args: part.input.trim() === "" ? {} : (JsonValue.parse(part.input) ?? part.input),
+          byProvider: part.providerExecuted === true
+        })
+        return
+      case "finish":
+        this.usages.push(part.usage)
+        if (this.ending !== "error") this.ending = part.finishReason.unified
+        return
+      case "error":
+        this.ending = "error"
+        return
+      default:
+        return
+    }
+  }
+}

@@ -1,0 +1,7 @@
+export * as Delivery from "./Delivery.ts"
+export * as Playback from "./Playback.ts"
+export * as ProviderPackage from "./ProviderPackage.ts"
+export * as RecordedProvider from "./RecordedProvider.ts"
+export * as Recorder from "./Recorder.ts"
+export * as Recording from "./Recording.ts"
+export * as SmallAnswer from "./SmallAnswer.ts"

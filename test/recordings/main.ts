@@ -1,0 +1,87 @@
+/**
+ * Plays every recording in a folder, laid out `<provider>[-<api>]/<name>.chunks.txt`, and says what came of each:
+ * `node main.ts DIR`. With no folder to play it says so and leaves with code 2.
+ *
+ * Each is played in random pieces; `--seed` chooses others.
+ */
+import { NodeHttpServer } from "@effect/platform-node"
+import { Playback, RecordedProvider, Recording } from "@reins/models/testing"
+import { Effect, Layer } from "effect"
+import { readdirSync, readFileSync, statSync } from "node:fs"
+import { createServer } from "node:http"
+import { basename, dirname, join, resolve } from "node:path"
+import { parseArgs } from "node:util"
+
+const suffix = ".chunks.txt"
+
+const { positionals, values } = parseArgs({ allowPositionals: true, options: { seed: { type: "string" } } })
+const seed = Number(values.seed ?? 1)
+
+const recordingsIn = (folder: string): ReadonlyArray<Recording.Recording> =>
+  readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((path) => path.endsWith(suffix))
+    .toSorted()
+    .map((path) =>
+      Recording.parse(
+        basename(dirname(resolve(folder, path))),
+        basename(path, suffix),
+        readFileSync(join(folder, path), "utf8")
+      )
+    )
+
+const row = (report: Playback.Report): string =>
+  [
+    report.problems.length === 0 ? "ok  " : "FAIL",
+    `${report.folder}/${report.name}`.padEnd(72),
+    report.lawful ? "lawful  " : "unlawful",
+    `text ${String(report.textLength).padStart(5)}`,
+    `calls ${String(report.calls).padStart(2)}`,
+    `tokens ${String(report.usage.promptTokens).padStart(6)} in ${String(report.usage.completionTokens).padStart(5)} out`,
+    (report.costUsd === undefined ? "unpriced" : `$${report.costUsd.toFixed(6)}`).padStart(10),
+    report.ending
+  ].join("  ")
+
+const failed = (recording: Recording.Recording): Playback.Report => ({
+  folder: recording.folder,
+  name: recording.name,
+  player: "",
+  lawful: false,
+  textLength: 0,
+  calls: 0,
+  usage: {
+    promptTokens: 0,
+    completionTokens: 0,
+    cacheReadInputTokens: 0,
+    cacheCreationInputTokens: 0,
+    totalTokens: 0
+  },
+  costUsd: undefined,
+  ending: "none",
+  problems: ["it did not end within a minute, or crashed"]
+})
+
+const main = Effect.gen(function* () {
+  const [folder] = positionals
+  const recordings = folder !== undefined && statSync(folder, { throwIfNoEntry: false })?.isDirectory() ? recordingsIn(folder) : []
+  if (recordings.length === 0) {
+    console.error(`No recordings to play: ${folder ?? "name a folder"} has no <provider>[-<api>]/<name>${suffix}.`)
+    process.exitCode = 2
+    return
+  }
+  let passed = 0
+  for (const recording of recordings) {
+    const report = yield* Playback.play(recording, { seed, maxPiece: 4096 }).pipe(
+      Effect.timeout("1 minute"),
+      Effect.catchCause((cause) => Effect.as(Effect.logError(cause), failed(recording)))
+    )
+    console.log(row(report))
+    for (const problem of report.problems) console.log(`       ${problem}`)
+    if (report.problems.length === 0) passed++
+  }
+  console.log(`${passed} passed, ${recordings.length - passed} failed`)
+  if (passed < recordings.length) process.exitCode = 1
+})
+
+const server = NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1", gracefulShutdownTimeout: 0 })
+
+Effect.runPromise(main.pipe(Effect.provide(RecordedProvider.RecordedProvider.layer.pipe(Layer.provide(server)))))
