@@ -6,15 +6,13 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type { Member } from "../run/Roster.ts"
+import * as Checking from "../tool/Checking.ts"
 
 /** The prompt for arguments that a coordinator's model wrote. Fails with a sentence that the model can act on. */
 export const fromCall = (specialist: Member, args: Json): Effect.Effect<string, string> => {
   const { input } = specialist.definition
   if (input !== undefined) {
-    return Effect.matchEffect(Schema.decodeUnknownEffect(input)(args), {
-      onFailure: (error) => Effect.fail(error.message),
-      onSuccess: () => Effect.succeed(words(args))
-    })
+    return Effect.map(Checking.inWords(Schema.decodeUnknownEffect(input)(args), about(specialist)), () => words(args))
   }
   return Predicate.hasProperty(args, "prompt") && typeof args.prompt === "string" && args.prompt.trim() !== ""
     ? Effect.succeed(args.prompt)
@@ -29,10 +27,10 @@ export const fromValue = (specialist: Member, value: unknown): Effect.Effect<str
       ? Effect.succeed(value)
       : Effect.fail("it takes a string that is not empty")
   }
-  return Effect.matchEffect(Schema.encodeUnknownEffect(Schema.toCodecJson(input))(value), {
-    onFailure: (error) => Effect.fail(error.message),
-    onSuccess: (encoded) => Effect.succeed(words(encoded))
-  })
+  const encoded = Schema.encodeUnknownEffect(Schema.toCodecJson(input))(value)
+  return Effect.map(Checking.inWords(encoded, about(specialist)), words)
 }
+
+const about = (specialist: Member): string => `the input of ${specialist.name}`
 
 const words = (input: Json): string => (typeof input === "string" ? input : JSON.stringify(input, undefined, 2))

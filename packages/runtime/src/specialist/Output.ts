@@ -6,15 +6,16 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import type { Member } from "../run/Roster.ts"
+import * as Checking from "../tool/Checking.ts"
 
 /** Models like to fence their JSON. */
 const unfenced = (text: string): string => /^\s*```(?:json)?\s*\n([\s\S]*?)\n?```\s*$/.exec(text)?.[1] ?? text
 
 /** Decodes final text by the output schema. Fails with a sentence that says what does not fit. */
 export const decode = (output: Schema.Codec<any, any>, text: string): Effect.Effect<unknown, string> =>
-  Effect.mapError(
+  Checking.inWords(
     Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.toCodecJson(output)))(unfenced(text)),
-    (error) => error.message
+    "the answer"
   )
 
 /** What does not fit in an agent's final text; `undefined` where it fits, or nothing is asked. */

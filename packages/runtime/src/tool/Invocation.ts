@@ -16,6 +16,7 @@ import * as Base64 from "effect/encoding/Base64"
 import type * as Prompt from "effect/ai/Prompt"
 import type * as Tool from "effect/ai/Tool"
 import type * as Toolkit from "effect/ai/Toolkit"
+import * as Checking from "./Checking.ts"
 import * as ToolOutcome from "./ToolOutcome.ts"
 import { ToolRun, type ToolRunShape } from "./ToolRun.ts"
 
@@ -34,7 +35,7 @@ export const decoder = (tool: Tool.Any, services: Context.Context<never>): Decod
   if (!Schema.isSchema(tool.parametersSchema)) return Effect.succeed
   const decode = Schema.decodeUnknownEffect(tool.parametersSchema, { errors: "all" })
   const parse = decode as (args: unknown) => Effect.Effect<unknown, Schema.SchemaError>
-  return (args) => Effect.mapError(Effect.provideContext(parse(args), services), (error) => error.message)
+  return (args) => Checking.inWords(Effect.provideContext(parse(args), services), `the arguments of ${tool.name}`)
 }
 
 /** Calls the handlers of a plain toolkit. */
