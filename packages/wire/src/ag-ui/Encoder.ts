@@ -1,0 +1,256 @@
+/**
+ * A run as AG-UI events, specialists included.
+ *
+ * **Carries** text, reasoning, steps, calls and results of every agent, specialists as sub-agents, questions as interrupts,
+ * progress and plans as activities, everything else as `CUSTOM` (a custom event by its own name, ours as `reins.…`), usage.
+ * **Reorders**: `RUN_FINISHED` is held until the run has ended, since the verifier refuses everything behind it: both
+ * summaries stand before it. Questions are held until the run is parked and are part of that end.
+ * **Loses** that a step was retracted, but for the `CUSTOM` event: its text stays.
+ *
+ * The answer ends with an interrupt where a person is waited for, and with pending tool calls where the client is; the next
+ * one is a run of AG-UI's with an id of its own, and sub-agents go on under new ids.
+ */
+import type { Approval, Envelope, Event, Events } from "@reins/protocol"
+import { AgentPath } from "@reins/protocol"
+import * as CallId from "../CallId.ts"
+import type { Encoder } from "../Dialect.ts"
+import * as Frame from "../Frame.ts"
+import { Parking } from "../Parking.ts"
+import * as ResultText from "../ResultText.ts"
+import type { AgUiEvent, Outcome } from "./AgUiEvent.ts"
+import * as Interrupts from "./Interrupts.ts"
+import { Names, Speaker } from "./Speaker.ts"
+
+type AgUiEvents = ReadonlyArray<AgUiEvent>
+
+class AgUiEncoder implements Encoder {
+  readonly #parking = new Parking()
+  readonly #speakers = new Map<string, Speaker>()
+  readonly #callers = new Map<string, { readonly name: string; readonly callId: string }>()
+  readonly #asked: string | undefined
+  #names = new Names("")
+  #place = { threadId: "", runId: "" }
+  #segment = 1
+  #finish: Events.Finish | undefined
+  #state: "new" | "running" | "ended" | "failed" = "new"
+
+  constructor(runId: string | undefined) {
+    this.#asked = runId
+  }
+
+  get isDetached(): boolean {
+    return this.#parking.isParked
+  }
+
+  step(envelope: Envelope.Envelope): ReadonlyArray<Frame.Frame> {
+    this.#parking.step(envelope)
+    const opening = this.#state === "new" ? this.#start(envelope) : []
+    return [...opening, ...this.#events(envelope)].map(Frame.unnamed)
+  }
+
+  finish(): ReadonlyArray<Frame.Frame> {
+    if (this.#state === "ended") return this.#end(this.#ending()).map(Frame.unnamed)
+    return this.isDetached && this.#state === "running" ? this.#suspend().map(Frame.unnamed) : Frame.none
+  }
+
+  reopen(answered: Iterable<string>): ReadonlyArray<Frame.Frame> {
+    this.#parking.expect(answered)
+    this.#segment += 1
+    this.#place = { ...this.#place, runId: this.#asked ?? `${this.#place.runId}~${this.#segment}` }
+    return [Frame.unnamed({ type: "RUN_STARTED", ...this.#place })]
+  }
+
+  #start({ at, runId, threadId }: Envelope.Envelope): AgUiEvents {
+    this.#state = "running"
+    this.#names = new Names(runId)
+    this.#place = { threadId, runId: this.#asked ?? runId }
+    return [{ type: "RUN_STARTED", ...this.#place, timestamp: at }]
+  }
+
+  /** The agent at `path`; announces its sub-agent where this is the first that is heard of it. */
+  #speaker(path: AgentPath.AgentPath, announce: Array<AgUiEvent>): Speaker {
+    const key = AgentPath.key(path)
+    const known = this.#speakers.get(key)
+    if (known !== undefined) return known
+    const caller = this.#callers.get(key)
+    const parent = path.length === 0 ? undefined : this.#speaker(path.slice(0, -1), announce)
+    const id = path.length === 0 ? undefined : this.#names.next("agent")
+    const speaker = new Speaker(path, this.#names, id)
+    this.#speakers.set(key, speaker)
+    if (id !== undefined) {
+      const above = parent?.subagentRunId
+      announce.push({
+        type: "SUBAGENT_STARTED",
+        subagentRunId: id,
+        name: caller?.name ?? path.at(-1) ?? "",
+        parentToolCallId: caller?.callId ?? "",
+        ...(above === undefined ? {} : { parentSubagentRunId: above })
+      })
+    }
+    return speaker
+  }
+
+  #events({ agentPath, event }: Envelope.Envelope): AgUiEvents {
+    const events: Array<AgUiEvent> = []
+    const speaker = this.#speaker(agentPath, events)
+    for (const one of this.#said(speaker, event)) events.push(one)
+    return events
+  }
+
+  #said(speaker: Speaker, event: Event): AgUiEvents {
+    const { by } = speaker
+    switch (event.type) {
+      case "text":
+      case "reasoning":
+        return speaker.say(event.type, event.text)
+      case "step-start":
+        return speaker.startStep()
+      case "step-retracted":
+        return [...speaker.endStep(), { type: "CUSTOM", name: "reins.step-retracted", value: event.reason, ...by }]
+      case "tool-invocation":
+        return event.state === "call"
+          ? this.#call(speaker, event, event.toolName, event.args)
+          : this.#result(speaker, event)
+      case "tool-agent":
+        return event.state === "call" ? this.#agentCall(speaker, event) : this.#agentResult(speaker, event)
+      case "tool-progress": {
+        const { toolCallId, type: activityType, ...content } = event
+        const messageId = `progress-${CallId.make(speaker.path, toolCallId ?? event.toolName)}`
+        return [{ type: "ACTIVITY_SNAPSHOT", messageId, activityType, content, replace: true, ...by }]
+      }
+      case "plan-status-change": {
+        const messageId = `plan-${event.data.planId}`
+        return [
+          { type: "ACTIVITY_SNAPSHOT", messageId, activityType: "plan", content: event.data, replace: true, ...by }
+        ]
+      }
+      case "approval-required":
+        return []
+      case "custom":
+        return [{ type: "CUSTOM", name: event.event_type, value: event.data, ...by }]
+      case "budget_exhausted": {
+        const { type: _, ...value } = event
+        return [{ type: "CUSTOM", name: "reins.budget-exhausted", value, ...by }]
+      }
+      case "approval-decision":
+      case "data-tool-agent":
+      case "data-file-registered":
+      case "data-flow-ui":
+      case "data-cost-summary":
+        return [{ type: "CUSTOM", name: `reins.${event.type}`, value: event.data, ...by }]
+      case "data-latency-summary":
+        if (this.#finish !== undefined) this.#state = "ended"
+        return [{ type: "CUSTOM", name: `reins.${event.type}`, value: event.data, ...by }]
+      case "finish":
+        this.#finish = event
+        return speaker.endStep()
+      case "error":
+        this.#state = "failed"
+        return [...speaker.endStep(), { type: "RUN_ERROR", message: event.error.message, code: event.error.code }]
+    }
+  }
+
+  #call(speaker: Speaker, { toolInvocationId }: { toolInvocationId: string }, name: string, args: unknown): AgUiEvents {
+    const toolCallId = CallId.make(speaker.path, toolInvocationId)
+    const { by } = speaker
+    return [
+      ...speaker.silence(),
+      { type: "TOOL_CALL_START", toolCallId, toolCallName: name, ...by },
+      { type: "TOOL_CALL_ARGS", toolCallId, delta: JSON.stringify(args), ...by },
+      { type: "TOOL_CALL_END", toolCallId, ...by }
+    ]
+  }
+
+  #result(
+    speaker: Speaker,
+    { result, status, toolInvocationId }: Pick<Events.ToolResult, "result" | "status" | "toolInvocationId">
+  ): AgUiEvents {
+    const toolCallId = CallId.make(speaker.path, toolInvocationId)
+    return [
+      {
+        type: "TOOL_CALL_RESULT",
+        messageId: `result-${toolCallId}`,
+        toolCallId,
+        content: ResultText.make(result),
+        role: "tool",
+        ...(status === undefined ? {} : { metadata: { status } }),
+        ...speaker.by
+      }
+    ]
+  }
+
+  #agentCall(speaker: Speaker, event: Events.AgentCall): AgUiEvents {
+    const child = AgentPath.child(speaker.path, event.agentName, event.toolInvocationId)
+    const callId = CallId.make(speaker.path, event.toolInvocationId)
+    this.#callers.set(AgentPath.key(child), { name: event.agentName, callId })
+    return this.#call(speaker, event, event.agentName, event.prompt)
+  }
+
+  #agentResult(speaker: Speaker, event: Events.AgentResult): AgUiEvents {
+    const key = AgentPath.key(AgentPath.child(speaker.path, event.agentName, event.toolInvocationId))
+    const child = this.#speakers.get(key)
+    this.#speakers.delete(key)
+    this.#callers.delete(key)
+    const result = this.#result(speaker, event)
+    if (child?.subagentRunId === undefined) return result
+    const { subagentRunId } = child
+    const end: AgUiEvent =
+      event.status === undefined
+        ? { type: "SUBAGENT_FINISHED", subagentRunId, outcome: { type: "success" } }
+        : { type: "SUBAGENT_ERROR", subagentRunId, message: ResultText.make(event.result) }
+    return [...child.endStep(), end, ...result]
+  }
+
+  #ending(): Outcome {
+    return this.#finish?.finishReason === "cancelled" ? { type: "cancelled" } : { type: "success" }
+  }
+
+  #end(outcome: Outcome): AgUiEvents {
+    const finish = this.#finish
+    if (finish === undefined) return [{ type: "RUN_FINISHED", ...this.#place, outcome }]
+    const { cacheCreationInputTokens, cacheReadInputTokens, completionTokens, promptTokens, totalTokens } = finish.usage
+    const usage = {
+      inputTokens: promptTokens,
+      outputTokens: completionTokens,
+      totalTokens,
+      cachedInputTokens: cacheReadInputTokens,
+      cacheWriteInputTokens: cacheCreationInputTokens
+    }
+    const metadata = { finishReason: finish.finishReason }
+    return [{ type: "RUN_FINISHED", ...this.#place, outcome, usage: [usage], metadata }]
+  }
+
+  /** Closes all that is open, the deepest first, and says what is waited for. */
+  #suspend(): AgUiEvents {
+    const { clientCalls, questions } = this.#parking
+    const speakers = [...this.#speakers.values()].toSorted((a, b) => b.path.length - a.path.length)
+    const closing = speakers.flatMap((speaker): AgUiEvents => {
+      const { subagentRunId } = speaker
+      if (subagentRunId === undefined) return speaker.endStep()
+      const interruptIds = questions
+        .filter(({ agentPath = [] }) => AgentPath.isWithin(agentPath, speaker.path))
+        .map(({ id }) => id)
+      const outcome = { type: "suspended", interruptIds } as const
+      return [...speaker.endStep(), { type: "SUBAGENT_FINISHED", subagentRunId, outcome }]
+    })
+    const interrupts = questions.map((question) => this.#interrupt(question))
+    this.#speakers.clear()
+    const outcome: Outcome =
+      interrupts.length > 0
+        ? { type: "interrupt", interrupts }
+        : {
+            type: "success",
+            pendingToolCallIds: clientCalls.map(({ call, path }) => CallId.make(path, call.toolInvocationId))
+          }
+    return [...closing, ...this.#end(outcome)]
+  }
+
+  #interrupt(question: Approval.Request) {
+    const { agentPath = [], toolInvocationId } = question
+    const callId = toolInvocationId === undefined ? undefined : CallId.make(agentPath, toolInvocationId)
+    return Interrupts.make(question, callId, this.#speakers.get(AgentPath.key(agentPath))?.subagentRunId)
+  }
+}
+
+/** `runId` is the client's own name of this answer; absent: ours. */
+export const open = (runId?: string): Encoder => new AgUiEncoder(runId)

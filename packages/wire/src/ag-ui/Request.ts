@@ -1,0 +1,156 @@
+/**
+ * AG-UI's input of a run. The thread is ours, so of the messages only those behind the last of the assistant's count: a user's
+ * is the query, tool messages are results of the client's calls; `resume` answers interrupts. State and context are passed
+ * over.
+ */
+import type { Message } from "@reins/protocol"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as Body from "../Body.ts"
+import type { DecisionFor } from "../Command.ts"
+import type { Decoded, Request, Route } from "../Dialect.ts"
+import * as Refusal from "../Refusal.ts"
+import * as Encoder from "./Encoder.ts"
+import * as Interrupts from "./Interrupts.ts"
+
+const Source = Schema.Struct({
+  type: Schema.Literals(["data", "url", "file"]),
+  value: Schema.String,
+  mimeType: Schema.optionalKey(Schema.String)
+})
+const Part = Schema.Union([
+  Schema.Struct({ type: Schema.Literal("text"), text: Schema.String }),
+  Schema.Struct({ type: Schema.Literals(["image", "audio", "video", "document"]), source: Source })
+])
+const Content = Schema.Union([Schema.String, Schema.Array(Part)])
+type Content = typeof Content.Type
+
+const User = Schema.Struct({ role: Schema.Literal("user"), id: Schema.String, content: Content })
+const Tool = Schema.Struct({
+  role: Schema.Literal("tool"),
+  toolCallId: Schema.String,
+  content: Content,
+  error: Schema.optionalKey(Schema.String)
+})
+const Other = Schema.Struct({
+  role: Schema.Literals(["assistant", "system", "developer", "activity", "reasoning"])
+})
+
+export const RunAgentInput = Schema.Struct({
+  threadId: Schema.NonEmptyString,
+  runId: Schema.NonEmptyString,
+  messages: Schema.Array(Schema.Union([User, Tool, Other])),
+  tools: Schema.optionalKey(
+    Schema.Array(
+      Schema.Struct({
+        name: Schema.String,
+        description: Schema.optionalKey(Schema.String),
+        parameters: Schema.optionalKey(Schema.Json)
+      })
+    )
+  ),
+  resume: Schema.optionalKey(
+    Schema.Array(
+      Schema.Struct({
+        interruptId: Schema.String,
+        status: Schema.Literals(["resolved", "cancelled"]),
+        payload: Schema.optionalKey(Schema.Json)
+      })
+    )
+  )
+})
+type RunAgentInput = typeof RunAgentInput.Type
+
+const read = Body.read(RunAgentInput)
+
+const partsOf = (content: Content): ReadonlyArray<Message.UserPart> =>
+  typeof content === "string"
+    ? [{ type: "text", text: content }]
+    : content.map((part): Message.UserPart =>
+        part.type === "text"
+          ? { type: "text", text: part.text }
+          : { type: "file", mediaType: part.source.mimeType ?? `${part.type}/*`, data: part.source.value }
+      )
+
+const textOf = (content: Content): string =>
+  partsOf(content).reduce((text, part) => (part.type === "text" ? text + part.text : text), "")
+
+const run = (input: RunAgentInput, agent: string | undefined): Decoded => {
+  const { messages, resume = [], runId, threadId, tools = [] } = input
+  const answer = { _tag: "Stream", format: "sse", isStamped: true, open: () => Encoder.open(runId) } as const
+  const clientTools = tools.map(({ description, name, parameters = { type: "object", properties: {} } }) => ({
+    name,
+    ...(description === undefined ? {} : { description }),
+    parameters
+  }))
+  const settings = clientTools.length === 0 ? {} : { settings: { clientTools } }
+  const behind = messages.slice(messages.findLastIndex((message) => message.role === "assistant") + 1)
+  const asked = behind.findLast((message) => message.role === "user")
+  const results = behind.flatMap((message) =>
+    message.role === "tool"
+      ? [
+          {
+            toolCallId: message.toolCallId,
+            result: Body.jsonOr(textOf(message.content)),
+            ...(message.error === undefined ? {} : { isFailure: true })
+          }
+        ]
+      : []
+  )
+  const decisions: Array<DecisionFor> = []
+  for (const { interruptId, payload, status } of resume) {
+    const decision = Interrupts.decisionOf(status, payload)
+    if (decision === undefined) return Result.fail(Refusal.badRequest("a resume's payload is no decision"))
+    decisions.push({ approvalId: interruptId, decision })
+  }
+  if (decisions.length > 0 || (asked === undefined && results.length > 0)) {
+    return Result.succeed({
+      command: { _tag: "Answer", address: { threadId }, decisions, results, ...settings },
+      answer
+    })
+  }
+  if (asked === undefined) return Result.fail(Refusal.badRequest("messages ends with nothing from a user or a tool"))
+  return Result.succeed({
+    command: {
+      _tag: "StartQuery",
+      prompt: partsOf(asked.content),
+      threadId,
+      requestId: runId,
+      ...(agent === undefined ? {} : { agent }),
+      ...settings
+    },
+    answer
+  })
+}
+
+const decode = ({ body, params }: Request): Decoded =>
+  Result.flatMap(read(body), (input) => run(input, params["agent"]))
+
+export const routes: ReadonlyArray<Route> = [
+  { method: "POST", path: "/run", decode },
+  { method: "POST", path: "/agents/:agent/run", decode },
+  {
+    method: "GET",
+    path: "/threads/:threadId/events",
+    decode: ({ headers, params, query }) => {
+      const after = headers["last-event-id"] ?? query["after"]
+      return Result.succeed({
+        command: {
+          _tag: "Resume",
+          address: { threadId: params["threadId"] ?? "" },
+          ...(after === undefined ? {} : { after })
+        },
+        answer: { _tag: "Stream", format: "sse", isStamped: true, open: () => Encoder.open() }
+      })
+    }
+  },
+  {
+    method: "POST",
+    path: "/threads/:threadId/cancel",
+    decode: ({ params }) =>
+      Result.succeed({
+        command: { _tag: "Cancel", address: { threadId: params["threadId"] ?? "" } },
+        answer: { _tag: "Facts", shape: () => ({ status: 202, body: {} }) }
+      })
+  }
+]

@@ -1,0 +1,93 @@
+/**
+ * What one agent has open in an AG-UI stream: its step, its text or its reasoning, and whether its sub-agent was announced.
+ * The verifier refuses an end with anything open, and every step and message has a name of its own.
+ */
+import type { AgentPath } from "@reins/protocol"
+import type { AgUiEvent } from "./AgUiEvent.ts"
+
+type AgUiEvents = ReadonlyArray<AgUiEvent>
+
+/** Names that are new in the whole stream. */
+export class Names {
+  #made = 0
+  readonly #runId: string
+
+  constructor(runId: string) {
+    this.#runId = runId
+  }
+
+  next(prefix: string): string {
+    this.#made += 1
+    return `${prefix}-${this.#runId}-${this.#made}`
+  }
+}
+
+/** `subagentRunId` is absent for the root. Owned by one encoder. */
+export class Speaker {
+  readonly path: AgentPath.AgentPath
+  readonly subagentRunId: string | undefined
+  readonly #names: Names
+  readonly #by: { readonly subagentRunId?: string }
+  #open: { readonly kind: "text" | "reasoning"; readonly messageId: string } | undefined
+  #stepName: string | undefined
+
+  constructor(path: AgentPath.AgentPath, names: Names, subagentRunId: string | undefined) {
+    this.path = path
+    this.subagentRunId = subagentRunId
+    this.#names = names
+    this.#by = subagentRunId === undefined ? {} : { subagentRunId }
+  }
+
+  /** The field that says who speaks. */
+  get by(): { readonly subagentRunId?: string } {
+    return this.#by
+  }
+
+  say(kind: "text" | "reasoning", delta: string): AgUiEvents {
+    if (delta === "") return []
+    const opening = this.#open?.kind === kind ? [] : [...this.silence(), ...this.#start(kind)]
+    const { messageId = "" } = this.#open ?? {}
+    const type = kind === "text" ? "TEXT_MESSAGE_CONTENT" : "REASONING_MESSAGE_CONTENT"
+    return [...opening, { type, messageId, delta, ...this.#by }]
+  }
+
+  #start(kind: "text" | "reasoning"): AgUiEvents {
+    const messageId = this.#names.next("message")
+    this.#open = { kind, messageId }
+    return kind === "text"
+      ? [{ type: "TEXT_MESSAGE_START", messageId, role: "assistant", ...this.#by }]
+      : [
+          { type: "REASONING_START", messageId, ...this.#by },
+          { type: "REASONING_MESSAGE_START", messageId, role: "reasoning", ...this.#by }
+        ]
+  }
+
+  /** Ends what is being said. */
+  silence(): AgUiEvents {
+    if (this.#open === undefined) return []
+    const { kind, messageId } = this.#open
+    this.#open = undefined
+    return kind === "text"
+      ? [{ type: "TEXT_MESSAGE_END", messageId, ...this.#by }]
+      : [
+          { type: "REASONING_MESSAGE_END", messageId, ...this.#by },
+          { type: "REASONING_END", messageId, ...this.#by }
+        ]
+  }
+
+  startStep(): AgUiEvents {
+    const ending = this.endStep()
+    const stepName = this.#names.next("step")
+    this.#stepName = stepName
+    return [...ending, { type: "STEP_STARTED", stepName, ...this.#by }]
+  }
+
+  /** Ends what is being said, and the step. */
+  endStep(): AgUiEvents {
+    const silence = this.silence()
+    if (this.#stepName === undefined) return silence
+    const stepName = this.#stepName
+    this.#stepName = undefined
+    return [...silence, { type: "STEP_FINISHED", stepName, ...this.#by }]
+  }
+}

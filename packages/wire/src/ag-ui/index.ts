@@ -1,0 +1,19 @@
+import type { Dialect } from "../Dialect.ts"
+import * as Encoder from "./Encoder.ts"
+import { routes } from "./Request.ts"
+
+export { AgUiEvent } from "./AgUiEvent.ts"
+export { RunAgentInput } from "./Request.ts"
+
+/** AG-UI 1.0, with interrupts and sub-agents. */
+export const dialect: Dialect = {
+  name: "ag-ui",
+  title: "AG-UI 1.0",
+  routes,
+  open: () => Encoder.open(),
+  encodeError: ({ code, message, retryAfterSeconds, status }) => ({
+    status,
+    body: { error: { code, message } },
+    ...(retryAfterSeconds === undefined ? {} : { headers: { "retry-after": `${retryAfterSeconds}` } })
+  })
+}
