@@ -105,37 +105,48 @@ const judge = (
   )
 }
 
-/** What an attempt used: as reported, or counted by us where the report is missing or stops short. */
+/**
+ * What an attempt used: as reported, or counted by us where the report is missing or stops short. Input and output are told
+ * apart: a report of one says nothing of the other.
+ */
 export const usageOf = (
   run: Run,
   place: Place,
   attempted: Attempted
 ): { readonly usage: Usage.Usage; readonly estimated: boolean } => {
   const { answer, ending } = attempted
-  const reported = answer.usage
-  // What came with a finish is the whole, also when the answer was of no use.
-  const whole = ending._tag === "Completed" || answer.stop !== undefined
-  if (whole && reported !== undefined && !Usage.isUnknown(reported)) {
-    return { usage: reported, estimated: false }
-  }
+  const reported = answer.usage ?? Usage.empty
   // A request that failed before it said anything, without a report, is billed by no provider.
-  if (answer.isSilent && answer.calls.length === 0 && reported === undefined && ending._tag === "Failed") {
+  if (answer.isSilent && answer.calls.length === 0 && answer.usage === undefined && ending._tag === "Failed") {
     return { usage: Usage.empty, estimated: false }
   }
+  // What came with a finish is the whole, also when the answer was of no use.
+  const whole = ending._tag === "Completed" || answer.stop !== undefined
+  const hasInput = isReported(reported, inputParts)
+  const hasOutput = whole && isReported(reported, outputParts)
+  if (hasInput && hasOutput) return { usage: reported, estimated: false }
   const { estimator } = run.settings
-  const outputText = Math.max(reported?.outputText ?? 0, estimator.text(spoken(answer)))
-  const outputReasoning = Math.max(reported?.outputReasoning ?? 0, Math.ceil(answer.reasoned / 3))
+  const outputReasoning = Math.max(reported.outputReasoning ?? 0, Math.ceil(answer.reasoned / 3))
   return {
     usage: {
-      ...(reported !== undefined && Usage.inputTokens(reported) > 0
-        ? { ...reported }
-        : { inputUncached: place.inputTokens(estimator) }),
-      outputText,
-      ...(outputReasoning === 0 ? {} : { outputReasoning })
+      ...reported,
+      ...(hasInput ? {} : { inputUncached: place.inputTokens(estimator) }),
+      ...(hasOutput
+        ? {}
+        : {
+            outputText: Math.max(reported.outputText ?? 0, estimator.text(spoken(answer))),
+            ...(outputReasoning === 0 ? {} : { outputReasoning })
+          })
     },
     estimated: true
   }
 }
+
+const inputParts = ["inputUncached", "inputCacheRead", "inputCacheWrite", "inputCacheWriteLong"] as const
+const outputParts = ["outputText", "outputReasoning"] as const
+
+const isReported = (usage: Usage.Usage, parts: ReadonlyArray<keyof Usage.Usage>): boolean =>
+  parts.some((part) => usage[part] !== undefined)
 
 const spoken = (answer: Answer): string => {
   let out = ""
