@@ -7,6 +7,7 @@ import { AgentPath, Budget, type Entry } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { Signal } from "../run/Signal.ts"
+import type { Look } from "./BudgetProbe.ts"
 import * as Spent from "./Spent.ts"
 import * as WrapUp from "./WrapUp.ts"
 
@@ -26,10 +27,12 @@ export class BudgetTree {
   version = 0
 
   private readonly ledger: ReadonlyArray<Entry.Entry>
+  private readonly look: Look | undefined
 
   /** `ledger`: what earlier lives of the run have settled; it is charged before anything is reserved. */
-  constructor(budget: Budget.Budget, ledger: ReadonlyArray<Entry.Entry> = []) {
+  constructor(budget: Budget.Budget, ledger: ReadonlyArray<Entry.Entry> = [], look?: Look) {
     this.ledger = [...ledger]
+    this.look = look
     this.open(AgentPath.root, budget, 0)
   }
 
@@ -70,6 +73,7 @@ export class BudgetTree {
     const reserved = Budget.reserve(chain(place), amount, elapsedMs)
     if (Result.isFailure(reserved)) return this.asWritten(reserved.failure)
     put(place, reserved.success)
+    this.look?.(this.nodes())
     return undefined
   }
 
@@ -78,8 +82,10 @@ export class BudgetTree {
     const place = this.place(path)
     if (!place.limited) return
     put(place, Budget.settle(chain(place), held, spent))
+    this.look?.(this.nodes())
     this.version++
-    for (const waiter of this.waiters) waiter()
+    // A copy: who is woken and refused again waits anew at once.
+    for (const waiter of Array.from(this.waiters)) waiter()
   }
 
   /** Completes when somebody has given back a hold since `version` was `seen`, or the run should end. */

@@ -106,7 +106,7 @@ class Host implements RunHost {
       }
     })
     this.live.set(runId, { run, log })
-    const carried = this.drive(opened.record, opened.history, run).pipe(
+    const carried = this.drive(opened.record, opened.history, run, this.threads).pipe(
       Effect.andThen(run.writer.flush),
       Effect.onExit((exit) => this.settle(run, log, exit)),
       Effect.exit

@@ -7,9 +7,10 @@
  * its own, taken synchronously.
  */
 import { AgentPath, type Entry, type Envelope, type Event, type Json, LatencySummary } from "@reins/protocol"
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { BudgetProbe } from "../budget/BudgetProbe.ts"
 import { BudgetTree } from "../budget/BudgetTree.ts"
 import type { Engine, OpenStep, Settled, WaitEnd, WaitRow } from "../port/Engine.ts"
 import { Signal } from "../run/Signal.ts"
@@ -64,7 +65,7 @@ export class JournalRun implements Engine {
       [...answers].filter(([, answer]) => answer.at <= opened.lastAt).map(([name]) => name)
     )
     this.down = Past.downUntil(this.past, answeredBefore, opened.lastAt, now)
-    this.tree = new BudgetTree(record.budget ?? {}, this.past.entries)
+    this.tree = new BudgetTree(record.budget ?? {}, this.past.entries, Context.get(options.context, BudgetProbe))
     this.stopwatch = new Stopwatch(
       options.now,
       record.startedAt,

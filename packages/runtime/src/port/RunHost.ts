@@ -33,8 +33,13 @@ const RunRecordStruct = Schema.Struct({
 export interface RunRecord extends Schema.Schema.Type<typeof RunRecordStruct> {}
 export const RunRecord: Schema.Codec<RunRecord> = RunRecordStruct
 
-/** Carries a run from its start to its last event, over the engine it is given. */
-export type Drive = (record: RunRecord, history: ReadonlyArray<Message.Message>, engine: Engine) => Effect.Effect<void>
+/** Carries a run from its start to its last event, over the engine it is given; its messages go to `threads`. */
+export type Drive = (
+  record: RunRecord,
+  history: ReadonlyArray<Message.Message>,
+  engine: Engine,
+  threads: ThreadStore
+) => Effect.Effect<void>
 
 /** A question that waits for its answer. */
 export interface PendingApproval {

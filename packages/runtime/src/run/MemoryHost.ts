@@ -13,6 +13,7 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
+import { BudgetProbe } from "../budget/BudgetProbe.ts"
 import { BudgetTree } from "../budget/BudgetTree.ts"
 import { follow } from "../event/Follow.ts"
 import { MemoryThreads } from "../port/MemoryThreads.ts"
@@ -79,7 +80,7 @@ class Host implements RunHost {
         const clock = caller.getRef(Clock.Clock)
         const run = new MemoryRun(record, {
           now: () => clock.currentTimeMillisUnsafe(),
-          tree: new BudgetTree(record.budget ?? {}),
+          tree: new BudgetTree(record.budget ?? {}, [], Context.get(this.context, BudgetProbe)),
           hooks: {
             asked: (request, agentPath, askedAt) => {
               this.approvals.set(request.id, { asked: { runId, request, agentPath, askedAt }, outcome: undefined })
@@ -95,7 +96,7 @@ class Host implements RunHost {
         this.runs.set(runId, carried)
         // The run lives in the host, with the caller's clock and trace.
         const context = withCaller(this.context, clock, caller.context)
-        const fiber = Effect.runForkWith(context)(this.drive(record, history, run))
+        const fiber = Effect.runForkWith(context)(this.drive(record, history, run, this.threads))
         if (fiber.pollUnsafe() === undefined) carried.fiber = fiber
         fiber.addObserver((exit) => this.settle(carried, exit))
         return Effect.void

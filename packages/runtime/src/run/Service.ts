@@ -30,9 +30,8 @@ export const make = <const Agents extends ReadonlyArray<Agent.Any>>(
     const roster: Roster.Roster = yield* Roster.build(options.agents, options.approvals ?? "never")
     const settings = yield* settingsOf(options)
     const factory = yield* Deployment
-    let host: RunHost | undefined
-    host = yield* factory.make((record, history, engine) =>
-      drive(roster, settings, host!.threads, record, history, engine)
+    const host = yield* factory.make((record, history, engine, threads) =>
+      drive(roster, settings, threads, record, history, engine)
     )
     return service({ roster, settings, host, ids: yield* Ids })
   })

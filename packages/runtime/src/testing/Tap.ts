@@ -22,7 +22,8 @@ export const layer = (onWrite: (moment: Moment) => void): Layer.Layer<never> =>
   Layer.effect(
     Deployment,
     Effect.map(Deployment, (factory) => ({
-      make: (drive) => factory.make((record, history, engine) => drive(record, history, tapped(engine, onWrite)))
+      make: (drive) =>
+        factory.make((record, history, engine, threads) => drive(record, history, tapped(engine, onWrite), threads))
     }))
   )
 

@@ -1,3 +1,8 @@
+export * as BudgetWatch from "./BudgetWatch.ts"
+export * as CrashingJournal from "./CrashingJournal.ts"
+export * as Scenario from "./Scenario.ts"
+export * as ScenarioChecks from "./ScenarioChecks.ts"
+export * as ScenarioRun from "./ScenarioRun.ts"
 export * as Probe from "./Probe.ts"
 export * as ScriptedModel from "./ScriptedModel.ts"
 export * as Tap from "./Tap.ts"

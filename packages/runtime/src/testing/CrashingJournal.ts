@@ -1,0 +1,71 @@
+/**
+ * A process that dies: a view of a journal through which a host works until it is killed at a chosen event. From that moment
+ * nothing it asks is done or answered, as for a process that is gone; the journal itself stays, for the next host. Once it is
+ * buried, what still hangs in it fails, so that its fibers can be swept up.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { Fenced, type JournalStore } from "../journal/JournalStore.ts"
+
+/** Dies at the commit that holds the event `at` of a run: with it kept (`after`) or lost (`before`). */
+export interface Death {
+  readonly at: number
+  readonly when: "before" | "after"
+}
+
+export interface CrashingJournal {
+  readonly store: JournalStore
+  readonly isDead: () => boolean
+  /** Completes at the death. */
+  readonly died: Effect.Effect<void>
+  readonly bury: Effect.Effect<void>
+}
+
+/** A view of `journal` that dies once; without a death it lives on. */
+export const crashing = (journal: JournalStore, death: Death | undefined): CrashingJournal => {
+  let dead = false
+  const died = Deferred.makeUnsafe<void>()
+  const buried = Deferred.makeUnsafe<void>()
+  const silence = Effect.andThen(Deferred.await(buried), Effect.die(new Error("this process is gone")))
+  const alive = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Effect.suspend(() => (dead ? silence : effect))
+  const { threads } = journal
+  const store: JournalStore = {
+    threads: {
+      info: (threadId) => alive(threads.info(threadId)),
+      read: (threadId, version) => alive(threads.read(threadId, version)),
+      append: (threadId, runId, messages) => alive(threads.append(threadId, runId, messages)),
+      list: (resourceId) => alive(threads.list(resourceId)),
+      remove: (threadId) => alive(threads.remove(threadId))
+    },
+    create: (record) => alive(journal.create(record)),
+    open: (runId, at) => alive(journal.open(runId, at)),
+    commit: (batch) =>
+      Effect.suspend(() => {
+        const last = Effect.andThen(Deferred.await(buried), Effect.fail(new Fenced({ runId: batch.runId })))
+        if (dead) return last
+        if (death === undefined || !batch.envelopes.some((envelope) => envelope.seq >= death.at)) {
+          return journal.commit(batch)
+        }
+        dead = true
+        Deferred.doneUnsafe(died, Effect.void)
+        return death.when === "before" ? last : Effect.andThen(journal.commit(batch), last)
+      }),
+    answer: (runId, name, value, at) => alive(journal.answer(runId, name, value, at)),
+    find: (runId, name) => alive(journal.find(runId, name)),
+    read: (runId, after, limit) => alive(journal.read(runId, after, limit)),
+    status: (runId) => alive(journal.status(runId)),
+    unfinished: alive(journal.unfinished),
+    pending: (resourceId) => alive(journal.pending(resourceId)),
+    approval: (id) => alive(journal.approval(id)),
+    hasClientCall: (runId, path, callId) => alive(journal.hasClientCall(runId, path, callId)),
+    wakes: Stream.never
+  }
+  return {
+    store,
+    isDead: () => dead,
+    died: Deferred.await(died),
+    bury: Effect.asVoid(Deferred.succeed(buried, undefined))
+  }
+}

@@ -1,0 +1,167 @@
+/**
+ * A random scenario: what models say, what tools do, how people answer, which budgets hold and when somebody cancels, all
+ * drawn from one seed. Plain data and pure draws: the same seed is the same scenario, in this process and the next, and a
+ * draw depends on its place in the run alone, so that a run carried again meets the same world.
+ */
+import { Budget, ModelFailure, Ordering } from "@reins/protocol"
+import type { ModelPart, ModelRequest } from "../port/Model.ts"
+import * as ScriptedModel from "./ScriptedModel.ts"
+
+/** How a tool call behaves; the model writes it into the arguments. */
+export type Behaviour = "answers" | "sleeps" | "progresses" | "fails" | "dies" | "hangs"
+
+/** What a scenario may contain. All on by default. */
+export interface ScenarioOptions {
+  readonly cancels?: boolean | undefined
+  readonly budgets?: boolean | undefined
+  /** Questions that expire. */
+  readonly expiry?: boolean | undefined
+  /** Tools and models that hang, time out, or crash. */
+  readonly faults?: boolean | undefined
+}
+
+export interface Scenario {
+  readonly seed: number
+  readonly rootBudget: Budget.Budget
+  readonly alphaBudget: Budget.Budget
+  readonly betaBudget: Budget.Budget
+  /** The event at whose sight somebody cancels; absent: nobody does. */
+  readonly cancelAt: number | undefined
+  readonly expires: boolean
+  readonly faults: boolean
+}
+
+/** The tools of every scenario's agents. */
+export const tools = ["work", "timed", "gated", "picky"] as const
+
+/** Draws the scenario of a seed. */
+export const generate = (seed: number, options: ScenarioOptions = {}): Scenario => {
+  const random = draw(seed, "scenario")
+  const budgets = options.budgets !== false
+  return {
+    seed,
+    rootBudget: budgets ? budget(random) : Budget.make({ maxSteps: 12 }),
+    alphaBudget: budgets ? budget(random) : Budget.make({}),
+    betaBudget: budgets ? budget(random) : Budget.make({}),
+    cancelAt: options.cancels !== false && random() < 0.25 ? 1 + Math.floor(random() * 30) : undefined,
+    expires: options.expiry !== false && random() < 0.5,
+    faults: options.faults !== false
+  }
+}
+
+/** A source of draws for one place in a scenario. */
+export const draw = (seed: number, place: string): (() => number) => {
+  let hash = 0x811c9dc5 ^ seed
+  for (let index = 0; index < place.length; index++) hash = Math.imul(hash ^ place.charCodeAt(index), 0x01000193)
+  return Ordering.seeded(hash)
+}
+
+const pick = <A>(random: () => number, all: readonly [A, ...ReadonlyArray<A>]): A =>
+  all[Math.floor(random() * all.length)] ?? all[0]
+
+const budget = (random: () => number): Budget.Budget => {
+  const maybe = (chance: number, draw: () => number) => (random() < chance ? draw() : undefined)
+  return Budget.make({
+    // Always a limit somewhere, so that every scenario ends.
+    maxSteps: 1 + Math.floor(random() * 12),
+    maxToolCalls: maybe(0.3, () => Math.floor(random() * 9)),
+    maxOutputTokens: maybe(0.15, () => Math.floor(random() * 400)),
+    maxTotalTokens: maybe(0.15, () => 200 + Math.floor(random() * 9000)),
+    maxCostUsd: maybe(0.2, () => random() * 0.05),
+    maxDuration: maybe(0.2, () => Math.floor(random() * 5000)),
+    maxDepth: maybe(0.2, () => Math.floor(random() * 3)),
+    maxAgents: maybe(0.2, () => Math.floor(random() * 3)),
+    onExhausted: random() < 0.4 ? "wrap-up" : "stop"
+  })
+}
+
+/** What the scenario's model says to a request. */
+export const respond = (scenario: Scenario, request: ModelRequest): ScriptedModel.Reply => {
+  const { agentPath, attempt, step } = request.metadata
+  const random = draw(scenario.seed, `${agentPath.join("/")} ${step} ${attempt}`)
+  const usage = drawUsage(random)
+  if (request.tools.length === 0 || random() < 0.25) return speech(random, usage)
+  if (scenario.faults && random() < 0.2) return fault(random, usage, scenario, request)
+  const made = Array.from({ length: 1 + Math.floor(random() * 4) }, (_, index) =>
+    call(random, scenario, request, index)
+  )
+  return ScriptedModel.calls(made, { usage, ...(random() < 0.5 ? { text: "Let me see. " } : {}) })
+}
+
+const drawUsage = (random: () => number) => ({
+  inputUncached: Math.floor(random() * 50),
+  ...(random() < 0.3 ? { inputCacheRead: Math.floor(random() * 40) } : {}),
+  ...(random() < 0.2 ? { inputCacheWrite: Math.floor(random() * 20) } : {}),
+  outputText: 1 + Math.floor(random() * 25),
+  ...(random() < 0.2 ? { outputReasoning: Math.floor(random() * 10) } : {})
+})
+
+const speech = (random: () => number, usage: ReturnType<typeof drawUsage>): ScriptedModel.Reply => ({
+  parts: [
+    ...(random() < 0.3 ? [[{ type: "reasoning", text: "hmm" } satisfies ModelPart]] : []),
+    ...Array.from({ length: Math.floor(random() * 4) }, (_, index): ReadonlyArray<ModelPart> => [
+      { type: "text", text: `word${index} ` }
+    ]),
+    [{ type: "finish", reason: random() < 0.1 ? "length" : "stop", usage }]
+  ]
+})
+
+const call = (
+  random: () => number,
+  scenario: Scenario,
+  request: ModelRequest,
+  index: number
+): ScriptedModel.ScriptedCall => {
+  const offered = request.tools.map((tool) => tool.name)
+  const name = random() < 0.05 ? "unknown_tool" : pick(random, ["work", ...offered])
+  // Some models number their calls anew at each step.
+  const id = random() < 0.2 ? `call_${index}` : `c${request.metadata.step}_${index}`
+  if (name === "alpha" || name === "beta") {
+    return { id, name, args: random() < 0.1 ? { wrong: true } : { prompt: `part ${index}` } }
+  }
+  const faulty: readonly [Behaviour, ...ReadonlyArray<Behaviour>] = scenario.faults
+    ? ["answers", "answers", "sleeps", "progresses", "fails", "dies", "hangs"]
+    : ["answers", "answers", "sleeps", "progresses", "fails"]
+  const args = { behaviour: pick(random, faulty), forMs: Math.floor(random() * 3000), asks: random() < 0.5 }
+  return { id, name, args: random() < 0.06 ? { behaviour: 7 } : args }
+}
+
+const fault = (
+  random: () => number,
+  usage: ReturnType<typeof drawUsage>,
+  scenario: Scenario,
+  request: ModelRequest
+): ScriptedModel.Reply => {
+  const about = { provider: "scripted", model: "scripted-1" }
+  const one = call(random, scenario, request, 0)
+  switch (Math.floor(random() * 9)) {
+    case 0:
+      return ScriptedModel.failure(new ModelFailure.ProviderUnavailable(about))
+    case 1:
+      return ScriptedModel.failure(new ModelFailure.RateLimited({ ...about, retryAfterMs: 2000 }))
+    case 2:
+      return ScriptedModel.failure(new ModelFailure.NetworkFailed(about), "half an ans")
+    case 3:
+      return ScriptedModel.failure(new ModelFailure.AuthenticationFailed(about))
+    case 4:
+      return { parts: [] }
+    case 5:
+      return { parts: [[{ type: "text", text: "no finish" }]] }
+    case 6:
+      return ScriptedModel.calls([one, one], { usage })
+    case 7:
+      return ScriptedModel.calls([one], { usage, stop: "length" })
+    default:
+      return { parts: [[{ type: "text", text: "and then " }]], hangs: true }
+  }
+}
+
+/** How a person answers the question about a call, and how long they take; absent: they never do. */
+export const answer = (
+  scenario: Scenario,
+  place: string
+): { readonly afterMs: number; readonly says: "approve" | "reject" | "revise" } | undefined => {
+  const random = draw(scenario.seed, `answer ${place}`)
+  if (random() < 0.15) return undefined
+  return { afterMs: Math.floor(random() * 20_000), says: pick(random, ["approve", "approve", "reject", "revise"]) }
+}

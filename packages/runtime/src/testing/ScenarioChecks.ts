@@ -1,0 +1,155 @@
+/**
+ * The promises that every run keeps, as checks over a scenario's report. Each answers the promises that were broken, in words;
+ * nothing where all is well.
+ */
+import { AgentPath, type CostSummary, type Envelope, Ordering, Transcript, Usage } from "@reins/protocol"
+import type { Report } from "./ScenarioRun.ts"
+
+/** All broken promises of a report. */
+export const all = (report: Report): ReadonlyArray<string> => [
+  ...ends(report),
+  ...order(report),
+  ...sameLog(report),
+  ...budget(report),
+  ...cost(report),
+  ...gate(report),
+  ...thread(report),
+  ...once(report)
+]
+
+const ends = ({ ended }: Report) => (ended ? [] : ["the run never ended"])
+
+const order = ({ ended, stored }: Report) => {
+  const faults = Ordering.check(stored).map(({ seq, violation }) => `${seq}: ${violation.message}`)
+  const automaton = new Ordering.Automaton()
+  for (const { agentPath, event } of stored) automaton.accept(agentPath, [event])
+  return ended && !automaton.ended ? [...faults, "the log has no lawful end"] : faults
+}
+
+const sameLog = ({ live, stored }: Report) =>
+  JSON.stringify(live) === JSON.stringify(stored.slice(stored.length - live.length))
+    ? []
+    : ["the stored log differs from what a live watcher saw"]
+
+const budget = ({ budget, ended }: Report) => (ended ? [...budget.faults, ...budget.open()] : budget.faults)
+
+const leaves = (node: CostSummary.CostNode): number =>
+  node.rows.reduce((sum, row) => sum + row.costNanoUsd, 0) +
+  node.children.reduce((sum, child) => sum + leaves(child), 0)
+
+const cost = ({ marks, stored }: Report) => {
+  const faults: Array<string> = []
+  const summary = stored.find(({ event }) => event.type === "data-cost-summary")?.event
+  const finish = stored.find(({ event }) => event.type === "finish")?.event
+  if (summary?.type !== "data-cost-summary") return ["there is no cost summary"]
+  const { root } = summary.data
+  if (leaves(root) !== summary.data.costNanoUsd) faults.push("the cost tree's leaves do not add up to its root")
+  if (finish?.type === "finish" && JSON.stringify(finish.usage) !== JSON.stringify(root.usage)) {
+    faults.push(`finish says ${JSON.stringify(finish.usage)}, the cost summary ${JSON.stringify(root.usage)}`)
+  }
+  if (marks.length > 0) {
+    const spent = marks.flatMap((mark) => mark.spent)
+    const nano = spent.reduce((sum, row) => sum + ("costNanoUsd" in row ? (row.costNanoUsd ?? 0) : 0), 0)
+    if (nano !== summary.data.costNanoUsd)
+      faults.push(`the ledger says ${nano} nano-dollars, the summary ${summary.data.costNanoUsd}`)
+    const usage = spent.reduce((sum, row) => (row.kind === "model" ? Usage.add(sum, row.usage) : sum), Usage.empty)
+    if (JSON.stringify(Usage.toTotals(usage)) !== JSON.stringify(root.usage))
+      faults.push("the ledger's usage is not the summary's")
+  }
+  return faults
+}
+
+/** No handler began for a call that waited for, or was refused by, a person. */
+const gate = ({ stored, world }: Report) => {
+  const refused = new Set<string>()
+  const calls = new Map<string, string>()
+  for (const { agentPath, event } of stored) {
+    if (event.type === "approval-required" && event.data.toolInvocationId !== undefined) {
+      calls.set(event.data.id, keyOf(agentPath, event.data.toolInvocationId))
+    } else if (event.type === "approval-decision" && !["approve", "revise"].includes(event.data.outcome.outcome)) {
+      const call = calls.get(event.data.id)
+      if (call !== undefined) refused.add(call)
+    }
+  }
+  return world.begun.filter((key) => refused.has(key)).map((key) => `${key} ran although it was refused`)
+}
+
+const keyOf = (path: AgentPath.AgentPath, callId: string): string => `run:${AgentPath.key(path)}${callId}`
+
+const thread = ({ ended, stored, thread }: Report) => {
+  if (!ended) return []
+  const faults = Transcript.isPairComplete(thread) ? [] : ["the thread is not pair-complete"]
+  const said = (messages: typeof thread) =>
+    JSON.stringify(
+      messages
+        .map((message) =>
+          message.content
+            .map((part) =>
+              part.type === "text"
+                ? part.text
+                : part.type === "tool-call"
+                  ? part.id
+                  : part.type === "tool-result"
+                    ? [part.id, part.result]
+                    : ""
+            )
+            .filter((part) => part !== "")
+        )
+        .filter((parts) => parts.length > 0)
+    )
+  const folded = Transcript.messages(Transcript.fold(stored, "Do it."), AgentPath.root)
+  return said(folded) === said(thread)
+    ? faults
+    : [...faults, `the log folds to\n${said(folded)}\nthe thread holds\n${said(thread)}`]
+}
+
+/** What had a result when a life ended is not begun again in the next. */
+const once = ({ deaths, world }: Report) =>
+  deaths.flatMap(({ begun, requests, results }) => [
+    ...world.requests
+      .slice(requests)
+      .filter(({ path, step }) => results.has(`${prefix(path)}model/${step}`))
+      .map(({ path, step }) => `the finished step ${path || "root"}/${step} was asked of the model again`),
+    ...world.begun
+      .slice(begun)
+      .filter((key) => results.has(toolName(key)))
+      .map((key) => `the finished call ${key} was begun again`)
+  ])
+
+const prefix = (path: string): string => (path === "" ? "" : AgentPath.key(path.split("/")))
+
+const toolName = (key: string): string => {
+  const name = key.slice("run:".length)
+  const at = name.lastIndexOf("/") + 1
+  return `${name.slice(0, at)}tool/${name.slice(at)}`
+}
+
+/** A log without what two carriages of one run may differ in: times, retracted attempts, how text was cut. */
+export const essence = (log: ReadonlyArray<Envelope.Envelope>): ReadonlyArray<string> => {
+  const byPath = new Map<string, Array<string>>()
+  for (const { agentPath, event } of log) {
+    if (event.type === "data-latency-summary" || event.type === "data-cost-summary" || event.type === "finish") continue
+    if (event.type === "data-tool-agent" || event.type === "tool-progress") continue
+    const key = AgentPath.key(agentPath)
+    const lines = byPath.get(key) ?? []
+    byPath.set(key, lines)
+    if (event.type === "step-retracted") {
+      while (lines.length > 0 && lines.at(-1) !== "step-start") lines.pop()
+      lines.pop()
+    } else if (event.type === "text" || event.type === "reasoning") {
+      const last = lines.at(-1)
+      if (last?.startsWith(`${event.type}:`) === true) lines[lines.length - 1] = last + event.text
+      else lines.push(`${event.type}:${event.text}`)
+    } else lines.push(event.type === "step-start" ? "step-start" : JSON.stringify(event))
+  }
+  // Branches interleave as they like; each agent's events are compared as a set with its steps in order.
+  return [...byPath]
+    .map(
+      ([key, lines]) =>
+        `${key} ${lines.filter((line) => !line.startsWith("{")).join("|")} ${lines
+          .filter((line) => line.startsWith("{"))
+          .toSorted()
+          .join("\n")}`
+    )
+    .toSorted()
+}

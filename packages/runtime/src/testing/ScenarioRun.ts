@@ -1,0 +1,210 @@
+/**
+ * Carries a random scenario to its end on a test clock, and reports all that can be seen of it: on the memory engine, or on a
+ * journal whose process dies at chosen events and is followed by another.
+ */
+import { Decision, type Envelope, type Message } from "@reins/protocol"
+import * as Context from "effect/Context"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as TestClock from "effect/testing/TestClock"
+import { BudgetProbe } from "../budget/BudgetProbe.ts"
+import { Deployment } from "../Deployment.ts"
+import { journalHost } from "../journal/JournalHost.ts"
+import type { Mark } from "../journal/JournalStore.ts"
+import * as MemoryJournal from "../journal/MemoryJournal.ts"
+import type { RunHostFactory } from "../port/RunHost.ts"
+import { memoryHost } from "../run/MemoryHost.ts"
+import { Runtime } from "../Runtime.ts"
+import type { RuntimeShape } from "../RuntimeShape.ts"
+import * as BudgetWatch from "./BudgetWatch.ts"
+import { crashing, type CrashingJournal, type Death } from "./CrashingJournal.ts"
+import * as Scenario from "./Scenario.ts"
+import * as ScenarioAgents from "./ScenarioAgents.ts"
+
+/** All that can be seen of a scenario after its end. */
+export interface Report {
+  readonly scenario: Scenario.Scenario
+  /** What a watcher saw who was there from the first event. Of the last life only, where there were several. */
+  readonly live: ReadonlyArray<Envelope.Envelope>
+  /** The log as it is kept. */
+  readonly stored: ReadonlyArray<Envelope.Envelope>
+  readonly thread: ReadonlyArray<Message.Message>
+  readonly world: ScenarioAgents.World
+  readonly budget: BudgetWatch.BudgetWatch
+  /** The journal's marks; empty on the memory engine. */
+  readonly marks: ReadonlyArray<Mark>
+  /** For each death: what had been remembered, and how much of the world had happened. */
+  readonly deaths: ReadonlyArray<Remembered>
+  /** False when the run had to be given up. */
+  readonly ended: boolean
+}
+
+/** What the next life finds. */
+export interface Remembered {
+  /** Names of finished activities. */
+  readonly results: ReadonlySet<string>
+  readonly requests: number
+  readonly begun: number
+}
+
+const runId = "run"
+const threadId = "thread"
+const tickMs = 250
+const patienceTicks = 400
+const giveUpTicks = 800
+
+/** Carries a scenario on the memory engine. */
+export const onMemory = (scenario: Scenario.Scenario): Effect.Effect<Report> => carry(scenario, undefined, [])
+
+/** Carries a scenario on a journal in memory; its process dies at each of `deaths`, one life after the other. */
+export const onJournal = (scenario: Scenario.Scenario, deaths: ReadonlyArray<Death> = []): Effect.Effect<Report> =>
+  Effect.suspend(() => carry(scenario, MemoryJournal.make(), deaths))
+
+interface Life {
+  readonly runtime: RuntimeShape
+  readonly scope: Scope.Closeable
+  readonly process: CrashingJournal | undefined
+}
+
+const carry = (
+  scenario: Scenario.Scenario,
+  journal: MemoryJournal.MemoryJournal | undefined,
+  deaths: ReadonlyArray<Death>
+): Effect.Effect<Report> =>
+  Effect.gen(function* () {
+    const world = ScenarioAgents.makeWorld()
+    const budget = BudgetWatch.make()
+    const remembered: Array<Remembered> = []
+    const schedule = new Map<string, { readonly at: number; readonly decision: Decision | undefined }>()
+    let lives = 0
+    const begin = Effect.fnUntraced(function* () {
+      const process = journal === undefined ? undefined : crashing(journal, deaths[lives])
+      lives++
+      const factory =
+        process === undefined
+          ? memoryHost({ shutdownMs: 0 })
+          : journalHost(process.store, { gatherMs: 0, pollMs: Number.POSITIVE_INFINITY })
+      return yield* live(scenario, factory, world, budget, process)
+    })
+
+    let life = yield* begin()
+    yield* Effect.orDie(life.runtime.start("Do it.", { runId, threadId }))
+    let watched = yield* watch(life, scenario)
+    let ticks = 0
+    for (; ticks < giveUpTicks && watched.fiber.pollUnsafe() === undefined; ticks++) {
+      if (life.process?.isDead() === true) {
+        yield* life.process.bury
+        yield* Scope.close(life.scope, Exit.void)
+        yield* Fiber.interrupt(watched.fiber)
+        remembered.push({
+          results: new Set(
+            journal
+              ?.marks(runId)
+              .filter((mark) => mark.kind === "result")
+              .map((mark) => mark.name)
+          ),
+          requests: world.requests.length,
+          begun: world.begun.length
+        })
+        budget.restart()
+        life = yield* begin()
+        watched = yield* watch(life, scenario)
+      }
+      const act = Effect.andThen(
+        ticks === patienceTicks ? Effect.asVoid(life.runtime.cancel(runId)) : Effect.void,
+        answer(life.runtime, scenario, schedule)
+      )
+      // What one asks of a process that dies is never answered.
+      yield* life.process === undefined ? act : Effect.raceFirst(act, life.process.died)
+      yield* TestClock.adjust(tickMs)
+    }
+    const ended = watched.fiber.pollUnsafe() !== undefined
+    const stored = ended ? yield* Effect.orDie(Stream.runCollect(life.runtime.watch(runId))) : watched.seen
+    const thread = yield* life.runtime.threads.get(threadId)
+    yield* Scope.close(life.scope, Exit.void)
+    return {
+      scenario,
+      live: watched.seen,
+      stored: [...stored],
+      thread,
+      world,
+      budget,
+      marks: journal?.marks(runId) ?? [],
+      deaths: remembered,
+      ended
+    }
+  }).pipe(Effect.provide(TestClock.layer()))
+
+const live = Effect.fnUntraced(function* (
+  scenario: Scenario.Scenario,
+  factory: RunHostFactory,
+  world: ScenarioAgents.World,
+  budget: BudgetWatch.BudgetWatch,
+  process: CrashingJournal | undefined
+) {
+  const scope = yield* Scope.make()
+  const layer = Runtime.layer({
+    agents: ScenarioAgents.agents(scenario),
+    approvalExpiresIn: scenario.expires ? 10_000 : undefined,
+    cancelGrace: 500
+  }).pipe(
+    Layer.provide([
+      ScenarioAgents.layer(scenario, world),
+      Layer.succeed(Deployment, factory),
+      Layer.succeed(BudgetProbe, budget.look)
+    ])
+  )
+  const context = yield* Layer.buildWithScope(layer, scope)
+  return { runtime: Context.get(context, Runtime), scope, process } satisfies Life
+})
+
+const watch = Effect.fnUntraced(function* (life: Life, scenario: Scenario.Scenario) {
+  const seen: Array<Envelope.Envelope> = []
+  const fiber = yield* Effect.forkDetach(
+    Effect.orDie(
+      Stream.runForEach(life.runtime.watch(runId), (envelope) =>
+        Effect.suspend(() => {
+          seen.push(envelope)
+          return envelope.seq === scenario.cancelAt ? Effect.asVoid(life.runtime.cancel(runId)) : Effect.void
+        })
+      )
+    )
+  )
+  return { seen, fiber }
+})
+
+const answer = Effect.fnUntraced(function* (
+  runtime: RuntimeShape,
+  scenario: Scenario.Scenario,
+  schedule: Map<string, { readonly at: number; readonly decision: Decision | undefined }>
+) {
+  const now = yield* Clock.currentTimeMillis
+  for (const { agentPath, request } of yield* runtime.pendingApprovals()) {
+    const planned = schedule.get(request.id)
+    if (planned === undefined) {
+      const drawn = Scenario.answer(scenario, `${agentPath.join("/")} ${request.toolInvocationId}`)
+      schedule.set(request.id, { at: now + (drawn?.afterMs ?? 0), decision: decision(drawn?.says) })
+    } else if (planned.decision !== undefined && now >= planned.at) {
+      // Another answer may have come first: expiry, cancel. That is a typed error here, and no matter.
+      yield* Effect.ignore(runtime.respondToApproval(request.id, planned.decision))
+    }
+  }
+})
+
+const decision = (says: "approve" | "reject" | "revise" | undefined): Decision | undefined => {
+  switch (says) {
+    case "approve":
+      return Decision.approve({ by: "mia" })
+    case "reject":
+      return Decision.reject({ feedback: "not today" })
+    case "revise":
+      return Decision.revise(ScenarioAgents.revision)
+    case undefined:
+      return undefined
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * A process dies at an event, another takes the run up: nothing that was finished is done again, the log is lawful, the
+ * ledger exact. On a journal in memory; the SQL stores are killed for real elsewhere.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, References } from "effect"
+import { type CrashingJournal, Scenario, ScenarioChecks, ScenarioRun } from "@reins/runtime/testing"
+
+const quiet = Effect.provideService(References.MinimumLogLevel, "None")
+
+/** Scenarios whose way does not depend on time: two carriages of one must say the same. */
+const steady = { cancels: false, expiry: false, faults: false, budgets: false }
+
+const check = Effect.fnUntraced(function* (
+  seed: number,
+  options: Scenario.ScenarioOptions,
+  deaths: ReadonlyArray<CrashingJournal.Death>
+) {
+  const report = yield* ScenarioRun.onJournal(Scenario.generate(seed, options), deaths)
+  const where = `seed ${seed}, deaths ${deaths.map(({ at, when }) => `${when} ${at}`).join(", ")}`
+  assert.deepStrictEqual(
+    ScenarioChecks.all(report).map((fault) => `${where}: ${fault}`),
+    []
+  )
+  return ScenarioChecks.essence(report.stored)
+})
+
+const length = (seed: number, options: Scenario.ScenarioOptions) =>
+  Effect.map(ScenarioRun.onJournal(Scenario.generate(seed, options)), (report) => report.stored.length)
+
+describe("a run whose process dies", () => {
+  it.live(
+    "says on a journal what it says in memory",
+    () =>
+      Effect.gen(function* () {
+        for (let seed = 0; seed < 60; seed++) {
+          const scenario = Scenario.generate(seed, steady)
+          const memory = ScenarioChecks.essence((yield* ScenarioRun.onMemory(scenario)).stored)
+          assert.deepStrictEqual(yield* check(seed, steady, []), memory)
+        }
+      }).pipe(quiet),
+    60_000
+  )
+
+  it.live(
+    "ends with the same log, wherever it dies, doing nothing twice that was done",
+    () =>
+      Effect.gen(function* () {
+        for (let seed = 0; seed < 14; seed++) {
+          const plain = yield* check(seed, steady, [])
+          const events = yield* length(seed, steady)
+          for (let at = 1; at <= events; at++) {
+            for (const when of ["before", "after"] as const) {
+              assert.deepStrictEqual(yield* check(seed, steady, [{ at, when }]), plain, `seed ${seed}, ${when} ${at}`)
+            }
+          }
+        }
+      }).pipe(quiet),
+    60_000
+  )
+
+  it.live(
+    "ends lawfully with an exact ledger also with faults, budgets, cancels and questions open",
+    () =>
+      Effect.gen(function* () {
+        for (let seed = 100; seed < 135; seed++) {
+          const events = yield* length(seed, {})
+          for (let at = 1; at <= events; at++) yield* check(seed, {}, [{ at, when: at % 2 === 0 ? "before" : "after" }])
+        }
+      }).pipe(quiet),
+    60_000
+  )
+
+  it.live(
+    "may die again in its second life, and in its third",
+    () =>
+      Effect.gen(function* () {
+        for (let seed = 200; seed < 215; seed++) {
+          const plain = yield* check(seed, steady, [])
+          const events = yield* length(seed, steady)
+          for (let at = 1; at <= events; at += 3) {
+            const deaths = [
+              { at, when: "after" },
+              { at: at + 1, when: "before" },
+              { at: at + 4, when: "after" }
+            ] as const
+            assert.deepStrictEqual(yield* check(seed, steady, deaths), plain, `seed ${seed}, from ${at}`)
+          }
+        }
+      }).pipe(quiet),
+    60_000
+  )
+})

@@ -1,0 +1,83 @@
+/**
+ * Random runs keep every promise: order, one result a call, settled budgets, costs that add up, a log that folds to what was
+ * seen, a pair-complete thread. Seeds are the test's own names: run one again with `SEED=17 npm test -- random-runs`.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, References } from "effect"
+import { Scenario, ScenarioChecks, ScenarioRun } from "@reins/runtime/testing"
+
+const only = process.env["SEED"] === undefined ? undefined : Number(process.env["SEED"])
+const seeds = (count: number) => (only === undefined ? Array.from({ length: count }, (_, seed) => seed) : [only])
+
+const quiet = Effect.provideService(References.MinimumLogLevel, "None")
+
+const faultsOf = Effect.fnUntraced(function* (seed: number) {
+  const report = yield* ScenarioRun.onMemory(Scenario.generate(seed))
+  return ScenarioChecks.all(report).map((fault) => `seed ${seed}: ${fault}`)
+})
+
+describe("random runs on the memory engine", () => {
+  it.live(
+    "are lawful, settled, pair-complete and add up, for 1,500 seeds",
+    () =>
+      Effect.gen(function* () {
+        for (const seed of seeds(1500)) assert.deepStrictEqual(yield* faultsOf(seed), [])
+      }).pipe(quiet),
+    60_000
+  )
+
+  it.live(
+    "are the same when a seed runs again",
+    () =>
+      Effect.gen(function* () {
+        for (const seed of seeds(50)) {
+          const first = yield* ScenarioRun.onMemory(Scenario.generate(seed))
+          const second = yield* ScenarioRun.onMemory(Scenario.generate(seed))
+          assert.deepStrictEqual(second.stored, first.stored)
+        }
+      }).pipe(quiet),
+    60_000
+  )
+
+  it.live(
+    "meet every kind of event, ending and decision that scenarios can bring",
+    () =>
+      Effect.gen(function* () {
+        const met = new Set<string>()
+        for (const seed of seeds(400)) {
+          const { stored } = yield* ScenarioRun.onMemory(Scenario.generate(seed))
+          for (const { agentPath, event } of stored) {
+            met.add(event.type)
+            if (event.type === "finish") met.add(`finish ${event.finishReason}`)
+            if (event.type === "approval-decision") met.add(`decision ${event.data.outcome.outcome}`)
+            if ("status" in event && event.status !== undefined) met.add(`result ${event.status}`)
+            met.add(`depth ${agentPath.length}`)
+          }
+        }
+        for (const each of [
+          "text",
+          "reasoning",
+          "tool-progress",
+          "data-tool-agent",
+          "budget_exhausted",
+          "error",
+          "finish stop",
+          "finish length",
+          "finish budget",
+          "finish cancelled",
+          "decision approve",
+          "decision reject",
+          "decision revise",
+          "decision expired",
+          "decision cancelled",
+          "result failed",
+          "result denied",
+          "result cancelled",
+          "depth 2"
+        ]) {
+          if (only === undefined) assert.isTrue(met.has(each), `no scenario brought: ${each}`)
+        }
+      }).pipe(quiet),
+    60_000
+  )
+})
