@@ -8,9 +8,9 @@
 import type { Budget, Json } from "@reins/protocol"
 import type * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
-import type * as Schema from "effect/Schema"
 import type * as Tool from "effect/ai/Tool"
 import type * as Toolkit from "effect/ai/Toolkit"
+import type * as Erased from "./Erased.ts"
 import type { Policy } from "./gate/Policy.ts"
 import { Model, type ModelPort } from "./port/Model.ts"
 import type { ToolRun } from "./tool/ToolRun.ts"
@@ -26,7 +26,7 @@ export interface Agent<out R = never, out E = never> {
 }
 
 /** Any agent. */
-export type Any = Agent<any, any>
+export type Any = Agent<Erased.Any, Erased.Any>
 
 /** What an agent is made of, with its types erased. Read by the runtime, not by users. */
 export interface Definition {
@@ -34,13 +34,13 @@ export interface Definition {
   readonly name: string
   readonly description: string | undefined
   readonly instructions: string | undefined
-  readonly toolkit: Effect.Effect<Toolkit.WithHandler<any>, unknown, unknown> | undefined
+  readonly toolkit: Effect.Effect<Erased.Kit, unknown, unknown> | undefined
   readonly clientTools: ReadonlyArray<Tool.Any>
   readonly specialists: ReadonlyArray<Any>
-  readonly model: Context.Key<any, ModelPort>
+  readonly model: Erased.ModelKey
   readonly budget: Budget.Budget | undefined
-  readonly input: Schema.Codec<any, any> | undefined
-  readonly output: Schema.Codec<any, any> | undefined
+  readonly input: Erased.CodecOf<Erased.Any> | undefined
+  readonly output: Erased.CodecOf<Erased.Any> | undefined
   readonly approvals: { readonly [tool: string]: Policy }
   readonly maxOutputTokens: number | undefined
   readonly maxParallelCalls: number | undefined
@@ -48,9 +48,9 @@ export interface Definition {
 }
 
 /** The services that an agent needs. */
-export type Services<A> = A extends Agent<infer R, any> ? R : never
+export type Services<A> = A extends Agent<infer R, infer _E> ? R : never
 /** How building an agent's tools may fail. */
-export type Errors<A> = A extends Agent<any, infer E> ? E : never
+export type Errors<A> = A extends Agent<infer _R, infer E> ? E : never
 
 /** Unions through a record, so that a hover shows the services' names and not the tools' definitions. */
 export type Needs<R> = (R extends unknown ? { readonly one: R } : never)["one"]
@@ -103,16 +103,18 @@ export const make = <
 ): Agent<Needs<TR | ToolServices<Tools> | M | Services<S[number]>>, TE | Errors<S[number]>> =>
   fromDefinition(define("agent", name, options, undefined))
 
+type AnyOptions = Options<Erased.Any, Erased.Any, Erased.Any, Erased.Any, Erased.Any>
+
 /** Erases the options' types. Shared with `Specialist.make`. */
 export const define = (
   kind: Definition["kind"],
   name: string,
-  options: Options<any, any, any, any, any>,
+  options: AnyOptions,
   specialist:
     | {
         readonly description: string
-        readonly input: Schema.Codec<any, any> | undefined
-        readonly output: Schema.Codec<any, any> | undefined
+        readonly input: Erased.CodecOf<Erased.Any> | undefined
+        readonly output: Erased.CodecOf<Erased.Any> | undefined
       }
     | undefined
 ): Definition => ({

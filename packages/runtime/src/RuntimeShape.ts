@@ -21,7 +21,7 @@ import type { PendingApproval, RunStatus } from "./port/RunHost.ts"
 import type { ThreadInfo } from "./port/ThreadStore.ts"
 import type { Completion } from "./run/Completion.ts"
 import type { CallNotFound, RunNotFound } from "./run/NotFound.ts"
-import type { Specialist } from "./Specialist.ts"
+import type * as Specialist from "./Specialist.ts"
 
 export interface RunOptions {
   /** The conversation it belongs to. Absent: a new one. */
@@ -68,13 +68,13 @@ export interface RuntimeShape {
   readonly start: (prompt: Message.Prompt, options?: QueryOptions) => Effect.Effect<RunHandle, QueryRejected>
   /** Runs a specialist from code; a run of its own, with a history of its own. */
   readonly runSpecialist: <In, Out>(
-    specialist: Specialist<In, Out, any, any>,
+    specialist: Specialist.Of<In, Out>,
     input: NoInfer<In>,
     options?: RunOptions
   ) => Stream.Stream<Event, QueryRejected>
   /** The typed answer of a specialist. */
   readonly completeSpecialist: <In, Out>(
-    specialist: Specialist<In, Out, any, any>,
+    specialist: Specialist.Of<In, Out>,
     input: NoInfer<In>,
     options?: RunOptions
   ) => Effect.Effect<Completion<Out>, QueryRejected | RunError>

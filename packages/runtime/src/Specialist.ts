@@ -3,8 +3,8 @@
  * `Runtime.runSpecialist` and `Runtime.completeSpecialist`, or offer it to a coordinator, whose model then calls it like a
  * tool. It sees nothing of its caller's history.
  */
-import type * as Schema from "effect/Schema"
 import type * as Tool from "effect/ai/Tool"
+import type * as Erased from "./Erased.ts"
 import * as Agent from "./Agent.ts"
 import type { Model } from "./port/Model.ts"
 
@@ -16,8 +16,11 @@ export interface Specialist<in In, out Out, out R = never, out E = never> extend
   readonly [TypeId]: { readonly _In: (input: In) => void; readonly _Out: () => Out }
 }
 
+/** A specialist of these types, whatever it needs. */
+export type Of<In, Out> = Specialist<In, Out, Erased.Any, Erased.Any>
+
 /** Any specialist. */
-export type Any = Specialist<never, unknown, any, any>
+export type Any = Specialist<never, unknown, Erased.Any, Erased.Any>
 
 /**
  * Makes a specialist.
@@ -39,8 +42,8 @@ export const make = <
   name: string,
   options: Agent.Options<Tools, TE, TR, S, M> & {
     readonly description: string
-    readonly input?: Schema.Codec<In, any> | undefined
-    readonly output?: Schema.Codec<Out, any> | undefined
+    readonly input?: Erased.CodecOf<In> | undefined
+    readonly output?: Erased.CodecOf<Out> | undefined
   }
 ): Specialist<
   In,

@@ -44,6 +44,7 @@ export const released = (budget: Budget.Budget): { readonly [limit: string]: num
 
 /** A refusal as its user knows the limit: at its full height, not at the height that the work was held to. */
 export const asWritten = (budget: Budget.Budget, refusal: Budget.Refusal): Budget.Refusal => {
-  const full = budget[refusal.limit as keyof Budget.Budget]
-  return typeof full === "number" && full > refusal.max ? { ...refusal, max: full } : refusal
+  const full = limits.find((limit) => limit === refusal.limit)
+  const max = full === undefined ? undefined : budget[full]
+  return max !== undefined && max > refusal.max ? { ...refusal, max } : refusal
 }

@@ -47,10 +47,15 @@ export const judge = (run: Run, place: Place, call: Message.CallPart, tool: Call
 /** The right to run an allowed call with `args`. */
 export const permit = (call: Message.CallPart, args: Json): Permit.Permit => Permit.issue(call, args)
 
-const consider = Effect.fnUntraced(function* (run: Run, place: Place, call: Message.CallPart, tool: Callable) {
-  if (run.engine.cancel.requested) return { verdict: "cancelled" } as Verdict
+const consider = Effect.fnUntraced(function* (
+  run: Run,
+  place: Place,
+  call: Message.CallPart,
+  tool: Callable
+): Effect.fn.Return<Verdict> {
+  if (run.engine.cancel.requested) return { verdict: "cancelled" }
   const decoded = yield* Effect.result(tool.decode(call.args))
-  if (Result.isFailure(decoded)) return { verdict: "invalid", issue: decoded.failure } as Verdict
+  if (Result.isFailure(decoded)) return { verdict: "invalid", issue: decoded.failure }
   if (tool.policy !== "always" && tool.policy !== "never") {
     const asks = yield* predicate(run, place, call, tool, tool.policy, decoded.success)
     if (!asks) return allow

@@ -4,6 +4,7 @@
  */
 import type * as Effect from "effect/Effect"
 import type * as Prompt from "effect/ai/Prompt"
+import type * as Erased from "../Erased.ts"
 
 /** What a predicate is told besides the arguments. */
 export interface PolicyContext {
@@ -18,7 +19,7 @@ export interface PolicyContext {
 }
 
 /** True means: ask a person. One that fails, dies or takes too long means ask, too. */
-export type Predicate = (args: any, context: PolicyContext) => boolean | Effect.Effect<boolean>
+export type Predicate = (args: Erased.Any, context: PolicyContext) => boolean | Effect.Effect<boolean>
 
 export type Policy = "never" | "always" | Predicate
 

@@ -193,7 +193,7 @@ export class JournalRun implements Engine {
   readonly look: Effect.Effect<void> = Effect.suspend(() =>
     Effect.flatMap(Effect.option(this.options.store.find(this.runId, cancelName)), (found) => {
       if (found._tag === "Some" && found.value !== undefined) this.cancel.request()
-      for (const wake of [...this.listeners.values()]) wake()
+      for (const wake of Array.from(this.listeners.values())) wake()
       return Effect.void
     })
   )

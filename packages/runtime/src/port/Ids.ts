@@ -14,6 +14,7 @@ const alphabet = "0123456789abcdefghijklmnopqrstuv"
 
 const random: IdSource = {
   make: (prefix) => {
+    // oxlint-disable-next-line no-restricted-globals -- this is the service that randomness comes from
     const bytes = crypto.getRandomValues(new Uint8Array(20))
     let id = `${prefix}_`
     for (const byte of bytes) id += alphabet[byte & 31]

@@ -4,6 +4,7 @@
  */
 import type { Json, Message } from "@reins/protocol"
 import * as Prompt from "effect/ai/Prompt"
+import * as Erased from "../Erased.ts"
 
 /** The messages of a conversation, in `effect/ai`'s shape. */
 export const toPromptMessages = (messages: ReadonlyArray<Message.Message>): ReadonlyArray<Prompt.Message> =>
@@ -21,7 +22,7 @@ export const toPromptMessages = (messages: ReadonlyArray<Message.Message>): Read
   })
 
 const options = (metadata: { readonly [key: string]: Json } | undefined) =>
-  metadata === undefined ? {} : { options: metadata as any }
+  metadata === undefined ? {} : { options: Erased.as<Prompt.ProviderOptions>(metadata) } // JSON either way
 
 const textOrFile = (part: Message.TextPart | Message.FilePart) =>
   part.type === "text" ? textPart(part) : filePart(part)

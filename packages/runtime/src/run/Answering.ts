@@ -2,16 +2,17 @@
  * Takes answers from outside: decisions on approvals, results of client tools. An answer is checked against the stored
  * question, never against anything that the answerer sent along, and is taken at most once.
  */
-import { AgentPath, Approval, ApprovalError, ApprovalErrors, type Decision, type Json } from "@reins/protocol"
+import { AgentPath, Approval, ApprovalError, ApprovalErrors, Decision, type Json } from "@reins/protocol"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { Answer, waitName } from "../gate/Asking.ts"
+import { Answer, approvalId, waitName } from "../gate/Asking.ts"
 import * as Revision from "../gate/Revision.ts"
 import type { PendingApproval } from "../port/RunHost.ts"
 import { clientWaitName } from "../tool/CallSettling.ts"
+import * as Checking from "../tool/Checking.ts"
 import { CallNotFound } from "./NotFound.ts"
 import * as Roster from "./Roster.ts"
 import type { Built } from "./Built.ts"
@@ -35,7 +36,9 @@ export const respond = Effect.fnUntraced(function* (
   if (expiresAt !== undefined && (yield* Clock.currentTimeMillis) >= expiresAt) {
     return yield* fail(new ApprovalErrors.ApprovalExpired({ expiresAt }))
   }
-  const answer = yield* Effect.result(answerTo(roster, yield* host.status(asked.runId), asked, decision))
+  const sound = Checking.inWords(Schema.decodeUnknownEffect(Decision)(decision), "a decision")
+  const status = yield* host.status(asked.runId)
+  const answer = yield* Effect.result(Effect.andThen(sound, () => answerTo(roster, status, asked, decision)))
   if (Result.isFailure(answer)) {
     return yield* fail(new ApprovalErrors.InvalidArguments({ issue: answer.failure }))
   }
@@ -56,7 +59,7 @@ export const respond = Effect.fnUntraced(function* (
   }
 })
 
-const encode = Schema.encodeSync(Answer) as (answer: Answer) => Json
+const encode: (answer: Answer) => Json = Schema.encodeSync(Answer)
 
 const late = (outcome: Approval.Outcome, expiresAt: number | undefined): ApprovalErrors.Reason =>
   outcome.outcome === "expired" && expiresAt !== undefined
@@ -77,6 +80,8 @@ const answerTo = (
   }
   switch (decision.type) {
     case "approve":
+      if (decision.raise !== undefined)
+        return Effect.fail("a raise answers a question about a budget, not about a call")
       return decision.scope === undefined || decision.scope === "call"
         ? Effect.succeed({ resolution: { id, outcome: { outcome: "approve" }, ...said } })
         : Effect.fail(`this runtime remembers no approvals yet: approve the call, not the ${decision.scope}`)
@@ -107,9 +112,13 @@ export const submit = Effect.fnUntraced(function* (
   }
 ) {
   const path = answer.agentPath ?? AgentPath.root
-  const isOpen = yield* host.hasClientCall(runId, path, toolInvocationId)
+  const prefix = AgentPath.key(path)
+  const asked = yield* host.approval(approvalId(runId, prefix, toolInvocationId))
+  // What a client did before it was allowed to does not count.
+  const mayRun = asked === undefined || (asked.outcome !== undefined && Approval.allows(asked.outcome))
+  const isOpen = mayRun && (yield* host.hasClientCall(runId, path, toolInvocationId))
   const taken = isOpen
-    ? yield* host.answer(runId, clientWaitName(AgentPath.key(path), toolInvocationId), {
+    ? yield* host.answer(runId, clientWaitName(prefix, toolInvocationId, asked !== undefined), {
         result: answer.result,
         ...(answer.isFailure === true ? { status: "failed" } : {})
       })

@@ -12,8 +12,9 @@ import {
 } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import * as Erased from "../Erased.ts"
 import * as Output from "../specialist/Output.ts"
-import type { Specialist } from "../Specialist.ts"
+import type * as Specialist from "../Specialist.ts"
 
 /** A finished run. `Out` is text, or what the specialist's output schema decodes to. */
 export interface Completion<out Out> {
@@ -30,7 +31,7 @@ export interface Completion<out Out> {
 /** A specialist's answer as its output schema has it. The loop has checked it, so a misfit means another schema by now. */
 export const decode = <Out>(
   completion: Completion<string>,
-  specialist: Specialist<never, Out, any, any>
+  specialist: Specialist.Of<never, Out>
 ): Effect.Effect<Completion<Out>, RunError> => {
   const { output } = specialist.definition
   const value: Effect.Effect<unknown, string> =
@@ -43,7 +44,7 @@ export const decode = <Out>(
           reason: new RunErrors.OutputInvalid({ agent: specialist.name, issue })
         })
       ),
-    onSuccess: (decoded) => Effect.succeed({ ...completion, output: decoded as Out })
+    onSuccess: (decoded) => Effect.succeed({ ...completion, output: Erased.as<Out>(decoded) }) // by its own schema
   })
 }
 

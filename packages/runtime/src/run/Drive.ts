@@ -5,6 +5,7 @@
 import { CostSummary, type Event, LatencySummary, Message, RunErrors, Usage } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import * as Erased from "../Erased.ts"
 import type { Engine } from "../port/Engine.ts"
 import type { RunRecord } from "../port/RunHost.ts"
 import type { ThreadStore } from "../port/ThreadStore.ts"
@@ -27,7 +28,7 @@ export const drive = Effect.fnUntraced(function* (
     path: [],
     member,
     history,
-    prompt: Message.fromPrompt(record.prompt as Message.Prompt),
+    prompt: Message.fromPrompt(Erased.as<Message.Prompt>(record.prompt)),
     budget: record.budget ?? member.budget
   })
   const run: Run = { engine, settings, exhausted: new Set(), carry: agentLoop }

@@ -8,6 +8,7 @@
 import { AgentPath, type Approval, type Entry, type Envelope, type Event, type Json, Ordering } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
+import * as Erased from "../Erased.ts"
 import type { BudgetTree } from "../budget/BudgetTree.ts"
 import { EventLog } from "../event/EventLog.ts"
 import type { Engine, OpenStep, RunInfo, Settled, WaitEnd, WaitRow } from "../port/Engine.ts"
@@ -99,7 +100,7 @@ export class MemoryRun implements Engine {
         const startedAt = this.now()
         const early = this.answers?.get(name)
         if (early !== undefined) {
-          resume(Effect.succeed({ value: early as A, waitedMs: 0 }))
+          resume(Effect.succeed({ value: Erased.as<A>(early), waitedMs: 0 }))
           return
         }
         this.stopwatch.beginWait()
@@ -113,7 +114,7 @@ export class MemoryRun implements Engine {
           resume(Effect.succeed({ value, waitedMs: endedAt - startedAt }))
         }
         this.waiting ??= new Map()
-        this.waiting.set(name, { resume: (value) => settle(value as A) })
+        this.waiting.set(name, { resume: (value) => settle(Erased.as<A>(value)) })
         let off = () => {}
         const timer =
           end.expires === undefined
@@ -121,10 +122,10 @@ export class MemoryRun implements Engine {
             : Effect.runForkWith(parent.context)(Effect.sleep(Math.max(0, end.expires.at - startedAt)))
         const expired = end.expires?.value
         timer?.addObserver((exit) => {
-          if (exit._tag === "Success") this.answer(name, expired as Json)
+          if (exit._tag === "Success") this.answer(name, Erased.as<Json>(expired))
         })
         off = this.cancel.on(() => {
-          this.answer(name, end.cancelled as Json)
+          this.answer(name, Erased.as<Json>(end.cancelled))
         })
         return Effect.sync(() => {
           this.waiting?.delete(name)

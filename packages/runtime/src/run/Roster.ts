@@ -13,6 +13,7 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Tool from "effect/ai/Tool"
 import type * as Toolkit from "effect/ai/Toolkit"
+import * as Erased from "../Erased.ts"
 import type * as Agent from "../Agent.ts"
 import * as Policy from "../gate/Policy.ts"
 import type { ModelPort, ToolDefinition } from "../port/Model.ts"
@@ -85,7 +86,7 @@ export const below = (root: Member): ReadonlyArray<Member> => {
 interface Capture {
   readonly members: Map<string, Member>
   readonly owners: Map<string, { readonly agent: string; readonly tool: Tool.Any }>
-  readonly services: Context.Context<any>
+  readonly services: Erased.Services
   readonly floor: Policy.Policy
 }
 
@@ -96,20 +97,21 @@ export const build = Effect.fnUntraced(function* (agents: ReadonlyArray<Agent.An
   const capture: Capture = {
     members: new Map(),
     owners: new Map(),
-    services: (yield* Effect.context<never>()) as Context.Context<any>,
+    services: Erased.as<Erased.Services>(yield* Effect.context<never>()), // all that the layer was given
     floor
   }
   const first = agents[0]
   if (first === undefined) return yield* refuse("a runtime needs at least one agent")
   for (const agent of agents) yield* member(capture, agent.definition, [])
-  return { first: capture.members.get(first.name)!, members: capture.members } satisfies Roster
+  const { members } = capture
+  return { first: yield* member(capture, first.definition, []), members } satisfies Roster
 })
 
 const member = (
   capture: Capture,
   definition: Agent.Definition,
   above: ReadonlyArray<string>
-): Effect.Effect<Member, any, any> =>
+): Erased.Needing<Member, Erased.Any> =>
   Effect.gen(function* () {
     const { name } = definition
     const known = capture.members.get(name)
@@ -125,7 +127,7 @@ const member = (
     if (invalid !== undefined) return yield* refuse(`agent ${JSON.stringify(name)}: ${invalid.message}`)
 
     const tools = new Map<string, Callable>()
-    if (definition.toolkit !== undefined) yield* serverTools(capture, definition, tools)
+    if (definition.toolkit !== undefined) yield* serverTools(capture, definition, definition.toolkit, tools)
     for (const tool of definition.clientTools) {
       if (tools.has(tool.name)) return yield* clash(name, tool.name)
       tools.set(tool.name, callable(capture, definition, tool, "client", undefined))
@@ -157,10 +159,11 @@ const clash = (agent: string, tool: string) =>
 const serverTools = Effect.fnUntraced(function* (
   capture: Capture,
   definition: Agent.Definition,
+  toolkit: Effect.Effect<Erased.Kit, unknown, unknown>,
   into: Map<string, Callable>
 ) {
-  const kit: Toolkit.WithHandler<Record<string, Tool.Any>> = yield* definition.toolkit!
-  const unbound = isToolkit(definition.toolkit)
+  const kit: Toolkit.WithHandler<Record<string, Tool.Any>> = yield* toolkit
+  const unbound = isToolkit(toolkit)
   for (const tool of Object.values(kit.tools)) {
     if (tool.name === "") return yield* refuse(`agent ${JSON.stringify(definition.name)} has a tool without a name`)
     const handler = unbound ? handlerOf(capture.services, tool) : undefined
@@ -186,8 +189,8 @@ const serverTools = Effect.fnUntraced(function* (
 
 const isToolkit = (kit: unknown): boolean => Predicate.hasProperty(kit, "~effect/ai/Toolkit")
 
-const handlerOf = (services: Context.Context<any>, tool: Tool.Any): Tool.Handler<string> | undefined =>
-  services.mapUnsafe.get(tool.id) as Tool.Handler<string> | undefined
+const handlerOf = (services: Erased.Services, tool: Tool.Any): Tool.Handler<string> | undefined =>
+  Erased.as(services.mapUnsafe.get(tool.id)) // a toolkit's layer puts its handlers under their tools' ids
 
 const isSameTool = (a: Tool.Any, b: Tool.Any): boolean =>
   a.parametersSchema === b.parametersSchema &&
@@ -208,7 +211,7 @@ const callable = (
     definition: {
       name: tool.name,
       description: Tool.getDescription(tool),
-      parameters: Tool.getJsonSchema(tool) as Json,
+      parameters: Erased.as<Json>(Tool.getJsonSchema(tool)), // a JSON Schema is JSON
       strict: Tool.getStrictMode(tool)
     },
     policy:
@@ -226,8 +229,7 @@ const callable = (
 const ownPolicy = (definition: Agent.Definition, tool: string): Policy.Policy | undefined =>
   Object.hasOwn(definition.approvals, tool) ? definition.approvals[tool] : undefined
 
-const declared = (tool: Tool.Any): boolean | Policy.Predicate | undefined =>
-  tool.needsApproval as boolean | Policy.Predicate | undefined
+const declared = (tool: Tool.Any): boolean | Policy.Predicate | undefined => Erased.as(tool.needsApproval) // its context is a part of ours
 
 /** A specialist as its coordinator's model is told of it. */
 const offer = (specialist: Member): ToolDefinition => ({
@@ -244,4 +246,4 @@ const promptParameters: Json = {
   additionalProperties: false
 }
 
-const jsonSchema = (schema: Schema.Codec<any, any>): Json => Tool.getJsonSchemaFromSchema(schema) as Json
+const jsonSchema = (schema: Erased.CodecOf<Erased.Any>): Json => Erased.as(Tool.getJsonSchemaFromSchema(schema))

@@ -5,6 +5,7 @@ import type { Json } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
+import type * as Erased from "../Erased.ts"
 import type { Member } from "../run/Roster.ts"
 import * as Checking from "../tool/Checking.ts"
 
@@ -12,7 +13,7 @@ import * as Checking from "../tool/Checking.ts"
 const unfenced = (text: string): string => /^\s*```(?:json)?\s*\n([\s\S]*?)\n?```\s*$/.exec(text)?.[1] ?? text
 
 /** Decodes final text by the output schema. Fails with a sentence that says what does not fit. */
-export const decode = (output: Schema.Codec<any, any>, text: string): Effect.Effect<unknown, string> =>
+export const decode = (output: Erased.CodecOf<Erased.Any>, text: string): Effect.Effect<unknown, string> =>
   Checking.inWords(
     Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.toCodecJson(output)))(unfenced(text)),
     "the answer"

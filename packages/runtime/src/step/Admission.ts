@@ -5,7 +5,7 @@
  * Where tokens or money are short only because siblings hold them, it waits until one of them gives back, since no holder
  * waits while it holds. A count that is short is short for good.
  */
-import { Budget, type Entry, Money } from "@reins/protocol"
+import { type Budget, type Entry, Money } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import { type Place, priceOf, type Run } from "../run/Run.ts"
 import * as Tether from "../run/Tether.ts"

@@ -3,6 +3,7 @@
  */
 import { Budget, type Json, Message, ModelFailure, Usage } from "@reins/protocol"
 import * as Schema from "effect/Schema"
+import * as Erased from "../Erased.ts"
 
 const Stop = Schema.Literals(["stop", "tool-calls", "length", "content-filter", "error", "other"])
 
@@ -32,4 +33,7 @@ const Failed = Schema.Struct({
  * `content-filter`, `error` or `other` has none, whatever the model wrote. `usage` covers all attempts.
  */
 export type StepValue = Schema.Schema.Type<typeof Completed | typeof Cancelled | typeof Refused | typeof Failed>
-export const StepValue: Schema.Codec<StepValue, Json> = Schema.Union([Completed, Cancelled, Refused, Failed]) as never
+export const StepValue: Schema.Codec<StepValue, Json> = Erased.as(
+  // Its failures encode to plain objects of JSON.
+  Schema.Union([Completed, Cancelled, Refused, Failed])
+)

@@ -23,7 +23,7 @@ export const settle = (run: Run, place: Place, call: Message.CallPart): Effect.E
   return Effect.flatMap(Gate.judge(run, place, call, tool), (verdict): Effect.Effect<CallEnd> => {
     switch (verdict.verdict) {
       case "allow":
-        return carry(run, place, call, tool, call.args)
+        return carry(run, place, call, tool, call.args, false)
       case "ask":
         return asked(run, place, call, tool, verdict.expiresAt)
       case "invalid":
@@ -45,17 +45,25 @@ const asked = (run: Run, place: Place, call: Message.CallPart, tool: Callable, e
     }),
     (answer): Effect.Effect<CallEnd> =>
       answer._tag === "MayRun"
-        ? carry(run, place, call, tool, answer.args)
+        ? carry(run, place, call, tool, answer.args, true)
         : Effect.succeed({ part: resultPart(call, answer.outcome), cancelled: answer.cancelled })
   )
 
-const carry = (run: Run, place: Place, call: Message.CallPart, tool: Callable, args: Json): Effect.Effect<CallEnd> =>
+/** `asked`: a person has allowed it, with these arguments. */
+const carry = (
+  run: Run,
+  place: Place,
+  call: Message.CallPart,
+  tool: Callable,
+  args: Json,
+  asked: boolean
+): Effect.Effect<CallEnd> =>
   tool.execution === "client"
-    ? clientCall(run, place, call, args)
+    ? clientCall(run, place, call, args, asked)
     : Effect.map(
         ToolStep.runTool(run, place, tool, Gate.permit(call, args)),
         ({ cancelled, content, refusal, result, status }) => ({
-          part: resultPart(call, { result, status, content: content as ToolOutcome.ToolOutcome["content"] }),
+          part: resultPart(call, { result, status, content }),
           refusal,
           cancelled
         })
@@ -66,12 +74,19 @@ const ClientAnswer = Schema.Struct({
   status: Schema.optionalKey(Schema.Literals(["failed", "cancelled"]))
 })
 
-/** The name that a client's result is stored under. */
-export const clientWaitName = (prefix: string, callId: string): string => `${prefix}client/${callId}`
+/** The name that a client's result is stored under: another one where a person was asked, so that none that came before counts. */
+export const clientWaitName = (prefix: string, callId: string, asked: boolean): string =>
+  `${prefix}${asked ? "client-allowed" : "client"}/${callId}`
 
-const clientCall = Effect.fnUntraced(function* (run: Run, place: Place, call: Message.CallPart, args: Json) {
+const clientCall = Effect.fnUntraced(function* (
+  run: Run,
+  place: Place,
+  call: Message.CallPart,
+  args: Json,
+  asked: boolean
+) {
   const { value } = yield* run.engine.wait(
-    clientWaitName(place.prefix, call.id),
+    clientWaitName(place.prefix, call.id, asked),
     ClientAnswer,
     {
       cancelled: {

@@ -15,7 +15,7 @@ import * as AiError from "effect/ai/AiError"
 import * as Base64 from "effect/encoding/Base64"
 import type * as Prompt from "effect/ai/Prompt"
 import type * as Tool from "effect/ai/Tool"
-import type * as Toolkit from "effect/ai/Toolkit"
+import * as Erased from "../Erased.ts"
 import * as Checking from "./Checking.ts"
 import * as ToolOutcome from "./ToolOutcome.ts"
 import { ToolRun, type ToolRunShape } from "./ToolRun.ts"
@@ -30,21 +30,23 @@ export type Invoke = (
 /** Decodes arguments by a tool's schema; the failure is a sentence that the model can act on. */
 export type Decode = (args: Json) => Effect.Effect<unknown, string>
 
+type Parse = (value: unknown) => Effect.Effect<unknown, Schema.SchemaError>
+
 /** The decoder of a tool's arguments. Tools of raw JSON Schema take what comes. */
 export const decoder = (tool: Tool.Any, services: Context.Context<never>): Decode => {
   if (!Schema.isSchema(tool.parametersSchema)) return Effect.succeed
-  const decode = Schema.decodeUnknownEffect(tool.parametersSchema, { errors: "all" })
-  const parse = decode as (args: unknown) => Effect.Effect<unknown, Schema.SchemaError>
+  // What it needs is in `services`: the layer was given it.
+  const parse: Parse = Erased.as(Schema.decodeUnknownEffect(tool.parametersSchema, { errors: "all" }))
   return (args) => Checking.inWords(Effect.provideContext(parse(args), services), `the arguments of ${tool.name}`)
 }
 
 /** Calls the handlers of a plain toolkit. */
 export const direct = (tool: Tool.Any, handler: Tool.Handler<string>, decode: Decode): Invoke => {
-  const encodeSuccess = Schema.encodeUnknownEffect(tool.successSchema)
-  const encodeFailure = Schema.encodeUnknownEffect(tool.failureSchema)
+  const encodeSuccess: Parse = Erased.as(Schema.encodeUnknownEffect(tool.successSchema))
+  const encodeFailure: Parse = Erased.as(Schema.encodeUnknownEffect(tool.failureSchema))
   const context = handler.context
   const answer = (value: unknown) =>
-    Effect.match(encodeSuccess(value) as Effect.Effect<unknown, Schema.SchemaError>, {
+    Effect.match(encodeSuccess(value), {
       onFailure: (error) =>
         ToolOutcome.fault("ResultInvalid", `${tool.name} answered what its schema refuses: ${error.message}`),
       onSuccess: (encoded) => jsonOutcome(tool.name, encoded, toContent(tool, value))
@@ -52,7 +54,7 @@ export const direct = (tool: Tool.Any, handler: Tool.Handler<string>, decode: De
   const refuse = (error: unknown) =>
     AiError.isAiError(error) || AiError.isAiErrorReason(error)
       ? Effect.succeed(ToolOutcome.fault("ToolCrashed", error.message))
-      : Effect.match(encodeFailure(error) as Effect.Effect<unknown, Schema.SchemaError>, {
+      : Effect.match(encodeFailure(error), {
           onFailure: () =>
             ToolOutcome.fault("ToolCrashed", `${tool.name} failed in a way that its schema does not know`),
           onSuccess: (encoded) => failureOutcome(tool.name, encoded)
@@ -73,14 +75,14 @@ export const direct = (tool: Tool.Any, handler: Tool.Handler<string>, decode: De
 
 /** Calls a bound toolkit's `handle`, whose stream ends with the final result. */
 export const bound =
-  (tool: Tool.Any, kit: Toolkit.WithHandler<any>, decode: Decode, services: Context.Context<never>): Invoke =>
+  (tool: Tool.Any, kit: Erased.Kit, decode: Decode, services: Context.Context<never>): Invoke =>
   (args, run, preliminary) =>
     decode(args).pipe(
       Effect.matchEffect({
         onFailure: (issue) => Effect.succeed(ToolOutcome.fault("InvalidArguments", issue)),
         onSuccess: () => {
           let outcome = ToolOutcome.fault("ResultInvalid", `${tool.name} ended without a result`)
-          return Stream.unwrap(kit.handle(tool.name, args as any, run.callId)).pipe(
+          return Stream.unwrap(kit.handle(tool.name, args, run.callId)).pipe(
             Stream.runForEach((output) => {
               if (output.preliminary) return preliminary(output.result)
               outcome = output.isFailure
@@ -101,11 +103,9 @@ export const bound =
 /** The call's own services over those of the place that the handlers were made at; what the caller runs under wins. */
 const withRun =
   (services: Context.Context<never>, run: ToolRunShape) =>
-  <A>(effect: Effect.Effect<A, never, any>): Effect.Effect<A> =>
-    Effect.updateContext(
-      effect,
-      (caller: Context.Context<never>) =>
-        Context.add(Context.merge(services, caller), ToolRun, run) as Context.Context<any>
+  <A>(effect: Erased.Needing<A>): Effect.Effect<A> =>
+    Effect.updateContext(effect, (caller: Context.Context<never>) =>
+      Erased.as<Erased.Services>(Context.add(Context.merge(services, caller), ToolRun, run))
     )
 
 const jsonOutcome = (name: string, encoded: unknown, content?: ToolOutcome.ToolOutcome["content"]) => {
@@ -128,7 +128,7 @@ const plain = (error: unknown): unknown =>
     : error
 
 const toContent = (tool: Tool.Any, value: unknown) =>
-  tool.toModelOutput === undefined ? undefined : content(tool.toModelOutput(value as never))
+  tool.toModelOutput === undefined ? undefined : content(tool.toModelOutput(value))
 
 const content = (parts: ReadonlyArray<Prompt.ToolModelOutputPart> | undefined): ToolOutcome.ToolOutcome["content"] =>
   parts?.map((part): Message.TextPart | Message.FilePart =>

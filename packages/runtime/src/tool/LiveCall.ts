@@ -88,15 +88,12 @@ export class LiveCall {
   }
 
   private make(attempt: Attempt): ToolRunShape {
-    const live = this
     const { engine } = this.run
     return {
       runId: engine.runId,
       threadId: engine.threadId,
       callId: this.call.id,
-      get idempotencyKey() {
-        return `${engine.runId}:${live.place.prefix}${live.call.id}`
-      },
+      idempotencyKey: `${engine.runId}:${this.place.prefix}${this.call.id}`,
       attempt: attempt.index,
       get signal() {
         return attempt.signal

@@ -4,7 +4,7 @@
  *
  * Whatever the handler does, the call has exactly one result: a crash, a timeout and a cancel are outcomes like any other.
  */
-import { Budget, type Entry, type Event, type Json } from "@reins/protocol"
+import { Budget, type Entry, type Event, type Json, Message } from "@reins/protocol"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -20,7 +20,7 @@ import * as ToolOutcome from "./ToolOutcome.ts"
 const ToolValueStruct = Schema.Struct({
   result: Schema.Json,
   status: Schema.optionalKey(Schema.Literals(["failed", "denied", "cancelled"])),
-  content: Schema.optionalKey(Schema.Json),
+  content: Schema.optionalKey(Schema.Array(Schema.Union([Message.TextPart, Message.FilePart]))),
   refusal: Schema.optionalKey(Budget.Refusal),
   cancelled: Schema.optionalKey(Schema.Boolean)
 })
@@ -68,7 +68,7 @@ const carry = Effect.fnUntraced(function* (run: Run, place: Place, tool: Callabl
   let ended: Ended
   do {
     if (attempts++ > 0) live.restart()
-    ended = yield* once(run, place, tool, permit, live)
+    ended = yield* once(run, place, tool, tool.invoke(permit.args, live.service, live.preliminary), live)
     if (ended.outcome.status !== "failed" || ended.refusal !== undefined || ended.cancelled) break
   } while (attempts <= tool.retries && !engine.cancel.requested)
   live.end()
@@ -100,12 +100,18 @@ interface Ended {
   readonly cancelled?: boolean | undefined
 }
 
-const once = (run: Run, place: Place, tool: Callable, permit: Permit.Permit, live: LiveCall): Effect.Effect<Ended> => {
+const once = (
+  run: Run,
+  place: Place,
+  tool: Callable,
+  invocation: Effect.Effect<ToolOutcome.ToolOutcome>,
+  live: LiveCall
+): Effect.Effect<Ended> => {
   const { engine, settings } = run
   const startedAt = engine.now()
   const isTimed = engine.tree.isTimed(place.path)
   const own = () => (tool.timeoutMs ?? Number.POSITIVE_INFINITY) - (engine.now() - startedAt)
-  const held = Tether.hold(tool.invoke!(permit.args, live.service, live.preliminary), {
+  const held = Tether.hold(invocation, {
     signal: engine.cancel,
     graceMs: settings.cancelGraceMs,
     remainingMs:
@@ -167,7 +173,7 @@ const close = (
   value: {
     result: outcome.result,
     ...(outcome.status === undefined ? {} : { status: outcome.status }),
-    ...(outcome.content === undefined ? {} : { content: outcome.content as unknown as Json }),
+    ...(outcome.content === undefined ? {} : { content: outcome.content }),
     ...(ended.refusal === undefined ? {} : { refusal: ended.refusal }),
     ...(ended.cancelled === true ? { cancelled: true } : {})
   },
