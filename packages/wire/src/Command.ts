@@ -48,6 +48,8 @@ export interface StartQuery {
   readonly metadata?: Json
   /** The answer does not wait for the run: it goes on in the background. */
   readonly detached?: boolean
+  /** Given to every question of the run as soon as it is asked: nobody will look. */
+  readonly automatic?: Decision
 }
 
 /** A decision, addressed by the approval's id or by the call it is about (an id of `CallId`). */
@@ -96,8 +98,13 @@ export interface Resume {
   readonly _tag: "Resume"
   readonly address: Address
   readonly after?: string
-  /** `"running"`: only a run that has not ended; else the answer is that there is nothing to resume. */
-  readonly only?: "running"
+  /**
+   * `"running"`: only a run that has not ended; else the answer is that there is nothing to resume. `"stored"`: what is there
+   * by now, without waiting for more.
+   */
+  readonly only?: "running" | "stored"
+  /** All runs of the thread, one behind the other through one encoder, and those to come. Absent: one run. */
+  readonly scope?: "thread"
 }
 
 export interface CreateThread {

@@ -1,0 +1,31 @@
+/**
+ * What becomes of a question that nobody sees: a client may hide events, but hiding one must not lose an approval.
+ */
+import { Decision } from "@reins/protocol"
+import * as Schema from "effect/Schema"
+
+export const Answers = Schema.Literals(["approve_once", "approve_session", "deny"])
+export type Answers = typeof Answers.Type
+
+export const InputPolicy = Schema.Literals(["prompt", "deny", "approve_once", "approve_session", "error"])
+export type InputPolicy = typeof InputPolicy.Type
+
+const decisions: { readonly [A in Answers]: Decision } = {
+  approve_once: Decision.approve(),
+  approve_session: Decision.approve({ scope: "thread" }),
+  deny: Decision.reject()
+}
+
+/** A person's answer as a decision: `approve_session` reaches as far as the thread. */
+export const decisionOf = (answer: Answers): Decision => decisions[answer]
+
+/** The decision that every question gets, or nothing where a person is to be asked. Nothing said: prompt; hidden: deny. */
+export const automatic = (options: {
+  readonly policy: InputPolicy | undefined
+  readonly hiddenPolicy: InputPolicy | undefined
+  readonly isHidden: boolean
+}): Decision | undefined => {
+  const policy = options.isHidden ? (options.hiddenPolicy ?? "deny") : (options.policy ?? "prompt")
+  if (policy === "prompt") return options.isHidden ? Decision.reject() : undefined
+  return policy === "error" ? Decision.reject({ feedback: "nobody can be asked" }) : decisions[policy]
+}

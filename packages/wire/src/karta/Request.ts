@@ -1,0 +1,246 @@
+/**
+ * Karta's requests: sessions, messages, inputs, its two adapters, and its managed agents. Every route but the adapters'
+ * stands twice, flat and below its project.
+ */
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as Body from "../Body.ts"
+import type { StartQuery } from "../Command.ts"
+import type { Answer, Decoded, Request, Route } from "../Dialect.ts"
+import * as Refusal from "../Refusal.ts"
+import * as Encoder from "./Encoder.ts"
+import type { KartaType } from "./KartaEvent.ts"
+import * as Policy from "./Policy.ts"
+import * as Session from "./Session.ts"
+
+export const CreateSession = Schema.Struct({
+  session_id: Schema.optionalKey(Schema.NonEmptyString),
+  metadata: Schema.optionalKey(Schema.Record(Schema.String, Schema.Json))
+})
+
+const KartaTypes: Schema.Codec<KartaType> = Schema.Literals([
+  "text",
+  "reasoning",
+  "tool_use",
+  "step_start",
+  "step_finish",
+  "input_required",
+  "error",
+  "done",
+  "system"
+])
+
+/** The last three are the client's settings, sent along by whoever wants the server to keep to them. */
+export const SendMessage = Schema.Struct({
+  text: Schema.String,
+  agent: Schema.optionalKey(Schema.String),
+  participant_name: Schema.optionalKey(Schema.String),
+  participant_type: Schema.optionalKey(Schema.Literals(["human", "ai"])),
+  thinking: Schema.optionalKey(Schema.Boolean),
+  stream: Schema.optionalKey(Schema.Boolean),
+  hidden_event_types: Schema.optionalKey(Schema.Array(KartaTypes)),
+  input_required_policy: Schema.optionalKey(Policy.InputPolicy),
+  input_required_hidden_policy: Schema.optionalKey(Policy.InputPolicy)
+})
+
+export const Decide = Schema.Struct({ decision: Policy.Answers })
+
+export const ChatCompletions = Schema.Struct({
+  model: Schema.optionalKey(Schema.String),
+  messages: Schema.NonEmptyArray(Schema.Struct({ role: Schema.String, content: Schema.String })),
+  stream: Schema.optionalKey(Schema.Boolean)
+})
+
+export const Responses = Schema.Struct({
+  model: Schema.optionalKey(Schema.String),
+  input: Schema.Union([
+    Schema.String,
+    Schema.NonEmptyArray(Schema.Struct({ role: Schema.String, content: Schema.String }))
+  ]),
+  stream: Schema.optionalKey(Schema.Boolean),
+  previous_response_id: Schema.optionalKey(Schema.NullOr(Schema.String))
+})
+
+export const ManagedEvent = Schema.Union([
+  Schema.Struct({ type: Schema.Literal("user.message"), text: Schema.String }),
+  Schema.Struct({
+    type: Schema.Literal("user.tool_confirmation"),
+    tool_use_id: Schema.optionalKey(Schema.String),
+    request_id: Schema.optionalKey(Schema.String),
+    result: Schema.Literals(["allow", "deny"])
+  }),
+  Schema.Struct({ type: Schema.Literal("user.interrupt") })
+])
+
+const read = {
+  create: Body.read(CreateSession),
+  send: Body.read(SendMessage),
+  decide: Body.read(Decide),
+  chat: Body.read(ChatCompletions),
+  responses: Body.read(Responses),
+  managed: Body.read(ManagedEvent)
+}
+
+const streamed = (open: () => ReturnType<typeof Encoder.open>, isStamped = true): Answer => ({
+  _tag: "Stream",
+  format: "sse",
+  isStamped,
+  open
+})
+
+const id = ({ params }: Request): string => params["id"] ?? ""
+
+const create = ({ body, params }: Request): Decoded =>
+  Result.flatMap(read.create(body ?? {}), ({ metadata, session_id }) =>
+    Object.keys(metadata ?? {}).length > 50
+      ? Result.fail(Refusal.badRequest("metadata has more than 50 keys"))
+      : Result.succeed({
+          command: {
+            _tag: "CreateThread",
+            ...(session_id === undefined ? {} : { threadId: session_id }),
+            ...(metadata === undefined ? {} : { metadata })
+          },
+          answer: { _tag: "Facts", shape: Session.session(201, params["ref"]) }
+        })
+  )
+
+const get = (request: Request): Decoded =>
+  Result.succeed({
+    command: { _tag: "GetThread", threadId: id(request) },
+    answer: { _tag: "Facts", shape: Session.session(200, request.params["ref"]) }
+  })
+
+const send = (request: Request): Decoded =>
+  Result.map(read.send(request.body), ({ agent, stream, text, thinking = false, ...settings }) => {
+    const hidden = new Set(settings.hidden_event_types)
+    const automatic = Policy.automatic({
+      policy: settings.input_required_policy,
+      hiddenPolicy: settings.input_required_hidden_policy,
+      isHidden: hidden.has("input_required")
+    })
+    const command: StartQuery = {
+      _tag: "StartQuery",
+      prompt: text,
+      threadId: id(request),
+      create: "existing",
+      ...(agent === undefined ? {} : { agent }),
+      ...(automatic === undefined ? {} : { automatic })
+    }
+    const options = { thinking, hidden, automatic: automatic !== undefined }
+    const answer: Answer =
+      stream === true
+        ? streamed(() => Encoder.open(options))
+        : { _tag: "Whole", open: () => Session.turn({ text, agent: agent ?? "", thinking }) }
+    return { command, answer }
+  })
+
+const decide = (request: Request): Decoded =>
+  Result.map(read.decide(request.body), ({ decision }) => ({
+    command: {
+      _tag: "Answer",
+      address: { threadId: id(request) },
+      decisions: [{ approvalId: request.params["request"] ?? "", decision: Policy.decisionOf(decision) }],
+      results: []
+    },
+    answer: { _tag: "Whole", open: Session.continuation }
+  }))
+
+const chat = (request: Request): Decoded =>
+  Result.map(read.chat(request.body), ({ messages, model = "default", stream }) => ({
+    command: { _tag: "StartQuery", prompt: messages.findLast(({ role }) => role === "user")?.content ?? "" },
+    answer: stream === true ? streamed(Encoder.openChat) : { _tag: "Whole", open: () => Session.chatCompletion(model) }
+  }))
+
+const responses = (request: Request): Decoded =>
+  Result.map(read.responses(request.body), ({ input, previous_response_id, stream }) => {
+    const prompt = typeof input === "string" ? input : (input.findLast(({ role }) => role === "user")?.content ?? "")
+    const previous = previous_response_id ?? undefined
+    return {
+      command: {
+        _tag: "StartQuery",
+        prompt,
+        ...(previous === undefined ? {} : { continues: previous.replace(/^resp_/, "") })
+      },
+      answer:
+        stream === true ? streamed(Encoder.openResponses) : { _tag: "Whole", open: () => Session.response(previous) }
+    }
+  })
+
+const accepted: Answer = { _tag: "Facts", shape: () => ({ status: 202, body: { accepted: true } }) }
+
+const manage = (request: Request): Decoded =>
+  Result.flatMap(read.managed(request.body), (event): Decoded => {
+    const threadId = id(request)
+    switch (event.type) {
+      case "user.message":
+        return Result.succeed({
+          command: { _tag: "StartQuery", prompt: event.text, threadId, create: "existing", detached: true },
+          answer: accepted
+        })
+      case "user.interrupt":
+        return Result.succeed({ command: { _tag: "Cancel", address: { threadId } }, answer: accepted })
+      case "user.tool_confirmation": {
+        const { request_id, result, tool_use_id } = event
+        if (request_id === undefined && tool_use_id === undefined) {
+          return Result.fail(Refusal.badRequest("request_id or tool_use_id is missing"))
+        }
+        const decision = {
+          ...(request_id === undefined ? {} : { approvalId: request_id }),
+          ...(tool_use_id === undefined ? {} : { toolCallId: tool_use_id }),
+          decision: Policy.decisionOf(result === "allow" ? "approve_once" : "deny")
+        }
+        return Result.succeed({
+          command: { _tag: "Answer", address: { threadId }, decisions: [decision], results: [], detached: true },
+          answer: accepted
+        })
+      }
+    }
+  })
+
+const follow = (request: Request): Decoded => {
+  const after = Number(request.query["after"] ?? request.headers["last-event-id"] ?? "0")
+  return Number.isSafeInteger(after)
+    ? Result.succeed({
+        command: { _tag: "Resume", address: { threadId: id(request) }, scope: "thread" },
+        answer: streamed(() => Encoder.openLog(after), false)
+      })
+    : Result.fail(Refusal.badRequest("after is not a sequence number"))
+}
+
+const status = (request: Request): Decoded =>
+  Result.succeed({
+    command: { _tag: "Resume", address: { threadId: id(request) }, scope: "thread", only: "stored" },
+    answer: { _tag: "Whole", open: Session.managed }
+  })
+
+const createManaged = (): Decoded =>
+  Result.succeed({
+    command: { _tag: "CreateThread" },
+    answer: {
+      _tag: "Facts",
+      shape: (facts) => ({
+        status: 201,
+        body: { id: facts._tag === "Thread" ? facts.thread.threadId : "", status: "idle" }
+      })
+    }
+  })
+
+const sessions = (prefix: string): ReadonlyArray<Route> => [
+  { method: "POST", path: `${prefix}/sessions`, decode: create },
+  { method: "GET", path: `${prefix}/sessions/:id`, decode: get },
+  { method: "POST", path: `${prefix}/sessions/:id/messages`, decode: send },
+  { method: "PUT", path: `${prefix}/sessions/:id/inputs/:request`, decode: decide }
+]
+
+const project = "/v1/projects/:ref"
+
+export const routes: ReadonlyArray<Route> = [
+  ...sessions("/v1"),
+  ...sessions(project),
+  { method: "POST", path: `${project}/chat/completions`, decode: chat },
+  { method: "POST", path: `${project}/responses`, decode: responses },
+  { method: "POST", path: `${project}/managed-agents/sessions`, decode: createManaged },
+  { method: "GET", path: `${project}/managed-agents/sessions/:id`, decode: status },
+  { method: "POST", path: `${project}/managed-agents/sessions/:id/events`, decode: manage },
+  { method: "GET", path: `${project}/managed-agents/sessions/:id/events/stream`, decode: follow }
+]
