@@ -247,9 +247,22 @@ describe("usage", () => {
     Effect.gen(function* () {
       const usage = yield* usageOf({
         inputTokens: { total: 10, noCache: undefined, cacheRead: 15, cacheWrite: undefined },
-        outputTokens: { total: 2, text: undefined, reasoning: 6 }
+        outputTokens: { total: 2, text: undefined, reasoning: undefined }
       })
-      assert.deepStrictEqual(usage, { inputUncached: 0, inputCacheRead: 15, outputText: 0, outputReasoning: 6 })
+      assert.deepStrictEqual(usage, { inputUncached: 0, inputCacheRead: 15, outputText: 2 })
+    })
+  )
+
+  it.effect("adds reasoning to an output that leaves it out", () =>
+    Effect.gen(function* () {
+      const inputTokens = { total: 10, noCache: 10, cacheRead: undefined, cacheWrite: undefined }
+      const more = yield* usageOf({ inputTokens, outputTokens: { total: 2, text: 0, reasoning: 6 } })
+      assert.deepStrictEqual(more, { inputUncached: 10, outputText: 2, outputReasoning: 6 })
+      const outputTokens = { total: 8, text: 2, reasoning: 6 }
+      const within = yield* usageOf({ inputTokens, outputTokens, raw: { total_tokens: 18 } })
+      assert.deepStrictEqual(within, { inputUncached: 10, outputText: 2, outputReasoning: 6 })
+      const apart = yield* usageOf({ inputTokens, outputTokens, raw: { total_tokens: 24 } })
+      assert.deepStrictEqual(apart, { inputUncached: 10, outputText: 8, outputReasoning: 6 })
     })
   )
 })

@@ -221,3 +221,32 @@ describe("Money in US dollars", () => {
     assert.strictEqual(Money.add(Money.max, 1), Money.max)
   })
 })
+
+describe("rates for long inputs", () => {
+  const long = row({
+    inputPerMillionUsd: 1,
+    outputPerMillionUsd: 10,
+    tiers: [
+      { aboveInputTokens: 500, inputPerMillionUsd: 3, outputPerMillionUsd: 30 },
+      { aboveInputTokens: 100, inputPerMillionUsd: 2, outputPerMillionUsd: 20, cacheReadPerMillionUsd: 1 }
+    ]
+  })
+
+  it("hold for the whole call, cached parts of its input counted", () => {
+    const cost = (inputUncached: number, inputCacheRead: number) =>
+      Money.costOf({ inputUncached, inputCacheRead, outputText: 1 }, long).nanoUsd
+    assert.deepStrictEqual([cost(100, 0), cost(100, 1), cost(501, 0)], [110_000, 221_000, 1_533_000])
+  })
+
+  it("are reserved by the input that is expected", () => {
+    assert.strictEqual(Money.mostFor(long, 100, 1), 110_000)
+    assert.strictEqual(Money.mostFor(long, 101, 1), 222_000)
+    assert.strictEqual(Money.outputTokensFor(long, 101, 222_000), 1)
+  })
+
+  it("are prices too", () => {
+    assert.isTrue(Money.isPrice(long))
+    const broken = { aboveInputTokens: 1, inputPerMillionUsd: -1, outputPerMillionUsd: 1 }
+    assert.isFalse(Money.isPrice({ ...long, tiers: [broken] }))
+  })
+})

@@ -5,6 +5,7 @@
  * Each is played in random pieces; `--seed` chooses others.
  */
 import { NodeHttpServer } from "@effect/platform-node"
+import { GenaiPrices } from "@reins/models"
 import { Playback, RecordedProvider, Recording } from "@reins/models/testing"
 import { Effect, Layer } from "effect"
 import { readdirSync, readFileSync, statSync } from "node:fs"
@@ -84,4 +85,6 @@ const main = Effect.gen(function* () {
 
 const server = NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1", gracefulShutdownTimeout: 0 })
 
-Effect.runPromise(main.pipe(Effect.provide(RecordedProvider.RecordedProvider.layer.pipe(Layer.provide(server)))))
+const provider = Layer.provide(RecordedProvider.RecordedProvider.layer, server)
+
+Effect.runPromise(main.pipe(Effect.provide([provider, GenaiPrices.layer])))

@@ -1,3 +1,5 @@
 export * as AiSdkModel from "./AiSdkModel.ts"
+export * as GenaiPrices from "./GenaiPrices.ts"
 export { ModelNotMade } from "./ModelNotMade.ts"
 export * as Models from "./Models.ts"
+export * as PriceFile from "./PriceFile.ts"

@@ -8,22 +8,33 @@ import * as Schema from "effect/Schema"
 import { AgentPath } from "./AgentPath.ts"
 import { Usage } from "./Usage.ts"
 
-const PriceStruct = Schema.Struct({
-  model: Schema.String,
-  match: Schema.Literals(["exact", "prefix"]),
-  source: Schema.String,
+const rates = {
   inputPerMillionUsd: Schema.Finite,
   outputPerMillionUsd: Schema.Finite,
   cacheReadPerMillionUsd: Schema.optionalKey(Schema.Finite),
   cacheWritePerMillionUsd: Schema.optionalKey(Schema.Finite),
   cacheWriteLongPerMillionUsd: Schema.optionalKey(Schema.Finite),
   reasoningPerMillionUsd: Schema.optionalKey(Schema.Finite)
+}
+
+const TierStruct = Schema.Struct({ aboveInputTokens: Schema.Natural, ...rates }).annotate({ identifier: "PriceTier" })
+
+/** The rates of a call whose whole input, cached parts included, is above so many tokens. */
+export interface PriceTier extends Schema.Schema.Type<typeof TierStruct> {}
+
+const PriceStruct = Schema.Struct({
+  model: Schema.String,
+  match: Schema.Literals(["exact", "prefix"]),
+  source: Schema.String,
+  ...rates,
+  tiers: Schema.optionalKey(Schema.Array(TierStruct))
 }).annotate({ identifier: "Price" })
 
 /**
  * The price row that a model call was paid by, in US dollars per million tokens. `model` is the row's own model id,
  * `match` whether it named the model exactly or by prefix, `source` where the row is from and of which date. An absent
- * cache price means the input price, an absent reasoning price the output price.
+ * cache price means the input price, an absent reasoning price the output price. `tiers` have other rates for long inputs:
+ * the highest one that the input is above holds for the whole call.
  */
 export interface Price extends Schema.Schema.Type<typeof PriceStruct> {}
 export const Price: Schema.Codec<Price> = PriceStruct

@@ -4,8 +4,8 @@
  * Amounts are integers so that they add up exactly in any order. Prices are decimal numbers and are taken at their word:
  * 0.075 USD per million tokens is 75 thousandths, not the binary fraction beside it. A row is rounded once, half up.
  */
-import type { Price } from "./Entry.ts"
-import type { Usage } from "./Usage.ts"
+import type { Price, PriceTier } from "./Entry.ts"
+import { inputTokens as inputOf, type Usage } from "./Usage.ts"
 
 /** Whole nano-dollars (10⁻⁹ USD). Exact up to `max`. */
 export type NanoUsd = number
@@ -97,6 +97,18 @@ const sum = (parts: ReadonlyArray<Part>): NanoUsd => {
   return (total - rest) / 1000 + (rest >= 500 ? 1 : 0)
 }
 
+type Rates = Omit<PriceTier, "aboveInputTokens">
+
+/** The rates that hold for a call of so many input tokens. */
+const ratesFor = (price: Price, inputTokens: number): Rates => {
+  if (price.tiers === undefined) return price
+  let found: PriceTier | undefined
+  for (const tier of price.tiers) {
+    if (inputTokens > tier.aboveInputTokens && tier.aboveInputTokens >= (found?.aboveInputTokens ?? 0)) found = tier
+  }
+  return found ?? price
+}
+
 /**
  * What `usage` costs at `price`: each part at its own price, exact, rounded half up once.
  *
@@ -105,7 +117,8 @@ const sum = (parts: ReadonlyArray<Part>): NanoUsd => {
  * - A price that is negative or no number counts as 0: price tables must refuse such rows (`isPrice`).
  * - Above `max` the cost is `max`.
  */
-export const costOf = (usage: Usage, price: Price): { readonly nanoUsd: NanoUsd } => {
+export const costOf = (usage: Usage, row: Price): { readonly nanoUsd: NanoUsd } => {
+  const price = ratesFor(row, inputOf(usage))
   const input = rate(price.inputPerMillionUsd)
   const output = rate(price.outputPerMillionUsd)
   return {
@@ -120,7 +133,7 @@ export const costOf = (usage: Usage, price: Price): { readonly nanoUsd: NanoUsd 
   }
 }
 
-const rates = (price: Price): ReadonlyArray<number> => [
+const rates = (price: Rates): ReadonlyArray<number> => [
   price.inputPerMillionUsd,
   price.outputPerMillionUsd,
   price.cacheReadPerMillionUsd ?? 0,
@@ -130,9 +143,10 @@ const rates = (price: Price): ReadonlyArray<number> => [
 ]
 
 /** True when every rate of the row is a number of at least 0. */
-export const isPrice = (price: Price): boolean => rates(price).every((value) => value >= 0 && value < Infinity)
+export const isPrice = (price: Price): boolean =>
+  [price, ...(price.tiers ?? [])].flatMap(rates).every((value) => value >= 0 && value < Infinity)
 
-const dearestInput = (price: Price): number =>
+const dearestInput = (price: Rates): number =>
   Math.max(
     rate(price.inputPerMillionUsd),
     rate(price.cacheReadPerMillionUsd ?? 0),
@@ -140,24 +154,27 @@ const dearestInput = (price: Price): number =>
     rate(price.cacheWriteLongPerMillionUsd ?? 0)
   )
 
-const dearestOutput = (price: Price): number =>
+const dearestOutput = (price: Rates): number =>
   Math.max(rate(price.outputPerMillionUsd), rate(price.reasoningPerMillionUsd ?? 0))
 
 /**
  * The most that a call of so many tokens can cost: all input at the dearest input rate of the row (a cache write, where
  * there is one), all output at the dearest output rate. What to reserve before a model call.
  */
-export const mostFor = (price: Price, inputTokens: number, outputTokens: number): NanoUsd =>
-  sum([
+export const mostFor = (row: Price, inputTokens: number, outputTokens: number): NanoUsd => {
+  const price = ratesFor(row, inputTokens)
+  return sum([
     [count(inputTokens), dearestInput(price)],
     [count(outputTokens), dearestOutput(price)]
   ])
+}
 
 /**
  * The most output tokens for which `mostFor` stays within `amount`: 0 when the input alone costs as much, `Infinity` when
  * output is free.
  */
-export const outputTokensFor = (price: Price, inputTokens: number, amount: NanoUsd): number => {
+export const outputTokensFor = (row: Price, inputTokens: number, amount: NanoUsd): number => {
+  const price = ratesFor(row, inputTokens)
   const input = decimal(dearestInput(price))
   const output = decimal(dearestOutput(price))
   const scale = Math.max(input.scale, output.scale, 3)

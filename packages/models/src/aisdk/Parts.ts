@@ -131,7 +131,10 @@ export class Parts {
   private hold(part: Extract<LanguageModelV4StreamPart, { readonly type: "finish" }>): ModelPart | undefined {
     const { raw, unified } = part.finishReason
     const usage = TokenUsage.fromAiSdk(part.usage)
-    if (usage !== undefined) this.used = Usage.add(this.used, usage)
+    // A further message that read nothing is none that was billed: its package repeats counts of the one before.
+    if (usage !== undefined && (Usage.isUnknown(this.used) || Usage.inputTokens(usage) > 0)) {
+      this.used = Usage.add(this.used, usage)
+    }
     if (unified === "interrupted") {
       this.interrupted = true
     } else {

@@ -27,6 +27,21 @@ const longWrite = (raw: LanguageModelV4Usage["raw"]): number | undefined => {
     : undefined
 }
 
+/**
+ * Whether a provider leaves reasoning out of its output: it says more reasoning than output, or its own total of everything
+ * adds up only with both.
+ */
+const isApart = (
+  reasoning: number | undefined,
+  output: number | undefined,
+  input: number | undefined,
+  raw: LanguageModelV4Usage["raw"]
+): boolean =>
+  reasoning !== undefined &&
+  reasoning > 0 &&
+  output !== undefined &&
+  (reasoning > output || (input !== undefined && raw?.["total_tokens"] === input + output + reasoning))
+
 /** Our usage; `undefined` when nothing at all was reported. */
 export const fromAiSdk = (usage: LanguageModelV4Usage | undefined): Usage.Usage | undefined => {
   // Providers are foreign code: what their types promise may be missing.
@@ -38,7 +53,10 @@ export const fromAiSdk = (usage: LanguageModelV4Usage | undefined): Usage.Usage 
   const inputCacheWrite = rest(written, inputCacheWriteLong)
   const inputUncached = count(inputTokens?.noCache) ?? rest(count(inputTokens?.total), inputCacheRead, written)
   const outputReasoning = count(outputTokens?.reasoning)
-  const outputText = count(outputTokens?.text) ?? rest(count(outputTokens?.total), outputReasoning)
+  const outputTotal = count(outputTokens?.total)
+  const outputText = isApart(outputReasoning, outputTotal, count(inputTokens?.total), raw)
+    ? outputTotal
+    : (count(outputTokens?.text) ?? rest(outputTotal, outputReasoning))
   const out: Usage.Usage = {
     ...(inputUncached === undefined ? {} : { inputUncached }),
     ...(inputCacheRead === undefined ? {} : { inputCacheRead }),

@@ -9,6 +9,7 @@ import { type Envelope, type Event, Ordering, Usage } from "@reins/protocol"
 import { Agent, Model, type ModelPort, Runtime } from "@reins/runtime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import * as AiSdkModel from "../AiSdkModel.ts"
 import type { Delivery } from "./Delivery.ts"
@@ -140,15 +141,21 @@ const callProblems = (recording: Recording, spoken: Spoken, step: Step): Readonl
     : [`${step.calls.length} calls, not the ${expected.length} that were made`]
 }
 
-/** The package's own counts, added up. Some packages leave reasoning out of their total. */
+/** The package's own counts, added up. Some leave reasoning out of the output; then the provider's own total tells. */
 const reportedBy = (spoken: Spoken) => {
   let input = 0
   let output = 0
   let cacheRead = 0
   let cacheWrite = 0
-  for (const { inputTokens, outputTokens } of spoken.usages) {
-    input += inputTokens.total ?? 0
-    output += Math.max(outputTokens.total ?? 0, (outputTokens.text ?? 0) + (outputTokens.reasoning ?? 0))
+  for (const [index, { inputTokens, outputTokens, raw }] of spoken.usages.entries()) {
+    const read = inputTokens.total ?? 0
+    // A further message without any input only repeats counts of the one before.
+    if (index > 0 && read === 0) continue
+    const whole = raw?.["total_tokens"]
+    input += read
+    output += Predicate.isNumber(whole)
+      ? whole - read
+      : Math.max(outputTokens.total ?? 0, (outputTokens.text ?? 0) + (outputTokens.reasoning ?? 0))
     cacheRead += inputTokens.cacheRead ?? 0
     cacheWrite += inputTokens.cacheWrite ?? 0
   }
