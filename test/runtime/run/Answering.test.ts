@@ -1,0 +1,269 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Agent, Decision, Runtime } from "@reins/runtime"
+import { Probe, ScriptedModel } from "@reins/runtime/testing"
+import { Effect, Fiber, Schema } from "effect"
+import { Tool, Toolkit } from "effect/ai"
+import { TestClock } from "effect/testing"
+import * as Desk from "../../support/Desk.ts"
+import * as OneTool from "../../support/OneTool.ts"
+import * as Story from "../../support/Story.ts"
+
+const gated = OneTool.work.setNeedsApproval(true)
+
+/** A run that asks about `work({ n: 1 })`; `ran` has the arguments that it ran with. */
+const asking = Effect.fnUntraced(function* (runtime?: OneTool.Options["runtime"]) {
+  const ran: Array<unknown> = []
+  const started = yield* OneTool.start({
+    tool: gated,
+    calls: [{ n: 1 }],
+    runtime,
+    handler: (args) => Effect.sync(() => void ran.push(args))
+  })
+  const { data } = yield* started.probe.next("approval-required")
+  return { ...started, ran, id: data.id }
+})
+
+const reasonOf = <A>(answer: Effect.Effect<A, { readonly reason: { readonly _tag: string } }>) =>
+  Effect.map(Effect.flip(answer), ({ reason }) => reason._tag)
+
+describe("an answer to an approval", () => {
+  it.effect("that nobody asked for is not found", () =>
+    Effect.gen(function* () {
+      const { runtime, ran } = yield* asking()
+      assert.strictEqual(
+        yield* reasonOf(runtime.respondToApproval("apr_unknown", Decision.approve())),
+        "ApprovalNotFound"
+      )
+      assert.deepStrictEqual(ran, [])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("of another tenant is forbidden, and leaves the question open", () =>
+    Effect.gen(function* () {
+      const { id, ran, runtime } = yield* asking()
+      const foreign = runtime.respondToApproval(id, Decision.approve(), { resourceId: "other" })
+      assert.strictEqual(yield* reasonOf(foreign), "ApprovalForbidden")
+      assert.deepStrictEqual(ran, [])
+      yield* runtime.respondToApproval(id, Decision.approve(), { resourceId: "default" })
+      assert.deepStrictEqual(ran, [{ n: 1 }])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("counts once; the second is told what counts", () =>
+    Effect.gen(function* () {
+      const { id, probe, ran, runtime } = yield* asking()
+      yield* runtime.respondToApproval(id, Decision.reject())
+      const error = yield* Effect.flip(runtime.respondToApproval(id, Decision.approve()))
+      assert.deepStrictEqual(error.reason._tag === "ApprovalResolved" ? error.reason.outcome : error.reason, {
+        outcome: "reject"
+      })
+      yield* probe.end
+      assert.deepStrictEqual(ran, [])
+      assert.strictEqual(yield* reasonOf(runtime.respondToApproval(id, Decision.approve())), "ApprovalResolved")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("given twice in the same tick is taken from one of the two", () =>
+    Effect.gen(function* () {
+      const { id, probe, ran, runtime } = yield* asking()
+      const exits = yield* Effect.all(
+        [
+          Effect.exit(runtime.respondToApproval(id, Decision.approve())),
+          Effect.exit(runtime.respondToApproval(id, Decision.reject()))
+        ],
+        { concurrency: "unbounded" }
+      )
+      yield* probe.end
+      assert.deepStrictEqual(
+        exits.map(({ _tag }) => _tag),
+        ["Success", "Failure"]
+      )
+      assert.strictEqual(ran.length, 1)
+      assert.strictEqual(probe.of("approval-decision").length, 1)
+      Story.isWhole(probe.envelopes)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("that comes at its expiry is too late, also before the run has noticed", () =>
+    Effect.gen(function* () {
+      const { id, probe, ran, runtime } = yield* asking({ approvalExpiresIn: "1 minute" })
+      yield* TestClock.adjust("59 seconds")
+      assert.strictEqual((yield* runtime.pendingApprovals()).length, 1)
+      const late = yield* Effect.forkScoped(
+        Effect.andThen(Effect.sleep("1 second"), reasonOf(runtime.respondToApproval(id, Decision.approve()))),
+        { startImmediately: true }
+      )
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* Fiber.join(late), "ApprovalExpired")
+      yield* probe.end
+      assert.deepStrictEqual(ran, [])
+      assert.deepStrictEqual(probe.of("approval-decision")[0]?.data.outcome, { outcome: "expired" })
+      assert.strictEqual(yield* reasonOf(runtime.respondToApproval(id, Decision.approve())), "ApprovalExpired")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("that comes after a cancel is told so", () =>
+    Effect.gen(function* () {
+      const { handle, id, probe, ran, runtime } = yield* asking()
+      yield* handle.cancel
+      assert.strictEqual(yield* reasonOf(runtime.respondToApproval(id, Decision.approve())), "ApprovalResolved")
+      yield* probe.end
+      assert.deepStrictEqual(ran, [])
+      assert.deepStrictEqual(probe.of("approval-decision")[0]?.data.outcome, { outcome: "cancelled" })
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("takes its question off the list at once", () =>
+    Effect.gen(function* () {
+      const { id, runtime } = yield* asking()
+      assert.deepStrictEqual(
+        (yield* runtime.pendingApprovals({ runId: "run", threadId: "thread" })).map(({ request }) => request.id),
+        [id]
+      )
+      assert.deepStrictEqual(yield* runtime.pendingApprovals({ resourceId: "other" }), [])
+      assert.deepStrictEqual(yield* runtime.pendingApprovals({ threadId: "other" }), [])
+      yield* runtime.respondToApproval(id, Decision.approve())
+      assert.deepStrictEqual(yield* runtime.pendingApprovals(), [])
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("a decision that cannot be applied", () => {
+  /** Forgets a type, for what a caller without types may hand in. */
+  const untyped = Schema.decodeUnknownSync(Schema.Any)
+  const cycle = (): unknown => {
+    const own: { self?: unknown } = {}
+    own.self = own
+    return own
+  }
+  it.effect.each<readonly [string, Decision]>([
+    ["a revision that does not fit the schema", Decision.revise({ n: "many" })],
+    ["a revision to what is no object", Decision.revise([1])],
+    ["a revision to nothing", Decision.revise(null)],
+    ["a revision with a BigInt", Decision.revise(untyped({ n: 1n }))],
+    ["a revision with a cycle", Decision.revise(untyped(cycle()))],
+    ["a revision to a class", Decision.revise(untyped(new Map()))],
+    ["a raise, which answers another kind of question", Decision.raise({ maxSteps: 9 })],
+    ["a wider scope than is remembered", Decision.approve({ scope: "thread" })],
+    ["what is no decision", untyped({ type: "shrug" })],
+    ["a decision by a number", untyped({ type: "approve", by: 7 })]
+  ])("is refused with a reason and leaves the question open: %s", ([, decision]) =>
+    Effect.gen(function* () {
+      const { id, probe, ran, runtime } = yield* asking()
+      const error = yield* Effect.flip(runtime.respondToApproval(id, decision))
+      assert.strictEqual(error.reason._tag, "InvalidArguments")
+      assert.match(error.message, /cannot be applied: \S/)
+      assert.deepStrictEqual(ran, [])
+      assert.strictEqual((yield* runtime.pendingApprovals()).length, 1)
+      yield* runtime.respondToApproval(id, Decision.approve())
+      yield* probe.end
+      assert.deepStrictEqual(ran, [{ n: 1 }])
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("a revision", () => {
+  it.effect("replaces the arguments that it names, and its result says with which the tool ran", () =>
+    Effect.gen(function* () {
+      const { id, probe, ran, runtime } = yield* asking()
+      yield* runtime.respondToApproval(id, Decision.revise({ n: 5 }, { by: "mia", feedback: "five" }))
+      yield* probe.end
+      assert.deepStrictEqual(ran, [{ n: 5 }])
+      assert.deepStrictEqual(
+        probe.of("tool-invocation").map(({ args }) => args),
+        [{ n: 1 }, { n: 5 }]
+      )
+      assert.deepInclude(probe.of("approval-decision")[0]?.data, { by: "mia", feedback: "five" })
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("to the same arguments is an approval", () =>
+    Effect.gen(function* () {
+      const { id, probe, ran, runtime } = yield* asking()
+      yield* runtime.respondToApproval(id, Decision.revise({}))
+      yield* probe.end
+      assert.deepStrictEqual(ran, [{ n: 1 }])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("with keys that the schema does not know gives the handler none of them", () =>
+    Effect.gen(function* () {
+      const { id, probe, ran, runtime } = yield* asking()
+      yield* runtime.respondToApproval(id, Decision.revise({ n: 2, admin: true }))
+      yield* probe.end
+      assert.deepStrictEqual(ran, [{ n: 2 }])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("with a __proto__ reaches no prototype", () =>
+    Effect.gen(function* () {
+      const { id, probe, ran, runtime } = yield* asking()
+      yield* runtime.respondToApproval(id, Decision.revise(JSON.parse(`{ "n": 3, "__proto__": { "admin": true } }`)))
+      yield* probe.end
+      assert.deepStrictEqual(ran, [{ n: 3 }])
+      assert.isFalse(ran.some((args) => typeof args === "object" && args !== null && "admin" in args))
+      assert.isUndefined(Reflect.get({}, "admin"))
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("a result from the client", () => {
+  const Ask = Tool.make("ask", { parameters: Schema.Struct({}), success: Schema.String })
+  const client = (approvals: "always" | "never") =>
+    Desk.plain(
+      ScriptedModel.make({
+        respond: (request) =>
+          ScriptedModel.lastResults(request).length > 0
+            ? ScriptedModel.text("done")
+            : ScriptedModel.calls([{ id: "c", name: "ask", args: {} }])
+      }),
+      { agents: [Agent.make("desk", { clientTools: Toolkit.make(Ask), approvals: { ask: approvals } })] }
+    )
+  const begun = Effect.gen(function* () {
+    const runtime = yield* Runtime
+    const { runId } = yield* runtime.start("go", { runId: "run" })
+    return { runtime, probe: yield* Probe.watch(runId) }
+  })
+
+  it.effect("ends the call that waits for it, once", () =>
+    Effect.gen(function* () {
+      const { probe, runtime } = yield* begun
+      yield* runtime.submitToolResult("run", "c", { result: "yes" })
+      const again = yield* Effect.flip(runtime.submitToolResult("run", "c", { result: "no" }))
+      assert.strictEqual(again._tag, "CallNotFound")
+      yield* probe.end
+      Story.isWhole(probe.envelopes)
+      const [call, result] = probe.of("tool-invocation")
+      assert.strictEqual(call?.execution, "client")
+      assert.strictEqual(result?.state === "result" ? result.result : undefined, "yes")
+    }).pipe(Effect.scoped, Effect.provide(client("never")))
+  )
+
+  it.effect("for a call or a run that is not there is not found", () =>
+    Effect.gen(function* () {
+      const { runtime } = yield* begun
+      for (const [run, call] of [
+        ["run", "other"],
+        ["other", "c"]
+      ] as const) {
+        const error = yield* Effect.flip(runtime.submitToolResult(run, call, { result: 1 }))
+        assert.match(error.message, /no open client call/)
+      }
+    }).pipe(Effect.scoped, Effect.provide(client("never")))
+  )
+
+  it.effect("does not count before a person has allowed the call, nor after a refusal", () =>
+    Effect.gen(function* () {
+      const { probe, runtime } = yield* begun
+      const { data } = yield* probe.next("approval-required")
+      const early = yield* Effect.flip(runtime.submitToolResult("run", "c", { result: "early" }))
+      assert.strictEqual(early._tag, "CallNotFound")
+      yield* runtime.respondToApproval(data.id, Decision.approve())
+      yield* runtime.submitToolResult("run", "c", { result: "allowed" })
+      yield* probe.end
+      Story.isWhole(probe.envelopes)
+      const [, result] = probe.of("tool-invocation")
+      assert.strictEqual(result?.state === "result" ? result.result : undefined, "allowed")
+    }).pipe(Effect.scoped, Effect.provide(client("always")))
+  )
+})

@@ -1,0 +1,163 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { ModelPart } from "@reins/runtime"
+import { ScriptedModel } from "@reins/runtime/testing"
+import { Effect } from "effect"
+import * as OneTool from "../../support/OneTool.ts"
+import * as Solo from "../../support/Solo.ts"
+import * as Story from "../../support/Story.ts"
+
+const usage = { inputUncached: 1, outputText: 1 }
+const finish: ModelPart = { type: "finish", reason: "stop", usage }
+const say = (text: string): ModelPart => ({ type: "text", text })
+const call = (id: string): ModelPart => ({ type: "tool-call", id, name: "work", args: {} })
+const reply = (...parts: ReadonlyArray<ModelPart>): ScriptedModel.Reply => ({ parts: [parts] })
+
+/** What a run fails with whose model gives this answer, however often it is asked. */
+const flawOf = (...parts: ReadonlyArray<ModelPart>) => {
+  const model = ScriptedModel.make({ respond: () => reply(...parts) })
+  return Effect.map(Solo.finished(model, { runtime: { modelRetryDelay: 0, modelRetries: 0 } }), ({ probe }) => {
+    Story.isWhole(probe.envelopes)
+    const [error] = probe.of("error")
+    return [error?.error.code, error?.error.message.replace(/^.*: /, "")]
+  }).pipe(Effect.scoped)
+}
+
+const flawed = (what: string) => ["E_INVALID_MODEL_OUTPUT", what]
+
+describe("an answer that breaks the model port's contract", () => {
+  it.effect("by saying nothing at all fails the run with a reason", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* flawOf(), flawed("it said nothing at all"))
+    })
+  )
+
+  it.effect("by ending without a finish fails the run with a reason", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* flawOf(say("so")), flawed("it ended without a finish"))
+    })
+  )
+
+  it.effect("by finishing twice fails the run with a reason", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* flawOf(say("so"), finish, finish), flawed("it finished twice"))
+    })
+  )
+
+  it.effect("by going on after its finish fails the run with a reason", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* flawOf(say("so"), finish, say("on")), flawed("it went on after its finish"))
+      assert.deepStrictEqual(yield* flawOf(finish, call("1")), flawed("it went on after its finish"))
+    })
+  )
+
+  it.effect("by making one call twice fails the run with a reason", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* flawOf(call("1"), call("1"), finish), flawed('it made the call "1" twice'))
+    })
+  )
+
+  it.effect("shows nothing of what came after its finish", () =>
+    Effect.gen(function* () {
+      const { probe } = yield* Solo.finished([reply(say("so"), finish, say(" on"))])
+      assert.deepStrictEqual(
+        probe.of("text").map(({ text }) => text),
+        ["so"]
+      )
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("runs none of its calls", () =>
+    Effect.gen(function* () {
+      let ran = 0
+      const model = ScriptedModel.make({ respond: () => reply(say("so"), call("1"), call("2"), call("1"), finish) })
+      const probe = yield* OneTool.finished({ model, handler: () => Effect.sync(() => void ran++) })
+      assert.strictEqual(ran, 0)
+      assert.deepStrictEqual(probe.of("tool-invocation"), [])
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("an answer", () => {
+  it.effect("may come with a finish and nothing else", () =>
+    Effect.gen(function* () {
+      const { probe, runtime } = yield* Solo.finished([reply(finish)])
+      assert.strictEqual(probe.of("finish")[0]?.finishReason, "stop")
+      assert.deepStrictEqual(
+        (yield* runtime.threads.get("thread")).map(({ role }) => role),
+        ["user"]
+      )
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("makes no event of an empty delta", () =>
+    Effect.gen(function* () {
+      const empty: ModelPart = { type: "reasoning", text: "" }
+      const { probe } = yield* Solo.finished([reply(say(""), empty, say("so"), say(""), finish)])
+      assert.deepStrictEqual(probe.types.slice(0, 3), ["step-start", "text", "finish"])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("keeps one delta of 5 MB whole", () =>
+    Effect.gen(function* () {
+      const long = "0123456789".repeat(500_000)
+      const { probe, runtime } = yield* Solo.finished([reply(say(long), finish)])
+      assert.isTrue(probe.of("text")[0]?.text === long)
+      const [, answer] = yield* runtime.threads.get("thread")
+      assert.isTrue(answer?.content.some((part) => part.type === "text" && part.text === long))
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("keeps a character whole that its deltas split", () =>
+    Effect.gen(function* () {
+      const { runtime } = yield* Solo.finished([reply(say("\ud83d"), say("\ude00"), finish)])
+      const [, answer] = yield* runtime.threads.get("thread")
+      assert.deepStrictEqual(answer?.content, [{ type: "text", text: "\u{1f600}" }])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("is told apart into what was thought and what was said", () =>
+    Effect.gen(function* () {
+      const thought: ModelPart = { type: "reasoning", text: "hm", metadata: { p: { signature: "s" } } }
+      const { probe, runtime } = yield* Solo.finished([reply(thought, thought, say("a"), say("b"), thought, finish)])
+      assert.deepStrictEqual(probe.types.slice(1, -3), ["reasoning", "reasoning", "text", "text", "reasoning"])
+      const [, answer] = yield* runtime.threads.get("thread")
+      const metadata = { p: { signature: "s" } }
+      assert.deepStrictEqual(answer?.content, [
+        { type: "reasoning", text: "hmhm", metadata },
+        { type: "text", text: "ab" },
+        { type: "reasoning", text: "hm", metadata }
+      ])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("is heard no more once its request has ended, whatever a stray fiber of the adapter says", () =>
+    Effect.gen(function* () {
+      const late: Array<() => void> = []
+      const { probe } = yield* Solo.finished({
+        provider: "stray",
+        model: "stray-1",
+        attempt: (_request, emit) =>
+          Effect.sync(() => {
+            void emit([say("so"), finish])
+            late.push(() => void emit([say("late")]))
+          })
+      })
+      for (const speak of late) speak()
+      Story.isWhole(probe.envelopes)
+      assert.strictEqual(probe.of("text").length, 1)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("of an adapter that crashes fails the run with a reason, without its words", () =>
+    Effect.gen(function* () {
+      const { probe } = yield* Solo.finished({
+        provider: "p",
+        model: "m",
+        attempt: () => Effect.die(new Error("key-123"))
+      })
+      Story.isWhole(probe.envelopes)
+      assert.strictEqual(probe.of("error")[0]?.error.code, "E_MODEL_FAILED_UNKNOWN")
+      assert.notInclude(JSON.stringify(probe.envelopes), "key-123")
+    }).pipe(Effect.scoped)
+  )
+})
