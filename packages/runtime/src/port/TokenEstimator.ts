@@ -6,9 +6,17 @@ import type { Message } from "@reins/protocol"
 import * as Context from "effect/Context"
 
 export interface Estimator {
-  /** Tokens of a text. */
+  /** Tokens of a text, for a model that nothing is known of: rather too many than too few. */
   readonly text: (text: string) => number
+  /** The estimator for one model, where it knows better; absent: `text` serves for all. */
+  readonly of?: ((provider: string, model: string) => Estimator) | undefined
 }
+
+/** The estimator for a model. */
+export const forModel = (
+  estimator: Estimator,
+  model: { readonly provider: string; readonly model: string }
+): Estimator => estimator.of?.(model.provider, model.model) ?? estimator
 
 /** About three characters a token, and never less than the words: above what common tokenizers need for prose and code. */
 const byLength: Estimator = { text: (text) => Math.ceil(text.length / 3) }

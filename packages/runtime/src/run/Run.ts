@@ -92,7 +92,8 @@ export class Place {
   }
 
   /** Estimated input tokens of the next request. Counts each message once. */
-  inputTokens(estimator: TokenEstimator.Estimator): number {
+  inputTokens(general: TokenEstimator.Estimator): number {
+    const estimator = TokenEstimator.forModel(general, this.member.model)
     if (this.counted === 0) {
       this.tokens +=
         estimator.text(this.member.definition.instructions ?? "") + estimator.text(JSON.stringify(this.member.offered))

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type { Emit, ModelRequest } from "../port/Model.ts"
+import * as TokenEstimator from "../port/TokenEstimator.ts"
 import type { Place, Run } from "../run/Run.ts"
 import * as Tether from "../run/Tether.ts"
 import { Answer } from "./Answer.ts"
@@ -125,7 +126,7 @@ export const usageOf = (
   const hasInput = isReported(reported, inputParts)
   const hasOutput = whole && isReported(reported, outputParts)
   if (hasInput && hasOutput) return { usage: reported, estimated: false }
-  const { estimator } = run.settings
+  const estimator = TokenEstimator.forModel(run.settings.estimator, place.member.model)
   const outputReasoning = Math.max(reported.outputReasoning ?? 0, Math.ceil(answer.reasoned / 3))
   return {
     usage: {
