@@ -34,7 +34,7 @@ export interface Parsed {
 
 /** Takes a name apart; `undefined` where it is none. Pure. */
 export const parse = (name: string): Parsed | undefined => {
-  const found = /^([a-z][a-z0-9-]*):(.+)$/s.exec(name.trim())
+  const found = /^([a-z][a-z0-9-]*):(?!\/\/)(.+)$/s.exec(name.trim())
   if (found === null) return undefined
   const [, provider = "", rest = ""] = found
   const at = /^(.*?)@(https?:\/\/.+)$/s.exec(rest)
@@ -73,7 +73,7 @@ const make = Effect.fnUntraced(function* (provider: Provider.Provider, parsed: P
       })
     )
   }
-  if (baseURL !== undefined && !URL.canParse(baseURL)) {
+  if (baseURL !== undefined && !(/^https?:\/\//.test(baseURL) && URL.canParse(baseURL))) {
     return yield* fail(new SettingInvalid({ variable: provider.baseVariable, problem: "is no address" }))
   }
   const key = yield* setting(provider.keyVariable)

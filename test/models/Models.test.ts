@@ -1,0 +1,139 @@
+import { assert, describe, it, layer } from "@effect/vitest"
+import { Models } from "@reins/models"
+import { Agent, Model, Runtime } from "@reins/runtime"
+import { ConfigProvider, Effect, Layer } from "effect"
+import { request } from "./Ask.ts"
+import * as Asked from "./Provider.ts"
+
+const settings = (env: { readonly [name: string]: string } = {}) =>
+  ConfigProvider.layer(ConfigProvider.fromEnv({ env }))
+
+const made = (name: string, env: { readonly [name: string]: string } = {}) =>
+  Models.fromConfig(name).pipe(Effect.provide(settings(env)))
+
+const refused = (name: string, env: { readonly [name: string]: string } = {}) =>
+  Effect.map(Effect.flip(made(name, env)), (error) => ({ tag: error.reason._tag, message: error.message }))
+
+describe("a model's name", () => {
+  it("says provider and model, and perhaps an address", () => {
+    assert.deepStrictEqual(Models.parse("openai:gpt-5.2"), { provider: "openai", model: "gpt-5.2", baseURL: undefined })
+    assert.deepStrictEqual(Models.parse("openai-compatible:org/qwen3:8b@http://localhost:11434/v1"), {
+      provider: "openai-compatible",
+      model: "org/qwen3:8b",
+      baseURL: "http://localhost:11434/v1"
+    })
+    assert.deepStrictEqual(Models.parse("google:models/a@b"), {
+      provider: "google",
+      model: "models/a@b",
+      baseURL: undefined
+    })
+  })
+
+  it("is none without both", () => {
+    for (const name of ["", "openai", "openai:", ":gpt", "https://example.com", "openai-compatible:@http://x/v1"]) {
+      assert.isUndefined(Models.parse(name), name)
+    }
+  })
+})
+
+describe("a model by its name", () => {
+  it.effect.each(["openai:m", "anthropic:m", "google:m", "mistral:m", "cohere:m", "deepseek:m", "groq:m", "xai:m"])(
+    "%s is made with its provider's key",
+    (name) =>
+      Effect.gen(function* () {
+        const variable =
+          name === "google:m" ? "GOOGLE_GENERATIVE_AI_API_KEY" : `${name.slice(0, -2).toUpperCase()}_API_KEY`
+        const port = yield* made(name, { [variable]: "key" })
+        assert.deepStrictEqual(`${port.provider}:${port.model}`, name)
+        const { message, tag } = yield* refused(name)
+        assert.strictEqual(tag, "KeyMissing")
+        assert.include(message, variable)
+      })
+  )
+
+  it.effect("of nobody's is refused, and says whom we know", () =>
+    Effect.gen(function* () {
+      const { message, tag } = yield* refused("opnai:gpt-5.2")
+      assert.strictEqual(tag, "ProviderUnknown")
+      for (const name of ["openai", "anthropic", "google", "openai-compatible", "scripted"])
+        assert.include(message, name)
+      assert.strictEqual((yield* refused("constructor:x")).tag, "ProviderUnknown")
+    })
+  )
+
+  it.effect("that is none is refused, and says how to write one", () =>
+    Effect.gen(function* () {
+      const { message, tag } = yield* refused("gpt-5.2")
+      assert.strictEqual(tag, "NameInvalid")
+      assert.include(message, "provider:model")
+    })
+  )
+
+  it.effect("with an address that is none is refused without telling it", () =>
+    Effect.gen(function* () {
+      const { message, tag } = yield* refused("openai:m", { OPENAI_BASE_URL: "user:secret@nowhere" })
+      assert.strictEqual(tag, "SettingInvalid")
+      assert.include(message, "OPENAI_BASE_URL")
+      assert.notInclude(message, "secret")
+    })
+  )
+
+  it.effect("of a server of one's own needs its address", () =>
+    Effect.gen(function* () {
+      const { message } = yield* refused("openai-compatible:qwen3")
+      assert.include(message, "OPENAI_COMPATIBLE_BASE_URL")
+    })
+  )
+
+  it.effect("may be a script, which needs nothing", () =>
+    Effect.gen(function* () {
+      const runtime = yield* Runtime
+      const { output } = yield* runtime.complete("good morning")
+      assert.include(output, "good morning")
+      assert.include(output, "scripted")
+    }).pipe(
+      Effect.provide(Layer.provide(Runtime.layer({ agents: [Agent.make("a", {})] }), Models.layer("scripted"))),
+      Effect.provide(settings())
+    )
+  )
+})
+
+layer(Asked.layer)("a server of one's own", (it) => {
+  const asked = (name: string, env: { readonly [name: string]: string }) =>
+    Effect.gen(function* () {
+      const provider = yield* Asked.Provider
+      provider.push(Asked.recorded(Asked.small("chat", ["here"])))
+      const port = yield* made(name, env)
+      let said = ""
+      yield* port.attempt(request(), (parts) => {
+        for (const part of parts) if (part.type === "text") said += part.text
+      })
+      assert.strictEqual(said, "here")
+      return provider.received.at(-1)?.path
+    })
+
+  it.effect("is asked at the address behind its model, without a key", () =>
+    Effect.gen(function* () {
+      const { url } = yield* Asked.Provider
+      assert.strictEqual(yield* asked(`openai-compatible:qwen3@${url}/v1`, {}), "/v1/chat/completions")
+    })
+  )
+
+  it.effect("is asked where OPENAI_BASE_URL says, in the words that such servers know", () =>
+    Effect.gen(function* () {
+      const { url } = yield* Asked.Provider
+      assert.strictEqual(yield* asked("openai:llama", { OPENAI_BASE_URL: `${url}/v1` }), "/v1/chat/completions")
+    })
+  )
+
+  it.effect("is asked under the key of a service", () =>
+    Effect.gen(function* () {
+      const { url } = yield* Asked.Provider
+      const port = yield* Effect.provide(
+        Model,
+        Layer.provide(Models.layer(`openai-compatible:qwen3@${url}/v1`), settings())
+      )
+      assert.strictEqual(port.model, "qwen3")
+    })
+  )
+})
