@@ -16,6 +16,7 @@ export {
 } from "@reins/protocol"
 export * as Agent from "./Agent.ts"
 export * as Deployment from "./Deployment.ts"
+export * as EffectAiModel from "./port/EffectAiModel.ts"
 export type { Policy, PolicyContext, Predicate } from "./gate/Policy.ts"
 export * as Ids from "./port/Ids.ts"
 export { Model } from "./port/Model.ts"
@@ -28,6 +29,7 @@ export type {
   StopReason,
   ToolDefinition
 } from "./port/Model.ts"
+export * as ModelStream from "./port/ModelStream.ts"
 export * as Prices from "./port/Prices.ts"
 export type { PendingApproval, RunStatus } from "./port/RunHost.ts"
 export type { ThreadInfo } from "./port/ThreadStore.ts"
