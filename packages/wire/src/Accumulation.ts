@@ -4,9 +4,10 @@
  *
  * Only the root agent's words count, as in the root view; a retracted step is not in it.
  */
-import type { Approval, CostSummary, Envelope, Events, LatencySummary } from "@reins/protocol"
+import type { AgentPath, Approval, CostSummary, Envelope, Event, Events, LatencySummary } from "@reins/protocol"
 import type { Message } from "@reins/protocol"
 import { Transcript } from "@reins/protocol"
+import * as CallId from "./CallId.ts"
 import type { Folding, Reply } from "./Dialect.ts"
 import { Parking } from "./Parking.ts"
 import type { ClientCall } from "./Parking.ts"
@@ -19,6 +20,7 @@ import type { ClientCall } from "./Parking.ts"
  * - `text`, `reasoning`: all of it, joined.
  * - `finish`, `error`: how the run ended; both absent while it goes on.
  * - `questions`, `clientCalls`: what it waits for now, asked before this answer or in it.
+ * - `decisions`: the answers to its questions. `settledBelow`: results of calls below the root that somebody was waited for.
  * - `at`: epoch milliseconds of the first envelope of the run. `answer`: which answer of the run this is, from 1.
  */
 export interface Accumulated {
@@ -38,6 +40,8 @@ export interface Accumulated {
   readonly latency?: LatencySummary.LatencySummary
   readonly questions: ReadonlyArray<Approval.Request>
   readonly clientCalls: ReadonlyArray<ClientCall>
+  readonly decisions: ReadonlyArray<Approval.Resolution>
+  readonly settledBelow: ReadonlyArray<{ readonly path: AgentPath.AgentPath; readonly result: Events.ToolResult }>
 }
 
 const joined = (messages: ReadonlyArray<Message.Message>, type: "text" | "reasoning"): string => {
@@ -57,6 +61,9 @@ export class Accumulation {
   #answer = 1
   #plans: Array<Events.PlanStatusChange["data"]> = []
   #exhausted: Array<Events.BudgetExhausted> = []
+  #decisions: Array<Approval.Resolution> = []
+  #settledBelow: Array<Accumulated["settledBelow"][number]> = []
+  readonly #waitedBelow = new Set<string>()
   #finish: Events.Finish | undefined
   #error: Events.ErrorEvent["error"] | undefined
   #cost: CostSummary.CostSummary | undefined
@@ -70,9 +77,13 @@ export class Accumulation {
   step(envelope: Envelope.Envelope): void {
     this.#first = this.#first ?? envelope
     this.#parking.step(envelope)
-    const { event } = envelope
-    if (envelope.agentPath.length === 0) this.#transcript = Transcript.step(this.#transcript, envelope)
+    const { agentPath, event } = envelope
+    if (agentPath.length === 0) this.#transcript = Transcript.step(this.#transcript, envelope)
+    else this.#below(agentPath, event)
     switch (event.type) {
+      case "approval-decision":
+        this.#decisions.push(event.data)
+        return
       case "plan-status-change":
         this.#plans.push(event.data)
         return
@@ -95,6 +106,16 @@ export class Accumulation {
     }
   }
 
+  #below(path: AgentPath.AgentPath, event: Event): void {
+    if (event.type === "approval-required" && event.data.toolInvocationId !== undefined) {
+      this.#waitedBelow.add(CallId.make(path, event.data.toolInvocationId))
+    }
+    if (event.type !== "tool-invocation") return
+    const id = CallId.make(path, event.toolInvocationId)
+    if (event.state === "call" && event.execution === "client") this.#waitedBelow.add(id)
+    if (event.state === "result" && this.#waitedBelow.has(id)) this.#settledBelow.push({ path, result: event })
+  }
+
   /** Begins another answer: what was said so far belongs to the one before. `answered` as for `Encoder.reopen`. */
   reopen(answered: Iterable<string>): void {
     this.#parking.expect(answered)
@@ -102,6 +123,8 @@ export class Accumulation {
     this.#transcript = Transcript.initial
     this.#plans = []
     this.#exhausted = []
+    this.#decisions = []
+    this.#settledBelow = []
   }
 
   result(): Accumulated {
@@ -120,6 +143,8 @@ export class Accumulation {
       exhausted: this.#exhausted,
       questions: this.#parking.questions,
       clientCalls: this.#parking.clientCalls,
+      decisions: this.#decisions,
+      settledBelow: this.#settledBelow,
       ...(this.#finish === undefined ? {} : { finish: this.#finish }),
       ...(this.#error === undefined ? {} : { error: this.#error }),
       ...(this.#cost === undefined ? {} : { cost: this.#cost }),

@@ -4,7 +4,8 @@
  * A command names things as the client named them and is not believed: tenants, rights and open questions are checked by
  * whoever carries it out. A history that a client sends along is no command at all; it seeds a new thread at most.
  */
-import type { Decision, Json, Message } from "@reins/protocol"
+import type { Approval, Decision, Json, Message } from "@reins/protocol"
+import * as CallId from "./CallId.ts"
 
 /** Which run is meant. By its thread: the one that runs there, or else the last one. All absent: what the answers name. */
 export interface Address {
@@ -52,7 +53,7 @@ export interface StartQuery {
   readonly automatic?: Decision
 }
 
-/** A decision, addressed by the approval's id or by the call it is about (an id of `CallId`). */
+/** A decision, addressed by the approval's id or by the call it is about; see `concerns`. */
 export interface DecisionFor {
   readonly approvalId?: string
   readonly toolCallId?: string
@@ -67,8 +68,9 @@ export interface ResultFor {
 }
 
 /**
- * Answers what a run waits for, all at once. With `complete` every open question must be among the answers, or none of them
- * counts.
+ * Answers what a run waits for, all at once. Answers to what is not open are passed over, as long as one is to something that
+ * is: clients repeat what was settled before. With `complete` every open question and client call must be among the answers,
+ * or none of them counts.
  */
 export interface Answer {
   readonly _tag: "Answer"
@@ -78,6 +80,16 @@ export interface Answer {
   readonly complete?: boolean
   readonly settings?: Settings
   readonly detached?: boolean
+}
+
+/**
+ * True when `answer` is for `question`: it names its id, or the call it is about (an id of `CallId`). Questions about plans and
+ * budgets are no calls; dialects that show them as such do so under the question's own id.
+ */
+export const concerns = (answer: DecisionFor, question: Approval.Request): boolean => {
+  if (answer.approvalId !== undefined) return answer.approvalId === question.id
+  const { agentPath = [], id, toolInvocationId } = question
+  return answer.toolCallId === (toolInvocationId === undefined ? id : CallId.make(agentPath, toolInvocationId))
 }
 
 /** Hands in client results only. */

@@ -91,6 +91,8 @@ export interface Dialect {
   readonly routes: ReadonlyArray<Route>
   /** An encoder as for a request that asks for nothing special: everything that can be shown is shown. */
   readonly open: () => Encoder
+  /** What keeps a silent stream alive; absent: a comment, which every client skips. */
+  readonly keepAlive?: Frame
   /** A refusal in the dialect's own shape. */
   readonly encodeError: (refusal: Refusal) => Reply
 }

@@ -17,6 +17,8 @@ export interface Thread {
   readonly runId?: string
   readonly metadata?: Json
   readonly settings?: Settings
+  /** Names of the options in `settings` that must not be shown. */
+  readonly secrets: ReadonlyArray<string>
   readonly questions: ReadonlyArray<Approval.Request>
   readonly clientCalls: ReadonlyArray<ClientCall>
 }

@@ -1,0 +1,161 @@
+/**
+ * Messages of the Agent Application Protocol, and their way to ours and back.
+ */
+import type { Json, Message as Ours } from "@reins/protocol"
+import * as Schema from "effect/Schema"
+import * as Body from "../Body.ts"
+import * as ResultText from "../ResultText.ts"
+
+const Text = Schema.Struct({ type: Schema.Literal("text"), text: Schema.String })
+const Image = Schema.Struct({ type: Schema.Literal("image"), url: Schema.String })
+const Thinking = Schema.Struct({ type: Schema.Literal("thinking"), thinking: Schema.String })
+const ToolUse = Schema.Struct({
+  type: Schema.Literal("tool_use"),
+  toolCallId: Schema.String,
+  name: Schema.String,
+  input: Schema.Json
+})
+
+const UserContent = Schema.Union([Schema.String, Schema.Array(Schema.Union([Text, Image]))])
+type UserContent = typeof UserContent.Type
+
+export const Block = Schema.Union([Text, Image, Thinking, ToolUse])
+export type Block = typeof Block.Type
+
+export const User = Schema.Struct({ role: Schema.Literal("user"), content: UserContent })
+export const Assistant = Schema.Struct({
+  role: Schema.Literal("assistant"),
+  content: Schema.Union([Schema.String, Schema.Array(Block)])
+})
+export const Tool = Schema.Struct({
+  role: Schema.Literal("tool"),
+  toolCallId: Schema.String,
+  content: UserContent
+})
+const System = Schema.Struct({ role: Schema.Literal("system"), content: Schema.String })
+
+/** A person's answer about one call; never part of a history. */
+export const ToolPermission = Schema.Struct({
+  role: Schema.Literal("tool_permission"),
+  toolCallId: Schema.String,
+  granted: Schema.Boolean,
+  reason: Schema.optionalKey(Schema.String)
+})
+
+/** A message of a history. */
+export const Message = Schema.Union([System, User, Assistant, Tool])
+export type Message = typeof Message.Type
+
+export const partsOf = (content: UserContent): ReadonlyArray<Ours.UserPart> =>
+  typeof content === "string"
+    ? [{ type: "text", text: content }]
+    : content.map((block): Ours.UserPart =>
+        block.type === "text"
+          ? { type: "text", text: block.text }
+          : { type: "file", mediaType: "image/*", data: block.url }
+      )
+
+/** A tool message's content as a result: its text, read as JSON where it is; its blocks, where it has images. */
+export const resultOf = (content: UserContent): Json => {
+  if (typeof content === "string") return Body.jsonOr(content)
+  if (content.some(({ type }) => type === "image")) return content
+  return Body.jsonOr(content.reduce((text, block) => (block.type === "text" ? text + block.text : text), ""))
+}
+
+/** A history of theirs as ours; instructions are the agent's, so system messages are left out. */
+export const toOurs = (messages: ReadonlyArray<Message>): ReadonlyArray<Ours.Message> => {
+  const names = new Map<string, string>()
+  return messages.flatMap((message): ReadonlyArray<Ours.Message> => {
+    switch (message.role) {
+      case "system":
+        return []
+      case "user":
+        return [{ role: "user", content: partsOf(message.content) }]
+      case "assistant":
+        return [{ role: "assistant", content: assistantParts(message.content, names) }]
+      case "tool": {
+        const { content, toolCallId } = message
+        const name = names.get(toolCallId) ?? ""
+        return [{ role: "tool", content: [{ type: "tool-result", id: toolCallId, name, result: resultOf(content) }] }]
+      }
+    }
+  })
+}
+
+const assistantParts = (
+  content: string | ReadonlyArray<Block>,
+  names: Map<string, string>
+): ReadonlyArray<Ours.AssistantPart> =>
+  typeof content === "string"
+    ? [{ type: "text", text: content }]
+    : content.flatMap((block): ReadonlyArray<Ours.AssistantPart> => {
+        switch (block.type) {
+          case "text":
+            return [{ type: "text", text: block.text }]
+          case "thinking":
+            return [{ type: "reasoning", text: block.thinking }]
+          case "image":
+            return [{ type: "file", mediaType: "image/*", data: block.url }]
+          case "tool_use":
+            names.set(block.toolCallId, block.name)
+            return [{ type: "tool-call", id: block.toolCallId, name: block.name, args: block.input }]
+        }
+      })
+
+const blockOf = (part: Ours.AssistantPart | Ours.UserPart): ReadonlyArray<Block> => {
+  switch (part.type) {
+    case "text":
+      return part.text === "" ? [] : [{ type: "text", text: part.text }]
+    case "reasoning":
+      return [{ type: "thinking", thinking: part.text }]
+    case "file":
+      return part.mediaType.startsWith("image/") ? [{ type: "image", url: part.data }] : []
+    case "tool-call":
+      return [{ type: "tool_use", toolCallId: part.id, name: part.name, input: part.args }]
+    case "tool-result":
+      return []
+  }
+}
+
+const brief = (blocks: ReadonlyArray<Block>): string | ReadonlyArray<Block> => {
+  const [only] = blocks
+  return blocks.length === 1 && only?.type === "text" ? only.text : blocks
+}
+
+/** An assistant's message of blocks; of a text alone it is that text. */
+export const assistant = (blocks: ReadonlyArray<Block>): Message => ({ role: "assistant", content: brief(blocks) })
+
+/** What a result reads like; one that a person denied says so, with the reason. */
+export const contentOf = (result: Json, status: string | undefined, reason: string | undefined): string =>
+  status === "denied" ? `Tool call denied${reason === undefined ? "" : `: ${reason}`}` : ResultText.make(result)
+
+/**
+ * A history of ours as theirs. `isShown` says which calls are: the others are left out. `reasons` has what a person said to a
+ * denied call, by its id.
+ */
+export const fromOurs = (
+  messages: ReadonlyArray<Ours.Message>,
+  isShown: (toolCallId: string) => boolean = () => true,
+  reasons: ReadonlyMap<string, string> = new Map()
+): ReadonlyArray<Message> =>
+  messages.flatMap((message): ReadonlyArray<Message> => {
+    switch (message.role) {
+      case "user": {
+        const blocks = message.content.flatMap(blockOf)
+        const content = blocks.flatMap((block) => (block.type === "text" || block.type === "image" ? [block] : []))
+        const [only] = content
+        return [{ role: "user", content: content.length === 1 && only?.type === "text" ? only.text : content }]
+      }
+      case "assistant": {
+        const shown = message.content.filter((part) => part.type !== "tool-call" || isShown(part.id))
+        const blocks = shown.flatMap(blockOf)
+        return blocks.length === 0 ? [] : [assistant(blocks)]
+      }
+      case "tool":
+        return message.content.map(({ id, result, status }) => ({
+          role: "tool",
+          toolCallId: id,
+          content: contentOf(result, status, reasons.get(id))
+        }))
+    }
+  })

@@ -1,0 +1,209 @@
+/**
+ * Requests of the Agent Application Protocol in its two versions: version 2 makes a session and runs its first turn in one,
+ * version 3 makes it first. The client's answers come all together in the next turn; a turn either asks or answers.
+ */
+import { Decision } from "@reins/protocol"
+import type { Message as Ours } from "@reins/protocol"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as Body from "../Body.ts"
+import type { DecisionFor, ResultFor, Settings } from "../Command.ts"
+import type { Answer, Decoded, Request, Route } from "../Dialect.ts"
+import * as Refusal from "../Refusal.ts"
+import * as Encoder from "./Encoder.ts"
+import { Message, partsOf, resultOf, Tool, ToolPermission, toOurs, User } from "./Message.ts"
+import { history, shape } from "./Session.ts"
+import type { Version } from "./Session.ts"
+
+const ToolSpec = Schema.Struct({
+  name: Schema.String,
+  title: Schema.optionalKey(Schema.String),
+  description: Schema.optionalKey(Schema.String),
+  inputSchema: Schema.optionalKey(Schema.Json),
+  parameters: Schema.optionalKey(Schema.Json)
+})
+
+const Config = {
+  tools: Schema.optionalKey(
+    Schema.Array(Schema.Struct({ name: Schema.String, trust: Schema.optionalKey(Schema.Boolean) }))
+  ),
+  options: Schema.optionalKey(Schema.Record(Schema.String, Schema.String))
+}
+const AgentConfig = Schema.Struct(Config)
+
+const Mode = Schema.Literals(["delta", "message", "none"])
+
+export const CreateSession = Schema.Struct({
+  agent: Schema.Struct({ name: Schema.String, ...Config }),
+  stream: Schema.optionalKey(Mode),
+  messages: Schema.optionalKey(Schema.Array(Message)),
+  tools: Schema.optionalKey(Schema.Array(ToolSpec))
+})
+type CreateSession = typeof CreateSession.Type
+
+export const SendTurn = Schema.Struct({
+  agent: Schema.optionalKey(AgentConfig),
+  stream: Schema.optionalKey(Mode),
+  messages: Schema.NonEmptyArray(Schema.Union([User, Tool, ToolPermission])),
+  tools: Schema.optionalKey(Schema.Array(ToolSpec))
+})
+type SendTurn = typeof SendTurn.Type
+
+const readCreate = Body.read(CreateSession)
+const readTurn = Body.read(SendTurn)
+
+/** On creation an agent's tools that are not named are off; later they stay as they were. */
+const settingsOf = (
+  agent: typeof AgentConfig.Type | undefined,
+  tools: ReadonlyArray<typeof ToolSpec.Type> | undefined,
+  isCreate: boolean
+): Settings => {
+  const named = agent?.tools ?? (isCreate ? [] : undefined)
+  return {
+    ...(named === undefined ? {} : { tools: named.map(({ name, trust = false }) => ({ name, trust })) }),
+    ...(agent?.options === undefined ? {} : { options: agent.options }),
+    ...(tools === undefined
+      ? {}
+      : {
+          clientTools: tools.map(({ description, inputSchema, name, parameters }) => ({
+            name,
+            ...(description === undefined ? {} : { description }),
+            parameters: parameters ?? inputSchema ?? { type: "object" }
+          }))
+        })
+  }
+}
+
+/** Names must be told apart across the agent's tools and the application's. */
+const clash = (settings: Settings): string | undefined => {
+  const names = [...(settings.tools ?? []), ...(settings.clientTools ?? [])].map(({ name }) => name)
+  return names.find((name, index) => names.indexOf(name) !== index)
+}
+
+const answerOf = (mode: typeof Mode.Type | undefined, isCreate: boolean): Answer =>
+  mode === "delta" || mode === "message"
+    ? { _tag: "Stream", format: "sse", isStamped: true, open: () => Encoder.open(mode, isCreate) }
+    : { _tag: "Whole", open: () => Encoder.fold(isCreate) }
+
+const createV2 = ({ agent, messages = [], stream, tools }: CreateSession): Decoded => {
+  const settings = settingsOf(agent, tools, true)
+  const name = clash(settings)
+  if (name !== undefined) return Result.fail(Refusal.badRequest("two tools have one name"))
+  const last = messages.at(-1)
+  if (last?.role !== "user") return Result.fail(Refusal.badRequest("the last of messages is not a user's"))
+  const seed = toOurs(messages.slice(0, -1))
+  return Result.succeed({
+    command: {
+      _tag: "StartQuery",
+      prompt: partsOf(last.content),
+      create: "new",
+      agent: agent.name,
+      settings,
+      ...(seed.length === 0 ? {} : { seed })
+    },
+    answer: answerOf(stream, true)
+  })
+}
+
+const createV3 = ({ agent, messages = [], tools }: CreateSession): Decoded => {
+  const settings = settingsOf(agent, tools, true)
+  const seed = toOurs(messages)
+  return clash(settings) === undefined
+    ? Result.succeed({
+        command: { _tag: "CreateThread", agent: agent.name, settings, ...(seed.length === 0 ? {} : { seed }) },
+        answer: { _tag: "Facts", shape: shape(3, true) }
+      })
+    : Result.fail(Refusal.badRequest("two tools have one name"))
+}
+
+const turn = (threadId: string, { agent, messages, stream, tools }: SendTurn): Decoded => {
+  const settings = settingsOf(agent, tools, false)
+  const answer = answerOf(stream, false)
+  const asked: Array<Ours.UserPart> = []
+  const decisions: Array<DecisionFor> = []
+  const results: Array<ResultFor> = []
+  for (const message of messages) {
+    if (message.role === "user") asked.push(...partsOf(message.content))
+    else if (message.role === "tool") {
+      results.push({ toolCallId: message.toolCallId, result: resultOf(message.content) })
+    } else {
+      const { granted, reason, toolCallId } = message
+      decisions.push({ toolCallId, decision: granted ? Decision.approve() : Decision.reject({ feedback: reason }) })
+    }
+  }
+  const isAnswer = decisions.length + results.length > 0
+  if (isAnswer && asked.length > 0) return Result.fail(Refusal.badRequest("messages both ask and answer"))
+  if (clash(settings) !== undefined) return Result.fail(Refusal.badRequest("two tools have one name"))
+  return Result.succeed({
+    command: isAnswer
+      ? { _tag: "Answer", address: { threadId }, decisions, results, complete: true, settings }
+      : { _tag: "StartQuery", prompt: asked, threadId, create: "existing", settings },
+    answer
+  })
+}
+
+const readHistory = ({ params, query }: Request): Decoded => {
+  const form = query["type"]
+  return form === "full" || form === "compacted"
+    ? Result.succeed({
+        command: { _tag: "GetHistory", threadId: params["id"] ?? "", form },
+        answer: { _tag: "Facts", shape: history(form) }
+      })
+    : Result.fail(Refusal.badRequest("type is neither full nor compacted"))
+}
+
+const session = (version: Version, at: string, create: Route, turns: string): ReadonlyArray<Route> => [
+  {
+    method: "GET",
+    path: "/meta",
+    decode: () => Result.succeed({ command: { _tag: "Describe" }, answer: { _tag: "Facts", shape: shape(version) } })
+  },
+  create,
+  {
+    method: "GET",
+    path: "/sessions",
+    decode: ({ query: { after } }) =>
+      Result.succeed({
+        command: { _tag: "ListThreads", ...(after === undefined ? {} : { after }) },
+        answer: { _tag: "Facts", shape: shape(version) }
+      })
+  },
+  {
+    method: "POST",
+    path: `${at}/:id${turns}`,
+    decode: ({ body, params }) => Result.flatMap(readTurn(body), (sent) => turn(params["id"] ?? "", sent))
+  },
+  {
+    method: "GET",
+    path: `${at}/:id`,
+    decode: ({ params }) =>
+      Result.succeed({
+        command: { _tag: "GetThread", threadId: params["id"] ?? "" },
+        answer: { _tag: "Facts", shape: shape(version) }
+      })
+  },
+  { method: "GET", path: `${at}/:id/history`, decode: readHistory },
+  {
+    method: "DELETE",
+    path: `${at}/:id`,
+    decode: ({ params }) =>
+      Result.succeed({
+        command: { _tag: "DeleteThread", threadId: params["id"] ?? "" },
+        answer: { _tag: "Facts", shape: () => ({ status: 204 }) }
+      })
+  }
+]
+
+export const routesV2 = session(
+  2,
+  "/session",
+  { method: "PUT", path: "/session", decode: ({ body }) => Result.flatMap(readCreate(body), createV2) },
+  ""
+)
+
+export const routesV3 = session(
+  3,
+  "/sessions",
+  { method: "POST", path: "/sessions", decode: ({ body }) => Result.flatMap(readCreate(body), createV3) },
+  "/turns"
+)

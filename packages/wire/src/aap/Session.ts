@@ -1,0 +1,92 @@
+/**
+ * Sessions, histories and the server's description in the Agent Application Protocol. Secret options are never shown.
+ */
+import type { Reply } from "../Dialect.ts"
+import type { AgentFacts, Facts, Thread, ToolFacts } from "../Facts.ts"
+import type { Refusal } from "../Refusal.ts"
+import type { ClientTool } from "../Command.ts"
+import { fromOurs } from "./Message.ts"
+
+/** 2 is what source 001 describes; 3 is what clients speak since. */
+export type Version = 2 | 3
+
+const redacted = "***"
+
+const optionsOf = ({ secrets, settings }: Thread): { readonly [name: string]: string } =>
+  Object.fromEntries(
+    Object.entries(settings?.options ?? {}).map(([name, value]) => [name, secrets.includes(name) ? redacted : value])
+  )
+
+const toolOf =
+  (version: Version) =>
+  ({ description, name, parameters, ...rest }: ToolFacts | ClientTool): object => ({
+    name,
+    ...("title" in rest && rest.title !== undefined ? { title: rest.title } : {}),
+    description: description ?? "",
+    ...(version === 2 ? { inputSchema: parameters } : { parameters })
+  })
+
+const infoOf = (version: Version, thread: Thread): object => {
+  const { agent, settings, threadId } = thread
+  return {
+    sessionId: threadId,
+    agent: {
+      name: agent,
+      ...(settings?.tools === undefined ? {} : { tools: settings.tools }),
+      options: optionsOf(thread)
+    },
+    ...(settings?.clientTools === undefined ? {} : { tools: settings.clientTools.map(toolOf(version)) })
+  }
+}
+
+const capabilities = {
+  history: { compacted: {}, full: {} },
+  stream: { delta: {}, message: {}, none: {} },
+  application: { tools: {} },
+  image: { http: {}, data: {} }
+}
+
+const agentOf = (version: Version, agent: AgentFacts): object => ({
+  name: agent.name,
+  ...(agent.title === undefined ? {} : { title: agent.title }),
+  version: agent.version,
+  ...(agent.description === undefined ? {} : { description: agent.description }),
+  tools: agent.tools.map(toolOf(version)),
+  options: agent.options.map((option) => (option.type === "secret" ? { ...option, default: "" } : option)),
+  capabilities
+})
+
+/** `created` is what a session is answered with when it was made. */
+export const shape =
+  (version: Version, created = false) =>
+  (facts: Facts): Reply => {
+    switch (facts._tag) {
+      case "Thread":
+        return created
+          ? { status: 201, body: { sessionId: facts.thread.threadId } }
+          : { status: 200, body: infoOf(version, facts.thread) }
+      case "Threads": {
+        const sessions = facts.threads.map((thread) => infoOf(version, thread))
+        return { status: 200, body: { sessions, ...(facts.next === undefined ? {} : { next: facts.next }) } }
+      }
+      case "Agents":
+        return { status: 200, body: { version, agents: facts.agents.map((agent) => agentOf(version, agent)) } }
+      default:
+        return { status: 204 }
+    }
+  }
+
+/** A history stands under the name of its form. */
+export const history =
+  (form: "full" | "compacted") =>
+  (facts: Facts): Reply => ({
+    status: 200,
+    body: { history: { [form]: facts._tag === "History" ? fromOurs(facts.messages) : [] } }
+  })
+
+/** One sentence for every session that is not there, whoever it may belong to. */
+export const encodeError = ({ code, kind, message, retryAfterSeconds, status }: Refusal): Reply => ({
+  status,
+  body: { error: kind === "not-found" && code !== "UnknownAgent" ? "Session not found" : message },
+  ...(retryAfterSeconds === undefined ? {} : { headers: { "retry-after": `${retryAfterSeconds}` } })
+})

@@ -1,0 +1,227 @@
+/**
+ * A run as turns of the Agent Application Protocol.
+ *
+ * **Carries** the root's text and reasoning (as deltas, or whole per message), calls and results, specialists as a call with its
+ * result, questions as calls that wait: of a specialist's, the call it is about; of plans and budgets, a call of their own.
+ * **Reorders**: a client finds what waits only in the last assistant message, so no result may come between calls that wait:
+ * the results of a step, and the calls of specialists, are held until the step is over or the run is parked. `turn_stop` is
+ * held until the run has ended.
+ * **Loses** steps, progress, decisions but for their effect, plans, files, custom events, usage, cost and time, an error's
+ * message, and what specialists say and do below the root. In delta mode a retracted step's text stays.
+ *
+ * The turn ends where a person, or an application's tool, is waited for.
+ */
+import type { AgentPath, Approval, Envelope, Event, Events } from "@reins/protocol"
+
+import * as CallId from "../CallId.ts"
+import { Parking } from "../Parking.ts"
+import { contentOf } from "./Message.ts"
+import type { TurnEvent } from "./TurnEvent.ts"
+import { stopReason } from "./TurnEvent.ts"
+
+type TurnEvents = ReadonlyArray<TurnEvent>
+
+/** The names under which questions about no call appear as calls. */
+export const planTool = "approve_plan"
+export const budgetTool = "raise_budget"
+
+/** The call that a question looks like, when it is about none that was shown. */
+export const callOf = (question: Approval.Request): Extract<TurnEvent, { event: "tool_call" }> => {
+  const { agentPath = [], id, kind, payload, target, toolInvocationId } = question
+  const toolCallId = toolInvocationId === undefined ? id : CallId.make(agentPath, toolInvocationId)
+  const name = kind === "tool" ? target : kind === "plan" ? planTool : budgetTool
+  return { event: "tool_call", data: { toolCallId, name, input: payload } }
+}
+
+interface HeldResult {
+  readonly toolCallId: string
+  readonly content: string
+}
+
+/** Owned by one session's answer. */
+export class Turn {
+  readonly #isDelta: boolean
+  readonly #parking = new Parking()
+  readonly #open = new Set<string>()
+  readonly #shownNow = new Set<string>()
+  readonly #shownBefore = new Set<string>()
+  readonly #reasons = new Map<string, string>()
+  readonly #questions = new Map<string, Approval.Request>()
+  #calls: Array<TurnEvent> = []
+  #results: Array<HeldResult> = []
+  #said = { text: "", thinking: "" }
+  #exhausted: string | undefined
+  #finish: Events.Finish | undefined
+  #state: "running" | "ended" | "failed" = "running"
+
+  constructor(isDelta: boolean) {
+    this.#isDelta = isDelta
+  }
+
+  get isDetached(): boolean {
+    return this.#parking.isParked
+  }
+
+  step(envelope: Envelope.Envelope): TurnEvents {
+    this.#parking.step(envelope)
+    const { agentPath, event } = envelope
+    if (event.type === "approval-required") {
+      this.#questions.set(event.data.id, event.data)
+      return []
+    }
+    if (event.type === "approval-decision") return this.#decided(event.data)
+    return agentPath.length > 0 ? this.#below(agentPath, event) : this.#events(event)
+  }
+
+  finish(): TurnEvents {
+    if (this.#state === "failed") return [{ event: "turn_stop", data: { stopReason: "error" } }]
+    if (this.#finish !== undefined && this.#state === "ended") {
+      return [{ event: "turn_stop", data: { stopReason: stopReason(this.#finish.finishReason, this.#exhausted) } }]
+    }
+    if (!this.isDetached) return []
+    return [...this.#park(), { event: "turn_stop", data: { stopReason: "tool_use" } }]
+  }
+
+  reopen(answered: Iterable<string>): TurnEvents {
+    this.#parking.expect(answered)
+    for (const id of this.#shownNow) this.#shownBefore.add(id)
+    this.#shownNow.clear()
+    return [{ event: "turn_start", data: {} }]
+  }
+
+  #events(event: Event): TurnEvents {
+    switch (event.type) {
+      case "text":
+        return this.#say("text", event.text)
+      case "reasoning":
+        return this.#say("thinking", event.text)
+      case "step-start":
+        return [...this.#message(), ...this.#release()]
+      case "step-retracted":
+        this.#said = { text: "", thinking: "" }
+        return []
+      case "tool-invocation":
+        return event.state === "call" ? this.#call(event) : this.#result(event)
+      case "tool-agent":
+        if (event.state === "result") return this.#agentResult(event)
+        this.#open.add(event.toolInvocationId)
+        this.#calls.push({
+          event: "tool_call",
+          data: { toolCallId: event.toolInvocationId, name: event.agentName, input: event.prompt }
+        })
+        return this.#message()
+      case "budget_exhausted":
+        this.#exhausted = event.data.limit
+        return []
+      case "finish":
+        this.#finish = event
+        return [...this.#message(), ...this.#release()]
+      case "data-latency-summary":
+        if (this.#finish !== undefined) this.#state = "ended"
+        return []
+      case "error":
+        this.#state = "failed"
+        return [...this.#message(), ...this.#release()]
+      default:
+        return []
+    }
+  }
+
+  #say(kind: "text" | "thinking", delta: string): TurnEvents {
+    if (delta === "") return []
+    if (this.#isDelta) return [{ event: `${kind}_delta`, data: { delta } }]
+    this.#said[kind] += delta
+    return []
+  }
+
+  /** The message that the step has said, where it goes out whole. */
+  #message(): TurnEvents {
+    const { text, thinking } = this.#said
+    this.#said = { text: "", thinking: "" }
+    const events: Array<TurnEvent> = []
+    if (thinking !== "") events.push({ event: "thinking", data: { thinking } })
+    if (text !== "") events.push({ event: "text", data: { text } })
+    return events
+  }
+
+  #call({ args, toolInvocationId, toolName }: Events.ToolCall): TurnEvents {
+    this.#open.add(toolInvocationId)
+    const call = { toolCallId: toolInvocationId, name: toolName, input: args }
+    return [...this.#message(), ...this.#show([{ event: "tool_call", data: call }])]
+  }
+
+  #show(calls: TurnEvents): TurnEvents {
+    for (const call of calls) if (call.event === "tool_call") this.#shownNow.add(call.data.toolCallId)
+    return calls
+  }
+
+  #result({ execution, result, status, toolInvocationId }: Events.ToolResult): TurnEvents {
+    // What the application handed in itself it knows; a result that is ours, such as a refusal, it must be told.
+    const isTheirs = execution === "client" && status !== "denied" && status !== "cancelled"
+    if (!isTheirs) this.#hold(toolInvocationId, result, status)
+    return this.#settle(toolInvocationId)
+  }
+
+  #agentResult({ result, status, toolInvocationId }: Events.AgentResult): TurnEvents {
+    this.#hold(toolInvocationId, result, status)
+    return this.#settle(toolInvocationId)
+  }
+
+  #hold(toolCallId: string, result: Events.ToolResult["result"], status: Events.Status | undefined): void {
+    this.#results.push({ toolCallId, content: contentOf(result, status, this.#reasons.get(toolCallId)) })
+  }
+
+  #settle(toolInvocationId: string): TurnEvents {
+    this.#open.delete(toolInvocationId)
+    return this.#open.size === 0 ? this.#release() : []
+  }
+
+  /** A call below the root is only heard of when it was shown to wait. */
+  #below(path: AgentPath.AgentPath, event: Event): TurnEvents {
+    if (event.type !== "tool-invocation" || event.state === "call") return []
+    const id = CallId.make(path, event.toolInvocationId)
+    if (this.#shownBefore.has(id)) this.#hold(id, event.result, event.status)
+    return []
+  }
+
+  #decided({ feedback, id, outcome }: Approval.Resolution): TurnEvents {
+    const question = this.#questions.get(id)
+    if (question === undefined) return []
+    const { toolCallId } = callOf(question).data
+    if (feedback !== undefined) this.#reasons.set(toolCallId, feedback)
+    const isShown = this.#shownBefore.has(toolCallId) || this.#shownNow.has(toolCallId)
+    if (question.kind === "tool" || !isShown) return []
+    this.#results.push({ toolCallId, content: outcome.outcome })
+    return this.#open.size === 0 ? this.#release() : []
+  }
+
+  /** Results of earlier turns' calls, then calls that were held, then results of this turn's: no result hides what waits. */
+  #release(calls: TurnEvents = []): TurnEvents {
+    const results = this.#results
+    const settled = new Set(results.map(({ toolCallId }) => toolCallId))
+    const told = this.#calls.filter((call) => call.event !== "tool_call" || settled.has(call.data.toolCallId))
+    this.#calls = this.#calls.filter((call) => !told.includes(call))
+    this.#results = []
+    const event = (data: HeldResult): TurnEvent => ({ event: "tool_result", data })
+    const isEarlier = ({ toolCallId }: HeldResult): boolean => this.#shownBefore.has(toolCallId)
+    return [
+      ...results.filter(isEarlier).map(event),
+      ...this.#show([...told, ...calls]),
+      ...results.filter((result) => !isEarlier(result)).map(event)
+    ]
+  }
+
+  #park(): TurnEvents {
+    const { clientCalls, questions } = this.#parking
+    const waiting = [
+      ...questions.map(callOf),
+      ...clientCalls.map(({ call, path }): Extract<TurnEvent, { event: "tool_call" }> => ({
+        event: "tool_call",
+        data: { toolCallId: CallId.make(path, call.toolInvocationId), name: call.toolName, input: call.args }
+      }))
+    ]
+    const unseen = new Map(waiting.map((call) => [call.data.toolCallId, call]))
+    for (const id of [...this.#shownNow, ...this.#shownBefore]) unseen.delete(id)
+    return [...this.#message(), ...this.#release([...unseen.values()])]
+  }
+}

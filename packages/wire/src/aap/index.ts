@@ -1,0 +1,26 @@
+import type { Dialect } from "../Dialect.ts"
+import * as Encoder from "./Encoder.ts"
+import { routesV2, routesV3 } from "./Request.ts"
+import { encodeError } from "./Session.ts"
+
+export { Message } from "./Message.ts"
+export { CreateSession, SendTurn } from "./Request.ts"
+export { TurnEvent } from "./TurnEvent.ts"
+
+/** The Agent Application Protocol, version 3. */
+export const dialect: Dialect = {
+  name: "aap",
+  title: "Agent Application Protocol",
+  routes: routesV3,
+  open: () => Encoder.open("delta", false),
+  encodeError
+}
+
+/** Version 2, as source 001 describes it. Version 1 and 2 differ from 3 in their paths, so each has a base path of its own. */
+export const dialectV2: Dialect = {
+  name: "aap-v2",
+  title: "Agent Application Protocol 2",
+  routes: routesV2,
+  open: () => Encoder.open("delta", true),
+  encodeError
+}
