@@ -22,7 +22,7 @@ import * as Closing from "./Closing.ts"
 import { MemoryRun } from "./MemoryRun.ts"
 
 export interface MemoryHostOptions {
-  /** How many ended runs stay readable. Default 256. */
+  /** How many ended runs stay readable, at least the latest one. Default 256. */
   readonly keptRuns?: number | undefined
   /** How long running runs may take to end, once cancelled, when the host's scope closes. Default 5 seconds. */
   readonly shutdownMs?: number | undefined
@@ -168,7 +168,8 @@ class Host implements RunHost {
   private end(record: RunRecord): void {
     if (!record.isolated) this.threads.release(record.threadId, record.runId)
     this.ended.push(record.runId)
-    const kept = this.options.keptRuns ?? 256
+    // Whoever started the latest one has yet to read it.
+    const kept = Math.max(1, this.options.keptRuns ?? 256)
     while (this.ended.length > kept) this.forget(this.ended.shift())
   }
 

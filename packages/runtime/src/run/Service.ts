@@ -63,17 +63,20 @@ const service = (built: Built): RuntimeShape => {
       watch: (bounded: boolean) => host.watch(record.runId, { after: 0, bounded })
     }))
 
-  /** The root view of a run that ends when its reader leaves. */
+  /** The root view of a run that ends when its reader leaves, also between the run's start and the reader's first look. */
   const stream = (record: Effect.Effect<Starting.NewRun, Starting.Rejected>) =>
     Stream.unwrap(
-      Effect.map(Effect.flatMap(record, start), (run) =>
-        rootView(run.watch(true)).pipe(Stream.ensuring(host.cancel(run.runId)))
+      Effect.map(
+        Effect.acquireRelease(Effect.flatMap(record, start), (run) => host.cancel(run.runId)),
+        (run) => rootView(run.watch(true))
       )
     )
 
   const complete = (record: Effect.Effect<Starting.NewRun, Starting.Rejected>) =>
-    Effect.flatMap(Effect.flatMap(record, start), (run) =>
-      Completion.follow(run, run.watch(false)).pipe(Effect.onInterrupt(() => host.cancel(run.runId)))
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(Effect.flatMap(record, start), (run) =>
+        restore(Completion.follow(run, run.watch(false))).pipe(Effect.onInterrupt(() => host.cancel(run.runId)))
+      )
     )
 
   return {
