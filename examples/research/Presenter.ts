@@ -1,0 +1,62 @@
+/**
+ * Puts a run before its reader: as lines for a person, or as one JSON line per envelope for a program, with everything that is
+ * for a person on standard error then.
+ */
+import type { Envelope } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+import { type OutputFailed, type ReaderLeft, Screen } from "./Screen.ts"
+import { View } from "./View.ts"
+
+export interface Presenter {
+  readonly take: (envelope: Envelope.Envelope) => Effect.Effect<void, ReaderLeft | OutputFailed>
+  /** Lines for a person, that stay. Below them nothing is drawn, until the next envelope. */
+  readonly note: (...lines: ReadonlyArray<string>) => Effect.Effect<void, ReaderLeft | OutputFailed>
+}
+
+/** One JSON line per envelope, and nothing else, on standard output. */
+export const json = Effect.map(Screen, (screen): Presenter => ({
+  take: (envelope) => screen.print(`${JSON.stringify(envelope)}\n`),
+  note: (...lines) => screen.note(lines.map((line) => `${line}\n`).join(""))
+}))
+
+/** Lines for a person. `root` is the root agent's name. */
+export const text = (root: string) =>
+  Effect.map(Screen, (screen): Presenter => {
+    const view = new View(root, screen.look)
+    const frame = new Frame()
+    const draw = (lines: ReadonlyArray<string>, pending: ReadonlyArray<string>) => {
+      const output = frame.draw(lines, pending)
+      return output === "" ? Effect.void : screen.print(output)
+    }
+    return {
+      take: (envelope) => Effect.suspend(() => draw(view.take(envelope), screen.look().live ? view.pending() : [])),
+      note: (...lines) =>
+        Effect.suspend(() =>
+          draw(
+            lines.flatMap((line) => view.note(line)),
+            []
+          )
+        )
+    }
+  })
+
+/** Lines that stay above a few that are drawn again each time. */
+class Frame {
+  /** How many lines stand below the ones that stay; the cursor is at the end of the last. */
+  private below = 0
+  private shown = ""
+
+  /** What to write so that `lines` stay, with `pending` below them. */
+  draw(lines: ReadonlyArray<string>, pending: ReadonlyArray<string>): string {
+    const next = pending.slice(0, mostPending).join("\n")
+    if (lines.length === 0 && next === this.shown) return ""
+    const up = this.below > 1 ? `\u001b[${this.below - 1}A` : ""
+    const clear = this.below > 0 ? `\r${up}\u001b[J` : ""
+    this.shown = next
+    this.below = Math.min(pending.length, mostPending)
+    return clear + lines.map((line) => `${line}\n`).join("") + next
+  }
+}
+
+/** More would not fit a small terminal, and what has scrolled away cannot be drawn again. */
+const mostPending = 8

@@ -1,0 +1,164 @@
+/**
+ * The reader's tools: search the text files of the folder for terms, and read a few lines of one.
+ */
+import { ToolRun, ToolSettings } from "@reins/runtime"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Tool from "effect/ai/Tool"
+import * as Toolkit from "effect/ai/Toolkit"
+import { Folder, PathRefused } from "./Folder.ts"
+import * as Matches from "./Matches.ts"
+import * as Text from "./Text.ts"
+
+/** Files that are searched at the same time. */
+const parallel = 8
+
+/** Progress is told so often over a search. */
+const phases = 20
+
+/** Matches that a search hands on; all of them are counted. */
+const bestMatches = 24
+
+/** Lines that are read at once, and characters of each. */
+const linesAtOnce = 80
+const lineLength = 500
+
+const Match = Schema.Struct({
+  file: Schema.String,
+  line: Schema.Natural,
+  text: Schema.String,
+  terms: Schema.Array(Schema.String)
+})
+
+/** What a search found. `matches` are the best of all `lines`. */
+export const Found = Schema.Struct({
+  matches: Schema.Array(Match),
+  terms: Schema.Array(Schema.Struct({ term: Schema.String, lines: Schema.Natural, files: Schema.Natural })),
+  lines: Schema.Natural,
+  files: Schema.Natural,
+  searched: Schema.Natural,
+  skipped: Schema.Struct({ notText: Schema.Natural, tooLarge: Schema.Natural, unreadable: Schema.Natural }),
+  truncated: Schema.Boolean
+})
+export interface Found extends Schema.Schema.Type<typeof Found> {}
+
+const SearchText = Tool.make("search_text", {
+  description: "Searches every text file for terms, regardless of case, and gives the best lines with file and line",
+  parameters: Schema.Struct({
+    terms: Schema.NonEmptyArray(Schema.NonEmptyString).check(Schema.isMaxLength(8)),
+    folder: Schema.String.annotate({ description: 'A path from the root of what is researched; "." is all of it' })
+  }),
+  success: Found,
+  failure: PathRefused,
+  failureMode: "return",
+  dependencies: [ToolRun]
+})
+  .annotate(Tool.Readonly, true)
+  .annotate(ToolSettings.Timeout, "2 minutes")
+
+/** Some lines of a file, the first of them number `from`. */
+export const Passage = Schema.Struct({
+  file: Schema.String,
+  from: Schema.Natural,
+  lines: Schema.Array(Schema.String),
+  linesInFile: Schema.Natural
+})
+export interface Passage extends Schema.Schema.Type<typeof Passage> {}
+
+const ReadLines = Tool.make("read_lines", {
+  description: `Reads up to ${linesAtOnce} lines of a text file`,
+  parameters: Schema.Struct({
+    file: Schema.String.annotate({ description: "A path from the root of what is researched" }),
+    from: Schema.Natural.annotate({ description: "The first line, counted from 1" }),
+    to: Schema.Natural
+  }),
+  success: Passage,
+  failure: PathRefused,
+  failureMode: "return"
+}).annotate(Tool.Readonly, true)
+
+export class ReadTools extends Toolkit.make(SearchText, ReadLines) {
+  static readonly layer = this.toLayer(
+    Effect.gen(function* () {
+      const inside = yield* Folder
+      return ReadTools.of({
+        search_text: Effect.fn("ReadTools.search_text")(function* ({ folder, terms }) {
+          const run = yield* ToolRun
+          const { files, truncated } = yield* inside.list(folder)
+          const find = Matches.finder(terms)
+          const tally = new Tally(terms)
+          const every = Math.max(1, Math.ceil(files.length / phases))
+          yield* Effect.forEach(
+            files,
+            Effect.fnUntraced(function* ({ file }) {
+              const text = yield* Effect.result(inside.read(file))
+              if (text._tag === "Success") tally.add(find(file, text.success))
+              else tally.skip(text.failure)
+              const done = tally.done()
+              if (done % every === 0 || done === files.length) {
+                yield* run.progress({ label: file, phaseIndex: done, totalPhases: files.length })
+              }
+            }),
+            { concurrency: parallel, discard: true }
+          )
+          return { ...tally.found(), truncated }
+        }),
+        read_lines: Effect.fn("ReadTools.read_lines")(function* ({ file, from, to }) {
+          const all = Text.lines(yield* inside.read(file))
+          const first = Math.max(1, from)
+          const last = Math.min(Math.max(first, to), first + linesAtOnce - 1)
+          const lines = all.slice(first - 1, last).map((line) => Text.shorten(line, lineLength))
+          return { file, from: first, lines, linesInFile: all.length }
+        })
+      })
+    })
+  )
+}
+
+/** What a search has seen so far. */
+class Tally {
+  private readonly matches: Array<Matches.Match> = []
+  private readonly terms: ReadonlyMap<string, { readonly term: string; lines: number; files: number }>
+  private readonly skipped = { notText: 0, tooLarge: 0, unreadable: 0 }
+  private files = 0
+  private lines = 0
+  private searched = 0
+  private looked = 0
+
+  constructor(terms: ReadonlyArray<string>) {
+    this.terms = new Map(terms.map((term) => [term, { term, lines: 0, files: 0 }]))
+  }
+
+  add(matches: ReadonlyArray<Matches.Match>): void {
+    this.searched++
+    this.lines += matches.length
+    // The rest of a file's lines could not become the best of all.
+    this.matches.push(...Matches.best(matches, bestMatches))
+    if (matches.length > 0) this.files++
+    for (const [term, sum] of this.terms) {
+      const lines = matches.filter((match) => match.terms.includes(term)).length
+      sum.lines += lines
+      if (lines > 0) sum.files++
+    }
+  }
+
+  skip({ reason }: PathRefused): void {
+    this.skipped[reason === "not text" ? "notText" : reason === "too large" ? "tooLarge" : "unreadable"]++
+  }
+
+  /** One more file has been looked at: how many that makes. */
+  done(): number {
+    return ++this.looked
+  }
+
+  found(): Omit<Found, "truncated"> {
+    return {
+      matches: Matches.best(this.matches, bestMatches),
+      terms: [...this.terms.values()],
+      lines: this.lines,
+      files: this.files,
+      searched: this.searched,
+      skipped: this.skipped
+    }
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * Text from outside: what of a file is text at all, and how a foreign string is shown on a terminal without being obeyed by
+ * it.
+ */
+import * as Option from "effect/Option"
+
+/** How far into a file a zero byte betrays that it is no text. */
+const sniffed = 8192
+
+const utf8 = Option.liftThrowable((bytes: Uint8Array) => new TextDecoder("utf-8", { fatal: true }).decode(bytes))
+
+/** The text of a file's bytes, or `undefined` where they are none: a zero byte, or no UTF-8. */
+export const decode = (bytes: Uint8Array): string | undefined =>
+  bytes.subarray(0, sniffed).includes(0) ? undefined : Option.getOrUndefined(utf8(bytes))
+
+export const lines = (text: string): ReadonlyArray<string> => text.split(/\r\n|\n|\r/)
+
+// Control characters drive terminals; direction marks make a line read other than it is.
+// oxlint-disable-next-line no-control-regex -- they are what is looked for
+const controls = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
+
+/** The text with everything replaced that would steer a terminal. Line ends stay. */
+export const harmless = (text: string): string =>
+  text.replaceAll("\r\n", "\n").replace(controls, (found) => (found === "\t" ? "  " : "\u{fffd}"))
+
+/** At most `length` characters, with an ellipsis where some are missing. Never splits a character. */
+export const shorten = (text: string, length: number): string => {
+  const characters = [...text]
+  return characters.length <= length ? text : `${characters.slice(0, Math.max(0, length - 1)).join("")}…`
+}
+
+/** `1234567` as `1.2 MB`. */
+export const size = (bytes: number): string => {
+  const units = ["B", "kB", "MB", "GB", "TB"]
+  let amount = bytes
+  let unit = 0
+  while (amount >= 1000 && unit < units.length - 1) {
+    amount /= 1000
+    unit++
+  }
+  return `${unit === 0 || amount >= 100 ? Math.round(amount) : amount.toFixed(1)} ${units[unit]}`
+}
+
+/** `1234567` as `1,234,567`. */
+export const count = (amount: number): string => amount.toLocaleString("en-US")
+
+/** `"1 file"`, `"2 files"`. */
+export const counted = (amount: number, one: string, many = `${one}s`): string =>
+  `${count(amount)} ${amount === 1 ? one : many}`
