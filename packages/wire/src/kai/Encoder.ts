@@ -1,0 +1,196 @@
+/**
+ * A run as Kai's events.
+ *
+ * **Carries** the root's text, steps, calls, results, errors and usage; specialists as calls; questions as calls whose input is
+ * available; everything else of the root view as `data-reins-…`.
+ * **Reorders**: a question is held until the run is parked, and of several only the oldest is asked: the client asks its person
+ * about the last one only. `finish` is held until the run has ended, with usage and both summaries before it, since a client
+ * stops there.
+ * **Loses** what specialists say and do below the root; revising. A retracted step's text stays. Of finish reasons, `budget`
+ * reads `max_tokens`, `content-filter` reads `error`. Values that are no objects are wrapped in one.
+ *
+ * The answer ends at a question with `finish`; the answer to it is the next request.
+ */
+import type { AgentPath, Approval, Event, Events, Json } from "@reins/protocol"
+import { Envelope } from "@reins/protocol"
+import * as CallId from "../CallId.ts"
+import type { Encoder } from "../Dialect.ts"
+import * as Frame from "../Frame.ts"
+import { Parking } from "../Parking.ts"
+import * as ResultText from "../ResultText.ts"
+import { finishReasons, toObject } from "./KaiEvent.ts"
+import type { KaiEvent } from "./KaiEvent.ts"
+
+type KaiEvents = ReadonlyArray<KaiEvent>
+
+const extra = (name: string, data: unknown): KaiEvents => [{ type: `data-reins-${name}`, data }]
+
+/** The names under which questions about no call appear as calls. */
+export const planTool = "approve_plan"
+export const budgetTool = "raise_budget"
+
+/** The call that a question is about, as the client sees it. */
+export const callOf = (question: Approval.Request): { readonly toolCallId: string; readonly toolName: string } => {
+  const { agentPath = [], id, kind, target, toolInvocationId } = question
+  return {
+    toolCallId: toolInvocationId === undefined ? id : CallId.make(agentPath, toolInvocationId),
+    toolName: kind === "tool" ? target : kind === "plan" ? planTool : budgetTool
+  }
+}
+
+class KaiEncoder implements Encoder {
+  readonly #parking = new Parking()
+  readonly #asked = new Map<string, Approval.Request>()
+  #isSpeaking = false
+  #isOpen = false
+  #finish: Events.Finish | undefined
+  #state: "running" | "ended" | "failed" = "running"
+
+  get isDetached(): boolean {
+    return this.#parking.isParked
+  }
+
+  step(envelope: Envelope.Envelope): ReadonlyArray<Frame.Frame> {
+    this.#parking.step(envelope)
+    const opening: KaiEvents = this.#isOpen ? [] : [{ type: "start", messageId: `msg_${envelope.runId}` }]
+    this.#isOpen = true
+    return [...opening, ...this.#events(envelope)].map(Frame.unnamed)
+  }
+
+  finish(): ReadonlyArray<Frame.Frame> {
+    if (this.#state === "failed") return [Frame.unnamed({ type: "finish", finishReason: "error" })]
+    if (this.#state === "ended" && this.#finish !== undefined) return this.#end(this.#finish).map(Frame.unnamed)
+    return this.isDetached ? this.#pause().map(Frame.unnamed) : Frame.none
+  }
+
+  reopen(answered: Iterable<string>): ReadonlyArray<Frame.Frame> {
+    this.#parking.expect(answered)
+    return Frame.none
+  }
+
+  #events(envelope: Envelope.Envelope): KaiEvents {
+    const { agentPath, event } = envelope
+    if (!Envelope.isRootView(envelope)) return this.#below(agentPath, event)
+    switch (event.type) {
+      case "text":
+        this.#isSpeaking = true
+        return [{ type: "text", text: event.text, state: "streaming" }]
+      case "reasoning":
+        return [...this.#silence(), ...extra("reasoning", { text: event.text })]
+      case "step-start":
+        return [...this.#silence(), { type: "step-start" }]
+      case "tool-invocation":
+        return event.state === "call"
+          ? this.#call(event.toolInvocationId, event.toolName, event.args)
+          : this.#result(event.toolInvocationId, event.toolName, event)
+      case "tool-agent":
+        return event.state === "call"
+          ? this.#call(event.toolInvocationId, event.agentName, event.prompt)
+          : this.#result(event.toolInvocationId, event.agentName, event)
+      case "approval-required":
+        return this.#silence()
+      case "approval-decision":
+        return this.#decided(event.data)
+      case "finish":
+        this.#finish = event
+        return this.#silence()
+      case "data-latency-summary":
+        if (this.#finish !== undefined) this.#state = "ended"
+        return extra("latency-summary", event.data)
+      case "data-cost-summary":
+        return extra("cost-summary", event.data)
+      case "error":
+        this.#state = "failed"
+        return [...this.#silence(), { type: "error", message: event.error.message, code: event.error.code }]
+      default: {
+        const { type, ...data } = event
+        return extra(type, data)
+      }
+    }
+  }
+
+  /** The text is whole; the last piece of it says so by itself, for the piece before is gone. */
+  #silence(): KaiEvents {
+    if (!this.#isSpeaking) return []
+    this.#isSpeaking = false
+    return [{ type: "text", text: "", state: "complete" }]
+  }
+
+  #call(toolCallId: string, toolName: string, args: Json): KaiEvents {
+    return [...this.#silence(), { type: "tool-call", toolCallId, toolName, state: "started", input: toObject(args) }]
+  }
+
+  #result(
+    toolCallId: string,
+    toolName: string,
+    { result, status }: Pick<Events.ToolResult, "result"> & { readonly status?: Events.Status }
+  ): KaiEvents {
+    const available = (output: Json): KaiEvent => ({
+      type: "tool-call",
+      toolCallId,
+      toolName,
+      state: "output-available",
+      output: toObject(output)
+    })
+    if (status === undefined) return [available(result)]
+    const errorText = ResultText.make(result)
+    const failure: KaiEvent = { type: "tool-output-error", toolCallId, errorText }
+    // A call that was asked about counts as open until it has an output; an error does not settle it.
+    return this.#asked.has(toolCallId) ? [available({ error: errorText, status }), failure] : [failure]
+  }
+
+  #below(path: AgentPath.AgentPath, event: Event): KaiEvents {
+    if (event.type !== "tool-invocation" || event.state === "call") return []
+    const id = CallId.make(path, event.toolInvocationId)
+    return this.#asked.has(id) ? this.#result(id, event.toolName, event) : []
+  }
+
+  #decided(resolution: Approval.Resolution): KaiEvents {
+    const told = extra("approval-decision", resolution)
+    const question = this.#asked.get(resolution.id)
+    if (question === undefined || question.kind === "tool") return told
+    const { toolCallId, toolName } = callOf(question)
+    return [...told, ...this.#result(toolCallId, toolName, { result: resolution.outcome })]
+  }
+
+  #pause(): KaiEvents {
+    const [question] = this.#parking.questions
+    const [client] = this.#parking.clientCalls
+    const finish: KaiEvent = { type: "finish", finishReason: "tool_calls" }
+    if (question !== undefined) {
+      const call = callOf(question)
+      this.#asked.set(call.toolCallId, question)
+      const waiting: KaiEvent = {
+        type: "tool-call",
+        ...call,
+        state: "input-available",
+        input: toObject(question.payload),
+        approval: { id: question.id }
+      }
+      const request: KaiEvent = {
+        type: "tool-approval-request",
+        approvalId: question.id,
+        toolCallId: call.toolCallId
+      }
+      return [...this.#silence(), waiting, request, finish]
+    }
+    if (client === undefined) return [...this.#silence(), finish]
+    const { args, toolInvocationId, toolName } = client.call
+    const toolCallId = CallId.make(client.path, toolInvocationId)
+    return [
+      ...this.#silence(),
+      { type: "tool-call", toolCallId, toolName, state: "input-available", input: toObject(args) },
+      finish
+    ]
+  }
+
+  #end({ finishReason, usage }: Events.Finish): KaiEvents {
+    const { completionTokens, promptTokens } = usage
+    return [
+      { type: "data-usage", data: { promptTokens, completionTokens } },
+      { type: "finish", finishReason: finishReasons[finishReason] }
+    ]
+  }
+}
+
+export const open = (): Encoder => new KaiEncoder()

@@ -1,0 +1,51 @@
+/**
+ * The events of Kai that we send, in the form of its source text (003): data only, the type inside. Types that its client does
+ * not know pass through it whole; what is ours goes as `data-…`, so that no name it parses is used again.
+ */
+import type { Events, Json } from "@reins/protocol"
+import * as Schema from "effect/Schema"
+
+const Text = Schema.String
+
+/** Tool inputs and outputs: the client takes objects only. */
+const Value = Schema.Record(Schema.String, Schema.Json)
+
+export const KaiEvent = Schema.Union([
+  Schema.Struct({ type: Schema.Literal("start"), messageId: Text }),
+  Schema.Struct({ type: Schema.Literal("text"), text: Text, state: Schema.Literals(["streaming", "complete"]) }),
+  Schema.Struct({ type: Schema.Literal("step-start") }),
+  Schema.Struct({
+    type: Schema.Literal("tool-call"),
+    toolCallId: Text,
+    toolName: Text,
+    state: Schema.Literals(["started", "input-available", "output-available"]),
+    input: Schema.optionalKey(Value),
+    output: Schema.optionalKey(Value),
+    approval: Schema.optionalKey(Schema.Struct({ id: Text }))
+  }),
+  Schema.Struct({ type: Schema.Literal("tool-output-error"), toolCallId: Text, errorText: Text }),
+  Schema.Struct({ type: Schema.Literal("tool-approval-request"), approvalId: Text, toolCallId: Text }),
+  Schema.Struct({
+    type: Schema.Literal("data-usage"),
+    data: Schema.Struct({ promptTokens: Schema.Natural, completionTokens: Schema.Natural })
+  }),
+  Schema.Struct({ type: Schema.Literal("finish"), finishReason: Text }),
+  Schema.Struct({ type: Schema.Literal("error"), message: Text, code: Text }),
+  Schema.Struct({ type: Schema.TemplateLiteral(["data-reins-", Schema.String]), data: Schema.Unknown })
+])
+export type KaiEvent = typeof KaiEvent.Type
+
+/** A value as an object: what is none stands under `value`. */
+export const toObject = (value: Json): { readonly [key: string]: Json } => (isObject(value) ? value : { value })
+
+const isObject = (value: Json): value is { readonly [key: string]: Json } =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+export const finishReasons: { readonly [R in Events.Finish["finishReason"]]: string } = {
+  stop: "complete",
+  length: "max_tokens",
+  "content-filter": "error",
+  budget: "max_tokens",
+  cancelled: "cancelled",
+  other: "complete"
+}

@@ -1,0 +1,202 @@
+/**
+ * Kai's requests. An answer to a question comes as a message, in one of three forms: a tool result that says `confirmed` or
+ * `denied`, the assistant's own message sent back with the answer in it, or a part of its own.
+ */
+import { Decision } from "@reins/protocol"
+import type { Message } from "@reins/protocol"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as Body from "../Body.ts"
+import type { Command, DecisionFor, ResultFor } from "../Command.ts"
+import type { Answer, Decoded, Request, Route } from "../Dialect.ts"
+import * as Refusal from "../Refusal.ts"
+import { info, ping, shape } from "./Chat.ts"
+import * as Encoder from "./Encoder.ts"
+
+const Part = Schema.Struct({
+  type: Schema.String,
+  text: Schema.optionalKey(Schema.String),
+  url: Schema.optionalKey(Schema.String),
+  mediaType: Schema.optionalKey(Schema.String),
+  toolCallId: Schema.optionalKey(Schema.String),
+  result: Schema.optionalKey(Schema.Json),
+  state: Schema.optionalKey(Schema.String),
+  approvalId: Schema.optionalKey(Schema.String),
+  approved: Schema.optionalKey(Schema.Boolean),
+  reason: Schema.optionalKey(Schema.NullOr(Schema.String)),
+  approval: Schema.optionalKey(
+    Schema.NullOr(
+      Schema.Struct({
+        id: Schema.String,
+        approved: Schema.optionalKey(Schema.NullOr(Schema.Boolean)),
+        reason: Schema.optionalKey(Schema.NullOr(Schema.String))
+      })
+    )
+  )
+})
+type Part = typeof Part.Type
+
+export const ChatRequest = Schema.Struct({
+  id: Schema.NonEmptyString,
+  message: Schema.Struct({
+    id: Schema.String,
+    role: Schema.Literals(["user", "assistant"]),
+    parts: Schema.Array(Part),
+    metadata: Schema.optionalKey(Schema.NullOr(Schema.Record(Schema.String, Schema.Json)))
+  }),
+  selectedVisibilityType: Schema.optionalKey(Schema.Literals(["private", "public"])),
+  branchId: Schema.optionalKey(Schema.NullOr(Schema.Union([Schema.String, Schema.Finite])))
+})
+type ChatRequest = typeof ChatRequest.Type
+
+export const VoteRequest = Schema.Struct({
+  chatId: Schema.String,
+  messageId: Schema.String,
+  type: Schema.Literals(["up", "down"])
+})
+
+const readChat = Body.read(ChatRequest)
+const readVote = Body.read(VoteRequest)
+
+const stream: Answer = { _tag: "Stream", format: "sse", isStamped: false, open: Encoder.open }
+
+const decision = (approved: boolean, reason: string | null | undefined): Decision =>
+  approved ? Decision.approve({ feedback: reason ?? undefined }) : Decision.reject({ feedback: reason ?? undefined })
+
+const decisionOf = ({
+  approval,
+  approvalId,
+  approved,
+  reason,
+  result,
+  state,
+  toolCallId,
+  type
+}: Part): ReadonlyArray<DecisionFor> => {
+  if (type === "tool-result" && toolCallId !== undefined && (result === "confirmed" || result === "denied")) {
+    return [{ toolCallId, decision: decision(result === "confirmed", undefined) }]
+  }
+  if (type === "tool-approval-response" && approvalId !== undefined && approved !== undefined) {
+    return [{ approvalId, decision: decision(approved, reason) }]
+  }
+  if (state !== "approval-responded" || typeof approval?.approved !== "boolean") return []
+  return [{ approvalId: approval.id, decision: decision(approval.approved, approval.reason) }]
+}
+
+const resultOf = ({ result, toolCallId, type }: Part): ReadonlyArray<ResultFor> =>
+  type === "tool-result" && toolCallId !== undefined && result !== undefined ? [{ toolCallId, result }] : []
+
+const promptOf = (parts: ReadonlyArray<Part>): ReadonlyArray<Message.UserPart> =>
+  parts.flatMap(({ mediaType = "application/octet-stream", text, type, url }): ReadonlyArray<Message.UserPart> => {
+    if (type === "text" && text !== undefined) return [{ type: "text", text }]
+    return type === "file" && url !== undefined ? [{ type: "file", mediaType, data: url }] : []
+  })
+
+const chat = ({ branchId, id, message, selectedVisibilityType }: ChatRequest): Decoded => {
+  const decisions = message.parts.flatMap(decisionOf)
+  const results = message.role === "user" ? message.parts.flatMap(resultOf) : []
+  if (decisions.length + results.length > 0) {
+    const command: Command = { _tag: "Answer", address: { threadId: id }, decisions, results }
+    return Result.succeed({ command, answer: stream })
+  }
+  if (message.role === "assistant") return Result.fail(Refusal.badRequest("message answers nothing"))
+  return Result.succeed({
+    command: {
+      _tag: "StartQuery",
+      prompt: promptOf(message.parts),
+      threadId: id,
+      requestId: message.id,
+      metadata: {
+        ...message.metadata,
+        ...(selectedVisibilityType === undefined ? {} : { visibility: selectedVisibilityType }),
+        ...(branchId === undefined || branchId === null ? {} : { branchId })
+      }
+    },
+    answer: stream
+  })
+}
+
+const respond =
+  (approved: boolean) =>
+  ({ params }: Request): Decoded =>
+    Result.succeed({
+      command: {
+        _tag: "Answer",
+        address: { threadId: params["id"] ?? "" },
+        decisions: [{ approvalId: params["approvalId"] ?? "", decision: decision(approved, undefined) }],
+        results: []
+      },
+      answer: stream
+    })
+
+const history = ({ query }: Request): Decoded => {
+  const limit = Number(query["limit"] ?? "10")
+  if (!Number.isInteger(limit) || limit < 1 || limit > 100)
+    return Result.fail(Refusal.badRequest("limit is not 1 to 100"))
+  const after = query["starting_after"]
+  const before = query["ending_before"]
+  return Result.succeed({
+    command: {
+      _tag: "ListThreads",
+      limit,
+      ...(after === undefined ? {} : { after }),
+      ...(before === undefined ? {} : { before })
+    },
+    answer: { _tag: "Facts", shape }
+  })
+}
+
+/** A question about a chat that is named in the query string. */
+const named =
+  (key: string, command: (threadId: string) => Command) =>
+  ({ query }: Request): Decoded => {
+    const threadId = query[key]
+    return threadId === undefined
+      ? Result.fail(Refusal.badRequest(`${key} is missing`))
+      : Result.succeed({ command: command(threadId), answer: { _tag: "Facts", shape } })
+  }
+
+const describe = (answer: typeof ping) => (): Decoded =>
+  Result.succeed({ command: { _tag: "Describe" }, answer: { _tag: "Facts", shape: answer } })
+
+export const routes: ReadonlyArray<Route> = [
+  { method: "GET", path: "/ping", decode: describe(ping) },
+  { method: "GET", path: "/api", decode: describe(info) },
+  { method: "POST", path: "/api/chat", decode: ({ body }) => Result.flatMap(readChat(body), chat) },
+  {
+    method: "DELETE",
+    path: "/api/chat",
+    decode: named("id", (threadId) => ({ _tag: "DeleteThread", threadId }))
+  },
+  {
+    method: "GET",
+    path: "/api/chat/:id",
+    decode: ({ params }) =>
+      Result.succeed({
+        command: { _tag: "GetThread", threadId: params["id"] ?? "" },
+        answer: { _tag: "Facts", shape }
+      })
+  },
+  {
+    method: "GET",
+    path: "/api/chat/:id/stream",
+    decode: ({ params }) =>
+      Result.succeed({
+        command: { _tag: "Resume", address: { threadId: params["id"] ?? "" }, only: "running" },
+        answer: stream
+      })
+  },
+  { method: "POST", path: "/api/chat/:id/approve/:approvalId", decode: respond(true) },
+  { method: "POST", path: "/api/chat/:id/reject/:approvalId", decode: respond(false) },
+  { method: "GET", path: "/api/history", decode: history },
+  { method: "GET", path: "/api/vote", decode: named("chatId", (threadId) => ({ _tag: "ListVotes", threadId })) },
+  {
+    method: "PATCH",
+    path: "/api/vote",
+    decode: ({ body }) =>
+      Result.map(readVote(body), ({ chatId, messageId, type }) => ({
+        command: { _tag: "Vote", threadId: chatId, messageId, isUp: type === "up" },
+        answer: { _tag: "Facts", shape: () => ({ status: 200, text: "Message voted" }) }
+      }))
+  }
+]

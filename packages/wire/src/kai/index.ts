@@ -1,0 +1,16 @@
+import type { Dialect } from "../Dialect.ts"
+import { encodeError } from "./Chat.ts"
+import * as Encoder from "./Encoder.ts"
+import { routes } from "./Request.ts"
+
+export { KaiEvent } from "./KaiEvent.ts"
+export { ChatRequest, VoteRequest } from "./Request.ts"
+
+/** Keboola Kai (source 003). `GET /api/chat/:id/stream` answers 204 where nothing runs. */
+export const dialect: Dialect = {
+  name: "kai",
+  title: "Kai",
+  routes,
+  open: Encoder.open,
+  encodeError
+}
