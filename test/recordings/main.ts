@@ -2,11 +2,12 @@
  * Plays every recording in a folder, laid out `<provider>[-<api>]/<name>.chunks.txt`, and says what came of each:
  * `node main.ts DIR`. With no folder to play it says so and leaves with code 2.
  *
- * Each is played in random pieces; `--seed` chooses others.
+ * Each is played in random pieces; `--seed` chooses others. With `--faults`, each is played under every fault instead: cut at
+ * every tenth, stalled, refused once, cancelled.
  */
 import { NodeHttpServer } from "@effect/platform-node"
 import { GenaiPrices } from "@reins/models"
-import { Playback, RecordedProvider, Recording } from "@reins/models/testing"
+import { Fault, FaultPlayback, Playback, RecordedProvider, Recording } from "@reins/models/testing"
 import { Effect, Layer } from "effect"
 import { readdirSync, readFileSync, statSync } from "node:fs"
 import { createServer } from "node:http"
@@ -15,7 +16,7 @@ import { parseArgs } from "node:util"
 
 const suffix = ".chunks.txt"
 
-const { positionals, values } = parseArgs({ allowPositionals: true, options: { seed: { type: "string" } } })
+const { positionals, values } = parseArgs({ allowPositionals: true, options: { seed: { type: "string" }, faults: { type: "boolean" } } })
 const seed = Number(values.seed ?? 1)
 
 const recordingsIn = (folder: string): ReadonlyArray<Recording.Recording> =>
@@ -69,19 +70,43 @@ const main = Effect.gen(function* () {
     process.exitCode = 2
     return
   }
-  let passed = 0
-  for (const recording of recordings) {
-    const report = yield* Playback.play(recording, { seed, maxPiece: 4096 }).pipe(
-      Effect.timeout("1 minute"),
-      Effect.catchCause((cause) => Effect.as(Effect.logError(cause), failed(recording)))
-    )
-    console.log(row(report))
-    for (const problem of report.problems) console.log(`       ${problem}`)
-    if (report.problems.length === 0) passed++
-  }
+  const problems = yield* Effect.forEach(recordings, values.faults === true ? underFaults : whole)
+  const passed = problems.filter((found) => found.length === 0).length
   console.log(`${passed} passed, ${recordings.length - passed} failed`)
   if (passed < recordings.length) process.exitCode = 1
 })
+
+/** Plays a recording as it is; answers its problems. */
+const whole = Effect.fnUntraced(function* (recording: Recording.Recording) {
+  const report = yield* Playback.play(recording, { seed, maxPiece: 4096 }).pipe(
+    Effect.timeout("1 minute"),
+    Effect.catchCause((cause) => Effect.as(Effect.logError(cause), failed(recording)))
+  )
+  console.log(row(report))
+  tell(report.problems)
+  return report.problems
+})
+
+/** Plays a recording under every fault; answers its problems. */
+const underFaults = Effect.fnUntraced(function* (recording: Recording.Recording) {
+  const problems = yield* Effect.forEach(Fault.all, (fault) =>
+    FaultPlayback.play(recording, fault).pipe(
+      Effect.timeout("1 minute"),
+      Effect.catchCause((cause) => Effect.as(Effect.logError(cause), ["it did not end within a minute, or crashed"])),
+      Effect.map((found) => found.map((problem) => `${Fault.nameOf(fault)}: ${problem}`))
+    )
+  )
+  const all = problems.flat()
+  console.log(
+    `${all.length === 0 ? "ok  " : "FAIL"}  ${`${recording.folder}/${recording.name}`.padEnd(72)}  ${Fault.all.length} faults`
+  )
+  tell(all)
+  return all
+})
+
+const tell = (problems: ReadonlyArray<string>) => {
+  for (const problem of problems) console.log(`       ${problem}`)
+}
 
 const server = NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1", gracefulShutdownTimeout: 0 })
 

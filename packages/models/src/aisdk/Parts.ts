@@ -30,6 +30,8 @@ export class Parts {
   take(parts: ReadonlyArray<LanguageModelV4StreamPart>): ReadonlyArray<ModelPart> {
     const out: Array<ModelPart> = []
     for (const part of parts) {
+      // Who goes on to speak has not finished.
+      if (this.held !== undefined && isContent(part)) this.held = undefined
       const one = this.one(part)
       if (one === undefined) continue
       if (Array.isArray(one)) out.push(...one)
@@ -155,6 +157,9 @@ export class Parts {
     return key
   }
 }
+
+const isContent = (part: LanguageModelV4StreamPart): boolean =>
+  part.type !== "finish" && part.type !== "response-metadata" && part.type !== "ping" && part.type !== "raw"
 
 /** Some providers say nothing at all for a call without arguments. */
 const argumentsOf = (input: string): Json => (input.trim() === "" ? {} : (JsonValue.parse(input) ?? input))

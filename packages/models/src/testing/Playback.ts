@@ -5,8 +5,10 @@
  * When the recorded answer calls tools of ours, nobody has them: their results say so, and a small answer ends the run. So
  * what the provider wants back with its parts goes through its package once more.
  */
+import type { LanguageModelV4 } from "@ai-sdk/provider"
 import { type Envelope, type Event, Ordering, Usage } from "@reins/protocol"
 import { Agent, Model, type ModelPort, Runtime } from "@reins/runtime"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
@@ -39,30 +41,60 @@ export interface Report {
 export const play = (recording: Recording, delivery: Delivery = {}): Effect.Effect<Report, never, RecordedProvider> =>
   Effect.gen(function* () {
     const provider = yield* RecordedProvider
-    const { model, provider: name } = yield* ProviderPackage.playerOf(recording, provider.url)
-    provider.clear()
-    provider.push(recorded(recording))
-    const spoken = yield* listen(model)
-    provider.clear()
-    provider.push(recorded(recording, delivery), recorded(SmallAnswer.text(recording.api, ["That ", "is all."])))
-    const log = yield* carry(AiSdkModel.make(model, { provider: name, idleTimeout: "1 minute" }))
+    const player = yield* ProviderPackage.playerOf(recording, provider.url)
+    const spoken = yield* hear(recording, player.model)
+    provider.push(recorded(recording, delivery), recorded(last(recording)))
+    const log = yield* carry(portOf(player))
     provider.clear()
     return report(recording, spoken, log)
   })
 
-const player = Agent.make("player", {})
+/** What the package says of the recording by itself. Nothing is left on the line before and after. */
+export const hear = (recording: Recording, model: LanguageModelV4): Effect.Effect<Spoken, never, RecordedProvider> =>
+  Effect.gen(function* () {
+    const provider = yield* RecordedProvider
+    provider.clear()
+    provider.push(recorded(recording))
+    const spoken = yield* listen(model)
+    provider.clear()
+    return spoken
+  })
 
-const carry = (model: ModelPort): Effect.Effect<ReadonlyArray<Envelope.Envelope>> =>
+/** The answer to the step after the recorded one. */
+export const last = (recording: Recording) => SmallAnswer.text(recording.api, ["That ", "is all."])
+
+/** The port over a player. */
+export const portOf = (
+  { model, provider }: ProviderPackage.Player,
+  idleTimeout: Duration.Input = "1 minute"
+): ModelPort => AiSdkModel.make(model, { provider, idleTimeout })
+
+const agent = Agent.make("player", {})
+
+/** Carries a run to its end; with `cancelAfterMs`, cancels it so long after it has begun. */
+export const carry = (
+  model: ModelPort,
+  options: { readonly retries?: number; readonly cancelAfterMs?: number } = {}
+): Effect.Effect<ReadonlyArray<Envelope.Envelope>> =>
   Effect.gen(function* () {
     const runtime = yield* Runtime
     const run = yield* Effect.orDie(runtime.start("play"))
+    if (options.cancelAfterMs !== undefined) {
+      yield* Effect.sleep(options.cancelAfterMs)
+      yield* run.cancel
+    }
     return yield* Stream.runCollect(run.envelopes)
   }).pipe(
-    Effect.provide(Layer.provide(Runtime.layer({ agents: [player], modelRetries: 0 }), Layer.succeed(Model, model)))
+    Effect.provide(
+      Layer.provide(
+        Runtime.layer({ agents: [agent], modelRetries: options.retries ?? 0, modelRetryDelay: 1 }),
+        Layer.succeed(Model, model)
+      )
+    )
   )
 
 /** What the first step said, in the words of the log. */
-interface Step {
+export interface Step {
   readonly text: string
   readonly reasoning: string
   readonly calls: ReadonlyArray<Extract<Event, { readonly type: "tool-invocation" }>>
@@ -70,7 +102,8 @@ interface Step {
   readonly steps: number
 }
 
-const firstStep = (log: ReadonlyArray<Envelope.Envelope>): Step => {
+/** Reads the first step off a log. */
+export const firstStep = (log: ReadonlyArray<Envelope.Envelope>): Step => {
   let text = ""
   let reasoning = ""
   let steps = 0
@@ -85,7 +118,8 @@ const firstStep = (log: ReadonlyArray<Envelope.Envelope>): Step => {
   return { text, reasoning, calls, steps }
 }
 
-const report = (recording: Recording, spoken: Spoken, log: ReadonlyArray<Envelope.Envelope>): Report => {
+/** What came of it, held to what the package said. */
+export const report = (recording: Recording, spoken: Spoken, log: ReadonlyArray<Envelope.Envelope>): Report => {
   const faults = Ordering.check(log)
   const step = firstStep(log)
   const events = log.map((envelope) => envelope.event)

@@ -1,4 +1,6 @@
 export * as Delivery from "./Delivery.ts"
+export * as Fault from "./Fault.ts"
+export * as FaultPlayback from "./FaultPlayback.ts"
 export * as Playback from "./Playback.ts"
 export * as ProviderPackage from "./ProviderPackage.ts"
 export * as RecordedProvider from "./RecordedProvider.ts"

@@ -1,0 +1,44 @@
+import { assert, layer } from "@effect/vitest"
+import { Fault, FaultPlayback } from "@reins/models/testing"
+import { Deferred, Effect, Fiber } from "effect"
+import { request } from "../Ask.ts"
+import * as Asked from "../Provider.ts"
+
+const answer = (api: (typeof Asked.apis)[number]) =>
+  Asked.recordingOf(
+    api,
+    Asked.small(api, ["Grüße ", "aus ", "日本, ", "and ", "so ", "on."]).payloads.map((payload) => JSON.parse(payload))
+  )
+
+const cases = Asked.apis.flatMap((api) => Fault.all.map((fault) => [api, fault] as const))
+
+// Real time: providers stall in it.
+layer(Asked.layer, { excludeTestServices: true })("an answer under a fault", (it) => {
+  it.effect.each(cases.map(([api, fault]) => ({ api, fault, name: Fault.nameOf(fault) })))(
+    "of $api, $name: lawful, ended, nothing lost",
+    ({ api, fault }) =>
+      Effect.gen(function* () {
+        assert.deepStrictEqual(yield* FaultPlayback.play(answer(api), fault), [])
+      })
+  )
+
+  it.effect("ends its request at the provider when it is interrupted", () =>
+    Effect.gen(function* () {
+      const provider = yield* Asked.Provider
+      provider.push(Asked.recorded(answer("chat"), { seed: 1, stallAt: 0.5 }))
+      const model = yield* Asked.modelOf("chat")
+      const begun = yield* Deferred.make<void>()
+      const fiber = yield* Effect.forkChild(
+        model.attempt(request(), () => {
+          Effect.runSync(Deferred.succeed(begun, undefined))
+        })
+      )
+      yield* Deferred.await(begun)
+      const received = provider.received.at(-1)
+      assert.isFalse(received?.left)
+      yield* Fiber.interrupt(fiber)
+      while (received?.left === false) yield* Effect.yieldNow
+      assert.isTrue(received?.left)
+    })
+  )
+})
