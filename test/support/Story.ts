@@ -3,7 +3,7 @@
  * the reader searches and lends; both then answer. It looks at the request alone, so it tells the same story to any number of
  * runs.
  */
-import { type Envelope, Ordering } from "@reins/protocol"
+import { type CostNode, type CostSummary, type Envelope, Ordering } from "@reins/protocol"
 import { ScriptedModel } from "@reins/runtime/testing"
 import { assert } from "vitest"
 
@@ -46,4 +46,14 @@ export const isWhole = (log: ReadonlyArray<Envelope.Envelope>): void => {
   const automaton = new Ordering.Automaton()
   for (const { agentPath, event } of log) automaton.accept(agentPath, [event])
   assert.isTrue(automaton.ended, "the log has no end")
+}
+
+const leaves = (node: CostNode): number =>
+  [...node.rows.map(({ costNanoUsd }) => costNanoUsd), ...node.children.map(leaves)].reduce((sum, one) => sum + one, 0)
+
+/** Fails unless the leaves of the tree add up to its root, to the nano-dollar. */
+export const addsUp = (summary: CostSummary.CostSummary | undefined): void => {
+  assert.isDefined(summary)
+  assert.strictEqual(leaves(summary.root), summary.costNanoUsd)
+  assert.strictEqual(summary.root.costNanoUsd, summary.costNanoUsd)
 }
