@@ -28,6 +28,7 @@ const tasks = {
   types: ["check all types, and how effects are used", (args) => Types.run(sourcesNode(), inPlace(), args)],
   architecture: ["check the rules of the house", (args) => test(["test/architecture", ...args])],
   examples: ["run every example once, or those named", (args) => Examples.run(sourcesNode(), inPlace(), args)],
+  bench: ["measure against the floor and the peers: --quick --only=W1,W2", (args) => bench(args)],
   recordings: ["play the recorded provider streams in a folder", (args) => recordings(args)],
   check: ["run everything that has to hold", () => Child.run("bash", [inside(".ci", "run")], { cwd: root })]
 }
@@ -56,6 +57,8 @@ const start = (args) => {
 }
 
 const test = (args) => Tests.run((all, more) => node(all, { env: { ...environment(), ...more } }), args)
+
+const bench = (args) => node([inside("bench", "main.ts"), ...args])
 
 const recordings = (args) => node([inside("test", "recordings", "main.ts"), ...args], { cwd: calledFrom() })
 

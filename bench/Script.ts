@@ -1,0 +1,66 @@
+/**
+ * What the model says in each workload: a scripted model without any latency, the same for every contestant.
+ *
+ * It is an async generator that yields one part at a time, as a provider's stream does, and knows only which step it is
+ * asked for. Contestants say how their own model interface writes a part, so that none pays for a translation.
+ */
+
+/** How a contestant writes the parts of an answer. */
+export interface Voice<P> {
+  readonly text: (text: string) => P
+  /** `args` is JSON text, as providers send it. */
+  readonly call: (id: string, args: string) => P
+  readonly finish: (calls: boolean) => P
+}
+
+/** Answers step `step` of a run, counted from 1. */
+export type Script = <P>(step: number, voice: Voice<P>) => AsyncGenerator<P>
+
+/** The one tool, in every workload. It answers at once. */
+export const tool = {
+  name: "work",
+  description: "Does a piece of work",
+  answer: (n: number) => ({ doubled: n * 2 })
+}
+
+/** One step of text, delta by delta. */
+export const text = (deltas: number): Script =>
+  async function* (_step, voice) {
+    for (let index = 0; index < deltas; index++) yield voice.text("word ")
+    yield voice.finish(false)
+  }
+
+/** `count` steps with one call each, then a word. */
+export const steps = (count: number): Script =>
+  async function* (step, voice) {
+    if (step > count) yield voice.text("done")
+    else yield voice.call(`call-${step}`, `{"n":${step}}`)
+    yield voice.finish(step <= count)
+  }
+
+/** One step with `count` calls, then a word. */
+export const calls = (count: number): Script =>
+  async function* (step, voice) {
+    if (step > 1) yield voice.text("done")
+    else for (let n = 1; n <= count; n++) yield voice.call(`call-${n}`, `{"n":${n}}`)
+    yield voice.finish(step === 1)
+  }
+
+/** The script, held before step `at` until `wanted` runs have come that far; then `all` is called, once. */
+export const gathered = (script: Script, at: number, wanted: number, all: () => void): Script => {
+  let come = 0
+  let open = () => {}
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  return async function* (step, voice) {
+    if (step === at) {
+      if (++come === wanted) {
+        all()
+        open()
+      }
+      await opened
+    }
+    yield* script(step, voice)
+  }
+}

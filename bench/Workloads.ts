@@ -1,0 +1,168 @@
+/**
+ * The workloads of the bench: what is measured, how often, and in which unit. Each runs in a process of its own, warmed up
+ * before it is measured, and answers figures by name.
+ */
+import type { Contestant, Opened } from "./Contestant.ts"
+import * as Script from "./Script.ts"
+
+export interface Figure {
+  readonly title: string
+  readonly unit: "µs" | "ms" | "KB" | "×"
+}
+
+/** Figures by name; those that a contestant has no answer to are absent. */
+export type Figures = { readonly [figure: string]: number }
+
+export interface Workload {
+  readonly title: string
+  readonly figures: { readonly [figure: string]: Figure }
+  readonly measure: (contestant: Contestant, quick: boolean) => Promise<Figures>
+}
+
+const median = (values: ReadonlyArray<number>): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN
+
+/** The median duration of `times` calls, in milliseconds. */
+const timed = async (times: number, work: () => Promise<unknown>): Promise<number> => {
+  const taken: Array<number> = []
+  for (let index = 0; index < times; index++) {
+    const startedAt = performance.now()
+    await work()
+    taken.push(performance.now() - startedAt)
+  }
+  return median(taken)
+}
+
+/** Milliseconds from asking to the first text. */
+const firstText = async (opened: Opened): Promise<number> => {
+  const startedAt = performance.now()
+  let at = 0
+  await opened.run(() => {
+    if (at === 0) at = performance.now()
+  })
+  return at - startedAt
+}
+
+const silent = () => {}
+
+const heap = (): number => {
+  const collect = globalThis.gc
+  if (collect === undefined) throw new Error("start it with --expose-gc")
+  collect()
+  collect()
+  return process.memoryUsage().heapUsed
+}
+
+const W1: Workload = {
+  title: "one step, 10,000 text deltas",
+  figures: {
+    delta: { title: "time per delta", unit: "µs" },
+    warm: { title: "first text, warm", unit: "ms" },
+    cold: { title: "first text, first run of the process", unit: "ms" }
+  },
+  measure: async (contestant, quick) => {
+    const deltas = 10_000
+    const few = await contestant.open(Script.text(10), { gated: false })
+    const cold = await firstText(few)
+    const many = await contestant.open(Script.text(deltas), { gated: false })
+    let heard = 0
+    const whole = () =>
+      many.run((text) => {
+        heard += text.length
+      })
+    await timed(quick ? 2 : 5, whole)
+    heard = 0
+    const times = quick ? 3 : 9
+    const taken = await timed(times, whole)
+    if (heard !== times * deltas * 5) throw new Error(`a consumer heard ${heard} characters`)
+    const firsts: Array<number> = []
+    for (let index = 0; index < (quick ? 50 : 300); index++) firsts.push(await firstText(few))
+    return { delta: (taken * 1000) / deltas, warm: median(firsts), cold }
+  }
+}
+
+const W2: Workload = {
+  title: "50, 200 and 800 steps with one tool call each",
+  figures: {
+    at50: { title: "time per step, 50 steps", unit: "µs" },
+    at200: { title: "time per step, 200 steps", unit: "µs" },
+    at800: { title: "time per step, 800 steps", unit: "µs" },
+    growth: { title: "growth, 800 steps over 50", unit: "×" }
+  },
+  measure: async (contestant, quick) => {
+    const perStep = async (steps: number, times: number) => {
+      const opened = await contestant.open(Script.steps(steps), { gated: false })
+      const run = () => opened.run(silent)
+      await timed(Math.ceil(times / 3), run)
+      return ((await timed(times, run)) * 1000) / steps
+    }
+    const at50 = await perStep(50, quick ? 20 : 60)
+    const at200 = await perStep(200, quick ? 5 : 15)
+    const at800 = await perStep(800, quick ? 2 : 5)
+    return { at50, at200, at800, growth: at800 / at50 }
+  }
+}
+
+const W3: Workload = {
+  title: "one step with 50 parallel tool calls",
+  figures: { call: { title: "time per call", unit: "µs" } },
+  measure: async (contestant, quick) => {
+    const count = 50
+    const opened = await contestant.open(Script.calls(count), { gated: false })
+    const run = () => opened.run(silent)
+    await timed(quick ? 20 : 60, run)
+    return { call: ((await timed(quick ? 40 : 150, run)) * 1000) / count }
+  }
+}
+
+const W4: Workload = {
+  title: "1,000 concurrent runs of 5 steps, 4 of them with a tool call",
+  figures: {
+    run: { title: "time per run", unit: "µs" },
+    memory: { title: "heap per run, all in their third step", unit: "KB" }
+  },
+  measure: async (contestant, quick) => {
+    const count = 1000
+    const all = (opened: Opened) => Promise.all(Array.from({ length: count }, () => opened.run(silent)))
+    const opened = await contestant.open(Script.steps(4), { gated: false })
+    await timed(quick ? 1 : 2, () => all(opened))
+    const taken = await timed(quick ? 2 : 5, () => all(opened))
+    let held = 0
+    const before = heap()
+    const script = Script.gathered(Script.steps(4), 3, count, () => {
+      held = heap() - before
+    })
+    await all(await contestant.open(script, { gated: false }))
+    return { run: (taken * 1000) / count, memory: held / count / 1024 }
+  }
+}
+
+const W5: Workload = {
+  title: "10,000 runs that wait for an approval",
+  figures: {
+    heap: { title: "heap per run", unit: "KB" },
+    park: { title: "time to start a run and park it", unit: "µs" },
+    resume: { title: "time to answer a run and end it", unit: "µs" }
+  },
+  measure: async (contestant, quick) => {
+    const count = quick ? 2000 : 10_000
+    const opened = await contestant.open(Script.steps(1), { gated: true })
+    const { park } = opened
+    if (park === undefined) return {}
+    await (await park(200)).resume()
+    const before = heap()
+    const startedAt = performance.now()
+    const parked = await park(count)
+    const parkedAt = performance.now()
+    const held = heap() - before
+    const resumedAt = performance.now()
+    await parked.resume()
+    const endedAt = performance.now()
+    return {
+      heap: held / count / 1024,
+      park: ((parkedAt - startedAt) * 1000) / count,
+      resume: ((endedAt - resumedAt) * 1000) / count
+    }
+  }
+}
+
+export const workloads: { readonly [name: string]: Workload } = { W1, W2, W3, W4, W5 }
