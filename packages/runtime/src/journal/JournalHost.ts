@@ -6,6 +6,7 @@
  * the owner second, so that it counts whether or not an owner is alive.
  */
 import { type AgentPath, type Envelope, type Json, QueryRejections } from "@reins/protocol"
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -17,7 +18,7 @@ import { follow } from "../event/Follow.ts"
 import type { Answered, Drive, RunHost, RunHostFactory, RunRecord } from "../port/RunHost.ts"
 import * as Closing from "../run/Closing.ts"
 import { cancelName, JournalRun } from "./JournalRun.ts"
-import type { JournalStore, Opened } from "./JournalStore.ts"
+import { type JournalStore, type Opened, StoreFailure } from "./JournalStore.ts"
 import * as Tail from "./Tail.ts"
 
 export interface JournalHostOptions {
@@ -27,8 +28,11 @@ export interface JournalHostOptions {
   readonly pollMs?: number | undefined
   /** How long to wait before a run that lost its owner to a failing store is opened again. Default 1 second. */
   readonly reopenMs?: number | undefined
-  /** Whether this process carries runs. False: it only starts, watches, answers and cancels. Default true. */
-  readonly carries?: boolean | undefined
+  /**
+   * Whether this process carries runs. False: it only starts, watches, answers and cancels. An effect: it carries them from when
+   * that completes. Default true.
+   */
+  readonly carries?: boolean | Effect.Effect<void> | undefined
 }
 
 /** Makes hosts over `store`. */
@@ -36,10 +40,9 @@ export const journalHost = (store: JournalStore, options: JournalHostOptions = {
   make: (drive) =>
     Effect.gen(function* () {
       const host = new Host(drive, yield* Effect.context<never>(), yield* Effect.scope, store, options)
-      if (options.carries !== false) {
-        const unfinished = yield* Effect.orDie(store.unfinished)
-        yield* Effect.forEach(unfinished, (runId) => host.carry(runId), { discard: true })
-      }
+      const { carries = true } = options
+      if (carries === true) yield* host.takeUp
+      else if (carries !== false) yield* Effect.forkScoped(Effect.andThen(carries, host.takeUp))
       yield* Effect.forkScoped(Stream.runForEach(store.wakes, (runId) => host.look(runId)))
       return host
     })
@@ -48,6 +51,11 @@ export const journalHost = (store: JournalStore, options: JournalHostOptions = {
 class Host implements RunHost {
   readonly threads
   private readonly live = new Map<string, { readonly run: JournalRun; readonly log: EventLog }>()
+  private readonly opening = new Set<string>()
+  /** Runs that another owner has taken from this one. */
+  private readonly lost = new Set<string>()
+  private readonly bells = new Map<string, Set<Tail.Bell>>()
+  private carries = false
   private readonly drive: Drive
   private readonly context: Context.Context<never>
   private readonly scope: Scope.Scope
@@ -75,19 +83,30 @@ class Host implements RunHost {
   readonly start = (record: Omit<RunRecord, "historyVersion">) =>
     this.store.create(record).pipe(
       Effect.catchTag("StoreFailure", () => Effect.fail(new QueryRejections.StoreUnavailable({ operation: "start" }))),
-      Effect.andThen(this.options.carries === false ? Effect.void : this.carry(record.runId))
+      Effect.andThen(Effect.suspend(() => (this.carries ? this.carry(record.runId) : Effect.void)))
     )
 
-  /** Takes a run up and carries it in the host's scope. */
+  /** Carries from now on, first of all what has not ended. A store that fails is asked again. */
+  readonly takeUp: Effect.Effect<void> = Effect.suspend(() => {
+    this.carries = true
+    return Effect.matchEffect(this.store.unfinished, {
+      onFailure: (failure) => Effect.andThen(this.pause(failure), this.takeUp),
+      onSuccess: (unfinished) => Effect.forEach(unfinished, (runId) => this.carry(runId), { discard: true })
+    })
+  })
+
+  /** Takes a run up and carries it in the host's scope. One that cannot be read leaves the others alone. */
   readonly carry = (runId: string): Effect.Effect<void> =>
-    Effect.suspend(() =>
-      this.live.has(runId)
-        ? Effect.void
-        : Effect.matchEffect(this.store.open(runId, this.now()), {
-            onFailure: () => this.later(runId),
-            onSuccess: (opened) => (opened === undefined ? Effect.void : this.own(opened))
-          })
-    )
+    Effect.suspend(() => {
+      if (this.live.has(runId) || this.opening.has(runId)) return Effect.void
+      this.opening.add(runId)
+      return this.store.open(runId, this.now()).pipe(
+        Effect.flatMap((opened) => (opened === undefined ? Effect.void : this.own(opened))),
+        Effect.ensuring(Effect.sync(() => this.opening.delete(runId))),
+        Effect.catch((failure) => this.later(runId, failure)),
+        Effect.catchDefect((defect) => Effect.logError(`run ${runId} cannot be carried on`, defect))
+      )
+    })
 
   private own(opened: Opened): Effect.Effect<void> {
     const { runId } = opened.record
@@ -118,9 +137,11 @@ class Host implements RunHost {
   private settle(run: JournalRun, log: EventLog, exit: Exit.Exit<void>): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.live.delete(run.runId)
-      if (run.writer.loss !== undefined) {
+      const loss = run.writer.loss ?? storeFailure(exit)
+      if (loss !== undefined) {
         log.abandon()
-        return run.writer.loss._tag === "Fenced" ? Effect.void : this.later(run.runId)
+        if (loss._tag === "StoreFailure") return this.later(run.runId, loss)
+        return Effect.sync(() => this.lost.add(run.runId))
       }
       if (Exit.isSuccess(exit) || run.ended) return Effect.void
       if (Exit.hasInterrupts(exit)) return Effect.sync(() => log.abandon())
@@ -141,12 +162,19 @@ class Host implements RunHost {
     })
   }
 
-  private later(runId: string): Effect.Effect<void> {
+  private later(runId: string, failure: StoreFailure): Effect.Effect<void> {
     const again = Effect.andThen(
-      Effect.sleep(this.options.reopenMs ?? 1000),
+      this.pause(failure, runId),
       Effect.suspend(() => this.carry(runId))
     )
     return Effect.asVoid(Effect.forkIn(again, this.scope))
+  }
+
+  private pause(failure: StoreFailure, runId?: string): Effect.Effect<void> {
+    return Effect.andThen(
+      Effect.logWarning(runId === undefined ? failure.message : `run ${runId}: ${failure.message}`, failure.cause),
+      Effect.sleep(this.options.reopenMs ?? 1000)
+    )
   }
 
   readonly watch = (
@@ -159,7 +187,8 @@ class Host implements RunHost {
         const tail = (after: number) =>
           Tail.follow(this.store, runId, after, {
             pollMs: this.options.pollMs ?? 250,
-            live: () => this.live.get(runId)?.log
+            live: () => this.live.get(runId)?.log,
+            hang: (bell) => this.hang(runId, bell)
           })
         return live === undefined || live.log.abandoned
           ? tail(options.after)
@@ -186,7 +215,37 @@ class Host implements RunHost {
   readonly hasClientCall = (runId: string, path: AgentPath.AgentPath, callId: string) =>
     Effect.orDie(this.store.hasClientCall(runId, path, callId))
 
-  /** Another process may have news for a run. */
+  /** Another process may have news for a run: answers, events, or the run itself. */
   readonly look = (runId: string): Effect.Effect<void> =>
-    Effect.suspend(() => this.live.get(runId)?.run.look ?? Effect.void)
+    Effect.suspend(() => {
+      for (const bell of this.bells.get(runId) ?? []) bell.ring()
+      const live = this.live.get(runId)
+      if (live !== undefined) return live.run.look
+      if (!this.carries || this.lost.has(runId)) return Effect.void
+      return Effect.flatMap(Effect.option(this.store.status(runId)), (status) =>
+        status._tag === "Some" && status.value?.state === "running" ? this.carry(runId) : Effect.void
+      )
+    })
+
+  /** Rings `bell` at news of the run, until the scope closes. */
+  private hang(runId: string, bell: Tail.Bell): Effect.Effect<void, never, Scope.Scope> {
+    return Effect.acquireRelease(
+      Effect.sync(() => {
+        const bells = this.bells.get(runId) ?? new Set()
+        this.bells.set(runId, bells.add(bell))
+      }),
+      () =>
+        Effect.sync(() => {
+          const bells = this.bells.get(runId)
+          if (bells?.delete(bell) === true && bells.size === 0) this.bells.delete(runId)
+        })
+    )
+  }
+}
+
+/** What the store did to a loop that asked it for something else than a commit. */
+const storeFailure = (exit: Exit.Exit<void>): StoreFailure | undefined => {
+  if (Exit.isSuccess(exit)) return undefined
+  const defect = Cause.squash(exit.cause)
+  return defect instanceof StoreFailure ? defect : undefined
 }

@@ -175,7 +175,11 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
           .filter((each) => each.outcome === undefined && each.asked.request.resourceId === resourceId)
           .map((each) => each.asked)
       ),
-    approval: (id) => Effect.sync(() => approvals.get(id)),
+    approval: (id) =>
+      Effect.sync(() => {
+        const found = approvals.get(id)
+        return found === undefined ? undefined : { ...found }
+      }),
     hasClientCall: (runId, path, callId) =>
       Effect.sync(() => rows.get(runId)?.clientCalls.has(`${AgentPath.key(path)}${callId}`) === true),
     wakes: Stream.never,

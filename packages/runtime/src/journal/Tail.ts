@@ -6,6 +6,7 @@ import type { Envelope } from "@reins/protocol"
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { EventLog } from "../event/EventLog.ts"
 import type { JournalStore } from "./JournalStore.ts"
@@ -13,10 +14,36 @@ import type { JournalStore } from "./JournalStore.ts"
 const pageSize = 1000
 
 export interface TailOptions {
-  /** How often to look, in milliseconds. */
+  /** How often to look, in milliseconds, where nothing rings. */
   readonly pollMs: number
+  /** Has the bell rung at news from other processes, for as long as somebody follows. */
+  readonly hang: (bell: Bell) => Effect.Effect<void, never, Scope.Scope>
   /** The run's log in this process, when it is carried here; its news are waited for instead of the clock alone. */
   readonly live: () => EventLog | undefined
+}
+
+/** Tells one follower that there may be something new. A ring before it listens is not lost. */
+export class Bell {
+  private rung = false
+  private wake: (() => void) | undefined
+
+  ring(): void {
+    this.rung = true
+    this.wake?.()
+  }
+
+  /** Completes at the next ring, or at once where it has rung since the last time. */
+  readonly heard: Effect.Effect<void> = Effect.callback<void>((resume) => {
+    this.wake = () => {
+      this.wake = undefined
+      this.rung = false
+      resume(Effect.void)
+    }
+    if (this.rung) this.wake()
+    return Effect.sync(() => {
+      this.wake = undefined
+    })
+  })
 }
 
 /** Whether an envelope is a run's last. */
@@ -30,13 +57,28 @@ export const follow = (
   after: number,
   options: TailOptions
 ): Stream.Stream<Envelope.Envelope> =>
+  Stream.unwrap(
+    Effect.suspend(() => {
+      const bell = new Bell()
+      return Effect.as(options.hang(bell), pages(store, runId, after, options, bell))
+    })
+  )
+
+const pages = (
+  store: JournalStore,
+  runId: string,
+  after: number,
+  options: TailOptions,
+  bell: Bell
+): Stream.Stream<Envelope.Envelope> =>
   Stream.fromPull(
     Effect.sync(() => {
       let seen = Math.max(0, Math.floor(after))
       const pause = Effect.suspend(() => {
         const log = options.live()
         const sleep = Effect.sleep(Number.isFinite(options.pollMs) ? options.pollMs : 1000)
-        return log === undefined || log.ended ? sleep : Effect.raceFirst(news(log, seen), sleep)
+        const signs = log === undefined || log.ended ? [bell.heard, sleep] : [bell.heard, news(log, seen), sleep]
+        return Effect.raceAllFirst(signs)
       })
       const pull: Effect.Effect<Arr.NonEmptyReadonlyArray<Envelope.Envelope>, Cause.Done> = Effect.suspend(() =>
         Effect.flatMap(Effect.option(store.read(runId, seen, pageSize)), (page) => {

@@ -1,5 +1,6 @@
 export * as BudgetWatch from "./BudgetWatch.ts"
 export * as CrashingJournal from "./CrashingJournal.ts"
+export * as JournalContract from "./JournalContract.ts"
 export * as Scenario from "./Scenario.ts"
 export * as ScenarioChecks from "./ScenarioChecks.ts"
 export * as ScenarioRun from "./ScenarioRun.ts"

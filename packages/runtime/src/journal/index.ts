@@ -1,0 +1,8 @@
+export { journalHost } from "./JournalHost.ts"
+export type { JournalHostOptions } from "./JournalHost.ts"
+export { Fenced, StoreFailure } from "./JournalStore.ts"
+export type { Batch, JournalStore, Mark, Opened, StoredAnswer } from "./JournalStore.ts"
+export * as MemoryJournal from "./MemoryJournal.ts"
+export type { Answered, PendingApproval, RunHostFactory, RunStatus } from "../port/RunHost.ts"
+export { RunRecord } from "../port/RunHost.ts"
+export type { ThreadInfo, ThreadStore } from "../port/ThreadStore.ts"

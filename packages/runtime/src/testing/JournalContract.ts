@@ -1,0 +1,144 @@
+/**
+ * What every journal store promises, as a list of checks free of any test runner: each is a name and an effect over a fresh,
+ * empty store that dies with an error in words where the promise is broken. A new store passes the list or does not ship.
+ */
+import * as Effect from "effect/Effect"
+import { answer, begin, type Clause, clause, commit, create, open, read, same, status, tagOf } from "./JournalClause.ts"
+import * as LogContract from "./JournalLogContract.ts"
+import { failure, finish, record, says, text } from "./JournalSamples.ts"
+
+/** Runs of one id, threads and their leases. */
+const runs: ReadonlyArray<Clause> = [
+  clause("a run is unknown before it is created", (store) =>
+    Effect.gen(function* () {
+      yield* same(yield* status(store), undefined, "the status")
+      yield* same(yield* Effect.orDie(store.open("run", 0)), undefined, "what is opened")
+      yield* same(yield* read(store), [], "its events")
+      yield* same(yield* Effect.orDie(store.unfinished), [], "what has not ended")
+      yield* same(yield* answer(store, "ask/c1", "yes"), { _tag: "Unknown" }, "an answer")
+      yield* same(yield* Effect.orDie(store.find("run", "ask/c1")), undefined, "what is found")
+      yield* same(yield* Effect.orDie(store.approval("a1")), undefined, "a question")
+    })
+  ),
+  clause("a run's record comes back as it was, limits without end included", (store) =>
+    Effect.gen(function* () {
+      const wanted = record({
+        budget: { maxSteps: Number.POSITIVE_INFINITY, maxCostUsd: 0.25, onExhausted: "wrap-up" },
+        prompt: [{ type: "text", text: "Look." }]
+      })
+      yield* create(store, wanted)
+      yield* same((yield* open(store)).record, { ...wanted, historyVersion: 0 }, "the record")
+      const { agent, resourceId, runId, threadId } = wanted
+      const about = { runId, threadId, resourceId, agent, state: "running", lastSeq: 0 }
+      yield* same(yield* status(store), about, "the status")
+      yield* same(yield* Effect.orDie(store.unfinished), ["run"], "what has not ended")
+    })
+  ),
+  clause("one id is one run, also when some are created at once", (store) =>
+    Effect.gen(function* () {
+      const ids = ["t1", "t2", "t3"]
+      const tags = yield* Effect.all(
+        ids.map((threadId) => tagOf(store.create(record({ threadId })))),
+        { concurrency: "unbounded" }
+      )
+      yield* same(tags.toSorted(), ["RunExists", "RunExists", "no failure"], "who was refused")
+      const held = yield* Effect.forEach(ids, (id) => store.threads.info(id))
+      yield* same(held.filter((info) => info !== undefined).length, 1, "threads that were leased")
+    })
+  ),
+  clause("a thread has one run at a time; a refused one leaves nothing behind", (store) =>
+    Effect.gen(function* () {
+      yield* create(store)
+      const busy = yield* Effect.orDie(Effect.flip(store.create(record({ runId: "other" }))))
+      yield* same([busy._tag, "runId" in busy && busy.runId], ["ThreadBusy", "run"], "the refusal")
+      yield* same(yield* status(store, "other"), undefined, "the refused run")
+    })
+  ),
+  clause("an isolated run takes no thread", (store) =>
+    Effect.gen(function* () {
+      yield* create(store, { isolated: true })
+      yield* create(store, { runId: "second" })
+      yield* same((yield* store.threads.info("thread"))?.runId, "second", "the thread's run")
+      const first = yield* open(store)
+      yield* commit(store, first.epoch, finish(1))
+      yield* same((yield* store.threads.info("thread"))?.runId, "second", "the thread's run after the other's end")
+    })
+  ),
+  clause("the lease is given back with the last event, and only then", (store) =>
+    Effect.gen(function* () {
+      const { epoch } = yield* begin(store)
+      yield* store.threads.append("thread", "run", [says("hello")])
+      yield* commit(store, epoch, [text(1), ...failure(2).slice(0, 2)])
+      yield* same((yield* store.threads.info("thread"))?.runId, "run", "the thread's run before the end")
+      yield* same(yield* tagOf(store.create(record({ runId: "next" }))), "ThreadBusy", "a next run before the end")
+      yield* commit(store, epoch, failure(2).slice(2))
+      yield* same((yield* store.threads.info("thread"))?.runId, undefined, "the thread's run after the end")
+      yield* same((yield* status(store))?.state, "ended", "the state")
+      yield* same(yield* Effect.orDie(store.open("run", 0)), undefined, "an ended run, opened")
+      yield* same(yield* Effect.orDie(store.unfinished), [], "what has not ended")
+      yield* create(store, { runId: "next" })
+      const next = yield* open(store, "next")
+      yield* same([next.record.historyVersion, next.history], [1, [says("hello")]], "what the next run starts from")
+    })
+  ),
+  clause("a run that finished has ended; its thread is gone where it never got a message", (store) =>
+    Effect.gen(function* () {
+      const { epoch } = yield* begin(store)
+      yield* commit(store, epoch, [text(1), ...finish(2)])
+      const ended = yield* status(store)
+      yield* same([ended?.state, ended?.lastSeq], ["ended", 4], "the status")
+      yield* same(yield* store.threads.info("thread"), undefined, "the thread")
+    })
+  )
+]
+
+/** Conversations. */
+const threads: ReadonlyArray<Clause> = [
+  clause("a run's messages are appended once", (store) =>
+    Effect.gen(function* () {
+      yield* begin(store)
+      yield* store.threads.append("thread", "run", [says("one"), says("two")])
+      yield* store.threads.append("thread", "run", [says("one"), says("two")])
+      yield* store.threads.append("nowhere", "run", [says("lost")])
+      yield* same(yield* store.threads.read("thread"), [says("one"), says("two")], "the messages")
+      yield* same(yield* store.threads.read("thread", 1), [says("one")], "the first message")
+      yield* same(yield* store.threads.read("nowhere"), [], "the messages of no thread")
+      const info = { threadId: "thread", resourceId: "tenant", version: 2, runId: "run" }
+      yield* same(yield* store.threads.info("thread"), info, "what is known of it")
+    })
+  ),
+  clause("a run starts from the history that its thread had when it was created, however often it is opened", (store) =>
+    Effect.gen(function* () {
+      const first = yield* begin(store)
+      yield* store.threads.append("thread", "run", [says("one")])
+      yield* commit(store, first.epoch, finish(1))
+      yield* create(store, { runId: "next" })
+      yield* store.threads.append("thread", "next", [says("two")])
+      for (let times = 0; times < 2; times++) {
+        const next = yield* open(store, "next")
+        yield* same([next.record.historyVersion, next.history], [1, [says("one")]], "what it starts from")
+      }
+    })
+  ),
+  clause("a tenant's threads are listed as they were begun, and removed unless a run has them", (store) =>
+    Effect.gen(function* () {
+      for (const id of ["z", "a", "m"]) {
+        const { epoch } = yield* begin(store, { runId: id, threadId: id })
+        yield* store.threads.append(id, id, [says(id)])
+        const end = finish(1).map((each) => ({ ...each, runId: id, threadId: id }))
+        if (id !== "m") yield* commit(store, epoch, end, { runId: id })
+      }
+      yield* create(store, { runId: "s", threadId: "s", resourceId: "stranger" })
+      const ids = Effect.map(store.threads.list("tenant"), (all) => all.map((info) => info.threadId))
+      yield* same(yield* ids, ["z", "a", "m"], "the threads")
+      const removed = yield* Effect.forEach(["m", "z", "nowhere"], (id) => store.threads.remove(id))
+      yield* same(removed, [false, true, false], "what was removed")
+      yield* same(yield* ids, ["a", "m"], "the threads that are left")
+      yield* same(yield* store.threads.read("z"), [], "the messages of one that is gone")
+      yield* same(yield* store.threads.info("z"), undefined, "what is known of it")
+    })
+  )
+]
+
+/** All promises of a journal store. */
+export const clauses: ReadonlyArray<Clause> = [...runs, ...LogContract.log, ...LogContract.outside, ...threads]

@@ -1,0 +1,120 @@
+/**
+ * Material for the contract of journal stores: records, envelopes and marks that stand for those of real runs.
+ */
+import {
+  CostSummary,
+  type Entry,
+  type Envelope,
+  type Event,
+  type Json,
+  LatencySummary,
+  type Message
+} from "@reins/protocol"
+import type { Mark } from "../journal/JournalStore.ts"
+import type { RunRecord } from "../port/RunHost.ts"
+
+type NewRun = Omit<RunRecord, "historyVersion">
+
+export const record = (over: Partial<NewRun> = {}): NewRun => ({
+  runId: "run",
+  threadId: "thread",
+  resourceId: "tenant",
+  agent: "desk",
+  prompt: "Do it.",
+  isolated: false,
+  startedAt: 1000,
+  ...over
+})
+
+export const envelope = (seq: number, event: Event, over: Partial<Envelope.Envelope> = {}): Envelope.Envelope => ({
+  seq,
+  at: 1000 + seq,
+  runId: "run",
+  threadId: "thread",
+  agentPath: [],
+  event,
+  ...over
+})
+
+export const text = (seq: number, words = `word ${seq}`) => envelope(seq, { type: "text", text: words })
+
+export const mark = (name: string, value: Json, over: Partial<Mark> = {}): Mark => ({
+  kind: "result",
+  name,
+  path: [],
+  seq: 0,
+  at: 1000,
+  value,
+  spent: [],
+  ...over
+})
+
+const usage = {
+  promptTokens: 0,
+  completionTokens: 0,
+  cacheReadInputTokens: 0,
+  cacheCreationInputTokens: 0,
+  totalTokens: 0
+}
+
+const cost = (seq: number) => envelope(seq, { type: "data-cost-summary", data: CostSummary.fold([]) })
+
+const latency = (seq: number) =>
+  envelope(seq, {
+    type: "data-latency-summary",
+    data: LatencySummary.fold([], { startedAt: 1000, endedAt: 2000, downMs: 0 })
+  })
+
+/** The last events of a run that finished, from `seq`. */
+export const finish = (seq: number) => [
+  envelope(seq, { type: "finish", finishReason: "stop", usage }),
+  cost(seq + 1),
+  latency(seq + 2)
+]
+
+/** The last events of a run that failed, from `seq`. */
+export const failure = (seq: number) => [
+  cost(seq),
+  latency(seq + 1),
+  envelope(seq + 2, { type: "error", error: { message: "It broke.", code: "E_INTERNAL" } })
+]
+
+export const asks = (seq: number, id: string, over: Partial<Envelope.Envelope> = {}, resourceId = "tenant") =>
+  envelope(
+    seq,
+    {
+      type: "approval-required",
+      data: { id, kind: "tool", target: "refund", payload: { amount: 7 }, resourceId, threadId: "thread" }
+    },
+    over
+  )
+
+export const decides = (seq: number, id: string) =>
+  envelope(seq, { type: "approval-decision", data: { id, outcome: { outcome: "approve" }, by: "mia" } })
+
+export const calls = (seq: number, id: string, over: Partial<Envelope.Envelope> = {}) =>
+  envelope(
+    seq,
+    { type: "tool-invocation", toolInvocationId: id, toolName: "ask", args: {}, state: "call", execution: "client" },
+    over
+  )
+
+export const results = (seq: number, id: string, over: Partial<Envelope.Envelope> = {}) =>
+  envelope(
+    seq,
+    { type: "tool-invocation", toolInvocationId: id, toolName: "ask", args: {}, state: "result", result: 1 },
+    over
+  )
+
+export const spent: Entry.Entry = {
+  kind: "tool",
+  path: ["planner#2"],
+  callId: "c1",
+  toolName: "search",
+  costNanoUsd: 7,
+  startedAt: 1000,
+  endedAt: 1001,
+  attempts: 1
+}
+
+export const says = (words: string): Message.Message => ({ role: "user", content: [{ type: "text", text: words }] })
