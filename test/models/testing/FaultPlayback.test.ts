@@ -37,7 +37,7 @@ layer(Asked.layer, { excludeTestServices: true })("an answer under a fault", (it
       const received = provider.received.at(-1)
       assert.isFalse(received?.left)
       yield* Fiber.interrupt(fiber)
-      while (received?.left === false) yield* Effect.yieldNow
+      yield* Effect.repeat(Effect.yieldNow, { until: () => received?.left === true })
       assert.isTrue(received?.left)
     })
   )
