@@ -97,6 +97,15 @@ export interface RuntimeShape {
     decision: Decision,
     options?: { readonly resourceId?: string | undefined }
   ) => Effect.Effect<void, ApprovalError>
+  /**
+   * Answers a run's open questions about its budget with new limits, so that the same run goes on. Fails like
+   * `respondToApproval`, with the run's id, where it has no such question or a limit is not above what is used.
+   */
+  readonly raiseBudget: (
+    runId: string,
+    limits: { readonly [limit: string]: number },
+    options?: { readonly by?: string | undefined; readonly resourceId?: string | undefined }
+  ) => Effect.Effect<void, ApprovalError>
   /** The open questions of a tenant, oldest first. */
   readonly pendingApprovals: (filter?: {
     readonly resourceId?: string | undefined

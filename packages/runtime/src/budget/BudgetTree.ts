@@ -14,8 +14,10 @@ import * as WrapUp from "./WrapUp.ts"
 interface Place {
   node: Budget.Node
   readonly above: Place | undefined
-  readonly written: Budget.Budget
+  written: Budget.Budget
   readonly limited: boolean
+  /** Some node from here to the root warns before its limits. */
+  readonly warns: boolean
   /** Some node from here to the root limits time. */
   readonly timed: boolean
 }
@@ -23,6 +25,7 @@ interface Place {
 export class BudgetTree {
   private readonly places = new Map<string, Place>()
   private readonly waiters = new Set<() => void>()
+  private readonly warned: Array<Budget.Warning> = []
   /** Counts what was given back, so that who waits does not miss it. */
   version = 0
 
@@ -47,6 +50,7 @@ export class BudgetTree {
       above,
       written: budget,
       limited: !Budget.isUnlimited(node) || above?.limited === true,
+      warns: budget.warnAt !== undefined || above?.warns === true,
       timed: budget.maxDurationMs !== undefined || above?.timed === true
     })
   }
@@ -81,7 +85,10 @@ export class BudgetTree {
   settle(path: AgentPath.AgentPath, held: Budget.Amount, spent: Budget.Amount): void {
     const place = this.place(path)
     if (!place.limited) return
-    put(place, Budget.settle(chain(place), held, spent))
+    const before = chain(place)
+    const after = Budget.settle(before, held, spent)
+    put(place, after)
+    if (place.warns) this.warned.push(...Budget.warnings(before, after))
     this.look?.(this.nodes())
     this.version++
     // A copy: who is woken and refused again waits anew at once.
@@ -146,6 +153,23 @@ export class BudgetTree {
     const place = this.place(path)
     const raised = Budget.raise(place.node, WrapUp.released(place.written))
     if (Result.isSuccess(raised)) place.node = raised.success
+  }
+
+  /** Sets limits of the agent at `path` higher. False where the new ones are no limits, or not above what is used. */
+  raise(path: AgentPath.AgentPath, limits: { readonly [limit: string]: number }): boolean {
+    const place = this.place(path)
+    const raised = Budget.raise(place.node, limits)
+    if (Result.isFailure(raised)) return false
+    place.node = raised.success
+    place.written = { ...place.written, ...limits }
+    this.version++
+    for (const waiter of Array.from(this.waiters)) waiter()
+    return true
+  }
+
+  /** The warnings since they were last taken: limits of which so much is used as `warnAt` says. */
+  takeWarnings(): ReadonlyArray<Budget.Warning> {
+    return this.warned.length === 0 ? this.warned : this.warned.splice(0)
   }
 
   /** All nodes, for checks of the tree's invariant. */

@@ -7,6 +7,7 @@
  */
 import { type AgentPath, Budget, type Events, type Message, RunErrors, Usage } from "@reins/protocol"
 import * as Effect from "effect/Effect"
+import * as Pausing from "../budget/Pausing.ts"
 import * as Output from "../specialist/Output.ts"
 import { modelStep } from "../step/ModelStep.ts"
 import type { StepValue } from "../step/StepValue.ts"
@@ -23,6 +24,7 @@ export const agentLoop: (run: Run, place: Place) => Effect.Effect<AgentEnd> = Ef
   let text = ""
   let exhausted: Budget.Refusal | undefined
   let repaired = false
+  let pauses = 0
   const end = (reason: AgentEnd["reason"], more: Partial<AgentEnd> = {}): AgentEnd => ({ reason, text, usage, ...more })
 
   for (let step = 1; ; step++) {
@@ -56,8 +58,13 @@ export const agentLoop: (run: Run, place: Place) => Effect.Effect<AgentEnd> = Ef
     }
 
     if (refusal !== undefined) {
+      if (exhausted === undefined && is(place, refusal, "pause")) {
+        const paused = yield* Pausing.pause(run, place, refusal, ++pauses)
+        if (paused === "cancelled") return end("cancelled")
+        if (paused === "raised") continue
+      }
       yield* announce(run, refusal)
-      if (exhausted !== undefined || !wrapsUp(place, refusal)) return end("budget", { refusal })
+      if (exhausted !== undefined || !is(place, refusal, "wrap-up")) return end("budget", { refusal })
       exhausted = refusal
     }
   }
@@ -119,8 +126,9 @@ const repair = (issue: string): Message.User => ({
 
 const reaches = (refusal: Budget.Refusal, path: AgentPath.AgentPath): boolean => refusal.path.length <= path.length
 
-const wrapsUp = (place: Place, refusal: Budget.Refusal): boolean =>
-  refusal.path.length === place.path.length && place.budget.onExhausted === "wrap-up"
+/** Whether the limit is this agent's own, and what its budget does then. */
+const is = (place: Place, refusal: Budget.Refusal, policy: "wrap-up" | "pause"): boolean =>
+  refusal.path.length === place.path.length && place.budget.onExhausted === policy
 
 /** Tells once that a limit was met, whoever meets it first. */
 const announce = (run: Run, refusal: Budget.Refusal): Effect.Effect<void> =>

@@ -6,16 +6,17 @@ import { AgentPath, Approval, ApprovalError, ApprovalErrors, Decision, type Json
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { Answer, approvalId, waitName } from "../gate/Asking.ts"
+import { Answer, approvalId, waitName } from "../gate/Question.ts"
 import * as Revision from "../gate/Revision.ts"
 import type { PendingApproval } from "../port/RunHost.ts"
 import { clientWaitName } from "../tool/CallSettling.ts"
 import * as Checking from "../tool/Checking.ts"
 import { CallNotFound } from "./NotFound.ts"
 import * as Roster from "./Roster.ts"
-import type { Built } from "./Built.ts"
+import { type Built, defaultResource } from "./Built.ts"
 
 /** Answers the request `id`; with `resourceId`, only as that tenant. */
 export const respond = Effect.fnUntraced(function* (
@@ -73,11 +74,12 @@ const answerTo = (
   asked: PendingApproval,
   decision: Decision
 ): Effect.Effect<Answer, string> => {
-  const { id, payload, target } = asked.request
+  const { id, kind, payload, target } = asked.request
   const said = {
     ...(decision.by === undefined ? {} : { by: decision.by }),
     ...(decision.feedback === undefined ? {} : { feedback: decision.feedback })
   }
+  if (kind === "budget" && decision.type !== "reject") return raised(asked, decision, said)
   switch (decision.type) {
     case "approve":
       if (decision.raise !== undefined)
@@ -99,6 +101,47 @@ const answerTo = (
     }
   }
 }
+
+/** A question about a budget is answered by new limits, the exhausted one among them and above what is used of it. */
+const raised = (
+  { request }: PendingApproval,
+  decision: Decision,
+  said: { readonly by?: string; readonly feedback?: string }
+): Effect.Effect<Answer, string> => {
+  const raise = decision.type === "approve" ? decision.raise : undefined
+  if (raise === undefined) {
+    return Effect.fail(`a question about a budget is answered by Decision.raise({ ${request.target}: … }), or rejected`)
+  }
+  const used =
+    Predicate.hasProperty(request.payload, "used") && typeof request.payload.used === "number"
+      ? request.payload.used
+      : 0
+  const height = raise[request.target]
+  if (height === undefined || !(height > used)) {
+    return Effect.fail(`${request.target} must be raised above the ${used} that are used`)
+  }
+  const { id } = request
+  return Effect.succeed({ resolution: { id, outcome: { outcome: "approve" }, ...said }, raise })
+}
+
+/** Answers a run's open questions about budgets. */
+export const raise = Effect.fnUntraced(function* (
+  built: Built,
+  runId: string,
+  limits: { readonly [limit: string]: number },
+  options: { readonly by?: string | undefined; readonly resourceId?: string | undefined } = {}
+) {
+  const status = yield* built.host.status(runId)
+  const pending = yield* built.host.pending(options.resourceId ?? status?.resourceId ?? defaultResource)
+  const questions = pending.filter((each) => each.runId === runId && each.request.kind === "budget")
+  if (questions.length === 0) {
+    return yield* new ApprovalError({ id: runId, reason: new ApprovalErrors.ApprovalNotFound({}) })
+  }
+  const decision = Decision.raise(limits, { by: options.by })
+  yield* Effect.forEach(questions, ({ request }) => respond(built, request.id, decision, options.resourceId), {
+    discard: true
+  })
+})
 
 /** Hands in the result of an open client call. */
 export const submit = Effect.fnUntraced(function* (

@@ -106,6 +106,7 @@ const service = (built: Built): RuntimeShape => {
       ),
     status: host.status,
     respondToApproval: (id, decision, options) => Answering.respond(built, id, decision, options?.resourceId),
+    raiseBudget: (runId, limits, options) => Answering.raise(built, runId, limits, options),
     pendingApprovals: (filter) =>
       Effect.map(host.pending(filter?.resourceId ?? defaultResource), (all) =>
         all.filter(

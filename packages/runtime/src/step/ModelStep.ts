@@ -6,6 +6,7 @@
  */
 import { type Budget, type Entry, type Event, type Message, type ModelFailure, Money, Usage } from "@reins/protocol"
 import * as Effect from "effect/Effect"
+import * as Warnings from "../budget/Warnings.ts"
 import type { Settled } from "../port/Engine.ts"
 import type { ModelRequest } from "../port/Model.ts"
 import { type Place, priceOf, type Run } from "../run/Run.ts"
@@ -211,7 +212,7 @@ const settled = (
   return {
     value,
     path: place.path,
-    events,
+    events: [...events, ...Warnings.take(engine.tree)],
     spent: [
       {
         kind: "model",

@@ -9,6 +9,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
+import * as Warnings from "../budget/Warnings.ts"
 import * as Permit from "../gate/Permit.ts"
 import type { Settled } from "../port/Engine.ts"
 import type { Callable } from "../run/Roster.ts"
@@ -74,7 +75,8 @@ const carry = Effect.fnUntraced(function* (run: Run, place: Place, tool: Callabl
   live.end()
   const { costNanoUsd } = live
   engine.tree.settle(place.path, held, { ...held, nanoUsd: costNanoUsd })
-  return close(
+  const warnings = Warnings.take(engine.tree)
+  const closed = close(
     place,
     tool,
     permit,
@@ -92,6 +94,7 @@ const carry = Effect.fnUntraced(function* (run: Run, place: Place, tool: Callabl
     },
     ended
   )
+  return { ...closed, events: [...closed.events, ...warnings] }
 })
 
 interface Ended {

@@ -1,0 +1,74 @@
+/**
+ * A question to a person: announced, waited for, answered once. What is asked about, and what an answer means, is the
+ * asker's business: `Asking` for calls, `budget/Pausing` for limits.
+ *
+ * The question can be found before it is announced, and its answer is stored under a name that the run knows again when it is
+ * carried anew.
+ */
+import { Approval } from "@reins/protocol"
+import { sha256 } from "@noble/hashes/sha2.js"
+import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type { Place, Run } from "../run/Run.ts"
+
+const AnswerStruct = Schema.Struct({
+  resolution: Approval.Resolution,
+  args: Schema.optionalKey(Schema.Json),
+  raise: Schema.optionalKey(Schema.Record(Schema.String, Schema.Finite))
+})
+
+/** The answer as it is stored: what the event will say, the arguments a revision leaves, the limits a raise sets. */
+export interface Answer extends Schema.Schema.Type<typeof AnswerStruct> {}
+export const Answer: Schema.Codec<Answer> = AnswerStruct
+
+/** The name that answers to a question are stored under. */
+export const waitName = (approvalId: string): string => `approval/${approvalId}`
+
+/** A question's id: the same on every replay of the run, and as hard to guess as the run's own id. */
+export const approvalId = (runId: string, prefix: string, subject: string): string =>
+  `apr_${bytesToHex(sha256(utf8ToBytes(`${runId}\n${prefix}\n${subject}`))).slice(0, 32)}`
+
+/** What is asked, apart from who asks. */
+export type Subject = Pick<Approval.Request, "kind" | "target" | "payload" | "toolInvocationId" | "expiresAt">
+
+/** Announces the question under `name` and waits for its answer. The decision's event is left to the asker. */
+export const put = Effect.fnUntraced(function* (run: Run, place: Place, name: string, subject: Subject) {
+  const { engine } = run
+  const { expiresAt } = subject
+  const id = approvalId(engine.runId, place.prefix, name)
+  const request: Approval.Request = {
+    id,
+    resourceId: engine.resourceId,
+    threadId: engine.threadId,
+    ...subject,
+    ...(place.path.length === 0 ? {} : { agentPath: place.path })
+  }
+  yield* engine.emit(`${place.prefix}ask/${name}`, place.path, () => [{ type: "approval-required", data: request }])
+  const constant = unattended(run, id)
+  if (constant !== undefined) return constant
+  const { value } = yield* engine.wait(
+    waitName(id),
+    Answer,
+    {
+      cancelled: { resolution: { id, outcome: { outcome: "cancelled" } } },
+      ...(expiresAt === undefined
+        ? {}
+        : { expires: { at: expiresAt, value: { resolution: { id, outcome: { outcome: "expired" } } } } })
+    },
+    { path: place.path, reason: "approval", id }
+  )
+  return value
+})
+
+/** The answer of a runtime that has nobody to ask. */
+const unattended = ({ settings }: Run, id: string): Answer | undefined => {
+  switch (settings.unattended) {
+    case "wait":
+      return undefined
+    case "approve":
+      return { resolution: { id, outcome: { outcome: "approve" }, by: "unattended" } }
+    case "deny":
+      return { resolution: { id, outcome: { outcome: "reject" }, by: "unattended", feedback: "nobody is here to ask" } }
+  }
+}
