@@ -58,6 +58,8 @@ const consider = Effect.fnUntraced(function* (
   if (Result.isFailure(decoded)) return { verdict: "invalid", issue: decoded.failure }
   if (tool.policy !== "always" && tool.policy !== "never") {
     const asks = yield* predicate(run, place, call, tool, tool.policy, decoded.success)
+    // A run that was cancelled meanwhile has nobody to ask.
+    if (run.engine.cancel.requested) return { verdict: "cancelled" }
     if (!asks) return allow
   }
   const { approvalExpiryMs } = run.settings
