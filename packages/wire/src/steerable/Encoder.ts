@@ -1,0 +1,191 @@
+/**
+ * A run as Steerable's events.
+ *
+ * **Carries** the text of every agent (a specialist's behind an `agent` event that gives it the next bubble, with its task), calls
+ * and results of the root, specialists as tasks of an orchestration, questions and plans as orchestration updates, steps and
+ * progress as loader hints, everything else as `agent` events with a name of their own.
+ * **Reorders**: `budget_exhausted` replaces what its reader shows and must be the last word, so it is held until the run ends for
+ * it; `done` is held until the run has ended, with both summaries before it.
+ * **Loses** reasoning; steps but for their hint; results of a specialist's own tools. Revising. A retracted step's text stays.
+ *
+ * The stream stays open while a person is asked, who answers by another request.
+ */
+import type { Approval, Envelope, Event, Events } from "@reins/protocol"
+import { AgentPath } from "@reins/protocol"
+import * as CallId from "../CallId.ts"
+import type { Encoder } from "../Dialect.ts"
+import * as Frame from "../Frame.ts"
+import * as ResultText from "../ResultText.ts"
+import { toData } from "./SseEvent.ts"
+import type { SseEvent } from "./SseEvent.ts"
+
+type SseEvents = ReadonlyArray<SseEvent>
+
+/** `isNamed`: frames say `event: message`. Some readers take only frames that begin with their data. */
+export interface Options {
+  readonly isNamed: boolean
+}
+
+class SteerableEncoder implements Encoder {
+  readonly isDetached = false
+  readonly #isNamed: boolean
+  readonly #names = new Map<string, string>()
+  #group = ""
+  #speaker = ""
+  #steps = 0
+  #exhausted: Events.BudgetExhausted | undefined
+  #finish: Events.Finish | undefined
+  #hasEnded = false
+
+  constructor({ isNamed }: Options) {
+    this.#isNamed = isNamed
+  }
+
+  step(envelope: Envelope.Envelope): ReadonlyArray<Frame.Frame> {
+    this.#group = envelope.runId
+    return this.#events(envelope).map((event) => this.#frame(event))
+  }
+
+  finish(): ReadonlyArray<Frame.Frame> {
+    if (!this.#hasEnded) return Frame.none
+    const { finishReason, usage } = this.#finish ?? {}
+    const exhausted: SseEvents =
+      finishReason !== "budget" || this.#exhausted === undefined
+        ? []
+        : [{ type: "budget_exhausted", message: this.#exhausted.message, code: this.#exhausted.code }]
+    const done: SseEvent =
+      finishReason === undefined ? { type: "done" } : { type: "done", payload: { finishReason, usage } }
+    return [...[...exhausted, done].map((event) => this.#frame(event)), this.#name(Frame.done)]
+  }
+
+  reopen(): ReadonlyArray<Frame.Frame> {
+    return Frame.none
+  }
+
+  #frame(event: SseEvent): Frame.Frame {
+    return this.#name(Frame.unnamed(event))
+  }
+
+  #name(frame: Frame.Frame): Frame.Frame {
+    return this.#isNamed ? { ...frame, event: "message" } : frame
+  }
+
+  #events({ agentPath, event }: Envelope.Envelope): SseEvents {
+    switch (event.type) {
+      case "text":
+        return this.#say(agentPath, event.text)
+      case "approval-required":
+        return [
+          this.#orchestrate(this.#taskOf(agentPath, event.data), { status: "ask_user_paused", approval: event.data })
+        ]
+      case "approval-decision":
+        return [this.#orchestrate(undefined, { status: "running", decision: event.data })]
+      case "tool-agent":
+        return [this.#task(agentPath, event)]
+      case "plan-status-change":
+        return [this.#orchestrate(undefined, { phase: `plan_${event.data.to}`, ...event.data })]
+      case "tool-progress":
+        return [{ type: "loader-hint", hint: event.label, payload: event }]
+      default:
+        return agentPath.length === 0 ? this.#root(event) : []
+    }
+  }
+
+  #root(event: Event): SseEvents {
+    switch (event.type) {
+      case "reasoning":
+        return []
+      case "step-start":
+        this.#steps += 1
+        return [{ type: "loader-hint", hint: `Step ${this.#steps}` }]
+      case "tool-invocation":
+        return [event.state === "call" ? this.#call(event) : this.#result(event)]
+      case "budget_exhausted": {
+        if (event.data.agentPath !== undefined && event.data.agentPath.length > 0) return this.#other(event)
+        const before = this.#exhausted === undefined ? [] : this.#other(this.#exhausted)
+        this.#exhausted = event
+        return before
+      }
+      case "finish": {
+        this.#finish = event
+        // A limit that did not end the run, because it was raised or wrapped up, is news and no end.
+        return event.finishReason === "budget" || this.#exhausted === undefined ? [] : this.#other(this.#exhausted)
+      }
+      case "data-latency-summary":
+        if (this.#finish !== undefined) this.#hasEnded = true
+        return this.#other(event)
+      case "error":
+        this.#hasEnded = true
+        return [{ type: "error", message: event.error.message, code: event.error.code }]
+      default:
+        return this.#other(event)
+    }
+  }
+
+  #other({ type, ...payload }: Event): SseEvents {
+    return [{ type: "agent", event: type, payload }]
+  }
+
+  #say(path: AgentPath.AgentPath, content: string): SseEvents {
+    const speaker = AgentPath.key(path)
+    const said: SseEvent =
+      path.length === 0 ? { type: "content", content } : { type: "content", content, taskId: speaker.slice(0, -1) }
+    if (speaker === this.#speaker) return [said]
+    this.#speaker = speaker
+    const agentId = path.length === 0 ? "root" : (this.#names.get(speaker) ?? "")
+    return [{ type: "agent", payload: { agentId, agentPath: path } }, said]
+  }
+
+  #orchestrate(taskId: string | undefined, payload: object): SseEvent {
+    return {
+      type: "orchestration",
+      orchestrationGroupId: this.#group,
+      ...(taskId === undefined ? {} : { taskId }),
+      payload
+    }
+  }
+
+  #taskOf(path: AgentPath.AgentPath, { toolInvocationId }: Approval.Request): string | undefined {
+    return toolInvocationId === undefined ? undefined : CallId.make(path, toolInvocationId)
+  }
+
+  /** A task's id is its specialist's path, which its content carries too. */
+  #task(path: AgentPath.AgentPath, event: Events.AgentCall | Events.AgentResult): SseEvent {
+    const { agentName, toolInvocationId } = event
+    const key = AgentPath.key(AgentPath.child(path, agentName, toolInvocationId))
+    const taskId = key.slice(0, -1)
+    const callId = CallId.make(path, toolInvocationId)
+    this.#names.set(key, agentName)
+    if (event.state === "call") {
+      const task = { id: taskId, agentId: agentName, prompt: event.prompt, status: "running" }
+      return this.#orchestrate(taskId, { phase: "task_started", callId, task })
+    }
+    const { result, status } = event
+    const task = {
+      id: taskId,
+      agentId: agentName,
+      status: status === undefined ? "ok" : status === "failed" ? "failed" : "skipped",
+      result
+    }
+    return this.#orchestrate(taskId, { phase: "task_finished", callId, task })
+  }
+
+  #call({ args, execution, toolInvocationId, toolName }: Events.ToolCall): SseEvent {
+    const payload = { id: toolInvocationId, name: toolName, arguments: args }
+    // A tool call is closed to further fields, so whose it is stands on the envelope.
+    return execution === undefined ? { type: "tool_call", payload } : { type: "tool_call", event: "client", payload }
+  }
+
+  #result({ result, status, toolInvocationId }: Events.ToolResult): SseEvent {
+    const callId = toolInvocationId
+    return {
+      type: "tool_result",
+      payload:
+        status === undefined
+          ? { success: true, callId, data: toData(result) }
+          : { success: false, callId, needsFollowup: true, error: ResultText.make(result), data: toData(result) }
+    }
+  }
+}
+
+export const open = (options: Options = { isNamed: true }): Encoder => new SteerableEncoder(options)

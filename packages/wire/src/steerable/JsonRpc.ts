@@ -1,0 +1,102 @@
+/**
+ * The sidecar's framing: JSON-RPC 2.0, one message a line. A result of null is a response without a result, which is how the
+ * protocol's own peers write it. Every error says its `kind`: that is what clients look at.
+ */
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import type { Kind as RefusalKind, Refusal } from "../Refusal.ts"
+
+export const Kind = Schema.Literals([
+  "parse",
+  "invalid_request",
+  "method_not_found",
+  "invalid_params",
+  "internal",
+  "budget_exhausted",
+  "policy_denied",
+  "tool_failed",
+  "transport_closed",
+  "timeout",
+  "cancelled"
+])
+export type Kind = typeof Kind.Type
+
+const codes: { readonly [K in Kind]: number } = {
+  parse: -32700,
+  invalid_request: -32600,
+  method_not_found: -32601,
+  invalid_params: -32602,
+  internal: -32603,
+  policy_denied: -32020,
+  budget_exhausted: -32021,
+  tool_failed: -32030,
+  timeout: -32040,
+  cancelled: -32041,
+  transport_closed: -32099
+}
+
+const Id = Schema.Union([Schema.String, Schema.Finite])
+export type Id = typeof Id.Type
+
+export const Request = Schema.Struct({
+  jsonrpc: Schema.Literal("2.0"),
+  id: Schema.optionalKey(Schema.NullOr(Id)),
+  method: Schema.String,
+  params: Schema.optionalKey(Schema.Record(Schema.String, Schema.Json))
+})
+export type Request = typeof Request.Type
+
+/** What went wrong, and with which request; `id` is null where it could not be read. */
+export interface Fault {
+  readonly id: Id | null
+  readonly kind: Kind
+  readonly message: string
+}
+
+const asJson = Schema.decodeUnknownResult(Schema.fromJsonString(Schema.Unknown))
+const asRequest = Schema.decodeUnknownResult(Request)
+
+/** One line as a request; one without an `id` is a notification and gets no response. */
+export const decodeLine = (line: string): Result.Result<Request, Fault> => {
+  const json = asJson(line)
+  if (Result.isFailure(json)) return Result.fail({ id: null, kind: "parse", message: "the line is not JSON" })
+  return Result.mapError(asRequest(json.success), () => ({
+    id: null,
+    kind: "invalid_request",
+    message: "the line is not a JSON-RPC 2.0 request"
+  }))
+}
+
+/** The line of a response. `null` is left out, as the protocol's peers do. */
+export const response = (id: Id, result: unknown): string =>
+  JSON.stringify({ jsonrpc: "2.0", id, ...(result === null || result === undefined ? {} : { result }) })
+
+/** The line of an error. `code` takes the place of the kind's own number. */
+export const failure = ({ id, kind, message }: Fault, code: number = codes[kind]): string =>
+  JSON.stringify({ jsonrpc: "2.0", id, error: { code, message, data: { kind } } })
+
+/** The line of a notification. */
+export const notification = (method: string, params: object): string =>
+  JSON.stringify({ jsonrpc: "2.0", method, params })
+
+const kinds: { readonly [K in RefusalKind]: Kind } = {
+  "bad-request": "invalid_params",
+  unauthorized: "policy_denied",
+  forbidden: "policy_denied",
+  "not-found": "invalid_request",
+  "method-not-allowed": "method_not_found",
+  conflict: "invalid_request",
+  gone: "invalid_request",
+  "too-large": "invalid_params",
+  unprocessable: "invalid_params",
+  "rate-limited": "policy_denied",
+  budget: "budget_exhausted",
+  unavailable: "transport_closed",
+  internal: "internal"
+}
+
+/** A refused request. What is not there has a number of its own. */
+export const refused = (id: Id | null, { kind, message }: Refusal): string =>
+  kind === "not-found"
+    ? failure({ id, kind: "invalid_request", message }, -32004)
+    : failure({ id, kind: kinds[kind], message })

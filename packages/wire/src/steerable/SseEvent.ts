@@ -1,0 +1,47 @@
+/**
+ * Steerable's universal envelope (source 004): one shape for every transport, open to further fields.
+ */
+import type { Json } from "@reins/protocol"
+import * as Schema from "effect/Schema"
+
+const Text = Schema.optionalKey(Schema.String)
+
+export const SseEvent = Schema.Struct({
+  type: Schema.Literals([
+    "content",
+    "tool_call",
+    "tool_result",
+    "error",
+    "budget_exhausted",
+    "agent",
+    "orchestration",
+    "loader-hint",
+    "keepalive",
+    "done"
+  ]),
+  event: Text,
+  content: Text,
+  hint: Text,
+  message: Text,
+  code: Text,
+  orchestrationGroupId: Text,
+  taskId: Text,
+  messageId: Text,
+  payload: Schema.optionalKey(Schema.Unknown)
+})
+export type SseEvent = typeof SseEvent.Type
+
+/** What a tool came to. Terminal when it says so, or when it failed and wants no follow-up. `callId` is ours. */
+export const ToolResult = Schema.Struct({
+  success: Schema.Boolean,
+  callId: Schema.String,
+  needsFollowup: Schema.optionalKey(Schema.Boolean),
+  error: Schema.optionalKey(Schema.String),
+  data: Schema.optionalKey(Schema.Record(Schema.String, Schema.Json))
+})
+
+/** A value as `data`: an object as it is, anything else under `value`. */
+export const toData = (value: Json): { readonly [key: string]: Json } => (isObject(value) ? value : { value })
+
+const isObject = (value: Json): value is { readonly [key: string]: Json } =>
+  typeof value === "object" && value !== null && !Array.isArray(value)

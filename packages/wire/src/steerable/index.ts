@@ -1,0 +1,22 @@
+import type { Dialect } from "../Dialect.ts"
+import { unnamed } from "../Frame.ts"
+import * as Encoder from "./Encoder.ts"
+import { routes } from "./Request.ts"
+
+export * as JsonRpc from "./JsonRpc.ts"
+export * as Sidecar from "./Sidecar.ts"
+export { SseEvent } from "./SseEvent.ts"
+
+/** Steerable (source 004). `?event=off` leaves out the frames' `event:` line. Its sidecar's framing is `JsonRpc`. */
+export const dialect: Dialect = {
+  name: "steerable",
+  title: "Steerable",
+  routes,
+  open: () => Encoder.open(),
+  keepAlive: { event: "message", ...unnamed({ type: "keepalive" }) },
+  encodeError: ({ code, message, retryAfterSeconds, status }) => ({
+    status,
+    body: { type: "error", message, code },
+    ...(retryAfterSeconds === undefined ? {} : { headers: { "retry-after": `${retryAfterSeconds}` } })
+  })
+}
