@@ -71,7 +71,8 @@ const budget = (random: () => number): Budget.Budget => {
     maxDuration: maybe(0.2, () => Math.floor(random() * 5000)),
     maxDepth: maybe(0.2, () => Math.floor(random() * 3)),
     maxAgents: maybe(0.2, () => Math.floor(random() * 3)),
-    onExhausted: random() < 0.4 ? "wrap-up" : "stop"
+    warnAt: maybe(0.3, () => 0.5),
+    onExhausted: pick(random, ["stop", "stop", "wrap-up", "wrap-up", "pause"])
   })
 }
 

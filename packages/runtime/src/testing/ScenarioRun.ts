@@ -2,13 +2,14 @@
  * Carries a random scenario to its end on a test clock, and reports all that can be seen of it: on the memory engine, or on a
  * journal whose process dies at chosen events and is followed by another.
  */
-import { Decision, type Envelope, type Message } from "@reins/protocol"
+import { type Approval, Decision, type Envelope, type Json, type Message } from "@reins/protocol"
 import * as Context from "effect/Context"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
@@ -178,6 +179,9 @@ const watch = Effect.fnUntraced(function* (life: Life, scenario: Scenario.Scenar
   return { seen, fiber }
 })
 
+const limitOf = (payload: Json): number =>
+  Predicate.hasProperty(payload, "max") && typeof payload.max === "number" ? payload.max : 0
+
 const answer = Effect.fnUntraced(function* (
   runtime: RuntimeShape,
   scenario: Scenario.Scenario,
@@ -187,8 +191,8 @@ const answer = Effect.fnUntraced(function* (
   for (const { agentPath, request } of yield* runtime.pendingApprovals()) {
     const planned = schedule.get(request.id)
     if (planned === undefined) {
-      const drawn = Scenario.answer(scenario, `${agentPath.join("/")} ${request.toolInvocationId}`)
-      schedule.set(request.id, { at: now + (drawn?.afterMs ?? 0), decision: decision(drawn?.says) })
+      const drawn = Scenario.answer(scenario, `${agentPath.join("/")} ${request.toolInvocationId ?? request.id}`)
+      schedule.set(request.id, { at: now + (drawn?.afterMs ?? 0), decision: decision(request, drawn?.says) })
     } else if (planned.decision !== undefined && now >= planned.at) {
       // Another answer may have come first: expiry, cancel. That is a typed error here, and no matter.
       yield* Effect.ignore(runtime.respondToApproval(request.id, planned.decision))
@@ -196,7 +200,13 @@ const answer = Effect.fnUntraced(function* (
   }
 })
 
-const decision = (says: "approve" | "reject" | "revise" | undefined): Decision | undefined => {
+const decision = (
+  request: Approval.Request,
+  says: "approve" | "reject" | "revise" | undefined
+): Decision | undefined => {
+  if (request.kind === "budget" && says !== undefined && says !== "reject") {
+    return Decision.raise({ [request.target]: 2 * limitOf(request.payload) + 1 })
+  }
   switch (says) {
     case "approve":
       return Decision.approve({ by: "mia" })
