@@ -7,7 +7,9 @@
  * 2. For a `Stream`, or a `Whole`, the host feeds every envelope of the run to a fresh `Encoder` or `Folding`, from `seq` 1.
  *    A run that is taken up after a pause: what came before the answer is fed too, its frames are thrown away, then
  *    `reopen` begins the new answer.
- * 3. When `isDetached`, the answer ends there though the run goes on: `finish`, and close. Else `finish` when the run ended.
+ * 3. When there is nothing to feed for the moment and `isDetached`, the answer ends there though the run goes on: `finish`, and
+ *    close. Else `finish` when the run has ended. Not before all that is stored was fed: the calls of a step are stored
+ *    together, and a question that was answered long ago holds nobody.
  */
 import type { Envelope } from "@reins/protocol"
 import type * as Result from "effect/Result"
@@ -45,7 +47,7 @@ export interface Encoder {
    * that the new request answers, so that the answer does not detach for what is about to go on.
    */
   readonly reopen: (answered: Iterable<string>) => ReadonlyArray<Frame>
-  /** True when this answer ends here, whatever the run goes on to do. */
+  /** True when this answer ends here, unless more of the run is there already. */
   readonly isDetached: boolean
 }
 

@@ -40,14 +40,14 @@ export class Parking {
     return this.#parked
   }
 
-  /** Questions without an answer, oldest first. */
+  /** Questions without an answer, oldest first; not those whose answer is on its way. */
   get questions(): ReadonlyArray<Approval.Request> {
-    return [...this.#questions.values()]
+    return [...this.#questions.values()].filter(({ id }) => !this.#answered.has(id))
   }
 
-  /** Calls of the caller's own that have no result, oldest first. */
+  /** Calls of the caller's own that have no result, oldest first; not those whose result is on its way. */
   get clientCalls(): ReadonlyArray<ClientCall> {
-    return [...this.#clientCalls.values()]
+    return [...this.#clientCalls.entries()].filter(([id]) => !this.#answered.has(id)).map(([, call]) => call)
   }
 
   /**

@@ -1,0 +1,119 @@
+/**
+ * What every dialect must do with every scenario, and with whatever lawful log chance draws.
+ *
+ * A dialect's own test brings a reader: written from the notes on the protocol, and knowing nothing of our encoder, it throws
+ * at the first frame that breaks a rule and gives back what a client would have understood.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import type { Envelope } from "@reins/protocol"
+import { Ordering } from "@reins/protocol"
+import type { Encoder, Frame } from "@reins/wire"
+import { Cursor, Sse } from "@reins/wire"
+import { fold, play } from "./Play.ts"
+import type { Answers, Settled } from "./Play.ts"
+import { scenarios } from "./Scenarios.ts"
+
+/** What a client understood: the answer's text, and each call's result as text, by the call's id. */
+export interface Understood {
+  readonly text: string
+  readonly results: ReadonlyMap<string, string>
+}
+
+export interface Subject {
+  readonly open: () => Encoder
+  readonly read: (answers: Answers) => Understood
+  /** Whether a client can take back a retracted step. */
+  readonly retracts: boolean
+  /** What a settled call reads like; nothing where the dialect does not carry it. */
+  readonly result: (settled: Settled, id: string) => string | undefined
+}
+
+/** Ids of the calls whose question was answered with a no. */
+export const refused = (log: ReadonlyArray<Envelope.Envelope>): ReadonlySet<string> => {
+  const asked = new Map<string, string>()
+  const ids = new Set<string>()
+  for (const { agentPath, event } of log) {
+    if (agentPath.length > 0) continue
+    if (event.type === "approval-required") asked.set(event.data.id, event.data.toolInvocationId ?? "")
+    if (event.type !== "approval-decision") continue
+    const { outcome } = event.data.outcome
+    if (outcome !== "approve" && outcome !== "revise") ids.add(asked.get(event.data.id) ?? "")
+  }
+  return ids
+}
+
+export const lawful = (count: number): ReadonlyArray<readonly [seed: number, log: ReadonlyArray<Envelope.Envelope>]> =>
+  Array.from({ length: count }, (_, seed) => {
+    const random = Ordering.seeded(seed)
+    return [seed, Ordering.generate(random, { events: 10 + (seed % 7) * 20 })] as const
+  })
+
+const understands = (subject: Subject, log: ReadonlyArray<Envelope.Envelope>, answers: Answers) => {
+  const understood = subject.read(answers)
+  const said = fold(log)
+  assert.strictEqual(understood.text, subject.retracts ? said.text : said.kept)
+  const expected = [...said.results].flatMap(([id, settled]) => {
+    const text = subject.result(settled, id)
+    return text === undefined ? [] : [[id, text] as const]
+  })
+  const read = expected.map(([id]) => [id, understood.results.get(id)] as const)
+  assert.deepStrictEqual(read, expected)
+}
+
+const bytes = (answers: Answers): string => answers.map(Sse.encodeAll).join("---\n")
+
+export const suite = (name: string, make: (log: ReadonlyArray<Envelope.Envelope>) => Subject): void => {
+  describe(name, () => {
+    it.each(scenarios)("gets through: %s", (_, log) => {
+      const subject = make(log)
+      understands(subject, log, play(subject.open, log, "all"))
+      understands(subject, log, play(subject.open, log, "next"))
+    })
+
+    it("gets through any lawful log", () => {
+      for (const [seed, log] of lawful(80)) {
+        const subject = make(log)
+        try {
+          understands(subject, log, play(subject.open, log))
+        } catch (error) {
+          throw new Error(`seed ${seed}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+        }
+      }
+    })
+
+    it("says the same of the same envelopes", () => {
+      for (const [, log] of [...scenarios, ...lawful(10)]) {
+        const { open } = make(log)
+        assert.strictEqual(bytes(play(open, structuredClone(log))), bytes(play(open, log)))
+      }
+    })
+
+    it("ends nothing that has not ended", () => {
+      for (const [, log] of scenarios) {
+        const { open } = make(log)
+        for (let length = 0; length < log.length; length++) {
+          const encoder = open()
+          for (const envelope of log.slice(0, length)) encoder.step(envelope)
+          const last = log[length - 1]?.event.type
+          if (encoder.isDetached || last === "finish" || last === "data-cost-summary") continue
+          assert.deepStrictEqual(encoder.finish(), [])
+        }
+      }
+    })
+
+    it("goes on behind any frame without a gap or a repeat", () => {
+      for (const [, log] of scenarios) {
+        const { open } = make(log)
+        const stamped = (encoder: Encoder) =>
+          log.map((envelope) => [envelope.seq, Cursor.stamp(envelope.seq, encoder.step(envelope))] as const)
+        const all = stamped(open())
+        const frames: ReadonlyArray<Frame.Frame> = all.flatMap(([, some]) => some)
+        for (const [index, frame] of frames.entries()) {
+          const cursor = Cursor.parse(frame.id ?? "") ?? Cursor.start
+          const rest = all.flatMap(([seq, some]) => Cursor.rest(cursor, seq, some))
+          assert.deepStrictEqual(rest, frames.slice(index + 1))
+        }
+      }
+    })
+  })
+}

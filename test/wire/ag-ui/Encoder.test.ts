@@ -1,0 +1,32 @@
+import { assert, describe, it } from "@effect/vitest"
+import { dialect } from "@reins/wire/ag-ui"
+import { asText, play } from "../Play.ts"
+import { scenario } from "../Scenarios.ts"
+import { suite } from "../Suite.ts"
+import { read } from "./Reader.ts"
+
+suite("AG-UI", () => ({ open: dialect.open, read, retracts: false, result: asText }))
+
+describe("an interrupt", () => {
+  it("names the questions of specialists too, and suspends them", () => {
+    const [first = []] = play(dialect.open, scenario("specialist that asks"))
+    const events = first.map(({ data }) => JSON.parse(data))
+    const last = events.at(-1)
+    assert.deepStrictEqual(
+      last.outcome.interrupts.map(({ id }: { readonly id: string }) => id),
+      ["apr-1", "apr-2"]
+    )
+    assert.deepStrictEqual(events.find(({ type }) => type === "SUBAGENT_FINISHED").outcome, {
+      type: "suspended",
+      interruptIds: ["apr-2"]
+    })
+  })
+
+  it("stands beside calls that the client must run as their ids", () => {
+    const [first = []] = play(dialect.open, scenario("client tool"))
+    assert.deepStrictEqual(JSON.parse(first.at(-1)?.data ?? "{}").outcome, {
+      type: "success",
+      pendingToolCallIds: ["c1"]
+    })
+  })
+})

@@ -1,0 +1,51 @@
+import { assert, describe, it } from "@effect/vitest"
+import { dialect } from "@reins/wire/ai-sdk"
+import { asText, play } from "../Play.ts"
+import { scenario } from "../Scenarios.ts"
+import { refused, suite } from "../Suite.ts"
+import { read } from "./Reader.ts"
+
+suite("AI SDK", (log) => {
+  const denied = refused(log)
+  return {
+    open: dialect.open,
+    read,
+    retracts: true,
+    result: (settled, id) => (settled.status === "denied" && denied.has(id) ? "denied" : asText(settled))
+  }
+})
+
+const types = (name: string) =>
+  play(dialect.open, scenario(name)).map((frames) =>
+    frames.map(({ data }) => (data === "[DONE]" ? data : JSON.parse(data).type))
+  )
+
+describe("an answer that ends at a question", () => {
+  it("closes its step and goes on with the same message", () => {
+    assert.deepStrictEqual(types("gated, rejected"), [
+      ["start", "start-step", "tool-input-available", "tool-approval-request", "finish-step", "finish", "[DONE]"],
+      [
+        "start",
+        "tool-approval-response",
+        "tool-output-denied",
+        "finish-step",
+        "start-step",
+        "text-start",
+        "text-delta",
+        "text-end",
+        "finish-step",
+        "finish",
+        "data-cost-summary",
+        "data-latency-summary",
+        "[DONE]"
+      ]
+    ])
+  })
+
+  it("shows a plan as a call that can be approved", () => {
+    const chunks = play(dialect.open, scenario("plan"))
+      .flat()
+      .map(({ data }) => data)
+    assert.isTrue(chunks.some((data) => data.includes('"toolName":"approve_plan"')))
+  })
+})

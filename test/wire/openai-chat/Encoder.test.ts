@@ -1,0 +1,28 @@
+import { assert, describe, it } from "@effect/vitest"
+import { dialect } from "@reins/wire/openai-chat"
+import { Result } from "effect"
+import { asText, play } from "../Play.ts"
+import { rule } from "../Rule.ts"
+import { scenarios } from "../Scenarios.ts"
+import { suite } from "../Suite.ts"
+import { read } from "./Reader.ts"
+
+suite("OpenAI Chat Completions", () => ({ open: dialect.open, read, retracts: false, result: asText }))
+
+const plain = () => {
+  const [route] = dialect.routes
+  const body = { model: "desk", messages: [{ role: "user", content: "hi" }], stream: true }
+  const decoded = route?.decode({ params: {}, query: {}, headers: {}, body })
+  rule(decoded !== undefined && Result.isSuccess(decoded), "the request is understood")
+  rule(decoded.success.answer._tag === "Stream", "it is answered by a stream")
+  return decoded.success.answer.open()
+}
+
+describe("a stream that nobody asked events of", () => {
+  it.each(scenarios)("has a choice in every chunk: %s", (_, log) => {
+    for (const { data } of play(plain, log).flat()) {
+      if (data === "[DONE]" || data.startsWith('{"error"')) continue
+      assert.strictEqual(JSON.parse(data).choices.length, 1)
+    }
+  })
+})

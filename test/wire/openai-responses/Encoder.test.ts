@@ -1,0 +1,51 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { Envelope } from "@reins/protocol"
+import { dialect } from "@reins/wire/openai-responses"
+import { asText, play } from "../Play.ts"
+import { scenario } from "../Scenarios.ts"
+import { suite } from "../Suite.ts"
+import { read } from "./Reader.ts"
+
+/** Results of our own calls, in the order in which they came. */
+const ours = (log: ReadonlyArray<Envelope.Envelope>): ReadonlyArray<string> =>
+  log.flatMap(({ agentPath, event }) => {
+    if (agentPath.length > 0 || (event.type !== "tool-invocation" && event.type !== "tool-agent")) return []
+    if (event.state === "call" || (event.type === "tool-invocation" && event.execution === "client")) return []
+    return [asText(event)]
+  })
+
+suite("OpenAI Responses", (log) => ({
+  open: dialect.open,
+  retracts: false,
+  result: () => undefined,
+  read: (answers) => {
+    const understood = read(answers)
+    assert.deepStrictEqual([...understood.results.values()], ours(log))
+    return understood
+  }
+}))
+
+describe("a response", () => {
+  it("asks for an approval by an item, and the next one says which it had", () => {
+    const [first = [], second = []] = play(dialect.open, scenario("gated, approved"))
+    assert.include(first.at(-1)?.data, '"type":"mcp_approval_request","id":"apr-1"')
+    assert.include(second.at(-1)?.data, '"approval_request_id":"apr-1"')
+    assert.include(second.at(-1)?.data, '"previous_response_id":"resp_run-1"')
+  })
+
+  it("keeps for its end what the protocol has no event for", () => {
+    const last = play(dialect.open, scenario("files")).flat().at(-1)
+    const events = JSON.parse(last?.data ?? "{}").response.reins_events
+    assert.deepStrictEqual(
+      events.map(({ type }: { readonly type: string }) => type),
+      [
+        "data-file-registered",
+        "data-file-registered",
+        "data-flow-ui",
+        "custom",
+        "data-cost-summary",
+        "data-latency-summary"
+      ]
+    )
+  })
+})
