@@ -7,6 +7,8 @@ import * as Layer from "effect/Layer"
 import type { RunHostFactory } from "./port/RunHost.ts"
 import { memoryHost, type MemoryHostOptions } from "./run/MemoryHost.ts"
 
+export { memoryHost }
+
 /** The deployment of a runtime. Read when the runtime's layer is built. */
 export const Deployment: Context.Reference<RunHostFactory> = Context.Reference<RunHostFactory>(
   "@reins/runtime/Deployment",

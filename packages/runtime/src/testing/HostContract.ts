@@ -1,0 +1,228 @@
+/**
+ * What every host promises, whatever keeps its runs: each clause makes a fresh host with runs of its own doing, so that the
+ * host is tested and not the agent loop.
+ */
+import type { Event } from "@reins/protocol"
+import { CostSummary, LatencySummary, Usage } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import type { Engine } from "../port/Engine.ts"
+import type { Drive, RunHost, RunHostFactory, RunRecord } from "../port/RunHost.ts"
+import { clause, type Clause, same } from "./Contract.ts"
+
+type New = Omit<RunRecord, "historyVersion">
+
+const record = (more: Partial<New> = {}): New => ({
+  runId: "run",
+  threadId: "thread",
+  resourceId: "default",
+  agent: "a",
+  prompt: "Go.",
+  isolated: false,
+  startedAt: 0,
+  ...more
+})
+
+/** The events that end a run well. */
+const ending: ReadonlyArray<Event> = [
+  { type: "finish", finishReason: "stop", usage: Usage.toTotals(Usage.empty) },
+  { type: "data-cost-summary", data: CostSummary.fold([]) },
+  { type: "data-latency-summary", data: LatencySummary.fold([], { startedAt: 0, endedAt: 0, downMs: 0 }) }
+]
+
+const speak = (engine: Engine, words: ReadonlyArray<string>) =>
+  engine.activity(
+    "speak",
+    Schema.Null,
+    Effect.sync(() => ({
+      value: null,
+      path: [],
+      events: [{ type: "step-start" } as const, ...words.map((text) => ({ type: "text", text }) as const)],
+      spent: []
+    }))
+  )
+
+/** A run that says some words and ends. */
+const speaks: Drive = (_record, _history, engine) =>
+  Effect.andThen(
+    speak(engine, ["one ", "two ", "three"]),
+    engine.emit("finish", [], () => ending)
+  )
+
+const waitFor = (engine: Engine) =>
+  engine.wait("answer", Schema.String, { cancelled: "cancelled" }, { path: [], reason: "timer", id: "answer" })
+
+/** A run that waits for an answer, says it, and ends. */
+const waits: Drive = (_record, _history, engine) =>
+  Effect.flatMap(waitFor(engine), ({ value }) =>
+    Effect.andThen(
+      speak(engine, [value]),
+      engine.emit("finish", [], () => ending)
+    )
+  )
+
+/** A run whose loop dies in the middle of a step. */
+const breaks: Drive = (_record, _history, engine) =>
+  Effect.andThen(speak(engine, ["half"]), Effect.die(new Error("a defect of the loop")))
+
+const log = (host: RunHost, runId = "run", after = 0) =>
+  Effect.map(Stream.runCollect(host.watch(runId, { after, bounded: false })), (all) => [...all])
+
+const types = (envelopes: ReadonlyArray<{ readonly event: Event }>) => envelopes.map(({ event }) => event.type)
+
+const whole = ["step-start", "text", "text", "text", ...ending.map(({ type }) => type)]
+
+const start = (host: RunHost, more?: Partial<New>) => Effect.orDie(host.start(record(more)))
+
+const hosted =
+  (drive: Drive, check: (host: RunHost) => Effect.Effect<void>) =>
+  (factory: RunHostFactory): Effect.Effect<void> =>
+    Effect.scoped(Effect.flatMap(factory.make(drive), check))
+
+const tagOf = <A, E extends { readonly _tag: string }>(effect: Effect.Effect<A, E>) =>
+  Effect.map(Effect.result(effect), (result) => (Result.isFailure(result) ? result.failure._tag : "Success"))
+
+/** The promises, over a factory that makes a host with no runs at each call. */
+export const clauses: ReadonlyArray<Clause<RunHostFactory>> = [
+  clause(
+    "a run is carried from its start, and its log is dense, in order and whole",
+    hosted(speaks, (host) =>
+      Effect.gen(function* () {
+        yield* start(host)
+        const envelopes = yield* log(host)
+        yield* same(types(envelopes), whole, "the events")
+        yield* same(
+          envelopes.map(({ seq }) => seq),
+          whole.map((_, index) => index + 1),
+          "their numbers"
+        )
+        yield* same(
+          envelopes.every((each) => each.runId === "run" && each.threadId === "thread"),
+          true,
+          "their run"
+        )
+      })
+    )
+  ),
+  clause(
+    "a watcher may come at any event, also after the end, and misses and repeats nothing",
+    hosted(speaks, (host) =>
+      Effect.gen(function* () {
+        yield* start(host)
+        yield* log(host)
+        for (let after = 0; after <= whole.length; after++) {
+          yield* same(types(yield* log(host, "run", after)), whole.slice(after), `the events after ${after}`)
+        }
+        yield* same(types(yield* log(host, "run", -5)), whole, "the events after a negative place")
+        yield* same(yield* log(host, "run", 1000), [], "the events after a place beyond the end")
+        yield* same(yield* log(host, "another"), [], "the events of an unknown run")
+      })
+    )
+  ),
+  clause(
+    "a run's id is taken once",
+    hosted(speaks, (host) =>
+      Effect.gen(function* () {
+        yield* start(host)
+        yield* log(host)
+        yield* same(yield* tagOf(host.start(record({ threadId: "other" }))), "RunExists", "the second start")
+      })
+    )
+  ),
+  clause(
+    "a thread carries one run at a time, and is free when the last event is seen",
+    hosted(waits, (host) =>
+      Effect.gen(function* () {
+        yield* start(host)
+        yield* same(yield* tagOf(host.start(record({ runId: "second" }))), "ThreadBusy", "a query beside it")
+        yield* host.answer("run", "answer", "go")
+        yield* log(host)
+        yield* same(yield* tagOf(host.start(record({ runId: "third" }))), "Success", "a query after it")
+        yield* host.answer("third", "answer", "go")
+        yield* log(host, "third")
+      })
+    )
+  ),
+  clause(
+    "isolated runs share a thread's id with nobody",
+    hosted(waits, (host) =>
+      Effect.gen(function* () {
+        yield* start(host, { isolated: true })
+        yield* start(host, { runId: "second", isolated: true })
+        for (const runId of ["run", "second"]) {
+          yield* host.answer(runId, "answer", runId)
+          yield* same(types(yield* log(host, runId)).length, 5, `the events of ${runId}`)
+        }
+      })
+    )
+  ),
+  clause(
+    "the first answer counts, also one that comes before the wait; later ones are told so",
+    hosted(waits, (host) =>
+      Effect.gen(function* () {
+        yield* start(host)
+        yield* same(yield* host.answer("run", "answer", "first"), { _tag: "Taken" }, "the first answer")
+        const second = yield* host.answer("run", "answer", "second")
+        // The run may have ended on the first one by now.
+        yield* same(second._tag === "Resolved" || second._tag === "Unknown", true, "that the second one is refused")
+        const said = (yield* log(host)).flatMap(({ event }) => (event.type === "text" ? [event.text] : []))
+        yield* same(said, ["first"], "what the run read")
+        yield* same(yield* host.answer("nobody", "answer", "x"), { _tag: "Unknown" }, "an answer to an unknown run")
+      })
+    )
+  ),
+  clause(
+    "a cancel ends a wait, reaches a run once, and is told when there is nothing to cancel",
+    hosted(waits, (host) =>
+      Effect.gen(function* () {
+        yield* start(host)
+        yield* same(yield* host.cancel("run"), true, "the cancel")
+        const said = (yield* log(host)).flatMap(({ event }) => (event.type === "text" ? [event.text] : []))
+        yield* same(said, ["cancelled"], "what the run read")
+        yield* same(yield* host.cancel("run"), false, "a cancel after the end")
+        yield* same(yield* host.cancel("nobody"), false, "a cancel of an unknown run")
+      })
+    )
+  ),
+  clause(
+    "a watcher that leaves, and one that was never there, change nothing for the others",
+    hosted(waits, (host) =>
+      Effect.gen(function* () {
+        yield* start(host)
+        const early = yield* Effect.forkChild(log(host))
+        const leaver = yield* Effect.forkChild(Stream.runHead(host.watch("run", { after: 0, bounded: true })))
+        yield* host.answer("run", "answer", "go")
+        yield* Fiber.join(leaver)
+        yield* same(types(yield* Fiber.join(early)), types(yield* log(host)), "what both saw")
+      })
+    )
+  ),
+  clause(
+    "a run whose loop is struck by a defect ends all the same: with both summaries and an error",
+    hosted(breaks, (host) =>
+      Effect.gen(function* () {
+        yield* start(host)
+        const expected = ["step-start", "text", "data-cost-summary", "data-latency-summary", "error"]
+        yield* same(types(yield* log(host)), expected, "the events")
+        yield* same((yield* host.status("run"))?.state, "ended", "its state")
+      })
+    )
+  ),
+  clause(
+    "a run's status follows it",
+    hosted(waits, (host) =>
+      Effect.gen(function* () {
+        yield* same(yield* host.status("run"), undefined, "the status before")
+        yield* start(host)
+        yield* same((yield* host.status("run"))?.state, "running", "the state while it runs")
+        yield* host.answer("run", "answer", "go")
+        yield* log(host)
+        const { lastSeq, state } = (yield* host.status("run")) ?? { lastSeq: 0, state: "unknown" }
+        yield* same([state, lastSeq], ["ended", 5], "the state after")
+      })
+    )
+  )
+]
