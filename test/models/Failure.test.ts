@@ -1,6 +1,6 @@
 import { assert, describe, layer } from "@effect/vitest"
 import { AiSdkModel } from "@reins/models"
-import { ProviderPackage, type RecordedProvider } from "@reins/models/testing"
+import { ProviderPackage, type RecordedProvider, type Recording } from "@reins/models/testing"
 import { Effect } from "effect"
 import { request } from "./Ask.ts"
 import * as Asked from "./Provider.ts"
@@ -9,10 +9,10 @@ const key = "sk-proj-abcdefghijkl0123456789"
 const prompt = "the secret plan of the house"
 
 /** How an attempt fails when the provider answers so. */
-const failing = (...answers: ReadonlyArray<RecordedProvider.Answer>) =>
+const failing = (api: Recording.Api, ...answers: ReadonlyArray<RecordedProvider.Answer>) =>
   Effect.gen(function* () {
     const provider = yield* Asked.Provider
-    const model = yield* Asked.modelOf("chat")
+    const model = yield* Asked.modelOf(api)
     provider.push(...answers)
     const sent = request({ messages: [{ role: "user", content: [{ type: "text", text: prompt }] }] })
     const failure = yield* Effect.flip(model.attempt(sent, () => {}))
@@ -40,6 +40,7 @@ layer(Asked.layer)("a provider's refusal", (it) => {
   it.effect.each(reasons)("of status %i and %j is %s, and repeats neither key nor prompt", ([status, error, tag]) =>
     Effect.gen(function* () {
       const failure = yield* failing(
+        "chat",
         Asked.refusal(status, { ...error, message: `Incorrect API key provided: ${key}. You said: ${prompt}` })
       )
       assert.strictEqual(failure._tag, tag)
@@ -57,7 +58,7 @@ layer(Asked.layer)("a provider's refusal", (it) => {
           { "retry-after": "soon" },
           {}
         ],
-        (headers) => failing(Asked.refusal(429, {}, headers))
+        (headers) => failing("chat", Asked.refusal(429, {}, headers))
       )
       // The test's clock stands at the beginning of 1970.
       assert.deepStrictEqual(
@@ -71,15 +72,15 @@ layer(Asked.layer)("a provider's refusal", (it) => {
 layer(Asked.layer)("an answer that is none", (it) => {
   it.effect("is told when it is a page for people", () =>
     Effect.gen(function* () {
-      const failure = yield* failing(Asked.page())
+      const failure = yield* failing("chat", Asked.page())
       assert.strictEqual(failure._tag, "InvalidModelOutput")
       assert.include(failure.message, "text/html")
     })
   )
 
-  it.effect("is told when its frames are no JSON", () =>
+  it.effect.each(Asked.apis)("of %s is told when its frames are no JSON", (api) =>
     Effect.gen(function* () {
-      const failure = yield* failing({ body: new TextEncoder().encode(`data: {"choices": ${key}\n\ndata: [DONE]\n\n`) })
+      const failure = yield* failing(api, { body: new TextEncoder().encode(`data: {"choices": ${key}\n\n`) })
       assert.strictEqual(failure._tag, "InvalidModelOutput")
     })
   )
@@ -87,14 +88,14 @@ layer(Asked.layer)("an answer that is none", (it) => {
   it.effect("is told when it ends before it is complete", () =>
     Effect.gen(function* () {
       const { payloads } = Asked.small("chat", ["half"])
-      const failure = yield* failing(Asked.recorded({ api: "chat", payloads: payloads.slice(0, 1) }))
+      const failure = yield* failing("chat", Asked.recorded({ api: "chat", payloads: payloads.slice(0, 1) }))
       assert.strictEqual(failure._tag, "NetworkFailed")
     })
   )
 
   it.effect("is told when the connection breaks", () =>
     Effect.gen(function* () {
-      const failure = yield* failing(Asked.recorded(Asked.small("chat", ["whole"]), { cutAt: 0.5 }))
+      const failure = yield* failing("chat", Asked.recorded(Asked.small("chat", ["whole"]), { cutAt: 0.5 }))
       assert.strictEqual(failure._tag, "NetworkFailed")
     })
   )

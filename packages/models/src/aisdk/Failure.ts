@@ -132,10 +132,9 @@ const classify = (signs: Signs): Kind => {
   if (/^AI_(Unsupported|InvalidPrompt|InvalidArgument)/.test(name)) return "request"
   if (name === "TypeError") return "network"
   if (status !== undefined) return byStatus(status)
-  return APICallErrorName.test(name) ? "network" : "unknown"
+  return name === "AI_APICallError" ? "network" : "unknown"
 }
 
-const APICallErrorName = /^AI_APICallError$/
 const networkCode = /^(und_err_[a-z_]+|econn[a-z]+|epipe|etimedout|enotfound|eai_again|ehostunreach|enetunreach)$/
 
 const describe = ({ codes, name, status }: Signs): string => {
@@ -166,11 +165,14 @@ const read = (error: unknown): Signs => {
     codes: [...codes],
     headers: undefined,
     name,
-    unreadable: /^AI_(JSONParse|TypeValidation|InvalidResponseData|EmptyResponseBody|NoContentGenerated)Error$/.test(
-      name
-    )
+    unreadable: isUnreadable(name, error)
   }
 }
+
+/** Packages stumble over what they cannot read with errors of their own, or with plain ones. */
+const isUnreadable = (name: string, error: unknown): boolean =>
+  /^AI_(JSONParse|TypeValidation|InvalidResponseData|EmptyResponseBody|NoContentGenerated)Error$/.test(name) ||
+  (name === "Error" && error instanceof Error && /\b(chunk|stream error)\b/i.test(error.message))
 
 const nameOf = (error: unknown): string =>
   error instanceof Error && /^\w{1,64}$/.test(error.name)

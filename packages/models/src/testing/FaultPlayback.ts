@@ -73,7 +73,7 @@ const broken = (
   return [
     ...Ordering.check(log).map((one) => `unlawful at ${one.seq}: ${one.violation.rule}`),
     ...(finish === undefined && error === undefined ? ["neither a finish nor an error"] : []),
-    ...(fault._tag === "Cancel" && finish === undefined && spoken.ending !== "error" ? ["not cancelled"] : []),
+    ...(fault._tag === "Cancel" && finish === undefined && spoken.ending !== "failed" ? ["not cancelled"] : []),
     ...(spoken.text.startsWith(step.text) ? [] : ["text that the provider did not say"]),
     ...(spoken.reasoning.startsWith(step.reasoning) ? [] : ["reasoning that the provider did not say"]),
     ...(step.calls.length === 0 || finish?.finishReason === "stop" ? [] : ["calls of an answer that was not whole"]),
@@ -86,7 +86,7 @@ const broken = (
 }
 
 /** An error may come with a whole report of what was used: then nothing is estimated. */
-const hasReport = (spoken: Spoken): boolean => spoken.usages.length > 0 && spoken.ending === "error"
+const hasReport = (spoken: Spoken): boolean => spoken.usages.length > 0 && spoken.ending === "failed"
 
 const attemptsOf = (log: ReadonlyArray<Envelope.Envelope>): number => {
   for (const { event } of log) {

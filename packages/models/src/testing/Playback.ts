@@ -5,7 +5,7 @@
  * When the recorded answer calls tools of ours, nobody has them: their results say so, and a small answer ends the run. So
  * what the provider wants back with its parts goes through its package once more.
  */
-import type { LanguageModelV4 } from "@ai-sdk/provider"
+import type { LanguageModelV4, LanguageModelV4Usage } from "@ai-sdk/provider"
 import { type Envelope, type Event, Ordering, Usage } from "@reins/protocol"
 import { Agent, Model, type ModelPort, Runtime } from "@reins/runtime"
 import type * as Duration from "effect/Duration"
@@ -156,17 +156,17 @@ const hasTwins = (spoken: Spoken): boolean => new Set(spoken.calls.map((call) =>
 
 /** An answer that cannot be whole, or says one thing twice, has to end the run with an error. */
 const isUnusable = (spoken: Spoken): boolean =>
-  spoken.ending === "error" || spoken.ending === "interrupted" || spoken.ending === "none" || hasTwins(spoken)
+  spoken.ending === "failed" || spoken.ending === "interrupted" || spoken.ending === "none" || hasTwins(spoken)
 
 const endingProblems = (spoken: Spoken, finished: boolean): ReadonlyArray<string> =>
   isUnusable(spoken) === finished
     ? [finished ? `finished after an answer that ended ${spoken.ending}` : `failed after ${spoken.ending}`]
     : []
 
-/** Calls of a step that ended otherwise than well never run, save those that the provider ran itself. */
+/** Calls of a step that ended otherwise than well are not told. */
 const callProblems = (recording: Recording, spoken: Spoken, step: Step): ReadonlyArray<string> => {
   const well = spoken.ending === "stop" || spoken.ending === "tool-calls"
-  const expected = isUnusable(spoken) ? [] : spoken.calls.filter((call) => well || call.byProvider)
+  const expected = well && !isUnusable(spoken) ? spoken.calls : []
   // Where an answer names its calls by no id, the package makes one up, another each time.
   const idOf = (id: string) => (recording.payloads.some((payload) => payload.includes(id)) ? id : "")
   return JSON.stringify(expected.map(({ args, id, name }) => [idOf(id), name, args])) ===
@@ -175,38 +175,56 @@ const callProblems = (recording: Recording, spoken: Spoken, step: Step): Readonl
     : [`${step.calls.length} calls, not the ${expected.length} that were made`]
 }
 
-/** The package's own counts, added up. Some leave reasoning out of the output; then the provider's own total tells. */
-const reportedBy = (spoken: Spoken) => {
-  let input = 0
-  let output = 0
-  let cacheRead = 0
-  let cacheWrite = 0
-  for (const [index, { inputTokens, outputTokens, raw }] of spoken.usages.entries()) {
-    const read = inputTokens.total ?? 0
-    // A further message without any input only repeats counts of the one before.
-    if (index > 0 && read === 0) continue
-    const whole = raw?.["total_tokens"]
-    input += read
-    output += Predicate.isNumber(whole)
-      ? whole - read
-      : Math.max(outputTokens.total ?? 0, (outputTokens.text ?? 0) + (outputTokens.reasoning ?? 0))
-    cacheRead += inputTokens.cacheRead ?? 0
-    cacheWrite += inputTokens.cacheWrite ?? 0
+/** What one count may be: packages differ in what a total includes. */
+type Candidates = ReadonlyArray<number>
+
+/** The package's own counts of each bill: by its totals, by its parts, and by the provider's own total of everything. */
+const countsOf = ({ inputTokens, outputTokens, raw }: LanguageModelV4Usage) => {
+  const { cacheRead = 0, cacheWrite = 0, noCache = 0 } = inputTokens
+  const { reasoning = 0, text = 0, total = 0 } = outputTokens
+  const read = inputTokens.total ?? noCache + cacheRead + cacheWrite
+  const whole = raw?.["total_tokens"]
+  return {
+    input: [read, noCache + cacheRead + cacheWrite],
+    output: [total, text + reasoning, total + reasoning, ...(Predicate.isNumber(whole) ? [whole - read] : [])],
+    cacheRead: [cacheRead],
+    cacheWrite: [cacheWrite]
   }
-  return { input, output, cacheRead, cacheWrite }
 }
 
+type Counts = { readonly [Count in keyof ReturnType<typeof countsOf>]: Candidates }
+
+const sum = (a: Counts, b: Counts): Counts => ({
+  input: sums(a.input, b.input),
+  output: sums(a.output, b.output),
+  cacheRead: sums(a.cacheRead, b.cacheRead),
+  cacheWrite: sums(a.cacheWrite, b.cacheWrite)
+})
+
+const sums = (a: Candidates, b: Candidates): Candidates => [
+  ...new Set(a.flatMap((one) => b.map((other) => one + other)))
+]
+
+const nothing: Counts = { input: [0], output: [0], cacheRead: [0], cacheWrite: [0] }
+
 const usageProblems = (spoken: Spoken, step: Step, usage: Usage.UsageTotals): ReadonlyArray<string> => {
-  const reported = reportedBy(spoken)
-  if (reported.input + reported.output === 0) return []
-  const more = step.steps > 1 ? SmallAnswer.tokens : { input: 0, output: 0 }
+  const { tokens } = SmallAnswer
+  const second: Counts = step.steps > 1 ? { ...nothing, input: [tokens.input], output: [tokens.output] } : nothing
+  // A further message without any input only repeats counts of the one before.
+  const bills = spoken.usages.map(countsOf).filter((counts, index) => index === 0 || counts.input[0] !== 0)
+  const reported = bills.reduce(sum, nothing)
+  if (Math.max(...reported.input, ...reported.output) === 0) return []
+  const expected = sum(reported, second)
   // What broke off is estimated from what came, and never below what was reported.
-  const fits = (ours: number, theirs: number) => (spoken.ending === "interrupted" ? ours >= theirs : ours === theirs)
-  const counts: ReadonlyArray<readonly [what: string, ours: number, theirs: number]> = [
-    ["input tokens", usage.promptTokens, reported.input + more.input],
-    ["output tokens", usage.completionTokens, reported.output + more.output],
-    ["tokens from a cache", usage.cacheReadInputTokens, reported.cacheRead],
-    ["tokens into a cache", usage.cacheCreationInputTokens, reported.cacheWrite]
+  const fits = (ours: number, theirs: Candidates) =>
+    spoken.isShort ? ours >= Math.min(...theirs) : theirs.includes(ours)
+  const counts: ReadonlyArray<readonly [what: string, ours: number, theirs: Candidates]> = [
+    ["input tokens", usage.promptTokens, expected.input],
+    ["output tokens", usage.completionTokens, expected.output],
+    ["tokens from a cache", usage.cacheReadInputTokens, expected.cacheRead],
+    ["tokens into a cache", usage.cacheCreationInputTokens, expected.cacheWrite]
   ]
-  return counts.flatMap(([what, ours, theirs]) => (fits(ours, theirs) ? [] : [`${ours} ${what}, not ${theirs}`]))
+  return counts.flatMap(([what, ours, theirs]) =>
+    fits(ours, theirs) ? [] : [`${ours} ${what}, not ${theirs.join(" or ")}`]
+  )
 }

@@ -13,7 +13,6 @@ export interface SpokenCall {
   readonly name: string
   /** Parsed where it was JSON. */
   readonly args: Json
-  readonly byProvider: boolean
 }
 
 export interface Spoken {
@@ -22,8 +21,10 @@ export interface Spoken {
   readonly calls: ReadonlyArray<SpokenCall>
   /** One for each finish: streams of several messages have several. */
   readonly usages: ReadonlyArray<LanguageModelV4Usage>
-  /** The unified finish reason; `error` where an error came, thrown or within the stream. */
+  /** The unified finish reason; `failed` where an error came, thrown or within the stream, `none` where nothing did. */
   readonly ending: string
+  /** Whether the package itself missed the end: then its counts stop short. */
+  readonly isShort: boolean
   readonly parts: number
 }
 
@@ -49,10 +50,11 @@ class Fold implements Spoken {
   readonly calls: Array<SpokenCall> = []
   readonly usages: Array<LanguageModelV4Usage> = []
   ending = "none"
+  isShort = false
   parts = 0
 
   fail(): this {
-    this.ending = "error"
+    this.ending = "failed"
     return this
   }
 
@@ -69,16 +71,16 @@ class Fold implements Spoken {
         this.calls.push({
           id: part.toolCallId,
           name: part.toolName,
-          args: part.input.trim() === "" ? {} : (JsonValue.parse(part.input) ?? part.input),
-          byProvider: part.providerExecuted === true
+          args: part.input.trim() === "" ? {} : (JsonValue.parse(part.input) ?? part.input)
         })
         return
       case "finish":
         this.usages.push(part.usage)
-        if (this.ending !== "error") this.ending = part.finishReason.unified
+        if (part.finishReason.unified === "interrupted") this.isShort = true
+        if (this.ending !== "failed") this.ending = part.finishReason.unified
         return
       case "error":
-        this.ending = "error"
+        this.ending = "failed"
         return
       default:
         return
