@@ -138,6 +138,6 @@ describe("a question", () => {
       yield* runtime.cancel("run")
       yield* probe.end
       Story.isWhole(probe.envelopes)
-    }).pipe(Effect.scoped, Effect.provide(Layer.fresh(Desk.layer(ScriptedModel.make({ respond: Story.tides })))))
+      Effect.provide(Desk.layer(Story.model()))
   )
 })

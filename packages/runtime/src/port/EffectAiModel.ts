@@ -18,7 +18,7 @@ import type * as Response from "effect/ai/Response"
 import * as Tool from "effect/ai/Tool"
 import type * as Toolkit from "effect/ai/Toolkit"
 import * as Erased from "../Erased.ts"
-import { toJson } from "../tool/ToolOutcome.ts"
+import * as PlainJson from "../tool/PlainJson.ts"
 import {
   Model,
   type ModelPart,
@@ -92,13 +92,13 @@ const toolkitOf = ({ tools }: ModelRequest): Toolkit.WithHandler<Record<string, 
 })
 
 const metadataOf = (metadata: unknown): { readonly metadata?: PartMetadata } => {
-  const json = toJson(metadata)
+  const json = PlainJson.copy(metadata)
   return typeof json === "object" && json !== null && Object.keys(json).length > 0
     ? { metadata: Erased.as<PartMetadata>(json) } // an object of JSON
     : {}
 }
 
-const jsonOf = (value: unknown): Json => toJson(value) ?? null
+const jsonOf = (value: unknown): Json => PlainJson.copy(value) ?? null
 
 /** Our parts of one of theirs; none for what only frames others. */
 const partsOf = (part: Part): ReadonlyArray<ModelPart> => {

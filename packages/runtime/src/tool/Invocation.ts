@@ -17,6 +17,7 @@ import type * as Prompt from "effect/ai/Prompt"
 import type * as Tool from "effect/ai/Tool"
 import * as Erased from "../Erased.ts"
 import * as Checking from "./Checking.ts"
+import * as PlainJson from "./PlainJson.ts"
 import * as ToolOutcome from "./ToolOutcome.ts"
 import { ToolRun, type ToolRunShape } from "./ToolRun.ts"
 
@@ -43,7 +44,7 @@ export const decoder = (tool: Tool.Any, services: Context.Context<never>): Decod
 /** Calls the handlers of a plain toolkit. */
 export const direct = (tool: Tool.Any, handler: Tool.Handler<string>, decode: Decode): Invoke => {
   const encodeSuccess: Parse = Erased.as(Schema.encodeUnknownEffect(tool.successSchema))
-  const encodeFailure: Parse = Erased.as(Schema.encodeUnknownEffect(tool.failureSchema))
+  const refuse = refusal(tool)
   const context = handler.context
   const answer = (value: unknown) =>
     Effect.match(encodeSuccess(value), {
@@ -51,14 +52,6 @@ export const direct = (tool: Tool.Any, handler: Tool.Handler<string>, decode: De
         ToolOutcome.fault("ResultInvalid", `${tool.name} answered what its schema refuses: ${error.message}`),
       onSuccess: (encoded) => jsonOutcome(tool.name, encoded, toContent(tool, value))
     })
-  const refuse = (error: unknown) =>
-    AiError.isAiError(error) || AiError.isAiErrorReason(error)
-      ? Effect.succeed(ToolOutcome.fault("ToolCrashed", error.message))
-      : Effect.match(encodeFailure(error), {
-          onFailure: () =>
-            ToolOutcome.fault("ToolCrashed", `${tool.name} failed in a way that its schema does not know`),
-          onSuccess: (encoded) => failureOutcome(tool.name, encoded)
-        })
   return (args, run, preliminary) =>
     decode(args).pipe(
       Effect.matchEffect({
@@ -74,9 +67,9 @@ export const direct = (tool: Tool.Any, handler: Tool.Handler<string>, decode: De
 }
 
 /** Calls a bound toolkit's `handle`, whose stream ends with the final result. */
-export const bound =
-  (tool: Tool.Any, kit: Erased.Kit, decode: Decode, services: Context.Context<never>): Invoke =>
-  (args, run, preliminary) =>
+export const bound = (tool: Tool.Any, kit: Erased.Kit, decode: Decode, services: Context.Context<never>): Invoke => {
+  const refuse = refusal(tool)
+  return (args, run, preliminary) =>
     decode(args).pipe(
       Effect.matchEffect({
         onFailure: (issue) => Effect.succeed(ToolOutcome.fault("InvalidArguments", issue)),
@@ -90,15 +83,29 @@ export const bound =
                 : jsonOutcome(tool.name, output.encodedResult, content(output.modelOutput))
               return Effect.void
             }),
-            Effect.matchEffect({
-              onFailure: (error: unknown) => Effect.succeed(failureOutcome(tool.name, plain(error))),
-              onSuccess: () => Effect.succeed(outcome)
-            })
+            Effect.matchEffect({ onFailure: refuse, onSuccess: () => Effect.succeed(outcome) })
           )
         }
       }),
       withRun(services, run)
     )
+}
+
+/** What a tool failed with, as its schema has it. An error that it does not know says of itself what it may. */
+const refusal = (tool: Tool.Any) => {
+  const encode: Parse = Erased.as(Schema.encodeUnknownEffect(tool.failureSchema))
+  return (error: unknown): Effect.Effect<ToolOutcome.ToolOutcome> => {
+    if (AiError.isAiError(error)) return Effect.succeed(aiFault(error.reason))
+    if (AiError.isAiErrorReason(error)) return Effect.succeed(aiFault(error))
+    return Effect.match(encode(error), {
+      onFailure: () => failureOutcome(tool.name, plain(error)),
+      onSuccess: (encoded) => failureOutcome(tool.name, encoded)
+    })
+  }
+}
+
+const aiFault = (reason: AiError.AiErrorReason) =>
+  ToolOutcome.fault(reason._tag === "ToolResultEncodingError" ? "ResultInvalid" : "ToolCrashed", reason.message)
 
 /** The call's own services over those of the place that the handlers were made at; what the caller runs under wins. */
 const withRun =
@@ -109,14 +116,14 @@ const withRun =
     )
 
 const jsonOutcome = (name: string, encoded: unknown, content?: ToolOutcome.ToolOutcome["content"]) => {
-  const json = ToolOutcome.toJson(encoded)
+  const json = PlainJson.copy(encoded)
   return json === undefined
     ? ToolOutcome.fault("ResultInvalid", `the result of ${name} is not JSON`)
     : ToolOutcome.success(json, content)
 }
 
 const failureOutcome = (name: string, encoded: unknown) => {
-  const json = ToolOutcome.toJson(encoded)
+  const json = PlainJson.copy(encoded)
   return json === undefined
     ? ToolOutcome.fault("ToolCrashed", `${name} failed with something that is not JSON`)
     : ToolOutcome.failure(json)

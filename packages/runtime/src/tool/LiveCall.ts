@@ -3,10 +3,10 @@
  * log. Each attempt has a door of its own: when it is over the door is shut, whatever a stray fiber still says. What an attempt
  * reports to have cost counts for as long as the call is not settled, since it is spent either way.
  */
-import { type Event, type Message, Money } from "@reins/protocol"
+import { type Event, type Json, type Message, Money } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import type { Place, Run } from "../run/Run.ts"
-import * as ToolOutcome from "./ToolOutcome.ts"
+import * as PlainJson from "./PlainJson.ts"
 import type { FileOptions, Progress, ToolRunShape } from "./ToolRun.ts"
 
 /** One attempt of a call. */
@@ -81,7 +81,7 @@ export class LiveCall {
     const { attempt } = this
     return (value) =>
       this.say(attempt, () => {
-        const milestone = ToolOutcome.toJson(value)
+        const milestone = PlainJson.copy(value)
         const phaseIndex = Math.max(0, this.phase)
         return this.progress(attempt, { label: this.call.name, phaseIndex, totalPhases: phaseIndex, milestone })
       })
@@ -100,7 +100,7 @@ export class LiveCall {
       },
       progress: (progress) => this.say(attempt, () => this.progress(attempt, progress)),
       registerFile: (file) => this.registerFile(attempt, file),
-      emit: (eventType, data) => this.say(attempt, () => this.push({ type: "custom", event_type: eventType, data })),
+      emit: (eventType, data) => this.say(attempt, () => this.custom(eventType, data)),
       hint: (text) => this.say(attempt, () => this.push({ type: "custom", event_type: "hint", data: { text } })),
       reportCost: (usd) =>
         Effect.sync(() => {
@@ -123,7 +123,7 @@ export class LiveCall {
     // A call that was begun again says nothing that was said before.
     if (attempt.index > 0 && phase < this.phase) return false
     this.phase = Math.max(this.phase, phase)
-    const json = milestone === undefined ? undefined : ToolOutcome.toJson(milestone)
+    const json = milestone === undefined ? undefined : PlainJson.copy(milestone)
     return this.push({
       type: "tool-progress",
       toolName: this.call.name,
@@ -133,6 +133,12 @@ export class LiveCall {
       totalPhases: Math.max(count(totalPhases), this.phase),
       ...(json === undefined ? {} : { milestone: json })
     })
+  }
+
+  private custom(eventType: string, data: Json): boolean {
+    const copied = PlainJson.copy(data)
+    if (copied === undefined) throw new Error(`the data of a custom event, ${JSON.stringify(eventType)}, is not JSON`)
+    return this.push({ type: "custom", event_type: eventType, data: copied })
   }
 
   private registerFile(attempt: Attempt, file: FileOptions): Effect.Effect<string> {

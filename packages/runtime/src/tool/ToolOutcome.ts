@@ -3,8 +3,6 @@
  * a timeout, a refusal. A provider insists on one output for each call, and siblings go on whatever one of them did.
  */
 import type { Events, Json, Message } from "@reins/protocol"
-import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
 
 /** A call's result. `status` is absent on success. `content` is what the model sees in place of `result`, where it differs. */
 export interface ToolOutcome {
@@ -39,34 +37,3 @@ export const fault = (error: Fault, message: string, status: Events.Status = "fa
   status,
   content: undefined
 })
-
-const asJson = Schema.decodeUnknownOption(Schema.Json)
-
-/**
- * `value` as JSON, or `undefined` where it is none: a BigInt, a cycle, a function, a class instance that is not plain data.
- * An absent value counts as `null`.
- */
-export const toJson = (value: unknown): Json | undefined => {
-  switch (typeof value) {
-    case "undefined":
-      return null
-    case "string":
-    case "boolean":
-      return value
-    case "number":
-      return Number.isFinite(value) ? value : undefined
-    case "object":
-      return isAcyclic(value, []) ? Option.getOrUndefined(asJson(value)) : undefined
-    default:
-      return undefined
-  }
-}
-
-// The schema walks a value without looking back, so a cycle is found first.
-const isAcyclic = (value: unknown, above: ReadonlyArray<unknown>): boolean => {
-  if (typeof value !== "object" || value === null) return true
-  if (above.includes(value)) return false
-  const path = [...above, value]
-  for (const member of Object.values(value)) if (!isAcyclic(member, path)) return false
-  return true
-}

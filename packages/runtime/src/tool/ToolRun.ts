@@ -37,7 +37,7 @@ export interface ToolRunShape {
   readonly progress: (progress: Progress) => Effect.Effect<void>
   /** Emits `data-file-registered`; answers the file's id. */
   readonly registerFile: (file: FileOptions) => Effect.Effect<string>
-  /** Emits a `custom` event: `event_type` is the domain's own name. */
+  /** Emits a `custom` event: `event_type` is the domain's own name. Data that is not JSON is a defect of the handler. */
   readonly emit: (eventType: string, data: Json) => Effect.Effect<void>
   /** Emits a hint for a placeholder, as a `custom` event of type `hint`. */
   readonly hint: (text: string) => Effect.Effect<void>

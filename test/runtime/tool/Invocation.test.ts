@@ -1,0 +1,182 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Agent, Model, Runtime, ToolRun } from "@reins/runtime"
+import { ScriptedModel } from "@reins/runtime/testing"
+import { Effect, Layer, Schema, Stream } from "effect"
+import { Tool, Toolkit } from "effect/ai"
+import { NoCopies } from "../../support/Library.ts"
+import * as OneTool from "../../support/OneTool.ts"
+import * as Story from "../../support/Story.ts"
+
+/** Forgets a type, for what a handler without types may do. */
+const untyped = Schema.decodeUnknownSync(Schema.Any)
+
+const cycle = (): object => {
+  const own: { self?: unknown } = {}
+  own.self = own
+  return own
+}
+
+const nested = (depth: number): unknown => {
+  let value: unknown = 1
+  for (let level = 0; level < depth; level++) value = [value]
+  return value
+}
+
+/** The result and the status that a handler comes to, the rest of the run being as it should. */
+const comesTo = (handler: OneTool.Handler, bound: boolean) =>
+  Effect.map(OneTool.finished({ handler, bound }), (probe) => {
+    Story.isWhole(probe.envelopes)
+    assert.strictEqual(probe.of("finish")[0]?.finishReason, "stop")
+    const [result] = probe.of("tool-invocation").flatMap((event) => (event.state === "result" ? [event] : []))
+    return [result?.status ?? "success", result?.result]
+  }).pipe(Effect.scoped)
+
+const lending = () =>
+  ScriptedModel.make({
+    replies: [ScriptedModel.calls([{ id: "1", name: "lend", args: {} }]), ScriptedModel.text("done")]
+  })
+
+const toss = (value: unknown) => (): never => {
+  throw value
+}
+
+const crashed = ["failed", { error: "ToolCrashed", message: "work failed unexpectedly" }]
+const notJson = ["failed", { error: "ResultInvalid", message: "the result of work is not JSON" }]
+
+describe.each([
+  ["called directly", false],
+  ["of a bound toolkit", true]
+])("a handler %s", (_name, bound) => {
+  it.effect.each<readonly [string, OneTool.Handler]>([
+    ["throws a string", toss("no")],
+    ["throws undefined", toss(undefined)],
+    ["throws while it runs", () => Effect.sync(toss(new Error("no")))],
+    ["dies of a cycle", () => Effect.die(cycle())],
+    ["is no effect", () => untyped(5)],
+    ["is a promise", () => untyped(Promise.resolve(5))],
+    [
+      "answers with a trap",
+      () =>
+        Effect.succeed({
+          get trap() {
+            return toss(new Error("no"))()
+          }
+        })
+    ]
+  ])("that %s is a result that the model reads", ([, handler]) =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* comesTo(handler, bound), crashed)
+    })
+  )
+
+  it.effect("that interrupts itself is a result that the model reads", () =>
+    Effect.gen(function* () {
+      const result = yield* comesTo(() => Effect.interrupt, bound)
+      assert.deepStrictEqual(result, ["failed", { error: "ToolCrashed", message: "work was interrupted" }])
+    })
+  )
+
+  it.effect.each<readonly [string, () => unknown]>([
+    ["a BigInt", () => ({ n: 1n })],
+    ["a function", () => () => 1],
+    ["a symbol", () => Symbol("no")],
+    ["a cycle", cycle],
+    ["a class", () => new NoCopies({ book: "x" })],
+    ["a map", () => new Map([[1, 2]])],
+    ["a date", () => new Date(0)],
+    ["bytes", () => new Uint8Array(2)],
+    ["a stream", () => Stream.make(1)],
+    ["an effect", () => Effect.succeed(1)],
+    ["no number", () => Number.NaN],
+    ["what has its own idea of JSON", () => ({ toJSON: () => 1 })],
+    ["what is nested 20,000 deep", () => nested(20_000)]
+  ])("that answers with %s fails in words, at once", ([, make]) =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* comesTo(() => Effect.sync(make), bound), notJson)
+    })
+  )
+
+  it.effect("that answers with nothing answers null", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* comesTo(() => Effect.void, bound), ["success", null])
+    })
+  )
+
+  it.effect("that leaves members undefined answers without them", () =>
+    Effect.gen(function* () {
+      const answer = { a: undefined, b: [1, undefined], c: { d: undefined } }
+      assert.deepStrictEqual(yield* comesTo(() => Effect.succeed(answer), bound), ["success", { b: [1, null], c: {} }])
+    })
+  )
+
+  it.effect("that answers with 10 MB answers with all of it", () =>
+    Effect.gen(function* () {
+      const [status, result] = yield* comesTo(() => Effect.succeed("x".repeat(10_000_000)), bound)
+      assert.strictEqual(status, "success")
+      assert.strictEqual(typeof result === "string" ? result.length : 0, 10_000_000)
+    })
+  )
+
+  it.effect("has said what it answered, whatever it does to the answer later", () =>
+    Effect.gen(function* () {
+      const kept = { rows: [1] }
+      const probe = yield* OneTool.finished({ handler: () => Effect.succeed(kept), bound })
+      kept.rows.push(2)
+      const [, result] = probe.of("tool-invocation")
+      assert.deepStrictEqual(result?.state === "result" ? result.result : undefined, { rows: [1] })
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("that fails with undefined fails with null", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* comesTo(() => Effect.fail(undefined), bound), ["failed", null])
+    })
+  )
+
+  it.effect("that fails with a cycle fails in words", () =>
+    Effect.gen(function* () {
+      const [status, result] = yield* comesTo(() => Effect.fail(cycle()), bound)
+      assert.strictEqual(status, "failed")
+      assert.include(JSON.stringify(result), "is not JSON")
+    })
+  )
+
+  it.effect("that says a custom event which is no JSON has crashed", () =>
+    Effect.gen(function* () {
+      const handler = () => ToolRun.use((call) => call.emit("odd", untyped(1n)))
+      assert.deepStrictEqual(yield* comesTo(handler, bound), crashed)
+    })
+  )
+
+  it.effect.each(["error", "return"] as const)("fails as its schema has it, failure mode %s", (failureMode) => {
+    const tool = Tool.make("lend", { success: Schema.Natural, failure: NoCopies, failureMode })
+    const kit = Toolkit.make(tool)
+    const handlers = kit.toLayer({ lend: () => Effect.fail(new NoCopies({ book: "Gone" })) })
+    const desk = Agent.make("desk", { toolkit: bound ? Effect.provide(kit, handlers) : kit })
+    const model = lending()
+    return Effect.gen(function* () {
+      const runtime = yield* Runtime
+      yield* runtime.complete("go")
+      const [result] = model.requests[1] === undefined ? [] : ScriptedModel.lastResults(model.requests[1])
+      assert.deepStrictEqual(result?.result, { _tag: "NoCopies", book: "Gone" })
+      assert.strictEqual(result?.status, "failed")
+    }).pipe(
+      Effect.provide(Runtime.layer({ agents: [desk] }).pipe(Layer.provide([handlers, Layer.succeed(Model, model)])))
+    )
+  })
+
+  it.effect("whose answer its schema refuses fails in words", () => {
+    const kit = Toolkit.make(Tool.make("lend", { success: Schema.Natural }))
+    const handlers = kit.toLayer({ lend: () => Effect.succeed(-1) })
+    const desk = Agent.make("desk", { toolkit: bound ? Effect.provide(kit, handlers) : kit })
+    const model = lending()
+    return Effect.gen(function* () {
+      const runtime = yield* Runtime
+      yield* runtime.complete("go")
+      const [result] = model.requests[1] === undefined ? [] : ScriptedModel.lastResults(model.requests[1])
+      assert.include(JSON.stringify(result?.result), "ResultInvalid")
+    }).pipe(
+      Effect.provide(Runtime.layer({ agents: [desk] }).pipe(Layer.provide([handlers, Layer.succeed(Model, model)])))
+    )
+  })
+})
