@@ -5,10 +5,15 @@
 import type { LanguageModelV4Usage } from "@ai-sdk/provider"
 import type { Usage } from "@reins/protocol"
 import * as Predicate from "effect/Predicate"
+import * as Record from "effect/Record"
 
 /** A count, or `undefined` for what is none. */
 const count = (value: unknown): number | undefined =>
   Predicate.isNumber(value) && Number.isSafeInteger(value) && value >= 0 ? value : undefined
+
+/** A count; 0 is none beside a total that is no count. */
+const filled = (value: unknown, total: unknown): number | undefined =>
+  value === 0 && total !== undefined && count(total) === undefined ? undefined : count(value)
 
 /** What of `total` is left when the other parts are taken out; never below 0, since some providers count badly. */
 const rest = (total: number | undefined, ...parts: ReadonlyArray<number | undefined>): number | undefined =>
@@ -51,19 +56,24 @@ export const fromAiSdk = (usage: LanguageModelV4Usage | undefined): Usage.Usage 
   const long = longWrite(raw)
   const inputCacheWriteLong = long === undefined || long === 0 ? undefined : Math.min(long, written ?? long)
   const inputCacheWrite = rest(written, inputCacheWriteLong)
-  const inputUncached = count(inputTokens?.noCache) ?? rest(count(inputTokens?.total), inputCacheRead, written)
+  const inputUncached =
+    filled(inputTokens?.noCache, inputTokens?.total) ?? rest(count(inputTokens?.total), inputCacheRead, written)
   const outputReasoning = count(outputTokens?.reasoning)
   const outputTotal = count(outputTokens?.total)
   const outputText = isApart(outputReasoning, outputTotal, count(inputTokens?.total), raw)
     ? outputTotal
-    : (count(outputTokens?.text) ?? rest(outputTotal, outputReasoning))
-  const out: Usage.Usage = {
-    ...(inputUncached === undefined ? {} : { inputUncached }),
-    ...(inputCacheRead === undefined ? {} : { inputCacheRead }),
-    ...(inputCacheWrite === undefined ? {} : { inputCacheWrite }),
-    ...(inputCacheWriteLong === undefined ? {} : { inputCacheWriteLong }),
-    ...(outputText === undefined ? {} : { outputText }),
-    ...(outputReasoning === undefined ? {} : { outputReasoning })
+    : (filled(outputTokens?.text, outputTokens?.total) ?? rest(outputTotal, outputReasoning))
+  // Beside an unknown rest or a total that is none, a count of 0 is a package's filling and says nothing.
+  const told = (part: number | undefined, beside: number | undefined) =>
+    part === 0 && beside === undefined ? undefined : part
+  const parts = {
+    inputUncached,
+    inputCacheRead: told(inputCacheRead, inputUncached),
+    inputCacheWrite: told(inputCacheWrite, inputUncached),
+    inputCacheWriteLong,
+    outputText,
+    outputReasoning: told(outputReasoning, outputText)
   }
+  const out: Usage.Usage = Record.filter(parts, Predicate.isNotUndefined)
   return Object.keys(out).length === 0 ? undefined : out
 }
