@@ -138,6 +138,6 @@ describe("a question", () => {
       yield* runtime.cancel("run")
       yield* probe.end
       Story.isWhole(probe.envelopes)
-      Effect.provide(Desk.layer(Story.model()))
+    }).pipe(Effect.scoped, Effect.provide(Desk.layer(Story.model())))
   )
 })
