@@ -1,0 +1,40 @@
+/**
+ * The service that the rest of an application sees: tickets, questions and decisions. That an agent answers, and by which
+ * model, is the business of the layer below it.
+ */
+import type { ApprovalError, Decision, Event, PendingApproval, QueryRejected } from "@reins/runtime"
+import { Runtime } from "@reins/runtime"
+import { Context, Effect, Layer, type Stream } from "effect"
+import { Desk, model } from "./Desk.ts"
+import { Refunds } from "./Refunds.ts"
+
+/** The runtime behind the desk. A constant, because layers are shared by reference. */
+export const RuntimeLive = Runtime.layer({ agents: [Desk] }).pipe(Layer.provide([Refunds.layer, model]))
+
+export class SupportDesk extends Context.Service<
+  SupportDesk,
+  {
+    /** Answers a question on a ticket, as events. Fails before the first of them, or not at all. Leaving early cancels. */
+    readonly answer: (ticket: string, question: string) => Stream.Stream<Event, QueryRejected>
+    /** What people have to decide, the oldest first. */
+    readonly pending: Effect.Effect<ReadonlyArray<PendingApproval>>
+    /** Takes a decision, once. */
+    readonly decide: (approval: string, decision: Decision) => Effect.Effect<void, ApprovalError>
+  }
+>()("acme/SupportDesk") {
+  /** Over whatever runtime there is: a test brings its own. */
+  static readonly layerNoDeps = Layer.effect(
+    SupportDesk,
+    Effect.gen(function* () {
+      const runtime = yield* Runtime
+      return SupportDesk.of({
+        // One ticket is one thread: the agent remembers what was said on it.
+        answer: (ticket, question) => runtime.query(question, { threadId: `ticket-${ticket}` }),
+        pending: runtime.pendingApprovals(),
+        decide: (approval, decision) => runtime.respondToApproval(approval, decision)
+      })
+    })
+  )
+
+  static readonly layer = this.layerNoDeps.pipe(Layer.provide(RuntimeLive))
+}
