@@ -1,0 +1,53 @@
+/**
+ * What the stores ask a database with: statements by text, transactions, and failures in the words of the journal port. A
+ * database that is locked by another process is asked again for a while.
+ */
+import { StoreFailure } from "@reins/runtime/journal"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import type * as SqlClient from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
+import type { Dialect } from "./Dialect.ts"
+import type { CorruptRow } from "./StoredJson.ts"
+
+export type Row = { readonly [column: string]: unknown }
+
+/** A value that a statement takes. */
+export type Value = string | number | null
+
+/** How long, together with the database's own waiting, a locked database is asked again. */
+const patience = { schedule: Schedule.spaced("20 millis"), times: 250 }
+
+export class Database {
+  readonly dialect: Dialect
+  private readonly sql: SqlClient.SqlClient
+  private readonly texts = new Map<string, string>()
+
+  constructor(sql: SqlClient.SqlClient, dialect: Dialect) {
+    this.sql = sql
+    this.dialect = dialect
+  }
+
+  /** Runs one statement, written with `?` for its parameters. */
+  rows(text: string, ...values: ReadonlyArray<Value>): Effect.Effect<ReadonlyArray<Row>, SqlError> {
+    let prepared = this.texts.get(text)
+    if (prepared === undefined) this.texts.set(text, (prepared = this.dialect.statement(text)))
+    return this.sql.unsafe<Row>(prepared, values)
+  }
+
+  /** All of it or nothing. */
+  atomic<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E | SqlError> {
+    return this.sql.withTransaction(effect)
+  }
+
+  /** An operation of the store: asked again while the database is locked, then failed as a `StoreFailure` of that name. */
+  operation<A>(name: string, effect: Effect.Effect<A, SqlError | CorruptRow>): Effect.Effect<A, StoreFailure> {
+    return effect.pipe(
+      Effect.retry({ ...patience, while: isLocked }),
+      Effect.mapError((cause) => new StoreFailure({ operation: name, cause }))
+    )
+  }
+}
+
+const isLocked = (error: SqlError | CorruptRow): boolean =>
+  error._tag === "SqlError" && error.reason._tag === "LockTimeoutError"

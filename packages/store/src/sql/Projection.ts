@@ -1,0 +1,82 @@
+/**
+ * What follows from the events of a commit, as rows: questions that became open, decisions, calls that a caller must run, the
+ * run's end. A pure fold; what a batch both opens and closes comes out closed.
+ */
+import type { AgentPath, Envelope } from "@reins/protocol"
+import type { Batch } from "@reins/runtime/journal"
+import * as Column from "./Column.ts"
+
+type Texts = ReadonlyArray<string | number | null>
+
+export interface Projection {
+  /** id, resource, path, seq, at, request, outcome, decided at */
+  readonly asked: ReadonlyArray<Texts>
+  /** id, outcome, at: of questions from before */
+  readonly decided: ReadonlyArray<Texts>
+  /** path, call id */
+  readonly opened: ReadonlyArray<Texts>
+  /** path, call id */
+  readonly closed: ReadonlyArray<Texts>
+  readonly endedAt: number | undefined
+}
+
+interface Question {
+  readonly row: Texts
+  outcome: string | null
+  decidedAt: number | null
+}
+
+export const fold = ({ envelopes }: Batch): Projection => {
+  const asked = new Map<string, Question>()
+  const decided: Array<Texts> = []
+  const opened = new Map<string, Texts>()
+  const closed: Array<Texts> = []
+  for (const { agentPath, at, event, seq } of envelopes) {
+    switch (event.type) {
+      case "approval-required": {
+        const { data } = event
+        const row = [Column.encode(data.resourceId), pathOf(agentPath), seq, at, JSON.stringify(data)]
+        asked.set(data.id, { row, outcome: null, decidedAt: null })
+        break
+      }
+      case "approval-decision": {
+        const outcome = JSON.stringify(event.data.outcome)
+        const question = asked.get(event.data.id)
+        if (question === undefined) decided.push([Column.encode(event.data.id), outcome, at])
+        else {
+          question.outcome = outcome
+          question.decidedAt = at
+        }
+        break
+      }
+      case "tool-invocation": {
+        const row = [pathOf(agentPath), Column.encode(event.toolInvocationId)]
+        const key = row.join(" ")
+        if (event.state === "call") {
+          if (event.execution === "client") opened.set(key, row)
+        } else if (!opened.delete(key)) closed.push(row)
+        break
+      }
+      default:
+    }
+  }
+  return {
+    asked: [...asked].map(([id, { decidedAt, outcome, row }]) => [Column.encode(id), ...row, outcome, decidedAt]),
+    decided,
+    opened: [...opened.values()],
+    closed,
+    endedAt: endOf(envelopes)
+  }
+}
+
+/** An agent path as a column holds it. */
+export const pathOf = (path: AgentPath.AgentPath): string => JSON.stringify(path)
+
+/** A run's last events leave in one commit, so that the batch alone tells. */
+const endOf = (envelopes: ReadonlyArray<Envelope.Envelope>): number | undefined => {
+  const last = envelopes.at(-1)
+  const ended =
+    last?.event.type === "error" ||
+    (last?.event.type === "data-latency-summary" && envelopes.at(-3)?.event.type === "finish")
+  return ended ? last?.at : undefined
+}

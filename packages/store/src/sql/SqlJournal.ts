@@ -1,0 +1,74 @@
+/**
+ * The journal port over a SQL database. Each operation is one transaction.
+ */
+import type { JournalStore, PendingApproval } from "@reins/runtime/journal"
+import * as Effect from "effect/Effect"
+import type * as Stream from "effect/Stream"
+import * as Column from "./Column.ts"
+import type { Database, Row } from "./Database.ts"
+import * as Projection from "./Projection.ts"
+import * as SqlCommit from "./SqlCommit.ts"
+import * as SqlRuns from "./SqlRuns.ts"
+import * as SqlThreads from "./SqlThreads.ts"
+import * as StoredJson from "./StoredJson.ts"
+
+export const make = (db: Database, wakes: Stream.Stream<string>): JournalStore => ({
+  threads: SqlThreads.make(db),
+  create: (record) =>
+    Effect.flatMap(db.operation("create", SqlRuns.create(db, record)), (refusal) =>
+      refusal === undefined ? Effect.void : Effect.fail(refusal)
+    ),
+  open: (runId) => db.operation("open", SqlRuns.open(db, runId)),
+  commit: SqlCommit.commit(db),
+  answer: (runId, name, value, at) => db.operation("answer", SqlRuns.answer(db, runId, name, { value, at })),
+  find: (runId, name) => db.operation("find", SqlRuns.find(db, runId, name)),
+  read: (runId, after, limit) => db.operation("read", SqlRuns.read(db, runId, after, limit)),
+  status: (runId) => db.operation("status", SqlRuns.status(db, runId)),
+  unfinished: db.operation("unfinished", SqlRuns.unfinished(db)),
+  pending: (resourceId) =>
+    db.operation(
+      "pending",
+      Effect.flatMap(
+        db.rows(
+          `SELECT ${columns} FROM reins_approvals WHERE resource_id = ? AND outcome IS NULL ORDER BY asked_at, run_id, seq`,
+          Column.encode(resourceId)
+        ),
+        (rows) => Effect.map(questions(rows), (all) => all.map(({ asked }) => asked))
+      )
+    ),
+  approval: (id) =>
+    db.operation(
+      "approval",
+      Effect.flatMap(db.rows(`SELECT ${columns} FROM reins_approvals WHERE id = ?`, Column.encode(id)), (rows) =>
+        Effect.map(questions(rows), ([found]) => found)
+      )
+    ),
+  hasClientCall: (runId, path, callId) =>
+    db.operation(
+      "hasClientCall",
+      Effect.map(
+        db.rows(
+          "SELECT 1 FROM reins_client_calls WHERE run_id = ? AND path = ? AND call_id = ?",
+          Column.encode(runId),
+          Projection.pathOf(path),
+          Column.encode(callId)
+        ),
+        (rows) => rows.length > 0
+      )
+    ),
+  wakes
+})
+
+const columns = "run_id, asked_at, path, request, outcome"
+
+const questions = (rows: ReadonlyArray<Row>) =>
+  Effect.map(
+    StoredJson.approvals(rows.map((row) => [row["path"], row["request"], row["outcome"] ?? "null"])),
+    (parts) =>
+      parts.map(([agentPath, request, outcome], index) => {
+        const row = rows[index] ?? {}
+        const runId = Column.decode(row["run_id"])
+        const asked: PendingApproval = { runId, request, agentPath, askedAt: Number(row["asked_at"]) }
+        return { asked, outcome: outcome ?? undefined }
+      })
+  )

@@ -1,0 +1,215 @@
+/**
+ * Runs in a database: how one comes into being, is taken by an owner, and is read; the answers that wait for it.
+ */
+import type { Envelope, Json } from "@reins/protocol"
+import { QueryRejections } from "@reins/protocol"
+import type { Answered, Mark, Opened, RunRecord, RunStatus, StoredAnswer } from "@reins/runtime/journal"
+import * as Effect from "effect/Effect"
+import type { SqlError } from "effect/sql/SqlError"
+import * as Column from "./Column.ts"
+import type { Database, Row } from "./Database.ts"
+import * as SqlThreads from "./SqlThreads.ts"
+import * as StoredJson from "./StoredJson.ts"
+
+type Failure = SqlError | StoredJson.CorruptRow
+export type Refusal = QueryRejections.RunExists | QueryRejections.ThreadBusy
+
+/** Stores a run and leases its thread; answers why not, where it may not be. */
+export const create = (
+  db: Database,
+  input: Omit<RunRecord, "historyVersion">
+): Effect.Effect<Refusal | undefined, SqlError> =>
+  db
+    .atomic(
+      Effect.gen(function* () {
+        const { isolated, runId, threadId } = input
+        const [run, thread] = [Column.encode(runId), Column.encode(threadId)]
+        const resource = Column.encode(input.resourceId)
+        const [made] = yield* db.rows(
+          `INSERT INTO reins_runs (run_id, thread_id, resource_id, agent, isolated, record, started_at, last_at)
+           VALUES (?, ?, ?, ?, ?, '', ?, ?) ON CONFLICT (run_id) DO NOTHING RETURNING 1`,
+          run,
+          thread,
+          resource,
+          input.agent,
+          isolated ? 1 : 0,
+          input.startedAt,
+          input.startedAt
+        )
+        if (made === undefined) return yield* new QueryRejections.RunExists({ runId })
+        const historyVersion = isolated ? 0 : yield* lease(db, { thread, resource, run, threadId })
+        yield* db.rows(
+          `UPDATE reins_runs SET record = ?${db.dialect.news} WHERE run_id = ?`,
+          StoredJson.encodeRecord({ ...input, historyVersion }),
+          run
+        )
+      })
+    )
+    .pipe(
+      Effect.as(undefined),
+      Effect.catchTags({
+        RunExists: (refusal) => Effect.succeed(refusal),
+        ThreadBusy: (refusal) => Effect.succeed(refusal)
+      })
+    )
+
+/** Takes the thread, making it where there is none; answers how many messages it has. */
+const lease = Effect.fnUntraced(function* (
+  db: Database,
+  { resource, run, thread, threadId }: Record<"resource" | "run" | "thread" | "threadId", string>
+) {
+  yield* db.rows(
+    `INSERT INTO reins_threads (thread_id, resource_id, begun)
+     SELECT ?, ?, coalesce(max(begun), 0) + 1 FROM reins_threads WHERE true ON CONFLICT (thread_id) DO NOTHING`,
+    thread,
+    resource
+  )
+  const [leased] = yield* db.rows(
+    "UPDATE reins_threads SET run_id = ? WHERE thread_id = ? AND run_id IS NULL RETURNING version",
+    run,
+    thread
+  )
+  if (leased !== undefined) return Number(leased["version"])
+  const [holder] = yield* db.rows("SELECT run_id FROM reins_threads WHERE thread_id = ?", thread)
+  return yield* new QueryRejections.ThreadBusy({ threadId, runId: Column.decode(holder?.["run_id"] ?? "") })
+})
+
+/** Raises the epoch and reads all of the run. */
+export const open = (db: Database, runId: string): Effect.Effect<Opened | undefined, Failure> =>
+  db.atomic(
+    Effect.gen(function* () {
+      const run = Column.encode(runId)
+      const [row] = yield* db.rows(
+        "UPDATE reins_runs SET epoch = epoch + 1 WHERE run_id = ? AND ended_at IS NULL RETURNING record, epoch, last_at",
+        run
+      )
+      if (row === undefined) return undefined
+      const record = yield* StoredJson.record(row["record"])
+      const answers = yield* db.rows("SELECT name, at, value FROM reins_answers WHERE run_id = ?", run)
+      const given = yield* readAnswers(answers)
+      return {
+        record,
+        history: record.isolated ? [] : yield* SqlThreads.history(db, record.threadId, record.historyVersion),
+        epoch: Number(row["epoch"]),
+        envelopes: yield* read(db, runId, 0, Number.MAX_SAFE_INTEGER),
+        marks: yield* readMarks(db, run),
+        answers: new Map(answers.map((each, index) => [Column.decode(each["name"]), given[index] ?? unanswered])),
+        lastAt: Number(row["last_at"])
+      }
+    })
+  )
+
+const unanswered: StoredAnswer = { value: null, at: 0 }
+
+const readAnswers = (rows: ReadonlyArray<Row>): Effect.Effect<ReadonlyArray<StoredAnswer>, StoredJson.CorruptRow> =>
+  Effect.map(StoredJson.answers(rows.map((row) => [row["value"]])), (values) =>
+    values.map(([value], index) => ({ value, at: Number(rows[index]?.["at"]) }))
+  )
+
+const readMarks = (db: Database, run: string): Effect.Effect<ReadonlyArray<Mark>, Failure> =>
+  Effect.gen(function* () {
+    const rows = yield* db.rows(
+      "SELECT kind, name, seq, at, path, value, spent FROM reins_marks WHERE run_id = ? ORDER BY seq, at, kind, name",
+      run
+    )
+    const parts = yield* StoredJson.marks(rows.map((row) => [row["path"], row["value"], row["spent"]]))
+    const marks: Array<Mark> = []
+    for (const [index, [path, value, spent]] of parts.entries()) {
+      const row = rows[index] ?? {}
+      const kind = kinds.find((each) => each === row["kind"])
+      if (kind === undefined) return yield* new StoredJson.CorruptRow({ table: "reins_marks" })
+      const name = Column.decode(row["name"])
+      marks.push({ kind, name, path, seq: Number(row["seq"]), at: Number(row["at"]), value, spent })
+    }
+    return marks
+  })
+
+const kinds = ["result", "emit", "begin", "ask", "note"] as const satisfies ReadonlyArray<Mark["kind"]>
+
+/** Envelopes behind `after`. */
+export const read = (
+  db: Database,
+  runId: string,
+  after: number,
+  limit: number
+): Effect.Effect<ReadonlyArray<Envelope.Envelope>, Failure> =>
+  Effect.gen(function* () {
+    const rows = yield* db.rows(
+      `SELECT e.seq, e.at, e.path, e.event, r.thread_id FROM reins_events e JOIN reins_runs r ON r.run_id = e.run_id
+       WHERE e.run_id = ? AND e.seq > ? ORDER BY e.seq LIMIT ?`,
+      Column.encode(runId),
+      after,
+      limit
+    )
+    const parts = yield* StoredJson.events(rows.map((row) => [row["path"], row["event"]]))
+    const threadId = Column.decode(rows[0]?.["thread_id"] ?? "")
+    return parts.map(([agentPath, event], index) => {
+      const { at, seq } = rows[index] ?? {}
+      return { seq: Number(seq), at: Number(at), runId, threadId, agentPath, event }
+    })
+  })
+
+export const status = (db: Database, runId: string): Effect.Effect<RunStatus | undefined, SqlError> =>
+  Effect.map(
+    db.rows(
+      "SELECT thread_id, resource_id, agent, ended_at, last_seq FROM reins_runs WHERE run_id = ?",
+      Column.encode(runId)
+    ),
+    ([row]) =>
+      row === undefined
+        ? undefined
+        : {
+            runId,
+            threadId: Column.decode(row["thread_id"]),
+            resourceId: Column.decode(row["resource_id"]),
+            agent: String(row["agent"]),
+            state: row["ended_at"] == null ? "running" : "ended",
+            lastSeq: Number(row["last_seq"])
+          }
+  )
+
+export const unfinished = (db: Database): Effect.Effect<ReadonlyArray<string>, SqlError> =>
+  Effect.map(db.rows("SELECT run_id FROM reins_runs WHERE ended_at IS NULL ORDER BY started_at, run_id"), (rows) =>
+    rows.map((row) => Column.decode(row["run_id"]))
+  )
+
+export const find = (db: Database, runId: string, name: string): Effect.Effect<StoredAnswer | undefined, Failure> =>
+  db
+    .rows(
+      "SELECT at, value FROM reins_answers WHERE run_id = ? AND name = ?",
+      Column.encode(runId),
+      Column.encode(name)
+    )
+    .pipe(
+      Effect.flatMap(readAnswers),
+      Effect.map(([answer]) => answer)
+    )
+
+/** Stores an answer unless there is one, or the run has ended. */
+export const answer = (
+  db: Database,
+  runId: string,
+  name: string,
+  given: { readonly value: Json; readonly at: number }
+): Effect.Effect<Answered, Failure> =>
+  db.atomic(
+    Effect.gen(function* () {
+      const run = Column.encode(runId)
+      const [taken] = yield* db.rows(
+        `INSERT INTO reins_answers (run_id, name, at, value)
+         SELECT run_id, CAST(? AS TEXT), CAST(? AS BIGINT), CAST(? AS TEXT) FROM reins_runs
+         WHERE run_id = ? AND ended_at IS NULL ON CONFLICT (run_id, name) DO NOTHING RETURNING 1`,
+        Column.encode(name),
+        given.at,
+        JSON.stringify(given.value),
+        run
+      )
+      if (taken !== undefined) {
+        yield* db.rows(`UPDATE reins_runs SET epoch = epoch${db.dialect.news} WHERE run_id = ?`, run)
+        return { _tag: "Taken" }
+      }
+      const [open] = yield* db.rows("SELECT 1 FROM reins_runs WHERE run_id = ? AND ended_at IS NULL", run)
+      const first = open === undefined ? undefined : yield* find(db, runId, name)
+      return first === undefined ? { _tag: "Unknown" } : { _tag: "Resolved", value: first.value }
+    })
+  )

@@ -1,0 +1,109 @@
+/**
+ * Threads in a database: a row a thread with the run that has it, a row a message. A store that fails is a defect here, for
+ * the port has no word for it; the run's host takes it for what it is.
+ */
+import type { Message } from "@reins/protocol"
+import type { ThreadInfo, ThreadStore } from "@reins/runtime/journal"
+import * as Effect from "effect/Effect"
+import type { SqlError } from "effect/sql/SqlError"
+import * as Column from "./Column.ts"
+import type { Database, Row } from "./Database.ts"
+import * as StoredJson from "./StoredJson.ts"
+
+const columns = "thread_id, resource_id, version, run_id"
+
+export const make = (db: Database): ThreadStore => {
+  const info = (threadId: string): Effect.Effect<ThreadInfo | undefined> =>
+    db
+      .operation(
+        "threads",
+        db.rows(`SELECT ${columns} FROM reins_threads WHERE thread_id = ?`, Column.encode(threadId))
+      )
+      .pipe(
+        Effect.map(([row]) => (row === undefined ? undefined : about(row))),
+        Effect.orDie
+      )
+
+  const read = (threadId: string, version?: number) =>
+    Effect.orDie(db.operation("threads", history(db, threadId, version ?? Number.MAX_SAFE_INTEGER)))
+
+  const append = (threadId: string, runId: string, messages: ReadonlyArray<Message.Message>): Effect.Effect<void> =>
+    Effect.orDie(db.operation("threads", db.atomic(write(db, threadId, runId, messages))))
+
+  const list = (resourceId: string): Effect.Effect<ReadonlyArray<ThreadInfo>> =>
+    db
+      .operation(
+        "threads",
+        db.rows(
+          `SELECT ${columns} FROM reins_threads WHERE resource_id = ? ORDER BY begun, thread_id`,
+          Column.encode(resourceId)
+        )
+      )
+      .pipe(
+        Effect.map((rows) => rows.map(about)),
+        Effect.orDie
+      )
+
+  const remove = (threadId: string): Effect.Effect<boolean> =>
+    Effect.orDie(db.operation("threads", db.atomic(erase(db, Column.encode(threadId)))))
+
+  return { info, read, append, list, remove }
+}
+
+const about = (row: Row): ThreadInfo => ({
+  threadId: Column.decode(row["thread_id"]),
+  resourceId: Column.decode(row["resource_id"]),
+  version: Number(row["version"]),
+  runId: row["run_id"] == null ? undefined : Column.decode(row["run_id"])
+})
+
+/** The first `version` messages of a thread. */
+export const history = (
+  db: Database,
+  threadId: string,
+  version: number
+): Effect.Effect<ReadonlyArray<Message.Message>, SqlError | StoredJson.CorruptRow> =>
+  db
+    .rows(
+      "SELECT message FROM reins_messages WHERE thread_id = ? AND position <= ? ORDER BY position",
+      Column.encode(threadId),
+      version
+    )
+    .pipe(
+      Effect.flatMap((rows) => StoredJson.messages(rows.map((row) => [row["message"]]))),
+      Effect.map((rows) => rows.map(([message]) => message))
+    )
+
+const write = Effect.fnUntraced(function* (
+  db: Database,
+  threadId: string,
+  runId: string,
+  messages: ReadonlyArray<Message.Message>
+) {
+  if (messages.length === 0) return
+  const [thread, run] = [Column.encode(threadId), Column.encode(runId)]
+  const [grown] = yield* db.rows(
+    `UPDATE reins_threads SET version = version + ? WHERE thread_id = ?
+     AND NOT EXISTS (SELECT 1 FROM reins_messages WHERE thread_id = ? AND run_id = ?) RETURNING version`,
+    messages.length,
+    thread,
+    thread,
+    run
+  )
+  if (grown === undefined) return
+  const from = Number(grown["version"]) - messages.length
+  yield* db.rows(
+    `INSERT INTO reins_messages (thread_id, run_id, position, message)
+     SELECT ?, ?, CAST(value ->> 0 AS BIGINT), value ->> 1 FROM ${db.dialect.each}`,
+    thread,
+    run,
+    JSON.stringify(messages.map((message, index) => [from + index + 1, JSON.stringify(message)]))
+  )
+})
+
+const erase = Effect.fnUntraced(function* (db: Database, thread: string) {
+  const [gone] = yield* db.rows("DELETE FROM reins_threads WHERE thread_id = ? AND run_id IS NULL RETURNING 1", thread)
+  if (gone === undefined) return false
+  yield* db.rows("DELETE FROM reins_messages WHERE thread_id = ?", thread)
+  return true
+})

@@ -1,0 +1,55 @@
+/**
+ * JSON as columns hold it. What is read is checked against its schema and otherwise left as it was written, the order of its
+ * keys included; what does not fit fails as `CorruptRow`.
+ */
+import { Approval, Entry, Event, Message } from "@reins/protocol"
+import { RunRecord } from "@reins/runtime/journal"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+
+/** A stored row does not say what it should: written by another version, or damaged. */
+export class CorruptRow extends Schema.TaggedError<CorruptRow>()("CorruptRow", { table: Schema.String }) {
+  override get message() {
+    return `a row of ${this.table} cannot be read`
+  }
+}
+
+const parse = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Unknown))
+
+/** Reads rows of JSON texts, each row as a tuple of `schema`, all in one go: cheaper than one by one. */
+const reader = <A>(table: string, schema: Schema.Codec<A>) => {
+  const isAll = Schema.is(Schema.Array(schema))
+  return (rows: ReadonlyArray<ReadonlyArray<unknown>>): Effect.Effect<ReadonlyArray<A>, CorruptRow> =>
+    Effect.suspend(() => {
+      const parsed = parse(`[${rows.map((row) => `[${row.join(",")}]`).join(",")}]`)
+      return parsed._tag === "Some" && isAll(parsed.value) && parsed.value.length === rows.length
+        ? Effect.succeed(parsed.value)
+        : Effect.fail(new CorruptRow({ table }))
+    })
+}
+
+const Path = Schema.Array(Schema.String)
+
+/** Agent path, event. */
+export const events = reader("reins_events", Schema.Tuple([Path, Event]))
+/** Agent path, value, ledger rows. */
+export const marks = reader("reins_marks", Schema.Tuple([Path, Schema.Json, Schema.Array(Entry.Entry)]))
+/** The value of an answer. */
+export const answers = reader("reins_answers", Schema.Tuple([Schema.Json]))
+/** Agent path, request, outcome. */
+export const approvals = reader(
+  "reins_approvals",
+  Schema.Tuple([Path, Approval.Request, Schema.NullOr(Approval.Outcome)])
+)
+/** A message of a thread. */
+export const messages = reader("reins_messages", Schema.Tuple([Message.Message]))
+
+// A budget may hold `Infinity`, which JSON has no number for.
+const Record = Schema.fromJsonString(Schema.toCodecJson(RunRecord))
+
+export const encodeRecord: (record: RunRecord) => string = Schema.encodeSync(Record)
+
+const decodeRecord = Schema.decodeUnknownEffect(Record)
+
+export const record = (column: unknown): Effect.Effect<RunRecord, CorruptRow> =>
+  Effect.mapError(decodeRecord(column), () => new CorruptRow({ table: "reins_runs" }))

@@ -1,0 +1,87 @@
+/**
+ * The tables of a store, as the steps that made them: version n is what stands after the first n steps. Steps are never
+ * edited once released; a change is another step.
+ */
+
+/** Statements of each version, in order. `keyed` ends a table whose primary key holds its rows. */
+export const versions = (keyed: string): ReadonlyArray<ReadonlyArray<string>> => [
+  [
+    `CREATE TABLE reins_runs (
+      run_id TEXT NOT NULL PRIMARY KEY,
+      thread_id TEXT NOT NULL,
+      resource_id TEXT NOT NULL,
+      agent TEXT NOT NULL,
+      isolated INTEGER NOT NULL,
+      record TEXT NOT NULL,
+      epoch INTEGER NOT NULL DEFAULT 0,
+      last_seq BIGINT NOT NULL DEFAULT 0,
+      started_at BIGINT NOT NULL,
+      last_at BIGINT NOT NULL,
+      ended_at BIGINT,
+      changed BIGINT NOT NULL DEFAULT 0
+    )`,
+    "CREATE INDEX reins_runs_open ON reins_runs (started_at) WHERE ended_at IS NULL",
+    "CREATE INDEX reins_runs_changed ON reins_runs (changed)",
+    `CREATE TABLE reins_events (
+      run_id TEXT NOT NULL,
+      seq BIGINT NOT NULL,
+      at BIGINT NOT NULL,
+      path TEXT NOT NULL,
+      event TEXT NOT NULL,
+      PRIMARY KEY (run_id, seq)
+    )${keyed}`,
+    `CREATE TABLE reins_marks (
+      run_id TEXT NOT NULL,
+      kind TEXT NOT NULL,
+      name TEXT NOT NULL,
+      seq BIGINT NOT NULL,
+      at BIGINT NOT NULL,
+      path TEXT NOT NULL,
+      value TEXT NOT NULL,
+      spent TEXT NOT NULL,
+      PRIMARY KEY (run_id, kind, name)
+    )${keyed}`,
+    `CREATE TABLE reins_answers (
+      run_id TEXT NOT NULL,
+      name TEXT NOT NULL,
+      at BIGINT NOT NULL,
+      value TEXT NOT NULL,
+      PRIMARY KEY (run_id, name)
+    )${keyed}`,
+    `CREATE TABLE reins_approvals (
+      id TEXT NOT NULL PRIMARY KEY,
+      run_id TEXT NOT NULL,
+      resource_id TEXT NOT NULL,
+      path TEXT NOT NULL,
+      seq BIGINT NOT NULL,
+      asked_at BIGINT NOT NULL,
+      request TEXT NOT NULL,
+      outcome TEXT,
+      decided_at BIGINT
+    )`,
+    "CREATE INDEX reins_approvals_open ON reins_approvals (resource_id, asked_at) WHERE outcome IS NULL",
+    "CREATE INDEX reins_approvals_run ON reins_approvals (run_id)",
+    `CREATE TABLE reins_client_calls (
+      run_id TEXT NOT NULL,
+      path TEXT NOT NULL,
+      call_id TEXT NOT NULL,
+      PRIMARY KEY (run_id, path, call_id)
+    )${keyed}`,
+    `CREATE TABLE reins_threads (
+      thread_id TEXT NOT NULL PRIMARY KEY,
+      resource_id TEXT NOT NULL,
+      begun BIGINT NOT NULL,
+      version BIGINT NOT NULL DEFAULT 0,
+      run_id TEXT
+    )`,
+    "CREATE INDEX reins_threads_begun ON reins_threads (begun)",
+    "CREATE INDEX reins_threads_resource ON reins_threads (resource_id, begun)",
+    `CREATE TABLE reins_messages (
+      thread_id TEXT NOT NULL,
+      position BIGINT NOT NULL,
+      run_id TEXT NOT NULL,
+      message TEXT NOT NULL,
+      PRIMARY KEY (thread_id, position)
+    )${keyed}`
+  ]
+]

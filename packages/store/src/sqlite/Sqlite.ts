@@ -1,0 +1,88 @@
+/**
+ * The SQLite deployment: runs live in a file and survive their process. The default for one machine.
+ *
+ * One process at a time owns the file and carries its runs; every other one on the same file is its client: what it starts,
+ * answers and cancels is carried by the owner, and it can watch every run. When the owner ends, however it ends, one of them
+ * takes its place within a second.
+ */
+import { Deployment } from "@reins/runtime"
+import { type JournalStore, journalHost } from "@reins/runtime/journal"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { Database } from "../sql/Database.ts"
+import * as Dialect from "../sql/Dialect.ts"
+import * as Migration from "../sql/Migration.ts"
+import * as SqlJournal from "../sql/SqlJournal.ts"
+import * as NodeSqlite from "./NodeSqlite.ts"
+import * as OwnerLock from "./OwnerLock.ts"
+import { SqliteUnusable, from } from "./SqliteUnusable.ts"
+import * as Wakes from "./Wakes.ts"
+
+export interface Options extends NodeSqlite.Options {
+  /** Whether this process may carry runs. False: it stays a client, also when there is no owner. Default true. */
+  readonly carries?: boolean | undefined
+  /** How long streamed text may be gathered before it is committed, in milliseconds. Default 25. */
+  readonly gatherMs?: number | undefined
+  /** How often to look for news from other processes, in milliseconds. Default 50. */
+  readonly pollMs?: number | undefined
+}
+
+/** How often a client tries to become the owner, in milliseconds. */
+const takeOverMs = 1000
+
+/** How often waits and watchers look by themselves, in milliseconds: news reach them otherwise, unless one is lost. */
+const safetyMs = 10_000
+
+const isMemory = (filename: string) => filename === ":memory:"
+
+/** The journal alone, over a database that is brought to this version first. For tests and tools. */
+export const journal = (options: Options): Effect.Effect<JournalStore, SqliteUnusable, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { filename, pollMs = 50 } = options
+    const db = new Database(yield* NodeSqlite.make(options), Dialect.sqlite)
+    yield* Migration.run(db, { keyed: " WITHOUT ROWID", lock: Effect.void }).pipe(
+      Effect.retry({ while: isLocked, times: 100 }),
+      Effect.mapError((cause) =>
+        cause._tag === "NewerSchema"
+          ? new SqliteUnusable({ filename, reason: "NewerSchema", cause })
+          : from(filename, cause)
+      )
+    )
+    return SqlJournal.make(db, isMemory(filename) ? Stream.never : Wakes.make(db, pollMs))
+  })
+
+const isLocked = (error: { readonly _tag: string; readonly reason?: { readonly _tag: string } }): boolean =>
+  error.reason?._tag === "LockTimeoutError"
+
+/**
+ * Runs in a SQLite file: provide it to `Runtime.layer`, and they survive their process. Fails with `SqliteUnusable`, whose
+ * message names the cure, before any run is touched.
+ */
+export const layer = (options: Options): Layer.Layer<never, SqliteUnusable> =>
+  Layer.effect(
+    Deployment.Deployment,
+    Effect.gen(function* () {
+      const { carries = true, filename, gatherMs } = options
+      const store = yield* journal(options)
+      const pollMs = isMemory(filename) ? Number.POSITIVE_INFINITY : safetyMs
+      if (!carries || isMemory(filename)) return journalHost(store, { gatherMs, pollMs, carries })
+      const scope = yield* Effect.scope
+      const acquire = OwnerLock.acquire(filename, scope)
+      const isOwner = yield* acquire
+      return journalHost(store, { gatherMs, pollMs, carries: isOwner || succession(acquire) })
+    })
+  )
+
+/** Completes when this process has become the owner. */
+const succession = (acquire: Effect.Effect<boolean, SqliteUnusable>): Effect.Effect<void> => {
+  const again: Effect.Effect<void> = Effect.flatMap(
+    Effect.delay(
+      Effect.orElseSucceed(acquire, () => false),
+      takeOverMs
+    ),
+    (isOwner) => (isOwner ? Effect.void : again)
+  )
+  return again
+}

@@ -1,0 +1,3 @@
+export * as NodeSqlite from "./NodeSqlite.ts"
+export * as Sqlite from "./Sqlite.ts"
+export { SqliteUnusable } from "./SqliteUnusable.ts"
