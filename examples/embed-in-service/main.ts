@@ -31,12 +31,18 @@ const demonstrate = Effect.flatMap(url, visit).pipe(Effect.provide(ServiceLive(0
 
 const [command, port = "8080"] = process.argv.slice(2)
 
+const complain = (words: string) =>
+  Effect.andThen(
+    Console.error(words),
+    Effect.sync(() => {
+      process.exitCode = 1
+    })
+  )
+
 const program = Effect.gen(function* () {
   if (command !== "serve") return yield* demonstrate
-  if (!/^\d+$/.test(port)) return yield* Console.error(`${JSON.stringify(port)} is no port.`)
+  if (!/^\d+$/.test(port) || Number(port) > 65_535) return yield* complain(`${JSON.stringify(port)} is no port.`)
   return yield* serve(Number(port))
-}).pipe(
-  Effect.catchTag("ServeError", () => Console.error(`Port ${port} cannot be opened; something may listen there.`))
-)
+}).pipe(Effect.catchTag("ServeError", () => complain(`Port ${port} cannot be opened; something may listen there.`)))
 
 NodeRuntime.runMain(program)
