@@ -98,6 +98,7 @@ const predicate = (
   return Effect.map(
     Tether.hold(answer, {
       signal: engine.cancel,
+      alarm: run.alarm,
       graceMs: 0,
       remainingMs: () => run.settings.predicateMs - (engine.now() - startedAt)
     }),

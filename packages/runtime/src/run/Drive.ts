@@ -9,6 +9,7 @@ import * as Erased from "../Erased.ts"
 import type { Engine } from "../port/Engine.ts"
 import type { RunRecord } from "../port/RunHost.ts"
 import type { ThreadStore } from "../port/ThreadStore.ts"
+import { Alarm } from "./Alarm.ts"
 import { agentLoop } from "./AgentLoop.ts"
 import type { Roster } from "./Roster.ts"
 import { type AgentEnd, Place, type Run, type Settings } from "./Run.ts"
@@ -31,8 +32,9 @@ export const drive = Effect.fnUntraced(function* (
     prompt: Message.fromPrompt(Erased.as<Message.Prompt>(record.prompt)),
     budget: record.budget ?? member.budget
   })
-  const run: Run = { engine, settings, exhausted: new Set(), carry: agentLoop }
-  const end = yield* agentLoop(run, place)
+  const alarm = new Alarm(Effect.runForkWith(yield* Effect.context<never>()), engine.now)
+  const run: Run = { engine, settings, alarm, exhausted: new Set(), carry: agentLoop }
+  const end = yield* Effect.onExit(agentLoop(run, place), () => Effect.sync(alarm.close))
   if (!record.isolated) {
     yield* engine.activity(
       "thread",

@@ -14,6 +14,7 @@ import type * as Effect from "effect/Effect"
 import type { Engine } from "../port/Engine.ts"
 import type { PriceBook } from "../port/Prices.ts"
 import * as TokenEstimator from "../port/TokenEstimator.ts"
+import type { Alarm } from "./Alarm.ts"
 import type { Member } from "./Roster.ts"
 
 /** How a runtime behaves, with every default filled in. Durations in milliseconds. */
@@ -41,6 +42,8 @@ export interface Settings {
 export interface Run {
   readonly engine: Engine
   readonly settings: Settings
+  /** Where its steps and calls set their deadlines. */
+  readonly alarm: Alarm
   /** Limits whose `budget_exhausted` has gone out in this life of the run, by node and limit. */
   readonly exhausted: Set<string>
   /** Carries an agent to its end; here, so that a specialist's call need not know the loop that calls it. */

@@ -6,8 +6,9 @@
  * What its end means is the caller's business.
  */
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
+import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import type { Alarm } from "./Alarm.ts"
 import type { Signal } from "./Signal.ts"
 
 /** How a held effect ended. What a `Cut` one still did in its grace time is not told. */
@@ -21,6 +22,8 @@ export type Held<A, E> =
 
 export interface Limits {
   readonly signal: Signal
+  /** Where deadlines are set. */
+  readonly alarm: Alarm
   /** Milliseconds that remain; asked again when they should be over, since a clock may have stood still. Absent: no deadline. */
   readonly remainingMs?: (() => number) | undefined
   /** How long an interrupted effect may take to end. */
@@ -33,58 +36,70 @@ export interface Limits {
 export const hold = <A, E>(effect: Effect.Effect<A, E>, limits: Limits): Effect.Effect<Held<A, E>> =>
   Effect.withFiber((parent) => {
     if (limits.signal.requested) return Effect.succeed(cut("signal", false))
-    const fork = Effect.runForkWith(parent.context)
-    const fiber = fork(effect)
+    const fiber = Effect.runForkWith(parent.context)(effect)
     const exit = fiber.pollUnsafe()
-    return exit === undefined ? watch(fiber, fork, limits) : Effect.succeed({ _tag: "Done", exit })
+    return exit === undefined
+      ? Effect.callback((resume) => new Watch(fiber, limits, resume).begin())
+      : Effect.succeed({ _tag: "Done", exit })
   })
 
 const cut = (by: "signal" | "deadline", abandoned: boolean) => ({ _tag: "Cut", by, abandoned }) as const
 
-const watch = <A, E>(
-  fiber: Fiber.Fiber<A, E>,
-  fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>,
-  limits: Limits
-): Effect.Effect<Held<A, E>> =>
-  Effect.callback((resume) => {
-    let by: "signal" | "deadline" | undefined
-    let timer: Fiber.Fiber<void> | undefined
-    let over = false
-    const arm = (ms: number, then: () => void) => {
-      timer = fork(Effect.sleep(ms))
-      timer.addObserver((exit) => {
-        if (!over && Exit.isSuccess(exit)) then()
-      })
-    }
-    const finish = (held: Held<A, E>) => {
-      if (over) return
-      over = true
-      off()
-      timer?.interruptUnsafe()
-      resume(Effect.succeed(held))
-    }
-    const end = (why: "signal" | "deadline") => {
-      if (over || by !== undefined) return
-      by = why
-      limits.onCut?.()
-      timer?.interruptUnsafe()
-      arm(limits.graceMs, () => finish(cut(why, true)))
-      fiber.interruptUnsafe()
-    }
-    const deadline = (remaining: () => number) => {
-      const ms = remaining()
-      if (ms <= 0) end("deadline")
-      else if (ms < Number.POSITIVE_INFINITY) arm(Math.max(1, Math.ceil(ms)), () => deadline(remaining))
-    }
-    let off = () => {}
-    fiber.addObserver((exit) => finish(by === undefined ? { _tag: "Done", exit } : cut(by, false)))
-    if (!over) off = limits.signal.on(() => end("signal"))
-    if (!over && limits.remainingMs !== undefined) deadline(limits.remainingMs)
-    return Effect.sync(() => {
-      if (by === undefined) limits.onCut?.()
-      over = true
-      off()
-      timer?.interruptUnsafe()
-      fiber.interruptUnsafe()
-    })
-  })
+/** An effect that was not done at once. */
+class Watch<A, E> {
+  private by: "signal" | "deadline" | undefined
+  private over = false
+  private offSignal: (() => void) | undefined
+  private offAlarm: (() => void) | undefined
+  private readonly fiber: Fiber.Fiber<A, E>
+  private readonly limits: Limits
+  private readonly resume: (held: Effect.Effect<Held<A, E>>) => void
+
+  constructor(fiber: Fiber.Fiber<A, E>, limits: Limits, resume: (held: Effect.Effect<Held<A, E>>) => void) {
+    this.fiber = fiber
+    this.limits = limits
+    this.resume = resume
+  }
+
+  /** Answers what to do when the caller is interrupted. */
+  begin(): Effect.Effect<void> {
+    this.fiber.addObserver((exit) => this.finish(this.by === undefined ? { _tag: "Done", exit } : cut(this.by, false)))
+    if (!this.over) this.offSignal = this.limits.signal.on(this.asked)
+    if (!this.over && this.by === undefined) this.deadline()
+    return Effect.sync(this.leave)
+  }
+
+  private readonly asked = (): void => this.end("signal")
+
+  private readonly deadline = (): void => {
+    const ms = this.limits.remainingMs?.() ?? Number.POSITIVE_INFINITY
+    if (ms <= 0) this.end("deadline")
+    else if (ms < Number.POSITIVE_INFINITY)
+      this.offAlarm = this.limits.alarm.set(Math.max(1, Math.ceil(ms)), this.deadline)
+  }
+
+  private end(by: "signal" | "deadline"): void {
+    if (this.over || this.by !== undefined) return
+    this.by = by
+    this.limits.onCut?.()
+    this.offAlarm?.()
+    this.offAlarm = this.limits.alarm.set(this.limits.graceMs, () => this.finish(cut(by, true)))
+    this.fiber.interruptUnsafe()
+  }
+
+  private finish(held: Held<A, E>): void {
+    if (this.over) return
+    this.over = true
+    this.offSignal?.()
+    this.offAlarm?.()
+    this.resume(Effect.succeed(held))
+  }
+
+  private readonly leave = (): void => {
+    if (this.by === undefined) this.limits.onCut?.()
+    this.over = true
+    this.offSignal?.()
+    this.offAlarm?.()
+    this.fiber.interruptUnsafe()
+  }
+}

@@ -46,7 +46,9 @@ const release = (run: Run, place: Place, seen: number): Effect.Effect<unknown> =
   const { cancel, tree } = run.engine
   const given = tree.release(cancel, seen)
   const remainingMs = timeLeft(run, place)
-  return remainingMs === undefined ? given : Tether.hold(given, { signal: cancel, graceMs: 0, remainingMs })
+  return remainingMs === undefined
+    ? given
+    : Tether.hold(given, { signal: cancel, alarm: run.alarm, graceMs: 0, remainingMs })
 }
 
 /** Whether holds on this limit are larger than what is spent of them, so that some comes back. */

@@ -27,12 +27,15 @@ export const announce = (place: Place, answer: Answer, mayCall: boolean): Announ
   const closing: Array<Event> = []
   const results = new Map<string, Message.ResultPart>()
   for (const part of answer.content) if (part.type === "tool-result") results.set(part.id, part)
-  const taken = new Set(place.callIds)
+  const taken = new Set<string>()
   // A result stands with its call, wherever the provider put it: one that answers no call of the provider's is dropped.
   const content = answer.content.flatMap((part): ReadonlyArray<Message.AssistantPart> => {
     if (part.type === "tool-result") return []
     if (part.type !== "tool-call") return [part]
-    const call = withId(part, unused(part.id, taken))
+    const call = withId(
+      part,
+      unused(part.id, (id) => taken.has(id) || place.callIds.has(id))
+    )
     taken.add(call.id)
     if (call.execution === "provider") {
       const result = provided(call, results.get(part.id))
@@ -50,10 +53,10 @@ export const announce = (place: Place, answer: Answer, mayCall: boolean): Announ
 const isSaid = (part: Message.AssistantPart): boolean => part.type !== "tool-call" && part.type !== "tool-result"
 
 /** The id itself, or with the first free number behind it: models reuse ids across steps. */
-const unused = (id: string, taken: ReadonlySet<string>): string => {
-  if (!taken.has(id)) return id
+const unused = (id: string, isTaken: (id: string) => boolean): string => {
+  if (!isTaken(id)) return id
   let count = 2
-  while (taken.has(`${id}.${count}`)) count++
+  while (isTaken(`${id}.${count}`)) count++
   return `${id}.${count}`
 }
 

@@ -44,6 +44,7 @@ export const attempt = Effect.fnUntraced(function* (run: Run, place: Place, requ
   }
   const held = yield* Tether.hold(place.member.model.attempt(request, emit), {
     signal: engine.cancel,
+    alarm: run.alarm,
     graceMs: run.settings.cancelGraceMs,
     remainingMs: timeLeft(run, place),
     onCut: () => {

@@ -191,7 +191,12 @@ const pause = (run: Run, place: Place, failure: ModelFailure.ModelFailure, attem
 /** Waits; answers how the step ends where a cancel or a limit on time cuts the wait short. */
 const uncut = (run: Run, place: Place, wait: Effect.Effect<void>) =>
   Effect.map(
-    Tether.hold(wait, { signal: run.engine.cancel, graceMs: 0, remainingMs: Attempt.timeLeft(run, place) }),
+    Tether.hold(wait, {
+      signal: run.engine.cancel,
+      alarm: run.alarm,
+      graceMs: 0,
+      remainingMs: Attempt.timeLeft(run, place)
+    }),
     (held) => (held._tag === "Cut" ? Attempt.cutShort(run, place, held.by) : undefined)
   )
 

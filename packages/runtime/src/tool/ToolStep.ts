@@ -116,6 +116,7 @@ const once = (
   const own = () => (tool.timeoutMs ?? Number.POSITIVE_INFINITY) - (engine.now() - startedAt)
   const held = Tether.hold(invocation, {
     signal: engine.cancel,
+    alarm: run.alarm,
     graceMs: settings.cancelGraceMs,
     remainingMs:
       tool.timeoutMs === undefined && !isTimed
