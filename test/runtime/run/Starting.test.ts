@@ -1,0 +1,242 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { Message } from "@reins/protocol"
+import { Agent, Budget, Model, Prices, Runtime, Specialist } from "@reins/runtime"
+import type { QueryOptions } from "@reins/runtime"
+import { ScriptedModel } from "@reins/runtime/testing"
+import { Context, Effect, Layer, Schema, Stream } from "effect"
+import * as Desk from "../../support/Desk.ts"
+import * as Solo from "../../support/Solo.ts"
+
+class Dear extends Context.Service<Dear, ReturnType<typeof ScriptedModel.make>>()("test/Dear") {}
+
+const silent = () => ScriptedModel.make({ respond: () => ScriptedModel.text("hello") })
+
+/** Why a query is refused; that its thread is as it was, and that no model was asked. */
+const refusal = (prompt: Message.Prompt, query: QueryOptions = {}, options: Solo.Options = {}) =>
+  Effect.gen(function* () {
+    const model = silent()
+    const runtime = yield* Solo.runtime(model, options)
+    const asked = { threadId: "thread", ...query }
+    const error = yield* Effect.flip(Stream.runDrain(runtime.query(prompt, asked)))
+    assert.strictEqual((yield* Effect.flip(runtime.start(prompt, asked))).message, error.message)
+    assert.strictEqual((yield* Effect.flip(runtime.complete(prompt, asked))).message, error.message)
+    assert.match(error.message, /\S/)
+    assert.strictEqual(model.requests.length, 0)
+    assert.isUndefined(yield* runtime.threads.info("thread"))
+    // Nothing is held: a good query goes through.
+    assert.strictEqual((yield* runtime.complete("hello", { threadId: "thread" })).output, "hello")
+    return error.reason._tag
+  }).pipe(Effect.scoped)
+
+describe("a query is refused, and leaves no trace, when", () => {
+  it.effect.each<readonly [string, Message.Prompt]>([
+    ["is empty", ""],
+    ["is blank", " \n\t "],
+    ["has no parts", []],
+    [
+      "has only blank parts",
+      [
+        { type: "text", text: "" },
+        { type: "text", text: "  " }
+      ]
+    ]
+  ])("its prompt %s", ([, prompt]) =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* refusal(prompt), "EmptyPrompt")
+    })
+  )
+
+  it.effect("it names an agent that is not there, and it is told which are", () =>
+    Effect.gen(function* () {
+      const runtime = yield* Solo.runtime(silent())
+      const error = yield* Effect.flip(runtime.complete("hi", { agent: "duo" }))
+      assert.strictEqual(error.message, `no agent "duo" in this runtime; it has solo`)
+      assert.strictEqual(yield* refusal("hi", { agent: "duo" }), "UnknownAgent")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("it names an agent by an inherited property", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* refusal("hi", { agent: "constructor" }), "UnknownAgent")
+    })
+  )
+
+  it.effect("its agent is another value of a name that is there", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* refusal("hi", { agent: Agent.make("solo", {}) }), "UnknownAgent")
+    })
+  )
+
+  it.effect.each<readonly [string, Budget.Budget]>([
+    ["maxSteps", Budget.make({ maxSteps: -1 })],
+    ["maxSteps", Budget.make({ maxSteps: Number.NaN })],
+    ["maxSteps", Budget.make({ maxSteps: 1.5 })],
+    ["maxToolCalls", Budget.make({ maxToolCalls: 2 ** 53 })],
+    ["maxCallsPerTool.work", Budget.make({ maxCallsPerTool: { work: -1 } })],
+    ["maxCostUsd", Budget.make({ maxCostUsd: -0.01 })],
+    ["maxCostUsd", Budget.make({ maxCostUsd: Number.NaN })],
+    ["maxDuration", Budget.make({ maxDuration: -1 })],
+    ["maxDuration", Budget.make({ maxDuration: Number.NaN })],
+    ["warnAt", Budget.make({ warnAt: 2 })]
+  ])("its budget's %s is no limit", ([limit, budget]) =>
+    Effect.gen(function* () {
+      const runtime = yield* Solo.runtime(silent())
+      const { reason } = yield* Effect.flip(runtime.start("hi", { budget }))
+      assert.strictEqual(reason._tag === "InvalidBudget" ? reason.limit : undefined, limit)
+      assert.strictEqual(yield* refusal("hi", { budget }), "InvalidBudget")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("it is limited in dollars, and the price of its model is unknown", () =>
+    Effect.gen(function* () {
+      const budget = Budget.make({ maxCostUsd: 1 })
+      assert.strictEqual(yield* refusal("hi", { budget }), "UnknownPrice")
+      assert.strictEqual(
+        yield* refusal("hi", { budget }, { services: Prices.layerTable({ "scripted/other": noPrice }) }),
+        "UnknownPrice"
+      )
+    })
+  )
+
+  it.effect("it is limited in dollars, and the price of a specialist's model is unknown", () => {
+    const reader = Specialist.make("reader", { description: "Reads", model: Dear })
+    const desk = Agent.make("desk", { specialists: [reader] })
+    const dear = ScriptedModel.make({ provider: "dear", model: "dear-1", respond: () => undefined })
+    const layer = Runtime.layer({ agents: [desk] }).pipe(
+      Layer.provide([
+        Layer.succeed(Model, silent()),
+        Layer.succeed(Dear, dear),
+        Prices.layerTable({ "scripted/scripted-1": noPrice })
+      ])
+    )
+    return Effect.gen(function* () {
+      const runtime = yield* Runtime
+      const { reason } = yield* Effect.flip(runtime.start("hi", { budget: Budget.make({ maxCostUsd: 1 }) }))
+      assert.strictEqual(reason._tag === "UnknownPrice" ? reason.model : undefined, "dear-1")
+    }).pipe(Effect.provide(layer))
+  })
+})
+
+const noPrice = { inputPerMillionUsd: 0, outputPerMillionUsd: 0 }
+
+describe("a query goes through when", () => {
+  it.effect("its model is known to be free, whatever the limit in dollars", () =>
+    Effect.gen(function* () {
+      const runtime = yield* Solo.runtime(silent(), { services: Prices.layerTable({ "scripted/scripted-1": noPrice }) })
+      const done = yield* runtime.complete("hi", { budget: Budget.make({ maxCostUsd: 0 }) })
+      assert.strictEqual(done.summary.cost.costNanoUsd, 0)
+      assert.strictEqual(done.summary.cost.unpriced, 0)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("its limits are infinite", () =>
+    Effect.gen(function* () {
+      const runtime = yield* Solo.runtime(silent())
+      const budget = Budget.make({ maxSteps: Infinity, maxCostUsd: Infinity, maxDuration: Infinity })
+      assert.strictEqual((yield* runtime.complete("hi", { budget })).output, "hello")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("its prompt is a file without words", () =>
+    Effect.gen(function* () {
+      const runtime = yield* Solo.runtime(silent())
+      const file: Message.FilePart = { type: "file", mediaType: "image/png", data: "https://example.com/a.png" }
+      assert.strictEqual((yield* runtime.complete([file])).output, "hello")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("it names its agent, by name or by value", () => {
+    const one = Agent.make("one", { instructions: "One." })
+    const two = Agent.make("two", { instructions: "Two." })
+    const model = silent()
+    return Effect.gen(function* () {
+      const runtime = yield* Runtime
+      yield* runtime.complete("hi")
+      yield* runtime.complete("hi", { agent: "two" })
+      yield* runtime.complete("hi", { agent: two })
+      assert.deepStrictEqual(
+        model.requests.map(({ instructions }) => instructions),
+        ["One.", "Two.", "Two."]
+      )
+    }).pipe(Effect.provide(Desk.plain(model, { agents: [one, two] })))
+  })
+})
+
+describe("a thread", () => {
+  it.effect("that carries a run is busy for another, which is told with which", () =>
+    Effect.gen(function* () {
+      const { handle, probe, runtime } = yield* Solo.start([{ parts: [], hangs: true }, ScriptedModel.text("next")])
+      const { reason } = yield* Effect.flip(runtime.start("hi", { threadId: "thread" }))
+      assert.deepInclude(reason, { _tag: "ThreadBusy", runId: "run" })
+      yield* handle.cancel
+      yield* probe.end
+      assert.strictEqual((yield* runtime.complete("hi", { threadId: "thread" })).output, "next")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("is taken by one of two queries at once", () =>
+    Effect.gen(function* () {
+      const runtime = yield* Solo.runtime(
+        ScriptedModel.make({ respond: () => ({ ...ScriptedModel.text("hello"), parts: [], hangs: true }) })
+      )
+      const exits = yield* Effect.all(
+        ["a", "b"].map((runId) => Effect.exit(runtime.start("hi", { threadId: "thread", runId }))),
+        { concurrency: "unbounded" }
+      )
+      assert.deepStrictEqual(
+        exits.map(({ _tag }) => _tag),
+        ["Success", "Failure"]
+      )
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("of another tenant is as if it were not there", () =>
+    Effect.gen(function* () {
+      const runtime = yield* Solo.runtime(silent())
+      yield* runtime.complete("hi", { threadId: "thread", resourceId: "mia" })
+      const error = yield* Effect.flip(runtime.complete("hi", { threadId: "thread", resourceId: "tom" }))
+      assert.strictEqual(error.reason._tag, "ThreadForbidden")
+      assert.strictEqual(error.message, `no thread "thread"`)
+      assert.strictEqual((yield* runtime.threads.get("thread")).length, 2)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("that carries another tenant's run does not tell which", () =>
+    Effect.gen(function* () {
+      const { runtime } = yield* Solo.start([{ parts: [], hangs: true }])
+      const error = yield* Effect.flip(runtime.start("hi", { threadId: "thread", resourceId: "tom" }))
+      assert.strictEqual(error.reason._tag, "ThreadForbidden")
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("a specialist from code is refused when", () => {
+  const reader = Specialist.make("reader", {
+    description: "Reads",
+    input: Schema.Struct({ pages: Schema.Natural })
+  })
+  const teller = Specialist.make("teller", { description: "Tells" })
+
+  it.effect("it is not registered", () =>
+    Effect.gen(function* () {
+      const runtime = yield* Solo.runtime(silent())
+      const error = yield* Effect.flip(Stream.runDrain(runtime.runSpecialist(teller, "hi")))
+      assert.strictEqual(error.message, `no agent "teller" in this runtime; it has solo`)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("its input does not fit", () =>
+    Effect.gen(function* () {
+      const runtime = yield* Runtime
+      const refused = [
+        yield* Effect.flip(runtime.completeSpecialist(reader, { pages: -1 })),
+        yield* Effect.flip(runtime.completeSpecialist(reader, { pages: Number.NaN })),
+        yield* Effect.flip(runtime.completeSpecialist(teller, " "))
+      ]
+      for (const { message, reason } of refused) {
+        assert.strictEqual(reason._tag, "InvalidInput")
+        assert.match(message, /^the input does not fit (reader|teller): \S/)
+      }
+    }).pipe(Effect.provide(Desk.plain(silent(), { agents: [reader, teller] })))
+  )
+})
