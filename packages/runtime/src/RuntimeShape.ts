@@ -7,6 +7,7 @@ import type {
   Decision,
   Envelope,
   Event,
+  Grant,
   Json,
   Message,
   QueryRejected,
@@ -106,6 +107,12 @@ export interface RuntimeShape {
     limits: { readonly [limit: string]: number },
     options?: { readonly by?: string | undefined; readonly resourceId?: string | undefined }
   ) => Effect.Effect<void, ApprovalError>
+  readonly grants: {
+    /** A tenant's grants that still have uses, oldest first. */
+    readonly list: (options?: { readonly resourceId?: string | undefined }) => Effect.Effect<ReadonlyArray<Grant.Grant>>
+    /** Takes a grant back: calls ask again. With `resourceId`, only that tenant's. False when there is none. */
+    readonly revoke: (id: string, options?: { readonly resourceId?: string | undefined }) => Effect.Effect<boolean>
+  }
   /** The open questions of a tenant, oldest first. */
   readonly pendingApprovals: (filter?: {
     readonly resourceId?: string | undefined

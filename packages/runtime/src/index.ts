@@ -7,6 +7,7 @@ export {
   Decision,
   Envelope,
   Event,
+  Grant,
   Message,
   QueryRejected,
   QueryRejections,

@@ -144,7 +144,7 @@ describe("a decision that cannot be applied", () => {
     ["a revision with a cycle", Decision.revise(untyped(cycle()))],
     ["a revision to a class", Decision.revise(untyped(new Map()))],
     ["a raise, which answers another kind of question", Decision.raise({ maxSteps: 9 })],
-    ["a wider scope than is remembered", Decision.approve({ scope: "thread" })],
+    ["a grant of no lawful amount", Decision.approve({ scope: "thread", maxCostUsd: -1 })],
     ["what is no decision", untyped({ type: "shrug" })],
     ["a decision by a number", untyped({ type: "approve", by: 7 })]
   ])("is refused with a reason and leaves the question open: %s", ([, decision]) =>

@@ -2,8 +2,9 @@
  * Puts a call to a person, and says what the answer means for it: the arguments it may run with, or how it ends instead.
  * Nothing of the call runs meanwhile.
  */
-import type { Event, Json, Message } from "@reins/protocol"
+import type { Event, Grant, Json, Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import type { Place, Run } from "../run/Run.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import * as Question from "./Question.ts"
@@ -30,6 +31,7 @@ export const ask = Effect.fnUntraced(function* (
     toolInvocationId: call.id,
     ...(options.expiresAt === undefined ? {} : { expiresAt: options.expiresAt })
   })
+  if (answer.grant !== undefined) yield* keep(run, place, call, answer.grant)
   const asked = read(answer, call)
   yield* run.engine.emit(`${place.prefix}decided/${call.id}`, place.path, () => {
     const decision: Event = { type: "approval-decision", data: answer.resolution }
@@ -37,6 +39,17 @@ export const ask = Effect.fnUntraced(function* (
   })
   return asked
 })
+
+/**
+ * Keeps the grant that the answer leaves behind. The run does it, and not who answered: so an answer that came second leaves
+ * none, and the next call finds it.
+ */
+const keep = (run: Run, place: Place, call: Message.CallPart, grant: Grant.Grant) =>
+  run.engine.activity(
+    `${place.prefix}grant/${call.id}`,
+    Schema.Null,
+    Effect.as(run.grants.add(grant), { value: null, path: place.path, events: [], spent: [] })
+  )
 
 /** What an answer means for the call. */
 const read = (answer: Question.Answer, call: Message.CallPart): Asked => {

@@ -1,13 +1,13 @@
 /**
  * Decides whether one tool call may run now.
  *
- * A `Gate` never runs the call and never waits for a person: it answers allow, ask, or that the arguments are no use asking
- * about. Waiting is `Asking`; running is `ToolStep`, which takes the `Permit` that only the gate makes.
+ * A `Gate` never runs the call and never waits for a person: it answers allow, granted (a person allowed it before), ask, or
+ * that the arguments are no use asking about. Waiting is `Asking`; running is `ToolStep`, which takes the `Permit` that only the gate makes.
  *
  * A predicate that fails, dies or takes too long means ask. Its answer is remembered, since it may say different things on
  * two calls.
  */
-import type { Json, Message } from "@reins/protocol"
+import type { Grant, Json, Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
@@ -21,12 +21,18 @@ import type { PolicyContext, Predicate } from "./Policy.ts"
 
 export type Verdict =
   | { readonly verdict: "allow" }
+  | { readonly verdict: "granted"; readonly grantId: string; readonly scope: Grant.Grant["scope"] }
   | { readonly verdict: "ask"; readonly expiresAt?: number }
   | { readonly verdict: "invalid"; readonly issue: string }
   | { readonly verdict: "cancelled" }
 
 const VerdictSchema: Schema.Codec<Verdict> = Schema.Union([
   Schema.Struct({ verdict: Schema.Literal("allow") }),
+  Schema.Struct({
+    verdict: Schema.Literal("granted"),
+    grantId: Schema.String,
+    scope: Schema.Literals(["run", "thread", "subtree"])
+  }),
   Schema.Struct({ verdict: Schema.Literal("ask"), expiresAt: Schema.optionalKey(Schema.Natural) }),
   Schema.Struct({ verdict: Schema.Literal("invalid"), issue: Schema.String }),
   Schema.Struct({ verdict: Schema.Literal("cancelled") })
@@ -45,7 +51,8 @@ export const judge = (run: Run, place: Place, call: Message.CallPart, tool: Call
       )
 
 /** The right to run an allowed call with `args`. */
-export const permit = (call: Message.CallPart, args: Json): Permit.Permit => Permit.issue(call, args)
+export const permit = (call: Message.CallPart, args: Json, grantId?: string): Permit.Permit =>
+  Permit.issue(call, args, grantId)
 
 const consider = Effect.fnUntraced(function* (
   run: Run,
@@ -62,6 +69,8 @@ const consider = Effect.fnUntraced(function* (
     if (run.engine.cancel.requested) return { verdict: "cancelled" }
     if (!asks) return allow
   }
+  const granted = yield* claim(run, place, call, tool)
+  if (granted !== undefined) return { verdict: "granted", grantId: granted.id, scope: granted.scope }
   const { approvalExpiryMs } = run.settings
   const ask: Verdict = {
     verdict: "ask",
@@ -69,6 +78,21 @@ const consider = Effect.fnUntraced(function* (
   }
   return ask
 })
+
+/** A use of a grant that covers the call. Taken once for the call, however often its gate is begun. */
+const claim = (run: Run, place: Place, call: Message.CallPart, tool: Callable) => {
+  const { engine } = run
+  const facts: Grant.Claim = {
+    resourceId: engine.resourceId,
+    threadId: engine.threadId,
+    runId: engine.runId,
+    agentPath: place.path,
+    toolName: tool.name,
+    toolHash: tool.hash,
+    args: call.args
+  }
+  return run.grants.claim(`${engine.runId} ${place.prefix}${call.id}`, facts, engine.now())
+}
 
 const predicate = (
   run: Run,

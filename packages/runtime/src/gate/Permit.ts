@@ -10,11 +10,13 @@ export interface Permit {
   readonly call: Message.CallPart
   /** The arguments it may run with: the model's, or those a person put in their place. */
   readonly args: Json
+  /** The grant it runs on, where it did not need to be asked about. */
+  readonly grantId: string | undefined
 }
 
 /** For `Gate` alone. */
-export const issue = (call: Message.CallPart, args: Json): Permit => {
-  const permit = Object.freeze({ call, args })
+export const issue = (call: Message.CallPart, args: Json, grantId: string | undefined): Permit => {
+  const permit = Object.freeze({ call, args, grantId })
   made.add(permit)
   return permit
 }

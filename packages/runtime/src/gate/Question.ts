@@ -5,20 +5,23 @@
  * The question can be found before it is announced, and its answer is stored under a name that the run knows again when it is
  * carried anew.
  */
-import { Approval } from "@reins/protocol"
-import { sha256 } from "@noble/hashes/sha2.js"
-import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js"
+import { Approval, Grant } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { sha256Hex } from "../run/Digest.ts"
 import type { Place, Run } from "../run/Run.ts"
 
 const AnswerStruct = Schema.Struct({
   resolution: Approval.Resolution,
   args: Schema.optionalKey(Schema.Json),
-  raise: Schema.optionalKey(Schema.Record(Schema.String, Schema.Finite))
+  raise: Schema.optionalKey(Schema.Record(Schema.String, Schema.Finite)),
+  grant: Schema.optionalKey(Grant.Grant)
 })
 
-/** The answer as it is stored: what the event will say, the arguments a revision leaves, the limits a raise sets. */
+/**
+ * The answer as it is stored: what the event will say, the arguments a revision leaves, the limits a raise sets, the grant a
+ * wider scope leaves behind.
+ */
 export interface Answer extends Schema.Schema.Type<typeof AnswerStruct> {}
 export const Answer: Schema.Codec<Answer> = AnswerStruct
 
@@ -27,7 +30,7 @@ export const waitName = (approvalId: string): string => `approval/${approvalId}`
 
 /** A question's id: the same on every replay of the run, and as hard to guess as the run's own id. */
 export const approvalId = (runId: string, prefix: string, subject: string): string =>
-  `apr_${bytesToHex(sha256(utf8ToBytes(`${runId}\n${prefix}\n${subject}`))).slice(0, 32)}`
+  `apr_${sha256Hex(`${runId}\n${prefix}\n${subject}`).slice(0, 32)}`
 
 /** What is asked, apart from who asks. */
 export type Subject = Pick<Approval.Request, "kind" | "target" | "payload" | "toolInvocationId" | "expiresAt">

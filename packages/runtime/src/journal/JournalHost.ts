@@ -13,6 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { memoryGrants } from "../port/GrantStore.ts"
 import { EventLog } from "../event/EventLog.ts"
 import { follow } from "../event/Follow.ts"
 import type { Answered, Drive, RunHost, RunHostFactory, RunRecord } from "../port/RunHost.ts"
@@ -50,6 +51,7 @@ export const journalHost = (store: JournalStore, options: JournalHostOptions = {
 
 class Host implements RunHost {
   readonly threads
+  readonly grants
   private readonly live = new Map<string, { readonly run: JournalRun; readonly log: EventLog }>()
   private readonly opening = new Set<string>()
   /** Runs that another owner has taken from this one. */
@@ -76,6 +78,7 @@ class Host implements RunHost {
     this.store = store
     this.options = options
     this.threads = store.threads
+    this.grants = store.grants ?? memoryGrants()
     const clock = Context.get(context, Clock.Clock)
     this.now = () => clock.currentTimeMillisUnsafe()
   }
@@ -125,7 +128,7 @@ class Host implements RunHost {
       }
     })
     this.live.set(runId, { run, log })
-    const carried = this.drive(opened.record, opened.history, run, this.threads).pipe(
+    const carried = this.drive(opened.record, opened.history, run, this).pipe(
       Effect.andThen(run.writer.flush),
       Effect.onExit((exit) => this.settle(run, log, exit)),
       Effect.exit

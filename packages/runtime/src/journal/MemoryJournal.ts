@@ -5,6 +5,7 @@
 import { AgentPath, type Approval, type Envelope, type Json, QueryRejections } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import { memoryGrants } from "../port/GrantStore.ts"
 import { MemoryThreads } from "../port/MemoryThreads.ts"
 import type { PendingApproval, RunRecord, RunStatus } from "../port/RunHost.ts"
 import { type Batch, Fenced, type JournalStore, type Mark, type Opened, type StoredAnswer } from "./JournalStore.ts"
@@ -153,6 +154,7 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
 
   return {
     threads,
+    grants: memoryGrants(),
     create,
     open,
     commit,

@@ -12,6 +12,7 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { Engine } from "./Engine.ts"
+import type { GrantStore } from "./GrantStore.ts"
 import type { ThreadStore } from "./ThreadStore.ts"
 
 const RunRecordStruct = Schema.Struct({
@@ -33,12 +34,18 @@ const RunRecordStruct = Schema.Struct({
 export interface RunRecord extends Schema.Schema.Type<typeof RunRecordStruct> {}
 export const RunRecord: Schema.Codec<RunRecord> = RunRecordStruct
 
-/** Carries a run from its start to its last event, over the engine it is given; its messages go to `threads`. */
+/** What a host keeps beside its runs. */
+export interface Stores {
+  readonly threads: ThreadStore
+  readonly grants: GrantStore
+}
+
+/** Carries a run from its start to its last event, over the engine it is given. */
 export type Drive = (
   record: RunRecord,
   history: ReadonlyArray<Message.Message>,
   engine: Engine,
-  threads: ThreadStore
+  stores: Stores
 ) => Effect.Effect<void>
 
 /** A question that waits for its answer. */
@@ -65,8 +72,7 @@ export interface RunStatus {
   readonly lastSeq: number
 }
 
-export interface RunHost {
-  readonly threads: ThreadStore
+export interface RunHost extends Stores {
   /** Leases the thread, stores the record and starts carrying the run. */
   readonly start: (
     record: Omit<RunRecord, "historyVersion">

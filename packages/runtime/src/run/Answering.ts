@@ -2,13 +2,14 @@
  * Takes answers from outside: decisions on approvals, results of client tools. An answer is checked against the stored
  * question, never against anything that the answerer sent along, and is taken at most once.
  */
-import { AgentPath, Approval, ApprovalError, ApprovalErrors, Decision, type Json } from "@reins/protocol"
+import { AgentPath, Approval, ApprovalError, ApprovalErrors, Decision, type Grant, type Json } from "@reins/protocol"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { fromDecision } from "../gate/Granting.ts"
 import { Answer, approvalId, waitName } from "../gate/Question.ts"
 import * as Revision from "../gate/Revision.ts"
 import type { PendingApproval } from "../port/RunHost.ts"
@@ -20,7 +21,7 @@ import { type Built, defaultResource } from "./Built.ts"
 
 /** Answers the request `id`; with `resourceId`, only as that tenant. */
 export const respond = Effect.fnUntraced(function* (
-  { host, roster }: Built,
+  { host, ids, roster }: Built,
   id: string,
   decision: Decision,
   resourceId: string | undefined
@@ -34,12 +35,16 @@ export const respond = Effect.fnUntraced(function* (
     return yield* fail(new ApprovalErrors.ApprovalForbidden({}))
   }
   if (found.outcome !== undefined) return yield* fail(late(found.outcome, expiresAt))
-  if (expiresAt !== undefined && (yield* Clock.currentTimeMillis) >= expiresAt) {
+  const now = yield* Clock.currentTimeMillis
+  if (expiresAt !== undefined && now >= expiresAt) {
     return yield* fail(new ApprovalErrors.ApprovalExpired({ expiresAt }))
   }
   const sound = Checking.inWords(Schema.decodeUnknownEffect(Decision)(decision), "a decision")
   const status = yield* host.status(asked.runId)
-  const answer = yield* Effect.result(Effect.andThen(sound, () => answerTo(roster, status, asked, decision)))
+  const tool = toolOf(roster, status, asked)
+  const grant = fromDecision(asked, decision, { id: ids.make("grant"), now, toolHash: tool?.hash })
+  if (grant !== undefined && "issue" in grant) return yield* fail(new ApprovalErrors.InvalidArguments(grant))
+  const answer = yield* Effect.result(Effect.andThen(sound, () => answerTo(tool, asked, decision, grant)))
   if (Result.isFailure(answer)) {
     return yield* fail(new ApprovalErrors.InvalidArguments({ issue: answer.failure }))
   }
@@ -67,12 +72,22 @@ const late = (outcome: Approval.Outcome, expiresAt: number | undefined): Approva
     ? new ApprovalErrors.ApprovalExpired({ expiresAt })
     : new ApprovalErrors.ApprovalResolved({ outcome })
 
-/** What is stored for a decision. Fails with a sentence where the decision does not fit the question. */
-const answerTo = (
+/** The tool that a question is about, as this runtime has it. */
+const toolOf = (
   roster: Roster.Roster,
   status: { readonly agent: string } | undefined,
+  { agentPath, request }: PendingApproval
+): Roster.Callable | undefined => {
+  const root = status === undefined ? undefined : roster.members.get(status.agent)
+  return root === undefined ? undefined : Roster.at(root, agentPath)?.tools.get(request.target)
+}
+
+/** What is stored for a decision. Fails with a sentence where the decision does not fit the question. */
+const answerTo = (
+  tool: Roster.Callable | undefined,
   asked: PendingApproval,
-  decision: Decision
+  decision: Decision,
+  grant: Grant.Grant | undefined
 ): Effect.Effect<Answer, string> => {
   const { id, kind, payload, target } = asked.request
   const said = {
@@ -84,15 +99,19 @@ const answerTo = (
     case "approve":
       if (decision.raise !== undefined)
         return Effect.fail("a raise answers a question about a budget, not about a call")
-      return decision.scope === undefined || decision.scope === "call"
-        ? Effect.succeed({ resolution: { id, outcome: { outcome: "approve" }, ...said } })
-        : Effect.fail(`this runtime remembers no approvals yet: approve the call, not the ${decision.scope}`)
+      return Effect.succeed({
+        resolution: {
+          id,
+          outcome: { outcome: "approve" },
+          ...said,
+          ...(grant === undefined ? {} : { scope: grant.scope, grantId: grant.id })
+        },
+        ...(grant === undefined ? {} : { grant })
+      })
     case "reject":
       return Effect.succeed({ resolution: { id, outcome: { outcome: "reject" }, ...said } })
     case "revise": {
       const args = Revision.apply(payload, decision.partial)
-      const root = status === undefined ? undefined : roster.members.get(status.agent)
-      const tool = root === undefined ? undefined : Roster.at(root, asked.agentPath)?.tools.get(target)
       if (tool === undefined) return Effect.fail(`there is no tool ${JSON.stringify(target)} here`)
       return Effect.as(tool.decode(args), {
         resolution: { id, outcome: { outcome: "revise", partial: decision.partial }, ...said },

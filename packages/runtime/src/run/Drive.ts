@@ -7,8 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Erased from "../Erased.ts"
 import type { Engine } from "../port/Engine.ts"
-import type { RunRecord } from "../port/RunHost.ts"
-import type { ThreadStore } from "../port/ThreadStore.ts"
+import type { RunRecord, Stores } from "../port/RunHost.ts"
 import { Alarm } from "./Alarm.ts"
 import { agentLoop } from "./AgentLoop.ts"
 import type { Roster } from "./Roster.ts"
@@ -18,7 +17,7 @@ import { type AgentEnd, Place, type Run, type Settings } from "./Run.ts"
 export const drive = Effect.fnUntraced(function* (
   roster: Roster,
   settings: Settings,
-  threads: ThreadStore,
+  stores: Stores,
   record: RunRecord,
   history: ReadonlyArray<Message.Message>,
   engine: Engine
@@ -33,13 +32,13 @@ export const drive = Effect.fnUntraced(function* (
     budget: record.budget ?? member.budget
   })
   const alarm = new Alarm(Effect.runForkWith(yield* Effect.context<never>()), engine.now)
-  const run: Run = { engine, settings, alarm, exhausted: new Set(), carry: agentLoop }
+  const run: Run = { engine, settings, grants: stores.grants, alarm, exhausted: new Set(), carry: agentLoop }
   const end = yield* Effect.onExit(agentLoop(run, place), () => Effect.sync(alarm.close))
   if (!record.isolated) {
     yield* engine.activity(
       "thread",
       Schema.Null,
-      Effect.as(threads.append(record.threadId, record.runId, place.messages.slice(place.from)), {
+      Effect.as(stores.threads.append(record.threadId, record.runId, place.messages.slice(place.from)), {
         value: null,
         path: [],
         events: [],

@@ -16,6 +16,7 @@ import * as Tracer from "effect/Tracer"
 import { BudgetProbe } from "../budget/BudgetProbe.ts"
 import { BudgetTree } from "../budget/BudgetTree.ts"
 import { follow } from "../event/Follow.ts"
+import { memoryGrants } from "../port/GrantStore.ts"
 import { MemoryThreads } from "../port/MemoryThreads.ts"
 import type { Answered, Drive, PendingApproval, RunHost, RunHostFactory, RunRecord } from "../port/RunHost.ts"
 import * as Closing from "./Closing.ts"
@@ -51,6 +52,7 @@ interface Asked {
 
 class Host implements RunHost {
   readonly threads = new MemoryThreads()
+  readonly grants = memoryGrants()
   private readonly runs = new Map<string, Carried>()
   private readonly ended: Array<string> = []
   private readonly approvals = new Map<string, Asked>()
@@ -96,7 +98,7 @@ class Host implements RunHost {
         this.runs.set(runId, carried)
         // The run lives in the host, with the caller's clock and trace.
         const context = withCaller(this.context, clock, caller.context)
-        const fiber = Effect.runForkWith(context)(this.drive(record, history, run, this.threads))
+        const fiber = Effect.runForkWith(context)(this.drive(record, history, run, this))
         if (fiber.pollUnsafe() === undefined) carried.fiber = fiber
         fiber.addObserver((exit) => this.settle(carried, exit))
         return Effect.void

@@ -19,6 +19,7 @@ import * as Policy from "../gate/Policy.ts"
 import type { ModelPort, ToolDefinition } from "../port/Model.ts"
 import * as Invocation from "../tool/Invocation.ts"
 import * as ToolSettings from "../tool/ToolSettings.ts"
+import { sha256Hex } from "./Digest.ts"
 
 /** A tool, ready to be called. */
 export interface Callable {
@@ -26,6 +27,8 @@ export interface Callable {
   readonly execution: "server" | "client"
   readonly definition: ToolDefinition
   readonly policy: Policy.Policy
+  /** Of its name, description and parameters: a grant holds for this definition and no other. */
+  readonly hash: string
   readonly decode: Invocation.Decode
   /** Absent on client tools. */
   readonly invoke: Invocation.Invoke | undefined
@@ -205,15 +208,17 @@ const callable = (
   invoke: Invocation.Invoke | undefined
 ): Callable => {
   const timeout = Context.get(tool.annotations, ToolSettings.Timeout)
+  const offered: ToolDefinition = {
+    name: tool.name,
+    description: Tool.getDescription(tool),
+    parameters: Erased.as<Json>(Tool.getJsonSchema(tool)), // a JSON Schema is JSON
+    strict: Tool.getStrictMode(tool)
+  }
   return {
     name: tool.name,
     execution,
-    definition: {
-      name: tool.name,
-      description: Tool.getDescription(tool),
-      parameters: Erased.as<Json>(Tool.getJsonSchema(tool)), // a JSON Schema is JSON
-      strict: Tool.getStrictMode(tool)
-    },
+    definition: offered,
+    hash: sha256Hex(JSON.stringify([offered.name, offered.description, offered.parameters])),
     policy:
       execution === "client"
         ? Policy.resolve(ownPolicy(definition, tool.name), declared(tool), "never")

@@ -12,6 +12,7 @@ import {
 } from "@reins/protocol"
 import type * as Effect from "effect/Effect"
 import type { Engine } from "../port/Engine.ts"
+import type { GrantStore } from "../port/GrantStore.ts"
 import type { PriceBook } from "../port/Prices.ts"
 import * as TokenEstimator from "../port/TokenEstimator.ts"
 import type { Alarm } from "./Alarm.ts"
@@ -42,6 +43,7 @@ export interface Settings {
 export interface Run {
   readonly engine: Engine
   readonly settings: Settings
+  readonly grants: GrantStore
   /** Where its steps and calls set their deadlines. */
   readonly alarm: Alarm
   /** Limits whose `budget_exhausted` has gone out in this life of the run, by node and limit. */

@@ -30,8 +30,8 @@ export const make = <const Agents extends ReadonlyArray<Agent.Any>>(
     const roster: Roster.Roster = yield* Roster.build(options.agents, options.approvals ?? "never")
     const settings = yield* settingsOf(options)
     const factory = yield* Deployment
-    const host = yield* factory.make((record, history, engine, threads) =>
-      drive(roster, settings, threads, record, history, engine)
+    const host = yield* factory.make((record, history, engine, stores) =>
+      drive(roster, settings, stores, record, history, engine)
     )
     return service({ roster, settings, host, ids: yield* Ids })
   })
@@ -107,6 +107,14 @@ const service = (built: Built): RuntimeShape => {
     status: host.status,
     respondToApproval: (id, decision, options) => Answering.respond(built, id, decision, options?.resourceId),
     raiseBudget: (runId, limits, options) => Answering.raise(built, runId, limits, options),
+    grants: {
+      list: (options) => host.grants.list(options?.resourceId ?? defaultResource),
+      revoke: (id, options) =>
+        Effect.flatMap(
+          options?.resourceId === undefined ? Effect.succeed(true) : owns(host, options.resourceId, id),
+          (mine) => (mine ? host.grants.revoke(id) : Effect.succeed(false))
+        )
+    },
     pendingApprovals: (filter) =>
       Effect.map(host.pending(filter?.resourceId ?? defaultResource), (all) =>
         all.filter(
@@ -125,6 +133,9 @@ const service = (built: Built): RuntimeShape => {
     }
   }
 }
+
+const owns = (host: RunHost, resourceId: string, id: string) =>
+  Effect.map(host.grants.list(resourceId), (grants) => grants.some((grant) => grant.id === id))
 
 interface Started {
   readonly runId: string

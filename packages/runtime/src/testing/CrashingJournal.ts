@@ -39,6 +39,7 @@ export const crashing = (journal: JournalStore, death: Death | undefined): Crash
       list: (resourceId) => alive(threads.list(resourceId)),
       remove: (threadId) => alive(threads.remove(threadId))
     },
+    grants: journal.grants,
     create: (record) => alive(journal.create(record)),
     open: (runId, at) => alive(journal.open(runId, at)),
     commit: (batch) =>

@@ -23,7 +23,7 @@ export const layer = (onWrite: (moment: Moment) => void): Layer.Layer<never> =>
     Deployment,
     Effect.map(Deployment, (factory) => ({
       make: (drive) =>
-        factory.make((record, history, engine, threads) => drive(record, history, tapped(engine, onWrite), threads))
+        factory.make((record, history, engine, stores) => drive(record, history, tapped(engine, onWrite), stores))
     }))
   )
 

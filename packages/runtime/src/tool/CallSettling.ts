@@ -24,6 +24,8 @@ export const settle = (run: Run, place: Place, call: Message.CallPart): Effect.E
     switch (verdict.verdict) {
       case "allow":
         return carry(run, place, call, tool, call.args, false)
+      case "granted":
+        return granted(run, place, call, tool, verdict)
       case "ask":
         return asked(run, place, call, tool, verdict.expiresAt)
       case "invalid":
@@ -36,6 +38,21 @@ export const settle = (run: Run, place: Place, call: Message.CallPart): Effect.E
     }
   })
 }
+
+/** Runs a call on a grant, and shows on which. */
+const granted = (
+  run: Run,
+  place: Place,
+  call: Message.CallPart,
+  tool: Callable,
+  { grantId, scope }: { readonly grantId: string; readonly scope: string }
+): Effect.Effect<CallEnd> =>
+  Effect.andThen(
+    run.engine.emit(`${place.prefix}granted/${call.id}`, place.path, () => [
+      { type: "custom", event_type: "approval_granted", data: { grantId, scope, toolInvocationId: call.id } }
+    ]),
+    carry(run, place, call, tool, call.args, false, grantId)
+  )
 
 const asked = (run: Run, place: Place, call: Message.CallPart, tool: Callable, expiresAt: number | undefined) =>
   Effect.flatMap(
@@ -56,12 +73,13 @@ const carry = (
   call: Message.CallPart,
   tool: Callable,
   args: Json,
-  asked: boolean
+  asked: boolean,
+  grantId?: string
 ): Effect.Effect<CallEnd> =>
   tool.execution === "client"
     ? clientCall(run, place, call, args, asked)
     : Effect.map(
-        ToolStep.runTool(run, place, tool, Gate.permit(call, args)),
+        ToolStep.runTool(run, place, tool, Gate.permit(call, args, grantId)),
         ({ cancelled, content, refusal, result, status }) => ({
           part: resultPart(call, { result, status, content }),
           refusal,

@@ -75,6 +75,7 @@ const carry = Effect.fnUntraced(function* (run: Run, place: Place, tool: Callabl
   live.end()
   const { costNanoUsd } = live
   engine.tree.settle(place.path, held, { ...held, nanoUsd: costNanoUsd })
+  if (permit.grantId !== undefined && costNanoUsd > 0) yield* run.grants.spend(permit.grantId, costNanoUsd)
   const warnings = Warnings.take(engine.tree)
   const closed = close(
     place,

@@ -1,0 +1,59 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Grant } from "@reins/protocol"
+
+const grant: Grant.Grant = {
+  id: "g",
+  scope: "thread",
+  resourceId: "acme",
+  threadId: "t",
+  runId: "r",
+  agentPath: [],
+  toolName: "send",
+  toolHash: "h1",
+  grantedAt: 0
+}
+const claim: Grant.Claim = {
+  resourceId: "acme",
+  threadId: "t",
+  runId: "another",
+  agentPath: ["helper#1"],
+  toolName: "send",
+  toolHash: "h1",
+  args: { to: "mia", pages: 2, tags: ["a", { deep: true, more: 1 }] }
+}
+
+describe("a grant", () => {
+  it("covers a call of its tool, in its scope, for its tenant", () => {
+    assert.isTrue(Grant.covers(grant, claim, 0))
+    assert.isFalse(Grant.covers(grant, { ...claim, resourceId: "other" }, 0))
+    assert.isFalse(Grant.covers(grant, { ...claim, threadId: "other" }, 0))
+    assert.isFalse(Grant.covers(grant, { ...claim, toolName: "shred" }, 0))
+    assert.isFalse(Grant.covers({ ...grant, scope: "run" }, claim, 0))
+    assert.isTrue(Grant.covers({ ...grant, scope: "subtree", runId: "another" }, claim, 0))
+    assert.isFalse(Grant.covers({ ...grant, scope: "subtree", runId: "another", agentPath: ["other#1"] }, claim, 0))
+  })
+
+  it("is void for a tool whose definition changed", () => {
+    assert.isFalse(Grant.covers(grant, { ...claim, toolHash: "h2" }, 0))
+  })
+
+  it("ends with its time, its uses and its money", () => {
+    assert.isTrue(Grant.covers({ ...grant, expiresAt: 10 }, claim, 9))
+    assert.isFalse(Grant.covers({ ...grant, expiresAt: 10 }, claim, 10))
+    assert.isFalse(Grant.covers(Grant.used({ ...grant, usesLeft: 1 }), claim, 0))
+    assert.isFalse(Grant.covers(Grant.spent({ ...grant, nanoUsdLeft: 5 }, 9), claim, 0))
+    assert.isTrue(Grant.covers(Grant.spent({ ...grant, nanoUsdLeft: 5 }, 4), claim, 0))
+  })
+
+  it("matches arguments by the members that its matcher names, at any depth", () => {
+    const matches = (matcher: Grant.Grant["matcher"]) =>
+      Grant.covers(matcher === undefined ? grant : { ...grant, matcher }, claim, 0)
+    assert.isTrue(matches({ to: "mia" }))
+    assert.isTrue(matches({ tags: ["a", { deep: true }] }))
+    assert.isFalse(matches({ to: "leo" }))
+    assert.isFalse(matches({ tags: ["a"] }))
+    assert.isFalse(matches({ missing: null }))
+    assert.isFalse(matches({ toString: {} }))
+    assert.isFalse(matches("mia"))
+  })
+})
