@@ -195,7 +195,9 @@ const isToolkit = (kit: unknown): boolean => Predicate.hasProperty(kit, "~effect
 const handlerOf = (services: Erased.Services, tool: Tool.Any): Tool.Handler<string> | undefined =>
   Erased.as(services.mapUnsafe.get(tool.id)) // a toolkit's layer puts its handlers under their tools' ids
 
+// A clone keeps all of these. Schemas alone do not tell, where both are of a kind that everybody shares.
 const isSameTool = (a: Tool.Any, b: Tool.Any): boolean =>
+  a.description === b.description &&
   a.parametersSchema === b.parametersSchema &&
   a.successSchema === b.successSchema &&
   a.failureSchema === b.failureSchema
