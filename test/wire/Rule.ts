@@ -4,8 +4,11 @@
 import { Schema } from "effect"
 import type { Frame } from "@reins/wire"
 
-/** An object as it came, read by nobody yet. */
-export type Fields = Readonly<Record<string, any>>
+/** A JSON value as it came, read by nobody yet. */
+export type Parsed = ReturnType<typeof JSON.parse>
+
+/** An object as it came. */
+export type Fields = Readonly<Record<string, Parsed>>
 
 export const rule: (holds: boolean, says: string, at?: unknown) => asserts holds = (holds, says, at) => {
   if (!holds) throw new Error(`${says}${at === undefined ? "" : `: ${JSON.stringify(at)}`}`)
@@ -19,7 +22,7 @@ export const fields = (frame: Frame.Frame): Fields => {
 }
 
 /** Reads by a schema that knows every field: what it does not know is a fault. */
-export const strictly = <A>(schema: Schema.Codec<A, any>): ((value: unknown) => A) => {
+export const strictly = <A>(schema: Schema.Codec<A, unknown>): ((value: unknown) => A) => {
   const decode = Schema.decodeUnknownSync(schema, { onExcessProperty: "error" })
   return (value) => decode(value)
 }

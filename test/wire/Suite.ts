@@ -10,7 +10,7 @@ import { Ordering } from "@reins/protocol"
 import type { Encoder, Frame } from "@reins/wire"
 import { Cursor, Sse } from "@reins/wire"
 import { fold, play } from "./Play.ts"
-import type { Answers, Settled } from "./Play.ts"
+import type { Answers, Manner, Settled } from "./Play.ts"
 import { scenarios } from "./Scenarios.ts"
 
 /** What a client understood: the answer's text, and each call's result as text, by the call's id. */
@@ -26,6 +26,8 @@ export interface Subject {
   readonly retracts: boolean
   /** What a settled call reads like; nothing where the dialect does not carry it. */
   readonly result: (settled: Settled, id: string) => string | undefined
+  /** How its clients answer. Absent: all at once, or one by one. */
+  readonly manners?: ReadonlyArray<Manner>
 }
 
 /** Ids of the calls whose question was answered with a no. */
@@ -63,11 +65,12 @@ const understands = (subject: Subject, log: ReadonlyArray<Envelope.Envelope>, an
 const bytes = (answers: Answers): string => answers.map(Sse.encodeAll).join("---\n")
 
 export const suite = (name: string, make: (log: ReadonlyArray<Envelope.Envelope>) => Subject): void => {
-  describe(name, () => {
+  describe.each([name])("%s", () => {
     it.each(scenarios)("gets through: %s", (_, log) => {
       const subject = make(log)
-      understands(subject, log, play(subject.open, log, "all"))
-      understands(subject, log, play(subject.open, log, "next"))
+      for (const manner of subject.manners ?? ["all", "next"]) {
+        understands(subject, log, play(subject.open, log, manner))
+      }
     })
 
     it("gets through any lawful log", () => {

@@ -12,6 +12,9 @@ import type { Folding, Reply } from "./Dialect.ts"
 import { Parking } from "./Parking.ts"
 import type { ClientCall } from "./Parking.ts"
 
+/** The end of a call. */
+export type Settled = Events.ToolResult | Events.AgentResult
+
 /**
  * A run so far, since this answer began.
  *
@@ -41,7 +44,7 @@ export interface Accumulated {
   readonly questions: ReadonlyArray<Approval.Request>
   readonly clientCalls: ReadonlyArray<ClientCall>
   readonly decisions: ReadonlyArray<Approval.Resolution>
-  readonly settledBelow: ReadonlyArray<{ readonly path: AgentPath.AgentPath; readonly result: Events.ToolResult }>
+  readonly settledBelow: ReadonlyArray<{ readonly path: AgentPath.AgentPath; readonly result: Settled }>
 }
 
 const joined = (messages: ReadonlyArray<Message.Message>, type: "text" | "reasoning"): string => {
@@ -110,9 +113,10 @@ export class Accumulation {
     if (event.type === "approval-required" && event.data.toolInvocationId !== undefined) {
       this.#waitedBelow.add(CallId.make(path, event.data.toolInvocationId))
     }
-    if (event.type !== "tool-invocation") return
+    if (event.type !== "tool-invocation" && event.type !== "tool-agent") return
     const id = CallId.make(path, event.toolInvocationId)
-    if (event.state === "call" && event.execution === "client") this.#waitedBelow.add(id)
+    if (event.type === "tool-invocation" && event.state === "call" && event.execution === "client")
+      this.#waitedBelow.add(id)
     if (event.state === "result" && this.#waitedBelow.has(id)) this.#settledBelow.push({ path, result: event })
   }
 

@@ -116,10 +116,9 @@ export class Parking {
   #waits(key: string): boolean {
     const agent = this.#agents.get(key)
     if (agent === undefined) return false
-    for (const question of agent.questions) if (!this.#answered.has(question)) return true
-    if (agent.calls.size === 0 || agent.questions.size > 0) return false
+    for (const question of agent.questions) if (this.#answered.has(question)) return false
     for (const call of agent.calls.values()) if (!this.#callWaits(call)) return false
-    return true
+    return agent.questions.size + agent.calls.size > 0
   }
 
   #callWaits({ child, id, isAgent, isClient, question }: OpenCall): boolean {

@@ -56,7 +56,7 @@ describe("the native stream", () => {
       )
       assert.deepStrictEqual(
         frames.map(({ data }) => JSON.parse(data)),
-        log
+        [...log]
       )
     }
   })

@@ -3,6 +3,7 @@
  */
 import { Chunk, ErrorBody } from "@reins/wire/openai-chat"
 import type { Answers } from "../Play.ts"
+import type { Fields } from "../Rule.ts"
 import { fields, rule, strictly } from "../Rule.ts"
 import type { Understood } from "../Suite.ts"
 
@@ -11,7 +12,7 @@ const decodeError = strictly(ErrorBody)
 
 export const read = (answers: Answers): Understood => {
   let text = ""
-  const events: Array<Record<string, any>> = []
+  const events: Array<Fields> = []
   for (const frames of answers) {
     rule(frames.at(-1)?.data === "[DONE]", "an answer ends with its terminator")
     let roles = 0
@@ -31,7 +32,7 @@ export const read = (answers: Answers): Understood => {
       const chunk = decode(value)
       rule(usages === 0, "usage stands last", chunk)
       if (chunk.usage !== undefined) usages += 1
-      if (chunk.reins_event !== undefined) events.push(chunk.reins_event as Record<string, any>)
+      if (chunk.reins_event !== undefined) events.push(chunk.reins_event as Fields)
       const [choice] = chunk.choices
       if (choice === undefined) continue
       rule(finishes === 0, "nothing is said behind the finish reason", chunk)

@@ -20,13 +20,14 @@ import type { TurnEvent } from "./TurnEvent.ts"
 import { stopReason } from "./TurnEvent.ts"
 
 type TurnEvents = ReadonlyArray<TurnEvent>
+type Call = Extract<TurnEvent, { event: "tool_call" }>
 
 /** The names under which questions about no call appear as calls. */
 export const planTool = "approve_plan"
 export const budgetTool = "raise_budget"
 
 /** The call that a question looks like, when it is about none that was shown. */
-export const callOf = (question: Approval.Request): Extract<TurnEvent, { event: "tool_call" }> => {
+export const callOf = (question: Approval.Request): Call => {
   const { agentPath = [], id, kind, payload, target, toolInvocationId } = question
   const toolCallId = toolInvocationId === undefined ? id : CallId.make(agentPath, toolInvocationId)
   const name = kind === "tool" ? target : kind === "plan" ? planTool : budgetTool
@@ -47,7 +48,7 @@ export class Turn {
   readonly #shownBefore = new Set<string>()
   readonly #reasons = new Map<string, string>()
   readonly #questions = new Map<string, Approval.Request>()
-  #calls: Array<TurnEvent> = []
+  #calls: Array<Call> = []
   #results: Array<HeldResult> = []
   #said = { text: "", thinking: "" }
   #exhausted: string | undefined
@@ -150,6 +151,10 @@ export class Turn {
     return [...this.#message(), ...this.#show([{ event: "tool_call", data: call }])]
   }
 
+  #isShown(toolCallId: string): boolean {
+    return this.#shownNow.has(toolCallId) || this.#shownBefore.has(toolCallId)
+  }
+
   #show(calls: TurnEvents): TurnEvents {
     for (const call of calls) if (call.event === "tool_call") this.#shownNow.add(call.data.toolCallId)
     return calls
@@ -178,7 +183,8 @@ export class Turn {
 
   /** A call below the root is only heard of when it was shown to wait. */
   #below(path: AgentPath.AgentPath, event: Event): TurnEvents {
-    if (event.type !== "tool-invocation" || event.state === "call") return []
+    if (event.type !== "tool-invocation" && event.type !== "tool-agent") return []
+    if (event.state === "call") return []
     const id = CallId.make(path, event.toolInvocationId)
     if (this.#shownBefore.has(id)) this.#hold(id, event.result, event.status)
     return []
@@ -189,8 +195,7 @@ export class Turn {
     if (question === undefined) return []
     const { toolCallId } = callOf(question).data
     if (feedback !== undefined) this.#reasons.set(toolCallId, feedback)
-    const isShown = this.#shownBefore.has(toolCallId) || this.#shownNow.has(toolCallId)
-    if (question.kind === "tool" || !isShown) return []
+    if (question.kind === "tool" || !this.#isShown(toolCallId)) return []
     this.#results.push({ toolCallId, content: outcome.outcome })
     return this.#open.size === 0 ? this.#release() : []
   }
@@ -199,8 +204,8 @@ export class Turn {
   #release(calls: TurnEvents = []): TurnEvents {
     const results = this.#results
     const settled = new Set(results.map(({ toolCallId }) => toolCallId))
-    const told = this.#calls.filter((call) => call.event !== "tool_call" || settled.has(call.data.toolCallId))
-    this.#calls = this.#calls.filter((call) => !told.includes(call))
+    const told = this.#calls.filter(({ data }) => settled.has(data.toolCallId) && !this.#isShown(data.toolCallId))
+    this.#calls = this.#calls.filter(({ data }) => !settled.has(data.toolCallId))
     this.#results = []
     const event = (data: HeldResult): TurnEvent => ({ event: "tool_result", data })
     const isEarlier = ({ toolCallId }: HeldResult): boolean => this.#shownBefore.has(toolCallId)
@@ -215,7 +220,7 @@ export class Turn {
     const { clientCalls, questions } = this.#parking
     const waiting = [
       ...questions.map(callOf),
-      ...clientCalls.map(({ call, path }): Extract<TurnEvent, { event: "tool_call" }> => ({
+      ...clientCalls.map(({ call, path }): Call => ({
         event: "tool_call",
         data: { toolCallId: CallId.make(path, call.toolInvocationId), name: call.toolName, input: call.args }
       }))

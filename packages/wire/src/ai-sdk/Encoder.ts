@@ -9,7 +9,7 @@
  *
  * The answer ends where a person, or a client's tool, is waited for; the next one goes on with the same message.
  */
-import type { AgentPath, Approval, Envelope, Events, Json } from "@reins/protocol"
+import type { AgentPath, Approval, Envelope, Event, Events, Json } from "@reins/protocol"
 import * as CallId from "../CallId.ts"
 import type { Encoder } from "../Dialect.ts"
 import * as Frame from "../Frame.ts"
@@ -81,7 +81,7 @@ class UiMessageEncoder implements Encoder {
     if (event.type === "approval-required") return this.#ask(agentPath, event.data)
     if (event.type === "approval-decision") return this.#answer(event.data)
     if (agentPath.length > 0) {
-      return event.type === "tool-invocation" && event.state === "result" ? this.#nestedResult(agentPath, event) : []
+      return event.type === "tool-invocation" || event.type === "tool-agent" ? this.#nestedResult(agentPath, event) : []
     }
     switch (event.type) {
       case "text":
@@ -173,7 +173,8 @@ class UiMessageEncoder implements Encoder {
     return [{ type: "tool-output-error", toolCallId, errorText: ResultText.make(result) }]
   }
 
-  #nestedResult(path: AgentPath.AgentPath, event: Events.ToolResult): Chunks {
+  #nestedResult(path: AgentPath.AgentPath, event: Extract<Event, { readonly toolInvocationId: string }>): Chunks {
+    if (event.state === "call") return []
     const callId = CallId.make(path, event.toolInvocationId)
     return this.#shown.has(callId) ? this.#result(callId, event) : []
   }

@@ -140,9 +140,11 @@ class KaiEncoder implements Encoder {
   }
 
   #below(path: AgentPath.AgentPath, event: Event): KaiEvents {
-    if (event.type !== "tool-invocation" || event.state === "call") return []
+    if (event.type !== "tool-invocation" && event.type !== "tool-agent") return []
+    if (event.state === "call") return []
     const id = CallId.make(path, event.toolInvocationId)
-    return this.#asked.has(id) ? this.#result(id, event.toolName, event) : []
+    const name = event.type === "tool-agent" ? event.agentName : event.toolName
+    return this.#asked.has(id) ? this.#result(id, name, event) : []
   }
 
   #decided(resolution: Approval.Resolution): KaiEvents {

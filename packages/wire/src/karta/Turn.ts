@@ -116,7 +116,8 @@ export class Turn {
   }
 
   #say(type: "text" | "reasoning", text: string): void {
-    const last = this.#parts.at(-1)
+    // A part never spans two steps: the second may be retracted.
+    const last = this.#parts.length > this.#stepParts ? this.#parts.at(-1) : undefined
     if (last?.type === type) this.#parts[this.#parts.length - 1] = { type, text: last.text + text }
     else if (text !== "") this.#parts.push({ type, text })
   }

@@ -1,0 +1,63 @@
+import { assert, describe, it } from "@effect/vitest"
+import { HttpAgent } from "@ag-ui/client"
+import type { Interrupt, Message } from "@ag-ui/client"
+import { dialect } from "@reins/wire/ag-ui"
+import { asText, fold } from "../wire/Play.ts"
+import { scenarios } from "../wire/Scenarios.ts"
+import { Host } from "./Host.ts"
+
+const run = async (name: string) => {
+  const host = new Host(dialect)
+  const agent = new HttpAgent({
+    url: "http://localhost/run",
+    threadId: "thread-1",
+    initialMessages: [{ id: "u1", role: "user", content: `scenario ${name}` }],
+    fetch: host.fetch
+  })
+  const failures: Array<string> = []
+  for (let answer = 0; answer === 0 || !host.isOver; answer++) {
+    const open: Array<Interrupt> = []
+    const pending: Array<string> = []
+    if (answer > 0) {
+      const waiting = agent.messages.flatMap((message) =>
+        message.role === "assistant" ? (message.toolCalls ?? []).map(({ id }) => id) : []
+      )
+      const settled = new Set(agent.messages.map((message) => (message.role === "tool" ? message.toolCallId : "")))
+      pending.push(...waiting.filter((id) => !settled.has(id)))
+      open.push(...agent.pendingInterrupts)
+      if (open.length === 0) {
+        for (const id of pending) {
+          const result: Message = { id: `mine-${id}`, role: "tool", toolCallId: id, content: '{"lat":1.5}' }
+          agent.addMessage(result)
+        }
+      }
+    }
+    const resume = open.map(({ id }) => ({
+      interruptId: id,
+      status: "resolved" as const,
+      payload: { approved: true }
+    }))
+    await agent.runAgent(
+      { runId: `their-run-${answer}`, ...(resume.length === 0 ? {} : { resume }) },
+      { onRunErrorEvent: ({ event }) => void failures.push(event.message) }
+    )
+  }
+  return { agent, failures, host }
+}
+
+describe("@ag-ui/client", () => {
+  it.each(scenarios)("accepts, verifier and all: %s", async (name, log) => {
+    const { agent, failures } = await run(name)
+    assert.deepStrictEqual(failures, name === "error" ? ["the model is gone"] : [])
+    const text = agent.messages
+      .map((message) =>
+        message.role === "assistant" && message.subagentRunId === undefined ? (message.content ?? "") : ""
+      )
+      .join("")
+    assert.strictEqual(text, fold(log).kept)
+    for (const [id, settled] of fold(log).results) {
+      const result = agent.messages.find((message) => message.role === "tool" && message.toolCallId === id)
+      assert.strictEqual(result?.content, asText(settled))
+    }
+  })
+})

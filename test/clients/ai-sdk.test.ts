@@ -1,0 +1,101 @@
+import { assert, describe, it } from "@effect/vitest"
+import { dialect } from "@reins/wire/ai-sdk"
+import {
+  DefaultChatTransport,
+  isToolUIPart,
+  lastAssistantMessageIsCompleteWithApprovalResponses,
+  lastAssistantMessageIsCompleteWithToolCalls,
+  readUIMessageStream
+} from "ai"
+import type { UIMessage } from "ai"
+import { fold } from "../wire/Play.ts"
+import { scenario, scenarios } from "../wire/Scenarios.ts"
+import { Host } from "./Host.ts"
+
+type Part = UIMessage["parts"][number]
+
+/** A part as it goes over the wire; its type has a member for each state. */
+const part = (fields: object): Part => JSON.parse(JSON.stringify(fields))
+
+/** Answers what waits as a person in front of `useChat` would, part by part. */
+const answered = (message: UIMessage): UIMessage => ({
+  ...message,
+  parts: message.parts.map((one) => {
+    if (!isToolUIPart(one)) return one
+    if (one.state === "approval-requested") {
+      return part({ ...one, state: "approval-responded", approval: { id: one.approval.id, approved: true } })
+    }
+    return one.state === "input-available" && one.type === "tool-locate"
+      ? part({ ...one, state: "output-available", output: { lat: 1.5 } })
+      : one
+  })
+})
+
+const chat = async (host: Host, name: string) => {
+  const transport = new DefaultChatTransport({ api: "http://localhost/chat", fetch: host.fetch })
+  const messages: Array<UIMessage> = [{ id: "u1", role: "user", parts: [{ type: "text", text: `scenario ${name}` }] }]
+  let message: UIMessage | undefined
+  const errors: Array<unknown> = []
+  for (let answer = 0; answer === 0 || !host.isOver; answer++) {
+    if (message !== undefined) {
+      message = answered(message)
+      const all = { messages: [...messages, message] }
+      assert.isTrue(
+        lastAssistantMessageIsCompleteWithApprovalResponses(all) || lastAssistantMessageIsCompleteWithToolCalls(all),
+        "the client would send the answers by itself"
+      )
+    }
+    const stream = await transport.sendMessages({
+      chatId: "thread-1",
+      messages: message === undefined ? messages : [...messages, message],
+      trigger: "submit-message",
+      messageId: undefined,
+      abortSignal: undefined
+    })
+    const before = message?.id
+    for await (const next of readUIMessageStream({
+      ...(message === undefined ? {} : { message }),
+      stream,
+      onError: (error) => errors.push(error)
+    })) {
+      message = next
+    }
+    if (before !== undefined) assert.strictEqual(message?.id, before)
+  }
+  return { message, errors }
+}
+
+describe("ai", () => {
+  it.each(scenarios)("accepts: %s", async (name, log) => {
+    const { errors, message } = await chat(new Host(dialect), name)
+    const text = (message?.parts ?? []).map((part) => (part.type === "text" ? part.text : "")).join("")
+    assert.strictEqual(text, fold(log).text)
+    assert.strictEqual(errors.length, name === "error" ? 1 : 0)
+    for (const [id, settled] of fold(log).results) {
+      const part = message?.parts.find((one) => isToolUIPart(one) && one.toolCallId === id)
+      if (part === undefined || !isToolUIPart(part)) throw new Error(`no part for the call ${id}`)
+      if (settled.status === undefined) assert.deepStrictEqual(part.output, settled.result)
+      else assert.include(["output-error", "output-denied"], part.state)
+    }
+  })
+
+  it("updates progress in its place, and takes summaries behind the end", async () => {
+    const { message } = await chat(new Host(dialect), "one tool")
+    const types = message?.parts.map(({ type }) => type) ?? []
+    assert.strictEqual(types.filter((type) => type === "data-tool-progress").length, 1)
+    assert.deepStrictEqual(types.slice(-2), ["data-cost-summary", "data-latency-summary"])
+  })
+
+  it("brings approvals and results as one answer", async () => {
+    const host = new Host(dialect)
+    await chat(host, "two gated beside a free one")
+    const [, command] = host.commands
+    assert.strictEqual(command?._tag, "Answer")
+    if (command?._tag !== "Answer") return
+    assert.deepStrictEqual(
+      command.decisions.map(({ approvalId }) => approvalId),
+      ["apr-1", "apr-2"]
+    )
+    assert.isAbove(scenario("two gated beside a free one").length, 0)
+  })
+})

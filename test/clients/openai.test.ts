@@ -1,0 +1,121 @@
+import { assert, describe, it } from "@effect/vitest"
+import { dialect as chat } from "@reins/wire/openai-chat"
+import { dialect as responses } from "@reins/wire/openai-responses"
+import OpenAI, { APIError } from "openai"
+import type { ChatCompletionMessageParam } from "openai/resources"
+import { fold } from "../wire/Play.ts"
+import { scenarios } from "../wire/Scenarios.ts"
+import { Host } from "./Host.ts"
+
+const connect = (host: Host) =>
+  new OpenAI({ apiKey: "none", baseURL: "http://localhost", maxRetries: 0, fetch: host.fetch })
+
+const withEvents: OpenAI.ChatCompletionStreamOptions & { readonly include_events: boolean } = {
+  include_usage: true,
+  include_events: true
+}
+
+const failing = "error"
+const succeeding = scenarios.filter(([name]) => name !== failing)
+
+describe("openai, chat completions", () => {
+  it.each(succeeding)("accepts: %s", async (name, log) => {
+    const host = new Host(chat)
+    const client = connect(host)
+    const messages: Array<ChatCompletionMessageParam> = [{ role: "user", content: `scenario ${name}` }]
+    let text = ""
+    for (let answer = 0; answer === 0 || !host.isOver; answer++) {
+      const stream = client.chat.completions.stream({
+        model: "desk",
+        messages,
+        stream_options: withEvents
+      })
+      const { choices, usage } = await stream.finalChatCompletion()
+      const [choice] = choices
+      text += choice?.message.content ?? ""
+      if (host.isOver) assert.strictEqual(usage?.total_tokens, 160)
+      const calls = choice?.message.tool_calls ?? []
+      if (choice === undefined || calls.length === 0) continue
+      assert.strictEqual(choice.finish_reason, "tool_calls")
+      messages.push(choice.message)
+      for (const call of calls) messages.push({ role: "tool", tool_call_id: call.id, content: '{"lat":1.5}' })
+    }
+    assert.strictEqual(text, fold(log).kept)
+  })
+
+  it.each(succeeding)("accepts a whole answer: %s", async (name, log) => {
+    const host = new Host(chat)
+    const { choices } = await connect(host).chat.completions.create({
+      model: "desk",
+      messages: [{ role: "user", content: `scenario ${name}` }]
+    })
+    if (!host.isOver) return assert.strictEqual(choices[0]?.finish_reason, "tool_calls")
+    assert.strictEqual(choices[0]?.message.content ?? "", fold(log).text)
+  })
+
+  it("fails with what the run failed with", async () => {
+    const stream = connect(new Host(chat)).chat.completions.stream({
+      model: "desk",
+      messages: [{ role: "user", content: "scenario error" }]
+    })
+    const error: unknown = await stream.finalChatCompletion().catch((reason: unknown) => reason)
+    assert.instanceOf(error, APIError)
+    assert.include(String(error), "the model is gone")
+  })
+
+  it("refuses what is no request, in the shape that the client reads", async () => {
+    const error: unknown = await connect(new Host(chat))
+      .chat.completions.create({ model: "desk", messages: [] })
+      .catch((reason: unknown) => reason)
+    assert.instanceOf(error, APIError)
+    assert.strictEqual(error instanceof APIError ? error.status : 0, 400)
+    assert.strictEqual(error instanceof APIError ? error.type : "", "invalid_request_error")
+  })
+})
+
+describe("openai, responses", () => {
+  it.each(scenarios)("accepts: %s", async (name, log) => {
+    const host = new Host(responses)
+    const client = connect(host)
+    let text = ""
+    let previous: { readonly id: string; readonly input: OpenAI.Responses.ResponseInput } | undefined
+    for (let answer = 0; answer === 0 || !host.isOver; answer++) {
+      const stream = client.responses.stream({
+        model: "desk",
+        input: previous?.input ?? `scenario ${name}`,
+        ...(previous === undefined ? {} : { previous_response_id: previous.id })
+      })
+      const response = await stream.finalResponse()
+      text += response.output_text
+      assert.strictEqual(response.status === "failed", name === failing)
+      const input = response.output.flatMap((item): OpenAI.Responses.ResponseInput => {
+        if (item.type === "mcp_approval_request") {
+          return [{ type: "mcp_approval_response", approval_request_id: item.id, approve: true }]
+        }
+        return item.type === "function_call"
+          ? [{ type: "function_call_output", call_id: item.call_id, output: '{"lat":1.5}' }]
+          : []
+      })
+      previous = { id: response.id, input }
+    }
+    assert.strictEqual(text, fold(log).kept)
+  })
+
+  it("brings an approval as an answer to the run that asked", async () => {
+    const host = new Host(responses)
+    const client = connect(host)
+    const first = await client.responses.create({ model: "desk", input: "scenario gated, approved" })
+    const [asked] = first.output.filter((item) => item.type === "mcp_approval_request")
+    await client.responses.create({
+      model: "desk",
+      previous_response_id: first.id,
+      input: [{ type: "mcp_approval_response", approval_request_id: asked?.id ?? "", approve: false, reason: "no" }]
+    })
+    assert.deepStrictEqual(host.commands.at(-1), {
+      _tag: "Answer",
+      address: { runId: "run-1" },
+      decisions: [{ approvalId: "apr-1", decision: { type: "reject", feedback: "no" } }],
+      results: []
+    })
+  })
+})
