@@ -7,7 +7,9 @@
  */
 import type { Budget, Json } from "@reins/protocol"
 import type * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import type * as Tool from "effect/ai/Tool"
 import type * as Toolkit from "effect/ai/Toolkit"
 import type * as Erased from "./Erased.ts"
@@ -65,7 +67,7 @@ export type ToolServices<Tools extends Record<string, Tool.Any>> = Exclude<
 export interface Options<Tools extends Record<string, Tool.Any>, TE, TR, S extends ReadonlyArray<Any>, M> {
   /** What the model is told to be and to do. Absent: nothing. */
   readonly instructions?: string | undefined
-  /** Tools that the runtime runs: a toolkit (its handlers come as layers), or one bound to its handlers. */
+  /** Tools that the runtime runs: a toolkit (its handlers come as layers), or one bound to its handlers (`bind`). */
   readonly toolkit?: Effect.Effect<Toolkit.WithHandler<Tools>, TE, TR> | undefined
   /** Tools that the caller runs: the run waits for `Runtime.submitToolResult`. */
   readonly clientTools?: Toolkit.Any | undefined
@@ -77,7 +79,10 @@ export interface Options<Tools extends Record<string, Tool.Any>, TE, TR, S exten
   readonly budget?: Budget.Budget | undefined
   /** Who may run a tool without asking, by tool name; overrides the tool's own `needsApproval` and the runtime's floor. */
   readonly approvals?: { readonly [tool: string]: Policy } | undefined
-  /** Most output tokens a step may ask for; clamped further by the budget. Absent: the provider's own limit. */
+  /**
+   * Most output tokens a step may ask for; clamped further by the budget. Absent: the provider's own limit, or 4,096 where a
+   * budget limits output tokens or money, since so much is reserved.
+   */
   readonly maxOutputTokens?: number | undefined
   /** How many calls of one step run at the same time. Absent: 16. */
   readonly maxParallelCalls?: number | undefined
@@ -89,7 +94,7 @@ export interface Options<Tools extends Record<string, Tool.Any>, TE, TR, S exten
  * Makes an agent.
  *
  * **Gotchas**: tool handlers are looked up by tool name. Two toolkits with a tool of one name and different definitions are
- * refused when the runtime's layer is built; bind one of them: `toolkit: Effect.provide(Search, Search.layer)`.
+ * refused when the runtime's layer is built; bind one of them: `toolkit: Agent.bind(Search, Search.layer)`.
  */
 export const make = <
   Tools extends Record<string, Tool.Any> = {},
@@ -100,8 +105,20 @@ export const make = <
 >(
   name: string,
   options: Options<Tools, TE, TR, S, M>
-): Agent<Needs<TR | ToolServices<Tools> | M | Services<S[number]>>, TE | Errors<S[number]>> =>
+): Agent<Needs<Exclude<TR, Scope.Scope> | ToolServices<Tools> | M | Services<S[number]>>, TE | Errors<S[number]>> =>
   fromDefinition(define("agent", name, options, undefined))
+
+/**
+ * A toolkit bound to handlers of its own, for an agent whose tools must not be looked up by name. What the handlers' layer holds
+ * lives as long as the runtime.
+ *
+ * **Gotchas**: `Effect.provide(Search, Search.layer)` binds, too, but gives up what the layer holds as soon as it is bound.
+ */
+export const bind = <Tools extends Record<string, Tool.Any>, Handlers, E, R>(
+  toolkit: Effect.Effect<Toolkit.WithHandler<Tools>, never, Handlers>,
+  layer: Layer.Layer<Handlers, E, R>
+): Effect.Effect<Toolkit.WithHandler<Tools>, E, R | Scope.Scope> =>
+  Effect.flatMap(Layer.build(layer), (handlers) => Effect.provide(toolkit, handlers))
 
 type AnyOptions = Options<Erased.Any, Erased.Any, Erased.Any, Erased.Any, Erased.Any>
 

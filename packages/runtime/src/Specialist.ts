@@ -3,6 +3,7 @@
  * `Runtime.runSpecialist` and `Runtime.completeSpecialist`, or offer it to a coordinator, whose model then calls it like a
  * tool. It sees nothing of its caller's history.
  */
+import type * as Scope from "effect/Scope"
 import type * as Tool from "effect/ai/Tool"
 import type * as Erased from "./Erased.ts"
 import * as Agent from "./Agent.ts"
@@ -48,7 +49,7 @@ export const make = <
 ): Specialist<
   In,
   Out,
-  Agent.Needs<TR | Agent.ToolServices<Tools> | M | Agent.Services<S[number]>>,
+  Agent.Needs<Exclude<TR, Scope.Scope> | Agent.ToolServices<Tools> | M | Agent.Services<S[number]>>,
   TE | Agent.Errors<S[number]>
 > => ({
   ...Agent.fromDefinition(

@@ -99,7 +99,7 @@ describe("a runtime is not built", () => {
       const layer = Runtime.layer({ agents: [desk] }).pipe(Layer.provide([one.layer("one"), other.layer("other")]))
       const message = yield* flaw(layer)
       assert.include(message, `agents "desk" and "reader" both have a tool "find", defined differently`)
-      assert.include(message, "toolkit: Effect.provide(Kit, Kit.layer)")
+      assert.include(message, "toolkit: Agent.bind(Kit, Kit.layer)")
     })
   )
 })

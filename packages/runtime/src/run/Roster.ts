@@ -176,7 +176,7 @@ const serverTools = Effect.fnUntraced(function* (
         return yield* refuse(
           `agents ${JSON.stringify(owner.agent)} and ${JSON.stringify(definition.name)} both have a tool ` +
             `${JSON.stringify(tool.name)}, defined differently, and handlers are looked up by name: ` +
-            "bind one of the toolkits, as in toolkit: Effect.provide(Kit, Kit.layer)"
+            "bind one of the toolkits, as in toolkit: Agent.bind(Kit, Kit.layer)"
         )
       }
       capture.owners.set(tool.name, { agent: definition.name, tool })
