@@ -29,6 +29,7 @@ const tasks = {
   architecture: ["check the rules of the house", (args) => test(["test/architecture", ...args])],
   examples: ["run every example once, or those named", (args) => Examples.run(sourcesNode(), inPlace(), args)],
   bench: ["measure against the floor and the peers: --quick --only=W1,W2", (args) => bench(args)],
+  "serve-all": ["serve one agent in every dialect: --port NUMBER --host NAME", (args) => serveAll(args)],
   recordings: ["play the recorded provider streams in a folder", (args) => recordings(args)],
   check: ["run everything that has to hold", () => Child.run("bash", [inside(".ci", "run")], { cwd: root })]
 }
@@ -61,6 +62,8 @@ const test = (args) => Tests.run((all, more) => node(all, { env: { ...environmen
 const bench = (args) => node([inside("bench", "main.ts"), ...args])
 
 const recordings = (args) => node([inside("test", "recordings", "main.ts"), ...args], { cwd: calledFrom() })
+
+const serveAll = (args) => node([inside("examples", "serve-all", "main.ts"), ...args])
 
 const lint = async (args) => {
   const rules = await node([tools.oxlint, ...args])

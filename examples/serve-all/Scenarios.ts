@@ -1,0 +1,137 @@
+/**
+ * A model that plays the scenario which the prompt names, and says every other prompt back, word by word. It costs nothing
+ * and needs no key, so every protocol can be tried.
+ */
+import { Message, ModelFailure } from "@reins/protocol"
+import { Model } from "@reins/runtime"
+import type { ModelPart, ModelPort, ModelRequest } from "@reins/runtime"
+import { ScriptedModel } from "@reins/runtime/testing"
+import { Effect, Layer } from "effect"
+
+export const names = [
+  "text",
+  "reasoning",
+  "tool",
+  "parallel",
+  "failing-tool",
+  "gated",
+  "two-gated",
+  "specialist",
+  "client-tool",
+  "files",
+  "budget",
+  "error",
+  "slow"
+] as const
+type Name = (typeof names)[number]
+
+/** A request, looked at: how often the model has called something since the question, and what came back last. */
+interface Scene {
+  readonly request: ModelRequest
+  readonly step: number
+  readonly results: string
+}
+
+type Reply = ScriptedModel.Reply
+
+const say = (...parts: ReadonlyArray<ModelPart>): Reply => ({
+  parts: [
+    ...parts.map((part) => [part]),
+    [{ type: "finish", reason: "stop", usage: ScriptedModel.usage(parts.map(() => "word").join(" ")) }]
+  ]
+})
+
+const words = (sentence: string) => ScriptedModel.words(sentence)
+
+/** Ids of calls are the run's own, so that no two runs of a thread share one. */
+const call = ({ request, step }: Scene, ...made: ReadonlyArray<readonly [string, Record<string, string>]>): Reply =>
+  ScriptedModel.calls(
+    made.map(([name, args], index) => ({
+      id: `call_${request.metadata.runId.replace(/^run_/, "")}_${step + 1}${"abcdef"[index]}`,
+      name,
+      args
+    })),
+    { text: "Let me see. " }
+  )
+
+const once = (scene: Scene, ...made: ReadonlyArray<readonly [string, Record<string, string>]>): Reply =>
+  scene.step === 0 ? call(scene, ...made) : words(`Done: ${scene.results}`)
+
+const refused = (request: ModelRequest): Reply =>
+  ScriptedModel.failure(
+    new ModelFailure.InvalidRequest({
+      provider: "scripted",
+      model: "scenarios",
+      description: `scenario of ${request.metadata.agent}`
+    }),
+    "This will not go well. "
+  )
+
+const scenes: { readonly [N in Exclude<Name, "slow">]: (scene: Scene) => Reply } = {
+  text: () => words("The quick brown fox jumps over the lazy dog."),
+  reasoning: () =>
+    say(
+      { type: "reasoning", text: "They ask for reasons. " },
+      { type: "reasoning", text: "Reasons they shall have." },
+      { type: "text", text: "Because " },
+      { type: "text", text: "it is so." }
+    ),
+  tool: (scene) => once(scene, ["lookup", { query: "tides" }]),
+  parallel: (scene) =>
+    once(scene, ["lookup", { query: "tides" }], ["lookup", { query: "winds" }], ["lookup", { query: "stars" }]),
+  "failing-tool": (scene) => once(scene, ["flaky", { reason: "the shelf is empty" }]),
+  gated: (scene) => once(scene, ["send_mail", { to: "mia@example.com", subject: "hello" }]),
+  "two-gated": (scene) =>
+    once(
+      scene,
+      ["send_mail", { to: "mia@example.com", subject: "hello" }],
+      ["send_mail", { to: "leo@example.com", subject: "hello" }]
+    ),
+  specialist: (scene) => {
+    if (scene.request.metadata.agent === "researcher") return once(scene, ["lookup", { query: "tidal power" }])
+    return once(scene, ["researcher", { prompt: "tidal power" }])
+  },
+  "client-tool": (scene) => once(scene, ["ask_colour", { question: "Which colour?" }]),
+  files: (scene) => once(scene, ["make_report", { title: "tides" }]),
+  budget: (scene) => call(scene, ["lookup", { query: `page ${scene.step + 1}` }]),
+  error: ({ request }) => refused(request)
+}
+
+const isScene = (name: string): name is keyof typeof scenes => Object.hasOwn(scenes, name)
+
+const sceneOf = (request: ModelRequest): Scene => {
+  const asked = request.messages.findLastIndex(({ role }) => role === "user")
+  const step = request.messages.slice(asked + 1).filter(({ role }) => role === "assistant").length
+  const results = ScriptedModel.lastResults(request).map(({ result }) => JSON.stringify(result))
+  return { request, step, results: results.join(" ") }
+}
+
+const nameOf = (request: ModelRequest): string | undefined =>
+  request.metadata.agent === "researcher" ? "specialist" : /^scenario (\S+)$/.exec(prompt(request).trim())?.[1]
+
+const prompt = (request: ModelRequest): string => {
+  const last = request.messages.findLast(({ role }) => role === "user")
+  return last === undefined ? "" : Message.text(last)
+}
+
+const respond = (request: ModelRequest): Reply => {
+  const name = nameOf(request)
+  if (name === undefined) return words(prompt(request))
+  return isScene(name) ? scenes[name](sceneOf(request)) : words(`There is no scenario ${name}: ${names.join(", ")}.`)
+}
+
+/** One word every 100 ms, for ten seconds. */
+const slow = Effect.fnUntraced(function* (emit: Parameters<ModelPort["attempt"]>[1]) {
+  for (let count = 1; count <= 100; count += 1) {
+    yield* Effect.sleep("100 millis")
+    emit([{ type: "text", text: `word${count} ` }])
+  }
+  emit([{ type: "finish", reason: "stop", usage: { inputUncached: 10, outputText: 100 } }])
+})
+
+const scripted = ScriptedModel.make({ provider: "scripted", model: "scenarios", respond })
+
+export const layer: Layer.Layer<Model> = Layer.succeed(Model, {
+  ...scripted,
+  attempt: (request, emit) => (nameOf(request) === "slow" ? slow(emit) : scripted.attempt(request, emit))
+})

@@ -1,0 +1,65 @@
+/** What the agents can do: tools that answer, fail, ask first, make a file, and one that the caller runs itself. */
+import { ToolRun } from "@reins/runtime"
+import { Effect, Schema } from "effect"
+import { Tool, Toolkit } from "effect/ai"
+
+const Lookup = Tool.make("lookup", {
+  description: "Looks a thing up",
+  parameters: Schema.Struct({ query: Schema.String }),
+  success: Schema.Struct({ answer: Schema.String }),
+  dependencies: [ToolRun]
+})
+
+const Flaky = Tool.make("flaky", {
+  description: "Fails, and says why",
+  parameters: Schema.Struct({ reason: Schema.String }),
+  success: Schema.String,
+  failure: Schema.Struct({ reason: Schema.String }),
+  failureMode: "return"
+})
+
+const SendMail = Tool.make("send_mail", {
+  description: "Sends a mail, once somebody has said that it may",
+  parameters: Schema.Struct({ to: Schema.String, subject: Schema.String }),
+  success: Schema.Struct({ sent: Schema.String }),
+  needsApproval: true
+})
+
+const MakeReport = Tool.make("make_report", {
+  description: "Writes a report to a file",
+  parameters: Schema.Struct({ title: Schema.String }),
+  success: Schema.Struct({ fileId: Schema.String }),
+  dependencies: [ToolRun]
+})
+
+export class Desk extends Toolkit.make(Lookup, Flaky, SendMail, MakeReport) {
+  static readonly layer = this.toLayer({
+    lookup: Effect.fnUntraced(function* ({ query }) {
+      const run = yield* ToolRun
+      yield* run.progress({ label: "opening the shelf", phaseIndex: 1, totalPhases: 2 })
+      yield* run.progress({ label: "reading", phaseIndex: 2, totalPhases: 2 })
+      return { answer: `all about ${query}` }
+    }),
+    flaky: ({ reason }) => Effect.fail({ reason }),
+    send_mail: ({ to }) => Effect.succeed({ sent: to }),
+    make_report: Effect.fnUntraced(function* ({ title }) {
+      const run = yield* ToolRun
+      const fileId = yield* run.registerFile({
+        fileId: `file_${run.callId}`,
+        filename: `${title}.txt`,
+        mediaType: "text/plain",
+        sizeBytes: 42
+      })
+      return { fileId }
+    })
+  })
+}
+
+/** Run by whoever asks: the run waits for its result. */
+export const Caller = Toolkit.make(
+  Tool.make("ask_colour", {
+    description: "Asks the person at the screen for a colour",
+    parameters: Schema.Struct({ question: Schema.String }),
+    success: Schema.Struct({ colour: Schema.String })
+  })
+)

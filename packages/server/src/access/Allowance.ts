@@ -1,0 +1,53 @@
+/**
+ * What each tenant may use of this server: how often it may ask, and how many runs it may have at the same time. Counted per
+ * process, in memory.
+ */
+import type { Limits } from "../ServerOptions.ts"
+import * as TokenBucket from "./TokenBucket.ts"
+
+interface Used {
+  bucket: TokenBucket.Bucket
+  runs: number
+}
+
+export class Allowance {
+  readonly #limits: Limits
+  readonly #tenants = new Map<string, Used>()
+
+  constructor(limits: Limits) {
+    this.#limits = limits
+  }
+
+  /** Counts a request. 0 when it may go on, else the seconds to wait. */
+  request(tenant: string, now: number): number {
+    const rate = this.#limits.requests
+    if (rate === undefined) return 0
+    const used = this.#of(tenant, now)
+    const { bucket, waitSeconds } = TokenBucket.take(rate, used.bucket, now)
+    used.bucket = bucket
+    return waitSeconds
+  }
+
+  /** Takes a place for a run; false when all are taken. */
+  takeRun(tenant: string, now: number): boolean {
+    const used = this.#of(tenant, now)
+    if (used.runs >= (this.#limits.concurrentRuns ?? Number.POSITIVE_INFINITY)) return false
+    used.runs += 1
+    return true
+  }
+
+  /** Gives a run's place back. */
+  leaveRun(tenant: string): void {
+    const used = this.#tenants.get(tenant)
+    if (used !== undefined && used.runs > 0) used.runs -= 1
+  }
+
+  #of(tenant: string, now: number): Used {
+    const known = this.#tenants.get(tenant)
+    if (known !== undefined) return known
+    const rate = this.#limits.requests ?? { perSecond: 0, burst: 0 }
+    const used = { bucket: TokenBucket.full(rate, now), runs: 0 }
+    this.#tenants.set(tenant, used)
+    return used
+  }
+}

@@ -1,0 +1,30 @@
+/**
+ * A rate as a bucket that fills steadily: each request takes one out, and an empty bucket says how long to wait.
+ */
+
+/** At most `burst` requests at once, `perSecond` in the long run. */
+export interface Rate {
+  readonly perSecond: number
+  readonly burst: number
+}
+
+/** `left` is how much was in it at `at`, epoch milliseconds. */
+export interface Bucket {
+  readonly left: number
+  readonly at: number
+}
+
+export const full = (rate: Rate, now: number): Bucket => ({ left: rate.burst, at: now })
+
+/** The bucket after one more request; `waitSeconds` is 0 when it may go on, else when to come back, at least 1. */
+export const take = (
+  rate: Rate,
+  bucket: Bucket,
+  now: number
+): { readonly bucket: Bucket; readonly waitSeconds: number } => {
+  const passed = Math.max(0, now - bucket.at) / 1000
+  const left = Math.min(rate.burst, bucket.left + passed * rate.perSecond)
+  if (left >= 1) return { bucket: { left: left - 1, at: now }, waitSeconds: 0 }
+  const wait = rate.perSecond > 0 ? Math.ceil((1 - left) / rate.perSecond) : 60
+  return { bucket: { left, at: now }, waitSeconds: Math.max(1, wait) }
+}

@@ -1,0 +1,173 @@
+/**
+ * Takes answers to what runs wait for: decisions and results of the clients' own calls. What a client names is compared with
+ * what is open; everything else that it sent along, such as a history in which a call looks approved, changes nothing.
+ */
+import type { Decision } from "@reins/protocol"
+import type { RunStatus } from "@reins/runtime"
+import { CallId, Cursor, Refusal } from "@reins/wire"
+import type { Command, Parking } from "@reins/wire"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import type { Principal } from "../access/Principal.ts"
+import { withOpening, withSettings } from "../thread/ThreadBook.ts"
+import * as Lookup from "./Lookup.ts"
+import * as Outcome from "./Outcome.ts"
+import type { Serving } from "./Serving.ts"
+
+/** Answers that fit something open. `ids` are what the encoders know these by. */
+interface Fitting {
+  readonly decisions: ReadonlyArray<{ readonly id: string; readonly decision: Decision }>
+  readonly results: ReadonlyArray<{ readonly call: Parking.ClientCall; readonly given: Command.ResultFor }>
+  readonly ids: ReadonlyArray<string>
+}
+
+type Answers = Pick<Command.Answer, "decisions" | "results">
+
+const callIdOf = ({ call, path }: Parking.ClientCall): string => CallId.make(path, call.toolInvocationId)
+
+const fitting = (open: Parking.Parking, { decisions, results }: Answers): Fitting => {
+  const decided = open.questions.flatMap((question) => {
+    const { agentPath = [], id, toolInvocationId } = question
+    const callId = toolInvocationId === undefined ? undefined : CallId.make(agentPath, toolInvocationId)
+    const given = decisions.find(
+      ({ approvalId, toolCallId }) =>
+        approvalId === id || (approvalId === undefined && toolCallId !== undefined && toolCallId === callId)
+    )
+    return given === undefined ? [] : [{ id, decision: given.decision }]
+  })
+  const returned = open.clientCalls.flatMap((call) => {
+    const given = results.find(({ toolCallId }) => toolCallId === callIdOf(call))
+    return given === undefined ? [] : [{ call, given }]
+  })
+  const ids = [...decided.map(({ id }) => id), ...returned.map(({ call }) => callIdOf(call))]
+  return { decisions: decided, results: returned, ids }
+}
+
+const incomplete = Refusal.make("bad-request", "AnswersMissing", "every open question must be answered at once")
+
+/** The run that is meant, what it waits for, and which answers fit. */
+const find = Effect.fnUntraced(function* (
+  serving: Serving,
+  principal: Principal,
+  address: Command.Address,
+  answers: Answers
+) {
+  if (address.runId !== undefined || address.threadId !== undefined) {
+    const status = yield* Lookup.addressed(serving, principal, address)
+    const open = yield* Lookup.standing(serving, status)
+    return { status, open, fits: fitting(open, answers) }
+  }
+  const { tenant } = principal
+  const asked = yield* serving.runtime.pendingApprovals({ resourceId: tenant })
+  const named = asked.find(({ request }) => answers.decisions.some(({ approvalId }) => approvalId === request.id))
+  for (const runId of named === undefined ? serving.watchers.running(tenant) : [named.runId]) {
+    const status = yield* Effect.option(Lookup.run(serving, principal, runId))
+    if (status._tag === "None") continue
+    const open = yield* Lookup.standing(serving, status.value)
+    const fits = fitting(open, answers)
+    if (fits.ids.length > 0) return { status: status.value, open, fits }
+  }
+  return undefined
+})
+
+const respond = (
+  { runtime }: Serving,
+  { name, tenant }: Principal,
+  id: string,
+  decision: Decision
+): Effect.Effect<void, Refusal.Refusal> =>
+  runtime
+    .respondToApproval(id, decision.by === undefined && name !== undefined ? { ...decision, by: name } : decision, {
+      resourceId: tenant
+    })
+    .pipe(
+      Effect.mapError(({ reason }) =>
+        // Somebody else's question is as unknown as none.
+        reason._tag === "ApprovalForbidden" ? unknownApproval : Refusal.fromApprovalError(reason)
+      )
+    )
+
+const unknownApproval = Refusal.make("not-found", "ApprovalNotFound", "no such approval request")
+
+const nothingWaits = Refusal.make("conflict", "NothingWaits", "nothing waits for this answer")
+
+/** Why nothing fits. A question that is open, but elsewhere, is none of this address; what became of others the runtime knows. */
+const explain = Effect.fnUntraced(function* (
+  serving: Serving,
+  principal: Principal,
+  { decisions, results: given }: Answers
+) {
+  const first = decisions.find(({ approvalId }) => approvalId !== undefined)
+  if (first?.approvalId === undefined) {
+    return yield* Effect.fail(given.length > 0 && decisions.length === 0 ? Lookup.noCall : nothingWaits)
+  }
+  const asked = yield* serving.runtime.pendingApprovals({ resourceId: principal.tenant })
+  if (asked.some(({ request }) => request.id === first.approvalId)) return yield* Effect.fail(unknownApproval)
+  yield* respond(serving, principal, first.approvalId, first.decision)
+  return yield* Effect.fail(unknownApproval)
+})
+
+/** Hands in what fits, in order; the first failure counts only when nothing was taken. */
+const submit = Effect.fnUntraced(function* (
+  serving: Serving,
+  principal: Principal,
+  { runId }: RunStatus,
+  { decisions, results }: Fitting
+) {
+  let taken = 0
+  let refusal: Refusal.Refusal | undefined
+  const count = (outcome: Result.Result<void, Refusal.Refusal>): void => {
+    if (Result.isSuccess(outcome)) taken += 1
+    else refusal = refusal ?? outcome.failure
+  }
+  for (const { decision, id } of decisions) count(yield* Effect.result(respond(serving, principal, id, decision)))
+  for (const { call, given } of results) {
+    const sent = serving.runtime.submitToolResult(runId, call.call.toolInvocationId, {
+      result: given.result,
+      ...(given.isFailure === undefined ? {} : { isFailure: given.isFailure }),
+      agentPath: call.path
+    })
+    count(yield* Effect.result(Effect.mapError(sent, () => Lookup.noCall)))
+  }
+  if (taken === 0 || refusal?.kind === "unprocessable") return yield* Effect.fail(refusal ?? Lookup.noCall)
+})
+
+/** Carries out answers; the run goes on behind them. `isWatched`: the request's own answer shows how. */
+export const answer = Effect.fnUntraced(function* (
+  serving: Serving,
+  principal: Principal,
+  command: Command.Answer,
+  isWatched: boolean
+) {
+  const found = yield* find(serving, principal, command.address, command)
+  if (found === undefined || found.fits.ids.length === 0) return yield* explain(serving, principal, command)
+  const { fits, open, status } = found
+  const isMissing = open.questions.length + open.clientCalls.length > fits.ids.length
+  if (command.complete === true && isMissing) return yield* Effect.fail(incomplete)
+  yield* submit(serving, principal, status, fits)
+  const { tenant } = principal
+  const threadId = serving.naming.outer(tenant, status.threadId) ?? status.threadId
+  const opening = { after: status.lastSeq, answered: fits.ids }
+  const note = yield* serving.book.get(tenant, threadId)
+  const before = note?.runs.find(({ runId }) => runId === status.runId)?.openings ?? []
+  if (note !== undefined) {
+    const settled = { ...note, settings: withSettings(note.settings, command.settings) }
+    yield* serving.book.put(isWatched ? withOpening(settled, status.runId, opening) : settled)
+  }
+  return Outcome.run({
+    runId: status.runId,
+    threadId,
+    tenant,
+    openings: [...before, opening],
+    cursor: Cursor.start,
+    settled: status.lastSeq,
+    until: "end",
+    isThread: false
+  })
+})
+
+/** Carries out results of a client's own calls. */
+export const results = (serving: Serving, principal: Principal, command: Command.SubmitToolResults) =>
+  Effect.map(answer(serving, principal, { ...command, _tag: "Answer", decisions: [] }, false), ({ feed }) =>
+    Outcome.facts({ _tag: "Accepted", runId: feed.runId, threadId: feed.threadId })
+  )

@@ -1,0 +1,94 @@
+/**
+ * Carries out commands, whichever dialect they came in: the one place where what a client asks becomes what the runtime does.
+ */
+import type { Refusal } from "@reins/wire"
+import type { Command } from "@reins/wire"
+import * as Effect from "effect/Effect"
+import type { Principal } from "../access/Principal.ts"
+import * as ThreadName from "../thread/ThreadName.ts"
+import * as Answering from "./Answering.ts"
+import * as Describing from "./Describing.ts"
+import * as Lookup from "./Lookup.ts"
+import * as Outcome from "./Outcome.ts"
+import * as Resuming from "./Resuming.ts"
+import type { Serving } from "./Serving.ts"
+import * as Starting from "./Starting.ts"
+import * as Threads from "./Threads.ts"
+
+/** `isWatched`: the request's answer shows the run. `anyAgent`: as `Mount.anyAgent`. */
+export interface Manner {
+  readonly isWatched: boolean
+  readonly anyAgent: boolean
+}
+
+export const carry = (
+  serving: Serving,
+  principal: Principal,
+  command: Command.Command,
+  { anyAgent, isWatched }: Manner
+): Effect.Effect<Outcome.Outcome, Refusal.Refusal> => {
+  switch (command._tag) {
+    case "StartQuery":
+      return accepted(command.detached, Starting.query(serving, principal, command, anyAgent))
+    case "Answer":
+      return accepted(
+        command.detached,
+        Answering.answer(serving, principal, command, isWatched && command.detached !== true)
+      )
+    case "SubmitToolResults":
+      return Answering.results(serving, principal, command)
+    case "Cancel":
+      return cancel(serving, principal, command)
+    case "Resume":
+      return Resuming.resume(serving, principal, command)
+    case "CreateThread":
+      return Threads.create(serving, principal, command)
+    case "GetThread":
+      return Threads.get(serving, principal, command.threadId)
+    case "ListThreads":
+      return Threads.list(serving, principal, command)
+    case "DeleteThread":
+      return Threads.remove(serving, principal, command.threadId)
+    case "GetHistory":
+      return Threads.history(serving, principal, command.threadId)
+    case "ListApprovals":
+      return approvals(serving, principal, command)
+    case "Describe":
+      return Describing.agents(serving)
+    case "Vote":
+      return Threads.vote(serving, principal, command)
+    case "ListVotes":
+      return Threads.votes(serving, principal, command.threadId)
+  }
+}
+
+/** In the background, the answer is only that it has begun. */
+const accepted = (
+  detached: boolean | undefined,
+  carried: Effect.Effect<Outcome.Watching, Refusal.Refusal>
+): Effect.Effect<Outcome.Outcome, Refusal.Refusal> =>
+  detached === true
+    ? Effect.map(carried, ({ feed: { runId, threadId } }) => Outcome.facts({ _tag: "Accepted", runId, threadId }))
+    : carried
+
+const cancel = Effect.fnUntraced(function* (serving: Serving, principal: Principal, { address }: Command.Cancel) {
+  const { runId } = yield* Lookup.addressed(serving, principal, address)
+  return Outcome.facts({ _tag: "Cancelled", isRunning: yield* serving.runtime.cancel(runId) })
+})
+
+const approvals = (
+  { naming, runtime }: Serving,
+  { tenant }: Principal,
+  { threadId }: Command.ListApprovals
+): Effect.Effect<Outcome.Outcome> =>
+  Effect.map(
+    runtime.pendingApprovals({
+      resourceId: tenant,
+      ...(threadId === undefined ? {} : { threadId: naming.inner(tenant, threadId) })
+    }),
+    (asked) =>
+      Outcome.facts({
+        _tag: "Approvals",
+        approvals: asked.map(({ request }) => ThreadName.question(naming, request))
+      })
+  )

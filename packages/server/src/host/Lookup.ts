@@ -1,0 +1,84 @@
+/**
+ * Finds what a client names, for its tenant only: what another tenant has is as unknown as what nobody has.
+ */
+import type { RunStatus } from "@reins/runtime"
+import type { Command } from "@reins/wire"
+import { Parking, Refusal } from "@reins/wire"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { Principal } from "../access/Principal.ts"
+import type { RunNote } from "../thread/ThreadBook.ts"
+import * as ThreadName from "../thread/ThreadName.ts"
+import type { Serving } from "./Serving.ts"
+
+export const noRun = Refusal.make("not-found", "RunNotFound", "no such run")
+export const noThread = Refusal.make("not-found", "ThreadNotFound", "no such thread")
+export const noCall = Refusal.make("not-found", "CallNotFound", "nothing waits for this answer")
+
+/** A run of the tenant, by its id. */
+export const run = (
+  { runtime }: Serving,
+  { tenant }: Principal,
+  runId: string
+): Effect.Effect<RunStatus, Refusal.Refusal> =>
+  Effect.flatMap(runtime.status(runId), (status) =>
+    status === undefined || status.resourceId !== tenant ? Effect.fail(noRun) : Effect.succeed(status)
+  )
+
+/** What the runtime knows of a thread of the tenant; `undefined` where there is none. */
+export const info = ({ naming, runtime }: Serving, { tenant }: Principal, threadId: string) =>
+  Effect.map(runtime.threads.info(naming.inner(tenant, threadId)), (found) =>
+    found?.resourceId === tenant ? found : undefined
+  )
+
+/** True when the thread is there: it was made, or has messages. */
+export const hasThread = (serving: Serving, principal: Principal, threadId: string): Effect.Effect<boolean> =>
+  Effect.gen(function* () {
+    if ((yield* serving.book.get(principal.tenant, threadId)) !== undefined) return true
+    return (yield* info(serving, principal, threadId)) !== undefined
+  })
+
+/** The run that holds a thread, or else its last one. */
+export const runOfThread = Effect.fnUntraced(function* (serving: Serving, principal: Principal, threadId: string) {
+  const holding = (yield* info(serving, principal, threadId))?.runId
+  const note = yield* serving.book.get(principal.tenant, threadId)
+  const runId = holding ?? note?.runs.at(-1)?.runId
+  return runId === undefined ? yield* Effect.fail(noThread) : yield* run(serving, principal, runId)
+})
+
+/** The run that an address means. */
+export const addressed = (
+  serving: Serving,
+  principal: Principal,
+  { runId, threadId }: Command.Address
+): Effect.Effect<RunStatus, Refusal.Refusal> => {
+  if (runId !== undefined) return run(serving, principal, runId)
+  return threadId === undefined ? Effect.fail(noRun) : runOfThread(serving, principal, threadId)
+}
+
+/** What was noted of a run. */
+export const note = (
+  { book, naming }: Serving,
+  { resourceId, runId, threadId }: RunStatus
+): Effect.Effect<RunNote | undefined> => {
+  const outer = naming.outer(resourceId, threadId)
+  return outer === undefined
+    ? Effect.undefined
+    : Effect.map(book.get(resourceId, outer), (found) => found?.runs.find((each) => each.runId === runId))
+}
+
+/** What a run waits for, by what it has said up to now. */
+export const standing = ({ naming, runtime }: Serving, status: RunStatus): Effect.Effect<Parking.Parking> => {
+  const rename = ThreadName.envelopes(naming, status.resourceId)
+  const parking = new Parking.Parking()
+  return runtime.watch(status.runId).pipe(
+    Stream.take(status.lastSeq),
+    Stream.runForEachArray((envelopes) =>
+      Effect.sync(() => {
+        for (const envelope of envelopes) parking.step(rename(envelope))
+      })
+    ),
+    Effect.orElseSucceed(() => {}),
+    Effect.as(parking)
+  )
+}

@@ -1,0 +1,196 @@
+/**
+ * Carries out what clients do with threads: make, show, list and remove them, read their history, vote on messages.
+ */
+import type { Envelope } from "@reins/protocol"
+import { Message } from "@reins/protocol"
+import type { RunStatus, ThreadInfo } from "@reins/runtime"
+import { Accumulation, Refusal } from "@reins/wire"
+import type { Command, Facts } from "@reins/wire"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { Principal } from "../access/Principal.ts"
+import type { ThreadNote } from "../thread/ThreadBook.ts"
+import * as ThreadName from "../thread/ThreadName.ts"
+import * as Lookup from "./Lookup.ts"
+import * as Outcome from "./Outcome.ts"
+import type { Serving } from "./Serving.ts"
+
+const exists = Refusal.make("conflict", "ThreadExists", "the thread exists")
+const busy = Refusal.make("conflict", "ThreadBusy", "a run holds the thread")
+const badPage = Refusal.make("bad-request", "BadCursor", "no thread of this id to page from")
+
+export const create = Effect.fnUntraced(function* (
+  serving: Serving,
+  principal: Principal,
+  asked: Command.CreateThread
+) {
+  const threadId = asked.threadId ?? serving.newId("thread")
+  if (yield* Lookup.hasThread(serving, principal, threadId)) return yield* Effect.fail(exists)
+  const now = yield* Clock.currentTimeMillis
+  const note: ThreadNote = {
+    tenant: principal.tenant,
+    threadId,
+    agent: asked.agent,
+    createdAt: now,
+    updatedAt: now,
+    metadata: asked.metadata,
+    settings: asked.settings,
+    runs: [],
+    votes: []
+  }
+  yield* serving.book.put(note)
+  return Outcome.facts({
+    _tag: "Thread",
+    thread: threadOf(serving, threadId, note, undefined, undefined),
+    messages: []
+  })
+})
+
+export const get = Effect.fnUntraced(function* (serving: Serving, principal: Principal, threadId: string) {
+  const { messages, thread } = yield* read(serving, principal, threadId)
+  return Outcome.facts({ _tag: "Thread", thread, messages })
+})
+
+export const history = Effect.fnUntraced(function* (serving: Serving, principal: Principal, threadId: string) {
+  const { messages } = yield* read(serving, principal, threadId)
+  return Outcome.facts({ _tag: "History", threadId, messages })
+})
+
+/** Newest first, in pages. */
+export const list = Effect.fnUntraced(function* (
+  serving: Serving,
+  principal: Principal,
+  { after, before, limit = 50 }: Command.ListThreads
+) {
+  const all = yield* known(serving, principal)
+  const place = (threadId: string) => all.findIndex((each) => each.threadId === threadId)
+  const size = Math.min(Math.max(1, Math.floor(limit)), 200)
+  const from = after === undefined ? 0 : place(after) + 1
+  const to = before === undefined ? all.length : place(before)
+  if ((after !== undefined && from === 0) || to < 0) return yield* Effect.fail(badPage)
+  const start = after === undefined && before !== undefined ? Math.max(0, to - size) : from
+  const page = all.slice(start, Math.min(to, start + size))
+  const threads = yield* Effect.forEach(page, ({ info, note, threadId }) =>
+    Effect.map(stand(serving, principal, info), (standing) => threadOf(serving, threadId, note, info, standing))
+  )
+  const last = page.at(-1)
+  const hasMore = start + page.length < to && last !== undefined
+  return Outcome.facts({ _tag: "Threads", threads, ...(hasMore ? { next: last.threadId } : {}) })
+})
+
+export const remove = Effect.fnUntraced(function* (serving: Serving, principal: Principal, threadId: string) {
+  const { book, naming, runtime } = serving
+  const { tenant } = principal
+  if (!(yield* Lookup.hasThread(serving, principal, threadId))) return yield* Effect.fail(Lookup.noThread)
+  const info = yield* Lookup.info(serving, principal, threadId)
+  if (info !== undefined && !(yield* runtime.threads.delete(naming.inner(tenant, threadId)))) {
+    return yield* Effect.fail(busy)
+  }
+  yield* book.remove(tenant, threadId)
+  return Outcome.facts({ _tag: "Nothing" })
+})
+
+export const vote = Effect.fnUntraced(function* (serving: Serving, principal: Principal, given: Command.Vote) {
+  const { isUp, messageId, threadId } = given
+  const note = yield* serving.book.get(principal.tenant, threadId)
+  if (note === undefined) return yield* Effect.fail(Lookup.noThread)
+  const others = note.votes.filter((each) => each.messageId !== messageId)
+  yield* serving.book.put({ ...note, votes: [...others, { threadId, messageId, isUp }] })
+  return Outcome.facts({ _tag: "Accepted", threadId })
+})
+
+export const votes = Effect.fnUntraced(function* (serving: Serving, principal: Principal, threadId: string) {
+  if (!(yield* Lookup.hasThread(serving, principal, threadId))) return yield* Effect.fail(Lookup.noThread)
+  const note = yield* serving.book.get(principal.tenant, threadId)
+  return Outcome.facts({ _tag: "Votes", votes: note?.votes ?? [] })
+})
+
+interface Known {
+  readonly threadId: string
+  readonly note: ThreadNote | undefined
+  readonly info: ThreadInfo | undefined
+}
+
+const known = Effect.fnUntraced(function* ({ book, naming, runtime }: Serving, { tenant }: Principal) {
+  const found = new Map<string, Known>()
+  for (const info of yield* runtime.threads.list({ resourceId: tenant })) {
+    const threadId = naming.outer(tenant, info.threadId)
+    if (threadId !== undefined) found.set(threadId, { threadId, info, note: undefined })
+  }
+  for (const note of yield* book.list(tenant)) {
+    found.set(note.threadId, { threadId: note.threadId, note, info: found.get(note.threadId)?.info })
+  }
+  return [...found.values()].sort((one, other) => (other.note?.createdAt ?? 0) - (one.note?.createdAt ?? 0))
+})
+
+/** The run that holds a thread, and what it has said so far. */
+interface Standing {
+  readonly status: RunStatus
+  readonly soFar: Accumulation.Accumulated
+}
+
+const stand = Effect.fnUntraced(function* (serving: Serving, principal: Principal, info: ThreadInfo | undefined) {
+  if (info?.runId === undefined) return undefined
+  const status = yield* Effect.option(Lookup.run(serving, principal, info.runId))
+  if (status._tag === "None" || status.value.state === "ended") return undefined
+  const accumulation = new Accumulation.Accumulation()
+  const rename = ThreadName.envelopes(serving.naming, principal.tenant)
+  yield* serving.runtime.watch(info.runId).pipe(
+    Stream.take(status.value.lastSeq),
+    Stream.runForEachArray((envelopes: ReadonlyArray<Envelope.Envelope>) =>
+      Effect.sync(() => {
+        for (const envelope of envelopes) accumulation.step(rename(envelope))
+      })
+    ),
+    Effect.ignore
+  )
+  return { status: status.value, soFar: accumulation.result() } satisfies Standing
+})
+
+/** Every option that is not known to be fit to show. */
+const secretsOf = ({ descriptions }: Serving, { agent = "", settings }: ThreadNote): ReadonlyArray<string> => {
+  const shown = (descriptions[agent]?.options ?? []).filter(({ type }) => type !== "secret").map(({ name }) => name)
+  return Object.keys(settings?.options ?? {}).filter((name) => !shown.includes(name))
+}
+
+const threadOf = (
+  serving: Serving,
+  threadId: string,
+  note: ThreadNote | undefined,
+  info: ThreadInfo | undefined,
+  standing: Standing | undefined
+): Facts.Thread => {
+  const runId = info?.runId ?? note?.runs.at(-1)?.runId
+  return {
+    threadId,
+    agent: note?.agent ?? standing?.status.agent ?? serving.agents[0]?.name ?? "",
+    state: standing === undefined ? "idle" : "running",
+    createdAt: note?.createdAt ?? 0,
+    updatedAt: note?.updatedAt ?? 0,
+    ...(note?.title === undefined ? {} : { title: note.title }),
+    ...(runId === undefined ? {} : { runId }),
+    ...(note?.metadata === undefined ? {} : { metadata: note.metadata }),
+    ...(note?.settings === undefined ? {} : { settings: note.settings }),
+    secrets: note === undefined ? [] : secretsOf(serving, note),
+    questions: standing?.soFar.questions ?? [],
+    clientCalls: standing?.soFar.clientCalls ?? []
+  }
+}
+
+/** A thread with all its messages, those of the run that holds it at the end. */
+const read = Effect.fnUntraced(function* (serving: Serving, principal: Principal, threadId: string) {
+  const { book, naming, runtime } = serving
+  const note = yield* book.get(principal.tenant, threadId)
+  const info = yield* Lookup.info(serving, principal, threadId)
+  if (note === undefined && info === undefined) return yield* Effect.fail(Lookup.noThread)
+  const standing = yield* stand(serving, principal, info)
+  const stored = info === undefined ? [] : yield* runtime.threads.get(naming.inner(principal.tenant, threadId))
+  const prompt = note?.runs.find(({ runId }) => runId === standing?.status.runId)?.prompt
+  const messages: ReadonlyArray<Message.Message> = [
+    ...stored,
+    ...(standing === undefined || prompt === undefined ? [] : [Message.fromPrompt(prompt)]),
+    ...(standing?.soFar.messages ?? [])
+  ]
+  return { thread: threadOf(serving, threadId, note, info, standing), messages }
+})

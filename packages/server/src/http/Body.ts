@@ -1,0 +1,82 @@
+/**
+ * Reads a request's body as JSON, within bounds: of size, of time, of depth. What is wrong is told without a word of what
+ * was sent.
+ */
+import { Refusal } from "@reins/wire"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import type * as HttpServerRequest from "effect/http/HttpServerRequest"
+
+export interface Bounds {
+  readonly maxBytes: number
+  readonly timeout: Duration.Duration
+}
+
+const tooLarge = (maxBytes: number) =>
+  Refusal.make("too-large", "BodyTooLarge", `the body is larger than ${maxBytes} bytes`)
+const notJson = Refusal.badRequest("the body is not JSON")
+const tooDeep = Refusal.badRequest("the body is nested too deeply")
+const tooSlow = Refusal.badRequest("the body did not arrive in time")
+const cut = Refusal.badRequest("the body could not be read")
+
+/** Far above what any protocol nests, far below what a recursive reader bears. */
+const maxDepth = 256
+
+/** How deep a JSON text nests, brackets in strings left out. Stops counting above `maxDepth`. */
+export const depth = (text: string): number => {
+  let deepest = 0
+  let open = 0
+  let isString = false
+  for (let index = 0; index < text.length && deepest <= maxDepth; index += 1) {
+    const code = text.charCodeAt(index)
+    if (isString) {
+      if (code === 92) index += 1
+      else if (code === 34) isString = false
+    } else if (code === 34) isString = true
+    else if (code === 91 || code === 123) {
+      open += 1
+      if (open > deepest) deepest = open
+    } else if (code === 93 || code === 125) open -= 1
+  }
+  return deepest
+}
+
+const parse = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Unknown))
+
+/** The value in a body; `undefined` for an empty one. */
+export const read = (
+  request: HttpServerRequest.HttpServerRequest,
+  { maxBytes, timeout }: Bounds
+): Effect.Effect<unknown, Refusal.Refusal> => {
+  if (Number(request.headers["content-length"] ?? "0") > maxBytes) return Effect.fail(tooLarge(maxBytes))
+  const chunks: Array<Uint8Array> = []
+  let size = 0
+  const collected = request.stream.pipe(
+    Stream.mapError(() => cut),
+    Stream.runForEach((chunk) => {
+      size += chunk.length
+      if (size > maxBytes) return Effect.fail(tooLarge(maxBytes))
+      chunks.push(chunk)
+      return Effect.void
+    }),
+    Effect.timeoutOrElse({ duration: timeout, orElse: () => Effect.fail(tooSlow) })
+  )
+  return Effect.flatMap(collected, () => decode(chunks, size))
+}
+
+const decode = (chunks: ReadonlyArray<Uint8Array>, size: number): Effect.Effect<unknown, Refusal.Refusal> => {
+  const bytes = new Uint8Array(size)
+  let at = 0
+  for (const chunk of chunks) {
+    bytes.set(chunk, at)
+    at += chunk.length
+  }
+  const text = new TextDecoder().decode(bytes)
+  if (text.trim() === "") return Effect.undefined
+  if (depth(text) > maxDepth) return Effect.fail(tooDeep)
+  const value = parse(text)
+  return Option.isSome(value) ? Effect.succeed(value.value) : Effect.fail(notJson)
+}

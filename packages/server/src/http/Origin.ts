@@ -1,0 +1,38 @@
+/**
+ * Which browser pages may ask: those of listed origins, and this server's own. A request without an origin is no browser's
+ * page, and is not our business here.
+ */
+
+/** What is answered to a page. `isAllowed` is true as well where there is no page. */
+export interface Judgement {
+  readonly isAllowed: boolean
+  readonly headers: { readonly [name: string]: string }
+}
+
+const hostOf = (origin: string): string | undefined => /^https?:\/\/([^/]+)$/.exec(origin)?.[1]
+
+/** `host` is the request's own `Host` header. */
+export const judge = (listed: ReadonlySet<string>, origin: string | undefined, host: string | undefined): Judgement => {
+  if (origin === undefined) return { isAllowed: true, headers: { vary: "origin" } }
+  const isAllowed = listed.has(origin) || (host !== undefined && hostOf(origin) === host)
+  return {
+    isAllowed,
+    headers: isAllowed
+      ? {
+          vary: "origin",
+          "access-control-allow-origin": origin,
+          "access-control-expose-headers": "x-run-id, x-thread-id, retry-after"
+        }
+      : { vary: "origin" }
+  }
+}
+
+/** What a page may do that asks before it asks. */
+export const preflight = (requestedHeaders: string | undefined): { readonly [name: string]: string } => ({
+  "access-control-allow-methods": "GET, POST, PUT, PATCH, DELETE, OPTIONS",
+  "access-control-allow-headers":
+    requestedHeaders !== undefined && /^[\w\-, ]{1,2000}$/.test(requestedHeaders)
+      ? requestedHeaders
+      : "authorization, content-type, last-event-id",
+  "access-control-max-age": "600"
+})

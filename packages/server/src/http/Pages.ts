@@ -1,0 +1,57 @@
+/**
+ * What a server shows besides its dialects: whether it lives, what it counts, what its interface is. Without a key: nothing
+ * of a tenant is in it.
+ */
+import { Refusal } from "@reins/wire"
+import { dialect as native } from "@reins/wire/native"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as HttpRouter from "effect/http/HttpRouter"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as HttpApiScalar from "effect/http-api/HttpApiScalar"
+import * as OpenApi from "effect/http-api/OpenApi"
+import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
+import type { Serving } from "../host/Serving.ts"
+import * as Api from "../rest/Api.ts"
+import * as Response from "./Response.ts"
+
+type Path = `/${string}`
+
+const noRoute = Refusal.make("not-found", "RouteNotFound", "there is nothing at this path")
+
+const plain = { contentType: "text/plain; version=0.0.4; charset=utf-8" }
+
+const gauges = ({ watchers }: Serving): string =>
+  `# TYPE reins_runs_running gauge\nreins_runs_running ${watchers.runs}\n` +
+  `# TYPE reins_answers_open gauge\nreins_answers_open ${watchers.open}\n`
+
+/** `prefix` stands before every path, `nativePath` is the native dialect's. */
+export const layer = (
+  serving: Serving,
+  prefix: string,
+  nativePath: Path
+): Layer.Layer<never, never, HttpRouter.HttpRouter> => {
+  const api = Api.make(nativePath)
+  const openapi = HttpServerResponse.text(JSON.stringify(OpenApi.fromApi(api)), { contentType: "application/json" })
+  const at = (path: Path): Path => `/${prefix.slice(1)}${prefix === "" ? path.slice(1) : path}`
+  const health = Effect.sync(() =>
+    Deferred.isDoneUnsafe(serving.closing)
+      ? HttpServerResponse.text('{"status":"closing"}', { status: 503, contentType: "application/json" })
+      : HttpServerResponse.text('{"status":"ok"}', { contentType: "application/json" })
+  )
+  const metrics = Effect.map(PrometheusMetrics.format(), (text) =>
+    HttpServerResponse.text(`${gauges(serving)}${text}`, plain)
+  )
+  return Layer.mergeAll(
+    HttpRouter.add("GET", at("/health"), health),
+    HttpRouter.add("GET", at("/metrics"), metrics),
+    HttpRouter.add("GET", at("/openapi.json"), openapi),
+    HttpApiScalar.layer(api, { path: at("/docs") }),
+    HttpRouter.add(
+      "*",
+      at("/*"),
+      Effect.sync(() => Response.refusal(native, noRoute, {}))
+    )
+  )
+}

@@ -1,0 +1,51 @@
+/**
+ * The target of a request taken apart: its path as it stands, and its query. Nothing is joined, resolved or cleaned: a path
+ * that is not exactly a known one is unknown.
+ */
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+
+export interface Target {
+  readonly path: string
+  readonly query: { readonly [name: string]: string }
+}
+
+/** Of a query name that comes twice the first counts. */
+export const parse = (url: string): Target => {
+  const behind = url.replace(/^[a-z]+:\/\/[^/]*/i, "")
+  const hash = behind.indexOf("#")
+  const whole = hash < 0 ? behind : behind.slice(0, hash)
+  const mark = whole.indexOf("?")
+  const query: Record<string, string> = Object.create(null)
+  if (mark >= 0) {
+    for (const [name, value] of new URLSearchParams(whole.slice(mark + 1))) query[name] = query[name] ?? value
+  }
+  return { path: mark < 0 ? whole : whole.slice(0, mark), query }
+}
+
+const decode = Schema.decodeUnknownOption(Schema.StringFromUriComponent)
+
+/** Longest id that is looked at. */
+const maxLength = 512
+
+const hasControl = (text: string): boolean => {
+  for (let index = 0; index < text.length; index += 1) {
+    const code = text.charCodeAt(index)
+    if (code < 32 || code === 127) return true
+  }
+  return false
+}
+
+/** True for a text that may name something: not too long, no control characters. */
+export const isName = (text: string): boolean => text.length <= maxLength && !hasControl(text)
+
+/** Path parameters decoded; `undefined` when one is no name. */
+export const params = (raw: { readonly [name: string]: string }): { readonly [name: string]: string } | undefined => {
+  const decoded: Record<string, string> = {}
+  for (const [name, text] of Object.entries(raw)) {
+    const value = text.length > maxLength * 9 ? Option.none() : decode(text)
+    if (Option.isNone(value) || !isName(value.value)) return undefined
+    decoded[name] = value.value
+  }
+  return decoded
+}

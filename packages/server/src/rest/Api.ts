@@ -1,0 +1,169 @@
+/**
+ * The native REST interface as a contract: what its OpenAPI page is made from, and what typed clients are made from
+ * (`HttpApiClient.make(Api.make(), …)`). It is carried out by the same door as every dialect.
+ */
+import { Approval, Decision, Message } from "@reins/protocol"
+import { Query, ToolResult } from "@reins/wire/native"
+import * as Schema from "effect/Schema"
+import * as HttpApi from "effect/http-api/HttpApi"
+import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
+import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
+import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
+import * as OpenApi from "effect/http-api/OpenApi"
+
+/** What every refusal of the native interface looks like. `code` is for machines. */
+export const Refused = Schema.Struct({
+  error: Schema.Struct({ code: Schema.String, message: Schema.String })
+}).annotate({ identifier: "Refused" })
+
+const refusals = [400, 401, 403, 404, 405, 409, 410, 413, 422, 429, 500, 503].map((status) =>
+  Refused.pipe(HttpApiSchema.status(status))
+)
+
+/** An answer, under a name that declarations can say. */
+const Answer: Schema.Codec<Decision> = Decision
+
+const events = HttpApiSchema.StreamUint8Array({ contentType: "text/event-stream" })
+
+const Thread = Schema.Struct({
+  threadId: Schema.String,
+  agent: Schema.String,
+  state: Schema.Literals(["idle", "running"]),
+  createdAt: Schema.Natural,
+  updatedAt: Schema.Natural,
+  title: Schema.optionalKey(Schema.String),
+  runId: Schema.optionalKey(Schema.String),
+  metadata: Schema.optionalKey(Schema.Json),
+  approvals: Schema.Array(Approval.Request),
+  clientCalls: Schema.Array(Schema.Json)
+}).annotate({ identifier: "Thread" })
+
+const Run = Schema.Struct({
+  runId: Schema.String,
+  threadId: Schema.String,
+  state: Schema.Literals(["running", "waiting", "ended"]),
+  text: Schema.String,
+  finishReason: Schema.optionalKey(Schema.String),
+  usage: Schema.optionalKey(Schema.Json),
+  error: Schema.optionalKey(Schema.Json),
+  cost: Schema.optionalKey(Schema.Json),
+  latency: Schema.optionalKey(Schema.Json),
+  approvals: Schema.Array(Approval.Request),
+  clientCalls: Schema.Array(Schema.Json)
+}).annotate({ identifier: "Run" })
+
+const place = {
+  view: Schema.optionalKey(Schema.String),
+  format: Schema.optionalKey(Schema.String)
+}
+
+const runs = HttpApiGroup.make("runs").add(
+  HttpApiEndpoint.post("query", "/query", {
+    query: place,
+    payload: Query,
+    success: events,
+    error: refusals
+  }).annotateMerge(
+    OpenApi.annotations({
+      summary: "Start a run",
+      description:
+        "Answers with the run's events as they come: SSE, or lines of JSON for `accept: application/x-ndjson`; with `stream: false`, with what it came to. The headers `x-run-id` and `x-thread-id` name the run. It goes on when the connection is lost."
+    })
+  ),
+  HttpApiEndpoint.get("status", "/runs/:runId", {
+    params: { runId: Schema.String },
+    success: Run,
+    error: refusals
+  }).annotateMerge(OpenApi.annotations({ summary: "Where a run stands, and what it has said so far" })),
+  HttpApiEndpoint.get("watch", "/runs/:runId/events", {
+    params: { runId: Schema.String },
+    query: { ...place, after: Schema.optionalKey(Schema.String) },
+    headers: { "last-event-id": Schema.optionalKey(Schema.String) },
+    success: events,
+    error: refusals
+  }).annotateMerge(
+    OpenApi.annotations({
+      summary: "Watch a run",
+      description: "From its first event, or from behind `after` or `Last-Event-ID`: the `id` of the last event seen."
+    })
+  ),
+  HttpApiEndpoint.post("cancel", "/runs/:runId/cancel", {
+    params: { runId: Schema.String },
+    success: Schema.Struct({ running: Schema.Boolean }).pipe(HttpApiSchema.status(202)),
+    error: refusals
+  }).annotateMerge(OpenApi.annotations({ summary: "Ask a run to end" })),
+  HttpApiEndpoint.post("submit", "/runs/:runId/results/:toolCallId", {
+    params: { runId: Schema.String, toolCallId: Schema.String },
+    payload: ToolResult,
+    success: Schema.Struct({}).pipe(HttpApiSchema.status(202)),
+    error: refusals
+  }).annotateMerge(OpenApi.annotations({ summary: "Hand in the result of a call that the caller runs" }))
+)
+
+const approvals = HttpApiGroup.make("approvals").add(
+  HttpApiEndpoint.get("list", "/approvals", {
+    query: { threadId: Schema.optionalKey(Schema.String) },
+    success: Schema.Struct({ approvals: Schema.Array(Approval.Request) }),
+    error: refusals
+  }).annotateMerge(OpenApi.annotations({ summary: "The open questions, oldest first" })),
+  HttpApiEndpoint.post("answer", "/approvals/:approvalId", {
+    params: { approvalId: Schema.String },
+    payload: Answer,
+    success: Schema.Struct({}).pipe(HttpApiSchema.status(202)),
+    error: refusals
+  }).annotateMerge(OpenApi.annotations({ summary: "Approve, reject or revise, once" }))
+)
+
+const threads = HttpApiGroup.make("threads").add(
+  HttpApiEndpoint.get("listThreads", "/threads", {
+    query: {
+      after: Schema.optionalKey(Schema.String),
+      before: Schema.optionalKey(Schema.String),
+      limit: Schema.optionalKey(Schema.String)
+    },
+    success: Schema.Struct({ threads: Schema.Array(Thread), next: Schema.optionalKey(Schema.String) }),
+    error: refusals
+  }).annotateMerge(OpenApi.annotations({ summary: "Threads, newest first, in pages" })),
+  HttpApiEndpoint.get("getThread", "/threads/:threadId", {
+    params: { threadId: Schema.String },
+    success: Schema.Struct({ ...Thread.fields, messages: Schema.Array(Message.Message) }),
+    error: refusals
+  }).annotateMerge(OpenApi.annotations({ summary: "A thread with its messages" })),
+  HttpApiEndpoint.delete("deleteThread", "/threads/:threadId", {
+    params: { threadId: Schema.String },
+    success: HttpApiSchema.NoContent,
+    error: refusals
+  }).annotateMerge(OpenApi.annotations({ summary: "Remove a thread that no run holds" }))
+)
+
+const agents = HttpApiGroup.make("agents").add(
+  HttpApiEndpoint.get("agents", "/agents", {
+    success: Schema.Struct({ agents: Schema.Array(Schema.Json) }),
+    error: refusals
+  }).annotateMerge(OpenApi.annotations({ summary: "The agents that can be asked, with their tools" }))
+)
+
+const bearer = {
+  components: { securitySchemes: { key: { type: "http", scheme: "bearer" } } },
+  security: [{ key: [] }]
+}
+
+const withSecurity = (page: Record<string, unknown>): Record<string, unknown> => ({
+  ...page,
+  security: bearer.security,
+  components: { ...(typeof page["components"] === "object" ? page["components"] : {}), ...bearer.components }
+})
+
+/** The contract, below a base path. */
+export const make = (path: `/${string}` = "/native") =>
+  HttpApi.make("reins")
+    .add(runs, approvals, threads, agents)
+    .prefix(path)
+    .annotateMerge(
+      OpenApi.annotations({
+        title: "Reins",
+        version: "1",
+        description: "Start runs, watch them, answer their questions.",
+        transform: withSecurity
+      })
+    )

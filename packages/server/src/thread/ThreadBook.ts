@@ -1,0 +1,106 @@
+/**
+ * What a server knows of threads besides their messages: who made them and when, which runs they had, what clients of other
+ * protocols keep with them. The messages themselves are the runtime's.
+ *
+ * In memory by default, gone with the process; then a thread is still there with its messages, and its last run is the one
+ * that holds it.
+ */
+import type { Json, Message } from "@reins/protocol"
+import type { Command, Facts } from "@reins/wire"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+
+/** Where a request took a run up again behind envelope `after`, and what it answered. */
+export interface Opening {
+  readonly after: number
+  readonly answered: ReadonlyArray<string>
+}
+
+export interface RunNote {
+  readonly runId: string
+  readonly prompt: Message.Prompt
+  readonly openings: ReadonlyArray<Opening>
+}
+
+/** Times are epoch milliseconds. `agent` is the one that its queries go to when they name none. */
+export interface ThreadNote {
+  readonly tenant: string
+  readonly threadId: string
+  readonly agent?: string | undefined
+  readonly createdAt: number
+  readonly updatedAt: number
+  readonly title?: string | undefined
+  readonly metadata?: Json | undefined
+  readonly settings?: Command.Settings | undefined
+  readonly runs: ReadonlyArray<RunNote>
+  readonly votes: ReadonlyArray<Facts.VoteFacts>
+}
+
+export interface ThreadBookShape {
+  readonly get: (tenant: string, threadId: string) => Effect.Effect<ThreadNote | undefined>
+  /** A tenant's notes, oldest first. */
+  readonly list: (tenant: string) => Effect.Effect<ReadonlyArray<ThreadNote>>
+  readonly put: (note: ThreadNote) => Effect.Effect<void>
+  readonly remove: (tenant: string, threadId: string) => Effect.Effect<void>
+  /** Waits until the thread has a run behind its first `count`. */
+  readonly more: (tenant: string, threadId: string, count: number) => Effect.Effect<void>
+}
+
+const keyOf = (tenant: string, threadId: string): string => JSON.stringify([tenant, threadId])
+
+/** Notes in memory. */
+export const makeMemory = (): ThreadBookShape => {
+  const notes = new Map<string, ThreadNote>()
+  const waiting = new Map<string, Set<() => void>>()
+  return {
+    get: (tenant, threadId) => Effect.sync(() => notes.get(keyOf(tenant, threadId))),
+    list: (tenant) => Effect.sync(() => [...notes.values()].filter((note) => note.tenant === tenant)),
+    put: (note) =>
+      Effect.sync(() => {
+        const key = keyOf(note.tenant, note.threadId)
+        notes.set(key, note)
+        const woken = waiting.get(key)
+        waiting.delete(key)
+        for (const wake of woken ?? []) wake()
+      }),
+    remove: (tenant, threadId) => Effect.sync(() => void notes.delete(keyOf(tenant, threadId))),
+    more: (tenant, threadId, count) => {
+      const key = keyOf(tenant, threadId)
+      const next: Effect.Effect<void> = Effect.callback<void>((resume) => {
+        const wake = () => resume(Effect.void)
+        const all = waiting.get(key) ?? new Set()
+        waiting.set(key, all.add(wake))
+        return Effect.sync(() => {
+          all.delete(wake)
+          if (all.size === 0 && waiting.get(key) === all) waiting.delete(key)
+        })
+      })
+      const wait: Effect.Effect<void> = Effect.suspend(() =>
+        (notes.get(key)?.runs.length ?? 0) > count ? Effect.void : Effect.andThen(next, () => wait)
+      )
+      return wait
+    }
+  }
+}
+
+/** The book of a server. Read when the server is built. */
+export const ThreadBook: Context.Reference<ThreadBookShape> = Context.Reference<ThreadBookShape>(
+  "@reins/server/ThreadBook",
+  { defaultValue: makeMemory }
+)
+
+/** Settings after a client gave more: options are added by their names, everything else takes the place of what was. */
+export const withSettings = (
+  before: Command.Settings | undefined,
+  given: Command.Settings | undefined
+): Command.Settings | undefined => {
+  if (before === undefined || given === undefined) return given ?? before
+  const options = given.options === undefined ? before.options : { ...before.options, ...given.options }
+  return { ...before, ...given, ...(options === undefined ? {} : { options }) }
+}
+
+/** A note with one more way into its run `runId`. */
+export const withOpening = (note: ThreadNote, runId: string, opening: Opening): ThreadNote => ({
+  ...note,
+  runs: note.runs.map((run) => (run.runId === runId ? { ...run, openings: [...run.openings, opening] } : run))
+})

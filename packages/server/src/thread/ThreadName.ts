@@ -1,0 +1,44 @@
+/**
+ * The name of a thread as a client says it, and as the runtime knows it. With names per tenant, two tenants may use the same
+ * and neither can find out.
+ */
+import type { Approval, Envelope, Event } from "@reins/protocol"
+
+export interface Naming {
+  readonly inner: (tenant: string, threadId: string) => string
+  /** The client's name of it; `undefined` for a thread of somebody else. */
+  readonly outer: (tenant: string, inner: string) => string | undefined
+}
+
+/** The runtime's own names. */
+export const shared: Naming = { inner: (_, threadId) => threadId, outer: (_, inner) => inner }
+
+const prefix = (tenant: string): string => `${encodeURIComponent(tenant)}/`
+
+/** Names below the tenant's. */
+export const perTenant: Naming = {
+  inner: (tenant, threadId) => prefix(tenant) + threadId,
+  outer: (tenant, inner) => {
+    const start = prefix(tenant)
+    return inner.startsWith(start) ? inner.slice(start.length) : undefined
+  }
+}
+
+/** A question with the thread as its tenant names it. */
+export const question = (naming: Naming, request: Approval.Request): Approval.Request => {
+  const threadId = naming.outer(request.resourceId, request.threadId)
+  return threadId === undefined || threadId === request.threadId ? request : { ...request, threadId }
+}
+
+const event = (naming: Naming, said: Event): Event =>
+  said.type === "approval-required" ? { ...said, data: question(naming, said.data) } : said
+
+/** Envelopes with the thread as `tenant` names it. */
+export const envelopes = (naming: Naming, tenant: string): ((envelope: Envelope.Envelope) => Envelope.Envelope) =>
+  naming === shared
+    ? (envelope) => envelope
+    : (envelope) => ({
+        ...envelope,
+        threadId: naming.outer(tenant, envelope.threadId) ?? envelope.threadId,
+        event: event(naming, envelope.event)
+      })
