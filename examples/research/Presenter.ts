@@ -5,7 +5,8 @@
 import type { Envelope } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import { type OutputFailed, type ReaderLeft, Screen } from "./Screen.ts"
-import { View } from "./View.ts"
+import * as Text from "./Text.ts"
+import { argumentLines, View } from "./View.ts"
 
 export interface Presenter {
   readonly take: (envelope: Envelope.Envelope) => Effect.Effect<void, ReaderLeft | OutputFailed>
@@ -14,10 +15,18 @@ export interface Presenter {
 }
 
 /** One JSON line per envelope, and nothing else, on standard output. */
-export const json = Effect.map(Screen, (screen): Presenter => ({
-  take: (envelope) => screen.print(`${JSON.stringify(envelope)}\n`),
-  note: (...lines) => screen.note(lines.map((line) => `${line}\n`).join(""))
-}))
+export const json = Effect.map(Screen, (screen): Presenter => {
+  const note = (...lines: ReadonlyArray<string>) => screen.note(lines.map((line) => `${line}\n`).join(""))
+  return {
+    take: (envelope) => {
+      const printed = screen.print(`${JSON.stringify(envelope)}\n`)
+      if (envelope.event.type !== "approval-required") return printed
+      const { payload, target } = envelope.event.data
+      return Effect.andThen(printed, note(`May ${Text.harmless(target)} run?`, ...argumentLines(payload)))
+    },
+    note
+  }
+})
 
 /** Lines for a person. `root` is the root agent's name. */
 export const text = (root: string) =>

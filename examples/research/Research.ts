@@ -15,6 +15,7 @@ import * as Asking from "./Asking.ts"
 import { Folder } from "./Folder.ts"
 import * as Presenter from "./Presenter.ts"
 import * as Responder from "./Responder.ts"
+import * as Text from "./Text.ts"
 
 /** The run ended, but not as it was wished: over its budget, cancelled, or failed. */
 export class EndedOtherwise extends Schema.TaggedError<EndedOtherwise>()("EndedOtherwise", {
@@ -73,9 +74,9 @@ const howOf = (reason: string): EndedOtherwise["how"] | undefined =>
 const heading = Effect.fnUntraced(function* (question: string, { budget }: Arguments) {
   const folder = yield* Folder
   const limits = [
-    `${budget.maxSteps} steps`,
-    `${budget.maxToolCalls} tool calls`,
-    `${budget.maxTotalTokens} tokens`,
+    Text.counted(budget.maxSteps ?? 0, "step"),
+    Text.counted(budget.maxToolCalls ?? 0, "tool call"),
+    Text.counted(budget.maxTotalTokens ?? 0, "token"),
     `$${budget.maxCostUsd}`
   ]
   return [

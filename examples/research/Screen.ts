@@ -71,8 +71,8 @@ export class Screen extends Context.Service<
                 Effect.andThen(
                   note(question),
                   terminal.readLine.pipe(
-                    Effect.orElseSucceed(() => undefined),
-                    // The cursor stands behind the question.
+                    // The cursor stands behind the question when there is no line.
+                    Effect.catch(() => Effect.as(note("\n"), undefined)),
                     Effect.onInterrupt(() => note("\n"))
                   )
                 )

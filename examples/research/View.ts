@@ -179,7 +179,7 @@ export class View {
       ...this.say(speaker, "yellow", `? May ${target} run?`),
       ...this.lines(
         speaker,
-        argumentLines(payload, shownLines).flatMap((line) => Style.fold(line, this.room()))
+        argumentLines(payload).flatMap((line) => Style.fold(line, this.room()))
       )
     ]
   }
@@ -291,7 +291,7 @@ const reasonOf = (result: Json): string => {
 }
 
 /** Arguments as lines, a long text cut after `most` of its own; `Infinity` shows all. */
-export const argumentLines = (payload: Json, most: number): ReadonlyArray<string> => {
+export const argumentLines = (payload: Json, most = shownLines): ReadonlyArray<string> => {
   const fields = typeof payload === "object" && payload !== null ? Object.entries(payload) : [["", payload] as const]
   return fields.flatMap(([name, value]) => {
     const text = Text.harmless(typeof value === "string" ? value : JSON.stringify(value))

@@ -16,7 +16,7 @@ import { Folder } from "./Folder.ts"
 import * as Process from "./Process.ts"
 import { ReadTools } from "./ReadTools.ts"
 import * as Reply from "./Reply.ts"
-import { Report } from "./Report.ts"
+import { Report, ReportRefused } from "./Report.ts"
 import { ReportTools } from "./ReportTools.ts"
 import { research } from "./Research.ts"
 import * as Responder from "./Responder.ts"
@@ -60,8 +60,9 @@ const command = Arguments.command(
     const story = Effect.gen(function* () {
       const report = yield* Report
       // Who names a place, or allows it beforehand, wants to know at once that it will not do.
-      if (given.mode === "approve" || (given.mode === "ask" && given.out !== undefined))
-        yield* report.place(report.file)
+      if (given.mode === "approve" || (given.mode === "ask" && given.out !== undefined)) {
+        yield* Effect.mapError(report.place(report.file), ({ reason }) => new ReportRefused({ file: out, reason }))
+      }
       yield* research(question, given)
     })
     yield* Effect.provide(story, live)
