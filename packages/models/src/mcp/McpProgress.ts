@@ -1,0 +1,117 @@
+/**
+ * Progress of MCP calls: asks the server for it with each call, and hands what it tells to the call's own `ToolRun`.
+ *
+ * `effect/ai`'s client speaks the protocol but drops notifications; this stands around its stdio transport and reads along.
+ */
+import { ToolRun } from "@reins/runtime"
+import * as Effect from "effect/Effect"
+import * as McpClient from "effect/ai/McpClient"
+import type { McpClientError } from "effect/ai/McpClientError"
+import type * as McpSchema from "effect/ai/McpSchema"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import { ChildProcessSpawner, makeHandle } from "effect/process/ChildProcessSpawner"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as JsonValue from "../aisdk/JsonValue.ts"
+
+/** What a server tells of a call on its way. */
+interface News {
+  readonly progressToken: unknown
+  readonly progress: number
+  readonly total: number | undefined
+  readonly message: string | undefined
+}
+
+type Listener = (news: News) => Effect.Effect<void>
+
+/** A stdio transport whose calls report their progress. Its scope owns the process. */
+export const stdio = (
+  options: Parameters<typeof McpClient.stdio>[0]
+): Effect.Effect<McpClient.Transport, McpClientError, ChildProcessSpawner | Scope.Scope> =>
+  Effect.gen(function* () {
+    const listeners = new Map<unknown, Listener>()
+    const spawner = yield* ChildProcessSpawner
+    const overheard: typeof spawner = {
+      ...spawner,
+      spawn: (command) =>
+        Effect.map(spawner.spawn(command), (handle) =>
+          makeHandle({ ...handle, stdout: overhear(handle.stdout, listeners) })
+        )
+    }
+    const transport = yield* McpClient.stdio(options).pipe(Effect.provideService(ChildProcessSpawner, overheard))
+    return { ...transport, request: (message, tool) => asking(transport, listeners, message, tool) }
+  })
+
+/** Sends a call with a token to tell its progress by, and listens while it runs. */
+const asking = (
+  transport: McpClient.Transport,
+  listeners: Map<unknown, Listener>,
+  message: McpSchema.JsonRpcRequest,
+  tool: McpSchema.Tool | undefined
+) =>
+  Effect.flatMap(Effect.serviceOption(ToolRun), (run) => {
+    if (message.method !== "tools/call" || Option.isNone(run)) return transport.request(message, tool)
+    const { id } = message
+    listeners.set(id, (news) => run.value.progress(phase(news, tool?.title ?? tool?.name ?? "")))
+    const meta = message.params?.["_meta"]
+    return transport
+      .request(
+        { ...message, params: { ...message.params, _meta: { ...(isFields(meta) ? meta : {}), progressToken: id } } },
+        tool
+      )
+      .pipe(
+        Effect.ensuring(
+          Effect.sync(() => {
+            listeners.delete(id)
+          })
+        )
+      )
+  })
+
+const isFields = (value: unknown): value is { readonly [key: string]: unknown } => Predicate.isObject(value)
+
+/** Servers count in steps or in fractions, with an end or without one; phases are whole numbers up to a last one. */
+const phase = ({ message, progress, total }: News, name: string) => {
+  const label = message ?? name
+  if (total === undefined) return { label, phaseIndex: Math.ceil(progress), totalPhases: Math.ceil(progress) }
+  return Number.isInteger(progress) && Number.isInteger(total)
+    ? { label, phaseIndex: progress, totalPhases: total }
+    : { label, phaseIndex: Math.round((progress / total) * 100), totalPhases: 100 }
+}
+
+const overhear = <E>(
+  bytes: Stream.Stream<Uint8Array, E>,
+  listeners: ReadonlyMap<unknown, Listener>
+): Stream.Stream<Uint8Array, E> =>
+  Stream.suspend(() => {
+    const decoder = new TextDecoder()
+    let rest = ""
+    return Stream.tap(bytes, (chunk) => {
+      const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n")
+      rest = lines.pop() ?? ""
+      return Effect.forEach(lines, (line) => tell(line, listeners), { discard: true })
+    })
+  })
+
+const tell = (line: string, listeners: ReadonlyMap<unknown, Listener>): Effect.Effect<void> => {
+  if (listeners.size === 0 || !line.includes("notifications/progress")) return Effect.void
+  const news = newsOf(line)
+  return news === undefined ? Effect.void : (listeners.get(news.progressToken)?.(news) ?? Effect.void)
+}
+
+const newsOf = (line: string): News | undefined => {
+  const value = JsonValue.parse(line)
+  if (!JsonValue.isObject(value) || value["method"] !== "notifications/progress") return undefined
+  const params = value["params"]
+  if (!JsonValue.isObject(params)) return undefined
+  const { message, progress, progressToken, total } = params
+  return Predicate.isNumber(progress) && progress >= 0
+    ? {
+        progressToken,
+        progress,
+        total: Predicate.isNumber(total) && total > 0 ? total : undefined,
+        message: Predicate.isString(message) ? message : undefined
+      }
+    : undefined
+}

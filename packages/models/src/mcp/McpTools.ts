@@ -1,0 +1,191 @@
+/**
+ * The tools of an MCP server as a toolkit: `toolkit: McpTools.toolkit({ prefix: "files_" })` on an agent, and a layer of the
+ * server beside it.
+ *
+ * What a server says of its tools decides who is asked: one that may destroy something needs an approval, and by the
+ * protocol that is every tool that does not say otherwise. The agent's `approvals` go before. Definitions are read once, when
+ * the agent's tools are built, and stand for as long as the runtime does; a definition that is another one later makes
+ * grants void, since they are bound to it.
+ */
+import type { Json } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+import * as McpClient from "effect/ai/McpClient"
+import { type McpClientError } from "effect/ai/McpClientError"
+import type * as McpSchema from "effect/ai/McpSchema"
+import * as McpProtocol from "effect/ai/McpProtocol"
+import * as Prompt from "effect/ai/Prompt"
+import * as Tool from "effect/ai/Tool"
+import * as Toolkit from "effect/ai/Toolkit"
+import * as Base64 from "effect/encoding/Base64"
+import type * as HttpClient from "effect/http/HttpClient"
+import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
+import type * as ChildProcess from "effect/process/ChildProcess"
+import type { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
+import * as Schema from "effect/Schema"
+import * as JsonValue from "../aisdk/JsonValue.ts"
+import * as McpProgress from "./McpProgress.ts"
+
+/** What a call of a server's tool failed with, for the model to read. */
+export class McpToolFailed extends Schema.TaggedError<McpToolFailed>()("McpToolFailed", {
+  tool: Schema.String,
+  message: Schema.String
+}) {}
+
+export interface ToolkitOptions {
+  /** Before every tool's name, so that two servers do not clash. */
+  readonly prefix?: string | undefined
+  /** Which of the server's tools; absent: all. */
+  readonly only?: ReadonlyArray<string> | undefined
+}
+
+/** The toolkit of the server in the context. */
+export const toolkit = (
+  options: ToolkitOptions = {}
+): Effect.Effect<Toolkit.WithHandler<Record<string, ServerTool>>, McpClientError, McpClient.McpClient> =>
+  Effect.flatMap(McpClient.McpClient, (client) => fromClient(client, options))
+
+/** A server's tool: JSON in, JSON out. */
+export type ServerTool = Tool.Tool<
+  string,
+  {
+    readonly parameters: typeof Schema.Unknown
+    readonly success: typeof Schema.Unknown
+    readonly failure: typeof McpToolFailed
+    readonly failureMode: "error"
+  }
+>
+
+/** The toolkit of a client. */
+export const fromClient = Effect.fnUntraced(function* (client: McpClient.McpClient, options: ToolkitOptions = {}) {
+  const { only, prefix = "" } = options
+  const offered = (yield* client.listTools()).filter((tool) => only?.includes(tool.name) ?? true)
+  const handlers: Record<string, (args: unknown) => Effect.Effect<unknown, McpToolFailed>> = {}
+  const tools = offered.map((descriptor) => {
+    const name = prefix + descriptor.name
+    handlers[name] = (args) => call(client, descriptor, args)
+    return toolOf(name, descriptor)
+  })
+  const kit = Toolkit.make(...tools)
+  return yield* kit.pipe(Effect.provideContext(yield* kit.toHandlers(handlers)))
+})
+
+const toolOf = (name: string, descriptor: McpSchema.Tool): ServerTool => {
+  const hints = descriptor.annotations
+  const isReadonly = hints?.readOnlyHint === true
+  const destructive = !isReadonly && hints?.destructiveHint !== false
+  const title = descriptor.title ?? hints?.title
+  const tool = Tool.dynamic(name, {
+    ...(descriptor.description === undefined ? {} : { description: descriptor.description }),
+    parameters: descriptor.inputSchema,
+    success: Schema.Unknown,
+    failure: McpToolFailed,
+    needsApproval: destructive,
+    toModelOutput: contentOf
+  })
+    .annotate(Tool.Strict, false)
+    .annotate(Tool.Readonly, isReadonly)
+    .annotate(Tool.Destructive, destructive)
+    .annotate(Tool.Idempotent, isReadonly || hints?.idempotentHint === true)
+    .annotate(Tool.OpenWorld, hints?.openWorldHint !== false)
+  return title === undefined ? tool : tool.annotate(Tool.Title, title)
+}
+
+const call = (client: McpClient.McpClient, tool: McpSchema.Tool, args: unknown) =>
+  client.callTool({ tool, arguments: Predicate.isObject(args) ? { ...args } : {} }).pipe(
+    Effect.mapError((error) => new McpToolFailed({ tool: tool.name, message: error.message })),
+    Effect.flatMap((result) =>
+      result.isError === true
+        ? Effect.fail(new McpToolFailed({ tool: tool.name, message: textOf(result.content) }))
+        : Effect.succeed(resultOf(result))
+    )
+  )
+
+/** As plain as it can be: what is structured, else the text, else the blocks. */
+const resultOf = (result: McpSchema.CallToolResult): unknown => {
+  if (result.structuredContent !== undefined) return result.structuredContent
+  return result.content.every((block) => block.type === "text")
+    ? textOf(result.content)
+    : { content: result.content.map(blockOf) }
+}
+
+type Block = McpSchema.CallToolResult["content"][number]
+
+const textOf = (content: ReadonlyArray<Block>): string =>
+  content.flatMap((block) => (block.type === "text" ? [block.text] : [])).join("\n")
+
+const blockOf = (block: Block): { readonly [field: string]: Json } => {
+  switch (block.type) {
+    case "text":
+      return { type: "text", text: block.text }
+    case "image":
+    case "audio":
+      return { type: block.type, mediaType: block.mimeType, data: base64(block.data) }
+    case "resource_link":
+      return { type: "link", uri: block.uri, name: block.title ?? block.name }
+    case "resource":
+      return "text" in block.resource
+        ? { type: "text", text: block.resource.text, uri: block.resource.uri }
+        : {
+            type: "file",
+            mediaType: block.resource.mimeType ?? "application/octet-stream",
+            data: base64(block.resource.blob)
+          }
+    default:
+      return { type: "unknown" }
+  }
+}
+
+const base64 = (data: string | Uint8Array): string => (Predicate.isString(data) ? data : Base64.encode(data))
+
+/** Blocks with files in them are shown to the model as what they are. */
+const contentOf = (result: unknown): ReadonlyArray<Prompt.ToolModelOutputPart> => {
+  const blocks = JsonValue.isObject(result) && Array.isArray(result["content"]) ? result["content"] : undefined
+  if (blocks === undefined) return [text(Predicate.isString(result) ? result : JSON.stringify(result))]
+  return blocks.map((block: unknown) => {
+    if (!JsonValue.isObject(block)) return text("")
+    const { data, mediaType, text: words, uri } = block
+    return Predicate.isString(data) && Predicate.isString(mediaType)
+      ? Prompt.makePart("file", { mediaType, data })
+      : text(Predicate.isString(words) ? words : Predicate.isString(uri) ? uri : JSON.stringify(block))
+  })
+}
+
+const text = (words: string) => Prompt.makePart("text", { text: words })
+
+export interface ServerOptions {
+  /** As whom we introduce ourselves. Default `reins`. */
+  readonly name?: string | undefined
+  /** Default `0.1.0`. */
+  readonly version?: string | undefined
+  /** The revision of the protocol. Default 2025-11-25. */
+  readonly protocol?: McpProtocol.ProtocolAdapter<McpClient.ProtocolVersion> | undefined
+}
+
+const introduction = ({ name = "reins", version = "0.1.0" }: ServerOptions) => ({ name, version })
+
+/** A server that runs as a process of ours. It lives as long as the layer, and its calls report progress. */
+export const layerStdio = (
+  command: ChildProcess.Command,
+  options: ServerOptions = {}
+): Layer.Layer<McpClient.McpClient, McpClientError, ChildProcessSpawner> =>
+  Layer.effect(McpClient.McpClient, McpClient.make(introduction(options))).pipe(
+    Layer.provide(
+      Layer.effect(
+        McpClient.Transport,
+        McpProgress.stdio({ command, protocol: options.protocol ?? McpProtocol.v2025_11_25 })
+      )
+    )
+  )
+
+/** A server at an address. Its calls report no progress yet. */
+export const layerHttp = (
+  url: string,
+  options: ServerOptions & { readonly headers?: { readonly [name: string]: string } } = {}
+): Layer.Layer<McpClient.McpClient, McpClientError, HttpClient.HttpClient> =>
+  McpClient.layerHttp({
+    ...introduction(options),
+    url,
+    protocol: options.protocol ?? McpProtocol.v2025_11_25,
+    ...(options.headers === undefined ? {} : { headers: options.headers })
+  })

@@ -1,0 +1,1 @@
+export * as McpTools from "./McpTools.ts"

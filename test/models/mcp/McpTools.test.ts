@@ -1,0 +1,151 @@
+import { NodeServices } from "@effect/platform-node"
+import { assert, layer } from "@effect/vitest"
+import { McpTools } from "@reins/models/mcp"
+import { Ordering } from "@reins/protocol"
+import { Agent, Model, Runtime } from "@reins/runtime"
+import { ScriptedModel } from "@reins/runtime/testing"
+import { Effect, Layer, Stream } from "effect"
+import { Tool } from "effect/ai"
+import { ChildProcess } from "effect/process"
+import { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
+import { join } from "node:path"
+
+const command = ChildProcess.make(process.execPath, [join(import.meta.dirname, "server.mjs")])
+const server = Layer.provide(McpTools.layerStdio(command), NodeServices.layer)
+
+/** A run in which the model calls these tools of the server, and what the model read of them. */
+const calling = (...names: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const model = ScriptedModel.make({
+      replies: [
+        ScriptedModel.calls(names.map((name) => ({ id: name, name: `small_${name}`, args: { words: "hello" } }))),
+        ScriptedModel.text("done")
+      ]
+    })
+    const agent = Agent.make("caller", { toolkit: McpTools.toolkit({ prefix: "small_" }) })
+    const log = yield* Effect.gen(function* () {
+      const runtime = yield* Runtime
+      const run = yield* runtime.start("go")
+      return yield* Stream.runCollect(run.envelopes)
+    }).pipe(
+      Effect.provide(
+        Layer.provide(Runtime.layer({ agents: [agent], unattended: "deny" }), [server, Layer.succeed(Model, model)])
+      )
+    )
+    assert.deepStrictEqual(Ordering.check(log), [])
+    const request = model.requests[1]
+    return {
+      events: log.map((envelope) => envelope.event),
+      results: request === undefined ? [] : ScriptedModel.lastResults(request)
+    }
+  })
+
+// Real time: the server is a process of its own.
+layer(NodeServices.layer, { excludeTestServices: true })("tools of an MCP server", (it) => {
+  it.effect("are all there, with what the server says of them", () =>
+    Effect.gen(function* () {
+      const kit = yield* Effect.provide(McpTools.toolkit(), server)
+      const asks = Object.values(kit.tools).map((tool) => [tool.name, tool.needsApproval])
+      assert.deepStrictEqual(asks, [
+        ["echo", false],
+        ["count", false],
+        ["measure", false],
+        ["fail", false],
+        ["picture", false],
+        ["append", false],
+        ["wipe", true],
+        ["unsaid", true]
+      ])
+      const echo = kit.tools["echo"]
+      assert.isDefined(echo)
+      if (echo !== undefined) assert.deepNestedInclude(Tool.getJsonSchema(echo), { "properties.words.type": "string" })
+    })
+  )
+
+  it.effect("may be only some", () =>
+    Effect.gen(function* () {
+      const kit = yield* Effect.provide(McpTools.toolkit({ only: ["echo"], prefix: "a_" }), server)
+      assert.deepStrictEqual(Object.keys(kit.tools), ["a_echo"])
+    })
+  )
+
+  it.effect("answer the model", () =>
+    Effect.gen(function* () {
+      const { results } = yield* calling("echo")
+      assert.deepInclude(results[0], { id: "echo", result: "echo: hello" })
+    })
+  )
+
+  it.effect("tell how far they are, in steps or in parts of a hundred", () =>
+    Effect.gen(function* () {
+      const { events } = yield* calling("count", "measure")
+      const progress = (id: string) =>
+        events.flatMap((event) =>
+          event.type === "tool-progress" && event.toolCallId === id
+            ? [[event.label, event.phaseIndex, event.totalPhases]]
+            : []
+        )
+      assert.deepStrictEqual(progress("count"), [
+        ["step 1", 1, 3],
+        ["step 2", 2, 3],
+        ["step 3", 3, 3]
+      ])
+      assert.deepStrictEqual(progress("measure"), [
+        ["measure", 25, 100],
+        ["measure", 50, 100]
+      ])
+    })
+  )
+
+  it.effect("that fail tell the model why, and the others go on", () =>
+    Effect.gen(function* () {
+      const { results } = yield* calling("fail", "echo")
+      assert.deepInclude(results[0], { id: "fail", status: "failed" })
+      assert.include(JSON.stringify(results[0]?.result), "the disk is full")
+      assert.deepInclude(results[1], { id: "echo", result: "echo: hello" })
+    })
+  )
+
+  it.effect("show pictures as pictures", () =>
+    Effect.gen(function* () {
+      const { results } = yield* calling("picture")
+      assert.deepStrictEqual(results[0]?.content, [
+        { type: "text", text: "a dot" },
+        { type: "file", mediaType: "image/png", data: "AQID" }
+      ])
+    })
+  )
+
+  it.effect("that may destroy something do not run unasked", () =>
+    Effect.gen(function* () {
+      const { events, results } = yield* calling("wipe", "unsaid", "append")
+      assert.deepStrictEqual(
+        results.map((result) => result.status),
+        ["denied", "denied", undefined]
+      )
+      assert.strictEqual(events.filter((event) => event.type === "approval-required").length, 2)
+    })
+  )
+
+  it.effect("are gone with their process when the layer is", () =>
+    Effect.gen(function* () {
+      const spawner = yield* ChildProcessSpawner
+      const running: Array<Effect.Effect<boolean>> = []
+      const watched = Layer.succeed(ChildProcessSpawner, {
+        ...spawner,
+        spawn: (one) =>
+          Effect.tap(spawner.spawn(one), (handle) =>
+            Effect.sync(() => {
+              running.push(Effect.orDie(handle.isRunning))
+            })
+          )
+      })
+      const alive = () => Effect.all(running)
+      yield* Effect.gen(function* () {
+        yield* McpTools.toolkit()
+        assert.deepStrictEqual(yield* alive(), [true])
+      }).pipe(Effect.provide(Layer.provide(McpTools.layerStdio(command), watched)))
+      assert.deepStrictEqual(yield* alive(), [false])
+    })
+  )
+})
