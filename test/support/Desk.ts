@@ -4,7 +4,7 @@
  */
 import { Agent, Model, Runtime, Specialist } from "@reins/runtime"
 import type { ModelPort, RuntimeOptions } from "@reins/runtime"
-import { Layer } from "effect"
+import { Effect, Layer } from "effect"
 import { Library, Loans } from "./Library.ts"
 
 export const Reader = Specialist.make("reader", {
@@ -34,3 +34,6 @@ export const plain = (
   model: ModelPort,
   options: RuntimeOptions<ReadonlyArray<Agent.Agent<Model>>>
 ): Layer.Layer<Runtime> => Runtime.layer(options).pipe(Layer.provide(Layer.succeed(Model, model)))
+
+/** A model that is never asked. */
+export const nobody: ModelPort = { provider: "nobody", model: "nobody", attempt: () => Effect.die("nobody was asked") }
