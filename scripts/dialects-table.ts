@@ -1,0 +1,162 @@
+/**
+ * Writes `docs/dialects.md`, or with `--check` says whether the file there is still right.
+ *
+ * The tables are made by running every codec over a log that has every kind of event in it, each with words of its own: a
+ * dialect carries an event when its words come out again. What stands below the tables are the codecs' own headers.
+ */
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import type { Envelope } from "../packages/protocol/src/Envelope.ts"
+import type { Dialect, Encoder } from "../packages/wire/src/Dialect.ts"
+import { answers, beginning, ending, failure, middle } from "./dialects-sample.ts"
+import type { Row } from "./dialects-sample.ts"
+
+const file = fileURLToPath(new URL("../docs/dialects.md", import.meta.url))
+const source = new URL("../packages/wire/src/", import.meta.url)
+
+type Found = "carries" | "in part" | "later" | "later, in part" | "–"
+
+const envelopes = (rows: ReadonlyArray<Row>): ReadonlyArray<Envelope> =>
+  rows.map(({ event, path }, index) => ({
+    seq: index + 1,
+    at: index,
+    runId: "run-1",
+    threadId: "thread-1",
+    agentPath: path ?? [],
+    event
+  }))
+
+/** What an encoder makes of each row: the data of its own frames, and that of all frames behind them. */
+const run = (encoder: Encoder, rows: ReadonlyArray<Row>) => {
+  const said: Array<string> = []
+  const log = envelopes(rows)
+  const pause = rows.findIndex((row) => row === answers[0])
+  for (const [index, envelope] of log.entries()) {
+    const closing = index === pause && encoder.isDetached
+    if (closing) said[index - 1] += text(encoder.finish())
+    const opening = closing ? text(encoder.reopen(["w-approval", "c4"])) : ""
+    said.push(opening + text(encoder.step(envelope)))
+  }
+  said.push(text(encoder.finish()))
+  return said
+}
+
+const text = (frames: ReturnType<Encoder["finish"]>): string => frames.map(({ data }) => data).join("\n")
+
+const judge = ({ or = "\0", partly = "\0", words }: Row, said: ReadonlyArray<string>, index: number): Found => {
+  const own = said[index] ?? ""
+  if (words.length === 0) return own === "" ? "–" : "carries"
+  const now = words.filter((word) => own.includes(word))
+  if (now.length === words.length || own.includes(or)) return "carries"
+  const later = said.slice(index + 1).join("\n")
+  const ever = words.filter((word) => own.includes(word) || later.includes(word))
+  if (now.length > 0) return "in part"
+  if (ever.length === words.length || later.includes(or)) return "later"
+  return ever.length > 0 || later.includes(partly) ? "later, in part" : "–"
+}
+
+const table = (dialects: ReadonlyArray<Dialect>): string => {
+  const lines = new Map<string, Array<string>>()
+  for (const dialect of dialects) {
+    for (const rows of [[...beginning, ...middle, ...answers, ...ending], failure]) {
+      const said = run(dialect.open(), rows)
+      for (const [index, row] of rows.entries()) {
+        if (row.title === "") continue
+        const cells = lines.get(row.title) ?? []
+        cells.push(judge(row, said, index))
+        lines.set(row.title, cells)
+      }
+    }
+  }
+  const ends = dialects.map((dialect) => {
+    const encoder = dialect.open()
+    for (const envelope of envelopes([...beginning, ...middle.filter(({ title }) => !title.includes("client"))])) {
+      encoder.step(envelope)
+    }
+    return encoder.isDetached ? "ends" : "stays open"
+  })
+  const clients = dialects.map((dialect) => {
+    const encoder = dialect.open()
+    for (const envelope of envelopes([...beginning, ...middle.slice(0, 1), ...middle.slice(4, 5)]))
+      encoder.step(envelope)
+    return encoder.isDetached ? "ends" : "stays open"
+  })
+  const row = (head: string, cells: ReadonlyArray<string>) => `| ${[head, ...cells].join(" | ")} |`
+  const names = dialects.map(({ name }) => `\`${name}\``)
+  const rule = ["---", ...dialects.map(() => "---")].join(" | ")
+  return [
+    row("event", names),
+    `| ${rule} |`,
+    ...[...lines].map(([title, cells]) => row(title, cells)),
+    "",
+    row("the answer, while", names),
+    `| ${rule} |`,
+    row("a person is asked", ends),
+    row("a client's tool is waited for", clients)
+  ].join("\n")
+}
+
+/** The header of the file in a dialect's folder that says what it carries. */
+const header = (folder: string): string => {
+  const said = readdirSync(new URL(`${folder}/`, source))
+    .sort()
+    .map((name) => readFileSync(new URL(`${folder}/${name}`, source), "utf8"))
+    .map((code) => /^\/\*\*\n([\s\S]*?)\n \*\//.exec(code)?.[1] ?? "")
+    .filter((comment) => /\bCarries\b/.test(comment) && /\bLoses\b/.test(comment))
+  return said.map((comment) => comment.replaceAll(/^ \* ?/gm, "")).join("\n\n")
+}
+
+const folders = readdirSync(source)
+  .filter((name) => existsSync(new URL(`${name}/index.ts`, source)))
+  .sort()
+
+const isDialect = (value: unknown): value is Dialect =>
+  typeof value === "object" && value !== null && "open" in value && "routes" in value
+
+const page = async (): Promise<string> => {
+  const found = await Promise.all(
+    folders.map(async (folder) => {
+      const module: object = await import(new URL(`${folder}/index.ts`, source).href)
+      return { folder, dialects: Object.values(module).filter(isDialect) }
+    })
+  )
+  const sections = found.flatMap(({ dialects, folder }) => [
+    `## ${dialects.map(({ title }) => title).join(", ")}`,
+    "",
+    header(folder),
+    "",
+    "| method | path |",
+    "| --- | --- |",
+    ...dialects.flatMap(({ name, routes }) =>
+      routes.map(({ method, path }) => `| ${method} | \`${dialects.length > 1 ? `(${name}) ` : ""}${path}\` |`)
+    ),
+    ""
+  ])
+  return `${[
+    "# Dialects",
+    "",
+    "<!-- Made by scripts/dialects-table.ts from the codecs. Do not edit. -->",
+    "",
+    "What becomes of each event in each dialect. The table is made by running the codecs, so it says what they do.",
+    "",
+    "- **carries**: all of it, when it happens. **in part**: some of its fields.",
+    "- **later**: held, and sent behind what comes after it. **–**: lost.",
+    "- `native` stands here with `view=all`; without it a reader sees the root agent and every approval.",
+    "- `openai-chat` stands here with `include_events`; without it only text, reasoning, client calls, the end and errors.",
+    "- `aap` stands here in mode `delta`.",
+    "",
+    table(found.flatMap(({ dialects }) => dialects)),
+    "",
+    ...sections
+  ]
+    .join("\n")
+    .trimEnd()}\n`
+}
+
+const made = await page()
+if (!process.argv.includes("--check")) {
+  writeFileSync(file, made)
+} else if (!existsSync(file) || readFileSync(file, "utf8") !== made) {
+  console.error("docs/dialects.md is stale; make it anew with: node scripts/dialects-table.ts")
+  process.exitCode = 1
+}
