@@ -62,6 +62,8 @@ const worth = ({ file, terms, text }: Match): number =>
   (isProse(file) ? 6 : isComment(text) ? 4 : -8) +
   (/[.:!?…]$/.test(text) ? 1 : 0) -
   (/(^|[./_-])(test|tests|spec|lock|min)[./_-]/i.test(file) ? 8 : 0) -
+  // Lists of names and tables mention everything and say little.
+  ((text.match(/[`|]/g)?.length ?? 0) > 4 ? 8 : 0) -
   (text.length >= lineLength || text.length < 20 ? 6 : 0) -
   Math.min(file.split("/").length, 5)
 
