@@ -31,6 +31,10 @@ const tasks = {
   bench: ["measure against the floor and the peers: --quick --only=W1,W2", (args) => bench(args)],
   "serve-all": ["serve one agent in every dialect: --port NUMBER --host NAME", (args) => serveAll(args)],
   recordings: ["play the recorded provider streams in a folder", (args) => recordings(args)],
+  crash: [
+    "kill runs at every event: memory|sqlite [NAME]",
+    (args) => node([inside("test", "store", "crash", "main.ts"), ...args])
+  ],
   check: ["run everything that has to hold", () => Child.run("bash", [inside(".ci", "run")], { cwd: root })]
 }
 

@@ -8,6 +8,7 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Reactivity from "effect/reactivity/Reactivity"
+import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import * as SqlClient from "effect/sql/SqlClient"
@@ -29,6 +30,9 @@ export interface Options {
 
 /** How long a statement itself waits for a lock, in milliseconds: the whole process waits with it, so the rest is asked again. */
 const busyMs = 50
+
+/** How long a database that another process is just making is asked again. */
+const patience = { schedule: Schedule.spaced("50 millis"), times: 40 }
 
 /** Loads `node:sqlite`, which older versions of Node do not have. */
 export const load = (filename: string) =>
@@ -55,7 +59,7 @@ export const make = ({
         database.exec(`PRAGMA synchronous = ${synchronous}`)
       },
       catch: (cause) => from(filename, cause)
-    })
+    }).pipe(Effect.retry({ ...patience, while: ({ reason }) => reason === "Locked" }))
     const acquirers = SqlClient.makeSqliteAcquirers({
       connection: Effect.succeed(connect(database)),
       semaphore: yield* Semaphore.make(1),

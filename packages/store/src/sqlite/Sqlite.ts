@@ -9,6 +9,7 @@ import { Deployment } from "@reins/runtime"
 import { type JournalStore, journalHost } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Database } from "../sql/Database.ts"
@@ -43,18 +44,18 @@ export const journal = (options: Options): Effect.Effect<JournalStore, SqliteUnu
     const { filename, pollMs = 50 } = options
     const db = new Database(yield* NodeSqlite.make(options), Dialect.sqlite)
     yield* Migration.run(db, { keyed: " WITHOUT ROWID", lock: Effect.void }).pipe(
-      Effect.retry({ while: isLocked, times: 100 }),
       Effect.mapError((cause) =>
         cause._tag === "NewerSchema"
           ? new SqliteUnusable({ filename, reason: "NewerSchema", cause })
           : from(filename, cause)
-      )
+      ),
+      Effect.retry({ schedule: Schedule.spaced("50 millis"), times: 40, while: ({ reason }) => reason === "Locked" })
     )
-    return SqlJournal.make(db, isMemory(filename) ? Stream.never : Wakes.make(db, pollMs))
+    const wakes = isMemory(filename)
+      ? Stream.never
+      : yield* Effect.mapError(Wakes.make(db, pollMs), (failure) => from(filename, failure.cause))
+    return SqlJournal.make(db, wakes)
   })
-
-const isLocked = (error: { readonly _tag: string; readonly reason?: { readonly _tag: string } }): boolean =>
-  error.reason?._tag === "LockTimeoutError"
 
 /**
  * Runs in a SQLite file: provide it to `Runtime.layer`, and they survive their process. Fails with `SqliteUnusable`, whose

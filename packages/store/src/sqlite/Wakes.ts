@@ -2,40 +2,44 @@
  * News from other processes on the same file: SQLite tells a connection, almost for free, whether another one has committed;
  * only then is asked for which runs.
  */
+import type { StoreFailure } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as Column from "../sql/Column.ts"
 import type { Database } from "../sql/Database.ts"
 
-/** Runs with news, looked for every `pollMs` milliseconds. A database that fails is asked again. */
-export const make = (db: Database, pollMs: number): Stream.Stream<string> =>
-  Stream.unwrap(
-    Effect.sync(() => {
-      let version: number | undefined
-      let seen: number | undefined
-      const look = db.operation(
-        "wakes",
-        Effect.gen(function* () {
-          const [state] = yield* db.rows("PRAGMA data_version")
-          const found = Number(state?.["data_version"])
-          if (found === version) return []
-          const rows =
-            seen === undefined
-              ? yield* db.rows("SELECT max(changed) AS changed FROM reins_runs")
-              : yield* db.rows("SELECT run_id, changed FROM reins_runs WHERE changed > ? ORDER BY changed", seen)
-          const isFirst = seen === undefined
-          version = found
-          seen = Number(rows.at(-1)?.["changed"] ?? seen ?? 0)
-          return isFirst ? [] : rows.map((row) => Column.decode(row["run_id"]))
-        })
+/**
+ * Runs with news from now on, looked for every `pollMs` milliseconds. From now, not from when somebody listens: what comes
+ * between is told then. A database that fails is asked again.
+ */
+export const make = (db: Database, pollMs: number): Effect.Effect<Stream.Stream<string>, StoreFailure> =>
+  Effect.gen(function* () {
+    let version = yield* db.operation("wakes", versionOf(db))
+    let seen = yield* db.operation("wakes", lastOf(db))
+    const look = db.operation(
+      "wakes",
+      Effect.gen(function* () {
+        const found = yield* versionOf(db)
+        if (found === version) return none
+        const rows = yield* db.rows("SELECT run_id, changed FROM reins_runs WHERE changed > ? ORDER BY changed", seen)
+        version = found
+        seen = Number(rows.at(-1)?.["changed"] ?? seen)
+        return rows.map((row) => Column.decode(row["run_id"]))
+      })
+    )
+    return Stream.fromEffectRepeat(
+      Effect.andThen(
+        Effect.sleep(pollMs),
+        Effect.orElseSucceed(look, () => none)
       )
-      return Stream.fromEffectRepeat(
-        Effect.andThen(
-          Effect.sleep(pollMs),
-          Effect.orElseSucceed(look, () => none)
-        )
-      ).pipe(Stream.flattenIterable)
-    })
-  )
+    ).pipe(Stream.flattenIterable)
+  })
 
 const none: ReadonlyArray<string> = []
+
+const versionOf = (db: Database) => Effect.map(db.rows("PRAGMA data_version"), ([row]) => Number(row?.["data_version"]))
+
+const lastOf = (db: Database) =>
+  Effect.map(db.rows("SELECT coalesce(max(changed), 0) AS changed FROM reins_runs"), ([row]) =>
+    Number(row?.["changed"])
+  )

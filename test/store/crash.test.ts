@@ -1,0 +1,19 @@
+/** Runs in SQLite whose process is killed for real. Every event of it: `pnpm crash sqlite`. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, References } from "effect"
+import { scenarios } from "./crash/Scenarios.ts"
+
+const quiet = Effect.provideService(References.MinimumLogLevel, "None")
+
+describe.concurrent("a run whose process is killed keeps its promises", () => {
+  for (const { name, run, says } of scenarios.filter(({ short }) => short)) {
+    it.live(
+      `${name}: ${says}`,
+      () =>
+        Effect.gen(function* () {
+          assert.deepStrictEqual(yield* run, [])
+        }).pipe(quiet),
+      60_000
+    )
+  }
+})

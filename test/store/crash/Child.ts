@@ -1,0 +1,80 @@
+/**
+ * A process that is killed: `node Child.ts '<orders>'`. It carries the story or joins those who do, says on its output what it
+ * sees, and dies where it was told to.
+ */
+import { Decision, Deployment, Runtime } from "@reins/runtime"
+import { journalHost, type JournalStore } from "@reins/runtime/journal"
+import { Sqlite } from "@reins/store/sqlite"
+import { Effect, Layer, Stream } from "effect"
+import * as Story from "./Story.ts"
+
+export interface Orders {
+  readonly database: string
+  readonly counter: string
+  readonly kind: Story.Kind
+  /** Starts the run, or waits for one that is there. */
+  readonly starts: boolean
+  /** Answers questions as they come. */
+  readonly answers: boolean
+  /** False: this process is a client whatever happens. */
+  readonly carries: boolean
+  /** Dies with SIGKILL at the commit that holds this event. */
+  readonly death?: { readonly at: number; readonly when: "before" | "after" } | undefined
+  /** Ends in peace: when the run has, or when there was one answer. */
+  readonly until: "end" | "answer"
+}
+
+const die = Effect.andThen(
+  Effect.sync(() => process.kill(process.pid, "SIGKILL")),
+  Effect.never
+)
+
+const mortal = (store: JournalStore, { at, when }: NonNullable<Orders["death"]>): JournalStore => ({
+  ...store,
+  commit: (batch) => {
+    if (!batch.envelopes.some((envelope) => envelope.seq >= at)) return store.commit(batch)
+    return when === "before" ? die : Effect.andThen(store.commit(batch), die)
+  }
+})
+
+const deployment = ({ carries, database, death }: Orders) =>
+  death === undefined
+    ? Sqlite.layer({ filename: database, gatherMs: 0, carries })
+    : Layer.effect(
+        Deployment.Deployment,
+        Effect.map(Sqlite.journal({ filename: database }), (store) =>
+          journalHost(mortal(store, death), { gatherMs: 0, pollMs: 10_000 })
+        )
+      )
+
+const say = (word: string) => Effect.sync(() => process.stdout.write(`${word}\n`))
+
+/** Waits until there is a question, and answers it. */
+const answerOne: Effect.Effect<void, unknown, Runtime> = Effect.gen(function* () {
+  const runtime = yield* Runtime
+  const [first] = yield* runtime.pendingApprovals()
+  if (first === undefined) return yield* Effect.andThen(Effect.sleep(20), answerOne)
+  yield* runtime.respondToApproval(first.request.id, Decision.approve({ by: "mia" }))
+  yield* say("answered")
+})
+
+const live = (orders: Orders) =>
+  Effect.gen(function* () {
+    const runtime = yield* Runtime
+    if (orders.starts) yield* runtime.start("Do it.", { runId: Story.runId, threadId: Story.threadId })
+    yield* say("ready")
+    if (orders.until === "answer") return yield* answerOne
+    yield* Stream.runForEach(runtime.watch(Story.runId), ({ event }) => {
+      if (event.type !== "approval-required") return Effect.void
+      const answer = orders.answers
+        ? Effect.ignore(runtime.respondToApproval(event.data.id, Decision.approve({ by: "mia" })))
+        : Effect.void
+      return Effect.andThen(say("asked"), answer)
+    })
+    yield* say("ended")
+  })
+
+const [, , given = "{}"] = process.argv
+const orders: Orders = JSON.parse(given)
+const runtime = Story.layer(orders.kind, orders.counter).pipe(Layer.provide(deployment(orders)))
+await Effect.runPromise(live(orders).pipe(Effect.provide(runtime)))

@@ -1,0 +1,153 @@
+/**
+ * The lives of a run: processes that are spawned and killed, and a last one, which is this process. Ends in a report that is held
+ * to the promises of every run.
+ */
+import { Decision, type Envelope, Runtime } from "@reins/runtime"
+import { BudgetWatch, Scenario, ScenarioChecks, type ScenarioRun } from "@reins/runtime/testing"
+import { Sqlite } from "@reins/store/sqlite"
+import { Effect, Layer, Option, Stream } from "effect"
+import { type ChildProcess, spawn } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import type { Orders } from "./Child.ts"
+import * as Story from "./Story.ts"
+
+export interface Place {
+  readonly database: string
+  readonly counter: string
+}
+
+/** A folder of its own, gone with the scope. */
+export const place = Effect.map(
+  Effect.acquireRelease(
+    Effect.sync(() => mkdtempSync(join(tmpdir(), "reins-crash-"))),
+    (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+  ),
+  (folder): Place => ({ database: join(folder, "runs.db"), counter: join(folder, "counter") })
+)
+
+/** Another process. It is killed with the scope, unless it has ended. */
+export class Process {
+  private readonly child: ChildProcess
+  private said = ""
+  private readonly listeners = new Set<() => void>()
+
+  constructor(orders: Orders) {
+    this.child = spawn(process.execPath, [join(import.meta.dirname, "Child.ts"), JSON.stringify(orders)], {
+      stdio: ["ignore", "pipe", process.env["REINS_CRASH_TRACE"] === undefined ? "ignore" : "inherit"]
+    })
+    this.child.stdout?.on("data", (chunk: Buffer) => {
+      this.said += chunk.toString()
+      for (const listener of this.listeners) listener()
+    })
+    this.child.on("close", () => {
+      for (const listener of this.listeners) listener()
+    })
+  }
+
+  get isOver(): boolean {
+    return this.child.exitCode !== null || this.child.signalCode !== null
+  }
+
+  private until(holds: () => boolean): Effect.Effect<void> {
+    return Effect.callback((resume) => {
+      const look = () => {
+        if (!holds()) return
+        this.listeners.delete(look)
+        resume(Effect.void)
+      }
+      this.listeners.add(look)
+      look()
+    })
+  }
+
+  /** Waits until it has said `word`; fails when it dies first, or takes too long. */
+  readonly hears = (word: string): Effect.Effect<void, Error> =>
+    this.until(() => this.said.includes(word) || this.isOver).pipe(
+      Effect.timeoutOrElse({ duration: "20 seconds", orElse: () => Effect.void }),
+      Effect.andThen(
+        Effect.suspend(() =>
+          this.said.includes(word) ? Effect.void : Effect.fail(new Error(`a process never said "${word}"`))
+        )
+      )
+    )
+
+  readonly over: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.timeoutOrElse(
+      this.until(() => this.isOver),
+      { duration: "30 seconds", orElse: () => Effect.void }
+    )
+  )
+
+  readonly kill: Effect.Effect<void> = Effect.suspend(() => {
+    this.child.kill("SIGKILL")
+    return this.over
+  })
+}
+
+export const begin = (orders: Orders) =>
+  Effect.acquireRelease(
+    Effect.sync(() => new Process(orders)),
+    (child) => child.kill
+  )
+
+/** What is remembered of the run while nobody carries it, and what had been done. */
+export const remembered = ({ counter, database }: Place) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const store = yield* Sqlite.journal({ filename: database })
+      const opened = yield* store.open(Story.runId, 0)
+      const { begun, requests } = Story.world(counter)
+      const marks = (opened?.marks ?? []).filter((mark) => mark.kind === "result")
+      return { results: new Set(marks.map((mark) => mark.name)), requests: requests.length, begun: begun.length }
+    })
+  )
+
+/** The last life: in this process, to the run's end. `answers`: questions are answered here. */
+export const last = (
+  kind: Story.Kind,
+  where: Place,
+  options: { readonly answers: boolean; readonly deaths: ReadonlyArray<ScenarioRun.Remembered> }
+) =>
+  Effect.gen(function* () {
+    const runtime = yield* Runtime
+    const live: Array<Envelope.Envelope> = []
+    const done = yield* Stream.runForEach(runtime.watch(Story.runId), (envelope) => {
+      live.push(envelope)
+      const { event } = envelope
+      return options.answers && event.type === "approval-required"
+        ? Effect.ignore(runtime.respondToApproval(event.data.id, Decision.approve({ by: "mia" })))
+        : Effect.void
+    }).pipe(Effect.timeoutOption("15 seconds"))
+    const stored = yield* Stream.runCollect(runtime.watch(Story.runId)).pipe(Effect.timeoutOption("1 second"))
+    const report: ScenarioRun.Report = {
+      scenario: Scenario.generate(0),
+      live,
+      stored: [...Option.getOrElse(stored, () => live)],
+      thread: yield* runtime.threads.get(Story.threadId),
+      world: Story.world(where.counter),
+      budget: BudgetWatch.make(),
+      marks: [],
+      deaths: options.deaths,
+      ended: Option.isSome(done)
+    }
+    return report
+  }).pipe(
+    Effect.provide(
+      Story.layer(kind, where.counter).pipe(Layer.provide(Sqlite.layer({ filename: where.database, gatherMs: 0 })))
+    )
+  )
+
+/** Broken promises of a report. */
+export const faults = (report: ScenarioRun.Report, plain?: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const essence = ScenarioChecks.essence(report.stored)
+  const seqs = report.stored.findIndex((envelope, index) => envelope.seq !== index + 1)
+  return [
+    ...ScenarioChecks.all(report),
+    ...(seqs === -1 ? [] : [`there is a gap before ${seqs + 1}`]),
+    ...(plain === undefined || JSON.stringify(plain) === JSON.stringify(essence)
+      ? []
+      : ["the log is not the plain run's"])
+  ]
+}

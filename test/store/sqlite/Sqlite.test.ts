@@ -1,0 +1,172 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Agent, Model, Runtime } from "@reins/runtime"
+import { ScriptedModel } from "@reins/runtime/testing"
+import { Sqlite, type SqliteUnusable } from "@reins/store/sqlite"
+import { Effect, Layer, References, Stream } from "effect"
+import { Toolkit } from "effect/ai"
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
+
+const folder = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "reins-sqlite-"))),
+  (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
+)
+
+const quiet = Effect.provideService(References.MinimumLogLevel, "None")
+
+const refused = (filename: string) =>
+  Effect.scoped(Effect.flip(Sqlite.journal({ filename }))).pipe(
+    Effect.map((error: SqliteUnusable) => ({ reason: error.reason, message: error.message }))
+  )
+
+/** What a tool of the database's own would do to it. */
+const alter = (filename: string, ...statements: ReadonlyArray<string>) =>
+  Effect.sync(() => {
+    const database = new DatabaseSync(filename)
+    for (const statement of statements) database.exec(statement)
+    database.close()
+  })
+
+const desk = Agent.make("desk", { instructions: "Answer.", toolkit: Toolkit.empty })
+
+/** A runtime over the file, whose model answers everything alike. */
+const runtime = (filename: string) =>
+  Runtime.layer({ agents: [desk] }).pipe(
+    Layer.provide([
+      Layer.succeed(Model, ScriptedModel.make({ respond: () => ScriptedModel.text("Done.") })),
+      Sqlite.layer({ filename })
+    ])
+  )
+
+const asks = (threadId: string, runId: string) =>
+  Effect.gen(function* () {
+    const { complete } = yield* Runtime
+    return (yield* complete("Do it.", { threadId, runId })).output
+  })
+
+describe("a file that cannot be used is refused in words that name the cure", () => {
+  it.effect("because its folder is not there", () =>
+    Effect.gen(function* () {
+      const { message, reason } = yield* refused(join(yield* folder, "nowhere", "runs.db"))
+      assert.strictEqual(reason, "CannotOpen")
+      assert.include(message, "its folder must exist")
+    })
+  )
+
+  it.effect("because it is no database", () =>
+    Effect.gen(function* () {
+      const file = join(yield* folder, "runs.db")
+      writeFileSync(file, "This is a letter, and a long one, so that nobody takes it for an empty file.".repeat(20))
+      assert.strictEqual((yield* refused(file)).reason, "NotADatabase")
+    })
+  )
+
+  it.effect("because a later version wrote it", () =>
+    Effect.gen(function* () {
+      const file = join(yield* folder, "runs.db")
+      yield* Effect.scoped(Sqlite.journal({ filename: file }))
+      yield* alter(file, "INSERT INTO reins_versions (version) VALUES (999)")
+      const { message, reason } = yield* refused(file)
+      assert.strictEqual(reason, "NewerSchema")
+      assert.include(message, "use a later @reins/store")
+    })
+  )
+
+  it.live("because another process keeps it locked for good", () =>
+    Effect.gen(function* () {
+      const file = join(yield* folder, "runs.db")
+      yield* Effect.scoped(Sqlite.journal({ filename: file }))
+      const other = new DatabaseSync(file)
+      other.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; CREATE TABLE x (y)")
+      yield* Effect.addFinalizer(() => Effect.sync(() => other.close()))
+      assert.strictEqual((yield* refused(file)).reason, "Locked")
+    })
+  )
+})
+
+describe("a database that is busy", () => {
+  it.live("is asked again until it is free", () =>
+    Effect.gen(function* () {
+      const file = join(yield* folder, "runs.db")
+      const store = yield* Sqlite.journal({ filename: file })
+      const other = new DatabaseSync(file)
+      other.exec("BEGIN IMMEDIATE")
+      const record = { threadId: "t", resourceId: "r", agent: "a", prompt: "p", isolated: false, startedAt: 1 }
+      const waiting = yield* Effect.forkChild(store.create({ ...record, runId: "run" }), { startImmediately: true })
+      yield* Effect.sleep(200)
+      assert.strictEqual(waiting.pollUnsafe(), undefined)
+      other.exec("COMMIT")
+      other.close()
+      while (waiting.pollUnsafe() === undefined) yield* Effect.sleep(10)
+      assert.strictEqual((yield* store.status("run"))?.state, "running")
+    })
+  )
+})
+
+describe("a runtime over SQLite", () => {
+  it.live("knows the thread of a runtime before it on the same file", () =>
+    Effect.gen(function* () {
+      const file = join(yield* folder, "runs.db")
+      assert.strictEqual(yield* asks("thread", "one").pipe(Effect.provide(runtime(file))), "Done.")
+      const messages = yield* Effect.gen(function* () {
+        const { threads } = yield* Runtime
+        yield* asks("thread", "two")
+        return yield* threads.get("thread")
+      }).pipe(Effect.provide(runtime(file)))
+      assert.deepStrictEqual(
+        messages.map((message) => message.role),
+        ["user", "assistant", "user", "assistant"]
+      )
+    })
+  )
+
+  it.live("in memory needs no file", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* asks("thread", "one").pipe(Effect.provide(runtime(":memory:"))), "Done.")
+    })
+  )
+
+  it.live("leaves a run that cannot be read alone, and carries the others", () =>
+    Effect.gen(function* () {
+      const file = join(yield* folder, "runs.db")
+      const store = Sqlite.journal({ filename: file })
+      const record = { resourceId: "default", agent: "desk", prompt: "Go on.", isolated: false, startedAt: 1 }
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const { create } = yield* store
+          for (const id of ["bad", "good", "worse"]) yield* create({ ...record, runId: id, threadId: id })
+        })
+      )
+      yield* alter(
+        file,
+        "UPDATE reins_runs SET record = '{' WHERE run_id = 'bad'",
+        'INSERT INTO reins_events VALUES (\'worse\', 1, 1, \'[]\', \'{"type":"text","text":"before any step"}\')'
+      )
+      yield* Effect.gen(function* () {
+        const { status, watch } = yield* Runtime
+        yield* Stream.runDrain(watch("good"))
+        assert.strictEqual((yield* status("good"))?.state, "ended")
+        assert.strictEqual((yield* status("bad"))?.state, "running")
+        assert.strictEqual((yield* status("worse"))?.state, "running")
+      }).pipe(Effect.provide(runtime(file)))
+    }).pipe(quiet)
+  )
+
+  it.live("goes on from a copy of its files, made while it ran", () =>
+    Effect.gen(function* () {
+      const path = yield* folder
+      const file = join(path, "runs.db")
+      yield* Effect.gen(function* () {
+        yield* asks("thread", "one")
+        yield* alter(file, `VACUUM INTO '${join(path, "copy.db")}'`)
+      }).pipe(Effect.provide(runtime(file)))
+      copyFileSync(join(path, "copy.db"), join(path, "restored.db"))
+      const messages = yield* Effect.flatMap(Runtime, ({ threads }) => threads.get("thread")).pipe(
+        Effect.provide(runtime(join(path, "restored.db")))
+      )
+      assert.strictEqual(messages.length, 2)
+    })
+  )
+})
