@@ -36,6 +36,11 @@ export interface RunOptions {
 }
 
 export interface QueryOptions extends RunOptions {
+  /**
+   * What to do while the thread carries another run: `reject` with `ThreadBusy` (the default), `queue` behind it and those that
+   * wait already, or `cancel-previous` and start when it has ended.
+   */
+  readonly onBusy?: "reject" | "queue" | "cancel-previous" | undefined
   /** Which agent: its value or its name. Absent: the first that the runtime was made with. */
   readonly agent?: string | Agent.Any | undefined
 }

@@ -34,6 +34,7 @@ export interface Callable {
   readonly invoke: Invocation.Invoke | undefined
   readonly timeoutMs: number | undefined
   readonly retries: number
+  readonly concurrency: number | undefined
   readonly idempotent: boolean
 }
 
@@ -229,6 +230,7 @@ const callable = (
     invoke,
     timeoutMs: timeout === undefined ? undefined : Duration.toMillis(Duration.fromInputUnsafe(timeout)),
     retries: Context.get(tool.annotations, ToolSettings.Retries),
+    concurrency: Context.get(tool.annotations, ToolSettings.Concurrency),
     idempotent: Context.get(tool.annotations, Tool.Idempotent) || Context.get(tool.annotations, Tool.Readonly)
   }
 }

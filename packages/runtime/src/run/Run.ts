@@ -11,12 +11,13 @@ import {
   type Usage
 } from "@reins/protocol"
 import type * as Effect from "effect/Effect"
+import * as Semaphore from "effect/Semaphore"
 import type { Engine } from "../port/Engine.ts"
 import type { GrantStore } from "../port/GrantStore.ts"
 import type { PriceBook } from "../port/Prices.ts"
 import * as TokenEstimator from "../port/TokenEstimator.ts"
 import type { Alarm } from "./Alarm.ts"
-import type { Member } from "./Roster.ts"
+import type { Callable, Member } from "./Roster.ts"
 
 /** How a runtime behaves, with every default filled in. Durations in milliseconds. */
 export interface Settings {
@@ -77,6 +78,7 @@ export class Place {
   readonly member: Member
   /** The budget of the agent's node, as it was written. */
   readonly budget: Budget.Budget
+  private turnstiles: Map<string, Semaphore.Semaphore> | undefined
   private counted = 0
   private tokens = 0
 
@@ -94,6 +96,15 @@ export class Place {
     this.prefix = AgentPath.key(options.path)
     this.messages = [...options.history, options.prompt]
     this.from = options.history.length
+  }
+
+  /** Runs a call of `tool` when fewer of its calls than it allows are running for this agent. */
+  limited<A>(tool: Callable, call: Effect.Effect<A>): Effect.Effect<A> {
+    if (tool.concurrency === undefined) return call
+    this.turnstiles ??= new Map()
+    const turnstile = this.turnstiles.get(tool.name) ?? Semaphore.makeUnsafe(Math.max(1, Math.floor(tool.concurrency)))
+    this.turnstiles.set(tool.name, turnstile)
+    return turnstile.withPermits(1)(call)
   }
 
   /** Estimated input tokens of the next request. Counts each message once. */

@@ -3,6 +3,7 @@
  * host, and shapes what comes back.
  */
 import { Envelope } from "@reins/protocol"
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -13,7 +14,7 @@ import { Ids } from "../port/Ids.ts"
 import { Prices } from "../port/Prices.ts"
 import type { RunHost } from "../port/RunHost.ts"
 import { TokenEstimator } from "../port/TokenEstimator.ts"
-import type { RunHandle, RuntimeOptions, RuntimeShape } from "../RuntimeShape.ts"
+import type { QueryOptions, RunHandle, RuntimeOptions, RuntimeShape } from "../RuntimeShape.ts"
 import * as Answering from "./Answering.ts"
 import { type Built, defaultResource } from "./Built.ts"
 import * as Completion from "./Completion.ts"
@@ -22,6 +23,7 @@ import { RunNotFound } from "./NotFound.ts"
 import * as Roster from "./Roster.ts"
 import type { Settings } from "./Run.ts"
 import * as Starting from "./Starting.ts"
+import { Turnstile } from "./Turnstile.ts"
 
 export const make = <const Agents extends ReadonlyArray<Agent.Any>>(
   options: RuntimeOptions<Agents>
@@ -55,6 +57,7 @@ const settingsOf = Effect.fnUntraced(function* (options: RuntimeOptions<Readonly
 
 const service = (built: Built): RuntimeShape => {
   const { host } = built
+  const turnstile = new Turnstile(host)
 
   const start = (record: Starting.NewRun): Effect.Effect<Started, Starting.Rejected> =>
     Effect.map(Starting.start(built, record), () => ({
@@ -63,27 +66,37 @@ const service = (built: Built): RuntimeShape => {
       watch: (bounded: boolean) => host.watch(record.runId, { after: 0, bounded })
     }))
 
+  /** Starts a query as its options say about a thread that is busy. Waiting can be interrupted, starting cannot. */
+  const enter =
+    (onBusy: QueryOptions["onBusy"]) =>
+    (record: Starting.NewRun): Effect.Effect<Started, Starting.Rejected> => {
+      if (onBusy === undefined || onBusy === "reject") return start(record)
+      const now = Effect.flatMap(Clock.currentTimeMillis, (startedAt) => start({ ...record, startedAt }))
+      const turn = turnstile.pass(record.threadId, Effect.uninterruptible(now), busy, onBusy === "cancel-previous")
+      return Effect.onInterrupt(Effect.interruptible(turn), () => host.cancel(record.runId))
+    }
+
   /** The root view of a run that ends when its reader leaves, also between the run's start and the reader's first look. */
-  const stream = (record: Effect.Effect<Starting.NewRun, Starting.Rejected>) =>
+  const stream = (record: Effect.Effect<Starting.NewRun, Starting.Rejected>, begin = start) =>
     Stream.unwrap(
       Effect.map(
-        Effect.acquireRelease(Effect.flatMap(record, start), (run) => host.cancel(run.runId)),
+        Effect.acquireRelease(Effect.flatMap(record, begin), (run) => host.cancel(run.runId)),
         (run) => rootView(run.watch(true))
       )
     )
 
-  const complete = (record: Effect.Effect<Starting.NewRun, Starting.Rejected>) =>
+  const complete = (record: Effect.Effect<Starting.NewRun, Starting.Rejected>, begin = start) =>
     Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(Effect.flatMap(record, start), (run) =>
+      Effect.flatMap(Effect.flatMap(record, begin), (run) =>
         restore(Completion.follow(run, run.watch(false))).pipe(Effect.onInterrupt(() => host.cancel(run.runId)))
       )
     )
 
   return {
-    query: (prompt, options) => stream(Starting.query(built, prompt, options)),
-    complete: (prompt, options) => complete(Starting.query(built, prompt, options)),
+    query: (prompt, options) => stream(Starting.query(built, prompt, options), enter(options?.onBusy)),
+    complete: (prompt, options) => complete(Starting.query(built, prompt, options), enter(options?.onBusy)),
     start: (prompt, options) =>
-      Effect.map(Effect.flatMap(Starting.query(built, prompt, options), start), (run): RunHandle => ({
+      Effect.map(Effect.flatMap(Starting.query(built, prompt, options), enter(options?.onBusy)), (run): RunHandle => ({
         runId: run.runId,
         threadId: run.threadId,
         events: rootView(run.watch(false)),
@@ -136,6 +149,8 @@ const service = (built: Built): RuntimeShape => {
 
 const owns = (host: RunHost, resourceId: string, id: string) =>
   Effect.map(host.grants.list(resourceId), (grants) => grants.some((grant) => grant.id === id))
+
+const busy = ({ reason }: Starting.Rejected) => (reason._tag === "ThreadBusy" ? reason : undefined)
 
 interface Started {
   readonly runId: string

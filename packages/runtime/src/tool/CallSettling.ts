@@ -79,7 +79,7 @@ const carry = (
   tool.execution === "client"
     ? clientCall(run, place, call, args, asked)
     : Effect.map(
-        ToolStep.runTool(run, place, tool, Gate.permit(call, args, grantId)),
+        place.limited(tool, ToolStep.runTool(run, place, tool, Gate.permit(call, args, grantId))),
         ({ cancelled, content, refusal, result, status }) => ({
           part: resultPart(call, { result, status, content }),
           refusal,

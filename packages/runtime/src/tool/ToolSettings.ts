@@ -15,7 +15,7 @@ export const Retries: Context.Reference<number> = Context.Reference<number>("@re
   defaultValue: () => 0
 })
 
-/** How many calls of this tool one step runs at the same time. Absent: the agent's `maxParallelCalls`. */
+/** How many calls of this tool an agent runs at the same time; the others wait. Absent: the agent's `maxParallelCalls`. */
 export const Concurrency: Context.Reference<number | undefined> = Context.Reference<number | undefined>(
   "@reins/runtime/ToolSettings/Concurrency",
   { defaultValue: () => undefined }
