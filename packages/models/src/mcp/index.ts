@@ -1,1 +1,2 @@
+export * as McpSpecialists from "./McpSpecialists.ts"
 export * as McpTools from "./McpTools.ts"

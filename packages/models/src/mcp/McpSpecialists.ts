@@ -1,0 +1,58 @@
+/**
+ * Specialists as the tools of an MCP server: each call is a run of its own, and its answer is the tool's result.
+ *
+ * It only registers them; the transport is `effect/ai`'s: `McpServer.layerStdio({ …, registrations: McpSpecialists.layer(Researcher) })`.
+ */
+import { Runtime, type Specialist } from "@reins/runtime"
+import * as Effect from "effect/Effect"
+import * as McpServer from "effect/ai/McpServer"
+import * as Tool from "effect/ai/Tool"
+import * as Toolkit from "effect/ai/Toolkit"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+
+/** Why a specialist gave no answer. The code is that of the run's error; nothing of its inside is told. */
+export class SpecialistFailed extends Schema.TaggedError<SpecialistFailed>()("SpecialistFailed", {
+  specialist: Schema.String,
+  message: Schema.String
+}) {}
+
+/** Offers a specialist as a tool of its name. It has to be one of the runtime's agents. */
+export const layer = <In, Out>(
+  specialist: Specialist.Of<In, Out>
+): Layer.Layer<never, never, Runtime | McpServer.McpServer> => {
+  const { definition, name } = specialist
+  const tool = Tool.dynamic(name, {
+    description: definition.description ?? name,
+    parameters: definition.input === undefined ? promptOnly : Tool.getJsonSchemaFromSchema(definition.input),
+    success: Schema.Unknown,
+    failure: SpecialistFailed
+  })
+  const kit = Toolkit.make(tool)
+  const handlers = kit.toLayer(
+    Effect.map(Runtime, (runtime) => ({
+      [name]: (given: unknown) =>
+        Effect.flatMap(inputOf(specialist, given), (input) => runtime.completeSpecialist(specialist, input)).pipe(
+          Effect.map((completion) => completion.output),
+          Effect.mapError((error) => new SpecialistFailed({ specialist: name, message: error.message }))
+        )
+    }))
+  )
+  return Layer.provide(McpServer.toolkit(kit), handlers)
+}
+
+const promptOnly = {
+  type: "object",
+  properties: { prompt: { type: "string", description: "What to do, with everything needed to do it" } },
+  required: ["prompt"]
+} as const
+
+/** What the specialist takes, of what the client sent. */
+const inputOf = <In, Out>(specialist: Specialist.Of<In, Out>, given: unknown) => {
+  const { input } = specialist.definition
+  return input === undefined
+    ? Schema.decodeUnknownEffect(Prompt)(given).pipe(Effect.map(({ prompt }) => prompt))
+    : Schema.decodeUnknownEffect(input)(given)
+}
+
+const Prompt = Schema.Struct({ prompt: Schema.String })
