@@ -22,6 +22,7 @@ import {
 } from "./ModelNotMade.ts"
 import * as Provider from "./Provider.ts"
 
+/** What a model made by its name is called with, and what asks for it: `fetch` takes the place of the platform's. */
 export type Options = AiSdkModel.Options & Pick<Provider.Settings, "fetch">
 
 /** What a name says. */

@@ -18,7 +18,8 @@ const Adder = Specialist.make("adder", {
 const model = ScriptedModel.make({
   respond: (request) => {
     const prompt = ScriptedModel.lastPrompt(request)
-    if (request.metadata.agent === "adder") return ScriptedModel.text(JSON.stringify(request.messages).includes("13") ? "no sum" : '{"sum":3}')
+    if (request.metadata.agent === "adder")
+      return ScriptedModel.text(JSON.stringify(request.messages).includes("13") ? "no sum" : '{"sum":3}')
     return ScriptedModel.text(`you said: ${prompt}`)
   }
 })

@@ -32,6 +32,7 @@ export class McpToolFailed extends Schema.TaggedError<McpToolFailed>()("McpToolF
   message: Schema.String
 }) {}
 
+/** Which of a server's tools, and under which names. */
 export interface ToolkitOptions {
   /** Before every tool's name, so that two servers do not clash. */
   readonly prefix?: string | undefined
@@ -153,6 +154,7 @@ const contentOf = (result: unknown): ReadonlyArray<Prompt.ToolModelOutputPart> =
 
 const text = (words: string) => Prompt.makePart("text", { text: words })
 
+/** How a server is met. */
 export interface ServerOptions {
   /** As whom we introduce ourselves. Default `reins`. */
   readonly name?: string | undefined

@@ -3,6 +3,7 @@
  */
 import type { Delivery } from "./Delivery.ts"
 
+/** One fault. Parts of an answer count its bytes, from 0 to 1. */
 export type Fault =
   /** Pieces that end anywhere, inside characters too. */
   | { readonly _tag: "Pieces"; readonly seed: number }

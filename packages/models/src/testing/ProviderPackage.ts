@@ -40,6 +40,7 @@ export const nameOf = (recording: Recording): string => byFolder(recording)?.nam
 const billedBy = (recording: Recording): string =>
   recording.folder.startsWith("xai") ? "xai" : nameOf(recording).replace(/^openai-(chat|responses)$/, "openai")
 
+/** What plays a recording. */
 export interface Player {
   readonly model: LanguageModelV4
   /** The provider's name for prices. */

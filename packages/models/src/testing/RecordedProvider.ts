@@ -34,6 +34,7 @@ export interface Received {
   left: boolean
 }
 
+/** The provider on this machine. One per `HttpServer`; answers are taken in the order they were pushed, whoever asks. */
 export class RecordedProvider extends Context.Service<
   RecordedProvider,
   {
@@ -43,6 +44,7 @@ export class RecordedProvider extends Context.Service<
     readonly push: (...answers: ReadonlyArray<Answer>) => void
     /** Answers that nobody has taken; none are left when this returns. */
     readonly clear: () => number
+    /** The requests so far, in the order they came. */
     readonly received: ReadonlyArray<Received>
   }
 >()("@reins/models/testing/RecordedProvider") {

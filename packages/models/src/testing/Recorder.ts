@@ -18,6 +18,7 @@ export interface Recorded {
   readonly text: string
 }
 
+/** What a recorder stands between. */
 export interface RecorderOptions {
   /** What really asks. */
   readonly fetch: Fetch

@@ -10,6 +10,7 @@ import * as JsonValue from "../aisdk/JsonValue.ts"
 /** A kind of wire format. Many providers speak `chat`. */
 export type Api = "chat" | "responses" | "anthropic" | "google" | "cohere"
 
+/** One recorded answer. */
 export interface Recording {
   readonly api: Api
   /** The folder that it was in: `<provider>` or `<provider>-<api>`. */

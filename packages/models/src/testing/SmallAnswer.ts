@@ -5,6 +5,7 @@
 import type { Json } from "@reins/protocol"
 import type { Api, Recording } from "./Recording.ts"
 
+/** What an answer says it used, in tokens. */
 export interface Tokens {
   readonly input: number
   readonly output: number
