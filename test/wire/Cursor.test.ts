@@ -1,0 +1,27 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Cursor } from "@reins/wire"
+
+describe("a cursor", () => {
+  it.each(["", "x", "-1", "1.", ".1", "1e3", "1 2", "1.2.3", "9".repeat(40), "../1", "1%00"])(
+    "is not read from %j",
+    (id) => {
+      assert.isUndefined(Cursor.parse(id))
+    }
+  )
+
+  it("names an envelope, or one of the frames that it made", () => {
+    assert.deepStrictEqual(Cursor.parse("7"), { seq: 7 })
+    assert.deepStrictEqual(Cursor.parse("7.2"), { seq: 7, index: 2 })
+  })
+
+  it("leaves behind it what was not seen", () => {
+    const frames = Cursor.stamp(7, [{ data: "a" }, { data: "b" }, { data: "c" }])
+    assert.deepStrictEqual(
+      frames.map(({ id }) => id),
+      ["7.1", "7.2", "7"]
+    )
+    assert.deepStrictEqual(Cursor.rest({ seq: 7, index: 1 }, 7, frames), frames.slice(1))
+    assert.deepStrictEqual(Cursor.rest({ seq: 7 }, 7, frames), [])
+    assert.deepStrictEqual(Cursor.rest({ seq: 6 }, 7, frames), frames)
+  })
+})
