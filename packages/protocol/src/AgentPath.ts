@@ -18,7 +18,7 @@ export const child = (path: AgentPath, agentName: string, toolInvocationId: stri
 ]
 
 /** A string that is equal exactly for equal paths, usable as a map key and as the prefix of names in the journal. */
-export const key = (path: AgentPath): string => path.length === 0 ? "" : `${path.map(escape).join("/")}/`
+export const key = (path: AgentPath): string => (path.length === 0 ? "" : `${path.map(escape).join("/")}/`)
 
 const escape = (segment: string): string => segment.replaceAll("~", "~0").replaceAll("/", "~1")
 

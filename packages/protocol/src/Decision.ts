@@ -29,8 +29,11 @@ const Revise = Schema.Struct({ type: Schema.Literal("revise"), partial: Json, ..
   identifier: "DecisionRevise"
 })
 
+/** Go on: for this call, or with a scope for more of them; with `raise`, more budget. */
 export interface Approve extends Schema.Schema.Type<typeof Approve> {}
+/** Do not. */
 export interface Reject extends Schema.Schema.Type<typeof Reject> {}
+/** Go on, with these arguments in place of those it names. */
 export interface Revise extends Schema.Schema.Type<typeof Revise> {}
 
 /** A person's answer. */

@@ -27,5 +27,6 @@ export const Envelope: Schema.Codec<Envelope> = EnvelopeStruct
  * a question below the root can be answered by whoever reads the root's stream.
  */
 export const isRootView = (envelope: Envelope): boolean =>
-  envelope.agentPath.length === 0 || envelope.event.type === "approval-required" ||
+  envelope.agentPath.length === 0 ||
+  envelope.event.type === "approval-required" ||
   envelope.event.type === "approval-decision"

@@ -126,6 +126,7 @@ const PlanStatusChange = Schema.Struct({
   type: Schema.Literal("plan-status-change"),
   data: Schema.Struct({ planId: Schema.String, from: PlanStatus, to: PlanStatus })
 }).annotate({ identifier: "PlanStatusChange" })
+/** A plan moves on. */
 export interface PlanStatusChange extends Schema.Schema.Type<typeof PlanStatusChange> {}
 
 const FileRegistered = Schema.Struct({
@@ -168,6 +169,7 @@ const Custom = Schema.Struct({ type: Schema.Literal("custom"), event_type: Schem
 export interface Custom extends Schema.Schema.Type<typeof Custom> {}
 
 const FinishReason = Schema.Literals(["stop", "length", "content-filter", "budget", "cancelled", "other"])
+/** Why a run ended. `budget`: a limit stopped it; `other`: the model stopped for a reason that has no name here. */
 export type FinishReason = "stop" | "length" | "content-filter" | "budget" | "cancelled" | "other"
 const Finish = Schema.Struct({
   type: Schema.Literal("finish"),
@@ -249,8 +251,10 @@ const members = [
 export type EventType = Event["type"]
 
 /** Narrows to events of the given types: `Stream.filter(Event.is("text", "reasoning"))`. */
-const is = <const Types extends ReadonlyArray<EventType>>(...types: Types) =>
-(event: Event): event is Extract<Event, { readonly type: Types[number] }> => types.includes(event.type)
+const is =
+  <const Types extends ReadonlyArray<EventType>>(...types: Types) =>
+  (event: Event): event is Extract<Event, { readonly type: Types[number] }> =>
+    types.includes(event.type)
 
 /**
  * The schema of events, with `Event.is`. Inside the runtime events are plain literals; the schema stands where bytes come

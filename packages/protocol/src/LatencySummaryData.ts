@@ -12,11 +12,13 @@ const StepStruct = Schema.Struct({
   durationMs: Schema.Natural,
   timeToFirstTokenMs: Schema.optionalKey(Schema.Natural),
   timeToFirstTextMs: Schema.optionalKey(Schema.Natural),
-  attempts: Schema.Array(Schema.Struct({
-    durationMs: Schema.Natural,
-    outcome: Schema.Literals(["completed", "failed", "cancelled", "lost"]),
-    error: Schema.optionalKey(Schema.String)
-  }))
+  attempts: Schema.Array(
+    Schema.Struct({
+      durationMs: Schema.Natural,
+      outcome: Schema.Literals(["completed", "failed", "cancelled", "lost"]),
+      error: Schema.optionalKey(Schema.String)
+    })
+  )
 }).annotate({ identifier: "StepLatency" })
 
 /** One model step. `attempts` holds every request, retries included, in order. */

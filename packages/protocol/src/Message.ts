@@ -55,7 +55,9 @@ export interface CallPart extends Schema.Schema.Type<typeof CallPart> {}
  */
 export interface ResultPart extends Schema.Schema.Type<typeof ResultPart> {}
 
+/** What a user message holds. */
 export type UserPart = TextPart | FilePart
+/** What a model's message holds. */
 export type AssistantPart = TextPart | ReasoningPart | FilePart | CallPart | ResultPart
 export const AssistantPart: Schema.Codec<AssistantPart> = Schema.Union([
   TextPart,
@@ -75,6 +77,7 @@ const AssistantStruct = Schema.Struct({
 })
 const ToolStruct = Schema.Struct({ role: Schema.Literal("tool"), content: Schema.Array(ResultPart) })
 
+/** What the caller said, or what the runtime says to the model in its place. */
 export interface User extends Schema.Schema.Type<typeof UserStruct> {}
 /** What a model said in one step. A `tool-result` inside belongs to a tool that the provider ran itself. */
 export interface Assistant extends Schema.Schema.Type<typeof AssistantStruct> {}

@@ -12,8 +12,10 @@ const about = {
   description: Schema.optionalKey(Schema.String)
 }
 
-const sentence = (self: { readonly provider: string; readonly model: string; readonly description?: string }, what: string) =>
-  `${self.provider}/${self.model} ${what}${self.description === undefined ? "" : `: ${self.description}`}`
+const sentence = (
+  self: { readonly provider: string; readonly model: string; readonly description?: string },
+  what: string
+) => `${self.provider}/${self.model} ${what}${self.description === undefined ? "" : `: ${self.description}`}`
 
 /** Too many requests. `retryAfterMs`: how long the provider asks to wait, absent when it did not say. */
 export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited", {
@@ -137,6 +139,7 @@ export type ModelFailure =
   | InvalidModelOutput
   | ModelFailedUnknown
 
+/** The classes of all reasons, for unions and for tests over every one. */
 export const members = [
   RateLimited,
   ProviderUnavailable,

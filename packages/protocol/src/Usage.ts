@@ -73,7 +73,9 @@ export const add = (a: Usage, b: Usage): Usage => {
 
 /** All input tokens, cached parts included; unknown parts count as 0. */
 export const inputTokens = (usage: Usage): number =>
-  (usage.inputUncached ?? 0) + (usage.inputCacheRead ?? 0) + (usage.inputCacheWrite ?? 0) +
+  (usage.inputUncached ?? 0) +
+  (usage.inputCacheRead ?? 0) +
+  (usage.inputCacheWrite ?? 0) +
   (usage.inputCacheWriteLong ?? 0)
 
 /** All output tokens, reasoning included; unknown parts count as 0. */

@@ -10,6 +10,7 @@ import type * as Agent from "./Agent.ts"
 import * as Service from "./run/Service.ts"
 import type { RuntimeOptions, RuntimeShape } from "./RuntimeShape.ts"
 
+/** The runtime as a service. `Runtime.layer({ agents })` makes it; what it offers is `RuntimeShape`. */
 export class Runtime extends Context.Service<Runtime, RuntimeShape>()("@reins/runtime/Runtime") {
   /**
    * A runtime with these agents. Needs what they need: tool handlers and models. Read when it is built: `Deployment`,

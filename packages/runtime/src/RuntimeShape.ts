@@ -24,6 +24,7 @@ import type { Completion } from "./run/Completion.ts"
 import type { CallNotFound, RunNotFound } from "./run/NotFound.ts"
 import type * as Specialist from "./Specialist.ts"
 
+/** Options of every run. */
 export interface RunOptions {
   /** The conversation it belongs to. Absent: a new one. */
   readonly threadId?: string | undefined
@@ -35,6 +36,7 @@ export interface RunOptions {
   readonly budget?: Budget.Budget | undefined
 }
 
+/** Options of a query. */
 export interface QueryOptions extends RunOptions {
   /**
    * What to do while the thread carries another run: `reject` with `ThreadBusy` (the default), `queue` behind it and those that
@@ -59,6 +61,7 @@ export interface RunHandle {
   readonly cancel: Effect.Effect<boolean>
 }
 
+/** What a runtime offers. */
 export interface RuntimeShape {
   /**
    * Carries a query to its end as a stream of events: the root agent's, and every approval wherever it was raised. Fails
@@ -146,6 +149,7 @@ export interface RuntimeShape {
   }
 }
 
+/** What a runtime is made from. */
 export interface RuntimeOptions<Agents extends ReadonlyArray<Agent.Any>> {
   /** Agents and specialists that queries may name; the first is the default. */
   readonly agents: Agents

@@ -8,6 +8,7 @@ import * as Schema from "effect/Schema"
 import type { Place, Run } from "../run/Run.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import * as Question from "./Question.ts"
+import { unattendedName } from "./Question.ts"
 
 /** What came of a question: the arguments to run with, or how the call ends instead. */
 export type Asked =
@@ -53,7 +54,8 @@ const keep = (run: Run, place: Place, call: Message.CallPart, grant: Grant.Grant
 
 /** What an answer means for the call. */
 const read = (answer: Question.Answer, call: Message.CallPart): Asked => {
-  const { feedback, outcome } = answer.resolution
+  const { by, feedback, outcome } = answer.resolution
+  const who = by === unattendedName ? "nobody is here to ask, so this call was refused" : "a person refused this call"
   const said = feedback === undefined || feedback === "" ? "" : `: ${feedback}`
   switch (outcome.outcome) {
     case "approve":
@@ -61,7 +63,7 @@ const read = (answer: Question.Answer, call: Message.CallPart): Asked => {
     case "revise":
       return { _tag: "MayRun", args: answer.args ?? call.args }
     case "reject":
-      return ended(ToolOutcome.fault("Denied", `a person refused this call, for good${said}`, "denied"))
+      return ended(ToolOutcome.fault("Denied", `${who}, for good${said}`, "denied"))
     case "expired":
       return ended(ToolOutcome.fault("Expired", "nobody answered in time; the call did not run", "denied"))
     case "cancelled":

@@ -21,6 +21,7 @@ export interface PolicyContext {
 /** True means: ask a person. One that fails, dies or takes too long means ask, too. */
 export type Predicate = (args: Erased.Any, context: PolicyContext) => boolean | Effect.Effect<boolean>
 
+/** Who may run a tool without asking: `never` asks, `always` asks, or a predicate decides. */
 export type Policy = "never" | "always" | Predicate
 
 /**

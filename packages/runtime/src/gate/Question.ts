@@ -64,14 +64,17 @@ export const put = Effect.fnUntraced(function* (run: Run, place: Place, name: st
   return value
 })
 
+/** Who answers where nobody can be asked. */
+export const unattendedName = "unattended"
+
 /** The answer of a runtime that has nobody to ask. */
 const unattended = ({ settings }: Run, id: string): Answer | undefined => {
   switch (settings.unattended) {
     case "wait":
       return undefined
     case "approve":
-      return { resolution: { id, outcome: { outcome: "approve" }, by: "unattended" } }
+      return { resolution: { id, outcome: { outcome: "approve" }, by: unattendedName } }
     case "deny":
-      return { resolution: { id, outcome: { outcome: "reject" }, by: "unattended", feedback: "nobody is here to ask" } }
+      return { resolution: { id, outcome: { outcome: "reject" }, by: unattendedName } }
   }
 }

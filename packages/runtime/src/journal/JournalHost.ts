@@ -11,6 +11,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { memoryGrants } from "../port/GrantStore.ts"
@@ -20,8 +21,10 @@ import type { Answered, Drive, RunHost, RunHostFactory, RunRecord } from "../por
 import * as Closing from "../run/Closing.ts"
 import { cancelName, JournalRun } from "./JournalRun.ts"
 import { type JournalStore, type Opened, StoreFailure } from "./JournalStore.ts"
+import { Sleepers } from "./Sleepers.ts"
 import * as Tail from "./Tail.ts"
 
+/** How a durable host works; times in milliseconds. */
 export interface JournalHostOptions {
   /** How long streamed text may be gathered before it is committed. Default 25 ms; 0 commits at the next turn. */
   readonly gatherMs?: number | undefined
@@ -29,6 +32,11 @@ export interface JournalHostOptions {
   readonly pollMs?: number | undefined
   /** How long to wait before a run that lost its owner to a failing store is opened again. Default 1 second. */
   readonly reopenMs?: number | undefined
+  /**
+   * How long a run may only wait before it is let go from memory; an answer, a cancel or the clock opens it again. Default 1
+   * minute; `Infinity` keeps all runs.
+   */
+  readonly hibernateMs?: number | undefined
   /**
    * Whether this process carries runs. False: it only starts, watches, answers and cancels. An effect: it carries them from when
    * that completes. Default true.
@@ -45,14 +53,22 @@ export const journalHost = (store: JournalStore, options: JournalHostOptions = {
       if (carries === true) yield* host.takeUp
       else if (carries !== false) yield* Effect.forkScoped(Effect.andThen(carries, host.takeUp))
       yield* Effect.forkScoped(Stream.runForEach(store.wakes, (runId) => host.look(runId)))
+      if (options.hibernateMs !== Number.POSITIVE_INFINITY) yield* Effect.forkScoped(Effect.forever(host.sweep))
       return host
     })
 })
 
+interface Carried {
+  readonly run: JournalRun
+  readonly log: EventLog
+  fiber: Fiber.Fiber<unknown> | undefined
+}
+
 class Host implements RunHost {
   readonly threads
   readonly grants
-  private readonly live = new Map<string, { readonly run: JournalRun; readonly log: EventLog }>()
+  private readonly live = new Map<string, Carried>()
+  private readonly sleepers = new Sleepers()
   private readonly opening = new Set<string>()
   /** Runs that another owner has taken from this one. */
   private readonly lost = new Set<string>()
@@ -127,19 +143,26 @@ class Host implements RunHost {
         else log.wake()
       }
     })
-    this.live.set(runId, { run, log })
+    const entry: Carried = { run, log, fiber: undefined }
+    this.live.set(runId, entry)
+    this.sleepers.delete(runId)
     const carried = this.drive(opened.record, opened.history, run, this).pipe(
       Effect.andThen(run.writer.flush),
       Effect.onExit((exit) => this.settle(run, log, exit)),
       Effect.exit
     )
-    return Effect.asVoid(Effect.forkIn(carried, this.scope, { startImmediately: true }))
+    const forked = Effect.map(Effect.forkIn(carried, this.scope, { startImmediately: true }), (fiber) => {
+      entry.fiber = fiber
+    })
+    // Those who followed it while nobody carried it look again; what was asked of it meanwhile is looked for.
+    this.ring(runId)
+    return Effect.andThen(forked, run.look)
   }
 
   /** The loop is through, or was stopped: by a retired writer (opened again), or by a defect (ended by force). */
   private settle(run: JournalRun, log: EventLog, exit: Exit.Exit<void>): Effect.Effect<void> {
     return Effect.suspend(() => {
-      this.live.delete(run.runId)
+      if (this.live.get(run.runId)?.run === run) this.live.delete(run.runId)
       const loss = run.writer.loss ?? storeFailure(exit)
       if (loss !== undefined) {
         log.abandon()
@@ -205,10 +228,36 @@ class Host implements RunHost {
     Effect.suspend(() => {
       const at = this.now()
       return Effect.map(Effect.orDie(this.store.answer(runId, name, value, at)), (answered) => {
-        if (answered._tag === "Taken") this.live.get(runId)?.run.notify(name, { value, at })
+        if (answered._tag !== "Taken") return answered
+        this.live.get(runId)?.run.notify(name, { value, at })
         return answered
       })
-    })
+    }).pipe(Effect.tap((answered) => (answered._tag === "Taken" ? this.waken(runId) : Effect.void)))
+
+  /** Carries a run that was let go. */
+  private waken(runId: string): Effect.Effect<void> {
+    return Effect.suspend(() =>
+      !this.carries || this.live.has(runId) || this.lost.has(runId) ? Effect.void : this.carry(runId)
+    )
+  }
+
+  /** Lets go what has only waited for long, takes up what the clock wakes; then waits until there may be more. */
+  readonly sweep: Effect.Effect<void> = Effect.suspend(() => {
+    const { hibernateMs = 60_000 } = this.options
+    const now = this.now()
+    for (const [runId, carried] of this.live) {
+      const { idleFrom, wakesAt } = carried.run
+      if (idleFrom === undefined || now - idleFrom < hibernateMs || carried.fiber === undefined) continue
+      this.live.delete(runId)
+      this.sleepers.add(runId, wakesAt)
+      carried.fiber.interruptUnsafe()
+    }
+    const soon = Math.min(hibernateMs / 2, this.sleepers.next - now)
+    return Effect.andThen(
+      Effect.forEach(this.sleepers.ripe(now), (runId) => this.waken(runId), { discard: true }),
+      Effect.sleep(Math.max(10, soon))
+    )
+  })
 
   readonly cancel = (runId: string) =>
     Effect.map(this.answer(runId, cancelName, true), (answered) => answered._tag !== "Unknown")
@@ -221,7 +270,7 @@ class Host implements RunHost {
   /** Another process may have news for a run: answers, events, or the run itself. */
   readonly look = (runId: string): Effect.Effect<void> =>
     Effect.suspend(() => {
-      for (const bell of this.bells.get(runId) ?? []) bell.ring()
+      this.ring(runId)
       const live = this.live.get(runId)
       if (live !== undefined) return live.run.look
       if (!this.carries || this.lost.has(runId)) return Effect.void
@@ -229,6 +278,10 @@ class Host implements RunHost {
         status._tag === "Some" && status.value?.state === "running" ? this.carry(runId) : Effect.void
       )
     })
+
+  private ring(runId: string): void {
+    for (const bell of this.bells.get(runId) ?? []) bell.ring()
+  }
 
   /** Rings `bell` at news of the run, until the scope closes. */
   private hang(runId: string, bell: Tail.Bell): Effect.Effect<void, never, Scope.Scope> {

@@ -46,6 +46,7 @@ export class JournalRun implements Engine {
   private readonly stopwatch: Stopwatch
   private readonly answers: Map<string, StoredAnswer>
   private readonly listeners = new Map<string, () => void>()
+  private readonly due = new Map<string, number>()
   private readonly down: number
   private seq: number
 
@@ -91,6 +92,16 @@ export class JournalRun implements Engine {
     return this.past.order.ended
   }
 
+  /** Since when all that it does is wait, in epoch milliseconds; `undefined` while there is more. */
+  get idleFrom(): number | undefined {
+    return this.writer.isEmpty ? this.stopwatch.idleFrom : undefined
+  }
+
+  /** When the clock ends one of its waits, at the earliest, in epoch milliseconds; `Infinity` where it ends none. */
+  get wakesAt(): number {
+    return Math.min(...this.due.values())
+  }
+
   readonly activity = <A>(
     name: string,
     schema: Schema.Codec<A, Json>,
@@ -131,6 +142,7 @@ export class JournalRun implements Engine {
         const startedAt = this.past.asks.get(name) ?? this.now()
         this.stopwatch.beginWait()
         return Effect.flatMap(this.answered(name, schema, end), ({ at, value }) => {
+          this.due.delete(name)
           this.stopwatch.endWait()
           const endedAt = Math.max(startedAt, at)
           this.past.entries.push({ kind: "wait", ...row, startedAt, endedAt })
@@ -168,6 +180,7 @@ export class JournalRun implements Engine {
       if (this.answers.has(name) || this.cancel.requested) return resume(Effect.void)
       const wake = () => resume(Effect.void)
       this.listeners.set(name, wake)
+      if (expiresAt !== undefined) this.due.set(name, expiresAt)
       const off = this.cancel.on(wake)
       return Effect.sync(() => {
         this.listeners.delete(name)

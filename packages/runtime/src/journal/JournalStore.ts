@@ -46,6 +46,7 @@ export interface Mark {
   readonly spent: ReadonlyArray<Entry.Entry>
 }
 
+/** What one commit writes. */
 export interface Batch {
   readonly runId: string
   readonly epoch: number
@@ -72,6 +73,7 @@ export interface Opened {
   readonly lastAt: number
 }
 
+/** Keeps journals; see the header of this file. */
 export interface JournalStore {
   readonly threads: ThreadStore
   /** Absent: grants are kept by the process that carries the run, and gone with it. */

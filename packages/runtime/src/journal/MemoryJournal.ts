@@ -32,6 +32,7 @@ export interface MemoryJournalOptions {
   readonly after?: ((batch: Batch) => void) | undefined
 }
 
+/** A journal in memory, which can be looked into. */
 export interface MemoryJournal extends JournalStore {
   /** A run's committed log. */
   readonly log: (runId: string) => ReadonlyArray<Envelope.Envelope>

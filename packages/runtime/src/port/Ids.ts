@@ -5,6 +5,7 @@
 import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
 
+/** Makes ids. */
 export interface IdSource {
   /** A new id that starts with `prefix` and cannot be guessed. */
   readonly make: (prefix: string) => string

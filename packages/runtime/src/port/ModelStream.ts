@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import type { SchedulerDispatcher } from "effect/Scheduler"
 import type { Emit, ModelPart, ModelPort, ModelRequest } from "./Model.ts"
 
+/** How a source is read. */
 export interface Options {
   /** The names that prices and traces know the model by. */
   readonly provider: string

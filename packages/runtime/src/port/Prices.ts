@@ -6,6 +6,7 @@ import type { Entry } from "@reins/protocol"
 import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
 
+/** Knows prices. */
 export interface PriceBook {
   /** The row for a model on a day (`at`: epoch milliseconds), or `undefined` where it is unknown. Must be cheap: asked at every step. */
   readonly find: (provider: string, model: string, at: number) => Entry.Price | undefined

@@ -63,6 +63,7 @@ export type Answered =
   | { readonly _tag: "Resolved"; readonly value: Json }
   | { readonly _tag: "Unknown" }
 
+/** Where a run stands. `lastSeq` is the number of its last event so far, 0 before the first. */
 export interface RunStatus {
   readonly runId: string
   readonly threadId: string
@@ -72,6 +73,7 @@ export interface RunStatus {
   readonly lastSeq: number
 }
 
+/** Where runs live; see the header of this file. */
 export interface RunHost extends Stores {
   /** Leases the thread, stores the record and starts carrying the run. */
   readonly start: (
@@ -100,6 +102,7 @@ export interface RunHost extends Stores {
   ) => Effect.Effect<{ readonly asked: PendingApproval; readonly outcome: Approval.Outcome | undefined } | undefined>
 }
 
+/** Makes a host for one runtime. */
 export interface RunHostFactory {
   /** Makes a host whose runs end with the scope. */
   readonly make: (drive: Drive) => Effect.Effect<RunHost, never, Scope.Scope>

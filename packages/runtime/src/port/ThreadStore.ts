@@ -5,6 +5,7 @@
 import type { Message } from "@reins/protocol"
 import type * as Effect from "effect/Effect"
 
+/** What is known of a thread without reading it. */
 export interface ThreadInfo {
   readonly threadId: string
   readonly resourceId: string
@@ -14,6 +15,7 @@ export interface ThreadInfo {
   readonly runId: string | undefined
 }
 
+/** Keeps conversations; see the header of this file. */
 export interface ThreadStore {
   /** What is known of a thread, or `undefined` when there is none. */
   readonly info: (threadId: string) => Effect.Effect<ThreadInfo | undefined>

@@ -5,6 +5,7 @@
 import type { Message } from "@reins/protocol"
 import * as Context from "effect/Context"
 
+/** Estimates tokens; never fails. */
 export interface Estimator {
   /** Tokens of a text, for a model that nothing is known of: rather too many than too few. */
   readonly text: (text: string) => number

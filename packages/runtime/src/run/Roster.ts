@@ -56,6 +56,7 @@ interface ModelOutput {
   readonly schema: Json
 }
 
+/** The agents of one runtime by name; `first` is the default. */
 export interface Roster {
   readonly first: Member
   readonly members: ReadonlyMap<string, Member>

@@ -33,6 +33,11 @@ export class Stopwatch {
     if (--this.waiting === 0 && this.working === 0) this.idleMs += this.now() - this.idleSince
   }
 
+  /** Since when it has only waited, in epoch milliseconds; `undefined` while it does not. */
+  get idleFrom(): number | undefined {
+    return this.waiting > 0 && this.working === 0 ? this.idleSince : undefined
+  }
+
   /** Machine time since the start, in milliseconds; `downMs` is time in which no process carried the run. */
   elapsed(downMs: number): number {
     const now = this.now()

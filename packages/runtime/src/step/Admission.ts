@@ -11,14 +11,19 @@ import { type Place, priceOf, type Run } from "../run/Run.ts"
 import * as Tether from "../run/Tether.ts"
 import { timeLeft } from "./Attempt.ts"
 
-/** Output that is reserved for a step when its agent sets no `maxOutputTokens`, in tokens. */
-const usualOutput = 4096
+/**
+ * Output that is reserved, and so asked for at the most, under a limit on tokens or money when an agent sets no
+ * `maxOutputTokens`: room for a long answer, and not so much that siblings would have to wait for each other.
+ */
+const usualOutput = 8192
 
 export interface Admitted {
   readonly _tag: "Admitted"
   /** Give it to `settle`. */
   readonly held: Budget.Amount
   readonly maxOutputTokens: number | undefined
+  /** The budget leaves less output than the step would otherwise get. */
+  readonly isClamped: boolean
   readonly price: Entry.Price | undefined
 }
 
@@ -60,12 +65,12 @@ const want = (run: Run, place: Place, steps: 0 | 1): Omit<Admitted, "_tag"> => {
   const own = place.member.definition.maxOutputTokens
   const price = priceOf(run, place.member)
   if (!engine.tree.isLimited(place.path)) {
-    return { held: { steps }, maxOutputTokens: own, price }
+    return { held: { steps }, maxOutputTokens: own, isClamped: false, price }
   }
   const inputTokens = place.inputTokens(settings.estimator)
   const room = engine.tree.headroom(place.path, { inputTokens, price, wanted: Number.POSITIVE_INFINITY })
   if (room === Number.POSITIVE_INFINITY) {
-    return { held: { steps, inputTokens }, maxOutputTokens: own, price }
+    return { held: { steps, inputTokens }, maxOutputTokens: own, isClamped: false, price }
   }
   const outputTokens = Math.max(1, Math.min(own ?? usualOutput, room))
   return {
@@ -76,6 +81,20 @@ const want = (run: Run, place: Place, steps: 0 | 1): Omit<Admitted, "_tag"> => {
       nanoUsd: price === undefined ? 0 : Money.mostFor(price, inputTokens, outputTokens)
     },
     maxOutputTokens: outputTokens,
+    isClamped: room < (own ?? usualOutput),
     price
   }
+}
+
+/** The limit that cut an answer short at its clamp; `undefined` where there is room again. */
+export const shortfall = (run: Run, place: Place, { price }: Admitted): Budget.Refusal | undefined => {
+  const { tree } = run.engine
+  const outputTokens = place.member.definition.maxOutputTokens ?? usualOutput
+  const more: Budget.Amount = {
+    outputTokens,
+    nanoUsd: price === undefined ? 0 : Money.mostFor(price, 0, outputTokens)
+  }
+  const refusal = tree.reserve(place.path, more, run.engine.elapsed())
+  if (refusal === undefined) tree.settle(place.path, more, {})
+  return refusal
 }

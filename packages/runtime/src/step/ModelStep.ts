@@ -36,6 +36,8 @@ interface Tally {
   overrun: boolean
   /** What of `usage` is on the budget already: lost attempts, and those that were tried again. */
   charged: Usage.Usage
+  /** The hold that was last given back. */
+  paid: Budget.Amount | undefined
   readonly rows: Array<Entry.Attempt>
 }
 
@@ -47,6 +49,7 @@ const carry = Effect.fnUntraced(function* (run: Run, place: Place, options: Step
     estimated: false,
     overrun: false,
     charged: Usage.empty,
+    paid: undefined,
     rows: []
   }
   const lost = engine.open(place.path)
@@ -79,6 +82,12 @@ const carry = Effect.fnUntraced(function* (run: Run, place: Place, options: Step
     if (ending._tag === "Completed") {
       const { calls, content, events } = Announcement.announce(place, answer, options.offersTools)
       const stop = answer.stop ?? "other"
+      if (stop === "length" && admission.isClamped) {
+        // Not the model's own length but the budget's: the limit is met in the middle of the answer.
+        pay(run, place, tally, admission)
+        const refusal = Admission.shortfall(run, place, admission)
+        if (refusal !== undefined) return end(endOf({ _tag: "Refused", refusal }, tally.usage, content))
+      }
       const model = answer.responseModel ?? place.member.model.model
       return end({ outcome: "completed", content, usage: tally.usage, calls, stop, model }, events)
     }
@@ -141,6 +150,8 @@ const owed = ({ charged, usage }: Tally, price: Entry.Price | undefined): Budget
 
 /** Puts what the step has used so far on the budget, in place of what was held for it. */
 const pay = (run: Run, place: Place, tally: Tally, { held, price }: Admission.Admitted): void => {
+  if (tally.paid === held) return
+  tally.paid = held
   const spent: Budget.Amount = { ...owed(tally, price), steps: held.steps }
   tally.overrun ||= run.engine.tree.isLimited(place.path) && exceeds(spent, held)
   tally.charged = tally.usage

@@ -3,8 +3,10 @@
  * beyond its hold, and every hold is settled when the run has ended.
  */
 import type { Budget } from "@reins/protocol"
-import type { Look } from "../budget/BudgetProbe.ts"
+import * as Layer from "effect/Layer"
+import { BudgetProbe, type Look } from "../budget/BudgetProbe.ts"
 
+/** A watch over one run's tree. */
 export interface BudgetWatch {
   readonly look: Look
   /** Broken promises, in words. */
@@ -17,6 +19,7 @@ export interface BudgetWatch {
 
 const counters = ["steps", "toolCalls", "inputTokens", "outputTokens", "nanoUsd", "agents"] as const
 
+/** A new watch, to be given as the probe of budget trees. */
 export const make = (): BudgetWatch => {
   const faults: Array<string> = []
   let latest: ReadonlyArray<Budget.Node> = []
@@ -42,5 +45,8 @@ export const make = (): BudgetWatch => {
     }
   }
 }
+
+/** Has the budgets of every run watched that a runtime above this layer carries. */
+export const layer = (watch: BudgetWatch): Layer.Layer<never> => Layer.succeed(BudgetProbe, watch.look)
 
 const place = (node: Budget.Node): string => (node.path.length === 0 ? "the root" : node.path.join("/"))

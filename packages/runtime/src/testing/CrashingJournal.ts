@@ -14,6 +14,7 @@ export interface Death {
   readonly when: "before" | "after"
 }
 
+/** A journal as one process sees it. */
 export interface CrashingJournal {
   readonly store: JournalStore
   readonly isDead: () => boolean

@@ -20,6 +20,7 @@ export interface ScenarioOptions {
   readonly faults?: boolean | undefined
 }
 
+/** What was drawn for a seed. Models, tools and people draw more from it as the run goes. */
 export interface Scenario {
   readonly seed: number
   readonly rootBudget: Budget.Budget

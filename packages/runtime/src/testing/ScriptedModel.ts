@@ -51,6 +51,7 @@ export class RepliesLeft extends Schema.TaggedError<RepliesLeft>()("RepliesLeft"
   }
 }
 
+/** A model port that answers from a script, and remembers what it was asked. */
 export interface ScriptedModel extends ModelPort {
   /** Adds replies to the end of the script. They go before the responder. */
   readonly push: (...replies: ReadonlyArray<Reply>) => void
@@ -60,6 +61,7 @@ export interface ScriptedModel extends ModelPort {
   readonly done: Effect.Effect<void, RepliesLeft>
 }
 
+/** The script and its names. */
 export interface Options {
   readonly provider?: string | undefined
   readonly model?: string | undefined
@@ -157,6 +159,7 @@ export const words = (sentence: string, options: { readonly usage?: Usage.Usage 
   ]
 })
 
+/** A call for `calls`. */
 export interface ScriptedCall {
   readonly id: string
   readonly name: string

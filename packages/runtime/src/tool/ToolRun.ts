@@ -23,6 +23,7 @@ export interface FileOptions {
   readonly url?: string | undefined
 }
 
+/** What `yield* ToolRun` gives a handler. */
 export interface ToolRunShape {
   readonly runId: string
   readonly threadId: string
@@ -45,4 +46,5 @@ export interface ToolRunShape {
   readonly reportCost: (usd: number) => Effect.Effect<void>
 }
 
+/** The service of the call that is running. Declare it in the tool's `dependencies`; the runtime provides it. */
 export class ToolRun extends Context.Service<ToolRun, ToolRunShape>()("@reins/runtime/ToolRun") {}

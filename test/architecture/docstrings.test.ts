@@ -1,0 +1,40 @@
+import { assert, describe, it } from "@effect/vitest"
+import { posix } from "node:path"
+import * as House from "./House.ts"
+
+/** Files whose exports a package's entry points show: by name, or whole as a namespace. */
+const shown = (room: House.Room): ReadonlyArray<string> =>
+  room.sources
+    .filter((source) => source.path.endsWith("/index.ts"))
+    .flatMap((source) =>
+      [...House.text(source.path).matchAll(/from "(\.[^"]+)"/g)].map(([, target = ""]) =>
+        posix.join(posix.dirname(source.path), target)
+      )
+    )
+
+/** Exported declarations of a file that have no comment before them, nor on another declaration of their name. */
+const bare = (file: string): ReadonlyArray<string> => {
+  const lines = House.text(file).split("\n")
+  const told = new Set<string>()
+  const all = new Set<string>()
+  for (const [index, line] of lines.entries()) {
+    const name = /^export (?:declare )?(?:abstract )?(?:const|function|class|interface|type) (\w+)/.exec(line)?.[1]
+    if (name === undefined) continue
+    all.add(name)
+    const before = lines[index - 1]?.trim() ?? ""
+    if (before.endsWith("*/")) told.add(name)
+  }
+  return [...all].filter((name) => !told.has(name)).map((name) => `${file}: ${name}`)
+}
+
+/** Rooms whose modules are the library's own words; the others speak to foreign systems in theirs. */
+const told = new Set(["protocol", "runtime"])
+
+describe("what a package shows", () => {
+  it("says what it is for", () => {
+    const untold = [...new Set(House.rooms.filter((room) => told.has(room.name)).flatMap(shown))]
+      .filter(House.has)
+      .flatMap(bare)
+    assert.deepStrictEqual(untold, [])
+  })
+})
