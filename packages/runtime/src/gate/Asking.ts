@@ -55,7 +55,7 @@ const keep = (run: Run, place: Place, call: Message.CallPart, grant: Grant.Grant
 /** What an answer means for the call. */
 const read = (answer: Question.Answer, call: Message.CallPart): Asked => {
   const { by, feedback, outcome } = answer.resolution
-  const who = by === unattendedName ? "nobody is here to ask, so this call was refused" : "a person refused this call"
+  const who = by === unattendedName ? "this call was refused" : "a person refused this call"
   const said = feedback === undefined || feedback === "" ? "" : `: ${feedback}`
   switch (outcome.outcome) {
     case "approve":

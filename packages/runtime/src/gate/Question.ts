@@ -75,6 +75,8 @@ const unattended = ({ settings }: Run, id: string): Answer | undefined => {
     case "approve":
       return { resolution: { id, outcome: { outcome: "approve" }, by: unattendedName } }
     case "deny":
-      return { resolution: { id, outcome: { outcome: "reject" }, by: unattendedName } }
+      return {
+        resolution: { id, outcome: { outcome: "reject" }, by: unattendedName, feedback: "nobody is here to ask" }
+      }
   }
 }
