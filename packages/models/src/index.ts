@@ -1,6 +1,8 @@
 export * as AiSdkModel from "./AiSdkModel.ts"
 export * as GenaiPrices from "./GenaiPrices.ts"
+export * as GenAi from "./telemetry/GenAi.ts"
 export { ModelNotMade } from "./ModelNotMade.ts"
 export * as Models from "./Models.ts"
+export * as ModelTelemetry from "./telemetry/ModelTelemetry.ts"
 export * as PriceFile from "./PriceFile.ts"
 export * as TokenCounts from "./TokenCounts.ts"
