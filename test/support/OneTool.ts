@@ -35,6 +35,8 @@ export interface Options {
   readonly model?: ScriptedModel.ScriptedModel | undefined
   readonly agent?: Omit<Agent.Options<{}, never, never, [], Model>, "toolkit"> | undefined
   readonly runtime?: Omit<RuntimeOptions<[]>, "agents"> | undefined
+  /** What else the runtime reads when it is built: prices, a deployment. */
+  readonly services?: Layer.Layer<never> | undefined
 }
 
 /** A model that calls `work` with each of `args`, and answers `"done"`. */
@@ -55,7 +57,11 @@ export const layer = (options: Options): Layer.Layer<Runtime> => {
     toolkit: options.bound === true ? Effect.provide(kit, handlers) : kit
   })
   return Runtime.layer({ ...options.runtime, agents: [worker] }).pipe(
-    Layer.provide([handlers, Layer.succeed(Model, options.model ?? caller(options.calls))])
+    Layer.provide([
+      handlers,
+      Layer.succeed(Model, options.model ?? caller(options.calls)),
+      options.services ?? Layer.empty
+    ])
   )
 }
 
