@@ -38,6 +38,6 @@ export const RuntimeLive = Runtime.layer({ agents: [Assistant, Researcher] }).pi
 
 export const KeysLive = Authenticator.layerKeys({ "dev-key": "dev", "other-key": "other" })
 
-export const ServerLive = Server.layer(options).pipe(Layer.provide([RuntimeLive, KeysLive]))
+export const ServerLive = Server.serve(options).pipe(Layer.provide([RuntimeLive, KeysLive]))
 
 export const places = Server.places(options)

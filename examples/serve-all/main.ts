@@ -4,7 +4,7 @@
  */
 import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
 import { Console, Effect, Layer } from "effect"
-import { FetchHttpClient, HttpClient, HttpClientRequest, HttpRouter, HttpServer } from "effect/http"
+import { FetchHttpClient, HttpClient, HttpClientRequest, HttpServer } from "effect/http"
 import { createServer } from "node:http"
 import { parseArgs } from "node:util"
 import { places, ServerLive } from "./Everything.ts"
@@ -45,10 +45,8 @@ const program = Effect.gen(function* () {
   return yield* ends ? askItself : Effect.never
 })
 
-const Live = HttpRouter.serve(ServerLive, { disableLogger: true, disableListenLog: true }).pipe(
-  Layer.provideMerge(
-    NodeHttpServer.layer(() => createServer(), { port, host: values.host, gracefulShutdownTimeout: "5 seconds" })
-  )
+const Live = ServerLive.pipe(
+  Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { port, host: values.host }))
 )
 
 program.pipe(Effect.provide(Live), NodeRuntime.runMain)

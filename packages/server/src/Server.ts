@@ -24,7 +24,7 @@ import * as Door from "./http/Door.ts"
 import * as Pages from "./http/Pages.ts"
 import * as NativeRest from "./rest/NativeRest.ts"
 import type { Mount, ServerOptions } from "./ServerOptions.ts"
-import { ThreadBook } from "./thread/ThreadBook.ts"
+import { makeMemory, ThreadBook } from "./thread/ThreadBook.ts"
 import * as ThreadName from "./thread/ThreadName.ts"
 
 type Path = `/${string}`
@@ -32,14 +32,15 @@ type Path = `/${string}`
 const millis = (input: Duration.Input | undefined, usual: Duration.Input): Duration.Duration =>
   Duration.fromInputUnsafe(input ?? usual)
 
-const serve = Effect.fnUntraced(function* (runtime: RuntimeShape, options: ServerOptions) {
-  const closing = yield* Deferred.make<void>()
+type Closing = Deferred.Deferred<void>
+
+const servingOf = Effect.fnUntraced(function* (runtime: RuntimeShape, options: ServerOptions, closing: Closing) {
   const fibers = yield* FiberSet.make<unknown, unknown>()
   // Added last, so it runs first: whoever reads is let go before anything is taken down.
   yield* Effect.addFinalizer(() => Deferred.succeed(closing, undefined))
   const serving: Serving = {
     runtime,
-    book: yield* ThreadBook,
+    book: (yield* ThreadBook) ?? makeMemory(),
     naming: options.threadIds === "shared" ? ThreadName.shared : ThreadName.perTenant,
     allowance: new Allowance(options.limits ?? {}),
     agents: options.agents ?? [],
@@ -83,24 +84,43 @@ const mountsOf = (options: ServerOptions): ReadonlyArray<Mount> => [
   ...(options.dialects ?? [])
 ]
 
-/** The routes. Read when they are built: `ThreadBook`, `Ids`. */
-export const layer = (
-  options: ServerOptions = {}
-): Layer.Layer<never, never, Runtime | Authenticator | HttpRouter.HttpRouter> =>
+type Needs = Runtime | Authenticator
+
+const routes = (options: ServerOptions, closing: Closing): Layer.Layer<never, never, Needs | HttpRouter.HttpRouter> =>
   Layer.unwrap(
     Effect.gen(function* () {
-      const serving = yield* serve(yield* Runtime, options)
+      const serving = yield* servingOf(yield* Runtime, options, closing)
       const door = yield* doorOf(serving, options)
       const served = places(options)
-      const routes = served.map(({ mount, path }) =>
+      const dialects = served.map(({ mount, path }) =>
         HttpRouter.add("*", `${path}/*`, (request) => Door.answer(door, mount, path, request))
       )
       const nativePath = served[0]?.path ?? "/native"
       const pages = options.pages === false ? [] : [Pages.layer(serving, options.prefix ?? "", nativePath)]
-      return [...routes, ...pages].reduce<Layer.Layer<never, never, HttpRouter.HttpRouter>>(
+      return [...dialects, ...pages].reduce<Layer.Layer<never, never, HttpRouter.HttpRouter>>(
         (all, one) => Layer.merge(all, one),
         Layer.empty
       )
+    })
+  )
+
+/**
+ * The routes, for a router of one's own. Read when they are built: `ThreadBook`, `Ids`.
+ *
+ * **Gotchas**: under `HttpRouter.serve` the HTTP server waits for open streams, up to its own grace, before these routes hear
+ * that they close. `serve` tells them first.
+ */
+export const layer = (options: ServerOptions = {}): Layer.Layer<never, never, Needs | HttpRouter.HttpRouter> =>
+  Layer.unwrap(Effect.map(Deferred.make<void>(), (closing) => routes(options, closing)))
+
+/** The routes, served by an HTTP server. When its scope closes, streams end at once and with a place to come back to. */
+export const serve = (options: ServerOptions = {}): Layer.Layer<never, never, Needs | HttpServer.HttpServer> =>
+  Layer.effectDiscard(
+    Effect.gen(function* () {
+      const closing = yield* Deferred.make<void>()
+      yield* Layer.build(HttpRouter.serve(routes(options, closing), { disableLogger: true, disableListenLog: true }))
+      // Added last, so it runs first: whoever reads is let go before the HTTP server waits for them.
+      yield* Effect.addFinalizer(() => Deferred.succeed(closing, undefined))
     })
   )
 
@@ -114,10 +134,7 @@ export interface WebHandler {
  * The same as a function from a request to a response, for any app that speaks `Request` and `Response`. `services` is what
  * the server needs: a runtime, and who tells tenants apart.
  */
-export const toWebHandler = <E>(
-  options: ServerOptions,
-  services: Layer.Layer<Runtime | Authenticator, E>
-): WebHandler =>
+export const toWebHandler = <E>(options: ServerOptions, services: Layer.Layer<Needs, E>): WebHandler =>
   HttpRouter.toWebHandler(layer(options).pipe(Layer.provide(services), Layer.provide(HttpServer.layerServices)), {
     disableLogger: true
   })

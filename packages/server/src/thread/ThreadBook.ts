@@ -83,11 +83,10 @@ export const makeMemory = (): ThreadBookShape => {
   }
 }
 
-/** The book of a server. Read when the server is built. */
-export const ThreadBook: Context.Reference<ThreadBookShape> = Context.Reference<ThreadBookShape>(
-  "@reins/server/ThreadBook",
-  { defaultValue: makeMemory }
-)
+/** The book of a server. Read when the server is built. Absent: one in memory, for that server alone. */
+export const ThreadBook: Context.Reference<ThreadBookShape | undefined> = Context.Reference<
+  ThreadBookShape | undefined
+>("@reins/server/ThreadBook", { defaultValue: () => undefined })
 
 /** Settings after a client gave more: options are added by their names, everything else takes the place of what was. */
 export const withSettings = (

@@ -1,0 +1,65 @@
+/**
+ * The agent behind the servers under test. What it does is in the prompt: `tool`, `gated`, `two`, `client`, `held`, `error`;
+ * everything else comes back word by word. `held` says one word and then waits until it is let go.
+ */
+import { ModelFailure } from "@reins/protocol"
+import { Agent, Model, Runtime, Specialist } from "@reins/runtime"
+import type { ModelRequest } from "@reins/runtime"
+import { ScriptedModel } from "@reins/runtime/testing"
+import { Effect, Layer, Schema } from "effect"
+import { Tool, Toolkit } from "effect/ai"
+
+const options = { parameters: Schema.Struct({ value: Schema.String }), success: Schema.Struct({ got: Schema.String }) }
+const Kit = Toolkit.make(
+  Tool.make("plain", { description: "Answers", ...options }),
+  Tool.make("gated", { description: "Asks first", ...options, needsApproval: true })
+)
+const Client = Toolkit.make(Tool.make("theirs", { description: "Run by the caller", ...options }))
+
+const Helper = Specialist.make("helper", { description: "Helps", toolkit: Kit })
+export const Desk = Agent.make("desk", { toolkit: Kit, clientTools: Client, specialists: [Helper] })
+
+const call = (request: ModelRequest, ...names: ReadonlyArray<string>) =>
+  ScriptedModel.calls(
+    names.map((name, index) => ({
+      id: `${request.metadata.runId}-${request.metadata.agent}-${index}`,
+      name,
+      args: name === "helper" ? { prompt: "gated" } : { value: name }
+    }))
+  )
+
+const called: { readonly [prompt: string]: ReadonlyArray<string> } = {
+  tool: ["plain"],
+  gated: ["gated"],
+  two: ["gated", "gated"],
+  client: ["theirs"],
+  nested: ["helper"]
+}
+
+/** A runtime of the agent; `held` runs go on when `release` is run. */
+export const make = Effect.gen(function* () {
+  const hold = yield* ScriptedModel.hold
+  const model = ScriptedModel.make({
+    respond: (request) => {
+      const prompt = ScriptedModel.lastPrompt(request)
+      const names = called[prompt]
+      if (prompt === "held") return { ...ScriptedModel.words("one two three four five"), hold, heldAfter: 1 }
+      if (prompt === "error") {
+        return ScriptedModel.failure(new ModelFailure.InvalidRequest({ provider: "scripted", model: "one" }), "Hm. ")
+      }
+      return names === undefined || ScriptedModel.lastResults(request).length > 0
+        ? ScriptedModel.words(names === undefined ? prompt : "all is done")
+        : call(request, ...names)
+    }
+  })
+  const layer = Runtime.layer({ agents: [Desk] }).pipe(
+    Layer.provide([
+      Kit.toLayer({
+        plain: ({ value }) => Effect.succeed({ got: value }),
+        gated: ({ value }) => Effect.succeed({ got: value })
+      }),
+      Layer.succeed(Model, model)
+    ])
+  )
+  return { layer, hold, model }
+})

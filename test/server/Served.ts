@@ -1,0 +1,141 @@
+/**
+ * A server on a port of the system's choosing, for as long as a test: with every dialect, two keys (`dev-key` for `dev`,
+ * `other-key` for `other`), and a client that reads what comes as it comes.
+ */
+import { NodeHttpServer } from "@effect/platform-node"
+import { Runtime } from "@reins/runtime"
+import { Authenticator, Server } from "@reins/server"
+import type { Mount, ServerOptions } from "@reins/server"
+import * as Aap from "@reins/wire/aap"
+import * as AgUi from "@reins/wire/ag-ui"
+import * as AiSdk from "@reins/wire/ai-sdk"
+import * as Anthropic from "@reins/wire/anthropic"
+import * as Kai from "@reins/wire/kai"
+import * as Karta from "@reins/wire/karta"
+import * as OpenaiChat from "@reins/wire/openai-chat"
+import * as OpenaiResponses from "@reins/wire/openai-responses"
+import * as Steerable from "@reins/wire/steerable"
+import { Context, Effect, Exit, Layer, Scope } from "effect"
+import { HttpServer } from "effect/http"
+import { createServer } from "node:http"
+import * as Scene from "./Scene.ts"
+
+export const dialects: ReadonlyArray<Mount> = [
+  { dialect: Karta.dialect },
+  { dialect: Aap.dialect },
+  { dialect: Aap.dialectV2 },
+  { dialect: Kai.dialect },
+  { dialect: Steerable.dialect },
+  { dialect: AiSdk.dialect },
+  { dialect: OpenaiChat.dialect, path: "/openai-chat/v1", anyAgent: true },
+  { dialect: OpenaiResponses.dialect, path: "/openai-responses/v1", anyAgent: true },
+  { dialect: Anthropic.dialect, anyAgent: true },
+  { dialect: AgUi.dialect }
+]
+
+export const keys = Authenticator.layerKeys({ "dev-key": { tenant: "dev", name: "dora" }, "other-key": "other" })
+
+export interface Ask {
+  readonly key?: string | undefined
+  readonly method?: string | undefined
+  readonly headers?: { readonly [name: string]: string } | undefined
+  readonly body?: unknown
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface Frame {
+  readonly id?: string
+  readonly event?: string
+  readonly data: string
+}
+
+const parse = (block: string): Frame | undefined => {
+  const found: { id?: string; event?: string; data?: string } = {}
+  for (const line of block.split("\n")) {
+    const match = /^(id|event|data): (.*)$/.exec(line)
+    if (match?.[1] === "id" || match?.[1] === "event" || match?.[1] === "data") found[match[1]] = match[2] ?? ""
+  }
+  const { data, ...rest } = found
+  return data === undefined ? undefined : { ...rest, data }
+}
+
+/** The frames of a text of Server-Sent Events; comments are no frames. */
+export const framesOf = (text: string): ReadonlyArray<Frame> =>
+  text.split("\n\n").flatMap((block) => parse(block) ?? [])
+
+/** Frames as they come. */
+export const frames = async function* (response: Response): AsyncGenerator<Frame> {
+  let text = ""
+  const decoder = new TextDecoder()
+  for await (const chunk of response.body ?? []) {
+    text += decoder.decode(chunk, { stream: true })
+    const blocks = text.split("\n\n")
+    text = blocks.pop() ?? ""
+    for (const block of blocks) {
+      const frame = parse(block)
+      if (frame !== undefined) yield frame
+    }
+  }
+}
+
+export class Served {
+  readonly url: string
+  readonly runtime: Runtime["Service"]
+  readonly scene: Effect.Success<typeof Scene.make>
+  readonly #scope: Scope.Closeable
+
+  constructor(
+    url: string,
+    runtime: Runtime["Service"],
+    scene: Effect.Success<typeof Scene.make>,
+    scope: Scope.Closeable
+  ) {
+    this.url = url
+    this.runtime = runtime
+    this.scene = scene
+    this.#scope = scope
+  }
+
+  readonly fetch = (path: string, { body, headers, key = "dev-key", method, signal }: Ask = {}): Promise<Response> =>
+    fetch(this.url + path, {
+      method: method ?? (body === undefined ? "GET" : "POST"),
+      headers: { ...(key === "" ? {} : { authorization: `Bearer ${key}` }), ...headers },
+      ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+      ...(signal === undefined ? {} : { signal })
+    })
+
+  /** The response, with its body whole. */
+  readonly ask = (path: string, asked: Ask = {}) =>
+    Effect.promise(async () => {
+      const response = await this.fetch(path, asked)
+      const text = await response.text()
+      return {
+        status: response.status,
+        headers: response.headers,
+        text,
+        frames: framesOf(text),
+        json:
+          /^application.json/.test(response.headers.get("content-type") ?? "") && text !== ""
+            ? JSON.parse(text)
+            : undefined
+      }
+    })
+
+  /** Closes the server before the test ends. */
+  readonly close = Effect.suspend(() => Scope.close(this.#scope, Exit.void))
+}
+
+/** A server that lives as long as the test. */
+export const serve = Effect.fnUntraced(function* (options: ServerOptions = {}) {
+  const scene = yield* Scene.make
+  const scope = yield* Scope.fork(yield* Effect.scope)
+  const live = Server.serve({ dialects, agents: [Scene.Desk], ...options }).pipe(
+    Layer.provide(keys),
+    Layer.provideMerge(scene.layer),
+    Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1" }))
+  )
+  const context = yield* Layer.buildWithScope(live, scope)
+  const { address } = Context.get(context, HttpServer.HttpServer)
+  const port = "port" in address ? address.port : 0
+  return new Served(`http://127.0.0.1:${port}`, Context.get(context, Runtime), scene, scope)
+})

@@ -1,0 +1,185 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as Served from "./Served.ts"
+
+const asked = (prompt: string) => ({ id: "t", messages: [{ role: "user", parts: [{ type: "text", text: prompt }] }] })
+
+const pending = (served: Served.Served) =>
+  Effect.map(served.ask("/native/approvals"), ({ json }) => json.approvals as ReadonlyArray<{ readonly id: string }>)
+
+/** Waits until `count` questions are open. */
+const questions = Effect.fnUntraced(function* (served: Served.Served, count: number) {
+  let open = yield* pending(served)
+  while (open.length < count) open = yield* pending(served)
+  return open.map(({ id }) => id)
+})
+
+const types = (frames: ReadonlyArray<Served.Frame>) =>
+  frames.map(({ data }) => (data === "[DONE]" ? data : JSON.parse(data).type))
+
+describe("an approval", () => {
+  it.live("is answered in another dialect than asked, and the first reader sees it go on", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const native = served.fetch("/native/query", { body: { prompt: "gated", threadId: "t" } })
+      const [id] = yield* questions(served, 1)
+      const answer = yield* served.ask(`/karta/v1/sessions/t/inputs/${id}`, {
+        method: "PUT",
+        body: { decision: "approve_once" }
+      })
+      assert.strictEqual(answer.status, 200)
+      const text = yield* Effect.promise(async () => (await native).text())
+      assert.include(text, '"text":"done"')
+      const decision = Served.framesOf(text).find(({ data }) => data.includes("approval-decision"))
+      assert.strictEqual(JSON.parse(decision?.data ?? "{}").data.by, "dora")
+    })
+  )
+
+  it.live("ends the answer where the protocol ends it there, and the next request goes on", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const first = yield* served.ask("/ai-sdk/chat", { body: asked("gated") })
+      assert.strictEqual(types(first.frames).at(-1), "[DONE]")
+      assert.include(types(first.frames), "tool-approval-request")
+      const [id] = yield* questions(served, 1)
+      const part = {
+        type: "tool-gated",
+        toolCallId: "x",
+        state: "approval-responded",
+        approval: { id, approved: true }
+      }
+      const second = yield* served.ask("/ai-sdk/chat", {
+        body: { id: "t", messages: [{ role: "assistant", parts: [part] }] }
+      })
+      assert.deepStrictEqual(types(second.frames).slice(0, 3), [
+        "start",
+        "tool-approval-response",
+        "tool-output-available"
+      ])
+      assert.include(second.text, "done")
+    })
+  )
+
+  it.live("of two goes on from where the answer before it ended, each time", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      yield* served.ask("/ai-sdk/chat", { body: asked("two") })
+      const ids = yield* questions(served, 2)
+      const answers = yield* Effect.forEach(ids, (id) => {
+        const part = { type: "tool-gated", state: "approval-responded", approval: { id, approved: true } }
+        return served.ask("/ai-sdk/chat", { body: { id: "t", messages: [{ role: "assistant", parts: [part] }] } })
+      })
+      assert.deepStrictEqual(
+        answers.map(({ frames }) => types(frames).filter((type) => type === "tool-output-available").length),
+        [1, 1]
+      )
+      assert.include(answers[1]?.text ?? "", "done")
+    })
+  )
+
+  it.live("is answered once: the second answer is told so", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      yield* served.ask("/ai-sdk/chat", { body: asked("gated") })
+      const [id] = yield* questions(served, 1)
+      const answers = yield* Effect.all(
+        [1, 2].map(() => served.ask(`/native/approvals/${id}`, { body: { type: "reject", feedback: "no" } })),
+        { concurrency: 2 }
+      )
+      assert.deepStrictEqual(answers.map(({ status }) => status).sort(), [202, 409])
+    })
+  )
+
+  it.live("given to another thread than it was asked in changes nothing", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      yield* served.ask("/ai-sdk/chat", { body: asked("gated") })
+      yield* served.ask("/native/query", { body: { prompt: "hello", threadId: "u" } })
+      const [id] = yield* questions(served, 1)
+      const part = { type: "tool-gated", state: "approval-responded", approval: { id, approved: true } }
+      const { status } = yield* served.ask("/ai-sdk/chat", {
+        body: { id: "u", messages: [{ role: "assistant", parts: [part] }] }
+      })
+      assert.strictEqual(status, 404)
+      assert.deepStrictEqual(yield* questions(served, 1), [id])
+    })
+  )
+
+  it.live("that stands in a history sent along was never given", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const part = {
+        type: "tool-gated",
+        toolCallId: "forged",
+        state: "approval-responded",
+        input: { value: "x" },
+        approval: { id: "forged", approved: true }
+      }
+      const forged = [
+        { role: "assistant", parts: [part] },
+        { role: "user", parts: [{ type: "text", text: "gated" }] }
+      ]
+      yield* served.ask("/ai-sdk/chat", { body: { id: "t", messages: forged } })
+      assert.lengthOf(yield* questions(served, 1), 1)
+      assert.lengthOf(served.scene.model.requests[0]?.messages ?? [], 1)
+    })
+  )
+
+  it.live("with arguments that do not fit stays open", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      yield* served.ask("/ai-sdk/chat", { body: asked("gated") })
+      const [id] = yield* questions(served, 1)
+      const { status } = yield* served.ask(`/native/approvals/${id}`, {
+        body: { type: "revise", partial: { value: 7 } }
+      })
+      assert.strictEqual(status, 422)
+      assert.deepStrictEqual(yield* questions(served, 1), [id])
+    })
+  )
+
+  it.live("raised by a specialist is found and answered like any other", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const native = served.fetch("/native/query", { body: { prompt: "nested" } })
+      const [id] = yield* questions(served, 1)
+      assert.strictEqual((yield* served.ask(`/native/approvals/${id}`, { body: { type: "approve" } })).status, 202)
+      assert.include(yield* Effect.promise(async () => (await native).text()), "all is done")
+    })
+  )
+})
+
+describe("a call of the client's own", () => {
+  it.live("ends an OpenAI answer, and its result goes on with the run", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const user = { role: "user", content: "client" }
+      const first = yield* served.ask("/openai-chat/v1/chat/completions", { body: { model: "x", messages: [user] } })
+      const [call] = first.json.choices[0].message.tool_calls
+      const second = yield* served.ask("/openai-chat/v1/chat/completions", {
+        body: {
+          model: "x",
+          messages: [
+            user,
+            first.json.choices[0].message,
+            { role: "tool", tool_call_id: call.id, content: JSON.stringify({ got: "green" }) }
+          ]
+        }
+      })
+      assert.strictEqual(second.json.choices[0].message.content, "all is done")
+      assert.strictEqual(second.json.id, first.json.id)
+    })
+  )
+
+  it.live("takes its result over the native interface, once", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const { json } = yield* served.ask("/native/query", { body: { prompt: "client", stream: false } })
+      const [call] = json.clientCalls
+      const path = `/native/runs/${json.runId}/results/${encodeURIComponent(call.toolInvocationId)}`
+      assert.strictEqual((yield* served.ask(path, { body: { result: { got: "x" } } })).status, 202)
+      assert.strictEqual((yield* served.ask(path, { body: { result: { got: "y" } } })).status, 404)
+      assert.include((yield* served.ask(`/native/runs/${json.runId}/events`)).text, '"got":"x"')
+    })
+  )
+})

@@ -1,0 +1,175 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Authenticator, Server } from "@reins/server"
+import { Effect, Layer } from "effect"
+import { connect } from "node:net"
+import * as Scene from "./Scene.ts"
+import * as Served from "./Served.ts"
+
+/** Starts a run that is held, and leaves after its first words. */
+const leave = Effect.fnUntraced(function* (served: Served.Served) {
+  const gone = new AbortController()
+  const response = yield* Effect.promise(() =>
+    served.fetch("/native/query", { body: { prompt: "held" }, signal: gone.signal })
+  )
+  yield* served.scene.hold.reached
+  gone.abort()
+  return response.headers.get("x-run-id") ?? ""
+})
+
+const stateOf = (served: Served.Served, runId: string) =>
+  Effect.map(served.runtime.status(runId), (status) => status?.state)
+
+const ended = (served: Served.Served, runId: string): Effect.Effect<void> =>
+  Effect.flatMap(stateOf(served, runId), (state) =>
+    state === "ended" ? Effect.void : Effect.andThen(Effect.sleep("5 millis"), () => ended(served, runId))
+  )
+
+const metric = (served: Served.Served, name: string) =>
+  Effect.map(served.ask("/metrics"), ({ text }) => Number(new RegExp(`^${name} (\\d+)$`, "m").exec(text)?.[1]))
+
+const noReader = (served: Served.Served): Effect.Effect<void> =>
+  Effect.flatMap(metric(served, "reins_answers_open"), (count) =>
+    count === 0 ? Effect.void : Effect.andThen(Effect.sleep("5 millis"), () => noReader(served))
+  )
+
+describe("a run whose reader is gone", () => {
+  it.live("goes on", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const runId = yield* leave(served)
+      yield* noReader(served)
+      assert.strictEqual(yield* stateOf(served, runId), "running")
+      yield* served.scene.hold.release
+      assert.include((yield* served.ask(`/native/runs/${runId}/events`)).text, "five")
+    })
+  )
+
+  it.live("is cancelled where that is the policy", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve({ onDisconnect: "cancel" })
+      const runId = yield* leave(served)
+      yield* ended(served, runId)
+      assert.include((yield* served.ask(`/native/runs/${runId}/events`)).text, '"finishReason":"cancelled"')
+    })
+  )
+
+  it.live("is cancelled after a while, unless somebody watches it again", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve({ onDisconnect: { cancelAfter: "50 millis" } })
+      const runId = yield* leave(served)
+      yield* noReader(served)
+      const back = yield* Effect.promise(() => served.fetch(`/native/runs/${runId}/events`))
+      yield* Effect.sleep("100 millis")
+      assert.strictEqual(yield* stateOf(served, runId), "running")
+      yield* Effect.promise(async () => await back.body?.cancel())
+      yield* ended(served, runId)
+    })
+  )
+
+  it.live("is not cancelled when its answer ended at a question", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve({ onDisconnect: "cancel" })
+      yield* served.ask("/ai-sdk/chat", {
+        body: { id: "t", messages: [{ role: "user", parts: [{ type: "text", text: "gated" }] }] }
+      })
+      yield* noReader(served)
+      assert.lengthOf((yield* served.ask("/native/approvals")).json.approvals, 1)
+    })
+  )
+})
+
+describe("a stream", () => {
+  it.live("is kept alive while nothing is said, and cannot be buffered", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve({ keepAlive: "20 millis" })
+      const gone = new AbortController()
+      const response = yield* Effect.promise(() =>
+        served.fetch("/native/query", { body: { prompt: "held" }, signal: gone.signal })
+      )
+      const text = yield* Effect.promise(async () => {
+        let seen = ""
+        for await (const chunk of response.body ?? []) {
+          seen += new TextDecoder().decode(chunk)
+          if (seen.split(": keep-alive\n\n").length > 2) break
+        }
+        return seen
+      })
+      assert.include(text, "one ")
+      assert.match(response.headers.get("cache-control") ?? "", /no-cache/)
+      assert.strictEqual(response.headers.get("x-accel-buffering"), "no")
+    })
+  )
+
+  it.live("that nobody reads holds up neither the run nor other readers", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const prompt = Array.from({ length: 20_000 }, (_, index) => `word${index}`).join(" ")
+      const body = JSON.stringify({ prompt, threadId: "t" })
+      const socket = connect(Number(new URL(served.url).port), "127.0.0.1")
+      socket.on("error", () => {})
+      socket.pause()
+      socket.write(
+        `POST /native/query HTTP/1.1\r\nhost: x\r\nauthorization: Bearer dev-key\r\ncontent-length: ${body.length}\r\n\r\n${body}`
+      )
+      let threads: ReadonlyArray<{ readonly runId?: string }> = []
+      while (threads[0]?.runId === undefined) threads = (yield* served.ask("/native/threads")).json.threads
+      const other = yield* served.ask(`/native/runs/${threads[0].runId}/events`)
+      assert.lengthOf(
+        other.frames.filter(({ data }) => JSON.parse(data).type === "text"),
+        20_000
+      )
+      socket.destroy()
+    })
+  )
+})
+
+describe("a server that closes", () => {
+  it.live("ends streams between two frames, without the ones that end a run", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const open = [
+        served.fetch("/native/query", { body: { prompt: "held" } }),
+        served.fetch("/openai-chat/v1/chat/completions", {
+          body: { model: "x", stream: true, messages: [{ role: "user", content: "held" }] }
+        })
+      ]
+      const responses = yield* Effect.promise(() => Promise.all(open))
+      yield* served.scene.hold.reached
+      yield* Effect.forkChild(served.close)
+      const texts = yield* Effect.promise(() => Promise.all(responses.map((response) => response.text())))
+      for (const text of texts) {
+        assert.isTrue(text.endsWith("\n\n"))
+        assert.notInclude(text, "[DONE]")
+        assert.notInclude(text, '"finish"')
+      }
+      assert.isDefined(Served.framesOf(texts[0] ?? "").at(-1)?.id)
+    })
+  )
+})
+
+describe("inside of somebody's app", () => {
+  it.live("a server is a function from a request to a response", () =>
+    Effect.gen(function* () {
+      const scene = yield* Scene.make
+      const services = Layer.merge(Authenticator.layerKeys({ "dev-key": "dev" }), scene.layer)
+      const app = Server.toWebHandler({ prefix: "/api/ai", dialects: Served.dialects }, services)
+      const ask = (path: string, key: string, body?: unknown) =>
+        Effect.promise(async () => {
+          const response = await app.handler(
+            new Request(`https://app.example${path}`, {
+              headers: { authorization: `Bearer ${key}` },
+              ...(body === undefined ? {} : { method: "POST", body: JSON.stringify(body) })
+            })
+          )
+          return { status: response.status, text: await response.text() }
+        })
+      const told = yield* ask("/api/ai/native/query", "dev-key", { prompt: "hello" })
+      assert.include(told.text, '{"type":"text","text":"hello"}')
+      assert.strictEqual((yield* ask("/api/ai/native/query", "none", { prompt: "hello" })).status, 401)
+      assert.strictEqual((yield* ask("/api/ai/health", "")).text, '{"status":"ok"}')
+      assert.include((yield* ask("/api/ai/openapi.json", "")).text, "/api/ai/native/query")
+      assert.strictEqual((yield* ask("/native/query", "dev-key", { prompt: "hello" })).status, 404)
+      yield* Effect.promise(() => app.dispose())
+    })
+  )
+})

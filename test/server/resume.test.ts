@@ -1,0 +1,135 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as Served from "./Served.ts"
+
+/** Reads `count` frames and goes away. */
+const readSome = (response: Promise<Response>, count: number, gone: AbortController) =>
+  Effect.promise(async () => {
+    const seen: Array<Served.Frame> = []
+    for await (const frame of Served.frames(await response)) {
+      seen.push(frame)
+      if (seen.length === count) break
+    }
+    gone.abort()
+    return seen
+  })
+
+describe("a watcher", () => {
+  it.live("comes back behind any event, and gets exactly the rest", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const first = yield* served.ask("/native/query", { body: { prompt: "tool" } })
+      const runId = first.headers.get("x-run-id")
+      assert.isAbove(first.frames.length, 5)
+      for (const [index, { id }] of first.frames.entries()) {
+        const byQuery = yield* served.ask(`/native/runs/${runId}/events?after=${id}`)
+        assert.deepStrictEqual(byQuery.frames, first.frames.slice(index + 1))
+        const byHeader = yield* served.ask(`/native/runs/${runId}/events`, { headers: { "last-event-id": `${id}` } })
+        assert.deepStrictEqual(byHeader.frames, first.frames.slice(index + 1))
+      }
+    })
+  )
+
+  it.live("is cut off at every event of a run that goes on, and misses and repeats nothing", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const whole = yield* served.ask("/native/query?view=all", { body: { prompt: "a b c d e f g h i j" } })
+      for (let count = 1; count < whole.frames.length; count += 1) {
+        const gone = new AbortController()
+        const asked = served.fetch("/native/query?view=all", {
+          body: { prompt: "a b c d e f g h i j", requestId: `r${count}` },
+          signal: gone.signal
+        })
+        const runId = (yield* Effect.promise(() => asked)).headers.get("x-run-id")
+        const seen = yield* readSome(asked, count, gone)
+        const rest = yield* served.ask(`/native/runs/${runId}/events?view=all`, {
+          headers: { "last-event-id": `${seen.at(-1)?.id}` }
+        })
+        const ids = [...seen, ...rest.frames].map(({ id }) => Number(id))
+        assert.deepStrictEqual(
+          ids,
+          ids.map((_, index) => index + 1)
+        )
+        assert.strictEqual(ids.length, whole.frames.length)
+      }
+    })
+  )
+
+  it.live("comes back in a dialect with more frames than events, between any two", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const body = { threadId: "a", runId: "r", messages: [{ id: "m", role: "user", content: "tool" }] }
+      const first = yield* served.ask("/ag-ui/run", { body })
+      const stamped = first.frames.filter(({ id }) => id !== undefined)
+      const again = yield* served.ask("/ag-ui/threads/a/events")
+      const all = again.frames.filter(({ id }) => id !== undefined)
+      assert.strictEqual(all.length, stamped.length)
+      for (const [index, { id }] of all.entries()) {
+        const { frames } = yield* served.ask("/ag-ui/threads/a/events", { headers: { "last-event-id": `${id}` } })
+        assert.deepStrictEqual(
+          frames.filter((frame) => frame.id !== undefined),
+          all.slice(index + 1)
+        )
+      }
+    })
+  )
+
+  it.live("from the future waits for the end, from before the start sees all", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const first = yield* served.ask("/native/query", { body: { prompt: "hello" } })
+      const events = `/native/runs/${first.headers.get("x-run-id")}/events`
+      assert.deepStrictEqual((yield* served.ask(`${events}?after=100000`)).frames, [])
+      assert.deepStrictEqual((yield* served.ask(`${events}?after=-1`)).frames, first.frames)
+      assert.deepStrictEqual((yield* served.ask(`${events}?after=0`)).frames, first.frames)
+    })
+  )
+
+  it.live.each(["nonsense", "1e3", "9".repeat(400), "7.x", "0x10"])("with the cursor %s is refused", (cursor) =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const first = yield* served.ask("/native/query", { body: { prompt: "hello" } })
+      const events = `/native/runs/${first.headers.get("x-run-id")}/events`
+      const byQuery = yield* served.ask(`${events}?after=${cursor}`)
+      const byHeader = yield* served.ask(events, { headers: { "last-event-id": cursor } })
+      assert.deepStrictEqual([byQuery.status, byHeader.status], [400, 400])
+    })
+  )
+
+  it.live("reads lines of JSON where it asks for them, each with its place", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const { headers, text } = yield* served.ask("/native/query?view=all", {
+        body: { prompt: "hello" },
+        headers: { accept: "application/x-ndjson" }
+      })
+      const lines = text.trim().split("\n")
+      assert.match(headers.get("content-type") ?? "", /^application\/x-ndjson/)
+      assert.deepStrictEqual(
+        lines.map((line) => JSON.parse(line).seq),
+        lines.map((_, index) => index + 1)
+      )
+    })
+  )
+})
+
+describe("two watchers", () => {
+  it.live("of one run in two dialects see the same words, live", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const native = served.fetch("/native/query", { body: { prompt: "held", threadId: "t" } })
+      yield* served.scene.hold.reached
+      const agUi = yield* Effect.promise(() => served.fetch("/ag-ui/threads/t/events"))
+      yield* served.scene.hold.release
+      const texts = yield* Effect.promise(async () => {
+        const one = Served.framesOf(await (await native).text()).map(({ data }) => JSON.parse(data))
+        const two = Served.framesOf(await agUi.text()).map(({ data }) => JSON.parse(data))
+        return [
+          one.flatMap((event) => (event.type === "text" ? [event.text] : [])).join(""),
+          two.flatMap((event) => (event.type === "TEXT_MESSAGE_CONTENT" ? [event.delta] : [])).join("")
+        ]
+      })
+      assert.deepStrictEqual(texts, ["one two three four five", "one two three four five"])
+    })
+  )
+})
