@@ -3,6 +3,7 @@
  * answer where the dialect detaches, and takes the run up with the next request.
  */
 import type { Envelope, Message } from "@reins/protocol"
+import { Ordering } from "@reins/protocol"
 import type { Encoder, Exchange, Folding } from "@reins/wire"
 import { CallId, Dialect, Parking, Sse } from "@reins/wire"
 import { Result } from "effect"
@@ -14,6 +15,14 @@ const textOf = (prompt: Message.Prompt): string =>
 const isAnswer = ({ event }: Envelope.Envelope): boolean =>
   event.type === "approval-decision" ||
   (event.type === "tool-invocation" && event.state === "result" && event.execution === "client")
+
+/** `scenario NAME`, or `seed N` for a log that chance draws. */
+const logOf = (prompt: string): ReadonlyArray<Envelope.Envelope> => {
+  const seed = /^seed (\d+)$/.exec(prompt)?.[1]
+  return seed === undefined
+    ? scenario(prompt.replace("scenario ", ""))
+    : Ordering.generate(Ordering.seeded(Number(seed)), { events: 10 + (Number(seed) % 7) * 20 })
+}
 
 export class Host {
   readonly #dialect: Dialect.Dialect
@@ -60,7 +69,7 @@ export class Host {
     this.commands.push(command)
     if (command._tag === "StartQuery") {
       this.#threadId = command.threadId ?? "thread-1"
-      this.#log = scenario(textOf(command.prompt).replace("scenario ", ""))
+      this.#log = logOf(textOf(command.prompt))
       this.#position = 0
     }
     switch (answer._tag) {

@@ -4,14 +4,15 @@ import type { Interrupt, Message } from "@ag-ui/client"
 import { dialect } from "@reins/wire/ag-ui"
 import { asText, fold } from "../wire/Play.ts"
 import { scenarios } from "../wire/Scenarios.ts"
+import { lawful } from "../wire/Suite.ts"
 import { Host } from "./Host.ts"
 
-const run = async (name: string) => {
+const run = async (prompt: string) => {
   const host = new Host(dialect)
   const agent = new HttpAgent({
     url: "http://localhost/run",
     threadId: "thread-1",
-    initialMessages: [{ id: "u1", role: "user", content: `scenario ${name}` }],
+    initialMessages: [{ id: "u1", role: "user", content: prompt }],
     fetch: host.fetch
   })
   const failures: Array<string> = []
@@ -47,7 +48,7 @@ const run = async (name: string) => {
 
 describe("@ag-ui/client", () => {
   it.each(scenarios)("accepts, verifier and all: %s", async (name, log) => {
-    const { agent, failures } = await run(name)
+    const { agent, failures } = await run(`scenario ${name}`)
     assert.deepStrictEqual(failures, name === "error" ? ["the model is gone"] : [])
     const text = agent.messages
       .map((message) =>
@@ -58,6 +59,20 @@ describe("@ag-ui/client", () => {
     for (const [id, settled] of fold(log).results) {
       const result = agent.messages.find((message) => message.role === "tool" && message.toolCallId === id)
       assert.strictEqual(result?.content, asText(settled))
+    }
+  })
+
+  it("accepts any lawful log", async () => {
+    for (const [seed, log] of lawful(60)) {
+      const { agent, failures } = await run(`seed ${seed}`)
+      const hasFailed = log.at(-1)?.event.type === "error"
+      assert.deepStrictEqual(failures, hasFailed ? ["the model is gone"] : [], `seed ${seed}`)
+      const text = agent.messages
+        .map((message) =>
+          message.role === "assistant" && message.subagentRunId === undefined ? (message.content ?? "") : ""
+        )
+        .join("")
+      assert.strictEqual(text, fold(log).kept, `seed ${seed}`)
     }
   })
 })

@@ -5,6 +5,7 @@ import OpenAI, { APIError } from "openai"
 import type { ChatCompletionMessageParam } from "openai/resources"
 import { fold } from "../wire/Play.ts"
 import { scenarios } from "../wire/Scenarios.ts"
+import { lawful } from "../wire/Suite.ts"
 import { Host } from "./Host.ts"
 
 const connect = (host: Host) =>
@@ -99,6 +100,31 @@ describe("openai, responses", () => {
       previous = { id: response.id, input }
     }
     assert.strictEqual(text, fold(log).kept)
+  })
+
+  it("accepts any lawful log", async () => {
+    for (const [seed, log] of lawful(60)) {
+      const host = new Host(responses)
+      const client = connect(host)
+      let text = ""
+      let previous: string | undefined
+      for (let answer = 0; answer === 0 || !host.isOver; answer++) {
+        const response = await client.responses
+          .stream(
+            previous === undefined
+              ? { model: "desk", input: `seed ${seed}` }
+              : {
+                  model: "desk",
+                  previous_response_id: previous,
+                  input: [{ type: "mcp_approval_response", approval_request_id: "any", approve: true }]
+                }
+          )
+          .finalResponse()
+        text += response.output_text
+        previous = response.id
+      }
+      assert.strictEqual(text, fold(log).kept, `seed ${seed}`)
+    }
   })
 
   it("brings an approval as an answer to the run that asked", async () => {

@@ -26,6 +26,8 @@ export interface Subject {
   readonly retracts: boolean
   /** What a settled call reads like; nothing where the dialect does not carry it. */
   readonly result: (settled: Settled, id: string) => string | undefined
+  /** What the stream shows when it is damaged. Absent: that its first or its last frame is lost, or the last is doubled. */
+  readonly notices?: ReadonlyArray<keyof typeof damages>
   /** How its clients answer. Absent: all at once, or one by one. */
   readonly manners?: ReadonlyArray<Manner>
 }
@@ -62,6 +64,14 @@ const understands = (subject: Subject, log: ReadonlyArray<Envelope.Envelope>, an
   assert.deepStrictEqual(read, expected)
 }
 
+type Frames = ReadonlyArray<Frame.Frame>
+
+const damages = {
+  "lost end": (frames: Frames): Frames => frames.slice(0, -1),
+  "doubled end": (frames: Frames): Frames => [...frames, ...frames.slice(-1)],
+  "lost beginning": (frames: Frames): Frames => frames.slice(1)
+}
+
 const bytes = (answers: Answers): string => answers.map(Sse.encodeAll).join("---\n")
 
 export const suite = (name: string, make: (log: ReadonlyArray<Envelope.Envelope>) => Subject): void => {
@@ -80,6 +90,17 @@ export const suite = (name: string, make: (log: ReadonlyArray<Envelope.Envelope>
           understands(subject, log, play(subject.open, log))
         } catch (error) {
           throw new Error(`seed ${seed}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+        }
+      }
+    })
+
+    it("is read by one who notices a damaged stream", () => {
+      for (const [scenario, log] of scenarios) {
+        const subject = make(log)
+        const answers = play(subject.open, log)
+        for (const damage of subject.notices ?? ["lost end", "doubled end", "lost beginning"]) {
+          const damaged = answers.map(damages[damage])
+          assert.throws(() => understands(subject, log, damaged), undefined, undefined, `${damage} of: ${scenario}`)
         }
       }
     })

@@ -11,19 +11,22 @@ const decode = strictly(KaiEvent)
 export const read = (answers: Answers): Understood => {
   let text = ""
   const results = new Map<string, string>()
+  let isStarted = false
   const started = new Set<string>()
   for (const [index, frames] of answers.entries()) {
     const open = new Set<string>()
     let finishes = 0
     let isSpeaking = false
-    for (const frame of frames) {
+    for (const [at, frame] of frames.entries()) {
       rule(frame.event === undefined && frame.id === undefined, "frames are data only", frame)
       const event = decode(fields(frame))
       rule(finishes === 0, "nothing stands behind finish", event)
+      rule(isStarted || (at === 0 && event.type === "start"), "start stands first", event)
       if (event.type !== "text" && !event.type.startsWith("data-")) rule(!isSpeaking, "a text is complete", event)
       switch (event.type) {
         case "start":
           rule(index === 0, "start stands once", event)
+          isStarted = true
           break
         case "text":
           text += event.text

@@ -23,8 +23,10 @@ export const read = (answers: Answers): Understood & { readonly final?: string }
       rule(frame.event === event.type, "a frame is named by its type", frame)
       rule(event.session_id === "thread-1", "every event names its session", event)
       rule(last !== "done", "nothing stands behind done", event)
-      rule(last !== "error" || event.type === "done", "nothing but done stands behind an error", event)
+      rule(last !== "error", "nothing stands behind an error", event)
+      rule(last !== "exhausted" || event.type === "done", "a turn without budget is done with what there is", event)
       if (event.type !== "system") last = event.type
+      if (event.type === "error" && event.data.code === "budget_exhausted") last = "exhausted"
       switch (event.type) {
         case "text":
           rule(step !== undefined, "text stands in a step", event)

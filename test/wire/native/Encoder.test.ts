@@ -20,6 +20,7 @@ const openRoot = () => {
 suite("native", () => ({
   open: openRoot,
   retracts: true,
+  notices: [],
   result: asText,
   read: (answers) => {
     rule(answers.length === 1, "the stream stays open while somebody is asked")

@@ -13,7 +13,13 @@ const wrapped = (settled: Settled): string => {
   return JSON.stringify(isObject ? result : { value: result })
 }
 
-suite("Steerable", () => ({ open: dialect.open, read, retracts: false, result: wrapped }))
+suite("Steerable", () => ({
+  open: dialect.open,
+  read,
+  retracts: false,
+  result: wrapped,
+  notices: ["lost end", "doubled end"]
+}))
 
 const eventsOf = (name: string) =>
   play(dialect.open, scenario(name))
