@@ -40,10 +40,11 @@ export class Alarm {
   }
 
   private arm(at: number): void {
-    this.timer?.interruptUnsafe()
-    this.due = at
+    const before = this.timer
     const timer = this.fork(Effect.sleep(Math.max(0, Math.ceil(at - this.now()))))
     this.timer = timer
+    this.due = at
+    before?.interruptUnsafe()
     timer.addObserver(() => {
       if (this.timer === timer) this.ring()
     })

@@ -8,6 +8,7 @@
 import type { Json, Message } from "@reins/protocol"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
@@ -38,14 +39,21 @@ export const decoder = (tool: Tool.Any, services: Context.Context<never>): Decod
   if (!Schema.isSchema(tool.parametersSchema)) return Effect.succeed
   // What it needs is in `services`: the layer was given it.
   const parse: Parse = Erased.as(Schema.decodeUnknownEffect(tool.parametersSchema, { errors: "all" }))
-  return (args) => Checking.inWords(Effect.provideContext(parse(args), services), `the arguments of ${tool.name}`)
+  return (args) =>
+    Effect.suspend(() => {
+      const parsed = parse(args)
+      // Most schemas are done at once.
+      return Exit.isExit(parsed) && Exit.isSuccess(parsed)
+        ? Effect.succeed(parsed.value)
+        : Checking.inWords(Effect.provideContext(parsed, services), `the arguments of ${tool.name}`)
+    })
 }
 
 /** Calls the handlers of a plain toolkit. */
 export const direct = (tool: Tool.Any, handler: Tool.Handler<string>, decode: Decode): Invoke => {
   const encodeSuccess: Parse = Erased.as(Schema.encodeUnknownEffect(tool.successSchema))
   const refuse = refusal(tool)
-  const context = handler.context
+  const withRun = calling(handler.context)
   const answer = (value: unknown) =>
     Effect.match(encodeSuccess(value), {
       onFailure: (error) =>
@@ -62,13 +70,14 @@ export const direct = (tool: Tool.Any, handler: Tool.Handler<string>, decode: De
             { onFailure: refuse, onSuccess: answer }
           )
       }),
-      withRun(context, run)
+      withRun(run)
     )
 }
 
 /** Calls a bound toolkit's `handle`, whose stream ends with the final result. */
 export const bound = (tool: Tool.Any, kit: Erased.Kit, decode: Decode, services: Context.Context<never>): Invoke => {
   const refuse = refusal(tool)
+  const withRun = calling(services)
   return (args, run, preliminary) =>
     decode(args).pipe(
       Effect.matchEffect({
@@ -87,7 +96,7 @@ export const bound = (tool: Tool.Any, kit: Erased.Kit, decode: Decode, services:
           )
         }
       }),
-      withRun(services, run)
+      withRun(run)
     )
 }
 
@@ -107,13 +116,23 @@ const refusal = (tool: Tool.Any) => {
 const aiFault = (reason: AiError.AiErrorReason) =>
   ToolOutcome.fault(reason._tag === "ToolResultEncodingError" ? "ResultInvalid" : "ToolCrashed", reason.message)
 
-/** The call's own services over those of the place that the handlers were made at; what the caller runs under wins. */
-const withRun =
-  (services: Context.Context<never>, run: ToolRunShape) =>
-  <A>(effect: Erased.Needing<A>): Effect.Effect<A> =>
-    Effect.updateContext(effect, (caller: Context.Context<never>) =>
-      Erased.as<Erased.Services>(Context.add(Context.merge(services, caller), ToolRun, run))
-    )
+/**
+ * The call's own services over those of the place that the handlers were made at; what the caller runs under wins. Calls of a
+ * run come from one place, one after the other, so what they have in common is put together once.
+ */
+const calling = (services: Context.Context<never>) => {
+  let caller: Context.Context<never> | undefined
+  let common = services
+  return (run: ToolRunShape) =>
+    <A>(effect: Erased.Needing<A>): Effect.Effect<A> =>
+      Effect.updateContext(effect, (own: Context.Context<never>) => {
+        if (own !== caller) {
+          caller = own
+          common = Context.merge(services, own)
+        }
+        return Erased.as<Erased.Services>(Context.add(common, ToolRun, run))
+      })
+}
 
 const jsonOutcome = (name: string, encoded: unknown, content?: ToolOutcome.ToolOutcome["content"]) => {
   const json = PlainJson.copy(encoded)
