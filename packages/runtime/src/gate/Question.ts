@@ -5,7 +5,7 @@
  * The question can be found before it is announced, and its answer is stored under a name that the run knows again when it is
  * carried anew.
  */
-import { Approval, Grant } from "@reins/protocol"
+import { Approval, type Event, Grant } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { sha256Hex } from "../run/Digest.ts"
@@ -35,8 +35,14 @@ export const approvalId = (runId: string, prefix: string, subject: string): stri
 /** What is asked, apart from who asks. */
 export type Subject = Pick<Approval.Request, "kind" | "target" | "payload" | "toolInvocationId" | "expiresAt">
 
-/** Announces the question under `name` and waits for its answer. The decision's event is left to the asker. */
-export const put = Effect.fnUntraced(function* (run: Run, place: Place, name: string, subject: Subject) {
+/** Announces the question under `name`, together with what goes `before` it, and waits for its answer. The decision's event is left to the asker. */
+export const put = Effect.fnUntraced(function* (
+  run: Run,
+  place: Place,
+  name: string,
+  subject: Subject,
+  before: ReadonlyArray<Event> = []
+) {
   const { engine } = run
   const { expiresAt } = subject
   const id = approvalId(engine.runId, place.prefix, name)
@@ -47,7 +53,10 @@ export const put = Effect.fnUntraced(function* (run: Run, place: Place, name: st
     ...subject,
     ...(place.path.length === 0 ? {} : { agentPath: place.path })
   }
-  yield* engine.emit(`${place.prefix}ask/${name}`, place.path, () => [{ type: "approval-required", data: request }])
+  yield* engine.emit(`${place.prefix}ask/${name}`, place.path, () => [
+    ...before,
+    { type: "approval-required", data: request }
+  ])
   const constant = unattended(run, id)
   if (constant !== undefined) return constant
   const { value } = yield* engine.wait(

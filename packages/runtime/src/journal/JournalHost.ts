@@ -156,7 +156,7 @@ class Host implements RunHost {
     })
     // Those who followed it while nobody carried it look again; what was asked of it meanwhile is looked for.
     this.ring(runId)
-    return Effect.andThen(forked, run.look)
+    return Effect.andThen(forked, Effect.asVoid(Effect.forkIn(run.look, this.scope)))
   }
 
   /** The loop is through, or was stopped: by a retired writer (opened again), or by a defect (ended by force). */

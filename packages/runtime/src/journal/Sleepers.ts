@@ -14,10 +14,11 @@ export class Sleepers {
     this.due.delete(runId)
   }
 
-  /** Those whose time has come. */
+  /** Takes out those whose time has come. */
   ripe(now: number): ReadonlyArray<string> {
     const ripe: Array<string> = []
     for (const [runId, wakesAt] of this.due) if (wakesAt <= now) ripe.push(runId)
+    for (const runId of ripe) this.due.delete(runId)
     return ripe
   }
 

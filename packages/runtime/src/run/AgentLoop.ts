@@ -31,12 +31,12 @@ export const agentLoop: (run: Run, place: Place) => Effect.Effect<AgentEnd> = Ef
     const value: StepValue = yield* modelStep(run, place, { step, offersTools: exhausted === undefined })
     usage = Usage.add(usage, value.usage)
     remember(place, value)
+    text = value.outcome === "completed" ? textOf(value.content) : textOf(value.content) || text
     if (value.outcome === "cancelled") return end("cancelled")
     if (value.outcome === "failed") return end("failed", { failure: value.failure })
     let refusal = value.outcome === "refused" ? value.refusal : undefined
 
     if (value.outcome === "completed") {
-      text = textOf(value.content)
       if (exhausted !== undefined) return end("budget", { refusal: exhausted })
       if (value.calls.length === 0) {
         const reason = reasonOf(value.stop)

@@ -111,6 +111,12 @@ const answerTo = (
     case "reject":
       return Effect.succeed({ resolution: { id, outcome: { outcome: "reject" }, ...said } })
     case "revise": {
+      // A plan's revision goes back to its planner as it is.
+      if (kind === "plan") {
+        return Effect.succeed({
+          resolution: { id, outcome: { outcome: "revise", partial: decision.partial }, ...said }
+        })
+      }
       const args = Revision.apply(payload, decision.partial)
       if (tool === undefined) return Effect.fail(`there is no tool ${JSON.stringify(target)} here`)
       return Effect.as(tool.decode(args), {

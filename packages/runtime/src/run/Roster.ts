@@ -25,6 +25,8 @@ import { sha256Hex } from "./Digest.ts"
 export interface Callable {
   readonly name: string
   readonly execution: "server" | "client"
+  /** Its arguments are a plan, and a person is asked about the plan. */
+  readonly isPlan: boolean
   readonly definition: ToolDefinition
   readonly policy: Policy.Policy
   /** Of its name, description and parameters: a grant holds for this definition and no other. */
@@ -212,6 +214,7 @@ const callable = (
   invoke: Invocation.Invoke | undefined
 ): Callable => {
   const timeout = Context.get(tool.annotations, ToolSettings.Timeout)
+  const isPlan = execution === "server" && Context.get(tool.annotations, ToolSettings.IsPlan)
   const offered: ToolDefinition = {
     name: tool.name,
     description: Tool.getDescription(tool),
@@ -221,12 +224,14 @@ const callable = (
   return {
     name: tool.name,
     execution,
+    isPlan,
     definition: offered,
     hash: sha256Hex(JSON.stringify([offered.name, offered.description, offered.parameters])),
-    policy:
-      execution === "client"
-        ? Policy.resolve(ownPolicy(definition, tool.name), declared(tool), "never")
-        : Policy.resolve(ownPolicy(definition, tool.name), declared(tool), capture.floor),
+    policy: Policy.resolve(
+      ownPolicy(definition, tool.name),
+      declared(tool) ?? (isPlan ? true : undefined),
+      execution === "client" ? "never" : capture.floor
+    ),
     decode: Invocation.decoder(tool, capture.services),
     invoke,
     timeoutMs: timeout === undefined ? undefined : Duration.toMillis(Duration.fromInputUnsafe(timeout)),

@@ -136,7 +136,7 @@ const outcomeOf = (specialist: Member, ended: AgentEnd): ToolOutcome.ToolOutcome
     case "failed":
       return ToolOutcome.failure({
         error: ended.failure?._tag ?? "InternalFailure",
-        message: `${specialist.name} failed`,
+        message: `${specialist.name} failed${ended.failure === undefined ? "" : `: ${ended.failure.message}`}`,
         ...partial(ended)
       })
     case "budget":

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Asking from "../gate/Asking.ts"
 import * as Gate from "../gate/Gate.ts"
+import * as PlanCall from "../plan/PlanCall.ts"
 import type { Callable } from "../run/Roster.ts"
 import type { Place, Run } from "../run/Run.ts"
 import * as SpecialistCall from "../specialist/SpecialistCall.ts"
@@ -23,11 +24,13 @@ export const settle = (run: Run, place: Place, call: Message.CallPart): Effect.E
   return Effect.flatMap(Gate.judge(run, place, call, tool), (verdict): Effect.Effect<CallEnd> => {
     switch (verdict.verdict) {
       case "allow":
-        return carry(run, place, call, tool, call.args, false)
+        return tool.isPlan ? PlanCall.carry(run, place, call, tool) : carry(run, place, call, tool, call.args, false)
       case "granted":
         return granted(run, place, call, tool, verdict)
       case "ask":
-        return asked(run, place, call, tool, verdict.expiresAt)
+        return tool.isPlan
+          ? PlanCall.ask(run, place, call, tool, verdict.expiresAt)
+          : asked(run, place, call, tool, verdict.expiresAt)
       case "invalid":
         return closed(run, place, call, tool, ToolOutcome.fault("InvalidArguments", verdict.issue))
       case "cancelled":

@@ -20,3 +20,12 @@ export const Concurrency: Context.Reference<number | undefined> = Context.Refere
   "@reins/runtime/ToolSettings/Concurrency",
   { defaultValue: () => undefined }
 )
+
+/**
+ * The tool carries out a plan: its arguments are the plan, typed by its parameters, and a person is asked about it as a whole
+ * (kind `plan`) unless the tool or its agent says that nobody need be. The plan's way is told by `plan-status-change` events; a
+ * revision goes back to the model that proposed it.
+ */
+export const IsPlan: Context.Reference<boolean> = Context.Reference<boolean>("@reins/runtime/ToolSettings/IsPlan", {
+  defaultValue: () => false
+})

@@ -30,9 +30,23 @@ const ToolValueStruct = Schema.Struct({
 export interface ToolValue extends Schema.Schema.Type<typeof ToolValueStruct> {}
 const ToolValue: Schema.Codec<ToolValue, Json> = ToolValueStruct
 
-/** Runs the call that `permit` allows. */
-export const runTool = (run: Run, place: Place, tool: Callable, permit: Permit.Permit): Effect.Effect<ToolValue> =>
-  run.engine.activity(`${place.prefix}tool/${permit.call.id}`, ToolValue, carry(run, place, tool, permit))
+/** Runs the call that `permit` allows. `before`: what leaves with its result, ahead of it. */
+export const runTool = (
+  run: Run,
+  place: Place,
+  tool: Callable,
+  permit: Permit.Permit,
+  before?: (value: ToolValue) => ReadonlyArray<Event>
+): Effect.Effect<ToolValue> => {
+  const work = carry(run, place, tool, permit)
+  return run.engine.activity(
+    `${place.prefix}tool/${permit.call.id}`,
+    ToolValue,
+    before === undefined
+      ? work
+      : Effect.map(work, (settled) => ({ ...settled, events: [...before(settled.value), ...settled.events] }))
+  )
+}
 
 /** The event that closes a call. */
 export const resultEvent = (
