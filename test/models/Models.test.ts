@@ -92,8 +92,12 @@ describe("a model by its name", () => {
       assert.include(output, "good morning")
       assert.include(output, "scripted")
     }).pipe(
-      Effect.provide(Layer.provide(Runtime.layer({ agents: [Agent.make("a", {})] }), Models.layer("scripted"))),
-      Effect.provide(settings())
+      Effect.provide(
+        Layer.provide(
+          Runtime.layer({ agents: [Agent.make("a", {})] }),
+          Layer.provide(Models.layer("scripted"), settings())
+        )
+      )
     )
   )
 })

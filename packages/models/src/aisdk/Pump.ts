@@ -5,6 +5,7 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import type { SchedulerDispatcher } from "effect/Scheduler"
 
 /** The most parts that wait for the taker. */
 const most = 512
@@ -24,8 +25,9 @@ export interface PumpOptions<A, E> {
  * without waiting for it.
  */
 export const pump = <A, E>(source: ReadableStream<A>, options: PumpOptions<A, E>): Effect.Effect<void, E> =>
-  Clock.clockWith((clock) => {
-    const intake = new Intake(source.getReader())
+  Effect.withFiber((fiber) => {
+    const clock = fiber.getRef(Clock.Clock)
+    const intake = new Intake(source.getReader(), fiber.currentDispatcher)
     intake.read()
     const whole = carry(intake, clock, options)
     const held = Number.isFinite(options.idleMs) ? Effect.raceFirst(whole, watch(intake, clock, options)) : whole
@@ -37,13 +39,9 @@ export const pump = <A, E>(source: ReadableStream<A>, options: PumpOptions<A, E>
 
 const carry = Effect.fnUntraced(function* <A, E>(intake: Intake<A>, clock: Clock.Clock, options: PumpOptions<A, E>) {
   for (;;) {
-    if (intake.isEmpty) {
-      intake.emptySince = clock.currentTimeMillisUnsafe()
-      yield* intake.arrival
-      intake.emptySince = undefined
-    }
-    // Whatever else this turn brings shall come along.
-    yield* Effect.yieldNow
+    intake.emptySince = clock.currentTimeMillisUnsafe()
+    yield* intake.gathered
+    intake.emptySince = undefined
     const parts = intake.take()
     if (parts.length > 0) {
       const room = options.take(parts)
@@ -76,19 +74,22 @@ class Intake<A> {
   private paused = false
   private left = false
   private readonly reader: ReadableStreamDefaultReader<A>
+  private readonly dispatcher: SchedulerDispatcher
 
-  constructor(reader: ReadableStreamDefaultReader<A>) {
+  constructor(reader: ReadableStreamDefaultReader<A>, dispatcher: SchedulerDispatcher) {
     this.reader = reader
+    this.dispatcher = dispatcher
   }
 
   get isEmpty(): boolean {
     return this.batch.length === 0 && this.end === undefined
   }
 
-  /** Completes when something has come, or the end. */
-  readonly arrival: Effect.Effect<void> = Effect.callback((resume) => {
-    if (!this.isEmpty) return resume(Effect.void)
-    this.wake = () => resume(Effect.void)
+  /** Completes when something has come, or the end, and the turn of the event loop has brought whatever comes with it. */
+  readonly gathered: Effect.Effect<void> = Effect.callback((resume) => {
+    const gather = () => this.dispatcher.scheduleTask(() => resume(Effect.void), 0)
+    if (!this.isEmpty) return gather()
+    this.wake = gather
     return Effect.sync(() => {
       this.wake = undefined
     })
