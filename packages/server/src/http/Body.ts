@@ -67,6 +67,27 @@ export const read = (
   return Effect.flatMap(collected, () => decode(chunks, size))
 }
 
+/** A body so small that reading it is cheaper than a new connection. */
+const smallBytes = 64 * 1024
+
+/**
+ * Sees to a body that nobody reads: a small one is taken in, so that the connection serves the next request; with another the
+ * connection must end. The headers say which.
+ */
+export const discard = (
+  request: HttpServerRequest.HttpServerRequest,
+  { timeout }: Bounds
+): Effect.Effect<{ readonly [name: string]: string }> => {
+  const size = Number(request.headers["content-length"] ?? "0")
+  if (size === 0 && request.headers["transfer-encoding"] === undefined) return Effect.succeed({})
+  const closes = { connection: "close" }
+  if (size === 0 || size > smallBytes) return Effect.succeed(closes)
+  return Stream.runDrain(request.stream).pipe(
+    Effect.timeout(timeout),
+    Effect.match({ onFailure: () => closes, onSuccess: () => ({}) })
+  )
+}
+
 const decode = (chunks: ReadonlyArray<Uint8Array>, size: number): Effect.Effect<unknown, Refusal.Refusal> => {
   const bytes = new Uint8Array(size)
   let at = 0

@@ -14,6 +14,7 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type { Authenticator } from "../access/Authenticator.ts"
 import type { Principal } from "../access/Principal.ts"
 import * as Carrying from "../host/Carrying.ts"
+import * as Name from "../host/Name.ts"
 import type { Feed, Outcome } from "../host/Outcome.ts"
 import type { Serving } from "../host/Serving.ts"
 import * as Telling from "../host/Telling.ts"
@@ -42,6 +43,20 @@ const foreignPage = Refusal.make("forbidden", "OriginForbidden", "pages of this 
 const internal = Refusal.make("internal", "Internal", "the server failed; its log says why")
 const closed = Refusal.make("unavailable", "Closing", "the server is closing", 1)
 
+/** A request that may go on: who asks, and by which route. */
+interface Admitted {
+  readonly principal: Principal
+  readonly route: Dialect.Route
+  readonly params: { readonly [name: string]: string }
+  readonly query: { readonly [name: string]: string }
+}
+
+/** A no before the body was read. */
+interface Turned {
+  readonly refusal: Refusal.Refusal
+  readonly headers?: Response.Headers
+}
+
 /** Answers a request below the base path `base`. */
 export const answer = (
   door: Door,
@@ -51,38 +66,57 @@ export const answer = (
 ): Effect.Effect<HttpServerResponse.HttpServerResponse> => {
   const { dialect } = mount
   const judgement = Origin.judge(door.origins, request.headers["origin"], request.headers["host"])
+  if (request.method === "OPTIONS") return Effect.succeed(preflight(request, judgement))
   const refuse = (refused: Refusal.Refusal, more: Response.Headers = {}) =>
     Response.refusal(dialect, refused, { ...judgement.headers, ...more })
-  if (request.method === "OPTIONS") return Effect.succeed(preflight(request, judgement))
-  if (!judgement.isAllowed) return Effect.succeed(refuse(foreignPage))
-  return Effect.gen(function* () {
-    if (Deferred.isDoneUnsafe(door.serving.closing)) return refuse(closed)
-    const target = Target.parse(request.url)
-    const matched = Dialect.match(dialect, request.method, target.path.slice(base.length))
-    const principal = isPublic(matched) ? everybody : yield* whoAsks(door, request)
-    if (principal === undefined) return refuse(noKey)
-    if (matched._tag === "NoRoute") return refuse(noRoute)
-    if (matched._tag === "OtherMethods") return refuse(noMethod, { allow: matched.methods.join(", ") })
-    const params = Target.params(matched.params)
-    if (params === undefined) return refuse(badPath)
-    const wait = door.serving.allowance.request(principal.tenant, yield* Clock.currentTimeMillis)
-    if (wait > 0) return refuse(Refusal.make("rate-limited", "RateLimited", "too many requests", wait))
-    const body = request.method === "GET" ? undefined : yield* Body.read(request, door.bounds)
-    const asked = { params, query: target.query, headers: request.headers, body }
-    const exchange = yield* Effect.fromResult(matched.route.decode(asked))
-    const outcome = yield* Carrying.carry(door.serving, principal, exchange.command, {
-      isWatched: exchange.answer._tag !== "Facts",
-      anyAgent: mount.anyAgent === true
-    })
-    const quiet = { keepAlive: door.keepAlive, frame: dialect.keepAlive }
-    return yield* respond(door.serving, quiet, exchange.answer, outcome, judgement.headers)
+  const admitted = judgement.isAllowed ? admit(door, dialect, base, request) : Effect.fail({ refusal: foreignPage })
+  return Effect.matchEffect(admitted, {
+    onFailure: ({ headers, refusal }: Turned) =>
+      Effect.map(Body.discard(request, door.bounds), (connection) => refuse(refusal, { ...headers, ...connection })),
+    onSuccess: (one) =>
+      Effect.catch(enter(door, mount, one, request, judgement.headers), (refused) => Effect.succeed(refuse(refused)))
   }).pipe(
-    Effect.catch((refused) => Effect.succeed(refuse(refused))),
     Effect.catchDefect((defect) =>
       Effect.as(Effect.logError(`a request to ${dialect.name} failed`, defect), refuse(internal))
     )
   )
 }
+
+const turn = (refusal: Refusal.Refusal, headers: Response.Headers = {}) => Effect.fail<Turned>({ refusal, headers })
+
+const admit = Effect.fnUntraced(function* (door: Door, dialect: Dialect.Dialect, base: string, request: Request) {
+  if (Deferred.isDoneUnsafe(door.serving.closing)) return yield* turn(closed)
+  const { path, query } = Target.parse(request.url)
+  // The router takes more for our base path than we do: other cases, doubled slashes.
+  const matched: Dialect.Matched = path.startsWith(`${base}/`)
+    ? Dialect.match(dialect, request.method, path.slice(base.length))
+    : { _tag: "NoRoute" }
+  const principal = isPublic(matched) ? everybody : yield* whoAsks(door, request)
+  if (principal === undefined) return yield* turn(noKey)
+  if (matched._tag === "NoRoute") return yield* turn(noRoute)
+  if (matched._tag === "OtherMethods") return yield* turn(noMethod, { allow: matched.methods.join(", ") })
+  const params = Target.params(matched.params)
+  if (params === undefined) return yield* turn(badPath)
+  const wait = door.serving.allowance.request(principal.tenant, yield* Clock.currentTimeMillis)
+  if (wait > 0) return yield* turn(Refusal.make("rate-limited", "RateLimited", "too many requests", wait))
+  return { principal, route: matched.route, params, query } satisfies Admitted
+})
+
+const enter = Effect.fnUntraced(function* (
+  { bounds, keepAlive, serving }: Door,
+  { anyAgent = false, dialect }: Mount,
+  { params, principal, query, route }: Admitted,
+  request: Request,
+  headers: Response.Headers
+) {
+  const body = request.method === "GET" ? undefined : yield* Body.read(request, bounds)
+  const asked = { params, query, headers: request.headers, body }
+  const exchange = yield* Effect.suspend(() => Effect.fromResult(route.decode(asked)))
+  yield* Name.check(exchange.command)
+  const isWatched = exchange.answer._tag !== "Facts"
+  const outcome = yield* Carrying.carry(serving, principal, exchange.command, { isWatched, anyAgent })
+  return yield* respond(serving, { keepAlive, frame: dialect.keepAlive }, exchange.answer, outcome, headers)
+})
 
 const everybody: Principal = { tenant: "" }
 

@@ -4,6 +4,7 @@
  */
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as Name from "../host/Name.ts"
 
 export interface Target {
   readonly path: string
@@ -25,26 +26,12 @@ export const parse = (url: string): Target => {
 
 const decode = Schema.decodeUnknownOption(Schema.StringFromUriComponent)
 
-/** Longest id that is looked at. */
-const maxLength = 512
-
-const hasControl = (text: string): boolean => {
-  for (let index = 0; index < text.length; index += 1) {
-    const code = text.charCodeAt(index)
-    if (code < 32 || code === 127) return true
-  }
-  return false
-}
-
-/** True for a text that may name something: not too long, no control characters. */
-export const isName = (text: string): boolean => text.length <= maxLength && !hasControl(text)
-
 /** Path parameters decoded; `undefined` when one is no name. */
 export const params = (raw: { readonly [name: string]: string }): { readonly [name: string]: string } | undefined => {
   const decoded: Record<string, string> = {}
   for (const [name, text] of Object.entries(raw)) {
-    const value = text.length > maxLength * 9 ? Option.none() : decode(text)
-    if (Option.isNone(value) || !isName(value.value)) return undefined
+    const value = text.length > Name.maxLength * 9 ? Option.none() : decode(text)
+    if (Option.isNone(value) || !Name.isName(value.value)) return undefined
     decoded[name] = value.value
   }
   return decoded

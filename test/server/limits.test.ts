@@ -1,0 +1,118 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as Served from "./Served.ts"
+
+describe("a tenant", () => {
+  it.live("that asks too often is told when to come back, and holds up nobody else", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve({ limits: { requests: { perSecond: 0.001, burst: 3 } } })
+      const statuses = []
+      for (let count = 0; count < 5; count += 1) statuses.push((yield* served.ask("/native/threads")).status)
+      assert.deepStrictEqual(statuses, [200, 200, 200, 429, 429])
+      const refused = yield* served.ask("/openai-chat/v1/models")
+      assert.strictEqual(refused.status, 429)
+      assert.isAbove(Number(refused.headers.get("retry-after")), 0)
+      assert.isObject(refused.json.error)
+      assert.strictEqual((yield* served.ask("/native/threads", { key: "other-key" })).status, 200)
+    })
+  )
+
+  it.live("has so many runs at once, and a place again when one has ended", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve({ limits: { concurrentRuns: 1 } })
+      const held = served.fetch("/native/query", { body: { prompt: "held" } })
+      yield* served.scene.hold.reached
+      const refused = yield* served.ask("/native/query", { body: { prompt: "hello" } })
+      assert.strictEqual(refused.status, 429)
+      assert.isNotNull(refused.headers.get("retry-after"))
+      const other = yield* served.ask("/native/query", { key: "other-key", body: { prompt: "hello" } })
+      assert.strictEqual(other.status, 200)
+      yield* served.scene.hold.release
+      yield* Effect.promise(async () => (await held).text())
+      let status = 429
+      while (status === 429) status = (yield* served.ask("/native/query", { body: { prompt: "hello" } })).status
+      assert.strictEqual(status, 200)
+    })
+  )
+
+  it.live("keeps its place when a run is refused", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve({ limits: { concurrentRuns: 1 } })
+      for (let count = 0; count < 3; count += 1) {
+        assert.strictEqual((yield* served.ask("/native/query", { body: { prompt: " " } })).status, 400)
+      }
+      assert.strictEqual((yield* served.ask("/native/query", { body: { prompt: "hello" } })).status, 200)
+    })
+  )
+})
+
+describe("a body", () => {
+  it.live("that is too large is refused, whether it says so or not", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve({ maxBodyBytes: 1000 })
+      const prompt = "x".repeat(2000)
+      assert.strictEqual((yield* served.ask("/native/query", { body: { prompt } })).status, 413)
+      const chunked = yield* Effect.promise(() =>
+        fetch(`${served.url}/native/query`, {
+          method: "POST",
+          headers: { authorization: "Bearer dev-key" },
+          duplex: "half",
+          body: new Blob([JSON.stringify({ prompt })]).stream()
+        } as RequestInit)
+      )
+      assert.strictEqual(chunked.status, 413)
+    })
+  )
+
+  it.live("that never ends is given up", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve({ bodyTimeout: "30 millis" })
+      const gone = new AbortController()
+      const response = yield* Effect.promise(() =>
+        fetch(`${served.url}/native/query`, {
+          method: "POST",
+          headers: { authorization: "Bearer dev-key" },
+          duplex: "half",
+          signal: gone.signal,
+          body: new ReadableStream({ start: (sink) => sink.enqueue(new TextEncoder().encode('{"prompt":')) })
+        } as RequestInit)
+      )
+      assert.strictEqual(response.status, 400)
+      gone.abort()
+    })
+  )
+})
+
+describe("a page", () => {
+  const ask = (served: Served.Served, origin: string, method = "GET") =>
+    served.ask("/native/threads", {
+      method,
+      headers: { origin, ...(method === "OPTIONS" ? { "access-control-request-headers": "authorization" } : {}) }
+    })
+
+  it.live("of a listed origin may ask, and is told that it may", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve({ origins: ["https://app.example", "null"] })
+      for (const origin of ["https://app.example", "null", served.url]) {
+        const before = yield* ask(served, origin, "OPTIONS")
+        assert.strictEqual(before.status, 204)
+        assert.strictEqual(before.headers.get("access-control-allow-origin"), origin)
+        assert.strictEqual(before.headers.get("access-control-allow-headers"), "authorization")
+        const { headers, status } = yield* ask(served, origin)
+        assert.deepStrictEqual([status, headers.get("access-control-allow-origin")], [200, origin])
+      }
+    })
+  )
+
+  it.live.each(["https://evil.example", "https://app.example.evil.example", "http://app.example", "null"])(
+    "of %s may not",
+    (origin) =>
+      Effect.gen(function* () {
+        const served = yield* Served.serve({ origins: ["https://app.example"] })
+        const before = yield* ask(served, origin, "OPTIONS")
+        const { headers, status } = yield* ask(served, origin)
+        assert.isNull(before.headers.get("access-control-allow-origin"))
+        assert.deepStrictEqual([status, headers.get("access-control-allow-origin")], [403, null])
+      })
+  )
+})
