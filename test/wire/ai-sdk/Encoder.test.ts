@@ -20,6 +20,16 @@ const types = (name: string) =>
     frames.map(({ data }) => (data === "[DONE]" ? data : JSON.parse(data).type))
   )
 
+describe("a retracted step", () => {
+  it("is emptied and said again, with no second boundary", () => {
+    const [first = []] = types("retracted")
+    assert.deepStrictEqual(
+      first.filter((type) => /step/.test(type)),
+      ["start-step", "reset-step", "finish-step"]
+    )
+  })
+})
+
 describe("an answer that ends at a question", () => {
   it("closes its step and goes on with the same message", () => {
     assert.deepStrictEqual(types("gated, rejected"), [
