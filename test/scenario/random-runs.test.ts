@@ -60,6 +60,7 @@ describe("random runs on the memory engine", () => {
           "tool-progress",
           "data-tool-agent",
           "budget_exhausted",
+          "plan-status-change",
           "error",
           "finish stop",
           "finish length",

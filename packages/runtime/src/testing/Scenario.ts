@@ -32,9 +32,6 @@ export interface Scenario {
   readonly faults: boolean
 }
 
-/** The tools of every scenario's agents. */
-export const tools = ["work", "timed", "gated", "picky"] as const
-
 /** Draws the scenario of a seed. */
 export const generate = (seed: number, options: ScenarioOptions = {}): Scenario => {
   const random = draw(seed, "scenario")

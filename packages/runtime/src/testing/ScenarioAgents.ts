@@ -1,5 +1,5 @@
 /**
- * The agents of the random scenarios: a root with two specialists, one nested below the other, and four tools that behave as
+ * The agents of the random scenarios: a root with two specialists, one nested below the other, and five tools that behave as
  * their arguments say. `World` sees what really ran.
  */
 import type { Json } from "@reins/protocol"
@@ -50,8 +50,13 @@ const Picky = Tool.make("picky", {
   }
 })
 
-/** The four tools. */
-export class Tools extends Toolkit.make(Work, Timed, Gated, Picky) {}
+const Planned = Tool.make("planned", { description: "Carries out a plan", ...options }).annotate(
+  ToolSettings.IsPlan,
+  true
+)
+
+/** The five tools. */
+export class Tools extends Toolkit.make(Work, Timed, Gated, Picky, Planned) {}
 
 type Arguments = typeof parameters.Type
 
@@ -115,7 +120,7 @@ export const layer = (scenario: Scenario.Scenario, world: World) => {
     }
   })
   return Layer.mergeAll(
-    Tools.toLayer({ work: handle, timed: handle, gated: handle, picky: handle }),
+    Tools.toLayer({ work: handle, timed: handle, gated: handle, picky: handle, planned: handle }),
     Layer.succeed(Model, model),
     Prices.layerTable({
       "scripted/scripted-1": {
