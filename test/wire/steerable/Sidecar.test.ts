@@ -58,4 +58,12 @@ describe("a stream of the sidecar", () => {
     const ends = lines.flatMap(({ method }, index) => (/done|error/.test(method) ? [index] : []))
     assert.deepStrictEqual(ends, [lines.length - 1])
   })
+
+  it("does not end where the log is cut", () => {
+    for (const [, log] of scenarios) {
+      const encoder = Sidecar.open("s")
+      for (const envelope of log.slice(0, -1)) encoder.step(envelope)
+      assert.deepStrictEqual(encoder.finish(), [])
+    }
+  })
 })

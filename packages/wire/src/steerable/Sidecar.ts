@@ -137,6 +137,7 @@ export const decode = ({ id = null, method, params = {} }: Request): Result.Resu
 /** The run as notifications of the stream `streamId`; each frame's data is one line. */
 export const open = (streamId: string): Encoder => {
   let end: Frame.Frame | undefined
+  let hasEnded = false
   const note = (method: string, params: object): Frame.Frame => ({
     data: notification(method, { streamId, ...params })
   })
@@ -159,7 +160,11 @@ export const open = (streamId: string): Encoder => {
         end = note("stream.done", { ok: true, ...(event.finishReason === "cancelled" ? { cancelled: true } : {}) })
         return [note("stream.chunk", { finishReason: event.finishReason, usage })]
       }
+      case "data-latency-summary":
+        hasEnded = end !== undefined
+        return [note("trace.event", { event })]
       case "error":
+        hasEnded = true
         end = note("stream.error", { kind: "internal", message: event.error.message })
         return Frame.none
       default:
@@ -168,7 +173,7 @@ export const open = (streamId: string): Encoder => {
   }
   return {
     step,
-    finish: () => (end === undefined ? Frame.none : [end]),
+    finish: () => (end === undefined || !hasEnded ? Frame.none : [end]),
     reopen: () => Frame.none,
     isDetached: false
   }
