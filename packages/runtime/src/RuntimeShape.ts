@@ -161,6 +161,12 @@ export interface RuntimeOptions<Agents extends ReadonlyArray<Agent.Any>> {
   readonly unattended?: "wait" | "deny" | "approve" | undefined
   /** How often a model request is sent again while nothing of its answer was shown. Default 2. */
   readonly modelRetries?: number | undefined
+  /**
+   * What becomes of a request that fails, retryably, after something of its answer was shown: `error` ends the run with it (the
+   * default); `retract` takes back what was shown (`step-retracted`) and tries again, as often as `modelRetries` says. What the
+   * failed attempt used is paid for either way.
+   */
+  readonly midStreamFailure?: "error" | "retract" | undefined
   /** The wait before the first retry; doubled each time. What a provider asks for goes before. Default 500 ms. */
   readonly modelRetryDelay?: Duration.Input | undefined
   /** How long a cancelled model or tool may take to end before it is left behind. Default 5 seconds. */

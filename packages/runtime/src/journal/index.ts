@@ -5,4 +5,5 @@ export type { Batch, JournalStore, Mark, Opened, StoredAnswer } from "./JournalS
 export * as MemoryJournal from "./MemoryJournal.ts"
 export type { Answered, PendingApproval, RunHostFactory, RunStatus } from "../port/RunHost.ts"
 export { RunRecord } from "../port/RunHost.ts"
+export type { GrantStore } from "../port/GrantStore.ts"
 export type { ThreadInfo, ThreadStore } from "../port/ThreadStore.ts"

@@ -25,6 +25,8 @@ export interface Settings {
   readonly estimator: TokenEstimator.Estimator
   /** How often a model request is sent again while nothing of its answer was shown. */
   readonly modelRetries: number
+  /** What becomes of a request that fails after something of its answer was shown. */
+  readonly midStream: "error" | "retract"
   /** The wait before the first of them; doubled each time, or what the provider asks for. */
   readonly modelRetryBaseMs: number
   /** How long a cancelled model or tool may take to end before it is left behind. */

@@ -45,6 +45,7 @@ const settingsOf = Effect.fnUntraced(function* (options: RuntimeOptions<Readonly
     prices: yield* Prices,
     estimator: yield* TokenEstimator,
     modelRetries: options.modelRetries ?? 2,
+    midStream: options.midStreamFailure ?? "error",
     modelRetryBaseMs: millis(options.modelRetryDelay, 500),
     cancelGraceMs: millis(options.cancelGrace, 5000),
     predicateMs: 10_000,

@@ -94,14 +94,16 @@ const carry = Effect.fnUntraced(function* (run: Run, place: Place, options: Step
     const mayRetry =
       ending._tag === "Failed" &&
       ending.failure.isRetryable &&
-      answer.isSilent &&
+      (answer.isSilent || run.settings.midStream === "retract") &&
       attempt <= run.settings.modelRetries &&
       !engine.cancel.requested
     if (!mayRetry) return end(endOf(ending, tally.usage, answer.content))
     const cut = yield* pause(run, place, ending.failure, attempt)
-    if (cut !== undefined) return end(endOf(cut, tally.usage, []))
+    if (cut !== undefined) return end(endOf(cut, tally.usage, answer.content))
     admission = yield* readmit(run, place, tally, admission)
-    if (admission._tag !== "Admitted") return end(endOf(admission, tally.usage, []))
+    if (admission._tag !== "Admitted") return end(endOf(admission, tally.usage, answer.content))
+    // What was shown is taken back before another attempt says anything: two halves are never one answer.
+    if (!answer.isSilent) engine.push(place.path, [retracted(ending.failure), stepStart])
   }
 })
 
@@ -124,6 +126,7 @@ const endOf = (
 }
 
 const stepStart: Event = { type: "step-start" }
+const retracted = (failure: ModelFailure.ModelFailure): Event => ({ type: "step-retracted", reason: failure._tag })
 const retraction: Event = { type: "step-retracted", reason: "the process that carried this step was lost" }
 
 /** Takes up the attempts that died with an earlier process: estimated, charged, and part of this step's row. */

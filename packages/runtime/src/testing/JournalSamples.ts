@@ -6,6 +6,7 @@ import {
   type Entry,
   type Envelope,
   type Event,
+  type Grant,
   type Json,
   LatencySummary,
   type Message
@@ -118,3 +119,26 @@ export const spent: Entry.Entry = {
 }
 
 export const says = (words: string): Message.Message => ({ role: "user", content: [{ type: "text", text: words }] })
+
+export const claim: Grant.Claim = {
+  resourceId: "tenant",
+  threadId: "thread",
+  runId: "run",
+  agentPath: [],
+  toolName: "refund",
+  toolHash: "h",
+  args: { amount: 7 }
+}
+
+export const grant = (id: string, over: Partial<Grant.Grant> = {}): Grant.Grant => ({
+  id,
+  scope: "thread",
+  resourceId: "tenant",
+  threadId: "thread",
+  runId: "run",
+  agentPath: [],
+  toolName: "refund",
+  toolHash: "h",
+  grantedAt: 1000,
+  ...over
+})

@@ -152,7 +152,8 @@ const live = Effect.fnUntraced(function* (
   const layer = Runtime.layer({
     agents: ScenarioAgents.agents(scenario),
     approvalExpiresIn: scenario.expires ? 10_000 : undefined,
-    cancelGrace: 500
+    cancelGrace: 500,
+    midStreamFailure: scenario.seed % 3 === 0 ? "retract" : "error"
   }).pipe(
     Layer.provide([
       ScenarioAgents.layer(scenario, world),
