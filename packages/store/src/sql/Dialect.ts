@@ -6,6 +6,8 @@ export interface Dialect {
   readonly statement: (text: string) => string
   /** A table expression `each(value)` of the elements of the JSON array in the next parameter. */
   readonly each: string
+  /** Ends a `SELECT` whose rows the same transaction is about to change. */
+  readonly lockRows: string
   /** Assignments, behind a comma, that mark a row of `reins_runs` as news. */
   readonly news: string
 }
@@ -14,5 +16,6 @@ export interface Dialect {
 export const sqlite: Dialect = {
   statement: (text) => text,
   each: "json_each(?) AS each",
+  lockRows: "",
   news: ", changed = (SELECT max(changed) + 1 FROM reins_runs)"
 }

@@ -2,7 +2,7 @@
  * JSON as columns hold it. What is read is checked against its schema and otherwise left as it was written, the order of its
  * keys included; what does not fit fails as `CorruptRow`.
  */
-import { Approval, Entry, Event, Message } from "@reins/protocol"
+import { Approval, Entry, Event, Grant, Message } from "@reins/protocol"
 import { RunRecord } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -43,6 +43,9 @@ export const approvals = reader(
 )
 /** A message of a thread. */
 export const messages = reader("reins_messages", Schema.Tuple([Message.Message]))
+
+/** A grant. */
+export const grants = reader("reins_grants", Schema.Tuple([Grant.Grant]))
 
 // A budget may hold `Infinity`, which JSON has no number for.
 const Record = Schema.fromJsonString(Schema.toCodecJson(RunRecord))

@@ -82,6 +82,17 @@ export const versions = (keyed: string): ReadonlyArray<ReadonlyArray<string>> =>
       run_id TEXT NOT NULL,
       message TEXT NOT NULL,
       PRIMARY KEY (thread_id, position)
+    )${keyed}`,
+    `CREATE TABLE reins_grants (
+      id TEXT NOT NULL PRIMARY KEY,
+      resource_id TEXT NOT NULL,
+      granted_at BIGINT NOT NULL,
+      document TEXT NOT NULL
+    )`,
+    "CREATE INDEX reins_grants_resource ON reins_grants (resource_id, granted_at)",
+    `CREATE TABLE reins_claims (
+      call_key TEXT NOT NULL PRIMARY KEY,
+      document TEXT NOT NULL
     )${keyed}`
   ]
 ]

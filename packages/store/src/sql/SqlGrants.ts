@@ -1,0 +1,87 @@
+/**
+ * Grants in a database: a row a grant, and a row a call that took a use of one, so that it takes it once. A store that fails is
+ * a defect here, as in `SqlThreads`.
+ */
+import { Grant } from "@reins/protocol"
+import type { GrantStore } from "@reins/runtime/journal"
+import * as Effect from "effect/Effect"
+import * as Column from "./Column.ts"
+import type { Database, Row } from "./Database.ts"
+import * as StoredJson from "./StoredJson.ts"
+
+const documents = (rows: ReadonlyArray<Row>) =>
+  Effect.map(StoredJson.grants(rows.map((row) => [row["document"]])), (all) => all.map(([grant]) => grant))
+
+export const make = (db: Database): GrantStore => {
+  const atomic = <A>(effect: Parameters<typeof db.operation<A>>[1]) =>
+    Effect.orDie(db.operation("grants", db.atomic(effect)))
+
+  const keep = (grant: Grant.Grant) =>
+    db.rows("UPDATE reins_grants SET document = ? WHERE id = ?", JSON.stringify(grant), Column.encode(grant.id))
+
+  const all = (resourceId: string, lock: string) =>
+    Effect.flatMap(
+      db.rows(
+        `SELECT document FROM reins_grants WHERE resource_id = ? ORDER BY granted_at, id${lock}`,
+        Column.encode(resourceId)
+      ),
+      documents
+    )
+
+  return {
+    add: (grant) =>
+      atomic(
+        Effect.asVoid(
+          db.rows(
+            `INSERT INTO reins_grants (id, resource_id, granted_at, document) VALUES (?, ?, ?, ?)
+             ON CONFLICT (id) DO NOTHING`,
+            Column.encode(grant.id),
+            Column.encode(grant.resourceId),
+            grant.grantedAt,
+            JSON.stringify(grant)
+          )
+        )
+      ),
+    claim: (key, claim, now) =>
+      atomic(
+        Effect.gen(function* () {
+          const call = Column.encode(key)
+          const open = yield* all(claim.resourceId, db.dialect.lockRows)
+          const [before] = yield* Effect.flatMap(
+            db.rows("SELECT document FROM reins_claims WHERE call_key = ?", call),
+            documents
+          )
+          if (before !== undefined) return before
+          const grant = open.find((each) => Grant.covers(each, claim, now))
+          if (grant === undefined) return undefined
+          yield* keep(Grant.used(grant))
+          yield* db.rows("INSERT INTO reins_claims (call_key, document) VALUES (?, ?)", call, JSON.stringify(grant))
+          return grant
+        })
+      ),
+    spend: (id, nanoUsd) =>
+      atomic(
+        Effect.gen(function* () {
+          const rows = yield* db.rows(
+            `SELECT document FROM reins_grants WHERE id = ?${db.dialect.lockRows}`,
+            Column.encode(id)
+          )
+          const [grant] = yield* documents(rows)
+          if (grant !== undefined) yield* keep(Grant.spent(grant, nanoUsd))
+        })
+      ),
+    list: (resourceId) =>
+      atomic(
+        Effect.map(all(resourceId, ""), (grants) =>
+          grants.filter((grant) => grant.usesLeft !== 0 && grant.nanoUsdLeft !== 0)
+        )
+      ),
+    revoke: (id) =>
+      atomic(
+        Effect.map(
+          db.rows("DELETE FROM reins_grants WHERE id = ? RETURNING 1", Column.encode(id)),
+          (rows) => rows.length > 0
+        )
+      )
+  }
+}

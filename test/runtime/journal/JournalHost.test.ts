@@ -1,0 +1,153 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Agent, Decision, Deployment, type Envelope, Model, Runtime } from "@reins/runtime"
+import { journalHost, type JournalHostOptions, type JournalStore, MemoryJournal } from "@reins/runtime/journal"
+import { ScriptedModel } from "@reins/runtime/testing"
+import { Deferred, Effect, Fiber, Layer, Queue, Schema, Stream } from "effect"
+import { Tool, Toolkit } from "effect/ai"
+import { TestClock } from "effect/testing"
+
+const Pay = Tool.make("pay", { parameters: Schema.Struct({}), success: Schema.String, needsApproval: true })
+class Tools extends Toolkit.make(Pay) {}
+const desk = Agent.make("desk", { instructions: "Pay.", toolkit: Tools })
+
+/** A runtime over the store; `paid` hears of each payment. */
+const runtime = (
+  store: JournalStore,
+  options: JournalHostOptions & { readonly expires?: string; readonly paid?: () => void } = {}
+) =>
+  Runtime.layer({ agents: [desk], approvalExpiresIn: options.expires === undefined ? undefined : "1 hour" }).pipe(
+    Layer.provide([
+      Tools.toLayer({
+        pay: () =>
+          Effect.sync(() => {
+            options.paid?.()
+            return "paid"
+          })
+      }),
+      Layer.succeed(
+        Model,
+        ScriptedModel.make({
+          respond: (request) =>
+            ScriptedModel.lastResults(request).length > 0
+              ? ScriptedModel.text("Done.")
+              : ScriptedModel.calls([{ id: "c1", name: "pay", args: {} }])
+        })
+      ),
+      Layer.succeed(
+        Deployment.Deployment,
+        journalHost(store, { pollMs: Number.POSITIVE_INFINITY, gatherMs: 0, ...options })
+      )
+    ])
+  )
+
+/** A journal that counts how often a run was opened. */
+const counting = () => {
+  const journal = MemoryJournal.make()
+  const count = { opened: 0 }
+  const open: JournalStore["open"] = (runId, at) =>
+    Effect.suspend(() => {
+      count.opened++
+      return journal.open(runId, at)
+    })
+  const store: JournalStore = { ...journal, open }
+  return { store, count }
+}
+
+const started = Effect.gen(function* () {
+  const { pendingApprovals, start, watch } = yield* Runtime
+  yield* start("Pay.", { runId: "run" })
+  const seen: Array<Envelope.Envelope> = []
+  const watcher = yield* Effect.forkChild(
+    Stream.runForEach(watch("run"), (envelope) => Effect.sync(() => seen.push(envelope)))
+  )
+  yield* TestClock.adjust("1 second")
+  const [question] = yield* pendingApprovals()
+  return { id: question?.request.id ?? "", seen, watcher }
+})
+
+describe("a run that waits for long", () => {
+  it.effect("is let go, and an answer opens it again; who watches it sees nothing of that", () => {
+    const { count, store } = counting()
+    let paid = 0
+    return Effect.gen(function* () {
+      const { respondToApproval } = yield* Runtime
+      const { id, seen, watcher } = yield* started
+      yield* TestClock.adjust("10 minutes")
+      assert.strictEqual(count.opened, 1)
+      yield* respondToApproval(id, Decision.approve())
+      yield* TestClock.adjust("10 seconds")
+      yield* Fiber.join(watcher)
+      assert.strictEqual(count.opened, 2)
+      assert.strictEqual(paid, 1)
+      assert.deepStrictEqual(
+        seen.map(({ seq }) => seq),
+        seen.map((_, index) => index + 1)
+      )
+      const latency = seen.at(-1)?.event
+      assert.isTrue(latency?.type === "data-latency-summary" && latency.data.humanWaitMs >= 600_000)
+      assert.isTrue(latency?.type === "data-latency-summary" && latency.data.downMs === 0)
+    }).pipe(Effect.provide(runtime(store, { paid: () => paid++ })))
+  })
+
+  it.effect("is opened again when its question expires", () => {
+    const { count, store } = counting()
+    return Effect.gen(function* () {
+      const { seen, watcher } = yield* started
+      yield* TestClock.adjust("2 hours")
+      yield* Fiber.join(watcher)
+      assert.strictEqual(count.opened, 2)
+      const decision = seen.find(({ event }) => event.type === "approval-decision")?.event
+      assert.isTrue(decision?.type === "approval-decision" && decision.data.outcome.outcome === "expired")
+    }).pipe(Effect.provide(runtime(store, { expires: "1 hour" })))
+  })
+
+  it.effect("is opened again to be cancelled", () => {
+    const { store } = counting()
+    return Effect.gen(function* () {
+      const { cancel } = yield* Runtime
+      const { seen, watcher } = yield* started
+      yield* TestClock.adjust("10 minutes")
+      assert.isTrue(yield* cancel("run"))
+      yield* TestClock.adjust("10 seconds")
+      yield* Fiber.join(watcher)
+      const finish = seen.find(({ event }) => event.type === "finish")?.event
+      assert.isTrue(finish?.type === "finish" && finish.finishReason === "cancelled")
+    }).pipe(Effect.provide(runtime(store)))
+  })
+})
+
+describe("a host that does not carry yet", () => {
+  it.effect("leaves runs alone, and takes up all of them when it may", () =>
+    Effect.gen(function* () {
+      const { count, store } = counting()
+      const mayCarry = yield* Deferred.make<void>()
+      yield* Effect.gen(function* () {
+        const { pendingApprovals, start, status } = yield* Runtime
+        yield* start("Pay.", { runId: "run" })
+        yield* TestClock.adjust("1 minute")
+        assert.strictEqual(count.opened, 0)
+        assert.strictEqual((yield* status("run"))?.state, "running")
+        yield* Deferred.succeed(mayCarry, undefined)
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual((yield* pendingApprovals()).length, 1)
+      }).pipe(Effect.provide(runtime(store, { carries: Deferred.await(mayCarry) })))
+    })
+  )
+})
+
+describe("a host that hears of a run from another process", () => {
+  it.effect("carries it", () =>
+    Effect.gen(function* () {
+      const { store } = counting()
+      const wakes = yield* Queue.unbounded<string>()
+      yield* Effect.gen(function* () {
+        const { pendingApprovals } = yield* Runtime
+        const record = { resourceId: "default", agent: "desk", prompt: "Pay.", isolated: false, startedAt: 0 }
+        yield* store.create({ ...record, runId: "run", threadId: "thread" })
+        yield* Queue.offer(wakes, "run")
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual((yield* pendingApprovals()).length, 1)
+      }).pipe(Effect.provide(runtime({ ...store, wakes: Stream.fromQueue(wakes) })))
+    })
+  )
+})
