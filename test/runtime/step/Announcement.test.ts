@@ -29,7 +29,7 @@ describe("the announcement of a step's calls", () => {
       assert.deepStrictEqual(ran, [1, 2, 3])
       assert.deepStrictEqual(
         probe.of("tool-invocation").map(({ toolInvocationId }) => toolInvocationId),
-        ["same", "same", "same.2", "same.2", "same.3", "same.3"]
+        ["same", "same", "same_2", "same_2", "same_3", "same_3"]
       )
       assert.isTrue(Transcript.isPairComplete(model.requests[3]?.messages ?? []))
     }).pipe(Effect.scoped)

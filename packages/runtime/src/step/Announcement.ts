@@ -56,8 +56,8 @@ const isSaid = (part: Message.AssistantPart): boolean => part.type !== "tool-cal
 const unused = (id: string, isTaken: (id: string) => boolean): string => {
   if (!isTaken(id)) return id
   let count = 2
-  while (isTaken(`${id}.${count}`)) count++
-  return `${id}.${count}`
+  while (isTaken(`${id}_${count}`)) count++
+  return `${id}_${count}`
 }
 
 const withId = (call: Message.CallPart, id: string): Message.CallPart => (call.id === id ? call : { ...call, id })
