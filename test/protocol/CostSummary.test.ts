@@ -246,10 +246,12 @@ describe("CostSummary.fold", () => {
       assert.deepStrictEqual(CostSummary.fold(entries.toReversed()), summary)
 
       for (const node of nodes(summary.root)) {
-        const within = entries.filter(({ kind, path }) => kind !== "wait" && AgentPath.isWithin(path, node.agentPath))
+        const within = entries.filter(
+          ({ kind, path }) => (kind === "model" || kind === "tool") && AgentPath.isWithin(path, node.agentPath)
+        )
         assert.isTrue(within.length > 0 || node.agentPath.length === 0)
         const below = leaves(node)
-        const cost = within.reduce((sum, row) => sum + (row.kind === "wait" ? 0 : (row.costNanoUsd ?? 0)), 0)
+        const cost = within.reduce((sum, row) => sum + ("costNanoUsd" in row ? (row.costNanoUsd ?? 0) : 0), 0)
         const usage = within.reduce((sum, row) => (row.kind === "model" ? Usage.add(sum, row.usage) : sum), Usage.empty)
         assert.strictEqual(node.costNanoUsd, cost)
         assert.strictEqual(
