@@ -80,7 +80,7 @@ export interface Options<Tools extends Record<string, Tool.Any>, TE, TR, S exten
   /** Who may run a tool without asking, by tool name; overrides the tool's own `needsApproval` and the runtime's floor. */
   readonly approvals?: { readonly [tool: string]: Policy } | undefined
   /**
-   * Most output tokens a step may ask for; clamped further by the budget. Absent: the provider's own limit, or 4,096 where a
+   * Most output tokens a step may ask for; clamped further by the budget. Absent: the provider's own limit, or 8,192 where a
    * budget limits output tokens or money, since so much is reserved.
    */
   readonly maxOutputTokens?: number | undefined

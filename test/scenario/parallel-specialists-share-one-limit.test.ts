@@ -1,0 +1,150 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Ordering } from "@reins/protocol"
+import { Agent, Budget, Prices, Runtime, Specialist } from "@reins/runtime"
+import { BudgetWatch, Probe, ScriptedModel } from "@reins/runtime/testing"
+import { Effect, Layer } from "effect"
+import * as Desk from "../support/Desk.ts"
+import * as Story from "../support/Story.ts"
+
+const prices = Prices.layerTable({ "scripted/scripted-1": { inputPerMillionUsd: 1, outputPerMillionUsd: 10 } })
+
+interface Draw {
+  readonly width: number
+  readonly steps: number
+  readonly words: number
+  readonly limit: Budget.Options
+  readonly own: Budget.Options
+}
+
+const draw = (seed: number): Draw => {
+  const random = Ordering.seeded(seed)
+  const upTo = (max: number) => Math.floor(random() * max)
+  const limits: ReadonlyArray<Budget.Options> = [
+    { maxCostUsd: upTo(4000) / 1e6 },
+    { maxOutputTokens: upTo(400) },
+    { maxTotalTokens: upTo(3000) },
+    { maxInputTokens: upTo(3000) },
+    { maxSteps: upTo(12) },
+    { maxToolCalls: upTo(8) }
+  ]
+  const pick = () => limits[upTo(limits.length)] ?? {}
+  return {
+    width: 1 + upTo(6),
+    steps: 1 + upTo(3),
+    words: 1 + upTo(60),
+    limit: { ...pick(), ...pick(), onExhausted: random() < 0.5 ? "stop" : "wrap-up" },
+    own: random() < 0.5 ? {} : pick()
+  }
+}
+
+/** A model that keeps to its cap and to what its input was estimated at, and takes its time between the parts of an answer. */
+const obedient = ({ steps, width, words }: Draw) =>
+  ScriptedModel.make({
+    respond: ({ maxOutputTokens, metadata, tools }) => {
+      const usage = { inputUncached: 5, outputText: Math.min(words, maxOutputTokens ?? words) }
+      const helper = metadata.agent === "desk" ? "middle" : "leaf"
+      const calls = Array.from({ length: width }, (_, index) => ({
+        id: `s${metadata.step}.${index}`,
+        name: helper,
+        args: { prompt: "go" }
+      }))
+      const finish = { type: "finish" as const, reason: "stop" as const, usage }
+      const said = { type: "text" as const, text: "so" }
+      const goesOn = metadata.step <= steps && tools.length > 0 && metadata.agent !== "leaf"
+      return goesOn
+        ? { parts: [[said], calls.map((call) => ({ type: "tool-call" as const, ...call })), [finish]] }
+        : { parts: [[said], [finish]] }
+    }
+  })
+
+const runs = (seed: number) => {
+  const drawn = draw(seed)
+  const watch = BudgetWatch.make()
+  const model = obedient(drawn)
+  const leaf = Specialist.make("leaf", { description: "Works" })
+  const middle = Specialist.make("middle", {
+    description: "Divides",
+    specialists: [leaf],
+    budget: Budget.make({ ...drawn.own, maxSteps: 2 })
+  })
+  const desk = Agent.make("desk", { specialists: [middle], budget: Budget.make(drawn.limit) })
+  return Effect.gen(function* () {
+    const runtime = yield* Runtime
+    yield* runtime.start("go", { runId: "run" })
+    const probe = yield* Probe.watch("run")
+    yield* probe.end
+    Story.isWhole(probe.envelopes)
+    const [summary] = probe.of("data-cost-summary")
+    Story.addsUp(summary?.data)
+    assert.deepStrictEqual(watch.faults, [])
+    assert.deepStrictEqual(watch.open(), [])
+    const {
+      maxCostUsd = Infinity,
+      maxOutputTokens = Infinity,
+      maxSteps = Infinity,
+      maxTotalTokens = Infinity
+    } = drawn.limit
+    assert.isAtMost(summary?.data.costUsd ?? Infinity, maxCostUsd)
+    assert.isAtMost(summary?.data.root.usage.completionTokens ?? Infinity, maxOutputTokens)
+    assert.isAtMost(summary?.data.root.usage.totalTokens ?? Infinity, maxTotalTokens)
+    assert.isAtMost(model.requests.length, maxSteps)
+    const told = probe.of("budget_exhausted").map(({ data }) => JSON.stringify([data.agentPath, data.limit]))
+    assert.strictEqual(new Set(told).size, told.length, "a limit is told once")
+    return probe.of("finish")[0]?.finishReason
+  }).pipe(
+    Effect.scoped,
+    Effect.provide(Desk.plain(model, { agents: [desk] }).pipe(Layer.provide([prices, BudgetWatch.layer(watch)]))),
+    Effect.onError(() => Effect.logError(`seed ${seed}: ${JSON.stringify(drawn)}`))
+  )
+}
+
+describe("parallel specialists, two levels deep", () => {
+  it.effect("never pass the limits that they share, and never hang, for 300 random budgets", () =>
+    Effect.gen(function* () {
+      const endings = new Map<string | undefined, number>()
+      for (let seed = 1; seed <= 300; seed++) {
+        const ending = yield* runs(seed)
+        endings.set(ending, (endings.get(ending) ?? 0) + 1)
+      }
+      // Both ways out were taken often enough to mean something.
+      assert.isAbove(endings.get("budget") ?? 0, 50)
+      assert.isAbove(endings.get("stop") ?? 0, 20)
+    })
+  )
+
+  it.effect("that each want all that is left wait for each other, and all have their turn", () =>
+    Effect.gen(function* () {
+      const watch = BudgetWatch.make()
+      const model = ScriptedModel.make({
+        respond: ({ maxOutputTokens, messages, metadata }) => {
+          const usage = { inputUncached: 1, outputText: 10 }
+          if (metadata.agent === "leaf") {
+            caps.push(maxOutputTokens)
+            return { parts: [[{ type: "text", text: "so" }], [{ type: "finish", reason: "stop", usage }]] }
+          }
+          return messages.length > 1
+            ? ScriptedModel.text("done", { usage })
+            : ScriptedModel.calls(
+                Array.from({ length: 8 }, (_, index) => ({ id: `${index}`, name: "leaf", args: { prompt: "go" } })),
+                { usage }
+              )
+        }
+      })
+      const caps: Array<number | undefined> = []
+      const leaf = Specialist.make("leaf", { description: "Works", maxOutputTokens: 1000 })
+      const desk = Agent.make("desk", {
+        specialists: [leaf],
+        maxOutputTokens: 1000,
+        budget: Budget.make({ maxOutputTokens: 1100 })
+      })
+      yield* Effect.gen(function* () {
+        const runtime = yield* Runtime
+        const done = yield* runtime.complete("go")
+        assert.strictEqual(done.output, "done")
+        assert.strictEqual(done.usage.completionTokens, 100)
+        assert.strictEqual(caps.length, 8)
+        assert.deepStrictEqual(watch.faults, [])
+      }).pipe(Effect.provide(Desk.plain(model, { agents: [desk] }).pipe(Layer.provide(BudgetWatch.layer(watch)))))
+    })
+  )
+})
