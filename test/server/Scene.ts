@@ -42,7 +42,7 @@ export const make = Effect.gen(function* () {
   const model = ScriptedModel.make({
     respond: (request) => {
       const prompt = ScriptedModel.lastPrompt(request)
-      const names = called[prompt]
+      const names = Object.hasOwn(called, prompt) ? called[prompt] : undefined
       if (prompt === "held") return { ...ScriptedModel.words("one two three four five"), hold, heldAfter: 1 }
       if (prompt === "error") {
         return ScriptedModel.failure(new ModelFailure.InvalidRequest({ provider: "scripted", model: "one" }), "Hm. ")

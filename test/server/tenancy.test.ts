@@ -9,12 +9,13 @@ const seen = ({ status, text }: { readonly status: number; readonly text: string
   named.reduce((told, name) => told.replaceAll(name, "ID"), `${status} ${text}`)
 
 describe("a request", () => {
-  it.live.each([
+  const refused: ReadonlyArray<readonly [string, Served.Ask]> = [
     ["without a key", { key: "" }],
     ["with a wrong key", { key: "dev-keys" }],
     ["with another kind of authorization", { key: "", headers: { authorization: "Basic dev-key" } }],
     ["with an empty key", { key: "", headers: { authorization: "Bearer " } }]
-  ])("%s is refused in every dialect, whatever the path", ([, asked]) =>
+  ]
+  it.live.each(refused)("%s is refused in every dialect, whatever the path", ([, asked]) =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       for (const { dialect, path = `/${dialect.name}` } of Served.dialects) {

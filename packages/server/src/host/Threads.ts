@@ -121,7 +121,9 @@ const known = Effect.fnUntraced(function* ({ book, naming, runtime }: Serving, {
   for (const note of yield* book.list(tenant)) {
     found.set(note.threadId, { threadId: note.threadId, note, info: found.get(note.threadId)?.info })
   }
-  return [...found.values()].sort((one, other) => (other.note?.createdAt ?? 0) - (one.note?.createdAt ?? 0))
+  return [...found.values()]
+    .toReversed()
+    .sort((one, other) => (other.note?.createdAt ?? 0) - (one.note?.createdAt ?? 0))
 })
 
 /** The run that holds a thread, and what it has said so far. */

@@ -18,6 +18,7 @@ import * as Name from "../host/Name.ts"
 import type { Feed, Outcome } from "../host/Outcome.ts"
 import type { Serving } from "../host/Serving.ts"
 import * as Telling from "../host/Telling.ts"
+import * as Own from "../rest/Own.ts"
 import type { Mount } from "../ServerOptions.ts"
 import * as Body from "./Body.ts"
 import * as Origin from "./Origin.ts"
@@ -111,6 +112,8 @@ const enter = Effect.fnUntraced(function* (
 ) {
   const body = request.method === "GET" ? undefined : yield* Body.read(request, bounds)
   const asked = { params, query, headers: request.headers, body }
+  const own = Own.find(route)
+  if (own !== undefined) return Response.reply(yield* own.handle(serving, principal, asked), headers)
   const exchange = yield* Effect.suspend(() => Effect.fromResult(route.decode(asked)))
   yield* Name.check(exchange.command)
   const isWatched = exchange.answer._tag !== "Facts"

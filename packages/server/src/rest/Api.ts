@@ -2,7 +2,7 @@
  * The native REST interface as a contract: what its OpenAPI page is made from, and what typed clients are made from
  * (`HttpApiClient.make(Api.make(), …)`). It is carried out by the same door as every dialect.
  */
-import { Approval, Decision, Message } from "@reins/protocol"
+import { Approval, Decision, Grant, Message } from "@reins/protocol"
 import { Query, ToolResult } from "@reins/wire/native"
 import * as Schema from "effect/Schema"
 import * as HttpApi from "effect/http-api/HttpApi"
@@ -10,6 +10,7 @@ import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as OpenApi from "effect/http-api/OpenApi"
+import { Raise } from "./Own.ts"
 
 /** What every refusal of the native interface looks like. `code` is for machines. */
 export const Refused = Schema.Struct({
@@ -92,6 +93,12 @@ const runs = HttpApiGroup.make("runs").add(
     success: Schema.Struct({ running: Schema.Boolean }).pipe(HttpApiSchema.status(202)),
     error: refusals
   }).annotateMerge(OpenApi.annotations({ summary: "Ask a run to end" })),
+  HttpApiEndpoint.post("raise", "/runs/:runId/budget", {
+    params: { runId: Schema.String },
+    payload: Raise,
+    success: Schema.Struct({}).pipe(HttpApiSchema.status(202)),
+    error: refusals
+  }).annotateMerge(OpenApi.annotations({ summary: "Answer a run's question for more budget" })),
   HttpApiEndpoint.post("submit", "/runs/:runId/results/:toolCallId", {
     params: { runId: Schema.String, toolCallId: Schema.String },
     payload: ToolResult,
@@ -136,6 +143,18 @@ const threads = HttpApiGroup.make("threads").add(
   }).annotateMerge(OpenApi.annotations({ summary: "Remove a thread that no run holds" }))
 )
 
+const grants = HttpApiGroup.make("grants").add(
+  HttpApiEndpoint.get("listGrants", "/grants", {
+    success: Schema.Struct({ grants: Schema.Array(Grant.Grant) }),
+    error: refusals
+  }).annotateMerge(OpenApi.annotations({ summary: "Approvals that go on to count" })),
+  HttpApiEndpoint.delete("revokeGrant", "/grants/:grantId", {
+    params: { grantId: Schema.String },
+    success: HttpApiSchema.NoContent,
+    error: refusals
+  }).annotateMerge(OpenApi.annotations({ summary: "Take a grant back: calls ask again" }))
+)
+
 const agents = HttpApiGroup.make("agents").add(
   HttpApiEndpoint.get("agents", "/agents", {
     success: Schema.Struct({ agents: Schema.Array(Schema.Json) }),
@@ -157,7 +176,7 @@ const withSecurity = (page: Record<string, unknown>): Record<string, unknown> =>
 /** The contract, below a base path. */
 export const make = (path: `/${string}` = "/native") =>
   HttpApi.make("reins")
-    .add(runs, approvals, threads, agents)
+    .add(runs, approvals, grants, threads, agents)
     .prefix(path)
     .annotateMerge(
       OpenApi.annotations({

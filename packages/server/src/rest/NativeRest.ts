@@ -6,6 +6,7 @@ import { Accumulation, Refusal } from "@reins/wire"
 import type { Dialect, Facts } from "@reins/wire"
 import { dialect as native } from "@reins/wire/native"
 import * as Result from "effect/Result"
+import * as Own from "./Own.ts"
 
 type Reply = Dialect.Reply
 
@@ -105,9 +106,10 @@ const routes: ReadonlyArray<Dialect.Route> = [
   }
 ]
 
+const more = [...routes, ...Own.places]
 const taken = new Set(native.routes.map(({ method, path }) => `${method} ${path}`))
 
 export const dialect: Dialect.Dialect = {
   ...native,
-  routes: [...native.routes, ...routes.filter(({ method, path }) => !taken.has(`${method} ${path}`))]
+  routes: [...native.routes, ...more.filter(({ method, path }) => !taken.has(`${method} ${path}`))]
 }

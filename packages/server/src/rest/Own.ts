@@ -1,0 +1,85 @@
+/**
+ * Native routes for what no foreign protocol asks of us, so that no command stands for it: grants, and more budget for a run.
+ */
+import type { Json } from "@reins/protocol"
+import type { Grant } from "@reins/runtime"
+import { Refusal } from "@reins/wire"
+import type { Dialect } from "@reins/wire"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import type { Principal } from "../access/Principal.ts"
+import * as Lookup from "../host/Lookup.ts"
+import type { Serving } from "../host/Serving.ts"
+
+export interface Own {
+  readonly method: Dialect.Method
+  readonly path: string
+  readonly handle: (
+    serving: Serving,
+    principal: Principal,
+    request: Dialect.Request
+  ) => Effect.Effect<Dialect.Reply, Refusal.Refusal>
+}
+
+/** New limits by name, each above what is used. */
+export const Raise = Schema.Struct({ limits: Schema.Record(Schema.String, Schema.Finite) })
+
+const readRaise = Schema.decodeUnknownOption(Raise)
+const noGrant = Refusal.make("not-found", "GrantNotFound", "no such grant")
+
+const outward = ({ naming }: Serving, grant: Grant.Grant): Json => ({
+  ...grant,
+  threadId: naming.outer(grant.resourceId, grant.threadId) ?? grant.threadId
+})
+
+export const routes: ReadonlyArray<Own> = [
+  {
+    method: "GET",
+    path: "/grants",
+    handle: (serving, { tenant }) =>
+      Effect.map(serving.runtime.grants.list({ resourceId: tenant }), (grants) => ({
+        status: 200,
+        body: { grants: grants.map((grant) => outward(serving, grant)) }
+      }))
+  },
+  {
+    method: "DELETE",
+    path: "/grants/:grantId",
+    handle: ({ runtime }, { tenant }, { params }) =>
+      Effect.flatMap(runtime.grants.revoke(params["grantId"] ?? "", { resourceId: tenant }), (isRevoked) =>
+        isRevoked ? Effect.succeed({ status: 204 }) : Effect.fail(noGrant)
+      )
+  },
+  {
+    method: "POST",
+    path: "/runs/:runId/budget",
+    handle: Effect.fnUntraced(function* (serving, principal, { body, params }) {
+      const raise = readRaise(body)
+      if (Option.isNone(raise))
+        return yield* Effect.fail(Refusal.badRequest("limits is missing or not what is expected"))
+      const { runId } = yield* Lookup.run(serving, principal, params["runId"] ?? "")
+      const { name, tenant } = principal
+      yield* serving.runtime
+        .raiseBudget(runId, raise.value.limits, { resourceId: tenant, ...(name === undefined ? {} : { by: name }) })
+        .pipe(Effect.mapError(({ reason }) => Refusal.fromApprovalError(reason)))
+      return { status: 202, body: {} }
+    })
+  }
+]
+
+const undecoded = (): Dialect.Decoded => Result.fail(Refusal.badRequest("this route has no command"))
+
+/** The same as routes of a dialect, to be found by; what carries them out is `handle`. */
+export const places: ReadonlyArray<Dialect.Route> = routes.map(({ method, path }) => ({
+  method,
+  path,
+  decode: undecoded
+}))
+
+/** What carries out a route that `places` found. */
+export const find = (route: Dialect.Route): Own | undefined =>
+  route.decode === undecoded
+    ? routes.find(({ method, path }) => method === route.method && path === route.path)
+    : undefined

@@ -1,0 +1,117 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Api, Server } from "@reins/server"
+import { Effect } from "effect"
+import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
+import { HttpApiClient, OpenApi } from "effect/http-api"
+import * as Served from "./Served.ts"
+
+describe("the native interface", () => {
+  it.live("is what its contract says, to a typed client", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const client = yield* HttpApiClient.make(Api.make(), {
+        baseUrl: served.url,
+        transformClient: HttpClient.mapRequest(HttpClientRequest.bearerToken("dev-key"))
+      })
+      yield* served.ask("/ai-sdk/chat", {
+        body: { id: "t", messages: [{ role: "user", parts: [{ type: "text", text: "gated" }] }] }
+      })
+      const { approvals } = yield* client.approvals.list({ query: { threadId: "t" } })
+      assert.lengthOf(approvals, 1)
+      const { threads } = yield* client.threads.listThreads({ query: {} })
+      const runId = threads[0]?.runId ?? ""
+      assert.strictEqual((yield* client.runs.status({ params: { runId } })).state, "waiting")
+      yield* client.approvals.answer({
+        params: { approvalId: approvals[0]?.id ?? "" },
+        payload: { type: "approve", scope: "thread" }
+      })
+      yield* served.ask(`/native/runs/${runId}/events`)
+      assert.strictEqual((yield* client.runs.status({ params: { runId } })).state, "ended")
+      const { grants } = yield* client.grants.listGrants({})
+      assert.deepStrictEqual(
+        grants.map(({ threadId, toolName }) => [threadId, toolName]),
+        [["t", "gated"]]
+      )
+      yield* client.grants.revokeGrant({ params: { grantId: grants[0]?.id ?? "" } })
+      assert.lengthOf((yield* client.grants.listGrants({})).grants, 0)
+      assert.isFalse((yield* client.runs.cancel({ params: { runId } })).running)
+      assert.lengthOf((yield* client.threads.getThread({ params: { threadId: "t" } })).messages, 4)
+      yield* client.threads.deleteThread({ params: { threadId: "t" } })
+      const gone = yield* Effect.result(client.threads.getThread({ params: { threadId: "t" } }))
+      assert.strictEqual(gone._tag, "Failure")
+    }).pipe(Effect.provide(FetchHttpClient.layer))
+  )
+
+  it("describes every route it has, and no other", () => {
+    const { paths } = OpenApi.fromApi(Api.make())
+    const described = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ":$1")}`)
+    )
+    const routes = Server.places({})[0]?.mount.dialect.routes ?? []
+    const served = routes.map(({ method, path }) => `${method} /native${path}`)
+    assert.sameMembers(described, served)
+  })
+
+  it.live("answers a query whole where no stream is wanted, and starts one run for one request id", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const body = { prompt: "hello there", stream: false, requestId: "once" }
+      const one = yield* served.ask("/native/query", { body })
+      const two = yield* served.ask("/native/query", { body })
+      assert.strictEqual(one.json.text, "hello there")
+      assert.strictEqual(two.json.runId, one.json.runId)
+      assert.lengthOf(served.scene.model.requests, 1)
+    })
+  )
+
+  it.live("pages through threads, newest first, and misses none", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const names = Array.from({ length: 7 }, (_, index) => `t${index}`)
+      for (const threadId of names) yield* served.ask("/native/query", { body: { prompt: "hello", threadId } })
+      const seen: Array<string> = []
+      let after = ""
+      for (let page = 0; page < 4; page += 1) {
+        const { json } = yield* served.ask(`/native/threads?limit=3${after}`)
+        seen.push(...json.threads.map(({ threadId }: { readonly threadId: string }) => threadId))
+        if (json.next === undefined) break
+        after = `&after=${json.next}`
+      }
+      assert.deepStrictEqual([...seen].sort(), names)
+    })
+  )
+
+  it.live("keeps a thread that a run holds", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      yield* Effect.promise(() => served.fetch("/native/query", { body: { prompt: "held", threadId: "t" } }))
+      assert.strictEqual((yield* served.ask("/native/threads/t", { method: "DELETE" })).status, 409)
+      assert.strictEqual((yield* served.ask("/native/query", { body: { prompt: "x", threadId: "t" } })).status, 409)
+    })
+  )
+
+  it.live("ends a run that is cancelled, once", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const stream = yield* Effect.promise(() => served.fetch("/native/query", { body: { prompt: "held" } }))
+      const cancel = `/native/runs/${stream.headers.get("x-run-id")}/cancel`
+      const first = yield* served.ask(cancel, { method: "POST" })
+      assert.deepStrictEqual([first.status, first.json], [202, { running: true }])
+      assert.include(yield* Effect.promise(() => stream.text()), '"finishReason":"cancelled"')
+      assert.deepStrictEqual((yield* served.ask(cancel, { method: "POST" })).json, { running: false })
+    })
+  )
+})
+
+describe("the pages", () => {
+  it.live("tell whether the server lives, what it counts, what it offers, without a key", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      assert.deepStrictEqual((yield* served.ask("/health", { key: "" })).json, { status: "ok" })
+      assert.match((yield* served.ask("/metrics", { key: "" })).text, /^reins_runs_running 0$/m)
+      assert.strictEqual((yield* served.ask("/openapi.json", { key: "" })).json.openapi, "3.1.0")
+      assert.match((yield* served.ask("/docs", { key: "" })).text, /^<!doctype html>/i)
+      assert.strictEqual((yield* served.ask("/nothing", { key: "" })).status, 404)
+    })
+  )
+})
