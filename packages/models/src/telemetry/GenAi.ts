@@ -32,7 +32,11 @@ export const attribute = {
   run: "agent.run.id",
   agentPath: "agent.path",
   step: "agent.step",
-  attempt: "agent.attempt"
+  attempt: "agent.attempt",
+  agentEnd: "agent.end",
+  budgetLimit: "agent.budget.limit",
+  toolName: "gen_ai.tool.name",
+  toolCallId: "gen_ai.tool.call.id"
 } as const
 
 /** Values of `gen_ai.operation.name`, which begin the span's name too. */

@@ -5,6 +5,7 @@
 import { Grant } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 
+/** Keeps grants; see the header of this file. */
 export interface GrantStore {
   /** Keeps a grant, unless one of its id is there. */
   readonly add: (grant: Grant.Grant) => Effect.Effect<void>

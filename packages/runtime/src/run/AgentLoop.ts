@@ -13,7 +13,8 @@ import { modelStep } from "../step/ModelStep.ts"
 import type { StepValue } from "../step/StepValue.ts"
 import type { CallEnd } from "../tool/CallEnd.ts"
 import { settle } from "../tool/CallSettling.ts"
-import type { AgentEnd, Place, Run } from "./Run.ts"
+import type { AgentEnd } from "./AgentEnd.ts"
+import type { Place, Run } from "./Run.ts"
 
 /** How many calls of one step run at once unless the agent says otherwise. */
 const usualParallel = 16

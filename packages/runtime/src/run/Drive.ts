@@ -9,9 +9,11 @@ import * as Erased from "../Erased.ts"
 import type { Engine } from "../port/Engine.ts"
 import type { RunRecord, Stores } from "../port/RunHost.ts"
 import { Alarm } from "./Alarm.ts"
+import type { Tracing } from "../port/Tracing.ts"
 import { agentLoop } from "./AgentLoop.ts"
 import type { Roster } from "./Roster.ts"
-import { type AgentEnd, Place, type Run, type Settings } from "./Run.ts"
+import type { AgentEnd } from "./AgentEnd.ts"
+import { Place, type Run, type Settings } from "./Run.ts"
 
 /** Carries `record` over `engine`. `history` is what its thread held when it began. */
 export const drive = Effect.fnUntraced(function* (
@@ -32,8 +34,15 @@ export const drive = Effect.fnUntraced(function* (
     budget: record.budget ?? member.budget
   })
   const alarm = new Alarm(Effect.runForkWith(yield* Effect.context<never>()), engine.now)
-  const run: Run = { engine, settings, grants: stores.grants, alarm, exhausted: new Set(), carry: agentLoop }
-  const end = yield* Effect.onExit(agentLoop(run, place), () => Effect.sync(alarm.close))
+  const run: Run = {
+    engine,
+    settings,
+    grants: stores.grants,
+    alarm,
+    exhausted: new Set(),
+    carry: traced(settings.tracing)
+  }
+  const end = yield* Effect.onExit(run.carry(run, place), () => Effect.sync(alarm.close))
   if (!record.isolated) {
     yield* engine.activity(
       "thread",
@@ -48,6 +57,17 @@ export const drive = Effect.fnUntraced(function* (
   }
   yield* engine.emit("finish", [], () => closing(engine, end))
 })
+
+/** The loop, seen by the runtime's tracing where it has one. */
+const traced = (tracing: Tracing | undefined): Run["carry"] =>
+  tracing === undefined
+    ? agentLoop
+    : (run, place) => {
+        const { resourceId, runId, threadId } = run.engine
+        const { model, name } = place.member
+        const about = { runId, threadId, resourceId, agent: name, agentPath: place.path }
+        return tracing.agent({ ...about, provider: model.provider, model: model.model }, agentLoop(run, place))
+      }
 
 /** The last events of a run. */
 export const closing = (

@@ -1,28 +1,23 @@
 /**
  * What the loop has at hand while it carries one run: the engine, the runtime's settings, and each agent's place.
  */
-import {
-  AgentPath,
-  type Budget,
-  type Entry,
-  type Events,
-  type Message,
-  type RunErrors,
-  type Usage
-} from "@reins/protocol"
+import { AgentPath, type Budget, type Entry, type Message } from "@reins/protocol"
 import type * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import type { Engine } from "../port/Engine.ts"
 import type { GrantStore } from "../port/GrantStore.ts"
 import type { PriceBook } from "../port/Prices.ts"
 import * as TokenEstimator from "../port/TokenEstimator.ts"
+import type { Tracing } from "../port/Tracing.ts"
 import type { Alarm } from "./Alarm.ts"
+import type { AgentEnd } from "./AgentEnd.ts"
 import type { Callable, Member } from "./Roster.ts"
 
 /** How a runtime behaves, with every default filled in. Durations in milliseconds. */
 export interface Settings {
   readonly prices: PriceBook
   readonly estimator: TokenEstimator.Estimator
+  readonly tracing: Tracing | undefined
   /** How often a model request is sent again while nothing of its answer was shown. */
   readonly modelRetries: number
   /** What becomes of a request that fails after something of its answer was shown. */
@@ -53,19 +48,6 @@ export interface Run {
   readonly exhausted: Set<string>
   /** Carries an agent to its end; here, so that a specialist's call need not know the loop that calls it. */
   readonly carry: (run: Run, place: Place) => Effect.Effect<AgentEnd>
-}
-
-/** How an agent ended. */
-export interface AgentEnd {
-  readonly reason: Events.FinishReason | "failed"
-  /** Its last words; for a typed output, JSON that fits the schema where `reason` is `stop`. */
-  readonly text: string
-  /** What it used, specialists included. */
-  readonly usage: Usage.Usage
-  /** The limit that stopped it. */
-  readonly refusal?: Budget.Refusal | undefined
-  /** Why it failed. */
-  readonly failure?: RunErrors.Reason | undefined
 }
 
 /** One agent at work in a run. `messages` grows; it is never copied. */

@@ -14,6 +14,7 @@ import { Ids } from "../port/Ids.ts"
 import { Prices } from "../port/Prices.ts"
 import type { RunHost } from "../port/RunHost.ts"
 import { TokenEstimator } from "../port/TokenEstimator.ts"
+import { Tracing } from "../port/Tracing.ts"
 import type { QueryOptions, RunHandle, RuntimeOptions, RuntimeShape } from "../RuntimeShape.ts"
 import * as Answering from "./Answering.ts"
 import { type Built, defaultResource } from "./Built.ts"
@@ -44,6 +45,7 @@ const settingsOf = Effect.fnUntraced(function* (options: RuntimeOptions<Readonly
   return {
     prices: yield* Prices,
     estimator: yield* TokenEstimator,
+    tracing: yield* Tracing,
     modelRetries: options.modelRetries ?? 2,
     midStream: options.midStreamFailure ?? "error",
     modelRetryBaseMs: millis(options.modelRetryDelay, 500),

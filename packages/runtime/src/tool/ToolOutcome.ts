@@ -23,12 +23,14 @@ export type Fault =
   | "Cancelled"
   | "BudgetExhausted"
 
+/** A call that did what it should. */
 export const success = (result: Json, content?: Message.ResultPart["content"]): ToolOutcome => ({
   result,
   status: undefined,
   content
 })
 
+/** A failure of the tool's own, in its own words. */
 export const failure = (result: Json): ToolOutcome => ({ result, status: "failed", content: undefined })
 
 /** An ending of the runtime's own making: `{ error, message }`. */

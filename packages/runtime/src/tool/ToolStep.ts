@@ -83,7 +83,13 @@ const carry = Effect.fnUntraced(function* (run: Run, place: Place, tool: Callabl
   let ended: Ended
   do {
     if (attempts++ > 0) live.restart()
-    ended = yield* once(run, place, tool, tool.invoke(permit.args, live.service, live.preliminary), live)
+    ended = yield* once(
+      run,
+      place,
+      tool,
+      seen(run, place, permit, tool.invoke(permit.args, live.service, live.preliminary)),
+      live
+    )
     if (ended.outcome.status !== "failed" || ended.refusal !== undefined || ended.cancelled) break
   } while (attempts <= tool.retries && !engine.cancel.requested)
   live.end()
@@ -111,6 +117,19 @@ const carry = Effect.fnUntraced(function* (run: Run, place: Place, tool: Callabl
   )
   return { ...closed, events: [...closed.events, ...warnings] }
 })
+
+/** The handler's work, seen by the runtime's tracing where it has one. */
+const seen = (
+  { engine, settings }: Run,
+  place: Place,
+  { call }: Permit.Permit,
+  work: Effect.Effect<ToolOutcome.ToolOutcome>
+): Effect.Effect<ToolOutcome.ToolOutcome> => {
+  if (settings.tracing === undefined) return work
+  const { runId, threadId } = engine
+  const about = { runId, threadId, agent: place.member.name, agentPath: place.path }
+  return settings.tracing.tool({ ...about, toolName: call.name, callId: call.id }, work)
+}
 
 interface Ended {
   readonly outcome: ToolOutcome.ToolOutcome

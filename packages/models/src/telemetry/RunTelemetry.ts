@@ -1,0 +1,65 @@
+/**
+ * Spans of what a run does, in the words of OpenTelemetry's conventions: `invoke_agent` around each agent, `execute_tool` around
+ * each attempt of a tool's handler. With `ModelTelemetry` around the model, its `chat` spans stand inside. What the conventions
+ * have no word for (usage up to here, how the agent ended) is told in attributes of our own. Nothing that was said is told.
+ */
+import { Usage } from "@reins/protocol"
+import { type AgentEnd, type AgentFacts, type ToolFacts, type ToolOutcome, Tracing } from "@reins/runtime"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Tracer from "effect/Tracer"
+import * as GenAi from "./GenAi.ts"
+
+/** Has every run of the runtime traced. Provide it to `Runtime.layer`; exporting is `effect/observability`'s, such as `Otlp`. */
+export const layer: Layer.Layer<never> = Layer.succeed(Tracing, {
+  agent: (facts, work) =>
+    spanned(`${GenAi.operation.invokeAgent} ${facts.agent}`, ofAgent(facts), work, (span, end) =>
+      agentEnded(span, end)
+    ),
+  tool: (facts, work) =>
+    spanned(`${GenAi.operation.executeTool} ${facts.toolName}`, ofTool(facts), work, (span, outcome) =>
+      toolEnded(span, outcome)
+    )
+})
+
+const spanned = <A>(
+  name: string,
+  attributes: { readonly [name: string]: string },
+  work: Effect.Effect<A>,
+  ended: (span: Tracer.Span, value: A) => void
+): Effect.Effect<A> =>
+  Effect.useSpan(name, { kind: "internal", attributes }, (span) =>
+    Effect.tap(Effect.withParentSpan(work, span), (value) => Effect.sync(() => ended(span, value)))
+  )
+
+const ofAgent = (facts: AgentFacts) => ({
+  [GenAi.attribute.operation]: GenAi.operation.invokeAgent,
+  [GenAi.attribute.agentName]: facts.agent,
+  [GenAi.attribute.conversation]: facts.threadId,
+  [GenAi.attribute.provider]: GenAi.providerName(facts.provider),
+  [GenAi.attribute.requestModel]: facts.model,
+  [GenAi.attribute.run]: facts.runId,
+  [GenAi.attribute.agentPath]: facts.agentPath.join("/")
+})
+
+const ofTool = (facts: ToolFacts) => ({
+  [GenAi.attribute.operation]: GenAi.operation.executeTool,
+  [GenAi.attribute.toolName]: facts.toolName,
+  [GenAi.attribute.toolCallId]: facts.callId,
+  [GenAi.attribute.agentName]: facts.agent,
+  [GenAi.attribute.conversation]: facts.threadId,
+  [GenAi.attribute.run]: facts.runId,
+  [GenAi.attribute.agentPath]: facts.agentPath.join("/")
+})
+
+const agentEnded = (span: Tracer.Span, { failure, reason, refusal, usage }: AgentEnd): void => {
+  span.attribute(GenAi.attribute.agentEnd, reason)
+  span.attribute(GenAi.attribute.inputTokens, Usage.inputTokens(usage))
+  span.attribute(GenAi.attribute.outputTokens, Usage.outputTokens(usage))
+  if (refusal !== undefined) span.attribute(GenAi.attribute.budgetLimit, refusal.limit)
+  if (failure !== undefined) span.attribute(GenAi.attribute.errorType, failure._tag)
+}
+
+const toolEnded = (span: Tracer.Span, { status }: ToolOutcome): void => {
+  if (status !== undefined) span.attribute(GenAi.attribute.errorType, status)
+}
