@@ -32,7 +32,7 @@ const tasks = {
   "serve-all": ["serve one agent in every dialect: --port NUMBER --host NAME", (args) => serveAll(args)],
   recordings: ["play the recorded provider streams in a folder", (args) => recordings(args)],
   crash: [
-    "kill runs at every event: memory|sqlite [NAME]",
+    "kill runs at every event: memory|sqlite|postgres [NAME]",
     (args) => node([inside("test", "store", "crash", "main.ts"), ...args])
   ],
   check: ["run everything that has to hold", () => Child.run("bash", [inside(".ci", "run")], { cwd: root })]

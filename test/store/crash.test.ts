@@ -2,11 +2,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, References } from "effect"
 import { scenarios } from "./crash/Scenarios.ts"
+import * as Stores from "./crash/Stores.ts"
 
 const quiet = Effect.provideService(References.MinimumLogLevel, "None")
 
 describe.concurrent("a run whose process is killed keeps its promises", () => {
-  for (const { name, run, says } of scenarios.filter(({ short }) => short)) {
+  for (const { name, run, says } of scenarios(Stores.file).filter(({ short }) => short)) {
     it.live(
       `${name}: ${says}`,
       () =>

@@ -4,11 +4,12 @@
  */
 import { Decision, Deployment, Runtime } from "@reins/runtime"
 import { journalHost, type JournalStore } from "@reins/runtime/journal"
-import { Sqlite } from "@reins/store/sqlite"
 import { Effect, Layer, Stream } from "effect"
+import * as Stores from "./Stores.ts"
 import * as Story from "./Story.ts"
 
 export interface Orders {
+  /** A file, or the address of a Postgres database. */
   readonly database: string
   readonly counter: string
   readonly kind: Story.Kind
@@ -39,10 +40,10 @@ const mortal = (store: JournalStore, { at, when }: NonNullable<Orders["death"]>)
 
 const deployment = ({ carries, database, death }: Orders) =>
   death === undefined
-    ? Sqlite.layer({ filename: database, gatherMs: 0, carries })
+    ? Stores.layer(database, carries)
     : Layer.effect(
         Deployment.Deployment,
-        Effect.map(Sqlite.journal({ filename: database }), (store) =>
+        Effect.map(Stores.journal(database), (store) =>
           journalHost(mortal(store, death), { gatherMs: 0, pollMs: 10_000 })
         )
       )

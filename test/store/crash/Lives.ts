@@ -4,13 +4,11 @@
  */
 import { Decision, type Envelope, Runtime } from "@reins/runtime"
 import { BudgetWatch, Scenario, ScenarioChecks, type ScenarioRun } from "@reins/runtime/testing"
-import { Sqlite } from "@reins/store/sqlite"
-import { Effect, Layer, Option, Stream } from "effect"
+import { Effect, Layer, Option, type Scope, Stream } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Orders } from "./Child.ts"
+import * as Stores from "./Stores.ts"
 import * as Story from "./Story.ts"
 
 export interface Place {
@@ -18,14 +16,11 @@ export interface Place {
   readonly counter: string
 }
 
-/** A folder of its own, gone with the scope. */
-export const place = Effect.map(
-  Effect.acquireRelease(
-    Effect.sync(() => mkdtempSync(join(tmpdir(), "reins-crash-"))),
-    (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
-  ),
-  (folder): Place => ({ database: join(folder, "runs.db"), counter: join(folder, "counter") })
-)
+/** Where a scenario happens: in a new database, gone with the scope. */
+export const place = <E>(database: Effect.Effect<string, E, Scope.Scope>) =>
+  Effect.gen(function* () {
+    return { database: yield* database, counter: join(yield* Stores.folder, "counter") }
+  })
 
 /** Another process. It is killed with the scope, unless it has ended. */
 export class Process {
@@ -96,7 +91,7 @@ export const begin = (orders: Orders) =>
 export const remembered = ({ counter, database }: Place) =>
   Effect.scoped(
     Effect.gen(function* () {
-      const store = yield* Sqlite.journal({ filename: database })
+      const store = yield* Stores.journal(database)
       const opened = yield* store.open(Story.runId, 0)
       const { begun, requests } = Story.world(counter)
       const marks = (opened?.marks ?? []).filter((mark) => mark.kind === "result")
@@ -133,11 +128,7 @@ export const last = (
       ended: Option.isSome(done)
     }
     return report
-  }).pipe(
-    Effect.provide(
-      Story.layer(kind, where.counter).pipe(Layer.provide(Sqlite.layer({ filename: where.database, gatherMs: 0 })))
-    )
-  )
+  }).pipe(Effect.provide(Story.layer(kind, where.counter).pipe(Layer.provide(Stores.layer(where.database, true)))))
 
 /** Broken promises of a report. */
 export const faults = (report: ScenarioRun.Report, plain?: ReadonlyArray<string>): ReadonlyArray<string> => {

@@ -1,12 +1,12 @@
 /**
- * How runs are killed on SQLite: each scenario answers the promises that were broken, nothing where all is well.
+ * How runs are killed on a database: each scenario answers the promises that were broken, nothing where all is well.
  */
 import { Decision, Runtime } from "@reins/runtime"
 import { ScenarioChecks } from "@reins/runtime/testing"
-import { Sqlite } from "@reins/store/sqlite"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, type Scope } from "effect"
 import type { Orders } from "./Child.ts"
 import * as Lives from "./Lives.ts"
+import * as Stores from "./Stores.ts"
 import * as Story from "./Story.ts"
 
 export interface Scenario {
@@ -16,6 +16,9 @@ export interface Scenario {
   readonly short: boolean
   readonly run: Effect.Effect<ReadonlyArray<string>, unknown>
 }
+
+/** A new, empty database at each use. */
+type Fresh = Effect.Effect<string, unknown, Scope.Scope>
 
 type Death = NonNullable<Orders["death"]>
 
@@ -30,9 +33,9 @@ const orders = (where: Lives.Place, kind: Story.Kind, over: Partial<Orders> = {}
 })
 
 /** One run, killed at each of `deaths`, one life after the other, and carried to its end in this process. */
-const killed = (kind: Story.Kind, deaths: ReadonlyArray<Death>) =>
+const killed = (fresh: Fresh, kind: Story.Kind, deaths: ReadonlyArray<Death>) =>
   Effect.gen(function* () {
-    const where = yield* Lives.place
+    const where = yield* Lives.place(fresh)
     const found: Array<Effect.Success<ReturnType<typeof Lives.remembered>>> = []
     for (const [index, death] of deaths.entries()) {
       const child = yield* Lives.begin(orders(where, kind, { death, starts: index === 0 }))
@@ -43,21 +46,21 @@ const killed = (kind: Story.Kind, deaths: ReadonlyArray<Death>) =>
   }).pipe(Effect.scoped)
 
 /** The run that nobody kills, in another process, read here. */
-const plain = (kind: Story.Kind) => killed(kind, [{ at: Number.MAX_SAFE_INTEGER, when: "after" }])
+const plain = (fresh: Fresh, kind: Story.Kind) => killed(fresh, kind, [{ at: Number.MAX_SAFE_INTEGER, when: "after" }])
 
 const name = (deaths: ReadonlyArray<Death>) => deaths.map(({ at, when }) => `${when} ${at}`).join(", ")
 
 /** Kills at the events that `points` chooses of a plain run's length, two runs at a time. */
-const everywhere = (kind: Story.Kind, points: (length: number) => ReadonlyArray<ReadonlyArray<Death>>) =>
+const everywhere = (fresh: Fresh, kind: Story.Kind, points: (length: number) => ReadonlyArray<ReadonlyArray<Death>>) =>
   Effect.gen(function* () {
-    const whole = yield* plain(kind)
+    const whole = yield* plain(fresh, kind)
     const broken = Lives.faults(whole)
     if (broken.length > 0) return broken.map((fault) => `not killed at all: ${fault}`)
     const essence = kind === "plain" ? ScenarioChecks.essence(whole.stored) : undefined
     const faults = yield* Effect.forEach(
       points(whole.stored.length),
       (deaths) =>
-        Effect.map(killed(kind, deaths), (report) =>
+        Effect.map(killed(fresh, kind, deaths), (report) =>
           Lives.faults(report, essence).map((fault) => `killed ${name(deaths)}: ${fault}`)
         ),
       { concurrency: 2 }
@@ -78,31 +81,33 @@ const paused = (where: Lives.Place, kind: Story.Kind) =>
     return yield* Lives.remembered(where)
   })
 
-const answeredWhileDown = Effect.gen(function* () {
-  const where = yield* Lives.place
-  const found = yield* paused(where, "plain")
-  const client = yield* Lives.begin(orders(where, "plain", { starts: false, carries: false, until: "answer" }))
-  yield* client.hears("answered")
-  yield* client.over
-  const before = Story.world(where.counter).begun.length
-  const report = yield* Lives.last("plain", where, { answers: false, deaths: [found] })
-  return [...Lives.faults(report), ...(before === found.begun ? [] : ["a client ran a tool"])]
-}).pipe(Effect.scoped)
+const answeredWhileDown = (fresh: Fresh) =>
+  Effect.gen(function* () {
+    const where = yield* Lives.place(fresh)
+    const found = yield* paused(where, "plain")
+    const client = yield* Lives.begin(orders(where, "plain", { starts: false, carries: false, until: "answer" }))
+    yield* client.hears("answered")
+    yield* client.over
+    const before = Story.world(where.counter).begun.length
+    const report = yield* Lives.last("plain", where, { answers: false, deaths: [found] })
+    return [...Lives.faults(report), ...(before === found.begun ? [] : ["a client ran a tool"])]
+  }).pipe(Effect.scoped)
 
-const expiredWhileDown = Effect.gen(function* () {
-  const where = yield* Lives.place
-  const found = yield* paused(where, "expiring")
-  yield* Effect.sleep(600)
-  const report = yield* Lives.last("expiring", where, { answers: false, deaths: [found] })
-  const decisions = report.stored.flatMap(({ event }) =>
-    event.type === "approval-decision" ? [event.data.outcome.outcome] : []
-  )
-  return [
-    ...Lives.faults(report),
-    ...(decisions.join() === "expired" ? [] : [`the decisions were ${decisions.join()}`]),
-    ...(report.world.begun.includes("run:c2") ? ["the expired call was run"] : [])
-  ]
-}).pipe(Effect.scoped)
+const expiredWhileDown = (fresh: Fresh) =>
+  Effect.gen(function* () {
+    const where = yield* Lives.place(fresh)
+    const found = yield* paused(where, "expiring")
+    yield* Effect.sleep(600)
+    const report = yield* Lives.last("expiring", where, { answers: false, deaths: [found] })
+    const decisions = report.stored.flatMap(({ event }) =>
+      event.type === "approval-decision" ? [event.data.outcome.outcome] : []
+    )
+    return [
+      ...Lives.faults(report),
+      ...(decisions.join() === "expired" ? [] : [`the decisions were ${decisions.join()}`]),
+      ...(report.world.begun.includes("run:c2") ? ["the expired call was run"] : [])
+    ]
+  }).pipe(Effect.scoped)
 
 /** Each activity that really ran, with how often. */
 const twice = (where: Lives.Place) => {
@@ -111,96 +116,104 @@ const twice = (where: Lives.Place) => {
   return all.filter((key, index) => all.indexOf(key) !== index).map((key) => `${key} ran twice`)
 }
 
-const twoProcesses = Effect.gen(function* () {
-  const where = yield* Lives.place
-  const owner = yield* Lives.begin(orders(where, "plain", { answers: false }))
-  yield* owner.hears("asked")
-  const second = yield* Lives.begin(orders(where, "plain", { starts: false }))
-  yield* second.hears("ended")
-  yield* owner.hears("ended")
-  const report = yield* Lives.last("plain", where, { answers: false, deaths: [] })
-  return [...Lives.faults(report), ...twice(where)]
-}).pipe(Effect.scoped)
-
-const succession = Effect.gen(function* () {
-  const where = yield* Lives.place
-  const owner = yield* Lives.begin(orders(where, "plain", { answers: false }))
-  yield* owner.hears("asked")
-  const heir = yield* Lives.begin(orders(where, "plain", { starts: false, answers: false }))
-  yield* heir.hears("asked")
-  yield* owner.kill
-  const client = yield* Lives.begin(orders(where, "plain", { starts: false, carries: false, until: "answer" }))
-  yield* client.hears("answered")
-  yield* heir.hears("ended")
-  const report = yield* Lives.last("plain", where, { answers: false, deaths: [] })
-  return [...Lives.faults(report), ...twice(where)]
-}).pipe(Effect.scoped)
-
-const startedByClient = Effect.gen(function* () {
-  const where = yield* Lives.place
-  const client = yield* Lives.begin(orders(where, "plain", { carries: false, until: "answer" }))
-  yield* client.hears("ready")
-  const report = yield* Lives.last("plain", where, { answers: false, deaths: [] })
-  return [...Lives.faults(report), ...twice(where)]
-}).pipe(Effect.scoped)
-
-const cancelledByClient = Effect.gen(function* () {
-  const where = yield* Lives.place
-  const owner = yield* Lives.begin(orders(where, "plain", { answers: false }))
-  yield* owner.hears("asked")
-  const client = Story.layer("plain", where.counter).pipe(
-    Layer.provide(Sqlite.layer({ filename: where.database, carries: false }))
-  )
-  const asked = yield* Effect.gen(function* () {
-    const runtime = yield* Runtime
-    const [question] = yield* runtime.pendingApprovals()
-    const cancelled = yield* runtime.cancel(Story.runId)
+const twoProcesses = (fresh: Fresh) =>
+  Effect.gen(function* () {
+    const where = yield* Lives.place(fresh)
+    const owner = yield* Lives.begin(orders(where, "plain", { answers: false }))
+    yield* owner.hears("asked")
+    const second = yield* Lives.begin(orders(where, "plain", { starts: false }))
+    yield* second.hears("ended")
     yield* owner.hears("ended")
-    const late = yield* Effect.flip(runtime.respondToApproval(question?.request.id ?? "", Decision.approve()))
-    return { cancelled, late: late.reason._tag }
-  }).pipe(Effect.provide(client))
-  const report = yield* Lives.last("plain", where, { answers: false, deaths: [] })
-  const reason = report.stored.find(({ event }) => event.type === "finish")?.event
-  return [
-    ...Lives.faults(report),
-    ...(asked.cancelled ? [] : ["the cancel was refused"]),
-    ...(asked.late === "ApprovalResolved" ? [] : [`a late answer was told ${asked.late}`]),
-    ...(reason?.type === "finish" && reason.finishReason === "cancelled" ? [] : ["the run did not end as cancelled"])
-  ]
-}).pipe(Effect.scoped)
+    const report = yield* Lives.last("plain", where, { answers: false, deaths: [] })
+    return [...Lives.faults(report), ...twice(where)]
+  }).pipe(Effect.scoped)
+
+const succession = (fresh: Fresh) =>
+  Effect.gen(function* () {
+    const where = yield* Lives.place(fresh)
+    const owner = yield* Lives.begin(orders(where, "plain", { answers: false }))
+    yield* owner.hears("asked")
+    const heir = yield* Lives.begin(orders(where, "plain", { starts: false, answers: false }))
+    yield* heir.hears("asked")
+    yield* owner.kill
+    const client = yield* Lives.begin(orders(where, "plain", { starts: false, carries: false, until: "answer" }))
+    yield* client.hears("answered")
+    yield* heir.hears("ended")
+    const report = yield* Lives.last("plain", where, { answers: false, deaths: [] })
+    return [...Lives.faults(report), ...twice(where)]
+  }).pipe(Effect.scoped)
+
+const startedByClient = (fresh: Fresh) =>
+  Effect.gen(function* () {
+    const where = yield* Lives.place(fresh)
+    const client = yield* Lives.begin(orders(where, "plain", { carries: false, until: "answer" }))
+    yield* client.hears("ready")
+    const report = yield* Lives.last("plain", where, { answers: false, deaths: [] })
+    return [...Lives.faults(report), ...twice(where)]
+  }).pipe(Effect.scoped)
+
+const cancelledByClient = (fresh: Fresh) =>
+  Effect.gen(function* () {
+    const where = yield* Lives.place(fresh)
+    const owner = yield* Lives.begin(orders(where, "plain", { answers: false }))
+    yield* owner.hears("asked")
+    const client = Story.layer("plain", where.counter).pipe(Layer.provide(Stores.layer(where.database, false)))
+    const asked = yield* Effect.gen(function* () {
+      const runtime = yield* Runtime
+      const [question] = yield* runtime.pendingApprovals()
+      const cancelled = yield* runtime.cancel(Story.runId)
+      yield* owner.hears("ended")
+      const late = yield* Effect.flip(runtime.respondToApproval(question?.request.id ?? "", Decision.approve()))
+      return { cancelled, late: late.reason._tag }
+    }).pipe(Effect.provide(client))
+    const report = yield* Lives.last("plain", where, { answers: false, deaths: [] })
+    const reason = report.stored.find(({ event }) => event.type === "finish")?.event
+    return [
+      ...Lives.faults(report),
+      ...(asked.cancelled ? [] : ["the cancel was refused"]),
+      ...(asked.late === "ApprovalResolved" ? [] : [`a late answer was told ${asked.late}`]),
+      ...(reason?.type === "finish" && reason.finishReason === "cancelled" ? [] : ["the run did not end as cancelled"])
+    ]
+  }).pipe(Effect.scoped)
 
 const few = (length: number) => [2, Math.floor(length / 2), length - 1].map((at) => [{ at, when: "after" } as const])
 
-export const scenarios: ReadonlyArray<Scenario> = [
-  { name: "few", says: "killed at three events", short: true, run: everywhere("plain", few) },
-  { name: "down", says: "answered while no process lives", short: true, run: answeredWhileDown },
-  { name: "expiry", says: "a question expires while no process lives", short: true, run: expiredWhileDown },
+/** All scenarios, over databases that `fresh` makes. */
+export const scenarios = (fresh: Fresh): ReadonlyArray<Scenario> => [
+  { name: "few", says: "killed at three events", short: true, run: everywhere(fresh, "plain", few) },
+  { name: "down", says: "answered while no process lives", short: true, run: answeredWhileDown(fresh) },
+  { name: "expiry", says: "a question expires while no process lives", short: true, run: expiredWhileDown(fresh) },
   {
     name: "client",
     says: "two processes on one file: the second answers, the first carries",
     short: true,
-    run: twoProcesses
+    run: twoProcesses(fresh)
   },
-  { name: "start", says: "started and answered by a client, carried by the owner", short: true, run: startedByClient },
-  { name: "cancel", says: "cancelled by a client", short: true, run: cancelledByClient },
-  { name: "heir", says: "the owner dies, a client takes its place", short: true, run: succession },
+  {
+    name: "start",
+    says: "started and answered by a client, carried by the owner",
+    short: true,
+    run: startedByClient(fresh)
+  },
+  { name: "cancel", says: "cancelled by a client", short: true, run: cancelledByClient(fresh) },
+  { name: "heir", says: "the owner dies, a client takes its place", short: true, run: succession(fresh) },
   {
     name: "after",
     says: "killed after the commit of every event",
     short: false,
-    run: everywhere("plain", (length) => each(length).map((at) => [{ at, when: "after" }]))
+    run: everywhere(fresh, "plain", (length) => each(length).map((at) => [{ at, when: "after" }]))
   },
   {
     name: "before",
     says: "killed before the commit of every event",
     short: false,
-    run: everywhere("plain", (length) => each(length).map((at) => [{ at, when: "before" }]))
+    run: everywhere(fresh, "plain", (length) => each(length).map((at) => [{ at, when: "before" }]))
   },
   {
     name: "twice",
     says: "killed at every third event, and four events later again",
     short: false,
-    run: everywhere("plain", (length) =>
+    run: everywhere(fresh, "plain", (length) =>
       each(length, 3).map((at) => [
         { at, when: "after" },
         { at: at + 4, when: "before" }
@@ -211,6 +224,6 @@ export const scenarios: ReadonlyArray<Scenario> = [
     name: "budget",
     says: "killed at every second event of a run that meets its budget",
     short: false,
-    run: everywhere("budget", (length) => each(length, 2).map((at) => [{ at, when: "after" }]))
+    run: everywhere(fresh, "budget", (length) => each(length, 2).map((at) => [{ at, when: "after" }]))
   }
 ]

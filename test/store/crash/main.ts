@@ -1,42 +1,46 @@
 /**
- * `pnpm crash memory|sqlite [NAME]`: kills runs and sees whether they keep their promises. A row a scenario; closes with how many
+ * `pnpm crash memory|sqlite|postgres [NAME]`: kills runs and sees whether they keep their promises. A row a scenario; closes with how many
  * passed and failed.
  */
-import { Effect, References } from "effect"
+import { Effect, Redacted, References, type Scope } from "effect"
 import * as InMemory from "./InMemory.ts"
 import * as Scenarios from "./Scenarios.ts"
+import * as Stores from "./Stores.ts"
 
-const stores: { readonly [store: string]: ReadonlyArray<Scenarios.Scenario> } = {
-  memory: InMemory.scenarios,
-  sqlite: Scenarios.scenarios
+/** The scenarios of each store; its server, where it needs one, lives as long as the scope. */
+const stores: {
+  readonly [store: string]: Effect.Effect<ReadonlyArray<Scenarios.Scenario>, unknown, Scope.Scope>
+} = {
+  memory: Effect.succeed(InMemory.scenarios),
+  sqlite: Effect.succeed(Scenarios.scenarios(Stores.file)),
+  postgres: Effect.gen(function* () {
+    const Server = yield* Effect.promise(() => import("../../postgres/Server.ts"))
+    const url = yield* Server.server
+    return Scenarios.scenarios(Effect.map(Server.database(url), Redacted.value))
+  })
 }
 
-const main = async ([store = "", name]: ReadonlyArray<string>) => {
-  const all = stores[store]
-  const chosen = all?.filter((scenario) => name === undefined || scenario.name === name) ?? []
-  if (all === undefined || chosen.length === 0) {
-    const names = Object.entries(stores).map(
-      ([each, scenarios]) => `${each}: ${scenarios.map((one) => one.name).join(", ")}`
-    )
-    process.stderr.write(`Usage: crash memory|sqlite [NAME]\n${names.join("\n")}\n`)
-    return 2
-  }
-  let failed = 0
-  for (const { name, run, says } of chosen) {
-    const started = Date.now()
-    const faults = await Effect.runPromise(
-      run.pipe(
-        Effect.catchCause((cause) => Effect.succeed([String(cause)])),
-        Effect.provideService(References.MinimumLogLevel, "None")
-      )
-    )
-    if (faults.length > 0) failed++
-    const seconds = ((Date.now() - started) / 1000).toFixed(1)
-    process.stdout.write(`${faults.length === 0 ? "ok    " : "FAILED"} ${name.padEnd(8)} ${says} (${seconds} s)\n`)
-    for (const fault of faults.slice(0, 20)) process.stdout.write(`       ${fault}\n`)
-  }
-  process.stdout.write(`\n${chosen.length - failed} passed, ${failed} failed\n`)
-  return failed === 0 ? 0 : 1
-}
+const usage = "Usage: crash memory|sqlite|postgres [NAME]\n"
 
-process.exitCode = await main(process.argv.slice(2))
+const main = ([store = "", name]: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const all = yield* stores[store] ?? Effect.succeed([])
+    const chosen = all.filter((scenario) => name === undefined || scenario.name === name)
+    if (chosen.length === 0) {
+      process.stderr.write(`${usage}${all.map((one) => `  ${one.name.padEnd(8)} ${one.says}\n`).join("")}`)
+      return 2
+    }
+    let failed = 0
+    for (const { name, run, says } of chosen) {
+      const started = Date.now()
+      const faults = yield* Effect.catchCause(run, (cause) => Effect.succeed([String(cause)]))
+      if (faults.length > 0) failed++
+      const seconds = ((Date.now() - started) / 1000).toFixed(1)
+      process.stdout.write(`${faults.length === 0 ? "ok    " : "FAILED"} ${name.padEnd(8)} ${says} (${seconds} s)\n`)
+      for (const fault of faults.slice(0, 20)) process.stdout.write(`       ${fault}\n`)
+    }
+    process.stdout.write(`\n${chosen.length - failed} passed, ${failed} failed\n`)
+    return failed === 0 ? 0 : 1
+  }).pipe(Effect.scoped, Effect.provideService(References.MinimumLogLevel, "None"))
+
+process.exitCode = await Effect.runPromise(main(process.argv.slice(2)))

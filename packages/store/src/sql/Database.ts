@@ -35,6 +35,11 @@ export class Database {
     return this.sql.unsafe<Row>(prepared, values)
   }
 
+  /** Tells other processes of the run, once all is committed. */
+  tell(run: string): Effect.Effect<unknown, SqlError> {
+    return this.dialect.tell === undefined ? Effect.void : this.rows(this.dialect.tell, run, run)
+  }
+
   /** All of it or nothing. */
   atomic<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E | SqlError> {
     return this.sql.withTransaction(effect)

@@ -45,13 +45,14 @@ const write = (db: Database, batch: Batch): Effect.Effect<Fault, SqlError> =>
     )
     yield* put(
       `INSERT INTO reins_events (run_id, seq, at, path, event)
-       SELECT ?, value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM ${each}`,
+       SELECT ?, CAST(value ->> 0 AS BIGINT), CAST(value ->> 1 AS BIGINT), value ->> 2, value ->> 3 FROM ${each}`,
       eventRows(batch)
     )
     if (marks.length > 0) {
       yield* put(
         `INSERT INTO reins_marks (run_id, kind, name, seq, at, path, value, spent)
-         SELECT ?, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6
+         SELECT ?, value ->> 0, value ->> 1, CAST(value ->> 2 AS BIGINT), CAST(value ->> 3 AS BIGINT), value ->> 4, value ->> 5,
+         value ->> 6
          FROM ${each} WHERE true
          ON CONFLICT (run_id, kind, name) DO UPDATE SET seq = excluded.seq, at = excluded.at, path = excluded.path,
            value = excluded.value, spent = excluded.spent`,
@@ -60,7 +61,8 @@ const write = (db: Database, batch: Batch): Effect.Effect<Fault, SqlError> =>
     }
     yield* put(
       `INSERT INTO reins_approvals (run_id, id, resource_id, path, seq, asked_at, request, outcome, decided_at)
-       SELECT ?, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7
+       SELECT ?, value ->> 0, value ->> 1, value ->> 2, CAST(value ->> 3 AS BIGINT), CAST(value ->> 4 AS BIGINT), value ->> 5,
+         value ->> 6, CAST(value ->> 7 AS BIGINT)
        FROM ${each} WHERE true ON CONFLICT (id) DO NOTHING`,
       projection.asked
     )

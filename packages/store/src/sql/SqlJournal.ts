@@ -13,7 +13,11 @@ import * as SqlRuns from "./SqlRuns.ts"
 import * as SqlThreads from "./SqlThreads.ts"
 import * as StoredJson from "./StoredJson.ts"
 
-export const make = (db: Database, wakes: Stream.Stream<string>): JournalStore => ({
+export const make = (
+  db: Database,
+  wakes: Stream.Stream<string>,
+  commit: JournalStore["commit"] = SqlCommit.commit(db)
+): JournalStore => ({
   threads: SqlThreads.make(db),
   grants: SqlGrants.make(db),
   create: (record) =>
@@ -21,7 +25,7 @@ export const make = (db: Database, wakes: Stream.Stream<string>): JournalStore =
       refusal === undefined ? Effect.void : Effect.fail(refusal)
     ),
   open: (runId) => db.operation("open", SqlRuns.open(db, runId)),
-  commit: SqlCommit.commit(db),
+  commit,
   answer: (runId, name, value, at) => db.operation("answer", SqlRuns.answer(db, runId, name, { value, at })),
   find: (runId, name) => db.operation("find", SqlRuns.find(db, runId, name)),
   read: (runId, after, limit) => db.operation("read", SqlRuns.read(db, runId, after, limit)),

@@ -43,6 +43,7 @@ export const create = (
           StoredJson.encodeRecord({ ...input, historyVersion }),
           run
         )
+        yield* db.tell(run)
       })
     )
     .pipe(
@@ -54,25 +55,29 @@ export const create = (
     )
 
 /** Takes the thread, making it where there is none; answers how many messages it has. */
-const lease = Effect.fnUntraced(function* (
+const lease = (
   db: Database,
-  { resource, run, thread, threadId }: Record<"resource" | "run" | "thread" | "threadId", string>
-) {
-  yield* db.rows(
-    `INSERT INTO reins_threads (thread_id, resource_id, begun)
+  names: Record<"resource" | "run" | "thread" | "threadId", string>
+): Effect.Effect<number, SqlError | QueryRejections.ThreadBusy> =>
+  Effect.gen(function* () {
+    const { resource, run, thread, threadId } = names
+    yield* db.rows(
+      `INSERT INTO reins_threads (thread_id, resource_id, begun)
      SELECT ?, ?, coalesce(max(begun), 0) + 1 FROM reins_threads WHERE true ON CONFLICT (thread_id) DO NOTHING`,
-    thread,
-    resource
-  )
-  const [leased] = yield* db.rows(
-    "UPDATE reins_threads SET run_id = ? WHERE thread_id = ? AND run_id IS NULL RETURNING version",
-    run,
-    thread
-  )
-  if (leased !== undefined) return Number(leased["version"])
-  const [holder] = yield* db.rows("SELECT run_id FROM reins_threads WHERE thread_id = ?", thread)
-  return yield* new QueryRejections.ThreadBusy({ threadId, runId: Column.decode(holder?.["run_id"] ?? "") })
-})
+      thread,
+      resource
+    )
+    const [leased] = yield* db.rows(
+      "UPDATE reins_threads SET run_id = ? WHERE thread_id = ? AND run_id IS NULL RETURNING version",
+      run,
+      thread
+    )
+    if (leased !== undefined) return Number(leased["version"])
+    const [holder] = yield* db.rows("SELECT run_id FROM reins_threads WHERE thread_id = ?", thread)
+    // Its last run has just ended, and the thread with it.
+    if (holder?.["run_id"] == null) return yield* lease(db, names)
+    return yield* new QueryRejections.ThreadBusy({ threadId, runId: Column.decode(holder["run_id"]) })
+  })
 
 /** Raises the epoch and reads all of the run. */
 export const open = (db: Database, runId: string): Effect.Effect<Opened | undefined, Failure> =>
@@ -206,6 +211,7 @@ export const answer = (
       )
       if (taken !== undefined) {
         yield* db.rows(`UPDATE reins_runs SET epoch = epoch${db.dialect.news} WHERE run_id = ?`, run)
+        yield* db.tell(run)
         return { _tag: "Taken" }
       }
       const [open] = yield* db.rows("SELECT 1 FROM reins_runs WHERE run_id = ? AND ended_at IS NULL", run)

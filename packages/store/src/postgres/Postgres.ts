@@ -1,0 +1,148 @@
+/**
+ * The Postgres deployment: runs live in a Postgres database and survive their process. Needs `@effect/sql-pg`.
+ *
+ * One process at a time carries the runs, every other one on the same database is its client, as with SQLite, on as many
+ * machines as you like; when the owner's connection ends, one of the others takes its place. Whoever is overtaken is fenced: it
+ * writes nothing more.
+ */
+import * as PgClient from "@effect/sql-pg/PgClient"
+import { Deployment } from "@reins/runtime"
+import { type JournalStore, journalHost } from "@reins/runtime/journal"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Reactivity from "effect/reactivity/Reactivity"
+import type * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
+import type * as SqlClient from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
+import * as Stream from "effect/Stream"
+import * as Column from "../sql/Column.ts"
+import { Database } from "../sql/Database.ts"
+import * as Dialect from "../sql/Dialect.ts"
+import * as Migration from "../sql/Migration.ts"
+import * as SqlJournal from "../sql/SqlJournal.ts"
+import * as PgCommit from "./PgCommit.ts"
+
+export interface Options {
+  /** Where the database is: `postgres://user:password@host:port/database`. */
+  readonly url: Redacted.Redacted
+  /** Most connections that are open at once, the one that listens and the one that owns included. Default 10. */
+  readonly maxConnections?: number | undefined
+  /** Whether this process may carry runs. False: it stays a client. Default true. */
+  readonly carries?: boolean | undefined
+  /** How long streamed text may be gathered before it is committed, in milliseconds. Default 25. */
+  readonly gatherMs?: number | undefined
+}
+
+/** The database cannot be used. Given when the deployment's layer is built, before any run is touched. */
+export class PostgresUnusable extends Schema.TaggedError<PostgresUnusable>()("PostgresUnusable", {
+  reason: Schema.Literals(["CannotConnect", "NewerSchema", "Unknown"]),
+  cause: Schema.optionalKey(Schema.Defect())
+}) {
+  override get message() {
+    switch (this.reason) {
+      case "CannotConnect":
+        return "Postgres cannot be reached, or refuses the user; see the cause"
+      case "NewerSchema":
+        return "the Postgres database was written by a later version; use a later @reins/store"
+      case "Unknown":
+        return "Postgres cannot be used; see the cause"
+    }
+  }
+}
+
+const unusable = (cause: SqlError | Migration.NewerSchema): PostgresUnusable => {
+  if (cause._tag === "NewerSchema") return new PostgresUnusable({ reason: "NewerSchema", cause })
+  const tag = cause.reason._tag
+  const reason = tag === "ConnectionError" || tag === "AuthenticationError" ? "CannotConnect" : "Unknown"
+  return new PostgresUnusable({ reason, cause })
+}
+
+/** Any two numbers that nobody else's locks on the same database have. */
+const locks = { migration: "726569, 1", owner: "726569, 2" } as const
+
+/** How often a client tries to become the owner. */
+const takeOver = "1 second"
+
+/** How often waits and watchers look by themselves, in milliseconds, in case a notification was lost. */
+const safetyMs = 5000
+
+/** A frozen process must not hold what others wait for: the server ends its transaction after this long, in milliseconds. */
+const idleInTransactionMs = "10000"
+
+const connect = ({ maxConnections, url }: Options) =>
+  PgClient.make({
+    url,
+    maxConnections,
+    applicationName: "reins",
+    startupParameters: { idle_in_transaction_session_timeout: idleInTransactionMs }
+  }).pipe(Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make))
+
+const open = (client: PgClient.PgClient): Effect.Effect<JournalStore, PostgresUnusable> =>
+  Effect.gen(function* () {
+    const [named] = yield* client.unsafe<{ readonly self: unknown }>("SELECT gen_random_uuid()::text AS self")
+    const self = String(named?.self)
+    const db = new Database(client, Dialect.postgres(self))
+    yield* Migration.run(db, { keyed: "", lock: db.rows(`SELECT pg_advisory_xact_lock(${locks.migration})`) })
+    return SqlJournal.make(db, wakes(client, self), PgCommit.commit(db, self))
+  }).pipe(Effect.mapError(unusable))
+
+/** Runs that other processes tell of. A connection that ends is made anew. */
+const wakes = (client: PgClient.PgClient, self: string): Stream.Stream<string> =>
+  Stream.unwrap(Effect.map(client.listen(Dialect.channel), Stream.fromQueue)).pipe(
+    Stream.filter(({ payload }) => !payload.startsWith(`${self} `)),
+    Stream.map(({ payload }) => Column.decode(payload.slice(payload.indexOf(" ") + 1))),
+    Stream.retry(Schedule.spaced("1 second")),
+    Stream.catchCause(() => Stream.empty)
+  )
+
+/** The journal alone, over a database that is brought to this version first. For tests and tools. */
+export const journal = (options: Options): Effect.Effect<JournalStore, PostgresUnusable, Scope.Scope> =>
+  Effect.flatMap(Effect.mapError(connect(options), unusable), open)
+
+/**
+ * Runs in Postgres: provide it to `Runtime.layer`, and they survive their process. Fails with `PostgresUnusable` before any
+ * run is touched.
+ */
+export const layer = (options: Options): Layer.Layer<never, PostgresUnusable> =>
+  Layer.effect(
+    Deployment.Deployment,
+    Effect.gen(function* () {
+      const { carries = true, gatherMs } = options
+      const client = yield* Effect.mapError(connect(options), unusable)
+      const store = yield* open(client)
+      if (!carries) return journalHost(store, { gatherMs, pollMs: safetyMs, carries })
+      const acquire = own(client, yield* Effect.scope)
+      const isOwner = yield* Effect.mapError(acquire, unusable)
+      return journalHost(store, { gatherMs, pollMs: safetyMs, carries: isOwner || succession(acquire) })
+    })
+  )
+
+/** Tries to become the owner, as long as a connection of its own lives. */
+const own = (client: SqlClient.SqlClient, scope: Scope.Scope): Effect.Effect<boolean, SqlError> =>
+  Effect.gen(function* () {
+    const inner = yield* Scope.fork(scope)
+    const held = yield* client.reserve.pipe(
+      Scope.provide(inner),
+      Effect.flatMap((connection) => connection.executeValues(`SELECT pg_try_advisory_lock(${locks.owner})`, [])),
+      Effect.onError(() => Scope.close(inner, Exit.void))
+    )
+    if (held[0]?.[0] === true) return true
+    yield* Scope.close(inner, Exit.void)
+    return false
+  })
+
+/** Completes when this process has become the owner. */
+const succession = (acquire: Effect.Effect<boolean, SqlError>): Effect.Effect<void> => {
+  const again: Effect.Effect<void> = Effect.flatMap(
+    Effect.delay(
+      Effect.orElseSucceed(acquire, () => false),
+      takeOver
+    ),
+    (isOwner) => (isOwner ? Effect.void : again)
+  )
+  return again
+}

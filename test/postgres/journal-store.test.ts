@@ -1,0 +1,74 @@
+/** Postgres keeps the promises of every journal store; a run in it survives its owner. */
+import { assert, describe, layer } from "@effect/vitest"
+import { Decision, Runtime } from "@reins/runtime"
+import { JournalContract } from "@reins/runtime/testing"
+import { Postgres } from "@reins/store/postgres"
+import { Context, Effect, Layer, References, Stream } from "effect"
+import { mkdtempSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as Story from "../store/crash/Story.ts"
+import * as Server from "./Server.ts"
+
+class Address extends Context.Service<Address, string>()("test/postgres/Address") {
+  static readonly layer = Layer.effect(Address, Server.server)
+}
+
+const fresh = Effect.flatMap(Address, (url) => Server.database(url))
+const quiet = Effect.provideService(References.MinimumLogLevel, "None")
+
+describe("a journal: Postgres", () => {
+  layer(Address.layer, { timeout: "60 seconds", excludeTestServices: true })((it) => {
+    for (const { check, name } of JournalContract.clauses) {
+      it.effect(name, () =>
+        Effect.flatMap(
+          Effect.flatMap(fresh, (url) => Postgres.journal({ url })),
+          check
+        )
+      )
+    }
+
+    it.effect(
+      "a client answers, the owner ends, another takes its place and carries the run to its end",
+      () =>
+        Effect.gen(function* () {
+          const url = yield* fresh
+          const counter = join(mkdtempSync(join(tmpdir(), "reins-pg-")), "counter")
+          const process_ = (carries: boolean) =>
+            Effect.map(
+              Layer.build(
+                Story.layer("plain", counter).pipe(
+                  Layer.provide(Layer.fresh(Postgres.layer({ url, carries, gatherMs: 0 })))
+                )
+              ),
+              (context) => Context.get(context, Runtime)
+            )
+          const asked = yield* Effect.scoped(
+            Effect.gen(function* () {
+              const owner = yield* process_(true)
+              yield* owner.start("Do it.", { runId: Story.runId, threadId: Story.threadId })
+              yield* Stream.runDrain(
+                Stream.takeUntil(owner.watch(Story.runId), ({ event }) => event.type === "approval-required")
+              )
+              yield* Effect.sleep(200)
+              return Story.world(counter).begun.length
+            })
+          )
+          const client = yield* process_(false)
+          const [question] = yield* client.pendingApprovals()
+          yield* client.respondToApproval(question?.request.id ?? "", Decision.approve({ by: "mia" }))
+          assert.strictEqual(Story.world(counter).begun.length, asked)
+          yield* process_(true)
+          const seen = yield* Stream.runCollect(client.watch(Story.runId)).pipe(Effect.timeout("20 seconds"))
+          assert.deepStrictEqual(
+            [...seen].map(({ seq }) => seq),
+            [...seen].map((_, index) => index + 1)
+          )
+          const { begun } = Story.world(counter)
+          assert.deepStrictEqual(begun.toSorted(), [...new Set(begun)].toSorted())
+          assert.isTrue([...seen].some(({ event }) => event.type === "finish" && event.finishReason === "stop"))
+        }).pipe(quiet),
+      60_000
+    )
+  })
+})
