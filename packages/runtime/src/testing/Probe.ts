@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { RunNotFound } from "../run/NotFound.ts"
+import { RunNotFound } from "../run/NotFound.ts"
 import { Runtime } from "../Runtime.ts"
 
 /** The event of a type. */
@@ -124,6 +124,7 @@ export const watch = Effect.fnUntraced(function* (
   runId: string
 ): Effect.fn.Return<Probe, RunNotFound, Runtime | Scope.Scope> {
   const runtime = yield* Runtime
+  if ((yield* runtime.status(runId)) === undefined) return yield* new RunNotFound({ runId })
   const probe = new Probe(runId)
   const follow = Stream.runForEachArray(runtime.watch(runId), (all) => Effect.sync(() => probe.take(all)))
   yield* Effect.forkScoped(

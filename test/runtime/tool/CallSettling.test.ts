@@ -1,0 +1,140 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { Json } from "@reins/protocol"
+import { Transcript } from "@reins/protocol"
+import { Probe, ScriptedModel } from "@reins/runtime/testing"
+import { Deferred, Effect } from "effect"
+import * as OneTool from "../../support/OneTool.ts"
+import * as Story from "../../support/Story.ts"
+
+const resultsOf = (probe: Probe.Probe) =>
+  probe.of("tool-invocation").flatMap((event) => (event.state === "result" ? [event] : []))
+
+/** What comes of calling `name` with `args`: the result, and whether the run went on to its end. */
+const calling = (name: string, args: Json) =>
+  Effect.gen(function* () {
+    let ran = 0
+    const model = ScriptedModel.make({
+      replies: [ScriptedModel.calls([{ id: "1", name, args }]), ScriptedModel.text("done")]
+    })
+    const probe = yield* OneTool.finished({ model, handler: () => Effect.sync(() => void ran++) })
+    Story.isWhole(probe.envelopes)
+    assert.strictEqual(probe.of("finish")[0]?.finishReason, "stop")
+    return { ran, result: resultsOf(probe)[0]?.result, status: resultsOf(probe)[0]?.status }
+  }).pipe(Effect.scoped)
+
+describe("a call", () => {
+  it.effect.each(["unknown", "", "constructor", "__proto__", "Work"])(
+    "of a tool called %j, which is not there, is a result that says which are",
+    (name) =>
+      Effect.gen(function* () {
+        assert.deepStrictEqual(yield* calling(name, {}), {
+          ran: 0,
+          status: "failed",
+          result: { error: "ToolNotFound", message: `there is no tool ${JSON.stringify(name)}; there are work` }
+        })
+      })
+  )
+
+  it.effect.each<readonly [string, Json]>([
+    ["a misfit", { n: "many" }],
+    ["a negative", { n: -1 }],
+    ["no object", [1]],
+    ["a string of JSON", `{"n": 1}`],
+    ["broken JSON", `{"n": `],
+    ["null", null]
+  ])("with %s for arguments does not run, and is a result that says why", ([, args]) =>
+    Effect.gen(function* () {
+      const { ran, result, status } = yield* calling("work", args)
+      assert.deepStrictEqual([ran, status], [0, "failed"])
+      assert.match(JSON.stringify(result), /"InvalidArguments","message":"Expected/)
+    })
+  )
+
+  it.effect("with a __proto__ among its arguments hands it to no handler", () =>
+    Effect.gen(function* () {
+      const { ran, status } = yield* calling("work", JSON.parse(`{ "n": 1, "__proto__": { "admin": true } }`))
+      assert.deepStrictEqual([ran, status], [1, undefined])
+      assert.isUndefined(Reflect.get({}, "admin"))
+    })
+  )
+})
+
+describe("the calls of one step", () => {
+  it.effect("are all announced before any of fifty that answer at once has its result", () =>
+    Effect.gen(function* () {
+      const probe = yield* OneTool.finished({
+        calls: Array.from({ length: 50 }, (_, n) => ({ n })),
+        handler: ({ n }) => Effect.succeed(n)
+      })
+      Story.isWhole(probe.envelopes)
+      const states = probe.of("tool-invocation").map(({ state }) => state)
+      assert.deepStrictEqual(new Set(states.slice(0, 50)), new Set(["call"]))
+      assert.deepStrictEqual(new Set(states.slice(50)), new Set(["result"]))
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("return to the model in call order, in whatever order they ended", () =>
+    Effect.gen(function* () {
+      const gates = [yield* Deferred.make<void>(), yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+      const model = OneTool.caller([{ n: 0 }, { n: 1 }, { n: 2 }])
+      const { probe } = yield* OneTool.start({
+        model,
+        handler: ({ n = 0 }) => Effect.as(Deferred.await(gates[n] ?? assert.fail()), n)
+      })
+      for (const gate of gates.toReversed()) {
+        yield* Deferred.succeed(gate, undefined)
+        yield* Effect.yieldNow
+      }
+      yield* probe.end
+      assert.deepStrictEqual(
+        resultsOf(probe).map(({ result }) => result),
+        [2, 1, 0]
+      )
+      assert.deepStrictEqual(
+        ScriptedModel.lastResults(model.requests[1] ?? assert.fail()).map(({ result }) => result),
+        [0, 1, 2]
+      )
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("run as many at once as the agent allows, and no more", () =>
+    Effect.gen(function* () {
+      let live = 0
+      let most = 0
+      const probe = yield* OneTool.finished({
+        calls: Array.from({ length: 20 }, () => ({})),
+        agent: { maxParallelCalls: 3 },
+        handler: () =>
+          Effect.gen(function* () {
+            most = Math.max(most, ++live)
+            for (let turn = 0; turn < 5; turn++) yield* Effect.yieldNow
+            live--
+          })
+      })
+      Story.isWhole(probe.envelopes)
+      assert.strictEqual(most, 3)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("go on whatever one of them does", () =>
+    Effect.gen(function* () {
+      const model = OneTool.caller([{ n: 0 }, { n: 1 }, { n: 2 }, { n: -1 }])
+      const probe = yield* OneTool.finished({
+        model,
+        handler: ({ n }) => (n === 0 ? Effect.die("no") : n === 1 ? Effect.fail("no") : Effect.succeed("yes"))
+      })
+      assert.deepStrictEqual(
+        resultsOf(probe)
+          .map(({ status, toolInvocationId }) => [toolInvocationId, status ?? "success"])
+          .toSorted(),
+        [
+          ["c1", "failed"],
+          ["c2", "failed"],
+          ["c3", "success"],
+          ["c4", "failed"]
+        ]
+      )
+      assert.isTrue(Transcript.isPairComplete(model.requests[1]?.messages ?? []))
+    }).pipe(Effect.scoped)
+  )
+})
