@@ -40,6 +40,7 @@ export interface Definition {
   readonly clientTools: ReadonlyArray<Tool.Any>
   readonly specialists: ReadonlyArray<Any>
   readonly model: Erased.ModelKey
+  readonly fallbacks: ReadonlyArray<Erased.ModelKey>
   readonly budget: Budget.Budget | undefined
   readonly input: Erased.CodecOf<Erased.Any> | undefined
   readonly output: Erased.CodecOf<Erased.Any> | undefined
@@ -75,6 +76,11 @@ export interface Options<Tools extends Record<string, Tool.Any>, TE, TR, S exten
   readonly specialists?: S | undefined
   /** The service key of this agent's own model. Absent: `Model`. */
   readonly model?: Context.Key<M, ModelPort> | undefined
+  /**
+   * Models to go on with, in order, where the one before cannot answer: it failed as often as retries allow, its credentials or
+   * quota are no good. Not where the request or the content was refused. Each attempt is on the bill under its own model.
+   */
+  readonly fallbacks?: ReadonlyArray<Context.Key<M, ModelPort>> | undefined
   /** Limits for a run of this agent and everything below it; under a coordinator, within what that one has left. */
   readonly budget?: Budget.Budget | undefined
   /** Who may run a tool without asking, by tool name; overrides the tool's own `needsApproval` and the runtime's floor. */
@@ -143,6 +149,7 @@ export const define = (
   clientTools: options.clientTools === undefined ? [] : Object.values(options.clientTools.tools),
   specialists: options.specialists ?? [],
   model: options.model ?? Model,
+  fallbacks: options.fallbacks ?? [],
   budget: options.budget,
   input: specialist?.input,
   output: specialist?.output,

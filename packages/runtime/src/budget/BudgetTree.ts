@@ -29,12 +29,12 @@ export class BudgetTree {
   /** Counts what was given back, so that who waits does not miss it. */
   version = 0
 
-  private readonly ledger: ReadonlyArray<Entry.Entry>
+  private readonly ledger: ReadonlyArray<readonly [Entry.Entry, Budget.Amount]>
   private readonly look: Look | undefined
 
   /** `ledger`: what earlier lives of the run have settled; it is charged before anything is reserved. */
   constructor(budget: Budget.Budget, ledger: ReadonlyArray<Entry.Entry> = [], look?: Look) {
-    this.ledger = [...ledger]
+    this.ledger = Spent.fromLedger(ledger)
     this.look = look
     this.open(AgentPath.root, budget, 0)
   }
@@ -180,8 +180,8 @@ export class BudgetTree {
   /** The node with what was settled at it and below it in earlier lives. */
   private charged(node: Budget.Node): Budget.Node {
     let chain: Budget.Chain = [node]
-    for (const entry of this.ledger) {
-      if (AgentPath.isWithin(entry.path, node.path)) chain = Budget.charge(chain, Spent.fromEntry(entry))
+    for (const [entry, amount] of this.ledger) {
+      if (AgentPath.isWithin(entry.path, node.path)) chain = Budget.charge(chain, amount)
     }
     return chain[0] ?? node
   }

@@ -1,7 +1,7 @@
 /**
  * What a ledger row used up of a budget.
  */
-import { type Budget, type Entry, Usage } from "@reins/protocol"
+import { AgentPath, type Budget, type Entry, Usage } from "@reins/protocol"
 
 /** The amount of one row; a wait uses up nothing but time, which is not counted for people. */
 export const fromEntry = (entry: Entry.Entry): Budget.Amount => {
@@ -20,4 +20,19 @@ export const fromEntry = (entry: Entry.Entry): Budget.Amount => {
     case "wait":
       return {}
   }
+}
+
+/** Each row with its amount. A step that went on with another model has a row for each and is one step. */
+export const fromLedger = (
+  entries: ReadonlyArray<Entry.Entry>
+): ReadonlyArray<readonly [Entry.Entry, Budget.Amount]> => {
+  const steps = new Set<string>()
+  return entries.map((entry) => {
+    const amount = fromEntry(entry)
+    if (entry.kind !== "model") return [entry, amount]
+    const step = `${AgentPath.key(entry.path)}${entry.step}`
+    if (steps.has(step)) return [entry, { ...amount, steps: 0 }]
+    steps.add(step)
+    return [entry, amount]
+  })
 }

@@ -45,6 +45,8 @@ export interface Member {
   readonly name: string
   readonly definition: Agent.Definition
   readonly model: ModelPort
+  /** What to go on with where the model cannot answer, in order. */
+  readonly fallbacks: ReadonlyArray<ModelPort>
   readonly tools: ReadonlyMap<string, Callable>
   readonly specialists: ReadonlyMap<string, Member>
   /** What the model is told it may call: tools, client tools, specialists. */
@@ -145,10 +147,13 @@ const member = (
       specialists.set(each.name, yield* member(capture, each.definition, [...above, name]))
     }
     const model: ModelPort = yield* definition.model
+    const fallbacks: Array<ModelPort> = []
+    for (const key of definition.fallbacks) fallbacks.push(yield* key)
     const made: Member = {
       name,
       definition,
       model,
+      fallbacks,
       tools,
       specialists,
       offered: [...Array.from(tools.values(), (tool) => tool.definition), ...Array.from(specialists.values(), offer)],

@@ -6,6 +6,7 @@ import type * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import type { Engine } from "../port/Engine.ts"
 import type { GrantStore } from "../port/GrantStore.ts"
+import type { ModelPort } from "../port/Model.ts"
 import type { PriceBook } from "../port/Prices.ts"
 import * as TokenEstimator from "../port/TokenEstimator.ts"
 import type { Tracing } from "../port/Tracing.ts"
@@ -62,6 +63,8 @@ export class Place {
   readonly member: Member
   /** The budget of the agent's node, as it was written. */
   readonly budget: Budget.Budget
+  /** The model in use: the agent's own at the start of each step, then perhaps a fallback. */
+  model: ModelPort
   private turnstiles: Map<string, Semaphore.Semaphore> | undefined
   private counted = 0
   private tokens = 0
@@ -76,6 +79,7 @@ export class Place {
   }) {
     this.path = options.path
     this.member = options.member
+    this.model = options.member.model
     this.budget = options.budget ?? options.member.budget
     this.prefix = AgentPath.key(options.path)
     this.messages = [...options.history, options.prompt]
@@ -107,5 +111,5 @@ export class Place {
 }
 
 /** The price of an agent's model, now. */
-export const priceOf = (run: Run, member: Member): Entry.Price | undefined =>
-  run.settings.prices.find(member.model.provider, member.model.model, run.engine.now())
+export const priceOf = (run: Run, place: Place): Entry.Price | undefined =>
+  run.settings.prices.find(place.model.provider, place.model.model, run.engine.now())

@@ -105,7 +105,9 @@ const withoutPrice = (
   const limits = (one: Budget.Budget) => one.maxCostUsd !== undefined && one.maxCostUsd !== Number.POSITIVE_INFINITY
   const all = Roster.below(member)
   const unpriced = (of: ReadonlyArray<Roster.Member>) =>
-    of.find(({ model }) => built.settings.prices.find(model.provider, model.model, now) === undefined)
+    of
+      .flatMap(({ fallbacks, model }) => [model, ...fallbacks])
+      .find(({ model, provider }) => built.settings.prices.find(provider, model, now) === undefined)
   const found = limits(budget)
     ? unpriced(all)
     : all
@@ -114,5 +116,5 @@ const withoutPrice = (
         .find(Boolean)
   return found === undefined
     ? undefined
-    : new QueryRejections.UnknownPrice({ provider: found.model.provider, model: found.model.model })
+    : new QueryRejections.UnknownPrice({ provider: found.provider, model: found.model })
 }

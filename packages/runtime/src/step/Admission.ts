@@ -63,7 +63,7 @@ const isGivenBack = (limit: string): boolean =>
 const want = (run: Run, place: Place, steps: 0 | 1): Omit<Admitted, "_tag"> => {
   const { engine, settings } = run
   const own = place.member.definition.maxOutputTokens
-  const price = priceOf(run, place.member)
+  const price = priceOf(run, place)
   if (!engine.tree.isLimited(place.path)) {
     return { held: { steps }, maxOutputTokens: own, isClamped: false, price }
   }

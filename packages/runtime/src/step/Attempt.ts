@@ -42,7 +42,7 @@ export const attempt = Effect.fnUntraced(function* (run: Run, place: Place, requ
     if (firstTextAt === undefined && answer.hasText) firstTextAt = engine.now()
     return events.length > 0 && engine.push(place.path, events) ? engine.room() : undefined
   }
-  const held = yield* Tether.hold(place.member.model.attempt(request, emit), {
+  const held = yield* Tether.hold(place.model.attempt(request, emit), {
     signal: engine.cancel,
     alarm: run.alarm,
     graceMs: run.settings.cancelGraceMs,
@@ -86,7 +86,7 @@ const judge = (
   held: Tether.Held<void, ModelFailure.ModelFailure>
 ): Effect.Effect<Ending> => {
   if (held._tag === "Cut") return Effect.succeed(cutShort(run, place, held.by))
-  const about = { provider: place.member.model.provider, model: place.member.model.model }
+  const about = { provider: place.model.provider, model: place.model.model }
   if (Exit.isSuccess(held.exit)) {
     const flaw =
       answer.flaw ??
@@ -127,7 +127,7 @@ export const usageOf = (
   const hasInput = isReported(reported, inputParts)
   const hasOutput = whole && isReported(reported, outputParts)
   if (hasInput && hasOutput) return { usage: reported, estimated: false }
-  const estimator = TokenEstimator.forModel(run.settings.estimator, place.member.model)
+  const estimator = TokenEstimator.forModel(run.settings.estimator, place.model)
   const outputReasoning = Math.max(reported.outputReasoning ?? 0, Math.ceil(answer.reasoned / 3))
   return {
     usage: {

@@ -8,7 +8,7 @@ import { type Budget, type Entry, type Event, type Message, type ModelFailure, M
 import * as Effect from "effect/Effect"
 import * as Warnings from "../budget/Warnings.ts"
 import type { Settled } from "../port/Engine.ts"
-import type { ModelRequest } from "../port/Model.ts"
+import type { ModelPort, ModelRequest } from "../port/Model.ts"
 import { type Place, priceOf, type Run } from "../run/Run.ts"
 import * as Tether from "../run/Tether.ts"
 import * as Admission from "./Admission.ts"
@@ -41,17 +41,21 @@ interface Tally {
   readonly rows: Array<Entry.Attempt>
 }
 
+const newTally = (startedAt: number): Tally => ({
+  startedAt,
+  usage: Usage.empty,
+  estimated: false,
+  overrun: false,
+  charged: Usage.empty,
+  paid: undefined,
+  rows: []
+})
+
 const carry = Effect.fnUntraced(function* (run: Run, place: Place, options: StepOptions) {
   const { engine } = run
-  const tally: Tally = {
-    startedAt: engine.now(),
-    usage: Usage.empty,
-    estimated: false,
-    overrun: false,
-    charged: Usage.empty,
-    paid: undefined,
-    rows: []
-  }
+  place.model = place.member.model
+  let tally = newTally(engine.now())
+  const before: Array<Entry.ModelEntry> = []
   const lost = engine.open(place.path)
   if (lost !== undefined) recover(run, place, tally, lost)
 
@@ -59,25 +63,26 @@ const carry = Effect.fnUntraced(function* (run: Run, place: Place, options: Step
   if (!options.offersTools) engine.tree.releaseReserve(place.path)
   let admission: Admission.Admission = yield* Admission.admit(run, place)
   const end = (value: StepValue, events: ReadonlyArray<Event> = []) =>
-    settled(run, place, options, tally, value, admission, events)
+    settled(run, place, options, tally, before, value, admission, events)
+  const used = () => before.reduce((sum, row) => Usage.add(row.usage, sum), tally.usage)
   if (admission._tag !== "Admitted") {
     if (lost?.started === true) engine.push(place.path, [retraction])
-    return end(endOf(admission, tally.usage, []))
+    return end(endOf(admission, used(), []))
   }
   if (engine.push(place.path, lost?.started === true ? [retraction, stepStart] : [stepStart])) {
     const cut = yield* uncut(run, place, Effect.promise(engine.room))
-    if (cut !== undefined) return end(endOf(cut, tally.usage, []))
+    if (cut !== undefined) return end(endOf(cut, used(), []))
   }
   if (engine.begin !== undefined) yield* engine.begin(`${place.prefix}model/${options.step}`, place.path)
 
   for (let attempt = 1; ; attempt++) {
     // A request that was never sent is no attempt, and costs nothing.
-    if (engine.cancel.requested) return end(endOf(cancelled, tally.usage, []))
+    if (engine.cancel.requested) return end(endOf(cancelled, used(), []))
     const attempted = yield* Attempt.attempt(run, place, request(run, place, options, admission, attempt))
     const { answer, ending, row } = attempted
-    const used = Attempt.usageOf(run, place, attempted)
-    tally.usage = tally.rows.length === 0 ? used.usage : Usage.add(tally.usage, used.usage)
-    tally.estimated ||= used.estimated
+    const reported = Attempt.usageOf(run, place, attempted)
+    tally.usage = tally.rows.length === 0 ? reported.usage : Usage.add(tally.usage, reported.usage)
+    tally.estimated ||= reported.estimated
     tally.rows.push(row)
     if (ending._tag === "Completed") {
       const { calls, content, events } = Announcement.announce(place, answer, options.offersTools)
@@ -86,10 +91,10 @@ const carry = Effect.fnUntraced(function* (run: Run, place: Place, options: Step
         // Not the model's own length but the budget's: the limit is met in the middle of the answer.
         pay(run, place, tally, admission)
         const refusal = Admission.shortfall(run, place, admission)
-        if (refusal !== undefined) return end(endOf({ _tag: "Refused", refusal }, tally.usage, content))
+        if (refusal !== undefined) return end(endOf({ _tag: "Refused", refusal }, used(), content))
       }
-      const model = answer.responseModel ?? place.member.model.model
-      return end({ outcome: "completed", content, usage: tally.usage, calls, stop, model }, events)
+      const model = answer.responseModel ?? place.model.model
+      return end({ outcome: "completed", content, usage: used(), calls, stop, model }, events)
     }
     const mayRetry =
       ending._tag === "Failed" &&
@@ -97,11 +102,24 @@ const carry = Effect.fnUntraced(function* (run: Run, place: Place, options: Step
       (answer.isSilent || run.settings.midStream === "retract") &&
       attempt <= run.settings.modelRetries &&
       !engine.cancel.requested
-    if (!mayRetry) return end(endOf(ending, tally.usage, answer.content))
+    if (!mayRetry) {
+      const next = ending._tag === "Failed" ? fallback(run, place, ending.failure, answer.isSilent) : undefined
+      if (next === undefined || ending._tag !== "Failed") return end(endOf(ending, used(), answer.content))
+      // What the model before has used is on its own row, and paid before the next one is admitted.
+      pay(run, place, tally, admission)
+      before.push(rowOf(run, place, options, tally, admission))
+      tally = newTally(engine.now())
+      place.model = next
+      admission = yield* Admission.admit(run, place, 0)
+      if (admission._tag !== "Admitted") return end(endOf(admission, used(), answer.content))
+      if (!answer.isSilent) engine.push(place.path, [retracted(ending.failure), stepStart])
+      attempt = 0
+      continue
+    }
     const cut = yield* pause(run, place, ending.failure, attempt)
-    if (cut !== undefined) return end(endOf(cut, tally.usage, answer.content))
+    if (cut !== undefined) return end(endOf(cut, used(), answer.content))
     admission = yield* readmit(run, place, tally, admission)
-    if (admission._tag !== "Admitted") return end(endOf(admission, tally.usage, answer.content))
+    if (admission._tag !== "Admitted") return end(endOf(admission, used(), answer.content))
     // What was shown is taken back before another attempt says anything: two halves are never one answer.
     if (!answer.isSilent) engine.push(place.path, [retracted(ending.failure), stepStart])
   }
@@ -140,7 +158,7 @@ const recover = (run: Run, place: Place, tally: Tally, lost: { readonly attempts
   for (let index = 0; index < lost.attempts; index++) {
     tally.rows.push({ startedAt: tally.startedAt, endedAt: tally.startedAt, outcome: "lost" })
   }
-  run.engine.tree.charge(place.path, owed(tally, priceOf(run, place.member)))
+  run.engine.tree.charge(place.path, owed(tally, priceOf(run, place)))
   tally.charged = tally.usage
 }
 
@@ -219,36 +237,57 @@ const settled = (
   place: Place,
   options: StepOptions,
   tally: Tally,
+  before: ReadonlyArray<Entry.ModelEntry>,
   value: StepValue,
   admission: Admission.Admission,
   events: ReadonlyArray<Event>
 ): Settled<StepValue> => {
   if (admission._tag === "Admitted") pay(run, place, tally, admission)
-  if (tally.rows.length === 0) return { value, path: place.path, events, spent: [] }
-  const { engine } = run
-  const price = admission._tag === "Admitted" ? admission.price : priceOf(run, place.member)
-  const { model, provider } = place.member.model
+  const { path } = place
+  if (tally.rows.length === 0) return { value, path, events, spent: before }
+  const spent = [...before, rowOf(run, place, options, tally, admission)]
+  return { value, path, events: [...events, ...Warnings.take(run.engine.tree)], spent }
+}
+
+/** The ledger's row of what one model did for the step. */
+const rowOf = (
+  run: Run,
+  place: Place,
+  options: StepOptions,
+  tally: Tally,
+  admission: Admission.Admission
+): Entry.ModelEntry => {
+  const price = admission._tag === "Admitted" ? admission.price : priceOf(run, place)
+  const { model, provider } = place.model
   return {
-    value,
+    kind: "model",
     path: place.path,
-    events: [...events, ...Warnings.take(engine.tree)],
-    spent: [
-      {
-        kind: "model",
-        path: place.path,
-        step: options.step,
-        provider,
-        model,
-        usage: tally.usage,
-        estimated: tally.estimated,
-        ...(tally.overrun ? { overrun: true } : {}),
-        ...(price === undefined ? {} : { costNanoUsd: Money.costOf(tally.usage, price).nanoUsd, price }),
-        startedAt: tally.startedAt,
-        endedAt: engine.now(),
-        attempts: tally.rows
-      }
-    ]
+    step: options.step,
+    provider,
+    model,
+    usage: tally.usage,
+    estimated: tally.estimated,
+    ...(tally.overrun ? { overrun: true } : {}),
+    ...(price === undefined ? {} : { costNanoUsd: Money.costOf(tally.usage, price).nanoUsd, price }),
+    startedAt: tally.startedAt,
+    endedAt: run.engine.now(),
+    attempts: tally.rows
   }
+}
+
+/** The next model of the agent that may do better; `undefined` where there is none, or none could. */
+const fallback = (
+  run: Run,
+  place: Place,
+  failure: ModelFailure.ModelFailure,
+  isSilent: boolean
+): ModelPort | undefined => {
+  if (failure._tag === "InvalidRequest" || failure._tag === "ContentRefused" || run.engine.cancel.requested) {
+    return undefined
+  }
+  if (!isSilent && run.settings.midStream === "error") return undefined
+  const { fallbacks } = place.member
+  return fallbacks[fallbacks.indexOf(place.model) + 1]
 }
 
 /** True where more was spent than had been held, of what was held at all. */
