@@ -1,0 +1,121 @@
+/**
+ * Agents as plain records that name their tools and specialists, and how they become the runtime's own.
+ */
+import { Budget, type Json } from "@reins/protocol"
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Toolkit from "effect/ai/Toolkit"
+import * as Agent from "../Agent.ts"
+import * as Types from "../Erased.ts"
+import { Model, type ModelPort } from "../port/Model.ts"
+import * as ModelStream from "../port/ModelStream.ts"
+import * as Specialist from "../Specialist.ts"
+import * as AsyncTool from "./AsyncTool.ts"
+
+/** A model: one of the model packages', or a function that streams the parts of an answer. */
+export type AnyModel = ModelPort | ModelStream.Options
+
+/** An agent. One with a `description` can be named as a specialist, which its coordinator's model then calls like a tool. */
+export interface AsyncAgent<ToolName extends string> {
+  readonly name: string
+  readonly description?: string | undefined
+  /** What the model is told to be and to do. */
+  readonly instructions?: string | undefined
+  /** Its tools, by name. Absent: none. */
+  readonly tools?: ReadonlyArray<ToolName> | undefined
+  /** Other agents of the runtime that its model may call, by name. */
+  readonly specialists?: ReadonlyArray<string> | undefined
+  /** Its own model. Absent: the runtime's. */
+  readonly model?: AnyModel | undefined
+  /** Limits for it and everything below it. Absent: the runtime's. */
+  readonly budget?: Budget.Options | undefined
+  /** Most output tokens a step may ask for. */
+  readonly maxOutputTokens?: number | undefined
+  /** How many calls of one step run at the same time. Absent: 16. */
+  readonly maxParallelCalls?: number | undefined
+  /** Passed to the provider as they are, by provider name. */
+  readonly providerOptions?: { readonly [provider: string]: Json } | undefined
+}
+
+/** What agents are built from. */
+export interface Parts {
+  readonly agents: ReadonlyArray<AsyncAgent<string>>
+  readonly tools: { readonly [name: string]: AsyncTool.Erased }
+  readonly budget: Budget.Options | undefined
+}
+
+export interface Built {
+  readonly agents: ReadonlyArray<Agent.Any>
+  /** Their tools' handlers and their own models. */
+  readonly layer: Layer.Layer<never>
+}
+
+/** Builds the agents. Throws where one names what is not there. */
+export const build = (parts: Parts): Built => {
+  const tools = new Map(Object.entries(parts.tools).map(([name, one]) => [name, AsyncTool.define(name, one)]))
+  const handlers = Object.entries(parts.tools).flatMap(([name, one]) => {
+    const run = AsyncTool.handler(one)
+    return run === undefined ? [] : [[name, run] as const]
+  })
+  const made = new Map<string, Agent.Any>()
+  const models: Array<Layer.Layer<never>> = []
+
+  const toolsOf = (agent: AsyncAgent<string>, runs: boolean) =>
+    (agent.tools ?? []).flatMap((name) => {
+      const tool = tools.get(name)
+      if (tool === undefined) throw new Error(`agent ${quoted(agent.name)} has no tool ${quoted(name)} to use`)
+      return (parts.tools[name]?.execute !== undefined) === runs ? [tool] : []
+    })
+  const modelOf = ({ model, name }: AsyncAgent<string>): Types.ModelKey => {
+    if (model === undefined) return Model
+    const key = Context.Service<ModelPort>(`@reins/runtime/promise/Model/${name}`)
+    models.push(Types.as(Layer.succeed(key, toModel(model)))) // Its key is asked for by this agent alone.
+    return key
+  }
+  const agent = (name: string, above: ReadonlyArray<string>): Agent.Any => {
+    const known = made.get(name)
+    if (known !== undefined) return known
+    const written = parts.agents.find((one) => one.name === name)
+    if (written === undefined) throw new Error(`there is no agent ${quoted(name)}`)
+    if (above.includes(name)) throw new Error(`agent ${quoted(name)} is its own specialist`)
+    const { budget = parts.budget, description, specialists = [] } = written
+    const options = {
+      instructions: written.instructions,
+      toolkit: Types.as<ToolsOf>(Toolkit.make(...toolsOf(written, true))), // Their handlers are in the layer below.
+      clientTools: Toolkit.make(...toolsOf(written, false)),
+      specialists: specialists.map((one) => agent(one, [...above, name])),
+      model: modelOf(written),
+      budget: budget === undefined ? undefined : Budget.make(budget),
+      maxOutputTokens: written.maxOutputTokens,
+      maxParallelCalls: written.maxParallelCalls,
+      providerOptions: written.providerOptions
+    }
+    const one: Agent.Any =
+      description === undefined ? Agent.make(name, options) : Specialist.make(name, { ...options, description })
+    made.set(name, one)
+    return one
+  }
+
+  const agents = parts.agents.map((written, index) => {
+    const first = parts.agents.findIndex(({ name }) => name === written.name)
+    if (first !== index) throw new Error(`two agents are called ${quoted(written.name)}: rename one`)
+    return agent(written.name, [])
+  })
+  const run = Toolkit.make(...handlers.flatMap(([name]) => tools.get(name) ?? []))
+  return {
+    agents,
+    layer: Layer.mergeAll(
+      Types.as<Layer.Layer<never>>(run.toLayer(Types.as<Types.Any>(Object.fromEntries(handlers)))),
+      ...models
+    )
+  }
+}
+
+type ToolsOf = Effect.Effect<Types.Kit>
+
+/** The model as the runtime has it. */
+export const toModel = (model: AnyModel): ModelPort =>
+  "attempt" in model ? model : ModelStream.fromAsyncIterable(model)
+
+const quoted = (name: string): string => JSON.stringify(name)

@@ -1,0 +1,138 @@
+/**
+ * A tool as a plain function: what it takes, whether it asks first, and what it does. A throw is a failure that the model
+ * reads; a returned value must be JSON.
+ */
+import type { Json } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+import * as Tool from "effect/ai/Tool"
+import type { PolicyContext } from "../gate/Policy.ts"
+import * as Types from "../Erased.ts"
+import { type FileOptions, type Progress, ToolRun, type ToolRunShape } from "../tool/ToolRun.ts"
+import * as ToolSettings from "../tool/ToolSettings.ts"
+import { type Arguments, type Parameters, toSchema } from "./Parameters.ts"
+
+/** The call that a tool's function is working on. */
+export interface Call {
+  readonly runId: string
+  readonly threadId: string
+  readonly callId: string
+  /** The same on every attempt of this call; different for every other call. */
+  readonly idempotencyKey: string
+  /** How often this call was begun before. */
+  readonly attempt: number
+  /** Aborted when the call should end: cancel, timeout, or the run's end. */
+  readonly signal: AbortSignal
+  /** Says how far the call is. The promise is kept once the reader has room for more; it need not be awaited. */
+  readonly progress: (progress: Progress) => Promise<void>
+  /** Tells of a file that the tool made; answers its id. */
+  readonly registerFile: (file: FileOptions) => Promise<string>
+  /** Emits a `custom` event. */
+  readonly emit: (eventType: string, data: Json) => Promise<void>
+  /** Emits a hint for a placeholder. */
+  readonly hint: (text: string) => Promise<void>
+  /** Adds to what this call cost, in US dollars. */
+  readonly reportCost: (usd: number) => Promise<void>
+}
+
+/**
+ * A tool.
+ *
+ * **Details**
+ * - `needsApproval`: true, or a function of the arguments that says true, means that a person is asked first. One that throws
+ *   or takes too long means ask.
+ * - `execute`: absent, the caller of the runtime runs it and hands in the result by `submitToolResult`.
+ * - `timeoutMs`, `retries`: of one attempt, and how often a failed one is tried again. Absent: no limit, never.
+ */
+export interface AsyncTool<P extends Parameters> {
+  readonly description?: string | undefined
+  readonly parameters: P
+  readonly needsApproval?:
+    | boolean
+    | ((args: Arguments<P>, context: PolicyContext) => boolean | Promise<boolean>)
+    | undefined
+  readonly execute?: ((args: Arguments<P>, call: Call) => unknown) | undefined
+  readonly timeoutMs?: number | undefined
+  readonly retries?: number | undefined
+}
+
+/** A tool that stands alone, its arguments typed by its parameters. */
+export const tool = <const P extends Parameters>(definition: AsyncTool<P>): AsyncTool<P> => definition
+
+/** A tool with its types erased: the function takes what the schema has made. */
+export interface Erased {
+  readonly description?: string | undefined
+  readonly parameters: Parameters
+  readonly needsApproval?: boolean | ((args: never, context: PolicyContext) => boolean | Promise<boolean>) | undefined
+  readonly execute?: ((args: never, call: Call) => unknown) | undefined
+  readonly timeoutMs?: number | undefined
+  readonly retries?: number | undefined
+}
+
+/** The tool as the runtime has it. */
+export const define = (name: string, definition: Erased): Tool.Any => {
+  const { needsApproval } = definition
+  const made = Tool.make(name, {
+    ...(definition.description === undefined ? {} : { description: definition.description }),
+    parameters: toSchema(definition.parameters),
+    success: Schema.Unknown,
+    failure: Schema.Struct({ message: Schema.String }),
+    dependencies: [ToolRun],
+    ...(needsApproval === undefined ? {} : { needsApproval: asked(needsApproval) })
+  })
+  const { retries, timeoutMs } = definition
+  const timed = timeoutMs === undefined ? made : made.annotate(ToolSettings.Timeout, timeoutMs)
+  return retries === undefined ? timed : timed.annotate(ToolSettings.Retries, retries)
+}
+
+/** What runs the tool; nothing where the caller does. */
+export const handler = ({ execute }: Erased) =>
+  execute === undefined
+    ? undefined
+    : (args: unknown) =>
+        Effect.flatMap(ToolRun, (run) =>
+          Effect.withFiber((fiber) => {
+            const call = callOf(run, Effect.runPromiseWith(fiber.context))
+            // Arguments are what the tool's own schema has made.
+            return settled(() => execute(Types.as<never>(args), call))
+          })
+        )
+
+const asked = (needs: NonNullable<Erased["needsApproval"]>) =>
+  typeof needs === "boolean"
+    ? needs
+    : (args: unknown, context: unknown) =>
+        // The gate is who asks, and this is what it tells.
+        Effect.orDie(
+          Effect.map(
+            settled(() => needs(Types.as<never>(args), Types.as<PolicyContext>(context))),
+            (asks) => asks !== false
+          )
+        )
+
+/** What `work` answers or promises; what it throws or rejects with, in words. */
+const settled = (work: () => unknown): Effect.Effect<unknown, { readonly message: string }> =>
+  Effect.flatMap(Effect.try({ try: work, catch: inWords }), (value) =>
+    Predicate.isPromiseLike(value) ? Effect.tryPromise({ try: () => value, catch: inWords }) : Effect.succeed(value)
+  )
+
+const inWords = (error: unknown): { readonly message: string } => ({
+  message: Predicate.hasProperty(error, "message") ? String(error.message) : String(error)
+})
+
+const callOf = (run: ToolRunShape, promise: <A>(effect: Effect.Effect<A>) => Promise<A>): Call => ({
+  runId: run.runId,
+  threadId: run.threadId,
+  callId: run.callId,
+  idempotencyKey: run.idempotencyKey,
+  attempt: run.attempt,
+  get signal() {
+    return run.signal
+  },
+  progress: (progress) => promise(run.progress(progress)),
+  registerFile: (file) => promise(run.registerFile(file)),
+  emit: (eventType, data) => promise(run.emit(eventType, data)),
+  hint: (text) => promise(run.hint(text)),
+  reportCost: (usd) => promise(run.reportCost(usd))
+})

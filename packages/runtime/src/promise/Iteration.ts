@@ -1,0 +1,116 @@
+/**
+ * A stream as an async iterator, over one fiber: the fiber hands over an array at a time and waits until it is read, so that
+ * reading costs no fiber and no effect per element.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
+
+interface Waiting<A> {
+  readonly resolve: (result: IteratorResult<A, undefined>) => void
+  readonly reject: (error: unknown) => void
+}
+
+export interface Options<R> {
+  /** Runs the stream. */
+  readonly fork: (effect: Effect.Effect<void, unknown, R>) => Fiber.Fiber<void, unknown>
+  readonly signal?: AbortSignal | undefined
+  /** What an abort does. Without a word from it, reading ends with the signal's reason. */
+  readonly onAbort?: ((stop: () => void) => void) | undefined
+}
+
+const over = { done: true, value: undefined } as const
+
+/** Reads the stream once, from the first `next` on. Leaving early interrupts it and waits for its end. */
+export class Iteration<A, R> implements AsyncIterableIterator<A, undefined> {
+  private items: Iterator<A, undefined> = [][Symbol.iterator]()
+  private readonly waiting: Array<Waiting<A>> = []
+  private more: (() => void) | undefined
+  private fiber: Fiber.Fiber<void, unknown> | undefined
+  private ended = false
+  private failure: { readonly error: unknown } | undefined
+  private readonly stream: Stream.Stream<A, unknown, R>
+  private readonly options: Options<R>
+
+  constructor(stream: Stream.Stream<A, unknown, R>, options: Options<R>) {
+    this.stream = stream
+    this.options = options
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  next(): Promise<IteratorResult<A, undefined>> {
+    const item = this.items.next()
+    if (item.done !== true) return Promise.resolve(item)
+    if (this.ended) return this.last()
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ resolve, reject })
+      if (this.fiber === undefined) return this.begin()
+      const { more } = this
+      this.more = undefined
+      more?.()
+    })
+  }
+
+  return(): Promise<IteratorResult<A, undefined>> {
+    this.items = [][Symbol.iterator]()
+    const { fiber } = this
+    if (fiber === undefined) this.ended = true
+    return fiber === undefined || this.ended
+      ? Promise.resolve(over)
+      : new Promise((resolve) => {
+          fiber.addObserver(() => resolve(over))
+          fiber.interruptUnsafe()
+        })
+  }
+
+  private begin(): void {
+    const { fork, onAbort, signal } = this.options
+    if (signal?.aborted === true) return this.end(signal.reason)
+    const stop = () => {
+      if (this.ended) return
+      this.failure = { error: signal?.reason }
+      this.fiber?.interruptUnsafe()
+    }
+    const aborted = () => (onAbort === undefined ? stop() : onAbort(stop))
+    signal?.addEventListener("abort", aborted, { once: true })
+    const fiber = fork(
+      Stream.runForEachArray(this.stream, (items) =>
+        Effect.callback((resume) => this.offer(items, () => resume(Effect.void)))
+      )
+    )
+    this.fiber = fiber
+    fiber.addObserver((exit) => {
+      signal?.removeEventListener("abort", aborted)
+      if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) this.end()
+      else this.end(Cause.squash(exit.cause))
+    })
+  }
+
+  private offer(items: ReadonlyArray<A>, more: () => void): void {
+    this.items = items[Symbol.iterator]()
+    while (this.waiting.length > 0) {
+      const item = this.items.next()
+      if (item.done === true) return more()
+      this.waiting.shift()?.resolve(item)
+    }
+    this.more = more
+  }
+
+  private end(...error: ReadonlyArray<unknown>): void {
+    this.ended = true
+    if (error.length > 0) this.failure ??= { error: error[0] }
+    for (const { reject, resolve } of this.waiting.splice(0)) this.last().then(resolve, reject)
+  }
+
+  /** The failure, once; then nothing more. */
+  private last(): Promise<IteratorResult<A, undefined>> {
+    const { failure } = this
+    this.failure = undefined
+    return failure === undefined ? Promise.resolve(over) : Promise.reject(failure.error)
+  }
+}

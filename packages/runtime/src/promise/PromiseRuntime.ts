@@ -1,0 +1,208 @@
+/**
+ * The runtime for people without Effect: promises, async iterators and abort signals in place of effects and streams. It adds
+ * nothing to the service, and each method does what the one of its name does there (`RuntimeShape`).
+ */
+import { Budget, type Envelope, type Event, type Message } from "@reins/protocol"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as ManagedRuntime from "effect/ManagedRuntime"
+import * as Stream from "effect/Stream"
+import * as Types from "../Erased.ts"
+import { Ids } from "../port/Ids.ts"
+import { Model } from "../port/Model.ts"
+import type { Completion } from "../run/Completion.ts"
+import { Runtime } from "../Runtime.ts"
+import type * as Shape from "../RuntimeShape.ts"
+import { type AnyModel, type AsyncAgent, build, toModel } from "./AsyncAgent.ts"
+import type { AsyncTool } from "./AsyncTool.ts"
+import * as Iteration from "./Iteration.ts"
+import type { Parameters } from "./Parameters.ts"
+
+/** A method of the service, with a promise in place of the effect. It rejects with the error that the effect fails with. */
+type Promised<Method> = Method extends (...args: infer Args) => Effect.Effect<infer A, infer _E>
+  ? (...args: Args) => Promise<A>
+  : never
+
+/** Options of a query. */
+export interface QueryOptions<AgentName extends string = string> extends Omit<Shape.QueryOptions, "agent" | "budget"> {
+  /** Which agent. Absent: the first. */
+  readonly agent?: AgentName | undefined
+  readonly budget?: Budget.Options | undefined
+  /**
+   * Asks the run to end. A loop over its events goes on to the last of them: `finish` with reason `cancelled`, and what it
+   * cost. A run that has not started by then never does, and the loop throws the signal's reason.
+   */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** A run that was started and is only watched. */
+export interface RunHandle {
+  readonly runId: string
+  readonly threadId: string
+  /** The root view, from the first event; each call reads for itself. */
+  readonly events: () => AsyncIterableIterator<Event, undefined>
+  /** Every envelope, from the first. */
+  readonly envelopes: () => AsyncIterableIterator<Envelope.Envelope, undefined>
+  /** Waits for the end; rejects with a `RunError`. */
+  readonly result: () => Promise<Completion<string>>
+  readonly cancel: () => Promise<boolean>
+}
+
+/** What a runtime offers. Close it with `await using`, or `await runtime[Symbol.asyncDispose]()`. */
+export interface PromiseRuntime<AgentName extends string = string> {
+  /** The events of a query. The first read may throw `QueryRejected`; leaving the loop early cancels the run. */
+  readonly query: (prompt: Message.Prompt, options?: QueryOptions<AgentName>) => AsyncIterableIterator<Event, undefined>
+  readonly complete: (prompt: Message.Prompt, options?: QueryOptions<AgentName>) => Promise<Completion<string>>
+  readonly start: (prompt: Message.Prompt, options?: QueryOptions<AgentName>) => Promise<RunHandle>
+  readonly watch: (
+    runId: string,
+    options?: { readonly after?: number | undefined; readonly signal?: AbortSignal | undefined }
+  ) => AsyncIterableIterator<Envelope.Envelope, undefined>
+  readonly status: Promised<Shape.RuntimeShape["status"]>
+  readonly respondToApproval: Promised<Shape.RuntimeShape["respondToApproval"]>
+  readonly raiseBudget: Promised<Shape.RuntimeShape["raiseBudget"]>
+  readonly pendingApprovals: Promised<Shape.RuntimeShape["pendingApprovals"]>
+  readonly submitToolResult: Promised<Shape.RuntimeShape["submitToolResult"]>
+  readonly cancel: Promised<Shape.RuntimeShape["cancel"]>
+  readonly grants: {
+    readonly [Name in keyof Shape.RuntimeShape["grants"]]: Promised<Shape.RuntimeShape["grants"][Name]>
+  }
+  readonly threads: {
+    readonly [Name in keyof Shape.RuntimeShape["threads"]]: Promised<Shape.RuntimeShape["threads"][Name]>
+  }
+  readonly [Symbol.asyncDispose]: () => Promise<void>
+}
+
+/** What a runtime is made from. */
+export interface Options<Tools extends Record<string, Parameters>, AgentName extends string> extends Omit<
+  Shape.RuntimeOptions<[]>,
+  "agents"
+> {
+  /** The model of every agent without one of its own. */
+  readonly model: AnyModel
+  /** The first is the default. */
+  readonly agents: ReadonlyArray<AsyncAgent<keyof Tools & string> & { readonly name: AgentName }>
+  /** Tools that agents may name. */
+  readonly tools?: { readonly [Name in keyof Tools]: AsyncTool<Tools[Name]> } | undefined
+  /** Limits of every agent without a budget of its own. */
+  readonly budget?: Budget.Options | undefined
+  /** Prices, a deployment, ids: layers of other packages, in place of the defaults. */
+  readonly services?: Layer.Layer<never> | undefined
+}
+
+/** Makes a runtime. Throws where its agents cannot work, with the cure. */
+export const createRuntime = <
+  const Tools extends Record<string, Parameters> = {},
+  const AgentName extends string = string
+>(
+  options: Options<Tools, AgentName>
+): PromiseRuntime<AgentName> => {
+  const { agents, budget, model, services, tools, ...rest } = options
+  const built = build({ agents, tools: tools ?? {}, budget })
+  // What the agents need is what was just built.
+  const managed = ManagedRuntime.make(
+    Types.as<Layer.Layer<Runtime>>(Runtime.layer({ ...rest, agents: built.agents })).pipe(
+      Layer.provide([built.layer, Layer.succeed(Model, toModel(model))]),
+      Layer.provideMerge(services ?? Layer.empty)
+    )
+  )
+  const failed = managed.runFork(Effect.void).pollUnsafe()
+  if (failed !== undefined && Exit.isFailure(failed)) throw Cause.squash(failed.cause)
+
+  const promise = <A, E>(effect: (runtime: Shape.RuntimeShape) => Effect.Effect<A, E>): Promise<A> =>
+    managed.runPromise(Effect.flatMap(Runtime, effect))
+  const method =
+    <Args extends ReadonlyArray<unknown>, A, E>(
+      pick: (runtime: Shape.RuntimeShape) => (...args: Args) => Effect.Effect<A, E>
+    ) =>
+    (...args: Args): Promise<A> =>
+      promise((runtime) => pick(runtime)(...args))
+  const iterate = <A, E>(
+    stream: (runtime: Shape.RuntimeShape) => Stream.Stream<A, E>,
+    on: Pick<Iteration.Options<Runtime>, "signal" | "onAbort"> = {}
+  ) => new Iteration.Iteration<A, Runtime>(Stream.unwrap(Effect.map(Runtime, stream)), { fork: managed.runFork, ...on })
+  /** Asks a run to end; where there is none to ask, what waits for it is stopped. */
+  const cancelOr = (runId: string | undefined, stop: () => void) =>
+    runId === undefined
+      ? stop()
+      : void promise((runtime) => runtime.cancel(runId)).then((cancelled) => (cancelled ? undefined : stop()), stop)
+
+  return {
+    query: (prompt, asked = {}) => {
+      const { signal, ...query } = plain(asked)
+      if (signal === undefined) return iterate((runtime) => runtime.query(prompt, query))
+      let runId = query.runId
+      const stream = (runtime: Shape.RuntimeShape) =>
+        Stream.unwrap(
+          Effect.map(Ids, (ids) => {
+            runId ??= ids.make("run")
+            return runtime.query(prompt, { ...query, runId })
+          })
+        )
+      return iterate(stream, { signal, onAbort: (stop) => cancelOr(runId, stop) })
+    },
+    complete: (prompt, asked = {}) => {
+      const { signal, ...query } = plain(asked)
+      if (signal === undefined) return promise((runtime) => runtime.complete(prompt, query))
+      if (signal.aborted) return Promise.reject(signal.reason)
+      return promise((runtime) =>
+        Effect.flatMap(Ids, (ids) => {
+          const runId = query.runId ?? ids.make("run")
+          return untilAborted(runtime.complete(prompt, { ...query, runId }), signal, (stop) => cancelOr(runId, stop))
+        })
+      )
+    },
+    start: (prompt, asked = {}) =>
+      promise((runtime) =>
+        Effect.map(runtime.start(prompt, plain(asked)), (run): RunHandle => ({
+          runId: run.runId,
+          threadId: run.threadId,
+          events: () => iterate(() => run.events),
+          envelopes: () => iterate(() => run.envelopes),
+          result: () => managed.runPromise(run.result),
+          cancel: () => managed.runPromise(run.cancel)
+        }))
+      ),
+    watch: (runId, { after, signal } = {}) => iterate((runtime) => runtime.watch(runId, { after }), { signal }),
+    status: method((runtime) => runtime.status),
+    respondToApproval: method((runtime) => runtime.respondToApproval),
+    raiseBudget: method((runtime) => runtime.raiseBudget),
+    pendingApprovals: method((runtime) => runtime.pendingApprovals),
+    submitToolResult: method((runtime) => runtime.submitToolResult),
+    cancel: method((runtime) => runtime.cancel),
+    grants: { list: method((runtime) => runtime.grants.list), revoke: method((runtime) => runtime.grants.revoke) },
+    threads: {
+      get: method((runtime) => runtime.threads.get),
+      info: method((runtime) => runtime.threads.info),
+      list: method((runtime) => runtime.threads.list),
+      delete: method((runtime) => runtime.threads.delete)
+    },
+    [Symbol.asyncDispose]: () => managed.dispose()
+  }
+}
+
+/** The options with a budget as the runtime has it. */
+const plain = <O extends { readonly budget?: Budget.Options | undefined }>({ budget, ...rest }: O) => ({
+  ...rest,
+  ...(budget === undefined ? {} : { budget: Budget.make(budget) })
+})
+
+/** The effect, which an abort of `signal` ends: by what `onAbort` does, or by stopping it. */
+const untilAborted = <A, E>(
+  effect: Effect.Effect<A, E>,
+  signal: AbortSignal,
+  onAbort: (stop: () => void) => void
+): Effect.Effect<A, E> =>
+  Effect.callback((resume) => {
+    const fiber = Effect.runFork(effect)
+    const aborted = () => onAbort(() => fiber.interruptUnsafe())
+    signal.addEventListener("abort", aborted, { once: true })
+    fiber.addObserver((exit) => {
+      signal.removeEventListener("abort", aborted)
+      resume(exit)
+    })
+    return Fiber.interrupt(fiber)
+  })
