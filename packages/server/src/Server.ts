@@ -9,15 +9,16 @@
 import { Ids, Runtime } from "@reins/runtime"
 import type { RuntimeShape } from "@reins/runtime"
 import * as Clock from "effect/Clock"
-import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServer from "effect/http/HttpServer"
 import { Allowance } from "./access/Allowance.ts"
 import { Authenticator } from "./access/Authenticator.ts"
+import { Bell } from "./host/Bell.ts"
 import type { Serving } from "./host/Serving.ts"
 import { Watchers } from "./host/Watchers.ts"
 import * as Door from "./http/Door.ts"
@@ -32,12 +33,18 @@ type Path = `/${string}`
 const millis = (input: Duration.Input | undefined, usual: Duration.Input): Duration.Duration =>
   Duration.fromInputUnsafe(input ?? usual)
 
-type Closing = Deferred.Deferred<void>
-
-const servingOf = Effect.fnUntraced(function* (runtime: RuntimeShape, options: ServerOptions, closing: Closing) {
+const servingOf = Effect.fnUntraced(function* (runtime: RuntimeShape, options: ServerOptions, bell: Bell) {
   const fibers = yield* FiberSet.make<unknown, unknown>()
   // Added last, so it runs first: whoever reads is let go before anything is taken down.
-  yield* Effect.addFinalizer(() => Deferred.succeed(closing, undefined))
+  yield* Effect.addFinalizer(() => Effect.sync(() => bell.close()))
+  const silence = millis(options.keepAlive, "15 seconds")
+  yield* FiberSet.run(
+    fibers,
+    Effect.repeat(
+      Effect.sync(() => bell.tick()),
+      Schedule.spaced(Duration.times(silence, 0.5))
+    )
+  )
   const serving: Serving = {
     runtime,
     book: (yield* ThreadBook) ?? makeMemory(),
@@ -49,7 +56,7 @@ const servingOf = Effect.fnUntraced(function* (runtime: RuntimeShape, options: S
     startedAt: yield* Clock.currentTimeMillis,
     watchers: new Watchers(),
     onDisconnect: options.onDisconnect ?? "keep",
-    closing,
+    bell,
     fork: (effect) => Effect.asVoid(FiberSet.run(fibers, effect))
   }
   return serving
@@ -64,8 +71,7 @@ const doorOf = Effect.fnUntraced(function* (serving: Serving, options: ServerOpt
     bounds: {
       maxBytes: options.maxBodyBytes ?? 4 * 1024 * 1024,
       timeout: millis(options.bodyTimeout, "30 seconds")
-    },
-    keepAlive: millis(options.keepAlive, "15 seconds")
+    }
   } satisfies Door.Door
 })
 
@@ -86,10 +92,10 @@ const mountsOf = (options: ServerOptions): ReadonlyArray<Mount> => [
 
 type Needs = Runtime | Authenticator
 
-const routes = (options: ServerOptions, closing: Closing): Layer.Layer<never, never, Needs | HttpRouter.HttpRouter> =>
+const routes = (options: ServerOptions, bell: Bell): Layer.Layer<never, never, Needs | HttpRouter.HttpRouter> =>
   Layer.unwrap(
     Effect.gen(function* () {
-      const serving = yield* servingOf(yield* Runtime, options, closing)
+      const serving = yield* servingOf(yield* Runtime, options, bell)
       const door = yield* doorOf(serving, options)
       const served = places(options)
       const dialects = served.map(({ mount, path }) =>
@@ -111,16 +117,16 @@ const routes = (options: ServerOptions, closing: Closing): Layer.Layer<never, ne
  * that they close. `serve` tells them first.
  */
 export const layer = (options: ServerOptions = {}): Layer.Layer<never, never, Needs | HttpRouter.HttpRouter> =>
-  Layer.unwrap(Effect.map(Deferred.make<void>(), (closing) => routes(options, closing)))
+  Layer.suspend(() => routes(options, new Bell()))
 
 /** The routes, served by an HTTP server. When its scope closes, streams end at once and with a place to come back to. */
 export const serve = (options: ServerOptions = {}): Layer.Layer<never, never, Needs | HttpServer.HttpServer> =>
   Layer.effectDiscard(
     Effect.gen(function* () {
-      const closing = yield* Deferred.make<void>()
-      yield* Layer.build(HttpRouter.serve(routes(options, closing), { disableLogger: true, disableListenLog: true }))
+      const bell = new Bell()
+      yield* Layer.build(HttpRouter.serve(routes(options, bell), { disableLogger: true, disableListenLog: true }))
       // Added last, so it runs first: whoever reads is let go before the HTTP server waits for them.
-      yield* Effect.addFinalizer(() => Deferred.succeed(closing, undefined))
+      yield* Effect.addFinalizer(() => Effect.sync(() => bell.close()))
     })
   )
 

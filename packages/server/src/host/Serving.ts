@@ -3,12 +3,12 @@
  * when no request does.
  */
 import type { Agent, RuntimeShape } from "@reins/runtime"
-import type * as Deferred from "effect/Deferred"
 import type * as Effect from "effect/Effect"
 import type { Allowance } from "../access/Allowance.ts"
 import type { Description, OnDisconnect } from "../ServerOptions.ts"
 import type { ThreadBookShape } from "../thread/ThreadBook.ts"
 import type { Naming } from "../thread/ThreadName.ts"
+import type { Bell } from "./Bell.ts"
 import type { Watchers } from "./Watchers.ts"
 
 export interface Serving {
@@ -22,8 +22,8 @@ export interface Serving {
   readonly startedAt: number
   readonly watchers: Watchers
   readonly onDisconnect: OnDisconnect
-  /** Done when the server is about to close: streams end where they are, new requests are refused. */
-  readonly closing: Deferred.Deferred<void>
+  /** Closed when the server is about to close: streams end where they are, new requests are refused. */
+  readonly bell: Bell
   /** Runs an effect for as long as the server lives. */
   readonly fork: (effect: Effect.Effect<unknown>) => Effect.Effect<void>
 }

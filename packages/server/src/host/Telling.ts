@@ -5,55 +5,58 @@
  */
 import type { Envelope } from "@reins/protocol"
 import type { Dialect, Frame } from "@reins/wire"
-import { Sse } from "@reins/wire"
-import * as Deferred from "effect/Deferred"
+import { Refusal, Sse } from "@reins/wire"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as ThreadName from "../thread/ThreadName.ts"
+import * as Bell from "./Bell.ts"
 import type { Feed } from "./Outcome.ts"
 import type { Serving } from "./Serving.ts"
 import * as Transmission from "./Transmission.ts"
 
 type Streamed = Extract<Dialect.Answer, { readonly _tag: "Stream" }>
 
-/** After how long a silence something is sent, and what: absent, a comment. */
-export interface Quiet {
-  readonly keepAlive: Duration.Duration
-  readonly frame: Frame.Frame | undefined
-}
-
 const encoder = new TextEncoder()
 
-/** The answer's bytes. Each element is whole frames, so that a cut between two is a place to go on from. */
-export const stream = (serving: Serving, feed: Feed, answer: Streamed, quiet: Quiet): Stream.Stream<Uint8Array> =>
+/**
+ * The answer's bytes. Each element is whole frames, so that a cut between two is a place to go on from. `quiet` is what breaks
+ * a silence; absent, a comment.
+ */
+export const stream = (
+  serving: Serving,
+  feed: Feed,
+  answer: Streamed,
+  quiet: Frame.Frame | undefined
+): Stream.Stream<Uint8Array> =>
   Stream.suspend(() => {
-    const transmission = new Transmission.Transmission(answer, feed)
     const isSse = answer.format === "sse"
-    const said = text(serving, feed, transmission)
-    const comments = Stream.fromSchedule(Schedule.spaced(quiet.keepAlive)).pipe(
-      Stream.filter(() => {
-        const isSilent = !transmission.hasSpoken
-        transmission.hasSpoken = false
-        return isSilent
-      }),
-      Stream.map(() =>
-        isSse ? (quiet.frame === undefined ? Sse.comment("keep-alive") : Sse.encode(quiet.frame)) : "\n"
-      )
-    )
-    const spoken = Stream.merge(said, comments, { haltStrategy: "left" })
-    return watched(serving, feed, isSse ? Stream.concat(Stream.make(Sse.comment("open")), spoken) : spoken).pipe(
-      Stream.map((part) => encoder.encode(part))
+    const comment = isSse ? (quiet === undefined ? Sse.comment("keep-alive") : Sse.encode(quiet)) : "\n"
+    const transmission = new Transmission.Transmission(answer, feed)
+    const told = watched(serving, feed, Bell.attended(text(serving, feed, transmission), serving.bell, comment))
+    return (isSse ? Stream.concat(opened, told) : told).pipe(
+      Stream.mapArray((parts): readonly [Uint8Array] => [encoder.encode(parts.join(""))])
     )
   })
 
+/** Sends the headers off, however long the run is silent. */
+const opened = Stream.make(Sse.comment("open"))
+
+const closed = Refusal.make("unavailable", "Closing", "the server is closing", 1)
+
 /** The reply that a run comes to, once it has ended, is waiting or, where only that is asked, as far as it is. */
-export const whole = (serving: Serving, feed: Feed, folding: Dialect.Folding): Effect.Effect<Dialect.Reply> =>
+export const whole = (
+  serving: Serving,
+  feed: Feed,
+  folding: Dialect.Folding
+): Effect.Effect<Dialect.Reply, Refusal.Refusal> =>
   Effect.suspend(() => {
     const transmission = new Transmission.Transmission(Transmission.silent(folding), feed)
-    return Effect.map(Stream.runDrain(watched(serving, feed, text(serving, feed, transmission))), () => folding.reply())
+    const told = watched(serving, feed, Bell.attended(text(serving, feed, transmission), serving.bell, undefined))
+    return Effect.flatMap(Stream.runDrain(told), () =>
+      transmission.isOver ? Effect.succeed(folding.reply()) : Effect.fail(closed)
+    )
   })
 
 const text = (serving: Serving, feed: Feed, transmission: Transmission.Transmission): Stream.Stream<string> => {
@@ -92,13 +95,11 @@ const thread = (serving: Serving, { tenant, threadId, until }: Feed): Stream.Str
 
 /** Counts the reader in and out; when the last one of a run is cut off, the run goes the way of `onDisconnect`. */
 const watched = <A>(serving: Serving, feed: Feed, said: Stream.Stream<A>): Stream.Stream<A> => {
-  const { closing, watchers } = serving
-  return Stream.unwrap(
-    Effect.sync(() => {
-      watchers.join(feed.runId)
-      return said.pipe(Stream.interruptWhen(Deferred.await(closing)))
-    })
-  ).pipe(
+  const { watchers } = serving
+  return Stream.suspend(() => {
+    watchers.join(feed.runId)
+    return said
+  }).pipe(
     Stream.onExit((exit) =>
       Effect.suspend(() => {
         const left = watchers.leave(feed.runId)

@@ -17,8 +17,6 @@ export class Transmission {
   readonly #write: (frame: Parameters<typeof Sse.encode>[0]) => string
   #openings = 0
   #isOver = false
-  /** Text went out since somebody last asked. */
-  hasSpoken = false
 
   constructor(answer: Streamed, feed: Feed) {
     this.#encoder = answer.open()
@@ -45,7 +43,6 @@ export class Transmission {
       for (const frame of stamped) text += this.#write(frame)
     }
     if (!this.#isSilent && seq >= this.#feed.settled && this.#encoder.isDetached) text += this.#finish()
-    if (text !== "") this.hasSpoken = true
     return text
   }
 

@@ -3,9 +3,8 @@
  * what was sent, what does it mean; then it is carried out and answered. Each no is in the dialect's own shape.
  */
 import { Dialect, Refusal, Sse, Ndjson } from "@reins/wire"
+import type { Frame } from "@reins/wire"
 import * as Clock from "effect/Clock"
-import * as Deferred from "effect/Deferred"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
@@ -31,7 +30,6 @@ export interface Door {
   readonly origins: ReadonlySet<string>
   readonly keyHeaders: ReadonlyArray<string>
   readonly bounds: Body.Bounds
-  readonly keepAlive: Duration.Duration
 }
 
 type Request = HttpServerRequest.HttpServerRequest
@@ -86,7 +84,7 @@ export const answer = (
 const turn = (refusal: Refusal.Refusal, headers: Response.Headers = {}) => Effect.fail<Turned>({ refusal, headers })
 
 const admit = Effect.fnUntraced(function* (door: Door, dialect: Dialect.Dialect, base: string, request: Request) {
-  if (Deferred.isDoneUnsafe(door.serving.closing)) return yield* turn(closed)
+  if (door.serving.bell.isClosed) return yield* turn(closed)
   const { path, query } = Target.parse(request.url)
   // The router takes more for our base path than we do: other cases, doubled slashes.
   const matched: Dialect.Matched = path.startsWith(`${base}/`)
@@ -104,7 +102,7 @@ const admit = Effect.fnUntraced(function* (door: Door, dialect: Dialect.Dialect,
 })
 
 const enter = Effect.fnUntraced(function* (
-  { bounds, keepAlive, serving }: Door,
+  { bounds, serving }: Door,
   { anyAgent = false, dialect }: Mount,
   { params, principal, query, route }: Admitted,
   request: Request,
@@ -118,7 +116,7 @@ const enter = Effect.fnUntraced(function* (
   yield* Name.check(exchange.command)
   const isWatched = exchange.answer._tag !== "Facts"
   const outcome = yield* Carrying.carry(serving, principal, exchange.command, { isWatched, anyAgent })
-  return yield* respond(serving, { keepAlive, frame: dialect.keepAlive }, exchange.answer, outcome, headers)
+  return yield* respond(serving, dialect.keepAlive, exchange.answer, outcome, headers)
 })
 
 const everybody: Principal = { tenant: "" }
@@ -142,11 +140,11 @@ const whoAsks = ({ authenticator, keyHeaders }: Door, { headers }: Request): Eff
 
 const respond = (
   serving: Serving,
-  quiet: Telling.Quiet,
+  quiet: Frame.Frame | undefined,
   answered: Dialect.Answer,
   outcome: Outcome,
   extra: Response.Headers
-): Effect.Effect<HttpServerResponse.HttpServerResponse> => {
+): Effect.Effect<HttpServerResponse.HttpServerResponse, Refusal.Refusal> => {
   if (outcome._tag === "NothingToResume") {
     return Effect.succeed(HttpServerResponse.empty({ status: 204, headers: extra }))
   }

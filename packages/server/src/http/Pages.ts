@@ -4,7 +4,6 @@
  */
 import { Refusal } from "@reins/wire"
 import { dialect as native } from "@reins/wire/native"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as HttpRouter from "effect/http/HttpRouter"
@@ -36,7 +35,7 @@ export const layer = (
   const openapi = HttpServerResponse.text(JSON.stringify(OpenApi.fromApi(api)), { contentType: "application/json" })
   const at = (path: Path): Path => `/${prefix.slice(1)}${prefix === "" ? path.slice(1) : path}`
   const health = Effect.sync(() =>
-    Deferred.isDoneUnsafe(serving.closing)
+    serving.bell.isClosed
       ? HttpServerResponse.text('{"status":"closing"}', { status: 503, contentType: "application/json" })
       : HttpServerResponse.text('{"status":"ok"}', { contentType: "application/json" })
   )
