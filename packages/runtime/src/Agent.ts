@@ -55,6 +55,9 @@ export type Services<A> = A extends Agent<infer R, infer _E> ? R : never
 /** How building an agent's tools may fail. */
 export type Errors<A> = A extends Agent<infer _R, infer E> ? E : never
 
+/** The services that model keys stand for. */
+export type Models<K> = K extends Context.Key<infer I, ModelPort> ? I : never
+
 /** Unions through a record, so that a hover shows the services' names and not the tools' definitions. */
 export type Needs<R> = (R extends unknown ? { readonly one: R } : never)["one"]
 
@@ -65,7 +68,14 @@ export type ToolServices<Tools extends Record<string, Tool.Any>> = Exclude<
 >
 
 /** Options that agents and specialists share. */
-export interface Options<Tools extends Record<string, Tool.Any>, TE, TR, S extends ReadonlyArray<Any>, M> {
+export interface Options<
+  Tools extends Record<string, Tool.Any>,
+  TE,
+  TR,
+  S extends ReadonlyArray<Any>,
+  M,
+  F extends ReadonlyArray<Erased.ModelKey> = []
+> {
   /** What the model is told to be and to do. Absent: nothing. */
   readonly instructions?: string | undefined
   /** Tools that the runtime runs: a toolkit (its handlers come as layers), or one bound to its handlers (`bind`). */
@@ -80,7 +90,7 @@ export interface Options<Tools extends Record<string, Tool.Any>, TE, TR, S exten
    * Models to go on with, in order, where the one before cannot answer: it failed as often as retries allow, its credentials or
    * quota are no good. Not where the request or the content was refused. Each attempt is on the bill under its own model.
    */
-  readonly fallbacks?: ReadonlyArray<Context.Key<M, ModelPort>> | undefined
+  readonly fallbacks?: F | undefined
   /** Limits for a run of this agent and everything below it; under a coordinator, within what that one has left. */
   readonly budget?: Budget.Budget | undefined
   /** Who may run a tool without asking, by tool name; overrides the tool's own `needsApproval` and the runtime's floor. */
@@ -107,12 +117,15 @@ export const make = <
   TE = never,
   TR = never,
   const S extends ReadonlyArray<Any> = [],
-  M = Model
+  M = Model,
+  const F extends ReadonlyArray<Erased.ModelKey> = []
 >(
   name: string,
-  options: Options<Tools, TE, TR, S, M>
-): Agent<Needs<Exclude<TR, Scope.Scope> | ToolServices<Tools> | M | Services<S[number]>>, TE | Errors<S[number]>> =>
-  fromDefinition(define("agent", name, options, undefined))
+  options: Options<Tools, TE, TR, S, M, F>
+): Agent<
+  Needs<Exclude<TR, Scope.Scope> | ToolServices<Tools> | M | Models<F[number]> | Services<S[number]>>,
+  TE | Errors<S[number]>
+> => fromDefinition(define("agent", name, options, undefined))
 
 /**
  * A toolkit bound to handlers of its own, for an agent whose tools must not be looked up by name. What the handlers' layer holds
@@ -126,7 +139,7 @@ export const bind = <Tools extends Record<string, Tool.Any>, Handlers, E, R>(
 ): Effect.Effect<Toolkit.WithHandler<Tools>, E, R | Scope.Scope> =>
   Effect.flatMap(Layer.build(layer), (handlers) => Effect.provide(toolkit, handlers))
 
-type AnyOptions = Options<Erased.Any, Erased.Any, Erased.Any, Erased.Any, Erased.Any>
+type AnyOptions = Options<Erased.Any, Erased.Any, Erased.Any, Erased.Any, Erased.Any, Erased.Any>
 
 /** Erases the options' types. Shared with `Specialist.make`. */
 export const define = (

@@ -38,10 +38,11 @@ export const make = <
   TE = never,
   TR = never,
   const S extends ReadonlyArray<Agent.Any> = [],
-  M = Model
+  M = Model,
+  const F extends ReadonlyArray<Erased.ModelKey> = []
 >(
   name: string,
-  options: Agent.Options<Tools, TE, TR, S, M> & {
+  options: Agent.Options<Tools, TE, TR, S, M, F> & {
     readonly description: string
     readonly input?: Erased.CodecOf<In> | undefined
     readonly output?: Erased.CodecOf<Out> | undefined
@@ -49,7 +50,9 @@ export const make = <
 ): Specialist<
   In,
   Out,
-  Agent.Needs<Exclude<TR, Scope.Scope> | Agent.ToolServices<Tools> | M | Agent.Services<S[number]>>,
+  Agent.Needs<
+    Exclude<TR, Scope.Scope> | Agent.ToolServices<Tools> | M | Agent.Models<F[number]> | Agent.Services<S[number]>
+  >,
   TE | Agent.Errors<S[number]>
 > => ({
   ...Agent.fromDefinition(

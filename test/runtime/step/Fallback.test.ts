@@ -114,7 +114,7 @@ describe("an agent with fallback models", () => {
       const [finish] = probe.of("finish")
       const total = rows.reduce((sum, row) => sum + (row.usage?.totalTokens ?? 0), 0)
       assert.strictEqual(finish?.finishReason, "stop")
-      assert.strictEqual(finish.usage.totalTokens, total)
+      assert.strictEqual(finish?.usage.totalTokens, total)
     })
   )
 
