@@ -18,6 +18,7 @@ export interface JsonObjectSchema {
   readonly [keyword: string]: unknown
 }
 
+/** What a tool may be called with: a schema that checks and describes, or raw JSON Schema that only describes. */
 export type Parameters = (StandardSchemaV1 & StandardJSONSchemaV1) | JsonObjectSchema
 
 /** What a tool is called with: what its schema makes of the arguments. */
