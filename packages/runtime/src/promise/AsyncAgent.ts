@@ -45,6 +45,7 @@ export interface Parts {
   readonly budget: Budget.Options | undefined
 }
 
+/** Agents, built. */
 export interface Built {
   readonly agents: ReadonlyArray<Agent.Any>
   /** Their tools' handlers and their own models. */
