@@ -20,6 +20,7 @@ import type * as SqlClient from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Stream from "effect/Stream"
 import * as Column from "../sql/Column.ts"
+import * as Archive from "../sql/Archive.ts"
 import { Database } from "../sql/Database.ts"
 import * as Dialect from "../sql/Dialect.ts"
 import * as Migration from "../sql/Migration.ts"
@@ -81,13 +82,15 @@ const connect = ({ maxConnections, url }: Options) =>
     startupParameters: { idle_in_transaction_session_timeout: idleInTransactionMs }
   }).pipe(Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make))
 
-const open = (client: PgClient.PgClient): Effect.Effect<JournalStore, PostgresUnusable> =>
+const open = (
+  client: PgClient.PgClient
+): Effect.Effect<{ readonly db: Database; readonly store: JournalStore }, PostgresUnusable> =>
   Effect.gen(function* () {
     const [named] = yield* client.unsafe<{ readonly self: unknown }>("SELECT gen_random_uuid()::text AS self")
     const self = String(named?.self)
     const db = new Database(client, Dialect.postgres(self))
     yield* Migration.run(db, { keyed: "", lock: db.rows(`SELECT pg_advisory_xact_lock(${locks.migration})`) })
-    return SqlJournal.make(db, wakes(client, self), PgCommit.commit(db, self))
+    return { db, store: SqlJournal.make(db, wakes(client, self), PgCommit.commit(db, self)) }
   }).pipe(Effect.mapError(unusable))
 
 /** Runs that other processes tell of. A connection that ends is made anew. */
@@ -101,7 +104,15 @@ const wakes = (client: PgClient.PgClient, self: string): Stream.Stream<string> =
 
 /** The journal alone, over a database that is brought to this version first. For tests and tools. */
 export const journal = (options: Options): Effect.Effect<JournalStore, PostgresUnusable, Scope.Scope> =>
-  Effect.flatMap(Effect.mapError(connect(options), unusable), open)
+  Effect.flatMap(Effect.mapError(connect(options), unusable), (client) =>
+    Effect.map(open(client), ({ store }) => store)
+  )
+
+/** What an operator does with stored runs, also while others carry them. */
+export const archive = (options: Options): Effect.Effect<Archive.Archive, PostgresUnusable, Scope.Scope> =>
+  Effect.flatMap(Effect.mapError(connect(options), unusable), (client) =>
+    Effect.map(open(client), ({ db }) => Archive.make(db))
+  )
 
 /**
  * Runs in Postgres: provide it to `Runtime.layer`, and they survive their process. Fails with `PostgresUnusable` before any
@@ -113,7 +124,7 @@ export const layer = (options: Options): Layer.Layer<never, PostgresUnusable> =>
     Effect.gen(function* () {
       const { carries = true, gatherMs } = options
       const client = yield* Effect.mapError(connect(options), unusable)
-      const store = yield* open(client)
+      const { store } = yield* open(client)
       if (!carries) return journalHost(store, { gatherMs, pollMs: safetyMs, carries })
       const acquire = own(client, yield* Effect.scope)
       const isOwner = yield* Effect.mapError(acquire, unusable)

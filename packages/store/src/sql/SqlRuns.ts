@@ -83,26 +83,33 @@ const lease = (
 export const open = (db: Database, runId: string): Effect.Effect<Opened | undefined, Failure> =>
   db.atomic(
     Effect.gen(function* () {
-      const run = Column.encode(runId)
       const [row] = yield* db.rows(
-        "UPDATE reins_runs SET epoch = epoch + 1 WHERE run_id = ? AND ended_at IS NULL RETURNING record, epoch, last_at",
-        run
+        "UPDATE reins_runs SET epoch = epoch + 1 WHERE run_id = ? AND ended_at IS NULL RETURNING 1",
+        Column.encode(runId)
       )
-      if (row === undefined) return undefined
-      const record = yield* StoredJson.record(row["record"])
-      const answers = yield* db.rows("SELECT name, at, value FROM reins_answers WHERE run_id = ?", run)
-      const given = yield* readAnswers(answers)
-      return {
-        record,
-        history: record.isolated ? [] : yield* SqlThreads.history(db, record.threadId, record.historyVersion),
-        epoch: Number(row["epoch"]),
-        envelopes: yield* read(db, runId, 0, Number.MAX_SAFE_INTEGER),
-        marks: yield* readMarks(db, run),
-        answers: new Map(answers.map((each, index) => [Column.decode(each["name"]), given[index] ?? unanswered])),
-        lastAt: Number(row["last_at"])
-      }
+      return row === undefined ? undefined : yield* stored(db, runId)
     })
   )
+
+/** All of a run, whether it has ended or not. */
+export const stored = (db: Database, runId: string): Effect.Effect<Opened | undefined, Failure> =>
+  Effect.gen(function* () {
+    const run = Column.encode(runId)
+    const [row] = yield* db.rows("SELECT record, epoch, last_at FROM reins_runs WHERE run_id = ? AND record <> ''", run)
+    if (row === undefined) return undefined
+    const record = yield* StoredJson.record(row["record"])
+    const answers = yield* db.rows("SELECT name, at, value FROM reins_answers WHERE run_id = ?", run)
+    const given = yield* readAnswers(answers)
+    return {
+      record,
+      history: record.isolated ? [] : yield* SqlThreads.history(db, record.threadId, record.historyVersion),
+      epoch: Number(row["epoch"]),
+      envelopes: yield* read(db, runId, 0, Number.MAX_SAFE_INTEGER),
+      marks: yield* readMarks(db, run),
+      answers: new Map(answers.map((each, index) => [Column.decode(each["name"]), given[index] ?? unanswered])),
+      lastAt: Number(row["last_at"])
+    }
+  })
 
 const unanswered: StoredAnswer = { value: null, at: 0 }
 

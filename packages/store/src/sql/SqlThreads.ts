@@ -74,7 +74,40 @@ export const history = (
       Effect.map((rows) => rows.map(([message]) => message))
     )
 
-const write = Effect.fnUntraced(function* (
+/** What a run has added to a thread. */
+export const ofRun = (
+  db: Database,
+  threadId: string,
+  runId: string
+): Effect.Effect<ReadonlyArray<Message.Message>, SqlError | StoredJson.CorruptRow> =>
+  db
+    .rows(
+      "SELECT message FROM reins_messages WHERE thread_id = ? AND run_id = ? ORDER BY position",
+      Column.encode(threadId),
+      Column.encode(runId)
+    )
+    .pipe(
+      Effect.flatMap((rows) => StoredJson.messages(rows.map((row) => [row["message"]]))),
+      Effect.map((rows) => rows.map(([message]) => message))
+    )
+
+/** Makes a thread as a run found it, unless it is there. */
+export const restore = Effect.fnUntraced(function* (
+  db: Database,
+  { resourceId, runId, threadId }: { readonly resourceId: string; readonly runId: string; readonly threadId: string },
+  messages: ReadonlyArray<Message.Message>
+) {
+  const [made] = yield* db.rows(
+    `INSERT INTO reins_threads (thread_id, resource_id, begun)
+     SELECT ?, ?, coalesce(max(begun), 0) + 1 FROM reins_threads WHERE true ON CONFLICT (thread_id) DO NOTHING RETURNING 1`,
+    Column.encode(threadId),
+    Column.encode(resourceId)
+  )
+  if (made !== undefined) yield* write(db, threadId, `before ${runId}`, messages)
+})
+
+/** Appends a run's messages, unless it has appended before. */
+export const write = Effect.fnUntraced(function* (
   db: Database,
   threadId: string,
   runId: string,

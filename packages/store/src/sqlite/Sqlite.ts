@@ -12,6 +12,7 @@ import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Archive from "../sql/Archive.ts"
 import { Database } from "../sql/Database.ts"
 import * as Dialect from "../sql/Dialect.ts"
 import * as Migration from "../sql/Migration.ts"
@@ -38,10 +39,10 @@ const safetyMs = 10_000
 
 const isMemory = (filename: string) => filename === ":memory:"
 
-/** The journal alone, over a database that is brought to this version first. For tests and tools. */
-export const journal = (options: Options): Effect.Effect<JournalStore, SqliteUnusable, Scope.Scope> =>
+/** The database, brought to this version first. */
+const database = (options: Options): Effect.Effect<Database, SqliteUnusable, Scope.Scope> =>
   Effect.gen(function* () {
-    const { filename, pollMs = 50 } = options
+    const { filename } = options
     const db = new Database(yield* NodeSqlite.make(options), Dialect.sqlite)
     yield* Migration.run(db, { keyed: " WITHOUT ROWID", lock: Effect.void }).pipe(
       Effect.mapError((cause) =>
@@ -51,11 +52,23 @@ export const journal = (options: Options): Effect.Effect<JournalStore, SqliteUnu
       ),
       Effect.retry({ schedule: Schedule.spaced("50 millis"), times: 40, while: ({ reason }) => reason === "Locked" })
     )
+    return db
+  })
+
+/** The journal alone. For tests and tools. */
+export const journal = (options: Options): Effect.Effect<JournalStore, SqliteUnusable, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { filename, pollMs = 50 } = options
+    const db = yield* database(options)
     const wakes = isMemory(filename)
       ? Stream.never
       : yield* Effect.mapError(Wakes.make(db, pollMs), (failure) => from(filename, failure.cause))
     return SqlJournal.make(db, wakes)
   })
+
+/** What an operator does with stored runs, also while others carry them. */
+export const archive = (options: Options): Effect.Effect<Archive.Archive, SqliteUnusable, Scope.Scope> =>
+  Effect.map(database(options), Archive.make)
 
 /**
  * Runs in a SQLite file: provide it to `Runtime.layer`, and they survive their process. Fails with `SqliteUnusable`, whose

@@ -1,0 +1,150 @@
+/**
+ * What an operator does with stored runs: write one out as JSON lines, read such lines into another database, forget those that
+ * ended long ago.
+ */
+import { Entry, Envelope, Message, type QueryRejections } from "@reins/protocol"
+import { type Fenced, RunRecord, type StoreFailure } from "@reins/runtime/journal"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import type { SqlError } from "effect/sql/SqlError"
+import type { Database } from "./Database.ts"
+import * as SqlCommit from "./SqlCommit.ts"
+import * as SqlRuns from "./SqlRuns.ts"
+import * as SqlThreads from "./SqlThreads.ts"
+import type { CorruptRow } from "./StoredJson.ts"
+
+const Line = Schema.Union([
+  Schema.Struct({ kind: Schema.Literal("run"), version: Schema.Literal(1), record: Schema.toCodecJson(RunRecord) }),
+  Schema.Struct({ kind: Schema.Literal("history"), message: Message.Message }),
+  Schema.Struct({ kind: Schema.Literal("message"), message: Message.Message }),
+  Schema.Struct({ kind: Schema.Literal("event"), envelope: Envelope.Envelope }),
+  Schema.Struct({
+    kind: Schema.Literal("mark"),
+    mark: Schema.Struct({
+      kind: Schema.Literals(["result", "emit", "begin", "ask", "note"]),
+      name: Schema.String,
+      path: Schema.Array(Schema.String),
+      seq: Schema.Natural,
+      at: Schema.Natural,
+      value: Schema.Json,
+      spent: Schema.Array(Entry.Entry)
+    })
+  }),
+  Schema.Struct({ kind: Schema.Literal("answer"), name: Schema.String, at: Schema.Natural, value: Schema.Json })
+])
+type Line = typeof Line.Type
+
+const encode = Schema.encodeSync(Schema.fromJsonString(Line))
+const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(Line))
+
+/** The lines are not those of a run, or it cannot be taken in: one of its id is there, or its thread has another run. */
+export class NotImported extends Schema.TaggedError<NotImported>()("NotImported", {
+  reason: Schema.Literals(["NotARun", "RunExists", "ThreadBusy"]),
+  line: Schema.optionalKey(Schema.Natural)
+}) {
+  override get message() {
+    switch (this.reason) {
+      case "NotARun":
+        return this.line === undefined ? "the lines are not those of a run" : `line ${this.line} is not that of a run`
+      case "RunExists":
+        return "a run of this id is there already"
+      case "ThreadBusy":
+        return "another run has the thread of this one"
+    }
+  }
+}
+
+export interface Archive {
+  /** All of a run, as JSON lines without line ends: its record, thread, events, marks and answers. Empty for an unknown one. */
+  readonly exportRun: (runId: string) => Effect.Effect<ReadonlyArray<string>, StoreFailure>
+  /** Takes a run in, all of it or nothing. One that has not ended is carried on. Answers its id. */
+  readonly importRun: (lines: ReadonlyArray<string>) => Effect.Effect<string, NotImported | StoreFailure>
+  /**
+   * Forgets what runs did that ended before a time, in epoch milliseconds: events, marks, answers, questions. Their ids stay
+   * taken, and what threads hold stays. Answers how many.
+   */
+  readonly forgetEnded: (before: number) => Effect.Effect<number, StoreFailure>
+}
+
+export const make = (db: Database): Archive => ({
+  exportRun: (runId) =>
+    Effect.map(db.operation("export", db.atomic(gather(db, runId))), (lines) => lines.map((line) => encode(line))),
+  importRun: (lines) =>
+    Effect.gen(function* () {
+      const parsed: Array<Line> = []
+      for (const [index, text] of lines.entries()) {
+        const line = Effect.mapError(decode(text), () => new NotImported({ reason: "NotARun", line: index + 1 }))
+        parsed.push(yield* line)
+      }
+      const outcome = yield* db.operation("import", settled(db.atomic(take(db, parsed))))
+      return yield* Result.match(outcome, { onFailure: Effect.fail, onSuccess: Effect.succeed })
+    }),
+  forgetEnded: (before) => db.operation("forget", db.atomic(forget(db, before)))
+})
+
+/** Refusals as values, for `operation` has a word for failures of the database only. */
+const settled = (
+  effect: Effect.Effect<string, NotImported | StoreFailure | Fenced | SqlError | CorruptRow>
+): Effect.Effect<Result.Result<string, NotImported | StoreFailure>, SqlError | CorruptRow> =>
+  effect.pipe(
+    Effect.map((runId) => Result.succeed(runId)),
+    Effect.catchTags({
+      NotImported: (refusal) => Effect.succeed(Result.fail(refusal)),
+      StoreFailure: (failure) => Effect.succeed(Result.fail(failure)),
+      Fenced: () => Effect.succeed(Result.fail(new NotImported({ reason: "RunExists" })))
+    })
+  )
+
+const gather = Effect.fnUntraced(function* (db: Database, runId: string) {
+  const run = yield* SqlRuns.stored(db, runId)
+  if (run === undefined) return []
+  const { answers, envelopes, marks, record } = run
+  const history = yield* SqlThreads.history(db, record.threadId, record.historyVersion)
+  const own = yield* SqlThreads.ofRun(db, record.threadId, runId)
+  const lines: Array<Line> = [{ kind: "run", version: 1, record }]
+  if (!record.isolated) for (const message of history) lines.push({ kind: "history", message })
+  for (const message of own) lines.push({ kind: "message", message })
+  for (const envelope of envelopes) lines.push({ kind: "event", envelope })
+  for (const mark of marks) lines.push({ kind: "mark", mark })
+  for (const [name, { at, value }] of answers) lines.push({ kind: "answer", name, at, value })
+  return lines
+})
+
+const take = Effect.fnUntraced(function* (db: Database, lines: ReadonlyArray<Line>) {
+  const [first] = lines
+  if (first?.kind !== "run") return yield* new NotImported({ reason: "NotARun" })
+  const { record } = first
+  const { runId, threadId } = record
+  const history = lines.flatMap((line) => (line.kind === "history" ? [line.message] : []))
+  const own = lines.flatMap((line) => (line.kind === "message" ? [line.message] : []))
+  if (!record.isolated) yield* SqlThreads.restore(db, record, history)
+  const refusal: QueryRejections.RunExists | QueryRejections.ThreadBusy | undefined = yield* SqlRuns.create(db, record)
+  if (refusal !== undefined) return yield* new NotImported({ reason: refusal._tag })
+  const opened = yield* SqlRuns.open(db, runId)
+  if (own.length > 0) yield* SqlThreads.write(db, threadId, runId, own)
+  for (const line of lines) {
+    if (line.kind === "answer") yield* SqlRuns.answer(db, runId, line.name, line)
+  }
+  yield* SqlCommit.commit(db)({
+    runId,
+    epoch: opened?.epoch ?? 0,
+    envelopes: lines.flatMap((line) => (line.kind === "event" ? [line.envelope] : [])),
+    marks: lines.flatMap((line) => (line.kind === "mark" ? [line.mark] : []))
+  })
+  return runId
+})
+
+/** Tables that hold what a run did. */
+const tables = ["reins_events", "reins_marks", "reins_answers", "reins_approvals", "reins_client_calls"] as const
+
+const forget = Effect.fnUntraced(function* (db: Database, before: number) {
+  const gone = yield* db.rows(
+    "UPDATE reins_runs SET last_seq = 0, record = '' WHERE ended_at < ? AND record <> '' RETURNING run_id",
+    before
+  )
+  for (const row of gone) {
+    for (const table of tables) yield* db.rows(`DELETE FROM ${table} WHERE run_id = ?`, String(row["run_id"]))
+  }
+  return gone.length
+})

@@ -1,0 +1,119 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Agent, Decision, Model, Runtime } from "@reins/runtime"
+import { ScriptedModel } from "@reins/runtime/testing"
+import { Sqlite } from "@reins/store/sqlite"
+import { Effect, Layer, Schema, Stream } from "effect"
+import { Tool, Toolkit } from "effect/ai"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+
+const Pay = Tool.make("pay", { parameters: Schema.Struct({}), success: Schema.String, needsApproval: true })
+class Tools extends Toolkit.make(Pay) {}
+const desk = Agent.make("desk", { instructions: "Pay.", toolkit: Tools })
+
+const reply = (request: Parameters<typeof ScriptedModel.lastPrompt>[0]) =>
+  ScriptedModel.lastPrompt(request) === "Pay." && ScriptedModel.lastResults(request).length === 0
+    ? ScriptedModel.calls([{ id: "c1", name: "pay", args: {} }])
+    : ScriptedModel.text("Done.")
+
+const runtime = (filename: string) =>
+  Runtime.layer({ agents: [desk] }).pipe(
+    Layer.provide([
+      Tools.toLayer({ pay: () => Effect.succeed("paid") }),
+      Layer.succeed(Model, ScriptedModel.make({ respond: reply })),
+      Layer.fresh(Sqlite.layer({ filename, gatherMs: 0 }))
+    ])
+  )
+
+const files = Effect.map(
+  Effect.acquireRelease(
+    Effect.sync(() => mkdtempSync(join(tmpdir(), "reins-archive-"))),
+    (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
+  ),
+  (path) => ({ here: join(path, "here.db"), there: join(path, "there.db") })
+)
+
+/** A thread with a run that has ended and one that waits for a person. */
+const filled = (filename: string) =>
+  Effect.gen(function* () {
+    const { complete, start, watch } = yield* Runtime
+    yield* complete("Say something.", { threadId: "thread", runId: "ended" })
+    yield* start("Pay.", { threadId: "thread", runId: "paused" })
+    yield* Stream.runDrain(Stream.takeUntil(watch("paused"), ({ event }) => event.type === "approval-required"))
+    yield* Effect.sleep(100)
+  }).pipe(Effect.provide(runtime(filename)))
+
+describe("a run as lines", () => {
+  it.live("comes out of the other database as it came out of the first", () =>
+    Effect.gen(function* () {
+      const { here, there } = yield* files
+      yield* filled(here)
+      const from = yield* Sqlite.archive({ filename: here })
+      const to = yield* Sqlite.archive({ filename: there })
+      const lines = yield* from.exportRun("ended")
+      assert.isAbove(lines.length, 5)
+      assert.strictEqual(yield* to.importRun(lines), "ended")
+      assert.deepStrictEqual(yield* to.exportRun("ended"), lines)
+      const again = yield* Effect.flip(to.importRun(lines))
+      assert.strictEqual(again._tag === "NotImported" ? again.reason : again._tag, "RunExists")
+      assert.deepStrictEqual(yield* to.exportRun("nobody"), [])
+    })
+  )
+
+  it.live("goes on in the other database, where it had not ended", () =>
+    Effect.gen(function* () {
+      const { here, there } = yield* files
+      yield* filled(here)
+      const from = yield* Sqlite.archive({ filename: here })
+      const to = yield* Sqlite.archive({ filename: there })
+      yield* to.importRun(yield* from.exportRun("paused"))
+      yield* Effect.gen(function* () {
+        const { pendingApprovals, respondToApproval, threads, watch } = yield* Runtime
+        const [question] = yield* pendingApprovals()
+        yield* respondToApproval(question?.request.id ?? "", Decision.approve())
+        const log = yield* Stream.runCollect(watch("paused"))
+        assert.isTrue([...log].some(({ event }) => event.type === "finish" && event.finishReason === "stop"))
+        assert.deepStrictEqual(
+          (yield* threads.get("thread")).map((message) => message.role),
+          ["user", "assistant", "user", "assistant", "tool", "assistant"]
+        )
+      }).pipe(Effect.provide(runtime(there)))
+    })
+  )
+
+  it.live("is refused whole where a line is not of a run", () =>
+    Effect.gen(function* () {
+      const { here, there } = yield* files
+      yield* filled(here)
+      const lines = yield* (yield* Sqlite.archive({ filename: here })).exportRun("ended")
+      const to = yield* Sqlite.archive({ filename: there })
+      const [first = "", ...rest] = lines
+      const cut = yield* Effect.flip(to.importRun([first, ...rest.slice(0, 2), (rest[2] ?? "").slice(0, 20)]))
+      assert.strictEqual(cut.message, "line 4 is not that of a run")
+      assert.strictEqual((yield* Effect.flip(to.importRun(rest))).message, "the lines are not those of a run")
+      assert.deepStrictEqual(yield* to.exportRun("ended"), [])
+    })
+  )
+})
+
+describe("a run that ended long ago", () => {
+  it.live("is forgotten but for its id and what its thread holds; one that waits is kept", () =>
+    Effect.gen(function* () {
+      const { here } = yield* files
+      yield* filled(here)
+      const archive = yield* Sqlite.archive({ filename: here })
+      assert.strictEqual(yield* archive.forgetEnded(0), 0)
+      assert.strictEqual(yield* archive.forgetEnded(Number.MAX_SAFE_INTEGER), 1)
+      assert.strictEqual(yield* archive.forgetEnded(Number.MAX_SAFE_INTEGER), 0)
+      yield* Effect.gen(function* () {
+        const { pendingApprovals, start, threads, watch } = yield* Runtime
+        assert.deepStrictEqual([...(yield* Stream.runCollect(watch("ended")))], [])
+        const refused = yield* Effect.flip(start("Again.", { threadId: "other", runId: "ended" }))
+        assert.strictEqual(refused.reason._tag, "RunExists")
+        assert.strictEqual((yield* threads.get("thread")).length, 2)
+        assert.strictEqual((yield* pendingApprovals()).length, 1)
+      }).pipe(Effect.provide(runtime(here)))
+    })
+  )
+})
