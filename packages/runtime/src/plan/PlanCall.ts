@@ -65,7 +65,7 @@ export const ask = Effect.fnUntraced(function* (
   )
   if (refused === undefined) return yield* execute(run, place, call, tool, planId)
   const { isCancelled, outcome } = refused
-  const end: CallEnd = { part: part(call, outcome), cancelled: isCancelled }
+  const end: CallEnd = { part: ToolOutcome.part(call, outcome), cancelled: isCancelled }
   return end
 })
 
@@ -84,7 +84,7 @@ const execute = (
       ])
     ),
     ({ cancelled, content, refusal, result, status }) => ({
-      part: part(call, { result, status, content }),
+      part: ToolOutcome.part(call, { result, status, content }),
       refusal,
       cancelled
     })
@@ -120,13 +120,4 @@ const back = (partial: Json, said: string): ToolOutcome.ToolOutcome => ({
   result: { error: "RevisionWanted", message: `the plan should be changed and proposed again${said}`, partial },
   status: "denied",
   content: undefined
-})
-
-const part = (call: Message.CallPart, outcome: ToolOutcome.ToolOutcome): Message.ResultPart => ({
-  type: "tool-result",
-  id: call.id,
-  name: call.name,
-  result: outcome.result,
-  ...(outcome.status === undefined ? {} : { status: outcome.status }),
-  ...(outcome.content === undefined ? {} : { content: outcome.content })
 })

@@ -49,7 +49,7 @@ export const call = Effect.fnUntraced(function* (run: Run, place: Place, call: M
   if (admission._tag !== "Admitted") {
     const end = refuse(admission, run)
     yield* close(run, place, call, specialist, Usage.empty, end.outcome)
-    return { ...end.call, part: part(call, end.outcome) } satisfies CallEnd
+    return { ...end.call, part: ToolOutcome.part(call, end.outcome) } satisfies CallEnd
   }
   // Also on replay, where the admission above is only remembered.
   engine.tree.open(path, specialist.budget, admission.elapsedMs)
@@ -65,7 +65,7 @@ export const call = Effect.fnUntraced(function* (run: Run, place: Place, call: M
   const outcome = outcomeOf(specialist, ended)
   yield* close(run, place, call, specialist, ended.usage, outcome)
   const end: CallEnd = {
-    part: part(call, outcome),
+    part: ToolOutcome.part(call, outcome),
     usage: ended.usage,
     refusal: ended.refusal,
     cancelled: ended.reason === "cancelled"
@@ -185,11 +185,3 @@ const close = (
       ...(outcome.status === undefined ? {} : { status: outcome.status })
     }
   ])
-
-const part = (call: Message.CallPart, outcome: ToolOutcome.ToolOutcome): Message.ResultPart => ({
-  type: "tool-result",
-  id: call.id,
-  name: call.name,
-  result: outcome.result,
-  ...(outcome.status === undefined ? {} : { status: outcome.status })
-})

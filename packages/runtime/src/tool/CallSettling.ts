@@ -66,7 +66,7 @@ const asked = (run: Run, place: Place, call: Message.CallPart, tool: Callable, e
     (answer): Effect.Effect<CallEnd> =>
       answer._tag === "MayRun"
         ? carry(run, place, call, tool, answer.args, true)
-        : Effect.succeed({ part: resultPart(call, answer.outcome), cancelled: answer.cancelled })
+        : Effect.succeed({ part: ToolOutcome.part(call, answer.outcome), cancelled: answer.cancelled })
   )
 
 /** `asked`: a person has allowed it, with these arguments. */
@@ -84,7 +84,7 @@ const carry = (
     : Effect.map(
         place.limited(tool, ToolStep.runTool(run, place, tool, Gate.permit(call, args, grantId))),
         ({ cancelled, content, refusal, result, status }) => ({
-          part: resultPart(call, { result, status, content }),
+          part: ToolOutcome.part(call, { result, status, content }),
           refusal,
           cancelled
         })
@@ -121,7 +121,7 @@ const clientCall = Effect.fnUntraced(function* (
   yield* run.engine.emit(`${place.prefix}result/${call.id}`, place.path, () => [
     ToolStep.resultEvent(call, args, outcome, "client")
   ])
-  const end: CallEnd = { part: resultPart(call, outcome), cancelled: value.status === "cancelled" }
+  const end: CallEnd = { part: ToolOutcome.part(call, outcome), cancelled: value.status === "cancelled" }
   return end
 })
 
@@ -151,18 +151,5 @@ const closed = (
     run.engine.emit(`${place.prefix}result/${call.id}`, place.path, () => [
       ToolStep.resultEvent(call, call.args, outcome, tool?.execution ?? "server")
     ]),
-    { part: resultPart(call, outcome) }
+    { part: ToolOutcome.part(call, outcome) }
   )
-
-/** A result as the model reads it. */
-export const resultPart = (
-  call: { readonly id: string; readonly name: string },
-  outcome: ToolOutcome.ToolOutcome
-): Message.ResultPart => ({
-  type: "tool-result",
-  id: call.id,
-  name: call.name,
-  result: outcome.result,
-  ...(outcome.status === undefined ? {} : { status: outcome.status }),
-  ...(outcome.content === undefined ? {} : { content: outcome.content })
-})

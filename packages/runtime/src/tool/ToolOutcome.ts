@@ -23,6 +23,19 @@ export type Fault =
   | "Cancelled"
   | "BudgetExhausted"
 
+/** A result as the model reads it. */
+export const part = (
+  call: { readonly id: string; readonly name: string },
+  outcome: ToolOutcome
+): Message.ResultPart => ({
+  type: "tool-result",
+  id: call.id,
+  name: call.name,
+  result: outcome.result,
+  ...(outcome.status === undefined ? {} : { status: outcome.status }),
+  ...(outcome.content === undefined ? {} : { content: outcome.content })
+})
+
 /** A call that did what it should. */
 export const success = (result: Json, content?: Message.ResultPart["content"]): ToolOutcome => ({
   result,
