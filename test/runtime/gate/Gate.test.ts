@@ -216,6 +216,15 @@ describe("while a question is open, and when it is not answered with yes, the to
     }).pipe(Effect.scoped)
   )
 
+  it.effect("pending without end, where questions never expire", () =>
+    Effect.gen(function* () {
+      const { probe, ran } = yield* under({ declared: true, runtime: { approvalExpiresIn: Infinity } })
+      yield* TestClock.adjust("1000 days")
+      assert.strictEqual(ran.count, 0)
+      assert.isUndefined(probe.of("approval-required")[0]?.data.expiresAt)
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("expired, which is not rejected", () =>
     Effect.gen(function* () {
       const { probe, ran } = yield* pending

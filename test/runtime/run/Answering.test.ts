@@ -128,6 +128,34 @@ describe("an answer to an approval", () => {
   )
 })
 
+describe("what a person was asked about", () => {
+  it.effect("is what runs, whatever a reader does to the events meanwhile", () =>
+    Effect.gen(function* () {
+      const { id, probe, ran, runtime } = yield* asking()
+      const [call] = probe.of("tool-invocation")
+      const [question] = probe.of("approval-required")
+      for (const args of [call?.args, question?.data.payload]) {
+        assert.isFalse(typeof args === "object" && args !== null && Reflect.set(args, "n", 999))
+      }
+      yield* runtime.respondToApproval(id, Decision.approve())
+      yield* probe.end
+      assert.deepStrictEqual(ran, [{ n: 1 }])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("is what runs, whatever becomes of the revision that was handed in", () =>
+    Effect.gen(function* () {
+      const { id, probe, runtime } = yield* asking()
+      const revision = { n: 5 }
+      yield* runtime.respondToApproval(id, Decision.revise(revision))
+      revision.n = 6
+      yield* probe.end
+      assert.deepStrictEqual(probe.of("approval-decision")[0]?.data.outcome, { outcome: "revise", partial: { n: 5 } })
+      assert.deepStrictEqual(probe.of("tool-invocation")[1]?.args, { n: 5 })
+    }).pipe(Effect.scoped)
+  )
+})
+
 describe("a decision that cannot be applied", () => {
   /** Forgets a type, for what a caller without types may hand in. */
   const untyped = Schema.decodeUnknownSync(Schema.Any)

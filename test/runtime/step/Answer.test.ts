@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { ModelPart } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
-import { Effect } from "effect"
+import { Effect, Schema } from "effect"
 import * as OneTool from "../../support/OneTool.ts"
 import * as Solo from "../../support/Solo.ts"
 import * as Story from "../../support/Story.ts"
@@ -64,6 +64,14 @@ describe("an answer that breaks the model port's contract", () => {
         ["so"]
       )
     }).pipe(Effect.scoped)
+  )
+
+  it.effect("by what is not JSON fails the run with a reason", () =>
+    Effect.gen(function* () {
+      const odd = Schema.decodeUnknownSync(Schema.Any)({ n: 1n })
+      const made: ModelPart = { type: "tool-call", id: "1", name: "work", args: odd }
+      assert.deepStrictEqual(yield* flawOf(made, finish), flawed("it said what is not JSON"))
+    })
   )
 
   it.effect("runs none of its calls", () =>

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import type { Json } from "@reins/protocol"
 import { Agent, Model, Runtime, ToolRun } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
 import { Effect, Layer, Schema, Stream } from "effect"
@@ -31,9 +32,9 @@ const comesTo = (handler: OneTool.Handler, bound: boolean) =>
     return [result?.status ?? "success", result?.result]
   }).pipe(Effect.scoped)
 
-const lending = () =>
+const lending = (args: Json = {}) =>
   ScriptedModel.make({
-    replies: [ScriptedModel.calls([{ id: "1", name: "lend", args: {} }]), ScriptedModel.text("done")]
+    replies: [ScriptedModel.calls([{ id: "1", name: "lend", args }]), ScriptedModel.text("done")]
   })
 
 const toss = (value: unknown) => (): never => {
@@ -126,6 +127,23 @@ describe.each([
       assert.deepStrictEqual(result?.state === "result" ? result.result : undefined, { rows: [1] })
     }).pipe(Effect.scoped)
   )
+
+  it.effect("has arguments of its own, to do with as it likes", () => {
+    const kit = Toolkit.make(Tool.dynamic("lend", { parameters: { type: "object" }, success: Schema.Unknown }))
+    const change = (args: unknown) => Effect.sync(() => Reflect.set(Object(args), "book", "another"))
+    const handlers = kit.toLayer({ lend: change })
+    const desk = Agent.make("desk", { toolkit: bound ? Effect.provide(kit, handlers) : kit })
+    const model = lending({ book: "one" })
+    return Effect.gen(function* () {
+      const runtime = yield* Runtime
+      yield* runtime.complete("go")
+      const [, said, results] = model.requests[1]?.messages ?? []
+      assert.include(JSON.stringify(said), `"args":{"book":"one"}`)
+      assert.include(JSON.stringify(results), `"result":true`)
+    }).pipe(
+      Effect.provide(Runtime.layer({ agents: [desk] }).pipe(Layer.provide([handlers, Layer.succeed(Model, model)])))
+    )
+  })
 
   it.effect("that fails with undefined fails with null", () =>
     Effect.gen(function* () {

@@ -15,6 +15,7 @@ import * as Revision from "../gate/Revision.ts"
 import type { PendingApproval } from "../port/RunHost.ts"
 import { clientWaitName } from "../tool/CallSettling.ts"
 import * as Checking from "../tool/Checking.ts"
+import * as PlainJson from "../tool/PlainJson.ts"
 import { CallNotFound } from "./NotFound.ts"
 import * as Roster from "./Roster.ts"
 import { type Built, defaultResource } from "./Built.ts"
@@ -111,16 +112,17 @@ const answerTo = (
     case "reject":
       return Effect.succeed({ resolution: { id, outcome: { outcome: "reject" }, ...said } })
     case "revise": {
+      const partial = PlainJson.copy(decision.partial) ?? null
       // A plan's revision goes back to its planner as it is.
       if (kind === "plan") {
         return Effect.succeed({
-          resolution: { id, outcome: { outcome: "revise", partial: decision.partial }, ...said }
+          resolution: { id, outcome: { outcome: "revise", partial }, ...said }
         })
       }
-      const args = Revision.apply(payload, decision.partial)
+      const args = PlainJson.copy(Revision.apply(payload, partial)) ?? null
       if (tool === undefined) return Effect.fail(`there is no tool ${JSON.stringify(target)} here`)
       return Effect.as(tool.decode(args), {
-        resolution: { id, outcome: { outcome: "revise", partial: decision.partial }, ...said },
+        resolution: { id, outcome: { outcome: "revise", partial }, ...said },
         args
       })
     }
@@ -179,6 +181,7 @@ export const submit = Effect.fnUntraced(function* (
     readonly agentPath?: ReadonlyArray<string>
   }
 ) {
+  const result = PlainJson.copy(answer.result)
   const path = answer.agentPath ?? AgentPath.root
   const prefix = AgentPath.key(path)
   const asked = yield* host.approval(approvalId(runId, prefix, toolInvocationId))
@@ -187,8 +190,9 @@ export const submit = Effect.fnUntraced(function* (
   const isOpen = mayRun && (yield* host.hasClientCall(runId, path, toolInvocationId))
   const taken = isOpen
     ? yield* host.answer(runId, clientWaitName(prefix, toolInvocationId, asked !== undefined), {
-        result: answer.result,
-        ...(answer.isFailure === true ? { status: "failed" } : {})
+        ...(result === undefined
+          ? { result: { error: "ResultInvalid", message: "what the client answered is not JSON" }, status: "failed" }
+          : { result, ...(answer.isFailure === true ? { status: "failed" } : {}) })
       })
     : undefined
   if (taken?._tag !== "Taken") return yield* new CallNotFound({ runId, toolInvocationId })

@@ -81,7 +81,13 @@ export const follow = (
         const reason = reasonOf(fold)
         return reason !== undefined || finish === undefined || cost === undefined || latency === undefined
           ? Effect.fail(new RunError({ runId: run.runId, reason: reason ?? new RunErrors.InternalFailure({}) }))
-          : Effect.succeed({ ...run, output: text, usage: finish.usage, summary: { cost, latency } })
+          : Effect.succeed({
+              runId: run.runId,
+              threadId: run.threadId,
+              output: text,
+              usage: finish.usage,
+              summary: { cost, latency }
+            })
       }
     )
   })

@@ -42,6 +42,7 @@ export const make = <const Agents extends ReadonlyArray<Agent.Any>>(
 const settingsOf = Effect.fnUntraced(function* (options: RuntimeOptions<ReadonlyArray<Agent.Any>>) {
   const millis = (input: Duration.Input | undefined, usual: number) =>
     input === undefined ? usual : Duration.toMillis(Duration.fromInputUnsafe(input))
+  const expiry = millis(options.approvalExpiresIn, Number.POSITIVE_INFINITY)
   return {
     prices: yield* Prices,
     estimator: yield* TokenEstimator,
@@ -51,7 +52,7 @@ const settingsOf = Effect.fnUntraced(function* (options: RuntimeOptions<Readonly
     modelRetryBaseMs: millis(options.modelRetryDelay, 500),
     cancelGraceMs: millis(options.cancelGrace, 5000),
     predicateMs: 10_000,
-    approvalExpiryMs: options.approvalExpiresIn === undefined ? undefined : millis(options.approvalExpiresIn, 0),
+    approvalExpiryMs: expiry === Number.POSITIVE_INFINITY ? undefined : Math.ceil(expiry),
     unattended: options.unattended ?? "wait",
     maxDepth: options.maxDepth ?? 8,
     captureContent: options.captureContent ?? false

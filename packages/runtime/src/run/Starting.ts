@@ -10,6 +10,7 @@ import type * as Agent from "../Agent.ts"
 import type { RunRecord } from "../port/RunHost.ts"
 import type { QueryOptions, RunOptions } from "../RuntimeShape.ts"
 import * as Input from "../specialist/Input.ts"
+import * as PlainJson from "../tool/PlainJson.ts"
 import * as Roster from "./Roster.ts"
 import { type Built, defaultResource } from "./Built.ts"
 
@@ -68,6 +69,10 @@ const record = Effect.fnUntraced(function* (
   options: RunOptions
 ) {
   const { host, ids } = built
+  const said = PlainJson.copy(prompt)
+  if (said === undefined) {
+    return yield* reject(new QueryRejections.InvalidInput({ agent: member.name, issue: "the prompt is not JSON" }))
+  }
   const budget: Budget.Budget = { ...member.budget, ...options.budget }
   const invalid = Budget.validate(budget)
   if (invalid !== undefined) return yield* reject(invalid)
@@ -87,7 +92,7 @@ const record = Effect.fnUntraced(function* (
     threadId,
     resourceId,
     agent: member.name,
-    prompt,
+    prompt: said,
     isolated,
     budget,
     startedAt: now

@@ -7,6 +7,7 @@
  */
 import type { Event, Json, Message, Usage } from "@reins/protocol"
 import type { ModelPart, PartMetadata, StopReason } from "../port/Model.ts"
+import * as PlainJson from "../tool/PlainJson.ts"
 
 type Increment = Extract<ModelPart, { readonly type: "text" | "reasoning" }>
 
@@ -113,6 +114,13 @@ export class Answer {
     if (metadata !== undefined) open.metadata = { ...open.metadata, ...metadata }
   }
 
+  /** Data of the model's as our own, which nobody changes between the question about a call and its run. */
+  private own(data: Json): Json {
+    const copied = PlainJson.copy(data)
+    if (copied === undefined) this.flaw ??= "it said what is not JSON"
+    return copied ?? null
+  }
+
   private takeWhole(part: Exclude<ModelPart, { type: "text" | "reasoning" }>): void {
     switch (part.type) {
       case "tool-call": {
@@ -124,7 +132,7 @@ export class Answer {
           type: "tool-call",
           id: part.id,
           name: part.name,
-          args: part.args,
+          args: this.own(part.args),
           ...(part.execution === undefined ? {} : { execution: part.execution }),
           ...metadataOf(part.metadata)
         }
@@ -137,7 +145,7 @@ export class Answer {
           type: "tool-result",
           id: part.id,
           name: part.name,
-          result: part.result,
+          result: this.own(part.result),
           ...(part.isFailure === true ? { status: "failed" as const } : {}),
           ...metadataOf(part.metadata)
         })

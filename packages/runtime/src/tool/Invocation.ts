@@ -60,8 +60,9 @@ export const direct = (tool: Tool.Any, handler: Tool.Handler<string>, decode: De
         ToolOutcome.fault("ResultInvalid", `${tool.name} answered what its schema refuses: ${error.message}`),
       onSuccess: (encoded) => jsonOutcome(tool.name, encoded, toContent(tool, value))
     })
-  return (args, run, preliminary) =>
-    decode(args).pipe(
+  return (given, run, preliminary) => {
+    const args = PlainJson.thaw(given)
+    return decode(args).pipe(
       Effect.matchEffect({
         onFailure: (issue) => Effect.succeed(ToolOutcome.fault("InvalidArguments", issue)),
         onSuccess: (decoded) =>
@@ -72,14 +73,16 @@ export const direct = (tool: Tool.Any, handler: Tool.Handler<string>, decode: De
       }),
       withRun(run)
     )
+  }
 }
 
 /** Calls a bound toolkit's `handle`, whose stream ends with the final result. */
 export const bound = (tool: Tool.Any, kit: Erased.Kit, decode: Decode, services: Context.Context<never>): Invoke => {
   const refuse = refusal(tool)
   const withRun = calling(services)
-  return (args, run, preliminary) =>
-    decode(args).pipe(
+  return (given, run, preliminary) => {
+    const args = PlainJson.thaw(given)
+    return decode(args).pipe(
       Effect.matchEffect({
         onFailure: (issue) => Effect.succeed(ToolOutcome.fault("InvalidArguments", issue)),
         onSuccess: () => {
@@ -98,6 +101,7 @@ export const bound = (tool: Tool.Any, kit: Erased.Kit, decode: Decode, services:
       }),
       withRun(run)
     )
+  }
 }
 
 /** What a tool failed with, as its schema has it. An error that it does not know says of itself what it may. */

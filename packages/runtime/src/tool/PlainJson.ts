@@ -1,7 +1,7 @@
 /**
- * Copies what a tool hands over to plain JSON, so that nothing in a log can change behind its back. It reads values as JSON
- * text would, but refuses where JSON text would silently say something else: it is for data, not for objects with a mind of
- * their own.
+ * Copies what others hand over (models, tools, callers) to plain JSON that nobody can change, so that what was asked about is
+ * what runs, and a log stays as it was written. It reads values as JSON text would, but refuses where JSON text would silently
+ * say something else: it is for data, not for objects with a mind of their own.
  */
 import type { Json } from "@reins/protocol"
 
@@ -11,12 +11,19 @@ const deepest = 1000
 const refused = Symbol("not JSON")
 
 /**
- * `value` as JSON of its own, or `undefined` where it is none: a BigInt, a function, a cycle, an instance of a class, a number
+ * `value` as frozen JSON of its own, or `undefined` where it is none: a BigInt, a function, a cycle, an instance of a class, a number
  * without an end. Members that are absent are left out; an absent value, alone or in an array, is `null`.
  */
 export const copy = (value: unknown): Json | undefined => {
   const copied = walk(value ?? null, new Set())
   return copied === refused ? undefined : copied
+}
+
+/** A copy of frozen JSON that its receiver may change as it likes. */
+export const thaw = (json: Json): Json => {
+  if (typeof json !== "object" || json === null) return json
+  if (Array.isArray(json)) return json.map(thaw)
+  return Object.fromEntries(Object.entries(json).map(([name, value]) => [name, thaw(value)]))
 }
 
 const walk = (value: unknown, above: Set<object>): Json | typeof refused => {
@@ -46,7 +53,7 @@ const walkArray = (values: ReadonlyArray<unknown>, above: Set<object>): Json | t
     if (copied === refused) return refused
     out.push(copied)
   }
-  return out
+  return Object.freeze(out)
 }
 
 const walkRecord = (record: object, above: Set<object>): Json | typeof refused => {
@@ -60,5 +67,5 @@ const walkRecord = (record: object, above: Set<object>): Json | typeof refused =
     out.push([name, copied])
   }
   // Defines members, so that one named __proto__ is data like any other.
-  return Object.fromEntries(out)
+  return Object.freeze(Object.fromEntries(out))
 }
