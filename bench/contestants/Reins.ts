@@ -1,13 +1,15 @@
 /**
  * Reins with everything on: order check, gate, ledger with prices, a limit on time for the run and one for each tool call.
  *
- * `forAwait` reads event by event, as a plain consumer's loop does; `arrays` reads array by array, as Effect code may.
+ * `promise` is `createRuntime`, its events read one by one in a plain loop; `effect` is the Effect service, its events read
+ * array by array.
  */
 import { Agent, Budget, Decision, Model, ModelStream, Prices, Runtime, ToolSettings } from "@reins/runtime"
-import type { Event, ModelPart } from "@reins/runtime"
+import type { ModelPart } from "@reins/runtime"
+import { createRuntime, type PromiseRuntime } from "@reins/runtime/promise"
 import { Effect, Layer, ManagedRuntime, Schema, Stream } from "effect"
 import { Tool, Toolkit } from "effect/ai"
-import type { Contestant } from "../Contestant.ts"
+import type { Contestant, Parked } from "../Contestant.ts"
 import { type Script, tool, type Voice } from "../Script.ts"
 
 const voice: Voice<ModelPart> = {
@@ -20,6 +22,61 @@ const voice: Voice<ModelPart> = {
   })
 }
 
+const streamed = (script: Script): ModelStream.Options => ({
+  provider: "bench",
+  model: "scripted",
+  open: ({ metadata }) => script(metadata.step, voice)
+})
+
+const prices = Prices.layerTable({ "bench/scripted": { inputPerMillionUsd: 3, outputPerMillionUsd: 15 } })
+const deployment = { maxParallelCalls: 64 }
+
+/** The script, with `ended` called after each last answer. */
+const watched = (script: Script, ended: () => void): Script =>
+  async function* (step, saying) {
+    yield* script(step, saying)
+    if (step === 2) ended()
+  }
+
+/** Starts runs that nobody reads, as a service does with runs that wait for days; answers them in the order they were asked. */
+const parking =
+  (
+    runtime: Pick<PromiseRuntime, "pendingApprovals" | "respondToApproval">,
+    start: () => Promise<unknown>,
+    finished: Finished
+  ) =>
+  async (count: number): Promise<Parked> => {
+    for (let index = 0; index < count; index++) await start()
+    let waiting = await runtime.pendingApprovals()
+    while (waiting.length < count) {
+      await new Promise((resolve) => setImmediate(resolve))
+      waiting = await runtime.pendingApprovals()
+    }
+    return {
+      resume: async () => {
+        const ended = finished.after(count)
+        for (const { request } of waiting) await runtime.respondToApproval(request.id, Decision.approve())
+        await ended
+      }
+    }
+  }
+
+class Finished {
+  private left = 0
+  private done = () => {}
+
+  readonly one = () => {
+    if (--this.left === 0) setImmediate(this.done)
+  }
+
+  after(count: number): Promise<void> {
+    this.left = count
+    return new Promise((resolve) => {
+      this.done = resolve
+    })
+  }
+}
+
 const Work = Tool.make("work", {
   description: tool.description,
   parameters: Schema.Struct({ n: Schema.Number }),
@@ -29,76 +86,59 @@ const Work = Tool.make("work", {
 const Kit = Toolkit.make(Work)
 const KitLive = Kit.toLayer({ work: ({ n }) => Effect.succeed(tool.answer(n)) })
 
-const layer = (script: Script, gated: boolean) => {
-  const agent = Agent.make("bench", {
-    toolkit: Kit,
-    budget: Budget.make({ maxDuration: "10 minutes" }),
-    approvals: gated ? { work: "always" } : {},
-    maxParallelCalls: 64
-  })
-  const model = ModelStream.fromAsyncIterable({
-    provider: "bench",
-    model: "scripted",
-    open: ({ metadata }) => script(metadata.step, voice)
-  })
-  const prices = Prices.layerTable({ "bench/scripted": { inputPerMillionUsd: 3, outputPerMillionUsd: 15 } })
-  return Runtime.layer({ agents: [agent] }).pipe(Layer.provide([KitLive, Layer.succeed(Model, model), prices]))
-}
-
-type Read = (events: Stream.Stream<Event, unknown>, onText: (text: string) => void) => Promise<void>
-
-const eventByEvent: Read = async (events, onText) => {
-  for await (const event of Stream.toAsyncIterable(events)) if (event.type === "text") onText(event.text)
-}
-
-const arrayByArray: Read = (events, onText) =>
-  Effect.runPromise(
-    Stream.runForEachArray(events, (all) =>
-      Effect.sync(() => {
-        for (const event of all) if (event.type === "text") onText(event.text)
-      })
-    )
-  )
-
-const reads = (read: Read): Contestant => ({
+export const effect: Contestant = {
   open: async (script, { gated }) => {
-    let finished = () => {}
-    const counting: Script = async function* (step, saying) {
-      yield* script(step, saying)
-      finished()
+    const finished = new Finished()
+    const agent = Agent.make("bench", {
+      ...deployment,
+      toolkit: Kit,
+      budget: Budget.make({ maxDuration: "10 minutes" }),
+      approvals: gated ? { work: "always" } : {}
+    })
+    const model = ModelStream.fromAsyncIterable(streamed(gated ? watched(script, finished.one) : script))
+    const layer = Runtime.layer({ agents: [agent] }).pipe(Layer.provide([KitLive, Layer.succeed(Model, model), prices]))
+    const runtime = await ManagedRuntime.make(layer).runPromise(Runtime)
+    const approvals = {
+      pendingApprovals: () => Effect.runPromise(runtime.pendingApprovals()),
+      respondToApproval: (id: string, decision: Decision) => Effect.runPromise(runtime.respondToApproval(id, decision))
     }
-    const runtime = await ManagedRuntime.make(layer(gated ? counting : script, gated)).runPromise(Runtime)
     return {
-      run: (onText) => read(runtime.query("go"), onText),
-      park: async (count) => {
-        await Effect.runPromise(
-          Effect.forEach(Array.from({ length: count }), () => runtime.start("go"), { discard: true })
-        )
-        let waiting = await Effect.runPromise(runtime.pendingApprovals())
-        while (waiting.length < count) {
-          await new Promise((resolve) => setImmediate(resolve))
-          waiting = await Effect.runPromise(runtime.pendingApprovals())
-        }
-        return {
-          resume: async () => {
-            let left = count
-            const ended = new Promise<void>((resolve) => {
-              finished = () => {
-                if (--left === 0) setImmediate(resolve)
-              }
+      run: (onText) =>
+        Effect.runPromise(
+          Stream.runForEachArray(runtime.query("go"), (events) =>
+            Effect.sync(() => {
+              for (const event of events) if (event.type === "text") onText(event.text)
             })
-            await Effect.runPromise(
-              Effect.forEach(waiting, ({ request }) => runtime.respondToApproval(request.id, Decision.approve()), {
-                discard: true
-              })
-            )
-            await ended
-          }
-        }
-      }
+          )
+        ),
+      park: parking(approvals, () => Effect.runPromise(runtime.start("go")), finished)
     }
   }
-})
+}
 
-export const forAwait: Contestant = reads(eventByEvent)
-export const arrays: Contestant = reads(arrayByArray)
+export const promise: Contestant = {
+  open: async (script, { gated }) => {
+    const finished = new Finished()
+    const runtime = createRuntime({
+      model: streamed(gated ? watched(script, finished.one) : script),
+      tools: {
+        work: {
+          description: tool.description,
+          parameters: Schema.toStandardJSONSchemaV1(Schema.toStandardSchemaV1(Schema.Struct({ n: Schema.Number }))),
+          needsApproval: gated,
+          timeoutMs: 30_000,
+          execute: async ({ n }) => tool.answer(n)
+        }
+      },
+      agents: [{ name: "bench", tools: ["work"], ...deployment }],
+      budget: { maxDuration: "10 minutes" },
+      services: prices
+    })
+    return {
+      run: async (onText) => {
+        for await (const event of runtime.query("go")) if (event.type === "text") onText(event.text)
+      },
+      park: parking(runtime, () => runtime.start("go"), finished)
+    }
+  }
+}
