@@ -71,17 +71,26 @@ export const server = Effect.suspend(() => {
   return given === undefined ? Effect.map(embedded, ({ url }) => url) : Effect.succeed(given.replace(/\/[^/]*$/, ""))
 })
 
+/** Does something to the server that needs no database of its own. */
+const admin = (url: string, statement: string) =>
+  Effect.scoped(
+    Effect.flatMap(PgClient.make({ url: Redacted.make(`${url}/postgres`) }), (sql) => sql.unsafe(statement))
+  ).pipe(Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make), Effect.orDie)
+
 let count = 0
 
 /** A new, empty database at each use, gone with the scope. */
 export const database = (url: string) =>
   Effect.suspend(() => {
     const name = `reins_${process.pid}_${++count}`
-    const admin = (statement: string) =>
-      Effect.scoped(
-        Effect.flatMap(PgClient.make({ url: Redacted.make(`${url}/postgres`) }), (sql) => sql.unsafe(statement))
-      ).pipe(Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make), Effect.orDie)
-    return Effect.acquireRelease(Effect.as(admin(`CREATE DATABASE ${name}`), Redacted.make(`${url}/${name}`)), () =>
-      admin(`DROP DATABASE ${name} WITH (FORCE)`)
+    const address = Redacted.make(`${url}/${name}`)
+    return Effect.acquireRelease(Effect.as(admin(url, `CREATE DATABASE ${name}`), address), () =>
+      admin(url, `DROP DATABASE ${name} WITH (FORCE)`)
     )
   })
+
+/** Ends every connection to a database, as a server that restarts does. */
+export const cut = (url: string, database: Redacted.Redacted) => {
+  const name = Redacted.value(database).split("/").at(-1) ?? ""
+  return admin(url, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name}'`)
+}

@@ -1,5 +1,6 @@
 /** Postgres keeps the promises of every journal store; a run in it survives its owner. */
 import { assert, describe, layer } from "@effect/vitest"
+import { Ordering } from "@reins/protocol"
 import { Decision, Runtime } from "@reins/runtime"
 import { JournalContract } from "@reins/runtime/testing"
 import { Postgres } from "@reins/store/postgres"
@@ -27,6 +28,35 @@ describe("a journal: Postgres", () => {
         )
       )
     }
+
+    it.effect(
+      "a run whose connections are all cut goes on, and so do its watcher and its questions",
+      () =>
+        Effect.gen(function* () {
+          const address = yield* Address
+          const url = yield* fresh
+          const counter = join(mkdtempSync(join(tmpdir(), "reins-pg-")), "counter")
+          const context = yield* Layer.build(
+            Story.layer("plain", counter).pipe(Layer.provide(Layer.fresh(Postgres.layer({ url, gatherMs: 0 }))))
+          )
+          const runtime = Context.get(context, Runtime)
+          yield* runtime.start("Do it.", { runId: Story.runId, threadId: Story.threadId })
+          const cut = Server.cut(address, url)
+          let cuts = 0
+          const log = yield* Stream.runForEach(runtime.watch(Story.runId), ({ event, seq }) =>
+            Effect.gen(function* () {
+              if (seq % 8 === 1 && cuts++ < 6) yield* cut
+              if (event.type === "approval-required") {
+                yield* runtime.respondToApproval(event.data.id, Decision.approve({ by: "mia" }))
+              }
+            })
+          ).pipe(Effect.andThen(Stream.runCollect(runtime.watch(Story.runId))), Effect.timeout("40 seconds"))
+          assert.isAbove(cuts, 3)
+          assert.deepStrictEqual(Ordering.check([...log]), [])
+          assert.isTrue([...log].some(({ event }) => event.type === "finish" && event.finishReason === "stop"))
+        }).pipe(quiet),
+      60_000
+    )
 
     it.effect(
       "a client answers, the owner ends, another takes its place and carries the run to its end",

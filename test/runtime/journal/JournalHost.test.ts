@@ -1,8 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Ordering } from "@reins/protocol"
 import { Agent, Decision, Deployment, type Envelope, Model, Runtime } from "@reins/runtime"
-import { journalHost, type JournalHostOptions, type JournalStore, MemoryJournal } from "@reins/runtime/journal"
+import {
+  journalHost,
+  type JournalHostOptions,
+  type JournalStore,
+  MemoryJournal,
+  StoreFailure
+} from "@reins/runtime/journal"
 import { ScriptedModel } from "@reins/runtime/testing"
-import { Deferred, Effect, Fiber, Layer, Queue, Schema, Stream } from "effect"
+import { Deferred, Effect, Fiber, Layer, Queue, References, Schema, Stream } from "effect"
 import { Tool, Toolkit } from "effect/ai"
 import { TestClock } from "effect/testing"
 
@@ -113,6 +120,48 @@ describe("a run that waits for long", () => {
       const finish = seen.find(({ event }) => event.type === "finish")?.event
       assert.isTrue(finish?.type === "finish" && finish.finishReason === "cancelled")
     }).pipe(Effect.provide(runtime(store)))
+  })
+})
+
+describe("a store that fails for a while", () => {
+  it.effect("costs time: the run is taken up again, and what was done is not done twice", () => {
+    const { store } = counting()
+    const broken = { commits: 0, reads: 0 }
+    const failing: JournalStore = {
+      ...store,
+      commit: (batch) =>
+        Effect.suspend(() =>
+          broken.commits-- > 0 ? Effect.fail(new StoreFailure({ operation: "commit" })) : store.commit(batch)
+        ),
+      find: (runId, name) =>
+        Effect.suspend(() =>
+          broken.reads-- > 0 ? Effect.fail(new StoreFailure({ operation: "find" })) : store.find(runId, name)
+        )
+    }
+    let paid = 0
+    return Effect.gen(function* () {
+      const { respondToApproval } = yield* Runtime
+      broken.commits = 3
+      const { id, seen, watcher } = yield* started
+      assert.strictEqual(id, "")
+      yield* TestClock.adjust("10 seconds")
+      const question = seen.find(({ event }) => event.type === "approval-required")?.event
+      assert.isTrue(question?.type === "approval-required")
+      broken.commits = 2
+      broken.reads = 2
+      if (question?.type === "approval-required") yield* respondToApproval(question.data.id, Decision.approve())
+      yield* TestClock.adjust("20 seconds")
+      yield* Fiber.join(watcher)
+      assert.deepStrictEqual(
+        Ordering.check(seen).map(({ violation }) => violation.message),
+        []
+      )
+      assert.isTrue(seen.some(({ event }) => event.type === "finish" && event.finishReason === "stop"))
+      assert.strictEqual(paid, 1)
+    }).pipe(
+      Effect.provide(runtime(failing, { paid: () => paid++ })),
+      Effect.provideService(References.MinimumLogLevel, "None")
+    )
   })
 })
 

@@ -71,15 +71,15 @@ const takeOver = "1 second"
 /** How often waits and watchers look by themselves, in milliseconds, in case a notification was lost. */
 const safetyMs = 5000
 
-/** A frozen process must not hold what others wait for: the server ends its transaction after this long, in milliseconds. */
-const idleInTransactionMs = "10000"
+/** A frozen process must not hold what others wait for: the server ends its transaction after ten seconds. */
+const patience = "-c idle_in_transaction_session_timeout=10000"
 
 const connect = ({ maxConnections, url }: Options) =>
   PgClient.make({
     url,
     maxConnections,
     applicationName: "reins",
-    startupParameters: { idle_in_transaction_session_timeout: idleInTransactionMs }
+    startupOptions: patience
   }).pipe(Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make))
 
 const open = (

@@ -18,6 +18,12 @@ export type Value = string | number | null
 /** How long, together with the database's own waiting, a locked database is asked again. */
 const patience = { schedule: Schedule.spaced("20 millis"), times: 250 }
 
+/** How long a server that cannot be reached is asked again: half a minute. */
+const endurance = { schedule: Schedule.spaced("250 millis"), times: 120 }
+
+/** Operations that may have been done although no answer came: their caller has a way to find out, asking twice is none. */
+const once = new Set(["create", "commit", "import"])
+
 export class Database {
   readonly dialect: Dialect
   private readonly sql: SqlClient.SqlClient
@@ -45,10 +51,11 @@ export class Database {
     return this.sql.withTransaction(effect)
   }
 
-  /** An operation of the store: asked again while the database is locked, then failed as a `StoreFailure` of that name. */
+  /** An operation of the store: asked again while the database is locked or gone, then failed as a `StoreFailure` of that name. */
   operation<A>(name: string, effect: Effect.Effect<A, SqlError | CorruptRow>): Effect.Effect<A, StoreFailure> {
     return effect.pipe(
       Effect.retry({ ...patience, while: isLocked }),
+      Effect.retry({ ...endurance, while: (error) => isGone(error) && !once.has(name) }),
       Effect.mapError((cause) => new StoreFailure({ operation: name, cause }))
     )
   }
@@ -56,3 +63,6 @@ export class Database {
 
 const isLocked = (error: SqlError | CorruptRow): boolean =>
   error._tag === "SqlError" && error.reason._tag === "LockTimeoutError"
+
+const isGone = (error: SqlError | CorruptRow): boolean =>
+  error._tag === "SqlError" && error.reason._tag === "ConnectionError"
