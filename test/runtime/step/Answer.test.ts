@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { ModelPart } from "@reins/runtime"
+import type { ModelPart, ModelPort } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
 import { Effect, Schema } from "effect"
 import * as OneTool from "../../support/OneTool.ts"
@@ -156,13 +156,21 @@ describe("an answer", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("of an adapter that crashes fails the run with a reason, without its words", () =>
+  const untyped = Schema.decodeUnknownSync(Schema.Any)
+  it.effect.each<readonly [string, ModelPort["attempt"]]>([
+    ["dies", () => Effect.die(new Error("key-123"))],
+    [
+      "throws",
+      () => {
+        throw new Error("key-123")
+      }
+    ],
+    ["fails with what is no reason", () => untyped(Effect.fail("key-123"))],
+    ["is no effect", () => untyped("key-123")],
+    ["interrupts itself", () => Effect.interrupt]
+  ])("of an adapter that %s fails the run with a reason, without its words", ([, attempt]) =>
     Effect.gen(function* () {
-      const { probe } = yield* Solo.finished({
-        provider: "p",
-        model: "m",
-        attempt: () => Effect.die(new Error("key-123"))
-      })
+      const { probe } = yield* Solo.finished({ provider: "p", model: "m", attempt })
       Story.isWhole(probe.envelopes)
       assert.strictEqual(probe.of("error")[0]?.error.code, "E_MODEL_FAILED_UNKNOWN")
       assert.notInclude(JSON.stringify(probe.envelopes), "key-123")

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Json } from "@reins/protocol"
 import { Transcript } from "@reins/protocol"
-import { Probe, ScriptedModel } from "@reins/runtime/testing"
+import { type Probe, ScriptedModel } from "@reins/runtime/testing"
 import { Deferred, Effect } from "effect"
 import * as OneTool from "../../support/OneTool.ts"
 import * as Story from "../../support/Story.ts"

@@ -42,7 +42,8 @@ export const attempt = Effect.fnUntraced(function* (run: Run, place: Place, requ
     if (firstTextAt === undefined && answer.hasText) firstTextAt = engine.now()
     return events.length > 0 && engine.push(place.path, events) ? engine.room() : undefined
   }
-  const held = yield* Tether.hold(place.model.attempt(request, emit), {
+  const asked = Effect.suspend(() => place.model.attempt(request, emit))
+  const held = yield* Tether.hold(asked, {
     signal: engine.cancel,
     alarm: run.alarm,
     graceMs: run.settings.cancelGraceMs,
@@ -98,7 +99,9 @@ const judge = (
     )
   }
   const failure = Cause.findErrorOption(held.exit.cause)
-  if (Option.isSome(failure)) return Effect.succeed({ _tag: "Failed", failure: failure.value })
+  if (Option.isSome(failure) && isReason(failure.value)) {
+    return Effect.succeed({ _tag: "Failed", failure: failure.value })
+  }
   return Effect.as(
     run.settings.captureContent
       ? Effect.logError(`the adapter of ${about.provider}/${about.model} failed`, held.exit.cause)
@@ -106,6 +109,9 @@ const judge = (
     { _tag: "Failed", failure: new ModelFailure.ModelFailedUnknown({ ...about, description: "its adapter crashed" }) }
   )
 }
+
+/** An adapter without types may fail with anything. */
+const isReason = (failure: unknown): boolean => ModelFailure.members.some((member) => failure instanceof member)
 
 /**
  * What an attempt used: as reported, or counted by us where the report is missing or stops short. Input and output are told
