@@ -1,0 +1,115 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Decision, Runtime } from "@reins/runtime"
+import { Probe, ScriptedModel } from "@reins/runtime/testing"
+import { Effect, Layer } from "effect"
+import { TestClock } from "effect/testing"
+import { execFile } from "node:child_process"
+import { promisify } from "node:util"
+import * as Clerk from "./Clerk.ts"
+import { Bookkeeper, Payments, respond } from "./Payments.ts"
+
+const live = () =>
+  Runtime.layer({ agents: [Bookkeeper], approvalExpiresIn: "1 day" }).pipe(
+    Layer.provide([Payments.layer, ScriptedModel.layer({ respond })])
+  )
+
+const begin = Effect.fnUntraced(function* (prompt: string) {
+  const runtime = yield* Runtime
+  const run = yield* runtime.start(prompt, { threadId: "month-end" })
+  return yield* Probe.watch(run.runId)
+})
+
+/** A run whose `count` questions the clerk answers. */
+const answered = Effect.fnUntraced(function* (prompt: string, count = 1) {
+  const probe = yield* begin(prompt)
+  yield* probe.next("approval-required", count)
+  yield* Clerk.answer
+  yield* probe.end
+  return probe
+})
+
+const results = (probe: Probe.Probe) =>
+  probe.of("tool-invocation").flatMap((event) => (event.state === "result" ? [event] : []))
+
+describe("questions answered from elsewhere", () => {
+  it.effect("are approved, revised and rejected by their ids", () =>
+    Effect.gen(function* () {
+      const probe = yield* answered("Pay Paper 40, Coffee 90, Yachts 900.", 3)
+      const byCall = results(probe).sort((a, b) => a.toolInvocationId.localeCompare(b.toolInvocationId))
+      assert.deepStrictEqual(byCall.map(({ result }) => result).slice(0, 2), [
+        "paid 40 USD to Paper",
+        "paid 60 USD to Coffee"
+      ])
+      assert.strictEqual(byCall[2]?.status, "denied")
+      assert.include(JSON.stringify(byCall[2]?.result), "we have no yacht")
+    }).pipe(Effect.provide(live()), Effect.scoped)
+  )
+
+  it.effect("leave nothing open, and are answered once", () =>
+    Effect.gen(function* () {
+      const runtime = yield* Runtime
+      const probe = yield* answered("Pay Paper 40.")
+      assert.deepStrictEqual(yield* runtime.pendingApprovals(), [])
+      const id = probe.of("approval-required")[0]?.data.id ?? ""
+      const late = yield* Effect.flip(runtime.respondToApproval(id, Decision.reject()))
+      assert.include(["ApprovalResolved", "ApprovalNotFound"], late.reason._tag)
+    }).pipe(Effect.provide(live()), Effect.scoped)
+  )
+
+  it.effect("expire when nobody comes, and the call does not run", () =>
+    Effect.gen(function* () {
+      const probe = yield* begin("Pay Paper 40.")
+      yield* probe.next("approval-required")
+      yield* TestClock.adjust("1 day")
+      yield* probe.end
+      assert.strictEqual(probe.of("approval-decision")[0]?.data.outcome.outcome, "expired")
+      assert.strictEqual(results(probe)[0]?.status, "denied")
+    }).pipe(Effect.provide(live()), Effect.scoped)
+  )
+})
+
+describe("the grant", () => {
+  it.effect("lets two more payments to the same supplier run, and a third asks again", () =>
+    Effect.gen(function* () {
+      yield* answered("Pay Paper 40.")
+      for (const amount of [10, 20]) {
+        const probe = yield* begin(`Pay Paper ${amount}.`)
+        yield* probe.end
+        assert.strictEqual(probe.of("approval-required").length, 0)
+        assert.strictEqual(probe.of("custom")[0]?.event_type, "approval_granted")
+      }
+      assert.strictEqual((yield* answered("Pay Paper 30.")).of("approval-required").length, 1)
+    }).pipe(Effect.provide(live()), Effect.scoped)
+  )
+
+  it.effect("is for its supplier, and for its hour", () =>
+    Effect.gen(function* () {
+      yield* answered("Pay Paper 40.")
+      assert.strictEqual((yield* answered("Pay Coffee 90.")).of("approval-required").length, 1)
+      yield* TestClock.adjust("1 hour")
+      assert.strictEqual((yield* answered("Pay Paper 40.")).of("approval-required").length, 1)
+    }).pipe(Effect.provide(live()), Effect.scoped)
+  )
+
+  it.effect("can be listed and taken back", () =>
+    Effect.gen(function* () {
+      const runtime = yield* Runtime
+      yield* answered("Pay Paper 40.")
+      const [grant] = yield* runtime.grants.list()
+      assert.deepInclude(grant, { scope: "thread", toolName: "pay", usesLeft: 2, by: "mia" })
+      assert.isTrue(yield* runtime.grants.revoke(grant?.id ?? ""))
+      assert.strictEqual((yield* answered("Pay Paper 40.")).of("approval-required").length, 1)
+    }).pipe(Effect.provide(live()), Effect.scoped)
+  )
+})
+
+describe("the program", () => {
+  it("tells the whole story and ends", async () => {
+    const { stderr, stdout } = await promisify(execFile)(process.execPath, [`${import.meta.dirname}/main.ts`])
+    assert.strictEqual(stderr, "")
+    assert.include(stdout, "! revise by mia")
+    assert.include(stdout, "! approval_granted")
+    assert.include(stdout, "with 1 use left, taken back:\ntrue")
+    assert.include(stdout, "! expired by nobody")
+  })
+})
