@@ -181,7 +181,6 @@ export const submit = Effect.fnUntraced(function* (
     readonly agentPath?: ReadonlyArray<string>
   }
 ) {
-  const result = PlainJson.copy(answer.result)
   const path = answer.agentPath ?? AgentPath.root
   const prefix = AgentPath.key(path)
   const asked = yield* host.approval(approvalId(runId, prefix, toolInvocationId))
@@ -189,11 +188,16 @@ export const submit = Effect.fnUntraced(function* (
   const mayRun = asked === undefined || (asked.outcome !== undefined && Approval.allows(asked.outcome))
   const isOpen = mayRun && (yield* host.hasClientCall(runId, path, toolInvocationId))
   const taken = isOpen
-    ? yield* host.answer(runId, clientWaitName(prefix, toolInvocationId, asked !== undefined), {
-        ...(result === undefined
-          ? { result: { error: "ResultInvalid", message: "what the client answered is not JSON" }, status: "failed" }
-          : { result, ...(answer.isFailure === true ? { status: "failed" } : {}) })
-      })
+    ? yield* host.answer(runId, clientWaitName(prefix, toolInvocationId, asked !== undefined), stored(answer))
     : undefined
   if (taken?._tag !== "Taken") return yield* new CallNotFound({ runId, toolInvocationId })
 })
+
+/** What is stored for a client's result. */
+const stored = (answer: { readonly result: Json; readonly isFailure?: boolean | undefined }): Json => {
+  const result = PlainJson.copy(answer.result)
+  if (result === undefined) {
+    return { result: { error: "ResultInvalid", message: "what the client answered is not JSON" }, status: "failed" }
+  }
+  return answer.isFailure === true ? { result, status: "failed" } : { result }
+}
