@@ -6,13 +6,22 @@ import { Effect, Redacted, References, type Scope } from "effect"
 import * as InMemory from "./InMemory.ts"
 import * as Scenarios from "./Scenarios.ts"
 import * as Stores from "./Stores.ts"
+import * as Waits from "./Waits.ts"
 
 /** The scenarios of each store; its server, where it needs one, lives as long as the scope. */
 const stores: {
   readonly [store: string]: Effect.Effect<ReadonlyArray<Scenarios.Scenario>, unknown, Scope.Scope>
 } = {
   memory: Effect.succeed(InMemory.scenarios),
-  sqlite: Effect.succeed(Scenarios.scenarios(Stores.file)),
+  sqlite: Effect.succeed([
+    ...Scenarios.scenarios(Stores.file),
+    {
+      name: "waits",
+      says: "a thousand runs with four waits each, let go in between",
+      short: false,
+      run: Waits.none(1000)
+    }
+  ]),
   postgres: Effect.gen(function* () {
     const Server = yield* Effect.promise(() => import("../../postgres/Server.ts"))
     const url = yield* Server.server

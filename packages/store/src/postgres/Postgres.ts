@@ -36,6 +36,11 @@ export interface Options {
   readonly carries?: boolean | undefined
   /** How long streamed text may be gathered before it is committed, in milliseconds. Default 25. */
   readonly gatherMs?: number | undefined
+  /**
+   * How long a run may only wait before it is let go from memory, in milliseconds; an answer, a cancel or its expiry takes it up
+   * again. Default 60,000.
+   */
+  readonly hibernateMs?: number | undefined
 }
 
 /** The database cannot be used. Given when the deployment's layer is built, before any run is touched. */
@@ -122,13 +127,13 @@ export const layer = (options: Options): Layer.Layer<never, PostgresUnusable> =>
   Layer.effect(
     Deployment.Deployment,
     Effect.gen(function* () {
-      const { carries = true, gatherMs } = options
+      const { carries = true, gatherMs, hibernateMs } = options
       const client = yield* Effect.mapError(connect(options), unusable)
       const { store } = yield* open(client)
-      if (!carries) return journalHost(store, { gatherMs, pollMs: safetyMs, carries })
+      if (!carries) return journalHost(store, { gatherMs, hibernateMs, pollMs: safetyMs, carries })
       const acquire = own(client, yield* Effect.scope)
       const isOwner = yield* Effect.mapError(acquire, unusable)
-      return journalHost(store, { gatherMs, pollMs: safetyMs, carries: isOwner || succession(acquire) })
+      return journalHost(store, { gatherMs, hibernateMs, pollMs: safetyMs, carries: isOwner || succession(acquire) })
     })
   )
 

@@ -27,6 +27,11 @@ export interface Options extends NodeSqlite.Options {
   readonly carries?: boolean | undefined
   /** How long streamed text may be gathered before it is committed, in milliseconds. Default 25. */
   readonly gatherMs?: number | undefined
+  /**
+   * How long a run may only wait before it is let go from memory, in milliseconds; an answer, a cancel or its expiry takes it up
+   * again. Default 60,000.
+   */
+  readonly hibernateMs?: number | undefined
   /** How often to look for news from other processes, in milliseconds. Default 50. */
   readonly pollMs?: number | undefined
 }
@@ -78,14 +83,14 @@ export const layer = (options: Options): Layer.Layer<never, SqliteUnusable> =>
   Layer.effect(
     Deployment.Deployment,
     Effect.gen(function* () {
-      const { carries = true, filename, gatherMs } = options
+      const { carries = true, filename, gatherMs, hibernateMs } = options
       const store = yield* journal(options)
       const pollMs = isMemory(filename) ? Number.POSITIVE_INFINITY : safetyMs
-      if (!carries || isMemory(filename)) return journalHost(store, { gatherMs, pollMs, carries })
+      if (!carries || isMemory(filename)) return journalHost(store, { gatherMs, hibernateMs, pollMs, carries })
       const scope = yield* Effect.scope
       const acquire = OwnerLock.acquire(filename, scope)
       const isOwner = yield* acquire
-      return journalHost(store, { gatherMs, pollMs, carries: isOwner || succession(acquire) })
+      return journalHost(store, { gatherMs, hibernateMs, pollMs, carries: isOwner || succession(acquire) })
     })
   )
 
