@@ -110,7 +110,17 @@ class Host implements RunHost {
     this.carries = true
     return Effect.matchEffect(this.store.unfinished, {
       onFailure: (failure) => Effect.andThen(this.pause(failure), this.takeUp),
-      onSuccess: (unfinished) => Effect.forEach(unfinished, (runId) => this.carry(runId), { discard: true })
+      onSuccess: (unfinished) =>
+        Effect.forEach(
+          unfinished,
+          (runId, index) =>
+            Effect.andThen(
+              this.carry(runId),
+              // Many that wait are not all in memory at once.
+              Effect.sync(() => index % 500 === 499 && this.letGo(1000))
+            ),
+          { discard: true }
+        )
     })
   })
 
@@ -241,17 +251,24 @@ class Host implements RunHost {
     )
   }
 
-  /** Lets go what has only waited for long, takes up what the clock wakes; then waits until there may be more. */
-  readonly sweep: Effect.Effect<void> = Effect.suspend(() => {
-    const { hibernateMs = 60_000 } = this.options
+  /** Lets go from memory what has only waited for so long. */
+  private letGo(idleMs: number): void {
+    if (this.options.hibernateMs === Number.POSITIVE_INFINITY) return
     const now = this.now()
     for (const [runId, carried] of this.live) {
       const { idleFrom, wakesAt } = carried.run
-      if (idleFrom === undefined || now - idleFrom < hibernateMs || carried.fiber === undefined) continue
+      if (idleFrom === undefined || now - idleFrom < idleMs || carried.fiber === undefined) continue
       this.live.delete(runId)
       this.sleepers.add(runId, wakesAt)
       carried.fiber.interruptUnsafe()
     }
+  }
+
+  /** Lets go what has waited for long, takes up what the clock wakes; then waits until there may be more. */
+  readonly sweep: Effect.Effect<void> = Effect.suspend(() => {
+    const { hibernateMs = 60_000 } = this.options
+    const now = this.now()
+    this.letGo(hibernateMs)
     const soon = Math.min(hibernateMs / 2, this.sleepers.next - now)
     return Effect.andThen(
       Effect.forEach(this.sleepers.ripe(now), (runId) => this.waken(runId), { discard: true }),
