@@ -158,9 +158,25 @@ export class BudgetTree {
   /** Sets limits of the agent at `path` higher. False where the new ones are no limits, or not above what is used. */
   raise(path: AgentPath.AgentPath, limits: { readonly [limit: string]: number }): boolean {
     const place = this.place(path)
-    const raised = Budget.raise(place.node, limits)
+    return this.set(place, limits, Budget.raise(place.node, limits))
+  }
+
+  /** Sets limits that were raised before, whatever has been used of them since. The second time changes nothing. */
+  raiseAgain(path: AgentPath.AgentPath, limits: { readonly [limit: string]: number }): void {
+    const place = this.place(path)
+    const { budget, sinceMs } = place.node
+    this.set(place, limits, Budget.raise(Budget.node(path, budget, sinceMs), limits))
+  }
+
+  /** Takes the limits of a raised node over. */
+  private set(
+    place: Place,
+    limits: { readonly [limit: string]: number },
+    raised: Result.Result<Budget.Node, unknown>
+  ): boolean {
     if (Result.isFailure(raised)) return false
-    place.node = raised.success
+    const { budget, max } = raised.success
+    place.node = { ...place.node, budget, max }
     place.written = { ...place.written, ...limits }
     this.version++
     for (const waiter of Array.from(this.waiters)) waiter()

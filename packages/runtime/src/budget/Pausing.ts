@@ -26,8 +26,27 @@ export const pause = Effect.fnUntraced(function* (run: Run, place: Place, refusa
     { type: "approval-decision", data: answer.resolution }
   ])
   if (answer.resolution.outcome.outcome === "cancelled") return "cancelled" satisfies Paused
-  const raised = answer.raise !== undefined && engine.tree.raise(place.path, answer.raise)
+  const raised = answer.raise !== undefined && (yield* raise(run, place, name, answer.raise))
   return (raised ? "raised" : "refused") satisfies Paused
+})
+
+/**
+ * Raises the limits. Whether they could be raised hangs on what was used at that moment, so it is remembered; on replay, where
+ * more may be used by now, they are set as they were.
+ */
+const raise = Effect.fnUntraced(function* (
+  { engine }: Run,
+  place: Place,
+  name: string,
+  limits: { readonly [limit: string]: number }
+) {
+  const raised = yield* engine.activity(
+    `${place.prefix}raise/${name}`,
+    Schema.Boolean,
+    Effect.sync(() => ({ value: engine.tree.raise(place.path, limits), path: place.path, events: [], spent: [] }))
+  )
+  if (raised) engine.tree.raiseAgain(place.path, limits)
+  return raised
 })
 
 /** When the question expires; the clock is read once and remembered. */
