@@ -6,7 +6,7 @@
  * mark is made in the same tick, and only then is the commit awaited. The one owner of the run's log: order and numbers are
  * its own, taken synchronously.
  */
-import { AgentPath, type Entry, type Envelope, type Event, type Json, LatencySummary } from "@reins/protocol"
+import { AgentPath, type Entry, type Envelope, type Event, type Json } from "@reins/protocol"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -62,15 +62,12 @@ export class JournalRun implements Engine {
     this.seq = this.past.seq
     this.answers = new Map(answers)
     const now = options.now()
-    const answeredBefore = new Set(
-      [...answers].filter(([, answer]) => answer.at <= opened.lastAt).map(([name]) => name)
-    )
-    this.down = Past.downUntil(this.past, answeredBefore, opened.lastAt, now)
+    this.down = Past.downUntil(this.past, answers, opened.lastAt, now)
     this.tree = new BudgetTree(record.budget ?? {}, this.past.entries, Context.get(options.context, BudgetProbe))
     this.stopwatch = new Stopwatch(
       options.now,
       record.startedAt,
-      LatencySummary.humanWaitMs(this.past.entries, record.startedAt, now)
+      Past.waitedUntil(this.past, answers, record.startedAt, now)
     )
     this.writer = new JournalWriter({ ...options, runId: record.runId, epoch })
     if (this.down !== this.past.downMs) {

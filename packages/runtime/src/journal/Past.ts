@@ -2,7 +2,7 @@
  * What a run's stored past says to its new owner: a pure fold of its events and marks. The order automaton as it stands, the
  * results, emits and begun marks by name, the steps that were begun and have no result, the ledger.
  */
-import { AgentPath, type Entry, type Envelope, type Json, Ordering } from "@reins/protocol"
+import { AgentPath, type Entry, type Envelope, type Json, LatencySummary, Ordering } from "@reins/protocol"
 import type { OpenStep } from "../port/Engine.ts"
 import type { Mark } from "./JournalStore.ts"
 
@@ -29,13 +29,30 @@ interface Speaking {
 /** The note of how long nobody carried the run. */
 export const downNote = "down"
 
+/** When the answers of its waits were given, by name; what has no answer is not in it. */
+type AnsweredAt = ReadonlyMap<string, { readonly at: number }>
+
 /**
  * How long nobody carried the run until `now`. A gap over which it waited for a person is that person's time, not the
- * machines'.
+ * machines', up to the last answer.
  */
-export const downUntil = (past: Past, answered: ReadonlySet<string>, lastAt: number, now: number): number => {
-  for (const name of past.asks.keys()) if (!answered.has(name)) return past.downMs
-  return past.downMs + Math.max(0, now - lastAt)
+export const downUntil = (past: Past, answers: AnsweredAt, lastAt: number, now: number): number => {
+  let from = lastAt
+  for (const name of past.asks.keys()) {
+    const answer = answers.get(name)
+    if (answer === undefined) return past.downMs
+    from = Math.max(from, answer.at)
+  }
+  return past.downMs + Math.max(0, now - from)
+}
+
+/** How long the run has only waited for people until `now`; what has no answer is still waited for. */
+export const waitedUntil = (past: Past, answers: AnsweredAt, from: number, now: number): number => {
+  const waits = Array.from(past.asks, ([name, startedAt]): Entry.Entry => {
+    const endedAt = Math.max(startedAt, answers.get(name)?.at ?? now)
+    return { kind: "wait", path: [], reason: "approval", id: name, startedAt, endedAt }
+  })
+  return LatencySummary.humanWaitMs([...past.entries, ...waits], from, now)
 }
 
 /** The name of an agent's model step. */
