@@ -100,7 +100,7 @@ export interface Options<
    * budget limits output tokens or money, since so much is reserved.
    */
   readonly maxOutputTokens?: number | undefined
-  /** How many calls of one step run at the same time. Absent: 16. */
+  /** How many calls of one step run at the same time; those that wait for a person or a client do not count. Absent: 16. */
   readonly maxParallelCalls?: number | undefined
   /** Passed to the provider as they are, by provider name. */
   readonly providerOptions?: { readonly [provider: string]: Json } | undefined

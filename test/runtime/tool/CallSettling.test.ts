@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Json } from "@reins/protocol"
 import { Transcript } from "@reins/protocol"
+import { Decision } from "@reins/runtime"
 import { type Probe, ScriptedModel } from "@reins/runtime/testing"
 import { Deferred, Effect } from "effect"
 import * as OneTool from "../../support/OneTool.ts"
@@ -113,6 +114,47 @@ describe("the calls of one step", () => {
       })
       Story.isWhole(probe.envelopes)
       assert.strictEqual(most, 3)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("go on while one of them waits for a person, however few may run", () =>
+    Effect.gen(function* () {
+      const ran: Array<number | undefined> = []
+      const { probe, runtime } = yield* OneTool.start({
+        calls: [{ n: 1 }, { n: 2 }, { n: 3 }, { n: 4 }],
+        agent: { maxParallelCalls: 1, approvals: { work: ({ n }) => n < 3 } },
+        handler: ({ n }) => Effect.map(Effect.yieldNow, () => void ran.push(n))
+      })
+      yield* probe.next("approval-required", 2)
+      yield* probe.until(
+        ({ event }) => event.type === "tool-invocation" && event.state === "result" && event.toolInvocationId === "c4"
+      )
+      assert.deepStrictEqual(ran, [3, 4])
+      for (const { request } of yield* runtime.pendingApprovals()) {
+        yield* runtime.respondToApproval(request.id, Decision.approve())
+      }
+      yield* probe.end
+      assert.deepStrictEqual(ran, [3, 4, 1, 2])
+      Story.isWhole(probe.envelopes)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect.each([0, -1, Number.NaN, 1.5])("run one after the other where %s may run at once", (maxParallelCalls) =>
+    Effect.gen(function* () {
+      let live = 0
+      let most = 0
+      const probe = yield* OneTool.finished({
+        calls: [{}, {}, {}],
+        agent: { maxParallelCalls },
+        handler: () =>
+          Effect.gen(function* () {
+            most = Math.max(most, ++live)
+            yield* Effect.yieldNow
+            live--
+          })
+      })
+      Story.isWhole(probe.envelopes)
+      assert.strictEqual(most, 1)
     }).pipe(Effect.scoped)
   )
 

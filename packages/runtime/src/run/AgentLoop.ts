@@ -16,9 +16,6 @@ import { settle } from "../tool/CallSettling.ts"
 import type { AgentEnd } from "./AgentEnd.ts"
 import type { Place, Run } from "./Run.ts"
 
-/** How many calls of one step run at once unless the agent says otherwise. */
-const usualParallel = 16
-
 /** Carries the agent at `place` to its end. */
 export const agentLoop: (run: Run, place: Place) => Effect.Effect<AgentEnd> = Effect.fnUntraced(function* (run, place) {
   let usage = Usage.empty
@@ -88,11 +85,10 @@ const settleAll = (
   calls: ReadonlyArray<Message.CallPart>
 ): Effect.Effect<ReadonlyArray<CallEnd>> => {
   const [first] = calls
+  place.beginStep(calls.length)
   return calls.length === 1 && first !== undefined
     ? Effect.map(settle(run, place, first), (end) => [end])
-    : Effect.forEach(calls, (call) => settle(run, place, call), {
-        concurrency: place.member.definition.maxParallelCalls ?? usualParallel
-      })
+    : Effect.forEach(calls, (call) => settle(run, place, call), { concurrency: "unbounded" })
 }
 
 const textOf = (content: ReadonlyArray<Message.AssistantPart>): string => {

@@ -51,6 +51,9 @@ export interface Run {
   readonly carry: (run: Run, place: Place) => Effect.Effect<AgentEnd>
 }
 
+/** How many calls of one step run at once unless the agent says otherwise. */
+const usualParallel = 16
+
 /** One agent at work in a run. `messages` grows; it is never copied. */
 export class Place {
   readonly messages: Array<Message.Message>
@@ -65,6 +68,7 @@ export class Place {
   readonly budget: Budget.Budget
   /** The model in use: the agent's own at the start of each step, then perhaps a fallback. */
   model: ModelPort
+  private slots: Semaphore.Semaphore | undefined
   private turnstiles: Map<string, Semaphore.Semaphore> | undefined
   private counted = 0
   private tokens = 0
@@ -86,8 +90,20 @@ export class Place {
     this.from = options.history.length
   }
 
+  /** Makes as many slots as the agent allows calls to run at once, where the calls of a step are more. */
+  beginStep(calls: number): void {
+    const most = Math.floor(this.member.definition.maxParallelCalls ?? usualParallel)
+    this.slots = calls > most || Number.isNaN(most) ? Semaphore.makeUnsafe(Math.max(1, most || 1)) : undefined
+  }
+
+  /** Runs a call in one of the step's slots. A call that waits for a person holds none. */
+  inSlot<A>(call: Effect.Effect<A>): Effect.Effect<A> {
+    return this.slots === undefined ? call : this.slots.withPermits(1)(call)
+  }
+
   /** Runs a call of `tool` when fewer of its calls than it allows are running for this agent. */
-  limited<A>(tool: Callable, call: Effect.Effect<A>): Effect.Effect<A> {
+  limited<A>(tool: Callable, work: Effect.Effect<A>): Effect.Effect<A> {
+    const call = this.inSlot(work)
     if (tool.concurrency === undefined) return call
     this.turnstiles ??= new Map()
     const turnstile = this.turnstiles.get(tool.name) ?? Semaphore.makeUnsafe(Math.max(1, Math.floor(tool.concurrency)))

@@ -18,7 +18,7 @@ import * as ToolStep from "./ToolStep.ts"
 /** Settles `call`, made by the agent at `place`. */
 export const settle = (run: Run, place: Place, call: Message.CallPart): Effect.Effect<CallEnd> => {
   const specialist = place.member.specialists.get(call.name)
-  if (specialist !== undefined) return SpecialistCall.call(run, place, call, specialist)
+  if (specialist !== undefined) return place.inSlot(SpecialistCall.call(run, place, call, specialist))
   const tool = place.member.tools.get(call.name)
   if (tool === undefined) return unknown(run, place, call)
   return Effect.flatMap(Gate.judge(run, place, call, tool), (verdict): Effect.Effect<CallEnd> => {
