@@ -1,0 +1,52 @@
+/**
+ * An editor who sends readers out, all at once, and what stands in for their model: the script says what a request used, the
+ * table of prices what that costs.
+ */
+import { Agent, type ModelRequest, Prices, Specialist } from "@reins/runtime"
+import { ScriptedModel } from "@reins/runtime/testing"
+
+/** What a reader writes on one topic, in tokens. */
+const article = 10_000
+
+export const Reader = Specialist.make("reader", {
+  description: "Reads up on one topic",
+  instructions: "Read, and report in a sentence.",
+  // The most that a request may write. So much is reserved before it, and given back when less was written.
+  maxOutputTokens: article
+})
+
+export const Editor = Agent.make("editor", {
+  instructions: "Send a reader for each topic, then write.",
+  specialists: [Reader],
+  maxOutputTokens: 2000
+})
+
+/** US dollars per million tokens, so that a whole article costs 0.20 USD, and what the editor writes 0.02. */
+export const prices = Prices.layerTable({ "scripted/scripted-1": { inputPerMillionUsd: 1, outputPerMillionUsd: 20 } })
+
+/** Like a provider's model, a reader stops where it may write no more. */
+const read = (request: ModelRequest): ScriptedModel.Reply => {
+  const room = request.maxOutputTokens ?? article
+  const usage = { inputUncached: 20, outputText: Math.min(article, room) }
+  const about = ScriptedModel.lastPrompt(request)
+  return room < article
+    ? ScriptedModel.text(`The first thing about ${about} is`, { usage, stop: "length" })
+    : ScriptedModel.text(`All about ${about}.`, { usage })
+}
+
+/** Readers write much, the editor little. The editor sends out again for what was not read. */
+export const respond: ScriptedModel.Responder = (request) => {
+  if (request.metadata.agent === "reader") return read(request)
+  const usage = { inputUncached: 20, outputText: 1000 }
+  const results = ScriptedModel.lastResults(request)
+  const missing = results.filter(({ status }) => status !== undefined).map(({ id }) => id.split("/")[0] ?? "")
+  const topics = results.length === 0 ? ScriptedModel.lastPrompt(request).split(", ") : missing
+  if (topics.length === 0) return ScriptedModel.text("The paper is full.", { usage })
+  // In its last step it is offered no tools: it makes do with what it has.
+  if (request.tools.length === 0) return ScriptedModel.text(`Nothing about ${topics.join(" and ")} today.`, { usage })
+  const { step } = request.metadata
+  return ScriptedModel.calls(
+    topics.map((topic) => ({ id: `${topic}/${step}`, name: "reader", args: { prompt: topic } })),
+    { usage }
+  )
+}

@@ -1,0 +1,62 @@
+/**
+ * Parallel specialists against one limit in US dollars: a warning before it, then once a pause in which a person gives more, and
+ * once an answer from what there is.
+ */
+import { NodeRuntime } from "@effect/platform-node"
+import { Budget, type Envelope, Runtime } from "@reins/runtime"
+import { ScriptedModel } from "@reins/runtime/testing"
+import { Console, Effect, Layer, Stream } from "effect"
+import * as CostTree from "./CostTree.ts"
+import { Editor, prices, Reader, respond } from "./Newsroom.ts"
+
+const RuntimeLive = Runtime.layer({ agents: [Editor, Reader] }).pipe(
+  Layer.provide([ScriptedModel.layer({ respond }), prices])
+)
+
+/** What the run says, specialists indented. */
+const said = ({ agentPath, event }: Envelope.Envelope): string | undefined => {
+  const margin = "  ".repeat(agentPath.length + 1)
+  switch (event.type) {
+    case "text":
+      return `${margin}"${event.text}"`
+    case "tool-agent": {
+      const end = event.state === "result" ? `is back, ${event.status ?? "ok"}` : "leaves"
+      return `${margin}${event.agentName} ${event.toolInvocationId} ${end}`
+    }
+    case "custom":
+      return `${margin}${event.event_type} ${JSON.stringify(event.data)}`
+    case "approval-required":
+      return `${margin}may it be more? ${JSON.stringify(event.data.payload)}`
+    case "budget_exhausted":
+      return `${margin}${event.type}: ${event.message}`
+    case "finish":
+      return `${margin}finish: ${event.finishReason}`
+    case "data-cost-summary":
+      return CostTree.lines(event.data.root).join("\n")
+    default:
+      return undefined
+  }
+}
+
+const write = Effect.fnUntraced(function* (budget: Budget.Budget) {
+  const runtime = yield* Runtime
+  yield* Console.log(`on exhausted ${budget.onExhausted}:`)
+  const run = yield* runtime.start("tides, wind, waves", { budget })
+  // Envelopes are the events of all agents; `run.events` would be what the editor alone says.
+  yield* Stream.runForEach(run.envelopes, (envelope) =>
+    Effect.gen(function* () {
+      const line = said(envelope)
+      if (line !== undefined) yield* Console.log(line)
+      if (envelope.event.type === "approval-required") {
+        yield* runtime.raiseBudget(run.runId, { maxCostUsd: 1 }, { by: "mia" })
+      }
+    })
+  )
+})
+
+const program = Effect.gen(function* () {
+  yield* write(Budget.make({ maxCostUsd: 0.5, warnAt: 0.8, onExhausted: "pause" }))
+  yield* write(Budget.make({ maxCostUsd: 0.5, onExhausted: "wrap-up" }))
+})
+
+program.pipe(Effect.provide(RuntimeLive), NodeRuntime.runMain)
