@@ -23,19 +23,19 @@ export class EventLog {
   readonly envelopes: Array<Envelope.Envelope> = []
   ended = false
   abandoned = false
-  private readonly readers = new Set<Reader>()
+  private readers: ReadonlyArray<Reader> = []
   private waking = false
   private roomWaiters: Array<() => void> = []
 
   /** A reader that starts behind `after`: what is no place in the log counts as its start, a place beyond its end as that. */
   reader(after: number, bounded: boolean): Reader {
     const reader: Reader = { bounded, next: after > 0 ? Math.floor(after) : 0, wake: undefined }
-    this.readers.add(reader)
+    this.readers = [...this.readers, reader]
     return reader
   }
 
   leave(reader: Reader): void {
-    this.readers.delete(reader)
+    this.readers = this.readers.filter((one) => one !== reader)
     this.makeRoom()
   }
 
@@ -49,7 +49,7 @@ export class EventLog {
 
   /** Tells the readers that the owner has appended. */
   wake(): void {
-    if (this.waking || this.readers.size === 0) return
+    if (this.waking || this.readers.length === 0) return
     this.waking = true
     queueMicrotask(() => {
       this.waking = false

@@ -4,8 +4,7 @@
  */
 import type { Json, Message } from "@reins/protocol"
 
-const made = new WeakSet<Permit>()
-
+/** The right to run one call. */
 export interface Permit {
   readonly call: Message.CallPart
   /** The arguments it may run with: the model's, or those a person put in their place. */
@@ -14,12 +13,21 @@ export interface Permit {
   readonly grantId: string | undefined
 }
 
-/** For `Gate` alone. */
-export const issue = (call: Message.CallPart, args: Json, grantId: string | undefined): Permit => {
-  const permit = Object.freeze({ call, args, grantId })
-  made.add(permit)
-  return permit
+class Issued implements Permit {
+  readonly call: Message.CallPart
+  readonly args: Json
+  readonly grantId: string | undefined
+
+  constructor(call: Message.CallPart, args: Json, grantId: string | undefined) {
+    this.call = call
+    this.args = args
+    this.grantId = grantId
+  }
 }
 
+/** For `Gate` alone. */
+export const issue = (call: Message.CallPart, args: Json, grantId: string | undefined): Permit =>
+  new Issued(call, args, grantId)
+
 /** True only for what `issue` made. */
-export const isGenuine = (permit: Permit): boolean => made.has(permit)
+export const isGenuine = (permit: Permit): boolean => permit instanceof Issued

@@ -11,7 +11,7 @@ interface Deadline {
 }
 
 export class Alarm {
-  private readonly deadlines = new Set<Deadline>()
+  private deadlines: Set<Deadline> | undefined
   private timer: Fiber.Fiber<void> | undefined
   /** When the timer goes off, in epoch milliseconds. */
   private due = Number.POSITIVE_INFINITY
@@ -27,14 +27,15 @@ export class Alarm {
   /** Calls `ring` in `ms` milliseconds, once, unless it is taken back by what is returned. */
   set(ms: number, ring: () => void): () => void {
     const deadline: Deadline = { at: this.now() + ms, ring }
+    this.deadlines ??= new Set()
     this.deadlines.add(deadline)
     if (deadline.at < this.due) this.arm(deadline.at)
-    return () => this.deadlines.delete(deadline)
+    return () => this.deadlines?.delete(deadline)
   }
 
   /** The run is over: nothing is due any more. */
   readonly close = (): void => {
-    this.deadlines.clear()
+    this.deadlines = undefined
     this.due = Number.NEGATIVE_INFINITY
     this.timer?.interruptUnsafe()
   }
@@ -55,11 +56,12 @@ export class Alarm {
     this.timer = undefined
     this.due = Number.POSITIVE_INFINITY
     const now = this.now()
-    for (const deadline of this.deadlines) {
-      if (deadline.at <= now && this.deadlines.delete(deadline)) deadline.ring()
+    const { deadlines = [] } = this
+    for (const deadline of deadlines) {
+      if (deadline.at <= now && this.deadlines?.delete(deadline) === true) deadline.ring()
     }
     let next = Number.POSITIVE_INFINITY
-    for (const { at } of this.deadlines) next = Math.min(next, at)
+    for (const { at } of deadlines) next = Math.min(next, at)
     if (next < this.due) this.arm(next)
   }
 }
