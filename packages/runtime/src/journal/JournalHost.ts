@@ -99,10 +99,12 @@ class Host implements RunHost {
     this.now = () => clock.currentTimeMillisUnsafe()
   }
 
+  /** Cannot be interrupted: a run that is stored and carried by nobody would hold its thread for ever. */
   readonly start = (record: Omit<RunRecord, "historyVersion">) =>
     this.store.create(record).pipe(
       Effect.catchTag("StoreFailure", () => Effect.fail(new QueryRejections.StoreUnavailable({ operation: "start" }))),
-      Effect.andThen(Effect.suspend(() => (this.carries ? this.carry(record.runId) : Effect.void)))
+      Effect.andThen(Effect.suspend(() => (this.carries ? this.carry(record.runId) : Effect.void))),
+      Effect.uninterruptible
     )
 
   /** Carries from now on, first of all what has not ended. A store that fails is asked again. */
@@ -151,11 +153,14 @@ class Host implements RunHost {
         log.envelopes.push(...envelopes)
         if (run.ended && run.writer.isEmpty) log.end()
         else log.wake()
-      }
+      },
+      // What it still does would go on beside its successor.
+      retired: () => entry.fiber?.interruptUnsafe()
     })
     const entry: Carried = { run, log, fiber: undefined }
     this.live.set(runId, entry)
     this.sleepers.delete(runId)
+    this.lost.delete(runId)
     const carried = this.drive(opened.record, opened.history, run, this).pipe(
       Effect.andThen(run.writer.flush),
       Effect.onExit((exit) => this.settle(run, log, exit)),
@@ -181,19 +186,13 @@ class Host implements RunHost {
       }
       if (Exit.isSuccess(exit) || run.ended) return Effect.void
       if (Exit.hasInterrupts(exit)) return Effect.sync(() => log.abandon())
-      return Effect.andThen(
-        Effect.logError(`run ${run.runId} failed`, exit.cause),
-        Effect.suspend(() =>
-          Effect.ignoreCause(
-            Effect.andThen(
-              run.writer.flush,
-              Effect.suspend(() => {
-                Closing.force({ ...Closing.parts(run), log })
-                return run.writer.flush
-              })
-            )
-          )
-        )
+      return Effect.logError(`run ${run.runId} failed`, exit.cause).pipe(
+        Effect.andThen(run.writer.flush),
+        Effect.andThen(Effect.sync(() => Closing.force({ ...Closing.parts(run), log }))),
+        Effect.andThen(run.writer.flush),
+        Effect.exit,
+        // It is struck again in its next life, and ended then.
+        Effect.flatMap((closed) => (run.writer.loss === undefined ? Effect.void : this.settle(run, log, closed)))
       )
     })
   }

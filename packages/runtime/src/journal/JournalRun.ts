@@ -30,6 +30,8 @@ export interface JournalRunOptions {
   /** How often a wait looks for answers from other processes, in milliseconds. */
   readonly pollMs: number
   readonly committed: (envelopes: ReadonlyArray<Envelope.Envelope>) => void
+  /** Called once, when a commit has failed and nothing more will be written. */
+  readonly retired: () => void
 }
 
 export class JournalRun implements Engine {

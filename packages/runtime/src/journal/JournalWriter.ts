@@ -27,6 +27,8 @@ export interface WriterOptions {
   /** How long streamed events may be gathered before they are committed, in milliseconds. */
   readonly gatherMs: number
   readonly committed: (envelopes: ReadonlyArray<Envelope.Envelope>) => void
+  /** Called once, when nothing more will be written: what the run still does is for nothing, and another may do it by now. */
+  readonly retired: () => void
 }
 
 export class JournalWriter {
@@ -45,7 +47,7 @@ export class JournalWriter {
 
   /** Adds streamed events, to be committed soon. */
   stream(envelope: Envelope.Envelope): void {
-    this.envelopes.push(envelope)
+    if (this.loss === undefined) this.envelopes.push(envelope)
   }
 
   /** Adds a mark, to be committed with the events before it. */
@@ -58,7 +60,8 @@ export class JournalWriter {
   }
 
   get full(): boolean {
-    return this.envelopes.length > highWater
+    // What a retired owner says is waited for by nobody.
+    return this.loss === undefined && this.envelopes.length > highWater
   }
 
   room(): Promise<void> {
@@ -93,7 +96,7 @@ export class JournalWriter {
     if (envelopes.length === 0 && marks.length === 0) return Effect.void
     this.envelopes = []
     this.marks = []
-    const { committed, epoch, runId, store } = this.options
+    const { committed, epoch, retired, runId, store } = this.options
     return Effect.flatMap(Effect.exit(store.commit({ runId, epoch, envelopes, marks })), (exit) => {
       if (Exit.isSuccess(exit)) {
         committed(envelopes)
@@ -103,6 +106,7 @@ export class JournalWriter {
       const failure = Cause.findErrorOption(exit.cause)
       this.loss = failure._tag === "Some" ? failure.value : new StoreFailure({ operation: "commit", cause: exit.cause })
       this.makeRoom()
+      retired()
       return Effect.die(this.loss)
     })
   }

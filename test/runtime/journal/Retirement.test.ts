@@ -1,0 +1,161 @@
+/**
+ * An owner whose commit failed is retired: what it still does is stopped at once, nobody waits for it for ever, and the run goes
+ * on under the next owner.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Agent, Deployment, Model, type ModelPort, Runtime, ToolRun } from "@reins/runtime"
+import { type Batch, journalHost, type JournalStore, MemoryJournal, StoreFailure } from "@reins/runtime/journal"
+import { ScriptedModel } from "@reins/runtime/testing"
+import { Deferred, Effect, Fiber, Layer, References, Schema, Stream } from "effect"
+import { Tool, Toolkit } from "effect/ai"
+import { TestClock } from "effect/testing"
+
+const quiet = Effect.provideService(References.MinimumLogLevel, "None")
+
+/** A store whose commits fail, `times` over, from the first that `when` says. */
+const failing = (when: (batch: Batch) => boolean, times = 1) => {
+  const journal = MemoryJournal.make()
+  let left = times
+  let begun = false
+  const commit: JournalStore["commit"] = (batch) =>
+    Effect.suspend(() => {
+      begun ||= when(batch)
+      return begun && left-- > 0 ? Effect.fail(new StoreFailure({ operation: "commit" })) : journal.commit(batch)
+    })
+  const store: JournalStore = { ...journal, commit }
+  return { journal, store }
+}
+
+const says = (batch: Batch, type: string) => batch.envelopes.some(({ event }) => event.type === type)
+
+const deployed = (store: JournalStore) =>
+  Layer.succeed(Deployment.Deployment, journalHost(store, { gatherMs: 0, pollMs: Number.POSITIVE_INFINITY }))
+
+const ends = (journal: MemoryJournal.MemoryJournal) =>
+  journal.log("run").flatMap(({ event }) => (event.type === "finish" || event.type === "error" ? [event.type] : []))
+
+describe("an owner whose commit failed", () => {
+  it.effect("holds no model that goes on and on", () => {
+    const { journal, store } = failing((batch) => says(batch, "text"))
+    let requests = 0
+    const model: ModelPort = {
+      provider: "test",
+      model: "talker",
+      attempt: (_request, emit) =>
+        Effect.promise(async () => {
+          requests++
+          for (let count = 0; count < 10_000; count++) {
+            await emit([{ type: "text", text: "a" }])
+            if (count % 100 === 0) await new Promise<void>((resolve) => queueMicrotask(resolve))
+          }
+          await emit([{ type: "finish", reason: "stop" }])
+        })
+    }
+    const layer = Runtime.layer({ agents: [Agent.make("talker", {})] }).pipe(
+      Layer.provide([Layer.succeed(Model, model), deployed(store)])
+    )
+    return Effect.gen(function* () {
+      const { start } = yield* Runtime
+      yield* start("Talk.", { runId: "run" })
+      for (let second = 0; second < 5; second++) yield* TestClock.adjust("1 second")
+      assert.strictEqual(requests, 2)
+      assert.deepStrictEqual(ends(journal), ["finish"])
+    }).pipe(Effect.provide(layer), quiet)
+  })
+
+  it.effect("stops its tools before the next owner begins them", () => {
+    const { journal, store } = failing((batch) => says(batch, "tool-progress"))
+    const Work = Tool.make("work", { parameters: Schema.Struct({}), success: Schema.String, dependencies: [ToolRun] })
+    class Tools extends Toolkit.make(Work) {}
+    let running = 0
+    let most = 0
+    const work = () =>
+      Effect.gen(function* () {
+        const run = yield* ToolRun
+        most = Math.max(most, ++running)
+        yield* run.progress({ label: "begun", phaseIndex: 1, totalPhases: 2 })
+        yield* Effect.sleep("1 minute")
+        return "done"
+      }).pipe(Effect.ensuring(Effect.sync(() => running--)))
+    const layer = Runtime.layer({ agents: [Agent.make("worker", { toolkit: Tools })] }).pipe(
+      Layer.provide([
+        Tools.toLayer({ work }),
+        Layer.succeed(
+          Model,
+          ScriptedModel.make({
+            respond: (request) =>
+              ScriptedModel.lastResults(request).length > 0
+                ? ScriptedModel.text("Done.")
+                : ScriptedModel.calls([{ id: "c1", name: "work", args: {} }])
+          })
+        ),
+        deployed(store)
+      ])
+    )
+    return Effect.gen(function* () {
+      const { start } = yield* Runtime
+      yield* start("Work.", { runId: "run" })
+      yield* TestClock.adjust("500 millis")
+      assert.strictEqual(running, 0)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(running, 1)
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(most, 1)
+      assert.deepStrictEqual(ends(journal), ["finish"])
+    }).pipe(Effect.provide(layer), quiet)
+  })
+
+  it.effect("is followed by another also where it failed while it ended a struck run by force", () => {
+    const { journal, store } = failing((batch) => says(batch, "error"))
+    const layer = Runtime.layer({ agents: [Agent.make("solo", {})] }).pipe(
+      Layer.provide([
+        Layer.succeed(Model, ScriptedModel.make({ replies: [ScriptedModel.text("a")] })),
+        deployed({
+          ...store,
+          threads: { ...store.threads, append: () => Effect.die(new Error("struck")) }
+        })
+      ])
+    )
+    return Effect.gen(function* () {
+      const { start } = yield* Runtime
+      const run = yield* start("Hello.", { runId: "run" })
+      const reader = yield* Effect.forkChild(Stream.runDrain(run.envelopes))
+      for (let second = 0; second < 5; second++) yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(ends(journal), ["error"])
+      assert.isDefined(reader.pollUnsafe())
+      yield* Fiber.interrupt(reader)
+    }).pipe(Effect.provide(layer), quiet)
+  })
+})
+
+describe("a start that is interrupted", () => {
+  it.effect("while its run is opened leaves a run that is carried", () => {
+    const journal = MemoryJournal.make()
+    return Effect.gen(function* () {
+      const opening = yield* Deferred.make<void>()
+      const gate = yield* Deferred.make<void>()
+      const open: JournalStore["open"] = (runId, at) =>
+        Deferred.succeed(opening, undefined).pipe(
+          Effect.andThen(Deferred.await(gate)),
+          Effect.andThen(journal.open(runId, at))
+        )
+      const layer = Runtime.layer({ agents: [Agent.make("solo", {})] }).pipe(
+        Layer.provide([
+          Layer.succeed(Model, ScriptedModel.make({ replies: [ScriptedModel.text("a")] })),
+          deployed({ ...journal, open })
+        ])
+      )
+      yield* Effect.gen(function* () {
+        const { start } = yield* Runtime
+        const caller = yield* Effect.forkChild(start("Hello.", { runId: "run" }))
+        yield* Deferred.await(opening)
+        const leaving = yield* Effect.forkChild(Fiber.interrupt(caller))
+        yield* TestClock.adjust("1 second")
+        yield* Deferred.succeed(gate, undefined)
+        yield* Fiber.join(leaving)
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual(ends(journal), ["finish"])
+      }).pipe(Effect.provide(layer))
+    }).pipe(quiet)
+  })
+})
