@@ -5,9 +5,8 @@ import { Decision, Runtime } from "@reins/runtime"
 import { JournalContract } from "@reins/runtime/testing"
 import { Postgres } from "@reins/store/postgres"
 import { Context, Effect, Layer, References, Stream } from "effect"
-import { mkdtempSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
+import * as Stores from "../store/crash/Stores.ts"
 import * as Story from "../store/crash/Story.ts"
 import * as Server from "./Server.ts"
 
@@ -35,7 +34,7 @@ describe("a journal: Postgres", () => {
         Effect.gen(function* () {
           const address = yield* Address
           const url = yield* fresh
-          const counter = join(mkdtempSync(join(tmpdir(), "reins-pg-")), "counter")
+          const counter = join(yield* Stores.folder, "counter")
           const context = yield* Layer.build(
             Story.layer("plain", counter).pipe(Layer.provide(Layer.fresh(Postgres.layer({ url, gatherMs: 0 }))))
           )
@@ -63,7 +62,7 @@ describe("a journal: Postgres", () => {
       () =>
         Effect.gen(function* () {
           const url = yield* fresh
-          const counter = join(mkdtempSync(join(tmpdir(), "reins-pg-")), "counter")
+          const counter = join(yield* Stores.folder, "counter")
           const process_ = (carries: boolean) =>
             Effect.map(
               Layer.build(
