@@ -1,0 +1,85 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Decision, Runtime } from "@reins/runtime"
+import { Probe, ScriptedModel } from "@reins/runtime/testing"
+import { Effect, Layer } from "effect"
+import { execFile } from "node:child_process"
+import { promisify } from "node:util"
+import { Moving, Planner, respond } from "./Moving.ts"
+
+const live = () =>
+  Runtime.layer({ agents: [Planner] }).pipe(Layer.provide([Moving.layer, ScriptedModel.layer({ respond })]))
+
+/** A run of which each question was answered in turn, watched to its end. */
+const answered = Effect.fnUntraced(function* (prompt: string, answers: ReadonlyArray<Decision>) {
+  const runtime = yield* Runtime
+  const run = yield* runtime.start(prompt)
+  const probe = yield* Probe.watch(run.runId)
+  for (const [index, decision] of answers.entries()) {
+    const { data } = yield* probe.next("approval-required", index + 1)
+    assert.deepStrictEqual(moved(probe), [])
+    yield* runtime.respondToApproval(data.id, decision)
+  }
+  yield* probe.end
+  return probe
+})
+
+const moved = (probe: Probe.Probe) => probe.of("tool-progress").map(({ label }) => label)
+const way = (probe: Probe.Probe) => probe.of("plan-status-change").map(({ data }) => data.to)
+const results = (probe: Probe.Probe) =>
+  probe.of("tool-invocation").flatMap((event) => (event.state === "result" ? [event.result] : []))
+
+describe("a plan", () => {
+  it.effect("is carried out as a whole once it is approved", () =>
+    Effect.gen(function* () {
+      const probe = yield* answered("billing, mail", [Decision.approve()])
+      assert.deepStrictEqual(way(probe), ["pending_approval", "approved", "executing", "executed"])
+      assert.deepStrictEqual(moved(probe), ["moved billing", "moved mail"])
+    }).pipe(Effect.provide(live()), Effect.scoped)
+  )
+
+  it.effect("goes back to its planner with a revision, and is asked about again", () =>
+    Effect.gen(function* () {
+      const mailOnly = { stages: [{ system: "mail", downtimeMinutes: 5 }] }
+      const probe = yield* answered("billing, mail", [Decision.revise(mailOnly), Decision.approve()])
+      const [first, second] = probe.of("approval-required")
+      assert.notStrictEqual(first?.data.id, second?.data.id)
+      assert.deepStrictEqual(second?.data.payload, mailOnly)
+      assert.deepStrictEqual(moved(probe), ["moved mail"])
+    }).pipe(Effect.provide(live()), Effect.scoped)
+  )
+
+  it.effect("of which nothing is done after a no", () =>
+    Effect.gen(function* () {
+      const probe = yield* answered("billing, mail", [Decision.reject({ feedback: "not this year" })])
+      assert.deepStrictEqual(way(probe), ["pending_approval", "failed"])
+      assert.deepStrictEqual(moved(probe), [])
+      assert.include(JSON.stringify(results(probe)), "not this year")
+    }).pipe(Effect.provide(live()), Effect.scoped)
+  )
+
+  it.effect("that fails in the middle says what was done before", () =>
+    Effect.gen(function* () {
+      const probe = yield* answered("mail, mainframe, billing", [Decision.approve()])
+      assert.strictEqual(way(probe).at(-1), "failed")
+      assert.deepStrictEqual(results(probe), [{ _tag: "StageFailed", done: ["mail"], at: "mainframe" }])
+    }).pipe(Effect.provide(live()), Effect.scoped)
+  )
+
+  it.effect("that does not fit its schema is no plan, and nobody is asked", () =>
+    Effect.gen(function* () {
+      const probe = yield* answered("mail, ", [])
+      assert.deepStrictEqual(way(probe), [])
+      assert.include(JSON.stringify(results(probe)), "InvalidArguments")
+    }).pipe(Effect.provide(live()), Effect.scoped)
+  )
+})
+
+describe("the program", () => {
+  it("tells the way of both plans and ends", async () => {
+    const { stderr, stdout } = await promisify(execFile)(process.execPath, [`${import.meta.dirname}/main.ts`])
+    assert.strictEqual(stderr, "")
+    assert.include(stdout, "plan: pending_approval -> draft")
+    assert.include(stdout, "plan: executing -> executed")
+    assert.include(stdout, "plan: executing -> failed")
+  })
+})
