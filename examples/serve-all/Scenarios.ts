@@ -129,9 +129,11 @@ const slow = Effect.fnUntraced(function* (emit: Parameters<ModelPort["attempt"]>
   emit([{ type: "finish", reason: "stop", usage: { inputUncached: 10, outputText: 100 } }])
 })
 
-const scripted = ScriptedModel.make({ provider: "scripted", model: "scenarios", respond })
+const about = { provider: "scripted", model: "scenarios" }
 
+/** A scripted model remembers what it was asked; one for each request lets a server run for days. */
 export const layer: Layer.Layer<Model> = Layer.succeed(Model, {
-  ...scripted,
-  attempt: (request, emit) => (nameOf(request) === "slow" ? slow(emit) : scripted.attempt(request, emit))
+  ...about,
+  attempt: (request, emit) =>
+    nameOf(request) === "slow" ? slow(emit) : ScriptedModel.make({ ...about, respond }).attempt(request, emit)
 })

@@ -13,7 +13,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Principal } from "../access/Principal.ts"
-import { withSettings } from "../thread/ThreadBook.ts"
+import { withEnd, withSettings } from "../thread/ThreadBook.ts"
 import type { ThreadNote } from "../thread/ThreadBook.ts"
 import * as Lookup from "./Lookup.ts"
 import * as Outcome from "./Outcome.ts"
@@ -60,8 +60,8 @@ export const query = Effect.fnUntraced(function* (
     Effect.mapError(({ reason }) => Refusal.fromQueryRejected(outward(reason, threadId)))
   )
   serving.watchers.began(tenant, runId)
-  yield* serving.fork(attend(serving, tenant, handle, asked.automatic))
   yield* serving.book.put(noteOf({ asked, note, now, runId, tenant, threadId, agent }))
+  yield* serving.fork(attend(serving, { tenant, threadId }, handle, asked.automatic))
   return Outcome.run({
     runId,
     threadId,
@@ -152,11 +152,11 @@ const noteOf = (made: {
 
 const attend = (
   serving: Serving,
-  tenant: string,
+  { tenant, threadId }: { readonly tenant: string; readonly threadId: string },
   { envelopes, runId }: RunHandle,
   automatic: Decision | undefined
 ): Effect.Effect<void> => {
-  const { runtime } = serving
+  const { book, runtime } = serving
   const end =
     automatic === undefined
       ? Stream.runDrain(runtime.watch(runId, { after: Number.MAX_SAFE_INTEGER }))
@@ -165,11 +165,16 @@ const attend = (
             ? Effect.ignore(runtime.respondToApproval(event.data.id, automatic, { resourceId: tenant }))
             : Effect.void
         )
-  return Effect.ensuring(
-    Effect.ignore(end),
-    Effect.sync(() => {
-      serving.allowance.leaveRun(tenant)
-      serving.watchers.ended(tenant, runId)
-    })
+  return Effect.gen(function* () {
+    yield* Effect.ignore(end)
+    const note = yield* book.get(tenant, threadId)
+    if (note !== undefined) yield* book.put(withEnd(note, runId, yield* Clock.currentTimeMillis))
+  }).pipe(
+    Effect.ensuring(
+      Effect.sync(() => {
+        serving.allowance.leaveRun(tenant)
+        serving.watchers.ended(tenant, runId)
+      })
+    )
   )
 }

@@ -16,9 +16,10 @@ export interface Opening {
   readonly answered: ReadonlyArray<string>
 }
 
+/** `prompt` stands here only while the run goes on; then it is a message of the thread. */
 export interface RunNote {
   readonly runId: string
-  readonly prompt: Message.Prompt
+  readonly prompt?: Message.Prompt | undefined
   readonly openings: ReadonlyArray<Opening>
 }
 
@@ -97,6 +98,13 @@ export const withSettings = (
   const options = given.options === undefined ? before.options : { ...before.options, ...given.options }
   return { ...before, ...given, ...(options === undefined ? {} : { options }) }
 }
+
+/** A note after its run `runId` has ended, at `now`. */
+export const withEnd = (note: ThreadNote, runId: string, now: number): ThreadNote => ({
+  ...note,
+  updatedAt: now,
+  runs: note.runs.map((run) => (run.runId === runId ? { runId, openings: run.openings } : run))
+})
 
 /** A note with one more way into its run `runId`. */
 export const withOpening = (note: ThreadNote, runId: string, opening: Opening): ThreadNote => ({
