@@ -81,4 +81,30 @@ describe("a query on a busy thread", () => {
       }).pipe(Effect.provide(layer))
     })
   )
+
+  it.effect("that left the queue leaves a run alone that began under the id it asked for", () =>
+    Effect.gen(function* () {
+      const [one, other] = [yield* ScriptedModel.hold, yield* ScriptedModel.hold]
+      const model = ScriptedModel.make({
+        replies: [
+          { ...ScriptedModel.text("one"), hold: one },
+          { ...ScriptedModel.text("other"), hold: other }
+        ]
+      })
+      yield* Effect.gen(function* () {
+        const runtime = yield* Runtime
+        const first = yield* Effect.forkChild(runtime.complete("one", { threadId }))
+        yield* one.reached
+        const leaver = yield* Effect.forkChild(runtime.complete("two", { threadId, runId: "mine", onBusy: "queue" }))
+        yield* Effect.yieldNow
+        const mine = yield* runtime.start("other", { threadId: "other", runId: "mine" })
+        yield* other.reached
+        yield* Fiber.interrupt(leaver)
+        yield* other.release
+        assert.strictEqual((yield* mine.result).output, "other")
+        yield* one.release
+        yield* Fiber.join(first)
+      }).pipe(Effect.provide(Desk.plain(model, { agents: [Solo] })))
+    })
+  )
 })

@@ -75,9 +75,19 @@ const service = (built: Built): RuntimeShape => {
     (onBusy: QueryOptions["onBusy"]) =>
     (record: Starting.NewRun): Effect.Effect<Started, Starting.Rejected> => {
       if (onBusy === undefined || onBusy === "reject") return start(record)
-      const now = Effect.flatMap(Clock.currentTimeMillis, (startedAt) => start({ ...record, startedAt }))
-      const turn = turnstile.pass(record.threadId, Effect.uninterruptible(now), busy, onBusy === "cancel-previous")
-      return Effect.onInterrupt(Effect.interruptible(turn), () => host.cancel(record.runId))
+      return Effect.suspend(() => {
+        // Until then the id may be another run's.
+        let began = false
+        const now = Effect.map(
+          Effect.flatMap(Clock.currentTimeMillis, (startedAt) => start({ ...record, startedAt })),
+          (run) => {
+            began = true
+            return run
+          }
+        )
+        const turn = turnstile.pass(record.threadId, Effect.uninterruptible(now), busy, onBusy === "cancel-previous")
+        return Effect.onInterrupt(Effect.interruptible(turn), () => (began ? host.cancel(record.runId) : Effect.void))
+      })
     }
 
   /** The root view of a run that ends when its reader leaves, also between the run's start and the reader's first look. */
