@@ -73,7 +73,7 @@ const carry = Effect.fnUntraced(function* (run: Run, place: Place, options: Step
     const cut = yield* uncut(run, place, Effect.promise(engine.room))
     if (cut !== undefined) return end(endOf(cut, used(), []))
   }
-  if (engine.begin !== undefined) yield* engine.begin(`${place.prefix}model/${options.step}`, place.path)
+  yield* begin(run, place, options)
 
   for (let attempt = 1; ; attempt++) {
     // A request that was never sent is no attempt, and costs nothing.
@@ -113,6 +113,7 @@ const carry = Effect.fnUntraced(function* (run: Run, place: Place, options: Step
       admission = yield* Admission.admit(run, place, 0)
       if (admission._tag !== "Admitted") return end(endOf(admission, used(), answer.content))
       if (!answer.isSilent) engine.push(place.path, [retracted(ending.failure), stepStart])
+      if (!Usage.isUnknown(reported.usage)) yield* begin(run, place, options)
       attempt = 0
       continue
     }
@@ -122,8 +123,16 @@ const carry = Effect.fnUntraced(function* (run: Run, place: Place, options: Step
     if (admission._tag !== "Admitted") return end(endOf(admission, used(), answer.content))
     // What was shown is taken back before another attempt says anything: two halves are never one answer.
     if (!answer.isSilent) engine.push(place.path, [retracted(ending.failure), stepStart])
+    if (!Usage.isUnknown(reported.usage)) yield* begin(run, place, options)
   }
 })
+
+/**
+ * Counts a request durably before it goes out, so that it is on the bill should this process die. One that follows a request which
+ * costs nothing takes its place.
+ */
+const begin = ({ engine }: Run, { path, prefix }: Place, { step }: StepOptions): Effect.Effect<unknown> =>
+  engine.begin === undefined ? Effect.void : engine.begin(`${prefix}model/${step}`, path)
 
 const cancelled = { _tag: "Cancelled" } as const
 
