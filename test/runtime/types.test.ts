@@ -1,4 +1,6 @@
 /** What the compiler must say and must not say. The bodies hardly run: `tsc` is the judge. */
+// What the compiler must refuse here, Effect's diagnostics would report once more.
+// @effect-diagnostics missingLayerContext:off
 import { describe, it } from "@effect/vitest"
 import { Agent, Budget, Event, Runtime, Specialist, ToolRun } from "@reins/runtime"
 import type { Completion, Model, ModelPort, QueryOptions, QueryRejected, RunError } from "@reins/runtime"

@@ -3,7 +3,7 @@
  * process carried it, also after the run was opened anew.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Agent, Budget, Decision, Deployment, Model, Runtime } from "@reins/runtime"
+import { Agent, Budget, Decision, Deployment, Model, Runtime, type ModelRequest } from "@reins/runtime"
 import { journalHost, MemoryJournal } from "@reins/runtime/journal"
 import { ScriptedModel } from "@reins/runtime/testing"
 import { Context, Effect, Exit, Layer, Schema, Scope } from "effect"
@@ -14,7 +14,7 @@ const Pay = Tool.make("pay", { parameters: Schema.Struct({}), success: Schema.St
 class Tools extends Toolkit.make(Pay) {}
 const desk = Agent.make("desk", { toolkit: Tools, budget: Budget.make({ maxDuration: "2 minutes" }) })
 
-const respond = (request: Model.ModelRequest) =>
+const respond = (request: ModelRequest) =>
   ScriptedModel.lastResults(request).length > 0
     ? ScriptedModel.text("Done.")
     : ScriptedModel.calls([{ id: "c1", name: "pay", args: {} }])

@@ -15,8 +15,9 @@ const remembered = (parts: ReadonlyArray<ReadonlyArray<ModelPart>>) =>
       yield* runtime.query("first", { threadId: "t" }).pipe(Stream.runDrain)
       yield* runtime.query("second", { threadId: "t" }).pipe(Stream.runDrain)
     }).pipe(
-      Effect.provide(Runtime.layer({ agents: [Agent.make("one", {})] })),
-      Effect.provide(Layer.succeed(Model, model))
+      Effect.provide(
+        Runtime.layer({ agents: [Agent.make("one", {})] }).pipe(Layer.provide(Layer.succeed(Model, model)))
+      )
     )
     return model.requests[1]?.messages[1]?.content
   })

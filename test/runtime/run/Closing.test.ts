@@ -33,7 +33,7 @@ const struck = Effect.gen(function* () {
     wait: Effect.fnUntraced(function* () {
       const { signal } = yield* ToolRun
       signal.addEventListener("abort", () => seen.aborted++)
-      yield* Effect.onInterrupt(Effect.never, () => Effect.sync(() => void seen.interrupted++))
+      return yield* Effect.onInterrupt(Effect.never, () => Effect.sync(() => void seen.interrupted++))
     }),
     ask: () => Effect.void
   })

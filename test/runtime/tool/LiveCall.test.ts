@@ -40,7 +40,7 @@ describe("a call while its handler runs", () => {
           const call = yield* ToolRun
           if (call.attempt === 0) {
             yield* Deferred.succeed(stray, call.progress({ label: "stray", phaseIndex: 1, totalPhases: 1 }))
-            yield* Effect.never
+            return yield* Effect.never
           }
           yield* yield* Deferred.await(stray)
           return 1

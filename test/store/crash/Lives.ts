@@ -57,13 +57,13 @@ export class Process {
     })
   }
 
-  /** Waits until it has said `word`; fails when it dies first, or takes too long. */
-  readonly hears = (word: string): Effect.Effect<void, Error> =>
+  /** Waits until it has said `word`; dies with words when it ends first, or takes too long. */
+  readonly hears = (word: string): Effect.Effect<void> =>
     this.until(() => this.said.includes(word) || this.isOver).pipe(
       Effect.timeoutOrElse({ duration: "20 seconds", orElse: () => Effect.void }),
       Effect.andThen(
         Effect.suspend(() =>
-          this.said.includes(word) ? Effect.void : Effect.fail(new Error(`a process never said "${word}"`))
+          this.said.includes(word) ? Effect.void : Effect.die(new Error(`a process never said "${word}"`))
         )
       )
     )

@@ -50,7 +50,7 @@ const carry = Effect.fnUntraced(function* (intake: Intake, emit: Emit, options: 
     if (room !== undefined) yield* Effect.promise(() => room)
     else if (intake.end !== undefined) break
   }
-  if (intake.end.error !== undefined) yield* failed(intake.end.error, options)
+  if (intake.end.error !== undefined) return yield* failed(intake.end.error, options)
 })
 
 const failed = (error: unknown, { onError }: Options): Effect.Effect<never, ModelFailure.ModelFailure> => {
