@@ -107,4 +107,28 @@ describe("a query on a busy thread", () => {
       }).pipe(Effect.provide(Desk.plain(model, { agents: [Solo] })))
     })
   )
+
+  it.effect("that cancels the previous one does so also where others queue before it", () =>
+    Effect.gen(function* () {
+      const hold = yield* ScriptedModel.hold
+      const stuck = { ...ScriptedModel.text("stuck"), hold }
+      const model = ScriptedModel.make({ replies: [stuck, stuck, stuck], respond: () => ScriptedModel.text("last") })
+      yield* Effect.gen(function* () {
+        const runtime = yield* Runtime
+        const first = yield* runtime.start("one", { threadId })
+        yield* hold.reached
+        const queued = yield* Effect.forEach(["two", "three"], (prompt) =>
+          Effect.tap(Effect.forkChild(runtime.start(prompt, { threadId, onBusy: "queue" })), () => Effect.yieldNow)
+        )
+        const last = yield* Effect.forkChild(runtime.complete("four", { threadId, onBusy: "cancel-previous" }))
+        const before = [first, ...(yield* Effect.forEach(queued, Fiber.join))]
+        const ends = yield* Effect.forEach(before, (run) => Effect.flip(run.result))
+        assert.deepStrictEqual(
+          ends.map(({ reason }) => reason._tag),
+          ["RunCancelled", "RunCancelled", "RunCancelled"]
+        )
+        assert.strictEqual((yield* Fiber.join(last)).output, "last")
+      }).pipe(Effect.provide(Desk.plain(model, { agents: [Solo] })))
+    })
+  )
 })

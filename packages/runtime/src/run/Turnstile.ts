@@ -11,6 +11,10 @@ import type { RunHost } from "../port/RunHost.ts"
 interface Gate {
   readonly semaphore: Semaphore.Semaphore
   waiting: number
+  /** How many of those who wait want the runs before them to end. */
+  cancelling: number
+  /** The run that the first in the queue waits for. */
+  holder: string | undefined
 }
 
 export class Turnstile {
@@ -21,7 +25,7 @@ export class Turnstile {
     this.host = host
   }
 
-  /** Does `start` when the thread is free, in turn. `cancels`: asks the run that holds it to end. */
+  /** Does `start` when the thread is free, in turn. `cancels`: asks the runs before it to end, wherever in the queue it stands. */
   pass<A, E>(
     threadId: string,
     start: Effect.Effect<A, E>,
@@ -29,12 +33,21 @@ export class Turnstile {
     cancels: boolean
   ): Effect.Effect<A, E> {
     return Effect.suspend(() => {
-      const gate = this.gates.get(threadId) ?? { semaphore: Semaphore.makeUnsafe(1), waiting: 0 }
+      const gate: Gate = this.gates.get(threadId) ?? {
+        semaphore: Semaphore.makeUnsafe(1),
+        waiting: 0,
+        cancelling: 0,
+        holder: undefined
+      }
       this.gates.set(threadId, gate)
       gate.waiting++
+      if (cancels) gate.cancelling++
+      const { holder } = gate
+      const ahead = cancels && holder !== undefined ? this.host.cancel(holder) : Effect.void
       return Effect.ensuring(
-        gate.semaphore.withPermits(1)(this.enter(start, busy, cancels)),
+        Effect.andThen(ahead, gate.semaphore.withPermits(1)(this.enter(gate, start, busy))),
         Effect.sync(() => {
+          if (cancels) gate.cancelling--
           if (--gate.waiting === 0) this.gates.delete(threadId)
         })
       )
@@ -42,16 +55,23 @@ export class Turnstile {
   }
 
   private enter<A, E>(
+    gate: Gate,
     start: Effect.Effect<A, E>,
-    busy: (error: E) => QueryRejections.ThreadBusy | undefined,
-    cancels: boolean
+    busy: (error: E) => QueryRejections.ThreadBusy | undefined
   ): Effect.Effect<A, E> {
     return Effect.catch(start, (error) => {
       const holder = busy(error)
       if (holder === undefined) return Effect.fail(error)
-      const ended = Stream.runDrain(this.host.watch(holder.runId, { after: 0, bounded: false }))
-      const before = cancels ? Effect.andThen(this.host.cancel(holder.runId), ended) : ended
-      return Effect.flatMap(before, () => this.enter(start, busy, cancels))
+      const { runId } = holder
+      gate.holder = runId
+      const ended = Effect.ensuring(
+        Stream.runDrain(this.host.watch(runId, { after: 0, bounded: false })),
+        Effect.sync(() => {
+          gate.holder = undefined
+        })
+      )
+      const before = gate.cancelling > 0 ? Effect.andThen(this.host.cancel(runId), ended) : ended
+      return Effect.flatMap(before, () => this.enter(gate, start, busy))
     })
   }
 }
