@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Agent, Budget, Decision, Model, Runtime } from "@reins/runtime"
+import { Agent, Budget, Decision, Model, Runtime, Specialist } from "@reins/runtime"
 import { Probe, ScriptedModel } from "@reins/runtime/testing"
 import { Effect, Layer, Result } from "effect"
 import { TestClock } from "effect/testing"
@@ -119,6 +119,31 @@ describe("a budget that warns", () => {
       assert.deepStrictEqual(warnings, [
         { type: "custom", event_type: "budget_warning", data: { limit: "maxSteps", max: 4, used: 2 } }
       ])
+    }).pipe(Effect.provide(layer), Effect.scoped)
+  })
+})
+
+describe("a warning about the run's own budget", () => {
+  it.effect("stands in the root's view, also when a specialist used it up", () => {
+    const model = ScriptedModel.make({
+      replies: [
+        ScriptedModel.calls([{ id: "s", name: "helper", args: { prompt: "Go." } }]),
+        ScriptedModel.text("helped"),
+        ScriptedModel.text("done")
+      ]
+    })
+    const Helper = Specialist.make("helper", { description: "Helps" })
+    const Lead = Agent.make("lead", { specialists: [Helper], budget: Budget.make({ maxSteps: 4, warnAt: 0.5 }) })
+    const layer = Runtime.layer({ agents: [Lead] }).pipe(Layer.provide(Layer.succeed(Model, model)))
+    return Effect.gen(function* () {
+      const runtime = yield* Runtime
+      const run = yield* runtime.start("Go.")
+      const probe = yield* Probe.watch(run.runId)
+      yield* probe.end
+      assert.deepStrictEqual(
+        probe.envelopes.flatMap(({ agentPath, event }) => (event.type === "custom" ? [agentPath] : [])),
+        [[]]
+      )
     }).pipe(Effect.provide(layer), Effect.scoped)
   })
 })

@@ -255,7 +255,8 @@ const settled = (
   const { path } = place
   if (tally.rows.length === 0) return { value, path, events, spent: before }
   const spent = [...before, rowOf(run, place, options, tally, admission)]
-  return { value, path, events: [...events, ...Warnings.take(run.engine.tree)], spent }
+  Warnings.tell(run.engine)
+  return { value, path, events, spent }
 }
 
 /** The ledger's row of what one model did for the step. */

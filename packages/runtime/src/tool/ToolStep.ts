@@ -96,8 +96,8 @@ const carry = Effect.fnUntraced(function* (run: Run, place: Place, tool: Callabl
   const { costNanoUsd } = live
   engine.tree.settle(place.path, held, { ...held, nanoUsd: costNanoUsd })
   if (permit.grantId !== undefined && costNanoUsd > 0) yield* run.grants.spend(permit.grantId, costNanoUsd)
-  const warnings = Warnings.take(engine.tree)
-  const closed = close(
+  Warnings.tell(engine)
+  return close(
     place,
     tool,
     permit,
@@ -115,7 +115,6 @@ const carry = Effect.fnUntraced(function* (run: Run, place: Place, tool: Callabl
     },
     ended
   )
-  return { ...closed, events: [...closed.events, ...warnings] }
 })
 
 /** The handler's work, seen by the runtime's tracing where it has one. */
