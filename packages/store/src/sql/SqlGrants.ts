@@ -51,11 +51,17 @@ export const make = (db: Database): GrantStore => {
             db.rows("SELECT document FROM reins_claims WHERE call_key = ?", call),
             documents
           )
-          if (before !== undefined) return before
+          // Only what covers the call: another tenant's run may come by the id of one that was forgotten.
+          if (before !== undefined && Grant.covers(before, claim, now)) return before
           const grant = open.find((each) => Grant.covers(each, claim, now))
           if (grant === undefined) return undefined
           yield* keep(Grant.used(grant))
-          yield* db.rows("INSERT INTO reins_claims (call_key, document) VALUES (?, ?)", call, JSON.stringify(grant))
+          yield* db.rows(
+            `INSERT INTO reins_claims (call_key, document) VALUES (?, ?)
+             ON CONFLICT (call_key) DO UPDATE SET document = excluded.document`,
+            call,
+            JSON.stringify(grant)
+          )
           return grant
         })
       ),
