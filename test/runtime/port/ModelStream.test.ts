@@ -1,0 +1,117 @@
+import { assert, describe, it } from "@effect/vitest"
+import { ModelFailure } from "@reins/protocol"
+import { type ModelPart, ModelStream } from "@reins/runtime"
+import { Effect, Exit, Fiber } from "effect"
+
+const request = {
+  instructions: undefined,
+  messages: [],
+  tools: [],
+  maxOutputTokens: undefined,
+  output: undefined,
+  providerOptions: undefined,
+  metadata: { runId: "run", threadId: "thread", agent: "solo", agentPath: [], step: 1, attempt: 1 }
+}
+
+const words = (count: number) => Array.from({ length: count }, (_, n): ModelPart => ({ type: "text", text: `${n}` }))
+
+/** What a source that `open`s so hands over, array by array, and how it ends. */
+const taken = (open: ModelStream.Options["open"], room?: () => Promise<void>) => {
+  const arrays: Array<ReadonlyArray<ModelPart>> = []
+  const model = ModelStream.fromAsyncIterable({ provider: "test", model: "streamed", open })
+  const attempt = model.attempt(request, (parts) => {
+    arrays.push(parts)
+    return room?.()
+  })
+  return { arrays, attempt }
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+describe("a model over an async iterable", () => {
+  it.live("hands over every part, in order, and what came in one turn together", () =>
+    Effect.gen(function* () {
+      const { arrays, attempt } = taken(async function* () {
+        yield* words(5)
+      })
+      yield* attempt
+      assert.deepStrictEqual(arrays, [words(5)])
+    })
+  )
+
+  it.live("lets no part wait for the next turn's", () =>
+    Effect.gen(function* () {
+      const seen: Array<number> = []
+      const { arrays, attempt } = taken(async function* () {
+        for (const word of words(3)) {
+          yield word
+          for (let turns = 0; turns < 3; turns++) yield* await turn().then(() => [])
+          seen.push(arrays.flat().length)
+        }
+      })
+      yield* attempt
+      assert.deepStrictEqual(seen, [1, 2, 3])
+    })
+  )
+
+  it.live("holds the source while the run has no room", () =>
+    Effect.gen(function* () {
+      let read = 0
+      let open = () => {}
+      const room = new Promise<void>((resolve) => {
+        open = resolve
+      })
+      const { arrays, attempt } = taken(
+        async function* () {
+          for (const word of words(5000)) {
+            read++
+            yield word
+          }
+        },
+        () => room
+      )
+      const fiber = yield* Effect.forkChild(attempt, { startImmediately: true })
+      for (let turns = 0; turns < 20; turns++) yield* Effect.promise(turn)
+      assert.isBelow(read, 2000)
+      open()
+      yield* Fiber.join(fiber)
+      assert.deepStrictEqual(arrays.flat(), words(5000))
+    })
+  )
+
+  it.live("fails as its source says, after what came before", () =>
+    Effect.gen(function* () {
+      const failure = new ModelFailure.RateLimited({ provider: "test", model: "streamed" })
+      const { arrays, attempt } = taken(async function* () {
+        yield* words(2)
+        throw failure
+      })
+      assert.deepStrictEqual(yield* Effect.exit(attempt), Exit.fail(failure))
+      assert.deepStrictEqual(arrays.flat(), words(2))
+    })
+  )
+
+  it.live("takes any other throw for a crash", () =>
+    Effect.gen(function* () {
+      const { attempt } = taken(async function* () {
+        yield* words(1)
+        throw new Error("no")
+      })
+      assert.deepStrictEqual(yield* Effect.exit(attempt), Exit.die(new Error("no")))
+    })
+  )
+
+  it.live("tells the source when nobody wants it any more", () =>
+    Effect.gen(function* () {
+      const told: Array<string> = []
+      const { attempt } = taken(async function* (_request, signal) {
+        signal.addEventListener("abort", () => told.push("aborted"))
+        for (;;) yield* await turn().then(() => words(1))
+      })
+      const fiber = yield* Effect.forkChild(attempt, { startImmediately: true })
+      yield* Effect.promise(turn)
+      yield* Fiber.interrupt(fiber)
+      assert.deepStrictEqual(told, ["aborted"])
+    })
+  )
+})
