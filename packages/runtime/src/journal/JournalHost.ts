@@ -186,7 +186,7 @@ class Host implements RunHost {
       }
       if (Exit.isSuccess(exit) || run.ended) return Effect.void
       if (Exit.hasInterrupts(exit)) return Effect.sync(() => log.abandon())
-      return Effect.logError(`run ${run.runId} failed`, exit.cause).pipe(
+      return Effect.logError(`run ${run.runId} failed`).pipe(
         Effect.andThen(run.writer.flush),
         Effect.andThen(Effect.sync(() => Closing.force({ ...Closing.parts(run), log }))),
         Effect.andThen(run.writer.flush),

@@ -189,7 +189,7 @@ class Host implements RunHost {
     if (run.log.ended) return
     Closing.force(run)
     if (Exit.isFailure(exit)) {
-      Effect.runForkWith(this.context)(Effect.logError(`run ${run.runId} failed`, exit.cause))
+      Effect.runForkWith(this.context)(Effect.logError(`run ${run.runId} failed`))
     }
   }
 }

@@ -33,9 +33,13 @@ export const make = <const Agents extends ReadonlyArray<Agent.Any>>(
     const roster: Roster.Roster = yield* Roster.build(options.agents, options.approvals ?? "never")
     const settings = yield* settingsOf(options)
     const factory = yield* Deployment
-    const host = yield* factory.make((record, history, engine, stores) =>
-      drive(roster, settings, stores, record, history, engine)
-    )
+    const host = yield* factory.make((record, history, engine, stores) => {
+      const carried = drive(roster, settings, stores, record, history, engine)
+      // Hosts say that a run failed. Why may hold what was said in it, so it is told only where that may be.
+      return settings.captureContent
+        ? Effect.tapCause(carried, (cause) => Effect.logError(`why run ${record.runId} failed`, cause))
+        : carried
+    })
     return service({ roster, settings, host, ids: yield* Ids })
   })
 
