@@ -2,7 +2,7 @@
  * The promises that every run keeps, as checks over a scenario's report. Each answers the promises that were broken, in words;
  * nothing where all is well.
  */
-import { AgentPath, type CostSummary, type Envelope, Ordering, Transcript, Usage } from "@reins/protocol"
+import { AgentPath, CostSummary, type Envelope, LatencySummary, Ordering, Transcript, Usage } from "@reins/protocol"
 import type { Report } from "./ScenarioRun.ts"
 
 /** All broken promises of a report. */
@@ -12,6 +12,7 @@ export const all = (report: Report): ReadonlyArray<string> => [
   ...sameLog(report),
   ...budget(report),
   ...cost(report),
+  ...folds(report),
   ...gate(report),
   ...thread(report),
   ...once(report)
@@ -55,6 +56,26 @@ const cost = ({ marks, stored }: Report) => {
     const usage = spent.reduce((sum, row) => (row.kind === "model" ? Usage.add(sum, row.usage) : sum), Usage.empty)
     if (JSON.stringify(Usage.toTotals(usage)) !== JSON.stringify(root.usage))
       faults.push("the ledger's usage is not the summary's")
+  }
+  return faults
+}
+
+/** The stored rows fold to the summaries that the run ended with: all of the cost, and of the time each step and each call. */
+const folds = ({ marks, stored }: Report) => {
+  if (marks.length === 0) return []
+  const faults: Array<string> = []
+  const spent = marks.flatMap((mark) => mark.spent)
+  for (const { event } of stored) {
+    if (event.type === "data-cost-summary" && JSON.stringify(CostSummary.fold(spent)) !== JSON.stringify(event.data)) {
+      faults.push("the stored rows fold to another cost summary")
+    }
+    if (event.type === "data-latency-summary") {
+      const { modelMs, steps, toolMs, tools } = event.data
+      const again = LatencySummary.fold(spent, { startedAt: 0, endedAt: event.data.totalMs, downMs: event.data.downMs })
+      const own = JSON.stringify([modelMs, toolMs, steps, tools])
+      const folded = JSON.stringify([again.modelMs, again.toolMs, again.steps, again.tools])
+      if (own !== folded) faults.push(`the stored rows fold to\n${folded}\nthe summary says\n${own}`)
+    }
   }
   return faults
 }
