@@ -18,10 +18,10 @@ const faultsOf = Effect.fnUntraced(function* (seed: number) {
 
 describe("random runs on the memory engine", () => {
   it.live(
-    "are lawful, settled, pair-complete and add up, for 1,500 seeds",
+    "are lawful, settled, pair-complete and add up, for 3,500 seeds",
     () =>
       Effect.gen(function* () {
-        for (const seed of seeds(1500)) assert.deepStrictEqual(yield* faultsOf(seed), [])
+        for (const seed of seeds(3500)) assert.deepStrictEqual(yield* faultsOf(seed), [])
       }).pipe(quiet),
     60_000
   )
@@ -45,14 +45,22 @@ describe("random runs on the memory engine", () => {
       Effect.gen(function* () {
         const met = new Set<string>()
         for (const seed of seeds(400)) {
-          const { stored } = yield* ScenarioRun.onMemory(Scenario.generate(seed))
+          const { stored, world } = yield* ScenarioRun.onMemory(Scenario.generate(seed))
           for (const { agentPath, event } of stored) {
             met.add(event.type)
             if (event.type === "finish") met.add(`finish ${event.finishReason}`)
             if (event.type === "approval-decision") met.add(`decision ${event.data.outcome.outcome}`)
             if ("status" in event && event.status !== undefined) met.add(`result ${event.status}`)
+            if (event.type === "custom") met.add(`custom ${event.event_type}`)
+            if (event.type === "tool-invocation" && event.execution === "client") {
+              met.add(`client ${event.state} ${event.state === "result" ? (event.status ?? "succeeded") : ""}`.trim())
+            }
+            if (event.type === "tool-agent" && event.agentName === "gamma" && event.state === "result") {
+              met.add(`typed ${event.status ?? "succeeded"}`)
+            }
             met.add(`depth ${agentPath.length}`)
           }
+          if (world.requests.some(({ model }) => model === "scripted-2")) met.add("fallback")
         }
         for (const each of [
           "text",
@@ -74,6 +82,18 @@ describe("random runs on the memory engine", () => {
           "result failed",
           "result denied",
           "result cancelled",
+          "data-file-registered",
+          "custom hint",
+          "custom scenario_fact",
+          "custom approval_granted",
+          "client call",
+          "client result succeeded",
+          "client result failed",
+          "client result cancelled",
+          "typed succeeded",
+          "typed failed",
+          "fallback",
+          "step-retracted",
           "depth 2"
         ]) {
           if (only === undefined) assert.isTrue(met.has(each), `no scenario brought: ${each}`)

@@ -8,7 +8,7 @@ import type { ModelPart, ModelRequest } from "../port/Model.ts"
 import * as ScriptedModel from "./ScriptedModel.ts"
 
 /** How a tool call behaves; the model writes it into the arguments. */
-export type Behaviour = "answers" | "sleeps" | "progresses" | "fails" | "dies" | "hangs"
+export type Behaviour = "answers" | "sleeps" | "progresses" | "tells" | "fails" | "dies" | "hangs"
 
 /** What a scenario may contain. All on by default. */
 export interface ScenarioOptions {
@@ -18,6 +18,8 @@ export interface ScenarioOptions {
   readonly expiry?: boolean | undefined
   /** Tools and models that hang, time out, or crash. */
   readonly faults?: boolean | undefined
+  /** Approvals that leave a grant. Which call comes first to a grant depends on time. */
+  readonly grants?: boolean | undefined
 }
 
 /** What was drawn for a seed. Models, tools and people draw more from it as the run goes. */
@@ -30,6 +32,7 @@ export interface Scenario {
   readonly cancelAt: number | undefined
   readonly expires: boolean
   readonly faults: boolean
+  readonly grants: boolean
 }
 
 /** Draws the scenario of a seed. */
@@ -43,7 +46,8 @@ export const generate = (seed: number, options: ScenarioOptions = {}): Scenario 
     betaBudget: budgets ? budget(random) : Budget.make({}),
     cancelAt: options.cancels !== false && random() < 0.25 ? 1 + Math.floor(random() * 30) : undefined,
     expires: options.expiry !== false && random() < 0.5,
-    faults: options.faults !== false
+    faults: options.faults !== false,
+    grants: options.grants !== false
   }
 }
 
@@ -74,12 +78,14 @@ const budget = (random: () => number): Budget.Budget => {
   })
 }
 
-/** What the scenario's model says to a request. */
-export const respond = (scenario: Scenario, request: ModelRequest): ScriptedModel.Reply => {
-  const { agentPath, attempt, step } = request.metadata
-  const random = draw(scenario.seed, `${agentPath.join("/")} ${step} ${attempt}`)
+/** What the scenario's model says to a request; the one that is fallen back on says something else. */
+export const respond = (scenario: Scenario, request: ModelRequest, model: string): ScriptedModel.Reply => {
+  const { agent, agentPath, attempt, step } = request.metadata
+  const random = draw(scenario.seed, `${agentPath.join("/")} ${step} ${attempt} ${model}`)
   const usage = drawUsage(random)
-  if (request.tools.length === 0 || random() < 0.25) return speech(random, usage)
+  if (request.tools.length === 0 || random() < 0.25) {
+    return agent === "gamma" ? typedAnswer(random, usage) : speech(random, usage)
+  }
   if (scenario.faults && random() < 0.2) return fault(random, usage, scenario, request)
   const made = Array.from({ length: 1 + Math.floor(random() * 4) }, (_, index) =>
     call(random, scenario, request, index)
@@ -94,6 +100,10 @@ const drawUsage = (random: () => number) => ({
   outputText: 1 + Math.floor(random() * 25),
   ...(random() < 0.2 ? { outputReasoning: Math.floor(random() * 10) } : {})
 })
+
+/** What a specialist with a typed output says: mostly what fits. */
+const typedAnswer = (random: () => number, usage: ReturnType<typeof drawUsage>): ScriptedModel.Reply =>
+  ScriptedModel.text(random() < 0.6 ? `{"found":${Math.floor(random() * 9)}}` : "I found nothing.", { usage })
 
 const speech = (random: () => number, usage: ReturnType<typeof drawUsage>): ScriptedModel.Reply => ({
   parts: [
@@ -115,12 +125,13 @@ const call = (
   const name = random() < 0.05 ? "unknown_tool" : pick(random, ["work", ...offered])
   // Some models number their calls anew at each step.
   const id = random() < 0.2 ? `call_${index}` : `c${request.metadata.step}_${index}`
-  if (name === "alpha" || name === "beta") {
+  if (name === "look") return { id, name, args: random() < 0.1 ? { at: "nothing" } : { at: index } }
+  if (name === "alpha" || name === "beta" || name === "gamma") {
     return { id, name, args: random() < 0.1 ? { wrong: true } : { prompt: `part ${index}` } }
   }
   const faulty: readonly [Behaviour, ...ReadonlyArray<Behaviour>] = scenario.faults
-    ? ["answers", "answers", "sleeps", "progresses", "fails", "dies", "hangs"]
-    : ["answers", "answers", "sleeps", "progresses", "fails"]
+    ? ["answers", "answers", "sleeps", "progresses", "tells", "fails", "dies", "hangs"]
+    : ["answers", "answers", "sleeps", "progresses", "tells", "fails"]
   const args = { behaviour: pick(random, faulty), forMs: Math.floor(random() * 3000), asks: random() < 0.5 }
   return { id, name, args: random() < 0.06 ? { behaviour: 7 } : args }
 }
@@ -155,12 +166,34 @@ const fault = (
   }
 }
 
+/** How often a grant may be used that somebody leaves behind. */
+export const grantUses = 2
+
 /** How a person answers the question about a call, and how long they take; absent: they never do. */
 export const answer = (
   scenario: Scenario,
   place: string
-): { readonly afterMs: number; readonly says: "approve" | "reject" | "revise" } | undefined => {
+):
+  | {
+      readonly afterMs: number
+      readonly says: "approve" | "reject" | "revise"
+      /** How far an approval reaches. */
+      readonly scope: "call" | "run" | "thread" | "subtree"
+    }
+  | undefined => {
   const random = draw(scenario.seed, `answer ${place}`)
   if (random() < 0.15) return undefined
-  return { afterMs: Math.floor(random() * 20_000), says: pick(random, ["approve", "approve", "reject", "revise"]) }
+  const afterMs = Math.floor(random() * 20_000)
+  const says = pick(random, ["approve", "approve", "reject", "revise"])
+  const scope = pick(random, ["call", "call", "run", "thread", "subtree"])
+  return { afterMs, says, scope: scenario.grants ? scope : "call" }
+}
+
+/** What a client answers to a call that it has to run, and how long it takes; absent: it never does. */
+export const clientAnswer = (
+  scenario: Scenario,
+  place: string
+): { readonly afterMs: number; readonly isFailure: boolean } | undefined => {
+  const random = draw(scenario.seed, `client ${place}`)
+  return random() < 0.1 ? undefined : { afterMs: Math.floor(random() * 8000), isFailure: random() < 0.2 }
 }

@@ -1,15 +1,16 @@
 /**
- * The agents of the random scenarios: a root with two specialists, one nested below the other, and five tools that behave as
- * their arguments say. `World` sees what really ran.
+ * The agents of the random scenarios: a root with specialists, one of them nested below another and one with a typed output,
+ * tools that behave as their arguments say, one that the client runs, and a model to fall back on. `World` sees what really ran.
  */
 import type { Json } from "@reins/protocol"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Tool from "effect/ai/Tool"
 import * as Toolkit from "effect/ai/Toolkit"
 import * as Agent from "../Agent.ts"
-import { Model } from "../port/Model.ts"
+import { Model, type ModelPort } from "../port/Model.ts"
 import * as Prices from "../port/Prices.ts"
 import * as Specialist from "../Specialist.ts"
 import { ToolRun } from "../tool/ToolRun.ts"
@@ -20,7 +21,7 @@ import * as ScriptedModel from "./ScriptedModel.ts"
 /** What really happened, across all lives of the run. */
 export interface World {
   /** Model requests, by place: agent path, step, attempt. */
-  readonly requests: Array<{ readonly path: string; readonly step: number }>
+  readonly requests: Array<{ readonly path: string; readonly step: number; readonly model?: string }>
   /** Handlers that were begun, by their idempotency key. */
   readonly begun: Array<string>
 }
@@ -28,7 +29,7 @@ export interface World {
 export const makeWorld = (): World => ({ requests: [], begun: [] })
 
 const parameters = Schema.Struct({
-  behaviour: Schema.Literals(["answers", "sleeps", "progresses", "fails", "dies", "hangs"]),
+  behaviour: Schema.Literals(["answers", "sleeps", "progresses", "tells", "fails", "dies", "hangs"]),
   forMs: Schema.Natural,
   asks: Schema.Boolean
 })
@@ -36,7 +37,14 @@ const success = Schema.Struct({ done: Schema.String })
 const failure = Schema.Struct({ sorry: Schema.String })
 
 const options = { parameters, success, failure, dependencies: [ToolRun] }
-const Work = Tool.make("work", { description: "Works", ...options })
+const Work = Tool.make("work", {
+  description: "Works, and shows the model more than it says",
+  ...options,
+  toModelOutput: ({ done }) => [
+    { type: "text", text: done },
+    { type: "file", mediaType: "image/png", data: "iVBORw0KGgo=" }
+  ]
+})
 const Timed = Tool.make("timed", { description: "Works, for a second at most", ...options })
   .annotate(ToolSettings.Timeout, 1000)
   .annotate(ToolSettings.Retries, 1)
@@ -55,8 +63,19 @@ const Planned = Tool.make("planned", { description: "Carries out a plan", ...opt
   true
 )
 
+/** The tool that the client runs. */
+const Look = Tool.make("look", {
+  description: "Looks at the client's screen",
+  parameters: Schema.Struct({ at: Schema.Natural }),
+  success: Schema.Struct({ seen: Schema.String })
+})
+
+/** The model that the root falls back on. */
+class Second extends Context.Service<Second, ModelPort>()("@reins/runtime/testing/ScenarioAgents/Second") {}
+
 /** The five tools. */
 export class Tools extends Toolkit.make(Work, Timed, Gated, Picky, Planned) {}
+const Client = Toolkit.make(Look)
 
 type Arguments = typeof parameters.Type
 
@@ -77,6 +96,11 @@ const handler = (world: World) =>
           if (forMs > 1500) yield* Effect.sleep(100)
         }
         return { done: "in four phases" }
+      case "tells":
+        yield* run.hint("a hint")
+        yield* run.emit("scenario_fact", { forMs })
+        yield* run.registerFile({ filename: "a.txt", mediaType: "text/plain", sizeBytes: forMs })
+        return { done: "all told" }
       case "fails":
         return yield* Effect.fail({ sorry: "it did not work" })
       case "dies":
@@ -94,17 +118,25 @@ export const agents = (scenario: Scenario.Scenario) => {
     toolkit: Tools,
     budget: scenario.betaBudget
   })
+  const gamma = Specialist.make("gamma", {
+    description: "Counts",
+    output: Schema.Struct({ found: Schema.Natural }),
+    budget: scenario.betaBudget
+  })
   const alpha = Specialist.make("alpha", {
     description: "Helps the root",
     instructions: "Be brief.",
     toolkit: Tools,
-    specialists: [beta],
+    clientTools: Client,
+    specialists: [beta, gamma],
     budget: scenario.alphaBudget
   })
   const root = Agent.make("root", {
     instructions: "Do what you can.",
     toolkit: Tools,
-    specialists: [alpha, beta],
+    clientTools: Client,
+    specialists: [alpha, beta, gamma],
+    fallbacks: [Second],
     budget: scenario.rootBudget
   })
   return [root] as const
@@ -113,16 +145,20 @@ export const agents = (scenario: Scenario.Scenario) => {
 /** Everything that the agents need: handlers, the scenario's model, a price for it. */
 export const layer = (scenario: Scenario.Scenario, world: World) => {
   const handle = handler(world)
-  const model = ScriptedModel.make({
-    respond: (request) => Scenario.respond(scenario, request),
-    onRequest: ({ metadata }) => {
-      world.requests.push({ path: metadata.agentPath.join("/"), step: metadata.step })
-    }
-  })
+  const scripted = (model: string) =>
+    ScriptedModel.make({
+      model,
+      respond: (request) => Scenario.respond(scenario, request, model),
+      onRequest: ({ metadata }) => {
+        world.requests.push({ path: metadata.agentPath.join("/"), step: metadata.step, model })
+      }
+    })
   return Layer.mergeAll(
     Tools.toLayer({ work: handle, timed: handle, gated: handle, picky: handle, planned: handle }),
-    Layer.succeed(Model, model),
+    Layer.succeed(Model, scripted("scripted-1")),
+    Layer.succeed(Second, scripted("scripted-2")),
     Prices.layerTable({
+      "scripted/scripted-2": { inputPerMillionUsd: 1, outputPerMillionUsd: 70 },
       "scripted/scripted-1": {
         inputPerMillionUsd: 3,
         outputPerMillionUsd: 15,

@@ -3,6 +3,8 @@
  * nothing where all is well.
  */
 import { AgentPath, CostSummary, type Envelope, LatencySummary, Ordering, Transcript, Usage } from "@reins/protocol"
+import * as Predicate from "effect/Predicate"
+import * as Scenario from "./Scenario.ts"
 import type { Report } from "./ScenarioRun.ts"
 
 /** All broken promises of a report. */
@@ -14,6 +16,7 @@ export const all = (report: Report): ReadonlyArray<string> => [
   ...cost(report),
   ...folds(report),
   ...gate(report),
+  ...grants(report),
   ...thread(report),
   ...once(report)
 ]
@@ -93,6 +96,35 @@ const gate = ({ stored, world }: Report) => {
     }
   }
   return world.begun.filter((key) => refused.has(key)).map((key) => `${key} ran although it was refused`)
+}
+
+/** What is asked about and was not, ran on a grant that it shows; no grant served more calls than it was given for. */
+const grants = ({ stored, world }: Report) => {
+  const always = new Set<string>()
+  const passed = new Set<string>()
+  const questions = new Map<string, string>()
+  const uses = new Map<string, number>()
+  for (const { agentPath, event } of stored) {
+    if (event.type === "tool-invocation" && event.state === "call" && event.toolName === "gated") {
+      always.add(keyOf(agentPath, event.toolInvocationId))
+    } else if (event.type === "approval-required" && event.data.toolInvocationId !== undefined) {
+      questions.set(event.data.id, keyOf(agentPath, event.data.toolInvocationId))
+    } else if (event.type === "approval-decision" && ["approve", "revise"].includes(event.data.outcome.outcome)) {
+      passed.add(questions.get(event.data.id) ?? "")
+    } else if (event.type === "custom" && event.event_type === "approval_granted") {
+      if (!Predicate.hasProperty(event.data, "grantId") || !Predicate.hasProperty(event.data, "toolInvocationId"))
+        continue
+      const grantId = String(event.data.grantId)
+      passed.add(keyOf(agentPath, String(event.data.toolInvocationId)))
+      uses.set(grantId, (uses.get(grantId) ?? 0) + 1)
+    }
+  }
+  return [
+    ...world.begun.filter((key) => always.has(key) && !passed.has(key)).map((key) => `${key} ran without a permission`),
+    ...[...uses]
+      .filter(([, count]) => count > Scenario.grantUses)
+      .map(([id, count]) => `the grant ${id} served ${count} calls`)
+  ]
 }
 
 const keyOf = (path: AgentPath.AgentPath, callId: string): string => `run:${AgentPath.key(path)}${callId}`

@@ -2,7 +2,7 @@
  * Carries a random scenario to its end on a test clock, and reports all that can be seen of it: on the memory engine, or on a
  * journal whose process dies at chosen events and is followed by another.
  */
-import { type Approval, Decision, type Envelope, type Json, type Message } from "@reins/protocol"
+import { type AgentPath, type Approval, Decision, type Envelope, type Json, type Message } from "@reins/protocol"
 import * as Context from "effect/Context"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -18,6 +18,7 @@ import { Deployment } from "../Deployment.ts"
 import { journalHost } from "../journal/JournalHost.ts"
 import type { Mark } from "../journal/JournalStore.ts"
 import * as MemoryJournal from "../journal/MemoryJournal.ts"
+import { Ids, type IdSource } from "../port/Ids.ts"
 import type { RunHostFactory } from "../port/RunHost.ts"
 import { memoryHost } from "../run/MemoryHost.ts"
 import { Runtime } from "../Runtime.ts"
@@ -80,8 +81,11 @@ const carry = (
   Effect.gen(function* () {
     const world = ScenarioAgents.makeWorld()
     const budget = BudgetWatch.make()
+    // One source for all lives: what one of them made must not be made again.
+    const ids = counting()
     const remembered: Array<Remembered> = []
     const schedule = new Map<string, { readonly at: number; readonly decision: Decision | undefined }>()
+    const client = new Map<string, number>()
     let lives = 0
     const begin = Effect.fnUntraced(function* () {
       const process = journal === undefined ? undefined : crashing(journal, deaths[lives])
@@ -90,7 +94,7 @@ const carry = (
         process === undefined
           ? memoryHost({ shutdownMs: 0 })
           : journalHost(process.store, { gatherMs: 0, pollMs: Number.POSITIVE_INFINITY })
-      return yield* live(scenario, factory, world, budget, process)
+      return yield* live(scenario, factory, world, budget, ids, process)
     })
 
     let life = yield* begin()
@@ -118,7 +122,10 @@ const carry = (
       }
       const act = Effect.andThen(
         ticks === patienceTicks ? Effect.asVoid(life.runtime.cancel(runId)) : Effect.void,
-        answer(life.runtime, scenario, schedule)
+        Effect.andThen(
+          answer(life.runtime, scenario, schedule),
+          answerCalls(life.runtime, scenario, watched.calls, client)
+        )
       )
       // What one asks of a process that dies is never answered.
       yield* life.process === undefined ? act : Effect.raceFirst(act, life.process.died)
@@ -141,11 +148,17 @@ const carry = (
     }
   }).pipe(Effect.provide(TestClock.layer()))
 
+const counting = (): IdSource => {
+  let count = 0
+  return { make: (prefix) => `${prefix}_${++count}` }
+}
+
 const live = Effect.fnUntraced(function* (
   scenario: Scenario.Scenario,
   factory: RunHostFactory,
   world: ScenarioAgents.World,
   budget: BudgetWatch.BudgetWatch,
+  ids: IdSource,
   process: CrashingJournal | undefined
 ) {
   const scope = yield* Scope.make()
@@ -158,7 +171,8 @@ const live = Effect.fnUntraced(function* (
     Layer.provide([
       ScenarioAgents.layer(scenario, world),
       Layer.succeed(Deployment, factory),
-      Layer.succeed(BudgetProbe, budget.look)
+      Layer.succeed(BudgetProbe, budget.look),
+      Layer.succeed(Ids, ids)
     ])
   )
   const context = yield* Layer.buildWithScope(layer, scope)
@@ -167,17 +181,49 @@ const live = Effect.fnUntraced(function* (
 
 const watch = Effect.fnUntraced(function* (life: Life, scenario: Scenario.Scenario) {
   const seen: Array<Envelope.Envelope> = []
+  const calls: Array<ClientCall> = []
   const fiber = yield* Effect.forkDetach(
     Effect.orDie(
       Stream.runForEach(life.runtime.watch(runId), (envelope) =>
         Effect.suspend(() => {
           seen.push(envelope)
+          const { agentPath, event } = envelope
+          if (event.type === "tool-invocation" && event.state === "call" && event.execution === "client") {
+            calls.push({ agentPath, id: event.toolInvocationId })
+          }
           return envelope.seq === scenario.cancelAt ? Effect.asVoid(life.runtime.cancel(runId)) : Effect.void
         })
       )
     )
   )
-  return { seen, fiber }
+  return { seen, calls, fiber }
+})
+
+/** A call that the client has to run. */
+interface ClientCall {
+  readonly agentPath: AgentPath.AgentPath
+  readonly id: string
+}
+
+/** The client's part: it runs what it is asked to, in its own time, and hands it in until it is taken. `due`: when, by call. */
+const answerCalls = Effect.fnUntraced(function* (
+  runtime: RuntimeShape,
+  scenario: Scenario.Scenario,
+  calls: ReadonlyArray<ClientCall>,
+  due: Map<string, number>
+) {
+  const now = yield* Clock.currentTimeMillis
+  for (const { agentPath, id } of calls) {
+    const place = `${agentPath.join("/")} ${id}`
+    const drawn = Scenario.clientAnswer(scenario, place)
+    const at = due.get(place) ?? now + (drawn?.afterMs ?? Number.POSITIVE_INFINITY)
+    due.set(place, at)
+    if (drawn === undefined || now < at) continue
+    // Until a person has allowed it, and once it is closed, nothing is taken: that is a typed error here, and no matter.
+    yield* Effect.ignore(
+      runtime.submitToolResult(runId, id, { result: { seen: "a cat" }, isFailure: drawn.isFailure, agentPath })
+    )
+  }
 })
 
 const limitOf = (payload: Json): number =>
@@ -193,7 +239,7 @@ const answer = Effect.fnUntraced(function* (
     const planned = schedule.get(request.id)
     if (planned === undefined) {
       const drawn = Scenario.answer(scenario, `${agentPath.join("/")} ${request.toolInvocationId ?? request.id}`)
-      schedule.set(request.id, { at: now + (drawn?.afterMs ?? 0), decision: decision(request, drawn?.says) })
+      schedule.set(request.id, { at: now + (drawn?.afterMs ?? 0), decision: decision(request, drawn) })
     } else if (planned.decision !== undefined && now >= planned.at) {
       // Another answer may have come first: expiry, cancel. That is a typed error here, and no matter.
       yield* Effect.ignore(runtime.respondToApproval(request.id, planned.decision))
@@ -201,16 +247,16 @@ const answer = Effect.fnUntraced(function* (
   }
 })
 
-const decision = (
-  request: Approval.Request,
-  says: "approve" | "reject" | "revise" | undefined
-): Decision | undefined => {
+const decision = (request: Approval.Request, drawn: ReturnType<typeof Scenario.answer>): Decision | undefined => {
+  const says = drawn?.says
   if (request.kind === "budget" && says !== undefined && says !== "reject") {
     return Decision.raise({ [request.target]: 2 * limitOf(request.payload) + 1 })
   }
   switch (says) {
     case "approve":
-      return Decision.approve({ by: "mia" })
+      return drawn === undefined || drawn.scope === "call" || request.kind !== "tool"
+        ? Decision.approve({ by: "mia" })
+        : Decision.approve({ by: "mia", scope: drawn.scope, uses: Scenario.grantUses })
     case "reject":
       return Decision.reject({ feedback: "not today" })
     case "revise":
