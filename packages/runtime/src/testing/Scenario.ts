@@ -3,7 +3,7 @@
  * drawn from one seed. Plain data and pure draws: the same seed is the same scenario, in this process and the next, and a
  * draw depends on its place in the run alone, so that a run carried again meets the same world.
  */
-import { Budget, ModelFailure, Ordering } from "@reins/protocol"
+import { type Approval, Budget, ModelFailure, Ordering } from "@reins/protocol"
 import type { ModelPart, ModelRequest } from "../port/Model.ts"
 import * as ScriptedModel from "./ScriptedModel.ts"
 
@@ -178,14 +178,14 @@ export const answer = (
       readonly afterMs: number
       readonly says: "approve" | "reject" | "revise"
       /** How far an approval reaches. */
-      readonly scope: "call" | "run" | "thread" | "subtree"
+      readonly scope: Approval.Scope
     }
   | undefined => {
   const random = draw(scenario.seed, `answer ${place}`)
   if (random() < 0.15) return undefined
   const afterMs = Math.floor(random() * 20_000)
-  const says = pick(random, ["approve", "approve", "reject", "revise"])
-  const scope = pick(random, ["call", "call", "run", "thread", "subtree"])
+  const says = pick<"approve" | "reject" | "revise">(random, ["approve", "approve", "reject", "revise"])
+  const scope = pick<Approval.Scope>(random, ["call", "call", "run", "thread", "subtree"])
   return { afterMs, says, scope: scenario.grants ? scope : "call" }
 }
 

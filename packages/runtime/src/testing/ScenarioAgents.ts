@@ -7,6 +7,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import * as Prompt from "effect/ai/Prompt"
 import * as Tool from "effect/ai/Tool"
 import * as Toolkit from "effect/ai/Toolkit"
 import * as Agent from "../Agent.ts"
@@ -41,8 +42,8 @@ const Work = Tool.make("work", {
   description: "Works, and shows the model more than it says",
   ...options,
   toModelOutput: ({ done }) => [
-    { type: "text", text: done },
-    { type: "file", mediaType: "image/png", data: "iVBORw0KGgo=" }
+    Prompt.makePart("text", { text: done }),
+    Prompt.makePart("file", { mediaType: "image/png", data: "iVBORw0KGgo=" })
   ]
 })
 const Timed = Tool.make("timed", { description: "Works, for a second at most", ...options })
