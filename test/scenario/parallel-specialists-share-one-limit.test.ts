@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Ordering } from "@reins/protocol"
-import { Agent, Budget, Prices, Runtime, Specialist } from "@reins/runtime"
-import { BudgetWatch, Probe, ScriptedModel } from "@reins/runtime/testing"
+import { Agent, Budget, Deployment, type Model, type ModelPart, Prices, Runtime, Specialist } from "@reins/runtime"
+import { BudgetWatch, Probe, ScriptedModel, Tap } from "@reins/runtime/testing"
 import { Effect, Layer } from "effect"
 import * as Desk from "../support/Desk.ts"
 import * as Story from "../support/Story.ts"
@@ -97,6 +97,130 @@ const runs = (seed: number) => {
     Effect.onError(() => Effect.logError(`seed ${seed}: ${JSON.stringify(drawn)}`))
   )
 }
+
+/** A tree of specialists, drawn as it grows: each agent divides its work among some below it, who may divide it again. */
+const tree = (seed: number) => {
+  const random = Ordering.seeded(seed)
+  const upTo = (max: number) => Math.floor(random() * max)
+  const depth = 1 + upTo(4)
+  const limitNanoUsd = Math.floor(10 ** (5 + 4 * random()))
+  const cancelAt = random() < 0.3 ? 1 + upTo(20) : undefined
+  const names = Array.from({ length: depth }, (_, level) => `level${level + 1}`)
+  const own = names.map(() =>
+    random() < 0.3 ? Budget.make({ maxCostUsd: upTo(1_000_000) / 1e9, maxSteps: 30 }) : Budget.make({ maxSteps: 30 })
+  )
+  const onExhausted = random() < 0.5 ? ("stop" as const) : ("wrap-up" as const)
+  const specialist = names.reduceRight<Specialist.Specialist<string, string, Model> | undefined>(
+    (below, name, level) =>
+      Specialist.make(name, {
+        description: "Divides",
+        budget: own[level],
+        specialists: below === undefined ? [] : [below]
+      }),
+    undefined
+  )
+  const model = ScriptedModel.make({
+    respond: ({ maxOutputTokens, metadata: { agentPath, attempt, step }, tools }) => {
+      const here = Ordering.seeded(seed ^ hash(`${agentPath.join("/")} ${step} ${attempt}`))
+      // Now and then it uses up all that was reserved for it.
+      const most = maxOutputTokens ?? 500
+      const usage = { inputUncached: 5, outputText: here() < 0.05 ? most : Math.min(most, 1 + Math.floor(here() * 60)) }
+      const [offered] = tools
+      const parts: ReadonlyArray<ModelPart> = [{ type: "text", text: "so" }]
+      const finish: ModelPart = { type: "finish", reason: "stop", usage }
+      // Calls are output too: what is cut off in the middle is estimated by what was said.
+      if (offered === undefined || most < 200 || here() < 0.3) return { parts: [parts, [finish]] }
+      const calls = Array.from({ length: 1 + Math.floor(here() * 4) }, (_, index): ModelPart => ({
+        type: "tool-call",
+        id: `${step}.${index}`,
+        name: offered.name,
+        args: { prompt: "go" }
+      }))
+      return { parts: [parts, calls, [finish]] }
+    }
+  })
+  const root = Agent.make("root", {
+    specialists: specialist === undefined ? [] : [specialist],
+    budget: Budget.make({ maxCostUsd: limitNanoUsd / 1e9, maxSteps: 150, onExhausted })
+  })
+  return { root, model, limitNanoUsd, cancelAt }
+}
+
+const hash = (text: string): number => {
+  let sum = 0x811c9dc5
+  for (let index = 0; index < text.length; index++) sum = Math.imul(sum ^ text.charCodeAt(index), 0x01000193)
+  return sum
+}
+
+/** Carries one tree. Whatever happens, what is used and held together stays within the limit, to the nano-dollar. */
+const carries = (seed: number) => {
+  const { cancelAt, limitNanoUsd, model, root } = tree(seed)
+  const watch = BudgetWatch.make()
+  let most = 0
+  let overrunNanoUsd = 0
+  let writes = 0
+  const cancelling = Tap.layer(({ cancel }) => {
+    if (++writes === cancelAt) cancel()
+  })
+  const look: BudgetWatch.BudgetWatch["look"] = (nodes) => {
+    watch.look(nodes)
+    for (const { held, overrun, path, used } of nodes) {
+      if (path.length === 0) most = Math.max(most, used.nanoUsd + held.nanoUsd)
+      overrunNanoUsd += overrun.nanoUsd
+    }
+  }
+  return Effect.gen(function* () {
+    const runtime = yield* Runtime
+    yield* runtime.start("go", { runId: "run" })
+    const probe = yield* Probe.watch("run")
+    yield* probe.end
+    Story.isWhole(probe.envelopes)
+    const [summary] = probe.of("data-cost-summary")
+    Story.addsUp(summary?.data)
+    assert.deepStrictEqual(watch.faults, [])
+    assert.deepStrictEqual(watch.open(), [])
+    assert.strictEqual(overrunNanoUsd, 0, "nobody used more than was reserved")
+    assert.isAtMost(most, limitNanoUsd)
+    assert.isAtMost(summary?.data.costNanoUsd ?? Infinity, limitNanoUsd)
+    const depth = Math.max(...probe.envelopes.map(({ agentPath }) => agentPath.length))
+    return { ending: probe.of("finish")[0]?.finishReason, depth, requests: model.requests.length }
+  }).pipe(
+    Effect.scoped,
+    Effect.provide(
+      Desk.plain(model, { agents: [root] }).pipe(
+        Layer.provide(
+          Layer.provideMerge(
+            cancelling,
+            Layer.mergeAll(Deployment.layerMemory(), prices, BudgetWatch.layer({ ...watch, look }))
+          )
+        )
+      )
+    ),
+    Effect.onError(() => Effect.logError(`seed ${seed}`))
+  )
+}
+
+describe("a random tree of parallel specialists under one limit in dollars", () => {
+  it.live("never uses or holds a nano-dollar more, and never hangs, for 500 trees", () =>
+    Effect.gen(function* () {
+      const endings = new Map<string | undefined, number>()
+      let deepest = 0
+      let requests = 0
+      for (let seed = 1; seed <= 500; seed++) {
+        const carried = yield* carries(seed)
+        endings.set(carried.ending, (endings.get(carried.ending) ?? 0) + 1)
+        deepest = Math.max(deepest, carried.depth)
+        requests += carried.requests
+      }
+      // Every way out was taken often enough to mean something.
+      assert.isAbove(endings.get("budget") ?? 0, 50)
+      assert.isAbove(endings.get("stop") ?? 0, 50)
+      assert.isAbove(endings.get("cancelled") ?? 0, 20)
+      assert.strictEqual(deepest, 4)
+      assert.isAbove(requests, 2000)
+    })
+  )
+})
 
 describe("parallel specialists, two levels deep", () => {
   it.effect("never pass the limits that they share, and never hang, for 300 random budgets", () =>

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ModelFailure, Transcript } from "@reins/protocol"
-import { Agent, Runtime, Specialist } from "@reins/runtime"
+import { Agent, Deployment, Runtime, Specialist } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
 import { Effect } from "effect"
 import * as Desk from "../../support/Desk.ts"
@@ -52,6 +52,28 @@ describe("a thread", () => {
       const second = yield* runtime.complete("two")
       assert.notStrictEqual(first.threadId, second.threadId)
       assert.strictEqual((yield* runtime.threads.get(first.threadId)).length, 2)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("longest without a run is forgotten where there are more than are kept; one with a run is not", () =>
+    Effect.gen(function* () {
+      const hold = yield* ScriptedModel.hold
+      const model = ScriptedModel.make({
+        respond: (request) =>
+          ScriptedModel.lastPrompt(request) === "wait"
+            ? { ...ScriptedModel.text("waited"), hold }
+            : ScriptedModel.text("done")
+      })
+      const runtime = yield* Solo.runtime(model, { services: Deployment.layerMemory({ keptThreads: 2 }) })
+      const held = yield* runtime.start("wait", { threadId: "held" })
+      // "a" is used again, and so no longer the oldest.
+      for (const threadId of ["a", "b", "a", "c"]) yield* runtime.complete("hello", { threadId })
+      const kept = Effect.map(runtime.threads.list(), (all) => all.map(({ threadId }) => threadId))
+      assert.deepStrictEqual(yield* kept, ["held", "a", "c"])
+      assert.deepStrictEqual(yield* runtime.threads.get("b"), [])
+      yield* hold.release
+      yield* held.result
+      assert.deepStrictEqual(yield* kept, ["held", "c"])
     }).pipe(Effect.scoped)
   )
 

@@ -14,7 +14,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { memoryGrants } from "../port/GrantStore.ts"
+import { MemoryGrants } from "../port/MemoryGrants.ts"
 import { EventLog } from "../event/EventLog.ts"
 import { follow } from "../event/Follow.ts"
 import type { Answered, Drive, RunHost, RunHostFactory, RunRecord } from "../port/RunHost.ts"
@@ -94,7 +94,7 @@ class Host implements RunHost {
     this.store = store
     this.options = options
     this.threads = store.threads
-    this.grants = store.grants ?? memoryGrants()
+    this.grants = store.grants ?? new MemoryGrants()
     const clock = Context.get(context, Clock.Clock)
     this.now = () => clock.currentTimeMillisUnsafe()
   }

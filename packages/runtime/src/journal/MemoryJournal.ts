@@ -5,7 +5,7 @@
 import { AgentPath, type Approval, type Envelope, type Json, QueryRejections } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { memoryGrants } from "../port/GrantStore.ts"
+import { MemoryGrants } from "../port/MemoryGrants.ts"
 import { MemoryThreads } from "../port/MemoryThreads.ts"
 import type { PendingApproval, RunRecord, RunStatus } from "../port/RunHost.ts"
 import { type Batch, Fenced, type JournalStore, type Mark, type Opened, type StoredAnswer } from "./JournalStore.ts"
@@ -42,7 +42,7 @@ export interface MemoryJournal extends JournalStore {
 
 /** A new, empty journal. */
 export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
-  const threads = new MemoryThreads()
+  const threads = new MemoryThreads(Number.POSITIVE_INFINITY)
   const rows = new Map<string, Row>()
   const approvals = new Map<string, Asked>()
 
@@ -155,7 +155,7 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
 
   return {
     threads,
-    grants: memoryGrants(),
+    grants: new MemoryGrants(),
     create,
     open,
     commit,

@@ -1,5 +1,5 @@
 /**
- * Threads in memory: gone with the process.
+ * Threads in memory: gone with the process, and before that the ones that were longest without a run, when there are too many.
  */
 import type { Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -16,6 +16,16 @@ interface Thread {
 /** The threads of one memory host, with the leases that its runs take on them. */
 export class MemoryThreads implements ThreadStore {
   private readonly threads = new Map<string, Thread>()
+  /** Those without a run; the ones that have been so the longest come first. */
+  private readonly idle = new Set<Thread>()
+  private readonly kept: number
+  private readonly forgotten: (threadId: string) => void
+
+  /** `kept`: how many threads without a run are kept; `forgotten` is told of each that is gone. */
+  constructor(kept: number, forgotten: (threadId: string) => void = () => {}) {
+    this.kept = kept
+    this.forgotten = forgotten
+  }
 
   /** Takes the thread for a run, making it where there is none; answers the run that has it instead, if one has. */
   lease(threadId: string, resourceId: string, runId: string): string | undefined {
@@ -26,6 +36,7 @@ export class MemoryThreads implements ThreadStore {
     }
     if (thread.runId !== undefined) return thread.runId
     thread.runId = runId
+    this.idle.delete(thread)
     return undefined
   }
 
@@ -34,7 +45,18 @@ export class MemoryThreads implements ThreadStore {
     const thread = this.threads.get(threadId)
     if (thread?.runId !== runId) return
     thread.runId = undefined
-    if (thread.messages.length === 0) this.threads.delete(threadId)
+    if (thread.messages.length === 0) this.drop(thread)
+    else this.idle.add(thread)
+    for (const oldest of this.idle) {
+      if (this.idle.size <= this.kept) return
+      this.drop(oldest)
+    }
+  }
+
+  private drop(thread: Thread): void {
+    this.idle.delete(thread)
+    this.threads.delete(thread.threadId)
+    this.forgotten(thread.threadId)
   }
 
   /** The messages as they are now, not a copy. */
@@ -70,7 +92,8 @@ export class MemoryThreads implements ThreadStore {
     Effect.sync(() => {
       const thread = this.threads.get(threadId)
       if (thread === undefined || thread.runId !== undefined) return false
-      return this.threads.delete(threadId)
+      this.drop(thread)
+      return true
     })
 }
 

@@ -16,7 +16,7 @@ import * as Tracer from "effect/Tracer"
 import { BudgetProbe } from "../budget/BudgetProbe.ts"
 import { BudgetTree } from "../budget/BudgetTree.ts"
 import { follow } from "../event/Follow.ts"
-import { memoryGrants } from "../port/GrantStore.ts"
+import { MemoryGrants } from "../port/MemoryGrants.ts"
 import { MemoryThreads } from "../port/MemoryThreads.ts"
 import type { Answered, Drive, PendingApproval, RunHost, RunHostFactory, RunRecord } from "../port/RunHost.ts"
 import * as Closing from "./Closing.ts"
@@ -25,6 +25,10 @@ import { MemoryRun } from "./MemoryRun.ts"
 export interface MemoryHostOptions {
   /** How many ended runs stay readable, at least the latest one. Default 256. */
   readonly keptRuns?: number | undefined
+  /**
+   * How many threads are kept, those with a run aside; the ones longest without a run go first, messages and all. Default 10,000.
+   */
+  readonly keptThreads?: number | undefined
   /** How long running runs may take to end, once cancelled, when the host's scope closes. Default 5 seconds. */
   readonly shutdownMs?: number | undefined
 }
@@ -51,8 +55,8 @@ interface Asked {
 }
 
 class Host implements RunHost {
-  readonly threads = new MemoryThreads()
-  readonly grants = memoryGrants()
+  readonly threads: MemoryThreads
+  readonly grants = new MemoryGrants()
   private readonly runs = new Map<string, Carried>()
   private readonly ended: Array<string> = []
   private readonly approvals = new Map<string, Asked>()
@@ -65,6 +69,7 @@ class Host implements RunHost {
     this.drive = drive
     this.context = context
     this.options = options
+    this.threads = new MemoryThreads(options.keptThreads ?? 10_000, (threadId) => this.grants.forgetThread(threadId))
   }
 
   readonly start = (input: Omit<RunRecord, "historyVersion">) =>
@@ -179,6 +184,7 @@ class Host implements RunHost {
     const carried = runId === undefined ? undefined : this.runs.get(runId)
     if (carried === undefined) return
     this.runs.delete(carried.record.runId)
+    this.grants.forgetRun(carried.record.runId)
     for (const id of carried.run.asked) this.approvals.delete(id)
   }
 

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Ordering } from "@reins/protocol"
-import { Decision, Runtime } from "@reins/runtime"
+import { Decision, Runtime, ToolRun } from "@reins/runtime"
 import { Probe } from "@reins/runtime/testing"
 import { Effect, Stream } from "effect"
 import * as Desk from "../support/Desk.ts"
@@ -16,40 +16,60 @@ const shuffled = <A>(all: ReadonlyArray<A>, seed: number): ReadonlyArray<A> => {
     .map(({ one }) => one)
 }
 
-describe("a thousand open questions", () => {
-  it.effect("of one step are answered in any order, from other fibers, each once", () =>
-    Effect.gen(function* () {
-      const ran = new Map<number | undefined, number>()
-      const { probe, runtime } = yield* OneTool.start({
-        tool: OneTool.work.setNeedsApproval(true),
-        calls: Array.from({ length: 1000 }, (_, n) => ({ n })),
-        agent: { maxParallelCalls: 1000 },
-        handler: ({ n }) => Effect.sync(() => void ran.set(n, (ran.get(n) ?? 0) + 1))
-      })
-      yield* probe.next("approval-required", 1000)
-      const pending = yield* runtime.pendingApprovals({ runId: "run" })
-      assert.strictEqual(pending.length, 1000)
+/** Ten runs with a thousand gated calls each; `ran` counts the handlers, by run and call. */
+const tenThousand = () => {
+  const ran = new Map<string, number>()
+  return {
+    ran,
+    layer: OneTool.layer({
+      tool: OneTool.work.setNeedsApproval(true),
+      calls: Array.from({ length: 1000 }, (_, n) => ({ n })),
+      agent: { maxParallelCalls: 1000 },
+      handler: () =>
+        Effect.map(ToolRun, ({ idempotencyKey }) => void ran.set(idempotencyKey, (ran.get(idempotencyKey) ?? 0) + 1))
+    })
+  }
+}
+
+describe("ten thousand open questions", () => {
+  it.live("are answered in any order, from other fibers, each once; who comes second is told so", () => {
+    const { layer, ran } = tenThousand()
+    return Effect.gen(function* () {
+      const runtime = yield* Runtime
+      const runs = Array.from({ length: 10 }, (_, index) => `run-${index}`)
+      const probes = yield* Effect.forEach(runs, (runId) =>
+        Effect.andThen(runtime.start("work", { runId }), Probe.watch(runId))
+      )
+      for (const probe of probes) yield* probe.next("approval-required", 1000)
+      const pending = yield* runtime.pendingApprovals()
+      assert.strictEqual(new Set(pending.map(({ request }) => request.id)).size, 10_000)
       assert.strictEqual(ran.size, 0)
       const rejected = new Set(pending.filter((_, index) => index % 3 === 0).map(({ request }) => request.id))
       // Everybody answers everything twice; one of the two counts.
       const answers = yield* Effect.forEach(
         shuffled([...pending, ...pending], 7),
         ({ request: { id } }) =>
-          runtime.respondToApproval(id, rejected.has(id) ? Decision.reject() : Decision.approve()).pipe(
+          Effect.andThen(
+            Effect.yieldNow,
+            runtime.respondToApproval(id, rejected.has(id) ? Decision.reject() : Decision.approve())
+          ).pipe(
             Effect.as("taken"),
             Effect.catch(({ reason }) => Effect.succeed(reason._tag))
           ),
-        { concurrency: "unbounded" }
+        { concurrency: 100 }
       )
-      yield* probe.end
-      assert.strictEqual(answers.filter((answer) => answer === "taken").length, 1000)
-      assert.strictEqual(answers.filter((answer) => answer === "ApprovalResolved").length, 1000)
+      for (const probe of probes) {
+        yield* probe.end
+        assert.strictEqual(probe.of("approval-decision").length, 1000)
+        Story.isWhole(probe.envelopes)
+      }
+      assert.strictEqual(answers.filter((answer) => answer === "taken").length, 10_000)
+      assert.strictEqual(answers.filter((answer) => answer === "ApprovalResolved").length, 10_000)
       assert.deepStrictEqual([...new Set(ran.values())], [1])
-      assert.strictEqual(ran.size, 1000 - rejected.size)
-      assert.strictEqual(probe.of("approval-decision").length, 1000)
-      Story.isWhole(probe.envelopes)
-    }).pipe(Effect.scoped)
-  )
+      assert.strictEqual(ran.size, 10_000 - rejected.size)
+      assert.deepStrictEqual(yield* runtime.pendingApprovals(), [])
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
 
   it.effect("of many runs and their specialists surface at the roots and find their own calls", () =>
     Effect.gen(function* () {

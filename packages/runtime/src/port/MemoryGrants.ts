@@ -1,0 +1,64 @@
+/**
+ * Grants in memory: gone with the process, and before that with the run or the thread that they were given for, as soon as its
+ * host forgets it. So a service that lives long keeps no grant that nobody can use any more.
+ */
+import { Grant } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+import type { GrantStore } from "./GrantStore.ts"
+
+/** The grants of one memory host. */
+export class MemoryGrants implements GrantStore {
+  private readonly grants = new Map<string, Grant.Grant>()
+  /** Which grant a call has taken its use from, by run and call. */
+  private readonly claims = new Map<string, Map<string, Grant.Grant>>()
+
+  readonly add = (grant: Grant.Grant): Effect.Effect<void> =>
+    Effect.sync(() => {
+      if (!this.grants.has(grant.id)) this.grants.set(grant.id, grant)
+    })
+
+  readonly claim = (key: string, claim: Grant.Claim, now: number): Effect.Effect<Grant.Grant | undefined> =>
+    Effect.sync(() => {
+      const before = this.claims.get(claim.runId)?.get(key)
+      // Another run may come under the id of one that is long forgotten: what was allowed there is not allowed here.
+      if (before !== undefined && Grant.covers(before, claim, before.grantedAt)) return before
+      for (const grant of this.grants.values()) {
+        if (!Grant.covers(grant, claim, now)) continue
+        this.grants.set(grant.id, Grant.used(grant))
+        const claims = this.claims.get(claim.runId) ?? new Map<string, Grant.Grant>()
+        this.claims.set(claim.runId, claims.set(key, grant))
+        return grant
+      }
+      return undefined
+    })
+
+  readonly spend = (id: string, nanoUsd: number): Effect.Effect<void> =>
+    Effect.sync(() => {
+      const grant = this.grants.get(id)
+      if (grant !== undefined) this.grants.set(id, Grant.spent(grant, nanoUsd))
+    })
+
+  readonly list = (resourceId: string): Effect.Effect<ReadonlyArray<Grant.Grant>> =>
+    Effect.sync(() =>
+      Array.from(this.grants.values()).filter(
+        (grant) => grant.resourceId === resourceId && grant.usesLeft !== 0 && grant.nanoUsdLeft !== 0
+      )
+    )
+
+  readonly revoke = (id: string): Effect.Effect<boolean> => Effect.sync(() => this.grants.delete(id))
+
+  /** Drops what only this run could use, and what its calls have taken. */
+  forgetRun(runId: string): void {
+    this.claims.delete(runId)
+    this.drop((grant) => grant.scope !== "thread" && grant.runId === runId)
+  }
+
+  /** Drops what only the runs of this thread could use. */
+  forgetThread(threadId: string): void {
+    this.drop((grant) => grant.scope === "thread" && grant.threadId === threadId)
+  }
+
+  private drop(isVoid: (grant: Grant.Grant) => boolean): void {
+    for (const grant of this.grants.values()) if (isVoid(grant)) this.grants.delete(grant.id)
+  }
+}
