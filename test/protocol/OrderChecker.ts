@@ -66,34 +66,31 @@ const endOf = (log: Reading, call: Said<Events.ToolCall | Events.AgentCall>): nu
 const openAt = (log: Reading, at: number, key: string) =>
   log.calls.filter((call) => call.key === key && call.at < at && endOf(log, call) >= at)
 
-/** The call's approval: where it was asked, where it was answered and whether it may run; each call has at most one. */
-const gateOf = (log: Reading, call: Said<Events.ToolCall | Events.AgentCall>) => {
-  const asked = log.required.find(
-    ({ at, event, key }) =>
-      at > call.at &&
-      at <= endOf(log, call) &&
-      key === call.key &&
-      event.data.kind === "tool" &&
-      event.data.toolInvocationId === call.event.toolInvocationId
-  )
-  if (asked === undefined) return undefined
-  const answer = log.decisions.find(({ at, event }) => at > asked.at && event.data.id === asked.event.data.id)
-  return {
-    asked: asked.at,
-    answered: answer?.at ?? Infinity,
-    allowed: answer !== undefined && Approval.allows(answer.event.data.outcome)
-  }
-}
+/** The call's approvals: where each was asked, where it was answered and whether the call may run. */
+const gatesOf = (log: Reading, call: Said<Events.ToolCall | Events.AgentCall>) =>
+  log.required
+    .filter(
+      ({ at, event, key }) =>
+        at > call.at &&
+        at <= endOf(log, call) &&
+        key === call.key &&
+        event.data.kind === "tool" &&
+        event.data.toolInvocationId === call.event.toolInvocationId
+    )
+    .map((asked) => {
+      const answer = log.decisions.find(({ at, event }) => at > asked.at && event.data.id === asked.event.data.id)
+      return {
+        asked: asked.at,
+        answered: answer?.at ?? Infinity,
+        allowed: answer !== undefined && Approval.allows(answer.event.data.outcome)
+      }
+    })
 
-const waitsAt = (log: Reading, call: Said<Events.ToolCall | Events.AgentCall>, at: number): boolean => {
-  const gate = gateOf(log, call)
-  return gate !== undefined && gate.asked < at && at < gate.answered
-}
+const waitsAt = (log: Reading, call: Said<Events.ToolCall | Events.AgentCall>, at: number): boolean =>
+  gatesOf(log, call).some((gate) => gate.asked < at && at < gate.answered)
 
-const refusedAt = (log: Reading, call: Said<Events.ToolCall | Events.AgentCall>, at: number): boolean => {
-  const gate = gateOf(log, call)
-  return gate !== undefined && !gate.allowed && gate.answered < at
-}
+const refusedAt = (log: Reading, call: Said<Events.ToolCall | Events.AgentCall>, at: number): boolean =>
+  gatesOf(log, call).some((gate) => !gate.allowed && gate.answered < at)
 
 const bracketsOf = (call: Said<Events.ToolCall | Events.AgentCall>): string =>
   call.event.type === "tool-agent"
@@ -268,14 +265,19 @@ export const sentences: { readonly [sentence: string]: (log: Reading) => boolean
         AgentPath.key(event.data.agentPath ?? []) === key && event.data.threadId === log.log[at]?.threadId
     ),
 
-  "approval-required follows its call and comes before anything else of it": (log) =>
-    log.required.every(
-      ({ at, event, key }) =>
-        event.data.kind !== "tool" ||
-        openAt(log, at, key).some(
-          (call) => call.event.toolInvocationId === event.data.toolInvocationId && newsOf(log, call)[0] === at
-        )
-    ),
+  "approval-required follows its call and comes before anything else of it; of a call that was begun before, later too":
+    (log) =>
+      log.required.every(
+        ({ at, event, key }) =>
+          event.data.kind !== "tool" ||
+          openAt(log, at, key).some(
+            (call) =>
+              call.event.toolInvocationId === event.data.toolInvocationId &&
+              (event.data.begunBefore === undefined
+                ? newsOf(log, call)[0] === at
+                : call.event.type === "tool-invocation" && !refusedAt(log, call, at))
+          )
+      ),
 
   "a decision follows its question, on its path, once": (log) =>
     distinct(log.decisions.map(({ event }) => event.data.id)) &&
@@ -367,7 +369,7 @@ export const sentences: { readonly [sentence: string]: (log: Reading) => boolean
         usages.filter(({ event }) => event.data.toolInvocationId === undefined).map(({ at }) => at),
         calls.map((call) => {
           const to = endOf(log, call)
-          return { from: gateOf(log, call)?.asked ?? call.at, to, must: to < Infinity && !refusedAt(log, call, to) }
+          return { from: gatesOf(log, call)[0]?.asked ?? call.at, to, must: to < Infinity && !refusedAt(log, call, to) }
         })
       )
     })

@@ -9,7 +9,7 @@ import { type CrashingJournal, Scenario, ScenarioChecks, ScenarioRun } from "@re
 const quiet = Effect.provideService(References.MinimumLogLevel, "None")
 
 /** Scenarios whose way does not depend on time: two carriages of one must say the same. */
-const steady = { cancels: false, expiry: false, faults: false, budgets: false, grants: false }
+const steady = { cancels: false, expiry: false, faults: false, budgets: false, grants: false, refusals: false }
 
 const check = Effect.fnUntraced(function* (
   seed: number,

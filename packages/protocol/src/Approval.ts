@@ -23,6 +23,7 @@ const RequestStruct = Schema.Struct({
   threadId: Schema.String,
   toolInvocationId: Schema.optionalKey(Schema.String),
   agentPath: Schema.optionalKey(AgentPath),
+  begunBefore: Schema.optionalKey(Schema.Natural),
   expiresAt: Schema.optionalKey(Schema.Natural)
 }).annotate({ identifier: "ApprovalRequest" })
 
@@ -35,6 +36,8 @@ const RequestStruct = Schema.Struct({
  * - `resourceId`: the tenant that the run belongs to; only it may answer. `"default"` where tenants are not used.
  * - `toolInvocationId`: present exactly for `kind: "tool"`.
  * - `agentPath`: present when raised below the root.
+ * - `begunBefore`: present where the call was begun and its process died before it had a result: how often that happened. The
+ *   call may have taken effect, and the question is whether it may be made once more.
  * - `expiresAt`: epoch milliseconds after which the answer is `expired`; absent means it waits for ever.
  */
 export interface Request extends Schema.Schema.Type<typeof RequestStruct> {}

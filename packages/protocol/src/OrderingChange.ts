@@ -66,7 +66,7 @@ const ask = (agent: Agent, request: Approval.Request): void => {
   const callId = request.kind === "tool" ? request.toolInvocationId : undefined
   run.pending.set(request.id, { agentKey: agent.key, callId })
   agent.pending += 1
-  if (callId !== undefined) moveCall(agent, callId, "required")
+  if (callId !== undefined) moveCall(agent, callId, request.begunBefore === undefined ? "required" : "again")
 }
 
 const answer = (agent: Agent, resolution: Approval.Resolution): void => {

@@ -52,6 +52,7 @@ const stepNames: { readonly [S in StepSignal]: string } = {
 
 const callNames: { readonly [S in CallSignal]: string } = {
   required: "approval-required",
+  again: "approval-required with begunBefore",
   allow: "decision approve or revise",
   refuse: "decision reject, expired or cancelled",
   progress: "tool-progress",

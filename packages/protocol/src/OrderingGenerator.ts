@@ -70,8 +70,13 @@ const callMoves = (world: World, agent: Agent, id: string, call: Call): Readonly
     add(world.draining && call.phase !== "refused" ? 4 : 0.5, Sample.agentUsage(random, call.name, id))
   }
   if (world.draining) return moves
-  add(1, Sample.toolRequest(threadOf(world.options), peekId(world, "", "approval-"), agent.path, id, call.name))
-  if (call.kind === "tool") add(2, Sample.progress(random, id, call))
+  const asked = (begunBefore?: number) =>
+    Sample.toolRequest(threadOf(world.options), peekId(world, "", "approval-"), agent.path, id, call.name, begunBefore)
+  add(1, asked())
+  if (call.kind === "tool") {
+    add(0.3, asked(1 + Math.floor(random() * 2)))
+    add(2, Sample.progress(random, id, call))
+  }
   return moves
 }
 

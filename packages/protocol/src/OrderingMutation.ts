@@ -75,6 +75,7 @@ const alter = (random: Random, event: Event, other: Event): Event => {
             random,
             { id: other.type === "approval-required" ? other.data.id : "approval-999" },
             { toolInvocationId: id },
+            { begunBefore: event.data.begunBefore === undefined ? 1 : undefined },
             { kind: pick(random, "tool", "plan", "budget") },
             { agentPath: ["planner#call-1"] },
             { threadId: "thread-999" }

@@ -75,12 +75,14 @@ export const approvalOfOpenCall = rule<Events.ApprovalRequired>(
 
 export const approvalBeforeWork = rule<Events.ApprovalRequired>(
   "approval-before-work",
-  "A call is asked about once, before its progress, and before its specialist's events and usage.",
+  "A call is asked about once, before its progress, and before its specialist's events and usage; a tool's call once more where `begunBefore` says that its process died in the middle of it.",
   (agent, { data }) => {
     const id = data.toolInvocationId ?? ""
     const call = agent.calls.get(id)
     if (data.kind !== "tool" || isOutOfView(agent, data) || call === undefined) return undefined
-    if (callPhases[call.phase].required === undefined) return `the call ${named(id)} is ${call.phase}`
+    if (data.begunBefore !== undefined && call.kind === "agent") return `the call ${named(id)} is of a specialist`
+    const signal = data.begunBefore === undefined ? "required" : "again"
+    if (callPhases[call.phase][signal] === undefined) return `the call ${named(id)} is ${call.phase}`
     return call.kind === "agent" && unreported(agent, call.name) <= anonymous(agent, call.name)
       ? `the call ${named(id)} has reported its usage`
       : undefined

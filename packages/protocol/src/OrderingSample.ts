@@ -94,10 +94,18 @@ export const toolRequest = (
   id: string,
   agentPath: AgentPath,
   toolInvocationId: string,
-  target: string
+  target: string,
+  begunBefore?: number
 ): Events.ApprovalRequired => ({
   type: "approval-required",
-  data: { ...request(threadId, id, agentPath), kind: "tool", target, payload: {}, toolInvocationId }
+  data: {
+    ...request(threadId, id, agentPath),
+    kind: "tool",
+    target,
+    payload: {},
+    toolInvocationId,
+    ...(begunBefore === undefined ? {} : { begunBefore })
+  }
 })
 
 export const otherRequest = (

@@ -46,17 +46,25 @@ export const stepPhases: { readonly [P in StepPhase]: { readonly [S in StepSigna
 export type CallPhase = "announced" | "waiting" | "allowed" | "running" | "refused" | "closed"
 
 /**
- * `required`, `allow`, `refuse`: its approval. `progress`: of a tool call. `nested`: an event of the specialist that the
+ * `required`, `allow`, `refuse`: its approval. `again`: the question whether it may be made once more, since its process died in
+ * the middle of it (`begunBefore`). `progress`: of a tool call. `nested`: an event of the specialist that the
  * call opened. `usage`: that specialist's `data-tool-agent`.
  */
-export type CallSignal = "required" | "allow" | "refuse" | "progress" | "nested" | "usage" | "result"
+export type CallSignal = "required" | "again" | "allow" | "refuse" | "progress" | "nested" | "usage" | "result"
 
 /** What may happen to a call. */
 export const callPhases: { readonly [P in CallPhase]: { readonly [S in CallSignal]?: CallPhase } } = {
-  announced: { required: "waiting", progress: "running", nested: "running", usage: "running", result: "closed" },
+  announced: {
+    required: "waiting",
+    again: "waiting",
+    progress: "running",
+    nested: "running",
+    usage: "running",
+    result: "closed"
+  },
   waiting: { allow: "allowed", refuse: "refused" },
-  allowed: { progress: "running", nested: "running", usage: "running", result: "closed" },
-  running: { progress: "running", nested: "running", usage: "running", result: "closed" },
+  allowed: { again: "waiting", progress: "running", nested: "running", usage: "running", result: "closed" },
+  running: { again: "waiting", progress: "running", nested: "running", usage: "running", result: "closed" },
   refused: { usage: "refused", result: "closed" },
   closed: {}
 }

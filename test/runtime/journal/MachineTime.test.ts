@@ -10,7 +10,11 @@ import { Context, Effect, Exit, Layer, Schema, Scope } from "effect"
 import { Tool, Toolkit } from "effect/ai"
 import { TestClock } from "effect/testing"
 
-const Pay = Tool.make("pay", { parameters: Schema.Struct({}), success: Schema.String, needsApproval: true })
+const Pay = Tool.make("pay", {
+  parameters: Schema.Struct({}),
+  success: Schema.String,
+  needsApproval: true
+}).annotate(Tool.Idempotent, true)
 class Tools extends Toolkit.make(Pay) {}
 const desk = Agent.make("desk", { toolkit: Tools, budget: Budget.make({ maxDuration: "2 minutes" }) })
 

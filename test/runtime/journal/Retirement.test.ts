@@ -65,7 +65,11 @@ describe("an owner whose commit failed", () => {
 
   it.effect("stops its tools before the next owner begins them", () => {
     const { journal, store } = failing((batch) => says(batch, "tool-progress"))
-    const Work = Tool.make("work", { parameters: Schema.Struct({}), success: Schema.String, dependencies: [ToolRun] })
+    const Work = Tool.make("work", {
+      parameters: Schema.Struct({}),
+      success: Schema.String,
+      dependencies: [ToolRun]
+    }).annotate(Tool.Idempotent, true)
     class Tools extends Toolkit.make(Work) {}
     let running = 0
     let most = 0

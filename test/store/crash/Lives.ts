@@ -87,6 +87,9 @@ export const begin = (orders: Orders) =>
     (child) => child.kill
   )
 
+/** A call that was begun and has no result yet: a person is asked whether it is made again. */
+const isUnsettled = (value: unknown): boolean => typeof value === "object" && value !== null && "begunBefore" in value
+
 /** What is remembered of the run while nobody carries it, and what had been done. */
 export const remembered = ({ counter, database }: Place) =>
   Effect.scoped(
@@ -94,7 +97,7 @@ export const remembered = ({ counter, database }: Place) =>
       const store = yield* Stores.journal(database)
       const opened = yield* store.open(Story.runId, 0)
       const { begun, requests } = Story.world(counter)
-      const marks = (opened?.marks ?? []).filter((mark) => mark.kind === "result")
+      const marks = (opened?.marks ?? []).filter((mark) => mark.kind === "result" && !isUnsettled(mark.value))
       return { results: new Set(marks.map((mark) => mark.name)), requests: requests.length, begun: begun.length }
     })
   )

@@ -15,8 +15,8 @@ export const runId = "run"
 export const threadId = "thread"
 
 const shape = { parameters: Schema.Struct({ n: Schema.Natural }), success: Schema.String, dependencies: [ToolRun] }
-const Dig = Tool.make("dig", { description: "Digs in four phases", ...shape })
-const Fetch = Tool.make("fetch", { description: "Fetches", ...shape })
+const Dig = Tool.make("dig", { description: "Digs in four phases", ...shape }).annotate(Tool.Idempotent, true)
+const Fetch = Tool.make("fetch", { description: "Fetches", ...shape }).annotate(Tool.Readonly, true)
 const Pay = Tool.make("pay", { description: "Pays", ...shape, needsApproval: true })
 
 class Tools extends Toolkit.make(Dig, Fetch, Pay) {}

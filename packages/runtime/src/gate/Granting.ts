@@ -15,6 +15,9 @@ export const fromDecision = (
   if (request.kind !== "tool" || about.toolHash === undefined) {
     return { issue: `an approval of a ${request.kind} is for this once, not for the ${decision.scope}` }
   }
+  if (request.begunBefore !== undefined) {
+    return { issue: `an approval that a call be made once more is for this once, not for the ${decision.scope}` }
+  }
   const nanoUsdLeft = decision.maxCostUsd === undefined ? undefined : Money.fromUsd(decision.maxCostUsd)
   if (decision.maxCostUsd !== undefined && nanoUsdLeft === undefined) {
     return { issue: "maxCostUsd must be an amount of US dollars, 0 or more" }

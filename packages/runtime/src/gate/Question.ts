@@ -33,7 +33,10 @@ export const approvalId = (runId: string, prefix: string, subject: string): stri
   `apr_${sha256Hex(`${runId}\n${prefix}\n${subject}`).slice(0, 32)}`
 
 /** What is asked, apart from who asks. */
-export type Subject = Pick<Approval.Request, "kind" | "target" | "payload" | "toolInvocationId" | "expiresAt">
+export type Subject = Pick<
+  Approval.Request,
+  "kind" | "target" | "payload" | "toolInvocationId" | "begunBefore" | "expiresAt"
+>
 
 /** Announces the question under `name`, together with what goes `before` it, and waits for its answer. The decision's event is left to the asker. */
 export const put = Effect.fnUntraced(function* (

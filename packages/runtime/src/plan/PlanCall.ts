@@ -14,6 +14,7 @@ import { sha256Hex } from "../run/Digest.ts"
 import type { Callable } from "../run/Roster.ts"
 import type { Place, Run } from "../run/Run.ts"
 import type { CallEnd } from "../tool/CallEnd.ts"
+import * as Repeating from "../tool/Repeating.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import * as ToolStep from "../tool/ToolStep.ts"
 
@@ -77,12 +78,9 @@ const execute = (
   planId: string
 ): Effect.Effect<CallEnd> =>
   Effect.map(
-    place.limited(
-      tool,
-      ToolStep.runTool(run, place, tool, Gate.permit(call, call.args), ({ status }) => [
-        move(planId, "executing", status === undefined ? "executed" : "failed")
-      ])
-    ),
+    Repeating.run(run, place, tool, Gate.permit(call, call.args), ({ status }) => [
+      move(planId, "executing", status === undefined ? "executed" : "failed")
+    ]),
     ({ cancelled, content, refusal, result, status }) => ({
       part: ToolOutcome.part(call, { result, status, content }),
       refusal,

@@ -18,6 +18,8 @@ export interface ScenarioOptions {
   readonly expiry?: boolean | undefined
   /** Tools and models that hang, time out, or crash. */
   readonly faults?: boolean | undefined
+  /** People who do not allow that a call is made again which died with its process. */
+  readonly refusals?: boolean | undefined
   /** Approvals that leave a grant. Which call comes first to a grant depends on time. */
   readonly grants?: boolean | undefined
 }
@@ -32,6 +34,7 @@ export interface Scenario {
   readonly cancelAt: number | undefined
   readonly expires: boolean
   readonly faults: boolean
+  readonly refusals: boolean
   readonly grants: boolean
 }
 
@@ -47,6 +50,7 @@ export const generate = (seed: number, options: ScenarioOptions = {}): Scenario 
     cancelAt: options.cancels !== false && random() < 0.25 ? 1 + Math.floor(random() * 30) : undefined,
     expires: options.expiry !== false && random() < 0.5,
     faults: options.faults !== false,
+    refusals: options.refusals !== false,
     grants: options.grants !== false
   }
 }

@@ -88,7 +88,12 @@ const gate = ({ stored, world }: Report) => {
   const refused = new Set<string>()
   const calls = new Map<string, string>()
   for (const { agentPath, event } of stored) {
-    if (event.type === "approval-required" && event.data.toolInvocationId !== undefined) {
+    // A call that is asked about again has begun before: it is its second time that is refused.
+    if (
+      event.type === "approval-required" &&
+      event.data.toolInvocationId !== undefined &&
+      event.data.begunBefore === undefined
+    ) {
       calls.set(event.data.id, keyOf(agentPath, event.data.toolInvocationId))
     } else if (event.type === "approval-decision" && !["approve", "revise"].includes(event.data.outcome.outcome)) {
       const call = calls.get(event.data.id)
@@ -177,12 +182,19 @@ const toolName = (key: string): string => {
   return `${name.slice(0, at)}tool/${name.slice(at)}`
 }
 
-/** A log without what two carriages of one run may differ in: times, retracted attempts, how text was cut. */
+/**
+ * A log without what two carriages of one run may differ in: times, retracted attempts, how text was cut, whether a call that died
+ * with its process may be made again.
+ */
 export const essence = (log: ReadonlyArray<Envelope.Envelope>): ReadonlyArray<string> => {
   const byPath = new Map<string, Array<string>>()
+  const repeats = new Set<string>()
   for (const { agentPath, event } of log) {
     if (event.type === "data-latency-summary" || event.type === "data-cost-summary" || event.type === "finish") continue
     if (event.type === "data-tool-agent" || event.type === "tool-progress") continue
+    if (event.type === "approval-required" && event.data.begunBefore !== undefined) repeats.add(event.data.id)
+    if ((event.type === "approval-required" || event.type === "approval-decision") && repeats.has(event.data.id))
+      continue
     const key = AgentPath.key(agentPath)
     const lines = byPath.get(key) ?? []
     byPath.set(key, lines)

@@ -110,7 +110,7 @@ const carry = (
           results: new Set(
             journal
               ?.marks(runId)
-              .filter((mark) => mark.kind === "result")
+              .filter((mark) => mark.kind === "result" && !Predicate.hasProperty(mark.value, "begunBefore"))
               .map((mark) => mark.name)
           ),
           requests: world.requests.length,
@@ -238,7 +238,12 @@ const answer = Effect.fnUntraced(function* (
   for (const { agentPath, request } of yield* runtime.pendingApprovals()) {
     const planned = schedule.get(request.id)
     if (planned === undefined) {
-      const drawn = Scenario.answer(scenario, `${agentPath.join("/")} ${request.toolInvocationId ?? request.id}`)
+      const isAgain = request.begunBefore !== undefined
+      const about = `${agentPath.join("/")} ${request.toolInvocationId ?? request.id}${isAgain ? ` ${request.id}` : ""}`
+      const drawn =
+        isAgain && !scenario.refusals
+          ? ({ afterMs: 0, says: "approve", scope: "call" } as const)
+          : Scenario.answer(scenario, about)
       schedule.set(request.id, { at: now + (drawn?.afterMs ?? 0), decision: decision(request, drawn) })
     } else if (planned.decision !== undefined && now >= planned.at) {
       // Another answer may have come first: expiry, cancel. That is a typed error here, and no matter.
@@ -254,7 +259,10 @@ const decision = (request: Approval.Request, drawn: ReturnType<typeof Scenario.a
   }
   switch (says) {
     case "approve":
-      return drawn === undefined || drawn.scope === "call" || request.kind !== "tool"
+      return drawn === undefined ||
+        drawn.scope === "call" ||
+        request.kind !== "tool" ||
+        request.begunBefore !== undefined
         ? Decision.approve({ by: "mia" })
         : Decision.approve({ by: "mia", scope: drawn.scope, uses: Scenario.grantUses })
     case "reject":

@@ -12,6 +12,7 @@ import type { Callable } from "../run/Roster.ts"
 import type { Place, Run } from "../run/Run.ts"
 import * as SpecialistCall from "../specialist/SpecialistCall.ts"
 import type { CallEnd } from "./CallEnd.ts"
+import * as Repeating from "./Repeating.ts"
 import * as ToolOutcome from "./ToolOutcome.ts"
 import * as ToolStep from "./ToolStep.ts"
 
@@ -82,7 +83,7 @@ const carry = (
   tool.execution === "client"
     ? clientCall(run, place, call, args, asked)
     : Effect.map(
-        place.limited(tool, ToolStep.runTool(run, place, tool, Gate.permit(call, args, grantId))),
+        Repeating.run(run, place, tool, Gate.permit(call, args, grantId)),
         ({ cancelled, content, refusal, result, status }) => ({
           part: ToolOutcome.part(call, { result, status, content }),
           refusal,

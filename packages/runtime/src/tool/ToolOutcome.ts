@@ -22,6 +22,7 @@ export type Fault =
   | "Expired"
   | "Cancelled"
   | "BudgetExhausted"
+  | "MayHaveRun"
 
 /** A result as the model reads it. */
 export const part = (

@@ -23,28 +23,48 @@ const ToolValueStruct = Schema.Struct({
   status: Schema.optionalKey(Schema.Literals(["failed", "denied", "cancelled"])),
   content: Schema.optionalKey(Schema.Array(Schema.Union([Message.TextPart, Message.FilePart]))),
   refusal: Schema.optionalKey(Budget.Refusal),
-  cancelled: Schema.optionalKey(Schema.Boolean)
+  cancelled: Schema.optionalKey(Schema.Boolean),
+  begunBefore: Schema.optionalKey(Schema.Natural),
+  expiresAt: Schema.optionalKey(Schema.Natural)
 })
 
-/** What is remembered of a call: its result, and whether a limit or the run's cancel ended it. */
+/**
+ * What is remembered of a call: its result, and whether a limit or the run's cancel ended it. With `begunBefore` it has no result
+ * yet: it was begun so often and may have taken effect, so a person is asked, until `expiresAt`, before it is made once more.
+ */
 export interface ToolValue extends Schema.Schema.Type<typeof ToolValueStruct> {}
 const ToolValue: Schema.Codec<ToolValue, Json> = ToolValueStruct
 
-/** Runs the call that `permit` allows. `before`: what leaves with its result, ahead of it. */
+/** What leaves with a call's result, ahead of it. */
+export type Before = (value: ToolValue) => ReadonlyArray<Event>
+
+/** A call that somebody allowed to be made once more: for which time, and how often it was begun before. */
+export interface Again {
+  readonly time: number
+  readonly begunBefore: number
+}
+
+/** Runs the call that `permit` allows, `again` where a person has allowed that it be made once more. */
 export const runTool = (
   run: Run,
   place: Place,
   tool: Callable,
   permit: Permit.Permit,
-  before?: (value: ToolValue) => ReadonlyArray<Event>
+  before?: Before,
+  again?: Again
 ): Effect.Effect<ToolValue> => {
-  const work = carry(run, place, tool, permit)
+  const name = `${place.prefix}tool/${permit.call.id}${again === undefined ? "" : `/again/${again.time}`}`
+  const work = carry(run, place, tool, permit, name, again?.begunBefore ?? 0)
   return run.engine.activity(
-    `${place.prefix}tool/${permit.call.id}`,
+    name,
     ToolValue,
     before === undefined
       ? work
-      : Effect.map(work, (settled) => ({ ...settled, events: [...before(settled.value), ...settled.events] }))
+      : Effect.map(work, (settled) =>
+          settled.value.begunBefore === undefined
+            ? { ...settled, events: [...before(settled.value), ...settled.events] }
+            : settled
+        )
   )
 }
 
@@ -65,7 +85,14 @@ export const resultEvent = (
   ...(execution === "client" ? { execution } : {})
 })
 
-const carry = Effect.fnUntraced(function* (run: Run, place: Place, tool: Callable, permit: Permit.Permit) {
+const carry = Effect.fnUntraced(function* (
+  run: Run,
+  place: Place,
+  tool: Callable,
+  permit: Permit.Permit,
+  name: string,
+  begunBefore: number
+) {
   const { engine } = run
   if (!Permit.isGenuine(permit) || tool.invoke === undefined) {
     return yield* Effect.die(new Error(`the tool ${tool.name} was to run without the gate's permit`))
@@ -75,8 +102,13 @@ const carry = Effect.fnUntraced(function* (run: Run, place: Place, tool: Callabl
   const refusal = engine.tree.reserve(place.path, held, engine.elapsed())
   if (refusal !== undefined) return close(place, tool, permit, refused(refusal), undefined, { refusal })
 
-  const begun =
-    engine.begin === undefined ? 0 : yield* engine.begin(`${place.prefix}tool/${permit.call.id}`, place.path)
+  const lost = engine.begin === undefined ? 0 : yield* engine.begin(name, place.path)
+  const begun = begunBefore + lost
+  if (lost > 0 && !tool.idempotent) {
+    // It may have taken effect, and nobody knows: whoever asks decides, outside of this activity.
+    engine.tree.settle(place.path, held, {})
+    return unsettled(run, place, begun)
+  }
   const startedAt = engine.now()
   const live = new LiveCall(run, place, permit.call, begun)
   let attempts = 0
@@ -176,6 +208,20 @@ const once = (
         : { outcome: refused(refusal), refusal }
     )
   })
+}
+
+const unsettled = ({ engine, settings }: Run, { path }: Place, begunBefore: number): Settled<ToolValue> => {
+  const { approvalExpiryMs } = settings
+  return {
+    value: {
+      result: null,
+      begunBefore,
+      ...(approvalExpiryMs === undefined ? {} : { expiresAt: engine.now() + approvalExpiryMs })
+    },
+    path,
+    events: [],
+    spent: []
+  }
 }
 
 const words = (error: ToolOutcome.Fault, message: string): Json => ({ error, message })

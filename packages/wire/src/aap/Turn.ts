@@ -2,7 +2,8 @@
  * A run as turns of the Agent Application Protocol.
  *
  * **Carries** the root's text and reasoning (as deltas, or whole per message), calls and results, specialists as a call with its
- * result, questions as calls that wait: of a specialist's, the call it is about; of plans and budgets, a call of their own.
+ * result, questions as calls that wait: of a specialist's, the call it is about; of plans, budgets and calls that may have run
+ * already, a call of their own.
  * **Reorders**: a client finds what waits only in the last assistant message, so no result may come between calls that wait:
  * the results of a step, and the calls of specialists, are held until the step is over or the run is parked. `turn_stop` is
  * held until the run has ended.
@@ -22,13 +23,21 @@ import { stopReason } from "./TurnEvent.ts"
 type TurnEvents = ReadonlyArray<TurnEvent>
 type Call = Extract<TurnEvent, { event: "tool_call" }>
 
-/** The names under which questions about no call appear as calls. */
+/** The names under which questions appear as calls that are about no call which waits. */
 export const planTool = "approve_plan"
 export const budgetTool = "raise_budget"
+export const repeatTool = "make_call_again"
+
+/** A question that waits as a call of its own: about none, or about one that was shown long ago and cannot be shown again. */
+const isApart = ({ begunBefore, kind }: Approval.Request): boolean => kind !== "tool" || begunBefore !== undefined
 
 /** The call that a question looks like, when it is about none that was shown. */
 export const callOf = (question: Approval.Request): Call => {
-  const { agentPath = [], id, kind, payload, target, toolInvocationId } = question
+  const { agentPath = [], begunBefore, id, kind, payload, target, toolInvocationId } = question
+  if (begunBefore !== undefined) {
+    const input = { name: target, input: payload, begunBefore }
+    return { event: "tool_call", data: { toolCallId: id, name: repeatTool, input } }
+  }
   const toolCallId = toolInvocationId === undefined ? id : CallId.make(agentPath, toolInvocationId)
   const name = kind === "tool" ? target : kind === "plan" ? planTool : budgetTool
   return { event: "tool_call", data: { toolCallId, name, input: payload } }
@@ -195,7 +204,7 @@ export class Turn {
     if (question === undefined) return []
     const { toolCallId } = callOf(question).data
     if (feedback !== undefined) this.#reasons.set(toolCallId, feedback)
-    if (question.kind === "tool" || !this.#isShown(toolCallId)) return []
+    if (!isApart(question) || !this.#isShown(toolCallId)) return []
     this.#results.push({ toolCallId, content: outcome.outcome })
     return this.#open.size === 0 ? this.#release() : []
   }
