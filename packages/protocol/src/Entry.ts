@@ -45,12 +45,13 @@ const AttemptStruct = Schema.Struct({
   firstTokenAt: Schema.optionalKey(Schema.Natural),
   firstTextAt: Schema.optionalKey(Schema.Natural),
   outcome: Schema.Literals(["completed", "failed", "cancelled", "lost"]),
+  abandoned: Schema.optionalKey(Schema.Boolean),
   error: Schema.optionalKey(Schema.String)
 }).annotate({ identifier: "Attempt" })
 
 /**
  * One request on the wire. `firstTokenAt` is the first text, reasoning or call; `error` the tag of the reason it failed
- * with. `lost` attempts died with their process; their tokens are estimated.
+ * with. `abandoned` is true where it did not end when it should and was left behind. `lost` attempts died with their process; their tokens are estimated.
  */
 export interface Attempt extends Schema.Schema.Type<typeof AttemptStruct> {}
 export const Attempt: Schema.Codec<Attempt> = AttemptStruct
@@ -85,6 +86,7 @@ const ToolStruct = Schema.Struct({
   toolName: Schema.String,
   costNanoUsd: Schema.optionalKey(Schema.Natural),
   status: Schema.optionalKey(Schema.Literals(["failed", "denied", "cancelled"])),
+  abandoned: Schema.optionalKey(Schema.Boolean),
   startedAt: Schema.Natural,
   endedAt: Schema.Natural,
   attempts: Schema.Natural
@@ -92,7 +94,7 @@ const ToolStruct = Schema.Struct({
 
 /**
  * A tool call that ran. `costNanoUsd` is what the tool reported; absent means it costs nothing to us. `attempts` counts
- * how often the handler was begun.
+ * how often the handler was begun. `abandoned` is true where it did not end when it should and was left behind.
  */
 export interface ToolEntry extends Schema.Schema.Type<typeof ToolStruct> {}
 

@@ -5,6 +5,7 @@
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import { AgentPath } from "./AgentPath.ts"
+import { CancellationReport } from "./CancellationReport.ts"
 import type { Json } from "./Json.ts"
 import * as ModelFailure from "./ModelFailure.ts"
 
@@ -23,8 +24,10 @@ export class BudgetExhausted extends Schema.TaggedError<BudgetExhausted>()("Budg
   }
 }
 
-/** Somebody cancelled the run. */
-export class RunCancelled extends Schema.TaggedError<RunCancelled>()("RunCancelled", {}) {
+/** Somebody cancelled the run. `report`: what that stopped, left behind, and found done; absent where the log has none. */
+export class RunCancelled extends Schema.TaggedError<RunCancelled>()("RunCancelled", {
+  report: Schema.optionalKey(CancellationReport)
+}) {
   override get message() {
     return "the run was cancelled"
   }

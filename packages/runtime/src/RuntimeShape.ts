@@ -169,6 +169,16 @@ export interface RuntimeOptions<Agents extends ReadonlyArray<Agent.Any>> {
   readonly midStreamFailure?: "error" | "retract" | undefined
   /** The wait before the first retry; doubled each time. What a provider asks for goes before. Default 500 ms. */
   readonly modelRetryDelay?: Duration.Input | undefined
+  /**
+   * How long one request to a model may take in all, before it is given up as `ModelTimedOut`: retried, followed by a fallback, or
+   * failed, as the settings above say. What it used is paid for. Absent: no limit.
+   */
+  readonly modelTimeout?: Duration.Input | undefined
+  /**
+   * How long a model may be silent, before its first part and between two of them; then as with `modelTimeout`. Time in which a
+   * slow reader holds the model back does not count. Absent: no limit but the adapter's own.
+   */
+  readonly modelIdleTimeout?: Duration.Input | undefined
   /** How long a cancelled model or tool may take to end before it is left behind. Default 5 seconds. */
   readonly cancelGrace?: Duration.Input | undefined
   /** How deep specialists may be nested, whatever budgets allow. Default 8. */

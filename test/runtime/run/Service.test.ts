@@ -132,7 +132,7 @@ describe("a stream from query", () => {
       const seen = yield* Stream.runCollect(runtime.query("hi"))
       assert.deepStrictEqual(
         seen.map(({ type }) => type),
-        ["step-start", "finish", "data-cost-summary", "data-latency-summary"]
+        ["step-start", "custom", "finish", "data-cost-summary", "data-latency-summary"]
       )
     }).pipe(Effect.scoped)
   )

@@ -2,6 +2,7 @@
  * What a run came to, for callers who want the answer and not the stream: a fold of the run's envelopes.
  */
 import {
+  CancellationReport,
   type CostSummary,
   type Envelope,
   type Events,
@@ -11,6 +12,8 @@ import {
   type Usage
 } from "@reins/protocol"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Erased from "../Erased.ts"
 import * as Output from "../specialist/Output.ts"
@@ -55,6 +58,7 @@ interface Fold {
   latency: LatencySummary.LatencySummary | undefined
   error: Events.ErrorEvent | undefined
   exhausted: Events.BudgetExhausted | undefined
+  report: CancellationReport.CancellationReport | undefined
 }
 
 /**
@@ -72,7 +76,8 @@ export const follow = (
       cost: undefined,
       latency: undefined,
       error: undefined,
-      exhausted: undefined
+      exhausted: undefined,
+      report: undefined
     }
     return Effect.flatMap(
       Stream.runForEachArray(envelopes, (batch) => Effect.sync(() => batch.forEach((each) => take(fold, each)))),
@@ -118,6 +123,13 @@ const take = (fold: Fold, { agentPath, event }: Envelope.Envelope): void => {
     case "error":
       fold.error = event
       return
+    case "custom":
+      if (event.event_type === CancellationReport.eventType) {
+        const report = Schema.decodeUnknownExit(CancellationReport.CancellationReport)(event.data)
+        // A tool may use the name for something of its own.
+        if (Exit.isSuccess(report)) fold.report = report.value
+      }
+      return
     default:
       return
   }
@@ -127,7 +139,7 @@ const reasonOf = (fold: Fold): RunErrors.Reason | undefined => {
   if (fold.error !== undefined) return RunErrors.fromPublicData(fold.error.error.data)
   switch (fold.finish?.finishReason) {
     case "cancelled":
-      return new RunErrors.RunCancelled({})
+      return new RunErrors.RunCancelled(fold.report === undefined ? {} : { report: fold.report })
     case "budget": {
       // Words after the limit are those of a last step that wrapped up: an answer.
       if (fold.text !== "") return undefined

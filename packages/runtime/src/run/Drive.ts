@@ -2,7 +2,16 @@
  * Carries a whole run: from its record, through the agent loop, to its last event. The root's end becomes the run's: the
  * thread gets its messages, then the run finishes with both summaries, or fails with them and an error.
  */
-import { CostSummary, type Event, LatencySummary, Message, RunErrors, Usage } from "@reins/protocol"
+import {
+  type AgentPath,
+  CancellationReport,
+  CostSummary,
+  type Event,
+  LatencySummary,
+  Message,
+  RunErrors,
+  Usage
+} from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Erased from "../Erased.ts"
@@ -11,7 +20,7 @@ import type { RunRecord, Stores } from "../port/RunHost.ts"
 import { Alarm } from "./Alarm.ts"
 import type { Tracing } from "../port/Tracing.ts"
 import { agentLoop } from "./AgentLoop.ts"
-import type { Roster } from "./Roster.ts"
+import { at, type Member, type Roster } from "./Roster.ts"
 import type { AgentEnd } from "./AgentEnd.ts"
 import { Place, type Run, type Settings } from "./Run.ts"
 
@@ -55,8 +64,21 @@ export const drive = Effect.fnUntraced(function* (
       })
     )
   }
-  yield* engine.emit("finish", [], () => closing(engine, end))
+  yield* engine.emit("finish", [], () =>
+    end.reason === "cancelled" ? [report(member, engine), ...closing(engine, end)] : closing(engine, end)
+  )
 })
+
+/** What the cancel came to, as the last that is said before `finish`. */
+const report = (member: Member, engine: Engine): Event => {
+  const isReadonly = (path: AgentPath.AgentPath, tool: string) => at(member, path)?.tools.get(tool)?.readonly === true
+  const { abandoned, failed, stopped, tookEffect } = CancellationReport.fold(engine.runId, engine.ledger(), isReadonly)
+  return {
+    type: "custom",
+    event_type: CancellationReport.eventType,
+    data: { stopped, abandoned, tookEffect, failed }
+  }
+}
 
 /** The loop, seen by the runtime's tracing where it has one. */
 const traced = (tracing: Tracing | undefined): Run["carry"] =>

@@ -37,7 +37,10 @@ export interface Callable {
   readonly timeoutMs: number | undefined
   readonly retries: number
   readonly concurrency: number | undefined
+  /** May be made twice without harm. */
   readonly idempotent: boolean
+  /** Changes nothing. */
+  readonly readonly: boolean
 }
 
 /** An agent, ready to run. */
@@ -242,7 +245,8 @@ const callable = (
     timeoutMs: timeout === undefined ? undefined : Duration.toMillis(Duration.fromInputUnsafe(timeout)),
     retries: Context.get(tool.annotations, ToolSettings.Retries),
     concurrency: Context.get(tool.annotations, ToolSettings.Concurrency),
-    idempotent: Context.get(tool.annotations, Tool.Idempotent) || Context.get(tool.annotations, Tool.Readonly)
+    idempotent: Context.get(tool.annotations, Tool.Idempotent) || Context.get(tool.annotations, Tool.Readonly),
+    readonly: Context.get(tool.annotations, Tool.Readonly)
   }
 }
 

@@ -10,6 +10,7 @@ import type { ModelPort } from "../port/Model.ts"
 import type { PriceBook } from "../port/Prices.ts"
 import * as TokenEstimator from "../port/TokenEstimator.ts"
 import type { Tracing } from "../port/Tracing.ts"
+import type { PatienceLimits } from "../step/Patience.ts"
 import type { Alarm } from "./Alarm.ts"
 import type { AgentEnd } from "./AgentEnd.ts"
 import type { Callable, Member } from "./Roster.ts"
@@ -25,6 +26,8 @@ export interface Settings {
   readonly midStream: "error" | "retract"
   /** The wait before the first of them; doubled each time, or what the provider asks for. */
   readonly modelRetryBaseMs: number
+  /** How long one request may take; absent: as long as it likes. */
+  readonly patience: PatienceLimits | undefined
   /** How long a cancelled model or tool may take to end before it is left behind. */
   readonly cancelGraceMs: number
   /** How long a gate's predicate may take before the answer is: ask. */

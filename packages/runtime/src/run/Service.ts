@@ -54,6 +54,13 @@ const settingsOf = Effect.fnUntraced(function* (options: RuntimeOptions<Readonly
     modelRetries: options.modelRetries ?? 2,
     midStream: options.midStreamFailure ?? "error",
     modelRetryBaseMs: millis(options.modelRetryDelay, 500),
+    patience:
+      options.modelTimeout === undefined && options.modelIdleTimeout === undefined
+        ? undefined
+        : {
+            idleMs: millis(options.modelIdleTimeout, Number.POSITIVE_INFINITY),
+            totalMs: millis(options.modelTimeout, Number.POSITIVE_INFINITY)
+          },
     cancelGraceMs: millis(options.cancelGrace, 5000),
     predicateMs: 10_000,
     approvalExpiryMs: expiry === Number.POSITIVE_INFINITY ? undefined : Math.ceil(expiry),

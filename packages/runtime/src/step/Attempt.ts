@@ -13,6 +13,7 @@ import * as TokenEstimator from "../port/TokenEstimator.ts"
 import type { Place, Run } from "../run/Run.ts"
 import * as Tether from "../run/Tether.ts"
 import { Answer } from "./Answer.ts"
+import { Patience } from "./Patience.ts"
 
 /** How an attempt ended. */
 export type Ending =
@@ -35,33 +36,38 @@ export const attempt = Effect.fnUntraced(function* (run: Run, place: Place, requ
   let firstTokenAt: number | undefined
   let firstTextAt: number | undefined
   let live = true
+  const limits = run.settings.patience
+  const patience = limits === undefined ? undefined : new Patience(limits, engine.now)
   const emit: Emit = (parts) => {
     if (!live) return undefined
+    patience?.heard()
     const events = answer.take(parts)
     if (firstTokenAt === undefined && (!answer.isSilent || answer.calls.length > 0)) firstTokenAt = engine.now()
     if (firstTextAt === undefined && answer.hasText) firstTextAt = engine.now()
-    return events.length > 0 && engine.push(place.path, events) ? engine.room() : undefined
+    if (events.length === 0 || !engine.push(place.path, events)) return undefined
+    return patience === undefined ? engine.room() : patience.hold(engine.room())
   }
   const asked = Effect.suspend(() => place.model.attempt(request, emit))
   const held = yield* Tether.hold(asked, {
     signal: engine.cancel,
     alarm: run.alarm,
     graceMs: run.settings.cancelGraceMs,
-    remainingMs: timeLeft(run, place),
+    remainingMs: remaining(timeLeft(run, place), patience),
     onCut: () => {
       live = false
     }
   })
   live = false
   answer.close()
-  const ending = yield* judge(run, place, answer, held)
+  const ending = yield* judge(run, place, answer, held, patience)
   const row: Entry.Attempt = {
     startedAt,
     endedAt: engine.now(),
     ...(firstTokenAt === undefined ? {} : { firstTokenAt }),
     ...(firstTextAt === undefined ? {} : { firstTextAt }),
     outcome: ending._tag === "Completed" ? "completed" : ending._tag === "Failed" ? "failed" : "cancelled",
-    ...(ending._tag === "Failed" ? { error: ending.failure._tag } : {})
+    ...(ending._tag === "Failed" ? { error: ending.failure._tag } : {}),
+    ...(held._tag === "Cut" && held.abandoned ? { abandoned: true } : {})
   }
   return { answer, ending, row } satisfies Attempted
 })
@@ -69,6 +75,11 @@ export const attempt = Effect.fnUntraced(function* (run: Run, place: Place, requ
 /** Asks how long the agent may go on, in milliseconds; `undefined` where nothing limits its time. */
 export const timeLeft = ({ engine }: Run, { path }: Place): (() => number) | undefined =>
   engine.tree.isTimed(path) ? () => engine.tree.remainingMs(path, engine.elapsed()) : undefined
+
+const remaining = (left: (() => number) | undefined, patience: Patience | undefined): (() => number) | undefined =>
+  left === undefined || patience === undefined
+    ? (left ?? patience?.remaining)
+    : () => Math.min(left(), patience.remaining())
 
 /** What it means for a step that it was cut: by the run's signal, or by a limit on time. */
 export const cutShort = (
@@ -84,10 +95,17 @@ const judge = (
   run: Run,
   place: Place,
   answer: Answer,
-  held: Tether.Held<void, ModelFailure.ModelFailure>
+  held: Tether.Held<void, ModelFailure.ModelFailure>,
+  patience: Patience | undefined
 ): Effect.Effect<Ending> => {
-  if (held._tag === "Cut") return Effect.succeed(cutShort(run, place, held.by))
   const about = { provider: place.model.provider, model: place.model.model }
+  if (held._tag === "Cut") {
+    const short = cutShort(run, place, held.by)
+    const afterMs = held.by === "deadline" && short._tag === "Cancelled" ? patience?.over : undefined
+    return Effect.succeed(
+      afterMs === undefined ? short : { _tag: "Failed", failure: new ModelFailure.ModelTimedOut({ ...about, afterMs }) }
+    )
+  }
   if (Exit.isSuccess(held.exit)) {
     const flaw =
       answer.flaw ??

@@ -3,7 +3,7 @@
  * log. Each attempt has a door of its own: when it is over the door is shut, whatever a stray fiber still says. What an attempt
  * reports to have cost counts for as long as the call is not settled, since it is spent either way.
  */
-import { type Event, type Json, type Message, Money } from "@reins/protocol"
+import { CancellationReport, type Event, type Json, type Message, Money } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import type { Place, Run } from "../run/Run.ts"
 import * as PlainJson from "./PlainJson.ts"
@@ -93,7 +93,7 @@ export class LiveCall {
       runId: engine.runId,
       threadId: engine.threadId,
       callId: this.call.id,
-      idempotencyKey: `${engine.runId}:${this.place.prefix}${this.call.id}`,
+      idempotencyKey: CancellationReport.idempotencyKey(engine.runId, this.place.path, this.call.id),
       attempt: attempt.index,
       get signal() {
         return attempt.signal

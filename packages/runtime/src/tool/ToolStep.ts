@@ -141,6 +141,7 @@ const carry = Effect.fnUntraced(function* (
       toolName: tool.name,
       ...(costNanoUsd === 0 ? {} : { costNanoUsd }),
       ...(ended.outcome.status === undefined ? {} : { status: ended.outcome.status }),
+      ...(ended.abandoned === true ? { abandoned: true } : {}),
       startedAt,
       endedAt: engine.now(),
       attempts: attempts + begun
@@ -166,6 +167,8 @@ interface Ended {
   readonly outcome: ToolOutcome.ToolOutcome
   readonly refusal?: Budget.Refusal | undefined
   readonly cancelled?: boolean | undefined
+  /** It did not end when it should, and was left behind. */
+  readonly abandoned?: boolean | undefined
 }
 
 const once = (
@@ -198,14 +201,18 @@ const once = (
     if (end.by === "signal") {
       return Effect.succeed({
         outcome: { ...cancelled, result: words("Cancelled", `the run was cancelled${left}`) },
-        cancelled: true
+        cancelled: true,
+        abandoned: end.abandoned
       })
     }
     const refusal = isTimed ? engine.tree.overtime(place.path, engine.elapsed()) : undefined
     return Effect.succeed(
       refusal === undefined
-        ? { outcome: ToolOutcome.fault("ToolTimedOut", `${tool.name} took longer than ${tool.timeoutMs} ms${left}`) }
-        : { outcome: refused(refusal), refusal }
+        ? {
+            outcome: ToolOutcome.fault("ToolTimedOut", `${tool.name} took longer than ${tool.timeoutMs} ms${left}`),
+            abandoned: end.abandoned
+          }
+        : { outcome: refused(refusal), refusal, abandoned: end.abandoned }
     )
   })
 }
