@@ -6,7 +6,7 @@ import { Message, ModelFailure } from "@reins/protocol"
 import { Model } from "@reins/runtime"
 import type { ModelPart, ModelPort, ModelRequest } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Option, Schema } from "effect"
 
 export const names = [
   "text",
@@ -17,6 +17,7 @@ export const names = [
   "gated",
   "two-gated",
   "specialist",
+  "plan",
   "client-tool",
   "files",
   "budget",
@@ -43,8 +44,10 @@ const say = (...parts: ReadonlyArray<ModelPart>): Reply => ({
 
 const words = (sentence: string) => ScriptedModel.words(sentence)
 
+type Made = readonly [name: string, args: { readonly [key: string]: string | ReadonlyArray<string> }]
+
 /** Ids of calls are the run's own, so that no two runs of a thread share one. */
-const call = ({ request, step }: Scene, ...made: ReadonlyArray<readonly [string, Record<string, string>]>): Reply =>
+const call = ({ request, step }: Scene, ...made: ReadonlyArray<Made>): Reply =>
   ScriptedModel.calls(
     made.map(([name, args], index) => ({
       id: `call_${request.metadata.runId.replace(/^run_/, "")}_${step + 1}${"abcdef"[index]}`,
@@ -54,7 +57,7 @@ const call = ({ request, step }: Scene, ...made: ReadonlyArray<readonly [string,
     { text: "Let me see. " }
   )
 
-const once = (scene: Scene, ...made: ReadonlyArray<readonly [string, Record<string, string>]>): Reply =>
+const once = (scene: Scene, ...made: ReadonlyArray<Made>): Reply =>
   scene.step === 0 ? call(scene, ...made) : words(`Done: ${scene.results}`)
 
 const refused = (request: ModelRequest): Reply =>
@@ -91,10 +94,28 @@ const scenes: { readonly [N in Exclude<Name, "slow">]: (scene: Scene) => Reply }
     if (scene.request.metadata.agent === "researcher") return once(scene, ["lookup", { query: "tidal power" }])
     return once(scene, ["researcher", { prompt: "tidal power" }])
   },
+  plan: (scene) => {
+    const wanted = revised(scene)
+    return wanted === undefined
+      ? once(scene, ["carry_out_plan", { steps: ["measure the tide", "set the sail", "leave the harbour"] }])
+      : call(scene, ["carry_out_plan", { steps: wanted }])
+  },
   "client-tool": (scene) => once(scene, ["ask_colour", { question: "Which colour?" }]),
   files: (scene) => once(scene, ["make_report", { title: "tides" }]),
   budget: (scene) => call(scene, ["lookup", { query: `page ${scene.step + 1}` }]),
   error: ({ request }) => refused(request)
+}
+
+const Revision = Schema.Struct({
+  error: Schema.Literal("RevisionWanted"),
+  partial: Schema.Struct({ steps: Schema.NonEmptyArray(Schema.String) })
+})
+
+/** The steps that a person wants in place of those that were proposed. */
+const revised = ({ request }: Scene): ReadonlyArray<string> | undefined => {
+  const [last] = ScriptedModel.lastResults(request)
+  const revision = Schema.decodeUnknownOption(Revision)(last?.result)
+  return Option.isSome(revision) ? revision.value.partial.steps : undefined
 }
 
 const isScene = (name: string): name is keyof typeof scenes => Object.hasOwn(scenes, name)

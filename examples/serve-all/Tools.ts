@@ -1,5 +1,5 @@
-/** What the agents can do: tools that answer, fail, ask first, make a file, and one that the caller runs itself. */
-import { ToolRun } from "@reins/runtime"
+/** What the agents can do: tools that answer, fail, ask first, make a file, carry out a plan, and one that the caller runs itself. */
+import { ToolRun, ToolSettings } from "@reins/runtime"
 import { Effect, Schema } from "effect"
 import { Tool, Toolkit } from "effect/ai"
 
@@ -8,7 +8,7 @@ const Lookup = Tool.make("lookup", {
   parameters: Schema.Struct({ query: Schema.String }),
   success: Schema.Struct({ answer: Schema.String }),
   dependencies: [ToolRun]
-})
+}).annotate(Tool.Readonly, true)
 
 const Flaky = Tool.make("flaky", {
   description: "Fails, and says why",
@@ -32,7 +32,14 @@ const MakeReport = Tool.make("make_report", {
   dependencies: [ToolRun]
 })
 
-export class Desk extends Toolkit.make(Lookup, Flaky, SendMail, MakeReport) {
+const CarryOutPlan = Tool.make("carry_out_plan", {
+  description: "Carries a plan out, once somebody has approved it as a whole",
+  parameters: Schema.Struct({ steps: Schema.NonEmptyArray(Schema.String) }),
+  success: Schema.Struct({ done: Schema.Array(Schema.String) }),
+  dependencies: [ToolRun]
+}).annotate(ToolSettings.IsPlan, true)
+
+export class Desk extends Toolkit.make(Lookup, Flaky, SendMail, MakeReport, CarryOutPlan) {
   static readonly layer = this.toLayer({
     lookup: Effect.fnUntraced(function* ({ query }) {
       const run = yield* ToolRun
@@ -51,6 +58,13 @@ export class Desk extends Toolkit.make(Lookup, Flaky, SendMail, MakeReport) {
         sizeBytes: 42
       })
       return { fileId }
+    }),
+    carry_out_plan: Effect.fnUntraced(function* ({ steps }) {
+      const run = yield* ToolRun
+      for (const [index, step] of steps.entries()) {
+        yield* run.progress({ label: step, phaseIndex: index + 1, totalPhases: steps.length })
+      }
+      return { done: steps }
     })
   })
 }
