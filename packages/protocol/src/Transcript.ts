@@ -14,9 +14,13 @@ import type { Envelope } from "./Envelope.ts"
 import type { ErrorEvent, Event, FinishReason } from "./Event.ts"
 import * as Message from "./Message.ts"
 import * as Agent from "./TranscriptAgent.ts"
+import * as Adoption from "./TranscriptAdoption.ts"
+import type { Adopted } from "./TranscriptAdoption.ts"
 import * as Pairs from "./TranscriptPairs.ts"
 import type { UsageTotals } from "./Usage.ts"
 
+export type { Adopted } from "./TranscriptAdoption.ts"
+export { Repair } from "./TranscriptAdoption.ts"
 export type { File, PendingCall } from "./TranscriptAgent.ts"
 
 /**
@@ -179,3 +183,9 @@ export const isPairComplete = (history: Iterable<Message.Message>): boolean => P
  * - Results without a call, second results, second calls of one id in one message, and messages left empty are dropped.
  */
 export const repair = (history: ReadonlyArray<Message.Message>): ReadonlyArray<Message.Message> => Pairs.repair(history)
+
+/**
+ * A foreign history taken over: made pair-complete as by `repair`, messages that say nothing dropped, and what was mended told. The
+ * messages of a history that needs no mending come back as they are.
+ */
+export const adopt = (history: ReadonlyArray<Message.Message>): Adopted => Adoption.adopt(history)

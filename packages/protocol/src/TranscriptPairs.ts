@@ -37,14 +37,14 @@ export const isPairComplete = (messages: Iterable<Message>): boolean => {
 }
 
 /** A call of a history. `result` is there when the history has one, `stays` when it also has it in the right place. */
-interface Slot {
+export interface Slot {
   readonly home: number
   result?: ResultPart
   stays: boolean
 }
 
 /** By message and by the part's place in it: the calls and results that stay. A second call of one id in one message does not. */
-interface Staying {
+export interface Staying {
   readonly calls: ReadonlyMap<number, Slot>
   readonly results: ReadonlySet<number>
 }
@@ -53,7 +53,7 @@ interface Staying {
  * A result belongs to the last call of its id before it. It may stay while only tool messages lie between; further away it is
  * brought back.
  */
-const pair = (messages: ReadonlyArray<Message>): ReadonlyArray<Staying> => {
+export const pair = (messages: ReadonlyArray<Message>): ReadonlyArray<Staying> => {
   const latest = new Map<string, Slot>()
   let home = -1
   return messages.map((message, index) => {

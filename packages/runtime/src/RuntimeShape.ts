@@ -21,7 +21,8 @@ import type { Policy } from "./gate/Policy.ts"
 import type { PendingApproval, RunStatus } from "./port/RunHost.ts"
 import type { ThreadInfo } from "./port/ThreadStore.ts"
 import type { Completion } from "./run/Completion.ts"
-import type { CallNotFound, RunNotFound } from "./run/NotFound.ts"
+import type { CallNotFound, HistoryInvalid, RunNotFound, ThreadExists, ThreadNotFound } from "./run/NotFound.ts"
+import type { ImportedThread, NewThread } from "./run/Threads.ts"
 import type * as Specialist from "./Specialist.ts"
 
 /** Options of every run. */
@@ -43,6 +44,12 @@ export interface QueryOptions extends RunOptions {
    * wait already, or `cancel-previous` and start when it has ended.
    */
   readonly onBusy?: "reject" | "queue" | "cancel-previous" | undefined
+  /**
+   * What a new thread begins with, before the prompt: a history that somebody sent along, or another system kept. It is made
+   * pair-complete first (`Transcript.adopt`), and is only read: nothing in it answers a question or lets a call run. Where the
+   * thread is there already, it changes nothing. Absent: a new thread is empty.
+   */
+  readonly history?: ReadonlyArray<Message.Message> | undefined
   /** Which agent: its value or its name. Absent: the first that the runtime was made with. */
   readonly agent?: string | Agent.Any | undefined
 }
@@ -144,6 +151,23 @@ export interface RuntimeShape {
     readonly get: (threadId: string) => Effect.Effect<ReadonlyArray<Message.Message>>
     readonly info: (threadId: string) => Effect.Effect<ThreadInfo | undefined>
     readonly list: (options?: { readonly resourceId?: string | undefined }) => Effect.Effect<ReadonlyArray<ThreadInfo>>
+    /**
+     * Begins a thread with a foreign history, mended where calls and results do not pair, and tells what was mended. Nothing in it
+     * answers a question or lets a call run.
+     */
+    readonly import: (
+      history: ReadonlyArray<Message.Message>,
+      options?: NewThread
+    ) => Effect.Effect<ImportedThread, ThreadExists | HistoryInvalid>
+    /**
+     * Begins another thread of the same tenant with the first `at` messages of this one (absent: all), shortened to where every
+     * call has its result. A run that holds the thread goes on undisturbed, and what it has said so far is not in the fork: a
+     * thread gets a run's messages when the run ends. With `resourceId`, only that tenant's thread.
+     */
+    readonly fork: (
+      threadId: string,
+      options?: NewThread & { readonly at?: number | undefined }
+    ) => Effect.Effect<{ readonly threadId: string }, ThreadNotFound | ThreadExists>
     /** False when there is none, or a run holds it. */
     readonly delete: (threadId: string) => Effect.Effect<boolean>
   }

@@ -46,7 +46,12 @@ export class MemoryThreads implements ThreadStore {
     if (thread?.runId !== runId) return
     thread.runId = undefined
     if (thread.messages.length === 0) this.drop(thread)
-    else this.idle.add(thread)
+    else this.rest(thread)
+  }
+
+  /** Takes a thread for one without a run, and lets go the ones that are too many. */
+  private rest(thread: Thread): void {
+    this.idle.add(thread)
     for (const oldest of this.idle) {
       if (this.idle.size <= this.kept) return
       this.drop(oldest)
@@ -63,6 +68,19 @@ export class MemoryThreads implements ThreadStore {
   history(threadId: string): ReadonlyArray<Message.Message> {
     return this.threads.get(threadId)?.messages ?? []
   }
+
+  readonly begin = (
+    threadId: string,
+    resourceId: string,
+    messages: ReadonlyArray<Message.Message>
+  ): Effect.Effect<boolean> =>
+    Effect.sync(() => {
+      if (this.threads.has(threadId)) return false
+      const thread: Thread = { threadId, resourceId, messages: [...messages], runs: new Set(), runId: undefined }
+      this.threads.set(threadId, thread)
+      this.rest(thread)
+      return true
+    })
 
   readonly info = (threadId: string): Effect.Effect<ThreadInfo | undefined> =>
     Effect.sync(() => {

@@ -17,6 +17,12 @@ export interface ThreadInfo {
 
 /** Keeps conversations; see the header of this file. */
 export interface ThreadStore {
+  /** Makes a thread that holds these messages already. False, and nothing is done, where there is one of that id. */
+  readonly begin: (
+    threadId: string,
+    resourceId: string,
+    messages: ReadonlyArray<Message.Message>
+  ) => Effect.Effect<boolean>
   /** What is known of a thread, or `undefined` when there is none. */
   readonly info: (threadId: string) => Effect.Effect<ThreadInfo | undefined>
   /** The first `version` messages (all, where absent). */

@@ -178,6 +178,8 @@ export const createRuntime = <
       get: method((runtime) => runtime.threads.get),
       info: method((runtime) => runtime.threads.info),
       list: method((runtime) => runtime.threads.list),
+      import: method((runtime) => runtime.threads.import),
+      fork: method((runtime) => runtime.threads.fork),
       delete: method((runtime) => runtime.threads.delete)
     },
     [Symbol.asyncDispose]: () => managed.dispose()

@@ -1,5 +1,5 @@
 /**
- * What a caller named and the runtime does not have.
+ * What a caller named and the runtime does not have, has already, or cannot take.
  */
 import * as Schema from "effect/Schema"
 
@@ -17,5 +17,28 @@ export class CallNotFound extends Schema.TaggedError<CallNotFound>()("CallNotFou
 }) {
   override get message() {
     return `run ${JSON.stringify(this.runId)} has no open client call ${JSON.stringify(this.toolInvocationId)}`
+  }
+}
+
+/** Nobody knows a thread of this id, or it is another tenant's. */
+export class ThreadNotFound extends Schema.TaggedError<ThreadNotFound>()("ThreadNotFound", {
+  threadId: Schema.String
+}) {
+  override get message() {
+    return `no thread ${JSON.stringify(this.threadId)}`
+  }
+}
+
+/** There is a thread of this id already. */
+export class ThreadExists extends Schema.TaggedError<ThreadExists>()("ThreadExists", { threadId: Schema.String }) {
+  override get message() {
+    return `there is a thread ${JSON.stringify(this.threadId)} already`
+  }
+}
+
+/** What was to be a thread's history is not a list of messages. */
+export class HistoryInvalid extends Schema.TaggedError<HistoryInvalid>()("HistoryInvalid", { issue: Schema.String }) {
+  override get message() {
+    return this.issue
   }
 }

@@ -24,6 +24,7 @@ import { RunNotFound } from "./NotFound.ts"
 import * as Roster from "./Roster.ts"
 import type { Settings } from "./Run.ts"
 import * as Starting from "./Starting.ts"
+import * as Threads from "./Threads.ts"
 import { Turnstile } from "./Turnstile.ts"
 
 export const make = <const Agents extends ReadonlyArray<Agent.Any>>(
@@ -167,6 +168,8 @@ const service = (built: Built): RuntimeShape => {
       get: (threadId) => host.threads.read(threadId),
       info: host.threads.info,
       list: (options) => host.threads.list(options?.resourceId ?? defaultResource),
+      import: (history, options) => Threads.importHistory(built, history, options),
+      fork: (threadId, options) => Threads.fork(built, threadId, options),
       delete: host.threads.remove
     }
   }

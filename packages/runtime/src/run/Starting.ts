@@ -12,6 +12,7 @@ import type { QueryOptions, RunOptions } from "../RuntimeShape.ts"
 import * as Input from "../specialist/Input.ts"
 import * as PlainJson from "../tool/PlainJson.ts"
 import * as Roster from "./Roster.ts"
+import * as Threads from "./Threads.ts"
 import { type Built, defaultResource } from "./Built.ts"
 
 /** A run's record before its host has taken it. */
@@ -26,7 +27,18 @@ const reject = (reason: QueryRejections.Reason) => Effect.fail(new QueryRejected
 export const query = Effect.fnUntraced(function* (built: Built, prompt: Message.Prompt, options: QueryOptions = {}) {
   if (isEmpty(prompt)) return yield* reject(new QueryRejections.EmptyPrompt({}))
   const member = options.agent === undefined ? built.roster.first : yield* find(built, options.agent)
-  return yield* record(built, member, prompt, false, options)
+  const made = yield* record(built, member, prompt, false, options)
+  if (options.history !== undefined) {
+    const adopted = yield* Effect.mapError(
+      Threads.adopt(options.history),
+      (issue) => new QueryRejected({ reason: new QueryRejections.InvalidInput({ agent: member.name, issue }) })
+    )
+    // Where the thread is there, nothing is done.
+    if (adopted.messages.length > 0) {
+      yield* built.host.threads.begin(made.threadId, made.resourceId, adopted.messages)
+    }
+  }
+  return made
 })
 
 /** The record of a specialist's run from code: no history is read, none is written. */

@@ -34,6 +34,7 @@ export const crashing = (journal: JournalStore, death: Death | undefined): Crash
   const { threads } = journal
   const store: JournalStore = {
     threads: {
+      begin: (threadId, resourceId, messages) => alive(threads.begin(threadId, resourceId, messages)),
       info: (threadId) => alive(threads.info(threadId)),
       read: (threadId, version) => alive(threads.read(threadId, version)),
       append: (threadId, runId, messages) => alive(threads.append(threadId, runId, messages)),

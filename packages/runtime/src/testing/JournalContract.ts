@@ -107,6 +107,20 @@ const threads: ReadonlyArray<Clause> = [
       yield* same(yield* store.threads.info("thread"), info, "what is known of it")
     })
   ),
+  clause("a thread begins with messages once, and a run goes on from them", (store) =>
+    Effect.gen(function* () {
+      const begun = (text: string) => store.threads.begin("thread", "tenant", [says(text), says("more")])
+      yield* same([yield* begun("one"), yield* begun("two")], [true, false], "that it began")
+      const info = { threadId: "thread", resourceId: "tenant", version: 2, runId: undefined }
+      yield* same(yield* store.threads.info("thread"), info, "what is known of it")
+      const { epoch, history } = yield* begin(store)
+      yield* same(history, [says("one"), says("more")], "what the run starts from")
+      yield* store.threads.append("thread", "run", [says("three")])
+      yield* commit(store, epoch, finish(1))
+      yield* same(yield* store.threads.read("thread"), [says("one"), says("more"), says("three")], "the messages")
+      yield* same(yield* store.threads.begin("thread", "tenant", []), false, "that it begins anew")
+    })
+  ),
   clause("a run starts from the history that its thread had when it was created, however often it is opened", (store) =>
     Effect.gen(function* () {
       const first = yield* begin(store)

@@ -52,6 +52,7 @@ export const query = Effect.fnUntraced(function* (
       runId,
       threadId: naming.inner(tenant, threadId),
       resourceId: tenant,
+      ...(asked.seed === undefined || isThere ? {} : { history: asked.seed }),
       ...(name === undefined ? {} : { agent: name })
     })
   const handle = yield* begin(agent).pipe(

@@ -25,9 +25,16 @@ export const create = Effect.fnUntraced(function* (
   principal: Principal,
   asked: Command.CreateThread
 ) {
+  const { naming, runtime } = serving
   const threadId = asked.threadId ?? serving.newId("thread")
   if (yield* Lookup.hasThread(serving, principal, threadId)) return yield* Effect.fail(exists)
   const now = yield* Clock.currentTimeMillis
+  if (asked.seed !== undefined) {
+    const options = { threadId: naming.inner(principal.tenant, threadId), resourceId: principal.tenant }
+    yield* Effect.mapError(runtime.threads.import(asked.seed, options), (error) =>
+      error._tag === "ThreadExists" ? exists : Refusal.make("bad-request", error._tag, error.message)
+    )
+  }
   const note: ThreadNote = {
     tenant: principal.tenant,
     threadId,

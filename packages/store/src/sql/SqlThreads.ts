@@ -13,6 +13,13 @@ import * as StoredJson from "./StoredJson.ts"
 const columns = "thread_id, resource_id, version, run_id"
 
 export const make = (db: Database): ThreadStore => {
+  const begin = (
+    threadId: string,
+    resourceId: string,
+    messages: ReadonlyArray<Message.Message>
+  ): Effect.Effect<boolean> =>
+    Effect.orDie(db.operation("threads", db.atomic(insert(db, { threadId, resourceId }, begun, messages))))
+
   const info = (threadId: string): Effect.Effect<ThreadInfo | undefined> =>
     db
       .operation(
@@ -47,7 +54,7 @@ export const make = (db: Database): ThreadStore => {
   const remove = (threadId: string): Effect.Effect<boolean> =>
     Effect.orDie(db.operation("threads", db.atomic(erase(db, Column.encode(threadId)))))
 
-  return { info, read, append, list, remove }
+  return { begin, info, read, append, list, remove }
 }
 
 const about = (row: Row): ThreadInfo => ({
@@ -92,9 +99,20 @@ export const ofRun = (
     )
 
 /** Makes a thread as a run found it, unless it is there. */
-export const restore = Effect.fnUntraced(function* (
+export const restore = (
   db: Database,
-  { resourceId, runId, threadId }: { readonly resourceId: string; readonly runId: string; readonly threadId: string },
+  { runId, ...thread }: { readonly resourceId: string; readonly runId: string; readonly threadId: string },
+  messages: ReadonlyArray<Message.Message>
+) => insert(db, thread, `before ${runId}`, messages)
+
+/** Whose messages they are that a thread began with. No run has this id. */
+const begun = "at the beginning"
+
+/** Makes a thread with messages of `owner`, unless there is one of that id; answers whether it did. */
+const insert = Effect.fnUntraced(function* (
+  db: Database,
+  { resourceId, threadId }: { readonly resourceId: string; readonly threadId: string },
+  owner: string,
   messages: ReadonlyArray<Message.Message>
 ) {
   const [made] = yield* db.rows(
@@ -103,7 +121,8 @@ export const restore = Effect.fnUntraced(function* (
     Column.encode(threadId),
     Column.encode(resourceId)
   )
-  if (made !== undefined) yield* write(db, threadId, `before ${runId}`, messages)
+  if (made !== undefined) yield* write(db, threadId, owner, messages)
+  return made !== undefined
 })
 
 /** Appends a run's messages, unless it has appended before. */
