@@ -8,7 +8,7 @@ const FindOrder = Tool.make("find_order", {
   description: "Find an order",
   parameters: Schema.Struct({ order: Schema.String }),
   success: Schema.Struct({ paidUsd: Schema.Finite })
-})
+}).annotate(Tool.Readonly, true)
 
 const RefundOrder = Tool.make("refund_order", {
   description: "Give a customer their money back",

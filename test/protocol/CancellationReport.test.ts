@@ -55,12 +55,12 @@ describe("a cancellation report", () => {
     ])
     assert.deepStrictEqual(report, {
       stopped: [
-        { kind: "tool", ...call("e", "look") },
-        { kind: "model", agentPath: [], step: 2 }
+        { kind: "model", agentPath: [], step: 2 },
+        { kind: "tool", ...call("e", "look") }
       ],
       abandoned: [
-        { kind: "tool", ...call("f", "pay") },
-        { kind: "model", agentPath: [], step: 3 }
+        { kind: "model", agentPath: [], step: 3 },
+        { kind: "tool", ...call("f", "pay") }
       ],
       tookEffect: [call("a", "pay")],
       failed: [call("c", "pay")]

@@ -38,6 +38,7 @@ const ReportStruct = Schema.Struct({
 
 /**
  * **Details**
+ * - Each list is in the order of agents, then of calls and steps.
  * - `stopped`: ended when it was asked to. A call may have taken effect in part.
  * - `abandoned`: did not end within its grace time and was left behind; it may still be at work.
  * - `tookEffect`: calls that had ended well, those of read-only tools aside.
@@ -77,8 +78,22 @@ export const fold = (
       }
     }
   }
-  return { stopped, abandoned, tookEffect, failed }
+  return {
+    stopped: stopped.toSorted(byPlace),
+    abandoned: abandoned.toSorted(byPlace),
+    tookEffect: tookEffect.toSorted(byPlace),
+    failed: failed.toSorted(byPlace)
+  }
 }
+
+/** By agent, then by call or step: the same however parallel work came to its end. */
+const byPlace = (a: Call | Work, b: Call | Work): number => {
+  const [first, second] = [placeOf(a), placeOf(b)]
+  return first < second ? -1 : first > second ? 1 : 0
+}
+
+const placeOf = (one: Call | Work): string =>
+  `${AgentPath.key(one.agentPath)}${"step" in one ? String(one.step).padStart(9, "0") : one.toolInvocationId}`
 
 const callOf = (runId: string, { callId, path, toolName }: ToolEntry): Call => ({
   agentPath: path,

@@ -8,6 +8,7 @@ import { Effect, Layer, Option, type Scope, Stream } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import { join } from "node:path"
 import type { Orders } from "./Child.ts"
+import type { RunnerOrders } from "./Runner.ts"
 import * as Stores from "./Stores.ts"
 import * as Story from "./Story.ts"
 
@@ -15,6 +16,9 @@ export interface Place {
   readonly database: string
   readonly counter: string
 }
+
+/** A new, empty database at each use. */
+export type Fresh = Effect.Effect<string, unknown, Scope.Scope>
 
 /** Where a scenario happens: in a new database, gone with the scope. */
 export const place = <E>(database: Effect.Effect<string, E, Scope.Scope>) =>
@@ -28,8 +32,8 @@ export class Process {
   private said = ""
   private readonly listeners = new Set<() => void>()
 
-  constructor(orders: Orders) {
-    this.child = spawn(process.execPath, [join(import.meta.dirname, "Child.ts"), JSON.stringify(orders)], {
+  constructor(program: string, orders: object) {
+    this.child = spawn(process.execPath, [join(import.meta.dirname, program), JSON.stringify(orders)], {
       stdio: ["ignore", "pipe", process.env["REINS_CRASH_TRACE"] === undefined ? "ignore" : "inherit"]
     })
     this.child.stdout?.on("data", (chunk: Buffer) => {
@@ -40,6 +44,12 @@ export class Process {
       for (const listener of this.listeners) listener()
     })
   }
+
+  get pid(): number | undefined {
+    return this.child.pid
+  }
+
+  readonly signal = (signal: NodeJS.Signals): Effect.Effect<void> => Effect.sync(() => void this.child.kill(signal))
 
   get isOver(): boolean {
     return this.child.exitCode !== null || this.child.signalCode !== null
@@ -83,9 +93,16 @@ export class Process {
 
 export const begin = (orders: Orders) =>
   Effect.acquireRelease(
-    Effect.sync(() => new Process(orders)),
+    Effect.sync(() => new Process("Child.ts", orders)),
     (child) => child.kill
   )
+
+/** A process of a cluster, once it carries. */
+export const runner = (orders: RunnerOrders) =>
+  Effect.acquireRelease(
+    Effect.sync(() => new Process("Runner.ts", orders)),
+    (child) => child.kill
+  ).pipe(Effect.tap((child) => child.hears("ready")))
 
 /** A call that was begun and has no result yet: a person is asked whether it is made again. */
 const isUnsettled = (value: unknown): boolean => typeof value === "object" && value !== null && "begunBefore" in value

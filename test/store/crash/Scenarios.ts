@@ -3,7 +3,7 @@
  */
 import { Decision, Runtime } from "@reins/runtime"
 import { ScenarioChecks } from "@reins/runtime/testing"
-import { Effect, Layer, type Scope } from "effect"
+import { Effect, Layer } from "effect"
 import type { Orders } from "./Child.ts"
 import * as Lives from "./Lives.ts"
 import * as Stores from "./Stores.ts"
@@ -17,8 +17,7 @@ export interface Scenario {
   readonly run: Effect.Effect<ReadonlyArray<string>, unknown>
 }
 
-/** A new, empty database at each use. */
-type Fresh = Effect.Effect<string, unknown, Scope.Scope>
+type Fresh = Lives.Fresh
 
 type Death = NonNullable<Orders["death"]>
 

@@ -2,6 +2,7 @@
  * The databases that runs are killed on: a SQLite file, or a Postgres database by its address.
  */
 import type { JournalStore } from "@reins/runtime/journal"
+import { PostgresCluster } from "@reins/store/cluster"
 import { Postgres } from "@reins/store/postgres"
 import { Sqlite } from "@reins/store/sqlite"
 import { Effect, Layer, Redacted, type Scope } from "effect"
@@ -18,6 +19,10 @@ export const layer = (database: string, carries: boolean): Layer.Layer<never> =>
       ? Layer.orDie(Postgres.layer({ url: Redacted.make(database), gatherMs: 0, carries }))
       : Layer.orDie(Sqlite.layer({ filename: database, gatherMs: 0, carries }))
   )
+
+/** A process of a cluster, on its default settings. */
+export const cluster = (database: string, carries: boolean): Layer.Layer<never> =>
+  Layer.fresh(Layer.orDie(PostgresCluster.layer({ url: Redacted.make(database), carries })))
 
 export const journal = (database: string): Effect.Effect<JournalStore, never, Scope.Scope> =>
   isPostgres(database)

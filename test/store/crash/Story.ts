@@ -8,8 +8,8 @@ import { Effect, Layer, Schema } from "effect"
 import { Tool, Toolkit } from "effect/ai"
 import { appendFileSync, existsSync, readFileSync } from "node:fs"
 
-/** How a story goes: to its end, into its budget, or with a question that expires. */
-export type Kind = "plain" | "budget" | "expiring"
+/** How a story goes: to its end, into its budget, with a question that expires, or with tools that take a second. */
+export type Kind = "plain" | "budget" | "expiring" | "slow"
 
 export const runId = "run"
 export const threadId = "thread"
@@ -37,6 +37,20 @@ export const world = (file: string): World => {
     requests: of("model").map((line) => ({ path: line.slice(line.indexOf(" ") + 1), step: Number.parseInt(line, 10) })),
     begun: of("tool")
   }
+}
+
+/** The process that was last seen at work on a run. */
+export const carrier = (file: string, run: string): number | undefined => {
+  const lines = existsSync(file) ? readFileSync(file, "utf8").split("\n") : []
+  const last = lines.findLast((line) => line.startsWith("by ") && line.endsWith(` ${run}`))
+  return last === undefined ? undefined : Number(last.split(" ")[1])
+}
+
+/** Steps that were asked of a model, and calls that were begun, more than once. */
+export const repeated = (file: string): ReadonlyArray<string> => {
+  const lines = existsSync(file) ? readFileSync(file, "utf8").split("\n") : []
+  const work = lines.filter((line) => line.startsWith("request ") || line.startsWith("tool "))
+  return [...new Set(work.filter((line, index) => work.indexOf(line) !== index))]
 }
 
 const call = (id: string, name: string, args: { readonly [key: string]: string | number }) => ({ id, name, args })
@@ -81,14 +95,19 @@ export const layer = (kind: Kind, file: string) => {
       }
       return `done ${n}`
     })
+  const digMs = kind === "slow" ? 250 : 2
   const model = ScriptedModel.make({
     respond: reply,
-    onRequest: ({ metadata }) => count(`model ${metadata.step} ${metadata.agentPath.join("/")}`)
+    onRequest: ({ metadata: { agentPath, runId, step } }) => {
+      count(`model ${step} ${agentPath.join("/")}`)
+      count(`request ${runId} ${agentPath.join("/")} ${step}`)
+      count(`by ${process.pid} ${runId}`)
+    }
   })
   return Runtime.layer({ agents: [root], approvalExpiresIn: kind === "expiring" ? 400 : undefined }).pipe(
     Layer.provide([
-      Tools.toLayer({ dig: work(2), fetch: work(0), pay: work(0) }),
-      Few.toLayer({ dig: work(2), fetch: work(0) }),
+      Tools.toLayer({ dig: work(digMs), fetch: work(0), pay: work(0) }),
+      Few.toLayer({ dig: work(digMs), fetch: work(0) }),
       Layer.succeed(Model, model),
       Prices.layerTable({ "scripted/scripted-1": { inputPerMillionUsd: 3, outputPerMillionUsd: 15 } })
     ])

@@ -1,8 +1,9 @@
 /**
- * `pnpm crash memory|sqlite|postgres [NAME]`: kills runs and sees whether they keep their promises. A row a scenario; closes with how many
+ * `pnpm crash memory|sqlite|postgres|cluster [NAME]`: kills runs and sees whether they keep their promises. A row a scenario; closes with how many
  * passed and failed.
  */
 import { Effect, Redacted, References, type Scope } from "effect"
+import * as Clustered from "./Clustered.ts"
 import * as InMemory from "./InMemory.ts"
 import * as Scenarios from "./Scenarios.ts"
 import * as Stores from "./Stores.ts"
@@ -26,10 +27,15 @@ const stores: {
     const Server = yield* Effect.promise(() => import("../../postgres/Server.ts"))
     const url = yield* Server.server
     return Scenarios.scenarios(Effect.map(Server.database(url), Redacted.value))
+  }),
+  cluster: Effect.gen(function* () {
+    const Server = yield* Effect.promise(() => import("../../postgres/Server.ts"))
+    const url = yield* Server.server
+    return Clustered.scenarios(Effect.map(Server.database(url), Redacted.value))
   })
 }
 
-const usage = "Usage: crash memory|sqlite|postgres [NAME]\n"
+const usage = "Usage: crash memory|sqlite|postgres|cluster [NAME]\n"
 
 const main = ([store = "", name]: ReadonlyArray<string>) =>
   Effect.gen(function* () {

@@ -6,13 +6,11 @@
  * the owner second, so that it counts whether or not an owner is alive.
  */
 import { type AgentPath, type Envelope, type Json, QueryRejections } from "@reins/protocol"
-import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { MemoryGrants } from "../port/MemoryGrants.ts"
 import { EventLog } from "../event/EventLog.ts"
@@ -20,7 +18,10 @@ import { follow } from "../event/Follow.ts"
 import type { Answered, Drive, RunHost, RunHostFactory, RunRecord } from "../port/RunHost.ts"
 import * as Closing from "../run/Closing.ts"
 import { cancelName, JournalRun } from "./JournalRun.ts"
-import { type JournalStore, type Opened, StoreFailure } from "./JournalStore.ts"
+import type { JournalStore, Opened, StoreFailure } from "./JournalStore.ts"
+import * as Handover from "./Handover.ts"
+import type { Carried } from "./Handover.ts"
+import type { Hands, Placement } from "./Placement.ts"
 import { Sleepers } from "./Sleepers.ts"
 import * as Tail from "./Tail.ts"
 
@@ -39,30 +40,42 @@ export interface JournalHostOptions {
   readonly hibernateMs?: number | undefined
   /**
    * Whether this process carries runs. False: it only starts, watches, answers and cancels. An effect: it carries them from when
-   * that completes. Default true.
+   * that completes. A placement: it carries those that are placed here. Default true.
    */
-  readonly carries?: boolean | Effect.Effect<void> | undefined
+  readonly carries?: boolean | Effect.Effect<void> | Placement | undefined
+  /**
+   * How long steps and calls in flight may take to end when their run is given up, to another process or because this one ends;
+   * then they are stopped, and begun again by whoever takes the run up. Default 0.
+   */
+  readonly drainMs?: number | undefined
 }
+
+/** How often runs are looked for that are placed here and were not heard of, in milliseconds. */
+const patrolMs = 5000
+
+const isPlacement = (carries: JournalHostOptions["carries"]): carries is Placement =>
+  typeof carries === "object" && "owns" in carries
 
 /** Makes hosts over `store`. */
 export const journalHost = (store: JournalStore, options: JournalHostOptions = {}): RunHostFactory => ({
   make: (drive) =>
     Effect.gen(function* () {
-      const host = new Host(drive, yield* Effect.context<never>(), yield* Effect.scope, store, options)
+      // Closed last of all, so that what is carried may end what it has in flight.
+      const scope = yield* Scope.fork(yield* Effect.scope)
+      const host = new Host(drive, yield* Effect.context<never>(), scope, store, options)
       const { carries = true } = options
       if (carries === true) yield* host.takeUp
-      else if (carries !== false) yield* Effect.forkScoped(Effect.andThen(carries, host.takeUp))
+      else if (isPlacement(carries)) {
+        yield* carries.begin(host.hands)
+        yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(patrolMs), host.hands.takeUp)))
+      } else if (carries !== false) yield* Effect.forkScoped(Effect.andThen(carries, host.takeUp))
+      // The first that happens when the scope closes: nothing is taken up any more, and all is given up together.
+      yield* Effect.addFinalizer(() => host.end)
       yield* Effect.forkScoped(Stream.runForEach(store.wakes, (runId) => host.look(runId)))
       if (options.hibernateMs !== Number.POSITIVE_INFINITY) yield* Effect.forkScoped(Effect.forever(host.sweep))
       return host
     })
 })
-
-interface Carried {
-  readonly run: JournalRun
-  readonly log: EventLog
-  fiber: Fiber.Fiber<unknown> | undefined
-}
 
 class Host implements RunHost {
   readonly threads
@@ -74,6 +87,8 @@ class Host implements RunHost {
   private readonly lost = new Set<string>()
   private readonly bells = new Map<string, Set<Tail.Bell>>()
   private carries = false
+  /** Absent: all runs are this process's, where it carries any. */
+  private readonly placement: Placement | undefined
   private readonly drive: Drive
   private readonly context: Context.Context<never>
   private readonly scope: Scope.Scope
@@ -93,6 +108,8 @@ class Host implements RunHost {
     this.scope = scope
     this.store = store
     this.options = options
+    this.placement = isPlacement(options.carries) ? options.carries : undefined
+    this.carries = this.placement !== undefined
     this.threads = store.threads
     this.grants = store.grants ?? new MemoryGrants()
     const clock = Context.get(context, Clock.Clock)
@@ -103,9 +120,43 @@ class Host implements RunHost {
   readonly start = (record: Omit<RunRecord, "historyVersion">) =>
     this.store.create(record).pipe(
       Effect.catchTag("StoreFailure", () => Effect.fail(new QueryRejections.StoreUnavailable({ operation: "start" }))),
-      Effect.andThen(Effect.suspend(() => (this.carries ? this.carry(record.runId) : Effect.void))),
+      Effect.andThen(Effect.suspend(() => (this.mayCarry(record.runId) ? this.carry(record.runId) : Effect.void))),
       Effect.uninterruptible
     )
+
+  private mayCarry(runId: string): boolean {
+    return this.carries && (this.placement === undefined || this.placement.owns(runId))
+  }
+
+  /** What a placement moves runs with. */
+  readonly hands: Hands = {
+    takeUp: Handover.together(
+      Effect.suspend(() => {
+        for (const runId of this.lost) if (this.mayCarry(runId)) this.lost.delete(runId)
+        const isMissing = (runId: string) => this.mayCarry(runId) && !this.sleepers.has(runId)
+        return Effect.matchEffect(this.store.unfinished, {
+          onFailure: (failure) => this.pause(failure),
+          onSuccess: (all) => Effect.forEach(all.filter(isMissing), this.carry, { discard: true })
+        })
+      })
+    ),
+    giveUp: Effect.suspend(() => {
+      this.sleepers.keep((runId) => this.mayCarry(runId))
+      return this.giveUp(({ run }) => !this.mayCarry(run.runId))
+    })
+  }
+
+  /** Takes nothing up any more, and gives up all that is carried. */
+  readonly end: Effect.Effect<void> = Effect.suspend(() => {
+    this.carries = false
+    return this.giveUp(() => true)
+  })
+
+  private giveUp(which: (carried: Carried) => boolean): Effect.Effect<void> {
+    return Handover.giveUp([...this.live.values()].filter(which), this.options.drainMs ?? 0, (run) => {
+      if (this.live.get(run.runId)?.run === run) this.live.delete(run.runId)
+    })
+  }
 
   /** Carries from now on, first of all what has not ended. A store that fails is asked again. */
   readonly takeUp: Effect.Effect<void> = Effect.suspend(() => {
@@ -129,7 +180,7 @@ class Host implements RunHost {
   /** Takes a run up and carries it in the host's scope. One that cannot be read leaves the others alone. */
   readonly carry = (runId: string): Effect.Effect<void> =>
     Effect.suspend(() => {
-      if (this.live.has(runId) || this.opening.has(runId)) return Effect.void
+      if (this.live.has(runId) || this.opening.has(runId) || !this.mayCarry(runId)) return Effect.void
       this.opening.add(runId)
       return this.store.open(runId, this.now()).pipe(
         Effect.flatMap((opened) => (opened === undefined ? Effect.void : this.own(opened))),
@@ -178,7 +229,7 @@ class Host implements RunHost {
   private settle(run: JournalRun, log: EventLog, exit: Exit.Exit<void>): Effect.Effect<void> {
     return Effect.suspend(() => {
       if (this.live.get(run.runId)?.run === run) this.live.delete(run.runId)
-      const loss = run.writer.loss ?? storeFailure(exit)
+      const loss = run.writer.loss ?? Handover.storeFailure(exit)
       if (loss !== undefined) {
         log.abandon()
         if (loss._tag === "StoreFailure") return this.later(run.runId, loss)
@@ -246,7 +297,7 @@ class Host implements RunHost {
   /** Carries a run that was let go. */
   private waken(runId: string): Effect.Effect<void> {
     return Effect.suspend(() =>
-      !this.carries || this.live.has(runId) || this.lost.has(runId) ? Effect.void : this.carry(runId)
+      !this.mayCarry(runId) || this.live.has(runId) || this.lost.has(runId) ? Effect.void : this.carry(runId)
     )
   }
 
@@ -289,7 +340,7 @@ class Host implements RunHost {
       this.ring(runId)
       const live = this.live.get(runId)
       if (live !== undefined) return live.run.look
-      if (!this.carries || this.lost.has(runId)) return Effect.void
+      if (!this.mayCarry(runId) || this.lost.has(runId)) return Effect.void
       return Effect.flatMap(Effect.option(this.store.status(runId)), (status) =>
         status._tag === "Some" && status.value?.state === "running" ? this.carry(runId) : Effect.void
       )
@@ -313,11 +364,4 @@ class Host implements RunHost {
         })
     )
   }
-}
-
-/** What the store did to a loop that asked it for something else than a commit. */
-const storeFailure = (exit: Exit.Exit<void>): StoreFailure | undefined => {
-  if (Exit.isSuccess(exit)) return undefined
-  const defect = Cause.squash(exit.cause)
-  return defect instanceof StoreFailure ? defect : undefined
 }

@@ -9,6 +9,7 @@
 import { AgentPath, type Entry, type Envelope, type Event, type Json } from "@reins/protocol"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
 import * as Schema from "effect/Schema"
 import { BudgetProbe } from "../budget/BudgetProbe.ts"
 import { BudgetTree } from "../budget/BudgetTree.ts"
@@ -51,6 +52,9 @@ export class JournalRun implements Engine {
   private readonly due = new Map<string, number>()
   private readonly down: number
   private seq: number
+  private inFlight = 0
+  /** Opened when nothing is in flight any more. Where there is one, nothing more is begun. */
+  private quiet: Latch.Latch | undefined
 
   constructor(opened: Opened, options: JournalRunOptions) {
     const { answers, epoch, record } = opened
@@ -109,14 +113,26 @@ export class JournalRun implements Engine {
     Effect.suspend(() => {
       const remembered = this.past.results.get(name)
       if (remembered !== undefined) return Effect.orDie(Schema.decodeUnknownEffect(schema)(remembered))
+      if (this.quiet !== undefined) return Effect.never
       this.stopwatch.beginWork()
+      this.inFlight++
       return Effect.flatMap(effect, (settled) => {
         this.stopwatch.endWork()
         return Effect.flatMap(Effect.orDie(Schema.encodeEffect(schema)(settled.value)), (value) =>
           Effect.as(this.settle("result", name, settled.path, value, settled.events, settled.spent), settled.value)
         )
-      })
+      }).pipe(Effect.ensuring(this.landed))
     })
+
+  private readonly landed = Effect.sync(() => {
+    if (--this.inFlight === 0) this.quiet?.openUnsafe()
+  })
+
+  /** Begins nothing more; completes when what is in flight has ended and is stored. Only waiting is left then. */
+  readonly quiesce: Effect.Effect<void> = Effect.suspend(() => {
+    this.quiet ??= Latch.makeUnsafe(this.inFlight === 0)
+    return this.quiet.await
+  })
 
   readonly emit = (name: string, path: AgentPath.AgentPath, events: () => ReadonlyArray<Event>): Effect.Effect<void> =>
     Effect.suspend(() =>

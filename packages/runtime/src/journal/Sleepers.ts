@@ -14,6 +14,15 @@ export class Sleepers {
     this.due.delete(runId)
   }
 
+  has(runId: string): boolean {
+    return this.due.has(runId)
+  }
+
+  /** Forgets all but these. */
+  keep(isOurs: (runId: string) => boolean): void {
+    for (const runId of this.due.keys()) if (!isOurs(runId)) this.due.delete(runId)
+  }
+
   /** Takes out those whose time has come. */
   ripe(now: number): ReadonlyArray<string> {
     const ripe: Array<string> = []

@@ -60,7 +60,8 @@ export class PostgresUnusable extends Schema.TaggedError<PostgresUnusable>()("Po
   }
 }
 
-const unusable = (cause: SqlError | Migration.NewerSchema): PostgresUnusable => {
+/** The failure of a database in words for who starts the program. */
+export const unusable = (cause: SqlError | Migration.NewerSchema): PostgresUnusable => {
   if (cause._tag === "NewerSchema") return new PostgresUnusable({ reason: "NewerSchema", cause })
   const tag = cause.reason._tag
   const reason = tag === "ConnectionError" || tag === "AuthenticationError" ? "CannotConnect" : "Unknown"
@@ -74,7 +75,7 @@ const locks = { migration: "726569, 1", owner: "726569, 2" } as const
 const takeOver = "1 second"
 
 /** How often waits and watchers look by themselves, in milliseconds, in case a notification was lost. */
-const safetyMs = 5000
+export const safetyMs = 5000
 
 /** A frozen process must not hold what others wait for: the server ends its transaction after ten seconds. */
 const patience = "-c idle_in_transaction_session_timeout=10000"
@@ -107,11 +108,16 @@ const wakes = (client: PgClient.PgClient, self: string): Stream.Stream<string> =
     Stream.catchCause(() => Stream.empty)
   )
 
+/** A connected database, brought to this version, with its journal. For deployments. */
+export const connected = Effect.fnUntraced(function* (options: Options) {
+  const client = yield* Effect.mapError(connect(options), unusable)
+  const { store } = yield* open(client)
+  return { client, store }
+})
+
 /** The journal alone, over a database that is brought to this version first. For tests and tools. */
 export const journal = (options: Options): Effect.Effect<JournalStore, PostgresUnusable, Scope.Scope> =>
-  Effect.flatMap(Effect.mapError(connect(options), unusable), (client) =>
-    Effect.map(open(client), ({ store }) => store)
-  )
+  Effect.map(connected(options), ({ store }) => store)
 
 /** What an operator does with stored runs, also while others carry them. */
 export const archive = (options: Options): Effect.Effect<Archive.Archive, PostgresUnusable, Scope.Scope> =>
@@ -128,8 +134,7 @@ export const layer = (options: Options): Layer.Layer<never, PostgresUnusable> =>
     Deployment.Deployment,
     Effect.gen(function* () {
       const { carries = true, gatherMs, hibernateMs } = options
-      const client = yield* Effect.mapError(connect(options), unusable)
-      const { store } = yield* open(client)
+      const { client, store } = yield* connected(options)
       if (!carries) return journalHost(store, { gatherMs, hibernateMs, pollMs: safetyMs, carries })
       const acquire = own(client, yield* Effect.scope)
       const isOwner = yield* Effect.mapError(acquire, unusable)

@@ -1,0 +1,2 @@
+export { PostgresUnusable } from "../postgres/Postgres.ts"
+export * as PostgresCluster from "./PostgresCluster.ts"
