@@ -1,0 +1,80 @@
+/** The desk of a harbour: it looks the tides up, which takes a while, and writes mails, which somebody has to allow. */
+import { Agent, Model, type ModelPart, type ModelRequest, Prices, ToolRun } from "@reins/runtime"
+import { ScriptedModel } from "@reins/runtime/testing"
+import { Effect, Layer, Schema } from "effect"
+import { Tool, Toolkit } from "effect/ai"
+
+const FindTides = Tool.make("find_tides", {
+  description: "Finds the tides of a harbour",
+  parameters: Schema.Struct({ harbour: Schema.String }),
+  success: Schema.Struct({ highWater: Schema.Array(Schema.String) }),
+  dependencies: [ToolRun]
+}).annotate(Tool.Readonly, true)
+
+const SendMail = Tool.make("send_mail", {
+  description: "Writes to somebody",
+  parameters: Schema.Struct({ to: Schema.String, subject: Schema.String }),
+  success: Schema.Struct({ sent: Schema.Boolean }),
+  needsApproval: true
+})
+
+const stages = ["opening the almanac", "finding the moon", "adding the wind"]
+
+class Harbour extends Toolkit.make(FindTides, SendMail) {
+  static readonly layer = this.toLayer({
+    find_tides: Effect.fnUntraced(function* () {
+      const run = yield* ToolRun
+      for (const [index, label] of stages.entries()) {
+        yield* run.progress({ label, phaseIndex: index + 1, totalPhases: stages.length })
+        yield* Effect.sleep("400 millis")
+      }
+      return { highWater: ["05:40", "18:05"] }
+    }),
+    send_mail: () => Effect.succeed({ sent: true })
+  })
+}
+
+export const Desk = Agent.make("harbour", { instructions: "You are the desk of a harbour.", toolkit: Harbour })
+
+/** What the script says; a real model's layer takes its place, and nothing else changes. */
+const reply = (request: ModelRequest): ScriptedModel.Reply => {
+  const [result] = ScriptedModel.lastResults(request)
+  const id = `call_${request.metadata.runId}_${request.metadata.step}`
+  if (result?.name === "find_tides")
+    return ScriptedModel.words("High water is at 05:40 and at 18:05. Sail with the first.")
+  if (result !== undefined) {
+    return ScriptedModel.words(result.status === "denied" ? "Then I leave it unsent." : "The crew has its mail.")
+  }
+  const asked = ScriptedModel.lastPrompt(request).toLowerCase()
+  if (/tide|water/.test(asked)) {
+    return ScriptedModel.calls([{ id, name: "find_tides", args: { harbour: "Brest" } }], { text: "Let me look. " })
+  }
+  if (/mail|write/.test(asked)) {
+    const args = { to: "crew@example.com", subject: "We sail at first high water" }
+    return ScriptedModel.calls([{ id, name: "send_mail", args }], { text: "I have a mail for the crew. " })
+  }
+  return ScriptedModel.words(
+    "Ask me for the tides, or have me write to the crew. I answer from a script, word by word, so no key is needed."
+  )
+}
+
+const about = { provider: "scripted", model: "harbour-1" }
+
+/** A word every 40 ms, as from a model that thinks. */
+const spoken = (parts: ReadonlyArray<ReadonlyArray<ModelPart>>, emit: (parts: ReadonlyArray<ModelPart>) => unknown) =>
+  Effect.forEach(
+    parts,
+    (each) =>
+      Effect.andThen(
+        Effect.sleep("40 millis"),
+        Effect.sync(() => emit(each))
+      ),
+    { discard: true }
+  )
+
+/** What the desk needs. */
+export const HarbourLive = Layer.mergeAll(
+  Harbour.layer,
+  Layer.succeed(Model, { ...about, attempt: (request, emit) => spoken(reply(request).parts, emit) }),
+  Prices.layerTable({ "scripted/harbour-1": { inputPerMillionUsd: 3, outputPerMillionUsd: 15 } })
+)
