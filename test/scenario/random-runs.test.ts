@@ -86,6 +86,8 @@ describe("random runs on the memory engine", () => {
           "custom hint",
           "custom scenario_fact",
           "custom approval_granted",
+          "custom compacted",
+          "custom compaction_failed",
           "client call",
           "client result succeeded",
           "client result failed",

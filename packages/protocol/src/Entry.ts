@@ -60,6 +60,7 @@ const ModelStruct = Schema.Struct({
   kind: Schema.Literal("model"),
   path: AgentPath,
   step: Schema.Natural,
+  purpose: Schema.optionalKey(Schema.Literal("compaction")),
   provider: Schema.String,
   model: Schema.String,
   usage: Usage,
@@ -73,7 +74,7 @@ const ModelStruct = Schema.Struct({
 }).annotate({ identifier: "ModelEntry" })
 
 /**
- * A model step. `usage` covers every attempt; `estimated` is true where any part of it was counted by us because the
+ * A model step, or with a `purpose` a request beside the steps, made before that one. `usage` covers every attempt; `estimated` is true where any part of it was counted by us because the
  * provider had not reported. `costNanoUsd` is absent where the price is unknown, never 0 for that reason. `overrun` marks
  * a step that used more than was reserved for it.
  */

@@ -13,6 +13,7 @@ import type * as Scope from "effect/Scope"
 import type * as Tool from "effect/ai/Tool"
 import type * as Toolkit from "effect/ai/Toolkit"
 import type * as Erased from "./Erased.ts"
+import type * as Compaction from "./compaction/Compaction.ts"
 import type { Policy } from "./gate/Policy.ts"
 import { Model, type ModelPort } from "./port/Model.ts"
 import type { ToolRun } from "./tool/ToolRun.ts"
@@ -48,6 +49,7 @@ export interface Definition {
   readonly maxOutputTokens: number | undefined
   readonly maxParallelCalls: number | undefined
   readonly providerOptions: { readonly [provider: string]: Json } | undefined
+  readonly compaction: Compaction.Strategy | undefined
 }
 
 /** The services that an agent needs. */
@@ -102,6 +104,11 @@ export interface Options<
   readonly maxOutputTokens?: number | undefined
   /** How many calls of one step run at the same time; those that wait for a person or a client do not count. Absent: 16. */
   readonly maxParallelCalls?: number | undefined
+  /**
+   * What becomes of a conversation that grows too long, before a step. The thread keeps all of it. Absent: it is sent whole, and the
+   * provider may refuse it.
+   */
+  readonly compaction?: Compaction.Strategy | undefined
   /** Passed to the provider as they are, by provider name. */
   readonly providerOptions?: { readonly [provider: string]: Json } | undefined
 }
@@ -169,7 +176,8 @@ export const define = (
   approvals: options.approvals ?? {},
   maxOutputTokens: options.maxOutputTokens,
   maxParallelCalls: options.maxParallelCalls,
-  providerOptions: options.providerOptions
+  providerOptions: options.providerOptions,
+  compaction: options.compaction
 })
 
 const phantom = (): never => {

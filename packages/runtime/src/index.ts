@@ -16,6 +16,7 @@ export {
   Usage
 } from "@reins/protocol"
 export * as Agent from "./Agent.ts"
+export * as Compaction from "./compaction/Compaction.ts"
 export * as Deployment from "./Deployment.ts"
 export * as EffectAiModel from "./port/EffectAiModel.ts"
 export type { Policy, PolicyContext, Predicate } from "./gate/Policy.ts"

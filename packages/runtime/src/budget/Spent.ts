@@ -8,7 +8,7 @@ export const fromEntry = (entry: Entry.Entry): Budget.Amount => {
   switch (entry.kind) {
     case "model":
       return {
-        steps: 1,
+        steps: entry.purpose === undefined ? 1 : 0,
         inputTokens: Usage.inputTokens(entry.usage),
         outputTokens: Usage.outputTokens(entry.usage),
         nanoUsd: entry.costNanoUsd ?? 0
@@ -29,7 +29,7 @@ export const fromLedger = (
   const steps = new Set<string>()
   return entries.map((entry) => {
     const amount = fromEntry(entry)
-    if (entry.kind !== "model") return [entry, amount]
+    if (entry.kind !== "model" || entry.purpose !== undefined) return [entry, amount]
     const step = `${AgentPath.key(entry.path)}${entry.step}`
     if (steps.has(step)) return [entry, { ...amount, steps: 0 }]
     steps.add(step)

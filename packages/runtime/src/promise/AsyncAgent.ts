@@ -7,6 +7,7 @@ import type * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Toolkit from "effect/ai/Toolkit"
 import * as Agent from "../Agent.ts"
+import type * as Compaction from "../compaction/Compaction.ts"
 import * as Types from "../Erased.ts"
 import { Model, type ModelPort } from "../port/Model.ts"
 import * as ModelStream from "../port/ModelStream.ts"
@@ -34,6 +35,8 @@ export interface AsyncAgent<ToolName extends string> {
   readonly maxOutputTokens?: number | undefined
   /** How many calls of one step run at the same time. Absent: 16. */
   readonly maxParallelCalls?: number | undefined
+  /** What becomes of a conversation that grows too long: `Compaction.slidingWindow(…)`, `Compaction.summarise(…)`. */
+  readonly compaction?: Compaction.Strategy | undefined
   /** Passed to the provider as they are, by provider name. */
   readonly providerOptions?: { readonly [provider: string]: Json } | undefined
 }
@@ -90,7 +93,8 @@ export const build = (parts: Parts): Built => {
       budget: budget === undefined ? undefined : Budget.make(budget),
       maxOutputTokens: written.maxOutputTokens,
       maxParallelCalls: written.maxParallelCalls,
-      providerOptions: written.providerOptions
+      providerOptions: written.providerOptions,
+      compaction: written.compaction
     }
     const one: Agent.Any =
       description === undefined ? Agent.make(name, options) : Specialist.make(name, { ...options, description })

@@ -1,5 +1,6 @@
 export { ApprovalError, Budget, Decision, Message, QueryRejected, RunError, Usage } from "@reins/protocol"
 export type { Envelope, Event } from "@reins/protocol"
+export * as Compaction from "../compaction/Compaction.ts"
 export type { ModelPart, ModelPort, ModelRequest } from "../port/Model.ts"
 export type { Options as StreamedModel } from "../port/ModelStream.ts"
 export type { PendingApproval, RunStatus } from "../port/RunHost.ts"

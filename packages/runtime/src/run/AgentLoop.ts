@@ -7,6 +7,7 @@
  */
 import { type AgentPath, Budget, type Events, type Message, RunErrors, Usage } from "@reins/protocol"
 import * as Effect from "effect/Effect"
+import * as Compacting from "../compaction/Compacting.ts"
 import * as Pausing from "../budget/Pausing.ts"
 import * as Output from "../specialist/Output.ts"
 import { modelStep } from "../step/ModelStep.ts"
@@ -26,6 +27,9 @@ export const agentLoop: (run: Run, place: Place) => Effect.Effect<AgentEnd> = Ef
   const end = (reason: AgentEnd["reason"], more: Partial<AgentEnd> = {}): AgentEnd => ({ reason, text, usage, ...more })
 
   for (let step = 1; ; step++) {
+    if (place.member.definition.compaction !== undefined) {
+      usage = Usage.add(usage, yield* Compacting.compact(run, place, step))
+    }
     const value: StepValue = yield* modelStep(run, place, { step, offersTools: exhausted === undefined })
     usage = Usage.add(usage, value.usage)
     remember(place, value)
@@ -44,11 +48,11 @@ export const agentLoop: (run: Run, place: Place) => Effect.Effect<AgentEnd> = Ef
           return end("failed", { failure: new RunErrors.OutputInvalid({ agent: place.member.name, issue }) })
         }
         repaired = true
-        place.messages.push(repair(issue))
+        place.say(repair(issue))
         continue
       }
       const settled = yield* settleAll(run, place, value.calls)
-      place.messages.push({ role: "tool", content: settled.map((call) => call.part) })
+      place.say({ role: "tool", content: settled.map((call) => call.part) })
       for (const call of settled) if (call.usage !== undefined) usage = Usage.add(usage, call.usage)
       if (settled.some((call) => call.cancelled === true)) return end("cancelled")
       // A specialist's own limit is for its coordinator to read; a limit of this agent, or above it, stops it.
@@ -75,7 +79,7 @@ const remember = (place: Place, value: StepValue): void => {
       ? value.content
       : value.content.filter((part) => part.type === "text" || part.type === "reasoning")
   if (content.length === 0) return
-  place.messages.push({ role: "assistant", content })
+  place.say({ role: "assistant", content })
   for (const part of content) if (part.type === "tool-call") place.callIds.add(part.id)
 }
 

@@ -56,7 +56,7 @@ export const drive = Effect.fnUntraced(function* (
     yield* engine.activity(
       "thread",
       Schema.Null,
-      Effect.as(stores.threads.append(record.threadId, record.runId, place.messages.slice(place.from)), {
+      Effect.as(stores.threads.append(record.threadId, record.runId, place.said), {
         value: null,
         path: [],
         events: [],

@@ -57,11 +57,11 @@ export interface Run {
 /** How many calls of one step run at once unless the agent says otherwise. */
 const usualParallel = 16
 
-/** One agent at work in a run. `messages` grows; it is never copied. */
+/** One agent at work in a run. `messages`, what its model is sent, grows; it is never copied, and only compaction shortens it. */
 export class Place {
   readonly messages: Array<Message.Message>
-  /** Where this run's own messages begin. */
-  readonly from: number
+  /** What this run adds to the conversation: its prompt, and what was said since. */
+  readonly said: Array<Message.Message>
   /** Every call id used so far, so that one that comes again gets another. */
   readonly callIds = new Set<string>()
   readonly prefix: string
@@ -90,7 +90,31 @@ export class Place {
     this.budget = options.budget ?? options.member.budget
     this.prefix = AgentPath.key(options.path)
     this.messages = [...options.history, options.prompt]
-    this.from = options.history.length
+    this.said = [options.prompt]
+  }
+
+  /** Adds to the conversation. */
+  say(message: Message.Message): void {
+    this.messages.push(message)
+    this.said.push(message)
+  }
+
+  /** Where this run's prompt stands in what the model is sent. */
+  get promptIndex(): number {
+    const [prompt] = this.said
+    return prompt === undefined ? -1 : this.messages.indexOf(prompt)
+  }
+
+  /** Leaves the first `dropped` messages out of what the model is sent, but for the prompt; `summary` stands in their place. */
+  shorten(dropped: number, summary: string | undefined): void {
+    const [prompt] = this.said
+    const isCut = prompt !== undefined && this.promptIndex < dropped
+    const text = `The conversation so far, in short:\n${summary}`
+    const before: ReadonlyArray<Message.Message> =
+      summary === undefined ? [] : [{ role: "user", content: [{ type: "text", text }] }]
+    this.messages.splice(0, dropped, ...before, ...(isCut ? [prompt] : []))
+    this.counted = 0
+    this.tokens = 0
   }
 
   /** Makes as many slots as the agent allows calls to run at once, where the calls of a step are more. */

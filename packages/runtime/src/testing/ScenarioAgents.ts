@@ -11,6 +11,7 @@ import * as Prompt from "effect/ai/Prompt"
 import * as Tool from "effect/ai/Tool"
 import * as Toolkit from "effect/ai/Toolkit"
 import * as Agent from "../Agent.ts"
+import * as Compaction from "../compaction/Compaction.ts"
 import { Model, type ModelPort } from "../port/Model.ts"
 import * as Prices from "../port/Prices.ts"
 import * as Specialist from "../Specialist.ts"
@@ -111,6 +112,12 @@ const handler = (world: World) =>
     }
   })
 
+/** Conversations that are short for people and long enough here: left as they are, cut, or summed up by the model. */
+const compaction = ({ seed }: Scenario.Scenario): Compaction.Strategy | undefined => {
+  const window = { above: 500, keep: 200 }
+  return [undefined, undefined, Compaction.slidingWindow(window), Compaction.summarise(window)][seed % 4]
+}
+
 /** The agents of one scenario. The first is the root. */
 export const agents = (scenario: Scenario.Scenario) => {
   const beta = Specialist.make("beta", {
@@ -138,6 +145,7 @@ export const agents = (scenario: Scenario.Scenario) => {
     clientTools: Client,
     specialists: [alpha, beta, gamma],
     fallbacks: [Second],
+    compaction: compaction(scenario),
     budget: scenario.rootBudget
   })
   return [root] as const
