@@ -1,13 +1,15 @@
 /**
  * Progress of MCP calls: asks the server for it with each call, and hands what it tells to the call's own `ToolRun`.
  *
- * `effect/ai`'s client speaks the protocol but drops notifications; this stands around its stdio transport and reads along.
+ * `effect/ai`'s client speaks the protocol but drops notifications; this stands around its transports and reads along.
  */
 import { ToolRun } from "@reins/runtime"
 import * as Effect from "effect/Effect"
 import * as McpClient from "effect/ai/McpClient"
 import type { McpClientError } from "effect/ai/McpClientError"
 import type * as McpSchema from "effect/ai/McpSchema"
+import * as HttpClient from "effect/http/HttpClient"
+import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import { ChildProcessSpawner, makeHandle } from "effect/process/ChildProcessSpawner"
@@ -42,6 +44,31 @@ export const stdio = (
     const transport = yield* McpClient.stdio(options).pipe(Effect.provideService(ChildProcessSpawner, overheard))
     return { ...transport, request: (message, tool) => asking(transport, listeners, message, tool) }
   })
+
+/** A transport over HTTP whose calls report their progress, where the server answers them with a stream. */
+export const http = (
+  options: Parameters<typeof McpClient.http>[0]
+): Effect.Effect<McpClient.Transport, McpClientError, HttpClient.HttpClient | Scope.Scope> =>
+  Effect.gen(function* () {
+    const listeners = new Map<unknown, Listener>()
+    const client = HttpClient.transformResponse(
+      yield* HttpClient.HttpClient,
+      Effect.map((response) => overheardResponse(response, listeners))
+    )
+    const transport = yield* McpClient.http(options).pipe(Effect.provideService(HttpClient.HttpClient, client))
+    return { ...transport, request: (message, tool) => asking(transport, listeners, message, tool) }
+  })
+
+/** The response with its body read along. A response has getters over what it hides, so it is stood in for, not copied. */
+const overheardResponse = (
+  response: HttpClientResponse.HttpClientResponse,
+  listeners: ReadonlyMap<unknown, Listener>
+): HttpClientResponse.HttpClientResponse =>
+  response.headers["content-type"]?.startsWith("text/event-stream") === true
+    ? new Proxy(response, {
+        get: (target, key) => (key === "stream" ? overhear(target.stream, listeners) : Reflect.get(target, key, target))
+      })
+    : response
 
 /** Sends a call with a token to tell its progress by, and listens while it runs. */
 const asking = (
@@ -96,7 +123,7 @@ const overhear = <E>(
 
 const tell = (line: string, listeners: ReadonlyMap<unknown, Listener>): Effect.Effect<void> => {
   if (listeners.size === 0 || !line.includes("notifications/progress")) return Effect.void
-  const news = newsOf(line)
+  const news = newsOf(line.replace(/^data:/, ""))
   return news === undefined ? Effect.void : (listeners.get(news.progressToken)?.(news) ?? Effect.void)
 }
 

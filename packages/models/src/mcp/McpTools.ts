@@ -180,14 +180,20 @@ export const layerStdio = (
     )
   )
 
-/** A server at an address. Its calls report no progress yet. */
+/** A server at an address. Its calls report progress where it answers them with a stream. */
 export const layerHttp = (
   url: string,
   options: ServerOptions & { readonly headers?: { readonly [name: string]: string } } = {}
 ): Layer.Layer<McpClient.McpClient, McpClientError, HttpClient.HttpClient> =>
-  McpClient.layerHttp({
-    ...introduction(options),
-    url,
-    protocol: options.protocol ?? McpProtocol.v2025_11_25,
-    ...(options.headers === undefined ? {} : { headers: options.headers })
-  })
+  Layer.effect(McpClient.McpClient, McpClient.make(introduction(options))).pipe(
+    Layer.provide(
+      Layer.effect(
+        McpClient.Transport,
+        McpProgress.http({
+          url,
+          protocol: options.protocol ?? McpProtocol.v2025_11_25,
+          ...(options.headers === undefined ? {} : { headers: options.headers })
+        })
+      )
+    )
+  )
