@@ -29,6 +29,24 @@ describe("a price file", () => {
     )
   })
 
+  it("names fees of tools that the provider runs, a hole among them refused", () => {
+    const row = { inputPerMillionUsd: 1, outputPerMillionUsd: 2 }
+    const [read] = Object.values(rows({ "acme/large": { ...row, toolFees: { web_search: 0.01, read_page: 0 } } }))
+    assert.deepStrictEqual(read?.toolFees, { web_search: 0.01, read_page: 0 })
+    assert.deepStrictEqual(
+      problems({
+        "acme/a": { ...row, toolFees: { web_search: "0.01" } },
+        "acme/b": { ...row, toolFees: { web_search: -1 } },
+        "acme/c": { ...row, toolFees: 3 }
+      }),
+      [
+        "acme/a has no number in toolFees.web_search",
+        "acme/b has no number in toolFees.web_search",
+        "acme/c has no object of fees in toolFees"
+      ]
+    )
+  })
+
   it("may be one of LiteLLM, per token and with its thresholds", () => {
     assert.deepStrictEqual(
       rows({

@@ -3,7 +3,8 @@
  * inputs.
  *
  * A model that the data do not know has no price here; nothing is ever guessed from another provider's. What a row cannot say
- * is left out: audio and image tokens are taken at the text rates, and fees per search are not in the sum.
+ * is left out: audio and image tokens are taken at the text rates. Fees for tools that a provider runs are not in the data: such calls
+ * count as unpriced, unless a price file names them.
  */
 import { type Entry, Money } from "@reins/protocol"
 import { Prices } from "@reins/runtime"

@@ -3,7 +3,8 @@
  * what it does not name is asked further down.
  *
  * Two shapes are read. Ours is keyed `provider/model`, in US dollars per million tokens, with the fields of a price row:
- * `{ "openai/gpt-5.2": { "inputPerMillionUsd": 1.75, "outputPerMillionUsd": 14 } }`. The other is that of LiteLLM, in US
+ * `{ "openai/gpt-5.2": { "inputPerMillionUsd": 1.75, "outputPerMillionUsd": 14 } }`, and `toolFees` for tools that the provider runs
+ * itself, in US dollars a call: `"toolFees": { "web_search": 0.01 }`. The other is that of LiteLLM, in US
  * dollars per token. A row with a hole in it is an error, never a price of 0.
  */
 import { type Entry, Money } from "@reins/protocol"
@@ -102,9 +103,31 @@ const finish = (read: Read, file: string): Entry.Price | string => {
     if (Predicate.isString(own)) return `${own} above ${tier.aboveInputTokens} tokens`
     tiers.push({ aboveInputTokens: tier.aboveInputTokens, ...own })
   }
+  const fees = feesOf(read.rates["toolFees"])
+  if (Predicate.isString(fees)) return fees
   const model = read.key.slice(read.key.indexOf("/") + 1)
-  const row: Entry.Price = { model, match: "exact", source: file, ...base, ...(tiers.length === 0 ? {} : { tiers }) }
+  const row: Entry.Price = {
+    model,
+    match: "exact",
+    source: file,
+    ...base,
+    ...(tiers.length === 0 ? {} : { tiers }),
+    ...fees
+  }
   return Money.isPrice(row) ? row : "has a price that is none"
+}
+
+/** What calls cost of tools that the provider runs, in US dollars by tool name. */
+const feesOf = (value: unknown): { readonly toolFees?: { readonly [tool: string]: number } } | string => {
+  if (value === undefined) return {}
+  if (!JsonValue.isObject(value)) return "has no object of fees in toolFees"
+  const toolFees: { [tool: string]: number } = {}
+  for (const [tool, fee] of Object.entries(value)) {
+    if (!Predicate.isNumber(fee) || !(fee >= 0 && fee < Number.POSITIVE_INFINITY))
+      return `has no number in toolFees.${tool}`
+    toolFees[tool] = fee
+  }
+  return { toolFees }
 }
 
 const rates = (fields: Fields): Omit<Entry.PriceTier, "aboveInputTokens"> | string => {
@@ -136,7 +159,15 @@ const readOwn = (key: string, entry: Fields): Read => ({
 const list = (value: unknown): ReadonlyArray<unknown> =>
   Array.isArray(value) ? value : value === undefined ? [] : [value]
 
-const ownFields: ReadonlySet<string> = new Set([...required, ...optional, "tiers", "model", "match", "source"])
+const ownFields: ReadonlySet<string> = new Set([
+  ...required,
+  ...optional,
+  "tiers",
+  "toolFees",
+  "model",
+  "match",
+  "source"
+])
 
 const isForeign = (entry: Fields): boolean =>
   "litellm_provider" in entry || Object.keys(entry).some((field) => field.endsWith("_per_token"))

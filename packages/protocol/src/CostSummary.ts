@@ -7,7 +7,7 @@
 import type { AgentPath } from "./AgentPath.ts"
 import { root } from "./AgentPath.ts"
 import type { CostNode, CostRow, CostSummary } from "./CostSummaryData.ts"
-import type { Entry, ModelEntry, Price, ToolEntry } from "./Entry.ts"
+import type { Entry, Fee, ModelEntry, Price, ToolEntry } from "./Entry.ts"
 import * as Money from "./Money.ts"
 import type { UsageTotals } from "./Usage.ts"
 import { toTotals } from "./Usage.ts"
@@ -42,7 +42,8 @@ const priceKey = (price: Price | undefined): string =>
         price.cacheReadPerMillionUsd,
         price.cacheWritePerMillionUsd,
         price.cacheWriteLongPerMillionUsd,
-        price.reasoningPerMillionUsd
+        price.reasoningPerMillionUsd,
+        price.toolFees
       ])
 
 const rowKey = (row: CostRow): string => JSON.stringify([row.kind, row.name, row.provider ?? "", priceKey(row.price)])
@@ -59,6 +60,19 @@ const modelRow = (entry: ModelEntry): CostRow => ({
   estimated: entry.estimated,
   overrun: entry.overrun === true,
   ...(entry.price === undefined ? {} : { price: entry.price })
+})
+
+/** Calls of a tool that the provider ran: a fee that nobody knows is unknown, not 0. */
+const feeRow = ({ calls, costNanoUsd, toolName }: Fee, { estimated, provider }: ModelEntry): CostRow => ({
+  kind: "tool",
+  name: toolName,
+  provider,
+  calls,
+  attempts: calls,
+  ...money(costNanoUsd ?? 0),
+  unpriced: costNanoUsd === undefined ? calls : 0,
+  estimated,
+  overrun: false
 })
 
 /** A tool that reported no cost costs us nothing; that is not an unknown price. */
@@ -128,6 +142,13 @@ const node = (agent: Agent): CostNode => {
   }
 }
 
+const rowsOf = (entry: ModelEntry | ToolEntry): ReadonlyArray<CostRow> =>
+  entry.kind === "tool"
+    ? [toolRow(entry)]
+    : entry.fees === undefined
+      ? [modelRow(entry)]
+      : [modelRow(entry), ...entry.fees.map((fee) => feeRow(fee, entry))]
+
 /**
  * The cost summary of a run's rows. Waits cost nothing. Agents without rows of their own stand in the tree where somebody
  * below them has some; the root always does. Rows are ordered by kind, name, provider and price, agents by path.
@@ -139,10 +160,11 @@ export const fold = (entries: ReadonlyArray<Entry>): CostSummary => {
   for (const entry of entries) {
     if (entry.kind === "wait" || entry.kind === "agent") continue
     const { rows } = at(top, entry.path)
-    const row = entry.kind === "model" ? modelRow(entry) : toolRow(entry)
-    const name = rowKey(row)
-    const sum = rows.get(name)
-    rows.set(name, sum === undefined ? row : plusRow(sum, row))
+    for (const row of rowsOf(entry)) {
+      const name = rowKey(row)
+      const sum = rows.get(name)
+      rows.set(name, sum === undefined ? row : plusRow(sum, row))
+    }
   }
   const tree = node(top)
   const { costNanoUsd, costUsd, estimated, unpriced } = tree

@@ -29,7 +29,7 @@ const RowStruct = Schema.Struct({
 /**
  * What one agent spent on one model or one tool. `costNanoUsd` is the exact sum in integer nano-dollars (10⁻⁹ USD),
  * `costUsd` the same as a decimal number. `unpriced` counts calls whose price is unknown: they are not in the sum.
- * `usage` is absent on tool rows; `price` names the price row used.
+ * `usage` is absent on tool rows; a tool row with a `provider` is of a tool that the provider ran for a fee. `price` names the price row used.
  */
 export interface CostRow extends Schema.Schema.Type<typeof RowStruct> {}
 

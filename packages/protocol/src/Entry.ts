@@ -27,14 +27,16 @@ const PriceStruct = Schema.Struct({
   match: Schema.Literals(["exact", "prefix"]),
   source: Schema.String,
   ...rates,
-  tiers: Schema.optionalKey(Schema.Array(TierStruct))
+  tiers: Schema.optionalKey(Schema.Array(TierStruct)),
+  toolFees: Schema.optionalKey(Schema.Record(Schema.String, Schema.Finite))
 }).annotate({ identifier: "Price" })
 
 /**
  * The price row that a model call was paid by, in US dollars per million tokens. `model` is the row's own model id,
  * `match` whether it named the model exactly or by prefix, `source` where the row is from and of which date. An absent
  * cache price means the input price, an absent reasoning price the output price. `tiers` have other rates for long inputs:
- * the highest one that the input is above holds for the whole call.
+ * the highest one that the input is above holds for the whole call. `toolFees` is what a call of a tool costs that the provider
+ * runs itself, in US dollars by tool name; a tool that it does not name has no known fee.
  */
 export interface Price extends Schema.Schema.Type<typeof PriceStruct> {}
 export const Price: Schema.Codec<Price> = PriceStruct
@@ -56,6 +58,15 @@ const AttemptStruct = Schema.Struct({
 export interface Attempt extends Schema.Schema.Type<typeof AttemptStruct> {}
 export const Attempt: Schema.Codec<Attempt> = AttemptStruct
 
+const FeeStruct = Schema.Struct({
+  toolName: Schema.String,
+  calls: Schema.Natural,
+  costNanoUsd: Schema.optionalKey(Schema.Natural)
+}).annotate({ identifier: "Fee" })
+
+/** Calls of a tool that the provider ran itself, and what they cost beside their tokens; absent where the fee is unknown. */
+export interface Fee extends Schema.Schema.Type<typeof FeeStruct> {}
+
 const ModelStruct = Schema.Struct({
   kind: Schema.Literal("model"),
   path: AgentPath,
@@ -68,6 +79,7 @@ const ModelStruct = Schema.Struct({
   overrun: Schema.optionalKey(Schema.Boolean),
   costNanoUsd: Schema.optionalKey(Schema.Natural),
   price: Schema.optionalKey(PriceStruct),
+  fees: Schema.optionalKey(Schema.Array(FeeStruct)),
   startedAt: Schema.Natural,
   endedAt: Schema.Natural,
   attempts: Schema.Array(AttemptStruct)
@@ -75,7 +87,7 @@ const ModelStruct = Schema.Struct({
 
 /**
  * A model step, or with a `purpose` a request beside the steps, made before that one. `usage` covers every attempt; `estimated` is true where any part of it was counted by us because the
- * provider had not reported. `costNanoUsd` is absent where the price is unknown, never 0 for that reason. `overrun` marks
+ * provider had not reported. `fees` is absent where the provider ran no tool; they are not in `costNanoUsd`, which is absent where the price is unknown, never 0 for that reason. `overrun` marks
  * a step that used more than was reserved for it.
  */
 export interface ModelEntry extends Schema.Schema.Type<typeof ModelStruct> {}
@@ -122,6 +134,10 @@ const AgentStruct = Schema.Struct({
 
 /** A specialist was admitted: `path` is its caller's, and both times are that moment. What it does has rows of its own. */
 export interface AgentEntry extends Schema.Schema.Type<typeof AgentStruct> {}
+
+/** What the fees of a row come to, those that are known. */
+export const feesOf = ({ fees }: ModelEntry): number =>
+  fees === undefined ? 0 : fees.reduce((sum, fee) => sum + (fee.costNanoUsd ?? 0), 0)
 
 /** One row of the ledger. */
 export type Entry = ModelEntry | ToolEntry | WaitEntry | AgentEntry

@@ -144,7 +144,9 @@ const rates = (price: Rates): ReadonlyArray<number> => [
 
 /** True when every rate of the row is a number of at least 0. */
 export const isPrice = (price: Price): boolean =>
-  [price, ...(price.tiers ?? [])].flatMap(rates).every((value) => value >= 0 && value < Infinity)
+  [...[price, ...(price.tiers ?? [])].flatMap(rates), ...Object.values(price.toolFees ?? {})].every(
+    (value) => value >= 0 && value < Infinity
+  )
 
 const dearestInput = (price: Rates): number =>
   Math.max(

@@ -6,7 +6,7 @@
  * what the provider wants back with its parts goes through its package once more.
  */
 import type { LanguageModelV4, LanguageModelV4Usage } from "@ai-sdk/provider"
-import { type Envelope, type Event, Ordering, Usage } from "@reins/protocol"
+import { type CostNode, type Envelope, type Event, Ordering, Usage } from "@reins/protocol"
 import { Agent, Model, type ModelPort, Runtime } from "@reins/runtime"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -30,7 +30,7 @@ export interface Report {
   readonly textLength: number
   readonly calls: number
   readonly usage: Usage.UsageTotals
-  /** US dollars; absent where the price is unknown. */
+  /** US dollars; absent where a model's price is unknown. Fees of tools that the provider ran are in it where they are known. */
   readonly costUsd: number | undefined
   /** The finish reason, or the code of the error. */
   readonly ending: string
@@ -146,7 +146,7 @@ export const report = (recording: Recording, spoken: Spoken, log: ReadonlyArray<
     textLength: step.text.length,
     calls: step.calls.length,
     usage,
-    costUsd: summary === undefined || summary.unpriced > 0 ? undefined : summary.costUsd,
+    costUsd: summary === undefined || isUnpriced(summary.root) ? undefined : summary.costUsd,
     ending: finish?.finishReason ?? error?.error.code ?? "none",
     problems
   }
@@ -228,3 +228,7 @@ const usageProblems = (spoken: Spoken, step: Step, usage: Usage.UsageTotals): Re
     fits(ours, theirs) ? [] : [`${ours} ${what}, not ${theirs.join(" or ")}`]
   )
 }
+
+/** Whether the price of some model is unknown. Fees for tools that the provider ran are a matter of their own. */
+const isUnpriced = ({ children, rows }: CostNode): boolean =>
+  rows.some(({ kind, unpriced }) => kind === "model" && unpriced > 0) || children.some(isUnpriced)

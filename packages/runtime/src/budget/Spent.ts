@@ -1,7 +1,7 @@
 /**
  * What a ledger row used up of a budget.
  */
-import { AgentPath, type Budget, type Entry, Usage } from "@reins/protocol"
+import { AgentPath, type Budget, Entry, Usage } from "@reins/protocol"
 
 /** The amount of one row; a wait uses up nothing but time, which is not counted for people. */
 export const fromEntry = (entry: Entry.Entry): Budget.Amount => {
@@ -11,7 +11,7 @@ export const fromEntry = (entry: Entry.Entry): Budget.Amount => {
         steps: entry.purpose === undefined ? 1 : 0,
         inputTokens: Usage.inputTokens(entry.usage),
         outputTokens: Usage.outputTokens(entry.usage),
-        nanoUsd: entry.costNanoUsd ?? 0
+        nanoUsd: (entry.costNanoUsd ?? 0) + Entry.feesOf(entry)
       }
     case "tool":
       return { toolCalls: 1, tool: entry.toolName, nanoUsd: entry.costNanoUsd ?? 0 }

@@ -25,6 +25,8 @@ export interface PriceOptions {
   readonly cacheWritePerMillionUsd?: number
   readonly cacheWriteLongPerMillionUsd?: number
   readonly reasoningPerMillionUsd?: number
+  /** What a call of a tool costs that the provider runs itself, in US dollars, by tool name. */
+  readonly toolFees?: { readonly [toolName: string]: number }
 }
 
 /** Prices from a table keyed `provider/model`, for tests, private models and agreed prices. Matches exactly or not at all. */

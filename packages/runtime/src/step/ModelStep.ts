@@ -14,6 +14,7 @@ import * as Tether from "../run/Tether.ts"
 import * as Admission from "./Admission.ts"
 import * as Announcement from "./Announcement.ts"
 import * as Attempt from "./Attempt.ts"
+import * as Fees from "./Fees.ts"
 import { StepValue } from "./StepValue.ts"
 
 export interface StepOptions {
@@ -39,6 +40,10 @@ interface Tally {
   /** The hold that was last given back. */
   paid: Budget.Amount | undefined
   readonly rows: Array<Entry.Attempt>
+  /** How often the provider ran which tool itself. */
+  fees: Map<string, number> | undefined
+  /** What of the fees is on the budget already. */
+  feesCharged: number
 }
 
 const newTally = (startedAt: number): Tally => ({
@@ -48,7 +53,9 @@ const newTally = (startedAt: number): Tally => ({
   overrun: false,
   charged: Usage.empty,
   paid: undefined,
-  rows: []
+  rows: [],
+  fees: undefined,
+  feesCharged: 0
 })
 
 const carry = Effect.fnUntraced(function* (run: Run, place: Place, options: StepOptions) {
@@ -84,6 +91,7 @@ const carry = Effect.fnUntraced(function* (run: Run, place: Place, options: Step
     tally.usage = tally.rows.length === 0 ? reported.usage : Usage.add(tally.usage, reported.usage)
     tally.estimated ||= reported.estimated
     tally.rows.push(row)
+    Fees.count(tally, answer.calls)
     if (ending._tag === "Completed") {
       const { calls, content, events } = Announcement.announce(place, answer, options.offersTools)
       const stop = answer.stop ?? "other"
@@ -182,7 +190,14 @@ const owed = ({ charged, usage }: Tally, price: Entry.Price | undefined): Budget
 const pay = (run: Run, place: Place, tally: Tally, { held, price }: Admission.Admitted): void => {
   if (tally.paid === held) return
   tally.paid = held
-  const spent: Budget.Amount = { ...owed(tally, price), steps: held.steps }
+  const fees = Fees.known(tally.fees, price)
+  const tokens = owed(tally, price)
+  const spent: Budget.Amount = {
+    ...tokens,
+    nanoUsd: (tokens.nanoUsd ?? 0) + fees - tally.feesCharged,
+    steps: held.steps
+  }
+  tally.feesCharged = fees
   tally.overrun ||= run.engine.tree.isLimited(place.path) && exceeds(spent, held)
   tally.charged = tally.usage
   run.engine.tree.settle(place.path, held, spent)
@@ -279,6 +294,7 @@ const rowOf = (
     estimated: tally.estimated,
     ...(tally.overrun ? { overrun: true } : {}),
     ...(price === undefined ? {} : { costNanoUsd: Money.costOf(tally.usage, price).nanoUsd, price }),
+    ...(tally.fees === undefined ? {} : { fees: Fees.rows(tally.fees, price) }),
     startedAt: tally.startedAt,
     endedAt: run.engine.now(),
     attempts: tally.rows
