@@ -8,6 +8,7 @@ import { isatty } from "node:tty"
 import * as Child from "./Child.mjs"
 import * as Examples from "./Examples.mjs"
 import * as Install from "./Install.mjs"
+import * as Pack from "./Pack.mjs"
 import * as Tests from "./Tests.mjs"
 import * as Types from "./Types.mjs"
 import { inside, root, sourcesNode } from "./Workspace.mjs"
@@ -35,6 +36,7 @@ const tasks = {
     "kill runs at every event: memory|sqlite|postgres [NAME]",
     (args) => node([inside("test", "store", "crash", "main.ts"), ...args])
   ],
+  pack: ["try the packages as a user gets them, outside of this folder", () => Pack.run(sourcesNode(), inPlace())],
   check: ["run everything that has to hold", () => Child.run("bash", [inside(".ci", "run")], { cwd: root })]
 }
 
