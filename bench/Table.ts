@@ -1,7 +1,7 @@
 /**
- * Figures of several rounds as a table: a median for each contestant, and how many times the floor that is.
+ * Figures of several rounds as a table: a median for each contestant, and how many times the base of its family that is.
  */
-import type { Figures, Workload } from "./Workloads.ts"
+import { type Figures, median, type Workload } from "./Family.ts"
 
 /** What one contestant was measured at, a round each. */
 export type Rounds = ReadonlyArray<Figures>
@@ -9,18 +9,14 @@ export type Rounds = ReadonlyArray<Figures>
 /** Two decimals below ten, one below a hundred, none above. */
 const short = (value: number): string => value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)
 
-const median = (values: ReadonlyArray<number>): number | undefined =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]
+const of = (rounds: Rounds, figure: string): number => median(rounds.flatMap((figures) => figures[figure] ?? []))
 
-const of = (rounds: Rounds, figure: string): number | undefined =>
-  median(rounds.flatMap((figures) => figures[figure] ?? []))
-
-/** A Markdown table of one workload. `floor` names the contestant that ratios are over. */
+/** A Markdown table of one workload. `base` names the contestant that ratios are over. */
 export const render = (
   name: string,
-  workload: Workload,
+  workload: Pick<Workload<never>, "figures" | "title">,
   measured: ReadonlyMap<string, { readonly title: string; readonly rounds: Rounds }>,
-  floor: string
+  base: string
 ): string => {
   const figures = Object.entries(workload.figures)
   const lines = [
@@ -29,13 +25,15 @@ export const render = (
     `| | ${figures.map(([, { title, unit }]) => `${title} (${unit})`).join(" | ")} |`,
     `| --- |${figures.map(() => " ---: |").join("")}`
   ]
-  const bottom = measured.get(floor)?.rounds ?? []
+  const bottom = measured.get(base)?.rounds ?? []
   for (const [contestant, { rounds, title }] of measured) {
     const cells = figures.map(([figure]) => {
       const value = of(rounds, figure)
-      const base = of(bottom, figure)
-      if (value === undefined || !Number.isFinite(value)) return "–"
-      return contestant === floor || base === undefined ? short(value) : `${short(value)} (${short(value / base)}×)`
+      const under = of(bottom, figure)
+      if (!Number.isFinite(value)) return "–"
+      return contestant === base || !Number.isFinite(under)
+        ? short(value)
+        : `${short(value)} (${short(value / under)}×)`
     })
     lines.push(`| ${title} | ${cells.join(" | ")} |`)
   }

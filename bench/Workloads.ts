@@ -1,25 +1,12 @@
 /**
- * The workloads of the bench: what is measured, how often, and in which unit. Each runs in a process of its own, warmed up
+ * The workloads of the frameworks: what is measured, how often, and in which unit. Each runs in a process of its own, warmed up
  * before it is measured, and answers figures by name.
  */
 import type { Contestant, Opened } from "./Contestant.ts"
+import * as Family from "./Family.ts"
 import * as Script from "./Script.ts"
 
-export interface Figure {
-  readonly title: string
-  readonly unit: "µs" | "ms" | "KB" | "×"
-}
-
-/** Figures by name; those that a contestant has no answer to are absent. */
-export type Figures = { readonly [figure: string]: number }
-
-export interface Workload {
-  readonly title: string
-  readonly figures: { readonly [figure: string]: Figure }
-  readonly measure: (contestant: Contestant, quick: boolean) => Promise<Figures>
-}
-
-const median = (values: ReadonlyArray<number>): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN
+type Workload = Family.Workload<Contestant>
 
 /** The median duration of `times` calls, in milliseconds. */
 const timed = async (times: number, work: () => Promise<unknown>): Promise<number> => {
@@ -29,7 +16,7 @@ const timed = async (times: number, work: () => Promise<unknown>): Promise<numbe
     await work()
     taken.push(performance.now() - startedAt)
   }
-  return median(taken)
+  return Family.median(taken)
 }
 
 /** Milliseconds from asking to the first text. */
@@ -76,7 +63,7 @@ const W1: Workload = {
     if (heard !== times * deltas * 5) throw new Error(`a consumer heard ${heard} characters`)
     const firsts: Array<number> = []
     for (let index = 0; index < (quick ? 50 : 300); index++) firsts.push(await firstText(few))
-    return { delta: (taken * 1000) / deltas, warm: median(firsts), cold }
+    return { delta: (taken * 1000) / deltas, warm: Family.median(firsts), cold }
   }
 }
 

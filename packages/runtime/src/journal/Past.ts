@@ -92,12 +92,11 @@ export const fold = (envelopes: ReadonlyArray<Envelope.Envelope>, marks: Readonl
   }
   closeUpTo(past.seq)
   for (const mark of marks) remember(past, mark)
-  for (const [name, attempts] of past.begins) {
-    const mark = marks.find((each) => each.kind === "begin" && each.name === name)
-    if (mark === undefined || past.results.has(name) || !name.startsWith(modelPrefix(mark.path))) continue
-    const key = AgentPath.key(mark.path)
+  for (const { kind, name, path, value } of marks) {
+    if (kind !== "begin" || past.results.has(name) || !name.startsWith(modelPrefix(path))) continue
+    const key = AgentPath.key(path)
     const { said, started } = speaking.get(key) ?? { said: 0, started: false }
-    past.openSteps.set(key, { attempts, started, said })
+    past.openSteps.set(key, { attempts: Number(value), started, said })
   }
   for (const [key, { said, started }] of speaking) {
     // Its step-start was stored and its begin was not: nothing was sent.

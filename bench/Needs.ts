@@ -1,0 +1,44 @@
+/**
+ * What some contestants need, got when the first of them is asked for: the peers' packages, or a Postgres server that lives as
+ * long as the bench. Where it cannot be had, they are left out, and it is said why.
+ */
+import type { Need } from "./Family.ts"
+import * as Peers from "./Peers.ts"
+
+export class Needs {
+  /** What the processes that measure are told. */
+  environment: { readonly [name: string]: string } = {}
+  private readonly asked = new Map<Need, boolean>()
+  private stop = () => Promise.resolve()
+
+  /** Whether it is there, once it has been got. */
+  async met(need: Need | undefined): Promise<boolean> {
+    if (need === undefined) return true
+    let met = this.asked.get(need)
+    if (met === undefined) this.asked.set(need, (met = await this.get(need)))
+    return met
+  }
+
+  /** Ends what was begun for the bench. */
+  end(): Promise<void> {
+    return this.stop()
+  }
+
+  private async get(need: Need): Promise<boolean> {
+    if (need === "peers") return told("The peers", Peers.install())
+    try {
+      const Postgres = await import("./stores/PostgresServer.ts")
+      const { stop, url } = await Postgres.start()
+      this.stop = stop
+      this.environment = { [Postgres.variable]: url }
+      return true
+    } catch (error) {
+      return told("Postgres", String(error))
+    }
+  }
+}
+
+const told = (what: string, problem: string | undefined): boolean => {
+  if (problem !== undefined) process.stderr.write(`${what}: left out, could not be had: ${problem.trim()}\n`)
+  return problem === undefined
+}

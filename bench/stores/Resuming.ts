@@ -1,0 +1,60 @@
+/**
+ * D3: runs that are taken up by another owner. A run makes so many steps, then calls a tool that does not answer; its owner ends, and
+ * what is timed is the next one, from its first look at the store until that tool is begun again.
+ */
+import { Deployment, Runtime } from "@reins/runtime"
+import { type JournalStore, journalHost } from "@reins/runtime/journal"
+import { Deferred, Effect, Layer } from "effect"
+import { type Figures, median } from "../Family.ts"
+import type { Script } from "../Script.ts"
+import * as Service from "./Service.ts"
+import type { Store } from "./Store.ts"
+
+/** Steps with `deltas` of text and a call each; the call of the last one is never answered. */
+const long = (deltas: number): Script =>
+  async function* (step, voice) {
+    for (let index = 0; index < deltas; index++) yield voice.text("word ")
+    yield voice.call(`call-${step}`, `{"n":${step}}`)
+    yield voice.finish(true)
+  }
+
+/** Carries what is in the journal until step `last` has begun its tool; answers milliseconds. */
+const life = (journal: JournalStore, deltas: number, last: number, starts: boolean) =>
+  Effect.gen(function* () {
+    const begun = yield* Deferred.make<void>()
+    const service = Service.layer({
+      script: long(deltas),
+      work: (n) => (n === last ? Effect.andThen(Deferred.succeed(begun, undefined), Effect.never) : undefined)
+    })
+    const deployment = Layer.succeed(Deployment.Deployment, journalHost(journal, { hibernateMs: Infinity }))
+    const startedAt = performance.now()
+    return yield* Effect.gen(function* () {
+      const { start } = yield* Runtime
+      if (starts) yield* start("go")
+      yield* Deferred.await(begun)
+      return performance.now() - startedAt
+    }).pipe(Effect.provide(Layer.fresh(Layer.provide(service, deployment))))
+  })
+
+const resumed = (store: Store, events: number, deltas: number, times: number) =>
+  Effect.gen(function* () {
+    const journal = yield* (yield* store.place).journal
+    const last = Math.floor(events / (3 + deltas))
+    yield* life(journal, deltas, last, true)
+    const taken: Array<number> = []
+    for (let index = 0; index < times; index++) taken.push(yield* life(journal, deltas, last, false))
+    return median(taken)
+  }).pipe(Effect.scoped)
+
+export const measure = (store: Store, quick: boolean): Promise<Figures> =>
+  Effect.runPromise(
+    Effect.gen(function* () {
+      const times = quick ? 3 : 9
+      return {
+        at100: yield* resumed(store, 100, 0, times),
+        at1000: yield* resumed(store, 1000, 0, times),
+        at10000: yield* resumed(store, 10_000, 0, times),
+        text: yield* resumed(store, 10_000, 300, times)
+      }
+    })
+  )

@@ -1,0 +1,13 @@
+/**
+ * The stores that are measured. Memory is the deployment that keeps nothing; where a workload needs a journal, it is the one in
+ * memory that the others are held to.
+ */
+import type { Entry } from "../Family.ts"
+import type { Store } from "./Store.ts"
+
+export const stores: { readonly [name: string]: Entry<Store> } = {
+  memory: { title: "memory", load: async () => (await import("./Memory.ts")).memory },
+  sqlite: { title: "SQLite, `NORMAL`", load: async () => (await import("./SqliteStore.ts")).store("NORMAL") },
+  "sqlite-full": { title: "SQLite, `FULL`", load: async () => (await import("./SqliteStore.ts")).store("FULL") },
+  postgres: { title: "Postgres", needs: "postgres", load: async () => (await import("./PostgresStore.ts")).store }
+}
