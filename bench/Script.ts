@@ -30,6 +30,16 @@ export const text = (deltas: number): Script =>
     yield voice.finish(false)
   }
 
+/** The same text, each delta in a turn of the event loop of its own, as they come from a provider far away. */
+export const slowly = (deltas: number): Script =>
+  async function* (_step, voice) {
+    for (let index = 0; index < deltas; index++) {
+      await new Promise((resolve) => setImmediate(resolve))
+      yield voice.text("word ")
+    }
+    yield voice.finish(false)
+  }
+
 /** `count` steps with one call each, then a word. */
 export const steps = (count: number): Script =>
   async function* (step, voice) {

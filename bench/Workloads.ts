@@ -5,6 +5,7 @@
 import type { Contestant, Opened } from "./Contestant.ts"
 import * as Family from "./Family.ts"
 import * as Script from "./Script.ts"
+import { W6 } from "./Web.ts"
 
 type Workload = Family.Workload<Contestant>
 
@@ -152,4 +153,4 @@ const W5: Workload = {
   }
 }
 
-export const workloads: { readonly [name: string]: Workload } = { W1, W2, W3, W4, W5 }
+export const workloads: { readonly [name: string]: Workload } = { W1, W2, W3, W4, W5, W6 }

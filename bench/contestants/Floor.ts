@@ -2,6 +2,9 @@
  * The floor: a bare agent loop, one async generator, without any framework. It checks nothing, remembers nothing but the
  * messages, and measures what the language itself costs; everything else is a multiple of it.
  */
+import { once } from "node:events"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
 import type { Contestant } from "../Contestant.ts"
 import { type Script, tool, type Voice } from "../Script.ts"
 
@@ -92,5 +95,25 @@ export const contestant: Contestant = {
           }
         }
       }
+    }),
+  serve: async (script) => {
+    const server = createServer(async (request, response) => {
+      request.resume()
+      response.writeHead(200, { "content-type": "text/event-stream" })
+      for await (const heard of loop(script, false, "go")) response.write(`data: ${JSON.stringify(heard)}\n\n`)
+      response.end()
     })
+    await once(server.listen(0, "127.0.0.1"), "listening")
+    const { port } = server.address() as AddressInfo
+    return {
+      url: `http://127.0.0.1:${port}/`,
+      headers: {},
+      body: "{}",
+      mark: '"type":"text"',
+      close: async () => {
+        server.close()
+        await once(server, "close")
+      }
+    }
+  }
 }

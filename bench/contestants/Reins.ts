@@ -7,9 +7,13 @@
 import { Agent, Budget, Decision, Model, ModelStream, Prices, Runtime, ToolSettings } from "@reins/runtime"
 import type { ModelPart } from "@reins/runtime"
 import { createRuntime, type PromiseRuntime } from "@reins/runtime/promise"
-import { Effect, Layer, ManagedRuntime, Schema, Stream } from "effect"
+import { NodeHttpServer } from "@effect/platform-node"
+import { Authenticator, Server } from "@reins/server"
+import { Context, Effect, Exit, Layer, ManagedRuntime, Schema, Scope, Stream } from "effect"
 import { Tool, Toolkit } from "effect/ai"
-import type { Contestant, Parked } from "../Contestant.ts"
+import { HttpServer } from "effect/http"
+import { createServer } from "node:http"
+import type { Contestant, Parked, Served } from "../Contestant.ts"
 import { type Script, tool, type Voice } from "../Script.ts"
 
 const voice: Voice<ModelPart> = {
@@ -86,17 +90,39 @@ const Work = Tool.make("work", {
 const Kit = Toolkit.make(Work)
 const KitLive = Kit.toLayer({ work: ({ n }) => Effect.succeed(tool.answer(n)) })
 
+const runtimeOf = (script: Script, gated: boolean) => {
+  const agent = Agent.make("bench", {
+    ...deployment,
+    toolkit: Kit,
+    budget: Budget.make({ maxDuration: "10 minutes" }),
+    approvals: gated ? { work: "always" } : {}
+  })
+  const model = ModelStream.fromAsyncIterable(streamed(script))
+  return Runtime.layer({ agents: [agent] }).pipe(Layer.provide([KitLive, Layer.succeed(Model, model), prices]))
+}
+
+/** The native dialect, with keys, tenants and resumable streams, each event with its id. */
+const serve = async (script: Script): Promise<Served> => {
+  const scope = Scope.makeUnsafe()
+  const live = Server.serve({}).pipe(
+    Layer.provide([runtimeOf(script, false), Authenticator.layerKeys({ "bench-key": "bench" })]),
+    Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1" }))
+  )
+  const { address } = Context.get(await Effect.runPromise(Layer.buildWithScope(live, scope)), HttpServer.HttpServer)
+  if (!("port" in address)) throw new Error("the server has no port")
+  return {
+    url: `http://127.0.0.1:${address.port}/native/query`,
+    headers: { authorization: "Bearer bench-key" },
+    body: JSON.stringify({ prompt: "go" }),
+    mark: '"type":"text"',
+    close: () => Effect.runPromise(Scope.close(scope, Exit.void))
+  }
+}
+
 export const effect: Contestant = {
   open: async (script, { gated }) => {
     const finished = new Finished()
-    const agent = Agent.make("bench", {
-      ...deployment,
-      toolkit: Kit,
-      budget: Budget.make({ maxDuration: "10 minutes" }),
-      approvals: gated ? { work: "always" } : {}
-    })
-    const model = ModelStream.fromAsyncIterable(streamed(gated ? watched(script, finished.one) : script))
-    const layer = Runtime.layer({ agents: [agent] }).pipe(Layer.provide([KitLive, Layer.succeed(Model, model), prices]))
+    const layer = runtimeOf(gated ? watched(script, finished.one) : script, gated)
     const runtime = await ManagedRuntime.make(layer).runPromise(Runtime)
     const approvals = {
       pendingApprovals: () => Effect.runPromise(runtime.pendingApprovals()),
@@ -113,7 +139,8 @@ export const effect: Contestant = {
         ),
       park: parking(approvals, () => Effect.runPromise(runtime.start("go")), finished)
     }
-  }
+  },
+  serve
 }
 
 export const promise: Contestant = {

@@ -5,6 +5,7 @@
 import type { Envelope } from "@reins/protocol"
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
+import * as Channel from "effect/Channel"
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -23,27 +24,25 @@ export const follow = <A>(
     readonly onLeave?: ((ended: boolean) => void) | undefined
   }
 ): Stream.Stream<A> =>
-  Stream.fromPull(
-    Effect.gen(function* () {
-      const reader = log.reader(options.after, options.bounded)
-      const scope = yield* Effect.scope
-      yield* Scope.addFinalizer(
-        scope,
-        Effect.sync(() => {
+  Stream.fromChannel(
+    Channel.fromTransform((_: unknown, scope) =>
+      Effect.suspend(() => {
+        const reader = log.reader(options.after, options.bounded)
+        const pull: Effect.Effect<Arr.NonEmptyReadonlyArray<A>, Cause.Done> = Effect.suspend(() => {
+          const selected = options.select(log.take(reader))
+          if (Arr.isReadonlyArrayNonEmpty(selected)) return Effect.succeed(selected)
+          return log.ended && reader.next >= log.envelopes.length
+            ? Cause.done()
+            : Effect.flatMap(news(log, reader), () => pull)
+        })
+        const leave = Effect.sync(() => {
           log.leave(reader)
           options.onLeave?.(log.ended)
         })
-      )
-      const pull: Effect.Effect<Arr.NonEmptyReadonlyArray<A>, Cause.Done> = Effect.suspend(() => {
-        const selected = options.select(log.take(reader))
-        if (Arr.isReadonlyArrayNonEmpty(selected)) return Effect.succeed(selected)
-        return log.ended && reader.next >= log.envelopes.length
-          ? Cause.done()
-          : Effect.flatMap(news(log, reader), () => pull)
+        return Effect.as(Scope.addFinalizer(scope, leave), pull)
       })
-      return pull
-    })
-  ).pipe(Stream.scoped)
+    )
+  )
 
 // Looks once more before it waits: the fiber may have yielded between its last look and this.
 const news = (log: EventLog, reader: Reader): Effect.Effect<void> =>

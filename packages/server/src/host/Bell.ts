@@ -5,7 +5,7 @@
 import type * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
+import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 
@@ -52,10 +52,8 @@ export const attended = (
   bell: Bell,
   comment: string | undefined
 ): Stream.Stream<string> =>
-  Stream.fromPull(
-    Effect.gen(function* () {
-      const scope = yield* Effect.scope
-      const pull = yield* Stream.toPull(source)
+  Stream.transformPull(source, (pull, scope) =>
+    Effect.suspend(() => {
       let pending: Fiber.Fiber<Texts, Cause.Done> | undefined
       let rouse: ((news: Effect.Effect<Texts, Cause.Done>) => void) | undefined
       let hasSpoken = true
@@ -67,13 +65,13 @@ export const attended = (
         close: () => rouse?.(Cause.done())
       }
       bell.listen(listener)
-      yield* Scope.addFinalizer(
-        scope,
-        Effect.sync(() => bell.leave(listener))
-      )
+      const leave = Effect.suspend(() => {
+        bell.leave(listener)
+        return pending === undefined ? Effect.void : Fiber.interrupt(pending)
+      })
       const wait = (fiber: Fiber.Fiber<Texts, Cause.Done>): Effect.Effect<Texts, Cause.Done> =>
         Effect.callback((resume) => {
-          const leave = fiber.addObserver((exit) => {
+          const unobserve = fiber.addObserver((exit) => {
             rouse = undefined
             pending = undefined
             hasSpoken = true
@@ -81,23 +79,25 @@ export const attended = (
           })
           rouse = (news) => {
             rouse = undefined
-            leave()
+            unobserve()
             resume(news)
           }
           return Effect.sync(() => {
             rouse = undefined
-            leave()
+            unobserve()
           })
         })
-      const read = Effect.flatMap(Effect.forkIn(pull, scope, { startImmediately: true }), (fiber) => {
+      // Detached, for it outlives the read that began it when the bell rings; the stream's own end takes it along.
+      const read = Effect.flatMap(Effect.forkDetach(pull, { startImmediately: true }), (fiber) => {
         const exit = fiber.pollUnsafe()
         if (exit === undefined) return wait((pending = fiber))
         hasSpoken = true
         return exit
       })
-      return Effect.suspend(() => {
+      const next = Effect.suspend(() => {
         if (bell.isClosed) return Cause.done()
         return pending === undefined ? read : wait(pending)
       })
+      return Effect.as(Scope.addFinalizer(scope, leave), next)
     })
-  ).pipe(Stream.scoped)
+  )
