@@ -1,7 +1,7 @@
 /**
  * One commit of a run's owner as a single statement: one way to the server and back, whatever the batch holds.
  */
-import { type Batch, Fenced, StoreFailure } from "@reins/runtime/journal"
+import type { Batch, Fenced, StoreFailure } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import * as Column from "../sql/Column.ts"
 import type { Database } from "../sql/Database.ts"
@@ -9,87 +9,86 @@ import * as Dialect from "../sql/Dialect.ts"
 import * as Projection from "../sql/Projection.ts"
 import * as SqlCommit from "../sql/SqlCommit.ts"
 
-const statement = (self: string) => `
+/** One part of the statement, whose rows are the JSON array in its parameter. Present where there are rows. */
+const parts = {
+  new_events: `INSERT INTO reins_events (run_id, seq, at, path, event)
+    SELECT run.run_id, CAST(value ->> 0 AS BIGINT), CAST(value ->> 1 AS BIGINT), value ->> 2, value ->> 3
+    FROM run, json_array_elements(CAST(? AS json)) AS each(value)`,
+  new_marks: `INSERT INTO reins_marks (run_id, kind, name, seq, at, path, value, spent)
+    SELECT run.run_id, value ->> 0, value ->> 1, CAST(value ->> 2 AS BIGINT), CAST(value ->> 3 AS BIGINT), value ->> 4,
+      value ->> 5, value ->> 6
+    FROM run, json_array_elements(CAST(? AS json)) AS each(value)
+    ON CONFLICT (run_id, kind, name) DO UPDATE SET seq = excluded.seq, at = excluded.at, path = excluded.path,
+      value = excluded.value, spent = excluded.spent`,
+  asked: `INSERT INTO reins_approvals (run_id, id, resource_id, path, seq, asked_at, request, outcome, decided_at)
+    SELECT run.run_id, value ->> 0, value ->> 1, value ->> 2, CAST(value ->> 3 AS BIGINT), CAST(value ->> 4 AS BIGINT),
+      value ->> 5, value ->> 6, CAST(value ->> 7 AS BIGINT)
+    FROM run, json_array_elements(CAST(? AS json)) AS each(value) ON CONFLICT (id) DO NOTHING`,
+  decided: `UPDATE reins_approvals AS a SET outcome = value ->> 1, decided_at = CAST(value ->> 2 AS BIGINT)
+    FROM run, json_array_elements(CAST(? AS json)) AS each(value) WHERE a.id = value ->> 0`,
+  opened: `INSERT INTO reins_client_calls (run_id, path, call_id) SELECT run.run_id, value ->> 0, value ->> 1
+    FROM run, json_array_elements(CAST(? AS json)) AS each(value) ON CONFLICT DO NOTHING`,
+  closed: `DELETE FROM reins_client_calls AS c USING run, json_array_elements(CAST(? AS json)) AS each(value)
+    WHERE c.run_id = run.run_id AND c.path = value ->> 0 AND c.call_id = value ->> 1`
+}
+
+type Part = keyof typeof parts
+
+/** Gives the thread back. */
+const end = `, gone AS (
+  DELETE FROM reins_threads AS t USING run
+  WHERE t.thread_id = run.thread_id AND t.run_id = run.run_id AND t.version = 0
+), freed AS (
+  UPDATE reins_threads AS t SET run_id = NULL FROM run
+  WHERE t.thread_id = run.thread_id AND t.run_id = run.run_id AND t.version > 0
+)`
+
+/** The statement of a commit with these parts. There are few of them, and each is planned once a connection. */
+const statement = (self: string, present: ReadonlyArray<Part>, ends: boolean) => `
 WITH run AS (
   UPDATE reins_runs SET last_seq = last_seq + CAST(? AS BIGINT), last_at = coalesce(CAST(? AS BIGINT), last_at),
     ended_at = CAST(? AS BIGINT)
   WHERE run_id = ? AND epoch = ? AND last_seq = coalesce(CAST(? AS BIGINT), last_seq)
-  RETURNING run_id, thread_id, ended_at
-), new_events AS (
-  INSERT INTO reins_events (run_id, seq, at, path, event)
-  SELECT run.run_id, CAST(value ->> 0 AS BIGINT), CAST(value ->> 1 AS BIGINT), value ->> 2, value ->> 3
-  FROM run, json_array_elements(CAST(? AS json)) AS each(value)
-), new_marks AS (
-  INSERT INTO reins_marks (run_id, kind, name, seq, at, path, value, spent)
-  SELECT run.run_id, value ->> 0, value ->> 1, CAST(value ->> 2 AS BIGINT), CAST(value ->> 3 AS BIGINT), value ->> 4,
-    value ->> 5, value ->> 6
-  FROM run, json_array_elements(CAST(? AS json)) AS each(value)
-  ON CONFLICT (run_id, kind, name) DO UPDATE SET seq = excluded.seq, at = excluded.at, path = excluded.path,
-    value = excluded.value, spent = excluded.spent
-), asked AS (
-  INSERT INTO reins_approvals (run_id, id, resource_id, path, seq, asked_at, request, outcome, decided_at)
-  SELECT run.run_id, value ->> 0, value ->> 1, value ->> 2, CAST(value ->> 3 AS BIGINT), CAST(value ->> 4 AS BIGINT),
-    value ->> 5, value ->> 6, CAST(value ->> 7 AS BIGINT)
-  FROM run, json_array_elements(CAST(? AS json)) AS each(value) ON CONFLICT (id) DO NOTHING
-), decided AS (
-  UPDATE reins_approvals AS a SET outcome = value ->> 1, decided_at = CAST(value ->> 2 AS BIGINT)
-  FROM run, json_array_elements(CAST(? AS json)) AS each(value) WHERE a.id = value ->> 0
-), opened AS (
-  INSERT INTO reins_client_calls (run_id, path, call_id) SELECT run.run_id, value ->> 0, value ->> 1
-  FROM run, json_array_elements(CAST(? AS json)) AS each(value) ON CONFLICT DO NOTHING
-), closed AS (
-  DELETE FROM reins_client_calls AS c USING run, json_array_elements(CAST(? AS json)) AS each(value)
-  WHERE c.run_id = run.run_id AND c.path = value ->> 0 AND c.call_id = value ->> 1
-), gone AS (
-  DELETE FROM reins_threads AS t USING run
-  WHERE run.ended_at IS NOT NULL AND t.thread_id = run.thread_id AND t.run_id = run.run_id AND t.version = 0
-), freed AS (
-  UPDATE reins_threads AS t SET run_id = NULL FROM run
-  WHERE run.ended_at IS NOT NULL AND t.thread_id = run.thread_id AND t.run_id = run.run_id AND t.version > 0
-)
+  RETURNING run_id, thread_id
+)${present.map((part) => `, ${part} AS (${parts[part]})`).join("")}${ends ? end : ""}
 SELECT ${Dialect.notify(self, "run.run_id")} FROM run`
 
 /** Commits for the process that is named `self` among those that listen. */
 export const commit = (db: Database, self: string) => {
-  const text = statement(self)
+  const texts = new Map<string, string>()
+  const textOf = (present: ReadonlyArray<Part>, ends: boolean): string => {
+    const key = `${present.join()} ${ends}`
+    let text = texts.get(key)
+    if (text === undefined) texts.set(key, (text = statement(self, present, ends)))
+    return text
+  }
   return (batch: Batch): Effect.Effect<void, Fenced | StoreFailure> =>
     Effect.suspend(() => {
       const { envelopes, epoch } = batch
       const runId = Column.encode(batch.runId)
       const first = envelopes[0]?.seq
-      const projection = Projection.fold(batch)
-      const rows = [
-        SqlCommit.eventRows(batch),
-        SqlCommit.markRows(batch),
-        projection.asked,
-        projection.decided,
-        projection.opened,
-        projection.closed
-      ]
+      const { endedAt, ...projection } = Projection.fold(batch)
+      const rows = { new_events: SqlCommit.eventRows(batch), new_marks: SqlCommit.markRows(batch), ...projection }
+      const present = names.filter((part) => rows[part].length > 0)
       const written = db.rows(
-        text,
+        textOf(present, endedAt !== undefined),
         envelopes.length,
         SqlCommit.lastAt(batch),
-        projection.endedAt ?? null,
+        endedAt ?? null,
         runId,
         epoch,
         first === undefined ? null : first - 1,
-        ...rows.map((each) => JSON.stringify(each))
+        ...present.map((part) => JSON.stringify(rows[part]))
       )
+      const { text: asks, values } = SqlCommit.ownership(batch)
       return Effect.flatMap(db.operation("commit", written), (done) =>
-        done.length > 0 ? Effect.void : refused(db, batch, runId)
+        done.length > 0
+          ? Effect.void
+          : Effect.flatMap(db.operation("commit", db.rows(asks, ...values)), (found) =>
+              Effect.fail(SqlCommit.fault(batch, found.length > 0))
+            )
       )
     })
 }
 
-/** Why nothing was written. */
-const refused = (db: Database, { epoch, runId }: Batch, run: string): Effect.Effect<never, Fenced | StoreFailure> =>
-  Effect.flatMap(
-    db.operation("commit", db.rows("SELECT 1 FROM reins_runs WHERE run_id = ? AND epoch = ?", run, epoch)),
-    (rows): Effect.Effect<never, Fenced | StoreFailure> =>
-      rows.length === 0
-        ? Effect.fail(new Fenced({ runId }))
-        : Effect.fail(
-            new StoreFailure({ operation: "commit", cause: new Error("the events are not the next of their log") })
-          )
-  )
+const names = ["new_events", "new_marks", "asked", "decided", "opened", "closed"] as const

@@ -126,12 +126,13 @@ const take = Effect.fnUntraced(function* (db: Database, lines: ReadonlyArray<Lin
   for (const line of lines) {
     if (line.kind === "answer") yield* SqlRuns.answer(db, runId, line.name, line)
   }
-  yield* SqlCommit.commit(db)({
+  const fault = yield* SqlCommit.write(db, {
     runId,
     epoch: opened?.epoch ?? 0,
     envelopes: lines.flatMap((line) => (line.kind === "event" ? [line.envelope] : [])),
     marks: lines.flatMap((line) => (line.kind === "mark" ? [line.mark] : []))
   })
+  if (fault !== undefined) return yield* fault
   return runId
 })
 

@@ -21,6 +21,9 @@ const patience = { schedule: Schedule.spaced("20 millis"), times: 250 }
 /** How long a server that cannot be reached is asked again: half a minute. */
 const endurance = { schedule: Schedule.spaced("250 millis"), times: 120 }
 
+/** How long after the first failure it is asked again, in milliseconds. */
+const firstMs = 20
+
 /** Operations that may have been done although no answer came: their caller has a way to find out, asking twice is none. */
 const once = new Set(["create", "commit", "import"])
 
@@ -53,9 +56,20 @@ export class Database {
 
   /** An operation of the store: asked again while the database is locked or gone, then failed as a `StoreFailure` of that name. */
   operation<A>(name: string, effect: Effect.Effect<A, SqlError | CorruptRow>): Effect.Effect<A, StoreFailure> {
+    const mayAsk = (error: SqlError | CorruptRow) => isGone(error) && !once.has(name)
     return effect.pipe(
-      Effect.retry({ ...patience, while: isLocked }),
-      Effect.retry({ ...endurance, while: (error) => isGone(error) && !once.has(name) }),
+      // Schedules are begun only where there is something to wait for: the first time, nearly always, costs nothing but itself.
+      Effect.catch((error) =>
+        isLocked(error) || mayAsk(error)
+          ? Effect.delay(
+              effect.pipe(
+                Effect.retry({ ...patience, while: isLocked }),
+                Effect.retry({ ...endurance, while: mayAsk })
+              ),
+              firstMs
+            )
+          : Effect.fail(error)
+      ),
       Effect.mapError((cause) => new StoreFailure({ operation: name, cause }))
     )
   }

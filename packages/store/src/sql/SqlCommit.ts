@@ -1,92 +1,112 @@
 /**
- * One commit of a run's owner: its events, its marks and all that follows from them, or nothing of it.
+ * One commit of a run's owner: its events, its marks and all that follows from them, as the statements that write it. Pure but for
+ * `write`; how statements become a transaction is each database's.
  */
 import { type Batch, Fenced, StoreFailure } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Column from "./Column.ts"
-import type { Database } from "./Database.ts"
+import type { Database, Value } from "./Database.ts"
+import type { Dialect } from "./Dialect.ts"
 import * as Projection from "./Projection.ts"
 
 type Rows = ReadonlyArray<ReadonlyArray<string | number | null>>
 
-/** Commits by statements in a transaction: for a database without a wire between. */
-export const commit =
-  (db: Database) =>
-  (batch: Batch): Effect.Effect<void, Fenced | StoreFailure> =>
-    Effect.flatMap(db.operation("commit", db.atomic(write(db, batch))), (fault) =>
-      fault === undefined ? Effect.void : Effect.fail(fault)
-    )
+/** What keeps a batch out, before any of it was written; absent where it was written. */
+export type Fault = Fenced | StoreFailure | undefined
 
-/** What keeps the batch out, before any of it was written. */
-type Fault = Fenced | StoreFailure | undefined
+/** A statement and its parameters. */
+export interface Statement {
+  readonly text: string
+  readonly values: ReadonlyArray<Value>
+}
 
-const write = (db: Database, batch: Batch): Effect.Effect<Fault, SqlError> =>
-  Effect.gen(function* () {
-    const { envelopes, epoch, marks } = batch
+/** What a batch writes, and in which order. */
+export interface Writing {
+  /** Must change a row, or none of the rest may be done. */
+  readonly guard: Statement
+  readonly rest: ReadonlyArray<Statement>
+}
+
+/** Whether the batch's owner is still the owner, for a batch whose guard found no row. */
+export const ownership = ({ epoch, runId }: Batch): Statement => ({
+  text: "SELECT 1 FROM reins_runs WHERE run_id = ? AND epoch = ?",
+  values: [Column.encode(runId), epoch]
+})
+
+/** Why the guard found no row. */
+export const fault = ({ runId }: Batch, isOwner: boolean): Fenced | StoreFailure =>
+  isOwner
+    ? new StoreFailure({ operation: "commit", cause: new Error("the events are not the next of their log") })
+    : new Fenced({ runId })
+
+/** The statements of batches, in a dialect. */
+export const writing = ({ each, news }: Dialect): ((batch: Batch) => Writing) => {
+  const guard = `UPDATE reins_runs SET last_seq = last_seq + ?, last_at = coalesce(?, last_at), ended_at = ?${news}
+    WHERE run_id = ? AND epoch = ? AND last_seq = coalesce(?, last_seq) RETURNING 1`
+  const events = `INSERT INTO reins_events (run_id, seq, at, path, event)
+    SELECT ?, CAST(value ->> 0 AS BIGINT), CAST(value ->> 1 AS BIGINT), value ->> 2, value ->> 3 FROM ${each}`
+  const marks = `INSERT INTO reins_marks (run_id, kind, name, seq, at, path, value, spent)
+    SELECT ?, value ->> 0, value ->> 1, CAST(value ->> 2 AS BIGINT), CAST(value ->> 3 AS BIGINT), value ->> 4, value ->> 5,
+      value ->> 6
+    FROM ${each} WHERE true
+    ON CONFLICT (run_id, kind, name) DO UPDATE SET seq = excluded.seq, at = excluded.at, path = excluded.path,
+      value = excluded.value, spent = excluded.spent`
+  const asked = `INSERT INTO reins_approvals (run_id, id, resource_id, path, seq, asked_at, request, outcome, decided_at)
+    SELECT ?, value ->> 0, value ->> 1, value ->> 2, CAST(value ->> 3 AS BIGINT), CAST(value ->> 4 AS BIGINT), value ->> 5,
+      value ->> 6, CAST(value ->> 7 AS BIGINT)
+    FROM ${each} WHERE true ON CONFLICT (id) DO NOTHING`
+  const opened = `INSERT INTO reins_client_calls (run_id, path, call_id)
+    SELECT ?, value ->> 0, value ->> 1 FROM ${each} WHERE true ON CONFLICT DO NOTHING`
+  return (batch) => {
+    const { envelopes, epoch } = batch
     const runId = Column.encode(batch.runId)
-    const { each, news } = db.dialect
-    const put = (into: string, rows: Rows) =>
-      rows.length === 0 ? Effect.void : db.rows(into, runId, JSON.stringify(rows))
-
-    const [run] = yield* db.rows("SELECT last_seq FROM reins_runs WHERE run_id = ? AND epoch = ?", runId, epoch)
-    if (run === undefined) return new Fenced({ runId: batch.runId })
     const first = envelopes[0]?.seq
-    if (first !== undefined && first !== Number(run["last_seq"]) + 1) {
-      return new StoreFailure({ operation: "commit", cause: new Error("the events are not the next of their log") })
-    }
     const projection = Projection.fold(batch)
-    yield* db.rows(
-      `UPDATE reins_runs SET last_seq = last_seq + ?, last_at = coalesce(?, last_at), ended_at = ?${news} WHERE run_id = ?`,
-      envelopes.length,
-      lastAt(batch),
-      projection.endedAt ?? null,
-      runId
-    )
-    yield* put(
-      `INSERT INTO reins_events (run_id, seq, at, path, event)
-       SELECT ?, CAST(value ->> 0 AS BIGINT), CAST(value ->> 1 AS BIGINT), value ->> 2, value ->> 3 FROM ${each}`,
-      eventRows(batch)
-    )
-    if (marks.length > 0) {
-      yield* put(
-        `INSERT INTO reins_marks (run_id, kind, name, seq, at, path, value, spent)
-         SELECT ?, value ->> 0, value ->> 1, CAST(value ->> 2 AS BIGINT), CAST(value ->> 3 AS BIGINT), value ->> 4, value ->> 5,
-         value ->> 6
-         FROM ${each} WHERE true
-         ON CONFLICT (run_id, kind, name) DO UPDATE SET seq = excluded.seq, at = excluded.at, path = excluded.path,
-           value = excluded.value, spent = excluded.spent`,
-        markRows(batch)
-      )
+    const rest: Array<Statement> = []
+    const put = (text: string, rows: Rows) => {
+      if (rows.length > 0) rest.push({ text, values: [runId, JSON.stringify(rows)] })
     }
-    yield* put(
-      `INSERT INTO reins_approvals (run_id, id, resource_id, path, seq, asked_at, request, outcome, decided_at)
-       SELECT ?, value ->> 0, value ->> 1, value ->> 2, CAST(value ->> 3 AS BIGINT), CAST(value ->> 4 AS BIGINT), value ->> 5,
-         value ->> 6, CAST(value ->> 7 AS BIGINT)
-       FROM ${each} WHERE true ON CONFLICT (id) DO NOTHING`,
-      projection.asked
-    )
+    put(events, eventRows(batch))
+    put(marks, markRows(batch))
+    put(asked, projection.asked)
     for (const [id = null, outcome = null, at = null] of projection.decided) {
-      yield* db.rows("UPDATE reins_approvals SET outcome = ?, decided_at = ? WHERE id = ?", outcome, at, id)
+      rest.push({ text: decided, values: [outcome, at, id] })
     }
-    yield* put(
-      `INSERT INTO reins_client_calls (run_id, path, call_id)
-       SELECT ?, value ->> 0, value ->> 1 FROM ${each} WHERE true ON CONFLICT DO NOTHING`,
-      projection.opened
-    )
+    put(opened, projection.opened)
     for (const [path = null, callId = null] of projection.closed) {
-      yield* db.rows(
-        "DELETE FROM reins_client_calls WHERE run_id = ? AND path = ? AND call_id = ?",
-        runId,
-        path,
-        callId
-      )
+      rest.push({ text: closed, values: [runId, path, callId] })
     }
     if (projection.endedAt !== undefined) {
-      const threadId = Column.encode(envelopes[0]?.threadId ?? "")
-      yield* db.rows("DELETE FROM reins_threads WHERE thread_id = ? AND run_id = ? AND version = 0", threadId, runId)
-      yield* db.rows("UPDATE reins_threads SET run_id = NULL WHERE thread_id = ? AND run_id = ?", threadId, runId)
+      const values = [Column.encode(envelopes[0]?.threadId ?? ""), runId]
+      rest.push({ text: gone, values }, { text: freed, values })
     }
+    const expected = first === undefined ? null : first - 1
+    return {
+      guard: {
+        text: guard,
+        values: [envelopes.length, lastAt(batch), projection.endedAt ?? null, runId, epoch, expected]
+      },
+      rest
+    }
+  }
+}
+
+const decided = "UPDATE reins_approvals SET outcome = ?, decided_at = ? WHERE id = ?"
+const closed = "DELETE FROM reins_client_calls WHERE run_id = ? AND path = ? AND call_id = ?"
+const gone = "DELETE FROM reins_threads WHERE thread_id = ? AND run_id = ? AND version = 0"
+const freed = "UPDATE reins_threads SET run_id = NULL WHERE thread_id = ? AND run_id = ?"
+
+/** Writes a batch inside a transaction that is open. */
+export const write = (db: Database, batch: Batch): Effect.Effect<Fault, SqlError> =>
+  Effect.gen(function* () {
+    const { guard, rest } = writing(db.dialect)(batch)
+    const taken = yield* db.rows(guard.text, ...guard.values)
+    if (taken.length === 0) {
+      const { text, values } = ownership(batch)
+      return fault(batch, (yield* db.rows(text, ...values)).length > 0)
+    }
+    for (const { text, values } of rest) yield* db.rows(text, ...values)
     return undefined
   })
 

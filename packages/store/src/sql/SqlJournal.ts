@@ -7,17 +7,12 @@ import type * as Stream from "effect/Stream"
 import * as Column from "./Column.ts"
 import type { Database, Row } from "./Database.ts"
 import * as Projection from "./Projection.ts"
-import * as SqlCommit from "./SqlCommit.ts"
 import * as SqlGrants from "./SqlGrants.ts"
 import * as SqlRuns from "./SqlRuns.ts"
 import * as SqlThreads from "./SqlThreads.ts"
 import * as StoredJson from "./StoredJson.ts"
 
-export const make = (
-  db: Database,
-  wakes: Stream.Stream<string>,
-  commit: JournalStore["commit"] = SqlCommit.commit(db)
-): JournalStore => ({
+export const make = (db: Database, wakes: Stream.Stream<string>, commit: JournalStore["commit"]): JournalStore => ({
   threads: SqlThreads.make(db),
   grants: SqlGrants.make(db),
   create: (record) =>

@@ -31,6 +31,12 @@ export interface Options {
 /** How long a statement itself waits for a lock, in milliseconds: the whole process waits with it, so the rest is asked again. */
 const busyMs = 50
 
+/**
+ * How much is written beside the file before it is taken over into it, in pages of 4 KB: 16 MB. Commits write the same few pages
+ * again and again, so that four times SQLite's own figure makes them a quarter cheaper.
+ */
+const checkpointPages = 4000
+
 /** How long a database that another process is just making is asked again. */
 const patience = { schedule: Schedule.spaced("50 millis"), times: 40 }
 
@@ -41,11 +47,28 @@ export const load = (filename: string) =>
     catch: (cause) => new SqliteUnusable({ filename, reason: "NoNodeSqlite", cause })
   })
 
+/** Asks one statement, there and then. */
+export type Ask = (sql: string, ...values: ReadonlyArray<SQLInputValue>) => ReadonlyArray<object>
+
+/** A client, and what its connection can do besides. */
+export interface Opened {
+  readonly client: SqlClient.SqlClient
+  /**
+   * One transaction in one go: all that `body` asks, or nothing where it throws. Nothing else happens in the process meanwhile,
+   * and a statement costs a fraction of what one of the client's does.
+   */
+  readonly transact: <A>(body: (ask: Ask) => A) => Effect.Effect<A, SqlError>
+}
+
 /** A client whose connection is closed with the scope. */
-export const make = ({
+export const make = (options: Options): Effect.Effect<SqlClient.SqlClient, SqliteUnusable, Scope.Scope> =>
+  Effect.map(open(options), ({ client }) => client)
+
+/** Opens the file; its connection is closed with the scope. */
+export const open = ({
   filename,
   synchronous = "NORMAL"
-}: Options): Effect.Effect<SqlClient.SqlClient, SqliteUnusable, Scope.Scope> =>
+}: Options): Effect.Effect<Opened, SqliteUnusable, Scope.Scope> =>
   Effect.gen(function* () {
     const { DatabaseSync } = yield* load(filename)
     const database = yield* Effect.acquireRelease(
@@ -56,16 +79,19 @@ export const make = ({
       try: () => {
         database.exec(`PRAGMA busy_timeout = ${busyMs}`)
         database.exec("PRAGMA journal_mode = WAL")
+        database.exec(`PRAGMA wal_autocheckpoint = ${checkpointPages}`)
         database.exec(`PRAGMA synchronous = ${synchronous}`)
       },
       catch: (cause) => from(filename, cause)
     }).pipe(Effect.retry({ ...patience, while: ({ reason }) => reason === "Locked" }))
+    const semaphore = yield* Semaphore.make(1)
+    const prepare = preparing(database)
     const acquirers = SqlClient.makeSqliteAcquirers({
-      connection: Effect.succeed(connect(database)),
-      semaphore: yield* Semaphore.make(1),
+      connection: Effect.succeed(connect(database, prepare)),
+      semaphore,
       isTransaction: () => database.isTransaction
     })
-    return yield* SqlClient.make({
+    const client = yield* SqlClient.make({
       ...acquirers,
       compiler: Statement.makeCompilerSqlite(),
       driver: "node:sqlite",
@@ -74,11 +100,15 @@ export const make = ({
       releaseSavepoint: (name) => `RELEASE SAVEPOINT ${name}`,
       spanAttributes: [["db.system.name", "sqlite"]]
     }).pipe(Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make))
+    return { client, transact: transactions(database, semaphore, prepare) }
   })
 
-const connect = (database: DatabaseSync): Connection => {
+type Prepare = (sql: string) => StatementSync
+
+/** Prepares each statement once. */
+const preparing = (database: DatabaseSync): Prepare => {
   const kept = new Map<string, StatementSync>()
-  const prepare = (sql: string): StatementSync => {
+  return (sql) => {
     const known = kept.get(sql)
     if (known !== undefined) return known
     if (kept.size > 500) kept.clear()
@@ -86,6 +116,30 @@ const connect = (database: DatabaseSync): Connection => {
     kept.set(sql, prepared)
     return prepared
   }
+}
+
+const transactions = (database: DatabaseSync, semaphore: Semaphore.Semaphore, prepare: Prepare): Opened["transact"] => {
+  const ask: Ask = (sql, ...values) => {
+    const statement = prepare(sql)
+    statement.setReturnArrays(false)
+    return statement.all(...values)
+  }
+  const undo = attempt("rollback", () => {
+    if (database.isTransaction) database.exec("ROLLBACK")
+  })
+  return (body) =>
+    attempt("transact", () => {
+      prepare("BEGIN IMMEDIATE").run()
+      const done = body(ask)
+      prepare("COMMIT").run()
+      return done
+    }).pipe(
+      Effect.onError(() => Effect.ignore(undo)),
+      semaphore.withPermits(1)
+    )
+}
+
+const connect = (database: DatabaseSync, prepare: Prepare): Connection => {
   const ask = <A>(
     sql: string,
     params: ReadonlyArray<unknown>,

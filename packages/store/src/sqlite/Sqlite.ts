@@ -19,6 +19,7 @@ import * as Migration from "../sql/Migration.ts"
 import * as SqlJournal from "../sql/SqlJournal.ts"
 import * as NodeSqlite from "./NodeSqlite.ts"
 import * as OwnerLock from "./OwnerLock.ts"
+import * as SqliteCommit from "./SqliteCommit.ts"
 import { SqliteUnusable, from } from "./SqliteUnusable.ts"
 import * as Wakes from "./Wakes.ts"
 
@@ -45,10 +46,11 @@ const safetyMs = 10_000
 const isMemory = (filename: string) => filename === ":memory:"
 
 /** The database, brought to this version first. */
-const database = (options: Options): Effect.Effect<Database, SqliteUnusable, Scope.Scope> =>
+const database = (options: Options) =>
   Effect.gen(function* () {
     const { filename } = options
-    const db = new Database(yield* NodeSqlite.make(options), Dialect.sqlite)
+    const { client, transact } = yield* NodeSqlite.open(options)
+    const db = new Database(client, Dialect.sqlite)
     yield* Migration.run(db, { keyed: " WITHOUT ROWID", lock: Effect.void }).pipe(
       Effect.mapError((cause) =>
         cause._tag === "NewerSchema"
@@ -57,23 +59,23 @@ const database = (options: Options): Effect.Effect<Database, SqliteUnusable, Sco
       ),
       Effect.retry({ schedule: Schedule.spaced("50 millis"), times: 40, while: ({ reason }) => reason === "Locked" })
     )
-    return db
+    return { db, transact }
   })
 
 /** The journal alone. For tests and tools. */
 export const journal = (options: Options): Effect.Effect<JournalStore, SqliteUnusable, Scope.Scope> =>
   Effect.gen(function* () {
     const { filename, pollMs = 50 } = options
-    const db = yield* database(options)
+    const { db, transact } = yield* database(options)
     const wakes = isMemory(filename)
       ? Stream.never
       : yield* Effect.mapError(Wakes.make(db, pollMs), (failure) => from(filename, failure.cause))
-    return SqlJournal.make(db, wakes)
+    return SqlJournal.make(db, wakes, SqliteCommit.make(db, transact))
   })
 
 /** What an operator does with stored runs, also while others carry them. */
 export const archive = (options: Options): Effect.Effect<Archive.Archive, SqliteUnusable, Scope.Scope> =>
-  Effect.map(database(options), Archive.make)
+  Effect.map(database(options), ({ db }) => Archive.make(db))
 
 /**
  * Runs in a SQLite file: provide it to `Runtime.layer`, and they survive their process. Fails with `SqliteUnusable`, whose
