@@ -49,17 +49,23 @@ export interface ThreadBookShape {
 
 const keyOf = (tenant: string, threadId: string): string => JSON.stringify([tenant, threadId])
 
-/** Notes in memory. */
-export const makeMemory = (): ThreadBookShape => {
+/** Notes in memory: of the `kept` threads that were last written to. Those before them are forgotten, as after a restart. */
+export const makeMemory = (kept = 10_000): ThreadBookShape => {
+  // In the order of their last writing: a map keeps the order in which its keys were set.
   const notes = new Map<string, ThreadNote>()
   const waiting = new Map<string, Set<() => void>>()
   return {
     get: (tenant, threadId) => Effect.sync(() => notes.get(keyOf(tenant, threadId))),
-    list: (tenant) => Effect.sync(() => [...notes.values()].filter((note) => note.tenant === tenant)),
+    list: (tenant) =>
+      Effect.sync(() =>
+        [...notes.values()].filter((note) => note.tenant === tenant).toSorted((a, b) => a.createdAt - b.createdAt)
+      ),
     put: (note) =>
       Effect.sync(() => {
         const key = keyOf(note.tenant, note.threadId)
+        notes.delete(key)
         notes.set(key, note)
+        if (notes.size > kept) for (const oldest of notes.keys()) if (notes.delete(oldest)) break
         const woken = waiting.get(key)
         waiting.delete(key)
         for (const wake of woken ?? []) wake()

@@ -1,0 +1,29 @@
+import { assert, describe, it } from "@effect/vitest"
+import { ThreadBook } from "@reins/server"
+import type { ThreadNote } from "@reins/server"
+import { Effect } from "effect"
+
+const note = (threadId: string, createdAt: number): ThreadNote => ({
+  tenant: "dev",
+  threadId,
+  createdAt,
+  updatedAt: createdAt,
+  runs: [],
+  votes: []
+})
+
+describe("a book in memory", () => {
+  it.effect("keeps the threads last written to, and lists them oldest first", () =>
+    Effect.gen(function* () {
+      const book = ThreadBook.makeMemory(3)
+      for (const index of [1, 2, 3]) yield* book.put(note(`thread-${index}`, index))
+      yield* book.put(note("thread-1", 1))
+      yield* book.put(note("thread-4", 4))
+      assert.deepStrictEqual(
+        (yield* book.list("dev")).map(({ threadId }) => threadId),
+        ["thread-1", "thread-3", "thread-4"]
+      )
+      assert.isUndefined(yield* book.get("dev", "thread-2"))
+    })
+  )
+})
