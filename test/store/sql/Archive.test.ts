@@ -5,6 +5,7 @@ import { Sqlite } from "@reins/store/sqlite"
 import { Effect, Layer, Schema, Stream } from "effect"
 import { Tool, Toolkit } from "effect/ai"
 import { mkdtempSync, rmSync } from "node:fs"
+import { DatabaseSync } from "node:sqlite"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
@@ -114,6 +115,92 @@ describe("a run that ended long ago", () => {
         assert.strictEqual((yield* threads.get("thread")).length, 2)
         assert.strictEqual((yield* pendingApprovals()).length, 1)
       }).pipe(Effect.provide(runtime(here)))
+    })
+  )
+})
+
+/** A model that says one word a turn of the clock, each a commit of its own. */
+const slow = (words: number) =>
+  Model.of({
+    provider: "scripted",
+    model: "slow",
+    attempt: (_, emit) =>
+      Effect.gen(function* () {
+        for (let index = 0; index < words; index++) {
+          emit([{ type: "text", text: `word ${index} ` }])
+          yield* Effect.sleep(3)
+        }
+        emit([{ type: "finish", reason: "stop", usage: { inputUncached: 1, outputText: words } }])
+      })
+  })
+
+const rows = (filename: string, text: string) =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => new DatabaseSync(filename)),
+    (db) => Effect.sync(() => Number(db.prepare(text).get()?.["count"])),
+    (db) => Effect.sync(() => db.close())
+  )
+
+const textRows = 'SELECT count(*) AS count FROM reins_events WHERE event LIKE \'{"type":"text"%\''
+
+describe("streamed text", () => {
+  const streaming = (filename: string) =>
+    Runtime.layer({ agents: [Agent.make("speaker", {})] }).pipe(
+      Layer.provide([Layer.succeed(Model, slow(60)), Layer.fresh(Sqlite.layer({ filename, gatherMs: 0 }))])
+    )
+
+  it.live("is packed into a row when its run has ended; a watcher sees it as it came, from any place", () =>
+    Effect.gen(function* () {
+      const { here } = yield* files
+      yield* Effect.gen(function* () {
+        const { start, watch } = yield* Runtime
+        yield* start("Speak.", { runId: "run" })
+        const live = [...(yield* Stream.runCollect(watch("run")))]
+        while ((yield* rows(here, textRows)) > 1) yield* Effect.sleep(5)
+        const texts = live.filter(({ event }) => event.type === "text")
+        assert.strictEqual(texts.length, 60)
+        for (const after of [0, 1, 17, 60]) {
+          assert.deepStrictEqual([...(yield* Stream.runCollect(watch("run", { after })))], live.slice(after))
+        }
+      }).pipe(Effect.provide(streaming(here)))
+    })
+  )
+
+  it.live("that nobody packed is packed by an operator, once", () =>
+    Effect.gen(function* () {
+      const { here } = yield* files
+      const before = yield* Effect.gen(function* () {
+        const { start, watch } = yield* Runtime
+        yield* start("Speak.", { runId: "run" })
+        const live = [...(yield* Stream.runCollect(watch("run")))]
+        while ((yield* rows(here, textRows)) > 1) yield* Effect.sleep(5)
+        return live.map((envelope) => JSON.stringify(envelope))
+      }).pipe(Effect.provide(streaming(here)))
+      // As a version left it that did not know of packing.
+      const loose = new DatabaseSync(here)
+      loose.exec('DELETE FROM reins_events WHERE event LIKE \'{"type":"text"%\'')
+      const insert = loose.prepare(
+        "INSERT INTO reins_events (run_id, seq, at, path, event) VALUES ('run', ?, ?, '[]', ?)"
+      )
+      for (const line of before) {
+        const { at, event, seq } = JSON.parse(line)
+        if (event.type === "text") insert.run(seq, at, JSON.stringify(event))
+      }
+      loose.exec("UPDATE reins_runs SET packed = 0")
+      loose.close()
+      const archive = yield* Sqlite.archive({ filename: here })
+      assert.deepStrictEqual(yield* archive.packEnded(0), { runs: 0, rows: 0 })
+      assert.deepStrictEqual(yield* archive.packEnded(Number.MAX_SAFE_INTEGER), { runs: 1, rows: 59 })
+      assert.deepStrictEqual(yield* archive.packEnded(Number.MAX_SAFE_INTEGER), { runs: 0, rows: 0 })
+      assert.strictEqual(yield* rows(here, textRows), 1)
+      const after = (yield* archive.exportRun("run")).flatMap((line) => {
+        const parsed = JSON.parse(line)
+        return parsed.kind === "event" ? [JSON.stringify(parsed.envelope)] : []
+      })
+      assert.deepStrictEqual(
+        after.map((line) => JSON.parse(line)),
+        before.map((line) => JSON.parse(line))
+      )
     })
   )
 })

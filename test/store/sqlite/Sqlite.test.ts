@@ -142,7 +142,7 @@ describe("a runtime over SQLite", () => {
       yield* alter(
         file,
         "UPDATE reins_runs SET record = '{' WHERE run_id = 'bad'",
-        'INSERT INTO reins_events VALUES (\'worse\', 1, 1, \'[]\', \'{"type":"text","text":"before any step"}\')'
+        'INSERT INTO reins_events (run_id, seq, at, path, event) VALUES (\'worse\', 1, 1, \'[]\', \'{"type":"text","text":"before any step"}\')'
       )
       yield* Effect.gen(function* () {
         const { status, watch } = yield* Runtime
@@ -152,6 +152,28 @@ describe("a runtime over SQLite", () => {
         assert.strictEqual((yield* status("worse"))?.state, "running")
       }).pipe(Effect.provide(runtime(file)))
     }).pipe(quiet)
+  )
+
+  it.live("brings a file of the first version to its own, and reads what is in it", () =>
+    Effect.gen(function* () {
+      const file = join(yield* folder, "runs.db")
+      yield* asks("thread", "one").pipe(Effect.provide(runtime(file)))
+      yield* alter(
+        file,
+        "ALTER TABLE reins_events DROP COLUMN packed",
+        "ALTER TABLE reins_runs DROP COLUMN packed",
+        "DELETE FROM reins_versions WHERE version > 1"
+      )
+      yield* Effect.gen(function* () {
+        const { watch } = yield* Runtime
+        const log = yield* Stream.runCollect(watch("one"))
+        assert.deepStrictEqual(
+          [...log].map(({ event }) => event.type),
+          ["step-start", "text", "finish", "data-cost-summary", "data-latency-summary"]
+        )
+        assert.strictEqual(yield* asks("thread", "two"), "Done.")
+      }).pipe(Effect.provide(runtime(file)))
+    })
   )
 
   it.live("goes on from a copy of its files, made while it ran", () =>

@@ -21,6 +21,7 @@ import { cancelName, JournalRun } from "./JournalRun.ts"
 import type { JournalStore, Opened, StoreFailure } from "./JournalStore.ts"
 import * as Handover from "./Handover.ts"
 import type { Carried } from "./Handover.ts"
+import * as Packing from "./Packing.ts"
 import type { Hands, Placement } from "./Placement.ts"
 import { Sleepers } from "./Sleepers.ts"
 import * as Tail from "./Tail.ts"
@@ -235,7 +236,9 @@ class Host implements RunHost {
         if (loss._tag === "StoreFailure") return this.later(run.runId, loss)
         return Effect.sync(() => this.lost.add(run.runId))
       }
-      if (Exit.isSuccess(exit) || run.ended) return Effect.void
+      if (Exit.isSuccess(exit) || run.ended) {
+        return Effect.asVoid(Effect.forkIn(Packing.pack(this.store, run), this.scope))
+      }
       if (Exit.hasInterrupts(exit)) return Effect.sync(() => log.abandon())
       return Effect.logError(`run ${run.runId} failed`).pipe(
         Effect.andThen(run.writer.flush),

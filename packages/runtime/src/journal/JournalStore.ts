@@ -109,6 +109,11 @@ export interface JournalStore {
     path: AgentPath.AgentPath,
     callId: string
   ) => Effect.Effect<boolean, StoreFailure>
+  /**
+   * Keeps the streamed text of a run that has ended in less room. What is read of it stays the same, to the letter. Absent: there
+   * is nothing to gain.
+   */
+  readonly pack?: ((runId: string) => Effect.Effect<void, StoreFailure>) | undefined
   /** Hints that a run has news (events or answers) from another process. May be lost, may be empty: readers poll as well. */
   readonly wakes: Stream.Stream<string>
 }

@@ -34,9 +34,12 @@ export interface WriterOptions {
 export class JournalWriter {
   /** Why nothing more is written; absent while all is well. */
   loss: Loss | undefined
+  /** How often a commit went on with the text that the one before it broke off. */
+  seams = 0
   private envelopes: Array<Envelope.Envelope> = []
   private marks: Array<Mark> = []
   private scheduled = false
+  private last: Envelope.Envelope | undefined
   private roomWaiters: Array<() => void> = []
   private readonly lock = Semaphore.makeUnsafe(1)
   private readonly options: WriterOptions
@@ -99,6 +102,8 @@ export class JournalWriter {
     const { committed, epoch, retired, runId, store } = this.options
     return Effect.flatMap(Effect.exit(store.commit({ runId, epoch, envelopes, marks })), (exit) => {
       if (Exit.isSuccess(exit)) {
+        if (goesOn(this.last, envelopes[0])) this.seams++
+        this.last = envelopes.at(-1) ?? this.last
         committed(envelopes)
         this.makeRoom()
         return Effect.void
@@ -117,3 +122,7 @@ export class JournalWriter {
     for (const resolve of waiters) resolve()
   }
 }
+
+/** Whether `next` is more of the text that `last` is of. */
+const goesOn = (last: Envelope.Envelope | undefined, next: Envelope.Envelope | undefined): boolean =>
+  (next?.event.type === "text" || next?.event.type === "reasoning") && last?.event.type === next.event.type

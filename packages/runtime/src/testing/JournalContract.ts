@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import { answer, begin, type Clause, clause, commit, create, open, read, same, status, tagOf } from "./JournalClause.ts"
 import * as LogContract from "./JournalLogContract.ts"
+import * as TextContract from "./JournalTextContract.ts"
 import { claim, failure, finish, grant, record, says, text } from "./JournalSamples.ts"
 
 /** Runs of one id, threads and their leases. */
@@ -197,6 +198,7 @@ export const clauses: ReadonlyArray<Clause> = [
   ...runs,
   ...LogContract.log,
   ...LogContract.outside,
+  ...TextContract.long,
   ...threads,
   ...grants
 ]

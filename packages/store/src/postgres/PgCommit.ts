@@ -11,8 +11,8 @@ import * as SqlCommit from "../sql/SqlCommit.ts"
 
 /** One part of the statement, whose rows are the JSON array in its parameter. Present where there are rows. */
 const parts = {
-  new_events: `INSERT INTO reins_events (run_id, seq, at, path, event)
-    SELECT run.run_id, CAST(value ->> 0 AS BIGINT), CAST(value ->> 1 AS BIGINT), value ->> 2, value ->> 3
+  new_events: `INSERT INTO reins_events (run_id, seq, at, path, event, packed)
+    SELECT run.run_id, ${SqlCommit.eventColumns}
     FROM run, json_array_elements(CAST(? AS json)) AS each(value)`,
   new_marks: `INSERT INTO reins_marks (run_id, kind, name, seq, at, path, value, spent)
     SELECT run.run_id, value ->> 0, value ->> 1, CAST(value ->> 2 AS BIGINT), CAST(value ->> 3 AS BIGINT), value ->> 4,

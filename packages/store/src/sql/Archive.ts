@@ -1,6 +1,6 @@
 /**
- * What an operator does with stored runs: write one out as JSON lines, read such lines into another database, forget those that
- * ended long ago.
+ * What an operator does with stored runs: write one out as JSON lines, read such lines into another database, pack those that have
+ * ended, forget those that ended long ago.
  */
 import { Entry, Envelope, Message, type QueryRejections } from "@reins/protocol"
 import { type Fenced, RunRecord, type StoreFailure } from "@reins/runtime/journal"
@@ -10,6 +10,7 @@ import * as Schema from "effect/Schema"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Database } from "./Database.ts"
 import * as SqlCommit from "./SqlCommit.ts"
+import * as SqlPacking from "./SqlPacking.ts"
 import * as SqlRuns from "./SqlRuns.ts"
 import * as SqlThreads from "./SqlThreads.ts"
 import type { CorruptRow } from "./StoredJson.ts"
@@ -65,6 +66,12 @@ export interface Archive {
    * taken, and what threads hold stays. Answers how many.
    */
   readonly forgetEnded: (before: number) => Effect.Effect<number, StoreFailure>
+  /**
+   * Packs the streamed text of runs that ended before a time, in epoch milliseconds, into few rows each. Nothing is lost: whoever
+   * reads them sees what they saw before. Owners pack what ends with them; this is for what was left, by a process that died or
+   * an earlier version.
+   */
+  readonly packEnded: (before: number) => Effect.Effect<SqlPacking.Packed, StoreFailure>
 }
 
 export const make = (db: Database): Archive => ({
@@ -80,7 +87,14 @@ export const make = (db: Database): Archive => ({
       const outcome = yield* db.operation("import", settled(db.atomic(take(db, parsed))))
       return yield* Result.match(outcome, { onFailure: Effect.fail, onSuccess: Effect.succeed })
     }),
-  forgetEnded: (before) => db.operation("forget", db.atomic(forget(db, before)))
+  forgetEnded: (before) => db.operation("forget", db.atomic(forget(db, before))),
+  packEnded: (before) =>
+    Effect.gen(function* () {
+      const runs = yield* db.operation("pack", SqlPacking.loose(db, before))
+      // One after the other, each a transaction of its own: who commits meanwhile waits for one of them at most.
+      const rows = yield* Effect.forEach(runs, (runId) => db.operation("pack", SqlPacking.pack(db, runId)))
+      return { runs: runs.length, rows: rows.reduce((sum, each) => sum + each, 0) }
+    })
 })
 
 /** Refusals as values, for `operation` has a word for failures of the database only. */

@@ -8,9 +8,11 @@ import type { SqlError } from "effect/sql/SqlError"
 import * as Column from "./Column.ts"
 import type { Database, Value } from "./Database.ts"
 import type { Dialect } from "./Dialect.ts"
+import * as Packing from "./Packing.ts"
 import * as Projection from "./Projection.ts"
 
-type Rows = ReadonlyArray<ReadonlyArray<string | number | null>>
+type Row = ReadonlyArray<string | number | null>
+type Rows = ReadonlyArray<Row>
 
 /** What keeps a batch out, before any of it was written; absent where it was written. */
 export type Fault = Fenced | StoreFailure | undefined
@@ -44,8 +46,8 @@ export const fault = ({ runId }: Batch, isOwner: boolean): Fenced | StoreFailure
 export const writing = ({ each, news }: Dialect): ((batch: Batch) => Writing) => {
   const guard = `UPDATE reins_runs SET last_seq = last_seq + ?, last_at = coalesce(?, last_at), ended_at = ?${news}
     WHERE run_id = ? AND epoch = ? AND last_seq = coalesce(?, last_seq) RETURNING 1`
-  const events = `INSERT INTO reins_events (run_id, seq, at, path, event)
-    SELECT ?, CAST(value ->> 0 AS BIGINT), CAST(value ->> 1 AS BIGINT), value ->> 2, value ->> 3 FROM ${each}`
+  const events = `INSERT INTO reins_events (run_id, seq, at, path, event, packed)
+    SELECT ?, ${eventColumns} FROM ${each}`
   const marks = `INSERT INTO reins_marks (run_id, kind, name, seq, at, path, value, spent)
     SELECT ?, value ->> 0, value ->> 1, CAST(value ->> 2 AS BIGINT), CAST(value ->> 3 AS BIGINT), value ->> 4, value ->> 5,
       value ->> 6
@@ -110,9 +112,20 @@ export const write = (db: Database, batch: Batch): Effect.Effect<Fault, SqlError
     return undefined
   })
 
-/** seq, at, path, event */
-export const eventRows = ({ envelopes }: Batch): Rows =>
-  envelopes.map(({ agentPath, at, event, seq }) => [seq, at, Projection.pathOf(agentPath), JSON.stringify(event)])
+/** seq, at, path, event, how to cut it */
+export const eventRow = ({ agentPath, at, cuts, event, seq }: Packing.Packed): Row => [
+  seq,
+  at,
+  Projection.pathOf(agentPath),
+  JSON.stringify(event),
+  cuts === undefined ? null : JSON.stringify(cuts)
+]
+
+/** The columns of `eventRow`, out of a JSON array. */
+export const eventColumns =
+  "CAST(value ->> 0 AS BIGINT), CAST(value ->> 1 AS BIGINT), value ->> 2, value ->> 3, value ->> 4"
+
+export const eventRows = ({ envelopes }: Batch): Rows => Packing.pack(envelopes).map(eventRow)
 
 /** kind, name, seq, at, path, value, spent; of one kind and name only the last. */
 export const markRows = ({ marks }: Batch): Rows => [

@@ -8,6 +8,7 @@ import * as Column from "./Column.ts"
 import type { Database, Row } from "./Database.ts"
 import * as Projection from "./Projection.ts"
 import * as SqlGrants from "./SqlGrants.ts"
+import * as SqlPacking from "./SqlPacking.ts"
 import * as SqlRuns from "./SqlRuns.ts"
 import * as SqlThreads from "./SqlThreads.ts"
 import * as StoredJson from "./StoredJson.ts"
@@ -57,6 +58,7 @@ export const make = (db: Database, wakes: Stream.Stream<string>, commit: Journal
         (rows) => rows.length > 0
       )
     ),
+  pack: (runId) => Effect.asVoid(db.operation("pack", SqlPacking.pack(db, runId))),
   wakes
 })
 

@@ -8,7 +8,9 @@ import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Column from "./Column.ts"
 import type { Database, Row } from "./Database.ts"
+import * as Packing from "./Packing.ts"
 import * as SqlThreads from "./SqlThreads.ts"
+import * as StoredEvents from "./StoredEvents.ts"
 import * as StoredJson from "./StoredJson.ts"
 
 type Failure = SqlError | StoredJson.CorruptRow
@@ -146,19 +148,23 @@ export const read = (
   limit: number
 ): Effect.Effect<ReadonlyArray<Envelope.Envelope>, Failure> =>
   Effect.gen(function* () {
+    const upTo = after + limit
     const rows = yield* db.rows(
-      `SELECT e.seq, e.at, e.path, e.event, r.thread_id FROM reins_events e JOIN reins_runs r ON r.run_id = e.run_id
-       WHERE e.run_id = ? AND e.seq > ? ORDER BY e.seq LIMIT ?`,
+      `SELECT e.seq, e.at, e.path, e.event, e.packed, r.thread_id FROM reins_events e
+       JOIN reins_runs r ON r.run_id = e.run_id WHERE e.run_id = ? AND e.seq > ? AND e.seq < ? ORDER BY e.seq`,
       Column.encode(runId),
       after,
-      limit
+      // A row's number is that of its last event: the last that is wanted may stand in a row that ends behind it.
+      Math.min(upTo + Packing.most, Number.MAX_SAFE_INTEGER)
     )
-    const parts = yield* StoredJson.events(rows.map((row) => [row["path"], row["event"]]))
     const threadId = Column.decode(rows[0]?.["thread_id"] ?? "")
-    return parts.map(([agentPath, event], index) => {
-      const { at, seq } = rows[index] ?? {}
-      return { seq: Number(seq), at: Number(at), runId, threadId, agentPath, event }
-    })
+    const envelopes: Array<Envelope.Envelope> = []
+    for (const pieces of yield* StoredEvents.unpacked(rows)) {
+      for (const { agentPath, at, event, seq } of pieces) {
+        if (seq > after && seq <= upTo) envelopes.push({ seq, at, runId, threadId, agentPath, event })
+      }
+    }
+    return envelopes
   })
 
 export const status = (db: Database, runId: string): Effect.Effect<RunStatus | undefined, SqlError> =>

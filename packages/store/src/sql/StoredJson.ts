@@ -29,9 +29,10 @@ const reader = <A>(table: string, schema: Schema.Codec<A>) => {
 }
 
 const Path = Schema.Array(Schema.String)
+const Cuts = Schema.Array(Schema.Array(Schema.Natural))
 
-/** Agent path, event. */
-export const events = reader("reins_events", Schema.Tuple([Path, Event]))
+/** Agent path, event, how to cut it where it is a pack. */
+export const events = reader("reins_events", Schema.Tuple([Path, Event, Schema.NullOr(Cuts)]))
 /** Agent path, value, ledger rows. */
 export const marks = reader("reins_marks", Schema.Tuple([Path, Schema.Json, Schema.Array(Entry.Entry)]))
 /** The value of an answer. */

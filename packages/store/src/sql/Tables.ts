@@ -94,5 +94,10 @@ export const versions = (keyed: string): ReadonlyArray<ReadonlyArray<string>> =>
       call_key TEXT NOT NULL PRIMARY KEY,
       document TEXT NOT NULL
     )${keyed}`
+  ],
+  // A row of a log may hold many events: `seq` and `at` are those of its last, `packed` says how to cut it.
+  [
+    "ALTER TABLE reins_events ADD COLUMN packed TEXT",
+    "ALTER TABLE reins_runs ADD COLUMN packed INTEGER NOT NULL DEFAULT 0"
   ]
 ]

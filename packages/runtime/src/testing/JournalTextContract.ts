@@ -1,0 +1,71 @@
+/**
+ * The part of the contract of journal stores that is about long logs: streamed text, which a store may keep in less room as long as
+ * nobody who reads sees it.
+ */
+import type { Envelope } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+import type { JournalStore } from "../journal/JournalStore.ts"
+import { begin, type Clause, clause, commit, open, read, same, status } from "./JournalClause.ts"
+import { envelope, failure, text } from "./JournalSamples.ts"
+
+/** A long answer: text in pieces of many sizes, at times that stand still and jump, reasoning between, two agents in turns. */
+const answer = (count: number): ReadonlyArray<Envelope.Envelope> => [
+  envelope(1, { type: "step-start" }),
+  ...Array.from({ length: count }, (_, index) => {
+    const seq = index + 2
+    const words = index % 11 === 0 ? "" : index % 13 === 0 ? "\ud83d" : index % 13 === 1 ? "\ude00" : `${index} `
+    const at = 2000 + Math.floor(index / 5) * 3
+    if (index % 400 === 399) return envelope(seq, { type: "reasoning", text: words }, { at })
+    if (index % 700 > 690) return envelope(seq, { type: "text", text: words }, { at, agentPath: ["helper#1"] })
+    return { ...text(seq, words), at }
+  })
+]
+
+/** Reads all at once, page by page, and from places inside of it. */
+const isReadAs = (store: JournalStore, events: ReadonlyArray<Envelope.Envelope>, what: string) =>
+  Effect.gen(function* () {
+    yield* same(yield* read(store, 0, Number.MAX_SAFE_INTEGER), events, `${what}, all of it`)
+    for (let after = 0; after < events.length; after += 311) {
+      yield* same(yield* read(store, after, 20), events.slice(after, after + 20), `${what}, behind ${after}`)
+    }
+    const pages: Array<Envelope.Envelope> = []
+    for (let after = 0; after < events.length; after += 500) pages.push(...(yield* read(store, after, 500)))
+    yield* same(pages, events, `${what}, page by page`)
+  })
+
+/** Logs that grow long. */
+export const long: ReadonlyArray<Clause> = [
+  clause("text that came in many pieces is read as it came, from any place", (store) =>
+    Effect.gen(function* () {
+      const { epoch } = yield* begin(store)
+      const events = answer(2600)
+      const sizes = [1, 7, 2, 300, 40, 1500]
+      for (let from = 0, times = 0; from < events.length; times++) {
+        const size = sizes[times % sizes.length] ?? 1
+        yield* commit(store, epoch, events.slice(from, from + size))
+        from += size
+      }
+      yield* isReadAs(store, events, "the log")
+      yield* same((yield* status(store))?.lastSeq, events.length, "the last number")
+      yield* same((yield* open(store)).envelopes, events, "what an owner finds")
+    })
+  ),
+  clause("packing changes nothing that is read, and nothing of a run that goes on", (store) =>
+    Effect.gen(function* () {
+      const pack = Effect.suspend(() => (store.pack === undefined ? Effect.void : Effect.orDie(store.pack("run"))))
+      const { epoch } = yield* begin(store)
+      const events = answer(2600)
+      for (let from = 0; from < events.length; from += 9) yield* commit(store, epoch, events.slice(from, from + 9))
+      yield* pack
+      yield* isReadAs(store, events, "the log of a run that goes on")
+      const ended = [...events, ...failure(events.length + 1)]
+      yield* commit(store, epoch, ended.slice(events.length))
+      for (const what of ["the log once it is packed", "the log that is packed twice"]) {
+        yield* pack
+        yield* isReadAs(store, ended, what)
+      }
+      const about = yield* status(store)
+      yield* same([about?.state, about?.lastSeq], ["ended", ended.length], "the status")
+    })
+  )
+]

@@ -1,0 +1,28 @@
+/**
+ * Rows of logs as what they hold.
+ */
+import type { Envelope } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+import type { Row } from "./Database.ts"
+import * as Packing from "./Packing.ts"
+import * as StoredJson from "./StoredJson.ts"
+
+type Piece = Pick<Envelope.Envelope, "agentPath" | "at" | "event" | "seq">
+
+/** The events of each row, which has the columns `seq`, `at`, `path`, `event`, `packed`. */
+export const unpacked = (
+  rows: ReadonlyArray<Row>
+): Effect.Effect<ReadonlyArray<ReadonlyArray<Piece>>, StoredJson.CorruptRow> =>
+  Effect.flatMap(
+    StoredJson.events(rows.map((row) => [row["path"], row["event"], row["packed"] ?? "null"])),
+    (parts) => {
+      const all: Array<ReadonlyArray<Piece>> = []
+      for (const [index, [agentPath, event, cuts]] of parts.entries()) {
+        const { at, seq } = rows[index] ?? {}
+        const pieces = Packing.unpack({ agentPath, event, cuts: cuts ?? undefined, seq: Number(seq), at: Number(at) })
+        if (pieces === undefined) return Effect.fail(new StoredJson.CorruptRow({ table: "reins_events" }))
+        all.push(pieces)
+      }
+      return Effect.succeed(all)
+    }
+  )
