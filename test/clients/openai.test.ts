@@ -141,7 +141,8 @@ describe("openai, responses", () => {
       _tag: "Answer",
       address: { runId: "run-1" },
       decisions: [{ approvalId: "apr-1", decision: { type: "reject", feedback: "no" } }],
-      results: []
+      results: [],
+      settings: { clientTools: [] }
     })
   })
 })

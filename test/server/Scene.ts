@@ -1,5 +1,5 @@
 /**
- * The agent behind the servers under test. What it does is in the prompt: `tool`, `gated`, `two`, `client`, `held`, `error`;
+ * The agent behind the servers under test. What it does is in the prompt: `tool`, `gated`, `two`, `client`, `brought`, `held`, `error`;
  * everything else comes back word by word. `held` says one word and then waits until it is let go.
  */
 import { ModelFailure } from "@reins/protocol"
@@ -33,6 +33,7 @@ const called: { readonly [prompt: string]: ReadonlyArray<string> } = {
   gated: ["gated"],
   two: ["gated", "gated"],
   client: ["theirs"],
+  brought: ["brought"],
   nested: ["helper"]
 }
 

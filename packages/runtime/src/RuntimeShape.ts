@@ -22,6 +22,7 @@ import type { PendingApproval, RunStatus } from "./port/RunHost.ts"
 import type { ThreadInfo } from "./port/ThreadStore.ts"
 import type { Completion } from "./run/Completion.ts"
 import type { CallNotFound, HistoryInvalid, RunNotFound, ThreadExists, ThreadNotFound } from "./run/NotFound.ts"
+import type { QueryTools } from "./run/QueryTools.ts"
 import type { ImportedThread, NewThread } from "./run/Threads.ts"
 import type * as Specialist from "./Specialist.ts"
 
@@ -52,6 +53,11 @@ export interface QueryOptions extends RunOptions {
   readonly history?: ReadonlyArray<Message.Message> | undefined
   /** Which agent: its value or its name. Absent: the first that the runtime was made with. */
   readonly agent?: string | Agent.Any | undefined
+  /**
+   * What this query changes of the agent's tools: which it goes without, which ask first, and tools that the caller brings along
+   * and runs itself. Names that clash are refused with `InvalidInput`. Absent: the agent's tools as they are.
+   */
+  readonly tools?: QueryTools | undefined
 }
 
 /** A run that was started and is only watched: nobody's leaving ends it. */

@@ -22,7 +22,10 @@ export interface ClientTool {
 
 /** An agent's settings for a thread; what is absent stays as it was. */
 export interface Settings {
-  /** The only tools of the agent that may be used; `trust` needs no approval. Absent: as the agent has it. */
+  /**
+   * Of the tools that clients are told of, the only ones that may be used. One without `trust` asks first, one with it is as the
+   * agent has it. Absent: all, as the agent has them.
+   */
   readonly tools?: ReadonlyArray<{ readonly name: string; readonly trust: boolean }>
   /** The agent's options by name. */
   readonly options?: { readonly [name: string]: string }

@@ -11,6 +11,7 @@ import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
+import { QueryTools } from "../run/QueryTools.ts"
 import type { Engine } from "./Engine.ts"
 import type { GrantStore } from "./GrantStore.ts"
 import type { ThreadStore } from "./ThreadStore.ts"
@@ -23,13 +24,14 @@ const RunRecordStruct = Schema.Struct({
   prompt: Schema.Json,
   isolated: Schema.Boolean,
   budget: Schema.optionalKey(Budget.Budget),
+  tools: Schema.optionalKey(QueryTools),
   startedAt: Schema.Natural,
   historyVersion: Schema.Natural
 }).annotate({ identifier: "RunRecord" })
 
 /**
  * All that is needed to carry a run again from its start. `isolated` runs (specialists from code) neither read nor write
- * their thread's history. `historyVersion` is how many messages of the thread the run starts from; the host fills it in.
+ * their thread's history. `tools` is what its query changed of its agent's. `historyVersion` is how many messages of the thread the run starts from; the host fills it in.
  */
 export interface RunRecord extends Schema.Schema.Type<typeof RunRecordStruct> {}
 export const RunRecord: Schema.Codec<RunRecord> = RunRecordStruct

@@ -20,6 +20,7 @@ import type { RunRecord, Stores } from "../port/RunHost.ts"
 import { Alarm } from "./Alarm.ts"
 import type { Tracing } from "../port/Tracing.ts"
 import { agentLoop } from "./AgentLoop.ts"
+import * as QueryTools from "./QueryTools.ts"
 import { at, type Member, type Roster } from "./Roster.ts"
 import type { AgentEnd } from "./AgentEnd.ts"
 import { Place, type Run, type Settings } from "./Run.ts"
@@ -33,8 +34,9 @@ export const drive = Effect.fnUntraced(function* (
   history: ReadonlyArray<Message.Message>,
   engine: Engine
 ) {
-  const member = roster.members.get(record.agent)
-  if (member === undefined) return yield* Effect.die(new Error(`run ${record.runId}: no agent ${record.agent} here`))
+  const agent = roster.members.get(record.agent)
+  if (agent === undefined) return yield* Effect.die(new Error(`run ${record.runId}: no agent ${record.agent} here`))
+  const member = record.tools === undefined ? agent : QueryTools.apply(agent, record.tools)
   const place = new Place({
     path: [],
     member,

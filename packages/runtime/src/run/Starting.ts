@@ -11,6 +11,7 @@ import type { RunRecord } from "../port/RunHost.ts"
 import type { QueryOptions, RunOptions } from "../RuntimeShape.ts"
 import * as Input from "../specialist/Input.ts"
 import * as PlainJson from "../tool/PlainJson.ts"
+import * as QueryTools from "./QueryTools.ts"
 import * as Roster from "./Roster.ts"
 import * as Threads from "./Threads.ts"
 import { type Built, defaultResource } from "./Built.ts"
@@ -27,7 +28,10 @@ const reject = (reason: QueryRejections.Reason) => Effect.fail(new QueryRejected
 export const query = Effect.fnUntraced(function* (built: Built, prompt: Message.Prompt, options: QueryOptions = {}) {
   if (isEmpty(prompt)) return yield* reject(new QueryRejections.EmptyPrompt({}))
   const member = options.agent === undefined ? built.roster.first : yield* find(built, options.agent)
-  const made = yield* record(built, member, prompt, false, options)
+  const issue = options.tools === undefined ? undefined : QueryTools.refusal(member, options.tools)
+  if (issue !== undefined) return yield* reject(new QueryRejections.InvalidInput({ agent: member.name, issue }))
+  const tools = options.tools === undefined ? {} : { tools: options.tools }
+  const made: NewRun = { ...(yield* record(built, member, prompt, false, options)), ...tools }
   if (options.history !== undefined) {
     const adopted = yield* Effect.mapError(
       Threads.adopt(options.history),

@@ -29,7 +29,7 @@ const toolOf = (tool: Tool.Any): Facts.ToolFacts => ({
 const isTool = (value: unknown): value is Tool.Any => Predicate.hasProperty(value, "parametersSchema")
 
 /** The tools that can be told without building them: those of a toolkit. One that is bound to its handlers keeps its own. */
-const toolsOf = ({ definition }: Agent.Any): ReadonlyArray<Facts.ToolFacts> => {
+export const toolsOf = ({ definition }: Agent.Any): ReadonlyArray<Facts.ToolFacts> => {
   const kit: unknown = definition.toolkit
   const own = Predicate.hasProperty(kit, "tools") && Predicate.isObject(kit.tools) ? Object.values(kit.tools) : []
   return own.filter(isTool).map(toolOf)

@@ -18,6 +18,7 @@ import type { ThreadNote } from "../thread/ThreadBook.ts"
 import * as Lookup from "./Lookup.ts"
 import * as Outcome from "./Outcome.ts"
 import type { Serving } from "./Serving.ts"
+import * as Toolset from "./Toolset.ts"
 
 const manyRuns = Refusal.make("rate-limited", "TooManyRuns", "too many runs at the same time", 1)
 const otherPlace = Refusal.make("conflict", "RequestIdTaken", "the request id belongs to a run of another thread")
@@ -47,13 +48,15 @@ export const query = Effect.fnUntraced(function* (
   const note = yield* serving.book.get(tenant, threadId)
   if (!serving.allowance.takeRun(tenant, now)) return yield* Effect.fail(manyRuns)
   const agent = asked.agent ?? note?.agent
+  const settings = withSettings(note?.settings, asked.settings)
   const begin = (name: string | undefined) =>
     runtime.start(asked.prompt, {
       runId,
       threadId: naming.inner(tenant, threadId),
       resourceId: tenant,
       ...(asked.seed === undefined || isThere ? {} : { history: asked.seed }),
-      ...(name === undefined ? {} : { agent: name })
+      ...(name === undefined ? {} : { agent: name }),
+      ...(settings === undefined ? {} : { tools: Toolset.of(serving.agents, agent, settings) })
     })
   const handle = yield* begin(agent).pipe(
     anyAgent ? Effect.catchReason("QueryRejected", "UnknownAgent", () => begin(undefined)) : (same) => same,

@@ -83,7 +83,8 @@ const run = (input: RunAgentInput, agent: string | undefined): Decoded => {
     ...(description === undefined ? {} : { description }),
     parameters
   }))
-  const settings = clientTools.length === 0 ? {} : { settings: { clientTools } }
+  // Each request says anew which tools its client has.
+  const settings = { settings: { clientTools } }
   const behind = messages.slice(messages.findLastIndex((message) => message.role === "assistant") + 1)
   const asked = behind.findLast((message) => message.role === "user")
   const results = behind.flatMap((message) =>

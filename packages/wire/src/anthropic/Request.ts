@@ -168,7 +168,8 @@ const create = (request: Create): Decoded => {
       ? []
       : [{ name, ...(description === undefined ? {} : { description }), parameters: input_schema }]
   )
-  const settings = clientTools.length === 0 ? {} : { settings: { clientTools } }
+  // Each request says anew which tools its client has.
+  const settings = { settings: { clientTools } }
   const last = messages.at(-1)
   if (last?.role !== "user") return Result.fail(badRequest("the last of messages is not a user's"))
   const blocks = blocksOf(last)

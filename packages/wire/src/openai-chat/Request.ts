@@ -155,7 +155,8 @@ const chat = (request: ChatRequest): Decoded => {
     ...(description === undefined ? {} : { description }),
     parameters: parameters ?? { type: "object", properties: {} }
   }))
-  const settings = clientTools.length === 0 ? {} : { settings: { clientTools } }
+  // Each request says anew which tools its client has.
+  const settings = { settings: { clientTools } }
   const last = request.messages.findLastIndex((message) => message.role === "user")
   const behind = request.messages.slice(last + 1).filter((message) => message.role === "tool")
   if (behind.length > 0) {

@@ -170,7 +170,8 @@ const create = (request: Create): Decoded => {
       ...(description === undefined || description === null ? {} : { description }),
       parameters
     }))
-  const settings = clientTools.length === 0 ? {} : { settings: { clientTools } }
+  // Each request says anew which tools its client has.
+  const settings = { settings: { clientTools } }
   const previous = request.previous_response_id ?? undefined
   if (decisions.length + results.length > 0) {
     const address = previous === undefined ? {} : { runId: Response.runOf(previous) }

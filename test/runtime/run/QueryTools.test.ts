@@ -1,0 +1,147 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Decision } from "@reins/protocol"
+import { Agent, Deployment, Model, Runtime, Specialist } from "@reins/runtime"
+import type { ModelPort, QueryTools } from "@reins/runtime"
+import { journalHost, MemoryJournal } from "@reins/runtime/journal"
+import { Probe, ScriptedModel } from "@reins/runtime/testing"
+import { Context, Effect, Exit, Layer, Schema, Scope } from "effect"
+import { Tool, Toolkit } from "effect/ai"
+import * as Story from "../../support/Story.ts"
+
+const options = { parameters: Schema.Struct({}), success: Schema.String }
+const Kit = Toolkit.make(
+  Tool.make("read", options),
+  Tool.make("write", { ...options, needsApproval: true }),
+  Tool.make("search", options)
+)
+const KitLive = Kit.toLayer({
+  read: () => Effect.succeed("read"),
+  write: () => Effect.succeed("written"),
+  search: () => Effect.succeed("found")
+})
+const desk = Agent.make("desk", { toolkit: Kit, specialists: [Specialist.make("helper", { description: "Helps" })] })
+
+const locate = { name: "locate", description: "Where it is", parameters: { type: "object", properties: {} } }
+
+/** Calls `name` once, then answers. */
+const calling = (name: string) =>
+  ScriptedModel.make({
+    respond: (request) =>
+      ScriptedModel.lastResults(request).length > 0
+        ? ScriptedModel.text("done")
+        : ScriptedModel.calls([{ id: "c", name, args: {} }])
+  })
+
+const runtimeOf = (model: ModelPort) =>
+  Runtime.layer({ agents: [desk] }).pipe(Layer.provide([KitLive, Layer.succeed(Model, model)]))
+
+const start = Effect.fnUntraced(function* (model: ModelPort, tools: QueryTools) {
+  const runtime = Context.get(yield* Layer.build(runtimeOf(model)), Runtime)
+  yield* runtime.start("go", { runId: "run", tools })
+  return { runtime, probe: yield* Effect.provideService(Probe.watch("run"), Runtime, runtime) }
+})
+
+const offered = (model: ScriptedModel.ScriptedModel) => model.requests[0]?.tools.map(({ name }) => name)
+
+describe("the tools of a query", () => {
+  it.effect("are offered beside the agent's, and answered by the caller", () =>
+    Effect.gen(function* () {
+      const model = calling("locate")
+      const { probe, runtime } = yield* start(model, { client: [locate] })
+      yield* probe.next("tool-invocation")
+      assert.deepStrictEqual(offered(model), ["read", "write", "search", "locate", "helper"])
+      yield* runtime.submitToolResult("run", "c", { result: { lat: 1.5 } })
+      yield* probe.end
+      Story.isWhole(probe.envelopes)
+      const [call, result] = probe.of("tool-invocation")
+      assert.strictEqual(call?.execution, "client")
+      assert.deepStrictEqual(result?.state === "result" ? result.result : undefined, { lat: 1.5 })
+    })
+  )
+
+  it.effect("take away those that are named, specialists too", () =>
+    Effect.gen(function* () {
+      const model = calling("search")
+      const { probe } = yield* start(model, { without: ["write", "search", "helper", "nobody"] })
+      yield* probe.end
+      Story.isWhole(probe.envelopes)
+      assert.deepStrictEqual(offered(model), ["read"])
+      const [, result] = probe.of("tool-invocation")
+      assert.strictEqual(result?.state === "result" ? result.status : undefined, "failed")
+    })
+  )
+
+  it.effect("add questions", () =>
+    Effect.gen(function* () {
+      const { probe, runtime } = yield* start(calling("read"), { ask: ["read"] })
+      const { data } = yield* probe.next("approval-required")
+      yield* runtime.respondToApproval(data.id, Decision.reject({ feedback: "no" }))
+      yield* probe.end
+      const [, result] = probe.of("tool-invocation")
+      assert.strictEqual(result?.state === "result" ? result.status : undefined, "denied")
+    })
+  )
+
+  it.effect("take no question away", () =>
+    Effect.gen(function* () {
+      const { probe, runtime } = yield* start(calling("write"), { ask: [] })
+      const { data } = yield* probe.next("approval-required")
+      yield* runtime.respondToApproval(data.id, Decision.approve())
+      yield* probe.end
+      Story.isWhole(probe.envelopes)
+    })
+  )
+
+  it.effect("are refused when two have one name, or one has none that a provider takes", () =>
+    Effect.gen(function* () {
+      const runtime = Context.get(yield* Layer.build(runtimeOf(calling("read"))), Runtime)
+      const refused = (tools: QueryTools) =>
+        Effect.map(Effect.flip(runtime.start("go", { tools })), ({ message }) => message)
+      assert.include(yield* refused({ client: [{ ...locate, name: "read" }] }), "two tools are called read")
+      assert.include(yield* refused({ client: [{ ...locate, name: "helper" }] }), "two tools are called helper")
+      assert.include(yield* refused({ client: [locate, locate] }), "two tools are called locate")
+      assert.include(yield* refused({ client: [{ ...locate, name: "a b" }] }), "letters, digits")
+      const many = Array.from({ length: 129 }, (_, index) => ({ ...locate, name: `tool-${index}` }))
+      assert.include(yield* refused({ client: many }), "at most 128")
+      // A name that was taken away is free.
+      yield* runtime.start("go", { tools: { without: ["read"], client: [{ ...locate, name: "read" }] } })
+    })
+  )
+
+  it.effect("are the same when another process takes the run up", () =>
+    Effect.gen(function* () {
+      const journal = MemoryJournal.make()
+      const model = calling("locate")
+      const life = Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const layer = runtimeOf(model).pipe(
+          Layer.provide(
+            Layer.succeed(
+              Deployment.Deployment,
+              journalHost(journal, { pollMs: Number.POSITIVE_INFINITY, gatherMs: 0 })
+            )
+          )
+        )
+        return { scope, runtime: Context.get(yield* Layer.buildWithScope(layer, scope), Runtime) }
+      })
+      const first = yield* life
+      yield* first.runtime.start("go", {
+        runId: "run",
+        tools: { without: ["write", "search", "helper"], client: [locate] }
+      })
+      const probe = yield* Effect.provideService(Probe.watch("run"), Runtime, first.runtime)
+      yield* probe.next("tool-invocation")
+      yield* Scope.close(first.scope, Exit.void)
+      const { runtime, scope } = yield* life
+      const again = yield* Effect.provideService(Probe.watch("run"), Runtime, runtime)
+      yield* runtime.submitToolResult("run", "c", { result: "here" })
+      yield* again.end
+      Story.isWhole(again.envelopes)
+      assert.deepStrictEqual(
+        model.requests.at(-1)?.tools.map(({ name }) => name),
+        ["read", "locate"]
+      )
+      yield* Scope.close(scope, Exit.void)
+    })
+  )
+})
