@@ -4,9 +4,11 @@
  */
 import type { AgentPath } from "./AgentPath.ts"
 import type { Event } from "./Event.ts"
+import type { Json } from "./Json.ts"
 import { apply, closeStep } from "./OrderingChange.ts"
 import type { Violation } from "./OrderingRule.ts"
 import { isDelta, judge } from "./OrderingRules.ts"
+import * as Snapshot from "./OrderingSnapshot.ts"
 import { clone, find, fork, make } from "./OrderingState.ts"
 import type { Agent, View } from "./OrderingState.ts"
 
@@ -96,6 +98,20 @@ export class Automaton {
     const copy = new Automaton()
     copy.root = clone(this.root)
     return copy
+  }
+
+  /** What it remembers, as JSON. Of an automaton for whole logs. Costs what `clone` does. */
+  snapshot(): Json {
+    return Snapshot.save(this.root)
+  }
+
+  /** The automaton that a snapshot was taken of; nothing where it is none of this version: then the log is to be read. */
+  static restore(snapshot: Json): Automaton | undefined {
+    const root = Snapshot.load(snapshot)
+    if (root === undefined) return undefined
+    const automaton = new Automaton()
+    automaton.root = root
+    return automaton
   }
 
   #find(path: AgentPath): Agent | undefined {

@@ -45,6 +45,9 @@ export class Names {
   add(name: string): void {
     this.own.add(name)
   }
+  all(): ReadonlyArray<string> {
+    return [...(this.below?.all() ?? []), ...this.own]
+  }
   fork(): Names {
     return new Names(new Set(), this)
   }

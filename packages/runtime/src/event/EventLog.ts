@@ -3,7 +3,7 @@
  *
  * It only grows, and knows nothing of order rules: its owner has checked what it appends. Readers are woken once per turn of
  * the microtask queue, after the append, so that a reader never runs inside its writer. A bounded reader that falls far
- * behind makes `full` true.
+ * behind makes `full` true. It may begin behind events that its owner has not read: who wants those reads the store.
  */
 import type { Envelope } from "@reins/protocol"
 
@@ -21,15 +21,21 @@ export interface Reader {
 
 export class EventLog {
   readonly envelopes: Array<Envelope.Envelope> = []
+  /** How many events of the run come before the first of these. */
+  readonly before: number
   ended = false
   abandoned = false
   private readers: ReadonlyArray<Reader> = []
   private waking = false
   private roomWaiters: Array<() => void> = []
 
+  constructor(before = 0) {
+    this.before = before
+  }
+
   /** A reader that starts behind `after`: what is no place in the log counts as its start, a place beyond its end as that. */
   reader(after: number, bounded: boolean): Reader {
-    const reader: Reader = { bounded, next: after > 0 ? Math.floor(after) : 0, wake: undefined }
+    const reader: Reader = { bounded, next: after > this.before ? Math.floor(after) - this.before : 0, wake: undefined }
     this.readers = [...this.readers, reader]
     return reader
   }

@@ -21,10 +21,13 @@ import { cancelName, JournalRun } from "./JournalRun.ts"
 import type { JournalStore, Opened, StoreFailure } from "./JournalStore.ts"
 import * as Handover from "./Handover.ts"
 import type { Carried } from "./Handover.ts"
+import { Bells } from "./Bells.ts"
 import * as Packing from "./Packing.ts"
 import type { Hands, Placement } from "./Placement.ts"
 import { Sleepers } from "./Sleepers.ts"
+import * as Past from "./Past.ts"
 import * as Tail from "./Tail.ts"
+import * as Whole from "./Whole.ts"
 
 /** How a durable host works; times in milliseconds. */
 export interface JournalHostOptions {
@@ -34,6 +37,11 @@ export interface JournalHostOptions {
   readonly pollMs?: number | undefined
   /** How long to wait before a run that lost its owner to a failing store is opened again. Default 1 second. */
   readonly reopenMs?: number | undefined
+  /**
+   * How many events lie between two snapshots of a run, at least: who takes the run up reads those behind the last. Default 1,000;
+   * `Infinity` makes none.
+   */
+  readonly snapshotEvery?: number | undefined
   /**
    * How long a run may only wait before it is let go from memory; an answer, a cancel or the clock opens it again. Default 1
    * minute; `Infinity` keeps all runs.
@@ -86,7 +94,7 @@ class Host implements RunHost {
   private readonly opening = new Set<string>()
   /** Runs that another owner has taken from this one. */
   private readonly lost = new Set<string>()
-  private readonly bells = new Map<string, Set<Tail.Bell>>()
+  private readonly bells = new Bells()
   private carries = false
   /** Absent: all runs are this process's, where it carries any. */
   private readonly placement: Placement | undefined
@@ -184,7 +192,11 @@ class Host implements RunHost {
       if (this.live.has(runId) || this.opening.has(runId) || !this.mayCarry(runId)) return Effect.void
       this.opening.add(runId)
       return this.store.open(runId, this.now()).pipe(
-        Effect.flatMap((opened) => (opened === undefined ? Effect.void : this.own(opened))),
+        Effect.flatMap((opened) =>
+          opened === undefined
+            ? Effect.void
+            : Effect.flatMap(Whole.readable(this.store, opened), (whole) => this.own(whole))
+        ),
         Effect.ensuring(Effect.sync(() => this.opening.delete(runId))),
         Effect.catch((failure) => this.later(runId, failure)),
         Effect.catchDefect((defect) => Effect.logError(`run ${runId} cannot be carried on`, defect))
@@ -193,16 +205,17 @@ class Host implements RunHost {
 
   private own(opened: Opened): Effect.Effect<void> {
     const { runId } = opened.record
-    const log = new EventLog()
-    log.envelopes.push(...opened.envelopes)
+    const log = new EventLog(Past.snapshotOf(opened.marks)?.seq ?? 0)
+    for (const envelope of opened.envelopes) log.envelopes.push(envelope)
     const run = new JournalRun(opened, {
       store: this.store,
       now: this.now,
       context: this.context,
       gatherMs: this.options.gatherMs ?? 25,
       pollMs: this.options.pollMs ?? 250,
+      snapshotEvery: this.options.snapshotEvery ?? 1000,
       committed: (envelopes) => {
-        log.envelopes.push(...envelopes)
+        for (const envelope of envelopes) log.envelopes.push(envelope)
         if (run.ended && run.writer.isEmpty) log.end()
         else log.wake()
       },
@@ -222,7 +235,7 @@ class Host implements RunHost {
       entry.fiber = fiber
     })
     // Those who followed it while nobody carried it look again; what was asked of it meanwhile is looked for.
-    this.ring(runId)
+    this.bells.ring(runId)
     return Effect.andThen(forked, Effect.asVoid(Effect.forkIn(run.look, this.scope)))
   }
 
@@ -242,7 +255,8 @@ class Host implements RunHost {
       if (Exit.hasInterrupts(exit)) return Effect.sync(() => log.abandon())
       return Effect.logError(`run ${run.runId} failed`).pipe(
         Effect.andThen(run.writer.flush),
-        Effect.andThen(Effect.sync(() => Closing.force({ ...Closing.parts(run), log }))),
+        Effect.andThen(Effect.orDie(Whole.envelopes(this.store, run.runId, log))),
+        Effect.andThen((envelopes) => Effect.sync(() => Closing.force({ ...Closing.parts(run), log: { envelopes } }))),
         Effect.andThen(run.writer.flush),
         Effect.exit,
         // It is struck again in its next life, and ended then.
@@ -277,9 +291,10 @@ class Host implements RunHost {
           Tail.follow(this.store, runId, after, {
             pollMs: this.options.pollMs ?? 250,
             live: () => this.live.get(runId)?.log,
-            hang: (bell) => this.hang(runId, bell)
+            hang: (bell) => this.bells.hang(runId, bell)
           })
-        return live === undefined || live.log.abandoned
+        // What an owner has not read itself, it cannot show.
+        return live === undefined || live.log.abandoned || (live.log.before > 0 && !(options.after >= live.log.before))
           ? tail(options.after)
           : Tail.thenTail(follow(live.log, { ...options, bounded: false, select: (all) => all }), options.after, tail)
       })
@@ -340,7 +355,7 @@ class Host implements RunHost {
   /** Another process may have news for a run: answers, events, or the run itself. */
   readonly look = (runId: string): Effect.Effect<void> =>
     Effect.suspend(() => {
-      this.ring(runId)
+      this.bells.ring(runId)
       const live = this.live.get(runId)
       if (live !== undefined) return live.run.look
       if (!this.mayCarry(runId) || this.lost.has(runId)) return Effect.void
@@ -348,23 +363,4 @@ class Host implements RunHost {
         status._tag === "Some" && status.value?.state === "running" ? this.carry(runId) : Effect.void
       )
     })
-
-  private ring(runId: string): void {
-    for (const bell of this.bells.get(runId) ?? []) bell.ring()
-  }
-
-  /** Rings `bell` at news of the run, until the scope closes. */
-  private hang(runId: string, bell: Tail.Bell): Effect.Effect<void, never, Scope.Scope> {
-    return Effect.acquireRelease(
-      Effect.sync(() => {
-        const bells = this.bells.get(runId) ?? new Set()
-        this.bells.set(runId, bells.add(bell))
-      }),
-      () =>
-        Effect.sync(() => {
-          const bells = this.bells.get(runId)
-          if (bells?.delete(bell) === true && bells.size === 0) this.bells.delete(runId)
-        })
-    )
-  }
 }

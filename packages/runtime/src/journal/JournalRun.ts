@@ -30,6 +30,8 @@ export interface JournalRunOptions {
   readonly gatherMs: number
   /** How often a wait looks for answers from other processes, in milliseconds. */
   readonly pollMs: number
+  /** How many events lie between two snapshots, at least. */
+  readonly snapshotEvery: number
   readonly committed: (envelopes: ReadonlyArray<Envelope.Envelope>) => void
   /** Called once, when a commit has failed and nothing more will be written. */
   readonly retired: () => void
@@ -52,6 +54,8 @@ export class JournalRun implements Engine {
   private readonly due = new Map<string, number>()
   private readonly down: number
   private seq: number
+  /** The number of the last event that a snapshot knows. */
+  private reminded: number
   private inFlight = 0
   /** Opened when nothing is in flight any more. Where there is one, nothing more is begun. */
   private quiet: Latch.Latch | undefined
@@ -66,6 +70,7 @@ export class JournalRun implements Engine {
     this.now = options.now
     this.past = Past.fold(opened.envelopes, opened.marks)
     this.seq = this.past.seq
+    this.reminded = this.seq - opened.envelopes.length
     this.answers = new Map(answers)
     const now = options.now()
     this.down = Past.downUntil(this.past, answers, opened.lastAt, now)
@@ -272,8 +277,19 @@ export class JournalRun implements Engine {
       const mark: Mark = { kind, name, path, seq: this.seq, at, value, spent }
       this.writer.mark(mark)
       Past.remember(this.past, mark)
-      if (Past.isModelResult(mark)) this.past.order.closeStep(path)
+      if (Past.isModelResult(mark)) {
+        this.past.order.closeStep(path)
+        if (path.length === 0) this.remind(at)
+      }
       return this.writer.flush
     })
+  }
+
+  /** Saves the next owner the events so far, where there are many. The root's step has just closed, so that no other is open. */
+  private remind(at: number): void {
+    if (this.seq - this.reminded < this.options.snapshotEvery) return
+    this.reminded = this.seq
+    const value = this.past.order.snapshot()
+    this.writer.mark({ kind: "snapshot", name: "", path: [], seq: this.seq, at, value, spent: [] })
   }
 }

@@ -33,10 +33,11 @@ export class Fenced extends Schema.TaggedError<Fenced>()("Fenced", { runId: Sche
 
 /**
  * A remembered fact, made in the same commit as the events before it: the `result` of an activity, an `emit` that was done,
- * how often something was `begin`-ed, when a wait was first asked (`ask`), a `note` of the owner's. `seq` is the last event's number at that moment.
+ * how often something was `begin`-ed, when a wait was first asked (`ask`), a `note` of the owner's, a `snapshot` of what the events up
+ * to here amount to. `seq` is the last event's number at that moment.
  */
 export interface Mark {
-  readonly kind: "result" | "emit" | "begin" | "ask" | "note"
+  readonly kind: "result" | "emit" | "begin" | "ask" | "note" | "snapshot"
   readonly name: string
   readonly path: AgentPath.AgentPath
   readonly seq: number
@@ -66,6 +67,7 @@ export interface Opened {
   readonly record: RunRecord
   readonly history: ReadonlyArray<Message.Message>
   readonly epoch: number
+  /** Those behind the snapshot, where there is one; all, where there is none. */
   readonly envelopes: ReadonlyArray<Envelope.Envelope>
   readonly marks: ReadonlyArray<Mark>
   readonly answers: ReadonlyMap<string, StoredAnswer>
@@ -82,7 +84,7 @@ export interface JournalStore {
   readonly create: (
     record: Omit<RunRecord, "historyVersion">
   ) => Effect.Effect<void, QueryRejections.ThreadBusy | QueryRejections.RunExists | StoreFailure>
-  /** Takes the run for this owner: raises its epoch and reads all of it. `undefined` when it is unknown or has ended. */
+  /** Takes the run for this owner: raises its epoch and reads it, its events from its snapshot on. `undefined` when it is unknown or has ended. */
   readonly open: (runId: string, at: number) => Effect.Effect<Opened | undefined, StoreFailure>
   readonly commit: (batch: Batch) => Effect.Effect<void, Fenced | StoreFailure>
   /** Stores an answer unless there is one, or the run has ended. */

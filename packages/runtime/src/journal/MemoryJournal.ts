@@ -77,7 +77,7 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
         record,
         history: record.isolated ? [] : threads.history(record.threadId).slice(0, record.historyVersion),
         epoch: row.epoch,
-        envelopes: [...row.envelopes],
+        envelopes: row.envelopes.slice(row.marks.get("snapshot ")?.seq ?? 0),
         marks: [...row.marks.values()],
         answers: new Map(row.answers),
         lastAt: row.lastAt

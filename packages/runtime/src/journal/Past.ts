@@ -62,11 +62,27 @@ const modelPrefix = (path: AgentPath.AgentPath): string => `${AgentPath.key(path
 export const isModelResult = (mark: Mark): boolean =>
   mark.kind === "result" && mark.name.startsWith(modelPrefix(mark.path))
 
-/** Folds a run's past. Throws where the stored log is not lawful: such a run cannot be carried on. */
+/** The snapshot among a run's marks: the state of the order automaton where all its steps were closed. */
+export const snapshotOf = (marks: ReadonlyArray<Mark>): Mark | undefined =>
+  marks.find(({ kind }) => kind === "snapshot")
+
+const orderFrom = (snapshot: Mark | undefined): Ordering.Automaton => {
+  if (snapshot === undefined) return new Ordering.Automaton()
+  const order = Ordering.Automaton.restore(snapshot.value)
+  if (order === undefined) throw new Error(`the snapshot at ${snapshot.seq} cannot be read`)
+  return order
+}
+
+/**
+ * Folds a run's past; `envelopes` are those behind its snapshot, where there is one. Throws where the stored log is not lawful: such a
+ * run cannot be carried on.
+ */
 export const fold = (envelopes: ReadonlyArray<Envelope.Envelope>, marks: ReadonlyArray<Mark>): Past => {
+  const snapshot = snapshotOf(marks)
+  const from = snapshot?.seq ?? 0
   const past: Past = {
-    order: new Ordering.Automaton(),
-    seq: envelopes.length,
+    order: orderFrom(snapshot),
+    seq: from + envelopes.length,
     results: new Map(),
     emits: new Set(),
     begins: new Map(),
@@ -76,7 +92,7 @@ export const fold = (envelopes: ReadonlyArray<Envelope.Envelope>, marks: Readonl
     openSteps: new Map()
   }
   const speaking = new Map<string, Speaking>()
-  const closings = marks.filter(isModelResult).toSorted((a, b) => a.seq - b.seq)
+  const closings = marks.filter((mark) => isModelResult(mark) && mark.seq > from).toSorted((a, b) => a.seq - b.seq)
   let next = 0
   const closeUpTo = (seq: number) => {
     for (let mark = closings[next]; mark !== undefined && mark.seq <= seq; mark = closings[++next]) {
@@ -147,6 +163,8 @@ export const remember = (past: Past, mark: Mark): void => {
       return
     case "note":
       if (mark.name === downNote) past.downMs = Number(mark.value)
+      return
+    case "snapshot":
       return
   }
 }

@@ -73,7 +73,8 @@ const pages = (
 ): Stream.Stream<Envelope.Envelope> =>
   Stream.fromPull(
     Effect.sync(() => {
-      let seen = Math.max(0, Math.floor(after))
+      // What is no place in the log counts as its start.
+      let seen = after > 0 ? Math.floor(after) : 0
       const pause = Effect.suspend(() => {
         const log = options.live()
         const sleep = Effect.sleep(Number.isFinite(options.pollMs) ? options.pollMs : 1000)

@@ -6,7 +6,7 @@ import type { Envelope } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import type { JournalStore } from "../journal/JournalStore.ts"
 import { begin, type Clause, clause, commit, open, read, same, status } from "./JournalClause.ts"
-import { envelope, failure, text } from "./JournalSamples.ts"
+import { envelope, failure, mark, text } from "./JournalSamples.ts"
 
 /** A long answer: text in pieces of many sizes, at times that stand still and jump, reasoning between, two agents in turns. */
 const answer = (count: number): ReadonlyArray<Envelope.Envelope> => [
@@ -66,6 +66,21 @@ export const long: ReadonlyArray<Clause> = [
       }
       const about = yield* status(store)
       yield* same([about?.state, about?.lastSeq], ["ended", ended.length], "the status")
+    })
+  ),
+  clause("an owner is given the events behind its snapshot; who reads is given all", (store) =>
+    Effect.gen(function* () {
+      const { epoch } = yield* begin(store)
+      const events = answer(60)
+      const snapshot = (seq: number) => mark("", { seen: seq }, { kind: "snapshot", seq })
+      yield* commit(store, epoch, events.slice(0, 20), { marks: [snapshot(20)] })
+      yield* commit(store, epoch, events.slice(20, 45), { marks: [snapshot(45)] })
+      yield* same((yield* open(store)).envelopes, [], "events behind the last commit")
+      const next = yield* open(store)
+      yield* commit(store, next.epoch, events.slice(45))
+      const last = yield* open(store)
+      yield* same([last.envelopes, last.marks], [events.slice(45), [snapshot(45)]], "what an owner finds")
+      yield* same(yield* read(store, 0), events, "what a reader finds")
     })
   )
 ]

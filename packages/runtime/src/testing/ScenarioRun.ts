@@ -93,7 +93,12 @@ const carry = (
       const factory =
         process === undefined
           ? memoryHost({ shutdownMs: 0 })
-          : journalHost(process.store, { gatherMs: 0, pollMs: Number.POSITIVE_INFINITY })
+          : journalHost(process.store, {
+              gatherMs: 0,
+              pollMs: Number.POSITIVE_INFINITY,
+              // Half of all scenarios are taken up from snapshots wherever there can be one.
+              snapshotEvery: scenario.seed % 2 === 0 ? 1 : Number.POSITIVE_INFINITY
+            })
       return yield* live(scenario, factory, world, budget, ids, process)
     })
 

@@ -120,7 +120,11 @@ const gather = Effect.fnUntraced(function* (db: Database, runId: string) {
   if (!record.isolated) for (const message of history) lines.push({ kind: "history", message })
   for (const message of own) lines.push({ kind: "message", message })
   for (const envelope of envelopes) lines.push({ kind: "event", envelope })
-  for (const mark of marks) lines.push({ kind: "mark", mark })
+  // A snapshot saves reading; the events are all here.
+  for (const mark of marks) {
+    const { kind } = mark
+    if (kind !== "snapshot") lines.push({ kind: "mark", mark: { ...mark, kind } })
+  }
   for (const [name, { at, value }] of answers) lines.push({ kind: "answer", name, at, value })
   return lines
 })

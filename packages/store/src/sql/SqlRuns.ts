@@ -89,12 +89,18 @@ export const open = (db: Database, runId: string): Effect.Effect<Opened | undefi
         "UPDATE reins_runs SET epoch = epoch + 1 WHERE run_id = ? AND ended_at IS NULL RETURNING 1",
         Column.encode(runId)
       )
-      return row === undefined ? undefined : yield* stored(db, runId)
+      return row === undefined ? undefined : yield* stored(db, runId, (marks) => snapshotOf(marks)?.seq ?? 0)
     })
   )
 
-/** All of a run, whether it has ended or not. */
-export const stored = (db: Database, runId: string): Effect.Effect<Opened | undefined, Failure> =>
+const snapshotOf = (marks: ReadonlyArray<Mark>) => marks.find(({ kind }) => kind === "snapshot")
+
+/** A run, whether it has ended or not: its events behind the number that its marks give, all of them where nothing is said. */
+export const stored = (
+  db: Database,
+  runId: string,
+  from: (marks: ReadonlyArray<Mark>) => number = () => 0
+): Effect.Effect<Opened | undefined, Failure> =>
   Effect.gen(function* () {
     const run = Column.encode(runId)
     const [row] = yield* db.rows("SELECT record, epoch, last_at FROM reins_runs WHERE run_id = ? AND record <> ''", run)
@@ -102,12 +108,13 @@ export const stored = (db: Database, runId: string): Effect.Effect<Opened | unde
     const record = yield* StoredJson.record(row["record"])
     const answers = yield* db.rows("SELECT name, at, value FROM reins_answers WHERE run_id = ?", run)
     const given = yield* readAnswers(answers)
+    const marks = yield* readMarks(db, run)
     return {
       record,
       history: record.isolated ? [] : yield* SqlThreads.history(db, record.threadId, record.historyVersion),
       epoch: Number(row["epoch"]),
-      envelopes: yield* read(db, runId, 0, Number.MAX_SAFE_INTEGER),
-      marks: yield* readMarks(db, run),
+      envelopes: yield* read(db, runId, from(marks), Number.MAX_SAFE_INTEGER),
+      marks,
       answers: new Map(answers.map((each, index) => [Column.decode(each["name"]), given[index] ?? unanswered])),
       lastAt: Number(row["last_at"])
     }
@@ -138,7 +145,7 @@ const readMarks = (db: Database, run: string): Effect.Effect<ReadonlyArray<Mark>
     return marks
   })
 
-const kinds = ["result", "emit", "begin", "ask", "note"] as const satisfies ReadonlyArray<Mark["kind"]>
+const kinds = ["result", "emit", "begin", "ask", "note", "snapshot"] as const satisfies ReadonlyArray<Mark["kind"]>
 
 /** Envelopes behind `after`. */
 export const read = (
