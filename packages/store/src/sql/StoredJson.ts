@@ -2,7 +2,7 @@
  * JSON as columns hold it. What is read is checked against its schema and otherwise left as it was written, the order of its
  * keys included; what does not fit fails as `CorruptRow`.
  */
-import { Approval, Entry, Event, Grant, Message } from "@reins/protocol"
+import { Approval, Entry, Event, Grant, type Json, Message } from "@reins/protocol"
 import { RunRecord } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -28,15 +28,18 @@ const reader = <A>(table: string, schema: Schema.Codec<A>) => {
     })
 }
 
+/** Any JSON value. What these rows are parsed from is JSON text, so that there is nothing to look for. */
+const Value = Schema.declare((_value: unknown): _value is Json => true)
+
 const Path = Schema.Array(Schema.String)
 const Cuts = Schema.Array(Schema.Array(Schema.Natural))
 
 /** Agent path, event, how to cut it where it is a pack. */
 export const events = reader("reins_events", Schema.Tuple([Path, Event, Schema.NullOr(Cuts)]))
 /** Agent path, value, ledger rows. */
-export const marks = reader("reins_marks", Schema.Tuple([Path, Schema.Json, Schema.Array(Entry.Entry)]))
+export const marks = reader("reins_marks", Schema.Tuple([Path, Value, Schema.Array(Entry.Entry)]))
 /** The value of an answer. */
-export const answers = reader("reins_answers", Schema.Tuple([Schema.Json]))
+export const answers = reader("reins_answers", Schema.Tuple([Value]))
 /** Agent path, request, outcome. */
 export const approvals = reader(
   "reins_approvals",
