@@ -1,5 +1,5 @@
 /**
- * What the bridge to AI SDK providers costs: `node bench/Bridge.ts [--deltas=20000] [--rounds=9]`.
+ * What the bridge to AI SDK providers costs: `npm run bench -- bridge [--deltas=20000] [--rounds=9]`.
  *
  * One stream of OpenAI's chat API, as bytes in memory, is read by the provider package alone and through our port, in turns in
  * one process. It prints deltas a second of both, and the median of their ratios: 1 would be a bridge that costs nothing.

@@ -29,7 +29,7 @@ const tasks = {
   types: ["check all types, and how effects are used", (args) => Types.run(sourcesNode(), inPlace(), args)],
   architecture: ["check the rules of the house", (args) => test(["test/architecture", ...args])],
   examples: ["run every example once, or those named", (args) => Examples.run(sourcesNode(), inPlace(), args)],
-  bench: ["measure against the floor and the peers: --quick --only=W1,W2", (args) => bench(args)],
+  bench: ["measure against the floor and the peers: --quick --only=W1,W2, or bridge", (args) => bench(args)],
   soak: ["stream to 200 readers at once, some of them slow: --seconds=60", (args) => soak(args)],
   "serve-all": ["serve one agent in every dialect: --port NUMBER --host NAME", (args) => serveAll(args)],
   recordings: ["play the recorded provider streams in a folder", (args) => recordings(args)],
@@ -66,7 +66,10 @@ const start = (args) => {
 
 const test = (args) => Tests.run((all, more) => node(all, { env: { ...environment(), ...more } }), args)
 
-const bench = (args) => node([inside("bench", "main.ts"), ...args])
+const bench = ([first, ...rest]) =>
+  first === "bridge"
+    ? node([inside("bench", "Bridge.ts"), ...rest])
+    : node([inside("bench", "main.ts"), ...(first === undefined ? [] : [first]), ...rest])
 
 const soak = (args) => node([inside("bench", "soak", "main.ts"), ...args])
 

@@ -6,7 +6,7 @@
  */
 import type { LanguageModelV4, LanguageModelV4StreamPart } from "@ai-sdk/provider"
 import { ModelFailure } from "@reins/protocol"
-import { type Emit, Model, type ModelPort, type ModelRequest } from "@reins/runtime"
+import { type Emit, Model, type ModelPort, type ModelRequest, ModelStream } from "@reins/runtime"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -14,7 +14,6 @@ import * as Layer from "effect/Layer"
 import * as CallOptions from "./aisdk/CallOptions.ts"
 import * as Failure from "./aisdk/Failure.ts"
 import { Parts } from "./aisdk/Parts.ts"
-import { pump } from "./aisdk/Pump.ts"
 
 /** What a model is called with beside what a request says. */
 export interface Options extends CallOptions.Defaults {
@@ -100,15 +99,19 @@ const receive = (stream: ReadableStream<LanguageModelV4StreamPart>, emit: Emit, 
   const failed = (failure: () => ModelFailure.ModelFailure) =>
     // An answer that had finished is whole, however its connection went.
     Effect.suspend(() => (parts.finish === undefined ? Effect.fail(failure()) : Effect.void))
-  return pump(stream, {
+  const reader = stream.getReader()
+  const source: ModelStream.Source<LanguageModelV4StreamPart> = {
+    next: () => reader.read(),
+    leave: () => reader.cancel()
+  }
+  return ModelStream.pump(source, {
     take: (arrived) => {
       const out = parts.take(arrived)
       return out.length === 0 ? undefined : emit(out)
     },
     // An error part says more than the break that may follow it.
     onError: (error) => failed(() => Failure.fromUnknown((parts.error ?? { value: error }).value, context.about())),
-    idleMs: context.idleMs,
-    onIdle: failed(() => context.silence)
+    idle: Number.isFinite(context.idleMs) ? { afterMs: context.idleMs, end: failed(() => context.silence) } : undefined
   }).pipe(
     Effect.flatMap(() => {
       const { error, finish, interrupted } = parts
