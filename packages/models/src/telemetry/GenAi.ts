@@ -35,6 +35,12 @@ export const attribute = {
   attempt: "agent.attempt",
   agentEnd: "agent.end",
   budgetLimit: "agent.budget.limit",
+  costUsd: "agent.cost.usd",
+  costUnpriced: "agent.cost.unpriced",
+  modelCalls: "agent.model_calls",
+  toolCalls: "agent.tool_calls",
+  approvals: "agent.approval.count",
+  approvalWait: "agent.approval.wait_seconds",
   toolName: "gen_ai.tool.name",
   toolCallId: "gen_ai.tool.call.id"
 } as const

@@ -1,10 +1,17 @@
 /**
  * Spans of what a run does, in the words of OpenTelemetry's conventions: `invoke_agent` around each agent, `execute_tool` around
  * each attempt of a tool's handler. With `ModelTelemetry` around the model, its `chat` spans stand inside. What the conventions
- * have no word for (usage up to here, how the agent ended) is told in attributes of our own. Nothing that was said is told.
+ * have no word for (what the agent cost, whom it asked, how it ended) is told in attributes of our own. Nothing that was said is told.
  */
-import { Usage } from "@reins/protocol"
-import { type AgentEnd, type AgentFacts, type ToolFacts, type ToolOutcome, Tracing } from "@reins/runtime"
+import { Money, Usage } from "@reins/protocol"
+import {
+  type AgentEnd,
+  type AgentFacts,
+  type AgentTotals,
+  type ToolFacts,
+  type ToolOutcome,
+  Tracing
+} from "@reins/runtime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Tracer from "effect/Tracer"
@@ -12,9 +19,9 @@ import * as GenAi from "./GenAi.ts"
 
 /** Has every run of the runtime traced. Provide it to `Runtime.layer`; exporting is `effect/observability`'s, such as `Otlp`. */
 export const layer: Layer.Layer<never> = Layer.succeed(Tracing, {
-  agent: (facts, work) =>
+  agent: (facts, work, totals) =>
     spanned(`${GenAi.operation.invokeAgent} ${facts.agent}`, ofAgent(facts), work, (span, end) =>
-      agentEnded(span, end)
+      agentEnded(span, end, totals())
     ),
   tool: (facts, work) =>
     spanned(`${GenAi.operation.executeTool} ${facts.toolName}`, ofTool(facts), work, (span, outcome) =>
@@ -52,10 +59,20 @@ const ofTool = (facts: ToolFacts) => ({
   [GenAi.attribute.agentPath]: facts.agentPath.join("/")
 })
 
-const agentEnded = (span: Tracer.Span, { failure, reason, refusal, usage }: AgentEnd): void => {
+const agentEnded = (
+  span: Tracer.Span,
+  { failure, reason, refusal, usage }: AgentEnd,
+  { approvalWaitMs, approvals, costNanoUsd, modelCalls, toolCalls, unpriced }: AgentTotals
+): void => {
   span.attribute(GenAi.attribute.agentEnd, reason)
   span.attribute(GenAi.attribute.inputTokens, Usage.inputTokens(usage))
   span.attribute(GenAi.attribute.outputTokens, Usage.outputTokens(usage))
+  span.attribute(GenAi.attribute.costUsd, Money.toUsd(costNanoUsd))
+  span.attribute(GenAi.attribute.costUnpriced, unpriced)
+  span.attribute(GenAi.attribute.modelCalls, modelCalls)
+  span.attribute(GenAi.attribute.toolCalls, toolCalls)
+  span.attribute(GenAi.attribute.approvals, approvals)
+  if (approvals > 0) span.attribute(GenAi.attribute.approvalWait, approvalWaitMs / 1000)
   if (refusal !== undefined) span.attribute(GenAi.attribute.budgetLimit, refusal.limit)
   if (failure !== undefined) span.attribute(GenAi.attribute.errorType, failure._tag)
 }

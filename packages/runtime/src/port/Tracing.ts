@@ -8,6 +8,7 @@ import type { AgentPath } from "@reins/protocol"
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { AgentEnd } from "../run/AgentEnd.ts"
+import type { AgentTotals } from "../run/AgentTotals.ts"
 import type { ToolOutcome } from "../tool/ToolOutcome.ts"
 
 /** Which agent, in which run. */
@@ -31,9 +32,16 @@ export interface ToolFacts {
   readonly callId: string
 }
 
-/** Wraps the work it is shown. What it returns must do the work once and answer as it does. */
+/**
+ * Wraps the work it is shown. What it returns must do the work once and answer as it does. `totals` is what the agent has come
+ * to so far, specialists included: asked for when the work is done, all of it.
+ */
 export interface Tracing {
-  readonly agent: (facts: AgentFacts, work: Effect.Effect<AgentEnd>) => Effect.Effect<AgentEnd>
+  readonly agent: (
+    facts: AgentFacts,
+    work: Effect.Effect<AgentEnd>,
+    totals: () => AgentTotals
+  ) => Effect.Effect<AgentEnd>
   readonly tool: (facts: ToolFacts, work: Effect.Effect<ToolOutcome>) => Effect.Effect<ToolOutcome>
 }
 

@@ -20,6 +20,7 @@ import type { RunRecord, Stores } from "../port/RunHost.ts"
 import { Alarm } from "./Alarm.ts"
 import type { Tracing } from "../port/Tracing.ts"
 import { agentLoop } from "./AgentLoop.ts"
+import * as AgentTotals from "./AgentTotals.ts"
 import * as QueryTools from "./QueryTools.ts"
 import { at, type Member, type Roster } from "./Roster.ts"
 import type { AgentEnd } from "./AgentEnd.ts"
@@ -90,7 +91,8 @@ const traced = (tracing: Tracing | undefined): Run["carry"] =>
         const { resourceId, runId, threadId } = run.engine
         const { model, name } = place.member
         const about = { runId, threadId, resourceId, agent: name, agentPath: place.path }
-        return tracing.agent({ ...about, provider: model.provider, model: model.model }, agentLoop(run, place))
+        const facts = { ...about, provider: model.provider, model: model.model }
+        return tracing.agent(facts, agentLoop(run, place), () => AgentTotals.fold(run.engine.ledger(), place.path))
       }
 
 /** The last events of a run. */

@@ -1,0 +1,44 @@
+/**
+ * What an agent and its specialists came to, as sums over the run's ledger: for whoever observes a run, not for the run.
+ */
+import { AgentPath, Entry } from "@reins/protocol"
+
+/** Money in whole nano-dollars, time in milliseconds. Each with all specialists below. */
+export interface AgentTotals {
+  readonly costNanoUsd: number
+  /** Model requests, and calls that providers ran, whose price nobody knows: the cost is more than is said. */
+  readonly unpriced: number
+  readonly modelCalls: number
+  readonly toolCalls: number
+  /** Questions that people were asked, and how long they were waited for in all. */
+  readonly approvals: number
+  readonly approvalWaitMs: number
+}
+
+/** The sums over `entries` of the agent at `path`. */
+export const fold = (entries: ReadonlyArray<Entry.Entry>, path: AgentPath.AgentPath): AgentTotals => {
+  const sums = { costNanoUsd: 0, unpriced: 0, modelCalls: 0, toolCalls: 0, approvals: 0, approvalWaitMs: 0 }
+  for (const entry of entries) {
+    if (!AgentPath.isWithin(entry.path, path)) continue
+    switch (entry.kind) {
+      case "model":
+        sums.modelCalls += 1
+        sums.costNanoUsd += (entry.costNanoUsd ?? 0) + Entry.feesOf(entry)
+        if (entry.costNanoUsd === undefined) sums.unpriced += 1
+        for (const fee of entry.fees ?? []) if (fee.costNanoUsd === undefined) sums.unpriced += fee.calls
+        break
+      case "tool":
+        sums.toolCalls += 1
+        sums.costNanoUsd += entry.costNanoUsd ?? 0
+        break
+      case "wait":
+        if (entry.reason !== "approval") break
+        sums.approvals += 1
+        sums.approvalWaitMs += entry.endedAt - entry.startedAt
+        break
+      case "agent":
+        break
+    }
+  }
+  return sums
+}
