@@ -13,12 +13,14 @@ import { join } from "node:path"
 const isPostgres = (database: string) => database.startsWith("postgres:")
 
 /** A deployment of its own at each call. */
-export const layer = (database: string, carries: boolean): Layer.Layer<never> =>
-  Layer.fresh(
+export const layer = (database: string, carries: boolean, hibernateMs?: number): Layer.Layer<never> => {
+  const options = { gatherMs: 0, carries, hibernateMs }
+  return Layer.fresh(
     isPostgres(database)
-      ? Layer.orDie(Postgres.layer({ url: Redacted.make(database), gatherMs: 0, carries }))
-      : Layer.orDie(Sqlite.layer({ filename: database, gatherMs: 0, carries }))
+      ? Layer.orDie(Postgres.layer({ url: Redacted.make(database), ...options }))
+      : Layer.orDie(Sqlite.layer({ filename: database, ...options }))
   )
+}
 
 /** A process of a cluster, on its default settings. */
 export const cluster = (database: string, carries: boolean): Layer.Layer<never> =>

@@ -3,16 +3,17 @@
  */
 import { Agent, Decision, Model, Runtime } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
-import { Sqlite } from "@reins/store/sqlite"
-import { Effect, Layer, Schema, Stream } from "effect"
+import { Effect, Layer, Schema, type Scope, Stream } from "effect"
 import { Tool, Toolkit } from "effect/ai"
-import * as Stores from "./Stores.ts"
 
 const Ask = Tool.make("ask", { parameters: Schema.Struct({}), success: Schema.String, needsApproval: true })
 class Tools extends Toolkit.make(Ask) {}
 const desk = Agent.make("desk", { instructions: "Ask.", toolkit: Tools })
 
-const runtime = (filename: string) =>
+/** How long a run may wait before it is let go, in milliseconds: about as long as an answer takes. */
+export const hibernateMs = 40
+
+const runtime = (deployment: Layer.Layer<never>) =>
   Runtime.layer({ agents: [desk] }).pipe(
     Layer.provide([
       Tools.toLayer({ ask: () => Effect.succeed("yes") }),
@@ -25,14 +26,14 @@ const runtime = (filename: string) =>
               : ScriptedModel.calls([{ id: `c${metadata.step}`, name: "ask", args: {} }])
         })
       ),
-      Layer.fresh(Layer.orDie(Sqlite.layer({ filename, gatherMs: 0, hibernateMs: 40 })))
+      deployment
     ])
   )
 
 /** `count` runs with four waits each, twenty at a time. */
-export const none = (count: number) =>
+export const none = (count: number, deployment: Effect.Effect<Layer.Layer<never>, never, Scope.Scope>) =>
   Effect.gen(function* () {
-    const filename = yield* Stores.file
+    const layer = yield* deployment
     return yield* Effect.gen(function* () {
       const { respondToApproval, start, watch } = yield* Runtime
       const one = (index: number) =>
@@ -59,5 +60,5 @@ export const none = (count: number) =>
         { concurrency: 20 }
       )
       return all.flat()
-    }).pipe(Effect.provide(runtime(filename)))
+    }).pipe(Effect.provide(runtime(layer)))
   }).pipe(Effect.scoped)

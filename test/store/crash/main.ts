@@ -5,9 +5,17 @@
 import { Effect, Redacted, References, type Scope } from "effect"
 import * as Clustered from "./Clustered.ts"
 import * as InMemory from "./InMemory.ts"
+import * as Paused from "./Paused.ts"
 import * as Scenarios from "./Scenarios.ts"
 import * as Stores from "./Stores.ts"
 import * as Waits from "./Waits.ts"
+
+/** Runs with four waits each, in a new database. */
+const waits = (count: number, fresh: Effect.Effect<string, never, Scope.Scope>) =>
+  Waits.none(
+    count,
+    Effect.map(fresh, (database) => Stores.layer(database, true, Waits.hibernateMs))
+  )
 
 /** The scenarios of each store; its server, where it needs one, lives as long as the scope. */
 const stores: {
@@ -20,13 +28,28 @@ const stores: {
       name: "waits",
       says: "a thousand runs with four waits each, let go in between",
       short: false,
-      run: Waits.none(1000)
+      run: waits(1000, Stores.file)
+    },
+    {
+      name: "paused",
+      says: "ten thousand runs wait, in 500 bytes each, and are answered in any order",
+      short: false,
+      run: Paused.all(10_000)
     }
   ]),
   postgres: Effect.gen(function* () {
     const Server = yield* Effect.promise(() => import("../../postgres/Server.ts"))
     const url = yield* Server.server
-    return Scenarios.scenarios(Effect.map(Server.database(url), Redacted.value))
+    const fresh = Effect.map(Server.database(url), Redacted.value)
+    return [
+      ...Scenarios.scenarios(fresh),
+      {
+        name: "waits",
+        says: "three hundred runs with four waits each, let go in between",
+        short: false,
+        run: waits(300, fresh)
+      }
+    ]
   }),
   cluster: Effect.gen(function* () {
     const Server = yield* Effect.promise(() => import("../../postgres/Server.ts"))
