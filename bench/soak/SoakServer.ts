@@ -11,9 +11,12 @@ import { Authenticator, Server, ThreadBook } from "@reins/server"
 import { Context, Effect, Layer, Scope } from "effect"
 import { HttpServer } from "effect/http"
 import { createServer } from "node:http"
-import { kept, type Wanted } from "./Wanted.ts"
+import type { Wanted } from "./Wanted.ts"
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+
+/** How many ended runs, and how many threads, are kept. */
+const kept = 64
 
 /** Each word begins with the time of its sending, in milliseconds since the epoch. */
 const say = async function* ({ characters, everyMs, words }: Wanted): AsyncGenerator<ModelPart> {

@@ -8,6 +8,3 @@ export interface Wanted {
   readonly everyMs: number
   readonly characters: number
 }
-
-/** How many ended runs, and how many threads, the server keeps. */
-export const kept = 64
