@@ -1,13 +1,14 @@
 /** Runs in SQLite whose process is killed for real. Every event of it: `pnpm crash sqlite`. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, References } from "effect"
+import { onSqlite } from "./crash/Faults.ts"
 import { scenarios } from "./crash/Scenarios.ts"
 import * as Stores from "./crash/Stores.ts"
 
 const quiet = Effect.provideService(References.MinimumLogLevel, "None")
 
 describe.concurrent("a run whose process is killed keeps its promises", () => {
-  for (const { name, run, says } of scenarios(Stores.file).filter(({ short }) => short)) {
+  for (const { name, run, says } of [...scenarios(Stores.file), ...onSqlite].filter(({ short }) => short)) {
     it.live(
       `${name}: ${says}`,
       () =>

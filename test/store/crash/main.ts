@@ -4,6 +4,7 @@
  */
 import { Effect, Redacted, References, type Scope } from "effect"
 import * as Clustered from "./Clustered.ts"
+import * as Faults from "./Faults.ts"
 import * as InMemory from "./InMemory.ts"
 import * as Paused from "./Paused.ts"
 import * as Scenarios from "./Scenarios.ts"
@@ -24,6 +25,7 @@ const stores: {
   memory: Effect.succeed(InMemory.scenarios),
   sqlite: Effect.succeed([
     ...Scenarios.scenarios(Stores.file),
+    ...Faults.onSqlite,
     {
       name: "waits",
       says: "a thousand runs with four waits each, let go in between",
@@ -43,6 +45,7 @@ const stores: {
     const fresh = Effect.map(Server.database(url), Redacted.value)
     return [
       ...Scenarios.scenarios(fresh),
+      ...Faults.onPostgres(fresh),
       {
         name: "waits",
         says: "three hundred runs with four waits each, let go in between",

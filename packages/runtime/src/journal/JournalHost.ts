@@ -23,6 +23,7 @@ import * as Handover from "./Handover.ts"
 import type { Carried } from "./Handover.ts"
 import { Bells } from "./Bells.ts"
 import * as Packing from "./Packing.ts"
+import * as PatientAnswer from "./PatientAnswer.ts"
 import type { Hands, Placement } from "./Placement.ts"
 import { Sleepers } from "./Sleepers.ts"
 import * as Past from "./Past.ts"
@@ -95,6 +96,8 @@ class Host implements RunHost {
   /** Runs that another owner has taken from this one. */
   private readonly lost = new Set<string>()
   private readonly bells = new Bells()
+  /** How often a run's store failed since it was last taken up. */
+  private readonly failing = new Map<string, number>()
   private carries = false
   /** Absent: all runs are this process's, where it carries any. */
   private readonly placement: Placement | undefined
@@ -226,6 +229,7 @@ class Host implements RunHost {
     this.live.set(runId, entry)
     this.sleepers.delete(runId)
     this.lost.delete(runId)
+    this.failing.delete(runId)
     const carried = this.drive(opened.record, opened.history, run, this).pipe(
       Effect.andThen(run.writer.flush),
       Effect.onExit((exit) => this.settle(run, log, exit)),
@@ -265,18 +269,21 @@ class Host implements RunHost {
     })
   }
 
+  /** Carries the run again in a while: sooner the first times, later where it goes on failing. */
   private later(runId: string, failure: StoreFailure): Effect.Effect<void> {
+    const tries = this.failing.get(runId) ?? 0
+    this.failing.set(runId, tries + 1)
     const again = Effect.andThen(
-      this.pause(failure, runId),
+      this.pause(failure, runId, Math.min(2 ** Math.max(0, tries - 3), 30)),
       Effect.suspend(() => this.carry(runId))
     )
     return Effect.asVoid(Effect.forkIn(again, this.scope))
   }
 
-  private pause(failure: StoreFailure, runId?: string): Effect.Effect<void> {
+  private pause(failure: StoreFailure, runId?: string, times = 1): Effect.Effect<void> {
     return Effect.andThen(
       Effect.logWarning(runId === undefined ? failure.message : `run ${runId}: ${failure.message}`, failure.cause),
-      Effect.sleep(this.options.reopenMs ?? 1000)
+      Effect.sleep((this.options.reopenMs ?? 1000) * times)
     )
   }
 
@@ -305,7 +312,8 @@ class Host implements RunHost {
   readonly answer = (runId: string, name: string, value: Json): Effect.Effect<Answered> =>
     Effect.suspend(() => {
       const at = this.now()
-      return Effect.map(Effect.orDie(this.store.answer(runId, name, value, at)), (answered) => {
+      const stored = PatientAnswer.give(this.store, runId, name, { value, at }, this.options.reopenMs)
+      return Effect.map(stored, (answered) => {
         if (answered._tag !== "Taken") return answered
         this.live.get(runId)?.run.notify(name, { value, at })
         return answered

@@ -16,10 +16,10 @@ export type Row = { readonly [column: string]: unknown }
 export type Value = string | number | null
 
 /** How long, together with the database's own waiting, a locked database is asked again. */
-const patience = { schedule: Schedule.spaced("20 millis"), times: 250 }
+const patience = { schedule: Schedule.spaced("20 millis"), times: 70 }
 
-/** How long a server that cannot be reached is asked again: half a minute. */
-const endurance = { schedule: Schedule.spaced("250 millis"), times: 120 }
+/** How long a server that cannot be reached is asked again: a minute. */
+const endurance = { schedule: Schedule.spaced("250 millis"), times: 240 }
 
 /** How long after the first failure it is asked again, in milliseconds. */
 const firstMs = 20
