@@ -1,12 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Ordering } from "@reins/protocol"
+import { Money, Ordering } from "@reins/protocol"
 import { Agent, Budget, Deployment, type Model, type ModelPart, Prices, Runtime, Specialist } from "@reins/runtime"
 import { BudgetWatch, Probe, ScriptedModel, Tap } from "@reins/runtime/testing"
 import { Effect, Layer } from "effect"
 import * as Desk from "../support/Desk.ts"
 import * as Story from "../support/Story.ts"
 
-const prices = Prices.layerTable({ "scripted/scripted-1": { inputPerMillionUsd: 1, outputPerMillionUsd: 10 } })
+const rates = { inputPerMillionUsd: 1, outputPerMillionUsd: 10 }
+const prices = Prices.layerTable({ "scripted/scripted-1": rates })
+const price = { model: "scripted-1", match: "exact", source: "table", ...rates } as const
+
+/** Output tokens below which a step rather waits for what others may give back. */
+const useful = 1024
 
 interface Draw {
   readonly width: number
@@ -159,6 +164,8 @@ const carries = (seed: number) => {
   let most = 0
   let overrunNanoUsd = 0
   let writes = 0
+  const small = new Set<Budget.Amount>()
+  const hasty: Array<string> = []
   const cancelling = Tap.layer(({ cancel }) => {
     if (++writes === cancelAt) cancel()
   })
@@ -167,6 +174,16 @@ const carries = (seed: number) => {
     for (const { held, overrun, path, used } of nodes) {
       if (path.length === 0) most = Math.max(most, used.nanoUsd + held.nanoUsd)
       overrunNanoUsd += overrun.nanoUsd
+    }
+    for (const { holds, path } of nodes) {
+      // Only a model call holds output. Most is what could be had if everybody gave back all.
+      const amount = holds?.amount
+      if (amount?.outputTokens === undefined || amount.outputTokens >= useful || small.has(amount)) continue
+      small.add(amount)
+      const above = nodes.filter((node) => node.path.every((name, level) => path[level] === name))
+      const leftNanoUsd = Math.min(...above.map(({ max, used }) => max.nanoUsd - used.nanoUsd))
+      const most = Money.outputTokensFor(price, amount.inputTokens ?? 0, leftNanoUsd)
+      if (most > amount.outputTokens) hasty.push(`${path.join("/")} took ${amount.outputTokens} of ${most}`)
     }
   }
   return Effect.gen(function* () {
@@ -179,11 +196,12 @@ const carries = (seed: number) => {
     Story.addsUp(summary?.data)
     assert.deepStrictEqual(watch.faults, [])
     assert.deepStrictEqual(watch.open(), [])
+    assert.deepStrictEqual(hasty, [], "nobody takes little while others may give back more")
     assert.strictEqual(overrunNanoUsd, 0, "nobody used more than was reserved")
     assert.isAtMost(most, limitNanoUsd)
     assert.isAtMost(summary?.data.costNanoUsd ?? Infinity, limitNanoUsd)
     const depth = Math.max(...probe.envelopes.map(({ agentPath }) => agentPath.length))
-    return { ending: probe.of("finish")[0]?.finishReason, depth, requests: model.requests.length }
+    return { ending: probe.of("finish")[0]?.finishReason, depth, requests: model.requests.length, small: small.size }
   }).pipe(
     Effect.scoped,
     Effect.provide(
@@ -206,11 +224,13 @@ describe("a random tree of parallel specialists under one limit in dollars", () 
       const endings = new Map<string | undefined, number>()
       let deepest = 0
       let requests = 0
+      let small = 0
       for (let seed = 1; seed <= 500; seed++) {
         const carried = yield* carries(seed)
         endings.set(carried.ending, (endings.get(carried.ending) ?? 0) + 1)
         deepest = Math.max(deepest, carried.depth)
         requests += carried.requests
+        small += carried.small
       }
       // Every way out was taken often enough to mean something.
       assert.isAbove(endings.get("budget") ?? 0, 50)
@@ -218,6 +238,7 @@ describe("a random tree of parallel specialists under one limit in dollars", () 
       assert.isAbove(endings.get("cancelled") ?? 0, 20)
       assert.strictEqual(deepest, 4)
       assert.isAbove(requests, 2000)
+      assert.isAbove(small, 50)
     })
   )
 })
@@ -266,7 +287,11 @@ describe("parallel specialists, two levels deep", () => {
         const done = yield* runtime.complete("go")
         assert.strictEqual(done.output, "done")
         assert.strictEqual(done.usage.completionTokens, 100)
-        assert.strictEqual(caps.length, 8)
+        assert.deepStrictEqual(
+          caps,
+          Array.from({ length: 8 }, () => 1000),
+          "nobody makes do with the 90 that the first leaves"
+        )
         assert.deepStrictEqual(watch.faults, [])
       }).pipe(Effect.provide(Desk.plain(model, { agents: [desk] }).pipe(Layer.provide(BudgetWatch.layer(watch)))))
     })

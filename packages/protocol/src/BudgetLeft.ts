@@ -3,16 +3,16 @@
  */
 import type { AgentPath } from "./AgentPath.ts"
 import type { Counters } from "./BudgetCounters.ts"
-import { names } from "./BudgetCounters.ts"
+import { names, zero } from "./BudgetCounters.ts"
 import type { Chain, Node } from "./BudgetNode.ts"
 import { limitNames, maxCalls, noCalls } from "./BudgetNode.ts"
 import { toolLimit } from "./BudgetRefusal.ts"
 import type { Price } from "./Entry.ts"
 import * as Money from "./Money.ts"
 
-const left = (node: Node, name: keyof Counters): number => node.max[name] - node.used[name] - node.held[name]
+const left = ({ max, used }: Node, name: keyof Counters, held: Counters): number => max[name] - used[name] - held[name]
 
-const tokensLeft = ({ held, max, used }: Node): number =>
+const tokensLeft = ({ max, used }: Node, held: Counters): number =>
   max.totalTokens - used.inputTokens - used.outputTokens - held.inputTokens - held.outputTokens
 
 /**
@@ -30,8 +30,8 @@ export const remaining = (chain: Chain): Counters => {
   }
   for (const node of chain) {
     if (!node.counted) continue
-    for (const name of names) out[name] = Math.min(out[name], Math.max(0, left(node, name)))
-    const tokens = Math.max(0, tokensLeft(node))
+    for (const name of names) out[name] = Math.min(out[name], Math.max(0, left(node, name, node.held)))
+    const tokens = Math.max(0, tokensLeft(node, node.held))
     out.inputTokens = Math.min(out.inputTokens, tokens)
     out.outputTokens = Math.min(out.outputTokens, tokens)
   }
@@ -46,6 +46,8 @@ export interface HeadroomOptions {
   readonly price?: Price | undefined
   /** The answer where nothing limits the output: a model's own cap, or `Infinity`. */
   readonly wanted: number
+  /** True: as if everybody gave back all that is held now. Nobody can count on more than that. */
+  readonly isGivenBack?: boolean | undefined
 }
 
 /**
@@ -59,8 +61,9 @@ export const headroom = (chain: Chain, options: HeadroomOptions): number => {
   let amount = Infinity
   for (const node of chain) {
     if (!node.counted) continue
-    out = Math.min(out, left(node, "outputTokens"), tokensLeft(node) - inputTokens)
-    amount = Math.min(amount, left(node, "nanoUsd"))
+    const held = options.isGivenBack === true ? zero : node.held
+    out = Math.min(out, left(node, "outputTokens", held), tokensLeft(node, held) - inputTokens)
+    amount = Math.min(amount, left(node, "nanoUsd", held))
   }
   if (amount !== Infinity) {
     out = price === undefined ? 0 : Math.min(out, Money.outputTokensFor(price, inputTokens, amount))

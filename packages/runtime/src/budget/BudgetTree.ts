@@ -136,10 +136,15 @@ export class BudgetTree {
     return left
   }
 
+  /** What would refuse to hold `amount` now. Holds nothing. */
+  refusal(path: AgentPath.AgentPath, amount: Budget.Amount, elapsedMs: number): Budget.Refusal | undefined {
+    const refused = Budget.reserve(chain(this.place(path)), amount, elapsedMs)
+    return Result.isFailure(refused) ? this.asWritten(refused.failure) : undefined
+  }
+
   /** The refusal of the limit on time, where it is over. */
   overtime(path: AgentPath.AgentPath, elapsedMs: number): Budget.Refusal | undefined {
-    const refused = Budget.reserve(chain(this.place(path)), {}, elapsedMs)
-    return Result.isFailure(refused) ? this.asWritten(refused.failure) : undefined
+    return this.refusal(path, {}, elapsedMs)
   }
 
   /** Refuses a specialist that would stand deeper than a budget above allows. */

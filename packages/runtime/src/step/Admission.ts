@@ -3,7 +3,8 @@
  * much output the provider may be asked for.
  *
  * Where tokens or money are short only because siblings hold them, it waits until one of them gives back, since no holder
- * waits while it holds. A count that is short is short for good.
+ * waits while it holds: also where something is left, and too little to be of use. Where nobody holds any, it takes what is left.
+ * A count that is short is short for good.
  */
 import { type Budget, type Entry, Money } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -16,6 +17,9 @@ import { timeLeft } from "./Attempt.ts"
  * `maxOutputTokens`: room for a long answer, and not so much that siblings would have to wait for each other.
  */
 const usualOutput = 8192
+
+/** Output that a step does not begin with less of while siblings may give more back. */
+const usefulOutput = 1024
 
 export interface Admitted {
   readonly _tag: "Admitted"
@@ -39,12 +43,23 @@ export const admit = (run: Run, place: Place, steps: 0 | 1 = 1): Effect.Effect<A
     if (engine.cancel.requested) return Effect.succeed({ _tag: "Cancelled" } as const)
     const wanted = want(run, place, steps)
     const seen = engine.tree.version
-    const refusal = engine.tree.reserve(place.path, wanted.held, engine.elapsed())
-    if (refusal === undefined) return Effect.succeed({ _tag: "Admitted", ...wanted } as const)
-    return refusal.heldByOthers && isGivenBack(refusal.limit)
+    const isWorthwhile = !isTooLittle(run, place, wanted)
+    const refusal = isWorthwhile
+      ? engine.tree.reserve(place.path, wanted.held, engine.elapsed())
+      : engine.tree.refusal(place.path, wanted.held, engine.elapsed())
+    if (refusal === undefined && isWorthwhile) return Effect.succeed({ _tag: "Admitted", ...wanted } as const)
+    return refusal === undefined || (refusal.heldByOthers && isGivenBack(refusal.limit))
       ? Effect.flatMap(release(run, place, seen), () => admit(run, place, steps))
       : Effect.succeed({ _tag: "Refused", refusal } as const)
   })
+
+/** Whether a step had better wait: what is left is too little to be of use, and there is more once others have settled. */
+const isTooLittle = (run: Run, place: Place, { held, isClamped, price }: Omit<Admitted, "_tag">): boolean => {
+  if (!isClamped || held.outputTokens === undefined || held.outputTokens >= usefulOutput) return false
+  const { inputTokens = 0, outputTokens } = held
+  const wanted = Math.min(place.member.definition.maxOutputTokens ?? usualOutput, usefulOutput)
+  return run.engine.tree.headroom(place.path, { inputTokens, price, wanted, isGivenBack: true }) > outputTokens
+}
 
 /** Waits until somebody gives back, or the time of the agent is over. */
 const release = (run: Run, place: Place, seen: number): Effect.Effect<unknown> => {
@@ -94,7 +109,5 @@ export const shortfall = (run: Run, place: Place, { price }: Admitted): Budget.R
     outputTokens,
     nanoUsd: price === undefined ? 0 : Money.mostFor(price, 0, outputTokens)
   }
-  const refusal = tree.reserve(place.path, more, run.engine.elapsed())
-  if (refusal === undefined) tree.settle(place.path, more, {})
-  return refusal
+  return tree.refusal(place.path, more, run.engine.elapsed())
 }
