@@ -14,6 +14,12 @@ describe("a cursor", () => {
     assert.deepStrictEqual(Cursor.parse("7.2"), { seq: 7, index: 2 })
   })
 
+  it("is the name of a frame, whatever its encoder called it", () => {
+    assert.deepStrictEqual(Cursor.stamp(7, [{ data: "a", id: "7" }]), [{ data: "a", id: "7" }])
+    assert.deepStrictEqual(Cursor.stamp(7, [{ data: "a", id: "6" }]), [{ data: "a", id: "7" }])
+    assert.deepStrictEqual(Cursor.stamp(7, []), [])
+  })
+
   it("leaves behind it what was not seen", () => {
     const frames = Cursor.stamp(7, [{ data: "a" }, { data: "b" }, { data: "c" }])
     assert.deepStrictEqual(

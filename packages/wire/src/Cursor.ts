@@ -16,8 +16,12 @@ export interface Cursor {
 export const start: Cursor = { seq: 0 }
 
 /** Gives the frames of one envelope their ids: `7` for the last, `7.1`, `7.2` for those before it. */
-export const stamp = (seq: number, frames: ReadonlyArray<Frame>): ReadonlyArray<Frame> =>
-  frames.map((frame, index) => ({ ...frame, id: index === frames.length - 1 ? `${seq}` : `${seq}.${index + 1}` }))
+export const stamp = (seq: number, frames: ReadonlyArray<Frame>): ReadonlyArray<Frame> => {
+  const last = `${seq}`
+  // Most envelopes make one frame, and some encoders have named it so already.
+  if (frames.length === 1 && frames[0]?.id === last) return frames
+  return frames.map((frame, index) => ({ ...frame, id: index === frames.length - 1 ? last : `${last}.${index + 1}` }))
+}
 
 const form = /^(\d{1,15})(?:\.(\d{1,6}))?$/
 

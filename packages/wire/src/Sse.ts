@@ -16,8 +16,9 @@ const lineBreak = /\r\n|\r|\n/
 // A break inside a name or an id would begin a field of the sender's choosing.
 const oneLine = (text: string): string => (lineBreak.test(text) ? text.split(lineBreak).join(" ") : text)
 
+// Data is mostly JSON on one line: two searches for a character are quicker than the expression.
 const dataLines = (data: string): string =>
-  lineBreak.test(data)
+  data.includes("\n") || data.includes("\r")
     ? data
         .split(lineBreak)
         .map((line) => `data: ${line}\n`)

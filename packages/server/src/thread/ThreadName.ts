@@ -33,12 +33,17 @@ export const question = (naming: Naming, request: Approval.Request): Approval.Re
 const event = (naming: Naming, said: Event): Event =>
   said.type === "approval-required" ? { ...said, data: question(naming, said.data) } : said
 
-/** Envelopes with the thread as `tenant` names it. */
-export const envelopes = (naming: Naming, tenant: string): ((envelope: Envelope.Envelope) => Envelope.Envelope) =>
-  naming === shared
-    ? (envelope) => envelope
-    : (envelope) => ({
-        ...envelope,
-        threadId: naming.outer(tenant, envelope.threadId) ?? envelope.threadId,
-        event: event(naming, envelope.event)
-      })
+/** Envelopes with the thread as `tenant` names it. For one reader: it reads a thread for long, whose name is looked up once. */
+export const envelopes = (naming: Naming, tenant: string): ((envelope: Envelope.Envelope) => Envelope.Envelope) => {
+  if (naming === shared) return (envelope) => envelope
+  let inner: string | undefined
+  let outer = ""
+  return (envelope) => {
+    const { threadId } = envelope
+    if (threadId !== inner) {
+      inner = threadId
+      outer = naming.outer(tenant, threadId) ?? threadId
+    }
+    return { ...envelope, threadId: outer, event: event(naming, envelope.event) }
+  }
+}
