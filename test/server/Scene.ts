@@ -1,9 +1,9 @@
 /**
- * The agent behind the servers under test. What it does is in the prompt: `tool`, `gated`, `two`, `client`, `brought`, `held`, `error`;
+ * The agent behind the servers under test. What it does is in the prompt: `tool`, `file`, `gated`, `two`, `client`, `brought`, `held`, `error`;
  * everything else comes back word by word. `held` says one word and then waits until it is let go.
  */
 import { ModelFailure } from "@reins/protocol"
-import { Agent, Model, Runtime, Specialist } from "@reins/runtime"
+import { Agent, Model, Runtime, Specialist, ToolRun } from "@reins/runtime"
 import type { ModelRequest } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
 import { Effect, Layer, Schema } from "effect"
@@ -12,6 +12,7 @@ import { Tool, Toolkit } from "effect/ai"
 const options = { parameters: Schema.Struct({ value: Schema.String }), success: Schema.Struct({ got: Schema.String }) }
 const Kit = Toolkit.make(
   Tool.make("plain", { description: "Answers", ...options }),
+  Tool.make("draw", { description: "Makes a file", ...options, dependencies: [ToolRun] }),
   Tool.make("gated", { description: "Asks first", ...options, needsApproval: true })
 )
 const Client = Toolkit.make(Tool.make("theirs", { description: "Run by the caller", ...options }))
@@ -30,6 +31,7 @@ const call = (request: ModelRequest, ...names: ReadonlyArray<string>) =>
 
 const called: { readonly [prompt: string]: ReadonlyArray<string> } = {
   tool: ["plain"],
+  file: ["draw"],
   gated: ["gated"],
   two: ["gated", "gated"],
   client: ["theirs"],
@@ -57,6 +59,14 @@ export const make = Effect.gen(function* () {
     Layer.provide([
       Kit.toLayer({
         plain: ({ value }) => Effect.succeed({ got: value }),
+        draw: () =>
+          Effect.gen(function* () {
+            const run = yield* ToolRun
+            const content = "<script>alert(1)</script> \u{1f422}"
+            return {
+              got: yield* Effect.orDie(run.storeFile({ filename: 'a "b".html', mediaType: "text/html", content }))
+            }
+          }),
         gated: ({ value }) => Effect.succeed({ got: value })
       }),
       Layer.succeed(Model, model)

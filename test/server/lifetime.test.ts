@@ -55,11 +55,11 @@ describe("a run whose reader is gone", () => {
 
   it.live("is cancelled after a while, unless somebody watches it again", () =>
     Effect.gen(function* () {
-      const served = yield* Served.serve({ onDisconnect: { cancelAfter: "50 millis" } })
+      const served = yield* Served.serve({ onDisconnect: { cancelAfter: "1 second" } })
       const runId = yield* leave(served)
       yield* noReader(served)
       const back = yield* Effect.promise(() => served.fetch(`/native/runs/${runId}/events`))
-      yield* Effect.sleep("100 millis")
+      yield* Effect.sleep("1200 millis")
       assert.strictEqual(yield* stateOf(served, runId), "running")
       yield* Effect.promise(async () => await back.body?.cancel())
       yield* ended(served, runId)

@@ -18,6 +18,7 @@ import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type * as Agent from "./Agent.ts"
 import type { Policy } from "./gate/Policy.ts"
+import type { FileInfo, StoredFile } from "./port/FileStore.ts"
 import type { PendingApproval, RunStatus } from "./port/RunHost.ts"
 import type { ThreadInfo } from "./port/ThreadStore.ts"
 import type { Completion } from "./run/Completion.ts"
@@ -134,6 +135,18 @@ export interface RuntimeShape {
     /** Takes a grant back: calls ask again. With `resourceId`, only that tenant's. False when there is none. */
     readonly revoke: (id: string, options?: { readonly resourceId?: string | undefined }) => Effect.Effect<boolean>
   }
+  readonly files: {
+    /** A file that a tool handed over, with its bytes. With `resourceId`, only that tenant's. `undefined` when there is none. */
+    readonly get: (
+      fileId: string,
+      options?: { readonly resourceId?: string | undefined }
+    ) => Effect.Effect<StoredFile | undefined>
+    /** What is known of a thread's files, oldest first. With `resourceId`, only that tenant's. */
+    readonly list: (
+      threadId: string,
+      options?: { readonly resourceId?: string | undefined }
+    ) => Effect.Effect<ReadonlyArray<FileInfo>>
+  }
   /** The open questions of a tenant, oldest first. */
   readonly pendingApprovals: (filter?: {
     readonly resourceId?: string | undefined
@@ -213,6 +226,13 @@ export interface RuntimeOptions<Agents extends ReadonlyArray<Agent.Any>> {
   readonly cancelGrace?: Duration.Input | undefined
   /** How deep specialists may be nested, whatever budgets allow. Default 8. */
   readonly maxDepth?: number | undefined
+  /** How large a file may be that a tool hands over (`ToolRun.storeFile`), in bytes. Default 32 MiB. */
+  readonly maxFileBytes?: number | undefined
+  /**
+   * Where a file can be read that was stored, told as `url` in its event: `(fileId) => \`/native/files/${fileId}\``, say. Absent: the
+   * event says none.
+   */
+  readonly fileUrl?: ((fileId: string) => string) | undefined
   /** Lets causes, arguments and results into log lines. Default false. */
   readonly captureContent?: boolean | undefined
 }

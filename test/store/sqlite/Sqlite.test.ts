@@ -162,6 +162,7 @@ describe("a runtime over SQLite", () => {
         file,
         "ALTER TABLE reins_events DROP COLUMN packed",
         "ALTER TABLE reins_runs DROP COLUMN packed",
+        "DROP TABLE reins_files",
         "DELETE FROM reins_versions WHERE version > 1"
       )
       yield* Effect.gen(function* () {

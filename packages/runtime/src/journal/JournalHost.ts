@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { MemoryFiles } from "../port/MemoryFiles.ts"
 import { MemoryGrants } from "../port/MemoryGrants.ts"
 import { EventLog } from "../event/EventLog.ts"
 import { follow } from "../event/Follow.ts"
@@ -24,7 +25,7 @@ import type { Carried } from "./Handover.ts"
 import { Bells } from "./Bells.ts"
 import * as Packing from "./Packing.ts"
 import * as PatientAnswer from "./PatientAnswer.ts"
-import type { Hands, Placement } from "./Placement.ts"
+import { type Hands, isPlacement, type Placement } from "./Placement.ts"
 import { Sleepers } from "./Sleepers.ts"
 import * as Past from "./Past.ts"
 import * as Tail from "./Tail.ts"
@@ -63,9 +64,6 @@ export interface JournalHostOptions {
 /** How often runs are looked for that are placed here and were not heard of, in milliseconds. */
 const patrolMs = 5000
 
-const isPlacement = (carries: JournalHostOptions["carries"]): carries is Placement =>
-  typeof carries === "object" && "owns" in carries
-
 /** Makes hosts over `store`. */
 export const journalHost = (store: JournalStore, options: JournalHostOptions = {}): RunHostFactory => ({
   make: (drive) =>
@@ -90,6 +88,7 @@ export const journalHost = (store: JournalStore, options: JournalHostOptions = {
 class Host implements RunHost {
   readonly threads
   readonly grants
+  readonly files
   private readonly live = new Map<string, Carried>()
   private readonly sleepers = new Sleepers()
   private readonly opening = new Set<string>()
@@ -124,6 +123,7 @@ class Host implements RunHost {
     this.carries = this.placement !== undefined
     this.threads = store.threads
     this.grants = store.grants ?? new MemoryGrants()
+    this.files = store.files ?? new MemoryFiles()
     const clock = Context.get(context, Clock.Clock)
     this.now = () => clock.currentTimeMillisUnsafe()
   }

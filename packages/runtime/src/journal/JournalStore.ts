@@ -11,6 +11,7 @@ import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import type { Answered, PendingApproval, RunRecord, RunStatus } from "../port/RunHost.ts"
+import type { FileStore } from "../port/FileStore.ts"
 import type { GrantStore } from "../port/GrantStore.ts"
 import type { ThreadStore } from "../port/ThreadStore.ts"
 
@@ -80,6 +81,8 @@ export interface JournalStore {
   readonly threads: ThreadStore
   /** Absent: grants are kept by the process that carries the run, and gone with it. */
   readonly grants?: GrantStore | undefined
+  /** Absent: files are kept by the process that carries the run, and gone with it. */
+  readonly files?: FileStore | undefined
   /** Stores a new run and leases its thread. */
   readonly create: (
     record: Omit<RunRecord, "historyVersion">

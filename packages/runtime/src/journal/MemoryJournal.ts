@@ -5,6 +5,7 @@
 import { AgentPath, type Approval, type Envelope, type Json, QueryRejections } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import { MemoryFiles } from "../port/MemoryFiles.ts"
 import { MemoryGrants } from "../port/MemoryGrants.ts"
 import { MemoryThreads } from "../port/MemoryThreads.ts"
 import type { PendingApproval, RunRecord, RunStatus } from "../port/RunHost.ts"
@@ -42,7 +43,8 @@ export interface MemoryJournal extends JournalStore {
 
 /** A new, empty journal. */
 export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
-  const threads = new MemoryThreads(Number.POSITIVE_INFINITY)
+  const files = new MemoryFiles()
+  const threads = new MemoryThreads(Number.POSITIVE_INFINITY, (threadId) => files.forgetThread(threadId))
   const rows = new Map<string, Row>()
   const approvals = new Map<string, Asked>()
 
@@ -156,6 +158,7 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
   return {
     threads,
     grants: new MemoryGrants(),
+    files,
     create,
     open,
     commit,

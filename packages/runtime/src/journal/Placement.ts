@@ -25,3 +25,7 @@ export interface Placement {
   /** Tells of places that come and go, until the scope closes. `owns` has changed before a hand is called. */
   readonly begin: (hands: Hands) => Effect.Effect<void, never, Scope.Scope>
 }
+
+/** Tells a placement from the other ways to say what a process carries. */
+export const isPlacement = (value: unknown): value is Placement =>
+  typeof value === "object" && value !== null && "owns" in value

@@ -13,6 +13,7 @@ import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import { QueryTools } from "../run/QueryTools.ts"
 import type { Engine } from "./Engine.ts"
+import type { FileStore } from "./FileStore.ts"
 import type { GrantStore } from "./GrantStore.ts"
 import type { ThreadStore } from "./ThreadStore.ts"
 
@@ -40,6 +41,7 @@ export const RunRecord: Schema.Codec<RunRecord> = RunRecordStruct
 export interface Stores {
   readonly threads: ThreadStore
   readonly grants: GrantStore
+  readonly files: FileStore
 }
 
 /** Carries a run from its start to its last event, over the engine it is given. */

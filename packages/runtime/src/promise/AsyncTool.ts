@@ -9,7 +9,7 @@ import * as Schema from "effect/Schema"
 import * as Tool from "effect/ai/Tool"
 import type { PolicyContext } from "../gate/Policy.ts"
 import * as Types from "../Erased.ts"
-import { type FileOptions, type Progress, ToolRun, type ToolRunShape } from "../tool/ToolRun.ts"
+import { type FileContent, type FileOptions, type Progress, ToolRun, type ToolRunShape } from "../tool/ToolRun.ts"
 import * as ToolSettings from "../tool/ToolSettings.ts"
 import { type Arguments, type Parameters, toSchema } from "./Parameters.ts"
 
@@ -26,8 +26,10 @@ export interface Call {
   readonly signal: AbortSignal
   /** Says how far the call is. The promise is kept once the reader has room for more; it need not be awaited. */
   readonly progress: (progress: Progress) => Promise<void>
-  /** Tells of a file that the tool made; answers its id. */
+  /** Tells of a file that the tool made and that is kept elsewhere; answers its id. */
   readonly registerFile: (file: FileOptions) => Promise<string>
+  /** Keeps a file with the thread and tells of it; answers its id. Rejects with `FileTooLarge`. */
+  readonly storeFile: (file: FileContent) => Promise<string>
   /** Emits a `custom` event. */
   readonly emit: (eventType: string, data: Json) => Promise<void>
   /** Emits a hint for a placeholder. */
@@ -121,7 +123,7 @@ const inWords = (error: unknown): { readonly message: string } => ({
   message: Predicate.hasProperty(error, "message") ? String(error.message) : String(error)
 })
 
-const callOf = (run: ToolRunShape, promise: <A>(effect: Effect.Effect<A>) => Promise<A>): Call => ({
+const callOf = (run: ToolRunShape, promise: <A, E>(effect: Effect.Effect<A, E>) => Promise<A>): Call => ({
   runId: run.runId,
   threadId: run.threadId,
   callId: run.callId,
@@ -132,6 +134,7 @@ const callOf = (run: ToolRunShape, promise: <A>(effect: Effect.Effect<A>) => Pro
   },
   progress: (progress) => promise(run.progress(progress)),
   registerFile: (file) => promise(run.registerFile(file)),
+  storeFile: (file) => promise(run.storeFile(file)),
   emit: (eventType, data) => promise(run.emit(eventType, data)),
   hint: (text) => promise(run.hint(text)),
   reportCost: (usd) => promise(run.reportCost(usd))

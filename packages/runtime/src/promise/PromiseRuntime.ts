@@ -70,6 +70,9 @@ export interface PromiseRuntime<AgentName extends string = string> {
   readonly grants: {
     readonly [Name in keyof Shape.RuntimeShape["grants"]]: Promised<Shape.RuntimeShape["grants"][Name]>
   }
+  readonly files: {
+    readonly [Name in keyof Shape.RuntimeShape["files"]]: Promised<Shape.RuntimeShape["files"][Name]>
+  }
   readonly threads: {
     readonly [Name in keyof Shape.RuntimeShape["threads"]]: Promised<Shape.RuntimeShape["threads"][Name]>
   }
@@ -174,6 +177,7 @@ export const createRuntime = <
     submitToolResult: method((runtime) => runtime.submitToolResult),
     cancel: method((runtime) => runtime.cancel),
     grants: { list: method((runtime) => runtime.grants.list), revoke: method((runtime) => runtime.grants.revoke) },
+    files: { get: method((runtime) => runtime.files.get), list: method((runtime) => runtime.files.list) },
     threads: {
       get: method((runtime) => runtime.threads.get),
       info: method((runtime) => runtime.threads.info),

@@ -50,6 +50,7 @@ export const drive = Effect.fnUntraced(function* (
     engine,
     settings,
     grants: stores.grants,
+    files: stores.files,
     alarm,
     exhausted: new Set(),
     carry: traced(settings.tracing)

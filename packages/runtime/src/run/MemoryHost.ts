@@ -16,6 +16,7 @@ import * as Tracer from "effect/Tracer"
 import { BudgetProbe } from "../budget/BudgetProbe.ts"
 import { BudgetTree } from "../budget/BudgetTree.ts"
 import { follow } from "../event/Follow.ts"
+import { MemoryFiles } from "../port/MemoryFiles.ts"
 import { MemoryGrants } from "../port/MemoryGrants.ts"
 import { MemoryThreads } from "../port/MemoryThreads.ts"
 import type { Answered, Drive, PendingApproval, RunHost, RunHostFactory, RunRecord } from "../port/RunHost.ts"
@@ -29,6 +30,8 @@ export interface MemoryHostOptions {
    * How many threads are kept, those with a run aside; the ones longest without a run go first, messages and all. Default 10,000.
    */
   readonly keptThreads?: number | undefined
+  /** How many bytes of files that tools handed over are kept; the oldest go first. Default 256 MiB. */
+  readonly keptFileBytes?: number | undefined
   /** How long running runs may take to end, once cancelled, when the host's scope closes. Default 5 seconds. */
   readonly shutdownMs?: number | undefined
 }
@@ -57,6 +60,7 @@ interface Asked {
 class Host implements RunHost {
   readonly threads: MemoryThreads
   readonly grants = new MemoryGrants()
+  readonly files: MemoryFiles
   private readonly runs = new Map<string, Carried>()
   private readonly ended: Array<string> = []
   private readonly approvals = new Map<string, Asked>()
@@ -69,7 +73,11 @@ class Host implements RunHost {
     this.drive = drive
     this.context = context
     this.options = options
-    this.threads = new MemoryThreads(options.keptThreads ?? 10_000, (threadId) => this.grants.forgetThread(threadId))
+    this.files = new MemoryFiles(options.keptFileBytes)
+    this.threads = new MemoryThreads(options.keptThreads ?? 10_000, (threadId) => {
+      this.grants.forgetThread(threadId)
+      this.files.forgetThread(threadId)
+    })
   }
 
   readonly start = (input: Omit<RunRecord, "historyVersion">) =>
@@ -185,6 +193,7 @@ class Host implements RunHost {
     if (carried === undefined) return
     this.runs.delete(carried.record.runId)
     this.grants.forgetRun(carried.record.runId)
+    if (carried.record.isolated) this.files.forgetThread(carried.record.threadId)
     for (const id of carried.run.asked) this.approvals.delete(id)
   }
 

@@ -5,6 +5,7 @@ import { AgentPath, type Budget, type Entry, type Message } from "@reins/protoco
 import type * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import type { Engine } from "../port/Engine.ts"
+import type { FileStore } from "../port/FileStore.ts"
 import type { GrantStore } from "../port/GrantStore.ts"
 import type { ModelPort } from "../port/Model.ts"
 import type { PriceBook } from "../port/Prices.ts"
@@ -38,6 +39,10 @@ export interface Settings {
   readonly unattended: "wait" | "deny" | "approve"
   /** How deep specialists may be nested, whatever the budgets say. */
   readonly maxDepth: number
+  /** How large a file may be that a tool hands over, in bytes. */
+  readonly maxFileBytes: number
+  /** Where a stored file can be read; absent: its event says no address. */
+  readonly fileUrl: ((fileId: string) => string) | undefined
   /** Whether arguments, results and causes may appear in log lines. */
   readonly captureContent: boolean
 }
@@ -46,6 +51,7 @@ export interface Run {
   readonly engine: Engine
   readonly settings: Settings
   readonly grants: GrantStore
+  readonly files: FileStore
   /** Where its steps and calls set their deadlines. */
   readonly alarm: Alarm
   /** Limits whose `budget_exhausted` has gone out in this life of the run, by node and limit. */

@@ -10,6 +10,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as Agent from "../Agent.ts"
 import { Deployment } from "../Deployment.ts"
+import type { FileInfo } from "../port/FileStore.ts"
 import { Ids } from "../port/Ids.ts"
 import { Prices } from "../port/Prices.ts"
 import type { RunHost } from "../port/RunHost.ts"
@@ -66,6 +67,8 @@ const settingsOf = Effect.fnUntraced(function* (options: RuntimeOptions<Readonly
     predicateMs: 10_000,
     approvalExpiryMs: expiry === Number.POSITIVE_INFINITY ? undefined : Math.ceil(expiry),
     unattended: options.unattended ?? "wait",
+    maxFileBytes: options.maxFileBytes ?? 32 * 1024 * 1024,
+    fileUrl: options.fileUrl,
     maxDepth: options.maxDepth ?? 8,
     captureContent: options.captureContent ?? false
   } satisfies Settings
@@ -146,6 +149,12 @@ const service = (built: Built): RuntimeShape => {
     status: host.status,
     respondToApproval: (id, decision, options) => Answering.respond(built, id, decision, options?.resourceId),
     raiseBudget: (runId, limits, options) => Answering.raise(built, runId, limits, options),
+    files: {
+      get: (fileId, options) =>
+        Effect.map(host.files.get(fileId), (file) => (file !== undefined && isOf(file, options) ? file : undefined)),
+      list: (threadId, options) =>
+        Effect.map(host.files.list(threadId), (files) => files.filter((file) => isOf(file, options)))
+    },
     grants: {
       list: (options) => host.grants.list(options?.resourceId ?? defaultResource),
       revoke: (id, options) =>
@@ -191,3 +200,6 @@ const rootView = (envelopes: ReturnType<RunHost["watch"]>) =>
     Stream.filter(Envelope.isRootView),
     Stream.map((envelope) => envelope.event)
   )
+
+const isOf = (file: FileInfo, options: { readonly resourceId?: string | undefined } = {}): boolean =>
+  options.resourceId === undefined || file.resourceId === options.resourceId

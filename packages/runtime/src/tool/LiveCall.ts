@@ -6,13 +6,16 @@
 import { CancellationReport, type Event, type Json, type Message, Money } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import type { Place, Run } from "../run/Run.ts"
+import { sha256Hex } from "../run/Digest.ts"
 import * as PlainJson from "./PlainJson.ts"
-import type { FileOptions, Progress, ToolRunShape } from "./ToolRun.ts"
+import { type FileContent, type FileOptions, FileTooLarge, type Progress, type ToolRunShape } from "./ToolRun.ts"
 
 /** One attempt of a call. */
 class Attempt {
   readonly index: number
   open = true
+  /** How many files it has stored. */
+  stored = 0
   private controller: AbortController | undefined
 
   /** `index`: how often the call was begun before. */
@@ -100,6 +103,7 @@ export class LiveCall {
       },
       progress: (progress) => this.say(attempt, () => this.progress(attempt, progress)),
       registerFile: (file) => this.registerFile(attempt, file),
+      storeFile: (file) => this.storeFile(attempt, file),
       emit: (eventType, data) => this.say(attempt, () => this.custom(eventType, data)),
       hint: (text) => this.say(attempt, () => this.push({ type: "custom", event_type: "hint", data: { text } })),
       reportCost: (usd) =>
@@ -159,6 +163,41 @@ export class LiveCall {
       return Effect.as(news, fileId)
     })
   }
+
+  /** Bytes first, then the event: who hears of a file finds it. Its id is the same when the call is made again. */
+  private storeFile(
+    attempt: Attempt,
+    { content, filename, mediaType }: FileContent
+  ): Effect.Effect<string, FileTooLarge> {
+    return Effect.suspend(() => {
+      const bytes = typeof content === "string" ? encoder.encode(content) : content
+      const { engine, files, settings } = this.run
+      const sizeBytes = bytes.length
+      if (sizeBytes > settings.maxFileBytes) {
+        return Effect.fail(new FileTooLarge({ filename, sizeBytes, maxBytes: settings.maxFileBytes }))
+      }
+      const fileId = `file_${sha256Hex(`${this.service.idempotencyKey}\n${++attempt.stored}`).slice(0, 32)}`
+      if (!attempt.open) return Effect.succeed(fileId)
+      const { resourceId, runId, threadId } = engine
+      const at = engine.now()
+      const kept = files.put({
+        fileId,
+        runId,
+        threadId,
+        resourceId,
+        filename,
+        mediaType,
+        sizeBytes,
+        at,
+        content: bytes
+      })
+      const url = settings.fileUrl?.(fileId)
+      const told = this.registerFile(attempt, { fileId, filename, mediaType, sizeBytes, url })
+      return Effect.andThen(kept, told)
+    })
+  }
 }
+
+const encoder = new TextEncoder()
 
 const count = (value: number): number => (Number.isFinite(value) && value > 0 ? Math.floor(value) : 0)

@@ -5,6 +5,7 @@
 import type { Json } from "@reins/protocol"
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 
 /** News from a running tool. `phaseIndex` counts from 0 or 1 up to `totalPhases`; one that falls is raised to the last. */
 export interface Progress {
@@ -23,6 +24,24 @@ export interface FileOptions {
   readonly url?: string | undefined
 }
 
+/** A file that a tool made, with its bytes. Text is stored as UTF-8. */
+export interface FileContent {
+  readonly filename: string
+  readonly mediaType: string
+  readonly content: Uint8Array | string
+}
+
+/** A file is larger than the runtime takes. */
+export class FileTooLarge extends Schema.TaggedError<FileTooLarge>()("FileTooLarge", {
+  filename: Schema.String,
+  sizeBytes: Schema.Natural,
+  maxBytes: Schema.Natural
+}) {
+  override get message() {
+    return `the file ${JSON.stringify(this.filename)} has ${this.sizeBytes} bytes, at most ${this.maxBytes} are taken`
+  }
+}
+
 /** What `yield* ToolRun` gives a handler. */
 export interface ToolRunShape {
   readonly runId: string
@@ -36,8 +55,10 @@ export interface ToolRunShape {
   readonly signal: AbortSignal
   /** Emits `tool-progress`. After the handler has ended it does nothing. */
   readonly progress: (progress: Progress) => Effect.Effect<void>
-  /** Emits `data-file-registered`; answers the file's id. */
+  /** Emits `data-file-registered` for a file that is kept elsewhere; answers the file's id. */
   readonly registerFile: (file: FileOptions) => Effect.Effect<string>
+  /** Keeps a file with the thread and emits `data-file-registered`; answers its id, by which `runtime.files.get` gives it back. */
+  readonly storeFile: (file: FileContent) => Effect.Effect<string, FileTooLarge>
   /** Emits a `custom` event: `event_type` is the domain's own name. Data that is not JSON is a defect of the handler. */
   readonly emit: (eventType: string, data: Json) => Effect.Effect<void>
   /** Emits a hint for a placeholder, as a `custom` event of type `hint`. */

@@ -111,7 +111,10 @@ const enter = Effect.fnUntraced(function* (
   const body = request.method === "GET" ? undefined : yield* Body.read(request, bounds)
   const asked = { params, query, headers: request.headers, body }
   const own = Own.find(route)
-  if (own !== undefined) return Response.reply(yield* own.handle(serving, principal, asked), headers)
+  if (own !== undefined) {
+    const replied = yield* own.handle(serving, principal, asked)
+    return "file" in replied ? Response.file(replied.file, headers) : Response.reply(replied, headers)
+  }
   const exchange = yield* Effect.suspend(() => Effect.fromResult(route.decode(asked)))
   yield* Name.check(exchange.command)
   const isWatched = exchange.answer._tag !== "Facts"

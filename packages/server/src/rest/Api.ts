@@ -155,6 +155,28 @@ const grants = HttpApiGroup.make("grants").add(
   }).annotateMerge(OpenApi.annotations({ summary: "Take a grant back: calls ask again" }))
 )
 
+const File = Schema.Struct({
+  fileId: Schema.String,
+  runId: Schema.String,
+  filename: Schema.String,
+  mediaType: Schema.String,
+  sizeBytes: Schema.Natural,
+  at: Schema.Natural
+}).annotate({ identifier: "File" })
+
+const files = HttpApiGroup.make("files").add(
+  HttpApiEndpoint.get("getFile", "/files/:fileId", {
+    params: { fileId: Schema.String },
+    success: HttpApiSchema.StreamUint8Array({ contentType: "application/octet-stream" }),
+    error: refusals
+  }).annotateMerge(OpenApi.annotations({ summary: "A file that a tool made, under its own media type" })),
+  HttpApiEndpoint.get("listFiles", "/threads/:threadId/files", {
+    params: { threadId: Schema.String },
+    success: Schema.Struct({ files: Schema.Array(File) }),
+    error: refusals
+  }).annotateMerge(OpenApi.annotations({ summary: "The files of a thread, oldest first" }))
+)
+
 const agents = HttpApiGroup.make("agents").add(
   HttpApiEndpoint.get("agents", "/agents", {
     success: Schema.Struct({ agents: Schema.Array(Schema.Json) }),
@@ -176,7 +198,7 @@ const withSecurity = (page: Record<string, unknown>): Record<string, unknown> =>
 /** The contract, below a base path. */
 export const make = (path: `/${string}` = "/native") =>
   HttpApi.make("reins")
-    .add(runs, approvals, grants, threads, agents)
+    .add(runs, approvals, grants, threads, files, agents)
     .prefix(path)
     .annotateMerge(
       OpenApi.annotations({

@@ -1,8 +1,9 @@
 /**
- * Native routes for what no foreign protocol asks of us, so that no command stands for it: grants, and more budget for a run.
+ * Native routes for what no foreign protocol asks of us, so that no command stands for it: grants, files, and more budget for a
+ * run.
  */
 import type { Json } from "@reins/protocol"
-import type { Grant } from "@reins/runtime"
+import type { Grant, StoredFile } from "@reins/runtime"
 import { Refusal } from "@reins/wire"
 import type { Dialect } from "@reins/wire"
 import * as Effect from "effect/Effect"
@@ -20,7 +21,12 @@ export interface Own {
     serving: Serving,
     principal: Principal,
     request: Dialect.Request
-  ) => Effect.Effect<Dialect.Reply, Refusal.Refusal>
+  ) => Effect.Effect<Dialect.Reply | FileReply, Refusal.Refusal>
+}
+
+/** An answer that is a file. */
+export interface FileReply {
+  readonly file: StoredFile
 }
 
 /** New limits by name, each above what is used. */
@@ -28,6 +34,8 @@ export const Raise = Schema.Struct({ limits: Schema.Record(Schema.String, Schema
 
 const readRaise = Schema.decodeUnknownOption(Raise)
 const noGrant = Refusal.make("not-found", "GrantNotFound", "no such grant")
+
+const noFile = Refusal.make("not-found", "FileNotFound", "no such file")
 
 const outward = ({ naming }: Serving, grant: Grant.Grant): Json => ({
   ...grant,
@@ -51,6 +59,28 @@ export const routes: ReadonlyArray<Own> = [
       Effect.flatMap(runtime.grants.revoke(params["grantId"] ?? "", { resourceId: tenant }), (isRevoked) =>
         isRevoked ? Effect.succeed({ status: 204 }) : Effect.fail(noGrant)
       )
+  },
+  {
+    method: "GET",
+    path: "/files/:fileId",
+    handle: ({ runtime }, { tenant }, { params }) =>
+      Effect.flatMap(runtime.files.get(params["fileId"] ?? "", { resourceId: tenant }), (file) =>
+        file === undefined ? Effect.fail(noFile) : Effect.succeed({ file })
+      )
+  },
+  {
+    method: "GET",
+    path: "/threads/:threadId/files",
+    handle: Effect.fnUntraced(function* (serving, principal, { params }) {
+      const threadId = params["threadId"] ?? ""
+      if (!(yield* Lookup.hasThread(serving, principal, threadId))) return yield* Effect.fail(Lookup.noThread)
+      const inner = serving.naming.inner(principal.tenant, threadId)
+      const files = yield* serving.runtime.files.list(inner, { resourceId: principal.tenant })
+      const told = files.map(({ at, fileId, filename, mediaType, runId, sizeBytes }): Json => {
+        return { fileId, runId, filename, mediaType, sizeBytes, at }
+      })
+      return { status: 200, body: { files: told } }
+    })
   },
   {
     method: "POST",

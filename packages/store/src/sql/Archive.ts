@@ -9,6 +9,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Database } from "./Database.ts"
+import * as SqlFiles from "./SqlFiles.ts"
 import * as SqlCommit from "./SqlCommit.ts"
 import * as SqlPacking from "./SqlPacking.ts"
 import * as SqlRuns from "./SqlRuns.ts"
@@ -32,7 +33,15 @@ const Line = Schema.Union([
       spent: Schema.Array(Entry.Entry)
     })
   }),
-  Schema.Struct({ kind: Schema.Literal("answer"), name: Schema.String, at: Schema.Natural, value: Schema.Json })
+  Schema.Struct({ kind: Schema.Literal("answer"), name: Schema.String, at: Schema.Natural, value: Schema.Json }),
+  Schema.Struct({
+    kind: Schema.Literal("file"),
+    fileId: Schema.String,
+    filename: Schema.String,
+    mediaType: Schema.String,
+    at: Schema.Natural,
+    content: Schema.Uint8ArrayFromBase64
+  })
 ])
 type Line = typeof Line.Type
 
@@ -126,6 +135,9 @@ const gather = Effect.fnUntraced(function* (db: Database, runId: string) {
     if (kind !== "snapshot") lines.push({ kind: "mark", mark: { ...mark, kind } })
   }
   for (const [name, { at, value }] of answers) lines.push({ kind: "answer", name, at, value })
+  for (const { at, content, fileId, filename, mediaType } of yield* SqlFiles.ofRun(db, runId)) {
+    lines.push({ kind: "file", fileId, filename, mediaType, at, content })
+  }
   return lines
 })
 
@@ -143,6 +155,7 @@ const take = Effect.fnUntraced(function* (db: Database, lines: ReadonlyArray<Lin
   if (own.length > 0) yield* SqlThreads.write(db, threadId, runId, own)
   for (const line of lines) {
     if (line.kind === "answer") yield* SqlRuns.answer(db, runId, line.name, line)
+    if (line.kind === "file") yield* SqlFiles.put(db, { ...line, runId, threadId, resourceId: record.resourceId })
   }
   const fault = yield* SqlCommit.write(db, {
     runId,
@@ -163,7 +176,12 @@ const forget = Effect.fnUntraced(function* (db: Database, before: number) {
     before
   )
   for (const row of gone) {
-    for (const table of tables) yield* db.rows(`DELETE FROM ${table} WHERE run_id = ?`, String(row["run_id"]))
+    const run = String(row["run_id"])
+    for (const table of tables) yield* db.rows(`DELETE FROM ${table} WHERE run_id = ?`, run)
+    yield* db.rows(
+      "DELETE FROM reins_files WHERE run_id = ? AND thread_id NOT IN (SELECT thread_id FROM reins_threads)",
+      run
+    )
   }
   return gone.length
 })

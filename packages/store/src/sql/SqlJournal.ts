@@ -7,6 +7,7 @@ import type * as Stream from "effect/Stream"
 import * as Column from "./Column.ts"
 import type { Database, Row } from "./Database.ts"
 import * as Projection from "./Projection.ts"
+import * as SqlFiles from "./SqlFiles.ts"
 import * as SqlGrants from "./SqlGrants.ts"
 import * as SqlPacking from "./SqlPacking.ts"
 import * as SqlRuns from "./SqlRuns.ts"
@@ -16,6 +17,7 @@ import * as StoredJson from "./StoredJson.ts"
 export const make = (db: Database, wakes: Stream.Stream<string>, commit: JournalStore["commit"]): JournalStore => ({
   threads: SqlThreads.make(db),
   grants: SqlGrants.make(db),
+  files: SqlFiles.make(db),
   create: (record) =>
     Effect.flatMap(db.operation("create", SqlRuns.create(db, record)), (refusal) =>
       refusal === undefined ? Effect.void : Effect.fail(refusal)

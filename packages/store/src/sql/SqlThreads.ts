@@ -157,5 +157,6 @@ const erase = Effect.fnUntraced(function* (db: Database, thread: string) {
   const [gone] = yield* db.rows("DELETE FROM reins_threads WHERE thread_id = ? AND run_id IS NULL RETURNING 1", thread)
   if (gone === undefined) return false
   yield* db.rows("DELETE FROM reins_messages WHERE thread_id = ?", thread)
+  yield* db.rows("DELETE FROM reins_files WHERE thread_id = ?", thread)
   return true
 })

@@ -99,5 +99,20 @@ export const versions = (keyed: string): ReadonlyArray<ReadonlyArray<string>> =>
   [
     "ALTER TABLE reins_events ADD COLUMN packed TEXT",
     "ALTER TABLE reins_runs ADD COLUMN packed INTEGER NOT NULL DEFAULT 0"
+  ],
+  [
+    `CREATE TABLE reins_files (
+      file_id TEXT NOT NULL PRIMARY KEY,
+      run_id TEXT NOT NULL,
+      thread_id TEXT NOT NULL,
+      resource_id TEXT NOT NULL,
+      filename TEXT NOT NULL,
+      media_type TEXT NOT NULL,
+      size BIGINT NOT NULL,
+      at BIGINT NOT NULL,
+      content TEXT NOT NULL
+    )`,
+    "CREATE INDEX reins_files_thread ON reins_files (thread_id, at)",
+    "CREATE INDEX reins_files_run ON reins_files (run_id)"
   ]
 ]

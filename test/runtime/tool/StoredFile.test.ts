@@ -1,0 +1,74 @@
+import { assert, describe, it } from "@effect/vitest"
+import { ToolRun, ToolSettings } from "@reins/runtime"
+import { Effect } from "effect"
+import * as OneTool from "../../support/OneTool.ts"
+
+const store = (content: string | Uint8Array) =>
+  Effect.gen(function* () {
+    const run = yield* ToolRun
+    return yield* run.storeFile({ filename: "notes.txt", mediaType: "text/plain", content })
+  })
+
+describe("a file that a tool stores", () => {
+  it.effect("is told once its bytes are there, with its address, and is read by its tenant only", () =>
+    Effect.gen(function* () {
+      const { probe, runtime } = yield* OneTool.start({
+        handler: () => store("grün"),
+        runtime: { fileUrl: (fileId) => `/files/${fileId}` }
+      })
+      yield* probe.end
+      const [event] = probe.of("data-file-registered")
+      const fileId = event?.data.fileId ?? ""
+      assert.match(fileId, /^file_[0-9a-f]{32}$/)
+      assert.deepStrictEqual(event?.data, {
+        fileId,
+        filename: "notes.txt",
+        mediaType: "text/plain",
+        sizeBytes: 5,
+        url: `/files/${fileId}`
+      })
+      const file = yield* runtime.files.get(fileId, { resourceId: "default" })
+      assert.strictEqual(new TextDecoder().decode(file?.content), "grün")
+      assert.isUndefined(yield* runtime.files.get(fileId, { resourceId: "other" }))
+      assert.lengthOf(yield* runtime.files.list("thread"), 1)
+      assert.lengthOf(yield* runtime.files.list("thread", { resourceId: "other" }), 0)
+    })
+  )
+
+  it.effect("that is too large is a typed failure, and nothing is kept", () =>
+    Effect.gen(function* () {
+      const { probe, runtime } = yield* OneTool.start({
+        handler: () =>
+          Effect.catchTag(store(new Uint8Array(11)), "FileTooLarge", (error) => Effect.succeed(error.message)),
+        runtime: { maxFileBytes: 10 }
+      })
+      yield* probe.end
+      const [, result] = probe.of("tool-invocation")
+      assert.strictEqual(
+        result?.state === "result" ? result.result : undefined,
+        'the file "notes.txt" has 11 bytes, at most 10 are taken'
+      )
+      assert.lengthOf(probe.of("data-file-registered"), 0)
+      assert.lengthOf(yield* runtime.files.list("thread"), 0)
+    })
+  )
+
+  it.effect("is one file when its call is tried again", () =>
+    Effect.gen(function* () {
+      const { probe, runtime } = yield* OneTool.start({
+        tool: OneTool.work.annotate(ToolSettings.Retries, 2),
+        handler: () =>
+          Effect.gen(function* () {
+            const { attempt } = yield* ToolRun
+            yield* store(`attempt ${attempt}`)
+            return attempt < 2 ? yield* Effect.fail("again") : "done"
+          })
+      })
+      yield* probe.end
+      const [file, ...more] = yield* runtime.files.list("thread")
+      assert.lengthOf(more, 0)
+      const stored = yield* runtime.files.get(file?.fileId ?? "")
+      assert.strictEqual(new TextDecoder().decode(stored?.content), "attempt 2")
+    })
+  )
+})
