@@ -5,7 +5,7 @@
 import type { Batch, Fenced, StoreFailure } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
-import type { SqlError } from "effect/sql/SqlError"
+import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import type { Database } from "../sql/Database.ts"
 import * as SqlCommit from "../sql/SqlCommit.ts"
 import type { Ask, Opened } from "./NodeSqlite.ts"
@@ -44,6 +44,7 @@ export const make = (
   /** Writes what waits. Where the database refuses it, each is tried alone: one batch's fault is no other's. */
   const drain = Effect.suspend(() => {
     const taken = queue.splice(0, most)
+    const isEverybodys = (failure: StoreFailure) => taken.length === 1 || isOutOfReach(failure)
     return Effect.matchEffect(together(taken.map(({ batch }) => batch)), {
       onSuccess: (faults) =>
         Effect.sync(() => {
@@ -53,9 +54,12 @@ export const make = (
         Effect.forEach(
           taken,
           (waiting) =>
-            Effect.map(taken.length === 1 ? Effect.succeed(Effect.fail(failure)) : alone(waiting.batch), (ending) => {
-              waiting.ending = ending
-            }),
+            Effect.map(
+              isEverybodys(failure) ? Effect.succeed(Effect.fail(failure)) : alone(waiting.batch),
+              (ending) => {
+                waiting.ending = ending
+              }
+            ),
           { discard: true }
         )
     })
@@ -77,6 +81,11 @@ export const make = (
       return Effect.andThen(Effect.yieldNow, lock.withPermits(1)(settled))
     }).pipe(Effect.uninterruptible)
 }
+
+/** Whether the database itself could not be had, after it was asked for long: then it is so for all. */
+const isOutOfReach = ({ cause }: StoreFailure): boolean => isSqlError(cause) && unreachable.has(cause.reason._tag)
+
+const unreachable = new Set(["LockTimeoutError", "ConnectionError"])
 
 const ended = (fault: SqlCommit.Fault): Ending => (fault === undefined ? Effect.void : Effect.fail(fault))
 
