@@ -46,6 +46,8 @@ export interface Definition {
   readonly input: Erased.CodecOf<Erased.Any> | undefined
   readonly output: Erased.CodecOf<Erased.Any> | undefined
   readonly approvals: { readonly [tool: string]: Policy }
+  readonly approvalFloor: Policy | undefined
+  readonly unattended: "wait" | "deny" | "approve" | undefined
   readonly maxOutputTokens: number | undefined
   readonly maxParallelCalls: number | undefined
   readonly providerOptions: { readonly [provider: string]: Json } | undefined
@@ -97,6 +99,10 @@ export interface Options<
   readonly budget?: Budget.Budget | undefined
   /** Who may run a tool without asking, by tool name; overrides the tool's own `needsApproval` and the runtime's floor. */
   readonly approvals?: { readonly [tool: string]: Policy } | undefined
+  /** Who may run this agent's tools that declare nothing and that `approvals` has no word about. Absent: the runtime's floor. */
+  readonly approvalFloor?: Policy | undefined
+  /** What happens to this agent's questions when nobody is there. Absent: as the runtime says. */
+  readonly unattended?: "wait" | "deny" | "approve" | undefined
   /**
    * Most output tokens a step may ask for; clamped further by the budget. Absent: the provider's own limit, or 8,192 where a
    * budget limits output tokens or money, since so much is reserved.
@@ -174,6 +180,8 @@ export const define = (
   input: specialist?.input,
   output: specialist?.output,
   approvals: options.approvals ?? {},
+  approvalFloor: options.approvalFloor,
+  unattended: options.unattended,
   maxOutputTokens: options.maxOutputTokens,
   maxParallelCalls: options.maxParallelCalls,
   providerOptions: options.providerOptions,

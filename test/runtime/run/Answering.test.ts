@@ -279,6 +279,19 @@ describe("a result from the client", () => {
     }).pipe(Effect.scoped, Effect.provide(client("never")))
   )
 
+  it.effect("that the tool's schema refuses is a failure that the model reads", () =>
+    Effect.gen(function* () {
+      const { probe, runtime } = yield* begun
+      yield* runtime.submitToolResult("run", "c", { result: 7 })
+      yield* probe.end
+      Story.isWhole(probe.envelopes)
+      const [, result] = probe.of("tool-invocation")
+      assert.strictEqual(result?.state === "result" ? result.status : undefined, "failed")
+      assert.include(JSON.stringify(result), "ResultInvalid")
+      assert.include(JSON.stringify(result), "Expected string")
+    }).pipe(Effect.scoped, Effect.provide(client("never")))
+  )
+
   it.effect("for a call or a run that is not there is not found", () =>
     Effect.gen(function* () {
       const { runtime } = yield* begun

@@ -75,6 +75,7 @@ describe("a call while its handler runs", () => {
                 call.progress({ label: "late", phaseIndex: 1, totalPhases: 1 }),
                 call.registerFile({ filename: "a", mediaType: "text/plain", sizeBytes: 1 }),
                 call.emit("late", null),
+                call.flowUi({ late: true }),
                 call.hint("late"),
                 call.reportCost(1)
               )
@@ -84,7 +85,21 @@ describe("a call while its handler runs", () => {
       yield* Effect.all(late)
       Story.isWhole(probe.envelopes)
       assert.strictEqual(probe.of("data-cost-summary")[0]?.data.costUsd, 0)
-      assert.notIncludeMembers([...probe.types], ["tool-progress", "custom", "data-file-registered"])
+      assert.notIncludeMembers([...probe.types], ["tool-progress", "custom", "data-file-registered", "data-flow-ui"])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("describes what is to be shown, in the product's own language", () =>
+    Effect.gen(function* () {
+      const dsl = { card: { title: "Tides", rows: [1, 2] } }
+      const probe = yield* OneTool.finished({
+        handler: () => ToolRun.use((call) => call.flowUi(dsl))
+      })
+      Story.isWhole(probe.envelopes)
+      assert.deepStrictEqual(
+        probe.of("data-flow-ui").map(({ data }) => data.dsl),
+        [dsl]
+      )
     }).pipe(Effect.scoped)
   )
 

@@ -60,7 +60,7 @@ export const put = Effect.fnUntraced(function* (
     ...before,
     { type: "approval-required", data: request }
   ])
-  const constant = unattended(run, id)
+  const constant = unattended(place.member.definition.unattended ?? run.settings.unattended, id)
   if (constant !== undefined) return constant
   const { value } = yield* engine.wait(
     waitName(id),
@@ -79,9 +79,9 @@ export const put = Effect.fnUntraced(function* (
 /** Who answers where nobody can be asked. */
 export const unattendedName = "unattended"
 
-/** The answer of a runtime that has nobody to ask. */
-const unattended = ({ settings }: Run, id: string): Answer | undefined => {
-  switch (settings.unattended) {
+/** The answer where nobody can be asked. */
+const unattended = (way: "wait" | "deny" | "approve", id: string): Answer | undefined => {
+  switch (way) {
     case "wait":
       return undefined
     case "approve":

@@ -32,6 +32,8 @@ export interface Call {
   readonly storeFile: (file: FileContent) => Promise<string>
   /** Emits a `custom` event. */
   readonly emit: (eventType: string, data: Json) => Promise<void>
+  /** Emits `data-flow-ui`: a description of something to show. */
+  readonly flowUi: (dsl: Json) => Promise<void>
   /** Emits a hint for a placeholder. */
   readonly hint: (text: string) => Promise<void>
   /** Adds to what this call cost, in US dollars. */
@@ -136,6 +138,7 @@ const callOf = (run: ToolRunShape, promise: <A, E>(effect: Effect.Effect<A, E>) 
   registerFile: (file) => promise(run.registerFile(file)),
   storeFile: (file) => promise(run.storeFile(file)),
   emit: (eventType, data) => promise(run.emit(eventType, data)),
+  flowUi: (dsl) => promise(run.flowUi(dsl)),
   hint: (text) => promise(run.hint(text)),
   reportCost: (usd) => promise(run.reportCost(usd))
 })

@@ -32,6 +32,8 @@ export interface Callable {
   /** Of its name, description and parameters: a grant holds for this definition and no other. */
   readonly hash: string
   readonly decode: Invocation.Decode
+  /** Reads what a caller says that its tool came to; absent on tools that the runtime runs, and those of which no result is known. */
+  readonly accept?: ((result: Json) => Effect.Effect<unknown, string>) | undefined
   /** Absent on client tools. */
   readonly invoke: Invocation.Invoke | undefined
   readonly timeoutMs: number | undefined
@@ -238,9 +240,10 @@ const callable = (
     policy: Policy.resolve(
       ownPolicy(definition, tool.name),
       declared(tool) ?? (isPlan ? true : undefined),
-      execution === "client" ? "never" : capture.floor
+      execution === "client" ? "never" : (definition.approvalFloor ?? capture.floor)
     ),
     decode: Invocation.decoder(tool, capture.services),
+    accept: execution === "client" ? Invocation.acceptor(tool, capture.services) : undefined,
     invoke,
     timeoutMs: timeout === undefined ? undefined : Duration.toMillis(Duration.fromInputUnsafe(timeout)),
     retries: Context.get(tool.annotations, ToolSettings.Retries),

@@ -81,7 +81,7 @@ const carry = (
   grantId?: string
 ): Effect.Effect<CallEnd> =>
   tool.execution === "client"
-    ? clientCall(run, place, call, args, asked)
+    ? clientCall(run, place, call, tool, args, asked)
     : Effect.map(
         Repeating.run(run, place, tool, Gate.permit(call, args, grantId)),
         ({ cancelled, content, refusal, result, status }) => ({
@@ -104,6 +104,7 @@ const clientCall = Effect.fnUntraced(function* (
   run: Run,
   place: Place,
   call: Message.CallPart,
+  tool: Callable,
   args: Json,
   asked: boolean
 ) {
@@ -118,7 +119,14 @@ const clientCall = Effect.fnUntraced(function* (
     },
     { path: place.path, reason: "client-tool", id: call.id }
   )
-  const outcome: ToolOutcome.ToolOutcome = { result: value.result, status: value.status, content: undefined }
+  const issue =
+    value.status !== undefined || tool.accept === undefined
+      ? undefined
+      : yield* Effect.match(tool.accept(value.result), { onFailure: (words) => words, onSuccess: () => undefined })
+  const outcome: ToolOutcome.ToolOutcome =
+    issue === undefined
+      ? { result: value.result, status: value.status, content: undefined }
+      : ToolOutcome.fault("ResultInvalid", `the caller answered what the schema of ${call.name} refuses: ${issue}`)
   yield* run.engine.emit(`${place.prefix}result/${call.id}`, place.path, () => [
     ToolStep.resultEvent(call, args, outcome, "client")
   ])

@@ -49,6 +49,22 @@ export const decoder = (tool: Tool.Any, services: Context.Context<never>): Decod
     })
 }
 
+/** Whether what a caller says that its tool came to is what the tool's schema allows; the failure is a sentence. */
+export const acceptor = (
+  tool: Tool.Any,
+  services: Context.Context<never>
+): ((result: Json) => Effect.Effect<unknown, string>) => {
+  const parse: Parse = Erased.as(Schema.decodeUnknownEffect(tool.successSchema, { errors: "all" }))
+  return (result) =>
+    Checking.inWords(
+      Effect.provideContext(
+        Effect.suspend(() => parse(result)),
+        services
+      ),
+      `the result of ${tool.name}`
+    )
+}
+
 /** Calls the handlers of a plain toolkit. */
 export const direct = (tool: Tool.Any, handler: Tool.Handler<string>, decode: Decode): Invoke => {
   const encodeSuccess: Parse = Erased.as(Schema.encodeUnknownEffect(tool.successSchema))

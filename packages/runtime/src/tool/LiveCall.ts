@@ -105,6 +105,8 @@ export class LiveCall {
       registerFile: (file) => this.registerFile(attempt, file),
       storeFile: (file) => this.storeFile(attempt, file),
       emit: (eventType, data) => this.say(attempt, () => this.custom(eventType, data)),
+      flowUi: (dsl) =>
+        this.say(attempt, () => this.push({ type: "data-flow-ui", data: { dsl: this.json(dsl, "data-flow-ui") } })),
       hint: (text) => this.say(attempt, () => this.push({ type: "custom", event_type: "hint", data: { text } })),
       reportCost: (usd) =>
         Effect.sync(() => {
@@ -140,9 +142,13 @@ export class LiveCall {
   }
 
   private custom(eventType: string, data: Json): boolean {
+    return this.push({ type: "custom", event_type: eventType, data: this.json(data, eventType) })
+  }
+
+  private json(data: Json, what: string): Json {
     const copied = PlainJson.copy(data)
-    if (copied === undefined) throw new Error(`the data of a custom event, ${JSON.stringify(eventType)}, is not JSON`)
-    return this.push({ type: "custom", event_type: eventType, data: copied })
+    if (copied === undefined) throw new Error(`the data of an event, ${JSON.stringify(what)}, is not JSON`)
+    return copied
   }
 
   private registerFile(attempt: Attempt, file: FileOptions): Effect.Effect<string> {

@@ -61,6 +61,8 @@ export interface ToolRunShape {
   readonly storeFile: (file: FileContent) => Effect.Effect<string, FileTooLarge>
   /** Emits a `custom` event: `event_type` is the domain's own name. Data that is not JSON is a defect of the handler. */
   readonly emit: (eventType: string, data: Json) => Effect.Effect<void>
+  /** Emits `data-flow-ui`: a description of something to show, in a language of the product's own. Not JSON is a defect. */
+  readonly flowUi: (dsl: Json) => Effect.Effect<void>
   /** Emits a hint for a placeholder, as a `custom` event of type `hint`. */
   readonly hint: (text: string) => Effect.Effect<void>
   /** Adds to what this call cost, in US dollars, for the ledger and the budget. Negative or non-finite amounts are ignored. */
