@@ -200,6 +200,11 @@ export interface RuntimeOptions<Agents extends ReadonlyArray<Agent.Any>> {
   readonly approvals?: Policy | undefined
   /** How long a question waits for its answer before it is `expired`. Absent: for ever. */
   readonly approvalExpiresIn?: Duration.Input | undefined
+  /**
+   * How long before a question expires its run says so, once: a `custom` event of type `approval_expiring` with the question's
+   * `id` and `expiresAt`. A question that has less time says so at once. Absent: nothing is said.
+   */
+  readonly approvalWarnBefore?: Duration.Input | undefined
   /** What happens to questions when nobody is there. Default `"wait"`. */
   readonly unattended?: "wait" | "deny" | "approve" | undefined
   /** How often a model request is sent again while nothing of its answer was shown. Default 2. */

@@ -62,19 +62,43 @@ export const put = Effect.fnUntraced(function* (
   ])
   const constant = unattended(place.member.definition.unattended ?? run.settings.unattended, id)
   if (constant !== undefined) return constant
-  const { value } = yield* engine.wait(
+  const warnsAt = expiresAt === undefined ? undefined : expiresAt - run.settings.approvalWarnMs
+  const answered = engine.wait(
     waitName(id),
     Answer,
     {
       cancelled: { resolution: { id, outcome: { outcome: "cancelled" } } },
+      wakesAt: warnsAt,
       ...(expiresAt === undefined
         ? {}
         : { expires: { at: expiresAt, value: { resolution: { id, outcome: { outcome: "expired" } } } } })
     },
     { path: place.path, reason: "approval", id }
   )
+  const { value } = yield* expiresAt === undefined || warnsAt === undefined || run.settings.approvalWarnMs === 0
+    ? answered
+    : Effect.raceFirst(answered, warning(run, place, { id, name, warnsAt, expiresAt }))
   return value
 })
+
+/** The `event_type` of the event that tells of a question whose time is nearly over. */
+export const expiringType = "approval_expiring"
+
+/** Tells once, when the time has come, and never ends. */
+const warning = (
+  { engine }: Run,
+  { path, prefix }: Place,
+  about: { readonly id: string; readonly name: string; readonly warnsAt: number; readonly expiresAt: number }
+): Effect.Effect<never> => {
+  const { expiresAt, id, name, warnsAt } = about
+  const told = engine.emit(`${prefix}warn/${name}`, path, () => [
+    { type: "custom", event_type: expiringType, data: { id, expiresAt } }
+  ])
+  return Effect.suspend(() => Effect.sleep(Math.max(0, warnsAt - engine.now()))).pipe(
+    Effect.andThen(told),
+    Effect.andThen(Effect.never)
+  )
+}
 
 /** Who answers where nobody can be asked. */
 export const unattendedName = "unattended"

@@ -188,19 +188,21 @@ export class JournalRun implements Engine {
         if (end.expires !== undefined && this.now() >= end.expires.at) {
           return Effect.flatMap(Effect.orDie(give(end.expires.value)), () => look)
         }
-        return Effect.flatMap(this.news(name, end.expires?.at), () => look)
+        return Effect.flatMap(this.news(name, end), () => look)
       })
     })
     return look
   }
 
   /** Completes when there may be an answer: told in this process, the run cancelled, the time come, or time to look again. */
-  private news(name: string, expiresAt: number | undefined): Effect.Effect<void> {
+  private news(name: string, { expires, wakesAt = 0 }: WaitEnd<unknown>): Effect.Effect<void> {
+    const expiresAt = expires?.at
     const told = Effect.callback<void>((resume) => {
       if (this.answers.has(name) || this.cancel.requested) return resume(Effect.void)
       const wake = () => resume(Effect.void)
       this.listeners.set(name, wake)
-      if (expiresAt !== undefined) this.due.set(name, expiresAt)
+      const dueAt = wakesAt > this.now() ? wakesAt : expiresAt
+      if (dueAt !== undefined) this.due.set(name, dueAt)
       const off = this.cancel.on(wake)
       return Effect.sync(() => {
         this.listeners.delete(name)

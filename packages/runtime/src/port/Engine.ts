@@ -26,6 +26,8 @@ export interface WaitEnd<A> {
   readonly cancelled: A
   /** At this time (epoch milliseconds) the wait answers `value`. Absent: it waits for ever. */
   readonly expires?: { readonly at: number; readonly value: A } | undefined
+  /** At this time (epoch milliseconds) whoever waits has something to do, so that the run must be in memory then. */
+  readonly wakesAt?: number | undefined
 }
 
 /** For the ledger: who waits, for what. */

@@ -35,6 +35,8 @@ export interface Settings {
   readonly predicateMs: number
   /** How long a question waits for its answer; absent: for ever. */
   readonly approvalExpiryMs: number | undefined
+  /** How long before a question expires its watchers are told so; 0: they are not. */
+  readonly approvalWarnMs: number
   /** What an open question is answered when nobody is there to ask. */
   readonly unattended: "wait" | "deny" | "approve"
   /** How deep specialists may be nested, whatever the budgets say. */

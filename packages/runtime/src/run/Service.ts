@@ -66,6 +66,7 @@ const settingsOf = Effect.fnUntraced(function* (options: RuntimeOptions<Readonly
     cancelGraceMs: millis(options.cancelGrace, 5000),
     predicateMs: 10_000,
     approvalExpiryMs: expiry === Number.POSITIVE_INFINITY ? undefined : Math.ceil(expiry),
+    approvalWarnMs: millis(options.approvalWarnBefore, 0),
     unattended: options.unattended ?? "wait",
     maxFileBytes: options.maxFileBytes ?? 32 * 1024 * 1024,
     fileUrl: options.fileUrl,
