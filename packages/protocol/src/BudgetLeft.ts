@@ -136,7 +136,7 @@ export const warnings = (before: Chain, after: Chain, elapsed?: Elapsed): Readon
     for (const { after, before, limit, max } of readings(old, node, elapsed)) {
       if (max === Infinity || !reaches(after, max, warnAt) || reaches(before, max, warnAt)) continue
       const shown = limit === "maxCostUsd" ? Money.toUsd : Number
-      out.push({ limit, max: shown(max), used: shown(after), path: node.path })
+      out.push({ limit: node.prefix + limit, max: shown(max), used: shown(after), path: node.path })
     }
   }
   return out

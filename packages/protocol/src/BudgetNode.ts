@@ -8,7 +8,7 @@ import type { Amount, Counters } from "./BudgetCounters.ts"
 import { names, whole, zero } from "./BudgetCounters.ts"
 import type { Budget } from "./BudgetData.ts"
 import type { Refusal } from "./BudgetRefusal.ts"
-import { toolLimit } from "./BudgetRefusal.ts"
+import { type threadPrefix, toolLimit } from "./BudgetRefusal.ts"
 import * as Money from "./Money.ts"
 
 /** The calls of one tool. Kept only on nodes with `maxCallsPerTool`. */
@@ -39,6 +39,7 @@ export interface Hold {
  * - `used`: settled. `held`: reserved and not settled. `overrun`: the part of `used` that no hold had made room for.
  * - `counted`: false for a node made without limits; it refuses nothing and nothing is counted on it.
  * - `holds`: kept on the nearest counted node of the chain that they were reserved on.
+ * - `prefix`: stands before its limits' names in what it says: empty, or `thread.` for the node above a run's root.
  */
 export interface Node {
   readonly path: AgentPath
@@ -51,6 +52,7 @@ export interface Node {
   readonly overrun: Counters
   readonly byTool: ReadonlyMap<string, ToolCounts>
   readonly holds: Hold | undefined
+  readonly prefix: "" | typeof threadPrefix
 }
 
 /** A node and all its ancestors, nearest first. */
@@ -84,7 +86,7 @@ export const limitsOf = (budget: Budget): Limits => ({
  * A node on which nothing is spent yet. An absent budget has no limits. `sinceMs`, the run's machine time, for an agent
  * that begins later than its run.
  */
-export const node = (path: AgentPath, budget: Budget = {}, sinceMs = 0): Node => {
+export const node = (path: AgentPath, budget: Budget = {}, sinceMs = 0, prefix: Node["prefix"] = ""): Node => {
   const max = limitsOf(budget)
   return {
     path,
@@ -96,7 +98,8 @@ export const node = (path: AgentPath, budget: Budget = {}, sinceMs = 0): Node =>
     held: zero,
     overrun: zero,
     byTool: noTools,
-    holds: undefined
+    holds: undefined,
+    prefix
   }
 }
 
@@ -123,7 +126,7 @@ const nothing: ReadonlyArray<Refusal> = []
 
 /** All limits of one node that `amount` does not fit under; usually none, and then nothing is allocated. */
 export const refusals = (node: Node, amount: Amount, elapsedMs: number): ReadonlyArray<Refusal> => {
-  const { held, max, path, used } = node
+  const { held, max, path, prefix, used } = node
   let out = nothing
   for (const name of names) {
     const wanted = whole(amount[name])
@@ -132,7 +135,7 @@ export const refusals = (node: Node, amount: Amount, elapsedMs: number): Readonl
     out = [
       ...out,
       {
-        limit: limitNames[name],
+        limit: prefix + limitNames[name],
         max: shown(max[name]),
         used: shown(used[name] + held[name]),
         path,
@@ -142,7 +145,7 @@ export const refusals = (node: Node, amount: Amount, elapsedMs: number): Readonl
   }
   const need = (limit: string, max: number, used: number, held: number, wanted: number) => {
     if (wanted === 0 || used + held + wanted <= max) return
-    out = [...out, { limit, max, used: used + held, path, heldByOthers: used + wanted <= max }]
+    out = [...out, { limit: prefix + limit, max, used: used + held, path, heldByOthers: used + wanted <= max }]
   }
   if (amount.tool !== undefined && node.budget.maxCallsPerTool !== undefined) {
     const calls = node.byTool.get(amount.tool) ?? noCalls
@@ -156,7 +159,7 @@ export const refusals = (node: Node, amount: Amount, elapsedMs: number): Readonl
   if (max.durationMs !== Infinity) {
     const elapsed = Math.max(0, elapsedMs - node.sinceMs)
     if (!(elapsed < max.durationMs)) {
-      out = [...out, { limit: "maxDuration", max: max.durationMs, used: elapsed, path, heldByOthers: false }]
+      out = [...out, { limit: `${prefix}maxDuration`, max: max.durationMs, used: elapsed, path, heldByOthers: false }]
     }
   }
   return out
@@ -184,7 +187,7 @@ export const depthRefusal = (chain: Chain, depth: number): Refusal | undefined =
     const levels = depth - node.path.length
     if (levels > node.max.depth) {
       return {
-        limit: "maxDepth",
+        limit: `${node.prefix}maxDepth`,
         max: node.max.depth,
         used: Math.max(0, levels - 1),
         path: node.path,

@@ -39,6 +39,18 @@ export class ThreadForbidden extends Schema.TaggedError<ThreadForbidden>()("Thre
   }
 }
 
+/** Nothing is left of a limit that spans all runs of the thread. `limit` as events name it: `thread.maxSteps`, …. */
+export class ThreadExhausted extends Schema.TaggedError<ThreadExhausted>()("ThreadExhausted", {
+  threadId: Schema.String,
+  limit: Schema.String,
+  max: Schema.Finite,
+  used: Schema.Finite
+}) {
+  override get message() {
+    return `the budget of thread ${JSON.stringify(this.threadId)} is exhausted: ${this.limit} is ${this.max}, used ${this.used}`
+  }
+}
+
 /** A limit that is not a number of its kind: negative, NaN, a fraction of a step. */
 export class InvalidBudget extends Schema.TaggedError<InvalidBudget>()("InvalidBudget", {
   limit: Schema.String,
@@ -90,6 +102,7 @@ const members = [
   UnknownAgent,
   ThreadBusy,
   ThreadForbidden,
+  ThreadExhausted,
   InvalidBudget,
   UnknownPrice,
   InvalidInput,

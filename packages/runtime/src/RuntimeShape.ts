@@ -11,6 +11,7 @@ import type {
   Json,
   Message,
   QueryRejected,
+  QueryRejections,
   RunError
 } from "@reins/protocol"
 import type * as Duration from "effect/Duration"
@@ -187,6 +188,21 @@ export interface RuntimeShape {
       threadId: string,
       options?: NewThread & { readonly at?: number | undefined }
     ) => Effect.Effect<{ readonly threadId: string }, ThreadNotFound | ThreadExists>
+    /**
+     * Limits all runs of a thread together, whatever agents they are of, over what the runs that have ended used already; makes the
+     * thread where there is none. Takes the place of earlier limits; `undefined` lifts them. Kept with the thread, so that a restart
+     * changes nothing. Where nothing is left, a query is `QueryRejected` with `ThreadExhausted`; a run that meets such a limit ends
+     * with `budget_exhausted`, the limit by the name `thread.maxSteps`, …, and `finish: budget`, whatever `onExhausted` says. With
+     * `resourceId`, the thread of that tenant.
+     *
+     * **Gotchas**: runs that were started before are held to what stood then. Specialists run from code are no part of their thread,
+     * and a fork has no limits.
+     */
+    readonly limit: (
+      threadId: string,
+      budget: Budget.Budget | undefined,
+      options?: { readonly resourceId?: string | undefined }
+    ) => Effect.Effect<void, QueryRejections.InvalidBudget | ThreadNotFound>
     /** False when there is none, or a run holds it. */
     readonly delete: (threadId: string) => Effect.Effect<boolean>
   }

@@ -66,6 +66,7 @@ const queryKinds: { readonly [Tag in QueryRejections.Reason["_tag"]]: Kind } = {
   UnknownAgent: "not-found",
   ThreadBusy: "conflict",
   ThreadForbidden: "not-found",
+  ThreadExhausted: "budget",
   InvalidBudget: "bad-request",
   UnknownPrice: "unprocessable",
   InvalidInput: "unprocessable",

@@ -32,10 +32,21 @@ export class BudgetTree {
   private readonly ledger: ReadonlyArray<readonly [Entry.Entry, Budget.Amount]>
   private readonly look: Look | undefined
 
-  /** `ledger`: what earlier lives of the run have settled; it is charged before anything is reserved. */
-  constructor(budget: Budget.Budget, ledger: ReadonlyArray<Entry.Entry> = [], look?: Look) {
+  private readonly thread: Place | undefined
+
+  /**
+   * `ledger`: what earlier lives of the run have settled; it is charged before anything is reserved. `thread`: the node of the limits
+   * that the run shares with the thread's other runs.
+   */
+  constructor(
+    budget: Budget.Budget,
+    ledger: ReadonlyArray<Entry.Entry> = [],
+    look?: Look | undefined,
+    thread?: Budget.Node | undefined
+  ) {
     this.ledger = Spent.fromLedger(ledger)
     this.look = look
+    this.thread = thread === undefined ? undefined : placeOf(this.charged(thread), undefined, thread.budget)
     this.open(AgentPath.root, budget, 0)
   }
 
@@ -43,16 +54,9 @@ export class BudgetTree {
   open(path: AgentPath.AgentPath, budget: Budget.Budget, elapsedMs: number): void {
     const key = AgentPath.key(path)
     if (this.places.has(key)) return
-    const above = path.length === 0 ? undefined : this.place(path.slice(0, -1))
+    const above = path.length === 0 ? this.thread : this.place(path.slice(0, -1))
     const node = this.charged(Budget.node(path, WrapUp.withReserve(budget), elapsedMs))
-    this.places.set(key, {
-      node,
-      above,
-      written: budget,
-      limited: !Budget.isUnlimited(node) || above?.limited === true,
-      warns: budget.warnAt !== undefined || above?.warns === true,
-      timed: budget.maxDurationMs !== undefined || above?.timed === true
-    })
+    this.places.set(key, placeOf(node, above, budget))
   }
 
   /** The budget of the agent at `path`, as it was written. */
@@ -195,7 +199,8 @@ export class BudgetTree {
 
   /** All nodes, for checks of the tree's invariant. */
   nodes(): ReadonlyArray<Budget.Node> {
-    return Array.from(this.places.values(), (place) => place.node)
+    const nodes = Array.from(this.places.values(), (place) => place.node)
+    return this.thread === undefined ? nodes : [this.thread.node, ...nodes]
   }
 
   /** The node with what was settled at it and below it in earlier lives. */
@@ -217,6 +222,15 @@ export class BudgetTree {
     return place
   }
 }
+
+const placeOf = (node: Budget.Node, above: Place | undefined, written: Budget.Budget): Place => ({
+  node,
+  above,
+  written,
+  limited: !Budget.isUnlimited(node) || above?.limited === true,
+  warns: written.warnAt !== undefined || above?.warns === true,
+  timed: written.maxDurationMs !== undefined || above?.timed === true
+})
 
 const chain = (place: Place): Budget.Chain => {
   const out: Array<Budget.Node> = []

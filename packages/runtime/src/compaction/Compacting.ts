@@ -44,12 +44,11 @@ const Value: Schema.Codec<Value, Json> = ValueStruct
 /** Compacts the conversation at `place` before its `step`, where its agent wants that; answers what it used. */
 export const compact = (run: Run, place: Place, step: number): Effect.Effect<Usage.Usage> => {
   const strategy = place.member.definition.compaction
-  if (strategy === undefined || place.inputTokens(run.settings.estimator) <= strategy.above) {
-    return Effect.succeed(Usage.empty)
-  }
+  const fits = () => strategy === undefined || place.inputTokens(run.settings.estimator) <= strategy.above
+  if (strategy === undefined || fits() || (place.resume(strategy.name) && fits())) return Effect.succeed(Usage.empty)
   const name = `${place.prefix}compact/${step}`
   return Effect.map(run.engine.activity(name, Value, carry(run, place, step, strategy, name)), (value) => {
-    if (value.dropped > 0) place.shorten(value.dropped, value.summary)
+    if (value.dropped > 0) place.shorten(value.dropped, value.summary, strategy.name)
     return value.usage
   })
 }

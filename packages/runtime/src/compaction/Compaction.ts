@@ -3,7 +3,8 @@
  * `compaction: Compaction.slidingWindow({ above: 100_000, keep: 60_000 })`.
  *
  * A strategy decides and nothing else. The thread keeps every message; what is compacted is what a model is sent, from then on in
- * this run. It is asked between steps, when every call has its result, and can leave out whole steps only. When it fails, the
+ * this run. A summary is kept with the thread, and the next run of the same agent goes on with it, as long as the conversation is
+ * too long without. It is asked between steps, when every call has its result, and can leave out whole steps only. When it fails, the
  * conversation stays as it is. `Compacting` carries it out.
  */
 import type { Message } from "@reins/protocol"
@@ -75,8 +76,8 @@ export const slidingWindow = ({ above, keep }: Window): Strategy => ({
 })
 
 /**
- * Leaves the oldest steps out and puts a summary in their place, which the agent's own model writes. A run that begins on a long
- * thread asks for one again.
+ * Leaves the oldest steps out and puts a summary in their place, which the agent's own model writes. It is kept with the thread: the
+ * next run begins with it, and asks for another when the conversation has grown too long again.
  */
 export const summarise = (
   options: Window & {

@@ -18,6 +18,7 @@ import { EventLog } from "../event/EventLog.ts"
 import { follow } from "../event/Follow.ts"
 import type { Answered, Drive, RunHost, RunHostFactory, RunRecord } from "../port/RunHost.ts"
 import * as Closing from "../run/Closing.ts"
+import * as Keeping from "../run/Keeping.ts"
 import { cancelName, JournalRun } from "./JournalRun.ts"
 import type { JournalStore, Opened, StoreFailure } from "./JournalStore.ts"
 import * as Handover from "./Handover.ts"
@@ -258,7 +259,7 @@ class Host implements RunHost {
       }
       if (Exit.hasInterrupts(exit)) return Effect.sync(() => log.abandon())
       return Effect.logError(`run ${run.runId} failed`).pipe(
-        Effect.andThen(run.writer.flush),
+        Effect.andThen(Effect.andThen(run.writer.flush, Keeping.leave(this.threads, run.record, run))),
         Effect.andThen(Effect.orDie(Whole.envelopes(this.store, run.runId, log))),
         Effect.andThen((envelopes) => Effect.sync(() => Closing.force({ ...Closing.parts(run), log: { envelopes } }))),
         Effect.andThen(run.writer.flush),

@@ -14,6 +14,8 @@ import * as Schema from "effect/Schema"
 import { BudgetProbe } from "../budget/BudgetProbe.ts"
 import { BudgetTree } from "../budget/BudgetTree.ts"
 import type { Engine, OpenStep, Settled, WaitEnd, WaitRow } from "../port/Engine.ts"
+import type { RunRecord } from "../port/RunHost.ts"
+import * as Keeping from "../run/Keeping.ts"
 import { Signal } from "../run/Signal.ts"
 import { Stopwatch } from "../run/Stopwatch.ts"
 import type { JournalStore, Mark, Opened, StoredAnswer } from "./JournalStore.ts"
@@ -42,6 +44,7 @@ export class JournalRun implements Engine {
   readonly threadId: string
   readonly resourceId: string
   readonly startedAt: number
+  readonly record: RunRecord
   readonly cancel = new Signal()
   readonly now: () => number
   readonly tree: BudgetTree
@@ -74,7 +77,9 @@ export class JournalRun implements Engine {
     this.answers = new Map(answers)
     const now = options.now()
     this.down = Past.downUntil(this.past, answers, opened.lastAt, now)
-    this.tree = new BudgetTree(record.budget ?? {}, this.past.entries, Context.get(options.context, BudgetProbe))
+    this.record = record
+    const look = Context.get(options.context, BudgetProbe)
+    this.tree = new BudgetTree(record.budget ?? {}, this.past.entries, look, Keeping.nodeAbove(record))
     this.stopwatch = new Stopwatch(
       options.now,
       record.startedAt,

@@ -57,7 +57,11 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
       const holder = input.isolated ? undefined : threads.lease(threadId, input.resourceId, runId)
       if (holder !== undefined) return Effect.fail(new QueryRejections.ThreadBusy({ threadId, runId: holder }))
       rows.set(runId, {
-        record: { ...input, historyVersion: input.isolated ? 0 : threads.history(threadId).length },
+        record: {
+          ...input,
+          historyVersion: input.isolated ? 0 : threads.history(threadId).length,
+          ...(input.isolated ? {} : threads.standing(threadId))
+        },
         envelopes: [],
         marks: new Map(),
         answers: new Map(),

@@ -8,4 +8,5 @@ export type { Answered, PendingApproval, RunHostFactory, RunStatus } from "../po
 export { RunRecord } from "../port/RunHost.ts"
 export type { FileInfo, FileStore, StoredFile } from "../port/FileStore.ts"
 export type { GrantStore } from "../port/GrantStore.ts"
-export type { ThreadInfo, ThreadStore } from "../port/ThreadStore.ts"
+export { Kept } from "../port/ThreadStore.ts"
+export type { Summary, ThreadInfo, ThreadStore } from "../port/ThreadStore.ts"

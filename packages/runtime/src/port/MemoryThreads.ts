@@ -1,9 +1,9 @@
 /**
  * Threads in memory: gone with the process, and before that the ones that were longest without a run, when there are too many.
  */
-import type { Message } from "@reins/protocol"
+import type { Budget, Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
-import type { ThreadInfo, ThreadStore } from "./ThreadStore.ts"
+import type { Kept, ThreadInfo, ThreadStore } from "./ThreadStore.ts"
 
 interface Thread {
   readonly threadId: string
@@ -11,7 +11,23 @@ interface Thread {
   readonly messages: Array<Message.Message>
   readonly runs: Set<string>
   runId: string | undefined
+  limits: Budget.Budget | undefined
+  kept: Kept | undefined
 }
+
+const made = (
+  threadId: string,
+  resourceId: string,
+  more: { readonly messages?: ReadonlyArray<Message.Message>; readonly runId?: string } = {}
+): Thread => ({
+  threadId,
+  resourceId,
+  messages: [...(more.messages ?? [])],
+  runs: new Set(),
+  runId: more.runId,
+  limits: undefined,
+  kept: undefined
+})
 
 /** The threads of one memory host, with the leases that its runs take on them. */
 export class MemoryThreads implements ThreadStore {
@@ -31,7 +47,7 @@ export class MemoryThreads implements ThreadStore {
   lease(threadId: string, resourceId: string, runId: string): string | undefined {
     const thread = this.threads.get(threadId)
     if (thread === undefined) {
-      this.threads.set(threadId, { threadId, resourceId, messages: [], runs: new Set(), runId })
+      this.threads.set(threadId, made(threadId, resourceId, { runId }))
       return undefined
     }
     if (thread.runId !== undefined) return thread.runId
@@ -40,12 +56,12 @@ export class MemoryThreads implements ThreadStore {
     return undefined
   }
 
-  /** Gives the thread back. One that never got a message is gone. */
+  /** Gives the thread back. One that never got a message is gone, unless it has limits. */
   release(threadId: string, runId: string): void {
     const thread = this.threads.get(threadId)
     if (thread?.runId !== runId) return
     thread.runId = undefined
-    if (thread.messages.length === 0) this.drop(thread)
+    if (isEmpty(thread)) this.drop(thread)
     else this.rest(thread)
   }
 
@@ -69,14 +85,33 @@ export class MemoryThreads implements ThreadStore {
     return this.threads.get(threadId)?.messages ?? []
   }
 
+  /** What a run starts from besides the messages. */
+  standing(threadId: string): { readonly thread?: { readonly limits?: Budget.Budget; readonly kept?: Kept } } {
+    const thread = this.threads.get(threadId)
+    if (thread?.limits === undefined && thread?.kept === undefined) return {}
+    const { kept, limits } = thread
+    return { thread: { ...(limits === undefined ? {} : { limits }), ...(kept === undefined ? {} : { kept }) } }
+  }
+
+  /** Keeps what a run leaves with its thread. */
+  keep(threadId: string, runId: string, kept: Kept): void {
+    const thread = this.threads.get(threadId)
+    if (thread?.runId === runId) thread.kept = kept
+  }
+
   readonly begin = (
     threadId: string,
     resourceId: string,
     messages: ReadonlyArray<Message.Message>
   ): Effect.Effect<boolean> =>
     Effect.sync(() => {
-      if (this.threads.has(threadId)) return false
-      const thread: Thread = { threadId, resourceId, messages: [...messages], runs: new Set(), runId: undefined }
+      const there = this.threads.get(threadId)
+      if (there !== undefined) {
+        const isOpen = there.resourceId === resourceId && there.runId === undefined && there.messages.length === 0
+        if (isOpen) there.messages.push(...messages)
+        return isOpen
+      }
+      const thread = made(threadId, resourceId, { messages })
       this.threads.set(threadId, thread)
       this.rest(thread)
       return true
@@ -91,12 +126,32 @@ export class MemoryThreads implements ThreadStore {
   readonly read = (threadId: string, version?: number): Effect.Effect<ReadonlyArray<Message.Message>> =>
     Effect.sync(() => this.history(threadId).slice(0, version))
 
-  readonly append = (threadId: string, runId: string, messages: ReadonlyArray<Message.Message>): Effect.Effect<void> =>
+  readonly append = (
+    threadId: string,
+    runId: string,
+    messages: ReadonlyArray<Message.Message>,
+    kept?: Kept
+  ): Effect.Effect<void> =>
     Effect.sync(() => {
+      if (kept !== undefined) this.keep(threadId, runId, kept)
       const thread = this.threads.get(threadId)
       if (thread === undefined || thread.runs.has(runId)) return
       thread.runs.add(runId)
       for (const message of messages) thread.messages.push(message)
+    })
+
+  readonly limit = (threadId: string, resourceId: string, limits: Budget.Budget | undefined): Effect.Effect<boolean> =>
+    Effect.sync(() => {
+      const thread = this.threads.get(threadId) ?? made(threadId, resourceId)
+      if (thread.resourceId !== resourceId) return false
+      thread.limits = limits
+      if (thread.runId !== undefined) return true
+      if (isEmpty(thread)) this.drop(thread)
+      else {
+        this.threads.set(threadId, thread)
+        this.rest(thread)
+      }
+      return true
     })
 
   readonly list = (resourceId: string): Effect.Effect<ReadonlyArray<ThreadInfo>> =>
@@ -115,9 +170,13 @@ export class MemoryThreads implements ThreadStore {
     })
 }
 
-const about = ({ messages, resourceId, runId, threadId }: Thread): ThreadInfo => ({
+const isEmpty = ({ limits, messages }: Thread): boolean => messages.length === 0 && limits === undefined
+
+const about = ({ kept, limits, messages, resourceId, runId, threadId }: Thread): ThreadInfo => ({
   threadId,
   resourceId,
   version: messages.length,
-  runId
+  runId,
+  ...(limits === undefined ? {} : { limits }),
+  ...(kept === undefined ? {} : { spent: kept.spent })
 })

@@ -15,7 +15,7 @@ import { QueryTools } from "../run/QueryTools.ts"
 import type { Engine } from "./Engine.ts"
 import type { FileStore } from "./FileStore.ts"
 import type { GrantStore } from "./GrantStore.ts"
-import type { ThreadStore } from "./ThreadStore.ts"
+import { Kept, type ThreadStore } from "./ThreadStore.ts"
 
 const RunRecordStruct = Schema.Struct({
   runId: Schema.String,
@@ -27,7 +27,10 @@ const RunRecordStruct = Schema.Struct({
   budget: Schema.optionalKey(Budget.Budget),
   tools: Schema.optionalKey(QueryTools),
   startedAt: Schema.Natural,
-  historyVersion: Schema.Natural
+  historyVersion: Schema.Natural,
+  thread: Schema.optionalKey(
+    Schema.Struct({ limits: Schema.optionalKey(Budget.Budget), kept: Schema.optionalKey(Kept) })
+  )
 }).annotate({ identifier: "RunRecord" })
 
 /**

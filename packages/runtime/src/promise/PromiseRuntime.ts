@@ -26,6 +26,8 @@ type Promised<Method> = Method extends (...args: infer Args) => Effect.Effect<in
   ? (...args: Args) => Promise<A>
   : never
 
+type Threads = Shape.RuntimeShape["threads"]
+
 /** Options of a query. */
 export interface QueryOptions<AgentName extends string = string> extends Omit<Shape.QueryOptions, "agent" | "budget"> {
   /** Which agent. Absent: the first. */
@@ -74,7 +76,13 @@ export interface PromiseRuntime<AgentName extends string = string> {
     readonly [Name in keyof Shape.RuntimeShape["files"]]: Promised<Shape.RuntimeShape["files"][Name]>
   }
   readonly threads: {
-    readonly [Name in keyof Shape.RuntimeShape["threads"]]: Promised<Shape.RuntimeShape["threads"][Name]>
+    readonly [Name in Exclude<keyof Threads, "limit">]: Promised<Threads[Name]>
+  } & {
+    readonly limit: (
+      threadId: string,
+      budget: Budget.Options | undefined,
+      options?: { readonly resourceId?: string | undefined }
+    ) => Promise<void>
   }
   readonly [Symbol.asyncDispose]: () => Promise<void>
 }
@@ -184,6 +192,10 @@ export const createRuntime = <
       list: method((runtime) => runtime.threads.list),
       import: method((runtime) => runtime.threads.import),
       fork: method((runtime) => runtime.threads.fork),
+      limit: (threadId, budget, options) =>
+        promise((runtime) =>
+          runtime.threads.limit(threadId, budget === undefined ? undefined : Budget.make(budget), options)
+        ),
       delete: method((runtime) => runtime.threads.delete)
     },
     [Symbol.asyncDispose]: () => managed.dispose()

@@ -127,9 +127,9 @@ const repair = (issue: string): Message.User => ({
 
 const reaches = (refusal: Budget.Refusal, path: AgentPath.AgentPath): boolean => refusal.path.length <= path.length
 
-/** Whether the limit is this agent's own, and what its budget does then. */
+/** Whether the limit is this agent's own, and what its budget does then. At a limit of the thread every run ends. */
 const is = (place: Place, refusal: Budget.Refusal, policy: "wrap-up" | "pause"): boolean =>
-  refusal.path.length === place.path.length && place.budget.onExhausted === policy
+  refusal.path.length === place.path.length && place.budget.onExhausted === policy && !Budget.isOfThread(refusal.limit)
 
 /** Tells once that a limit was met, whoever meets it first. */
 const announce = (run: Run, refusal: Budget.Refusal): Effect.Effect<void> =>

@@ -24,6 +24,7 @@ import * as AgentTotals from "./AgentTotals.ts"
 import * as QueryTools from "./QueryTools.ts"
 import { at, type Member, type Roster } from "./Roster.ts"
 import type { AgentEnd } from "./AgentEnd.ts"
+import * as Keeping from "./Keeping.ts"
 import { Place, type Run, type Settings } from "./Run.ts"
 
 /** Carries `record` over `engine`. `history` is what its thread held when it began. */
@@ -43,7 +44,8 @@ export const drive = Effect.fnUntraced(function* (
     member,
     history,
     prompt: Message.fromPrompt(Erased.as<Message.Prompt>(record.prompt)),
-    budget: record.budget ?? member.budget
+    budget: record.budget ?? member.budget,
+    summary: record.thread?.kept?.summaries[record.agent]
   })
   const alarm = new Alarm(Effect.runForkWith(yield* Effect.context<never>()), engine.now)
   const run: Run = {
@@ -60,11 +62,10 @@ export const drive = Effect.fnUntraced(function* (
     yield* engine.activity(
       "thread",
       Schema.Null,
-      Effect.as(stores.threads.append(record.threadId, record.runId, place.said), {
-        value: null,
-        path: [],
-        events: [],
-        spent: []
+      Effect.suspend(() => {
+        const kept = Keeping.keptOf(record, engine, place.summary)
+        const done = { value: null, path: [], events: [], spent: [] }
+        return Effect.as(stores.threads.append(record.threadId, record.runId, place.said, kept), done)
       })
     )
   }

@@ -21,6 +21,7 @@ import { MemoryGrants } from "../port/MemoryGrants.ts"
 import { MemoryThreads } from "../port/MemoryThreads.ts"
 import type { Answered, Drive, PendingApproval, RunHost, RunHostFactory, RunRecord } from "../port/RunHost.ts"
 import * as Closing from "./Closing.ts"
+import * as Keeping from "./Keeping.ts"
 import { MemoryRun } from "./MemoryRun.ts"
 
 export interface MemoryHostOptions {
@@ -91,11 +92,17 @@ class Host implements RunHost {
           if (holder !== undefined) return Effect.fail(new QueryRejections.ThreadBusy({ threadId, runId: holder }))
         }
         const history = input.isolated ? [] : this.threads.history(threadId)
-        const record: RunRecord = { ...input, historyVersion: history.length }
+        const standing = input.isolated ? {} : this.threads.standing(threadId)
+        const record: RunRecord = { ...input, historyVersion: history.length, ...standing }
         const clock = caller.getRef(Clock.Clock)
         const run = new MemoryRun(record, {
           now: () => clock.currentTimeMillisUnsafe(),
-          tree: new BudgetTree(record.budget ?? {}, [], Context.get(this.context, BudgetProbe)),
+          tree: new BudgetTree(
+            record.budget ?? {},
+            [],
+            Context.get(this.context, BudgetProbe),
+            Keeping.nodeAbove(record)
+          ),
           hooks: {
             asked: (request, agentPath, askedAt) => {
               this.approvals.set(request.id, { asked: { runId, request, agentPath, askedAt }, outcome: undefined })
@@ -202,6 +209,8 @@ class Host implements RunHost {
     carried.fiber = undefined
     const { run } = carried
     if (run.log.ended) return
+    const { runId, threadId } = carried.record
+    this.threads.keep(threadId, runId, Keeping.keptOf(carried.record, run))
     Closing.force(run)
     if (Exit.isFailure(exit)) {
       Effect.runForkWith(this.context)(Effect.logError(`run ${run.runId} failed`))

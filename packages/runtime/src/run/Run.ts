@@ -7,6 +7,7 @@ import * as Semaphore from "effect/Semaphore"
 import type { Engine } from "../port/Engine.ts"
 import type { FileStore } from "../port/FileStore.ts"
 import type { GrantStore } from "../port/GrantStore.ts"
+import type { Summary } from "../port/ThreadStore.ts"
 import type { ModelPort } from "../port/Model.ts"
 import type { PriceBook } from "../port/Prices.ts"
 import * as TokenEstimator from "../port/TokenEstimator.ts"
@@ -79,6 +80,12 @@ export class Place {
   readonly budget: Budget.Budget
   /** The model in use: the agent's own at the start of each step, then perhaps a fallback. */
   model: ModelPort
+  /** Of the thread's beginning: an earlier run's, or the one that stands in what the model is sent now. */
+  summary: Summary | undefined
+  /** How many messages of the thread `messages` no longer holds. */
+  private covered = 0
+  /** How many messages the thread has, with what this run adds. */
+  private length: number
   private slots: Semaphore.Semaphore | undefined
   private turnstiles: Map<string, Semaphore.Semaphore> | undefined
   private counted = 0
@@ -91,6 +98,8 @@ export class Place {
     readonly prompt: Message.Message
     /** Absent: the agent's own. */
     readonly budget?: Budget.Budget
+    /** What an earlier run has kept. */
+    readonly summary?: Summary | undefined
   }) {
     this.path = options.path
     this.member = options.member
@@ -98,11 +107,14 @@ export class Place {
     this.budget = options.budget ?? options.member.budget
     this.prefix = AgentPath.key(options.path)
     this.messages = [...options.history, options.prompt]
+    this.length = this.messages.length
+    this.summary = options.summary
     this.said = [options.prompt]
   }
 
   /** Adds to the conversation. */
   say(message: Message.Message): void {
+    this.length++
     this.messages.push(message)
     this.said.push(message)
   }
@@ -113,16 +125,31 @@ export class Place {
     return prompt === undefined ? -1 : this.messages.indexOf(prompt)
   }
 
-  /** Leaves the first `dropped` messages out of what the model is sent, but for the prompt; `summary` stands in their place. */
-  shorten(dropped: number, summary: string | undefined): void {
+  /**
+   * Leaves the first `dropped` messages out of what the model is sent, but for the prompt; a summary by `strategy` stands in their
+   * place.
+   */
+  shorten(dropped: number, text: string | undefined, strategy: string): void {
     const [prompt] = this.said
     const isCut = prompt !== undefined && this.promptIndex < dropped
-    const text = `The conversation so far, in short:\n${summary}`
     const before: ReadonlyArray<Message.Message> =
-      summary === undefined ? [] : [{ role: "user", content: [{ type: "text", text }] }]
+      text === undefined
+        ? []
+        : [{ role: "user", content: [{ type: "text", text: `The conversation so far, in short:\n${text}` }] }]
+    // A prompt that stayed when more than it was left out is counted among what was.
+    this.covered = Math.max(this.covered, this.length - this.messages.length + dropped)
     this.messages.splice(0, dropped, ...before, ...(isCut ? [prompt] : []))
+    this.summary = text === undefined ? undefined : { strategy, covers: this.covered, text }
     this.counted = 0
     this.tokens = 0
+  }
+
+  /** Puts the summary of an earlier run in the place of what it sums up. False where there is none of this strategy. */
+  resume(strategy: string): boolean {
+    const kept = this.covered === 0 ? this.summary : undefined
+    if (kept?.strategy !== strategy || kept.covers >= this.length) return false
+    this.shorten(kept.covers, kept.text, strategy)
+    return true
   }
 
   /** Makes as many slots as the agent allows calls to run at once, where the calls of a step are more. */

@@ -180,6 +180,7 @@ const service = (built: Built): RuntimeShape => {
       list: (options) => host.threads.list(options?.resourceId ?? defaultResource),
       import: (history, options) => Threads.importHistory(built, history, options),
       fork: (threadId, options) => Threads.fork(built, threadId, options),
+      limit: (threadId, budget, options) => Threads.limit(built, threadId, budget, options),
       delete: host.threads.remove
     }
   }

@@ -93,15 +93,18 @@ const record = Effect.fnUntraced(function* (
   const invalid = Budget.validate(budget)
   if (invalid !== undefined) return yield* reject(invalid)
   const now = yield* Clock.currentTimeMillis
-  const unpriced = withoutPrice(built, member, budget, now)
-  if (unpriced !== undefined) return yield* reject(unpriced)
   const threadId = options.threadId ?? ids.make("thread")
   const resourceId = options.resourceId ?? defaultResource
-  if (!isolated && options.threadId !== undefined) {
-    const thread = yield* host.threads.info(threadId)
-    if (thread !== undefined && thread.resourceId !== resourceId) {
-      return yield* reject(new QueryRejections.ThreadForbidden({ threadId }))
-    }
+  const thread = isolated || options.threadId === undefined ? undefined : yield* host.threads.info(threadId)
+  if (thread !== undefined && thread.resourceId !== resourceId) {
+    return yield* reject(new QueryRejections.ThreadForbidden({ threadId }))
+  }
+  const unpriced = withoutPrice(built, member, [budget, ...(thread?.limits === undefined ? [] : [thread.limits])], now)
+  if (unpriced !== undefined) return yield* reject(unpriced)
+  const spent = thread === undefined ? undefined : Threads.exhausted(thread)
+  if (spent !== undefined) {
+    const { limit, max, used } = spent
+    return yield* reject(new QueryRejections.ThreadExhausted({ threadId, limit, max, used }))
   }
   const run: NewRun = {
     runId: options.runId ?? ids.make("run"),
@@ -120,7 +123,7 @@ const record = Effect.fnUntraced(function* (
 const withoutPrice = (
   built: Built,
   member: Roster.Member,
-  budget: Budget.Budget,
+  budgets: ReadonlyArray<Budget.Budget>,
   now: number
 ): QueryRejections.UnknownPrice | undefined => {
   const limits = (one: Budget.Budget) => one.maxCostUsd !== undefined && one.maxCostUsd !== Number.POSITIVE_INFINITY
@@ -129,7 +132,7 @@ const withoutPrice = (
     of
       .flatMap(({ fallbacks, model }) => [model, ...fallbacks])
       .find(({ model, provider }) => built.settings.prices.find(provider, model, now) === undefined)
-  const found = limits(budget)
+  const found = budgets.some(limits)
     ? unpriced(all)
     : all
         .filter((one) => one !== member && limits(one.budget))

@@ -2,9 +2,10 @@
  * What callers do with threads as a whole: begin one with a history of their own, fork one, read and remove them. What a run does to
  * its thread is the host's business.
  */
-import { Message, Transcript } from "@reins/protocol"
+import { Budget, Message, type QueryRejections, Transcript } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import type { ThreadInfo } from "../port/ThreadStore.ts"
 import * as Checking from "../tool/Checking.ts"
 import * as PlainJson from "../tool/PlainJson.ts"
 import { type Built, defaultResource } from "./Built.ts"
@@ -67,6 +68,27 @@ export const fork = Effect.fnUntraced(function* (
   if (!made) return yield* new ThreadExists({ threadId: forkId })
   return { threadId: forkId }
 })
+
+/** See `RuntimeShape.threads.limit`. */
+export const limit = (
+  { host }: Built,
+  threadId: string,
+  limits: Budget.Budget | undefined,
+  options: { readonly resourceId?: string | undefined } = {}
+): Effect.Effect<void, QueryRejections.InvalidBudget | ThreadNotFound> =>
+  Effect.gen(function* () {
+    const invalid = limits === undefined ? undefined : Budget.validate(limits)
+    if (invalid !== undefined) return yield* invalid
+    const set = yield* host.threads.limit(threadId, options.resourceId ?? defaultResource, limits)
+    if (!set) return yield* new ThreadNotFound({ threadId })
+  })
+
+/** What of a thread's limits has nothing left, so that no run could take a step. */
+export const exhausted = ({ limits, spent }: ThreadInfo): Budget.Refusal | undefined => {
+  if (limits === undefined) return undefined
+  const least: Budget.Amount = { steps: 1, inputTokens: 1, outputTokens: 1, nanoUsd: 1 }
+  return Budget.check(Budget.threadNode(limits, spent ?? Budget.nothingSpent), least, 0)
+}
 
 /** The longest beginning of a history in which every call has its result. */
 export const whole = (messages: ReadonlyArray<Message.Message>): ReadonlyArray<Message.Message> => {

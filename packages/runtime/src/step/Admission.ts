@@ -6,7 +6,7 @@
  * waits while it holds: also where something is left, and too little to be of use. Where nobody holds any, it takes what is left.
  * A count that is short is short for good.
  */
-import { type Budget, type Entry, Money } from "@reins/protocol"
+import { Budget, type Entry, Money } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import { type Place, priceOf, type Run } from "../run/Run.ts"
 import * as Tether from "../run/Tether.ts"
@@ -73,7 +73,7 @@ const release = (run: Run, place: Place, seen: number): Effect.Effect<unknown> =
 
 /** Whether holds on this limit are larger than what is spent of them, so that some comes back. */
 const isGivenBack = (limit: string): boolean =>
-  limit === "maxInputTokens" || limit === "maxOutputTokens" || limit === "maxTotalTokens" || limit === "maxCostUsd"
+  ["maxInputTokens", "maxOutputTokens", "maxTotalTokens", "maxCostUsd"].includes(Budget.bare(limit))
 
 const want = (run: Run, place: Place, steps: 0 | 1): Omit<Admitted, "_tag"> => {
   const { engine, settings } = run

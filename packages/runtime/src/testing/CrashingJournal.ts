@@ -37,7 +37,8 @@ export const crashing = (journal: JournalStore, death: Death | undefined): Crash
       begin: (threadId, resourceId, messages) => alive(threads.begin(threadId, resourceId, messages)),
       info: (threadId) => alive(threads.info(threadId)),
       read: (threadId, version) => alive(threads.read(threadId, version)),
-      append: (threadId, runId, messages) => alive(threads.append(threadId, runId, messages)),
+      append: (threadId, runId, messages, kept) => alive(threads.append(threadId, runId, messages, kept)),
+      limit: (threadId, resourceId, limits) => alive(threads.limit(threadId, resourceId, limits)),
       list: (resourceId) => alive(threads.list(resourceId)),
       remove: (threadId) => alive(threads.remove(threadId))
     },

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import { answer, begin, type Clause, clause, commit, create, open, read, same, status, tagOf } from "./JournalClause.ts"
 import * as LogContract from "./JournalLogContract.ts"
 import * as TextContract from "./JournalTextContract.ts"
+import * as ThreadContract from "./JournalThreadContract.ts"
 import { claim, failure, finish, grant, record, says, text } from "./JournalSamples.ts"
 
 /** Runs of one id, threads and their leases. */
@@ -248,6 +249,7 @@ export const clauses: ReadonlyArray<Clause> = [
   ...LogContract.log,
   ...LogContract.outside,
   ...TextContract.long,
+  ...ThreadContract.clauses,
   ...threads,
   ...grants,
   ...files

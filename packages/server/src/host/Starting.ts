@@ -119,6 +119,13 @@ const outward = (reason: QueryRejected["reason"], threadId: string): QueryReject
       return new QueryRejections.ThreadBusy({ threadId, runId: reason.runId })
     case "ThreadForbidden":
       return new QueryRejections.ThreadForbidden({ threadId })
+    case "ThreadExhausted":
+      return new QueryRejections.ThreadExhausted({
+        threadId,
+        limit: reason.limit,
+        max: reason.max,
+        used: reason.used
+      })
     default:
       return reason
   }

@@ -37,10 +37,10 @@ type Part = keyof typeof parts
 /** Gives the thread back. */
 const end = `, gone AS (
   DELETE FROM reins_threads AS t USING run
-  WHERE t.thread_id = run.thread_id AND t.run_id = run.run_id AND t.version = 0
+  WHERE t.thread_id = run.thread_id AND t.run_id = run.run_id AND t.version = 0 AND t.limits IS NULL
 ), freed AS (
   UPDATE reins_threads AS t SET run_id = NULL FROM run
-  WHERE t.thread_id = run.thread_id AND t.run_id = run.run_id AND t.version > 0
+  WHERE t.thread_id = run.thread_id AND t.run_id = run.run_id AND (t.version > 0 OR t.limits IS NOT NULL)
 )`
 
 /** The statement of a commit with these parts. There are few of them, and each is planned once a connection. */

@@ -96,7 +96,7 @@ export const writing = ({ each, news }: Dialect): ((batch: Batch) => Writing) =>
 
 const decided = "UPDATE reins_approvals SET outcome = ?, decided_at = ? WHERE id = ?"
 const closed = "DELETE FROM reins_client_calls WHERE run_id = ? AND path = ? AND call_id = ?"
-const gone = "DELETE FROM reins_threads WHERE thread_id = ? AND run_id = ? AND version = 0"
+const gone = "DELETE FROM reins_threads WHERE thread_id = ? AND run_id = ? AND version = 0 AND limits IS NULL"
 const freed = "UPDATE reins_threads SET run_id = NULL WHERE thread_id = ? AND run_id = ?"
 
 /** Writes a batch inside a transaction that is open. */

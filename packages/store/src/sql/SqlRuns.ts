@@ -20,7 +20,7 @@ export type Refusal = QueryRejections.RunExists | QueryRejections.ThreadBusy
 export const create = (
   db: Database,
   input: Omit<RunRecord, "historyVersion">
-): Effect.Effect<Refusal | undefined, SqlError> =>
+): Effect.Effect<Refusal | undefined, Failure> =>
   db
     .atomic(
       Effect.gen(function* () {
@@ -39,10 +39,10 @@ export const create = (
           input.startedAt
         )
         if (made === undefined) return yield* new QueryRejections.RunExists({ runId })
-        const historyVersion = isolated ? 0 : yield* lease(db, { thread, resource, run, threadId })
+        const found = isolated ? { historyVersion: 0 } : yield* lease(db, { thread, resource, run, threadId })
         yield* db.rows(
           `UPDATE reins_runs SET record = ?${db.dialect.news} WHERE run_id = ?`,
-          StoredJson.encodeRecord({ ...input, historyVersion }),
+          StoredJson.encodeRecord({ ...input, ...found }),
           run
         )
         yield* db.tell(run)
@@ -56,11 +56,11 @@ export const create = (
       })
     )
 
-/** Takes the thread, making it where there is none; answers how many messages it has. */
+/** Takes the thread, making it where there is none; answers how many messages it has, and what stands beside them. */
 const lease = (
   db: Database,
   names: Record<"resource" | "run" | "thread" | "threadId", string>
-): Effect.Effect<number, SqlError | QueryRejections.ThreadBusy> =>
+): Effect.Effect<Pick<RunRecord, "historyVersion" | "thread">, Failure | QueryRejections.ThreadBusy> =>
   Effect.gen(function* () {
     const { resource, run, thread, threadId } = names
     yield* db.rows(
@@ -70,11 +70,14 @@ const lease = (
       resource
     )
     const [leased] = yield* db.rows(
-      "UPDATE reins_threads SET run_id = ? WHERE thread_id = ? AND run_id IS NULL RETURNING version",
+      "UPDATE reins_threads SET run_id = ? WHERE thread_id = ? AND run_id IS NULL RETURNING version, limits, kept",
       run,
       thread
     )
-    if (leased !== undefined) return Number(leased["version"])
+    if (leased !== undefined) {
+      const thread = yield* StoredJson.standing(leased)
+      return { historyVersion: Number(leased["version"]), ...(Object.keys(thread).length === 0 ? {} : { thread }) }
+    }
     const [holder] = yield* db.rows("SELECT run_id FROM reins_threads WHERE thread_id = ?", thread)
     // Its last run has just ended, and the thread with it.
     if (holder?.["run_id"] == null) return yield* lease(db, names)

@@ -2,15 +2,15 @@
  * Threads in a database: a row a thread with the run that has it, a row a message. A store that fails is a defect here, for
  * the port has no word for it; the run's host takes it for what it is.
  */
-import type { Message } from "@reins/protocol"
-import type { ThreadInfo, ThreadStore } from "@reins/runtime/journal"
+import type { Budget, Message } from "@reins/protocol"
+import type { Kept, ThreadInfo, ThreadStore } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Column from "./Column.ts"
 import type { Database, Row } from "./Database.ts"
 import * as StoredJson from "./StoredJson.ts"
 
-const columns = "thread_id, resource_id, version, run_id"
+const columns = "thread_id, resource_id, version, run_id, limits, kept"
 
 export const make = (db: Database): ThreadStore => {
   const begin = (
@@ -27,15 +27,22 @@ export const make = (db: Database): ThreadStore => {
         db.rows(`SELECT ${columns} FROM reins_threads WHERE thread_id = ?`, Column.encode(threadId))
       )
       .pipe(
-        Effect.map(([row]) => (row === undefined ? undefined : about(row))),
+        Effect.flatMap(([row]) => (row === undefined ? Effect.succeed(undefined) : about(row))),
         Effect.orDie
       )
 
   const read = (threadId: string, version?: number) =>
     Effect.orDie(db.operation("threads", history(db, threadId, version ?? Number.MAX_SAFE_INTEGER)))
 
-  const append = (threadId: string, runId: string, messages: ReadonlyArray<Message.Message>): Effect.Effect<void> =>
-    Effect.orDie(db.operation("threads", db.atomic(write(db, threadId, runId, messages))))
+  const append = (
+    threadId: string,
+    runId: string,
+    messages: ReadonlyArray<Message.Message>,
+    kept?: Kept
+  ): Effect.Effect<void> => Effect.orDie(db.operation("threads", db.atomic(write(db, threadId, runId, messages, kept))))
+
+  const limit = (threadId: string, resourceId: string, limits: Budget.Budget | undefined): Effect.Effect<boolean> =>
+    Effect.orDie(db.operation("threads", db.atomic(setLimits(db, { threadId, resourceId }, limits))))
 
   const list = (resourceId: string): Effect.Effect<ReadonlyArray<ThreadInfo>> =>
     db
@@ -47,22 +54,25 @@ export const make = (db: Database): ThreadStore => {
         )
       )
       .pipe(
-        Effect.map((rows) => rows.map(about)),
+        Effect.flatMap((rows) => Effect.forEach(rows, about)),
         Effect.orDie
       )
 
   const remove = (threadId: string): Effect.Effect<boolean> =>
     Effect.orDie(db.operation("threads", db.atomic(erase(db, Column.encode(threadId)))))
 
-  return { begin, info, read, append, list, remove }
+  return { begin, info, read, append, limit, list, remove }
 }
 
-const about = (row: Row): ThreadInfo => ({
-  threadId: Column.decode(row["thread_id"]),
-  resourceId: Column.decode(row["resource_id"]),
-  version: Number(row["version"]),
-  runId: row["run_id"] == null ? undefined : Column.decode(row["run_id"])
-})
+const about = (row: Row): Effect.Effect<ThreadInfo, StoredJson.CorruptRow> =>
+  Effect.map(StoredJson.standing(row), ({ kept, limits }) => ({
+    threadId: Column.decode(row["thread_id"]),
+    resourceId: Column.decode(row["resource_id"]),
+    version: Number(row["version"]),
+    runId: row["run_id"] == null ? undefined : Column.decode(row["run_id"]),
+    ...(limits === undefined ? {} : { limits }),
+    ...(kept === undefined ? {} : { spent: kept.spent })
+  }))
 
 /** The first `version` messages of a thread. */
 export const history = (
@@ -108,12 +118,22 @@ export const restore = (
 /** Whose messages they are that a thread began with. No run has this id. */
 const begun = "at the beginning"
 
-/** Makes a thread with messages of `owner`, unless there is one of that id; answers whether it did. */
+/** Makes a thread with messages of `owner`, unless there is another of that id; answers whether it did. */
 const insert = Effect.fnUntraced(function* (
   db: Database,
-  { resourceId, threadId }: { readonly resourceId: string; readonly threadId: string },
+  thread: { readonly resourceId: string; readonly threadId: string },
   owner: string,
   messages: ReadonlyArray<Message.Message>
+) {
+  const isOpen = (yield* row(db, thread)) || (yield* isEmpty(db, thread))
+  if (isOpen) yield* write(db, thread.threadId, owner, messages)
+  return isOpen
+})
+
+/** Makes a thread unless there is one of that id; answers whether it did. */
+const row = Effect.fnUntraced(function* (
+  db: Database,
+  { resourceId, threadId }: { readonly resourceId: string; readonly threadId: string }
 ) {
   const [made] = yield* db.rows(
     `INSERT INTO reins_threads (thread_id, resource_id, begun)
@@ -121,23 +141,64 @@ const insert = Effect.fnUntraced(function* (
     Column.encode(threadId),
     Column.encode(resourceId)
   )
-  if (made !== undefined) yield* write(db, threadId, owner, messages)
   return made !== undefined
 })
 
-/** Appends a run's messages, unless it has appended before. */
+/** Whether the tenant's thread has limits and nothing else. */
+const isEmpty = (db: Database, { resourceId, threadId }: { readonly resourceId: string; readonly threadId: string }) =>
+  Effect.map(
+    db.rows(
+      "SELECT 1 FROM reins_threads WHERE thread_id = ? AND resource_id = ? AND version = 0 AND run_id IS NULL",
+      Column.encode(threadId),
+      Column.encode(resourceId)
+    ),
+    (found) => found.length > 0
+  )
+
+const setLimits = Effect.fnUntraced(function* (
+  db: Database,
+  thread: { readonly resourceId: string; readonly threadId: string },
+  limits: Budget.Budget | undefined
+) {
+  const id = Column.encode(thread.threadId)
+  yield* row(db, thread)
+  const set = yield* db.rows(
+    "UPDATE reins_threads SET limits = ? WHERE thread_id = ? AND resource_id = ? RETURNING 1",
+    limits === undefined ? null : StoredJson.encodeLimits(limits),
+    id,
+    Column.encode(thread.resourceId)
+  )
+  // One that was there for its limits alone.
+  if (limits === undefined) {
+    yield* db.rows(
+      "DELETE FROM reins_threads WHERE thread_id = ? AND version = 0 AND run_id IS NULL AND limits IS NULL",
+      id
+    )
+  }
+  return set.length > 0
+})
+
+/** Appends a run's messages, unless it has appended before; keeps what it leaves. */
 export const write = Effect.fnUntraced(function* (
   db: Database,
   threadId: string,
   runId: string,
-  messages: ReadonlyArray<Message.Message>
+  messages: ReadonlyArray<Message.Message>,
+  kept?: Kept
 ) {
-  if (messages.length === 0) return
   const [thread, run] = [Column.encode(threadId), Column.encode(runId)]
+  const left = kept === undefined ? null : JSON.stringify(kept)
+  if (messages.length === 0) {
+    if (left !== null) {
+      yield* db.rows("UPDATE reins_threads SET kept = ? WHERE thread_id = ? AND run_id = ?", left, thread, run)
+    }
+    return
+  }
   const [grown] = yield* db.rows(
-    `UPDATE reins_threads SET version = version + ? WHERE thread_id = ?
+    `UPDATE reins_threads SET version = version + ?, kept = coalesce(CAST(? AS TEXT), kept) WHERE thread_id = ?
      AND NOT EXISTS (SELECT 1 FROM reins_messages WHERE thread_id = ? AND run_id = ?) RETURNING version`,
     messages.length,
+    left,
     thread,
     thread,
     run

@@ -2,8 +2,8 @@
  * JSON as columns hold it. What is read is checked against its schema and otherwise left as it was written, the order of its
  * keys included; what does not fit fails as `CorruptRow`.
  */
-import { Approval, Entry, Event, Grant, type Json, Message } from "@reins/protocol"
-import { RunRecord } from "@reins/runtime/journal"
+import { Approval, Budget, Entry, Event, Grant, type Json, Message } from "@reins/protocol"
+import { Kept, RunRecord } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 
@@ -60,3 +60,25 @@ const decodeRecord = Schema.decodeUnknownEffect(Record)
 
 export const record = (column: unknown): Effect.Effect<RunRecord, CorruptRow> =>
   Effect.mapError(decodeRecord(column), () => new CorruptRow({ table: "reins_runs" }))
+
+const Limits = Schema.fromJsonString(Schema.toCodecJson(Budget.Budget))
+
+export const encodeLimits: (limits: Budget.Budget) => string = Schema.encodeSync(Limits)
+
+const decodeLimits = Schema.decodeUnknownEffect(Limits)
+const decodeKept = Schema.decodeUnknownEffect(Schema.fromJsonString(Kept))
+
+/** What a row of threads has of limits and of what runs have left, each where it has any. */
+export const standing = (row: {
+  readonly [column: string]: unknown
+}): Effect.Effect<NonNullable<RunRecord["thread"]>, CorruptRow> =>
+  Effect.mapError(
+    Effect.gen(function* () {
+      const { kept, limits } = row
+      return {
+        ...(limits == null ? {} : { limits: yield* decodeLimits(limits) }),
+        ...(kept == null ? {} : { kept: yield* decodeKept(kept) })
+      }
+    }),
+    () => new CorruptRow({ table: "reins_threads" })
+  )

@@ -114,5 +114,7 @@ export const versions = (keyed: string): ReadonlyArray<ReadonlyArray<string>> =>
     )`,
     "CREATE INDEX reins_files_thread ON reins_files (thread_id, at)",
     "CREATE INDEX reins_files_run ON reins_files (run_id)"
-  ]
+  ],
+  // What spans the runs of a thread: limits that are set from outside, and what its runs leave there.
+  ["ALTER TABLE reins_threads ADD COLUMN limits TEXT", "ALTER TABLE reins_threads ADD COLUMN kept TEXT"]
 ]

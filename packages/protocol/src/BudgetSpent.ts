@@ -1,0 +1,59 @@
+/**
+ * What runs have used up: kept with a thread, so that a limit can span all of its runs, and a restart forgets none.
+ */
+import * as Schema from "effect/Schema"
+import { names, zero } from "./BudgetCounters.ts"
+import type { Amount, Counters } from "./BudgetCounters.ts"
+import type { Budget } from "./BudgetData.ts"
+import { charge } from "./BudgetHold.ts"
+import { node } from "./BudgetNode.ts"
+import type { Node } from "./BudgetNode.ts"
+import { threadPrefix } from "./BudgetRefusal.ts"
+
+const SpentStruct = Schema.Struct({
+  steps: Schema.Natural,
+  toolCalls: Schema.Natural,
+  inputTokens: Schema.Natural,
+  outputTokens: Schema.Natural,
+  nanoUsd: Schema.Natural,
+  agents: Schema.Natural,
+  durationMs: Schema.Natural,
+  callsPerTool: Schema.Record(Schema.String, Schema.Natural)
+}).annotate({ identifier: "BudgetSpent" })
+
+/** Totals in the units of the counters; `durationMs` is machine time; `callsPerTool` is part of `toolCalls`. */
+export interface Spent extends Schema.Schema.Type<typeof SpentStruct> {}
+export const Spent: Schema.Codec<Spent> = SpentStruct
+
+/** Nothing yet. */
+export const nothingSpent: Spent = { ...zero, durationMs: 0, callsPerTool: {} }
+
+/** The totals with what a run has used, of so much machine time. */
+export const addSpent = (before: Spent, amounts: Iterable<Amount>, durationMs: number): Spent => {
+  const counters: { -readonly [Name in keyof Counters]: number } = { ...before }
+  const calls = new Map(Object.entries(before.callsPerTool))
+  for (const amount of amounts) {
+    for (const name of names) counters[name] += amount[name] ?? 0
+    if (amount.tool !== undefined) calls.set(amount.tool, (calls.get(amount.tool) ?? 0) + (amount.toolCalls ?? 0))
+  }
+  return {
+    ...counters,
+    durationMs: before.durationMs + Math.max(0, Math.round(durationMs)),
+    callsPerTool: Object.fromEntries(calls)
+  }
+}
+
+/**
+ * The node of a thread's limits, to stand above the root of a run: what the thread's runs before it have used is on it. In what it
+ * says, its limits are called `thread.maxSteps`, ….
+ */
+export const threadNode = (limits: Budget, { callsPerTool, durationMs, toolCalls, ...counters }: Spent): Node => {
+  const fresh = node([], limits, -durationMs, threadPrefix)
+  const named = Object.entries(callsPerTool)
+  const rest = toolCalls - named.reduce((sum, [, calls]) => sum + calls, 0)
+  const amounts: ReadonlyArray<Amount> = [
+    { ...counters, toolCalls: rest },
+    ...named.map(([tool, calls]): Amount => ({ tool, toolCalls: calls }))
+  ]
+  return amounts.reduce((sum, amount) => charge([sum], amount)[0] ?? sum, fresh)
+}

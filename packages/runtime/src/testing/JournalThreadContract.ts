@@ -1,0 +1,71 @@
+/**
+ * What every journal store promises of threads as they stand beside their messages: limits that span runs, and what runs leave.
+ */
+import { Budget } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+import type { Kept } from "../port/ThreadStore.ts"
+import { begin, type Clause, clause, commit, create, open, same } from "./JournalClause.ts"
+import { finish, says } from "./JournalSamples.ts"
+
+/** All of them. */
+export const clauses: ReadonlyArray<Clause> = [
+  clause("a thread's limits are set, replaced and lifted, also before it has a message, by its tenant alone", (store) =>
+    Effect.gen(function* () {
+      const limit = (max: number | undefined, tenant = "tenant") =>
+        store.threads.limit("thread", tenant, max === undefined ? undefined : { maxSteps: max, maxCostUsd: Infinity })
+      const limits = Effect.map(store.threads.info("thread"), (info) => info?.limits)
+      yield* same(
+        [yield* limit(3), yield* limit(9, "other"), yield* limit(undefined, "other")],
+        [true, false, false],
+        "that"
+      )
+      yield* same(yield* limits, { maxSteps: 3, maxCostUsd: Infinity }, "the limits")
+      yield* same(yield* store.threads.begin("thread", "other", [says("no")]), false, "that another tenant begins it")
+      yield* same(yield* store.threads.begin("thread", "tenant", [says("one")]), true, "that it begins with messages")
+      const { epoch, history, record } = yield* begin(store)
+      yield* same(history, [says("one")], "what the run starts from")
+      yield* same(record.thread, { limits: { maxSteps: 3, maxCostUsd: Infinity } }, "what stands beside the messages")
+      yield* limit(5)
+      yield* same((yield* open(store)).record.thread?.limits?.maxSteps, 3, "the limits that the run goes on with")
+      yield* same(yield* limits, { maxSteps: 5, maxCostUsd: Infinity }, "the limits of the next run")
+      yield* limit(undefined)
+      yield* same(yield* limits, undefined, "the limits that were lifted")
+      yield* same((yield* store.threads.info("thread"))?.version, 1, "the messages")
+      yield* commit(store, epoch + 1, finish(1))
+    })
+  ),
+  clause(
+    "a thread that has limits and nothing else stays when its run is over, and is gone when they are lifted",
+    (store) =>
+      Effect.gen(function* () {
+        yield* store.threads.limit("thread", "tenant", { maxSteps: 3 })
+        const { epoch } = yield* begin(store)
+        yield* commit(store, epoch, finish(1))
+        const info = { threadId: "thread", resourceId: "tenant", version: 0, runId: undefined, limits: { maxSteps: 3 } }
+        yield* same(yield* store.threads.info("thread"), info, "what is known of it")
+        yield* store.threads.limit("thread", "tenant", undefined)
+        yield* same(yield* store.threads.info("thread"), undefined, "what is known of it then")
+      })
+  ),
+  clause("what a run leaves with its thread is what the next one finds; nobody else may leave anything", (store) =>
+    Effect.gen(function* () {
+      const kept = (steps: number): Kept => ({
+        spent: { ...Budget.nothingSpent, steps, callsPerTool: { look: steps } },
+        summaries: { agent: { strategy: "summary", covers: 1, text: "In short." } }
+      })
+      const first = yield* begin(store)
+      yield* same(first.record.thread, undefined, "what the first run finds")
+      yield* store.threads.append("thread", "run", [says("one"), says("two")], kept(1))
+      yield* store.threads.append("thread", "run", [says("one"), says("two")], kept(1))
+      yield* store.threads.append("thread", "stranger", [], kept(9))
+      yield* commit(store, first.epoch, finish(1))
+      yield* same((yield* store.threads.info("thread"))?.spent?.steps, 1, "what is spent")
+      yield* create(store, { runId: "next" })
+      yield* same((yield* open(store, "next")).record.thread, { kept: kept(1) }, "what the next run finds")
+      // One that is struck says nothing, and has spent all the same.
+      yield* store.threads.append("thread", "next", [], kept(2))
+      yield* same((yield* open(store, "next")).record.thread, { kept: kept(1) }, "what it found")
+      yield* same((yield* store.threads.info("thread"))?.spent?.steps, 2, "what is spent then")
+    })
+  )
+]
