@@ -38,3 +38,16 @@ describe("a changeset", () => {
     assert.deepStrictEqual(wrong, [])
   })
 })
+
+describe("the page of custom events", () => {
+  it("names each that the runtime says, and no other", () => {
+    const sources = House.files.filter((file) => /^packages\/(runtime|protocol)\/src\/(?!testing|Ordering)/.test(file))
+    const place = /event_type: (?:[^"\n]*\? )?"([a-z_]+)"(?: : "([a-z_]+)")?|(?:event|expiring)Type = "([a-z_]+)"/g
+    const said = sources.flatMap((file) =>
+      [...House.text(file).matchAll(place)].flatMap(([, ...names]) => names.filter((name) => name !== undefined))
+    )
+    const rows = [...House.text("docs/custom-events.md").matchAll(/^\| `([a-z_]+)` \| [^|]+ \| [^|]+ \|$/gm)]
+    const told = rows.map(([, name = ""]) => name).filter((name) => name !== "event_type")
+    assert.sameMembers([...new Set(said)], told)
+  })
+})
