@@ -29,6 +29,10 @@ export interface AsyncAgent<ToolName extends string> {
   readonly specialists?: ReadonlyArray<string> | undefined
   /** Its own model. Absent: the runtime's. */
   readonly model?: AnyModel | undefined
+  /** Models to go on with, in order, where the one before cannot answer; each attempt is on the bill under its own. */
+  readonly fallbacks?: ReadonlyArray<AnyModel> | undefined
+  /** Whether its tools ask before they run, by name; goes before what a tool says of itself. Absent: what the tools say. */
+  readonly approvals?: { readonly [Name in ToolName]?: "never" | "always" } | undefined
   /** Limits for it and everything below it. Absent: the runtime's. */
   readonly budget?: Budget.Options | undefined
   /** Most output tokens a step may ask for. */
@@ -71,10 +75,9 @@ export const build = (parts: Parts): Built => {
       if (tool === undefined) throw new Error(`agent ${quoted(agent.name)} has no tool ${quoted(name)} to use`)
       return (parts.tools[name]?.execute !== undefined) === runs ? [tool] : []
     })
-  const modelOf = ({ model, name }: AsyncAgent<string>): Types.ModelKey => {
-    if (model === undefined) return Model
+  const keyOf = (name: string, model: AnyModel): Types.ModelKey => {
     const key = Context.Service<ModelPort>(`@reins/runtime/promise/Model/${name}`)
-    models.push(Types.as(Layer.succeed(key, toModel(model)))) // Its key is asked for by this agent alone.
+    models.push(Types.as(Layer.succeed(key, toModel(model)))) // Its key is asked for by one agent alone.
     return key
   }
   const agent = (name: string, above: ReadonlyArray<string>): Agent.Any => {
@@ -89,7 +92,9 @@ export const build = (parts: Parts): Built => {
       toolkit: Types.as<ToolsOf>(Toolkit.make(...toolsOf(written, true))), // Their handlers are in the layer below.
       clientTools: Toolkit.make(...toolsOf(written, false)),
       specialists: specialists.map((one) => agent(one, [...above, name])),
-      model: modelOf(written),
+      model: written.model === undefined ? Model : keyOf(name, written.model),
+      fallbacks: (written.fallbacks ?? []).map((model, index) => keyOf(`${name}#${index + 1}`, model)),
+      approvals: Object.fromEntries(Object.entries(written.approvals ?? {}).filter(isSaid)),
       budget: budget === undefined ? undefined : Budget.make(budget),
       maxOutputTokens: written.maxOutputTokens,
       maxParallelCalls: written.maxParallelCalls,
@@ -116,6 +121,9 @@ export const build = (parts: Parts): Built => {
     )
   }
 }
+
+/** Whether an agent has a word for the tool, and not `undefined`. */
+const isSaid = (entry: [string, unknown]): entry is [string, "never" | "always"] => entry[1] !== undefined
 
 type ToolsOf = Effect.Effect<Types.Kit>
 

@@ -48,6 +48,9 @@ export interface Call {
  *   or takes too long means ask.
  * - `execute`: absent, the caller of the runtime runs it and hands in the result by `submitToolResult`.
  * - `timeoutMs`, `retries`: of one attempt, and how often a failed one is tried again. Absent: no limit, never.
+ * - `concurrency`: how many calls of it an agent runs at the same time. Absent: the agent's `maxParallelCalls`.
+ * - `isPlan`: its arguments are a plan that it carries out: a person is asked about it as a whole (kind `plan`), unless
+ *   `needsApproval` is false, and a revision goes back to the model. Its way is told by `plan-status-change`.
  */
 export interface AsyncTool<P extends Parameters> {
   readonly description?: string | undefined
@@ -59,6 +62,8 @@ export interface AsyncTool<P extends Parameters> {
   readonly execute?: ((args: Arguments<P>, call: Call) => unknown) | undefined
   readonly timeoutMs?: number | undefined
   readonly retries?: number | undefined
+  readonly concurrency?: number | undefined
+  readonly isPlan?: boolean | undefined
 }
 
 /** A tool that stands alone, its arguments typed by its parameters. */
@@ -72,6 +77,8 @@ export interface Erased {
   readonly execute?: ((args: never, call: Call) => unknown) | undefined
   readonly timeoutMs?: number | undefined
   readonly retries?: number | undefined
+  readonly concurrency?: number | undefined
+  readonly isPlan?: boolean | undefined
 }
 
 /** The tool as the runtime has it. */
@@ -85,9 +92,12 @@ export const define = (name: string, definition: Erased): Tool.Any => {
     dependencies: [ToolRun],
     ...(needsApproval === undefined ? {} : { needsApproval: asked(needsApproval) })
   })
-  const { retries, timeoutMs } = definition
-  const timed = timeoutMs === undefined ? made : made.annotate(ToolSettings.Timeout, timeoutMs)
-  return retries === undefined ? timed : timed.annotate(ToolSettings.Retries, retries)
+  const { concurrency, isPlan, retries, timeoutMs } = definition
+  let tool: Tool.Any = made
+  if (timeoutMs !== undefined) tool = tool.annotate(ToolSettings.Timeout, timeoutMs)
+  if (retries !== undefined) tool = tool.annotate(ToolSettings.Retries, retries)
+  if (concurrency !== undefined) tool = tool.annotate(ToolSettings.Concurrency, concurrency)
+  return isPlan === true ? tool.annotate(ToolSettings.IsPlan, true) : tool
 }
 
 /** What runs the tool; nothing where the caller does. */
