@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Ordering } from "@reins/protocol"
-import { Agent, Decision, Model, Runtime, ToolRun, ToolSettings } from "@reins/runtime"
+import { Agent, Budget, Decision, Model, Runtime, ToolRun, ToolSettings } from "@reins/runtime"
 import { Probe, ScriptedModel } from "@reins/runtime/testing"
-import { Effect, Layer, Schema } from "effect"
+import { type Duration, Effect, Layer, Schema } from "effect"
 import { Tool, Toolkit } from "effect/ai"
+import { TestClock } from "effect/testing"
 
 class Stuck extends Schema.TaggedError<Stuck>()("Stuck", { done: Schema.Array(Schema.String), at: Schema.String }) {
   override get message() {
@@ -23,7 +24,13 @@ const Move = Tool.make("move_house", {
 const propose = (id: string, moves: ReadonlyArray<string>) =>
   ScriptedModel.calls([{ id, name: "move_house", args: { moves } }])
 
-const setUp = (replies: ReadonlyArray<ScriptedModel.Reply>, options: { readonly asks?: "never" } = {}) => {
+interface Options {
+  readonly asks?: "never"
+  readonly expiresIn?: Duration.Input
+  readonly budget?: Budget.Options
+}
+
+const setUp = (replies: ReadonlyArray<ScriptedModel.Reply>, options: Options = {}) => {
   const moved: Array<string> = []
   class Movers extends Toolkit.make(Move) {
     static readonly layer = this.toLayer({
@@ -42,9 +49,12 @@ const setUp = (replies: ReadonlyArray<ScriptedModel.Reply>, options: { readonly 
   const model = ScriptedModel.make({ replies, respond: () => ScriptedModel.text("settled in") })
   const Planner = Agent.make("planner", {
     toolkit: Movers,
+    budget: Budget.make(options.budget ?? {}),
     approvals: options.asks === undefined ? {} : { move_house: options.asks }
   })
-  const layer = Runtime.layer({ agents: [Planner] }).pipe(Layer.provide([Movers.layer, Layer.succeed(Model, model)]))
+  const layer = Runtime.layer({ agents: [Planner], approvalExpiresIn: options.expiresIn }).pipe(
+    Layer.provide([Movers.layer, Layer.succeed(Model, model)])
+  )
   return { moved, model, layer }
 }
 
@@ -146,6 +156,49 @@ describe("a plan", () => {
       yield* probe.end
       assert.deepStrictEqual(way(probe), ["approved", "executing", "failed"])
       assert.strictEqual(probe.of("finish")[0]?.finishReason, "cancelled")
+      lawful(probe)
+    }).pipe(Effect.provide(layer), Effect.scoped)
+  })
+
+  it.effect("that is cancelled while it is asked about is not begun", () => {
+    const { layer, moved } = setUp([propose("p", ["desk"])])
+    return Effect.gen(function* () {
+      const { probe, run } = yield* begin
+      yield* probe.next("approval-required")
+      yield* run.cancel
+      yield* probe.end
+      assert.deepStrictEqual(way(probe), ["pending_approval", "failed"])
+      assert.deepStrictEqual(probe.of("approval-decision")[0]?.data.outcome, { outcome: "cancelled" })
+      assert.strictEqual(probe.of("finish")[0]?.finishReason, "cancelled")
+      assert.deepStrictEqual(moved, [])
+      lawful(probe)
+    }).pipe(Effect.provide(layer), Effect.scoped)
+  })
+
+  it.effect("that nobody answers in time is not begun, and its planner reads so", () => {
+    const { layer, model, moved } = setUp([propose("p", ["desk"])], { expiresIn: "1 hour" })
+    return Effect.gen(function* () {
+      const { probe } = yield* begin
+      yield* probe.next("approval-required")
+      yield* TestClock.adjust("1 hour")
+      yield* probe.end
+      assert.deepStrictEqual(way(probe), ["pending_approval", "failed"])
+      const [read] = model.requests.slice(1).flatMap(ScriptedModel.lastResults)
+      assert.deepInclude(read?.result, { error: "Expired" })
+      assert.strictEqual(probe.of("finish")[0]?.finishReason, "stop")
+      assert.deepStrictEqual(moved, [])
+      lawful(probe)
+    }).pipe(Effect.provide(layer), Effect.scoped)
+  })
+
+  it.effect("that met a limit before it began fails, and nothing of it is done", () => {
+    const { layer, moved } = setUp([propose("p", ["desk"])], { asks: "never", budget: { maxToolCalls: 0 } })
+    return Effect.gen(function* () {
+      const { probe } = yield* begin
+      yield* probe.end
+      assert.deepStrictEqual(way(probe), ["approved", "executing", "failed"])
+      assert.strictEqual(probe.of("finish")[0]?.finishReason, "budget")
+      assert.deepStrictEqual(moved, [])
       lawful(probe)
     }).pipe(Effect.provide(layer), Effect.scoped)
   })
