@@ -5,7 +5,7 @@
 import * as AgentPath from "./AgentPath.ts"
 import * as Approval from "./Approval.ts"
 import type { Event } from "./Event.ts"
-import { anonymous, isOutOfView, limitKey, makeAgent, segmentOf, unreported } from "./OrderingState.ts"
+import { anonymous, drop, isOutOfView, limitKey, makeAgent, put, segmentOf, unreported } from "./OrderingState.ts"
 import type { Agent, Call } from "./OrderingState.ts"
 import { callPhases, runPhases, stepPhases } from "./OrderingTables.ts"
 import type { CallSignal, StepSignal } from "./OrderingTables.ts"
@@ -29,7 +29,8 @@ const announce = (agent: Agent, id: string, kind: Call["kind"], name: string): v
   else {
     const segment = segmentOf(name, id)
     agent.calls.set(id, { ...call, segment })
-    agent.nested.set(segment, makeAgent(agent.run, AgentPath.child(agent.path, name, id), agent, id))
+    const nested = makeAgent(agent.run, AgentPath.child(agent.path, name, id), agent, id)
+    agent.nested = put(agent.nested, segment, nested)
   }
   agent.used.add(id)
   moveStep(agent, "call")
@@ -39,15 +40,14 @@ const settle = (agent: Agent, id: string): void => {
   const call = agent.calls.get(id)
   moveCall(agent, id, "result")
   if (call?.segment === undefined) return
-  agent.nested.delete(call.segment)
+  agent.nested = drop(agent.nested, call.segment)
   const owed = anonymous(agent, call.name) - (call.reported || call.phase === "refused" ? 0 : 1)
   // A refused call may have been the one that reported: no more can be owed than there are calls left to have done so.
   setAnonymous(agent, call.name, Math.min(owed, unreported(agent, call.name)))
 }
 
 const setAnonymous = (agent: Agent, agentName: string, count: number): void => {
-  if (count > 0) agent.anonymous.set(agentName, count)
-  else agent.anonymous.delete(agentName)
+  agent.anonymous = count > 0 ? put(agent.anonymous, agentName, count) : drop(agent.anonymous, agentName)
 }
 
 const report = (agent: Agent, agentName: string, id: string | undefined): void => {
@@ -60,18 +60,19 @@ const ask = (agent: Agent, request: Approval.Request): void => {
   const { run } = agent
   run.approvals.add(request.id)
   if (isOutOfView(agent, request)) {
-    run.pending.set(request.id, { agentKey: AgentPath.key(request.agentPath ?? []), callId: undefined })
+    const agentKey = AgentPath.key(request.agentPath ?? [])
+    run.pending = put(run.pending, request.id, { agentKey, callId: undefined })
     return
   }
   const callId = request.kind === "tool" ? request.toolInvocationId : undefined
-  run.pending.set(request.id, { agentKey: agent.key, callId })
+  run.pending = put(run.pending, request.id, { agentKey: agent.key, callId })
   agent.pending += 1
   if (callId !== undefined) moveCall(agent, callId, request.begunBefore === undefined ? "required" : "again")
 }
 
 const answer = (agent: Agent, resolution: Approval.Resolution): void => {
   const asked = agent.run.pending.get(resolution.id)
-  agent.run.pending.delete(resolution.id)
+  agent.run.pending = drop(agent.run.pending, resolution.id)
   if (asked === undefined || asked.agentKey !== agent.key) return
   agent.pending -= 1
   if (asked.callId !== undefined) {
@@ -118,7 +119,7 @@ export const apply = (agent: Agent, event: Event): void => {
     case "approval-decision":
       return answer(agent, event.data)
     case "plan-status-change":
-      run.plans.set(event.data.planId, event.data.to)
+      run.plans = put(run.plans, event.data.planId, event.data.to)
       return
     case "budget_exhausted":
       return run.exhausted.add(limitKey(event.data.limit, event.data.agentPath))

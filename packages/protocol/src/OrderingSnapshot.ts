@@ -8,7 +8,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as AgentPath from "./AgentPath.ts"
 import type { Json } from "./Json.ts"
-import { makeAgent, Names } from "./OrderingState.ts"
+import { makeAgent, Names, put } from "./OrderingState.ts"
 import type { Agent, Run } from "./OrderingState.ts"
 
 const Strings = Schema.Array(Schema.String)
@@ -100,8 +100,8 @@ export const load = (saved: unknown): Agent | undefined => {
     view: "log",
     phase: stored.phase,
     pending: new Map(stored.pending.map(([id, { agentKey, callId }]) => [id, { agentKey, callId }])),
-    approvals: new Names(new Set(stored.approvals)),
-    exhausted: new Names(new Set(stored.exhausted)),
+    approvals: Names.of(stored.approvals),
+    exhausted: Names.of(stored.exhausted),
     plans: new Map(stored.plans)
   }
   return loadAgent(stored.root, undefined, run)
@@ -114,9 +114,11 @@ const loadAgent = (stored: StoredAgent, parent: Agent | undefined, run: Run): Ag
     begun: stored.begun,
     pending: stored.pending,
     calls: new Map(stored.calls),
-    used: new Names(new Set(stored.used)),
+    used: Names.of(stored.used),
     anonymous: new Map(stored.anonymous)
   }
-  for (const nested of stored.nested) agent.nested.set(nested.segment, loadAgent(nested, agent, run))
+  for (const nested of stored.nested) {
+    agent.nested = put(agent.nested, nested.segment, loadAgent(nested, agent, run))
+  }
   return agent
 }

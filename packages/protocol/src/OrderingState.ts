@@ -32,38 +32,62 @@ export interface Ask {
 
 /** A set of names that only grows, with layers for trying: a fork sees what is below it and keeps additions to itself. */
 export class Names {
-  private readonly own: Set<string>
+  private own: Set<string> | undefined
   private readonly below: Names | undefined
 
-  constructor(own: Set<string> = new Set(), below?: Names) {
+  constructor(own?: Set<string>, below?: Names) {
     this.own = own
     this.below = below
   }
+  static of(names: ReadonlyArray<string>): Names {
+    return new Names(names.length === 0 ? undefined : new Set(names))
+  }
   has(name: string): boolean {
-    return this.own.has(name) || (this.below !== undefined && this.below.has(name))
+    return this.own?.has(name) === true || (this.below !== undefined && this.below.has(name))
   }
   add(name: string): void {
+    this.own ??= new Set()
     this.own.add(name)
   }
   all(): ReadonlyArray<string> {
-    return [...(this.below?.all() ?? []), ...this.own]
+    return [...(this.below?.all() ?? []), ...(this.own ?? [])]
   }
   fork(): Names {
-    return new Names(new Set(), this)
+    return new Names(undefined, this)
   }
   clone(): Names {
-    return new Names(new Set(this.own), this.below)
+    return new Names(this.own === undefined ? undefined : new Set(this.own), this.below)
   }
+}
+
+/**
+ * A map of few entries that is replaced when it changes: copies of the state share it, and one without entries costs nothing. It
+ * holds what is seldom there: approvals, plans, specialists.
+ */
+export type Few<A> = ReadonlyMap<string, A>
+
+const none: Few<never> = new Map<string, never>()
+
+/** The map with one entry more, or another value under its name. */
+export const put = <A>(map: Few<A>, name: string, value: A): Few<A> => new Map(map).set(name, value)
+
+/** The map without that entry. */
+export const drop = <A>(map: Few<A>, name: string): Few<A> => {
+  if (!map.has(name)) return map
+  if (map.size === 1) return none
+  const rest = new Map(map)
+  rest.delete(name)
+  return rest
 }
 
 /** What is remembered of the run as a whole. */
 export interface Run {
   readonly view: View
   phase: RunPhase
-  readonly pending: Map<string, Ask>
+  pending: Few<Ask>
   readonly approvals: Names
   readonly exhausted: Names
-  readonly plans: Map<string, PlanStatus>
+  plans: Few<PlanStatus>
 }
 
 /**
@@ -81,20 +105,16 @@ export interface Agent {
   pending: number
   readonly calls: Map<string, Call>
   readonly used: Names
-  readonly nested: Map<string, Agent>
-  readonly anonymous: Map<string, number>
+  nested: Few<Agent>
+  anonymous: Few<number>
 }
 
 /** An agent as the rules see it. */
-export interface AgentView extends Readonly<Omit<Agent, "run" | "parent" | "calls" | "nested" | "anonymous">> {
-  readonly run: Readonly<Omit<Run, "pending" | "plans">> & {
-    readonly pending: ReadonlyMap<string, Ask>
-    readonly plans: ReadonlyMap<string, PlanStatus>
-  }
+export interface AgentView extends Readonly<Omit<Agent, "run" | "parent" | "calls" | "nested">> {
+  readonly run: Readonly<Run>
   readonly parent: AgentView | undefined
   readonly calls: ReadonlyMap<string, Call>
-  readonly nested: ReadonlyMap<string, AgentView>
-  readonly anonymous: ReadonlyMap<string, number>
+  readonly nested: Few<AgentView>
 }
 
 /** An agent that has said nothing yet. */
@@ -114,8 +134,8 @@ export const makeAgent = (
   pending: 0,
   calls: new Map(),
   used: new Names(),
-  nested: new Map(),
-  anonymous: new Map()
+  nested: none,
+  anonymous: none
 })
 
 /** The root agent of a run that has said nothing yet. */
@@ -124,10 +144,10 @@ export const make = (view: View): Agent =>
     {
       view,
       phase: "running",
-      pending: new Map(),
+      pending: none,
       approvals: new Names(),
       exhausted: new Names(),
-      plans: new Map()
+      plans: none
     },
     AgentPath.root,
     undefined,
@@ -151,17 +171,13 @@ export const fork = (agent: Agent): Agent => {
     ...agent,
     run: {
       ...run,
-      pending: new Map(run.pending),
       approvals: run.approvals.fork(),
-      exhausted: run.exhausted.fork(),
-      plans: new Map(run.plans)
+      exhausted: run.exhausted.fork()
     },
     // The parent has been told, or is told when the batch is applied in earnest: never by a trial.
     begun: true,
     calls: new Map(agent.calls),
-    used: agent.used.fork(),
-    nested: new Map(agent.nested),
-    anonymous: new Map(agent.anonymous)
+    used: agent.used.fork()
   }
 }
 
@@ -170,10 +186,8 @@ export const clone = (root: Agent): Agent => {
   const run = root.run
   return cloneAgent(root, undefined, {
     ...run,
-    pending: new Map(run.pending),
     approvals: run.approvals.clone(),
-    exhausted: run.exhausted.clone(),
-    plans: new Map(run.plans)
+    exhausted: run.exhausted.clone()
   })
 }
 
@@ -183,11 +197,9 @@ const cloneAgent = (agent: Agent, parent: Agent | undefined, run: Run): Agent =>
     run,
     parent,
     calls: new Map(agent.calls),
-    used: agent.used.clone(),
-    nested: new Map(),
-    anonymous: new Map(agent.anonymous)
+    used: agent.used.clone()
   }
-  for (const [segment, nested] of agent.nested) copy.nested.set(segment, cloneAgent(nested, copy, run))
+  for (const [segment, nested] of agent.nested) copy.nested = put(copy.nested, segment, cloneAgent(nested, copy, run))
   return copy
 }
 

@@ -23,9 +23,11 @@ interface Place {
 }
 
 export class BudgetTree {
-  private readonly places = new Map<string, Place>()
-  private readonly waiters = new Set<() => void>()
-  private readonly warned: Array<Budget.Warning> = []
+  private readonly root: Place
+  /** Those below the root, by their path. */
+  private places: Map<string, Place> | undefined
+  private waiters: Set<() => void> | undefined
+  private warned: ReadonlyArray<Budget.Warning> = nothing
   /** Counts what was given back, so that who waits does not miss it. */
   version = 0
 
@@ -47,16 +49,19 @@ export class BudgetTree {
     this.ledger = Spent.fromLedger(ledger)
     this.look = look
     this.thread = thread === undefined ? undefined : placeOf(this.charged(thread), undefined, thread.budget)
-    this.open(AgentPath.root, budget, 0)
+    this.root = this.make(AgentPath.root, budget, 0, this.thread)
   }
 
   /** A place for an agent that begins now; the same path again keeps what is there. `elapsedMs`: the run's machine time. */
   open(path: AgentPath.AgentPath, budget: Budget.Budget, elapsedMs: number): void {
     const key = AgentPath.key(path)
-    if (this.places.has(key)) return
-    const above = path.length === 0 ? this.thread : this.place(path.slice(0, -1))
-    const node = this.charged(Budget.node(path, WrapUp.withReserve(budget), elapsedMs))
-    this.places.set(key, placeOf(node, above, budget))
+    if (path.length === 0 || this.places?.has(key) === true) return
+    this.places ??= new Map()
+    this.places.set(key, this.make(path, budget, elapsedMs, this.place(path.slice(0, -1))))
+  }
+
+  private make(path: AgentPath.AgentPath, budget: Budget.Budget, elapsedMs: number, above: Place | undefined): Place {
+    return placeOf(this.charged(Budget.node(path, WrapUp.withReserve(budget), elapsedMs)), above, budget)
   }
 
   /** The budget of the agent at `path`, as it was written. */
@@ -92,11 +97,15 @@ export class BudgetTree {
     const before = chain(place)
     const after = Budget.settle(before, held, spent)
     put(place, after)
-    if (place.warns) this.warned.push(...Budget.warnings(before, after))
+    if (place.warns) this.warned = [...this.warned, ...Budget.warnings(before, after)]
     this.look?.(this.nodes())
     this.version++
+    this.wake()
+  }
+
+  private wake(): void {
     // A copy: who is woken and refused again waits anew at once.
-    for (const waiter of Array.from(this.waiters)) waiter()
+    if (this.waiters !== undefined && this.waiters.size > 0) for (const waiter of Array.from(this.waiters)) waiter()
   }
 
   /** Completes when somebody has given back a hold since `version` was `seen`, or the run should end. */
@@ -104,15 +113,15 @@ export class BudgetTree {
     return Effect.callback((resume) => {
       if (this.version !== seen) return resume(Effect.void)
       const done = () => {
-        this.waiters.delete(done)
+        this.waiters?.delete(done)
         off()
         resume(Effect.void)
       }
-      this.waiters.add(done)
+      ;(this.waiters ??= new Set()).add(done)
       let off = () => {}
       off = signal.on(done)
       return Effect.sync(() => {
-        this.waiters.delete(done)
+        this.waiters?.delete(done)
         off()
       })
     })
@@ -188,19 +197,21 @@ export class BudgetTree {
     place.node = { ...place.node, budget, max }
     place.written = { ...place.written, ...limits }
     this.version++
-    for (const waiter of Array.from(this.waiters)) waiter()
+    this.wake()
     return true
   }
 
   /** The warnings since they were last taken: limits of which so much is used as `warnAt` says. */
   takeWarnings(): ReadonlyArray<Budget.Warning> {
-    return this.warned.length === 0 ? this.warned : this.warned.splice(0)
+    const warned = this.warned
+    this.warned = nothing
+    return warned
   }
 
   /** All nodes, for checks of the tree's invariant. */
   nodes(): ReadonlyArray<Budget.Node> {
-    const nodes = Array.from(this.places.values(), (place) => place.node)
-    return this.thread === undefined ? nodes : [this.thread.node, ...nodes]
+    const below = this.places === undefined ? [] : Array.from(this.places.values(), (place) => place.node)
+    return this.thread === undefined ? [this.root.node, ...below] : [this.thread.node, this.root.node, ...below]
   }
 
   /** The node with what was settled at it and below it in earlier lives. */
@@ -217,7 +228,7 @@ export class BudgetTree {
   }
 
   private place(path: AgentPath.AgentPath): Place {
-    const place = this.places.get(AgentPath.key(path))
+    const place = path.length === 0 ? this.root : this.places?.get(AgentPath.key(path))
     if (place === undefined) throw new Error("an agent without a place in the budget tree")
     return place
   }
@@ -231,6 +242,7 @@ const placeOf = (node: Budget.Node, above: Place | undefined, written: Budget.Bu
   warns: written.warnAt !== undefined || above?.warns === true,
   timed: written.maxDurationMs !== undefined || above?.timed === true
 })
+const nothing: ReadonlyArray<Budget.Warning> = []
 
 const chain = (place: Place): Budget.Chain => {
   const out: Array<Budget.Node> = []

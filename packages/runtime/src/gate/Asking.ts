@@ -16,7 +16,7 @@ export type Asked =
   | { readonly _tag: "Ended"; readonly outcome: ToolOutcome.ToolOutcome; readonly cancelled: boolean }
 
 /** Asks about `call`. When it may not run, its result leaves with the decision: `closing` says which event that is. */
-export const ask = Effect.fnUntraced(function* (
+export const ask = (
   run: Run,
   place: Place,
   call: Message.CallPart,
@@ -24,22 +24,24 @@ export const ask = Effect.fnUntraced(function* (
     readonly expiresAt: number | undefined
     readonly closing: (outcome: ToolOutcome.ToolOutcome) => Event
   }
-) {
-  const answer = yield* Question.put(run, place, call.id, {
+): Effect.Effect<Asked> => {
+  const put = Question.put(run, place, call.id, {
     kind: "tool",
     target: call.name,
     payload: call.args,
     toolInvocationId: call.id,
     ...(options.expiresAt === undefined ? {} : { expiresAt: options.expiresAt })
   })
-  if (answer.grant !== undefined) yield* keep(run, place, call, answer.grant)
-  const asked = read(answer, call)
-  yield* run.engine.emit(`${place.prefix}decided/${call.id}`, place.path, () => {
-    const decision: Event = { type: "approval-decision", data: answer.resolution }
-    return asked._tag === "MayRun" ? [decision] : [decision, options.closing(asked.outcome)]
+  return Effect.flatMap(put, (answer) => {
+    const asked = read(answer, call)
+    const decided = run.engine.emit(`${place.prefix}decided/${call.id}`, place.path, () => {
+      const decision: Event = { type: "approval-decision", data: answer.resolution }
+      return asked._tag === "MayRun" ? [decision] : [decision, options.closing(asked.outcome)]
+    })
+    const told = Effect.as(decided, asked)
+    return answer.grant === undefined ? told : Effect.andThen(keep(run, place, call, answer.grant), told)
   })
-  return asked
-})
+}
 
 /**
  * Keeps the grant that the answer leaves behind. The run does it, and not who answered: so an answer that came second leaves

@@ -39,13 +39,13 @@ export type Subject = Pick<
 >
 
 /** Announces the question under `name`, together with what goes `before` it, and waits for its answer. The decision's event is left to the asker. */
-export const put = Effect.fnUntraced(function* (
+export const put = (
   run: Run,
   place: Place,
   name: string,
   subject: Subject,
   before: ReadonlyArray<Event> = []
-) {
+): Effect.Effect<Answer> => {
   const { engine } = run
   const { expiresAt } = subject
   const id = approvalId(engine.runId, place.prefix, name)
@@ -56,12 +56,12 @@ export const put = Effect.fnUntraced(function* (
     ...subject,
     ...(place.path.length === 0 ? {} : { agentPath: place.path })
   }
-  yield* engine.emit(`${place.prefix}ask/${name}`, place.path, () => [
+  const announced = engine.emit(`${place.prefix}ask/${name}`, place.path, () => [
     ...before,
     { type: "approval-required", data: request }
   ])
   const constant = unattended(place.member.definition.unattended ?? run.settings.unattended, id)
-  if (constant !== undefined) return constant
+  if (constant !== undefined) return Effect.as(announced, constant)
   const warnsAt = expiresAt === undefined ? undefined : expiresAt - run.settings.approvalWarnMs
   const answered = engine.wait(
     waitName(id),
@@ -75,11 +75,14 @@ export const put = Effect.fnUntraced(function* (
     },
     { path: place.path, reason: "approval", id }
   )
-  const { value } = yield* expiresAt === undefined || warnsAt === undefined || run.settings.approvalWarnMs === 0
-    ? answered
-    : Effect.raceFirst(answered, warning(run, place, { id, name, warnsAt, expiresAt }))
-  return value
-})
+  const held =
+    expiresAt === undefined || warnsAt === undefined || run.settings.approvalWarnMs === 0
+      ? answered
+      : Effect.raceFirst(answered, warning(run, place, { id, name, warnsAt, expiresAt }))
+  return Effect.andThen(announced, Effect.map(held, valueOf))
+}
+
+const valueOf = ({ value }: { readonly value: Answer }): Answer => value
 
 /** The `event_type` of the event that tells of a question whose time is nearly over. */
 export const expiringType = "approval_expiring"

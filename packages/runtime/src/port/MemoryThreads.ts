@@ -9,7 +9,8 @@ interface Thread {
   readonly threadId: string
   readonly resourceId: string
   readonly messages: Array<Message.Message>
-  readonly runs: Set<string>
+  /** Those whose messages are here; absent before the first. */
+  runs: Set<string> | undefined
   runId: string | undefined
   limits: Budget.Budget | undefined
   kept: Kept | undefined
@@ -23,7 +24,7 @@ const made = (
   threadId,
   resourceId,
   messages: [...(more.messages ?? [])],
-  runs: new Set(),
+  runs: undefined,
   runId: more.runId,
   limits: undefined,
   kept: undefined
@@ -135,7 +136,8 @@ export class MemoryThreads implements ThreadStore {
     Effect.sync(() => {
       if (kept !== undefined) this.keep(threadId, runId, kept)
       const thread = this.threads.get(threadId)
-      if (thread === undefined || thread.runs.has(runId)) return
+      if (thread === undefined || thread.runs?.has(runId) === true) return
+      thread.runs ??= new Set()
       thread.runs.add(runId)
       for (const message of messages) thread.messages.push(message)
     })

@@ -135,7 +135,7 @@ const is = (place: Place, refusal: Budget.Refusal, policy: "wrap-up" | "pause"):
 const announce = (run: Run, refusal: Budget.Refusal): Effect.Effect<void> =>
   Effect.suspend(() => {
     const name = `budget/${JSON.stringify(refusal.path)}/${refusal.limit}`
-    if (run.exhausted.has(name)) return Effect.void
-    run.exhausted.add(name)
+    if (run.exhausted.includes(name)) return Effect.void
+    run.exhausted = [...run.exhausted, name]
     return run.engine.emit(name, refusal.path, () => [Budget.toEvent(refusal)])
   })

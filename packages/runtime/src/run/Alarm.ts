@@ -1,7 +1,10 @@
 /**
- * The deadlines of one run over one timer. Each step and each call has a deadline, and nearly all are taken back long before
- * they are due; so taking one back touches no timer, and setting one does only when it is earlier than the timer's.
+ * The deadlines of all runs of a runtime over one timer. Each step and each call has a deadline, and nearly all are taken back long
+ * before they are due; so taking one back touches no timer, and setting one does only when it is earlier than the timer's. When no
+ * run is under way any more there is no timer.
  */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 
@@ -15,13 +18,34 @@ export class Alarm {
   private timer: Fiber.Fiber<void> | undefined
   /** When the timer goes off, in epoch milliseconds. */
   private due = Number.POSITIVE_INFINITY
+  private runs = 0
+  private readonly clock: Clock.Clock
   private readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
-  private readonly now: () => number
 
-  /** `fork` runs the timer, on the clock that `now` reads. */
-  constructor(fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>, now: () => number) {
-    this.fork = fork
-    this.now = now
+  constructor(clock: Clock.Clock) {
+    this.clock = clock
+    this.fork = Effect.runForkWith(Context.make(Clock.Clock, clock))
+  }
+
+  /** Carries `run`, which may set deadlines until it ends. */
+  during<A>(run: Effect.Effect<A>): Effect.Effect<A> {
+    return Effect.suspend(() => {
+      this.runs++
+      return Effect.onExit(run, () => this.left)
+    })
+  }
+
+  private readonly left = Effect.sync(() => {
+    if (--this.runs > 0) return
+    this.deadlines = undefined
+    this.due = Number.POSITIVE_INFINITY
+    const { timer } = this
+    this.timer = undefined
+    timer?.interruptUnsafe()
+  })
+
+  private now(): number {
+    return this.clock.currentTimeMillisUnsafe()
   }
 
   /** Calls `ring` in `ms` milliseconds, once, unless it is taken back by what is returned. */
@@ -31,13 +55,6 @@ export class Alarm {
     this.deadlines.add(deadline)
     if (deadline.at < this.due) this.arm(deadline.at)
     return () => this.deadlines?.delete(deadline)
-  }
-
-  /** The run is over: nothing is due any more. */
-  readonly close = (): void => {
-    this.deadlines = undefined
-    this.due = Number.NEGATIVE_INFINITY
-    this.timer?.interruptUnsafe()
   }
 
   private arm(at: number): void {
@@ -52,7 +69,6 @@ export class Alarm {
   }
 
   private ring(): void {
-    if (this.due === Number.NEGATIVE_INFINITY) return
     this.timer = undefined
     this.due = Number.POSITIVE_INFINITY
     const now = this.now()
@@ -63,5 +79,17 @@ export class Alarm {
     let next = Number.POSITIVE_INFINITY
     for (const { at } of deadlines) next = Math.min(next, at)
     if (next < this.due) this.arm(next)
+  }
+}
+
+/** The alarms of a runtime: one for each clock that its runs are on, which is one but in tests. */
+export class Alarms {
+  private readonly alarms = new WeakMap<Clock.Clock, Alarm>()
+
+  /** The alarm on this clock. */
+  on(clock: Clock.Clock): Alarm {
+    let alarm = this.alarms.get(clock)
+    if (alarm === undefined) this.alarms.set(clock, (alarm = new Alarm(clock)))
+    return alarm
   }
 }

@@ -12,12 +12,13 @@ import {
   RunErrors,
   Usage
 } from "@reins/protocol"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Erased from "../Erased.ts"
 import type { Engine } from "../port/Engine.ts"
 import type { RunRecord, Stores } from "../port/RunHost.ts"
-import { Alarm } from "./Alarm.ts"
+import type { Alarms } from "./Alarm.ts"
 import type { Tracing } from "../port/Tracing.ts"
 import { agentLoop } from "./AgentLoop.ts"
 import * as AgentTotals from "./AgentTotals.ts"
@@ -27,52 +28,62 @@ import type { AgentEnd } from "./AgentEnd.ts"
 import * as Keeping from "./Keeping.ts"
 import { Place, type Run, type Settings } from "./Run.ts"
 
+/** What is the same for all runs of a runtime. */
+export interface Common {
+  readonly roster: Roster
+  readonly settings: Settings
+  readonly alarms: Alarms
+}
+
 /** Carries `record` over `engine`. `history` is what its thread held when it began. */
-export const drive = Effect.fnUntraced(function* (
-  roster: Roster,
-  settings: Settings,
+export const drive = (
+  { alarms, roster, settings }: Common,
   stores: Stores,
   record: RunRecord,
   history: ReadonlyArray<Message.Message>,
   engine: Engine
-) {
-  const agent = roster.members.get(record.agent)
-  if (agent === undefined) return yield* Effect.die(new Error(`run ${record.runId}: no agent ${record.agent} here`))
-  const member = record.tools === undefined ? agent : QueryTools.apply(agent, record.tools)
-  const place = new Place({
-    path: [],
-    member,
-    history,
-    prompt: Message.fromPrompt(Erased.as<Message.Prompt>(record.prompt)),
-    budget: record.budget ?? member.budget,
-    summary: record.thread?.kept?.summaries[record.agent]
+): Effect.Effect<void> =>
+  Effect.withFiber((fiber) => {
+    const agent = roster.members.get(record.agent)
+    if (agent === undefined) return Effect.die(new Error(`run ${record.runId}: no agent ${record.agent} here`))
+    const member = record.tools === undefined ? agent : QueryTools.apply(agent, record.tools)
+    const place = new Place({
+      path: [],
+      member,
+      history,
+      prompt: Message.fromPrompt(Erased.as<Message.Prompt>(record.prompt)),
+      budget: record.budget ?? member.budget,
+      summary: record.thread?.kept?.summaries[record.agent]
+    })
+    const alarm = alarms.on(fiber.getRef(Clock.Clock))
+    const run: Run = {
+      engine,
+      settings,
+      grants: stores.grants,
+      files: stores.files,
+      alarm,
+      exhausted: [],
+      carry: traced(settings.tracing)
+    }
+    return Effect.flatMap(alarm.during(run.carry(run, place)), (end) => {
+      const finish = engine.emit("finish", [], () =>
+        end.reason === "cancelled" ? [report(member, engine), ...closing(engine, end)] : closing(engine, end)
+      )
+      return record.isolated ? finish : Effect.andThen(keep(stores, record, engine, place), finish)
+    })
   })
-  const alarm = new Alarm(Effect.runForkWith(yield* Effect.context<never>()), engine.now)
-  const run: Run = {
-    engine,
-    settings,
-    grants: stores.grants,
-    files: stores.files,
-    alarm,
-    exhausted: new Set(),
-    carry: traced(settings.tracing)
-  }
-  const end = yield* Effect.onExit(run.carry(run, place), () => Effect.sync(alarm.close))
-  if (!record.isolated) {
-    yield* engine.activity(
-      "thread",
-      Schema.Null,
-      Effect.suspend(() => {
-        const kept = Keeping.keptOf(record, engine, place.summary)
-        const done = { value: null, path: [], events: [], spent: [] }
-        return Effect.as(stores.threads.append(record.threadId, record.runId, place.said, kept), done)
-      })
-    )
-  }
-  yield* engine.emit("finish", [], () =>
-    end.reason === "cancelled" ? [report(member, engine), ...closing(engine, end)] : closing(engine, end)
+
+/** Adds what was said to the run's thread. */
+const keep = (stores: Stores, record: RunRecord, engine: Engine, place: Place): Effect.Effect<null> =>
+  engine.activity(
+    "thread",
+    Schema.Null,
+    Effect.suspend(() => {
+      const kept = Keeping.keptOf(record, engine, place.summary)
+      const done = { value: null, path: [], events: [], spent: [] }
+      return Effect.as(stores.threads.append(record.threadId, record.runId, place.said, kept), done)
+    })
   )
-})
 
 /** What the cancel came to, as the last that is said before `finish`. */
 const report = (member: Member, engine: Engine): Event => {

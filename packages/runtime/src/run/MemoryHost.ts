@@ -22,7 +22,7 @@ import { MemoryThreads } from "../port/MemoryThreads.ts"
 import type { Answered, Drive, PendingApproval, RunHost, RunHostFactory, RunRecord } from "../port/RunHost.ts"
 import * as Closing from "./Closing.ts"
 import * as Keeping from "./Keeping.ts"
-import { MemoryRun } from "./MemoryRun.ts"
+import { MemoryRun, type MemoryRunOwner } from "./MemoryRun.ts"
 
 export interface MemoryHostOptions {
   /** How many ended runs stay readable, at least the latest one. Default 256. */
@@ -58,12 +58,12 @@ interface Asked {
   outcome: Approval.Outcome | undefined
 }
 
-class Host implements RunHost {
+class Host implements RunHost, MemoryRunOwner {
   readonly threads: MemoryThreads
   readonly grants = new MemoryGrants()
   readonly files: MemoryFiles
   private readonly runs = new Map<string, Carried>()
-  private readonly ended: Array<string> = []
+  private readonly done: Array<string> = []
   private readonly approvals = new Map<string, Asked>()
   private readonly drive: Drive
   private readonly context: Context.Context<never>
@@ -103,16 +103,7 @@ class Host implements RunHost {
             Context.get(this.context, BudgetProbe),
             Keeping.nodeAbove(record)
           ),
-          hooks: {
-            asked: (request, agentPath, askedAt) => {
-              this.approvals.set(request.id, { asked: { runId, request, agentPath, askedAt }, outcome: undefined })
-            },
-            decided: (id, outcome) => {
-              const asked = this.approvals.get(id)
-              if (asked !== undefined) asked.outcome = outcome
-            },
-            ended: () => this.end(record)
-          }
+          owner: this
         })
         const carried: Carried = { record, run, fiber: undefined }
         this.runs.set(runId, carried)
@@ -124,6 +115,15 @@ class Host implements RunHost {
         return Effect.void
       }
     )
+
+  asked({ runId }: MemoryRun, request: Approval.Request, agentPath: AgentPath.AgentPath, askedAt: number): void {
+    this.approvals.set(request.id, { asked: { runId, request, agentPath, askedAt }, outcome: undefined })
+  }
+
+  decided(id: string, outcome: Approval.Outcome): void {
+    const asked = this.approvals.get(id)
+    if (asked !== undefined) asked.outcome = outcome
+  }
 
   readonly watch = (
     runId: string,
@@ -155,7 +155,7 @@ class Host implements RunHost {
     })
 
   readonly hasClientCall = (runId: string, path: AgentPath.AgentPath, callId: string) =>
-    Effect.sync(() => this.runs.get(runId)?.run.clientCalls.has(`${AgentPath.key(path)}${callId}`) === true)
+    Effect.sync(() => this.runs.get(runId)?.run.hasClientCall(`${AgentPath.key(path)}${callId}`) === true)
 
   readonly cancel = (runId: string) =>
     Effect.sync(() => {
@@ -187,12 +187,12 @@ class Host implements RunHost {
     )
   })
 
-  private end(record: RunRecord): void {
-    if (!record.isolated) this.threads.release(record.threadId, record.runId)
-    this.ended.push(record.runId)
+  ended({ runId, threadId }: MemoryRun): void {
+    if (this.runs.get(runId)?.record.isolated === false) this.threads.release(threadId, runId)
+    this.done.push(runId)
     // Whoever started the latest one has yet to read it.
     const kept = Math.max(1, this.options.keptRuns ?? 256)
-    while (this.ended.length > kept) this.forget(this.ended.shift())
+    while (this.done.length > kept) this.forget(this.done.shift())
   }
 
   private forget(runId: string | undefined): void {

@@ -16,15 +16,16 @@ import type { Answered } from "../port/RunHost.ts"
 import { Signal } from "./Signal.ts"
 import { Stopwatch } from "./Stopwatch.ts"
 
-/** What the owner of the run is told. */
-export interface MemoryRunHooks {
-  readonly asked: (request: Approval.Request, path: AgentPath.AgentPath, at: number) => void
+/** What the owner of runs is told. */
+export interface MemoryRunOwner {
+  readonly asked: (run: MemoryRun, request: Approval.Request, path: AgentPath.AgentPath, at: number) => void
   readonly decided: (id: string, outcome: Approval.Outcome) => void
   /** Called with the last event, before any reader sees it. */
-  readonly ended: () => void
+  readonly ended: (run: MemoryRun) => void
 }
 
 interface Waiting {
+  readonly name: string
   readonly resume: (value: Json) => void
 }
 
@@ -39,14 +40,14 @@ export class MemoryRun implements Engine {
   readonly now: () => number
   readonly tree: BudgetTree
   readonly order = new Ordering.Automaton()
-  /** The open calls that the caller must run, by path and id. */
-  readonly clientCalls = new Set<string>()
   /** The ids of its questions. */
-  readonly asked: Array<string> = []
-  private readonly hooks: MemoryRunHooks
+  asked: ReadonlyArray<string> = []
+  /** The open calls that the caller must run, by path and id. */
+  private clientCalls: Set<string> | undefined
+  private readonly owner: MemoryRunOwner
   private readonly stopwatch: Stopwatch
   private readonly entries: Array<Entry.Entry> = []
-  private waiting: Map<string, Waiting> | undefined
+  private waiting: ReadonlyArray<Waiting> = []
   private answers: Map<string, Json> | undefined
 
   constructor(
@@ -54,7 +55,7 @@ export class MemoryRun implements Engine {
     options: {
       readonly now: () => number
       readonly tree: BudgetTree
-      readonly hooks: MemoryRunHooks
+      readonly owner: MemoryRunOwner
     }
   ) {
     this.runId = info.runId
@@ -63,7 +64,7 @@ export class MemoryRun implements Engine {
     this.startedAt = info.startedAt
     this.now = options.now
     this.tree = options.tree
-    this.hooks = options.hooks
+    this.owner = options.owner
     this.stopwatch = new Stopwatch(options.now, info.startedAt)
   }
 
@@ -105,7 +106,7 @@ export class MemoryRun implements Engine {
         }
         this.stopwatch.beginWait()
         const settle = (value: A) => {
-          this.waiting?.delete(name)
+          this.leave(name)
           off()
           timer?.interruptUnsafe()
           this.stopwatch.endWait()
@@ -113,8 +114,7 @@ export class MemoryRun implements Engine {
           this.entries.push({ kind: "wait", ...row, startedAt, endedAt })
           resume(Effect.succeed({ value, waitedMs: endedAt - startedAt }))
         }
-        this.waiting ??= new Map()
-        this.waiting.set(name, { resume: (value) => settle(Erased.as<A>(value)) })
+        this.waiting = [...this.waiting, { name, resume: (value) => settle(Erased.as<A>(value)) }]
         let off = () => {}
         const timer =
           end.expires === undefined
@@ -128,12 +128,21 @@ export class MemoryRun implements Engine {
           this.answer(name, Erased.as<Json>(end.cancelled))
         })
         return Effect.sync(() => {
-          this.waiting?.delete(name)
+          this.leave(name)
           off()
           timer?.interruptUnsafe()
         })
       })
     )
+
+  private leave(name: string): void {
+    this.waiting = this.waiting.filter((one) => one.name !== name)
+  }
+
+  /** Whether the call of that key, its path and id, is open and the caller's to run. */
+  hasClientCall(key: string): boolean {
+    return this.clientCalls?.has(key) === true
+  }
 
   /** Answers a wait by name, also before it began. The first answer stays. */
   answer(name: string, value: Json): Answered {
@@ -141,7 +150,7 @@ export class MemoryRun implements Engine {
     if (first !== undefined) return { _tag: "Resolved", value: first }
     this.answers ??= new Map()
     this.answers.set(name, value)
-    this.waiting?.get(name)?.resume(value)
+    this.waiting.find((one) => one.name === name)?.resume(value)
     return { _tag: "Taken" }
   }
 
@@ -163,18 +172,18 @@ export class MemoryRun implements Engine {
       }
       envelopes.push(envelope)
       if (event.type === "approval-required") {
-        this.asked.push(event.data.id)
-        this.hooks.asked(event.data, path, at)
+        this.asked = [...this.asked, event.data.id]
+        this.owner.asked(this, event.data, path, at)
       }
       if (event.type === "tool-invocation" && event.execution === "client") {
         const key = `${AgentPath.key(path)}${event.toolInvocationId}`
-        if (event.state === "call") this.clientCalls.add(key)
-        else this.clientCalls.delete(key)
+        if (event.state === "call") (this.clientCalls ??= new Set()).add(key)
+        else this.clientCalls?.delete(key)
       }
-      if (event.type === "approval-decision") this.hooks.decided(event.data.id, event.data.outcome)
+      if (event.type === "approval-decision") this.owner.decided(event.data.id, event.data.outcome)
     }
     if (this.order.ended) {
-      this.hooks.ended()
+      this.owner.ended(this)
       this.log.end()
     } else {
       this.log.wake()

@@ -58,7 +58,7 @@ export interface Run {
   /** Where its steps and calls set their deadlines. */
   readonly alarm: Alarm
   /** Limits whose `budget_exhausted` has gone out in this life of the run, by node and limit. */
-  readonly exhausted: Set<string>
+  exhausted: ReadonlyArray<string>
   /** Carries an agent to its end; here, so that a specialist's call need not know the loop that calls it. */
   readonly carry: (run: Run, place: Place) => Effect.Effect<AgentEnd>
 }

@@ -17,6 +17,7 @@ import type { RunHost } from "../port/RunHost.ts"
 import { TokenEstimator } from "../port/TokenEstimator.ts"
 import { Tracing } from "../port/Tracing.ts"
 import type { QueryOptions, RunHandle, RuntimeOptions, RuntimeShape } from "../RuntimeShape.ts"
+import { Alarms } from "./Alarm.ts"
 import * as Answering from "./Answering.ts"
 import { type Built, defaultResource } from "./Built.ts"
 import * as Completion from "./Completion.ts"
@@ -35,8 +36,9 @@ export const make = <const Agents extends ReadonlyArray<Agent.Any>>(
     const roster: Roster.Roster = yield* Roster.build(options.agents, options.approvals ?? "never")
     const settings = yield* settingsOf(options)
     const factory = yield* Deployment
+    const common = { roster, settings, alarms: new Alarms() }
     const host = yield* factory.make((record, history, engine, stores) => {
-      const carried = drive(roster, settings, stores, record, history, engine)
+      const carried = drive(common, stores, record, history, engine)
       // Hosts say that a run failed. Why may hold what was said in it, so it is told only where that may be.
       return settings.captureContent
         ? Effect.tapCause(carried, (cause) => Effect.logError(`why run ${record.runId} failed`, cause))
