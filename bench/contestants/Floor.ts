@@ -100,7 +100,10 @@ export const contestant: Contestant = {
     const server = createServer(async (request, response) => {
       request.resume()
       response.writeHead(200, { "content-type": "text/event-stream" })
-      for await (const heard of loop(script, false, "go")) response.write(`data: ${JSON.stringify(heard)}\n\n`)
+      let seq = 0
+      for await (const heard of loop(script, false, "go")) {
+        response.write(`data: ${JSON.stringify(heard)}\nid: ${++seq}\n\n`)
+      }
       response.end()
     })
     await once(server.listen(0, "127.0.0.1"), "listening")
