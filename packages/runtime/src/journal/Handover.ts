@@ -56,6 +56,9 @@ export const together = (work: Effect.Effect<void>): Effect.Effect<void> => {
 /** What the store did to a loop that asked it for something else than a commit. */
 export const storeFailure = (exit: Exit.Exit<void>): StoreFailure | undefined => {
   if (Exit.isSuccess(exit)) return undefined
-  const defect = Cause.squash(exit.cause)
-  return defect instanceof StoreFailure ? defect : undefined
+  // Beside it may stand what its siblings made of being stopped.
+  for (const reason of exit.cause.reasons) {
+    if (Cause.isDieReason(reason) && reason.defect instanceof StoreFailure) return reason.defect
+  }
+  return undefined
 }

@@ -6,7 +6,7 @@ import { StoreFailure } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as SqlClient from "effect/sql/SqlClient"
-import type { SqlError } from "effect/sql/SqlError"
+import { SqlError } from "effect/sql/SqlError"
 import type { Dialect } from "./Dialect.ts"
 import type { CorruptRow } from "./StoredJson.ts"
 
@@ -49,9 +49,14 @@ export class Database {
     return this.dialect.tell === undefined ? Effect.void : this.rows(this.dialect.tell, run, run)
   }
 
-  /** All of it or nothing. */
+  /**
+   * All of it or nothing. A connection that ends in the middle makes the rollback fail, too, which the client takes for a defect: it
+   * is a failure of the database like any other.
+   */
   atomic<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E | SqlError> {
-    return this.sql.withTransaction(effect)
+    return Effect.catchDefect(this.sql.withTransaction(effect), (defect) =>
+      defect instanceof SqlError ? Effect.fail(defect) : Effect.die(defect)
+    )
   }
 
   /** An operation of the store: asked again while the database is locked or gone, then failed as a `StoreFailure` of that name. */
