@@ -104,9 +104,10 @@ const bereft = (
       yield* take(owner)
       const taken = seen.length
       const done = yield* Effect.timeoutOption(Fiber.await(watcher), within)
+      // Before a thawed process comes to: it may ask its model once more until its first commit is refused.
+      const last = Story.carrier(where.counter, Story.runId)
       yield* after(owner)
       const made = yield* report(runtime, where, seen, done._tag === "Some")
-      const last = Story.carrier(where.counter, Story.runId)
       return [
         ...Lives.faults(made),
         ...(done._tag === "Some" ? [] : [`it had not ended after ${within}`]),
