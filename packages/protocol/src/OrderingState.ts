@@ -61,33 +61,35 @@ export class Names {
 }
 
 /**
- * A map of few entries that is replaced when it changes: copies of the state share it, and one without entries costs nothing. It
- * holds what is seldom there: approvals, plans, specialists.
+ * A map of what is seldom there: approvals, plans, specialists. Absent while it has no entries, so that it costs nothing then. Its
+ * state owns it: a change is made in place, and copies of the state get one of their own.
  */
-export type Few<A> = ReadonlyMap<string, A>
+export type Sparse<A> = Map<string, A>
 
-const none: Few<never> = new Map<string, never>()
+const none: Sparse<never> = new Map<string, never>()
 
-/** The map with one entry more, or another value under its name. */
-export const put = <A>(map: Few<A>, name: string, value: A): Few<A> => new Map(map).set(name, value)
+/** The map with one entry more, or another value under its name. To be kept in the place of what was given. */
+export const put = <A>(map: Sparse<A>, name: string, value: A): Sparse<A> =>
+  map.size === 0 ? new Map([[name, value]]) : map.set(name, value)
 
-/** The map without that entry. */
-export const drop = <A>(map: Few<A>, name: string): Few<A> => {
-  if (!map.has(name)) return map
-  if (map.size === 1) return none
-  const rest = new Map(map)
-  rest.delete(name)
-  return rest
+/** The map without that entry. To be kept in the place of what was given. */
+export const drop = <A>(map: Sparse<A>, name: string): Sparse<A> => {
+  if (map.size === 1 && map.has(name)) return none
+  map.delete(name)
+  return map
 }
+
+/** A map of the copy's own. */
+const copied = <A>(map: Sparse<A>): Sparse<A> => (map.size === 0 ? none : new Map(map))
 
 /** What is remembered of the run as a whole. */
 export interface Run {
   readonly view: View
   phase: RunPhase
-  pending: Few<Ask>
+  pending: Sparse<Ask>
   readonly approvals: Names
   readonly exhausted: Names
-  plans: Few<PlanStatus>
+  plans: Sparse<PlanStatus>
 }
 
 /**
@@ -105,16 +107,20 @@ export interface Agent {
   pending: number
   readonly calls: Map<string, Call>
   readonly used: Names
-  nested: Few<Agent>
-  anonymous: Few<number>
+  nested: Sparse<Agent>
+  anonymous: Sparse<number>
 }
 
 /** An agent as the rules see it. */
-export interface AgentView extends Readonly<Omit<Agent, "run" | "parent" | "calls" | "nested">> {
-  readonly run: Readonly<Run>
+export interface AgentView extends Readonly<Omit<Agent, "run" | "parent" | "calls" | "nested" | "anonymous">> {
+  readonly run: Readonly<Omit<Run, "pending" | "plans">> & {
+    readonly pending: ReadonlyMap<string, Ask>
+    readonly plans: ReadonlyMap<string, PlanStatus>
+  }
   readonly parent: AgentView | undefined
   readonly calls: ReadonlyMap<string, Call>
-  readonly nested: Few<AgentView>
+  readonly nested: ReadonlyMap<string, AgentView>
+  readonly anonymous: ReadonlyMap<string, number>
 }
 
 /** An agent that has said nothing yet. */
@@ -171,13 +177,17 @@ export const fork = (agent: Agent): Agent => {
     ...agent,
     run: {
       ...run,
+      pending: copied(run.pending),
       approvals: run.approvals.fork(),
-      exhausted: run.exhausted.fork()
+      exhausted: run.exhausted.fork(),
+      plans: copied(run.plans)
     },
     // The parent has been told, or is told when the batch is applied in earnest: never by a trial.
     begun: true,
     calls: new Map(agent.calls),
-    used: agent.used.fork()
+    used: agent.used.fork(),
+    nested: copied(agent.nested),
+    anonymous: copied(agent.anonymous)
   }
 }
 
@@ -186,8 +196,10 @@ export const clone = (root: Agent): Agent => {
   const run = root.run
   return cloneAgent(root, undefined, {
     ...run,
+    pending: copied(run.pending),
     approvals: run.approvals.clone(),
-    exhausted: run.exhausted.clone()
+    exhausted: run.exhausted.clone(),
+    plans: copied(run.plans)
   })
 }
 
@@ -197,7 +209,9 @@ const cloneAgent = (agent: Agent, parent: Agent | undefined, run: Run): Agent =>
     run,
     parent,
     calls: new Map(agent.calls),
-    used: agent.used.clone()
+    used: agent.used.clone(),
+    nested: none,
+    anonymous: copied(agent.anonymous)
   }
   for (const [segment, nested] of agent.nested) copy.nested = put(copy.nested, segment, cloneAgent(nested, copy, run))
   return copy

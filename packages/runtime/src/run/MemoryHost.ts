@@ -201,7 +201,7 @@ class Host implements RunHost, MemoryRunOwner {
     this.runs.delete(carried.record.runId)
     this.grants.forgetRun(carried.record.runId)
     if (carried.record.isolated) this.files.forgetThread(carried.record.threadId)
-    for (const id of carried.run.asked) this.approvals.delete(id)
+    for (const id of carried.run.asked ?? []) this.approvals.delete(id)
   }
 
   /** A run whose loop ended without its last event was struck by a defect: it ends lawfully all the same. */

@@ -41,13 +41,14 @@ export class MemoryRun implements Engine {
   readonly tree: BudgetTree
   readonly order = new Ordering.Automaton()
   /** The ids of its questions. */
-  asked: ReadonlyArray<string> = []
+  asked: Array<string> | undefined
   /** The open calls that the caller must run, by path and id. */
   private clientCalls: Set<string> | undefined
   private readonly owner: MemoryRunOwner
   private readonly stopwatch: Stopwatch
   private readonly entries: Array<Entry.Entry> = []
-  private waiting: ReadonlyArray<Waiting> = []
+  /** Absent while nothing waits; nearly always of one. */
+  private waiting: Array<Waiting> | undefined
   private answers: Map<string, Json> | undefined
 
   constructor(
@@ -114,7 +115,9 @@ export class MemoryRun implements Engine {
           this.entries.push({ kind: "wait", ...row, startedAt, endedAt })
           resume(Effect.succeed({ value, waitedMs: endedAt - startedAt }))
         }
-        this.waiting = [...this.waiting, { name, resume: (value) => settle(Erased.as<A>(value)) }]
+        const one: Waiting = { name, resume: (value) => settle(Erased.as<A>(value)) }
+        if (this.waiting === undefined) this.waiting = [one]
+        else this.waiting.push(one)
         let off = () => {}
         const timer =
           end.expires === undefined
@@ -136,7 +139,9 @@ export class MemoryRun implements Engine {
     )
 
   private leave(name: string): void {
-    this.waiting = this.waiting.filter((one) => one.name !== name)
+    const index = this.waiting?.findIndex((one) => one.name === name) ?? -1
+    if (index >= 0) this.waiting?.splice(index, 1)
+    if (this.waiting?.length === 0) this.waiting = undefined
   }
 
   /** Whether the call of that key, its path and id, is open and the caller's to run. */
@@ -150,7 +155,7 @@ export class MemoryRun implements Engine {
     if (first !== undefined) return { _tag: "Resolved", value: first }
     this.answers ??= new Map()
     this.answers.set(name, value)
-    this.waiting.find((one) => one.name === name)?.resume(value)
+    this.waiting?.find((one) => one.name === name)?.resume(value)
     return { _tag: "Taken" }
   }
 
@@ -172,7 +177,8 @@ export class MemoryRun implements Engine {
       }
       envelopes.push(envelope)
       if (event.type === "approval-required") {
-        this.asked = [...this.asked, event.data.id]
+        if (this.asked === undefined) this.asked = [event.data.id]
+        else this.asked.push(event.data.id)
         this.owner.asked(this, event.data, path, at)
       }
       if (event.type === "tool-invocation" && event.execution === "client") {
