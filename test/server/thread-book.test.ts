@@ -26,4 +26,15 @@ describe("a book in memory", () => {
       assert.isUndefined(yield* book.get("dev", "thread-2"))
     })
   )
+
+  it.effect("lists threads of one moment in the same order, whichever was written to last", () =>
+    Effect.gen(function* () {
+      const book = ThreadBook.makeMemory()
+      for (const threadId of ["b", "a", "c", "b"]) yield* book.put(note(threadId, 1))
+      assert.deepStrictEqual(
+        (yield* book.list("dev")).map(({ threadId }) => threadId),
+        ["a", "b", "c"]
+      )
+    })
+  )
 })

@@ -19,7 +19,12 @@ const KitLive = Kit.toLayer({
   write: () => Effect.succeed("written"),
   search: () => Effect.succeed("found")
 })
-const desk = Agent.make("desk", { toolkit: Kit, specialists: [Specialist.make("helper", { description: "Helps" })] })
+const Theirs = Toolkit.make(Tool.make("theirs", { ...options, description: "Theirs" }))
+const desk = Agent.make("desk", {
+  toolkit: Kit,
+  clientTools: Theirs,
+  specialists: [Specialist.make("helper", { description: "Helps" })]
+})
 
 const locate = { name: "locate", description: "Where it is", parameters: { type: "object", properties: {} } }
 
@@ -49,7 +54,7 @@ describe("the tools of a query", () => {
       const model = calling("locate")
       const { probe, runtime } = yield* start(model, { client: [locate] })
       yield* probe.next("tool-invocation")
-      assert.deepStrictEqual(offered(model), ["read", "write", "search", "locate", "helper"])
+      assert.deepStrictEqual(offered(model), ["read", "write", "search", "theirs", "locate", "helper"])
       yield* runtime.submitToolResult("run", "c", { result: { lat: 1.5 } })
       yield* probe.end
       Story.isWhole(probe.envelopes)
@@ -59,10 +64,40 @@ describe("the tools of a query", () => {
     })
   )
 
+  it.effect("that the agent has for its caller to run stay as the agent has them", () =>
+    Effect.gen(function* () {
+      const model = calling("theirs")
+      const { probe, runtime } = yield* start(model, { client: [{ ...locate, name: "theirs" }] })
+      yield* probe.next("tool-invocation")
+      assert.strictEqual(model.requests[0]?.tools.filter(({ name }) => name === "theirs").length, 1)
+      assert.strictEqual(model.requests[0]?.tools.find(({ name }) => name === "theirs")?.description, "Theirs")
+      yield* runtime.submitToolResult("run", "c", { result: 7 })
+      yield* probe.end
+      const [, result] = probe.of("tool-invocation")
+      assert.include(JSON.stringify(result), "ResultInvalid")
+    })
+  )
+
+  it.effect("are those that were given, whatever becomes of what was given", () =>
+    Effect.gen(function* () {
+      const model = calling("locate")
+      const mine = { ...locate }
+      const { probe, runtime } = yield* start(model, { client: [mine] })
+      mine.name = "other"
+      yield* probe.next("tool-invocation")
+      yield* runtime.submitToolResult("run", "c", { result: "here" })
+      yield* probe.end
+      assert.include(
+        model.requests.at(-1)?.tools.map(({ name }) => name),
+        "locate"
+      )
+    })
+  )
+
   it.effect("take away those that are named, specialists too", () =>
     Effect.gen(function* () {
       const model = calling("search")
-      const { probe } = yield* start(model, { without: ["write", "search", "helper", "nobody"] })
+      const { probe } = yield* start(model, { without: ["write", "search", "theirs", "helper", "nobody"] })
       yield* probe.end
       Story.isWhole(probe.envelopes)
       assert.deepStrictEqual(offered(model), ["read"])
@@ -101,6 +136,8 @@ describe("the tools of a query", () => {
       assert.include(yield* refused({ client: [{ ...locate, name: "helper" }] }), "two tools are called helper")
       assert.include(yield* refused({ client: [locate, locate] }), "two tools are called locate")
       assert.include(yield* refused({ client: [{ ...locate, name: "a b" }] }), "letters, digits")
+      const parameters = Schema.decodeUnknownSync(Schema.Any)({ n: 1n })
+      assert.include(yield* refused({ client: [{ ...locate, parameters }] }), "not JSON")
       const many = Array.from({ length: 129 }, (_, index) => ({ ...locate, name: `tool-${index}` }))
       assert.include(yield* refused({ client: many }), "at most 128")
       // A name that was taken away is free.
@@ -127,7 +164,7 @@ describe("the tools of a query", () => {
       const first = yield* life
       yield* first.runtime.start("go", {
         runId: "run",
-        tools: { without: ["write", "search", "helper"], client: [locate] }
+        tools: { without: ["write", "search", "theirs", "helper"], client: [locate] }
       })
       const probe = yield* Effect.provideService(Probe.watch("run"), Runtime, first.runtime)
       yield* probe.next("tool-invocation")

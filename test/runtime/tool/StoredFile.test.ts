@@ -53,6 +53,19 @@ describe("a file that a tool stores", () => {
     })
   )
 
+  it.effect("is what it was when it was stored, whatever becomes of the handler's buffer", () =>
+    Effect.gen(function* () {
+      const buffer = new TextEncoder().encode("before")
+      const { probe, runtime } = yield* OneTool.start({
+        handler: () => Effect.tap(store(buffer), () => Effect.sync(() => buffer.fill(0)))
+      })
+      yield* probe.end
+      const [file] = yield* runtime.files.list("thread")
+      const stored = yield* runtime.files.get(file?.fileId ?? "")
+      assert.strictEqual(new TextDecoder().decode(stored?.content), "before")
+    })
+  )
+
   it.effect("is one file when its call is tried again", () =>
     Effect.gen(function* () {
       const { probe, runtime } = yield* OneTool.start({

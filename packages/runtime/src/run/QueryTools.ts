@@ -29,7 +29,8 @@ const QueryToolsStruct = Schema.Struct({
 /**
  * `without`: names of the agent's tools, client tools and specialists that are not offered. `ask`: names of tools whose calls
  * ask a person first, besides those that do anyway. In both, names that the agent does not have are passed over. `client`: the
- * caller's own tools; their calls are answered by `submitToolResult`.
+ * caller's own tools; their calls are answered by `submitToolResult`. One that the agent itself has for its caller to run stays
+ * as the agent has it.
  */
 export interface QueryTools extends Schema.Schema.Type<typeof QueryToolsStruct> {}
 export const QueryTools: Schema.Codec<QueryTools> = QueryToolsStruct
@@ -41,7 +42,8 @@ const name = /^[a-zA-Z0-9_-]{1,64}$/
 /** Why an agent cannot have these tools, in words for the caller; nothing where it can. */
 export const refusal = (member: Member, { client = [], without }: QueryTools): string | undefined => {
   if (client.length > most) return `a query brings at most ${most} tools`
-  const taken = new Set([...member.tools.keys(), ...member.specialists.keys()].filter(isOffered(without)))
+  const own = [...member.tools.values()].filter(({ execution }) => execution === "server").map((tool) => tool.name)
+  const taken = new Set([...own, ...member.specialists.keys()].filter(isOffered(without)))
   for (const tool of client) {
     if (!name.test(tool.name)) return "the name of a caller's tool is 1 to 64 letters, digits, - and _"
     if (taken.has(tool.name)) return `two tools are called ${tool.name}`
@@ -64,7 +66,7 @@ export const apply = (member: Member, { ask = [], client = [], without }: QueryT
     if (!isLeft(tool.name)) continue
     tools.set(tool.name, asks.has(tool.name) ? { ...tool, policy: "always" } : tool)
   }
-  for (const tool of client) tools.set(tool.name, brought(tool))
+  for (const tool of client) if (!tools.has(tool.name)) tools.set(tool.name, brought(tool))
   const specialists = new Map([...member.specialists].filter(([one]) => isLeft(one)))
   const offered = [
     ...Array.from(tools.values(), ({ definition }) => definition),

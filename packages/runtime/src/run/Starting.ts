@@ -4,8 +4,10 @@
 import { Budget, type Message, QueryRejected, QueryRejections } from "@reins/protocol"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
 import type * as Agent from "../Agent.ts"
 import type { RunRecord } from "../port/RunHost.ts"
 import type { QueryOptions, RunOptions } from "../RuntimeShape.ts"
@@ -28,10 +30,11 @@ const reject = (reason: QueryRejections.Reason) => Effect.fail(new QueryRejected
 export const query = Effect.fnUntraced(function* (built: Built, prompt: Message.Prompt, options: QueryOptions = {}) {
   if (isEmpty(prompt)) return yield* reject(new QueryRejections.EmptyPrompt({}))
   const member = options.agent === undefined ? built.roster.first : yield* find(built, options.agent)
-  const issue = options.tools === undefined ? undefined : QueryTools.refusal(member, options.tools)
-  if (issue !== undefined) return yield* reject(new QueryRejections.InvalidInput({ agent: member.name, issue }))
-  const tools = options.tools === undefined ? {} : { tools: options.tools }
-  const made: NewRun = { ...(yield* record(built, member, prompt, false, options)), ...tools }
+  const tools = options.tools === undefined ? undefined : yield* toolsOf(member, options.tools)
+  const made: NewRun = {
+    ...(yield* record(built, member, prompt, false, options)),
+    ...(tools === undefined ? {} : { tools })
+  }
   if (options.history !== undefined) {
     const adopted = yield* Effect.mapError(
       Threads.adopt(options.history),
@@ -44,6 +47,17 @@ export const query = Effect.fnUntraced(function* (built: Built, prompt: Message.
   }
   return made
 })
+
+const readTools = Schema.decodeUnknownOption(QueryTools.QueryTools)
+
+/** A copy of what the query changes of the agent's tools, which is kept with the run. */
+const toolsOf = (member: Roster.Member, given: QueryTools.QueryTools) => {
+  const tools = Option.getOrUndefined(readTools(PlainJson.copy(given)))
+  const refused = (issue: string) => reject(new QueryRejections.InvalidInput({ agent: member.name, issue }))
+  if (tools === undefined) return refused("the tools are not JSON, or not what is expected")
+  const issue = QueryTools.refusal(member, tools)
+  return issue === undefined ? Effect.succeed(tools) : refused(issue)
+}
 
 /** The record of a specialist's run from code: no history is read, none is written. */
 export const specialist = Effect.fnUntraced(function* (

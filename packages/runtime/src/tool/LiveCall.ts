@@ -176,7 +176,8 @@ export class LiveCall {
     { content, filename, mediaType }: FileContent
   ): Effect.Effect<string, FileTooLarge> {
     return Effect.suspend(() => {
-      const bytes = typeof content === "string" ? encoder.encode(content) : content
+      // A copy: the handler may go on to use its buffer.
+      const bytes = typeof content === "string" ? encoder.encode(content) : new Uint8Array(content)
       const { engine, files, settings } = this.run
       const sizeBytes = bytes.length
       if (sizeBytes > settings.maxFileBytes) {

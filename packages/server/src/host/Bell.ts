@@ -88,12 +88,14 @@ export const attended = (
           })
         })
       // Detached, for it outlives the read that began it when the bell rings; the stream's own end takes it along.
-      const read = Effect.flatMap(Effect.forkDetach(pull, { startImmediately: true }), (fiber) => {
-        const exit = fiber.pollUnsafe()
-        if (exit === undefined) return wait((pending = fiber))
-        hasSpoken = true
-        return exit
-      })
+      const read = Effect.uninterruptibleMask((restore) =>
+        Effect.flatMap(Effect.forkDetach(pull, { startImmediately: true }), (fiber) => {
+          const exit = fiber.pollUnsafe()
+          if (exit === undefined) return restore(wait((pending = fiber)))
+          hasSpoken = true
+          return exit
+        })
+      )
       const next = Effect.suspend(() => {
         if (bell.isClosed) return Cause.done()
         return pending === undefined ? read : wait(pending)

@@ -49,6 +49,9 @@ export interface ThreadBookShape {
 
 const keyOf = (tenant: string, threadId: string): string => JSON.stringify([tenant, threadId])
 
+/** Oldest first. Those of one moment by their ids, so that pages of them do not move. */
+const byAge = (a: ThreadNote, b: ThreadNote): number => a.createdAt - b.createdAt || (a.threadId < b.threadId ? -1 : 1)
+
 /** Notes in memory: of the `kept` threads that were last written to. Those before them are forgotten, as after a restart. */
 export const makeMemory = (kept = 10_000): ThreadBookShape => {
   // In the order of their last writing: a map keeps the order in which its keys were set.
@@ -56,10 +59,7 @@ export const makeMemory = (kept = 10_000): ThreadBookShape => {
   const waiting = new Map<string, Set<() => void>>()
   return {
     get: (tenant, threadId) => Effect.sync(() => notes.get(keyOf(tenant, threadId))),
-    list: (tenant) =>
-      Effect.sync(() =>
-        [...notes.values()].filter((note) => note.tenant === tenant).toSorted((a, b) => a.createdAt - b.createdAt)
-      ),
+    list: (tenant) => Effect.sync(() => [...notes.values()].filter((note) => note.tenant === tenant).toSorted(byAge)),
     put: (note) =>
       Effect.sync(() => {
         const key = keyOf(note.tenant, note.threadId)
