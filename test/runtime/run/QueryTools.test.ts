@@ -87,10 +87,7 @@ describe("the tools of a query", () => {
       yield* probe.next("tool-invocation")
       yield* runtime.submitToolResult("run", "c", { result: "here" })
       yield* probe.end
-      assert.include(
-        model.requests.at(-1)?.tools.map(({ name }) => name),
-        "locate"
-      )
+      assert.isTrue(model.requests.at(-1)?.tools.some(({ name }) => name === "locate"))
     })
   )
 
