@@ -32,9 +32,11 @@ export const options: ServerOptions = {
   ]
 }
 
-export const RuntimeLive = Runtime.layer({ agents: [Assistant, Researcher] }).pipe(
-  Layer.provide([Desk.layer, Scenarios.layer])
-)
+export const RuntimeLive = Runtime.layer({
+  agents: [Assistant, Researcher],
+  // Where this server gives back what tools have stored.
+  fileUrl: (fileId) => `/native/files/${fileId}`
+}).pipe(Layer.provide([Desk.layer, Scenarios.layer]))
 
 export const KeysLive = Authenticator.layerKeys({ "dev-key": "dev", "other-key": "other" })
 

@@ -51,12 +51,11 @@ export class Desk extends Toolkit.make(Lookup, Flaky, SendMail, MakeReport, Carr
     send_mail: ({ to }) => Effect.succeed({ sent: to }),
     make_report: Effect.fnUntraced(function* ({ title }) {
       const run = yield* ToolRun
-      const fileId = yield* run.registerFile({
-        fileId: `file_${run.callId}`,
-        filename: `${title}.txt`,
-        mediaType: "text/plain",
-        sizeBytes: 42
-      })
+      const content = `All about ${title}.\n`
+      // Far below what a runtime takes.
+      const fileId = yield* Effect.orDie(
+        run.storeFile({ filename: `${title}.txt`, mediaType: "text/plain; charset=utf-8", content })
+      )
       return { fileId }
     }),
     carry_out_plan: Effect.fnUntraced(function* ({ steps }) {
@@ -74,6 +73,7 @@ export const Caller = Toolkit.make(
   Tool.make("ask_colour", {
     description: "Asks the person at the screen for a colour",
     parameters: Schema.Struct({ question: Schema.String }),
-    success: Schema.Struct({ colour: Schema.String })
+    // Whatever the caller's screen says: nobody outside is told of a shape.
+    success: Schema.Json
   })
 )
