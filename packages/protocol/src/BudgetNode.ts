@@ -106,6 +106,13 @@ export const node = (path: AgentPath, budget: Budget = {}, sinceMs = 0, prefix: 
 /** True for a node made without any limit: it refuses nothing, and nothing is counted on it. */
 export const isUnlimited = (node: Node): boolean => !node.counted
 
+/** True where a node limits tokens or money. */
+export const isMetered = ({ max }: Node): boolean =>
+  max.inputTokens !== Infinity ||
+  max.outputTokens !== Infinity ||
+  max.totalTokens !== Infinity ||
+  max.nanoUsd !== Infinity
+
 /** The limit of each counter, as its user wrote it. */
 export const limitNames = {
   steps: "maxSteps",

@@ -30,23 +30,34 @@ const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 const money = (costNanoUsd: Money.NanoUsd) => ({ costNanoUsd, costUsd: Money.toUsd(costNanoUsd) })
 
 /** Equal exactly for equal price rows. */
-const priceKey = (price: Price | undefined): string =>
-  price === undefined
-    ? ""
-    : JSON.stringify([
-        price.model,
-        price.match,
-        price.source,
-        price.inputPerMillionUsd,
-        price.outputPerMillionUsd,
-        price.cacheReadPerMillionUsd,
-        price.cacheWritePerMillionUsd,
-        price.cacheWriteLongPerMillionUsd,
-        price.reasoningPerMillionUsd,
-        price.toolFees
-      ])
+const priceKey = (price: Price): string =>
+  JSON.stringify([
+    price.model,
+    price.match,
+    price.source,
+    price.inputPerMillionUsd,
+    price.outputPerMillionUsd,
+    price.cacheReadPerMillionUsd,
+    price.cacheWritePerMillionUsd,
+    price.cacheWriteLongPerMillionUsd,
+    price.reasoningPerMillionUsd,
+    price.toolFees
+  ])
 
-const rowKey = (row: CostRow): string => JSON.stringify([row.kind, row.name, row.provider ?? "", priceKey(row.price)])
+/** Equal exactly for rows that are counted together. `price`: the key of the row's price. */
+const rowKey = ({ kind, name, provider = "" }: CostRow, price: string): string =>
+  `${kind} ${name.length} ${name} ${provider.length} ${provider} ${price}`
+
+/** The keys of prices; most rows of a run share one object. */
+const priceKeys = (): ((price: Price | undefined) => string) => {
+  const known = new Map<Price, string>()
+  return (price) => {
+    if (price === undefined) return ""
+    const key = known.get(price) ?? priceKey(price)
+    known.set(price, key)
+    return key
+  }
+}
 
 const modelRow = (entry: ModelEntry): CostRow => ({
   kind: "model",
@@ -118,18 +129,18 @@ const at = (top: Agent, path: AgentPath): Agent => {
   return here
 }
 
-const inOrder = (rows: Iterable<CostRow>): ReadonlyArray<CostRow> =>
+const inOrder = (rows: Iterable<CostRow>, keyOf: (price: Price | undefined) => string): ReadonlyArray<CostRow> =>
   [...rows].toSorted(
     (a, b) =>
       compare(a.kind, b.kind) ||
       compare(a.name, b.name) ||
       compare(a.provider ?? "", b.provider ?? "") ||
-      compare(priceKey(a.price), priceKey(b.price))
+      compare(keyOf(a.price), keyOf(b.price))
   )
 
-const node = (agent: Agent): CostNode => {
-  const rows = inOrder(agent.rows.values())
-  const children = [...agent.children].toSorted(([a], [b]) => compare(a, b)).map(([, child]) => node(child))
+const node = (agent: Agent, keyOf: (price: Price | undefined) => string): CostNode => {
+  const rows = inOrder(agent.rows.values(), keyOf)
+  const children = [...agent.children].toSorted(([a], [b]) => compare(a, b)).map(([, child]) => node(child, keyOf))
   const parts = [...rows, ...children]
   return {
     agentPath: agent.path,
@@ -157,16 +168,17 @@ const rowsOf = (entry: ModelEntry | ToolEntry): ReadonlyArray<CostRow> =>
  */
 export const fold = (entries: ReadonlyArray<Entry>): CostSummary => {
   const top = agent(root)
+  const keyOf = priceKeys()
   for (const entry of entries) {
     if (entry.kind === "wait" || entry.kind === "agent") continue
     const { rows } = at(top, entry.path)
     for (const row of rowsOf(entry)) {
-      const name = rowKey(row)
+      const name = rowKey(row, keyOf(row.price))
       const sum = rows.get(name)
       rows.set(name, sum === undefined ? row : plusRow(sum, row))
     }
   }
-  const tree = node(top)
+  const tree = node(top, keyOf)
   const { costNanoUsd, costUsd, estimated, unpriced } = tree
   return { currency: "USD", costNanoUsd, costUsd, unpriced, estimated, root: tree }
 }

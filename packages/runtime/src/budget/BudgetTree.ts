@@ -16,6 +16,8 @@ interface Place {
   readonly above: Place | undefined
   written: Budget.Budget
   readonly limited: boolean
+  /** Some node from here to the root limits tokens or money. */
+  readonly metered: boolean
   /** Some node from here to the root warns before its limits. */
   readonly warns: boolean
   /** Some node from here to the root limits time. */
@@ -72,6 +74,11 @@ export class BudgetTree {
   /** False where nothing from `path` up to the root limits anything. */
   isLimited(path: AgentPath.AgentPath): boolean {
     return this.place(path).limited
+  }
+
+  /** True where something from `path` up to the root limits tokens or money, so that what a step may use matters before it begins. */
+  isMetered(path: AgentPath.AgentPath): boolean {
+    return this.place(path).metered
   }
 
   /** True where something from `path` up to the root limits time. */
@@ -239,6 +246,7 @@ const placeOf = (node: Budget.Node, above: Place | undefined, written: Budget.Bu
   above,
   written,
   limited: !Budget.isUnlimited(node) || above?.limited === true,
+  metered: Budget.isMetered(node) || above?.metered === true,
   warns: written.warnAt !== undefined || above?.warns === true,
   timed: written.maxDurationMs !== undefined || above?.timed === true
 })

@@ -1,12 +1,12 @@
 /**
  * Holds an effect to the run that wants it: runs it, and ends it when the run's signal or a deadline says so.
  *
- * An effect that is done at once costs one fiber and no timer. One that is still at work is watched; when it must end it is
+ * An effect that is done at once costs one fiber and no timer, and one that is done before it is begun not even that. One that is still at work is watched; when it must end it is
  * interrupted and given a grace time, after which it is left behind (`abandoned`) so that nothing it does can hold the run.
  * What its end means is the caller's business.
  */
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type { Alarm } from "./Alarm.ts"
 import type { Signal } from "./Signal.ts"
@@ -42,6 +42,22 @@ export const hold = <A, E>(effect: Effect.Effect<A, E>, limits: Limits): Effect.
       ? Effect.callback((resume) => new Watch(fiber, limits, resume).begin())
       : Effect.succeed({ _tag: "Done", exit })
   })
+
+/**
+ * As `hold`, of work that may be done as soon as it is asked for: it then costs no fiber. A throw of `work` is a defect of the work.
+ */
+export const begin = <A, E>(work: () => Effect.Effect<A, E>, limits: Limits): Effect.Effect<Held<A, E>> =>
+  Effect.flatMap(
+    Effect.exit(Effect.sync(() => (limits.signal.requested ? undefined : work()))),
+    (begun): Effect.Effect<Held<A, E>> => {
+      if (!Exit.isSuccess(begun)) return Effect.succeed({ _tag: "Done", exit: Exit.failCause(begun.cause) })
+      const effect = begun.value
+      if (effect === undefined) return Effect.succeed(cut("signal", false))
+      return isExit(effect) ? Effect.succeed({ _tag: "Done", exit: effect }) : hold(effect, limits)
+    }
+  )
+
+const isExit = <A, E>(effect: Effect.Effect<A, E>): effect is Exit.Exit<A, E> => Exit.isExit(effect)
 
 const cut = (by: "signal" | "deadline", abandoned: boolean) => ({ _tag: "Cut", by, abandoned }) as const
 

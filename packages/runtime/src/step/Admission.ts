@@ -79,7 +79,7 @@ const want = (run: Run, place: Place, steps: 0 | 1): Omit<Admitted, "_tag"> => {
   const { engine, settings } = run
   const own = place.member.definition.maxOutputTokens
   const price = priceOf(run, place)
-  if (!engine.tree.isLimited(place.path)) {
+  if (!engine.tree.isMetered(place.path)) {
     return { held: { steps }, maxOutputTokens: own, isClamped: false, price }
   }
   const inputTokens = place.inputTokens(settings.estimator)

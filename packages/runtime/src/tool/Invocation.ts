@@ -22,7 +22,10 @@ import * as PlainJson from "./PlainJson.ts"
 import * as ToolOutcome from "./ToolOutcome.ts"
 import { ToolRun, type ToolRunShape } from "./ToolRun.ts"
 
-/** Runs one call; `services` is the context of the run that it belongs to. */
+/**
+ * Runs one call. Where decoding, handler and encoding are all done at once, so is the answer: an `Exit`. The handler's function may be
+ * called, and may throw, before the effect that comes back is run.
+ */
 export type Invoke = (
   args: Json,
   run: ToolRunShape,
@@ -39,14 +42,13 @@ export const decoder = (tool: Tool.Any, services: Context.Context<never>): Decod
   if (!Schema.isSchema(tool.parametersSchema)) return Effect.succeed
   // What it needs is in `services`: the layer was given it.
   const parse: Parse = Erased.as(Schema.decodeUnknownEffect(tool.parametersSchema, { errors: "all" }))
-  return (args) =>
-    Effect.suspend(() => {
-      const parsed = parse(args)
-      // Most schemas are done at once.
-      return Exit.isExit(parsed) && Exit.isSuccess(parsed)
-        ? Effect.succeed(parsed.value)
-        : Checking.inWords(Effect.provideContext(parsed, services), `the arguments of ${tool.name}`)
-    })
+  return (args) => {
+    const parsed = parse(args)
+    // Most schemas are done at once.
+    return isDone(parsed)
+      ? Effect.succeed(parsed.value)
+      : Checking.inWords(Effect.provideContext(parsed, services), `the arguments of ${tool.name}`)
+  }
 }
 
 /** Whether what a caller says that its tool came to is what the tool's schema allows; the failure is a sentence. */
@@ -70,27 +72,37 @@ export const direct = (tool: Tool.Any, handler: Tool.Handler<string>, decode: De
   const encodeSuccess: Parse = Erased.as(Schema.encodeUnknownEffect(tool.successSchema))
   const refuse = refusal(tool)
   const withRun = calling(handler.context)
-  const answer = (value: unknown) =>
-    Effect.match(encodeSuccess(value), {
-      onFailure: (error) =>
-        ToolOutcome.fault("ResultInvalid", `${tool.name} answered what its schema refuses: ${error.message}`),
-      onSuccess: (encoded) => jsonOutcome(tool.name, encoded, toContent(tool, value))
-    })
+  const answer = (value: unknown): Effect.Effect<ToolOutcome.ToolOutcome> => {
+    const encoded = encodeSuccess(value)
+    return isDone(encoded)
+      ? Effect.succeed(jsonOutcome(tool.name, encoded.value, toContent(tool, value)))
+      : Effect.match(encoded, {
+          onFailure: (error) =>
+            ToolOutcome.fault("ResultInvalid", `${tool.name} answered what its schema refuses: ${error.message}`),
+          onSuccess: (json) => jsonOutcome(tool.name, json, toContent(tool, value))
+        })
+  }
   return (given, run, preliminary) => {
-    const args = PlainJson.thaw(given)
-    return decode(args).pipe(
-      Effect.matchEffect({
-        onFailure: (issue) => Effect.succeed(ToolOutcome.fault("InvalidArguments", issue)),
-        onSuccess: (decoded) =>
-          Effect.matchEffect(
-            Effect.suspend(() => handler.handler(decoded, { toolCallId: run.callId, preliminary })),
-            { onFailure: refuse, onSuccess: answer }
-          )
-      }),
-      withRun(run)
-    )
+    const handle = (args: unknown): Erased.Needing<ToolOutcome.ToolOutcome> => {
+      const handled: Erased.Needing<unknown, unknown> = handler.handler(args, { toolCallId: run.callId, preliminary })
+      return isDone(handled)
+        ? answer(handled.value)
+        : Effect.matchEffect(handled, { onFailure: refuse, onSuccess: answer })
+    }
+    const decoded = decode(PlainJson.thaw(given))
+    const handled = isDone(decoded)
+      ? handle(decoded.value)
+      : Effect.matchEffect(decoded, {
+          onFailure: (issue) => Effect.succeed(ToolOutcome.fault("InvalidArguments", issue)),
+          onSuccess: handle
+        })
+    return isDone(handled) ? handled : withRun(run)(handled)
   }
 }
+
+/** Whether an effect has nothing left to do, and did well. */
+const isDone = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Exit.Success<A, E> =>
+  Exit.isExit(effect) && Exit.isSuccess(effect)
 
 /** Calls a bound toolkit's `handle`, whose stream ends with the final result. */
 export const bound = (tool: Tool.Any, kit: Erased.Kit, decode: Decode, services: Context.Context<never>): Invoke => {

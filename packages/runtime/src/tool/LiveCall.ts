@@ -41,6 +41,72 @@ class Attempt {
   }
 }
 
+/**
+ * What the handler of one attempt sees. Its members are made when they are read: nearly no handler reads any, and none more than a
+ * few.
+ */
+class Door implements ToolRunShape {
+  private readonly live: LiveCall
+  private readonly of: Attempt
+
+  constructor(live: LiveCall, of: Attempt) {
+    this.live = live
+    this.of = of
+  }
+
+  get runId() {
+    return this.live.run.engine.runId
+  }
+
+  get threadId() {
+    return this.live.run.engine.threadId
+  }
+
+  get callId() {
+    return this.live.call.id
+  }
+
+  get idempotencyKey() {
+    return this.live.idempotencyKey
+  }
+
+  get attempt() {
+    return this.of.index
+  }
+
+  get signal() {
+    return this.of.signal
+  }
+
+  get progress(): ToolRunShape["progress"] {
+    return (progress) => this.live.say(this.of, () => this.live.progress(this.of, progress))
+  }
+
+  get registerFile(): ToolRunShape["registerFile"] {
+    return (file) => this.live.registerFile(this.of, file)
+  }
+
+  get storeFile(): ToolRunShape["storeFile"] {
+    return (file) => this.live.storeFile(this.of, file)
+  }
+
+  get emit(): ToolRunShape["emit"] {
+    return (eventType, data) => this.live.say(this.of, () => this.live.custom(eventType, data))
+  }
+
+  get flowUi(): ToolRunShape["flowUi"] {
+    return (dsl) => this.live.say(this.of, () => this.live.flowUi(dsl))
+  }
+
+  get hint(): ToolRunShape["hint"] {
+    return (text) => this.live.say(this.of, () => this.live.hint(text))
+  }
+
+  get reportCost(): ToolRunShape["reportCost"] {
+    return (usd) => Effect.sync(() => this.live.cost(usd))
+  }
+}
+
 export class LiveCall {
   costNanoUsd = 0
   /** What the handler of the attempt sees that was begun last. */
@@ -49,9 +115,9 @@ export class LiveCall {
   private settled = false
   private phase: number
   private files = 0
-  private readonly run: Run
+  readonly run: Run
+  readonly call: Message.CallPart
   private readonly place: Place
-  private readonly call: Message.CallPart
 
   /** `begun`: how often earlier lives of the run began this call. */
   constructor(run: Run, place: Place, call: Message.CallPart, begun: number) {
@@ -60,14 +126,14 @@ export class LiveCall {
     this.call = call
     this.phase = run.engine.phase(place.path, call.id)
     this.attempt = new Attempt(begun)
-    this.service = this.make(this.attempt)
+    this.service = new Door(this, this.attempt)
   }
 
   /** A new attempt begins; the one before says nothing more. */
   restart(): void {
     this.attempt.end()
     this.attempt = new Attempt(this.attempt.index + 1)
-    this.service = this.make(this.attempt)
+    this.service = new Door(this, this.attempt)
   }
 
   /** The call is over. */
@@ -78,6 +144,10 @@ export class LiveCall {
 
   /** The attempt should end. */
   readonly cut = (): void => this.attempt.cut()
+
+  get idempotencyKey(): string {
+    return CancellationReport.idempotencyKey(this.run.engine.runId, this.place.path, this.call.id)
+  }
 
   /** News in `effect/ai`'s own form: a preliminary result is progress whose milestone it is. */
   get preliminary(): (value: unknown) => Effect.Effect<void> {
@@ -90,33 +160,8 @@ export class LiveCall {
       })
   }
 
-  private make(attempt: Attempt): ToolRunShape {
-    const { engine } = this.run
-    return {
-      runId: engine.runId,
-      threadId: engine.threadId,
-      callId: this.call.id,
-      idempotencyKey: CancellationReport.idempotencyKey(engine.runId, this.place.path, this.call.id),
-      attempt: attempt.index,
-      get signal() {
-        return attempt.signal
-      },
-      progress: (progress) => this.say(attempt, () => this.progress(attempt, progress)),
-      registerFile: (file) => this.registerFile(attempt, file),
-      storeFile: (file) => this.storeFile(attempt, file),
-      emit: (eventType, data) => this.say(attempt, () => this.custom(eventType, data)),
-      flowUi: (dsl) =>
-        this.say(attempt, () => this.push({ type: "data-flow-ui", data: { dsl: this.json(dsl, "data-flow-ui") } })),
-      hint: (text) => this.say(attempt, () => this.push({ type: "custom", event_type: "hint", data: { text } })),
-      reportCost: (usd) =>
-        Effect.sync(() => {
-          if (!this.settled) this.costNanoUsd += Money.fromUsd(usd) ?? 0
-        })
-    }
-  }
-
   /** Runs `news` unless the attempt is over, and waits where the reader is behind. */
-  private say(attempt: Attempt, news: () => boolean): Effect.Effect<void> {
+  say(attempt: Attempt, news: () => boolean): Effect.Effect<void> {
     return Effect.suspend(() => (attempt.open && news() ? Effect.promise(this.run.engine.room) : Effect.void))
   }
 
@@ -124,7 +169,7 @@ export class LiveCall {
     return this.run.engine.push(this.place.path, [event])
   }
 
-  private progress(attempt: Attempt, { label, milestone, phaseIndex, totalPhases }: Progress): boolean {
+  progress(attempt: Attempt, { label, milestone, phaseIndex, totalPhases }: Progress): boolean {
     const phase = count(phaseIndex)
     // A call that was begun again says nothing that was said before.
     if (attempt.index > 0 && phase < this.phase) return false
@@ -141,8 +186,20 @@ export class LiveCall {
     })
   }
 
-  private custom(eventType: string, data: Json): boolean {
+  custom(eventType: string, data: Json): boolean {
     return this.push({ type: "custom", event_type: eventType, data: this.json(data, eventType) })
+  }
+
+  flowUi(dsl: Json): boolean {
+    return this.push({ type: "data-flow-ui", data: { dsl: this.json(dsl, "data-flow-ui") } })
+  }
+
+  hint(text: string): boolean {
+    return this.push({ type: "custom", event_type: "hint", data: { text } })
+  }
+
+  cost(usd: number): void {
+    if (!this.settled) this.costNanoUsd += Money.fromUsd(usd) ?? 0
   }
 
   private json(data: Json, what: string): Json {
@@ -151,9 +208,9 @@ export class LiveCall {
     return copied
   }
 
-  private registerFile(attempt: Attempt, file: FileOptions): Effect.Effect<string> {
+  registerFile(attempt: Attempt, file: FileOptions): Effect.Effect<string> {
     return Effect.suspend(() => {
-      const fileId = file.fileId ?? `file_${this.service.idempotencyKey}_${++this.files}`
+      const fileId = file.fileId ?? `file_${this.idempotencyKey}_${++this.files}`
       const news = this.say(attempt, () =>
         this.push({
           type: "data-file-registered",
@@ -171,10 +228,7 @@ export class LiveCall {
   }
 
   /** Bytes first, then the event: who hears of a file finds it. Its id is the same when the call is made again. */
-  private storeFile(
-    attempt: Attempt,
-    { content, filename, mediaType }: FileContent
-  ): Effect.Effect<string, FileTooLarge> {
+  storeFile(attempt: Attempt, { content, filename, mediaType }: FileContent): Effect.Effect<string, FileTooLarge> {
     return Effect.suspend(() => {
       // A copy: the handler may go on to use its buffer.
       const bytes = typeof content === "string" ? encoder.encode(content) : new Uint8Array(content)
@@ -183,7 +237,7 @@ export class LiveCall {
       if (sizeBytes > settings.maxFileBytes) {
         return Effect.fail(new FileTooLarge({ filename, sizeBytes, maxBytes: settings.maxFileBytes }))
       }
-      const fileId = `file_${sha256Hex(`${this.service.idempotencyKey}\n${++attempt.stored}`).slice(0, 32)}`
+      const fileId = `file_${sha256Hex(`${this.idempotencyKey}\n${++attempt.stored}`).slice(0, 32)}`
       if (!attempt.open) return Effect.succeed(fileId)
       const { resourceId, runId, threadId } = engine
       const at = engine.now()

@@ -4,6 +4,7 @@
  * say something else: it is for data, not for objects with a mind of their own.
  */
 import type { Json } from "@reins/protocol"
+import * as Erased from "../Erased.ts"
 
 /** No data is nested deeper; and what reads it later recurs, too. */
 const deepest = 1000
@@ -15,18 +16,36 @@ const refused = Symbol("not JSON")
  * without an end. Members that are absent are left out; an absent value, alone or in an array, is `null`.
  */
 export const copy = (value: unknown): Json | undefined => {
-  const copied = walk(value ?? null, new Set())
+  const copied = walk(value ?? null, [])
   return copied === refused ? undefined : copied
 }
 
 /** A copy of frozen JSON that its receiver may change as it likes. */
 export const thaw = (json: Json): Json => {
   if (typeof json !== "object" || json === null) return json
-  if (Array.isArray(json)) return json.map(thaw)
-  return Object.fromEntries(Object.entries(json).map(([name, value]) => [name, thaw(value)]))
+  if (isArray(json)) return json.map(thaw)
+  const out: Members = {}
+  for (const name of Object.keys(json)) put(out, name, thaw(json[name] ?? null))
+  return out
 }
 
-const walk = (value: unknown, above: Set<object>): Json | typeof refused => {
+interface Members {
+  [name: string]: Json
+}
+
+const isArray: (value: unknown) => value is ReadonlyArray<Json> = Array.isArray
+
+/** Sets a member; one named `__proto__` is data like any other. */
+const put = (out: Members, name: string, value: Json): void => {
+  if (name === "__proto__") {
+    Object.defineProperty(out, name, { value, enumerable: true, configurable: true, writable: true })
+  } else {
+    out[name] = value
+  }
+}
+
+/** `above`: the objects that `value` is in, outermost first. Nearly always few, so a list. */
+const walk = (value: unknown, above: Array<object>): Json | typeof refused => {
   switch (typeof value) {
     case "string":
     case "boolean":
@@ -35,10 +54,10 @@ const walk = (value: unknown, above: Set<object>): Json | typeof refused => {
       return Number.isFinite(value) ? value : refused
     case "object": {
       if (value === null) return null
-      if (above.has(value) || above.size >= deepest) return refused
-      above.add(value)
+      if (above.length >= deepest || above.includes(value)) return refused
+      above.push(value)
       const copied = Array.isArray(value) ? walkArray(value, above) : walkRecord(value, above)
-      above.delete(value)
+      above.pop()
       return copied
     }
     default:
@@ -46,7 +65,7 @@ const walk = (value: unknown, above: Set<object>): Json | typeof refused => {
   }
 }
 
-const walkArray = (values: ReadonlyArray<unknown>, above: Set<object>): Json | typeof refused => {
+const walkArray = (values: ReadonlyArray<unknown>, above: Array<object>): Json | typeof refused => {
   const out: Array<Json> = []
   for (const value of values) {
     const copied = walk(value ?? null, above)
@@ -56,16 +75,17 @@ const walkArray = (values: ReadonlyArray<unknown>, above: Set<object>): Json | t
   return Object.freeze(out)
 }
 
-const walkRecord = (record: object, above: Set<object>): Json | typeof refused => {
+const walkRecord = (record: object, above: Array<object>): Json | typeof refused => {
   const prototype: unknown = Object.getPrototypeOf(record)
   if (prototype !== Object.prototype && prototype !== null) return refused
-  const out: Array<[string, Json]> = []
-  for (const [name, value] of Object.entries(record)) {
+  const members = Erased.as<{ readonly [name: string]: unknown }>(record)
+  const out: Members = {}
+  for (const name of Object.keys(members)) {
+    const value = members[name]
     if (value === undefined) continue
     const copied = walk(value, above)
     if (copied === refused) return refused
-    out.push([name, copied])
+    put(out, name, copied)
   }
-  // Defines members, so that one named __proto__ is data like any other.
-  return Object.freeze(Object.fromEntries(out))
+  return Object.freeze(out)
 }

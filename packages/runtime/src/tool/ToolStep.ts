@@ -94,7 +94,8 @@ const carry = Effect.fnUntraced(function* (
   begunBefore: number
 ) {
   const { engine } = run
-  if (!Permit.isGenuine(permit) || tool.invoke === undefined) {
+  const { invoke } = tool
+  if (!Permit.isGenuine(permit) || invoke === undefined) {
     return yield* Effect.die(new Error(`the tool ${tool.name} was to run without the gate's permit`))
   }
   if (engine.cancel.requested) return close(place, tool, permit, cancelled, undefined, { cancelled: true })
@@ -119,7 +120,7 @@ const carry = Effect.fnUntraced(function* (
       run,
       place,
       tool,
-      seen(run, place, permit, tool.invoke(permit.args, live.service, live.preliminary)),
+      seen(run, place, permit, () => invoke(permit.args, live.service, live.preliminary)),
       live
     )
     if (ended.outcome.status !== "failed" || ended.refusal !== undefined || ended.cancelled) break
@@ -152,15 +153,15 @@ const carry = Effect.fnUntraced(function* (
 
 /** The handler's work, seen by the runtime's tracing where it has one. */
 const seen = (
-  { engine, settings }: Run,
+  { engine, settings: { tracing } }: Run,
   place: Place,
   { call }: Permit.Permit,
-  work: Effect.Effect<ToolOutcome.ToolOutcome>
-): Effect.Effect<ToolOutcome.ToolOutcome> => {
-  if (settings.tracing === undefined) return work
+  work: () => Effect.Effect<ToolOutcome.ToolOutcome>
+): (() => Effect.Effect<ToolOutcome.ToolOutcome>) => {
+  if (tracing === undefined) return work
   const { runId, threadId } = engine
   const about = { runId, threadId, agent: place.member.name, agentPath: place.path }
-  return settings.tracing.tool({ ...about, toolName: call.name, callId: call.id }, work)
+  return () => tracing.tool({ ...about, toolName: call.name, callId: call.id }, Effect.suspend(work))
 }
 
 interface Ended {
@@ -175,14 +176,14 @@ const once = (
   run: Run,
   place: Place,
   tool: Callable,
-  invocation: Effect.Effect<ToolOutcome.ToolOutcome>,
+  invocation: () => Effect.Effect<ToolOutcome.ToolOutcome>,
   live: LiveCall
 ): Effect.Effect<Ended> => {
   const { engine, settings } = run
   const startedAt = engine.now()
   const isTimed = engine.tree.isTimed(place.path)
   const own = () => (tool.timeoutMs ?? Number.POSITIVE_INFINITY) - (engine.now() - startedAt)
-  const held = Tether.hold(invocation, {
+  const held = Tether.begin(invocation, {
     signal: engine.cancel,
     alarm: run.alarm,
     graceMs: settings.cancelGraceMs,
