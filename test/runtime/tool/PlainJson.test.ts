@@ -23,7 +23,7 @@ describe("a tool's result", () => {
         assert.strictEqual(JSON.stringify(result?.result), JSON.stringify(value))
         assert.isTrue(isFrozen(result?.result))
       }),
-    { fastCheck: { numRuns: 200 } }
+    { arbitrary: { runs: 200 } }
   )
 
   it.effect("keeps a member named __proto__ as data", () =>
