@@ -40,10 +40,9 @@ const writer = (journal: JournalStore, runId: string) =>
   })
 
 /** Events a second of `writers` runs at once, each `commits` times `batch` events. */
-const rate = (store: Store, writers: number, batch: number, commits: number) =>
+const rate = (begin: Begin, writers: number, batch: number, commits: number) =>
   Effect.gen(function* () {
-    const journal = yield* (yield* store.place).journal
-    const all = yield* Effect.forEach(Array.from({ length: writers }), (_, index) => writer(journal, `run-${index}`))
+    const all = yield* Effect.forEach(Array.from({ length: writers }), (_, index) => begin(`run-${index}`))
     const write = (times: number) =>
       Effect.forEach(
         all,
@@ -54,18 +53,38 @@ const rate = (store: Store, writers: number, batch: number, commits: number) =>
     const startedAt = performance.now()
     yield* write(commits)
     return ((writers * batch * commits) / (performance.now() - startedAt)) * 1000
+  })
+
+type Begin = (runId: string) => Effect.Effect<(count: number) => Effect.Effect<unknown, unknown>, unknown>
+
+/** Rates of commits to a journal of its own. */
+const journaled = (store: Store, writers: number, batch: number, commits: number) =>
+  Effect.gen(function* () {
+    const journal = yield* (yield* store.place).journal
+    return yield* rate((runId) => writer(journal, runId), writers, batch, commits)
+  }).pipe(Effect.scoped)
+
+/** The same of bare statements; nothing where a store has none. */
+const bare = (store: Store, name: string, writers: number, batch: number, commits: number) =>
+  Effect.gen(function* () {
+    const { bare } = yield* store.place
+    return bare === undefined ? {} : { [name]: yield* rate(yield* bare, writers, batch, commits) }
   }).pipe(Effect.scoped)
 
 export const measure = (store: Store, quick: boolean): Promise<Figures> =>
   Effect.runPromise(
     Effect.gen(function* () {
       const commits = quick ? 300 : 1500
+      const several = Math.ceil(commits / 15)
       return {
-        by1: yield* rate(store, 1, 1, commits),
-        by10: yield* rate(store, 1, 10, commits),
-        by50: yield* rate(store, 1, 50, commits),
-        by200: yield* rate(store, 1, 200, Math.ceil(commits / 3)),
-        many: yield* rate(store, 32, 10, Math.ceil(commits / 15))
+        by1: yield* journaled(store, 1, 1, commits),
+        ...(yield* bare(store, "bare1", 1, 1, commits)),
+        by10: yield* journaled(store, 1, 10, commits),
+        ...(yield* bare(store, "bare10", 1, 10, commits)),
+        by50: yield* journaled(store, 1, 50, commits),
+        by200: yield* journaled(store, 1, 200, Math.ceil(commits / 3)),
+        many: yield* journaled(store, 32, 10, several),
+        ...(yield* bare(store, "bareMany", 32, 10, several))
       }
     })
   )

@@ -21,7 +21,10 @@ const D2: Workload<Store> = {
     by10: { title: "10", unit: "/s" },
     by50: { title: "50", unit: "/s" },
     by200: { title: "200", unit: "/s" },
-    many: { title: "32 runs, 10", unit: "/s" }
+    many: { title: "32 runs, 10", unit: "/s" },
+    bare1: { title: "bare, 1", unit: "/s" },
+    bare10: { title: "bare, 10", unit: "/s" },
+    bareMany: { title: "bare, 32 runs, 10", unit: "/s" }
   },
   measure: async (store, quick) => (await import("./Appends.ts")).measure(store, quick)
 }

@@ -71,11 +71,13 @@ export const server = Effect.suspend(() => {
   return given === undefined ? Effect.map(embedded, ({ url }) => url) : Effect.succeed(given.replace(/\/[^/]*$/, ""))
 })
 
+/** A client of a database, for what a test or a bench says to the server itself. */
+export const client = (url: Redacted.Redacted) =>
+  PgClient.make({ url }).pipe(Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make), Effect.orDie)
+
 /** Does something to the server that needs no database of its own. */
 const admin = (url: string, statement: string) =>
-  Effect.scoped(
-    Effect.flatMap(PgClient.make({ url: Redacted.make(`${url}/postgres`) }), (sql) => sql.unsafe(statement))
-  ).pipe(Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make), Effect.orDie)
+  Effect.scoped(Effect.flatMap(client(Redacted.make(`${url}/postgres`)), (sql) => Effect.orDie(sql.unsafe(statement))))
 
 let count = 0
 
