@@ -247,6 +247,11 @@ export interface RuntimeOptions<Agents extends ReadonlyArray<Agent.Any>> {
   readonly cancelGrace?: Duration.Input | undefined
   /** How deep specialists may be nested, whatever budgets allow. Default 8. */
   readonly maxDepth?: number | undefined
+  /**
+   * How many characters of a tool's result a model is sent: of a longer one it reads the beginning, the end, and how much is missing
+   * between them. Events, thread and log keep all of it. Default 200,000; `Infinity` for no bound.
+   */
+  readonly maxResultCharacters?: number | undefined
   /** How large a file may be that a tool hands over (`ToolRun.storeFile`), in bytes. Default 32 MiB. */
   readonly maxFileBytes?: number | undefined
   /**

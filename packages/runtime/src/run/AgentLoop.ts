@@ -13,6 +13,7 @@ import * as Output from "../specialist/Output.ts"
 import { modelStep } from "../step/ModelStep.ts"
 import type { StepValue } from "../step/StepValue.ts"
 import type { CallEnd } from "../tool/CallEnd.ts"
+import * as Bounding from "../tool/Bounding.ts"
 import { settle } from "../tool/CallSettling.ts"
 import type { AgentEnd } from "./AgentEnd.ts"
 import type { Place, Run } from "./Run.ts"
@@ -52,7 +53,8 @@ export const agentLoop: (run: Run, place: Place) => Effect.Effect<AgentEnd> = Ef
         continue
       }
       const settled = yield* settleAll(run, place, value.calls)
-      place.say({ role: "tool", content: settled.map((call) => call.part) })
+      const { maxResultCharacters } = run.settings
+      place.say({ role: "tool", content: settled.map((call) => Bounding.bound(call.part, maxResultCharacters)) })
       for (const call of settled) if (call.usage !== undefined) usage = Usage.add(usage, call.usage)
       if (settled.some((call) => call.cancelled === true)) return end("cancelled")
       // A specialist's own limit is for its coordinator to read; a limit of this agent, or above it, stops it.

@@ -42,6 +42,8 @@ export interface Settings {
   readonly unattended: "wait" | "deny" | "approve"
   /** How deep specialists may be nested, whatever the budgets say. */
   readonly maxDepth: number
+  /** How many characters of a tool's result a model is sent. */
+  readonly maxResultCharacters: number
   /** How large a file may be that a tool hands over, in bytes. */
   readonly maxFileBytes: number
   /** Where a stored file can be read; absent: its event says no address. */

@@ -70,6 +70,7 @@ const settingsOf = Effect.fnUntraced(function* (options: RuntimeOptions<Readonly
     approvalExpiryMs: expiry === Number.POSITIVE_INFINITY ? undefined : Math.ceil(expiry),
     approvalWarnMs: millis(options.approvalWarnBefore, 0),
     unattended: options.unattended ?? "wait",
+    maxResultCharacters: options.maxResultCharacters ?? 200_000,
     maxFileBytes: options.maxFileBytes ?? 32 * 1024 * 1024,
     fileUrl: options.fileUrl,
     maxDepth: options.maxDepth ?? 8,
