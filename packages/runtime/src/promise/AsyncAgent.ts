@@ -12,15 +12,27 @@ import * as Types from "../Erased.ts"
 import { Model, type ModelPort } from "../port/Model.ts"
 import * as ModelStream from "../port/ModelStream.ts"
 import * as Specialist from "../Specialist.ts"
+import type { PolicyContext } from "../gate/Policy.ts"
+import { type Parameters, toInput, toSchema } from "./Parameters.ts"
 import * as AsyncTool from "./AsyncTool.ts"
 
 /** A model: one of the model packages', or a function that streams the parts of an answer. */
 export type AnyModel = ModelPort | ModelStream.Options
 
-/** An agent. One with a `description` can be named as a specialist, which its coordinator's model then calls like a tool. */
+/** Whether a tool asks before it runs: never, always, or as a function of its arguments says. One that throws or takes too long asks. */
+export type Asks = "never" | "always" | ((args: Types.Any, context: PolicyContext) => boolean | Promise<boolean>)
+
+/**
+ * An agent. One with a `description` is a specialist: other agents' models call it like a tool, and the program by
+ * `runSpecialist`.
+ */
 export interface AsyncAgent<ToolName extends string> {
   readonly name: string
   readonly description?: string | undefined
+  /** What a specialist is asked. Whoever asks is told what does not fit. Absent: one string, `prompt`. */
+  readonly input?: Parameters | undefined
+  /** What a specialist's final text must be, as JSON; a misfit is sent back to its model once. Absent: the text itself. */
+  readonly output?: Parameters | undefined
   /** What the model is told to be and to do. */
   readonly instructions?: string | undefined
   /** Its tools, by name. Absent: none. */
@@ -32,7 +44,7 @@ export interface AsyncAgent<ToolName extends string> {
   /** Models to go on with, in order, where the one before cannot answer; each attempt is on the bill under its own. */
   readonly fallbacks?: ReadonlyArray<AnyModel> | undefined
   /** Whether its tools ask before they run, by name; goes before what a tool says of itself. Absent: what the tools say. */
-  readonly approvals?: { readonly [Name in ToolName]?: "never" | "always" } | undefined
+  readonly approvals?: { readonly [Name in ToolName]?: Asks } | undefined
   /** Limits for it and everything below it. Absent: the runtime's. */
   readonly budget?: Budget.Options | undefined
   /** Most output tokens a step may ask for. */
@@ -55,6 +67,8 @@ export interface Parts {
 /** Agents, built. */
 export interface Built {
   readonly agents: ReadonlyArray<Agent.Any>
+  /** Those among them that have a description, by name. */
+  readonly specialists: ReadonlyMap<string, Specialist.Any>
   /** Their tools' handlers and their own models. */
   readonly layer: Layer.Layer<never>
 }
@@ -67,6 +81,7 @@ export const build = (parts: Parts): Built => {
     return run === undefined ? [] : [[name, run] as const]
   })
   const made = new Map<string, Agent.Any>()
+  const described = new Map<string, Specialist.Any>()
   const models: Array<Layer.Layer<never>> = []
 
   const toolsOf = (agent: AsyncAgent<string>, runs: boolean) =>
@@ -94,15 +109,30 @@ export const build = (parts: Parts): Built => {
       specialists: specialists.map((one) => agent(one, [...above, name])),
       model: written.model === undefined ? Model : keyOf(name, written.model),
       fallbacks: (written.fallbacks ?? []).map((model, index) => keyOf(`${name}#${index + 1}`, model)),
-      approvals: Object.fromEntries(Object.entries(written.approvals ?? {}).filter(isSaid)),
+      approvals: Object.fromEntries(Object.entries(written.approvals ?? {}).flatMap(policyOf)),
       budget: budget === undefined ? undefined : Budget.make(budget),
       maxOutputTokens: written.maxOutputTokens,
       maxParallelCalls: written.maxParallelCalls,
       providerOptions: written.providerOptions,
       compaction: written.compaction
     }
-    const one: Agent.Any =
-      description === undefined ? Agent.make(name, options) : Specialist.make(name, { ...options, description })
+    if (description === undefined) {
+      if (written.input !== undefined || written.output !== undefined) {
+        throw new Error(
+          `agent ${quoted(name)} has an input or an output, which only a specialist has: give it a description`
+        )
+      }
+      const one = Agent.make(name, options)
+      made.set(name, one)
+      return one
+    }
+    const one: Specialist.Any = Specialist.make(name, {
+      ...options,
+      description,
+      input: written.input === undefined ? undefined : toInput(written.input),
+      output: written.output === undefined ? undefined : toSchema(written.output)
+    })
+    described.set(name, one)
     made.set(name, one)
     return one
   }
@@ -115,6 +145,7 @@ export const build = (parts: Parts): Built => {
   const run = Toolkit.make(...handlers.flatMap(([name]) => tools.get(name) ?? []))
   return {
     agents,
+    specialists: described,
     layer: Layer.mergeAll(
       Types.as<Layer.Layer<never>>(run.toLayer(Types.as<Types.Any>(Object.fromEntries(handlers)))),
       ...models
@@ -122,8 +153,9 @@ export const build = (parts: Parts): Built => {
   }
 }
 
-/** Whether an agent has a word for the tool, and not `undefined`. */
-const isSaid = (entry: [string, unknown]): entry is [string, "never" | "always"] => entry[1] !== undefined
+/** An agent's word on one tool, as the runtime has it; none where it is `undefined`. */
+const policyOf = ([name, asks]: [string, Asks | undefined]) =>
+  asks === undefined ? [] : [[name, typeof asks === "string" ? asks : AsyncTool.predicate(asks)] as const]
 
 type ToolsOf = Effect.Effect<Types.Kit>
 

@@ -113,17 +113,19 @@ export const handler = ({ execute }: Erased) =>
           })
         )
 
-const asked = (needs: NonNullable<Erased["needsApproval"]>) =>
-  typeof needs === "boolean"
-    ? needs
-    : (args: unknown, context: unknown) =>
-        // The gate is who asks, and this is what it tells.
-        Effect.orDie(
-          Effect.map(
-            settled(() => needs(Types.as<never>(args), Types.as<PolicyContext>(context))),
-            (asks) => asks !== false
-          )
-        )
+const asked = (needs: NonNullable<Erased["needsApproval"]>) => (typeof needs === "boolean" ? needs : predicate(needs))
+
+/** The function that says whether a person is asked, as the runtime has it: one that throws or takes too long means ask. */
+export const predicate =
+  (asks: (args: never, context: PolicyContext) => boolean | Promise<boolean>) =>
+  (args: unknown, context: unknown): Effect.Effect<boolean> =>
+    // The gate is who asks, and this is what it tells.
+    Effect.orDie(
+      Effect.map(
+        settled(() => asks(Types.as<never>(args), Types.as<PolicyContext>(context))),
+        (said) => said !== false
+      )
+    )
 
 /** What `work` answers or promises; what it throws or rejects with, in words. */
 const settled = (work: () => unknown): Effect.Effect<unknown, { readonly message: string }> =>

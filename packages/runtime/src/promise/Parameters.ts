@@ -28,25 +28,36 @@ const isStandard = (parameters: Parameters): parameters is StandardSchemaV1 & St
   "~standard" in parameters
 
 /** The parameters as a schema. Throws what the schema's library throws where it cannot write JSON Schema. */
-export const toSchema = (parameters: Parameters): Schema.Codec<unknown, Schema.Json> => {
+export const toSchema = (parameters: Parameters): Schema.Codec<unknown, Schema.Json> =>
+  isStandard(parameters)
+    ? described(jsonSchemaOf(parameters)).pipe(
+        Schema.decodeTo(Schema.Unknown, {
+          decode: SchemaGetter.transformEffect((value) => validated(parameters, value)),
+          encode: SchemaGetter.forbidden(() => "arguments are only read")
+        })
+      )
+    : described(parameters)
+
+/** What a specialist is asked, as a schema: checked as `toSchema` does, whether a model or the program asks, and left as it was written. */
+export const toInput = (parameters: Parameters): Schema.Codec<Schema.Json> => {
   if (!isStandard(parameters)) return described(parameters)
-  const { "~standard": standard } = parameters
-  return described(standard.jsonSchema.input({ target: "draft-2020-12" })).pipe(
-    Schema.decodeTo(Schema.Unknown, {
-      decode: SchemaGetter.transformEffect((value) =>
-        Effect.flatMap(
-          Effect.suspend(() => {
-            const result = standard.validate(value)
-            return result instanceof Promise ? Effect.promise(() => result) : Effect.succeed(result)
-          }),
-          (result) =>
-            result.issues === undefined ? Effect.succeed(result.value) : Effect.fail(issueOf(result.issues, value))
-        )
-      ),
-      encode: SchemaGetter.forbidden(() => "arguments are only read")
-    })
-  )
+  const fitting = SchemaGetter.transformEffect((value: Schema.Json) => Effect.as(validated(parameters, value), value))
+  return described(jsonSchemaOf(parameters)).pipe(Schema.decodeTo(Schema.Json, { decode: fitting, encode: fitting }))
 }
+
+const jsonSchemaOf = (parameters: StandardJSONSchemaV1) =>
+  parameters["~standard"].jsonSchema.input({ target: "draft-2020-12" })
+
+/** What the schema makes of a value. */
+const validated = ({ "~standard": standard }: StandardSchemaV1, value: unknown) =>
+  Effect.flatMap(
+    Effect.suspend(() => {
+      const result = standard.validate(value)
+      return result instanceof Promise ? Effect.promise(() => result) : Effect.succeed(result)
+    }),
+    (result) =>
+      result.issues === undefined ? Effect.succeed(result.value) : Effect.fail(issueOf(result.issues, value))
+  )
 
 /** JSON that the model is told looks like `document`. */
 const described = ({ $schema: _, ...document }: { readonly [keyword: string]: unknown }): Schema.Codec<Schema.Json> =>

@@ -2,7 +2,7 @@
  * The runtime for people without Effect: promises, async iterators and abort signals in place of effects and streams. It adds
  * nothing to the service, and each method does what the one of its name does there (`RuntimeShape`).
  */
-import { Budget, type Envelope, type Event, type Message } from "@reins/protocol"
+import { Budget, type Envelope, type Event, type Message, QueryRejected, QueryRejections } from "@reins/protocol"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -15,6 +15,7 @@ import { Ids } from "../port/Ids.ts"
 import { Model } from "../port/Model.ts"
 import type { Completion } from "../run/Completion.ts"
 import { Runtime } from "../Runtime.ts"
+import type * as Specialist from "../Specialist.ts"
 import type * as Shape from "../RuntimeShape.ts"
 import { type AnyModel, type AsyncAgent, build, toModel } from "./AsyncAgent.ts"
 import type { AsyncTool } from "./AsyncTool.ts"
@@ -40,6 +41,9 @@ export interface QueryOptions<AgentName extends string = string> extends Omit<Sh
   readonly signal?: AbortSignal | undefined
 }
 
+/** Options of a specialist's run. */
+export type RunOptions = Omit<QueryOptions, "agent" | "history" | "onBusy" | "tools">
+
 /** A run that was started and is only watched. */
 export interface RunHandle {
   readonly runId: string
@@ -59,6 +63,18 @@ export interface PromiseRuntime<AgentName extends string = string> {
   readonly query: (prompt: Message.Prompt, options?: QueryOptions<AgentName>) => AsyncIterableIterator<Event, undefined>
   readonly complete: (prompt: Message.Prompt, options?: QueryOptions<AgentName>) => Promise<Completion<string>>
   readonly start: (prompt: Message.Prompt, options?: QueryOptions<AgentName>) => Promise<RunHandle>
+  /** Runs a specialist from code; a run of its own, with a history of its own. Its input is checked before anything runs. */
+  readonly runSpecialist: (
+    specialist: AgentName,
+    input: unknown,
+    options?: RunOptions
+  ) => AsyncIterableIterator<Event, undefined>
+  /** The answer of a specialist: what its `output` makes of its final text, or the text. */
+  readonly completeSpecialist: (
+    specialist: AgentName,
+    input: unknown,
+    options?: RunOptions
+  ) => Promise<Completion<unknown>>
   readonly watch: (
     runId: string,
     options?: { readonly after?: number | undefined; readonly signal?: AbortSignal | undefined }
@@ -141,34 +157,62 @@ export const createRuntime = <
       ? stop()
       : void promise((runtime) => runtime.cancel(runId)).then((cancelled) => (cancelled ? undefined : stop()), stop)
 
-  return {
-    query: (prompt, asked = {}) => {
-      const { signal, ...query } = plain(asked)
-      if (signal === undefined) return iterate((runtime) => runtime.query(prompt, query))
-      let runId = query.runId
-      const stream = (runtime: Shape.RuntimeShape) =>
-        Stream.unwrap(
-          Effect.map(Ids, (ids) => {
-            runId ??= ids.make("run")
-            return runtime.query(prompt, { ...query, runId })
-          })
-        )
-      return iterate(stream, { signal, onAbort: (stop) => cancelOr(runId, stop) })
-    },
-    complete: (prompt, asked = {}) => {
-      const { signal, ...query } = plain(asked)
-      if (signal === undefined) return promise((runtime) => runtime.complete(prompt, query))
-      if (signal.aborted) return Promise.reject(signal.reason)
-      return promise((runtime) =>
-        Effect.flatMap(Ids, (ids) => {
-          const runId = query.runId ?? ids.make("run")
-          return untilAborted(runtime.complete(prompt, { ...query, runId }), signal, (stop) => cancelOr(runId, stop))
+  /** The events of a run that ends when its reader leaves, or is asked to end by the signal. */
+  const read = <O extends RunOptions>(
+    asked: O,
+    begin: (runtime: Shape.RuntimeShape, options: Plain<O>) => Stream.Stream<Event, QueryRejected>
+  ) => {
+    const { options, signal } = plain(asked)
+    if (signal === undefined) return iterate((runtime) => begin(runtime, options))
+    let { runId } = asked
+    const stream = (runtime: Shape.RuntimeShape) =>
+      Stream.unwrap(
+        Effect.map(Ids, (ids) => {
+          runId ??= ids.make("run")
+          return begin(runtime, { ...options, runId })
         })
       )
-    },
+    return iterate(stream, { signal, onAbort: (stop) => cancelOr(runId, stop) })
+  }
+  /** The same for the answer alone. */
+  const answer = <O extends RunOptions, A, E>(
+    asked: O,
+    begin: (runtime: Shape.RuntimeShape, options: Plain<O>) => Effect.Effect<A, E>
+  ) => {
+    const { options, signal } = plain(asked)
+    if (signal === undefined) return promise((runtime) => begin(runtime, options))
+    if (signal.aborted) return Promise.reject(signal.reason)
+    return promise((runtime) =>
+      Effect.flatMap(Ids, (ids) => {
+        const runId = asked.runId ?? ids.make("run")
+        return untilAborted(begin(runtime, { ...options, runId }), signal, (stop) => cancelOr(runId, stop))
+      })
+    )
+  }
+  const specialist = (name: string): Effect.Effect<Specialist.Any, QueryRejected> => {
+    const found = built.specialists.get(name)
+    if (found !== undefined) return Effect.succeed(found)
+    const reason = new QueryRejections.UnknownAgent({ name, known: [...built.specialists.keys()] })
+    return Effect.fail(new QueryRejected({ reason }))
+  }
+
+  return {
+    query: (prompt, asked = {}) => read(asked, (runtime, options) => runtime.query(prompt, options)),
+    complete: (prompt, asked = {}) => answer(asked, (runtime, options) => runtime.complete(prompt, options)),
+    runSpecialist: (name, input, asked = {}) =>
+      read(asked, (runtime, options) =>
+        Stream.unwrap(
+          // Its own schema checks what it is asked.
+          Effect.map(specialist(name), (found) => runtime.runSpecialist(found, Types.as<never>(input), options))
+        )
+      ),
+    completeSpecialist: (name, input, asked = {}) =>
+      answer(asked, (runtime, options) =>
+        Effect.flatMap(specialist(name), (found) => runtime.completeSpecialist(found, Types.as<never>(input), options))
+      ),
     start: (prompt, asked = {}) =>
       promise((runtime) =>
-        Effect.map(runtime.start(prompt, plain(asked)), (run): RunHandle => ({
+        Effect.map(runtime.start(prompt, plain(asked).options), (run): RunHandle => ({
           runId: run.runId,
           threadId: run.threadId,
           events: () => iterate(() => run.events),
@@ -202,11 +246,13 @@ export const createRuntime = <
   }
 }
 
-/** The options with a budget as the runtime has it. */
-const plain = <O extends { readonly budget?: Budget.Options | undefined }>({ budget, ...rest }: O) => ({
-  ...rest,
-  ...(budget === undefined ? {} : { budget: Budget.make(budget) })
-})
+type Plain<O> = Omit<O, "signal" | "budget"> & { readonly runId?: string | undefined; readonly budget?: Budget.Budget }
+
+/** The options with a budget as the runtime has it, and the signal beside them. */
+const plain = <O extends RunOptions>({ budget, signal, ...rest }: O) => {
+  const options: Plain<O> = { ...rest, ...(budget === undefined ? {} : { budget: Budget.make(budget) }) }
+  return { options, signal }
+}
 
 /** The effect, which an abort of `signal` ends: by what `onAbort` does, or by stopping it. */
 const untilAborted = <A, E>(
