@@ -26,11 +26,15 @@ import { ToolRun, type ToolRunShape } from "./ToolRun.ts"
  * Runs one call. Where decoding, handler and encoding are all done at once, so is the answer: an `Exit`. The handler's function may be
  * called, and may throw, before the effect that comes back is run.
  */
-export type Invoke = (
-  args: Json,
-  run: ToolRunShape,
-  preliminary: (value: unknown) => Effect.Effect<void>
-) => Effect.Effect<ToolOutcome.ToolOutcome>
+export type Invoke = (args: Json, live: Live) => Effect.Effect<ToolOutcome.ToolOutcome>
+
+/** The call that is run: what is at hand, and what is only made when it is read. */
+export interface Live {
+  readonly callId: string
+  readonly service: ToolRunShape
+  /** Takes news in `effect/ai`'s own form. */
+  readonly preliminary: (value: unknown) => Effect.Effect<void>
+}
 
 /** Decodes arguments by a tool's schema; the failure is a sentence that the model can act on. */
 export type Decode = (args: Json) => Effect.Effect<unknown, string>
@@ -82,9 +86,12 @@ export const direct = (tool: Tool.Any, handler: Tool.Handler<string>, decode: De
           onSuccess: (json) => jsonOutcome(tool.name, json, toContent(tool, value))
         })
   }
-  return (given, run, preliminary) => {
+  return (given, live) => {
     const handle = (args: unknown): Erased.Needing<ToolOutcome.ToolOutcome> => {
-      const handled: Erased.Needing<unknown, unknown> = handler.handler(args, { toolCallId: run.callId, preliminary })
+      const handled: Erased.Needing<unknown, unknown> = handler.handler(args, {
+        toolCallId: live.callId,
+        preliminary: live.preliminary
+      })
       return isDone(handled)
         ? answer(handled.value)
         : Effect.matchEffect(handled, { onFailure: refuse, onSuccess: answer })
@@ -96,7 +103,7 @@ export const direct = (tool: Tool.Any, handler: Tool.Handler<string>, decode: De
           onFailure: (issue) => Effect.succeed(ToolOutcome.fault("InvalidArguments", issue)),
           onSuccess: handle
         })
-    return isDone(handled) ? handled : withRun(run)(handled)
+    return isDone(handled) ? handled : withRun(live.service)(handled)
   }
 }
 
@@ -108,16 +115,16 @@ const isDone = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Exit.Success
 export const bound = (tool: Tool.Any, kit: Erased.Kit, decode: Decode, services: Context.Context<never>): Invoke => {
   const refuse = refusal(tool)
   const withRun = calling(services)
-  return (given, run, preliminary) => {
+  return (given, live) => {
     const args = PlainJson.thaw(given)
     return decode(args).pipe(
       Effect.matchEffect({
         onFailure: (issue) => Effect.succeed(ToolOutcome.fault("InvalidArguments", issue)),
         onSuccess: () => {
           let outcome = ToolOutcome.fault("ResultInvalid", `${tool.name} ended without a result`)
-          return Stream.unwrap(kit.handle(tool.name, args, run.callId)).pipe(
+          return Stream.unwrap(kit.handle(tool.name, args, live.callId)).pipe(
             Stream.runForEach((output) => {
-              if (output.preliminary) return preliminary(output.result)
+              if (output.preliminary) return live.preliminary(output.result)
               outcome = output.isFailure
                 ? failureOutcome(tool.name, output.encodedResult)
                 : jsonOutcome(tool.name, output.encodedResult, content(output.modelOutput))
@@ -127,7 +134,7 @@ export const bound = (tool: Tool.Any, kit: Erased.Kit, decode: Decode, services:
           )
         }
       }),
-      withRun(run)
+      withRun(live.service)
     )
   }
 }

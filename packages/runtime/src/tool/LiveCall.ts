@@ -7,6 +7,7 @@ import { CancellationReport, type Event, type Json, type Message, Money } from "
 import * as Effect from "effect/Effect"
 import type { Place, Run } from "../run/Run.ts"
 import { sha256Hex } from "../run/Digest.ts"
+import type * as Invocation from "./Invocation.ts"
 import * as PlainJson from "./PlainJson.ts"
 import { type FileContent, type FileOptions, FileTooLarge, type Progress, type ToolRunShape } from "./ToolRun.ts"
 
@@ -41,83 +42,16 @@ class Attempt {
   }
 }
 
-/**
- * What the handler of one attempt sees. Its members are made when they are read: nearly no handler reads any, and none more than a
- * few.
- */
-class Door implements ToolRunShape {
-  private readonly live: LiveCall
-  private readonly of: Attempt
-
-  constructor(live: LiveCall, of: Attempt) {
-    this.live = live
-    this.of = of
-  }
-
-  get runId() {
-    return this.live.run.engine.runId
-  }
-
-  get threadId() {
-    return this.live.run.engine.threadId
-  }
-
-  get callId() {
-    return this.live.call.id
-  }
-
-  get idempotencyKey() {
-    return this.live.idempotencyKey
-  }
-
-  get attempt() {
-    return this.of.index
-  }
-
-  get signal() {
-    return this.of.signal
-  }
-
-  get progress(): ToolRunShape["progress"] {
-    return (progress) => this.live.say(this.of, () => this.live.progress(this.of, progress))
-  }
-
-  get registerFile(): ToolRunShape["registerFile"] {
-    return (file) => this.live.registerFile(this.of, file)
-  }
-
-  get storeFile(): ToolRunShape["storeFile"] {
-    return (file) => this.live.storeFile(this.of, file)
-  }
-
-  get emit(): ToolRunShape["emit"] {
-    return (eventType, data) => this.live.say(this.of, () => this.live.custom(eventType, data))
-  }
-
-  get flowUi(): ToolRunShape["flowUi"] {
-    return (dsl) => this.live.say(this.of, () => this.live.flowUi(dsl))
-  }
-
-  get hint(): ToolRunShape["hint"] {
-    return (text) => this.live.say(this.of, () => this.live.hint(text))
-  }
-
-  get reportCost(): ToolRunShape["reportCost"] {
-    return (usd) => Effect.sync(() => this.live.cost(usd))
-  }
-}
-
-export class LiveCall {
+export class LiveCall implements Invocation.Live {
   costNanoUsd = 0
-  /** What the handler of the attempt sees that was begun last. */
-  service: ToolRunShape
   private attempt: Attempt
+  private made: ToolRunShape | undefined
   private settled = false
   private phase: number
   private files = 0
-  readonly run: Run
-  readonly call: Message.CallPart
+  private readonly run: Run
   private readonly place: Place
+  private readonly call: Message.CallPart
 
   /** `begun`: how often earlier lives of the run began this call. */
   constructor(run: Run, place: Place, call: Message.CallPart, begun: number) {
@@ -126,14 +60,22 @@ export class LiveCall {
     this.call = call
     this.phase = run.engine.phase(place.path, call.id)
     this.attempt = new Attempt(begun)
-    this.service = new Door(this, this.attempt)
+  }
+
+  get callId(): string {
+    return this.call.id
+  }
+
+  /** What the handler of the attempt sees that was begun last. Made when it is asked for: one that is done at once asks for none. */
+  get service(): ToolRunShape {
+    return (this.made ??= this.make(this.attempt))
   }
 
   /** A new attempt begins; the one before says nothing more. */
   restart(): void {
     this.attempt.end()
     this.attempt = new Attempt(this.attempt.index + 1)
-    this.service = new Door(this, this.attempt)
+    this.made = undefined
   }
 
   /** The call is over. */
@@ -144,10 +86,6 @@ export class LiveCall {
 
   /** The attempt should end. */
   readonly cut = (): void => this.attempt.cut()
-
-  get idempotencyKey(): string {
-    return CancellationReport.idempotencyKey(this.run.engine.runId, this.place.path, this.call.id)
-  }
 
   /** News in `effect/ai`'s own form: a preliminary result is progress whose milestone it is. */
   get preliminary(): (value: unknown) => Effect.Effect<void> {
@@ -160,8 +98,37 @@ export class LiveCall {
       })
   }
 
+  private get idempotencyKey(): string {
+    return CancellationReport.idempotencyKey(this.run.engine.runId, this.place.path, this.call.id)
+  }
+
+  private make(attempt: Attempt): ToolRunShape {
+    const { engine } = this.run
+    return {
+      runId: engine.runId,
+      threadId: engine.threadId,
+      callId: this.call.id,
+      idempotencyKey: this.idempotencyKey,
+      attempt: attempt.index,
+      get signal() {
+        return attempt.signal
+      },
+      progress: (progress) => this.say(attempt, () => this.progress(attempt, progress)),
+      registerFile: (file) => this.registerFile(attempt, file),
+      storeFile: (file) => this.storeFile(attempt, file),
+      emit: (eventType, data) => this.say(attempt, () => this.custom(eventType, data)),
+      flowUi: (dsl) =>
+        this.say(attempt, () => this.push({ type: "data-flow-ui", data: { dsl: this.json(dsl, "data-flow-ui") } })),
+      hint: (text) => this.say(attempt, () => this.push({ type: "custom", event_type: "hint", data: { text } })),
+      reportCost: (usd) =>
+        Effect.sync(() => {
+          if (!this.settled) this.costNanoUsd += Money.fromUsd(usd) ?? 0
+        })
+    }
+  }
+
   /** Runs `news` unless the attempt is over, and waits where the reader is behind. */
-  say(attempt: Attempt, news: () => boolean): Effect.Effect<void> {
+  private say(attempt: Attempt, news: () => boolean): Effect.Effect<void> {
     return Effect.suspend(() => (attempt.open && news() ? Effect.promise(this.run.engine.room) : Effect.void))
   }
 
@@ -169,7 +136,7 @@ export class LiveCall {
     return this.run.engine.push(this.place.path, [event])
   }
 
-  progress(attempt: Attempt, { label, milestone, phaseIndex, totalPhases }: Progress): boolean {
+  private progress(attempt: Attempt, { label, milestone, phaseIndex, totalPhases }: Progress): boolean {
     const phase = count(phaseIndex)
     // A call that was begun again says nothing that was said before.
     if (attempt.index > 0 && phase < this.phase) return false
@@ -186,20 +153,8 @@ export class LiveCall {
     })
   }
 
-  custom(eventType: string, data: Json): boolean {
+  private custom(eventType: string, data: Json): boolean {
     return this.push({ type: "custom", event_type: eventType, data: this.json(data, eventType) })
-  }
-
-  flowUi(dsl: Json): boolean {
-    return this.push({ type: "data-flow-ui", data: { dsl: this.json(dsl, "data-flow-ui") } })
-  }
-
-  hint(text: string): boolean {
-    return this.push({ type: "custom", event_type: "hint", data: { text } })
-  }
-
-  cost(usd: number): void {
-    if (!this.settled) this.costNanoUsd += Money.fromUsd(usd) ?? 0
   }
 
   private json(data: Json, what: string): Json {
@@ -208,7 +163,7 @@ export class LiveCall {
     return copied
   }
 
-  registerFile(attempt: Attempt, file: FileOptions): Effect.Effect<string> {
+  private registerFile(attempt: Attempt, file: FileOptions): Effect.Effect<string> {
     return Effect.suspend(() => {
       const fileId = file.fileId ?? `file_${this.idempotencyKey}_${++this.files}`
       const news = this.say(attempt, () =>
@@ -228,7 +183,10 @@ export class LiveCall {
   }
 
   /** Bytes first, then the event: who hears of a file finds it. Its id is the same when the call is made again. */
-  storeFile(attempt: Attempt, { content, filename, mediaType }: FileContent): Effect.Effect<string, FileTooLarge> {
+  private storeFile(
+    attempt: Attempt,
+    { content, filename, mediaType }: FileContent
+  ): Effect.Effect<string, FileTooLarge> {
     return Effect.suspend(() => {
       // A copy: the handler may go on to use its buffer.
       const bytes = typeof content === "string" ? encoder.encode(content) : new Uint8Array(content)

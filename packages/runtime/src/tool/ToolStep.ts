@@ -120,7 +120,7 @@ const carry = Effect.fnUntraced(function* (
       run,
       place,
       tool,
-      seen(run, place, permit, () => invoke(permit.args, live.service, live.preliminary)),
+      seen(run, place, permit, () => invoke(permit.args, live)),
       live
     )
     if (ended.outcome.status !== "failed" || ended.refusal !== undefined || ended.cancelled) break
