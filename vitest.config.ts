@@ -4,7 +4,6 @@
  * Files share one module graph per worker, because loading Effect costs more than most tests do. So a test must leave
  * no global changed; the house has no hidden globals to change.
  */
-import { availableParallelism } from "node:os"
 import { defineConfig } from "vitest/config"
 
 export default defineConfig({
@@ -14,8 +13,6 @@ export default defineConfig({
     exclude: ["**/node_modules/**", "**/dist/**"],
     pool: "threads",
     isolate: false,
-    // Vitest leaves a core alone, which on a machine of two leaves one.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
     allowOnly: false,
     testTimeout: 20_000
   }

@@ -46,7 +46,7 @@ describe("a run whose process dies", () => {
     "ends with the same log, wherever it dies, doing nothing twice that was done",
     () =>
       Effect.gen(function* () {
-        for (let seed = 0; seed < 14; seed++) {
+        for (let seed = 0; seed < 9; seed++) {
           const plain = yield* check(seed, steady, [])
           const events = yield* length(seed, steady)
           for (let at = 1; at <= events; at++) {
