@@ -1,7 +1,7 @@
 /**
  * A log with every kind of event in it, each with words of its own: what `dialects-table.ts` runs the codecs over.
  */
-import type { Event } from "../packages/protocol/src/Event.ts"
+import type { Event } from "../packages/protocol/src/event/Event.ts"
 
 /** An event with the words that only it has. Without words: it is carried when it makes a frame. */
 export interface Row {

@@ -3,7 +3,7 @@
  */
 import { readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
-import { page } from "../packages/protocol/src/OrderingDiagram.ts"
+import { page } from "../packages/protocol/src/ordering/OrderingDiagram.ts"
 
 const file = fileURLToPath(new URL("../docs/ordering.md", import.meta.url))
 

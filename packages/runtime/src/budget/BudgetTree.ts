@@ -6,7 +6,7 @@
 import { AgentPath, Budget, type Entry } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import type { Signal } from "../run/Signal.ts"
+import type { Signal } from "../kernel/Signal.ts"
 import type { Look } from "./BudgetProbe.ts"
 import * as Spent from "./Spent.ts"
 import * as WrapUp from "./WrapUp.ts"

@@ -9,7 +9,7 @@
 import { Budget, type Entry, Money } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import { type Place, priceOf, type Run } from "../run/Run.ts"
-import * as Tether from "../run/Tether.ts"
+import * as Tether from "../kernel/Tether.ts"
 import { timeLeft } from "./Attempt.ts"
 
 /**

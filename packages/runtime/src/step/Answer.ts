@@ -6,8 +6,8 @@
  * follows from it is `ModelStep`'s business.
  */
 import type { Event, Json, Message, Usage } from "@reins/protocol"
-import type { ModelPart, PartMetadata, StopReason } from "../port/Model.ts"
-import * as PlainJson from "../tool/PlainJson.ts"
+import type { ModelPart, PartMetadata, StopReason } from "../model/Model.ts"
+import * as PlainJson from "../kernel/PlainJson.ts"
 
 type Increment = Extract<ModelPart, { readonly type: "text" | "reasoning" }>
 

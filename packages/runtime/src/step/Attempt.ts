@@ -8,12 +8,12 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import type { Emit, ModelRequest } from "../port/Model.ts"
-import * as TokenEstimator from "../port/TokenEstimator.ts"
+import type { Emit, ModelRequest } from "../model/Model.ts"
+import * as TokenEstimator from "../model/TokenEstimator.ts"
 import type { Place, Run } from "../run/Run.ts"
-import * as Tether from "../run/Tether.ts"
+import * as Tether from "../kernel/Tether.ts"
 import { Answer } from "./Answer.ts"
-import { Patience } from "./Patience.ts"
+import { Patience } from "../kernel/Patience.ts"
 
 /** How an attempt ended. */
 export type Ending =

@@ -3,7 +3,7 @@
  */
 import { Budget, type Json, Message, ModelFailure, Usage } from "@reins/protocol"
 import * as Schema from "effect/Schema"
-import * as Erased from "../Erased.ts"
+import * as Erased from "../kernel/Erased.ts"
 
 const Stop = Schema.Literals(["stop", "tool-calls", "length", "content-filter", "error", "other"])
 

@@ -6,7 +6,7 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { Fenced, type JournalStore } from "../journal/JournalStore.ts"
+import { Fenced, type JournalStore } from "../host/journal/JournalStore.ts"
 
 /** Dies at the commit that holds the event `at` of a run: with it kept (`after`) or lost (`before`). */
 export interface Death {

@@ -9,8 +9,8 @@ import * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import type { Engine } from "../port/Engine.ts"
-import type { Drive, RunHost, RunHostFactory, RunRecord } from "../port/RunHost.ts"
+import type { Engine } from "../engine/Engine.ts"
+import type { Drive, RunHost, RunHostFactory, RunRecord } from "../engine/RunHost.ts"
 import { clause, type Clause, same } from "./Contract.ts"
 
 type New = Omit<RunRecord, "historyVersion">

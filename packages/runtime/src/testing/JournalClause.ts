@@ -5,7 +5,7 @@ import type { Envelope } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as Result from "effect/Result"
-import type { Batch, JournalStore, Opened } from "../journal/JournalStore.ts"
+import type { Batch, JournalStore, Opened } from "../host/journal/JournalStore.ts"
 import { record } from "./JournalSamples.ts"
 
 /** One promise, and how to see whether a store keeps it. */

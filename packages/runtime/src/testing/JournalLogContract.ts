@@ -3,7 +3,7 @@
  * from outside: answers, questions, calls that the caller must run.
  */
 import * as Effect from "effect/Effect"
-import type { Opened } from "../journal/JournalStore.ts"
+import type { Opened } from "../host/journal/JournalStore.ts"
 import { answer, begin, type Clause, clause, commit, create, open, read, same, status, tagOf } from "./JournalClause.ts"
 import { asks, calls, decides, envelope, finish, mark, results, says, spent, text } from "./JournalSamples.ts"
 

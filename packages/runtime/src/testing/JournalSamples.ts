@@ -11,8 +11,8 @@ import {
   LatencySummary,
   type Message
 } from "@reins/protocol"
-import type { Mark } from "../journal/JournalStore.ts"
-import type { RunRecord } from "../port/RunHost.ts"
+import type { Mark } from "../host/journal/JournalStore.ts"
+import type { RunRecord } from "../engine/RunHost.ts"
 
 type NewRun = Omit<RunRecord, "historyVersion">
 

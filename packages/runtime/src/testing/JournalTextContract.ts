@@ -4,7 +4,7 @@
  */
 import type { Envelope } from "@reins/protocol"
 import * as Effect from "effect/Effect"
-import type { JournalStore } from "../journal/JournalStore.ts"
+import type { JournalStore } from "../host/journal/JournalStore.ts"
 import { begin, type Clause, clause, commit, open, read, same, status } from "./JournalClause.ts"
 import { envelope, failure, mark, text } from "./JournalSamples.ts"
 

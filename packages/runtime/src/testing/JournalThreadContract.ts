@@ -3,7 +3,7 @@
  */
 import { Budget } from "@reins/protocol"
 import * as Effect from "effect/Effect"
-import type { Kept } from "../port/ThreadStore.ts"
+import type { Kept } from "../thread/ThreadStore.ts"
 import { begin, type Clause, clause, commit, create, open, same } from "./JournalClause.ts"
 import { finish, says } from "./JournalSamples.ts"
 

@@ -6,7 +6,7 @@ import { Message, Usage } from "@reins/protocol"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import type { ModelPart, ModelPort, ModelRequest } from "../port/Model.ts"
+import type { ModelPart, ModelPort, ModelRequest } from "../model/Model.ts"
 import { clause, type Clause, same } from "./Contract.ts"
 
 /** Ports that behave as the clauses need. */

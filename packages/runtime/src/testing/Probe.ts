@@ -7,8 +7,8 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { RunNotFound } from "../run/NotFound.ts"
-import { Runtime } from "../Runtime.ts"
+import { RunNotFound } from "../runtime/NotFound.ts"
+import { Runtime } from "../runtime/Runtime.ts"
 
 /** The event of a type. */
 export type Of<Type extends EventType> = Extract<Event, { readonly type: Type }>

@@ -4,7 +4,7 @@
  * draw depends on its place in the run alone, so that a run carried again meets the same world.
  */
 import { type Approval, Budget, ModelFailure, Ordering } from "@reins/protocol"
-import type { ModelPart, ModelRequest } from "../port/Model.ts"
+import type { ModelPart, ModelRequest } from "../model/Model.ts"
 import * as ScriptedModel from "./ScriptedModel.ts"
 
 /** How a tool call behaves; the model writes it into the arguments. */

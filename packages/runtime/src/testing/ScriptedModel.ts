@@ -9,7 +9,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import { type Emit, Model, type ModelPart, type ModelPort, type ModelRequest, type StopReason } from "../port/Model.ts"
+import { type Emit, Model, type ModelPart, type ModelPort, type ModelRequest, type StopReason } from "../model/Model.ts"
 
 /** One reply: its parts in arrays as they should arrive, and then perhaps a failure instead of an end. */
 export interface Reply {

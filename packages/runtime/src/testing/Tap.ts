@@ -5,8 +5,8 @@
 import type { AgentPath, Event } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { Deployment } from "../Deployment.ts"
-import type { Engine } from "../port/Engine.ts"
+import { Deployment } from "../runtime/Deployment.ts"
+import type { Engine } from "../engine/Engine.ts"
 
 /** Events that have just been written, together. */
 export interface Moment {

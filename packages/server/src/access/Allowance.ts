@@ -2,7 +2,7 @@
  * What each tenant may use of this server: how often it may ask, and how many runs it may have at the same time. Counted per
  * process, in memory.
  */
-import type { Limits } from "../ServerOptions.ts"
+import type { Limits } from "../options/ServerOptions.ts"
 import * as TokenBucket from "./TokenBucket.ts"
 
 interface Used {

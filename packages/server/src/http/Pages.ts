@@ -11,7 +11,7 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as HttpApiScalar from "effect/http-api/HttpApiScalar"
 import * as OpenApi from "effect/http-api/OpenApi"
 import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
-import type { Serving } from "../host/Serving.ts"
+import type { Serving } from "../run/Serving.ts"
 import * as Api from "../rest/Api.ts"
 import * as Response from "./Response.ts"
 

@@ -4,7 +4,7 @@
  */
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import * as Name from "../host/Name.ts"
+import * as Name from "../run/Name.ts"
 
 export interface Target {
   readonly path: string

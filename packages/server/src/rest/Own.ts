@@ -11,8 +11,8 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Principal } from "../access/Principal.ts"
-import * as Lookup from "../host/Lookup.ts"
-import type { Serving } from "../host/Serving.ts"
+import * as Lookup from "../run/Lookup.ts"
+import type { Serving } from "../run/Serving.ts"
 
 export interface Own {
   readonly method: Dialect.Method

@@ -1,0 +1,102 @@
+/**
+ * A remembered approval: which calls may run without asking again, how often, how long, at what cost.
+ *
+ * Data and one judgement, `covers`. A grant names a tool and the definition it had: when that changes, the grant is void. Who
+ * keeps grants and takes uses from them is the runtime.
+ */
+import * as Schema from "effect/Schema"
+import { AgentPath, isWithin } from "../AgentPath.ts"
+import { Json } from "../Json.ts"
+
+const GrantStruct = Schema.Struct({
+  id: Schema.String,
+  scope: Schema.Literals(["run", "thread", "subtree"]),
+  resourceId: Schema.String,
+  threadId: Schema.String,
+  runId: Schema.String,
+  agentPath: AgentPath,
+  toolName: Schema.String,
+  toolHash: Schema.String,
+  matcher: Schema.optionalKey(Json),
+  usesLeft: Schema.optionalKey(Schema.Natural),
+  nanoUsdLeft: Schema.optionalKey(Schema.Natural),
+  expiresAt: Schema.optionalKey(Schema.Natural),
+  by: Schema.optionalKey(Schema.String),
+  grantedAt: Schema.Natural
+}).annotate({ identifier: "Grant" })
+
+/**
+ * **Details**
+ * - `scope`: `run` the run it was given in; `thread` every run of that thread; `subtree` that run, at and below `agentPath`.
+ * - `toolHash`: of the tool's name, description and parameters as they were when the person answered.
+ * - `matcher`: arguments must contain it (objects by the members it names, at any depth; all else equal). Absent: any.
+ * - `usesLeft`, `nanoUsdLeft`: further calls, and what they may report as their cost. Absent: no limit.
+ * - `expiresAt`, `grantedAt`: epoch milliseconds.
+ */
+export interface Grant extends Schema.Schema.Type<typeof GrantStruct> {}
+export const Grant: Schema.Codec<Grant> = GrantStruct
+
+/** A call that asks to run on a grant. */
+export interface Claim {
+  readonly resourceId: string
+  readonly threadId: string
+  readonly runId: string
+  readonly agentPath: AgentPath
+  readonly toolName: string
+  readonly toolHash: string
+  readonly args: Json
+}
+
+/** Whether the call may run on the grant, at `now`. */
+export const covers = (grant: Grant, claim: Claim, now: number): boolean =>
+  grant.resourceId === claim.resourceId &&
+  grant.toolName === claim.toolName &&
+  grant.toolHash === claim.toolHash &&
+  reaches(grant, claim) &&
+  (grant.expiresAt === undefined || now < grant.expiresAt) &&
+  grant.usesLeft !== 0 &&
+  grant.nanoUsdLeft !== 0 &&
+  (grant.matcher === undefined || contains(claim.args, grant.matcher))
+
+const reaches = (grant: Grant, claim: Claim): boolean => {
+  switch (grant.scope) {
+    case "thread":
+      return grant.threadId === claim.threadId
+    case "run":
+      return grant.runId === claim.runId
+    case "subtree":
+      return grant.runId === claim.runId && isWithin(claim.agentPath, grant.agentPath)
+  }
+}
+
+const isRecord = (value: Json): value is { readonly [key: string]: Json } =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+/** Whether `value` holds all that `pattern` says: objects by the members named, arrays and the rest exactly. */
+export const contains = (value: Json, pattern: Json): boolean => {
+  if (isRecord(pattern)) {
+    return (
+      isRecord(value) &&
+      Object.entries(pattern).every(([key, part]) => {
+        const found = Object.hasOwn(value, key) ? value[key] : undefined
+        return found !== undefined && contains(found, part)
+      })
+    )
+  }
+  if (Array.isArray(pattern)) {
+    return (
+      Array.isArray(value) &&
+      value.length === pattern.length &&
+      pattern.every((part, index) => contains(value[index] ?? null, part))
+    )
+  }
+  return value === pattern
+}
+
+/** The grant after one more call. */
+export const used = (grant: Grant): Grant =>
+  grant.usesLeft === undefined ? grant : { ...grant, usesLeft: Math.max(0, grant.usesLeft - 1) }
+
+/** The grant after a call on it has reported what it cost. */
+export const spent = (grant: Grant, nanoUsd: number): Grant =>
+  grant.nanoUsdLeft === undefined ? grant : { ...grant, nanoUsdLeft: Math.max(0, grant.nanoUsdLeft - nanoUsd) }

@@ -1,0 +1,143 @@
+/**
+ * What a budget tree has left, and whether it is time to warn.
+ */
+import type { AgentPath } from "../AgentPath.ts"
+import type { Counters } from "./BudgetCounters.ts"
+import { names, zero } from "./BudgetCounters.ts"
+import type { Chain, Node } from "./BudgetNode.ts"
+import { limitNames, maxCalls, noCalls } from "./BudgetNode.ts"
+import { toolLimit } from "./BudgetRefusal.ts"
+import type { Price } from "../money/Entry.ts"
+import * as Money from "../money/Money.ts"
+
+const left = ({ max, used }: Node, name: keyof Counters, held: Counters): number => max[name] - used[name] - held[name]
+
+const tokensLeft = ({ max, used }: Node, held: Counters): number =>
+  max.totalTokens - used.inputTokens - used.outputTokens - held.inputTokens - held.outputTokens
+
+/**
+ * What may still be reserved on the chain, counter by counter: the least of its nodes, what others hold taken off; `Infinity`
+ * where no limit is. What is left of `maxTotalTokens` bounds input and output alike.
+ */
+export const remaining = (chain: Chain): Counters => {
+  const out = {
+    steps: Infinity,
+    toolCalls: Infinity,
+    inputTokens: Infinity,
+    outputTokens: Infinity,
+    nanoUsd: Infinity,
+    agents: Infinity
+  }
+  for (const node of chain) {
+    if (!node.counted) continue
+    for (const name of names) out[name] = Math.min(out[name], Math.max(0, left(node, name, node.held)))
+    const tokens = Math.max(0, tokensLeft(node, node.held))
+    out.inputTokens = Math.min(out.inputTokens, tokens)
+    out.outputTokens = Math.min(out.outputTokens, tokens)
+  }
+  return out
+}
+
+/** What a step wants. */
+export interface HeadroomOptions {
+  /** Input tokens that are reserved beside the output. */
+  readonly inputTokens: number
+  /** The price of the model. Absent: unknown. */
+  readonly price?: Price | undefined
+  /** The answer where nothing limits the output: a model's own cap, or `Infinity`. */
+  readonly wanted: number
+  /** True: as if everybody gave back all that is held now. Nobody can count on more than that. */
+  readonly isGivenBack?: boolean | undefined
+}
+
+/**
+ * The most output tokens, up to `wanted`, that may be reserved beside `inputTokens`, given the limits on output, on all
+ * tokens and on US dollars. Money is counted as `Money.mostFor` counts it, so that reserving the answer together with
+ * `Money.mostFor` of it fits. 0 where none fits; and where a limit in US dollars stands and no price is given.
+ */
+export const headroom = (chain: Chain, options: HeadroomOptions): number => {
+  const { inputTokens, price } = options
+  let out = options.wanted
+  let amount = Infinity
+  for (const node of chain) {
+    if (!node.counted) continue
+    const held = options.isGivenBack === true ? zero : node.held
+    out = Math.min(out, left(node, "outputTokens", held), tokensLeft(node, held) - inputTokens)
+    amount = Math.min(amount, left(node, "nanoUsd", held))
+  }
+  if (amount !== Infinity) {
+    out = price === undefined ? 0 : Math.min(out, Money.outputTokensFor(price, inputTokens, amount))
+  }
+  return out > 0 ? Math.floor(out) : 0
+}
+
+/** A limit of which as much is used as `warnAt` says, in the limit's own unit. */
+export interface Warning {
+  readonly limit: string
+  readonly max: number
+  readonly used: number
+  readonly path: AgentPath
+}
+
+interface Reading {
+  readonly limit: string
+  readonly max: number
+  readonly before: number
+  readonly after: number
+}
+
+const readings = (before: Node, after: Node, elapsed: Elapsed | undefined): ReadonlyArray<Reading> => {
+  const { max } = after
+  const out: Array<Reading> = []
+  for (const name of names) {
+    out.push({ limit: limitNames[name], max: max[name], before: before.used[name], after: after.used[name] })
+  }
+  for (const [tool, calls] of after.byTool) {
+    const old = before.byTool.get(tool) ?? noCalls
+    out.push({ limit: toolLimit(tool), max: maxCalls(after, tool), before: old.used, after: calls.used })
+  }
+  out.push({
+    limit: "maxTotalTokens",
+    max: max.totalTokens,
+    before: before.used.inputTokens + before.used.outputTokens,
+    after: after.used.inputTokens + after.used.outputTokens
+  })
+  if (elapsed !== undefined) {
+    const { sinceMs } = after
+    out.push({
+      limit: "maxDuration",
+      max: max.durationMs,
+      before: Math.max(0, elapsed.before - sinceMs),
+      after: Math.max(0, elapsed.after - sinceMs)
+    })
+  }
+  return out
+}
+
+/** The run's machine time before and after a change, in milliseconds. */
+export interface Elapsed {
+  readonly before: number
+  readonly after: number
+}
+
+// divided, not multiplied: 7 of 100 is exactly the 0.07 that a user writes, 0.07 times 100 is a little more than 7
+const reaches = (used: number, max: number, warnAt: number): boolean => used > 0 && (max === 0 || used / max >= warnAt)
+
+/**
+ * The limits whose `warnAt` was reached by what was settled between two states of one chain. Holds do not count: they may
+ * be given back. Time is looked at where `elapsed` is given.
+ */
+export const warnings = (before: Chain, after: Chain, elapsed?: Elapsed): ReadonlyArray<Warning> => {
+  const out: Array<Warning> = []
+  for (const [index, node] of after.entries()) {
+    const old = before[index]
+    const { warnAt } = node.budget
+    if (warnAt === undefined || old === undefined || (old === node && elapsed === undefined)) continue
+    for (const { after, before, limit, max } of readings(old, node, elapsed)) {
+      if (max === Infinity || !reaches(after, max, warnAt) || reaches(before, max, warnAt)) continue
+      const shown = limit === "maxCostUsd" ? Money.toUsd : Number
+      out.push({ limit: node.prefix + limit, max: shown(max), used: shown(after), path: node.path })
+    }
+  }
+  return out
+}

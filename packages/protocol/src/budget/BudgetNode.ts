@@ -1,0 +1,206 @@
+/**
+ * One agent's place in a run's budget tree: its limits, what is spent on it and what is held; and whether more would fit.
+ *
+ * What holds at every moment, for each limit of each node: `used + held - overrun <= max`.
+ */
+import type { AgentPath } from "../AgentPath.ts"
+import type { Amount, Counters } from "./BudgetCounters.ts"
+import { names, whole, zero } from "./BudgetCounters.ts"
+import type { Budget } from "./BudgetData.ts"
+import type { Refusal } from "./BudgetRefusal.ts"
+import { type threadPrefix, toolLimit } from "./BudgetRefusal.ts"
+import * as Money from "../money/Money.ts"
+
+/** The calls of one tool. Kept only on nodes with `maxCallsPerTool`. */
+export interface ToolCounts {
+  readonly used: number
+  readonly held: number
+  readonly overrun: number
+}
+
+/** Limits in the units of the counters; `Infinity` where there is none. */
+export interface Limits extends Counters {
+  readonly totalTokens: number
+  readonly durationMs: number
+  readonly depth: number
+}
+
+/** The open holds of a node, newest first. */
+export interface Hold {
+  readonly amount: Amount
+  readonly rest: Hold | undefined
+}
+
+/**
+ * A node of the tree.
+ *
+ * **Details**
+ * - `sinceMs`: the run's machine time at which the agent began; its `maxDuration` counts from there.
+ * - `used`: settled. `held`: reserved and not settled. `overrun`: the part of `used` that no hold had made room for.
+ * - `counted`: false for a node made without limits; it refuses nothing and nothing is counted on it.
+ * - `holds`: kept on the nearest counted node of the chain that they were reserved on.
+ * - `prefix`: stands before its limits' names in what it says: empty, or `thread.` for the node above a run's root.
+ */
+export interface Node {
+  readonly path: AgentPath
+  readonly budget: Budget
+  readonly sinceMs: number
+  readonly counted: boolean
+  readonly max: Limits
+  readonly used: Counters
+  readonly held: Counters
+  readonly overrun: Counters
+  readonly byTool: ReadonlyMap<string, ToolCounts>
+  readonly holds: Hold | undefined
+  readonly prefix: "" | typeof threadPrefix
+}
+
+/** A node and all its ancestors, nearest first. */
+export type Chain = ReadonlyArray<Node>
+
+const noTools: ReadonlyMap<string, ToolCounts> = new Map()
+
+/** No calls of a tool yet. */
+export const noCalls: ToolCounts = { used: 0, held: 0, overrun: 0 }
+
+/** What is no number admits nothing; `validate` has refused such a budget before. */
+const limit = (value: number | undefined): number => (value === undefined ? Infinity : value >= 0 ? value : 0)
+
+const money = (usd: number | undefined): number =>
+  usd === undefined || usd === Infinity ? Infinity : (Money.fromUsd(usd) ?? 0)
+
+/** A budget's limits in the units of the counters. */
+export const limitsOf = (budget: Budget): Limits => ({
+  steps: limit(budget.maxSteps),
+  toolCalls: limit(budget.maxToolCalls),
+  inputTokens: limit(budget.maxInputTokens),
+  outputTokens: limit(budget.maxOutputTokens),
+  totalTokens: limit(budget.maxTotalTokens),
+  nanoUsd: money(budget.maxCostUsd),
+  agents: limit(budget.maxAgents),
+  durationMs: limit(budget.maxDurationMs),
+  depth: limit(budget.maxDepth)
+})
+
+/**
+ * A node on which nothing is spent yet. An absent budget has no limits. `sinceMs`, the run's machine time, for an agent
+ * that begins later than its run.
+ */
+export const node = (path: AgentPath, budget: Budget = {}, sinceMs = 0, prefix: Node["prefix"] = ""): Node => {
+  const max = limitsOf(budget)
+  return {
+    path,
+    budget,
+    sinceMs,
+    counted: budget.maxCallsPerTool !== undefined || Object.values(max).some((value) => value !== Infinity),
+    max,
+    used: zero,
+    held: zero,
+    overrun: zero,
+    byTool: noTools,
+    holds: undefined,
+    prefix
+  }
+}
+
+/** True for a node made without any limit: it refuses nothing, and nothing is counted on it. */
+export const isUnlimited = (node: Node): boolean => !node.counted
+
+/** True where a node limits tokens or money. */
+export const isMetered = ({ max }: Node): boolean =>
+  max.inputTokens !== Infinity ||
+  max.outputTokens !== Infinity ||
+  max.totalTokens !== Infinity ||
+  max.nanoUsd !== Infinity
+
+/** The limit of each counter, as its user wrote it. */
+export const limitNames = {
+  steps: "maxSteps",
+  toolCalls: "maxToolCalls",
+  inputTokens: "maxInputTokens",
+  outputTokens: "maxOutputTokens",
+  nanoUsd: "maxCostUsd",
+  agents: "maxAgents"
+} as const satisfies { readonly [_ in keyof Counters]: string }
+
+/** Most calls of one tool. */
+export const maxCalls = (node: Node, tool: string): number => {
+  const limits = node.budget.maxCallsPerTool
+  return limits !== undefined && Object.hasOwn(limits, tool) ? limit(limits[tool]) : Infinity
+}
+
+const nothing: ReadonlyArray<Refusal> = []
+
+/** All limits of one node that `amount` does not fit under; usually none, and then nothing is allocated. */
+export const refusals = (node: Node, amount: Amount, elapsedMs: number): ReadonlyArray<Refusal> => {
+  const { held, max, path, prefix, used } = node
+  let out = nothing
+  for (const name of names) {
+    const wanted = whole(amount[name])
+    if (wanted === 0 || used[name] + held[name] + wanted <= max[name]) continue
+    const shown = name === "nanoUsd" ? Money.toUsd : Number
+    out = [
+      ...out,
+      {
+        limit: prefix + limitNames[name],
+        max: shown(max[name]),
+        used: shown(used[name] + held[name]),
+        path,
+        heldByOthers: used[name] + wanted <= max[name]
+      }
+    ]
+  }
+  const need = (limit: string, max: number, used: number, held: number, wanted: number) => {
+    if (wanted === 0 || used + held + wanted <= max) return
+    out = [...out, { limit: prefix + limit, max, used: used + held, path, heldByOthers: used + wanted <= max }]
+  }
+  if (amount.tool !== undefined && node.budget.maxCallsPerTool !== undefined) {
+    const calls = node.byTool.get(amount.tool) ?? noCalls
+    need(toolLimit(amount.tool), maxCalls(node, amount.tool), calls.used, calls.held, whole(amount.toolCalls))
+  }
+  if (max.totalTokens !== Infinity) {
+    const heldTokens = held.inputTokens + held.outputTokens
+    const wanted = whole(amount.inputTokens) + whole(amount.outputTokens)
+    need("maxTotalTokens", max.totalTokens, used.inputTokens + used.outputTokens, heldTokens, wanted)
+  }
+  if (max.durationMs !== Infinity) {
+    const elapsed = Math.max(0, elapsedMs - node.sinceMs)
+    if (!(elapsed < max.durationMs)) {
+      out = [...out, { limit: `${prefix}maxDuration`, max: max.durationMs, used: elapsed, path, heldByOthers: false }]
+    }
+  }
+  return out
+}
+
+/** Of several refusals the first that would stand even if nobody held anything: waiting does not cure it. */
+export const weightiest = (found: ReadonlyArray<Refusal>): Refusal | undefined =>
+  found.find((refusal) => !refusal.heldByOthers) ?? found[0]
+
+/**
+ * Whether `amount` fits on this node alone, at `elapsedMs` of the run's machine time. Of the counters only those that the
+ * amount asks for are checked; time always is.
+ */
+export const check = (node: Node, amount: Amount, elapsedMs: number): Refusal | undefined =>
+  node.counted ? weightiest(refusals(node, amount, elapsedMs)) : undefined
+
+/**
+ * Whether a specialist may stand at `depth` (the length of its path), below the chain's nearest agent. Each node's
+ * `maxDepth` counts from the node. Of several the refusal of the nearest to the root.
+ */
+export const depthRefusal = (chain: Chain, depth: number): Refusal | undefined => {
+  for (let index = chain.length - 1; index >= 0; index--) {
+    const node = chain[index]
+    if (node === undefined) continue
+    const levels = depth - node.path.length
+    if (levels > node.max.depth) {
+      return {
+        limit: `${node.prefix}maxDepth`,
+        max: node.max.depth,
+        used: Math.max(0, levels - 1),
+        path: node.path,
+        heldByOthers: false
+      }
+    }
+  }
+  return undefined
+}

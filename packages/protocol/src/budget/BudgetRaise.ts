@@ -1,0 +1,79 @@
+/**
+ * More budget for a node that goes on: what a person answers when a run pauses at a limit.
+ */
+import * as Result from "effect/Result"
+import { names } from "./BudgetCounters.ts"
+import type { Budget } from "./BudgetData.ts"
+import { counts, validate } from "./BudgetData.ts"
+import type { Node } from "./BudgetNode.ts"
+import { limitNames, limitsOf, noCalls } from "./BudgetNode.ts"
+import { toolOf } from "./BudgetRefusal.ts"
+import * as Money from "../money/Money.ts"
+import { InvalidBudget } from "../error/QueryRejected.ts"
+
+const withLimit = (budget: Budget, limit: string, value: number): Budget | undefined => {
+  const tool = toolOf(limit)
+  if (tool !== undefined) {
+    const { maxCallsPerTool } = budget
+    return maxCallsPerTool === undefined
+      ? undefined
+      : {
+          ...budget,
+          maxCallsPerTool: Object.fromEntries([...Object.entries(maxCallsPerTool), [tool, value]])
+        }
+  }
+  if (limit === "maxDuration") return { ...budget, maxDurationMs: value }
+  if (limit === "maxCostUsd") return { ...budget, maxCostUsd: value }
+  const name = counts.find((count) => count === limit)
+  return name === undefined ? undefined : { ...budget, [name]: value }
+}
+
+/** What stands against a limit, in its own unit: spent, and spent or held. */
+const standing = (node: Node, limit: string, elapsedMs: number): readonly [used: number, taken: number] => {
+  const { held, overrun, used } = node
+  const tool = toolOf(limit)
+  if (tool !== undefined) {
+    const calls = node.byTool.get(tool) ?? noCalls
+    return [calls.used, calls.used + calls.held - calls.overrun]
+  }
+  if (limit === "maxDuration") return [Math.max(0, elapsedMs - node.sinceMs), 0]
+  if (limit === "maxTotalTokens") {
+    const spent = used.inputTokens + used.outputTokens
+    return [spent, spent + held.inputTokens + held.outputTokens - overrun.inputTokens - overrun.outputTokens]
+  }
+  const name = names.find((counter) => limitNames[counter] === limit)
+  return name === undefined ? [-1, 0] : [used[name], used[name] + held[name] - overrun[name]]
+}
+
+/**
+ * The node with new limits by name (`maxDuration` in milliseconds, `maxCallsPerTool.<tool>` for one tool). Each must be
+ * more than what is used, and room for what is held. Limits that were not set may be set; an unknown name is refused, and
+ * so is any on a node made without limits, where nothing was counted.
+ */
+export const raise = (
+  node: Node,
+  limits: { readonly [limit: string]: number },
+  elapsedMs = 0
+): Result.Result<Node, InvalidBudget> => {
+  let budget = node.budget
+  for (const [limit, value] of Object.entries(limits)) {
+    const next = withLimit(budget, limit, value)
+    if (next === undefined) return Result.fail(new InvalidBudget({ limit, issue: "is not a limit of this budget" }))
+    if (!node.counted) {
+      return Result.fail(new InvalidBudget({ limit, issue: "cannot be raised: the agent has no budget" }))
+    }
+    budget = next
+  }
+  const invalid = validate(budget)
+  if (invalid !== undefined) return Result.fail(invalid)
+  for (const [limit, value] of Object.entries(limits)) {
+    const [used, taken] = standing(node, limit, elapsedMs)
+    const money = limit === "maxCostUsd"
+    const amount = money ? (Money.fromUsd(value) ?? Infinity) : value
+    if (amount > used && amount >= taken) continue
+    const least = Math.max(used, taken)
+    const issue = `must be more than the ${money ? Money.toUsd(least) : least} that is used and held`
+    return Result.fail(new InvalidBudget({ limit, issue }))
+  }
+  return Result.succeed({ ...node, budget, max: limitsOf(budget) })
+}

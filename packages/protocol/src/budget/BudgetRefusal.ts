@@ -1,0 +1,84 @@
+/**
+ * What a budget says when it refuses: the limit by the name its user wrote, how much was used, and which node refused.
+ *
+ * Numbers are in the limit's own unit: US dollars for `maxCostUsd`, milliseconds for `maxDuration`, counts otherwise.
+ */
+import * as Schema from "effect/Schema"
+import { AgentPath } from "../AgentPath.ts"
+import type { BudgetExhausted } from "../event/Event.ts"
+import * as Money from "../money/Money.ts"
+
+const RefusalStruct = Schema.Struct({
+  limit: Schema.String,
+  max: Schema.Finite,
+  used: Schema.Finite,
+  path: AgentPath,
+  heldByOthers: Schema.Boolean
+}).annotate({ identifier: "BudgetRefusal" })
+
+/**
+ * Why an amount was not reserved.
+ *
+ * **Details**
+ * - `limit`: `"maxSteps"`, …; for one tool's limit `"maxCallsPerTool.<tool>"`; `"thread.maxSteps"`, … for a limit of the thread.
+ * - `used`: what is settled and what others hold.
+ * - `path`: the agent whose budget refused; the nearest to the root where several do.
+ * - `heldByOthers`: the amount would fit if nobody held anything, so it may fit later.
+ */
+export interface Refusal extends Schema.Schema.Type<typeof RefusalStruct> {}
+export const Refusal: Schema.Codec<Refusal> = RefusalStruct
+
+const perTool = "maxCallsPerTool."
+
+/** The name of the limit on calls of one tool. */
+export const toolLimit = (tool: string): string => perTool + tool
+
+/** Stands before the names of a thread's limits. */
+export const threadPrefix = "thread."
+
+/** Whether the limit of this name is one of the thread, which spans all its runs. */
+export const isOfThread = (limit: string): boolean => limit.startsWith(threadPrefix)
+
+/** A limit's name without the word of whose it is. */
+export const bare = (limit: string): string => (isOfThread(limit) ? limit.slice(threadPrefix.length) : limit)
+
+/** The tool that a limit's name is about, if it is about one. */
+export const toolOf = (limit: string): string | undefined =>
+  limit.startsWith(perTool) ? limit.slice(perTool.length) : undefined
+
+const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+
+const wireName = (limit: string): string => {
+  if (isOfThread(limit)) return threadPrefix + wireName(bare(limit))
+  const tool = toolOf(limit)
+  if (tool !== undefined) return `max_calls_per_tool.${tool}`
+  return limit === "maxDuration" ? "max_duration_ms" : snake(limit)
+}
+
+const shown = (refusal: Refusal): string => {
+  const amount = bare(refusal.limit) === "maxCostUsd" ? Money.fromUsd(refusal.max) : undefined
+  return amount === undefined ? String(refusal.max) : Money.format(amount).slice(1)
+}
+
+const code = (limit: string): string => {
+  if (isOfThread(limit)) return code(bare(limit)).replace("E_BUDGET", "E_BUDGET_THREAD")
+  const name = toolOf(limit) === undefined ? limit : "maxCallsPerTool"
+  return `E_BUDGET${snake(name.replace(/^max/, "")).toUpperCase()}`
+}
+
+/**
+ * The event of a refusal: message `max_tool_calls=10 reached`, code `E_BUDGET_TOOL_CALLS`. Money is shown in US dollars
+ * (`max_cost_usd=0.25 reached`), time in milliseconds (`max_duration_ms=120000 reached`). `data.agentPath` only below the
+ * root. A limit of the thread is `thread.max_tool_calls=10 reached`, `E_BUDGET_THREAD_TOOL_CALLS`.
+ */
+export const toEvent = (refusal: Refusal): BudgetExhausted => ({
+  type: "budget_exhausted",
+  message: `${wireName(refusal.limit)}=${shown(refusal)} reached`,
+  code: code(refusal.limit),
+  data: {
+    limit: refusal.limit,
+    max: refusal.max,
+    used: refusal.used,
+    ...(refusal.path.length === 0 ? {} : { agentPath: refusal.path })
+  }
+})

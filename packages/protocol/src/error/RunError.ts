@@ -1,0 +1,140 @@
+/**
+ * Why a run did not bring an answer, for callers who asked for one (`complete`, `completeSpecialist`). On the stream the
+ * same is the last event, `error`; a budget or a cancel is not an error there but a `finish` that says so.
+ */
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
+import { AgentPath } from "../AgentPath.ts"
+import { CancellationReport } from "./CancellationReport.ts"
+import type { Json } from "../Json.ts"
+import * as ModelFailure from "./ModelFailure.ts"
+
+/** A limit of the run's budget stopped it. `agentPath` is absent for the run's own budget. */
+export class BudgetExhausted extends Schema.TaggedError<BudgetExhausted>()("BudgetExhausted", {
+  limit: Schema.String,
+  max: Schema.Finite,
+  used: Schema.Finite,
+  agentPath: Schema.optionalKey(AgentPath)
+}) {
+  override get message() {
+    return `the budget is exhausted: ${this.limit} is ${this.max}, used ${this.used}`
+  }
+  get isRetryable() {
+    return false
+  }
+}
+
+/** Somebody cancelled the run. `report`: what that stopped, left behind, and found done; absent where the log has none. */
+export class RunCancelled extends Schema.TaggedError<RunCancelled>()("RunCancelled", {
+  report: Schema.optionalKey(CancellationReport)
+}) {
+  override get message() {
+    return "the run was cancelled"
+  }
+  get isRetryable() {
+    return false
+  }
+}
+
+/** The specialist's answer does not fit its output schema, also after one round of repair. */
+export class OutputInvalid extends Schema.TaggedError<OutputInvalid>()("OutputInvalid", {
+  agent: Schema.String,
+  issue: Schema.String
+}) {
+  override get message() {
+    return `the answer of ${this.agent} does not fit its output schema: ${this.issue}`
+  }
+  get isRetryable() {
+    return true
+  }
+}
+
+/** The model stopped before its answer was whole (`length`, `content-filter`, `other`). */
+export class AnswerIncomplete extends Schema.TaggedError<AnswerIncomplete>()("AnswerIncomplete", {
+  finishReason: Schema.String
+}) {
+  override get message() {
+    return `the answer is incomplete: the model finished with ${this.finishReason}`
+  }
+  get isRetryable() {
+    return false
+  }
+}
+
+/** The run's log or thread could not be written or read. */
+export class StoreFailed extends Schema.TaggedError<StoreFailed>()("StoreFailed", { operation: Schema.String }) {
+  override get message() {
+    return `the store failed during ${this.operation}`
+  }
+  get isRetryable() {
+    return true
+  }
+}
+
+/** A defect of the runtime, a layer or a service; its cause is in the operator's log. */
+export class InternalFailure extends Schema.TaggedError<InternalFailure>()("InternalFailure", {}) {
+  override get message() {
+    return "the run failed for an internal reason"
+  }
+  get isRetryable() {
+    return false
+  }
+}
+
+const members = [
+  ...ModelFailure.members,
+  BudgetExhausted,
+  RunCancelled,
+  OutputInvalid,
+  AnswerIncomplete,
+  StoreFailed,
+  InternalFailure
+] as const
+
+/** Why a run brought no answer. */
+export type Reason =
+  | ModelFailure.ModelFailure
+  | BudgetExhausted
+  | RunCancelled
+  | OutputInvalid
+  | AnswerIncomplete
+  | StoreFailed
+  | InternalFailure
+export const Reason: Schema.Codec<Reason, unknown> = Schema.Union(members)
+
+/**
+ * A run that brought no answer. Recover by reason: `Effect.catchReason("RunError", "BudgetExhausted", …)`.
+ * `isRetryable` says whether the same query may succeed later.
+ */
+export class RunError extends Schema.TaggedError<RunError>()("RunError", {
+  runId: Schema.String,
+  reason: Schema.Union(members)
+}) {
+  override get message(): string {
+    return this.reason.message
+  }
+  get isRetryable(): boolean {
+    return this.reason.isRetryable
+  }
+}
+
+const encode = Schema.encodeSync(Schema.Union(members))
+
+/** A reason as data, for the `error` event: its tag as `reason`, whether a retry may help, and its fields. */
+export const toPublicData = (reason: Reason): Json => {
+  const { _tag, ...fields } = encode(reason)
+  return { reason: _tag, isRetryable: reason.isRetryable, ...fields }
+}
+
+const decode = Schema.decodeUnknownExit(Schema.Union(members))
+
+/** The reason that `toPublicData` told; `InternalFailure` for anything else. */
+export const fromPublicData = (data: Json | undefined): Reason => {
+  if (typeof data !== "object" || data === null || !("reason" in data)) return new InternalFailure({})
+  const { isRetryable: _, reason, ...fields } = data
+  const decoded = decode({ _tag: reason, ...fields })
+  return Exit.isSuccess(decoded) ? decoded.value : new InternalFailure({})
+}
+
+/** The machine-readable code of a reason, as the `error` event carries it: `E_RATE_LIMITED` for `RateLimited`. */
+export const code = (reason: Reason): string => `E_${reason._tag.replace(/(?<=[a-z])(?=[A-Z])/g, "_").toUpperCase()}`

@@ -1,0 +1,132 @@
+/**
+ * How a lawful event changes what the automaton remembers. Whether it is lawful is not asked here: that is
+ * `OrderingRules`.
+ */
+import * as AgentPath from "../AgentPath.ts"
+import * as Approval from "../approval/Approval.ts"
+import type { Event } from "../event/Event.ts"
+import { anonymous, drop, isOutOfView, limitKey, makeAgent, put, segmentOf, unreported } from "./OrderingState.ts"
+import type { Agent, Call } from "./OrderingState.ts"
+import { callPhases, runPhases, stepPhases } from "./OrderingTables.ts"
+import type { CallSignal, StepSignal } from "./OrderingTables.ts"
+
+const moveStep = (agent: Agent, signal: StepSignal): void => {
+  agent.step = stepPhases[agent.step][signal] ?? agent.step
+}
+
+const moveCall = (agent: Agent, id: string, signal: CallSignal, change?: Partial<Call>): void => {
+  const call = agent.calls.get(id)
+  if (call === undefined) return
+  const phase = callPhases[call.phase][signal] ?? call.phase
+  if (phase === "closed") agent.calls.delete(id)
+  else agent.calls.set(id, { ...call, ...change, phase })
+  moveStep(agent, "news")
+}
+
+const announce = (agent: Agent, id: string, kind: Call["kind"], name: string): void => {
+  const call: Call = { kind, name, phase: "announced", progress: -1, reported: false }
+  if (kind === "tool") agent.calls.set(id, call)
+  else {
+    const segment = segmentOf(name, id)
+    agent.calls.set(id, { ...call, segment })
+    const nested = makeAgent(agent.run, AgentPath.child(agent.path, name, id), agent, id)
+    agent.nested = put(agent.nested, segment, nested)
+  }
+  agent.used.add(id)
+  moveStep(agent, "call")
+}
+
+const settle = (agent: Agent, id: string): void => {
+  const call = agent.calls.get(id)
+  moveCall(agent, id, "result")
+  if (call?.segment === undefined) return
+  agent.nested = drop(agent.nested, call.segment)
+  const owed = anonymous(agent, call.name) - (call.reported || call.phase === "refused" ? 0 : 1)
+  // A refused call may have been the one that reported: no more can be owed than there are calls left to have done so.
+  setAnonymous(agent, call.name, Math.min(owed, unreported(agent, call.name)))
+}
+
+const setAnonymous = (agent: Agent, agentName: string, count: number): void => {
+  agent.anonymous = count > 0 ? put(agent.anonymous, agentName, count) : drop(agent.anonymous, agentName)
+}
+
+const report = (agent: Agent, agentName: string, id: string | undefined): void => {
+  if (id !== undefined) return moveCall(agent, id, "usage", { reported: true })
+  setAnonymous(agent, agentName, anonymous(agent, agentName) + 1)
+  moveStep(agent, "news")
+}
+
+const ask = (agent: Agent, request: Approval.Request): void => {
+  const { run } = agent
+  run.approvals.add(request.id)
+  if (isOutOfView(agent, request)) {
+    const agentKey = AgentPath.key(request.agentPath ?? [])
+    run.pending = put(run.pending, request.id, { agentKey, callId: undefined })
+    return
+  }
+  const callId = request.kind === "tool" ? request.toolInvocationId : undefined
+  run.pending = put(run.pending, request.id, { agentKey: agent.key, callId })
+  agent.pending += 1
+  if (callId !== undefined) moveCall(agent, callId, request.begunBefore === undefined ? "required" : "again")
+}
+
+const answer = (agent: Agent, resolution: Approval.Resolution): void => {
+  const asked = agent.run.pending.get(resolution.id)
+  agent.run.pending = drop(agent.run.pending, resolution.id)
+  if (asked === undefined || asked.agentKey !== agent.key) return
+  agent.pending -= 1
+  if (asked.callId !== undefined) {
+    moveCall(agent, asked.callId, Approval.allows(resolution.outcome) ? "allow" : "refuse")
+  }
+}
+
+/** The stored mark of a step that is done: no retraction and no text of it may follow. */
+export const closeStep = (agent: Agent): void => moveStep(agent, "done")
+
+/** Changes `agent`, its run, and the call that opened it, by a lawful event. */
+export const apply = (agent: Agent, event: Event): void => {
+  const { parent, run } = agent
+  if (!agent.begun && parent !== undefined) {
+    agent.begun = true
+    moveCall(parent, agent.parentCall, "nested")
+  }
+  switch (event.type) {
+    case "text":
+    case "reasoning":
+    case "data-file-registered":
+    case "data-flow-ui":
+    case "custom":
+      return
+    case "step-start":
+    case "step-retracted":
+      return moveStep(agent, event.type)
+    case "tool-invocation":
+      return event.state === "call"
+        ? announce(agent, event.toolInvocationId, "tool", event.toolName)
+        : settle(agent, event.toolInvocationId)
+    case "tool-agent":
+      return event.state === "call"
+        ? announce(agent, event.toolInvocationId, "agent", event.agentName)
+        : settle(agent, event.toolInvocationId)
+    case "tool-progress":
+      return event.toolCallId === undefined
+        ? moveStep(agent, "news")
+        : moveCall(agent, event.toolCallId, "progress", { progress: event.phaseIndex })
+    case "data-tool-agent":
+      return report(agent, event.data.agentName, event.data.toolInvocationId)
+    case "approval-required":
+      return ask(agent, event.data)
+    case "approval-decision":
+      return answer(agent, event.data)
+    case "plan-status-change":
+      run.plans = put(run.plans, event.data.planId, event.data.to)
+      return
+    case "budget_exhausted":
+      return run.exhausted.add(limitKey(event.data.limit, event.data.agentPath))
+    case "finish":
+    case "data-cost-summary":
+    case "data-latency-summary":
+    case "error":
+      run.phase = runPhases[run.phase][event.type] ?? run.phase
+  }
+}

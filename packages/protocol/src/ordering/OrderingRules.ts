@@ -1,0 +1,113 @@
+/**
+ * The law: which rules each kind of event must keep, in the order in which they are asked. The first broken rule names the
+ * violation.
+ */
+import type { Event } from "../event/Event.ts"
+import * as Call from "./OrderingCallRules.ts"
+import type { Rule, Violation } from "./OrderingRule.ts"
+import * as Run from "./OrderingRunRules.ts"
+import type { AgentView } from "./OrderingState.ts"
+import { stepPhases } from "./OrderingTables.ts"
+
+const always = [Run.nothingAfterEnd, Run.endingOrder, Run.nestedAfterDecision]
+const text = [Call.textInStep]
+const stepStart = [Call.stepAfterCalls]
+const stepRetracted = [Call.retractOpenStep]
+const call = [Call.callInStep, Call.callsTogether, Call.callIdNew]
+const result = [Call.resultOfOpenCall, Call.resultSameName, Call.resultAfterDecision, Call.refusedHasStatus]
+const agentResult = [...result, Call.usageBeforeResult, Call.bracketSettled]
+const progress = [
+  Call.progressOfOpenCall,
+  Call.progressAfterDecision,
+  Call.progressNeverFalls,
+  Call.progressWithinPhases
+]
+const agentUsage = [Call.usageOfOpenBracket, Call.usageAfterDecision, Call.usageOnce]
+const required = [Run.approvalIdNew, Run.approvalOwnPath, Run.approvalOfOpenCall, Run.approvalBeforeWork]
+const decision = [Run.decisionOfPending, Run.decisionOwnPath]
+const plan = [Run.planTransition, Run.planFromCurrent]
+const budget = [Run.budgetOnce]
+const ending = [Run.endingAtRoot, Run.endingCallsClosed, Run.endingApprovalsAnswered]
+
+const first = <E>(rules: ReadonlyArray<Rule<E>>, agent: AgentView, event: E): Violation | undefined => {
+  for (const rule of rules) {
+    const message = rule.breaks(agent, event)
+    if (message !== undefined) return { rule: rule.id, message }
+  }
+  return undefined
+}
+
+const particular = (agent: AgentView, event: Event): Violation | undefined => {
+  switch (event.type) {
+    case "text":
+    case "reasoning":
+      return first(text, agent, event)
+    case "step-start":
+      return first(stepStart, agent, event)
+    case "step-retracted":
+      return first(stepRetracted, agent, event)
+    case "tool-invocation":
+      return event.state === "call" ? first(call, agent, event) : first(result, agent, event)
+    case "tool-agent":
+      return event.state === "call" ? first(call, agent, event) : first(agentResult, agent, event)
+    case "tool-progress":
+      return first(progress, agent, event)
+    case "data-tool-agent":
+      return first(agentUsage, agent, event)
+    case "approval-required":
+      return first(required, agent, event)
+    case "approval-decision":
+      return first(decision, agent, event)
+    case "plan-status-change":
+      return first(plan, agent, event)
+    case "budget_exhausted":
+      return first(budget, agent, event)
+    case "finish":
+    case "data-cost-summary":
+    case "data-latency-summary":
+    case "error":
+      return first(ending, agent, event)
+    case "data-file-registered":
+    case "data-flow-ui":
+    case "custom":
+      return undefined
+  }
+}
+
+/** Text and reasoning: they change nothing that the automaton remembers, so that one question answers for many. */
+export const isDelta = (event: Event): boolean => event.type === "text" || event.type === "reasoning"
+
+/** Why `event` may not come next from `agent` (nothing there: no bracket of its path is open). */
+export const judge = (agent: AgentView | undefined, event: Event): Violation | undefined => {
+  if (agent === undefined) return { rule: Run.pathExists.id, message: "no call of this specialist is open" }
+  // The hot path: an agent whose step is open has begun, and so is neither gated nor past the run's end.
+  if (isDelta(event) && agent.run.phase === "running" && stepPhases[agent.step].text !== undefined) return undefined
+  return first(always, agent, event) ?? particular(agent, event)
+}
+
+/** Every rule of the order, with the sentence that says it and the events that must keep it. */
+export interface RuleText {
+  readonly id: string
+  readonly says: string
+  readonly events: string
+}
+
+const texts = (events: string, rules: ReadonlyArray<{ readonly id: string; readonly says: string }>) =>
+  rules.map(({ id, says }): RuleText => ({ id, says, events }))
+
+export const ruleTexts: ReadonlyArray<RuleText> = [
+  ...texts("every event", [Run.pathExists, ...always]),
+  ...texts("`text`, `reasoning`", text),
+  ...texts("`step-start`", stepStart),
+  ...texts("`step-retracted`", stepRetracted),
+  ...texts("`tool-invocation` call, `tool-agent` call", call),
+  ...texts("`tool-invocation` result, `tool-agent` result", result),
+  ...texts("`tool-agent` result", [Call.usageBeforeResult, Call.bracketSettled]),
+  ...texts("`tool-progress`", progress),
+  ...texts("`data-tool-agent`", agentUsage),
+  ...texts("`approval-required`", required),
+  ...texts("`approval-decision`", decision),
+  ...texts("`plan-status-change`", plan),
+  ...texts("`budget_exhausted`", budget),
+  ...texts("`finish`, `data-cost-summary`, `data-latency-summary`, `error`", ending)
+]

@@ -1,0 +1,245 @@
+/**
+ * What the automaton remembers of a run. How a lawful event changes it is `OrderingChange`, which events are lawful is
+ * `OrderingRules`.
+ *
+ * Small by design: a call is forgotten when it closes and an agent with its bracket; what grows with the run is one string
+ * each for a call, an approval, a plan and an exhausted limit.
+ */
+import * as AgentPath from "../AgentPath.ts"
+import type * as Approval from "../approval/Approval.ts"
+import type { PlanStatus } from "../event/Event.ts"
+import { callPhases } from "./OrderingTables.ts"
+import type { CallPhase, RunPhase, StepPhase } from "./OrderingTables.ts"
+
+/** Whose events are judged: the whole log's, or those that `Envelope.isRootView` shows. */
+export type View = "log" | "root"
+
+/** An open call. `progress` is the last `phaseIndex`, -1 before the first; `segment` is present on a specialist's call. */
+export interface Call {
+  readonly kind: "tool" | "agent"
+  readonly name: string
+  readonly phase: CallPhase
+  readonly progress: number
+  readonly reported: boolean
+  readonly segment?: string
+}
+
+/** A pending approval: who raised it, and the call it is about, if any. */
+export interface Ask {
+  readonly agentKey: string
+  readonly callId: string | undefined
+}
+
+/** A set of names that only grows, with layers for trying: a fork sees what is below it and keeps additions to itself. */
+export class Names {
+  private own: Set<string> | undefined
+  private readonly below: Names | undefined
+
+  constructor(own?: Set<string>, below?: Names) {
+    this.own = own
+    this.below = below
+  }
+  static of(names: ReadonlyArray<string>): Names {
+    return new Names(names.length === 0 ? undefined : new Set(names))
+  }
+  has(name: string): boolean {
+    return this.own?.has(name) === true || (this.below !== undefined && this.below.has(name))
+  }
+  add(name: string): void {
+    this.own ??= new Set()
+    this.own.add(name)
+  }
+  all(): ReadonlyArray<string> {
+    return [...(this.below?.all() ?? []), ...(this.own ?? [])]
+  }
+  fork(): Names {
+    return new Names(undefined, this)
+  }
+  clone(): Names {
+    return new Names(this.own === undefined ? undefined : new Set(this.own), this.below)
+  }
+}
+
+/**
+ * A map of what is seldom there: approvals, plans, specialists. Absent while it has no entries, so that it costs nothing then. Its
+ * state owns it: a change is made in place, and copies of the state get one of their own.
+ */
+export type Sparse<A> = Map<string, A>
+
+const none: Sparse<never> = new Map<string, never>()
+
+/** The map with one entry more, or another value under its name. To be kept in the place of what was given. */
+export const put = <A>(map: Sparse<A>, name: string, value: A): Sparse<A> =>
+  map.size === 0 ? new Map([[name, value]]) : map.set(name, value)
+
+/** The map without that entry. To be kept in the place of what was given. */
+export const drop = <A>(map: Sparse<A>, name: string): Sparse<A> => {
+  if (map.size === 1 && map.has(name)) return none
+  map.delete(name)
+  return map
+}
+
+/** A map of the copy's own. */
+const copied = <A>(map: Sparse<A>): Sparse<A> => (map.size === 0 ? none : new Map(map))
+
+/** What is remembered of the run as a whole. */
+export interface Run {
+  readonly view: View
+  phase: RunPhase
+  pending: Sparse<Ask>
+  readonly approvals: Names
+  readonly exhausted: Names
+  plans: Sparse<PlanStatus>
+}
+
+/**
+ * What is remembered of one agent. `begun`: it has said something. `pending`: how many of its own approvals are unanswered.
+ * `anonymous`: by specialist, how many `data-tool-agent` came that do not name their call and whose result is to come.
+ */
+export interface Agent {
+  readonly run: Run
+  readonly key: string
+  readonly path: AgentPath.AgentPath
+  readonly parent: Agent | undefined
+  readonly parentCall: string
+  step: StepPhase
+  begun: boolean
+  pending: number
+  readonly calls: Map<string, Call>
+  readonly used: Names
+  nested: Sparse<Agent>
+  anonymous: Sparse<number>
+}
+
+/** An agent as the rules see it. */
+export interface AgentView extends Readonly<Omit<Agent, "run" | "parent" | "calls" | "nested" | "anonymous">> {
+  readonly run: Readonly<Omit<Run, "pending" | "plans">> & {
+    readonly pending: ReadonlyMap<string, Ask>
+    readonly plans: ReadonlyMap<string, PlanStatus>
+  }
+  readonly parent: AgentView | undefined
+  readonly calls: ReadonlyMap<string, Call>
+  readonly nested: ReadonlyMap<string, AgentView>
+  readonly anonymous: ReadonlyMap<string, number>
+}
+
+/** An agent that has said nothing yet. */
+export const makeAgent = (
+  run: Run,
+  path: AgentPath.AgentPath,
+  parent: Agent | undefined,
+  parentCall: string
+): Agent => ({
+  run,
+  key: AgentPath.key(path),
+  path,
+  parent,
+  parentCall,
+  step: "none",
+  begun: parent === undefined,
+  pending: 0,
+  calls: new Map(),
+  used: new Names(),
+  nested: none,
+  anonymous: none
+})
+
+/** The root agent of a run that has said nothing yet. */
+export const make = (view: View): Agent =>
+  makeAgent(
+    {
+      view,
+      phase: "running",
+      pending: none,
+      approvals: new Names(),
+      exhausted: new Names(),
+      plans: none
+    },
+    AgentPath.root,
+    undefined,
+    ""
+  )
+
+/** The agent at `path` below `root`, or nothing while no bracket of that path is open. */
+export const find = (root: Agent, path: AgentPath.AgentPath): Agent | undefined => {
+  let agent: Agent | undefined = root
+  for (let depth = 0; depth < path.length && agent !== undefined; depth++) agent = agent.nested.get(path[depth] ?? "")
+  return agent
+}
+
+/**
+ * A copy of one agent to try a batch on: what happens to it is not seen by `agent`, its run or its relatives. Costs what is
+ * open, not what was.
+ */
+export const fork = (agent: Agent): Agent => {
+  const run = agent.run
+  return {
+    ...agent,
+    run: {
+      ...run,
+      pending: copied(run.pending),
+      approvals: run.approvals.fork(),
+      exhausted: run.exhausted.fork(),
+      plans: copied(run.plans)
+    },
+    // The parent has been told, or is told when the batch is applied in earnest: never by a trial.
+    begun: true,
+    calls: new Map(agent.calls),
+    used: agent.used.fork(),
+    nested: copied(agent.nested),
+    anonymous: copied(agent.anonymous)
+  }
+}
+
+/** A deep copy of a run, from its root agent down. */
+export const clone = (root: Agent): Agent => {
+  const run = root.run
+  return cloneAgent(root, undefined, {
+    ...run,
+    pending: copied(run.pending),
+    approvals: run.approvals.clone(),
+    exhausted: run.exhausted.clone(),
+    plans: copied(run.plans)
+  })
+}
+
+const cloneAgent = (agent: Agent, parent: Agent | undefined, run: Run): Agent => {
+  const copy: Agent = {
+    ...agent,
+    run,
+    parent,
+    calls: new Map(agent.calls),
+    used: agent.used.clone(),
+    nested: none,
+    anonymous: copied(agent.anonymous)
+  }
+  for (const [segment, nested] of agent.nested) copy.nested = put(copy.nested, segment, cloneAgent(nested, copy, run))
+  return copy
+}
+
+/** The path segment of a specialist's call. */
+export const segmentOf = (agentName: string, toolInvocationId: string): string => {
+  const [segment = ""] = AgentPath.child(AgentPath.root, agentName, toolInvocationId)
+  return segment
+}
+
+/** The name under which a limit of one budget is remembered as exhausted; the length keeps two names from running together. */
+export const limitKey = (limit: string, path: AgentPath.AgentPath = AgentPath.root): string =>
+  `${limit.length}:${limit}${AgentPath.key(path)}`
+
+/** True for approvals that the root view shows of an agent whose other events it does not show. */
+export const isOutOfView = (agent: AgentView, request: Approval.Request): boolean =>
+  agent.run.view === "root" && request.agentPath !== undefined && request.agentPath.length > 0
+
+/** The agent's open calls of one specialist that may report their usage and have not done so by name. */
+export const unreported = (agent: AgentView, agentName: string): number => {
+  let count = 0
+  for (const call of agent.calls.values()) {
+    const mayReport = call.kind === "agent" && callPhases[call.phase].usage !== undefined
+    if (mayReport && call.name === agentName && !call.reported) count += 1
+  }
+  return count
+}
+
+/** How many of those have reported without saying which they are. */
+export const anonymous = (agent: AgentView, agentName: string): number => agent.anonymous.get(agentName) ?? 0

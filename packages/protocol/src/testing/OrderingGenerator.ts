@@ -1,0 +1,185 @@
+/**
+ * Draws random lawful logs, for property tests: of whatever folds, translates or stores a log. It walks the automaton, so
+ * it draws what the automaton allows and nothing else: nested specialists, parallel calls, approvals with every outcome,
+ * progress, retractions, plans, budgets, and runs that end well, fail, or are left in the middle.
+ */
+import * as AgentPath from "../AgentPath.ts"
+import type { Envelope } from "../event/Envelope.ts"
+import type { Event } from "../event/Event.ts"
+import { apply } from "../ordering/OrderingChange.ts"
+import { pick } from "./OrderingRandom.ts"
+import type { Random } from "./OrderingRandom.ts"
+import { judge } from "../ordering/OrderingRules.ts"
+import * as Sample from "./OrderingSample.ts"
+import { make } from "../ordering/OrderingState.ts"
+import type { Agent, Call } from "../ordering/OrderingState.ts"
+import { planPhases } from "../ordering/OrderingTables.ts"
+
+/** How logs are drawn. */
+export interface GenerateOptions {
+  /** About how many events are drawn before the run goes to its end. Absent: 60. */
+  readonly events?: number | undefined
+  /** How deep specialists call specialists; 0 for none. Absent: 2. */
+  readonly depth?: number | undefined
+  /** Most calls of one step. Absent: 4. */
+  readonly parallel?: number | undefined
+  /** How the run ends; `"open"` leaves it in the middle. Absent: drawn from `"finish"` and `"error"`. */
+  readonly ending?: "finish" | "error" | "open" | undefined
+  /** Absent: `"run-1"`. */
+  readonly runId?: string | undefined
+  /** Absent: `"thread-1"`. */
+  readonly threadId?: string | undefined
+  /** Epoch milliseconds of the first envelope. Absent: 0. */
+  readonly startAt?: number | undefined
+}
+
+const threadOf = (options: GenerateOptions): string => options.threadId ?? "thread-1"
+
+interface Move {
+  readonly weight: number
+  readonly agent: Agent
+  readonly event: Event
+}
+
+interface World {
+  readonly random: Random
+  readonly options: GenerateOptions
+  readonly ids: Map<string, number>
+  readonly draining: boolean
+}
+
+// Ids are unique per agent only, so that logs have the same id on several paths, as models write them.
+const freshId = (world: World, scope: string, prefix: string): string => {
+  const next = (world.ids.get(`${scope} ${prefix}`) ?? 0) + 1
+  world.ids.set(`${scope} ${prefix}`, next)
+  return `${prefix}${next}`
+}
+const peekId = (world: World, scope: string, prefix: string): string =>
+  `${prefix}${(world.ids.get(`${scope} ${prefix}`) ?? 0) + 1}`
+
+const isSettled = (agent: Agent | undefined): boolean =>
+  agent === undefined || (agent.calls.size === 0 && agent.pending === 0)
+
+const callMoves = (world: World, agent: Agent, id: string, call: Call): ReadonlyArray<Move> => {
+  const { random } = world
+  const moves: Array<Move> = []
+  const add = (weight: number, event: Event) => moves.push({ weight, agent, event })
+  const settled = isSettled(agent.nested.get(call.segment ?? ""))
+  if (settled) add(world.draining ? 4 : 2, Sample.result(random, id, call))
+  if (call.kind === "agent" && settled && !call.reported) {
+    add(world.draining && call.phase !== "refused" ? 4 : 0.5, Sample.agentUsage(random, call.name, id))
+  }
+  if (world.draining) return moves
+  const asked = (begunBefore?: number) =>
+    Sample.toolRequest(threadOf(world.options), peekId(world, "", "approval-"), agent.path, id, call.name, begunBefore)
+  add(1, asked())
+  if (call.kind === "tool") {
+    add(0.3, asked(1 + Math.floor(random() * 2)))
+    add(2, Sample.progress(random, id, call))
+  }
+  return moves
+}
+
+const stepMoves = (world: World, agent: Agent): ReadonlyArray<Move> => {
+  const { options, random } = world
+  const moves: Array<Move> = []
+  const add = (weight: number, event: Event) => moves.push({ weight, agent, event })
+  add(agent.step === "open" ? 0.5 : 4, { type: "step-start" })
+  add(6, { type: "text", text: Sample.words(random) })
+  add(2, { type: "reasoning", text: Sample.words(random) })
+  add(0.4, { type: "step-retracted", reason: pick(random, "crash", "failover") })
+  if (agent.calls.size < (options.parallel ?? 4)) {
+    const id = peekId(world, agent.key, "call-")
+    add(3, Sample.toolCall(random, id))
+    if (agent.path.length < (options.depth ?? 2)) add(2, Sample.agentCall(random, id))
+  }
+  return moves
+}
+
+const otherMoves = (world: World, agent: Agent): ReadonlyArray<Move> => {
+  const { options, random } = world
+  const moves: Array<Move> = []
+  const add = (weight: number, event: Event) => moves.push({ weight, agent, event })
+  const approvalId = peekId(world, "", "approval-")
+  add(0.3, Sample.otherRequest(random, threadOf(options), approvalId, agent.path))
+  add(0.3, Sample.budgetExhausted(random, agent.path))
+  add(0.2, Sample.file(random, peekId(world, "", "file-")))
+  add(0.2, { type: "data-flow-ui", data: { dsl: `card ${Sample.words(random)}` } })
+  add(0.2, { type: "custom", event_type: "acme-note", data: { note: Sample.words(random) } })
+  const planId = pick(random, peekId(world, "", "plan-"), ...agent.run.plans.keys())
+  const from = agent.run.plans.get(planId) ?? "draft"
+  for (const to of planPhases[from]) add(0.3, { type: "plan-status-change", data: { planId, from, to } })
+  return moves
+}
+
+const endingMoves = (world: World, agent: Agent): ReadonlyArray<Move> => {
+  const ending = world.options.ending ?? "either"
+  const weights = { finish: { finish: 1, error: 0 }, error: { finish: 0, error: 1 }, either: { finish: 3, error: 1 } }
+  const weight = ending === "open" ? weights.finish : weights[ending]
+  const failing = agent.run.phase === "running" ? weight.error : 1
+  return [
+    { weight: weight.finish, agent, event: Sample.finish(world.random) },
+    { weight: failing, agent, event: Sample.costSummary },
+    { weight: 1, agent, event: Sample.latencySummary },
+    { weight: 1, agent, event: { type: "error", error: { message: "the model is gone", code: "E_MODEL" } } }
+  ]
+}
+
+const movesOf = (world: World, agent: Agent): Array<Move> => {
+  const moves: Array<Move> = []
+  for (const [id, asked] of agent.run.pending) {
+    if (asked.agentKey !== agent.key) continue
+    moves.push({ weight: 2, agent, event: Sample.decision(world.random, id) })
+  }
+  for (const [id, call] of agent.calls) moves.push(...callMoves(world, agent, id, call))
+  if (!world.draining) moves.push(...stepMoves(world, agent), ...otherMoves(world, agent))
+  if (world.draining && agent.path.length === 0) moves.push(...endingMoves(world, agent))
+  for (const nested of agent.nested.values()) moves.push(...movesOf(world, nested))
+  return moves
+}
+
+const choose = (random: Random, moves: ReadonlyArray<Move>): Move | undefined => {
+  const lawful = moves.filter(({ agent, event, weight }) => weight > 0 && judge(agent, event) === undefined)
+  let at = random() * lawful.reduce((sum, { weight }) => sum + weight, 0)
+  return lawful.find(({ weight }) => (at -= weight) < 0) ?? lawful.at(-1)
+}
+
+/** What a drawn event took is not offered again. */
+const take = (world: World, { agent, event }: Move): void => {
+  if (event.type === "approval-required") freshId(world, "", "approval-")
+  if (event.type === "data-file-registered") freshId(world, "", "file-")
+  if (event.type === "plan-status-change" && event.data.planId === peekId(world, "", "plan-")) {
+    freshId(world, "", "plan-")
+  }
+  if ((event.type === "tool-invocation" || event.type === "tool-agent") && event.state === "call") {
+    freshId(world, agent.key, "call-")
+  }
+}
+
+/** See `Ordering.generate`. */
+export const generate = (random: Random, options: GenerateOptions = {}): ReadonlyArray<Envelope> => {
+  const root = make("log")
+  const ids = new Map<string, number>()
+  const wanted = options.events ?? 60
+  const log: Array<Envelope> = []
+  let at = options.startAt ?? 0
+  while (root.run.phase !== "ended") {
+    const draining = log.length >= wanted
+    if (draining && options.ending === "open") break
+    const world: World = { random, options, ids, draining }
+    const move = choose(random, movesOf(world, root))
+    if (move === undefined) break
+    take(world, move)
+    log.push({
+      seq: log.length + 1,
+      at,
+      runId: options.runId ?? "run-1",
+      threadId: threadOf(options),
+      agentPath: move.agent.path.length === 0 ? AgentPath.root : move.agent.path,
+      event: move.event
+    })
+    apply(move.agent, move.event)
+    at += Math.floor(random() * 50)
+  }
+  return log
+}

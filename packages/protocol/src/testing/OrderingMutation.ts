@@ -1,0 +1,128 @@
+/**
+ * Small damage to lawful logs, for negative tests: what a bug would do to a log, once.
+ */
+import type { Envelope } from "../event/Envelope.ts"
+import type { Event } from "../event/Event.ts"
+import { pick } from "./OrderingRandom.ts"
+import type { Random } from "./OrderingRandom.ts"
+
+/** What was done to a log: `index` is where. */
+export interface Mutant {
+  readonly kind: "drop" | "double" | "move" | "alter" | "readdress"
+  readonly index: number
+  readonly log: ReadonlyArray<Envelope>
+}
+
+const withoutStatus = <E extends { readonly status?: unknown }>({ status: _, ...event }: E): Omit<E, "status"> => event
+
+const callOf = (event: Event): string | undefined => {
+  switch (event.type) {
+    case "tool-invocation":
+    case "tool-agent":
+      return event.toolInvocationId
+    case "tool-progress":
+      return event.toolCallId
+    case "data-tool-agent":
+    case "approval-required":
+      return event.data.toolInvocationId
+    default:
+      return undefined
+  }
+}
+
+/** The event with one field changed; `other` is an event of the same log, to borrow from. */
+const alter = (random: Random, event: Event, other: Event): Event => {
+  const id = callOf(other) ?? "call-999"
+  switch (event.type) {
+    case "text":
+    case "reasoning":
+      return pick<Event>(random, { type: "step-start" }, { type: "step-retracted", reason: "crash" })
+    case "step-start":
+    case "step-retracted":
+      return { type: "text", text: "so " }
+    case "tool-invocation":
+      return pick<Event>(
+        random,
+        { ...event, toolInvocationId: id },
+        { ...event, toolName: pick(random, "look", "write", "refund") },
+        event.state === "result" ? { ...withoutStatus(event) } : { ...event, state: "result", result: null }
+      )
+    case "tool-agent":
+      return pick<Event>(
+        random,
+        { ...event, toolInvocationId: id },
+        { ...event, agentName: pick(random, "planner", "researcher", "look") },
+        event.state === "result"
+          ? { ...withoutStatus(event) }
+          : { type: "tool-agent", toolInvocationId: id, agentName: event.agentName, state: "result", result: null }
+      )
+    case "tool-progress":
+      return pick<Event>(
+        random,
+        { ...event, toolCallId: id },
+        { ...event, phaseIndex: Math.max(event.phaseIndex - 1, 0) },
+        { ...event, phaseIndex: event.phaseIndex + 2 },
+        { ...event, toolName: pick(random, "look", "write", "refund") }
+      )
+    case "data-tool-agent":
+      return { ...event, data: { ...event.data, ...pick(random, { toolInvocationId: id }, { agentName: "planner" }) } }
+    case "approval-required":
+      return {
+        ...event,
+        data: {
+          ...event.data,
+          ...pick<object>(
+            random,
+            { id: other.type === "approval-required" ? other.data.id : "approval-999" },
+            { toolInvocationId: id },
+            { begunBefore: event.data.begunBefore === undefined ? 1 : undefined },
+            { kind: pick(random, "tool", "plan", "budget") },
+            { agentPath: ["planner#call-1"] },
+            { threadId: "thread-999" }
+          )
+        }
+      }
+    case "approval-decision":
+      return {
+        ...event,
+        data: other.type === "approval-decision" ? other.data : { ...event.data, outcome: { outcome: "expired" } }
+      }
+    case "plan-status-change":
+      return {
+        ...event,
+        data: { ...event.data, ...pick(random, { from: "draft" }, { to: "executing" }, { to: "approved" }) }
+      }
+    case "budget_exhausted":
+      return { ...event, data: { ...event.data, limit: pick(random, "max_steps", "max_cost_usd") } }
+    default:
+      return other
+  }
+}
+
+/** Where to move an event to. Near moves, and moves past news of the same call, are the likelier bugs and easier to miss. */
+const targetOf = (random: Random, log: ReadonlyArray<Envelope>, index: number, other: number): number => {
+  const id = log[index] === undefined ? undefined : callOf(log[index].event)
+  const related = log.flatMap(({ event }, at) => (id !== undefined && at !== index && callOf(event) === id ? [at] : []))
+  return pick(random, index + 1, other, pick(random, other, ...related))
+}
+
+/** See `Ordering.mutate`. */
+export const mutate = (random: Random, log: ReadonlyArray<Envelope>): Mutant => {
+  const index = Math.floor(random() * log.length)
+  const other = Math.floor(random() * log.length)
+  const kind = pick(random, "drop", "double", "move", "alter", "readdress")
+  const mutated = [...log]
+  const here = log[index]
+  const there = log[other]
+  if (here !== undefined && there !== undefined) {
+    if (kind === "drop") mutated.splice(index, 1)
+    if (kind === "double") mutated.splice(other, 0, here)
+    if (kind === "move") {
+      mutated.splice(index, 1)
+      mutated.splice(targetOf(random, log, index, other), 0, here)
+    }
+    if (kind === "alter") mutated[index] = { ...here, event: alter(random, here.event, there.event) }
+    if (kind === "readdress") mutated[index] = { ...here, agentPath: there.agentPath }
+  }
+  return { kind, index, log: mutated.map((envelope, at) => ({ ...envelope, seq: at + 1 })) }
+}

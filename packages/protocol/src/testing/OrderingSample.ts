@@ -1,0 +1,200 @@
+/**
+ * The events that `OrderingGenerator` draws: plausible, small, and each right by the schema of events. Whether one may come
+ * next is not asked here.
+ */
+import type { AgentPath } from "../AgentPath.ts"
+import type { Outcome } from "../approval/Approval.ts"
+import type * as Events from "../event/Event.ts"
+import { pick } from "./OrderingRandom.ts"
+import type { Random } from "./OrderingRandom.ts"
+import type { Call } from "../ordering/OrderingState.ts"
+import type { UsageTotals } from "../money/Usage.ts"
+
+export const words = (random: Random): string =>
+  pick(random, "so ", "it ", "is ", "not ", "", "yet ", "done. ", "\u{1f422}")
+
+const usage = (random: Random): UsageTotals => {
+  const promptTokens = Math.floor(random() * 1000)
+  const completionTokens = Math.floor(random() * 200)
+  return {
+    promptTokens,
+    completionTokens,
+    cacheReadInputTokens: Math.floor(promptTokens / 2),
+    cacheCreationInputTokens: 0,
+    totalTokens: promptTokens + completionTokens
+  }
+}
+
+export const toolCall = (random: Random, toolInvocationId: string): Events.ToolCall => ({
+  type: "tool-invocation",
+  toolInvocationId,
+  toolName: pick(random, "look", "write", "refund"),
+  args: { word: words(random) },
+  state: "call",
+  ...(random() < 0.1 ? { execution: "client" } : {})
+})
+
+export const agentCall = (random: Random, toolInvocationId: string): Events.AgentCall => ({
+  type: "tool-agent",
+  // A specialist may have the name of a tool, and a name may hold what separates the segments of a key.
+  agentName: pick(random, "planner", "researcher", "look", "a/b~c"),
+  toolInvocationId,
+  state: "call",
+  prompt: words(random)
+})
+
+export const result = (
+  random: Random,
+  toolInvocationId: string,
+  { kind, name, phase }: Call
+): Events.ToolResult | Events.AgentResult => {
+  const status = phase === "refused" || random() < 0.2 ? pick(random, "denied", "failed", "cancelled") : undefined
+  const end = {
+    state: "result",
+    result: { said: words(random) },
+    ...(status === undefined ? {} : { status })
+  } as const
+  return kind === "tool"
+    ? { type: "tool-invocation", toolInvocationId, toolName: name, args: {}, ...end }
+    : { type: "tool-agent", toolInvocationId, agentName: name, ...end }
+}
+
+export const progress = (random: Random, toolCallId: string, { name, progress: last }: Call): Events.ToolProgress => {
+  const phaseIndex = Math.max(last, 0) + Math.floor(random() * 3)
+  return {
+    type: "tool-progress",
+    toolName: name,
+    ...(random() < 0.1 ? {} : { toolCallId }),
+    label: words(random),
+    phaseIndex,
+    totalPhases: phaseIndex + Math.floor(random() * 3),
+    ...(random() < 0.2 ? { milestone: { at: phaseIndex } } : {})
+  }
+}
+
+export const agentUsage = (random: Random, agentName: string, toolInvocationId: string): Events.AgentUsage => ({
+  type: "data-tool-agent",
+  data: {
+    agentName,
+    model: "model-1",
+    usage: usage(random),
+    ...(random() < 0.3 ? {} : { toolInvocationId })
+  }
+})
+
+const request = (threadId: string, id: string, agentPath: AgentPath) => ({
+  id,
+  resourceId: "default",
+  threadId,
+  ...(agentPath.length === 0 ? {} : { agentPath })
+})
+
+export const toolRequest = (
+  threadId: string,
+  id: string,
+  agentPath: AgentPath,
+  toolInvocationId: string,
+  target: string,
+  begunBefore?: number
+): Events.ApprovalRequired => ({
+  type: "approval-required",
+  data: {
+    ...request(threadId, id, agentPath),
+    kind: "tool",
+    target,
+    payload: {},
+    toolInvocationId,
+    ...(begunBefore === undefined ? {} : { begunBefore })
+  }
+})
+
+export const otherRequest = (
+  random: Random,
+  threadId: string,
+  id: string,
+  agentPath: AgentPath
+): Events.ApprovalRequired => ({
+  type: "approval-required",
+  data: {
+    ...request(threadId, id, agentPath),
+    ...pick(
+      random,
+      { kind: "plan", target: "plan-1", payload: { goal: "rest" } },
+      { kind: "budget", target: "max_steps", payload: { limit: "max_steps", max: 3, used: 3 } }
+    )
+  }
+})
+
+const outcome = (random: Random): Outcome =>
+  pick<Outcome>(
+    random,
+    { outcome: "approve" },
+    { outcome: "reject" },
+    { outcome: "revise", partial: { word: words(random) } },
+    { outcome: "expired" },
+    { outcome: "cancelled" }
+  )
+
+export const decision = (random: Random, id: string): Events.ApprovalDecision => ({
+  type: "approval-decision",
+  data: { id, outcome: outcome(random) }
+})
+
+export const budgetExhausted = (random: Random, agentPath: AgentPath): Events.BudgetExhausted => {
+  const limit = pick(random, "max_steps", "max_tool_calls", "max_cost_usd")
+  return {
+    type: "budget_exhausted",
+    message: `${limit}=3 reached`,
+    code: `E_BUDGET_${limit.slice(4).toUpperCase()}`,
+    data: { limit, max: 3, used: 3, ...(agentPath.length === 0 || random() < 0.5 ? {} : { agentPath }) }
+  }
+}
+
+export const file = (random: Random, fileId: string): Events.FileRegistered => ({
+  type: "data-file-registered",
+  data: { fileId, filename: "note.txt", mediaType: "text/plain", sizeBytes: Math.floor(random() * 1000) }
+})
+
+export const finish = (random: Random): Events.Finish => ({
+  type: "finish",
+  finishReason: pick(random, "stop", "length", "content-filter", "budget", "cancelled", "other"),
+  usage: usage(random)
+})
+
+const money = { costNanoUsd: 0, costUsd: 0, unpriced: 0, estimated: false }
+
+export const costSummary: Events.CostSummaryEvent = {
+  type: "data-cost-summary",
+  data: {
+    currency: "USD",
+    ...money,
+    root: {
+      agentPath: [],
+      ...money,
+      usage: {
+        promptTokens: 0,
+        completionTokens: 0,
+        cacheReadInputTokens: 0,
+        cacheCreationInputTokens: 0,
+        totalTokens: 0
+      },
+      rows: [],
+      children: []
+    }
+  }
+}
+
+export const latencySummary: Events.LatencySummaryEvent = {
+  type: "data-latency-summary",
+  data: {
+    totalMs: 0,
+    machineMs: 0,
+    humanWaitMs: 0,
+    downMs: 0,
+    modelMs: 0,
+    toolMs: 0,
+    steps: [],
+    tools: [],
+    waits: []
+  }
+}

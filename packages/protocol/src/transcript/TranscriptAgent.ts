@@ -1,0 +1,215 @@
+/**
+ * What one agent's events add up to: the part of a `Transcript` that belongs to one path.
+ */
+import type * as AgentPath from "../AgentPath.ts"
+import type { Request } from "../approval/Approval.ts"
+import type * as Events from "../event/Event.ts"
+import type { Event } from "../event/Event.ts"
+import type { Json } from "../Json.ts"
+import type { AssistantPart, CallPart, Message, ResultPart } from "../Message.ts"
+import { fromPrompt } from "../Message.ts"
+import type { UsageTotals } from "../money/Usage.ts"
+
+/** A list that shares its past: growing it leaves the shorter one as it was. */
+export interface List<A> {
+  readonly head: A
+  readonly tail: List<A> | undefined
+}
+
+/** The list's items, oldest first. */
+export const toArray = <A>(list: List<A> | undefined): Array<A> => {
+  const items: Array<A> = []
+  for (let rest = list; rest !== undefined; rest = rest.tail) items.push(rest.head)
+  return items.toReversed()
+}
+
+type News = Events.ToolResult | Events.AgentResult | Events.ToolProgress
+
+/** One agent so far: the messages of its closed steps, and what its open step has said and heard. */
+export interface Agent {
+  readonly path: AgentPath.AgentPath
+  readonly prompt: Message | undefined
+  readonly closed: List<Message> | undefined
+  readonly parts: List<AssistantPart> | undefined
+  readonly news: List<News> | undefined
+  readonly hasResult: boolean
+  readonly approvals: List<Events.ApprovalRequired | Events.ApprovalDecision> | undefined
+  readonly files: List<File> | undefined
+  readonly usage: UsageTotals | undefined
+}
+
+/** A file that a tool registered. */
+export type File = Events.FileRegistered["data"]
+
+/** A call that has no result yet, with what is known of it. */
+export interface PendingCall {
+  readonly call: CallPart
+  /** Its latest progress; absent when it made none. */
+  readonly progress?: Events.ToolProgress
+  /** The question it waits for; absent when it waits for none. */
+  readonly approval?: Request
+}
+
+export const make = (path: AgentPath.AgentPath, prompt: Message | undefined): Agent => ({
+  path,
+  prompt,
+  closed: undefined,
+  parts: undefined,
+  news: undefined,
+  hasResult: false,
+  approvals: undefined,
+  files: undefined,
+  usage: undefined
+})
+
+/** What a specialist is asked, as its user's message: text as it is, anything else as JSON. */
+export const promptOf = (prompt: Json): Message =>
+  fromPrompt(typeof prompt === "string" ? prompt : JSON.stringify(prompt))
+
+const increment = (agent: Agent, event: Events.Text | Events.Reasoning): Agent => {
+  if (event.text === "") return agent
+  const { parts } = agent
+  return parts?.head.type === event.type
+    ? { ...agent, parts: { head: { type: event.type, text: parts.head.text + event.text }, tail: parts.tail } }
+    : { ...agent, parts: { head: { type: event.type, text: event.text }, tail: parts } }
+}
+
+const announce = (agent: Agent, call: CallPart): Agent => ({ ...agent, parts: { head: call, tail: agent.parts } })
+
+const hear = (agent: Agent, news: News): Agent => {
+  const last = agent.news
+  if (news.type !== "tool-progress") return { ...agent, news: { head: news, tail: last }, hasResult: true }
+  // Only the latest progress of a call is ever read: a talkative tool alone must not fill the memory.
+  const repeats =
+    last?.head.type === "tool-progress" &&
+    last.head.toolCallId === news.toolCallId &&
+    last.head.toolName === news.toolName
+  return { ...agent, news: { head: news, tail: repeats ? last.tail : last } }
+}
+
+/** The step is over: its messages are made, once. */
+const close = (agent: Agent): Agent => {
+  if (agent.parts === undefined && agent.news === undefined) return agent
+  let { closed } = agent
+  for (const message of stepMessages(agent)) closed = { head: message, tail: closed }
+  return { ...agent, closed, parts: undefined, news: undefined, hasResult: false }
+}
+
+/** Foreign streams may leave out `step-start`: what is said after a result is the next step's. */
+const speak = (agent: Agent): Agent => (agent.hasResult ? close(agent) : agent)
+
+/** The agent after one of its own events. */
+export const step = (agent: Agent, event: Event): Agent => {
+  switch (event.type) {
+    case "text":
+    case "reasoning":
+      return increment(speak(agent), event)
+    case "step-start":
+      return close(agent)
+    case "step-retracted":
+      return { ...agent, parts: undefined, news: undefined, hasResult: false }
+    case "tool-invocation":
+      return event.state === "result"
+        ? hear(agent, event)
+        : announce(speak(agent), {
+            type: "tool-call",
+            id: event.toolInvocationId,
+            name: event.toolName,
+            args: event.args,
+            ...(event.execution === undefined ? {} : { execution: event.execution })
+          })
+    case "tool-agent":
+      return event.state === "result"
+        ? hear(agent, event)
+        : announce(speak(agent), {
+            type: "tool-call",
+            id: event.toolInvocationId,
+            name: event.agentName,
+            args: event.prompt
+          })
+    case "tool-progress":
+      return hear(agent, event)
+    case "approval-required":
+    case "approval-decision":
+      return { ...agent, approvals: { head: event, tail: agent.approvals } }
+    case "data-file-registered":
+      return { ...agent, files: { head: event.data, tail: agent.files } }
+    default:
+      return agent
+  }
+}
+
+const resultOf = (event: Events.ToolResult | Events.AgentResult): ResultPart => ({
+  type: "tool-result",
+  id: event.toolInvocationId,
+  name: event.type === "tool-agent" ? event.agentName : event.toolName,
+  result: event.result,
+  ...(event.status === undefined ? {} : { status: event.status })
+})
+
+/** The open step as messages: what was said, and the results so far in the order of their calls. */
+const stepMessages = (agent: Agent): ReadonlyArray<Message> => {
+  const content = toArray(agent.parts)
+  const results = new Map<string, ResultPart>()
+  for (const event of toArray(agent.news)) {
+    if (event.type === "tool-progress" || results.has(event.toolInvocationId)) continue
+    results.set(event.toolInvocationId, resultOf(event))
+  }
+  const ordered: Array<ResultPart> = []
+  for (const part of content) {
+    const result = part.type === "tool-call" ? results.get(part.id) : undefined
+    if (result === undefined) continue
+    ordered.push(result)
+    results.delete(result.id)
+  }
+  // Results of calls that this step did not make are kept for `Transcript.repair` to place.
+  ordered.push(...results.values())
+  const messages: Array<Message> = []
+  if (content.length > 0) messages.push({ role: "assistant", content })
+  if (ordered.length > 0) messages.push({ role: "tool", content: ordered })
+  return messages
+}
+
+/** Everything said so far, the open step included; its open calls have no result. */
+export const messages = (agent: Agent): ReadonlyArray<Message> => {
+  const all = toArray(agent.closed)
+  if (agent.prompt !== undefined) all.unshift(agent.prompt)
+  all.push(...stepMessages(agent))
+  return all
+}
+
+/** The questions that wait for an answer, in the order in which they were asked. */
+export const pendingApprovals = (agent: Agent): ReadonlyArray<Request> => {
+  const pending = new Map<string, Request>()
+  for (const event of toArray(agent.approvals)) {
+    if (event.type === "approval-required") pending.set(event.data.id, event.data)
+    else pending.delete(event.data.id)
+  }
+  return [...pending.values()]
+}
+
+/** The calls that wait for a result, in the order of their announcement. */
+export const pendingCalls = (agent: Agent): ReadonlyArray<PendingCall> => {
+  const open = new Map<string, CallPart>()
+  for (const part of toArray(agent.parts)) if (part.type === "tool-call") open.set(part.id, part)
+  const progress = new Map<string, Events.ToolProgress>()
+  for (const event of toArray(agent.news)) {
+    if (event.type !== "tool-progress") {
+      open.delete(event.toolInvocationId)
+      continue
+    }
+    // Foreign streams may name only the tool: the news is then taken for that of its first open call.
+    const named = event.toolCallId ?? [...open.values()].find(({ name }) => name === event.toolName)?.id
+    if (named !== undefined) progress.set(named, event)
+  }
+  const approvals = new Map(pendingApprovals(agent).map((request) => [request.toolInvocationId, request]))
+  return [...open.values()].map((call) => {
+    const latest = progress.get(call.id)
+    const approval = approvals.get(call.id)
+    return {
+      call,
+      ...(latest === undefined ? {} : { progress: latest }),
+      ...(approval === undefined ? {} : { approval })
+    }
+  })
+}

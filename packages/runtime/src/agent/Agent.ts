@@ -1,0 +1,202 @@
+/**
+ * An agent: instructions, tools, specialists, a model and a budget under one name. A value, made once and registered with
+ * `Runtime.layer`; it runs nothing by itself.
+ *
+ * The type says what an agent needs, and how building its tools may fail: `Agent<R, E>`. Its name, tools and schemas are
+ * erased, so a hover stays one line.
+ */
+import type { Budget, Json } from "@reins/protocol"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import type * as Tool from "effect/ai/Tool"
+import type * as Toolkit from "effect/ai/Toolkit"
+import type * as Erased from "../kernel/Erased.ts"
+import type * as Compaction from "../thread/Compaction.ts"
+import type { Policy } from "../approval/Policy.ts"
+import { Model, type ModelPort } from "../model/Model.ts"
+import type { ToolRun } from "../tool/ToolRun.ts"
+
+/** What marks agents. */
+export const TypeId = "~@reins/runtime/Agent" as const
+
+/** An agent that needs the services `R`; building its tools may fail with `E`. */
+export interface Agent<out R = never, out E = never> {
+  readonly [TypeId]: { readonly _R: () => R; readonly _E: () => E }
+  readonly name: string
+  readonly definition: Definition
+}
+
+/** Any agent. */
+export type Any = Agent<Erased.Any, Erased.Any>
+
+/** What an agent is made of, with its types erased. Read by the runtime, not by users. */
+export interface Definition {
+  readonly kind: "agent" | "specialist"
+  readonly name: string
+  readonly description: string | undefined
+  readonly instructions: string | undefined
+  readonly toolkit: Effect.Effect<Erased.Kit, unknown, unknown> | undefined
+  readonly clientTools: ReadonlyArray<Tool.Any>
+  readonly specialists: ReadonlyArray<Any>
+  readonly model: Erased.ModelKey
+  readonly fallbacks: ReadonlyArray<Erased.ModelKey>
+  readonly budget: Budget.Budget | undefined
+  readonly input: Erased.CodecOf<Erased.Any> | undefined
+  readonly output: Erased.CodecOf<Erased.Any> | undefined
+  readonly approvals: { readonly [tool: string]: Policy }
+  readonly approvalFloor: Policy | undefined
+  readonly unattended: "wait" | "deny" | "approve" | undefined
+  readonly maxOutputTokens: number | undefined
+  readonly maxParallelCalls: number | undefined
+  readonly providerOptions: { readonly [provider: string]: Json } | undefined
+  readonly compaction: Compaction.Strategy | undefined
+}
+
+/** The services that an agent needs. */
+export type Services<A> = A extends Agent<infer R, infer _E> ? R : never
+/** How building an agent's tools may fail. */
+export type Errors<A> = A extends Agent<infer _R, infer E> ? E : never
+
+/** The services that model keys stand for. */
+export type Models<K> = K extends Context.Key<infer I, ModelPort> ? I : never
+
+/** Unions through a record, so that a hover shows the services' names and not the tools' definitions. */
+export type Needs<R> = (R extends unknown ? { readonly one: R } : never)["one"]
+
+/** What the tools' handlers need besides the per-call `ToolRun`. */
+export type ToolServices<Tools extends Record<string, Tool.Any>> = Exclude<
+  Tool.HandlerServices<Tools[keyof Tools]>,
+  ToolRun
+>
+
+/** Options that agents and specialists share. */
+export interface Options<
+  Tools extends Record<string, Tool.Any>,
+  TE,
+  TR,
+  S extends ReadonlyArray<Any>,
+  M,
+  F extends ReadonlyArray<Erased.ModelKey> = []
+> {
+  /** What the model is told to be and to do. Absent: nothing. */
+  readonly instructions?: string | undefined
+  /** Tools that the runtime runs: a toolkit (its handlers come as layers), or one bound to its handlers (`bind`). */
+  readonly toolkit?: Effect.Effect<Toolkit.WithHandler<Tools>, TE, TR> | undefined
+  /** Tools that the caller runs: the run waits for `Runtime.submitToolResult`. */
+  readonly clientTools?: Toolkit.Any | undefined
+  /** Specialists that the model may call as tools, by their names. */
+  readonly specialists?: S | undefined
+  /** The service key of this agent's own model. Absent: `Model`. */
+  readonly model?: Context.Key<M, ModelPort> | undefined
+  /**
+   * Models to go on with, in order, where the one before cannot answer: it failed as often as retries allow, its credentials or
+   * quota are no good. Not where the request or the content was refused. Each attempt is on the bill under its own model.
+   */
+  readonly fallbacks?: F | undefined
+  /** Limits for a run of this agent and everything below it; under a coordinator, within what that one has left. */
+  readonly budget?: Budget.Budget | undefined
+  /** Who may run a tool without asking, by tool name; overrides the tool's own `needsApproval` and the runtime's floor. */
+  readonly approvals?: { readonly [tool: string]: Policy } | undefined
+  /** Who may run this agent's tools that declare nothing and that `approvals` has no word about. Absent: the runtime's floor. */
+  readonly approvalFloor?: Policy | undefined
+  /** What happens to this agent's questions when nobody is there. Absent: as the runtime says. */
+  readonly unattended?: "wait" | "deny" | "approve" | undefined
+  /**
+   * Most output tokens a step may ask for; clamped further by the budget. Absent: the provider's own limit, or 8,192 where a
+   * budget limits output tokens or money, since so much is reserved.
+   */
+  readonly maxOutputTokens?: number | undefined
+  /** How many calls of one step run at the same time; those that wait for a person or a client do not count. Absent: 16. */
+  readonly maxParallelCalls?: number | undefined
+  /**
+   * What becomes of a conversation that grows too long, before a step. The thread keeps all of it. Absent: it is sent whole, and the
+   * provider may refuse it.
+   */
+  readonly compaction?: Compaction.Strategy | undefined
+  /** Passed to the provider as they are, by provider name. */
+  readonly providerOptions?: { readonly [provider: string]: Json } | undefined
+}
+
+/**
+ * Makes an agent.
+ *
+ * **Gotchas**: tool handlers are looked up by tool name. Two toolkits with a tool of one name and different definitions are
+ * refused when the runtime's layer is built; bind one of them: `toolkit: Agent.bind(Search, Search.layer)`.
+ */
+export const make = <
+  Tools extends Record<string, Tool.Any> = {},
+  TE = never,
+  TR = never,
+  const S extends ReadonlyArray<Any> = [],
+  M = Model,
+  const F extends ReadonlyArray<Erased.ModelKey> = []
+>(
+  name: string,
+  options: Options<Tools, TE, TR, S, M, F>
+): Agent<
+  Needs<Exclude<TR, Scope.Scope> | ToolServices<Tools> | M | Models<F[number]> | Services<S[number]>>,
+  TE | Errors<S[number]>
+> => fromDefinition(define("agent", name, options, undefined))
+
+/**
+ * A toolkit bound to handlers of its own, for an agent whose tools must not be looked up by name. What the handlers' layer holds
+ * lives as long as the runtime.
+ *
+ * **Gotchas**: `Effect.provide(Search, Search.layer)` binds, too, but gives up what the layer holds as soon as it is bound.
+ */
+export const bind = <Tools extends Record<string, Tool.Any>, Handlers, E, R>(
+  toolkit: Effect.Effect<Toolkit.WithHandler<Tools>, never, Handlers>,
+  layer: Layer.Layer<Handlers, E, R>
+): Effect.Effect<Toolkit.WithHandler<Tools>, E, R | Scope.Scope> =>
+  Effect.flatMap(Layer.build(layer), (handlers) => Effect.provide(toolkit, handlers))
+
+type AnyOptions = Options<Erased.Any, Erased.Any, Erased.Any, Erased.Any, Erased.Any, Erased.Any>
+
+/** Erases the options' types. Shared with `Specialist.make`. */
+export const define = (
+  kind: Definition["kind"],
+  name: string,
+  options: AnyOptions,
+  specialist:
+    | {
+        readonly description: string
+        readonly input: Erased.CodecOf<Erased.Any> | undefined
+        readonly output: Erased.CodecOf<Erased.Any> | undefined
+      }
+    | undefined
+): Definition => ({
+  kind,
+  name,
+  description: specialist?.description,
+  instructions: options.instructions,
+  toolkit: options.toolkit,
+  clientTools: options.clientTools === undefined ? [] : Object.values(options.clientTools.tools),
+  specialists: options.specialists ?? [],
+  model: options.model ?? Model,
+  fallbacks: options.fallbacks ?? [],
+  budget: options.budget,
+  input: specialist?.input,
+  output: specialist?.output,
+  approvals: options.approvals ?? {},
+  approvalFloor: options.approvalFloor,
+  unattended: options.unattended,
+  maxOutputTokens: options.maxOutputTokens,
+  maxParallelCalls: options.maxParallelCalls,
+  providerOptions: options.providerOptions,
+  compaction: options.compaction
+})
+
+const phantom = (): never => {
+  throw new Error("a type-level member of an agent was called")
+}
+
+const variance = { _R: phantom, _E: phantom, _In: phantom, _Out: phantom }
+
+/** An agent over its definition. Shared with `Specialist.make`. */
+export const fromDefinition = (definition: Definition): Agent<never, never> => ({
+  [TypeId]: variance,
+  name: definition.name,
+  definition
+})

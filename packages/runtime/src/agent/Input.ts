@@ -1,0 +1,36 @@
+/**
+ * What a specialist is asked: its typed input, checked by its schema, as the words of its first message.
+ */
+import type { Json } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+import type { Member } from "./Roster.ts"
+import * as Checking from "../kernel/Checking.ts"
+
+/** The prompt for arguments that a coordinator's model wrote. Fails with a sentence that the model can act on. */
+export const fromCall = (specialist: Member, args: Json): Effect.Effect<string, string> => {
+  const { input } = specialist.definition
+  if (input !== undefined) {
+    return Effect.map(Checking.inWords(Schema.decodeUnknownEffect(input)(args), about(specialist)), () => words(args))
+  }
+  return Predicate.hasProperty(args, "prompt") && typeof args.prompt === "string" && args.prompt.trim() !== ""
+    ? Effect.succeed(args.prompt)
+    : Effect.fail('the prompt is missing: { "prompt": "what to do" }')
+}
+
+/** The prompt for a typed input from code. Fails with a sentence for the caller. */
+export const fromValue = (specialist: Member, value: unknown): Effect.Effect<string, string> => {
+  const { input } = specialist.definition
+  if (input === undefined) {
+    return typeof value === "string" && value.trim() !== ""
+      ? Effect.succeed(value)
+      : Effect.fail("it takes a string that is not empty")
+  }
+  const encoded = Schema.encodeUnknownEffect(Schema.toCodecJson(input))(value)
+  return Effect.map(Checking.inWords(encoded, about(specialist)), words)
+}
+
+const about = (specialist: Member): string => `the input of ${specialist.name}`
+
+const words = (input: Json): string => (typeof input === "string" ? input : JSON.stringify(input, undefined, 2))

@@ -1,0 +1,95 @@
+/**
+ * What one query changes of the tools that its agent's model is offered: which of the agent's own it goes without, which of them
+ * ask first, and tools that the caller brings along and runs itself. It is part of the run's record, so that a run that is taken
+ * up again has the same tools; specialists below the agent keep theirs.
+ *
+ * A query can take tools away and add questions. It can never take a question away: that is the agent's and the operator's word.
+ */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type { ToolDefinition } from "../model/Model.ts"
+import { sha256Hex } from "../kernel/Digest.ts"
+import type { Callable, Member } from "./Roster.ts"
+
+const ClientToolStruct = Schema.Struct({
+  name: Schema.String,
+  description: Schema.optionalKey(Schema.String),
+  parameters: Schema.Json
+})
+
+/** A tool that the caller runs itself. `parameters` is a JSON Schema; the model is told of it, arguments are not checked by it. */
+export interface ClientTool extends Schema.Schema.Type<typeof ClientToolStruct> {}
+
+const QueryToolsStruct = Schema.Struct({
+  without: Schema.optionalKey(Schema.Array(Schema.String)),
+  ask: Schema.optionalKey(Schema.Array(Schema.String)),
+  client: Schema.optionalKey(Schema.Array(ClientToolStruct))
+}).annotate({ identifier: "QueryTools" })
+
+/**
+ * `without`: names of the agent's tools, client tools and specialists that are not offered. `ask`: names of tools whose calls
+ * ask a person first, besides those that do anyway. In both, names that the agent does not have are passed over. `client`: the
+ * caller's own tools; their calls are answered by `submitToolResult`. One that the agent itself has for its caller to run stays
+ * as the agent has it.
+ */
+export interface QueryTools extends Schema.Schema.Type<typeof QueryToolsStruct> {}
+export const QueryTools: Schema.Codec<QueryTools> = QueryToolsStruct
+
+/** How many tools a caller may bring, and how long a name may be. Providers take no more. */
+const most = 128
+const name = /^[a-zA-Z0-9_-]{1,64}$/
+
+/** Why an agent cannot have these tools, in words for the caller; nothing where it can. */
+export const refusal = (member: Member, { client = [], without }: QueryTools): string | undefined => {
+  if (client.length > most) return `a query brings at most ${most} tools`
+  const own = [...member.tools.values()].filter(({ execution }) => execution === "server").map((tool) => tool.name)
+  const taken = new Set([...own, ...member.specialists.keys()].filter(isOffered(without)))
+  for (const tool of client) {
+    if (!name.test(tool.name)) return "the name of a caller's tool is 1 to 64 letters, digits, - and _"
+    if (taken.has(tool.name)) return `two tools are called ${tool.name}`
+    taken.add(tool.name)
+  }
+  return undefined
+}
+
+const isOffered = (without: ReadonlyArray<string> = []): ((name: string) => boolean) => {
+  const names = new Set(without)
+  return (one) => !names.has(one)
+}
+
+/** The agent as it runs with these tools. */
+export const apply = (member: Member, { ask = [], client = [], without }: QueryTools): Member => {
+  const isLeft = isOffered(without)
+  const asks = new Set(ask)
+  const tools = new Map<string, Callable>()
+  for (const tool of member.tools.values()) {
+    if (!isLeft(tool.name)) continue
+    tools.set(tool.name, asks.has(tool.name) ? { ...tool, policy: "always" } : tool)
+  }
+  for (const tool of client) if (!tools.has(tool.name)) tools.set(tool.name, brought(tool))
+  const specialists = new Map([...member.specialists].filter(([one]) => isLeft(one)))
+  const offered = [
+    ...Array.from(tools.values(), ({ definition }) => definition),
+    ...member.offered.filter((one) => specialists.has(one.name))
+  ]
+  return { ...member, tools, specialists, offered }
+}
+
+const brought = ({ description, name: called, parameters }: ClientTool): Callable => {
+  const definition: ToolDefinition = { name: called, description, parameters, strict: undefined }
+  return {
+    name: called,
+    execution: "client",
+    isPlan: false,
+    definition,
+    policy: "never",
+    hash: sha256Hex(JSON.stringify([called, description, parameters])),
+    decode: Effect.succeed,
+    invoke: undefined,
+    timeoutMs: undefined,
+    retries: 0,
+    concurrency: undefined,
+    idempotent: false,
+    readonly: false
+  }
+}

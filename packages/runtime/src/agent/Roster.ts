@@ -1,0 +1,276 @@
+/**
+ * The agents of a runtime as they run: each with its tools' handlers, its model and its specialists at hand, captured once
+ * when the runtime's layer is built. The only place where an agent's erased types meet values: the casts are here.
+ *
+ * Building refuses what would go wrong silently later: two agents of one name, a clash among an agent's own tool names, two
+ * unbound toolkits that define one tool name differently (handlers are looked up by name), a budget that is no budget.
+ */
+import { Budget, type Json } from "@reins/protocol"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+import * as Tool from "effect/ai/Tool"
+import type * as Toolkit from "effect/ai/Toolkit"
+import * as Erased from "../kernel/Erased.ts"
+import type * as Agent from "./Agent.ts"
+import * as Policy from "../approval/Policy.ts"
+import type { ModelPort, ToolDefinition } from "../model/Model.ts"
+import * as Invocation from "../tool/Invocation.ts"
+import * as ToolSettings from "../tool/ToolSettings.ts"
+import { sha256Hex } from "../kernel/Digest.ts"
+
+/** A tool, ready to be called. */
+export interface Callable {
+  readonly name: string
+  readonly execution: "server" | "client"
+  /** Its arguments are a plan, and a person is asked about the plan. */
+  readonly isPlan: boolean
+  readonly definition: ToolDefinition
+  readonly policy: Policy.Policy
+  /** Of its name, description and parameters: a grant holds for this definition and no other. */
+  readonly hash: string
+  readonly decode: Invocation.Decode
+  /** Reads what a caller says that its tool came to; absent on tools that the runtime runs, and those of which no result is known. */
+  readonly accept?: ((result: Json) => Effect.Effect<unknown, string>) | undefined
+  /** Absent on client tools. */
+  readonly invoke: Invocation.Invoke | undefined
+  readonly timeoutMs: number | undefined
+  readonly retries: number
+  readonly concurrency: number | undefined
+  /** May be made twice without harm. */
+  readonly idempotent: boolean
+  /** Changes nothing. */
+  readonly readonly: boolean
+}
+
+/** An agent, ready to run. */
+export interface Member {
+  readonly name: string
+  readonly definition: Agent.Definition
+  readonly model: ModelPort
+  /** What to go on with where the model cannot answer, in order. */
+  readonly fallbacks: ReadonlyArray<ModelPort>
+  readonly tools: ReadonlyMap<string, Callable>
+  readonly specialists: ReadonlyMap<string, Member>
+  /** What the model is told it may call: tools, client tools, specialists. */
+  readonly offered: ReadonlyArray<ToolDefinition>
+  readonly output: ModelOutput | undefined
+  readonly budget: Budget.Budget
+}
+
+interface ModelOutput {
+  readonly name: string
+  readonly schema: Json
+}
+
+/** The agents of one runtime by name; `first` is the default. */
+export interface Roster {
+  readonly first: Member
+  readonly members: ReadonlyMap<string, Member>
+}
+
+/** An agent that cannot be built; the message names it and the cure. A defect of the program, not of a query. */
+export class InvalidAgents extends Schema.TaggedError<InvalidAgents>()("InvalidAgents", { issue: Schema.String }) {
+  override get message() {
+    return this.issue
+  }
+}
+
+/** The agent at `path` below `root`; `undefined` where no such agent can be. */
+export const at = (root: Member, path: ReadonlyArray<string>): Member | undefined => {
+  let member: Member | undefined = root
+  for (const segment of path) member = member?.specialists.get(segment.slice(0, segment.indexOf("#")))
+  return member
+}
+
+/** An agent and all its specialists, at any depth. */
+export const below = (root: Member): ReadonlyArray<Member> => {
+  const found = new Set<Member>()
+  const visit = (member: Member): void => {
+    if (found.has(member)) return
+    found.add(member)
+    for (const specialist of member.specialists.values()) visit(specialist)
+  }
+  visit(root)
+  return [...found]
+}
+
+interface Capture {
+  readonly members: Map<string, Member>
+  readonly owners: Map<string, { readonly agent: string; readonly tool: Tool.Any }>
+  readonly services: Erased.Services
+  readonly floor: Policy.Policy
+}
+
+const refuse = (issue: string) => Effect.die(new InvalidAgents({ issue }))
+
+/** Captures `agents` and everything below them in the context of the layer that is being built. */
+export const build = Effect.fnUntraced(function* (agents: ReadonlyArray<Agent.Any>, floor: Policy.Policy) {
+  const capture: Capture = {
+    members: new Map(),
+    owners: new Map(),
+    services: Erased.as<Erased.Services>(yield* Effect.context<never>()), // all that the layer was given
+    floor
+  }
+  const first = agents[0]
+  if (first === undefined) return yield* refuse("a runtime needs at least one agent")
+  for (const agent of agents) yield* member(capture, agent.definition, [])
+  const { members } = capture
+  return { first: yield* member(capture, first.definition, []), members } satisfies Roster
+})
+
+const member = (
+  capture: Capture,
+  definition: Agent.Definition,
+  above: ReadonlyArray<string>
+): Erased.Needing<Member, Erased.Any> =>
+  Effect.gen(function* () {
+    const { name } = definition
+    const known = capture.members.get(name)
+    if (known !== undefined) {
+      return known.definition === definition
+        ? known
+        : yield* refuse(`two different agents are called ${JSON.stringify(name)}: rename one`)
+    }
+    if (name.trim() === "") return yield* refuse("an agent's name is empty")
+    if (name.includes("#")) return yield* refuse(`agent ${JSON.stringify(name)}: a name cannot hold a #`)
+    if (above.includes(name)) return yield* refuse(`agent ${JSON.stringify(name)} is its own specialist`)
+    const invalid = definition.budget === undefined ? undefined : Budget.validate(definition.budget)
+    if (invalid !== undefined) return yield* refuse(`agent ${JSON.stringify(name)}: ${invalid.message}`)
+
+    const tools = new Map<string, Callable>()
+    if (definition.toolkit !== undefined) yield* serverTools(capture, definition, definition.toolkit, tools)
+    for (const tool of definition.clientTools) {
+      if (tools.has(tool.name)) return yield* clash(name, tool.name)
+      tools.set(tool.name, callable(capture, definition, tool, "client", undefined))
+    }
+    const specialists = new Map<string, Member>()
+    for (const each of definition.specialists) {
+      if (tools.has(each.name) || specialists.has(each.name)) return yield* clash(name, each.name)
+      specialists.set(each.name, yield* member(capture, each.definition, [...above, name]))
+    }
+    const model: ModelPort = yield* definition.model
+    const fallbacks: Array<ModelPort> = []
+    for (const key of definition.fallbacks) fallbacks.push(yield* key)
+    const made: Member = {
+      name,
+      definition,
+      model,
+      fallbacks,
+      tools,
+      specialists,
+      offered: [...Array.from(tools.values(), (tool) => tool.definition), ...Array.from(specialists.values(), offer)],
+      output:
+        definition.output === undefined ? undefined : { name: `${name}_output`, schema: jsonSchema(definition.output) },
+      budget: definition.budget ?? Budget.make({})
+    }
+    capture.members.set(name, made)
+    return made
+  })
+
+const clash = (agent: string, tool: string) =>
+  refuse(`agent ${JSON.stringify(agent)} has two tools or specialists called ${JSON.stringify(tool)}: rename one`)
+
+const serverTools = Effect.fnUntraced(function* (
+  capture: Capture,
+  definition: Agent.Definition,
+  toolkit: Effect.Effect<Erased.Kit, unknown, unknown>,
+  into: Map<string, Callable>
+) {
+  const kit: Toolkit.WithHandler<Record<string, Tool.Any>> = yield* toolkit
+  const unbound = isToolkit(toolkit)
+  for (const tool of Object.values(kit.tools)) {
+    if (tool.name === "") return yield* refuse(`agent ${JSON.stringify(definition.name)} has a tool without a name`)
+    const handler = unbound ? handlerOf(capture.services, tool) : undefined
+    if (unbound) {
+      const owner = capture.owners.get(tool.name)
+      if (owner !== undefined && !isSameTool(owner.tool, tool)) {
+        return yield* refuse(
+          `agents ${JSON.stringify(owner.agent)} and ${JSON.stringify(definition.name)} both have a tool ` +
+            `${JSON.stringify(tool.name)}, defined differently, and handlers are looked up by name: ` +
+            "bind one of the toolkits, as in toolkit: Agent.bind(Kit, Kit.layer)"
+        )
+      }
+      capture.owners.set(tool.name, { agent: definition.name, tool })
+    }
+    const decode = Invocation.decoder(tool, capture.services)
+    const invoke =
+      handler === undefined
+        ? Invocation.bound(tool, kit, decode, capture.services)
+        : Invocation.direct(tool, handler, decode)
+    into.set(tool.name, callable(capture, definition, tool, "server", invoke))
+  }
+})
+
+const isToolkit = (kit: unknown): boolean => Predicate.hasProperty(kit, "~effect/ai/Toolkit")
+
+const handlerOf = (services: Erased.Services, tool: Tool.Any): Tool.Handler<string> | undefined =>
+  Erased.as(services.mapUnsafe.get(tool.id)) // a toolkit's layer puts its handlers under their tools' ids
+
+// A clone keeps all of these. Schemas alone do not tell, where both are of a kind that everybody shares.
+const isSameTool = (a: Tool.Any, b: Tool.Any): boolean =>
+  a.description === b.description &&
+  a.parametersSchema === b.parametersSchema &&
+  a.successSchema === b.successSchema &&
+  a.failureSchema === b.failureSchema
+
+const callable = (
+  capture: Capture,
+  definition: Agent.Definition,
+  tool: Tool.Any,
+  execution: "server" | "client",
+  invoke: Invocation.Invoke | undefined
+): Callable => {
+  const timeout = Context.get(tool.annotations, ToolSettings.Timeout)
+  const isPlan = execution === "server" && Context.get(tool.annotations, ToolSettings.IsPlan)
+  const offered: ToolDefinition = {
+    name: tool.name,
+    description: Tool.getDescription(tool),
+    parameters: Erased.as<Json>(Tool.getJsonSchema(tool)), // a JSON Schema is JSON
+    strict: Tool.getStrictMode(tool)
+  }
+  return {
+    name: tool.name,
+    execution,
+    isPlan,
+    definition: offered,
+    hash: sha256Hex(JSON.stringify([offered.name, offered.description, offered.parameters])),
+    policy: Policy.resolve(
+      ownPolicy(definition, tool.name),
+      declared(tool) ?? (isPlan ? true : undefined),
+      execution === "client" ? "never" : (definition.approvalFloor ?? capture.floor)
+    ),
+    decode: Invocation.decoder(tool, capture.services),
+    accept: execution === "client" ? Invocation.acceptor(tool, capture.services) : undefined,
+    invoke,
+    timeoutMs: timeout === undefined ? undefined : Duration.toMillis(Duration.fromInputUnsafe(timeout)),
+    retries: Context.get(tool.annotations, ToolSettings.Retries),
+    concurrency: Context.get(tool.annotations, ToolSettings.Concurrency),
+    idempotent: Context.get(tool.annotations, Tool.Idempotent) || Context.get(tool.annotations, Tool.Readonly),
+    readonly: Context.get(tool.annotations, Tool.Readonly)
+  }
+}
+
+const ownPolicy = (definition: Agent.Definition, tool: string): Policy.Policy | undefined =>
+  Object.hasOwn(definition.approvals, tool) ? definition.approvals[tool] : undefined
+
+const declared = (tool: Tool.Any): boolean | Policy.Predicate | undefined => Erased.as(tool.needsApproval) // its context is a part of ours
+
+/** A specialist as its coordinator's model is told of it. */
+const offer = (specialist: Member): ToolDefinition => ({
+  name: specialist.name,
+  description: specialist.definition.description,
+  parameters: specialist.definition.input === undefined ? promptParameters : jsonSchema(specialist.definition.input),
+  strict: undefined
+})
+
+const promptParameters: Json = {
+  type: "object",
+  properties: { prompt: { type: "string", description: "What to do, with everything needed to do it" } },
+  required: ["prompt"],
+  additionalProperties: false
+}
+
+const jsonSchema = (schema: Erased.CodecOf<Erased.Any>): Json => Erased.as(Tool.getJsonSchemaFromSchema(schema))

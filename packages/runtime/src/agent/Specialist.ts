@@ -1,0 +1,70 @@
+/**
+ * A specialist: an agent with a narrow task, with typed input and output if you like. Run it from code with
+ * `Runtime.runSpecialist` and `Runtime.completeSpecialist`, or offer it to a coordinator, whose model then calls it like a
+ * tool. It sees nothing of its caller's history.
+ */
+import type * as Scope from "effect/Scope"
+import type * as Tool from "effect/ai/Tool"
+import type * as Erased from "../kernel/Erased.ts"
+import * as Agent from "./Agent.ts"
+import type { Model } from "../model/Model.ts"
+
+/** What marks specialists. */
+export const TypeId = "~@reins/runtime/Specialist" as const
+
+/** A specialist that takes `In` and answers `Out`. */
+export interface Specialist<in In, out Out, out R = never, out E = never> extends Agent.Agent<R, E> {
+  readonly [TypeId]: { readonly _In: (input: In) => void; readonly _Out: () => Out }
+}
+
+/** A specialist of these types, whatever it needs. */
+export type Of<In, Out> = Specialist<In, Out, Erased.Any, Erased.Any>
+
+/** Any specialist. */
+export type Any = Specialist<never, unknown, Erased.Any, Erased.Any>
+
+/**
+ * Makes a specialist.
+ *
+ * **Details**
+ * - `description`: what a coordinator's model is told of it.
+ * - `input`: its arguments, as a schema. Absent: one string, `prompt`.
+ * - `output`: what its final text must decode to, as JSON; a misfit is sent back to the model once. Absent: the text itself.
+ */
+export const make = <
+  In = string,
+  Out = string,
+  Tools extends Record<string, Tool.Any> = {},
+  TE = never,
+  TR = never,
+  const S extends ReadonlyArray<Agent.Any> = [],
+  M = Model,
+  const F extends ReadonlyArray<Erased.ModelKey> = []
+>(
+  name: string,
+  options: Agent.Options<Tools, TE, TR, S, M, F> & {
+    readonly description: string
+    readonly input?: Erased.CodecOf<In> | undefined
+    readonly output?: Erased.CodecOf<Out> | undefined
+  }
+): Specialist<
+  In,
+  Out,
+  Agent.Needs<
+    Exclude<TR, Scope.Scope> | Agent.ToolServices<Tools> | M | Agent.Models<F[number]> | Agent.Services<S[number]>
+  >,
+  TE | Agent.Errors<S[number]>
+> => ({
+  ...Agent.fromDefinition(
+    Agent.define("specialist", name, options, {
+      description: options.description,
+      input: options.input,
+      output: options.output
+    })
+  ),
+  [TypeId]: { _In: () => {}, _Out: phantom }
+})
+
+const phantom = (): never => {
+  throw new Error("a type-level member of a specialist was called")
+}

@@ -1,0 +1,164 @@
+/**
+ * Brings one announced call to its one result: gate, question, run; or a client's answer; or a specialist. Every way ends in
+ * a result part for the model, and in what the loop must know beside it.
+ */
+import type { Json, Message } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Asking from "./Asking.ts"
+import * as Gate from "./Gate.ts"
+import * as PlanCall from "./PlanCall.ts"
+import type { Callable } from "../agent/Roster.ts"
+import type { Place, Run } from "../run/Run.ts"
+import * as SpecialistCall from "./SpecialistCall.ts"
+import type { CallEnd } from "./CallEnd.ts"
+import * as Repeating from "./Repeating.ts"
+import * as ToolOutcome from "../tool/ToolOutcome.ts"
+import * as ToolStep from "./ToolStep.ts"
+
+/** Settles `call`, made by the agent at `place`. */
+export const settle = (run: Run, place: Place, call: Message.CallPart): Effect.Effect<CallEnd> => {
+  const specialist = place.member.specialists.get(call.name)
+  if (specialist !== undefined) return place.inSlot(SpecialistCall.call(run, place, call, specialist))
+  const tool = place.member.tools.get(call.name)
+  if (tool === undefined) return unknown(run, place, call)
+  return Effect.flatMap(Gate.judge(run, place, call, tool), (verdict): Effect.Effect<CallEnd> => {
+    switch (verdict.verdict) {
+      case "allow":
+        return tool.isPlan ? PlanCall.carry(run, place, call, tool) : carry(run, place, call, tool, call.args, false)
+      case "granted":
+        return granted(run, place, call, tool, verdict)
+      case "ask":
+        return tool.isPlan
+          ? PlanCall.ask(run, place, call, tool, verdict.expiresAt)
+          : asked(run, place, call, tool, verdict.expiresAt)
+      case "invalid":
+        return closed(run, place, call, tool, ToolOutcome.fault("InvalidArguments", verdict.issue))
+      case "cancelled":
+        return Effect.map(
+          closed(run, place, call, tool, ToolOutcome.fault("Cancelled", "the run was cancelled", "cancelled")),
+          (end) => ({ ...end, cancelled: true })
+        )
+    }
+  })
+}
+
+/** Runs a call on a grant, and shows on which. */
+const granted = (
+  run: Run,
+  place: Place,
+  call: Message.CallPart,
+  tool: Callable,
+  { grantId, scope }: { readonly grantId: string; readonly scope: string }
+): Effect.Effect<CallEnd> =>
+  Effect.andThen(
+    run.engine.emit(`${place.prefix}granted/${call.id}`, place.path, () => [
+      { type: "custom", event_type: "approval_granted", data: { grantId, scope, toolInvocationId: call.id } }
+    ]),
+    carry(run, place, call, tool, call.args, false, grantId)
+  )
+
+const asked = (run: Run, place: Place, call: Message.CallPart, tool: Callable, expiresAt: number | undefined) =>
+  Effect.flatMap(
+    Asking.ask(run, place, call, {
+      expiresAt,
+      closing: (outcome) => ToolStep.resultEvent(call, call.args, outcome, tool.execution)
+    }),
+    (answer): Effect.Effect<CallEnd> =>
+      answer._tag === "MayRun"
+        ? carry(run, place, call, tool, answer.args, true)
+        : Effect.succeed({ part: ToolOutcome.part(call, answer.outcome), cancelled: answer.cancelled })
+  )
+
+/** `asked`: a person has allowed it, with these arguments. */
+const carry = (
+  run: Run,
+  place: Place,
+  call: Message.CallPart,
+  tool: Callable,
+  args: Json,
+  asked: boolean,
+  grantId?: string
+): Effect.Effect<CallEnd> =>
+  tool.execution === "client"
+    ? clientCall(run, place, call, tool, args, asked)
+    : Effect.map(
+        Repeating.run(run, place, tool, Gate.permit(call, args, grantId)),
+        ({ cancelled, content, refusal, result, status }) => ({
+          part: ToolOutcome.part(call, { result, status, content }),
+          refusal,
+          cancelled
+        })
+      )
+
+const ClientAnswer = Schema.Struct({
+  result: Schema.Json,
+  status: Schema.optionalKey(Schema.Literals(["failed", "cancelled"]))
+})
+
+/** The name that a client's result is stored under: another one where a person was asked, so that none that came before counts. */
+export const clientWaitName = (prefix: string, callId: string, asked: boolean): string =>
+  `${prefix}${asked ? "client-allowed" : "client"}/${callId}`
+
+const clientCall = Effect.fnUntraced(function* (
+  run: Run,
+  place: Place,
+  call: Message.CallPart,
+  tool: Callable,
+  args: Json,
+  asked: boolean
+) {
+  const { value } = yield* run.engine.wait(
+    clientWaitName(place.prefix, call.id, asked),
+    ClientAnswer,
+    {
+      cancelled: {
+        ...ToolOutcome.fault("Cancelled", "the run was cancelled", "cancelled"),
+        status: "cancelled" as const
+      }
+    },
+    { path: place.path, reason: "client-tool", id: call.id }
+  )
+  const issue =
+    value.status !== undefined || tool.accept === undefined
+      ? undefined
+      : yield* Effect.match(tool.accept(value.result), { onFailure: (words) => words, onSuccess: () => undefined })
+  const outcome: ToolOutcome.ToolOutcome =
+    issue === undefined
+      ? { result: value.result, status: value.status, content: undefined }
+      : ToolOutcome.fault("ResultInvalid", `the caller answered what the schema of ${call.name} refuses: ${issue}`)
+  yield* run.engine.emit(`${place.prefix}result/${call.id}`, place.path, () => [
+    ToolStep.resultEvent(call, args, outcome, "client")
+  ])
+  const end: CallEnd = { part: ToolOutcome.part(call, outcome), cancelled: value.status === "cancelled" }
+  return end
+})
+
+const unknown = (run: Run, place: Place, call: Message.CallPart) =>
+  closed(
+    run,
+    place,
+    call,
+    undefined,
+    ToolOutcome.fault(
+      "ToolNotFound",
+      `there is no tool ${JSON.stringify(call.name)}; there are ${
+        place.member.offered.map((tool) => tool.name).join(", ") || "none"
+      }`
+    )
+  )
+
+/** Closes a call that never ran. */
+const closed = (
+  run: Run,
+  place: Place,
+  call: Message.CallPart,
+  tool: Callable | undefined,
+  outcome: ToolOutcome.ToolOutcome
+): Effect.Effect<CallEnd> =>
+  Effect.as(
+    run.engine.emit(`${place.prefix}result/${call.id}`, place.path, () => [
+      ToolStep.resultEvent(call, call.args, outcome, tool?.execution ?? "server")
+    ]),
+    { part: ToolOutcome.part(call, outcome) }
+  )

@@ -1,0 +1,222 @@
+/**
+ * A call while its handler runs: the `ToolRun` service that the handler sees, and the door through which its news reach the
+ * log. Each attempt has a door of its own: when it is over the door is shut, whatever a stray fiber still says. What an attempt
+ * reports to have cost counts for as long as the call is not settled, since it is spent either way.
+ */
+import { CancellationReport, type Event, type Json, type Message, Money } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+import type { Place, Run } from "../run/Run.ts"
+import { sha256Hex } from "../kernel/Digest.ts"
+import type * as Invocation from "../tool/Invocation.ts"
+import * as PlainJson from "../kernel/PlainJson.ts"
+import { type FileContent, type FileOptions, FileTooLarge, type Progress, type ToolRunShape } from "../tool/ToolRun.ts"
+
+/** One attempt of a call. */
+class Attempt {
+  readonly index: number
+  open = true
+  /** How many files it has stored. */
+  stored = 0
+  private controller: AbortController | undefined
+
+  /** `index`: how often the call was begun before. */
+  constructor(index: number) {
+    this.index = index
+  }
+
+  get signal(): AbortSignal {
+    this.controller ??= new AbortController()
+    if (!this.open) this.controller.abort()
+    return this.controller.signal
+  }
+
+  /** Shuts the door without a word to the handler, which has ended. */
+  end(): void {
+    this.open = false
+  }
+
+  /** Shuts the door and tells the handler. */
+  cut(): void {
+    this.open = false
+    this.controller?.abort()
+  }
+}
+
+export class LiveCall implements Invocation.Live {
+  costNanoUsd = 0
+  private attempt: Attempt
+  private made: ToolRunShape | undefined
+  private settled = false
+  private phase: number
+  private files = 0
+  private readonly run: Run
+  private readonly place: Place
+  private readonly call: Message.CallPart
+
+  /** `begun`: how often earlier lives of the run began this call. */
+  constructor(run: Run, place: Place, call: Message.CallPart, begun: number) {
+    this.run = run
+    this.place = place
+    this.call = call
+    this.phase = run.engine.phase(place.path, call.id)
+    this.attempt = new Attempt(begun)
+  }
+
+  get callId(): string {
+    return this.call.id
+  }
+
+  /** What the handler of the attempt sees that was begun last. Made when it is asked for: one that is done at once asks for none. */
+  get service(): ToolRunShape {
+    return (this.made ??= this.make(this.attempt))
+  }
+
+  /** A new attempt begins; the one before says nothing more. */
+  restart(): void {
+    this.attempt.end()
+    this.attempt = new Attempt(this.attempt.index + 1)
+    this.made = undefined
+  }
+
+  /** The call is over. */
+  end(): void {
+    this.settled = true
+    this.attempt.end()
+  }
+
+  /** The attempt should end. */
+  readonly cut = (): void => this.attempt.cut()
+
+  /** News in `effect/ai`'s own form: a preliminary result is progress whose milestone it is. */
+  get preliminary(): (value: unknown) => Effect.Effect<void> {
+    const { attempt } = this
+    return (value) =>
+      this.say(attempt, () => {
+        const milestone = PlainJson.copy(value)
+        const phaseIndex = Math.max(0, this.phase)
+        return this.progress(attempt, { label: this.call.name, phaseIndex, totalPhases: phaseIndex, milestone })
+      })
+  }
+
+  private get idempotencyKey(): string {
+    return CancellationReport.idempotencyKey(this.run.engine.runId, this.place.path, this.call.id)
+  }
+
+  private make(attempt: Attempt): ToolRunShape {
+    const { engine } = this.run
+    return {
+      runId: engine.runId,
+      threadId: engine.threadId,
+      callId: this.call.id,
+      idempotencyKey: this.idempotencyKey,
+      attempt: attempt.index,
+      get signal() {
+        return attempt.signal
+      },
+      progress: (progress) => this.say(attempt, () => this.progress(attempt, progress)),
+      registerFile: (file) => this.registerFile(attempt, file),
+      storeFile: (file) => this.storeFile(attempt, file),
+      emit: (eventType, data) => this.say(attempt, () => this.custom(eventType, data)),
+      flowUi: (dsl) =>
+        this.say(attempt, () => this.push({ type: "data-flow-ui", data: { dsl: this.json(dsl, "data-flow-ui") } })),
+      hint: (text) => this.say(attempt, () => this.push({ type: "custom", event_type: "hint", data: { text } })),
+      reportCost: (usd) =>
+        Effect.sync(() => {
+          if (!this.settled) this.costNanoUsd += Money.fromUsd(usd) ?? 0
+        })
+    }
+  }
+
+  /** Runs `news` unless the attempt is over, and waits where the reader is behind. */
+  private say(attempt: Attempt, news: () => boolean): Effect.Effect<void> {
+    return Effect.suspend(() => (attempt.open && news() ? Effect.promise(this.run.engine.room) : Effect.void))
+  }
+
+  private push(event: Event): boolean {
+    return this.run.engine.push(this.place.path, [event])
+  }
+
+  private progress(attempt: Attempt, { label, milestone, phaseIndex, totalPhases }: Progress): boolean {
+    const phase = count(phaseIndex)
+    // A call that was begun again says nothing that was said before.
+    if (attempt.index > 0 && phase < this.phase) return false
+    this.phase = Math.max(this.phase, phase)
+    const json = milestone === undefined ? undefined : PlainJson.copy(milestone)
+    return this.push({
+      type: "tool-progress",
+      toolName: this.call.name,
+      toolCallId: this.call.id,
+      label: String(label),
+      phaseIndex: this.phase,
+      totalPhases: Math.max(count(totalPhases), this.phase),
+      ...(json === undefined ? {} : { milestone: json })
+    })
+  }
+
+  private custom(eventType: string, data: Json): boolean {
+    return this.push({ type: "custom", event_type: eventType, data: this.json(data, eventType) })
+  }
+
+  private json(data: Json, what: string): Json {
+    const copied = PlainJson.copy(data)
+    if (copied === undefined) throw new Error(`the data of an event, ${JSON.stringify(what)}, is not JSON`)
+    return copied
+  }
+
+  private registerFile(attempt: Attempt, file: FileOptions): Effect.Effect<string> {
+    return Effect.suspend(() => {
+      const fileId = file.fileId ?? `file_${this.idempotencyKey}_${++this.files}`
+      const news = this.say(attempt, () =>
+        this.push({
+          type: "data-file-registered",
+          data: {
+            fileId,
+            filename: file.filename,
+            mediaType: file.mediaType,
+            sizeBytes: count(file.sizeBytes),
+            ...(file.url === undefined ? {} : { url: file.url })
+          }
+        })
+      )
+      return Effect.as(news, fileId)
+    })
+  }
+
+  /** Bytes first, then the event: who hears of a file finds it. Its id is the same when the call is made again. */
+  private storeFile(
+    attempt: Attempt,
+    { content, filename, mediaType }: FileContent
+  ): Effect.Effect<string, FileTooLarge> {
+    return Effect.suspend(() => {
+      // A copy: the handler may go on to use its buffer.
+      const bytes = typeof content === "string" ? encoder.encode(content) : new Uint8Array(content)
+      const { engine, files, settings } = this.run
+      const sizeBytes = bytes.length
+      if (sizeBytes > settings.maxFileBytes) {
+        return Effect.fail(new FileTooLarge({ filename, sizeBytes, maxBytes: settings.maxFileBytes }))
+      }
+      const fileId = `file_${sha256Hex(`${this.idempotencyKey}\n${++attempt.stored}`).slice(0, 32)}`
+      if (!attempt.open) return Effect.succeed(fileId)
+      const { resourceId, runId, threadId } = engine
+      const at = engine.now()
+      const kept = files.put({
+        fileId,
+        runId,
+        threadId,
+        resourceId,
+        filename,
+        mediaType,
+        sizeBytes,
+        at,
+        content: bytes
+      })
+      const url = settings.fileUrl?.(fileId)
+      const told = this.registerFile(attempt, { fileId, filename, mediaType, sizeBytes, url })
+      return Effect.andThen(kept, told)
+    })
+  }
+}
+
+const encoder = new TextEncoder()
+
+const count = (value: number): number => (Number.isFinite(value) && value > 0 ? Math.floor(value) : 0)

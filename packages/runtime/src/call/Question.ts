@@ -1,0 +1,121 @@
+/**
+ * A question to a person: announced, waited for, answered once. What is asked about, and what an answer means, is the
+ * asker's business: `Asking` for calls, `budget/Pausing` for limits.
+ *
+ * The question can be found before it is announced, and its answer is stored under a name that the run knows again when it is
+ * carried anew.
+ */
+import { Approval, type Event, Grant } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { sha256Hex } from "../kernel/Digest.ts"
+import type { Place, Run } from "../run/Run.ts"
+
+const AnswerStruct = Schema.Struct({
+  resolution: Approval.Resolution,
+  args: Schema.optionalKey(Schema.Json),
+  raise: Schema.optionalKey(Schema.Record(Schema.String, Schema.Finite)),
+  grant: Schema.optionalKey(Grant.Grant)
+})
+
+/**
+ * The answer as it is stored: what the event will say, the arguments a revision leaves, the limits a raise sets, the grant a
+ * wider scope leaves behind.
+ */
+export interface Answer extends Schema.Schema.Type<typeof AnswerStruct> {}
+export const Answer: Schema.Codec<Answer> = AnswerStruct
+
+/** The name that answers to a question are stored under. */
+export const waitName = (approvalId: string): string => `approval/${approvalId}`
+
+/** A question's id: the same on every replay of the run, and as hard to guess as the run's own id. */
+export const approvalId = (runId: string, prefix: string, subject: string): string =>
+  `apr_${sha256Hex(`${runId}\n${prefix}\n${subject}`).slice(0, 32)}`
+
+/** What is asked, apart from who asks. */
+export type Subject = Pick<
+  Approval.Request,
+  "kind" | "target" | "payload" | "toolInvocationId" | "begunBefore" | "expiresAt"
+>
+
+/** Announces the question under `name`, together with what goes `before` it, and waits for its answer. The decision's event is left to the asker. */
+export const put = (
+  run: Run,
+  place: Place,
+  name: string,
+  subject: Subject,
+  before: ReadonlyArray<Event> = []
+): Effect.Effect<Answer> => {
+  const { engine } = run
+  const { expiresAt } = subject
+  const id = approvalId(engine.runId, place.prefix, name)
+  const request: Approval.Request = {
+    id,
+    resourceId: engine.resourceId,
+    threadId: engine.threadId,
+    ...subject,
+    ...(place.path.length === 0 ? {} : { agentPath: place.path })
+  }
+  const announced = engine.emit(`${place.prefix}ask/${name}`, place.path, () => [
+    ...before,
+    { type: "approval-required", data: request }
+  ])
+  const constant = unattended(place.member.definition.unattended ?? run.settings.unattended, id)
+  if (constant !== undefined) return Effect.as(announced, constant)
+  const warnsAt = expiresAt === undefined ? undefined : expiresAt - run.settings.approvalWarnMs
+  const answered = engine.wait(
+    waitName(id),
+    Answer,
+    {
+      cancelled: { resolution: { id, outcome: { outcome: "cancelled" } } },
+      wakesAt: warnsAt,
+      ...(expiresAt === undefined
+        ? {}
+        : { expires: { at: expiresAt, value: { resolution: { id, outcome: { outcome: "expired" } } } } })
+    },
+    { path: place.path, reason: "approval", id }
+  )
+  const held =
+    expiresAt === undefined || warnsAt === undefined || run.settings.approvalWarnMs === 0
+      ? answered
+      : Effect.raceFirst(answered, warning(run, place, { id, name, warnsAt, expiresAt }))
+  return Effect.andThen(announced, Effect.map(held, valueOf))
+}
+
+const valueOf = ({ value }: { readonly value: Answer }): Answer => value
+
+/** The `event_type` of the event that tells of a question whose time is nearly over. */
+export const expiringType = "approval_expiring"
+
+/** Tells once, when the time has come, and never ends. */
+const warning = (
+  { engine }: Run,
+  { path, prefix }: Place,
+  about: { readonly id: string; readonly name: string; readonly warnsAt: number; readonly expiresAt: number }
+): Effect.Effect<never> => {
+  const { expiresAt, id, name, warnsAt } = about
+  const told = engine.emit(`${prefix}warn/${name}`, path, () => [
+    { type: "custom", event_type: expiringType, data: { id, expiresAt } }
+  ])
+  return Effect.suspend(() => Effect.sleep(Math.max(0, warnsAt - engine.now()))).pipe(
+    Effect.andThen(told),
+    Effect.andThen(Effect.never)
+  )
+}
+
+/** Who answers where nobody can be asked. */
+export const unattendedName = "unattended"
+
+/** The answer where nobody can be asked. */
+const unattended = (way: "wait" | "deny" | "approve", id: string): Answer | undefined => {
+  switch (way) {
+    case "wait":
+      return undefined
+    case "approve":
+      return { resolution: { id, outcome: { outcome: "approve" }, by: unattendedName } }
+    case "deny":
+      return {
+        resolution: { id, outcome: { outcome: "reject" }, by: unattendedName, feedback: "nobody is here to ask" }
+      }
+  }
+}

@@ -1,0 +1,187 @@
+/**
+ * A specialist called by its coordinator's model: admitted, carried to its end inside the same run under a path of its own,
+ * and closed with its slice of the usage and its result.
+ *
+ * Its history is its own; its approvals surface on the run's log; its budget stands below its caller's. What goes wrong in it
+ * is a result that the coordinator reads.
+ */
+import { AgentPath, Budget, type Entry, type Json, Message, Usage } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import type { Settled } from "../engine/Engine.ts"
+import type { Member } from "../agent/Roster.ts"
+import type { AgentEnd } from "../run/AgentEnd.ts"
+import { Place, type Run } from "../run/Run.ts"
+import type { CallEnd } from "./CallEnd.ts"
+import * as ToolOutcome from "../tool/ToolOutcome.ts"
+import * as Input from "../agent/Input.ts"
+import * as Output from "../agent/Output.ts"
+
+const AdmissionSchema = Schema.Union([
+  Schema.Struct({
+    _tag: Schema.Literal("Admitted"),
+    prompt: Schema.String,
+    elapsedMs: Schema.Natural,
+    at: Schema.Natural
+  }),
+  Schema.Struct({ _tag: Schema.Literal("Refused"), refusal: Budget.Refusal }),
+  Schema.Struct({ _tag: Schema.Literal("TooDeep"), depth: Schema.Natural }),
+  Schema.Struct({ _tag: Schema.Literal("Invalid"), issue: Schema.String }),
+  Schema.Struct({ _tag: Schema.Literal("Cancelled") })
+])
+type Admission = Schema.Schema.Type<typeof AdmissionSchema>
+
+/** Settles a call of `specialist`, made by the agent at `place`. */
+export const call = Effect.fnUntraced(function* (run: Run, place: Place, call: Message.CallPart, specialist: Member) {
+  const { engine } = run
+  const path = AgentPath.child(place.path, specialist.name, call.id)
+  const admission = yield* engine.activity(
+    `${place.prefix}agent/${call.id}`,
+    AdmissionSchema,
+    Effect.map(admit(run, place, path, call, specialist), (value): Settled<Admission> => ({
+      value,
+      path: place.path,
+      events: [],
+      spent: value._tag === "Admitted" ? [admitted(place, call, specialist, value.at)] : []
+    }))
+  )
+  if (admission._tag !== "Admitted") {
+    const end = refuse(admission, run)
+    yield* close(run, place, call, specialist, Usage.empty, end.outcome)
+    return { ...end.call, part: ToolOutcome.part(call, end.outcome) } satisfies CallEnd
+  }
+  // Also on replay, where the admission above is only remembered.
+  engine.tree.open(path, specialist.budget, admission.elapsedMs)
+  const ended = yield* run.carry(
+    run,
+    new Place({
+      path,
+      member: specialist,
+      history: [],
+      prompt: Message.fromPrompt(admission.prompt)
+    })
+  )
+  const outcome = outcomeOf(specialist, ended)
+  yield* close(run, place, call, specialist, ended.usage, outcome)
+  const end: CallEnd = {
+    part: ToolOutcome.part(call, outcome),
+    usage: ended.usage,
+    refusal: ended.refusal,
+    cancelled: ended.reason === "cancelled"
+  }
+  return end
+})
+
+const admitted = (place: Place, call: Message.CallPart, specialist: Member, at: number): Entry.AgentEntry => ({
+  kind: "agent",
+  path: place.path,
+  agentName: specialist.name,
+  callId: call.id,
+  startedAt: at,
+  endedAt: at
+})
+
+const admit = (
+  run: Run,
+  place: Place,
+  path: AgentPath.AgentPath,
+  call: Message.CallPart,
+  specialist: Member
+): Effect.Effect<Admission> =>
+  Effect.suspend(() => {
+    const { engine, settings } = run
+    if (engine.cancel.requested) return Effect.succeed({ _tag: "Cancelled" } as const)
+    if (path.length > settings.maxDepth) return Effect.succeed({ _tag: "TooDeep", depth: settings.maxDepth } as const)
+    return Effect.map(Effect.result(Input.fromCall(specialist, call.args)), (prompt): Admission => {
+      if (Result.isFailure(prompt)) return { _tag: "Invalid", issue: prompt.failure }
+      const held: Budget.Amount = { agents: 1 }
+      const refusal = engine.tree.depthRefusal(place.path) ?? engine.tree.reserve(place.path, held, engine.elapsed())
+      if (refusal !== undefined) return { _tag: "Refused", refusal }
+      engine.tree.settle(place.path, held, held)
+      return { _tag: "Admitted", prompt: prompt.success, elapsedMs: engine.elapsed(), at: engine.now() }
+    })
+  })
+
+const refuse = (
+  admission: Exclude<Admission, { readonly _tag: "Admitted" }>,
+  run: Run
+): { readonly outcome: ToolOutcome.ToolOutcome; readonly call: Omit<CallEnd, "part"> } => {
+  switch (admission._tag) {
+    case "Cancelled":
+      return {
+        outcome: ToolOutcome.fault("Cancelled", "the run was cancelled", "cancelled"),
+        call: { cancelled: true }
+      }
+    case "Invalid":
+      return { outcome: ToolOutcome.fault("InvalidArguments", admission.issue), call: {} }
+    case "TooDeep":
+      return {
+        outcome: ToolOutcome.fault("Denied", `specialists may be nested ${run.settings.maxDepth} deep`, "denied"),
+        call: {}
+      }
+    case "Refused":
+      return {
+        outcome: ToolOutcome.fault("BudgetExhausted", Budget.toEvent(admission.refusal).message, "denied"),
+        call: { refusal: admission.refusal }
+      }
+  }
+}
+
+const outcomeOf = (specialist: Member, ended: AgentEnd): ToolOutcome.ToolOutcome => {
+  switch (ended.reason) {
+    case "stop":
+      return ToolOutcome.success(Output.result(specialist, ended.text))
+    case "cancelled":
+      return ToolOutcome.fault("Cancelled", "the run was cancelled", "cancelled")
+    case "failed":
+      return ToolOutcome.failure({
+        error: ended.failure?._tag ?? "InternalFailure",
+        message: `${specialist.name} failed${ended.failure === undefined ? "" : `: ${ended.failure.message}`}`,
+        ...partial(ended)
+      })
+    case "budget":
+      return ToolOutcome.failure({
+        error: "BudgetExhausted",
+        message: ended.refusal === undefined ? "the budget is exhausted" : Budget.toEvent(ended.refusal).message,
+        ...partial(ended)
+      })
+    default:
+      return ToolOutcome.failure({
+        error: "AnswerIncomplete",
+        message: `${specialist.name} finished with ${ended.reason}`,
+        ...partial(ended)
+      })
+  }
+}
+
+/** What it had said so far, for a coordinator that can use half an answer. */
+const partial = (ended: AgentEnd): { readonly partial?: Json } => (ended.text === "" ? {} : { partial: ended.text })
+
+const close = (
+  run: Run,
+  place: Place,
+  call: Message.CallPart,
+  specialist: Member,
+  usage: Usage.Usage,
+  outcome: ToolOutcome.ToolOutcome
+) =>
+  run.engine.emit(`${place.prefix}agent-end/${call.id}`, place.path, () => [
+    {
+      type: "data-tool-agent",
+      data: {
+        agentName: specialist.name,
+        model: specialist.model.model,
+        usage: Usage.toTotals(usage),
+        toolInvocationId: call.id
+      }
+    },
+    {
+      type: "tool-agent",
+      agentName: specialist.name,
+      toolInvocationId: call.id,
+      state: "result",
+      result: outcome.result,
+      ...(outcome.status === undefined ? {} : { status: outcome.status })
+    }
+  ])

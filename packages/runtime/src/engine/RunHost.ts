@@ -1,0 +1,116 @@
+/**
+ * The host port: where runs live. A host takes a run's record, opens an engine for it, has the loop carry it to its end,
+ * keeps its log for watchers, and takes answers and cancels for it from anywhere.
+ *
+ * A deployment is a host: `memory` is the default; SQLite and Postgres hosts are in `@reins/store`. The host knows nothing
+ * of agents: what a run does is the `Drive` it is given.
+ */
+import type { AgentPath, Approval, Envelope, Json, Message, QueryRejections } from "@reins/protocol"
+import { Budget } from "@reins/protocol"
+import type * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
+import { QueryTools } from "../agent/QueryTools.ts"
+import type { Engine } from "./Engine.ts"
+import type { FileStore } from "../thread/FileStore.ts"
+import type { GrantStore } from "../approval/GrantStore.ts"
+import { Kept, type ThreadStore } from "../thread/ThreadStore.ts"
+
+const RunRecordStruct = Schema.Struct({
+  runId: Schema.String,
+  threadId: Schema.String,
+  resourceId: Schema.String,
+  agent: Schema.String,
+  prompt: Schema.Json,
+  isolated: Schema.Boolean,
+  budget: Schema.optionalKey(Budget.Budget),
+  tools: Schema.optionalKey(QueryTools),
+  startedAt: Schema.Natural,
+  historyVersion: Schema.Natural,
+  thread: Schema.optionalKey(
+    Schema.Struct({ limits: Schema.optionalKey(Budget.Budget), kept: Schema.optionalKey(Kept) })
+  )
+}).annotate({ identifier: "RunRecord" })
+
+/**
+ * All that is needed to carry a run again from its start. `isolated` runs (specialists from code) neither read nor write
+ * their thread's history. `tools` is what its query changed of its agent's. `historyVersion` is how many messages of the thread the run starts from; the host fills it in.
+ */
+export interface RunRecord extends Schema.Schema.Type<typeof RunRecordStruct> {}
+export const RunRecord: Schema.Codec<RunRecord> = RunRecordStruct
+
+/** What a host keeps beside its runs. */
+export interface Stores {
+  readonly threads: ThreadStore
+  readonly grants: GrantStore
+  readonly files: FileStore
+}
+
+/** Carries a run from its start to its last event, over the engine it is given. */
+export type Drive = (
+  record: RunRecord,
+  history: ReadonlyArray<Message.Message>,
+  engine: Engine,
+  stores: Stores
+) => Effect.Effect<void>
+
+/** A question that waits for its answer. */
+export interface PendingApproval {
+  readonly runId: string
+  readonly request: Approval.Request
+  readonly agentPath: AgentPath.AgentPath
+  /** Epoch milliseconds. */
+  readonly askedAt: number
+}
+
+/** What became of an answer. `resolved` carries the answer that came first. */
+export type Answered =
+  | { readonly _tag: "Taken" }
+  | { readonly _tag: "Resolved"; readonly value: Json }
+  | { readonly _tag: "Unknown" }
+
+/** Where a run stands. `lastSeq` is the number of its last event so far, 0 before the first. */
+export interface RunStatus {
+  readonly runId: string
+  readonly threadId: string
+  readonly resourceId: string
+  readonly agent: string
+  readonly state: "running" | "ended"
+  readonly lastSeq: number
+}
+
+/** Where runs live; see the header of this file. */
+export interface RunHost extends Stores {
+  /** Leases the thread, stores the record and starts carrying the run. */
+  readonly start: (
+    record: Omit<RunRecord, "historyVersion">
+  ) => Effect.Effect<void, QueryRejections.ThreadBusy | QueryRejections.RunExists | QueryRejections.StoreUnavailable>
+  /**
+   * The run's envelopes with `seq > after`, then new ones as they come, until the run has ended. Empty for an unknown run.
+   * `bounded`: this reader's pace holds back the run when it falls far behind.
+   */
+  readonly watch: (
+    runId: string,
+    options: { readonly after: number; readonly bounded: boolean }
+  ) => Stream.Stream<Envelope.Envelope>
+  readonly status: (runId: string) => Effect.Effect<RunStatus | undefined>
+  /** Answers a wait of the run by name. First writer wins, also against expiry and cancel. */
+  readonly answer: (runId: string, name: string, value: Json) => Effect.Effect<Answered>
+  /** Whether a call that the caller must run is open. */
+  readonly hasClientCall: (runId: string, path: AgentPath.AgentPath, callId: string) => Effect.Effect<boolean>
+  /** Asks the run to end. False when it is unknown or has ended. */
+  readonly cancel: (runId: string) => Effect.Effect<boolean>
+  /** The open questions of a tenant, oldest first. */
+  readonly pending: (resourceId: string) => Effect.Effect<ReadonlyArray<PendingApproval>>
+  /** A question by id, with its answer where it has one. */
+  readonly approval: (
+    id: string
+  ) => Effect.Effect<{ readonly asked: PendingApproval; readonly outcome: Approval.Outcome | undefined } | undefined>
+}
+
+/** Makes a host for one runtime. */
+export interface RunHostFactory {
+  /** Makes a host whose runs end with the scope. */
+  readonly make: (drive: Drive) => Effect.Effect<RunHost, never, Scope.Scope>
+}

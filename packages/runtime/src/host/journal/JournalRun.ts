@@ -1,0 +1,302 @@
+/**
+ * The durable engine: carries one run over a journal, so that after a crash another owner carries it on.
+ *
+ * It remembers the value of every finished activity, emit and wait, and answers from memory what an earlier life has done.
+ * What ends an activity (its last events, its value, what it spent) goes out in one commit: its events are pushed and its
+ * mark is made in the same tick, and only then is the commit awaited. The one owner of the run's log: order and numbers are
+ * its own, taken synchronously.
+ */
+import { AgentPath, type Entry, type Envelope, type Event, type Json } from "@reins/protocol"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
+import * as Schema from "effect/Schema"
+import { BudgetProbe } from "../../budget/BudgetProbe.ts"
+import { BudgetTree } from "../../budget/BudgetTree.ts"
+import type { Engine, OpenStep, Settled, WaitEnd, WaitRow } from "../../engine/Engine.ts"
+import type { RunRecord } from "../../engine/RunHost.ts"
+import * as Keeping from "../../loop/Keeping.ts"
+import { Signal } from "../../kernel/Signal.ts"
+import { Stopwatch } from "../../kernel/Stopwatch.ts"
+import type { JournalStore, Mark, Opened, StoredAnswer } from "./JournalStore.ts"
+import { JournalWriter } from "./JournalWriter.ts"
+import * as Past from "./Past.ts"
+
+/** The name under which a cancel is stored among a run's answers. */
+export const cancelName = "cancel"
+
+export interface JournalRunOptions {
+  readonly store: JournalStore
+  readonly now: () => number
+  readonly context: Context.Context<never>
+  readonly gatherMs: number
+  /** How often a wait looks for answers from other processes, in milliseconds. */
+  readonly pollMs: number
+  /** How many events lie between two snapshots, at least. */
+  readonly snapshotEvery: number
+  readonly committed: (envelopes: ReadonlyArray<Envelope.Envelope>) => void
+  /** Called once, when a commit has failed and nothing more will be written. */
+  readonly retired: () => void
+}
+
+export class JournalRun implements Engine {
+  readonly runId: string
+  readonly threadId: string
+  readonly resourceId: string
+  readonly startedAt: number
+  readonly record: RunRecord
+  readonly cancel = new Signal()
+  readonly now: () => number
+  readonly tree: BudgetTree
+  readonly writer: JournalWriter
+  private readonly past: Past.Past
+  private readonly options: JournalRunOptions
+  private readonly stopwatch: Stopwatch
+  private readonly answers: Map<string, StoredAnswer>
+  private readonly listeners = new Map<string, () => void>()
+  private readonly due = new Map<string, number>()
+  private readonly down: number
+  private seq: number
+  /** The number of the last event that a snapshot knows. */
+  private reminded: number
+  private inFlight = 0
+  /** Opened when nothing is in flight any more. Where there is one, nothing more is begun. */
+  private quiet: Latch.Latch | undefined
+
+  constructor(opened: Opened, options: JournalRunOptions) {
+    const { answers, epoch, record } = opened
+    this.runId = record.runId
+    this.threadId = record.threadId
+    this.resourceId = record.resourceId
+    this.startedAt = record.startedAt
+    this.options = options
+    this.now = options.now
+    this.past = Past.fold(opened.envelopes, opened.marks)
+    this.seq = this.past.seq
+    this.reminded = this.seq - opened.envelopes.length
+    this.answers = new Map(answers)
+    const now = options.now()
+    this.down = Past.downUntil(this.past, answers, opened.lastAt, now)
+    this.record = record
+    const look = Context.get(options.context, BudgetProbe)
+    this.tree = new BudgetTree(record.budget ?? {}, this.past.entries, look, Keeping.nodeAbove(record))
+    this.stopwatch = new Stopwatch(
+      options.now,
+      record.startedAt,
+      Past.waitedUntil(this.past, answers, record.startedAt, now)
+    )
+    this.writer = new JournalWriter({ ...options, runId: record.runId, epoch })
+    if (this.down !== this.past.downMs) {
+      this.writer.mark({
+        kind: "note",
+        name: Past.downNote,
+        path: [],
+        seq: this.seq,
+        at: now,
+        value: this.down,
+        spent: []
+      })
+    }
+    if (answers.has(cancelName)) this.cancel.request()
+  }
+
+  /** True when the last event is out. */
+  get ended(): boolean {
+    return this.past.order.ended
+  }
+
+  /** Since when all that it does is wait, in epoch milliseconds; `undefined` while there is more. */
+  get idleFrom(): number | undefined {
+    return this.writer.isEmpty ? this.stopwatch.idleFrom : undefined
+  }
+
+  /** When the clock ends one of its waits, at the earliest, in epoch milliseconds; `Infinity` where it ends none. */
+  get wakesAt(): number {
+    return Math.min(...this.due.values())
+  }
+
+  readonly activity = <A>(
+    name: string,
+    schema: Schema.Codec<A, Json>,
+    effect: Effect.Effect<Settled<A>>
+  ): Effect.Effect<A> =>
+    Effect.suspend(() => {
+      const remembered = this.past.results.get(name)
+      if (remembered !== undefined) return Effect.orDie(Schema.decodeUnknownEffect(schema)(remembered))
+      if (this.quiet !== undefined) return Effect.never
+      this.stopwatch.beginWork()
+      this.inFlight++
+      return Effect.flatMap(effect, (settled) => {
+        this.stopwatch.endWork()
+        return Effect.flatMap(Effect.orDie(Schema.encodeEffect(schema)(settled.value)), (value) =>
+          Effect.as(this.settle("result", name, settled.path, value, settled.events, settled.spent), settled.value)
+        )
+      }).pipe(Effect.ensuring(this.landed))
+    })
+
+  private readonly landed = Effect.sync(() => {
+    if (--this.inFlight === 0) this.quiet?.openUnsafe()
+  })
+
+  /** Begins nothing more; completes when what is in flight has ended and is stored. Only waiting is left then. */
+  readonly quiesce: Effect.Effect<void> = Effect.suspend(() => {
+    this.quiet ??= Latch.makeUnsafe(this.inFlight === 0)
+    return this.quiet.await
+  })
+
+  readonly emit = (name: string, path: AgentPath.AgentPath, events: () => ReadonlyArray<Event>): Effect.Effect<void> =>
+    Effect.suspend(() =>
+      this.past.emits.has(name) ? Effect.void : this.settle("emit", name, path, null, events(), [])
+    )
+
+  readonly begin = (name: string, path: AgentPath.AgentPath): Effect.Effect<number> =>
+    Effect.suspend(() => {
+      const before = this.past.begins.get(name) ?? 0
+      return Effect.as(this.settle("begin", name, path, before + 1, [], []), before)
+    })
+
+  readonly wait = <A>(
+    name: string,
+    schema: Schema.Codec<A, Json>,
+    end: WaitEnd<A>,
+    row: WaitRow
+  ): Effect.Effect<{ readonly value: A; readonly waitedMs: number }> =>
+    Effect.suspend(() => {
+      const asked = this.past.asks.has(name) ? Effect.void : this.settle("ask", name, row.path, null, [], [])
+      return Effect.flatMap(asked, () => {
+        const startedAt = this.past.asks.get(name) ?? this.now()
+        this.stopwatch.beginWait()
+        return Effect.flatMap(this.answered(name, schema, end), ({ at, value }) => {
+          this.due.delete(name)
+          this.stopwatch.endWait()
+          const endedAt = Math.max(startedAt, at)
+          this.past.entries.push({ kind: "wait", ...row, startedAt, endedAt })
+          return Effect.map(Effect.orDie(Schema.decodeUnknownEffect(schema)(value)), (decoded) => ({
+            value: decoded,
+            waitedMs: endedAt - startedAt
+          }))
+        })
+      })
+    })
+
+  /** The stored answer of a wait, as soon as there is one. The row is the truth; a signal only wakes. */
+  private answered<A>(name: string, schema: Schema.Codec<A, Json>, end: WaitEnd<A>): Effect.Effect<StoredAnswer> {
+    const { store } = this.options
+    const give = (value: A) =>
+      Effect.flatMap(Schema.encodeEffect(schema)(value), (json) => store.answer(this.runId, name, json, this.now()))
+    const look: Effect.Effect<StoredAnswer> = Effect.suspend(() => {
+      const known = this.answers.get(name)
+      if (known !== undefined) return Effect.succeed(known)
+      return Effect.flatMap(Effect.orDie(store.find(this.runId, name)), (found) => {
+        if (found !== undefined) return Effect.succeed(found)
+        if (this.cancel.requested) return Effect.flatMap(Effect.orDie(give(end.cancelled)), () => look)
+        if (end.expires !== undefined && this.now() >= end.expires.at) {
+          return Effect.flatMap(Effect.orDie(give(end.expires.value)), () => look)
+        }
+        return Effect.flatMap(this.news(name, end), () => look)
+      })
+    })
+    return look
+  }
+
+  /** Completes when there may be an answer: told in this process, the run cancelled, the time come, or time to look again. */
+  private news(name: string, { expires, wakesAt = 0 }: WaitEnd<unknown>): Effect.Effect<void> {
+    const expiresAt = expires?.at
+    const told = Effect.callback<void>((resume) => {
+      if (this.answers.has(name) || this.cancel.requested) return resume(Effect.void)
+      const wake = () => resume(Effect.void)
+      this.listeners.set(name, wake)
+      const dueAt = wakesAt > this.now() ? wakesAt : expiresAt
+      if (dueAt !== undefined) this.due.set(name, dueAt)
+      const off = this.cancel.on(wake)
+      return Effect.sync(() => {
+        this.listeners.delete(name)
+        off()
+      })
+    })
+    const left = expiresAt === undefined ? this.options.pollMs : Math.min(this.options.pollMs, expiresAt - this.now())
+    return left === Number.POSITIVE_INFINITY ? told : Effect.raceFirst(told, Effect.sleep(Math.max(1, left)))
+  }
+
+  /** An answer was stored in this process. */
+  notify(name: string, answer: StoredAnswer): void {
+    if (name === cancelName) this.cancel.request()
+    else {
+      this.answers.set(name, answer)
+      const wake = this.listeners.get(name)
+      this.listeners.delete(name)
+      wake?.()
+    }
+  }
+
+  /** Something may have been stored by another process: looks for a cancel, wakes every wait. */
+  readonly look: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.flatMap(Effect.option(this.options.store.find(this.runId, cancelName)), (found) => {
+      if (found._tag === "Some" && found.value !== undefined) this.cancel.request()
+      for (const wake of Array.from(this.listeners.values())) wake()
+      return Effect.void
+    })
+  )
+
+  readonly push = (path: AgentPath.AgentPath, events: ReadonlyArray<Event>): boolean => {
+    this.append(path, events)
+    this.writer.soon()
+    return this.writer.full
+  }
+
+  readonly room = (): Promise<void> => this.writer.room()
+
+  readonly open = (path: AgentPath.AgentPath): OpenStep | undefined => {
+    const key = AgentPath.key(path)
+    const step = this.past.openSteps.get(key)
+    this.past.openSteps.delete(key)
+    return step
+  }
+
+  readonly phase = (path: AgentPath.AgentPath, callId: string): number => this.past.order.phaseOf(path, callId)
+  readonly elapsed = (): number => this.stopwatch.elapsed(this.down)
+  readonly downMs = (): number => this.down
+  readonly ledger = (): ReadonlyArray<Entry.Entry> => this.past.entries
+
+  private append(path: AgentPath.AgentPath, events: ReadonlyArray<Event>): void {
+    const violation = this.past.order.accept(path, events)
+    if (violation !== undefined) {
+      throw new Error(`run ${this.runId}: an unlawful event was refused (${violation.rule}: ${violation.message})`)
+    }
+    const at = this.now()
+    for (const event of events) {
+      this.writer.stream({ seq: ++this.seq, at, runId: this.runId, threadId: this.threadId, agentPath: path, event })
+    }
+  }
+
+  /** Pushes the events and makes the mark in one tick, then waits for the commit that takes both. */
+  private settle(
+    kind: Mark["kind"],
+    name: string,
+    path: AgentPath.AgentPath,
+    value: Json,
+    events: ReadonlyArray<Event>,
+    spent: ReadonlyArray<Entry.Entry>
+  ): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (events.length > 0) this.append(path, events)
+      const at = this.now()
+      const mark: Mark = { kind, name, path, seq: this.seq, at, value, spent }
+      this.writer.mark(mark)
+      Past.remember(this.past, mark)
+      if (Past.isModelResult(mark)) {
+        this.past.order.closeStep(path)
+        if (path.length === 0) this.remind(at)
+      }
+      return this.writer.flush
+    })
+  }
+
+  /** Saves the next owner the events so far, where there are many. The root's step has just closed, so that no other is open. */
+  private remind(at: number): void {
+    if (this.seq - this.reminded < this.options.snapshotEvery) return
+    this.reminded = this.seq
+    const value = this.past.order.snapshot()
+    this.writer.mark({ kind: "snapshot", name: "", path: [], seq: this.seq, at, value, spent: [] })
+  }
+}

@@ -1,0 +1,199 @@
+/**
+ * A journal in memory: keeps what a durable store keeps, in this process. It outlives the hosts that are made over it, so a
+ * test can let a host die and make another; the SQL stores are held to what this one does.
+ */
+import { AgentPath, type Approval, type Envelope, type Json, QueryRejections } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { MemoryFiles } from "../../thread/MemoryFiles.ts"
+import { MemoryGrants } from "../../approval/MemoryGrants.ts"
+import { MemoryThreads } from "../../thread/MemoryThreads.ts"
+import type { PendingApproval, RunRecord, RunStatus } from "../../engine/RunHost.ts"
+import { type Batch, Fenced, type JournalStore, type Mark, type Opened, type StoredAnswer } from "./JournalStore.ts"
+
+interface Row {
+  readonly record: RunRecord
+  readonly envelopes: Array<Envelope.Envelope>
+  readonly marks: Map<string, Mark>
+  readonly answers: Map<string, StoredAnswer>
+  readonly clientCalls: Set<string>
+  epoch: number
+  lastAt: number
+  ended: boolean
+}
+
+interface Asked {
+  readonly asked: PendingApproval
+  outcome: Approval.Outcome | undefined
+}
+
+/** Called with each batch before and after it is kept; what it throws is a store that dies at that moment. */
+export interface MemoryJournalOptions {
+  readonly before?: ((batch: Batch) => void) | undefined
+  readonly after?: ((batch: Batch) => void) | undefined
+}
+
+/** A journal in memory, which can be looked into. */
+export interface MemoryJournal extends JournalStore {
+  /** A run's committed log. */
+  readonly log: (runId: string) => ReadonlyArray<Envelope.Envelope>
+  /** A run's marks, in the order they were first made. */
+  readonly marks: (runId: string) => ReadonlyArray<Mark>
+}
+
+/** A new, empty journal. */
+export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
+  const files = new MemoryFiles()
+  const threads = new MemoryThreads(Number.POSITIVE_INFINITY, (threadId) => files.forgetThread(threadId))
+  const rows = new Map<string, Row>()
+  const approvals = new Map<string, Asked>()
+
+  const create = (
+    input: Omit<RunRecord, "historyVersion">
+  ): Effect.Effect<void, QueryRejections.RunExists | QueryRejections.ThreadBusy> =>
+    Effect.suspend((): Effect.Effect<void, QueryRejections.RunExists | QueryRejections.ThreadBusy> => {
+      const { runId, threadId } = input
+      if (rows.has(runId)) return Effect.fail(new QueryRejections.RunExists({ runId }))
+      const holder = input.isolated ? undefined : threads.lease(threadId, input.resourceId, runId)
+      if (holder !== undefined) return Effect.fail(new QueryRejections.ThreadBusy({ threadId, runId: holder }))
+      rows.set(runId, {
+        record: {
+          ...input,
+          historyVersion: input.isolated ? 0 : threads.history(threadId).length,
+          ...(input.isolated ? {} : threads.standing(threadId))
+        },
+        envelopes: [],
+        marks: new Map(),
+        answers: new Map(),
+        clientCalls: new Set(),
+        epoch: 0,
+        lastAt: input.startedAt,
+        ended: false
+      })
+      return Effect.void
+    })
+
+  const open = (runId: string): Effect.Effect<Opened | undefined> =>
+    Effect.sync(() => {
+      const row = rows.get(runId)
+      if (row === undefined || row.ended) return undefined
+      row.epoch++
+      const { record } = row
+      return {
+        record,
+        history: record.isolated ? [] : threads.history(record.threadId).slice(0, record.historyVersion),
+        epoch: row.epoch,
+        envelopes: row.envelopes.slice(row.marks.get("snapshot ")?.seq ?? 0),
+        marks: [...row.marks.values()],
+        answers: new Map(row.answers),
+        lastAt: row.lastAt
+      }
+    })
+
+  const commit = (batch: Batch): Effect.Effect<void, Fenced> =>
+    Effect.suspend(() => {
+      const row = rows.get(batch.runId)
+      if (row === undefined || row.epoch !== batch.epoch) return Effect.fail(new Fenced({ runId: batch.runId }))
+      options.before?.(batch)
+      for (const envelope of batch.envelopes) {
+        row.envelopes.push(envelope)
+        row.lastAt = envelope.at
+        project(row, envelope)
+      }
+      for (const mark of batch.marks) {
+        row.marks.set(`${mark.kind} ${mark.name}`, mark)
+        row.lastAt = Math.max(row.lastAt, mark.at)
+      }
+      options.after?.(batch)
+      return Effect.void
+    })
+
+  /** What follows from an event, in the same commit. */
+  const project = (row: Row, { agentPath, at, event, runId }: Envelope.Envelope): void => {
+    switch (event.type) {
+      case "approval-required":
+        approvals.set(event.data.id, {
+          asked: { runId, request: event.data, agentPath, askedAt: at },
+          outcome: undefined
+        })
+        return
+      case "approval-decision": {
+        const asked = approvals.get(event.data.id)
+        if (asked !== undefined) asked.outcome = event.data.outcome
+        return
+      }
+      case "tool-invocation": {
+        const key = `${AgentPath.key(agentPath)}${event.toolInvocationId}`
+        if (event.state === "result") row.clientCalls.delete(key)
+        else if (event.execution === "client") row.clientCalls.add(key)
+        return
+      }
+      case "data-latency-summary":
+        if (row.envelopes.at(-3)?.event.type === "finish") end(row)
+        return
+      case "error":
+        end(row)
+        return
+      default:
+        return
+    }
+  }
+
+  const end = (row: Row): void => {
+    row.ended = true
+    if (!row.record.isolated) threads.release(row.record.threadId, row.record.runId)
+  }
+
+  const status = (runId: string): Effect.Effect<RunStatus | undefined> =>
+    Effect.sync(() => {
+      const row = rows.get(runId)
+      if (row === undefined) return undefined
+      const { agent, resourceId, threadId } = row.record
+      return {
+        runId,
+        threadId,
+        resourceId,
+        agent,
+        state: row.ended ? "ended" : "running",
+        lastSeq: row.envelopes.length
+      }
+    })
+
+  return {
+    threads,
+    grants: new MemoryGrants(),
+    files,
+    create,
+    open,
+    commit,
+    answer: (runId: string, name: string, value: Json, at: number) =>
+      Effect.sync(() => {
+        const row = rows.get(runId)
+        if (row === undefined || row.ended) return { _tag: "Unknown" }
+        const first = row.answers.get(name)
+        if (first !== undefined) return { _tag: "Resolved", value: first.value }
+        row.answers.set(name, { value, at })
+        return { _tag: "Taken" }
+      }),
+    find: (runId, name) => Effect.sync(() => rows.get(runId)?.answers.get(name)),
+    read: (runId, after, limit) => Effect.sync(() => rows.get(runId)?.envelopes.slice(after, after + limit) ?? []),
+    status,
+    unfinished: Effect.sync(() => [...rows.values()].filter((row) => !row.ended).map((row) => row.record.runId)),
+    pending: (resourceId) =>
+      Effect.sync(() =>
+        [...approvals.values()]
+          .filter((each) => each.outcome === undefined && each.asked.request.resourceId === resourceId)
+          .map((each) => each.asked)
+      ),
+    approval: (id) =>
+      Effect.sync(() => {
+        const found = approvals.get(id)
+        return found === undefined ? undefined : { ...found }
+      }),
+    hasClientCall: (runId, path, callId) =>
+      Effect.sync(() => rows.get(runId)?.clientCalls.has(`${AgentPath.key(path)}${callId}`) === true),
+    wakes: Stream.never,
+    log: (runId) => rows.get(runId)?.envelopes ?? [],
+    marks: (runId) => [...(rows.get(runId)?.marks.values() ?? [])]
+  }
+}

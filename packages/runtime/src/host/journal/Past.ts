@@ -1,0 +1,170 @@
+/**
+ * What a run's stored past says to its new owner: a pure fold of its events and marks. The order automaton as it stands, the
+ * results, emits and begun marks by name, the steps that were begun and have no result, the ledger.
+ */
+import { AgentPath, type Entry, type Envelope, type Json, LatencySummary, Ordering } from "@reins/protocol"
+import type { OpenStep } from "../../engine/Engine.ts"
+import type { Mark } from "./JournalStore.ts"
+
+export interface Past {
+  readonly order: Ordering.Automaton
+  readonly seq: number
+  readonly results: Map<string, Json>
+  readonly emits: Set<string>
+  readonly begins: Map<string, number>
+  /** When each wait was first asked. */
+  readonly asks: Map<string, number>
+  readonly entries: Array<Entry.Entry>
+  /** Time in which nobody carried the run, up to the last life's start, in milliseconds. */
+  downMs: number
+  /** By path key. */
+  readonly openSteps: Map<string, OpenStep>
+}
+
+interface Speaking {
+  started: boolean
+  said: number
+}
+
+/** The note of how long nobody carried the run. */
+export const downNote = "down"
+
+/** When the answers of its waits were given, by name; what has no answer is not in it. */
+type AnsweredAt = ReadonlyMap<string, { readonly at: number }>
+
+/**
+ * How long nobody carried the run until `now`. A gap over which it waited for a person is that person's time, not the
+ * machines', up to the last answer.
+ */
+export const downUntil = (past: Past, answers: AnsweredAt, lastAt: number, now: number): number => {
+  let from = lastAt
+  for (const name of past.asks.keys()) {
+    const answer = answers.get(name)
+    if (answer === undefined) return past.downMs
+    from = Math.max(from, answer.at)
+  }
+  return past.downMs + Math.max(0, now - from)
+}
+
+/** How long the run has only waited for people until `now`; what has no answer is still waited for. */
+export const waitedUntil = (past: Past, answers: AnsweredAt, from: number, now: number): number => {
+  const waits = Array.from(past.asks, ([name, startedAt]): Entry.Entry => {
+    const endedAt = Math.max(startedAt, answers.get(name)?.at ?? now)
+    return { kind: "wait", path: [], reason: "approval", id: name, startedAt, endedAt }
+  })
+  return LatencySummary.humanWaitMs([...past.entries, ...waits], from, now)
+}
+
+/** The name of an agent's model step. */
+const modelPrefix = (path: AgentPath.AgentPath): string => `${AgentPath.key(path)}model/`
+
+/** Whether a mark closes a model step. */
+export const isModelResult = (mark: Mark): boolean =>
+  mark.kind === "result" && mark.name.startsWith(modelPrefix(mark.path))
+
+/** The snapshot among a run's marks: the state of the order automaton where all its steps were closed. */
+export const snapshotOf = (marks: ReadonlyArray<Mark>): Mark | undefined =>
+  marks.find(({ kind }) => kind === "snapshot")
+
+const orderFrom = (snapshot: Mark | undefined): Ordering.Automaton => {
+  if (snapshot === undefined) return new Ordering.Automaton()
+  const order = Ordering.Automaton.restore(snapshot.value)
+  if (order === undefined) throw new Error(`the snapshot at ${snapshot.seq} cannot be read`)
+  return order
+}
+
+/**
+ * Folds a run's past; `envelopes` are those behind its snapshot, where there is one. Throws where the stored log is not lawful: such a
+ * run cannot be carried on.
+ */
+export const fold = (envelopes: ReadonlyArray<Envelope.Envelope>, marks: ReadonlyArray<Mark>): Past => {
+  const snapshot = snapshotOf(marks)
+  const from = snapshot?.seq ?? 0
+  const past: Past = {
+    order: orderFrom(snapshot),
+    seq: from + envelopes.length,
+    results: new Map(),
+    emits: new Set(),
+    begins: new Map(),
+    asks: new Map(),
+    entries: [],
+    downMs: 0,
+    openSteps: new Map()
+  }
+  const speaking = new Map<string, Speaking>()
+  const closings = marks.filter((mark) => isModelResult(mark) && mark.seq > from).toSorted((a, b) => a.seq - b.seq)
+  let next = 0
+  const closeUpTo = (seq: number) => {
+    for (let mark = closings[next]; mark !== undefined && mark.seq <= seq; mark = closings[++next]) {
+      past.order.closeStep(mark.path)
+      speaking.delete(AgentPath.key(mark.path))
+    }
+  }
+  for (const { agentPath, event, seq } of envelopes) {
+    closeUpTo(seq - 1)
+    const violation = past.order.accept(agentPath, [event])
+    if (violation !== undefined) throw new Error(`the stored log is unlawful at ${seq}: ${violation.message}`)
+    hear(speaking, agentPath, event)
+  }
+  closeUpTo(past.seq)
+  for (const mark of marks) remember(past, mark)
+  for (const { kind, name, path, value } of marks) {
+    if (kind !== "begin" || past.results.has(name) || !name.startsWith(modelPrefix(path))) continue
+    const key = AgentPath.key(path)
+    const { said, started } = speaking.get(key) ?? { said: 0, started: false }
+    past.openSteps.set(key, { attempts: Number(value), started, said })
+  }
+  for (const [key, { said, started }] of speaking) {
+    // Its step-start was stored and its begin was not: nothing was sent.
+    if (started && !past.openSteps.has(key)) past.openSteps.set(key, { attempts: 0, started, said })
+  }
+  return past
+}
+
+const hear = (speaking: Map<string, Speaking>, path: AgentPath.AgentPath, event: Envelope.Envelope["event"]): void => {
+  const key = AgentPath.key(path)
+  switch (event.type) {
+    case "step-start": {
+      const before = speaking.get(key)
+      speaking.set(key, { started: true, said: before?.said ?? 0 })
+      return
+    }
+    case "step-retracted": {
+      const step = speaking.get(key)
+      if (step !== undefined) step.started = false
+      return
+    }
+    case "text":
+    case "reasoning": {
+      const step = speaking.get(key)
+      if (step !== undefined) step.said += event.text.length
+      return
+    }
+    default:
+      return
+  }
+}
+
+/** Takes one mark in. */
+export const remember = (past: Past, mark: Mark): void => {
+  for (const entry of mark.spent) past.entries.push(entry)
+  switch (mark.kind) {
+    case "result":
+      past.results.set(mark.name, mark.value)
+      return
+    case "emit":
+      past.emits.add(mark.name)
+      return
+    case "begin":
+      past.begins.set(mark.name, Number(mark.value))
+      return
+    case "ask":
+      past.asks.set(mark.name, mark.at)
+      return
+    case "note":
+      if (mark.name === downNote) past.downMs = Number(mark.value)
+      return
+    case "snapshot":
+      return
+  }
+}

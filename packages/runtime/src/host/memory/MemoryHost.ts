@@ -1,0 +1,229 @@
+/**
+ * The memory host: runs live in this process and end with it. The default deployment, for tests, scripts and services that
+ * can afford to lose a run; `@reins/store` has hosts whose runs survive.
+ *
+ * Ended runs stay readable for a while, the latest `keptRuns` of them, so that a watcher who comes late sees the end.
+ */
+import { AgentPath, type Approval, type Envelope, type Json, QueryRejections } from "@reins/protocol"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as Tracer from "effect/Tracer"
+import { BudgetProbe } from "../../budget/BudgetProbe.ts"
+import { BudgetTree } from "../../budget/BudgetTree.ts"
+import { follow } from "../../engine/Follow.ts"
+import { MemoryFiles } from "../../thread/MemoryFiles.ts"
+import { MemoryGrants } from "../../approval/MemoryGrants.ts"
+import { MemoryThreads } from "../../thread/MemoryThreads.ts"
+import type { Answered, Drive, PendingApproval, RunHost, RunHostFactory, RunRecord } from "../../engine/RunHost.ts"
+import * as Closing from "../../loop/Closing.ts"
+import * as Keeping from "../../loop/Keeping.ts"
+import { MemoryRun, type MemoryRunOwner } from "./MemoryRun.ts"
+
+export interface MemoryHostOptions {
+  /** How many ended runs stay readable, at least the latest one. Default 256. */
+  readonly keptRuns?: number | undefined
+  /**
+   * How many threads are kept, those with a run aside; the ones longest without a run go first, messages and all. Default 10,000.
+   */
+  readonly keptThreads?: number | undefined
+  /** How many bytes of files that tools handed over are kept; the oldest go first. Default 256 MiB. */
+  readonly keptFileBytes?: number | undefined
+  /** How long running runs may take to end, once cancelled, when the host's scope closes. Default 5 seconds. */
+  readonly shutdownMs?: number | undefined
+}
+
+/** Makes memory hosts. */
+export const memoryHost = (options: MemoryHostOptions = {}): RunHostFactory => ({
+  make: (drive) =>
+    Effect.gen(function* () {
+      const host = new Host(drive, yield* Effect.context<never>(), options)
+      yield* Scope.addFinalizer(yield* Effect.scope, host.shutdown)
+      return host
+    })
+})
+
+interface Carried {
+  readonly record: RunRecord
+  readonly run: MemoryRun
+  fiber: Fiber.Fiber<void> | undefined
+}
+
+interface Asked {
+  readonly asked: PendingApproval
+  outcome: Approval.Outcome | undefined
+}
+
+class Host implements RunHost, MemoryRunOwner {
+  readonly threads: MemoryThreads
+  readonly grants = new MemoryGrants()
+  readonly files: MemoryFiles
+  private readonly runs = new Map<string, Carried>()
+  private readonly done: Array<string> = []
+  private readonly approvals = new Map<string, Asked>()
+  private readonly drive: Drive
+  private readonly context: Context.Context<never>
+  private readonly options: MemoryHostOptions
+  private closed = false
+
+  constructor(drive: Drive, context: Context.Context<never>, options: MemoryHostOptions) {
+    this.drive = drive
+    this.context = context
+    this.options = options
+    this.files = new MemoryFiles(options.keptFileBytes)
+    this.threads = new MemoryThreads(options.keptThreads ?? 10_000, (threadId) => {
+      this.grants.forgetThread(threadId)
+      this.files.forgetThread(threadId)
+    })
+  }
+
+  readonly start = (input: Omit<RunRecord, "historyVersion">) =>
+    Effect.withFiber<void, QueryRejections.ThreadBusy | QueryRejections.RunExists | QueryRejections.StoreUnavailable>(
+      (caller) => {
+        const { resourceId, runId, threadId } = input
+        if (this.closed) return Effect.fail(new QueryRejections.StoreUnavailable({ operation: "start" }))
+        if (this.runs.has(runId)) return Effect.fail(new QueryRejections.RunExists({ runId }))
+        if (!input.isolated) {
+          const holder = this.threads.lease(threadId, resourceId, runId)
+          if (holder !== undefined) return Effect.fail(new QueryRejections.ThreadBusy({ threadId, runId: holder }))
+        }
+        const history = input.isolated ? [] : this.threads.history(threadId)
+        const standing = input.isolated ? {} : this.threads.standing(threadId)
+        const record: RunRecord = { ...input, historyVersion: history.length, ...standing }
+        const clock = caller.getRef(Clock.Clock)
+        const run = new MemoryRun(record, {
+          now: () => clock.currentTimeMillisUnsafe(),
+          tree: new BudgetTree(
+            record.budget ?? {},
+            [],
+            Context.get(this.context, BudgetProbe),
+            Keeping.nodeAbove(record)
+          ),
+          owner: this
+        })
+        const carried: Carried = { record, run, fiber: undefined }
+        this.runs.set(runId, carried)
+        // The run lives in the host, with the caller's clock and trace.
+        const context = withCaller(this.context, clock, caller.context)
+        const fiber = Effect.runForkWith(context)(this.drive(record, history, run, this))
+        if (fiber.pollUnsafe() === undefined) carried.fiber = fiber
+        fiber.addObserver((exit) => this.settle(carried, exit))
+        return Effect.void
+      }
+    )
+
+  asked({ runId }: MemoryRun, request: Approval.Request, agentPath: AgentPath.AgentPath, askedAt: number): void {
+    this.approvals.set(request.id, { asked: { runId, request, agentPath, askedAt }, outcome: undefined })
+  }
+
+  decided(id: string, outcome: Approval.Outcome): void {
+    const asked = this.approvals.get(id)
+    if (asked !== undefined) asked.outcome = outcome
+  }
+
+  readonly watch = (
+    runId: string,
+    options: { readonly after: number; readonly bounded: boolean }
+  ): Stream.Stream<Envelope.Envelope> => {
+    const carried = this.runs.get(runId)
+    return carried === undefined ? Stream.empty : follow(carried.run.log, { ...options, select: (all) => all })
+  }
+
+  readonly status = (runId: string) =>
+    Effect.sync(() => {
+      const carried = this.runs.get(runId)
+      if (carried === undefined) return undefined
+      const { record, run } = carried
+      return {
+        runId,
+        threadId: record.threadId,
+        resourceId: record.resourceId,
+        agent: record.agent,
+        state: run.log.ended ? ("ended" as const) : ("running" as const),
+        lastSeq: run.log.envelopes.length
+      }
+    })
+
+  readonly answer = (runId: string, name: string, value: Json): Effect.Effect<Answered> =>
+    Effect.sync(() => {
+      const carried = this.runs.get(runId)
+      return carried === undefined || carried.run.log.ended ? { _tag: "Unknown" } : carried.run.answer(name, value)
+    })
+
+  readonly hasClientCall = (runId: string, path: AgentPath.AgentPath, callId: string) =>
+    Effect.sync(() => this.runs.get(runId)?.run.hasClientCall(`${AgentPath.key(path)}${callId}`) === true)
+
+  readonly cancel = (runId: string) =>
+    Effect.sync(() => {
+      const carried = this.runs.get(runId)
+      if (carried === undefined || carried.run.log.ended) return false
+      carried.run.cancel.request()
+      return true
+    })
+
+  readonly pending = (resourceId: string) =>
+    Effect.sync(() =>
+      Array.from(this.approvals.values())
+        .filter((each) => each.outcome === undefined && each.asked.request.resourceId === resourceId)
+        .map((each) => each.asked)
+    )
+
+  readonly approval = (id: string) => Effect.sync(() => this.approvals.get(id))
+
+  /** Cancels what runs, waits a little, then lets go. */
+  readonly shutdown: Effect.Effect<void> = Effect.suspend(() => {
+    this.closed = true
+    const fibers = Array.from(this.runs.values(), (carried) => {
+      carried.run.cancel.request()
+      return carried.fiber
+    }).filter((fiber) => fiber !== undefined)
+    return Effect.forEach(fibers, (fiber) => Fiber.await(fiber), { concurrency: "unbounded", discard: true }).pipe(
+      Effect.timeoutOption(this.options.shutdownMs ?? 5000),
+      Effect.andThen(Effect.forEach(fibers, (fiber) => Fiber.interrupt(fiber), { discard: true }))
+    )
+  })
+
+  ended({ runId, threadId }: MemoryRun): void {
+    if (this.runs.get(runId)?.record.isolated === false) this.threads.release(threadId, runId)
+    this.done.push(runId)
+    // Whoever started the latest one has yet to read it.
+    const kept = Math.max(1, this.options.keptRuns ?? 256)
+    while (this.done.length > kept) this.forget(this.done.shift())
+  }
+
+  private forget(runId: string | undefined): void {
+    const carried = runId === undefined ? undefined : this.runs.get(runId)
+    if (carried === undefined) return
+    this.runs.delete(carried.record.runId)
+    this.grants.forgetRun(carried.record.runId)
+    if (carried.record.isolated) this.files.forgetThread(carried.record.threadId)
+    for (const id of carried.run.asked ?? []) this.approvals.delete(id)
+  }
+
+  /** A run whose loop ended without its last event was struck by a defect: it ends lawfully all the same. */
+  private settle(carried: Carried, exit: Exit.Exit<void>): void {
+    carried.fiber = undefined
+    const { run } = carried
+    if (run.log.ended) return
+    const { runId, threadId } = carried.record
+    this.threads.keep(threadId, runId, Keeping.keptOf(carried.record, run))
+    Closing.force(run)
+    if (Exit.isFailure(exit)) {
+      Effect.runForkWith(this.context)(Effect.logError(`run ${run.runId} failed`))
+    }
+  }
+}
+
+const withCaller = (
+  own: Context.Context<never>,
+  clock: Clock.Clock,
+  caller: Context.Context<never>
+): Context.Context<never> => {
+  const context = Context.add(own, Clock.Clock, clock)
+  const span = Context.getOption(caller, Tracer.ParentSpan)
+  return span._tag === "None" ? context : Context.add(context, Tracer.ParentSpan, span.value)
+}

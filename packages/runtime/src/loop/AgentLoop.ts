@@ -1,0 +1,143 @@
+/**
+ * The agent loop: model step, its calls, next step, until there are no calls, a limit, a cancel or a failure.
+ *
+ * The loop decides and acts through others: `ModelStep` talks to the model, `CallSettling` brings each call to its result, the
+ * engine remembers both. So that a run can be carried again from its start, everything here hangs on remembered values: no
+ * clock, no flag, no store, nothing that depends on which call ended first.
+ */
+import { type AgentPath, Budget, type Events, type Message, RunErrors, Usage } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+import * as Compacting from "./Compacting.ts"
+import * as Pausing from "./Pausing.ts"
+import * as Output from "../agent/Output.ts"
+import { modelStep } from "../step/ModelStep.ts"
+import type { StepValue } from "../step/StepValue.ts"
+import type { CallEnd } from "../call/CallEnd.ts"
+import * as Bounding from "../call/Bounding.ts"
+import { settle } from "../call/CallSettling.ts"
+import type { AgentEnd } from "../run/AgentEnd.ts"
+import type { Place, Run } from "../run/Run.ts"
+
+/** Carries the agent at `place` to its end. */
+export const agentLoop: (run: Run, place: Place) => Effect.Effect<AgentEnd> = Effect.fnUntraced(function* (run, place) {
+  let usage = Usage.empty
+  let text = ""
+  let exhausted: Budget.Refusal | undefined
+  let repaired = false
+  let pauses = 0
+  const end = (reason: AgentEnd["reason"], more: Partial<AgentEnd> = {}): AgentEnd => ({ reason, text, usage, ...more })
+
+  for (let step = 1; ; step++) {
+    if (place.member.definition.compaction !== undefined) {
+      usage = Usage.add(usage, yield* Compacting.compact(run, place, step))
+    }
+    const value: StepValue = yield* modelStep(run, place, { step, offersTools: exhausted === undefined })
+    usage = Usage.add(usage, value.usage)
+    remember(place, value)
+    text = value.outcome === "completed" ? textOf(value.content) : textOf(value.content) || text
+    if (value.outcome === "cancelled") return end("cancelled")
+    if (value.outcome === "failed") return end("failed", { failure: value.failure })
+    let refusal = value.outcome === "refused" ? value.refusal : undefined
+
+    if (value.outcome === "completed") {
+      if (exhausted !== undefined) return end("budget", { refusal: exhausted })
+      if (value.calls.length === 0) {
+        const reason = reasonOf(value.stop)
+        const issue = reason === "stop" ? yield* Output.flaw(place.member, text) : undefined
+        if (issue === undefined) return end(reason)
+        if (repaired) {
+          return end("failed", { failure: new RunErrors.OutputInvalid({ agent: place.member.name, issue }) })
+        }
+        repaired = true
+        place.say(repair(issue))
+        continue
+      }
+      const settled = yield* settleAll(run, place, value.calls)
+      const { maxResultCharacters } = run.settings
+      place.say({ role: "tool", content: settled.map((call) => Bounding.bound(call.part, maxResultCharacters)) })
+      for (const call of settled) if (call.usage !== undefined) usage = Usage.add(usage, call.usage)
+      if (settled.some((call) => call.cancelled === true)) return end("cancelled")
+      // A specialist's own limit is for its coordinator to read; a limit of this agent, or above it, stops it.
+      refusal = settled.find((call) => call.refusal !== undefined && reaches(call.refusal, place.path))?.refusal
+    }
+
+    if (refusal !== undefined) {
+      if (exhausted === undefined && is(place, refusal, "pause")) {
+        const paused = yield* Pausing.pause(run, place, refusal, ++pauses)
+        if (paused === "cancelled") return end("cancelled")
+        if (paused === "raised") continue
+      }
+      yield* announce(run, refusal)
+      if (exhausted !== undefined || !is(place, refusal, "wrap-up")) return end("budget", { refusal })
+      exhausted = refusal
+    }
+  }
+})
+
+/** Adds what the model said to the agent's conversation: whole, or without its calls where they will not be settled. */
+const remember = (place: Place, value: StepValue): void => {
+  const content =
+    value.outcome === "completed"
+      ? value.content
+      : value.content.filter((part) => part.type === "text" || part.type === "reasoning")
+  if (content.length === 0) return
+  place.say({ role: "assistant", content })
+  for (const part of content) if (part.type === "tool-call") place.callIds.add(part.id)
+}
+
+const settleAll = (
+  run: Run,
+  place: Place,
+  calls: ReadonlyArray<Message.CallPart>
+): Effect.Effect<ReadonlyArray<CallEnd>> => {
+  const [first] = calls
+  place.beginStep(calls.length)
+  return calls.length === 1 && first !== undefined
+    ? Effect.map(settle(run, place, first), (end) => [end])
+    : Effect.forEach(calls, (call) => settle(run, place, call), { concurrency: "unbounded" })
+}
+
+const textOf = (content: ReadonlyArray<Message.AssistantPart>): string => {
+  let out = ""
+  for (const part of content) if (part.type === "text") out += part.text
+  return out
+}
+
+const reasonOf = (stop: Extract<StepValue, { outcome: "completed" }>["stop"]): Events.FinishReason => {
+  switch (stop) {
+    case "stop":
+    case "tool-calls":
+      return "stop"
+    case "length":
+    case "content-filter":
+      return stop
+    case "error":
+    case "other":
+      return "other"
+  }
+}
+
+const repair = (issue: string): Message.User => ({
+  role: "user",
+  content: [
+    {
+      type: "text",
+      text: `Your answer does not fit the required JSON schema: ${issue}\nAnswer again with the corrected JSON and nothing else.`
+    }
+  ]
+})
+
+const reaches = (refusal: Budget.Refusal, path: AgentPath.AgentPath): boolean => refusal.path.length <= path.length
+
+/** Whether the limit is this agent's own, and what its budget does then. At a limit of the thread every run ends. */
+const is = (place: Place, refusal: Budget.Refusal, policy: "wrap-up" | "pause"): boolean =>
+  refusal.path.length === place.path.length && place.budget.onExhausted === policy && !Budget.isOfThread(refusal.limit)
+
+/** Tells once that a limit was met, whoever meets it first. */
+const announce = (run: Run, refusal: Budget.Refusal): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const name = `budget/${JSON.stringify(refusal.path)}/${refusal.limit}`
+    if (run.exhausted.includes(name)) return Effect.void
+    run.exhausted = [...run.exhausted, name]
+    return run.engine.emit(name, refusal.path, () => [Budget.toEvent(refusal)])
+  })

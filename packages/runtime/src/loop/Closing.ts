@@ -1,0 +1,86 @@
+/**
+ * Ends a run by force, lawfully: when its loop was struck by a defect, every open question gets its decision, every open call
+ * its result, and the log its summaries and its error. Nothing is left for a reader to wait for, and no money is lost.
+ */
+import { AgentPath, type Envelope, type Event, Usage } from "@reins/protocol"
+import type { Engine } from "../engine/Engine.ts"
+import * as ToolOutcome from "../tool/ToolOutcome.ts"
+import { closing } from "./Drive.ts"
+
+interface Batch {
+  readonly path: AgentPath.AgentPath
+  readonly events: ReadonlyArray<Event>
+}
+
+/** What `force` needs of an engine. */
+export const parts = (engine: Engine): Pick<Engine, "push" | "ledger" | "now" | "startedAt" | "downMs"> => ({
+  push: engine.push,
+  ledger: engine.ledger,
+  now: engine.now,
+  startedAt: engine.startedAt,
+  downMs: engine.downMs
+})
+
+/** Closes what is open in the log and fails the run. */
+export const force = (
+  engine: Pick<Engine, "push" | "ledger" | "now" | "startedAt" | "downMs"> & {
+    readonly log: { readonly envelopes: ReadonlyArray<Envelope.Envelope> }
+  }
+): void => {
+  for (const { events, path } of open(engine.log.envelopes)) engine.push(path, events)
+  engine.push([], closing(engine, { reason: "failed", usage: Usage.empty, failure: undefined }))
+}
+
+const struck = ToolOutcome.fault("Cancelled", "the run failed before this call could end", "cancelled")
+
+/** What must still be said so that nothing is open, deepest agents first. Pure. */
+export const open = (envelopes: ReadonlyArray<Envelope.Envelope>): ReadonlyArray<Batch> => {
+  const calls = new Map<string, { readonly path: AgentPath.AgentPath; readonly events: () => ReadonlyArray<Event> }>()
+  const questions = new Map<string, AgentPath.AgentPath>()
+  const bracketed = new Set<string>()
+  for (const { agentPath, event } of envelopes) {
+    if (event.type === "approval-required") questions.set(event.data.id, agentPath)
+    else if (event.type === "approval-decision") questions.delete(event.data.id)
+    else if (event.type === "data-tool-agent")
+      bracketed.add(`${AgentPath.key(agentPath)}${event.data.toolInvocationId}`)
+    else if (event.type === "tool-invocation" || event.type === "tool-agent") {
+      const key = `${AgentPath.key(agentPath)}${event.toolInvocationId}`
+      if (event.state === "result") calls.delete(key)
+      else calls.set(key, { path: agentPath, events: () => closed(event, bracketed.has(key)) })
+    }
+  }
+  const decisions = Array.from(questions, ([id, path]): Batch => ({
+    path,
+    events: [{ type: "approval-decision", data: { id, outcome: { outcome: "cancelled" } } }]
+  }))
+  const results = Array.from(calls.values(), ({ events, path }): Batch => ({ path, events: events() }))
+  return [...decisions, ...results.toSorted((a, b) => b.path.length - a.path.length)]
+}
+
+const closed = (
+  event: Extract<Event, { readonly type: "tool-invocation" | "tool-agent" }>,
+  hasUsage: boolean
+): ReadonlyArray<Event> => {
+  const { result, status } = struck
+  if (event.type === "tool-invocation") {
+    return [{ ...event, state: "result", result, ...(status === undefined ? {} : { status }) }]
+  }
+  const { agentName, toolInvocationId } = event
+  const ending: Event = {
+    type: "tool-agent",
+    agentName,
+    toolInvocationId,
+    state: "result",
+    result,
+    ...(status === undefined ? {} : { status })
+  }
+  return hasUsage
+    ? [ending]
+    : [
+        {
+          type: "data-tool-agent",
+          data: { agentName, model: "unknown", usage: Usage.toTotals(Usage.empty), toolInvocationId }
+        },
+        ending
+      ]
+}

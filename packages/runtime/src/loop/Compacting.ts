@@ -1,0 +1,225 @@
+/**
+ * Carries a compaction strategy out, as an activity of the engine between two steps: what it decided is remembered, so that a run
+ * that is carried again is sent the same. Its question to the model is reserved, paid for and on the ledger. A strategy that fails,
+ * crashes or is too dear leaves the conversation as it is, and an event says so.
+ */
+import {
+  type Budget,
+  type Entry,
+  type Event,
+  type Json,
+  type Message,
+  type ModelFailure,
+  Money,
+  Usage
+} from "@reins/protocol"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
+import type { Settled } from "../engine/Engine.ts"
+import * as TokenEstimator from "../model/TokenEstimator.ts"
+import { type Place, priceOf, type Run } from "../run/Run.ts"
+import * as Tether from "../kernel/Tether.ts"
+import { Answer } from "../step/Answer.ts"
+import {
+  CompactionFailed,
+  type Compacted,
+  type CompactionContext,
+  cutsOf,
+  type Question,
+  type Strategy
+} from "../thread/Compaction.ts"
+
+const ValueStruct = Schema.Struct({
+  dropped: Schema.Natural,
+  summary: Schema.optionalKey(Schema.String),
+  usage: Usage.Usage
+})
+
+/** What is remembered: how many messages are left out, what stands in their place, what it used. */
+interface Value extends Schema.Schema.Type<typeof ValueStruct> {}
+const Value: Schema.Codec<Value, Json> = ValueStruct
+
+/** Compacts the conversation at `place` before its `step`, where its agent wants that; answers what it used. */
+export const compact = (run: Run, place: Place, step: number): Effect.Effect<Usage.Usage> => {
+  const strategy = place.member.definition.compaction
+  const fits = () => strategy === undefined || place.inputTokens(run.settings.estimator) <= strategy.above
+  if (strategy === undefined || fits() || (place.resume(strategy.name) && fits())) return Effect.succeed(Usage.empty)
+  const name = `${place.prefix}compact/${step}`
+  return Effect.map(run.engine.activity(name, Value, carry(run, place, step, strategy, name)), (value) => {
+    if (value.dropped > 0) place.shorten(value.dropped, value.summary, strategy.name)
+    return value.usage
+  })
+}
+
+const carry = Effect.fnUntraced(function* (run: Run, place: Place, step: number, strategy: Strategy, name: string) {
+  const bill: Bill = { usage: Usage.empty, rows: [] }
+  const cuts = cutsOf(place.messages, place.promptIndex)
+  const tokens = tokensOf(run, place)
+  const context: CompactionContext = {
+    messages: place.messages,
+    cuts,
+    tokens,
+    ask: (question) => ask(run, place, step, name, question, bill)
+  }
+  const exit = yield* Effect.exit(Effect.suspend(() => strategy.compact(context)))
+  const decided = Exit.isSuccess(exit) ? sound(exit.value, cuts) : failureOf(exit.cause)
+  const about = { strategy: strategy.name }
+  if (decided instanceof CompactionFailed) {
+    const { issue } = decided
+    if (!(Exit.isFailure(exit) && Cause.hasDies(exit.cause))) return settled(place, bill, 0, { ...about, issue })
+    yield* run.settings.captureContent
+      ? Effect.logError(`the compaction strategy ${strategy.name} crashed`, exit.cause)
+      : Effect.logError(`the compaction strategy ${strategy.name} crashed`)
+    return settled(place, bill, 0, { ...about, issue })
+  }
+  if (decided === undefined) return settled(place, bill, 0)
+  const { dropped, summary } = decided
+  const before = tokens(place.messages)
+  const left = tokens(place.messages.slice(dropped))
+  return settled(
+    place,
+    bill,
+    dropped,
+    { ...about, droppedMessages: dropped, tokensBefore: before, tokensLeft: left },
+    summary
+  )
+})
+
+interface Bill {
+  usage: Usage.Usage
+  readonly rows: Array<Entry.ModelEntry>
+}
+
+const settled = (
+  { path }: Place,
+  { rows, usage }: Bill,
+  dropped: number,
+  told?: { readonly [key: string]: string | number },
+  summary?: string
+): Settled<Value> => {
+  const event: Event | undefined =
+    told === undefined
+      ? undefined
+      : { type: "custom", event_type: dropped === 0 ? "compaction_failed" : "compacted", data: told }
+  return {
+    value: { dropped, usage, ...(summary === undefined ? {} : { summary }) },
+    path,
+    events: event === undefined ? [] : [event],
+    spent: rows
+  }
+}
+
+/** A decision that may be carried out: it leaves out whole steps. */
+const sound = (decided: Compacted | undefined, cuts: ReadonlyArray<number>): Compacted | CompactionFailed | undefined =>
+  decided === undefined || cuts.includes(decided.dropped)
+    ? decided
+    : new CompactionFailed({ issue: `it would cut a step in two, at message ${decided.dropped}` })
+
+const failureOf = (cause: Cause.Cause<CompactionFailed>): CompactionFailed => {
+  const error = Cause.findErrorOption(cause)
+  return error._tag === "Some" ? error.value : new CompactionFailed({ issue: "the strategy crashed" })
+}
+
+const tokensOf = (run: Run, place: Place) => {
+  const estimator = TokenEstimator.forModel(run.settings.estimator, place.member.model)
+  return (messages: ReadonlyArray<Message.Message>): number =>
+    messages.reduce((sum, message) => sum + TokenEstimator.message(estimator, message), 0)
+}
+
+/** One request to the agent's model, on the bill whatever comes of it. Nothing of its answer is an event. */
+const ask = Effect.fnUntraced(function* (
+  run: Run,
+  place: Place,
+  step: number,
+  name: string,
+  question: Question,
+  bill: Bill
+) {
+  const { engine, settings } = run
+  place.model = place.member.model
+  const { model, provider } = place.model
+  const estimator = TokenEstimator.forModel(settings.estimator, place.model)
+  const inputTokens = tokensOf(run, place)(question.messages) + estimator.text(question.instructions ?? "")
+  const price = priceOf(run, place)
+  const most = (input: number) => (price === undefined ? 0 : Money.mostFor(price, input, question.maxOutputTokens))
+  const held: Budget.Amount = {
+    inputTokens,
+    outputTokens: question.maxOutputTokens,
+    nanoUsd: most(inputTokens)
+  }
+  const refusal = engine.tree.reserve(place.path, held, engine.elapsed())
+  if (refusal !== undefined)
+    return yield* new CompactionFailed({ issue: `the budget has no room for it: ${refusal.limit}` })
+  // Attempts that died with their process are on the bill, too.
+  const lost = engine.begin === undefined ? 0 : yield* engine.begin(name, place.path)
+  const startedAt = engine.now()
+  const answer = new Answer()
+  const ended = yield* Tether.hold(
+    Effect.suspend(() =>
+      place.model.attempt(
+        {
+          instructions: question.instructions,
+          messages: question.messages,
+          tools: [],
+          maxOutputTokens: question.maxOutputTokens,
+          output: undefined,
+          providerOptions: undefined,
+          metadata: {
+            runId: engine.runId,
+            threadId: engine.threadId,
+            agent: place.member.name,
+            agentPath: place.path,
+            step,
+            attempt: 1
+          }
+        },
+        (parts) => void answer.take(parts)
+      )
+    ),
+    { signal: engine.cancel, alarm: run.alarm, graceMs: settings.cancelGraceMs }
+  )
+  answer.close()
+  const text = answer.content.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("")
+  const isWhole = ended._tag === "Done" && Exit.isSuccess(ended.exit)
+  const estimated = lost > 0 || answer.usage === undefined
+  const usage = Usage.add(
+    answer.usage ?? { inputUncached: inputTokens, outputText: estimator.text(text) },
+    lost === 0 ? Usage.empty : { inputUncached: lost * inputTokens }
+  )
+  const costNanoUsd = price === undefined ? undefined : Money.costOf(usage, price).nanoUsd
+  engine.tree.settle(place.path, held, {
+    inputTokens: Usage.inputTokens(usage),
+    outputTokens: Usage.outputTokens(usage),
+    nanoUsd: costNanoUsd ?? 0
+  })
+  bill.usage = Usage.add(bill.usage, usage)
+  bill.rows.push({
+    kind: "model",
+    path: place.path,
+    step,
+    purpose: "compaction",
+    provider,
+    model,
+    usage,
+    estimated,
+    ...(costNanoUsd === undefined || price === undefined ? {} : { costNanoUsd, price }),
+    startedAt,
+    endedAt: engine.now(),
+    attempts: [
+      {
+        startedAt,
+        endedAt: engine.now(),
+        outcome: isWhole ? "completed" : ended._tag === "Cut" ? "cancelled" : "failed"
+      }
+    ]
+  })
+  if (isWhole) return text
+  return yield* new CompactionFailed({ issue: ended._tag === "Cut" ? "the run was cancelled" : reasonOf(ended.exit) })
+})
+
+const reasonOf = (exit: Exit.Exit<void, ModelFailure.ModelFailure>): string => {
+  const failure = Exit.isFailure(exit) ? Cause.findErrorOption(exit.cause) : undefined
+  return failure?._tag === "Some" ? `the model failed: ${failure.value._tag}` : "the model's adapter crashed"
+}

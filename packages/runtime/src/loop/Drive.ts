@@ -1,0 +1,139 @@
+/**
+ * Carries a whole run: from its record, through the agent loop, to its last event. The root's end becomes the run's: the
+ * thread gets its messages, then the run finishes with both summaries, or fails with them and an error.
+ */
+import {
+  type AgentPath,
+  CancellationReport,
+  CostSummary,
+  type Event,
+  LatencySummary,
+  Message,
+  RunErrors,
+  Usage
+} from "@reins/protocol"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Erased from "../kernel/Erased.ts"
+import type { Engine } from "../engine/Engine.ts"
+import type { RunRecord, Stores } from "../engine/RunHost.ts"
+import type { Alarms } from "../kernel/Alarm.ts"
+import type { Tracing } from "../run/Tracing.ts"
+import { agentLoop } from "./AgentLoop.ts"
+import * as AgentTotals from "../run/AgentTotals.ts"
+import * as QueryTools from "../agent/QueryTools.ts"
+import { at, type Member, type Roster } from "../agent/Roster.ts"
+import type { AgentEnd } from "../run/AgentEnd.ts"
+import * as Keeping from "./Keeping.ts"
+import { Place, type Run, type Settings } from "../run/Run.ts"
+
+/** What is the same for all runs of a runtime. */
+export interface Common {
+  readonly roster: Roster
+  readonly settings: Settings
+  readonly alarms: Alarms
+}
+
+/** Carries `record` over `engine`. `history` is what its thread held when it began. */
+export const drive = (
+  { alarms, roster, settings }: Common,
+  stores: Stores,
+  record: RunRecord,
+  history: ReadonlyArray<Message.Message>,
+  engine: Engine
+): Effect.Effect<void> =>
+  Effect.withFiber((fiber) => {
+    const agent = roster.members.get(record.agent)
+    if (agent === undefined) return Effect.die(new Error(`run ${record.runId}: no agent ${record.agent} here`))
+    const member = record.tools === undefined ? agent : QueryTools.apply(agent, record.tools)
+    const place = new Place({
+      path: [],
+      member,
+      history,
+      prompt: Message.fromPrompt(Erased.as<Message.Prompt>(record.prompt)),
+      budget: record.budget ?? member.budget,
+      summary: record.thread?.kept?.summaries[record.agent]
+    })
+    const alarm = alarms.on(fiber.getRef(Clock.Clock))
+    const run: Run = {
+      engine,
+      settings,
+      grants: stores.grants,
+      files: stores.files,
+      alarm,
+      exhausted: [],
+      carry: traced(settings.tracing)
+    }
+    return Effect.flatMap(alarm.during(run.carry(run, place)), (end) => {
+      const finish = engine.emit("finish", [], () =>
+        end.reason === "cancelled" ? [report(member, engine), ...closing(engine, end)] : closing(engine, end)
+      )
+      return record.isolated ? finish : Effect.andThen(keep(stores, record, engine, place), finish)
+    })
+  })
+
+/** Adds what was said to the run's thread. */
+const keep = (stores: Stores, record: RunRecord, engine: Engine, place: Place): Effect.Effect<null> =>
+  engine.activity(
+    "thread",
+    Schema.Null,
+    Effect.suspend(() => {
+      const kept = Keeping.keptOf(record, engine, place.summary)
+      const done = { value: null, path: [], events: [], spent: [] }
+      return Effect.as(stores.threads.append(record.threadId, record.runId, place.said, kept), done)
+    })
+  )
+
+/** What the cancel came to, as the last that is said before `finish`. */
+const report = (member: Member, engine: Engine): Event => {
+  const isReadonly = (path: AgentPath.AgentPath, tool: string) => at(member, path)?.tools.get(tool)?.readonly === true
+  const { abandoned, failed, stopped, tookEffect } = CancellationReport.fold(engine.runId, engine.ledger(), isReadonly)
+  return {
+    type: "custom",
+    event_type: CancellationReport.eventType,
+    data: { stopped, abandoned, tookEffect, failed }
+  }
+}
+
+/** The loop, seen by the runtime's tracing where it has one. */
+const traced = (tracing: Tracing | undefined): Run["carry"] =>
+  tracing === undefined
+    ? agentLoop
+    : (run, place) => {
+        const { resourceId, runId, threadId } = run.engine
+        const { model, name } = place.member
+        const about = { runId, threadId, resourceId, agent: name, agentPath: place.path }
+        const facts = { ...about, provider: model.provider, model: model.model }
+        return tracing.agent(facts, agentLoop(run, place), () => AgentTotals.fold(run.engine.ledger(), place.path))
+      }
+
+/** The last events of a run. */
+export const closing = (
+  engine: Pick<Engine, "ledger" | "now" | "startedAt" | "downMs">,
+  end: Pick<AgentEnd, "reason" | "usage" | "failure">
+): ReadonlyArray<Event> => {
+  const entries = engine.ledger()
+  const summaries: ReadonlyArray<Event> = [
+    { type: "data-cost-summary", data: CostSummary.fold(entries) },
+    {
+      type: "data-latency-summary",
+      data: LatencySummary.fold(entries, {
+        startedAt: engine.startedAt,
+        endedAt: engine.now(),
+        downMs: engine.downMs()
+      })
+    }
+  ]
+  if (end.reason !== "failed") {
+    return [{ type: "finish", finishReason: end.reason, usage: Usage.toTotals(end.usage) }, ...summaries]
+  }
+  const failure = end.failure ?? new RunErrors.InternalFailure({})
+  return [
+    ...summaries,
+    {
+      type: "error",
+      error: { message: failure.message, code: RunErrors.code(failure), data: RunErrors.toPublicData(failure) }
+    }
+  ]
+}

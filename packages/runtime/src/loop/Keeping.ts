@@ -1,0 +1,39 @@
+/**
+ * What a run takes from its thread besides the messages, and what it leaves there when it ends: what all runs have used, which
+ * limits of the thread are held against, and the summary of a long beginning.
+ */
+import { Budget } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+import * as Spent from "../budget/Spent.ts"
+import type { Engine } from "../engine/Engine.ts"
+import type { RunRecord } from "../engine/RunHost.ts"
+import type { Kept, Summary, ThreadStore } from "../thread/ThreadStore.ts"
+
+/** The node of the thread's limits above the run's root, as they stood when the run was started; `undefined` without any. */
+export const nodeAbove = ({ thread }: RunRecord): Budget.Node | undefined =>
+  thread?.limits === undefined ? undefined : Budget.threadNode(thread.limits, thread.kept?.spent ?? Budget.nothingSpent)
+
+/** What is kept once the run has ended. `summary`: of its root agent; absent: that of an earlier run stays. */
+export const keptOf = (
+  { agent, thread }: RunRecord,
+  engine: Pick<Engine, "elapsed" | "ledger">,
+  summary?: Summary
+): Kept => {
+  const amounts = Spent.fromLedger(engine.ledger()).map(([, amount]) => amount)
+  return {
+    spent: Budget.addSpent(thread?.kept?.spent ?? Budget.nothingSpent, amounts, engine.elapsed()),
+    summaries: { ...thread?.kept?.summaries, ...(summary === undefined ? {} : { [agent]: summary }) }
+  }
+}
+
+/** Leaves what a run has used that is ended by force. It ends all the same where that fails. */
+export const leave = (
+  threads: ThreadStore,
+  record: RunRecord,
+  engine: Pick<Engine, "elapsed" | "ledger">
+): Effect.Effect<unknown> =>
+  Effect.suspend(() =>
+    record.isolated
+      ? Effect.void
+      : Effect.exit(threads.append(record.threadId, record.runId, [], keptOf(record, engine)))
+  )

@@ -1,0 +1,61 @@
+/**
+ * Asks a person for more budget at a limit, and raises it by the answer, so that the same run goes on. A rejection, an expiry
+ * or a raise that raises nothing leaves the limit as it is.
+ */
+import type { Budget } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Question from "../call/Question.ts"
+import type { Place, Run } from "../run/Run.ts"
+
+/** What came of a pause. */
+export type Paused = "raised" | "refused" | "cancelled"
+
+/** Asks about `refusal`, met by the agent at `place`; `count` tells its questions apart. */
+export const pause = Effect.fnUntraced(function* (run: Run, place: Place, refusal: Budget.Refusal, count: number) {
+  const { engine } = run
+  const name = `budget/${count}`
+  const expiresAt = yield* deadline(run, place, name)
+  const answer = yield* Question.put(run, place, name, {
+    kind: "budget",
+    target: refusal.limit,
+    payload: { limit: refusal.limit, max: refusal.max, used: refusal.used },
+    ...(expiresAt === null ? {} : { expiresAt })
+  })
+  yield* engine.emit(`${place.prefix}decided/${name}`, place.path, () => [
+    { type: "approval-decision", data: answer.resolution }
+  ])
+  if (answer.resolution.outcome.outcome === "cancelled") return "cancelled" satisfies Paused
+  const raised = answer.raise !== undefined && (yield* raise(run, place, name, answer.raise))
+  return (raised ? "raised" : "refused") satisfies Paused
+})
+
+/**
+ * Raises the limits. Whether they could be raised hangs on what was used at that moment, so it is remembered; on replay, where
+ * more may be used by now, they are set as they were.
+ */
+const raise = Effect.fnUntraced(function* (
+  { engine }: Run,
+  place: Place,
+  name: string,
+  limits: { readonly [limit: string]: number }
+) {
+  const raised = yield* engine.activity(
+    `${place.prefix}raise/${name}`,
+    Schema.Boolean,
+    Effect.sync(() => ({ value: engine.tree.raise(place.path, limits), path: place.path, events: [], spent: [] }))
+  )
+  if (raised) engine.tree.raiseAgain(place.path, limits)
+  return raised
+})
+
+/** When the question expires; the clock is read once and remembered. */
+const deadline = (run: Run, place: Place, name: string): Effect.Effect<number | null> => {
+  const { approvalExpiryMs } = run.settings
+  if (approvalExpiryMs === undefined) return Effect.succeed(null)
+  return run.engine.activity(
+    `${place.prefix}expiry/${name}`,
+    Schema.NullOr(Schema.Natural),
+    Effect.sync(() => ({ value: run.engine.now() + approvalExpiryMs, path: place.path, events: [], spent: [] }))
+  )
+}

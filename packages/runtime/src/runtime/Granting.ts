@@ -1,0 +1,41 @@
+/**
+ * Makes a grant of a decision that approves more than one call. Pure but for what it is handed: an id, a time, the tool's hash.
+ */
+import { type Decision, type Grant, Money } from "@reins/protocol"
+import type { PendingApproval } from "../engine/RunHost.ts"
+
+/** The grant that a decision leaves behind; `undefined` for one about this call only. A sentence where it cannot be. */
+export const fromDecision = (
+  asked: PendingApproval,
+  decision: Decision,
+  about: { readonly id: string; readonly now: number; readonly toolHash: string | undefined }
+): Grant.Grant | undefined | { readonly issue: string } => {
+  if (decision.type !== "approve" || decision.scope === undefined || decision.scope === "call") return undefined
+  const { agentPath, request, runId } = asked
+  if (request.kind !== "tool" || about.toolHash === undefined) {
+    return { issue: `an approval of a ${request.kind} is for this once, not for the ${decision.scope}` }
+  }
+  if (request.begunBefore !== undefined) {
+    return { issue: `an approval that a call be made once more is for this once, not for the ${decision.scope}` }
+  }
+  const nanoUsdLeft = decision.maxCostUsd === undefined ? undefined : Money.fromUsd(decision.maxCostUsd)
+  if (decision.maxCostUsd !== undefined && nanoUsdLeft === undefined) {
+    return { issue: "maxCostUsd must be an amount of US dollars, 0 or more" }
+  }
+  return {
+    id: about.id,
+    scope: decision.scope,
+    resourceId: request.resourceId,
+    threadId: request.threadId,
+    runId,
+    agentPath,
+    toolName: request.target,
+    toolHash: about.toolHash,
+    grantedAt: about.now,
+    ...(decision.matcher === undefined ? {} : { matcher: decision.matcher }),
+    ...(decision.uses === undefined ? {} : { usesLeft: decision.uses }),
+    ...(nanoUsdLeft === undefined ? {} : { nanoUsdLeft }),
+    ...(decision.expiresInMillis === undefined ? {} : { expiresAt: about.now + decision.expiresInMillis }),
+    ...(decision.by === undefined ? {} : { by: decision.by })
+  }
+}

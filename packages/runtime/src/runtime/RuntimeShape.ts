@@ -1,0 +1,264 @@
+/**
+ * What a runtime offers and what it is made from: the interfaces of `Runtime`, apart from the service and its layer.
+ */
+import type {
+  ApprovalError,
+  Budget,
+  Decision,
+  Envelope,
+  Event,
+  Grant,
+  Json,
+  Message,
+  QueryRejected,
+  QueryRejections,
+  RunError
+} from "@reins/protocol"
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import type * as Stream from "effect/Stream"
+import type * as Agent from "../agent/Agent.ts"
+import type { Policy } from "../approval/Policy.ts"
+import type { FileInfo, StoredFile } from "../thread/FileStore.ts"
+import type { PendingApproval, RunStatus } from "../engine/RunHost.ts"
+import type { ThreadInfo } from "../thread/ThreadStore.ts"
+import type { Completion } from "./Completion.ts"
+import type { CallNotFound, HistoryInvalid, RunNotFound, ThreadExists, ThreadNotFound } from "./NotFound.ts"
+import type { QueryTools } from "../agent/QueryTools.ts"
+import type { ImportedThread, NewThread } from "./Threads.ts"
+import type * as Specialist from "../agent/Specialist.ts"
+
+/** Options of every run. */
+export interface RunOptions {
+  /** The conversation it belongs to. Absent: a new one. */
+  readonly threadId?: string | undefined
+  /** The tenant it belongs to; approvals can be answered for this tenant only. Absent: `"default"`. */
+  readonly resourceId?: string | undefined
+  /** An id of the caller's own, so that starting twice starts once. Absent: a new one. */
+  readonly runId?: string | undefined
+  /** Limits that take the place of the agent's own of the same name. */
+  readonly budget?: Budget.Budget | undefined
+}
+
+/** Options of a query. */
+export interface QueryOptions extends RunOptions {
+  /**
+   * What to do while the thread carries another run: `reject` with `ThreadBusy` (the default), `queue` behind it and those that
+   * wait already, or `cancel-previous` and start when it has ended.
+   */
+  readonly onBusy?: "reject" | "queue" | "cancel-previous" | undefined
+  /**
+   * What a new thread begins with, before the prompt: a history that somebody sent along, or another system kept. It is made
+   * pair-complete first (`Transcript.adopt`), and is only read: nothing in it answers a question or lets a call run. Where the
+   * thread is there already, it changes nothing. Absent: a new thread is empty.
+   */
+  readonly history?: ReadonlyArray<Message.Message> | undefined
+  /** Which agent: its value or its name. Absent: the first that the runtime was made with. */
+  readonly agent?: string | Agent.Any | undefined
+  /**
+   * What this query changes of the agent's tools: which it goes without, which ask first, and tools that the caller brings along
+   * and runs itself. Names that clash are refused with `InvalidInput`. Absent: the agent's tools as they are.
+   */
+  readonly tools?: QueryTools | undefined
+}
+
+/** A run that was started and is only watched: nobody's leaving ends it. */
+export interface RunHandle {
+  readonly runId: string
+  readonly threadId: string
+  /** The root view, from the first event, for any number of readers. */
+  readonly events: Stream.Stream<Event>
+  /** Every envelope, from the first. */
+  readonly envelopes: Stream.Stream<Envelope.Envelope>
+  /** Waits for the end. */
+  readonly result: Effect.Effect<Completion<string>, RunError>
+  /** Asks the run to end; false when it has ended. */
+  readonly cancel: Effect.Effect<boolean>
+}
+
+/** What a runtime offers. */
+export interface RuntimeShape {
+  /**
+   * Carries a query to its end as a stream of events: the root agent's, and every approval wherever it was raised. Fails
+   * only before its first event. Leaving the stream early cancels the run.
+   */
+  readonly query: (prompt: Message.Prompt, options?: QueryOptions) => Stream.Stream<Event, QueryRejected>
+  /** The answer of a query, without the stream. */
+  readonly complete: (
+    prompt: Message.Prompt,
+    options?: QueryOptions
+  ) => Effect.Effect<Completion<string>, QueryRejected | RunError>
+  /** Starts a run that lives in the runtime. */
+  readonly start: (prompt: Message.Prompt, options?: QueryOptions) => Effect.Effect<RunHandle, QueryRejected>
+  /** Runs a specialist from code; a run of its own, with a history of its own. */
+  readonly runSpecialist: <In, Out>(
+    specialist: Specialist.Of<In, Out>,
+    input: NoInfer<In>,
+    options?: RunOptions
+  ) => Stream.Stream<Event, QueryRejected>
+  /** The typed answer of a specialist. */
+  readonly completeSpecialist: <In, Out>(
+    specialist: Specialist.Of<In, Out>,
+    input: NoInfer<In>,
+    options?: RunOptions
+  ) => Effect.Effect<Completion<Out>, QueryRejected | RunError>
+  /**
+   * All envelopes of a run with `seq` above `after` (absent or negative: from the first), then new ones until it ends. For any
+   * number of watchers, also after the end.
+   */
+  readonly watch: (
+    runId: string,
+    options?: { readonly after?: number | undefined }
+  ) => Stream.Stream<Envelope.Envelope, RunNotFound>
+  /** Where a run stands; `undefined` when nobody knows it. */
+  readonly status: (runId: string) => Effect.Effect<RunStatus | undefined>
+  /**
+   * Answers an approval request, once, from anywhere. With `resourceId`, only a request of that tenant. A revision is checked
+   * against the tool's schema before anything is taken.
+   */
+  readonly respondToApproval: (
+    id: string,
+    decision: Decision,
+    options?: { readonly resourceId?: string | undefined }
+  ) => Effect.Effect<void, ApprovalError>
+  /**
+   * Answers a run's open questions about its budget with new limits, so that the same run goes on. Fails like
+   * `respondToApproval`, with the run's id, where it has no such question or a limit is not above what is used.
+   */
+  readonly raiseBudget: (
+    runId: string,
+    limits: { readonly [limit: string]: number },
+    options?: { readonly by?: string | undefined; readonly resourceId?: string | undefined }
+  ) => Effect.Effect<void, ApprovalError>
+  readonly grants: {
+    /** A tenant's grants that still have uses, oldest first. */
+    readonly list: (options?: { readonly resourceId?: string | undefined }) => Effect.Effect<ReadonlyArray<Grant.Grant>>
+    /** Takes a grant back: calls ask again. With `resourceId`, only that tenant's. False when there is none. */
+    readonly revoke: (id: string, options?: { readonly resourceId?: string | undefined }) => Effect.Effect<boolean>
+  }
+  readonly files: {
+    /** A file that a tool handed over, with its bytes. With `resourceId`, only that tenant's. `undefined` when there is none. */
+    readonly get: (
+      fileId: string,
+      options?: { readonly resourceId?: string | undefined }
+    ) => Effect.Effect<StoredFile | undefined>
+    /** What is known of a thread's files, oldest first. With `resourceId`, only that tenant's. */
+    readonly list: (
+      threadId: string,
+      options?: { readonly resourceId?: string | undefined }
+    ) => Effect.Effect<ReadonlyArray<FileInfo>>
+  }
+  /** The open questions of a tenant, oldest first. */
+  readonly pendingApprovals: (filter?: {
+    readonly resourceId?: string | undefined
+    readonly threadId?: string | undefined
+    readonly runId?: string | undefined
+  }) => Effect.Effect<ReadonlyArray<PendingApproval>>
+  /** Hands in the result of a call that the caller had to run. */
+  readonly submitToolResult: (
+    runId: string,
+    toolInvocationId: string,
+    answer: {
+      readonly result: Json
+      readonly isFailure?: boolean | undefined
+      readonly agentPath?: ReadonlyArray<string>
+    }
+  ) => Effect.Effect<void, CallNotFound>
+  /** Asks a run to end: open calls are closed, it finishes with `cancelled`. False when it has ended or is unknown. */
+  readonly cancel: (runId: string) => Effect.Effect<boolean>
+  readonly threads: {
+    /** A thread's messages, pair-complete; empty when there is none. */
+    readonly get: (threadId: string) => Effect.Effect<ReadonlyArray<Message.Message>>
+    readonly info: (threadId: string) => Effect.Effect<ThreadInfo | undefined>
+    readonly list: (options?: { readonly resourceId?: string | undefined }) => Effect.Effect<ReadonlyArray<ThreadInfo>>
+    /**
+     * Begins a thread with a foreign history, mended where calls and results do not pair, and tells what was mended. Nothing in it
+     * answers a question or lets a call run.
+     */
+    readonly import: (
+      history: ReadonlyArray<Message.Message>,
+      options?: NewThread
+    ) => Effect.Effect<ImportedThread, ThreadExists | HistoryInvalid>
+    /**
+     * Begins another thread of the same tenant with the first `at` messages of this one (absent: all), shortened to where every
+     * call has its result. A run that holds the thread goes on undisturbed, and what it has said so far is not in the fork: a
+     * thread gets a run's messages when the run ends. With `resourceId`, only that tenant's thread.
+     */
+    readonly fork: (
+      threadId: string,
+      options?: NewThread & { readonly at?: number | undefined }
+    ) => Effect.Effect<{ readonly threadId: string }, ThreadNotFound | ThreadExists>
+    /**
+     * Limits all runs of a thread together, whatever agents they are of, over what the runs that have ended used already; makes the
+     * thread where there is none. Takes the place of earlier limits; `undefined` lifts them. Kept with the thread, so that a restart
+     * changes nothing. Where nothing is left, a query is `QueryRejected` with `ThreadExhausted`; a run that meets such a limit ends
+     * with `budget_exhausted`, the limit by the name `thread.maxSteps`, …, and `finish: budget`, whatever `onExhausted` says. With
+     * `resourceId`, the thread of that tenant.
+     *
+     * **Gotchas**: runs that were started before are held to what stood then. Specialists run from code are no part of their thread,
+     * and a fork has no limits.
+     */
+    readonly limit: (
+      threadId: string,
+      budget: Budget.Budget | undefined,
+      options?: { readonly resourceId?: string | undefined }
+    ) => Effect.Effect<void, QueryRejections.InvalidBudget | ThreadNotFound>
+    /** False when there is none, or a run holds it. */
+    readonly delete: (threadId: string) => Effect.Effect<boolean>
+  }
+}
+
+/** What a runtime is made from. */
+export interface RuntimeOptions<Agents extends ReadonlyArray<Agent.Any>> {
+  /** Agents and specialists that queries may name; the first is the default. */
+  readonly agents: Agents
+  /** For tools that declare nothing and that no agent has a word about. Default `"never"` asks. */
+  readonly approvals?: Policy | undefined
+  /** How long a question waits for its answer before it is `expired`. Absent: for ever. */
+  readonly approvalExpiresIn?: Duration.Input | undefined
+  /**
+   * How long before a question expires its run says so, once: a `custom` event of type `approval_expiring` with the question's
+   * `id` and `expiresAt`. A question that has less time says so at once. Absent: nothing is said.
+   */
+  readonly approvalWarnBefore?: Duration.Input | undefined
+  /** What happens to questions when nobody is there. Default `"wait"`. */
+  readonly unattended?: "wait" | "deny" | "approve" | undefined
+  /** How often a model request is sent again while nothing of its answer was shown. Default 2. */
+  readonly modelRetries?: number | undefined
+  /**
+   * What becomes of a request that fails, retryably, after something of its answer was shown: `error` ends the run with it (the
+   * default); `retract` takes back what was shown (`step-retracted`) and tries again, as often as `modelRetries` says. What the
+   * failed attempt used is paid for either way.
+   */
+  readonly midStreamFailure?: "error" | "retract" | undefined
+  /** The wait before the first retry; doubled each time. What a provider asks for goes before. Default 500 ms. */
+  readonly modelRetryDelay?: Duration.Input | undefined
+  /**
+   * How long one request to a model may take in all, before it is given up as `ModelTimedOut`: retried, followed by a fallback, or
+   * failed, as the settings above say. What it used is paid for. Absent: no limit.
+   */
+  readonly modelTimeout?: Duration.Input | undefined
+  /**
+   * How long a model may be silent, before its first part and between two of them; then as with `modelTimeout`. Time in which a
+   * slow reader holds the model back does not count. Absent: no limit but the adapter's own.
+   */
+  readonly modelIdleTimeout?: Duration.Input | undefined
+  /** How long a cancelled model or tool may take to end before it is left behind. Default 5 seconds. */
+  readonly cancelGrace?: Duration.Input | undefined
+  /** How deep specialists may be nested, whatever budgets allow. Default 8. */
+  readonly maxDepth?: number | undefined
+  /**
+   * How many characters of a tool's result a model is sent: of a longer one it reads the beginning, the end, and how much is missing
+   * between them. Events, thread and log keep all of it. Default 200,000; `Infinity` for no bound.
+   */
+  readonly maxResultCharacters?: number | undefined
+  /** How large a file may be that a tool hands over (`ToolRun.storeFile`), in bytes. Default 32 MiB. */
+  readonly maxFileBytes?: number | undefined
+  /**
+   * Where a file can be read that was stored, told as `url` in its event: `(fileId) => \`/native/files/${fileId}\``, say. Absent: the
+   * event says none.
+   */
+  readonly fileUrl?: ((fileId: string) => string) | undefined
+  /** Lets causes, arguments and results into log lines. Default false. */
+  readonly captureContent?: boolean | undefined
+}

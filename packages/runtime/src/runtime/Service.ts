@@ -1,0 +1,210 @@
+/**
+ * Makes the runtime's service over a roster of agents and a host for runs. Each method is a thin shell: it checks, hands to the
+ * host, and shapes what comes back.
+ */
+import { Envelope } from "@reins/protocol"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type * as Agent from "../agent/Agent.ts"
+import { Deployment } from "./Deployment.ts"
+import type { FileInfo } from "../thread/FileStore.ts"
+import { Ids } from "../kernel/Ids.ts"
+import { Prices } from "../model/Prices.ts"
+import type { RunHost } from "../engine/RunHost.ts"
+import { TokenEstimator } from "../model/TokenEstimator.ts"
+import { Tracing } from "../run/Tracing.ts"
+import type { QueryOptions, RunHandle, RuntimeOptions, RuntimeShape } from "./RuntimeShape.ts"
+import { Alarms } from "../kernel/Alarm.ts"
+import * as Answering from "./Answering.ts"
+import { type Built, defaultResource } from "./Built.ts"
+import * as Completion from "./Completion.ts"
+import { drive } from "../loop/Drive.ts"
+import { RunNotFound } from "./NotFound.ts"
+import * as Roster from "../agent/Roster.ts"
+import type { Settings } from "../run/Run.ts"
+import * as Starting from "./Starting.ts"
+import * as Threads from "./Threads.ts"
+import { Turnstile } from "./Turnstile.ts"
+
+export const make = <const Agents extends ReadonlyArray<Agent.Any>>(
+  options: RuntimeOptions<Agents>
+): Effect.Effect<RuntimeShape, Agent.Errors<Agents[number]>, Agent.Services<Agents[number]> | Scope.Scope> =>
+  Effect.gen(function* () {
+    const roster: Roster.Roster = yield* Roster.build(options.agents, options.approvals ?? "never")
+    const settings = yield* settingsOf(options)
+    const factory = yield* Deployment
+    const common = { roster, settings, alarms: new Alarms() }
+    const host = yield* factory.make((record, history, engine, stores) => {
+      const carried = drive(common, stores, record, history, engine)
+      // Hosts say that a run failed. Why may hold what was said in it, so it is told only where that may be.
+      return settings.captureContent
+        ? Effect.tapCause(carried, (cause) => Effect.logError(`why run ${record.runId} failed`, cause))
+        : carried
+    })
+    return service({ roster, settings, host, ids: yield* Ids })
+  })
+
+const settingsOf = Effect.fnUntraced(function* (options: RuntimeOptions<ReadonlyArray<Agent.Any>>) {
+  const millis = (input: Duration.Input | undefined, usual: number) =>
+    input === undefined ? usual : Duration.toMillis(Duration.fromInputUnsafe(input))
+  const expiry = millis(options.approvalExpiresIn, Number.POSITIVE_INFINITY)
+  return {
+    prices: yield* Prices,
+    estimator: yield* TokenEstimator,
+    tracing: yield* Tracing,
+    modelRetries: options.modelRetries ?? 2,
+    midStream: options.midStreamFailure ?? "error",
+    modelRetryBaseMs: millis(options.modelRetryDelay, 500),
+    patience:
+      options.modelTimeout === undefined && options.modelIdleTimeout === undefined
+        ? undefined
+        : {
+            idleMs: millis(options.modelIdleTimeout, Number.POSITIVE_INFINITY),
+            totalMs: millis(options.modelTimeout, Number.POSITIVE_INFINITY)
+          },
+    cancelGraceMs: millis(options.cancelGrace, 5000),
+    predicateMs: 10_000,
+    approvalExpiryMs: expiry === Number.POSITIVE_INFINITY ? undefined : Math.ceil(expiry),
+    approvalWarnMs: millis(options.approvalWarnBefore, 0),
+    unattended: options.unattended ?? "wait",
+    maxResultCharacters: options.maxResultCharacters ?? 200_000,
+    maxFileBytes: options.maxFileBytes ?? 32 * 1024 * 1024,
+    fileUrl: options.fileUrl,
+    maxDepth: options.maxDepth ?? 8,
+    captureContent: options.captureContent ?? false
+  } satisfies Settings
+})
+
+const service = (built: Built): RuntimeShape => {
+  const { host } = built
+  const turnstile = new Turnstile(host)
+
+  const start = (record: Starting.NewRun): Effect.Effect<Started, Starting.Rejected> =>
+    Effect.map(Starting.start(built, record), () => ({
+      runId: record.runId,
+      threadId: record.threadId,
+      watch: (bounded: boolean) => host.watch(record.runId, { after: 0, bounded })
+    }))
+
+  /** Starts a query as its options say about a thread that is busy. Waiting can be interrupted, starting cannot. */
+  const enter =
+    (onBusy: QueryOptions["onBusy"]) =>
+    (record: Starting.NewRun): Effect.Effect<Started, Starting.Rejected> => {
+      if (onBusy === undefined || onBusy === "reject") return start(record)
+      return Effect.suspend(() => {
+        // Until then the id may be another run's.
+        let began = false
+        const now = Effect.map(
+          Effect.flatMap(Clock.currentTimeMillis, (startedAt) => start({ ...record, startedAt })),
+          (run) => {
+            began = true
+            return run
+          }
+        )
+        const turn = turnstile.pass(record.threadId, Effect.uninterruptible(now), busy, onBusy === "cancel-previous")
+        return Effect.onInterrupt(Effect.interruptible(turn), () => (began ? host.cancel(record.runId) : Effect.void))
+      })
+    }
+
+  /** The root view of a run that ends when its reader leaves, also between the run's start and the reader's first look. */
+  const stream = (record: Effect.Effect<Starting.NewRun, Starting.Rejected>, begin = start) =>
+    Stream.unwrap(
+      Effect.map(
+        Effect.acquireRelease(Effect.flatMap(record, begin), (run) => host.cancel(run.runId)),
+        (run) => rootView(run.watch(true))
+      )
+    )
+
+  const complete = (record: Effect.Effect<Starting.NewRun, Starting.Rejected>, begin = start) =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(Effect.flatMap(record, begin), (run) =>
+        restore(Completion.follow(run, run.watch(false))).pipe(Effect.onInterrupt(() => host.cancel(run.runId)))
+      )
+    )
+
+  return {
+    query: (prompt, options) => stream(Starting.query(built, prompt, options), enter(options?.onBusy)),
+    complete: (prompt, options) => complete(Starting.query(built, prompt, options), enter(options?.onBusy)),
+    start: (prompt, options) =>
+      Effect.map(Effect.flatMap(Starting.query(built, prompt, options), enter(options?.onBusy)), (run): RunHandle => ({
+        runId: run.runId,
+        threadId: run.threadId,
+        events: rootView(run.watch(false)),
+        envelopes: run.watch(false),
+        result: Completion.follow(run, run.watch(false)),
+        cancel: host.cancel(run.runId)
+      })),
+    runSpecialist: (specialist, input, options) => stream(Starting.specialist(built, specialist, input, options)),
+    completeSpecialist: (specialist, input, options) =>
+      Effect.flatMap(complete(Starting.specialist(built, specialist, input, options)), (completion) =>
+        Completion.decode(completion, specialist)
+      ),
+    watch: (runId, options) =>
+      Stream.unwrap(
+        Effect.flatMap(host.status(runId), (status) =>
+          status === undefined
+            ? Effect.fail(new RunNotFound({ runId }))
+            : Effect.succeed(host.watch(runId, { after: options?.after ?? 0, bounded: false }))
+        )
+      ),
+    status: host.status,
+    respondToApproval: (id, decision, options) => Answering.respond(built, id, decision, options?.resourceId),
+    raiseBudget: (runId, limits, options) => Answering.raise(built, runId, limits, options),
+    files: {
+      get: (fileId, options) =>
+        Effect.map(host.files.get(fileId), (file) => (file !== undefined && isOf(file, options) ? file : undefined)),
+      list: (threadId, options) =>
+        Effect.map(host.files.list(threadId), (files) => files.filter((file) => isOf(file, options)))
+    },
+    grants: {
+      list: (options) => host.grants.list(options?.resourceId ?? defaultResource),
+      revoke: (id, options) =>
+        Effect.flatMap(
+          options?.resourceId === undefined ? Effect.succeed(true) : owns(host, options.resourceId, id),
+          (mine) => (mine ? host.grants.revoke(id) : Effect.succeed(false))
+        )
+    },
+    pendingApprovals: (filter) =>
+      Effect.map(host.pending(filter?.resourceId ?? defaultResource), (all) =>
+        all.filter(
+          ({ request, runId }) =>
+            (filter?.threadId === undefined || request.threadId === filter.threadId) &&
+            (filter?.runId === undefined || runId === filter.runId)
+        )
+      ),
+    submitToolResult: (runId, toolInvocationId, answer) => Answering.submit(built, runId, toolInvocationId, answer),
+    cancel: host.cancel,
+    threads: {
+      get: (threadId) => host.threads.read(threadId),
+      info: host.threads.info,
+      list: (options) => host.threads.list(options?.resourceId ?? defaultResource),
+      import: (history, options) => Threads.importHistory(built, history, options),
+      fork: (threadId, options) => Threads.fork(built, threadId, options),
+      limit: (threadId, budget, options) => Threads.limit(built, threadId, budget, options),
+      delete: host.threads.remove
+    }
+  }
+}
+
+const owns = (host: RunHost, resourceId: string, id: string) =>
+  Effect.map(host.grants.list(resourceId), (grants) => grants.some((grant) => grant.id === id))
+
+const busy = ({ reason }: Starting.Rejected) => (reason._tag === "ThreadBusy" ? reason : undefined)
+
+interface Started {
+  readonly runId: string
+  readonly threadId: string
+  readonly watch: (bounded: boolean) => ReturnType<RunHost["watch"]>
+}
+
+const rootView = (envelopes: ReturnType<RunHost["watch"]>) =>
+  envelopes.pipe(
+    Stream.filter(Envelope.isRootView),
+    Stream.map((envelope) => envelope.event)
+  )
+
+const isOf = (file: FileInfo, options: { readonly resourceId?: string | undefined } = {}): boolean =>
+  options.resourceId === undefined || file.resourceId === options.resourceId

@@ -1,0 +1,158 @@
+/**
+ * Checks a query and makes the record of its run. All refusals happen here, before anything has run.
+ */
+import { Budget, type Message, QueryRejected, QueryRejections } from "@reins/protocol"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import type * as Agent from "../agent/Agent.ts"
+import type { RunRecord } from "../engine/RunHost.ts"
+import type { QueryOptions, RunOptions } from "./RuntimeShape.ts"
+import * as Input from "../agent/Input.ts"
+import * as PlainJson from "../kernel/PlainJson.ts"
+import * as QueryTools from "../agent/QueryTools.ts"
+import * as Roster from "../agent/Roster.ts"
+import * as Threads from "./Threads.ts"
+import { type Built, defaultResource } from "./Built.ts"
+
+/** A run's record before its host has taken it. */
+export type NewRun = Omit<RunRecord, "historyVersion">
+
+/** Why a query was refused. */
+export type Rejected = QueryRejected
+
+const reject = (reason: QueryRejections.Reason) => Effect.fail(new QueryRejected({ reason }))
+
+/** The record of a query. */
+export const query = Effect.fnUntraced(function* (built: Built, prompt: Message.Prompt, options: QueryOptions = {}) {
+  if (isEmpty(prompt)) return yield* reject(new QueryRejections.EmptyPrompt({}))
+  const member = options.agent === undefined ? built.roster.first : yield* find(built, options.agent)
+  const tools = options.tools === undefined ? undefined : yield* toolsOf(member, options.tools)
+  const made: NewRun = {
+    ...(yield* record(built, member, prompt, false, options)),
+    ...(tools === undefined ? {} : { tools })
+  }
+  if (options.history !== undefined) {
+    const adopted = yield* Effect.mapError(
+      Threads.adopt(options.history),
+      (issue) => new QueryRejected({ reason: new QueryRejections.InvalidInput({ agent: member.name, issue }) })
+    )
+    // Where the thread is there, nothing is done.
+    if (adopted.messages.length > 0) {
+      yield* built.host.threads.begin(made.threadId, made.resourceId, adopted.messages)
+    }
+  }
+  return made
+})
+
+const readTools = Schema.decodeUnknownOption(QueryTools.QueryTools)
+
+/** A copy of what the query changes of the agent's tools, which is kept with the run. */
+const toolsOf = (member: Roster.Member, given: QueryTools.QueryTools) => {
+  const tools = Option.getOrUndefined(readTools(PlainJson.copy(given)))
+  const refused = (issue: string) => reject(new QueryRejections.InvalidInput({ agent: member.name, issue }))
+  if (tools === undefined) return refused("the tools are not JSON, or not what is expected")
+  const issue = QueryTools.refusal(member, tools)
+  return issue === undefined ? Effect.succeed(tools) : refused(issue)
+}
+
+/** The record of a specialist's run from code: no history is read, none is written. */
+export const specialist = Effect.fnUntraced(function* (
+  built: Built,
+  agent: Agent.Any,
+  input: unknown,
+  options: RunOptions = {}
+) {
+  const member = yield* find(built, agent)
+  const prompt = yield* Effect.result(Input.fromValue(member, input))
+  if (Result.isFailure(prompt)) {
+    return yield* reject(new QueryRejections.InvalidInput({ agent: member.name, issue: prompt.failure }))
+  }
+  return yield* record(built, member, prompt.success, true, options)
+})
+
+/** Hands the run to the host. */
+export const start = (built: Built, run: NewRun): Effect.Effect<void, QueryRejected> =>
+  Effect.mapError(built.host.start(run), (reason) => new QueryRejected({ reason }))
+
+const isEmpty = (prompt: Message.Prompt): boolean =>
+  typeof prompt === "string"
+    ? prompt.trim() === ""
+    : !prompt.some((part) => part.type === "file" || part.text.trim() !== "")
+
+const find = (built: Built, agent: string | Agent.Any): Effect.Effect<Roster.Member, QueryRejected> => {
+  const name = Predicate.isString(agent) ? agent : agent.name
+  const member = built.roster.members.get(name)
+  return member === undefined || (!Predicate.isString(agent) && member.definition !== agent.definition)
+    ? reject(new QueryRejections.UnknownAgent({ name, known: [...built.roster.members.keys()] }))
+    : Effect.succeed(member)
+}
+
+const record = Effect.fnUntraced(function* (
+  built: Built,
+  member: Roster.Member,
+  prompt: Message.Prompt,
+  isolated: boolean,
+  options: RunOptions
+) {
+  const { host, ids } = built
+  const said = PlainJson.copy(prompt)
+  if (said === undefined) {
+    return yield* reject(new QueryRejections.InvalidInput({ agent: member.name, issue: "the prompt is not JSON" }))
+  }
+  const budget: Budget.Budget = { ...member.budget, ...options.budget }
+  const invalid = Budget.validate(budget)
+  if (invalid !== undefined) return yield* reject(invalid)
+  const now = yield* Clock.currentTimeMillis
+  const threadId = options.threadId ?? ids.make("thread")
+  const resourceId = options.resourceId ?? defaultResource
+  const thread = isolated || options.threadId === undefined ? undefined : yield* host.threads.info(threadId)
+  if (thread !== undefined && thread.resourceId !== resourceId) {
+    return yield* reject(new QueryRejections.ThreadForbidden({ threadId }))
+  }
+  const unpriced = withoutPrice(built, member, [budget, ...(thread?.limits === undefined ? [] : [thread.limits])], now)
+  if (unpriced !== undefined) return yield* reject(unpriced)
+  const spent = thread === undefined ? undefined : Threads.exhausted(thread)
+  if (spent !== undefined) {
+    const { limit, max, used } = spent
+    return yield* reject(new QueryRejections.ThreadExhausted({ threadId, limit, max, used }))
+  }
+  const run: NewRun = {
+    runId: options.runId ?? ids.make("run"),
+    threadId,
+    resourceId,
+    agent: member.name,
+    prompt: said,
+    isolated,
+    budget,
+    startedAt: now
+  }
+  return run
+})
+
+/** A limit in dollars is worth nothing over a model whose price nobody knows. */
+const withoutPrice = (
+  built: Built,
+  member: Roster.Member,
+  budgets: ReadonlyArray<Budget.Budget>,
+  now: number
+): QueryRejections.UnknownPrice | undefined => {
+  const limits = (one: Budget.Budget) => one.maxCostUsd !== undefined && one.maxCostUsd !== Number.POSITIVE_INFINITY
+  const all = Roster.below(member)
+  const unpriced = (of: ReadonlyArray<Roster.Member>) =>
+    of
+      .flatMap(({ fallbacks, model }) => [model, ...fallbacks])
+      .find(({ model, provider }) => built.settings.prices.find(provider, model, now) === undefined)
+  const found = budgets.some(limits)
+    ? unpriced(all)
+    : all
+        .filter((one) => one !== member && limits(one.budget))
+        .map((one) => unpriced(Roster.below(one)))
+        .find(Boolean)
+  return found === undefined
+    ? undefined
+    : new QueryRejections.UnknownPrice({ provider: found.provider, model: found.model })
+}

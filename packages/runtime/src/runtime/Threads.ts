@@ -1,0 +1,98 @@
+/**
+ * What callers do with threads as a whole: begin one with a history of their own, fork one, read and remove them. What a run does to
+ * its thread is the host's business.
+ */
+import { Budget, Message, type QueryRejections, Transcript } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type { ThreadInfo } from "../thread/ThreadStore.ts"
+import * as Checking from "../kernel/Checking.ts"
+import * as PlainJson from "../kernel/PlainJson.ts"
+import { type Built, defaultResource } from "./Built.ts"
+import { HistoryInvalid, ThreadExists, ThreadNotFound } from "./NotFound.ts"
+
+/** A thread that was begun with a history, and what had to be mended in that. */
+export interface ImportedThread {
+  readonly threadId: string
+  readonly repairs: ReadonlyArray<Transcript.Repair>
+}
+
+/** Options of a new thread. */
+export interface NewThread {
+  /** Its id. Absent: a new one. */
+  readonly threadId?: string | undefined
+  /** The tenant it belongs to. Absent: `"default"`. */
+  readonly resourceId?: string | undefined
+}
+
+/** A history as it may be kept: mended, and a copy of its own. Fails with a sentence where it is none. */
+export const adopt = (history: ReadonlyArray<Message.Message>): Effect.Effect<Transcript.Adopted, string> =>
+  Effect.map(
+    Checking.inWords(Schema.decodeUnknownEffect(Messages)(PlainJson.copy(history)), "the history"),
+    Transcript.adopt
+  )
+
+const Messages = Schema.Array(Message.Message)
+
+/** See `RuntimeShape.threads.import`. */
+export const importHistory = Effect.fnUntraced(function* (
+  { host, ids }: Built,
+  history: ReadonlyArray<Message.Message>,
+  options: NewThread = {}
+) {
+  const threadId = options.threadId ?? ids.make("thread")
+  const adopted = yield* Effect.mapError(adopt(history), (issue) => new HistoryInvalid({ issue }))
+  const made = yield* host.threads.begin(threadId, options.resourceId ?? defaultResource, adopted.messages)
+  if (!made) return yield* new ThreadExists({ threadId })
+  const imported: ImportedThread = { threadId, repairs: adopted.repairs }
+  return imported
+})
+
+/** See `RuntimeShape.threads.fork`. */
+export const fork = Effect.fnUntraced(function* (
+  { host, ids }: Built,
+  threadId: string,
+  options: {
+    readonly at?: number | undefined
+    readonly threadId?: string | undefined
+    readonly resourceId?: string | undefined
+  } = {}
+) {
+  const info = yield* host.threads.info(threadId)
+  if (info === undefined || (options.resourceId !== undefined && info.resourceId !== options.resourceId)) {
+    return yield* new ThreadNotFound({ threadId })
+  }
+  const messages = yield* host.threads.read(threadId, options.at)
+  const forkId = options.threadId ?? ids.make("thread")
+  const made = yield* host.threads.begin(forkId, info.resourceId, whole(messages))
+  if (!made) return yield* new ThreadExists({ threadId: forkId })
+  return { threadId: forkId }
+})
+
+/** See `RuntimeShape.threads.limit`. */
+export const limit = (
+  { host }: Built,
+  threadId: string,
+  limits: Budget.Budget | undefined,
+  options: { readonly resourceId?: string | undefined } = {}
+): Effect.Effect<void, QueryRejections.InvalidBudget | ThreadNotFound> =>
+  Effect.gen(function* () {
+    const invalid = limits === undefined ? undefined : Budget.validate(limits)
+    if (invalid !== undefined) return yield* invalid
+    const set = yield* host.threads.limit(threadId, options.resourceId ?? defaultResource, limits)
+    if (!set) return yield* new ThreadNotFound({ threadId })
+  })
+
+/** What of a thread's limits has nothing left, so that no run could take a step. */
+export const exhausted = ({ limits, spent }: ThreadInfo): Budget.Refusal | undefined => {
+  if (limits === undefined) return undefined
+  const least: Budget.Amount = { steps: 1, inputTokens: 1, outputTokens: 1, nanoUsd: 1 }
+  return Budget.check(Budget.threadNode(limits, spent ?? Budget.nothingSpent), least, 0)
+}
+
+/** The longest beginning of a history in which every call has its result. */
+export const whole = (messages: ReadonlyArray<Message.Message>): ReadonlyArray<Message.Message> => {
+  let length = messages.length
+  while (!Transcript.isPairComplete(messages.slice(0, length))) length--
+  return length === messages.length ? messages : messages.slice(0, length)
+}

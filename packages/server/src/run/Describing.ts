@@ -1,0 +1,55 @@
+/**
+ * What clients may know of agents: their names, their tools with their schemas.
+ */
+import type { Json } from "@reins/protocol"
+import type { Agent } from "@reins/runtime"
+import type { Facts } from "@reins/wire"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+import * as Tool from "effect/ai/Tool"
+import type { Description } from "../options/ServerOptions.ts"
+import * as Outcome from "./Outcome.ts"
+import type { Serving } from "./Serving.ts"
+
+const isJson = Schema.is(Schema.Json)
+
+const parametersOf = (tool: Tool.Any): Json => {
+  const schema: unknown = Tool.getJsonSchema(tool)
+  return isJson(schema) ? schema : {}
+}
+
+const toolOf = (tool: Tool.Any): Facts.ToolFacts => ({
+  name: tool.name,
+  ...(tool.description === undefined ? {} : { description: tool.description }),
+  parameters: parametersOf(tool)
+})
+
+const isTool = (value: unknown): value is Tool.Any => Predicate.hasProperty(value, "parametersSchema")
+
+/** The tools that can be told without building them: those of a toolkit. One that is bound to its handlers keeps its own. */
+export const toolsOf = ({ definition }: Agent.Any): ReadonlyArray<Facts.ToolFacts> => {
+  const kit: unknown = definition.toolkit
+  const own = Predicate.hasProperty(kit, "tools") && Predicate.isObject(kit.tools) ? Object.values(kit.tools) : []
+  return own.filter(isTool).map(toolOf)
+}
+
+const agentOf = (agent: Agent.Any, { options = [], title, version = "1" }: Description = {}): Facts.AgentFacts => ({
+  name: agent.name,
+  ...(title === undefined ? {} : { title }),
+  ...(agent.definition.description === undefined ? {} : { description: agent.definition.description }),
+  version,
+  tools: toolsOf(agent),
+  options
+})
+
+export const agents = (serving: Serving): Effect.Effect<Outcome.Outcome> =>
+  Effect.map(Clock.currentTimeMillis, (now) =>
+    Outcome.facts({
+      _tag: "Agents",
+      agents: serving.agents.map((agent) => agentOf(agent, serving.descriptions[agent.name])),
+      at: now,
+      upMs: Math.max(0, now - serving.startedAt)
+    })
+  )

@@ -1,0 +1,29 @@
+/**
+ * What all requests of one server share: the runtime behind it, its notes, its limits, and the fibers that look after runs
+ * when no request does.
+ */
+import type { Agent, RuntimeShape } from "@reins/runtime"
+import type * as Effect from "effect/Effect"
+import type { Allowance } from "../access/Allowance.ts"
+import type { Description, OnDisconnect } from "../options/ServerOptions.ts"
+import type { ThreadBookShape } from "../thread/ThreadBook.ts"
+import type { Naming } from "../thread/ThreadName.ts"
+import type { Bell } from "./Bell.ts"
+import type { Watchers } from "./Watchers.ts"
+
+export interface Serving {
+  readonly runtime: RuntimeShape
+  readonly book: ThreadBookShape
+  readonly naming: Naming
+  readonly allowance: Allowance
+  readonly agents: ReadonlyArray<Agent.Any>
+  readonly descriptions: { readonly [agent: string]: Description }
+  readonly newId: (prefix: string) => string
+  readonly startedAt: number
+  readonly watchers: Watchers
+  readonly onDisconnect: OnDisconnect
+  /** Closed when the server is about to close: streams end where they are, new requests are refused. */
+  readonly bell: Bell
+  /** Runs an effect for as long as the server lives. */
+  readonly fork: (effect: Effect.Effect<unknown>) => Effect.Effect<void>
+}

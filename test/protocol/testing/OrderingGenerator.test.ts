@@ -1,0 +1,246 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Envelope, Ordering, Transcript } from "@reins/protocol"
+import { Result, Schema } from "effect"
+import * as OrderChecker from "../ordering/OrderChecker.ts"
+
+const seeds = Array.from({ length: 2_000 }, (_, index) => index + 1)
+
+/** A log whose size, shape and ending hang on the seed too. */
+const draw = (seed: number): ReadonlyArray<Envelope.Envelope> => {
+  const random = Ordering.seeded(seed)
+  return Ordering.generate(random, {
+    events: 5 + Math.floor(random() * 45),
+    depth: seed % 4,
+    parallel: 1 + (seed % 5),
+    ...(seed % 7 === 0 ? { ending: "open" } : {})
+  })
+}
+
+const logs = seeds.map(draw)
+
+/** Runs a property for every seed, and names the seed that breaks it. */
+const forSeeds = (property: (log: ReadonlyArray<Envelope.Envelope>, seed: number) => void): void => {
+  for (const [index, seed] of seeds.entries()) {
+    try {
+      property(logs[index] ?? draw(seed), seed)
+    } catch (cause) {
+      throw new Error(`seed ${seed}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+    }
+  }
+}
+
+const mutants = (log: ReadonlyArray<Envelope.Envelope>, seed: number): ReadonlyArray<Ordering.Mutant> => {
+  const random = Ordering.seeded(seed)
+  return [Ordering.mutate(random, log), Ordering.mutate(random, log), Ordering.mutate(random, log)]
+}
+
+describe("Ordering.generate", () => {
+  it("draws logs that the automaton accepts, and the checker that was written apart from it", () => {
+    forSeeds((log) => {
+      assert.deepStrictEqual(Ordering.check(log), [])
+      assert.deepStrictEqual(OrderChecker.broken(log), [])
+    })
+  })
+
+  it("carries a run to its end, unless it is to be left open", () => {
+    const complete = (log: ReadonlyArray<Envelope.Envelope>) => {
+      const automaton = new Ordering.Automaton()
+      for (const { agentPath, event } of log) automaton.advance(agentPath, [event])
+      return automaton.ended
+    }
+    forSeeds((log, seed) => assert.strictEqual(complete(log), seed % 7 !== 0))
+    const last = (ending: "finish" | "error") => Ordering.generate(Ordering.seeded(1), { ending }).at(-1)?.event.type
+    assert.deepStrictEqual([last("finish"), last("error")], ["data-latency-summary", "error"])
+  })
+
+  it("draws the same log for the same seed", () => {
+    assert.deepStrictEqual(draw(42), draw(42))
+    assert.notDeepEqual(draw(42), draw(43))
+  })
+
+  it("draws envelopes that the schema knows", () => {
+    const encode = Schema.encodeUnknownSync(Schema.Array(Envelope.Envelope))
+    for (const seed of seeds.slice(0, 100)) assert.deepStrictEqual(encode(draw(seed)), draw(seed))
+  })
+
+  it("leaves no kind of event and no outcome undrawn", () => {
+    const drawn = new Set<string>()
+    let deepest = 0
+    forSeeds((log) => {
+      for (const { agentPath, event } of log) {
+        deepest = Math.max(deepest, agentPath.length)
+        drawn.add("state" in event ? `${event.type} ${event.state}` : event.type)
+        if (event.type === "approval-decision") drawn.add(event.data.outcome.outcome)
+      }
+    })
+    assert.strictEqual(deepest, 3)
+    // 17 types of one shape, two of two shapes, five outcomes.
+    assert.strictEqual(drawn.size, 17 + 4 + 5)
+  })
+})
+
+describe("the automaton", () => {
+  it("agrees with the checker about damaged logs", () => {
+    let lawful = 0
+    let unlawful = 0
+    forSeeds((log, seed) => {
+      for (const mutant of mutants(log, seed)) {
+        const faults = Ordering.check(mutant.log)
+        const broken = OrderChecker.broken(mutant.log)
+        const told = JSON.stringify({ mutant: mutant.kind, at: mutant.index, fault: faults[0], broken })
+        if (faults.length === 0) lawful += 1
+        else unlawful += 1
+        if (OrderChecker.isAmbiguous(mutant.log)) continue
+        assert.strictEqual(broken.length === 0, faults.length === 0, told)
+      }
+    })
+    assert.isAbove(lawful, 1_000)
+    assert.isAbove(unlawful, 2_000)
+  })
+
+  it("agrees with the checker about what may come next, anywhere in a log", () => {
+    let lawful = 0
+    forSeeds((log, seed) => {
+      const random = Ordering.seeded(seed)
+      const before = log.slice(0, Math.floor(random() * log.length))
+      const automaton = new Ordering.Automaton()
+      for (const { agentPath, event } of before) automaton.advance(agentPath, [event])
+      for (let tries = 0; tries < 5; tries++) {
+        const strange = logs[Math.floor(random() * logs.length)] ?? log
+        const next = strange[Math.floor(random() * strange.length)] ?? log[0]
+        const place = before[Math.floor(random() * before.length)] ?? next
+        if (next === undefined || place === undefined) continue
+        const line = { ...next, seq: before.length + 1, agentPath: place.agentPath }
+        if (OrderChecker.isAmbiguous([...before, line])) continue
+        const violation = automaton.refuses(line.agentPath, [line.event])
+        if (violation === undefined) lawful += 1
+        const broken = OrderChecker.broken([...before, line])
+        assert.strictEqual(broken.length === 0, violation === undefined, JSON.stringify({ line, violation, broken }))
+      }
+    })
+    assert.isAbove(lawful, 1_000)
+  })
+
+  it("points at the first event that the checker objects to", () => {
+    for (const seed of seeds.slice(0, 300)) {
+      for (const mutant of mutants(draw(seed), seed)) {
+        const fault = Ordering.check(mutant.log)[0]
+        if (fault === undefined || OrderChecker.isAmbiguous(mutant.log)) continue
+        const upTo = (end: number) => OrderChecker.broken(mutant.log.slice(0, end))
+        assert.deepStrictEqual(upTo(fault.index), [], `seed ${seed}`)
+        assert.isNotEmpty(upTo(fault.index + 1), `seed ${seed}`)
+      }
+    }
+  })
+
+  it("is after a refusal as it was before", () => {
+    forSeeds((log, seed) => {
+      const random = Ordering.seeded(seed)
+      const automaton = new Ordering.Automaton()
+      for (const { agentPath, event } of log) {
+        if (random() < 0.1) {
+          const batch = Array.from({ length: 3 }, () => log[Math.floor(random() * log.length)]?.event ?? event)
+          const before = automaton.clone()
+          if (automaton.refuses(agentPath, batch) !== undefined) assert.isDefined(automaton.accept(agentPath, batch))
+          assert.deepStrictEqual(automaton, before)
+        }
+        assert.isUndefined(automaton.accept(agentPath, [event]))
+      }
+    })
+  })
+
+  it("takes a batch exactly when it takes its events one by one", () => {
+    forSeeds((log, seed) => {
+      const random = Ordering.seeded(seed)
+      const automaton = new Ordering.Automaton()
+      for (const { agentPath, event } of log) {
+        if (random() < 0.2) {
+          const batch = Array.from({ length: 4 }, () => log[Math.floor(random() * log.length)]?.event ?? event)
+          const single = automaton.clone()
+          const refused = batch.map((one) => single.accept(agentPath, [one])).find((one) => one !== undefined)
+          assert.deepStrictEqual(automaton.refuses(agentPath, batch), refused)
+        }
+        automaton.advance(agentPath, [event])
+      }
+    })
+  })
+
+  it("takes batches of a lawful log as it takes the log", () => {
+    forSeeds((log, seed) => {
+      const random = Ordering.seeded(seed)
+      const automaton = new Ordering.Automaton()
+      const single = new Ordering.Automaton()
+      let batch: Array<Envelope.Envelope> = []
+      const flush = () => {
+        const events = batch.map(({ event }) => event)
+        assert.isUndefined(automaton.accept(batch[0]?.agentPath ?? [], events))
+        batch = []
+      }
+      for (const line of log) {
+        assert.isUndefined(single.accept(line.agentPath, [line.event]))
+        const other = batch[0]?.agentPath.join() !== line.agentPath.join()
+        if (batch.length > 0 && (other || random() < 0.2)) flush()
+        batch.push(line)
+      }
+      flush()
+      assert.deepStrictEqual(automaton, single)
+    })
+  })
+
+  it("says the same as Ordering.step, of lawful and of damaged logs", () => {
+    forSeeds((log, seed) => {
+      for (const lines of [log, Ordering.mutate(Ordering.seeded(seed), log).log]) {
+        const automaton = new Ordering.Automaton()
+        let state = Ordering.initial
+        for (const { agentPath, event } of lines) {
+          const stepped = Ordering.step(state, { agentPath, event })
+          const violation = Result.isFailure(stepped) ? stepped.failure : undefined
+          assert.deepStrictEqual(automaton.accept(agentPath, [event]), violation)
+          if (Result.isSuccess(stepped)) state = stepped.success
+        }
+        assert.deepStrictEqual(state.toAutomaton(), automaton)
+        assert.strictEqual(Ordering.isComplete(state), automaton.ended)
+      }
+    })
+  })
+
+  it("accepts the root view of every lawful log", () => {
+    forSeeds((log) => {
+      assert.deepStrictEqual(Ordering.checkEvents(log.filter(Envelope.isRootView).map(({ event }) => event)), [])
+    })
+  })
+})
+
+describe("a transcript", () => {
+  it("is pair-complete for every agent at every prefix of a log", () => {
+    forSeeds((log) => {
+      let transcript = Transcript.make("do it")
+      for (const line of log) {
+        transcript = Transcript.step(transcript, line)
+        for (const path of Transcript.paths(transcript)) {
+          assert.isTrue(Transcript.isPairComplete(Transcript.messages(transcript, path)))
+        }
+      }
+      assert.deepStrictEqual(transcript, Transcript.fold(log, "do it"))
+    })
+  })
+
+  it("has the open calls and the pending approvals that the automaton has", () => {
+    forSeeds((log) => {
+      const automaton = new Ordering.Automaton()
+      let transcript = Transcript.initial
+      for (const [index, line] of log.entries()) {
+        automaton.advance(line.agentPath, [line.event])
+        transcript = Transcript.step(transcript, line)
+        if (index % 5 !== 0) continue
+        const agents = Transcript.paths(transcript).map((path) => Transcript.agent(transcript, path))
+        for (const agent of agents) {
+          const open = agent?.pendingCalls.map(({ call }) => call.id)
+          assert.deepStrictEqual(open, automaton.openCalls(agent?.path ?? []))
+        }
+        const pending = agents.flatMap((agent) => agent?.pendingApprovals.map(({ id }) => id) ?? [])
+        assert.deepStrictEqual(pending.toSorted(), automaton.pendingApprovals.toSorted())
+      }
+    })
+  })
+})

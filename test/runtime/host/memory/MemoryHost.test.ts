@@ -1,0 +1,115 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { Envelope } from "@reins/protocol"
+import { Deployment, Runtime } from "@reins/runtime"
+import { ScriptedModel } from "@reins/runtime/testing"
+import { Context, Deferred, Effect, Exit, Fiber, Layer, Scope, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import * as OneTool from "../../../support/OneTool.ts"
+import * as Solo from "../../../support/Solo.ts"
+import * as Story from "../../../support/Story.ts"
+
+const speaking = () => ScriptedModel.make({ respond: () => ScriptedModel.text("hello") })
+
+const ids = (count: number) => Array.from({ length: count }, (_, index) => `run-${index + 1}`)
+
+describe("the memory host", () => {
+  it.effect("keeps the latest of 300 ended runs readable, as many as it was told, and forgets the others", () =>
+    Effect.gen(function* () {
+      const runtime = yield* Solo.runtime(speaking(), { services: Deployment.layerMemory({ keptRuns: 10 }) })
+      for (const runId of ids(300)) yield* runtime.complete("hi", { runId })
+      const known = yield* Effect.filter(ids(300), (runId) =>
+        Effect.map(runtime.status(runId), (status) => status !== undefined)
+      )
+      assert.deepStrictEqual(known, ids(300).slice(-10))
+      assert.strictEqual((yield* Stream.runCollect(runtime.watch("run-300"))).length, 5)
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(Stream.runDrain(runtime.watch("run-290")))))
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("never forgets a run before the one who asked for it has read it", () =>
+    Effect.gen(function* () {
+      const runtime = yield* Solo.runtime(speaking(), { services: Deployment.layerMemory({ keptRuns: 0 }) })
+      assert.strictEqual((yield* Stream.runCollect(runtime.query("hi"))).length, 5)
+      const first = yield* runtime.start("hi")
+      yield* runtime.start("hi")
+      assert.strictEqual((yield* Stream.runCollect(first.envelopes)).length, 5)
+      assert.strictEqual((yield* first.result).output, "hello")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("refuses a second run of one id", () =>
+    Effect.gen(function* () {
+      const runtime = yield* Solo.runtime(speaking())
+      yield* runtime.complete("hi", { runId: "mine" })
+      const error = yield* Effect.flip(runtime.complete("hi", { runId: "mine" }))
+      assert.strictEqual(error.reason._tag, "RunExists")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("lets a run be cancelled once, while it runs", () =>
+    Effect.gen(function* () {
+      const { probe, runtime } = yield* Solo.start([{ parts: [], hangs: true }])
+      assert.isTrue(yield* runtime.cancel("run"))
+      yield* probe.end
+      assert.isFalse(yield* runtime.cancel("run"))
+      assert.isFalse(yield* runtime.cancel("another"))
+      assert.deepInclude(yield* runtime.status("run"), { state: "ended", lastSeq: probe.envelopes.length })
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("when its scope closes, the memory host", () => {
+  const opened = (layer: Layer.Layer<Runtime>) =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const runtime = Context.get(yield* Layer.buildWithScope(layer, scope), Runtime)
+      return { runtime, close: Scope.close(scope, Exit.void) }
+    })
+
+  const reading = (runtime: Runtime["Service"], runId: string) =>
+    Effect.forkScoped(Stream.runCollect(runtime.watch(runId)), { startImmediately: true })
+
+  const endings = (log: ReadonlyArray<Envelope.Envelope>) =>
+    log.flatMap(({ event }) =>
+      event.type === "finish" ? [event.finishReason] : event.type === "error" ? ["error"] : []
+    )
+
+  it.effect("ends every run, once, and takes no new one", () =>
+    Effect.gen(function* () {
+      const model = ScriptedModel.make({ respond: () => ({ parts: [[{ type: "text", text: "so" }]], hangs: true }) })
+      const { close, runtime } = yield* opened(Solo.layer(model))
+      const readers = yield* Effect.forEach(ids(20), (runId) =>
+        Effect.andThen(runtime.start("hi", { runId }), reading(runtime, runId))
+      )
+      yield* close
+      for (const reader of readers) {
+        const log = yield* Fiber.join(reader)
+        Story.isWhole(log)
+        assert.deepStrictEqual(endings(log), ["cancelled"])
+      }
+      const error = yield* Effect.flip(runtime.start("hi"))
+      assert.strictEqual(error.reason._tag, "StoreUnavailable")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("leaves behind what does not stop in time, and its runs have an end all the same", () =>
+    Effect.gen(function* () {
+      const stuck = yield* Deferred.make<void>()
+      const { close, runtime } = yield* opened(
+        OneTool.layer({
+          handler: () => Effect.uninterruptible(Deferred.await(stuck)),
+          runtime: { cancelGrace: "1 hour" }
+        })
+      )
+      yield* runtime.start("hi", { runId: "run" })
+      const reader = yield* reading(runtime, "run")
+      const closing = yield* Effect.forkScoped(close, { startImmediately: true })
+      yield* TestClock.adjust("5 seconds")
+      yield* Fiber.join(closing)
+      const log = yield* Fiber.join(reader)
+      Story.isWhole(log)
+      assert.deepStrictEqual(endings(log), ["error"])
+      yield* Deferred.succeed(stuck, undefined)
+    }).pipe(Effect.scoped)
+  )
+})
