@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type Envelope, type Event, Ordering } from "@reins/protocol"
+import { type Envelope, type Event } from "@reins/protocol"
+import * as Generated from "@reins/protocol/testing"
 import { displayWidth } from "effect/cli/CliOutput"
 import type { Look } from "./Style.ts"
 import * as Style from "./Style.ts"
@@ -103,7 +104,7 @@ describe("a view", () => {
   it.each([20, 40, 59, 60, 80, 200])("fits random runs into %i columns", (columns) => {
     for (let seed = 1; seed <= 40; seed++) {
       const view = new View("root", () => ({ columns, colors: false, live: true }))
-      for (const each of Ordering.generate(Ordering.seeded(seed))) {
+      for (const each of Generated.generate(Generated.seeded(seed))) {
         const lines = [...view.take(each), ...view.pending()]
         const wide = lines.filter((line) => displayWidth(line) > columns)
         assert.deepStrictEqual(wide, [], `seed ${seed}, ${each.event.type}`)

@@ -3,7 +3,7 @@
  * answer where the dialect detaches, and takes the run up with the next request.
  */
 import type { Envelope, Message } from "@reins/protocol"
-import { Ordering } from "@reins/protocol"
+import * as Generated from "@reins/protocol/testing"
 import type { Encoder, Exchange, Folding } from "@reins/wire"
 import { CallId, Dialect, Parking, Sse } from "@reins/wire"
 import { Result } from "effect"
@@ -21,7 +21,7 @@ const logOf = (prompt: string): ReadonlyArray<Envelope.Envelope> => {
   const seed = /^seed (\d+)$/.exec(prompt)?.[1]
   return seed === undefined
     ? scenario(prompt.replace("scenario ", ""))
-    : Ordering.generate(Ordering.seeded(Number(seed)), { events: 10 + (Number(seed) % 7) * 20 })
+    : Generated.generate(Generated.seeded(Number(seed)), { events: 10 + (Number(seed) % 7) * 20 })
 }
 
 export class Host {

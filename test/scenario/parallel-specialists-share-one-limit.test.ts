@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Money, Ordering } from "@reins/protocol"
+import { Money } from "@reins/protocol"
+import * as Generated from "@reins/protocol/testing"
 import { Agent, Budget, Deployment, type Model, type ModelPart, Prices, Runtime, Specialist } from "@reins/runtime"
 import { BudgetWatch, Probe, ScriptedModel, Tap } from "@reins/runtime/testing"
 import { Effect, Layer } from "effect"
@@ -22,7 +23,7 @@ interface Draw {
 }
 
 const draw = (seed: number): Draw => {
-  const random = Ordering.seeded(seed)
+  const random = Generated.seeded(seed)
   const upTo = (max: number) => Math.floor(random() * max)
   const limits: ReadonlyArray<Budget.Options> = [
     { maxCostUsd: upTo(4000) / 1e6 },
@@ -105,7 +106,7 @@ const runs = (seed: number) => {
 
 /** A tree of specialists, drawn as it grows: each agent divides its work among some below it, who may divide it again. */
 const tree = (seed: number) => {
-  const random = Ordering.seeded(seed)
+  const random = Generated.seeded(seed)
   const upTo = (max: number) => Math.floor(random() * max)
   const depth = 1 + upTo(4)
   const limitNanoUsd = Math.floor(10 ** (5 + 4 * random()))
@@ -126,7 +127,7 @@ const tree = (seed: number) => {
   )
   const model = ScriptedModel.make({
     respond: ({ maxOutputTokens, metadata: { agentPath, attempt, step }, tools }) => {
-      const here = Ordering.seeded(seed ^ hash(`${agentPath.join("/")} ${step} ${attempt}`))
+      const here = Generated.seeded(seed ^ hash(`${agentPath.join("/")} ${step} ${attempt}`))
       // Now and then it uses up all that was reserved for it.
       const most = maxOutputTokens ?? 500
       const usage = { inputUncached: 5, outputText: here() < 0.05 ? most : Math.min(most, 1 + Math.floor(here() * 60)) }

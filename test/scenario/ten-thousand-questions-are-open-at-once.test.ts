@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Ordering } from "@reins/protocol"
+import * as Generated from "@reins/protocol/testing"
 import { Decision, Runtime, ToolRun } from "@reins/runtime"
 import { Probe } from "@reins/runtime/testing"
 import { Effect, Stream } from "effect"
@@ -9,7 +9,7 @@ import * as OneTool from "../support/OneTool.ts"
 import * as Story from "../support/Story.ts"
 
 const shuffled = <A>(all: ReadonlyArray<A>, seed: number): ReadonlyArray<A> => {
-  const random = Ordering.seeded(seed)
+  const random = Generated.seeded(seed)
   return all
     .map((one) => ({ one, at: random() }))
     .sort((a, b) => a.at - b.at)

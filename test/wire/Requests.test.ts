@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Decision, Ordering, QueryRejections } from "@reins/protocol"
+import { Decision, QueryRejections } from "@reins/protocol"
+import * as Generated from "@reins/protocol/testing"
 import type { Dialect } from "@reins/wire"
 import { Refusal } from "@reins/wire"
 import { dialect as aap, dialectV2 } from "@reins/wire/aap"
@@ -75,7 +76,7 @@ const anything = (random: () => number, depth = 3): unknown => {
 
 describe.each(dialects)("%s", (_, dialect) => {
   it("answers any body with a command or a refusal that repeats nothing of it", () => {
-    const random = Ordering.seeded(11)
+    const random = Generated.seeded(11)
     for (const { decode, method } of dialect.routes) {
       for (let round = 0; round < 60; round++) {
         const decoded = decode({ params: { id: "a" }, query: {}, headers: {}, body: anything(random) })

@@ -6,7 +6,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import type { Envelope } from "@reins/protocol"
-import { Ordering } from "@reins/protocol"
+import * as Generated from "@reins/protocol/testing"
 import type { Encoder, Frame } from "@reins/wire"
 import { Cursor, Sse } from "@reins/wire"
 import { fold, play } from "./Play.ts"
@@ -48,8 +48,8 @@ export const refused = (log: ReadonlyArray<Envelope.Envelope>): ReadonlySet<stri
 
 export const lawful = (count: number): ReadonlyArray<readonly [seed: number, log: ReadonlyArray<Envelope.Envelope>]> =>
   Array.from({ length: count }, (_, seed) => {
-    const random = Ordering.seeded(seed)
-    return [seed, Ordering.generate(random, { events: 10 + (seed % 7) * 20 })] as const
+    const random = Generated.seeded(seed)
+    return [seed, Generated.generate(random, { events: 10 + (seed % 7) * 20 })] as const
   })
 
 const understands = (subject: Subject, log: ReadonlyArray<Envelope.Envelope>, answers: Answers) => {

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { type Json, Ordering } from "@reins/protocol"
+import * as Generated from "@reins/protocol/testing"
 import * as E from "./OrderEvents.ts"
 
 /** As a store gives it back. */
@@ -8,9 +9,9 @@ const stored = (automaton: Ordering.Automaton): Json => JSON.parse(JSON.stringif
 describe("a snapshot of the automaton", () => {
   it("goes on as the automaton it was taken of, wherever a log is cut", () => {
     for (let seed = 1; seed <= 150; seed++) {
-      const random = Ordering.seeded(seed)
-      const log = Ordering.generate(random, { events: 30, depth: seed % 4, parallel: 1 + (seed % 4) })
-      const { log: wrong } = Ordering.mutate(random, log)
+      const random = Generated.seeded(seed)
+      const log = Generated.generate(random, { events: 30, depth: seed % 4, parallel: 1 + (seed % 4) })
+      const { log: wrong } = Generated.mutate(random, log)
       const automaton = new Ordering.Automaton()
       for (const [cut, { agentPath, event }] of log.entries()) {
         assert.isUndefined(automaton.accept(agentPath, [event]))

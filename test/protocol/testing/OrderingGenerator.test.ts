@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Envelope, Ordering, Transcript } from "@reins/protocol"
+import * as Generated from "@reins/protocol/testing"
 import { Result, Schema } from "effect"
 import * as OrderChecker from "../ordering/OrderChecker.ts"
 
@@ -7,8 +8,8 @@ const seeds = Array.from({ length: 2_000 }, (_, index) => index + 1)
 
 /** A log whose size, shape and ending hang on the seed too. */
 const draw = (seed: number): ReadonlyArray<Envelope.Envelope> => {
-  const random = Ordering.seeded(seed)
-  return Ordering.generate(random, {
+  const random = Generated.seeded(seed)
+  return Generated.generate(random, {
     events: 5 + Math.floor(random() * 45),
     depth: seed % 4,
     parallel: 1 + (seed % 5),
@@ -29,12 +30,12 @@ const forSeeds = (property: (log: ReadonlyArray<Envelope.Envelope>, seed: number
   }
 }
 
-const mutants = (log: ReadonlyArray<Envelope.Envelope>, seed: number): ReadonlyArray<Ordering.Mutant> => {
-  const random = Ordering.seeded(seed)
-  return [Ordering.mutate(random, log), Ordering.mutate(random, log), Ordering.mutate(random, log)]
+const mutants = (log: ReadonlyArray<Envelope.Envelope>, seed: number): ReadonlyArray<Generated.Mutant> => {
+  const random = Generated.seeded(seed)
+  return [Generated.mutate(random, log), Generated.mutate(random, log), Generated.mutate(random, log)]
 }
 
-describe("Ordering.generate", () => {
+describe("generate", () => {
   it("draws logs that the automaton accepts, and the checker that was written apart from it", () => {
     forSeeds((log) => {
       assert.deepStrictEqual(Ordering.check(log), [])
@@ -49,7 +50,7 @@ describe("Ordering.generate", () => {
       return automaton.ended
     }
     forSeeds((log, seed) => assert.strictEqual(complete(log), seed % 7 !== 0))
-    const last = (ending: "finish" | "error") => Ordering.generate(Ordering.seeded(1), { ending }).at(-1)?.event.type
+    const last = (ending: "finish" | "error") => Generated.generate(Generated.seeded(1), { ending }).at(-1)?.event.type
     assert.deepStrictEqual([last("finish"), last("error")], ["data-latency-summary", "error"])
   })
 
@@ -101,7 +102,7 @@ describe("the automaton", () => {
   it("agrees with the checker about what may come next, anywhere in a log", () => {
     let lawful = 0
     forSeeds((log, seed) => {
-      const random = Ordering.seeded(seed)
+      const random = Generated.seeded(seed)
       const before = log.slice(0, Math.floor(random() * log.length))
       const automaton = new Ordering.Automaton()
       for (const { agentPath, event } of before) automaton.advance(agentPath, [event])
@@ -135,7 +136,7 @@ describe("the automaton", () => {
 
   it("is after a refusal as it was before", () => {
     forSeeds((log, seed) => {
-      const random = Ordering.seeded(seed)
+      const random = Generated.seeded(seed)
       const automaton = new Ordering.Automaton()
       for (const { agentPath, event } of log) {
         if (random() < 0.1) {
@@ -151,7 +152,7 @@ describe("the automaton", () => {
 
   it("takes a batch exactly when it takes its events one by one", () => {
     forSeeds((log, seed) => {
-      const random = Ordering.seeded(seed)
+      const random = Generated.seeded(seed)
       const automaton = new Ordering.Automaton()
       for (const { agentPath, event } of log) {
         if (random() < 0.2) {
@@ -167,7 +168,7 @@ describe("the automaton", () => {
 
   it("takes batches of a lawful log as it takes the log", () => {
     forSeeds((log, seed) => {
-      const random = Ordering.seeded(seed)
+      const random = Generated.seeded(seed)
       const automaton = new Ordering.Automaton()
       const single = new Ordering.Automaton()
       let batch: Array<Envelope.Envelope> = []
@@ -189,7 +190,7 @@ describe("the automaton", () => {
 
   it("says the same as Ordering.step, of lawful and of damaged logs", () => {
     forSeeds((log, seed) => {
-      for (const lines of [log, Ordering.mutate(Ordering.seeded(seed), log).log]) {
+      for (const lines of [log, Generated.mutate(Generated.seeded(seed), log).log]) {
         const automaton = new Ordering.Automaton()
         let state = Ordering.initial
         for (const { agentPath, event } of lines) {

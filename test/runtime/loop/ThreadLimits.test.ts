@@ -1,6 +1,7 @@
 /** Limits that span all runs of a thread: what they add up to, what is left for the next run, and what a restart leaves of them. */
 import { assert, describe, it } from "@effect/vitest"
 import { Money, Ordering } from "@reins/protocol"
+import * as Generated from "@reins/protocol/testing"
 import { Agent, Budget, Deployment, Model, Prices, Runtime, Specialist } from "@reins/runtime"
 import { journalHost, MemoryJournal } from "@reins/runtime/journal"
 import { Probe, ScriptedModel } from "@reins/runtime/testing"
@@ -213,7 +214,7 @@ describe("random limits of a thread", () => {
       Effect.gen(function* () {
         let rejected = 0
         for (let seed = 1; seed <= 60; seed++) {
-          const random = Ordering.seeded(seed)
+          const random = Generated.seeded(seed)
           const words = 1 + Math.floor(random() * 60)
           const maxCostUsd = Math.floor(random() * 20_000) / 1e6
           const maxSteps = Math.floor(random() * 40)

@@ -2,7 +2,7 @@
  * Very many runs that wait for people at once: each costs next to no memory once it is let go, and all are answered in an order of
  * chance, each once.
  */
-import { Ordering } from "@reins/protocol"
+import * as Generated from "@reins/protocol/testing"
 import { Agent, Decision, Model, Runtime, ToolRun } from "@reins/runtime"
 import { Sqlite } from "@reins/store/sqlite"
 import { Effect, Layer, Schema, Stream } from "effect"
@@ -62,7 +62,7 @@ const heap = (): number => {
 }
 
 const shuffled = (count: number): ReadonlyArray<number> => {
-  const random = Ordering.seeded(count)
+  const random = Generated.seeded(count)
   return Array.from({ length: count }, (_, index) => ({ index, at: random() }))
     .toSorted((a, b) => a.at - b.at)
     .map(({ index }) => index)

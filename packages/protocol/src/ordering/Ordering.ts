@@ -1,9 +1,9 @@
 /**
  * The lawful order of a run's events: which event may come next, and whether a log, or a stream, kept to it.
  *
- * One language for everybody: the owner of a log refuses what `Automaton` refuses, tests draw lawful logs from it, and
- * users check their own streams with `check` and `checkEvents`. `docs/ordering.md` draws it and lists `rules`. It knows
- * only order; what the events add up to is `Transcript`.
+ * The owner of a log refuses what `Automaton` refuses, and users check their own streams with `check` and `checkEvents`.
+ * `@reins/protocol/testing` draws random lawful logs from the same rules. `docs/ordering.md` draws the order and lists `rules`.
+ * What the events add up to is `Transcript`.
  */
 import * as Result from "effect/Result"
 import type * as AgentPath from "../AgentPath.ts"
@@ -11,19 +11,12 @@ import type { Envelope } from "../event/Envelope.ts"
 import type { Event } from "../event/Event.ts"
 import { Automaton } from "./OrderingAutomaton.ts"
 import * as Check from "./OrderingCheck.ts"
-import * as Generator from "../testing/OrderingGenerator.ts"
-import * as Mutation from "../testing/OrderingMutation.ts"
-import type { Random } from "../testing/OrderingRandom.ts"
 import type { Violation } from "./OrderingRule.ts"
 import { isDelta, ruleTexts } from "./OrderingRules.ts"
 import type { RuleText } from "./OrderingRules.ts"
 
 export { Automaton } from "./OrderingAutomaton.ts"
 export type { CheckOptions, EventFault, Fault } from "./OrderingCheck.ts"
-export type { GenerateOptions } from "../testing/OrderingGenerator.ts"
-export type { Mutant } from "../testing/OrderingMutation.ts"
-export { seeded } from "../testing/OrderingRandom.ts"
-export type { Random } from "../testing/OrderingRandom.ts"
 export type { Violation } from "./OrderingRule.ts"
 export type { RuleText } from "./OrderingRules.ts"
 
@@ -92,16 +85,3 @@ export const checkEvents = (events: Iterable<Event>): ReadonlyArray<Check.EventF
 
 /** The law in words: each rule's id, its sentence, and the events that must keep it. */
 export const rules: ReadonlyArray<RuleText> = [...ruleTexts, ...Check.envelopeTexts]
-
-/**
- * A random lawful log, for property tests: `Ordering.generate(Ordering.seeded(7))` is the same log every time. Unless
- * `ending` is `"open"` the run is carried to its end.
- */
-export const generate = (random: Random, options?: Generator.GenerateOptions): ReadonlyArray<Envelope> =>
-  Generator.generate(random, options)
-
-/**
- * The log with one random change that a bug might make: an event dropped, doubled, moved, or altered in one field. `seq` is
- * made dense again, so that only the order of the events is in question. Most mutants are unlawful, but not all.
- */
-export const mutate = (random: Random, log: ReadonlyArray<Envelope>): Mutation.Mutant => Mutation.mutate(random, log)

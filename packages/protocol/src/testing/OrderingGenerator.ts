@@ -156,7 +156,10 @@ const take = (world: World, { agent, event }: Move): void => {
   }
 }
 
-/** See `Ordering.generate`. */
+/**
+ * A random lawful log, for property tests: `generate(seeded(7))` is the same log every time. Unless `ending` is `"open"` the
+ * run is carried to its end.
+ */
 export const generate = (random: Random, options: GenerateOptions = {}): ReadonlyArray<Envelope> => {
   const root = make("log")
   const ids = new Map<string, number>()

@@ -106,7 +106,10 @@ const targetOf = (random: Random, log: ReadonlyArray<Envelope>, index: number, o
   return pick(random, index + 1, other, pick(random, other, ...related))
 }
 
-/** See `Ordering.mutate`. */
+/**
+ * The log with one random change that a bug might make: an event dropped, doubled, moved, or altered in one field. `seq` is
+ * made dense again, so that only the order of the events is in question. Most mutants are unlawful, but not all.
+ */
 export const mutate = (random: Random, log: ReadonlyArray<Envelope>): Mutant => {
   const index = Math.floor(random() * log.length)
   const other = Math.floor(random() * log.length)

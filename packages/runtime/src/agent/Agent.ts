@@ -15,7 +15,7 @@ import type * as Toolkit from "effect/ai/Toolkit"
 import type * as Erased from "../kernel/Erased.ts"
 import type * as Compaction from "../thread/Compaction.ts"
 import type { Policy } from "../approval/Policy.ts"
-import { Model, type ModelPort } from "../model/Model.ts"
+import { Model, type ModelKey, type ModelPort } from "../model/Model.ts"
 import type { ToolRun } from "../tool/ToolRun.ts"
 
 /** What marks agents. */
@@ -40,8 +40,8 @@ export interface Definition {
   readonly toolkit: Effect.Effect<Erased.Kit, unknown, unknown> | undefined
   readonly clientTools: ReadonlyArray<Tool.Any>
   readonly specialists: ReadonlyArray<Any>
-  readonly model: Erased.ModelKey
-  readonly fallbacks: ReadonlyArray<Erased.ModelKey>
+  readonly model: ModelKey
+  readonly fallbacks: ReadonlyArray<ModelKey>
   readonly budget: Budget.Budget | undefined
   readonly input: Erased.CodecOf<Erased.Any> | undefined
   readonly output: Erased.CodecOf<Erased.Any> | undefined
@@ -78,7 +78,7 @@ export interface Options<
   TR,
   S extends ReadonlyArray<Any>,
   M,
-  F extends ReadonlyArray<Erased.ModelKey> = []
+  F extends ReadonlyArray<ModelKey> = []
 > {
   /** What the model is told to be and to do. Absent: nothing. */
   readonly instructions?: string | undefined
@@ -131,7 +131,7 @@ export const make = <
   TR = never,
   const S extends ReadonlyArray<Any> = [],
   M = Model,
-  const F extends ReadonlyArray<Erased.ModelKey> = []
+  const F extends ReadonlyArray<ModelKey> = []
 >(
   name: string,
   options: Options<Tools, TE, TR, S, M, F>

@@ -7,7 +7,7 @@ import type * as Scope from "effect/Scope"
 import type * as Tool from "effect/ai/Tool"
 import type * as Erased from "../kernel/Erased.ts"
 import * as Agent from "./Agent.ts"
-import type { Model } from "../model/Model.ts"
+import type { Model, ModelKey } from "../model/Model.ts"
 
 /** What marks specialists. */
 export const TypeId = "~@reins/runtime/Specialist" as const
@@ -39,7 +39,7 @@ export const make = <
   TR = never,
   const S extends ReadonlyArray<Agent.Any> = [],
   M = Model,
-  const F extends ReadonlyArray<Erased.ModelKey> = []
+  const F extends ReadonlyArray<ModelKey> = []
 >(
   name: string,
   options: Agent.Options<Tools, TE, TR, S, M, F> & {

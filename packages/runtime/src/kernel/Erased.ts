@@ -9,7 +9,6 @@ import type * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type * as Toolkit from "effect/ai/Toolkit"
-import type { ModelPort } from "../model/Model.ts"
 
 /** Whatever stands in an erased position. */
 // oxlint-disable-next-line typescript/no-explicit-any -- the position is invariant: neither unknown nor never fits all makers
@@ -20,9 +19,6 @@ export type CodecOf<A> = Schema.Codec<A, Any>
 
 /** A toolkit with its handlers, its tools unknown. */
 export type Kit = Toolkit.WithHandler<Any>
-
-/** The service key of some model. */
-export type ModelKey = Context.Key<Any, ModelPort>
 
 /** The services that a layer was built with, whichever they are. */
 export type Services = Context.Context<Any>

@@ -9,6 +9,7 @@ import type { AgentPath, Json, Message, ModelFailure, Usage } from "@reins/proto
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Erased from "../kernel/Erased.ts"
 
 /** A tool as a model is told of it. `parameters` is a JSON Schema of an object. */
 export interface ToolDefinition {
@@ -136,3 +137,6 @@ export class Model extends Context.Service<Model, ModelPort>()("@reins/runtime/M
     return Layer.effect(key, Model).pipe(Layer.provide(layer))
   }
 }
+
+/** The service key of some model. */
+export type ModelKey = Context.Key<Erased.Any, ModelPort>

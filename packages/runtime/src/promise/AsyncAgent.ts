@@ -9,7 +9,7 @@ import * as Toolkit from "effect/ai/Toolkit"
 import * as Agent from "../agent/Agent.ts"
 import type * as Compaction from "../thread/Compaction.ts"
 import * as Types from "../kernel/Erased.ts"
-import { Model, type ModelPort } from "../model/Model.ts"
+import { Model, type ModelKey, type ModelPort } from "../model/Model.ts"
 import * as ModelStream from "../model/ModelStream.ts"
 import * as Specialist from "../agent/Specialist.ts"
 import type { PolicyContext } from "../approval/Policy.ts"
@@ -90,7 +90,7 @@ export const build = (parts: Parts): Built => {
       if (tool === undefined) throw new Error(`agent ${quoted(agent.name)} has no tool ${quoted(name)} to use`)
       return (parts.tools[name]?.execute !== undefined) === runs ? [tool] : []
     })
-  const keyOf = (name: string, model: AnyModel): Types.ModelKey => {
+  const keyOf = (name: string, model: AnyModel): ModelKey => {
     const key = Context.Service<ModelPort>(`@reins/runtime/promise/Model/${name}`)
     models.push(Types.as(Layer.succeed(key, toModel(model)))) // Its key is asked for by one agent alone.
     return key

@@ -3,7 +3,8 @@
  * drawn from one seed. Plain data and pure draws: the same seed is the same scenario, in this process and the next, and a
  * draw depends on its place in the run alone, so that a run carried again meets the same world.
  */
-import { type Approval, Budget, ModelFailure, Ordering } from "@reins/protocol"
+import { type Approval, Budget, ModelFailure } from "@reins/protocol"
+import * as Generated from "@reins/protocol/testing"
 import type { ModelPart, ModelRequest } from "../model/Model.ts"
 import * as ScriptedModel from "./ScriptedModel.ts"
 
@@ -59,7 +60,7 @@ export const generate = (seed: number, options: ScenarioOptions = {}): Scenario 
 export const draw = (seed: number, place: string): (() => number) => {
   let hash = 0x811c9dc5 ^ seed
   for (let index = 0; index < place.length; index++) hash = Math.imul(hash ^ place.charCodeAt(index), 0x01000193)
-  return Ordering.seeded(hash)
+  return Generated.seeded(hash)
 }
 
 const pick = <A>(random: () => number, all: readonly [A, ...ReadonlyArray<A>]): A =>

@@ -1,12 +1,7 @@
 /**
  * A rate as a bucket that fills steadily: each request takes one out, and an empty bucket says how long to wait.
  */
-
-/** At most `burst` requests at once, `perSecond` in the long run. */
-export interface Rate {
-  readonly perSecond: number
-  readonly burst: number
-}
+import type { Rate } from "../options/ServerOptions.ts"
 
 /** `left` is how much was in it at `at`, epoch milliseconds. */
 export interface Bucket {

@@ -4,7 +4,6 @@
 import type { Agent } from "@reins/runtime"
 import type { Dialect, Facts } from "@reins/wire"
 import type * as Duration from "effect/Duration"
-import type { Rate } from "../access/TokenBucket.ts"
 
 /**
  * A dialect and where it is served.
@@ -27,6 +26,12 @@ export interface Description {
   readonly title?: string | undefined
   readonly version?: string | undefined
   readonly options?: ReadonlyArray<Facts.OptionFacts> | undefined
+}
+
+/** At most `burst` requests at once, `perSecond` in the long run. */
+export interface Rate {
+  readonly perSecond: number
+  readonly burst: number
 }
 
 /** Per tenant, and per process. An absent limit is none. */

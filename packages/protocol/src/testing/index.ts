@@ -1,0 +1,10 @@
+/**
+ * Random logs for property tests of whatever reads Reins' events: `generate` draws lawful ones, `mutate` damages one as a bug
+ * might. Production code does not import it.
+ */
+export { generate } from "./OrderingGenerator.ts"
+export type { GenerateOptions } from "./OrderingGenerator.ts"
+export { mutate } from "./OrderingMutation.ts"
+export type { Mutant } from "./OrderingMutation.ts"
+export { seeded } from "./OrderingRandom.ts"
+export type { Random } from "./OrderingRandom.ts"
