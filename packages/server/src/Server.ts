@@ -18,10 +18,10 @@ import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServer from "effect/http/HttpServer"
 import { Allowance } from "./access/Allowance.ts"
 import { Authenticator } from "./access/Authenticator.ts"
-import { Bell } from "./run/Bell.ts"
-import type { Serving } from "./run/Serving.ts"
+import { Bell } from "./run/Heartbeat.ts"
+import type { ServerContext } from "./run/ServerContext.ts"
 import { Watchers } from "./run/Watchers.ts"
-import * as Door from "./http/Door.ts"
+import * as RequestPipeline from "./http/RequestPipeline.ts"
 import * as Pages from "./http/Pages.ts"
 import * as NativeRest from "./rest/NativeRest.ts"
 import type { Mount, ServerOptions } from "./options/ServerOptions.ts"
@@ -45,7 +45,7 @@ const servingOf = Effect.fnUntraced(function* (runtime: RuntimeShape, options: S
       Schedule.spaced(Duration.times(silence, 0.5))
     )
   )
-  const serving: Serving = {
+  const serving: ServerContext = {
     runtime,
     book: (yield* ThreadBook) ?? makeMemory(),
     naming: options.threadIds === "shared" ? ThreadName.shared : ThreadName.perTenant,
@@ -62,7 +62,7 @@ const servingOf = Effect.fnUntraced(function* (runtime: RuntimeShape, options: S
   return serving
 })
 
-const doorOf = Effect.fnUntraced(function* (serving: Serving, options: ServerOptions) {
+const pipelineOf = Effect.fnUntraced(function* (serving: ServerContext, options: ServerOptions) {
   return {
     serving,
     authenticator: yield* Authenticator,
@@ -72,7 +72,7 @@ const doorOf = Effect.fnUntraced(function* (serving: Serving, options: ServerOpt
       maxBytes: options.maxBodyBytes ?? 4 * 1024 * 1024,
       timeout: millis(options.bodyTimeout, "30 seconds")
     }
-  } satisfies Door.Door
+  } satisfies RequestPipeline.RequestPipeline
 })
 
 /** Where each dialect is served: its name and its whole base path, the native one first. */
@@ -96,10 +96,10 @@ const routes = (options: ServerOptions, bell: Bell): Layer.Layer<never, never, N
   Layer.unwrap(
     Effect.gen(function* () {
       const serving = yield* servingOf(yield* Runtime, options, bell)
-      const door = yield* doorOf(serving, options)
+      const pipeline = yield* pipelineOf(serving, options)
       const served = places(options)
       const dialects = served.map(({ mount, path }) =>
-        HttpRouter.add("*", `${path}/*`, (request) => Door.answer(door, mount, path, request))
+        HttpRouter.add("*", `${path}/*`, (request) => RequestPipeline.answer(pipeline, mount, path, request))
       )
       const nativePath = served[0]?.path ?? "/native"
       const pages = options.pages === false ? [] : [Pages.layer(serving, options.prefix ?? "", nativePath)]

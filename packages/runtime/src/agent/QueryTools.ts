@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { ToolDefinition } from "../model/Model.ts"
 import { sha256Hex } from "../kernel/Digest.ts"
-import type { Callable, Member } from "./Roster.ts"
+import type { Callable, Member } from "./AgentRegistry.ts"
 
 const ClientToolStruct = Schema.Struct({
   name: Schema.String,

@@ -13,8 +13,8 @@ import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Place, Run } from "../run/Run.ts"
-import type { Callable } from "../agent/Roster.ts"
-import * as Tether from "../kernel/Tether.ts"
+import type { Callable } from "../agent/AgentRegistry.ts"
+import * as Interruptible from "../kernel/Interruptible.ts"
 import { toPromptMessages } from "../model/PromptMessages.ts"
 import * as Permit from "../approval/Permit.ts"
 import type { PolicyContext, Predicate } from "../approval/Policy.ts"
@@ -120,7 +120,7 @@ const predicate = (
   })
   const startedAt = engine.now()
   return Effect.map(
-    Tether.hold(answer, {
+    Interruptible.hold(answer, {
       signal: engine.cancel,
       alarm: run.alarm,
       graceMs: 0,

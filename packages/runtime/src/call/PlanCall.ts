@@ -11,10 +11,10 @@ import * as Effect from "effect/Effect"
 import * as Gate from "./Gate.ts"
 import * as Question from "./Question.ts"
 import { sha256Hex } from "../kernel/Digest.ts"
-import type { Callable } from "../agent/Roster.ts"
+import type { Callable } from "../agent/AgentRegistry.ts"
 import type { Place, Run } from "../run/Run.ts"
 import type { CallEnd } from "./CallEnd.ts"
-import * as Repeating from "./Repeating.ts"
+import * as RepeatedCall from "./RepeatedCall.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import * as ToolStep from "./ToolStep.ts"
 
@@ -78,7 +78,7 @@ const execute = (
   planId: string
 ): Effect.Effect<CallEnd> =>
   Effect.map(
-    Repeating.run(run, place, tool, Gate.permit(call, call.args), ({ status }) => [
+    RepeatedCall.run(run, place, tool, Gate.permit(call, call.args), ({ status }) => [
       move(planId, "executing", status === undefined ? "executed" : "failed")
     ]),
     ({ cancelled, content, refusal, result, status }) => ({

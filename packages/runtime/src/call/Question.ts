@@ -1,6 +1,6 @@
 /**
  * A question to a person: announced, waited for, answered once. What is asked about, and what an answer means, is the
- * asker's business: `Asking` for calls, `budget/Pausing` for limits.
+ * asker's business: `Asking` for calls, `BudgetPause` for limits.
  *
  * The question can be found before it is announced, and its answer is stored under a name that the run knows again when it is
  * carried anew.

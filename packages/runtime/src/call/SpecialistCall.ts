@@ -10,13 +10,13 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Settled } from "../engine/Engine.ts"
-import type { Member } from "../agent/Roster.ts"
+import type { Member } from "../agent/AgentRegistry.ts"
 import type { AgentEnd } from "../run/AgentEnd.ts"
 import { Place, type Run } from "../run/Run.ts"
 import type { CallEnd } from "./CallEnd.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
-import * as Input from "../agent/Input.ts"
-import * as Output from "../agent/Output.ts"
+import * as SpecialistInput from "../agent/SpecialistInput.ts"
+import * as SpecialistOutput from "../agent/SpecialistOutput.ts"
 
 const AdmissionSchema = Schema.Union([
   Schema.Struct({
@@ -93,7 +93,7 @@ const admit = (
     const { engine, settings } = run
     if (engine.cancel.requested) return Effect.succeed({ _tag: "Cancelled" } as const)
     if (path.length > settings.maxDepth) return Effect.succeed({ _tag: "TooDeep", depth: settings.maxDepth } as const)
-    return Effect.map(Effect.result(Input.fromCall(specialist, call.args)), (prompt): Admission => {
+    return Effect.map(Effect.result(SpecialistInput.fromCall(specialist, call.args)), (prompt): Admission => {
       if (Result.isFailure(prompt)) return { _tag: "Invalid", issue: prompt.failure }
       const held: Budget.Amount = { agents: 1 }
       const refusal = engine.tree.depthRefusal(place.path) ?? engine.tree.reserve(place.path, held, engine.elapsed())
@@ -131,7 +131,7 @@ const refuse = (
 const outcomeOf = (specialist: Member, ended: AgentEnd): ToolOutcome.ToolOutcome => {
   switch (ended.reason) {
     case "stop":
-      return ToolOutcome.success(Output.result(specialist, ended.text))
+      return ToolOutcome.success(SpecialistOutput.result(specialist, ended.text))
     case "cancelled":
       return ToolOutcome.fault("Cancelled", "the run was cancelled", "cancelled")
     case "failed":

@@ -9,12 +9,12 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
-import * as Warnings from "../run/Warnings.ts"
+import * as BudgetWarning from "../run/BudgetWarning.ts"
 import * as Permit from "../approval/Permit.ts"
 import type { Settled } from "../engine/Engine.ts"
-import type { Callable } from "../agent/Roster.ts"
+import type { Callable } from "../agent/AgentRegistry.ts"
 import type { Place, Run } from "../run/Run.ts"
-import * as Tether from "../kernel/Tether.ts"
+import * as Interruptible from "../kernel/Interruptible.ts"
 import { LiveCall } from "./LiveCall.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 
@@ -129,7 +129,7 @@ const carry = Effect.fnUntraced(function* (
   const { costNanoUsd } = live
   engine.tree.settle(place.path, held, { ...held, nanoUsd: costNanoUsd })
   if (permit.grantId !== undefined && costNanoUsd > 0) yield* run.grants.spend(permit.grantId, costNanoUsd)
-  Warnings.tell(engine)
+  BudgetWarning.tell(engine)
   return close(
     place,
     tool,
@@ -183,7 +183,7 @@ const once = (
   const startedAt = engine.now()
   const isTimed = engine.tree.isTimed(place.path)
   const own = () => (tool.timeoutMs ?? Number.POSITIVE_INFINITY) - (engine.now() - startedAt)
-  const held = Tether.begin(invocation, {
+  const held = Interruptible.begin(invocation, {
     signal: engine.cancel,
     alarm: run.alarm,
     graceMs: settings.cancelGraceMs,

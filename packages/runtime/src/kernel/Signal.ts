@@ -1,6 +1,6 @@
 /**
  * The cancel signal of a run: requested once, seen by everything that is live at that moment and by everything that begins
- * later. It says that something should end, and why; ending is `Tether`'s and the loop's business.
+ * later. It says that something should end, and why; ending is `Interruptible`'s and the loop's business.
  */
 export class Signal {
   requested = false

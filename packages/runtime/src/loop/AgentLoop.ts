@@ -1,20 +1,20 @@
 /**
  * The agent loop: model step, its calls, next step, until there are no calls, a limit, a cancel or a failure.
  *
- * The loop decides and acts through others: `ModelStep` talks to the model, `CallSettling` brings each call to its result, the
+ * The loop decides and acts through others: `ModelStep` talks to the model, `CallSettlement` brings each call to its result, the
  * engine remembers both. So that a run can be carried again from its start, everything here hangs on remembered values: no
  * clock, no flag, no store, nothing that depends on which call ended first.
  */
 import { type AgentPath, Budget, type Events, type Message, RunErrors, Usage } from "@reins/protocol"
 import * as Effect from "effect/Effect"
-import * as Compacting from "./Compacting.ts"
-import * as Pausing from "./Pausing.ts"
-import * as Output from "../agent/Output.ts"
+import * as CompactionStep from "./CompactionStep.ts"
+import * as BudgetPause from "./BudgetPause.ts"
+import * as SpecialistOutput from "../agent/SpecialistOutput.ts"
 import { modelStep } from "../step/ModelStep.ts"
 import type { StepValue } from "../step/StepValue.ts"
 import type { CallEnd } from "../call/CallEnd.ts"
-import * as Bounding from "../call/Bounding.ts"
-import { settle } from "../call/CallSettling.ts"
+import * as ResultBound from "../call/ResultBound.ts"
+import { settle } from "../call/CallSettlement.ts"
 import type { AgentEnd } from "../run/AgentEnd.ts"
 import type { Place, Run } from "../run/Run.ts"
 
@@ -29,7 +29,7 @@ export const agentLoop: (run: Run, place: Place) => Effect.Effect<AgentEnd> = Ef
 
   for (let step = 1; ; step++) {
     if (place.member.definition.compaction !== undefined) {
-      usage = Usage.add(usage, yield* Compacting.compact(run, place, step))
+      usage = Usage.add(usage, yield* CompactionStep.compact(run, place, step))
     }
     const value: StepValue = yield* modelStep(run, place, { step, offersTools: exhausted === undefined })
     usage = Usage.add(usage, value.usage)
@@ -43,7 +43,7 @@ export const agentLoop: (run: Run, place: Place) => Effect.Effect<AgentEnd> = Ef
       if (exhausted !== undefined) return end("budget", { refusal: exhausted })
       if (value.calls.length === 0) {
         const reason = reasonOf(value.stop)
-        const issue = reason === "stop" ? yield* Output.flaw(place.member, text) : undefined
+        const issue = reason === "stop" ? yield* SpecialistOutput.flaw(place.member, text) : undefined
         if (issue === undefined) return end(reason)
         if (repaired) {
           return end("failed", { failure: new RunErrors.OutputInvalid({ agent: place.member.name, issue }) })
@@ -54,7 +54,7 @@ export const agentLoop: (run: Run, place: Place) => Effect.Effect<AgentEnd> = Ef
       }
       const settled = yield* settleAll(run, place, value.calls)
       const { maxResultCharacters } = run.settings
-      place.say({ role: "tool", content: settled.map((call) => Bounding.bound(call.part, maxResultCharacters)) })
+      place.say({ role: "tool", content: settled.map((call) => ResultBound.bound(call.part, maxResultCharacters)) })
       for (const call of settled) if (call.usage !== undefined) usage = Usage.add(usage, call.usage)
       if (settled.some((call) => call.cancelled === true)) return end("cancelled")
       // A specialist's own limit is for its coordinator to read; a limit of this agent, or above it, stops it.
@@ -63,7 +63,7 @@ export const agentLoop: (run: Run, place: Place) => Effect.Effect<AgentEnd> = Ef
 
     if (refusal !== undefined) {
       if (exhausted === undefined && is(place, refusal, "pause")) {
-        const paused = yield* Pausing.pause(run, place, refusal, ++pauses)
+        const paused = yield* BudgetPause.pause(run, place, refusal, ++pauses)
         if (paused === "cancelled") return end("cancelled")
         if (paused === "raised") continue
       }

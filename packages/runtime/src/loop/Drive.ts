@@ -23,14 +23,14 @@ import type { Tracing } from "../run/Tracing.ts"
 import { agentLoop } from "./AgentLoop.ts"
 import * as AgentTotals from "../run/AgentTotals.ts"
 import * as QueryTools from "../agent/QueryTools.ts"
-import { at, type Member, type Roster } from "../agent/Roster.ts"
+import { at, type Member, type AgentRegistry } from "../agent/AgentRegistry.ts"
 import type { AgentEnd } from "../run/AgentEnd.ts"
-import * as Keeping from "./Keeping.ts"
+import * as ThreadUpdate from "./ThreadUpdate.ts"
 import { Place, type Run, type Settings } from "../run/Run.ts"
 
 /** What is the same for all runs of a runtime. */
 export interface Common {
-  readonly roster: Roster
+  readonly roster: AgentRegistry
   readonly settings: Settings
   readonly alarms: Alarms
 }
@@ -79,7 +79,7 @@ const keep = (stores: Stores, record: RunRecord, engine: Engine, place: Place): 
     "thread",
     Schema.Null,
     Effect.suspend(() => {
-      const kept = Keeping.keptOf(record, engine, place.summary)
+      const kept = ThreadUpdate.keptOf(record, engine, place.summary)
       const done = { value: null, path: [], events: [], spent: [] }
       return Effect.as(stores.threads.append(record.threadId, record.runId, place.said, kept), done)
     })

@@ -15,7 +15,7 @@ import type { Tracing } from "./Tracing.ts"
 import type { PatienceLimits } from "../kernel/Patience.ts"
 import type { Alarm } from "../kernel/Alarm.ts"
 import type { AgentEnd } from "./AgentEnd.ts"
-import type { Callable, Member } from "../agent/Roster.ts"
+import type { Callable, Member } from "../agent/AgentRegistry.ts"
 
 /** How a runtime behaves, with every default filled in. Durations in milliseconds. */
 export interface Settings {

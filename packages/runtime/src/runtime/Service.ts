@@ -18,22 +18,22 @@ import { TokenEstimator } from "../model/TokenEstimator.ts"
 import { Tracing } from "../run/Tracing.ts"
 import type { QueryOptions, RunHandle, RuntimeOptions, RuntimeShape } from "./RuntimeShape.ts"
 import { Alarms } from "../kernel/Alarm.ts"
-import * as Answering from "./Answering.ts"
-import { type Built, defaultResource } from "./Built.ts"
+import * as Answers from "./Answers.ts"
+import { type RuntimeParts, defaultResource } from "./RuntimeParts.ts"
 import * as Completion from "./Completion.ts"
 import { drive } from "../loop/Drive.ts"
 import { RunNotFound } from "./NotFound.ts"
-import * as Roster from "../agent/Roster.ts"
+import * as AgentRegistry from "../agent/AgentRegistry.ts"
 import type { Settings } from "../run/Run.ts"
-import * as Starting from "./Starting.ts"
+import * as RunStart from "./RunStart.ts"
 import * as Threads from "./Threads.ts"
-import { Turnstile } from "./Turnstile.ts"
+import { ThreadQueue } from "./ThreadQueue.ts"
 
 export const make = <const Agents extends ReadonlyArray<Agent.Any>>(
   options: RuntimeOptions<Agents>
 ): Effect.Effect<RuntimeShape, Agent.Errors<Agents[number]>, Agent.Services<Agents[number]> | Scope.Scope> =>
   Effect.gen(function* () {
-    const roster: Roster.Roster = yield* Roster.build(options.agents, options.approvals ?? "never")
+    const roster: AgentRegistry.AgentRegistry = yield* AgentRegistry.build(options.agents, options.approvals ?? "never")
     const settings = yield* settingsOf(options)
     const factory = yield* Deployment
     const common = { roster, settings, alarms: new Alarms() }
@@ -78,12 +78,12 @@ const settingsOf = Effect.fnUntraced(function* (options: RuntimeOptions<Readonly
   } satisfies Settings
 })
 
-const service = (built: Built): RuntimeShape => {
+const service = (built: RuntimeParts): RuntimeShape => {
   const { host } = built
-  const turnstile = new Turnstile(host)
+  const turnstile = new ThreadQueue(host)
 
-  const start = (record: Starting.NewRun): Effect.Effect<Started, Starting.Rejected> =>
-    Effect.map(Starting.start(built, record), () => ({
+  const start = (record: RunStart.NewRun): Effect.Effect<Started, RunStart.Rejected> =>
+    Effect.map(RunStart.start(built, record), () => ({
       runId: record.runId,
       threadId: record.threadId,
       watch: (bounded: boolean) => host.watch(record.runId, { after: 0, bounded })
@@ -92,7 +92,7 @@ const service = (built: Built): RuntimeShape => {
   /** Starts a query as its options say about a thread that is busy. Waiting can be interrupted, starting cannot. */
   const enter =
     (onBusy: QueryOptions["onBusy"]) =>
-    (record: Starting.NewRun): Effect.Effect<Started, Starting.Rejected> => {
+    (record: RunStart.NewRun): Effect.Effect<Started, RunStart.Rejected> => {
       if (onBusy === undefined || onBusy === "reject") return start(record)
       return Effect.suspend(() => {
         // Until then the id may be another run's.
@@ -110,7 +110,7 @@ const service = (built: Built): RuntimeShape => {
     }
 
   /** The root view of a run that ends when its reader leaves, also between the run's start and the reader's first look. */
-  const stream = (record: Effect.Effect<Starting.NewRun, Starting.Rejected>, begin = start) =>
+  const stream = (record: Effect.Effect<RunStart.NewRun, RunStart.Rejected>, begin = start) =>
     Stream.unwrap(
       Effect.map(
         Effect.acquireRelease(Effect.flatMap(record, begin), (run) => host.cancel(run.runId)),
@@ -118,7 +118,7 @@ const service = (built: Built): RuntimeShape => {
       )
     )
 
-  const complete = (record: Effect.Effect<Starting.NewRun, Starting.Rejected>, begin = start) =>
+  const complete = (record: Effect.Effect<RunStart.NewRun, RunStart.Rejected>, begin = start) =>
     Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(Effect.flatMap(record, begin), (run) =>
         restore(Completion.follow(run, run.watch(false))).pipe(Effect.onInterrupt(() => host.cancel(run.runId)))
@@ -126,10 +126,10 @@ const service = (built: Built): RuntimeShape => {
     )
 
   return {
-    query: (prompt, options) => stream(Starting.query(built, prompt, options), enter(options?.onBusy)),
-    complete: (prompt, options) => complete(Starting.query(built, prompt, options), enter(options?.onBusy)),
+    query: (prompt, options) => stream(RunStart.query(built, prompt, options), enter(options?.onBusy)),
+    complete: (prompt, options) => complete(RunStart.query(built, prompt, options), enter(options?.onBusy)),
     start: (prompt, options) =>
-      Effect.map(Effect.flatMap(Starting.query(built, prompt, options), enter(options?.onBusy)), (run): RunHandle => ({
+      Effect.map(Effect.flatMap(RunStart.query(built, prompt, options), enter(options?.onBusy)), (run): RunHandle => ({
         runId: run.runId,
         threadId: run.threadId,
         events: rootView(run.watch(false)),
@@ -137,9 +137,9 @@ const service = (built: Built): RuntimeShape => {
         result: Completion.follow(run, run.watch(false)),
         cancel: host.cancel(run.runId)
       })),
-    runSpecialist: (specialist, input, options) => stream(Starting.specialist(built, specialist, input, options)),
+    runSpecialist: (specialist, input, options) => stream(RunStart.specialist(built, specialist, input, options)),
     completeSpecialist: (specialist, input, options) =>
-      Effect.flatMap(complete(Starting.specialist(built, specialist, input, options)), (completion) =>
+      Effect.flatMap(complete(RunStart.specialist(built, specialist, input, options)), (completion) =>
         Completion.decode(completion, specialist)
       ),
     watch: (runId, options) =>
@@ -151,8 +151,8 @@ const service = (built: Built): RuntimeShape => {
         )
       ),
     status: host.status,
-    respondToApproval: (id, decision, options) => Answering.respond(built, id, decision, options?.resourceId),
-    raiseBudget: (runId, limits, options) => Answering.raise(built, runId, limits, options),
+    respondToApproval: (id, decision, options) => Answers.respond(built, id, decision, options?.resourceId),
+    raiseBudget: (runId, limits, options) => Answers.raise(built, runId, limits, options),
     files: {
       get: (fileId, options) =>
         Effect.map(host.files.get(fileId), (file) => (file !== undefined && isOf(file, options) ? file : undefined)),
@@ -175,7 +175,7 @@ const service = (built: Built): RuntimeShape => {
             (filter?.runId === undefined || runId === filter.runId)
         )
       ),
-    submitToolResult: (runId, toolInvocationId, answer) => Answering.submit(built, runId, toolInvocationId, answer),
+    submitToolResult: (runId, toolInvocationId, answer) => Answers.submit(built, runId, toolInvocationId, answer),
     cancel: host.cancel,
     threads: {
       get: (threadId) => host.threads.read(threadId),
@@ -192,7 +192,7 @@ const service = (built: Built): RuntimeShape => {
 const owns = (host: RunHost, resourceId: string, id: string) =>
   Effect.map(host.grants.list(resourceId), (grants) => grants.some((grant) => grant.id === id))
 
-const busy = ({ reason }: Starting.Rejected) => (reason._tag === "ThreadBusy" ? reason : undefined)
+const busy = ({ reason }: RunStart.Rejected) => (reason._tag === "ThreadBusy" ? reason : undefined)
 
 interface Started {
   readonly runId: string

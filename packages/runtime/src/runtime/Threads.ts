@@ -6,9 +6,9 @@ import { Budget, Message, type QueryRejections, Transcript } from "@reins/protoc
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { ThreadInfo } from "../thread/ThreadStore.ts"
-import * as Checking from "../kernel/Checking.ts"
+import * as SchemaCheck from "../kernel/SchemaCheck.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
-import { type Built, defaultResource } from "./Built.ts"
+import { type RuntimeParts, defaultResource } from "./RuntimeParts.ts"
 import { HistoryInvalid, ThreadExists, ThreadNotFound } from "./NotFound.ts"
 
 /** A thread that was begun with a history, and what had to be mended in that. */
@@ -28,7 +28,7 @@ export interface NewThread {
 /** A history as it may be kept: mended, and a copy of its own. Fails with a sentence where it is none. */
 export const adopt = (history: ReadonlyArray<Message.Message>): Effect.Effect<Transcript.Adopted, string> =>
   Effect.map(
-    Checking.inWords(Schema.decodeUnknownEffect(Messages)(PlainJson.copy(history)), "the history"),
+    SchemaCheck.inWords(Schema.decodeUnknownEffect(Messages)(PlainJson.copy(history)), "the history"),
     Transcript.adopt
   )
 
@@ -36,7 +36,7 @@ const Messages = Schema.Array(Message.Message)
 
 /** See `RuntimeShape.threads.import`. */
 export const importHistory = Effect.fnUntraced(function* (
-  { host, ids }: Built,
+  { host, ids }: RuntimeParts,
   history: ReadonlyArray<Message.Message>,
   options: NewThread = {}
 ) {
@@ -50,7 +50,7 @@ export const importHistory = Effect.fnUntraced(function* (
 
 /** See `RuntimeShape.threads.fork`. */
 export const fork = Effect.fnUntraced(function* (
-  { host, ids }: Built,
+  { host, ids }: RuntimeParts,
   threadId: string,
   options: {
     readonly at?: number | undefined
@@ -71,7 +71,7 @@ export const fork = Effect.fnUntraced(function* (
 
 /** See `RuntimeShape.threads.limit`. */
 export const limit = (
-  { host }: Built,
+  { host }: RuntimeParts,
   threadId: string,
   limits: Budget.Budget | undefined,
   options: { readonly resourceId?: string | undefined } = {}

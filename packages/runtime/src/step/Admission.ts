@@ -9,7 +9,7 @@
 import { Budget, type Entry, Money } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import { type Place, priceOf, type Run } from "../run/Run.ts"
-import * as Tether from "../kernel/Tether.ts"
+import * as Interruptible from "../kernel/Interruptible.ts"
 import { timeLeft } from "./Attempt.ts"
 
 /**
@@ -68,7 +68,7 @@ const release = (run: Run, place: Place, seen: number): Effect.Effect<unknown> =
   const remainingMs = timeLeft(run, place)
   return remainingMs === undefined
     ? given
-    : Tether.hold(given, { signal: cancel, alarm: run.alarm, graceMs: 0, remainingMs })
+    : Interruptible.hold(given, { signal: cancel, alarm: run.alarm, graceMs: 0, remainingMs })
 }
 
 /** Whether holds on this limit are larger than what is spent of them, so that some comes back. */

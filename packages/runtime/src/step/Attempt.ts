@@ -11,7 +11,7 @@ import * as Option from "effect/Option"
 import type { Emit, ModelRequest } from "../model/Model.ts"
 import * as TokenEstimator from "../model/TokenEstimator.ts"
 import type { Place, Run } from "../run/Run.ts"
-import * as Tether from "../kernel/Tether.ts"
+import * as Interruptible from "../kernel/Interruptible.ts"
 import { Answer } from "./Answer.ts"
 import { Patience } from "../kernel/Patience.ts"
 
@@ -48,7 +48,7 @@ export const attempt = Effect.fnUntraced(function* (run: Run, place: Place, requ
     return patience === undefined ? engine.room() : patience.hold(engine.room())
   }
   const asked = Effect.suspend(() => place.model.attempt(request, emit))
-  const held = yield* Tether.hold(asked, {
+  const held = yield* Interruptible.hold(asked, {
     signal: engine.cancel,
     alarm: run.alarm,
     graceMs: run.settings.cancelGraceMs,
@@ -95,7 +95,7 @@ const judge = (
   run: Run,
   place: Place,
   answer: Answer,
-  held: Tether.Held<void, ModelFailure.ModelFailure>,
+  held: Interruptible.Held<void, ModelFailure.ModelFailure>,
   patience: Patience | undefined
 ): Effect.Effect<Ending> => {
   const about = { provider: place.model.provider, model: place.model.model }

@@ -2,15 +2,15 @@
  * One step's model call, as an activity of the engine: past the budget, sent, retried while nothing of it was shown, settled
  * on the ledger, and its calls announced together in its last commit.
  *
- * Everything the loop needs to go on is in the remembered `StepValue`. What a call then does is `CallSettling`.
+ * Everything the loop needs to go on is in the remembered `StepValue`. What a call then does is `CallSettlement`.
  */
 import { type Budget, type Entry, type Event, type Message, type ModelFailure, Money, Usage } from "@reins/protocol"
 import * as Effect from "effect/Effect"
-import * as Warnings from "../run/Warnings.ts"
+import * as BudgetWarning from "../run/BudgetWarning.ts"
 import type { Settled } from "../engine/Engine.ts"
 import type { ModelPort, ModelRequest } from "../model/Model.ts"
 import { type Place, priceOf, type Run } from "../run/Run.ts"
-import * as Tether from "../kernel/Tether.ts"
+import * as Interruptible from "../kernel/Interruptible.ts"
 import * as Admission from "./Admission.ts"
 import * as Announcement from "./Announcement.ts"
 import * as Attempt from "./Attempt.ts"
@@ -247,7 +247,7 @@ const pause = (run: Run, place: Place, failure: ModelFailure.ModelFailure, attem
 /** Waits; answers how the step ends where a cancel or a limit on time cuts the wait short. */
 const uncut = (run: Run, place: Place, wait: Effect.Effect<void>) =>
   Effect.map(
-    Tether.hold(wait, {
+    Interruptible.hold(wait, {
       signal: run.engine.cancel,
       alarm: run.alarm,
       graceMs: 0,
@@ -270,7 +270,7 @@ const settled = (
   const { path } = place
   if (tally.rows.length === 0) return { value, path, events, spent: before }
   const spent = [...before, rowOf(run, place, options, tally, admission)]
-  Warnings.tell(run.engine)
+  BudgetWarning.tell(run.engine)
   return { value, path, events, spent }
 }
 

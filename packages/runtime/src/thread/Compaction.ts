@@ -5,7 +5,7 @@
  * A strategy decides and nothing else. The thread keeps every message; what is compacted is what a model is sent, from then on in
  * this run. A summary is kept with the thread, and the next run of the same agent goes on with it, as long as the conversation is
  * too long without. It is asked between steps, when every call has its result, and can leave out whole steps only. When it fails, the
- * conversation stays as it is. `Compacting` carries it out.
+ * conversation stays as it is. `CompactionStep` carries it out.
  */
 import type { Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"

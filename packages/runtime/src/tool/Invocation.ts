@@ -17,7 +17,7 @@ import * as Base64 from "effect/encoding/Base64"
 import type * as Prompt from "effect/ai/Prompt"
 import type * as Tool from "effect/ai/Tool"
 import * as Erased from "../kernel/Erased.ts"
-import * as Checking from "../kernel/Checking.ts"
+import * as SchemaCheck from "../kernel/SchemaCheck.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import * as ToolOutcome from "./ToolOutcome.ts"
 import { ToolRun, type ToolRunShape } from "./ToolRun.ts"
@@ -51,7 +51,7 @@ export const decoder = (tool: Tool.Any, services: Context.Context<never>): Decod
     // Most schemas are done at once.
     return isDone(parsed)
       ? Effect.succeed(parsed.value)
-      : Checking.inWords(Effect.provideContext(parsed, services), `the arguments of ${tool.name}`)
+      : SchemaCheck.inWords(Effect.provideContext(parsed, services), `the arguments of ${tool.name}`)
   }
 }
 
@@ -62,7 +62,7 @@ export const acceptor = (
 ): ((result: Json) => Effect.Effect<unknown, string>) => {
   const parse: Parse = Erased.as(Schema.decodeUnknownEffect(tool.successSchema, { errors: "all" }))
   return (result) =>
-    Checking.inWords(
+    SchemaCheck.inWords(
       Effect.provideContext(
         Effect.suspend(() => parse(result)),
         services

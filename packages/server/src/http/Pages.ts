@@ -11,7 +11,7 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as HttpApiScalar from "effect/http-api/HttpApiScalar"
 import * as OpenApi from "effect/http-api/OpenApi"
 import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
-import type { Serving } from "../run/Serving.ts"
+import type { ServerContext } from "../run/ServerContext.ts"
 import * as Api from "../rest/Api.ts"
 import * as Response from "./Response.ts"
 
@@ -21,13 +21,13 @@ const noRoute = Refusal.make("not-found", "RouteNotFound", "there is nothing at 
 
 const plain = { contentType: "text/plain; version=0.0.4; charset=utf-8" }
 
-const gauges = ({ watchers }: Serving): string =>
+const gauges = ({ watchers }: ServerContext): string =>
   `# TYPE reins_runs_running gauge\nreins_runs_running ${watchers.runs}\n` +
   `# TYPE reins_answers_open gauge\nreins_answers_open ${watchers.open}\n`
 
 /** `prefix` stands before every path, `nativePath` is the native dialect's. */
 export const layer = (
-  serving: Serving,
+  serving: ServerContext,
   prefix: string,
   nativePath: Path
 ): Layer.Layer<never, never, HttpRouter.HttpRouter> => {

@@ -4,7 +4,7 @@
  */
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import * as Name from "../run/Name.ts"
+import * as IdText from "../run/IdText.ts"
 
 export interface Target {
   readonly path: string
@@ -30,8 +30,8 @@ const decode = Schema.decodeUnknownOption(Schema.StringFromUriComponent)
 export const params = (raw: { readonly [name: string]: string }): { readonly [name: string]: string } | undefined => {
   const decoded: Record<string, string> = {}
   for (const [name, text] of Object.entries(raw)) {
-    const value = text.length > Name.maxLength * 9 ? Option.none() : decode(text)
-    if (Option.isNone(value) || !Name.isName(value.value)) return undefined
+    const value = text.length > IdText.maxLength * 9 ? Option.none() : decode(text)
+    if (Option.isNone(value) || !IdText.isName(value.value)) return undefined
     decoded[name] = value.value
   }
   return decoded

@@ -10,7 +10,7 @@ import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as OpenApi from "effect/http-api/OpenApi"
-import { Raise } from "./Own.ts"
+import { Raise } from "./NativeRoutes.ts"
 
 /** What every refusal of the native interface looks like. `code` is for machines. */
 export const Refused = Schema.Struct({

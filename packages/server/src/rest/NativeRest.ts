@@ -6,7 +6,7 @@ import { Accumulation, Refusal } from "@reins/wire"
 import type { Dialect, Facts } from "@reins/wire"
 import { dialect as native } from "@reins/wire/native"
 import * as Result from "effect/Result"
-import * as Own from "./Own.ts"
+import * as NativeRoutes from "./NativeRoutes.ts"
 
 type Reply = Dialect.Reply
 
@@ -106,7 +106,7 @@ const routes: ReadonlyArray<Dialect.Route> = [
   }
 ]
 
-const more = [...routes, ...Own.places]
+const more = [...routes, ...NativeRoutes.places]
 const taken = new Set(native.routes.map(({ method, path }) => `${method} ${path}`))
 
 export const dialect: Dialect.Dialect = {

@@ -9,7 +9,7 @@ import * as Stream from "effect/Stream"
 import type { Principal } from "../access/Principal.ts"
 import type { RunNote } from "../thread/ThreadBook.ts"
 import * as ThreadName from "../thread/ThreadName.ts"
-import type { Serving } from "./Serving.ts"
+import type { ServerContext } from "./ServerContext.ts"
 
 export const noRun = Refusal.make("not-found", "RunNotFound", "no such run")
 export const noThread = Refusal.make("not-found", "ThreadNotFound", "no such thread")
@@ -17,7 +17,7 @@ export const noCall = Refusal.make("not-found", "CallNotFound", "nothing waits f
 
 /** A run of the tenant, by its id. */
 export const run = (
-  { runtime }: Serving,
+  { runtime }: ServerContext,
   { tenant }: Principal,
   runId: string
 ): Effect.Effect<RunStatus, Refusal.Refusal> =>
@@ -26,20 +26,24 @@ export const run = (
   )
 
 /** What the runtime knows of a thread of the tenant; `undefined` where there is none. */
-export const info = ({ naming, runtime }: Serving, { tenant }: Principal, threadId: string) =>
+export const info = ({ naming, runtime }: ServerContext, { tenant }: Principal, threadId: string) =>
   Effect.map(runtime.threads.info(naming.inner(tenant, threadId)), (found) =>
     found?.resourceId === tenant ? found : undefined
   )
 
 /** True when the thread is there: it was made, or has messages. */
-export const hasThread = (serving: Serving, principal: Principal, threadId: string): Effect.Effect<boolean> =>
+export const hasThread = (serving: ServerContext, principal: Principal, threadId: string): Effect.Effect<boolean> =>
   Effect.gen(function* () {
     if ((yield* serving.book.get(principal.tenant, threadId)) !== undefined) return true
     return (yield* info(serving, principal, threadId)) !== undefined
   })
 
 /** The run that holds a thread, or else its last one. */
-export const runOfThread = Effect.fnUntraced(function* (serving: Serving, principal: Principal, threadId: string) {
+export const runOfThread = Effect.fnUntraced(function* (
+  serving: ServerContext,
+  principal: Principal,
+  threadId: string
+) {
   const holding = (yield* info(serving, principal, threadId))?.runId
   const note = yield* serving.book.get(principal.tenant, threadId)
   const runId = holding ?? note?.runs.at(-1)?.runId
@@ -48,7 +52,7 @@ export const runOfThread = Effect.fnUntraced(function* (serving: Serving, princi
 
 /** The run that an address means. */
 export const addressed = (
-  serving: Serving,
+  serving: ServerContext,
   principal: Principal,
   { runId, threadId }: Command.Address
 ): Effect.Effect<RunStatus, Refusal.Refusal> => {
@@ -58,7 +62,7 @@ export const addressed = (
 
 /** What was noted of a run. */
 export const note = (
-  { book, naming }: Serving,
+  { book, naming }: ServerContext,
   { resourceId, runId, threadId }: RunStatus
 ): Effect.Effect<RunNote | undefined> => {
   const outer = naming.outer(resourceId, threadId)
@@ -68,7 +72,7 @@ export const note = (
 }
 
 /** What a run waits for, by what it has said up to now. */
-export const standing = ({ naming, runtime }: Serving, status: RunStatus): Effect.Effect<Parking.Parking> => {
+export const standing = ({ naming, runtime }: ServerContext, status: RunStatus): Effect.Effect<Parking.Parking> => {
   const rename = ThreadName.envelopes(naming, status.resourceId)
   const parking = new Parking.Parking()
   return runtime.watch(status.runId).pipe(

@@ -14,14 +14,14 @@ import type { ThreadNote } from "../thread/ThreadBook.ts"
 import * as ThreadName from "../thread/ThreadName.ts"
 import * as Lookup from "./Lookup.ts"
 import * as Outcome from "./Outcome.ts"
-import type { Serving } from "./Serving.ts"
+import type { ServerContext } from "./ServerContext.ts"
 
 const exists = Refusal.make("conflict", "ThreadExists", "the thread exists")
 const busy = Refusal.make("conflict", "ThreadBusy", "a run holds the thread")
 const badPage = Refusal.make("bad-request", "BadCursor", "no thread of this id to page from")
 
 export const create = Effect.fnUntraced(function* (
-  serving: Serving,
+  serving: ServerContext,
   principal: Principal,
   asked: Command.CreateThread
 ) {
@@ -54,19 +54,19 @@ export const create = Effect.fnUntraced(function* (
   })
 })
 
-export const get = Effect.fnUntraced(function* (serving: Serving, principal: Principal, threadId: string) {
+export const get = Effect.fnUntraced(function* (serving: ServerContext, principal: Principal, threadId: string) {
   const { messages, thread } = yield* read(serving, principal, threadId)
   return Outcome.facts({ _tag: "Thread", thread, messages })
 })
 
-export const history = Effect.fnUntraced(function* (serving: Serving, principal: Principal, threadId: string) {
+export const history = Effect.fnUntraced(function* (serving: ServerContext, principal: Principal, threadId: string) {
   const { messages } = yield* read(serving, principal, threadId)
   return Outcome.facts({ _tag: "History", threadId, messages })
 })
 
 /** Newest first, in pages. */
 export const list = Effect.fnUntraced(function* (
-  serving: Serving,
+  serving: ServerContext,
   principal: Principal,
   { after, before, limit = 50 }: Command.ListThreads
 ) {
@@ -86,7 +86,7 @@ export const list = Effect.fnUntraced(function* (
   return Outcome.facts({ _tag: "Threads", threads, ...(hasMore ? { next: last.threadId } : {}) })
 })
 
-export const remove = Effect.fnUntraced(function* (serving: Serving, principal: Principal, threadId: string) {
+export const remove = Effect.fnUntraced(function* (serving: ServerContext, principal: Principal, threadId: string) {
   const { book, naming, runtime } = serving
   const { tenant } = principal
   if (!(yield* Lookup.hasThread(serving, principal, threadId))) return yield* Effect.fail(Lookup.noThread)
@@ -98,7 +98,7 @@ export const remove = Effect.fnUntraced(function* (serving: Serving, principal: 
   return Outcome.facts({ _tag: "Nothing" })
 })
 
-export const vote = Effect.fnUntraced(function* (serving: Serving, principal: Principal, given: Command.Vote) {
+export const vote = Effect.fnUntraced(function* (serving: ServerContext, principal: Principal, given: Command.Vote) {
   const { isUp, messageId, threadId } = given
   const note = yield* serving.book.get(principal.tenant, threadId)
   if (note === undefined) return yield* Effect.fail(Lookup.noThread)
@@ -107,7 +107,7 @@ export const vote = Effect.fnUntraced(function* (serving: Serving, principal: Pr
   return Outcome.facts({ _tag: "Accepted", threadId })
 })
 
-export const votes = Effect.fnUntraced(function* (serving: Serving, principal: Principal, threadId: string) {
+export const votes = Effect.fnUntraced(function* (serving: ServerContext, principal: Principal, threadId: string) {
   if (!(yield* Lookup.hasThread(serving, principal, threadId))) return yield* Effect.fail(Lookup.noThread)
   const note = yield* serving.book.get(principal.tenant, threadId)
   return Outcome.facts({ _tag: "Votes", votes: note?.votes ?? [] })
@@ -119,7 +119,7 @@ interface Known {
   readonly info: ThreadInfo | undefined
 }
 
-const known = Effect.fnUntraced(function* ({ book, naming, runtime }: Serving, { tenant }: Principal) {
+const known = Effect.fnUntraced(function* ({ book, naming, runtime }: ServerContext, { tenant }: Principal) {
   const found = new Map<string, Known>()
   for (const info of yield* runtime.threads.list({ resourceId: tenant })) {
     const threadId = naming.outer(tenant, info.threadId)
@@ -139,7 +139,7 @@ interface Standing {
   readonly soFar: Accumulation.Accumulated
 }
 
-const stand = Effect.fnUntraced(function* (serving: Serving, principal: Principal, info: ThreadInfo | undefined) {
+const stand = Effect.fnUntraced(function* (serving: ServerContext, principal: Principal, info: ThreadInfo | undefined) {
   if (info?.runId === undefined) return undefined
   const status = yield* Effect.option(Lookup.run(serving, principal, info.runId))
   if (status._tag === "None" || status.value.state === "ended") return undefined
@@ -158,13 +158,13 @@ const stand = Effect.fnUntraced(function* (serving: Serving, principal: Principa
 })
 
 /** Every option that is not known to be fit to show. */
-const secretsOf = ({ descriptions }: Serving, { agent = "", settings }: ThreadNote): ReadonlyArray<string> => {
+const secretsOf = ({ descriptions }: ServerContext, { agent = "", settings }: ThreadNote): ReadonlyArray<string> => {
   const shown = (descriptions[agent]?.options ?? []).filter(({ type }) => type !== "secret").map(({ name }) => name)
   return Object.keys(settings?.options ?? {}).filter((name) => !shown.includes(name))
 }
 
 const threadOf = (
-  serving: Serving,
+  serving: ServerContext,
   threadId: string,
   note: ThreadNote | undefined,
   info: ThreadInfo | undefined,
@@ -188,7 +188,7 @@ const threadOf = (
 }
 
 /** A thread with all its messages, those of the run that holds it at the end. */
-const read = Effect.fnUntraced(function* (serving: Serving, principal: Principal, threadId: string) {
+const read = Effect.fnUntraced(function* (serving: ServerContext, principal: Principal, threadId: string) {
   const { book, naming, runtime } = serving
   const note = yield* book.get(principal.tenant, threadId)
   const info = yield* Lookup.info(serving, principal, threadId)

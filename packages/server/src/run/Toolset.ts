@@ -4,7 +4,7 @@
  */
 import type { Agent, QueryTools } from "@reins/runtime"
 import type { Command } from "@reins/wire"
-import * as Describing from "./Describing.ts"
+import * as AgentDescription from "./AgentDescription.ts"
 
 /** A tool that the client does not trust asks first; one that it does is as its agent has it. */
 export const of = (
@@ -13,7 +13,7 @@ export const of = (
   { clientTools, tools }: Command.Settings
 ): QueryTools => {
   const agent = agents.find((one) => one.name === name)
-  const told = agent === undefined ? [] : Describing.toolsOf(agent).map((tool) => tool.name)
+  const told = agent === undefined ? [] : AgentDescription.toolsOf(agent).map((tool) => tool.name)
   const named = tools === undefined ? told : tools.map((tool) => tool.name)
   const untrusted = (tools ?? []).filter(({ trust }) => !trust).map((tool) => tool.name)
   return {

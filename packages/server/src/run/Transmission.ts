@@ -1,6 +1,6 @@
 /**
  * One answer as it goes out: envelopes in, text out, by the encoder of its dialect. Pure; where the envelopes come from and
- * where the text goes is `Telling`'s.
+ * where the text goes is `StreamResponse`'s.
  */
 import type { Envelope } from "@reins/protocol"
 import type { Dialect } from "@reins/wire"

@@ -17,20 +17,20 @@ import { MemoryGrants } from "../../approval/MemoryGrants.ts"
 import { EventLog } from "../../engine/EventLog.ts"
 import { follow } from "../../engine/Follow.ts"
 import type { Answered, Drive, RunHost, RunHostFactory, RunRecord } from "../../engine/RunHost.ts"
-import * as Closing from "../../loop/Closing.ts"
-import * as Keeping from "../../loop/Keeping.ts"
+import * as RunFailure from "../../loop/RunFailure.ts"
+import * as ThreadUpdate from "../../loop/ThreadUpdate.ts"
 import { cancelName, JournalRun } from "./JournalRun.ts"
 import type { JournalStore, Opened, StoreFailure } from "./JournalStore.ts"
 import * as Handover from "./Handover.ts"
 import type { Carried } from "./Handover.ts"
-import { Bells } from "./Bells.ts"
+import { TailBells } from "./TailBells.ts"
 import * as Packing from "./Packing.ts"
 import * as PatientAnswer from "./PatientAnswer.ts"
 import { type Hands, isPlacement, type Placement } from "./Placement.ts"
 import { Sleepers } from "./Sleepers.ts"
-import * as Past from "./Past.ts"
+import * as RunPast from "./RunPast.ts"
 import * as Tail from "./Tail.ts"
-import * as Whole from "./Whole.ts"
+import * as WholeLog from "./WholeLog.ts"
 
 /** How a durable host works; times in milliseconds. */
 export interface JournalHostOptions {
@@ -95,7 +95,7 @@ class Host implements RunHost {
   private readonly opening = new Set<string>()
   /** Runs that another owner has taken from this one. */
   private readonly lost = new Set<string>()
-  private readonly bells = new Bells()
+  private readonly bells = new TailBells()
   /** How often a run's store failed since it was last taken up. */
   private readonly failing = new Map<string, number>()
   private carries = false
@@ -199,7 +199,7 @@ class Host implements RunHost {
         Effect.flatMap((opened) =>
           opened === undefined
             ? Effect.void
-            : Effect.flatMap(Whole.readable(this.store, opened), (whole) => this.own(whole))
+            : Effect.flatMap(WholeLog.readable(this.store, opened), (whole) => this.own(whole))
         ),
         Effect.ensuring(Effect.sync(() => this.opening.delete(runId))),
         Effect.catch((failure) => this.later(runId, failure)),
@@ -209,7 +209,7 @@ class Host implements RunHost {
 
   private own(opened: Opened): Effect.Effect<void> {
     const { runId } = opened.record
-    const log = new EventLog(Past.snapshotOf(opened.marks)?.seq ?? 0)
+    const log = new EventLog(RunPast.snapshotOf(opened.marks)?.seq ?? 0)
     for (const envelope of opened.envelopes) log.envelopes.push(envelope)
     const run = new JournalRun(opened, {
       store: this.store,
@@ -259,9 +259,9 @@ class Host implements RunHost {
       }
       if (Exit.hasInterrupts(exit)) return Effect.sync(() => log.abandon())
       return Effect.logError(`run ${run.runId} failed`).pipe(
-        Effect.andThen(Effect.andThen(run.writer.flush, Keeping.leave(this.threads, run.record, run))),
-        Effect.andThen(Effect.orDie(Whole.envelopes(this.store, run.runId, log))),
-        Effect.andThen((envelopes) => Effect.sync(() => Closing.force({ ...Closing.parts(run), log: { envelopes } }))),
+        Effect.andThen(Effect.andThen(run.writer.flush, ThreadUpdate.leave(this.threads, run.record, run))),
+        Effect.andThen(Effect.orDie(WholeLog.envelopes(this.store, run.runId, log))),
+        Effect.map((envelopes) => RunFailure.force({ ...RunFailure.parts(run), log: { envelopes } })),
         Effect.andThen(run.writer.flush),
         Effect.exit,
         // It is struck again in its next life, and ended then.

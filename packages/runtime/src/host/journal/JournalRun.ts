@@ -15,12 +15,12 @@ import { BudgetProbe } from "../../budget/BudgetProbe.ts"
 import { BudgetTree } from "../../budget/BudgetTree.ts"
 import type { Engine, OpenStep, Settled, WaitEnd, WaitRow } from "../../engine/Engine.ts"
 import type { RunRecord } from "../../engine/RunHost.ts"
-import * as Keeping from "../../loop/Keeping.ts"
+import * as ThreadUpdate from "../../loop/ThreadUpdate.ts"
 import { Signal } from "../../kernel/Signal.ts"
 import { Stopwatch } from "../../kernel/Stopwatch.ts"
 import type { JournalStore, Mark, Opened, StoredAnswer } from "./JournalStore.ts"
 import { JournalWriter } from "./JournalWriter.ts"
-import * as Past from "./Past.ts"
+import * as RunPast from "./RunPast.ts"
 
 /** The name under which a cancel is stored among a run's answers. */
 export const cancelName = "cancel"
@@ -49,7 +49,7 @@ export class JournalRun implements Engine {
   readonly now: () => number
   readonly tree: BudgetTree
   readonly writer: JournalWriter
-  private readonly past: Past.Past
+  private readonly past: RunPast.Past
   private readonly options: JournalRunOptions
   private readonly stopwatch: Stopwatch
   private readonly answers: Map<string, StoredAnswer>
@@ -71,25 +71,25 @@ export class JournalRun implements Engine {
     this.startedAt = record.startedAt
     this.options = options
     this.now = options.now
-    this.past = Past.fold(opened.envelopes, opened.marks)
+    this.past = RunPast.fold(opened.envelopes, opened.marks)
     this.seq = this.past.seq
     this.reminded = this.seq - opened.envelopes.length
     this.answers = new Map(answers)
     const now = options.now()
-    this.down = Past.downUntil(this.past, answers, opened.lastAt, now)
+    this.down = RunPast.downUntil(this.past, answers, opened.lastAt, now)
     this.record = record
     const look = Context.get(options.context, BudgetProbe)
-    this.tree = new BudgetTree(record.budget ?? {}, this.past.entries, look, Keeping.nodeAbove(record))
+    this.tree = new BudgetTree(record.budget ?? {}, this.past.entries, look, ThreadUpdate.nodeAbove(record))
     this.stopwatch = new Stopwatch(
       options.now,
       record.startedAt,
-      Past.waitedUntil(this.past, answers, record.startedAt, now)
+      RunPast.waitedUntil(this.past, answers, record.startedAt, now)
     )
     this.writer = new JournalWriter({ ...options, runId: record.runId, epoch })
     if (this.down !== this.past.downMs) {
       this.writer.mark({
         kind: "note",
-        name: Past.downNote,
+        name: RunPast.downNote,
         path: [],
         seq: this.seq,
         at: now,
@@ -283,8 +283,8 @@ export class JournalRun implements Engine {
       const at = this.now()
       const mark: Mark = { kind, name, path, seq: this.seq, at, value, spent }
       this.writer.mark(mark)
-      Past.remember(this.past, mark)
-      if (Past.isModelResult(mark)) {
+      RunPast.remember(this.past, mark)
+      if (RunPast.isModelResult(mark)) {
         this.past.order.closeStep(path)
         if (path.length === 0) this.remind(at)
       }

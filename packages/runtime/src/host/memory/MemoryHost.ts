@@ -20,8 +20,8 @@ import { MemoryFiles } from "../../thread/MemoryFiles.ts"
 import { MemoryGrants } from "../../approval/MemoryGrants.ts"
 import { MemoryThreads } from "../../thread/MemoryThreads.ts"
 import type { Answered, Drive, PendingApproval, RunHost, RunHostFactory, RunRecord } from "../../engine/RunHost.ts"
-import * as Closing from "../../loop/Closing.ts"
-import * as Keeping from "../../loop/Keeping.ts"
+import * as RunFailure from "../../loop/RunFailure.ts"
+import * as ThreadUpdate from "../../loop/ThreadUpdate.ts"
 import { MemoryRun, type MemoryRunOwner } from "./MemoryRun.ts"
 
 export interface MemoryHostOptions {
@@ -101,7 +101,7 @@ class Host implements RunHost, MemoryRunOwner {
             record.budget ?? {},
             [],
             Context.get(this.context, BudgetProbe),
-            Keeping.nodeAbove(record)
+            ThreadUpdate.nodeAbove(record)
           ),
           owner: this
         })
@@ -210,8 +210,8 @@ class Host implements RunHost, MemoryRunOwner {
     const { run } = carried
     if (run.log.ended) return
     const { runId, threadId } = carried.record
-    this.threads.keep(threadId, runId, Keeping.keptOf(carried.record, run))
-    Closing.force(run)
+    this.threads.keep(threadId, runId, ThreadUpdate.keptOf(carried.record, run))
+    RunFailure.force(run)
     if (Exit.isFailure(exit)) {
       Effect.runForkWith(this.context)(Effect.logError(`run ${run.runId} failed`))
     }

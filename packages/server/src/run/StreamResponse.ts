@@ -11,9 +11,9 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import * as ThreadName from "../thread/ThreadName.ts"
-import * as Bell from "./Bell.ts"
+import * as Heartbeat from "./Heartbeat.ts"
 import type { Feed } from "./Outcome.ts"
-import type { Serving } from "./Serving.ts"
+import type { ServerContext } from "./ServerContext.ts"
 import * as Transmission from "./Transmission.ts"
 
 type Streamed = Extract<Dialect.Answer, { readonly _tag: "Stream" }>
@@ -25,7 +25,7 @@ const encoder = new TextEncoder()
  * a silence; absent, a comment.
  */
 export const stream = (
-  serving: Serving,
+  serving: ServerContext,
   feed: Feed,
   answer: Streamed,
   quiet: Frame.Frame | undefined
@@ -34,7 +34,7 @@ export const stream = (
     const isSse = answer.format === "sse"
     const comment = isSse ? (quiet === undefined ? Sse.comment("keep-alive") : Sse.encode(quiet)) : "\n"
     const transmission = new Transmission.Transmission(answer, feed)
-    const told = watched(serving, feed, Bell.attended(text(serving, feed, transmission), serving.bell, comment))
+    const told = watched(serving, feed, Heartbeat.attended(text(serving, feed, transmission), serving.bell, comment))
     return (isSse ? Stream.concat(opened, told) : told).pipe(
       Stream.mapArray((parts): readonly [Uint8Array] => [encoder.encode(parts.join(""))])
     )
@@ -47,19 +47,19 @@ const closed = Refusal.make("unavailable", "Closing", "the server is closing", 1
 
 /** The reply that a run comes to, once it has ended, is waiting or, where only that is asked, as far as it is. */
 export const whole = (
-  serving: Serving,
+  serving: ServerContext,
   feed: Feed,
   folding: Dialect.Folding
 ): Effect.Effect<Dialect.Reply, Refusal.Refusal> =>
   Effect.suspend(() => {
     const transmission = new Transmission.Transmission(Transmission.silent(folding), feed)
-    const told = watched(serving, feed, Bell.attended(text(serving, feed, transmission), serving.bell, undefined))
+    const told = watched(serving, feed, Heartbeat.attended(text(serving, feed, transmission), serving.bell, undefined))
     return Effect.flatMap(Stream.runDrain(told), () =>
       transmission.isOver ? Effect.succeed(folding.reply()) : Effect.fail(closed)
     )
   })
 
-const text = (serving: Serving, feed: Feed, transmission: Transmission.Transmission): Stream.Stream<string> => {
+const text = (serving: ServerContext, feed: Feed, transmission: Transmission.Transmission): Stream.Stream<string> => {
   const rename = ThreadName.envelopes(serving.naming, feed.tenant)
   const source = feed.isThread ? thread(serving, feed) : run(serving, feed.runId, feed.until, feed.settled)
   return source.pipe(
@@ -71,7 +71,7 @@ const text = (serving: Serving, feed: Feed, transmission: Transmission.Transmiss
 }
 
 const run = (
-  { runtime }: Serving,
+  { runtime }: ServerContext,
   runId: string,
   until: Feed["until"],
   settled: number
@@ -82,7 +82,7 @@ const run = (
 }
 
 /** The runs of a thread one behind the other, and those to come. */
-const thread = (serving: Serving, { tenant, threadId, until }: Feed): Stream.Stream<Envelope.Envelope> =>
+const thread = (serving: ServerContext, { tenant, threadId, until }: Feed): Stream.Stream<Envelope.Envelope> =>
   Stream.unfold(0, (index) =>
     Effect.gen(function* () {
       if (until === "end") yield* serving.book.more(tenant, threadId, index)
@@ -94,7 +94,7 @@ const thread = (serving: Serving, { tenant, threadId, until }: Feed): Stream.Str
   ).pipe(Stream.flatten())
 
 /** Counts the reader in and out; when the last one of a run is cut off, the run goes the way of `onDisconnect`. */
-const watched = <A>(serving: Serving, feed: Feed, said: Stream.Stream<A>): Stream.Stream<A> => {
+const watched = <A>(serving: ServerContext, feed: Feed, said: Stream.Stream<A>): Stream.Stream<A> => {
   const { watchers } = serving
   return Stream.suspend(() => {
     watchers.join(feed.runId)
@@ -109,7 +109,7 @@ const watched = <A>(serving: Serving, feed: Feed, said: Stream.Stream<A>): Strea
   )
 }
 
-const abandon = ({ fork, onDisconnect, runtime, watchers }: Serving, runId: string): Effect.Effect<void> => {
+const abandon = ({ fork, onDisconnect, runtime, watchers }: ServerContext, runId: string): Effect.Effect<void> => {
   if (onDisconnect === "keep") return Effect.void
   const cancel = Effect.suspend(() => (watchers.isWatched(runId) ? Effect.void : runtime.cancel(runId)))
   return onDisconnect === "cancel"

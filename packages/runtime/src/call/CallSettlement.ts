@@ -8,11 +8,11 @@ import * as Schema from "effect/Schema"
 import * as Asking from "./Asking.ts"
 import * as Gate from "./Gate.ts"
 import * as PlanCall from "./PlanCall.ts"
-import type { Callable } from "../agent/Roster.ts"
+import type { Callable } from "../agent/AgentRegistry.ts"
 import type { Place, Run } from "../run/Run.ts"
 import * as SpecialistCall from "./SpecialistCall.ts"
 import type { CallEnd } from "./CallEnd.ts"
-import * as Repeating from "./Repeating.ts"
+import * as RepeatedCall from "./RepeatedCall.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import * as ToolStep from "./ToolStep.ts"
 
@@ -83,7 +83,7 @@ const carry = (
   tool.execution === "client"
     ? clientCall(run, place, call, tool, args, asked)
     : Effect.map(
-        Repeating.run(run, place, tool, Gate.permit(call, args, grantId)),
+        RepeatedCall.run(run, place, tool, Gate.permit(call, args, grantId)),
         ({ cancelled, content, refusal, result, status }) => ({
           part: ToolOutcome.part(call, { result, status, content }),
           refusal,

@@ -9,20 +9,20 @@ import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { fromDecision } from "./Granting.ts"
+import { fromDecision } from "./DecisionGrant.ts"
 import { Answer, approvalId, waitName } from "../call/Question.ts"
 import * as Revision from "../approval/Revision.ts"
 import type { PendingApproval } from "../engine/RunHost.ts"
-import { clientWaitName } from "../call/CallSettling.ts"
-import * as Checking from "../kernel/Checking.ts"
+import { clientWaitName } from "../call/CallSettlement.ts"
+import * as SchemaCheck from "../kernel/SchemaCheck.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import { CallNotFound } from "./NotFound.ts"
-import * as Roster from "../agent/Roster.ts"
-import { type Built, defaultResource } from "./Built.ts"
+import * as AgentRegistry from "../agent/AgentRegistry.ts"
+import { type RuntimeParts, defaultResource } from "./RuntimeParts.ts"
 
 /** Answers the request `id`; with `resourceId`, only as that tenant. */
 export const respond = Effect.fnUntraced(function* (
-  { host, ids, roster }: Built,
+  { host, ids, roster }: RuntimeParts,
   id: string,
   decision: Decision,
   resourceId: string | undefined
@@ -40,7 +40,7 @@ export const respond = Effect.fnUntraced(function* (
   if (expiresAt !== undefined && now >= expiresAt) {
     return yield* fail(new ApprovalErrors.ApprovalExpired({ expiresAt }))
   }
-  const sound = Checking.inWords(Schema.decodeUnknownEffect(Decision)(decision), "a decision")
+  const sound = SchemaCheck.inWords(Schema.decodeUnknownEffect(Decision)(decision), "a decision")
   const status = yield* host.status(asked.runId)
   const tool = toolOf(roster, status, asked)
   const grant = fromDecision(asked, decision, { id: ids.make("grant"), now, toolHash: tool?.hash })
@@ -75,17 +75,17 @@ const late = (outcome: Approval.Outcome, expiresAt: number | undefined): Approva
 
 /** The tool that a question is about, as this runtime has it. */
 const toolOf = (
-  roster: Roster.Roster,
+  roster: AgentRegistry.AgentRegistry,
   status: { readonly agent: string } | undefined,
   { agentPath, request }: PendingApproval
-): Roster.Callable | undefined => {
+): AgentRegistry.Callable | undefined => {
   const root = status === undefined ? undefined : roster.members.get(status.agent)
-  return root === undefined ? undefined : Roster.at(root, agentPath)?.tools.get(request.target)
+  return root === undefined ? undefined : AgentRegistry.at(root, agentPath)?.tools.get(request.target)
 }
 
 /** What is stored for a decision. Fails with a sentence where the decision does not fit the question. */
 const answerTo = (
-  tool: Roster.Callable | undefined,
+  tool: AgentRegistry.Callable | undefined,
   asked: PendingApproval,
   decision: Decision,
   grant: Grant.Grant | undefined
@@ -153,7 +153,7 @@ const raised = (
 
 /** Answers a run's open questions about budgets. */
 export const raise = Effect.fnUntraced(function* (
-  built: Built,
+  built: RuntimeParts,
   runId: string,
   limits: { readonly [limit: string]: number },
   options: { readonly by?: string | undefined; readonly resourceId?: string | undefined } = {}
@@ -172,7 +172,7 @@ export const raise = Effect.fnUntraced(function* (
 
 /** Hands in the result of an open client call. */
 export const submit = Effect.fnUntraced(function* (
-  { host }: Built,
+  { host }: RuntimeParts,
   runId: string,
   toolInvocationId: string,
   answer: {

@@ -66,7 +66,7 @@ interface ModelOutput {
 }
 
 /** The agents of one runtime by name; `first` is the default. */
-export interface Roster {
+export interface AgentRegistry {
   readonly first: Member
   readonly members: ReadonlyMap<string, Member>
 }
@@ -118,7 +118,7 @@ export const build = Effect.fnUntraced(function* (agents: ReadonlyArray<Agent.An
   if (first === undefined) return yield* refuse("a runtime needs at least one agent")
   for (const agent of agents) yield* member(capture, agent.definition, [])
   const { members } = capture
-  return { first: yield* member(capture, first.definition, []), members } satisfies Roster
+  return { first: yield* member(capture, first.definition, []), members } satisfies AgentRegistry
 })
 
 const member = (

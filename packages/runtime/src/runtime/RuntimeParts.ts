@@ -3,11 +3,11 @@
  */
 import type { IdSource } from "../kernel/Ids.ts"
 import type { RunHost } from "../engine/RunHost.ts"
-import type { Roster } from "../agent/Roster.ts"
+import type { AgentRegistry } from "../agent/AgentRegistry.ts"
 import type { Settings } from "../run/Run.ts"
 
-export interface Built {
-  readonly roster: Roster
+export interface RuntimeParts {
+  readonly roster: AgentRegistry
   readonly settings: Settings
   readonly host: RunHost
   readonly ids: IdSource

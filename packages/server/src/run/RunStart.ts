@@ -17,7 +17,7 @@ import { withEnd, withSettings } from "../thread/ThreadBook.ts"
 import type { ThreadNote } from "../thread/ThreadBook.ts"
 import * as Lookup from "./Lookup.ts"
 import * as Outcome from "./Outcome.ts"
-import type { Serving } from "./Serving.ts"
+import type { ServerContext } from "./ServerContext.ts"
 import * as Toolset from "./Toolset.ts"
 
 const manyRuns = Refusal.make("rate-limited", "TooManyRuns", "too many runs at the same time", 1)
@@ -25,7 +25,7 @@ const otherPlace = Refusal.make("conflict", "RequestIdTaken", "the request id be
 
 /** Carries out a query. Names of threads and runs in refusals are the client's. */
 export const query = Effect.fnUntraced(function* (
-  serving: Serving,
+  serving: ServerContext,
   principal: Principal,
   asked: Command.StartQuery,
   anyAgent: boolean
@@ -79,7 +79,7 @@ export const query = Effect.fnUntraced(function* (
 })
 
 const threadOf = (
-  serving: Serving,
+  serving: ServerContext,
   principal: Principal,
   { continues, threadId }: Command.StartQuery
 ): Effect.Effect<string | undefined, Refusal.Refusal> =>
@@ -95,7 +95,7 @@ const ownRunId = (tenant: string, threadId: string, requestId: string): string =
 
 /** The same query again: the run that it started. */
 const joined = Effect.fnUntraced(function* (
-  serving: Serving,
+  serving: ServerContext,
   tenant: string,
   { lastSeq, runId, threadId }: { readonly runId: string; readonly threadId: string; readonly lastSeq: number }
 ) {
@@ -162,7 +162,7 @@ const noteOf = (made: {
 }
 
 const attend = (
-  serving: Serving,
+  serving: ServerContext,
   { tenant, threadId }: { readonly tenant: string; readonly threadId: string },
   { envelopes, runId }: RunHandle,
   automatic: Decision | undefined

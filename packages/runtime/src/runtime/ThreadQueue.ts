@@ -17,7 +17,7 @@ interface Gate {
   holder: string | undefined
 }
 
-export class Turnstile {
+export class ThreadQueue {
   private readonly gates = new Map<string, Gate>()
   private readonly host: RunHost
 

@@ -6,11 +6,11 @@ import { type Envelope, Ordering } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import type { EventLog } from "../../engine/EventLog.ts"
 import type { JournalStore, Opened, StoreFailure } from "./JournalStore.ts"
-import * as Past from "./Past.ts"
+import * as RunPast from "./RunPast.ts"
 
 /** The run as this version can carry it: with all its events, where its snapshot was taken by a version that said it otherwise. */
 export const readable = (store: JournalStore, opened: Opened): Effect.Effect<Opened, StoreFailure> => {
-  const snapshot = Past.snapshotOf(opened.marks)
+  const snapshot = RunPast.snapshotOf(opened.marks)
   if (snapshot === undefined || Ordering.Automaton.restore(snapshot.value) !== undefined) return Effect.succeed(opened)
   return Effect.map(store.read(opened.record.runId, 0, snapshot.seq), (earlier) => ({
     ...opened,

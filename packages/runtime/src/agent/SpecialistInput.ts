@@ -5,14 +5,16 @@ import type { Json } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import type { Member } from "./Roster.ts"
-import * as Checking from "../kernel/Checking.ts"
+import type { Member } from "./AgentRegistry.ts"
+import * as SchemaCheck from "../kernel/SchemaCheck.ts"
 
 /** The prompt for arguments that a coordinator's model wrote. Fails with a sentence that the model can act on. */
 export const fromCall = (specialist: Member, args: Json): Effect.Effect<string, string> => {
   const { input } = specialist.definition
   if (input !== undefined) {
-    return Effect.map(Checking.inWords(Schema.decodeUnknownEffect(input)(args), about(specialist)), () => words(args))
+    return Effect.map(SchemaCheck.inWords(Schema.decodeUnknownEffect(input)(args), about(specialist)), () =>
+      words(args)
+    )
   }
   return Predicate.hasProperty(args, "prompt") && typeof args.prompt === "string" && args.prompt.trim() !== ""
     ? Effect.succeed(args.prompt)
@@ -28,7 +30,7 @@ export const fromValue = (specialist: Member, value: unknown): Effect.Effect<str
       : Effect.fail("it takes a string that is not empty")
   }
   const encoded = Schema.encodeUnknownEffect(Schema.toCodecJson(input))(value)
-  return Effect.map(Checking.inWords(encoded, about(specialist)), words)
+  return Effect.map(SchemaCheck.inWords(encoded, about(specialist)), words)
 }
 
 const about = (specialist: Member): string => `the input of ${specialist.name}`

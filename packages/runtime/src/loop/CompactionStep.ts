@@ -20,7 +20,7 @@ import * as Schema from "effect/Schema"
 import type { Settled } from "../engine/Engine.ts"
 import * as TokenEstimator from "../model/TokenEstimator.ts"
 import { type Place, priceOf, type Run } from "../run/Run.ts"
-import * as Tether from "../kernel/Tether.ts"
+import * as Interruptible from "../kernel/Interruptible.ts"
 import { Answer } from "../step/Answer.ts"
 import {
   CompactionFailed,
@@ -156,7 +156,7 @@ const ask = Effect.fnUntraced(function* (
   const lost = engine.begin === undefined ? 0 : yield* engine.begin(name, place.path)
   const startedAt = engine.now()
   const answer = new Answer()
-  const ended = yield* Tether.hold(
+  const ended = yield* Interruptible.hold(
     Effect.suspend(() =>
       place.model.attempt(
         {

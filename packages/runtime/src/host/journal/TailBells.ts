@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Bell } from "./Tail.ts"
 
-export class Bells {
+export class TailBells {
   private readonly hung = new Map<string, Set<Bell>>()
 
   /** There is news of the run. */

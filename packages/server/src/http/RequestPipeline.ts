@@ -12,20 +12,20 @@ import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type { Authenticator } from "../access/Authenticator.ts"
 import type { Principal } from "../access/Principal.ts"
-import * as Carrying from "../run/Carrying.ts"
-import * as Name from "../run/Name.ts"
+import * as Commands from "../run/Commands.ts"
+import * as IdText from "../run/IdText.ts"
 import type { Feed, Outcome } from "../run/Outcome.ts"
-import type { Serving } from "../run/Serving.ts"
-import * as Telling from "../run/Telling.ts"
-import * as Own from "../rest/Own.ts"
+import type { ServerContext } from "../run/ServerContext.ts"
+import * as StreamResponse from "../run/StreamResponse.ts"
+import * as NativeRoutes from "../rest/NativeRoutes.ts"
 import type { Mount } from "../options/ServerOptions.ts"
 import * as Body from "./Body.ts"
 import * as Origin from "./Origin.ts"
 import * as Response from "./Response.ts"
 import * as Target from "./Target.ts"
 
-export interface Door {
-  readonly serving: Serving
+export interface RequestPipeline {
+  readonly serving: ServerContext
   readonly authenticator: Authenticator["Service"]
   readonly origins: ReadonlySet<string>
   readonly keyHeaders: ReadonlyArray<string>
@@ -58,22 +58,26 @@ interface Turned {
 
 /** Answers a request below the base path `base`. */
 export const answer = (
-  door: Door,
+  pipeline: RequestPipeline,
   mount: Mount,
   base: string,
   request: Request
 ): Effect.Effect<HttpServerResponse.HttpServerResponse> => {
   const { dialect } = mount
-  const judgement = Origin.judge(door.origins, request.headers["origin"], request.headers["host"])
+  const judgement = Origin.judge(pipeline.origins, request.headers["origin"], request.headers["host"])
   if (request.method === "OPTIONS") return Effect.succeed(preflight(request, judgement))
   const refuse = (refused: Refusal.Refusal, more: Response.Headers = {}) =>
     Response.refusal(dialect, refused, { ...judgement.headers, ...more })
-  const admitted = judgement.isAllowed ? admit(door, dialect, base, request) : Effect.fail({ refusal: foreignPage })
+  const admitted = judgement.isAllowed ? admit(pipeline, dialect, base, request) : Effect.fail({ refusal: foreignPage })
   return Effect.matchEffect(admitted, {
     onFailure: ({ headers, refusal }: Turned) =>
-      Effect.map(Body.discard(request, door.bounds), (connection) => refuse(refusal, { ...headers, ...connection })),
+      Effect.map(Body.discard(request, pipeline.bounds), (connection) =>
+        refuse(refusal, { ...headers, ...connection })
+      ),
     onSuccess: (one) =>
-      Effect.catch(enter(door, mount, one, request, judgement.headers), (refused) => Effect.succeed(refuse(refused)))
+      Effect.catch(enter(pipeline, mount, one, request, judgement.headers), (refused) =>
+        Effect.succeed(refuse(refused))
+      )
   }).pipe(
     Effect.catchDefect((defect) =>
       Effect.as(Effect.logError(`a request to ${dialect.name} failed`, defect), refuse(internal))
@@ -83,26 +87,31 @@ export const answer = (
 
 const turn = (refusal: Refusal.Refusal, headers: Response.Headers = {}) => Effect.fail<Turned>({ refusal, headers })
 
-const admit = Effect.fnUntraced(function* (door: Door, dialect: Dialect.Dialect, base: string, request: Request) {
-  if (door.serving.bell.isClosed) return yield* turn(closed)
+const admit = Effect.fnUntraced(function* (
+  pipeline: RequestPipeline,
+  dialect: Dialect.Dialect,
+  base: string,
+  request: Request
+) {
+  if (pipeline.serving.bell.isClosed) return yield* turn(closed)
   const { path, query } = Target.parse(request.url)
   // The router takes more for our base path than we do: other cases, doubled slashes.
   const matched: Dialect.Matched = path.startsWith(`${base}/`)
     ? Dialect.match(dialect, request.method, path.slice(base.length))
     : { _tag: "NoRoute" }
-  const principal = isPublic(matched) ? everybody : yield* whoAsks(door, request)
+  const principal = isPublic(matched) ? everybody : yield* whoAsks(pipeline, request)
   if (principal === undefined) return yield* turn(noKey)
   if (matched._tag === "NoRoute") return yield* turn(noRoute)
   if (matched._tag === "OtherMethods") return yield* turn(noMethod, { allow: matched.methods.join(", ") })
   const params = Target.params(matched.params)
   if (params === undefined) return yield* turn(badPath)
-  const wait = door.serving.allowance.request(principal.tenant, yield* Clock.currentTimeMillis)
+  const wait = pipeline.serving.allowance.request(principal.tenant, yield* Clock.currentTimeMillis)
   if (wait > 0) return yield* turn(Refusal.make("rate-limited", "RateLimited", "too many requests", wait))
   return { principal, route: matched.route, params, query } satisfies Admitted
 })
 
 const enter = Effect.fnUntraced(function* (
-  { bounds, serving }: Door,
+  { bounds, serving }: RequestPipeline,
   { anyAgent = false, dialect }: Mount,
   { params, principal, query, route }: Admitted,
   request: Request,
@@ -110,15 +119,15 @@ const enter = Effect.fnUntraced(function* (
 ) {
   const body = request.method === "GET" ? undefined : yield* Body.read(request, bounds)
   const asked = { params, query, headers: request.headers, body }
-  const own = Own.find(route)
+  const own = NativeRoutes.find(route)
   if (own !== undefined) {
     const replied = yield* own.handle(serving, principal, asked)
     return "file" in replied ? Response.file(replied.file, headers) : Response.reply(replied, headers)
   }
   const exchange = yield* Effect.suspend(() => Effect.fromResult(route.decode(asked)))
-  yield* Name.check(exchange.command)
+  yield* IdText.check(exchange.command)
   const isWatched = exchange.answer._tag !== "Facts"
-  const outcome = yield* Carrying.carry(serving, principal, exchange.command, { isWatched, anyAgent })
+  const outcome = yield* Commands.carry(serving, principal, exchange.command, { isWatched, anyAgent })
   return yield* respond(serving, dialect.keepAlive, exchange.answer, outcome, headers)
 })
 
@@ -135,14 +144,17 @@ const preflight = (request: Request, { headers, isAllowed }: Origin.Judgement) =
       : headers
   })
 
-const whoAsks = ({ authenticator, keyHeaders }: Door, { headers }: Request): Effect.Effect<Principal | undefined> => {
+const whoAsks = (
+  { authenticator, keyHeaders }: RequestPipeline,
+  { headers }: Request
+): Effect.Effect<Principal | undefined> => {
   const bearer = /^bearer +(\S+) *$/i.exec(headers["authorization"] ?? "")?.[1]
   const key = bearer ?? keyHeaders.map((name) => headers[name]).find((value) => value !== undefined && value !== "")
   return authenticator.authenticate({ key: key === undefined ? undefined : Redacted.make(key), headers })
 }
 
 const respond = (
-  serving: Serving,
+  serving: ServerContext,
   quiet: Frame.Frame | undefined,
   answered: Dialect.Answer,
   outcome: Outcome,
@@ -164,10 +176,10 @@ const respond = (
       return Effect.succeed(Response.reply(answered.shape({ _tag: "Accepted", runId, threadId }), headers))
     }
     case "Whole":
-      return Effect.map(Telling.whole(serving, feed, answered.open()), (told) => Response.reply(told, headers))
+      return Effect.map(StreamResponse.whole(serving, feed, answered.open()), (told) => Response.reply(told, headers))
     case "Stream":
       return Effect.succeed(
-        HttpServerResponse.stream(Telling.stream(serving, feed, answered, quiet), {
+        HttpServerResponse.stream(StreamResponse.stream(serving, feed, answered, quiet), {
           headers: { ...headers, ...(answered.format === "sse" ? Sse.headers : Ndjson.headers), ...answered.headers }
         })
       )

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import type { Principal } from "../access/Principal.ts"
 import * as Lookup from "./Lookup.ts"
 import * as Outcome from "./Outcome.ts"
-import type { Serving } from "./Serving.ts"
+import type { ServerContext } from "./ServerContext.ts"
 
 const badCursor = Refusal.make("bad-request", "BadCursor", "the cursor names no place in a stream")
 
@@ -18,7 +18,7 @@ const cursorOf = (after: string | undefined): Cursor.Cursor | undefined => {
 }
 
 export const resume = Effect.fnUntraced(function* (
-  serving: Serving,
+  serving: ServerContext,
   principal: Principal,
   { address, after, only, scope }: Command.Resume
 ) {

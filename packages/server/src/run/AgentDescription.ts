@@ -11,7 +11,7 @@ import * as Schema from "effect/Schema"
 import * as Tool from "effect/ai/Tool"
 import type { Description } from "../options/ServerOptions.ts"
 import * as Outcome from "./Outcome.ts"
-import type { Serving } from "./Serving.ts"
+import type { ServerContext } from "./ServerContext.ts"
 
 const isJson = Schema.is(Schema.Json)
 
@@ -44,7 +44,7 @@ const agentOf = (agent: Agent.Any, { options = [], title, version = "1" }: Descr
   options
 })
 
-export const agents = (serving: Serving): Effect.Effect<Outcome.Outcome> =>
+export const agents = (serving: ServerContext): Effect.Effect<Outcome.Outcome> =>
   Effect.map(Clock.currentTimeMillis, (now) =>
     Outcome.facts({
       _tag: "Agents",

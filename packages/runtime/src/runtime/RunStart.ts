@@ -11,12 +11,12 @@ import * as Schema from "effect/Schema"
 import type * as Agent from "../agent/Agent.ts"
 import type { RunRecord } from "../engine/RunHost.ts"
 import type { QueryOptions, RunOptions } from "./RuntimeShape.ts"
-import * as Input from "../agent/Input.ts"
+import * as SpecialistInput from "../agent/SpecialistInput.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import * as QueryTools from "../agent/QueryTools.ts"
-import * as Roster from "../agent/Roster.ts"
+import * as AgentRegistry from "../agent/AgentRegistry.ts"
 import * as Threads from "./Threads.ts"
-import { type Built, defaultResource } from "./Built.ts"
+import { type RuntimeParts, defaultResource } from "./RuntimeParts.ts"
 
 /** A run's record before its host has taken it. */
 export type NewRun = Omit<RunRecord, "historyVersion">
@@ -27,7 +27,11 @@ export type Rejected = QueryRejected
 const reject = (reason: QueryRejections.Reason) => Effect.fail(new QueryRejected({ reason }))
 
 /** The record of a query. */
-export const query = Effect.fnUntraced(function* (built: Built, prompt: Message.Prompt, options: QueryOptions = {}) {
+export const query = Effect.fnUntraced(function* (
+  built: RuntimeParts,
+  prompt: Message.Prompt,
+  options: QueryOptions = {}
+) {
   if (isEmpty(prompt)) return yield* reject(new QueryRejections.EmptyPrompt({}))
   const member = options.agent === undefined ? built.roster.first : yield* find(built, options.agent)
   const tools = options.tools === undefined ? undefined : yield* toolsOf(member, options.tools)
@@ -51,7 +55,7 @@ export const query = Effect.fnUntraced(function* (built: Built, prompt: Message.
 const readTools = Schema.decodeUnknownOption(QueryTools.QueryTools)
 
 /** A copy of what the query changes of the agent's tools, which is kept with the run. */
-const toolsOf = (member: Roster.Member, given: QueryTools.QueryTools) => {
+const toolsOf = (member: AgentRegistry.Member, given: QueryTools.QueryTools) => {
   const tools = Option.getOrUndefined(readTools(PlainJson.copy(given)))
   const refused = (issue: string) => reject(new QueryRejections.InvalidInput({ agent: member.name, issue }))
   if (tools === undefined) return refused("the tools are not JSON, or not what is expected")
@@ -61,13 +65,13 @@ const toolsOf = (member: Roster.Member, given: QueryTools.QueryTools) => {
 
 /** The record of a specialist's run from code: no history is read, none is written. */
 export const specialist = Effect.fnUntraced(function* (
-  built: Built,
+  built: RuntimeParts,
   agent: Agent.Any,
   input: unknown,
   options: RunOptions = {}
 ) {
   const member = yield* find(built, agent)
-  const prompt = yield* Effect.result(Input.fromValue(member, input))
+  const prompt = yield* Effect.result(SpecialistInput.fromValue(member, input))
   if (Result.isFailure(prompt)) {
     return yield* reject(new QueryRejections.InvalidInput({ agent: member.name, issue: prompt.failure }))
   }
@@ -75,7 +79,7 @@ export const specialist = Effect.fnUntraced(function* (
 })
 
 /** Hands the run to the host. */
-export const start = (built: Built, run: NewRun): Effect.Effect<void, QueryRejected> =>
+export const start = (built: RuntimeParts, run: NewRun): Effect.Effect<void, QueryRejected> =>
   Effect.mapError(built.host.start(run), (reason) => new QueryRejected({ reason }))
 
 const isEmpty = (prompt: Message.Prompt): boolean =>
@@ -83,7 +87,7 @@ const isEmpty = (prompt: Message.Prompt): boolean =>
     ? prompt.trim() === ""
     : !prompt.some((part) => part.type === "file" || part.text.trim() !== "")
 
-const find = (built: Built, agent: string | Agent.Any): Effect.Effect<Roster.Member, QueryRejected> => {
+const find = (built: RuntimeParts, agent: string | Agent.Any): Effect.Effect<AgentRegistry.Member, QueryRejected> => {
   const name = Predicate.isString(agent) ? agent : agent.name
   const member = built.roster.members.get(name)
   return member === undefined || (!Predicate.isString(agent) && member.definition !== agent.definition)
@@ -92,8 +96,8 @@ const find = (built: Built, agent: string | Agent.Any): Effect.Effect<Roster.Mem
 }
 
 const record = Effect.fnUntraced(function* (
-  built: Built,
-  member: Roster.Member,
+  built: RuntimeParts,
+  member: AgentRegistry.Member,
   prompt: Message.Prompt,
   isolated: boolean,
   options: RunOptions
@@ -135,14 +139,14 @@ const record = Effect.fnUntraced(function* (
 
 /** A limit in dollars is worth nothing over a model whose price nobody knows. */
 const withoutPrice = (
-  built: Built,
-  member: Roster.Member,
+  built: RuntimeParts,
+  member: AgentRegistry.Member,
   budgets: ReadonlyArray<Budget.Budget>,
   now: number
 ): QueryRejections.UnknownPrice | undefined => {
   const limits = (one: Budget.Budget) => one.maxCostUsd !== undefined && one.maxCostUsd !== Number.POSITIVE_INFINITY
-  const all = Roster.below(member)
-  const unpriced = (of: ReadonlyArray<Roster.Member>) =>
+  const all = AgentRegistry.below(member)
+  const unpriced = (of: ReadonlyArray<AgentRegistry.Member>) =>
     of
       .flatMap(({ fallbacks, model }) => [model, ...fallbacks])
       .find(({ model, provider }) => built.settings.prices.find(provider, model, now) === undefined)
@@ -150,7 +154,7 @@ const withoutPrice = (
     ? unpriced(all)
     : all
         .filter((one) => one !== member && limits(one.budget))
-        .map((one) => unpriced(Roster.below(one)))
+        .map((one) => unpriced(AgentRegistry.below(one)))
         .find(Boolean)
   return found === undefined
     ? undefined

@@ -6,15 +6,15 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import type * as Erased from "../kernel/Erased.ts"
-import type { Member } from "./Roster.ts"
-import * as Checking from "../kernel/Checking.ts"
+import type { Member } from "./AgentRegistry.ts"
+import * as SchemaCheck from "../kernel/SchemaCheck.ts"
 
 /** Models like to fence their JSON. */
 const unfenced = (text: string): string => /^\s*```(?:json)?\s*\n([\s\S]*?)\n?```\s*$/.exec(text)?.[1] ?? text
 
 /** Decodes final text by the output schema. Fails with a sentence that says what does not fit. */
 export const decode = (output: Erased.CodecOf<Erased.Any>, text: string): Effect.Effect<unknown, string> =>
-  Checking.inWords(
+  SchemaCheck.inWords(
     Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.toCodecJson(output)))(unfenced(text)),
     "the answer"
   )

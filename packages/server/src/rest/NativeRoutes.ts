@@ -12,13 +12,13 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Principal } from "../access/Principal.ts"
 import * as Lookup from "../run/Lookup.ts"
-import type { Serving } from "../run/Serving.ts"
+import type { ServerContext } from "../run/ServerContext.ts"
 
-export interface Own {
+export interface NativeRoute {
   readonly method: Dialect.Method
   readonly path: string
   readonly handle: (
-    serving: Serving,
+    serving: ServerContext,
     principal: Principal,
     request: Dialect.Request
   ) => Effect.Effect<Dialect.Reply | FileReply, Refusal.Refusal>
@@ -37,12 +37,12 @@ const noGrant = Refusal.make("not-found", "GrantNotFound", "no such grant")
 
 const noFile = Refusal.make("not-found", "FileNotFound", "no such file")
 
-const outward = ({ naming }: Serving, grant: Grant.Grant): Json => ({
+const outward = ({ naming }: ServerContext, grant: Grant.Grant): Json => ({
   ...grant,
   threadId: naming.outer(grant.resourceId, grant.threadId) ?? grant.threadId
 })
 
-export const routes: ReadonlyArray<Own> = [
+export const routes: ReadonlyArray<NativeRoute> = [
   {
     method: "GET",
     path: "/grants",
@@ -109,7 +109,7 @@ export const places: ReadonlyArray<Dialect.Route> = routes.map(({ method, path }
 }))
 
 /** What carries out a route that `places` found. */
-export const find = (route: Dialect.Route): Own | undefined =>
+export const find = (route: Dialect.Route): NativeRoute | undefined =>
   route.decode === undecoded
     ? routes.find(({ method, path }) => method === route.method && path === route.path)
     : undefined

@@ -6,13 +6,13 @@ import type { Command } from "@reins/wire"
 import * as Effect from "effect/Effect"
 import type { Principal } from "../access/Principal.ts"
 import * as ThreadName from "../thread/ThreadName.ts"
-import * as Answering from "./Answering.ts"
-import * as Describing from "./Describing.ts"
+import * as Answers from "./Answers.ts"
+import * as AgentDescription from "./AgentDescription.ts"
 import * as Lookup from "./Lookup.ts"
 import * as Outcome from "./Outcome.ts"
-import * as Resuming from "./Resuming.ts"
-import type { Serving } from "./Serving.ts"
-import * as Starting from "./Starting.ts"
+import * as ResumePoint from "./ResumePoint.ts"
+import type { ServerContext } from "./ServerContext.ts"
+import * as RunStart from "./RunStart.ts"
 import * as Threads from "./Threads.ts"
 
 /** `isWatched`: the request's answer shows the run. `anyAgent`: as `Mount.anyAgent`. */
@@ -22,25 +22,25 @@ export interface Manner {
 }
 
 export const carry = (
-  serving: Serving,
+  serving: ServerContext,
   principal: Principal,
   command: Command.Command,
   { anyAgent, isWatched }: Manner
 ): Effect.Effect<Outcome.Outcome, Refusal.Refusal> => {
   switch (command._tag) {
     case "StartQuery":
-      return accepted(command.detached, Starting.query(serving, principal, command, anyAgent))
+      return accepted(command.detached, RunStart.query(serving, principal, command, anyAgent))
     case "Answer":
       return accepted(
         command.detached,
-        Answering.answer(serving, principal, command, isWatched && command.detached !== true)
+        Answers.answer(serving, principal, command, isWatched && command.detached !== true)
       )
     case "SubmitToolResults":
-      return Answering.results(serving, principal, command)
+      return Answers.results(serving, principal, command)
     case "Cancel":
       return cancel(serving, principal, command)
     case "Resume":
-      return Resuming.resume(serving, principal, command)
+      return ResumePoint.resume(serving, principal, command)
     case "CreateThread":
       return Threads.create(serving, principal, command)
     case "GetThread":
@@ -54,7 +54,7 @@ export const carry = (
     case "ListApprovals":
       return approvals(serving, principal, command)
     case "Describe":
-      return Describing.agents(serving)
+      return AgentDescription.agents(serving)
     case "Vote":
       return Threads.vote(serving, principal, command)
     case "ListVotes":
@@ -71,13 +71,13 @@ const accepted = (
     ? Effect.map(carried, ({ feed: { runId, threadId } }) => Outcome.facts({ _tag: "Accepted", runId, threadId }))
     : carried
 
-const cancel = Effect.fnUntraced(function* (serving: Serving, principal: Principal, { address }: Command.Cancel) {
+const cancel = Effect.fnUntraced(function* (serving: ServerContext, principal: Principal, { address }: Command.Cancel) {
   const { runId } = yield* Lookup.addressed(serving, principal, address)
   return Outcome.facts({ _tag: "Cancelled", isRunning: yield* serving.runtime.cancel(runId) })
 })
 
 const approvals = (
-  { naming, runtime }: Serving,
+  { naming, runtime }: ServerContext,
   { tenant }: Principal,
   { threadId }: Command.ListApprovals
 ): Effect.Effect<Outcome.Outcome> =>

@@ -8,10 +8,10 @@ import type { Allowance } from "../access/Allowance.ts"
 import type { Description, OnDisconnect } from "../options/ServerOptions.ts"
 import type { ThreadBookShape } from "../thread/ThreadBook.ts"
 import type { Naming } from "../thread/ThreadName.ts"
-import type { Bell } from "./Bell.ts"
+import type { Bell } from "./Heartbeat.ts"
 import type { Watchers } from "./Watchers.ts"
 
-export interface Serving {
+export interface ServerContext {
   readonly runtime: RuntimeShape
   readonly book: ThreadBookShape
   readonly naming: Naming

@@ -12,7 +12,7 @@ import type { Principal } from "../access/Principal.ts"
 import { withOpening, withSettings } from "../thread/ThreadBook.ts"
 import * as Lookup from "./Lookup.ts"
 import * as Outcome from "./Outcome.ts"
-import type { Serving } from "./Serving.ts"
+import type { ServerContext } from "./ServerContext.ts"
 
 /** Answers that fit something open. `ids` are what the encoders know these by. */
 interface Fitting {
@@ -47,7 +47,7 @@ const incomplete = Refusal.make("bad-request", "AnswersMissing", "every open que
 
 /** The run that is meant, what it waits for, and which answers fit. */
 const find = Effect.fnUntraced(function* (
-  serving: Serving,
+  serving: ServerContext,
   principal: Principal,
   address: Command.Address,
   answers: Answers
@@ -71,7 +71,7 @@ const find = Effect.fnUntraced(function* (
 })
 
 const respond = (
-  { runtime }: Serving,
+  { runtime }: ServerContext,
   { name, tenant }: Principal,
   id: string,
   decision: Decision
@@ -93,7 +93,7 @@ const nothingWaits = Refusal.make("conflict", "NothingWaits", "nothing waits for
 
 /** Why nothing fits. A question that is open, but elsewhere, is none of this address; what became of others the runtime knows. */
 const explain = Effect.fnUntraced(function* (
-  serving: Serving,
+  serving: ServerContext,
   principal: Principal,
   { decisions, results: given }: Answers
 ) {
@@ -109,7 +109,7 @@ const explain = Effect.fnUntraced(function* (
 
 /** Hands in what fits, in order; the first failure counts only when nothing was taken. */
 const submit = Effect.fnUntraced(function* (
-  serving: Serving,
+  serving: ServerContext,
   principal: Principal,
   { runId }: RunStatus,
   { decisions, results }: Fitting
@@ -134,7 +134,7 @@ const submit = Effect.fnUntraced(function* (
 
 /** Carries out answers; the run goes on behind them. `isWatched`: the request's own answer shows how. */
 export const answer = Effect.fnUntraced(function* (
-  serving: Serving,
+  serving: ServerContext,
   principal: Principal,
   command: Command.Answer,
   isWatched: boolean
@@ -167,7 +167,7 @@ export const answer = Effect.fnUntraced(function* (
 })
 
 /** Carries out results of a client's own calls. */
-export const results = (serving: Serving, principal: Principal, command: Command.SubmitToolResults) =>
+export const results = (serving: ServerContext, principal: Principal, command: Command.SubmitToolResults) =>
   Effect.map(answer(serving, principal, { ...command, _tag: "Answer", decisions: [] }, false), ({ feed }) =>
     Outcome.facts({ _tag: "Accepted", runId: feed.runId, threadId: feed.threadId })
   )
