@@ -48,9 +48,7 @@ export const ask = (
  * none, and the next call finds it.
  */
 const keep = (run: Run, place: Place, call: Message.CallPart, grant: Grant.Grant) =>
-  run.engine.activity(
-    `${place.prefix}grant/${call.id}`,
-    Schema.Null,
+  run.engine.activity(`${place.prefix}grant/${call.id}`, Schema.Null, () =>
     Effect.as(run.grants.add(grant), { value: null, path: place.path, events: [], spent: [] })
   )
 

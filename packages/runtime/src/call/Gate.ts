@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import type { Work } from "../engine/Engine.ts"
 import type { Place, Run } from "../run/Run.ts"
 import type { Callable } from "../agent/AgentRegistry.ts"
 import * as Interruptible from "../kernel/Interruptible.ts"
@@ -44,10 +45,13 @@ const allow: Verdict = { verdict: "allow" }
 export const judge = (run: Run, place: Place, call: Message.CallPart, tool: Callable): Effect.Effect<Verdict> =>
   tool.policy === "never"
     ? Effect.succeed(allow)
-    : run.engine.activity(
-        `${place.prefix}gate/${call.id}`,
-        VerdictSchema,
-        Effect.map(consider(run, place, call, tool), (value) => ({ value, path: place.path, events: [], spent: [] }))
+    : run.engine.activity(`${place.prefix}gate/${call.id}`, VerdictSchema, (work) =>
+        Effect.map(consider(run, work, place, call, tool), (value) => ({
+          value,
+          path: place.path,
+          events: [],
+          spent: []
+        }))
       )
 
 /** The right to run an allowed call with `args`. */
@@ -56,57 +60,57 @@ export const permit = (call: Message.CallPart, args: Json, grantId?: string): Pe
 
 const consider = Effect.fnUntraced(function* (
   run: Run,
+  work: Work,
   place: Place,
   call: Message.CallPart,
   tool: Callable
 ): Effect.fn.Return<Verdict> {
-  if (run.engine.cancel.requested) return { verdict: "cancelled" }
+  if (work.cancel.requested) return { verdict: "cancelled" }
   const decoded = yield* Effect.result(tool.decode(call.args))
   if (Result.isFailure(decoded)) return { verdict: "invalid", issue: decoded.failure }
   if (tool.policy !== "always" && tool.policy !== "never") {
-    const asks = yield* predicate(run, place, call, tool, tool.policy, decoded.success)
+    const asks = yield* predicate(run, work, place, call, tool, tool.policy, decoded.success)
     // A run that was cancelled meanwhile has nobody to ask.
-    if (run.engine.cancel.requested) return { verdict: "cancelled" }
+    if (work.cancel.requested) return { verdict: "cancelled" }
     if (!asks) return allow
   }
-  const granted = yield* claim(run, place, call, tool)
+  const granted = yield* claim(run, work, place, call, tool)
   if (granted !== undefined) return { verdict: "granted", grantId: granted.id, scope: granted.scope }
   const { approvalExpiryMs } = run.settings
   const ask: Verdict = {
     verdict: "ask",
-    ...(approvalExpiryMs === undefined ? {} : { expiresAt: run.engine.now() + approvalExpiryMs })
+    ...(approvalExpiryMs === undefined ? {} : { expiresAt: work.now() + approvalExpiryMs })
   }
   return ask
 })
 
 /** A use of a grant that covers the call. Taken once for the call, however often its gate is begun. */
-const claim = (run: Run, place: Place, call: Message.CallPart, tool: Callable) => {
-  const { engine } = run
+const claim = (run: Run, work: Work, place: Place, call: Message.CallPart, tool: Callable) => {
   const facts: Grant.Claim = {
-    resourceId: engine.resourceId,
-    threadId: engine.threadId,
-    runId: engine.runId,
+    resourceId: work.resourceId,
+    threadId: work.threadId,
+    runId: work.runId,
     agentPath: place.path,
     toolName: tool.name,
     toolHash: tool.hash,
     args: call.args
   }
-  return run.grants.claim(`${engine.runId} ${place.prefix}${call.id}`, facts, engine.now())
+  return run.grants.claim(`${work.runId} ${place.prefix}${call.id}`, facts, work.now())
 }
 
 const predicate = (
   run: Run,
+  work: Work,
   place: Place,
   call: Message.CallPart,
   tool: Callable,
   asks: Predicate,
   args: unknown
 ): Effect.Effect<boolean> => {
-  const { engine } = run
   const context: PolicyContext = {
-    runId: engine.runId,
-    threadId: engine.threadId,
-    resourceId: engine.resourceId,
+    runId: work.runId,
+    threadId: work.threadId,
+    resourceId: work.resourceId,
     toolName: tool.name,
     toolCallId: call.id,
     agentPath: place.path,
@@ -118,13 +122,13 @@ const predicate = (
     const said = asks(args, context)
     return typeof said === "boolean" ? Effect.succeed(said) : said
   })
-  const startedAt = engine.now()
+  const startedAt = work.now()
   return Effect.map(
     Interruptible.hold(answer, {
-      signal: engine.cancel,
+      signal: work.cancel,
       alarm: run.alarm,
       graceMs: 0,
-      remainingMs: () => run.settings.predicateMs - (engine.now() - startedAt)
+      remainingMs: () => run.settings.predicateMs - (work.now() - startedAt)
     }),
     // Only a clear no lets a call pass.
     (held) => !(held._tag === "Done" && Exit.isSuccess(held.exit) && held.exit.value === false)

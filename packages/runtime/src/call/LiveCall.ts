@@ -5,6 +5,7 @@
  */
 import { CancellationReport, type Event, type Json, type Message, Money } from "@reins/protocol"
 import * as Effect from "effect/Effect"
+import type { Work } from "../engine/Engine.ts"
 import type { Place, Run } from "../run/Run.ts"
 import { sha256Hex } from "../kernel/Digest.ts"
 import type * as Invocation from "../tool/Invocation.ts"
@@ -50,15 +51,17 @@ export class LiveCall implements Invocation.Live {
   private phase: number
   private files = 0
   private readonly run: Run
+  private readonly work: Work
   private readonly place: Place
   private readonly call: Message.CallPart
 
   /** `begun`: how often earlier lives of the run began this call. */
-  constructor(run: Run, place: Place, call: Message.CallPart, begun: number) {
+  constructor(run: Run, work: Work, place: Place, call: Message.CallPart, begun: number) {
     this.run = run
+    this.work = work
     this.place = place
     this.call = call
-    this.phase = run.engine.phase(place.path, call.id)
+    this.phase = work.phase(place.path, call.id)
     this.attempt = new Attempt(begun)
   }
 
@@ -99,14 +102,14 @@ export class LiveCall implements Invocation.Live {
   }
 
   private get idempotencyKey(): string {
-    return CancellationReport.idempotencyKey(this.run.engine.runId, this.place.path, this.call.id)
+    return CancellationReport.idempotencyKey(this.work.runId, this.place.path, this.call.id)
   }
 
   private make(attempt: Attempt): ToolRunShape {
-    const { engine } = this.run
+    const { runId, threadId } = this.work
     return {
-      runId: engine.runId,
-      threadId: engine.threadId,
+      runId,
+      threadId,
       callId: this.call.id,
       idempotencyKey: this.idempotencyKey,
       attempt: attempt.index,
@@ -129,11 +132,11 @@ export class LiveCall implements Invocation.Live {
 
   /** Runs `news` unless the attempt is over, and waits where the reader is behind. */
   private say(attempt: Attempt, news: () => boolean): Effect.Effect<void> {
-    return Effect.suspend(() => (attempt.open && news() ? Effect.promise(this.run.engine.room) : Effect.void))
+    return Effect.suspend(() => (attempt.open && news() ? Effect.promise(this.work.room) : Effect.void))
   }
 
   private push(event: Event): boolean {
-    return this.run.engine.push(this.place.path, [event])
+    return this.work.push(this.place.path, [event])
   }
 
   private progress(attempt: Attempt, { label, milestone, phaseIndex, totalPhases }: Progress): boolean {
@@ -190,15 +193,15 @@ export class LiveCall implements Invocation.Live {
     return Effect.suspend(() => {
       // A copy: the handler may go on to use its buffer.
       const bytes = typeof content === "string" ? encoder.encode(content) : new Uint8Array(content)
-      const { engine, files, settings } = this.run
+      const { files, settings } = this.run
       const sizeBytes = bytes.length
       if (sizeBytes > settings.maxFileBytes) {
         return Effect.fail(new FileTooLarge({ filename, sizeBytes, maxBytes: settings.maxFileBytes }))
       }
       const fileId = `file_${sha256Hex(`${this.idempotencyKey}\n${++attempt.stored}`).slice(0, 32)}`
       if (!attempt.open) return Effect.succeed(fileId)
-      const { resourceId, runId, threadId } = engine
-      const at = engine.now()
+      const { resourceId, runId, threadId } = this.work
+      const at = this.work.now()
       const kept = files.put({
         fileId,
         runId,

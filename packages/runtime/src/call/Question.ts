@@ -62,24 +62,22 @@ export const put = (
   ])
   const constant = unattended(place.member.definition.unattended ?? run.settings.unattended, id)
   if (constant !== undefined) return Effect.as(announced, constant)
-  const warnsAt = expiresAt === undefined ? undefined : expiresAt - run.settings.approvalWarnMs
+  const reminder =
+    expiresAt === undefined || run.settings.approvalWarnMs === 0
+      ? undefined
+      : { at: expiresAt - run.settings.approvalWarnMs, emit: warning(run, place, { id, name, expiresAt }) }
   const answered = engine.wait(
     waitName(id),
     Answer,
     {
       cancelled: { resolution: { id, outcome: { outcome: "cancelled" } } },
-      wakesAt: warnsAt,
       ...(expiresAt === undefined
         ? {}
-        : { expires: { at: expiresAt, value: { resolution: { id, outcome: { outcome: "expired" } } } } })
+        : { expires: { at: expiresAt, value: { resolution: { id, outcome: { outcome: "expired" } } } }, reminder })
     },
     { path: place.path, reason: "approval", id }
   )
-  const held =
-    expiresAt === undefined || warnsAt === undefined || run.settings.approvalWarnMs === 0
-      ? answered
-      : Effect.raceFirst(answered, warning(run, place, { id, name, warnsAt, expiresAt }))
-  return Effect.andThen(announced, Effect.map(held, valueOf))
+  return Effect.andThen(announced, Effect.map(answered, valueOf))
 }
 
 const valueOf = ({ value }: { readonly value: Answer }): Answer => value
@@ -87,21 +85,15 @@ const valueOf = ({ value }: { readonly value: Answer }): Answer => value
 /** The `event_type` of the event that tells of a question whose time is nearly over. */
 export const expiringType = "approval_expiring"
 
-/** Tells once, when the time has come, and never ends. */
+/** Tells once that the question will expire soon. */
 const warning = (
   { engine }: Run,
   { path, prefix }: Place,
-  about: { readonly id: string; readonly name: string; readonly warnsAt: number; readonly expiresAt: number }
-): Effect.Effect<never> => {
-  const { expiresAt, id, name, warnsAt } = about
-  const told = engine.emit(`${prefix}warn/${name}`, path, () => [
+  { expiresAt, id, name }: { readonly id: string; readonly name: string; readonly expiresAt: number }
+): Effect.Effect<void> =>
+  engine.emit(`${prefix}warn/${name}`, path, () => [
     { type: "custom", event_type: expiringType, data: { id, expiresAt } }
   ])
-  return Effect.suspend(() => Effect.sleep(Math.max(0, warnsAt - engine.now()))).pipe(
-    Effect.andThen(told),
-    Effect.andThen(Effect.never)
-  )
-}
 
 /** Who answers where nobody can be asked. */
 export const unattendedName = "unattended"

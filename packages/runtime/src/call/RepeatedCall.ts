@@ -25,9 +25,7 @@ export const run = (
   before?: ToolStep.Before
 ): Effect.Effect<ToolStep.ToolValue> => {
   const first = place.limited(tool, ToolStep.runTool(run, place, tool, permit, before))
-  return run.engine.begin === undefined
-    ? first
-    : Effect.flatMap(first, (value) => settled(run, place, tool, permit, before, value, 1))
+  return Effect.flatMap(first, (value) => settled(run, place, tool, permit, before, value, 1))
 }
 
 /** The value of a call that has a result; else what comes of the question whether it is made for the `time`th time again. */

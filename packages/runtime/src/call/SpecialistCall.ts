@@ -9,7 +9,7 @@ import { AgentPath, Budget, type Entry, type Json, Message, Usage } from "@reins
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import type { Settled } from "../engine/Engine.ts"
+import type { Settled, Work } from "../engine/Engine.ts"
 import type { Member } from "../agent/AgentRegistry.ts"
 import type { AgentEnd } from "../run/AgentEnd.ts"
 import { Place, type Run } from "../run/Run.ts"
@@ -36,10 +36,8 @@ type Admission = Schema.Schema.Type<typeof AdmissionSchema>
 export const call = Effect.fnUntraced(function* (run: Run, place: Place, call: Message.CallPart, specialist: Member) {
   const { engine } = run
   const path = AgentPath.child(place.path, specialist.name, call.id)
-  const admission = yield* engine.activity(
-    `${place.prefix}agent/${call.id}`,
-    AdmissionSchema,
-    Effect.map(admit(run, place, path, call, specialist), (value): Settled<Admission> => ({
+  const admission = yield* engine.activity(`${place.prefix}agent/${call.id}`, AdmissionSchema, (work) =>
+    Effect.map(admit(run, work, place, path, call, specialist), (value): Settled<Admission> => ({
       value,
       path: place.path,
       events: [],
@@ -52,7 +50,7 @@ export const call = Effect.fnUntraced(function* (run: Run, place: Place, call: M
     return { ...end.call, part: ToolOutcome.part(call, end.outcome) } satisfies CallEnd
   }
   // Also on replay, where the admission above is only remembered.
-  engine.tree.open(path, specialist.budget, admission.elapsedMs)
+  engine.limits.open(path, specialist.budget, admission.elapsedMs)
   const ended = yield* run.carry(
     run,
     new Place({
@@ -83,23 +81,23 @@ const admitted = (place: Place, call: Message.CallPart, specialist: Member, at: 
 })
 
 const admit = (
-  run: Run,
+  { settings }: Run,
+  work: Work,
   place: Place,
   path: AgentPath.AgentPath,
   call: Message.CallPart,
   specialist: Member
 ): Effect.Effect<Admission> =>
   Effect.suspend(() => {
-    const { engine, settings } = run
-    if (engine.cancel.requested) return Effect.succeed({ _tag: "Cancelled" } as const)
+    if (work.cancel.requested) return Effect.succeed({ _tag: "Cancelled" } as const)
     if (path.length > settings.maxDepth) return Effect.succeed({ _tag: "TooDeep", depth: settings.maxDepth } as const)
     return Effect.map(Effect.result(SpecialistInput.fromCall(specialist, call.args)), (prompt): Admission => {
       if (Result.isFailure(prompt)) return { _tag: "Invalid", issue: prompt.failure }
       const held: Budget.Amount = { agents: 1 }
-      const refusal = engine.tree.depthRefusal(place.path) ?? engine.tree.reserve(place.path, held, engine.elapsed())
+      const refusal = work.tree.depthRefusal(place.path) ?? work.tree.reserve(place.path, held, work.elapsed())
       if (refusal !== undefined) return { _tag: "Refused", refusal }
-      engine.tree.settle(place.path, held, held)
-      return { _tag: "Admitted", prompt: prompt.success, elapsedMs: engine.elapsed(), at: engine.now() }
+      work.tree.settle(place.path, held, held)
+      return { _tag: "Admitted", prompt: prompt.success, elapsedMs: work.elapsed(), at: work.now() }
     })
   })
 

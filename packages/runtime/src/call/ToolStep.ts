@@ -11,7 +11,7 @@ import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as BudgetWarning from "../run/BudgetWarning.ts"
 import * as Permit from "../approval/Permit.ts"
-import type { Settled } from "../engine/Engine.ts"
+import type { Settled, Work } from "../engine/Engine.ts"
 import type { Callable } from "../agent/AgentRegistry.ts"
 import type { Place, Run } from "../run/Run.ts"
 import * as Interruptible from "../kernel/Interruptible.ts"
@@ -54,18 +54,16 @@ export const runTool = (
   again?: Again
 ): Effect.Effect<ToolValue> => {
   const name = `${place.prefix}tool/${permit.call.id}${again === undefined ? "" : `/again/${again.time}`}`
-  const work = carry(run, place, tool, permit, name, again?.begunBefore ?? 0)
-  return run.engine.activity(
-    name,
-    ToolValue,
-    before === undefined
-      ? work
-      : Effect.map(work, (settled) =>
+  return run.engine.activity(name, ToolValue, (work) => {
+    const carried = carry(run, work, place, tool, permit, name, again?.begunBefore ?? 0)
+    return before === undefined
+      ? carried
+      : Effect.map(carried, (settled) =>
           settled.value.begunBefore === undefined
             ? { ...settled, events: [...before(settled.value), ...settled.events] }
             : settled
         )
-  )
+  })
 }
 
 /** The event that closes a call. */
@@ -87,49 +85,50 @@ export const resultEvent = (
 
 const carry = Effect.fnUntraced(function* (
   run: Run,
+  work: Work,
   place: Place,
   tool: Callable,
   permit: Permit.Permit,
   name: string,
   begunBefore: number
 ) {
-  const { engine } = run
   const { invoke } = tool
   if (!Permit.isGenuine(permit) || invoke === undefined) {
     return yield* Effect.die(new Error(`the tool ${tool.name} was to run without the gate's permit`))
   }
-  if (engine.cancel.requested) return close(place, tool, permit, cancelled, undefined, { cancelled: true })
+  if (work.cancel.requested) return close(place, tool, permit, cancelled, undefined, { cancelled: true })
   const held: Budget.Amount = { toolCalls: 1, tool: tool.name }
-  const refusal = engine.tree.reserve(place.path, held, engine.elapsed())
+  const refusal = work.tree.reserve(place.path, held, work.elapsed())
   if (refusal !== undefined) return close(place, tool, permit, refused(refusal), undefined, { refusal })
 
-  const lost = engine.begin === undefined ? 0 : yield* engine.begin(name, place.path)
+  const lost = work.begin === undefined ? 0 : yield* work.begin(name, place.path)
   const begun = begunBefore + lost
   if (lost > 0 && !tool.idempotent) {
     // It may have taken effect, and nobody knows: whoever asks decides, outside of this activity.
-    engine.tree.settle(place.path, held, {})
-    return unsettled(run, place, begun)
+    work.tree.settle(place.path, held, {})
+    return unsettled(run, work, place, begun)
   }
-  const startedAt = engine.now()
-  const live = new LiveCall(run, place, permit.call, begun)
+  const startedAt = work.now()
+  const live = new LiveCall(run, work, place, permit.call, begun)
   let attempts = 0
   let ended: Ended
   do {
     if (attempts++ > 0) live.restart()
     ended = yield* once(
       run,
+      work,
       place,
       tool,
       seen(run, place, permit, () => invoke(permit.args, live)),
       live
     )
     if (ended.outcome.status !== "failed" || ended.refusal !== undefined || ended.cancelled) break
-  } while (attempts <= tool.retries && !engine.cancel.requested)
+  } while (attempts <= tool.retries && !work.cancel.requested)
   live.end()
   const { costNanoUsd } = live
-  engine.tree.settle(place.path, held, { ...held, nanoUsd: costNanoUsd })
+  work.tree.settle(place.path, held, { ...held, nanoUsd: costNanoUsd })
   if (permit.grantId !== undefined && costNanoUsd > 0) yield* run.grants.spend(permit.grantId, costNanoUsd)
-  BudgetWarning.tell(engine)
+  BudgetWarning.tell(work)
   return close(
     place,
     tool,
@@ -144,7 +143,7 @@ const carry = Effect.fnUntraced(function* (
       ...(ended.outcome.status === undefined ? {} : { status: ended.outcome.status }),
       ...(ended.abandoned === true ? { abandoned: true } : {}),
       startedAt,
-      endedAt: engine.now(),
+      endedAt: work.now(),
       attempts: attempts + begun
     },
     ended
@@ -156,12 +155,12 @@ const seen = (
   { engine, settings: { tracing } }: Run,
   place: Place,
   { call }: Permit.Permit,
-  work: () => Effect.Effect<ToolOutcome.ToolOutcome>
+  handled: () => Effect.Effect<ToolOutcome.ToolOutcome>
 ): (() => Effect.Effect<ToolOutcome.ToolOutcome>) => {
-  if (tracing === undefined) return work
+  if (tracing === undefined) return handled
   const { runId, threadId } = engine
   const about = { runId, threadId, agent: place.member.name, agentPath: place.path }
-  return () => tracing.tool({ ...about, toolName: call.name, callId: call.id }, Effect.suspend(work))
+  return () => tracing.tool({ ...about, toolName: call.name, callId: call.id }, Effect.suspend(handled))
 }
 
 interface Ended {
@@ -174,24 +173,25 @@ interface Ended {
 
 const once = (
   run: Run,
+  work: Work,
   place: Place,
   tool: Callable,
   invocation: () => Effect.Effect<ToolOutcome.ToolOutcome>,
   live: LiveCall
 ): Effect.Effect<Ended> => {
-  const { engine, settings } = run
-  const startedAt = engine.now()
-  const isTimed = engine.tree.isTimed(place.path)
-  const own = () => (tool.timeoutMs ?? Number.POSITIVE_INFINITY) - (engine.now() - startedAt)
+  const { settings } = run
+  const startedAt = work.now()
+  const isTimed = work.tree.isTimed(place.path)
+  const own = () => (tool.timeoutMs ?? Number.POSITIVE_INFINITY) - (work.now() - startedAt)
   const held = Interruptible.begin(invocation, {
-    signal: engine.cancel,
+    signal: work.cancel,
     alarm: run.alarm,
     graceMs: settings.cancelGraceMs,
     remainingMs:
       tool.timeoutMs === undefined && !isTimed
         ? undefined
         : isTimed
-          ? () => Math.min(own(), engine.tree.remainingMs(place.path, engine.elapsed()))
+          ? () => Math.min(own(), work.tree.remainingMs(place.path, work.elapsed()))
           : own,
     onCut: live.cut
   })
@@ -206,7 +206,7 @@ const once = (
         abandoned: end.abandoned
       })
     }
-    const refusal = isTimed ? engine.tree.overtime(place.path, engine.elapsed()) : undefined
+    const refusal = isTimed ? work.tree.overtime(place.path, work.elapsed()) : undefined
     return Effect.succeed(
       refusal === undefined
         ? {
@@ -218,13 +218,13 @@ const once = (
   })
 }
 
-const unsettled = ({ engine, settings }: Run, { path }: Place, begunBefore: number): Settled<ToolValue> => {
+const unsettled = ({ settings }: Run, work: Work, { path }: Place, begunBefore: number): Settled<ToolValue> => {
   const { approvalExpiryMs } = settings
   return {
     value: {
       result: null,
       begunBefore,
-      ...(approvalExpiryMs === undefined ? {} : { expiresAt: engine.now() + approvalExpiryMs })
+      ...(approvalExpiryMs === undefined ? {} : { expiresAt: work.now() + approvalExpiryMs })
     },
     path,
     events: [],

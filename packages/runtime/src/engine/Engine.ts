@@ -3,15 +3,20 @@
  *
  * The agent loop is written once, over this port. On the memory engine the verbs cost nothing; a durable engine remembers
  * the value of every finished activity, emit and wait, so that after a crash the loop is simply run again and takes the same
- * way. Therefore, in the loop's body: every event leaves by exactly one of three doors (`push` inside an activity,
- * `Settled.events`, `emit`); names come from position and call id; no clock, flag or store is read; all control flow hangs on
- * remembered values; nothing depends on which sibling ended first. Expected outcomes are values, never failures.
+ * way. What an `Engine` itself offers is therefore the same on every replay. Everything else (the clock, the budget, the cancel
+ * signal, the log) is a `Work`, which only the effect of an `activity` is given, and what of it a last event may say is a
+ * `Readings`, which only the thunk of an `emit` is given: code of the loop's body that reads a clock does not compile.
+ *
+ * Rules that types cannot hold: every event leaves by exactly one of three doors (`Work.push`, `Settled.events`, `emit`); names
+ * come from position and call id (`run/Names.ts`); nothing depends on which sibling ended first; a `Work` is not kept beyond its
+ * activity. Expected outcomes are values, never failures.
  */
 import type { AgentPath, Entry, Event, Json } from "@reins/protocol"
 import type * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type { BudgetTree } from "../budget/BudgetTree.ts"
 import type { Signal } from "../kernel/Signal.ts"
+import type { WaitEnd, WaitRow } from "./Wait.ts"
 
 /** How an activity ends. Its value, its last events and what it spent become durable in one commit. */
 export interface Settled<A> {
@@ -19,22 +24,6 @@ export interface Settled<A> {
   readonly path: AgentPath.AgentPath
   readonly events: ReadonlyArray<Event>
   readonly spent: ReadonlyArray<Entry.Entry>
-}
-
-/** What a wait answers when nobody does. */
-export interface WaitEnd<A> {
-  readonly cancelled: A
-  /** At this time (epoch milliseconds) the wait answers `value`. Absent: it waits for ever. */
-  readonly expires?: { readonly at: number; readonly value: A } | undefined
-  /** At this time (epoch milliseconds) whoever waits has something to do, so that the run must be in memory then. */
-  readonly wakesAt?: number | undefined
-}
-
-/** For the ledger: who waits, for what. */
-export interface WaitRow {
-  readonly path: AgentPath.AgentPath
-  readonly reason: Entry.WaitEntry["reason"]
-  readonly id: string
 }
 
 /** An agent's step that was begun and has no result: what a re-run finds after a crash. */
@@ -56,25 +45,20 @@ export interface RunInfo {
   readonly startedAt: number
 }
 
-export interface Engine extends RunInfo {
-  /** Does `effect` once; a replay answers its remembered value. */
-  readonly activity: <A>(
-    name: string,
-    schema: Schema.Codec<A, Json>,
-    effect: Effect.Effect<Settled<A>>
-  ) => Effect.Effect<A>
-  /** Emits the events exactly once; on replay the thunk is not even called. */
-  readonly emit: (name: string, path: AgentPath.AgentPath, events: () => ReadonlyArray<Event>) => Effect.Effect<void>
-  /** Waits for an answer from outside (first writer wins), for a cancel, or for the clock. */
-  readonly wait: <A>(
-    name: string,
-    schema: Schema.Codec<A, Json>,
-    end: WaitEnd<A>,
-    row: WaitRow
-  ) => Effect.Effect<{ readonly value: A; readonly waitedMs: number }>
+/** What may be read of a run once, where what is read becomes an event or a remembered value. */
+export interface Readings {
+  /** Epoch milliseconds. */
+  readonly now: () => number
+  /** Milliseconds since the run's start, without the time it only waited for people and the time no process carried it. */
+  readonly elapsed: () => number
+  /** Time in which no process carried the run, in milliseconds. */
+  readonly downMs: () => number
+  /** All rows settled so far. */
+  readonly ledger: () => ReadonlyArray<Entry.Entry>
+}
 
-  // Only inside an activity, never in the loop's body:
-
+/** What the effect of an activity works with. It is done once, so it may read, spend and speak; its value is what is remembered. */
+export interface Work extends Readings, RunInfo {
   /** Checks the order, numbers the events and writes them. True: the reader is behind, wait for `room` first. */
   readonly push: (path: AgentPath.AgentPath, events: ReadonlyArray<Event>) => boolean
   /** Resolves when there is room again. */
@@ -87,12 +71,33 @@ export interface Engine extends RunInfo {
   readonly phase: (path: AgentPath.AgentPath, callId: string) => number
   readonly tree: BudgetTree
   readonly cancel: Signal
-  /** Epoch milliseconds. */
-  readonly now: () => number
-  /** Milliseconds since the run's start, without the time it only waited for people and the time no process carried it. */
-  readonly elapsed: () => number
-  /** Time in which no process carried the run, in milliseconds. */
-  readonly downMs: () => number
-  /** All rows settled so far. Also for the thunk of an `emit`. */
-  readonly ledger: () => ReadonlyArray<Entry.Entry>
+}
+
+/** What the loop's body has: three verbs whose answers are the same on every replay, and what is true of the run on all of them. */
+export interface Engine extends RunInfo {
+  /**
+   * Does the effect once, and remembers its value. On a replay it answers that value, and `effect` is not even called.
+   */
+  readonly activity: <A>(
+    name: string,
+    schema: Schema.Codec<A, Json>,
+    effect: (work: Work) => Effect.Effect<Settled<A>>
+  ) => Effect.Effect<A>
+  /** Emits the events exactly once. On a replay `events` is not called, so that what it reads of the run is read once, too. */
+  readonly emit: (
+    name: string,
+    path: AgentPath.AgentPath,
+    events: (readings: Readings) => ReadonlyArray<Event>
+  ) => Effect.Effect<void>
+  /** Waits for an answer from outside (first writer wins), for a cancel, or for the clock. */
+  readonly wait: <A>(
+    name: string,
+    schema: Schema.Codec<A, Json>,
+    end: WaitEnd<A>,
+    row: WaitRow
+  ) => Effect.Effect<{ readonly value: A; readonly waitedMs: number }>
+  /** What the loop tells the budget again on every replay, from remembered values. */
+  readonly limits: Pick<BudgetTree, "open" | "raiseAgain">
+  /** The rows settled so far, for whoever observes a run. They differ between replays: the loop does not read them. */
+  readonly observed: () => ReadonlyArray<Entry.Entry>
 }

@@ -40,12 +40,10 @@ const raise = Effect.fnUntraced(function* (
   name: string,
   limits: { readonly [limit: string]: number }
 ) {
-  const raised = yield* engine.activity(
-    `${place.prefix}raise/${name}`,
-    Schema.Boolean,
-    Effect.sync(() => ({ value: engine.tree.raise(place.path, limits), path: place.path, events: [], spent: [] }))
+  const raised = yield* engine.activity(`${place.prefix}raise/${name}`, Schema.Boolean, ({ tree }) =>
+    Effect.succeed({ value: tree.raise(place.path, limits), path: place.path, events: [], spent: [] })
   )
-  if (raised) engine.tree.raiseAgain(place.path, limits)
+  if (raised) engine.limits.raiseAgain(place.path, limits)
   return raised
 })
 
@@ -53,9 +51,7 @@ const raise = Effect.fnUntraced(function* (
 const deadline = (run: Run, place: Place, name: string): Effect.Effect<number | null> => {
   const { approvalExpiryMs } = run.settings
   if (approvalExpiryMs === undefined) return Effect.succeed(null)
-  return run.engine.activity(
-    `${place.prefix}expiry/${name}`,
-    Schema.NullOr(Schema.Natural),
-    Effect.sync(() => ({ value: run.engine.now() + approvalExpiryMs, path: place.path, events: [], spent: [] }))
+  return run.engine.activity(`${place.prefix}expiry/${name}`, Schema.NullOr(Schema.Natural), (work) =>
+    Effect.succeed({ value: work.now() + approvalExpiryMs, path: place.path, events: [], spent: [] })
   )
 }

@@ -17,7 +17,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
-import type { Settled } from "../engine/Engine.ts"
+import type { Settled, Work } from "../engine/Engine.ts"
 import * as TokenEstimator from "../model/TokenEstimator.ts"
 import { type Place, priceOf, type Run } from "../run/Run.ts"
 import * as Interruptible from "../kernel/Interruptible.ts"
@@ -47,13 +47,23 @@ export const compact = (run: Run, place: Place, step: number): Effect.Effect<Usa
   const fits = () => strategy === undefined || place.inputTokens(run.settings.estimator) <= strategy.above
   if (strategy === undefined || fits() || (place.resume(strategy.name) && fits())) return Effect.succeed(Usage.empty)
   const name = `${place.prefix}compact/${step}`
-  return Effect.map(run.engine.activity(name, Value, carry(run, place, step, strategy, name)), (value) => {
-    if (value.dropped > 0) place.shorten(value.dropped, value.summary, strategy.name)
-    return value.usage
-  })
+  return Effect.map(
+    run.engine.activity(name, Value, (work) => carry(run, work, place, step, strategy, name)),
+    (value) => {
+      if (value.dropped > 0) place.shorten(value.dropped, value.summary, strategy.name)
+      return value.usage
+    }
+  )
 }
 
-const carry = Effect.fnUntraced(function* (run: Run, place: Place, step: number, strategy: Strategy, name: string) {
+const carry = Effect.fnUntraced(function* (
+  run: Run,
+  work: Work,
+  place: Place,
+  step: number,
+  strategy: Strategy,
+  name: string
+) {
   const bill: Bill = { usage: Usage.empty, rows: [] }
   const cuts = cutsOf(place.messages, place.promptIndex)
   const tokens = tokensOf(run, place)
@@ -61,7 +71,7 @@ const carry = Effect.fnUntraced(function* (run: Run, place: Place, step: number,
     messages: place.messages,
     cuts,
     tokens,
-    ask: (question) => ask(run, place, step, name, question, bill)
+    ask: (question) => ask(run, work, place, step, name, question, bill)
   }
   const exit = yield* Effect.exit(Effect.suspend(() => strategy.compact(context)))
   const decided = Exit.isSuccess(exit) ? sound(exit.value, cuts) : failureOf(exit.cause)
@@ -131,30 +141,31 @@ const tokensOf = (run: Run, place: Place) => {
 /** One request to the agent's model, on the bill whatever comes of it. Nothing of its answer is an event. */
 const ask = Effect.fnUntraced(function* (
   run: Run,
+  work: Work,
   place: Place,
   step: number,
   name: string,
   question: Question,
   bill: Bill
 ) {
-  const { engine, settings } = run
+  const { settings } = run
   place.model = place.member.model
   const { model, provider } = place.model
   const estimator = TokenEstimator.forModel(settings.estimator, place.model)
   const inputTokens = tokensOf(run, place)(question.messages) + estimator.text(question.instructions ?? "")
-  const price = priceOf(run, place)
+  const price = priceOf(run, work, place)
   const most = (input: number) => (price === undefined ? 0 : Money.mostFor(price, input, question.maxOutputTokens))
   const held: Budget.Amount = {
     inputTokens,
     outputTokens: question.maxOutputTokens,
     nanoUsd: most(inputTokens)
   }
-  const refusal = engine.tree.reserve(place.path, held, engine.elapsed())
+  const refusal = work.tree.reserve(place.path, held, work.elapsed())
   if (refusal !== undefined)
     return yield* new CompactionFailed({ issue: `the budget has no room for it: ${refusal.limit}` })
   // Attempts that died with their process are on the bill, too.
-  const lost = engine.begin === undefined ? 0 : yield* engine.begin(name, place.path)
-  const startedAt = engine.now()
+  const lost = work.begin === undefined ? 0 : yield* work.begin(name, place.path)
+  const startedAt = work.now()
   const answer = new Answer()
   const ended = yield* Interruptible.hold(
     Effect.suspend(() =>
@@ -167,8 +178,8 @@ const ask = Effect.fnUntraced(function* (
           output: undefined,
           providerOptions: undefined,
           metadata: {
-            runId: engine.runId,
-            threadId: engine.threadId,
+            runId: work.runId,
+            threadId: work.threadId,
             agent: place.member.name,
             agentPath: place.path,
             step,
@@ -178,7 +189,7 @@ const ask = Effect.fnUntraced(function* (
         (parts) => void answer.take(parts)
       )
     ),
-    { signal: engine.cancel, alarm: run.alarm, graceMs: settings.cancelGraceMs }
+    { signal: work.cancel, alarm: run.alarm, graceMs: settings.cancelGraceMs }
   )
   answer.close()
   const text = answer.content.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("")
@@ -189,7 +200,7 @@ const ask = Effect.fnUntraced(function* (
     lost === 0 ? Usage.empty : { inputUncached: lost * inputTokens }
   )
   const costNanoUsd = price === undefined ? undefined : Money.costOf(usage, price).nanoUsd
-  engine.tree.settle(place.path, held, {
+  work.tree.settle(place.path, held, {
     inputTokens: Usage.inputTokens(usage),
     outputTokens: Usage.outputTokens(usage),
     nanoUsd: costNanoUsd ?? 0
@@ -206,11 +217,11 @@ const ask = Effect.fnUntraced(function* (
     estimated,
     ...(costNanoUsd === undefined || price === undefined ? {} : { costNanoUsd, price }),
     startedAt,
-    endedAt: engine.now(),
+    endedAt: work.now(),
     attempts: [
       {
         startedAt,
-        endedAt: engine.now(),
+        endedAt: work.now(),
         outcome: isWhole ? "completed" : ended._tag === "Cut" ? "cancelled" : "failed"
       }
     ]

@@ -16,7 +16,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Erased from "../kernel/Erased.ts"
-import type { Engine } from "../engine/Engine.ts"
+import type { Engine, Readings } from "../engine/Engine.ts"
 import type { RunRecord, Stores } from "../engine/RunHost.ts"
 import type { Alarms } from "../kernel/Alarm.ts"
 import type { Tracing } from "../run/Tracing.ts"
@@ -66,29 +66,26 @@ export const drive = (
       carry: traced(settings.tracing)
     }
     return Effect.flatMap(alarm.during(run.carry(run, place)), (end) => {
-      const finish = engine.emit("finish", [], () =>
-        end.reason === "cancelled" ? [report(member, engine), ...closing(engine, end)] : closing(engine, end)
-      )
+      const finish = engine.emit("finish", [], (readings) => {
+        const last = closing(engine.startedAt, readings, end)
+        return end.reason === "cancelled" ? [report(member, engine.runId, readings), ...last] : last
+      })
       return record.isolated ? finish : Effect.andThen(keep(stores, record, engine, place), finish)
     })
   })
 
 /** Adds what was said to the run's thread. */
 const keep = (stores: Stores, record: RunRecord, engine: Engine, place: Place): Effect.Effect<null> =>
-  engine.activity(
-    "thread",
-    Schema.Null,
-    Effect.suspend(() => {
-      const kept = ThreadUpdate.keptOf(record, engine, place.summary)
-      const done = { value: null, path: [], events: [], spent: [] }
-      return Effect.as(stores.threads.append(record.threadId, record.runId, place.said, kept), done)
-    })
-  )
+  engine.activity("thread", Schema.Null, (work) => {
+    const kept = ThreadUpdate.keptOf(record, work, place.summary)
+    const done = { value: null, path: [], events: [], spent: [] }
+    return Effect.as(stores.threads.append(record.threadId, record.runId, place.said, kept), done)
+  })
 
 /** What the cancel came to, as the last that is said before `finish`. */
-const report = (member: Member, engine: Engine): Event => {
+const report = (member: Member, runId: string, readings: Readings): Event => {
   const isReadonly = (path: AgentPath.AgentPath, tool: string) => at(member, path)?.tools.get(tool)?.readonly === true
-  const { abandoned, failed, stopped, tookEffect } = CancellationReport.fold(engine.runId, engine.ledger(), isReadonly)
+  const { abandoned, failed, stopped, tookEffect } = CancellationReport.fold(runId, readings.ledger(), isReadonly)
   return {
     type: "custom",
     event_type: CancellationReport.eventType,
@@ -105,23 +102,24 @@ const traced = (tracing: Tracing | undefined): Run["carry"] =>
         const { model, name } = place.member
         const about = { runId, threadId, resourceId, agent: name, agentPath: place.path }
         const facts = { ...about, provider: model.provider, model: model.model }
-        return tracing.agent(facts, agentLoop(run, place), () => AgentTotals.fold(run.engine.ledger(), place.path))
+        return tracing.agent(facts, agentLoop(run, place), () => AgentTotals.fold(run.engine.observed(), place.path))
       }
 
 /** The last events of a run. */
 export const closing = (
-  engine: Pick<Engine, "ledger" | "now" | "startedAt" | "downMs">,
+  startedAt: number,
+  readings: Pick<Readings, "ledger" | "now" | "downMs">,
   end: Pick<AgentEnd, "reason" | "usage" | "failure">
 ): ReadonlyArray<Event> => {
-  const entries = engine.ledger()
+  const entries = readings.ledger()
   const summaries: ReadonlyArray<Event> = [
     { type: "data-cost-summary", data: CostSummary.fold(entries) },
     {
       type: "data-latency-summary",
       data: LatencySummary.fold(entries, {
-        startedAt: engine.startedAt,
-        endedAt: engine.now(),
-        downMs: engine.downMs()
+        startedAt,
+        endedAt: readings.now(),
+        downMs: readings.downMs()
       })
     }
   ]

@@ -3,7 +3,7 @@
  * its result, and the log its summaries and its error. Nothing is left for a reader to wait for, and no money is lost.
  */
 import { AgentPath, type Envelope, type Event, Usage } from "@reins/protocol"
-import type { Engine } from "../engine/Engine.ts"
+import type { Work } from "../engine/Engine.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import { closing } from "./Drive.ts"
 
@@ -12,23 +12,23 @@ interface Batch {
   readonly events: ReadonlyArray<Event>
 }
 
-/** What `force` needs of an engine. */
-export const parts = (engine: Engine): Pick<Engine, "push" | "ledger" | "now" | "startedAt" | "downMs"> => ({
-  push: engine.push,
-  ledger: engine.ledger,
-  now: engine.now,
-  startedAt: engine.startedAt,
-  downMs: engine.downMs
+/** What `force` needs of an engine's own side. */
+export const parts = (work: Work): Pick<Work, "push" | "ledger" | "now" | "startedAt" | "downMs"> => ({
+  push: work.push,
+  ledger: work.ledger,
+  now: work.now,
+  startedAt: work.startedAt,
+  downMs: work.downMs
 })
 
 /** Closes what is open in the log and fails the run. */
 export const force = (
-  engine: Pick<Engine, "push" | "ledger" | "now" | "startedAt" | "downMs"> & {
+  run: Pick<Work, "push" | "ledger" | "now" | "startedAt" | "downMs"> & {
     readonly log: { readonly envelopes: ReadonlyArray<Envelope.Envelope> }
   }
 ): void => {
-  for (const { events, path } of open(engine.log.envelopes)) engine.push(path, events)
-  engine.push([], closing(engine, { reason: "failed", usage: Usage.empty, failure: undefined }))
+  for (const { events, path } of open(run.log.envelopes)) run.push(path, events)
+  run.push([], closing(run.startedAt, run, { reason: "failed", usage: Usage.empty, failure: undefined }))
 }
 
 const struck = ToolOutcome.fault("Cancelled", "the run failed before this call could end", "cancelled")

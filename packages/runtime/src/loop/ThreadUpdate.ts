@@ -5,7 +5,7 @@
 import { Budget } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Spent from "../budget/Spent.ts"
-import type { Engine } from "../engine/Engine.ts"
+import type { Readings } from "../engine/Engine.ts"
 import type { RunRecord } from "../engine/RunHost.ts"
 import type { Kept, Summary, ThreadStore } from "../thread/ThreadStore.ts"
 
@@ -16,12 +16,12 @@ export const nodeAbove = ({ thread }: RunRecord): Budget.Node | undefined =>
 /** What is kept once the run has ended. `summary`: of its root agent; absent: that of an earlier run stays. */
 export const keptOf = (
   { agent, thread }: RunRecord,
-  engine: Pick<Engine, "elapsed" | "ledger">,
+  readings: Pick<Readings, "elapsed" | "ledger">,
   summary?: Summary
 ): Kept => {
-  const amounts = Spent.fromLedger(engine.ledger()).map(([, amount]) => amount)
+  const amounts = Spent.fromLedger(readings.ledger()).map(([, amount]) => amount)
   return {
-    spent: Budget.addSpent(thread?.kept?.spent ?? Budget.nothingSpent, amounts, engine.elapsed()),
+    spent: Budget.addSpent(thread?.kept?.spent ?? Budget.nothingSpent, amounts, readings.elapsed()),
     summaries: { ...thread?.kept?.summaries, ...(summary === undefined ? {} : { [agent]: summary }) }
   }
 }
@@ -30,10 +30,10 @@ export const keptOf = (
 export const leave = (
   threads: ThreadStore,
   record: RunRecord,
-  engine: Pick<Engine, "elapsed" | "ledger">
+  readings: Pick<Readings, "elapsed" | "ledger">
 ): Effect.Effect<unknown> =>
   Effect.suspend(() =>
     record.isolated
       ? Effect.void
-      : Effect.exit(threads.append(record.threadId, record.runId, [], keptOf(record, engine)))
+      : Effect.exit(threads.append(record.threadId, record.runId, [], keptOf(record, readings)))
   )

@@ -4,7 +4,7 @@
 import { AgentPath, type Budget, type Entry, type Message } from "@reins/protocol"
 import type * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
-import type { Engine } from "../engine/Engine.ts"
+import type { Engine, Readings } from "../engine/Engine.ts"
 import type { FileStore } from "../thread/FileStore.ts"
 import type { GrantStore } from "../approval/GrantStore.ts"
 import type { Summary } from "../thread/ThreadStore.ts"
@@ -191,5 +191,5 @@ export class Place {
 }
 
 /** The price of an agent's model, now. */
-export const priceOf = (run: Run, place: Place): Entry.Price | undefined =>
-  run.settings.prices.find(place.model.provider, place.model.model, run.engine.now())
+export const priceOf = (run: Run, readings: Pick<Readings, "now">, place: Place): Entry.Price | undefined =>
+  run.settings.prices.find(place.model.provider, place.model.model, readings.now())

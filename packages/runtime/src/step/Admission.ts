@@ -8,6 +8,7 @@
  */
 import { Budget, type Entry, Money } from "@reins/protocol"
 import * as Effect from "effect/Effect"
+import type { Work } from "../engine/Engine.ts"
 import { type Place, priceOf, type Run } from "../run/Run.ts"
 import * as Interruptible from "../kernel/Interruptible.ts"
 import { timeLeft } from "./Attempt.ts"
@@ -37,35 +38,34 @@ export type Admission =
   | { readonly _tag: "Cancelled" }
 
 /** Admits one request of the agent at `place`. `steps`: 0 where it tries a step again that was counted before. */
-export const admit = (run: Run, place: Place, steps: 0 | 1 = 1): Effect.Effect<Admission> =>
+export const admit = (run: Run, work: Work, place: Place, steps: 0 | 1 = 1): Effect.Effect<Admission> =>
   Effect.suspend(() => {
-    const { engine } = run
-    if (engine.cancel.requested) return Effect.succeed({ _tag: "Cancelled" } as const)
-    const wanted = want(run, place, steps)
-    const seen = engine.tree.version
-    const isWorthwhile = !isTooLittle(run, place, wanted)
+    if (work.cancel.requested) return Effect.succeed({ _tag: "Cancelled" } as const)
+    const wanted = want(run, work, place, steps)
+    const seen = work.tree.version
+    const isWorthwhile = !isTooLittle(work, place, wanted)
     const refusal = isWorthwhile
-      ? engine.tree.reserve(place.path, wanted.held, engine.elapsed())
-      : engine.tree.refusal(place.path, wanted.held, engine.elapsed())
+      ? work.tree.reserve(place.path, wanted.held, work.elapsed())
+      : work.tree.refusal(place.path, wanted.held, work.elapsed())
     if (refusal === undefined && isWorthwhile) return Effect.succeed({ _tag: "Admitted", ...wanted } as const)
     return refusal === undefined || (refusal.heldByOthers && isGivenBack(refusal.limit))
-      ? Effect.flatMap(release(run, place, seen), () => admit(run, place, steps))
+      ? Effect.flatMap(release(run, work, place, seen), () => admit(run, work, place, steps))
       : Effect.succeed({ _tag: "Refused", refusal } as const)
   })
 
 /** Whether a step had better wait: what is left is too little to be of use, and there is more once others have settled. */
-const isTooLittle = (run: Run, place: Place, { held, isClamped, price }: Omit<Admitted, "_tag">): boolean => {
+const isTooLittle = (work: Work, place: Place, { held, isClamped, price }: Omit<Admitted, "_tag">): boolean => {
   if (!isClamped || held.outputTokens === undefined || held.outputTokens >= usefulOutput) return false
   const { inputTokens = 0, outputTokens } = held
   const wanted = Math.min(place.member.definition.maxOutputTokens ?? usualOutput, usefulOutput)
-  return run.engine.tree.headroom(place.path, { inputTokens, price, wanted, isGivenBack: true }) > outputTokens
+  return work.tree.headroom(place.path, { inputTokens, price, wanted, isGivenBack: true }) > outputTokens
 }
 
 /** Waits until somebody gives back, or the time of the agent is over. */
-const release = (run: Run, place: Place, seen: number): Effect.Effect<unknown> => {
-  const { cancel, tree } = run.engine
+const release = (run: Run, work: Work, place: Place, seen: number): Effect.Effect<unknown> => {
+  const { cancel, tree } = work
   const given = tree.release(cancel, seen)
-  const remainingMs = timeLeft(run, place)
+  const remainingMs = timeLeft(work, place)
   return remainingMs === undefined
     ? given
     : Interruptible.hold(given, { signal: cancel, alarm: run.alarm, graceMs: 0, remainingMs })
@@ -75,15 +75,15 @@ const release = (run: Run, place: Place, seen: number): Effect.Effect<unknown> =
 const isGivenBack = (limit: string): boolean =>
   ["maxInputTokens", "maxOutputTokens", "maxTotalTokens", "maxCostUsd"].includes(Budget.bare(limit))
 
-const want = (run: Run, place: Place, steps: 0 | 1): Omit<Admitted, "_tag"> => {
-  const { engine, settings } = run
+const want = (run: Run, work: Work, place: Place, steps: 0 | 1): Omit<Admitted, "_tag"> => {
+  const { settings } = run
   const own = place.member.definition.maxOutputTokens
-  const price = priceOf(run, place)
-  if (!engine.tree.isMetered(place.path)) {
+  const price = priceOf(run, work, place)
+  if (!work.tree.isMetered(place.path)) {
     return { held: { steps }, maxOutputTokens: own, isClamped: false, price }
   }
   const inputTokens = place.inputTokens(settings.estimator)
-  const room = engine.tree.headroom(place.path, { inputTokens, price, wanted: Number.POSITIVE_INFINITY })
+  const room = work.tree.headroom(place.path, { inputTokens, price, wanted: Number.POSITIVE_INFINITY })
   if (room === Number.POSITIVE_INFINITY) {
     return { held: { steps, inputTokens }, maxOutputTokens: own, isClamped: false, price }
   }
@@ -102,12 +102,12 @@ const want = (run: Run, place: Place, steps: 0 | 1): Omit<Admitted, "_tag"> => {
 }
 
 /** The limit that cut an answer short at its clamp; `undefined` where there is room again. */
-export const shortfall = (run: Run, place: Place, { price }: Admitted): Budget.Refusal | undefined => {
-  const { tree } = run.engine
+export const shortfall = (work: Work, place: Place, { price }: Admitted): Budget.Refusal | undefined => {
+  const { tree } = work
   const outputTokens = place.member.definition.maxOutputTokens ?? usualOutput
   const more: Budget.Amount = {
     outputTokens,
     nanoUsd: price === undefined ? 0 : Money.mostFor(price, 0, outputTokens)
   }
-  return tree.refusal(place.path, more, run.engine.elapsed())
+  return tree.refusal(place.path, more, work.elapsed())
 }

@@ -10,6 +10,7 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type { Emit, ModelRequest } from "../model/Model.ts"
 import * as TokenEstimator from "../model/TokenEstimator.ts"
+import type { Work } from "../engine/Engine.ts"
 import type { Place, Run } from "../run/Run.ts"
 import * as Interruptible from "../kernel/Interruptible.ts"
 import { Answer } from "./Answer.ts"
@@ -29,40 +30,39 @@ export interface Attempted {
 }
 
 /** Sends `request` once. The answer's text and reasoning are in the log when this completes. */
-export const attempt = Effect.fnUntraced(function* (run: Run, place: Place, request: ModelRequest) {
-  const { engine } = run
+export const attempt = Effect.fnUntraced(function* (run: Run, work: Work, place: Place, request: ModelRequest) {
   const answer = new Answer()
-  const startedAt = engine.now()
+  const startedAt = work.now()
   let firstTokenAt: number | undefined
   let firstTextAt: number | undefined
   let live = true
   const limits = run.settings.patience
-  const patience = limits === undefined ? undefined : new Patience(limits, engine.now)
+  const patience = limits === undefined ? undefined : new Patience(limits, work.now)
   const emit: Emit = (parts) => {
     if (!live) return undefined
     patience?.heard()
     const events = answer.take(parts)
-    if (firstTokenAt === undefined && (!answer.isSilent || answer.calls.length > 0)) firstTokenAt = engine.now()
-    if (firstTextAt === undefined && answer.hasText) firstTextAt = engine.now()
-    if (events.length === 0 || !engine.push(place.path, events)) return undefined
-    return patience === undefined ? engine.room() : patience.hold(engine.room())
+    if (firstTokenAt === undefined && (!answer.isSilent || answer.calls.length > 0)) firstTokenAt = work.now()
+    if (firstTextAt === undefined && answer.hasText) firstTextAt = work.now()
+    if (events.length === 0 || !work.push(place.path, events)) return undefined
+    return patience === undefined ? work.room() : patience.hold(work.room())
   }
   const asked = Effect.suspend(() => place.model.attempt(request, emit))
   const held = yield* Interruptible.hold(asked, {
-    signal: engine.cancel,
+    signal: work.cancel,
     alarm: run.alarm,
     graceMs: run.settings.cancelGraceMs,
-    remainingMs: remaining(timeLeft(run, place), patience),
+    remainingMs: remaining(timeLeft(work, place), patience),
     onCut: () => {
       live = false
     }
   })
   live = false
   answer.close()
-  const ending = yield* judge(run, place, answer, held, patience)
+  const ending = yield* judge(run, work, place, answer, held, patience)
   const row: Entry.Attempt = {
     startedAt,
-    endedAt: engine.now(),
+    endedAt: work.now(),
     ...(firstTokenAt === undefined ? {} : { firstTokenAt }),
     ...(firstTextAt === undefined ? {} : { firstTextAt }),
     outcome: ending._tag === "Completed" ? "completed" : ending._tag === "Failed" ? "failed" : "cancelled",
@@ -73,8 +73,8 @@ export const attempt = Effect.fnUntraced(function* (run: Run, place: Place, requ
 })
 
 /** Asks how long the agent may go on, in milliseconds; `undefined` where nothing limits its time. */
-export const timeLeft = ({ engine }: Run, { path }: Place): (() => number) | undefined =>
-  engine.tree.isTimed(path) ? () => engine.tree.remainingMs(path, engine.elapsed()) : undefined
+export const timeLeft = (work: Work, { path }: Place): (() => number) | undefined =>
+  work.tree.isTimed(path) ? () => work.tree.remainingMs(path, work.elapsed()) : undefined
 
 const remaining = (left: (() => number) | undefined, patience: Patience | undefined): (() => number) | undefined =>
   left === undefined || patience === undefined
@@ -83,16 +83,17 @@ const remaining = (left: (() => number) | undefined, patience: Patience | undefi
 
 /** What it means for a step that it was cut: by the run's signal, or by a limit on time. */
 export const cutShort = (
-  { engine }: Run,
+  work: Work,
   { path }: Place,
   by: "signal" | "deadline"
 ): Extract<Ending, { readonly _tag: "Cancelled" | "Refused" }> => {
-  const refusal = by === "deadline" ? engine.tree.overtime(path, engine.elapsed()) : undefined
+  const refusal = by === "deadline" ? work.tree.overtime(path, work.elapsed()) : undefined
   return refusal === undefined ? { _tag: "Cancelled" } : { _tag: "Refused", refusal }
 }
 
 const judge = (
   run: Run,
+  work: Work,
   place: Place,
   answer: Answer,
   held: Interruptible.Held<void, ModelFailure.ModelFailure>,
@@ -100,7 +101,7 @@ const judge = (
 ): Effect.Effect<Ending> => {
   const about = { provider: place.model.provider, model: place.model.model }
   if (held._tag === "Cut") {
-    const short = cutShort(run, place, held.by)
+    const short = cutShort(work, place, held.by)
     const afterMs = held.by === "deadline" && short._tag === "Cancelled" ? patience?.over : undefined
     return Effect.succeed(
       afterMs === undefined ? short : { _tag: "Failed", failure: new ModelFailure.ModelTimedOut({ ...about, afterMs }) }

@@ -7,7 +7,7 @@
 import { type Budget, type Entry, type Event, type Message, type ModelFailure, Money, Usage } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as BudgetWarning from "../run/BudgetWarning.ts"
-import type { Settled } from "../engine/Engine.ts"
+import type { Settled, Work } from "../engine/Engine.ts"
 import type { ModelPort, ModelRequest } from "../model/Model.ts"
 import { type Place, priceOf, type Run } from "../run/Run.ts"
 import * as Interruptible from "../kernel/Interruptible.ts"
@@ -26,7 +26,7 @@ export interface StepOptions {
 
 /** Carries one model step of the agent at `place`. */
 export const modelStep = (run: Run, place: Place, options: StepOptions): Effect.Effect<StepValue> =>
-  run.engine.activity(`${place.prefix}model/${options.step}`, StepValue, carry(run, place, options))
+  run.engine.activity(`${place.prefix}model/${options.step}`, StepValue, (work) => carry(run, work, place, options))
 
 /** What is known of a step while it is carried. */
 interface Tally {
@@ -58,34 +58,33 @@ const newTally = (startedAt: number): Tally => ({
   feesCharged: 0
 })
 
-const carry = Effect.fnUntraced(function* (run: Run, place: Place, options: StepOptions) {
-  const { engine } = run
+const carry = Effect.fnUntraced(function* (run: Run, work: Work, place: Place, options: StepOptions) {
   place.model = place.member.model
-  let tally = newTally(engine.now())
+  let tally = newTally(work.now())
   const before: Array<Entry.ModelEntry> = []
-  const lost = engine.open(place.path)
-  if (lost !== undefined) recover(run, place, tally, lost)
+  const lost = work.open(place.path)
+  if (lost !== undefined) recover(run, work, place, tally, lost)
 
   // The last step of a budget that wraps up is paid from what was kept back for it.
-  if (!options.offersTools) engine.tree.releaseReserve(place.path)
-  let admission: Admission.Admission = yield* Admission.admit(run, place)
+  if (!options.offersTools) work.tree.releaseReserve(place.path)
+  let admission: Admission.Admission = yield* Admission.admit(run, work, place)
   const end = (value: StepValue, events: ReadonlyArray<Event> = []) =>
-    settled(run, place, options, tally, before, value, admission, events)
+    settled(run, work, place, options, tally, before, value, admission, events)
   const used = () => before.reduce((sum, row) => Usage.add(row.usage, sum), tally.usage)
   if (admission._tag !== "Admitted") {
-    if (lost?.started === true) engine.push(place.path, [retraction])
+    if (lost?.started === true) work.push(place.path, [retraction])
     return end(endOf(admission, used(), []))
   }
-  if (engine.push(place.path, lost?.started === true ? [retraction, stepStart] : [stepStart])) {
-    const cut = yield* uncut(run, place, Effect.promise(engine.room))
+  if (work.push(place.path, lost?.started === true ? [retraction, stepStart] : [stepStart])) {
+    const cut = yield* uncut(run, work, place, Effect.promise(work.room))
     if (cut !== undefined) return end(endOf(cut, used(), []))
   }
-  yield* begin(run, place, options)
+  yield* begin(work, place, options)
 
   for (let attempt = 1; ; attempt++) {
     // A request that was never sent is no attempt, and costs nothing.
-    if (engine.cancel.requested) return end(endOf(cancelled, used(), []))
-    const attempted = yield* Attempt.attempt(run, place, request(run, place, options, admission, attempt))
+    if (work.cancel.requested) return end(endOf(cancelled, used(), []))
+    const attempted = yield* Attempt.attempt(run, work, place, request(work, place, options, admission, attempt))
     const { answer, ending, row } = attempted
     const reported = Attempt.usageOf(run, place, attempted)
     tally.usage = tally.rows.length === 0 ? reported.usage : Usage.add(tally.usage, reported.usage)
@@ -97,8 +96,8 @@ const carry = Effect.fnUntraced(function* (run: Run, place: Place, options: Step
       const stop = answer.stop ?? "other"
       if (stop === "length" && admission.isClamped) {
         // Not the model's own length but the budget's: the limit is met in the middle of the answer.
-        pay(run, place, tally, admission)
-        const refusal = Admission.shortfall(run, place, admission)
+        pay(work, place, tally, admission)
+        const refusal = Admission.shortfall(work, place, admission)
         if (refusal !== undefined) return end(endOf({ _tag: "Refused", refusal }, used(), content))
       }
       const model = answer.responseModel ?? place.model.model
@@ -109,29 +108,29 @@ const carry = Effect.fnUntraced(function* (run: Run, place: Place, options: Step
       ending.failure.isRetryable &&
       (answer.isSilent || run.settings.midStream === "retract") &&
       attempt <= run.settings.modelRetries &&
-      !engine.cancel.requested
+      !work.cancel.requested
     if (!mayRetry) {
-      const next = ending._tag === "Failed" ? fallback(run, place, ending.failure, answer.isSilent) : undefined
+      const next = ending._tag === "Failed" ? fallback(run, work, place, ending.failure, answer.isSilent) : undefined
       if (next === undefined || ending._tag !== "Failed") return end(endOf(ending, used(), answer.content))
       // What the model before has used is on its own row, and paid before the next one is admitted.
-      pay(run, place, tally, admission)
-      before.push(rowOf(run, place, options, tally, admission))
-      tally = newTally(engine.now())
+      pay(work, place, tally, admission)
+      before.push(rowOf(run, work, place, options, tally, admission))
+      tally = newTally(work.now())
       place.model = next
-      admission = yield* Admission.admit(run, place, 0)
+      admission = yield* Admission.admit(run, work, place, 0)
       if (admission._tag !== "Admitted") return end(endOf(admission, used(), answer.content))
-      if (!answer.isSilent) engine.push(place.path, [retracted(ending.failure), stepStart])
-      if (!Usage.isUnknown(reported.usage)) yield* begin(run, place, options)
+      if (!answer.isSilent) work.push(place.path, [retracted(ending.failure), stepStart])
+      if (!Usage.isUnknown(reported.usage)) yield* begin(work, place, options)
       attempt = 0
       continue
     }
-    const cut = yield* pause(run, place, ending.failure, attempt)
+    const cut = yield* pause(run, work, place, ending.failure, attempt)
     if (cut !== undefined) return end(endOf(cut, used(), answer.content))
-    admission = yield* readmit(run, place, tally, admission)
+    admission = yield* readmit(run, work, place, tally, admission)
     if (admission._tag !== "Admitted") return end(endOf(admission, used(), answer.content))
     // What was shown is taken back before another attempt says anything: two halves are never one answer.
-    if (!answer.isSilent) engine.push(place.path, [retracted(ending.failure), stepStart])
-    if (!Usage.isUnknown(reported.usage)) yield* begin(run, place, options)
+    if (!answer.isSilent) work.push(place.path, [retracted(ending.failure), stepStart])
+    if (!Usage.isUnknown(reported.usage)) yield* begin(work, place, options)
   }
 })
 
@@ -139,8 +138,8 @@ const carry = Effect.fnUntraced(function* (run: Run, place: Place, options: Step
  * Counts a request durably before it goes out, so that it is on the bill should this process die. One that follows a request which
  * costs nothing takes its place.
  */
-const begin = ({ engine }: Run, { path, prefix }: Place, { step }: StepOptions): Effect.Effect<unknown> =>
-  engine.begin === undefined ? Effect.void : engine.begin(`${prefix}model/${step}`, path)
+const begin = (work: Work, { path, prefix }: Place, { step }: StepOptions): Effect.Effect<unknown> =>
+  work.begin === undefined ? Effect.void : work.begin(`${prefix}model/${step}`, path)
 
 const cancelled = { _tag: "Cancelled" } as const
 
@@ -165,7 +164,13 @@ const retracted = (failure: ModelFailure.ModelFailure): Event => ({ type: "step-
 const retraction: Event = { type: "step-retracted", reason: "the process that carried this step was lost" }
 
 /** Takes up the attempts that died with an earlier process: estimated, charged, and part of this step's row. */
-const recover = (run: Run, place: Place, tally: Tally, lost: { readonly attempts: number; readonly said: number }) => {
+const recover = (
+  run: Run,
+  work: Work,
+  place: Place,
+  tally: Tally,
+  lost: { readonly attempts: number; readonly said: number }
+) => {
   if (lost.attempts === 0) return
   tally.usage = {
     inputUncached: lost.attempts * place.inputTokens(run.settings.estimator),
@@ -175,7 +180,7 @@ const recover = (run: Run, place: Place, tally: Tally, lost: { readonly attempts
   for (let index = 0; index < lost.attempts; index++) {
     tally.rows.push({ startedAt: tally.startedAt, endedAt: tally.startedAt, outcome: "lost" })
   }
-  run.engine.tree.charge(place.path, owed(tally, priceOf(run, place)))
+  work.tree.charge(place.path, owed(tally, priceOf(run, work, place)))
   tally.charged = tally.usage
 }
 
@@ -187,7 +192,7 @@ const owed = ({ charged, usage }: Tally, price: Entry.Price | undefined): Budget
 })
 
 /** Puts what the step has used so far on the budget, in place of what was held for it. */
-const pay = (run: Run, place: Place, tally: Tally, { held, price }: Admission.Admitted): void => {
+const pay = (work: Work, place: Place, tally: Tally, { held, price }: Admission.Admitted): void => {
   if (tally.paid === held) return
   tally.paid = held
   const fees = Fees.known(tally.fees, price)
@@ -198,25 +203,26 @@ const pay = (run: Run, place: Place, tally: Tally, { held, price }: Admission.Ad
     steps: held.steps
   }
   tally.feesCharged = fees
-  tally.overrun ||= run.engine.tree.isLimited(place.path) && exceeds(spent, held)
+  tally.overrun ||= work.tree.isLimited(place.path) && exceeds(spent, held)
   tally.charged = tally.usage
-  run.engine.tree.settle(place.path, held, spent)
+  work.tree.settle(place.path, held, spent)
 }
 
 /** Admission for one more attempt: what those before have used is paid first, so that trying again cannot pass a limit. */
 const readmit = (
   run: Run,
+  work: Work,
   place: Place,
   tally: Tally,
   admission: Admission.Admitted
 ): Effect.Effect<Admission.Admission> => {
   if (Usage.isUnknown(tally.usage) || tally.usage === tally.charged) return Effect.succeed(admission)
-  pay(run, place, tally, admission)
-  return Admission.admit(run, place, 0)
+  pay(work, place, tally, admission)
+  return Admission.admit(run, work, place, 0)
 }
 
 const request = (
-  run: Run,
+  work: Work,
   place: Place,
   options: StepOptions,
   admission: Admission.Admitted,
@@ -229,8 +235,8 @@ const request = (
   output: place.member.output,
   providerOptions: place.member.definition.providerOptions,
   metadata: {
-    runId: run.engine.runId,
-    threadId: run.engine.threadId,
+    runId: work.runId,
+    threadId: work.threadId,
     agent: place.member.name,
     agentPath: place.path,
     step: options.step,
@@ -239,25 +245,26 @@ const request = (
 })
 
 /** Waits before the next attempt: as long as the provider asks, else longer each time. */
-const pause = (run: Run, place: Place, failure: ModelFailure.ModelFailure, attempt: number) => {
+const pause = (run: Run, work: Work, place: Place, failure: ModelFailure.ModelFailure, attempt: number) => {
   const asked = "retryAfterMs" in failure ? failure.retryAfterMs : undefined
-  return uncut(run, place, Effect.sleep(asked ?? run.settings.modelRetryBaseMs * 2 ** (attempt - 1)))
+  return uncut(run, work, place, Effect.sleep(asked ?? run.settings.modelRetryBaseMs * 2 ** (attempt - 1)))
 }
 
 /** Waits; answers how the step ends where a cancel or a limit on time cuts the wait short. */
-const uncut = (run: Run, place: Place, wait: Effect.Effect<void>) =>
+const uncut = (run: Run, work: Work, place: Place, wait: Effect.Effect<void>) =>
   Effect.map(
     Interruptible.hold(wait, {
-      signal: run.engine.cancel,
+      signal: work.cancel,
       alarm: run.alarm,
       graceMs: 0,
-      remainingMs: Attempt.timeLeft(run, place)
+      remainingMs: Attempt.timeLeft(work, place)
     }),
-    (held) => (held._tag === "Cut" ? Attempt.cutShort(run, place, held.by) : undefined)
+    (held) => (held._tag === "Cut" ? Attempt.cutShort(work, place, held.by) : undefined)
   )
 
 const settled = (
   run: Run,
+  work: Work,
   place: Place,
   options: StepOptions,
   tally: Tally,
@@ -266,23 +273,24 @@ const settled = (
   admission: Admission.Admission,
   events: ReadonlyArray<Event>
 ): Settled<StepValue> => {
-  if (admission._tag === "Admitted") pay(run, place, tally, admission)
+  if (admission._tag === "Admitted") pay(work, place, tally, admission)
   const { path } = place
   if (tally.rows.length === 0) return { value, path, events, spent: before }
-  const spent = [...before, rowOf(run, place, options, tally, admission)]
-  BudgetWarning.tell(run.engine)
+  const spent = [...before, rowOf(run, work, place, options, tally, admission)]
+  BudgetWarning.tell(work)
   return { value, path, events, spent }
 }
 
 /** The ledger's row of what one model did for the step. */
 const rowOf = (
   run: Run,
+  work: Work,
   place: Place,
   options: StepOptions,
   tally: Tally,
   admission: Admission.Admission
 ): Entry.ModelEntry => {
-  const price = admission._tag === "Admitted" ? admission.price : priceOf(run, place)
+  const price = admission._tag === "Admitted" ? admission.price : priceOf(run, work, place)
   const { model, provider } = place.model
   return {
     kind: "model",
@@ -296,7 +304,7 @@ const rowOf = (
     ...(price === undefined ? {} : { costNanoUsd: Money.costOf(tally.usage, price).nanoUsd, price }),
     ...(tally.fees === undefined ? {} : { fees: Fees.rows(tally.fees, price) }),
     startedAt: tally.startedAt,
-    endedAt: run.engine.now(),
+    endedAt: work.now(),
     attempts: tally.rows
   }
 }
@@ -304,11 +312,12 @@ const rowOf = (
 /** The next model of the agent that may do better; `undefined` where there is none, or none could. */
 const fallback = (
   run: Run,
+  work: Work,
   place: Place,
   failure: ModelFailure.ModelFailure,
   isSilent: boolean
 ): ModelPort | undefined => {
-  if (failure._tag === "InvalidRequest" || failure._tag === "ContentRefused" || run.engine.cancel.requested) {
+  if (failure._tag === "InvalidRequest" || failure._tag === "ContentRefused" || work.cancel.requested) {
     return undefined
   }
   if (!isSilent && run.settings.midStream === "error") return undefined

@@ -34,15 +34,13 @@ const ending: ReadonlyArray<Event> = [
 ]
 
 const speak = (engine: Engine, words: ReadonlyArray<string>) =>
-  engine.activity(
-    "speak",
-    Schema.Null,
-    Effect.sync(() => ({
+  engine.activity("speak", Schema.Null, () =>
+    Effect.succeed({
       value: null,
       path: [],
       events: [{ type: "step-start" } as const, ...words.map((text) => ({ type: "text", text }) as const)],
       spent: []
-    }))
+    })
   )
 
 /** A run that says some words and ends. */

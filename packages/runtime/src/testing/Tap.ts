@@ -6,7 +6,8 @@ import type { AgentPath, Event } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Deployment } from "../runtime/Deployment.ts"
-import type { Engine } from "../engine/Engine.ts"
+import type { Engine, Work } from "../engine/Engine.ts"
+import type { Signal } from "../kernel/Signal.ts"
 
 /** Events that have just been written, together. */
 export interface Moment {
@@ -28,53 +29,69 @@ export const layer = (onWrite: (moment: Moment) => void): Layer.Layer<never> =>
   )
 
 const tapped = (engine: Engine, onWrite: (moment: Moment) => void): Engine => {
+  // Of the work that was begun last: every run begins with an activity.
+  let signal: Signal | undefined
   const tell = (agentPath: AgentPath.AgentPath, events: ReadonlyArray<Event>) => {
-    if (events.length > 0) onWrite({ runId: engine.runId, agentPath, events, cancel: () => engine.cancel.request() })
+    if (events.length > 0) onWrite({ runId: engine.runId, agentPath, events, cancel: () => signal?.request() })
+  }
+  const listened = (work: Work): Work => {
+    signal = work.cancel
+    return {
+      ...all(work),
+      push: (path, events) => {
+        const full = work.push(path, events)
+        tell(path, events)
+        return full
+      }
+    }
   }
   return {
-    ...about(engine),
+    runId: engine.runId,
+    threadId: engine.threadId,
+    resourceId: engine.resourceId,
+    startedAt: engine.startedAt,
+    limits: engine.limits,
+    observed: engine.observed,
+    wait: engine.wait,
     activity: (name, schema, effect) =>
       Effect.suspend(() => {
         let written = (): void => {}
-        const settled = Effect.map(effect, (settled) => {
-          written = () => tell(settled.path, settled.events)
-          return settled
-        })
-        return Effect.tap(engine.activity(name, schema, settled), () => Effect.sync(written))
+        const settled = engine.activity(name, schema, (work) =>
+          Effect.map(effect(listened(work)), (settled) => {
+            written = () => tell(settled.path, settled.events)
+            return settled
+          })
+        )
+        return Effect.tap(settled, () => Effect.sync(written))
       }),
     emit: (name, path, events) =>
       Effect.suspend(() => {
         let written = (): void => {}
-        const said = () => {
-          const all = events()
-          written = () => tell(path, all)
-          return all
-        }
-        return Effect.tap(engine.emit(name, path, said), () => Effect.sync(written))
-      }),
-    push: (path, events) => {
-      const full = engine.push(path, events)
-      tell(path, events)
-      return full
-    }
+        const emitted = engine.emit(name, path, (readings) => {
+          const said = events(readings)
+          written = () => tell(path, said)
+          return said
+        })
+        return Effect.tap(emitted, () => Effect.sync(written))
+      })
   }
 }
 
-/** All of an engine that is handed on as it is. */
-const about = (engine: Engine): Omit<Engine, "activity" | "emit" | "push"> => ({
-  runId: engine.runId,
-  threadId: engine.threadId,
-  resourceId: engine.resourceId,
-  startedAt: engine.startedAt,
-  wait: engine.wait,
-  room: engine.room,
-  begin: engine.begin,
-  open: engine.open,
-  phase: engine.phase,
-  tree: engine.tree,
-  cancel: engine.cancel,
-  now: engine.now,
-  elapsed: engine.elapsed,
-  downMs: engine.downMs,
-  ledger: engine.ledger
+/** A copy of all that a work offers. */
+const all = (work: Work): Work => ({
+  runId: work.runId,
+  threadId: work.threadId,
+  resourceId: work.resourceId,
+  startedAt: work.startedAt,
+  push: work.push,
+  room: work.room,
+  begin: work.begin,
+  open: work.open,
+  phase: work.phase,
+  tree: work.tree,
+  cancel: work.cancel,
+  now: work.now,
+  elapsed: work.elapsed,
+  downMs: work.downMs,
+  ledger: work.ledger
 })

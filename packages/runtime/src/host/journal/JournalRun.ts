@@ -13,7 +13,8 @@ import * as Latch from "effect/Latch"
 import * as Schema from "effect/Schema"
 import { BudgetProbe } from "../../budget/BudgetProbe.ts"
 import { BudgetTree } from "../../budget/BudgetTree.ts"
-import type { Engine, OpenStep, Settled, WaitEnd, WaitRow } from "../../engine/Engine.ts"
+import type { Engine, OpenStep, Readings, Settled, Work } from "../../engine/Engine.ts"
+import { reminding, type WaitEnd, type WaitRow } from "../../engine/Wait.ts"
 import type { RunRecord } from "../../engine/RunHost.ts"
 import * as ThreadUpdate from "../../loop/ThreadUpdate.ts"
 import { Signal } from "../../kernel/Signal.ts"
@@ -39,7 +40,7 @@ export interface JournalRunOptions {
   readonly retired: () => void
 }
 
-export class JournalRun implements Engine {
+export class JournalRun implements Engine, Work {
   readonly runId: string
   readonly threadId: string
   readonly resourceId: string
@@ -118,7 +119,7 @@ export class JournalRun implements Engine {
   readonly activity = <A>(
     name: string,
     schema: Schema.Codec<A, Json>,
-    effect: Effect.Effect<Settled<A>>
+    effect: (work: Work) => Effect.Effect<Settled<A>>
   ): Effect.Effect<A> =>
     Effect.suspend(() => {
       const remembered = this.past.results.get(name)
@@ -126,12 +127,15 @@ export class JournalRun implements Engine {
       if (this.quiet !== undefined) return Effect.never
       this.stopwatch.beginWork()
       this.inFlight++
-      return Effect.flatMap(effect, (settled) => {
-        this.stopwatch.endWork()
-        return Effect.flatMap(Effect.orDie(Schema.encodeEffect(schema)(settled.value)), (value) =>
-          Effect.as(this.settle("result", name, settled.path, value, settled.events, settled.spent), settled.value)
-        )
-      }).pipe(Effect.ensuring(this.landed))
+      return Effect.flatMap(
+        Effect.suspend(() => effect(this)),
+        (settled) => {
+          this.stopwatch.endWork()
+          return Effect.flatMap(Effect.orDie(Schema.encodeEffect(schema)(settled.value)), (value) =>
+            Effect.as(this.settle("result", name, settled.path, value, settled.events, settled.spent), settled.value)
+          )
+        }
+      ).pipe(Effect.ensuring(this.landed))
     })
 
   private readonly landed = Effect.sync(() => {
@@ -144,9 +148,13 @@ export class JournalRun implements Engine {
     return this.quiet.await
   })
 
-  readonly emit = (name: string, path: AgentPath.AgentPath, events: () => ReadonlyArray<Event>): Effect.Effect<void> =>
+  readonly emit = (
+    name: string,
+    path: AgentPath.AgentPath,
+    events: (readings: Readings) => ReadonlyArray<Event>
+  ): Effect.Effect<void> =>
     Effect.suspend(() =>
-      this.past.emits.has(name) ? Effect.void : this.settle("emit", name, path, null, events(), [])
+      this.past.emits.has(name) ? Effect.void : this.settle("emit", name, path, null, events(this), [])
     )
 
   readonly begin = (name: string, path: AgentPath.AgentPath): Effect.Effect<number> =>
@@ -166,7 +174,7 @@ export class JournalRun implements Engine {
       return Effect.flatMap(asked, () => {
         const startedAt = this.past.asks.get(name) ?? this.now()
         this.stopwatch.beginWait()
-        return Effect.flatMap(this.answered(name, schema, end), ({ at, value }) => {
+        return Effect.flatMap(reminding(this.now, end, this.answered(name, schema, end)), ({ at, value }) => {
           this.due.delete(name)
           this.stopwatch.endWait()
           const endedAt = Math.max(startedAt, at)
@@ -200,13 +208,13 @@ export class JournalRun implements Engine {
   }
 
   /** Completes when there may be an answer: told in this process, the run cancelled, the time come, or time to look again. */
-  private news(name: string, { expires, wakesAt = 0 }: WaitEnd<unknown>): Effect.Effect<void> {
+  private news(name: string, { expires, reminder }: WaitEnd<unknown>): Effect.Effect<void> {
     const expiresAt = expires?.at
     const told = Effect.callback<void>((resume) => {
       if (this.answers.has(name) || this.cancel.requested) return resume(Effect.void)
       const wake = () => resume(Effect.void)
       this.listeners.set(name, wake)
-      const dueAt = wakesAt > this.now() ? wakesAt : expiresAt
+      const dueAt = reminder !== undefined && reminder.at > this.now() ? reminder.at : expiresAt
       if (dueAt !== undefined) this.due.set(name, dueAt)
       const off = this.cancel.on(wake)
       return Effect.sync(() => {
@@ -257,6 +265,11 @@ export class JournalRun implements Engine {
   readonly elapsed = (): number => this.stopwatch.elapsed(this.down)
   readonly downMs = (): number => this.down
   readonly ledger = (): ReadonlyArray<Entry.Entry> => this.past.entries
+  readonly observed = this.ledger
+
+  get limits(): BudgetTree {
+    return this.tree
+  }
 
   private append(path: AgentPath.AgentPath, events: ReadonlyArray<Event>): void {
     const violation = this.past.order.accept(path, events)

@@ -11,7 +11,8 @@ import type * as Schema from "effect/Schema"
 import * as Erased from "../../kernel/Erased.ts"
 import type { BudgetTree } from "../../budget/BudgetTree.ts"
 import { EventLog } from "../../engine/EventLog.ts"
-import type { Engine, OpenStep, RunInfo, Settled, WaitEnd, WaitRow } from "../../engine/Engine.ts"
+import type { Engine, OpenStep, Readings, RunInfo, Settled, Work } from "../../engine/Engine.ts"
+import { reminding, type WaitEnd, type WaitRow } from "../../engine/Wait.ts"
 import type { Answered } from "../../engine/RunHost.ts"
 import { Signal } from "../../kernel/Signal.ts"
 import { Stopwatch } from "../../kernel/Stopwatch.ts"
@@ -29,7 +30,7 @@ interface Waiting {
   readonly resume: (value: Json) => void
 }
 
-export class MemoryRun implements Engine {
+export class MemoryRun implements Engine, Work {
   readonly runId: string
   readonly threadId: string
   readonly resourceId: string
@@ -72,11 +73,11 @@ export class MemoryRun implements Engine {
   readonly activity = <A>(
     _name: string,
     _schema: Schema.Codec<A, Json>,
-    effect: Effect.Effect<Settled<A>>
+    effect: (work: Work) => Effect.Effect<Settled<A>>
   ): Effect.Effect<A> =>
     Effect.suspend(() => {
       this.stopwatch.beginWork()
-      return Effect.map(effect, this.settle)
+      return Effect.map(effect(this), this.settle)
     })
 
   private readonly settle = <A>(settled: Settled<A>): A => {
@@ -86,9 +87,9 @@ export class MemoryRun implements Engine {
     return settled.value
   }
 
-  readonly emit = (_name: string, path: AgentPath.AgentPath, events: () => ReadonlyArray<Event>) =>
+  readonly emit = (_name: string, path: AgentPath.AgentPath, events: (readings: Readings) => ReadonlyArray<Event>) =>
     Effect.sync(() => {
-      this.push(path, events())
+      this.push(path, events(this))
     })
 
   readonly wait = <A>(
@@ -97,7 +98,14 @@ export class MemoryRun implements Engine {
     end: WaitEnd<A>,
     row: WaitRow
   ): Effect.Effect<{ readonly value: A; readonly waitedMs: number }> =>
-    Effect.withFiber((parent) =>
+    reminding(this.now, end, this.waited(name, end, row))
+
+  private waited<A>(
+    name: string,
+    end: WaitEnd<A>,
+    row: WaitRow
+  ): Effect.Effect<{ readonly value: A; readonly waitedMs: number }> {
+    return Effect.withFiber((parent) =>
       Effect.callback((resume) => {
         const startedAt = this.now()
         const early = this.answers?.get(name)
@@ -137,6 +145,7 @@ export class MemoryRun implements Engine {
         })
       })
     )
+  }
 
   private leave(name: string): void {
     const index = this.waiting?.findIndex((one) => one.name === name) ?? -1
@@ -203,4 +212,9 @@ export class MemoryRun implements Engine {
   readonly elapsed = (): number => this.stopwatch.elapsed(0)
   readonly downMs = (): number => 0
   readonly ledger = (): ReadonlyArray<Entry.Entry> => this.entries
+  readonly observed = this.ledger
+
+  get limits(): BudgetTree {
+    return this.tree
+  }
 }
