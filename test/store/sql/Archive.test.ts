@@ -91,8 +91,8 @@ describe("a run as lines", () => {
       const to = yield* Sqlite.archive({ filename: there })
       const [first = "", ...rest] = lines
       const cut = yield* Effect.flip(to.importRun([first, ...rest.slice(0, 2), (rest[2] ?? "").slice(0, 20)]))
-      assert.strictEqual(cut.message, "line 4 is not that of a run")
-      assert.strictEqual((yield* Effect.flip(to.importRun(rest))).message, "the lines are not those of a run")
+      assert.strictEqual(cut.message, "Line 4 is not a line of an exported run")
+      assert.strictEqual((yield* Effect.flip(to.importRun(rest))).message, "Not an exported run")
       assert.deepStrictEqual(yield* to.exportRun("ended"), [])
     })
   )

@@ -80,12 +80,20 @@ export interface RunStatus {
   readonly lastSeq: number
 }
 
+/** Why a host does not start a run. Nothing of it is stored. */
+export type StartRefusal =
+  | QueryRejections.RunExists
+  | QueryRejections.StoreUnavailable
+  | QueryRejections.ThreadBusy
+  | QueryRejections.ThreadForbidden
+
 /** Where runs live; see the header of this file. */
 export interface RunHost extends Stores {
-  /** Leases the thread, stores the record and starts carrying the run. */
-  readonly start: (
-    record: Omit<RunRecord, "historyVersion">
-  ) => Effect.Effect<void, QueryRejections.ThreadBusy | QueryRejections.RunExists | QueryRejections.StoreUnavailable>
+  /**
+   * Leases the thread, stores the record and starts carrying the run. Checks in the same transaction that the run's id is new, that the
+   * thread is its tenant's or new (`ThreadForbidden`), and that no run holds it (`ThreadBusy`).
+   */
+  readonly start: (record: Omit<RunRecord, "historyVersion">) => Effect.Effect<void, StartRefusal>
   /**
    * The run's envelopes with `seq > after`, then new ones as they come, until the run has ended. Empty for an unknown run.
    * `bounded`: this reader's pace holds back the run when it falls far behind.

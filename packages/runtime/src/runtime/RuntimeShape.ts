@@ -167,9 +167,9 @@ export interface RuntimeShape {
   /** Asks a run to end: open calls are closed, it finishes with `cancelled`. False when it has ended or is unknown. */
   readonly cancel: (runId: string) => Effect.Effect<boolean>
   readonly threads: {
-    /** A thread's messages, pair-complete; empty when there is none. */
-    readonly get: (threadId: string) => Effect.Effect<ReadonlyArray<Message.Message>>
-    readonly info: (threadId: string) => Effect.Effect<ThreadInfo | undefined>
+    /** A thread's messages, pair-complete; empty when there is none. With `resourceId`, another tenant's thread reads as absent. */
+    readonly get: (threadId: string, options?: OfTenant) => Effect.Effect<ReadonlyArray<Message.Message>>
+    readonly info: (threadId: string, options?: OfTenant) => Effect.Effect<ThreadInfo | undefined>
     readonly list: (options?: { readonly resourceId?: string | undefined }) => Effect.Effect<ReadonlyArray<ThreadInfo>>
     /**
      * Begins a thread with a foreign history, mended where calls and results do not pair, and tells what was mended. Nothing in it
@@ -203,9 +203,14 @@ export interface RuntimeShape {
       budget: Budget.Budget | undefined,
       options?: { readonly resourceId?: string | undefined }
     ) => Effect.Effect<void, QueryRejections.InvalidBudget | ThreadNotFound>
-    /** False when there is none, or a run holds it. */
-    readonly delete: (threadId: string) => Effect.Effect<boolean>
+    /** False when there is none, when a run holds it, or, with `resourceId`, when it is another tenant's. */
+    readonly delete: (threadId: string, options?: OfTenant) => Effect.Effect<boolean>
   }
+}
+
+/** Limits a call to what one tenant owns. `resourceId` absent: the caller is trusted with every tenant. */
+export interface OfTenant {
+  readonly resourceId?: string | undefined
 }
 
 /** What a runtime is made from. */

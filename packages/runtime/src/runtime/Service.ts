@@ -10,7 +10,6 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as Agent from "../agent/Agent.ts"
 import { Deployment } from "./Deployment.ts"
-import type { FileInfo } from "../thread/FileStore.ts"
 import { Ids } from "../kernel/Ids.ts"
 import { Prices } from "../model/Prices.ts"
 import type { RunHost } from "../engine/RunHost.ts"
@@ -178,13 +177,16 @@ const service = (built: RuntimeParts): RuntimeShape => {
     submitToolResult: (runId, toolInvocationId, answer) => Answers.submit(built, runId, toolInvocationId, answer),
     cancel: host.cancel,
     threads: {
-      get: (threadId) => host.threads.read(threadId),
-      info: host.threads.info,
+      get: (threadId, options) => host.threads.read(threadId, options),
+      info: (threadId, options) =>
+        Effect.map(host.threads.info(threadId), (info) =>
+          info !== undefined && isOf(info, options) ? info : undefined
+        ),
       list: (options) => host.threads.list(options?.resourceId ?? defaultResource),
       import: (history, options) => Threads.importHistory(built, history, options),
       fork: (threadId, options) => Threads.fork(built, threadId, options),
       limit: (threadId, budget, options) => Threads.limit(built, threadId, budget, options),
-      delete: host.threads.remove
+      delete: (threadId, options) => host.threads.remove(threadId, options?.resourceId)
     }
   }
 }
@@ -206,5 +208,7 @@ const rootView = (envelopes: ReturnType<RunHost["watch"]>) =>
     Stream.map((envelope) => envelope.event)
   )
 
-const isOf = (file: FileInfo, options: { readonly resourceId?: string | undefined } = {}): boolean =>
-  options.resourceId === undefined || file.resourceId === options.resourceId
+const isOf = (
+  file: { readonly resourceId: string },
+  options: { readonly resourceId?: string | undefined } = {}
+): boolean => options.resourceId === undefined || file.resourceId === options.resourceId

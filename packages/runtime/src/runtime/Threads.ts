@@ -62,7 +62,8 @@ export const fork = Effect.fnUntraced(function* (
   if (info === undefined || (options.resourceId !== undefined && info.resourceId !== options.resourceId)) {
     return yield* new ThreadNotFound({ threadId })
   }
-  const messages = yield* host.threads.read(threadId, options.at)
+  // The thread may have been removed since, and made anew by another tenant: then nothing is read.
+  const messages = yield* host.threads.read(threadId, { version: options.at, resourceId: info.resourceId })
   const forkId = options.threadId ?? ids.make("thread")
   const made = yield* host.threads.begin(forkId, info.resourceId, whole(messages))
   if (!made) return yield* new ThreadExists({ threadId: forkId })

@@ -36,11 +36,11 @@ export const crashing = (journal: JournalStore, death: Death | undefined): Crash
     threads: {
       begin: (threadId, resourceId, messages) => alive(threads.begin(threadId, resourceId, messages)),
       info: (threadId) => alive(threads.info(threadId)),
-      read: (threadId, version) => alive(threads.read(threadId, version)),
+      read: (threadId, options) => alive(threads.read(threadId, options)),
       append: (threadId, runId, messages, kept) => alive(threads.append(threadId, runId, messages, kept)),
       limit: (threadId, resourceId, limits) => alive(threads.limit(threadId, resourceId, limits)),
       list: (resourceId) => alive(threads.list(resourceId)),
-      remove: (threadId) => alive(threads.remove(threadId))
+      remove: (threadId, resourceId) => alive(threads.remove(threadId, resourceId))
     },
     grants: journal.grants,
     create: (record) => alive(journal.create(record)),

@@ -56,6 +56,51 @@ const runs: ReadonlyArray<Clause> = [
       yield* same(yield* status(store, "other"), undefined, "the refused run")
     })
   ),
+  clause("of two tenants that start on one new thread at once, one gets it and the other is refused", (store) =>
+    Effect.gen(function* () {
+      for (const round of [1, 2, 3, 4, 5]) {
+        const threadId = `raced-${round}`
+        const tenants = ["a", "b"]
+        const tags = yield* Effect.all(
+          tenants.map((resourceId) =>
+            tagOf(store.create(record({ runId: `${resourceId}-${round}`, threadId, resourceId })))
+          ),
+          { concurrency: "unbounded" }
+        )
+        yield* same(tags.toSorted(), ["ThreadForbidden", "no failure"], "who was refused")
+        const winner = tenants[tags.indexOf("no failure")]
+        const info = yield* store.threads.info(threadId)
+        yield* same([info?.resourceId, info?.runId], [winner, `${winner}-${round}`], "who owns and holds the thread")
+      }
+    })
+  ),
+  clause("a tenant that starts on a thread while another begins it with messages never reads the other's", (store) =>
+    Effect.gen(function* () {
+      for (const round of [1, 2, 3, 4, 5]) {
+        const [threadId, runId] = [`planted-${round}`, `starter-${round}`]
+        const [started, begun] = yield* Effect.all(
+          [
+            tagOf(store.create(record({ runId, threadId, resourceId: "a" }))),
+            store.threads.begin(threadId, "b", [says("planted")])
+          ],
+          { concurrency: "unbounded" }
+        )
+        yield* same(started, begun ? "ThreadForbidden" : "no failure", "the start")
+        if (!begun) yield* same((yield* open(store, runId)).history, [], "what the run starts from")
+        yield* same((yield* store.threads.info(threadId))?.resourceId, begun ? "b" : "a", "who owns the thread")
+      }
+    })
+  ),
+  clause("a thread of another tenant reads as absent and cannot be removed or limited", (store) =>
+    Effect.gen(function* () {
+      yield* store.threads.begin("owned", "a", [says("secret")])
+      yield* same(yield* store.threads.read("owned", { resourceId: "b" }), [], "what another tenant reads")
+      yield* same(yield* store.threads.read("owned", { resourceId: "a" }), [says("secret")], "what its tenant reads")
+      yield* same(yield* store.threads.remove("owned", "b"), false, "that another tenant removed it")
+      yield* same(yield* store.threads.limit("owned", "b", { maxSteps: 1 }), false, "that another tenant limited it")
+      yield* same(yield* store.threads.remove("owned", "a"), true, "that its tenant removed it")
+    })
+  ),
   clause("an isolated run takes no thread", (store) =>
     Effect.gen(function* () {
       yield* create(store, { isolated: true })
@@ -103,7 +148,7 @@ const threads: ReadonlyArray<Clause> = [
       yield* store.threads.append("thread", "run", [says("one"), says("two")])
       yield* store.threads.append("nowhere", "run", [says("lost")])
       yield* same(yield* store.threads.read("thread"), [says("one"), says("two")], "the messages")
-      yield* same(yield* store.threads.read("thread", 1), [says("one")], "the first message")
+      yield* same(yield* store.threads.read("thread", { version: 1 }), [says("one")], "the first message")
       yield* same(yield* store.threads.read("nowhere"), [], "the messages of no thread")
       const info = { threadId: "thread", resourceId: "tenant", version: 2, runId: "run" }
       yield* same(yield* store.threads.info("thread"), info, "what is known of it")

@@ -1,9 +1,9 @@
 /**
  * Threads in memory: gone with the process, and before that the ones that were longest without a run, when there are too many.
  */
-import type { Budget, Message } from "@reins/protocol"
+import { type Budget, type Message, QueryRejections } from "@reins/protocol"
 import * as Effect from "effect/Effect"
-import type { Kept, ThreadInfo, ThreadStore } from "./ThreadStore.ts"
+import type { Kept, ReadOptions, ThreadInfo, ThreadStore } from "./ThreadStore.ts"
 
 interface Thread {
   readonly threadId: string
@@ -44,14 +44,19 @@ export class MemoryThreads implements ThreadStore {
     this.forgotten = forgotten
   }
 
-  /** Takes the thread for a run, making it where there is none; answers the run that has it instead, if one has. */
-  lease(threadId: string, resourceId: string, runId: string): string | undefined {
+  /** Leases the thread to a run of its tenant, making it where there is none; otherwise answers why not. */
+  lease(
+    threadId: string,
+    resourceId: string,
+    runId: string
+  ): QueryRejections.ThreadBusy | QueryRejections.ThreadForbidden | undefined {
     const thread = this.threads.get(threadId)
     if (thread === undefined) {
       this.threads.set(threadId, made(threadId, resourceId, { runId }))
       return undefined
     }
-    if (thread.runId !== undefined) return thread.runId
+    if (thread.resourceId !== resourceId) return new QueryRejections.ThreadForbidden({ threadId })
+    if (thread.runId !== undefined) return new QueryRejections.ThreadBusy({ threadId, runId: thread.runId })
     thread.runId = runId
     this.idle.delete(thread)
     return undefined
@@ -124,8 +129,14 @@ export class MemoryThreads implements ThreadStore {
       return thread === undefined ? undefined : about(thread)
     })
 
-  readonly read = (threadId: string, version?: number): Effect.Effect<ReadonlyArray<Message.Message>> =>
-    Effect.sync(() => this.history(threadId).slice(0, version))
+  readonly read = (
+    threadId: string,
+    { resourceId, version }: ReadOptions = {}
+  ): Effect.Effect<ReadonlyArray<Message.Message>> =>
+    Effect.sync(() => {
+      const thread = this.threads.get(threadId)
+      return thread === undefined || isOfAnother(thread, resourceId) ? [] : thread.messages.slice(0, version)
+    })
 
   readonly append = (
     threadId: string,
@@ -163,14 +174,18 @@ export class MemoryThreads implements ThreadStore {
         .map(about)
     )
 
-  readonly remove = (threadId: string): Effect.Effect<boolean> =>
+  readonly remove = (threadId: string, resourceId?: string): Effect.Effect<boolean> =>
     Effect.sync(() => {
       const thread = this.threads.get(threadId)
-      if (thread === undefined || thread.runId !== undefined) return false
+      if (thread === undefined || thread.runId !== undefined || isOfAnother(thread, resourceId)) return false
       this.drop(thread)
       return true
     })
 }
+
+/** Whether the thread belongs to another tenant than the one that is named, where one is. */
+const isOfAnother = (thread: Thread, resourceId: string | undefined): boolean =>
+  resourceId !== undefined && thread.resourceId !== resourceId
 
 const isEmpty = ({ limits, messages }: Thread): boolean => messages.length === 0 && limits === undefined
 

@@ -35,6 +35,12 @@ export interface ThreadInfo {
   readonly spent?: Budget.Spent | undefined
 }
 
+/** Which messages of a thread to read, and for whom. */
+export interface ReadOptions {
+  readonly version?: number | undefined
+  readonly resourceId?: string | undefined
+}
+
 /** Keeps conversations; see the header of this file. */
 export interface ThreadStore {
   /**
@@ -48,8 +54,11 @@ export interface ThreadStore {
   ) => Effect.Effect<boolean>
   /** What is known of a thread, or `undefined` when there is none. */
   readonly info: (threadId: string) => Effect.Effect<ThreadInfo | undefined>
-  /** The first `version` messages (all, where absent). */
-  readonly read: (threadId: string, version?: number) => Effect.Effect<ReadonlyArray<Message.Message>>
+  /**
+   * The first `version` messages (absent: all), none where there is no such thread. With `resourceId`, a thread of another tenant
+   * reads as if it did not exist; the owner is checked in the same transaction as the messages are read.
+   */
+  readonly read: (threadId: string, options?: ReadOptions) => Effect.Effect<ReadonlyArray<Message.Message>>
   /**
    * Appends a run's messages; a second append for the same run adds nothing. `kept` takes the place of what was kept, where the run
    * holds the thread.
@@ -67,6 +76,9 @@ export interface ThreadStore {
   readonly limit: (threadId: string, resourceId: string, limits: Budget.Budget | undefined) => Effect.Effect<boolean>
   /** A tenant's threads, in the order they were begun. */
   readonly list: (resourceId: string) => Effect.Effect<ReadonlyArray<ThreadInfo>>
-  /** Removes a thread and its messages. False when there is none, or when a run holds it. */
-  readonly remove: (threadId: string) => Effect.Effect<boolean>
+  /**
+   * Removes a thread and its messages. False, and nothing is done, when there is none, when a run holds it, or when `resourceId` is
+   * given and it belongs to another tenant.
+   */
+  readonly remove: (threadId: string, resourceId?: string) => Effect.Effect<boolean>
 }

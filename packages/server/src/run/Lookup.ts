@@ -27,9 +27,7 @@ export const run = (
 
 /** What the runtime knows of a thread of the tenant; `undefined` where there is none. */
 export const info = ({ naming, runtime }: ServerContext, { tenant }: Principal, threadId: string) =>
-  Effect.map(runtime.threads.info(naming.inner(tenant, threadId)), (found) =>
-    found?.resourceId === tenant ? found : undefined
-  )
+  runtime.threads.info(naming.inner(tenant, threadId), { resourceId: tenant })
 
 /** True when the thread is there: it was made, or has messages. */
 export const hasThread = (serving: ServerContext, principal: Principal, threadId: string): Effect.Effect<boolean> =>

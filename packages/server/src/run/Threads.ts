@@ -91,7 +91,7 @@ export const remove = Effect.fnUntraced(function* (serving: ServerContext, princ
   const { tenant } = principal
   if (!(yield* Lookup.hasThread(serving, principal, threadId))) return yield* Effect.fail(Lookup.noThread)
   const info = yield* Lookup.info(serving, principal, threadId)
-  if (info !== undefined && !(yield* runtime.threads.delete(naming.inner(tenant, threadId)))) {
+  if (info !== undefined && !(yield* runtime.threads.delete(naming.inner(tenant, threadId), { resourceId: tenant }))) {
     return yield* Effect.fail(busy)
   }
   yield* book.remove(tenant, threadId)
@@ -190,11 +190,13 @@ const threadOf = (
 /** A thread with all its messages, those of the run that holds it at the end. */
 const read = Effect.fnUntraced(function* (serving: ServerContext, principal: Principal, threadId: string) {
   const { book, naming, runtime } = serving
-  const note = yield* book.get(principal.tenant, threadId)
+  const { tenant } = principal
+  const note = yield* book.get(tenant, threadId)
   const info = yield* Lookup.info(serving, principal, threadId)
   if (note === undefined && info === undefined) return yield* Effect.fail(Lookup.noThread)
   const standing = yield* stand(serving, principal, info)
-  const stored = info === undefined ? [] : yield* runtime.threads.get(naming.inner(principal.tenant, threadId))
+  const stored =
+    info === undefined ? [] : yield* runtime.threads.get(naming.inner(tenant, threadId), { resourceId: tenant })
   const prompt = note?.runs.find(({ runId }) => runId === standing?.status.runId)?.prompt
   const messages: ReadonlyArray<Message.Message> = [
     ...stored,

@@ -2,7 +2,7 @@
  * What an operator does with stored runs: write one out as JSON lines, read such lines into another database, pack those that have
  * ended, forget those that ended long ago.
  */
-import { Entry, Envelope, Message, type QueryRejections } from "@reins/protocol"
+import { Entry, Envelope, Message } from "@reins/protocol"
 import { type Fenced, RunRecord, type StoreFailure } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
@@ -48,19 +48,24 @@ type Line = typeof Line.Type
 const encode = Schema.encodeSync(Schema.fromJsonString(Line))
 const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(Line))
 
-/** The lines are not those of a run, or it cannot be taken in: one of its id is there, or its thread has another run. */
+/**
+ * The lines are not an exported run, or the run cannot be imported: its id exists, another run holds its thread, or its thread belongs to
+ * another tenant.
+ */
 export class NotImported extends Schema.TaggedError<NotImported>()("NotImported", {
-  reason: Schema.Literals(["NotARun", "RunExists", "ThreadBusy"]),
+  reason: Schema.Literals(["NotARun", "RunExists", "ThreadBusy", "ThreadForbidden"]),
   line: Schema.optionalKey(Schema.Natural)
 }) {
   override get message() {
     switch (this.reason) {
       case "NotARun":
-        return this.line === undefined ? "the lines are not those of a run" : `line ${this.line} is not that of a run`
+        return this.line === undefined ? "Not an exported run" : `Line ${this.line} is not a line of an exported run`
       case "RunExists":
-        return "a run of this id is there already"
+        return "A run with this id exists already"
       case "ThreadBusy":
-        return "another run has the thread of this one"
+        return "Another run holds the thread of this run. Import it when that run has ended"
+      case "ThreadForbidden":
+        return "The thread of this run belongs to another tenant in this store"
     }
   }
 }
@@ -149,7 +154,7 @@ const take = Effect.fnUntraced(function* (db: Database, lines: ReadonlyArray<Lin
   const history = lines.flatMap((line) => (line.kind === "history" ? [line.message] : []))
   const own = lines.flatMap((line) => (line.kind === "message" ? [line.message] : []))
   if (!record.isolated) yield* SqlThreads.restore(db, record, history)
-  const refusal: QueryRejections.RunExists | QueryRejections.ThreadBusy | undefined = yield* SqlRuns.create(db, record)
+  const refusal: SqlRuns.Refusal | undefined = yield* SqlRuns.create(db, record)
   if (refusal !== undefined) return yield* new NotImported({ reason: refusal._tag })
   const opened = yield* SqlRuns.open(db, runId)
   if (own.length > 0) yield* SqlThreads.write(db, threadId, runId, own)

@@ -14,7 +14,7 @@ import * as StoredEvents from "./StoredEvents.ts"
 import * as StoredJson from "./StoredJson.ts"
 
 type Failure = SqlError | StoredJson.CorruptRow
-export type Refusal = QueryRejections.RunExists | QueryRejections.ThreadBusy
+export type Refusal = QueryRejections.RunExists | QueryRejections.ThreadBusy | QueryRejections.ThreadForbidden
 
 /** Stores a run and leases its thread; answers why not, where it may not be. */
 export const create = (
@@ -52,15 +52,19 @@ export const create = (
       Effect.as(undefined),
       Effect.catchTags({
         RunExists: (refusal) => Effect.succeed(refusal),
-        ThreadBusy: (refusal) => Effect.succeed(refusal)
+        ThreadBusy: (refusal) => Effect.succeed(refusal),
+        ThreadForbidden: (refusal) => Effect.succeed(refusal)
       })
     )
 
-/** Takes the thread, making it where there is none; answers how many messages it has, and what stands beside them. */
+/**
+ * Leases the thread to a run of its tenant, making it where there is none; answers how many messages it has, its limits and what its
+ * runs have left. The owner is part of the update itself, so that two tenants cannot lease one new thread.
+ */
 const lease = (
   db: Database,
   names: Record<"resource" | "run" | "thread" | "threadId", string>
-): Effect.Effect<Pick<RunRecord, "historyVersion" | "thread">, Failure | QueryRejections.ThreadBusy> =>
+): Effect.Effect<Pick<RunRecord, "historyVersion" | "thread">, Failure | Refusal> =>
   Effect.gen(function* () {
     const { resource, run, thread, threadId } = names
     yield* db.rows(
@@ -70,18 +74,23 @@ const lease = (
       resource
     )
     const [leased] = yield* db.rows(
-      "UPDATE reins_threads SET run_id = ? WHERE thread_id = ? AND run_id IS NULL RETURNING version, limits, kept",
+      `UPDATE reins_threads SET run_id = ? WHERE thread_id = ? AND resource_id = ? AND run_id IS NULL
+       RETURNING version, limits, kept`,
       run,
-      thread
+      thread,
+      resource
     )
     if (leased !== undefined) {
       const thread = yield* StoredJson.standing(leased)
       return { historyVersion: Number(leased["version"]), ...(Object.keys(thread).length === 0 ? {} : { thread }) }
     }
-    const [holder] = yield* db.rows("SELECT run_id FROM reins_threads WHERE thread_id = ?", thread)
-    // Its last run has just ended, and the thread with it.
-    if (holder?.["run_id"] == null) return yield* lease(db, names)
-    return yield* new QueryRejections.ThreadBusy({ threadId, runId: Column.decode(holder["run_id"]) })
+    const [found] = yield* db.rows("SELECT resource_id, run_id FROM reins_threads WHERE thread_id = ?", thread)
+    if (found !== undefined && found["resource_id"] !== resource) {
+      return yield* new QueryRejections.ThreadForbidden({ threadId })
+    }
+    // The thread was released or removed between the two statements.
+    if (found?.["run_id"] == null) return yield* lease(db, names)
+    return yield* new QueryRejections.ThreadBusy({ threadId, runId: Column.decode(found["run_id"]) })
   })
 
 /** Raises the epoch and reads all of the run. */

@@ -3,7 +3,7 @@
  * the port has no word for it; the run's host takes it for what it is.
  */
 import type { Budget, Message } from "@reins/protocol"
-import type { Kept, ThreadInfo, ThreadStore } from "@reins/runtime/journal"
+import type { Kept, ReadOptions, ThreadInfo, ThreadStore } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Column from "./Column.ts"
@@ -31,8 +31,8 @@ export const make = (db: Database): ThreadStore => {
         Effect.orDie
       )
 
-  const read = (threadId: string, version?: number) =>
-    Effect.orDie(db.operation("threads", history(db, threadId, version ?? Number.MAX_SAFE_INTEGER)))
+  const read = (threadId: string, { resourceId, version = Number.MAX_SAFE_INTEGER }: ReadOptions = {}) =>
+    Effect.orDie(db.operation("threads", history(db, threadId, version, resourceId)))
 
   const append = (
     threadId: string,
@@ -58,8 +58,8 @@ export const make = (db: Database): ThreadStore => {
         Effect.orDie
       )
 
-  const remove = (threadId: string): Effect.Effect<boolean> =>
-    Effect.orDie(db.operation("threads", db.atomic(erase(db, Column.encode(threadId)))))
+  const remove = (threadId: string, resourceId?: string): Effect.Effect<boolean> =>
+    Effect.orDie(db.operation("threads", db.atomic(erase(db, threadId, resourceId))))
 
   return { begin, info, read, append, limit, list, remove }
 }
@@ -74,17 +74,23 @@ const about = (row: Row): Effect.Effect<ThreadInfo, StoredJson.CorruptRow> =>
     ...(kept === undefined ? {} : { spent: kept.spent })
   }))
 
-/** The first `version` messages of a thread. */
+/** The first `version` messages of a thread; none where it belongs to another tenant than `resourceId`, where that is given. */
 export const history = (
   db: Database,
   threadId: string,
-  version: number
+  version: number,
+  resourceId?: string
 ): Effect.Effect<ReadonlyArray<Message.Message>, SqlError | StoredJson.CorruptRow> =>
   db
     .rows(
-      "SELECT message FROM reins_messages WHERE thread_id = ? AND position <= ? ORDER BY position",
+      `SELECT message FROM reins_messages m WHERE thread_id = ? AND position <= ?${
+        resourceId === undefined
+          ? ""
+          : " AND EXISTS (SELECT 1 FROM reins_threads t WHERE t.thread_id = m.thread_id AND t.resource_id = ?)"
+      } ORDER BY position`,
       Column.encode(threadId),
-      version
+      version,
+      ...(resourceId === undefined ? [] : [Column.encode(resourceId)])
     )
     .pipe(
       Effect.flatMap((rows) => StoredJson.messages(rows.map((row) => [row["message"]]))),
@@ -214,8 +220,15 @@ export const write = Effect.fnUntraced(function* (
   )
 })
 
-const erase = Effect.fnUntraced(function* (db: Database, thread: string) {
-  const [gone] = yield* db.rows("DELETE FROM reins_threads WHERE thread_id = ? AND run_id IS NULL RETURNING 1", thread)
+const erase = Effect.fnUntraced(function* (db: Database, threadId: string, resourceId: string | undefined) {
+  const thread = Column.encode(threadId)
+  const [gone] = yield* db.rows(
+    `DELETE FROM reins_threads WHERE thread_id = ? AND run_id IS NULL${
+      resourceId === undefined ? "" : " AND resource_id = ?"
+    } RETURNING 1`,
+    thread,
+    ...(resourceId === undefined ? [] : [Column.encode(resourceId)])
+  )
   if (gone === undefined) return false
   yield* db.rows("DELETE FROM reins_messages WHERE thread_id = ?", thread)
   yield* db.rows("DELETE FROM reins_files WHERE thread_id = ?", thread)

@@ -83,10 +83,16 @@ export interface JournalStore {
   readonly grants?: GrantStore | undefined
   /** Absent: files are kept by the process that carries the run, and gone with it. */
   readonly files?: FileStore | undefined
-  /** Stores a new run and leases its thread. */
+  /**
+   * Stores a new run and leases its thread, making the thread where there is none. In the same transaction it checks that the run's id is
+   * new, that the thread is the run's tenant's, and that no run holds it; a refusal stores nothing.
+   */
   readonly create: (
     record: Omit<RunRecord, "historyVersion">
-  ) => Effect.Effect<void, QueryRejections.ThreadBusy | QueryRejections.RunExists | StoreFailure>
+  ) => Effect.Effect<
+    void,
+    QueryRejections.RunExists | QueryRejections.ThreadBusy | QueryRejections.ThreadForbidden | StoreFailure
+  >
   /** Takes the run for this owner: raises its epoch and reads it, its events from its snapshot on. `undefined` when it is unknown or has ended. */
   readonly open: (runId: string, at: number) => Effect.Effect<Opened | undefined, StoreFailure>
   readonly commit: (batch: Batch) => Effect.Effect<void, Fenced | StoreFailure>

@@ -41,6 +41,8 @@ export interface MemoryJournal extends JournalStore {
   readonly marks: (runId: string) => ReadonlyArray<Mark>
 }
 
+type Refusal = QueryRejections.RunExists | QueryRejections.ThreadBusy | QueryRejections.ThreadForbidden
+
 /** A new, empty journal. */
 export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
   const files = new MemoryFiles()
@@ -48,14 +50,12 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
   const rows = new Map<string, Row>()
   const approvals = new Map<string, Asked>()
 
-  const create = (
-    input: Omit<RunRecord, "historyVersion">
-  ): Effect.Effect<void, QueryRejections.RunExists | QueryRejections.ThreadBusy> =>
-    Effect.suspend((): Effect.Effect<void, QueryRejections.RunExists | QueryRejections.ThreadBusy> => {
+  const create = (input: Omit<RunRecord, "historyVersion">): Effect.Effect<void, Refusal> =>
+    Effect.suspend((): Effect.Effect<void, Refusal> => {
       const { runId, threadId } = input
       if (rows.has(runId)) return Effect.fail(new QueryRejections.RunExists({ runId }))
-      const holder = input.isolated ? undefined : threads.lease(threadId, input.resourceId, runId)
-      if (holder !== undefined) return Effect.fail(new QueryRejections.ThreadBusy({ threadId, runId: holder }))
+      const refusal = input.isolated ? undefined : threads.lease(threadId, input.resourceId, runId)
+      if (refusal !== undefined) return Effect.fail(refusal)
       rows.set(runId, {
         record: {
           ...input,

@@ -19,7 +19,15 @@ import { follow } from "../../engine/Follow.ts"
 import { MemoryFiles } from "../../thread/MemoryFiles.ts"
 import { MemoryGrants } from "../../approval/MemoryGrants.ts"
 import { MemoryThreads } from "../../thread/MemoryThreads.ts"
-import type { Answered, Drive, PendingApproval, RunHost, RunHostFactory, RunRecord } from "../../engine/RunHost.ts"
+import type {
+  Answered,
+  Drive,
+  PendingApproval,
+  RunHost,
+  RunHostFactory,
+  RunRecord,
+  StartRefusal
+} from "../../engine/RunHost.ts"
 import * as RunFailure from "../../loop/RunFailure.ts"
 import * as ThreadUpdate from "../../loop/ThreadUpdate.ts"
 import { MemoryRun, type MemoryRunOwner } from "./MemoryRun.ts"
@@ -82,39 +90,37 @@ class Host implements RunHost, MemoryRunOwner {
   }
 
   readonly start = (input: Omit<RunRecord, "historyVersion">) =>
-    Effect.withFiber<void, QueryRejections.ThreadBusy | QueryRejections.RunExists | QueryRejections.StoreUnavailable>(
-      (caller) => {
-        const { resourceId, runId, threadId } = input
-        if (this.closed) return Effect.fail(new QueryRejections.StoreUnavailable({ operation: "start" }))
-        if (this.runs.has(runId)) return Effect.fail(new QueryRejections.RunExists({ runId }))
-        if (!input.isolated) {
-          const holder = this.threads.lease(threadId, resourceId, runId)
-          if (holder !== undefined) return Effect.fail(new QueryRejections.ThreadBusy({ threadId, runId: holder }))
-        }
-        const history = input.isolated ? [] : this.threads.history(threadId)
-        const standing = input.isolated ? {} : this.threads.standing(threadId)
-        const record: RunRecord = { ...input, historyVersion: history.length, ...standing }
-        const clock = caller.getRef(Clock.Clock)
-        const run = new MemoryRun(record, {
-          now: () => clock.currentTimeMillisUnsafe(),
-          tree: new BudgetTree(
-            record.budget ?? {},
-            [],
-            Context.get(this.context, BudgetProbe),
-            ThreadUpdate.nodeAbove(record)
-          ),
-          owner: this
-        })
-        const carried: Carried = { record, run, fiber: undefined }
-        this.runs.set(runId, carried)
-        // The run lives in the host, with the caller's clock and trace.
-        const context = withCaller(this.context, clock, caller.context)
-        const fiber = Effect.runForkWith(context)(this.drive(record, history, run, this))
-        if (fiber.pollUnsafe() === undefined) carried.fiber = fiber
-        fiber.addObserver((exit) => this.settle(carried, exit))
-        return Effect.void
+    Effect.withFiber<void, StartRefusal>((caller) => {
+      const { resourceId, runId, threadId } = input
+      if (this.closed) return Effect.fail(new QueryRejections.StoreUnavailable({ operation: "start" }))
+      if (this.runs.has(runId)) return Effect.fail(new QueryRejections.RunExists({ runId }))
+      if (!input.isolated) {
+        const refusal = this.threads.lease(threadId, resourceId, runId)
+        if (refusal !== undefined) return Effect.fail(refusal)
       }
-    )
+      const history = input.isolated ? [] : this.threads.history(threadId)
+      const standing = input.isolated ? {} : this.threads.standing(threadId)
+      const record: RunRecord = { ...input, historyVersion: history.length, ...standing }
+      const clock = caller.getRef(Clock.Clock)
+      const run = new MemoryRun(record, {
+        now: () => clock.currentTimeMillisUnsafe(),
+        tree: new BudgetTree(
+          record.budget ?? {},
+          [],
+          Context.get(this.context, BudgetProbe),
+          ThreadUpdate.nodeAbove(record)
+        ),
+        owner: this
+      })
+      const carried: Carried = { record, run, fiber: undefined }
+      this.runs.set(runId, carried)
+      // The run lives in the host, with the caller's clock and trace.
+      const context = withCaller(this.context, clock, caller.context)
+      const fiber = Effect.runForkWith(context)(this.drive(record, history, run, this))
+      if (fiber.pollUnsafe() === undefined) carried.fiber = fiber
+      fiber.addObserver((exit) => this.settle(carried, exit))
+      return Effect.void
+    })
 
   asked({ runId }: MemoryRun, request: Approval.Request, agentPath: AgentPath.AgentPath, askedAt: number): void {
     this.approvals.set(request.id, { asked: { runId, request, agentPath, askedAt }, outcome: undefined })
