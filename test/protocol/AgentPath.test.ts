@@ -3,6 +3,10 @@ import { AgentPath } from "@reins/protocol"
 import { Schema } from "effect"
 
 const Segment = Schema.Literals(["", "a", "b", "/", "~", "~0", "~1", "a/b", "planner#2", "__proto__"])
+const Call = Schema.Struct({
+  path: Schema.Array(Schema.Literals(["a#1", "a#1/b", "a#~1", "~a#1"])).check(Schema.isMaxLength(2)),
+  id: Schema.Literals(["", "b", "a#1/b", "~a#1~1b", "a#1~1b", "~b", "~0b", "~~0b", "a#1", "/b", "a#1/a#1/b", "#/b"])
+})
 const Path = Schema.Array(Segment).check(Schema.isMaxLength(4))
 
 describe("AgentPath", () => {
@@ -32,6 +36,24 @@ describe("AgentPath", () => {
     },
     { arbitrary: { runs: 1000 } }
   )
+
+  it.prop(
+    "keys of calls are equal exactly for equal paths and ids, whatever a model makes up as an id",
+    { a: Call, b: Call },
+    ({ a, b }) => {
+      const equal = a.id === b.id && AgentPath.key(a.path) === AgentPath.key(b.path)
+      assert.strictEqual(AgentPath.callKey(a.path, a.id) === AgentPath.callKey(b.path, b.id), equal)
+    },
+    { arbitrary: { runs: 2000 } }
+  )
+
+  it("leaves ids as they are that cannot be mistaken, so that keys made before still hold", () => {
+    for (const id of ["call_1", "toolu_01A", "chatcmpl-tool-3f", "a/b", "functions.lend:0", "x~1", "fc_1|call_2"]) {
+      assert.strictEqual(AgentPath.callKey(AgentPath.root, id), id)
+      assert.strictEqual(AgentPath.callKey(["planner#2"], id), `planner#2/${id}`)
+    }
+    assert.notStrictEqual(AgentPath.callKey(AgentPath.root, "planner#2/c"), AgentPath.callKey(["planner#2"], "c"))
+  })
 
   it("lies within itself and its ancestors, not within its siblings or children", () => {
     const path = ["a#1", "b#2"]

@@ -20,6 +20,13 @@ export const child = (path: AgentPath, agentName: string, toolInvocationId: stri
 /** A string that is equal exactly for equal paths, usable as a map key and as the prefix of names in the journal. */
 export const key = (path: AgentPath): string => (path.length === 0 ? "" : `${path.map(escape).join("/")}/`)
 
+/**
+ * A string that is equal exactly for equal paths and call ids. An id that could be taken for an agent's path and one of its calls
+ * (`a#1/b`), or for one that is escaped, is escaped; every other stands as it is.
+ */
+export const callKey = (path: AgentPath, callId: string): string =>
+  `${key(path)}${/^[^/]*#[^/]*\/|^~/.test(callId) ? `~${escape(callId)}` : callId}`
+
 const escape = (segment: string): string => segment.replaceAll("~", "~0").replaceAll("/", "~1")
 
 /** True when `path` is `ancestor` or lies below it. */

@@ -5,6 +5,7 @@
 import type { Event, Grant, Json, Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import * as Names from "../run/Names.ts"
 import type { Place, Run } from "../run/Run.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import * as Question from "./Question.ts"
@@ -25,7 +26,7 @@ export const ask = (
     readonly closing: (outcome: ToolOutcome.ToolOutcome) => Event
   }
 ): Effect.Effect<Asked> => {
-  const put = Question.put(run, place, call.id, {
+  const put = Question.put(run, place, Names.ofCall(call.id), {
     kind: "tool",
     target: call.name,
     payload: call.args,
@@ -34,7 +35,7 @@ export const ask = (
   })
   return Effect.flatMap(put, (answer) => {
     const asked = read(answer, call)
-    const decided = run.engine.emit(`${place.prefix}decided/${call.id}`, place.path, () => {
+    const decided = run.engine.emit(Names.decided(place.prefix, Names.ofCall(call.id)), place.path, () => {
       const decision: Event = { type: "approval-decision", data: answer.resolution }
       return asked._tag === "MayRun" ? [decision] : [decision, options.closing(asked.outcome)]
     })
@@ -48,7 +49,7 @@ export const ask = (
  * none, and the next call finds it.
  */
 const keep = (run: Run, place: Place, call: Message.CallPart, grant: Grant.Grant) =>
-  run.engine.activity(`${place.prefix}grant/${call.id}`, Schema.Null, () =>
+  run.engine.activity(Names.grant(place.prefix, call.id), Schema.Null, () =>
     Effect.as(run.grants.add(grant), { value: null, path: place.path, events: [], spent: [] })
   )
 

@@ -5,6 +5,7 @@
 import type { Json, Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import * as Names from "../run/Names.ts"
 import * as Asking from "./Asking.ts"
 import * as Gate from "./Gate.ts"
 import * as PlanCall from "./PlanCall.ts"
@@ -52,7 +53,7 @@ const granted = (
   { grantId, scope }: { readonly grantId: string; readonly scope: string }
 ): Effect.Effect<CallEnd> =>
   Effect.andThen(
-    run.engine.emit(`${place.prefix}granted/${call.id}`, place.path, () => [
+    run.engine.emit(Names.granted(place.prefix, call.id), place.path, () => [
       { type: "custom", event_type: "approval_granted", data: { grantId, scope, toolInvocationId: call.id } }
     ]),
     carry(run, place, call, tool, call.args, false, grantId)
@@ -96,10 +97,6 @@ const ClientAnswer = Schema.Struct({
   status: Schema.optionalKey(Schema.Literals(["failed", "cancelled"]))
 })
 
-/** The name that a client's result is stored under: another one where a person was asked, so that none that came before counts. */
-export const clientWaitName = (prefix: string, callId: string, asked: boolean): string =>
-  `${prefix}${asked ? "client-allowed" : "client"}/${callId}`
-
 const clientCall = Effect.fnUntraced(function* (
   run: Run,
   place: Place,
@@ -109,7 +106,7 @@ const clientCall = Effect.fnUntraced(function* (
   asked: boolean
 ) {
   const { value } = yield* run.engine.wait(
-    clientWaitName(place.prefix, call.id, asked),
+    Names.client(place.prefix, call.id, asked),
     ClientAnswer,
     {
       cancelled: {
@@ -127,7 +124,7 @@ const clientCall = Effect.fnUntraced(function* (
     issue === undefined
       ? { result: value.result, status: value.status, content: undefined }
       : ToolOutcome.fault("ResultInvalid", `the caller answered what the schema of ${call.name} refuses: ${issue}`)
-  yield* run.engine.emit(`${place.prefix}result/${call.id}`, place.path, () => [
+  yield* run.engine.emit(Names.result(place.prefix, call.id), place.path, () => [
     ToolStep.resultEvent(call, args, outcome, "client")
   ])
   const end: CallEnd = { part: ToolOutcome.part(call, outcome), cancelled: value.status === "cancelled" }
@@ -157,7 +154,7 @@ const closed = (
   outcome: ToolOutcome.ToolOutcome
 ): Effect.Effect<CallEnd> =>
   Effect.as(
-    run.engine.emit(`${place.prefix}result/${call.id}`, place.path, () => [
+    run.engine.emit(Names.result(place.prefix, call.id), place.path, () => [
       ToolStep.resultEvent(call, call.args, outcome, tool?.execution ?? "server")
     ]),
     { part: ToolOutcome.part(call, outcome) }

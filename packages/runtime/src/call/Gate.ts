@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as Names from "../run/Names.ts"
 import type { Work } from "../engine/Engine.ts"
 import type { Place, Run } from "../run/Run.ts"
 import type { Callable } from "../agent/AgentRegistry.ts"
@@ -45,7 +46,7 @@ const allow: Verdict = { verdict: "allow" }
 export const judge = (run: Run, place: Place, call: Message.CallPart, tool: Callable): Effect.Effect<Verdict> =>
   tool.policy === "never"
     ? Effect.succeed(allow)
-    : run.engine.activity(`${place.prefix}gate/${call.id}`, VerdictSchema, (work) =>
+    : run.engine.activity(Names.gate(place.prefix, call.id), VerdictSchema, (work) =>
         Effect.map(consider(run, work, place, call, tool), (value) => ({
           value,
           path: place.path,
@@ -95,7 +96,7 @@ const claim = (run: Run, work: Work, place: Place, call: Message.CallPart, tool:
     toolHash: tool.hash,
     args: call.args
   }
-  return run.grants.claim(`${work.runId} ${place.prefix}${call.id}`, facts, work.now())
+  return run.grants.claim(Names.grantUse(work.runId, place.path, call.id), facts, work.now())
 }
 
 const predicate = (

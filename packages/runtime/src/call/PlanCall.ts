@@ -8,19 +8,15 @@
  */
 import type { Event, Events, Json, Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
+import * as Names from "../run/Names.ts"
 import * as Gate from "./Gate.ts"
 import * as Question from "./Question.ts"
-import { sha256Hex } from "../kernel/Digest.ts"
 import type { Callable } from "../agent/AgentRegistry.ts"
 import type { Place, Run } from "../run/Run.ts"
 import type { CallEnd } from "./CallEnd.ts"
 import * as RepeatedCall from "./RepeatedCall.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import * as ToolStep from "./ToolStep.ts"
-
-/** A plan's id: the same on every replay of the run. */
-const planIdOf = (run: Run, place: Place, call: Message.CallPart): string =>
-  `plan_${sha256Hex(`${run.engine.runId}\n${place.prefix}\n${call.id}`).slice(0, 32)}`
 
 const move = (planId: string, from: Events.PlanStatus, to: Events.PlanStatus): Event => ({
   type: "plan-status-change",
@@ -29,10 +25,10 @@ const move = (planId: string, from: Events.PlanStatus, to: Events.PlanStatus): E
 
 /** Carries out a plan that needs no asking about. */
 export const carry = (run: Run, place: Place, call: Message.CallPart, tool: Callable): Effect.Effect<CallEnd> => {
-  const planId = planIdOf(run, place, call)
+  const planId = Names.planId(run.engine.runId, place.prefix, call.id)
   const begun = [move(planId, "draft", "approved"), move(planId, "approved", "executing")]
   return Effect.andThen(
-    run.engine.emit(`${place.prefix}decided/${call.id}`, place.path, () => begun),
+    run.engine.emit(Names.decided(place.prefix, Names.ofCall(call.id)), place.path, () => begun),
     execute(run, place, call, tool, planId)
   )
 }
@@ -45,17 +41,19 @@ export const ask = Effect.fnUntraced(function* (
   tool: Callable,
   expiresAt: number | undefined
 ) {
-  const planId = planIdOf(run, place, call)
+  const planId = Names.planId(run.engine.runId, place.prefix, call.id)
   const subject: Question.Subject = {
     kind: "plan",
     target: planId,
     payload: call.args,
     ...(expiresAt === undefined ? {} : { expiresAt })
   }
-  const answer = yield* Question.put(run, place, call.id, subject, [move(planId, "draft", "pending_approval")])
+  const answer = yield* Question.put(run, place, Names.ofCall(call.id), subject, [
+    move(planId, "draft", "pending_approval")
+  ])
   const decision: Event = { type: "approval-decision", data: answer.resolution }
   const refused = refusal(answer)
-  yield* run.engine.emit(`${place.prefix}decided/${call.id}`, place.path, () =>
+  yield* run.engine.emit(Names.decided(place.prefix, Names.ofCall(call.id)), place.path, () =>
     refused === undefined
       ? [decision, move(planId, "pending_approval", "approved"), move(planId, "approved", "executing")]
       : [

@@ -8,7 +8,7 @@
 import { Approval, type Event, Grant } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { sha256Hex } from "../kernel/Digest.ts"
+import * as Names from "../run/Names.ts"
 import type { Place, Run } from "../run/Run.ts"
 
 const AnswerStruct = Schema.Struct({
@@ -25,13 +25,6 @@ const AnswerStruct = Schema.Struct({
 export interface Answer extends Schema.Schema.Type<typeof AnswerStruct> {}
 export const Answer: Schema.Codec<Answer> = AnswerStruct
 
-/** The name that answers to a question are stored under. */
-export const waitName = (approvalId: string): string => `approval/${approvalId}`
-
-/** A question's id: the same on every replay of the run, and as hard to guess as the run's own id. */
-export const approvalId = (runId: string, prefix: string, subject: string): string =>
-  `apr_${sha256Hex(`${runId}\n${prefix}\n${subject}`).slice(0, 32)}`
-
 /** What is asked, apart from who asks. */
 export type Subject = Pick<
   Approval.Request,
@@ -42,13 +35,13 @@ export type Subject = Pick<
 export const put = (
   run: Run,
   place: Place,
-  name: string,
+  name: Names.Subject,
   subject: Subject,
   before: ReadonlyArray<Event> = []
 ): Effect.Effect<Answer> => {
   const { engine } = run
   const { expiresAt } = subject
-  const id = approvalId(engine.runId, place.prefix, name)
+  const id = Names.approvalId(engine.runId, place.prefix, name)
   const request: Approval.Request = {
     id,
     resourceId: engine.resourceId,
@@ -56,7 +49,7 @@ export const put = (
     ...subject,
     ...(place.path.length === 0 ? {} : { agentPath: place.path })
   }
-  const announced = engine.emit(`${place.prefix}ask/${name}`, place.path, () => [
+  const announced = engine.emit(Names.ask(place.prefix, name), place.path, () => [
     ...before,
     { type: "approval-required", data: request }
   ])
@@ -67,7 +60,7 @@ export const put = (
       ? undefined
       : { at: expiresAt - run.settings.approvalWarnMs, emit: warning(run, place, { id, name, expiresAt }) }
   const answered = engine.wait(
-    waitName(id),
+    Names.approval(id),
     Answer,
     {
       cancelled: { resolution: { id, outcome: { outcome: "cancelled" } } },
@@ -91,7 +84,7 @@ const warning = (
   { path, prefix }: Place,
   { expiresAt, id, name }: { readonly id: string; readonly name: string; readonly expiresAt: number }
 ): Effect.Effect<void> =>
-  engine.emit(`${prefix}warn/${name}`, path, () => [
+  engine.emit(Names.warn(prefix, name), path, () => [
     { type: "custom", event_type: expiringType, data: { id, expiresAt } }
   ])
 

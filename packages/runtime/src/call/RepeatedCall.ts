@@ -8,6 +8,7 @@
  */
 import type { Event, Json, Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
+import * as Names from "../run/Names.ts"
 import * as Gate from "./Gate.ts"
 import type { Permit } from "../approval/Permit.ts"
 import * as Question from "./Question.ts"
@@ -61,7 +62,7 @@ const ask = Effect.fnUntraced(function* (
   { begunBefore, expiresAt }: ToolStep.ToolValue & { readonly begunBefore: number },
   time: number
 ) {
-  const name = `${call.id}/again/${time}`
+  const name = Names.ofRepeat(call.id, time)
   const answer = yield* Question.put(run, place, name, {
     kind: "tool",
     target: call.name,
@@ -71,7 +72,7 @@ const ask = Effect.fnUntraced(function* (
     ...(expiresAt === undefined ? {} : { expiresAt })
   })
   const refused = refusal(answer)
-  yield* run.engine.emit(`${place.prefix}decided/${name}`, place.path, () => {
+  yield* run.engine.emit(Names.decided(place.prefix, name), place.path, () => {
     const decision: Event = { type: "approval-decision", data: answer.resolution }
     return refused === undefined
       ? [decision]

@@ -9,6 +9,7 @@ import { AgentPath, Budget, type Entry, type Json, Message, Usage } from "@reins
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as Names from "../run/Names.ts"
 import type { Settled, Work } from "../engine/Engine.ts"
 import type { Member } from "../agent/AgentRegistry.ts"
 import type { AgentEnd } from "../run/AgentEnd.ts"
@@ -36,7 +37,7 @@ type Admission = Schema.Schema.Type<typeof AdmissionSchema>
 export const call = Effect.fnUntraced(function* (run: Run, place: Place, call: Message.CallPart, specialist: Member) {
   const { engine } = run
   const path = AgentPath.child(place.path, specialist.name, call.id)
-  const admission = yield* engine.activity(`${place.prefix}agent/${call.id}`, AdmissionSchema, (work) =>
+  const admission = yield* engine.activity(Names.agent(place.prefix, call.id), AdmissionSchema, (work) =>
     Effect.map(admit(run, work, place, path, call, specialist), (value): Settled<Admission> => ({
       value,
       path: place.path,
@@ -164,7 +165,7 @@ const close = (
   usage: Usage.Usage,
   outcome: ToolOutcome.ToolOutcome
 ) =>
-  run.engine.emit(`${place.prefix}agent-end/${call.id}`, place.path, () => [
+  run.engine.emit(Names.agentEnd(place.prefix, call.id), place.path, () => [
     {
       type: "data-tool-agent",
       data: {

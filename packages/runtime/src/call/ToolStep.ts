@@ -9,6 +9,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
+import * as Names from "../run/Names.ts"
 import * as BudgetWarning from "../run/BudgetWarning.ts"
 import * as Permit from "../approval/Permit.ts"
 import type { Settled, Work } from "../engine/Engine.ts"
@@ -53,7 +54,8 @@ export const runTool = (
   before?: Before,
   again?: Again
 ): Effect.Effect<ToolValue> => {
-  const name = `${place.prefix}tool/${permit.call.id}${again === undefined ? "" : `/again/${again.time}`}`
+  const { id } = permit.call
+  const name = Names.tool(place.prefix, again === undefined ? Names.ofCall(id) : Names.ofRepeat(id, again.time))
   return run.engine.activity(name, ToolValue, (work) => {
     const carried = carry(run, work, place, tool, permit, name, again?.begunBefore ?? 0)
     return before === undefined

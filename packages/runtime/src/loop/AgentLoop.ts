@@ -7,6 +7,7 @@
  */
 import { type AgentPath, Budget, type Events, type Message, RunErrors, Usage } from "@reins/protocol"
 import * as Effect from "effect/Effect"
+import * as Names from "../run/Names.ts"
 import * as CompactionStep from "./CompactionStep.ts"
 import * as BudgetPause from "./BudgetPause.ts"
 import * as SpecialistOutput from "../agent/SpecialistOutput.ts"
@@ -136,7 +137,7 @@ const is = (place: Place, refusal: Budget.Refusal, policy: "wrap-up" | "pause"):
 /** Tells once that a limit was met, whoever meets it first. */
 const announce = (run: Run, refusal: Budget.Refusal): Effect.Effect<void> =>
   Effect.suspend(() => {
-    const name = `budget/${JSON.stringify(refusal.path)}/${refusal.limit}`
+    const name = Names.exhausted(refusal.path, refusal.limit)
     if (run.exhausted.includes(name)) return Effect.void
     run.exhausted = [...run.exhausted, name]
     return run.engine.emit(name, refusal.path, () => [Budget.toEvent(refusal)])

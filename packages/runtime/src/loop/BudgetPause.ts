@@ -5,6 +5,7 @@
 import type { Budget } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import * as Names from "../run/Names.ts"
 import * as Question from "../call/Question.ts"
 import type { Place, Run } from "../run/Run.ts"
 
@@ -14,7 +15,7 @@ export type Paused = "raised" | "refused" | "cancelled"
 /** Asks about `refusal`, met by the agent at `place`; `count` tells its questions apart. */
 export const pause = Effect.fnUntraced(function* (run: Run, place: Place, refusal: Budget.Refusal, count: number) {
   const { engine } = run
-  const name = `budget/${count}`
+  const name = Names.ofLimit(count)
   const expiresAt = yield* deadline(run, place, name)
   const answer = yield* Question.put(run, place, name, {
     kind: "budget",
@@ -22,7 +23,7 @@ export const pause = Effect.fnUntraced(function* (run: Run, place: Place, refusa
     payload: { limit: refusal.limit, max: refusal.max, used: refusal.used },
     ...(expiresAt === null ? {} : { expiresAt })
   })
-  yield* engine.emit(`${place.prefix}decided/${name}`, place.path, () => [
+  yield* engine.emit(Names.decided(place.prefix, name), place.path, () => [
     { type: "approval-decision", data: answer.resolution }
   ])
   if (answer.resolution.outcome.outcome === "cancelled") return "cancelled" satisfies Paused
@@ -40,7 +41,7 @@ const raise = Effect.fnUntraced(function* (
   name: string,
   limits: { readonly [limit: string]: number }
 ) {
-  const raised = yield* engine.activity(`${place.prefix}raise/${name}`, Schema.Boolean, ({ tree }) =>
+  const raised = yield* engine.activity(Names.raise(place.prefix, name), Schema.Boolean, ({ tree }) =>
     Effect.succeed({ value: tree.raise(place.path, limits), path: place.path, events: [], spent: [] })
   )
   if (raised) engine.limits.raiseAgain(place.path, limits)
@@ -51,7 +52,7 @@ const raise = Effect.fnUntraced(function* (
 const deadline = (run: Run, place: Place, name: string): Effect.Effect<number | null> => {
   const { approvalExpiryMs } = run.settings
   if (approvalExpiryMs === undefined) return Effect.succeed(null)
-  return run.engine.activity(`${place.prefix}expiry/${name}`, Schema.NullOr(Schema.Natural), (work) =>
+  return run.engine.activity(Names.expiry(place.prefix, name), Schema.NullOr(Schema.Natural), (work) =>
     Effect.succeed({ value: work.now() + approvalExpiryMs, path: place.path, events: [], spent: [] })
   )
 }

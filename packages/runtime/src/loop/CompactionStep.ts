@@ -17,6 +17,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
+import * as Names from "../run/Names.ts"
 import type { Settled, Work } from "../engine/Engine.ts"
 import * as TokenEstimator from "../model/TokenEstimator.ts"
 import { type Place, priceOf, type Run } from "../run/Run.ts"
@@ -46,7 +47,7 @@ export const compact = (run: Run, place: Place, step: number): Effect.Effect<Usa
   const strategy = place.member.definition.compaction
   const fits = () => strategy === undefined || place.inputTokens(run.settings.estimator) <= strategy.above
   if (strategy === undefined || fits() || (place.resume(strategy.name) && fits())) return Effect.succeed(Usage.empty)
-  const name = `${place.prefix}compact/${step}`
+  const name = Names.compaction(place.prefix, step)
   return Effect.map(
     run.engine.activity(name, Value, (work) => carry(run, work, place, step, strategy, name)),
     (value) => {

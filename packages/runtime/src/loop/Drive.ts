@@ -15,6 +15,7 @@ import {
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import * as Names from "../run/Names.ts"
 import * as Erased from "../kernel/Erased.ts"
 import type { Engine, Readings } from "../engine/Engine.ts"
 import type { RunRecord, Stores } from "../engine/RunHost.ts"
@@ -66,7 +67,7 @@ export const drive = (
       carry: traced(settings.tracing)
     }
     return Effect.flatMap(alarm.during(run.carry(run, place)), (end) => {
-      const finish = engine.emit("finish", [], (readings) => {
+      const finish = engine.emit(Names.finish, [], (readings) => {
         const last = closing(engine.startedAt, readings, end)
         return end.reason === "cancelled" ? [report(member, engine.runId, readings), ...last] : last
       })
@@ -76,7 +77,7 @@ export const drive = (
 
 /** Adds what was said to the run's thread. */
 const keep = (stores: Stores, record: RunRecord, engine: Engine, place: Place): Effect.Effect<null> =>
-  engine.activity("thread", Schema.Null, (work) => {
+  engine.activity(Names.thread, Schema.Null, (work) => {
     const kept = ThreadUpdate.keptOf(record, work, place.summary)
     const done = { value: null, path: [], events: [], spent: [] }
     return Effect.as(stores.threads.append(record.threadId, record.runId, place.said, kept), done)

@@ -41,10 +41,11 @@ export const open = (envelopes: ReadonlyArray<Envelope.Envelope>): ReadonlyArray
   for (const { agentPath, event } of envelopes) {
     if (event.type === "approval-required") questions.set(event.data.id, agentPath)
     else if (event.type === "approval-decision") questions.delete(event.data.id)
-    else if (event.type === "data-tool-agent")
-      bracketed.add(`${AgentPath.key(agentPath)}${event.data.toolInvocationId}`)
-    else if (event.type === "tool-invocation" || event.type === "tool-agent") {
-      const key = `${AgentPath.key(agentPath)}${event.toolInvocationId}`
+    else if (event.type === "data-tool-agent") {
+      const { toolInvocationId } = event.data
+      if (toolInvocationId !== undefined) bracketed.add(AgentPath.callKey(agentPath, toolInvocationId))
+    } else if (event.type === "tool-invocation" || event.type === "tool-agent") {
+      const key = AgentPath.callKey(agentPath, event.toolInvocationId)
       if (event.state === "result") calls.delete(key)
       else calls.set(key, { path: agentPath, events: () => closed(event, bracketed.has(key)) })
     }

@@ -9,11 +9,11 @@ import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as Names from "../run/Names.ts"
 import { fromDecision } from "./DecisionGrant.ts"
-import { Answer, approvalId, waitName } from "../call/Question.ts"
+import { Answer } from "../call/Question.ts"
 import * as Revision from "../approval/Revision.ts"
 import type { PendingApproval } from "../engine/RunHost.ts"
-import { clientWaitName } from "../call/CallSettlement.ts"
 import * as SchemaCheck from "../kernel/SchemaCheck.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import { CallNotFound } from "./NotFound.ts"
@@ -49,7 +49,7 @@ export const respond = Effect.fnUntraced(function* (
   if (Result.isFailure(answer)) {
     return yield* fail(new ApprovalErrors.InvalidArguments({ issue: answer.failure }))
   }
-  const taken = yield* host.answer(asked.runId, waitName(id), encode(answer.success))
+  const taken = yield* host.answer(asked.runId, Names.approval(id), encode(answer.success))
   switch (taken._tag) {
     case "Taken":
       return
@@ -183,12 +183,12 @@ export const submit = Effect.fnUntraced(function* (
 ) {
   const path = answer.agentPath ?? AgentPath.root
   const prefix = AgentPath.key(path)
-  const asked = yield* host.approval(approvalId(runId, prefix, toolInvocationId))
+  const asked = yield* host.approval(Names.approvalId(runId, prefix, Names.ofCall(toolInvocationId)))
   // What a client did before it was allowed to does not count.
   const mayRun = asked === undefined || (asked.outcome !== undefined && Approval.allows(asked.outcome))
   const isOpen = mayRun && (yield* host.hasClientCall(runId, path, toolInvocationId))
   const taken = isOpen
-    ? yield* host.answer(runId, clientWaitName(prefix, toolInvocationId, asked !== undefined), stored(answer))
+    ? yield* host.answer(runId, Names.client(prefix, toolInvocationId, asked !== undefined), stored(answer))
     : undefined
   if (taken?._tag !== "Taken") return yield* new CallNotFound({ runId, toolInvocationId })
 })

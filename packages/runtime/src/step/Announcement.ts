@@ -34,7 +34,7 @@ export const announce = (place: Place, answer: Answer, mayCall: boolean): Announ
     if (part.type !== "tool-call") return [part]
     const call = withId(
       part,
-      unused(part.id, (id) => isReserved(id) || taken.has(id) || place.callIds.has(id))
+      unused(part.id, (id) => taken.has(id) || place.callIds.has(id))
     )
     taken.add(call.id)
     if (call.execution === "provider") {
@@ -51,9 +51,6 @@ export const announce = (place: Place, answer: Answer, mayCall: boolean): Announ
 }
 
 const isSaid = (part: Message.AssistantPart): boolean => part.type !== "tool-call" && part.type !== "tool-result"
-
-/** Under these an agent asks about its budget; a call's own questions go under the call's id. */
-const isReserved = (id: string): boolean => /^budget\/\d+$/.test(id)
 
 /** The id itself, or with the first free number behind it: models reuse ids across steps. */
 const unused = (id: string, isTaken: (id: string) => boolean): string => {

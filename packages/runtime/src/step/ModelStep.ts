@@ -6,6 +6,7 @@
  */
 import { type Budget, type Entry, type Event, type Message, type ModelFailure, Money, Usage } from "@reins/protocol"
 import * as Effect from "effect/Effect"
+import * as Names from "../run/Names.ts"
 import * as BudgetWarning from "../run/BudgetWarning.ts"
 import type { Settled, Work } from "../engine/Engine.ts"
 import type { ModelPort, ModelRequest } from "../model/Model.ts"
@@ -26,7 +27,7 @@ export interface StepOptions {
 
 /** Carries one model step of the agent at `place`. */
 export const modelStep = (run: Run, place: Place, options: StepOptions): Effect.Effect<StepValue> =>
-  run.engine.activity(`${place.prefix}model/${options.step}`, StepValue, (work) => carry(run, work, place, options))
+  run.engine.activity(Names.model(place.prefix, options.step), StepValue, (work) => carry(run, work, place, options))
 
 /** What is known of a step while it is carried. */
 interface Tally {
@@ -139,7 +140,7 @@ const carry = Effect.fnUntraced(function* (run: Run, work: Work, place: Place, o
  * costs nothing takes its place.
  */
 const begin = (work: Work, { path, prefix }: Place, { step }: StepOptions): Effect.Effect<unknown> =>
-  work.begin === undefined ? Effect.void : work.begin(`${prefix}model/${step}`, path)
+  work.begin === undefined ? Effect.void : work.begin(Names.model(prefix, step), path)
 
 const cancelled = { _tag: "Cancelled" } as const
 

@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Names from "../../run/Names.ts"
 import { MemoryFiles } from "../../thread/MemoryFiles.ts"
 import { MemoryGrants } from "../../approval/MemoryGrants.ts"
 import { EventLog } from "../../engine/EventLog.ts"
@@ -19,7 +20,7 @@ import { follow } from "../../engine/Follow.ts"
 import type { Answered, Drive, RunHost, RunHostFactory, RunRecord } from "../../engine/RunHost.ts"
 import * as RunFailure from "../../loop/RunFailure.ts"
 import * as ThreadUpdate from "../../loop/ThreadUpdate.ts"
-import { cancelName, JournalRun } from "./JournalRun.ts"
+import { JournalRun } from "./JournalRun.ts"
 import type { JournalStore, Opened, StoreFailure } from "./JournalStore.ts"
 import * as Handover from "./Handover.ts"
 import type { Carried } from "./Handover.ts"
@@ -354,7 +355,7 @@ class Host implements RunHost {
   })
 
   readonly cancel = (runId: string) =>
-    Effect.map(this.answer(runId, cancelName, true), (answered) => answered._tag !== "Unknown")
+    Effect.map(this.answer(runId, Names.cancel, true), (answered) => answered._tag !== "Unknown")
 
   readonly pending = (resourceId: string) => Effect.orDie(this.store.pending(resourceId))
   readonly approval = (id: string) => Effect.orDie(this.store.approval(id))

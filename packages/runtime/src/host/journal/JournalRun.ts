@@ -11,6 +11,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Schema from "effect/Schema"
+import * as Names from "../../run/Names.ts"
 import { BudgetProbe } from "../../budget/BudgetProbe.ts"
 import { BudgetTree } from "../../budget/BudgetTree.ts"
 import type { Engine, OpenStep, Readings, Settled, Work } from "../../engine/Engine.ts"
@@ -22,9 +23,6 @@ import { Stopwatch } from "../../kernel/Stopwatch.ts"
 import type { JournalStore, Mark, Opened, StoredAnswer } from "./JournalStore.ts"
 import { JournalWriter } from "./JournalWriter.ts"
 import * as RunPast from "./RunPast.ts"
-
-/** The name under which a cancel is stored among a run's answers. */
-export const cancelName = "cancel"
 
 export interface JournalRunOptions {
   readonly store: JournalStore
@@ -90,7 +88,7 @@ export class JournalRun implements Engine, Work {
     if (this.down !== this.past.downMs) {
       this.writer.mark({
         kind: "note",
-        name: RunPast.downNote,
+        name: Names.down,
         path: [],
         seq: this.seq,
         at: now,
@@ -98,7 +96,7 @@ export class JournalRun implements Engine, Work {
         spent: []
       })
     }
-    if (answers.has(cancelName)) this.cancel.request()
+    if (answers.has(Names.cancel)) this.cancel.request()
   }
 
   /** True when the last event is out. */
@@ -228,7 +226,7 @@ export class JournalRun implements Engine, Work {
 
   /** An answer was stored in this process. */
   notify(name: string, answer: StoredAnswer): void {
-    if (name === cancelName) this.cancel.request()
+    if (name === Names.cancel) this.cancel.request()
     else {
       this.answers.set(name, answer)
       const wake = this.listeners.get(name)
@@ -239,7 +237,7 @@ export class JournalRun implements Engine, Work {
 
   /** Something may have been stored by another process: looks for a cancel, wakes every wait. */
   readonly look: Effect.Effect<void> = Effect.suspend(() =>
-    Effect.flatMap(Effect.option(this.options.store.find(this.runId, cancelName)), (found) => {
+    Effect.flatMap(Effect.option(this.options.store.find(this.runId, Names.cancel)), (found) => {
       if (found._tag === "Some" && found.value !== undefined) this.cancel.request()
       for (const wake of Array.from(this.listeners.values())) wake()
       return Effect.void

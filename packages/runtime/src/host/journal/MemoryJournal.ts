@@ -123,7 +123,7 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
         return
       }
       case "tool-invocation": {
-        const key = `${AgentPath.key(agentPath)}${event.toolInvocationId}`
+        const key = AgentPath.callKey(agentPath, event.toolInvocationId)
         if (event.state === "result") row.clientCalls.delete(key)
         else if (event.execution === "client") row.clientCalls.add(key)
         return
@@ -191,7 +191,7 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
         return found === undefined ? undefined : { ...found }
       }),
     hasClientCall: (runId, path, callId) =>
-      Effect.sync(() => rows.get(runId)?.clientCalls.has(`${AgentPath.key(path)}${callId}`) === true),
+      Effect.sync(() => rows.get(runId)?.clientCalls.has(AgentPath.callKey(path, callId)) === true),
     wakes: Stream.never,
     log: (runId) => rows.get(runId)?.envelopes ?? [],
     marks: (runId) => [...(rows.get(runId)?.marks.values() ?? [])]

@@ -3,6 +3,7 @@
  * results, emits and begun marks by name, the steps that were begun and have no result, the ledger.
  */
 import { AgentPath, type Entry, type Envelope, type Json, LatencySummary, Ordering } from "@reins/protocol"
+import * as Names from "../../run/Names.ts"
 import type { OpenStep } from "../../engine/Engine.ts"
 import type { Mark } from "./JournalStore.ts"
 
@@ -25,9 +26,6 @@ interface Speaking {
   started: boolean
   said: number
 }
-
-/** The note of how long nobody carried the run. */
-export const downNote = "down"
 
 /** When the answers of its waits were given, by name; what has no answer is not in it. */
 type AnsweredAt = ReadonlyMap<string, { readonly at: number }>
@@ -55,12 +53,8 @@ export const waitedUntil = (past: Past, answers: AnsweredAt, from: number, now: 
   return LatencySummary.humanWaitMs([...past.entries, ...waits], from, now)
 }
 
-/** The name of an agent's model step. */
-const modelPrefix = (path: AgentPath.AgentPath): string => `${AgentPath.key(path)}model/`
-
 /** Whether a mark closes a model step. */
-export const isModelResult = (mark: Mark): boolean =>
-  mark.kind === "result" && mark.name.startsWith(modelPrefix(mark.path))
+export const isModelResult = (mark: Mark): boolean => mark.kind === "result" && Names.isModel(mark.path, mark.name)
 
 /** The snapshot among a run's marks: the state of the order automaton where all its steps were closed. */
 export const snapshotOf = (marks: ReadonlyArray<Mark>): Mark | undefined =>
@@ -109,7 +103,7 @@ export const fold = (envelopes: ReadonlyArray<Envelope.Envelope>, marks: Readonl
   closeUpTo(past.seq)
   for (const mark of marks) remember(past, mark)
   for (const { kind, name, path, value } of marks) {
-    if (kind !== "begin" || past.results.has(name) || !name.startsWith(modelPrefix(path))) continue
+    if (kind !== "begin" || past.results.has(name) || !Names.isModel(path, name)) continue
     const key = AgentPath.key(path)
     const { said, started } = speaking.get(key) ?? { said: 0, started: false }
     past.openSteps.set(key, { attempts: Number(value), started, said })
@@ -162,7 +156,7 @@ export const remember = (past: Past, mark: Mark): void => {
       past.asks.set(mark.name, mark.at)
       return
     case "note":
-      if (mark.name === downNote) past.downMs = Number(mark.value)
+      if (mark.name === Names.down) past.downMs = Number(mark.value)
       return
     case "snapshot":
       return

@@ -8,6 +8,7 @@ export type { Engine, Readings, RunInfo, Settled, Work } from "../../engine/Engi
 export type { WaitEnd, WaitRow } from "../../engine/Wait.ts"
 export type { Answered, Drive, PendingApproval, RunHostFactory, RunStatus } from "../../engine/RunHost.ts"
 export { RunRecord } from "../../engine/RunHost.ts"
+export * as Names from "../../run/Names.ts"
 export type { FileInfo, FileStore, StoredFile } from "../../thread/FileStore.ts"
 export type { GrantStore } from "../../approval/GrantStore.ts"
 export { Kept } from "../../thread/ThreadStore.ts"

@@ -161,7 +161,7 @@ class Host implements RunHost, MemoryRunOwner {
     })
 
   readonly hasClientCall = (runId: string, path: AgentPath.AgentPath, callId: string) =>
-    Effect.sync(() => this.runs.get(runId)?.run.hasClientCall(`${AgentPath.key(path)}${callId}`) === true)
+    Effect.sync(() => this.runs.get(runId)?.run.hasClientCall(AgentPath.callKey(path, callId)) === true)
 
   readonly cancel = (runId: string) =>
     Effect.sync(() => {

@@ -191,7 +191,7 @@ export class MemoryRun implements Engine, Work {
         this.owner.asked(this, event.data, path, at)
       }
       if (event.type === "tool-invocation" && event.execution === "client") {
-        const key = `${AgentPath.key(path)}${event.toolInvocationId}`
+        const key = AgentPath.callKey(path, event.toolInvocationId)
         if (event.state === "call") (this.clientCalls ??= new Set()).add(key)
         else this.clientCalls?.delete(key)
       }

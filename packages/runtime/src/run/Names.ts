@@ -1,0 +1,113 @@
+/**
+ * The names under which a run's marks and answers are stored: all are made here, and all that is read out of one is read here.
+ *
+ * A name is the agent's path key, a word for what it names, and a subject: `planner#2/tool/c1`. Call ids come from models, so
+ * one that would read as another subject (`budget/1`, `c1/again/2`) is escaped; every other stands as it is, also one with
+ * slashes. A stored name never changes: a run that is carried on finds what it has done by it.
+ */
+import { AgentPath } from "@reins/protocol"
+import { sha256Hex } from "../kernel/Digest.ts"
+
+/** What an agent may ask a person about. */
+export type Subject = string
+
+/** A call. */
+export const ofCall = (callId: string): Subject => (isAmbiguous.test(callId) ? `~${escape(callId)}` : callId)
+
+/** A call that may have been made before, for the `time`th time; counts from 1. */
+export const ofRepeat = (callId: string, time: number): Subject => `${ofCall(callId)}/again/${time}`
+
+/** The `count`th limit that the agent met; counts from 1. */
+export const ofLimit = (count: number): Subject => `budget/${count}`
+
+const isAmbiguous = /^~|^budget\/\d+$|\/again\/\d+$/
+
+const escape = (text: string): string => text.replaceAll("~", "~0").replaceAll("/", "~1")
+
+// Activities and emits of an agent. `prefix` is its path's key.
+
+/** A model step: its activity, and the requests that were begun for it. */
+export const model = (prefix: string, step: number): string => `${prefix}model/${step}`
+
+/** Whether `name` is that of a model step of the agent at `path`. */
+export const isModel = (path: AgentPath.AgentPath, name: string): boolean =>
+  name.startsWith(`${AgentPath.key(path)}model/`)
+
+/** The shortening of a conversation before a step. */
+export const compaction = (prefix: string, step: number): string => `${prefix}compact/${step}`
+
+/** What the gate decided about a call. */
+export const gate = (prefix: string, callId: string): string => `${prefix}gate/${ofCall(callId)}`
+
+/** A tool that ran: the call, or the call once more. */
+export const tool = (prefix: string, subject: Subject): string => `${prefix}tool/${subject}`
+
+/** That a call runs on a grant. */
+export const granted = (prefix: string, callId: string): string => `${prefix}granted/${ofCall(callId)}`
+
+/** The grant that the answer about a call left behind. */
+export const grant = (prefix: string, callId: string): string => `${prefix}grant/${ofCall(callId)}`
+
+/** The result of a call that no tool here ran. */
+export const result = (prefix: string, callId: string): string => `${prefix}result/${ofCall(callId)}`
+
+/** The admission of a specialist. */
+export const agent = (prefix: string, callId: string): string => `${prefix}agent/${ofCall(callId)}`
+
+/** The end of a specialist. */
+export const agentEnd = (prefix: string, callId: string): string => `${prefix}agent-end/${ofCall(callId)}`
+
+/** When a question expires. */
+export const expiry = (prefix: string, subject: Subject): string => `${prefix}expiry/${subject}`
+
+/** A question. */
+export const ask = (prefix: string, subject: Subject): string => `${prefix}ask/${subject}`
+
+/** The warning that a question expires soon. */
+export const warn = (prefix: string, subject: Subject): string => `${prefix}warn/${subject}`
+
+/** The decision about a question. */
+export const decided = (prefix: string, subject: Subject): string => `${prefix}decided/${subject}`
+
+/** What an answer raised a limit to. */
+export const raise = (prefix: string, subject: Subject): string => `${prefix}raise/${subject}`
+
+// Activities and emits of the run.
+
+/** That a limit was met. */
+export const exhausted = (path: AgentPath.AgentPath, limit: string): string => `budget/${JSON.stringify(path)}/${limit}`
+
+/** What the run leaves its thread. */
+export const thread = "thread"
+
+/** The run's last events. */
+export const finish = "finish"
+
+/** The note of how long nobody carried the run. */
+export const down = "down"
+
+// Answers from outside.
+
+/** A question's id: the same on every replay of the run, and as hard to guess as the run's own id. */
+export const approvalId = (runId: string, prefix: string, subject: Subject): string =>
+  `apr_${sha256Hex(`${runId}\n${prefix}\n${subject}`).slice(0, 32)}`
+
+/** A plan's id: the same on every replay of the run. */
+export const planId = (runId: string, prefix: string, callId: string): string =>
+  `plan_${sha256Hex(`${runId}\n${prefix}\n${callId}`).slice(0, 32)}`
+
+/** The answer to a question. */
+export const approval = (approvalId: string): string => `approval/${approvalId}`
+
+/** A client's result: another name where a person was asked first, so that none that came before the answer counts. */
+export const client = (prefix: string, callId: string, isAsked: boolean): string =>
+  `${prefix}${isAsked ? "client-allowed" : "client"}/${ofCall(callId)}`
+
+/** The cancel of the run. */
+export const cancel = "cancel"
+
+// In the store of grants.
+
+/** The use of a grant by one call: taken once, however often the call's gate is begun. */
+export const grantUse = (runId: string, path: AgentPath.AgentPath, callId: string): string =>
+  `${runId} ${AgentPath.callKey(path, callId)}`
