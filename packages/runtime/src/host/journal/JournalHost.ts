@@ -23,7 +23,6 @@ import * as ThreadUpdate from "../../loop/ThreadUpdate.ts"
 import { JournalRun } from "./JournalRun.ts"
 import type { JournalStore, Opened, StoreFailure } from "./JournalStore.ts"
 import * as Handover from "./Handover.ts"
-import type { Carried } from "./Handover.ts"
 import { TailBells } from "./TailBells.ts"
 import * as Packing from "./Packing.ts"
 import * as PatientAnswer from "./PatientAnswer.ts"
@@ -91,7 +90,7 @@ class Host implements RunHost {
   readonly threads
   readonly grants
   readonly files
-  private readonly live = new Map<string, Carried>()
+  private readonly live = new Map<string, Handover.Carried>()
   private readonly sleepers = new Sleepers()
   private readonly opening = new Set<string>()
   /** Runs that another owner has taken from this one. */
@@ -166,7 +165,7 @@ class Host implements RunHost {
     return this.giveUp(() => true)
   })
 
-  private giveUp(which: (carried: Carried) => boolean): Effect.Effect<void> {
+  private giveUp(which: (carried: Handover.Carried) => boolean): Effect.Effect<void> {
     return Handover.giveUp([...this.live.values()].filter(which), this.options.drainMs ?? 0, (run) => {
       if (this.live.get(run.runId)?.run === run) this.live.delete(run.runId)
     })
@@ -227,7 +226,7 @@ class Host implements RunHost {
       // What it still does would go on beside its successor.
       retired: () => entry.fiber?.interruptUnsafe()
     })
-    const entry: Carried = { run, log, fiber: undefined }
+    const entry: Handover.Carried = { run, log, fiber: undefined }
     this.live.set(runId, entry)
     this.sleepers.delete(runId)
     this.lost.delete(runId)
