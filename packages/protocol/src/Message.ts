@@ -8,20 +8,20 @@ import * as Schema from "effect/Schema"
 import { Json } from "./Json.ts"
 
 // What a provider wants back with a part, opaque to everybody else.
-const Metadata = Schema.optionalKey(Schema.Record(Schema.String, Json))
+const OptionalMetadata = Schema.optionalKey(Schema.Record(Schema.String, Json))
 
-export const TextPart = Schema.Struct({ type: Schema.Literal("text"), text: Schema.String, metadata: Metadata })
+export const TextPart = Schema.Struct({ type: Schema.Literal("text"), text: Schema.String, metadata: OptionalMetadata })
 export const ReasoningPart = Schema.Struct({
   type: Schema.Literal("reasoning"),
   text: Schema.String,
-  metadata: Metadata
+  metadata: OptionalMetadata
 })
 export const FilePart = Schema.Struct({
   type: Schema.Literal("file"),
   mediaType: Schema.String,
   data: Schema.String,
   filename: Schema.optionalKey(Schema.String),
-  metadata: Metadata
+  metadata: OptionalMetadata
 })
 export const CallPart = Schema.Struct({
   type: Schema.Literal("tool-call"),
@@ -29,7 +29,7 @@ export const CallPart = Schema.Struct({
   name: Schema.String,
   args: Json,
   execution: Schema.optionalKey(Schema.Literals(["client", "provider"])),
-  metadata: Metadata
+  metadata: OptionalMetadata
 })
 export const ResultPart = Schema.Struct({
   type: Schema.Literal("tool-result"),
@@ -38,7 +38,7 @@ export const ResultPart = Schema.Struct({
   result: Json,
   status: Schema.optionalKey(Schema.Literals(["failed", "denied", "cancelled"])),
   content: Schema.optionalKey(Schema.Array(Schema.Union([TextPart, FilePart]))),
-  metadata: Metadata
+  metadata: OptionalMetadata
 })
 
 /** Words. `metadata` is what a provider wants back with the part on the next step, opaque to everybody else. */
@@ -94,6 +94,46 @@ export const Prompt: Schema.Codec<Prompt> = Schema.Union([
   Schema.String,
   Schema.Array(Schema.Union([TextPart, FilePart]))
 ])
+
+// The constructors write parts out as literals, an absent field absent, so that the parts of a history have few shapes.
+
+type Metadata = TextPart["metadata"] | undefined
+
+/** Words of a model's, or its reasoning. */
+export const spokenPart = (type: "text" | "reasoning", text: string, metadata?: Metadata): TextPart | ReasoningPart =>
+  metadata === undefined ? { type, text } : { type, text, metadata }
+
+/** A tool call. `execution` is absent where the runtime runs it. */
+export const callPart = (
+  call: { readonly id: string; readonly name: string; readonly args: Json },
+  execution?: CallPart["execution"] | undefined,
+  metadata?: Metadata
+): CallPart => {
+  const { args, id, name } = call
+  const type = "tool-call"
+  if (metadata !== undefined) {
+    return { type, id, name, args, ...(execution === undefined ? {} : { execution }), metadata }
+  }
+  return execution === undefined ? { type, id, name, args } : { type, id, name, args, execution }
+}
+
+/** A tool call's result: `status` is absent on success, `content` where the model reads `result` itself. */
+export const resultPart = (
+  call: { readonly id: string; readonly name: string },
+  outcome: {
+    readonly result: Json
+    readonly status?: ResultPart["status"] | undefined
+    readonly content?: ResultPart["content"] | undefined
+  }
+): ResultPart => {
+  const { id, name } = call
+  const { content, result, status } = outcome
+  const type = "tool-result"
+  if (content !== undefined) {
+    return { type, id, name, result, ...(status === undefined ? {} : { status }), content }
+  }
+  return status === undefined ? { type, id, name, result } : { type, id, name, result, status }
+}
 
 /** A prompt as the user's message. */
 export const fromPrompt = (prompt: Prompt): User => ({

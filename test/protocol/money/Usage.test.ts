@@ -12,7 +12,33 @@ const Any: Schema.Codec<Usage.Usage> = Schema.Struct({
   outputReasoning: Part
 })
 
+/** Counts of which two pass 2⁵³ − 1, and a few that do not. */
+const Huge = Schema.optionalKey(
+  Schema.Literals([0, 1, 7, 2 ** 52, Number.MAX_SAFE_INTEGER - 1, Number.MAX_SAFE_INTEGER])
+)
+const Largest: Schema.Codec<Usage.Usage> = Schema.Struct({
+  inputUncached: Huge,
+  inputCacheRead: Huge,
+  inputCacheWrite: Huge,
+  inputCacheWriteLong: Huge,
+  outputText: Huge,
+  outputReasoning: Huge
+})
+
 describe("Usage", () => {
+  it.prop(
+    "the totals of a sum are the sum of the totals where counts pass 2^53, in any order and grouping",
+    { a: Largest, b: Largest, c: Largest },
+    ({ a, b, c }) => {
+      const [x, y, z] = [Usage.toTotals(a), Usage.toTotals(b), Usage.toTotals(c)]
+      const whole = Usage.toTotals(Usage.add(Usage.add(a, b), c))
+      assert.deepStrictEqual(whole, Usage.addTotals(Usage.addTotals(x, y), z))
+      assert.deepStrictEqual(whole, Usage.addTotals(x, Usage.addTotals(y, z)))
+      assert.deepStrictEqual(Usage.add(Usage.add(a, b), c), Usage.add(a, Usage.add(b, c)))
+      assert.isTrue(Schema.is(Usage.UsageTotals)(whole))
+    }
+  )
+
   it.prop("every token is in the totals exactly once", { usage: Any }, ({ usage }) => {
     const totals = Usage.toTotals(usage)
     const sum = Object.values<number>({ ...usage }).reduce((a, b) => a + b, 0)

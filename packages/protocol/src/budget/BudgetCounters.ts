@@ -1,6 +1,7 @@
 /**
  * What a budget counts, and the amounts that are added to it.
  */
+import * as Count from "../money/Count.ts"
 
 /** What is counted on a node, for the agent and everything below it. */
 export interface Counters {
@@ -26,21 +27,22 @@ export interface Amount {
   readonly agents?: number | undefined
 }
 
+/** For the rare readers that treat all counters alike. What runs for each call names them: see `plus`. */
 export const names = ["steps", "toolCalls", "inputTokens", "outputTokens", "nanoUsd", "agents"] as const
 
 export const zero: Counters = { steps: 0, toolCalls: 0, inputTokens: 0, outputTokens: 0, nanoUsd: 0, agents: 0 }
 
 /** The count that a part of an `Amount` stands for. */
-export const whole = (value: number | undefined): number =>
-  value === undefined || value <= 0 ? 0 : value < Number.MAX_SAFE_INTEGER ? Math.ceil(value) : Number.MAX_SAFE_INTEGER
+export const whole = Count.whole
 
+/** The counters with an amount added; each stops at 2⁵³ − 1. */
 export const plus = (a: Counters, b: Amount): Counters => ({
-  steps: a.steps + whole(b.steps),
-  toolCalls: a.toolCalls + whole(b.toolCalls),
-  inputTokens: a.inputTokens + whole(b.inputTokens),
-  outputTokens: a.outputTokens + whole(b.outputTokens),
-  nanoUsd: a.nanoUsd + whole(b.nanoUsd),
-  agents: a.agents + whole(b.agents)
+  steps: Count.add(a.steps, whole(b.steps)),
+  toolCalls: Count.add(a.toolCalls, whole(b.toolCalls)),
+  inputTokens: Count.add(a.inputTokens, whole(b.inputTokens)),
+  outputTokens: Count.add(a.outputTokens, whole(b.outputTokens)),
+  nanoUsd: Count.add(a.nanoUsd, whole(b.nanoUsd)),
+  agents: Count.add(a.agents, whole(b.agents))
 })
 
 const less = (a: number | undefined, b: number | undefined): number => Math.max(0, whole(a) - whole(b))

@@ -7,7 +7,7 @@
  */
 import * as Result from "effect/Result"
 import type { Amount, Counters } from "./BudgetCounters.ts"
-import { minus, names, plus, whole } from "./BudgetCounters.ts"
+import { minus, plus, whole } from "./BudgetCounters.ts"
 import type { Chain, Hold, Node, ToolCounts } from "./BudgetNode.ts"
 import { maxCalls, noCalls, refusals, weightiest } from "./BudgetNode.ts"
 import type { Refusal } from "./BudgetRefusal.ts"
@@ -122,10 +122,19 @@ export const settle = (chain: Chain, held: Amount, spent: Amount): Chain => {
 const excess = (max: number, used: number, held: number, overrun: number): number =>
   Math.max(0, used + held - overrun - max)
 
+const over = (max: number, used: number, held: number, overrun: number): number =>
+  overrun + excess(max, used, held, overrun)
+
 const overrunOf = (node: Node, used: Counters): Counters => {
-  const { held, max } = node
-  const out = { ...node.overrun }
-  for (const name of names) out[name] += excess(max[name], used[name], held[name], out[name])
+  const { held, max, overrun } = node
+  const out = {
+    steps: over(max.steps, used.steps, held.steps, overrun.steps),
+    toolCalls: over(max.toolCalls, used.toolCalls, held.toolCalls, overrun.toolCalls),
+    inputTokens: over(max.inputTokens, used.inputTokens, held.inputTokens, overrun.inputTokens),
+    outputTokens: over(max.outputTokens, used.outputTokens, held.outputTokens, overrun.outputTokens),
+    nanoUsd: over(max.nanoUsd, used.nanoUsd, held.nanoUsd, overrun.nanoUsd),
+    agents: over(max.agents, used.agents, held.agents, overrun.agents)
+  }
   const rest = excess(
     max.totalTokens,
     used.inputTokens + used.outputTokens,

@@ -15,6 +15,8 @@ const left = ({ max, used }: Node, name: keyof Counters, held: Counters): number
 const tokensLeft = ({ max, used }: Node, held: Counters): number =>
   max.totalTokens - used.inputTokens - used.outputTokens - held.inputTokens - held.outputTokens
 
+const least = (so: number, left: number): number => Math.min(so, Math.max(0, left))
+
 /**
  * What may still be reserved on the chain, counter by counter: the least of its nodes, what others hold taken off; `Infinity`
  * where no limit is. What is left of `maxTotalTokens` bounds input and output alike.
@@ -30,10 +32,14 @@ export const remaining = (chain: Chain): Counters => {
   }
   for (const node of chain) {
     if (!node.counted) continue
-    for (const name of names) out[name] = Math.min(out[name], Math.max(0, left(node, name, node.held)))
-    const tokens = Math.max(0, tokensLeft(node, node.held))
-    out.inputTokens = Math.min(out.inputTokens, tokens)
-    out.outputTokens = Math.min(out.outputTokens, tokens)
+    const { held } = node
+    const tokens = tokensLeft(node, held)
+    out.steps = least(out.steps, left(node, "steps", held))
+    out.toolCalls = least(out.toolCalls, left(node, "toolCalls", held))
+    out.inputTokens = least(out.inputTokens, Math.min(tokens, left(node, "inputTokens", held)))
+    out.outputTokens = least(out.outputTokens, Math.min(tokens, left(node, "outputTokens", held)))
+    out.nanoUsd = least(out.nanoUsd, left(node, "nanoUsd", held))
+    out.agents = least(out.agents, left(node, "agents", held))
   }
   return out
 }

@@ -5,7 +5,7 @@
  */
 import type { AgentPath } from "../AgentPath.ts"
 import type { Amount, Counters } from "./BudgetCounters.ts"
-import { names, whole, zero } from "./BudgetCounters.ts"
+import { whole, zero } from "./BudgetCounters.ts"
 import type { Budget } from "./BudgetData.ts"
 import type { Refusal } from "./BudgetRefusal.ts"
 import { type threadPrefix, toolLimit } from "./BudgetRefusal.ts"
@@ -131,42 +131,49 @@ export const maxCalls = (node: Node, tool: string): number => {
 
 const nothing: ReadonlyArray<Refusal> = []
 
+/** `found`, with a refusal more where `wanted` does not fit under a limit. `shown` turns the counter's unit into the limit's. */
+const need = (
+  found: ReadonlyArray<Refusal>,
+  { path, prefix }: Node,
+  limit: string,
+  max: number,
+  used: number,
+  held: number,
+  wanted: number,
+  shown: (count: number) => number = Number
+): ReadonlyArray<Refusal> => {
+  if (wanted === 0 || used + held + wanted <= max) return found
+  const heldByOthers = used + wanted <= max
+  return [...found, { limit: prefix + limit, max: shown(max), used: shown(used + held), path, heldByOthers }]
+}
+
 /** All limits of one node that `amount` does not fit under; usually none, and then nothing is allocated. */
 export const refusals = (node: Node, amount: Amount, elapsedMs: number): ReadonlyArray<Refusal> => {
-  const { held, max, path, prefix, used } = node
+  const { held, max, used } = node
+  const input = whole(amount.inputTokens)
+  const output = whole(amount.outputTokens)
   let out = nothing
-  for (const name of names) {
-    const wanted = whole(amount[name])
-    if (wanted === 0 || used[name] + held[name] + wanted <= max[name]) continue
-    const shown = name === "nanoUsd" ? Money.toUsd : Number
-    out = [
-      ...out,
-      {
-        limit: prefix + limitNames[name],
-        max: shown(max[name]),
-        used: shown(used[name] + held[name]),
-        path,
-        heldByOthers: used[name] + wanted <= max[name]
-      }
-    ]
-  }
-  const need = (limit: string, max: number, used: number, held: number, wanted: number) => {
-    if (wanted === 0 || used + held + wanted <= max) return
-    out = [...out, { limit: prefix + limit, max, used: used + held, path, heldByOthers: used + wanted <= max }]
-  }
+  out = need(out, node, "maxSteps", max.steps, used.steps, held.steps, whole(amount.steps))
+  out = need(out, node, "maxToolCalls", max.toolCalls, used.toolCalls, held.toolCalls, whole(amount.toolCalls))
+  out = need(out, node, "maxInputTokens", max.inputTokens, used.inputTokens, held.inputTokens, input)
+  out = need(out, node, "maxOutputTokens", max.outputTokens, used.outputTokens, held.outputTokens, output)
+  out = need(out, node, "maxCostUsd", max.nanoUsd, used.nanoUsd, held.nanoUsd, whole(amount.nanoUsd), Money.toUsd)
+  out = need(out, node, "maxAgents", max.agents, used.agents, held.agents, whole(amount.agents))
   if (amount.tool !== undefined && node.budget.maxCallsPerTool !== undefined) {
     const calls = node.byTool.get(amount.tool) ?? noCalls
-    need(toolLimit(amount.tool), maxCalls(node, amount.tool), calls.used, calls.held, whole(amount.toolCalls))
+    const limit = toolLimit(amount.tool)
+    out = need(out, node, limit, maxCalls(node, amount.tool), calls.used, calls.held, whole(amount.toolCalls))
   }
   if (max.totalTokens !== Infinity) {
+    const usedTokens = used.inputTokens + used.outputTokens
     const heldTokens = held.inputTokens + held.outputTokens
-    const wanted = whole(amount.inputTokens) + whole(amount.outputTokens)
-    need("maxTotalTokens", max.totalTokens, used.inputTokens + used.outputTokens, heldTokens, wanted)
+    out = need(out, node, "maxTotalTokens", max.totalTokens, usedTokens, heldTokens, input + output)
   }
   if (max.durationMs !== Infinity) {
     const elapsed = Math.max(0, elapsedMs - node.sinceMs)
     if (!(elapsed < max.durationMs)) {
-      out = [...out, { limit: `${prefix}maxDuration`, max: max.durationMs, used: elapsed, path, heldByOthers: false }]
+      const limit = `${node.prefix}maxDuration`
+      out = [...out, { limit, max: max.durationMs, used: elapsed, path: node.path, heldByOthers: false }]
     }
   }
   return out

@@ -2,7 +2,8 @@
  * What runs have used up: kept with a thread, so that a limit can span all of its runs, and a restart forgets none.
  */
 import * as Schema from "effect/Schema"
-import { names, zero } from "./BudgetCounters.ts"
+import * as Count from "../money/Count.ts"
+import { plus, whole, zero } from "./BudgetCounters.ts"
 import type { Amount, Counters } from "./BudgetCounters.ts"
 import type { Budget } from "./BudgetData.ts"
 import { charge } from "./BudgetHold.ts"
@@ -28,17 +29,23 @@ export const Spent: Schema.Codec<Spent> = SpentStruct
 /** Nothing yet. */
 export const nothingSpent: Spent = { ...zero, durationMs: 0, callsPerTool: {} }
 
-/** The totals with what a run has used, of so much machine time. */
+/** The totals with what a run has used, of so much machine time. Every count stops at 2⁵³ − 1. */
 export const addSpent = (before: Spent, amounts: Iterable<Amount>, durationMs: number): Spent => {
-  const counters: { -readonly [Name in keyof Counters]: number } = { ...before }
+  let counters: Counters = before
   const calls = new Map(Object.entries(before.callsPerTool))
   for (const amount of amounts) {
-    for (const name of names) counters[name] += amount[name] ?? 0
-    if (amount.tool !== undefined) calls.set(amount.tool, (calls.get(amount.tool) ?? 0) + (amount.toolCalls ?? 0))
+    counters = plus(counters, amount)
+    if (amount.tool !== undefined)
+      calls.set(amount.tool, Count.add(calls.get(amount.tool) ?? 0, whole(amount.toolCalls)))
   }
   return {
-    ...counters,
-    durationMs: before.durationMs + Math.max(0, Math.round(durationMs)),
+    steps: counters.steps,
+    toolCalls: counters.toolCalls,
+    inputTokens: counters.inputTokens,
+    outputTokens: counters.outputTokens,
+    nanoUsd: counters.nanoUsd,
+    agents: counters.agents,
+    durationMs: Count.add(before.durationMs, Math.max(0, Math.round(durationMs))),
     callsPerTool: Object.fromEntries(calls)
   }
 }

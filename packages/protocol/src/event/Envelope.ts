@@ -30,3 +30,13 @@ export const isRootView = (envelope: Envelope): boolean =>
   envelope.agentPath.length === 0 ||
   envelope.event.type === "approval-required" ||
   envelope.event.type === "approval-decision"
+
+/** An envelope, in the one shape that all envelopes have. */
+export const make = (
+  seq: number,
+  at: number,
+  runId: string,
+  threadId: string,
+  agentPath: AgentPath,
+  event: Event
+): Envelope => ({ seq, at, runId, threadId, agentPath, event })

@@ -1,251 +1,42 @@
 /**
- * The events of a run: plain JSON objects told apart by `type`, camelCase, an absent optional field absent and never
- * `null`. The shapes of the field's streaming documents (source 002) are kept to the letter; what they leave open is
- * decided here.
+ * The events of a run: one event says one fact. The shapes are in `EventData`; this is their union, its schema, and how events are
+ * made.
  *
- * One event says one fact. Which event may follow which is `Ordering`; who said it, when, and where in the run is
- * `Envelope`; what the events add up to is `Transcript`, `CostSummary` and `LatencySummary`.
+ * Which event may follow which is `Ordering`; who said it, when, and where in the run is `Envelope`; what the events add up to is
+ * `Transcript`, `CostSummary` and `LatencySummary`.
  */
 import * as Schema from "effect/Schema"
-import { AgentPath } from "../AgentPath.ts"
-import { Request, Resolution } from "../approval/Approval.ts"
-import { CostSummary } from "../money/CostSummaryData.ts"
-import { Json } from "../Json.ts"
-import { LatencySummary } from "../money/LatencySummaryData.ts"
-import { UsageTotals } from "../money/Usage.ts"
+import type { CostSummary } from "../money/CostSummaryData.ts"
+import type { Json } from "../Json.ts"
+import type { LatencySummary } from "../money/LatencySummaryData.ts"
+import type { UsageTotals } from "../money/Usage.ts"
+import * as Data from "./EventData.ts"
 
-const Status = Schema.Literals(["failed", "denied", "cancelled"])
-/** How a call ended that did not succeed. */
-export type Status = "failed" | "denied" | "cancelled"
-
-const Text = Schema.Struct({ type: Schema.Literal("text"), text: Schema.String }).annotate({ identifier: "Text" })
-/** An increment of the answer. Joining adjacent ones is lawful. */
-export interface Text extends Schema.Schema.Type<typeof Text> {}
-
-const Reasoning = Schema.Struct({ type: Schema.Literal("reasoning"), text: Schema.String }).annotate({
-  identifier: "Reasoning"
-})
-/** An increment of the model's reasoning, from models that show it. */
-export interface Reasoning extends Schema.Schema.Type<typeof Reasoning> {}
-
-const StepStart = Schema.Struct({ type: Schema.Literal("step-start") }).annotate({ identifier: "StepStart" })
-/** A step begins: stands before its text, reasoning and calls. */
-export interface StepStart extends Schema.Schema.Type<typeof StepStart> {}
-
-const StepRetracted = Schema.Struct({ type: Schema.Literal("step-retracted"), reason: Schema.String }).annotate({
-  identifier: "StepRetracted"
-})
-/** What this step said since its `step-start` is void. Only after a crash or a failover in the middle of a stream. */
-export interface StepRetracted extends Schema.Schema.Type<typeof StepRetracted> {}
-
-const ToolCall = Schema.Struct({
-  type: Schema.Literal("tool-invocation"),
-  toolInvocationId: Schema.String,
-  toolName: Schema.String,
-  args: Json,
-  state: Schema.Literal("call"),
-  execution: Schema.optionalKey(Schema.Literal("client"))
-}).annotate({ identifier: "ToolCall" })
-/** The model wants a tool run. `execution: "client"` on a call that the caller must run. */
-export interface ToolCall extends Schema.Schema.Type<typeof ToolCall> {}
-
-const ToolResult = Schema.Struct({
-  type: Schema.Literal("tool-invocation"),
-  toolInvocationId: Schema.String,
-  toolName: Schema.String,
-  args: Json,
-  state: Schema.Literal("result"),
-  result: Json,
-  status: Schema.optionalKey(Status),
-  execution: Schema.optionalKey(Schema.Literal("client"))
-}).annotate({ identifier: "ToolResult" })
-/** The call's end. `args` are those it ran with (revised ones, where a person changed them). */
-export interface ToolResult extends Schema.Schema.Type<typeof ToolResult> {}
-
-const ToolProgress = Schema.Struct({
-  type: Schema.Literal("tool-progress"),
-  toolName: Schema.String,
-  toolCallId: Schema.optionalKey(Schema.String),
-  label: Schema.String,
-  phaseIndex: Schema.Natural,
-  totalPhases: Schema.Natural,
-  milestone: Schema.optionalKey(Json)
-}).annotate({ identifier: "ToolProgress" })
-/** Live news from a running tool; never part of a history. `phaseIndex` never falls within a call. */
-export interface ToolProgress extends Schema.Schema.Type<typeof ToolProgress> {}
-
-const AgentCall = Schema.Struct({
-  type: Schema.Literal("tool-agent"),
-  agentName: Schema.String,
-  toolInvocationId: Schema.String,
-  state: Schema.Literal("call"),
-  prompt: Json
-}).annotate({ identifier: "AgentCall" })
-/** A specialist's bracket opens. Its own events follow under its agent path. */
-export interface AgentCall extends Schema.Schema.Type<typeof AgentCall> {}
-
-const AgentResult = Schema.Struct({
-  type: Schema.Literal("tool-agent"),
-  agentName: Schema.String,
-  toolInvocationId: Schema.String,
-  state: Schema.Literal("result"),
-  result: Json,
-  status: Schema.optionalKey(Status)
-}).annotate({ identifier: "AgentResult" })
-/** A specialist's bracket closes with what it reported. */
-export interface AgentResult extends Schema.Schema.Type<typeof AgentResult> {}
-
-const AgentUsage = Schema.Struct({
-  type: Schema.Literal("data-tool-agent"),
-  data: Schema.Struct({
-    agentName: Schema.String,
-    model: Schema.String,
-    usage: UsageTotals,
-    toolInvocationId: Schema.optionalKey(Schema.String)
-  })
-}).annotate({ identifier: "AgentUsage" })
-/** A specialist's slice of the usage, everything below it included; stands before its `tool-agent` result. */
-export interface AgentUsage extends Schema.Schema.Type<typeof AgentUsage> {}
-
-const ApprovalRequired = Schema.Struct({ type: Schema.Literal("approval-required"), data: Request }).annotate({
-  identifier: "ApprovalRequired"
-})
-/** The run waits for a person. Nothing of the call has run. */
-export interface ApprovalRequired extends Schema.Schema.Type<typeof ApprovalRequired> {}
-
-const ApprovalDecision = Schema.Struct({ type: Schema.Literal("approval-decision"), data: Resolution }).annotate({
-  identifier: "ApprovalDecision"
-})
-/** The answer, or that none came. */
-export interface ApprovalDecision extends Schema.Schema.Type<typeof ApprovalDecision> {}
-
-const PlanStatus = Schema.Literals(["draft", "pending_approval", "approved", "executing", "executed", "failed"])
-/** `pending_approval` is a display alias of a draft that a person is asked about. */
-export type PlanStatus = "draft" | "pending_approval" | "approved" | "executing" | "executed" | "failed"
-const PlanStatusChange = Schema.Struct({
-  type: Schema.Literal("plan-status-change"),
-  data: Schema.Struct({ planId: Schema.String, from: PlanStatus, to: PlanStatus })
-}).annotate({ identifier: "PlanStatusChange" })
-/** A plan moves on. */
-export interface PlanStatusChange extends Schema.Schema.Type<typeof PlanStatusChange> {}
-
-const FileRegistered = Schema.Struct({
-  type: Schema.Literal("data-file-registered"),
-  data: Schema.Struct({
-    fileId: Schema.String,
-    filename: Schema.String,
-    mediaType: Schema.String,
-    sizeBytes: Schema.Natural,
-    url: Schema.optionalKey(Schema.String)
-  })
-}).annotate({ identifier: "FileRegistered" })
-/** A file that a tool made is there to be fetched. */
-export interface FileRegistered extends Schema.Schema.Type<typeof FileRegistered> {}
-
-const FlowUi = Schema.Struct({ type: Schema.Literal("data-flow-ui"), data: Schema.Struct({ dsl: Json }) }).annotate({
-  identifier: "FlowUi"
-})
-/** A ready-made piece of user interface; only from a tool or a product layer, never from the runtime. */
-export interface FlowUi extends Schema.Schema.Type<typeof FlowUi> {}
-
-const BudgetExhausted = Schema.Struct({
-  type: Schema.Literal("budget_exhausted"),
-  message: Schema.String,
-  code: Schema.String,
-  data: Schema.Struct({
-    limit: Schema.String,
-    max: Schema.Finite,
-    used: Schema.Finite,
-    agentPath: Schema.optionalKey(AgentPath)
-  })
-}).annotate({ identifier: "BudgetExhausted" })
-/** A limit stopped something. At most once per limit of a budget node; `agentPath` names a node below the root. */
-export interface BudgetExhausted extends Schema.Schema.Type<typeof BudgetExhausted> {}
-
-const Custom = Schema.Struct({ type: Schema.Literal("custom"), event_type: Schema.String, data: Json }).annotate({
-  identifier: "Custom"
-})
-/** A product's own event. `event_type` stays snake_case, as source 002 has it. */
-export interface Custom extends Schema.Schema.Type<typeof Custom> {}
-
-const FinishReason = Schema.Literals(["stop", "length", "content-filter", "budget", "cancelled", "other"])
-/** Why a run ended. `budget`: a limit stopped it; `other`: the model stopped for a reason that has no name here. */
-export type FinishReason = "stop" | "length" | "content-filter" | "budget" | "cancelled" | "other"
-const Finish = Schema.Struct({
-  type: Schema.Literal("finish"),
-  finishReason: FinishReason,
-  usage: UsageTotals
-}).annotate({ identifier: "Finish" })
-/** The run ended. `usage` is cumulative over the run and its specialists. Only the two summaries follow. */
-export interface Finish extends Schema.Schema.Type<typeof Finish> {}
-
-const CostSummaryEvent = Schema.Struct({ type: Schema.Literal("data-cost-summary"), data: CostSummary }).annotate({
-  identifier: "CostSummaryEvent"
-})
-/** What the run cost. */
-export interface CostSummaryEvent extends Schema.Schema.Type<typeof CostSummaryEvent> {}
-
-const LatencySummaryEvent = Schema.Struct({
-  type: Schema.Literal("data-latency-summary"),
-  data: LatencySummary
-}).annotate({ identifier: "LatencySummaryEvent" })
-/** Where the run's time went. */
-export interface LatencySummaryEvent extends Schema.Schema.Type<typeof LatencySummaryEvent> {}
-
-const ErrorEvent = Schema.Struct({
-  type: Schema.Literal("error"),
-  error: Schema.Struct({ message: Schema.String, code: Schema.String, data: Schema.optionalKey(Json) })
-}).annotate({ identifier: "ErrorEvent" })
-/** The run failed and cannot go on; both summaries have gone before, nothing follows. */
-export interface ErrorEvent extends Schema.Schema.Type<typeof ErrorEvent> {}
+export type * from "./EventData.ts"
 
 /** One fact about a run. */
 export type Event =
-  | Text
-  | Reasoning
-  | StepStart
-  | StepRetracted
-  | ToolCall
-  | ToolResult
-  | ToolProgress
-  | AgentCall
-  | AgentResult
-  | AgentUsage
-  | ApprovalRequired
-  | ApprovalDecision
-  | PlanStatusChange
-  | FileRegistered
-  | FlowUi
-  | BudgetExhausted
-  | Custom
-  | Finish
-  | CostSummaryEvent
-  | LatencySummaryEvent
-  | ErrorEvent
-
-const members = [
-  Text,
-  Reasoning,
-  StepStart,
-  StepRetracted,
-  ToolCall,
-  ToolResult,
-  ToolProgress,
-  AgentCall,
-  AgentResult,
-  AgentUsage,
-  ApprovalRequired,
-  ApprovalDecision,
-  PlanStatusChange,
-  FileRegistered,
-  FlowUi,
-  BudgetExhausted,
-  Custom,
-  Finish,
-  CostSummaryEvent,
-  LatencySummaryEvent,
-  ErrorEvent
-] as const
+  | Data.Text
+  | Data.Reasoning
+  | Data.StepStart
+  | Data.StepRetracted
+  | Data.ToolCall
+  | Data.ToolResult
+  | Data.ToolProgress
+  | Data.AgentCall
+  | Data.AgentResult
+  | Data.AgentUsage
+  | Data.ApprovalRequired
+  | Data.ApprovalDecision
+  | Data.PlanStatusChange
+  | Data.FileRegistered
+  | Data.FlowUi
+  | Data.BudgetExhausted
+  | Data.Custom
+  | Data.Finish
+  | Data.CostSummaryEvent
+  | Data.LatencySummaryEvent
+  | Data.ErrorEvent
 
 /** The types an event can have. */
 export type EventType = Event["type"]
@@ -256,8 +47,136 @@ const is =
   (event: Event): event is Extract<Event, { readonly type: Types[number] }> =>
     types.includes(event.type)
 
+// Each of these writes its objects out as literals, an absent field absent: a few shapes for each type, whatever made the event.
+// Conditional spreads cost twice as much to make, and leave shapes that every reader of a log pays for.
+
+/** A call as an event names it: by its id and the name of its tool or specialist. */
+export interface Called {
+  readonly id: string
+  readonly name: string
+}
+
+/** How a call ended: `status` is absent on success. */
+export interface Outcome {
+  readonly result: Json
+  readonly status?: Data.Status | undefined
+}
+
+const text = (text: string): Data.Text => ({ type: "text", text })
+
+const reasoning = (text: string): Data.Reasoning => ({ type: "reasoning", text })
+
+const stepStart: Data.StepStart = Object.freeze({ type: "step-start" })
+
+const stepRetracted = (reason: string): Data.StepRetracted => ({ type: "step-retracted", reason })
+
+/** The model wants a tool run; `execution: "client"` where the caller must run it. */
+const toolCall = (call: Called & { readonly args: Json }, execution?: "client" | undefined): Data.ToolCall => {
+  const { args, id, name } = call
+  return execution === undefined
+    ? { type: "tool-invocation", toolInvocationId: id, toolName: name, args, state: "call" }
+    : { type: "tool-invocation", toolInvocationId: id, toolName: name, args, state: "call", execution }
+}
+
+/** A tool call's end. `args` are those it ran with. */
+const toolResult = (call: Called, args: Json, outcome: Outcome, execution?: "client" | undefined): Data.ToolResult => {
+  const { id, name } = call
+  const { result, status } = outcome
+  if (status === undefined) {
+    return execution === undefined
+      ? { type: "tool-invocation", toolInvocationId: id, toolName: name, args, state: "result", result }
+      : { type: "tool-invocation", toolInvocationId: id, toolName: name, args, state: "result", result, execution }
+  }
+  return execution === undefined
+    ? { type: "tool-invocation", toolInvocationId: id, toolName: name, args, state: "result", result, status }
+    : {
+        type: "tool-invocation",
+        toolInvocationId: id,
+        toolName: name,
+        args,
+        state: "result",
+        result,
+        status,
+        execution
+      }
+}
+
+/** News of a running tool; `milestone` is absent where there is none. */
+const toolProgress = (
+  call: Called,
+  progress: {
+    readonly label: string
+    readonly phaseIndex: number
+    readonly totalPhases: number
+    readonly milestone?: Json | undefined
+  }
+): Data.ToolProgress => {
+  const { id, name } = call
+  const { label, milestone, phaseIndex, totalPhases } = progress
+  return milestone === undefined
+    ? { type: "tool-progress", toolName: name, toolCallId: id, label, phaseIndex, totalPhases }
+    : { type: "tool-progress", toolName: name, toolCallId: id, label, phaseIndex, totalPhases, milestone }
+}
+
+/** A specialist's bracket opens; the call's arguments are its prompt. */
+const agentCall = (call: Called & { readonly args: Json }): Data.AgentCall => ({
+  type: "tool-agent",
+  agentName: call.name,
+  toolInvocationId: call.id,
+  state: "call",
+  prompt: call.args
+})
+
+/** A specialist's bracket closes. */
+const agentResult = (call: Called, outcome: Outcome): Data.AgentResult => {
+  const { id, name } = call
+  const { result, status } = outcome
+  return status === undefined
+    ? { type: "tool-agent", agentName: name, toolInvocationId: id, state: "result", result }
+    : { type: "tool-agent", agentName: name, toolInvocationId: id, state: "result", result, status }
+}
+
+/** A specialist's slice of the usage, everything below it included. */
+const agentUsage = (call: Called, model: string, usage: UsageTotals): Data.AgentUsage => ({
+  type: "data-tool-agent",
+  data: { agentName: call.name, model, usage, toolInvocationId: call.id }
+})
+
+const custom = (eventType: string, data: Json): Data.Custom => ({ type: "custom", event_type: eventType, data })
+
+const finish = (finishReason: Data.FinishReason, usage: UsageTotals): Data.Finish => ({
+  type: "finish",
+  finishReason,
+  usage
+})
+
+const costSummary = (data: CostSummary): Data.CostSummaryEvent => ({ type: "data-cost-summary", data })
+
+const latencySummary = (data: LatencySummary): Data.LatencySummaryEvent => ({ type: "data-latency-summary", data })
+
+const Union: Schema.Codec<Event> = Schema.Union(Data.members)
+
+const functions = {
+  is,
+  text,
+  reasoning,
+  stepStart,
+  stepRetracted,
+  toolCall,
+  toolResult,
+  toolProgress,
+  agentCall,
+  agentResult,
+  agentUsage,
+  custom,
+  finish,
+  costSummary,
+  latencySummary
+}
+
 /**
- * The schema of events, with `Event.is`. Inside the runtime events are plain literals; the schema stands where bytes come
- * in. Without the import, TypeScript finds the platform's global `Event` instead.
+ * The schema of events, with `Event.is` and the constructors: `Event.text("so")`, `Event.toolCall(call)`,
+ * `Event.toolResult(call, args, outcome)`, …. The schema stands where bytes come in; inside, events are plain objects, made by the
+ * constructors where many are made. Without the import, TypeScript finds the platform's global `Event` instead.
  */
-export const Event: Schema.Codec<Event> & { readonly is: typeof is } = Object.assign(Schema.Union(members), { is })
+export const Event: Schema.Codec<Event> & typeof functions = Object.assign(Union, functions)

@@ -10,20 +10,12 @@ import type { CostNode, CostRow, CostSummary } from "./CostSummaryData.ts"
 import type { Entry, Fee, ModelEntry, Price, ToolEntry } from "./Entry.ts"
 import * as Money from "./Money.ts"
 import type { UsageTotals } from "./Usage.ts"
-import { toTotals } from "./Usage.ts"
+import { addTotals, toTotals } from "./Usage.ts"
 
 export { CostNode, CostSummary } from "./CostSummaryData.ts"
 export type { CostRow } from "./CostSummaryData.ts"
 
 const noUsage: UsageTotals = toTotals({})
-
-const plusUsage = (a: UsageTotals, b: UsageTotals): UsageTotals => ({
-  promptTokens: a.promptTokens + b.promptTokens,
-  completionTokens: a.completionTokens + b.completionTokens,
-  cacheReadInputTokens: a.cacheReadInputTokens + b.cacheReadInputTokens,
-  cacheCreationInputTokens: a.cacheCreationInputTokens + b.cacheCreationInputTokens,
-  totalTokens: a.totalTokens + b.totalTokens
-})
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
@@ -102,7 +94,7 @@ const plusRow = (a: CostRow, b: CostRow): CostRow => ({
   ...a,
   calls: a.calls + b.calls,
   attempts: a.attempts + b.attempts,
-  ...(a.usage === undefined || b.usage === undefined ? {} : { usage: plusUsage(a.usage, b.usage) }),
+  ...(a.usage === undefined || b.usage === undefined ? {} : { usage: addTotals(a.usage, b.usage) }),
   ...money(Money.add(a.costNanoUsd, b.costNanoUsd)),
   unpriced: a.unpriced + b.unpriced,
   estimated: a.estimated || b.estimated,
@@ -147,7 +139,7 @@ const node = (agent: Agent, keyOf: (price: Price | undefined) => string): CostNo
     ...money(parts.reduce((sum, part) => Money.add(sum, part.costNanoUsd), 0)),
     unpriced: parts.reduce((sum, part) => sum + part.unpriced, 0),
     estimated: parts.some((part) => part.estimated),
-    usage: parts.reduce((sum, part) => (part.usage === undefined ? sum : plusUsage(sum, part.usage)), noUsage),
+    usage: parts.reduce((sum, part) => (part.usage === undefined ? sum : addTotals(sum, part.usage)), noUsage),
     rows,
     children
   }

@@ -6,6 +6,7 @@
  */
 import * as Schema from "effect/Schema"
 import { AgentPath } from "../AgentPath.ts"
+import * as Count from "./Count.ts"
 import { Usage } from "./Usage.ts"
 
 const rates = {
@@ -137,8 +138,125 @@ export interface AgentEntry extends Schema.Schema.Type<typeof AgentStruct> {}
 
 /** What the fees of a row come to, those that are known. */
 export const feesOf = ({ fees }: ModelEntry): number =>
-  fees === undefined ? 0 : fees.reduce((sum, fee) => sum + (fee.costNanoUsd ?? 0), 0)
+  fees === undefined ? 0 : fees.reduce((sum, fee) => Count.add(sum, fee.costNanoUsd ?? 0), 0)
 
 /** One row of the ledger. */
 export type Entry = ModelEntry | ToolEntry | WaitEntry | AgentEntry
 export const Entry: Schema.Codec<Entry> = Schema.Union([ModelStruct, ToolStruct, WaitStruct, AgentStruct])
+
+// The constructors write rows out as literals, an absent field absent: the usual row of a kind has one shape, whoever made it, and
+// the folds and budgets that read every row of a run stay fast. Fields stand in the order of the schemas.
+
+/** What a constructor takes: an optional field may also be `undefined`. */
+type Given<Row> = { readonly [Name in keyof Row]: object extends Pick<Row, Name> ? Row[Name] | undefined : Row[Name] }
+
+/** An attempt's row. */
+export const attempt = (row: Given<Attempt>): Attempt => {
+  const { abandoned, endedAt, error, firstTextAt, firstTokenAt, outcome, startedAt } = row
+  if (error === undefined && abandoned === undefined) {
+    if (firstTokenAt === undefined) return { startedAt, endedAt, outcome }
+    return firstTextAt === undefined
+      ? { startedAt, endedAt, firstTokenAt, outcome }
+      : { startedAt, endedAt, firstTokenAt, firstTextAt, outcome }
+  }
+  return {
+    startedAt,
+    endedAt,
+    ...(firstTokenAt === undefined ? {} : { firstTokenAt }),
+    ...(firstTextAt === undefined ? {} : { firstTextAt }),
+    outcome,
+    ...(error === undefined ? {} : { error }),
+    ...(abandoned === undefined ? {} : { abandoned })
+  }
+}
+
+/** A model step's row. */
+export const model = (row: Given<Omit<ModelEntry, "kind">>): ModelEntry => {
+  const { attempts, costNanoUsd, endedAt, estimated, fees, overrun, path, price, provider, purpose, startedAt } = row
+  const { model, step, usage } = row
+  const kind = "model"
+  if (purpose === undefined && overrun === undefined && fees === undefined) {
+    if (costNanoUsd !== undefined && price !== undefined) {
+      return {
+        kind,
+        path,
+        step,
+        provider,
+        model,
+        usage,
+        estimated,
+        costNanoUsd,
+        price,
+        startedAt,
+        endedAt,
+        attempts
+      }
+    }
+    if (costNanoUsd === undefined && price === undefined) {
+      return { kind, path, step, provider, model, usage, estimated, startedAt, endedAt, attempts }
+    }
+  }
+  return {
+    kind,
+    path,
+    step,
+    ...(purpose === undefined ? {} : { purpose }),
+    provider,
+    model,
+    usage,
+    estimated,
+    ...(overrun === undefined ? {} : { overrun }),
+    ...(costNanoUsd === undefined ? {} : { costNanoUsd }),
+    ...(price === undefined ? {} : { price }),
+    ...(fees === undefined ? {} : { fees }),
+    startedAt,
+    endedAt,
+    attempts
+  }
+}
+
+/** A tool call's row. */
+export const tool = (row: Given<Omit<ToolEntry, "kind">>): ToolEntry => {
+  const { abandoned, attempts, callId, costNanoUsd, endedAt, path, startedAt, status, toolName } = row
+  const kind = "tool"
+  if (costNanoUsd === undefined && status === undefined && abandoned === undefined) {
+    return { kind, path, callId, toolName, startedAt, endedAt, attempts }
+  }
+  return {
+    kind,
+    path,
+    callId,
+    toolName,
+    ...(costNanoUsd === undefined ? {} : { costNanoUsd }),
+    ...(status === undefined ? {} : { status }),
+    ...(abandoned === undefined ? {} : { abandoned }),
+    startedAt,
+    endedAt,
+    attempts
+  }
+}
+
+/** A wait's row: `about` says what was waited for. */
+export const wait = (
+  about: { readonly path: AgentPath; readonly reason: WaitEntry["reason"]; readonly id: string },
+  startedAt: number,
+  endedAt: number
+): WaitEntry => ({ kind: "wait", path: about.path, reason: about.reason, id: about.id, startedAt, endedAt })
+
+/** The row of a specialist that was admitted at `at`: `path` is its caller's. */
+export const agent = (
+  path: AgentPath,
+  call: { readonly id: string; readonly name: string },
+  at: number
+): AgentEntry => ({
+  kind: "agent",
+  path,
+  agentName: call.name,
+  callId: call.id,
+  startedAt: at,
+  endedAt: at
+})
+
+/** The fee row of a tool that the provider ran; `costNanoUsd` is absent where the fee is unknown. */
+export const fee = (toolName: string, calls: number, costNanoUsd: number | undefined): Fee =>
+  costNanoUsd === undefined ? { toolName, calls } : { toolName, calls, costNanoUsd }

@@ -4,6 +4,7 @@
  * Amounts are integers so that they add up exactly in any order. Prices are decimal numbers and are taken at their word:
  * 0.075 USD per million tokens is 75 thousandths, not the binary fraction beside it. A row is rounded once, half up.
  */
+import * as Count from "./Count.ts"
 import type { Price, PriceTier } from "./Entry.ts"
 import { inputTokens as inputOf, type Usage } from "./Usage.ts"
 
@@ -11,7 +12,7 @@ import { inputTokens as inputOf, type Usage } from "./Usage.ts"
 export type NanoUsd = number
 
 /** The largest amount that is exact: 9,007,199.254740991 USD. No run comes near it; what would pass it is held there. */
-export const max: NanoUsd = Number.MAX_SAFE_INTEGER
+export const max: NanoUsd = Count.max
 
 /** `units / 10 ** scale`, exactly. */
 interface Decimal {
@@ -58,14 +59,10 @@ export const format = (amount: NanoUsd): string => {
 }
 
 /** The sum of two amounts, held at `max` where it would pass it. */
-export const add = (a: NanoUsd, b: NanoUsd): NanoUsd => Math.min(a + b, max)
+export const add = (a: NanoUsd, b: NanoUsd): NanoUsd => Count.add(a, b)
 
 /** Tokens, and what a million of them cost in US dollars. */
 type Part = readonly [tokens: number, perMillionUsd: number]
-
-/** A whole count of at least 0; what is no count (NaN, infinite) is the largest one, so that it is never taken for free. */
-const count = (tokens: number): number =>
-  tokens <= 0 ? 0 : tokens < Number.MAX_SAFE_INTEGER ? Math.ceil(tokens) : Number.MAX_SAFE_INTEGER
 
 const rate = (perMillionUsd: number): number => (perMillionUsd > 0 && perMillionUsd < Infinity ? perMillionUsd : 0)
 
@@ -73,10 +70,18 @@ const rate = (perMillionUsd: number): number => (perMillionUsd > 0 && perMillion
  * A million tokens at 1 USD cost 10⁻⁶ USD each, so a price with up to six decimals is a whole number of pico-dollars a
  * token. NaN where it is not, or where the product would not be exact.
  */
-const pico = ([tokens, perMillionUsd]: Part): number => {
+const pico = (tokens: number, perMillionUsd: number): number => {
+  if (tokens === 0) return 0
   const each = Math.round(perMillionUsd * 1e6)
   const product = tokens * each
   return each / 1e6 === perMillionUsd && product <= Number.MAX_SAFE_INTEGER ? product : NaN
+}
+
+/** Pico-dollars, rounded half up; `undefined` where the sum is not exact: then `sumExactly` has to do it. */
+const fromPico = (total: number): NanoUsd | undefined => {
+  if (!(total <= Number.MAX_SAFE_INTEGER)) return undefined
+  const rest = total % 1000
+  return (total - rest) / 1000 + (rest >= 500 ? 1 : 0)
 }
 
 const sumExactly = (parts: ReadonlyArray<Part>): NanoUsd => {
@@ -87,14 +92,6 @@ const sumExactly = (parts: ReadonlyArray<Part>): NanoUsd => {
     sum += BigInt(parts[index]?.[0] ?? 0) * shift(price.units, scale - price.scale)
   }
   return bounded(roundHalfUp(sum, scale - 3))
-}
-
-const sum = (parts: ReadonlyArray<Part>): NanoUsd => {
-  let total = 0
-  for (const part of parts) total += pico(part)
-  if (!(total <= Number.MAX_SAFE_INTEGER)) return sumExactly(parts)
-  const rest = total % 1000
-  return (total - rest) / 1000 + (rest >= 500 ? 1 : 0)
 }
 
 type Rates = Omit<PriceTier, "aboveInputTokens">
@@ -121,15 +118,35 @@ export const costOf = (usage: Usage, row: Price): { readonly nanoUsd: NanoUsd } 
   const price = ratesFor(row, inputOf(usage))
   const input = rate(price.inputPerMillionUsd)
   const output = rate(price.outputPerMillionUsd)
+  const read = rate(price.cacheReadPerMillionUsd ?? input)
+  const write = rate(price.cacheWritePerMillionUsd ?? input)
+  const writeLong = rate(price.cacheWriteLongPerMillionUsd ?? input)
+  const reasoning = rate(price.reasoningPerMillionUsd ?? output)
+  const inputUncached = Count.whole(usage.inputUncached)
+  const inputCacheRead = Count.whole(usage.inputCacheRead)
+  const inputCacheWrite = Count.whole(usage.inputCacheWrite)
+  const inputCacheWriteLong = Count.whole(usage.inputCacheWriteLong)
+  const outputText = Count.whole(usage.outputText)
+  const outputReasoning = Count.whole(usage.outputReasoning)
+  const plain = fromPico(
+    pico(inputUncached, input) +
+      pico(inputCacheRead, read) +
+      pico(inputCacheWrite, write) +
+      pico(inputCacheWriteLong, writeLong) +
+      pico(outputText, output) +
+      pico(outputReasoning, reasoning)
+  )
   return {
-    nanoUsd: sum([
-      [count(usage.inputUncached ?? 0), input],
-      [count(usage.inputCacheRead ?? 0), rate(price.cacheReadPerMillionUsd ?? input)],
-      [count(usage.inputCacheWrite ?? 0), rate(price.cacheWritePerMillionUsd ?? input)],
-      [count(usage.inputCacheWriteLong ?? 0), rate(price.cacheWriteLongPerMillionUsd ?? input)],
-      [count(usage.outputText ?? 0), output],
-      [count(usage.outputReasoning ?? 0), rate(price.reasoningPerMillionUsd ?? output)]
-    ])
+    nanoUsd:
+      plain ??
+      sumExactly([
+        [inputUncached, input],
+        [inputCacheRead, read],
+        [inputCacheWrite, write],
+        [inputCacheWriteLong, writeLong],
+        [outputText, output],
+        [outputReasoning, reasoning]
+      ])
   }
 }
 
@@ -165,10 +182,18 @@ const dearestOutput = (price: Rates): number =>
  */
 export const mostFor = (row: Price, inputTokens: number, outputTokens: number): NanoUsd => {
   const price = ratesFor(row, inputTokens)
-  return sum([
-    [count(inputTokens), dearestInput(price)],
-    [count(outputTokens), dearestOutput(price)]
-  ])
+  const input = dearestInput(price)
+  const output = dearestOutput(price)
+  const tokensIn = Count.whole(inputTokens)
+  const tokensOut = Count.whole(outputTokens)
+  const plain = fromPico(pico(tokensIn, input) + pico(tokensOut, output))
+  return (
+    plain ??
+    sumExactly([
+      [tokensIn, input],
+      [tokensOut, output]
+    ])
+  )
 }
 
 /**
@@ -182,8 +207,8 @@ export const outputTokensFor = (row: Price, inputTokens: number, amount: NanoUsd
   const scale = Math.max(input.scale, output.scale, 3)
   // half up: the cost is within the amount as long as it is less than the amount and a half, all doubled to stay whole
   const room =
-    shift(2n * BigInt(count(amount)) + 1n, scale - 3) -
-    2n * BigInt(count(inputTokens)) * shift(input.units, scale - input.scale)
+    shift(2n * BigInt(Count.whole(amount)) + 1n, scale - 3) -
+    2n * BigInt(Count.whole(inputTokens)) * shift(input.units, scale - input.scale)
   if (room <= 0n) return 0
   if (output.units === 0n) return Infinity
   return Number((room - 1n) / (2n * shift(output.units, scale - output.scale)))

@@ -6,6 +6,7 @@
  * the cached parts. `Usage` knows nothing of prices; that is `Money` and `CostSummary`.
  */
 import * as Schema from "effect/Schema"
+import * as Count from "./Count.ts"
 
 const Part = Schema.optionalKey(Schema.Natural)
 
@@ -46,43 +47,76 @@ const UsageTotalsStruct = Schema.Struct({
 export interface UsageTotals extends Schema.Schema.Type<typeof UsageTotalsStruct> {}
 export const UsageTotals: Schema.Codec<UsageTotals> = UsageTotalsStruct
 
-/** Nothing known. */
+/** No part known. */
 export const empty: Usage = {}
 
-const plus = (a: number | undefined, b: number | undefined): number | undefined =>
-  a === undefined ? b : b === undefined ? a : a + b
-
-const parts = [
-  "inputUncached",
-  "inputCacheRead",
-  "inputCacheWrite",
-  "inputCacheWriteLong",
-  "outputText",
-  "outputReasoning"
-] as const satisfies ReadonlyArray<keyof Usage>
-
-/** Adds two usages part by part. A part unknown on both sides stays unknown; known on one side, it is that side's count. */
+/**
+ * Adds two usages part by part. A part unknown on both sides stays unknown; a part known on one side is that side's count.
+ * Sums stop at 2⁵³ − 1, so the totals of a sum are the sum of the totals, however large.
+ */
 export const add = (a: Usage, b: Usage): Usage => {
-  const out: { -readonly [K in keyof Usage]: number } = {}
-  for (const part of parts) {
-    const sum = plus(a[part], b[part])
-    if (sum !== undefined) out[part] = sum
-  }
-  return out
+  if (isUnknown(a)) return b
+  if (isUnknown(b)) return a
+  // Named, not looped over: keyed reads and stores of six names cost several times as much as the sum.
+  const inputUncached = plus(a.inputUncached, b.inputUncached)
+  const inputCacheRead = plus(a.inputCacheRead, b.inputCacheRead)
+  const inputCacheWrite = plus(a.inputCacheWrite, b.inputCacheWrite)
+  const inputCacheWriteLong = plus(a.inputCacheWriteLong, b.inputCacheWriteLong)
+  const outputText = plus(a.outputText, b.outputText)
+  const outputReasoning = plus(a.outputReasoning, b.outputReasoning)
+  return make(inputUncached, inputCacheRead, inputCacheWrite, inputCacheWriteLong, outputText, outputReasoning)
 }
 
-/** All input tokens, cached parts included; unknown parts count as 0. */
-export const inputTokens = (usage: Usage): number =>
-  (usage.inputUncached ?? 0) +
-  (usage.inputCacheRead ?? 0) +
-  (usage.inputCacheWrite ?? 0) +
-  (usage.inputCacheWriteLong ?? 0)
+const plus = (a: number | undefined, b: number | undefined): number | undefined =>
+  a === undefined ? b : b === undefined ? a : Count.add(a, b)
 
-/** All output tokens, reasoning included; unknown parts count as 0. */
-export const outputTokens = (usage: Usage): number => (usage.outputText ?? 0) + (usage.outputReasoning ?? 0)
+/** The known parts, in one of few shapes: most providers report the same parts every time. */
+const make = (
+  inputUncached: number | undefined,
+  inputCacheRead: number | undefined,
+  inputCacheWrite: number | undefined,
+  inputCacheWriteLong: number | undefined,
+  outputText: number | undefined,
+  outputReasoning: number | undefined
+): Usage => {
+  if (
+    inputUncached !== undefined &&
+    outputText !== undefined &&
+    inputCacheRead === undefined &&
+    inputCacheWrite === undefined &&
+    inputCacheWriteLong === undefined &&
+    outputReasoning === undefined
+  ) {
+    return { inputUncached, outputText }
+  }
+  const usage: { -readonly [K in keyof Usage]: number } = {}
+  if (inputUncached !== undefined) usage.inputUncached = inputUncached
+  if (inputCacheRead !== undefined) usage.inputCacheRead = inputCacheRead
+  if (inputCacheWrite !== undefined) usage.inputCacheWrite = inputCacheWrite
+  if (inputCacheWriteLong !== undefined) usage.inputCacheWriteLong = inputCacheWriteLong
+  if (outputText !== undefined) usage.outputText = outputText
+  if (outputReasoning !== undefined) usage.outputReasoning = outputReasoning
+  return usage
+}
+
+/** All input tokens, cached parts included; unknown parts count as 0. At most 2⁵³ − 1. */
+export const inputTokens = (usage: Usage): number =>
+  Count.add(
+    Count.add(usage.inputUncached ?? 0, usage.inputCacheRead ?? 0),
+    Count.add(usage.inputCacheWrite ?? 0, usage.inputCacheWriteLong ?? 0)
+  )
+
+/** All output tokens, reasoning included; unknown parts count as 0. At most 2⁵³ − 1. */
+export const outputTokens = (usage: Usage): number => Count.add(usage.outputText ?? 0, usage.outputReasoning ?? 0)
 
 /** True when no part was reported at all. */
-export const isUnknown = (usage: Usage): boolean => parts.every((part) => usage[part] === undefined)
+export const isUnknown = (usage: Usage): boolean =>
+  usage.inputUncached === undefined &&
+  usage.outputText === undefined &&
+  usage.inputCacheRead === undefined &&
+  usage.outputReasoning === undefined &&
+  usage.inputCacheWrite === undefined &&
+  usage.inputCacheWriteLong === undefined
 
 /** The outside shape of `usage`, for `finish` and `data-tool-agent`. */
 export const toTotals = (usage: Usage): UsageTotals => {
@@ -92,7 +126,16 @@ export const toTotals = (usage: Usage): UsageTotals => {
     promptTokens,
     completionTokens,
     cacheReadInputTokens: usage.inputCacheRead ?? 0,
-    cacheCreationInputTokens: (usage.inputCacheWrite ?? 0) + (usage.inputCacheWriteLong ?? 0),
-    totalTokens: promptTokens + completionTokens
+    cacheCreationInputTokens: Count.add(usage.inputCacheWrite ?? 0, usage.inputCacheWriteLong ?? 0),
+    totalTokens: Count.add(promptTokens, completionTokens)
   }
 }
+
+/** Adds two totals count by count; each sum stops at 2⁵³ − 1. */
+export const addTotals = (a: UsageTotals, b: UsageTotals): UsageTotals => ({
+  promptTokens: Count.add(a.promptTokens, b.promptTokens),
+  completionTokens: Count.add(a.completionTokens, b.completionTokens),
+  cacheReadInputTokens: Count.add(a.cacheReadInputTokens, b.cacheReadInputTokens),
+  cacheCreationInputTokens: Count.add(a.cacheCreationInputTokens, b.cacheCreationInputTokens),
+  totalTokens: Count.add(a.totalTokens, b.totalTokens)
+})

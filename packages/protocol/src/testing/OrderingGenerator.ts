@@ -4,7 +4,7 @@
  * progress, retractions, plans, budgets, and runs that end well, fail, or are left in the middle.
  */
 import * as AgentPath from "../AgentPath.ts"
-import type { Envelope } from "../event/Envelope.ts"
+import * as Envelope from "../event/Envelope.ts"
 import type { Event } from "../event/Event.ts"
 import { apply } from "../ordering/OrderingChange.ts"
 import { pick } from "./OrderingRandom.ts"
@@ -160,11 +160,11 @@ const take = (world: World, { agent, event }: Move): void => {
  * A random lawful log, for property tests: `generate(seeded(7))` is the same log every time. Unless `ending` is `"open"` the
  * run is carried to its end.
  */
-export const generate = (random: Random, options: GenerateOptions = {}): ReadonlyArray<Envelope> => {
+export const generate = (random: Random, options: GenerateOptions = {}): ReadonlyArray<Envelope.Envelope> => {
   const root = make("log")
   const ids = new Map<string, number>()
   const wanted = options.events ?? 60
-  const log: Array<Envelope> = []
+  const log: Array<Envelope.Envelope> = []
   let at = options.startAt ?? 0
   while (root.run.phase !== "ended") {
     const draining = log.length >= wanted
@@ -173,14 +173,8 @@ export const generate = (random: Random, options: GenerateOptions = {}): Readonl
     const move = choose(random, movesOf(world, root))
     if (move === undefined) break
     take(world, move)
-    log.push({
-      seq: log.length + 1,
-      at,
-      runId: options.runId ?? "run-1",
-      threadId: threadOf(options),
-      agentPath: move.agent.path.length === 0 ? AgentPath.root : move.agent.path,
-      event: move.event
-    })
+    const agentPath = move.agent.path.length === 0 ? AgentPath.root : move.agent.path
+    log.push(Envelope.make(log.length + 1, at, options.runId ?? "run-1", threadOf(options), agentPath, move.event))
     apply(move.agent, move.event)
     at += Math.floor(random() * 50)
   }

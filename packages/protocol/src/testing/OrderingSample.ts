@@ -4,6 +4,7 @@
  */
 import type { AgentPath } from "../AgentPath.ts"
 import type { Outcome } from "../approval/Approval.ts"
+import { Event } from "../event/Event.ts"
 import type * as Events from "../event/Event.ts"
 import { pick } from "./OrderingRandom.ts"
 import type { Random } from "./OrderingRandom.ts"
@@ -25,62 +26,45 @@ const usage = (random: Random): UsageTotals => {
   }
 }
 
-export const toolCall = (random: Random, toolInvocationId: string): Events.ToolCall => ({
-  type: "tool-invocation",
-  toolInvocationId,
-  toolName: pick(random, "look", "write", "refund"),
-  args: { word: words(random) },
-  state: "call",
-  ...(random() < 0.1 ? { execution: "client" } : {})
-})
+export const toolCall = (random: Random, id: string): Events.ToolCall =>
+  Event.toolCall(
+    { id, name: pick(random, "look", "write", "refund"), args: { word: words(random) } },
+    random() < 0.1 ? "client" : undefined
+  )
 
-export const agentCall = (random: Random, toolInvocationId: string): Events.AgentCall => ({
-  type: "tool-agent",
+export const agentCall = (random: Random, id: string): Events.AgentCall =>
   // A specialist may have the name of a tool, and a name may hold what separates the segments of a key.
-  agentName: pick(random, "planner", "researcher", "look", "a/b~c"),
-  toolInvocationId,
-  state: "call",
-  prompt: words(random)
-})
+  Event.agentCall({ id, name: pick(random, "planner", "researcher", "look", "a/b~c"), args: words(random) })
 
 export const result = (
   random: Random,
-  toolInvocationId: string,
+  id: string,
   { kind, name, phase }: Call
 ): Events.ToolResult | Events.AgentResult => {
   const status = phase === "refused" || random() < 0.2 ? pick(random, "denied", "failed", "cancelled") : undefined
-  const end = {
-    state: "result",
-    result: { said: words(random) },
-    ...(status === undefined ? {} : { status })
-  } as const
-  return kind === "tool"
-    ? { type: "tool-invocation", toolInvocationId, toolName: name, args: {}, ...end }
-    : { type: "tool-agent", toolInvocationId, agentName: name, ...end }
+  const outcome = { result: { said: words(random) }, status }
+  return kind === "tool" ? Event.toolResult({ id, name }, {}, outcome) : Event.agentResult({ id, name }, outcome)
 }
 
-export const progress = (random: Random, toolCallId: string, { name, progress: last }: Call): Events.ToolProgress => {
+export const progress = (random: Random, id: string, { name, progress: last }: Call): Events.ToolProgress => {
   const phaseIndex = Math.max(last, 0) + Math.floor(random() * 3)
-  return {
-    type: "tool-progress",
-    toolName: name,
-    ...(random() < 0.1 ? {} : { toolCallId }),
-    label: words(random),
-    phaseIndex,
-    totalPhases: phaseIndex + Math.floor(random() * 3),
-    ...(random() < 0.2 ? { milestone: { at: phaseIndex } } : {})
-  }
+  const { toolCallId, ...unnamed } = Event.toolProgress(
+    { id, name },
+    {
+      label: words(random),
+      phaseIndex,
+      totalPhases: phaseIndex + Math.floor(random() * 3),
+      milestone: random() < 0.2 ? { at: phaseIndex } : undefined
+    }
+  )
+  return random() < 0.1 || toolCallId === undefined ? unnamed : { ...unnamed, toolCallId }
 }
 
-export const agentUsage = (random: Random, agentName: string, toolInvocationId: string): Events.AgentUsage => ({
-  type: "data-tool-agent",
-  data: {
-    agentName,
-    model: "model-1",
-    usage: usage(random),
-    ...(random() < 0.3 ? {} : { toolInvocationId })
-  }
-})
+export const agentUsage = (random: Random, name: string, id: string): Events.AgentUsage => {
+  const event = Event.agentUsage({ id, name }, "model-1", usage(random))
+  const { toolInvocationId: _, ...unnamed } = event.data
+  return random() < 0.3 ? { ...event, data: unnamed } : event
+}
 
 const request = (threadId: string, id: string, agentPath: AgentPath) => ({
   id,
@@ -155,11 +139,8 @@ export const file = (random: Random, fileId: string): Events.FileRegistered => (
   data: { fileId, filename: "note.txt", mediaType: "text/plain", sizeBytes: Math.floor(random() * 1000) }
 })
 
-export const finish = (random: Random): Events.Finish => ({
-  type: "finish",
-  finishReason: pick(random, "stop", "length", "content-filter", "budget", "cancelled", "other"),
-  usage: usage(random)
-})
+export const finish = (random: Random): Events.Finish =>
+  Event.finish(pick(random, "stop", "length", "content-filter", "budget", "cancelled", "other"), usage(random))
 
 const money = { costNanoUsd: 0, costUsd: 0, unpriced: 0, estimated: false }
 

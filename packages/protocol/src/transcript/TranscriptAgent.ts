@@ -7,7 +7,7 @@ import type * as Events from "../event/Event.ts"
 import type { Event } from "../event/Event.ts"
 import type { Json } from "../Json.ts"
 import type { AssistantPart, CallPart, Message, ResultPart } from "../Message.ts"
-import { fromPrompt } from "../Message.ts"
+import { callPart, fromPrompt, resultPart } from "../Message.ts"
 import type { UsageTotals } from "../money/Usage.ts"
 
 /** A list that shares its past: growing it leaves the shorter one as it was. */
@@ -111,22 +111,14 @@ export const step = (agent: Agent, event: Event): Agent => {
     case "tool-invocation":
       return event.state === "result"
         ? hear(agent, event)
-        : announce(speak(agent), {
-            type: "tool-call",
-            id: event.toolInvocationId,
-            name: event.toolName,
-            args: event.args,
-            ...(event.execution === undefined ? {} : { execution: event.execution })
-          })
+        : announce(
+            speak(agent),
+            callPart({ id: event.toolInvocationId, name: event.toolName, args: event.args }, event.execution)
+          )
     case "tool-agent":
       return event.state === "result"
         ? hear(agent, event)
-        : announce(speak(agent), {
-            type: "tool-call",
-            id: event.toolInvocationId,
-            name: event.agentName,
-            args: event.prompt
-          })
+        : announce(speak(agent), callPart({ id: event.toolInvocationId, name: event.agentName, args: event.prompt }))
     case "tool-progress":
       return hear(agent, event)
     case "approval-required":
@@ -139,13 +131,11 @@ export const step = (agent: Agent, event: Event): Agent => {
   }
 }
 
-const resultOf = (event: Events.ToolResult | Events.AgentResult): ResultPart => ({
-  type: "tool-result",
-  id: event.toolInvocationId,
-  name: event.type === "tool-agent" ? event.agentName : event.toolName,
-  result: event.result,
-  ...(event.status === undefined ? {} : { status: event.status })
-})
+const resultOf = (event: Events.ToolResult | Events.AgentResult): ResultPart =>
+  resultPart(
+    { id: event.toolInvocationId, name: event.type === "tool-agent" ? event.agentName : event.toolName },
+    event
+  )
 
 /** The open step as messages: what was said, and the results so far in the order of their calls. */
 const stepMessages = (agent: Agent): ReadonlyArray<Message> => {
