@@ -16,7 +16,7 @@ describe("docs/dialects.md", () => {
 
   it("has a row for every event", () => {
     const page = readFileSync(join(root, "docs", "dialects.md"), "utf8")
-    const types = readFileSync(join(root, "packages", "protocol", "src", "Event.ts"), "utf8").matchAll(
+    const types = readFileSync(join(root, "packages", "protocol", "src", "event", "EventData.ts"), "utf8").matchAll(
       /type: Schema\.Literal\("([\w-]+)"\)/g
     )
     for (const [, type] of types) assert.include(page, `| \`${type}\``)
