@@ -125,13 +125,16 @@ export class Served {
   readonly close = Effect.suspend(() => Scope.close(this.#scope, Exit.void))
 }
 
-/** A server that lives as long as the test. */
-export const serve = Effect.fnUntraced(function* (options: ServerOptions = {}) {
+/** A server that lives as long as the test, over runs in memory or where `deployment` keeps them. */
+export const serve = Effect.fnUntraced(function* (
+  options: ServerOptions = {},
+  deployment: Layer.Layer<never> = Layer.empty
+) {
   const scene = yield* Scene.make
   const scope = yield* Scope.fork(yield* Effect.scope)
   const live = Server.serve({ dialects, agents: [Scene.Desk], ...options }).pipe(
     Layer.provide(keys),
-    Layer.provideMerge(scene.layer),
+    Layer.provideMerge(Layer.provide(scene.layer, deployment)),
     Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1" }))
   )
   const context = yield* Layer.buildWithScope(live, scope)

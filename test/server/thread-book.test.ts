@@ -12,13 +12,16 @@ const note = (threadId: string, createdAt: number): ThreadNote => ({
   votes: []
 })
 
+const put = (book: ThreadBook.ThreadBookShape, written: ThreadNote) =>
+  book.update(written.tenant, written.threadId, () => written)
+
 describe("a book in memory", () => {
   it.effect("keeps the threads last written to, and lists them oldest first", () =>
     Effect.gen(function* () {
       const book = ThreadBook.makeMemory(3)
-      for (const index of [1, 2, 3]) yield* book.put(note(`thread-${index}`, index))
-      yield* book.put(note("thread-1", 1))
-      yield* book.put(note("thread-4", 4))
+      for (const index of [1, 2, 3]) yield* put(book, note(`thread-${index}`, index))
+      yield* put(book, note("thread-1", 1))
+      yield* put(book, note("thread-4", 4))
       assert.deepStrictEqual(
         (yield* book.list("dev")).map(({ threadId }) => threadId),
         ["thread-1", "thread-3", "thread-4"]
@@ -30,7 +33,7 @@ describe("a book in memory", () => {
   it.effect("lists threads of one moment in the same order, whichever was written to last", () =>
     Effect.gen(function* () {
       const book = ThreadBook.makeMemory()
-      for (const threadId of ["b", "a", "c", "b"]) yield* book.put(note(threadId, 1))
+      for (const threadId of ["b", "a", "c", "b"]) yield* put(book, note(threadId, 1))
       assert.deepStrictEqual(
         (yield* book.list("dev")).map(({ threadId }) => threadId),
         ["a", "b", "c"]

@@ -55,6 +55,7 @@ const servingOf = Effect.fnUntraced(function* (runtime: RuntimeShape, options: S
     newId: (yield* Ids.Ids).make,
     startedAt: yield* Clock.currentTimeMillis,
     watchers: new Watchers(),
+    starting: new Map(),
     onDisconnect: options.onDisconnect ?? "keep",
     bell,
     fork: (effect) => Effect.asVoid(FiberSet.run(fibers, effect))

@@ -9,7 +9,7 @@ import type { Command, Parking } from "@reins/wire"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { Principal } from "../access/Principal.ts"
-import { withOpening, withSettings } from "../thread/ThreadBook.ts"
+import { type Opening, withOpening, withSettings } from "../thread/ThreadBook.ts"
 import * as Lookup from "./Lookup.ts"
 import * as Outcome from "./Outcome.ts"
 import type { ServerContext } from "./ServerContext.ts"
@@ -148,12 +148,13 @@ export const answer = Effect.fnUntraced(function* (
   const { tenant } = principal
   const threadId = serving.naming.outer(tenant, status.threadId) ?? status.threadId
   const opening = { after: status.lastSeq, answered: fits.ids }
-  const note = yield* serving.book.get(tenant, threadId)
-  const before = note?.runs.find(({ runId }) => runId === status.runId)?.openings ?? []
-  if (note !== undefined) {
+  let before: ReadonlyArray<Opening> = []
+  yield* serving.book.update(tenant, threadId, (note) => {
+    if (note === undefined) return undefined
+    before = note.runs.find(({ runId }) => runId === status.runId)?.openings ?? []
     const settled = { ...note, settings: withSettings(note.settings, command.settings) }
-    yield* serving.book.put(isWatched ? withOpening(settled, status.runId, opening) : settled)
-  }
+    return isWatched ? withOpening(settled, status.runId, opening) : settled
+  })
   return Outcome.run({
     runId: status.runId,
     threadId,

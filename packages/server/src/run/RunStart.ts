@@ -10,7 +10,11 @@ import type { Command } from "@reins/wire"
 import { sha256 } from "@noble/hashes/sha2.js"
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js"
 import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import type { Principal } from "../access/Principal.ts"
 import { withEnd, withSettings } from "../thread/ThreadBook.ts"
@@ -18,38 +22,92 @@ import type { ThreadNote } from "../thread/ThreadBook.ts"
 import * as Lookup from "./Lookup.ts"
 import * as Outcome from "./Outcome.ts"
 import type { ServerContext } from "./ServerContext.ts"
+import * as StreamResponse from "./StreamResponse.ts"
 import * as Toolset from "./Toolset.ts"
 
 const manyRuns = Refusal.make("rate-limited", "TooManyRuns", "too many runs at the same time", 1)
 const otherPlace = Refusal.make("conflict", "RequestIdTaken", "the request id belongs to a run of another thread")
 
-/** Carries out a query. Names of threads and runs in refusals are the client's. */
+/**
+ * Carries out a query. Names of threads and runs in refusals are the client's.
+ *
+ * **Details**
+ * - Starting cannot be interrupted: once it has begun, the run is stored, counted and attended to, or its place is given back. A client
+ *   that disconnects meanwhile leaves the run as `onDisconnect` says.
+ * - The same `requestId` again joins the run that it started, also while that is being started.
+ */
 export const query = Effect.fnUntraced(function* (
   serving: ServerContext,
   principal: Principal,
   asked: Command.StartQuery,
   anyAgent: boolean
 ) {
+  const named = yield* threadOf(serving, principal, asked)
+  const { requestId } = asked
+  const runId = requestId === undefined ? serving.newId("run") : ownRunId(principal.tenant, named ?? "", requestId)
+  const start = begin(serving, principal, { asked, anyAgent, named, runId })
+  return yield* requestId === undefined ? whole(start, serving, asked) : once(serving, runId, start, asked)
+})
+
+/** Starts and cannot be interrupted meanwhile. A run that was started for a client that has left is abandoned. */
+const whole = (
+  start: Effect.Effect<Outcome.Watching, Refusal.Refusal>,
+  serving: ServerContext,
+  { detached }: Command.StartQuery
+): Effect.Effect<Outcome.Watching, Refusal.Refusal> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.tap(start, ({ feed: { runId } }) =>
+      detached === true
+        ? Effect.void
+        : Effect.onInterrupt(restore(Effect.void), () => StreamResponse.abandon(serving, runId))
+    )
+  )
+
+/** Starts a run that others may ask for at the same time: one of them starts it, the others get what that comes to. */
+const once = (
+  serving: ServerContext,
+  runId: string,
+  start: Effect.Effect<Outcome.Watching, Refusal.Refusal>,
+  asked: Command.StartQuery
+): Effect.Effect<Outcome.Watching, Refusal.Refusal> =>
+  Effect.suspend(() => {
+    const { starting } = serving
+    const underWay = starting.get(runId)
+    if (underWay !== undefined) return Deferred.await(underWay)
+    const done = Deferred.makeUnsafe<Outcome.Watching, Refusal.Refusal>()
+    starting.set(runId, done)
+    const settled = Effect.onExit(start, (exit) => {
+      starting.delete(runId)
+      return Deferred.done(done, exit)
+    })
+    return whole(settled, serving, asked)
+  })
+
+/** A query on its way to a run. `named`: the thread that its client names. */
+interface Query {
+  readonly asked: Command.StartQuery
+  readonly anyAgent: boolean
+  readonly named: string | undefined
+  readonly runId: string
+}
+
+const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Principal, query: Query) {
+  const { anyAgent, asked, named, runId } = query
   const { naming, runtime } = serving
   const { tenant } = principal
-  const named = yield* threadOf(serving, principal, asked)
   const isThere = named !== undefined && (yield* Lookup.hasThread(serving, principal, named))
   if (asked.create === "existing" && !isThere) return yield* Effect.fail(Lookup.noThread)
-  const runId = asked.requestId === undefined ? serving.newId("run") : ownRunId(tenant, named ?? "", asked.requestId)
-  if (asked.requestId !== undefined) {
-    const known = yield* Effect.option(Lookup.run(serving, principal, runId))
-    if (known._tag === "Some") return yield* joined(serving, tenant, known.value)
-  }
+  const known = asked.requestId === undefined ? undefined : yield* knownRun(serving, principal, runId)
+  if (known !== undefined) return yield* joined(serving, tenant, known)
   if (asked.create === "new" && isThere) {
     return yield* Effect.fail(Refusal.make("conflict", "ThreadExists", "the thread exists"))
   }
   const threadId = named ?? serving.newId("thread")
   const now = yield* Clock.currentTimeMillis
   const note = yield* serving.book.get(tenant, threadId)
-  if (!serving.allowance.takeRun(tenant, now)) return yield* Effect.fail(manyRuns)
   const agent = asked.agent ?? note?.agent
   const settings = withSettings(note?.settings, asked.settings)
-  const begin = (name: string | undefined) =>
+  const start = (name: string | undefined) =>
     runtime.start(asked.prompt, {
       runId,
       threadId: naming.inner(tenant, threadId),
@@ -58,14 +116,29 @@ export const query = Effect.fnUntraced(function* (
       ...(name === undefined ? {} : { agent: name }),
       ...(settings === undefined ? {} : { tools: Toolset.of(serving.agents, agent, settings) })
     })
-  const handle = yield* begin(agent).pipe(
-    anyAgent ? Effect.catchReason("QueryRejected", "UnknownAgent", () => begin(undefined)) : (same) => same,
-    Effect.tapError(() => Effect.sync(() => serving.allowance.leaveRun(tenant))),
-    Effect.mapError(({ reason }) => Refusal.fromQueryRejected(outward(reason, threadId)))
+  if (!serving.allowance.takeRun(tenant, now)) return yield* Effect.fail(manyRuns)
+  const handle = yield* start(agent).pipe(
+    anyAgent ? Effect.catchReason("QueryRejected", "UnknownAgent", () => start(undefined)) : (same) => same,
+    Effect.onExit((exit) =>
+      Exit.isSuccess(exit) ? Effect.void : Effect.sync(() => serving.allowance.leaveRun(tenant))
+    ),
+    Effect.result
   )
+  if (Result.isFailure(handle)) {
+    const { reason } = handle.failure
+    // Another process has started the same request since we looked.
+    const other =
+      asked.requestId !== undefined && reason._tag === "RunExists"
+        ? yield* knownRun(serving, principal, runId)
+        : undefined
+    if (other !== undefined) return yield* joined(serving, tenant, other)
+    return yield* Effect.fail(Refusal.fromQueryRejected(outward(reason, threadId)))
+  }
   serving.watchers.began(tenant, runId)
-  yield* serving.book.put(noteOf({ asked, note, now, runId, tenant, threadId, agent }))
-  yield* serving.fork(attend(serving, { tenant, threadId }, handle, asked.automatic))
+  yield* serving.book
+    .update(tenant, threadId, (found) => noteOf({ asked, note: found, now, runId, tenant, threadId, agent }))
+    // Whatever becomes of the note: this gives the place back.
+    .pipe(Effect.ensuring(serving.fork(attend(serving, { tenant, threadId }, handle.success, asked.automatic))))
   return Outcome.run({
     runId,
     threadId,
@@ -77,6 +150,10 @@ export const query = Effect.fnUntraced(function* (
     isThread: false
   })
 })
+
+/** The tenant's run of this id, where there is one. */
+const knownRun = (serving: ServerContext, principal: Principal, runId: string) =>
+  Effect.map(Effect.option(Lookup.run(serving, principal, runId)), Option.getOrUndefined)
 
 const threadOf = (
   serving: ServerContext,
@@ -178,8 +255,8 @@ const attend = (
         )
   return Effect.gen(function* () {
     yield* Effect.ignore(end)
-    const note = yield* book.get(tenant, threadId)
-    if (note !== undefined) yield* book.put(withEnd(note, runId, yield* Clock.currentTimeMillis))
+    const now = yield* Clock.currentTimeMillis
+    yield* book.update(tenant, threadId, (note) => (note === undefined ? undefined : withEnd(note, runId, now)))
   }).pipe(
     Effect.ensuring(
       Effect.sync(() => {

@@ -3,12 +3,15 @@
  * when no request does.
  */
 import type { Agent, RuntimeShape } from "@reins/runtime"
+import type { Refusal } from "@reins/wire"
+import type * as Deferred from "effect/Deferred"
 import type * as Effect from "effect/Effect"
 import type { Allowance } from "../access/Allowance.ts"
 import type { Description, OnDisconnect } from "../options/ServerOptions.ts"
 import type { ThreadBookShape } from "../thread/ThreadBook.ts"
 import type { Naming } from "../thread/ThreadName.ts"
 import type { Bell } from "./Heartbeat.ts"
+import type { Watching } from "./Outcome.ts"
 import type { Watchers } from "./Watchers.ts"
 
 export interface ServerContext {
@@ -21,6 +24,8 @@ export interface ServerContext {
   readonly newId: (prefix: string) => string
   readonly startedAt: number
   readonly watchers: Watchers
+  /** Starts under way of runs that a client may ask for twice, by run. */
+  readonly starting: Map<string, Deferred.Deferred<Watching, Refusal.Refusal>>
   readonly onDisconnect: OnDisconnect
   /** Closed when the server is about to close: streams end where they are, new requests are refused. */
   readonly bell: Bell

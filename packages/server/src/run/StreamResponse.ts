@@ -109,7 +109,11 @@ const watched = <A>(serving: ServerContext, feed: Feed, said: Stream.Stream<A>):
   )
 }
 
-const abandon = ({ fork, onDisconnect, runtime, watchers }: ServerContext, runId: string): Effect.Effect<void> => {
+/** A run that nobody watches any more goes the way of `onDisconnect`. */
+export const abandon = (
+  { fork, onDisconnect, runtime, watchers }: ServerContext,
+  runId: string
+): Effect.Effect<void> => {
   if (onDisconnect === "keep") return Effect.void
   const cancel = Effect.suspend(() => (watchers.isWatched(runId) ? Effect.void : runtime.cancel(runId)))
   return onDisconnect === "cancel"

@@ -35,7 +35,7 @@ export const create = Effect.fnUntraced(function* (
       error._tag === "ThreadExists" ? exists : Refusal.make("bad-request", error._tag, error.message)
     )
   }
-  const note: ThreadNote = {
+  const made: ThreadNote = {
     tenant: principal.tenant,
     threadId,
     agent: asked.agent,
@@ -46,7 +46,10 @@ export const create = Effect.fnUntraced(function* (
     runs: [],
     votes: []
   }
-  yield* serving.book.put(note)
+  const note = yield* serving.book.update(principal.tenant, threadId, (found) =>
+    found === undefined ? made : undefined
+  )
+  if (note === undefined) return yield* Effect.fail(exists)
   return Outcome.facts({
     _tag: "Thread",
     thread: threadOf(serving, threadId, note, undefined, undefined),
@@ -100,10 +103,15 @@ export const remove = Effect.fnUntraced(function* (serving: ServerContext, princ
 
 export const vote = Effect.fnUntraced(function* (serving: ServerContext, principal: Principal, given: Command.Vote) {
   const { isUp, messageId, threadId } = given
-  const note = yield* serving.book.get(principal.tenant, threadId)
+  const note = yield* serving.book.update(principal.tenant, threadId, (found) =>
+    found === undefined
+      ? undefined
+      : {
+          ...found,
+          votes: [...found.votes.filter((each) => each.messageId !== messageId), { threadId, messageId, isUp }]
+        }
+  )
   if (note === undefined) return yield* Effect.fail(Lookup.noThread)
-  const others = note.votes.filter((each) => each.messageId !== messageId)
-  yield* serving.book.put({ ...note, votes: [...others, { threadId, messageId, isUp }] })
   return Outcome.facts({ _tag: "Accepted", threadId })
 })
 

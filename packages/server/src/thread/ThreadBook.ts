@@ -41,7 +41,15 @@ export interface ThreadBookShape {
   readonly get: (tenant: string, threadId: string) => Effect.Effect<ThreadNote | undefined>
   /** A tenant's notes, oldest first. */
   readonly list: (tenant: string) => Effect.Effect<ReadonlyArray<ThreadNote>>
-  readonly put: (note: ThreadNote) => Effect.Effect<void>
+  /**
+   * Writes what `change` makes of the thread's note (`undefined`: there is none) in one transaction, and answers it. Nothing is written
+   * where `change` returns `undefined`. `change` is pure and may be called again after a conflict.
+   */
+  readonly update: (
+    tenant: string,
+    threadId: string,
+    change: (note: ThreadNote | undefined) => ThreadNote | undefined
+  ) => Effect.Effect<ThreadNote | undefined>
   readonly remove: (tenant: string, threadId: string) => Effect.Effect<void>
   /** Waits until the thread has a run behind its first `count`. */
   readonly more: (tenant: string, threadId: string, count: number) => Effect.Effect<void>
@@ -60,15 +68,18 @@ export const makeMemory = (kept = 10_000): ThreadBookShape => {
   return {
     get: (tenant, threadId) => Effect.sync(() => notes.get(keyOf(tenant, threadId))),
     list: (tenant) => Effect.sync(() => [...notes.values()].filter((note) => note.tenant === tenant).toSorted(byAge)),
-    put: (note) =>
+    update: (tenant, threadId, change) =>
       Effect.sync(() => {
-        const key = keyOf(note.tenant, note.threadId)
+        const key = keyOf(tenant, threadId)
+        const note = change(notes.get(key))
+        if (note === undefined) return undefined
         notes.delete(key)
         notes.set(key, note)
         if (notes.size > kept) for (const oldest of notes.keys()) if (notes.delete(oldest)) break
         const woken = waiting.get(key)
         waiting.delete(key)
         for (const wake of woken ?? []) wake()
+        return note
       }),
     remove: (tenant, threadId) => Effect.sync(() => void notes.delete(keyOf(tenant, threadId))),
     more: (tenant, threadId, count) => {
