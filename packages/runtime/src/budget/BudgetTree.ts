@@ -11,9 +11,9 @@ import type { Look } from "./BudgetProbe.ts"
 import * as Spent from "./Spent.ts"
 import * as WrapUp from "./WrapUp.ts"
 
-interface Place {
+interface Branch {
   node: Budget.Node
-  readonly above: Place | undefined
+  readonly above: Branch | undefined
   written: Budget.Budget
   readonly limited: boolean
   /** Some node from here to the root limits tokens or money. */
@@ -25,9 +25,9 @@ interface Place {
 }
 
 export class BudgetTree {
-  private readonly root: Place
+  private readonly root: Branch
   /** Those below the root, by their path. */
-  private places: Map<string, Place> | undefined
+  private branches: Map<string, Branch> | undefined
   private waiters: Set<() => void> | undefined
   private warned: ReadonlyArray<Budget.Warning> = nothing
   /** Counts what was given back, so that who waits does not miss it. */
@@ -36,7 +36,7 @@ export class BudgetTree {
   private readonly ledger: ReadonlyArray<readonly [Entry.Entry, Budget.Amount]>
   private readonly look: Look | undefined
 
-  private readonly thread: Place | undefined
+  private readonly thread: Branch | undefined
 
   /**
    * `ledger`: what earlier lives of the run have settled; it is charged before anything is reserved. `thread`: the node of the limits
@@ -50,61 +50,61 @@ export class BudgetTree {
   ) {
     this.ledger = Spent.fromLedger(ledger)
     this.look = look
-    this.thread = thread === undefined ? undefined : placeOf(this.charged(thread), undefined, thread.budget)
+    this.thread = thread === undefined ? undefined : branchOf(this.charged(thread), undefined, thread.budget)
     this.root = this.make(AgentPath.root, budget, 0, this.thread)
   }
 
-  /** A place for an agent that begins now; the same path again keeps what is there. `elapsedMs`: the run's machine time. */
+  /** A node for an agent that begins now; the same path again keeps what is there. `elapsedMs`: the run's machine time. */
   open(path: AgentPath.AgentPath, budget: Budget.Budget, elapsedMs: number): void {
     const key = AgentPath.key(path)
-    if (path.length === 0 || this.places?.has(key) === true) return
-    this.places ??= new Map()
-    this.places.set(key, this.make(path, budget, elapsedMs, this.place(path.slice(0, -1))))
+    if (path.length === 0 || this.branches?.has(key) === true) return
+    this.branches ??= new Map()
+    this.branches.set(key, this.make(path, budget, elapsedMs, this.branch(path.slice(0, -1))))
   }
 
-  private make(path: AgentPath.AgentPath, budget: Budget.Budget, elapsedMs: number, above: Place | undefined): Place {
-    return placeOf(this.charged(Budget.node(path, WrapUp.withReserve(budget), elapsedMs)), above, budget)
+  private make(path: AgentPath.AgentPath, budget: Budget.Budget, elapsedMs: number, above: Branch | undefined): Branch {
+    return branchOf(this.charged(Budget.node(path, WrapUp.withReserve(budget), elapsedMs)), above, budget)
   }
 
   /** The budget of the agent at `path`, as it was written. */
   budget(path: AgentPath.AgentPath): Budget.Budget {
-    return this.place(path).written
+    return this.branch(path).written
   }
 
   /** False where nothing from `path` up to the root limits anything. */
   isLimited(path: AgentPath.AgentPath): boolean {
-    return this.place(path).limited
+    return this.branch(path).limited
   }
 
   /** True where something from `path` up to the root limits tokens or money, so that what a step may use matters before it begins. */
   isMetered(path: AgentPath.AgentPath): boolean {
-    return this.place(path).metered
+    return this.branch(path).metered
   }
 
   /** True where something from `path` up to the root limits time. */
   isTimed(path: AgentPath.AgentPath): boolean {
-    return this.place(path).timed
+    return this.branch(path).timed
   }
 
   /** Holds `amount` from `path` up to the root, or says what refuses it. Give the same object to `settle`. */
   reserve(path: AgentPath.AgentPath, amount: Budget.Amount, elapsedMs: number): Budget.Refusal | undefined {
-    const place = this.place(path)
-    if (!place.limited) return undefined
-    const reserved = Budget.reserve(chain(place), amount, elapsedMs)
+    const branch = this.branch(path)
+    if (!branch.limited) return undefined
+    const reserved = Budget.reserve(chain(branch), amount, elapsedMs)
     if (Result.isFailure(reserved)) return this.asWritten(reserved.failure)
-    put(place, reserved.success)
+    put(branch, reserved.success)
     this.look?.(this.nodes())
     return undefined
   }
 
   /** Gives back the hold and adds what was spent. */
   settle(path: AgentPath.AgentPath, held: Budget.Amount, spent: Budget.Amount): void {
-    const place = this.place(path)
-    if (!place.limited) return
-    const before = chain(place)
+    const branch = this.branch(path)
+    if (!branch.limited) return
+    const before = chain(branch)
     const after = Budget.settle(before, held, spent)
-    put(place, after)
-    if (place.warns) this.warned = [...this.warned, ...Budget.warnings(before, after)]
+    put(branch, after)
+    if (branch.warns) this.warned = [...this.warned, ...Budget.warnings(before, after)]
     this.look?.(this.nodes())
     this.version++
     this.wake()
@@ -136,29 +136,29 @@ export class BudgetTree {
 
   /** Adds what was spent in an earlier life of the run. */
   charge(path: AgentPath.AgentPath, spent: Budget.Amount): void {
-    const place = this.place(path)
-    if (place.limited) put(place, Budget.charge(chain(place), spent))
+    const branch = this.branch(path)
+    if (branch.limited) put(branch, Budget.charge(chain(branch), spent))
   }
 
   /** Most output tokens that may still be reserved; `Infinity` where nothing limits them. */
   headroom(path: AgentPath.AgentPath, options: Budget.HeadroomOptions): number {
-    const place = this.place(path)
-    return place.limited ? Budget.headroom(chain(place), options) : options.wanted
+    const branch = this.branch(path)
+    return branch.limited ? Budget.headroom(chain(branch), options) : options.wanted
   }
 
   /** Machine time that is left, in milliseconds; `Infinity` where nothing limits it. */
   remainingMs(path: AgentPath.AgentPath, elapsedMs: number): number {
     let left = Number.POSITIVE_INFINITY
-    for (let place: Place | undefined = this.place(path); place !== undefined; place = place.above) {
-      const { durationMs } = place.node.max
-      left = Math.min(left, durationMs - (elapsedMs - place.node.sinceMs))
+    for (let branch: Branch | undefined = this.branch(path); branch !== undefined; branch = branch.above) {
+      const { durationMs } = branch.node.max
+      left = Math.min(left, durationMs - (elapsedMs - branch.node.sinceMs))
     }
     return left
   }
 
   /** What would refuse to hold `amount` now. Holds nothing. */
   refusal(path: AgentPath.AgentPath, amount: Budget.Amount, elapsedMs: number): Budget.Refusal | undefined {
-    const refused = Budget.reserve(chain(this.place(path)), amount, elapsedMs)
+    const refused = Budget.reserve(chain(this.branch(path)), amount, elapsedMs)
     return Result.isFailure(refused) ? this.asWritten(refused.failure) : undefined
   }
 
@@ -169,40 +169,40 @@ export class BudgetTree {
 
   /** Refuses a specialist that would stand deeper than a budget above allows. */
   depthRefusal(path: AgentPath.AgentPath): Budget.Refusal | undefined {
-    const refusal = Budget.depthRefusal(chain(this.place(path)), path.length + 1)
+    const refusal = Budget.depthRefusal(chain(this.branch(path)), path.length + 1)
     return refusal === undefined ? undefined : this.asWritten(refusal)
   }
 
   /** Gives back the reserve that was kept for the last step of the agent at `path`. */
   releaseReserve(path: AgentPath.AgentPath): void {
-    const place = this.place(path)
-    const raised = Budget.raise(place.node, WrapUp.released(place.written))
-    if (Result.isSuccess(raised)) place.node = raised.success
+    const branch = this.branch(path)
+    const raised = Budget.raise(branch.node, WrapUp.released(branch.written))
+    if (Result.isSuccess(raised)) branch.node = raised.success
   }
 
   /** Sets limits of the agent at `path` higher. False where the new ones are no limits, or not above what is used. */
   raise(path: AgentPath.AgentPath, limits: { readonly [limit: string]: number }): boolean {
-    const place = this.place(path)
-    return this.set(place, limits, Budget.raise(place.node, limits))
+    const branch = this.branch(path)
+    return this.set(branch, limits, Budget.raise(branch.node, limits))
   }
 
   /** Sets limits that were raised before, whatever has been used of them since. The second time changes nothing. */
   raiseAgain(path: AgentPath.AgentPath, limits: { readonly [limit: string]: number }): void {
-    const place = this.place(path)
-    const { budget, sinceMs } = place.node
-    this.set(place, limits, Budget.raise(Budget.node(path, budget, sinceMs), limits))
+    const branch = this.branch(path)
+    const { budget, sinceMs } = branch.node
+    this.set(branch, limits, Budget.raise(Budget.node(path, budget, sinceMs), limits))
   }
 
   /** Takes the limits of a raised node over. */
   private set(
-    place: Place,
+    branch: Branch,
     limits: { readonly [limit: string]: number },
     raised: Result.Result<Budget.Node, unknown>
   ): boolean {
     if (Result.isFailure(raised)) return false
     const { budget, max } = raised.success
-    place.node = { ...place.node, budget, max }
-    place.written = { ...place.written, ...limits }
+    branch.node = { ...branch.node, budget, max }
+    branch.written = { ...branch.written, ...limits }
     this.version++
     this.wake()
     return true
@@ -217,7 +217,7 @@ export class BudgetTree {
 
   /** All nodes, for checks of the tree's invariant. */
   nodes(): ReadonlyArray<Budget.Node> {
-    const below = this.places === undefined ? [] : Array.from(this.places.values(), (place) => place.node)
+    const below = this.branches === undefined ? [] : Array.from(this.branches.values(), (branch) => branch.node)
     return this.thread === undefined ? [this.root.node, ...below] : [this.thread.node, this.root.node, ...below]
   }
 
@@ -231,17 +231,17 @@ export class BudgetTree {
   }
 
   private asWritten(refusal: Budget.Refusal): Budget.Refusal {
-    return WrapUp.asWritten(this.place(refusal.path).written, refusal)
+    return WrapUp.asWritten(this.branch(refusal.path).written, refusal)
   }
 
-  private place(path: AgentPath.AgentPath): Place {
-    const place = path.length === 0 ? this.root : this.places?.get(AgentPath.key(path))
-    if (place === undefined) throw new Error("an agent without a place in the budget tree")
-    return place
+  private branch(path: AgentPath.AgentPath): Branch {
+    const branch = path.length === 0 ? this.root : this.branches?.get(AgentPath.key(path))
+    if (branch === undefined) throw new Error("an agent without a branch in the budget tree")
+    return branch
   }
 }
 
-const placeOf = (node: Budget.Node, above: Place | undefined, written: Budget.Budget): Place => ({
+const branchOf = (node: Budget.Node, above: Branch | undefined, written: Budget.Budget): Branch => ({
   node,
   above,
   written,
@@ -252,14 +252,14 @@ const placeOf = (node: Budget.Node, above: Place | undefined, written: Budget.Bu
 })
 const nothing: ReadonlyArray<Budget.Warning> = []
 
-const chain = (place: Place): Budget.Chain => {
+const chain = (branch: Branch): Budget.Chain => {
   const out: Array<Budget.Node> = []
-  for (let at: Place | undefined = place; at !== undefined; at = at.above) out.push(at.node)
+  for (let at: Branch | undefined = branch; at !== undefined; at = at.above) out.push(at.node)
   return out
 }
 
-const put = (place: Place, nodes: Budget.Chain): void => {
-  let at: Place | undefined = place
+const put = (branch: Branch, nodes: Budget.Chain): void => {
+  let at: Branch | undefined = branch
   for (const node of nodes) {
     if (at === undefined) return
     at.node = node

@@ -6,7 +6,8 @@ import type { Event, Grant, Json, Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Names from "../run/Names.ts"
-import type { Place, Run } from "../run/Run.ts"
+import type { AgentState } from "../run/AgentState.ts"
+import type { Run } from "../run/Run.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import * as Question from "./Question.ts"
 import { unattendedName } from "./Question.ts"
@@ -19,14 +20,14 @@ export type Asked =
 /** Asks about `call`. When it may not run, its result leaves with the decision: `closing` says which event that is. */
 export const ask = (
   run: Run,
-  place: Place,
+  agent: AgentState,
   call: Message.CallPart,
   options: {
     readonly expiresAt: number | undefined
     readonly closing: (outcome: ToolOutcome.ToolOutcome) => Event
   }
 ): Effect.Effect<Asked> => {
-  const put = Question.put(run, place, Names.ofCall(call.id), {
+  const put = Question.put(run, agent, Names.ofCall(call.id), {
     kind: "tool",
     target: call.name,
     payload: call.args,
@@ -35,12 +36,12 @@ export const ask = (
   })
   return Effect.flatMap(put, (answer) => {
     const asked = read(answer, call)
-    const decided = run.engine.emit(Names.decided(place.prefix, Names.ofCall(call.id)), place.path, () => {
+    const decided = run.engine.emit(Names.decided(agent.prefix, Names.ofCall(call.id)), agent.path, () => {
       const decision: Event = { type: "approval-decision", data: answer.resolution }
       return asked._tag === "MayRun" ? [decision] : [decision, options.closing(asked.outcome)]
     })
     const told = Effect.as(decided, asked)
-    return answer.grant === undefined ? told : Effect.andThen(keep(run, place, call, answer.grant), told)
+    return answer.grant === undefined ? told : Effect.andThen(keep(run, agent, call, answer.grant), told)
   })
 }
 
@@ -48,9 +49,9 @@ export const ask = (
  * Keeps the grant that the answer leaves behind. The run does it, and not who answered: so an answer that came second leaves
  * none, and the next call finds it.
  */
-const keep = (run: Run, place: Place, call: Message.CallPart, grant: Grant.Grant) =>
-  run.engine.activity(Names.grant(place.prefix, call.id), Schema.Null, () =>
-    Effect.as(run.grants.add(grant), { value: null, path: place.path, events: [], spent: [] })
+const keep = (run: Run, agent: AgentState, call: Message.CallPart, grant: Grant.Grant) =>
+  run.engine.activity(Names.grant(agent.prefix, call.id), Schema.Null, () =>
+    Effect.as(run.grants.add(grant), { value: null, path: agent.path, events: [], spent: [] })
   )
 
 /** What an answer means for the call. */

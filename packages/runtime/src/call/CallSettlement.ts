@@ -10,34 +10,35 @@ import * as Asking from "./Asking.ts"
 import * as Gate from "./Gate.ts"
 import * as PlanCall from "./PlanCall.ts"
 import type { Callable } from "../agent/AgentRegistry.ts"
-import type { Place, Run } from "../run/Run.ts"
+import type { AgentState } from "../run/AgentState.ts"
+import type { Run } from "../run/Run.ts"
 import * as SpecialistCall from "./SpecialistCall.ts"
 import type { CallEnd } from "./CallEnd.ts"
 import * as RepeatedCall from "./RepeatedCall.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import * as ToolStep from "./ToolStep.ts"
 
-/** Settles `call`, made by the agent at `place`. */
-export const settle = (run: Run, place: Place, call: Message.CallPart): Effect.Effect<CallEnd> => {
-  const specialist = place.member.specialists.get(call.name)
-  if (specialist !== undefined) return place.inSlot(SpecialistCall.call(run, place, call, specialist))
-  const tool = place.member.tools.get(call.name)
-  if (tool === undefined) return unknown(run, place, call)
-  return Effect.flatMap(Gate.judge(run, place, call, tool), (verdict): Effect.Effect<CallEnd> => {
+/** Settles `call`, made by `agent`. */
+export const settle = (run: Run, agent: AgentState, call: Message.CallPart): Effect.Effect<CallEnd> => {
+  const specialist = agent.member.specialists.get(call.name)
+  if (specialist !== undefined) return agent.inSlot(SpecialistCall.call(run, agent, call, specialist))
+  const tool = agent.member.tools.get(call.name)
+  if (tool === undefined) return unknown(run, agent, call)
+  return Effect.flatMap(Gate.judge(run, agent, call, tool), (verdict): Effect.Effect<CallEnd> => {
     switch (verdict.verdict) {
       case "allow":
-        return tool.isPlan ? PlanCall.carry(run, place, call, tool) : carry(run, place, call, tool, call.args, false)
+        return tool.isPlan ? PlanCall.carry(run, agent, call, tool) : carry(run, agent, call, tool, call.args, false)
       case "granted":
-        return granted(run, place, call, tool, verdict)
+        return granted(run, agent, call, tool, verdict)
       case "ask":
         return tool.isPlan
-          ? PlanCall.ask(run, place, call, tool, verdict.expiresAt)
-          : asked(run, place, call, tool, verdict.expiresAt)
+          ? PlanCall.ask(run, agent, call, tool, verdict.expiresAt)
+          : asked(run, agent, call, tool, verdict.expiresAt)
       case "invalid":
-        return closed(run, place, call, tool, ToolOutcome.fault("InvalidArguments", verdict.issue))
+        return closed(run, agent, call, tool, ToolOutcome.fault("InvalidArguments", verdict.issue))
       case "cancelled":
         return Effect.map(
-          closed(run, place, call, tool, ToolOutcome.fault("Cancelled", "the run was cancelled", "cancelled")),
+          closed(run, agent, call, tool, ToolOutcome.fault("Cancelled", "the run was cancelled", "cancelled")),
           (end) => ({ ...end, cancelled: true })
         )
     }
@@ -47,34 +48,34 @@ export const settle = (run: Run, place: Place, call: Message.CallPart): Effect.E
 /** Runs a call on a grant, and shows on which. */
 const granted = (
   run: Run,
-  place: Place,
+  agent: AgentState,
   call: Message.CallPart,
   tool: Callable,
   { grantId, scope }: { readonly grantId: string; readonly scope: string }
 ): Effect.Effect<CallEnd> =>
   Effect.andThen(
-    run.engine.emit(Names.granted(place.prefix, call.id), place.path, () => [
+    run.engine.emit(Names.granted(agent.prefix, call.id), agent.path, () => [
       { type: "custom", event_type: "approval_granted", data: { grantId, scope, toolInvocationId: call.id } }
     ]),
-    carry(run, place, call, tool, call.args, false, grantId)
+    carry(run, agent, call, tool, call.args, false, grantId)
   )
 
-const asked = (run: Run, place: Place, call: Message.CallPart, tool: Callable, expiresAt: number | undefined) =>
+const asked = (run: Run, agent: AgentState, call: Message.CallPart, tool: Callable, expiresAt: number | undefined) =>
   Effect.flatMap(
-    Asking.ask(run, place, call, {
+    Asking.ask(run, agent, call, {
       expiresAt,
       closing: (outcome) => ToolStep.resultEvent(call, call.args, outcome, tool.execution)
     }),
     (answer): Effect.Effect<CallEnd> =>
       answer._tag === "MayRun"
-        ? carry(run, place, call, tool, answer.args, true)
+        ? carry(run, agent, call, tool, answer.args, true)
         : Effect.succeed({ part: ToolOutcome.part(call, answer.outcome), cancelled: answer.cancelled })
   )
 
 /** `asked`: a person has allowed it, with these arguments. */
 const carry = (
   run: Run,
-  place: Place,
+  agent: AgentState,
   call: Message.CallPart,
   tool: Callable,
   args: Json,
@@ -82,9 +83,9 @@ const carry = (
   grantId?: string
 ): Effect.Effect<CallEnd> =>
   tool.execution === "client"
-    ? clientCall(run, place, call, tool, args, asked)
+    ? clientCall(run, agent, call, tool, args, asked)
     : Effect.map(
-        RepeatedCall.run(run, place, tool, Gate.permit(call, args, grantId)),
+        RepeatedCall.run(run, agent, tool, Gate.permit(call, args, grantId)),
         ({ cancelled, content, refusal, result, status }) => ({
           part: ToolOutcome.part(call, { result, status, content }),
           refusal,
@@ -99,14 +100,14 @@ const ClientAnswer = Schema.Struct({
 
 const clientCall = Effect.fnUntraced(function* (
   run: Run,
-  place: Place,
+  agent: AgentState,
   call: Message.CallPart,
   tool: Callable,
   args: Json,
   asked: boolean
 ) {
   const { value } = yield* run.engine.wait(
-    Names.client(place.prefix, call.id, asked),
+    Names.client(agent.prefix, call.id, asked),
     ClientAnswer,
     {
       cancelled: {
@@ -114,7 +115,7 @@ const clientCall = Effect.fnUntraced(function* (
         status: "cancelled" as const
       }
     },
-    { path: place.path, reason: "client-tool", id: call.id }
+    { path: agent.path, reason: "client-tool", id: call.id }
   )
   const issue =
     value.status !== undefined || tool.accept === undefined
@@ -124,23 +125,23 @@ const clientCall = Effect.fnUntraced(function* (
     issue === undefined
       ? { result: value.result, status: value.status, content: undefined }
       : ToolOutcome.fault("ResultInvalid", `the caller answered what the schema of ${call.name} refuses: ${issue}`)
-  yield* run.engine.emit(Names.result(place.prefix, call.id), place.path, () => [
+  yield* run.engine.emit(Names.result(agent.prefix, call.id), agent.path, () => [
     ToolStep.resultEvent(call, args, outcome, "client")
   ])
   const end: CallEnd = { part: ToolOutcome.part(call, outcome), cancelled: value.status === "cancelled" }
   return end
 })
 
-const unknown = (run: Run, place: Place, call: Message.CallPart) =>
+const unknown = (run: Run, agent: AgentState, call: Message.CallPart) =>
   closed(
     run,
-    place,
+    agent,
     call,
     undefined,
     ToolOutcome.fault(
       "ToolNotFound",
       `there is no tool ${JSON.stringify(call.name)}; there are ${
-        place.member.offered.map((tool) => tool.name).join(", ") || "none"
+        agent.member.offered.map((tool) => tool.name).join(", ") || "none"
       }`
     )
   )
@@ -148,13 +149,13 @@ const unknown = (run: Run, place: Place, call: Message.CallPart) =>
 /** Closes a call that never ran. */
 const closed = (
   run: Run,
-  place: Place,
+  agent: AgentState,
   call: Message.CallPart,
   tool: Callable | undefined,
   outcome: ToolOutcome.ToolOutcome
 ): Effect.Effect<CallEnd> =>
   Effect.as(
-    run.engine.emit(Names.result(place.prefix, call.id), place.path, () => [
+    run.engine.emit(Names.result(agent.prefix, call.id), agent.path, () => [
       ToolStep.resultEvent(call, call.args, outcome, tool?.execution ?? "server")
     ]),
     { part: ToolOutcome.part(call, outcome) }

@@ -14,7 +14,8 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Names from "../run/Names.ts"
 import type { Work } from "../engine/Engine.ts"
-import type { Place, Run } from "../run/Run.ts"
+import type { AgentState } from "../run/AgentState.ts"
+import type { Run } from "../run/Run.ts"
 import type { Callable } from "../agent/AgentRegistry.ts"
 import * as Interruptible from "../kernel/Interruptible.ts"
 import { toPromptMessages } from "../model/PromptMessages.ts"
@@ -43,13 +44,13 @@ const VerdictSchema: Schema.Codec<Verdict> = Schema.Union([
 const allow: Verdict = { verdict: "allow" }
 
 /** Judges one call. A tool that never asks is allowed at once, without an activity. */
-export const judge = (run: Run, place: Place, call: Message.CallPart, tool: Callable): Effect.Effect<Verdict> =>
+export const judge = (run: Run, agent: AgentState, call: Message.CallPart, tool: Callable): Effect.Effect<Verdict> =>
   tool.policy === "never"
     ? Effect.succeed(allow)
-    : run.engine.activity(Names.gate(place.prefix, call.id), VerdictSchema, (work) =>
-        Effect.map(consider(run, work, place, call, tool), (value) => ({
+    : run.engine.activity(Names.gate(agent.prefix, call.id), VerdictSchema, (work) =>
+        Effect.map(consider(run, work, agent, call, tool), (value) => ({
           value,
-          path: place.path,
+          path: agent.path,
           events: [],
           spent: []
         }))
@@ -62,7 +63,7 @@ export const permit = (call: Message.CallPart, args: Json, grantId?: string): Pe
 const consider = Effect.fnUntraced(function* (
   run: Run,
   work: Work,
-  place: Place,
+  agent: AgentState,
   call: Message.CallPart,
   tool: Callable
 ): Effect.fn.Return<Verdict> {
@@ -70,12 +71,12 @@ const consider = Effect.fnUntraced(function* (
   const decoded = yield* Effect.result(tool.decode(call.args))
   if (Result.isFailure(decoded)) return { verdict: "invalid", issue: decoded.failure }
   if (tool.policy !== "always" && tool.policy !== "never") {
-    const asks = yield* predicate(run, work, place, call, tool, tool.policy, decoded.success)
+    const asks = yield* predicate(run, work, agent, call, tool, tool.policy, decoded.success)
     // A run that was cancelled meanwhile has nobody to ask.
     if (work.cancel.requested) return { verdict: "cancelled" }
     if (!asks) return allow
   }
-  const granted = yield* claim(run, work, place, call, tool)
+  const granted = yield* claim(run, work, agent, call, tool)
   if (granted !== undefined) return { verdict: "granted", grantId: granted.id, scope: granted.scope }
   const { approvalExpiryMs } = run.settings
   const ask: Verdict = {
@@ -86,23 +87,23 @@ const consider = Effect.fnUntraced(function* (
 })
 
 /** A use of a grant that covers the call. Taken once for the call, however often its gate is begun. */
-const claim = (run: Run, work: Work, place: Place, call: Message.CallPart, tool: Callable) => {
+const claim = (run: Run, work: Work, agent: AgentState, call: Message.CallPart, tool: Callable) => {
   const facts: Grant.Claim = {
     resourceId: work.resourceId,
     threadId: work.threadId,
     runId: work.runId,
-    agentPath: place.path,
+    agentPath: agent.path,
     toolName: tool.name,
     toolHash: tool.hash,
     args: call.args
   }
-  return run.grants.claim(Names.grantUse(work.runId, place.path, call.id), facts, work.now())
+  return run.grants.claim(Names.grantUse(work.runId, agent.path, call.id), facts, work.now())
 }
 
 const predicate = (
   run: Run,
   work: Work,
-  place: Place,
+  agent: AgentState,
   call: Message.CallPart,
   tool: Callable,
   asks: Predicate,
@@ -114,9 +115,9 @@ const predicate = (
     resourceId: work.resourceId,
     toolName: tool.name,
     toolCallId: call.id,
-    agentPath: place.path,
+    agentPath: agent.path,
     get messages() {
-      return toPromptMessages(place.messages)
+      return toPromptMessages(agent.messages)
     }
   }
   const answer = Effect.suspend(() => {

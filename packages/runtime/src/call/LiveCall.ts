@@ -6,7 +6,8 @@
 import { CancellationReport, type Event, type Json, type Message, Money } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import type { Work } from "../engine/Engine.ts"
-import type { Place, Run } from "../run/Run.ts"
+import type { AgentState } from "../run/AgentState.ts"
+import type { Run } from "../run/Run.ts"
 import { sha256Hex } from "../kernel/Digest.ts"
 import type * as Invocation from "../tool/Invocation.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
@@ -52,16 +53,16 @@ export class LiveCall implements Invocation.Live {
   private files = 0
   private readonly run: Run
   private readonly work: Work
-  private readonly place: Place
+  private readonly agent: AgentState
   private readonly call: Message.CallPart
 
   /** `begun`: how often earlier lives of the run began this call. */
-  constructor(run: Run, work: Work, place: Place, call: Message.CallPart, begun: number) {
+  constructor(run: Run, work: Work, agent: AgentState, call: Message.CallPart, begun: number) {
     this.run = run
     this.work = work
-    this.place = place
+    this.agent = agent
     this.call = call
-    this.phase = work.phase(place.path, call.id)
+    this.phase = work.phase(agent.path, call.id)
     this.attempt = new Attempt(begun)
   }
 
@@ -102,7 +103,7 @@ export class LiveCall implements Invocation.Live {
   }
 
   private get idempotencyKey(): string {
-    return CancellationReport.idempotencyKey(this.work.runId, this.place.path, this.call.id)
+    return CancellationReport.idempotencyKey(this.work.runId, this.agent.path, this.call.id)
   }
 
   private make(attempt: Attempt): ToolRunShape {
@@ -136,7 +137,7 @@ export class LiveCall implements Invocation.Live {
   }
 
   private push(event: Event): boolean {
-    return this.work.push(this.place.path, [event])
+    return this.work.push(this.agent.path, [event])
   }
 
   private progress(attempt: Attempt, { label, milestone, phaseIndex, totalPhases }: Progress): boolean {

@@ -12,7 +12,8 @@ import * as Names from "../run/Names.ts"
 import * as Gate from "./Gate.ts"
 import * as Question from "./Question.ts"
 import type { Callable } from "../agent/AgentRegistry.ts"
-import type { Place, Run } from "../run/Run.ts"
+import type { AgentState } from "../run/AgentState.ts"
+import type { Run } from "../run/Run.ts"
 import type { CallEnd } from "./CallEnd.ts"
 import * as RepeatedCall from "./RepeatedCall.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
@@ -24,36 +25,36 @@ const move = (planId: string, from: Events.PlanStatus, to: Events.PlanStatus): E
 })
 
 /** Carries out a plan that needs no asking about. */
-export const carry = (run: Run, place: Place, call: Message.CallPart, tool: Callable): Effect.Effect<CallEnd> => {
-  const planId = Names.planId(run.engine.runId, place.prefix, call.id)
+export const carry = (run: Run, agent: AgentState, call: Message.CallPart, tool: Callable): Effect.Effect<CallEnd> => {
+  const planId = Names.planId(run.engine.runId, agent.prefix, call.id)
   const begun = [move(planId, "draft", "approved"), move(planId, "approved", "executing")]
   return Effect.andThen(
-    run.engine.emit(Names.decided(place.prefix, Names.ofCall(call.id)), place.path, () => begun),
-    execute(run, place, call, tool, planId)
+    run.engine.emit(Names.decided(agent.prefix, Names.ofCall(call.id)), agent.path, () => begun),
+    execute(run, agent, call, tool, planId)
   )
 }
 
 /** Asks about a plan, and carries it out if it may be. */
 export const ask = Effect.fnUntraced(function* (
   run: Run,
-  place: Place,
+  agent: AgentState,
   call: Message.CallPart,
   tool: Callable,
   expiresAt: number | undefined
 ) {
-  const planId = Names.planId(run.engine.runId, place.prefix, call.id)
+  const planId = Names.planId(run.engine.runId, agent.prefix, call.id)
   const subject: Question.Subject = {
     kind: "plan",
     target: planId,
     payload: call.args,
     ...(expiresAt === undefined ? {} : { expiresAt })
   }
-  const answer = yield* Question.put(run, place, Names.ofCall(call.id), subject, [
+  const answer = yield* Question.put(run, agent, Names.ofCall(call.id), subject, [
     move(planId, "draft", "pending_approval")
   ])
   const decision: Event = { type: "approval-decision", data: answer.resolution }
   const refused = refusal(answer)
-  yield* run.engine.emit(Names.decided(place.prefix, Names.ofCall(call.id)), place.path, () =>
+  yield* run.engine.emit(Names.decided(agent.prefix, Names.ofCall(call.id)), agent.path, () =>
     refused === undefined
       ? [decision, move(planId, "pending_approval", "approved"), move(planId, "approved", "executing")]
       : [
@@ -62,7 +63,7 @@ export const ask = Effect.fnUntraced(function* (
           ToolStep.resultEvent(call, call.args, refused.outcome, tool.execution)
         ]
   )
-  if (refused === undefined) return yield* execute(run, place, call, tool, planId)
+  if (refused === undefined) return yield* execute(run, agent, call, tool, planId)
   const { isCancelled, outcome } = refused
   const end: CallEnd = { part: ToolOutcome.part(call, outcome), cancelled: isCancelled }
   return end
@@ -70,13 +71,13 @@ export const ask = Effect.fnUntraced(function* (
 
 const execute = (
   run: Run,
-  place: Place,
+  agent: AgentState,
   call: Message.CallPart,
   tool: Callable,
   planId: string
 ): Effect.Effect<CallEnd> =>
   Effect.map(
-    RepeatedCall.run(run, place, tool, Gate.permit(call, call.args), ({ status }) => [
+    RepeatedCall.run(run, agent, tool, Gate.permit(call, call.args), ({ status }) => [
       move(planId, "executing", status === undefined ? "executed" : "failed")
     ]),
     ({ cancelled, content, refusal, result, status }) => ({

@@ -9,7 +9,8 @@ import { Approval, type Event, Grant } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Names from "../run/Names.ts"
-import type { Place, Run } from "../run/Run.ts"
+import type { AgentState } from "../run/AgentState.ts"
+import type { Run } from "../run/Run.ts"
 
 const AnswerStruct = Schema.Struct({
   resolution: Approval.Resolution,
@@ -34,31 +35,31 @@ export type Subject = Pick<
 /** Announces the question under `name`, together with what goes `before` it, and waits for its answer. The decision's event is left to the asker. */
 export const put = (
   run: Run,
-  place: Place,
+  agent: AgentState,
   name: Names.Subject,
   subject: Subject,
   before: ReadonlyArray<Event> = []
 ): Effect.Effect<Answer> => {
   const { engine } = run
   const { expiresAt } = subject
-  const id = Names.approvalId(engine.runId, place.prefix, name)
+  const id = Names.approvalId(engine.runId, agent.prefix, name)
   const request: Approval.Request = {
     id,
     resourceId: engine.resourceId,
     threadId: engine.threadId,
     ...subject,
-    ...(place.path.length === 0 ? {} : { agentPath: place.path })
+    ...(agent.path.length === 0 ? {} : { agentPath: agent.path })
   }
-  const announced = engine.emit(Names.ask(place.prefix, name), place.path, () => [
+  const announced = engine.emit(Names.ask(agent.prefix, name), agent.path, () => [
     ...before,
     { type: "approval-required", data: request }
   ])
-  const constant = unattended(place.member.definition.unattended ?? run.settings.unattended, id)
+  const constant = unattended(agent.member.definition.unattended ?? run.settings.unattended, id)
   if (constant !== undefined) return Effect.as(announced, constant)
   const reminder =
     expiresAt === undefined || run.settings.approvalWarnMs === 0
       ? undefined
-      : { at: expiresAt - run.settings.approvalWarnMs, emit: warning(run, place, { id, name, expiresAt }) }
+      : { at: expiresAt - run.settings.approvalWarnMs, emit: warning(run, agent, { id, name, expiresAt }) }
   const answered = engine.wait(
     Names.approval(id),
     Answer,
@@ -68,7 +69,7 @@ export const put = (
         ? {}
         : { expires: { at: expiresAt, value: { resolution: { id, outcome: { outcome: "expired" } } } }, reminder })
     },
-    { path: place.path, reason: "approval", id }
+    { path: agent.path, reason: "approval", id }
   )
   return Effect.andThen(announced, Effect.map(answered, valueOf))
 }
@@ -81,7 +82,7 @@ export const expiringType = "approval_expiring"
 /** Tells once that the question will expire soon. */
 const warning = (
   { engine }: Run,
-  { path, prefix }: Place,
+  { path, prefix }: AgentState,
   { expiresAt, id, name }: { readonly id: string; readonly name: string; readonly expiresAt: number }
 ): Effect.Effect<void> =>
   engine.emit(Names.warn(prefix, name), path, () => [

@@ -13,26 +13,27 @@ import * as Gate from "./Gate.ts"
 import type { Permit } from "../approval/Permit.ts"
 import * as Question from "./Question.ts"
 import type { Callable } from "../agent/AgentRegistry.ts"
-import type { Place, Run } from "../run/Run.ts"
+import type { AgentState } from "../run/AgentState.ts"
+import type { Run } from "../run/Run.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import * as ToolStep from "./ToolStep.ts"
 
 /** Brings the call that `permit` allows to its result, in one of the step's slots. `before`: see `ToolStep.Before`. */
 export const run = (
   run: Run,
-  place: Place,
+  agent: AgentState,
   tool: Callable,
   permit: Permit,
   before?: ToolStep.Before
 ): Effect.Effect<ToolStep.ToolValue> => {
-  const first = place.limited(tool, ToolStep.runTool(run, place, tool, permit, before))
-  return Effect.flatMap(first, (value) => settled(run, place, tool, permit, before, value, 1))
+  const first = agent.limited(tool, ToolStep.runTool(run, agent, tool, permit, before))
+  return Effect.flatMap(first, (value) => settled(run, agent, tool, permit, before, value, 1))
 }
 
 /** The value of a call that has a result; else what comes of the question whether it is made for the `time`th time again. */
 const settled = (
   run: Run,
-  place: Place,
+  agent: AgentState,
   tool: Callable,
   permit: Permit,
   before: ToolStep.Before | undefined,
@@ -41,12 +42,12 @@ const settled = (
 ): Effect.Effect<ToolStep.ToolValue> => {
   const { begunBefore } = value
   if (begunBefore === undefined) return Effect.succeed(value)
-  return Effect.flatMap(ask(run, place, tool, permit, before, { ...value, begunBefore }, time), (answer) => {
+  return Effect.flatMap(ask(run, agent, tool, permit, before, { ...value, begunBefore }, time), (answer) => {
     if ("refused" in answer) return Effect.succeed(answer.refused)
     const again = Gate.permit(permit.call, answer.args, permit.grantId)
     return Effect.flatMap(
-      place.limited(tool, ToolStep.runTool(run, place, tool, again, before, { time, begunBefore })),
-      (next) => settled(run, place, tool, again, before, next, time + 1)
+      agent.limited(tool, ToolStep.runTool(run, agent, tool, again, before, { time, begunBefore })),
+      (next) => settled(run, agent, tool, again, before, next, time + 1)
     )
   })
 }
@@ -55,7 +56,7 @@ type Answered = { readonly args: Json } | { readonly refused: ToolStep.ToolValue
 
 const ask = Effect.fnUntraced(function* (
   run: Run,
-  place: Place,
+  agent: AgentState,
   tool: Callable,
   { args, call }: Permit,
   before: ToolStep.Before | undefined,
@@ -63,7 +64,7 @@ const ask = Effect.fnUntraced(function* (
   time: number
 ) {
   const name = Names.ofRepeat(call.id, time)
-  const answer = yield* Question.put(run, place, name, {
+  const answer = yield* Question.put(run, agent, name, {
     kind: "tool",
     target: call.name,
     payload: args,
@@ -72,7 +73,7 @@ const ask = Effect.fnUntraced(function* (
     ...(expiresAt === undefined ? {} : { expiresAt })
   })
   const refused = refusal(answer)
-  yield* run.engine.emit(Names.decided(place.prefix, name), place.path, () => {
+  yield* run.engine.emit(Names.decided(agent.prefix, name), agent.path, () => {
     const decision: Event = { type: "approval-decision", data: answer.resolution }
     return refused === undefined
       ? [decision]

@@ -13,7 +13,8 @@ import * as Names from "../run/Names.ts"
 import type { Settled, Work } from "../engine/Engine.ts"
 import type { Member } from "../agent/AgentRegistry.ts"
 import type { AgentEnd } from "../run/AgentEnd.ts"
-import { Place, type Run } from "../run/Run.ts"
+import { AgentState } from "../run/AgentState.ts"
+import type { Run } from "../run/Run.ts"
 import type { CallEnd } from "./CallEnd.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import * as SpecialistInput from "../agent/SpecialistInput.ts"
@@ -33,28 +34,33 @@ const AdmissionSchema = Schema.Union([
 ])
 type Admission = Schema.Schema.Type<typeof AdmissionSchema>
 
-/** Settles a call of `specialist`, made by the agent at `place`. */
-export const call = Effect.fnUntraced(function* (run: Run, place: Place, call: Message.CallPart, specialist: Member) {
+/** Settles a call of `specialist`, made by `agent`. */
+export const call = Effect.fnUntraced(function* (
+  run: Run,
+  agent: AgentState,
+  call: Message.CallPart,
+  specialist: Member
+) {
   const { engine } = run
-  const path = AgentPath.child(place.path, specialist.name, call.id)
-  const admission = yield* engine.activity(Names.agent(place.prefix, call.id), AdmissionSchema, (work) =>
-    Effect.map(admit(run, work, place, path, call, specialist), (value): Settled<Admission> => ({
+  const path = AgentPath.child(agent.path, specialist.name, call.id)
+  const admission = yield* engine.activity(Names.agent(agent.prefix, call.id), AdmissionSchema, (work) =>
+    Effect.map(admit(run, work, agent, path, call, specialist), (value): Settled<Admission> => ({
       value,
-      path: place.path,
+      path: agent.path,
       events: [],
-      spent: value._tag === "Admitted" ? [admitted(place, call, specialist, value.at)] : []
+      spent: value._tag === "Admitted" ? [admitted(agent, call, specialist, value.at)] : []
     }))
   )
   if (admission._tag !== "Admitted") {
     const end = refuse(admission, run)
-    yield* close(run, place, call, specialist, Usage.empty, end.outcome)
+    yield* close(run, agent, call, specialist, Usage.empty, end.outcome)
     return { ...end.call, part: ToolOutcome.part(call, end.outcome) } satisfies CallEnd
   }
   // Also on replay, where the admission above is only remembered.
   engine.limits.open(path, specialist.budget, admission.elapsedMs)
   const ended = yield* run.carry(
     run,
-    new Place({
+    new AgentState({
       path,
       member: specialist,
       history: [],
@@ -62,7 +68,7 @@ export const call = Effect.fnUntraced(function* (run: Run, place: Place, call: M
     })
   )
   const outcome = outcomeOf(specialist, ended)
-  yield* close(run, place, call, specialist, ended.usage, outcome)
+  yield* close(run, agent, call, specialist, ended.usage, outcome)
   const end: CallEnd = {
     part: ToolOutcome.part(call, outcome),
     usage: ended.usage,
@@ -72,9 +78,9 @@ export const call = Effect.fnUntraced(function* (run: Run, place: Place, call: M
   return end
 })
 
-const admitted = (place: Place, call: Message.CallPart, specialist: Member, at: number): Entry.AgentEntry => ({
+const admitted = (agent: AgentState, call: Message.CallPart, specialist: Member, at: number): Entry.AgentEntry => ({
   kind: "agent",
-  path: place.path,
+  path: agent.path,
   agentName: specialist.name,
   callId: call.id,
   startedAt: at,
@@ -84,7 +90,7 @@ const admitted = (place: Place, call: Message.CallPart, specialist: Member, at: 
 const admit = (
   { settings }: Run,
   work: Work,
-  place: Place,
+  agent: AgentState,
   path: AgentPath.AgentPath,
   call: Message.CallPart,
   specialist: Member
@@ -95,9 +101,9 @@ const admit = (
     return Effect.map(Effect.result(SpecialistInput.fromCall(specialist, call.args)), (prompt): Admission => {
       if (Result.isFailure(prompt)) return { _tag: "Invalid", issue: prompt.failure }
       const held: Budget.Amount = { agents: 1 }
-      const refusal = work.tree.depthRefusal(place.path) ?? work.tree.reserve(place.path, held, work.elapsed())
+      const refusal = work.tree.depthRefusal(agent.path) ?? work.tree.reserve(agent.path, held, work.elapsed())
       if (refusal !== undefined) return { _tag: "Refused", refusal }
-      work.tree.settle(place.path, held, held)
+      work.tree.settle(agent.path, held, held)
       return { _tag: "Admitted", prompt: prompt.success, elapsedMs: work.elapsed(), at: work.now() }
     })
   })
@@ -159,13 +165,13 @@ const partial = (ended: AgentEnd): { readonly partial?: Json } => (ended.text ==
 
 const close = (
   run: Run,
-  place: Place,
+  agent: AgentState,
   call: Message.CallPart,
   specialist: Member,
   usage: Usage.Usage,
   outcome: ToolOutcome.ToolOutcome
 ) =>
-  run.engine.emit(Names.agentEnd(place.prefix, call.id), place.path, () => [
+  run.engine.emit(Names.agentEnd(agent.prefix, call.id), agent.path, () => [
     {
       type: "data-tool-agent",
       data: {

@@ -10,11 +10,11 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as Names from "../run/Names.ts"
-import * as BudgetWarning from "../run/BudgetWarning.ts"
 import * as Permit from "../approval/Permit.ts"
 import type { Settled, Work } from "../engine/Engine.ts"
 import type { Callable } from "../agent/AgentRegistry.ts"
-import type { Place, Run } from "../run/Run.ts"
+import type { AgentState } from "../run/AgentState.ts"
+import { type Run, tellWarnings } from "../run/Run.ts"
 import * as Interruptible from "../kernel/Interruptible.ts"
 import { LiveCall } from "./LiveCall.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
@@ -48,16 +48,16 @@ export interface Again {
 /** Runs the call that `permit` allows, `again` where a person has allowed that it be made once more. */
 export const runTool = (
   run: Run,
-  place: Place,
+  agent: AgentState,
   tool: Callable,
   permit: Permit.Permit,
   before?: Before,
   again?: Again
 ): Effect.Effect<ToolValue> => {
   const { id } = permit.call
-  const name = Names.tool(place.prefix, again === undefined ? Names.ofCall(id) : Names.ofRepeat(id, again.time))
+  const name = Names.tool(agent.prefix, again === undefined ? Names.ofCall(id) : Names.ofRepeat(id, again.time))
   return run.engine.activity(name, ToolValue, (work) => {
-    const carried = carry(run, work, place, tool, permit, name, again?.begunBefore ?? 0)
+    const carried = carry(run, work, agent, tool, permit, name, again?.begunBefore ?? 0)
     return before === undefined
       ? carried
       : Effect.map(carried, (settled) =>
@@ -88,7 +88,7 @@ export const resultEvent = (
 const carry = Effect.fnUntraced(function* (
   run: Run,
   work: Work,
-  place: Place,
+  agent: AgentState,
   tool: Callable,
   permit: Permit.Permit,
   name: string,
@@ -98,20 +98,20 @@ const carry = Effect.fnUntraced(function* (
   if (!Permit.isGenuine(permit) || invoke === undefined) {
     return yield* Effect.die(new Error(`the tool ${tool.name} was to run without the gate's permit`))
   }
-  if (work.cancel.requested) return close(place, tool, permit, cancelled, undefined, { cancelled: true })
+  if (work.cancel.requested) return close(agent, tool, permit, cancelled, undefined, { cancelled: true })
   const held: Budget.Amount = { toolCalls: 1, tool: tool.name }
-  const refusal = work.tree.reserve(place.path, held, work.elapsed())
-  if (refusal !== undefined) return close(place, tool, permit, refused(refusal), undefined, { refusal })
+  const refusal = work.tree.reserve(agent.path, held, work.elapsed())
+  if (refusal !== undefined) return close(agent, tool, permit, refused(refusal), undefined, { refusal })
 
-  const lost = work.begin === undefined ? 0 : yield* work.begin(name, place.path)
+  const lost = work.begin === undefined ? 0 : yield* work.begin(name, agent.path)
   const begun = begunBefore + lost
   if (lost > 0 && !tool.idempotent) {
     // It may have taken effect, and nobody knows: whoever asks decides, outside of this activity.
-    work.tree.settle(place.path, held, {})
-    return unsettled(run, work, place, begun)
+    work.tree.settle(agent.path, held, {})
+    return unsettled(run, work, agent, begun)
   }
   const startedAt = work.now()
-  const live = new LiveCall(run, work, place, permit.call, begun)
+  const live = new LiveCall(run, work, agent, permit.call, begun)
   let attempts = 0
   let ended: Ended
   do {
@@ -119,26 +119,26 @@ const carry = Effect.fnUntraced(function* (
     ended = yield* once(
       run,
       work,
-      place,
+      agent,
       tool,
-      seen(run, place, permit, () => invoke(permit.args, live)),
+      seen(run, agent, permit, () => invoke(permit.args, live)),
       live
     )
     if (ended.outcome.status !== "failed" || ended.refusal !== undefined || ended.cancelled) break
   } while (attempts <= tool.retries && !work.cancel.requested)
   live.end()
   const { costNanoUsd } = live
-  work.tree.settle(place.path, held, { ...held, nanoUsd: costNanoUsd })
+  work.tree.settle(agent.path, held, { ...held, nanoUsd: costNanoUsd })
   if (permit.grantId !== undefined && costNanoUsd > 0) yield* run.grants.spend(permit.grantId, costNanoUsd)
-  BudgetWarning.tell(work)
+  tellWarnings(work)
   return close(
-    place,
+    agent,
     tool,
     permit,
     ended.outcome,
     {
       kind: "tool",
-      path: place.path,
+      path: agent.path,
       callId: permit.call.id,
       toolName: tool.name,
       ...(costNanoUsd === 0 ? {} : { costNanoUsd }),
@@ -155,13 +155,13 @@ const carry = Effect.fnUntraced(function* (
 /** The handler's work, seen by the runtime's tracing where it has one. */
 const seen = (
   { engine, settings: { tracing } }: Run,
-  place: Place,
+  agent: AgentState,
   { call }: Permit.Permit,
   handled: () => Effect.Effect<ToolOutcome.ToolOutcome>
 ): (() => Effect.Effect<ToolOutcome.ToolOutcome>) => {
   if (tracing === undefined) return handled
   const { runId, threadId } = engine
-  const about = { runId, threadId, agent: place.member.name, agentPath: place.path }
+  const about = { runId, threadId, agent: agent.member.name, agentPath: agent.path }
   return () => tracing.tool({ ...about, toolName: call.name, callId: call.id }, Effect.suspend(handled))
 }
 
@@ -176,14 +176,14 @@ interface Ended {
 const once = (
   run: Run,
   work: Work,
-  place: Place,
+  agent: AgentState,
   tool: Callable,
   invocation: () => Effect.Effect<ToolOutcome.ToolOutcome>,
   live: LiveCall
 ): Effect.Effect<Ended> => {
   const { settings } = run
   const startedAt = work.now()
-  const isTimed = work.tree.isTimed(place.path)
+  const isTimed = work.tree.isTimed(agent.path)
   const own = () => (tool.timeoutMs ?? Number.POSITIVE_INFINITY) - (work.now() - startedAt)
   const held = Interruptible.begin(invocation, {
     signal: work.cancel,
@@ -193,7 +193,7 @@ const once = (
       tool.timeoutMs === undefined && !isTimed
         ? undefined
         : isTimed
-          ? () => Math.min(own(), work.tree.remainingMs(place.path, work.elapsed()))
+          ? () => Math.min(own(), work.tree.remainingMs(agent.path, work.elapsed()))
           : own,
     onCut: live.cut
   })
@@ -208,7 +208,7 @@ const once = (
         abandoned: end.abandoned
       })
     }
-    const refusal = isTimed ? work.tree.overtime(place.path, work.elapsed()) : undefined
+    const refusal = isTimed ? work.tree.overtime(agent.path, work.elapsed()) : undefined
     return Effect.succeed(
       refusal === undefined
         ? {
@@ -220,7 +220,7 @@ const once = (
   })
 }
 
-const unsettled = ({ settings }: Run, work: Work, { path }: Place, begunBefore: number): Settled<ToolValue> => {
+const unsettled = ({ settings }: Run, work: Work, { path }: AgentState, begunBefore: number): Settled<ToolValue> => {
   const { approvalExpiryMs } = settings
   return {
     value: {
@@ -256,7 +256,7 @@ const crash = (run: Run, tool: Callable, cause: Cause.Cause<never>): Effect.Effe
   )
 
 const close = (
-  place: Place,
+  agent: AgentState,
   tool: Callable,
   permit: Permit.Permit,
   outcome: ToolOutcome.ToolOutcome,
@@ -270,7 +270,7 @@ const close = (
     ...(ended.refusal === undefined ? {} : { refusal: ended.refusal }),
     ...(ended.cancelled === true ? { cancelled: true } : {})
   },
-  path: place.path,
+  path: agent.path,
   events: [resultEvent(permit.call, permit.args, outcome, tool.execution)],
   spent: row === undefined ? [] : [row]
 })

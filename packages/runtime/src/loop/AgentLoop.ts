@@ -17,85 +17,93 @@ import type { CallEnd } from "../call/CallEnd.ts"
 import * as ResultBound from "../call/ResultBound.ts"
 import { settle } from "../call/CallSettlement.ts"
 import type { AgentEnd } from "../run/AgentEnd.ts"
-import type { Place, Run } from "../run/Run.ts"
+import type { AgentState } from "../run/AgentState.ts"
+import type { Run } from "../run/Run.ts"
 
-/** Carries the agent at `place` to its end. */
-export const agentLoop: (run: Run, place: Place) => Effect.Effect<AgentEnd> = Effect.fnUntraced(function* (run, place) {
-  let usage = Usage.empty
-  let text = ""
-  let exhausted: Budget.Refusal | undefined
-  let repaired = false
-  let pauses = 0
-  const end = (reason: AgentEnd["reason"], more: Partial<AgentEnd> = {}): AgentEnd => ({ reason, text, usage, ...more })
+/** Carries `agent` to its end. */
+export const agentLoop: (run: Run, agent: AgentState) => Effect.Effect<AgentEnd> = Effect.fnUntraced(
+  function* (run, agent) {
+    let usage = Usage.empty
+    let text = ""
+    let exhausted: Budget.Refusal | undefined
+    let repaired = false
+    let pauses = 0
+    const end = (reason: AgentEnd["reason"], more: Partial<AgentEnd> = {}): AgentEnd => ({
+      reason,
+      text,
+      usage,
+      ...more
+    })
 
-  for (let step = 1; ; step++) {
-    if (place.member.definition.compaction !== undefined) {
-      usage = Usage.add(usage, yield* CompactionStep.compact(run, place, step))
-    }
-    const value: StepValue = yield* modelStep(run, place, { step, offersTools: exhausted === undefined })
-    usage = Usage.add(usage, value.usage)
-    remember(place, value)
-    text = value.outcome === "completed" ? textOf(value.content) : textOf(value.content) || text
-    if (value.outcome === "cancelled") return end("cancelled")
-    if (value.outcome === "failed") return end("failed", { failure: value.failure })
-    let refusal = value.outcome === "refused" ? value.refusal : undefined
+    for (let step = 1; ; step++) {
+      if (agent.member.definition.compaction !== undefined) {
+        usage = Usage.add(usage, yield* CompactionStep.compact(run, agent, step))
+      }
+      const value: StepValue = yield* modelStep(run, agent, { step, offersTools: exhausted === undefined })
+      usage = Usage.add(usage, value.usage)
+      remember(agent, value)
+      text = value.outcome === "completed" ? textOf(value.content) : textOf(value.content) || text
+      if (value.outcome === "cancelled") return end("cancelled")
+      if (value.outcome === "failed") return end("failed", { failure: value.failure })
+      let refusal = value.outcome === "refused" ? value.refusal : undefined
 
-    if (value.outcome === "completed") {
-      if (exhausted !== undefined) return end("budget", { refusal: exhausted })
-      if (value.calls.length === 0) {
-        const reason = reasonOf(value.stop)
-        const issue = reason === "stop" ? yield* SpecialistOutput.flaw(place.member, text) : undefined
-        if (issue === undefined) return end(reason)
-        if (repaired) {
-          return end("failed", { failure: new RunErrors.OutputInvalid({ agent: place.member.name, issue }) })
+      if (value.outcome === "completed") {
+        if (exhausted !== undefined) return end("budget", { refusal: exhausted })
+        if (value.calls.length === 0) {
+          const reason = reasonOf(value.stop)
+          const issue = reason === "stop" ? yield* SpecialistOutput.flaw(agent.member, text) : undefined
+          if (issue === undefined) return end(reason)
+          if (repaired) {
+            return end("failed", { failure: new RunErrors.OutputInvalid({ agent: agent.member.name, issue }) })
+          }
+          repaired = true
+          agent.say(repair(issue))
+          continue
         }
-        repaired = true
-        place.say(repair(issue))
-        continue
+        const settled = yield* settleAll(run, agent, value.calls)
+        const { maxResultCharacters } = run.settings
+        agent.say({ role: "tool", content: settled.map((call) => ResultBound.bound(call.part, maxResultCharacters)) })
+        for (const call of settled) if (call.usage !== undefined) usage = Usage.add(usage, call.usage)
+        if (settled.some((call) => call.cancelled === true)) return end("cancelled")
+        // A specialist's own limit is for its coordinator to read; a limit of this agent, or above it, stops it.
+        refusal = settled.find((call) => call.refusal !== undefined && reaches(call.refusal, agent.path))?.refusal
       }
-      const settled = yield* settleAll(run, place, value.calls)
-      const { maxResultCharacters } = run.settings
-      place.say({ role: "tool", content: settled.map((call) => ResultBound.bound(call.part, maxResultCharacters)) })
-      for (const call of settled) if (call.usage !== undefined) usage = Usage.add(usage, call.usage)
-      if (settled.some((call) => call.cancelled === true)) return end("cancelled")
-      // A specialist's own limit is for its coordinator to read; a limit of this agent, or above it, stops it.
-      refusal = settled.find((call) => call.refusal !== undefined && reaches(call.refusal, place.path))?.refusal
-    }
 
-    if (refusal !== undefined) {
-      if (exhausted === undefined && is(place, refusal, "pause")) {
-        const paused = yield* BudgetPause.pause(run, place, refusal, ++pauses)
-        if (paused === "cancelled") return end("cancelled")
-        if (paused === "raised") continue
+      if (refusal !== undefined) {
+        if (exhausted === undefined && is(agent, refusal, "pause")) {
+          const paused = yield* BudgetPause.pause(run, agent, refusal, ++pauses)
+          if (paused === "cancelled") return end("cancelled")
+          if (paused === "raised") continue
+        }
+        yield* announce(run, refusal)
+        if (exhausted !== undefined || !is(agent, refusal, "wrap-up")) return end("budget", { refusal })
+        exhausted = refusal
       }
-      yield* announce(run, refusal)
-      if (exhausted !== undefined || !is(place, refusal, "wrap-up")) return end("budget", { refusal })
-      exhausted = refusal
     }
   }
-})
+)
 
 /** Adds what the model said to the agent's conversation: whole, or without its calls where they will not be settled. */
-const remember = (place: Place, value: StepValue): void => {
+const remember = (agent: AgentState, value: StepValue): void => {
   const content =
     value.outcome === "completed"
       ? value.content
       : value.content.filter((part) => part.type === "text" || part.type === "reasoning")
   if (content.length === 0) return
-  place.say({ role: "assistant", content })
-  for (const part of content) if (part.type === "tool-call") place.callIds.add(part.id)
+  agent.say({ role: "assistant", content })
+  for (const part of content) if (part.type === "tool-call") agent.callIds.add(part.id)
 }
 
 const settleAll = (
   run: Run,
-  place: Place,
+  agent: AgentState,
   calls: ReadonlyArray<Message.CallPart>
 ): Effect.Effect<ReadonlyArray<CallEnd>> => {
   const [first] = calls
-  place.beginStep(calls.length)
+  agent.beginStep(calls.length)
   return calls.length === 1 && first !== undefined
-    ? Effect.map(settle(run, place, first), (end) => [end])
-    : Effect.forEach(calls, (call) => settle(run, place, call), { concurrency: "unbounded" })
+    ? Effect.map(settle(run, agent, first), (end) => [end])
+    : Effect.forEach(calls, (call) => settle(run, agent, call), { concurrency: "unbounded" })
 }
 
 const textOf = (content: ReadonlyArray<Message.AssistantPart>): string => {
@@ -131,8 +139,8 @@ const repair = (issue: string): Message.User => ({
 const reaches = (refusal: Budget.Refusal, path: AgentPath.AgentPath): boolean => refusal.path.length <= path.length
 
 /** Whether the limit is this agent's own, and what its budget does then. At a limit of the thread every run ends. */
-const is = (place: Place, refusal: Budget.Refusal, policy: "wrap-up" | "pause"): boolean =>
-  refusal.path.length === place.path.length && place.budget.onExhausted === policy && !Budget.isOfThread(refusal.limit)
+const is = (agent: AgentState, refusal: Budget.Refusal, policy: "wrap-up" | "pause"): boolean =>
+  refusal.path.length === agent.path.length && agent.budget.onExhausted === policy && !Budget.isOfThread(refusal.limit)
 
 /** Tells once that a limit was met, whoever meets it first. */
 const announce = (run: Run, refusal: Budget.Refusal): Effect.Effect<void> =>

@@ -7,27 +7,28 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Names from "../run/Names.ts"
 import * as Question from "../call/Question.ts"
-import type { Place, Run } from "../run/Run.ts"
+import type { AgentState } from "../run/AgentState.ts"
+import type { Run } from "../run/Run.ts"
 
 /** What came of a pause. */
 export type Paused = "raised" | "refused" | "cancelled"
 
-/** Asks about `refusal`, met by the agent at `place`; `count` tells its questions apart. */
-export const pause = Effect.fnUntraced(function* (run: Run, place: Place, refusal: Budget.Refusal, count: number) {
+/** Asks about `refusal`, met by `agent`; `count` tells its questions apart. */
+export const pause = Effect.fnUntraced(function* (run: Run, agent: AgentState, refusal: Budget.Refusal, count: number) {
   const { engine } = run
   const name = Names.ofLimit(count)
-  const expiresAt = yield* deadline(run, place, name)
-  const answer = yield* Question.put(run, place, name, {
+  const expiresAt = yield* deadline(run, agent, name)
+  const answer = yield* Question.put(run, agent, name, {
     kind: "budget",
     target: refusal.limit,
     payload: { limit: refusal.limit, max: refusal.max, used: refusal.used },
     ...(expiresAt === null ? {} : { expiresAt })
   })
-  yield* engine.emit(Names.decided(place.prefix, name), place.path, () => [
+  yield* engine.emit(Names.decided(agent.prefix, name), agent.path, () => [
     { type: "approval-decision", data: answer.resolution }
   ])
   if (answer.resolution.outcome.outcome === "cancelled") return "cancelled" satisfies Paused
-  const raised = answer.raise !== undefined && (yield* raise(run, place, name, answer.raise))
+  const raised = answer.raise !== undefined && (yield* raise(run, agent, name, answer.raise))
   return (raised ? "raised" : "refused") satisfies Paused
 })
 
@@ -37,22 +38,22 @@ export const pause = Effect.fnUntraced(function* (run: Run, place: Place, refusa
  */
 const raise = Effect.fnUntraced(function* (
   { engine }: Run,
-  place: Place,
+  agent: AgentState,
   name: string,
   limits: { readonly [limit: string]: number }
 ) {
-  const raised = yield* engine.activity(Names.raise(place.prefix, name), Schema.Boolean, ({ tree }) =>
-    Effect.succeed({ value: tree.raise(place.path, limits), path: place.path, events: [], spent: [] })
+  const raised = yield* engine.activity(Names.raise(agent.prefix, name), Schema.Boolean, ({ tree }) =>
+    Effect.succeed({ value: tree.raise(agent.path, limits), path: agent.path, events: [], spent: [] })
   )
-  if (raised) engine.limits.raiseAgain(place.path, limits)
+  if (raised) engine.limits.raiseAgain(agent.path, limits)
   return raised
 })
 
 /** When the question expires; the clock is read once and remembered. */
-const deadline = (run: Run, place: Place, name: string): Effect.Effect<number | null> => {
+const deadline = (run: Run, agent: AgentState, name: string): Effect.Effect<number | null> => {
   const { approvalExpiryMs } = run.settings
   if (approvalExpiryMs === undefined) return Effect.succeed(null)
-  return run.engine.activity(Names.expiry(place.prefix, name), Schema.NullOr(Schema.Natural), (work) =>
-    Effect.succeed({ value: work.now() + approvalExpiryMs, path: place.path, events: [], spent: [] })
+  return run.engine.activity(Names.expiry(agent.prefix, name), Schema.NullOr(Schema.Natural), (work) =>
+    Effect.succeed({ value: work.now() + approvalExpiryMs, path: agent.path, events: [], spent: [] })
   )
 }

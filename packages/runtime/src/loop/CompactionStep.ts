@@ -20,7 +20,8 @@ import * as Schema from "effect/Schema"
 import * as Names from "../run/Names.ts"
 import type { Settled, Work } from "../engine/Engine.ts"
 import * as TokenEstimator from "../model/TokenEstimator.ts"
-import { type Place, priceOf, type Run } from "../run/Run.ts"
+import type { AgentState } from "../run/AgentState.ts"
+import { priceOf, type Run } from "../run/Run.ts"
 import * as Interruptible from "../kernel/Interruptible.ts"
 import { Answer } from "../step/Answer.ts"
 import {
@@ -42,16 +43,16 @@ const ValueStruct = Schema.Struct({
 interface Value extends Schema.Schema.Type<typeof ValueStruct> {}
 const Value: Schema.Codec<Value, Json> = ValueStruct
 
-/** Compacts the conversation at `place` before its `step`, where its agent wants that; answers what it used. */
-export const compact = (run: Run, place: Place, step: number): Effect.Effect<Usage.Usage> => {
-  const strategy = place.member.definition.compaction
-  const fits = () => strategy === undefined || place.inputTokens(run.settings.estimator) <= strategy.above
-  if (strategy === undefined || fits() || (place.resume(strategy.name) && fits())) return Effect.succeed(Usage.empty)
-  const name = Names.compaction(place.prefix, step)
+/** Compacts the conversation of `agent` before its `step`, where its agent wants that; answers what it used. */
+export const compact = (run: Run, agent: AgentState, step: number): Effect.Effect<Usage.Usage> => {
+  const strategy = agent.member.definition.compaction
+  const fits = () => strategy === undefined || agent.inputTokens(run.settings.estimator) <= strategy.above
+  if (strategy === undefined || fits() || (agent.resume(strategy.name) && fits())) return Effect.succeed(Usage.empty)
+  const name = Names.compaction(agent.prefix, step)
   return Effect.map(
-    run.engine.activity(name, Value, (work) => carry(run, work, place, step, strategy, name)),
+    run.engine.activity(name, Value, (work) => carry(run, work, agent, step, strategy, name)),
     (value) => {
-      if (value.dropped > 0) place.shorten(value.dropped, value.summary, strategy.name)
+      if (value.dropped > 0) agent.shorten(value.dropped, value.summary, strategy.name)
       return value.usage
     }
   )
@@ -60,37 +61,37 @@ export const compact = (run: Run, place: Place, step: number): Effect.Effect<Usa
 const carry = Effect.fnUntraced(function* (
   run: Run,
   work: Work,
-  place: Place,
+  agent: AgentState,
   step: number,
   strategy: Strategy,
   name: string
 ) {
   const bill: Bill = { usage: Usage.empty, rows: [] }
-  const cuts = cutsOf(place.messages, place.promptIndex)
-  const tokens = tokensOf(run, place)
+  const cuts = cutsOf(agent.messages, agent.promptIndex)
+  const tokens = tokensOf(run, agent)
   const context: CompactionContext = {
-    messages: place.messages,
+    messages: agent.messages,
     cuts,
     tokens,
-    ask: (question) => ask(run, work, place, step, name, question, bill)
+    ask: (question) => ask(run, work, agent, step, name, question, bill)
   }
   const exit = yield* Effect.exit(Effect.suspend(() => strategy.compact(context)))
   const decided = Exit.isSuccess(exit) ? sound(exit.value, cuts) : failureOf(exit.cause)
   const about = { strategy: strategy.name }
   if (decided instanceof CompactionFailed) {
     const { issue } = decided
-    if (!(Exit.isFailure(exit) && Cause.hasDies(exit.cause))) return settled(place, bill, 0, { ...about, issue })
+    if (!(Exit.isFailure(exit) && Cause.hasDies(exit.cause))) return settled(agent, bill, 0, { ...about, issue })
     yield* run.settings.captureContent
       ? Effect.logError(`the compaction strategy ${strategy.name} crashed`, exit.cause)
       : Effect.logError(`the compaction strategy ${strategy.name} crashed`)
-    return settled(place, bill, 0, { ...about, issue })
+    return settled(agent, bill, 0, { ...about, issue })
   }
-  if (decided === undefined) return settled(place, bill, 0)
+  if (decided === undefined) return settled(agent, bill, 0)
   const { dropped, summary } = decided
-  const before = tokens(place.messages)
-  const left = tokens(place.messages.slice(dropped))
+  const before = tokens(agent.messages)
+  const left = tokens(agent.messages.slice(dropped))
   return settled(
-    place,
+    agent,
     bill,
     dropped,
     { ...about, droppedMessages: dropped, tokensBefore: before, tokensLeft: left },
@@ -104,7 +105,7 @@ interface Bill {
 }
 
 const settled = (
-  { path }: Place,
+  { path }: AgentState,
   { rows, usage }: Bill,
   dropped: number,
   told?: { readonly [key: string]: string | number },
@@ -133,8 +134,8 @@ const failureOf = (cause: Cause.Cause<CompactionFailed>): CompactionFailed => {
   return error._tag === "Some" ? error.value : new CompactionFailed({ issue: "the strategy crashed" })
 }
 
-const tokensOf = (run: Run, place: Place) => {
-  const estimator = TokenEstimator.forModel(run.settings.estimator, place.member.model)
+const tokensOf = (run: Run, agent: AgentState) => {
+  const estimator = TokenEstimator.forModel(run.settings.estimator, agent.member.model)
   return (messages: ReadonlyArray<Message.Message>): number =>
     messages.reduce((sum, message) => sum + TokenEstimator.message(estimator, message), 0)
 }
@@ -143,34 +144,34 @@ const tokensOf = (run: Run, place: Place) => {
 const ask = Effect.fnUntraced(function* (
   run: Run,
   work: Work,
-  place: Place,
+  agent: AgentState,
   step: number,
   name: string,
   question: Question,
   bill: Bill
 ) {
   const { settings } = run
-  place.model = place.member.model
-  const { model, provider } = place.model
-  const estimator = TokenEstimator.forModel(settings.estimator, place.model)
-  const inputTokens = tokensOf(run, place)(question.messages) + estimator.text(question.instructions ?? "")
-  const price = priceOf(run, work, place)
+  agent.model = agent.member.model
+  const { model, provider } = agent.model
+  const estimator = TokenEstimator.forModel(settings.estimator, agent.model)
+  const inputTokens = tokensOf(run, agent)(question.messages) + estimator.text(question.instructions ?? "")
+  const price = priceOf(run, work, agent)
   const most = (input: number) => (price === undefined ? 0 : Money.mostFor(price, input, question.maxOutputTokens))
   const held: Budget.Amount = {
     inputTokens,
     outputTokens: question.maxOutputTokens,
     nanoUsd: most(inputTokens)
   }
-  const refusal = work.tree.reserve(place.path, held, work.elapsed())
+  const refusal = work.tree.reserve(agent.path, held, work.elapsed())
   if (refusal !== undefined)
     return yield* new CompactionFailed({ issue: `the budget has no room for it: ${refusal.limit}` })
   // Attempts that died with their process are on the bill, too.
-  const lost = work.begin === undefined ? 0 : yield* work.begin(name, place.path)
+  const lost = work.begin === undefined ? 0 : yield* work.begin(name, agent.path)
   const startedAt = work.now()
   const answer = new Answer()
   const ended = yield* Interruptible.hold(
     Effect.suspend(() =>
-      place.model.attempt(
+      agent.model.attempt(
         {
           instructions: question.instructions,
           messages: question.messages,
@@ -181,8 +182,8 @@ const ask = Effect.fnUntraced(function* (
           metadata: {
             runId: work.runId,
             threadId: work.threadId,
-            agent: place.member.name,
-            agentPath: place.path,
+            agent: agent.member.name,
+            agentPath: agent.path,
             step,
             attempt: 1
           }
@@ -201,7 +202,7 @@ const ask = Effect.fnUntraced(function* (
     lost === 0 ? Usage.empty : { inputUncached: lost * inputTokens }
   )
   const costNanoUsd = price === undefined ? undefined : Money.costOf(usage, price).nanoUsd
-  work.tree.settle(place.path, held, {
+  work.tree.settle(agent.path, held, {
     inputTokens: Usage.inputTokens(usage),
     outputTokens: Usage.outputTokens(usage),
     nanoUsd: costNanoUsd ?? 0
@@ -209,7 +210,7 @@ const ask = Effect.fnUntraced(function* (
   bill.usage = Usage.add(bill.usage, usage)
   bill.rows.push({
     kind: "model",
-    path: place.path,
+    path: agent.path,
     step,
     purpose: "compaction",
     provider,

@@ -22,12 +22,12 @@ import type { RunRecord, Stores } from "../engine/RunHost.ts"
 import type { Alarms } from "../kernel/Alarm.ts"
 import type { Tracing } from "../run/Tracing.ts"
 import { agentLoop } from "./AgentLoop.ts"
-import * as AgentTotals from "../run/AgentTotals.ts"
 import * as QueryTools from "../agent/QueryTools.ts"
 import { at, type Member, type AgentRegistry } from "../agent/AgentRegistry.ts"
-import type { AgentEnd } from "../run/AgentEnd.ts"
+import { type AgentEnd, totalsOf } from "../run/AgentEnd.ts"
 import * as ThreadUpdate from "./ThreadUpdate.ts"
-import { Place, type Run, type Settings } from "../run/Run.ts"
+import { AgentState } from "../run/AgentState.ts"
+import type { Run, Settings } from "../run/Run.ts"
 
 /** What is the same for all runs of a runtime. */
 export interface Common {
@@ -45,10 +45,10 @@ export const drive = (
   engine: Engine
 ): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
-    const agent = roster.members.get(record.agent)
-    if (agent === undefined) return Effect.die(new Error(`run ${record.runId}: no agent ${record.agent} here`))
-    const member = record.tools === undefined ? agent : QueryTools.apply(agent, record.tools)
-    const place = new Place({
+    const own = roster.members.get(record.agent)
+    if (own === undefined) return Effect.die(new Error(`run ${record.runId}: no agent ${record.agent} here`))
+    const member = record.tools === undefined ? own : QueryTools.apply(own, record.tools)
+    const agent = new AgentState({
       path: [],
       member,
       history,
@@ -66,21 +66,21 @@ export const drive = (
       exhausted: [],
       carry: traced(settings.tracing)
     }
-    return Effect.flatMap(alarm.during(run.carry(run, place)), (end) => {
+    return Effect.flatMap(alarm.during(run.carry(run, agent)), (end) => {
       const finish = engine.emit(Names.finish, [], (readings) => {
         const last = closing(engine.startedAt, readings, end)
         return end.reason === "cancelled" ? [report(member, engine.runId, readings), ...last] : last
       })
-      return record.isolated ? finish : Effect.andThen(keep(stores, record, engine, place), finish)
+      return record.isolated ? finish : Effect.andThen(keep(stores, record, engine, agent), finish)
     })
   })
 
 /** Adds what was said to the run's thread. */
-const keep = (stores: Stores, record: RunRecord, engine: Engine, place: Place): Effect.Effect<null> =>
+const keep = (stores: Stores, record: RunRecord, engine: Engine, agent: AgentState): Effect.Effect<null> =>
   engine.activity(Names.thread, Schema.Null, (work) => {
-    const kept = ThreadUpdate.keptOf(record, work, place.summary)
+    const kept = ThreadUpdate.keptOf(record, work, agent.summary)
     const done = { value: null, path: [], events: [], spent: [] }
-    return Effect.as(stores.threads.append(record.threadId, record.runId, place.said, kept), done)
+    return Effect.as(stores.threads.append(record.threadId, record.runId, agent.said, kept), done)
   })
 
 /** What the cancel came to, as the last that is said before `finish`. */
@@ -98,12 +98,12 @@ const report = (member: Member, runId: string, readings: Readings): Event => {
 const traced = (tracing: Tracing | undefined): Run["carry"] =>
   tracing === undefined
     ? agentLoop
-    : (run, place) => {
+    : (run, agent) => {
         const { resourceId, runId, threadId } = run.engine
-        const { model, name } = place.member
-        const about = { runId, threadId, resourceId, agent: name, agentPath: place.path }
+        const { model, name } = agent.member
+        const about = { runId, threadId, resourceId, agent: name, agentPath: agent.path }
         const facts = { ...about, provider: model.provider, model: model.model }
-        return tracing.agent(facts, agentLoop(run, place), () => AgentTotals.fold(run.engine.observed(), place.path))
+        return tracing.agent(facts, agentLoop(run, agent), () => totalsOf(run.engine.observed(), agent.path))
       }
 
 /** The last events of a run. */

@@ -1,7 +1,8 @@
 /**
- * How an agent ended, root or specialist, as its caller needs to know it.
+ * How an agent ended, root or specialist, as its caller needs to know it; and what it and its specialists came to, as sums over
+ * the run's ledger, for whoever observes a run.
  */
-import type { Budget, Events, RunErrors, Usage } from "@reins/protocol"
+import { AgentPath, type Budget, Entry, type Events, type RunErrors, type Usage } from "@reins/protocol"
 
 /** How an agent ended. */
 export interface AgentEnd {
@@ -14,4 +15,44 @@ export interface AgentEnd {
   readonly refusal?: Budget.Refusal | undefined
   /** Why it failed. */
   readonly failure?: RunErrors.Reason | undefined
+}
+
+/** Money in whole nano-dollars, time in milliseconds. Each with all specialists below. */
+export interface AgentTotals {
+  readonly costNanoUsd: number
+  /** Model requests, and calls that providers ran, whose price nobody knows: the cost is more than is said. */
+  readonly unpriced: number
+  readonly modelCalls: number
+  readonly toolCalls: number
+  /** Questions that people were asked, and how long they were waited for in all. */
+  readonly approvals: number
+  readonly approvalWaitMs: number
+}
+
+/** The sums over `entries` of the agent at `path`. */
+export const totalsOf = (entries: ReadonlyArray<Entry.Entry>, path: AgentPath.AgentPath): AgentTotals => {
+  const sums = { costNanoUsd: 0, unpriced: 0, modelCalls: 0, toolCalls: 0, approvals: 0, approvalWaitMs: 0 }
+  for (const entry of entries) {
+    if (!AgentPath.isWithin(entry.path, path)) continue
+    switch (entry.kind) {
+      case "model":
+        sums.modelCalls += 1
+        sums.costNanoUsd += (entry.costNanoUsd ?? 0) + Entry.feesOf(entry)
+        if (entry.costNanoUsd === undefined) sums.unpriced += 1
+        for (const fee of entry.fees ?? []) if (fee.costNanoUsd === undefined) sums.unpriced += fee.calls
+        break
+      case "tool":
+        sums.toolCalls += 1
+        sums.costNanoUsd += entry.costNanoUsd ?? 0
+        break
+      case "wait":
+        if (entry.reason !== "approval") break
+        sums.approvals += 1
+        sums.approvalWaitMs += entry.endedAt - entry.startedAt
+        break
+      case "agent":
+        break
+    }
+  }
+  return sums
 }

@@ -7,8 +7,7 @@
 import type { AgentPath } from "@reins/protocol"
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
-import type { AgentEnd } from "./AgentEnd.ts"
-import type { AgentTotals } from "./AgentTotals.ts"
+import type { AgentEnd, AgentTotals } from "./AgentEnd.ts"
 import type { ToolOutcome } from "../tool/ToolOutcome.ts"
 
 /** Which agent, in which run. */

@@ -9,7 +9,8 @@
 import { Budget, type Entry, Money } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import type { Work } from "../engine/Engine.ts"
-import { type Place, priceOf, type Run } from "../run/Run.ts"
+import type { AgentState } from "../run/AgentState.ts"
+import { priceOf, type Run } from "../run/Run.ts"
 import * as Interruptible from "../kernel/Interruptible.ts"
 import { timeLeft } from "./Attempt.ts"
 
@@ -37,35 +38,35 @@ export type Admission =
   | { readonly _tag: "Refused"; readonly refusal: Budget.Refusal }
   | { readonly _tag: "Cancelled" }
 
-/** Admits one request of the agent at `place`. `steps`: 0 where it tries a step again that was counted before. */
-export const admit = (run: Run, work: Work, place: Place, steps: 0 | 1 = 1): Effect.Effect<Admission> =>
+/** Admits one request of `agent`. `steps`: 0 where it tries a step again that was counted before. */
+export const admit = (run: Run, work: Work, agent: AgentState, steps: 0 | 1 = 1): Effect.Effect<Admission> =>
   Effect.suspend(() => {
     if (work.cancel.requested) return Effect.succeed({ _tag: "Cancelled" } as const)
-    const wanted = want(run, work, place, steps)
+    const wanted = want(run, work, agent, steps)
     const seen = work.tree.version
-    const isWorthwhile = !isTooLittle(work, place, wanted)
+    const isWorthwhile = !isTooLittle(work, agent, wanted)
     const refusal = isWorthwhile
-      ? work.tree.reserve(place.path, wanted.held, work.elapsed())
-      : work.tree.refusal(place.path, wanted.held, work.elapsed())
+      ? work.tree.reserve(agent.path, wanted.held, work.elapsed())
+      : work.tree.refusal(agent.path, wanted.held, work.elapsed())
     if (refusal === undefined && isWorthwhile) return Effect.succeed({ _tag: "Admitted", ...wanted } as const)
     return refusal === undefined || (refusal.heldByOthers && isGivenBack(refusal.limit))
-      ? Effect.flatMap(release(run, work, place, seen), () => admit(run, work, place, steps))
+      ? Effect.flatMap(release(run, work, agent, seen), () => admit(run, work, agent, steps))
       : Effect.succeed({ _tag: "Refused", refusal } as const)
   })
 
 /** Whether a step had better wait: what is left is too little to be of use, and there is more once others have settled. */
-const isTooLittle = (work: Work, place: Place, { held, isClamped, price }: Omit<Admitted, "_tag">): boolean => {
+const isTooLittle = (work: Work, agent: AgentState, { held, isClamped, price }: Omit<Admitted, "_tag">): boolean => {
   if (!isClamped || held.outputTokens === undefined || held.outputTokens >= usefulOutput) return false
   const { inputTokens = 0, outputTokens } = held
-  const wanted = Math.min(place.member.definition.maxOutputTokens ?? usualOutput, usefulOutput)
-  return work.tree.headroom(place.path, { inputTokens, price, wanted, isGivenBack: true }) > outputTokens
+  const wanted = Math.min(agent.member.definition.maxOutputTokens ?? usualOutput, usefulOutput)
+  return work.tree.headroom(agent.path, { inputTokens, price, wanted, isGivenBack: true }) > outputTokens
 }
 
 /** Waits until somebody gives back, or the time of the agent is over. */
-const release = (run: Run, work: Work, place: Place, seen: number): Effect.Effect<unknown> => {
+const release = (run: Run, work: Work, agent: AgentState, seen: number): Effect.Effect<unknown> => {
   const { cancel, tree } = work
   const given = tree.release(cancel, seen)
-  const remainingMs = timeLeft(work, place)
+  const remainingMs = timeLeft(work, agent)
   return remainingMs === undefined
     ? given
     : Interruptible.hold(given, { signal: cancel, alarm: run.alarm, graceMs: 0, remainingMs })
@@ -75,15 +76,15 @@ const release = (run: Run, work: Work, place: Place, seen: number): Effect.Effec
 const isGivenBack = (limit: string): boolean =>
   ["maxInputTokens", "maxOutputTokens", "maxTotalTokens", "maxCostUsd"].includes(Budget.bare(limit))
 
-const want = (run: Run, work: Work, place: Place, steps: 0 | 1): Omit<Admitted, "_tag"> => {
+const want = (run: Run, work: Work, agent: AgentState, steps: 0 | 1): Omit<Admitted, "_tag"> => {
   const { settings } = run
-  const own = place.member.definition.maxOutputTokens
-  const price = priceOf(run, work, place)
-  if (!work.tree.isMetered(place.path)) {
+  const own = agent.member.definition.maxOutputTokens
+  const price = priceOf(run, work, agent)
+  if (!work.tree.isMetered(agent.path)) {
     return { held: { steps }, maxOutputTokens: own, isClamped: false, price }
   }
-  const inputTokens = place.inputTokens(settings.estimator)
-  const room = work.tree.headroom(place.path, { inputTokens, price, wanted: Number.POSITIVE_INFINITY })
+  const inputTokens = agent.inputTokens(settings.estimator)
+  const room = work.tree.headroom(agent.path, { inputTokens, price, wanted: Number.POSITIVE_INFINITY })
   if (room === Number.POSITIVE_INFINITY) {
     return { held: { steps, inputTokens }, maxOutputTokens: own, isClamped: false, price }
   }
@@ -102,12 +103,12 @@ const want = (run: Run, work: Work, place: Place, steps: 0 | 1): Omit<Admitted, 
 }
 
 /** The limit that cut an answer short at its clamp; `undefined` where there is room again. */
-export const shortfall = (work: Work, place: Place, { price }: Admitted): Budget.Refusal | undefined => {
+export const shortfall = (work: Work, agent: AgentState, { price }: Admitted): Budget.Refusal | undefined => {
   const { tree } = work
-  const outputTokens = place.member.definition.maxOutputTokens ?? usualOutput
+  const outputTokens = agent.member.definition.maxOutputTokens ?? usualOutput
   const more: Budget.Amount = {
     outputTokens,
     nanoUsd: price === undefined ? 0 : Money.mostFor(price, 0, outputTokens)
   }
-  return tree.refusal(place.path, more, work.elapsed())
+  return tree.refusal(agent.path, more, work.elapsed())
 }

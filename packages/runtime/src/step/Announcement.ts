@@ -6,7 +6,7 @@
  * result.
  */
 import type { Event, Json, Message } from "@reins/protocol"
-import type { Place } from "../run/Run.ts"
+import type { AgentState } from "../run/AgentState.ts"
 import type { Answer } from "./Answer.ts"
 
 export interface Announced {
@@ -16,8 +16,8 @@ export interface Announced {
   readonly events: ReadonlyArray<Event>
 }
 
-/** Announces the calls of `answer`, made by the agent at `place`. */
-export const announce = (place: Place, answer: Answer, mayCall: boolean): Announced => {
+/** Announces the calls of `answer`, made by `agent`. */
+export const announce = (agent: AgentState, answer: Answer, mayCall: boolean): Announced => {
   const endedWell = answer.stop === "stop" || answer.stop === "tool-calls"
   if (answer.calls.length === 0 || !endedWell || !mayCall) {
     return { content: answer.content.filter(isSaid), calls: [], events: [] }
@@ -34,17 +34,17 @@ export const announce = (place: Place, answer: Answer, mayCall: boolean): Announ
     if (part.type !== "tool-call") return [part]
     const call = withId(
       part,
-      unused(part.id, (id) => taken.has(id) || place.callIds.has(id))
+      unused(part.id, (id) => taken.has(id) || agent.callIds.has(id))
     )
     taken.add(call.id)
     if (call.execution === "provider") {
       const result = provided(call, results.get(part.id))
-      opening.push(callEvent(place, call))
+      opening.push(callEvent(agent, call))
       closing.push(resultEvent(call, result))
       return [call, result]
     }
     calls.push(call)
-    opening.push(callEvent(place, call))
+    opening.push(callEvent(agent, call))
     return [call]
   })
   return { content, calls, events: [...opening, ...closing] }
@@ -62,11 +62,11 @@ const unused = (id: string, isTaken: (id: string) => boolean): string => {
 
 const withId = (call: Message.CallPart, id: string): Message.CallPart => (call.id === id ? call : { ...call, id })
 
-const isClient = (place: Place, call: Message.CallPart): boolean =>
-  call.execution !== "provider" && place.member.tools.get(call.name)?.execution === "client"
+const isClient = (agent: AgentState, call: Message.CallPart): boolean =>
+  call.execution !== "provider" && agent.member.tools.get(call.name)?.execution === "client"
 
-const callEvent = (place: Place, call: Message.CallPart): Event =>
-  call.execution !== "provider" && place.member.specialists.has(call.name)
+const callEvent = (agent: AgentState, call: Message.CallPart): Event =>
+  call.execution !== "provider" && agent.member.specialists.has(call.name)
     ? { type: "tool-agent", agentName: call.name, toolInvocationId: call.id, state: "call", prompt: call.args }
     : {
         type: "tool-invocation",
@@ -74,7 +74,7 @@ const callEvent = (place: Place, call: Message.CallPart): Event =>
         toolName: call.name,
         args: call.args,
         state: "call",
-        ...(isClient(place, call) ? { execution: "client" as const } : {})
+        ...(isClient(agent, call) ? { execution: "client" as const } : {})
       }
 
 const missing: Json = { error: "ResultMissing", message: "the provider ran this call and gave no result" }

@@ -11,7 +11,8 @@ import * as Option from "effect/Option"
 import type { Emit, ModelRequest } from "../model/Model.ts"
 import * as TokenEstimator from "../model/TokenEstimator.ts"
 import type { Work } from "../engine/Engine.ts"
-import type { Place, Run } from "../run/Run.ts"
+import type { AgentState } from "../run/AgentState.ts"
+import type { Run } from "../run/Run.ts"
 import * as Interruptible from "../kernel/Interruptible.ts"
 import { Answer } from "./Answer.ts"
 import { Patience } from "../kernel/Patience.ts"
@@ -30,7 +31,7 @@ export interface Attempted {
 }
 
 /** Sends `request` once. The answer's text and reasoning are in the log when this completes. */
-export const attempt = Effect.fnUntraced(function* (run: Run, work: Work, place: Place, request: ModelRequest) {
+export const attempt = Effect.fnUntraced(function* (run: Run, work: Work, agent: AgentState, request: ModelRequest) {
   const answer = new Answer()
   const startedAt = work.now()
   let firstTokenAt: number | undefined
@@ -44,22 +45,22 @@ export const attempt = Effect.fnUntraced(function* (run: Run, work: Work, place:
     const events = answer.take(parts)
     if (firstTokenAt === undefined && (!answer.isSilent || answer.calls.length > 0)) firstTokenAt = work.now()
     if (firstTextAt === undefined && answer.hasText) firstTextAt = work.now()
-    if (events.length === 0 || !work.push(place.path, events)) return undefined
+    if (events.length === 0 || !work.push(agent.path, events)) return undefined
     return patience === undefined ? work.room() : patience.hold(work.room())
   }
-  const asked = Effect.suspend(() => place.model.attempt(request, emit))
+  const asked = Effect.suspend(() => agent.model.attempt(request, emit))
   const held = yield* Interruptible.hold(asked, {
     signal: work.cancel,
     alarm: run.alarm,
     graceMs: run.settings.cancelGraceMs,
-    remainingMs: remaining(timeLeft(work, place), patience),
+    remainingMs: remaining(timeLeft(work, agent), patience),
     onCut: () => {
       live = false
     }
   })
   live = false
   answer.close()
-  const ending = yield* judge(run, work, place, answer, held, patience)
+  const ending = yield* judge(run, work, agent, answer, held, patience)
   const row: Entry.Attempt = {
     startedAt,
     endedAt: work.now(),
@@ -73,7 +74,7 @@ export const attempt = Effect.fnUntraced(function* (run: Run, work: Work, place:
 })
 
 /** Asks how long the agent may go on, in milliseconds; `undefined` where nothing limits its time. */
-export const timeLeft = (work: Work, { path }: Place): (() => number) | undefined =>
+export const timeLeft = (work: Work, { path }: AgentState): (() => number) | undefined =>
   work.tree.isTimed(path) ? () => work.tree.remainingMs(path, work.elapsed()) : undefined
 
 const remaining = (left: (() => number) | undefined, patience: Patience | undefined): (() => number) | undefined =>
@@ -84,7 +85,7 @@ const remaining = (left: (() => number) | undefined, patience: Patience | undefi
 /** What it means for a step that it was cut: by the run's signal, or by a limit on time. */
 export const cutShort = (
   work: Work,
-  { path }: Place,
+  { path }: AgentState,
   by: "signal" | "deadline"
 ): Extract<Ending, { readonly _tag: "Cancelled" | "Refused" }> => {
   const refusal = by === "deadline" ? work.tree.overtime(path, work.elapsed()) : undefined
@@ -94,14 +95,14 @@ export const cutShort = (
 const judge = (
   run: Run,
   work: Work,
-  place: Place,
+  agent: AgentState,
   answer: Answer,
   held: Interruptible.Held<void, ModelFailure.ModelFailure>,
   patience: Patience | undefined
 ): Effect.Effect<Ending> => {
-  const about = { provider: place.model.provider, model: place.model.model }
+  const about = { provider: agent.model.provider, model: agent.model.model }
   if (held._tag === "Cut") {
-    const short = cutShort(work, place, held.by)
+    const short = cutShort(work, agent, held.by)
     const afterMs = held.by === "deadline" && short._tag === "Cancelled" ? patience?.over : undefined
     return Effect.succeed(
       afterMs === undefined ? short : { _tag: "Failed", failure: new ModelFailure.ModelTimedOut({ ...about, afterMs }) }
@@ -138,7 +139,7 @@ const isReason = (failure: unknown): boolean => ModelFailure.members.some((membe
  */
 export const usageOf = (
   run: Run,
-  place: Place,
+  agent: AgentState,
   attempted: Attempted
 ): { readonly usage: Usage.Usage; readonly estimated: boolean } => {
   const { answer, ending } = attempted
@@ -152,12 +153,12 @@ export const usageOf = (
   const hasInput = isReported(reported, inputParts)
   const hasOutput = whole && isReported(reported, outputParts)
   if (hasInput && hasOutput) return { usage: reported, estimated: false }
-  const estimator = TokenEstimator.forModel(run.settings.estimator, place.model)
+  const estimator = TokenEstimator.forModel(run.settings.estimator, agent.model)
   const outputReasoning = Math.max(reported.outputReasoning ?? 0, Math.ceil(answer.reasoned / 3))
   return {
     usage: {
       ...reported,
-      ...(hasInput ? {} : { inputUncached: place.inputTokens(estimator) }),
+      ...(hasInput ? {} : { inputUncached: agent.inputTokens(estimator) }),
       ...(hasOutput
         ? {}
         : {

@@ -7,10 +7,10 @@
 import { type Budget, type Entry, type Event, type Message, type ModelFailure, Money, Usage } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Names from "../run/Names.ts"
-import * as BudgetWarning from "../run/BudgetWarning.ts"
 import type { Settled, Work } from "../engine/Engine.ts"
 import type { ModelPort, ModelRequest } from "../model/Model.ts"
-import { type Place, priceOf, type Run } from "../run/Run.ts"
+import type { AgentState } from "../run/AgentState.ts"
+import { priceOf, type Run, tellWarnings } from "../run/Run.ts"
 import * as Interruptible from "../kernel/Interruptible.ts"
 import * as Admission from "./Admission.ts"
 import * as Announcement from "./Announcement.ts"
@@ -25,9 +25,9 @@ export interface StepOptions {
   readonly offersTools: boolean
 }
 
-/** Carries one model step of the agent at `place`. */
-export const modelStep = (run: Run, place: Place, options: StepOptions): Effect.Effect<StepValue> =>
-  run.engine.activity(Names.model(place.prefix, options.step), StepValue, (work) => carry(run, work, place, options))
+/** Carries one model step of `agent`. */
+export const modelStep = (run: Run, agent: AgentState, options: StepOptions): Effect.Effect<StepValue> =>
+  run.engine.activity(Names.model(agent.prefix, options.step), StepValue, (work) => carry(run, work, agent, options))
 
 /** What is known of a step while it is carried. */
 interface Tally {
@@ -59,49 +59,49 @@ const newTally = (startedAt: number): Tally => ({
   feesCharged: 0
 })
 
-const carry = Effect.fnUntraced(function* (run: Run, work: Work, place: Place, options: StepOptions) {
-  place.model = place.member.model
+const carry = Effect.fnUntraced(function* (run: Run, work: Work, agent: AgentState, options: StepOptions) {
+  agent.model = agent.member.model
   let tally = newTally(work.now())
   const before: Array<Entry.ModelEntry> = []
-  const lost = work.open(place.path)
-  if (lost !== undefined) recover(run, work, place, tally, lost)
+  const lost = work.open(agent.path)
+  if (lost !== undefined) recover(run, work, agent, tally, lost)
 
   // The last step of a budget that wraps up is paid from what was kept back for it.
-  if (!options.offersTools) work.tree.releaseReserve(place.path)
-  let admission: Admission.Admission = yield* Admission.admit(run, work, place)
+  if (!options.offersTools) work.tree.releaseReserve(agent.path)
+  let admission: Admission.Admission = yield* Admission.admit(run, work, agent)
   const end = (value: StepValue, events: ReadonlyArray<Event> = []) =>
-    settled(run, work, place, options, tally, before, value, admission, events)
+    settled(run, work, agent, options, tally, before, value, admission, events)
   const used = () => before.reduce((sum, row) => Usage.add(row.usage, sum), tally.usage)
   if (admission._tag !== "Admitted") {
-    if (lost?.started === true) work.push(place.path, [retraction])
+    if (lost?.started === true) work.push(agent.path, [retraction])
     return end(endOf(admission, used(), []))
   }
-  if (work.push(place.path, lost?.started === true ? [retraction, stepStart] : [stepStart])) {
-    const cut = yield* uncut(run, work, place, Effect.promise(work.room))
+  if (work.push(agent.path, lost?.started === true ? [retraction, stepStart] : [stepStart])) {
+    const cut = yield* uncut(run, work, agent, Effect.promise(work.room))
     if (cut !== undefined) return end(endOf(cut, used(), []))
   }
-  yield* begin(work, place, options)
+  yield* begin(work, agent, options)
 
   for (let attempt = 1; ; attempt++) {
     // A request that was never sent is no attempt, and costs nothing.
     if (work.cancel.requested) return end(endOf(cancelled, used(), []))
-    const attempted = yield* Attempt.attempt(run, work, place, request(work, place, options, admission, attempt))
+    const attempted = yield* Attempt.attempt(run, work, agent, request(work, agent, options, admission, attempt))
     const { answer, ending, row } = attempted
-    const reported = Attempt.usageOf(run, place, attempted)
+    const reported = Attempt.usageOf(run, agent, attempted)
     tally.usage = tally.rows.length === 0 ? reported.usage : Usage.add(tally.usage, reported.usage)
     tally.estimated ||= reported.estimated
     tally.rows.push(row)
     Fees.count(tally, answer.calls)
     if (ending._tag === "Completed") {
-      const { calls, content, events } = Announcement.announce(place, answer, options.offersTools)
+      const { calls, content, events } = Announcement.announce(agent, answer, options.offersTools)
       const stop = answer.stop ?? "other"
       if (stop === "length" && admission.isClamped) {
         // Not the model's own length but the budget's: the limit is met in the middle of the answer.
-        pay(work, place, tally, admission)
-        const refusal = Admission.shortfall(work, place, admission)
+        pay(work, agent, tally, admission)
+        const refusal = Admission.shortfall(work, agent, admission)
         if (refusal !== undefined) return end(endOf({ _tag: "Refused", refusal }, used(), content))
       }
-      const model = answer.responseModel ?? place.model.model
+      const model = answer.responseModel ?? agent.model.model
       return end({ outcome: "completed", content, usage: used(), calls, stop, model }, events)
     }
     const mayRetry =
@@ -111,27 +111,27 @@ const carry = Effect.fnUntraced(function* (run: Run, work: Work, place: Place, o
       attempt <= run.settings.modelRetries &&
       !work.cancel.requested
     if (!mayRetry) {
-      const next = ending._tag === "Failed" ? fallback(run, work, place, ending.failure, answer.isSilent) : undefined
+      const next = ending._tag === "Failed" ? fallback(run, work, agent, ending.failure, answer.isSilent) : undefined
       if (next === undefined || ending._tag !== "Failed") return end(endOf(ending, used(), answer.content))
       // What the model before has used is on its own row, and paid before the next one is admitted.
-      pay(work, place, tally, admission)
-      before.push(rowOf(run, work, place, options, tally, admission))
+      pay(work, agent, tally, admission)
+      before.push(rowOf(run, work, agent, options, tally, admission))
       tally = newTally(work.now())
-      place.model = next
-      admission = yield* Admission.admit(run, work, place, 0)
+      agent.model = next
+      admission = yield* Admission.admit(run, work, agent, 0)
       if (admission._tag !== "Admitted") return end(endOf(admission, used(), answer.content))
-      if (!answer.isSilent) work.push(place.path, [retracted(ending.failure), stepStart])
-      if (!Usage.isUnknown(reported.usage)) yield* begin(work, place, options)
+      if (!answer.isSilent) work.push(agent.path, [retracted(ending.failure), stepStart])
+      if (!Usage.isUnknown(reported.usage)) yield* begin(work, agent, options)
       attempt = 0
       continue
     }
-    const cut = yield* pause(run, work, place, ending.failure, attempt)
+    const cut = yield* pause(run, work, agent, ending.failure, attempt)
     if (cut !== undefined) return end(endOf(cut, used(), answer.content))
-    admission = yield* readmit(run, work, place, tally, admission)
+    admission = yield* readmit(run, work, agent, tally, admission)
     if (admission._tag !== "Admitted") return end(endOf(admission, used(), answer.content))
     // What was shown is taken back before another attempt says anything: two halves are never one answer.
-    if (!answer.isSilent) work.push(place.path, [retracted(ending.failure), stepStart])
-    if (!Usage.isUnknown(reported.usage)) yield* begin(work, place, options)
+    if (!answer.isSilent) work.push(agent.path, [retracted(ending.failure), stepStart])
+    if (!Usage.isUnknown(reported.usage)) yield* begin(work, agent, options)
   }
 })
 
@@ -139,7 +139,7 @@ const carry = Effect.fnUntraced(function* (run: Run, work: Work, place: Place, o
  * Counts a request durably before it goes out, so that it is on the bill should this process die. One that follows a request which
  * costs nothing takes its place.
  */
-const begin = (work: Work, { path, prefix }: Place, { step }: StepOptions): Effect.Effect<unknown> =>
+const begin = (work: Work, { path, prefix }: AgentState, { step }: StepOptions): Effect.Effect<unknown> =>
   work.begin === undefined ? Effect.void : work.begin(Names.model(prefix, step), path)
 
 const cancelled = { _tag: "Cancelled" } as const
@@ -168,20 +168,20 @@ const retraction: Event = { type: "step-retracted", reason: "the process that ca
 const recover = (
   run: Run,
   work: Work,
-  place: Place,
+  agent: AgentState,
   tally: Tally,
   lost: { readonly attempts: number; readonly said: number }
 ) => {
   if (lost.attempts === 0) return
   tally.usage = {
-    inputUncached: lost.attempts * place.inputTokens(run.settings.estimator),
+    inputUncached: lost.attempts * agent.inputTokens(run.settings.estimator),
     outputText: Math.ceil(lost.said / 3)
   }
   tally.estimated = true
   for (let index = 0; index < lost.attempts; index++) {
     tally.rows.push({ startedAt: tally.startedAt, endedAt: tally.startedAt, outcome: "lost" })
   }
-  work.tree.charge(place.path, owed(tally, priceOf(run, work, place)))
+  work.tree.charge(agent.path, owed(tally, priceOf(run, work, agent)))
   tally.charged = tally.usage
 }
 
@@ -193,7 +193,7 @@ const owed = ({ charged, usage }: Tally, price: Entry.Price | undefined): Budget
 })
 
 /** Puts what the step has used so far on the budget, in place of what was held for it. */
-const pay = (work: Work, place: Place, tally: Tally, { held, price }: Admission.Admitted): void => {
+const pay = (work: Work, agent: AgentState, tally: Tally, { held, price }: Admission.Admitted): void => {
   if (tally.paid === held) return
   tally.paid = held
   const fees = Fees.known(tally.fees, price)
@@ -204,69 +204,69 @@ const pay = (work: Work, place: Place, tally: Tally, { held, price }: Admission.
     steps: held.steps
   }
   tally.feesCharged = fees
-  tally.overrun ||= work.tree.isLimited(place.path) && exceeds(spent, held)
+  tally.overrun ||= work.tree.isLimited(agent.path) && exceeds(spent, held)
   tally.charged = tally.usage
-  work.tree.settle(place.path, held, spent)
+  work.tree.settle(agent.path, held, spent)
 }
 
 /** Admission for one more attempt: what those before have used is paid first, so that trying again cannot pass a limit. */
 const readmit = (
   run: Run,
   work: Work,
-  place: Place,
+  agent: AgentState,
   tally: Tally,
   admission: Admission.Admitted
 ): Effect.Effect<Admission.Admission> => {
   if (Usage.isUnknown(tally.usage) || tally.usage === tally.charged) return Effect.succeed(admission)
-  pay(work, place, tally, admission)
-  return Admission.admit(run, work, place, 0)
+  pay(work, agent, tally, admission)
+  return Admission.admit(run, work, agent, 0)
 }
 
 const request = (
   work: Work,
-  place: Place,
+  agent: AgentState,
   options: StepOptions,
   admission: Admission.Admitted,
   attempt: number
 ): ModelRequest => ({
-  instructions: place.member.definition.instructions,
-  messages: place.messages,
-  tools: options.offersTools ? place.member.offered : [],
+  instructions: agent.member.definition.instructions,
+  messages: agent.messages,
+  tools: options.offersTools ? agent.member.offered : [],
   maxOutputTokens: admission.maxOutputTokens,
-  output: place.member.output,
-  providerOptions: place.member.definition.providerOptions,
+  output: agent.member.output,
+  providerOptions: agent.member.definition.providerOptions,
   metadata: {
     runId: work.runId,
     threadId: work.threadId,
-    agent: place.member.name,
-    agentPath: place.path,
+    agent: agent.member.name,
+    agentPath: agent.path,
     step: options.step,
     attempt
   }
 })
 
 /** Waits before the next attempt: as long as the provider asks, else longer each time. */
-const pause = (run: Run, work: Work, place: Place, failure: ModelFailure.ModelFailure, attempt: number) => {
+const pause = (run: Run, work: Work, agent: AgentState, failure: ModelFailure.ModelFailure, attempt: number) => {
   const asked = "retryAfterMs" in failure ? failure.retryAfterMs : undefined
-  return uncut(run, work, place, Effect.sleep(asked ?? run.settings.modelRetryBaseMs * 2 ** (attempt - 1)))
+  return uncut(run, work, agent, Effect.sleep(asked ?? run.settings.modelRetryBaseMs * 2 ** (attempt - 1)))
 }
 
 /** Waits; answers how the step ends where a cancel or a limit on time cuts the wait short. */
-const uncut = (run: Run, work: Work, place: Place, wait: Effect.Effect<void>) =>
+const uncut = (run: Run, work: Work, agent: AgentState, wait: Effect.Effect<void>) =>
   Effect.map(
     Interruptible.hold(wait, {
       signal: work.cancel,
       alarm: run.alarm,
       graceMs: 0,
-      remainingMs: Attempt.timeLeft(work, place)
+      remainingMs: Attempt.timeLeft(work, agent)
     }),
-    (held) => (held._tag === "Cut" ? Attempt.cutShort(work, place, held.by) : undefined)
+    (held) => (held._tag === "Cut" ? Attempt.cutShort(work, agent, held.by) : undefined)
   )
 
 const settled = (
   run: Run,
   work: Work,
-  place: Place,
+  agent: AgentState,
   options: StepOptions,
   tally: Tally,
   before: ReadonlyArray<Entry.ModelEntry>,
@@ -274,11 +274,11 @@ const settled = (
   admission: Admission.Admission,
   events: ReadonlyArray<Event>
 ): Settled<StepValue> => {
-  if (admission._tag === "Admitted") pay(work, place, tally, admission)
-  const { path } = place
+  if (admission._tag === "Admitted") pay(work, agent, tally, admission)
+  const { path } = agent
   if (tally.rows.length === 0) return { value, path, events, spent: before }
-  const spent = [...before, rowOf(run, work, place, options, tally, admission)]
-  BudgetWarning.tell(work)
+  const spent = [...before, rowOf(run, work, agent, options, tally, admission)]
+  tellWarnings(work)
   return { value, path, events, spent }
 }
 
@@ -286,16 +286,16 @@ const settled = (
 const rowOf = (
   run: Run,
   work: Work,
-  place: Place,
+  agent: AgentState,
   options: StepOptions,
   tally: Tally,
   admission: Admission.Admission
 ): Entry.ModelEntry => {
-  const price = admission._tag === "Admitted" ? admission.price : priceOf(run, work, place)
-  const { model, provider } = place.model
+  const price = admission._tag === "Admitted" ? admission.price : priceOf(run, work, agent)
+  const { model, provider } = agent.model
   return {
     kind: "model",
-    path: place.path,
+    path: agent.path,
     step: options.step,
     provider,
     model,
@@ -314,7 +314,7 @@ const rowOf = (
 const fallback = (
   run: Run,
   work: Work,
-  place: Place,
+  agent: AgentState,
   failure: ModelFailure.ModelFailure,
   isSilent: boolean
 ): ModelPort | undefined => {
@@ -322,8 +322,8 @@ const fallback = (
     return undefined
   }
   if (!isSilent && run.settings.midStream === "error") return undefined
-  const { fallbacks } = place.member
-  return fallbacks[fallbacks.indexOf(place.model) + 1]
+  const { fallbacks } = agent.member
+  return fallbacks[fallbacks.indexOf(agent.model) + 1]
 }
 
 /** True where more was spent than had been held, of what was held at all. */
