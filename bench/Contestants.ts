@@ -15,10 +15,12 @@ export const contestants: { readonly [name: string]: Entry<Contestant> } = {
   },
   promise: {
     title: "Reins, `for await`",
+    isOurs: true,
     load: async () => (await import("./contestants/Reins.ts")).promise
   },
   effect: {
     title: "Reins, Effect stream",
+    isOurs: true,
     load: async () => (await import("./contestants/Reins.ts")).effect
   },
   "ai-sdk": { title: "AI SDK 7", needs: "peers", load: () => peer("AiSdk.mjs") },

@@ -24,6 +24,8 @@ export type Need = "peers" | "postgres"
 export interface Entry<C> {
   readonly title: string
   readonly needs?: Need | undefined
+  /** Whether it is made of this repository, so that another revision of it can be measured beside it. */
+  readonly isOurs?: boolean | undefined
   readonly load: () => Promise<C>
 }
 

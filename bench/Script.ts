@@ -16,11 +16,23 @@ export interface Voice<P> {
 /** Answers step `step` of a run, counted from 1. */
 export type Script = <P>(step: number, voice: Voice<P>) => AsyncGenerator<P>
 
-/** The one tool, in every workload. It answers at once. */
+/**
+ * The one tool, in every workload. It answers at once, except for every other number below zero: these take a millisecond, as a tool
+ * that asks a neighbouring service does.
+ */
 export const tool = {
   name: "work",
   description: "Does a piece of work",
-  answer: (n: number) => ({ doubled: n * 2 })
+  answer: (n: number): Answer | Promise<Answer> =>
+    n < 0 && n % 2 === 0
+      ? new Promise((resolve) => {
+          setTimeout(() => resolve({ doubled: n * 2 }), 1)
+        })
+      : { doubled: n * 2 }
+}
+
+interface Answer {
+  readonly doubled: number
 }
 
 /** One step of text, delta by delta. */
@@ -48,11 +60,11 @@ export const steps = (count: number): Script =>
     yield voice.finish(step <= count)
   }
 
-/** One step with `count` calls, then a word. */
-export const calls = (count: number): Script =>
+/** One step with `count` calls, then a word. `mixed`: every other call takes a millisecond. */
+export const calls = (count: number, mixed = false): Script =>
   async function* (step, voice) {
     if (step > 1) yield voice.text("done")
-    else for (let n = 1; n <= count; n++) yield voice.call(`call-${n}`, `{"n":${n}}`)
+    else for (let n = 1; n <= count; n++) yield voice.call(`call-${n}`, `{"n":${mixed ? -n : n}}`)
     yield voice.finish(step === 1)
   }
 

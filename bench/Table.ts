@@ -39,3 +39,31 @@ export const render = (
   }
   return lines.join("\n")
 }
+
+/**
+ * What became of each figure of a contestant since another revision: its medians before and now, and the gain, which is above 1 where
+ * it got better: less time or memory, more a second.
+ */
+export const gains = (
+  name: string,
+  title: string,
+  figures: Workload<never>["figures"],
+  before: Rounds,
+  now: Rounds
+): ReadonlyArray<string> =>
+  Object.entries(figures).flatMap(([figure, { title: what, unit }]) => {
+    const [old, today] = [of(before, figure), of(now, figure)]
+    if (!Number.isFinite(old) || !Number.isFinite(today)) return []
+    const gain = unit === "/s" ? today / old : old / today
+    return [`| ${name} | ${title} | ${what} (${unit}) | ${short(old)} | ${short(today)} | ${gain.toFixed(2)} |`]
+  })
+
+/** A Markdown table of gains since a revision. */
+export const compare = (revision: string, rows: ReadonlyArray<string>): string =>
+  [
+    `### Today against ${revision}`,
+    "",
+    `| workload | contestant | figure | ${revision} | today | gain |`,
+    "| --- | --- | --- | ---: | ---: | ---: |",
+    ...rows
+  ].join("\n")

@@ -71,6 +71,8 @@ const W1: Workload = {
 const W2: Workload = {
   title: "50, 200 and 800 steps with one tool call each",
   figures: {
+    young: { title: "time per step, young process", unit: "µs" },
+    warm: { title: "time per step, warm process", unit: "µs" },
     at50: { title: "time per step, 50 steps", unit: "µs" },
     at200: { title: "time per step, 200 steps", unit: "µs" },
     at800: { title: "time per step, 800 steps", unit: "µs" },
@@ -83,22 +85,35 @@ const W2: Workload = {
       await timed(Math.ceil(times / 3), run)
       return ((await timed(times, run)) * 1000) / steps
     }
+    const whole = await contestant.open(Script.steps(50), { gated: false })
+    const fifty = () => whole.run(silent)
+    await fifty()
+    const young = ((await timed(20, fifty)) * 1000) / 50
+    const until = performance.now() + (quick ? 500 : 1500)
+    while (performance.now() < until) await fifty()
+    const warm = ((await timed(quick ? 20 : 60, fifty)) * 1000) / 50
     const at50 = await perStep(50, quick ? 20 : 60)
     const at200 = await perStep(200, quick ? 5 : 15)
     const at800 = await perStep(800, quick ? 2 : 5)
-    return { at50, at200, at800, growth: at800 / at50 }
+    return { young, warm, at50, at200, at800, growth: at800 / at50 }
   }
 }
 
 const W3: Workload = {
   title: "one step with 50 parallel tool calls",
-  figures: { call: { title: "time per call", unit: "µs" } },
+  figures: {
+    call: { title: "time per call", unit: "µs" },
+    mixed: { title: "time per call, half of them taking 1 ms", unit: "µs" }
+  },
   measure: async (contestant, quick) => {
     const count = 50
-    const opened = await contestant.open(Script.calls(count), { gated: false })
-    const run = () => opened.run(silent)
-    await timed(quick ? 20 : 60, run)
-    return { call: ((await timed(quick ? 40 : 150, run)) * 1000) / count }
+    const perCall = async (mixed: boolean) => {
+      const opened = await contestant.open(Script.calls(count, mixed), { gated: false })
+      const run = () => opened.run(silent)
+      await timed(quick ? 20 : 60, run)
+      return ((await timed(quick ? 40 : 150, run)) * 1000) / count
+    }
+    return { call: await perCall(false), mixed: await perCall(true) }
   }
 }
 

@@ -62,7 +62,9 @@ async function* loop(script: Script, gated: boolean, prompt: string): AsyncGener
       yield { type: "question", answer }
       await answered
     }
-    const results = await Promise.all(calls.map(async (call) => ({ id: call.id, result: tool.answer(call.args.n) })))
+    const results = await Promise.all(
+      calls.map(async (call) => ({ id: call.id, result: await tool.answer(call.args.n) }))
+    )
     for (const { id, result } of results) {
       messages.push({ role: "tool", id, content: JSON.stringify(result) })
       yield { type: "result", id, result }

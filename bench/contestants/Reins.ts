@@ -88,7 +88,12 @@ const Work = Tool.make("work", {
 }).annotate(ToolSettings.Timeout, "30 seconds")
 
 const Kit = Toolkit.make(Work)
-const KitLive = Kit.toLayer({ work: ({ n }) => Effect.succeed(tool.answer(n)) })
+const KitLive = Kit.toLayer({
+  work: ({ n }) => {
+    const answer = tool.answer(n)
+    return answer instanceof Promise ? Effect.promise(() => answer) : Effect.succeed(answer)
+  }
+})
 
 const runtimeOf = (script: Script, gated: boolean) => {
   const agent = Agent.make("bench", {

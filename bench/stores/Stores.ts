@@ -6,8 +6,21 @@ import type { Entry } from "../Family.ts"
 import type { Store } from "./Store.ts"
 
 export const stores: { readonly [name: string]: Entry<Store> } = {
-  memory: { title: "memory", load: async () => (await import("./Memory.ts")).memory },
-  sqlite: { title: "SQLite, `NORMAL`", load: async () => (await import("./SqliteStore.ts")).store("NORMAL") },
-  "sqlite-full": { title: "SQLite, `FULL`", load: async () => (await import("./SqliteStore.ts")).store("FULL") },
-  postgres: { title: "Postgres", needs: "postgres", load: async () => (await import("./PostgresStore.ts")).store }
+  memory: { title: "memory", isOurs: true, load: async () => (await import("./Memory.ts")).memory },
+  sqlite: {
+    title: "SQLite, `NORMAL`",
+    isOurs: true,
+    load: async () => (await import("./SqliteStore.ts")).store("NORMAL")
+  },
+  "sqlite-full": {
+    title: "SQLite, `FULL`",
+    isOurs: true,
+    load: async () => (await import("./SqliteStore.ts")).store("FULL")
+  },
+  postgres: {
+    title: "Postgres",
+    isOurs: true,
+    needs: "postgres",
+    load: async () => (await import("./PostgresStore.ts")).store
+  }
 }
