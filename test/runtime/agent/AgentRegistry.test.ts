@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Agent, Budget, InvalidAgents, Model, Runtime, Specialist } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
-import { Cause, Effect, Exit, Layer, Schema } from "effect"
+import { Cause, Context, Effect, Exit, Layer, Schema } from "effect"
 import { Tool, Toolkit } from "effect/ai"
 
 const model = () =>
@@ -101,6 +101,75 @@ describe("a runtime is not built", () => {
       assert.include(message, `agents "desk" and "reader" both have a tool "find", defined differently`)
       assert.include(message, "toolkit: Agent.bind(Kit, Kit.layer)")
     })
+  )
+})
+
+describe("an agent whose schemas no model can be told is refused when it is built", () => {
+  const desk = (parameters: Schema.Codec<unknown>) => {
+    const kit = Toolkit.make(Tool.make("look", { parameters, success: Schema.String }))
+    return Runtime.layer({
+      agents: [Agent.make("desk", { toolkit: Effect.provide(kit, kit.toLayer({ look: () => Effect.succeed("") })) })]
+    })
+  }
+
+  it.effect.each<readonly [string, Schema.Codec<unknown>, string]>([
+    ["a string", Schema.String, "are of type string"],
+    ["void", Schema.Void, "are of type null"],
+    ["nothing that can be", Schema.Never, `"look"`]
+  ])("%s", ([, parameters, words]) =>
+    Effect.gen(function* () {
+      const message = yield* flaw(desk(parameters))
+      assert.include(message, `agent "desk": the parameters of tool "look"`)
+      assert.include(message, words)
+    })
+  )
+
+  it.effect("a specialist's input", () =>
+    Effect.gen(function* () {
+      const reader = Specialist.make("reader", { description: "Reads", input: Schema.Array(Schema.String) })
+      const message = yield* flaw(Runtime.layer({ agents: [Agent.make("desk", { specialists: [reader] })] }))
+      assert.include(message, `the input of specialist "reader" are of type array`)
+    })
+  )
+})
+
+describe("a schema whose values are no JSON", () => {
+  const When = Schema.Struct({ when: Schema.Date, count: Schema.BigInt })
+  const Kit = Toolkit.make(Tool.make("remind", { parameters: When, success: Schema.String }))
+  const handlers = Kit.toLayer({
+    remind: ({ count, when }) => Effect.succeed(`${when.toISOString()} ${typeof count}`)
+  })
+  const args = { when: "2026-01-01T00:00:00.000Z", count: "5" }
+  const calling = (name: string) =>
+    ScriptedModel.make({
+      respond: (request) =>
+        ScriptedModel.lastResults(request).length > 0
+          ? ScriptedModel.text(JSON.stringify(ScriptedModel.lastResults(request).map(({ result }) => result)))
+          : request.metadata.agentPath.length > 0
+            ? ScriptedModel.text("read")
+            : ScriptedModel.calls([{ id: "c", name, args }])
+    })
+
+  it.effect.each([false, true])("is taken in the form that the model is told of; bound: %s", (bound) =>
+    Effect.gen(function* () {
+      const agent = Agent.make("desk", { toolkit: bound ? Effect.provide(Kit, handlers) : Kit })
+      const runtime = Runtime.layer({ agents: [agent] }).pipe(
+        Layer.provide([handlers, Layer.succeed(Model, calling("remind"))])
+      )
+      const { complete } = Context.get(yield* Layer.build(runtime), Runtime)
+      assert.strictEqual((yield* complete("go")).output, `["2026-01-01T00:00:00.000Z bigint"]`)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("is what a specialist takes, too", () =>
+    Effect.gen(function* () {
+      const reader = Specialist.make("reader", { description: "Reads", input: When })
+      const runtime = Runtime.layer({ agents: [Agent.make("desk", { specialists: [reader] })] }).pipe(
+        Layer.provide(Layer.succeed(Model, calling("reader")))
+      )
+      const { complete } = Context.get(yield* Layer.build(runtime), Runtime)
+      assert.strictEqual((yield* complete("go")).output, `["read"]`)
+    }).pipe(Effect.scoped)
   )
 })
 

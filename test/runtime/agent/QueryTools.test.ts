@@ -49,6 +49,22 @@ const start = Effect.fnUntraced(function* (model: ModelPort, tools: QueryTools) 
 const offered = (model: ScriptedModel.ScriptedModel) => model.requests[0]?.tools.map(({ name }) => name)
 
 describe("the tools of a query", () => {
+  it.effect("are not called with what their schemas refuse", () =>
+    Effect.gen(function* () {
+      const parameters = { type: "object", properties: { where: { type: "string" } }, required: ["where"] }
+      for (const args of [{}, { where: 7 }, null, "{", [1]]) {
+        const model = ScriptedModel.make({
+          replies: [ScriptedModel.calls([{ id: "c", name: "locate", args }]), ScriptedModel.text("done")]
+        })
+        const { probe } = yield* start(model, { client: [{ name: "locate", parameters }] })
+        // Nobody answers: the run ends by itself.
+        yield* probe.end
+        Story.isWhole(probe.envelopes)
+        assert.include(JSON.stringify(probe.of("tool-invocation")), "InvalidArguments")
+      }
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("are offered beside the agent's, and answered by the caller", () =>
     Effect.gen(function* () {
       const model = calling("locate")

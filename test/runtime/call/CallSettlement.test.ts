@@ -41,13 +41,22 @@ describe("a call", () => {
     ["a negative", { n: -1 }],
     ["no object", [1]],
     ["a string of JSON", `{"n": 1}`],
-    ["broken JSON", `{"n": `],
-    ["null", null]
+    ["broken JSON", `{"n": `]
   ])("with %s for arguments does not run, and is a result that says why", ([, args]) =>
     Effect.gen(function* () {
       const { ran, result, status } = yield* calling("work", args)
       assert.deepStrictEqual([ran, status], [0, "failed"])
-      assert.match(JSON.stringify(result), /"InvalidArguments","message":"Expected/)
+      assert.match(
+        JSON.stringify(result),
+        /"InvalidArguments","message":"(Expected|the arguments must be one JSON object)/
+      )
+    })
+  )
+
+  it.effect("with null for arguments runs with none", () =>
+    Effect.gen(function* () {
+      const { ran, status } = yield* calling("work", null)
+      assert.deepStrictEqual([ran, status], [1, undefined])
     })
   )
 

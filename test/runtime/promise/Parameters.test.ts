@@ -4,6 +4,7 @@ import { createRuntime, Decision, type Parameters } from "@reins/runtime/promise
 import { ScriptedModel } from "@reins/runtime/testing"
 import { toStandardJsonSchema } from "@valibot/to-json-schema"
 import { Effect, Schema } from "effect"
+import { type } from "arktype"
 import * as v from "valibot"
 import { z } from "zod"
 
@@ -39,9 +40,11 @@ const called = async (parameters: Parameters, args: Json, options: { readonly re
   })
   const refused: Array<unknown> = []
   const events: Array<Event> = []
+  let asked = 0
   for await (const event of runtime.query("go")) {
     events.push(event)
     if (event.type !== "approval-required") continue
+    asked++
     const revision = Decision.revise(options.revise ?? null)
     await runtime.respondToApproval(event.data.id, revision).catch((error: unknown) => {
       refused.push(error)
@@ -49,7 +52,7 @@ const called = async (parameters: Parameters, args: Json, options: { readonly re
     })
   }
   const result = events.find((event) => event.type === "tool-invocation" && event.state === "result")
-  return { seen, result, refused, offered: model.requests[0]?.tools[0]?.parameters }
+  return { seen, result, refused, asked, offered: model.requests[0]?.tools[0]?.parameters }
 }
 
 describe.each(ways)("parameters by %s", (_, parameters) => {
@@ -81,11 +84,81 @@ describe.each(ways)("parameters by %s", (_, parameters) => {
 })
 
 describe("raw JSON Schema", () => {
-  it("is told to the model as it is, and arguments are taken as they come", async () => {
-    const document = { type: "object", properties: { order: { type: "string", pattern: "^A" } }, not: {} } as const
-    const { offered, seen } = await called(document, { order: 7 })
+  const document = { type: "object", properties: { order: { type: "string", pattern: "^A" } } } as const
+
+  it("is told to the model as it is", async () => {
+    const { offered, seen } = await called(document, { order: "A-1" })
     assert.deepStrictEqual(offered, document)
-    assert.deepStrictEqual(seen, [{ order: 7 }])
+    assert.deepStrictEqual(seen, [{ order: "A-1" }])
+  })
+
+  it.each<Json>([{ order: 7 }, { order: "B" }, '{"order": "A', ["A"], 7])("lets no tool run with %j", async (args) => {
+    const { result, seen } = await called(document, args)
+    assert.deepStrictEqual(seen, [])
+    assert.match(JSON.stringify(result), /InvalidArguments/)
+  })
+
+  it("holds a revision too", async () => {
+    const { refused, seen } = await called(document, { order: "A-1" }, { revise: { order: 2 } })
+    assert.deepStrictEqual([refused.length, seen], [1, []])
+  })
+
+  it("refuses a call before anybody is asked", async () => {
+    const { asked, seen } = await called(document, { order: 7 }, { revise: { order: "A" } })
+    assert.deepStrictEqual([asked, seen], [0, []])
+  })
+})
+
+describe("what is no object", () => {
+  it.each<readonly [string, unknown, RegExp]>([
+    ["a string", z.string(), /tool "look" are of type string; .*wrap the value/],
+    ["raw JSON Schema of an array", { type: "array" }, /tool "look" are of type array/],
+    ["a date in a field", z.object({ n: z.number(), when: z.date() }), /tool "look" cannot be told.*because of "when"/],
+    [
+      "a schema of a library without JSON Schema",
+      { "~standard": {} },
+      /tool "look" cannot be told.*toStandardJsonSchema/
+    ],
+    ["a schema of Effect's as it is", Schema.Struct({}), /tool "look"/]
+  ])("is refused when the runtime is made: %s", async (_, parameters, words) => {
+    const failure = await called(untyped(parameters), {}).then(() => "made", String)
+    assert.match(failure, words)
+  })
+})
+
+const untyped = Schema.decodeUnknownSync(Schema.Any)
+
+describe("a schema of many shapes", () => {
+  const Shapes = z.discriminatedUnion("by", [
+    z.object({ by: z.literal("user"), quote: z.string() }),
+    z.object({ by: z.literal("guess"), reason: z.string() })
+  ])
+  const Tree = z.object({
+    v: z.string(),
+    get kids() {
+      return z.array(Tree)
+    }
+  })
+
+  it.each<readonly [string, Parameters, Json]>([
+    ["a union by zod", Shapes, { by: "user", quote: "hi" }],
+    ["a recursive one by zod", Tree, { v: "a", kids: [{ v: "b", kids: [] }] }],
+    ["a union by arktype", type({ by: "'user'", quote: "string" }).or({ by: "'guess'" }), { by: "user", quote: "hi" }],
+    ["an optional field by arktype", type({ order: "string", "page?": "number" }), { order: "A" }],
+    [
+      "a union by valibot",
+      toStandardJsonSchema(
+        v.variant("by", [v.object({ by: v.literal("user") }), v.object({ by: v.literal("guess") })])
+      ),
+      { by: "guess" }
+    ],
+    ["anything", z.any(), { free: true }],
+    ["a record", z.record(z.string(), z.number()), { a: 1 }]
+  ])("has an object at its root and takes what fits: %s", async (_, parameters, args) => {
+    const { offered, seen } = await called(parameters, args)
+    const { anyOf, oneOf, properties, type: root } = Schema.decodeUnknownSync(Schema.JsonObject)(offered)
+    assert.deepStrictEqual([root, typeof properties, anyOf, oneOf], ["object", "object", undefined, undefined])
+    assert.deepStrictEqual(seen, [args])
   })
 })
 

@@ -161,8 +161,12 @@ export class Parts {
 const isContent = (part: LanguageModelV4StreamPart): boolean =>
   part.type !== "finish" && part.type !== "response-metadata" && part.type !== "ping" && part.type !== "raw"
 
-/** Some providers say nothing at all for a call without arguments. */
-const argumentsOf = (input: string): Json => (input.trim() === "" ? {} : (JsonValue.parse(input) ?? input))
+/** Some providers say nothing at all, or `null`, for a call without arguments. What is no JSON stays as it was written. */
+const argumentsOf = (input: string): Json => {
+  if (input.trim() === "") return {}
+  const parsed = JsonValue.parse(input)
+  return parsed === undefined ? input : (parsed ?? {})
+}
 
 const metadata = (
   about: Metadata,

@@ -14,9 +14,12 @@ import * as Schema from "effect/Schema"
 import * as Tool from "effect/ai/Tool"
 import type * as Toolkit from "effect/ai/Toolkit"
 import * as Erased from "../kernel/Erased.ts"
+import * as PlainJson from "../kernel/PlainJson.ts"
 import type * as Agent from "./Agent.ts"
 import * as Policy from "../approval/Policy.ts"
 import type { ModelPort, ToolDefinition } from "../model/Model.ts"
+import type { Decode } from "../tool/Arguments.ts"
+import * as ObjectRoot from "../tool/ObjectRoot.ts"
 import * as Invocation from "../tool/Invocation.ts"
 import * as ToolSettings from "../tool/ToolSettings.ts"
 import { sha256Hex } from "../kernel/Digest.ts"
@@ -31,7 +34,7 @@ export interface Callable {
   readonly policy: Policy.Policy
   /** Of its name, description and parameters: a grant holds for this definition and no other. */
   readonly hash: string
-  readonly decode: Invocation.Decode
+  readonly decode: Decode
   /** Reads what a caller says that its tool came to; absent on tools that the runtime runs, and those of which no result is known. */
   readonly accept?: ((result: Json) => Effect.Effect<unknown, string>) | undefined
   /** Absent on client tools. */
@@ -127,7 +130,7 @@ const member = (
   above: ReadonlyArray<string>
 ): Erased.Needing<Member, Erased.Any> =>
   Effect.gen(function* () {
-    const { name } = definition
+    const { name, output } = definition
     const known = capture.members.get(name)
     if (known !== undefined) {
       return known.definition === definition
@@ -144,13 +147,15 @@ const member = (
     if (definition.toolkit !== undefined) yield* serverTools(capture, definition, definition.toolkit, tools)
     for (const tool of definition.clientTools) {
       if (tools.has(tool.name)) return yield* clash(name, tool.name)
-      tools.set(tool.name, callable(capture, definition, tool, "client", undefined))
+      tools.set(tool.name, yield* callable(capture, definition, tool, "client", undefined))
     }
     const specialists = new Map<string, Member>()
     for (const each of definition.specialists) {
       if (tools.has(each.name) || specialists.has(each.name)) return yield* clash(name, each.name)
       specialists.set(each.name, yield* member(capture, each.definition, [...above, name]))
     }
+    const offers: Array<ToolDefinition> = []
+    for (const one of specialists.values()) offers.push(yield* offer(name, one))
     const model: ModelPort = yield* definition.model
     const fallbacks: Array<ModelPort> = []
     for (const key of definition.fallbacks) fallbacks.push(yield* key)
@@ -161,9 +166,14 @@ const member = (
       fallbacks,
       tools,
       specialists,
-      offered: [...Array.from(tools.values(), (tool) => tool.definition), ...Array.from(specialists.values(), offer)],
+      offered: [...Array.from(tools.values(), (tool) => tool.definition), ...offers],
       output:
-        definition.output === undefined ? undefined : { name: `${name}_output`, schema: jsonSchema(definition.output) },
+        output === undefined
+          ? undefined
+          : {
+              name: `${name}_output`,
+              schema: yield* jsonSchema(name, "its output", () => Tool.getJsonSchemaFromSchema(output))
+            },
       budget: definition.budget ?? Budget.make({})
     }
     capture.members.set(name, made)
@@ -200,7 +210,7 @@ const serverTools = Effect.fnUntraced(function* (
       handler === undefined
         ? Invocation.bound(tool, kit, decode, capture.services)
         : Invocation.direct(tool, handler, decode)
-    into.set(tool.name, callable(capture, definition, tool, "server", invoke))
+    into.set(tool.name, yield* callable(capture, definition, tool, "server", invoke))
   }
 })
 
@@ -216,19 +226,22 @@ const isSameTool = (a: Tool.Any, b: Tool.Any): boolean =>
   a.successSchema === b.successSchema &&
   a.failureSchema === b.failureSchema
 
-const callable = (
+const callable = Effect.fnUntraced(function* (
   capture: Capture,
   definition: Agent.Definition,
   tool: Tool.Any,
   execution: "server" | "client",
   invoke: Invocation.Invoke | undefined
-): Callable => {
+): Effect.fn.Return<Callable> {
   const timeout = Context.get(tool.annotations, ToolSettings.Timeout)
   const isPlan = execution === "server" && Context.get(tool.annotations, ToolSettings.IsPlan)
+  const what = `the parameters of tool ${JSON.stringify(tool.name)}`
+  const written = yield* jsonSchema(definition.name, what, () => Tool.getJsonSchema(tool))
+  const description = Tool.getDescription(tool)
   const offered: ToolDefinition = {
     name: tool.name,
-    description: Tool.getDescription(tool),
-    parameters: Erased.as<Json>(Tool.getJsonSchema(tool)), // a JSON Schema is JSON
+    description,
+    parameters: yield* parameters(definition.name, what, written),
     strict: Tool.getStrictMode(tool)
   }
   return {
@@ -236,7 +249,7 @@ const callable = (
     execution,
     isPlan,
     definition: offered,
-    hash: sha256Hex(JSON.stringify([offered.name, offered.description, offered.parameters])),
+    hash: sha256Hex(JSON.stringify([tool.name, description, written])),
     policy: Policy.resolve(
       ownPolicy(definition, tool.name),
       declared(tool) ?? (isPlan ? true : undefined),
@@ -251,7 +264,7 @@ const callable = (
     idempotent: Context.get(tool.annotations, Tool.Idempotent) || Context.get(tool.annotations, Tool.Readonly),
     readonly: Context.get(tool.annotations, Tool.Readonly)
   }
-}
+})
 
 const ownPolicy = (definition: Agent.Definition, tool: string): Policy.Policy | undefined =>
   Object.hasOwn(definition.approvals, tool) ? definition.approvals[tool] : undefined
@@ -259,11 +272,15 @@ const ownPolicy = (definition: Agent.Definition, tool: string): Policy.Policy | 
 const declared = (tool: Tool.Any): boolean | Policy.Predicate | undefined => Erased.as(tool.needsApproval) // its context is a part of ours
 
 /** A specialist as its coordinator's model is told of it. */
-const offer = (specialist: Member): ToolDefinition => ({
-  name: specialist.name,
-  description: specialist.definition.description,
-  parameters: specialist.definition.input === undefined ? promptParameters : jsonSchema(specialist.definition.input),
-  strict: undefined
+const offer = Effect.fnUntraced(function* (
+  coordinator: string,
+  { definition, name }: Member
+): Effect.fn.Return<ToolDefinition> {
+  const { description, input } = definition
+  if (input === undefined) return { name, description, parameters: promptParameters, strict: undefined }
+  const what = `the input of specialist ${JSON.stringify(name)}`
+  const written = yield* jsonSchema(coordinator, what, () => Tool.getJsonSchemaFromSchema(input))
+  return { name, description, parameters: yield* parameters(coordinator, what, written), strict: undefined }
 })
 
 const promptParameters: Json = {
@@ -273,4 +290,23 @@ const promptParameters: Json = {
   additionalProperties: false
 }
 
-const jsonSchema = (schema: Erased.CodecOf<Erased.Any>): Json => Erased.as(Tool.getJsonSchemaFromSchema(schema))
+/** The JSON Schema that `write` makes. Refuses a schema that has none. */
+const jsonSchema = (agent: string, what: string, write: () => unknown): Effect.Effect<Json> =>
+  Effect.try({ try: () => PlainJson.copy(write()), catch: String }).pipe(
+    Effect.catch((error) =>
+      refuse(`agent ${JSON.stringify(agent)}: ${what} cannot be written as JSON Schema: ${error}`)
+    ),
+    Effect.flatMap((written) =>
+      written === undefined
+        ? refuse(`agent ${JSON.stringify(agent)}: ${what} are no JSON Schema; ${ObjectRoot.cure}`)
+        : Effect.succeed(written)
+    )
+  )
+
+/** What a model is told of parameters. Refuses those that no object fits. */
+const parameters = (agent: string, what: string, written: Json): Effect.Effect<Json> => {
+  const told = ObjectRoot.make(written)
+  return told._tag === "Told"
+    ? Effect.succeed(told.schema)
+    : refuse(`agent ${JSON.stringify(agent)}: ${what} ${told.problem}; ${ObjectRoot.cure}`)
+}

@@ -5,9 +5,11 @@
  *
  * A query can take tools away and add questions. It can never take a question away: that is the agent's and the operator's word.
  */
-import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { ToolDefinition } from "../model/Model.ts"
+import * as Arguments from "../tool/Arguments.ts"
+import * as JsonSchema from "../tool/JsonSchema.ts"
+import * as ObjectRoot from "../tool/ObjectRoot.ts"
 import { sha256Hex } from "../kernel/Digest.ts"
 import type { Callable, Member } from "./AgentRegistry.ts"
 
@@ -17,7 +19,7 @@ const ClientToolStruct = Schema.Struct({
   parameters: Schema.Json
 })
 
-/** A tool that the caller runs itself. `parameters` is a JSON Schema; the model is told of it, arguments are not checked by it. */
+/** A tool that the caller runs itself. `parameters` is a JSON Schema; arguments that do not fit it are refused before the caller is asked. */
 export interface ClientTool extends Schema.Schema.Type<typeof ClientToolStruct> {}
 
 const QueryToolsStruct = Schema.Struct({
@@ -48,6 +50,8 @@ export const refusal = (member: Member, { client = [], without }: QueryTools): s
     if (!name.test(tool.name)) return "the name of a caller's tool is 1 to 64 letters, digits, - and _"
     if (taken.has(tool.name)) return `two tools are called ${tool.name}`
     taken.add(tool.name)
+    const told = ObjectRoot.make(tool.parameters)
+    if (told._tag === "Refused") return `the parameters of the tool ${tool.name} ${told.problem}; ${ObjectRoot.cure}`
   }
   return undefined
 }
@@ -76,7 +80,9 @@ export const apply = (member: Member, { ask = [], client = [], without }: QueryT
 }
 
 const brought = ({ description, name: called, parameters }: ClientTool): Callable => {
-  const definition: ToolDefinition = { name: called, description, parameters, strict: undefined }
+  const told = ObjectRoot.make(parameters)
+  const root = told._tag === "Told" ? told.schema : parameters
+  const definition: ToolDefinition = { name: called, description, parameters: root, strict: undefined }
   return {
     name: called,
     execution: "client",
@@ -84,7 +90,7 @@ const brought = ({ description, name: called, parameters }: ClientTool): Callabl
     definition,
     policy: "never",
     hash: sha256Hex(JSON.stringify([called, description, parameters])),
-    decode: Effect.succeed,
+    decode: Arguments.checked(JsonSchema.checker(parameters)),
     invoke: undefined,
     timeoutMs: undefined,
     retries: 0,

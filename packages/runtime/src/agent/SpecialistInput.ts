@@ -5,20 +5,25 @@ import type { Json } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import * as Arguments from "../tool/Arguments.ts"
 import type { Member } from "./AgentRegistry.ts"
 import * as SchemaCheck from "../kernel/SchemaCheck.ts"
 
 /** The prompt for arguments that a coordinator's model wrote. Fails with a sentence that the model can act on. */
 export const fromCall = (specialist: Member, args: Json): Effect.Effect<string, string> => {
   const { input } = specialist.definition
-  if (input !== undefined) {
-    return Effect.map(SchemaCheck.inWords(Schema.decodeUnknownEffect(input)(args), about(specialist)), () =>
-      words(args)
-    )
-  }
-  return Predicate.hasProperty(args, "prompt") && typeof args.prompt === "string" && args.prompt.trim() !== ""
-    ? Effect.succeed(args.prompt)
-    : Effect.fail('the prompt is missing: { "prompt": "what to do" }')
+  return Effect.map(
+    Arguments.decoder((given) => {
+      if (input !== undefined) {
+        const decoded = Schema.decodeUnknownEffect(Schema.toCodecJson(input))(given)
+        return Effect.as(SchemaCheck.inWords(decoded, about(specialist)), words(given))
+      }
+      return Predicate.hasProperty(given, "prompt") && typeof given.prompt === "string" && given.prompt.trim() !== ""
+        ? Effect.succeed(given.prompt)
+        : Effect.fail('the prompt is missing: { "prompt": "what to do" }')
+    })(args),
+    String
+  )
 }
 
 /** The prompt for a typed input from code. Fails with a sentence for the caller. */

@@ -43,9 +43,12 @@ const VerdictSchema: Schema.Codec<Verdict> = Schema.Union([
 
 const allow: Verdict = { verdict: "allow" }
 
-/** Judges one call. A tool that never asks is allowed at once, without an activity. */
+/**
+ * Judges one call. A tool that the runtime runs and that never asks is allowed at once, without an activity: it checks its arguments
+ * itself. A caller's tool is judged always, so that no caller is asked for what its schema refuses.
+ */
 export const judge = (run: Run, agent: AgentState, call: Message.CallPart, tool: Callable): Effect.Effect<Verdict> =>
-  tool.policy === "never"
+  tool.policy === "never" && tool.execution === "server"
     ? Effect.succeed(allow)
     : run.engine.activity(Names.gate(agent.prefix, call.id), VerdictSchema, (work) =>
         Effect.map(consider(run, work, agent, call, tool), (value) => ({
@@ -70,7 +73,8 @@ const consider = Effect.fnUntraced(function* (
   if (work.cancel.requested) return { verdict: "cancelled" }
   const decoded = yield* Effect.result(tool.decode(call.args))
   if (Result.isFailure(decoded)) return { verdict: "invalid", issue: decoded.failure }
-  if (tool.policy !== "always" && tool.policy !== "never") {
+  if (tool.policy === "never") return allow
+  if (tool.policy !== "always") {
     const asks = yield* predicate(run, work, agent, call, tool, tool.policy, decoded.success)
     // A run that was cancelled meanwhile has nobody to ask.
     if (work.cancel.requested) return { verdict: "cancelled" }

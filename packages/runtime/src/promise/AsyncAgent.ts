@@ -129,8 +129,8 @@ export const build = (parts: Parts): Built => {
     const one: Specialist.Any = Specialist.make(name, {
       ...options,
       description,
-      input: written.input === undefined ? undefined : toInput(written.input),
-      output: written.output === undefined ? undefined : toSchema(written.output)
+      input: written.input === undefined ? undefined : toInput(`the input of agent ${quoted(name)}`, written.input),
+      output: written.output === undefined ? undefined : toSchema(`the output of agent ${quoted(name)}`, written.output)
     })
     described.set(name, one)
     made.set(name, one)

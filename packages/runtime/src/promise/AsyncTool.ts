@@ -86,7 +86,7 @@ export const define = (name: string, definition: Erased): Tool.Any => {
   const { needsApproval } = definition
   const made = Tool.make(name, {
     ...(definition.description === undefined ? {} : { description: definition.description }),
-    parameters: toSchema(definition.parameters),
+    parameters: toSchema(`the parameters of tool ${JSON.stringify(name)}`, definition.parameters),
     success: Schema.Unknown,
     failure: Schema.Struct({ message: Schema.String }),
     dependencies: [ToolRun],

@@ -1,16 +1,21 @@
 /**
  * A tool's parameters as people without Effect write them: a schema of any library that speaks the Standard Schema and its
- * JSON Schema half (zod as it is, valibot through `toStandardJsonSchema`, Effect's through both), or raw JSON Schema.
+ * JSON Schema half (zod and arktype as they are, valibot through `toStandardJsonSchema`, Effect's through both), or raw JSON Schema.
  *
  * Either becomes a schema of the runtime's own, so that gate, revision and execution share one check.
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
 import * as SchemaIssue from "effect/SchemaIssue"
 import type { StandardJSONSchemaV1, StandardSchemaV1 } from "effect/StandardSchema"
+import * as PlainJson from "../kernel/PlainJson.ts"
+import * as JsonSchema from "../tool/JsonSchema.ts"
 
-/** Raw JSON Schema of an object. The model is told of it; arguments are **not** checked against it. */
+/** Raw JSON Schema of an object, draft 4 to 2020-12. The model is told of it, and arguments are checked by it. */
 export interface JsonObjectSchema {
   readonly type: "object"
   readonly properties?: { readonly [name: string]: unknown } | undefined
@@ -18,7 +23,7 @@ export interface JsonObjectSchema {
   readonly [keyword: string]: unknown
 }
 
-/** What a tool may be called with: a schema that checks and describes, or raw JSON Schema that only describes. */
+/** What a tool may be called with: a schema of some library, or raw JSON Schema. */
 export type Parameters = (StandardSchemaV1 & StandardJSONSchemaV1) | JsonObjectSchema
 
 /** What a tool is called with: what its schema makes of the arguments. */
@@ -27,26 +32,61 @@ export type Arguments<P> = P extends StandardSchemaV1<infer _In, infer Out> ? Ou
 const isStandard = (parameters: Parameters): parameters is StandardSchemaV1 & StandardJSONSchemaV1 =>
   "~standard" in parameters
 
-/** The parameters as a schema. Throws what the schema's library throws where it cannot write JSON Schema. */
-export const toSchema = (parameters: Parameters): Schema.Codec<unknown, Schema.Json> =>
+/** The parameters of `what` as a schema. Throws where they cannot be written as JSON Schema. */
+export const toSchema = (what: string, parameters: Parameters): Schema.Codec<unknown, Schema.Json> =>
   isStandard(parameters)
-    ? described(jsonSchemaOf(parameters)).pipe(
+    ? described(jsonSchemaOf(what, parameters)).pipe(
         Schema.decodeTo(Schema.Unknown, {
           decode: SchemaGetter.transformEffect((value) => validated(parameters, value)),
           encode: SchemaGetter.forbidden(() => "arguments are only read")
         })
       )
-    : described(parameters)
+    : raw(what, parameters)
 
 /** What a specialist is asked, as a schema: checked as `toSchema` does, whether a model or the program asks, and left as it was written. */
-export const toInput = (parameters: Parameters): Schema.Codec<Schema.Json> => {
-  if (!isStandard(parameters)) return described(parameters)
+export const toInput = (what: string, parameters: Parameters): Schema.Codec<Schema.Json> => {
+  if (!isStandard(parameters)) return raw(what, parameters)
   const fitting = SchemaGetter.transformEffect((value: Schema.Json) => Effect.as(validated(parameters, value), value))
-  return described(jsonSchemaOf(parameters)).pipe(Schema.decodeTo(Schema.Json, { decode: fitting, encode: fitting }))
+  return described(jsonSchemaOf(what, parameters)).pipe(
+    Schema.decodeTo(Schema.Json, { decode: fitting, encode: fitting })
+  )
 }
 
-const jsonSchemaOf = (parameters: StandardJSONSchemaV1) =>
-  parameters["~standard"].jsonSchema.input({ target: "draft-2020-12" })
+const jsonSchemaOf = (what: string, parameters: StandardJSONSchemaV1) => {
+  const { jsonSchema } = parameters["~standard"]
+  if (!Predicate.hasProperty(jsonSchema, "input")) {
+    throw new Error(`${what} cannot be told to a model: the schema has no JSON Schema of its own; ${libraries}`)
+  }
+  const { failure, success } = written(parameters)
+  if (success !== undefined) return success
+  const field = fieldsOf(parameters).find(([, one]) => isStandardJson(one) && written(one).success === undefined)?.[0]
+  const place = field === undefined ? "" : `, because of ${JSON.stringify(field)}`
+  throw new Error(
+    `${what} cannot be told to a model${place}: ${failure}; use what JSON has in its place, such as a string for a date`
+  )
+}
+
+const libraries = "update its library, give valibot's to toStandardJsonSchema, or write JSON Schema"
+
+const written = (parameters: StandardJSONSchemaV1) => {
+  const document = Effect.runSyncExit(
+    Effect.sync(() => parameters["~standard"].jsonSchema.input({ target: "draft-2020-12" }))
+  )
+  return Exit.isSuccess(document)
+    ? { success: document.value, failure: "" }
+    : { success: undefined, failure: inWords(Cause.squash(document.cause)) }
+}
+
+const inWords = (error: unknown): string =>
+  Predicate.hasProperty(error, "message") ? String(error.message) : String(error)
+
+/** The fields of an object's schema, in the libraries that keep them as schemas. */
+const fieldsOf = (parameters: object): ReadonlyArray<[string, unknown]> =>
+  Predicate.hasProperty(parameters, "shape") && Predicate.isObject(parameters.shape)
+    ? Object.entries(parameters.shape)
+    : []
+
+const isStandardJson = (schema: unknown): schema is StandardJSONSchemaV1 => Predicate.hasProperty(schema, "~standard")
 
 /** What the schema makes of a value. */
 const validated = ({ "~standard": standard }: StandardSchemaV1, value: unknown) =>
@@ -60,8 +100,24 @@ const validated = ({ "~standard": standard }: StandardSchemaV1, value: unknown) 
   )
 
 /** JSON that the model is told looks like `document`. */
-const described = ({ $schema: _, ...document }: { readonly [keyword: string]: unknown }): Schema.Codec<Schema.Json> =>
-  Schema.Json.check(Schema.makeFilter(() => true, { toJsonSchema: () => document }))
+const described = (
+  document: JsonSchemaDocument,
+  check: JsonSchema.Check = () => undefined
+): Schema.Codec<Schema.Json> => {
+  const { $schema: _, ...told } = document
+  return Schema.Json.check(Schema.makeFilter((value: Schema.Json) => check(value), { toJsonSchema: () => told }))
+}
+
+interface JsonSchemaDocument {
+  readonly [keyword: string]: unknown
+}
+
+/** JSON that fits a raw JSON Schema. */
+const raw = (what: string, document: JsonObjectSchema): Schema.Codec<Schema.Json> => {
+  const json = PlainJson.copy(document)
+  if (json === undefined) throw new Error(`${what} are no JSON Schema, and no schema of a known library; ${libraries}`)
+  return described(document, JsonSchema.checker(json))
+}
 
 const issueOf = (issues: ReadonlyArray<StandardSchemaV1.Issue>, value: unknown) =>
   new SchemaIssue.InvalidValue({ message: issues.map(sentence).join("; ") }, value)

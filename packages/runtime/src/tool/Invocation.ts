@@ -15,10 +15,12 @@ import * as Stream from "effect/Stream"
 import * as AiError from "effect/ai/AiError"
 import * as Base64 from "effect/encoding/Base64"
 import type * as Prompt from "effect/ai/Prompt"
-import type * as Tool from "effect/ai/Tool"
+import * as Tool from "effect/ai/Tool"
 import * as Erased from "../kernel/Erased.ts"
 import * as SchemaCheck from "../kernel/SchemaCheck.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
+import * as Arguments from "./Arguments.ts"
+import * as JsonSchema from "./JsonSchema.ts"
 import * as ToolOutcome from "./ToolOutcome.ts"
 import { ToolRun, type ToolRunShape } from "./ToolRun.ts"
 
@@ -36,31 +38,37 @@ export interface Live {
   readonly preliminary: (value: unknown) => Effect.Effect<void>
 }
 
-/** Decodes arguments by a tool's schema; the failure is a sentence that the model can act on. */
-export type Decode = (args: Json) => Effect.Effect<unknown, string>
-
+type Decode = Arguments.Decode
 type Parse = (value: unknown) => Effect.Effect<unknown, Schema.SchemaError>
 
-/** The decoder of a tool's arguments. Tools of raw JSON Schema take what comes. */
+/** The decoder of a tool's arguments, from the JSON that its model is told of: a date is a string there. */
 export const decoder = (tool: Tool.Any, services: Context.Context<never>): Decode => {
-  if (!Schema.isSchema(tool.parametersSchema)) return Effect.succeed
+  const raw = rawSchema(tool)
+  if (raw !== undefined) return Arguments.checked(JsonSchema.checker(raw))
+  if (!Schema.isSchema(tool.parametersSchema)) return Arguments.decoder(Effect.succeed)
   // What it needs is in `services`: the layer was given it.
-  const parse: Parse = Erased.as(Schema.decodeUnknownEffect(tool.parametersSchema, { errors: "all" }))
-  return (args) => {
+  const parse: Parse = Erased.as(
+    Schema.decodeUnknownEffect(Schema.toCodecJson(tool.parametersSchema), { errors: "all" })
+  )
+  return Arguments.decoder((args) => {
     const parsed = parse(args)
     // Most schemas are done at once.
     return isDone(parsed)
       ? Effect.succeed(parsed.value)
       : SchemaCheck.inWords(Effect.provideContext(parsed, services), `the arguments of ${tool.name}`)
-  }
+  })
 }
+
+/** The JSON Schema of a tool whose parameters are nothing else. */
+const rawSchema = (tool: Tool.Any): Json | undefined =>
+  Tool.isDynamic(tool) && tool.jsonSchema !== undefined ? (PlainJson.copy(tool.jsonSchema) ?? false) : undefined
 
 /** Whether what a caller says that its tool came to is what the tool's schema allows; the failure is a sentence. */
 export const acceptor = (
   tool: Tool.Any,
   services: Context.Context<never>
 ): ((result: Json) => Effect.Effect<unknown, string>) => {
-  const parse: Parse = Erased.as(Schema.decodeUnknownEffect(tool.successSchema, { errors: "all" }))
+  const parse: Parse = Erased.as(Schema.decodeUnknownEffect(Schema.toCodecJson(tool.successSchema), { errors: "all" }))
   return (result) =>
     SchemaCheck.inWords(
       Effect.provideContext(
@@ -115,12 +123,13 @@ const isDone = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Exit.Success
 export const bound = (tool: Tool.Any, kit: Erased.Kit, decode: Decode, services: Context.Context<never>): Invoke => {
   const refuse = refusal(tool)
   const withRun = calling(services)
+  const encoded = encoder(tool, services)
   return (given, live) => {
-    const args = PlainJson.thaw(given)
-    return decode(args).pipe(
+    const args = given === null ? {} : PlainJson.thaw(given)
+    return Effect.flatMap(decode(args), (value) => encoded(value, args)).pipe(
       Effect.matchEffect({
         onFailure: (issue) => Effect.succeed(ToolOutcome.fault("InvalidArguments", issue)),
-        onSuccess: () => {
+        onSuccess: (args) => {
           let outcome = ToolOutcome.fault("ResultInvalid", `${tool.name} ended without a result`)
           return Stream.unwrap(kit.handle(tool.name, args, live.callId)).pipe(
             Stream.runForEach((output) => {
@@ -137,6 +146,19 @@ export const bound = (tool: Tool.Any, kit: Erased.Kit, decode: Decode, services:
       withRun(live.service)
     )
   }
+}
+
+/** What a bound toolkit's `handle` decodes once more: the schema's own encoded form, which need not be JSON, or else what the model wrote. */
+const encoder = (tool: Tool.Any, services: Context.Context<never>) => {
+  if (rawSchema(tool) !== undefined || !Schema.isSchema(tool.parametersSchema)) {
+    return (_value: unknown, args: Json): Effect.Effect<unknown> => Effect.succeed(args)
+  }
+  const encode: Parse = Erased.as(Schema.encodeUnknownEffect(tool.parametersSchema))
+  return (value: unknown, args: Json): Effect.Effect<unknown> =>
+    Effect.matchCause(Effect.provideContext(encode(value), services), {
+      onFailure: () => args,
+      onSuccess: (encoded) => encoded
+    })
 }
 
 /** What a tool failed with, as its schema has it. An error that it does not know says of itself what it may. */

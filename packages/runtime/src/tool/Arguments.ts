@@ -1,0 +1,36 @@
+/**
+ * What a model wrote as the arguments of a call, read before anything else is done with it: by the gate, before a person is asked, and
+ * before a handler, a caller or a specialist runs.
+ *
+ * A call has one JSON object as its arguments. None at all, or `null`, is the empty object; anything else, also text that is not JSON,
+ * is a failure that the model reads. What a schema takes decides about the rest.
+ */
+import type { Json } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+import type { Check } from "./JsonSchema.ts"
+
+/** Decodes arguments; the failure is a sentence that the model can act on. */
+export type Decode = (args: Json) => Effect.Effect<unknown, string>
+
+/** A decoder that `take`s objects only. */
+export const decoder =
+  (take: (args: Json) => Effect.Effect<unknown, string>): Decode =>
+  (args) => {
+    const object = args === null ? {} : args
+    return typeof object === "object" && !Array.isArray(object)
+      ? take(object)
+      : Effect.fail(
+          `the arguments must be one JSON object, as in { "name": "value" }; these are ${
+            typeof object === "string" ? "a string, or text that is not valid JSON" : `a JSON ${kindOf(object)}`
+          }`
+        )
+  }
+
+const kindOf = (value: Json): string => (Array.isArray(value) ? "array" : typeof value)
+
+/** A decoder by JSON Schema: it takes what fits, as it is. */
+export const checked = (check: Check): Decode =>
+  decoder((args) => {
+    const fault = check(args)
+    return fault === undefined ? Effect.succeed(args) : Effect.fail(fault)
+  })

@@ -1,0 +1,93 @@
+/**
+ * Checks JSON by a JSON Schema that somebody wrote: a tool's raw parameters, an MCP server's, a caller's. Drafts 4, 7, 2019-09 and
+ * 2020-12, by `$schema`; absent, 2020-12.
+ *
+ * The schema is interpreted and never compiled to code, so one that a server or a caller sent is only data
+ * (`docs/decisions/0013-arguments-are-checked-by-raw-schemas.md`).
+ */
+import { type OutputUnit, type Schema, type SchemaDraft, Validator } from "@cfworker/json-schema"
+import type { Json } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Erased from "../kernel/Erased.ts"
+import * as SchemaTree from "./SchemaTree.ts"
+
+/** What does not fit, as a sentence that a model can act on; `undefined` where all fits. Never fails. */
+export type Check = (value: Json) => string | undefined
+
+/** How many faults a sentence names. */
+const most = 5
+
+/** The check by `schema`, prepared when it is first needed. */
+export const checker = (schema: Json): Check => {
+  let validator: Validator | undefined
+  return (value) => {
+    // A validator throws over a schema that is none, and over one that leads round in circles.
+    const checked = Effect.runSyncExit(
+      Effect.sync(() => {
+        validator ??= new Validator(prepared(schema), draftOf(schema), false)
+        return validator.validate(value)
+      })
+    )
+    if (!Exit.isSuccess(checked)) return "the schema of the arguments cannot be read, so nothing could be checked"
+    return checked.value.valid ? undefined : sentence(checked.value.errors)
+  }
+}
+
+const draftOf = (schema: Json): SchemaDraft => {
+  const named = SchemaTree.isNode(schema) ? schema["$schema"] : undefined
+  const found = typeof named === "string" ? /draft-0?(4|6|7)\b|2019-09/.exec(named) : null
+  if (found === null) return "2020-12"
+  return found[1] === undefined ? "2019-09" : found[1] === "4" ? "4" : "7"
+}
+
+/** A copy that the validator may write to, without patterns that it cannot read: what cannot be checked is not refused. */
+const prepared = (schema: Json): Schema =>
+  Erased.as(
+    SchemaTree.map(schema, (node) => {
+      const { pattern, patternProperties, ...rest } = node
+      return {
+        ...rest,
+        ...(typeof pattern === "string" && isPattern(pattern) ? { pattern } : {}),
+        ...(SchemaTree.isNode(patternProperties)
+          ? {
+              patternProperties: Object.fromEntries(Object.entries(patternProperties).filter(([one]) => isPattern(one)))
+            }
+          : {})
+      }
+    })
+  )
+
+const isPattern = (pattern: string): boolean =>
+  Exit.isSuccess(Effect.runSyncExit(Effect.sync(() => new RegExp(pattern, "u"))))
+
+/** Only the innermost faults say what to do; those around them only say that something is wrong inside. */
+const sentence = (errors: ReadonlyArray<OutputUnit>): string => {
+  const inner = errors.filter(
+    ({ instanceLocation, keyword }, index) => !isFrame(keyword, instanceLocation, errors, index)
+  )
+  const named = inner.length === 0 ? errors : inner
+  const lines = [...new Set(named.map(({ error, instanceLocation }) => `${placeOf(instanceLocation)}${error}`))]
+  const left = lines.length - most
+  return [...lines.slice(0, most), ...(left > 0 ? [`and ${left} more`] : [])].join("; ")
+}
+
+const frames = new Set([
+  "properties",
+  "items",
+  "prefixItems",
+  "additionalProperties",
+  "patternProperties",
+  "$ref",
+  "allOf"
+])
+
+const isFrame = (keyword: string, location: string, errors: ReadonlyArray<OutputUnit>, index: number): boolean =>
+  frames.has(keyword) &&
+  errors.some((other, at) => at !== index && other.instanceLocation.startsWith(location) && !frames.has(other.keyword))
+
+/** `#/where/0` as `where.0: `. */
+const placeOf = (location: string): string => {
+  const path = location.replace(/^#\/?/, "").replaceAll("/", ".").replaceAll("~1", "/").replaceAll("~0", "~")
+  return path === "" ? "" : `${path}: `
+}
