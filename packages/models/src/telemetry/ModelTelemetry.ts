@@ -81,6 +81,9 @@ const requested = (request: ModelRequest, options: Options) => {
   }
 }
 
+/** For durations: a wall clock can be set back. */
+const monotonicMs = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+
 /** What is kept of an answer for its span; plain code, since every delta passes. */
 class Heard {
   readonly startedAt: number
@@ -96,7 +99,7 @@ class Heard {
   constructor(clock: Clock.Clock, captures: boolean) {
     this.clock = clock
     this.captures = captures
-    this.startedAt = clock.currentTimeMillisUnsafe()
+    this.startedAt = monotonicMs(clock)
   }
 
   take(parts: ReadonlyArray<ModelPart>): void {
@@ -105,7 +108,7 @@ class Heard {
         case "text":
         case "reasoning":
         case "tool-call":
-          this.firstAt ??= this.clock.currentTimeMillisUnsafe()
+          this.firstAt ??= monotonicMs(this.clock)
           if (this.captures && part.type === "text") this.text += part.text
           break
         case "response":
@@ -163,7 +166,7 @@ const report = (
   }
   const tokens = (type: string, count: number) =>
     Metric.update(Metric.withAttributes(tokenUsage, { ...names, [GenAi.attribute.tokenType]: type }), count)
-  const seconds = (heard.clock.currentTimeMillisUnsafe() - heard.startedAt) / 1000
+  const seconds = (monotonicMs(heard.clock) - heard.startedAt) / 1000
   return Effect.all(
     [
       Metric.update(Metric.withAttributes(duration, names), seconds),

@@ -1,88 +1,83 @@
 /**
- * The deadlines of all runs of a runtime over one timer. Each step and each call has a deadline, and nearly all are taken back long
- * before they are due; so taking one back touches no timer, and setting one does only when it is earlier than the timer's. When no
- * run is under way any more there is no timer.
+ * The deadlines of all runs of a runtime over one timer, on monotonic time. Each step and each call has a deadline, and nearly all
+ * are cleared long before they are due; so clearing one cancels no timer, and setting one arms a timer only when it is earlier than
+ * the present one. A timer keeps the process alive only while there are deadlines.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
+import * as Predicate from "effect/Predicate"
+import * as Monotonic from "./Monotonic.ts"
 
 interface Deadline {
+  /** Monotonic milliseconds. */
   readonly at: number
   readonly ring: () => void
 }
 
+/** A timer that rings once. */
+interface Timer {
+  readonly stop: () => void
+  /** Whether it keeps the process alive, where the platform can tell. */
+  readonly hold: (isHeld: boolean) => void
+}
+
+/** Starts a timer of `ms` milliseconds. */
+type StartTimer = (ms: number, ring: () => void) => Timer
+
 export class Alarm {
-  private deadlines: Set<Deadline> | undefined
-  private timer: Fiber.Fiber<void> | undefined
-  /** When the timer goes off, in epoch milliseconds. */
+  private readonly deadlines = new Set<Deadline>()
+  private timer: Timer | undefined
+  /** When the timer rings, in monotonic milliseconds. */
   private due = Number.POSITIVE_INFINITY
-  private runs = 0
   private readonly clock: Clock.Clock
-  private readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
+  private readonly isDefault: boolean
+  private readonly start: StartTimer
 
   constructor(clock: Clock.Clock) {
     this.clock = clock
-    this.fork = Effect.runForkWith(Context.make(Clock.Clock, clock))
+    this.isDefault = clock === defaultClock
+    this.start = this.isDefault ? startPlatformTimer : fiberTimers(clock)
   }
 
-  /** Carries `run`, which may set deadlines until it ends. */
-  during<A>(run: Effect.Effect<A>): Effect.Effect<A> {
-    return Effect.suspend(() => {
-      this.runs++
-      return Effect.onExit(run, () => this.left)
-    })
-  }
-
-  private readonly left = Effect.sync(() => {
-    if (--this.runs > 0) return
-    this.deadlines = undefined
-    this.due = Number.POSITIVE_INFINITY
-    const { timer } = this
-    this.timer = undefined
-    timer?.interruptUnsafe()
-  })
-
-  private now(): number {
-    return this.clock.currentTimeMillisUnsafe()
-  }
-
-  /** Calls `ring` in `ms` milliseconds, once, unless it is taken back by what is returned. */
+  /** Calls `ring` in `ms` milliseconds, once, unless the returned function clears the deadline first. */
   set(ms: number, ring: () => void): () => void {
-    const deadline: Deadline = { at: this.now() + ms, ring }
-    this.deadlines ??= new Set()
+    const deadline: Deadline = { at: Monotonic.millis(this.clock) + ms, ring }
     this.deadlines.add(deadline)
     if (deadline.at < this.due) this.arm(deadline.at)
-    return () => this.deadlines?.delete(deadline)
+    else if (this.deadlines.size === 1) this.timer?.hold(true)
+    return () => this.clear(deadline)
+  }
+
+  private clear(deadline: Deadline): void {
+    if (!this.deadlines.delete(deadline) || this.deadlines.size > 0) return
+    // The platform's timer stays for the next deadline: arming one costs more than a ring that finds nothing.
+    if (this.isDefault) return this.timer?.hold(false)
+    this.timer?.stop()
+    this.timer = undefined
+    this.due = Number.POSITIVE_INFINITY
   }
 
   private arm(at: number): void {
-    const before = this.timer
-    const timer = this.fork(Effect.sleep(Math.max(0, Math.ceil(at - this.now()))))
-    this.timer = timer
+    this.timer?.stop()
     this.due = at
-    before?.interruptUnsafe()
-    timer.addObserver(() => {
-      if (this.timer === timer) this.ring()
-    })
+    this.timer = this.start(Math.max(0, Math.ceil(at - Monotonic.millis(this.clock))), this.ring)
   }
 
-  private ring(): void {
+  private readonly ring = (): void => {
     this.timer = undefined
     this.due = Number.POSITIVE_INFINITY
-    const now = this.now()
-    const { deadlines = [] } = this
-    for (const deadline of deadlines) {
-      if (deadline.at <= now && this.deadlines?.delete(deadline) === true) deadline.ring()
+    const now = Monotonic.millis(this.clock)
+    for (const deadline of this.deadlines) {
+      if (deadline.at <= now && this.deadlines.delete(deadline)) deadline.ring()
     }
     let next = Number.POSITIVE_INFINITY
-    for (const { at } of deadlines) next = Math.min(next, at)
+    for (const { at } of this.deadlines) if (at < next) next = at
     if (next < this.due) this.arm(next)
   }
 }
 
-/** The alarms of a runtime: one for each clock that its runs are on, which is one but in tests. */
+/** The alarms of a runtime: one for each clock that its runs are on, which is one except in tests. */
 export class Alarms {
   private readonly alarms = new WeakMap<Clock.Clock, Alarm>()
 
@@ -91,5 +86,51 @@ export class Alarms {
     let alarm = this.alarms.get(clock)
     if (alarm === undefined) this.alarms.set(clock, (alarm = new Alarm(clock)))
     return alarm
+  }
+}
+
+const defaultClock = Context.get(Context.empty(), Clock.Clock)
+
+/** The longest time that the platform's timers take, in milliseconds; the rest is waited for again. */
+const longestMs = 2 ** 31 - 1
+
+/** For the default clock: a tenth of the cost of a fiber that sleeps. */
+class PlatformTimer implements Timer {
+  private readonly handle: number
+
+  constructor(ms: number, ring: () => void) {
+    // oxlint-disable-next-line no-restricted-globals -- the default clock is the platform's; on every other clock a fiber sleeps
+    this.handle = setTimeout(ring, Math.min(ms, longestMs))
+  }
+
+  stop(): void {
+    clearTimeout(this.handle)
+  }
+
+  hold(isHeld: boolean): void {
+    const handle: unknown = this.handle
+    const name = isHeld ? "ref" : "unref"
+    if (Predicate.hasProperty(handle, name) && typeof handle[name] === "function") handle[name]()
+  }
+}
+
+const startPlatformTimer: StartTimer = (ms, ring) => new PlatformTimer(ms, ring)
+
+/** For clocks that tests move. */
+const fiberTimers = (clock: Clock.Clock): StartTimer => {
+  const fork = Effect.runForkWith(Context.make(Clock.Clock, clock))
+  return (ms, ring) => {
+    const fiber = fork(Effect.sleep(ms))
+    let isStopped = false
+    fiber.addObserver(() => {
+      if (!isStopped) ring()
+    })
+    return {
+      stop: () => {
+        isStopped = true
+        fiber.interruptUnsafe()
+      },
+      hold: () => {}
+    }
   }
 }

@@ -56,17 +56,16 @@ export const drive = (
       budget: record.budget ?? member.budget,
       summary: record.thread?.kept?.summaries[record.agent]
     })
-    const alarm = alarms.on(fiber.getRef(Clock.Clock))
     const run: Run = {
       engine,
       settings,
       grants: stores.grants,
       files: stores.files,
-      alarm,
+      alarm: alarms.on(fiber.getRef(Clock.Clock)),
       exhausted: [],
       carry: traced(settings.tracing)
     }
-    return Effect.flatMap(alarm.during(run.carry(run, agent)), (end) => {
+    return Effect.flatMap(run.carry(run, agent), (end) => {
       const finish = engine.emit(Names.finish, [], (readings) => {
         const last = closing(engine.startedAt, readings, end)
         return end.reason === "cancelled" ? [report(member, engine.runId, readings), ...last] : last

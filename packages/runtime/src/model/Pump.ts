@@ -8,6 +8,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { SchedulerDispatcher } from "effect/Scheduler"
+import * as Monotonic from "../kernel/Monotonic.ts"
 
 /** Where parts come from: the reader of a web stream, or an async iterator. */
 export interface Source<A> {
@@ -51,7 +52,7 @@ const watch = Effect.fnUntraced(function* <A, E>(
   { afterMs, end }: NonNullable<PumpOptions<A, E>["idle"]>
 ) {
   for (;;) {
-    const now = clock.currentTimeMillisUnsafe()
+    const now = Monotonic.millis(clock)
     const left = (intake.emptySince ?? now) + afterMs - now
     if (left <= 0) return yield* end
     yield* Effect.sleep(left)
@@ -64,7 +65,7 @@ type End = { readonly _tag: "Done" } | { readonly _tag: "Failed"; readonly error
 const most = 512
 
 class Intake<A> {
-  /** When the taker began to wait, in epoch milliseconds; absent while it has something to do. */
+  /** When the taker began to wait, in monotonic milliseconds; absent while it has something to do. */
   emptySince: number | undefined
   private end: End | undefined
   private batch: Array<A> = []
@@ -93,7 +94,7 @@ class Intake<A> {
   /** Reads until the source has ended and everything was taken. */
   readonly whole: Effect.Effect<End> = Effect.callback((resume) => {
     this.finish = resume
-    this.emptySince = this.clock.currentTimeMillisUnsafe()
+    this.emptySince = Monotonic.millis(this.clock)
     this.read()
   })
 
@@ -154,7 +155,7 @@ class Intake<A> {
   private wait(): void {
     if (this.batch.length > 0) return this.awaitTurn()
     if (this.end !== undefined) return this.finish?.(Effect.succeed(this.end))
-    this.emptySince = this.clock.currentTimeMillisUnsafe()
+    this.emptySince = Monotonic.millis(this.clock)
   }
 
   private readonly crash = (defect: unknown): void => this.finish?.(Effect.die(defect))

@@ -6,7 +6,8 @@ import type { Limits } from "../options/ServerOptions.ts"
 import * as TokenBucket from "./TokenBucket.ts"
 
 interface Used {
-  bucket: TokenBucket.Bucket
+  /** Absent until the first request. */
+  bucket: TokenBucket.Bucket | undefined
   runs: number
 }
 
@@ -18,19 +19,19 @@ export class Allowance {
     this.#limits = limits
   }
 
-  /** Counts a request. 0 when it may go on, else the seconds to wait. */
+  /** Counts a request at `now`, monotonic milliseconds. 0 when it may go on, else the seconds to wait. */
   request(tenant: string, now: number): number {
     const rate = this.#limits.requests
     if (rate === undefined) return 0
-    const used = this.#of(tenant, now)
-    const { bucket, waitSeconds } = TokenBucket.take(rate, used.bucket, now)
+    const used = this.#of(tenant)
+    const { bucket, waitSeconds } = TokenBucket.take(rate, used.bucket ?? TokenBucket.full(rate, now), now)
     used.bucket = bucket
     return waitSeconds
   }
 
   /** Takes a place for a run; false when all are taken. */
-  takeRun(tenant: string, now: number): boolean {
-    const used = this.#of(tenant, now)
+  takeRun(tenant: string): boolean {
+    const used = this.#of(tenant)
     if (used.runs >= (this.#limits.concurrentRuns ?? Number.POSITIVE_INFINITY)) return false
     used.runs += 1
     return true
@@ -42,11 +43,10 @@ export class Allowance {
     if (used !== undefined && used.runs > 0) used.runs -= 1
   }
 
-  #of(tenant: string, now: number): Used {
+  #of(tenant: string): Used {
     const known = this.#tenants.get(tenant)
     if (known !== undefined) return known
-    const rate = this.#limits.requests ?? { perSecond: 0, burst: 0 }
-    const used = { bucket: TokenBucket.full(rate, now), runs: 0 }
+    const used = { bucket: undefined, runs: 0 }
     this.#tenants.set(tenant, used)
     return used
   }

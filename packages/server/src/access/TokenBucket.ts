@@ -3,7 +3,7 @@
  */
 import type { Rate } from "../options/ServerOptions.ts"
 
-/** `left` is how much was in it at `at`, epoch milliseconds. */
+/** `left` is how much was in it at `at`, monotonic milliseconds. */
 export interface Bucket {
   readonly left: number
   readonly at: number

@@ -105,7 +105,7 @@ const admit = Effect.fnUntraced(function* (
   if (matched._tag === "OtherMethods") return yield* turn(noMethod, { allow: matched.methods.join(", ") })
   const params = Target.params(matched.params)
   if (params === undefined) return yield* turn(badPath)
-  const wait = pipeline.serving.allowance.request(principal.tenant, yield* Clock.currentTimeMillis)
+  const wait = pipeline.serving.allowance.request(principal.tenant, Number(yield* Clock.monotonicTimeNanos) / 1e6)
   if (wait > 0) return yield* turn(Refusal.make("rate-limited", "RateLimited", "too many requests", wait))
   return { principal, route: matched.route, params, query } satisfies Admitted
 })

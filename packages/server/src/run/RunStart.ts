@@ -116,7 +116,7 @@ const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Pr
       ...(name === undefined ? {} : { agent: name }),
       ...(settings === undefined ? {} : { tools: Toolset.of(serving.agents, agent, settings) })
     })
-  if (!serving.allowance.takeRun(tenant, now)) return yield* Effect.fail(manyRuns)
+  if (!serving.allowance.takeRun(tenant)) return yield* Effect.fail(manyRuns)
   const handle = yield* start(agent).pipe(
     anyAgent ? Effect.catchReason("QueryRejected", "UnknownAgent", () => start(undefined)) : (same) => same,
     Effect.onExit((exit) =>

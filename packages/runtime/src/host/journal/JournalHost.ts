@@ -15,6 +15,7 @@ import * as Stream from "effect/Stream"
 import * as Names from "../../run/Names.ts"
 import { MemoryFiles } from "../../thread/MemoryFiles.ts"
 import { MemoryGrants } from "../../approval/MemoryGrants.ts"
+import * as Monotonic from "../../kernel/Monotonic.ts"
 import { EventLog } from "../../engine/EventLog.ts"
 import { follow } from "../../engine/Follow.ts"
 import type { Answered, Drive, RunHost, RunHostFactory, RunRecord } from "../../engine/RunHost.ts"
@@ -106,7 +107,7 @@ class Host implements RunHost {
   private readonly scope: Scope.Scope
   private readonly store: JournalStore
   private readonly options: JournalHostOptions
-  private readonly now: () => number
+  private readonly clock: Clock.Clock
 
   constructor(
     drive: Drive,
@@ -125,8 +126,11 @@ class Host implements RunHost {
     this.threads = store.threads
     this.grants = store.grants ?? new MemoryGrants()
     this.files = store.files ?? new MemoryFiles()
-    const clock = Context.get(context, Clock.Clock)
-    this.now = () => clock.currentTimeMillisUnsafe()
+    this.clock = Context.get(context, Clock.Clock)
+  }
+
+  private now(): number {
+    return this.clock.currentTimeMillisUnsafe()
   }
 
   /** Cannot be interrupted: a run that is stored and carried by nobody would hold its thread for ever. */
@@ -213,7 +217,8 @@ class Host implements RunHost {
     for (const envelope of opened.envelopes) log.envelopes.push(envelope)
     const run = new JournalRun(opened, {
       store: this.store,
-      now: this.now,
+      clock: this.clock,
+      notBefore: this.sleepers.reached(runId, Monotonic.millis(this.clock)),
       context: this.context,
       gatherMs: this.options.gatherMs ?? 25,
       pollMs: this.options.pollMs ?? 250,
@@ -312,7 +317,7 @@ class Host implements RunHost {
 
   readonly answer = (runId: string, name: string, value: Json): Effect.Effect<Answered> =>
     Effect.suspend(() => {
-      const at = this.now()
+      const at = this.live.get(runId)?.run.now() ?? this.now()
       const stored = PatientAnswer.give(this.store, runId, name, { value, at }, this.options.reopenMs)
       return Effect.map(stored, (answered) => {
         if (answered._tag !== "Taken") return answered
@@ -331,12 +336,12 @@ class Host implements RunHost {
   /** Lets go from memory what has only waited for so long. */
   private letGo(idleMs: number): void {
     if (this.options.hibernateMs === Number.POSITIVE_INFINITY) return
-    const now = this.now()
+    const now = Monotonic.millis(this.clock)
     for (const [runId, carried] of this.live) {
-      const { idleFrom, wakesAt } = carried.run
-      if (idleFrom === undefined || now - idleFrom < idleMs || carried.fiber === undefined) continue
+      const { run } = carried
+      if (run.idleMs === undefined || run.idleMs < idleMs || carried.fiber === undefined) continue
       this.live.delete(runId)
-      this.sleepers.add(runId, wakesAt)
+      this.sleepers.add(runId, { wakesAt: run.wakesAt, offset: run.now() - now })
       carried.fiber.interruptUnsafe()
     }
   }
@@ -344,7 +349,7 @@ class Host implements RunHost {
   /** Lets go what has waited for long, takes up what the clock wakes; then waits until there may be more. */
   readonly sweep: Effect.Effect<void> = Effect.suspend(() => {
     const { hibernateMs = 60_000 } = this.options
-    const now = this.now()
+    const now = Monotonic.millis(this.clock)
     this.letGo(hibernateMs)
     const soon = Math.min(hibernateMs / 2, this.sleepers.next - now)
     return Effect.andThen(

@@ -7,6 +7,7 @@
  * its own, taken synchronously.
  */
 import { AgentPath, type Entry, type Envelope, type Event, type Json } from "@reins/protocol"
+import type * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
@@ -19,14 +20,16 @@ import { reminding, type WaitEnd, type WaitRow } from "../../engine/Wait.ts"
 import type { RunRecord } from "../../engine/RunHost.ts"
 import * as ThreadUpdate from "../../loop/ThreadUpdate.ts"
 import { Signal } from "../../kernel/Signal.ts"
-import { Stopwatch } from "../../kernel/Stopwatch.ts"
+import { RunClock } from "../../kernel/RunClock.ts"
 import type { JournalStore, Mark, Opened, StoredAnswer } from "./JournalStore.ts"
 import { JournalWriter } from "./JournalWriter.ts"
 import * as RunPast from "./RunPast.ts"
 
 export interface JournalRunOptions {
   readonly store: JournalStore
-  readonly now: () => number
+  readonly clock: Clock.Clock
+  /** A time that the run is known to have reached, in epoch milliseconds. */
+  readonly notBefore: number
   readonly context: Context.Context<never>
   readonly gatherMs: number
   /** How often a wait looks for answers from other processes, in milliseconds. */
@@ -45,16 +48,14 @@ export class JournalRun implements Engine, Work {
   readonly startedAt: number
   readonly record: RunRecord
   readonly cancel = new Signal()
-  readonly now: () => number
   readonly tree: BudgetTree
   readonly writer: JournalWriter
   private readonly past: RunPast.Past
   private readonly options: JournalRunOptions
-  private readonly stopwatch: Stopwatch
+  private readonly clock: RunClock
   private readonly answers: Map<string, StoredAnswer>
   private readonly listeners = new Map<string, () => void>()
   private readonly due = new Map<string, number>()
-  private readonly down: number
   private seq: number
   /** The number of the last event that a snapshot knows. */
   private reminded: number
@@ -69,30 +70,26 @@ export class JournalRun implements Engine, Work {
     this.resourceId = record.resourceId
     this.startedAt = record.startedAt
     this.options = options
-    this.now = options.now
     this.past = RunPast.fold(opened.envelopes, opened.marks)
     this.seq = this.past.seq
     this.reminded = this.seq - opened.envelopes.length
     this.answers = new Map(answers)
-    const now = options.now()
-    this.down = RunPast.downUntil(this.past, answers, opened.lastAt, now)
+    this.clock = new RunClock(options.clock, record.startedAt, Math.max(opened.lastAt, options.notBefore))
+    const now = this.now()
+    const downMs = RunPast.downUntil(this.past, answers, opened.lastAt, now)
+    this.clock.resume(RunPast.waitedUntil(this.past, answers, record.startedAt, now), downMs)
     this.record = record
     const look = Context.get(options.context, BudgetProbe)
     this.tree = new BudgetTree(record.budget ?? {}, this.past.entries, look, ThreadUpdate.nodeAbove(record))
-    this.stopwatch = new Stopwatch(
-      options.now,
-      record.startedAt,
-      RunPast.waitedUntil(this.past, answers, record.startedAt, now)
-    )
     this.writer = new JournalWriter({ ...options, runId: record.runId, epoch })
-    if (this.down !== this.past.downMs) {
+    if (downMs !== this.past.downMs) {
       this.writer.mark({
         kind: "note",
         name: Names.down,
         path: [],
         seq: this.seq,
         at: now,
-        value: this.down,
+        value: downMs,
         spent: []
       })
     }
@@ -104,12 +101,12 @@ export class JournalRun implements Engine, Work {
     return this.past.order.ended
   }
 
-  /** Since when all that it does is wait, in epoch milliseconds; `undefined` while there is more. */
-  get idleFrom(): number | undefined {
-    return this.writer.isEmpty ? this.stopwatch.idleFrom : undefined
+  /** How long it has only waited, in milliseconds; `undefined` while it does more. */
+  get idleMs(): number | undefined {
+    return this.writer.isEmpty ? this.clock.idleMs : undefined
   }
 
-  /** When the clock ends one of its waits, at the earliest, in epoch milliseconds; `Infinity` where it ends none. */
+  /** When the clock ends one of its waits, at the earliest, in the run's time (epoch milliseconds); `Infinity` where it ends none. */
   get wakesAt(): number {
     return Math.min(...this.due.values())
   }
@@ -123,12 +120,12 @@ export class JournalRun implements Engine, Work {
       const remembered = this.past.results.get(name)
       if (remembered !== undefined) return Effect.orDie(Schema.decodeUnknownEffect(schema)(remembered))
       if (this.quiet !== undefined) return Effect.never
-      this.stopwatch.beginWork()
+      this.clock.beginWork()
       this.inFlight++
       return Effect.flatMap(
         Effect.suspend(() => effect(this)),
         (settled) => {
-          this.stopwatch.endWork()
+          this.clock.endWork()
           return Effect.flatMap(Effect.orDie(Schema.encodeEffect(schema)(settled.value)), (value) =>
             Effect.as(this.settle("result", name, settled.path, value, settled.events, settled.spent), settled.value)
           )
@@ -171,10 +168,10 @@ export class JournalRun implements Engine, Work {
       const asked = this.past.asks.has(name) ? Effect.void : this.settle("ask", name, row.path, null, [], [])
       return Effect.flatMap(asked, () => {
         const startedAt = this.past.asks.get(name) ?? this.now()
-        this.stopwatch.beginWait()
+        this.clock.beginWait()
         return Effect.flatMap(reminding(this.now, end, this.answered(name, schema, end)), ({ at, value }) => {
           this.due.delete(name)
-          this.stopwatch.endWait()
+          this.clock.endWait()
           const endedAt = Math.max(startedAt, at)
           this.past.entries.push({ kind: "wait", ...row, startedAt, endedAt })
           return Effect.map(Effect.orDie(Schema.decodeUnknownEffect(schema)(value)), (decoded) => ({
@@ -190,23 +187,25 @@ export class JournalRun implements Engine, Work {
     const { store } = this.options
     const give = (value: A) =>
       Effect.flatMap(Schema.encodeEffect(schema)(value), (json) => store.answer(this.runId, name, json, this.now()))
+    const { expires } = end
+    const due = expires === undefined ? Number.POSITIVE_INFINITY : this.clock.due(expires.at)
     const look: Effect.Effect<StoredAnswer> = Effect.suspend(() => {
       const known = this.answers.get(name)
       if (known !== undefined) return Effect.succeed(known)
       return Effect.flatMap(Effect.orDie(store.find(this.runId, name)), (found) => {
         if (found !== undefined) return Effect.succeed(found)
         if (this.cancel.requested) return Effect.flatMap(Effect.orDie(give(end.cancelled)), () => look)
-        if (end.expires !== undefined && this.now() >= end.expires.at) {
-          return Effect.flatMap(Effect.orDie(give(end.expires.value)), () => look)
+        if (expires !== undefined && this.clock.left(due) <= 0) {
+          return Effect.flatMap(Effect.orDie(give(expires.value)), () => look)
         }
-        return Effect.flatMap(this.news(name, end), () => look)
+        return Effect.flatMap(this.news(name, end, due), () => look)
       })
     })
     return look
   }
 
   /** Completes when there may be an answer: told in this process, the run cancelled, the time come, or time to look again. */
-  private news(name: string, { expires, reminder }: WaitEnd<unknown>): Effect.Effect<void> {
+  private news(name: string, { expires, reminder }: WaitEnd<unknown>, due: number): Effect.Effect<void> {
     const expiresAt = expires?.at
     const told = Effect.callback<void>((resume) => {
       if (this.answers.has(name) || this.cancel.requested) return resume(Effect.void)
@@ -220,7 +219,7 @@ export class JournalRun implements Engine, Work {
         off()
       })
     })
-    const left = expiresAt === undefined ? this.options.pollMs : Math.min(this.options.pollMs, expiresAt - this.now())
+    const left = Math.min(this.options.pollMs, this.clock.left(due))
     return left === Number.POSITIVE_INFINITY ? told : Effect.raceFirst(told, Effect.sleep(Math.max(1, left)))
   }
 
@@ -260,8 +259,9 @@ export class JournalRun implements Engine, Work {
   }
 
   readonly phase = (path: AgentPath.AgentPath, callId: string): number => this.past.order.phaseOf(path, callId)
-  readonly elapsed = (): number => this.stopwatch.elapsed(this.down)
-  readonly downMs = (): number => this.down
+  readonly now = (): number => this.clock.now()
+  readonly elapsed = (): number => this.clock.elapsed()
+  readonly downMs = (): number => this.clock.downMs
   readonly ledger = (): ReadonlyArray<Entry.Entry> => this.past.entries
   readonly observed = this.ledger
 

@@ -103,7 +103,7 @@ class Host implements RunHost, MemoryRunOwner {
       const record: RunRecord = { ...input, historyVersion: history.length, ...standing }
       const clock = caller.getRef(Clock.Clock)
       const run = new MemoryRun(record, {
-        now: () => clock.currentTimeMillisUnsafe(),
+        clock,
         tree: new BudgetTree(
           record.budget ?? {},
           [],

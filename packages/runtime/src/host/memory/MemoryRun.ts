@@ -6,6 +6,7 @@
  * parallel branches interleave lawfully by construction. An unlawful event is a defect of the loop and stops the run.
  */
 import { AgentPath, type Approval, type Entry, type Envelope, type Event, type Json, Ordering } from "@reins/protocol"
+import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import * as Erased from "../../kernel/Erased.ts"
@@ -15,7 +16,7 @@ import type { Engine, OpenStep, Readings, RunInfo, Settled, Work } from "../../e
 import { reminding, type WaitEnd, type WaitRow } from "../../engine/Wait.ts"
 import type { Answered } from "../../engine/RunHost.ts"
 import { Signal } from "../../kernel/Signal.ts"
-import { Stopwatch } from "../../kernel/Stopwatch.ts"
+import { RunClock } from "../../kernel/RunClock.ts"
 
 /** What the owner of runs is told. */
 export interface MemoryRunOwner {
@@ -38,7 +39,6 @@ export class MemoryRun implements Engine, Work {
   readonly log = new EventLog()
   readonly cancel = new Signal()
   readonly begin: undefined
-  readonly now: () => number
   readonly tree: BudgetTree
   readonly order = new Ordering.Automaton()
   /** The ids of its questions. */
@@ -46,7 +46,7 @@ export class MemoryRun implements Engine, Work {
   /** The open calls that the caller must run, by path and id. */
   private clientCalls: Set<string> | undefined
   private readonly owner: MemoryRunOwner
-  private readonly stopwatch: Stopwatch
+  private readonly clock: RunClock
   private readonly entries: Array<Entry.Entry> = []
   /** Absent while nothing waits; nearly always of one. */
   private waiting: Array<Waiting> | undefined
@@ -55,7 +55,7 @@ export class MemoryRun implements Engine, Work {
   constructor(
     info: RunInfo,
     options: {
-      readonly now: () => number
+      readonly clock: Clock.Clock
       readonly tree: BudgetTree
       readonly owner: MemoryRunOwner
     }
@@ -64,10 +64,9 @@ export class MemoryRun implements Engine, Work {
     this.threadId = info.threadId
     this.resourceId = info.resourceId
     this.startedAt = info.startedAt
-    this.now = options.now
     this.tree = options.tree
     this.owner = options.owner
-    this.stopwatch = new Stopwatch(options.now, info.startedAt)
+    this.clock = new RunClock(options.clock, info.startedAt)
   }
 
   readonly activity = <A>(
@@ -76,12 +75,12 @@ export class MemoryRun implements Engine, Work {
     effect: (work: Work) => Effect.Effect<Settled<A>>
   ): Effect.Effect<A> =>
     Effect.suspend(() => {
-      this.stopwatch.beginWork()
+      this.clock.beginWork()
       return Effect.map(effect(this), this.settle)
     })
 
   private readonly settle = <A>(settled: Settled<A>): A => {
-    this.stopwatch.endWork()
+    this.clock.endWork()
     for (const entry of settled.spent) this.entries.push(entry)
     if (settled.events.length > 0) this.push(settled.path, settled.events)
     return settled.value
@@ -113,12 +112,12 @@ export class MemoryRun implements Engine, Work {
           resume(Effect.succeed({ value: Erased.as<A>(early), waitedMs: 0 }))
           return
         }
-        this.stopwatch.beginWait()
+        this.clock.beginWait()
         const settle = (value: A) => {
           this.leave(name)
           off()
           timer?.interruptUnsafe()
-          this.stopwatch.endWait()
+          this.clock.endWait()
           const endedAt = this.now()
           this.entries.push({ kind: "wait", ...row, startedAt, endedAt })
           resume(Effect.succeed({ value, waitedMs: endedAt - startedAt }))
@@ -209,8 +208,9 @@ export class MemoryRun implements Engine, Work {
   readonly room = (): Promise<void> => this.log.room()
   readonly open = (_path: AgentPath.AgentPath): OpenStep | undefined => undefined
   readonly phase = (path: AgentPath.AgentPath, callId: string): number => this.order.phaseOf(path, callId)
-  readonly elapsed = (): number => this.stopwatch.elapsed(0)
-  readonly downMs = (): number => 0
+  readonly now = (): number => this.clock.now()
+  readonly elapsed = (): number => this.clock.elapsed()
+  readonly downMs = (): number => this.clock.downMs
   readonly ledger = (): ReadonlyArray<Entry.Entry> => this.entries
   readonly observed = this.ledger
 

@@ -1,0 +1,92 @@
+/**
+ * The time of one run in one process: what time it is for the run, and how long the machines have worked on it.
+ *
+ * A run's time is Unix time, because it is stored and shown; but it advances with the monotonic clock, so that no interval in it is
+ * negative and a wall clock that is set back or forward ends nothing early or late. Where the wall clock has come to be ahead by
+ * more than a second (it was set, or the machine was suspended), the run catches up when nothing is being measured: between two
+ * pieces of work. It never goes back. The summary at the end is folded from the ledger; `elapsed` is for limits that must be
+ * enforced before the end.
+ */
+import type * as Clock from "effect/Clock"
+import * as Monotonic from "./Monotonic.ts"
+
+/** How far the wall clock must be ahead before the run catches up, in milliseconds: less is rounding and drift. */
+const toleranceMs = 1000
+
+export class RunClock {
+  /** Time in which no process carried the run, or the machine was suspended, in milliseconds. */
+  downMs = 0
+  private working = 0
+  private waiting = 0
+  private idleSince = 0
+  private idleTotal = 0
+  /** Run time minus monotonic time, in milliseconds. */
+  private offset: number
+  private readonly clock: Clock.Clock
+  private readonly startedAt: number
+
+  /** `startedAt` and `notBefore`, a time that the run has already seen, are Unix times in milliseconds. */
+  constructor(clock: Clock.Clock, startedAt: number, notBefore = startedAt) {
+    this.clock = clock
+    this.startedAt = startedAt
+    this.offset = Math.max(clock.currentTimeMillisUnsafe(), startedAt, notBefore) - Monotonic.millis(clock)
+  }
+
+  /** Adds what earlier owners of the run have counted, in milliseconds: human waiting time, and time without an owner. */
+  resume(idleMs: number, downMs: number): void {
+    this.idleTotal = idleMs
+    this.downMs = downMs
+  }
+
+  /** The time for the run: Unix time in whole milliseconds. */
+  now(): number {
+    return Math.round(this.offset + Monotonic.millis(this.clock))
+  }
+
+  /** When it will be `at` for the run, in monotonic milliseconds: a deadline that no later change of the wall clock moves. */
+  due(at: number): number {
+    return at - this.offset
+  }
+
+  /** How long until that moment, in milliseconds; not positive when it is over. */
+  left(due: number): number {
+    return due - Monotonic.millis(this.clock)
+  }
+
+  beginWork(): void {
+    if (this.working++ > 0) return
+    const missed = this.catchUp()
+    if (this.waiting > 0) this.idleTotal += this.now() - this.idleSince
+    else this.downMs += missed
+  }
+
+  endWork(): void {
+    if (--this.working === 0 && this.waiting > 0) this.idleSince = this.now()
+  }
+
+  beginWait(): void {
+    if (this.waiting++ === 0 && this.working === 0) this.idleSince = this.now()
+  }
+
+  endWait(): void {
+    if (--this.waiting === 0 && this.working === 0) this.idleTotal += this.now() - this.idleSince
+  }
+
+  /** How long it has only waited, in milliseconds; `undefined` while it does more. */
+  get idleMs(): number | undefined {
+    return this.waiting > 0 && this.working === 0 ? this.now() - this.idleSince : undefined
+  }
+
+  /** Machine time since the start, in milliseconds: without human waiting time and without `downMs`. */
+  elapsed(): number {
+    return Math.max(0, this.now() - this.startedAt - this.idleTotal - (this.idleMs ?? 0) - this.downMs)
+  }
+
+  /** Catches up with the wall clock. Returns by how much, in milliseconds. */
+  private catchUp(): number {
+    const missed = this.clock.currentTimeMillisUnsafe() - this.now()
+    if (missed <= toleranceMs) return 0
+    this.offset += missed
+    return missed
+  }
+}

@@ -1,0 +1,75 @@
+/** What time a run says it is, and how long it says that things took, while the wall clock is set. */
+import { assert, describe, it } from "@effect/vitest"
+import { Decision } from "@reins/protocol"
+import { Clock, Effect, Schema } from "effect"
+import { TestClock } from "effect/testing"
+import * as OneTool from "../../support/OneTool.ts"
+import * as Story from "../../support/Story.ts"
+import * as WallClock from "../../support/WallClock.ts"
+
+const Seconds = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 60 }))
+const Hours = Schema.Int.check(Schema.isBetween({ minimum: -30, maximum: 30 }))
+const Stages = Schema.Struct({
+  waits: Seconds,
+  setWhileItWaits: Hours,
+  setAtTheAnswer: Hours,
+  works: Seconds,
+  setWhileItWorks: Hours
+})
+
+/** A run that waits for a person, and then works; the wall clock is set while it does. */
+const carried = (stages: typeof Stages.Type) =>
+  Effect.gen(function* () {
+    const { clock, set } = yield* WallClock.make
+    const options: OneTool.Options = {
+      tool: OneTool.work.setNeedsApproval(true),
+      handler: () => Effect.as(Effect.sleep(`${stages.works} seconds`), {})
+    }
+    const { probe, runtime } = yield* Effect.provideService(OneTool.start(options), Clock.Clock, clock)
+    const asked = yield* probe.next("approval-required")
+    set(stages.setWhileItWaits * 3_600_000)
+    yield* TestClock.adjust(`${stages.waits} seconds`)
+    yield* runtime.respondToApproval(asked.data.id, Decision.approve())
+    set(stages.setAtTheAnswer * 3_600_000)
+    yield* TestClock.adjust(`${stages.works - 1} seconds`)
+    set(stages.setWhileItWorks * 3_600_000)
+    yield* TestClock.adjust("1 second")
+    yield* probe.end
+    return probe
+  })
+
+describe("the time of a run", () => {
+  it.effect.prop("measures what has passed, whatever the wall clock is set to", [Stages], ([stages]) =>
+    Effect.gen(function* () {
+      const probe = yield* carried(stages)
+      const measured = probe.of("data-latency-summary").map(({ data }) => ({
+        tool: data.toolMs,
+        wait: data.humanWaitMs,
+        all: data.totalMs - data.downMs
+      }))
+      const { waits, works } = stages
+      assert.deepStrictEqual(measured, [{ tool: works * 1000, wait: waits * 1000, all: (works + waits) * 1000 }])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect.prop("never goes back", [Stages], ([stages]) =>
+    Effect.gen(function* () {
+      const probe = yield* carried(stages)
+      Story.isWhole(probe.envelopes)
+      const times = probe.envelopes.map(({ at }) => at)
+      assert.deepStrictEqual(
+        times,
+        times.toSorted((a, b) => a - b)
+      )
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("catches up with a wall clock that is ahead, and counts that as time in which nobody carried the run", () =>
+    Effect.gen(function* () {
+      const day = { waits: 1, setWhileItWaits: 24, setAtTheAnswer: 0, works: 1, setWhileItWorks: 0 }
+      const probe = yield* carried(day)
+      assert.strictEqual(probe.of("data-latency-summary")[0]?.data.downMs, 86_400_000)
+      assert.strictEqual(probe.envelopes.at(-1)?.at, 86_402_000)
+    }).pipe(Effect.scoped)
+  )
+})
