@@ -1,6 +1,6 @@
 /**
  * The cluster deployment: runs live in a Postgres database and are carried by any number of processes, which Effect Cluster gives
- * their places. When one dies or freezes, the others carry its runs on; when one joins or ends in peace, runs move over between
+ * their shards. When one dies or freezes, the others carry its runs on; when one joins or ends in peace, runs move over between
  * two steps. Needs `@effect/sql-pg`.
  *
  * Effect Cluster houses the runs and holds nothing of them: their memory is the journal, as with `Postgres`, and whoever is
@@ -21,7 +21,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as SqlClient from "effect/sql/SqlClient"
 import * as Postgres from "../postgres/Postgres.ts"
-import * as Places from "./Places.ts"
+import * as Shards from "./Shards.ts"
 
 export interface Options extends Omit<Postgres.Options, "carries"> {
   /** Whether this process carries runs. False: it only starts, watches, answers and cancels. Default true. */
@@ -65,7 +65,7 @@ export const layer = (options: Options): Layer.Layer<never, Postgres.PostgresUnu
           ShardingConfig.layer({
             // A name and no address: nobody calls it.
             runnerAddress: Option.some(RunnerAddress.make({ host: name, port: 0 })),
-            shardsPerGroup: Places.count,
+            shardsPerGroup: Shards.count,
             shardLockExpiration: silence,
             shardLockRefreshInterval: Duration.millis(Duration.toMillis(silence) / 4),
             refreshAssignmentsInterval: lookAround,
@@ -76,7 +76,7 @@ export const layer = (options: Options): Layer.Layer<never, Postgres.PostgresUnu
         ])
       )
       const context = yield* Effect.mapError(Layer.build(cluster), Postgres.unusable)
-      const placement = yield* Effect.provide(Places.make, context)
+      const placement = yield* Effect.provide(Shards.make, context)
       return journalHost(store, {
         ...common,
         carries: placement,

@@ -25,7 +25,8 @@ const failing = (failures: number, stores: boolean) => {
   return store
 }
 
-const answered = (store: JournalStore) =>
+/** A run that waits for an approval, and how to give it. */
+const asked = (store: JournalStore) =>
   Effect.gen(function* () {
     const model = ScriptedModel.make({
       replies: [ScriptedModel.calls([{ id: "c", name: "pay", args: {} }]), ScriptedModel.text("done")]
@@ -41,11 +42,13 @@ const answered = (store: JournalStore) =>
     yield* runtime.start("go", { runId: "run" })
     const probe = yield* Effect.provideService(Probe.watch("run"), Runtime, runtime)
     const { data } = yield* probe.next("approval-required")
-    const answer = yield* Effect.forkChild(Effect.exit(runtime.respondToApproval(data.id, Decision.approve())), {
-      startImmediately: true
-    })
-    return { answer, probe }
+    return { probe, respond: runtime.respondToApproval(data.id, Decision.approve()) }
   })
+
+const answered = (store: JournalStore) =>
+  Effect.flatMap(asked(store), ({ probe, respond }) =>
+    Effect.map(Effect.forkChild(Effect.exit(respond), { startImmediately: true }), (answer) => ({ answer, probe }))
+  )
 
 describe("an answer to a store that fails", () => {
   it.effect("waits until it is taken, and the run goes on", () =>
@@ -75,6 +78,30 @@ describe("an answer to a store that fails", () => {
       const { answer } = yield* answered(failing(Number.POSITIVE_INFINITY, false))
       yield* TestClock.adjust("90 seconds")
       assert.strictEqual((yield* Fiber.join(answer))._tag, "Failure")
+    })
+  )
+})
+
+/** A store that takes half a second to open a run from the second time on. */
+const slow = (): JournalStore => {
+  const journal = MemoryJournal.make()
+  let opened = 0
+  const open: JournalStore["open"] = (...args) =>
+    Effect.suspend(() => (opened++ === 0 ? journal.open(...args) : Effect.delay(journal.open(...args), 500)))
+  return { ...journal, open }
+}
+
+describe("an answer whose giver leaves", () => {
+  it.effect("while its run is opened again is not forgotten: the run goes on", () =>
+    Effect.gen(function* () {
+      const { probe, respond } = yield* asked(slow())
+      yield* TestClock.adjust("5 minutes")
+      const giver = yield* Effect.forkChild(respond, { startImmediately: true })
+      yield* TestClock.adjust(100)
+      yield* Effect.forkChild(Fiber.interrupt(giver))
+      yield* TestClock.adjust("1 second")
+      yield* probe.end
+      assert.strictEqual(probe.of("finish")[0]?.finishReason, "stop")
     })
   )
 })

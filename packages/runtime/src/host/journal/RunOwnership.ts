@@ -1,0 +1,363 @@
+/**
+ * Ownership of runs: opens runs that are this process's to carry, carries them, and gives them up: to another process, because this
+ * one ends, or because the store failed. It owns the engines, logs and fibers of the runs that are open here.
+ *
+ * An owner that was overtaken (fenced) keeps its hands off the run. One whose store failed opens it again after a while. A loop that
+ * a defect stopped is ended by force. What gives up first lets steps and calls in flight end, so that nothing is begun twice; what
+ * takes too long is stopped, and begun again by whoever opens the run.
+ */
+import { type Envelope, Ordering } from "@reins/protocol"
+import * as Cause from "effect/Cause"
+import type * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
+import { EventLog } from "../../engine/EventLog.ts"
+import type { Drive, Stores } from "../../engine/RunHost.ts"
+import * as RunFailure from "../../loop/RunFailure.ts"
+import * as ThreadUpdate from "../../loop/ThreadUpdate.ts"
+import type { Hibernation, Owner } from "./Hibernation.ts"
+import { JournalRun } from "./JournalRun.ts"
+import { type JournalStore, type Opened, StoreFailure } from "./JournalStore.ts"
+import type { Placement, ShardListener } from "./Placement.ts"
+import * as RunPast from "./RunPast.ts"
+
+/** How a host works, with every default filled in; times in milliseconds. See `JournalHostOptions`. */
+export interface Settings {
+  readonly gatherMs: number
+  readonly pollMs: number
+  readonly reopenMs: number
+  readonly snapshotEvery: number
+  readonly drainMs: number
+}
+
+export interface OwnershipOptions {
+  readonly drive: Drive
+  readonly stores: Stores
+  readonly store: JournalStore
+  readonly clock: Clock.Clock
+  readonly context: Context.Context<never>
+  /** What is carried is interrupted when this closes. */
+  readonly scope: Scope.Scope
+  readonly settings: Settings
+  /** Absent: all runs are this process's, once it owns any. */
+  readonly placement: Placement | undefined
+  readonly hibernation: Hibernation
+  /** Called when a run has been opened. */
+  readonly opened: (runId: string) => void
+}
+
+/** A run that this process carries. */
+interface OwnedRun {
+  readonly run: JournalRun
+  readonly log: EventLog
+  /** Absent before it has begun. */
+  fiber: Fiber.Fiber<unknown> | undefined
+}
+
+/** How many runs are opened before those that only wait are let go, and after how many milliseconds then. */
+const openedAtOnce = 500
+const shortIdleMs = 1000
+
+/** How many portions of streamed text make it worth to pack a run that has ended. */
+const seamsWorthPacking = 8
+
+export class RunOwnership implements Owner {
+  private readonly owned = new Map<string, OwnedRun>()
+  private readonly opening = new Set<string>()
+  /** Runs that another owner has taken from this one. */
+  private readonly lost = new Set<string>()
+  /** How often a run's store failed since the run was last open. */
+  private readonly failures = new Map<string, number>()
+  private isOwning: boolean
+  private readonly options: OwnershipOptions
+
+  constructor(options: OwnershipOptions) {
+    this.options = options
+    this.isOwning = options.placement !== undefined
+  }
+
+  /** Whether a run is this process's to carry, now. */
+  private mayOwn(runId: string): boolean {
+    const { placement } = this.options
+    return this.isOwning && (placement === undefined || placement.owns(runId))
+  }
+
+  runOf(runId: string): JournalRun | undefined {
+    return this.owned.get(runId)?.run
+  }
+
+  logOf(runId: string): EventLog | undefined {
+    return this.owned.get(runId)?.log
+  }
+
+  *candidates(): Iterable<JournalRun> {
+    for (const { run } of this.owned.values()) yield run
+  }
+
+  release(runId: string): boolean {
+    const one = this.owned.get(runId)
+    if (one?.fiber === undefined) return false
+    this.owned.delete(runId)
+    one.fiber.interruptUnsafe()
+    return true
+  }
+
+  /** Owns runs from now on, first of all what has not ended. A store that fails is asked again. */
+  readonly begin: Effect.Effect<void> = Effect.suspend(() => {
+    this.isOwning = true
+    return Effect.matchEffect(this.options.store.unfinished, {
+      onFailure: (failure) => Effect.andThen(this.pause(failure), this.begin),
+      onSuccess: (unfinished) => Effect.forEach(unfinished, this.openNext, { discard: true })
+    })
+  })
+
+  private readonly openNext = (runId: string, index: number): Effect.Effect<void> =>
+    Effect.andThen(
+      this.open(runId),
+      // Many that wait are not all in memory at once.
+      Effect.sync(() => {
+        if (index % openedAtOnce === openedAtOnce - 1) this.options.hibernation.letGo(this, shortIdleMs)
+      })
+    )
+
+  /** Opens nothing any more, and gives up all that is carried. */
+  readonly end: Effect.Effect<void> = Effect.suspend(() => {
+    this.isOwning = false
+    return this.giveUp(() => true)
+  })
+
+  /** What a placement tells of. */
+  readonly listener: ShardListener = {
+    gained: together(
+      Effect.suspend(() => {
+        for (const runId of this.lost) if (this.mayOwn(runId)) this.lost.delete(runId)
+        const { hibernation, store } = this.options
+        const isMissing = (runId: string) => this.mayOwn(runId) && !hibernation.has(runId)
+        return Effect.matchEffect(store.unfinished, {
+          onFailure: (failure) => this.pause(failure),
+          onSuccess: (all) => Effect.forEach(all.filter(isMissing), this.open, { discard: true })
+        })
+      })
+    ),
+    lost: Effect.suspend(() => {
+      this.options.hibernation.keep((runId) => this.mayOwn(runId))
+      return this.giveUp((runId) => !this.mayOwn(runId))
+    })
+  }
+
+  /** Stops carrying these runs, all at once. Done when nothing of them goes on. */
+  private giveUp(which: (runId: string) => boolean): Effect.Effect<void> {
+    const { drainMs } = this.options.settings
+    return Effect.forEach(
+      Array.from(this.owned.values()).filter(({ run }) => which(run.runId)),
+      (one) =>
+        Effect.andThen(
+          drainMs > 0 ? Effect.timeoutOption(one.run.quiesce, drainMs) : Effect.void,
+          Effect.suspend(() => {
+            this.forget(one)
+            return one.fiber === undefined ? Effect.void : Fiber.interrupt(one.fiber)
+          })
+        ),
+      { concurrency: "unbounded", discard: true }
+    )
+  }
+
+  private forget(one: OwnedRun): void {
+    if (this.owned.get(one.run.runId) === one) this.owned.delete(one.run.runId)
+  }
+
+  /** Opens a run and carries it in the host's scope. One that cannot be read leaves the others alone. */
+  readonly open = (runId: string): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      if (this.owned.has(runId) || this.opening.has(runId)) return Effect.void
+      if (!this.mayOwn(runId)) {
+        this.failures.delete(runId)
+        this.options.hibernation.forget(runId)
+        return Effect.void
+      }
+      this.opening.add(runId)
+      const { clock, store } = this.options
+      return store.open(runId, clock.currentTimeMillisUnsafe()).pipe(
+        Effect.flatMap((opened) => (opened === undefined ? Effect.succeed(opened) : readable(store, opened))),
+        Effect.flatMap((opened) =>
+          opened === undefined ? Effect.sync(() => this.hasEnded(runId)) : Effect.uninterruptible(this.own(opened))
+        ),
+        Effect.ensuring(Effect.sync(() => this.opening.delete(runId))),
+        Effect.catch((failure) => this.reopen(runId, failure)),
+        Effect.catchDefect((defect) => Effect.logError(`run ${runId} cannot be opened`, defect))
+      )
+    })
+
+  /** Opens a run that may have been let go, unless another owner has it. */
+  readonly wake = (runId: string): Effect.Effect<void> =>
+    Effect.suspend(() => (this.mayOwn(runId) && !this.lost.has(runId) ? this.open(runId) : Effect.void))
+
+  /** Another process may have news of a run: answers, or the run itself. */
+  readonly look = (runId: string): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const run = this.runOf(runId)
+      if (run !== undefined) return run.look
+      if (!this.mayOwn(runId)) return Effect.void
+      return Effect.flatMap(Effect.option(this.options.store.status(runId)), (status) => {
+        if (status._tag === "None") return Effect.void
+        if (status.value?.state === "running") return this.wake(runId)
+        return Effect.sync(() => this.hasEnded(runId))
+      })
+    })
+
+  /** Nothing is remembered of a run that is over. */
+  private hasEnded(runId: string): void {
+    this.lost.delete(runId)
+    this.failures.delete(runId)
+    this.options.hibernation.forget(runId)
+  }
+
+  private own(opened: Opened): Effect.Effect<void> {
+    const { clock, context, drive, hibernation, scope, settings, store, stores } = this.options
+    const { runId } = opened.record
+    const log = new EventLog(RunPast.snapshotOf(opened.marks)?.seq ?? 0)
+    for (const envelope of opened.envelopes) log.envelopes.push(envelope)
+    const run = new JournalRun(opened, {
+      ...settings,
+      store,
+      clock,
+      context,
+      notBefore: hibernation.timeOf(runId),
+      committed: (envelopes) => {
+        for (const envelope of envelopes) log.envelopes.push(envelope)
+        if (run.ended && run.writer.isEmpty) log.end()
+        else log.wake()
+      },
+      // What it still does would go on beside its successor.
+      retired: () => one.fiber?.interruptUnsafe()
+    })
+    const one: OwnedRun = { run, log, fiber: undefined }
+    this.owned.set(runId, one)
+    hibernation.forget(runId)
+    this.lost.delete(runId)
+    this.failures.delete(runId)
+    const carried = drive(opened.record, opened.history, run, stores).pipe(
+      Effect.andThen(run.writer.flush),
+      Effect.onExit((exit) => this.settle(one, exit)),
+      Effect.exit
+    )
+    return Effect.forkIn(carried, scope, { startImmediately: true }).pipe(
+      Effect.tap((fiber) =>
+        Effect.sync(() => {
+          one.fiber = fiber
+          this.options.opened(runId)
+        })
+      ),
+      // What was asked of it before it was open here is looked for.
+      Effect.andThen(Effect.forkIn(run.look, scope)),
+      Effect.asVoid
+    )
+  }
+
+  /** The loop is through, or was stopped: by a failed commit, by being let go or given up, or by a defect (ended by force). */
+  private settle(one: OwnedRun, exit: Exit.Exit<void>): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.forget(one)
+      const { log, run } = one
+      const { runId } = run
+      const { store, stores } = this.options
+      const loss = run.writer.loss ?? storeFailure(exit)
+      if (loss !== undefined) {
+        log.abandon()
+        if (loss._tag === "StoreFailure") return this.reopen(runId, loss)
+        return Effect.sync(() => this.lost.add(runId))
+      }
+      if (Exit.isSuccess(exit) || run.ended) return this.pack(run)
+      if (Exit.hasInterrupts(exit)) return Effect.sync(() => log.abandon())
+      return Effect.logError(`run ${runId} failed`).pipe(
+        Effect.andThen(Effect.andThen(run.writer.flush, ThreadUpdate.leave(stores.threads, run.record, run))),
+        Effect.andThen(Effect.orDie(wholeLog(store, runId, log))),
+        Effect.map((envelopes) => RunFailure.force({ ...RunFailure.parts(run), log: { envelopes } })),
+        Effect.andThen(run.writer.flush),
+        Effect.exit,
+        // It is struck again when it is opened next, and ended then.
+        Effect.flatMap((closed) => (run.writer.loss === undefined ? Effect.void : this.settle(one, closed)))
+      )
+    })
+  }
+
+  /** Asks the store to pack a run that has ended, where it was committed in many small portions. A store that fails leaves it as it is. */
+  private pack({ runId, writer }: JournalRun): Effect.Effect<void> {
+    const { scope, store } = this.options
+    if (store.pack === undefined || writer.seams < seamsWorthPacking) return Effect.void
+    return Effect.asVoid(Effect.forkIn(Effect.ignore(store.pack(runId)), scope))
+  }
+
+  /** Opens the run again in a while: sooner the first times, later where its store goes on failing. */
+  private reopen(runId: string, failure: StoreFailure): Effect.Effect<void> {
+    const failed = this.failures.get(runId) ?? 0
+    this.failures.set(runId, failed + 1)
+    const again = Effect.andThen(
+      this.pause(failure, runId, Math.min(2 ** Math.max(0, failed - 3), 30)),
+      Effect.suspend(() => this.open(runId))
+    )
+    return Effect.asVoid(Effect.forkIn(again, this.options.scope))
+  }
+
+  private pause(failure: StoreFailure, runId?: string, times = 1): Effect.Effect<void> {
+    return Effect.andThen(
+      Effect.logWarning(runId === undefined ? failure.message : `run ${runId}: ${failure.message}`, failure.cause),
+      Effect.sleep(this.options.settings.reopenMs * times)
+    )
+  }
+}
+
+/** Work that many ask for at once and that is done once for all who ask before it begins. */
+const together = (work: Effect.Effect<void>): Effect.Effect<void> => {
+  let isAsked = false
+  const begin = Effect.andThen(
+    Effect.yieldNow,
+    Effect.suspend(() => {
+      isAsked = false
+      return work
+    })
+  )
+  return Effect.suspend(() => {
+    if (isAsked) return Effect.void
+    isAsked = true
+    return Effect.onInterrupt(begin, () =>
+      Effect.sync(() => {
+        isAsked = false
+      })
+    )
+  })
+}
+
+/** What the store did to a loop that asked it for something else than a commit. */
+const storeFailure = (exit: Exit.Exit<void>): StoreFailure | undefined => {
+  if (Exit.isSuccess(exit)) return undefined
+  // Beside it may stand what its siblings made of being stopped.
+  for (const reason of exit.cause.reasons) {
+    if (Cause.isDieReason(reason) && reason.defect instanceof StoreFailure) return reason.defect
+  }
+  return undefined
+}
+
+/** The run as this version can carry it: with all its events, where its snapshot was taken by a version that wrote it otherwise. */
+const readable = (store: JournalStore, opened: Opened): Effect.Effect<Opened, StoreFailure> => {
+  const snapshot = RunPast.snapshotOf(opened.marks)
+  if (snapshot === undefined || Ordering.Automaton.restore(snapshot.value) !== undefined) return Effect.succeed(opened)
+  return Effect.map(store.read(opened.record.runId, 0, snapshot.seq), (earlier) => ({
+    ...opened,
+    envelopes: [...earlier, ...opened.envelopes],
+    marks: opened.marks.filter((mark) => mark !== snapshot)
+  }))
+}
+
+/** All events of a run whose log begins behind a snapshot, to see what is open in it. */
+const wholeLog = (
+  store: JournalStore,
+  runId: string,
+  log: EventLog
+): Effect.Effect<ReadonlyArray<Envelope.Envelope>, StoreFailure> =>
+  log.before === 0
+    ? Effect.succeed(log.envelopes)
+    : Effect.map(store.read(runId, 0, log.before), (earlier) => [...earlier, ...log.envelopes])
