@@ -17,8 +17,8 @@ export interface Workload<C> {
   readonly measure: (contestant: C, quick: boolean) => Promise<Figures>
 }
 
-/** What a contestant needs that is not there at once: the peers' packages, a Postgres server. */
-export type Need = "peers" | "postgres"
+/** What a contestant needs that is not there at once: the peers' packages, a Postgres server, the packages as they are built. */
+export type Need = "built" | "peers" | "postgres"
 
 /** A contestant by its title, loaded only in the process that measures it. */
 export interface Entry<C> {

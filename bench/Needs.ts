@@ -4,12 +4,13 @@
  */
 import type { Need } from "./Family.ts"
 import * as Peers from "./Peers.ts"
+import * as Start from "./Start.ts"
 
 export class Needs {
   /** What the processes that measure are told. */
   environment: { readonly [name: string]: string } = {}
   private readonly asked = new Map<Need, boolean>()
-  private stop = () => Promise.resolve()
+  private readonly ends: Array<() => Promise<void> | void> = []
 
   /** Whether it is there, once it has been got. */
   async met(need: Need | undefined): Promise<boolean> {
@@ -19,18 +20,24 @@ export class Needs {
     return met
   }
 
-  /** Ends what was begun for the bench. */
-  end(): Promise<void> {
-    return this.stop()
+  /** Ends and removes what was made for the bench. */
+  async end(): Promise<void> {
+    for (const end of this.ends) await end()
   }
 
   private async get(need: Need): Promise<boolean> {
     if (need === "peers") return told("The peers", Peers.install())
+    if (need === "built") {
+      const { folder, remove } = await Start.stage()
+      this.ends.push(remove)
+      this.environment = { ...this.environment, [Start.variable]: folder }
+      return true
+    }
     try {
       const Postgres = await import("./stores/PostgresServer.ts")
       const { stop, url } = await Postgres.start()
-      this.stop = stop
-      this.environment = { [Postgres.variable]: url }
+      this.ends.push(stop)
+      this.environment = { ...this.environment, [Postgres.variable]: url }
       return true
     } catch (error) {
       return told("Postgres", String(error))

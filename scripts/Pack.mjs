@@ -5,9 +5,10 @@
  *
  * Nothing is published: that is for `npm publish` and a person.
  */
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import * as Build from "./Build.mjs"
 import * as Child from "./Child.mjs"
 import { inside, pnpm, windows } from "./Workspace.mjs"
 
@@ -25,10 +26,10 @@ export const run = async (node, options) => {
 }
 
 const steps = async (node, options, outside) => {
-  const packages = readPackages()
+  const packages = Build.packages()
   const there = { ...options, cwd: outside }
   const each = [
-    () => Child.run(node, [compiler, "-b", ...packages.map(({ folder }) => folder)], options),
+    () => Build.run(node, options),
     ...packages.map(
       ({ folder }) =>
         () =>
@@ -60,12 +61,6 @@ const quietly = async (name, args, cwd) => {
   if (code !== 0) process.stderr.write(Buffer.concat(said))
   return code
 }
-
-const readPackages = () =>
-  readdirSync(inside("packages")).map((name) => {
-    const folder = inside("packages", name)
-    return { folder, manifest: JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) }
-  })
 
 const installed = (name) => JSON.parse(readFileSync(inside("node_modules", name, "package.json"), "utf8")).version
 

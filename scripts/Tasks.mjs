@@ -5,6 +5,7 @@
  */
 import { existsSync } from "node:fs"
 import { isatty } from "node:tty"
+import * as Build from "./Build.mjs"
 import * as Child from "./Child.mjs"
 import * as Examples from "./Examples.mjs"
 import * as Install from "./Install.mjs"
@@ -37,6 +38,7 @@ const tasks = {
     "kill runs at every event: memory|sqlite|postgres [NAME]",
     (args) => node([inside("test", "store", "crash", "main.ts"), ...args])
   ],
+  build: ["build the packages as they are published", () => Build.run(sourcesNode(), inPlace())],
   pack: ["try the packages as a user gets them, outside of this folder", () => Pack.run(sourcesNode(), inPlace())],
   check: ["run everything that has to hold", () => Child.run("bash", [inside(".ci", "run")], { cwd: root })]
 }

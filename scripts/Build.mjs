@@ -1,0 +1,28 @@
+/**
+ * Builds the packages as they are published: types by the compiler, a file a module, with maps; code by the bundler, one file an
+ * entry and a few that entries share, for loading a hundred modules costs more than running them.
+ *
+ * What a package depends on stays outside. Entries and their places are those of `publishConfig.exports`.
+ */
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { join } from "node:path"
+import * as Child from "./Child.mjs"
+import { inside } from "./Workspace.mjs"
+
+const compiler = inside("node_modules", "typescript", "bin", "tsc")
+const bundler = inside("scripts", "Bundle.mjs")
+
+/** Every package: its folder and its manifest. */
+export const packages = () =>
+  readdirSync(inside("packages"))
+    .map((name) => inside("packages", name))
+    .filter((folder) => existsSync(join(folder, "package.json")))
+    .map((folder) => ({ folder, manifest: JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) }))
+
+/** Builds all packages afresh into their `dist`. `node` is the pinned Node. Resolves to the exit code. */
+export const run = async (node, options) => {
+  const folders = packages().map(({ folder }) => folder)
+  for (const folder of folders) rmSync(join(folder, "dist"), { recursive: true, force: true })
+  const typed = await Child.run(node, [compiler, "-b", ...folders], options)
+  return typed === 0 ? Child.run(node, [bundler], options) : typed
+}
