@@ -212,6 +212,38 @@ describe("the automaton", () => {
   })
 })
 
+describe("the shortcut for plainly lawful events", () => {
+  it("never says yes where the rules say no, and leaves the same state, on lawful and on damaged logs", () => {
+    let plain = 0
+    let all = 0
+    forSeeds((lawful, seed) => {
+      for (const log of [lawful, ...mutants(lawful, seed).map((mutant) => mutant.log)]) {
+        const audit = Generated.audit(log)
+        assert.deepStrictEqual(audit.slips, [])
+        const automaton = new Ordering.Automaton()
+        const violations = log.map(({ agentPath, event }) => automaton.accept(agentPath, [event]))
+        assert.deepStrictEqual(violations, audit.violations)
+        assert.deepStrictEqual(automaton.snapshot(), audit.state)
+        plain += audit.plain
+        all += log.length
+      }
+    })
+    // Most of what is said goes the quick way: otherwise this test would say nothing.
+    assert.isAbove(plain / all, 0.4)
+  })
+
+  it("never says yes where the rules say no, to any event of the log anywhere in the log", () => {
+    for (const seed of seeds.slice(0, 150)) {
+      const log = draw(seed)
+      const others = [
+        ...log,
+        ...mutants(log, seed).flatMap((mutant) => mutant.log.slice(mutant.index, mutant.index + 1))
+      ]
+      assert.deepStrictEqual(Generated.audit(log, others).slips, [])
+    }
+  })
+})
+
 describe("a transcript", () => {
   it("is pair-complete for every agent at every prefix of a log", () => {
     forSeeds((log) => {

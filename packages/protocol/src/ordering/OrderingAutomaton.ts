@@ -16,7 +16,7 @@ import type { Agent, View } from "./OrderingState.ts"
  * Judges what may come next in a run, and remembers what came.
  *
  * **Details**: `view` is `"log"` for a whole log, and `"root"` for a stream of bare events as `Runtime.query` shows it.
- * Text and reasoning cost one comparison each and change nothing. A path array that is passed again as the same object is
+ * Text and reasoning cost a few comparisons each and change nothing; the usual events of steps and calls are let through without asking rule by rule (`OrderingUsual`). A path array that is passed again as the same object is
  * found without any look-up, so an agent should keep its own.
  */
 export class Automaton {
@@ -50,15 +50,26 @@ export class Automaton {
   advance(path: AgentPath, events: ReadonlyArray<Event>): void {
     const agent = this.#find(path)
     if (agent === undefined) return
-    for (const event of events) {
-      if (isDelta(event)) continue
-      apply(agent, event)
-      if (event.type === "tool-agent") this.#path = undefined
-    }
+    for (const event of events) this.#take(agent, event)
+  }
+
+  #take(agent: Agent, event: Event): void {
+    if (isDelta(event)) return
+    apply(agent, event)
+    // Opens or closes a path: what was found before may be another agent now.
+    if (event.type === "tool-agent") this.#path = undefined
   }
 
   /** Takes the whole batch, or nothing of it and says why. */
   accept(path: AgentPath, events: ReadonlyArray<Event>): Violation | undefined {
+    const [only] = events
+    // Nearly all batches are of one event: no copy to try it on, and the agent is looked for once.
+    if (only !== undefined && events.length === 1) {
+      const agent = this.#find(path)
+      const violation = judge(agent, only)
+      if (violation === undefined && agent !== undefined) this.#take(agent, only)
+      return violation
+    }
     const violation = this.refuses(path, events)
     if (violation === undefined) this.advance(path, events)
     return violation

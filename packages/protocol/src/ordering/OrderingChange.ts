@@ -5,7 +5,17 @@
 import * as AgentPath from "../AgentPath.ts"
 import * as Approval from "../approval/Approval.ts"
 import type { Event } from "../event/Event.ts"
-import { anonymous, drop, isOutOfView, limitKey, makeAgent, put, segmentOf, unreported } from "./OrderingState.ts"
+import {
+  anonymous,
+  drop,
+  isOutOfView,
+  limitKey,
+  makeAgent,
+  put,
+  segmentOf,
+  unreported,
+  withNews
+} from "./OrderingState.ts"
 import type { Agent, Call } from "./OrderingState.ts"
 import { callPhases, runPhases, stepPhases } from "./OrderingTables.ts"
 import type { CallSignal, StepSignal } from "./OrderingTables.ts"
@@ -14,21 +24,22 @@ const moveStep = (agent: Agent, signal: StepSignal): void => {
   agent.step = stepPhases[agent.step][signal] ?? agent.step
 }
 
-const moveCall = (agent: Agent, id: string, signal: CallSignal, change?: Partial<Call>): void => {
+const moveCall = (agent: Agent, id: string, signal: CallSignal, progress?: number, reported?: boolean): void => {
   const call = agent.calls.get(id)
   if (call === undefined) return
   const phase = callPhases[call.phase][signal] ?? call.phase
   if (phase === "closed") agent.calls.delete(id)
-  else agent.calls.set(id, { ...call, ...change, phase })
+  else {
+    const next = withNews(call, phase, progress ?? call.progress, reported ?? call.reported)
+    if (next !== call) agent.calls.set(id, next)
+  }
   moveStep(agent, "news")
 }
 
 const announce = (agent: Agent, id: string, kind: Call["kind"], name: string): void => {
-  const call: Call = { kind, name, phase: "announced", progress: -1, reported: false }
-  if (kind === "tool") agent.calls.set(id, call)
-  else {
-    const segment = segmentOf(name, id)
-    agent.calls.set(id, { ...call, segment })
+  const segment = kind === "tool" ? undefined : segmentOf(name, id)
+  agent.calls.set(id, { kind, name, phase: "announced", progress: -1, reported: false, segment })
+  if (segment !== undefined) {
     const nested = makeAgent(agent.run, AgentPath.child(agent.path, name, id), agent, id)
     agent.nested = put(agent.nested, segment, nested)
   }
@@ -51,7 +62,7 @@ const setAnonymous = (agent: Agent, agentName: string, count: number): void => {
 }
 
 const report = (agent: Agent, agentName: string, id: string | undefined): void => {
-  if (id !== undefined) return moveCall(agent, id, "usage", { reported: true })
+  if (id !== undefined) return moveCall(agent, id, "usage", undefined, true)
   setAnonymous(agent, agentName, anonymous(agent, agentName) + 1)
   moveStep(agent, "news")
 }
@@ -111,7 +122,7 @@ export const apply = (agent: Agent, event: Event): void => {
     case "tool-progress":
       return event.toolCallId === undefined
         ? moveStep(agent, "news")
-        : moveCall(agent, event.toolCallId, "progress", { progress: event.phaseIndex })
+        : moveCall(agent, event.toolCallId, "progress", event.phaseIndex)
     case "data-tool-agent":
       return report(agent, event.data.agentName, event.data.toolInvocationId)
     case "approval-required":

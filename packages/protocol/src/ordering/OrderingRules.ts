@@ -7,7 +7,7 @@ import * as Call from "./OrderingCallRules.ts"
 import type { Rule, Violation } from "./OrderingRule.ts"
 import * as Run from "./OrderingRunRules.ts"
 import type { AgentView } from "./OrderingState.ts"
-import { stepPhases } from "./OrderingTables.ts"
+import { isPlain } from "./OrderingUsual.ts"
 
 const always = [Run.nothingAfterEnd, Run.endingOrder, Run.nestedAfterDecision]
 const text = [Call.textInStep]
@@ -78,12 +78,14 @@ const particular = (agent: AgentView, event: Event): Violation | undefined => {
 export const isDelta = (event: Event): boolean => event.type === "text" || event.type === "reasoning"
 
 /** Why `event` may not come next from `agent` (nothing there: no bracket of its path is open). */
-export const judge = (agent: AgentView | undefined, event: Event): Violation | undefined => {
-  if (agent === undefined) return { rule: Run.pathExists.id, message: "no call of this specialist is open" }
-  // The hot path: an agent whose step is open has begun, and so is neither gated nor past the run's end.
-  if (isDelta(event) && agent.run.phase === "running" && stepPhases[agent.step].text !== undefined) return undefined
-  return first(always, agent, event) ?? particular(agent, event)
-}
+export const judge = (agent: AgentView | undefined, event: Event): Violation | undefined =>
+  agent !== undefined && isPlain(agent, event) ? undefined : judgeByRules(agent, event)
+
+/** As `judge`, rule by rule, without the shortcut. */
+export const judgeByRules = (agent: AgentView | undefined, event: Event): Violation | undefined =>
+  agent === undefined
+    ? { rule: Run.pathExists.id, message: "no call of this specialist is open" }
+    : (first(always, agent, event) ?? particular(agent, event))
 
 /** Every rule of the order, with the sentence that says it and the events that must keep it. */
 export interface RuleText {

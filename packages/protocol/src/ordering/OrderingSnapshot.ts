@@ -86,7 +86,10 @@ const saveAgent = (agent: Agent, segment: string): StoredAgent => ({
   step: agent.step,
   begun: agent.begun,
   pending: agent.pending,
-  calls: [...agent.calls],
+  calls: Array.from(agent.calls, ([id, { segment, ...call }]) => [
+    id,
+    segment === undefined ? call : { ...call, segment }
+  ]),
   used: agent.used.all(),
   anonymous: [...agent.anonymous],
   nested: Array.from(agent.nested, ([name, nested]) => saveAgent(nested, name))
@@ -113,7 +116,12 @@ const loadAgent = (stored: StoredAgent, parent: Agent | undefined, run: Run): Ag
     step: stored.step,
     begun: stored.begun,
     pending: stored.pending,
-    calls: new Map(stored.calls),
+    calls: new Map(
+      stored.calls.map(([id, { kind, name, phase, progress, reported, segment }]) => [
+        id,
+        { kind, name, phase, progress, reported, segment }
+      ])
+    ),
     used: Names.of(stored.used),
     anonymous: new Map(stored.anonymous)
   }

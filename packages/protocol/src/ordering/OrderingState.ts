@@ -14,15 +14,24 @@ import type { CallPhase, RunPhase, StepPhase } from "./OrderingTables.ts"
 /** Whose events are judged: the whole log's, or those that `Envelope.isRootView` shows. */
 export type View = "log" | "root"
 
-/** An open call. `progress` is the last `phaseIndex`, -1 before the first; `segment` is present on a specialist's call. */
+/**
+ * An open call. `progress` is the last `phaseIndex`, -1 before the first; `segment` is the path segment of a specialist's call.
+ * Copies of a state share it: it is replaced, never changed.
+ */
 export interface Call {
   readonly kind: "tool" | "agent"
   readonly name: string
   readonly phase: CallPhase
   readonly progress: number
   readonly reported: boolean
-  readonly segment?: string
+  readonly segment: string | undefined
 }
+
+/** The call in another phase, or with other news. */
+export const withNews = (call: Call, phase: CallPhase, progress: number, reported: boolean): Call =>
+  phase === call.phase && progress === call.progress && reported === call.reported
+    ? call
+    : { kind: call.kind, name: call.name, phase, progress, reported, segment: call.segment }
 
 /** A pending approval: who raised it, and the call it is about, if any. */
 export interface Ask {

@@ -9,7 +9,7 @@ import type { Event } from "../event/Event.ts"
 import { apply } from "../ordering/OrderingChange.ts"
 import { pick } from "./OrderingRandom.ts"
 import type { Random } from "./OrderingRandom.ts"
-import { judge } from "../ordering/OrderingRules.ts"
+import { judgeByRules } from "../ordering/OrderingRules.ts"
 import * as Sample from "./OrderingSample.ts"
 import { make } from "../ordering/OrderingState.ts"
 import type { Agent, Call } from "../ordering/OrderingState.ts"
@@ -139,7 +139,7 @@ const movesOf = (world: World, agent: Agent): Array<Move> => {
 }
 
 const choose = (random: Random, moves: ReadonlyArray<Move>): Move | undefined => {
-  const lawful = moves.filter(({ agent, event, weight }) => weight > 0 && judge(agent, event) === undefined)
+  const lawful = moves.filter(({ agent, event, weight }) => weight > 0 && judgeByRules(agent, event) === undefined)
   let at = random() * lawful.reduce((sum, { weight }) => sum + weight, 0)
   return lawful.find(({ weight }) => (at -= weight) < 0) ?? lawful.at(-1)
 }

@@ -1,7 +1,9 @@
 /**
  * Random logs for property tests of whatever reads Reins' events: `generate` draws lawful ones, `mutate` damages one as a bug
- * might. Production code does not import it.
+ * might, `audit` judges one by the rules alone. Production code does not import it.
  */
+export { audit } from "./OrderingAudit.ts"
+export type { Audit, Slip } from "./OrderingAudit.ts"
 export { generate } from "./OrderingGenerator.ts"
 export type { GenerateOptions } from "./OrderingGenerator.ts"
 export { mutate } from "./OrderingMutation.ts"
