@@ -13,7 +13,7 @@ export type HarbourMessage = UIMessage<
   { readonly runId?: string },
   {
     readonly "tool-progress": Progress
-    readonly "cost-summary": { readonly costUsd: number; readonly estimated: boolean }
+    readonly "cost-summary": { readonly costUsd?: number; readonly estimated: boolean }
     readonly "latency-summary": { readonly machineMs: number; readonly humanWaitMs: number }
   },
   {
@@ -94,7 +94,8 @@ const Bill = ({ message }: { readonly message: HarbourMessage }) => {
   const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`
   return (
     <footer>
-      ${cost.data.costUsd.toFixed(6)} · {seconds(latency.data.machineMs)}
+      {cost.data.costUsd === undefined ? "cost unknown" : `$${cost.data.costUsd.toFixed(6)}`} ·{" "}
+      {seconds(latency.data.machineMs)}
       {latency.data.humanWaitMs > 0 && ` and ${seconds(latency.data.humanWaitMs)} of waiting for you`}
     </footer>
   )

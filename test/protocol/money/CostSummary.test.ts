@@ -59,12 +59,14 @@ describe("CostSummary.fold", () => {
       currency: "USD",
       costNanoUsd: 0,
       costUsd: 0,
+      pricedUsd: 0,
       unpriced: 0,
       estimated: false,
       root: {
         agentPath: [],
         costNanoUsd: 0,
         costUsd: 0,
+        pricedUsd: 0,
         unpriced: 0,
         estimated: false,
         usage,
@@ -87,6 +89,7 @@ describe("CostSummary.fold", () => {
         usage: Usage.toTotals({ inputUncached: 200, outputText: 20 }),
         costNanoUsd: 900_000,
         costUsd: 0.0009,
+        pricedUsd: 0.0009,
         unpriced: 0,
         estimated: false,
         overrun: false,
@@ -118,6 +121,54 @@ describe("CostSummary.fold", () => {
     assert.strictEqual(summary.costNanoUsd, 450_000)
     assert.strictEqual(summary.root.children[0]?.rows[0]?.unpriced, 2)
     assert.strictEqual(summary.root.usage.promptTokens, 300)
+  })
+
+  it("leaves the cost out wherever a call below has no known price, and keeps the known part", () => {
+    const { root, ...whole } = CostSummary.fold([
+      model({ costNanoUsd: 2_000_000_000 }),
+      unpriced(model({ path: ["a#1"] })),
+      model({ path: ["b#1"], costNanoUsd: 1_000_000_000 }),
+      model({ path: ["c#1"], fees: [{ toolName: "search", calls: 2 }], costNanoUsd: 0 })
+    ])
+    assert.deepInclude(whole, { pricedUsd: 3, unpriced: 3 })
+    assert.notProperty(whole, "costUsd")
+    const shown = [root, ...root.children].map(({ costUsd, pricedUsd, unpriced }) => [costUsd, pricedUsd, unpriced])
+    assert.deepStrictEqual(shown, [
+      [undefined, 3, 3],
+      [undefined, 0, 1],
+      [1, 1, 0],
+      [undefined, 0, 2]
+    ])
+    assert.notProperty(
+      root.children[2]?.rows.find((row) => row.kind === "tool"),
+      "costUsd"
+    )
+    assert.strictEqual(root.children[2]?.rows.find((row) => row.kind === "model")?.costUsd, 0)
+  })
+
+  it("reads a summary that was written before the priced part was", () => {
+    const old = { costNanoUsd: 5, costUsd: 5e-9, unpriced: 1, estimated: false }
+    const root = { agentPath: [], ...old, usage: Usage.toTotals({}), rows: [], children: [] }
+    assert.isTrue(Schema.is(CostSummary.CostSummary)({ currency: "USD", ...old, root }))
+  })
+
+  it("tells price rows apart that differ in their tiers only", () => {
+    const tiers = [{ aboveInputTokens: 10, inputPerMillionUsd: 1, outputPerMillionUsd: 1 }]
+    assert.strictEqual(CostSummary.fold([model(), model({ price: { ...price, tiers } })]).root.rows.length, 2)
+  })
+
+  it("agrees with the usage of `finish` and with the ledger where sums pass 2^53", () => {
+    const huge = { inputUncached: Number.MAX_SAFE_INTEGER, inputCacheRead: 5, outputText: Number.MAX_SAFE_INTEGER }
+    const entries = [
+      model({ usage: huge, costNanoUsd: Money.max }),
+      model({ usage: huge, costNanoUsd: 7, path: ["a#1"] })
+    ]
+    const { costNanoUsd, root } = CostSummary.fold(entries)
+    const usage = entries.reduce((sum, entry) => Usage.add(sum, entry.usage), Usage.empty)
+    assert.deepStrictEqual(root.usage, Usage.toTotals(usage))
+    assert.strictEqual(root.usage.totalTokens, Number.MAX_SAFE_INTEGER)
+    assert.strictEqual(costNanoUsd, Money.max)
+    assert.isTrue(Schema.is(CostSummary.CostSummary)(CostSummary.fold(entries)))
   })
 
   it("takes a priced call of 0 for free", () => {
@@ -258,7 +309,12 @@ describe("CostSummary.fold", () => {
           below.reduce((sum, row) => sum + row.costNanoUsd, 0),
           cost
         )
-        assert.strictEqual(node.costUsd, Money.toUsd(cost))
+        assert.strictEqual(node.pricedUsd, Money.toUsd(cost))
+        for (const part of [node, ...node.rows]) {
+          assert.strictEqual(Object.hasOwn(part, "costUsd"), part.unpriced === 0)
+          assert.strictEqual(part.costUsd, part.unpriced === 0 ? Money.toUsd(part.costNanoUsd) : undefined)
+          assert.strictEqual(part.pricedUsd, Money.toUsd(part.costNanoUsd))
+        }
         assert.deepStrictEqual(node.usage, Usage.toTotals(usage))
         assert.strictEqual(
           below.reduce((sum, row) => sum + (row.usage?.totalTokens ?? 0), 0),

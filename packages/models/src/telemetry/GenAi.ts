@@ -36,6 +36,7 @@ export const attribute = {
   agentEnd: "agent.end",
   budgetLimit: "agent.budget.limit",
   costUsd: "agent.cost.usd",
+  costPricedUsd: "agent.cost.priced_usd",
   costUnpriced: "agent.cost.unpriced",
   modelCalls: "agent.model_calls",
   toolCalls: "agent.tool_calls",

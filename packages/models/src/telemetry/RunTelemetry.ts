@@ -67,7 +67,9 @@ const agentEnded = (
   span.attribute(GenAi.attribute.agentEnd, reason)
   span.attribute(GenAi.attribute.inputTokens, Usage.inputTokens(usage))
   span.attribute(GenAi.attribute.outputTokens, Usage.outputTokens(usage))
-  span.attribute(GenAi.attribute.costUsd, Money.toUsd(costNanoUsd))
+  // A sum without the calls of unknown price is a lower bound, and is not shown as the cost.
+  if (unpriced === 0) span.attribute(GenAi.attribute.costUsd, Money.toUsd(costNanoUsd))
+  span.attribute(GenAi.attribute.costPricedUsd, Money.toUsd(costNanoUsd))
   span.attribute(GenAi.attribute.costUnpriced, unpriced)
   span.attribute(GenAi.attribute.modelCalls, modelCalls)
   span.attribute(GenAi.attribute.toolCalls, toolCalls)

@@ -146,7 +146,7 @@ export const report = (recording: Recording, spoken: Spoken, log: ReadonlyArray<
     textLength: step.text.length,
     calls: step.calls.length,
     usage,
-    costUsd: summary === undefined || isUnpriced(summary.root) ? undefined : summary.costUsd,
+    costUsd: summary === undefined || isUnpriced(summary.root) ? undefined : summary.pricedUsd,
     ending: finish?.finishReason ?? error?.error.code ?? "none",
     problems
   }

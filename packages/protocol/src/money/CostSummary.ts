@@ -2,11 +2,13 @@
  * What a run cost: folds the rows of its ledger to the payload of `data-cost-summary`.
  *
  * A tree by agent path, with a row for each model and price and for each tool. Amounts are whole nano-dollars, so the rows
- * add up to the root exactly, in whatever order they were written.
+ * add up to the root exactly, in whatever order they were written. The fold reads each row once and adds it to the sum it belongs
+ * to; the tree is made of the sums at the end.
  */
 import type { AgentPath } from "../AgentPath.ts"
 import { root } from "../AgentPath.ts"
 import type { CostNode, CostRow, CostSummary } from "./CostSummaryData.ts"
+import * as Count from "./Count.ts"
 import type { Entry, Fee, ModelEntry, Price, ToolEntry } from "./Entry.ts"
 import * as Money from "./Money.ts"
 import type { UsageTotals } from "./Usage.ts"
@@ -18,8 +20,6 @@ export type { CostRow } from "./CostSummaryData.ts"
 const noUsage: UsageTotals = toTotals({})
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
-
-const money = (costNanoUsd: Money.NanoUsd) => ({ costNanoUsd, costUsd: Money.toUsd(costNanoUsd) })
 
 /** Equal exactly for equal price rows. */
 const priceKey = (price: Price): string =>
@@ -33,124 +33,209 @@ const priceKey = (price: Price): string =>
     price.cacheWritePerMillionUsd,
     price.cacheWriteLongPerMillionUsd,
     price.reasoningPerMillionUsd,
+    price.tiers,
     price.toolFees
   ])
 
-/** Equal exactly for rows that are counted together. `price`: the key of the row's price. */
-const rowKey = ({ kind, name, provider = "" }: CostRow, price: string): string =>
-  `${kind} ${name.length} ${name} ${provider.length} ${provider} ${price}`
+/** The keys of prices, made when two prices have to be told apart: most rows of a run share one object. */
+class PriceKeys {
+  private known: Map<Price, string> | undefined
 
-/** The keys of prices; most rows of a run share one object. */
-const priceKeys = (): ((price: Price | undefined) => string) => {
-  const known = new Map<Price, string>()
-  return (price) => {
+  of(price: Price | undefined): string {
     if (price === undefined) return ""
-    const key = known.get(price) ?? priceKey(price)
-    known.set(price, key)
+    this.known ??= new Map()
+    const key = this.known.get(price) ?? priceKey(price)
+    this.known.set(price, key)
     return key
   }
 }
 
-const modelRow = (entry: ModelEntry): CostRow => ({
-  kind: "model",
-  name: entry.model,
-  provider: entry.provider,
-  calls: 1,
-  attempts: entry.attempts.length,
-  usage: toTotals(entry.usage),
-  ...money(entry.costNanoUsd ?? 0),
-  unpriced: entry.costNanoUsd === undefined ? 1 : 0,
-  estimated: entry.estimated,
-  overrun: entry.overrun === true,
-  ...(entry.price === undefined ? {} : { price: entry.price })
-})
+/** A row of the summary while it grows. */
+interface Sum {
+  readonly kind: "model" | "tool"
+  readonly name: string
+  readonly provider: string | undefined
+  readonly price: Price | undefined
+  calls: number
+  attempts: number
+  usage: UsageTotals | undefined
+  costNanoUsd: number
+  unpriced: number
+  estimated: boolean
+  overrun: boolean
+}
 
-/** Calls of a tool that the provider ran: a fee that nobody knows is unknown, not 0. */
-const feeRow = ({ calls, costNanoUsd, toolName }: Fee, { estimated, provider }: ModelEntry): CostRow => ({
-  kind: "tool",
-  name: toolName,
+const sum = (kind: Sum["kind"], name: string, provider: string | undefined, price: Price | undefined): Sum => ({
+  kind,
+  name,
   provider,
-  calls,
-  attempts: calls,
-  ...money(costNanoUsd ?? 0),
-  unpriced: costNanoUsd === undefined ? calls : 0,
-  estimated,
-  overrun: false
-})
-
-/** A tool that reported no cost costs us nothing; that is not an unknown price. */
-const toolRow = (entry: ToolEntry): CostRow => ({
-  kind: "tool",
-  name: entry.toolName,
-  calls: 1,
-  attempts: entry.attempts,
-  ...money(entry.costNanoUsd ?? 0),
+  price,
+  calls: 0,
+  attempts: 0,
+  usage: undefined,
+  costNanoUsd: 0,
   unpriced: 0,
   estimated: false,
   overrun: false
 })
 
-const plusRow = (a: CostRow, b: CostRow): CostRow => ({
-  ...a,
-  calls: a.calls + b.calls,
-  attempts: a.attempts + b.attempts,
-  ...(a.usage === undefined || b.usage === undefined ? {} : { usage: addTotals(a.usage, b.usage) }),
-  ...money(Money.add(a.costNanoUsd, b.costNanoUsd)),
-  unpriced: a.unpriced + b.unpriced,
-  estimated: a.estimated || b.estimated,
-  overrun: a.overrun || b.overrun
-})
-
-/** One agent while the rows are read. */
+/** One agent while the rows are read. `models` and `tools`: its sums by name; of one name there are few. */
 interface Agent {
   readonly path: AgentPath
-  readonly rows: Map<string, CostRow>
+  readonly models: Map<string, Array<Sum>>
+  readonly tools: Map<string, Array<Sum>>
   readonly children: Map<string, Agent>
 }
 
-const agent = (path: AgentPath): Agent => ({ path, rows: new Map(), children: new Map() })
+const agent = (path: AgentPath): Agent => ({ path, models: new Map(), tools: new Map(), children: new Map() })
 
 /** The agent at `path`; it and those above it are made where they are not there yet. */
 const at = (top: Agent, path: AgentPath): Agent => {
   let here = top
-  for (const [index, segment] of path.entries()) {
-    const next = here.children.get(segment) ?? agent(path.slice(0, index + 1))
-    here.children.set(segment, next)
+  for (let depth = 0; depth < path.length; depth++) {
+    const segment = path[depth] ?? ""
+    let next = here.children.get(segment)
+    if (next === undefined) {
+      next = agent(path.slice(0, depth + 1))
+      here.children.set(segment, next)
+    }
     here = next
   }
   return here
 }
 
-const inOrder = (rows: Iterable<CostRow>, keyOf: (price: Price | undefined) => string): ReadonlyArray<CostRow> =>
-  [...rows].toSorted(
+/** The sum that rows of this name, provider and price are counted on. */
+const sumOf = (
+  sums: Map<string, Array<Sum>>,
+  kind: Sum["kind"],
+  name: string,
+  provider: string | undefined,
+  price: Price | undefined,
+  keys: PriceKeys
+): Sum => {
+  let named = sums.get(name)
+  if (named === undefined) {
+    named = []
+    sums.set(name, named)
+  }
+  for (const one of named) if (one.provider === provider && one.price === price) return one
+  for (const one of named) if (one.provider === provider && keys.of(one.price) === keys.of(price)) return one
+  const fresh = sum(kind, name, provider, price)
+  named.push(fresh)
+  return fresh
+}
+
+const addModel = (sum: Sum, entry: ModelEntry): void => {
+  const usage = toTotals(entry.usage)
+  sum.calls += 1
+  sum.attempts += entry.attempts.length
+  sum.usage = sum.usage === undefined ? usage : addTotals(sum.usage, usage)
+  if (entry.costNanoUsd === undefined) sum.unpriced += 1
+  else sum.costNanoUsd = Count.add(sum.costNanoUsd, entry.costNanoUsd)
+  sum.estimated ||= entry.estimated
+  sum.overrun ||= entry.overrun === true
+}
+
+/** Calls of a tool that the provider ran: a fee that nobody knows is unknown, not 0. */
+const addFee = (sum: Sum, { calls, costNanoUsd }: Fee, { estimated }: ModelEntry): void => {
+  sum.calls += calls
+  sum.attempts += calls
+  if (costNanoUsd === undefined) sum.unpriced += calls
+  else sum.costNanoUsd = Count.add(sum.costNanoUsd, costNanoUsd)
+  sum.estimated ||= estimated
+}
+
+/** A tool that reported no cost costs us nothing; that is not an unknown price. */
+const addTool = (sum: Sum, entry: ToolEntry): void => {
+  sum.calls += 1
+  sum.attempts += entry.attempts
+  if (entry.costNanoUsd !== undefined) sum.costNanoUsd = Count.add(sum.costNanoUsd, entry.costNanoUsd)
+}
+
+/** The row as it is shown: `costUsd` only where everything in it is priced. */
+const row = (sum: Sum): CostRow => {
+  const { attempts, calls, costNanoUsd, estimated, kind, name, overrun, price, provider, unpriced, usage } = sum
+  const pricedUsd = Money.toUsd(costNanoUsd)
+  const isPriced = unpriced === 0
+  // The two rows that nearly every run has, each written out in one go.
+  if (isPriced && provider !== undefined && usage !== undefined && price !== undefined) {
+    const costUsd = pricedUsd
+    return {
+      kind,
+      name,
+      provider,
+      calls,
+      attempts,
+      usage,
+      costNanoUsd,
+      costUsd,
+      pricedUsd,
+      unpriced,
+      estimated,
+      overrun,
+      price
+    }
+  }
+  if (isPriced && provider === undefined && usage === undefined && price === undefined) {
+    return { kind, name, calls, attempts, costNanoUsd, costUsd: pricedUsd, pricedUsd, unpriced, estimated, overrun }
+  }
+  return {
+    kind,
+    name,
+    ...(provider === undefined ? {} : { provider }),
+    calls,
+    attempts,
+    ...(usage === undefined ? {} : { usage }),
+    costNanoUsd,
+    ...(isPriced ? { costUsd: pricedUsd } : {}),
+    pricedUsd,
+    unpriced,
+    estimated,
+    overrun,
+    ...(price === undefined ? {} : { price })
+  }
+}
+
+const sumsOf = ({ models, tools }: Agent, keys: PriceKeys): ReadonlyArray<Sum> => {
+  const sums: Array<Sum> = []
+  for (const named of models.values()) for (const one of named) sums.push(one)
+  for (const named of tools.values()) for (const one of named) sums.push(one)
+  if (sums.length < 2) return sums
+  return sums.sort(
     (a, b) =>
       compare(a.kind, b.kind) ||
       compare(a.name, b.name) ||
       compare(a.provider ?? "", b.provider ?? "") ||
-      compare(keyOf(a.price), keyOf(b.price))
+      compare(keys.of(a.price), keys.of(b.price))
   )
-
-const node = (agent: Agent, keyOf: (price: Price | undefined) => string): CostNode => {
-  const rows = inOrder(agent.rows.values(), keyOf)
-  const children = [...agent.children].toSorted(([a], [b]) => compare(a, b)).map(([, child]) => node(child, keyOf))
-  const parts = [...rows, ...children]
-  return {
-    agentPath: agent.path,
-    ...money(parts.reduce((sum, part) => Money.add(sum, part.costNanoUsd), 0)),
-    unpriced: parts.reduce((sum, part) => sum + part.unpriced, 0),
-    estimated: parts.some((part) => part.estimated),
-    usage: parts.reduce((sum, part) => (part.usage === undefined ? sum : addTotals(sum, part.usage)), noUsage),
-    rows,
-    children
-  }
 }
 
-const rowsOf = (entry: ModelEntry | ToolEntry): ReadonlyArray<CostRow> =>
-  entry.kind === "tool"
-    ? [toolRow(entry)]
-    : entry.fees === undefined
-      ? [modelRow(entry)]
-      : [modelRow(entry), ...entry.fees.map((fee) => feeRow(fee, entry))]
+const childrenOf = ({ children }: Agent, keys: PriceKeys): ReadonlyArray<CostNode> => {
+  if (children.size === 0) return []
+  return [...children].sort(([a], [b]) => compare(a, b)).map(([, child]) => node(child, keys))
+}
+
+const node = (agent: Agent, keys: PriceKeys): CostNode => {
+  const agentPath = agent.path
+  const rows = sumsOf(agent, keys).map(row)
+  const children = childrenOf(agent, keys)
+  let costNanoUsd = 0
+  let unpriced = 0
+  let estimated = false
+  let usage = noUsage
+  const add = (part: CostRow | CostNode): void => {
+    costNanoUsd = Count.add(costNanoUsd, part.costNanoUsd)
+    unpriced += part.unpriced
+    estimated ||= part.estimated
+    if (part.usage !== undefined) usage = usage === noUsage ? part.usage : addTotals(usage, part.usage)
+  }
+  for (const one of rows) add(one)
+  for (const one of children) add(one)
+  const pricedUsd = Money.toUsd(costNanoUsd)
+  return unpriced === 0
+    ? { agentPath, costNanoUsd, costUsd: pricedUsd, pricedUsd, unpriced, estimated, usage, rows, children }
+    : { agentPath, costNanoUsd, pricedUsd, unpriced, estimated, usage, rows, children }
+}
 
 /**
  * The cost summary of a run's rows. Waits cost nothing. Agents without rows of their own stand in the tree where somebody
@@ -160,17 +245,28 @@ const rowsOf = (entry: ModelEntry | ToolEntry): ReadonlyArray<CostRow> =>
  */
 export const fold = (entries: ReadonlyArray<Entry>): CostSummary => {
   const top = agent(root)
-  const keyOf = priceKeys()
+  const keys = new PriceKeys()
+  let path: AgentPath = root
+  let here = top
   for (const entry of entries) {
     if (entry.kind === "wait" || entry.kind === "agent") continue
-    const { rows } = at(top, entry.path)
-    for (const row of rowsOf(entry)) {
-      const name = rowKey(row, keyOf(row.price))
-      const sum = rows.get(name)
-      rows.set(name, sum === undefined ? row : plusRow(sum, row))
+    if (entry.path !== path) {
+      path = entry.path
+      here = at(top, path)
     }
+    if (entry.kind === "tool") {
+      addTool(sumOf(here.tools, "tool", entry.toolName, undefined, undefined, keys), entry)
+      continue
+    }
+    const { fees, price, provider } = entry
+    addModel(sumOf(here.models, "model", entry.model, provider, price, keys), entry)
+    if (fees === undefined) continue
+    for (const fee of fees) addFee(sumOf(here.tools, "tool", fee.toolName, provider, undefined, keys), fee, entry)
   }
-  const tree = node(top, keyOf)
-  const { costNanoUsd, costUsd, estimated, unpriced } = tree
-  return { currency: "USD", costNanoUsd, costUsd, unpriced, estimated, root: tree }
+  const tree = node(top, keys)
+  const { costNanoUsd, estimated, unpriced } = tree
+  const pricedUsd = Money.toUsd(costNanoUsd)
+  return unpriced === 0
+    ? { currency: "USD", costNanoUsd, costUsd: pricedUsd, pricedUsd, unpriced, estimated, root: tree }
+    : { currency: "USD", costNanoUsd, pricedUsd, unpriced, estimated, root: tree }
 }

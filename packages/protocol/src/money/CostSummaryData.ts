@@ -9,7 +9,8 @@ import { UsageTotals } from "./Usage.ts"
 
 const Amount = {
   costNanoUsd: Schema.Natural,
-  costUsd: Schema.Finite
+  costUsd: Schema.optionalKey(Schema.Finite),
+  pricedUsd: Schema.optionalKey(Schema.Finite)
 }
 
 const RowStruct = Schema.Struct({
@@ -27,17 +28,24 @@ const RowStruct = Schema.Struct({
 }).annotate({ identifier: "CostRow" })
 
 /**
- * What one agent spent on one model or one tool. `costNanoUsd` is the exact sum in integer nano-dollars (10⁻⁹ USD),
- * `costUsd` the same as a decimal number. `unpriced` counts calls whose price is unknown: they are not in the sum.
- * `usage` is absent on tool rows; a tool row with a `provider` is of a tool that the provider ran for a fee. `price` names the price row used.
+ * What one agent spent on one model or one tool.
+ *
+ * **Details**
+ * - `costNanoUsd`: the exact sum of what is priced, in whole nano-dollars (10⁻⁹ USD). `pricedUsd`: the same in US dollars; absent in logs
+ *   that were written before it existed.
+ * - `unpriced`: calls whose price is unknown. They are not in the sum.
+ * - `costUsd`: what it cost, in US dollars. Absent, never 0, where `unpriced` is above 0. Logs from before `pricedUsd` have the
+ *   priced part here.
+ * - `usage`: absent on tool rows. `provider`: on a tool row, the provider that ran the tool for a fee. `price`: the price row used.
  */
 export interface CostRow extends Schema.Schema.Type<typeof RowStruct> {}
 
-/** One agent: its own rows, its specialists, and the sum of both. */
+/** One agent: its own rows, its specialists, and the sum of both. The money fields are as on a row, over everything below. */
 export interface CostNode {
   readonly agentPath: AgentPath
   readonly costNanoUsd: number
-  readonly costUsd: number
+  readonly costUsd?: number
+  readonly pricedUsd?: number
   readonly unpriced: number
   readonly estimated: boolean
   readonly usage: UsageTotals
@@ -63,8 +71,8 @@ const CostSummaryStruct = Schema.Struct({
 }).annotate({ identifier: "CostSummary" })
 
 /**
- * What a run cost. `unpriced` above 0 means that the sum is a lower bound: so many calls have no known price. `estimated`
- * means that some tokens were counted by us because a provider had not reported them.
+ * What a run cost. The money fields are as on a row, over the whole run: `costUsd` is absent where any call has no known price, and
+ * `pricedUsd` is then a lower bound. `estimated` means that some tokens were counted by us because a provider had not reported them.
  */
 export interface CostSummary extends Schema.Schema.Type<typeof CostSummaryStruct> {}
 export const CostSummary: Schema.Codec<CostSummary> = CostSummaryStruct

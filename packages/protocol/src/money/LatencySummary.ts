@@ -47,10 +47,12 @@ export const humanWaitMs = (
   to: number,
   down: ReadonlyArray<Interval> = []
 ): number => {
-  if (!entries.some(isHuman)) return 0
-  const waits = entries.filter(isHuman).map(span)
-  const busy = entries.filter((entry) => entry.kind !== "wait").map(span)
-  return Intervals.length(Intervals.difference(Intervals.clip(waits, from, to), [...busy, ...down]))
+  const waits: Array<Interval> = []
+  for (const entry of entries) if (isHuman(entry)) waits.push(span(entry))
+  if (waits.length === 0) return 0
+  const busy: Array<Interval> = [...down]
+  for (const entry of entries) if (entry.kind !== "wait") busy.push(span(entry))
+  return Intervals.length(Intervals.difference(Intervals.clip(waits, from, to), busy))
 }
 
 const milliseconds = (value: number): number => (value > 0 ? Math.round(value) : 0)
@@ -58,51 +60,59 @@ const milliseconds = (value: number): number => (value > 0 ? Math.round(value) :
 const duration = (row: { readonly startedAt: number; readonly endedAt: number }): number =>
   milliseconds(row.endedAt - row.startedAt)
 
-/** Earliest of `times`, counted from `from`. */
-const firstAfter = (times: ReadonlyArray<number | undefined>, from: number): number | undefined => {
-  let first: number | undefined
-  for (const time of times) if (time !== undefined && (first === undefined || time < first)) first = time
-  return first === undefined ? undefined : milliseconds(first - from)
+/** When the first token and the first text came, in epoch milliseconds; `Infinity` while none did. */
+interface Firsts {
+  token: number
+  text: number
 }
 
-const firsts = (attempts: ReadonlyArray<Attempt>, from: number) => {
-  const token = firstAfter(
-    attempts.map((attempt) => attempt.firstTokenAt),
-    from
-  )
-  const text = firstAfter(
-    attempts.map((attempt) => attempt.firstTextAt),
-    from
-  )
-  return {
-    ...(token === undefined ? {} : { timeToFirstTokenMs: token }),
-    ...(text === undefined ? {} : { timeToFirstTextMs: text })
+const see = (firsts: Firsts, attempts: ReadonlyArray<Attempt>): void => {
+  for (const { firstTextAt, firstTokenAt } of attempts) {
+    if (firstTokenAt !== undefined && firstTokenAt < firsts.token) firsts.token = firstTokenAt
+    if (firstTextAt !== undefined && firstTextAt < firsts.text) firsts.text = firstTextAt
   }
 }
 
-const step = (entry: ModelEntry, from: number): StepLatency => ({
-  agentPath: entry.path,
-  step: entry.step,
-  model: entry.model,
-  startedAfterMs: milliseconds(entry.startedAt - from),
-  durationMs: duration(entry),
-  ...firsts(entry.attempts, entry.startedAt),
-  attempts: entry.attempts.map((attempt) => ({
-    durationMs: duration(attempt),
-    outcome: attempt.outcome,
-    ...(attempt.error === undefined ? {} : { error: attempt.error })
-  }))
-})
+/** The two fields of a step or a run, counted from `from`; each absent where nothing came. */
+const timesTo = (
+  { text, token }: Firsts,
+  from: number
+): Pick<StepLatency, "timeToFirstTokenMs" | "timeToFirstTextMs"> => {
+  if (token === Infinity) return text === Infinity ? {} : { timeToFirstTextMs: milliseconds(text - from) }
+  const timeToFirstTokenMs = milliseconds(token - from)
+  return text === Infinity
+    ? { timeToFirstTokenMs }
+    : { timeToFirstTokenMs, timeToFirstTextMs: milliseconds(text - from) }
+}
 
-const tool = (entry: ToolEntry, from: number): ToolLatency => ({
-  agentPath: entry.path,
-  toolName: entry.toolName,
-  toolCallId: entry.callId,
-  startedAfterMs: milliseconds(entry.startedAt - from),
-  durationMs: duration(entry),
-  attempts: entry.attempts,
-  ...(entry.status === undefined ? {} : { status: entry.status })
-})
+const attempt = (one: Attempt): StepLatency["attempts"][number] => {
+  const durationMs = duration(one)
+  const { error, outcome } = one
+  return error === undefined ? { durationMs, outcome } : { durationMs, outcome, error }
+}
+
+const step = (entry: ModelEntry, from: number): StepLatency => {
+  const firsts: Firsts = { token: Infinity, text: Infinity }
+  see(firsts, entry.attempts)
+  return {
+    agentPath: entry.path,
+    step: entry.step,
+    model: entry.model,
+    startedAfterMs: milliseconds(entry.startedAt - from),
+    durationMs: duration(entry),
+    ...timesTo(firsts, entry.startedAt),
+    attempts: entry.attempts.map(attempt)
+  }
+}
+
+const tool = (entry: ToolEntry, from: number): ToolLatency => {
+  const { attempts, callId, path, status, toolName } = entry
+  const startedAfterMs = milliseconds(entry.startedAt - from)
+  const durationMs = duration(entry)
+  return status === undefined
+    ? { agentPath: path, toolName, toolCallId: callId, startedAfterMs, durationMs, attempts }
+    : { agentPath: path, toolName, toolCallId: callId, startedAfterMs, durationMs, attempts, status }
+}
 
 const wait = (entry: WaitEntry, from: number): WaitLatency => ({
   agentPath: entry.path,
@@ -119,52 +129,69 @@ interface Row {
   readonly path: AgentPath
 }
 
-/** By start, then by agent path, then by the row's own name: the same order whatever order the rows came in. */
-const inOrder = <R extends Row>(rows: ReadonlyArray<R>, byName: (a: R, b: R) => number): ReadonlyArray<R> =>
-  rows.toSorted((a, b) => a.startedAt - b.startedAt || compare(key(a.path), key(b.path)) || byName(a, b))
+const byPath = (a: AgentPath, b: AgentPath): number => (a === b ? 0 : compare(key(a), key(b)))
 
-const sum = (rows: ReadonlyArray<{ readonly durationMs: number }>): number => {
-  let out = 0
-  for (const row of rows) out += row.durationMs
-  return out
+/**
+ * By start, then by agent path, then by the row's own name: the same order whatever order the rows came in. They nearly always come
+ * in it.
+ */
+const inOrder = <R extends Row>(rows: Array<R>, byName: (a: R, b: R) => number): ReadonlyArray<R> => {
+  const order = (a: R, b: R): number => a.startedAt - b.startedAt || byPath(a.path, b.path) || byName(a, b)
+  let before: R | undefined
+  for (const row of rows) {
+    if (before !== undefined && order(before, row) > 0) return sorted(rows, byName)
+    before = row
+  }
+  return rows
 }
+
+const sorted = <R extends Row>(rows: ReadonlyArray<R>, byName: (a: R, b: R) => number): ReadonlyArray<R> =>
+  rows
+    .map((row) => ({ row, path: key(row.path) }))
+    .sort((a, b) => a.row.startedAt - b.row.startedAt || compare(a.path, b.path) || byName(a.row, b.row))
+    .map(({ row }) => row)
+
+const byStep = (a: ModelEntry, b: ModelEntry): number => a.step - b.step
+const byCall = (a: ToolEntry, b: ToolEntry): number => compare(a.callId, b.callId)
+const byId = (a: WaitEntry, b: WaitEntry): number => compare(a.id, b.id)
 
 /** The latency summary of a run's rows. The order of the rows does not matter. */
 export const fold = (entries: ReadonlyArray<Entry>, options: Options): LatencySummary => {
   const { down, endedAt, startedAt } = options
-  const models = inOrder(
-    entries.filter((entry) => entry.kind === "model"),
-    (a, b) => a.step - b.step
-  )
-  const tools = inOrder(
-    entries.filter((entry) => entry.kind === "tool"),
-    (a, b) => compare(a.callId, b.callId)
-  )
-  const waits = inOrder(
-    entries.filter((entry) => entry.kind === "wait"),
-    (a, b) => compare(a.id, b.id)
-  )
+  const models: Array<ModelEntry> = []
+  const tools: Array<ToolEntry> = []
+  const waits: Array<WaitEntry> = []
+  const firsts: Firsts = { token: Infinity, text: Infinity }
+  let modelMs = 0
+  let toolMs = 0
+  for (const entry of entries) {
+    if (entry.kind === "model") {
+      models.push(entry)
+      modelMs += duration(entry)
+      see(firsts, entry.attempts)
+    } else if (entry.kind === "tool") {
+      tools.push(entry)
+      toolMs += duration(entry)
+    } else if (entry.kind === "wait") {
+      waits.push(entry)
+    }
+  }
   const totalMs = duration(options)
   const downMs = Math.min(
     totalMs,
     milliseconds(down === undefined ? options.downMs : Intervals.length(Intervals.clip(down, startedAt, endedAt)))
   )
   const human = Math.min(totalMs - downMs, milliseconds(humanWaitMs(entries, startedAt, endedAt, down)))
-  const steps = models.map((entry) => step(entry, startedAt))
-  const calls = tools.map((entry) => tool(entry, startedAt))
   return {
     totalMs,
     machineMs: totalMs - human - downMs,
     humanWaitMs: human,
     downMs,
-    modelMs: sum(steps),
-    toolMs: sum(calls),
-    ...firsts(
-      models.flatMap((entry) => entry.attempts),
-      startedAt
-    ),
-    steps,
-    tools: calls,
-    waits: waits.map((entry) => wait(entry, startedAt))
+    modelMs,
+    toolMs,
+    ...timesTo(firsts, startedAt),
+    steps: inOrder(models, byStep).map((entry) => step(entry, startedAt)),
+    tools: inOrder(tools, byCall).map((entry) => tool(entry, startedAt)),
+    waits: inOrder(waits, byId).map((entry) => wait(entry, startedAt))
   }
 }

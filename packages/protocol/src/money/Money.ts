@@ -80,8 +80,9 @@ const pico = (tokens: number, perMillionUsd: number): number => {
 /** Pico-dollars, rounded half up; `undefined` where the sum is not exact: then `sumExactly` has to do it. */
 const fromPico = (total: number): NanoUsd | undefined => {
   if (!(total <= Number.MAX_SAFE_INTEGER)) return undefined
-  const rest = total % 1000
-  return (total - rest) / 1000 + (rest >= 500 ? 1 : 0)
+  // The quotient may be rounded up to the next whole number; the rest is then negative, and the result is the same.
+  const whole = Math.floor(total / 1000)
+  return total - whole * 1000 >= 500 ? whole + 1 : whole
 }
 
 const sumExactly = (parts: ReadonlyArray<Part>): NanoUsd => {
@@ -115,7 +116,7 @@ const ratesFor = (price: Price, inputTokens: number): Rates => {
  * - Above `max` the cost is `max`.
  */
 export const costOf = (usage: Usage, row: Price): { readonly nanoUsd: NanoUsd } => {
-  const price = ratesFor(row, inputOf(usage))
+  const price = row.tiers === undefined ? row : ratesFor(row, inputOf(usage))
   const input = rate(price.inputPerMillionUsd)
   const output = rate(price.outputPerMillionUsd)
   const read = rate(price.cacheReadPerMillionUsd ?? input)

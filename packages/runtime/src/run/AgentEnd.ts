@@ -2,7 +2,7 @@
  * How an agent ended, root or specialist, as its caller needs to know it; and what it and its specialists came to, as sums over
  * the run's ledger, for whoever observes a run.
  */
-import { AgentPath, type Budget, Entry, type Events, type RunErrors, type Usage } from "@reins/protocol"
+import { AgentPath, type Budget, Entry, type Events, Money, type RunErrors, type Usage } from "@reins/protocol"
 
 /** How an agent ended. */
 export interface AgentEnd {
@@ -37,13 +37,13 @@ export const totalsOf = (entries: ReadonlyArray<Entry.Entry>, path: AgentPath.Ag
     switch (entry.kind) {
       case "model":
         sums.modelCalls += 1
-        sums.costNanoUsd += (entry.costNanoUsd ?? 0) + Entry.feesOf(entry)
+        sums.costNanoUsd = Money.add(sums.costNanoUsd, Money.add(entry.costNanoUsd ?? 0, Entry.feesOf(entry)))
         if (entry.costNanoUsd === undefined) sums.unpriced += 1
         for (const fee of entry.fees ?? []) if (fee.costNanoUsd === undefined) sums.unpriced += fee.calls
         break
       case "tool":
         sums.toolCalls += 1
-        sums.costNanoUsd += entry.costNanoUsd ?? 0
+        sums.costNanoUsd = Money.add(sums.costNanoUsd, entry.costNanoUsd ?? 0)
         break
       case "wait":
         if (entry.reason !== "approval") break

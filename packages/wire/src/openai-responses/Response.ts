@@ -93,7 +93,7 @@ const metadataOf = (
   run_id: runId,
   thread_id: threadId,
   ...(finish === undefined ? {} : { finish_reason: finish.finishReason }),
-  ...(cost === undefined ? {} : { cost_usd: `${cost.costUsd}` }),
+  ...(cost?.costUsd === undefined ? {} : { cost_usd: `${cost.costUsd}` }),
   ...(latency === undefined ? {} : { total_ms: `${latency.totalMs}` })
 })
 
