@@ -59,7 +59,7 @@ describe("a call while its handler runs", () => {
       })
       yield* handle.cancel
       yield* probe.end
-      assert.strictEqual(probe.of("data-cost-summary")[0]?.data.costUsd, 0.25)
+      assert.strictEqual(probe.of("data-cost-summary")[0]?.data.pricedUsd, 0.25)
       assert.strictEqual(probe.of("finish")[0]?.finishReason, "cancelled")
     }).pipe(Effect.scoped)
   )
@@ -84,7 +84,7 @@ describe("a call while its handler runs", () => {
       })
       yield* Effect.all(late)
       Story.isWhole(probe.envelopes)
-      assert.strictEqual(probe.of("data-cost-summary")[0]?.data.costUsd, 0)
+      assert.strictEqual(probe.of("data-cost-summary")[0]?.data.pricedUsd, 0)
       assert.notIncludeMembers([...probe.types], ["tool-progress", "custom", "data-file-registered", "data-flow-ui"])
     }).pipe(Effect.scoped)
   )
