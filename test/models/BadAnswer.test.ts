@@ -54,7 +54,7 @@ layer(Asked.layer)("a bad answer", (it) => {
       })
   )
 
-  it.effect("with one call id twice is an error, and is paid for", () =>
+  it.effect("with one call id twice runs both calls, each under an id of its own", () =>
     Effect.gen(function* () {
       const block = (index: number, at: string) => [
         {
@@ -68,14 +68,20 @@ layer(Asked.layer)("a bad answer", (it) => {
       const [start, , , , end, stop] = Asked.small("anthropic", ["x"]).payloads.map((payload) => JSON.parse(payload))
       const provider = yield* Asked.Provider
       provider.clear()
+      const called = { ...end, delta: { ...end.delta, stop_reason: "tool_use" } }
       provider.push(
-        Asked.recorded(Asked.recordingOf("anthropic", [start, ...block(0, "a"), ...block(1, "b"), end, stop]))
+        Asked.recorded(Asked.recordingOf("anthropic", [start, ...block(0, "a"), ...block(1, "b"), called, stop])),
+        Asked.recorded(Asked.small("anthropic", ["Done."]))
       )
-      const { cost, error, events } = yield* Asked.run("anthropic", { agent })
-      assert.strictEqual(error?.code, "E_INVALID_MODEL_OUTPUT")
-      assert.isFalse(events.some((event) => event.type === "tool-invocation"))
-      assert.strictEqual(cost?.root.usage.totalTokens, 10)
-      assert.isFalse(cost?.estimated)
+      const { events, finish } = yield* Asked.run("anthropic", { agent })
+      const results = events.flatMap((event) =>
+        event.type === "tool-invocation" && event.state === "result" ? [[event.toolInvocationId, event.result]] : []
+      )
+      assert.deepStrictEqual(results, [
+        ["toolu_1", "saw a"],
+        ["toolu_1_2", "saw b"]
+      ])
+      assert.strictEqual(finish?.finishReason, "stop")
     })
   )
 

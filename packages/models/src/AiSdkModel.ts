@@ -14,6 +14,7 @@ import * as Layer from "effect/Layer"
 import * as CallOptions from "./aisdk/CallOptions.ts"
 import * as Failure from "./aisdk/Failure.ts"
 import { Parts } from "./aisdk/Parts.ts"
+import type { ToolNames } from "./aisdk/ToolNames.ts"
 
 /** What a model is called with beside what a request says. */
 export interface Options extends CallOptions.Defaults {
@@ -62,8 +63,9 @@ const attempt = (
   Effect.suspend(() => {
     const controller = new AbortController()
     let ended = false
-    return open(model, request, context, controller.signal).pipe(
-      Effect.flatMap((stream) => receive(stream, emit, context)),
+    const names = CallOptions.namesOf(request, context.defaults)
+    return open(model, request, context, names, controller.signal).pipe(
+      Effect.flatMap((stream) => receive(stream, new Parts(names), emit, context)),
       Effect.tap(() =>
         Effect.sync(() => {
           ended = true
@@ -77,9 +79,16 @@ const attempt = (
     )
   })
 
-const open = (model: LanguageModelV4, request: ModelRequest, context: Context, signal: AbortSignal) => {
+const open = (
+  model: LanguageModelV4,
+  request: ModelRequest,
+  context: Context,
+  names: ToolNames,
+  signal: AbortSignal
+) => {
+  const border = { provider: model.provider, names }
   const opened = Effect.tryPromise({
-    try: () => Promise.resolve(model.doStream(CallOptions.make(request, context.defaults, signal))),
+    try: () => Promise.resolve(model.doStream(CallOptions.make(request, context.defaults, border, signal))),
     catch: (error) => Failure.fromUnknown(error, context.about())
   }).pipe(
     Effect.flatMap((result) => {
@@ -94,8 +103,7 @@ const open = (model: LanguageModelV4, request: ModelRequest, context: Context, s
     : opened
 }
 
-const receive = (stream: ReadableStream<LanguageModelV4StreamPart>, emit: Emit, context: Context) => {
-  const parts = new Parts()
+const receive = (stream: ReadableStream<LanguageModelV4StreamPart>, parts: Parts, emit: Emit, context: Context) => {
   const failed = (failure: () => ModelFailure.ModelFailure) =>
     // An answer that had finished is whole, however its connection went.
     Effect.suspend(() => (parts.finish === undefined ? Effect.fail(failure()) : Effect.void))

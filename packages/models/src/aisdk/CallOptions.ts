@@ -12,6 +12,7 @@ import type { Json } from "@reins/protocol"
 import type { ModelRequest } from "@reins/runtime"
 import * as JsonValue from "./JsonValue.ts"
 import * as Prompt from "./Prompt.ts"
+import * as ToolNames from "./ToolNames.ts"
 
 /** A tool that the provider knows itself, as the provider packages make them: `anthropic.tools.webSearch_20250305({})`. */
 export interface ProviderTool {
@@ -35,17 +36,22 @@ export interface Defaults extends Prompt.PromptOptions {
   readonly headers?: { readonly [name: string]: string } | undefined
 }
 
+/** The names of the tools that a request speaks of: those that are offered, and those that its conversation has calls of. */
+export const namesOf = (request: ModelRequest, { providerTools = {} }: Defaults): ToolNames.ToolNames =>
+  ToolNames.make([...request.tools.map(({ name }) => name), ...called(request)], Object.keys(providerTools))
+
 /** The options of one call. */
 export const make = (
   request: ModelRequest,
   defaults: Defaults,
+  border: Prompt.Border,
   abortSignal: AbortSignal
 ): LanguageModelV4CallOptions => {
-  const tools = toolsOf(request, defaults)
+  const tools = toolsOf(request, defaults, border.names)
   const providerOptions = merged(defaults.call, request.providerOptions)
   const { headers, reasoning, seed, stopSequences, temperature, topK, topP } = defaults
   return {
-    prompt: Prompt.make(request.instructions, request.messages, defaults),
+    prompt: Prompt.make(request.instructions, request.messages, defaults, border),
     abortSignal,
     ...(request.maxOutputTokens === undefined ? {} : { maxOutputTokens: request.maxOutputTokens }),
     ...(tools.length === 0
@@ -67,10 +73,10 @@ type AnyTool = LanguageModelV4FunctionTool | LanguageModelV4ProviderTool
 
 const hasOwn = (defaults: Defaults): boolean => Object.keys(defaults.providerTools ?? {}).length > 0
 
-const toolsOf = (request: ModelRequest, defaults: Defaults): Array<AnyTool> => {
+const toolsOf = (request: ModelRequest, defaults: Defaults, names: ToolNames.ToolNames): Array<AnyTool> => {
   const tools: Array<AnyTool> = request.tools.map((tool) => ({
     type: "function",
-    name: tool.name,
+    name: names.told(tool.name),
     inputSchema: JsonValue.isSchema(tool.parameters) ? tool.parameters : { type: "object" },
     ...(tool.description === undefined ? {} : { description: tool.description }),
     ...(tool.strict === undefined ? {} : { strict: tool.strict })
@@ -78,14 +84,19 @@ const toolsOf = (request: ModelRequest, defaults: Defaults): Array<AnyTool> => {
   for (const [name, tool] of Object.entries(defaults.providerTools ?? {})) {
     if (isProviderToolId(tool.id)) tools.push({ type: "provider", id: tool.id, name, args: { ...tool.args } })
   }
-  return tools.length > 0 ? tools : named(request)
+  // A step that may call nothing still tells of the tools that the conversation has calls of: some providers refuse a history with
+  // calls of tools that nobody defined.
+  return tools.length > 0
+    ? tools
+    : Array.from(called(request), (name) => ({
+        type: "function",
+        name: names.told(name),
+        inputSchema: { type: "object", properties: {} }
+      }))
 }
 
-/**
- * A step that may call nothing still tells of the tools that the conversation has calls of: some providers refuse a history
- * with calls of tools that nobody defined.
- */
-const named = (request: ModelRequest): Array<AnyTool> => {
+/** The names of the tools that a conversation has calls of. */
+const called = (request: ModelRequest): ReadonlySet<string> => {
   const names = new Set<string>()
   for (const message of request.messages) {
     if (message.role !== "assistant") continue
@@ -93,7 +104,7 @@ const named = (request: ModelRequest): Array<AnyTool> => {
       if (part.type === "tool-call" && part.execution !== "provider") names.add(part.name)
     }
   }
-  return Array.from(names, (name) => ({ type: "function", name, inputSchema: { type: "object" } }))
+  return names
 }
 
 const isProviderToolId = (id: string): id is `${string}.${string}` => id.includes(".")

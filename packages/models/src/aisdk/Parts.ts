@@ -10,7 +10,9 @@ import { type Json, Usage } from "@reins/protocol"
 import type { ModelPart, PartMetadata } from "@reins/runtime"
 import * as Base64 from "effect/encoding/Base64"
 import * as Predicate from "effect/Predicate"
+import { ReceivedIds } from "./CallIds.ts"
 import * as JsonValue from "./JsonValue.ts"
+import type { ToolNames } from "./ToolNames.ts"
 import * as TokenUsage from "./TokenUsage.ts"
 
 type Metadata = { readonly [provider: string]: unknown } | undefined
@@ -25,6 +27,13 @@ export class Parts {
   private used = Usage.empty
   private readonly keys = new Map<string, string>()
   private count = 0
+  private readonly ids = new ReceivedIds()
+  private readonly names: ToolNames
+
+  /** `names`: as the request told the tools. */
+  constructor(names: ToolNames) {
+    this.names = names
+  }
 
   /** Translates what came, in order. */
   take(parts: ReadonlyArray<LanguageModelV4StreamPart>): ReadonlyArray<ModelPart> {
@@ -62,8 +71,8 @@ export class Parts {
       case "tool-call":
         return {
           type: "tool-call",
-          id: part.toolCallId,
-          name: part.toolName,
+          id: this.ids.call(part.toolCallId),
+          name: this.names.meant(part.toolName),
           args: argumentsOf(part.input),
           ...(part.providerExecuted === true ? { execution: "provider" as const } : {}),
           ...metadata(part.providerMetadata)
@@ -73,8 +82,8 @@ export class Parts {
           ? undefined
           : {
               type: "tool-result",
-              id: part.toolCallId,
-              name: part.toolName,
+              id: this.ids.result(part.toolCallId),
+              name: this.names.meant(part.toolName),
               result: JsonValue.isJson(part.result) ? part.result : null,
               ...(part.isError === true ? { isFailure: true } : {}),
               ...metadata(part.providerMetadata)

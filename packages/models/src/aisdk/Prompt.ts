@@ -10,12 +10,14 @@ import type {
   LanguageModelV4TextPart,
   LanguageModelV4ToolResultOutput,
   LanguageModelV4ToolResultPart,
-  SharedV4FileData,
   SharedV4ProviderOptions
 } from "@ai-sdk/provider"
 import type { Json, Message } from "@reins/protocol"
 import * as Predicate from "effect/Predicate"
+import * as CallIds from "./CallIds.ts"
+import * as FileForm from "./FileForm.ts"
 import * as JsonValue from "./JsonValue.ts"
+import type { ToolNames } from "./ToolNames.ts"
 
 export interface PromptOptions {
   /** Provider options of the instructions, such as a cache mark. */
@@ -24,32 +26,58 @@ export interface PromptOptions {
   readonly lastMessage?: SharedV4ProviderOptions | undefined
 }
 
-/** The prompt of one request. */
+/** What is foreign to the provider in a request, and how it is put to it. */
+export interface Border {
+  /** The AI SDK's name of the provider. */
+  readonly provider: string
+  readonly names: ToolNames
+}
+
+/** The prompt of one request. No block of it is an empty text, which providers refuse. */
 export const make = (
   instructions: string | undefined,
   messages: ReadonlyArray<Message.Message>,
-  options: PromptOptions = {}
+  options: PromptOptions,
+  { names, provider }: Border
 ): LanguageModelV4Prompt => {
+  const sent: Sent = { provider, names, ids: new CallIds.SentIds(CallIds.ruleOf(provider)) }
   const prompt: LanguageModelV4Prompt = []
-  if (instructions !== undefined && instructions !== "") {
+  if (instructions !== undefined && instructions.trim() !== "") {
     prompt.push({ role: "system", content: instructions, ...given(options.instructions) })
   }
-  for (const message of messages) if (message.content.length > 0) prompt.push(messageOf(message))
+  for (const message of messages) {
+    const one = messageOf(message, sent)
+    if (one.content.length > 0) prompt.push(one)
+  }
   const last = prompt.at(-1)
   if (options.lastMessage === undefined || last === undefined || last.role === "system") return prompt
   return [...prompt.slice(0, -1), { ...last, providerOptions: options.lastMessage }]
 }
 
-const messageOf = (message: Message.Message): LanguageModelV4Message => {
+/** {@link Border}, on the way through the messages of one request. */
+interface Sent extends Border {
+  readonly ids: CallIds.SentIds
+}
+
+const messageOf = (message: Message.Message, sent: Sent): LanguageModelV4Message => {
   switch (message.role) {
     case "user":
-      return { role: "user", content: message.content.map(userPart) }
+      return { role: "user", content: message.content.filter(says(sent)).map(userPart) }
     case "assistant":
-      return { role: "assistant", content: message.content.map(assistantPart) }
+      return { role: "assistant", content: message.content.filter(says(sent)).map((part) => assistantPart(part, sent)) }
     case "tool":
-      return { role: "tool", content: message.content.map(resultPart) }
+      return { role: "tool", content: message.content.map((part) => resultPart(part, sent)) }
   }
 }
+
+/** Whether a part says something: a text without words does only where it carries what its own provider wants back. */
+const says =
+  ({ provider }: Sent) =>
+  (part: Message.TextPart | Message.FilePart | Message.AssistantPart): boolean =>
+    (part.type !== "text" && part.type !== "reasoning") ||
+    part.text.trim() !== "" ||
+    (part.type === "reasoning" && part.metadata !== undefined) ||
+    Object.keys(part.metadata ?? {}).some((name) => provider.split(".").includes(name))
 
 type AssistantMessage = Extract<LanguageModelV4Message, { readonly role: "assistant" }>
 
@@ -63,13 +91,12 @@ const textPart = (part: Message.TextPart): LanguageModelV4TextPart => ({
 
 const filePart = (part: Message.FilePart): LanguageModelV4FilePart => ({
   type: "file",
-  mediaType: part.mediaType,
-  data: fileData(part.data),
+  ...FileForm.make(part),
   ...(part.filename === undefined ? {} : { filename: part.filename }),
   ...options(part.metadata)
 })
 
-const assistantPart = (part: Message.AssistantPart): AssistantMessage["content"][number] => {
+const assistantPart = (part: Message.AssistantPart, sent: Sent): AssistantMessage["content"][number] => {
   switch (part.type) {
     case "text":
       return textPart(part)
@@ -79,17 +106,15 @@ const assistantPart = (part: Message.AssistantPart): AssistantMessage["content"]
         ? { type: "custom", kind: custom, ...options(part.metadata) }
         : { type: "reasoning", text: part.text, ...options(part.metadata) }
     }
-    case "file": {
-      const data = fileData(part.data)
-      return noteOf(part.metadata, "kind") === "reasoning-file" && (data.type === "data" || data.type === "url")
-        ? { type: "reasoning-file", mediaType: part.mediaType, data, ...options(part.metadata) }
+    case "file":
+      return noteOf(part.metadata, "kind") === "reasoning-file"
+        ? { type: "reasoning-file", ...FileForm.make(part), ...options(part.metadata) }
         : filePart(part)
-    }
     case "tool-call":
       return {
         type: "tool-call",
-        toolCallId: part.id,
-        toolName: part.name,
+        toolCallId: part.execution === "provider" ? part.id : sent.ids.call(part.id),
+        toolName: sent.names.told(part.name),
         // Providers take objects only. What the model wrote wrongly, its result tells it.
         input: JsonValue.isObject(part.args) ? part.args : {},
         ...(part.execution === "provider" ? { providerExecuted: true } : {}),
@@ -97,56 +122,59 @@ const assistantPart = (part: Message.AssistantPart): AssistantMessage["content"]
       }
     case "tool-result":
       return {
-        ...resultPart(part),
-        output: part.status === undefined ? { type: "json", value: json(part.result) } : failed(part.result)
+        type: "tool-result",
+        toolCallId: part.id,
+        toolName: sent.names.told(part.name),
+        output: part.status === undefined ? { type: "json", value: json(part.result) } : failed(part.result),
+        ...options(part.metadata)
       }
   }
 }
 
-const resultPart = (part: Message.ResultPart): LanguageModelV4ToolResultPart => ({
+const resultPart = (part: Message.ResultPart, { ids, names }: Sent): LanguageModelV4ToolResultPart => ({
   type: "tool-result",
-  toolCallId: part.id,
-  toolName: part.name,
+  toolCallId: ids.result(part.id),
+  toolName: names.told(part.name),
   output: outputOf(part),
   ...options(part.metadata)
 })
 
+type Block = Extract<LanguageModelV4ToolResultOutput, { readonly type: "content" }>["value"][number]
+
 const outputOf = (part: Message.ResultPart): LanguageModelV4ToolResultOutput => {
-  if (part.status !== undefined) return failed(part.result)
-  if (part.content !== undefined) {
-    return {
-      type: "content",
-      value: part.content.map((item) =>
-        item.type === "text"
-          ? { type: "text" as const, text: item.text, ...options(item.metadata) }
-          : {
-              type: "file" as const,
-              data: fileData(item.data),
-              mediaType: item.mediaType,
-              ...(item.filename === undefined ? {} : { filename: item.filename }),
-              ...options(item.metadata)
-            }
-      )
-    }
-  }
-  return Predicate.isString(part.result)
-    ? { type: "text", value: part.result }
-    : { type: "json", value: json(part.result) }
+  if (part.content === undefined) return part.status === undefined ? succeeded(part.result) : failed(part.result)
+  const blocks = part.content.flatMap(blockOf)
+  if (blocks.length === 0) return part.status === undefined ? succeeded("") : failed("")
+  // A failure that was cut to what the model is sent is still one.
+  const texts = blocks.flatMap((block) => (block.type === "text" ? [block.text] : []))
+  return part.status !== undefined && texts.length === blocks.length
+    ? failed(texts.join("\n"))
+    : { type: "content", value: blocks }
 }
+
+const blockOf = (item: Message.TextPart | Message.FilePart): ReadonlyArray<Block> => {
+  if (item.type === "file") {
+    const name = item.filename === undefined ? {} : { filename: item.filename }
+    return [{ type: "file", ...FileForm.make(item), ...name, ...options(item.metadata) }]
+  }
+  return item.text.trim() === "" ? [] : [{ type: "text", text: item.text, ...options(item.metadata) }]
+}
+
+/** What a model reads of a call that said nothing. */
+const nothing = "(no output)"
+
+const succeeded = (result: Json): LanguageModelV4ToolResultOutput =>
+  Predicate.isString(result)
+    ? { type: "text", value: result.trim() === "" ? nothing : result }
+    : { type: "json", value: json(result) }
 
 /** Also a denied call: what a person said to it stands in the result, and the model shall read it. */
 const failed = (result: Json): LanguageModelV4ToolResultOutput =>
-  Predicate.isString(result) ? { type: "error-text", value: result } : { type: "error-json", value: json(result) }
+  Predicate.isString(result)
+    ? { type: "error-text", value: result.trim() === "" ? "the call failed and gave no reason" : result }
+    : { type: "error-json", value: json(result) }
 
 const json = (value: Json): JSONValue => (JsonValue.isValue(value) ? value : null)
-
-const fileData = (data: string): SharedV4FileData => {
-  const inline = /^data:[^,]*;base64,/.exec(data)
-  if (inline !== null) return { type: "data", data: data.slice(inline[0].length) }
-  return /^[a-z][a-z0-9+.-]*:/i.test(data) && URL.canParse(data)
-    ? { type: "url", url: new URL(data), originalUrl: data }
-    : { type: "data", data }
-}
 
 const given = (providerOptions: SharedV4ProviderOptions | undefined) =>
   providerOptions === undefined ? {} : { providerOptions }

@@ -1,0 +1,122 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { Message } from "@reins/protocol"
+import { Effect, Schema } from "effect"
+import { ask, asking } from "../Ask.ts"
+import { fake, finish } from "../FakeModel.ts"
+
+/** The content of the last message as it was sent; `undefined` where none was. */
+const last = (messages: ReadonlyArray<Message.Message>, provider = "fake.chat") =>
+  Effect.gen(function* () {
+    const model = { ...fake([finish()]), provider }
+    yield* ask(model, undefined, asking(messages))
+    return model.asked[0]?.prompt.at(-1)?.content
+  })
+
+const said = (...content: ReadonlyArray<Message.TextPart | Message.FilePart>): Message.Message => ({
+  role: "user",
+  content: [...content]
+})
+const text = (words: string): Message.TextPart => ({ type: "text", text: words })
+const file = (mediaType: string, data: string): Message.FilePart => ({ type: "file", mediaType, data })
+const result = (part: Partial<Message.ResultPart>): Message.Message => ({
+  role: "tool",
+  content: [{ type: "tool-result", id: "c", name: "look", result: null, ...part }]
+})
+
+/** The result of a call as it was sent. */
+const output = (part: Partial<Message.ResultPart>) =>
+  Effect.map(last([said(text("go")), result(part)]), (content) => {
+    const [one] = Array.isArray(content) ? content : []
+    return one?.type === "tool-result" ? one.output : undefined
+  })
+
+const png = "iVBORw0KGgo="
+
+describe("a text without words", () => {
+  it.effect("leaves for no provider", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* last([said(text(" "), text("a"), text(""))]), [{ type: "text", text: "a" }])
+      const assistant: Message.Message = { role: "assistant", content: [text("\n\n")] }
+      assert.deepStrictEqual(yield* last([said(text("a")), assistant]), [{ type: "text", text: "a" }])
+    })
+  )
+
+  it.effect("goes back to the provider that hung something on it, and to no other", () =>
+    Effect.gen(function* () {
+      const signed: Message.TextPart = { type: "text", text: "", metadata: { google: { thoughtSignature: "s" } } }
+      const history: ReadonlyArray<Message.Message> = [said(text("a")), { role: "assistant", content: [signed] }]
+      assert.deepStrictEqual(yield* last(history, "google.generative-ai"), [
+        { type: "text", text: "", providerOptions: { google: { thoughtSignature: "s" } } }
+      ])
+      assert.deepStrictEqual(yield* last(history, "openai.chat"), [{ type: "text", text: "a" }])
+    })
+  )
+
+  it.effect.each<readonly [Partial<Message.ResultPart>, unknown]>([
+    [{ result: "" }, { type: "text", value: "(no output)" }],
+    [{ result: null }, { type: "json", value: null }],
+    [
+      { result: "x", content: [text("")] },
+      { type: "text", value: "(no output)" }
+    ],
+    [
+      { result: " ", status: "failed" },
+      { type: "error-text", value: "the call failed and gave no reason" }
+    ],
+    [
+      { result: "x", content: [text(""), file("image/png", png)] },
+      { type: "content", value: [{ type: "file", mediaType: "image/png", data: { type: "data", data: png } }] }
+    ]
+  ])("in the result %j is words, or is left out", ([part, sent]) =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* output(part), sent)
+    })
+  )
+})
+
+describe("a failure that was too long", () => {
+  it.effect("is sent as it was cut, and still as a failure", () =>
+    Effect.gen(function* () {
+      const cut = { result: "x".repeat(9000), content: [text("x […]")], status: "failed" as const }
+      assert.deepStrictEqual(yield* output(cut), { type: "error-text", value: "x […]" })
+    })
+  )
+})
+
+describe("a file", () => {
+  it.effect.each<readonly [string, string, string, string]>([
+    ["application/octet-stream", `data:image/gif;base64,${png}`, "image/gif", png],
+    ["image/png", `data:;base64,${png}`, "image/png", png],
+    ["IMAGE/JPG; q=1", png, "image/jpeg", png],
+    ["image/*", png, "image/png", png],
+    ["image", png, "image/png", png],
+    ["", "JVBERi0=", "application/pdf", "JVBERi0="],
+    ["application/octet-stream", "JVBERi0=", "application/pdf", "JVBERi0="],
+    ["audio/*", "UklGRiQAAABXQVZFZm10IA==", "audio/wav", "UklGRiQAAABXQVZFZm10IA=="],
+    ["image/*", "JVBERi0=", "image/*", "JVBERi0="],
+    ["text/plain; charset=utf-8", "aGk=", "text/plain", "aGk="],
+    ["", "data:text/plain,a%20b", "text/plain", "YSBi"],
+    ["", "no base64!", "application/octet-stream", "no base64!"]
+  ])("of type %j as %s is told as %s", ([type, data, told, bytes]) =>
+    Effect.gen(function* () {
+      const [part] = (yield* last([said(file(type, data))])) ?? []
+      assert.deepStrictEqual<unknown>(part, { type: "file", mediaType: told, data: { type: "data", data: bytes } })
+    })
+  )
+
+  it.effect("at an address keeps its type", () =>
+    Effect.gen(function* () {
+      const url = "https://example.org/a.pdf"
+      const [part] = (yield* last([said(file("image/*", url))])) ?? []
+      const data = { type: "url", url: new URL(url), originalUrl: url }
+      assert.deepStrictEqual<unknown>(part, { type: "file", mediaType: "image/*", data })
+    })
+  )
+
+  it.effect.prop("is sent, whatever its type and its data", { type: Schema.String, data: Schema.String }, (one) =>
+    Effect.gen(function* () {
+      const [part] = (yield* last([said(file(one.type, one.data))])) ?? []
+      assert.match(JSON.stringify(part), /"type":"file","mediaType":".+"/)
+    })
+  )
+})
