@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Entry } from "@reins/protocol"
 import { Money } from "@reins/protocol"
-import { Schema } from "effect"
+import { Result, Schema } from "effect"
 
 const whole = (maximum: number) => Schema.Int.check(Schema.isBetween({ minimum: 0, maximum }))
 
@@ -113,6 +113,37 @@ describe("Money.costOf", () => {
     const price = row({ inputPerMillionUsd: 1e9 })
     assert.strictEqual(Money.costOf({ inputUncached: 1e12 }, price).nanoUsd, Money.max)
   })
+})
+
+describe("Money.parseUsd", () => {
+  it("refuses what cannot be represented, naming the field, the amount and what would do", () => {
+    for (const amount of [-1, -1e-12, Number.NaN, Infinity, -Infinity, 1e7]) {
+      const refused = Money.parseUsd("maxCostUsd", amount)
+      assert.isTrue(Result.isFailure(refused), String(amount))
+      if (!Result.isFailure(refused)) continue
+      assert.instanceOf(refused.failure, Money.InvalidAmount)
+      assert.strictEqual(
+        refused.failure.message,
+        `Invalid maxCostUsd: ${amount}. Give US dollars from 0 to 9007199.254740991`
+      )
+    }
+  })
+
+  it.prop("takes every amount that nano-dollars can hold", { amount: whole(Money.max) }, ({ amount }) => {
+    const usd = Money.toUsd(amount)
+    if (Money.fromUsd(usd) === undefined) return assert.isAbove(usd, 8e6)
+    assert.strictEqual(Result.getOrThrow(Money.parseUsd("x", usd)), Money.fromUsd(usd))
+  })
+
+  it.prop(
+    "adds and multiplies to whole amounts that stop at the largest",
+    { a: whole(Money.max), n: whole(1e6) },
+    ({ a, n }) => {
+      const product = BigInt(a) * BigInt(n)
+      assert.strictEqual(Money.times(a, n), product < BigInt(Money.max) ? Number(product) : Money.max)
+      assert.strictEqual(Money.add(a, n), Math.min(a + n, Money.max))
+    }
+  )
 })
 
 describe("Money.isPrice", () => {

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Money } from "@reins/protocol"
 import { ToolRun, ToolSettings } from "@reins/runtime"
-import { Deferred, Effect, Fiber } from "effect"
+import { Cause, Deferred, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import * as OneTool from "../../support/OneTool.ts"
 import * as Story from "../../support/Story.ts"
@@ -150,16 +151,42 @@ describe("a call while its handler runs", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("adds up what it reports to have cost, and takes no broken amount for money", () =>
+  it.effect("adds up what it reports to have cost", () =>
     Effect.gen(function* () {
       const probe = yield* OneTool.finished({
         calls: [{}, {}],
         handler: Effect.fnUntraced(function* () {
           const call = yield* ToolRun
-          for (const usd of [0.1, 0.2, -5, Number.NaN, Infinity]) yield* call.reportCost(usd)
+          for (const usd of [0.1, 0.2]) yield* call.reportCost(usd)
         })
       })
       assert.strictEqual(probe.of("data-cost-summary")[0]?.data.costNanoUsd, 600_000_000)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("refuses an amount that cannot be represented, names it, and keeps what was reported before", () =>
+    Effect.gen(function* () {
+      const refused: Array<unknown> = []
+      const broken = [-5, Number.NaN, Infinity, 1e7]
+      const probe = yield* OneTool.finished({
+        calls: broken.map(() => ({})),
+        handler: Effect.fnUntraced(function* () {
+          const call = yield* ToolRun
+          yield* call.reportCost(0.1)
+          yield* Effect.tapCause(call.reportCost(broken[refused.length] ?? 0), (cause) =>
+            Effect.sync(() => refused.push(Cause.squash(cause)))
+          )
+        })
+      })
+      assert.deepStrictEqual(
+        refused.map((error) => error instanceof Money.InvalidAmount && [error.field, error.amount]),
+        broken.map((amount) => ["reportCost", amount])
+      )
+      assert.deepStrictEqual(
+        probe.of("tool-invocation").flatMap((event) => (event.state === "result" ? [event.status] : [])),
+        broken.map(() => "failed" as const)
+      )
+      assert.strictEqual(probe.of("data-cost-summary")[0]?.data.costNanoUsd, 400_000_000)
     }).pipe(Effect.scoped)
   )
 

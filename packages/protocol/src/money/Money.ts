@@ -4,6 +4,8 @@
  * Amounts are integers so that they add up exactly in any order. Prices are decimal numbers and are taken at their word:
  * 0.075 USD per million tokens is 75 thousandths, not the binary fraction beside it. A row is rounded once, half up.
  */
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
 import * as Count from "./Count.ts"
 import type { Price, PriceTier } from "./Entry.ts"
 import { inputTokens as inputOf, type Usage } from "./Usage.ts"
@@ -47,6 +49,29 @@ export const fromUsd = (usd: number): NanoUsd | undefined => {
   const amount = roundHalfUp(units, scale - 9)
   return amount > BigInt(max) ? undefined : Number(amount)
 }
+
+/** A number that is no amount of US dollars. `field` names what was set or reported. */
+export class InvalidAmount extends Schema.TaggedError<InvalidAmount>()("InvalidAmount", {
+  field: Schema.String,
+  amount: Schema.Number
+}) {
+  override get message() {
+    return `Invalid ${this.field}: ${this.amount}. Give US dollars from 0 to ${format(max).slice(1)}`
+  }
+}
+
+/**
+ * As `fromUsd`, for amounts from outside: refused where they cannot be represented, so that none is ever booked as 0. `field` is for the
+ * message.
+ */
+export const parseUsd = (field: string, usd: number): Result.Result<NanoUsd, InvalidAmount> => {
+  const amount = fromUsd(usd)
+  return amount === undefined ? Result.fail(new InvalidAmount({ field, amount: usd })) : Result.succeed(amount)
+}
+
+/** The amount so many times, at most `max`. */
+export const times = (amount: NanoUsd, count: number): NanoUsd =>
+  amount === 0 || count === 0 ? 0 : Math.min(amount * count, max)
 
 /** Nano-dollars as US dollars. The nearest number: `fromUsd` brings the same amount back up to 8 million dollars. */
 export const toUsd = (amount: NanoUsd): number => amount / 1e9
@@ -112,7 +137,8 @@ const ratesFor = (price: Price, inputTokens: number): Rates => {
  *
  * **Details**
  * - An absent cache price is the input price, an absent reasoning price the output price; an unknown part costs nothing.
- * - A price that is negative or no number counts as 0: price tables must refuse such rows (`isPrice`).
+ * - The row must be one of which `isPrice` is true: the runtime takes any other for no price at all, so that what it would price is
+ *   unpriced and not free. Here a rate that is no number counts as 0.
  * - Above `max` the cost is `max`.
  */
 export const costOf = (usage: Usage, row: Price): { readonly nanoUsd: NanoUsd } => {
@@ -151,20 +177,21 @@ export const costOf = (usage: Usage, row: Price): { readonly nanoUsd: NanoUsd } 
   }
 }
 
-const rates = (price: Rates): ReadonlyArray<number> => [
-  price.inputPerMillionUsd,
-  price.outputPerMillionUsd,
-  price.cacheReadPerMillionUsd ?? 0,
-  price.cacheWritePerMillionUsd ?? 0,
-  price.cacheWriteLongPerMillionUsd ?? 0,
-  price.reasoningPerMillionUsd ?? 0
-]
+const isRate = (usd: number | undefined): boolean => usd === undefined || (usd >= 0 && usd < Infinity)
 
-/** True when every rate of the row is a number of at least 0. */
+const areRates = (rates: Rates): boolean =>
+  isRate(rates.inputPerMillionUsd) &&
+  isRate(rates.outputPerMillionUsd) &&
+  isRate(rates.cacheReadPerMillionUsd) &&
+  isRate(rates.cacheWritePerMillionUsd) &&
+  isRate(rates.cacheWriteLongPerMillionUsd) &&
+  isRate(rates.reasoningPerMillionUsd)
+
+/** True when every rate of the row, and every fee, is a number of at least 0 and finite. */
 export const isPrice = (price: Price): boolean =>
-  [...[price, ...(price.tiers ?? [])].flatMap(rates), ...Object.values(price.toolFees ?? {})].every(
-    (value) => value >= 0 && value < Infinity
-  )
+  areRates(price) &&
+  (price.tiers === undefined || price.tiers.every(areRates)) &&
+  (price.toolFees === undefined || Object.values(price.toolFees).every(isRate))
 
 const dearestInput = (price: Rates): number =>
   Math.max(

@@ -5,6 +5,7 @@
  */
 import { CancellationReport, type Event, type Json, type Message, Money } from "@reins/protocol"
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import type { Work } from "../engine/Engine.ts"
 import type { AgentState } from "../run/AgentState.ts"
 import type { Run } from "../run/Run.ts"
@@ -125,8 +126,11 @@ export class LiveCall implements Invocation.Live {
         this.say(attempt, () => this.push({ type: "data-flow-ui", data: { dsl: this.json(dsl, "data-flow-ui") } })),
       hint: (text) => this.say(attempt, () => this.push({ type: "custom", event_type: "hint", data: { text } })),
       reportCost: (usd) =>
-        Effect.sync(() => {
-          if (!this.settled) this.costNanoUsd += Money.fromUsd(usd) ?? 0
+        Effect.suspend(() => {
+          const amount = Money.parseUsd("reportCost", usd)
+          if (Result.isFailure(amount)) return Effect.die(amount.failure)
+          if (!this.settled) this.costNanoUsd = Money.add(this.costNanoUsd, amount.success)
+          return Effect.void
         })
     }
   }

@@ -36,7 +36,7 @@ export interface Call {
   readonly flowUi: (dsl: Json) => Promise<void>
   /** Emits a hint for a placeholder. */
   readonly hint: (text: string) => Promise<void>
-  /** Adds to what this call cost, in US dollars. */
+  /** Adds to what this call cost, in US dollars. Rejects with `Money.InvalidAmount` for a number that is no amount. */
   readonly reportCost: (usd: number) => Promise<void>
 }
 

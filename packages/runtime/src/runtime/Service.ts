@@ -11,7 +11,7 @@ import * as Stream from "effect/Stream"
 import type * as Agent from "../agent/Agent.ts"
 import { Deployment } from "./Deployment.ts"
 import { Ids } from "../kernel/Ids.ts"
-import { Prices } from "../model/Prices.ts"
+import { Prices, sound } from "../model/Prices.ts"
 import type { RunHost } from "../engine/RunHost.ts"
 import { TokenEstimator } from "../model/TokenEstimator.ts"
 import { Tracing } from "../run/Tracing.ts"
@@ -51,7 +51,7 @@ const settingsOf = Effect.fnUntraced(function* (options: RuntimeOptions<Readonly
     input === undefined ? usual : Duration.toMillis(Duration.fromInputUnsafe(input))
   const expiry = millis(options.approvalExpiresIn, Number.POSITIVE_INFINITY)
   return {
-    prices: yield* Prices,
+    prices: sound(yield* Prices),
     estimator: yield* TokenEstimator,
     tracing: yield* Tracing,
     modelRetries: options.modelRetries ?? 2,

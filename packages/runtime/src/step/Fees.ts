@@ -22,13 +22,14 @@ export const count = (tally: Counted, calls: ReadonlyArray<Message.CallPart>): v
 export const rows = (fees: ReadonlyMap<string, number>, price: Entry.Price | undefined): ReadonlyArray<Entry.Fee> =>
   Array.from(fees, ([toolName, calls]) => {
     const each = feeOf(toolName, price)
-    return { toolName, calls, ...(each === undefined ? {} : { costNanoUsd: each * calls }) }
+    return { toolName, calls, ...(each === undefined ? {} : { costNanoUsd: Money.times(each, calls) }) }
   })
 
 /** What the fees come to that are known, in nano-dollars. */
 export const known = (fees: ReadonlyMap<string, number> | undefined, price: Entry.Price | undefined): number => {
   let sum = 0
-  if (fees !== undefined) for (const [toolName, calls] of fees) sum += (feeOf(toolName, price) ?? 0) * calls
+  if (fees !== undefined)
+    for (const [toolName, calls] of fees) sum = Money.add(sum, Money.times(feeOf(toolName, price) ?? 0, calls))
   return sum
 }
 

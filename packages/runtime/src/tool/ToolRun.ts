@@ -65,7 +65,10 @@ export interface ToolRunShape {
   readonly flowUi: (dsl: Json) => Effect.Effect<void>
   /** Emits a hint for a placeholder, as a `custom` event of type `hint`. */
   readonly hint: (text: string) => Effect.Effect<void>
-  /** Adds to what this call cost, in US dollars, for the ledger and the budget. Negative or non-finite amounts are ignored. */
+  /**
+   * Adds to what this call cost, in US dollars, for the ledger and the budget. An amount that cannot be represented (negative, NaN,
+   * infinite, above 9 million) is a defect of the handler (`Money.InvalidAmount`): it is never counted as 0.
+   */
   readonly reportCost: (usd: number) => Effect.Effect<void>
 }
 
