@@ -6,7 +6,7 @@
 import { AgentPath, Budget, type Entry } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import type { Signal } from "../kernel/Signal.ts"
+import type { Signal, SignalListener } from "../kernel/Signal.ts"
 import type { Look } from "./BudgetProbe.ts"
 import * as Spent from "./Spent.ts"
 import * as WrapUp from "./WrapUp.ts"
@@ -28,7 +28,7 @@ export class BudgetTree {
   private readonly root: Branch
   /** Those below the root, by their path. */
   private branches: Map<string, Branch> | undefined
-  private waiters: Set<() => void> | undefined
+  private waiters: Set<SignalListener> | undefined
   private warned: ReadonlyArray<Budget.Warning> = nothing
   /** Counts what was given back, so that who waits does not miss it. */
   version = 0
@@ -112,25 +112,27 @@ export class BudgetTree {
 
   private wake(): void {
     // A copy: who is woken and refused again waits anew at once.
-    if (this.waiters !== undefined && this.waiters.size > 0) for (const waiter of Array.from(this.waiters)) waiter()
+    if (this.waiters !== undefined && this.waiters.size > 0)
+      for (const waiter of Array.from(this.waiters)) waiter.signalled()
   }
 
   /** Completes when somebody has given back a hold since `version` was `seen`, or the run should end. */
   release(signal: Signal, seen: number): Effect.Effect<void> {
     return Effect.callback((resume) => {
       if (this.version !== seen) return resume(Effect.void)
-      const done = () => {
-        this.waiters?.delete(done)
-        off()
-        resume(Effect.void)
+      const leave = () => {
+        this.waiters?.delete(waiter)
+        signal.remove(waiter)
       }
-      ;(this.waiters ??= new Set()).add(done)
-      let off = () => {}
-      off = signal.on(done)
-      return Effect.sync(() => {
-        this.waiters?.delete(done)
-        off()
-      })
+      const waiter: SignalListener = {
+        signalled: () => {
+          leave()
+          resume(Effect.void)
+        }
+      }
+      ;(this.waiters ??= new Set()).add(waiter)
+      signal.add(waiter)
+      return Effect.sync(leave)
     })
   }
 

@@ -26,6 +26,7 @@ export const fromEntry = (entry: Entry.Entry): Budget.Amount => {
 export const fromLedger = (
   entries: ReadonlyArray<Entry.Entry>
 ): ReadonlyArray<readonly [Entry.Entry, Budget.Amount]> => {
+  if (entries.length === 0) return nothing
   const steps = new Set<string>()
   return entries.map((entry) => {
     const amount = fromEntry(entry)
@@ -36,3 +37,5 @@ export const fromLedger = (
     return [entry, amount]
   })
 }
+
+const nothing: ReadonlyArray<readonly [Entry.Entry, Budget.Amount]> = []

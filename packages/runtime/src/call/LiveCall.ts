@@ -9,7 +9,7 @@ import * as Result from "effect/Result"
 import type { Work } from "../engine/Engine.ts"
 import type { AgentState } from "../run/AgentState.ts"
 import type { Run } from "../run/Run.ts"
-import { sha256Hex } from "../kernel/Digest.ts"
+import { digestId } from "../kernel/Digest.ts"
 import type * as Invocation from "../tool/Invocation.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import { type FileContent, type FileOptions, FileTooLarge, type Progress, type ToolRunShape } from "../tool/ToolRun.ts"
@@ -137,7 +137,7 @@ export class LiveCall implements Invocation.Live {
 
   /** Runs `news` unless the attempt is over, and waits where the reader is behind. */
   private say(attempt: Attempt, news: () => boolean): Effect.Effect<void> {
-    return Effect.suspend(() => (attempt.open && news() ? Effect.promise(this.work.room) : Effect.void))
+    return Effect.suspend(() => (attempt.open && news() ? Effect.promise(() => this.work.room()) : Effect.void))
   }
 
   private push(event: Event): boolean {
@@ -203,7 +203,7 @@ export class LiveCall implements Invocation.Live {
       if (sizeBytes > settings.maxFileBytes) {
         return Effect.fail(new FileTooLarge({ filename, sizeBytes, maxBytes: settings.maxFileBytes }))
       }
-      const fileId = `file_${sha256Hex(`${this.idempotencyKey}\n${++attempt.stored}`).slice(0, 32)}`
+      const fileId = digestId("file", `${this.idempotencyKey}\n${++attempt.stored}`)
       if (!attempt.open) return Effect.succeed(fileId)
       const { resourceId, runId, threadId } = this.work
       const at = this.work.now()

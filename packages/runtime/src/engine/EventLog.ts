@@ -19,15 +19,17 @@ export interface Reader {
   wake: (() => void) | undefined
 }
 
+const nobody: ReadonlyArray<Reader> = []
+
 export class EventLog {
-  readonly envelopes: Array<Envelope.Envelope> = []
+  envelopes: Array<Envelope.Envelope> = []
   /** How many events of the run come before the first of these. */
   readonly before: number
   ended = false
   abandoned = false
-  private readers: ReadonlyArray<Reader> = []
+  private readers: ReadonlyArray<Reader> = nobody
   private waking = false
-  private roomWaiters: Array<() => void> = []
+  private roomWaiters: Array<() => void> | undefined
 
   constructor(before = 0) {
     this.before = before
@@ -41,7 +43,8 @@ export class EventLog {
   }
 
   leave(reader: Reader): void {
-    this.readers = this.readers.filter((one) => one !== reader)
+    const left = this.readers.filter((one) => one !== reader)
+    this.readers = left.length === 0 ? nobody : left
     this.makeRoom()
   }
 
@@ -49,7 +52,7 @@ export class EventLog {
   take(reader: Reader): ReadonlyArray<Envelope.Envelope> {
     const news = reader.next === 0 && this.ended ? this.envelopes : this.envelopes.slice(reader.next)
     if (reader.next < this.envelopes.length) reader.next = this.envelopes.length
-    if (this.roomWaiters.length > 0) this.makeRoom()
+    if (this.roomWaiters !== undefined) this.makeRoom()
     return news
   }
 
@@ -67,6 +70,11 @@ export class EventLog {
         }
       }
     })
+  }
+
+  /** Frees what an array that has grown keeps for more: nothing may be written for long. */
+  trim(): void {
+    this.envelopes = this.envelopes.slice()
   }
 
   end(): void {
@@ -88,13 +96,13 @@ export class EventLog {
   }
 
   room(): Promise<void> {
-    return this.full ? new Promise((resolve) => this.roomWaiters.push(resolve)) : Promise.resolve()
+    return this.full ? new Promise((resolve) => (this.roomWaiters ??= []).push(resolve)) : Promise.resolve()
   }
 
   private makeRoom(): void {
-    if (this.roomWaiters.length === 0 || this.full) return
     const waiters = this.roomWaiters
-    this.roomWaiters = []
+    if (waiters === undefined || this.full) return
+    this.roomWaiters = undefined
     for (const resolve of waiters) resolve()
   }
 }

@@ -23,13 +23,13 @@ export interface WaitRow {
 
 /** For engines: `wait`, and beside it the reminder of its `end`. */
 export const reminding = <A, B>(
-  now: () => number,
+  run: { readonly now: () => number },
   { reminder }: WaitEnd<A>,
   wait: Effect.Effect<B>
 ): Effect.Effect<B> => {
   if (reminder === undefined) return wait
   const { at, emit } = reminder
-  const reminded = Effect.suspend(() => Effect.sleep(Math.max(0, at - now()))).pipe(
+  const reminded = Effect.suspend(() => Effect.sleep(Math.max(0, at - run.now()))).pipe(
     Effect.andThen(emit),
     Effect.andThen(Effect.never)
   )

@@ -9,10 +9,16 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Monotonic from "./Monotonic.ts"
 
-interface Deadline {
+/** What rings when a deadline is due. */
+export interface AlarmListener {
+  readonly ring: () => void
+}
+
+/** A deadline that was set. */
+export interface Deadline {
   /** Monotonic milliseconds. */
   readonly at: number
-  readonly ring: () => void
+  readonly listener: AlarmListener
 }
 
 /** A timer that rings once. */
@@ -40,17 +46,18 @@ export class Alarm {
     this.start = this.isDefault ? startPlatformTimer : fiberTimers(clock)
   }
 
-  /** Calls `ring` in `ms` milliseconds, once, unless the returned function clears the deadline first. */
-  set(ms: number, ring: () => void): () => void {
-    const deadline: Deadline = { at: Monotonic.millis(this.clock) + ms, ring }
+  /** Has `listener` ring in `ms` milliseconds, once, unless the deadline is cleared before. */
+  set(ms: number, listener: AlarmListener): Deadline {
+    const deadline: Deadline = { at: Monotonic.millis(this.clock) + ms, listener }
     this.deadlines.add(deadline)
     if (deadline.at < this.due) this.arm(deadline.at)
     else if (this.deadlines.size === 1) this.timer?.hold(true)
-    return () => this.clear(deadline)
+    return deadline
   }
 
-  private clear(deadline: Deadline): void {
-    if (!this.deadlines.delete(deadline) || this.deadlines.size > 0) return
+  /** Clears a deadline; nothing happens where it has rung. */
+  clear(deadline: Deadline | undefined): void {
+    if (deadline === undefined || !this.deadlines.delete(deadline) || this.deadlines.size > 0) return
     // The platform's timer stays for the next deadline: arming one costs more than a ring that finds nothing.
     if (this.isDefault) return this.timer?.hold(false)
     this.timer?.stop()
@@ -61,15 +68,15 @@ export class Alarm {
   private arm(at: number): void {
     this.timer?.stop()
     this.due = at
-    this.timer = this.start(Math.max(0, Math.ceil(at - Monotonic.millis(this.clock))), this.ring)
+    this.timer = this.start(Math.max(0, Math.ceil(at - Monotonic.millis(this.clock))), () => this.ring())
   }
 
-  private readonly ring = (): void => {
+  private ring(): void {
     this.timer = undefined
     this.due = Number.POSITIVE_INFINITY
     const now = Monotonic.millis(this.clock)
     for (const deadline of this.deadlines) {
-      if (deadline.at <= now && this.deadlines.delete(deadline)) deadline.ring()
+      if (deadline.at <= now && this.deadlines.delete(deadline)) deadline.listener.ring()
     }
     let next = Number.POSITIVE_INFINITY
     for (const { at } of this.deadlines) if (at < next) next = at

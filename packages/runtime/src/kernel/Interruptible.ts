@@ -8,8 +8,8 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import type { Alarm } from "./Alarm.ts"
-import type { Signal } from "./Signal.ts"
+import type { Alarm, AlarmListener, Deadline } from "./Alarm.ts"
+import type { Signal, SignalListener } from "./Signal.ts"
 
 /** How a held effect ended. What a `Cut` one still did in its grace time is not told. */
 export type Held<A, E> =
@@ -62,11 +62,10 @@ const isExit = <A, E>(effect: Effect.Effect<A, E>): effect is Exit.Exit<A, E> =>
 const cut = (by: "signal" | "deadline", abandoned: boolean) => ({ _tag: "Cut", by, abandoned }) as const
 
 /** An effect that was not done at once. */
-class Watch<A, E> {
+class Watch<A, E> implements SignalListener, AlarmListener {
   private by: "signal" | "deadline" | undefined
   private over = false
-  private offSignal: (() => void) | undefined
-  private offAlarm: (() => void) | undefined
+  private deadline: Deadline | undefined
   private readonly fiber: Fiber.Fiber<A, E>
   private readonly limits: Limits
   private readonly resume: (held: Effect.Effect<Held<A, E>>) => void
@@ -80,42 +79,49 @@ class Watch<A, E> {
   /** Answers what to do when the caller is interrupted. */
   begin(): Effect.Effect<void> {
     this.fiber.addObserver((exit) => this.finish(this.by === undefined ? { _tag: "Done", exit } : cut(this.by, false)))
-    if (!this.over) this.offSignal = this.limits.signal.on(this.asked)
-    if (!this.over && this.by === undefined) this.deadline()
+    if (!this.over) this.limits.signal.add(this)
+    if (!this.over && this.by === undefined) this.rearm()
     return Effect.sync(this.leave)
   }
 
-  private readonly asked = (): void => this.end("signal")
+  signalled(): void {
+    this.end("signal")
+  }
 
-  private readonly deadline = (): void => {
+  /** The deadline may be over, or the grace time is. */
+  ring(): void {
+    if (this.by === undefined) this.rearm()
+    else this.finish(cut(this.by, true))
+  }
+
+  private rearm(): void {
     const ms = this.limits.remainingMs?.() ?? Number.POSITIVE_INFINITY
     if (ms <= 0) this.end("deadline")
-    else if (ms < Number.POSITIVE_INFINITY)
-      this.offAlarm = this.limits.alarm.set(Math.max(1, Math.ceil(ms)), this.deadline)
+    else if (ms < Number.POSITIVE_INFINITY) this.deadline = this.limits.alarm.set(Math.max(1, Math.ceil(ms)), this)
   }
 
   private end(by: "signal" | "deadline"): void {
     if (this.over || this.by !== undefined) return
     this.by = by
     this.limits.onCut?.()
-    this.offAlarm?.()
-    this.offAlarm = this.limits.alarm.set(this.limits.graceMs, () => this.finish(cut(by, true)))
+    this.limits.alarm.clear(this.deadline)
+    this.deadline = this.limits.alarm.set(this.limits.graceMs, this)
     this.fiber.interruptUnsafe()
   }
 
   private finish(held: Held<A, E>): void {
     if (this.over) return
     this.over = true
-    this.offSignal?.()
-    this.offAlarm?.()
+    this.limits.signal.remove(this)
+    this.limits.alarm.clear(this.deadline)
     this.resume(Effect.succeed(held))
   }
 
   private readonly leave = (): void => {
     if (this.by === undefined) this.limits.onCut?.()
     this.over = true
-    this.offSignal?.()
-    this.offAlarm?.()
+    this.limits.signal.remove(this)
+    this.limits.alarm.clear(this.deadline)
     this.fiber.interruptUnsafe()
   }
 }

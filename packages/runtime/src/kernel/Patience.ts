@@ -11,24 +11,29 @@ export interface PatienceLimits {
   readonly totalMs: number
 }
 
+/** Where the time comes from: milliseconds that never go back. */
+interface Time {
+  readonly now: () => number
+}
+
 /** The patience with one request. */
 export class Patience {
   private readonly limits: PatienceLimits
-  private readonly now: () => number
+  private readonly time: Time
   private readonly startedAt: number
   private heardAt: number
   private held = 0
 
-  constructor(limits: PatienceLimits, now: () => number) {
+  constructor(limits: PatienceLimits, time: Time) {
     this.limits = limits
-    this.now = now
-    this.startedAt = now()
+    this.time = time
+    this.startedAt = time.now()
     this.heardAt = this.startedAt
   }
 
   /** The model has said something. */
   heard(): void {
-    this.heardAt = this.now()
+    this.heardAt = this.time.now()
   }
 
   /** The model is held back until `room` resolves. */
@@ -43,7 +48,7 @@ export class Patience {
   /** Milliseconds that are left, at the least: ask again when they are over. */
   readonly remaining = (): number => {
     const { idleMs, totalMs } = this.limits
-    const now = this.now()
+    const now = this.time.now()
     const silent = this.held > 0 ? 0 : now - this.heardAt
     return Math.min(idleMs - silent, totalMs - (now - this.startedAt))
   }
@@ -52,6 +57,6 @@ export class Patience {
   get over(): number | undefined {
     if (this.remaining() > 0) return undefined
     const { idleMs, totalMs } = this.limits
-    return Math.ceil(this.now() - this.startedAt >= totalMs ? totalMs : idleMs)
+    return Math.ceil(this.time.now() - this.startedAt >= totalMs ? totalMs : idleMs)
   }
 }

@@ -12,22 +12,12 @@ interface Batch {
   readonly events: ReadonlyArray<Event>
 }
 
-/** What `force` needs of an engine's own side. */
-export const parts = (work: Work): Pick<Work, "push" | "ledger" | "now" | "startedAt" | "downMs"> => ({
-  push: work.push,
-  ledger: work.ledger,
-  now: work.now,
-  startedAt: work.startedAt,
-  downMs: work.downMs
-})
-
-/** Closes what is open in the log and fails the run. */
+/** Closes what is open in the run's log, `envelopes`, and fails the run. */
 export const force = (
-  run: Pick<Work, "push" | "ledger" | "now" | "startedAt" | "downMs"> & {
-    readonly log: { readonly envelopes: ReadonlyArray<Envelope.Envelope> }
-  }
+  run: Pick<Work, "push" | "ledger" | "now" | "startedAt" | "downMs">,
+  envelopes: ReadonlyArray<Envelope.Envelope>
 ): void => {
-  for (const { events, path } of open(run.log.envelopes)) run.push(path, events)
+  for (const { events, path } of open(envelopes)) run.push(path, events)
   run.push([], closing(run.startedAt, run, { reason: "failed", usage: Usage.empty, failure: undefined }))
 }
 

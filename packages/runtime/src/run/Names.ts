@@ -6,7 +6,7 @@
  * slashes. A stored name never changes: a run that is carried on finds what it has done by it.
  */
 import { AgentPath } from "@reins/protocol"
-import { sha256Hex } from "../kernel/Digest.ts"
+import { digestId } from "../kernel/Digest.ts"
 
 /** What an agent may ask a person about. */
 export type Subject = string
@@ -90,11 +90,11 @@ export const down = "down"
 
 /** A question's id: the same on every replay of the run, and as hard to guess as the run's own id. */
 export const approvalId = (runId: string, prefix: string, subject: Subject): string =>
-  `apr_${sha256Hex(`${runId}\n${prefix}\n${subject}`).slice(0, 32)}`
+  digestId("apr", `${runId}\n${prefix}\n${subject}`)
 
 /** A plan's id: the same on every replay of the run. */
 export const planId = (runId: string, prefix: string, callId: string): string =>
-  `plan_${sha256Hex(`${runId}\n${prefix}\n${callId}`).slice(0, 32)}`
+  digestId("plan", `${runId}\n${prefix}\n${callId}`)
 
 /** The answer to a question. */
 export const approval = (approvalId: string): string => `approval/${approvalId}`

@@ -71,9 +71,9 @@ export const priceOf = (run: Run, readings: Pick<Readings, "now">, agent: AgentS
  * its budget's `warnAt`, once, by the agent whose budget it is: so a reader of the root's stream is told of the run's own
  * budget, whoever used it.
  */
-export const tellWarnings = ({ push, tree }: Work): void => {
-  for (const { limit, max, path, used } of tree.takeWarnings()) {
+export const tellWarnings = (work: Work): void => {
+  for (const { limit, max, path, used } of work.tree.takeWarnings()) {
     const data = { limit, max, used, ...(path.length === 0 ? {} : { agentPath: path }) }
-    push(path, [{ type: "custom", event_type: "budget_warning", data }])
+    work.push(path, [{ type: "custom", event_type: "budget_warning", data }])
   }
 }

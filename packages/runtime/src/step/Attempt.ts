@@ -38,7 +38,7 @@ export const attempt = Effect.fnUntraced(function* (run: Run, work: Work, agent:
   let firstTextAt: number | undefined
   let live = true
   const limits = run.settings.patience
-  const patience = limits === undefined ? undefined : new Patience(limits, work.now)
+  const patience = limits === undefined ? undefined : new Patience(limits, work)
   const emit: Emit = (parts) => {
     if (!live) return undefined
     patience?.heard()

@@ -77,7 +77,12 @@ const carry = Effect.fnUntraced(function* (run: Run, work: Work, agent: AgentSta
     return end(endOf(admission, used(), []))
   }
   if (work.push(agent.path, lost?.started === true ? [retraction, stepStart] : [stepStart])) {
-    const cut = yield* uncut(run, work, agent, Effect.promise(work.room))
+    const cut = yield* uncut(
+      run,
+      work,
+      agent,
+      Effect.promise(() => work.room())
+    )
     if (cut !== undefined) return end(endOf(cut, used(), []))
   }
   yield* begin(work, agent, options)

@@ -51,8 +51,8 @@ const tapped = (engine: Engine, onWrite: (moment: Moment) => void): Engine => {
     resourceId: engine.resourceId,
     startedAt: engine.startedAt,
     limits: engine.limits,
-    observed: engine.observed,
-    wait: engine.wait,
+    observed: () => engine.observed(),
+    wait: (name, schema, end, row) => engine.wait(name, schema, end, row),
     activity: (name, schema, effect) =>
       Effect.suspend(() => {
         let written = (): void => {}
@@ -83,15 +83,15 @@ const all = (work: Work): Work => ({
   threadId: work.threadId,
   resourceId: work.resourceId,
   startedAt: work.startedAt,
-  push: work.push,
-  room: work.room,
-  begin: work.begin,
-  open: work.open,
-  phase: work.phase,
+  push: (path, events) => work.push(path, events),
+  room: () => work.room(),
+  begin: work.begin?.bind(work),
+  open: (path) => work.open(path),
+  phase: (path, callId) => work.phase(path, callId),
   tree: work.tree,
   cancel: work.cancel,
-  now: work.now,
-  elapsed: work.elapsed,
-  downMs: work.downMs,
-  ledger: work.ledger
+  now: () => work.now(),
+  elapsed: () => work.elapsed(),
+  downMs: () => work.downMs(),
+  ledger: () => work.ledger()
 })

@@ -169,7 +169,7 @@ export class JournalRun implements Engine, Work {
       return Effect.flatMap(asked, () => {
         const startedAt = this.past.asks.get(name) ?? this.now()
         this.clock.beginWait()
-        return Effect.flatMap(reminding(this.now, end, this.answered(name, schema, end)), ({ at, value }) => {
+        return Effect.flatMap(reminding(this, end, this.answered(name, schema, end)), ({ at, value }) => {
           this.due.delete(name)
           this.clock.endWait()
           const endedAt = Math.max(startedAt, at)
@@ -213,10 +213,11 @@ export class JournalRun implements Engine, Work {
       this.listeners.set(name, wake)
       const dueAt = reminder !== undefined && reminder.at > this.now() ? reminder.at : expiresAt
       if (dueAt !== undefined) this.due.set(name, dueAt)
-      const off = this.cancel.on(wake)
+      const listener = { signalled: wake }
+      this.cancel.add(listener)
       return Effect.sync(() => {
         this.listeners.delete(name)
-        off()
+        this.cancel.remove(listener)
       })
     })
     const left = Math.min(this.options.pollMs, this.clock.left(due))

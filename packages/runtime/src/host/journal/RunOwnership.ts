@@ -275,7 +275,7 @@ export class RunOwnership implements Owner {
       return Effect.logError(`run ${runId} failed`).pipe(
         Effect.andThen(Effect.andThen(run.writer.flush, ThreadUpdate.leave(stores.threads, run.record, run))),
         Effect.andThen(Effect.orDie(wholeLog(store, runId, log))),
-        Effect.map((envelopes) => RunFailure.force({ ...RunFailure.parts(run), log: { envelopes } })),
+        Effect.map((envelopes) => RunFailure.force(run, envelopes)),
         Effect.andThen(run.writer.flush),
         Effect.exit,
         // It is struck again when it is opened next, and ended then.

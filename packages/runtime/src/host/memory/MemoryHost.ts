@@ -15,6 +15,7 @@ import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import { BudgetProbe } from "../../budget/BudgetProbe.ts"
 import { BudgetTree } from "../../budget/BudgetTree.ts"
+import { Alarms } from "../../kernel/Alarm.ts"
 import { follow } from "../../engine/Follow.ts"
 import { MemoryFiles } from "../../thread/MemoryFiles.ts"
 import { MemoryGrants } from "../../approval/MemoryGrants.ts"
@@ -73,6 +74,8 @@ class Host implements RunHost, MemoryRunOwner {
   private readonly runs = new Map<string, Carried>()
   private readonly done: Array<string> = []
   private readonly approvals = new Map<string, Asked>()
+  private readonly alarms = new Alarms()
+  private readonly contexts = new WeakMap<Clock.Clock, Context.Context<never>>()
   private readonly drive: Drive
   private readonly context: Context.Context<never>
   private readonly options: MemoryHostOptions
@@ -104,6 +107,7 @@ class Host implements RunHost, MemoryRunOwner {
       const clock = caller.getRef(Clock.Clock)
       const run = new MemoryRun(record, {
         clock,
+        alarm: this.alarms.on(clock),
         tree: new BudgetTree(
           record.budget ?? {},
           [],
@@ -115,7 +119,7 @@ class Host implements RunHost, MemoryRunOwner {
       const carried: Carried = { record, run, fiber: undefined }
       this.runs.set(runId, carried)
       // The run lives in the host, with the caller's clock and trace.
-      const context = withCaller(this.context, clock, caller.context)
+      const context = this.contextFor(clock, caller.context)
       const fiber = Effect.runForkWith(context)(this.drive(record, history, run, this))
       if (fiber.pollUnsafe() === undefined) carried.fiber = fiber
       fiber.addObserver((exit) => this.settle(carried, exit))
@@ -217,19 +221,17 @@ class Host implements RunHost, MemoryRunOwner {
     if (run.log.ended) return
     const { runId, threadId } = carried.record
     this.threads.keep(threadId, runId, ThreadUpdate.keptOf(carried.record, run))
-    RunFailure.force(run)
+    RunFailure.force(run, run.log.envelopes)
     if (Exit.isFailure(exit)) {
       Effect.runForkWith(this.context)(Effect.logError(`run ${run.runId} failed`))
     }
   }
-}
 
-const withCaller = (
-  own: Context.Context<never>,
-  clock: Clock.Clock,
-  caller: Context.Context<never>
-): Context.Context<never> => {
-  const context = Context.add(own, Clock.Clock, clock)
-  const span = Context.getOption(caller, Tracer.ParentSpan)
-  return span._tag === "None" ? context : Context.add(context, Tracer.ParentSpan, span.value)
+  /** The host's context with the caller's clock and trace. One for all runs without a trace: a context is a large part of a small run. */
+  private contextFor(clock: Clock.Clock, caller: Context.Context<never>): Context.Context<never> {
+    let context = this.contexts.get(clock)
+    if (context === undefined) this.contexts.set(clock, (context = Context.add(this.context, Clock.Clock, clock)))
+    const span = Context.getOption(caller, Tracer.ParentSpan)
+    return span._tag === "None" ? context : Context.add(context, Tracer.ParentSpan, span.value)
+  }
 }

@@ -15,7 +15,8 @@ import { EventLog } from "../../engine/EventLog.ts"
 import type { Engine, OpenStep, Readings, RunInfo, Settled, Work } from "../../engine/Engine.ts"
 import { reminding, type WaitEnd, type WaitRow } from "../../engine/Wait.ts"
 import type { Answered } from "../../engine/RunHost.ts"
-import { Signal } from "../../kernel/Signal.ts"
+import type { Alarm, AlarmListener, Deadline } from "../../kernel/Alarm.ts"
+import { Signal, type SignalListener } from "../../kernel/Signal.ts"
 import { RunClock } from "../../kernel/RunClock.ts"
 
 /** What the owner of runs is told. */
@@ -26,9 +27,49 @@ export interface MemoryRunOwner {
   readonly ended: (run: MemoryRun) => void
 }
 
-interface Waiting {
+/** An open wait, from when it began until it is answered or interrupted. One object, because many runs are parked for long. */
+class OpenWait implements SignalListener, AlarmListener {
+  /** Set where the clock ends it. */
+  deadline: Deadline | undefined
   readonly name: string
-  readonly resume: (value: Json) => void
+  readonly startedAt: number
+  readonly row: WaitRow
+  private readonly run: MemoryRun
+  private readonly end: WaitEnd<unknown>
+  private readonly resume: (waited: Effect.Effect<Waited>) => void
+
+  constructor(
+    run: MemoryRun,
+    name: string,
+    end: WaitEnd<unknown>,
+    row: WaitRow,
+    resume: (waited: Effect.Effect<Waited>) => void
+  ) {
+    this.run = run
+    this.name = name
+    this.end = end
+    this.row = row
+    this.resume = resume
+    this.startedAt = run.now()
+  }
+
+  signalled(): void {
+    this.run.answer(this.name, Erased.as<Json>(this.end.cancelled))
+  }
+
+  ring(): void {
+    this.run.answer(this.name, Erased.as<Json>(this.end.expires?.value))
+  }
+
+  answered(value: Json, endedAt: number): void {
+    this.resume(Effect.succeed({ value, waitedMs: endedAt - this.startedAt }))
+  }
+}
+
+/** What a wait came to. In memory its value is not encoded: it is what the wait is declared to answer. */
+interface Waited {
+  readonly value: Json
+  readonly waitedMs: number
 }
 
 export class MemoryRun implements Engine, Work {
@@ -47,15 +88,18 @@ export class MemoryRun implements Engine, Work {
   private clientCalls: Set<string> | undefined
   private readonly owner: MemoryRunOwner
   private readonly clock: RunClock
-  private readonly entries: Array<Entry.Entry> = []
+  private entries: Array<Entry.Entry> = []
+  private readonly alarm: Alarm
   /** Absent while nothing waits; nearly always of one. */
-  private waiting: Array<Waiting> | undefined
+  private waiting: Array<OpenWait> | undefined
   private answers: Map<string, Json> | undefined
 
   constructor(
     info: RunInfo,
     options: {
       readonly clock: Clock.Clock
+      /** Where its waits set their deadlines. */
+      readonly alarm: Alarm
       readonly tree: BudgetTree
       readonly owner: MemoryRunOwner
     }
@@ -66,90 +110,70 @@ export class MemoryRun implements Engine, Work {
     this.startedAt = info.startedAt
     this.tree = options.tree
     this.owner = options.owner
+    this.alarm = options.alarm
     this.clock = new RunClock(options.clock, info.startedAt)
   }
 
-  readonly activity = <A>(
+  activity<A>(
     _name: string,
     _schema: Schema.Codec<A, Json>,
     effect: (work: Work) => Effect.Effect<Settled<A>>
-  ): Effect.Effect<A> =>
-    Effect.suspend(() => {
+  ): Effect.Effect<A> {
+    return Effect.suspend(() => {
       this.clock.beginWork()
-      return Effect.map(effect(this), this.settle)
+      return Effect.map(effect(this), (settled) => this.settle(settled))
     })
+  }
 
-  private readonly settle = <A>(settled: Settled<A>): A => {
+  private settle<A>(settled: Settled<A>): A {
     this.clock.endWork()
     for (const entry of settled.spent) this.entries.push(entry)
     if (settled.events.length > 0) this.push(settled.path, settled.events)
     return settled.value
   }
 
-  readonly emit = (_name: string, path: AgentPath.AgentPath, events: (readings: Readings) => ReadonlyArray<Event>) =>
-    Effect.sync(() => {
+  emit(
+    _name: string,
+    path: AgentPath.AgentPath,
+    events: (readings: Readings) => ReadonlyArray<Event>
+  ): Effect.Effect<void> {
+    return Effect.sync(() => {
       this.push(path, events(this))
     })
+  }
 
-  readonly wait = <A>(
+  wait<A>(
     name: string,
     _schema: Schema.Codec<A, Json>,
     end: WaitEnd<A>,
     row: WaitRow
-  ): Effect.Effect<{ readonly value: A; readonly waitedMs: number }> =>
-    reminding(this.now, end, this.waited(name, end, row))
-
-  private waited<A>(
-    name: string,
-    end: WaitEnd<A>,
-    row: WaitRow
   ): Effect.Effect<{ readonly value: A; readonly waitedMs: number }> {
-    return Effect.withFiber((parent) =>
-      Effect.callback((resume) => {
-        const startedAt = this.now()
-        const early = this.answers?.get(name)
-        if (early !== undefined) {
-          resume(Effect.succeed({ value: Erased.as<A>(early), waitedMs: 0 }))
-          return
-        }
-        this.clock.beginWait()
-        const settle = (value: A) => {
-          this.leave(name)
-          off()
-          timer?.interruptUnsafe()
-          this.clock.endWait()
-          const endedAt = this.now()
-          this.entries.push({ kind: "wait", ...row, startedAt, endedAt })
-          resume(Effect.succeed({ value, waitedMs: endedAt - startedAt }))
-        }
-        const one: Waiting = { name, resume: (value) => settle(Erased.as<A>(value)) }
-        if (this.waiting === undefined) this.waiting = [one]
-        else this.waiting.push(one)
-        let off = () => {}
-        const timer =
-          end.expires === undefined
-            ? undefined
-            : Effect.runForkWith(parent.context)(Effect.sleep(Math.max(0, end.expires.at - startedAt)))
-        const expired = end.expires?.value
-        timer?.addObserver((exit) => {
-          if (exit._tag === "Success") this.answer(name, Erased.as<Json>(expired))
-        })
-        off = this.cancel.on(() => {
-          this.answer(name, Erased.as<Json>(end.cancelled))
-        })
-        return Effect.sync(() => {
-          this.leave(name)
-          off()
-          timer?.interruptUnsafe()
-        })
-      })
-    )
+    return reminding(this, end, Erased.as<Effect.Effect<{ value: A; waitedMs: number }>>(this.waited(name, end, row)))
   }
 
-  private leave(name: string): void {
-    const index = this.waiting?.findIndex((one) => one.name === name) ?? -1
-    if (index >= 0) this.waiting?.splice(index, 1)
-    if (this.waiting?.length === 0) this.waiting = undefined
+  private waited(name: string, end: WaitEnd<unknown>, row: WaitRow): Effect.Effect<Waited> {
+    return Effect.callback((resume) => {
+      const early = this.answers?.get(name)
+      if (early !== undefined) return resume(Effect.succeed({ value: early, waitedMs: 0 }))
+      const wait = new OpenWait(this, name, end, row, resume)
+      if (this.waiting === undefined) this.waiting = [wait]
+      else this.waiting.push(wait)
+      this.clock.beginWait()
+      if (end.expires !== undefined) wait.deadline = this.alarm.set(end.expires.at - wait.startedAt, wait)
+      this.cancel.add(wait)
+      // It may be parked for long: arrays that grow keep room for more.
+      this.log.trim()
+      this.entries = this.entries.slice()
+      return Effect.sync(() => this.leave(wait))
+    })
+  }
+
+  /** The wait is over: nothing of it is kept. */
+  private leave(wait: OpenWait): void {
+    this.cancel.remove(wait)
+    this.alarm.clear(wait.deadline)
+    const left = this.waiting?.filter((one) => one !== wait)
+    this.waiting = left?.length === 0 ? undefined : left
   }
 
   /** Whether the call of that key, its path and id, is open and the caller's to run. */
@@ -163,11 +187,20 @@ export class MemoryRun implements Engine, Work {
     if (first !== undefined) return { _tag: "Resolved", value: first }
     this.answers ??= new Map()
     this.answers.set(name, value)
-    this.waiting?.find((one) => one.name === name)?.resume(value)
+    const wait = this.waiting?.find((one) => one.name === name)
+    if (wait !== undefined) this.end(wait, value)
     return { _tag: "Taken" }
   }
 
-  readonly push = (path: AgentPath.AgentPath, events: ReadonlyArray<Event>): boolean => {
+  private end(wait: OpenWait, value: Json): void {
+    this.leave(wait)
+    this.clock.endWait()
+    const endedAt = this.now()
+    this.entries.push({ kind: "wait", ...wait.row, startedAt: wait.startedAt, endedAt })
+    wait.answered(value, endedAt)
+  }
+
+  push(path: AgentPath.AgentPath, events: ReadonlyArray<Event>): boolean {
     const violation = this.order.accept(path, events)
     if (violation !== undefined) {
       throw new Error(`run ${this.runId}: an unlawful event was refused (${violation.rule}: ${violation.message})`)
@@ -205,14 +238,37 @@ export class MemoryRun implements Engine, Work {
     return this.log.full
   }
 
-  readonly room = (): Promise<void> => this.log.room()
-  readonly open = (_path: AgentPath.AgentPath): OpenStep | undefined => undefined
-  readonly phase = (path: AgentPath.AgentPath, callId: string): number => this.order.phaseOf(path, callId)
-  readonly now = (): number => this.clock.now()
-  readonly elapsed = (): number => this.clock.elapsed()
-  readonly downMs = (): number => this.clock.downMs
-  readonly ledger = (): ReadonlyArray<Entry.Entry> => this.entries
-  readonly observed = this.ledger
+  room(): Promise<void> {
+    return this.log.room()
+  }
+
+  open(_path: AgentPath.AgentPath): OpenStep | undefined {
+    return undefined
+  }
+
+  phase(path: AgentPath.AgentPath, callId: string): number {
+    return this.order.phaseOf(path, callId)
+  }
+
+  now(): number {
+    return this.clock.now()
+  }
+
+  elapsed(): number {
+    return this.clock.elapsed()
+  }
+
+  downMs(): number {
+    return this.clock.downMs
+  }
+
+  ledger(): ReadonlyArray<Entry.Entry> {
+    return this.entries
+  }
+
+  observed(): ReadonlyArray<Entry.Entry> {
+    return this.entries
+  }
 
   get limits(): BudgetTree {
     return this.tree
