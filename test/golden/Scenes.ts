@@ -75,6 +75,7 @@ export const threads = {
   grants: "granted",
   matched: "granted for one",
   limited: "limited",
+  limitedOpen: "limited and open",
   kept: "kept in mind",
   imported: "imported",
   forked: "forked"
@@ -180,12 +181,15 @@ export const unfinished: ReadonlyArray<Scene> = [
   { ...open("ask-steps", "steps"), snapshotEvery: 10 },
   { ...open("ask-expiring", "pay"), approvalExpiresIn: 3_600_000 },
   open("ask-kept", "keep-pay", { agent: "keeper" }),
-  open(
-    "ask-limited",
-    "pay-twice",
-    on("limited and open"),
-    client(Acts.limit("limited and open", Budget.make({ maxSteps: 2 })))
-  ),
+  {
+    runId: "ask-limited",
+    lives: [
+      killed([
+        Acts.limit(threads.limitedOpen, Budget.make({ maxSteps: 2 })),
+        Acts.start("ask-limited", "pay-twice", on(threads.limitedOpen))
+      ])
+    ]
+  },
   open("approved", "pay", {}, client(Acts.decide("approved", yes))),
   open("approved-below", "below", {}, client(Acts.decide("approved-below", yes))),
   open("refused", "pay", {}, client(Acts.decide("refused", no))),

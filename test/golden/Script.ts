@@ -184,7 +184,13 @@ const scripts: { readonly [name: string]: Script } = {
     ]
   },
   save: {
-    saver: [calls([n("c1", "look", 1)]), calls([n("c2", "look", 2)]), calls([n("c3", "look", 3)]), words("Saved.")]
+    saver: [
+      calls([n("c1", "look", 1)]),
+      calls([n("c2", "look", 2)]),
+      calls([n("c3", "look", 3)]),
+      calls([n("c4", "look", 4)]),
+      words("Saved.")
+    ]
   },
   stop: { stopper: [calls([n("c1", "look", 1)])] },
   wrap: { wrapper: [calls([n("c1", "look", 1)]), words("Wrapped up."), words("Wrapped up.")] },

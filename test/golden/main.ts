@@ -15,7 +15,7 @@
  */
 import { Effect, References } from "effect"
 import { Clock } from "effect/Clock"
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
@@ -31,6 +31,8 @@ const [name = ""] = positionals
 if (!/^[\w.-]+$/.test(name)) throw new Error("name the release: node test/golden/main.ts NAME")
 
 const folder = join(import.meta.dirname, name)
+if (values.postgres === undefined && existsSync(folder))
+  throw new Error(`${folder} is there: golden files stay as they are`)
 const scratch = mkdtempSync(join(tmpdir(), "reins-golden-"))
 const filename = join(scratch, "runs.db")
 const world = new World(Golden.beganAt)

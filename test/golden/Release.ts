@@ -1,0 +1,105 @@
+/**
+ * The golden files of a release as tests use them: its logs and what it told, and copies of its database that the code of today
+ * opens.
+ */
+import { Envelope, Ordering } from "@reins/protocol"
+import { Runtime } from "@reins/runtime"
+import { Sqlite } from "@reins/store/sqlite"
+import { assert } from "@effect/vitest"
+import { Context, Effect, Layer, References, Schema, type Scope } from "effect"
+import { Clock } from "effect/Clock"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { gunzipSync } from "node:zlib"
+import * as OrderChecker from "../protocol/OrderChecker.ts"
+import * as Agents from "./Agents.ts"
+import * as Golden from "./Golden.ts"
+import { type Call, World } from "./World.ts"
+
+/** The releases that there are golden files of, by the folders' names. */
+export const names: ReadonlyArray<string> = ["fd5c8c0"]
+
+const path = (...parts: ReadonlyArray<string>) => join(import.meta.dirname, ...parts)
+
+/** A run's log as text. */
+export const log = (release: string, runId: string): string =>
+  readFileSync(path(release, "logs", `${runId}.jsonl`), "utf8")
+
+/** What the release told besides logs; see `Golden.state`. */
+export const state = (release: string): string => readFileSync(path(release, "state.json"), "utf8")
+
+const linesOf = (text: string): ReadonlyArray<string> => text.split("\n").filter((line) => line !== "")
+
+/** Calls of a run's tools that the release made. */
+export const callsOf = (release: string, runId: string): ReadonlyArray<Call> =>
+  linesOf(readFileSync(path(release, "calls.jsonl"), "utf8"))
+    .map((line): Call => JSON.parse(line))
+    .filter((call) => call.runId === runId)
+
+/** Statements that make the release's database in an empty Postgres. */
+export const statements = (release: string): string => gunzipSync(readFileSync(path(release, "runs.sql.gz"))).toString()
+
+/** The envelopes of a log, as the code of today reads them. */
+export const envelopes = (text: string): ReadonlyArray<Envelope.Envelope> =>
+  linesOf(text).map((line) => Schema.decodeUnknownSync(Envelope.Envelope)(JSON.parse(line)))
+
+/** Fails unless the log is lawful, by the law and by its second reading. */
+export const isLawful = (all: ReadonlyArray<Envelope.Envelope>, about: string): void => {
+  assert.deepStrictEqual(Ordering.check(all), [], about)
+  // The second reading does not tell apart what events leave open, and says so.
+  if (!OrderChecker.isAmbiguous(all)) assert.deepStrictEqual(OrderChecker.broken(all), [], about)
+}
+
+/** Whether the log has come to its end. */
+export const isWhole = (all: ReadonlyArray<Envelope.Envelope>): boolean => {
+  const automaton = new Ordering.Automaton()
+  for (const { agentPath, event } of all) automaton.accept(agentPath, [event])
+  return automaton.ended
+}
+
+/** A copy of the release's SQLite database, gone with the scope. */
+export const copy = (release: string): Effect.Effect<string, never, Scope.Scope> =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.sync(() => mkdtempSync(join(tmpdir(), "reins-golden-"))),
+      (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+    ),
+    (folder) => {
+      const filename = join(folder, "runs.db")
+      writeFileSync(filename, gunzipSync(readFileSync(path(release, "runs.db.gz"))))
+      return filename
+    }
+  )
+
+export interface Opened {
+  readonly runtime: Runtime["Service"]
+  readonly world: World
+}
+
+/** A runtime of today over a database file; one that does not carry only reads. */
+export const open = Effect.fnUntraced(function* (filename: string, world: World, carries = true) {
+  const deployment = Sqlite.layer({ filename, carries, gatherMs: 0 })
+  const layer = Agents.layer(world).pipe(Layer.provide(Layer.fresh(Layer.orDie(deployment))))
+  const opened: Opened = { runtime: Context.get(yield* Layer.build(layer), Runtime), world }
+  return opened
+})
+
+/** Does `body` on the day after the release wrote its files. */
+export const dayAfter = <A, E>(body: (world: World) => Effect.Effect<A, E, Scope.Scope>): Effect.Effect<A, E> => {
+  const world = new World(Golden.openedAt)
+  return body(world).pipe(
+    Effect.scoped,
+    Effect.provideService(Clock, world.clock),
+    Effect.provideService(References.MinimumLogLevel, "None")
+  )
+}
+
+/** Does `body` with a copy of the release's database that is opened and carried on. */
+export const reopened = <A, E>(release: string, body: (opened: Opened) => Effect.Effect<A, E, Scope.Scope>) =>
+  dayAfter((world) =>
+    Effect.flatMap(
+      Effect.flatMap(copy(release), (filename) => open(filename, world)),
+      body
+    )
+  )

@@ -1,0 +1,43 @@
+/** What an earlier release wrote about runs that have ended, and about threads, is read as it was told then. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as Acts from "./Acts.ts"
+import * as Golden from "./Golden.ts"
+import * as Release from "./Release.ts"
+
+describe.each(Release.names)("the files of %s", (release) => {
+  it("hold a log of every run, lawful to the letter, and whole where the run has ended", () => {
+    for (const runId of [...Golden.runIds.ended, ...Golden.runIds.unfinished]) {
+      const text = Release.log(release, runId)
+      const log = Release.envelopes(text)
+      assert.strictEqual(Golden.lines(log), text, runId)
+      Release.isLawful(log, runId)
+      assert.strictEqual(Release.isWhole(log), Golden.runIds.ended.includes(runId), runId)
+    }
+  })
+
+  it.live("give the same logs, transcripts, summaries, threads, grants, files and questions from their database", () =>
+    Release.dayAfter((world) =>
+      Effect.gen(function* () {
+        const { runtime } = yield* Release.open(yield* Release.copy(release), world, false)
+        for (const runId of [...Golden.runIds.ended, ...Golden.runIds.unfinished]) {
+          assert.strictEqual(Golden.lines(yield* Golden.log(runtime, runId)), Release.log(release, runId), runId)
+        }
+        assert.strictEqual(yield* Golden.state(runtime), Release.state(release))
+        assert.deepStrictEqual([world.calls, world.requests], [[], []])
+      })
+    )
+  )
+
+  it.live("keep the logs of ended runs, also while all that are open are carried on", () =>
+    Release.reopened(release, ({ runtime, world }) =>
+      Effect.gen(function* () {
+        yield* Acts.rest("ask-root")(runtime, world)
+        for (const runId of Golden.runIds.ended) {
+          assert.strictEqual(Golden.lines(yield* Golden.log(runtime, runId)), Release.log(release, runId), runId)
+          assert.deepStrictEqual([world.callsOf(runId), world.requestsOf(runId)], [[], []], runId)
+        }
+      })
+    )
+  )
+})

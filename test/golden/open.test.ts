@@ -1,0 +1,53 @@
+/** Runs that an earlier release left open go on from where they were, and nothing that was done is done again. */
+import { assert, describe, it } from "@effect/vitest"
+import { Probe } from "@reins/runtime/testing"
+import { Effect } from "effect"
+import * as Acts from "./Acts.ts"
+import * as Case from "./Case.ts"
+import { cases } from "./Cases.ts"
+import * as Golden from "./Golden.ts"
+import * as Release from "./Release.ts"
+
+it("every open run of the golden databases is carried on by some test", () => {
+  assert.deepStrictEqual([...new Set(cases.map(({ runId }) => runId))].toSorted(), Golden.runIds.unfinished.toSorted())
+})
+
+describe.each(Release.names)("a run that %s left open goes on", (release) => {
+  for (const one of cases) {
+    it.live(`${one.runId}, ${one.when}`, () =>
+      Release.reopened(release, (opened) =>
+        Effect.gen(function* () {
+          const { ended, since, thread: _, ...came } = yield* Case.outcome(release, opened, one.runId, one.acts)
+          const { acts: __, again = [], decided = [], runId: ___, tells = [], when: ____, ...expected } = one
+          assert.deepStrictEqual(came, { ...expected, again, decided, keysAreKept: true })
+          assert.isTrue(ended)
+          for (const told of tells) assert.include(since, told)
+          assert.deepStrictEqual(yield* opened.runtime.pendingApprovals({ runId: one.runId }), [])
+        })
+      )
+    )
+  }
+
+  it.live("costs as much as one that was never interrupted, and is told how long nobody carried it", () =>
+    Release.reopened(release, (opened) =>
+      Effect.gen(function* () {
+        yield* Case.outcome(release, opened, "ask-steps", [Acts.decide("ask-steps", Acts.yes)])
+        const log = yield* Golden.log(opened.runtime, "ask-steps")
+        const twin = Release.envelopes(Release.log(release, "steps"))
+        assert.deepStrictEqual(Probe.ofType(log, "data-cost-summary"), Probe.ofType(twin, "data-cost-summary"))
+        assert.deepStrictEqual(
+          Probe.ofType(log, "finish").map(({ usage }) => usage),
+          Probe.ofType(twin, "finish").map(({ usage }) => usage)
+        )
+        yield* Case.outcome(release, opened, "cut-in-silence", [])
+        const cut = yield* Golden.log(opened.runtime, "cut-in-silence")
+        const [latency] = Probe.ofType(cut, "data-latency-summary")
+        const [cost] = Probe.ofType(cut, "data-cost-summary")
+        assert.isAbove(latency?.data.downMs ?? 0, 80_000_000)
+        assert.isBelow(latency?.data.machineMs ?? Infinity, 10_000)
+        // What the request used that was lost is not known.
+        assert.isTrue(cost?.data.estimated)
+      })
+    )
+  )
+})
