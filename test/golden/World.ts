@@ -48,6 +48,11 @@ export class World {
       .map(({ metadata }) => `${metadata.agent} ${metadata.step}`)
   }
 
+  /** The conversation that a run's model was last sent. */
+  sent(runId: string): ModelRequest["messages"] {
+    return this.requests.findLast(({ metadata }) => metadata.runId === runId)?.messages ?? []
+  }
+
   /** Ids that count up. They are the same each time golden files are written; who opens those makes ids of its own. */
   readonly ids: Ids.IdSource = { make: (prefix) => `${prefix}_golden${++this.made}` }
 
