@@ -3,7 +3,7 @@
  */
 import type { Approval, Budget, Json, Message } from "@reins/protocol"
 import { Decision, type QueryOptions, type Runtime } from "@reins/runtime"
-import { Effect } from "effect"
+import { Effect, Stream } from "effect"
 import { surveyor } from "./Agents.ts"
 import type { World } from "./World.ts"
 
@@ -78,16 +78,13 @@ export const fork =
   (runtime) =>
     Effect.asVoid(runtime.threads.fork(from, { threadId, at }))
 
-/** How long nothing must have happened, in looks of 10 ms. */
-const still = 5
-
-/** Waits until a run has ended, or neither says nor does anything for a while. */
+/** Waits until neither a run nor anything else says or does anything for a while. */
 export const rest =
   (runId: string): Act =>
   (runtime, world) =>
     Effect.gen(function* () {
       let seen = ""
-      for (let looks = 0; looks < still; looks++) {
+      for (let looks = 0; looks < world.patience; looks++) {
         const status = yield* runtime.status(runId)
         const now = `${status?.lastSeq} ${world.calls.length} ${world.requests.length}`
         if (now !== seen) looks = 0
@@ -95,3 +92,9 @@ export const rest =
         yield* Effect.sleep(10)
       }
     })
+
+/** Waits until a run has ended, for ten seconds at most. */
+export const end =
+  (runId: string): Act =>
+  (runtime) =>
+    Effect.asVoid(Effect.timeoutOption(Stream.runDrain(runtime.watch(runId)), "10 seconds"))

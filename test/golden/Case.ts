@@ -13,7 +13,7 @@ export interface Case {
   readonly runId: string
   /** How it is carried on, after the run's name. */
   readonly when: string
-  /** What is done, one after the other; before and after each, everything comes to rest. */
+  /** What is done, one after the other; each when everything has come to rest. */
   readonly acts: ReadonlyArray<Acts.Act>
   /** Handlers that are called, sorted. Each call is a new one, but for those in `again`. */
   readonly calls: ReadonlyArray<string>
@@ -42,23 +42,22 @@ const textOf = (log: ReadonlyArray<Envelope.Envelope>): string => {
 
 /** What came of a run since the release left it. */
 export const outcome = Effect.fnUntraced(function* (
-  release: string,
+  told: Release.Told,
   { runtime, world }: Release.Opened,
   runId: string,
   acts: ReadonlyArray<Acts.Act>
 ) {
-  const rest = Acts.rest(runId)(runtime, world)
-  yield* rest
   for (const act of acts) {
+    yield* Acts.rest(runId)(runtime, world)
     yield* act(runtime, world)
-    yield* rest
   }
+  yield* Acts.end(runId)(runtime, world)
   const log = yield* Golden.log(runtime, runId)
-  const before = Release.log(release, runId)
+  const before = told.log(runId)
   const text = Golden.lines(log)
   assert.isTrue(text.startsWith(before), `${runId}: the log that was there is not the beginning of today's`)
   Release.isLawful(log, runId)
-  const known = Release.callsOf(release, runId)
+  const known = told.calls(runId)
   const calls = world.calls.filter((call) => call.runId === runId)
   const since = text.slice(before.length)
   return {
@@ -73,7 +72,16 @@ export const outcome = Effect.fnUntraced(function* (
     decided: Probe.ofType(Release.envelopes(since), "approval-decision").map(({ data }) => data.outcome.outcome),
     finish: Probe.ofType(log, "finish")[0]?.finishReason,
     says: textOf(log),
-    thread: yield* runtime.threads.get(Acts.threadOf(runId)),
     since
   }
 })
+
+/** Fails unless what came of the run is what the case says. */
+export const holds = (one: Case, came: Effect.Success<ReturnType<typeof outcome>>): void => {
+  const { ended, since, ...seen } = came
+  const { again = [], calls, decided = [], finish, requests, runId, says, tells = [] } = one
+  const expected: object = { again, calls, decided, finish, requests, says, keysAreKept: true }
+  assert.deepStrictEqual<object>(seen, expected, runId)
+  assert.isTrue(ended, `${runId} has not ended`)
+  for (const told of tells) assert.include(since, told, runId)
+}

@@ -20,25 +20,40 @@ import { type Call, World } from "./World.ts"
 /** The releases that there are golden files of, by the folders' names. */
 export const names: ReadonlyArray<string> = ["fd5c8c0"]
 
-const path = (...parts: ReadonlyArray<string>) => join(import.meta.dirname, ...parts)
-
-/** A run's log as text. */
-export const log = (release: string, runId: string): string =>
-  readFileSync(path(release, "logs", `${runId}.jsonl`), "utf8")
-
-/** What the release told besides logs; see `Golden.state`. */
-export const state = (release: string): string => readFileSync(path(release, "state.json"), "utf8")
+const read = (release: string, store: Store, file: string): Buffer =>
+  gunzipSync(readFileSync(join(import.meta.dirname, release, store, `${file}.gz`)))
 
 const linesOf = (text: string): ReadonlyArray<string> => text.split("\n").filter((line) => line !== "")
 
-/** Calls of a run's tools that the release made. */
-export const callsOf = (release: string, runId: string): ReadonlyArray<Call> =>
-  linesOf(readFileSync(path(release, "calls.jsonl"), "utf8"))
-    .map((line): Call => JSON.parse(line))
-    .filter((call) => call.runId === runId)
+/** Where a release had its runs. */
+export type Store = "sqlite" | "postgres"
+
+/** What a release told about the runs in one of its stores. */
+export interface Told {
+  /** A run's log as text, an envelope a line. */
+  readonly log: (runId: string) => string
+  /** All else; see `Golden.state`. */
+  readonly state: string
+  /** The calls of a run's tools. */
+  readonly calls: (runId: string) => ReadonlyArray<Call>
+}
+
+export const told = (release: string, store: Store): Told => {
+  const logs = new Map<string, string>()
+  for (const line of linesOf(read(release, store, "logs.jsonl").toString())) {
+    const { runId }: { readonly runId: string } = JSON.parse(line)
+    logs.set(runId, `${logs.get(runId) ?? ""}${line}\n`)
+  }
+  const calls = linesOf(read(release, store, "calls.jsonl").toString()).map((line): Call => JSON.parse(line))
+  return {
+    log: (runId) => logs.get(runId) ?? "",
+    state: read(release, store, "state.json").toString(),
+    calls: (runId) => calls.filter((call) => call.runId === runId)
+  }
+}
 
 /** Statements that make the release's database in an empty Postgres. */
-export const statements = (release: string): string => gunzipSync(readFileSync(path(release, "runs.sql.gz"))).toString()
+export const statements = (release: string): string => read(release, "postgres", "runs.sql").toString()
 
 /** The envelopes of a log, as the code of today reads them. */
 export const envelopes = (text: string): ReadonlyArray<Envelope.Envelope> =>
@@ -67,7 +82,7 @@ export const copy = (release: string): Effect.Effect<string, never, Scope.Scope>
     ),
     (folder) => {
       const filename = join(folder, "runs.db")
-      writeFileSync(filename, gunzipSync(readFileSync(path(release, "runs.db.gz"))))
+      writeFileSync(filename, read(release, "sqlite", "runs.db"))
       return filename
     }
   )
@@ -85,9 +100,12 @@ export const open = Effect.fnUntraced(function* (filename: string, world: World,
   return opened
 })
 
-/** Does `body` on the day after the release wrote its files. */
-export const dayAfter = <A, E>(body: (world: World) => Effect.Effect<A, E, Scope.Scope>): Effect.Effect<A, E> => {
-  const world = new World(Golden.openedAt)
+/** Does `body` on the day after the release wrote its files; `patience` as in `World`. */
+export const dayAfter = <A, E>(
+  body: (world: World) => Effect.Effect<A, E, Scope.Scope>,
+  patience?: number
+): Effect.Effect<A, E> => {
+  const world = new World(Golden.openedAt, patience)
   return body(world).pipe(
     Effect.scoped,
     Effect.provideService(Clock, world.clock),

@@ -21,11 +21,14 @@ export class World {
   readonly requests: Array<ModelRequest> = []
   /** What never ends: `dig 1` of a run's tools, `model desk 2` for the second step of its desk. */
   readonly hangs = new Set<string>()
+  /** For how many looks, 10 ms apart, nothing must happen before it is taken that nothing will. */
+  readonly patience: number
   private millis: number
   private made = 0
 
-  constructor(startsAt: number) {
+  constructor(startsAt: number, patience = 5) {
     this.millis = startsAt
+    this.patience = patience
   }
 
   /** Lets time pass: the clock stands still otherwise. */

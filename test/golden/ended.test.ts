@@ -6,9 +6,11 @@ import * as Golden from "./Golden.ts"
 import * as Release from "./Release.ts"
 
 describe.each(Release.names)("the files of %s", (release) => {
+  const told = Release.told(release, "sqlite")
+
   it("hold a log of every run, lawful to the letter, and whole where the run has ended", () => {
     for (const runId of [...Golden.runIds.ended, ...Golden.runIds.unfinished]) {
-      const text = Release.log(release, runId)
+      const text = told.log(runId)
       const log = Release.envelopes(text)
       assert.strictEqual(Golden.lines(log), text, runId)
       Release.isLawful(log, runId)
@@ -21,9 +23,9 @@ describe.each(Release.names)("the files of %s", (release) => {
       Effect.gen(function* () {
         const { runtime } = yield* Release.open(yield* Release.copy(release), world, false)
         for (const runId of [...Golden.runIds.ended, ...Golden.runIds.unfinished]) {
-          assert.strictEqual(Golden.lines(yield* Golden.log(runtime, runId)), Release.log(release, runId), runId)
+          assert.strictEqual(Golden.lines(yield* Golden.log(runtime, runId)), told.log(runId), runId)
         }
-        assert.strictEqual(yield* Golden.state(runtime), Release.state(release))
+        assert.strictEqual(yield* Golden.state(runtime), told.state)
         assert.deepStrictEqual([world.calls, world.requests], [[], []])
       })
     )
@@ -34,7 +36,7 @@ describe.each(Release.names)("the files of %s", (release) => {
       Effect.gen(function* () {
         yield* Acts.rest("ask-root")(runtime, world)
         for (const runId of Golden.runIds.ended) {
-          assert.strictEqual(Golden.lines(yield* Golden.log(runtime, runId)), Release.log(release, runId), runId)
+          assert.strictEqual(Golden.lines(yield* Golden.log(runtime, runId)), told.log(runId), runId)
           assert.deepStrictEqual([world.callsOf(runId), world.requestsOf(runId)], [[], []], runId)
         }
       })
