@@ -113,7 +113,7 @@ const questions: ReadonlyArray<Case> = [
   },
   {
     ...agreed("ask-odd"),
-    decided: times(15, "approve"),
+    decided: times(oddIds.length + 1, "approve"),
     calls: oddCalls,
     requests: ["desk 3"],
     finish: "stop",
@@ -179,6 +179,7 @@ const answers: ReadonlyArray<Case> = [
   { ...alone("refused"), decided: ["reject"], calls: [], ...plain },
   { ...alone("revised"), decided: ["revise"], calls: ["pay 8"], ...plain },
   { ...alone("submitted"), calls: [], ...plain },
+  { ...agreed("submitted-odd"), calls: ["pay 2"], ...plain },
   {
     ...alone("raised-alone"),
     decided: ["approve"],
@@ -221,6 +222,15 @@ const work: ReadonlyArray<Case> = [
   { ...refused("asked-again"), ...mayHaveRun },
   { ...agreed("cut-again"), ...maySend, tells: ['"begunBefore":2'] },
   { ...refused("cut-again"), ...mayHaveRun },
+  {
+    ...agreed("cut-in-odd"),
+    decided: times(4, "approve"),
+    calls: ["send 1", "send 2", "send 3", "send 4"],
+    again: ["send 1", "send 2", "send 3", "send 4"],
+    ...plain,
+    tells: ['"begunBefore":1']
+  },
+  { ...refused("cut-in-odd"), ...mayHaveRun, decided: times(4, "reject") },
   { ...agreed("cut-in-pay"), calls: ["pay 1"], again: ["pay 1"], ...plain, tells: ['"begunBefore":1'] },
   { ...refused("cut-in-pay"), ...mayHaveRun },
   { ...agreed("cut-in-trip"), calls: ["trip 2"], again: ["trip 2"], ...plain, tells: ['"begunBefore":1'] },

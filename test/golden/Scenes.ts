@@ -195,6 +195,7 @@ export const unfinished: ReadonlyArray<Scene> = [
   open("refused", "pay", {}, client(Acts.decide("refused", no))),
   open("revised", "pay", {}, client(Acts.decide("revised", Decision.revise({ n: 8 }, { by: "mia" })))),
   open("submitted", "locate", {}, client(submit("submitted", "c1", { place: "Kiel" }))),
+  open("submitted-odd", "odd-locate", {}, client(submit("submitted-odd", "c/again/2", { place: "Kiel" }))),
   open("raised-alone", "save", { agent: "saver" }, client(Acts.raise("raised-alone", { maxSteps: 9 }))),
   open("cancelled-alone", "pay", {}, client(Acts.cancel("cancelled-alone"))),
   { runId: "cut-in-text", lives: [killed(Acts.start("cut-in-text", "plain"), "model desk 1")] },
@@ -203,6 +204,10 @@ export const unfinished: ReadonlyArray<Scene> = [
   { runId: "cut-in-dig", lives: [killed(Acts.start("cut-in-dig", "dig"), "dig 1")] },
   { runId: "cut-in-look", lives: [killed(Acts.start("cut-in-look", "dig"), "look 2")] },
   { runId: "cut-in-send", lives: [killed(Acts.start("cut-in-send", "send"), "send 1")] },
+  {
+    runId: "cut-in-odd",
+    lives: [killed(Acts.start("cut-in-odd", "odd-send"), "send 1", "send 2", "send 3", "send 4")]
+  },
   {
     runId: "cut-in-pay",
     lives: [killed([Acts.start("cut-in-pay", "pay"), Acts.rest("cut-in-pay"), Acts.decide("cut-in-pay", yes)], "pay 1")]

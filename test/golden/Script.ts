@@ -29,7 +29,10 @@ export const oddIds: ReadonlyArray<string> = [
   "a\nb",
   "odd#1",
   "%2F..//",
-  "cancel"
+  "cancel",
+  "a#1/b",
+  "~x",
+  "~pay~1again~11"
 ]
 
 const odd = (name: string, from: number) => oddIds.map((id, index) => n(id, name, from + index))
@@ -169,6 +172,8 @@ const scripts: { readonly [name: string]: Script } = {
     ],
     clerk: [calls([n("again", "pay", 201), n("", "look", 202)]), words("Paid.")]
   },
+  "odd-send": once(...["c", "d/again/1", "a#1/b", "~x"].map((id, index) => n(id, "send", index + 1))),
+  "odd-locate": once(call("c/again/2", "locate", { exact: true }), n("c", "pay", 2)),
   typed: {
     desk: [calls([call("s", "surveyor", { script: "typed", place: "the pier" })]), words("It is 12.5 m long.")],
     surveyor: [text("about twelve metres"), text('{"metres":12.5}')]

@@ -1,10 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { AgentPath } from "@reins/protocol"
+import { AgentPath, CancellationReport } from "@reins/protocol"
 import { Names } from "@reins/runtime/journal"
 import { Schema } from "effect"
 
 const digit = Schema.Literals([1, 2, 10])
-const Id = Schema.Literals([
+/** What a model might make up. */
+const fromModels: ReadonlyArray<string> = [
   "c1",
   "c1/again/1",
   "~c1~1again~11",
@@ -18,8 +19,14 @@ const Id = Schema.Literals([
   "",
   "a#1/tool/c1",
   "~",
-  "ask/c1"
-])
+  "ask/c1",
+  "a#1/c1",
+  "a#1/b#c1/c1",
+  "#/",
+  "/"
+]
+/** The ids that calls can have. */
+const Id = Schema.Literals(fromModels.filter((id) => Names.callId(id) === id))
 const Path = Schema.Literals(["", "a#1/", "a#1/b#c1/", "a#model~11/"])
 
 /** What a name is made of, and the name. */
@@ -65,9 +72,32 @@ const callWords = [
   (prefix: string, id: string) => Names.tool(prefix, Names.ofCall(id))
 ]
 
+describe("the id of a call", () => {
+  it("is the model's, unless names made of that would read as others", () => {
+    for (const id of fromModels) assert.strictEqual(Names.callId(Names.callId(id)), Names.callId(id))
+    const others = fromModels.filter((id) => Names.callId(id) !== id)
+    assert.deepStrictEqual(others.map(Names.callId), [
+      "c1_again_1",
+      "c1_again_1_again_2",
+      "budget_1",
+      "a#1_tool_c1",
+      "a#1_c1",
+      "a#1_b#c1_c1",
+      "#_"
+    ])
+  })
+
+  it("makes the keys that outside systems and grants know a call by another one for every call of a run", () => {
+    const keys = [[], ["a#1"], ["a#1", "b#c1"]].flatMap((path) =>
+      Id.literals.flatMap((id) => [Names.grantUse("run", path, id), CancellationReport.idempotencyKey("run", path, id)])
+    )
+    assert.deepStrictEqual(keys.toSorted(), [...new Set(keys)].toSorted())
+  })
+})
+
 describe("stored names", () => {
   it.prop(
-    "are equal exactly for equal agents, words and subjects, whatever a model makes up as a call's id",
+    "are equal exactly for equal agents, words and subjects, whatever id a call can have",
     { a: Named, b: Named },
     ({ a, b }) => {
       const same = JSON.stringify(a) === JSON.stringify(b)

@@ -49,7 +49,7 @@ export const CancellationReport: Schema.Codec<CancellationReport> = ReportStruct
 
 /** The key of a call: the same on every attempt of it, different for every other call of any run. */
 export const idempotencyKey = (runId: string, path: AgentPath.AgentPath, callId: string): string =>
-  `${runId}:${AgentPath.callKey(path, callId)}`
+  `${runId}:${AgentPath.key(path)}${callId}`
 
 /** The report of a run, from its ledger. `isReadonly`: whether a tool of the agent at a path only reads. */
 export const fold = (

@@ -1,9 +1,10 @@
 /**
  * The names under which a run's marks and answers are stored: all are made here, and all that is read out of one is read here.
  *
- * A name is the agent's path key, a word for what it names, and a subject: `planner#2/tool/c1`. Call ids come from models, so
- * one that would read as another subject (`budget/1`, `c1/again/2`) is escaped; every other stands as it is, also one with
- * slashes. A stored name never changes: a run that is carried on finds what it has done by it.
+ * A name is the agent's path key, a word for what it names, and a subject: `planner#2/tool/c1`. Call ids come from models; one that
+ * would read as another subject or as a call of another agent (`c1/again/2`, `budget/1`, `a#1/b`) is announced under another id,
+ * so that every call stands under its id as it is. A stored name never changes: a run that is carried on finds what it has done by
+ * it, also one that an earlier release began and that has such ids.
  */
 import { AgentPath } from "@reins/protocol"
 import { digestId } from "../kernel/Digest.ts"
@@ -12,7 +13,11 @@ import { digestId } from "../kernel/Digest.ts"
 export type Subject = string
 
 /** A call. */
-export const ofCall = (callId: string): Subject => (isAmbiguous.test(callId) ? `~${escape(callId)}` : callId)
+export const ofCall = (callId: string): Subject => callId
+
+/** The id that a model's call is announced under: its own, unless names made of that would read as others. */
+export const callId = (fromModel: string): string =>
+  isAmbiguous.test(fromModel) ? fromModel.replaceAll("/", "_") : fromModel
 
 /** A call that may have been made before, for the `time`th time; counts from 1. */
 export const ofRepeat = (callId: string, time: number): Subject => `${ofCall(callId)}/again/${time}`
@@ -20,9 +25,7 @@ export const ofRepeat = (callId: string, time: number): Subject => `${ofCall(cal
 /** The `count`th limit that the agent met; counts from 1. */
 export const ofLimit = (count: number): Subject => `budget/${count}`
 
-const isAmbiguous = /^~|^budget\/\d+$|\/again\/\d+$/
-
-const escape = (text: string): string => text.replaceAll("~", "~0").replaceAll("/", "~1")
+const isAmbiguous = /^budget\/\d+$|\/again\/\d+$|^[^/]*#[^/]*\//
 
 // Activities and emits of an agent. `prefix` is its path's key.
 
@@ -110,4 +113,4 @@ export const cancel = "cancel"
 
 /** The use of a grant by one call: taken once, however often the call's gate is begun. */
 export const grantUse = (runId: string, path: AgentPath.AgentPath, callId: string): string =>
-  `${runId} ${AgentPath.callKey(path, callId)}`
+  `${runId} ${AgentPath.key(path)}${callId}`

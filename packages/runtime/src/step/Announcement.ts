@@ -7,6 +7,7 @@
  */
 import type { Event, Json, Message } from "@reins/protocol"
 import type { AgentState } from "../run/AgentState.ts"
+import * as Names from "../run/Names.ts"
 import type { Answer } from "./Answer.ts"
 
 export interface Announced {
@@ -34,7 +35,7 @@ export const announce = (agent: AgentState, answer: Answer, mayCall: boolean): A
     if (part.type !== "tool-call") return [part]
     const call = withId(
       part,
-      unused(part.id, (id) => taken.has(id) || agent.callIds.has(id))
+      unused(Names.callId(part.id), (id) => taken.has(id) || agent.callIds.has(id))
     )
     taken.add(call.id)
     if (call.execution === "provider") {
@@ -52,7 +53,7 @@ export const announce = (agent: AgentState, answer: Answer, mayCall: boolean): A
 
 const isSaid = (part: Message.AssistantPart): boolean => part.type !== "tool-call" && part.type !== "tool-result"
 
-/** The id itself, or with the first free number behind it: models reuse ids across steps. */
+/** The id, or with the first free number behind it: models reuse ids across steps. */
 const unused = (id: string, isTaken: (id: string) => boolean): string => {
   if (!isTaken(id)) return id
   let count = 2
