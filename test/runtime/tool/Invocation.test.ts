@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Json } from "@reins/protocol"
-import { Agent, Model, Runtime, ToolRun } from "@reins/runtime"
+import { Agent, Model, Runtime, ToolRun, ToolSettings } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
-import { Effect, Layer, Schema, Stream } from "effect"
+import { Effect, Layer, Schema } from "effect"
 import { Tool, Toolkit } from "effect/ai"
 import { NoCopies } from "../../support/Library.ts"
 import * as OneTool from "../../support/OneTool.ts"
@@ -15,6 +15,11 @@ const cycle = (): object => {
   const own: { self?: unknown } = {}
   own.self = own
   return own
+}
+
+const ownMap = (): unknown => {
+  const own = new Map<string, unknown>()
+  return own.set("self", own)
 }
 
 const nested = (depth: number): unknown => {
@@ -42,7 +47,10 @@ const toss = (value: unknown) => (): never => {
 }
 
 const crashed = ["failed", { error: "ToolCrashed", message: "work failed unexpectedly" }]
-const notJson = ["failed", { error: "ResultInvalid", message: "the result of work is not JSON" }]
+const notShown = (why: string) => [
+  "failed",
+  { error: "ResultInvalid", message: `work ran, but its result cannot be shown: ${why}` }
+]
 
 describe.each([
   ["called directly", false],
@@ -54,16 +62,7 @@ describe.each([
     ["throws while it runs", () => Effect.sync(toss(new Error("no")))],
     ["dies of a cycle", () => Effect.die(cycle())],
     ["is no effect", () => untyped(5)],
-    ["is a promise", () => untyped(Promise.resolve(5))],
-    [
-      "answers with a trap",
-      () =>
-        Effect.succeed({
-          get trap() {
-            return toss(new Error("no"))()
-          }
-        })
-    ]
+    ["is a promise", () => untyped(Promise.resolve(5))]
   ])("that %s is a result that the model reads", ([, handler]) =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* comesTo(handler, bound), crashed)
@@ -77,24 +76,69 @@ describe.each([
     })
   )
 
-  it.effect.each<readonly [string, () => unknown]>([
-    ["a BigInt", () => ({ n: 1n })],
-    ["a function", () => () => 1],
-    ["a symbol", () => Symbol("no")],
-    ["a cycle", cycle],
-    ["a class", () => new NoCopies({ book: "x" })],
-    ["a map", () => new Map([[1, 2]])],
-    ["a date", () => new Date(0)],
-    ["bytes", () => new Uint8Array(2)],
-    ["a stream", () => Stream.make(1)],
-    ["an effect", () => Effect.succeed(1)],
-    ["no number", () => Number.NaN],
-    ["what has its own idea of JSON", () => ({ toJSON: () => 1 })],
-    ["what is nested 20,000 deep", () => nested(20_000)]
-  ])("that answers with %s fails in words, at once", ([, make]) =>
+  it.effect.each<readonly [string, () => unknown, string]>([
+    ["a BigInt", () => 1n, "it is a BigInt"],
+    ["a BigInt within", () => ({ rows: [{ id: 1 }, { "no id": 2n }] }), `rows[1]["no id"] is a BigInt`],
+    ["a function", () => () => 1, "it is a function"],
+    ["a symbol", () => Symbol("no"), "it is a symbol"],
+    ["a cycle", cycle, "self is a part of itself"],
+    ["a map of itself", () => ownMap(), "self is a part of itself"],
+    ["what is nested 20,000 deep", () => nested(20_000), `${"[0]".repeat(12)}… is nested more than 1000 deep`],
+    [
+      "a trap",
+      () => ({
+        get trap() {
+          return toss(new Error("no"))()
+        }
+      }),
+      "it throws where it is read"
+    ]
+  ])("that answers with %s has run, and the model reads what cannot be shown", ([, make, why]) =>
     Effect.gen(function* () {
-      assert.deepStrictEqual(yield* comesTo(() => Effect.sync(make), bound), notJson)
+      assert.deepStrictEqual(yield* comesTo(() => Effect.sync(make), bound), notShown(why))
     })
+  )
+
+  it.effect.each<readonly [string, () => unknown]>([
+    ["a class", () => new NoCopies({ book: "x" })],
+    ["a date", () => new Date(0)],
+    ["dates in rows", () => [{ at: new Date(0) }, { at: new Date(1), gone: undefined }]],
+    ["an address", () => ({ link: new URL("https://example.org") })],
+    ["bytes", () => new Uint8Array(2)],
+    ["an effect", () => Effect.succeed(1)],
+    ["no number", () => [Number.NaN, { n: Number.POSITIVE_INFINITY }]],
+    ["functions and symbols within", () => ({ a: () => 1, b: Symbol("b"), c: [() => 1, Symbol("c"), undefined] })],
+    ["what has its own idea of JSON", () => ({ toJSON: () => ({ a: [new Date(0)] }) })],
+    [
+      "what is told its name",
+      () => ({ a: { toJSON: (name: string) => name }, b: [{ toJSON: (name: string) => name }] })
+    ],
+    ["a member that is nothing once it is asked", () => ({ a: { toJSON: () => undefined } })]
+  ])("that answers with %s answers what its JSON text says", ([, make]) =>
+    Effect.gen(function* () {
+      const result = yield* comesTo(() => Effect.sync(make), bound)
+      assert.deepStrictEqual(result, ["success", JSON.parse(JSON.stringify(make()))])
+    })
+  )
+
+  it.effect.each<readonly [string, () => unknown, Json]>([
+    ["a map by strings", () => new Map([["a", new Date(0)]]), { a: "1970-01-01T00:00:00.000Z" }],
+    ["a map by others", () => ({ m: new Map([[1, "a"]]) }), { m: [[1, "a"]] }],
+    ["a set", () => new Set([1, "a"]), [1, "a"]],
+    ["an error", () => Object.assign(new TypeError("no"), { code: 7 }), { code: 7, name: "TypeError", message: "no" }]
+  ])("that answers with %s answers what is in it", ([, make, shown]) =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* comesTo(() => Effect.sync(make), bound), ["success", shown])
+    })
+  )
+
+  it.effect("that ran is not run once more because its result cannot be shown", () =>
+    Effect.gen(function* () {
+      let ran = 0
+      const tool = OneTool.work.annotate(ToolSettings.Retries, 3)
+      yield* OneTool.finished({ tool, bound, handler: () => Effect.sync(() => BigInt(++ran)) })
+      assert.strictEqual(ran, 1)
+    }).pipe(Effect.scoped)
   )
 
   it.effect("that answers with nothing answers null", () =>
@@ -145,9 +189,10 @@ describe.each([
     )
   })
 
-  it.effect("that fails with undefined fails with null", () =>
+  it.effect.each([undefined, null, ""])("that fails with %j fails in words", (failure) =>
     Effect.gen(function* () {
-      assert.deepStrictEqual(yield* comesTo(() => Effect.fail(undefined), bound), ["failed", null])
+      const words = { error: "ToolFailed", message: "it failed and gave no reason" }
+      assert.deepStrictEqual(yield* comesTo(() => Effect.fail(failure), bound), ["failed", words])
     })
   )
 
@@ -155,7 +200,7 @@ describe.each([
     Effect.gen(function* () {
       const [status, result] = yield* comesTo(() => Effect.fail(cycle()), bound)
       assert.strictEqual(status, "failed")
-      assert.include(JSON.stringify(result), "is not JSON")
+      assert.include(JSON.stringify(result), "why cannot be shown: self is a part of itself")
     })
   )
 

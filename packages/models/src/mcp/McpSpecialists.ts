@@ -3,13 +3,15 @@
  *
  * It only registers them; the transport is `effect/ai`'s: `McpServer.layerStdio({ …, registrations: McpSpecialists.layer(Researcher) })`.
  */
-import { Runtime, type Specialist } from "@reins/runtime"
+import { ObjectRoot, Runtime, type Specialist } from "@reins/runtime"
 import * as Effect from "effect/Effect"
 import * as McpServer from "effect/ai/McpServer"
 import * as Tool from "effect/ai/Tool"
 import * as Toolkit from "effect/ai/Toolkit"
+import type { JsonSchema } from "effect/JsonSchema"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import * as JsonValue from "../aisdk/JsonValue.ts"
 
 /** Why a specialist gave no answer. The code is that of the run's error; nothing of its inside is told. */
 export class SpecialistFailed extends Schema.TaggedError<SpecialistFailed>()("SpecialistFailed", {
@@ -24,7 +26,7 @@ export const layer = <In, Out>(
   const { definition, name } = specialist
   const tool = Tool.dynamic(name, {
     description: definition.description ?? name,
-    parameters: definition.input === undefined ? promptOnly : Tool.getJsonSchemaFromSchema(definition.input),
+    parameters: definition.input === undefined ? promptOnly : rootOf(Tool.getJsonSchemaFromSchema(definition.input)),
     success: Schema.Unknown,
     failure: SpecialistFailed
   })
@@ -33,7 +35,7 @@ export const layer = <In, Out>(
     Effect.map(Runtime, (runtime) => ({
       [name]: (given: unknown) =>
         Effect.flatMap(inputOf(specialist, given), (input) => runtime.completeSpecialist(specialist, input)).pipe(
-          Effect.map((completion) => completion.output),
+          Effect.flatMap(({ output }) => outputOf(specialist, output)),
           Effect.mapError((error) => new SpecialistFailed({ specialist: name, message: error.message }))
         )
     }))
@@ -52,7 +54,19 @@ const inputOf = <In, Out>(specialist: Specialist.Of<In, Out>, given: unknown) =>
   const { input } = specialist.definition
   return input === undefined
     ? Schema.decodeUnknownEffect(Prompt)(given).pipe(Effect.map(({ prompt }) => prompt))
-    : Schema.decodeUnknownEffect(input)(given)
+    : Schema.decodeUnknownEffect(Schema.toCodecJson(input))(given)
+}
+
+/** What the specialist answered, as JSON. */
+const outputOf = <In, Out>({ definition }: Specialist.Of<In, Out>, output: unknown) =>
+  definition.output === undefined
+    ? Effect.succeed(output)
+    : Schema.encodeUnknownEffect(Schema.toCodecJson(definition.output))(output)
+
+/** Parameters with an object at their root, as clients want them. */
+const rootOf = (written: JsonSchema): JsonSchema => {
+  const told = JsonValue.isJson(written) ? ObjectRoot.make(written) : undefined
+  return told?._tag === "Told" ? told.schema : written
 }
 
 const Prompt = Schema.Struct({ prompt: Schema.String })

@@ -7,24 +7,22 @@
  * the agent's tools are built, and stand for as long as the runtime does; a definition that is another one later makes
  * grants void, since they are bound to it.
  */
-import type { Json } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as McpClient from "effect/ai/McpClient"
 import { type McpClientError } from "effect/ai/McpClientError"
 import type * as McpSchema from "effect/ai/McpSchema"
 import * as McpProtocol from "effect/ai/McpProtocol"
-import * as Prompt from "effect/ai/Prompt"
 import * as Tool from "effect/ai/Tool"
 import * as Toolkit from "effect/ai/Toolkit"
-import * as Base64 from "effect/encoding/Base64"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import type * as ChildProcess from "effect/process/ChildProcess"
 import type { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import * as Schema from "effect/Schema"
-import * as JsonValue from "../aisdk/JsonValue.ts"
+import * as SchemaGetter from "effect/SchemaGetter"
 import * as McpProgress from "./McpProgress.ts"
+import { failureOf, McpResult } from "./McpResult.ts"
 
 /** What a call of a server's tool failed with, for the model to read. */
 export class McpToolFailed extends Schema.TaggedError<McpToolFailed>()("McpToolFailed", {
@@ -51,7 +49,7 @@ export type ServerTool = Tool.Tool<
   string,
   {
     readonly parameters: typeof Schema.Unknown
-    readonly success: typeof Schema.Unknown
+    readonly success: Schema.Codec<unknown>
     readonly failure: typeof McpToolFailed
     readonly failureMode: "error"
   }
@@ -71,6 +69,14 @@ export const fromClient = Effect.fnUntraced(function* (client: McpClient.McpClie
   return yield* kit.pipe(Effect.provideContext(yield* kit.toHandlers(handlers)))
 })
 
+/** A server's answer, as JSON once it is encoded. */
+const Answer: Schema.Codec<unknown> = Schema.Unknown.pipe(
+  Schema.decodeTo(Schema.Unknown, {
+    decode: SchemaGetter.passthrough(),
+    encode: SchemaGetter.transform((value) => (value instanceof McpResult ? value.toJSON() : value))
+  })
+)
+
 const toolOf = (name: string, descriptor: McpSchema.Tool): ServerTool => {
   const hints = descriptor.annotations
   const isReadonly = hints?.readOnlyHint === true
@@ -79,10 +85,10 @@ const toolOf = (name: string, descriptor: McpSchema.Tool): ServerTool => {
   const tool = Tool.dynamic(name, {
     ...(descriptor.description === undefined ? {} : { description: descriptor.description }),
     parameters: descriptor.inputSchema,
-    success: Schema.Unknown,
+    success: Answer,
     failure: McpToolFailed,
     needsApproval: destructive,
-    toModelOutput: contentOf
+    toModelOutput: (result: unknown) => (result instanceof McpResult ? result.shown : [])
   })
     .annotate(Tool.Strict, false)
     .annotate(Tool.Readonly, isReadonly)
@@ -92,67 +98,16 @@ const toolOf = (name: string, descriptor: McpSchema.Tool): ServerTool => {
   return title === undefined ? tool : tool.annotate(Tool.Title, title)
 }
 
+/** Arguments are objects by now: they were checked by the tool's own schema. */
 const call = (client: McpClient.McpClient, tool: McpSchema.Tool, args: unknown) =>
   client.callTool({ tool, arguments: Predicate.isObject(args) ? { ...args } : {} }).pipe(
     Effect.mapError((error) => new McpToolFailed({ tool: tool.name, message: error.message })),
     Effect.flatMap((result) =>
       result.isError === true
-        ? Effect.fail(new McpToolFailed({ tool: tool.name, message: textOf(result.content) }))
-        : Effect.succeed(resultOf(result))
+        ? Effect.fail(new McpToolFailed({ tool: tool.name, message: failureOf(result) }))
+        : Effect.succeed(new McpResult(result))
     )
   )
-
-/** As plain as it can be: what is structured, else the text, else the blocks. */
-const resultOf = (result: McpSchema.CallToolResult): unknown => {
-  if (result.structuredContent !== undefined) return result.structuredContent
-  return result.content.every((block) => block.type === "text")
-    ? textOf(result.content)
-    : { content: result.content.map(blockOf) }
-}
-
-type Block = McpSchema.CallToolResult["content"][number]
-
-const textOf = (content: ReadonlyArray<Block>): string =>
-  content.flatMap((block) => (block.type === "text" ? [block.text] : [])).join("\n")
-
-const blockOf = (block: Block): { readonly [field: string]: Json } => {
-  switch (block.type) {
-    case "text":
-      return { type: "text", text: block.text }
-    case "image":
-    case "audio":
-      return { type: block.type, mediaType: block.mimeType, data: base64(block.data) }
-    case "resource_link":
-      return { type: "link", uri: block.uri, name: block.title ?? block.name }
-    case "resource":
-      return "text" in block.resource
-        ? { type: "text", text: block.resource.text, uri: block.resource.uri }
-        : {
-            type: "file",
-            mediaType: block.resource.mimeType ?? "application/octet-stream",
-            data: base64(block.resource.blob)
-          }
-    default:
-      return { type: "unknown" }
-  }
-}
-
-const base64 = (data: string | Uint8Array): string => (Predicate.isString(data) ? data : Base64.encode(data))
-
-/** Blocks with files in them are shown to the model as what they are. */
-const contentOf = (result: unknown): ReadonlyArray<Prompt.ToolModelOutputPart> => {
-  const blocks = JsonValue.isObject(result) && Array.isArray(result["content"]) ? result["content"] : undefined
-  if (blocks === undefined) return [text(Predicate.isString(result) ? result : JSON.stringify(result))]
-  return blocks.map((block: unknown) => {
-    if (!JsonValue.isObject(block)) return text("")
-    const { data, mediaType, text: words, uri } = block
-    return Predicate.isString(data) && Predicate.isString(mediaType)
-      ? Prompt.makePart("file", { mediaType, data })
-      : text(Predicate.isString(words) ? words : Predicate.isString(uri) ? uri : JSON.stringify(block))
-  })
-}
-
-const text = (words: string) => Prompt.makePart("text", { text: words })
 
 /** How a server is met. */
 export interface ServerOptions {

@@ -124,7 +124,7 @@ const carry = Effect.fnUntraced(function* (
       seen(run, agent, permit, () => invoke(permit.args, live)),
       live
     )
-    if (ended.outcome.status !== "failed" || ended.refusal !== undefined || ended.cancelled) break
+    if (!ToolOutcome.mayRetry(ended.outcome) || ended.refusal !== undefined || ended.cancelled) break
   } while (attempts <= tool.retries && !work.cancel.requested)
   live.end()
   const { costNanoUsd } = live

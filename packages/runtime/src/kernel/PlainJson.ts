@@ -1,23 +1,69 @@
 /**
  * Copies what others hand over (models, tools, callers) to plain JSON that nobody can change, so that what was asked about is
- * what runs, and a log stays as it was written. It reads values as JSON text would, but refuses where JSON text would silently
- * say something else: it is for data, not for objects with a mind of their own.
+ * what runs, and a log stays as it was written.
+ *
+ * Two readings. `copy` is for what decides: arguments, histories, answers. It refuses where JSON text would silently say something
+ * else. `show` is for what a tool answered, which is to be shown whatever it is made of: it says what `JSON.stringify` says.
  */
 import type { Json } from "@reins/protocol"
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
 import * as Erased from "./Erased.ts"
 
 /** No data is nested deeper; and what reads it later recurs, too. */
 const deepest = 1000
 
-const refused = Symbol("not JSON")
+/** Why a value is no JSON, and where, from the innermost name outwards. */
+class Refused {
+  readonly reason: string
+  readonly path: Array<string | number> = []
+  constructor(reason: string) {
+    this.reason = reason
+  }
+}
 
 /**
  * `value` as frozen JSON of its own, or `undefined` where it is none: a BigInt, a function, a cycle, an instance of a class, a number
  * without an end. Members that are absent are left out; an absent value, alone or in an array, is `null`.
  */
 export const copy = (value: unknown): Json | undefined => {
-  const copied = walk(value ?? null, [])
-  return copied === refused ? undefined : copied
+  const copied = walk(value ?? null, [], false)
+  return copied instanceof Refused ? undefined : copied
+}
+
+/**
+ * `value` as frozen JSON of its own, as `JSON.stringify` has it: `toJSON` is asked, so a date is its ISO string and a URL its address; an
+ * instance is its members; functions and symbols are left out, and are `null` in an array, as numbers without an end are.
+ *
+ * More is shown of three kinds: a `Map` is an object where its keys are strings, else the array of its entries; a `Set` is an array; an
+ * error has its `name` and its `message`. A BigInt, a cycle and what is nested too deep is a failure that says where: `rows[1].id is a BigInt`.
+ */
+export const show = (value: unknown): Result.Result<Json, string> => {
+  if (typeof value === "function" || typeof value === "symbol") return Result.fail(`it is a ${typeof value}`)
+  // A value's own code runs here, and may throw.
+  const shown = Result.try({
+    try: () => walk(told(value, "") ?? null, [], true),
+    catch: () => "it throws where it is read"
+  })
+  return Result.flatMap(shown, (json) => (json instanceof Refused ? Result.fail(inWords(json)) : Result.succeed(json)))
+}
+
+/** So many names of a path are told, from the outermost. */
+const longest = 12
+
+const inWords = ({ path, reason }: Refused): string => {
+  const place = path
+    .slice(-longest)
+    .reduceRight<string>(
+      (text, name) =>
+        typeof name === "number"
+          ? `${text}[${name}]`
+          : /^[\w$]+$/.test(name)
+            ? `${text}${text === "" ? "" : "."}${name}`
+            : `${text}[${JSON.stringify(name)}]`,
+      ""
+    )
+  return `${place === "" ? "it" : `${place}${path.length > longest ? "…" : ""}`} is ${reason}`
 }
 
 /** A copy of frozen JSON that its receiver may change as it likes. */
@@ -44,47 +90,78 @@ const put = (out: Members, name: string, value: Json): void => {
   }
 }
 
-/** `above`: the objects that `value` is in, outermost first. Nearly always few, so a list. */
-const walk = (value: unknown, above: Array<object>): Json | typeof refused => {
+/** `above`: the objects that `value` is in, outermost first. Nearly always few, so a list. `shows`: as `JSON.stringify` does. */
+const walk = (value: unknown, above: Array<object>, shows: boolean): Json | Refused => {
   switch (typeof value) {
     case "string":
     case "boolean":
       return value
     case "number":
-      return Number.isFinite(value) ? value : refused
+      return Number.isFinite(value) ? value : shows ? null : new Refused("a number without an end")
     case "object": {
       if (value === null) return null
-      if (above.length >= deepest || above.includes(value)) return refused
+      if (above.length >= deepest) return new Refused(`nested more than ${deepest} deep`)
+      if (above.includes(value)) return new Refused("a part of itself")
       above.push(value)
-      const copied = Array.isArray(value) ? walkArray(value, above) : walkRecord(value, above)
+      const copied = Array.isArray(value) ? walkArray(value, above, shows) : walkObject(value, above, shows)
       above.pop()
       return copied
     }
+    case "bigint":
+      return new Refused("a BigInt")
     default:
-      return refused
+      return shows ? null : new Refused(`a ${typeof value}`)
   }
 }
 
-const walkArray = (values: ReadonlyArray<unknown>, above: Array<object>): Json | typeof refused => {
+const walkArray = (values: ReadonlyArray<unknown>, above: Array<object>, shows: boolean): Json | Refused => {
   const out: Array<Json> = []
   for (const value of values) {
-    const copied = walk(value ?? null, above)
-    if (copied === refused) return refused
+    const copied = walk((shows ? told(value, String(out.length)) : value) ?? null, above, shows)
+    if (copied instanceof Refused) {
+      copied.path.push(out.length)
+      return copied
+    }
     out.push(copied)
   }
   return Object.freeze(out)
 }
 
-const walkRecord = (record: object, above: Array<object>): Json | typeof refused => {
-  const prototype: unknown = Object.getPrototypeOf(record)
-  if (prototype !== Object.prototype && prototype !== null) return refused
+const walkObject = (object: object, above: Array<object>, shows: boolean): Json | Refused => {
+  const prototype: unknown = Object.getPrototypeOf(object)
+  if (prototype === Object.prototype || prototype === null) return walkRecord(object, above, shows)
+  if (!shows) return new Refused("an instance of a class")
+  const plain = plainOf(object)
+  return typeof plain === "object" && plain !== null && !Array.isArray(plain)
+    ? walkRecord(plain, above, shows)
+    : walk(plain, above, shows)
+}
+
+/** What a value says of itself where it has a `toJSON`. */
+const told = (value: unknown, name: string): unknown =>
+  Predicate.hasProperty(value, "toJSON") && typeof value.toJSON === "function" ? value.toJSON(name) : value
+
+/** An instance as something that has members. */
+const plainOf = (object: object): unknown => {
+  if (Predicate.isMap(object)) {
+    const entries = Array.from(object)
+    return entries.every(([key]) => typeof key === "string") ? Object.fromEntries(entries) : entries
+  }
+  if (Predicate.isSet(object)) return Array.from(object)
+  return Predicate.isError(object) ? { ...object, name: object.name, message: object.message } : object
+}
+
+const walkRecord = (record: object, above: Array<object>, shows: boolean): Json | Refused => {
   const members = Erased.as<{ readonly [name: string]: unknown }>(record)
   const out: Members = {}
   for (const name of Object.keys(members)) {
-    const value = members[name]
-    if (value === undefined) continue
-    const copied = walk(value, above)
-    if (copied === refused) return refused
+    const value = shows ? told(members[name], name) : members[name]
+    if (value === undefined || (shows && (typeof value === "function" || typeof value === "symbol"))) continue
+    const copied = walk(value, above, shows)
+    if (copied instanceof Refused) {
+      copied.path.push(name)
+      return copied
+    }
     put(out, name, copied)
   }
   return Object.freeze(out)

@@ -1,6 +1,6 @@
 /**
  * A tool as a plain function: what it takes, whether it asks first, and what it does. A throw is a failure that the model
- * reads; a returned value must be JSON.
+ * reads; a returned value is what `JSON.stringify` makes of it.
  */
 import type { Json } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -9,6 +9,7 @@ import * as Schema from "effect/Schema"
 import * as Tool from "effect/ai/Tool"
 import type { PolicyContext } from "../approval/Policy.ts"
 import * as Types from "../kernel/Erased.ts"
+import * as Invocation from "../tool/Invocation.ts"
 import { type FileContent, type FileOptions, type Progress, ToolRun, type ToolRunShape } from "../tool/ToolRun.ts"
 import * as ToolSettings from "../tool/ToolSettings.ts"
 import { type Arguments, type Parameters, toSchema } from "./Parameters.ts"
@@ -133,9 +134,10 @@ const settled = (work: () => unknown): Effect.Effect<unknown, { readonly message
     Predicate.isPromiseLike(value) ? Effect.tryPromise({ try: () => value, catch: inWords }) : Effect.succeed(value)
   )
 
-const inWords = (error: unknown): { readonly message: string } => ({
-  message: Predicate.hasProperty(error, "message") ? String(error.message) : String(error)
-})
+const inWords = (error: unknown): { readonly message: string } => {
+  const message = Predicate.hasProperty(error, "message") ? String(error.message) : String(error ?? "")
+  return { message: message.trim() === "" ? Invocation.noReason : message }
+}
 
 const callOf = (run: ToolRunShape, promise: <A, E>(effect: Effect.Effect<A, E>) => Promise<A>): Call => ({
   runId: run.runId,

@@ -10,6 +10,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as AiError from "effect/ai/AiError"
@@ -82,16 +83,22 @@ export const acceptor = (
 /** Calls the handlers of a plain toolkit. */
 export const direct = (tool: Tool.Any, handler: Tool.Handler<string>, decode: Decode): Invoke => {
   const encodeSuccess: Parse = Erased.as(Schema.encodeUnknownEffect(tool.successSchema))
+  const shown = shower(tool)
   const refuse = refusal(tool)
   const withRun = calling(handler.context)
   const answer = (value: unknown): Effect.Effect<ToolOutcome.ToolOutcome> => {
     const encoded = encodeSuccess(value)
     return isDone(encoded)
-      ? Effect.succeed(jsonOutcome(tool.name, encoded.value, toContent(tool, value)))
-      : Effect.match(encoded, {
+      ? shown(encoded.value, value, toContent(tool, value))
+      : Effect.matchEffect(encoded, {
           onFailure: (error) =>
-            ToolOutcome.fault("ResultInvalid", `${tool.name} answered what its schema refuses: ${error.message}`),
-          onSuccess: (json) => jsonOutcome(tool.name, json, toContent(tool, value))
+            Effect.succeed(
+              ToolOutcome.fault(
+                "ResultInvalid",
+                `${tool.name} ran, and answered what its schema refuses: ${error.message}`
+              )
+            ),
+          onSuccess: (json) => shown(json, value, toContent(tool, value))
         })
   }
   return (given, live) => {
@@ -122,6 +129,7 @@ const isDone = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Exit.Success
 /** Calls a bound toolkit's `handle`, whose stream ends with the final result. */
 export const bound = (tool: Tool.Any, kit: Erased.Kit, decode: Decode, services: Context.Context<never>): Invoke => {
   const refuse = refusal(tool)
+  const shown = shower(tool)
   const withRun = calling(services)
   const encoded = encoder(tool, services)
   return (given, live) => {
@@ -130,14 +138,17 @@ export const bound = (tool: Tool.Any, kit: Erased.Kit, decode: Decode, services:
       Effect.matchEffect({
         onFailure: (issue) => Effect.succeed(ToolOutcome.fault("InvalidArguments", issue)),
         onSuccess: (args) => {
-          let outcome = ToolOutcome.fault("ResultInvalid", `${tool.name} ended without a result`)
+          let outcome = ToolOutcome.fault("ResultInvalid", `${tool.name} ran, and ended without a result`)
           return Stream.unwrap(kit.handle(tool.name, args, live.callId)).pipe(
             Stream.runForEach((output) => {
               if (output.preliminary) return live.preliminary(output.result)
-              outcome = output.isFailure
-                ? failureOutcome(tool.name, output.encodedResult)
-                : jsonOutcome(tool.name, output.encodedResult, content(output.modelOutput))
-              return Effect.void
+              if (output.isFailure) {
+                outcome = failureOutcome(tool.name, output.encodedResult)
+                return Effect.void
+              }
+              return Effect.map(shown(output.encodedResult, output.result, content(output.modelOutput)), (made) => {
+                outcome = made
+              })
             }),
             Effect.matchEffect({ onFailure: refuse, onSuccess: () => Effect.succeed(outcome) })
           )
@@ -165,8 +176,8 @@ const encoder = (tool: Tool.Any, services: Context.Context<never>) => {
 const refusal = (tool: Tool.Any) => {
   const encode: Parse = Erased.as(Schema.encodeUnknownEffect(tool.failureSchema))
   return (error: unknown): Effect.Effect<ToolOutcome.ToolOutcome> => {
-    if (AiError.isAiError(error)) return Effect.succeed(aiFault(error.reason))
-    if (AiError.isAiErrorReason(error)) return Effect.succeed(aiFault(error))
+    if (AiError.isAiError(error)) return Effect.succeed(aiFault(tool.name, error.reason))
+    if (AiError.isAiErrorReason(error)) return Effect.succeed(aiFault(tool.name, error))
     return Effect.match(encode(error), {
       onFailure: () => failureOutcome(tool.name, plain(error)),
       onSuccess: (encoded) => failureOutcome(tool.name, encoded)
@@ -174,8 +185,10 @@ const refusal = (tool: Tool.Any) => {
   }
 }
 
-const aiFault = (reason: AiError.AiErrorReason) =>
-  ToolOutcome.fault(reason._tag === "ToolResultEncodingError" ? "ResultInvalid" : "ToolCrashed", reason.message)
+const aiFault = (name: string, reason: AiError.AiErrorReason) =>
+  reason._tag === "ToolResultEncodingError" || reason._tag === "InvalidToolResultError"
+    ? ToolOutcome.fault("ResultInvalid", `${name} ran, and answered what its schema refuses: ${reason.message}`)
+    : ToolOutcome.fault("ToolCrashed", reason.message)
 
 /**
  * The call's own services over those of the place that the handlers were made at; what the caller runs under wins. Calls of a
@@ -195,24 +208,51 @@ const calling = (services: Context.Context<never>) => {
       })
 }
 
-const jsonOutcome = (name: string, encoded: unknown, content?: ToolOutcome.ToolOutcome["content"]) => {
-  const json = PlainJson.copy(encoded)
-  return json === undefined
-    ? ToolOutcome.fault("ResultInvalid", `the result of ${name} is not JSON`)
-    : ToolOutcome.success(json, content)
+/** The outcome of a call that did what it should: `encoded` as JSON, else what its schema can make JSON of. */
+const shower = (tool: Tool.Any) => {
+  let toJson: Parse | undefined
+  return (
+    encoded: unknown,
+    value: unknown,
+    content: ToolOutcome.ToolOutcome["content"]
+  ): Effect.Effect<ToolOutcome.ToolOutcome> => {
+    const shown = PlainJson.show(encoded)
+    if (Result.isSuccess(shown)) return Effect.succeed(ToolOutcome.success(shown.success, content))
+    const fault = ToolOutcome.fault(
+      "ResultInvalid",
+      `${tool.name} ran, but its result cannot be shown: ${shown.failure}`
+    )
+    toJson ??= Erased.as<Parse>(Schema.encodeUnknownEffect(Schema.toCodecJson(tool.successSchema)))
+    return Effect.matchCause(toJson(value), {
+      onFailure: () => fault,
+      onSuccess: (json) =>
+        Result.match(PlainJson.show(json), {
+          onFailure: () => fault,
+          onSuccess: (result) => ToolOutcome.success(result, content)
+        })
+    })
+  }
 }
 
 const failureOutcome = (name: string, encoded: unknown) => {
-  const json = PlainJson.copy(encoded)
-  return json === undefined
-    ? ToolOutcome.fault("ToolCrashed", `${name} failed with something that is not JSON`)
-    : ToolOutcome.failure(json)
+  const shown = PlainJson.show(encoded)
+  if (Result.isFailure(shown)) {
+    return ToolOutcome.fault("ToolCrashed", `${name} failed, and why cannot be shown: ${shown.failure}`)
+  }
+  const { success: failure } = shown
+  return ToolOutcome.failure(failure === null || failure === "" ? { error: "ToolFailed", message: noReason } : failure)
 }
 
 const plain = (error: unknown): unknown =>
   Predicate.hasProperty(error, "message") && typeof error.message === "string"
-    ? { error: Predicate.hasProperty(error, "_tag") ? error._tag : "ToolFailed", message: error.message }
+    ? {
+        error: Predicate.hasProperty(error, "_tag") ? error._tag : "ToolFailed",
+        message: error.message === "" ? noReason : error.message
+      }
     : error
+
+/** What a model reads of a failure that says nothing of itself. */
+export const noReason = "it failed and gave no reason"
 
 const toContent = (tool: Tool.Any, value: unknown) =>
   tool.toModelOutput === undefined ? undefined : content(tool.toModelOutput(value))

@@ -9,7 +9,12 @@ export interface ToolOutcome {
   readonly result: Json
   readonly status: Events.Status | undefined
   readonly content: Message.ResultPart["content"] | undefined
+  /** Running the call once more would not mend it: it ran, and its result cannot be shown, or it never could with these arguments. */
+  readonly isFinal?: boolean | undefined
 }
+
+/** Whether a tool that allows it may be tried once more after this. */
+export const mayRetry = ({ isFinal, status }: ToolOutcome): boolean => status === "failed" && isFinal !== true
 
 /** Why a call has no result of its own, in the words that the model reads. */
 export type Fault =
@@ -51,5 +56,6 @@ export const failure = (result: Json): ToolOutcome => ({ result, status: "failed
 export const fault = (error: Fault, message: string, status: Events.Status = "failed"): ToolOutcome => ({
   result: { error, message },
   status,
-  content: undefined
+  content: undefined,
+  ...(error === "ResultInvalid" || error === "InvalidArguments" ? { isFinal: true } : {})
 })

@@ -1,0 +1,92 @@
+/**
+ * What a server's tool answered, with all of its blocks: as JSON for the log, and as the parts that a model reads.
+ *
+ * What is structured goes before. Its text, which servers send beside it for clients that know no structure, is not said twice; every
+ * other block is sent along.
+ */
+import type { Json } from "@reins/protocol"
+import type * as McpSchema from "effect/ai/McpSchema"
+import * as Prompt from "effect/ai/Prompt"
+import * as Base64 from "effect/encoding/Base64"
+import * as Predicate from "effect/Predicate"
+import * as JsonValue from "../aisdk/JsonValue.ts"
+
+type Block = McpSchema.CallToolResult["content"][number]
+
+/** The value of a call that the server did not call a failure. */
+export class McpResult {
+  private readonly structured: unknown
+  private readonly blocks: ReadonlyArray<Block>
+
+  constructor({ content, structuredContent }: McpSchema.CallToolResult) {
+    this.structured = structuredContent
+    this.blocks = content
+  }
+
+  /** As plain as it can be: what is structured, else the text; and the blocks where there are others than text. */
+  toJSON(): unknown {
+    const isText = this.blocks.every((block) => block.type === "text")
+    if (this.structured === undefined) return isText ? textOf(this.blocks) : { content: this.blocks.map(blockOf) }
+    return isText ? this.structured : { structuredContent: this.structured, content: this.blocks.map(blockOf) }
+  }
+
+  /** What the model reads: files as what they are. */
+  get shown(): ReadonlyArray<Prompt.ToolModelOutputPart> {
+    const parts = this.blocks.flatMap((block) => (this.repeats(block) ? [] : partOf(block)))
+    return this.structured === undefined ? parts : [text(JSON.stringify(this.structured)), ...parts]
+  }
+
+  private repeats(block: Block): boolean {
+    if (block.type !== "text" || this.structured === undefined) return false
+    const parsed = JsonValue.parse(block.text)
+    return parsed !== undefined && JSON.stringify(parsed) === JSON.stringify(this.structured)
+  }
+}
+
+/** What a failed call says for itself. */
+export const failureOf = ({ content, structuredContent }: McpSchema.CallToolResult): string => {
+  const said = content.flatMap(partOf).map((part) => (part.type === "text" ? part.text : `[${part.mediaType}]`))
+  if (said.length > 0) return said.join("\n")
+  return structuredContent === undefined ? "the server gave no reason" : JSON.stringify(structuredContent)
+}
+
+const textOf = (content: ReadonlyArray<Block>): string =>
+  content.flatMap((block) => (block.type === "text" ? [block.text] : [])).join("\n")
+
+const blockOf = (block: Block): { readonly [field: string]: Json } => {
+  switch (block.type) {
+    case "text":
+      return { type: "text", text: block.text }
+    case "image":
+    case "audio":
+      return { type: block.type, mediaType: block.mimeType, data: base64(block.data) }
+    case "resource_link":
+      return { type: "link", uri: block.uri, name: block.title ?? block.name }
+    case "resource":
+      return "text" in block.resource
+        ? { type: "text", text: block.resource.text, uri: block.resource.uri }
+        : {
+            type: "file",
+            mediaType: block.resource.mimeType ?? "application/octet-stream",
+            data: base64(block.resource.blob)
+          }
+    default:
+      return { type: "unknown" }
+  }
+}
+
+const base64 = (data: string | Uint8Array): string => (Predicate.isString(data) ? data : Base64.encode(data))
+
+/** A block as the model reads it; none for a text without words. */
+const partOf = (block: Block): ReadonlyArray<Prompt.ToolModelOutputPart> => {
+  const { data, mediaType, name, text: words, uri } = blockOf(block)
+  if (Predicate.isString(data) && Predicate.isString(mediaType)) return [Prompt.makePart("file", { mediaType, data })]
+  const said = Predicate.isString(words)
+    ? words
+    : Predicate.isString(uri)
+      ? `${Predicate.isString(name) ? `${name}: ` : ""}${uri}`
+      : JSON.stringify(block)
+  return said.trim() === "" ? [] : [text(said)]
+}
+
+const text = (words: string) => Prompt.makePart("text", { text: words })
