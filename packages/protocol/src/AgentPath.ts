@@ -9,13 +9,11 @@ export type AgentPath = ReadonlyArray<string>
 export const AgentPath: Schema.Codec<AgentPath> = Schema.Array(Schema.String)
 
 /** The root agent's path. */
-export const root: AgentPath = []
+export const root: AgentPath = Object.freeze([])
 
 /** The path of the specialist `agentName` that the agent at `path` called with `toolInvocationId`. */
-export const child = (path: AgentPath, agentName: string, toolInvocationId: string): AgentPath => [
-  ...path,
-  `${agentName}#${toolInvocationId}`
-]
+export const child = (path: AgentPath, agentName: string, toolInvocationId: string): AgentPath =>
+  Object.freeze([...path, `${agentName}#${toolInvocationId}`])
 
 /** A string that is equal exactly for equal paths, usable as a map key and as the prefix of names in the journal. */
 export const key = (path: AgentPath): string => (path.length === 0 ? "" : `${path.map(escape).join("/")}/`)

@@ -6,3 +6,19 @@ import * as Schema from "effect/Schema"
 /** Any JSON value. `undefined`, `NaN`, functions and class instances are not JSON. */
 export type Json = Schema.Json
 export const Json: Schema.Codec<Json> = Schema.Json
+
+/**
+ * Freezes plain data throughout, and returns it. What is frozen already is taken to be so throughout, so that freezing it again costs
+ * one look.
+ */
+export const freeze = <A>(value: A): A => {
+  freezeAll(value)
+  return value
+}
+
+const freezeAll = (value: unknown): void => {
+  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return
+  Object.freeze(value)
+  if (Array.isArray(value)) for (const item of value) freezeAll(item)
+  else for (const member of Object.values(value)) freezeAll(member)
+}

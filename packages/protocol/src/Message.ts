@@ -5,7 +5,7 @@
  * follow it; `Transcript` makes such histories and checks them. Foreign message shapes live in their dialect or adapter.
  */
 import * as Schema from "effect/Schema"
-import { Json } from "./Json.ts"
+import { freeze, Json } from "./Json.ts"
 
 // What a provider wants back with a part, opaque to everybody else.
 const OptionalMetadata = Schema.optionalKey(Schema.Record(Schema.String, Json))
@@ -140,6 +140,9 @@ export const fromPrompt = (prompt: Prompt): User => ({
   role: "user",
   content: typeof prompt === "string" ? [{ type: "text", text: prompt }] : prompt
 })
+
+/** The message frozen throughout: what a thread keeps and a model is sent, and nobody may change. */
+export const frozen = <M extends Message>(message: M): M => freeze(message)
 
 /** All text of a message, reasoning left out. */
 export const text = (message: Message): string => {

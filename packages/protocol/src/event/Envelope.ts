@@ -4,6 +4,7 @@
  */
 import * as Schema from "effect/Schema"
 import { AgentPath } from "../AgentPath.ts"
+import { freeze } from "../Json.ts"
 import { Event } from "./Event.ts"
 
 const EnvelopeStruct = Schema.Struct({
@@ -31,7 +32,10 @@ export const isRootView = (envelope: Envelope): boolean =>
   envelope.event.type === "approval-required" ||
   envelope.event.type === "approval-decision"
 
-/** An envelope, in the one shape that all envelopes have. */
+/**
+ * An envelope for a log. What a reader is given of it must not be a way to write to the log: an envelope is frozen throughout, but for
+ * those of text and reasoning, of which `toReader` makes copies. Freezing those costs four times a copy, and they are most of a log.
+ */
 export const make = (
   seq: number,
   at: number,
@@ -39,4 +43,14 @@ export const make = (
   threadId: string,
   agentPath: AgentPath,
   event: Event
-): Envelope => ({ seq, at, runId, threadId, agentPath, event })
+): Envelope => {
+  const envelope = { seq, at, runId, threadId, agentPath, event }
+  return event.type === "text" || event.type === "reasoning" ? envelope : freeze(envelope)
+}
+
+/** The envelope as a reader of its log is given it: frozen throughout, or the reader's own. */
+export const toReader = (envelope: Envelope): Envelope => {
+  const { agentPath, at, event, runId, seq, threadId } = envelope
+  if (event.type !== "text" && event.type !== "reasoning") return envelope
+  return { seq, at, runId, threadId, agentPath, event: { type: event.type, text: event.text } }
+}

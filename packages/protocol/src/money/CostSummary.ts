@@ -173,7 +173,7 @@ const row = (sum: Sum): CostRow => {
       unpriced,
       estimated,
       overrun,
-      price
+      price: copyOf(price)
     }
   }
   if (isPriced && provider === undefined && usage === undefined && price === undefined) {
@@ -192,9 +192,16 @@ const row = (sum: Sum): CostRow => {
     unpriced,
     estimated,
     overrun,
-    ...(price === undefined ? {} : { price })
+    ...(price === undefined ? {} : { price: copyOf(price) })
   }
 }
+
+/** A price row of the summary's own: the ledger has that of the price book, which is not ours to freeze. */
+const copyOf = ({ tiers, toolFees, ...price }: Price): Price => ({
+  ...price,
+  ...(tiers === undefined ? {} : { tiers: tiers.map((tier) => ({ ...tier })) }),
+  ...(toolFees === undefined ? {} : { toolFees: { ...toolFees } })
+})
 
 const sumsOf = ({ models, tools }: Agent, keys: PriceKeys): ReadonlyArray<Sum> => {
   const sums: Array<Sum> = []

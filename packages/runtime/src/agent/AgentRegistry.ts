@@ -166,7 +166,8 @@ const member = (
       fallbacks,
       tools,
       specialists,
-      offered: [...Array.from(tools.values(), (tool) => tool.definition), ...offers],
+      // Every request has them: an adapter that writes to one must not change what the next is offered.
+      offered: Object.freeze([...Array.from(tools.values(), ({ definition }) => definition), ...offers].map(frozen)),
       output:
         output === undefined
           ? undefined
@@ -303,10 +304,13 @@ const jsonSchema = (agent: string, what: string, write: () => unknown): Effect.E
     )
   )
 
+/** Its parameters are frozen already. */
+const frozen = (definition: ToolDefinition): ToolDefinition => Object.freeze(definition)
+
 /** What a model is told of parameters. Refuses those that no object fits. */
 const parameters = (agent: string, what: string, written: Json): Effect.Effect<Json> => {
   const told = ObjectRoot.make(written)
   return told._tag === "Told"
-    ? Effect.succeed(told.schema)
+    ? Effect.succeed(PlainJson.copy(told.schema) ?? told.schema)
     : refuse(`agent ${JSON.stringify(agent)}: ${what} ${told.problem}; ${ObjectRoot.cure}`)
 }

@@ -5,7 +5,7 @@
  * the microtask queue, after the append, so that a reader never runs inside its writer. A bounded reader that falls far
  * behind makes `full` true. It may begin behind events that its owner has not read: who wants those reads the store.
  */
-import type { Envelope } from "@reins/protocol"
+import { Envelope } from "@reins/protocol"
 
 /** How far a bounded reader may fall behind before the run waits for it, in events. */
 const highWater = 4096
@@ -48,10 +48,15 @@ export class EventLog {
     this.makeRoom()
   }
 
-  /** All that is new for `reader`, and moves it on. */
+  /** All that is new for `reader`, and moves it on. What the reader does to it is not seen by the log or by other readers. */
   take(reader: Reader): ReadonlyArray<Envelope.Envelope> {
-    const news = reader.next === 0 && this.ended ? this.envelopes : this.envelopes.slice(reader.next)
-    if (reader.next < this.envelopes.length) reader.next = this.envelopes.length
+    const { envelopes } = this
+    const news: Array<Envelope.Envelope> = []
+    for (let index = reader.next; index < envelopes.length; index++) {
+      const envelope = envelopes[index]
+      if (envelope !== undefined) news.push(Envelope.toReader(envelope))
+    }
+    if (reader.next < envelopes.length) reader.next = envelopes.length
     if (this.roomWaiters !== undefined) this.makeRoom()
     return news
   }

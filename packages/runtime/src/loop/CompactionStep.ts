@@ -70,7 +70,7 @@ const carry = Effect.fnUntraced(function* (
   const cuts = cutsOf(agent.messages, agent.promptIndex)
   const tokens = tokensOf(run, agent)
   const context: CompactionContext = {
-    messages: agent.messages,
+    messages: agent.messages.slice(),
     cuts,
     tokens,
     ask: (question) => ask(run, work, agent, step, name, question, bill)

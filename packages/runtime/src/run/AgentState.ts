@@ -1,7 +1,7 @@
 /**
  * One agent at work in a run: what its model is sent, what it has said, which calls it makes at once.
  */
-import { AgentPath, type Budget, type Message } from "@reins/protocol"
+import { AgentPath, type Budget, Message } from "@reins/protocol"
 import type * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import type { Callable, Member } from "../agent/AgentRegistry.ts"
@@ -52,7 +52,7 @@ export class AgentState {
     this.model = options.member.model
     this.budget = options.budget ?? options.member.budget
     this.prefix = AgentPath.key(options.path)
-    this.messages = [...options.history, options.prompt]
+    this.messages = [...options.history, options.prompt].map(Message.frozen)
     this.length = this.messages.length
     this.summary = options.summary
     this.said = [options.prompt]
@@ -61,6 +61,8 @@ export class AgentState {
   /** Adds to the conversation. */
   say(message: Message.Message): void {
     this.length++
+    // A model is sent it, and whoever asks for the thread: nobody may write to what was said.
+    Message.frozen(message)
     this.messages.push(message)
     this.said.push(message)
   }

@@ -235,7 +235,8 @@ const request = (
   attempt: number
 ): ModelRequest => ({
   instructions: agent.member.definition.instructions,
-  messages: agent.messages,
+  // A list of its own: the conversation grows on, and is not the adapter's to change.
+  messages: agent.messages.slice(),
   tools: options.offersTools ? agent.member.offered : [],
   maxOutputTokens: admission.maxOutputTokens,
   output: agent.member.output,

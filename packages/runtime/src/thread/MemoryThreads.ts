@@ -1,7 +1,7 @@
 /**
  * Threads in memory: gone with the process, and before that the ones that were longest without a run, when there are too many.
  */
-import { type Budget, type Message, QueryRejections } from "@reins/protocol"
+import { type Budget, Message, QueryRejections } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import type { Kept, ReadOptions, ThreadInfo, ThreadStore } from "./ThreadStore.ts"
 
@@ -23,7 +23,7 @@ const made = (
 ): Thread => ({
   threadId,
   resourceId,
-  messages: [...(more.messages ?? [])],
+  messages: (more.messages ?? []).map(Message.frozen),
   runs: undefined,
   runId: more.runId,
   limits: undefined,
@@ -114,7 +114,7 @@ export class MemoryThreads implements ThreadStore {
       const there = this.threads.get(threadId)
       if (there !== undefined) {
         const isOpen = there.resourceId === resourceId && there.runId === undefined && there.messages.length === 0
-        if (isOpen) there.messages.push(...messages)
+        if (isOpen) there.messages.push(...messages.map(Message.frozen))
         return isOpen
       }
       const thread = made(threadId, resourceId, { messages })
@@ -150,7 +150,7 @@ export class MemoryThreads implements ThreadStore {
       if (thread === undefined || thread.runs?.has(runId) === true) return
       thread.runs ??= new Set()
       thread.runs.add(runId)
-      for (const message of messages) thread.messages.push(message)
+      for (const message of messages) thread.messages.push(Message.frozen(message))
     })
 
   readonly limit = (threadId: string, resourceId: string, limits: Budget.Budget | undefined): Effect.Effect<boolean> =>

@@ -6,7 +6,7 @@
  * mark is made in the same tick, and only then is the commit awaited. The one owner of the run's log: order and numbers are
  * its own, taken synchronously.
  */
-import { AgentPath, type Entry, type Envelope, type Event, type Json } from "@reins/protocol"
+import { AgentPath, type Entry, Envelope, type Event, type Json } from "@reins/protocol"
 import type * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -277,7 +277,7 @@ export class JournalRun implements Engine, Work {
     }
     const at = this.now()
     for (const event of events) {
-      this.writer.stream({ seq: ++this.seq, at, runId: this.runId, threadId: this.threadId, agentPath: path, event })
+      this.writer.stream(Envelope.make(++this.seq, at, this.runId, this.threadId, path, event))
     }
   }
 

@@ -2,7 +2,7 @@
  * A journal in memory: keeps what a durable store keeps, in this process. It outlives the hosts that are made over it, so a
  * test can let a host die and make another; the SQL stores are held to what this one does.
  */
-import { AgentPath, type Approval, type Envelope, type Json, QueryRejections } from "@reins/protocol"
+import { AgentPath, type Approval, Envelope, type Json, QueryRejections } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { MemoryFiles } from "../../thread/MemoryFiles.ts"
@@ -113,7 +113,7 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
     switch (event.type) {
       case "approval-required":
         approvals.set(event.data.id, {
-          asked: { runId, request: event.data, agentPath, askedAt: at },
+          asked: Object.freeze({ runId, request: event.data, agentPath, askedAt: at }),
           outcome: undefined
         })
         return
@@ -176,7 +176,14 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
         return { _tag: "Taken" }
       }),
     find: (runId, name) => Effect.sync(() => rows.get(runId)?.answers.get(name)),
-    read: (runId, after, limit) => Effect.sync(() => rows.get(runId)?.envelopes.slice(after, after + limit) ?? []),
+    read: (runId, after, limit) =>
+      Effect.sync(
+        () =>
+          rows
+            .get(runId)
+            ?.envelopes.slice(after, after + limit)
+            .map(Envelope.toReader) ?? []
+      ),
     status,
     unfinished: Effect.sync(() => [...rows.values()].filter((row) => !row.ended).map((row) => row.record.runId)),
     pending: (resourceId) =>

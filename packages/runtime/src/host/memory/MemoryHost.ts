@@ -127,7 +127,9 @@ class Host implements RunHost, MemoryRunOwner {
     })
 
   asked({ runId }: MemoryRun, request: Approval.Request, agentPath: AgentPath.AgentPath, askedAt: number): void {
-    this.approvals.set(request.id, { asked: { runId, request, agentPath, askedAt }, outcome: undefined })
+    // Frozen, as the request in it is: whoever lists it must not change whose question it is.
+    const asked = Object.freeze({ runId, request, agentPath, askedAt })
+    this.approvals.set(request.id, { asked, outcome: undefined })
   }
 
   decided(id: string, outcome: Approval.Outcome): void {

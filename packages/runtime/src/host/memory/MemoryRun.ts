@@ -5,7 +5,7 @@
  * It is the one owner of the run's log: it checks the order, takes the next number and appends, all synchronously, so that
  * parallel branches interleave lawfully by construction. An unlawful event is a defect of the loop and stops the run.
  */
-import { AgentPath, type Approval, type Entry, type Envelope, type Event, type Json, Ordering } from "@reins/protocol"
+import { AgentPath, type Approval, type Entry, Envelope, type Event, type Json, Ordering } from "@reins/protocol"
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
@@ -208,15 +208,7 @@ export class MemoryRun implements Engine, Work {
     const at = this.now()
     const { envelopes } = this.log
     for (const event of events) {
-      const envelope: Envelope.Envelope = {
-        seq: envelopes.length + 1,
-        at,
-        runId: this.runId,
-        threadId: this.threadId,
-        agentPath: path,
-        event
-      }
-      envelopes.push(envelope)
+      envelopes.push(Envelope.make(envelopes.length + 1, at, this.runId, this.threadId, path, event))
       if (event.type === "approval-required") {
         if (this.asked === undefined) this.asked = [event.data.id]
         else this.asked.push(event.data.id)
