@@ -4,6 +4,7 @@
  */
 import type { Message } from "@reins/protocol"
 import * as Context from "effect/Context"
+import * as FileTokens from "./FileTokens.ts"
 
 /** Estimates tokens; never fails. */
 export interface Estimator {
@@ -31,9 +32,6 @@ export const TokenEstimator: Context.Reference<Estimator> = Context.Reference<Es
 /** Tokens that a message's frame adds: role, separators, call structure. */
 const frameTokens = 8
 
-/** Tokens of a file part: providers bill images by tile; this is above the common cases. */
-const fileTokens = 2000
-
 /** Tokens of one message. */
 export const message = (estimator: Estimator, one: Message.Message): number => {
   let total = frameTokens
@@ -44,15 +42,21 @@ export const message = (estimator: Estimator, one: Message.Message): number => {
         total += estimator.text(part.text)
         break
       case "file":
-        total += fileTokens
+        total += FileTokens.of(part)
         break
       case "tool-call":
         total += frameTokens + estimator.text(part.name) + estimator.text(JSON.stringify(part.args))
         break
       case "tool-result":
-        total += frameTokens + estimator.text(JSON.stringify(part.content ?? part.result))
+        total += frameTokens + resultTokens(estimator, part)
         break
     }
   }
   return total
 }
+
+/** What of a result the model is sent: its texts, and files as what they are. */
+const resultTokens = (estimator: Estimator, { content, result }: Message.ResultPart): number =>
+  content === undefined
+    ? estimator.text(JSON.stringify(result))
+    : content.reduce((sum, part) => sum + (part.type === "text" ? estimator.text(part.text) : FileTokens.of(part)), 0)
