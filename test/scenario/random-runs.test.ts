@@ -11,6 +11,9 @@ const seeds = (count: number) => (only === undefined ? Array.from({ length: coun
 
 const quiet = Effect.provideService(References.MinimumLogLevel, "None")
 
+/** Without what hangs on the moment at which siblings act. */
+const steady = { cancels: false, expiry: false, faults: false, budgets: false, grants: false, refusals: false }
+
 const faultsOf = Effect.fnUntraced(function* (seed: number) {
   const report = yield* ScenarioRun.onMemory(Scenario.generate(seed))
   return ScenarioChecks.all(report).map((fault) => `seed ${seed}: ${fault}`)
@@ -22,6 +25,33 @@ describe("random runs on the memory engine", () => {
     () =>
       Effect.gen(function* () {
         for (const seed of seeds(3500)) assert.deepStrictEqual(yield* faultsOf(seed), [])
+      }).pipe(quiet),
+    60_000
+  )
+
+  it.live(
+    "keep every promise by the general way, too, for 1,000 seeds",
+    () =>
+      Effect.gen(function* () {
+        for (const seed of seeds(1000)) {
+          const report = yield* ScenarioRun.onMemory(Scenario.generate(seed), "general")
+          assert.deepStrictEqual(ScenarioChecks.all(report), [], `seed ${seed}`)
+        }
+      }).pipe(quiet),
+    60_000
+  )
+
+  it.live(
+    "say the same by the usual way and by the general way, for 500 seeds whose calls do not race",
+    () =>
+      Effect.gen(function* () {
+        for (const seed of seeds(500)) {
+          const scenario = Scenario.generate(seed, steady)
+          const usual = yield* ScenarioRun.onMemory(scenario)
+          const general = yield* ScenarioRun.onMemory(scenario, "general")
+          const essence = ScenarioChecks.essence(usual.stored)
+          assert.deepStrictEqual(ScenarioChecks.essence(general.stored), essence, `seed ${seed}`)
+        }
       }).pipe(quiet),
     60_000
   )

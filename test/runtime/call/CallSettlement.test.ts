@@ -31,7 +31,7 @@ describe("a call", () => {
         assert.deepStrictEqual(yield* calling(name, {}), {
           ran: 0,
           status: "failed",
-          result: { error: "ToolNotFound", message: `there is no tool ${JSON.stringify(name)}; there are work` }
+          result: { error: "ToolNotFound", message: `Unknown tool ${JSON.stringify(name)}. Available tools: work` }
         })
       })
   )

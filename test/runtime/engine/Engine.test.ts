@@ -5,9 +5,9 @@ import { expectTypeOf } from "vitest"
 import type { Engine, Readings, RunInfo, Work } from "@reins/runtime/journal"
 
 describe("the engine port", () => {
-  it("offers the loop's body three verbs and what is the same on every replay", () => {
+  it("offers the loop's body three verbs, the first of them also as plain code, and what is the same on every replay", () => {
     expectTypeOf<Exclude<keyof Engine, keyof RunInfo>>().toEqualTypeOf<
-      "activity" | "emit" | "wait" | "limits" | "observed"
+      "activity" | "direct" | "emit" | "wait" | "limits" | "observed"
     >()
     expectTypeOf<keyof Engine["limits"]>().toEqualTypeOf<"open" | "raiseAgain">()
   })

@@ -51,11 +51,12 @@ const words = {
   warn: Names.warn,
   raise: Names.raise,
   expiry: Names.expiry,
-  tool: Names.tool
+  tool: Names.tool,
+  grant: Names.grant
 }
 const Named = Schema.Struct({
   prefix: Path,
-  word: Schema.Literals(["ask", "decided", "warn", "raise", "expiry", "tool"]),
+  word: Schema.Literals(["ask", "decided", "warn", "raise", "expiry", "tool", "grant"]),
   subject: Subject
 })
 const nameOf = (of: typeof Named.Type): string => words[of.word](of.prefix, subject(of.subject))
@@ -63,7 +64,6 @@ const nameOf = (of: typeof Named.Type): string => words[of.word](of.prefix, subj
 const callWords = [
   Names.gate,
   Names.granted,
-  Names.grant,
   Names.result,
   Names.agent,
   Names.agentEnd,
@@ -129,7 +129,7 @@ describe("stored names", () => {
         Names.tool("", Names.ofCall("functions.lend:0/a")),
         Names.tool("", Names.ofRepeat("c1", 2)),
         Names.granted("", "c1"),
-        Names.grant("", "c1"),
+        Names.grant("", Names.ofCall("c1")),
         Names.result(prefix, "toolu_01A"),
         Names.agent("", "c1"),
         Names.agentEnd("", "c1"),

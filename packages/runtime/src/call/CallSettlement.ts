@@ -1,120 +1,137 @@
 /**
- * Brings one announced call to its one result: gate, question, run; or a client's answer; or a specialist. Every way ends in
- * a result part for the model, and in what the loop must know beside it.
+ * Brings one announced call to its one end: gate, question, run; or a client's answer; or a specialist. Every way ends in a
+ * `CallEnd`, and its result is in the log by then.
  */
 import type { Json, Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import * as AtOnce from "../kernel/AtOnce.ts"
+import type { AgentState } from "../run/AgentState.ts"
 import * as Names from "../run/Names.ts"
-import * as Asking from "./Asking.ts"
+import type { Run } from "../run/Run.ts"
+import * as ToolOutcome from "../tool/ToolOutcome.ts"
+import * as Call from "./Call.ts"
+import type { CallContext, CallEnd, Ruling } from "./Call.ts"
 import * as Gate from "./Gate.ts"
 import * as PlanCall from "./PlanCall.ts"
-import type { Callable } from "../agent/AgentRegistry.ts"
-import type { AgentState } from "../run/AgentState.ts"
-import type { Run } from "../run/Run.ts"
-import * as SpecialistCall from "./SpecialistCall.ts"
-import type { CallEnd } from "./CallEnd.ts"
+import * as Question from "./Question.ts"
 import * as RepeatedCall from "./RepeatedCall.ts"
-import * as ToolOutcome from "../tool/ToolOutcome.ts"
-import * as ToolStep from "./ToolStep.ts"
+import * as SpecialistCall from "./SpecialistCall.ts"
 
-/** Settles `call`, made by `agent`. */
+/**
+ * Settles `call`, made by `agent`. Asked for when its turn has come: a call that is allowed and done at once is settled when
+ * this returns.
+ */
 export const settle = (run: Run, agent: AgentState, call: Message.CallPart): Effect.Effect<CallEnd> => {
   const specialist = agent.member.specialists.get(call.name)
-  if (specialist !== undefined) return agent.inSlot(SpecialistCall.call(run, agent, call, specialist))
+  if (specialist !== undefined) return agent.inSlot(() => SpecialistCall.call(run, agent, call, specialist))
   const tool = agent.member.tools.get(call.name)
-  if (tool === undefined) return unknown(run, agent, call)
-  return Effect.flatMap(Gate.judge(run, agent, call, tool), (verdict): Effect.Effect<CallEnd> => {
-    switch (verdict.verdict) {
-      case "allow":
-        return tool.isPlan ? PlanCall.carry(run, agent, call, tool) : carry(run, agent, call, tool, call.args, false)
-      case "granted":
-        return granted(run, agent, call, tool, verdict)
-      case "ask":
-        return tool.isPlan
-          ? PlanCall.ask(run, agent, call, tool, verdict.expiresAt)
-          : asked(run, agent, call, tool, verdict.expiresAt)
-      case "invalid":
-        return closed(run, agent, call, tool, ToolOutcome.fault("InvalidArguments", verdict.issue))
-      case "cancelled":
-        return Effect.map(
-          closed(run, agent, call, tool, ToolOutcome.fault("Cancelled", "the run was cancelled", "cancelled")),
-          (end) => ({ ...end, cancelled: true })
-        )
+  if (tool === undefined) return closed(run, agent, call, "server", Call.done(unknown(agent, call)))
+  const context: CallContext = { run, agent, call, tool }
+  return AtOnce.flatMap(Gate.judge(context), (verdict): Effect.Effect<CallEnd> => {
+    switch (verdict._tag) {
+      case "Allow":
+        return tool.isPlan ? PlanCall.carry(context) : carry(context, call.args)
+      case "Granted":
+        return granted(context, verdict)
+      case "Ask":
+        return tool.isPlan ? PlanCall.ask(context, verdict.expiresAt) : ask(context, verdict.expiresAt)
+      case "Invalid":
+        return closed(run, agent, call, tool.execution, Call.done(ToolOutcome.fault("InvalidArguments", verdict.issue)))
+      case "Cancelled":
+        return closed(run, agent, call, tool.execution, Call.cancelled())
     }
   })
 }
 
 /** Runs a call on a grant, and shows on which. */
 const granted = (
-  run: Run,
-  agent: AgentState,
-  call: Message.CallPart,
-  tool: Callable,
+  context: CallContext,
   { grantId, scope }: { readonly grantId: string; readonly scope: string }
-): Effect.Effect<CallEnd> =>
-  Effect.andThen(
-    run.engine.emit(Names.granted(agent.prefix, call.id), agent.path, () => [
-      { type: "custom", event_type: "approval_granted", data: { grantId, scope, toolInvocationId: call.id } }
-    ]),
-    carry(run, agent, call, tool, call.args, false, grantId)
-  )
+): Effect.Effect<CallEnd> => {
+  const { agent, call, run } = context
+  const told = run.engine.emit(Names.granted(agent.prefix, call.id), agent.path, () => [
+    { type: "custom", event_type: "approval_granted", data: { grantId, scope, toolInvocationId: call.id } }
+  ])
+  return Effect.flatMap(told, () => carry(context, call.args, { grantId }))
+}
 
-const asked = (run: Run, agent: AgentState, call: Message.CallPart, tool: Callable, expiresAt: number | undefined) =>
-  Effect.flatMap(
-    Asking.ask(run, agent, call, {
-      expiresAt,
-      closing: (outcome) => ToolStep.resultEvent(call, call.args, outcome, tool.execution)
-    }),
-    (answer): Effect.Effect<CallEnd> =>
-      answer._tag === "MayRun"
-        ? carry(run, agent, call, tool, answer.args, true)
-        : Effect.succeed({ part: ToolOutcome.part(call, answer.outcome), cancelled: answer.cancelled })
+/** Asks a person about a call, and carries it out where it may be. */
+const ask = (context: CallContext, expiresAt: number | undefined): Effect.Effect<CallEnd> => {
+  const { agent, call, run, tool } = context
+  const ruled = Question.ask<Ruling>(run, agent, {
+    subject: Names.ofCall(call.id),
+    request: {
+      kind: "tool",
+      target: call.name,
+      payload: call.args,
+      toolInvocationId: call.id,
+      ...(expiresAt === undefined ? {} : { expiresAt })
+    },
+    close: (answer) => {
+      const ruling = rule(answer, call)
+      return {
+        value: ruling,
+        events: ruling._tag === "Allowed" ? [] : [Call.resultEvent(call, call.args, ruling.end.outcome, tool.execution)]
+      }
+    }
+  })
+  return Effect.flatMap(ruled, (ruling) =>
+    ruling._tag === "Allowed" ? carry(context, ruling.args, { isAsked: true }) : Effect.succeed(ruling.end)
   )
+}
 
-/** `asked`: a person has allowed it, with these arguments. */
+/** What an answer means for a call. */
+const rule = (answer: Question.Answer, call: Message.CallPart): Ruling => {
+  const { by, outcome } = answer.resolution
+  switch (outcome.outcome) {
+    case "approve":
+      return { _tag: "Allowed", args: call.args }
+    case "revise":
+      return { _tag: "Allowed", args: answer.args ?? call.args }
+    case "reject": {
+      const who = by === Question.unattendedName ? "this call was refused" : "a person refused this call"
+      const words = `${who}, for good${Question.feedbackOf(answer)}`
+      return { _tag: "Closed", end: Call.done(ToolOutcome.fault("Denied", words, "denied")) }
+    }
+    case "expired": {
+      const words = "nobody answered in time; the call did not run"
+      return { _tag: "Closed", end: Call.done(ToolOutcome.fault("Expired", words, "denied")) }
+    }
+    case "cancelled": {
+      const words = "the run was cancelled; the call did not run"
+      return { _tag: "Closed", end: Call.cancelled(ToolOutcome.fault("Cancelled", words, "cancelled")) }
+    }
+  }
+}
+
+/** How a call was allowed: on a grant, or by a person who was asked about it. */
+interface Allowance {
+  readonly grantId?: string | undefined
+  readonly isAsked?: boolean | undefined
+}
+
+/** Carries out a call that is allowed. */
 const carry = (
-  run: Run,
-  agent: AgentState,
-  call: Message.CallPart,
-  tool: Callable,
+  context: CallContext,
   args: Json,
-  asked: boolean,
-  grantId?: string
+  { grantId, isAsked = false }: Allowance = {}
 ): Effect.Effect<CallEnd> =>
-  tool.execution === "client"
-    ? clientCall(run, agent, call, tool, args, asked)
-    : Effect.map(
-        RepeatedCall.run(run, agent, tool, Gate.permit(call, args, grantId)),
-        ({ cancelled, content, refusal, result, status }) => ({
-          part: ToolOutcome.part(call, { result, status, content }),
-          refusal,
-          cancelled
-        })
-      )
+  context.tool.execution === "client"
+    ? clientCall(context, args, isAsked)
+    : RepeatedCall.run(context, Gate.permit(context.call, args, grantId))
 
 const ClientAnswer = Schema.Struct({
   result: Schema.Json,
   status: Schema.optionalKey(Schema.Literals(["failed", "cancelled"]))
 })
 
-const clientCall = Effect.fnUntraced(function* (
-  run: Run,
-  agent: AgentState,
-  call: Message.CallPart,
-  tool: Callable,
-  args: Json,
-  asked: boolean
-) {
+/** Waits for what the caller's own tool came to, and checks it. */
+const clientCall = Effect.fnUntraced(function* ({ agent, call, run, tool }: CallContext, args: Json, isAsked: boolean) {
   const { value } = yield* run.engine.wait(
-    Names.client(agent.prefix, call.id, asked),
+    Names.client(agent.prefix, call.id, isAsked),
     ClientAnswer,
-    {
-      cancelled: {
-        ...ToolOutcome.fault("Cancelled", "the run was cancelled", "cancelled"),
-        status: "cancelled" as const
-      }
-    },
+    { cancelled: { result: ToolOutcome.cancelled.result, status: "cancelled" } },
     { path: agent.path, reason: "client-tool", id: call.id }
   )
   const issue =
@@ -126,37 +143,25 @@ const clientCall = Effect.fnUntraced(function* (
       ? { result: value.result, status: value.status, content: undefined }
       : ToolOutcome.fault("ResultInvalid", `the caller answered what the schema of ${call.name} refuses: ${issue}`)
   yield* run.engine.emit(Names.result(agent.prefix, call.id), agent.path, () => [
-    ToolStep.resultEvent(call, args, outcome, "client")
+    Call.resultEvent(call, args, outcome, "client")
   ])
-  const end: CallEnd = { part: ToolOutcome.part(call, outcome), cancelled: value.status === "cancelled" }
-  return end
+  return value.status === "cancelled" ? Call.cancelled(outcome) : Call.done(outcome)
 })
 
-const unknown = (run: Run, agent: AgentState, call: Message.CallPart) =>
-  closed(
-    run,
-    agent,
-    call,
-    undefined,
-    ToolOutcome.fault(
-      "ToolNotFound",
-      `there is no tool ${JSON.stringify(call.name)}; there are ${
-        agent.member.offered.map((tool) => tool.name).join(", ") || "none"
-      }`
-    )
-  )
+const unknown = ({ member }: AgentState, call: Message.CallPart): ToolOutcome.ToolOutcome => {
+  const names = member.offered.map((tool) => tool.name).join(", ") || "none"
+  return ToolOutcome.fault("ToolNotFound", `Unknown tool ${JSON.stringify(call.name)}. Available tools: ${names}`)
+}
 
 /** Closes a call that never ran. */
 const closed = (
-  run: Run,
-  agent: AgentState,
+  { engine }: Run,
+  { path, prefix }: AgentState,
   call: Message.CallPart,
-  tool: Callable | undefined,
-  outcome: ToolOutcome.ToolOutcome
+  execution: "server" | "client",
+  end: CallEnd
 ): Effect.Effect<CallEnd> =>
   Effect.as(
-    run.engine.emit(Names.result(agent.prefix, call.id), agent.path, () => [
-      ToolStep.resultEvent(call, call.args, outcome, tool?.execution ?? "server")
-    ]),
-    { part: ToolOutcome.part(call, outcome) }
+    engine.emit(Names.result(prefix, call.id), path, () => [Call.resultEvent(call, call.args, end.outcome, execution)]),
+    end
   )

@@ -2,7 +2,8 @@
  * Decides whether one tool call may run now.
  *
  * A `Gate` never runs the call and never waits for a person: it answers allow, granted (a person allowed it before), ask, or
- * that the arguments are no use asking about. Waiting is `Asking`; running is `ToolStep`, which takes the `Permit` that only the gate makes.
+ * that the arguments are no use asking about. Waiting is `Question`; running is `ToolStep`, which takes the `Permit` that only the
+ * gate makes.
  *
  * A predicate that fails, dies or takes too long means ask. Its answer is remembered, since it may say different things on
  * two calls.
@@ -10,26 +11,28 @@
 import type { Grant, Json, Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as Names from "../run/Names.ts"
-import type { Work } from "../engine/Engine.ts"
-import type { AgentState } from "../run/AgentState.ts"
-import type { Run } from "../run/Run.ts"
 import type { Callable } from "../agent/AgentRegistry.ts"
-import * as Interruptible from "../kernel/Interruptible.ts"
-import { toPromptMessages } from "../model/PromptMessages.ts"
 import * as Permit from "../approval/Permit.ts"
 import type { PolicyContext, Predicate } from "../approval/Policy.ts"
+import type { Settled, Work } from "../engine/Engine.ts"
+import * as AtOnce from "../kernel/AtOnce.ts"
+import * as Interruptible from "../kernel/Interruptible.ts"
+import * as StoredForm from "../kernel/StoredForm.ts"
+import { toPromptMessages } from "../model/PromptMessages.ts"
+import type { AgentState } from "../run/AgentState.ts"
+import * as Names from "../run/Names.ts"
+import type { CallContext } from "./Call.ts"
 
+/** What the gate decided about a call. `expiresAt`: when the question about it ends, in epoch milliseconds. */
 export type Verdict =
-  | { readonly verdict: "allow" }
-  | { readonly verdict: "granted"; readonly grantId: string; readonly scope: Grant.Grant["scope"] }
-  | { readonly verdict: "ask"; readonly expiresAt?: number }
-  | { readonly verdict: "invalid"; readonly issue: string }
-  | { readonly verdict: "cancelled" }
+  | { readonly _tag: "Allow" }
+  | { readonly _tag: "Granted"; readonly grantId: string; readonly scope: Grant.Grant["scope"] }
+  | { readonly _tag: "Ask"; readonly expiresAt: number | undefined }
+  | { readonly _tag: "Invalid"; readonly issue: string }
+  | { readonly _tag: "Cancelled" }
 
-const VerdictSchema: Schema.Codec<Verdict> = Schema.Union([
+const Stored = Schema.Union([
   Schema.Struct({ verdict: Schema.Literal("allow") }),
   Schema.Struct({
     verdict: Schema.Literal("granted"),
@@ -41,57 +44,90 @@ const VerdictSchema: Schema.Codec<Verdict> = Schema.Union([
   Schema.Struct({ verdict: Schema.Literal("cancelled") })
 ])
 
-const allow: Verdict = { verdict: "allow" }
+const read = (stored: typeof Stored.Type): Verdict => {
+  switch (stored.verdict) {
+    case "allow":
+      return allow
+    case "granted":
+      return { _tag: "Granted", grantId: stored.grantId, scope: stored.scope }
+    case "ask":
+      return { _tag: "Ask", expiresAt: stored.expiresAt }
+    case "invalid":
+      return { _tag: "Invalid", issue: stored.issue }
+    case "cancelled":
+      return cancelled
+  }
+}
+
+const write = (verdict: Verdict): typeof Stored.Type => {
+  switch (verdict._tag) {
+    case "Allow":
+      return { verdict: "allow" }
+    case "Granted":
+      return { verdict: "granted", grantId: verdict.grantId, scope: verdict.scope }
+    case "Ask":
+      return verdict.expiresAt === undefined ? { verdict: "ask" } : { verdict: "ask", expiresAt: verdict.expiresAt }
+    case "Invalid":
+      return { verdict: "invalid", issue: verdict.issue }
+    case "Cancelled":
+      return { verdict: "cancelled" }
+  }
+}
+
+const VerdictCodec: Schema.Codec<Verdict, Json> = StoredForm.of(Stored, { read, write })
+
+const allow: Verdict = { _tag: "Allow" }
+const cancelled: Verdict = { _tag: "Cancelled" }
 
 /**
  * Judges one call. A tool that the runtime runs and that never asks is allowed at once, without an activity: it checks its arguments
  * itself. A caller's tool is judged always, so that no caller is asked for what its schema refuses.
  */
-export const judge = (run: Run, agent: AgentState, call: Message.CallPart, tool: Callable): Effect.Effect<Verdict> =>
-  tool.policy === "never" && tool.execution === "server"
-    ? Effect.succeed(allow)
-    : run.engine.activity(Names.gate(agent.prefix, call.id), VerdictSchema, (work) =>
-        Effect.map(consider(run, work, agent, call, tool), (value) => ({
-          value,
-          path: agent.path,
-          events: [],
-          spent: []
-        }))
-      )
+export const judge = (context: CallContext): Effect.Effect<Verdict> => {
+  const { agent, call, run, tool } = context
+  if (tool.policy === "never" && tool.execution === "server") return Effect.succeed(allow)
+  return run.engine.activity(Names.gate(agent.prefix, call.id), VerdictCodec, (work) =>
+    AtOnce.map(consider(context, work), (value): Settled<Verdict> => ({
+      value,
+      path: agent.path,
+      events: [],
+      spent: []
+    }))
+  )
+}
 
 /** The right to run an allowed call with `args`. */
 export const permit = (call: Message.CallPart, args: Json, grantId?: string): Permit.Permit =>
   Permit.issue(call, args, grantId)
 
-const consider = Effect.fnUntraced(function* (
-  run: Run,
-  work: Work,
-  agent: AgentState,
-  call: Message.CallPart,
-  tool: Callable
-): Effect.fn.Return<Verdict> {
-  if (work.cancel.requested) return { verdict: "cancelled" }
-  const decoded = yield* Effect.result(tool.decode(call.args))
-  if (Result.isFailure(decoded)) return { verdict: "invalid", issue: decoded.failure }
-  if (tool.policy === "never") return allow
-  if (tool.policy !== "always") {
-    const asks = yield* predicate(run, work, agent, call, tool, tool.policy, decoded.success)
-    // A run that was cancelled meanwhile has nobody to ask.
-    if (work.cancel.requested) return { verdict: "cancelled" }
-    if (!asks) return allow
-  }
-  const granted = yield* claim(run, work, agent, call, tool)
-  if (granted !== undefined) return { verdict: "granted", grantId: granted.id, scope: granted.scope }
-  const { approvalExpiryMs } = run.settings
-  const ask: Verdict = {
-    verdict: "ask",
-    ...(approvalExpiryMs === undefined ? {} : { expiresAt: work.now() + approvalExpiryMs })
-  }
-  return ask
-})
+const consider = (context: CallContext, work: Work): Effect.Effect<Verdict> => {
+  if (work.cancel.requested) return Effect.succeed(cancelled)
+  const { call, tool } = context
+  const decoded = tool.decode(call.args)
+  if (AtOnce.isDone(decoded)) return decide(context, work, tool.policy, decoded.value)
+  return Effect.matchEffect(decoded, {
+    onFailure: (issue) => Effect.succeed<Verdict>({ _tag: "Invalid", issue }),
+    onSuccess: (args) => decide(context, work, tool.policy, args)
+  })
+}
 
-/** A use of a grant that covers the call. Taken once for the call, however often its gate is begun. */
-const claim = (run: Run, work: Work, agent: AgentState, call: Message.CallPart, tool: Callable) => {
+const decide = (
+  context: CallContext,
+  work: Work,
+  policy: Callable["policy"],
+  args: unknown
+): Effect.Effect<Verdict> => {
+  if (policy === "never") return Effect.succeed(allow)
+  if (policy === "always") return claimOrAsk(context, work)
+  return Effect.flatMap(asks(context, work, policy, args), (isAsking) => {
+    // A run that was cancelled meanwhile has nobody to ask.
+    if (work.cancel.requested) return Effect.succeed(cancelled)
+    return isAsking ? claimOrAsk(context, work) : Effect.succeed(allow)
+  })
+}
+
+/** Takes a use of a grant that covers the call, once for the call, however often its gate is begun; else a person is asked. */
+const claimOrAsk = ({ agent, call, run, tool }: CallContext, work: Work): Effect.Effect<Verdict> => {
   const facts: Grant.Claim = {
     resourceId: work.resourceId,
     threadId: work.threadId,
@@ -101,31 +137,23 @@ const claim = (run: Run, work: Work, agent: AgentState, call: Message.CallPart, 
     toolHash: tool.hash,
     args: call.args
   }
-  return run.grants.claim(Names.grantUse(work.runId, agent.path, call.id), facts, work.now())
+  const claimed = run.grants.claim(Names.grantUse(work.runId, agent.path, call.id), facts, work.now())
+  return AtOnce.map(claimed, (grant): Verdict => {
+    if (grant !== undefined) return { _tag: "Granted", grantId: grant.id, scope: grant.scope }
+    const { approvalExpiryMs } = run.settings
+    return { _tag: "Ask", expiresAt: approvalExpiryMs === undefined ? undefined : work.now() + approvalExpiryMs }
+  })
 }
 
-const predicate = (
-  run: Run,
+/** Asks the predicate. Only a clear no lets a call pass. */
+const asks = (
+  { agent, call, run, tool }: CallContext,
   work: Work,
-  agent: AgentState,
-  call: Message.CallPart,
-  tool: Callable,
-  asks: Predicate,
+  predicate: Predicate,
   args: unknown
 ): Effect.Effect<boolean> => {
-  const context: PolicyContext = {
-    runId: work.runId,
-    threadId: work.threadId,
-    resourceId: work.resourceId,
-    toolName: tool.name,
-    toolCallId: call.id,
-    agentPath: agent.path,
-    get messages() {
-      return toPromptMessages(agent.messages)
-    }
-  }
   const answer = Effect.suspend(() => {
-    const said = asks(args, context)
+    const said = predicate(args, contextOf(work, agent, call, tool))
     return typeof said === "boolean" ? Effect.succeed(said) : said
   })
   const startedAt = work.now()
@@ -136,7 +164,18 @@ const predicate = (
       graceMs: 0,
       remainingMs: () => run.settings.predicateMs - (work.now() - startedAt)
     }),
-    // Only a clear no lets a call pass.
     (held) => !(held._tag === "Done" && Exit.isSuccess(held.exit) && held.exit.value === false)
   )
 }
+
+const contextOf = (work: Work, agent: AgentState, call: Message.CallPart, tool: Callable): PolicyContext => ({
+  runId: work.runId,
+  threadId: work.threadId,
+  resourceId: work.resourceId,
+  toolName: tool.name,
+  toolCallId: call.id,
+  agentPath: agent.path,
+  get messages() {
+    return toPromptMessages(agent.messages)
+  }
+})

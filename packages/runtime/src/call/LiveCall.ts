@@ -3,12 +3,11 @@
  * log. Each attempt has a door of its own: when it is over the door is shut, whatever a stray fiber still says. What an attempt
  * reports to have cost counts for as long as the call is not settled, since it is spent either way.
  */
-import { CancellationReport, type Event, type Json, type Message, Money } from "@reins/protocol"
+import { CancellationReport, type Event, type Json, Money } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { Work } from "../engine/Engine.ts"
-import type { AgentState } from "../run/AgentState.ts"
-import type { Run } from "../run/Run.ts"
+import type { CallContext } from "./Call.ts"
 import { digestId } from "../kernel/Digest.ts"
 import type * as Invocation from "../tool/Invocation.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
@@ -50,25 +49,29 @@ export class LiveCall implements Invocation.Live {
   private attempt: Attempt
   private made: ToolRunShape | undefined
   private settled = false
-  private phase: number
+  private told: number | undefined
   private files = 0
-  private readonly run: Run
+  private readonly context: CallContext
   private readonly work: Work
-  private readonly agent: AgentState
-  private readonly call: Message.CallPart
 
   /** `begun`: how often earlier lives of the run began this call. */
-  constructor(run: Run, work: Work, agent: AgentState, call: Message.CallPart, begun: number) {
-    this.run = run
+  constructor(context: CallContext, work: Work, begun: number) {
+    this.context = context
     this.work = work
-    this.agent = agent
-    this.call = call
-    this.phase = work.phase(agent.path, call.id)
     this.attempt = new Attempt(begun)
   }
 
+  /** The last phase that was told; -1 where there was none. */
+  private get phase(): number {
+    return (this.told ??= this.work.phase(this.context.agent.path, this.callId))
+  }
+
+  private set phase(phase: number) {
+    this.told = phase
+  }
+
   get callId(): string {
-    return this.call.id
+    return this.context.call.id
   }
 
   /** What the handler of the attempt sees that was begun last. Made when it is asked for: one that is done at once asks for none. */
@@ -99,12 +102,12 @@ export class LiveCall implements Invocation.Live {
       this.say(attempt, () => {
         const milestone = PlainJson.copy(value)
         const phaseIndex = Math.max(0, this.phase)
-        return this.progress(attempt, { label: this.call.name, phaseIndex, totalPhases: phaseIndex, milestone })
+        return this.progress(attempt, { label: this.context.call.name, phaseIndex, totalPhases: phaseIndex, milestone })
       })
   }
 
   private get idempotencyKey(): string {
-    return CancellationReport.idempotencyKey(this.work.runId, this.agent.path, this.call.id)
+    return CancellationReport.idempotencyKey(this.work.runId, this.context.agent.path, this.callId)
   }
 
   private make(attempt: Attempt): ToolRunShape {
@@ -112,7 +115,7 @@ export class LiveCall implements Invocation.Live {
     return {
       runId,
       threadId,
-      callId: this.call.id,
+      callId: this.callId,
       idempotencyKey: this.idempotencyKey,
       attempt: attempt.index,
       get signal() {
@@ -141,7 +144,7 @@ export class LiveCall implements Invocation.Live {
   }
 
   private push(event: Event): boolean {
-    return this.work.push(this.agent.path, [event])
+    return this.work.push(this.context.agent.path, [event])
   }
 
   private progress(attempt: Attempt, { label, milestone, phaseIndex, totalPhases }: Progress): boolean {
@@ -152,8 +155,8 @@ export class LiveCall implements Invocation.Live {
     const json = milestone === undefined ? undefined : PlainJson.copy(milestone)
     return this.push({
       type: "tool-progress",
-      toolName: this.call.name,
-      toolCallId: this.call.id,
+      toolName: this.context.call.name,
+      toolCallId: this.callId,
       label: String(label),
       phaseIndex: this.phase,
       totalPhases: Math.max(count(totalPhases), this.phase),
@@ -198,7 +201,7 @@ export class LiveCall implements Invocation.Live {
     return Effect.suspend(() => {
       // A copy: the handler may go on to use its buffer.
       const bytes = typeof content === "string" ? encoder.encode(content) : new Uint8Array(content)
-      const { files, settings } = this.run
+      const { files, settings } = this.context.run
       const sizeBytes = bytes.length
       if (sizeBytes > settings.maxFileBytes) {
         return Effect.fail(new FileTooLarge({ filename, sizeBytes, maxBytes: settings.maxFileBytes }))

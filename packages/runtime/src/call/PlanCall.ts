@@ -6,18 +6,17 @@
  * planner, which reads what should be different and proposes again; a plan that failed in the middle says in its result what
  * the tool says of it.
  */
-import type { Event, Events, Json, Message } from "@reins/protocol"
+import type { Event, Events, Json } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Names from "../run/Names.ts"
+import * as ToolOutcome from "../tool/ToolOutcome.ts"
+import * as Call from "./Call.ts"
+import type { CallContext, CallEnd } from "./Call.ts"
 import * as Gate from "./Gate.ts"
 import * as Question from "./Question.ts"
-import type { Callable } from "../agent/AgentRegistry.ts"
-import type { AgentState } from "../run/AgentState.ts"
-import type { Run } from "../run/Run.ts"
-import type { CallEnd } from "./CallEnd.ts"
 import * as RepeatedCall from "./RepeatedCall.ts"
-import * as ToolOutcome from "../tool/ToolOutcome.ts"
-import * as ToolStep from "./ToolStep.ts"
+
+const planIdOf = ({ agent, call, run }: CallContext): string => Names.planId(run.engine.runId, agent.prefix, call.id)
 
 const move = (planId: string, from: Events.PlanStatus, to: Events.PlanStatus): Event => ({
   type: "plan-status-change",
@@ -25,91 +24,79 @@ const move = (planId: string, from: Events.PlanStatus, to: Events.PlanStatus): E
 })
 
 /** Carries out a plan that needs no asking about. */
-export const carry = (run: Run, agent: AgentState, call: Message.CallPart, tool: Callable): Effect.Effect<CallEnd> => {
-  const planId = Names.planId(run.engine.runId, agent.prefix, call.id)
-  const begun = [move(planId, "draft", "approved"), move(planId, "approved", "executing")]
-  return Effect.andThen(
-    run.engine.emit(Names.decided(agent.prefix, Names.ofCall(call.id)), agent.path, () => begun),
-    execute(run, agent, call, tool, planId)
-  )
+export const carry = (context: CallContext): Effect.Effect<CallEnd> => {
+  const { agent, call, run } = context
+  const planId = planIdOf(context)
+  const begun = run.engine.emit(Names.decided(agent.prefix, Names.ofCall(call.id)), agent.path, () => [
+    move(planId, "draft", "approved"),
+    move(planId, "approved", "executing")
+  ])
+  return Effect.flatMap(begun, () => execute(context, planId))
 }
 
 /** Asks about a plan, and carries it out if it may be. */
-export const ask = Effect.fnUntraced(function* (
-  run: Run,
-  agent: AgentState,
-  call: Message.CallPart,
-  tool: Callable,
-  expiresAt: number | undefined
-) {
-  const planId = Names.planId(run.engine.runId, agent.prefix, call.id)
-  const subject: Question.Subject = {
-    kind: "plan",
-    target: planId,
-    payload: call.args,
-    ...(expiresAt === undefined ? {} : { expiresAt })
-  }
-  const answer = yield* Question.put(run, agent, Names.ofCall(call.id), subject, [
-    move(planId, "draft", "pending_approval")
-  ])
-  const decision: Event = { type: "approval-decision", data: answer.resolution }
-  const refused = refusal(answer)
-  yield* run.engine.emit(Names.decided(agent.prefix, Names.ofCall(call.id)), agent.path, () =>
-    refused === undefined
-      ? [decision, move(planId, "pending_approval", "approved"), move(planId, "approved", "executing")]
-      : [
-          decision,
-          move(planId, "pending_approval", refused.isBack ? "draft" : "failed"),
-          ToolStep.resultEvent(call, call.args, refused.outcome, tool.execution)
-        ]
+export const ask = (context: CallContext, expiresAt: number | undefined): Effect.Effect<CallEnd> => {
+  const { agent, call, run, tool } = context
+  const planId = planIdOf(context)
+  const ruled = Question.ask<Refusal | undefined>(run, agent, {
+    subject: Names.ofCall(call.id),
+    request: {
+      kind: "plan",
+      target: planId,
+      payload: call.args,
+      ...(expiresAt === undefined ? {} : { expiresAt })
+    },
+    opening: [move(planId, "draft", "pending_approval")],
+    close: (answer) => {
+      const refusal = refusalOf(answer)
+      return {
+        value: refusal,
+        events:
+          refusal === undefined
+            ? [move(planId, "pending_approval", "approved"), move(planId, "approved", "executing")]
+            : [
+                move(planId, "pending_approval", refusal.status),
+                Call.resultEvent(call, call.args, refusal.end.outcome, tool.execution)
+              ]
+      }
+    }
+  })
+  return Effect.flatMap(ruled, (refusal) =>
+    refusal === undefined ? execute(context, planId) : Effect.succeed(refusal.end)
   )
-  if (refused === undefined) return yield* execute(run, agent, call, tool, planId)
-  const { isCancelled, outcome } = refused
-  const end: CallEnd = { part: ToolOutcome.part(call, outcome), cancelled: isCancelled }
-  return end
-})
-
-const execute = (
-  run: Run,
-  agent: AgentState,
-  call: Message.CallPart,
-  tool: Callable,
-  planId: string
-): Effect.Effect<CallEnd> =>
-  Effect.map(
-    RepeatedCall.run(run, agent, tool, Gate.permit(call, call.args), ({ status }) => [
-      move(planId, "executing", status === undefined ? "executed" : "failed")
-    ]),
-    ({ cancelled, content, refusal, result, status }) => ({
-      part: ToolOutcome.part(call, { result, status, content }),
-      refusal,
-      cancelled
-    })
-  )
-
-interface Refused {
-  readonly outcome: ToolOutcome.ToolOutcome
-  /** It goes back to the planner. */
-  readonly isBack: boolean
-  readonly isCancelled: boolean
 }
 
-/** How a plan ends that is not carried out as it is. */
-const refusal = ({ resolution }: Question.Answer): Refused | undefined => {
-  const { feedback, outcome } = resolution
-  const said = feedback === undefined || feedback === "" ? "" : `: ${feedback}`
-  const ended = (outcome: ToolOutcome.ToolOutcome, isCancelled = false) => ({ outcome, isBack: false, isCancelled })
+const execute = (context: CallContext, planId: string): Effect.Effect<CallEnd> =>
+  RepeatedCall.run(context, Gate.permit(context.call, context.call.args), ({ outcome }) => [
+    move(planId, "executing", outcome.status === undefined ? "executed" : "failed")
+  ])
+
+/** How the call of a plan ends that is not carried out as it is, and what becomes of the plan. */
+interface Refusal {
+  readonly end: CallEnd
+  /** `draft`: it goes back to the planner. */
+  readonly status: "draft" | "failed"
+}
+
+const refusalOf = (answer: Question.Answer): Refusal | undefined => {
+  const { outcome } = answer.resolution
   switch (outcome.outcome) {
     case "approve":
       return undefined
     case "revise":
-      return { outcome: back(outcome.partial, said), isBack: true, isCancelled: false }
-    case "reject":
-      return ended(ToolOutcome.fault("Denied", `the plan was refused${said}`, "denied"))
-    case "expired":
-      return ended(ToolOutcome.fault("Expired", "nobody answered in time; the plan was not begun", "denied"))
-    case "cancelled":
-      return ended(ToolOutcome.fault("Cancelled", "the run was cancelled; the plan was not begun", "cancelled"), true)
+      return { end: Call.done(back(outcome.partial, Question.feedbackOf(answer))), status: "draft" }
+    case "reject": {
+      const words = `the plan was refused${Question.feedbackOf(answer)}`
+      return { end: Call.done(ToolOutcome.fault("Denied", words, "denied")), status: "failed" }
+    }
+    case "expired": {
+      const words = "nobody answered in time; the plan was not begun"
+      return { end: Call.done(ToolOutcome.fault("Expired", words, "denied")), status: "failed" }
+    }
+    case "cancelled": {
+      const words = "the run was cancelled; the plan was not begun"
+      return { end: Call.cancelled(ToolOutcome.fault("Cancelled", words, "cancelled")), status: "failed" }
+    }
   }
 }
 

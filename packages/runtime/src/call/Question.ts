@@ -1,15 +1,15 @@
 /**
- * A question to a person: announced, waited for, answered once. What is asked about, and what an answer means, is the
- * asker's business: `Asking` for calls, `BudgetPause` for limits.
+ * A question to a person, from its announcement to its decision: asked, waited for, closed. Tools, plans, limits and calls that
+ * may have been made before are all asked about here; what the answer means is the asker's to say, in `close`.
  *
  * The question can be found before it is announced, and its answer is stored under a name that the run knows again when it is
- * carried anew.
+ * carried anew. Nothing else of the asker runs meanwhile.
  */
 import { Approval, type Event, Grant } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import * as Names from "../run/Names.ts"
 import type { AgentState } from "../run/AgentState.ts"
+import * as Names from "../run/Names.ts"
 import type { Run } from "../run/Run.ts"
 
 const AnswerStruct = Schema.Struct({
@@ -26,68 +26,111 @@ const AnswerStruct = Schema.Struct({
 export interface Answer extends Schema.Schema.Type<typeof AnswerStruct> {}
 export const Answer: Schema.Codec<Answer> = AnswerStruct
 
-/** What is asked, apart from who asks. */
-export type Subject = Pick<
-  Approval.Request,
-  "kind" | "target" | "payload" | "toolInvocationId" | "begunBefore" | "expiresAt"
->
+/** A question of an agent, and what follows from its answer. */
+export interface Question<A> {
+  /** What it is about, as its names are stored. */
+  readonly subject: Names.Subject
+  /** What is asked, apart from who asks. */
+  readonly request: Pick<
+    Approval.Request,
+    "kind" | "target" | "payload" | "toolInvocationId" | "begunBefore" | "expiresAt"
+  >
+  /** Events that leave with the question, ahead of it. */
+  readonly opening?: ReadonlyArray<Event> | undefined
+  /** What the answer means for the asker, and the events that leave with the decision, behind it. Called on every replay. */
+  readonly close: (answer: Answer) => Closed<A>
+}
 
-/** Announces the question under `name`, together with what goes `before` it, and waits for its answer. The decision's event is left to the asker. */
-export const put = (
+/** A question that was answered. */
+export interface Closed<A> {
+  readonly value: A
+  readonly events: ReadonlyArray<Event>
+}
+
+/** Asks `question` on behalf of `agent`, waits for its answer, and says what was decided. */
+export const ask = <A>(run: Run, agent: AgentState, question: Question<A>): Effect.Effect<A> => {
+  const { engine } = run
+  const { prefix } = agent
+  const { subject } = question
+  const id = Names.approvalId(engine.runId, prefix, subject)
+  const announced = engine.emit(Names.ask(prefix, subject), agent.path, () => {
+    const required: Event = { type: "approval-required", data: requestOf(run, agent, question, id) }
+    return question.opening === undefined ? [required] : [...question.opening, required]
+  })
+  return Effect.flatMap(announced, () =>
+    Effect.flatMap(answered(run, agent, question, id), (answer) => {
+      const { events, value } = question.close(answer)
+      const decided = engine.emit(Names.decided(prefix, subject), agent.path, () => [
+        { type: "approval-decision", data: answer.resolution },
+        ...events
+      ])
+      const told = Effect.as(decided, value)
+      return answer.grant === undefined ? told : Effect.andThen(keep(run, agent, subject, answer.grant), told)
+    })
+  )
+}
+
+const requestOf = <A>(
+  { engine }: Run,
+  { path }: AgentState,
+  { request }: Question<A>,
+  id: string
+): Approval.Request => ({
+  id,
+  resourceId: engine.resourceId,
+  threadId: engine.threadId,
+  ...request,
+  ...(path.length === 0 ? {} : { agentPath: path })
+})
+
+/** The answer: a person's, that of the clock or of a cancel, or a constant where there is nobody to ask. */
+const answered = <A>(
   run: Run,
   agent: AgentState,
-  name: Names.Subject,
-  subject: Subject,
-  before: ReadonlyArray<Event> = []
+  { request: { expiresAt }, subject }: Question<A>,
+  id: string
 ): Effect.Effect<Answer> => {
-  const { engine } = run
-  const { expiresAt } = subject
-  const id = Names.approvalId(engine.runId, agent.prefix, name)
-  const request: Approval.Request = {
-    id,
-    resourceId: engine.resourceId,
-    threadId: engine.threadId,
-    ...subject,
-    ...(agent.path.length === 0 ? {} : { agentPath: agent.path })
-  }
-  const announced = engine.emit(Names.ask(agent.prefix, name), agent.path, () => [
-    ...before,
-    { type: "approval-required", data: request }
-  ])
   const constant = unattended(agent.member.definition.unattended ?? run.settings.unattended, id)
-  if (constant !== undefined) return Effect.as(announced, constant)
-  const reminder =
-    expiresAt === undefined || run.settings.approvalWarnMs === 0
-      ? undefined
-      : { at: expiresAt - run.settings.approvalWarnMs, emit: warning(run, agent, { id, name, expiresAt }) }
-  const answered = engine.wait(
-    Names.approval(id),
-    Answer,
-    {
-      cancelled: { resolution: { id, outcome: { outcome: "cancelled" } } },
-      ...(expiresAt === undefined
-        ? {}
-        : { expires: { at: expiresAt, value: { resolution: { id, outcome: { outcome: "expired" } } } }, reminder })
-    },
-    { path: agent.path, reason: "approval", id }
-  )
-  return Effect.andThen(announced, Effect.map(answered, valueOf))
+  if (constant !== undefined) return Effect.succeed(constant)
+  const cancelled: Answer = { resolution: { id, outcome: { outcome: "cancelled" } } }
+  const row = { path: agent.path, reason: "approval", id } as const
+  if (expiresAt === undefined) {
+    return Effect.map(run.engine.wait(Names.approval(id), Answer, { cancelled }, row), valueOf)
+  }
+  const { approvalWarnMs } = run.settings
+  const end = {
+    cancelled,
+    expires: { at: expiresAt, value: { resolution: { id, outcome: { outcome: "expired" } } } },
+    reminder:
+      approvalWarnMs === 0
+        ? undefined
+        : { at: expiresAt - approvalWarnMs, emit: reminder(run, agent, subject, { id, expiresAt }) }
+  } as const
+  return Effect.map(run.engine.wait(Names.approval(id), Answer, end, row), valueOf)
 }
 
 const valueOf = ({ value }: { readonly value: Answer }): Answer => value
 
+/**
+ * Keeps the grant that the answer leaves behind. The run does it, and not who answered: so an answer that came second leaves
+ * none, and the next call finds it.
+ */
+const keep = (run: Run, { path, prefix }: AgentState, subject: Names.Subject, grant: Grant.Grant) =>
+  run.engine.activity(Names.grant(prefix, subject), Schema.Null, () =>
+    Effect.as(run.grants.add(grant), { value: null, path, events: [], spent: [] })
+  )
+
 /** The `event_type` of the event that tells of a question whose time is nearly over. */
 export const expiringType = "approval_expiring"
 
-/** Tells once that the question will expire soon. */
-const warning = (
+/** Says that the question will expire soon. */
+const reminder = (
   { engine }: Run,
   { path, prefix }: AgentState,
-  { expiresAt, id, name }: { readonly id: string; readonly name: string; readonly expiresAt: number }
+  subject: Names.Subject,
+  data: { readonly id: string; readonly expiresAt: number }
 ): Effect.Effect<void> =>
-  engine.emit(Names.warn(prefix, name), path, () => [
-    { type: "custom", event_type: expiringType, data: { id, expiresAt } }
-  ])
+  engine.emit(Names.warn(prefix, subject), path, () => [{ type: "custom", event_type: expiringType, data }])
 
 /** Who answers where nobody can be asked. */
 export const unattendedName = "unattended"
@@ -105,3 +148,7 @@ const unattended = (way: "wait" | "deny" | "approve", id: string): Answer | unde
       }
   }
 }
+
+/** What a person said with a decision, as the end of a sentence. */
+export const feedbackOf = ({ resolution: { feedback } }: Answer): string =>
+  feedback === undefined || feedback === "" ? "" : `: ${feedback}`

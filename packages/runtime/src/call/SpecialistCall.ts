@@ -15,7 +15,8 @@ import type { Member } from "../agent/AgentRegistry.ts"
 import type { AgentEnd } from "../run/AgentEnd.ts"
 import { AgentState } from "../run/AgentState.ts"
 import type { Run } from "../run/Run.ts"
-import type { CallEnd } from "./CallEnd.ts"
+import * as Call from "./Call.ts"
+import type { CallEnd } from "./Call.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import * as SpecialistInput from "../agent/SpecialistInput.ts"
 import * as SpecialistOutput from "../agent/SpecialistOutput.ts"
@@ -54,27 +55,14 @@ export const call = Effect.fnUntraced(function* (
   if (admission._tag !== "Admitted") {
     const end = refuse(admission, run)
     yield* close(run, agent, call, specialist, Usage.empty, end.outcome)
-    return { ...end.call, part: ToolOutcome.part(call, end.outcome) } satisfies CallEnd
+    return end
   }
   // Also on replay, where the admission above is only remembered.
   engine.limits.open(path, specialist.budget, admission.elapsedMs)
-  const ended = yield* run.carry(
-    run,
-    new AgentState({
-      path,
-      member: specialist,
-      history: [],
-      prompt: Message.fromPrompt(admission.prompt)
-    })
-  )
-  const outcome = outcomeOf(specialist, ended)
-  yield* close(run, agent, call, specialist, ended.usage, outcome)
-  const end: CallEnd = {
-    part: ToolOutcome.part(call, outcome),
-    usage: ended.usage,
-    refusal: ended.refusal,
-    cancelled: ended.reason === "cancelled"
-  }
+  const prompt = Message.fromPrompt(admission.prompt)
+  const ended = yield* run.carry(run, new AgentState({ path, member: specialist, history: [], prompt }))
+  const end = endOf(specialist, ended)
+  yield* close(run, agent, call, specialist, ended.usage, end.outcome)
   return end
 })
 
@@ -108,29 +96,25 @@ const admit = (
     })
   })
 
-const refuse = (
-  admission: Exclude<Admission, { readonly _tag: "Admitted" }>,
-  run: Run
-): { readonly outcome: ToolOutcome.ToolOutcome; readonly call: Omit<CallEnd, "part"> } => {
+const refuse = (admission: Exclude<Admission, { readonly _tag: "Admitted" }>, { settings }: Run): CallEnd => {
   switch (admission._tag) {
     case "Cancelled":
-      return {
-        outcome: ToolOutcome.fault("Cancelled", "the run was cancelled", "cancelled"),
-        call: { cancelled: true }
-      }
+      return Call.cancelled()
     case "Invalid":
-      return { outcome: ToolOutcome.fault("InvalidArguments", admission.issue), call: {} }
+      return Call.done(ToolOutcome.fault("InvalidArguments", admission.issue))
     case "TooDeep":
-      return {
-        outcome: ToolOutcome.fault("Denied", `specialists may be nested ${run.settings.maxDepth} deep`, "denied"),
-        call: {}
-      }
+      return Call.done(ToolOutcome.fault("Denied", `specialists may be nested ${settings.maxDepth} deep`, "denied"))
     case "Refused":
-      return {
-        outcome: ToolOutcome.fault("BudgetExhausted", Budget.toEvent(admission.refusal).message, "denied"),
-        call: { refusal: admission.refusal }
-      }
+      return Call.refused(admission.refusal)
   }
+}
+
+const endOf = (specialist: Member, ended: AgentEnd): CallEnd => {
+  const outcome = outcomeOf(specialist, ended)
+  if (ended.reason === "cancelled") return Call.cancelled(outcome, ended.usage)
+  return ended.refusal === undefined
+    ? Call.done(outcome, ended.usage)
+    : Call.refused(ended.refusal, outcome, ended.usage)
 }
 
 const outcomeOf = (specialist: Member, ended: AgentEnd): ToolOutcome.ToolOutcome => {
@@ -138,7 +122,7 @@ const outcomeOf = (specialist: Member, ended: AgentEnd): ToolOutcome.ToolOutcome
     case "stop":
       return ToolOutcome.success(SpecialistOutput.result(specialist, ended.text))
     case "cancelled":
-      return ToolOutcome.fault("Cancelled", "the run was cancelled", "cancelled")
+      return ToolOutcome.cancelled
     case "failed":
       return ToolOutcome.failure({
         error: ended.failure?._tag ?? "InternalFailure",

@@ -1,25 +1,37 @@
 /**
- * Runs one permitted call, as an activity of the engine: reserves it on the budget, runs the handler under the run's signal
- * and the tool's own deadline, tries again where the tool allows it, and closes the call with its result.
+ * Runs one permitted call: reserves it on the budget, runs the handler under the run's signal and the tool's own deadline, tries
+ * again where the tool allows it, and closes the call with its result.
  *
- * Whatever the handler does, the call has exactly one result: a crash, a timeout and a cancel are outcomes like any other.
+ * Whatever the handler does, the call has exactly one end: a crash, a timeout and a cancel are ends like any other. A handler that
+ * answers at once, and well, where nothing need be remembered, takes the usual way: plain code without an effect. Everything else
+ * is an activity of the engine.
  */
 import { Budget, type Entry, type Event, type Json, Message } from "@reins/protocol"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as Names from "../run/Names.ts"
 import * as Permit from "../approval/Permit.ts"
 import type { Settled, Work } from "../engine/Engine.ts"
-import type { Callable } from "../agent/AgentRegistry.ts"
-import type { AgentState } from "../run/AgentState.ts"
-import { type Run, tellWarnings } from "../run/Run.ts"
+import * as AtOnce from "../kernel/AtOnce.ts"
 import * as Interruptible from "../kernel/Interruptible.ts"
-import { LiveCall } from "./LiveCall.ts"
+import * as StoredForm from "../kernel/StoredForm.ts"
+import * as Names from "../run/Names.ts"
+import { tellWarnings } from "../run/Run.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
+import * as Call from "./Call.ts"
+import type { CallContext, CallEnd } from "./Call.ts"
+import { LiveCall } from "./LiveCall.ts"
 
-const ToolValueStruct = Schema.Struct({
+/** A call without an end yet: it was begun so often and may have taken effect; a person is asked until `expiresAt` (epoch ms). */
+export interface Unsettled {
+  readonly _tag: "Unsettled"
+  readonly begunBefore: number
+  readonly expiresAt: number | undefined
+}
+
+const Stored = Schema.Struct({
   result: Schema.Json,
   status: Schema.optionalKey(Schema.Literals(["failed", "denied", "cancelled"])),
   content: Schema.optionalKey(Schema.Array(Schema.Union([Message.TextPart, Message.FilePart]))),
@@ -29,15 +41,31 @@ const ToolValueStruct = Schema.Struct({
   expiresAt: Schema.optionalKey(Schema.Natural)
 })
 
-/**
- * What is remembered of a call: its result, and whether a limit or the run's cancel ended it. With `begunBefore` it has no result
- * yet: it was begun so often and may have taken effect, so a person is asked, until `expiresAt`, before it is made once more.
- */
-export interface ToolValue extends Schema.Schema.Type<typeof ToolValueStruct> {}
-const ToolValue: Schema.Codec<ToolValue, Json> = ToolValueStruct
+const ToolEnd: Schema.Codec<CallEnd | Unsettled, Json> = StoredForm.of(Stored, {
+  read: ({ begunBefore, cancelled, content, expiresAt, refusal, result, status }): CallEnd | Unsettled => {
+    if (begunBefore !== undefined) return { _tag: "Unsettled", begunBefore, expiresAt }
+    const outcome: ToolOutcome.ToolOutcome = { result, status, content }
+    if (cancelled === true) return Call.cancelled(outcome)
+    return refusal === undefined ? Call.done(outcome) : Call.refused(refusal, outcome)
+  },
+  write: (end) => {
+    if (end._tag === "Unsettled") {
+      const { begunBefore, expiresAt } = end
+      return { result: null, begunBefore, ...(expiresAt === undefined ? {} : { expiresAt }) }
+    }
+    const { content, result, status } = end.outcome
+    return {
+      result,
+      ...(status === undefined ? {} : { status }),
+      ...(content === undefined ? {} : { content }),
+      ...(end._tag === "Refused" ? { refusal: end.refusal } : {}),
+      ...(end._tag === "Cancelled" ? { cancelled: true } : {})
+    }
+  }
+})
 
 /** What leaves with a call's result, ahead of it. */
-export type Before = (value: ToolValue) => ReadonlyArray<Event>
+export type Before = (end: CallEnd) => ReadonlyArray<Event>
 
 /** A call that somebody allowed to be made once more: for which time, and how often it was begun before. */
 export interface Again {
@@ -47,148 +75,162 @@ export interface Again {
 
 /** Runs the call that `permit` allows, `again` where a person has allowed that it be made once more. */
 export const runTool = (
-  run: Run,
-  agent: AgentState,
-  tool: Callable,
+  context: CallContext,
   permit: Permit.Permit,
   before?: Before,
   again?: Again
-): Effect.Effect<ToolValue> => {
+): Effect.Effect<CallEnd | Unsettled> => {
+  const { agent, run } = context
+  let begun: Execution | undefined
+  if (before === undefined && again === undefined && run.settings.tracing === undefined) {
+    const end = run.engine.direct?.((work) => {
+      begun = begin(context, work, permit)
+      return begun === undefined ? undefined : usual(begun)
+    })
+    if (end !== undefined) return Exit.succeed(end)
+  }
   const { id } = permit.call
   const name = Names.tool(agent.prefix, again === undefined ? Names.ofCall(id) : Names.ofRepeat(id, again.time))
-  return run.engine.activity(name, ToolValue, (work) => {
-    const carried = carry(run, work, agent, tool, permit, name, again?.begunBefore ?? 0)
-    return before === undefined
-      ? carried
-      : Effect.map(carried, (settled) =>
-          settled.value.begunBefore === undefined
-            ? { ...settled, events: [...before(settled.value), ...settled.events] }
-            : settled
-        )
+  return run.engine.activity(name, ToolEnd, (work) => {
+    const carried = begun === undefined ? carry(context, work, permit, name, again?.begunBefore ?? 0) : execute(begun)
+    return before === undefined ? carried : Effect.map(carried, (settled) => preceded(before, settled))
   })
 }
 
-/** The event that closes a call. */
-export const resultEvent = (
-  call: { readonly id: string; readonly name: string },
-  args: Json,
-  outcome: ToolOutcome.ToolOutcome,
-  execution: "server" | "client"
-): Event => ({
-  type: "tool-invocation",
-  toolInvocationId: call.id,
-  toolName: call.name,
-  args,
-  state: "result",
-  result: outcome.result,
-  ...(outcome.status === undefined ? {} : { status: outcome.status }),
-  ...(execution === "client" ? { execution } : {})
-})
+const preceded = (before: Before, settled: Settled<CallEnd | Unsettled>): Settled<CallEnd | Unsettled> =>
+  settled.value._tag === "Unsettled" ? settled : { ...settled, events: [...before(settled.value), ...settled.events] }
 
-const carry = Effect.fnUntraced(function* (
-  run: Run,
+/** A call that is on the budget and in its handler's hands. */
+class Execution {
+  readonly context: CallContext
+  readonly work: Work
+  readonly permit: Permit.Permit
+  readonly held: Budget.Amount
+  readonly startedAt: number
+  readonly live: LiveCall
+  /** How often earlier lives of the run began it. */
+  readonly begunBefore: number
+  attempts = 1
+  /** What the handler has answered: perhaps its end, perhaps work that is still to be done. */
+  answer: Effect.Effect<ToolOutcome.ToolOutcome> | undefined
+
+  constructor(context: CallContext, work: Work, permit: Permit.Permit, held: Budget.Amount, begunBefore: number) {
+    this.context = context
+    this.work = work
+    this.permit = permit
+    this.held = held
+    this.begunBefore = begunBefore
+    this.startedAt = work.now()
+    this.live = new LiveCall(context, work, begunBefore)
+  }
+
+  /** Asks the handler. What it throws is a defect of the handler. */
+  invoke(): Effect.Effect<ToolOutcome.ToolOutcome> {
+    const { invoke } = this.context.tool
+    if (invoke === undefined) return Effect.die(notPermitted(this.context))
+    const answer = Result.try(() => invoke(this.permit.args, this.live))
+    return Result.isSuccess(answer) ? answer.success : Exit.die(answer.failure)
+  }
+}
+
+const notPermitted = ({ tool }: CallContext): Error =>
+  new Error(`the tool ${tool.name} was to run without the gate's permit`)
+
+const mayRun = ({ tool }: CallContext, permit: Permit.Permit): boolean =>
+  Permit.isGenuine(permit) && tool.invoke !== undefined
+
+const heldFor = (tool: CallContext["tool"]): Budget.Amount => ({ toolCalls: 1, tool: tool.name })
+
+/** Begins a call for the usual way; `undefined`, with nothing done, where it is cancelled, refused or not permitted. */
+const begin = (context: CallContext, work: Work, permit: Permit.Permit): Execution | undefined => {
+  if (work.cancel.requested || !mayRun(context, permit)) return undefined
+  const held = heldFor(context.tool)
+  if (work.tree.reserve(context.agent.path, held, work.elapsed()) !== undefined) return undefined
+  const execution = new Execution(context, work, permit, held, 0)
+  execution.answer = execution.invoke()
+  return execution
+}
+
+/** The usual way: the handler was done, and well, as soon as it was asked. `undefined`: it was not, and `execute` goes on. */
+const usual = (execution: Execution): Settled<CallEnd> | undefined => {
+  const { answer, live, permit } = execution
+  if (answer === undefined || !AtOnce.isDone(answer) || answer.value.status !== undefined) return undefined
+  if (permit.grantId !== undefined && live.costNanoUsd > 0) return undefined
+  return close(execution, Call.done(answer.value), false)
+}
+
+/** The general way. */
+const carry = (
+  context: CallContext,
   work: Work,
-  agent: AgentState,
-  tool: Callable,
   permit: Permit.Permit,
   name: string,
   begunBefore: number
-) {
-  const { invoke } = tool
-  if (!Permit.isGenuine(permit) || invoke === undefined) {
-    return yield* Effect.die(new Error(`the tool ${tool.name} was to run without the gate's permit`))
-  }
-  if (work.cancel.requested) return close(agent, tool, permit, cancelled, undefined, { cancelled: true })
-  const held: Budget.Amount = { toolCalls: 1, tool: tool.name }
+): Effect.Effect<Settled<CallEnd | Unsettled>> => {
+  if (!mayRun(context, permit)) return Effect.die(notPermitted(context))
+  if (work.cancel.requested) return Effect.succeed(neverRan(context, permit, Call.cancelled()))
+  const { agent, run, tool } = context
+  const held = heldFor(tool)
   const refusal = work.tree.reserve(agent.path, held, work.elapsed())
-  if (refusal !== undefined) return close(agent, tool, permit, refused(refusal), undefined, { refusal })
-
-  const lost = work.begin === undefined ? 0 : yield* work.begin(name, agent.path)
-  const begun = begunBefore + lost
-  if (lost > 0 && !tool.idempotent) {
+  if (refusal !== undefined) return Effect.succeed(neverRan(context, permit, Call.refused(refusal)))
+  if (work.begin === undefined) return execute(new Execution(context, work, permit, held, begunBefore))
+  return Effect.flatMap(work.begin(name, agent.path), (lost): Effect.Effect<Settled<CallEnd | Unsettled>> => {
+    const begun = begunBefore + lost
+    if (lost === 0 || tool.idempotent) return execute(new Execution(context, work, permit, held, begun))
     // It may have taken effect, and nobody knows: whoever asks decides, outside of this activity.
     work.tree.settle(agent.path, held, {})
-    return unsettled(run, work, agent, begun)
-  }
-  const startedAt = work.now()
-  const live = new LiveCall(run, work, agent, permit.call, begun)
-  let attempts = 0
-  let ended: Ended
-  do {
-    if (attempts++ > 0) live.restart()
-    ended = yield* once(
-      run,
-      work,
-      agent,
-      tool,
-      seen(run, agent, permit, () => invoke(permit.args, live)),
-      live
-    )
-    if (!ToolOutcome.mayRetry(ended.outcome) || ended.refusal !== undefined || ended.cancelled) break
-  } while (attempts <= tool.retries && !work.cancel.requested)
-  live.end()
-  const { costNanoUsd } = live
-  work.tree.settle(agent.path, held, { ...held, nanoUsd: costNanoUsd })
-  if (permit.grantId !== undefined && costNanoUsd > 0) yield* run.grants.spend(permit.grantId, costNanoUsd)
-  tellWarnings(work)
-  return close(
-    agent,
-    tool,
-    permit,
-    ended.outcome,
-    {
-      kind: "tool",
+    const { approvalExpiryMs } = run.settings
+    const expiresAt = approvalExpiryMs === undefined ? undefined : work.now() + approvalExpiryMs
+    return Effect.succeed({
+      value: { _tag: "Unsettled", begunBefore: begun, expiresAt },
       path: agent.path,
-      callId: permit.call.id,
-      toolName: tool.name,
-      ...(costNanoUsd === 0 ? {} : { costNanoUsd }),
-      ...(ended.outcome.status === undefined ? {} : { status: ended.outcome.status }),
-      ...(ended.abandoned === true ? { abandoned: true } : {}),
-      startedAt,
-      endedAt: work.now(),
-      attempts: attempts + begun
-    },
-    ended
-  )
+      events: [],
+      spent: []
+    })
+  })
+}
+
+const neverRan = ({ agent, tool }: CallContext, permit: Permit.Permit, end: CallEnd): Settled<CallEnd> => ({
+  value: end,
+  path: agent.path,
+  events: [Call.resultEvent(permit.call, permit.args, end.outcome, tool.execution)],
+  spent: []
 })
 
-/** The handler's work, seen by the runtime's tracing where it has one. */
-const seen = (
-  { engine, settings: { tracing } }: Run,
-  agent: AgentState,
-  { call }: Permit.Permit,
-  handled: () => Effect.Effect<ToolOutcome.ToolOutcome>
-): (() => Effect.Effect<ToolOutcome.ToolOutcome>) => {
-  if (tracing === undefined) return handled
-  const { runId, threadId } = engine
-  const about = { runId, threadId, agent: agent.member.name, agentPath: agent.path }
-  return () => tracing.tool({ ...about, toolName: call.name, callId: call.id }, Effect.suspend(handled))
+/** Attempts the call until it is done or may not be tried again. */
+const execute = (execution: Execution): Effect.Effect<Settled<CallEnd>> =>
+  Effect.flatMap(attempt(execution), ({ end, isAbandoned }) => {
+    const { context, live, permit, work } = execution
+    const isFailed = end._tag === "Done" && ToolOutcome.mayRetry(end.outcome)
+    if (isFailed && execution.attempts <= context.tool.retries && !work.cancel.requested) {
+      execution.attempts++
+      live.restart()
+      return execute(execution)
+    }
+    const settled = close(execution, end, isAbandoned)
+    return permit.grantId === undefined || live.costNanoUsd === 0
+      ? Effect.succeed(settled)
+      : Effect.as(context.run.grants.spend(permit.grantId, live.costNanoUsd), settled)
+  })
+
+/** How one attempt ended. Abandoned: it did not end when it should, and was left behind. */
+interface Attempted {
+  readonly end: CallEnd
+  readonly isAbandoned: boolean
 }
 
-interface Ended {
-  readonly outcome: ToolOutcome.ToolOutcome
-  readonly refusal?: Budget.Refusal | undefined
-  readonly cancelled?: boolean | undefined
-  /** It did not end when it should, and was left behind. */
-  readonly abandoned?: boolean | undefined
-}
+const attempted = (end: CallEnd, isAbandoned = false): Attempted => ({ end, isAbandoned })
 
-const once = (
-  run: Run,
-  work: Work,
-  agent: AgentState,
-  tool: Callable,
-  invocation: () => Effect.Effect<ToolOutcome.ToolOutcome>,
-  live: LiveCall
-): Effect.Effect<Ended> => {
-  const { settings } = run
+const attempt = (execution: Execution): Effect.Effect<Attempted> => {
+  const { context, live, work } = execution
+  const { agent, run, tool } = context
   const startedAt = work.now()
   const isTimed = work.tree.isTimed(agent.path)
   const own = () => (tool.timeoutMs ?? Number.POSITIVE_INFINITY) - (work.now() - startedAt)
-  const held = Interruptible.begin(invocation, {
+  const held = Interruptible.begin(seen(execution), {
     signal: work.cancel,
     alarm: run.alarm,
-    graceMs: settings.cancelGraceMs,
+    graceMs: run.settings.cancelGraceMs,
     remainingMs:
       tool.timeoutMs === undefined && !isTimed
         ? undefined
@@ -197,80 +239,88 @@ const once = (
           : own,
     onCut: live.cut
   })
-  return Effect.flatMap(held, (end) => {
-    if (end._tag === "Done")
-      return Exit.isSuccess(end.exit) ? Effect.succeed({ outcome: end.exit.value }) : crash(run, tool, end.exit.cause)
-    const left = end.abandoned ? "; it did not stop when asked and was left behind" : ""
-    if (end.by === "signal") {
-      return Effect.succeed({
-        outcome: { ...cancelled, result: words("Cancelled", `the run was cancelled${left}`) },
-        cancelled: true,
-        abandoned: end.abandoned
-      })
+  return Effect.flatMap(held, (held) => {
+    if (held._tag === "Done") {
+      return Exit.isSuccess(held.exit)
+        ? Effect.succeed(attempted(Call.done(held.exit.value)))
+        : crash(context, held.exit.cause)
     }
-    const refusal = isTimed ? work.tree.overtime(agent.path, work.elapsed()) : undefined
-    return Effect.succeed(
-      refusal === undefined
-        ? {
-            outcome: ToolOutcome.fault("ToolTimedOut", `${tool.name} took longer than ${tool.timeoutMs} ms${left}`),
-            abandoned: end.abandoned
-          }
-        : { outcome: refused(refusal), refusal, abandoned: end.abandoned }
-    )
+    return Effect.succeed(attempted(cutShort(execution, held.by, held.abandoned), held.abandoned))
   })
 }
 
-const unsettled = ({ settings }: Run, work: Work, { path }: AgentState, begunBefore: number): Settled<ToolValue> => {
-  const { approvalExpiryMs } = settings
-  return {
-    value: {
-      result: null,
-      begunBefore,
-      ...(approvalExpiryMs === undefined ? {} : { expiresAt: work.now() + approvalExpiryMs })
-    },
-    path,
-    events: [],
-    spent: []
-  }
+/** The handler's work, seen by the runtime's tracing where it has one. */
+const seen = (execution: Execution): (() => Effect.Effect<ToolOutcome.ToolOutcome>) => {
+  const { answer, context } = execution
+  // The first attempt was asked for on the usual way.
+  execution.answer = undefined
+  const { agent, call, run } = context
+  const { tracing } = run.settings
+  const handled = (): Effect.Effect<ToolOutcome.ToolOutcome> => answer ?? execution.invoke()
+  if (tracing === undefined) return handled
+  const { runId, threadId } = run.engine
+  const facts = { runId, threadId, agent: agent.member.name, agentPath: agent.path }
+  return () => tracing.tool({ ...facts, toolName: call.name, callId: call.id }, Effect.suspend(handled))
 }
 
-const words = (error: ToolOutcome.Fault, message: string): Json => ({ error, message })
-
-const cancelled = ToolOutcome.fault("Cancelled", "the run was cancelled", "cancelled")
-
-const refused = (refusal: Budget.Refusal): ToolOutcome.ToolOutcome =>
-  ToolOutcome.fault("BudgetExhausted", Budget.toEvent(refusal).message, "denied")
+/** How a call ends that the run's signal or a deadline cut short. */
+const cutShort = ({ context, work }: Execution, by: "signal" | "deadline", isAbandoned: boolean): CallEnd => {
+  const { agent, tool } = context
+  const left = isAbandoned ? "; it did not stop when asked and was left behind" : ""
+  if (by === "signal") {
+    return Call.cancelled(ToolOutcome.fault("Cancelled", `the run was cancelled${left}`, "cancelled"))
+  }
+  const refusal = work.tree.isTimed(agent.path) ? work.tree.overtime(agent.path, work.elapsed()) : undefined
+  return refusal === undefined
+    ? Call.done(ToolOutcome.fault("ToolTimedOut", `${tool.name} took longer than ${tool.timeoutMs} ms${left}`))
+    : Call.refused(refusal)
+}
 
 /** A defect is the tool author's: the model reads that it happened, the operator reads what. */
-const crash = (run: Run, tool: Callable, cause: Cause.Cause<never>): Effect.Effect<Ended> =>
-  Effect.as(
+const crash = ({ run, tool }: CallContext, cause: Cause.Cause<never>): Effect.Effect<Attempted> => {
+  const words = Cause.hasInterruptsOnly(cause) ? `${tool.name} was interrupted` : `${tool.name} failed unexpectedly`
+  return Effect.as(
     run.settings.captureContent
       ? Effect.logError(`the tool ${tool.name} crashed`, cause)
       : Effect.logError(`the tool ${tool.name} crashed`),
-    {
-      outcome: ToolOutcome.fault(
-        "ToolCrashed",
-        Cause.hasInterruptsOnly(cause) ? `${tool.name} was interrupted` : `${tool.name} failed unexpectedly`
-      )
-    }
+    attempted(Call.done(ToolOutcome.fault("ToolCrashed", words)))
   )
+}
 
-const close = (
-  agent: AgentState,
-  tool: Callable,
-  permit: Permit.Permit,
-  outcome: ToolOutcome.ToolOutcome,
-  row: Entry.ToolEntry | undefined,
-  ended: Pick<Ended, "refusal" | "cancelled"> = {}
-): Settled<ToolValue> => ({
-  value: {
-    result: outcome.result,
-    ...(outcome.status === undefined ? {} : { status: outcome.status }),
-    ...(outcome.content === undefined ? {} : { content: outcome.content }),
-    ...(ended.refusal === undefined ? {} : { refusal: ended.refusal }),
-    ...(ended.cancelled === true ? { cancelled: true } : {})
-  },
-  path: agent.path,
-  events: [resultEvent(permit.call, permit.args, outcome, tool.execution)],
-  spent: row === undefined ? [] : [row]
-})
+/** Gives back what was held, and says how the call ended. */
+const close = (execution: Execution, end: CallEnd, isAbandoned: boolean): Settled<CallEnd> => {
+  const { context, held, live, permit, work } = execution
+  const { agent, tool } = context
+  live.end()
+  const { costNanoUsd } = live
+  work.tree.settle(agent.path, held, costNanoUsd === 0 ? held : { ...held, nanoUsd: costNanoUsd })
+  tellWarnings(work)
+  return {
+    value: end,
+    path: agent.path,
+    events: [Call.resultEvent(permit.call, permit.args, end.outcome, tool.execution)],
+    spent: [rowOf(execution, end, isAbandoned)]
+  }
+}
+
+/** The ledger's row of the call. */
+const rowOf = (execution: Execution, { outcome: { status } }: CallEnd, isAbandoned: boolean): Entry.ToolEntry => {
+  const { context, live, permit, startedAt, work } = execution
+  const { costNanoUsd } = live
+  const row: Entry.ToolEntry = {
+    kind: "tool",
+    path: context.agent.path,
+    callId: permit.call.id,
+    toolName: context.tool.name,
+    startedAt,
+    endedAt: work.now(),
+    attempts: execution.attempts + execution.begunBefore
+  }
+  if (costNanoUsd === 0 && status === undefined && !isAbandoned) return row
+  return {
+    ...row,
+    ...(costNanoUsd === 0 ? {} : { costNanoUsd }),
+    ...(status === undefined ? {} : { status }),
+    ...(isAbandoned ? { abandoned: true } : {})
+  }
+}

@@ -83,6 +83,11 @@ export interface Engine extends RunInfo {
     schema: Schema.Codec<A, Json>,
     effect: (work: Work) => Effect.Effect<Settled<A>>
   ) => Effect.Effect<A>
+  /**
+   * As an activity, of work that is plain code, at once and without an effect; `undefined` where `work` says that it is not, which
+   * an `activity` then is begun for. Absent where the value must be stored before anything hangs on it.
+   */
+  readonly direct?: (<A>(work: (work: Work) => Settled<A> | undefined) => A | undefined) | undefined
   /** Emits the events exactly once. On a replay `events` is not called, so that what it reads of the run is read once, too. */
   readonly emit: (
     name: string,

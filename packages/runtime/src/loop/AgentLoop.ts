@@ -13,7 +13,9 @@ import * as BudgetPause from "./BudgetPause.ts"
 import * as SpecialistOutput from "../agent/SpecialistOutput.ts"
 import { modelStep } from "../step/ModelStep.ts"
 import type { StepValue } from "../step/StepValue.ts"
-import type { CallEnd } from "../call/CallEnd.ts"
+import type { CallEnd } from "../call/Call.ts"
+import * as AtOnce from "../kernel/AtOnce.ts"
+import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import * as ResultBound from "../call/ResultBound.ts"
 import { settle } from "../call/CallSettlement.ts"
 import type { AgentEnd } from "../run/AgentEnd.ts"
@@ -60,13 +62,20 @@ export const agentLoop: (run: Run, agent: AgentState) => Effect.Effect<AgentEnd>
           agent.say(repair(issue))
           continue
         }
-        const settled = yield* settleAll(run, agent, value.calls)
-        const { maxResultCharacters } = run.settings
-        agent.say({ role: "tool", content: settled.map((call) => ResultBound.bound(call.part, maxResultCharacters)) })
-        for (const call of settled) if (call.usage !== undefined) usage = Usage.add(usage, call.usage)
-        if (settled.some((call) => call.cancelled === true)) return end("cancelled")
-        // A specialist's own limit is for its coordinator to read; a limit of this agent, or above it, stops it.
-        refusal = settled.find((call) => call.refusal !== undefined && reaches(call.refusal, agent.path))?.refusal
+        const ends = yield* settleAll(run, agent, value.calls)
+        const results: Array<Message.ResultPart> = []
+        let isCancelled = false
+        for (const [index, call] of value.calls.entries()) {
+          const end = ends[index]
+          if (end === undefined) continue
+          results.push(ResultBound.bound(ToolOutcome.part(call, end.outcome), run.settings.maxResultCharacters))
+          if (end.usage !== undefined) usage = Usage.add(usage, end.usage)
+          if (end._tag === "Cancelled") isCancelled = true
+          // A specialist's own limit is for its coordinator to read; a limit of this agent, or above it, stops it.
+          else if (end._tag === "Refused" && reaches(end.refusal, agent.path)) refusal ??= end.refusal
+        }
+        agent.say({ role: "tool", content: results })
+        if (isCancelled) return end("cancelled")
       }
 
       if (refusal !== undefined) {
@@ -94,16 +103,36 @@ const remember = (agent: AgentState, value: StepValue): void => {
   for (const part of content) if (part.type === "tool-call") agent.callIds.add(part.id)
 }
 
+/** Settles the calls of a step, in parallel; what is done at once needs no fiber. The ends stand in the order of the calls. */
 const settleAll = (
   run: Run,
   agent: AgentState,
   calls: ReadonlyArray<Message.CallPart>
 ): Effect.Effect<ReadonlyArray<CallEnd>> => {
-  const [first] = calls
   agent.beginStep(calls.length)
-  return calls.length === 1 && first !== undefined
-    ? Effect.map(settle(run, agent, first), (end) => [end])
-    : Effect.forEach(calls, (call) => settle(run, agent, call), { concurrency: "unbounded" })
+  const ends: Array<CallEnd> = []
+  let pending: Array<Effect.Effect<void>> | undefined
+  for (const [index, call] of calls.entries()) {
+    const end = settle(run, agent, call)
+    if (AtOnce.isDone(end)) {
+      ends[index] = end.value
+      continue
+    }
+    pending ??= []
+    pending.push(
+      Effect.map(end, (value) => {
+        ends[index] = value
+      })
+    )
+  }
+  if (pending === undefined) return Effect.succeed(ends)
+  const [first] = pending
+  return Effect.as(
+    pending.length === 1 && first !== undefined
+      ? first
+      : Effect.forEach(pending, (one) => one, { concurrency: "unbounded", discard: true }),
+    ends
+  )
 }
 
 const textOf = (content: ReadonlyArray<Message.AssistantPart>): string => {

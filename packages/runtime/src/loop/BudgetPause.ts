@@ -15,20 +15,20 @@ export type Paused = "raised" | "refused" | "cancelled"
 
 /** Asks about `refusal`, met by `agent`; `count` tells its questions apart. */
 export const pause = Effect.fnUntraced(function* (run: Run, agent: AgentState, refusal: Budget.Refusal, count: number) {
-  const { engine } = run
-  const name = Names.ofLimit(count)
-  const expiresAt = yield* deadline(run, agent, name)
-  const answer = yield* Question.put(run, agent, name, {
-    kind: "budget",
-    target: refusal.limit,
-    payload: { limit: refusal.limit, max: refusal.max, used: refusal.used },
-    ...(expiresAt === null ? {} : { expiresAt })
+  const subject = Names.ofLimit(count)
+  const expiresAt = yield* deadline(run, agent, subject)
+  const answer = yield* Question.ask(run, agent, {
+    subject,
+    request: {
+      kind: "budget",
+      target: refusal.limit,
+      payload: { limit: refusal.limit, max: refusal.max, used: refusal.used },
+      ...(expiresAt === null ? {} : { expiresAt })
+    },
+    close: (answer) => ({ value: answer, events: [] })
   })
-  yield* engine.emit(Names.decided(agent.prefix, name), agent.path, () => [
-    { type: "approval-decision", data: answer.resolution }
-  ])
   if (answer.resolution.outcome.outcome === "cancelled") return "cancelled" satisfies Paused
-  const raised = answer.raise !== undefined && (yield* raise(run, agent, name, answer.raise))
+  const raised = answer.raise !== undefined && (yield* raise(run, agent, subject, answer.raise))
   return (raised ? "raised" : "refused") satisfies Paused
 })
 
@@ -39,10 +39,10 @@ export const pause = Effect.fnUntraced(function* (run: Run, agent: AgentState, r
 const raise = Effect.fnUntraced(function* (
   { engine }: Run,
   agent: AgentState,
-  name: string,
+  subject: Names.Subject,
   limits: { readonly [limit: string]: number }
 ) {
-  const raised = yield* engine.activity(Names.raise(agent.prefix, name), Schema.Boolean, ({ tree }) =>
+  const raised = yield* engine.activity(Names.raise(agent.prefix, subject), Schema.Boolean, ({ tree }) =>
     Effect.succeed({ value: tree.raise(agent.path, limits), path: agent.path, events: [], spent: [] })
   )
   if (raised) engine.limits.raiseAgain(agent.path, limits)
@@ -50,10 +50,10 @@ const raise = Effect.fnUntraced(function* (
 })
 
 /** When the question expires; the clock is read once and remembered. */
-const deadline = (run: Run, agent: AgentState, name: string): Effect.Effect<number | null> => {
+const deadline = (run: Run, agent: AgentState, subject: Names.Subject): Effect.Effect<number | null> => {
   const { approvalExpiryMs } = run.settings
   if (approvalExpiryMs === undefined) return Effect.succeed(null)
-  return run.engine.activity(Names.expiry(agent.prefix, name), Schema.NullOr(Schema.Natural), (work) =>
+  return run.engine.activity(Names.expiry(agent.prefix, subject), Schema.NullOr(Schema.Natural), (work) =>
     Effect.succeed({ value: work.now() + approvalExpiryMs, path: agent.path, events: [], spent: [] })
   )
 }

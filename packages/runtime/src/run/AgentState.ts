@@ -2,7 +2,7 @@
  * One agent at work in a run: what its model is sent, what it has said, which calls it makes at once.
  */
 import { AgentPath, type Budget, Message } from "@reins/protocol"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import type { Callable, Member } from "../agent/AgentRegistry.ts"
 import type { ModelPort } from "../model/Model.ts"
@@ -106,19 +106,21 @@ export class AgentState {
     this.slots = calls > most || Number.isNaN(most) ? Semaphore.makeUnsafe(Math.max(1, most || 1)) : undefined
   }
 
-  /** Runs a call in one of the step's slots. A call that waits for a person holds none. */
-  inSlot<A>(call: Effect.Effect<A>): Effect.Effect<A> {
-    return this.slots === undefined ? call : this.slots.withPermits(1)(call)
+  /**
+   * Runs a call in one of the step's slots; where there are enough for all, it is begun when this is called. A call that waits
+   * for a person holds none.
+   */
+  inSlot<A>(call: () => Effect.Effect<A>): Effect.Effect<A> {
+    return this.slots === undefined ? call() : this.slots.withPermits(1)(Effect.suspend(call))
   }
 
   /** Runs a call of `tool` when fewer of its calls than it allows are running for this agent. */
-  limited<A>(tool: Callable, work: Effect.Effect<A>): Effect.Effect<A> {
-    const call = this.inSlot(work)
-    if (tool.concurrency === undefined) return call
+  limited<A>(tool: Callable, call: () => Effect.Effect<A>): Effect.Effect<A> {
+    if (tool.concurrency === undefined) return this.inSlot(call)
     this.turnstiles ??= new Map()
     const turnstile = this.turnstiles.get(tool.name) ?? Semaphore.makeUnsafe(Math.max(1, Math.floor(tool.concurrency)))
     this.turnstiles.set(tool.name, turnstile)
-    return turnstile.withPermits(1)(call)
+    return turnstile.withPermits(1)(Effect.suspend(() => this.inSlot(call)))
   }
 
   /** Estimated input tokens of the next request. Counts each message once. */

@@ -48,8 +48,8 @@ export const tool = (prefix: string, subject: Subject): string => `${prefix}tool
 /** That a call runs on a grant. */
 export const granted = (prefix: string, callId: string): string => `${prefix}granted/${ofCall(callId)}`
 
-/** The grant that the answer about a call left behind. */
-export const grant = (prefix: string, callId: string): string => `${prefix}grant/${ofCall(callId)}`
+/** The grant that an answer left behind. */
+export const grant = (prefix: string, subject: Subject): string => `${prefix}grant/${subject}`
 
 /** The result of a call that no tool here ran. */
 export const result = (prefix: string, callId: string): string => `${prefix}result/${ofCall(callId)}`

@@ -25,6 +25,7 @@ import { Runtime } from "../runtime/Runtime.ts"
 import type { RuntimeShape } from "../runtime/RuntimeShape.ts"
 import * as BudgetWatch from "./BudgetWatch.ts"
 import { crashing, type CrashingJournal, type Death } from "./CrashingJournal.ts"
+import * as GeneralWay from "./GeneralWay.ts"
 import * as Scenario from "./Scenario.ts"
 import * as ScenarioAgents from "./ScenarioAgents.ts"
 
@@ -60,8 +61,9 @@ const tickMs = 250
 const patienceTicks = 400
 const giveUpTicks = 800
 
-/** Carries a scenario on the memory engine. */
-export const onMemory = (scenario: Scenario.Scenario): Effect.Effect<Report> => carry(scenario, undefined, [])
+/** Carries a scenario on the memory engine; by `"general"`, nothing of it in plain code (see `GeneralWay`). */
+export const onMemory = (scenario: Scenario.Scenario, way: "usual" | "general" = "usual"): Effect.Effect<Report> =>
+  carry(scenario, undefined, [], way)
 
 /** Carries a scenario on a journal in memory; its process dies at each of `deaths`, one life after the other. */
 export const onJournal = (scenario: Scenario.Scenario, deaths: ReadonlyArray<Death> = []): Effect.Effect<Report> =>
@@ -76,7 +78,8 @@ interface Life {
 const carry = (
   scenario: Scenario.Scenario,
   journal: MemoryJournal.MemoryJournal | undefined,
-  deaths: ReadonlyArray<Death>
+  deaths: ReadonlyArray<Death>,
+  way: "usual" | "general" = "usual"
 ): Effect.Effect<Report> =>
   Effect.gen(function* () {
     const world = ScenarioAgents.makeWorld()
@@ -99,7 +102,7 @@ const carry = (
               // Half of all scenarios are taken up from snapshots wherever there can be one.
               snapshotEvery: scenario.seed % 2 === 0 ? 1 : Number.POSITIVE_INFINITY
             })
-      return yield* live(scenario, factory, world, budget, ids, process)
+      return yield* live(scenario, way === "usual" ? factory : GeneralWay.factory(factory), world, budget, ids, process)
     })
 
     let life = yield* begin()

@@ -1,8 +1,8 @@
 /**
- * How a tool call ended, as the model reads it. Every ending is a value: a success, a typed failure, bad arguments, a crash,
+ * What a tool call came to, as the model reads it. Every ending is a value: a success, a typed failure, bad arguments, a crash,
  * a timeout, a refusal. A provider insists on one output for each call, and siblings go on whatever one of them did.
  */
-import type { Events, Json, Message } from "@reins/protocol"
+import { Budget, type Events, type Json, type Message } from "@reins/protocol"
 
 /** A call's result. `status` is absent on success. `content` is what the model sees in place of `result`, where it differs. */
 export interface ToolOutcome {
@@ -32,15 +32,18 @@ export type Fault =
 /** A result as the model reads it. */
 export const part = (
   call: { readonly id: string; readonly name: string },
-  outcome: ToolOutcome
-): Message.ResultPart => ({
-  type: "tool-result",
-  id: call.id,
-  name: call.name,
-  result: outcome.result,
-  ...(outcome.status === undefined ? {} : { status: outcome.status }),
-  ...(outcome.content === undefined ? {} : { content: outcome.content })
-})
+  { content, result, status }: ToolOutcome
+): Message.ResultPart =>
+  status === undefined && content === undefined
+    ? { type: "tool-result", id: call.id, name: call.name, result }
+    : {
+        type: "tool-result",
+        id: call.id,
+        name: call.name,
+        result,
+        ...(status === undefined ? {} : { status }),
+        ...(content === undefined ? {} : { content })
+      }
 
 /** A call that did what it should. */
 export const success = (result: Json, content?: Message.ResultPart["content"]): ToolOutcome => ({
@@ -59,3 +62,10 @@ export const fault = (error: Fault, message: string, status: Events.Status = "fa
   content: undefined,
   ...(error === "ResultInvalid" || error === "InvalidArguments" ? { isFinal: true } : {})
 })
+
+/** A call that a limit refused. */
+export const refused = (refusal: Budget.Refusal): ToolOutcome =>
+  fault("BudgetExhausted", Budget.toEvent(refusal).message, "denied")
+
+/** A call that the run's cancel ended. */
+export const cancelled: ToolOutcome = fault("Cancelled", "the run was cancelled", "cancelled")

@@ -1,13 +1,15 @@
 /**
  * The memory engine: carries one run in this process, remembers nothing beyond it. The verbs cost next to nothing: an
- * activity is its effect, an emit is a push, a wait is a callback.
+ * activity is its effect, an emit is a push, a wait is a deferred answer.
  *
  * It is the one owner of the run's log: it checks the order, takes the next number and appends, all synchronously, so that
  * parallel branches interleave lawfully by construction. An unlawful event is a defect of the loop and stops the run.
  */
 import { AgentPath, type Approval, type Entry, Envelope, type Event, type Json, Ordering } from "@reins/protocol"
 import type * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Schema from "effect/Schema"
 import * as Erased from "../../kernel/Erased.ts"
 import type { BudgetTree } from "../../budget/BudgetTree.ts"
@@ -27,49 +29,42 @@ export interface MemoryRunOwner {
   readonly ended: (run: MemoryRun) => void
 }
 
-/** An open wait, from when it began until it is answered or interrupted. One object, because many runs are parked for long. */
-class OpenWait implements SignalListener, AlarmListener {
-  /** Set where the clock ends it. */
-  deadline: Deadline | undefined
+/**
+ * The answer to an approval, or the result of a caller's tool: deferred, and completed exactly once by whoever is first (a person, the
+ * clock, a cancel), perhaps before the run waits for it. One object with its wait, because many runs are parked for long.
+ */
+class DeferredAnswer implements SignalListener, AlarmListener {
   readonly name: string
-  readonly startedAt: number
-  readonly row: WaitRow
+  readonly deferred = Deferred.makeUnsafe<Json>()
+  /** What it was completed with. */
+  value: Json | undefined
+  /** Set where the clock ends the wait. */
+  deadline: Deadline | undefined
+  row: WaitRow | undefined
+  startedAt = 0
+  endedAt = 0
+  private end: WaitEnd<unknown> | undefined
   private readonly run: MemoryRun
-  private readonly end: WaitEnd<unknown>
-  private readonly resume: (waited: Effect.Effect<Waited>) => void
 
-  constructor(
-    run: MemoryRun,
-    name: string,
-    end: WaitEnd<unknown>,
-    row: WaitRow,
-    resume: (waited: Effect.Effect<Waited>) => void
-  ) {
+  constructor(run: MemoryRun, name: string) {
     this.run = run
     this.name = name
+  }
+
+  /** The run waits for it from now on. */
+  wait(end: WaitEnd<unknown>, row: WaitRow): void {
+    this.startedAt = this.run.now()
     this.end = end
     this.row = row
-    this.resume = resume
-    this.startedAt = run.now()
   }
 
   signalled(): void {
-    this.run.answer(this.name, Erased.as<Json>(this.end.cancelled))
+    this.run.answer(this.name, Erased.as<Json>(this.end?.cancelled))
   }
 
   ring(): void {
-    this.run.answer(this.name, Erased.as<Json>(this.end.expires?.value))
+    this.run.answer(this.name, Erased.as<Json>(this.end?.expires?.value))
   }
-
-  answered(value: Json, endedAt: number): void {
-    this.resume(Effect.succeed({ value, waitedMs: endedAt - this.startedAt }))
-  }
-}
-
-/** What a wait came to. In memory its value is not encoded: it is what the wait is declared to answer. */
-interface Waited {
-  readonly value: Json
-  readonly waitedMs: number
 }
 
 export class MemoryRun implements Engine, Work {
@@ -90,9 +85,8 @@ export class MemoryRun implements Engine, Work {
   private readonly clock: RunClock
   private entries: Array<Entry.Entry> = []
   private readonly alarm: Alarm
-  /** Absent while nothing waits; nearly always of one. */
-  private waiting: Array<OpenWait> | undefined
-  private answers: Map<string, Json> | undefined
+  /** Absent while nothing was waited for or answered; nearly always of one. */
+  private answers: Array<DeferredAnswer> | undefined
 
   constructor(
     info: RunInfo,
@@ -142,38 +136,57 @@ export class MemoryRun implements Engine, Work {
     })
   }
 
+  direct<A>(work: (work: Work) => Settled<A> | undefined): A | undefined {
+    this.clock.beginWork()
+    const settled = work(this)
+    if (settled !== undefined) return this.settle(settled)
+    this.clock.endWork()
+    return undefined
+  }
+
   wait<A>(
     name: string,
     _schema: Schema.Codec<A, Json>,
     end: WaitEnd<A>,
     row: WaitRow
   ): Effect.Effect<{ readonly value: A; readonly waitedMs: number }> {
-    return reminding(this, end, Erased.as<Effect.Effect<{ value: A; waitedMs: number }>>(this.waited(name, end, row)))
+    return reminding(
+      this,
+      end,
+      Effect.suspend(() => {
+        const answer = this.answerOf(name)
+        // In memory an answer is not encoded: its value is what the wait is declared to answer.
+        const waited = (value: Json) => ({ value: Erased.as<A>(value), waitedMs: answer.endedAt - answer.startedAt })
+        if (answer.value !== undefined) return Effect.succeed(waited(answer.value))
+        answer.wait(end, row)
+        this.clock.beginWait()
+        if (end.expires !== undefined) answer.deadline = this.alarm.set(end.expires.at - answer.startedAt, answer)
+        this.cancel.add(answer)
+        // It may be parked for long: arrays that grow keep room for more.
+        this.log.trim()
+        this.entries = this.entries.slice()
+        return Effect.onInterrupt(Effect.map(Deferred.await(answer.deferred), waited), () =>
+          Effect.sync(() => this.leave(answer))
+        )
+      })
+    )
   }
 
-  private waited(name: string, end: WaitEnd<unknown>, row: WaitRow): Effect.Effect<Waited> {
-    return Effect.callback((resume) => {
-      const early = this.answers?.get(name)
-      if (early !== undefined) return resume(Effect.succeed({ value: early, waitedMs: 0 }))
-      const wait = new OpenWait(this, name, end, row, resume)
-      if (this.waiting === undefined) this.waiting = [wait]
-      else this.waiting.push(wait)
-      this.clock.beginWait()
-      if (end.expires !== undefined) wait.deadline = this.alarm.set(end.expires.at - wait.startedAt, wait)
-      this.cancel.add(wait)
-      // It may be parked for long: arrays that grow keep room for more.
-      this.log.trim()
-      this.entries = this.entries.slice()
-      return Effect.sync(() => this.leave(wait))
-    })
+  /** The wait is over: neither the clock nor a cancel has to do with it any more. */
+  private leave(answer: DeferredAnswer): void {
+    this.cancel.remove(answer)
+    this.alarm.clear(answer.deadline)
   }
 
-  /** The wait is over: nothing of it is kept. */
-  private leave(wait: OpenWait): void {
-    this.cancel.remove(wait)
-    this.alarm.clear(wait.deadline)
-    const left = this.waiting?.filter((one) => one !== wait)
-    this.waiting = left?.length === 0 ? undefined : left
+  /** The answer of that name, made by whoever is first to wait for it or to give it. */
+  private answerOf(name: string): DeferredAnswer {
+    let answer = this.answers?.find((one) => one.name === name)
+    if (answer === undefined) {
+      answer = new DeferredAnswer(this, name)
+      if (this.answers === undefined) this.answers = [answer]
+      else this.answers.push(answer)
+    }
+    return answer
   }
 
   /** Whether the call of that key, its path and id, is open and the caller's to run. */
@@ -183,21 +196,19 @@ export class MemoryRun implements Engine, Work {
 
   /** Answers a wait by name, also before it began. The first answer stays. */
   answer(name: string, value: Json): Answered {
-    const first = this.answers?.get(name)
-    if (first !== undefined) return { _tag: "Resolved", value: first }
-    this.answers ??= new Map()
-    this.answers.set(name, value)
-    const wait = this.waiting?.find((one) => one.name === name)
-    if (wait !== undefined) this.end(wait, value)
+    const answer = this.answerOf(name)
+    if (answer.value !== undefined) return { _tag: "Resolved", value: answer.value }
+    answer.value = value
+    const { row, startedAt } = answer
+    if (row !== undefined) {
+      this.leave(answer)
+      this.clock.endWait()
+      answer.endedAt = this.now()
+      const { id, path, reason } = row
+      this.entries.push({ kind: "wait", path, reason, id, startedAt, endedAt: answer.endedAt })
+    }
+    Deferred.doneUnsafe(answer.deferred, Exit.succeed(value))
     return { _tag: "Taken" }
-  }
-
-  private end(wait: OpenWait, value: Json): void {
-    this.leave(wait)
-    this.clock.endWait()
-    const endedAt = this.now()
-    this.entries.push({ kind: "wait", ...wait.row, startedAt: wait.startedAt, endedAt })
-    wait.answered(value, endedAt)
   }
 
   push(path: AgentPath.AgentPath, events: ReadonlyArray<Event>): boolean {

@@ -1,0 +1,29 @@
+/**
+ * Forces the general way: what the runtime does in plain code, where nothing stands against it, is carried through activities as
+ * everything else is. Both ways must come to the same, so tests run both.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { Engine } from "../engine/Engine.ts"
+import type { RunHostFactory } from "../engine/RunHost.ts"
+import { Deployment } from "../runtime/Deployment.ts"
+
+/** Hosts as `factory` makes them, whose runs take the general way only. */
+export const factory = (factory: RunHostFactory): RunHostFactory => ({
+  make: (drive) => factory.make((record, history, engine, stores) => drive(record, history, general(engine), stores))
+})
+
+/** The deployment that this layer is given, by the general way. */
+export const layer: Layer.Layer<never> = Layer.effect(Deployment, Effect.map(Deployment, factory))
+
+const general = (engine: Engine): Engine => ({
+  runId: engine.runId,
+  threadId: engine.threadId,
+  resourceId: engine.resourceId,
+  startedAt: engine.startedAt,
+  activity: (name, schema, effect) => engine.activity(name, schema, effect),
+  emit: (name, path, events) => engine.emit(name, path, events),
+  wait: (name, schema, end, row) => engine.wait(name, schema, end, row),
+  limits: engine.limits,
+  observed: () => engine.observed()
+})
