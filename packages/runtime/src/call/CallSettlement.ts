@@ -128,6 +128,7 @@ const ClientAnswer = Schema.Struct({
 
 /** Waits for what the caller's own tool came to, and checks it. */
 const clientCall = Effect.fnUntraced(function* ({ agent, call, run, tool }: CallContext, args: Json, isAsked: boolean) {
+  agent.trim()
   const { value } = yield* run.engine.wait(
     Names.client(agent.prefix, call.id, isAsked),
     ClientAnswer,

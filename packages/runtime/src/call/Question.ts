@@ -92,6 +92,7 @@ const answered = <A>(
 ): Effect.Effect<Answer> => {
   const constant = unattended(agent.member.definition.unattended ?? run.settings.unattended, id)
   if (constant !== undefined) return Effect.succeed(constant)
+  agent.trim()
   const cancelled: Answer = { resolution: { id, outcome: { outcome: "cancelled" } } }
   const row = { path: agent.path, reason: "approval", id } as const
   if (expiresAt === undefined) {

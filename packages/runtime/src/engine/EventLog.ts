@@ -6,6 +6,7 @@
  * behind makes `full` true. It may begin behind events that its owner has not read: who wants those reads the store.
  */
 import { Envelope } from "@reins/protocol"
+import * as Trimmed from "../kernel/Trimmed.ts"
 
 /** How far a bounded reader may fall behind before the run waits for it, in events. */
 const highWater = 4096
@@ -79,7 +80,7 @@ export class EventLog {
 
   /** Frees what an array that has grown keeps for more: nothing may be written for long. */
   trim(): void {
-    this.envelopes = this.envelopes.slice()
+    this.envelopes = Trimmed.copy(this.envelopes)
   }
 
   end(): void {

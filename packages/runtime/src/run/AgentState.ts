@@ -5,6 +5,7 @@ import { AgentPath, type Budget, Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import type { Callable, Member } from "../agent/AgentRegistry.ts"
+import * as Trimmed from "../kernel/Trimmed.ts"
 import type { ModelPort } from "../model/Model.ts"
 import * as TokenEstimator from "../model/TokenEstimator.ts"
 import type { Summary } from "../thread/ThreadStore.ts"
@@ -14,9 +15,9 @@ const usualParallel = 16
 
 /** One agent at work in a run. `messages`, what its model is sent, grows; it is never copied, and only compaction shortens it. */
 export class AgentState {
-  readonly messages: Array<Message.Message>
-  /** What this run adds to the conversation: its prompt, and what was said since. */
-  readonly said: Array<Message.Message>
+  messages: Array<Message.Message>
+  /** What this run adds to the conversation: its prompt, and what was said since. The same array while that is all there is. */
+  said: Array<Message.Message>
   /** Every call id used so far, so that one that comes again gets another. */
   readonly callIds = new Set<string>()
   readonly prefix: string
@@ -55,7 +56,7 @@ export class AgentState {
     this.messages = [...options.history, options.prompt].map(Message.frozen)
     this.length = this.messages.length
     this.summary = options.summary
-    this.said = [options.prompt]
+    this.said = options.history.length === 0 ? this.messages : [options.prompt]
   }
 
   /** Adds to the conversation. */
@@ -64,7 +65,14 @@ export class AgentState {
     // A model is sent it, and whoever asks for the thread: nobody may write to what was said.
     Message.frozen(message)
     this.messages.push(message)
-    this.said.push(message)
+    if (this.said !== this.messages) this.said.push(message)
+  }
+
+  /** Frees what arrays that have grown keep for more: the agent waits for a person, perhaps for days. */
+  trim(): void {
+    const isOne = this.said === this.messages
+    this.messages = Trimmed.copy(this.messages)
+    this.said = isOne ? this.messages : Trimmed.copy(this.said)
   }
 
   /** Where this run's prompt stands in what the model is sent. */
@@ -86,6 +94,7 @@ export class AgentState {
         : [{ role: "user", content: [{ type: "text", text: `The conversation so far, in short:\n${text}` }] }]
     // A prompt that stayed when more than it was left out is counted among what was.
     this.covered = Math.max(this.covered, this.length - this.messages.length + dropped)
+    if (this.said === this.messages) this.said = this.messages.slice()
     this.messages.splice(0, dropped, ...before, ...(isCut ? [prompt] : []))
     this.summary = text === undefined ? undefined : { strategy, covers: this.covered, text }
     this.counted = 0

@@ -4,7 +4,7 @@
  *
  * Ended runs stay readable for a while, the latest `keptRuns` of them, so that a watcher who comes late sees the end.
  */
-import { AgentPath, type Approval, type Envelope, type Json, QueryRejections } from "@reins/protocol"
+import { AgentPath, type Approval, type Envelope, type Json, type Message, QueryRejections } from "@reins/protocol"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -104,27 +104,31 @@ class Host implements RunHost, MemoryRunOwner {
       const history = input.isolated ? [] : this.threads.history(threadId)
       const standing = input.isolated ? {} : this.threads.standing(threadId)
       const record: RunRecord = { ...input, historyVersion: history.length, ...standing }
-      const clock = caller.getRef(Clock.Clock)
-      const run = new MemoryRun(record, {
-        clock,
-        alarm: this.alarms.on(clock),
-        tree: new BudgetTree(
-          record.budget ?? {},
-          [],
-          Context.get(this.context, BudgetProbe),
-          ThreadUpdate.nodeAbove(record)
-        ),
-        owner: this
-      })
-      const carried: Carried = { record, run, fiber: undefined }
-      this.runs.set(runId, carried)
-      // The run lives in the host, with the caller's clock and trace.
-      const context = this.contextFor(clock, caller.context)
-      const fiber = Effect.runForkWith(context)(this.drive(record, history, run, this))
-      if (fiber.pollUnsafe() === undefined) carried.fiber = fiber
-      fiber.addObserver((exit) => this.settle(carried, exit))
+      this.carry(record, history, caller)
       return Effect.void
     })
+
+  private carry(
+    record: RunRecord,
+    history: ReadonlyArray<Message.Message>,
+    caller: Fiber.Fiber<unknown, unknown>
+  ): void {
+    const clock = caller.getRef(Clock.Clock)
+    const look = Context.get(this.context, BudgetProbe)
+    const run = new MemoryRun(record, {
+      clock,
+      alarm: this.alarms.on(clock),
+      tree: new BudgetTree(record.budget ?? {}, [], look, ThreadUpdate.nodeAbove(record)),
+      owner: this
+    })
+    const carried: Carried = { record, run, fiber: undefined }
+    this.runs.set(record.runId, carried)
+    // The run lives in the host, with the caller's clock and trace.
+    const context = this.contextFor(clock, caller.context)
+    const fiber = Effect.runForkWith(context)(this.drive(record, history, run, this))
+    if (fiber.pollUnsafe() === undefined) carried.fiber = fiber
+    fiber.addObserver((exit) => this.settle(carried, exit))
+  }
 
   asked({ runId }: MemoryRun, request: Approval.Request, agentPath: AgentPath.AgentPath, askedAt: number): void {
     // Frozen, as the request in it is: whoever lists it must not change whose question it is.

@@ -19,6 +19,7 @@ import { reminding, type WaitEnd, type WaitRow } from "../../engine/Wait.ts"
 import type { Answered } from "../../engine/RunHost.ts"
 import type { Alarm, AlarmListener, Deadline } from "../../kernel/Alarm.ts"
 import { Signal, type SignalListener } from "../../kernel/Signal.ts"
+import * as Trimmed from "../../kernel/Trimmed.ts"
 import { RunClock } from "../../kernel/RunClock.ts"
 
 /** What the owner of runs is told. */
@@ -164,7 +165,7 @@ export class MemoryRun implements Engine, Work {
         this.cancel.add(answer)
         // It may be parked for long: arrays that grow keep room for more.
         this.log.trim()
-        this.entries = this.entries.slice()
+        this.entries = Trimmed.copy(this.entries)
         return Effect.onInterrupt(Effect.map(Deferred.await(answer.deferred), waited), () =>
           Effect.sync(() => this.leave(answer))
         )
