@@ -50,12 +50,6 @@ describe("an answer that breaks the model port's contract", () => {
     })
   )
 
-  it.effect("by making one call twice fails the run with a reason", () =>
-    Effect.gen(function* () {
-      assert.deepStrictEqual(yield* flawOf(call("1"), call("1"), finish), flawed('it made the call "1" twice'))
-    })
-  )
-
   it.effect("shows nothing of what came after its finish", () =>
     Effect.gen(function* () {
       const { probe } = yield* Solo.finished([reply(say("so"), finish, say(" on"))])
@@ -77,7 +71,7 @@ describe("an answer that breaks the model port's contract", () => {
   it.effect("runs none of its calls", () =>
     Effect.gen(function* () {
       let ran = 0
-      const model = ScriptedModel.make({ respond: () => reply(say("so"), call("1"), call("2"), call("1"), finish) })
+      const model = ScriptedModel.make({ respond: () => reply(say("so"), call("1"), call("2"), finish, finish) })
       const probe = yield* OneTool.finished({ model, handler: () => Effect.sync(() => void ran++) })
       assert.strictEqual(ran, 0)
       assert.deepStrictEqual(probe.of("tool-invocation"), [])
@@ -105,6 +99,24 @@ describe("an answer", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("runs calls that share an id, or have none, each under its own", () =>
+    Effect.gen(function* () {
+      const model = ScriptedModel.make({
+        replies: [
+          reply(call("c"), call(""), call("c"), call(""), { type: "finish", reason: "tool-calls", usage }),
+          ScriptedModel.text("done")
+        ]
+      })
+      const probe = yield* OneTool.finished({ model, handler: () => Effect.succeed("ran") })
+      Story.isWhole(probe.envelopes)
+      const ran = probe.of("tool-invocation").flatMap((event) => (event.state === "result" ? [event] : []))
+      assert.deepStrictEqual(
+        ran.map(({ result, toolInvocationId }) => [toolInvocationId, result]).toSorted(),
+        ["c", "c_2", "call", "call_2"].map((id) => [id, "ran"])
+      )
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("keeps one delta of 5 MB whole", () =>
     Effect.gen(function* () {
       const long = "0123456789".repeat(500_000)
@@ -115,11 +127,34 @@ describe("an answer", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("keeps a character whole that its deltas split", () =>
+  it.effect.prop(
+    "keeps each character whole, however its deltas split it, in the log and in the thread",
+    {
+      words: Schema.Array(Schema.Literals(["a", "\u{1f600}", "\u{10ffff}"])).check(Schema.isMinLength(1)),
+      size: Schema.Literals([1, 2, 3])
+    },
+    ({ size, words }) =>
+      Effect.gen(function* () {
+        const text = words.join("")
+        const deltas = Array.from({ length: Math.ceil(text.length / size) }, (_, index) =>
+          say(text.slice(index * size, (index + 1) * size))
+        )
+        const { probe, runtime } = yield* Solo.finished([reply(...deltas, finish)])
+        const told = probe.of("text").map((event) => event.text)
+        assert.isTrue(told.every((one) => one.isWellFormed() && one !== ""))
+        assert.strictEqual(told.join(""), text)
+        const [, answer] = yield* runtime.threads.get("thread")
+        assert.deepStrictEqual(answer?.content, [{ type: "text", text }])
+      }).pipe(Effect.scoped)
+  )
+
+  it.effect("keeps a character whole between whose halves other parts came, and drops half of one", () =>
     Effect.gen(function* () {
-      const { runtime } = yield* Solo.finished([reply(say("\ud83d"), say("\ude00"), finish)])
-      const [, answer] = yield* runtime.threads.get("thread")
-      assert.deepStrictEqual(answer?.content, [{ type: "text", text: "\u{1f600}" }])
+      const delta = (part: string, text: string): ModelPart => ({ type: "text", part, text })
+      const parts = [delta("1", "a\ud83d"), delta("2", "b\ud83d"), delta("1", "\ude00"), delta("3", "\ude00c")]
+      const { probe } = yield* Solo.finished([reply(...parts, finish)])
+      const told = probe.of("text").map((event) => event.text)
+      assert.deepStrictEqual(told, ["a", "b", "\u{1f600}", "\ufffdc"])
     }).pipe(Effect.scoped)
   )
 

@@ -18,6 +18,8 @@ interface OpenPart {
   text: string
   metadata: PartMetadata | undefined
   at?: number
+  /** The first half of a character (a high surrogate) that a provider has cut in two. */
+  half?: string | undefined
 }
 
 /** The text, reasoning and usage of an answer so far. Made anew for each attempt. */
@@ -59,21 +61,23 @@ export class Answer {
         continue
       }
       switch (part.type) {
-        case "text":
-          if (part.text !== "") {
-            events.push({ type: "text", text: part.text })
-            this.said += part.text.length
+        case "text": {
+          const text = this.grow(part)
+          if (text !== "") {
+            events.push({ type: "text", text })
+            this.said += text.length
             this.hasText = true
           }
-          this.grow(part)
           break
-        case "reasoning":
-          if (part.text !== "") {
-            events.push({ type: "reasoning", text: part.text })
-            this.reasoned += part.text.length
+        }
+        case "reasoning": {
+          const text = this.grow(part)
+          if (text !== "") {
+            events.push({ type: "reasoning", text })
+            this.reasoned += text.length
           }
-          this.grow(part)
           break
+        }
         default:
           this.close()
           this.takeWhole(part)
@@ -97,7 +101,8 @@ export class Answer {
     else this.content[open.at] = part
   }
 
-  private grow({ metadata, part: key, text, type }: Increment): void {
+  /** Adds to the open part; answers what is added. Half of a character waits for its other half, and is dropped where none comes. */
+  private grow({ metadata, part: key, text, type }: Increment): string {
     let open = this.open
     if (open === undefined || open.type !== type || open.key !== key) {
       this.close()
@@ -110,8 +115,15 @@ export class Answer {
       this.open = open
       if (key !== undefined) (this.keyed ??= new Map()).set(type + key, open)
     }
-    open.text += text
+    let whole = text
+    if (open.half !== undefined || !text.isWellFormed()) {
+      whole = (open.half ?? "") + text
+      open.half = /[\ud800-\udbff]$/.exec(whole)?.[0]
+      whole = (open.half === undefined ? whole : whole.slice(0, -1)).toWellFormed()
+    }
+    open.text += whole
     if (metadata !== undefined) open.metadata = { ...open.metadata, ...metadata }
+    return whole
   }
 
   /** Data of the model's as our own, which nobody changes between the question about a call and its run. */
@@ -121,16 +133,19 @@ export class Answer {
     return copied ?? null
   }
 
+  /** The id itself, or with the first free number behind it: calls of an answer may share one, and all of them run. */
+  private unused(id: string): string {
+    let unused = id
+    for (let count = 2; this.calls.some((call) => call.id === unused); count++) unused = `${id}_${count}`
+    return unused
+  }
+
   private takeWhole(part: Exclude<ModelPart, { type: "text" | "reasoning" }>): void {
     switch (part.type) {
       case "tool-call": {
-        if (this.calls.some((call) => call.id === part.id)) {
-          this.flaw ??= `it made the call ${JSON.stringify(part.id)} twice`
-          return
-        }
         const call: Message.CallPart = {
           type: "tool-call",
-          id: part.id,
+          id: this.unused(part.id === "" ? "call" : part.id),
           name: part.name,
           args: this.own(part.args),
           ...(part.execution === undefined ? {} : { execution: part.execution }),
