@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Transcript } from "@reins/protocol"
 import { Budget, Prices } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
 import { Effect } from "effect"
@@ -68,7 +69,8 @@ describe("a budget that wraps up", () => {
       assert.strictEqual(ran, 1)
       Story.isWhole(probe.envelopes)
       const thread = yield* runtime.threads.get("thread")
-      assert.deepStrictEqual(thread.at(-1), { role: "assistant", content: [{ type: "text", text: "more" }] })
+      assert.deepStrictEqual(thread.at(-2), { role: "assistant", content: [{ type: "text", text: "more" }] })
+      assert.deepStrictEqual(thread.at(-1), Transcript.droppedCalls("no tools were offered", ["work"]))
     }).pipe(Effect.scoped)
   )
 

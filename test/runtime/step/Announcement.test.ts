@@ -35,8 +35,8 @@ describe("the announcement of a step's calls", () => {
     }).pipe(Effect.scoped)
   )
 
-  const cutShort: ReadonlyArray<StopReason> = ["length", "content-filter", "error", "other"]
-  it.effect.each(cutShort)("leaves out the calls of a step that ended %s, which never run", (reason) =>
+  const cutShort: ReadonlyArray<StopReason> = ["length", "content-filter", "error"]
+  it.effect.each(cutShort)("drops the calls of a step that ended %s, and tells the log and the model", (reason) =>
     Effect.gen(function* () {
       let ran = 0
       const model = ScriptedModel.make({
@@ -49,8 +49,92 @@ describe("the announcement of a step's calls", () => {
       assert.strictEqual(probe.of("finish")[0]?.finishReason, reason === "error" ? "other" : reason)
       assert.deepStrictEqual(yield* runtime.threads.get("thread"), [
         { role: "user", content: [{ type: "text", text: "work" }] },
-        { role: "assistant", content: [{ type: "text", text: "so far" }] }
+        { role: "assistant", content: [{ type: "text", text: "so far" }] },
+        {
+          role: "user",
+          content: [
+            { type: "text", text: `Your answer ended early (${reason}), so these tool calls did not run: work.` }
+          ]
+        }
       ])
+      assert.deepInclude(probe.of("custom"), {
+        type: "custom",
+        event_type: "calls_dropped",
+        data: { reason, tools: ["work"] }
+      })
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect.each(["stop", "tool-calls", "other", "end_turn"])(
+    "lets the calls of a whole answer run, though the provider calls its end %s",
+    (reason) =>
+      Effect.gen(function* () {
+        let ran = 0
+        const ended = { type: "finish", reason } as ModelPart
+        const model = ScriptedModel.make({
+          replies: [reply({ type: "tool-call", id: "c", name: "work", args: {} }, ended), text("done")]
+        })
+        const probe = yield* OneTool.finished({ model, handler: () => Effect.sync(() => void ran++) })
+        Story.isWhole(probe.envelopes)
+        assert.strictEqual(ran, 1)
+        assert.strictEqual(probe.of("finish")[0]?.finishReason, "stop")
+      }).pipe(Effect.scoped)
+  )
+
+  it.effect("sends a paused turn back as it stands, and gives a call of the provider the result of a later step", () =>
+    Effect.gen(function* () {
+      const model = ScriptedModel.make({
+        replies: [
+          reply({ type: "text", text: "Searching. " }, searched, finish("paused")),
+          reply(finish("paused")),
+          reply(found, { type: "text", text: "Twice a day." }, finish("stop"))
+        ]
+      })
+      const { probe, runtime } = yield* Solo.finished(model)
+      Story.isWhole(probe.envelopes)
+      assert.deepStrictEqual(
+        model.requests[1]?.messages.at(-1)?.content.map(({ type }) => type),
+        ["text", "tool-call"]
+      )
+      const [call, result, ...more] = probe.of("tool-invocation")
+      assert.deepStrictEqual([call?.state, result?.state, more.length], ["call", "result", 0])
+      assert.deepStrictEqual(result?.state === "result" ? [result.result, result.status] : [], [["tides"], undefined])
+      assert.strictEqual(probe.of("finish")[0]?.finishReason, "stop")
+      const thread = yield* runtime.threads.get("thread")
+      assert.isTrue(Transcript.isPairComplete(thread))
+      assert.deepStrictEqual(
+        thread.map(({ content }) => content.map(({ type }) => type)),
+        [["text"], ["text"], ["tool-call", "tool-result", "text"]]
+      )
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("closes a call of the provider as missing when the last step brings no result", () =>
+    Effect.gen(function* () {
+      const { probe, runtime } = yield* Solo.finished([
+        reply(searched, finish("paused")),
+        reply({ type: "text", text: "Hm." }, finish("stop"))
+      ])
+      Story.isWhole(probe.envelopes)
+      const [, result] = probe.of("tool-invocation")
+      assert.strictEqual(result?.state === "result" ? result.status : undefined, "failed")
+      assert.isTrue(Transcript.isPairComplete(yield* runtime.threads.get("thread")))
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("keeps a call of the provider that waits out of the log and the thread of a cancelled run", () =>
+    Effect.gen(function* () {
+      const hold = yield* ScriptedModel.hold
+      const model = ScriptedModel.make({
+        replies: [reply({ type: "text", text: "Searching. " }, searched, finish("paused")), { ...text("never"), hold }]
+      })
+      const { handle, probe, runtime } = yield* Solo.start(model)
+      yield* hold.reached
+      yield* handle.cancel
+      yield* probe.end
+      Story.isWhole(probe.envelopes)
+      assert.deepStrictEqual(probe.of("tool-invocation"), [])
+      assert.isTrue(Transcript.isPairComplete(yield* runtime.threads.get("thread")))
     }).pipe(Effect.scoped)
   )
 

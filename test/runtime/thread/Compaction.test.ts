@@ -30,9 +30,16 @@ const looker = (times: number, summary: ScriptedModel.Reply = ScriptedModel.text
 const layer = (
   model: ScriptedModel.ScriptedModel,
   compaction: Compaction.Strategy,
-  options: { readonly budget?: Budget.Budget; readonly deployment?: Layer.Layer<never> } = {}
+  options: {
+    readonly budget?: Budget.Budget
+    readonly deployment?: Layer.Layer<never>
+    readonly modelRetryDelay?: "0 millis"
+  } = {}
 ) =>
-  Runtime.layer({ agents: [Agent.make("desk", { toolkit: Kit, compaction, budget: options.budget })] }).pipe(
+  Runtime.layer({
+    agents: [Agent.make("desk", { toolkit: Kit, compaction, budget: options.budget })],
+    modelRetryDelay: options.modelRetryDelay
+  }).pipe(
     Layer.provide([
       Kit.toLayer({ look: () => Effect.succeed(long) }),
       Layer.succeed(Model, model),
@@ -116,6 +123,41 @@ describe("a summary", () => {
         assert.deepStrictEqual(told[0], { event_type: "compaction_failed", data: { strategy: "summary", issue } })
         assert.strictEqual(model.requests.at(-1)?.messages.length, 13)
       }
+    })
+  )
+
+  it.effect.each(["length", "content-filter", "error", "paused"] as const)(
+    "that ended with %s replaces nothing",
+    (stop) =>
+      Effect.gen(function* () {
+        const model = looker(6, ScriptedModel.text("In short: they", { stop }))
+        const { result, told } = yield* run(model, Compaction.summarise(window))
+        assert.strictEqual(result._tag, "Success")
+        const issue = `the model's answer is not whole: it ended with ${stop}`
+        assert.deepStrictEqual(told[0], { event_type: "compaction_failed", data: { strategy: "summary", issue } })
+        assert.strictEqual(model.requests.at(-1)?.messages.length, 13)
+      })
+  )
+
+  it.effect("is asked for again after a failure that may pass", () =>
+    Effect.gen(function* () {
+      let asked = 0
+      const lost = new ModelFailure.NetworkFailed({ provider: "scripted", model: "scripted-1" })
+      const model = ScriptedModel.make({
+        respond: (request) => {
+          const { step } = request.metadata
+          if (request.tools.length === 0) {
+            asked++
+            return asked === 1 ? ScriptedModel.failure(lost) : ScriptedModel.text("In short.")
+          }
+          return step > 6
+            ? ScriptedModel.text("Done.")
+            : ScriptedModel.calls([{ id: `c${step}`, name: "look", args: {} }])
+        }
+      })
+      const { told } = yield* run(model, Compaction.summarise(window), { modelRetryDelay: "0 millis" })
+      assert.strictEqual(told[0]?.event_type, "compacted")
+      assert.isAbove(asked, 1)
     })
   )
 

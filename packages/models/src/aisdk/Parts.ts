@@ -7,7 +7,7 @@
  */
 import type { LanguageModelV4StreamPart, SharedV4Warning } from "@ai-sdk/provider"
 import { type Json, Usage } from "@reins/protocol"
-import type { ModelPart, PartMetadata } from "@reins/runtime"
+import type { ModelPart, PartMetadata, StopReason } from "@reins/runtime"
 import * as Base64 from "effect/encoding/Base64"
 import * as Predicate from "effect/Predicate"
 import { ReceivedIds } from "./CallIds.ts"
@@ -149,7 +149,7 @@ export class Parts {
     if (unified === "interrupted") {
       this.interrupted = true
     } else {
-      this.held = { type: "finish", reason: unified, ...(raw === undefined ? {} : { raw }) }
+      this.held = { type: "finish", reason: reasonOf(unified, raw), ...(raw === undefined ? {} : { raw }) }
     }
     return usage === undefined ? undefined : { type: "usage", usage: this.used }
   }
@@ -166,6 +166,10 @@ export class Parts {
     return key
   }
 }
+
+/** Anthropic's `pause_turn` is the one reason that packages have no word for and that asks for another request. */
+const reasonOf = (unified: StopReason, raw: string | undefined): StopReason =>
+  raw === "pause_turn" ? "paused" : unified
 
 const isContent = (part: LanguageModelV4StreamPart): boolean =>
   part.type !== "finish" && part.type !== "response-metadata" && part.type !== "ping" && part.type !== "raw"

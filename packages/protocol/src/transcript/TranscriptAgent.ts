@@ -124,12 +124,36 @@ export const step = (agent: Agent, event: Event): Agent => {
     case "approval-required":
     case "approval-decision":
       return { ...agent, approvals: { head: event, tail: agent.approvals } }
+    case "custom":
+      return event.event_type === callsDropped ? drop(agent, event.data) : agent
     case "data-file-registered":
       return { ...agent, files: { head: event.data, tail: agent.files } }
     default:
       return agent
   }
 }
+
+/** The custom event that says that a step's calls never ran. */
+const callsDropped = "calls_dropped"
+
+/** What the model is told of calls of its answer that never ran, since the answer ended early for `reason`. */
+export const droppedCalls = (reason: string, tools: ReadonlyArray<string>): Message =>
+  fromPrompt(`Your answer ended early (${reason}), so these tool calls did not run: ${tools.join(", ")}.`)
+
+const drop = (agent: Agent, data: Json): Agent => {
+  const closed = close(agent)
+  if (!isDropped(data)) return closed
+  return { ...closed, closed: { head: droppedCalls(data.reason, data.tools), tail: closed.closed } }
+}
+
+const isDropped = (data: Json): data is { readonly reason: string; readonly tools: ReadonlyArray<string> } =>
+  typeof data === "object" &&
+  data !== null &&
+  "reason" in data &&
+  "tools" in data &&
+  typeof data.reason === "string" &&
+  Array.isArray(data.tools) &&
+  data.tools.every((tool) => typeof tool === "string")
 
 const resultOf = (event: Events.ToolResult | Events.AgentResult): ResultPart =>
   resultPart(

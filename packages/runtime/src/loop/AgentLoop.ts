@@ -5,7 +5,7 @@
  * engine remembers both. So that a run can be carried again from its start, everything here hangs on remembered values: no
  * clock, no flag, no store, nothing that depends on which call ended first.
  */
-import { type AgentPath, Budget, type Events, type Message, RunErrors, Usage } from "@reins/protocol"
+import { type AgentPath, Budget, type Events, type Message, RunErrors, Transcript, Usage } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Names from "../run/Names.ts"
 import * as CompactionStep from "./CompactionStep.ts"
@@ -44,13 +44,14 @@ export const agentLoop: (run: Run, agent: AgentState) => Effect.Effect<AgentEnd>
       const value: StepValue = yield* modelStep(run, agent, { step, offersTools: exhausted === undefined })
       usage = Usage.add(usage, value.usage)
       remember(agent, value)
-      text = value.outcome === "completed" ? textOf(value.content) : textOf(value.content) || text
-      if (value.outcome === "cancelled") return end("cancelled")
-      if (value.outcome === "failed") return end("failed", { failure: value.failure })
-      let refusal = value.outcome === "refused" ? value.refusal : undefined
+      text = value._tag === "Completed" ? textOf(value.content) : textOf(value.content) || text
+      if (value._tag === "Cancelled") return end("cancelled")
+      if (value._tag === "Failed") return end("failed", { failure: value.failure })
+      let refusal = value._tag === "Refused" ? value.refusal : undefined
 
-      if (value.outcome === "completed") {
+      if (value._tag === "Completed") {
         if (exhausted !== undefined) return end("budget", { refusal: exhausted })
+        if (value.calls.length === 0 && value.stop === "paused") continue
         if (value.calls.length === 0) {
           const reason = reasonOf(value.stop)
           const issue = reason === "stop" ? yield* SpecialistOutput.flaw(agent.member, text) : undefined
@@ -95,12 +96,12 @@ export const agentLoop: (run: Run, agent: AgentState) => Effect.Effect<AgentEnd>
 /** Adds what the model said to the agent's conversation: whole, or without its calls where they will not be settled. */
 const remember = (agent: AgentState, value: StepValue): void => {
   const content =
-    value.outcome === "completed"
+    value._tag === "Completed"
       ? value.content
       : value.content.filter((part) => part.type === "text" || part.type === "reasoning")
-  if (content.length === 0) return
-  agent.say({ role: "assistant", content })
-  for (const part of content) if (part.type === "tool-call") agent.callIds.add(part.id)
+  if (content.length > 0) agent.hear(content)
+  if (value._tag === "Completed" && value.dropped !== undefined)
+    agent.say(Transcript.droppedCalls(value.dropped.reason, value.dropped.tools))
 }
 
 /** Settles the calls of a step, in parallel; what is done at once needs no fiber. The ends stand in the order of the calls. */
@@ -141,10 +142,11 @@ const textOf = (content: ReadonlyArray<Message.AssistantPart>): string => {
   return out
 }
 
-const reasonOf = (stop: Extract<StepValue, { outcome: "completed" }>["stop"]): Events.FinishReason => {
+const reasonOf = (stop: Extract<StepValue, { readonly _tag: "Completed" }>["stop"]): Events.FinishReason => {
   switch (stop) {
     case "stop":
     case "tool-calls":
+    case "paused":
       return "stop"
     case "length":
     case "content-filter":

@@ -3,16 +3,7 @@
  * that is carried again is sent the same. Its question to the model is reserved, paid for and on the ledger. A strategy that fails,
  * crashes or is too dear leaves the conversation as it is, and an event says so.
  */
-import {
-  type Budget,
-  type Entry,
-  type Event,
-  type Json,
-  type Message,
-  type ModelFailure,
-  Money,
-  Usage
-} from "@reins/protocol"
+import { type Entry, type Event, type Json, type Message, Usage } from "@reins/protocol"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -21,9 +12,8 @@ import * as Names from "../run/Names.ts"
 import type { Settled, Work } from "../engine/Engine.ts"
 import * as TokenEstimator from "../model/TokenEstimator.ts"
 import type { AgentState } from "../run/AgentState.ts"
-import { priceOf, type Run } from "../run/Run.ts"
-import * as Interruptible from "../kernel/Interruptible.ts"
-import { Answer } from "../step/Answer.ts"
+import type { Run } from "../run/Run.ts"
+import { PaidRequest, type Sent } from "../step/PaidRequest.ts"
 import {
   CompactionFailed,
   type Compacted,
@@ -140,7 +130,10 @@ const tokensOf = (run: Run, agent: AgentState) => {
     messages.reduce((sum, message) => sum + TokenEstimator.message(estimator, message), 0)
 }
 
-/** One request to the agent's model, on the bill whatever comes of it. Nothing of its answer is an event. */
+/**
+ * One request to the agent's model, on the bill whatever comes of it. Nothing of its answer is an event. An answer that was cut,
+ * filtered or broken off is no summary.
+ */
 const ask = Effect.fnUntraced(function* (
   run: Run,
   work: Work,
@@ -150,89 +143,60 @@ const ask = Effect.fnUntraced(function* (
   question: Question,
   bill: Bill
 ) {
-  const { settings } = run
-  agent.model = agent.member.model
-  const { model, provider } = agent.model
-  const estimator = TokenEstimator.forModel(settings.estimator, agent.model)
-  const inputTokens = tokensOf(run, agent)(question.messages) + estimator.text(question.instructions ?? "")
-  const price = priceOf(run, work, agent)
-  const most = (input: number) => (price === undefined ? 0 : Money.mostFor(price, input, question.maxOutputTokens))
-  const held: Budget.Amount = {
-    inputTokens,
-    outputTokens: question.maxOutputTokens,
-    nanoUsd: most(inputTokens)
-  }
-  const refusal = work.tree.reserve(agent.path, held, work.elapsed())
-  if (refusal !== undefined)
-    return yield* new CompactionFailed({ issue: `the budget has no room for it: ${refusal.limit}` })
-  // Attempts that died with their process are on the bill, too.
-  const lost = work.begin === undefined ? 0 : yield* work.begin(name, agent.path)
-  const startedAt = work.now()
-  const answer = new Answer()
-  const ended = yield* Interruptible.hold(
-    Effect.suspend(() =>
-      agent.model.attempt(
-        {
-          instructions: question.instructions,
-          messages: question.messages,
-          tools: [],
-          maxOutputTokens: question.maxOutputTokens,
-          output: undefined,
-          providerOptions: undefined,
-          metadata: {
-            runId: work.runId,
-            threadId: work.threadId,
-            agent: agent.member.name,
-            agentPath: agent.path,
-            step,
-            attempt: 1
-          }
-        },
-        (parts) => void answer.take(parts)
-      )
-    ),
-    { signal: work.cancel, alarm: run.alarm, graceMs: settings.cancelGraceMs }
-  )
-  answer.close()
-  const text = answer.content.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("")
-  const isWhole = ended._tag === "Done" && Exit.isSuccess(ended.exit)
-  const estimated = lost > 0 || answer.usage === undefined
-  const usage = Usage.add(
-    answer.usage ?? { inputUncached: inputTokens, outputText: estimator.text(text) },
-    lost === 0 ? Usage.empty : { inputUncached: lost * inputTokens }
-  )
-  const costNanoUsd = price === undefined ? undefined : Money.costOf(usage, price).nanoUsd
-  work.tree.settle(agent.path, held, {
-    inputTokens: Usage.inputTokens(usage),
-    outputTokens: Usage.outputTokens(usage),
-    nanoUsd: costNanoUsd ?? 0
-  })
-  bill.usage = Usage.add(bill.usage, usage)
-  bill.rows.push({
-    kind: "model",
-    path: agent.path,
+  const { instructions, maxOutputTokens, messages } = question
+  const paid = new PaidRequest({
+    run,
+    work,
+    agent,
     step,
     purpose: "compaction",
-    provider,
-    model,
-    usage,
-    estimated,
-    ...(costNanoUsd === undefined || price === undefined ? {} : { costNanoUsd, price }),
-    startedAt,
-    endedAt: work.now(),
-    attempts: [
-      {
-        startedAt,
-        endedAt: work.now(),
-        outcome: isWhole ? "completed" : ended._tag === "Cut" ? "cancelled" : "failed"
+    name,
+    steps: 0,
+    isShown: false,
+    maxOutputTokens,
+    inputTokens: (estimator) => {
+      const counted = TokenEstimator.forModel(estimator, agent.model)
+      return tokensOf(run, agent)(messages) + counted.text(instructions ?? "")
+    },
+    request: (most, attempt) => ({
+      instructions,
+      messages,
+      tools: [],
+      maxOutputTokens: most ?? maxOutputTokens,
+      output: undefined,
+      providerOptions: undefined,
+      metadata: {
+        runId: work.runId,
+        threadId: work.threadId,
+        agent: agent.member.name,
+        agentPath: agent.path,
+        step,
+        attempt
       }
-    ]
+    })
   })
-  if (isWhole) return text
-  return yield* new CompactionFailed({ issue: ended._tag === "Cut" ? "the run was cancelled" : reasonOf(ended.exit) })
+  const sent = yield* paid.send()
+  bill.rows.push(...paid.settle())
+  bill.usage = Usage.add(bill.usage, paid.usage)
+  const issue = issueOf(sent)
+  if (issue !== undefined || sent._tag !== "Completed")
+    return yield* new CompactionFailed({ issue: issue ?? "no answer" })
+  return sent.answer.content.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("")
 })
 
-const reasonOf = (exit: Exit.Exit<void, ModelFailure.ModelFailure>): string => {
-  const failure = Exit.isFailure(exit) ? Cause.findErrorOption(exit.cause) : undefined
-  return failure?._tag === "Some" ? `the model failed: ${failure.value._tag}` : "the model's adapter crashed"
+/** Why an answer is no summary; `undefined` where it is one. */
+const issueOf = (sent: Sent): string | undefined => {
+  switch (sent._tag) {
+    case "Completed": {
+      const { stop } = sent.answer
+      if (stop !== "stop" && stop !== "other") return `the model's answer is not whole: it ended with ${stop}`
+      return sent.answer.hasText ? undefined : "the model said nothing"
+    }
+    case "Cancelled":
+      return "the run was cancelled"
+    case "Refused":
+      return `the budget has no room for it: ${sent.refusal.limit}`
+    case "Failed":
+      return `the model failed: ${sent.failure._tag}`
+  }
 }

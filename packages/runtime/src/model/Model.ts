@@ -50,8 +50,12 @@ export interface ModelRequest {
 /** What a provider wants back with a part on the next step, by provider name. */
 export type PartMetadata = { readonly [provider: string]: Json }
 
-/** Why a model stopped. `tool-calls` and `stop` both end a step well; after the others the step's calls never run. */
-export type StopReason = "stop" | "tool-calls" | "length" | "content-filter" | "error" | "other"
+/**
+ * Why a model stopped. The calls of its answer run after `stop`, `tool-calls` and `other`, and never after an answer that was cut
+ * (`length`), filtered or broken off. `paused`: the provider has interrupted a long turn of its own (`pause_turn`) and goes on when
+ * it is sent back as it stands.
+ */
+export type StopReason = "stop" | "tool-calls" | "length" | "content-filter" | "error" | "other" | "paused"
 
 /**
  * One piece of an answer, in the order the model gave it.

@@ -20,6 +20,8 @@ export class AgentState {
   said: Array<Message.Message>
   /** Every call id used so far, so that one that comes again gets another. */
   readonly callIds = new Set<string>()
+  /** Calls that the provider runs itself and has not answered yet, by id; absent where there are none. */
+  awaited: Map<string, Message.CallPart> | undefined
   readonly prefix: string
   readonly path: AgentPath.AgentPath
   readonly member: Member
@@ -59,13 +61,45 @@ export class AgentState {
     this.said = options.history.length === 0 ? this.messages : [options.prompt]
   }
 
-  /** Adds to the conversation. */
-  say(message: Message.Message): void {
-    this.length++
+  /** Adds to the conversation. `kept`: what of it the thread keeps, where that is another message, or nothing. */
+  say(message: Message.Message, kept: Message.Message | "nothing" = message): void {
     // A model is sent it, and whoever asks for the thread: nobody may write to what was said.
     Message.frozen(message)
+    if (kept !== message && this.said === this.messages) this.said = this.messages.slice()
     this.messages.push(message)
-    if (this.said !== this.messages) this.said.push(message)
+    if (kept === "nothing") return
+    this.length++
+    if (kept !== message) Message.frozen(kept)
+    if (this.said !== this.messages) this.said.push(kept)
+  }
+
+  /** Adds what the model said. */
+  hear(content: ReadonlyArray<Message.AssistantPart>): void {
+    let byProvider = false
+    for (const part of content) {
+      if (part.type === "tool-call") this.callIds.add(part.id)
+      byProvider ||= part.type === "tool-result" || (part.type === "tool-call" && part.execution === "provider")
+    }
+    if (!byProvider) return this.say({ role: "assistant", content })
+    const kept = this.answered(content)
+    this.say({ role: "assistant", content }, kept.length === 0 ? "nothing" : { role: "assistant", content: kept })
+  }
+
+  /** What the thread keeps of an answer: a call that the provider runs itself once its result is there, together with it. */
+  private answered(content: ReadonlyArray<Message.AssistantPart>): ReadonlyArray<Message.AssistantPart> {
+    const results = new Set(content.flatMap((part) => (part.type === "tool-result" ? [part.id] : [])))
+    return content.flatMap((part): ReadonlyArray<Message.AssistantPart> => {
+      if (part.type === "tool-call" && part.execution === "provider" && !results.has(part.id)) {
+        this.awaited ??= new Map()
+        this.awaited.set(part.id, part)
+        return []
+      }
+      const call = part.type === "tool-result" ? this.awaited?.get(part.id) : undefined
+      if (call === undefined) return [part]
+      this.awaited?.delete(call.id)
+      if (this.awaited?.size === 0) this.awaited = undefined
+      return [call, part]
+    })
   }
 
   /** Frees what arrays that have grown keep for more: the agent waits for a person, perhaps for days. */

@@ -1,17 +1,17 @@
 /**
- * Gets a model step past the budget: estimates what it may use, reserves it on the agent's node and all above, and says how
- * much output the provider may be asked for.
+ * Reserves the budget of one request: estimates what it may use, reserves that on the agent's node and all above, and says how much
+ * output the provider may be asked for.
  *
- * Where tokens or money are short only because siblings hold them, it waits until one of them gives back, since no holder
- * waits while it holds: also where something is left, and too little to be of use. Where nobody holds any, it takes what is left.
- * A count that is short is short for good.
+ * Where tokens or money are short only because siblings hold them, it waits until one of them settles; also where something is left
+ * that is too little to be useful. Nobody waits while holding a reservation, so this cannot deadlock. Where nobody holds any, the
+ * request takes what is left. Step and call limits are never given back, so there is no waiting for them.
  */
 import { Budget, type Entry, Money } from "@reins/protocol"
 import * as Effect from "effect/Effect"
-import type { Work } from "../engine/Engine.ts"
-import type { AgentState } from "../run/AgentState.ts"
-import { priceOf, type Run } from "../run/Run.ts"
+import * as Exit from "effect/Exit"
 import * as Interruptible from "../kernel/Interruptible.ts"
+import { priceOf } from "../run/Run.ts"
+import type { Ask } from "./Ask.ts"
 import { timeLeft } from "./Attempt.ts"
 
 /**
@@ -38,32 +38,37 @@ export type Admission =
   | { readonly _tag: "Refused"; readonly refusal: Budget.Refusal }
   | { readonly _tag: "Cancelled" }
 
-/** Admits one request of `agent`. `steps`: 0 where it tries a step again that was counted before. */
-export const admit = (run: Run, work: Work, agent: AgentState, steps: 0 | 1 = 1): Effect.Effect<Admission> =>
-  Effect.suspend(() => {
-    if (work.cancel.requested) return Effect.succeed({ _tag: "Cancelled" } as const)
-    const wanted = want(run, work, agent, steps)
-    const seen = work.tree.version
-    const isWorthwhile = !isTooLittle(work, agent, wanted)
-    const refusal = isWorthwhile
-      ? work.tree.reserve(agent.path, wanted.held, work.elapsed())
-      : work.tree.refusal(agent.path, wanted.held, work.elapsed())
-    if (refusal === undefined && isWorthwhile) return Effect.succeed({ _tag: "Admitted", ...wanted } as const)
-    return refusal === undefined || (refusal.heldByOthers && isGivenBack(refusal.limit))
-      ? Effect.flatMap(release(run, work, agent, seen), () => admit(run, work, agent, steps))
-      : Effect.succeed({ _tag: "Refused", refusal } as const)
-  })
+/**
+ * Admits one request; call it when the request is due, since it reserves at once. `steps`: 0 for another attempt at a step that is
+ * counted already.
+ */
+export const admit = (ask: Ask, steps: 0 | 1 = ask.steps): Effect.Effect<Admission> => {
+  const { agent, work } = ask
+  if (work.cancel.requested) return cancelled
+  const wanted = want(ask, steps)
+  const seen = work.tree.version
+  const isWorthwhile = !isTooLittle(ask, wanted)
+  const refusal = isWorthwhile
+    ? work.tree.reserve(agent.path, wanted.held, work.elapsed())
+    : work.tree.refusal(agent.path, wanted.held, work.elapsed())
+  if (refusal === undefined && isWorthwhile) return Exit.succeed(wanted)
+  return refusal === undefined || (refusal.heldByOthers && isGivenBack(refusal.limit))
+    ? Effect.flatMap(release(ask, seen), () => admit(ask, steps))
+    : Exit.succeed({ _tag: "Refused", refusal })
+}
+
+const cancelled = Exit.succeed({ _tag: "Cancelled" } as const)
 
 /** Whether a step had better wait: what is left is too little to be of use, and there is more once others have settled. */
-const isTooLittle = (work: Work, agent: AgentState, { held, isClamped, price }: Omit<Admitted, "_tag">): boolean => {
+const isTooLittle = ({ agent, maxOutputTokens, work }: Ask, { held, isClamped, price }: Admitted): boolean => {
   if (!isClamped || held.outputTokens === undefined || held.outputTokens >= usefulOutput) return false
   const { inputTokens = 0, outputTokens } = held
-  const wanted = Math.min(agent.member.definition.maxOutputTokens ?? usualOutput, usefulOutput)
+  const wanted = Math.min(maxOutputTokens ?? usualOutput, usefulOutput)
   return work.tree.headroom(agent.path, { inputTokens, price, wanted, isGivenBack: true }) > outputTokens
 }
 
-/** Waits until somebody gives back, or the time of the agent is over. */
-const release = (run: Run, work: Work, agent: AgentState, seen: number): Effect.Effect<unknown> => {
+/** Waits until somebody settles, or the time of the agent is over. */
+const release = ({ agent, run, work }: Ask, seen: number): Effect.Effect<unknown> => {
   const { cancel, tree } = work
   const given = tree.release(cancel, seen)
   const remainingMs = timeLeft(work, agent)
@@ -76,39 +81,38 @@ const release = (run: Run, work: Work, agent: AgentState, seen: number): Effect.
 const isGivenBack = (limit: string): boolean =>
   ["maxInputTokens", "maxOutputTokens", "maxTotalTokens", "maxCostUsd"].includes(Budget.bare(limit))
 
-const want = (run: Run, work: Work, agent: AgentState, steps: 0 | 1): Omit<Admitted, "_tag"> => {
-  const { settings } = run
-  const own = agent.member.definition.maxOutputTokens
+const want = (ask: Ask, steps: 0 | 1): Admitted => {
+  const { agent, maxOutputTokens: own, run, work } = ask
   const price = priceOf(run, work, agent)
-  if (!work.tree.isMetered(agent.path)) {
-    return { held: { steps }, maxOutputTokens: own, isClamped: false, price }
-  }
-  const inputTokens = agent.inputTokens(settings.estimator)
+  if (!work.tree.isMetered(agent.path)) return admitted({ steps }, own, false, price)
+  const inputTokens = ask.inputTokens(run.settings.estimator)
   const room = work.tree.headroom(agent.path, { inputTokens, price, wanted: Number.POSITIVE_INFINITY })
-  if (room === Number.POSITIVE_INFINITY) {
-    return { held: { steps, inputTokens }, maxOutputTokens: own, isClamped: false, price }
-  }
-  const outputTokens = Math.max(1, Math.min(own ?? usualOutput, room))
-  return {
-    held: {
-      steps,
-      inputTokens,
-      outputTokens,
-      nanoUsd: price === undefined ? 0 : Money.mostFor(price, inputTokens, outputTokens)
-    },
-    maxOutputTokens: outputTokens,
-    isClamped: room < (own ?? usualOutput),
+  if (room === Number.POSITIVE_INFINITY) return admitted({ steps, inputTokens }, own, false, price)
+  // What is not shown is of no use where it is cut.
+  const outputTokens = ask.isShown ? Math.max(1, Math.min(own ?? usualOutput, room)) : (own ?? usualOutput)
+  const nanoUsd = price === undefined ? 0 : Money.mostFor(price, inputTokens, outputTokens)
+  return admitted(
+    { steps, inputTokens, outputTokens, nanoUsd },
+    outputTokens,
+    outputTokens < (own ?? usualOutput),
     price
-  }
+  )
 }
 
+const admitted = (
+  held: Budget.Amount,
+  maxOutputTokens: number | undefined,
+  isClamped: boolean,
+  price: Entry.Price | undefined
+): Admitted => ({ _tag: "Admitted", held, maxOutputTokens, isClamped, price })
+
 /** The limit that cut an answer short at its clamp; `undefined` where there is room again. */
-export const shortfall = (work: Work, agent: AgentState, { price }: Admitted): Budget.Refusal | undefined => {
-  const { tree } = work
-  const outputTokens = agent.member.definition.maxOutputTokens ?? usualOutput
+export const shortfall = (ask: Ask, { price }: Admitted): Budget.Refusal | undefined => {
+  const { agent, work } = ask
+  const outputTokens = ask.maxOutputTokens ?? usualOutput
   const more: Budget.Amount = {
     outputTokens,
     nanoUsd: price === undefined ? 0 : Money.mostFor(price, 0, outputTokens)
   }
-  return tree.refusal(agent.path, more, work.elapsed())
+  return work.tree.refusal(agent.path, more, work.elapsed())
 }

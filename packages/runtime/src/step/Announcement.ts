@@ -1,54 +1,116 @@
 /**
  * Announces a finished step's calls: which of them will be settled, under which ids, and the events that say so.
  *
- * Calls leave together when the model has finished, so a retracted attempt never leaves an open call. Calls of a step that
- * ended otherwise than well never run and are taken out of what the assistant said, since a history holds no call without a
- * result.
+ * Calls leave together when the model has finished, so a retracted attempt never leaves an open call. They run whenever the answer is
+ * whole, whatever the provider calls its end; an answer that was cut (`length`), filtered or broken off drops its calls, and says so.
+ * A call that the provider runs itself is announced with its result, which may come in a later step.
  */
-import type { Event, Json, Message } from "@reins/protocol"
+import { type Event, type Json, Message } from "@reins/protocol"
+import type { StopReason } from "../model/Model.ts"
 import type { AgentState } from "../run/AgentState.ts"
 import * as Names from "../run/Names.ts"
 import type { Answer } from "./Answer.ts"
+import type { Dropped } from "./StepValue.ts"
 
 export interface Announced {
   readonly content: ReadonlyArray<Message.AssistantPart>
   /** The calls to settle, in the model's order. */
   readonly calls: ReadonlyArray<Message.CallPart>
   readonly events: ReadonlyArray<Event>
+  /** Calls that never run; absent where there are none. */
+  readonly dropped: Dropped | undefined
 }
 
-/** Announces the calls of `answer`, made by `agent`. */
+const cut: ReadonlySet<StopReason | undefined> = new Set(["length", "content-filter", "error"])
+
+const none: ReadonlyArray<never> = []
+
+/** Announces the calls of `answer`, made by `agent`. `mayCall`: false in a last step that was offered no tools. */
 export const announce = (agent: AgentState, answer: Answer, mayCall: boolean): Announced => {
-  const endedWell = answer.stop === "stop" || answer.stop === "tool-calls"
-  if (answer.calls.length === 0 || !endedWell || !mayCall) {
-    return { content: answer.content.filter(isSaid), calls: [], events: [] }
+  if (answer.calls.length === 0 && agent.awaited === undefined && !answer.hasResults) {
+    return { content: answer.content, calls: none, events: none, dropped: undefined }
   }
-  const calls: Array<Message.CallPart> = []
-  const opening: Array<Event> = []
-  const closing: Array<Event> = []
-  const results = new Map<string, Message.ResultPart>()
-  for (const part of answer.content) if (part.type === "tool-result") results.set(part.id, part)
-  const taken = new Set<string>()
-  // A result stands with its call, wherever the provider put it: one that answers no call of the provider's is dropped.
-  const content = answer.content.flatMap((part): ReadonlyArray<Message.AssistantPart> => {
-    if (part.type === "tool-result") return []
-    if (part.type !== "tool-call") return [part]
-    const call = withId(
-      part,
-      unused(Names.callId(part.id), (id) => taken.has(id) || agent.callIds.has(id))
-    )
-    taken.add(call.id)
-    if (call.execution === "provider") {
-      const result = provided(call, results.get(part.id))
-      opening.push(callEvent(agent, call))
-      closing.push(resultEvent(call, result))
-      return [call, result]
+  if (!mayCall || cut.has(answer.stop)) return drop(answer, mayCall)
+  const announcement = new Announcement(agent, answer)
+  for (const part of answer.content) announcement.take(part)
+  return announcement.finish()
+}
+
+/** Takes the calls out of what the assistant said, since a history holds no call without a result. */
+const drop = (answer: Answer, mayCall: boolean): Announced => {
+  const tools = answer.calls.flatMap(({ execution, name }) => (execution === "provider" ? [] : [name]))
+  const content = answer.content.filter(isSaid)
+  if (tools.length === 0) return { content, calls: none, events: none, dropped: undefined }
+  const dropped: Dropped = { reason: mayCall ? (answer.stop ?? "other") : "no tools were offered", tools }
+  return {
+    content,
+    calls: none,
+    events: [{ type: "custom", event_type: "calls_dropped", data: { reason: dropped.reason, tools } }],
+    dropped
+  }
+}
+
+/** The calls of a whole answer. */
+class Announcement {
+  private readonly agent: AgentState
+  private readonly content: Array<Message.AssistantPart> = []
+  private readonly calls: Array<Message.CallPart> = []
+  private readonly opening: Array<Event> = []
+  private readonly closing: Array<Event> = []
+  /** The provider's results, by the call's id as the provider knows it. */
+  private readonly results: ReadonlyMap<string, Message.ResultPart>
+  private readonly taken = new Set<string>()
+  /** Calls of earlier steps that the provider runs and has not answered yet. */
+  private readonly awaited: Map<string, Message.CallPart>
+  /** Whether another step follows, so that a result may still come. */
+  private readonly goesOn: boolean
+
+  constructor(agent: AgentState, { calls, content, stop }: Answer) {
+    this.agent = agent
+    this.awaited = new Map(agent.awaited)
+    this.goesOn = stop === "paused" || calls.some(({ execution }) => execution !== "provider")
+    const results = new Map<string, Message.ResultPart>()
+    for (const part of content) if (part.type === "tool-result") results.set(part.id, part)
+    this.results = results
+  }
+
+  take(part: Message.AssistantPart): void {
+    if (part.type === "tool-result") return this.takeLate(part)
+    if (part.type !== "tool-call") return void this.content.push(part)
+    const isTaken = (id: string) => this.taken.has(id) || this.agent.callIds.has(id)
+    const call = withId(part, unused(Names.callId(part.id), isTaken))
+    this.taken.add(call.id)
+    this.content.push(call)
+    if (call.execution !== "provider") {
+      this.calls.push(call)
+      this.opening.push(callEvent(this.agent, call))
+      return
     }
-    calls.push(call)
-    opening.push(callEvent(agent, call))
-    return [call]
-  })
-  return { content, calls, events: [...opening, ...closing] }
+    // A result stands with its call, wherever the provider put it.
+    const result = this.results.get(part.id)
+    if (result !== undefined || !this.goesOn) this.close(call, result ?? missing(call))
+  }
+
+  finish(): Announced {
+    if (!this.goesOn) for (const call of this.awaited.values()) this.close(call, missing(call))
+    const { calls, closing, content, opening } = this
+    return { content, calls, events: closing.length === 0 ? opening : [...opening, ...closing], dropped: undefined }
+  }
+
+  /** The result of an earlier step's call. One that answers no call of the provider's is left out. */
+  private takeLate(part: Message.ResultPart): void {
+    const call = this.awaited.get(Names.callId(part.id))
+    if (call === undefined || !this.awaited.delete(call.id)) return
+    this.close(call, part)
+  }
+
+  private close(call: Message.CallPart, result: Message.ResultPart): void {
+    const part =
+      result.id === call.id && result.name === call.name ? result : { ...result, id: call.id, name: call.name }
+    this.content.push(part)
+    this.opening.push(callEvent(this.agent, call))
+    this.closing.push(resultEvent(call, part))
+  }
 }
 
 const isSaid = (part: Message.AssistantPart): boolean => part.type !== "tool-call" && part.type !== "tool-result"
@@ -78,13 +140,11 @@ const callEvent = (agent: AgentState, call: Message.CallPart): Event =>
         ...(isClient(agent, call) ? { execution: "client" as const } : {})
       }
 
-const missing: Json = { error: "ResultMissing", message: "the provider ran this call and gave no result" }
+const noResult: Json = { error: "ResultMissing", message: "The provider ran this call and gave no result." }
 
-/** The result of a call that the provider ran itself. */
-const provided = (call: Message.CallPart, result: Message.ResultPart | undefined): Message.ResultPart =>
-  result === undefined
-    ? { type: "tool-result", id: call.id, name: call.name, result: missing, status: "failed" }
-    : { ...result, id: call.id, name: call.name }
+/** The result of a call that the provider ran itself and never answered. */
+const missing = ({ id, name }: Message.CallPart): Message.ResultPart =>
+  Message.resultPart({ id, name }, { result: noResult, status: "failed" })
 
 const resultEvent = (call: Message.CallPart, { result, status }: Message.ResultPart): Event => ({
   type: "tool-invocation",

@@ -36,6 +36,8 @@ export class Answer {
   said = 0
   reasoned = 0
   hasText = false
+  /** Whether the provider gave a result of a call that it ran itself. */
+  hasResults = false
   private parts = 0
   private open: OpenPart | undefined
   /** Where in `content` the parts with a key of their own stand. */
@@ -156,6 +158,7 @@ export class Answer {
         return
       }
       case "tool-result":
+        this.hasResults = true
         this.content.push({
           type: "tool-result",
           id: part.id,
@@ -180,7 +183,7 @@ export class Answer {
         this.usage = sound(part.usage)
         return
       case "finish":
-        this.stop = part.reason
+        this.stop = reasons.has(part.reason) ? part.reason : "other"
         if (part.usage !== undefined) this.usage = sound(part.usage)
         return
       case "source":
@@ -189,6 +192,17 @@ export class Answer {
     }
   }
 }
+
+/** An adapter without types may say anything. */
+const reasons: ReadonlySet<StopReason> = new Set([
+  "stop",
+  "tool-calls",
+  "length",
+  "content-filter",
+  "error",
+  "other",
+  "paused"
+])
 
 const metadataOf = (metadata: PartMetadata | undefined): { readonly metadata?: { readonly [key: string]: Json } } =>
   metadata === undefined ? {} : { metadata }

@@ -1,9 +1,9 @@
 /**
- * One request on the wire for a step: sends it, streams what it says into the log, and judges how it ended.
+ * One attempt at a request: sends it, streams what it says into the log where it is shown, and judges how it ended.
  *
- * It neither retries nor settles anything; that is `ModelStep`.
+ * It neither retries nor settles anything; that is `PaidRequest`.
  */
-import { type Budget, type Entry, ModelFailure, Usage } from "@reins/protocol"
+import { type Budget, Entry, ModelFailure, Usage } from "@reins/protocol"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -12,9 +12,10 @@ import type { Emit, ModelRequest } from "../model/Model.ts"
 import * as TokenEstimator from "../model/TokenEstimator.ts"
 import type { Work } from "../engine/Engine.ts"
 import type { AgentState } from "../run/AgentState.ts"
-import type { Run } from "../run/Run.ts"
+import * as AtOnce from "../kernel/AtOnce.ts"
 import * as Interruptible from "../kernel/Interruptible.ts"
 import { Answer } from "./Answer.ts"
+import type { Ask } from "./Ask.ts"
 import { Patience } from "../kernel/Patience.ts"
 
 /** How an attempt ended. */
@@ -30,8 +31,9 @@ export interface Attempted {
   readonly row: Entry.Attempt
 }
 
-/** Sends `request` once. The answer's text and reasoning are in the log when this completes. */
-export const attempt = Effect.fnUntraced(function* (run: Run, work: Work, agent: AgentState, request: ModelRequest) {
+/** Sends one request. What of its answer is shown is in the log when this completes. */
+export const attempt = (ask: Ask, request: ModelRequest): Effect.Effect<Attempted> => {
+  const { agent, run, work } = ask
   const answer = new Answer()
   const startedAt = work.now()
   let firstTokenAt: number | undefined
@@ -45,11 +47,10 @@ export const attempt = Effect.fnUntraced(function* (run: Run, work: Work, agent:
     const events = answer.take(parts)
     if (firstTokenAt === undefined && (!answer.isSilent || answer.calls.length > 0)) firstTokenAt = work.now()
     if (firstTextAt === undefined && answer.hasText) firstTextAt = work.now()
-    if (events.length === 0 || !work.push(agent.path, events)) return undefined
+    if (!ask.isShown || events.length === 0 || !work.push(agent.path, events)) return undefined
     return patience === undefined ? work.room() : patience.hold(work.room())
   }
-  const asked = Effect.suspend(() => agent.model.attempt(request, emit))
-  const held = yield* Interruptible.hold(asked, {
+  const held = Interruptible.begin(() => agent.model.attempt(request, emit), {
     signal: work.cancel,
     alarm: run.alarm,
     graceMs: run.settings.cancelGraceMs,
@@ -58,20 +59,24 @@ export const attempt = Effect.fnUntraced(function* (run: Run, work: Work, agent:
       live = false
     }
   })
-  live = false
-  answer.close()
-  const ending = yield* judge(run, work, agent, answer, held, patience)
-  const row: Entry.Attempt = {
-    startedAt,
-    endedAt: work.now(),
-    ...(firstTokenAt === undefined ? {} : { firstTokenAt }),
-    ...(firstTextAt === undefined ? {} : { firstTextAt }),
-    outcome: ending._tag === "Completed" ? "completed" : ending._tag === "Failed" ? "failed" : "cancelled",
-    ...(ending._tag === "Failed" ? { error: ending.failure._tag } : {}),
-    ...(held._tag === "Cut" && held.abandoned ? { abandoned: true } : {})
-  }
-  return { answer, ending, row } satisfies Attempted
-})
+  return AtOnce.flatMap(held, (ended) => {
+    live = false
+    answer.close()
+    return AtOnce.map(judge(ask, answer, ended, patience), (ending): Attempted => ({
+      answer,
+      ending,
+      row: Entry.attempt({
+        startedAt,
+        endedAt: work.now(),
+        firstTokenAt,
+        firstTextAt,
+        outcome: ending._tag === "Completed" ? "completed" : ending._tag === "Failed" ? "failed" : "cancelled",
+        error: ending._tag === "Failed" ? ending.failure._tag : undefined,
+        abandoned: ended._tag === "Cut" && ended.abandoned ? true : undefined
+      })
+    }))
+  })
+}
 
 /** Asks how long the agent may go on, in milliseconds; `undefined` where nothing limits its time. */
 export const timeLeft = (work: Work, { path }: AgentState): (() => number) | undefined =>
@@ -82,7 +87,7 @@ const remaining = (left: (() => number) | undefined, patience: Patience | undefi
     ? (left ?? patience?.remaining)
     : () => Math.min(left(), patience.remaining())
 
-/** What it means for a step that it was cut: by the run's signal, or by a limit on time. */
+/** How a request that was cut has ended: by the run's cancel, or by a limit on time. */
 export const cutShort = (
   work: Work,
   { path }: AgentState,
@@ -93,9 +98,7 @@ export const cutShort = (
 }
 
 const judge = (
-  run: Run,
-  work: Work,
-  agent: AgentState,
+  { agent, run, work }: Ask,
   answer: Answer,
   held: Interruptible.Held<void, ModelFailure.ModelFailure>,
   patience: Patience | undefined
@@ -104,31 +107,31 @@ const judge = (
   if (held._tag === "Cut") {
     const short = cutShort(work, agent, held.by)
     const afterMs = held.by === "deadline" && short._tag === "Cancelled" ? patience?.over : undefined
-    return Effect.succeed(
-      afterMs === undefined ? short : { _tag: "Failed", failure: new ModelFailure.ModelTimedOut({ ...about, afterMs }) }
-    )
+    return Exit.succeed(afterMs === undefined ? short : failed(new ModelFailure.ModelTimedOut({ ...about, afterMs })))
   }
   if (Exit.isSuccess(held.exit)) {
     const flaw =
       answer.flaw ??
       (answer.stop !== undefined ? undefined : answer.isEmpty ? "it said nothing at all" : "it ended without a finish")
-    return Effect.succeed(
-      flaw === undefined
-        ? { _tag: "Completed" }
-        : { _tag: "Failed", failure: new ModelFailure.InvalidModelOutput({ ...about, description: flaw }) }
-    )
+    return flaw === undefined
+      ? completed
+      : Exit.succeed(failed(new ModelFailure.InvalidModelOutput({ ...about, description: flaw })))
   }
   const failure = Cause.findErrorOption(held.exit.cause)
   if (Option.isSome(failure) && isReason(failure.value)) {
-    return Effect.succeed({ _tag: "Failed", failure: failure.value })
+    return Exit.succeed(failed(failure.value))
   }
   return Effect.as(
     run.settings.captureContent
       ? Effect.logError(`the adapter of ${about.provider}/${about.model} failed`, held.exit.cause)
       : Effect.logError(`the adapter of ${about.provider}/${about.model} failed`),
-    { _tag: "Failed", failure: new ModelFailure.ModelFailedUnknown({ ...about, description: "its adapter crashed" }) }
+    failed(new ModelFailure.ModelFailedUnknown({ ...about, description: "its adapter crashed" }))
   )
 }
+
+const completed = Exit.succeed({ _tag: "Completed" } as const)
+
+const failed = (failure: ModelFailure.ModelFailure) => ({ _tag: "Failed", failure }) as const
 
 /** An adapter without types may fail with anything. */
 const isReason = (failure: unknown): boolean => ModelFailure.members.some((member) => failure instanceof member)
@@ -138,8 +141,7 @@ const isReason = (failure: unknown): boolean => ModelFailure.members.some((membe
  * apart: a report of one says nothing of the other.
  */
 export const usageOf = (
-  run: Run,
-  agent: AgentState,
+  ask: Ask,
   attempted: Attempted
 ): { readonly usage: Usage.Usage; readonly estimated: boolean } => {
   const { answer, ending } = attempted
@@ -153,12 +155,12 @@ export const usageOf = (
   const hasInput = isReported(reported, inputParts)
   const hasOutput = whole && isReported(reported, outputParts)
   if (hasInput && hasOutput) return { usage: reported, estimated: false }
-  const estimator = TokenEstimator.forModel(run.settings.estimator, agent.model)
+  const estimator = TokenEstimator.forModel(ask.run.settings.estimator, ask.agent.model)
   const outputReasoning = Math.max(reported.outputReasoning ?? 0, Math.ceil(answer.reasoned / 3))
   return {
     usage: {
       ...reported,
-      ...(hasInput ? {} : { inputUncached: agent.inputTokens(estimator) }),
+      ...(hasInput ? {} : { inputUncached: ask.inputTokens(estimator) }),
       ...(hasOutput
         ? {}
         : {

@@ -4,36 +4,95 @@
 import { Budget, type Json, Message, ModelFailure, Usage } from "@reins/protocol"
 import * as Schema from "effect/Schema"
 import * as Erased from "../kernel/Erased.ts"
+import * as StoredForm from "../kernel/StoredForm.ts"
+import type { StopReason } from "../model/Model.ts"
 
-const Stop = Schema.Literals(["stop", "tool-calls", "length", "content-filter", "error", "other"])
-
-const Fields = {
-  content: Schema.Array(Message.AssistantPart),
-  usage: Usage.Usage
+interface Said {
+  readonly content: ReadonlyArray<Message.AssistantPart>
+  /** Of all attempts. */
+  readonly usage: Usage.Usage
 }
 
-const Completed = Schema.Struct({
-  outcome: Schema.Literal("completed"),
-  ...Fields,
-  calls: Schema.Array(Message.CallPart),
-  stop: Stop,
-  model: Schema.String
-})
-const Cancelled = Schema.Struct({ outcome: Schema.Literal("cancelled"), ...Fields })
-const Refused = Schema.Struct({ outcome: Schema.Literal("refused"), ...Fields, refusal: Budget.Refusal })
-const Failed = Schema.Struct({
-  outcome: Schema.Literal("failed"),
-  ...Fields,
-  failure: Schema.Union(ModelFailure.members)
-})
+/** Calls that never run: names of their tools, and how the answer ended. */
+export interface Dropped {
+  readonly reason: string
+  readonly tools: ReadonlyArray<string>
+}
 
 /**
  * How a step ended: with an answer, by the run's cancel, by a limit (before it, or in its middle by `maxDuration`), or by a
- * failure of the model that was not, or could not be, tried again. `calls` are those to settle; a step that ended `length`,
- * `content-filter`, `error` or `other` has none, whatever the model wrote. `usage` covers all attempts.
+ * failure of the model that was not, or could not be, tried again.
  */
-export type StepValue = Schema.Schema.Type<typeof Completed | typeof Cancelled | typeof Refused | typeof Failed>
-export const StepValue: Schema.Codec<StepValue, Json> = Erased.as(
+export type StepValue =
+  | (Said & {
+      readonly _tag: "Completed"
+      /** Those to settle; none where the answer was cut, filtered or broken off, whatever the model wrote. */
+      readonly calls: ReadonlyArray<Message.CallPart>
+      readonly stop: StopReason
+      /** The model that answered, as the provider names it. */
+      readonly model: string
+      /** Calls that never run; absent where there are none. */
+      readonly dropped?: Dropped | undefined
+    })
+  | (Said & { readonly _tag: "Cancelled" })
+  | (Said & { readonly _tag: "Refused"; readonly refusal: Budget.Refusal })
+  | (Said & { readonly _tag: "Failed"; readonly failure: ModelFailure.ModelFailure })
+
+const said = { content: Schema.Array(Message.AssistantPart), usage: Usage.Usage }
+
+const Completed = Schema.Struct({
+  outcome: Schema.Literal("completed"),
+  ...said,
+  calls: Schema.Array(Message.CallPart),
+  stop: Schema.Literals(["stop", "tool-calls", "length", "content-filter", "error", "other", "paused"]),
+  model: Schema.String,
+  dropped: Schema.optionalKey(Schema.Struct({ reason: Schema.String, tools: Schema.Array(Schema.String) }))
+})
+const Cancelled = Schema.Struct({ outcome: Schema.Literal("cancelled"), ...said })
+const Refused = Schema.Struct({ outcome: Schema.Literal("refused"), ...said, refusal: Budget.Refusal })
+const Failed = Schema.Struct({
+  outcome: Schema.Literal("failed"),
+  ...said,
+  failure: Schema.Union(ModelFailure.members)
+})
+
+/** How a step stands in a log. */
+type Stored = Schema.Schema.Type<typeof Completed | typeof Cancelled | typeof Refused | typeof Failed>
+const Stored: Schema.Codec<Stored, Json> = Erased.as(
   // Its failures encode to plain objects of JSON.
   Schema.Union([Completed, Cancelled, Refused, Failed])
 )
+
+const read = (stored: Stored): StepValue => {
+  switch (stored.outcome) {
+    case "completed": {
+      const { outcome: _, ...rest } = stored
+      return { _tag: "Completed", ...rest }
+    }
+    case "cancelled":
+      return { _tag: "Cancelled", content: stored.content, usage: stored.usage }
+    case "refused":
+      return { _tag: "Refused", content: stored.content, usage: stored.usage, refusal: stored.refusal }
+    case "failed":
+      return { _tag: "Failed", content: stored.content, usage: stored.usage, failure: stored.failure }
+  }
+}
+
+const write = (value: StepValue): Stored => {
+  const { content, usage } = value
+  switch (value._tag) {
+    case "Completed": {
+      const { calls, dropped, model, stop } = value
+      const whole = { outcome: "completed", content, usage, calls, stop, model } as const
+      return dropped === undefined ? whole : { ...whole, dropped }
+    }
+    case "Cancelled":
+      return { outcome: "cancelled", content, usage }
+    case "Refused":
+      return { outcome: "refused", content, usage, refusal: value.refusal }
+    case "Failed":
+      return { outcome: "failed", content, usage, failure: value.failure }
+  }
+}
+
+export const StepValue: Schema.Codec<StepValue, Json> = StoredForm.of(Stored, { read, write })

@@ -1,0 +1,342 @@
+/**
+ * A request that is paid for: admitted by the budget, sent, tried again while nothing of it was shown or may be taken back, handed to
+ * a fallback model, settled, and put on the ledger. Model steps and compaction both send theirs this way.
+ *
+ * The usual way (admitted at once, answered by the first attempt) is plain code; everything else is the generator `goOn`, which can
+ * take over wherever the usual way is left. What the answer means is the caller's business.
+ */
+import { type Budget, Entry, type Event, type Message, type ModelFailure, Money, Usage } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as AtOnce from "../kernel/AtOnce.ts"
+import * as Interruptible from "../kernel/Interruptible.ts"
+import type { ModelPort } from "../model/Model.ts"
+import { priceOf, tellWarnings } from "../run/Run.ts"
+import * as Admission from "./Admission.ts"
+import type { Answer } from "./Answer.ts"
+import type { Ask } from "./Ask.ts"
+import * as Attempt from "./Attempt.ts"
+import * as Fees from "./Fees.ts"
+
+/** How a request ended. `content` is what the last attempt had said where that is no whole answer. */
+export type Sent =
+  | { readonly _tag: "Completed"; readonly answer: Answer; readonly admission: Admission.Admitted }
+  | (Exclude<Attempt.Ending, { readonly _tag: "Completed" }> & {
+      readonly content: ReadonlyArray<Message.AssistantPart>
+    })
+
+type Ending = Exclude<Attempt.Ending, { readonly _tag: "Completed" }>
+
+/** What one model has done for a request. */
+interface Tally {
+  readonly startedAt: number
+  usage: Usage.Usage
+  estimated: boolean
+  /** Some attempt used more than was held for it. */
+  overrun: boolean
+  /** What of `usage` is on the budget already: lost attempts, and those that were tried again. */
+  charged: Usage.Usage
+  /** The hold that was last settled. */
+  paid: Budget.Amount | undefined
+  readonly rows: Array<Entry.Attempt>
+  /** How often the provider ran which tool itself. */
+  fees: Map<string, number> | undefined
+  /** What of the fees is on the budget already. */
+  feesCharged: number
+}
+
+const newTally = (startedAt: number): Tally => ({
+  startedAt,
+  usage: Usage.empty,
+  estimated: false,
+  overrun: false,
+  charged: Usage.empty,
+  paid: undefined,
+  rows: [],
+  fees: undefined,
+  feesCharged: 0
+})
+
+/** Where `goOn` takes over. */
+type Stage =
+  | { readonly _tag: "Start" }
+  | { readonly _tag: "Admitted"; readonly admission: Admission.Admission }
+  | { readonly _tag: "Full" }
+  | { readonly _tag: "Ready" }
+  | { readonly _tag: "Attempted"; readonly attempted: Attempt.Attempted }
+
+/** One request, from its admission to its rows on the ledger. Send it once, then settle it once. */
+export class PaidRequest {
+  readonly ask: Ask
+  admission: Admission.Admission = { _tag: "Cancelled" }
+  tally: Tally
+  /** Rows of the models before the present one. */
+  private before: ReadonlyArray<Entry.ModelEntry> = []
+
+  constructor(ask: Ask) {
+    this.ask = ask
+    this.tally = newTally(ask.work.now())
+  }
+
+  /** Sends the request to the agent's own model first. Call it when the request is due, since it begins at once. */
+  send(): Effect.Effect<Sent> {
+    const { agent, isShown, work } = this.ask
+    agent.model = agent.member.model
+    if (work.begin !== undefined) return goOn(this, { _tag: "Start" })
+    const admitting = Admission.admit(this.ask)
+    if (!AtOnce.isDone(admitting)) {
+      return Effect.flatMap(admitting, (admission) => goOn(this, { _tag: "Admitted", admission }))
+    }
+    this.admission = admitting.value
+    if (this.admission._tag !== "Admitted") return Exit.succeed(ended(this.admission, []))
+    if (isShown && work.push(agent.path, [stepStart])) return goOn(this, { _tag: "Full" })
+    if (work.cancel.requested) return goOn(this, { _tag: "Ready" })
+    return AtOnce.flatMap(Attempt.attempt(this.ask, this.ask.request(this.admission.maxOutputTokens, 1)), (attempted) =>
+      attempted.ending._tag === "Completed"
+        ? Exit.succeed(this.completed(attempted))
+        : goOn(this, { _tag: "Attempted", attempted })
+    )
+  }
+
+  /** What all attempts have used, whichever model made them. */
+  get usage(): Usage.Usage {
+    return this.before.length === 0
+      ? this.tally.usage
+      : this.before.reduce((sum, row) => Usage.add(row.usage, sum), this.tally.usage)
+  }
+
+  /** Settles what was held with what was used, and answers the rows of the ledger: one for each model that was asked. */
+  settle(): ReadonlyArray<Entry.ModelEntry> {
+    this.pay()
+    if (this.tally.rows.length === 0) return this.before
+    const row = this.row()
+    tellWarnings(this.ask.work)
+    return this.before.length === 0 ? [row] : [...this.before, row]
+  }
+
+  /** Puts what the present model has used so far on the budget, in place of what was held for it. */
+  pay(): void {
+    const { admission, tally } = this
+    if (admission._tag !== "Admitted" || tally.paid === admission.held) return
+    const { agent, work } = this.ask
+    const { held, price } = admission
+    tally.paid = held
+    const fees = Fees.known(tally.fees, price)
+    const spent = owed(tally, price, fees - tally.feesCharged, held.steps)
+    tally.feesCharged = fees
+    tally.overrun ||= work.tree.isLimited(agent.path) && exceeds(spent, held)
+    tally.charged = tally.usage
+    work.tree.settle(agent.path, held, spent)
+  }
+
+  completed(attempted: Attempt.Attempted): Sent {
+    this.take(attempted)
+    const { admission } = this
+    return admission._tag === "Admitted"
+      ? { _tag: "Completed", answer: attempted.answer, admission }
+      : ended(admission, attempted.answer.content)
+  }
+
+  /** Counts an attempt; answers what it used. */
+  take(attempted: Attempt.Attempted): Usage.Usage {
+    const { tally } = this
+    const { estimated, usage } = Attempt.usageOf(this.ask, attempted)
+    tally.usage = tally.rows.length === 0 ? usage : Usage.add(tally.usage, usage)
+    tally.estimated ||= estimated
+    tally.rows.push(attempted.row)
+    Fees.count(tally, attempted.answer.calls)
+    return usage
+  }
+
+  /** Counts attempts that were lost with an earlier process: estimated, charged, and part of this row. `said`: in characters. */
+  recover(attempts: number, said: number): void {
+    const { agent, run, work } = this.ask
+    const { tally } = this
+    if (attempts === 0) return
+    tally.usage = {
+      inputUncached: attempts * this.ask.inputTokens(run.settings.estimator),
+      outputText: Math.ceil(said / 3)
+    }
+    tally.estimated = true
+    const { startedAt } = tally
+    for (let index = 0; index < attempts; index++) {
+      tally.rows.push(Entry.attempt({ startedAt, endedAt: startedAt, outcome: "lost" }))
+    }
+    work.tree.charge(agent.path, owed(tally, priceOf(run, work, agent), 0, undefined))
+    tally.charged = tally.usage
+  }
+
+  /** Goes on with another model. What the one before has used is on its own row, and paid before the next is admitted. */
+  change(model: ModelPort): void {
+    this.pay()
+    this.before = [...this.before, this.row()]
+    this.tally = newTally(this.ask.work.now())
+    this.ask.agent.model = model
+  }
+
+  private row(): Entry.ModelEntry {
+    const { admission, tally } = this
+    const { agent, purpose, run, step, work } = this.ask
+    const price = admission._tag === "Admitted" ? admission.price : priceOf(run, work, agent)
+    return Entry.model({
+      path: agent.path,
+      step,
+      purpose,
+      provider: agent.model.provider,
+      model: agent.model.model,
+      usage: tally.usage,
+      estimated: tally.estimated,
+      overrun: tally.overrun ? true : undefined,
+      costNanoUsd: price === undefined ? undefined : Money.costOf(tally.usage, price).nanoUsd,
+      price,
+      fees: tally.fees === undefined ? undefined : Fees.rows(tally.fees, price),
+      startedAt: tally.startedAt,
+      endedAt: work.now(),
+      attempts: tally.rows
+    })
+  }
+}
+
+const goOn = Effect.fnUntraced(function* (paid: PaidRequest, from: Stage) {
+  const { ask } = paid
+  const { agent, isShown, run, work } = ask
+  let first = from._tag === "Attempted" ? from.attempted : undefined
+  if (from._tag === "Start" || from._tag === "Admitted") {
+    const lost = isShown ? work.open(agent.path) : undefined
+    if (lost !== undefined) paid.recover(lost.attempts, lost.said)
+    paid.admission = from._tag === "Admitted" ? from.admission : yield* Admission.admit(ask)
+    if (paid.admission._tag !== "Admitted") {
+      if (lost?.started === true) work.push(agent.path, [retraction])
+      return ended(paid.admission, [])
+    }
+    if (isShown && work.push(agent.path, lost?.started === true ? [retraction, stepStart] : [stepStart])) {
+      const cut = yield* uncut(
+        ask,
+        Effect.promise(() => work.room())
+      )
+      if (cut !== undefined) return ended(cut, [])
+    }
+    const begun = yield* begin(ask)
+    if (!isShown) paid.recover(begun, 0)
+  }
+  if (from._tag === "Full") {
+    const cut = yield* uncut(
+      ask,
+      Effect.promise(() => work.room())
+    )
+    if (cut !== undefined) return ended(cut, [])
+  }
+  for (let attempt = 1; ; attempt++) {
+    const { admission } = paid
+    if (admission._tag !== "Admitted") return ended(admission, [])
+    // A request that was never sent is no attempt, and costs nothing.
+    if (first === undefined && work.cancel.requested) return ended({ _tag: "Cancelled" }, [])
+    const attempted: Attempt.Attempted =
+      first ?? (yield* Attempt.attempt(ask, ask.request(admission.maxOutputTokens, attempt)))
+    first = undefined
+    const { answer, ending } = attempted
+    if (ending._tag === "Completed") return paid.completed(attempted)
+    const used = paid.take(attempted)
+    if (ending._tag !== "Failed") return ended(ending, answer.content)
+    const isSilent = !isShown || answer.isSilent
+    const mayRetry =
+      ending.failure.isRetryable &&
+      (isSilent || run.settings.midStream === "retract") &&
+      attempt <= run.settings.modelRetries &&
+      !work.cancel.requested
+    if (mayRetry) {
+      const cut = yield* pause(ask, ending.failure, attempt)
+      if (cut !== undefined) return ended(cut, answer.content)
+      paid.admission = yield* readmit(paid)
+    } else {
+      const next = fallback(ask, ending.failure, isSilent)
+      if (next === undefined) return ended(ending, answer.content)
+      paid.change(next)
+      paid.admission = yield* Admission.admit(ask, 0)
+      attempt = 0
+    }
+    if (paid.admission._tag !== "Admitted") return ended(paid.admission, answer.content)
+    // What was shown is taken back before another attempt says anything: two halves are never one answer.
+    if (!isSilent) work.push(agent.path, [retracted(ending.failure), stepStart])
+    if (!Usage.isUnknown(used)) yield* begin(ask)
+  }
+})
+
+/**
+ * Counts a request durably before it goes out, so that it is on the bill should this process die; answers how often it was counted
+ * before. One that follows a request which costs nothing takes its place.
+ */
+const begin = ({ agent, name, work }: Ask): Effect.Effect<number> =>
+  work.begin === undefined ? Effect.succeed(0) : work.begin(name, agent.path)
+
+const ended = (
+  ending: Ending | Exclude<Admission.Admission, Admission.Admitted>,
+  content: Answer["content"]
+): Sent => ({
+  ...ending,
+  content
+})
+
+const stepStart: Event = { type: "step-start" }
+const retracted = (failure: ModelFailure.ModelFailure): Event => ({ type: "step-retracted", reason: failure._tag })
+const retraction: Event = { type: "step-retracted", reason: "the process that carried this step was lost" }
+
+/** What of a tally is not on the budget yet, and the fees that are not. */
+const owed = (
+  { charged, usage }: Tally,
+  price: Entry.Price | undefined,
+  fees: number,
+  steps: number | undefined
+): Budget.Amount => {
+  const inputTokens = Usage.inputTokens(usage) - Usage.inputTokens(charged)
+  const outputTokens = Usage.outputTokens(usage) - Usage.outputTokens(charged)
+  const before = price === undefined || charged === Usage.empty ? 0 : Money.costOf(charged, price).nanoUsd
+  const nanoUsd = fees + (price === undefined ? 0 : Money.costOf(usage, price).nanoUsd - before)
+  return steps === undefined ? { inputTokens, outputTokens, nanoUsd } : { inputTokens, outputTokens, nanoUsd, steps }
+}
+
+/** Admission for one more attempt: what those before have used is paid first, so that trying again cannot pass a limit. */
+const readmit = (paid: PaidRequest): Effect.Effect<Admission.Admission> => {
+  const { charged, usage } = paid.tally
+  if (Usage.isUnknown(usage) || usage === charged) return Effect.succeed(paid.admission)
+  paid.pay()
+  return Admission.admit(paid.ask, 0)
+}
+
+/** Waits before the next attempt: as long as the provider asks, else longer each time. */
+const pause = (ask: Ask, failure: ModelFailure.ModelFailure, attempt: number) => {
+  const asked = "retryAfterMs" in failure ? failure.retryAfterMs : undefined
+  return uncut(ask, Effect.sleep(asked ?? ask.run.settings.modelRetryBaseMs * 2 ** (attempt - 1)))
+}
+
+/** Waits; answers how the request ends where a cancel or a limit on time cuts the wait short. */
+const uncut = ({ agent, run, work }: Ask, wait: Effect.Effect<void>) =>
+  Effect.map(
+    Interruptible.hold(wait, {
+      signal: work.cancel,
+      alarm: run.alarm,
+      graceMs: 0,
+      remainingMs: Attempt.timeLeft(work, agent)
+    }),
+    (held) => (held._tag === "Cut" ? Attempt.cutShort(work, agent, held.by) : undefined)
+  )
+
+/** The next model of the agent that may do better; `undefined` where there is none, or none could. */
+const fallback = (
+  { agent, run, work }: Ask,
+  failure: ModelFailure.ModelFailure,
+  isSilent: boolean
+): ModelPort | undefined => {
+  if (failure._tag === "InvalidRequest" || failure._tag === "ContentRefused" || work.cancel.requested) {
+    return undefined
+  }
+  if (!isSilent && run.settings.midStream === "error") return undefined
+  const { fallbacks } = agent.member
+  return fallbacks[fallbacks.indexOf(agent.model) + 1]
+}
+
+/** True where more was spent than had been held, of what was held at all. */
+const exceeds = (spent: Budget.Amount, held: Budget.Amount): boolean =>
+  (held.inputTokens !== undefined && (spent.inputTokens ?? 0) > held.inputTokens) ||
+  (held.outputTokens !== undefined && (spent.outputTokens ?? 0) > held.outputTokens) ||
+  (held.nanoUsd !== undefined && (spent.nanoUsd ?? 0) > held.nanoUsd)
