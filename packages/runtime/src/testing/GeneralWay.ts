@@ -4,7 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type { Engine } from "../engine/Engine.ts"
+import type { Engine, Work } from "../engine/Engine.ts"
 import type { RunHostFactory } from "../engine/RunHost.ts"
 import { Deployment } from "../runtime/Deployment.ts"
 
@@ -21,9 +21,31 @@ const general = (engine: Engine): Engine => ({
   threadId: engine.threadId,
   resourceId: engine.resourceId,
   startedAt: engine.startedAt,
-  activity: (name, schema, effect) => engine.activity(name, schema, effect),
+  activity: (name, schema, effect) => engine.activity(name, schema, (work) => effect(counted(work))),
   emit: (name, path, events) => engine.emit(name, path, events),
   wait: (name, schema, end, row) => engine.wait(name, schema, end, row),
   limits: engine.limits,
   observed: () => engine.observed()
 })
+
+/** Work whose requests are counted before they go out, as a durable engine's are: no request is then sent in plain code. */
+const counted = (work: Work): Work =>
+  work.begin !== undefined
+    ? work
+    : {
+        runId: work.runId,
+        threadId: work.threadId,
+        resourceId: work.resourceId,
+        startedAt: work.startedAt,
+        now: () => work.now(),
+        elapsed: () => work.elapsed(),
+        downMs: () => work.downMs(),
+        ledger: () => work.ledger(),
+        push: (path, events) => work.push(path, events),
+        room: () => work.room(),
+        begin: () => Effect.succeed(0),
+        open: (path) => work.open(path),
+        phase: (path, callId) => work.phase(path, callId),
+        tree: work.tree,
+        cancel: work.cancel
+      }
