@@ -6,7 +6,7 @@ import { join } from "node:path"
 const root = join(import.meta.dirname, "..", "..")
 
 describe("docs/dialects.md", () => {
-  it("is what the codecs do (make it anew with: node scripts/dialects-table.ts)", () => {
+  it("matches what the codecs do (regenerate it with: node scripts/dialects-table.ts)", () => {
     const said = execFileSync(process.execPath, ["scripts/dialects-table.ts", "--check"], {
       cwd: root,
       encoding: "utf8"

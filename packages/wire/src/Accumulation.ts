@@ -1,8 +1,8 @@
 /**
- * The one fold behind every answer that is not a stream: from a run's envelopes to what it said, what it did, how it ended
- * and what it waits for. Each dialect shapes the outcome; none folds by itself.
+ * Folds a run's envelopes into the outcome that every non-streaming answer is built from: what the run said, what it
+ * did, how it ended and what it waits for. Dialects only shape the outcome.
  *
- * Only the root agent's words count, as in the root view; a retracted step is not in it.
+ * Only the root agent's messages count, as in the root view. A retracted step is left out.
  */
 import type { AgentPath, Approval, CostSummary, Envelope, Event, Events, LatencySummary } from "@reins/protocol"
 import type { Message } from "@reins/protocol"
@@ -12,19 +12,19 @@ import type { Folding, Reply } from "./Dialect.ts"
 import { Parking } from "./Parking.ts"
 import type { ClientCall } from "./Parking.ts"
 
-/** The end of a call. */
+/** How a call ended. */
 export type Settled = Events.ToolResult | Events.AgentResult
 
 /**
  * A run so far, since this answer began.
  *
  * **Details**
- * - `messages`: what the assistant said and the results of its calls, in order; calls that are open have no result.
- * - `text`, `reasoning`: all of it, joined.
- * - `finish`, `error`: how the run ended; both absent while it goes on.
- * - `questions`, `clientCalls`: what it waits for now, asked before this answer or in it.
- * - `decisions`: the answers to its questions. `settledBelow`: results of calls below the root that somebody was waited for.
- * - `at`: epoch milliseconds of the first envelope of the run. `answer`: which answer of the run this is, from 1.
+ * - `messages`: the assistant's messages and the results of its calls, in order; open calls have no result.
+ * - `text`, `reasoning`: the concatenation of all parts of that type.
+ * - `finish`, `error`: how the run ended; both absent while it runs.
+ * - `questions`, `clientCalls`: what it waits for now, whether asked before this answer or during it.
+ * - `decisions`: the answers to its questions. `settledBelow`: results of calls below the root that the run waited for.
+ * - `at`: epoch milliseconds of the run's first envelope. `answer`: the number of this answer within the run, from 1.
  */
 export interface Accumulated {
   readonly runId: string
@@ -56,7 +56,7 @@ const joined = (messages: ReadonlyArray<Message.Message>, type: "text" | "reason
   return out
 }
 
-/** Owned by one answer. */
+/** Mutable; owned by one answer. */
 export class Accumulation {
   readonly #parking = new Parking()
   #transcript = Transcript.initial
@@ -72,7 +72,7 @@ export class Accumulation {
   #cost: CostSummary.CostSummary | undefined
   #latency: LatencySummary.LatencySummary | undefined
 
-  /** True when the run waits for somebody and does nothing else. */
+  /** True when the run is blocked on an approval or a client call. */
   get isParked(): boolean {
     return this.#parking.isParked
   }
@@ -120,7 +120,7 @@ export class Accumulation {
     if (event.state === "result" && this.#waitedBelow.has(id)) this.#settledBelow.push({ path, result: event })
   }
 
-  /** Begins another answer: what was said so far belongs to the one before. `answered` as for `Encoder.reopen`. */
+  /** Begins another answer: drops what earlier answers already returned. `answered` as for `Encoder.reopen`. */
   reopen(answered: Iterable<string>): void {
     this.#parking.expect(answered)
     this.#answer += 1
@@ -157,12 +157,12 @@ export class Accumulation {
   }
 }
 
-/** When an answer that is not a stream ends before its run does. */
+/** When a non-streaming answer returns before its run has ended. */
 export type Leaves = "when-parked" | "when-client-is-needed" | "never"
 
 /**
- * A reply shaped from the accumulated run. `when-parked` answers as soon as the run waits for anybody;
- * `when-client-is-needed` only when it waits for calls of the caller's own, and no approval can end the wait first.
+ * A reply built from the accumulated run. `when-parked` returns as soon as the run waits for anybody;
+ * `when-client-is-needed` only when it waits for client calls and no approval is open that could end the wait first.
  */
 export const whole = (leaves: Leaves, shape: (run: Accumulated) => Reply): Folding => {
   const accumulation = new Accumulation()

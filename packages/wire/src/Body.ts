@@ -1,6 +1,6 @@
 /**
- * Reads what a client sent by a schema. What does not fit is told by its place, never by its content: a body may hold
- * secrets, and an error goes back over the wire and into logs.
+ * Decodes a client's body with a schema. A body that does not match is reported by the path of the first invalid field,
+ * never by its content: a body may hold secrets, and errors reach the client and logs.
  */
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
@@ -13,12 +13,10 @@ const places = SchemaIssue.makeFormatterStandardSchemaV1()
 const placeOf = (issue: SchemaIssue.Issue): string => {
   const [first] = places(issue).issues
   const path = (first?.path ?? []).map((key) => (typeof key === "object" ? String(key.key) : String(key)))
-  return path.length === 0
-    ? "the body is missing or not what is expected"
-    : `${path.join(".")} is missing or not what is expected`
+  return path.length === 0 ? "Missing or invalid request body" : `Missing or invalid field ${path.join(".")}`
 }
 
-/** The value that a schema reads in `body`, or why not. */
+/** Decodes `body`, or returns the refusal that names the invalid field. */
 export const read = <A>(
   schema: Schema.ConstraintDecoder<A>
 ): ((body: unknown) => Result.Result<A, Refusal.Refusal>) => {
@@ -28,5 +26,5 @@ export const read = <A>(
 
 const json = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Json))
 
-/** The JSON value in a text; a text that holds none is a value itself. */
+/** Parses a text as JSON; a text that is not JSON is returned as a string. */
 export const jsonOr = (text: string): Schema.Json => Option.getOrElse(json(text), () => text)

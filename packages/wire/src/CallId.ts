@@ -1,8 +1,8 @@
 /**
- * A call's id where a dialect has one list of calls for a whole run. Ours are unique for one agent only, so below the root
- * they carry the agent's path; ids of the root's calls are as they are.
+ * A call's id in dialects that keep one list of calls for a whole run. Ours are unique per agent only, so below the
+ * root the id is prefixed with the agent's path; ids of the root's calls are unchanged.
  *
- * Whoever gets such an id back compares it with those of the open calls: it is not taken apart.
+ * Ids that come back are compared with those of the open calls, never parsed.
  */
 import { AgentPath } from "@reins/protocol"
 

@@ -1,43 +1,50 @@
 /**
- * What a foreign request asks of us, in our words: the one list that whoever hosts a dialect carries out.
+ * What a request asks for, independent of its dialect. The server executes these commands.
  *
- * A command names things as the client named them and is not believed: tenants, rights and open questions are checked by
- * whoever carries it out. A history that a client sends along is no command at all; it seeds a new thread at most.
+ * A command carries names as the client sent them and is not trusted: the server checks tenant, permissions and open
+ * questions. A history sent along is not a command; at most it seeds a new thread.
  */
 import type { Approval, Decision, Json, Message } from "@reins/protocol"
 import * as CallId from "./CallId.ts"
 
-/** Which run is meant. By its thread: the one that runs there, or else the last one. All absent: what the answers name. */
+/**
+ * Identifies a run. By `threadId`: the thread's active run, or its last one. Both absent: the run that the answers
+ * name.
+ */
 export interface Address {
   readonly runId?: string
   readonly threadId?: string
 }
 
-/** A tool that the caller runs itself. `parameters` is a JSON Schema. */
+/** A tool that the client runs. `parameters` is a JSON Schema. */
 export interface ClientTool {
   readonly name: string
   readonly description?: string
   readonly parameters: Json
 }
 
-/** An agent's settings for a thread; what is absent stays as it was. */
+/** An agent's settings for a thread. An absent field keeps its current value. */
 export interface Settings {
   /**
-   * Of the tools that clients are told of, the only ones that may be used. One without `trust` asks first, one with it is as the
-   * agent has it. Absent: all, as the agent has them.
+   * Allowlist among the tools that the agent describes to clients. Without `trust` a tool asks for approval; with it
+   * the agent's own gate applies. Absent: all tools, under the agent's own gate.
    */
   readonly tools?: ReadonlyArray<{ readonly name: string; readonly trust: boolean }>
   /** The agent's options by name. */
   readonly options?: { readonly [name: string]: string }
-  /** Tools of the caller's own. */
+  /** Tools that the client runs. */
   readonly clientTools?: ReadonlyArray<ClientTool>
 }
 
 /**
- * Starts a run. `create`: the thread must be new (`"new"`), must be there (`"existing"`), or either. `continues`: the run
- * behind whose thread this goes on, where the client names runs and not threads. `seed` is the history of a new thread.
- * `requestId`: the client's own name of this query; the same one again starts nothing new. `text`: the user's words once
- * more, for dialects that give them back.
+ * Starts a run.
+ *
+ * **Details**
+ * - `create`: the thread must be new (`"new"`) or must exist (`"existing"`); absent: either.
+ * - `continues`: a run whose thread this query continues, for clients that name runs and not threads.
+ * - `seed`: the history of a new thread.
+ * - `requestId`: the client's idempotency key; the same one again joins the run it started.
+ * - `text`: the user's text, for dialects that echo it.
  */
 export interface StartQuery {
   readonly _tag: "StartQuery"
@@ -50,20 +57,20 @@ export interface StartQuery {
   readonly seed?: ReadonlyArray<Message.Message>
   readonly settings?: Settings
   readonly metadata?: Json
-  /** The answer does not wait for the run: it goes on in the background. */
+  /** The answer does not wait for the run, which continues in the background. */
   readonly detached?: boolean
-  /** Given to every question of the run as soon as it is asked: nobody will look. */
+  /** Applied to every question of the run as soon as it is asked, for clients that cannot answer. */
   readonly automatic?: Decision
 }
 
-/** A decision, addressed by the approval's id or by the call it is about; see `concerns`. */
+/** A decision, addressed by the approval's id or by the id of its call; see `concerns`. */
 export interface DecisionFor {
   readonly approvalId?: string
   readonly toolCallId?: string
   readonly decision: Decision
 }
 
-/** The result of a call that the caller ran; `toolCallId` is an id of `CallId`. */
+/** The result of a call that the client ran; `toolCallId` is a `CallId`. */
 export interface ResultFor {
   readonly toolCallId: string
   readonly result: Json
@@ -71,9 +78,9 @@ export interface ResultFor {
 }
 
 /**
- * Answers what a run waits for, all at once. Answers to what is not open are passed over, as long as one is to something that
- * is: clients repeat what was settled before. With `complete` every open question and client call must be among the answers,
- * or none of them counts.
+ * Answers what a run waits for, all at once. Answers to closed questions are ignored as long as one answers an open
+ * one, since clients repeat settled ones. With `complete` every open question and client call must be answered, or none
+ * is accepted.
  */
 export interface Answer {
   readonly _tag: "Answer"
@@ -86,8 +93,8 @@ export interface Answer {
 }
 
 /**
- * True when `answer` is for `question`: it names its id, or the call it is about (an id of `CallId`). Questions about plans and
- * budgets are no calls; dialects that show them as such do so under the question's own id.
+ * True when `answer` is for `question`: it names the question's id, or the `CallId` of its call. Questions about plans
+ * and budgets have no call; dialects that show them as calls use the question's id as the call's id.
  */
 export const concerns = (answer: DecisionFor, question: Approval.Request): boolean => {
   if (answer.approvalId !== undefined) return answer.approvalId === question.id
@@ -95,30 +102,30 @@ export const concerns = (answer: DecisionFor, question: Approval.Request): boole
   return answer.toolCallId === (toolInvocationId === undefined ? id : CallId.make(agentPath, toolInvocationId))
 }
 
-/** Hands in client results only. */
+/** Submits client results only. */
 export interface SubmitToolResults {
   readonly _tag: "SubmitToolResults"
   readonly address: Address
   readonly results: ReadonlyArray<ResultFor>
 }
 
-/** Asks a run to end. */
+/** Asks a run to stop. */
 export interface Cancel {
   readonly _tag: "Cancel"
   readonly address: Address
 }
 
-/** Watches a run. `after` is a cursor as its frames carried it; absent: from the first. */
+/** Watches a run. `after` is a cursor as carried by its frames; absent: from the first frame. */
 export interface Resume {
   readonly _tag: "Resume"
   readonly address: Address
   readonly after?: string
   /**
-   * `"running"`: only a run that has not ended; else the answer is that there is nothing to resume. `"stored"`: what is there
-   * by now, without waiting for more.
+   * `"running"`: only a run that has not ended; otherwise there is nothing to resume. `"stored"`: what is stored by
+   * now, without waiting for more.
    */
   readonly only?: "running" | "stored"
-  /** All runs of the thread, one behind the other through one encoder, and those to come. Absent: one run. */
+  /** All runs of the thread in order through one encoder, including future ones. Absent: one run. */
   readonly scope?: "thread"
 }
 
@@ -154,11 +161,11 @@ export interface ListApprovals {
   readonly _tag: "ListApprovals"
   readonly threadId?: string
 }
-/** The agents that can be asked, with their tools. */
+/** Lists the available agents with their tools. */
 export interface Describe {
   readonly _tag: "Describe"
 }
-/** What a person thinks of a message. */
+/** A user's vote on a message. */
 export interface Vote {
   readonly _tag: "Vote"
   readonly threadId: string

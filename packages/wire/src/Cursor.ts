@@ -1,31 +1,34 @@
 /**
- * Where in a stream of frames a reader is, as the `id` of a frame: the `seq` of the envelope it came from and, where one
- * envelope made several frames, which of them. A reader that comes back with the last id it saw gets exactly the rest.
+ * A reader's position in a stream of frames, sent as the `id` of a frame: the `seq` of the envelope it came from and,
+ * where one envelope made several frames, the frame's index. A reader that reconnects with the last id it saw gets
+ * exactly the remaining frames.
  *
- * An encoder is fed from the first envelope on every time, so its state is right; `rest` leaves out what was seen.
+ * An encoder is always fed from the first envelope, so that its state is right; `rest` drops the frames already seen.
  */
 import type { Frame } from "./Frame.ts"
 
-/** Behind frame `index` (from 1) of those that envelope `seq` made. `index` is absent where it was the last of them. */
+/**
+ * The position after frame `index` (from 1) of those that envelope `seq` made. `index` is absent for the last of them.
+ */
 export interface Cursor {
   readonly seq: number
   readonly index?: number
 }
 
-/** The place before the first frame. */
+/** The position before the first frame. */
 export const start: Cursor = { seq: 0 }
 
-/** Gives the frames of one envelope their ids: `7` for the last, `7.1`, `7.2` for those before it. */
+/** Assigns ids to the frames of one envelope: `7` for the last, `7.1`, `7.2` for those before it. */
 export const stamp = (seq: number, frames: ReadonlyArray<Frame>): ReadonlyArray<Frame> => {
   const last = `${seq}`
-  // Most envelopes make one frame, and some encoders have named it so already.
+  // Most envelopes make one frame, and some encoders have already set its id.
   if (frames.length === 1 && frames[0]?.id === last) return frames
   return frames.map((frame, index) => ({ ...frame, id: index === frames.length - 1 ? last : `${last}.${index + 1}` }))
 }
 
 const form = /^(\d{1,15})(?:\.(\d{1,6}))?$/
 
-/** The place that an id names, or nothing where it names none. */
+/** Parses an id; `undefined` when it is not a valid cursor. */
 export const parse = (id: string): Cursor | undefined => {
   const match = form.exec(id.trim())
   if (match === null) return undefined

@@ -1,15 +1,15 @@
 /**
- * A foreign protocol, spoken by a pure codec: which requests it knows, what each asks of us, and how a run's envelopes
- * become its answer. A dialect is a value; a server hosts any of them without knowing their words.
+ * A foreign protocol as a pure codec: the requests it accepts, the command each one asks for, and how a run's envelopes
+ * become its answer. A dialect is a value; a server can host any of them without knowing their protocol.
  *
- * **How it is hosted**
- * 1. `match` finds the route; its `decode` gives an `Exchange`: a `Command` to carry out and an `Answer` to give.
- * 2. For a `Stream`, or a `Whole`, the host feeds every envelope of the run to a fresh `Encoder` or `Folding`, from `seq` 1.
- *    A run that is taken up after a pause: what came before the answer is fed too, its frames are thrown away, then
- *    `reopen` begins the new answer.
- * 3. When there is nothing to feed for the moment and `isDetached`, the answer ends there though the run goes on: `finish`, and
- *    close. Else `finish` when the run has ended. Not before all that is stored was fed: the calls of a step are stored
- *    together, and a question that was answered long ago holds nobody.
+ * **How to host one**
+ * 1. `match` finds the route; its `decode` returns an `Exchange`: a `Command` to execute and an `Answer` to send.
+ * 2. For a `Stream` or a `Whole`, feed every envelope of the run to a fresh `Encoder` or `Folding`, from `seq` 1. For a
+ *    run that is resumed after a pause, also feed what came before this answer, discard those frames, then call
+ *    `reopen` to begin the new answer.
+ * 3. When no envelope is available and `isDetached` is true, call `finish` and close: the answer ends though the run
+ *    continues. Otherwise call `finish` when the run has ended. Feed everything stored first: the calls of a step are
+ *    stored together, and a question that was answered long ago must not end the answer.
  */
 import type { Envelope } from "@reins/protocol"
 import type * as Result from "effect/Result"
@@ -20,7 +20,7 @@ import type { Refusal } from "./Refusal.ts"
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE"
 
-/** A request as whoever hosts the dialect read it. Header names are in lower case; `body` is parsed JSON, if there is one. */
+/** A request as the host read it. Header names are in lower case; `body` is parsed JSON, if there is one. */
 export interface Request {
   readonly params: { readonly [name: string]: string }
   readonly query: { readonly [name: string]: string }
@@ -28,7 +28,7 @@ export interface Request {
   readonly body?: unknown
 }
 
-/** A whole answer. `body` is JSON; absent for none. `text` takes its place where a dialect answers in plain text. */
+/** A complete answer. `body` is JSON; absent: no body. `text` replaces it where a dialect answers in plain text. */
 export interface Reply {
   readonly status: number
   readonly body?: unknown
@@ -36,22 +36,22 @@ export interface Reply {
   readonly headers?: { readonly [name: string]: string }
 }
 
-/** Turns envelopes into frames. Owned by one answer; the same envelopes give the same frames. */
+/** Turns envelopes into frames. Mutable; owned by one answer. The same envelopes always give the same frames. */
 export interface Encoder {
-  /** The frames that this envelope makes; held ones come with a later one or with `finish`. */
+  /** The frames that this envelope makes; held frames come with a later envelope or with `finish`. */
   readonly step: (envelope: Envelope.Envelope) => ReadonlyArray<Frame>
-  /** The frames that close the answer: the run has ended, the answer is detached, or the log is cut. */
+  /** The frames that close the answer, whether the run has ended, the answer is detached, or the log is cut. */
   readonly finish: () => ReadonlyArray<Frame>
   /**
-   * The frames that open another answer behind one that `finish` closed. `answered`: ids of the approvals and client calls
-   * that the new request answers, so that the answer does not detach for what is about to go on.
+   * The frames that open another answer after `finish` closed one. `answered`: ids of the approvals and client calls
+   * that the new request answers, so that the answer does not detach because of them.
    */
   readonly reopen: (answered: Iterable<string>) => ReadonlyArray<Frame>
-  /** True when this answer ends here, unless more of the run is there already. */
+  /** True when this answer ends here, unless more of the run is already available. */
   readonly isDetached: boolean
 }
 
-/** Folds envelopes to one reply. Fed and ended like an `Encoder`. */
+/** Folds envelopes into one reply. Fed and ended like an `Encoder`. */
 export interface Folding {
   readonly step: (envelope: Envelope.Envelope) => void
   readonly reopen: (answered: Iterable<string>) => void
@@ -59,13 +59,13 @@ export interface Folding {
   readonly isDetached: boolean
 }
 
-/** The answer to a request whose command has been carried out. */
+/** The answer to a request whose command has been executed. */
 export type Answer =
   | {
       readonly _tag: "Stream"
       readonly format: "sse" | "ndjson"
       readonly open: () => Encoder
-      /** True where frames carry ids (`Cursor`), so that a client can come back with the last one. */
+      /** True when frames carry ids (`Cursor`), so that a client can resume after the last one it saw. */
       readonly isStamped: boolean
       readonly headers?: { readonly [name: string]: string }
     }
@@ -79,7 +79,7 @@ export interface Exchange {
 
 export type Decoded = Result.Result<Exchange, Refusal>
 
-/** `path` is below the dialect's base path; `:name` stands for one segment. */
+/** `path` is relative to the dialect's base path; `:name` matches one segment. */
 export interface Route {
   readonly method: Method
   readonly path: string
@@ -87,19 +87,19 @@ export interface Route {
 }
 
 export interface Dialect {
-  /** Its folder's name. */
+  /** The name of its folder. */
   readonly name: string
   readonly title: string
   readonly routes: ReadonlyArray<Route>
-  /** An encoder as for a request that asks for nothing special: everything that can be shown is shown. */
+  /** An encoder for a request without options: everything that can be shown is shown. */
   readonly open: () => Encoder
-  /** What keeps a silent stream alive; absent: a comment, which every client skips. */
+  /** Sent to keep an idle stream open; absent: a comment, which every client ignores. */
   readonly keepAlive?: Frame
-  /** A refusal in the dialect's own shape. */
+  /** A refusal in the dialect's own error format. */
   readonly encodeError: (refusal: Refusal) => Reply
 }
 
-/** A path's segments with the parameters they stand for, or nothing where the path is another. */
+/** The parameters of `path` when it matches `pattern`; otherwise `undefined`. */
 const fit = (pattern: string, path: string): { readonly [name: string]: string } | undefined => {
   const wanted = pattern.split("/")
   const given = path.split("/")
@@ -113,13 +113,13 @@ const fit = (pattern: string, path: string): { readonly [name: string]: string }
   return params
 }
 
-/** What `match` found: the route with its parameters, that the path has other methods only, or nothing. */
+/** What `match` found: a route with its parameters, a path that only has other methods, or nothing. */
 export type Matched =
   | { readonly _tag: "Route"; readonly route: Route; readonly params: { readonly [name: string]: string } }
   | { readonly _tag: "OtherMethods"; readonly methods: ReadonlyArray<Method> }
   | { readonly _tag: "NoRoute" }
 
-/** The route of a path below the base path. Parameters come as they stand in the path: still percent-encoded. */
+/** The route of a path relative to the base path. Parameters stay percent-encoded. */
 export const match = (dialect: Dialect, method: string, path: string): Matched => {
   const methods: Array<Method> = []
   for (const route of dialect.routes) {

@@ -1,6 +1,6 @@
 /**
- * What carrying out a command brought to light, where the answer is no stream: threads, histories, agents. Each dialect puts
- * it into its own shape.
+ * The result of a command whose answer is not a stream: threads, histories, agents. Each dialect converts it to its own
+ * format.
  */
 import type { Approval, Json, Message } from "@reins/protocol"
 import type { ClientCall } from "./Parking.ts"
@@ -23,7 +23,7 @@ export interface Thread {
   readonly clientCalls: ReadonlyArray<ClientCall>
 }
 
-/** A tool as a client may see it; `parameters` is a JSON Schema. */
+/** A tool as described to clients; `parameters` is a JSON Schema. */
 export interface ToolFacts {
   readonly name: string
   readonly title?: string
@@ -56,7 +56,7 @@ export interface VoteFacts {
   readonly isUp: boolean
 }
 
-/** What a command found, told apart by `_tag`. */
+/** The result of a command, discriminated by `_tag`. */
 export type Facts =
   | { readonly _tag: "Thread"; readonly thread: Thread; readonly messages: ReadonlyArray<Message.Message> }
   | { readonly _tag: "Threads"; readonly threads: ReadonlyArray<Thread>; readonly next?: string }

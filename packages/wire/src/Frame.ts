@@ -1,11 +1,11 @@
 /**
- * One piece of an answer as it goes over the wire: a line of data, perhaps with a name and an id. How frames become bytes
- * is `Sse` and `Ndjson`; what stands in the data is the dialect's.
+ * One piece of a streamed answer: data, perhaps with a name and an id. `Sse` and `Ndjson` turn frames into bytes; the
+ * dialect defines the data.
  */
 
 /**
- * `data`: one JSON value, or a terminator such as `[DONE]`. `event`: the frame's name, where the dialect names its frames.
- * `id`: what a client sends back as `Last-Event-ID` to go on behind this frame.
+ * `data`: one JSON value, or a terminator such as `[DONE]`. `event`: the frame's name, where the dialect names its
+ * frames. `id`: what a client sends back as `Last-Event-ID` to resume after this frame.
  */
 export interface Frame {
   readonly data: string
@@ -22,5 +22,5 @@ export const named = (event: string, value: object): Frame => ({ event, data: JS
 /** The frame that ends the streams of several dialects. */
 export const done: Frame = { data: "[DONE]" }
 
-/** No frames: what an event says that a dialect has no word for. */
+/** No frames, for events that a dialect cannot express. */
 export const none: ReadonlyArray<Frame> = []

@@ -1,7 +1,4 @@
-/**
- * Frames as lines of JSON, for readers that are no browsers. Names and ids do not travel: dialects that stream so say all
- * of it in the data.
- */
+/** Frames as newline-delimited JSON. Names and ids are not sent: dialects that use it put everything in the data. */
 import type { Frame } from "./Frame.ts"
 
 export const headers: { readonly [name: string]: string } = {
@@ -10,5 +7,5 @@ export const headers: { readonly [name: string]: string } = {
   "x-accel-buffering": "no"
 }
 
-/** One line; the data of a frame is JSON on one line by itself. */
+/** One line; a frame's data is already JSON on one line. */
 export const encode = ({ data }: Frame): string => `${data}\n`

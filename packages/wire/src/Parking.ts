@@ -1,9 +1,9 @@
 /**
- * Whether a run can go on by itself. A run is parked when everything it has open waits for somebody: an approval, or the
- * result of a call that the caller must run. Dialects whose answer ends where a person is asked end it there, and not
- * before: siblings that still work would lose their results.
+ * Tracks whether a run can continue by itself. A run is parked when everything it has open waits for an approval or for
+ * the result of a client call. Dialects whose answer ends at a question end it when the run is parked, and not before:
+ * siblings that still work would lose their results.
  *
- * **Gotchas**: a gated call of a client's own counts as waiting from its announcement; its question follows at once.
+ * **Gotchas**: a gated client call counts as waiting from its announcement; its question follows at once.
  */
 import type { Approval, Envelope, Event, Events } from "@reins/protocol"
 import { AgentPath } from "@reins/protocol"
@@ -21,13 +21,13 @@ interface Agent {
   readonly questions: Set<string>
 }
 
-/** A call that the caller must run, and which agent made it. */
+/** A call that the client must run, and the path of the agent that made it. */
 export interface ClientCall {
   readonly path: AgentPath.AgentPath
   readonly call: Events.ToolCall
 }
 
-/** Owned by one reader; `step` it through every envelope of a run. */
+/** Mutable; owned by one reader. Call `step` with every envelope of a run. */
 export class Parking {
   readonly #agents = new Map<string, Agent>()
   readonly #questions = new Map<string, Approval.Request>()
@@ -40,19 +40,19 @@ export class Parking {
     return this.#parked
   }
 
-  /** Questions without an answer, oldest first; not those whose answer is on its way. */
+  /** Unanswered questions, oldest first, without those passed to `expect`. */
   get questions(): ReadonlyArray<Approval.Request> {
     return [...this.#questions.values()].filter(({ id }) => !this.#answered.has(id))
   }
 
-  /** Calls of the caller's own that have no result, oldest first; not those whose result is on its way. */
+  /** Client calls without a result, oldest first, without those passed to `expect`. */
   get clientCalls(): ReadonlyArray<ClientCall> {
     return [...this.#clientCalls.entries()].filter(([id]) => !this.#answered.has(id)).map(([, call]) => call)
   }
 
   /**
-   * Ids of approvals, and of client calls (`CallId`), whose answers are on their way: the run is not parked for them, so that
-   * several answers given together are not mistaken for one.
+   * Marks approvals and client calls (`CallId`) as answered before their answers are in the log: the run is not parked
+   * on them, so that several answers sent together are treated as one.
    */
   expect(ids: Iterable<string>): void {
     for (const id of ids) this.#answered.add(id)

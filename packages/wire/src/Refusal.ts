@@ -1,12 +1,12 @@
 /**
- * Why a request gets no stream: the one list of refusals that every dialect puts into its own error shape. What went wrong
- * after the first byte is an event, not a refusal.
+ * Why a request is refused: the list that every dialect maps to its own error format. A failure after the first byte is
+ * an event, not a refusal.
  *
- * Messages name fields and ids of the request, never their contents.
+ * Messages name fields and ids of the request, never its contents.
  */
 import type { ApprovalErrors, QueryRejections } from "@reins/protocol"
 
-/** What kind of refusal it is; dialects choose their type and their status by it. */
+/** The kind of refusal, by which dialects choose their error type and status. */
 export type Kind =
   | "bad-request"
   | "unauthorized"
@@ -23,8 +23,8 @@ export type Kind =
   | "internal"
 
 /**
- * A refused request. `status` is the HTTP status that the kind has by custom; a dialect may choose another. `code` is for
- * machines: the reason's own name. `retryAfterSeconds` is absent where waiting does not help.
+ * A refused request. `status` is the kind's usual HTTP status; a dialect may choose another. `code` is
+ * machine-readable: the reason's own name. `retryAfterSeconds` is absent when waiting does not help.
  */
 export interface Refusal {
   readonly kind: Kind
@@ -58,7 +58,7 @@ export const make = (kind: Kind, code: string, message: string, retryAfterSecond
   ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds })
 })
 
-/** The request is not what the dialect expects; `issue` says where. */
+/** The request does not match the dialect; `issue` names the field. */
 export const badRequest = (issue: string): Refusal => make("bad-request", "BadRequest", issue)
 
 const queryKinds: { readonly [Tag in QueryRejections.Reason["_tag"]]: Kind } = {
@@ -88,6 +88,6 @@ const approvalKinds: { readonly [Tag in ApprovalErrors.Reason["_tag"]]: Kind } =
   InvalidArguments: "unprocessable"
 }
 
-/** A decision that was not taken. */
+/** A decision that was not accepted. */
 export const fromApprovalError = (reason: ApprovalErrors.Reason): Refusal =>
   make(approvalKinds[reason._tag], reason._tag, reason.message)

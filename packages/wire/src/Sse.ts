@@ -1,9 +1,7 @@
-/**
- * Frames as Server-Sent Events: the one serialiser for every dialect that streams so.
- */
+/** Frames as Server-Sent Events: the one serializer for every dialect that uses them. */
 import type { Frame } from "./Frame.ts"
 
-/** What a stream of events is, and what keeps caches and proxies from holding it back. */
+/** Headers of an event stream; they keep caches and proxies from buffering it. */
 export const headers: { readonly [name: string]: string } = {
   "content-type": "text/event-stream",
   "cache-control": "no-cache, no-transform",
@@ -13,10 +11,10 @@ export const headers: { readonly [name: string]: string } = {
 
 const lineBreak = /\r\n|\r|\n/
 
-// A break inside a name or an id would begin a field of the sender's choosing.
+// A line break in a name or an id would let the sender inject a field.
 const oneLine = (text: string): string => (lineBreak.test(text) ? text.split(lineBreak).join(" ") : text)
 
-// Data is mostly JSON on one line: two searches for a character are quicker than the expression.
+// Data is mostly JSON on one line: two character searches are faster than the regular expression.
 const dataLines = (data: string): string =>
   data.includes("\n") || data.includes("\r")
     ? data
@@ -25,19 +23,19 @@ const dataLines = (data: string): string =>
         .join("")
     : `data: ${data}\n`
 
-/** One frame: its name, its data and its id, and the blank line that sends it off. */
+/** One frame: its name, data and id, and the blank line that ends it. */
 export const encode = ({ data, event, id }: Frame): string => {
   const head = event === undefined ? "" : `event: ${oneLine(event)}\n`
   const tail = id === undefined ? "\n" : `id: ${oneLine(id)}\n\n`
   return head + dataLines(data) + tail
 }
 
-/** Frames one behind the other. */
+/** Several frames, in order. */
 export const encodeAll = (frames: ReadonlyArray<Frame>): string => {
   let text = ""
   for (const frame of frames) text += encode(frame)
   return text
 }
 
-/** A line that every client skips: it keeps a silent connection open. */
+/** A line that every client ignores; it keeps an idle connection open. */
 export const comment = (text: string): string => `: ${oneLine(text)}\n\n`

@@ -1,6 +1,4 @@
-/**
- * Turns as frames, and as the one JSON answer of mode `none`. What a turn carries and loses stands in `Turn`.
- */
+/** Turns as frames, and as the single JSON answer of mode `none`. `Turn` says what a turn carries and loses. */
 import type { Accumulated } from "../Accumulation.ts"
 import { whole } from "../Accumulation.ts"
 import * as CallId from "../CallId.ts"
@@ -13,7 +11,7 @@ import type { StopReason, TurnEvent } from "./TurnEvent.ts"
 
 const frame = ({ data, event }: TurnEvent): Frame.Frame => Frame.named(event, data)
 
-/** `isCreate`: the request made the session (version 2), so its id comes first. */
+/** `isCreate`: the request created the session (version 2), so its id is sent first. */
 export const open = (mode: "delta" | "message", isCreate: boolean): Encoder => {
   const turn = new Turn(mode === "delta")
   let isOpen = false
@@ -41,7 +39,7 @@ const stopOf = ({ clientCalls, error, exhausted, finish, questions }: Accumulate
   return stopReason(finish?.finishReason ?? "other", exhausted.at(-1)?.data.limit)
 }
 
-/** The calls that wait, put into the last message of the assistant's, where a client looks for them. */
+/** Adds the waiting calls to the assistant's last message, where clients look for them. */
 const withWaiting = (
   messages: ReadonlyArray<Message.Message>,
   waiting: ReadonlyArray<Message.Block>

@@ -1,6 +1,4 @@
-/**
- * Messages of the Agent Application Protocol, and their way to ours and back.
- */
+/** Messages of the Agent Application Protocol, converted to ours and back. */
 import type { Json, Message as Ours } from "@reins/protocol"
 import * as Schema from "effect/Schema"
 import * as Body from "../Body.ts"
@@ -34,7 +32,7 @@ export const Tool = Schema.Struct({
 })
 const System = Schema.Struct({ role: Schema.Literal("system"), content: Schema.String })
 
-/** A person's answer about one call; never part of a history. */
+/** A user's answer about one call; never part of a history. */
 export const ToolPermission = Schema.Struct({
   role: Schema.Literal("tool_permission"),
   toolCallId: Schema.String,
@@ -55,14 +53,14 @@ export const partsOf = (content: UserContent): ReadonlyArray<Ours.UserPart> =>
           : { type: "file", mediaType: "image/*", data: block.url }
       )
 
-/** A tool message's content as a result: its text, read as JSON where it is; its blocks, where it has images. */
+/** A tool message's content as a result: its text, parsed as JSON where possible; its blocks, when it has images. */
 export const resultOf = (content: UserContent): Json => {
   if (typeof content === "string") return Body.jsonOr(content)
   if (content.some(({ type }) => type === "image")) return content
   return Body.jsonOr(content.reduce((text, block) => (block.type === "text" ? text + block.text : text), ""))
 }
 
-/** A history of theirs as ours; instructions are the agent's, so system messages are left out. */
+/** Converts a history to ours. System messages are dropped: instructions belong to the agent. */
 export const toOurs = (messages: ReadonlyArray<Message>): ReadonlyArray<Ours.Message> => {
   const names = new Map<string, string>()
   return messages.flatMap((message): ReadonlyArray<Ours.Message> => {
@@ -122,16 +120,16 @@ const brief = (blocks: ReadonlyArray<Block>): string | ReadonlyArray<Block> => {
   return blocks.length === 1 && only?.type === "text" ? only.text : blocks
 }
 
-/** An assistant's message of blocks; of a text alone it is that text. */
+/** An assistant message of blocks; a single text block becomes that text. */
 export const assistant = (blocks: ReadonlyArray<Block>): Message => ({ role: "assistant", content: brief(blocks) })
 
-/** What a result reads like; one that a person denied says so, with the reason. */
+/** A result as text; a denied call says so, with the reason. */
 export const contentOf = (result: Json, status: string | undefined, reason: string | undefined): string =>
   status === "denied" ? `Tool call denied${reason === undefined ? "" : `: ${reason}`}` : ResultText.make(result)
 
 /**
- * A history of ours as theirs. `isShown` says which calls are: the others are left out. `reasons` has what a person said to a
- * denied call, by its id.
+ * Converts our history to theirs. `isShown` selects the calls to include. `reasons` maps the id of a denied call to the
+ * user's feedback.
  */
 export const fromOurs = (
   messages: ReadonlyArray<Ours.Message>,

@@ -1,6 +1,6 @@
 /**
- * Requests of the Agent Application Protocol in its two versions: version 2 makes a session and runs its first turn in one,
- * version 3 makes it first. The client's answers come all together in the next turn; a turn either asks or answers.
+ * Requests of the Agent Application Protocol. Version 2 creates a session and runs its first turn in one request,
+ * version 3 creates it first. The client's answers all come together in the next turn; a turn either asks or answers.
  */
 import { Decision } from "@reins/protocol"
 import type { Message as Ours } from "@reins/protocol"
@@ -52,7 +52,7 @@ type SendTurn = typeof SendTurn.Type
 const readCreate = Body.read(CreateSession)
 const readTurn = Body.read(SendTurn)
 
-/** On creation an agent's tools that are not named are off; later they stay as they were. */
+/** On creation, tools that are not named are disabled; later they keep their state. */
 const settingsOf = (
   agent: typeof AgentConfig.Type | undefined,
   tools: ReadonlyArray<typeof ToolSpec.Type> | undefined,
@@ -74,7 +74,7 @@ const settingsOf = (
   }
 }
 
-/** Names must be told apart across the agent's tools and the application's. */
+/** Tool names must be unique across the agent's and the application's tools. */
 const clash = (settings: Settings): string | undefined => {
   const names = [...(settings.tools ?? []), ...(settings.clientTools ?? [])].map(({ name }) => name)
   return names.find((name, index) => names.indexOf(name) !== index)
@@ -88,9 +88,9 @@ const answerOf = (mode: typeof Mode.Type | undefined, isCreate: boolean): Answer
 const createV2 = ({ agent, messages = [], stream, tools }: CreateSession): Decoded => {
   const settings = settingsOf(agent, tools, true)
   const name = clash(settings)
-  if (name !== undefined) return Result.fail(Refusal.badRequest("two tools have one name"))
+  if (name !== undefined) return Result.fail(Refusal.badRequest("Duplicate tool name in agent.tools and tools"))
   const last = messages.at(-1)
-  if (last?.role !== "user") return Result.fail(Refusal.badRequest("the last of messages is not a user's"))
+  if (last?.role !== "user") return Result.fail(Refusal.badRequest("The last message must have role user"))
   const seed = toOurs(messages.slice(0, -1))
   return Result.succeed({
     command: {
@@ -113,7 +113,7 @@ const createV3 = ({ agent, messages = [], tools }: CreateSession): Decoded => {
         command: { _tag: "CreateThread", agent: agent.name, settings, ...(seed.length === 0 ? {} : { seed }) },
         answer: { _tag: "Facts", shape: shape(3, true) }
       })
-    : Result.fail(Refusal.badRequest("two tools have one name"))
+    : Result.fail(Refusal.badRequest("Duplicate tool name in agent.tools and tools"))
 }
 
 const turn = (threadId: string, { agent, messages, stream, tools }: SendTurn): Decoded => {
@@ -132,8 +132,10 @@ const turn = (threadId: string, { agent, messages, stream, tools }: SendTurn): D
     }
   }
   const isAnswer = decisions.length + results.length > 0
-  if (isAnswer && asked.length > 0) return Result.fail(Refusal.badRequest("messages both ask and answer"))
-  if (clash(settings) !== undefined) return Result.fail(Refusal.badRequest("two tools have one name"))
+  if (isAnswer && asked.length > 0)
+    return Result.fail(Refusal.badRequest("messages must either ask or answer, not both"))
+  if (clash(settings) !== undefined)
+    return Result.fail(Refusal.badRequest("Duplicate tool name in agent.tools and tools"))
   return Result.succeed({
     command: isAnswer
       ? { _tag: "Answer", address: { threadId }, decisions, results, complete: true, settings }
@@ -149,7 +151,7 @@ const readHistory = ({ params, query }: Request): Decoded => {
         command: { _tag: "GetHistory", threadId: params["id"] ?? "", form },
         answer: { _tag: "Facts", shape: history(form) }
       })
-    : Result.fail(Refusal.badRequest("type is neither full nor compacted"))
+    : Result.fail(Refusal.badRequest("Invalid type. Use full or compacted"))
 }
 
 const session = (version: Version, at: string, create: Route, turns: string): ReadonlyArray<Route> => [

@@ -7,7 +7,7 @@ import type { Refusal } from "../Refusal.ts"
 import type { ClientTool } from "../Command.ts"
 import { fromOurs } from "./Message.ts"
 
-/** 2 is what source 001 describes; 3 is what clients speak since. */
+/** Version 2 is what source 001 describes; 3 is what clients have used since. */
 export type Version = 2 | 3
 
 const redacted = "***"
@@ -56,7 +56,7 @@ const agentOf = (version: Version, agent: AgentFacts): object => ({
   capabilities
 })
 
-/** `created` is what a session is answered with when it was made. */
+/** `created` is the answer to a request that created the session. */
 export const shape =
   (version: Version, created = false) =>
   (facts: Facts): Reply => {
@@ -76,7 +76,7 @@ export const shape =
     }
   }
 
-/** A history stands under the name of its form. */
+/** A history is returned under the name of its form. */
 export const history =
   (form: "full" | "compacted") =>
   (facts: Facts): Reply => ({
@@ -84,7 +84,7 @@ export const history =
     body: { history: { [form]: facts._tag === "History" ? fromOurs(facts.messages) : [] } }
   })
 
-/** One sentence for every session that is not there, whoever it may belong to. */
+/** One message for every missing session, so that another tenant's looks the same. */
 export const encodeError = ({ code, kind, message, retryAfterSeconds, status }: Refusal): Reply => ({
   status,
   body: { error: kind === "not-found" && code !== "UnknownAgent" ? "Session not found" : message },

@@ -1,16 +1,18 @@
 /**
  * A run as turns of the Agent Application Protocol.
  *
- * **Carries** the root's text and reasoning (as deltas, or whole per message), calls and results, specialists as a call with its
- * result, questions as calls that wait: of a specialist's, the call it is about; of plans, budgets and calls that may have run
- * already, a call of their own.
- * **Reorders**: a client finds what waits only in the last assistant message, so no result may come between calls that wait:
- * the results of a step, and the calls of specialists, are held until the step is over or the run is parked. `turn_stop` is
- * held until the run has ended.
- * **Loses** steps, progress, decisions but for their effect, plans, files, custom events, usage, cost and time, an error's
- * message, and what specialists say and do below the root. In delta mode a retracted step's text stays.
+ * **Carries** the root's text and reasoning (as deltas, or whole per message), calls and results, specialists as a call
+ * with its result, questions as waiting calls: a specialist's question as the call it is about; a question about a
+ * plan, a budget or a call that may have run already as a call of its own.
  *
- * The turn ends where a person, or an application's tool, is waited for.
+ * **Reorders**: a client looks for waiting calls only in the last assistant message, so no result may come between
+ * them: the results of a step, and the calls of specialists, are held until the step is over or the run is parked.
+ * `turn_stop` is held until the run has ended.
+ *
+ * **Loses** steps, progress, decisions except for their effect, plans, files, custom events, usage, cost and time, an
+ * error's message, and what specialists say and do below the root. In delta mode a retracted step's text stays.
+ *
+ * The turn ends where the run waits for a person or an application tool.
  */
 import type { AgentPath, Approval, Envelope, Event, Events } from "@reins/protocol"
 
@@ -23,15 +25,18 @@ import { stopReason } from "./TurnEvent.ts"
 type TurnEvents = ReadonlyArray<TurnEvent>
 type Call = Extract<TurnEvent, { event: "tool_call" }>
 
-/** The names under which questions appear as calls that are about no call which waits. */
+/** Names of the calls that stand for questions without a waiting call of their own. */
 export const planTool = "approve_plan"
 export const budgetTool = "raise_budget"
 export const repeatTool = "make_call_again"
 
-/** A question that waits as a call of its own: about none, or about one that was shown long ago and cannot be shown again. */
+/**
+ * True when a question is shown as a call of its own: it has no call, or its call was shown in an earlier turn and
+ * cannot be shown again.
+ */
 const isApart = ({ begunBefore, kind }: Approval.Request): boolean => kind !== "tool" || begunBefore !== undefined
 
-/** The call that a question looks like, when it is about none that was shown. */
+/** The call that stands for a question without a shown call. */
 export const callOf = (question: Approval.Request): Call => {
   const { agentPath = [], begunBefore, id, kind, payload, target, toolInvocationId } = question
   if (begunBefore !== undefined) {
@@ -48,7 +53,7 @@ interface HeldResult {
   readonly content: string
 }
 
-/** Owned by one session's answer. */
+/** Mutable; owned by one session's answer. */
 export class Turn {
   readonly #isDelta: boolean
   readonly #parking = new Parking()
@@ -144,7 +149,7 @@ export class Turn {
     return []
   }
 
-  /** The message that the step has said, where it goes out whole. */
+  /** The step's message, for the mode that sends it whole. */
   #message(): TurnEvents {
     const { text, thinking } = this.#said
     this.#said = { text: "", thinking: "" }
@@ -170,7 +175,7 @@ export class Turn {
   }
 
   #result({ execution, result, status, toolInvocationId }: Events.ToolResult): TurnEvents {
-    // What the application handed in itself it knows; a result that is ours, such as a refusal, it must be told.
+    // The application knows the results it submitted; results that we made, such as a refusal, must be sent.
     const isTheirs = execution === "client" && status !== "denied" && status !== "cancelled"
     if (!isTheirs) this.#hold(toolInvocationId, result, status)
     return this.#settle(toolInvocationId)
@@ -190,7 +195,7 @@ export class Turn {
     return this.#open.size === 0 ? this.#release() : []
   }
 
-  /** A call below the root is only heard of when it was shown to wait. */
+  /** A call below the root is shown only when it was shown to wait. */
   #below(path: AgentPath.AgentPath, event: Event): TurnEvents {
     if (event.type !== "tool-invocation" && event.type !== "tool-agent") return []
     if (event.state === "call") return []
@@ -209,7 +214,10 @@ export class Turn {
     return this.#open.size === 0 ? this.#release() : []
   }
 
-  /** Results of earlier turns' calls, then calls that were held, then results of this turn's: no result hides what waits. */
+  /**
+   * Results of earlier turns' calls, then held calls, then results of this turn's calls, so that no result hides a
+   * waiting call.
+   */
   #release(calls: TurnEvents = []): TurnEvents {
     const results = this.#results
     const settled = new Set(results.map(({ toolCallId }) => toolCallId))

@@ -1,6 +1,6 @@
 /**
- * The events of a turn in the Agent Application Protocol (source 001). The name goes into the frame's `event:`, which every
- * frame must have; the data is a JSON object, also where it says nothing.
+ * The events of a turn in the Agent Application Protocol (source 001). The name goes into the frame's `event:`, which
+ * every frame must have; the data is a JSON object, even when it is empty.
  */
 import type { Events } from "@reins/protocol"
 import * as Schema from "effect/Schema"
@@ -35,6 +35,6 @@ const reasons: { readonly [R in Events.Finish["finishReason"]]: StopReason } = {
   other: "end_turn"
 }
 
-/** `exhausted` is the limit that stopped the run: one of tokens is `max_tokens`, any other an error. */
+/** `exhausted` is the limit that stopped the run: a token limit is `max_tokens`, any other an error. */
 export const stopReason = (finishReason: Events.Finish["finishReason"], exhausted: string | undefined): StopReason =>
   finishReason === "budget" && /token/i.test(exhausted ?? "") ? "max_tokens" : reasons[finishReason]

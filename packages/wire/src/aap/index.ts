@@ -16,7 +16,7 @@ export const dialect: Dialect = {
   encodeError
 }
 
-/** Version 2, as source 001 describes it. Version 1 and 2 differ from 3 in their paths, so each has a base path of its own. */
+/** Version 2, as source 001 describes it. Versions 1 and 2 use other paths than 3, so each has its own base path. */
 export const dialectV2: Dialect = {
   name: "aap-v2",
   title: "Agent Application Protocol 2",

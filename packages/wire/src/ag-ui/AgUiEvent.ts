@@ -1,6 +1,4 @@
-/**
- * The events of AG-UI that we send. Optional fields are absent and never `null`: the verifier refuses `null`.
- */
+/** The AG-UI events that we send. Optional fields are absent and never `null`: the verifier rejects `null`. */
 import * as Schema from "effect/Schema"
 
 const Type = Schema.Literal

@@ -1,14 +1,17 @@
 /**
  * A run as AG-UI events, specialists included.
  *
- * **Carries** text, reasoning, steps, calls and results of every agent, specialists as sub-agents, questions as interrupts,
- * progress and plans as activities, everything else as `CUSTOM` (a custom event by its own name, ours as `reins.…`), usage.
- * **Reorders**: `RUN_FINISHED` is held until the run has ended, since the verifier refuses everything behind it: both
- * summaries stand before it. Questions are held until the run is parked and are part of that end.
- * **Loses** that a step was retracted, but for the `CUSTOM` event: its text stays.
+ * **Carries** text, reasoning, steps, calls and results of every agent, specialists as sub-agents, questions as
+ * interrupts, progress and plans as activities, everything else as `CUSTOM` (a custom event under its own name, ours as
+ * `reins.…`), usage.
  *
- * The answer ends with an interrupt where a person is waited for, and with pending tool calls where the client is; the next
- * one is a run of AG-UI's with an id of its own, and sub-agents go on under new ids.
+ * **Reorders**: `RUN_FINISHED` is held until the run has ended, since the verifier rejects everything after it: both
+ * summaries precede it. Questions are held until the run is parked and are part of that end.
+ *
+ * **Loses** that a step was retracted, except for the `CUSTOM` event: its text stays.
+ *
+ * The answer ends with an interrupt where the run waits for a person, and with pending tool calls where it waits for
+ * the client; the next answer is a new AG-UI run with its own id, and sub-agents continue under new ids.
  */
 import type { Approval, Envelope, Event, Events } from "@reins/protocol"
 import { AgentPath } from "@reins/protocol"
@@ -67,7 +70,7 @@ class AgUiEncoder implements Encoder {
     return [{ type: "RUN_STARTED", ...this.#place, timestamp: at }]
   }
 
-  /** The agent at `path`; announces its sub-agent where this is the first that is heard of it. */
+  /** The agent at `path`; announces its sub-agent on first use. */
   #speaker(path: AgentPath.AgentPath, announce: Array<AgUiEvent>): Speaker {
     const key = AgentPath.key(path)
     const known = this.#speakers.get(key)
@@ -220,7 +223,7 @@ class AgUiEncoder implements Encoder {
     return [{ type: "RUN_FINISHED", ...this.#place, outcome, usage: [usage], metadata }]
   }
 
-  /** Closes all that is open, the deepest first, and says what is waited for. */
+  /** Closes everything that is open, the deepest first, and says what the run waits for. */
   #suspend(): AgUiEvents {
     const { clientCalls, questions } = this.#parking
     const speakers = [...this.#speakers.values()].toSorted((a, b) => b.path.length - a.path.length)
@@ -252,5 +255,5 @@ class AgUiEncoder implements Encoder {
   }
 }
 
-/** `runId` is the client's own name of this answer; absent: ours. */
+/** `runId` is the client's id for this answer; absent: ours. */
 export const open = (runId?: string): Encoder => new AgUiEncoder(runId)

@@ -1,6 +1,4 @@
-/**
- * Questions as AG-UI's interrupts, and a client's answers to them as decisions.
- */
+/** Questions as AG-UI interrupts, and a client's answers to them as decisions. */
 import type { Approval, Json } from "@reins/protocol"
 import { Decision } from "@reins/protocol"
 import * as DateTime from "effect/DateTime"
@@ -8,7 +6,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { Interrupt } from "./AgUiEvent.ts"
 
-/** What `payload` may be. `{ approved: true }` does as well as a decision of ours. */
+/** The schema of `payload`. Either `{ approved: true }` or one of our decisions. */
 const responseSchema: Json = {
   type: "object",
   properties: {
@@ -21,12 +19,12 @@ const responseSchema: Json = {
 }
 
 const messages: { readonly [K in Approval.Kind]: (target: string) => string } = {
-  tool: (target) => `May ${target} run?`,
-  plan: (target) => `May the plan ${target} be carried out?`,
-  budget: (target) => `${target} is exhausted. May the run spend more?`
+  tool: (target) => `Run ${target}?`,
+  plan: (target) => `Carry out plan ${target}?`,
+  budget: (target) => `Budget limit ${target} is exhausted. Raise it?`
 }
 
-/** `callId` and `subagentRunId` where the stream has shown them. */
+/** `callId` and `subagentRunId` when the stream has shown them. */
 export const make = (
   request: Approval.Request,
   callId: string | undefined,
@@ -54,7 +52,7 @@ const Approved = Schema.Struct({
 const asDecision = Schema.decodeUnknownOption(Decision)
 const asApproved = Schema.decodeUnknownOption(Approved)
 
-/** The decision in the answer to an interrupt; nothing where it says neither yes nor no. */
+/** The decision in the answer to an interrupt; `undefined` when it neither approves nor rejects. */
 export const decisionOf = (status: "resolved" | "cancelled", payload: unknown): Decision | undefined => {
   if (status === "cancelled") return Decision.reject()
   if (typeof payload === "boolean") return payload ? Decision.approve() : Decision.reject()

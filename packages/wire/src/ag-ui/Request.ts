@@ -1,7 +1,7 @@
 /**
- * AG-UI's input of a run. The thread is ours, so of the messages only those behind the last of the assistant's count: a user's
- * is the query, tool messages are results of the client's calls; `resume` answers interrupts. State and context are passed
- * over.
+ * AG-UI's run input. Our thread is authoritative, so only the messages after the last assistant message count: a user
+ * message is the query, tool messages are results of client calls; `resume` answers interrupts. State and context are
+ * ignored.
  */
 import type { Message } from "@reins/protocol"
 import * as Result from "effect/Result"
@@ -83,7 +83,7 @@ const run = (input: RunAgentInput, agent: string | undefined): Decoded => {
     ...(description === undefined ? {} : { description }),
     parameters
   }))
-  // Each request says anew which tools its client has.
+  // Each request lists its client's tools again.
   const settings = { settings: { clientTools } }
   const behind = messages.slice(messages.findLastIndex((message) => message.role === "assistant") + 1)
   const asked = behind.findLast((message) => message.role === "user")
@@ -101,7 +101,10 @@ const run = (input: RunAgentInput, agent: string | undefined): Decoded => {
   const decisions: Array<DecisionFor> = []
   for (const { interruptId, payload, status } of resume) {
     const decision = Interrupts.decisionOf(status, payload)
-    if (decision === undefined) return Result.fail(Refusal.badRequest("a resume's payload is no decision"))
+    if (decision === undefined)
+      return Result.fail(
+        Refusal.badRequest("Invalid resume payload. Send { approved: true }, { approved: false } or a decision")
+      )
     decisions.push({ approvalId: interruptId, decision })
   }
   if (decisions.length > 0 || (asked === undefined && results.length > 0)) {
@@ -110,7 +113,7 @@ const run = (input: RunAgentInput, agent: string | undefined): Decoded => {
       answer
     })
   }
-  if (asked === undefined) return Result.fail(Refusal.badRequest("messages ends with nothing from a user or a tool"))
+  if (asked === undefined) return Result.fail(Refusal.badRequest("The last message must have role user or tool"))
   return Result.succeed({
     command: {
       _tag: "StartQuery",

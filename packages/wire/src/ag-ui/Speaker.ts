@@ -1,13 +1,13 @@
 /**
- * What one agent has open in an AG-UI stream: its step, its text or its reasoning, and whether its sub-agent was announced.
- * The verifier refuses an end with anything open, and every step and message has a name of its own.
+ * What one agent has open in an AG-UI stream: its step, its text or reasoning, and whether its sub-agent was announced.
+ * The verifier rejects an end while anything is open; every step and message has a unique name.
  */
 import type { AgentPath } from "@reins/protocol"
 import type { AgUiEvent } from "./AgUiEvent.ts"
 
 type AgUiEvents = ReadonlyArray<AgUiEvent>
 
-/** Names that are new in the whole stream. */
+/** Generates names that are unique in the stream. */
 export class Names {
   #made = 0
   readonly #runId: string
@@ -22,7 +22,7 @@ export class Names {
   }
 }
 
-/** `subagentRunId` is absent for the root. Owned by one encoder. */
+/** `subagentRunId` is absent for the root. Mutable; owned by one encoder. */
 export class Speaker {
   readonly path: AgentPath.AgentPath
   readonly subagentRunId: string | undefined
@@ -38,7 +38,7 @@ export class Speaker {
     this.#by = subagentRunId === undefined ? {} : { subagentRunId }
   }
 
-  /** The field that says who speaks. */
+  /** The field that identifies the speaking agent. */
   get by(): { readonly subagentRunId?: string } {
     return this.#by
   }
@@ -62,7 +62,7 @@ export class Speaker {
         ]
   }
 
-  /** Ends what is being said. */
+  /** Ends the open text or reasoning. */
   silence(): AgUiEvents {
     if (this.#open === undefined) return []
     const { kind, messageId } = this.#open
@@ -82,7 +82,7 @@ export class Speaker {
     return [...ending, { type: "STEP_STARTED", stepName, ...this.#by }]
   }
 
-  /** Ends what is being said, and the step. */
+  /** Ends the open text or reasoning, and the step. */
   endStep(): AgUiEvents {
     const silence = this.silence()
     if (this.#stepName === undefined) return silence

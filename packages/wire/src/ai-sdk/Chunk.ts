@@ -1,6 +1,6 @@
 /**
- * The chunks of a UI message stream that we send. Its readers refuse a `type` or a `finishReason` that they do not know, so
- * whatever is ours alone goes as `data-…`.
+ * The chunks of a UI message stream that we send. Readers reject an unknown `type` or `finishReason`, so whatever is
+ * specific to us goes as `data-…`.
  */
 import * as Schema from "effect/Schema"
 

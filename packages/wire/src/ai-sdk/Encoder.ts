@@ -1,13 +1,16 @@
 /**
  * A run as a UI message stream: one message for the whole run, however many requests it takes.
  *
- * **Carries** the root's text, reasoning, steps (a retracted one by `reset-step`), calls, results and approvals; specialists
- * as calls; progress, plans, files, budgets, custom events and both summaries as `data-…` parts. Of specialists only their
- * approvals, with the calls they are about. Plans and budgets that are asked about look like calls of a tool.
- * **Reorders** nothing; the step is closed before `finish`, the summaries stand behind it.
+ * **Carries** the root's text, reasoning, steps (a retracted one by `reset-step`), calls, results and approvals;
+ * specialists as calls; progress, plans, files, budgets, custom events and both summaries as `data-…` parts. Of
+ * specialists only their approvals, with the calls they are about. Questions about plans and budgets look like tool
+ * calls.
+ *
+ * **Reorders** nothing; the step is closed before `finish`, and the summaries follow it.
+ *
  * **Loses** what specialists say and do below the root; the structure of a failed result, which becomes text.
  *
- * The answer ends where a person, or a client's tool, is waited for; the next one goes on with the same message.
+ * The answer ends where the run waits for a person or a client tool; the next one continues the same message.
  */
 import type { AgentPath, Approval, Envelope, Event, Events, Json } from "@reins/protocol"
 import * as CallId from "../CallId.ts"
@@ -28,7 +31,7 @@ const reasons: { readonly [R in Events.Finish["finishReason"]]: Extract<Chunk, {
   other: "other"
 }
 
-/** The names under which questions about no tool call appear as calls. */
+/** Names of the calls that stand for questions without a tool call. */
 export const planTool = "approve_plan"
 export const budgetTool = "raise_budget"
 
@@ -196,8 +199,8 @@ class UiMessageEncoder implements Encoder {
   }
 
   /**
-   * A call that the root did not make, in a step of its own: clients send answers by themselves once every call of the last
-   * step is answered, and the call that this one works for is open until it is.
+   * A call that the root did not make, in a step of its own: clients resubmit by themselves once every call of the last
+   * step is answered, and the specialist's call stays open until this one is answered.
    */
   #aside(callId: string, name: string, input: Json): Chunks {
     const call = this.#call(callId, name, input, true)

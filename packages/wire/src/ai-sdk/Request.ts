@@ -1,6 +1,6 @@
 /**
- * The requests of `useChat` and its transport. The messages that come along are the client's own copy of the history: the
- * last user message is the query, an assistant message at the end brings answers, everything else is passed over.
+ * The requests of `useChat` and its transport. The messages sent along are the client's own copy of the history: the
+ * last user message is the query, an assistant message at the end brings answers, everything else is ignored.
  */
 import { Decision } from "@reins/protocol"
 import type { Message } from "@reins/protocol"
@@ -32,7 +32,7 @@ const Part = Schema.Struct({
 })
 type Part = Schema.Schema.Type<typeof Part>
 
-/** `agent` is ours: which agent to ask, in the transport's `body`. */
+/** `agent` is our extension: which agent to ask, in the transport's `body`. */
 export const Chat = Schema.Struct({
   id: Schema.NonEmptyString,
   messages: Schema.Array(
@@ -82,13 +82,13 @@ const answer = (threadId: string, parts: ReadonlyArray<Part>): Decoded => {
   const decisions = parts.flatMap(decisionOf)
   const results = parts.flatMap(resultOf)
   return decisions.length + results.length === 0
-    ? Result.fail(Refusal.badRequest("the last message is neither a user's nor does it answer anything"))
+    ? Result.fail(Refusal.badRequest("The last message must have role user, or answer an open call or approval"))
     : Result.succeed({ command: { _tag: "Answer", address: { threadId }, decisions, results }, answer: stream })
 }
 
 const ask = ({ agent, id, messages }: Chat): Decoded => {
   const last = messages.findLast((message) => message.role === "user")
-  if (last === undefined) return Result.fail(Refusal.badRequest("messages holds no message of a user"))
+  if (last === undefined) return Result.fail(Refusal.badRequest("messages must contain a user message"))
   return Result.succeed({
     command: {
       _tag: "StartQuery",

@@ -5,12 +5,12 @@ import { routes } from "./Request.ts"
 export { Chunk } from "./Chunk.ts"
 export { Chat } from "./Request.ts"
 
-/** The UI message stream of AI SDK 7, as `useChat` reads it. `GET /chat/:id/stream` answers 204 where nothing runs. */
+/** The UI message stream of AI SDK 7, as `useChat` reads it. `GET /chat/:id/stream` answers 204 when nothing runs. */
 export const dialect: Dialect = {
   name: "ai-sdk",
   title: "AI SDK 7",
   routes,
   open: Encoder.open,
-  // The client shows the body of a refused request as it is.
+  // The client shows the body of a refused request unchanged.
   encodeError: ({ message, status }) => ({ status, text: message })
 }

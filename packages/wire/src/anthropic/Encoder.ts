@@ -1,14 +1,17 @@
 /**
  * A run as one message of the Messages protocol, however many steps it has.
  *
- * **Carries** the root's text and reasoning as blocks, our tools and specialists as `mcp_tool_use` and `mcp_tool_result`, calls
- * that the client must run as `tool_use`, usage, errors. Everything else of the root view as events named `reins`, which
- * clients skip.
- * **Reorders**: the stop reason and the end are held until the run has ended, so both summaries stand before them.
- * **Loses** what specialists say and do below the root; that a step was retracted, but for the `reins` event: its text stays.
- * Of finish reasons, `budget` reads `pause_turn`, `cancelled` and `other` read `end_turn`.
+ * **Carries** the root's text and reasoning as blocks, our tools and specialists as `mcp_tool_use` and
+ * `mcp_tool_result`, client calls as `tool_use`, usage, errors. Everything else of the root view as events named
+ * `reins`, which clients ignore.
  *
- * The answer stays open while a person is asked, who answers elsewhere; it ends where the client must run a tool.
+ * **Reorders**: the stop reason and the end are held until the run has ended, so both summaries precede them.
+ *
+ * **Loses** what specialists say and do below the root; that a step was retracted, except for the `reins` event: its
+ * text stays. Of finish reasons, `budget` becomes `pause_turn`, `cancelled` and `other` become `end_turn`.
+ *
+ * The answer stays open while the run waits for a person, who answers by another request; it ends where the client must
+ * run a tool.
  */
 import type { AgentPath, Event, Events } from "@reins/protocol"
 import { Envelope } from "@reins/protocol"

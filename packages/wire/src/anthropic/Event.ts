@@ -1,5 +1,5 @@
 /**
- * The events of a Messages stream that we send, and the message that a request without a stream gets.
+ * The events of a Messages stream that we send, and the message that a non-streaming request gets.
  *
  * Tools that we run are `mcp_tool_use` and `mcp_tool_result` blocks, which no client tries to run.
  */
@@ -11,7 +11,9 @@ const Type = Schema.Literal
 export const StopReason = Schema.Literals(["end_turn", "max_tokens", "tool_use", "pause_turn", "refusal"])
 export type StopReason = typeof StopReason.Type
 
-/** Input tokens without the cached ones, unlike ours. Totals so far: they replace, they are not added. */
+/**
+ * Input tokens exclude the cached ones, unlike ours. Totals so far: they replace earlier ones and must not be added.
+ */
 export const Usage = Schema.Struct({
   input_tokens: Schema.Natural,
   output_tokens: Schema.Natural,
@@ -51,7 +53,7 @@ export const Message = Schema.Struct({
   usage: Usage
 })
 
-/** `reins` is ours: an event that the protocol has no word for. Clients skip names that they do not know. */
+/** `reins` is our extension: an event that the protocol cannot express. Clients ignore unknown names. */
 export const StreamEvent = Schema.Union([
   Schema.Struct({ type: Type("message_start"), message: Message }),
   Schema.Struct({ type: Type("content_block_start"), index: Schema.Natural, content_block: Block }),
@@ -106,5 +108,5 @@ export const usageOf = (finish: Events.Finish | undefined): Usage => {
 /** The id of one answer of a run. */
 export const idOf = (runId: string, answer: number): string => `msg_${runId}${answer === 1 ? "" : `~${answer}`}`
 
-/** The name that our own tools go by. */
+/** The server name of our own tools. */
 export const server = "reins"

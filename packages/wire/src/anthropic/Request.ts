@@ -1,7 +1,7 @@
 /**
- * The requests of the Messages protocol, which knows no conversations: a client sends the whole history every time. With
- * `metadata.thread_id` we know the thread, and the history counts for nothing; without it the texts of the history seed a new
- * one. `model` names the agent; the system prompt and sampling settings are the agent's, and are passed over.
+ * The requests of the Messages protocol, which has no conversations: a client sends the whole history every time. With
+ * `metadata.thread_id` the thread is known and the history is ignored; without it the texts of the history seed a new
+ * thread. `model` names the agent; the system prompt and sampling settings belong to the agent and are ignored.
  */
 import type { Message } from "@reins/protocol"
 import * as Result from "effect/Result"
@@ -32,7 +32,7 @@ const ToolResult = Schema.Struct({
   content: Schema.optionalKey(Schema.Union([Schema.String, Schema.Array(Schema.Union([Text, Media]))])),
   is_error: Schema.optionalKey(Schema.Boolean)
 })
-// What we said ourselves and get back.
+// Our own output, sent back by the client.
 const Echo = Schema.Struct({
   type: Schema.Literals(["thinking", "redacted_thinking", "tool_use", "mcp_tool_use", "mcp_tool_result"])
 })
@@ -168,10 +168,10 @@ const create = (request: Create): Decoded => {
       ? []
       : [{ name, ...(description === undefined ? {} : { description }), parameters: input_schema }]
   )
-  // Each request says anew which tools its client has.
+  // Each request lists its client's tools again.
   const settings = { settings: { clientTools } }
   const last = messages.at(-1)
-  if (last?.role !== "user") return Result.fail(badRequest("the last of messages is not a user's"))
+  if (last?.role !== "user") return Result.fail(badRequest("The last message must have role user"))
   const blocks = blocksOf(last)
   const results = blocks.flatMap(resultOf)
   if (results.length > 0) {

@@ -1,6 +1,4 @@
-/**
- * Kai's answers that are no stream: chats with their messages, the history, votes, the server's state, errors.
- */
+/** Kai's non-streaming answers: chats with their messages, the history, votes, the server's state, errors. */
 import type { Message } from "@reins/protocol"
 import * as DateTime from "effect/DateTime"
 import type { Reply } from "../Dialect.ts"
@@ -45,7 +43,10 @@ const partsOf = (message: Message.Message, results: ReadonlyMap<string, Message.
     }
   })
 
-/** Tool messages are no messages here: results belong to their calls. A question stands with its call, and `approval.id`. */
+/**
+ * Tool messages are not shown as messages: results belong to their calls. A question is shown with its call, under
+ * `approval.id`.
+ */
 const messagesOf = (
   { questions, threadId }: Thread,
   messages: ReadonlyArray<Message.Message>

@@ -1,13 +1,16 @@
 /**
  * A run as Kai's events.
  *
- * **Carries** the root's text, steps, calls, results, errors and usage; specialists as calls; questions as calls whose input is
- * available; everything else of the root view as `data-reins-…`.
- * **Reorders**: a question is held until the run is parked, and of several only the oldest is asked: the client asks its person
- * about the last one only. `finish` is held until the run has ended, with usage and both summaries before it, since a client
- * stops there.
- * **Loses** what specialists say and do below the root; revising. A retracted step's text stays. Of finish reasons, `budget`
- * reads `max_tokens`, `content-filter` reads `error`. Values that are no objects are wrapped in one.
+ * **Carries** the root's text, steps, calls, results, errors and usage; specialists as calls; questions as calls whose
+ * input is available; everything else of the root view as `data-reins-…`.
+ *
+ * **Reorders**: a question is held until the run is parked, and of several only the oldest is sent: the client asks
+ * about the last one only. `finish` is held until the run has ended, with usage and both summaries before it, since a
+ * client stops there.
+ *
+ * **Loses** what specialists say and do below the root; the answer `revise`. A retracted step's text stays. Of finish
+ * reasons, `budget` becomes `max_tokens`, `content-filter` becomes `error`. Values that are not objects are wrapped in
+ * one.
  *
  * The answer ends at a question with `finish`; the answer to it is the next request.
  */
@@ -25,7 +28,7 @@ type KaiEvents = ReadonlyArray<KaiEvent>
 
 const extra = (name: string, data: unknown): KaiEvents => [{ type: `data-reins-${name}`, data }]
 
-/** The names under which questions about no call appear as calls. */
+/** Names of the calls that stand for questions without a call. */
 export const planTool = "approve_plan"
 export const budgetTool = "raise_budget"
 
@@ -109,7 +112,7 @@ class KaiEncoder implements Encoder {
     }
   }
 
-  /** The text is whole; the last piece of it says so by itself, for the piece before is gone. */
+  /** Repeats the last piece of text with its end marker, since the pieces before it are already sent. */
   #silence(): KaiEvents {
     if (!this.#isSpeaking) return []
     this.#isSpeaking = false
@@ -135,7 +138,7 @@ class KaiEncoder implements Encoder {
     if (status === undefined) return [available(result)]
     const errorText = ResultText.make(result)
     const failure: KaiEvent = { type: "tool-output-error", toolCallId, errorText }
-    // A call that was asked about counts as open until it has an output; an error does not settle it.
+    // A call that was asked about counts as open until it has an output; an error does not close it.
     return this.#asked.has(toolCallId) ? [available({ error: errorText, status }), failure] : [failure]
   }
 

@@ -1,13 +1,13 @@
 /**
- * The events of Kai that we send, in the form of its source text (003): data only, the type inside. Types that its client does
- * not know pass through it whole; what is ours goes as `data-…`, so that no name it parses is used again.
+ * The Kai events that we send, in the form of its source text (003): data only, with the type inside. Its client passes
+ * unknown types through; ours go as `data-…`, so that no name it parses is reused.
  */
 import type { Events, Json } from "@reins/protocol"
 import * as Schema from "effect/Schema"
 
 const Text = Schema.String
 
-/** Tool inputs and outputs: the client takes objects only. */
+/** Tool inputs and outputs: the client accepts objects only. */
 const Value = Schema.Record(Schema.String, Schema.Json)
 
 export const KaiEvent = Schema.Union([
@@ -35,7 +35,7 @@ export const KaiEvent = Schema.Union([
 ])
 export type KaiEvent = typeof KaiEvent.Type
 
-/** A value as an object: what is none stands under `value`. */
+/** A value as an object; anything else is put under `value`. */
 export const toObject = (value: Json): { readonly [key: string]: Json } => (isObject(value) ? value : { value })
 
 const isObject = (value: Json): value is { readonly [key: string]: Json } =>

@@ -1,6 +1,6 @@
 /**
- * Kai's requests. An answer to a question comes as a message, in one of three forms: a tool result that says `confirmed` or
- * `denied`, the assistant's own message sent back with the answer in it, or a part of its own.
+ * Kai's requests. An answer to a question comes as a message, in one of three forms: a tool result that says
+ * `confirmed` or `denied`, the assistant's own message sent back with the answer in it, or a separate part.
  */
 import { Decision } from "@reins/protocol"
 import type { Message } from "@reins/protocol"
@@ -99,7 +99,8 @@ const chat = ({ branchId, id, message, selectedVisibilityType }: ChatRequest): D
     const command: Command = { _tag: "Answer", address: { threadId: id }, decisions, results }
     return Result.succeed({ command, answer: stream })
   }
-  if (message.role === "assistant") return Result.fail(Refusal.badRequest("message answers nothing"))
+  if (message.role === "assistant")
+    return Result.fail(Refusal.badRequest("An assistant message must answer an open question"))
   return Result.succeed({
     command: {
       _tag: "StartQuery",
@@ -132,7 +133,7 @@ const respond =
 const history = ({ query }: Request): Decoded => {
   const limit = Number(query["limit"] ?? "10")
   if (!Number.isInteger(limit) || limit < 1 || limit > 100)
-    return Result.fail(Refusal.badRequest("limit is not 1 to 100"))
+    return Result.fail(Refusal.badRequest("Invalid limit. Use a number from 1 to 100"))
   const after = query["starting_after"]
   const before = query["ending_before"]
   return Result.succeed({
@@ -146,13 +147,13 @@ const history = ({ query }: Request): Decoded => {
   })
 }
 
-/** A question about a chat that is named in the query string. */
+/** A request about a chat that the query string names. */
 const named =
   (key: string, command: (threadId: string) => Command) =>
   ({ query }: Request): Decoded => {
     const threadId = query[key]
     return threadId === undefined
-      ? Result.fail(Refusal.badRequest(`${key} is missing`))
+      ? Result.fail(Refusal.badRequest(`Missing query parameter ${key}`))
       : Result.succeed({ command: command(threadId), answer: { _tag: "Facts", shape } })
   }
 

@@ -6,7 +6,7 @@ import { routes } from "./Request.ts"
 export { KaiEvent } from "./KaiEvent.ts"
 export { ChatRequest, VoteRequest } from "./Request.ts"
 
-/** Keboola Kai (source 003). `GET /api/chat/:id/stream` answers 204 where nothing runs. */
+/** Keboola Kai (source 003). `GET /api/chat/:id/stream` answers 204 when nothing runs. */
 export const dialect: Dialect = {
   name: "kai",
   title: "Kai",

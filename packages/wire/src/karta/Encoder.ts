@@ -1,6 +1,4 @@
-/**
- * Karta's events as frames: its own stream, the two streams that its adapters make of it, and the log of its managed agents.
- */
+/** Karta's events as frames: its own stream, the two streams of its adapters, and the log of its managed agents. */
 import type { Envelope } from "@reins/protocol"
 import type { Encoder } from "../Dialect.ts"
 import * as Frame from "../Frame.ts"
@@ -10,7 +8,10 @@ import type { Options } from "./Turn.ts"
 
 type Frames = ReadonlyArray<Frame.Frame>
 
-/** What one stream makes of a turn's events. `close` comes when the run has ended, not when the answer stops at a question. */
+/**
+ * What one stream makes of a turn's events. `close` comes when the run has ended, not when the answer stops at a
+ * question.
+ */
 interface Form {
   readonly open: (envelope: Envelope.Envelope) => Frames
   readonly frames: (event: KartaEvent) => Frames
@@ -48,7 +49,7 @@ const nothing = () => Frame.none
 export const open = (options: Options = everything): Encoder =>
   encoder(options, { open: nothing, frames: (event) => [Frame.named(event.type, event)], close: Frame.none })
 
-/** The chat completions adapter: text only, and shapes of its own. */
+/** The chat completions adapter: text only, in Karta's own format. */
 export const openChat = (): Encoder =>
   encoder(everything, {
     open: nothing,
@@ -61,7 +62,7 @@ export const openChat = (): Encoder =>
     close: [{ event: "[DONE]", data: "[DONE]" }]
   })
 
-/** The responses adapter: text only, and shapes of its own. */
+/** The responses adapter: text only, in Karta's own format. */
 export const openResponses = (): Encoder => {
   let id = ""
   return encoder(everything, {
@@ -100,7 +101,7 @@ export interface LogEvent {
   readonly data: unknown
 }
 
-/** Turns the runs of a session, one behind the other, into its log. */
+/** Turns the runs of a session, in order, into its log. */
 export const log = (): { readonly step: (envelope: Envelope.Envelope) => ReadonlyArray<LogEvent> } => {
   let seq = 0
   let runId: string | undefined
@@ -117,7 +118,7 @@ export const log = (): { readonly step: (envelope: Envelope.Envelope) => Readonl
   }
 }
 
-/** The log as a stream, behind the event `after`. It does not end at a question. */
+/** The log as a stream, after the event `after`. It does not end at a question. */
 export const openLog = (after: number): Encoder => {
   const events = log()
   return {

@@ -1,6 +1,4 @@
-/**
- * The events of Karta: one envelope for all, told apart by `type` (source 000).
- */
+/** The events of Karta: one envelope for all, discriminated by `type` (source 000). */
 import type { Approval, Events } from "@reins/protocol"
 import * as Schema from "effect/Schema"
 
@@ -24,7 +22,7 @@ export const Usage = Schema.Struct({
   total_tokens: Schema.Natural
 })
 
-/** An assistant's or a user's message as whole answers and `done` carry it. */
+/** An assistant's or a user's message, as non-streaming answers and `done` carry it. */
 export const Message = Schema.Struct({
   id: Text,
   role: Schema.Literals(["user", "assistant"]),
@@ -32,7 +30,7 @@ export const Message = Schema.Struct({
   parts: Schema.Array(Part)
 })
 
-/** What is asked of a person; also what a session shows as `pending_input`. */
+/** A question to a person; a session shows it as `pending_input`. */
 export const Input = Schema.Struct({
   request_id: Text,
   kind: Text,
@@ -46,7 +44,7 @@ export type Input = typeof Input.Type
 const Said = <const Type extends string, Data extends Schema.Top>(type: Type, data: Data) =>
   Schema.Struct({ type: Schema.Literal(type), session_id: Text, data })
 
-/** `finish_reason`, `cost` and `latency` on `done` are ours. */
+/** `finish_reason`, `cost` and `latency` on `done` are our extensions. */
 export const KartaEvent = Schema.Union([
   Said("text", Schema.Struct({ part: Schema.Struct({ type: Schema.Literal("text"), text: Text }) })),
   Said("reasoning", Schema.Struct({ part: Schema.Struct({ type: Schema.Literal("reasoning"), text: Text }) })),
@@ -93,7 +91,7 @@ export const usageOf = ({ usage }: Pick<Events.Finish, "usage">): typeof Usage.T
   total_tokens: usage.totalTokens
 })
 
-/** The answers that a question may have. */
+/** The possible answers to a question. */
 export const options = ["approve_once", "approve_session", "deny"] as const
 
 export const inputOf = ({ id, kind, payload, target }: Approval.Request): Input => ({

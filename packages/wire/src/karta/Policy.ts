@@ -1,5 +1,6 @@
 /**
- * What becomes of a question that nobody sees: a client may hide events, but hiding one must not lose an approval.
+ * What happens to a question that the client does not see: a client may hide events, but hiding one must not lose an
+ * approval.
  */
 import { Decision } from "@reins/protocol"
 import * as Schema from "effect/Schema"
@@ -16,10 +17,10 @@ const decisions: { readonly [A in Answers]: Decision } = {
   deny: Decision.reject()
 }
 
-/** A person's answer as a decision: `approve_session` reaches as far as the thread. */
+/** A person's answer as a decision: `approve_session` has scope `thread`. */
 export const decisionOf = (answer: Answers): Decision => decisions[answer]
 
-/** The decision that every question gets, or nothing where a person is to be asked. Nothing said: prompt; hidden: deny. */
+/** The decision for every question, or `undefined` to ask a person. Unspecified: prompt; hidden: deny. */
 export const automatic = (options: {
   readonly policy: InputPolicy | undefined
   readonly hiddenPolicy: InputPolicy | undefined
@@ -27,5 +28,7 @@ export const automatic = (options: {
 }): Decision | undefined => {
   const policy = options.isHidden ? (options.hiddenPolicy ?? "deny") : (options.policy ?? "prompt")
   if (policy === "prompt") return options.isHidden ? Decision.reject() : undefined
-  return policy === "error" ? Decision.reject({ feedback: "nobody can be asked" }) : decisions[policy]
+  return policy === "error"
+    ? Decision.reject({ feedback: "The client hides questions, so nobody can approve this" })
+    : decisions[policy]
 }

@@ -1,6 +1,6 @@
 /**
- * Karta's requests: sessions, messages, inputs, its two adapters, and its managed agents. Every route but the adapters'
- * stands twice, flat and below its project.
+ * Karta's requests: sessions, messages, inputs, its two adapters, and its managed agents. Every route except the
+ * adapters' exists twice: at the top and below its project.
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -30,7 +30,7 @@ const KartaTypes: Schema.Codec<KartaType> = Schema.Literals([
   "system"
 ])
 
-/** The last three are the client's settings, sent along by whoever wants the server to keep to them. */
+/** The last three are client settings, sent along so that the server applies them. */
 export const SendMessage = Schema.Struct({
   text: Schema.String,
   agent: Schema.optionalKey(Schema.String),
@@ -93,7 +93,7 @@ const id = ({ params }: Request): string => params["id"] ?? ""
 const create = ({ body, params }: Request): Decoded =>
   Result.flatMap(read.create(body ?? {}), ({ metadata, session_id }) =>
     Object.keys(metadata ?? {}).length > 50
-      ? Result.fail(Refusal.badRequest("metadata has more than 50 keys"))
+      ? Result.fail(Refusal.badRequest("metadata must have at most 50 keys"))
       : Result.succeed({
           command: {
             _tag: "CreateThread",
@@ -182,7 +182,7 @@ const manage = (request: Request): Decoded =>
       case "user.tool_confirmation": {
         const { request_id, result, tool_use_id } = event
         if (request_id === undefined && tool_use_id === undefined) {
-          return Result.fail(Refusal.badRequest("request_id or tool_use_id is missing"))
+          return Result.fail(Refusal.badRequest("Missing request_id or tool_use_id"))
         }
         const decision = {
           ...(request_id === undefined ? {} : { approvalId: request_id }),
@@ -204,7 +204,7 @@ const follow = (request: Request): Decoded => {
         command: { _tag: "Resume", address: { threadId: id(request) }, scope: "thread" },
         answer: streamed(() => Encoder.openLog(after), false)
       })
-    : Result.fail(Refusal.badRequest("after is not a sequence number"))
+    : Result.fail(Refusal.badRequest("Invalid after. Use a sequence number"))
 }
 
 const status = (request: Request): Decoded =>

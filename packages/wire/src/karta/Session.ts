@@ -1,6 +1,4 @@
-/**
- * Karta's answers that are no stream: sessions, the accumulated turn, the continuation behind a decision, and errors.
- */
+/** Karta's non-streaming answers: sessions, the accumulated turn, the continuation after a decision, and errors. */
 import type { Json, Message } from "@reins/protocol"
 import * as DateTime from "effect/DateTime"
 import { whole } from "../Accumulation.ts"
@@ -31,7 +29,7 @@ const sessionOf = (thread: Thread): object => {
   }
 }
 
-/** The session object; `ref` where it was reached by its project. */
+/** The session object; `ref` when it was addressed by its project. */
 export const session =
   (status: number, ref: string | undefined) =>
   (facts: Facts): Reply =>
@@ -62,7 +60,7 @@ const partsOf = (message: Message.Message): ReadonlyArray<Part> =>
     }
   })
 
-/** What a request without a stream gets: the same turn, folded. At a question: what there is, and the question. */
+/** The answer to a non-streaming request: the same turn, folded. At a question: the turn so far, and the question. */
 export const turn = (asked: { readonly text: string; readonly agent: string; readonly thinking: boolean }): Folding =>
   whole("when-parked", (run: Accumulated): Reply => {
     if (run.error !== undefined) {
@@ -87,7 +85,7 @@ export const turn = (asked: { readonly text: string; readonly agent: string; rea
     }
   })
 
-/** What a decision gets: the rest of the turn, to its end or to the next question. */
+/** The answer to a decision: the rest of the turn, to its end or to the next question. */
 export const continuation = (): Folding => {
   const rest = new Turn(everything)
   let events: Array<KartaEvent> = []
@@ -110,7 +108,7 @@ export const continuation = (): Folding => {
   }
 }
 
-/** The chat completions adapter without a stream. Its `object` is what that system sends. */
+/** The chat completions adapter without a stream. `object` has the value that the original system sends. */
 export const chatCompletion = (model: string): Folding =>
   whole("when-parked", (run) => ({
     status: run.error === undefined ? 200 : 500,
@@ -156,7 +154,7 @@ export const managed = (): Folding => {
   }
 }
 
-/** Karta has two shapes: `detail` for most, `error` with a reason for what a caller can act on. */
+/** Karta has two formats: `detail` for most errors, `error` with a reason for those that a caller can act on. */
 export const encodeError = ({ code, kind, message, retryAfterSeconds, status }: Refusal): Reply => {
   const body: Json =
     kind === "budget"

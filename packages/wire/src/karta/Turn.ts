@@ -1,12 +1,15 @@
 /**
  * A run as Karta's events.
  *
- * **Carries** the root's text, calls, steps and the run's end; reasoning where it is asked for; specialists as calls; questions
- * from anywhere; whatever else the root view shows as `system` with the event in `raw`.
- * **Reorders**: results have no event and stand in `step_finish`, which is held until the step is over; `done` is held until
- * the run has ended, with usage, message, cost and time in it.
- * **Loses** what specialists say and do below the root. Revising is no answer here. A run that ended for its budget says `error`
- * with `budget_exhausted` and then `done` with what there is. A retracted step's text has gone out; `done` leaves it out.
+ * **Carries** the root's text, calls, steps and the run's end; reasoning on request; specialists as calls; questions
+ * from any agent; whatever else the root view shows as `system` with the event in `raw`.
+ *
+ * **Reorders**: results have no event of their own and are part of `step_finish`, which is held until the step is over;
+ * `done` is held until the run has ended, with usage, message, cost and time in it.
+ *
+ * **Loses** what specialists say and do below the root. The answer `revise` does not exist. A run that its budget ended
+ * sends `error` with `budget_exhausted` and then `done` with the turn so far. A retracted step's text was already sent;
+ * `done` leaves it out.
  *
  * The answer ends at a question, without `done`: the answer to it brings the rest.
  */
@@ -19,7 +22,7 @@ import type { KartaEvent, KartaType, Part } from "./KartaEvent.ts"
 type KartaEvents = ReadonlyArray<KartaEvent>
 type StepResult = Extract<KartaEvent, { type: "step_finish" }>["data"]["result"]["tool_results"][number]
 
-/** `automatic`: every question is answered by itself, so none ends the answer. */
+/** `automatic`: every question is answered by policy, so none ends the answer. */
 export interface Options {
   readonly thinking: boolean
   readonly hidden: ReadonlySet<KartaType>
@@ -28,7 +31,7 @@ export interface Options {
 
 export const everything: Options = { thinking: true, hidden: new Set(), automatic: false }
 
-/** Owned by one answer. */
+/** Mutable; owned by one answer. */
 export class Turn {
   readonly #options: Options
   readonly #parking = new Parking()
@@ -169,7 +172,7 @@ export class Turn {
       }
     }
     if (finish.finishReason !== "budget") return [done]
-    const message = "the run's budget is exhausted"
+    const message = "The run's budget is exhausted"
     return [{ type: "error", session_id, data: { message, code: "budget_exhausted" } }, done]
   }
 }

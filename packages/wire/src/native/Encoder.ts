@@ -1,14 +1,15 @@
 /**
- * The native stream: our events as they are (source 002).
+ * The native stream: our events unchanged (source 002).
  *
- * Carries everything. Reorders nothing. Loses nothing; the root view leaves out what specialists say below the root, but for
- * their approvals. It stays open while a person is asked: the answer comes by another request.
+ * Carries everything. Reorders nothing. Loses nothing, except that the root view leaves out what specialists say below
+ * the root other than their approvals. It stays open while the run waits for a person: the answer comes by another
+ * request.
  */
 import { Envelope } from "@reins/protocol"
 import type { Encoder } from "../Dialect.ts"
 import * as Frame from "../Frame.ts"
 
-/** `root`: the events of the root agent, bare. `all`: every event, in its envelope. */
+/** `root`: the events of the root agent, without envelopes. `all`: every event, in its envelope. */
 export type View = "root" | "all"
 
 export const open = (view: View): Encoder => ({

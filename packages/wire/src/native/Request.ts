@@ -1,6 +1,4 @@
-/**
- * The native requests: a query, a cancel, an answer to an approval, a client's tool result, a run to watch.
- */
+/** The native requests: a query, a cancel, an answer to an approval, a client's tool result, a run to watch. */
 import { Decision, Message } from "@reins/protocol"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -12,7 +10,7 @@ import type { Facts } from "../Facts.ts"
 import * as Refusal from "../Refusal.ts"
 import * as Encoder from "./Encoder.ts"
 
-/** `stream: false` waits for the run's end and answers with what it came to. */
+/** `stream: false` waits for the run's end and returns its outcome. */
 export const Query = Schema.Struct({
   prompt: Message.Prompt,
   threadId: Schema.optionalKey(Schema.String),
@@ -21,7 +19,7 @@ export const Query = Schema.Struct({
   stream: Schema.optionalKey(Schema.Boolean)
 })
 
-/** A call's result from the caller that ran it. */
+/** A call's result, from the client that ran it. */
 export const ToolResult = Schema.Struct({
   result: Schema.Json,
   isFailure: Schema.optionalKey(Schema.Boolean)
@@ -83,7 +81,7 @@ const query = (request: Request): Decoded =>
 const watch = (request: Request): Decoded => {
   const after = request.headers["last-event-id"] ?? request.query["after"]
   if (after !== undefined && !/^-?\d{1,15}$/.test(after)) {
-    return Result.fail(Refusal.badRequest("after is not a sequence number"))
+    return Result.fail(Refusal.badRequest("Invalid after. Use a sequence number"))
   }
   return Result.succeed({
     command: {

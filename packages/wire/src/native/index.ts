@@ -4,7 +4,7 @@ import { routes } from "./Request.ts"
 
 export { Query, ToolResult } from "./Request.ts"
 
-/** Our own events, as they are. */
+/** Our own events, unchanged. */
 export const dialect: Dialect = {
   name: "native",
   title: "Native",

@@ -1,6 +1,4 @@
-/**
- * The chunks of a Chat Completions stream that we send, and the completion that a request without a stream gets.
- */
+/** The chunks of a Chat Completions stream that we send, and the completion that a non-streaming request gets. */
 import * as Schema from "effect/Schema"
 
 export const FinishReason = Schema.Literals(["stop", "length", "tool_calls", "content_filter"])
@@ -22,7 +20,7 @@ export const ToolCall = Schema.Struct({
 })
 export type ToolCall = typeof ToolCall.Type
 
-/** `reasoning_content` is the field in which most servers of this protocol show reasoning. */
+/** `reasoning_content` is the field in which most servers of this protocol send reasoning. */
 export const Delta = Schema.Struct({
   role: Schema.optionalKey(Schema.Literal("assistant")),
   content: Schema.optionalKey(Schema.String),
@@ -31,7 +29,7 @@ export const Delta = Schema.Struct({
 })
 export type Delta = typeof Delta.Type
 
-/** `reins_event` is ours: an event that the protocol has no word for, on a chunk without choices. */
+/** `reins_event` is our extension: an event that the protocol cannot express, on a chunk without choices. */
 export const Chunk = Schema.Struct({
   id: Schema.String,
   object: Schema.Literal("chat.completion.chunk"),

@@ -1,13 +1,17 @@
 /**
  * A run as a Chat Completions stream.
  *
- * **Carries** the root's text, its reasoning (`reasoning_content`), calls that the client must run, usage, and an error.
- * With `events`, whatever else the root view shows rides along as `reins_event` on chunks without choices.
- * **Reorders**: the usage chunk is held until the run has ended and stands last.
- * **Loses**, without `events`: our own tools and specialists (clients would try to run them), steps, approvals, progress,
- * plans, files, budgets, both summaries. That a step was retracted: its text stays. Of finish reasons, `budget` reads `length`.
+ * **Carries** the root's text, its reasoning (`reasoning_content`), client calls, usage, and an error. With `events`,
+ * whatever else the root view shows is sent as `reins_event` on chunks without choices.
  *
- * The answer stays open while a person is asked, who answers elsewhere; it ends where the client must run a tool.
+ * **Reorders**: the usage chunk is held until the run has ended and comes last.
+ *
+ * **Loses**, without `events`: our own tools and specialists (clients would try to run them), steps, approvals,
+ * progress, plans, files, budgets, both summaries. That a step was retracted: its text stays. Of finish reasons,
+ * `budget` becomes `length`.
+ *
+ * The answer stays open while the run waits for a person, who answers by another request; it ends where the client must
+ * run a tool.
  */
 import type { AgentPath, Event, Events } from "@reins/protocol"
 import { Envelope } from "@reins/protocol"

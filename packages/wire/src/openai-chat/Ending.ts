@@ -1,6 +1,4 @@
-/**
- * How a run ends in the words of this protocol: its finish reason, its usage, its errors.
- */
+/** How a run's end maps to this protocol: finish reason, usage, errors. */
 import type { Events } from "@reins/protocol"
 import type { Reply } from "../Dialect.ts"
 import type { Kind, Refusal } from "../Refusal.ts"

@@ -1,7 +1,7 @@
 /**
- * The requests of Chat Completions. The protocol knows no conversations: a client sends the whole history every time. With
- * `metadata.thread_id` we know the thread, and the history counts for nothing; without it the texts of the history seed a new
- * one. `model` names the agent.
+ * The requests of Chat Completions. The protocol has no conversations: a client sends the whole history every time.
+ * With `metadata.thread_id` the thread is known and the history is ignored; without it the texts of the history seed a
+ * new thread. `model` names the agent.
  */
 import type { Message } from "@reins/protocol"
 import * as Result from "effect/Result"
@@ -36,7 +36,7 @@ const Spoken = Schema.Struct({
 })
 type Spoken = typeof Spoken.Type
 
-/** Sampling settings are passed over: they belong to the agent. */
+/** Sampling settings belong to the agent and are ignored. */
 export const ChatRequest = Schema.Struct({
   model: Schema.String,
   messages: Schema.NonEmptyArray(Spoken),
@@ -155,7 +155,7 @@ const chat = (request: ChatRequest): Decoded => {
     ...(description === undefined ? {} : { description }),
     parameters: parameters ?? { type: "object", properties: {} }
   }))
-  // Each request says anew which tools its client has.
+  // Each request lists its client's tools again.
   const settings = { settings: { clientTools } }
   const last = request.messages.findLastIndex((message) => message.role === "user")
   const behind = request.messages.slice(last + 1).filter((message) => message.role === "tool")
@@ -167,7 +167,7 @@ const chat = (request: ChatRequest): Decoded => {
     return Result.succeed({ command: { _tag: "Answer", address: thread, decisions: [], results, ...settings }, answer })
   }
   const asked = request.messages[last]
-  if (asked === undefined) return Result.fail(Refusal.badRequest("messages holds no message of a user"))
+  if (asked === undefined) return Result.fail(Refusal.badRequest("messages must contain a user message"))
   const seed = threadId === undefined ? seedOf(request.messages.slice(0, last)) : []
   return Result.succeed({
     command: {

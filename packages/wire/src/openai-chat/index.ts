@@ -6,7 +6,10 @@ import { routes } from "./Request.ts"
 export { Chunk, Completion, ErrorBody } from "./Chunk.ts"
 export { ChatRequest } from "./Request.ts"
 
-/** OpenAI Chat Completions. `stream_options.include_events` is ours: without it no chunk comes without choices but the usage. */
+/**
+ * OpenAI Chat Completions. `stream_options.include_events` is our extension: without it the only chunk without choices
+ * is the usage chunk.
+ */
 export const dialect: Dialect = {
   name: "openai-chat",
   title: "OpenAI Chat Completions",

@@ -1,15 +1,18 @@
 /**
  * A run as a Responses stream.
  *
- * **Carries** the root's text and reasoning as items, our tools and specialists as `mcp_call` items, calls that the client
- * must run as `function_call`, questions as `mcp_approval_request`, usage, errors.
- * **Reorders**: a call of ours stands where its result is, since an item that is open at a pause is refused by the client.
- * Files, plans, budgets, custom events, specialists' usage and both summaries are held for `reins_events` (and cost and time
- * for `metadata`) of the closing response: an event of a foreign type breaks the official client even behind the end.
- * **Loses** steps (a retracted one's text stays), progress, decisions (but for the call they led to), and what specialists
- * do below the root.
+ * **Carries** the root's text and reasoning as items, our tools and specialists as `mcp_call` items, client calls as
+ * `function_call`, questions as `mcp_approval_request`, usage, errors.
  *
- * The answer ends where a person, or a client's tool, is waited for; the next one is a response of its own.
+ * **Reorders**: a call of ours is sent with its result, since the client rejects an item that is open at a pause.
+ * Files, plans, budgets, custom events, specialists' usage and both summaries are held for `reins_events` (cost and
+ * time for `metadata`) of the closing response: an event of a foreign type breaks the official client even after the
+ * end.
+ *
+ * **Loses** steps (a retracted one's text stays), progress, decisions (except for the call they led to), and what
+ * specialists do below the root.
+ *
+ * The answer ends where the run waits for a person or a client tool; the next one is a response of its own.
  */
 import type { AgentPath, Approval, Event, Events } from "@reins/protocol"
 import { Envelope } from "@reins/protocol"
@@ -22,7 +25,7 @@ import * as Response from "./Response.ts"
 
 type Frames = ReadonlyArray<Frame.Frame>
 
-/** The text, or the reasoning, that is being said. */
+/** The open text or reasoning item. */
 interface Open {
   readonly kind: "text" | "reasoning"
   readonly id: string
@@ -67,7 +70,7 @@ class ResponseEncoder implements Encoder {
     const { error, finish } = this.#ending
     const response = this.#response(this.#ending)
     const name = error !== undefined ? "failed" : response?.status === "incomplete" ? "incomplete" : "completed"
-    // A cancelled response has no event of its own; what it came to is whole.
+    // A cancelled response has no event of its own; it is sent as completed with what it has.
     const status = finish?.finishReason === "cancelled" ? { ...response, status: "cancelled" } : response
     return [...closing, this.#emit(`response.${name}`, { response: status })]
   }
@@ -149,7 +152,7 @@ class ResponseEncoder implements Encoder {
     return this.#items.length - 1
   }
 
-  /** An item that comes all at once. */
+  /** An item that is sent all at once. */
   #whole(item: Item.Item): Frames {
     const closing = this.#close()
     const output_index = this.#place(item)
@@ -245,10 +248,10 @@ class ResponseEncoder implements Encoder {
   }
 }
 
-/** `previous` is the id that the request goes on from. */
+/** `previous` is the id that the request continues from. */
 export const open = (model: string, previous?: string): Encoder => new ResponseEncoder(model, previous)
 
-/** Only the frames with a `sequence_number` above `after`, for a client that comes back. */
+/** Only the frames with a `sequence_number` above `after`, for a client that reconnects. */
 export const openAfter = (model: string, after: number): Encoder => {
   const encoder = open(model)
   let sent = -1

@@ -1,7 +1,7 @@
 /**
- * The output items of a response, and the events that build them, as far as we send them.
+ * The output items of a response that we send, and the events that build them.
  *
- * Tools that we run are `mcp_call` items: they have a place for arguments, output and error, and no client tries to run them.
+ * Tools that we run are `mcp_call` items: they have arguments, output and error, and no client tries to run them.
  */
 import type { Approval, Events, Json } from "@reins/protocol"
 import * as Schema from "effect/Schema"
@@ -57,7 +57,7 @@ const ApprovalRequest = Schema.Struct({
 export const Item = Schema.Union([MessageItem, ReasoningItem, FunctionCall, McpCall, ApprovalRequest])
 export type Item = typeof Item.Type
 
-/** The name that our own tools go by. */
+/** The server name of our own tools. */
 export const server = "reins"
 
 export const message = (id: string, text: string, status: typeof Status.Type): Item => ({
@@ -83,7 +83,7 @@ export const functionCall = (id: string, callId: string, call: Events.ToolCall, 
   status: isDone ? "completed" : "in_progress"
 })
 
-/** What an `mcp_call` is made of; `approvalId` where a person was asked. */
+/** The fields of an `mcp_call`; `approvalId` where a person was asked. */
 export interface Ran {
   readonly name: string
   readonly args: Json
@@ -103,7 +103,7 @@ export const mcpCall = (id: string, { approvalId, args, name, result, status }: 
   approval_request_id: approvalId ?? null
 })
 
-/** Questions about plans and budgets have the target as their tool, and say so in the arguments. */
+/** Questions about plans and budgets use the target as the tool's name and carry their kind in the arguments. */
 export const approvalRequest = ({ id, kind, payload, target }: Approval.Request): Item => ({
   type: "mcp_approval_request",
   id,

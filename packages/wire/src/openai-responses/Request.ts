@@ -1,6 +1,6 @@
 /**
- * The requests of the Responses protocol. `previous_response_id` names the run behind whose thread a query goes on, or whose
- * questions it answers; items that repeat our own output are passed over. `model` names the agent.
+ * The requests of the Responses protocol. `previous_response_id` names the run whose thread a query continues, or whose
+ * questions it answers; items that repeat our own output are ignored. `model` names the agent.
  */
 import { Decision } from "@reins/protocol"
 import type { Message } from "@reins/protocol"
@@ -45,12 +45,12 @@ const ApprovalResponse = Schema.Struct({
   approve: Schema.Boolean,
   reason: Schema.optionalKey(Schema.NullOr(Schema.String))
 })
-// What we said ourselves and get back.
+// Our own output, sent back by the client.
 const Echo = Schema.Struct({
   type: Schema.Literals(["function_call", "mcp_call", "mcp_approval_request", "reasoning", "item_reference"])
 })
 
-/** Sampling settings, instructions and tools of the provider are passed over: they belong to the agent. */
+/** Sampling settings, instructions and provider tools belong to the agent and are ignored. */
 export const Create = Schema.Struct({
   model: Schema.optionalKey(Schema.String),
   input: Schema.Union([Schema.String, Schema.Array(Schema.Union([CallOutput, ApprovalResponse, Echo, Spoken]))]),
@@ -170,7 +170,7 @@ const create = (request: Create): Decoded => {
       ...(description === undefined || description === null ? {} : { description }),
       parameters
     }))
-  // Each request says anew which tools its client has.
+  // Each request lists its client's tools again.
   const settings = { settings: { clientTools } }
   const previous = request.previous_response_id ?? undefined
   if (decisions.length + results.length > 0) {
@@ -180,7 +180,7 @@ const create = (request: Create): Decoded => {
   const spoken = items.filter((item) => "role" in item)
   const last = spoken.findLastIndex(({ role }) => role === "user")
   const asked = spoken[last]
-  if (asked === undefined) return Result.fail(Refusal.badRequest("input holds nothing from a user"))
+  if (asked === undefined) return Result.fail(Refusal.badRequest("input must contain a user message"))
   const seed = previous === undefined ? seedOf(spoken.slice(0, last)) : []
   return Result.succeed({
     command: {
@@ -198,7 +198,8 @@ const create = (request: Create): Decoded => {
 const fetch = ({ params, query }: Request): Decoded => {
   const runId = Response.runOf(params["id"] ?? "")
   const after = Number(query["starting_after"] ?? "-1")
-  if (!Number.isSafeInteger(after)) return Result.fail(Refusal.badRequest("starting_after is not a number"))
+  if (!Number.isSafeInteger(after))
+    return Result.fail(Refusal.badRequest("Invalid starting_after. Use a sequence number"))
   return Result.succeed({
     command: { _tag: "Resume", address: { runId } },
     answer:

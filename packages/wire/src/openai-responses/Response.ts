@@ -1,6 +1,4 @@
-/**
- * The response object, which opens and closes a stream and is the whole of an answer that is none.
- */
+/** The response object, which opens and closes a stream and is the whole non-streaming answer. */
 import type { CostSummary, Event, Events, LatencySummary } from "@reins/protocol"
 import * as Schema from "effect/Schema"
 import { Item } from "./Item.ts"
@@ -16,7 +14,7 @@ const Usage = Schema.Struct({
 const Status = Schema.Literals(["in_progress", "completed", "incomplete", "failed", "cancelled"])
 type Status = typeof Status.Type
 
-/** `reins_events` is ours: what the protocol has no item for, in order. */
+/** `reins_events` is our extension: what the protocol has no item for, in order. */
 export const ResponseObject = Schema.Struct({
   id: Schema.String,
   object: Schema.Literal("response"),
@@ -39,7 +37,7 @@ export const ResponseObject = Schema.Struct({
 })
 export type ResponseObject = typeof ResponseObject.Type
 
-/** How a response ended, or that it goes on. */
+/** How a response ended, or that it is in progress. */
 export interface Ending {
   readonly finish?: Events.Finish | undefined
   readonly error?: Events.ErrorEvent["error"] | undefined
@@ -52,12 +50,12 @@ export interface Head {
   readonly threadId: string
   readonly at: number
   readonly model: string
-  /** Which answer of the run this is, from 1. */
+  /** The number of this answer within the run, from 1. */
   readonly answer: number
   readonly previous?: string | undefined
 }
 
-/** The id of one answer of a run: a run that was taken up after a pause has several. */
+/** The id of one answer of a run: a run that was resumed after a pause has several. */
 export const idOf = ({ answer, runId }: Head): string => `resp_${runId}${answer === 1 ? "" : `~${answer}`}`
 
 /** The run that a response id names. */

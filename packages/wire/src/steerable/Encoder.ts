@@ -1,14 +1,17 @@
 /**
  * A run as Steerable's events.
  *
- * **Carries** the text of every agent (a specialist's behind an `agent` event that gives it the next bubble, with its task), calls
- * and results of the root, specialists as tasks of an orchestration, questions and plans as orchestration updates, steps and
- * progress as loader hints, everything else as `agent` events with a name of their own.
- * **Reorders**: `budget_exhausted` replaces what its reader shows and must be the last word, so it is held until the run ends for
- * it; `done` is held until the run has ended, with both summaries before it.
- * **Loses** reasoning; steps but for their hint; results of a specialist's own tools. Revising. A retracted step's text stays.
+ * **Carries** the text of every agent (a specialist's after an `agent` event that gives it the next bubble, with its
+ * task), calls and results of the root, specialists as tasks of an orchestration, questions and plans as orchestration
+ * updates, steps and progress as loader hints, everything else as `agent` events with their own names.
  *
- * The stream stays open while a person is asked, who answers by another request.
+ * **Reorders**: `budget_exhausted` replaces what its reader shows and must come last, so it is held until the run ends
+ * because of it; `done` is held until the run has ended, with both summaries before it.
+ *
+ * **Loses** reasoning; steps except for their hint; results of a specialist's own tools; the answer `revise`. A
+ * retracted step's text stays.
+ *
+ * The stream stays open while the run waits for a person, who answers by another request.
  */
 import type { Approval, Envelope, Event, Events } from "@reins/protocol"
 import { AgentPath } from "@reins/protocol"
@@ -21,7 +24,7 @@ import type { SseEvent } from "./SseEvent.ts"
 
 type SseEvents = ReadonlyArray<SseEvent>
 
-/** `isNamed`: frames say `event: message`. Some readers take only frames that begin with their data. */
+/** `isNamed`: frames carry `event: message`. Some readers accept only frames that begin with their data. */
 export interface Options {
   readonly isNamed: boolean
 }
@@ -108,7 +111,8 @@ class SteerableEncoder implements Encoder {
       }
       case "finish": {
         this.#finish = event
-        // A limit that did not end the run, because it was raised or wrapped up, is news and no end.
+        // A limit that did not end the run, because it was raised or the run wrapped up, is reported but does not end
+        // the stream.
         return event.finishReason === "budget" || this.#exhausted === undefined ? [] : this.#other(this.#exhausted)
       }
       case "data-latency-summary":
@@ -172,7 +176,7 @@ class SteerableEncoder implements Encoder {
 
   #call({ args, execution, toolInvocationId, toolName }: Events.ToolCall): SseEvent {
     const payload = { id: toolInvocationId, name: toolName, arguments: args }
-    // A tool call is closed to further fields, so whose it is stands on the envelope.
+    // A tool call accepts no further fields, so its agent is named on the envelope.
     return execution === undefined ? { type: "tool_call", payload } : { type: "tool_call", event: "client", payload }
   }
 

@@ -1,6 +1,6 @@
 /**
- * The sidecar's framing: JSON-RPC 2.0, one message a line. A result of null is a response without a result, which is how the
- * protocol's own peers write it. Every error says its `kind`: that is what clients look at.
+ * The sidecar's framing: JSON-RPC 2.0, one message per line. A null result is a response without `result`, as the
+ * protocol's own peers write it. Every error states its `kind`, which is what clients check.
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -46,7 +46,7 @@ export const Request = Schema.Struct({
 })
 export type Request = typeof Request.Type
 
-/** What went wrong, and with which request; `id` is null where it could not be read. */
+/** What failed, and for which request; `id` is null when it could not be read. */
 export interface Fault {
   readonly id: Id | null
   readonly kind: Kind
@@ -59,11 +59,11 @@ const asRequest = Schema.decodeUnknownResult(Request)
 /** One line as a request; one without an `id` is a notification and gets no response. */
 export const decodeLine = (line: string): Result.Result<Request, Fault> => {
   const json = asJson(line)
-  if (Result.isFailure(json)) return Result.fail({ id: null, kind: "parse", message: "the line is not JSON" })
+  if (Result.isFailure(json)) return Result.fail({ id: null, kind: "parse", message: "Invalid JSON" })
   return Result.mapError(asRequest(json.success), () => ({
     id: null,
     kind: "invalid_request",
-    message: "the line is not a JSON-RPC 2.0 request"
+    message: "Invalid JSON-RPC 2.0 request"
   }))
 }
 
@@ -71,7 +71,7 @@ export const decodeLine = (line: string): Result.Result<Request, Fault> => {
 export const response = (id: Id, result: unknown): string =>
   JSON.stringify({ jsonrpc: "2.0", id, ...(result === null || result === undefined ? {} : { result }) })
 
-/** The line of an error. `code` takes the place of the kind's own number. */
+/** The line of an error. `code` overrides the kind's own number. */
 export const failure = ({ id, kind, message }: Fault, code: number = codes[kind]): string =>
   JSON.stringify({ jsonrpc: "2.0", id, error: { code, message, data: { kind } } })
 
@@ -95,7 +95,7 @@ const kinds: { readonly [K in RefusalKind]: Kind } = {
   internal: "internal"
 }
 
-/** A refused request. What is not there has a number of its own. */
+/** A refused request. A missing run or thread has its own number. */
 export const refused = (id: Id | null, { kind, message }: Refusal): string =>
   kind === "not-found"
     ? failure({ id, kind: "invalid_request", message }, -32004)

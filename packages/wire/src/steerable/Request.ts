@@ -1,6 +1,6 @@
 /**
- * Steerable's requests over HTTP. The framework fixes no paths; these are its documents' sample, and what a stream that stays
- * open at a question needs beside it.
+ * Steerable's requests over HTTP. The framework fixes no paths; these are from its documentation's sample, plus what a
+ * stream that stays open at a question needs.
  */
 import { Decision } from "@reins/protocol"
 import * as Result from "effect/Result"
@@ -11,7 +11,7 @@ import * as Encoder from "./Encoder.ts"
 
 export const Send = Schema.Struct({ content: Schema.String, agentId: Schema.optionalKey(Schema.String) })
 
-/** `consentGranted` is the protocol's word for a person's yes. */
+/** `consentGranted` is the protocol's word for a person's approval. */
 export const Consent = Schema.Struct({
   callId: Schema.optionalKey(Schema.String),
   approvalId: Schema.optionalKey(Schema.String),

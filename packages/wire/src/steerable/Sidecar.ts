@@ -1,12 +1,16 @@
 /**
  * The sidecar's methods, and a run as its notifications.
  *
- * **Carries** the root's text, reasoning and calls, and usage, as `stream.chunk`; how it ended as exactly one `stream.done` or
- * `stream.error`. Everything else of the root view goes as `trace.event`, the name the protocol keeps for such.
+ * **Carries** the root's text, reasoning and calls, and usage, as `stream.chunk`; its end as exactly one `stream.done`
+ * or `stream.error`. Everything else of the root view goes as `trace.event`, the name that the protocol reserves for
+ * it.
+ *
  * **Reorders**: the end is held until the run has ended, with both summaries before it.
+ *
  * **Loses** what specialists say and do below the root.
  *
- * Ping, shutdown, settings, traces and tools run by hand are the host's own business: they are read here, and are no commands.
+ * Ping, shutdown, settings, traces and tools run by hand belong to the host: they are decoded here, but are not
+ * commands.
  */
 import type { Envelope } from "@reins/protocol"
 import { Envelope as Envelopes } from "@reins/protocol"
@@ -19,7 +23,7 @@ import * as Frame from "../Frame.ts"
 import type { Fault, Request } from "./JsonRpc.ts"
 import { notification } from "./JsonRpc.ts"
 
-/** The version that `lifecycle.ready` and `system.ping` state. */
+/** The version that `lifecycle.ready` and `system.ping` report. */
 export const protocolVersion = "0.1.0"
 
 const Text = Schema.String
@@ -35,7 +39,7 @@ export const Create = Schema.Struct({
   projectId: Maybe(Text)
 })
 
-/** `model` names the agent; provider, key and sampling settings are ours, and are passed over. */
+/** `model` names the agent; provider, key and sampling settings belong to the server and are ignored. */
 export const ChatStream = Schema.Struct({
   provider: Text,
   model: Text,
@@ -65,7 +69,7 @@ const read = {
   config: Body.read(Schema.Struct({ logLevel: Schema.Literals(["DEBUG", "INFO", "WARNING", "ERROR"]) }))
 }
 
-/** What a request asks of the host itself. */
+/** A request to the host itself. */
 export type Own =
   | { readonly _tag: "Ping" }
   | { readonly _tag: "Shutdown"; readonly isNow: boolean }
@@ -74,7 +78,7 @@ export type Own =
   | { readonly _tag: "GetConfig" }
   | { readonly _tag: "SetConfig"; readonly logLevel: string }
 
-/** A request understood: a command, with the stream it opens where it opens one, or the host's own business. */
+/** A decoded request: a command, with the stream it opens if any, or a request to the host. */
 export type Called = { readonly _tag: "Command"; readonly command: Command; readonly streamId?: string } | Own
 
 const command = (asked: Command): Called => ({ _tag: "Command", command: asked })
@@ -91,7 +95,7 @@ const chat = ({ messages, model, sessionId, streamId }: typeof ChatStream.Type):
   ...(streamId === undefined ? {} : { streamId })
 })
 
-/** What a request asks for. A stream without an id gets one from the host, which also knows the run behind a `streamId`. */
+/** Decodes a request. A stream without an id gets one from the host, which also maps a `streamId` to its run. */
 export const decode = ({ id = null, method, params = {} }: Request): Result.Result<Called, Fault> => {
   const asked = (): Result.Result<Called, { readonly message: string }> | undefined => {
     switch (method) {
@@ -130,7 +134,7 @@ export const decode = ({ id = null, method, params = {} }: Request): Result.Resu
   }
   const called = asked()
   return called === undefined
-    ? Result.fail({ id, kind: "method_not_found", message: "there is no such method" })
+    ? Result.fail({ id, kind: "method_not_found", message: "Unknown method" })
     : Result.mapError(called, ({ message }) => ({ id, kind: "invalid_params", message }))
 }
 

@@ -1,6 +1,4 @@
-/**
- * Steerable's universal envelope (source 004): one shape for every transport, open to further fields.
- */
+/** Steerable's universal envelope (source 004): one format for every transport, open to further fields. */
 import type { Json } from "@reins/protocol"
 import * as Schema from "effect/Schema"
 
@@ -31,7 +29,7 @@ export const SseEvent = Schema.Struct({
 })
 export type SseEvent = typeof SseEvent.Type
 
-/** What a tool came to. Terminal when it says so, or when it failed and wants no follow-up. `callId` is ours. */
+/** A tool's outcome. Terminal when it says so, or when it failed and wants no follow-up. `callId` is our extension. */
 export const ToolResult = Schema.Struct({
   success: Schema.Boolean,
   callId: Schema.String,
@@ -40,7 +38,7 @@ export const ToolResult = Schema.Struct({
   data: Schema.optionalKey(Schema.Record(Schema.String, Schema.Json))
 })
 
-/** A value as `data`: an object as it is, anything else under `value`. */
+/** A value as `data`: an object unchanged, anything else under `value`. */
 export const toData = (value: Json): { readonly [key: string]: Json } => (isObject(value) ? value : { value })
 
 const isObject = (value: Json): value is { readonly [key: string]: Json } =>

@@ -7,7 +7,7 @@ export * as JsonRpc from "./JsonRpc.ts"
 export * as Sidecar from "./Sidecar.ts"
 export { SseEvent } from "./SseEvent.ts"
 
-/** Steerable (source 004). `?event=off` leaves out the frames' `event:` line. Its sidecar's framing is `JsonRpc`. */
+/** Steerable (source 004). `?event=off` leaves out the frames' `event:` line. `JsonRpc` frames its sidecar. */
 export const dialect: Dialect = {
   name: "steerable",
   title: "Steerable",
