@@ -7,9 +7,7 @@
  */
 import { AgentPath, type Approval, type Entry, Envelope, type Event, type Json, Ordering } from "@reins/protocol"
 import type * as Clock from "effect/Clock"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import type * as Schema from "effect/Schema"
 import * as Erased from "../../kernel/Erased.ts"
 import type { BudgetTree } from "../../budget/BudgetTree.ts"
@@ -32,11 +30,11 @@ export interface MemoryRunOwner {
 
 /**
  * The answer to an approval, or the result of a caller's tool: deferred, and completed exactly once by whoever is first (a person, the
- * clock, a cancel), perhaps before the run waits for it. One object with its wait, because many runs are parked for long.
+ * clock, a cancel), perhaps before the run waits for it. One object with its wait and its callbacks, because many runs are parked for
+ * long.
  */
 class DeferredAnswer implements SignalListener, AlarmListener {
   readonly name: string
-  readonly deferred = Deferred.makeUnsafe<Json>()
   /** What it was completed with. */
   value: Json | undefined
   /** Set where the clock ends the wait. */
@@ -45,6 +43,7 @@ class DeferredAnswer implements SignalListener, AlarmListener {
   startedAt = 0
   endedAt = 0
   private end: WaitEnd<unknown> | undefined
+  private resume: ((waited: Effect.Effect<Waited>) => void) | undefined
   private readonly run: MemoryRun
 
   constructor(run: MemoryRun, name: string) {
@@ -52,11 +51,17 @@ class DeferredAnswer implements SignalListener, AlarmListener {
     this.name = name
   }
 
-  /** The run waits for it from now on. */
-  wait(end: WaitEnd<unknown>, row: WaitRow): void {
+  /** The run waits for it from now on; `resume` is called when it is there. */
+  wait(end: WaitEnd<unknown>, row: WaitRow, resume: (waited: Effect.Effect<Waited>) => void): void {
     this.startedAt = this.run.now()
     this.end = end
     this.row = row
+    this.resume = resume
+  }
+
+  /** Completes it. */
+  done(value: Json): void {
+    this.resume?.(Effect.succeed({ value, waitedMs: this.endedAt - this.startedAt }))
   }
 
   signalled(): void {
@@ -66,6 +71,12 @@ class DeferredAnswer implements SignalListener, AlarmListener {
   ring(): void {
     this.run.answer(this.name, Erased.as<Json>(this.end?.expires?.value))
   }
+}
+
+/** What a wait came to. In memory an answer is not encoded: its value is what the wait is declared to answer. */
+interface Waited {
+  readonly value: Json
+  readonly waitedMs: number
 }
 
 export class MemoryRun implements Engine, Work {
@@ -151,26 +162,30 @@ export class MemoryRun implements Engine, Work {
     end: WaitEnd<A>,
     row: WaitRow
   ): Effect.Effect<{ readonly value: A; readonly waitedMs: number }> {
-    return reminding(
-      this,
-      end,
-      Effect.suspend(() => {
-        const answer = this.answerOf(name)
-        // In memory an answer is not encoded: its value is what the wait is declared to answer.
-        const waited = (value: Json) => ({ value: Erased.as<A>(value), waitedMs: answer.endedAt - answer.startedAt })
-        if (answer.value !== undefined) return Effect.succeed(waited(answer.value))
-        answer.wait(end, row)
-        this.clock.beginWait()
-        if (end.expires !== undefined) answer.deadline = this.alarm.set(end.expires.at - answer.startedAt, answer)
-        this.cancel.add(answer)
-        // It may be parked for long: arrays that grow keep room for more.
-        this.log.trim()
-        this.entries = Trimmed.copy(this.entries)
-        return Effect.onInterrupt(Effect.map(Deferred.await(answer.deferred), waited), () =>
-          Effect.sync(() => this.leave(answer))
-        )
-      })
-    )
+    const waited = Effect.callback<Waited>((resume) => this.begins(name, end, row, resume))
+    return reminding(this, end, Erased.as<Effect.Effect<{ readonly value: A; readonly waitedMs: number }>>(waited))
+  }
+
+  /** Begins a wait. What it returns is done when the wait is interrupted. */
+  private begins(
+    name: string,
+    end: WaitEnd<unknown>,
+    row: WaitRow,
+    resume: (waited: Effect.Effect<Waited>) => void
+  ): Effect.Effect<void> | undefined {
+    const answer = this.answerOf(name)
+    if (answer.value !== undefined) {
+      resume(Effect.succeed({ value: answer.value, waitedMs: 0 }))
+      return undefined
+    }
+    answer.wait(end, row, resume)
+    this.clock.beginWait()
+    if (end.expires !== undefined) answer.deadline = this.alarm.set(end.expires.at - answer.startedAt, answer)
+    this.cancel.add(answer)
+    // It may be parked for long: arrays that grow keep room for more.
+    this.log.trim()
+    this.entries = Trimmed.copy(this.entries)
+    return Effect.sync(() => this.leave(answer))
   }
 
   /** The wait is over: neither the clock nor a cancel has to do with it any more. */
@@ -208,7 +223,7 @@ export class MemoryRun implements Engine, Work {
       const { id, path, reason } = row
       this.entries.push({ kind: "wait", path, reason, id, startedAt, endedAt: answer.endedAt })
     }
-    Deferred.doneUnsafe(answer.deferred, Exit.succeed(value))
+    answer.done(value)
     return { _tag: "Taken" }
   }
 
