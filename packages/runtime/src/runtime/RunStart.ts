@@ -107,7 +107,7 @@ const record = Effect.fnUntraced(function* (
   if (said === undefined) {
     return yield* reject(new QueryRejections.InvalidInput({ agent: member.name, issue: "the prompt is not JSON" }))
   }
-  const budget: Budget.Budget = { ...member.budget, ...options.budget }
+  const budget: Budget.Budget = options.budget === undefined ? member.budget : { ...member.budget, ...options.budget }
   const invalid = Budget.validate(budget)
   if (invalid !== undefined) return yield* reject(invalid)
   const now = yield* Clock.currentTimeMillis

@@ -2,10 +2,12 @@
  * Makes the runtime's service over a roster of agents and a host for runs. Each method is a thin shell: it checks, hands to the
  * host, and shapes what comes back.
  */
-import { Envelope } from "@reins/protocol"
+import { Envelope, type Event } from "@reins/protocol"
+import * as Arr from "effect/Array"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Pull from "effect/Pull"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as Agent from "../agent/Agent.ts"
@@ -79,19 +81,16 @@ const settingsOf = Effect.fnUntraced(function* (options: RuntimeOptions<Readonly
 
 const service = (built: RuntimeParts): RuntimeShape => {
   const { host } = built
-  const turnstile = new ThreadQueue(host)
+  const queue = new ThreadQueue(host)
 
-  const start = (record: RunStart.NewRun): Effect.Effect<Started, RunStart.Rejected> =>
-    Effect.map(RunStart.start(built, record), () => ({
-      runId: record.runId,
-      threadId: record.threadId,
-      watch: (bounded: boolean) => host.watch(record.runId, { after: 0, bounded })
-    }))
+  /** Starts a run. Answers what was started. */
+  const start = (run: RunStart.NewRun): Effect.Effect<RunStart.NewRun, RunStart.Rejected> =>
+    Effect.as(RunStart.start(built, run), run)
 
   /** Starts a query as its options say about a thread that is busy. Waiting can be interrupted, starting cannot. */
   const enter =
     (onBusy: QueryOptions["onBusy"]) =>
-    (record: RunStart.NewRun): Effect.Effect<Started, RunStart.Rejected> => {
+    (record: RunStart.NewRun): Effect.Effect<RunStart.NewRun, RunStart.Rejected> => {
       if (onBusy === undefined || onBusy === "reject") return start(record)
       return Effect.suspend(() => {
         // Until then the id may be another run's.
@@ -103,7 +102,7 @@ const service = (built: RuntimeParts): RuntimeShape => {
             return run
           }
         )
-        const turn = turnstile.pass(record.threadId, Effect.uninterruptible(now), busy, onBusy === "cancel-previous")
+        const turn = queue.pass(record.threadId, Effect.uninterruptible(now), busy, onBusy === "cancel-previous")
         return Effect.onInterrupt(Effect.interruptible(turn), () => (began ? host.cancel(record.runId) : Effect.void))
       })
     }
@@ -113,14 +112,14 @@ const service = (built: RuntimeParts): RuntimeShape => {
     Stream.unwrap(
       Effect.map(
         Effect.acquireRelease(Effect.flatMap(record, begin), (run) => host.cancel(run.runId)),
-        (run) => rootView(run.watch(true))
+        ({ runId }) => rootView(host.watch(runId, { after: 0, bounded: true }))
       )
     )
 
   const complete = (record: Effect.Effect<RunStart.NewRun, RunStart.Rejected>, begin = start) =>
     Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(Effect.flatMap(record, begin), (run) =>
-        restore(Completion.follow(run, run.watch(false))).pipe(Effect.onInterrupt(() => host.cancel(run.runId)))
+        Effect.onInterrupt(restore(new Handle(host, run).result), () => host.cancel(run.runId))
       )
     )
 
@@ -128,14 +127,10 @@ const service = (built: RuntimeParts): RuntimeShape => {
     query: (prompt, options) => stream(RunStart.query(built, prompt, options), enter(options?.onBusy)),
     complete: (prompt, options) => complete(RunStart.query(built, prompt, options), enter(options?.onBusy)),
     start: (prompt, options) =>
-      Effect.map(Effect.flatMap(RunStart.query(built, prompt, options), enter(options?.onBusy)), (run): RunHandle => ({
-        runId: run.runId,
-        threadId: run.threadId,
-        events: rootView(run.watch(false)),
-        envelopes: run.watch(false),
-        result: Completion.follow(run, run.watch(false)),
-        cancel: host.cancel(run.runId)
-      })),
+      Effect.map(
+        Effect.flatMap(RunStart.query(built, prompt, options), enter(options?.onBusy)),
+        (run): RunHandle => new Handle(host, run)
+      ),
     runSpecialist: (specialist, input, options) => stream(RunStart.specialist(built, specialist, input, options)),
     completeSpecialist: (specialist, input, options) =>
       Effect.flatMap(complete(RunStart.specialist(built, specialist, input, options)), (completion) =>
@@ -196,17 +191,43 @@ const owns = (host: RunHost, resourceId: string, id: string) =>
 
 const busy = ({ reason }: RunStart.Rejected) => (reason._tag === "ThreadBusy" ? reason : undefined)
 
-interface Started {
+/** The root view of a run, array by array: one pass and one stage for what every reader of a query reads. */
+const rootView = (envelopes: Stream.Stream<Envelope.Envelope>): Stream.Stream<Event> =>
+  Stream.transformPull(envelopes, (pull) => {
+    const next: Pull.Pull<Arr.NonEmptyReadonlyArray<Event>> = Effect.flatMap(pull, (all) => {
+      const seen: Array<Event> = []
+      for (const envelope of all) if (Envelope.isRootView(envelope)) seen.push(envelope.event)
+      return Arr.isArrayNonEmpty(seen) ? Effect.succeed(seen) : next
+    })
+    return Effect.succeed(next)
+  })
+
+/** A started run. It holds the run's log, which stays readable for it; what else it offers is made when it is asked for. */
+class Handle implements RunHandle {
   readonly runId: string
   readonly threadId: string
-  readonly watch: (bounded: boolean) => ReturnType<RunHost["watch"]>
-}
+  readonly envelopes: Stream.Stream<Envelope.Envelope>
+  private readonly host: RunHost
 
-const rootView = (envelopes: ReturnType<RunHost["watch"]>) =>
-  envelopes.pipe(
-    Stream.filter(Envelope.isRootView),
-    Stream.map((envelope) => envelope.event)
-  )
+  constructor(host: RunHost, { runId, threadId }: RunStart.NewRun) {
+    this.host = host
+    this.runId = runId
+    this.threadId = threadId
+    this.envelopes = host.watch(runId, { after: 0, bounded: false })
+  }
+
+  get events() {
+    return rootView(this.envelopes)
+  }
+
+  get result() {
+    return Completion.follow(this, this.envelopes)
+  }
+
+  get cancel() {
+    return this.host.cancel(this.runId)
+  }
+}
 
 const isOf = (
   file: { readonly resourceId: string },
