@@ -9,6 +9,7 @@ import type { Envelope } from "@reins/protocol"
 import * as Generated from "@reins/protocol/testing"
 import type { Encoder, Frame } from "@reins/wire"
 import { Cursor, Sse } from "@reins/wire"
+import * as Foreign from "./Foreign.ts"
 import { fold, play } from "./Play.ts"
 import type { Answers, Manner, Settled } from "./Play.ts"
 import { scenarios } from "./Scenarios.ts"
@@ -88,6 +89,18 @@ export const suite = (name: string, make: (log: ReadonlyArray<Envelope.Envelope>
         const subject = make(log)
         try {
           understands(subject, log, play(subject.open, log))
+        } catch (error) {
+          throw new Error(`seed ${seed}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+        }
+      }
+    })
+
+    it("passes on or leaves out events of a later version, and says the rest as it would without them", () => {
+      for (const [seed, log] of lawful(40)) {
+        const salted = Foreign.salted(log, seed)
+        const subject = make(salted)
+        try {
+          understands(subject, salted, play(subject.open, salted))
         } catch (error) {
           throw new Error(`seed ${seed}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
         }

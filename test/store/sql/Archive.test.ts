@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Event, Ordering } from "@reins/protocol"
 import { Agent, Decision, Model, Runtime } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
 import { Sqlite } from "@reins/store/sqlite"
@@ -80,6 +81,43 @@ describe("a run as lines", () => {
           ["user", "assistant", "user", "assistant", "tool", "assistant"]
         )
       }).pipe(Effect.provide(runtime(there)))
+    })
+  )
+
+  it.live("keeps events of a later version as they came, and goes on behind them", () =>
+    Effect.gen(function* () {
+      const { here, there } = yield* files
+      yield* filled(here)
+      const later = '{"type":"message-received","text":"stop","at":[1,null]}'
+      yield* Effect.acquireUseRelease(
+        Effect.sync(() => new DatabaseSync(here)),
+        (db) =>
+          Effect.sync(() => {
+            db.prepare(
+              `INSERT INTO reins_events (run_id, seq, at, path, event)
+               SELECT run_id, MAX(seq) + 1, MAX(at), '[]', ? FROM reins_events WHERE run_id = 'paused'`
+            ).run(later)
+            db.exec("UPDATE reins_runs SET last_seq = last_seq + 1 WHERE run_id = 'paused'")
+          }),
+        (db) => Effect.sync(() => db.close())
+      )
+      const to = yield* Sqlite.archive({ filename: there })
+      const lines = yield* (yield* Sqlite.archive({ filename: here })).exportRun("paused")
+      assert.isTrue(lines.some((line) => line.includes(later)))
+      yield* to.importRun(lines)
+      assert.deepStrictEqual(yield* to.exportRun("paused"), lines)
+      for (const filename of [here, there]) {
+        yield* Effect.gen(function* () {
+          const { pendingApprovals, respondToApproval, watch } = yield* Runtime
+          const [question] = yield* pendingApprovals()
+          yield* respondToApproval(question?.request.id ?? "", Decision.approve())
+          const log = [...(yield* Stream.runCollect(watch("paused")))]
+          const [foreign] = log.filter(({ event }) => event.type === "custom")
+          assert.deepStrictEqual(foreign && Event.toJson(foreign.event), JSON.parse(later))
+          assert.deepStrictEqual(Ordering.check(log), [])
+          assert.isTrue(log.some(({ event }) => event.type === "finish" && event.finishReason === "stop"))
+        }).pipe(Effect.provide(runtime(filename)))
+      }
     })
   )
 

@@ -5,6 +5,7 @@
 import * as Schema from "effect/Schema"
 import { AgentPath } from "../AgentPath.ts"
 import { freeze } from "../Json.ts"
+import type { Encoded as EncodedEvent } from "./Event.ts"
 import { Event } from "./Event.ts"
 
 const EnvelopeStruct = Schema.Struct({
@@ -21,7 +22,18 @@ const EnvelopeStruct = Schema.Struct({
  * the root agent.
  */
 export interface Envelope extends Schema.Schema.Type<typeof EnvelopeStruct> {}
-export const Envelope: Schema.Codec<Envelope> = EnvelopeStruct
+export const Envelope: Schema.Codec<Envelope, Encoded> = EnvelopeStruct
+
+/** An envelope as its schema writes it. */
+export interface Encoded extends Omit<Envelope, "event"> {
+  readonly event: EncodedEvent
+}
+
+/** The envelope as JSON has it: see `Event.toJson`. */
+export const toJson = (envelope: Envelope): Encoded => {
+  const event = Event.toJson(envelope.event)
+  return event === envelope.event ? envelope : { ...envelope, event }
+}
 
 /**
  * True for what the plain consumer loop shows: the root agent's events, and every approval wherever it was raised, so that

@@ -11,6 +11,7 @@ import type { Json } from "../Json.ts"
 import type { LatencySummary } from "../money/LatencySummaryData.ts"
 import type { UsageTotals } from "../money/Usage.ts"
 import * as Data from "./EventData.ts"
+import { Foreign, original, type Original } from "./EventForeign.ts"
 
 export type * from "./EventData.ts"
 
@@ -37,6 +38,9 @@ export type Event =
   | Data.CostSummaryEvent
   | Data.LatencySummaryEvent
   | Data.ErrorEvent
+
+/** An event as its schema writes it: as it is, and one of a type that this version does not know as it came. */
+export type Encoded = Event | Original
 
 /** The types an event can have. */
 export type EventType = Event["type"]
@@ -154,10 +158,17 @@ const costSummary = (data: CostSummary): Data.CostSummaryEvent => ({ type: "data
 
 const latencySummary = (data: LatencySummary): Data.LatencySummaryEvent => ({ type: "data-latency-summary", data })
 
-const Union: Schema.Codec<Event> = Schema.Union(Data.members)
+const Union: Schema.Codec<Event, Encoded> = Schema.Union([...Data.known, Foreign])
+
+/**
+ * The event as JSON has it: itself, or what came where it stands for a type that this version does not know. For encoders that write
+ * events out without a schema.
+ */
+const toJson = (event: Event): Encoded => (event.type === "custom" && event.foreign === true ? original(event) : event)
 
 const functions = {
   is,
+  toJson,
   text,
   reasoning,
   stepStart,
@@ -179,4 +190,4 @@ const functions = {
  * `Event.toolResult(call, args, outcome)`, …. The schema stands where bytes come in; inside, events are plain objects, made by the
  * constructors where many are made. Without the import, TypeScript finds the platform's global `Event` instead.
  */
-export const Event: Schema.Codec<Event> & typeof functions = Object.assign(Union, functions)
+export const Event: Schema.Codec<Event, Encoded> & typeof functions = Object.assign(Union, functions)

@@ -159,11 +159,18 @@ const BudgetExhausted = Schema.Struct({
 /** A limit stopped something. At most once per limit of a budget node; `agentPath` names a node below the root. */
 export interface BudgetExhausted extends Schema.Schema.Type<typeof BudgetExhausted> {}
 
-const Custom = Schema.Struct({ type: Schema.Literal("custom"), event_type: Schema.String, data: Json }).annotate({
-  identifier: "Custom"
-})
-/** A product's own event. `event_type` stays snake_case, as source 002 has it. */
-export interface Custom extends Schema.Schema.Type<typeof Custom> {}
+const Custom = Schema.Struct({ type: Schema.Literal("custom"), event_type: Schema.String, data: Json })
+  .check(Schema.makeFilter((event: object) => !("foreign" in event)))
+  .annotate({ identifier: "Custom" })
+/**
+ * A product's own event. `event_type` stays snake_case, as source 002 has it.
+ *
+ * `foreign` is there on what stands for an event of a type that this version does not know: `event_type` is that type, `data` its other
+ * fields. Such an event is kept as it is, and written out again as it came.
+ */
+export interface Custom extends Schema.Schema.Type<typeof Custom> {
+  readonly foreign?: true
+}
 
 const FinishReason = Schema.Literals(["stop", "length", "content-filter", "budget", "cancelled", "other"])
 /** Why a run ended. `budget`: a limit stopped it; `other`: the model stopped for a reason that has no name here. */
@@ -196,8 +203,8 @@ const ErrorEvent = Schema.Struct({
 /** The run failed and cannot go on; both summaries have gone before, nothing follows. */
 export interface ErrorEvent extends Schema.Schema.Type<typeof ErrorEvent> {}
 
-/** The schemas of all events. */
-export const members = [
+/** The schemas of the events that this version knows. */
+export const known = [
   Text,
   Reasoning,
   StepStart,

@@ -7,7 +7,7 @@ import type { Event } from "../event/Event.ts"
 import type { Json } from "../Json.ts"
 import { apply, closeStep } from "./OrderingChange.ts"
 import type { Violation } from "./OrderingRule.ts"
-import { isDelta, judge } from "./OrderingRules.ts"
+import { isDelta, isUnknown, judge } from "./OrderingRules.ts"
 import * as Snapshot from "./OrderingSnapshot.ts"
 import { clone, find, fork, make } from "./OrderingState.ts"
 import type { Agent, View } from "./OrderingState.ts"
@@ -39,7 +39,7 @@ export class Automaton {
       const violation = judge(view, event)
       if (violation !== undefined) return violation
       // What follows in the batch is judged on a copy that has taken the event.
-      if (view === undefined || index === events.length - 1 || isDelta(event)) continue
+      if (view === undefined || index === events.length - 1 || isDelta(event) || isUnknown(event)) continue
       if (view === agent) view = fork(view)
       apply(view, event)
     }
@@ -54,7 +54,7 @@ export class Automaton {
   }
 
   #take(agent: Agent, event: Event): void {
-    if (isDelta(event)) return
+    if (isDelta(event) || isUnknown(event)) return
     apply(agent, event)
     // Opens or closes a path: what was found before may be another agent now.
     if (event.type === "tool-agent") this.#path = undefined

@@ -88,7 +88,8 @@ export const page =
 
 What a run may say, and when. One automaton, \`Ordering\` in \`@reins/protocol\`, holds this order: the owner of a log refuses what
 it refuses, tests draw logs from it, and \`Ordering.check\` tells you where a log of yours breaks it. The same language holds
-for the root agent and for every specialist below it; only the ending belongs to the root alone.
+for the root agent and for every specialist below it; only the ending belongs to the root alone. An event of a type that this
+version does not know (from a log of a later one) is lawful anywhere and changes nothing.
 
 ## The run
 

@@ -77,15 +77,23 @@ const particular = (agent: AgentView, event: Event): Violation | undefined => {
 /** Text and reasoning: they change nothing that the automaton remembers, so that one question answers for many. */
 export const isDelta = (event: Event): boolean => event.type === "text" || event.type === "reasoning"
 
-/** Why `event` may not come next from `agent` (nothing there: no bracket of its path is open). */
+/**
+ * Why `event` may not come next from `agent` (nothing there: no bracket of its path is open). An event of a type that this version does
+ * not know is lawful anywhere: the rules for it are not known either.
+ */
 export const judge = (agent: AgentView | undefined, event: Event): Violation | undefined =>
   agent !== undefined && isPlain(agent, event) ? undefined : judgeByRules(agent, event)
 
+/** Of a type that this version does not know: the automaton neither judges it nor remembers it. */
+export const isUnknown = (event: Event): boolean => event.type === "custom" && event.foreign === true
+
 /** As `judge`, rule by rule, without the shortcut. */
 export const judgeByRules = (agent: AgentView | undefined, event: Event): Violation | undefined =>
-  agent === undefined
-    ? { rule: Run.pathExists.id, message: "no call of this specialist is open" }
-    : (first(always, agent, event) ?? particular(agent, event))
+  isUnknown(event)
+    ? undefined
+    : agent === undefined
+      ? { rule: Run.pathExists.id, message: "no call of this specialist is open" }
+      : (first(always, agent, event) ?? particular(agent, event))
 
 /** Every rule of the order, with the sentence that says it and the events that must keep it. */
 export interface RuleText {

@@ -6,7 +6,7 @@ import type { Envelope } from "../event/Envelope.ts"
 import type { Json } from "../Json.ts"
 import { apply } from "../ordering/OrderingChange.ts"
 import type { Violation } from "../ordering/OrderingRule.ts"
-import { judgeByRules } from "../ordering/OrderingRules.ts"
+import { isUnknown, judgeByRules } from "../ordering/OrderingRules.ts"
 import { save } from "../ordering/OrderingSnapshot.ts"
 import { find, make } from "../ordering/OrderingState.ts"
 import { isPlain } from "../ordering/OrderingUsual.ts"
@@ -49,7 +49,7 @@ export const audit = (log: ReadonlyArray<Envelope>, others: ReadonlyArray<Envelo
     const violation = ask(envelope, taken)
     if (violation !== undefined) return violation
     const agent = find(root, envelope.agentPath)
-    if (agent !== undefined) apply(agent, envelope.event)
+    if (agent !== undefined && !isUnknown(envelope.event)) apply(agent, envelope.event)
     taken += 1
     return undefined
   })

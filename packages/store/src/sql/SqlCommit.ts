@@ -2,6 +2,7 @@
  * One commit of a run's owner: its events, its marks and all that follows from them, as the statements that write it. Pure but for
  * `write`; how statements become a transaction is each database's.
  */
+import { Event } from "@reins/protocol"
 import { type Batch, Fenced, StoreFailure } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
@@ -117,7 +118,7 @@ export const eventRow = ({ agentPath, at, cuts, event, seq }: Packing.Packed): R
   seq,
   at,
   Projection.pathOf(agentPath),
-  JSON.stringify(event),
+  JSON.stringify(Event.toJson(event)),
   cuts === undefined ? null : JSON.stringify(cuts)
 ]
 

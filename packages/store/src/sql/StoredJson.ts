@@ -2,10 +2,12 @@
  * JSON as columns hold it. What is read is checked against its schema and otherwise left as it was written, the order of its
  * keys included; what does not fit fails as `CorruptRow`.
  */
-import { Approval, Budget, Entry, Event, Grant, type Json, Message } from "@reins/protocol"
+import { type AgentPath, Approval, Budget, Entry, Event, Grant, type Json, Message } from "@reins/protocol"
 import { Kept, RunRecord } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import type * as Packing from "./Packing.ts"
 
 /** A stored row does not say what it should: written by another version, or damaged. */
 export class CorruptRow extends Schema.TaggedError<CorruptRow>()("CorruptRow", { table: Schema.String }) {
@@ -17,14 +19,27 @@ export class CorruptRow extends Schema.TaggedError<CorruptRow>()("CorruptRow", {
 const parse = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Unknown))
 
 /** Reads rows of JSON texts, each row as a tuple of `schema`, all in one go: cheaper than one by one. */
-const reader = <A>(table: string, schema: Schema.Codec<A>) => {
+const reader = <A, E = A>(table: string, schema: Schema.Codec<A, E>) => {
   const isAll = Schema.is(Schema.Array(schema))
+  const is = Schema.is(schema)
+  const decode = Schema.decodeUnknownOption(schema)
+  // What a later version wrote, an event of a type that is unknown here, is read as what stands for it. Seldom: row by row.
+  const read = (parsed: unknown): ReadonlyArray<A> | undefined => {
+    if (isAll(parsed)) return parsed
+    if (!Array.isArray(parsed)) return undefined
+    const rows: Array<A> = []
+    for (const row of parsed) {
+      const decoded = is(row) ? Option.some(row) : decode(row)
+      if (decoded._tag === "None") return undefined
+      rows.push(decoded.value)
+    }
+    return rows
+  }
   return (rows: ReadonlyArray<ReadonlyArray<unknown>>): Effect.Effect<ReadonlyArray<A>, CorruptRow> =>
     Effect.suspend(() => {
       const parsed = parse(`[${rows.map((row) => `[${row.join(",")}]`).join(",")}]`)
-      return parsed._tag === "Some" && isAll(parsed.value) && parsed.value.length === rows.length
-        ? Effect.succeed(parsed.value)
-        : Effect.fail(new CorruptRow({ table }))
+      const found = parsed._tag === "Some" ? read(parsed.value) : undefined
+      return found?.length === rows.length ? Effect.succeed(found) : Effect.fail(new CorruptRow({ table }))
     })
 }
 
@@ -35,7 +50,10 @@ const Path = Schema.Array(Schema.String)
 const Cuts = Schema.Array(Schema.Array(Schema.Natural))
 
 /** Agent path, event, how to cut it where it is a pack. */
-export const events = reader("reins_events", Schema.Tuple([Path, Event, Schema.NullOr(Cuts)]))
+export const events = reader<readonly [AgentPath.AgentPath, Event, Packing.Cuts | null], unknown>(
+  "reins_events",
+  Schema.Tuple([Path, Event, Schema.NullOr(Cuts)])
+)
 /** Agent path, value, ledger rows. */
 export const marks = reader("reins_marks", Schema.Tuple([Path, Value, Schema.Array(Entry.Entry)]))
 /** The value of an answer. */

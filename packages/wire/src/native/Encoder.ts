@@ -5,7 +5,7 @@
  * the root other than their approvals. It stays open while the run waits for a person: the answer comes by another
  * request.
  */
-import { Envelope } from "@reins/protocol"
+import { Envelope, Event } from "@reins/protocol"
 import type { Encoder } from "../Dialect.ts"
 import * as Frame from "../Frame.ts"
 
@@ -14,9 +14,9 @@ export type View = "root" | "all"
 
 export const open = (view: View): Encoder => ({
   step: (envelope) => {
-    if (view === "all") return [{ data: JSON.stringify(envelope), id: `${envelope.seq}` }]
+    if (view === "all") return [{ data: JSON.stringify(Envelope.toJson(envelope)), id: `${envelope.seq}` }]
     if (!Envelope.isRootView(envelope)) return Frame.none
-    return [{ data: JSON.stringify(envelope.event), id: `${envelope.seq}` }]
+    return [{ data: JSON.stringify(Event.toJson(envelope.event)), id: `${envelope.seq}` }]
   },
   finish: () => Frame.none,
   reopen: () => Frame.none,
