@@ -1,10 +1,10 @@
 /**
- * Serves a runtime over HTTP: the native interface and every dialect that is mounted, as routes of an `HttpRouter`. As a
- * layer it goes into a server of any platform, `toWebHandler` makes it a function from request to response for an app of
- * somebody else's.
+ * Serves a runtime over HTTP: the native interface and every mounted dialect, as routes of an `HttpRouter`. `layer`
+ * adds them to a server of any platform; `toWebHandler` returns a function from request to response to embed in another
+ * app.
  *
- * Closing its scope ends streams where they are: between two frames, without the closing ones, so that clients come back
- * with the last id they saw.
+ * When its scope closes, streams end between two frames and without closing frames, so that clients reconnect with the
+ * last id they saw.
  */
 import { Ids, Runtime } from "@reins/runtime"
 import type { RuntimeShape } from "@reins/runtime"
@@ -35,7 +35,7 @@ const millis = (input: Duration.Input | undefined, usual: Duration.Input): Durat
 
 const servingOf = Effect.fnUntraced(function* (runtime: RuntimeShape, options: ServerOptions, bell: Bell) {
   const fibers = yield* FiberSet.make<unknown, unknown>()
-  // Added last, so it runs first: whoever reads is let go before anything is taken down.
+  // Added last, so it runs first: readers are disconnected before anything is torn down.
   yield* Effect.addFinalizer(() => Effect.sync(() => bell.close()))
   const silence = millis(options.keepAlive, "15 seconds")
   yield* FiberSet.run(
@@ -76,7 +76,7 @@ const pipelineOf = Effect.fnUntraced(function* (serving: ServerContext, options:
   } satisfies RequestPipeline.RequestPipeline
 })
 
-/** Where each dialect is served: its name and its whole base path, the native one first. */
+/** Each dialect's name and full base path, the native one first. */
 export const places = (
   options: ServerOptions
 ): ReadonlyArray<{ readonly name: string; readonly title: string; readonly path: Path; readonly mount: Mount }> =>
@@ -112,34 +112,34 @@ const routes = (options: ServerOptions, bell: Bell): Layer.Layer<never, never, N
   )
 
 /**
- * The routes, for a router of one's own. Read when they are built: `ThreadBook`, `Ids`.
+ * The routes, to add to a router. `ThreadBook` and `Ids` are read when they are built.
  *
- * **Gotchas**: under `HttpRouter.serve` the HTTP server waits for open streams, up to its own grace, before these routes hear
- * that they close. `serve` tells them first.
+ * **Gotchas**: under `HttpRouter.serve` the HTTP server waits for open streams, up to its own grace period, before
+ * these routes learn that they are closing. `serve` tells them first.
  */
 export const layer = (options: ServerOptions = {}): Layer.Layer<never, never, Needs | HttpRouter.HttpRouter> =>
   Layer.suspend(() => routes(options, new Bell()))
 
-/** The routes, served by an HTTP server. When its scope closes, streams end at once and with a place to come back to. */
+/** The routes, served by an HTTP server. When its scope closes, streams end at once and clients can resume them. */
 export const serve = (options: ServerOptions = {}): Layer.Layer<never, never, Needs | HttpServer.HttpServer> =>
   Layer.effectDiscard(
     Effect.gen(function* () {
       const bell = new Bell()
       yield* Layer.build(HttpRouter.serve(routes(options, bell), { disableLogger: true, disableListenLog: true }))
-      // Added last, so it runs first: whoever reads is let go before the HTTP server waits for them.
+      // Added last, so it runs first: readers are disconnected before the HTTP server waits for them.
       yield* Effect.addFinalizer(() => Effect.sync(() => bell.close()))
     })
   )
 
-/** A server inside of somebody's app. `dispose` ends streams and lets the runtime go. */
+/** A server embedded in another app. `dispose` ends streams and releases the runtime. */
 export interface WebHandler {
   readonly handler: (request: Request) => Promise<Response>
   readonly dispose: () => Promise<void>
 }
 
 /**
- * The same as a function from a request to a response, for any app that speaks `Request` and `Response`. `services` is what
- * the server needs: a runtime, and who tells tenants apart.
+ * The server as a function from a request to a response, for any app that uses `Request` and `Response`. `services`
+ * provides the runtime and the `Authenticator`.
  */
 export const toWebHandler = <E>(options: ServerOptions, services: Layer.Layer<Needs, E>): WebHandler =>
   HttpRouter.toWebHandler(layer(options).pipe(Layer.provide(services), Layer.provide(HttpServer.layerServices)), {

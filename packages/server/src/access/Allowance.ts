@@ -1,6 +1,5 @@
 /**
- * What each tenant may use of this server: how often it may ask, and how many runs it may have at the same time. Counted per
- * process, in memory.
+ * Per-tenant limits of this server: the request rate and the number of concurrent runs. Counted per process, in memory.
  */
 import type { Limits } from "../options/ServerOptions.ts"
 import * as TokenBucket from "./TokenBucket.ts"
@@ -19,7 +18,7 @@ export class Allowance {
     this.#limits = limits
   }
 
-  /** Counts a request at `now`, monotonic milliseconds. 0 when it may go on, else the seconds to wait. */
+  /** Counts a request at `now`, monotonic milliseconds. Returns 0 when it is allowed, otherwise the seconds to wait. */
   request(tenant: string, now: number): number {
     const rate = this.#limits.requests
     if (rate === undefined) return 0
@@ -29,7 +28,7 @@ export class Allowance {
     return waitSeconds
   }
 
-  /** Takes a place for a run; false when all are taken. */
+  /** Reserves a slot for a run; false when all slots are in use. */
   takeRun(tenant: string): boolean {
     const used = this.#of(tenant)
     if (used.runs >= (this.#limits.concurrentRuns ?? Number.POSITIVE_INFINITY)) return false
@@ -37,7 +36,7 @@ export class Allowance {
     return true
   }
 
-  /** Gives a run's place back. */
+  /** Releases a run's slot. */
   leaveRun(tenant: string): void {
     const used = this.#tenants.get(tenant)
     if (used !== undefined && used.runs > 0) used.runs -= 1

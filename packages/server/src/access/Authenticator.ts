@@ -1,5 +1,6 @@
 /**
- * Tells who a request is from. Served by keys out of a record or out of the configuration, or by a function of one's own.
+ * Identifies who a request is from. Implemented by a fixed set of keys, keys from the configuration, or a custom
+ * function.
  */
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
@@ -10,8 +11,8 @@ import * as Keys from "./Keys.ts"
 import type { Principal } from "./Principal.ts"
 
 /**
- * What a request brings along. `key` is the bearer token, or what stands in one of the headers that clients of other
- * protocols send theirs in; absent where there is none. Header names are in lower case.
+ * The credentials of a request. `key` is the bearer token, or the value of one of the key headers that clients of other
+ * protocols use; absent when the request has none. Header names are in lower case.
  */
 export interface Credentials {
   readonly key: Redacted.Redacted | undefined
@@ -21,18 +22,21 @@ export interface Credentials {
 export class Authenticator extends Context.Service<
   Authenticator,
   {
-    /** Whom the request is from; `undefined` refuses it. A defect is answered like any other, and never lets in. */
+    /**
+     * Returns the request's principal; `undefined` refuses the request. A defect is reported as an internal error and
+     * never grants access.
+     */
     readonly authenticate: (credentials: Credentials) => Effect.Effect<Principal | undefined>
   }
 >()("@reins/server/Authenticator") {
-  /** These keys, and nobody else. */
+  /** Accepts exactly these keys. */
   static layerKeys(keys: Keys.KeyRecord): Layer.Layer<Authenticator> {
     return Layer.succeed(Authenticator, byKey(keys))
   }
 
   /**
-   * Keys from the configuration: `key=tenant`, separated by commas, in `REINS_API_KEYS` or the name given. Fails when it is
-   * absent or names no tenant, rather than to serve nobody silently.
+   * Keys from the configuration: `key=tenant`, separated by commas, in `REINS_API_KEYS` or the given name. Fails when
+   * the setting is absent or has an entry without a tenant, instead of silently rejecting everybody.
    */
   static layerConfig(name = "REINS_API_KEYS"): Layer.Layer<Authenticator, Config.ConfigError> {
     const keys = Config.map(Config.Redacted(name), (text) => byKey(parse(Redacted.value(text))))
@@ -44,7 +48,7 @@ export class Authenticator extends Context.Service<
     )
   }
 
-  /** Everybody, as one tenant. For a machine of one's own, never for a network. */
+  /** Accepts everybody as one tenant. For local use, never on a network. */
   static layerOpen(tenant = "default"): Layer.Layer<Authenticator> {
     return Layer.succeed(Authenticator, { authenticate: () => Effect.succeed({ tenant }) })
   }

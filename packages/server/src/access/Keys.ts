@@ -1,11 +1,12 @@
 /**
- * Looks a key up without telling by its time how much of it was right: every known key is compared, by its hash, to the end.
+ * Looks up a key in constant time: every known key is compared, by its hash, to the end, so that timing does not reveal
+ * how much of a key was right.
  */
 import { sha256 } from "@noble/hashes/sha2.js"
 import { utf8ToBytes } from "@noble/hashes/utils.js"
 import type { Principal } from "./Principal.ts"
 
-/** Keys and whom they stand for; a text names the tenant alone. */
+/** Keys and their principals; a string is the tenant's name. */
 export type KeyRecord = { readonly [key: string]: string | Principal }
 
 const differ = (left: Uint8Array, right: Uint8Array): number => {
@@ -14,7 +15,7 @@ const differ = (left: Uint8Array, right: Uint8Array): number => {
   return difference
 }
 
-/** A lookup over `keys`. A key that is empty stands for nobody. */
+/** A lookup over `keys`. An empty key is never accepted. */
 export const make = (keys: KeyRecord): ((key: string) => Principal | undefined) => {
   const known = Object.entries(keys)
     .filter(([key]) => key !== "")

@@ -1,9 +1,10 @@
 /**
- * A rate as a bucket that fills steadily: each request takes one out, and an empty bucket says how long to wait.
+ * A token bucket that refills at a steady rate: each request takes one token, and an empty bucket says how long to
+ * wait.
  */
 import type { Rate } from "../options/ServerOptions.ts"
 
-/** `left` is how much was in it at `at`, monotonic milliseconds. */
+/** `left` is the number of tokens at time `at`, monotonic milliseconds. */
 export interface Bucket {
   readonly left: number
   readonly at: number
@@ -11,7 +12,10 @@ export interface Bucket {
 
 export const full = (rate: Rate, now: number): Bucket => ({ left: rate.burst, at: now })
 
-/** The bucket after one more request; `waitSeconds` is 0 when it may go on, else when to come back, at least 1. */
+/**
+ * The bucket after one more request; `waitSeconds` is 0 when the request is allowed, otherwise the delay before a
+ * retry, at least 1.
+ */
 export const take = (
   rate: Rate,
   bucket: Bucket,

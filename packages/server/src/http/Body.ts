@@ -1,7 +1,4 @@
-/**
- * Reads a request's body as JSON, within bounds: of size, of time, of depth. What is wrong is told without a word of what
- * was sent.
- */
+/** Reads a request's body as JSON, within limits on size, time and depth. Errors never repeat what was sent. */
 import { Refusal } from "@reins/wire"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -16,16 +13,15 @@ export interface Bounds {
 }
 
 const tooLarge = (maxBytes: number) =>
-  Refusal.make("too-large", "BodyTooLarge", `the body is larger than ${maxBytes} bytes`)
-const notJson = Refusal.badRequest("the body is not JSON")
-const tooDeep = Refusal.badRequest("the body is nested too deeply")
-const tooSlow = Refusal.badRequest("the body did not arrive in time")
-const cut = Refusal.badRequest("the body could not be read")
-
-/** Far above what any protocol nests, far below what a recursive reader bears. */
+  Refusal.make("too-large", "BodyTooLarge", `Request body exceeds the limit of ${maxBytes} bytes`)
+const notJson = Refusal.badRequest("Request body is not valid JSON")
+/** Well above what any protocol nests, well below what a recursive reader can handle. */
 const maxDepth = 256
+const tooDeep = Refusal.badRequest(`Request body is nested deeper than ${maxDepth} levels`)
+const tooSlow = Refusal.badRequest("Request body did not arrive before the timeout")
+const cut = Refusal.badRequest("Request body could not be read")
 
-/** How deep a JSON text nests, brackets in strings left out. Stops counting above `maxDepth`. */
+/** The nesting depth of a JSON text, ignoring brackets in strings. Stops counting above `maxDepth`. */
 export const depth = (text: string): number => {
   let deepest = 0
   let open = 0
@@ -46,7 +42,7 @@ export const depth = (text: string): number => {
 
 const parse = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Unknown))
 
-/** The value in a body; `undefined` for an empty one. */
+/** The value of a body; `undefined` for an empty one. */
 export const read = (
   request: HttpServerRequest.HttpServerRequest,
   { maxBytes, timeout }: Bounds
@@ -67,12 +63,12 @@ export const read = (
   return Effect.flatMap(collected, () => decode(chunks, size))
 }
 
-/** A body so small that reading it is cheaper than a new connection. */
+/** Up to this size, reading a body is cheaper than a new connection. */
 const smallBytes = 64 * 1024
 
 /**
- * Sees to a body that nobody reads: a small one is taken in, so that the connection serves the next request; with another the
- * connection must end. The headers say which.
+ * Handles a body that nobody reads: a small one is drained, so that the connection can serve the next request;
+ * otherwise the connection must close. The returned headers say which.
  */
 export const discard = (
   request: HttpServerRequest.HttpServerRequest,

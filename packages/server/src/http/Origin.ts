@@ -1,9 +1,9 @@
 /**
- * Which browser pages may ask: those of listed origins, and this server's own. A request without an origin is no browser's
- * page, and is not our business here.
+ * Decides which browser pages may send requests: those of listed origins, and this server's own. A request without an
+ * origin does not come from a page and is always allowed here.
  */
 
-/** What is answered to a page. `isAllowed` is true as well where there is no page. */
+/** The response headers for a page. `isAllowed` is also true when the request is not from a page. */
 export interface Judgement {
   readonly isAllowed: boolean
   readonly headers: { readonly [name: string]: string }
@@ -11,7 +11,7 @@ export interface Judgement {
 
 const hostOf = (origin: string): string | undefined => /^https?:\/\/([^/]+)$/.exec(origin)?.[1]
 
-/** `host` is the request's own `Host` header. */
+/** `host` is the request's `Host` header. */
 export const judge = (listed: ReadonlySet<string>, origin: string | undefined, host: string | undefined): Judgement => {
   if (origin === undefined) return { isAllowed: true, headers: { vary: "origin" } }
   const isAllowed = listed.has(origin) || (host !== undefined && hostOf(origin) === host)
@@ -27,7 +27,7 @@ export const judge = (listed: ReadonlySet<string>, origin: string | undefined, h
   }
 }
 
-/** What a page may do that asks before it asks. */
+/** The response to a preflight request. */
 export const preflight = (requestedHeaders: string | undefined): { readonly [name: string]: string } => ({
   "access-control-allow-methods": "GET, POST, PUT, PATCH, DELETE, OPTIONS",
   "access-control-allow-headers":

@@ -1,7 +1,4 @@
-/**
- * What a server shows besides its dialects: whether it lives, what it counts, what its interface is. Without a key: nothing
- * of a tenant is in it.
- */
+/** Pages outside the dialects: health, metrics, OpenAPI document. They need no key and show nothing of a tenant. */
 import { Refusal } from "@reins/wire"
 import { dialect as native } from "@reins/wire/native"
 import * as Effect from "effect/Effect"
@@ -17,7 +14,7 @@ import * as Response from "./Response.ts"
 
 type Path = `/${string}`
 
-const noRoute = Refusal.make("not-found", "RouteNotFound", "there is nothing at this path")
+const noRoute = Refusal.make("not-found", "RouteNotFound", "No route matches this path")
 
 const plain = { contentType: "text/plain; version=0.0.4; charset=utf-8" }
 
@@ -25,7 +22,7 @@ const gauges = ({ watchers }: ServerContext): string =>
   `# TYPE reins_runs_running gauge\nreins_runs_running ${watchers.runs}\n` +
   `# TYPE reins_answers_open gauge\nreins_answers_open ${watchers.open}\n`
 
-/** `prefix` stands before every path, `nativePath` is the native dialect's. */
+/** `prefix` precedes every path, `nativePath` is the native dialect's base path. */
 export const layer = (
   serving: ServerContext,
   prefix: string,

@@ -1,6 +1,7 @@
 /**
- * The way of every request, whatever its dialect: is the page one that may ask, is there such a route, who asks, how often,
- * what was sent, what does it mean; then it is carried out and answered. Each no is in the dialect's own shape.
+ * Processes every request, whatever its dialect: checks the origin, finds the route, authenticates, applies the rate
+ * limit, reads the body, decodes the command, executes it and answers. Each refusal uses the dialect's own error
+ * format.
  */
 import { Dialect, Refusal, Sse, Ndjson } from "@reins/wire"
 import type { Frame } from "@reins/wire"
@@ -34,15 +35,23 @@ export interface RequestPipeline {
 
 type Request = HttpServerRequest.HttpServerRequest
 
-const noRoute = Refusal.make("not-found", "RouteNotFound", "there is nothing at this path")
-const noMethod = Refusal.make("method-not-allowed", "MethodNotAllowed", "this path has other methods")
-const badPath = Refusal.badRequest("the path holds what is no id")
-const noKey = Refusal.make("unauthorized", "Unauthorized", "a valid key is missing")
-const foreignPage = Refusal.make("forbidden", "OriginForbidden", "pages of this origin may not ask")
-const internal = Refusal.make("internal", "Internal", "the server failed; its log says why")
-const closed = Refusal.make("unavailable", "Closing", "the server is closing", 1)
+const noRoute = Refusal.make("not-found", "RouteNotFound", "No route matches this path")
+const noMethod = Refusal.make(
+  "method-not-allowed",
+  "MethodNotAllowed",
+  "Method not allowed for this path. See the allow header"
+)
+const badPath = Refusal.badRequest("Invalid id in path")
+const noKey = Refusal.make("unauthorized", "Unauthorized", "Missing or invalid API key")
+const foreignPage = Refusal.make(
+  "forbidden",
+  "OriginForbidden",
+  "Origin not allowed. Add it to the server's origins option"
+)
+const internal = Refusal.make("internal", "Internal", "Internal server error. See the server's log")
+const closed = Refusal.make("unavailable", "Closing", "The server is shutting down. Retry", 1)
 
-/** A request that may go on: who asks, and by which route. */
+/** An accepted request: its principal and its route. */
 interface Admitted {
   readonly principal: Principal
   readonly route: Dialect.Route
@@ -50,7 +59,7 @@ interface Admitted {
   readonly query: { readonly [name: string]: string }
 }
 
-/** A no before the body was read. */
+/** A request that was refused before its body was read. */
 interface Turned {
   readonly refusal: Refusal.Refusal
   readonly headers?: Response.Headers
@@ -80,7 +89,7 @@ export const answer = (
       )
   }).pipe(
     Effect.catchDefect((defect) =>
-      Effect.as(Effect.logError(`a request to ${dialect.name} failed`, defect), refuse(internal))
+      Effect.as(Effect.logError(`A request to dialect ${dialect.name} failed`, defect), refuse(internal))
     )
   )
 }
@@ -95,7 +104,7 @@ const admit = Effect.fnUntraced(function* (
 ) {
   if (pipeline.serving.bell.isClosed) return yield* turn(closed)
   const { path, query } = Target.parse(request.url)
-  // The router takes more for our base path than we do: other cases, doubled slashes.
+  // The router matches more than our base path: other cases, doubled slashes.
   const matched: Dialect.Matched = path.startsWith(`${base}/`)
     ? Dialect.match(dialect, request.method, path.slice(base.length))
     : { _tag: "NoRoute" }
@@ -106,7 +115,7 @@ const admit = Effect.fnUntraced(function* (
   const params = Target.params(matched.params)
   if (params === undefined) return yield* turn(badPath)
   const wait = pipeline.serving.allowance.request(principal.tenant, Number(yield* Clock.monotonicTimeNanos) / 1e6)
-  if (wait > 0) return yield* turn(Refusal.make("rate-limited", "RateLimited", "too many requests", wait))
+  if (wait > 0) return yield* turn(Refusal.make("rate-limited", "RateLimited", "Too many requests", wait))
   return { principal, route: matched.route, params, query } satisfies Admitted
 })
 

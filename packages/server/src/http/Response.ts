@@ -1,16 +1,14 @@
-/**
- * Replies as HTTP responses.
- */
+/** Converts replies to HTTP responses. */
 import type { StoredFile } from "@reins/runtime"
 import type { Dialect, Refusal } from "@reins/wire"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 
 export type Headers = { readonly [name: string]: string }
 
-/** A header's value on one line, in characters that a header may hold. */
+/** A header's value on one line, in characters that a header allows. */
 export const headerValue = (text: string): string => text.replace(/[^\x20-\x7e]/g, "?")
 
-/** A whole answer, with `extra` headers besides its own. */
+/** A complete answer, with `extra` headers besides its own. */
 export const reply = (
   { body, headers, status, text }: Dialect.Reply,
   extra: Headers
@@ -23,7 +21,7 @@ export const reply = (
 
 const mediaType = /^[\w!#$&^.+-]{1,127}\/[\w!#$&^.+-]{1,127}(; ?charset=[\w-]{1,40})?$/
 
-/** A file to be saved and not to be shown: whatever a tool put into it, a browser runs none of it under this origin. */
+/** A file as a download: whatever a tool put into it, a browser executes none of it under this origin. */
 export const file = (stored: StoredFile, extra: Headers): HttpServerResponse.HttpServerResponse => {
   const name = stored.filename.replace(/[^\x20-\x7e]|["\\%/]/g, "_")
   return HttpServerResponse.uint8Array(stored.content, {
@@ -41,7 +39,7 @@ export const file = (stored: StoredFile, extra: Headers): HttpServerResponse.Htt
 
 const escape = (character: string): string => `%${character.charCodeAt(0).toString(16)}`
 
-/** A refusal in the shape of its dialect. */
+/** A refusal in its dialect's error format. */
 export const refusal = (
   dialect: Dialect.Dialect,
   refused: Refusal.Refusal,

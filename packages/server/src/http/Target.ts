@@ -1,6 +1,6 @@
 /**
- * The target of a request taken apart: its path as it stands, and its query. Nothing is joined, resolved or cleaned: a path
- * that is not exactly a known one is unknown.
+ * Splits a request's target into its path and its query. Nothing is joined, resolved or normalized: a path that is not
+ * exactly a known one is unknown.
  */
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -11,7 +11,7 @@ export interface Target {
   readonly query: { readonly [name: string]: string }
 }
 
-/** Of a query name that comes twice the first counts. */
+/** When a query parameter is repeated, the first one counts. */
 export const parse = (url: string): Target => {
   const behind = url.replace(/^[a-z]+:\/\/[^/]*/i, "")
   const hash = behind.indexOf("#")
@@ -26,7 +26,7 @@ export const parse = (url: string): Target => {
 
 const decode = Schema.decodeUnknownOption(Schema.StringFromUriComponent)
 
-/** Path parameters decoded; `undefined` when one is no name. */
+/** Decoded path parameters; `undefined` when one is not a valid id. */
 export const params = (raw: { readonly [name: string]: string }): { readonly [name: string]: string } | undefined => {
   const decoded: Record<string, string> = {}
   for (const [name, text] of Object.entries(raw)) {

@@ -1,16 +1,17 @@
 /**
- * How a server is set up: which dialects it speaks where, what it allows, how it treats those who leave.
+ * The server's options: which dialects it mounts where, its limits, and what it does with runs whose readers
+ * disconnect.
  */
 import type { Agent } from "@reins/runtime"
 import type { Dialect, Facts } from "@reins/wire"
 import type * as Duration from "effect/Duration"
 
 /**
- * A dialect and where it is served.
+ * A dialect and its base path.
  *
  * **Details**
  * - `path`: its base path, such as `/openai/v1`. Absent: `/` and the dialect's name.
- * - `anyAgent`: an agent's name that nobody knows means the default agent. For protocols whose clients must name a model.
+ * - `anyAgent`: an unknown agent name selects the default agent. For protocols whose clients must name a model.
  */
 export interface Mount {
   readonly dialect: Dialect.Dialect
@@ -19,8 +20,8 @@ export interface Mount {
 }
 
 /**
- * What clients are told of an agent besides its tools. `options` are settings that some protocols let clients make; the value
- * of one that is secret, or is not listed, is never shown again.
+ * What clients see of an agent besides its tools. `options` are settings that some protocols let clients change; the
+ * value of an option that is secret, or not listed, is never returned.
  */
 export interface Description {
   readonly title?: string | undefined
@@ -28,54 +29,60 @@ export interface Description {
   readonly options?: ReadonlyArray<Facts.OptionFacts> | undefined
 }
 
-/** At most `burst` requests at once, `perSecond` in the long run. */
+/** At most `burst` requests at once, `perSecond` on average. */
 export interface Rate {
   readonly perSecond: number
   readonly burst: number
 }
 
-/** Per tenant, and per process. An absent limit is none. */
+/** Limits per tenant and per process. An absent limit is unlimited. */
 export interface Limits {
-  /** How often a tenant may ask. */
+  /** The request rate of a tenant. */
   readonly requests?: Rate | undefined
-  /** How many runs of a tenant that were started here may run at once. */
+  /** How many runs of a tenant, started by this server, may be active at once. */
   readonly concurrentRuns?: number | undefined
 }
 
 /**
- * What becomes of a run when the last one who watched it over HTTP is gone without a word. A run belongs to the runtime, so
- * the usual is to keep it.
+ * What happens to a run when its last HTTP reader disconnects without cancelling. A run belongs to the runtime, so the
+ * default is to keep it.
  */
 export type OnDisconnect = "keep" | "cancel" | { readonly cancelAfter: Duration.Input }
 
 export interface ServerOptions {
   /** The dialects besides the native one. Absent: none. */
   readonly dialects?: ReadonlyArray<Mount> | undefined
-  /** Stands before every path, where the server is a part of a larger one: `/ai`. Absent: nothing. */
+  /** A prefix for every path, when the server is part of a larger one: `/ai`. Absent: none. */
   readonly prefix?: `/${string}` | undefined
   /** The base path of the native dialect. Default `/native`. */
   readonly nativePath?: `/${string}` | undefined
-  /** Agents that clients may see described, with their tools. Absent: none is described; all can be asked. */
+  /** The agents that are described to clients, with their tools. Absent: none is described; all can be queried. */
   readonly agents?: ReadonlyArray<Agent.Any> | undefined
-  /** What is told of agents besides, by their names. */
+  /** Further descriptions of agents, by name. */
   readonly descriptions?: { readonly [agent: string]: Description } | undefined
   readonly limits?: Limits | undefined
-  /** Most bytes of a request's body. Default 4 MiB. */
+  /** The largest accepted request body, in bytes. Default 4 MiB. */
   readonly maxBodyBytes?: number | undefined
   /** How long a client may take to send its body. Default 30 seconds. */
   readonly bodyTimeout?: Duration.Input | undefined
-  /** Browser origins that may ask, such as `https://app.example`, or `null`. A page of this server's own always may. */
+  /**
+   * Allowed browser origins, such as `https://app.example`, or `null`. Pages of this server's own origin are always
+   * allowed.
+   */
   readonly origins?: ReadonlyArray<string> | undefined
-  /** How long a stream may be silent before a comment keeps it open. Default 15 seconds. */
+  /** How long a stream may be idle before a comment is sent to keep it open. Default 15 seconds. */
   readonly keepAlive?: Duration.Input | undefined
   readonly onDisconnect?: OnDisconnect | undefined
-  /** Headers, besides `authorization`, in which clients send their key. Default `x-api-key` and `x-storageapi-token`. */
+  /**
+   * Headers, besides `authorization`, in which clients send their key. Default `x-api-key` and `x-storageapi-token`.
+   */
   readonly keyHeaders?: ReadonlyArray<string> | undefined
   /**
-   * `per-tenant`: each tenant has thread ids of its own, so that two may use the same; in the runtime they carry the tenant's
-   * name. `shared`: ids are those of the runtime; one that another tenant uses is as good as unknown. Default `per-tenant`.
+   * `per-tenant`: each tenant has its own namespace of thread ids; in the runtime they are prefixed with the tenant's
+   * name. `shared`: ids are those of the runtime; an id that another tenant uses is reported as unknown. Default
+   * `per-tenant`.
    */
   readonly threadIds?: "per-tenant" | "shared" | undefined
-  /** `/health`, `/metrics`, `/openapi.json`, `/docs`, and the answer to paths that nobody serves. Default true. */
+  /** Serves `/health`, `/metrics`, `/openapi.json`, `/docs`, and the answer to unknown paths. Default true. */
   readonly pages?: boolean | undefined
 }

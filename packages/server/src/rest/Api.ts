@@ -1,6 +1,6 @@
 /**
- * The native REST interface as a contract: what its OpenAPI page is made from, and what typed clients are made from
- * (`HttpApiClient.make(Api.make(), …)`). It is carried out by the same door as every dialect.
+ * The native REST interface as a typed contract, from which its OpenAPI document and typed clients are made
+ * (`HttpApiClient.make(Api.make(), …)`). Requests go through the same pipeline as every dialect.
  */
 import { Approval, Decision, Grant, Message } from "@reins/protocol"
 import { Query, ToolResult } from "@reins/wire/native"
@@ -12,7 +12,7 @@ import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as OpenApi from "effect/http-api/OpenApi"
 import { Raise } from "./NativeRoutes.ts"
 
-/** What every refusal of the native interface looks like. `code` is for machines. */
+/** The error format of the native interface. `code` is machine-readable. */
 export const Refused = Schema.Struct({
   error: Schema.Struct({ code: Schema.String, message: Schema.String })
 }).annotate({ identifier: "Refused" })
@@ -21,7 +21,7 @@ const refusals = [400, 401, 403, 404, 405, 409, 410, 413, 422, 429, 500, 503].ma
   Refused.pipe(HttpApiSchema.status(status))
 )
 
-/** An answer, under a name that declarations can say. */
+/** An answer, named so that generated declarations can refer to it. */
 const Answer: Schema.Codec<Decision> = Decision
 
 const events = HttpApiSchema.StreamUint8Array({ contentType: "text/event-stream" })
@@ -68,14 +68,14 @@ const runs = HttpApiGroup.make("runs").add(
     OpenApi.annotations({
       summary: "Start a run",
       description:
-        "Answers with the run's events as they come: SSE, or lines of JSON for `accept: application/x-ndjson`; with `stream: false`, with what it came to. The headers `x-run-id` and `x-thread-id` name the run. It goes on when the connection is lost."
+        "Streams the run's events: SSE, or NDJSON for `accept: application/x-ndjson`; with `stream: false`, returns the outcome once the run has ended. The headers `x-run-id` and `x-thread-id` name the run. It continues when the client disconnects."
     })
   ),
   HttpApiEndpoint.get("status", "/runs/:runId", {
     params: { runId: Schema.String },
     success: Run,
     error: refusals
-  }).annotateMerge(OpenApi.annotations({ summary: "Where a run stands, and what it has said so far" })),
+  }).annotateMerge(OpenApi.annotations({ summary: "A run's state and its output so far" })),
   HttpApiEndpoint.get("watch", "/runs/:runId/events", {
     params: { runId: Schema.String },
     query: { ...place, after: Schema.optionalKey(Schema.String) },
@@ -85,26 +85,26 @@ const runs = HttpApiGroup.make("runs").add(
   }).annotateMerge(
     OpenApi.annotations({
       summary: "Watch a run",
-      description: "From its first event, or from behind `after` or `Last-Event-ID`: the `id` of the last event seen."
+      description: "From its first event, or after `after` or `Last-Event-ID`: the `id` of the last event seen."
     })
   ),
   HttpApiEndpoint.post("cancel", "/runs/:runId/cancel", {
     params: { runId: Schema.String },
     success: Schema.Struct({ running: Schema.Boolean }).pipe(HttpApiSchema.status(202)),
     error: refusals
-  }).annotateMerge(OpenApi.annotations({ summary: "Ask a run to end" })),
+  }).annotateMerge(OpenApi.annotations({ summary: "Cancel a run" })),
   HttpApiEndpoint.post("raise", "/runs/:runId/budget", {
     params: { runId: Schema.String },
     payload: Raise,
     success: Schema.Struct({}).pipe(HttpApiSchema.status(202)),
     error: refusals
-  }).annotateMerge(OpenApi.annotations({ summary: "Answer a run's question for more budget" })),
+  }).annotateMerge(OpenApi.annotations({ summary: "Raise a run's budget limits" })),
   HttpApiEndpoint.post("submit", "/runs/:runId/results/:toolCallId", {
     params: { runId: Schema.String, toolCallId: Schema.String },
     payload: ToolResult,
     success: Schema.Struct({}).pipe(HttpApiSchema.status(202)),
     error: refusals
-  }).annotateMerge(OpenApi.annotations({ summary: "Hand in the result of a call that the caller runs" }))
+  }).annotateMerge(OpenApi.annotations({ summary: "Submit the result of a client tool call" }))
 )
 
 const approvals = HttpApiGroup.make("approvals").add(
@@ -112,13 +112,13 @@ const approvals = HttpApiGroup.make("approvals").add(
     query: { threadId: Schema.optionalKey(Schema.String) },
     success: Schema.Struct({ approvals: Schema.Array(Approval.Request) }),
     error: refusals
-  }).annotateMerge(OpenApi.annotations({ summary: "The open questions, oldest first" })),
+  }).annotateMerge(OpenApi.annotations({ summary: "Open approvals, oldest first" })),
   HttpApiEndpoint.post("answer", "/approvals/:approvalId", {
     params: { approvalId: Schema.String },
     payload: Answer,
     success: Schema.Struct({}).pipe(HttpApiSchema.status(202)),
     error: refusals
-  }).annotateMerge(OpenApi.annotations({ summary: "Approve, reject or revise, once" }))
+  }).annotateMerge(OpenApi.annotations({ summary: "Approve, reject or revise an approval, once" }))
 )
 
 const threads = HttpApiGroup.make("threads").add(
@@ -140,19 +140,19 @@ const threads = HttpApiGroup.make("threads").add(
     params: { threadId: Schema.String },
     success: HttpApiSchema.NoContent,
     error: refusals
-  }).annotateMerge(OpenApi.annotations({ summary: "Remove a thread that no run holds" }))
+  }).annotateMerge(OpenApi.annotations({ summary: "Delete a thread without an active run" }))
 )
 
 const grants = HttpApiGroup.make("grants").add(
   HttpApiEndpoint.get("listGrants", "/grants", {
     success: Schema.Struct({ grants: Schema.Array(Grant.Grant) }),
     error: refusals
-  }).annotateMerge(OpenApi.annotations({ summary: "Approvals that go on to count" })),
+  }).annotateMerge(OpenApi.annotations({ summary: "Grants: approvals that are remembered" })),
   HttpApiEndpoint.delete("revokeGrant", "/grants/:grantId", {
     params: { grantId: Schema.String },
     success: HttpApiSchema.NoContent,
     error: refusals
-  }).annotateMerge(OpenApi.annotations({ summary: "Take a grant back: calls ask again" }))
+  }).annotateMerge(OpenApi.annotations({ summary: "Revoke a grant: calls ask for approval again" }))
 )
 
 const File = Schema.Struct({
@@ -169,7 +169,7 @@ const files = HttpApiGroup.make("files").add(
     params: { fileId: Schema.String },
     success: HttpApiSchema.StreamUint8Array({ contentType: "application/octet-stream" }),
     error: refusals
-  }).annotateMerge(OpenApi.annotations({ summary: "A file that a tool made, under its own media type" })),
+  }).annotateMerge(OpenApi.annotations({ summary: "A file that a tool made, with its own media type" })),
   HttpApiEndpoint.get("listFiles", "/threads/:threadId/files", {
     params: { threadId: Schema.String },
     success: Schema.Struct({ files: Schema.Array(File) }),
@@ -181,7 +181,7 @@ const agents = HttpApiGroup.make("agents").add(
   HttpApiEndpoint.get("agents", "/agents", {
     success: Schema.Struct({ agents: Schema.Array(Schema.Json) }),
     error: refusals
-  }).annotateMerge(OpenApi.annotations({ summary: "The agents that can be asked, with their tools" }))
+  }).annotateMerge(OpenApi.annotations({ summary: "The described agents, with their tools" }))
 )
 
 const bearer = {
@@ -195,7 +195,7 @@ const withSecurity = (page: Record<string, unknown>): Record<string, unknown> =>
   components: { ...(typeof page["components"] === "object" ? page["components"] : {}), ...bearer.components }
 })
 
-/** The contract, below a base path. */
+/** The contract, under a base path. */
 export const make = (path: `/${string}` = "/native") =>
   HttpApi.make("reins")
     .add(runs, approvals, grants, threads, files, agents)
@@ -204,7 +204,7 @@ export const make = (path: `/${string}` = "/native") =>
       OpenApi.annotations({
         title: "Reins",
         version: "1",
-        description: "Start runs, watch them, answer their questions.",
+        description: "Start runs, watch them and answer their approvals.",
         transform: withSecurity
       })
     )

@@ -1,6 +1,6 @@
 /**
- * The native dialect as this server offers it: its own routes, and those for runs, threads and agents that no foreign
- * protocol has a shape for.
+ * The native dialect as this server mounts it: its own routes, and those for runs, threads and agents that no foreign
+ * protocol defines.
  */
 import { Accumulation, Refusal } from "@reins/wire"
 import type { Dialect, Facts } from "@reins/wire"
@@ -10,7 +10,7 @@ import * as NativeRoutes from "./NativeRoutes.ts"
 
 type Reply = Dialect.Reply
 
-/** A run so far. `waiting`: for an approval, or for a result of the caller's own call. */
+/** A run so far. `waiting`: for an approval, or for the result of a client call. */
 const standing = (run: Accumulation.Accumulated): Reply => {
   const isOver = run.latency !== undefined
   const isWaiting = run.questions.length + run.clientCalls.length > 0
@@ -60,7 +60,7 @@ const limitOf = (text: string | undefined): Result.Result<number | undefined, Re
   if (text === undefined) return Result.succeed(undefined)
   return /^[1-9]\d{0,5}$/.test(text)
     ? Result.succeed(Number(text))
-    : Result.fail(Refusal.badRequest("limit is not a number above 0"))
+    : Result.fail(Refusal.badRequest("Invalid limit. Use a number above 0"))
 }
 
 const routes: ReadonlyArray<Dialect.Route> = [

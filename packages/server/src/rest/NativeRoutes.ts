@@ -1,6 +1,5 @@
 /**
- * Native routes for what no foreign protocol asks of us, so that no command stands for it: grants, files, and more budget for a
- * run.
+ * Native routes without a command, since no foreign protocol asks for them: grants, files, and raising a run's budget.
  */
 import type { Json } from "@reins/protocol"
 import type { Grant, StoredFile } from "@reins/runtime"
@@ -24,18 +23,18 @@ export interface NativeRoute {
   ) => Effect.Effect<Dialect.Reply | FileReply, Refusal.Refusal>
 }
 
-/** An answer that is a file. */
+/** A file as the answer. */
 export interface FileReply {
   readonly file: StoredFile
 }
 
-/** New limits by name, each above what is used. */
+/** New limits by name, each above what is already used. */
 export const Raise = Schema.Struct({ limits: Schema.Record(Schema.String, Schema.Finite) })
 
 const readRaise = Schema.decodeUnknownOption(Raise)
-const noGrant = Refusal.make("not-found", "GrantNotFound", "no such grant")
+const noGrant = Refusal.make("not-found", "GrantNotFound", "Unknown grant")
 
-const noFile = Refusal.make("not-found", "FileNotFound", "no such file")
+const noFile = Refusal.make("not-found", "FileNotFound", "Unknown file")
 
 const outward = ({ naming }: ServerContext, grant: Grant.Grant): Json => ({
   ...grant,
@@ -87,8 +86,7 @@ export const routes: ReadonlyArray<NativeRoute> = [
     path: "/runs/:runId/budget",
     handle: Effect.fnUntraced(function* (serving, principal, { body, params }) {
       const raise = readRaise(body)
-      if (Option.isNone(raise))
-        return yield* Effect.fail(Refusal.badRequest("limits is missing or not what is expected"))
+      if (Option.isNone(raise)) return yield* Effect.fail(Refusal.badRequest("Missing or invalid field limits"))
       const { runId } = yield* Lookup.run(serving, principal, params["runId"] ?? "")
       const { name, tenant } = principal
       yield* serving.runtime
@@ -99,16 +97,16 @@ export const routes: ReadonlyArray<NativeRoute> = [
   }
 ]
 
-const undecoded = (): Dialect.Decoded => Result.fail(Refusal.badRequest("this route has no command"))
+const undecoded = (): Dialect.Decoded => Result.fail(Refusal.badRequest("This route has no command"))
 
-/** The same as routes of a dialect, to be found by; what carries them out is `handle`. */
+/** The routes in the form that `Dialect.match` needs; `handle` executes them. */
 export const places: ReadonlyArray<Dialect.Route> = routes.map(({ method, path }) => ({
   method,
   path,
   decode: undecoded
 }))
 
-/** What carries out a route that `places` found. */
+/** The handler of a route in `places`. */
 export const find = (route: Dialect.Route): NativeRoute | undefined =>
   route.decode === undecoded
     ? routes.find(({ method, path }) => method === route.method && path === route.path)

@@ -1,6 +1,4 @@
-/**
- * What clients may know of agents: their names, their tools with their schemas.
- */
+/** What clients may see of agents: their names, and their tools with their schemas. */
 import type { Json } from "@reins/protocol"
 import type { Agent } from "@reins/runtime"
 import type { Facts } from "@reins/wire"
@@ -28,7 +26,10 @@ const toolOf = (tool: Tool.Any): Facts.ToolFacts => ({
 
 const isTool = (value: unknown): value is Tool.Any => Predicate.hasProperty(value, "parametersSchema")
 
-/** The tools that can be told without building them: those of a toolkit. One that is bound to its handlers keeps its own. */
+/**
+ * The tools that can be listed without building them: those of a toolkit. One that is already bound to its handlers
+ * keeps its own.
+ */
 export const toolsOf = ({ definition }: Agent.Any): ReadonlyArray<Facts.ToolFacts> => {
   const kit: unknown = definition.toolkit
   const own = Predicate.hasProperty(kit, "tools") && Predicate.isObject(kit.tools) ? Object.values(kit.tools) : []

@@ -1,7 +1,8 @@
 /**
- * Takes answers to what runs wait for: decisions and results of the clients' own calls. What a client names is compared with
- * what is open; everything else that it sent along, such as a history in which a call looks approved, changes nothing.
+ * Accepts answers to what runs wait for: decisions and results of client calls. Only answers that match something open
+ * count; anything else the client sends along, such as a history in which a call looks approved, changes nothing.
  */
+import { ApprovalErrors } from "@reins/protocol"
 import type { Decision } from "@reins/protocol"
 import type { RunStatus } from "@reins/runtime"
 import { CallId, Cursor, Refusal } from "@reins/wire"
@@ -14,7 +15,7 @@ import * as Lookup from "./Lookup.ts"
 import * as Outcome from "./Outcome.ts"
 import type { ServerContext } from "./ServerContext.ts"
 
-/** Answers that fit something open. `ids` are what the encoders know these by. */
+/** Answers that match something open. `ids` are the ids that encoders know them by. */
 interface Fitting {
   readonly decisions: ReadonlyArray<{ readonly id: string; readonly decision: Decision }>
   readonly results: ReadonlyArray<{ readonly call: Parking.ClientCall; readonly given: Command.ResultFor }>
@@ -43,9 +44,13 @@ const fitting = (open: Parking.Parking, { decisions, results }: Answers): Fittin
   return { decisions: decided, results: returned, ids }
 }
 
-const incomplete = Refusal.make("bad-request", "AnswersMissing", "every open question must be answered at once")
+const incomplete = Refusal.make(
+  "bad-request",
+  "AnswersMissing",
+  "Every open question must be answered in the same request"
+)
 
-/** The run that is meant, what it waits for, and which answers fit. */
+/** The run that is meant, what it waits for, and which answers match. */
 const find = Effect.fnUntraced(function* (
   serving: ServerContext,
   principal: Principal,
@@ -82,16 +87,20 @@ const respond = (
     })
     .pipe(
       Effect.mapError(({ reason }) =>
-        // Somebody else's question is as unknown as none.
+        // Another tenant's question is reported as unknown.
         reason._tag === "ApprovalForbidden" ? unknownApproval : Refusal.fromApprovalError(reason)
       )
     )
 
-const unknownApproval = Refusal.make("not-found", "ApprovalNotFound", "no such approval request")
+// The same as for an id that does not exist, so that neither tells of another tenant's question.
+const unknownApproval = Refusal.fromApprovalError(new ApprovalErrors.ApprovalNotFound())
 
-const nothingWaits = Refusal.make("conflict", "NothingWaits", "nothing waits for this answer")
+const nothingWaits = Refusal.make("conflict", "NothingWaits", "No open question or client call matches this answer")
 
-/** Why nothing fits. A question that is open, but elsewhere, is none of this address; what became of others the runtime knows. */
+/**
+ * Why no answer matches. A question that is open in another run or thread is unknown at this address; the runtime knows
+ * what happened to closed ones.
+ */
 const explain = Effect.fnUntraced(function* (
   serving: ServerContext,
   principal: Principal,
@@ -107,7 +116,7 @@ const explain = Effect.fnUntraced(function* (
   return yield* Effect.fail(unknownApproval)
 })
 
-/** Hands in what fits, in order; the first failure counts only when nothing was taken. */
+/** Submits the matching answers, in order; a failure is reported only when none was accepted. */
 const submit = Effect.fnUntraced(function* (
   serving: ServerContext,
   principal: Principal,
@@ -132,7 +141,7 @@ const submit = Effect.fnUntraced(function* (
   if (taken === 0 || refusal?.kind === "unprocessable") return yield* Effect.fail(refusal ?? Lookup.noCall)
 })
 
-/** Carries out answers; the run goes on behind them. `isWatched`: the request's own answer shows how. */
+/** Executes an answer; the run continues afterwards. `isWatched`: the request's own answer shows the run. */
 export const answer = Effect.fnUntraced(function* (
   serving: ServerContext,
   principal: Principal,
@@ -167,7 +176,7 @@ export const answer = Effect.fnUntraced(function* (
   })
 })
 
-/** Carries out results of a client's own calls. */
+/** Executes a submission of client results. */
 export const results = (serving: ServerContext, principal: Principal, command: Command.SubmitToolResults) =>
   Effect.map(answer(serving, principal, { ...command, _tag: "Answer", decisions: [] }, false), ({ feed }) =>
     Outcome.facts({ _tag: "Accepted", runId: feed.runId, threadId: feed.threadId })

@@ -1,6 +1,4 @@
-/**
- * Carries out commands, whichever dialect they came in: the one place where what a client asks becomes what the runtime does.
- */
+/** Executes commands of every dialect: maps what a client asks for to calls of the runtime. */
 import type { Refusal } from "@reins/wire"
 import type { Command } from "@reins/wire"
 import * as Effect from "effect/Effect"
@@ -62,7 +60,7 @@ export const carry = (
   }
 }
 
-/** In the background, the answer is only that it has begun. */
+/** In the background the answer only confirms that the run has started. */
 const accepted = (
   detached: boolean | undefined,
   carried: Effect.Effect<Outcome.Watching, Refusal.Refusal>

@@ -1,6 +1,6 @@
 /**
- * Rouses readers who wait for a run: now and then, so that a silent connection does not look dead, and when the server closes.
- * One for a server, however many readers it has; a reader that has something to read is not touched.
+ * Wakes readers that wait for a run: periodically, so that an idle connection does not time out, and when the server
+ * closes. One per server, however many readers it has; readers with something to read are not touched.
  */
 import type * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
@@ -30,7 +30,7 @@ export class Bell {
     this.#listeners.delete(listener)
   }
 
-  /** Half of the longest silence has passed. */
+  /** Called after half of the keep-alive interval. */
   tick(): void {
     for (const listener of this.#listeners) listener.tick()
   }
@@ -44,8 +44,8 @@ export class Bell {
 type Texts = Arr.NonEmptyReadonlyArray<string>
 
 /**
- * What `source` says, with `comment` in its silences (absent: nothing), up to its end or to the bell's close. Costs one fiber
- * an array, and none of its own.
+ * Passes on `source` with `comment` when it is idle (absent: nothing), until it ends or the bell closes. Costs one
+ * fiber per array, and none of its own.
  */
 export const attended = (
   source: Stream.Stream<string>,
@@ -87,7 +87,8 @@ export const attended = (
             unobserve()
           })
         })
-      // Detached, for it outlives the read that began it when the bell rings; the stream's own end takes it along.
+      // Detached, since it outlives the read that started it when the bell rings; it is interrupted when the stream
+      // ends.
       const read = Effect.uninterruptibleMask((restore) =>
         Effect.flatMap(Effect.forkDetach(pull, { startImmediately: true }), (fiber) => {
           const exit = fiber.pollUnsafe()

@@ -1,11 +1,11 @@
 /**
- * Which texts may name a thread, a run or a request: not too long, whole characters, none of them for control.
+ * Validates the names of threads, runs and requests: not empty, not too long, well-formed, without control characters.
  */
 import { Refusal } from "@reins/wire"
 import type { Command } from "@reins/wire"
 import * as Effect from "effect/Effect"
 
-/** Longest name that is looked at. */
+/** The longest accepted id, in UTF-16 code units. */
 export const maxLength = 512
 
 const hasControl = (text: string): boolean => {
@@ -19,9 +19,9 @@ const hasControl = (text: string): boolean => {
 export const isName = (text: string): boolean =>
   text !== "" && text.length <= maxLength && text.isWellFormed() && !hasControl(text)
 
-const badName = Refusal.badRequest("an id is empty, too long, or holds characters that no id may hold")
+const badName = Refusal.badRequest(`Invalid id. Use 1 to ${maxLength} characters without control characters`)
 
-/** Refuses a command that would give something a name that is none. */
+/** Refuses a command that would create a thread, run or request with an invalid id. */
 export const check = (command: Command.Command): Effect.Effect<void, Refusal.Refusal> => {
   switch (command._tag) {
     case "StartQuery":

@@ -1,6 +1,4 @@
-/**
- * Finds what a client names, for its tenant only: what another tenant has is as unknown as what nobody has.
- */
+/** Looks up what a client names, within its tenant only: what belongs to another tenant is reported as unknown. */
 import type { RunStatus } from "@reins/runtime"
 import type { Command } from "@reins/wire"
 import { Parking, Refusal } from "@reins/wire"
@@ -11,9 +9,9 @@ import type { RunNote } from "../thread/ThreadBook.ts"
 import * as ThreadName from "../thread/ThreadName.ts"
 import type { ServerContext } from "./ServerContext.ts"
 
-export const noRun = Refusal.make("not-found", "RunNotFound", "no such run")
-export const noThread = Refusal.make("not-found", "ThreadNotFound", "no such thread")
-export const noCall = Refusal.make("not-found", "CallNotFound", "nothing waits for this answer")
+export const noRun = Refusal.make("not-found", "RunNotFound", "Unknown run")
+export const noThread = Refusal.make("not-found", "ThreadNotFound", "Unknown thread")
+export const noCall = Refusal.make("not-found", "CallNotFound", "No open client call matches this result")
 
 /** A run of the tenant, by its id. */
 export const run = (
@@ -25,18 +23,18 @@ export const run = (
     status === undefined || status.resourceId !== tenant ? Effect.fail(noRun) : Effect.succeed(status)
   )
 
-/** What the runtime knows of a thread of the tenant; `undefined` where there is none. */
+/** What the runtime knows of the tenant's thread; `undefined` when it does not exist. */
 export const info = ({ naming, runtime }: ServerContext, { tenant }: Principal, threadId: string) =>
   runtime.threads.info(naming.inner(tenant, threadId), { resourceId: tenant })
 
-/** True when the thread is there: it was made, or has messages. */
+/** True when the thread exists: it was created, or has messages. */
 export const hasThread = (serving: ServerContext, principal: Principal, threadId: string): Effect.Effect<boolean> =>
   Effect.gen(function* () {
     if ((yield* serving.book.get(principal.tenant, threadId)) !== undefined) return true
     return (yield* info(serving, principal, threadId)) !== undefined
   })
 
-/** The run that holds a thread, or else its last one. */
+/** The thread's active run, or its last one. */
 export const runOfThread = Effect.fnUntraced(function* (
   serving: ServerContext,
   principal: Principal,
@@ -48,7 +46,7 @@ export const runOfThread = Effect.fnUntraced(function* (
   return runId === undefined ? yield* Effect.fail(noThread) : yield* run(serving, principal, runId)
 })
 
-/** The run that an address means. */
+/** The run that an address identifies. */
 export const addressed = (
   serving: ServerContext,
   principal: Principal,
@@ -58,7 +56,7 @@ export const addressed = (
   return threadId === undefined ? Effect.fail(noRun) : runOfThread(serving, principal, threadId)
 }
 
-/** What was noted of a run. */
+/** The note of a run. */
 export const note = (
   { book, naming }: ServerContext,
   { resourceId, runId, threadId }: RunStatus
@@ -69,7 +67,7 @@ export const note = (
     : Effect.map(book.get(resourceId, outer), (found) => found?.runs.find((each) => each.runId === runId))
 }
 
-/** What a run waits for, by what it has said up to now. */
+/** What a run waits for, judged by its log so far. */
 export const standing = ({ naming, runtime }: ServerContext, status: RunStatus): Effect.Effect<Parking.Parking> => {
   const rename = ThreadName.envelopes(naming, status.resourceId)
   const parking = new Parking.Parking()

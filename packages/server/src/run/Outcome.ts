@@ -1,18 +1,17 @@
-/**
- * What carrying out a command came to, where it was not refused: facts to tell, a run to watch, or that there is none.
- */
+/** The result of a command that was not refused: facts to return, a run to watch, or nothing. */
 import type { Cursor, Facts } from "@reins/wire"
 import type { Opening } from "../thread/ThreadBook.ts"
 
 /**
- * A run to be told from its first envelope on.
+ * A run to stream from its first envelope.
  *
  * **Details**
  * - `threadId` is the client's name of the thread.
- * - `openings`: where requests took it up before; the answer begins behind the last of them, or with the run where there are
- *   none.
- * - `cursor`: the place behind which the reader wants to go on.
- * - `settled`: how far the run was when the request came. Before that, it is not waiting for anybody, whatever it looks like.
+ * - `openings`: where requests resumed the run; the answer begins after the last of them, or at the start of the run
+ *   when there are none.
+ * - `cursor`: the position after which the reader wants to continue.
+ * - `settled`: the length of the log when the request arrived. Before that point the run is never treated as waiting,
+ *   whatever its events look like.
  * - `until`: `"stored"` ends the answer at `settled`.
  */
 export interface Feed {
@@ -23,7 +22,7 @@ export interface Feed {
   readonly cursor: Cursor.Cursor
   readonly settled: number
   readonly until: "end" | "stored"
-  /** All runs of the thread, one behind the other. */
+  /** All runs of the thread, in order. */
   readonly isThread: boolean
 }
 

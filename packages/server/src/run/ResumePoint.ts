@@ -1,6 +1,4 @@
-/**
- * Finds the run that a client wants to watch, and the place it wants to go on from.
- */
+/** Finds the run that a client wants to watch, and the position to continue from. */
 import { Cursor, Refusal } from "@reins/wire"
 import type { Command } from "@reins/wire"
 import * as Effect from "effect/Effect"
@@ -9,9 +7,9 @@ import * as Lookup from "./Lookup.ts"
 import * as Outcome from "./Outcome.ts"
 import type { ServerContext } from "./ServerContext.ts"
 
-const badCursor = Refusal.make("bad-request", "BadCursor", "the cursor names no place in a stream")
+const badCursor = Refusal.make("bad-request", "BadCursor", "Invalid cursor. Use the id of the last event received")
 
-/** A place before the start is the start; what is no place at all is refused. */
+/** A position before the start means the start; an invalid position is refused. */
 const cursorOf = (after: string | undefined): Cursor.Cursor | undefined => {
   if (after === undefined || after.trim() === "" || /^-\d{1,15}$/.test(after.trim())) return Cursor.start
   return Cursor.parse(after)

@@ -1,6 +1,6 @@
 /**
- * Starts runs for clients, and looks after each until it has ended: its place among the tenant's runs is given back then, and
- * questions that nobody will look at are answered as the client asked.
+ * Starts runs for clients and attends to each until it ends: releases its slot then, and answers questions
+ * automatically where the client asked for that.
  */
 import { QueryRejections } from "@reins/protocol"
 import type { Decision, QueryRejected } from "@reins/protocol"
@@ -25,16 +25,20 @@ import type { ServerContext } from "./ServerContext.ts"
 import * as StreamResponse from "./StreamResponse.ts"
 import * as Toolset from "./Toolset.ts"
 
-const manyRuns = Refusal.make("rate-limited", "TooManyRuns", "too many runs at the same time", 1)
-const otherPlace = Refusal.make("conflict", "RequestIdTaken", "the request id belongs to a run of another thread")
+const manyRuns = Refusal.make("rate-limited", "TooManyRuns", "Too many concurrent runs. Wait until one has ended", 1)
+const otherPlace = Refusal.make(
+  "conflict",
+  "RequestIdTaken",
+  "The request id was already used in another thread. Use a new one"
+)
 
 /**
- * Carries out a query. Names of threads and runs in refusals are the client's.
+ * Executes a query. Refusals name threads and runs by the client's ids.
  *
  * **Details**
- * - Starting cannot be interrupted: once it has begun, the run is stored, counted and attended to, or its place is given back. A client
- *   that disconnects meanwhile leaves the run as `onDisconnect` says.
- * - The same `requestId` again joins the run that it started, also while that is being started.
+ * - Starting is uninterruptible: once it has begun, either the run is stored, counted and attended to, or its slot is
+ *   released. If the client disconnects meanwhile, `onDisconnect` decides about the run.
+ * - A repeated `requestId` joins the run that it started, even while that run is still being started.
  */
 export const query = Effect.fnUntraced(function* (
   serving: ServerContext,
@@ -49,7 +53,7 @@ export const query = Effect.fnUntraced(function* (
   return yield* requestId === undefined ? whole(start, serving, asked) : once(serving, runId, start, asked)
 })
 
-/** Starts and cannot be interrupted meanwhile. A run that was started for a client that has left is abandoned. */
+/** Starts uninterruptibly. A run whose client has disconnected meanwhile is abandoned. */
 const whole = (
   start: Effect.Effect<Outcome.Watching, Refusal.Refusal>,
   serving: ServerContext,
@@ -63,7 +67,9 @@ const whole = (
     )
   )
 
-/** Starts a run that others may ask for at the same time: one of them starts it, the others get what that comes to. */
+/**
+ * Starts a run that several requests may ask for at the same time: one of them starts it, the others share the result.
+ */
 const once = (
   serving: ServerContext,
   runId: string,
@@ -83,7 +89,7 @@ const once = (
     return whole(settled, serving, asked)
   })
 
-/** A query on its way to a run. `named`: the thread that its client names. */
+/** A query before its run exists. `named`: the thread that the client names. */
 interface Query {
   readonly asked: Command.StartQuery
   readonly anyAgent: boolean
@@ -100,7 +106,7 @@ const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Pr
   const known = asked.requestId === undefined ? undefined : yield* knownRun(serving, principal, runId)
   if (known !== undefined) return yield* joined(serving, tenant, known)
   if (asked.create === "new" && isThere) {
-    return yield* Effect.fail(Refusal.make("conflict", "ThreadExists", "the thread exists"))
+    return yield* Effect.fail(Refusal.make("conflict", "ThreadExists", "The thread already exists"))
   }
   const threadId = named ?? serving.newId("thread")
   const now = yield* Clock.currentTimeMillis
@@ -126,7 +132,7 @@ const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Pr
   )
   if (Result.isFailure(handle)) {
     const { reason } = handle.failure
-    // Another process has started the same request since we looked.
+    // Another process has started the same request since our lookup.
     const other =
       asked.requestId !== undefined && reason._tag === "RunExists"
         ? yield* knownRun(serving, principal, runId)
@@ -137,7 +143,7 @@ const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Pr
   serving.watchers.began(tenant, runId)
   yield* serving.book
     .update(tenant, threadId, (found) => noteOf({ asked, note: found, now, runId, tenant, threadId, agent }))
-    // Whatever becomes of the note: this gives the place back.
+    // Releases the slot even when the note cannot be written.
     .pipe(Effect.ensuring(serving.fork(attend(serving, { tenant, threadId }, handle.success, asked.automatic))))
   return Outcome.run({
     runId,
@@ -151,7 +157,7 @@ const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Pr
   })
 })
 
-/** The tenant's run of this id, where there is one. */
+/** The tenant's run with this id, if it exists. */
 const knownRun = (serving: ServerContext, principal: Principal, runId: string) =>
   Effect.map(Effect.option(Lookup.run(serving, principal, runId)), Option.getOrUndefined)
 
@@ -166,7 +172,7 @@ const threadOf = (
         serving.naming.outer(principal.tenant, status.threadId)
       )
 
-/** The id that the client's own name of a query stands for: the same every time, and another for every tenant. */
+/** The run id derived from a client's request id: always the same, and different for every tenant. */
 const ownRunId = (tenant: string, threadId: string, requestId: string): string =>
   `run_${bytesToHex(sha256(utf8ToBytes(JSON.stringify([tenant, threadId, requestId])))).slice(0, 40)}`
 

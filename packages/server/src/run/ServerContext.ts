@@ -1,6 +1,6 @@
 /**
- * What all requests of one server share: the runtime behind it, its notes, its limits, and the fibers that look after runs
- * when no request does.
+ * Shared by all requests of one server: the runtime, the thread notes, the limits, and the fibers that attend to runs
+ * independently of requests.
  */
 import type { Agent, RuntimeShape } from "@reins/runtime"
 import type { Refusal } from "@reins/wire"
@@ -24,10 +24,10 @@ export interface ServerContext {
   readonly newId: (prefix: string) => string
   readonly startedAt: number
   readonly watchers: Watchers
-  /** Starts under way of runs that a client may ask for twice, by run. */
+  /** Starts in progress of runs that may be requested twice, by run id. */
   readonly starting: Map<string, Deferred.Deferred<Watching, Refusal.Refusal>>
   readonly onDisconnect: OnDisconnect
-  /** Closed when the server is about to close: streams end where they are, new requests are refused. */
+  /** Closed when the server is about to close: streams end, new requests are refused. */
   readonly bell: Bell
   /** Runs an effect for as long as the server lives. */
   readonly fork: (effect: Effect.Effect<unknown>) => Effect.Effect<void>

@@ -1,7 +1,7 @@
 /**
- * Tells a run to one reader: its envelopes through an encoder, a comment while nothing is said, and the end where the run
- * ends, where the answer is detached, or where the server closes. Each reader has a place of its own in the log, so that a
- * slow one holds up nobody.
+ * Streams a run to one reader: its envelopes through an encoder, a comment when idle, and the end when the run ends,
+ * the answer is detached, or the server closes. Each reader has its own position in the log, so that a slow one blocks
+ * nobody.
  */
 import type { Envelope } from "@reins/protocol"
 import type { Dialect, Frame } from "@reins/wire"
@@ -21,8 +21,8 @@ type Streamed = Extract<Dialect.Answer, { readonly _tag: "Stream" }>
 const encoder = new TextEncoder()
 
 /**
- * The answer's bytes. Each element is whole frames, so that a cut between two is a place to go on from. `quiet` is what breaks
- * a silence; absent, a comment.
+ * The answer's bytes. Each element is whole frames, so that a reader can resume after any of them. `quiet` is sent when
+ * idle; absent: a comment.
  */
 export const stream = (
   serving: ServerContext,
@@ -40,12 +40,12 @@ export const stream = (
     )
   })
 
-/** Sends the headers off, however long the run is silent. */
+/** Sends the headers at once, however long the run is idle. */
 const opened = Stream.make(Sse.comment("open"))
 
-const closed = Refusal.make("unavailable", "Closing", "the server is closing", 1)
+const closed = Refusal.make("unavailable", "Closing", "The server is shutting down. Retry", 1)
 
-/** The reply that a run comes to, once it has ended, is waiting or, where only that is asked, as far as it is. */
+/** The non-streaming reply, once the run has ended, is waiting or, with `until: "stored"`, as far as it is stored. */
 export const whole = (
   serving: ServerContext,
   feed: Feed,
@@ -76,12 +76,12 @@ const run = (
   until: Feed["until"],
   settled: number
 ): Stream.Stream<Envelope.Envelope> => {
-  // A run that nobody knows any more has nothing more to say.
+  // A run that no longer exists has no more events.
   const envelopes = Stream.catchTag(runtime.watch(runId), "RunNotFound", () => Stream.empty)
   return until === "stored" ? Stream.take(envelopes, settled) : envelopes
 }
 
-/** The runs of a thread one behind the other, and those to come. */
+/** The runs of a thread in order, including future ones. */
 const thread = (serving: ServerContext, { tenant, threadId, until }: Feed): Stream.Stream<Envelope.Envelope> =>
   Stream.unfold(0, (index) =>
     Effect.gen(function* () {
@@ -93,7 +93,7 @@ const thread = (serving: ServerContext, { tenant, threadId, until }: Feed): Stre
     })
   ).pipe(Stream.flatten())
 
-/** Counts the reader in and out; when the last one of a run is cut off, the run goes the way of `onDisconnect`. */
+/** Counts the reader; when the last reader of a run disconnects, `onDisconnect` applies. */
 const watched = <A>(serving: ServerContext, feed: Feed, said: Stream.Stream<A>): Stream.Stream<A> => {
   const { watchers } = serving
   return Stream.suspend(() => {
@@ -109,7 +109,7 @@ const watched = <A>(serving: ServerContext, feed: Feed, said: Stream.Stream<A>):
   )
 }
 
-/** A run that nobody watches any more goes the way of `onDisconnect`. */
+/** Applies `onDisconnect` to a run without readers. */
 export const abandon = (
   { fork, onDisconnect, runtime, watchers }: ServerContext,
   runId: string

@@ -1,6 +1,4 @@
-/**
- * Carries out what clients do with threads: make, show, list and remove them, read their history, vote on messages.
- */
+/** Executes the commands about threads: create, get, list and delete them, read their history, vote on messages. */
 import type { Envelope } from "@reins/protocol"
 import { Message } from "@reins/protocol"
 import type { RunStatus, ThreadInfo } from "@reins/runtime"
@@ -16,9 +14,9 @@ import * as Lookup from "./Lookup.ts"
 import * as Outcome from "./Outcome.ts"
 import type { ServerContext } from "./ServerContext.ts"
 
-const exists = Refusal.make("conflict", "ThreadExists", "the thread exists")
-const busy = Refusal.make("conflict", "ThreadBusy", "a run holds the thread")
-const badPage = Refusal.make("bad-request", "BadCursor", "no thread of this id to page from")
+const exists = Refusal.make("conflict", "ThreadExists", "The thread already exists")
+const busy = Refusal.make("conflict", "ThreadBusy", "The thread has an active run")
+const badPage = Refusal.make("bad-request", "BadCursor", "Invalid cursor. Use the id of a thread")
 
 export const create = Effect.fnUntraced(function* (
   serving: ServerContext,
@@ -141,7 +139,7 @@ const known = Effect.fnUntraced(function* ({ book, naming, runtime }: ServerCont
     .sort((one, other) => (other.note?.createdAt ?? 0) - (one.note?.createdAt ?? 0))
 })
 
-/** The run that holds a thread, and what it has said so far. */
+/** A thread's active run and its log so far. */
 interface Standing {
   readonly status: RunStatus
   readonly soFar: Accumulation.Accumulated
@@ -165,7 +163,7 @@ const stand = Effect.fnUntraced(function* (serving: ServerContext, principal: Pr
   return { status: status.value, soFar: accumulation.result() } satisfies Standing
 })
 
-/** Every option that is not known to be fit to show. */
+/** Every option that is not declared as safe to show. */
 const secretsOf = ({ descriptions }: ServerContext, { agent = "", settings }: ThreadNote): ReadonlyArray<string> => {
   const shown = (descriptions[agent]?.options ?? []).filter(({ type }) => type !== "secret").map(({ name }) => name)
   return Object.keys(settings?.options ?? {}).filter((name) => !shown.includes(name))
@@ -195,7 +193,7 @@ const threadOf = (
   }
 }
 
-/** A thread with all its messages, those of the run that holds it at the end. */
+/** A thread with all its messages, including those of its active run. */
 const read = Effect.fnUntraced(function* (serving: ServerContext, principal: Principal, threadId: string) {
   const { book, naming, runtime } = serving
   const { tenant } = principal

@@ -1,12 +1,12 @@
 /**
- * The tools of a query, as its client's settings would have them. Only tools that clients are told of can be named or left out:
- * specialists, and tools of agents that are not described, are the agent's own business.
+ * The tools of a query under its client's settings. Only described tools can be selected or disabled: specialists, and
+ * tools of agents that are not described, are not affected.
  */
 import type { Agent, QueryTools } from "@reins/runtime"
 import type { Command } from "@reins/wire"
 import * as AgentDescription from "./AgentDescription.ts"
 
-/** A tool that the client does not trust asks first; one that it does is as its agent has it. */
+/** A tool without the client's trust asks for approval; with it the agent's own gate applies. */
 export const of = (
   agents: ReadonlyArray<Agent.Any>,
   name: string | undefined,

@@ -1,6 +1,6 @@
 /**
- * One answer as it goes out: envelopes in, text out, by the encoder of its dialect. Pure; where the envelopes come from and
- * where the text goes is `StreamResponse`'s.
+ * One answer on its way out: envelopes in, text out, through its dialect's encoder. Pure; `StreamResponse` supplies the
+ * envelopes and sends the text.
  */
 import type { Envelope } from "@reins/protocol"
 import type { Dialect } from "@reins/wire"
@@ -9,7 +9,7 @@ import type { Feed } from "./Outcome.ts"
 
 type Streamed = Extract<Dialect.Answer, { readonly _tag: "Stream" }>
 
-/** Owned by one answer. */
+/** Mutable; owned by one answer. */
 export class Transmission {
   readonly #encoder: Dialect.Encoder
   readonly #answer: Streamed
@@ -25,12 +25,12 @@ export class Transmission {
     this.#write = answer.format === "sse" ? Sse.encode : Ndjson.encode
   }
 
-  /** True when the answer ends here, whether or not the run does. */
+  /** True when the answer has ended, whether or not the run has. */
   get isOver(): boolean {
     return this.#isOver
   }
 
-  /** The text that these envelopes make; the closing frames too, where the answer ends with them. */
+  /** The text for these envelopes, including the closing frames when the answer ends with them. */
   take(envelopes: ReadonlyArray<Envelope.Envelope>): string {
     let text = ""
     let seq = 0
@@ -46,12 +46,12 @@ export class Transmission {
     return text
   }
 
-  /** The text that closes the answer behind the run's last envelope. */
+  /** The closing text after the run's last envelope. */
   close(): string {
     return this.#isOver ? "" : this.#reopen(Number.POSITIVE_INFINITY) + this.#finish()
   }
 
-  /** What came before this answer belongs to the answers before it. */
+  /** True for what earlier answers already sent. */
   get #isSilent(): boolean {
     return this.#openings < this.#feed.openings.length
   }
@@ -77,7 +77,7 @@ export class Transmission {
   }
 }
 
-/** A folding fed as an encoder, so that whole answers begin and end where streamed ones do. */
+/** A folding driven like an encoder, so that non-streaming answers begin and end where streamed ones do. */
 export const silent = (folding: Dialect.Folding): Streamed => ({
   _tag: "Stream",
   format: "ndjson",

@@ -1,11 +1,9 @@
-/**
- * Counts who watches which run over HTTP, and which runs of which tenant were started here and go on.
- */
+/** Counts the HTTP readers of each run, and the active runs of each tenant that were started here. */
 export class Watchers {
   readonly #watching = new Map<string, number>()
   readonly #running = new Map<string, Set<string>>()
 
-  /** How many answers are open. */
+  /** The number of open answers. */
   get open(): number {
     let count = 0
     for (const watching of this.#watching.values()) count += watching
@@ -16,7 +14,7 @@ export class Watchers {
     this.#watching.set(runId, (this.#watching.get(runId) ?? 0) + 1)
   }
 
-  /** Answers how many are left. */
+  /** Returns the number of readers that remain. */
   leave(runId: string): number {
     const left = (this.#watching.get(runId) ?? 1) - 1
     if (left > 0) this.#watching.set(runId, left)
@@ -38,7 +36,7 @@ export class Watchers {
     if (running?.size === 0) this.#running.delete(tenant)
   }
 
-  /** Runs of a tenant that were started here and have not ended, latest first. */
+  /** Active runs of a tenant that were started here, latest first. */
   running(tenant: string): ReadonlyArray<string> {
     return [...(this.#running.get(tenant) ?? [])].toReversed()
   }

@@ -1,29 +1,29 @@
 /**
- * What a server knows of threads besides their messages: who made them and when, which runs they had, what clients of other
- * protocols keep with them. The messages themselves are the runtime's.
+ * What a server stores about threads besides their messages: who created them and when, their runs, and what clients of
+ * other protocols keep with them. The messages are the runtime's.
  *
- * In memory by default, gone with the process; then a thread is still there with its messages, and its last run is the one
- * that holds it.
+ * In memory by default and lost with the process; then a thread still exists with its messages, and its last run is its
+ * active one.
  */
 import type { Json, Message } from "@reins/protocol"
 import type { Command, Facts } from "@reins/wire"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 
-/** Where a request took a run up again behind envelope `after`, and what it answered. */
+/** Where a request resumed a run, after envelope `after`, and what it answered. */
 export interface Opening {
   readonly after: number
   readonly answered: ReadonlyArray<string>
 }
 
-/** `prompt` stands here only while the run goes on; then it is a message of the thread. */
+/** `prompt` is kept only while the run is active; afterwards it is a message of the thread. */
 export interface RunNote {
   readonly runId: string
   readonly prompt?: Message.Prompt | undefined
   readonly openings: ReadonlyArray<Opening>
 }
 
-/** Times are epoch milliseconds. `agent` is the one that its queries go to when they name none. */
+/** Times are epoch milliseconds. `agent` receives the queries that name no agent. */
 export interface ThreadNote {
   readonly tenant: string
   readonly threadId: string
@@ -42,8 +42,9 @@ export interface ThreadBookShape {
   /** A tenant's notes, oldest first. */
   readonly list: (tenant: string) => Effect.Effect<ReadonlyArray<ThreadNote>>
   /**
-   * Writes what `change` makes of the thread's note (`undefined`: there is none) in one transaction, and answers it. Nothing is written
-   * where `change` returns `undefined`. `change` is pure and may be called again after a conflict.
+   * Writes what `change` makes of the thread's note (`undefined`: there is none) in one transaction, and returns it.
+   * Nothing is written when `change` returns `undefined`. `change` must be pure: it may be called again after a
+   * conflict.
    */
   readonly update: (
     tenant: string,
@@ -51,18 +52,18 @@ export interface ThreadBookShape {
     change: (note: ThreadNote | undefined) => ThreadNote | undefined
   ) => Effect.Effect<ThreadNote | undefined>
   readonly remove: (tenant: string, threadId: string) => Effect.Effect<void>
-  /** Waits until the thread has a run behind its first `count`. */
+  /** Waits until the thread has more than `count` runs. */
   readonly more: (tenant: string, threadId: string, count: number) => Effect.Effect<void>
 }
 
 const keyOf = (tenant: string, threadId: string): string => JSON.stringify([tenant, threadId])
 
-/** Oldest first. Those of one moment by their ids, so that pages of them do not move. */
+/** Oldest first. Notes of the same millisecond are ordered by id, so that pages are stable. */
 const byAge = (a: ThreadNote, b: ThreadNote): number => a.createdAt - b.createdAt || (a.threadId < b.threadId ? -1 : 1)
 
-/** Notes in memory: of the `kept` threads that were last written to. Those before them are forgotten, as after a restart. */
+/** Notes in memory: those of the `kept` most recently written threads. Older ones are dropped, as after a restart. */
 export const makeMemory = (kept = 10_000): ThreadBookShape => {
-  // In the order of their last writing: a map keeps the order in which its keys were set.
+  // In order of their last write: a map keeps the order in which its keys were set.
   const notes = new Map<string, ThreadNote>()
   const waiting = new Map<string, Set<() => void>>()
   return {
@@ -101,12 +102,12 @@ export const makeMemory = (kept = 10_000): ThreadBookShape => {
   }
 }
 
-/** The book of a server. Read when the server is built. Absent: one in memory, for that server alone. */
+/** The server's thread notes. Read when the server is built. Absent: an in-memory book for that server alone. */
 export const ThreadBook: Context.Reference<ThreadBookShape | undefined> = Context.Reference<
   ThreadBookShape | undefined
 >("@reins/server/ThreadBook", { defaultValue: () => undefined })
 
-/** Settings after a client gave more: options are added by their names, everything else takes the place of what was. */
+/** Merges new settings of a client: options are merged by name, everything else is replaced. */
 export const withSettings = (
   before: Command.Settings | undefined,
   given: Command.Settings | undefined
@@ -123,7 +124,7 @@ export const withEnd = (note: ThreadNote, runId: string, now: number): ThreadNot
   runs: note.runs.map((run) => (run.runId === runId ? { runId, openings: run.openings } : run))
 })
 
-/** A note with one more way into its run `runId`. */
+/** A note with one more opening of its run `runId`. */
 export const withOpening = (note: ThreadNote, runId: string, opening: Opening): ThreadNote => ({
   ...note,
   runs: note.runs.map((run) => (run.runId === runId ? { ...run, openings: [...run.openings, opening] } : run))

@@ -1,12 +1,12 @@
 /**
- * The name of a thread as a client says it, and as the runtime knows it. With names per tenant, two tenants may use the same
- * and neither can find out.
+ * Maps a thread's name between client and runtime. With per-tenant names, two tenants may use the same name without
+ * finding out.
  */
 import type { Approval, Envelope, Event } from "@reins/protocol"
 
 export interface Naming {
   readonly inner: (tenant: string, threadId: string) => string
-  /** The client's name of it; `undefined` for a thread of somebody else. */
+  /** The client's name; `undefined` for another tenant's thread. */
   readonly outer: (tenant: string, inner: string) => string | undefined
 }
 
@@ -15,7 +15,7 @@ export const shared: Naming = { inner: (_, threadId) => threadId, outer: (_, inn
 
 const prefix = (tenant: string): string => `${encodeURIComponent(tenant)}/`
 
-/** Names below the tenant's. */
+/** Names prefixed with the tenant's. */
 export const perTenant: Naming = {
   inner: (tenant, threadId) => prefix(tenant) + threadId,
   outer: (tenant, inner) => {
@@ -33,7 +33,7 @@ export const question = (naming: Naming, request: Approval.Request): Approval.Re
 const event = (naming: Naming, said: Event): Event =>
   said.type === "approval-required" ? { ...said, data: question(naming, said.data) } : said
 
-/** Envelopes with the thread as `tenant` names it. For one reader: it reads a thread for long, whose name is looked up once. */
+/** Envelopes with the thread as `tenant` names it. Create one per reader: it caches the name of the thread it reads. */
 export const envelopes = (naming: Naming, tenant: string): ((envelope: Envelope.Envelope) => Envelope.Envelope) => {
   if (naming === shared) return (envelope) => envelope
   let inner: string | undefined
