@@ -40,9 +40,9 @@ describe("a price file", () => {
         "acme/c": { ...row, toolFees: 3 }
       }),
       [
-        "acme/a has no number in toolFees.web_search",
-        "acme/b has no number in toolFees.web_search",
-        "acme/c has no object of fees in toolFees"
+        "acme/a needs a number in toolFees.web_search",
+        "acme/b needs a number in toolFees.web_search",
+        "acme/c needs an object in toolFees"
       ]
     )
   })
@@ -95,18 +95,18 @@ describe("a price file", () => {
         "gpt-x": { litellm_provider: "openai", mode: "chat", input_cost_per_token: 1e-6 }
       }),
       [
-        "acme/a has no outputPerMillionUsd",
-        "acme/b has no number in outputPerMillionUsd",
-        "acme/c has no number in inputPerMillionUsd",
-        "acme/d is no price row",
-        "acme/f has a field that means nothing: cacheReedPerMillionUsd",
+        "acme/a needs outputPerMillionUsd",
+        "acme/b needs a number in outputPerMillionUsd",
+        "acme/c needs a number in inputPerMillionUsd",
+        "acme/d must be an object with prices",
+        "acme/f has an unknown field: cacheReedPerMillionUsd",
         "acme/g has a tier without aboveInputTokens",
-        "e names no provider: write provider/model",
-        "gpt-x has no outputPerMillionUsd"
+        "e has no provider. Use provider/model as the key",
+        "gpt-x needs outputPerMillionUsd"
       ]
     )
-    assert.deepStrictEqual(problems("{"), ["it is no JSON"])
-    assert.deepStrictEqual(problems("[]"), ["it is no object of models"])
+    assert.deepStrictEqual(problems("{"), ["not valid JSON"])
+    assert.deepStrictEqual(problems("[]"), ["the top level must be an object keyed by model"])
   })
 
   it.effect("lies on top of the prices beneath", () =>

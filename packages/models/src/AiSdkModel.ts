@@ -1,8 +1,8 @@
 /**
  * Any AI SDK provider's model as the runtime's model: `AiSdkModel.layer(anthropic("claude-sonnet-5"))`.
  *
- * It sends one request and hands over what comes back, without a schema or an effect per delta. Retries, tools and the
- * conversation are the runtime's; keys and addresses are the provider package's.
+ * It sends one request and passes on the response, without a schema or an effect per delta. Retries, tools and the
+ * conversation belong to the runtime; keys and addresses to the provider package.
  */
 import type { LanguageModelV4, LanguageModelV4StreamPart } from "@ai-sdk/provider"
 import { ModelFailure } from "@reins/protocol"
@@ -16,13 +16,13 @@ import * as Failure from "./aisdk/Failure.ts"
 import { Parts } from "./aisdk/Parts.ts"
 import type { ToolNames } from "./aisdk/ToolNames.ts"
 
-/** What a model is called with beside what a request says. */
+/** Settings of every call of a model. */
 export interface Options extends CallOptions.Defaults {
-  /** The name that prices and traces know the provider by. Absent: the AI SDK's own, up to its first dot. */
+  /** The provider's name in prices and traces. Absent: the AI SDK's name, up to its first dot. */
   readonly provider?: string | undefined
-  /** The name that prices and traces know the model by. Absent: its id. */
+  /** The model's name in prices and traces. Absent: its id. */
   readonly model?: string | undefined
-  /** The longest silence before and within an answer; then it fails with `ModelTimedOut`. Default 10 minutes. */
+  /** The longest silence before and during a response; then it fails with `ModelTimedOut`. Default 10 minutes. */
   readonly idleTimeout?: Duration.Input | undefined
 }
 
@@ -30,7 +30,7 @@ export interface Options extends CallOptions.Defaults {
 export const layer = (model: LanguageModelV4, options?: Options): Layer.Layer<Model> =>
   Layer.succeed(Model, make(model, options))
 
-/** The model as a value, for a service key of one's own. */
+/** The model as a value, for a custom service key. */
 export const make = (model: LanguageModelV4, options: Options = {}): ModelPort => {
   const provider = options.provider ?? model.provider.split(".")[0] ?? model.provider
   const name = options.model ?? model.modelId
@@ -105,7 +105,7 @@ const open = (
 
 const receive = (stream: ReadableStream<LanguageModelV4StreamPart>, parts: Parts, emit: Emit, context: Context) => {
   const failed = (failure: () => ModelFailure.ModelFailure) =>
-    // An answer that had finished is whole, however its connection went.
+    // A response that has finished is complete, whatever happens to its connection.
     Effect.suspend(() => (parts.finish === undefined ? Effect.fail(failure()) : Effect.void))
   const reader = stream.getReader()
   const source: ModelStream.Source<LanguageModelV4StreamPart> = {
@@ -117,7 +117,7 @@ const receive = (stream: ReadableStream<LanguageModelV4StreamPart>, parts: Parts
       const out = parts.take(arrived)
       return out.length === 0 ? undefined : emit(out)
     },
-    // An error part says more than the break that may follow it.
+    // An error part is more specific than the disconnect that may follow it.
     onError: (error) => failed(() => Failure.fromUnknown((parts.error ?? { value: error }).value, context.about())),
     idle: Number.isFinite(context.idleMs) ? { afterMs: context.idleMs, end: failed(() => context.silence) } : undefined
   }).pipe(

@@ -1,9 +1,9 @@
 /**
- * Prices of public models, from the data of `@pydantic/genai-prices`: dated prices, cache reads and writes, rates for long
- * inputs.
+ * Prices of public models, from the data of `@pydantic/genai-prices`: dated prices, cache reads and writes, rates for
+ * long inputs.
  *
- * A model that the data do not know has no price here; nothing is ever guessed from another provider's. What a row cannot say
- * is left out: audio and image tokens are taken at the text rates. Fees for tools that a provider runs are not in the data: such calls
+ * A model that the data do not list has no price; prices are never guessed from another provider. Limits of a row:
+ * audio and image tokens are charged at the text rates. Fees for provider-run tools are not in the data: such calls
  * count as unpriced, unless a price file names them.
  */
 import { type Entry, Money } from "@reins/protocol"
@@ -14,7 +14,7 @@ import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import type * as Genai from "@pydantic/genai-prices"
 
-/** Which data these are. */
+/** The source of the data. */
 export const source = "genai-prices 0.1.8"
 
 /** Prices of public models. The data are loaded when the layer is built, in about 50 ms. */
@@ -26,7 +26,10 @@ export const layer: Layer.Layer<never> = Layer.effect(
   )
 )
 
-/** A book over the data, which keeps what it has found: asked at every step, it looks once a day, or once a minute where prices change within a day. */
+/**
+ * A price book over the data with a cache: it is asked at every step, but looks a price up once a day, or once a minute
+ * where prices change within a day.
+ */
 export const book = (genai: Pick<typeof Genai, "calcPrice" | "findProvider">): Prices.PriceBook => {
   const found = new Map<string, { readonly until: number; readonly price: Entry.Price | undefined }>()
   return {
@@ -45,7 +48,7 @@ export const book = (genai: Pick<typeof Genai, "calcPrice" | "findProvider">): P
 const day = 86_400_000
 const minute = 60_000
 
-/** Names that providers go by elsewhere. Names that only contain another one are not that one. */
+/** Names that providers have elsewhere. Matched exactly, never as a substring. */
 const aliases: { readonly [name: string]: string } = {
   xai: "x-ai",
   vertex: "google",
@@ -97,7 +100,7 @@ const priceOf = (prices: Genai.ModelPrice, model: string, exact: boolean): Entry
   return Money.isPrice(row) ? row : undefined
 }
 
-/** The rates above so many tokens, or without a tier. Without a price for input and for output there is none for a call. */
+/** The rates above so many tokens, or without a tier. A row without an input and an output price gives no price. */
 const ratesAt = (prices: Genai.ModelPrice, start: number | undefined) => {
   const rate = (key: string): number | undefined => {
     const price = prices[key]

@@ -1,22 +1,23 @@
 /**
- * Why a model could not be made from its name: one error, one reason, each with what to do about it. No key is in any of them.
+ * Why a model could not be made from its name: one error with a reason, each of which says what to do. No message
+ * contains a key.
  */
 import * as Schema from "effect/Schema"
 
 /** Not of the form `provider:model`. */
 export class NameInvalid extends Schema.TaggedError<NameInvalid>()("NameInvalid", { name: Schema.String }) {
   override get message() {
-    return `${JSON.stringify(this.name)} names no model: write provider:model, such as openai:gpt-5.2`
+    return `Invalid model name ${JSON.stringify(this.name)}. Use provider:model, such as openai:gpt-5.2`
   }
 }
 
-/** No provider of that name. */
+/** Unknown provider name. */
 export class ProviderUnknown extends Schema.TaggedError<ProviderUnknown>()("ProviderUnknown", {
   name: Schema.String,
   known: Schema.Array(Schema.String)
 }) {
   override get message() {
-    return `there is no provider ${JSON.stringify(this.name)}; known are ${this.known.join(", ")}`
+    return `Unknown provider ${JSON.stringify(this.name)}. Available providers: ${this.known.join(", ")}`
   }
 }
 
@@ -26,21 +27,21 @@ export class PackageMissing extends Schema.TaggedError<PackageMissing>()("Packag
   package: Schema.String
 }) {
   override get message() {
-    return `${this.provider} needs the package ${this.package}: npm install ${this.package}`
+    return `Provider ${this.provider} needs package ${this.package}. Run: npm install ${this.package}`
   }
 }
 
-/** No key in the settings, and no address of one's own that could do without. */
+/** No key in the settings, and no custom address that could do without one. */
 export class KeyMissing extends Schema.TaggedError<KeyMissing>()("KeyMissing", {
   provider: Schema.String,
   variable: Schema.String
 }) {
   override get message() {
-    return `${this.provider} needs a key: set ${this.variable}`
+    return `Missing API key for provider ${this.provider}. Set ${this.variable}`
   }
 }
 
-/** A setting is there and of no use, or missing and needed. Its value is not told. */
+/** A setting is invalid, or missing but required. The message never contains its value. */
 export class SettingInvalid extends Schema.TaggedError<SettingInvalid>()("SettingInvalid", {
   variable: Schema.String,
   problem: Schema.String
@@ -52,7 +53,7 @@ export class SettingInvalid extends Schema.TaggedError<SettingInvalid>()("Settin
 
 const Reason = Schema.Union([NameInvalid, ProviderUnknown, PackageMissing, KeyMissing, SettingInvalid])
 
-/** The model of a name could not be made. */
+/** A model could not be made from its name. */
 export class ModelNotMade extends Schema.TaggedError<ModelNotMade>()("ModelNotMade", { reason: Reason }) {
   override get message() {
     return this.reason.message

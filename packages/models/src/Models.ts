@@ -1,9 +1,9 @@
 /**
- * A model by its name, as it stands in a setting: `openai:gpt-5.2`, `anthropic:claude-sonnet-5`,
+ * A model by its name, as written in a setting: `openai:gpt-5.2`, `anthropic:claude-sonnet-5`,
  * `openai-compatible:qwen3@http://localhost:8080/v1`, `scripted`.
  *
- * Keys and addresses come from the settings that the providers' own packages use (`OPENAI_API_KEY`, `OPENAI_BASE_URL`). With
- * an address of one's own a key is not required, so that local servers work.
+ * Keys and addresses come from the settings that the providers' own packages use (`OPENAI_API_KEY`, `OPENAI_BASE_URL`).
+ * With a custom address no key is required, so that local servers work.
  */
 import { Model, type ModelPort } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
@@ -22,18 +22,18 @@ import {
 } from "./ModelNotMade.ts"
 import * as Provider from "./Provider.ts"
 
-/** What a model made by its name is called with, and what asks for it: `fetch` takes the place of the platform's. */
+/** Settings of every call of a model made by name; `fetch` replaces the platform's. */
 export type Options = AiSdkModel.Options & Pick<Provider.Settings, "fetch">
 
-/** What a name says. */
+/** The parts of a model name. */
 export interface Parsed {
   readonly provider: string
   readonly model: string
-  /** Only after an `@`. */
+  /** The part after `@`, if there is one. */
   readonly baseURL: string | undefined
 }
 
-/** Takes a name apart; `undefined` where it is none. Pure. */
+/** Parses a name; `undefined` when it is invalid. Pure. */
 export const parse = (name: string): Parsed | undefined => {
   const found = /^([a-z][a-z0-9-]*):(?!\/\/)(.+)$/s.exec(name.trim())
   if (found === null) return undefined
@@ -43,12 +43,12 @@ export const parse = (name: string): Parsed | undefined => {
   return model === "" ? undefined : { provider, model, baseURL: at?.[2] }
 }
 
-/** The names that {@link fromConfig} knows. */
+/** The providers that {@link fromConfig} accepts. */
 export const known: ReadonlyArray<string> = [...Provider.known.keys(), "scripted"]
 
 /**
- * The model of that name. Loads its provider's package; makes no request. Fails when the name is none, when nobody knows the
- * provider, when its package is not installed, or when there is no key.
+ * Makes the model of that name. Loads its provider's package; sends no request. Fails when the name is invalid, the
+ * provider unknown, its package not installed, or the key missing.
  */
 export const fromConfig = (name: string, options: Options = {}): Effect.Effect<ModelPort, ModelNotMade> => {
   if (name.trim() === "scripted") return Effect.sync(scripted)
@@ -70,12 +70,12 @@ const make = Effect.fnUntraced(function* (provider: Provider.Provider, parsed: P
     return yield* fail(
       new SettingInvalid({
         variable: provider.baseVariable,
-        problem: "is not set; write the address into it, or behind the model: MODEL@http://…"
+        problem: "is not set. Set it to the server's address, or append the address to the model: MODEL@http://…"
       })
     )
   }
   if (baseURL !== undefined && !(/^https?:\/\//.test(baseURL) && URL.canParse(baseURL))) {
-    return yield* fail(new SettingInvalid({ variable: provider.baseVariable, problem: "is no address" }))
+    return yield* fail(new SettingInvalid({ variable: provider.baseVariable, problem: "is not a valid URL" }))
   }
   const key = yield* setting(provider.keyVariable)
   if (key === undefined && baseURL === undefined) {
@@ -84,7 +84,7 @@ const make = Effect.fnUntraced(function* (provider: Provider.Provider, parsed: P
   const open = yield* Effect.tryPromise({
     try: () =>
       provider.load({
-        // Local servers ask for none, the packages do.
+        // Local servers need no key, but the packages require one.
         apiKey: key ?? "none",
         baseURL,
         fetch: options.fetch
@@ -99,7 +99,7 @@ const make = Effect.fnUntraced(function* (provider: Provider.Provider, parsed: P
   })
 })
 
-/** A setting; an empty one is none. */
+/** Reads a setting; an empty one counts as absent. */
 const setting = (variable: string): Effect.Effect<string | undefined, ModelNotMade> =>
   Effect.gen(function* () {
     const found = yield* Config.option(Config.String(variable))
@@ -109,7 +109,7 @@ const setting = (variable: string): Effect.Effect<string | undefined, ModelNotMa
 const fail = (reason: ModelNotMade["reason"]): Effect.Effect<never, ModelNotMade> =>
   Effect.fail(new ModelNotMade({ reason }))
 
-/** For demonstrations without a key: says that it is a script, and what it was asked. */
+/** For demonstrations without a key: says that it is a script, and repeats the prompt. */
 const scripted = (): ModelPort =>
   ScriptedModel.make({
     respond: (request) =>

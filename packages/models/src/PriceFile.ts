@@ -1,11 +1,11 @@
 /**
- * Prices of one's own, from a JSON file: agreed prices, private models, corrections. It lies on top of the prices beneath, so
- * what it does not name is asked further down.
+ * Custom prices from a JSON file: negotiated prices, private models, corrections. It overrides the prices beneath it;
+ * models that it does not name are looked up there.
  *
- * Two shapes are read. Ours is keyed `provider/model`, in US dollars per million tokens, with the fields of a price row:
- * `{ "openai/gpt-5.2": { "inputPerMillionUsd": 1.75, "outputPerMillionUsd": 14 } }`, and `toolFees` for tools that the provider runs
- * itself, in US dollars a call: `"toolFees": { "web_search": 0.01 }`. The other is that of LiteLLM, in US
- * dollars per token. A row with a hole in it is an error, never a price of 0.
+ * Two formats are accepted. Ours is keyed `provider/model`, in US dollars per million tokens, with the fields of a
+ * price row: `{ "openai/gpt-5.2": { "inputPerMillionUsd": 1.75, "outputPerMillionUsd": 14 } }`, and `toolFees` for
+ * provider-run tools, in US dollars per call: `"toolFees": { "web_search": 0.01 }`. The other is LiteLLM's, in US
+ * dollars per token. An incomplete row is an error, never a price of 0.
  */
 import { type Entry, Money } from "@reins/protocol"
 import { Prices } from "@reins/runtime"
@@ -18,20 +18,20 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as JsonValue from "./aisdk/JsonValue.ts"
 
-/** A price file that cannot be used: each row that is not whole, and what is wrong with it. */
+/** An invalid price file: lists every invalid row and its problem. */
 export class PriceFileInvalid extends Schema.TaggedError<PriceFileInvalid>()("PriceFileInvalid", {
   file: Schema.String,
   problems: Schema.Array(Schema.String)
 }) {
   override get message() {
-    return `the price file ${this.file} cannot be used: ${this.problems.join("; ")}`
+    return `Invalid price file ${this.file}: ${this.problems.join("; ")}`
   }
 }
 
 /** Rows by `provider/model`. */
 export type Rows = ReadonlyMap<string, Entry.Price>
 
-/** Puts the prices of a file on top of those beneath. Read once, when the layer is built. */
+/** Puts the prices of a file on top of those beneath it. Reads the file once, when the layer is built. */
 export const layer = (path: string): Layer.Layer<never, PriceFileInvalid | PlatformError, FileSystem.FileSystem> =>
   Layer.effect(
     Prices.Prices,
@@ -43,22 +43,22 @@ export const layer = (path: string): Layer.Layer<never, PriceFileInvalid | Platf
     })
   )
 
-/** A book that asks the rows first. They match exactly or not at all. */
+/** A price book that looks in the rows first. They match by exact name only. */
 export const over = (rows: Rows, beneath: Prices.PriceBook): Prices.PriceBook => ({
   find: (provider, model, at) => rows.get(`${provider}/${model}`) ?? beneath.find(provider, model, at)
 })
 
-/** Reads a file's text. `file` is its name, for errors and as the rows' source. Pure. */
+/** Parses a file's text. `file` is its name, for errors and as the rows' source. Pure. */
 export const parse = (text: string, file: string): Result.Result<Rows, PriceFileInvalid> => {
   const invalid = (...problems: ReadonlyArray<string>) => Result.fail(new PriceFileInvalid({ file, problems }))
   const value = JsonValue.parse(text)
-  if (value === undefined) return invalid("it is no JSON")
-  if (!JsonValue.isObject(value)) return invalid("it is no object of models")
+  if (value === undefined) return invalid("not valid JSON")
+  if (!JsonValue.isObject(value)) return invalid("the top level must be an object keyed by model")
   const rows = new Map<string, Entry.Price>()
   const problems: Array<string> = []
   for (const [key, entry] of Object.entries(value)) {
     if (!JsonValue.isObject(entry)) {
-      problems.push(`${key} is no price row`)
+      problems.push(`${key} must be an object with prices`)
       continue
     }
     const read = isForeign(entry) ? readForeign(key, entry) : readOwn(key, entry)
@@ -72,12 +72,12 @@ export const parse = (text: string, file: string): Result.Result<Rows, PriceFile
 
 type Fields = { readonly [field: string]: unknown }
 
-/** A row on its way: its key, and its rates as they stood there, in US dollars per million tokens. */
+/** A parsed row before validation: its key, and its rates in US dollars per million tokens. */
 interface Read {
   readonly key: string
   readonly rates: Fields
   readonly tiers: ReadonlyArray<{ readonly aboveInputTokens: number; readonly rates: Fields }>
-  /** Fields that mean nothing: a slip of the pen, most likely, and then a price is missing. */
+  /** Unknown fields, most likely typos that leave a price missing. */
   readonly unknown: ReadonlyArray<string>
 }
 
@@ -89,10 +89,10 @@ const optional = [
   "reasoningPerMillionUsd"
 ] as const
 
-/** The row, or what is wrong with it. */
+/** The validated row, or its problem. */
 const finish = (read: Read, file: string): Entry.Price | string => {
-  if (!/^[^/]+\/.+$/.test(read.key)) return "names no provider: write provider/model"
-  if (read.unknown.length > 0) return `has a field that means nothing: ${read.unknown.join(", ")}`
+  if (!/^[^/]+\/.+$/.test(read.key)) return "has no provider. Use provider/model as the key"
+  if (read.unknown.length > 0) return `has an unknown field: ${read.unknown.join(", ")}`
   const base = rates(read.rates)
   if (Predicate.isString(base)) return base
   const tiers: Array<Entry.PriceTier> = []
@@ -114,17 +114,17 @@ const finish = (read: Read, file: string): Entry.Price | string => {
     ...(tiers.length === 0 ? {} : { tiers }),
     ...fees
   }
-  return Money.isPrice(row) ? row : "has a price that is none"
+  return Money.isPrice(row) ? row : "has an invalid price. Use numbers of US dollars, 0 or more"
 }
 
-/** What calls cost of tools that the provider runs, in US dollars by tool name. */
+/** Fees of provider-run tools, in US dollars per call, by tool name. */
 const feesOf = (value: unknown): { readonly toolFees?: { readonly [tool: string]: number } } | string => {
   if (value === undefined) return {}
-  if (!JsonValue.isObject(value)) return "has no object of fees in toolFees"
+  if (!JsonValue.isObject(value)) return "needs an object in toolFees"
   const toolFees: { [tool: string]: number } = {}
   for (const [tool, fee] of Object.entries(value)) {
     if (!Predicate.isNumber(fee) || !(fee >= 0 && fee < Number.POSITIVE_INFINITY))
-      return `has no number in toolFees.${tool}`
+      return `needs a number in toolFees.${tool}`
     toolFees[tool] = fee
   }
   return { toolFees }
@@ -136,12 +136,12 @@ const rates = (fields: Fields): Omit<Entry.PriceTier, "aboveInputTokens"> | stri
     const value = fields[field]
     if (value === undefined) continue
     if (!Predicate.isNumber(value) || !(value >= 0 && value < Number.POSITIVE_INFINITY))
-      return `has no number in ${field}`
+      return `needs a number in ${field}`
     out[field] = value
   }
   const { inputPerMillionUsd, outputPerMillionUsd, ...more } = out
-  if (inputPerMillionUsd === undefined) return "has no inputPerMillionUsd"
-  if (outputPerMillionUsd === undefined) return "has no outputPerMillionUsd"
+  if (inputPerMillionUsd === undefined) return "needs inputPerMillionUsd"
+  if (outputPerMillionUsd === undefined) return "needs outputPerMillionUsd"
   return { inputPerMillionUsd, outputPerMillionUsd, ...more }
 }
 
@@ -172,7 +172,7 @@ const ownFields: ReadonlySet<string> = new Set([
 const isForeign = (entry: Fields): boolean =>
   "litellm_provider" in entry || Object.keys(entry).some((field) => field.endsWith("_per_token"))
 
-/** LiteLLM's names for ours. */
+/** LiteLLM's field names and ours. */
 const foreign: ReadonlyArray<readonly [theirs: string, ours: string]> = [
   ["input_cost_per_token", "inputPerMillionUsd"],
   ["output_cost_per_token", "outputPerMillionUsd"],
@@ -188,7 +188,7 @@ const providers: { readonly [theirs: string]: string } = {
   vertex_ai: "google"
 }
 
-/** Rows of other kinds of models, and rows without any price, say nothing to us. */
+/** Rows of other kinds of models, and rows without any price, are ignored. */
 const readForeign = (key: string, entry: Fields): Read | undefined => {
   const { litellm_provider: named, mode } = entry
   if (mode !== undefined && mode !== "chat" && mode !== "completion" && mode !== "responses") return undefined
@@ -216,5 +216,5 @@ const translated = (entry: Fields, suffix: string): Fields =>
     })
   )
 
-/** A decimal number stays one: 0.000003 a token is 3 a million, not the binary fraction beside it. */
+/** Keeps decimals exact: 0.000003 per token is 3 per million, not the nearest binary fraction. */
 const perMillion = (perToken: number): number => Number((perToken * 1e6).toPrecision(12))

@@ -1,11 +1,11 @@
 /**
- * The providers that are known by name: which package each lives in, which settings it reads, and how its models are made.
+ * The providers known by name: the package of each, the settings it reads, and how its models are made.
  *
- * The packages are optional: one is loaded when it is named, and not before. Which model to use is `Models`' business.
+ * The packages are optional: each is loaded only when it is named. `Models` chooses the model.
  */
 import type { LanguageModelV4 } from "@ai-sdk/provider"
 
-/** As the global function of that name. */
+/** The type of the global `fetch`. */
 export type Fetch = (input: RequestInfo | URL, init?: RequestInit) => Promise<Response>
 
 export interface Settings {
@@ -18,11 +18,11 @@ export interface Settings {
 
 export interface Provider {
   readonly name: string
-  /** To install with the package manager. */
+  /** The package to install. */
   readonly package: string
   readonly keyVariable: string
   readonly baseVariable: string
-  /** Loads the package; rejects where it is not installed. */
+  /** Loads the package; rejects when it is not installed. */
   readonly load: (settings: Settings) => Promise<(model: string) => LanguageModelV4>
 }
 
@@ -41,7 +41,7 @@ const provider = (name: string, variable: string, load: Provider["load"], more: 
   ...more
 })
 
-/** An address of one's own is most often a server that speaks the older API of the two. */
+/** A custom address most often serves the older of the two APIs. */
 const openai: Provider["load"] = (settings) =>
   import("@ai-sdk/openai").then(({ createOpenAI }) => {
     const own = createOpenAI(given(settings))
@@ -95,5 +95,5 @@ const all: ReadonlyArray<Provider> = [
   )
 ]
 
-/** By name. */
+/** Providers by name. */
 export const known: ReadonlyMap<string, Provider> = new Map(all.map((one) => [one.name, one]))

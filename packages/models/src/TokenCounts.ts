@@ -1,17 +1,17 @@
 /**
- * Counts tokens with a real tokenizer, before or without the provider's word: exactly for OpenAI's models, and from above for
- * all others, whose tokenizers are not public.
+ * Counts tokens with a real tokenizer, before or without the provider's report: exactly for OpenAI's models, and an
+ * upper estimate for all others, whose tokenizers are not public.
  *
- * It costs about 100 ms and 30 MB once, when its layer is built; without it the runtime's own estimator goes by length.
+ * Building its layer costs about 100 ms and 30 MB once; without it the runtime's own estimator goes by text length.
  */
 import { TokenEstimator } from "@reins/runtime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 
-/** What a tokenizer does. */
+/** Counts the tokens of a text. */
 export type Count = (text: string) => number
 
-/** The estimator of a runtime, by a tokenizer. */
+/** The runtime's estimator, with a tokenizer. */
 export const layer: Layer.Layer<never> = Layer.effect(
   TokenEstimator.TokenEstimator,
   Effect.map(
@@ -20,10 +20,10 @@ export const layer: Layer.Layer<never> = Layer.effect(
   )
 )
 
-/** What looks like a mark of the tokenizer's own is text like any other here. */
+/** Special tokens in a text are counted as ordinary text. */
 const plain = { allowedSpecial: new Set<string>(), disallowedSpecial: new Set<string>() }
 
-/** An estimator over a tokenizer of OpenAI's. */
+/** An estimator over an OpenAI tokenizer. */
 export const make = (count: Count): TokenEstimator.Estimator => {
   const exact = { text: (text: string) => inPieces(count, text) }
   const above = {
@@ -35,7 +35,7 @@ export const make = (count: Count): TokenEstimator.Estimator => {
 /** Other tokenizers have needed up to 1.4 times as many tokens for prose and code. */
 const margin = 1.5
 
-/** Some texts take a tokenizer time by the square of their length; in pieces they do not. A cut costs a token at most. */
+/** For some texts a tokenizer takes quadratic time; pieces avoid that. A cut adds at most one token. */
 const piece = 2000
 
 const inPieces = (count: Count, text: string): number => {
@@ -46,9 +46,9 @@ const inPieces = (count: Count, text: string): number => {
 
 const encoder = new TextEncoder()
 
-/** No tokenizer of today needs more than a token a byte. */
+/** No current tokenizer needs more than one token per byte. */
 const bytesOf = (text: string): number => encoder.encode(text).length
 
-/** The models that this tokenizer is of. */
+/** The models that use this tokenizer. */
 const isKnown = (provider: string, model: string): boolean =>
   (provider === "openai" || provider === "azure") && /^(gpt-(4o|4\.1|4\.5|[5-9])|o[1-9]|chatgpt|codex)/.test(model)

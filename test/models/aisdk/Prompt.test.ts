@@ -61,7 +61,7 @@ describe("a text without words", () => {
     ],
     [
       { result: " ", status: "failed" },
-      { type: "error-text", value: "the call failed and gave no reason" }
+      { type: "error-text", value: "The tool call failed without a message" }
     ],
     [
       { result: "x", content: [text(""), file("image/png", png)] },

@@ -84,7 +84,7 @@ describe("what a server's tool answered", () => {
 
   it.effect.each<readonly [object, string]>([
     [{ content: [text("the disk is full")] }, "the disk is full"],
-    [{ content: [] }, "the server gave no reason"],
+    [{ content: [] }, "The server reported a failure without a message"],
     [{ content: [text("")], structuredContent: { code: 7 } }, '{"code":7}'],
     [{ content: [text("see"), image] }, "see\n[image/png]"]
   ])("as a failure, %j, has words", ([result, message]) =>

@@ -51,7 +51,7 @@ describe("a file that cannot be used is refused in words that name the cure", ()
     Effect.gen(function* () {
       const { message, reason } = yield* refused(join(yield* folder, "nowhere", "runs.db"))
       assert.strictEqual(reason, "CannotOpen")
-      assert.include(message, "its folder must exist")
+      assert.include(message, "Its folder must exist")
     })
   )
 
@@ -70,7 +70,7 @@ describe("a file that cannot be used is refused in words that name the cure", ()
       yield* alter(file, "INSERT INTO reins_versions (version) VALUES (999)")
       const { message, reason } = yield* refused(file)
       assert.strictEqual(reason, "NewerSchema")
-      assert.include(message, "use a later @reins/store")
+      assert.include(message, "Use a later @reins/store")
     })
   )
 

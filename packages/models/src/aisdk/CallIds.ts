@@ -1,30 +1,30 @@
 /**
- * Ids of calls, mended on both sides: what a model gave so that each call of an answer has one of its own, and what a provider is sent
- * so that any takes it. A history that one provider began goes on with another.
+ * Repairs call ids in both directions: those of a response, so that each of its calls has a unique one, and those of a
+ * request, so that the provider accepts them. A history that one provider began can continue with another.
  *
- * An id that is lawful stays as it is, and so do those of calls that a provider ran itself: it knows them again.
+ * A valid id is unchanged, and so are ids of provider-run calls, which the provider recognizes.
  */
 import * as Hash from "effect/Hash"
 
-/** Which ids a provider takes. */
+/** Which ids a provider accepts. */
 export interface Rule {
   readonly isLawful: (id: string) => boolean
-  /** How long it may be. */
+  /** The longest accepted id, in characters. */
   readonly most: number
-  /** Whether anything but letters and digits may be in it. */
+  /** Whether only letters and digits are accepted. */
   readonly isPlain: boolean
 }
 
-/** Letters, digits, `_` and `-`, at most 40: OpenAI's chat takes no more. */
+/** Letters, digits, `_` and `-`, at most 40: OpenAI's chat API accepts no more. */
 const common: Rule = { isLawful: (id) => /^[a-zA-Z0-9_-]{1,40}$/.test(id), most: 40, isPlain: false }
 
-/** Mistral takes nine letters and digits. */
+/** Mistral requires nine letters and digits. */
 const mistral: Rule = { isLawful: (id) => /^[a-zA-Z0-9]{9}$/.test(id), most: 9, isPlain: true }
 
-/** The rule of a provider, by the AI SDK's name for it. */
+/** The rule of a provider, by its AI SDK name. */
 export const ruleOf = (provider: string): Rule => (/(^|\.)mistral\b/.test(provider) ? mistral : common)
 
-/** The ids of one request, asked for in the order of its messages. */
+/** The ids of one request. Call in the order of its messages. */
 export class SentIds {
   private readonly rule: Rule
   private readonly sent = new Set<string>()
@@ -34,7 +34,7 @@ export class SentIds {
     this.rule = rule
   }
 
-  /** A call: another one under the same id is sent as another. */
+  /** A call's id; a second call under the same id gets another one. */
   call(id: string): string {
     const sent = free(id, this.rule, this.sent)
     this.sent.add(sent)
@@ -42,13 +42,13 @@ export class SentIds {
     return sent
   }
 
-  /** A result: of the first call under its id that has none. */
+  /** A result's id: that of the first call under its id without a result. */
   result(id: string): string {
     return this.pairs.close(id) ?? this.call(id)
   }
 }
 
-/** Which call of several under one id a result is of: the first that has none, else the last. */
+/** Assigns results to several calls under one id: to the first without a result, else to the last. */
 class Pairs {
   private readonly last = new Map<string, string>()
   private readonly waiting = new Map<string, Array<string>>()
@@ -73,14 +73,14 @@ const free = (id: string, rule: Rule, taken: ReadonlySet<string>): string => {
   }
 }
 
-/** What can be kept of an id, with a mark of the whole of it. */
+/** Keeps what is valid of an id and appends a hash of the whole id. */
 const marked = (id: string, count: number, most: number): string => {
   const mark = digest(`${id}\n${count}`, 7)
   const kept = id.replaceAll(/[^a-zA-Z0-9_-]/g, "_").slice(0, most - mark.length - 1)
   return kept === "" ? `call_${mark}` : `${kept}_${mark}`
 }
 
-/** `length` letters and digits that stand for a text. */
+/** A hash of a text as `length` letters and digits. */
 const digest = (text: string, length: number): string => {
   let out = ""
   for (let round = 0; out.length < length; round++) {
@@ -89,12 +89,12 @@ const digest = (text: string, length: number): string => {
   return out.slice(0, length)
 }
 
-/** The ids of one answer, asked for in the order of its parts. */
+/** The ids of one response. Call in the order of its parts. */
 export class ReceivedIds {
   private readonly taken = new Set<string>()
   private readonly pairs = new Pairs()
 
-  /** A call: its own id, or one that was made of it where it has none or shares it. */
+  /** A call's id: its own, or one derived from it when it is empty or already used. */
   call(given: string): string {
     const wanted = given === "" ? `call_${this.taken.size + 1}` : given
     let id = wanted
@@ -104,7 +104,10 @@ export class ReceivedIds {
     return id
   }
 
-  /** A result: of the first call under its id that has none. One of an earlier answer's call keeps its id. */
+  /**
+   * A result's id: that of the first call under its id without a result. The result of an earlier response's call keeps
+   * its id.
+   */
   result(given: string): string {
     return this.pairs.close(given) ?? given
   }

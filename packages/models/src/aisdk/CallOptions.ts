@@ -1,6 +1,6 @@
 /**
- * A request of ours as the options of an AI SDK call. Warns of what cannot be said to a provider by leaving it out; adds
- * nothing that was not asked for.
+ * Converts our request to the options of an AI SDK call. What a provider cannot express is left out with a warning;
+ * nothing is added that was not asked for.
  */
 import type {
   LanguageModelV4CallOptions,
@@ -14,29 +14,31 @@ import * as JsonValue from "./JsonValue.ts"
 import * as Prompt from "./Prompt.ts"
 import * as ToolNames from "./ToolNames.ts"
 
-/** A tool that the provider knows itself, as the provider packages make them: `anthropic.tools.webSearch_20250305({})`. */
+/**
+ * A tool that the provider runs itself, as the provider packages make them: `anthropic.tools.webSearch_20250305({})`.
+ */
 export interface ProviderTool {
   readonly id: string
   readonly args?: { readonly [key: string]: unknown } | undefined
 }
 
-/** What a model is always called with. */
+/** Settings of every call of a model. */
 export interface Defaults extends Prompt.PromptOptions {
-  /** Provider options of every call; what the agent sets goes before, provider by provider and key by key. */
+  /** Provider options of every call; the agent's own take precedence, per provider and key. */
   readonly call?: SharedV4ProviderOptions | undefined
-  /** By the name that the model calls them by. */
+  /** Keyed by the name under which the model calls them. */
   readonly providerTools?: { readonly [name: string]: ProviderTool } | undefined
   readonly temperature?: number | undefined
   readonly topP?: number | undefined
   readonly topK?: number | undefined
   readonly seed?: number | undefined
   readonly stopSequences?: ReadonlyArray<string> | undefined
-  /** How much it shall reason, where the provider knows such levels. */
+  /** The reasoning effort, for providers that have such levels. */
   readonly reasoning?: LanguageModelV4CallOptions["reasoning"]
   readonly headers?: { readonly [name: string]: string } | undefined
 }
 
-/** The names of the tools that a request speaks of: those that are offered, and those that its conversation has calls of. */
+/** The names of the tools in a request: those offered, and those its conversation contains calls of. */
 export const namesOf = (request: ModelRequest, { providerTools = {} }: Defaults): ToolNames.ToolNames =>
   ToolNames.make([...request.tools.map(({ name }) => name), ...called(request)], Object.keys(providerTools))
 
@@ -84,8 +86,8 @@ const toolsOf = (request: ModelRequest, defaults: Defaults, names: ToolNames.Too
   for (const [name, tool] of Object.entries(defaults.providerTools ?? {})) {
     if (isProviderToolId(tool.id)) tools.push({ type: "provider", id: tool.id, name, args: { ...tool.args } })
   }
-  // A step that may call nothing still tells of the tools that the conversation has calls of: some providers refuse a history with
-  // calls of tools that nobody defined.
+  // A step that may not call tools still defines the tools that the conversation contains calls of: some providers
+  // reject a history with calls of undefined tools.
   return tools.length > 0
     ? tools
     : Array.from(called(request), (name) => ({
@@ -95,7 +97,7 @@ const toolsOf = (request: ModelRequest, defaults: Defaults, names: ToolNames.Too
       }))
 }
 
-/** The names of the tools that a conversation has calls of. */
+/** The names of the tools that a conversation contains calls of. */
 const called = (request: ModelRequest): ReadonlySet<string> => {
   const names = new Set<string>()
   for (const message of request.messages) {

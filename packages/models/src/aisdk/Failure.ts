@@ -1,40 +1,40 @@
 /**
- * Why a provider failed, as a typed reason of ours.
+ * Maps a provider's failure to one of our typed reasons.
  *
- * Nothing a provider wrote goes into a description, since providers repeat keys and prompts in their messages. What does go
- * in are the HTTP status and the provider's own error code, when it looks like a code and like nothing else.
+ * No text of a provider goes into a description, since providers repeat keys and prompts in their messages. A
+ * description contains only the HTTP status and the provider's error code, if it looks like a code and nothing else.
  */
 import { APICallError, LoadAPIKeyError, LoadSettingError, NoSuchModelError } from "@ai-sdk/provider"
 import { ModelFailure } from "@reins/protocol"
 import * as Predicate from "effect/Predicate"
 import { retryAfterMs } from "./RetryAfter.ts"
 
-/** Whose failure it is, and when it came (epoch milliseconds). */
+/** Whose failure it is, and when it happened (epoch milliseconds). */
 export interface About {
   readonly provider: string
   readonly model: string
   readonly now: number
 }
 
-/** What can be read off an error, whoever made it. */
+/** What can be read from an error, whoever made it. */
 interface Signs {
   readonly status: number | undefined
   readonly codes: ReadonlyArray<string>
   readonly headers: { readonly [name: string]: string } | undefined
-  /** The error's class, as its maker named it. */
+  /** The name of the error's class. */
   readonly name: string
-  /** The answer came, and could not be read. */
+  /** The response arrived but could not be parsed. */
   readonly unreadable: boolean
 }
 
-/** The typed reason of whatever a provider threw or sent as an error part. */
+/** The typed reason for whatever a provider threw or sent as an error part. */
 export const fromUnknown = (error: unknown, about: About): ModelFailure.ModelFailure => {
   if (LoadAPIKeyError.isInstance(error) || LoadSettingError.isInstance(error)) {
-    // The AI SDK's own sentence, made before any key is known: it names the setting that is missing.
+    // The AI SDK's own message, created before any key is read: it names the missing setting.
     return new ModelFailure.AuthenticationFailed({ ...names(about), description: error.message })
   }
   if (NoSuchModelError.isInstance(error)) {
-    return new ModelFailure.InvalidRequest({ ...names(about), description: "it has no such model" })
+    return new ModelFailure.InvalidRequest({ ...names(about), description: "the provider does not have this model" })
   }
   const signs = read(error)
   const description = describe(signs)
@@ -62,18 +62,18 @@ export const fromUnknown = (error: unknown, about: About): ModelFailure.ModelFai
   }
 }
 
-/** An answer that ended, by all appearances in order, without the provider's word that it is whole. */
+/** A response that ended without an error and without the provider's completion marker. */
 export const interrupted = (about: About): ModelFailure.ModelFailure =>
   new ModelFailure.NetworkFailed({
     ...names(about),
-    description: "the answer ended before the provider had completed it"
+    description: "the response ended before it was complete"
   })
 
-/** An answer that is no stream: a page of a proxy, for instance. `mediaType` is as the answer's header has it. */
+/** A response that is not a stream, such as a proxy's page. `mediaType` is the response's content type. */
 export const notAStream = (mediaType: string, about: About): ModelFailure.ModelFailure =>
   new ModelFailure.InvalidModelOutput({
     ...names(about),
-    description: `it answered with ${/^[\w.+-]+\/[\w.+-]+/.exec(mediaType)?.[0] ?? "something else"} where a stream was expected`
+    description: `the response is ${/^[\w.+-]+\/[\w.+-]+/.exec(mediaType)?.[0] ?? "of an unknown type"}, not a stream`
   })
 
 const names = ({ model, provider }: About) => ({ provider, model })
@@ -89,7 +89,7 @@ type Kind =
   | "network"
   | "unknown"
 
-/** By code first, where it says more than the status: a 429 may mean an empty account. */
+/** The code takes precedence when it is more specific than the status: a 429 may mean an empty account. */
 const byCode: ReadonlyArray<readonly [RegExp, Kind]> = [
   [
     /^(insufficient_quota|insufficient_balance|billing_error|billing_hard_limit_reached|credit_balance_too_low)$/,
@@ -117,14 +117,14 @@ const byStatus = (status: number): Kind => {
   if (status === 429) return "rate"
   if (status === 408 || status === 409 || status === 425 || status >= 500) return "unavailable"
   if (status >= 400) return "request"
-  // An answer of success that failed all the same could not be read.
+  // A successful status with a failure: the response could not be parsed.
   return "output"
 }
 
 const classify = (signs: Signs): Kind => {
   const { codes, name, status, unreadable } = signs
   const found = byCode.find(([pattern]) => codes.some((code) => pattern.test(code)))?.[1]
-  // A code tells more than a status only where it does not say less: `api_error` beside a 401 is a 401.
+  // A code overrides the status only when it is more specific: `api_error` with status 401 is a 401.
   if (status !== undefined && status >= 400) return found === "quota" || found === "content" ? found : byStatus(status)
   if (found !== undefined) return found
   if (codes.some((code) => networkCode.test(code))) return "network"
@@ -169,7 +169,7 @@ const read = (error: unknown): Signs => {
   }
 }
 
-/** Packages stumble over what they cannot read with errors of their own, or with plain ones. */
+/** Packages report unparsable responses with errors of their own, or with plain ones. */
 const isUnreadable = (name: string, error: unknown): boolean =>
   /^AI_(JSONParse|TypeValidation|InvalidResponseData|EmptyResponseBody|NoContentGenerated)Error$/.test(name) ||
   (name === "Error" && error instanceof Error && /\b(chunk|stream error)\b/i.test(error.message))
@@ -181,7 +181,7 @@ const nameOf = (error: unknown): string =>
       ? "a text"
       : "an object"
 
-/** Where providers and Node put their codes. The body of the request is nowhere among them. */
+/** Where providers and Node put their codes. The request's body is not among them. */
 const places = ["code", "type", "status", "error", "data", "cause", "response"] as const
 
 const gather = (value: unknown, codes: Set<string>, depth: number): void => {
@@ -195,11 +195,14 @@ const gather = (value: unknown, codes: Set<string>, depth: number): void => {
   }
 }
 
-/** Words joined by underscores. Keys have digits or dashes in them, and so are none; these say nothing by themselves. */
+/**
+ * Words joined by underscores. Keys contain digits or dashes and so do not match; the excluded words say nothing by
+ * themselves.
+ */
 const isCode = (code: string): boolean =>
   /^[a-z]{2,24}(_[a-z]{1,24}){0,5}$/.test(code) && code !== "error" && code !== "failed" && code !== "response"
 
-/** Google says in its body how long to wait. */
+/** Google states the retry delay in the body. */
 const delayIn = (error: unknown): number | undefined => {
   if (!APICallError.isInstance(error) || error.statusCode !== 429) return undefined
   const seconds = /"retryDelay"\s*:\s*"(\d+(?:\.\d+)?)s"/.exec(error.responseBody ?? "")?.[1]

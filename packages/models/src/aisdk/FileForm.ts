@@ -1,8 +1,8 @@
 /**
- * A file as a provider package takes it: its bytes or its address, and its full media type.
+ * A file in the form that provider packages take: its bytes or its address, and its full media type.
  *
- * The type is that of the data URL, else that of the part where it says one, else what the bytes say. `image/*`, `image` and
- * `application/octet-stream` say too little; they stay only where the bytes say nothing either.
+ * The type comes from the data URL, else from the part if it states one, else from the bytes. `image/*`, `image` and
+ * `application/octet-stream` are too vague; they are kept only when the bytes are not recognized either.
  */
 import type { SharedV4FileData } from "@ai-sdk/provider"
 import * as Effect from "effect/Effect"
@@ -11,7 +11,7 @@ import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import { filetypemime } from "magic-bytes.js"
 
-/** What a file part says. `data` is base64, a data URL, or an address. */
+/** The fields of a file part. `data` is base64, a data URL, or an address. */
 export interface Written {
   readonly mediaType: string
   readonly data: string
@@ -23,7 +23,7 @@ export interface FileForm {
   readonly data: Extract<SharedV4FileData, { readonly type: "data" | "url" }>
 }
 
-/** The form of a file. */
+/** Converts a file part. */
 export const make = ({ data, mediaType }: Written): FileForm => {
   const inline = /^data:([^,;]*)((?:;[^,;]*)*),/i.exec(data)
   if (inline !== null) {
@@ -37,7 +37,7 @@ export const make = ({ data, mediaType }: Written): FileForm => {
     : { mediaType: typeOf([mediaType], data), data: { type: "data", data } }
 }
 
-/** The text of a data URL that is not base64, as base64; `undefined` where its escapes are none. */
+/** The payload of a data URL without base64, as base64; `undefined` when its escapes are invalid. */
 const encoded = (payload: string): string | undefined => {
   const text = Effect.runSyncExit(Effect.sync(() => decodeURIComponent(payload)))
   return Exit.isSuccess(text) ? Base64.encode(text.value) : undefined
@@ -73,7 +73,7 @@ const aliases: ReadonlyMap<string, string> = new Map([
 
 const isFull = (type: string): boolean => /^[\w.+-]+\/[\w.+-]+$/.test(type) && type !== "application/octet-stream"
 
-/** What the first bytes say, the likeliest first. */
+/** Media types that the first bytes match, the likeliest first. */
 const sniffed = (data: string): ReadonlyArray<string> => {
   const head = data.slice(0, 512).replaceAll(/\s/g, "")
   const bytes = Base64.decode(head.slice(0, head.length - (head.length % 4)))

@@ -1,6 +1,6 @@
 /**
- * JSON as the AI SDK types it. Its types are mutable and ours are not; the values are the same, and neither side writes to
- * what it was given. So these are guards on the shape, not conversions.
+ * JSON as the AI SDK types it. Its types are mutable and ours are not; the values are the same, and neither side
+ * mutates what it receives. So these are type guards, not conversions.
  */
 import type { JSONObject, JSONValue, LanguageModelV4FunctionTool, SharedV4ProviderOptions } from "@ai-sdk/provider"
 import type { Json } from "@reins/protocol"
@@ -18,10 +18,13 @@ export const isJson = (value: unknown): value is Json => isValue(value)
 
 const decode = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Json))
 
-/** What a text says as JSON; `undefined` where it is none. */
+/** Parses a text as JSON; `undefined` when it is not JSON. */
 export const parse = (text: string): Json | undefined => Option.getOrUndefined(decode(text))
 
-/** Options or metadata by provider, without what is no object and without our own `reins` entry; absent when empty. */
+/**
+ * Options or metadata by provider, without values that are not objects and without our own `reins` entry; absent when
+ * empty.
+ */
 export const byProvider = (
   record: { readonly [provider: string]: unknown } | undefined
 ): SharedV4ProviderOptions | undefined => {
@@ -36,5 +39,5 @@ export const byProvider = (
   return some ? out : undefined
 }
 
-/** Under this name the adapter keeps its own notes in a part's metadata; no provider sees it. */
+/** The key under which the adapter keeps its own notes in a part's metadata; it is never sent to a provider. */
 export const own = "reins"

@@ -1,8 +1,8 @@
 /**
- * An AI SDK provider's stream parts as parts of our port, one answer at a time.
+ * Converts an AI SDK provider's stream parts to parts of our port, one response at a time.
  *
- * Plain code without effects: every delta passes here. What has no counterpart in a conversation of ours, but has to go back
- * to the provider on the next step (its own kinds of content, files from its reasoning), is carried as a reasoning or file
+ * Plain code without effects: every delta passes through it. What our conversation cannot express but has to go back to
+ * the provider on the next step (provider-specific content, files from its reasoning) is carried as a reasoning or file
  * part with a note in its metadata, and unpacked by `Prompt`.
  */
 import type { LanguageModelV4StreamPart, SharedV4Warning } from "@ai-sdk/provider"
@@ -17,11 +17,11 @@ import * as TokenUsage from "./TokenUsage.ts"
 
 type Metadata = { readonly [provider: string]: unknown } | undefined
 
-/** One answer's translation. Made anew for each attempt. */
+/** Converts one response. Create one per attempt. */
 export class Parts {
-  /** The first error that came inside the stream; the stream goes on, since usage may still follow. */
+  /** The first error inside the stream; the stream continues, since usage may still follow. */
   error: { readonly value: unknown } | undefined
-  /** True when the provider itself said that its stream broke off. */
+  /** True when the provider itself reported that its stream was interrupted. */
   interrupted = false
   private held: ModelPart | undefined
   private used = Usage.empty
@@ -30,16 +30,16 @@ export class Parts {
   private readonly ids = new ReceivedIds()
   private readonly names: ToolNames
 
-  /** `names`: as the request told the tools. */
+  /** `names`: as sent with the request. */
   constructor(names: ToolNames) {
     this.names = names
   }
 
-  /** Translates what came, in order. */
+  /** Converts parts, in order. */
   take(parts: ReadonlyArray<LanguageModelV4StreamPart>): ReadonlyArray<ModelPart> {
     const out: Array<ModelPart> = []
     for (const part of parts) {
-      // Who goes on to speak has not finished.
+      // Content after a finish: the response has not finished.
       if (this.held !== undefined && isContent(part)) this.held = undefined
       const one = this.one(part)
       if (one === undefined) continue
@@ -114,7 +114,7 @@ export class Parts {
       case "tool-approval-request":
         return {
           type: "warning",
-          message: `the provider wants to be told whether it may run the call ${part.toolCallId}: set its own approval to never, and ours decides nothing about tools that the provider runs`
+          message: `The provider asks for approval of its own call ${part.toolCallId}. Approvals of provider-run tools are not supported: set the tool's approval to never`
         }
       case "finish":
         return this.hold(part)
@@ -130,19 +130,19 @@ export class Parts {
     }
   }
 
-  /** The finish of the whole answer, once its stream has ended; absent when none came. */
+  /** The finish of the whole response, once its stream has ended; absent when none came. */
   get finish(): ModelPart | undefined {
     return this.held
   }
 
   /**
-   * Usage goes on at once. The finish waits for the end of the stream: some streams hold several messages, each with a finish
-   * and a bill of its own, and an answer has one finish and is all that was said.
+   * Usage is passed on at once. The finish is held until the stream ends: some streams contain several messages, each
+   * with its own finish and usage, but a response has one finish and all of the content.
    */
   private hold(part: Extract<LanguageModelV4StreamPart, { readonly type: "finish" }>): ModelPart | undefined {
     const { raw, unified } = part.finishReason
     const usage = TokenUsage.fromAiSdk(part.usage)
-    // A further message that read nothing is none that was billed: its package repeats counts of the one before.
+    // A later message without input tokens was not billed: its package repeats the counts of the one before.
     if (usage !== undefined && (Usage.isUnknown(this.used) || Usage.inputTokens(usage) > 0)) {
       this.used = Usage.add(this.used, usage)
     }
@@ -159,7 +159,7 @@ export class Parts {
     return about === undefined ? { type, text, part } : { type, text, part, ...metadata(about) }
   }
 
-  /** Providers use an id again for the next part, so each start gets a key of its own. */
+  /** Providers reuse an id for the next part, so each start gets a key of its own. */
   private open(type: "text" | "reasoning", id: string): string {
     const key = String(this.count++)
     this.keys.set(type + id, key)
@@ -167,14 +167,16 @@ export class Parts {
   }
 }
 
-/** Anthropic's `pause_turn` is the one reason that packages have no word for and that asks for another request. */
+/** Anthropic's `pause_turn` is the only reason that packages do not map and that requires another request. */
 const reasonOf = (unified: StopReason, raw: string | undefined): StopReason =>
   raw === "pause_turn" ? "paused" : unified
 
 const isContent = (part: LanguageModelV4StreamPart): boolean =>
   part.type !== "finish" && part.type !== "response-metadata" && part.type !== "ping" && part.type !== "raw"
 
-/** Some providers say nothing at all, or `null`, for a call without arguments. What is no JSON stays as it was written. */
+/**
+ * Some providers send nothing at all, or `null`, for a call without arguments. Text that is not JSON is kept as it is.
+ */
 const argumentsOf = (input: string): Json => {
   if (input.trim() === "") return {}
   const parsed = JsonValue.parse(input)
@@ -195,7 +197,7 @@ const metadata = (
   return { metadata: note === undefined ? out : { ...out, [JsonValue.own]: note } }
 }
 
-/** Providers leave `undefined` in their metadata, which is no JSON and would not survive being stored. */
+/** Providers leave `undefined` in their metadata, which is not JSON and would be lost in storage. */
 const withoutUndefined = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map((item) => withoutUndefined(item) ?? null)
   if (!Predicate.isObject(value)) return value
@@ -230,7 +232,7 @@ const warningOf = (warning: SharedV4Warning): string => {
     case "unsupported":
       return `${warning.feature} is not supported${warning.details === undefined ? "" : `: ${warning.details}`}`
     case "compatibility":
-      return `${warning.feature} is imitated${warning.details === undefined ? "" : `: ${warning.details}`}`
+      return `${warning.feature} is emulated${warning.details === undefined ? "" : `: ${warning.details}`}`
     case "deprecated":
       return `${warning.setting} is deprecated: ${warning.message}`
     case "other":

@@ -1,5 +1,5 @@
 /**
- * Our messages as an AI SDK prompt. What a provider gave with a part goes back to it as that part's provider options:
+ * Our messages as an AI SDK prompt. What a provider sent with a part goes back to it as that part's provider options:
  * signatures, encrypted reasoning, ids, cache marks.
  */
 import type {
@@ -26,14 +26,14 @@ export interface PromptOptions {
   readonly lastMessage?: SharedV4ProviderOptions | undefined
 }
 
-/** What is foreign to the provider in a request, and how it is put to it. */
+/** Provider-specific rules for names and ids in a request. */
 export interface Border {
-  /** The AI SDK's name of the provider. */
+  /** The provider's AI SDK name. */
   readonly provider: string
   readonly names: ToolNames
 }
 
-/** The prompt of one request. No block of it is an empty text, which providers refuse. */
+/** The prompt of one request. It contains no empty text blocks, which providers reject. */
 export const make = (
   instructions: string | undefined,
   messages: ReadonlyArray<Message.Message>,
@@ -54,7 +54,7 @@ export const make = (
   return [...prompt.slice(0, -1), { ...last, providerOptions: options.lastMessage }]
 }
 
-/** {@link Border}, on the way through the messages of one request. */
+/** {@link Border}, with the state of the conversion of one request. */
 interface Sent extends Border {
   readonly ids: CallIds.SentIds
 }
@@ -70,7 +70,7 @@ const messageOf = (message: Message.Message, sent: Sent): LanguageModelV4Message
   }
 }
 
-/** Whether a part says something: a text without words does only where it carries what its own provider wants back. */
+/** Whether a part has content: an empty text counts only when it carries metadata of its own provider. */
 const says =
   ({ provider }: Sent) =>
   (part: Message.TextPart | Message.FilePart | Message.AssistantPart): boolean =>
@@ -115,7 +115,7 @@ const assistantPart = (part: Message.AssistantPart, sent: Sent): AssistantMessag
         type: "tool-call",
         toolCallId: part.execution === "provider" ? part.id : sent.ids.call(part.id),
         toolName: sent.names.told(part.name),
-        // Providers take objects only. What the model wrote wrongly, its result tells it.
+        // Providers accept objects only. The call's result tells the model what was wrong with other arguments.
         input: JsonValue.isObject(part.args) ? part.args : {},
         ...(part.execution === "provider" ? { providerExecuted: true } : {}),
         ...options(part.metadata)
@@ -145,7 +145,7 @@ const outputOf = (part: Message.ResultPart): LanguageModelV4ToolResultOutput => 
   if (part.content === undefined) return part.status === undefined ? succeeded(part.result) : failed(part.result)
   const blocks = part.content.flatMap(blockOf)
   if (blocks.length === 0) return part.status === undefined ? succeeded("") : failed("")
-  // A failure that was cut to what the model is sent is still one.
+  // A failure stays a failure after it was shortened for the model.
   const texts = blocks.flatMap((block) => (block.type === "text" ? [block.text] : []))
   return part.status !== undefined && texts.length === blocks.length
     ? failed(texts.join("\n"))
@@ -160,7 +160,7 @@ const blockOf = (item: Message.TextPart | Message.FilePart): ReadonlyArray<Block
   return item.text.trim() === "" ? [] : [{ type: "text", text: item.text, ...options(item.metadata) }]
 }
 
-/** What a model reads of a call that said nothing. */
+/** What a model reads as the result of a call that returned nothing. */
 const nothing = "(no output)"
 
 const succeeded = (result: Json): LanguageModelV4ToolResultOutput =>
@@ -168,10 +168,10 @@ const succeeded = (result: Json): LanguageModelV4ToolResultOutput =>
     ? { type: "text", value: result.trim() === "" ? nothing : result }
     : { type: "json", value: json(result) }
 
-/** Also a denied call: what a person said to it stands in the result, and the model shall read it. */
+/** Also a denied call: the result contains the user's feedback, which the model must read. */
 const failed = (result: Json): LanguageModelV4ToolResultOutput =>
   Predicate.isString(result)
-    ? { type: "error-text", value: result.trim() === "" ? "the call failed and gave no reason" : result }
+    ? { type: "error-text", value: result.trim() === "" ? "The tool call failed without a message" : result }
     : { type: "error-json", value: json(result) }
 
 const json = (value: Json): JSONValue => (JsonValue.isValue(value) ? value : null)

@@ -1,11 +1,11 @@
 /**
- * How long a provider asks to wait, in milliseconds, from its answer's headers: `retry-after-ms`, or `retry-after` in seconds
- * or as a date. Absent when it does not say, or says nonsense.
+ * The retry delay that a provider asks for, in milliseconds, from its response headers: `retry-after-ms`, or
+ * `retry-after` in seconds or as a date. Absent when the headers are missing or invalid.
  */
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
 
-/** `now`: epoch milliseconds. A date that has passed means: at once. */
+/** `now`: epoch milliseconds. A date in the past means: at once. */
 export const retryAfterMs = (
   headers: { readonly [name: string]: string } | undefined,
   now: number

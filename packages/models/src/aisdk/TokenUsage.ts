@@ -1,21 +1,21 @@
 /**
- * Token counts as AI SDK providers report them, in our disjoint parts. What is not reported, or is no count, stays unknown;
- * a total is only used to find a part that is missing beside it.
+ * Converts token counts of AI SDK providers to our disjoint parts. A missing or invalid count stays unknown; a total is
+ * only used to compute a missing part.
  */
 import type { LanguageModelV4Usage } from "@ai-sdk/provider"
 import type { Usage } from "@reins/protocol"
 import * as Predicate from "effect/Predicate"
 import * as Record from "effect/Record"
 
-/** A count, or `undefined` for what is none. */
+/** A valid count, or `undefined`. */
 const count = (value: unknown): number | undefined =>
   Predicate.isNumber(value) && Number.isSafeInteger(value) && value >= 0 ? value : undefined
 
-/** A count; 0 is none beside a total that is no count. */
+/** A count; 0 counts as unknown when the total is invalid. */
 const filled = (value: unknown, total: unknown): number | undefined =>
   value === 0 && total !== undefined && count(total) === undefined ? undefined : count(value)
 
-/** What of `total` is left when the other parts are taken out; never below 0, since some providers count badly. */
+/** The remainder of `total` after the other parts; never below 0, since some providers count inconsistently. */
 const rest = (total: number | undefined, ...parts: ReadonlyArray<number | undefined>): number | undefined =>
   total === undefined
     ? undefined
@@ -24,7 +24,7 @@ const rest = (total: number | undefined, ...parts: ReadonlyArray<number | undefi
         parts.reduce<number>((left, part) => left - (part ?? 0), total)
       )
 
-/** Input that is kept for an hour: only Anthropic tells, in its own words. */
+/** Input cached for an hour: only Anthropic reports it, in its own field. */
 const longWrite = (raw: LanguageModelV4Usage["raw"]): number | undefined => {
   const creation = raw?.["cache_creation"]
   return Predicate.isObject(creation) && "ephemeral_1h_input_tokens" in creation
@@ -33,8 +33,8 @@ const longWrite = (raw: LanguageModelV4Usage["raw"]): number | undefined => {
 }
 
 /**
- * Whether a provider leaves reasoning out of its output: it says more reasoning than output, or its own total of everything
- * adds up only with both.
+ * Whether a provider excludes reasoning from its output count: it reports more reasoning than output, or its overall
+ * total only adds up with both.
  */
 const isApart = (
   reasoning: number | undefined,
@@ -49,7 +49,7 @@ const isApart = (
 
 /** Our usage; `undefined` when nothing at all was reported. */
 export const fromAiSdk = (usage: LanguageModelV4Usage | undefined): Usage.Usage | undefined => {
-  // Providers are foreign code: what their types promise may be missing.
+  // Provider packages are foreign code: fields that their types promise may be missing.
   const { inputTokens, outputTokens, raw }: Partial<LanguageModelV4Usage> = usage ?? {}
   const inputCacheRead = count(inputTokens?.cacheRead)
   const written = count(inputTokens?.cacheWrite)
@@ -63,7 +63,7 @@ export const fromAiSdk = (usage: LanguageModelV4Usage | undefined): Usage.Usage 
   const outputText = isApart(outputReasoning, outputTotal, count(inputTokens?.total), raw)
     ? outputTotal
     : (filled(outputTokens?.text, outputTokens?.total) ?? rest(outputTotal, outputReasoning))
-  // Beside an unknown rest or a total that is none, a count of 0 is a package's filling and says nothing.
+  // Next to an unknown rest or an invalid total, a count of 0 is a package's default and means unknown.
   const told = (part: number | undefined, beside: number | undefined) =>
     part === 0 && beside === undefined ? undefined : part
   const parts = {

@@ -1,20 +1,23 @@
 /**
- * Names of tools as any provider takes them, and back: letters, digits, `_` and `-`, none of `-` and digits first, at most 64. Ours may
- * be anything, such as `files/read` or a specialist's name with a space.
+ * Maps tool names to names that every provider accepts, and back: letters, digits, `_` and `-`, starting with a letter
+ * or `_`, at most 64. Ours may be anything, such as `files/read` or a specialist's name with a space.
  *
- * A name that is lawful stays as it is. What a model calls that nobody offered stays as the model wrote it.
+ * A valid name is unchanged. A name that was not offered is kept as the model wrote it.
  */
 import * as Hash from "effect/Hash"
 
-/** The names of one request. */
+/** The tool names of one request. */
 export interface ToolNames {
-  /** A name of ours as the provider is told it. */
+  /** Our name as it is sent to the provider. */
   readonly told: (name: string) => string
-  /** The name of ours that a model means. */
+  /** Our name for the name that a model used. */
   readonly meant: (name: string) => string
 }
 
-/** The names `ours`, besides those that are `taken` by the provider's own tools. The same names give the same, in every order of calls. */
+/**
+ * Maps the names `ours`, avoiding those `taken` by the provider's own tools. The same names map the same way, whatever
+ * their order.
+ */
 export const make = (ours: Iterable<string>, taken: Iterable<string>): ToolNames => {
   const toTold = new Map<string, string>()
   const toOurs = new Map<string, string>()

@@ -1,7 +1,7 @@
 /**
- * Progress of MCP calls: asks the server for it with each call, and hands what it tells to the call's own `ToolRun`.
+ * Progress of MCP calls: asks the server to report it with each call, and passes it on to the call's `ToolRun`.
  *
- * `effect/ai`'s client speaks the protocol but drops notifications; this stands around its transports and reads along.
+ * `effect/ai`'s client drops progress notifications; this wraps its transports and reads them there.
  */
 import { ToolRun } from "@reins/runtime"
 import * as Effect from "effect/Effect"
@@ -17,7 +17,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as JsonValue from "../aisdk/JsonValue.ts"
 
-/** What a server tells of a call on its way. */
+/** A progress notification of a call. */
 interface News {
   readonly progressToken: unknown
   readonly progress: number
@@ -45,7 +45,7 @@ export const stdio = (
     return { ...transport, request: (message, tool) => asking(transport, listeners, message, tool) }
   })
 
-/** A transport over HTTP whose calls report their progress, where the server answers them with a stream. */
+/** A transport over HTTP whose calls report their progress, when the server responds with a stream. */
 export const http = (
   options: Parameters<typeof McpClient.http>[0]
 ): Effect.Effect<McpClient.Transport, McpClientError, HttpClient.HttpClient | Scope.Scope> =>
@@ -59,7 +59,7 @@ export const http = (
     return { ...transport, request: (message, tool) => asking(transport, listeners, message, tool) }
   })
 
-/** The response with its body read along. A response has getters over what it hides, so it is stood in for, not copied. */
+/** A response whose body is also read here. A proxy, not a copy: a response has getters over private state. */
 const overheardResponse = (
   response: HttpClientResponse.HttpClientResponse,
   listeners: ReadonlyMap<unknown, Listener>
@@ -70,7 +70,7 @@ const overheardResponse = (
       })
     : response
 
-/** Sends a call with a token to tell its progress by, and listens while it runs. */
+/** Sends a call with a progress token, and listens while it runs. */
 const asking = (
   transport: McpClient.Transport,
   listeners: Map<unknown, Listener>,
@@ -98,7 +98,7 @@ const asking = (
 
 const isFields = (value: unknown): value is { readonly [key: string]: unknown } => Predicate.isObject(value)
 
-/** Servers count in steps or in fractions, with an end or without one; phases are whole numbers up to a last one. */
+/** Servers count in steps or in fractions, with or without a total; phases are integers up to a last one. */
 const phase = ({ message, progress, total }: News, name: string) => {
   const label = message ?? name
   if (total === undefined) return { label, phaseIndex: Math.ceil(progress), totalPhases: Math.ceil(progress) }

@@ -1,8 +1,8 @@
 /**
- * What a server's tool answered, with all of its blocks: as JSON for the log, and as the parts that a model reads.
+ * The result of a server's tool, with all of its blocks: as JSON for the log, and as the parts that a model reads.
  *
- * What is structured goes before. Its text, which servers send beside it for clients that know no structure, is not said twice; every
- * other block is sent along.
+ * Structured content takes precedence. The text that servers send with it for clients without support for structured
+ * content is not repeated; every other block is included.
  */
 import type { Json } from "@reins/protocol"
 import type * as McpSchema from "effect/ai/McpSchema"
@@ -13,7 +13,7 @@ import * as JsonValue from "../aisdk/JsonValue.ts"
 
 type Block = McpSchema.CallToolResult["content"][number]
 
-/** The value of a call that the server did not call a failure. */
+/** The result of a call that the server did not report as failed. */
 export class McpResult {
   private readonly structured: unknown
   private readonly blocks: ReadonlyArray<Block>
@@ -23,14 +23,17 @@ export class McpResult {
     this.blocks = content
   }
 
-  /** As plain as it can be: what is structured, else the text; and the blocks where there are others than text. */
+  /**
+   * The simplest form that loses nothing: the structured content, else the text; with the blocks when some are not
+   * text.
+   */
   toJSON(): unknown {
     const isText = this.blocks.every((block) => block.type === "text")
     if (this.structured === undefined) return isText ? textOf(this.blocks) : { content: this.blocks.map(blockOf) }
     return isText ? this.structured : { structuredContent: this.structured, content: this.blocks.map(blockOf) }
   }
 
-  /** What the model reads: files as what they are. */
+  /** What the model reads, with files as files. */
   get shown(): ReadonlyArray<Prompt.ToolModelOutputPart> {
     const parts = this.blocks.flatMap((block) => (this.repeats(block) ? [] : partOf(block)))
     return this.structured === undefined ? parts : [text(JSON.stringify(this.structured)), ...parts]
@@ -43,11 +46,13 @@ export class McpResult {
   }
 }
 
-/** What a failed call says for itself. */
+/** The message of a failed call. */
 export const failureOf = ({ content, structuredContent }: McpSchema.CallToolResult): string => {
   const said = content.flatMap(partOf).map((part) => (part.type === "text" ? part.text : `[${part.mediaType}]`))
   if (said.length > 0) return said.join("\n")
-  return structuredContent === undefined ? "the server gave no reason" : JSON.stringify(structuredContent)
+  return structuredContent === undefined
+    ? "The server reported a failure without a message"
+    : JSON.stringify(structuredContent)
 }
 
 const textOf = (content: ReadonlyArray<Block>): string =>
@@ -77,7 +82,7 @@ const blockOf = (block: Block): { readonly [field: string]: Json } => {
 
 const base64 = (data: string | Uint8Array): string => (Predicate.isString(data) ? data : Base64.encode(data))
 
-/** A block as the model reads it; none for a text without words. */
+/** A block as the model reads it; none for an empty text. */
 const partOf = (block: Block): ReadonlyArray<Prompt.ToolModelOutputPart> => {
   const { data, mediaType, name, text: words, uri } = blockOf(block)
   if (Predicate.isString(data) && Predicate.isString(mediaType)) return [Prompt.makePart("file", { mediaType, data })]

@@ -1,7 +1,9 @@
 /**
- * Specialists as the tools of an MCP server: each call is a run of its own, and its answer is the tool's result.
+ * Serves specialists as tools of an MCP server: each call is a run of its own, and the specialist's answer is the
+ * tool's result.
  *
- * It only registers them; the transport is `effect/ai`'s: `McpServer.layerStdio({ …, registrations: McpSpecialists.layer(Researcher) })`.
+ * It only registers them; the transport is `effect/ai`'s: `McpServer.layerStdio({ …, registrations:
+ * McpSpecialists.layer(Researcher) })`.
  */
 import { ObjectRoot, Runtime, type Specialist } from "@reins/runtime"
 import * as Effect from "effect/Effect"
@@ -13,13 +15,13 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as JsonValue from "../aisdk/JsonValue.ts"
 
-/** Why a specialist gave no answer. The code is that of the run's error; nothing of its inside is told. */
+/** A specialist failed. The code is that of the run's error; internal details are not revealed. */
 export class SpecialistFailed extends Schema.TaggedError<SpecialistFailed>()("SpecialistFailed", {
   specialist: Schema.String,
   message: Schema.String
 }) {}
 
-/** Offers a specialist as a tool of its name. It has to be one of the runtime's agents. */
+/** Serves a specialist as a tool with its name. It has to be one of the runtime's agents. */
 export const layer = <In, Out>(
   specialist: Specialist.Of<In, Out>
 ): Layer.Layer<never, never, Runtime | McpServer.McpServer> => {
@@ -45,11 +47,11 @@ export const layer = <In, Out>(
 
 const promptOnly = {
   type: "object",
-  properties: { prompt: { type: "string", description: "What to do, with everything needed to do it" } },
+  properties: { prompt: { type: "string", description: "The task, with all the information needed to do it" } },
   required: ["prompt"]
 } as const
 
-/** What the specialist takes, of what the client sent. */
+/** Decodes the client's arguments to the specialist's input. */
 const inputOf = <In, Out>(specialist: Specialist.Of<In, Out>, given: unknown) => {
   const { input } = specialist.definition
   return input === undefined
@@ -57,13 +59,13 @@ const inputOf = <In, Out>(specialist: Specialist.Of<In, Out>, given: unknown) =>
     : Schema.decodeUnknownEffect(Schema.toCodecJson(input))(given)
 }
 
-/** What the specialist answered, as JSON. */
+/** The specialist's output, as JSON. */
 const outputOf = <In, Out>({ definition }: Specialist.Of<In, Out>, output: unknown) =>
   definition.output === undefined
     ? Effect.succeed(output)
     : Schema.encodeUnknownEffect(Schema.toCodecJson(definition.output))(output)
 
-/** Parameters with an object at their root, as clients want them. */
+/** Parameters with an object at their root, as clients require. */
 const rootOf = (written: JsonSchema): JsonSchema => {
   const told = JsonValue.isJson(written) ? ObjectRoot.make(written) : undefined
   return told?._tag === "Told" ? told.schema : written

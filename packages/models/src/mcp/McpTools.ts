@@ -1,11 +1,11 @@
 /**
- * The tools of an MCP server as a toolkit: `toolkit: McpTools.toolkit({ prefix: "files_" })` on an agent, and a layer of the
- * server beside it.
+ * The tools of an MCP server as a toolkit: `toolkit: McpTools.toolkit({ prefix: "files_" })` on an agent, and a layer
+ * of the server beside it.
  *
- * What a server says of its tools decides who is asked: one that may destroy something needs an approval, and by the
- * protocol that is every tool that does not say otherwise. The agent's `approvals` go before. Definitions are read once, when
- * the agent's tools are built, and stand for as long as the runtime does; a definition that is another one later makes
- * grants void, since they are bound to it.
+ * The server's annotations decide which tools need approval: those that may be destructive, and by the protocol that is
+ * every tool that does not say otherwise. The agent's `approvals` take precedence. Definitions are read once, when the
+ * agent's tools are built, and stay for the lifetime of the runtime; a definition that has changed by the next start
+ * voids the grants that are bound to it.
  */
 import * as Effect from "effect/Effect"
 import * as McpClient from "effect/ai/McpClient"
@@ -24,15 +24,15 @@ import * as SchemaGetter from "effect/SchemaGetter"
 import * as McpProgress from "./McpProgress.ts"
 import { failureOf, McpResult } from "./McpResult.ts"
 
-/** What a call of a server's tool failed with, for the model to read. */
+/** The failure of a server's tool, for the model to read. */
 export class McpToolFailed extends Schema.TaggedError<McpToolFailed>()("McpToolFailed", {
   tool: Schema.String,
   message: Schema.String
 }) {}
 
-/** Which of a server's tools, and under which names. */
+/** Which of a server's tools to use, and under which names. */
 export interface ToolkitOptions {
-  /** Before every tool's name, so that two servers do not clash. */
+  /** Prepended to every tool's name, so that two servers do not clash. */
   readonly prefix?: string | undefined
   /** Which of the server's tools; absent: all. */
   readonly only?: ReadonlyArray<string> | undefined
@@ -69,7 +69,7 @@ export const fromClient = Effect.fnUntraced(function* (client: McpClient.McpClie
   return yield* kit.pipe(Effect.provideContext(yield* kit.toHandlers(handlers)))
 })
 
-/** A server's answer, as JSON once it is encoded. */
+/** A server's result, which encodes to JSON. */
 const Answer: Schema.Codec<unknown> = Schema.Unknown.pipe(
   Schema.decodeTo(Schema.Unknown, {
     decode: SchemaGetter.passthrough(),
@@ -98,7 +98,7 @@ const toolOf = (name: string, descriptor: McpSchema.Tool): ServerTool => {
   return title === undefined ? tool : tool.annotate(Tool.Title, title)
 }
 
-/** Arguments are objects by now: they were checked by the tool's own schema. */
+/** Arguments are already validated objects: the tool's own schema checked them. */
 const call = (client: McpClient.McpClient, tool: McpSchema.Tool, args: unknown) =>
   client.callTool({ tool, arguments: Predicate.isObject(args) ? { ...args } : {} }).pipe(
     Effect.mapError((error) => new McpToolFailed({ tool: tool.name, message: error.message })),
@@ -109,19 +109,19 @@ const call = (client: McpClient.McpClient, tool: McpSchema.Tool, args: unknown) 
     )
   )
 
-/** How a server is met. */
+/** How to connect to a server. */
 export interface ServerOptions {
-  /** As whom we introduce ourselves. Default `reins`. */
+  /** Our client name. Default `reins`. */
   readonly name?: string | undefined
-  /** Default `0.1.0`. */
+  /** Our client version. Default `0.1.0`. */
   readonly version?: string | undefined
-  /** The revision of the protocol. Default 2025-11-25. */
+  /** The protocol revision. Default 2025-11-25. */
   readonly protocol?: McpProtocol.ProtocolAdapter<McpClient.ProtocolVersion> | undefined
 }
 
 const introduction = ({ name = "reins", version = "0.1.0" }: ServerOptions) => ({ name, version })
 
-/** A server that runs as a process of ours. It lives as long as the layer, and its calls report progress. */
+/** A server run as a child process. It lives as long as the layer, and its calls report progress. */
 export const layerStdio = (
   command: ChildProcess.Command,
   options: ServerOptions = {}
@@ -135,7 +135,7 @@ export const layerStdio = (
     )
   )
 
-/** A server at an address. Its calls report progress where it answers them with a stream. */
+/** A server at an address. Its calls report progress when it responds with a stream. */
 export const layerHttp = (
   url: string,
   options: ServerOptions & { readonly headers?: { readonly [name: string]: string } } = {}

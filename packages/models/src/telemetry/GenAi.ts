@@ -1,8 +1,8 @@
 /**
- * The names of OpenTelemetry's conventions for generative models, all in one place: they are still being renamed there.
+ * The names of OpenTelemetry's conventions for generative models, in one place, since they are still being renamed.
  * Metrics have the names that are deployed today.
  *
- * What the conventions have no name for (cost, approvals, budgets) is named `agent.*`.
+ * What the conventions do not name (cost, approvals, budgets) is named `agent.*`.
  */
 
 /** Names of spans and their attributes. */
@@ -46,7 +46,7 @@ export const attribute = {
   toolCallId: "gen_ai.tool.call.id"
 } as const
 
-/** Values of `gen_ai.operation.name`, which begin the span's name too. */
+/** Values of `gen_ai.operation.name`, which also begin the span's name. */
 export const operation = { chat: "chat", invokeAgent: "invoke_agent", executeTool: "execute_tool" } as const
 
 /** Names of metrics. Tokens are counts, times are seconds. */
@@ -56,7 +56,7 @@ export const metric = {
   timeToFirstChunk: "gen_ai.client.operation.time_to_first_chunk"
 } as const
 
-/** Upper bounds of the buckets that the conventions advise. */
+/** Upper bounds of the buckets that the conventions recommend. */
 export const boundaries = {
   tokens: Array.from({ length: 14 }, (_, index) => 4 ** index),
   seconds: Array.from({ length: 14 }, (_, index) => 0.01 * 2 ** index)
@@ -72,5 +72,5 @@ const providers: { readonly [ours: string]: string } = {
   mistral: "mistral_ai"
 }
 
-/** The conventions' name for a provider of ours. */
+/** The conventions' name for one of our providers. */
 export const providerName = (provider: string): string => providers[provider] ?? provider

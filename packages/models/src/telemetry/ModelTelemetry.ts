@@ -1,8 +1,8 @@
 /**
- * A model that tells of each request: a `chat` span and the client metrics of OpenTelemetry's conventions. Put it around any
- * model: `ModelTelemetry.layer(AiSdkModel.layer(…))`. Exporting is `effect/observability`'s, such as `Otlp`.
+ * Records each request of a model: a `chat` span and the client metrics of OpenTelemetry's conventions. Wrap any model:
+ * `ModelTelemetry.layer(AiSdkModel.layer(…))`. `effect/observability` exports them, for example with `Otlp`.
  *
- * What was said stays out of it, unless content capture is switched on.
+ * Content is left out unless content capture is on.
  */
 import { type ModelFailure, Usage } from "@reins/protocol"
 import { Model, type ModelPart, type ModelPort, type ModelRequest } from "@reins/runtime"
@@ -15,20 +15,20 @@ import * as Option from "effect/Option"
 import type * as Tracer from "effect/Tracer"
 import * as GenAi from "./GenAi.ts"
 
-/** What telemetry may tell. */
+/** What telemetry records. */
 export interface Options {
-  /** Whether instructions, messages and answers stand in the spans. Default false. */
+  /** Whether spans contain instructions, messages and responses. Default false. */
   readonly captureContent?: boolean | undefined
 }
 
-/** Puts telemetry around the model of a layer. */
+/** Adds telemetry to the model of a layer. */
 export const layer = <E, R>(model: Layer.Layer<Model, E, R>, options?: Options): Layer.Layer<Model, E, R> =>
   Layer.effect(
     Model,
     Effect.map(Model, (port) => traced(port, options))
   ).pipe(Layer.provide(model))
 
-/** Puts telemetry around a model. */
+/** Adds telemetry to a model. */
 export const traced = (port: ModelPort, options: Options = {}): ModelPort => {
   const about = {
     [GenAi.attribute.operation]: GenAi.operation.chat,
@@ -84,7 +84,7 @@ const requested = (request: ModelRequest, options: Options) => {
 /** For durations: a wall clock can be set back. */
 const monotonicMs = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
 
-/** What is kept of an answer for its span; plain code, since every delta passes. */
+/** What is kept of a response for its span; plain code, since every delta passes through it. */
 class Heard {
   readonly startedAt: number
   firstAt: number | undefined
@@ -177,13 +177,13 @@ const report = (
   )
 }
 
-/** Into a cache, for however long. */
+/** Tokens written to a cache, for any duration. */
 const written = ({ inputCacheWrite, inputCacheWriteLong }: Usage.Usage): number | undefined =>
   inputCacheWrite === undefined && inputCacheWriteLong === undefined
     ? undefined
     : (inputCacheWrite ?? 0) + (inputCacheWriteLong ?? 0)
 
-/** The reason's tag; `cancelled` where the request was not wanted any more. */
+/** The reason's tag; `cancelled` when the request was interrupted. */
 const errorType = (exit: Exit.Exit<void, ModelFailure.ModelFailure>): string | undefined => {
   if (Exit.isSuccess(exit)) return undefined
   const failure = Exit.findErrorOption(exit)

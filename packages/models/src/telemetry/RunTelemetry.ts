@@ -1,7 +1,8 @@
 /**
- * Spans of what a run does, in the words of OpenTelemetry's conventions: `invoke_agent` around each agent, `execute_tool` around
- * each attempt of a tool's handler. With `ModelTelemetry` around the model, its `chat` spans stand inside. What the conventions
- * have no word for (what the agent cost, whom it asked, how it ended) is told in attributes of our own. Nothing that was said is told.
+ * Spans of a run, by OpenTelemetry's conventions: `invoke_agent` around each agent, `execute_tool` around each attempt
+ * of a tool's handler. With `ModelTelemetry` around the model, its `chat` spans are nested inside. What the conventions
+ * do not name (an agent's cost, its approvals, how it ended) is recorded in attributes of our own. Content is never
+ * recorded.
  */
 import { Money, Usage } from "@reins/protocol"
 import {
@@ -17,7 +18,10 @@ import * as Layer from "effect/Layer"
 import type * as Tracer from "effect/Tracer"
 import * as GenAi from "./GenAi.ts"
 
-/** Has every run of the runtime traced. Provide it to `Runtime.layer`; exporting is `effect/observability`'s, such as `Otlp`. */
+/**
+ * Traces every run of the runtime. Provide it to `Runtime.layer`; `effect/observability` exports the spans, for example
+ * with `Otlp`.
+ */
 export const layer: Layer.Layer<never> = Layer.succeed(Tracing, {
   agent: (facts, work, totals) =>
     spanned(`${GenAi.operation.invokeAgent} ${facts.agent}`, ofAgent(facts), work, (span, end) =>
@@ -67,7 +71,7 @@ const agentEnded = (
   span.attribute(GenAi.attribute.agentEnd, reason)
   span.attribute(GenAi.attribute.inputTokens, Usage.inputTokens(usage))
   span.attribute(GenAi.attribute.outputTokens, Usage.outputTokens(usage))
-  // A sum without the calls of unknown price is a lower bound, and is not shown as the cost.
+  // A sum that leaves out unpriced calls is a lower bound, and is not recorded as the cost.
   if (unpriced === 0) span.attribute(GenAi.attribute.costUsd, Money.toUsd(costNanoUsd))
   span.attribute(GenAi.attribute.costPricedUsd, Money.toUsd(costNanoUsd))
   span.attribute(GenAi.attribute.costUnpriced, unpriced)

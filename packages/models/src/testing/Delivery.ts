@@ -1,21 +1,21 @@
 /**
- * How bytes arrive: in pieces of random size, with pauses, cut off, or stalled. Pure; the randomness is a seed, so that a
- * failure can be played again.
+ * How bytes are delivered: in pieces of random size, with pauses, cut off, or stalled. Pure and seeded, so that a
+ * failure can be reproduced.
  */
 export interface Delivery {
-  /** Where the random sizes begin. Absent: all bytes in one piece. */
+  /** The seed of the random sizes. Absent: all bytes in one piece. */
   readonly seed?: number | undefined
   /** The largest piece, in bytes. Default 64. */
   readonly maxPiece?: number | undefined
   /** Milliseconds between two pieces. Default 0: as fast as the event loop turns. */
   readonly pauseMs?: number | undefined
-  /** Breaks the connection after this part of the bytes, from 0 to 1. Absent: sends all. */
+  /** Breaks the connection after this fraction of the bytes, from 0 to 1. Absent: sends all. */
   readonly cutAt?: number | undefined
-  /** Sends nothing any more after this part of the bytes, and holds the connection. Absent: sends all. */
+  /** Stops sending after this fraction of the bytes and keeps the connection open. Absent: sends all. */
   readonly stallAt?: number | undefined
 }
 
-/** The bytes in pieces; joined they are the bytes again. Pieces may end inside a character. */
+/** Splits the bytes into pieces. Pieces may end inside a character. */
 export const split = (bytes: Uint8Array, delivery: Delivery): ReadonlyArray<Uint8Array> => {
   const end = Math.floor(bytes.length * Math.min(delivery.cutAt ?? 1, delivery.stallAt ?? 1))
   const sent = bytes.subarray(0, end)

@@ -1,19 +1,17 @@
-/**
- * What goes wrong between a provider and us, as data: how it is brought about, and what may come of a run under it.
- */
+/** Faults between a provider and us, as data: how each is caused, and what it may do to a run. */
 import type { Delivery } from "./Delivery.ts"
 
-/** One fault. Parts of an answer count its bytes, from 0 to 1. */
+/** One fault. `at` is a fraction of the response's bytes, from 0 to 1. */
 export type Fault =
-  /** Pieces that end anywhere, inside characters too. */
+  /** Pieces that end anywhere, even inside characters. */
   | { readonly _tag: "Pieces"; readonly seed: number }
-  /** The connection breaks after this part of the answer. */
+  /** The connection breaks at this point of the response. */
   | { readonly _tag: "Cut"; readonly at: number }
-  /** The provider is too busy once, and then answers. */
+  /** The provider refuses once with 429, then responds. */
   | { readonly _tag: "Busy" }
-  /** Nothing comes any more after this part of the answer, for longer than we wait. */
+  /** Nothing arrives after this point of the response, for longer than the timeout. */
   | { readonly _tag: "Stall"; readonly at: number }
-  /** The run is cancelled when this part of the answer is there. */
+  /** The run is cancelled when this point of the response has arrived. */
   | { readonly _tag: "Cancel"; readonly at: number }
 
 /** Every fault that a recording is played under. */
@@ -28,7 +26,7 @@ export const all: ReadonlyArray<Fault> = [
   { _tag: "Cancel", at: 0.5 }
 ]
 
-/** What it is called in a report. */
+/** The fault's name in a report. */
 export const nameOf = (fault: Fault): string => {
   switch (fault._tag) {
     case "Pieces":
@@ -42,7 +40,7 @@ export const nameOf = (fault: Fault): string => {
   }
 }
 
-/** How the answer is delivered under a fault. */
+/** How the response is delivered under a fault. */
 export const deliveryOf = (fault: Fault): Delivery => {
   switch (fault._tag) {
     case "Pieces":

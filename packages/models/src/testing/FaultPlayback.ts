@@ -1,6 +1,6 @@
 /**
- * Plays one recording under a fault, and says what of it does not hold: whatever goes wrong, the log is lawful and ends, nothing
- * is said that the provider did not say, and what was used is on the ledger, marked where it was estimated.
+ * Plays one recording under a fault and reports every violated promise: whatever goes wrong, the log is valid and ends,
+ * it contains nothing that the provider did not send, and the usage is on the ledger, marked where it was estimated.
  */
 import { type Envelope, Ordering } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -11,10 +11,10 @@ import { recorded, RecordedProvider, refusal } from "./RecordedProvider.ts"
 import type { Recording } from "./Recording.ts"
 import type { Spoken } from "./Spoken.ts"
 
-/** How long a stalled provider is waited for, in milliseconds: short, since it is waited out. */
+/** The timeout for a stalled provider, in milliseconds: short, since every stall waits for it. */
 const patienceMs = 40
 
-/** What does not hold of the recording under the fault; empty when all does. */
+/** The promises that do not hold for the recording under the fault; empty when all hold. */
 export const play = (
   recording: Recording,
   fault: Fault
@@ -44,7 +44,7 @@ const judge = (
     case "Busy":
       return [
         ...Playback.report(recording, spoken, log).problems,
-        ...(fault._tag === "Busy" && attemptsOf(log) < 2 ? ["it was not sent again"] : [])
+        ...(fault._tag === "Busy" && attemptsOf(log) < 2 ? ["no retry after 429"] : [])
       ]
     case "Cut":
     case "Stall":
@@ -63,29 +63,29 @@ const broken = (
   const events = log.map((envelope) => envelope.event)
   const finish = events.find((event) => event.type === "finish")
   const error = events.find((event) => event.type === "error")
-  // All that matters may have come before the fault: then it is an answer like any other. A stream of several messages may
-  // break between two of them, and nobody can tell that from its end.
+  // Everything relevant may have arrived before the fault: then the response is complete. A stream of several messages
+  // may break between two of them, which cannot be told from a normal end.
   if (finish !== undefined && finish.finishReason !== "cancelled" && spoken.usages.length === 1) {
     return Playback.report(recording, spoken, log).problems
   }
   const cost = events.find((event) => event.type === "data-cost-summary")?.data
   const said = step.text.length + step.reasoning.length > 0
   return [
-    ...Ordering.check(log).map((one) => `unlawful at ${one.seq}: ${one.violation.rule}`),
-    ...(finish === undefined && error === undefined ? ["neither a finish nor an error"] : []),
+    ...Ordering.check(log).map((one) => `invalid order at ${one.seq}: ${one.violation.rule}`),
+    ...(finish === undefined && error === undefined ? ["no finish and no error"] : []),
     ...(fault._tag === "Cancel" && finish === undefined && spoken.ending !== "failed" ? ["not cancelled"] : []),
-    ...(spoken.text.startsWith(step.text) ? [] : ["text that the provider did not say"]),
-    ...(spoken.reasoning.startsWith(step.reasoning) ? [] : ["reasoning that the provider did not say"]),
-    ...(step.calls.length === 0 || finish?.finishReason === "stop" ? [] : ["calls of an answer that was not whole"]),
+    ...(spoken.text.startsWith(step.text) ? [] : ["text that the provider did not send"]),
+    ...(spoken.reasoning.startsWith(step.reasoning) ? [] : ["reasoning that the provider did not send"]),
+    ...(step.calls.length === 0 || finish?.finishReason === "stop" ? [] : ["calls of an incomplete response"]),
     ...(cost === undefined ? ["no cost summary"] : []),
     ...(said && cost?.root.usage.totalTokens === 0 ? ["usage was lost"] : []),
     ...(said && finish?.finishReason !== "stop" && cost?.estimated === false && !hasReport(spoken)
-      ? ["an estimate that is not marked"]
+      ? ["an estimate that is not marked as one"]
       : [])
   ]
 }
 
-/** An error may come with a whole report of what was used: then nothing is estimated. */
+/** An error may come with a complete usage report: then nothing is estimated. */
 const hasReport = (spoken: Spoken): boolean => spoken.usages.length > 0 && spoken.ending === "failed"
 
 const attemptsOf = (log: ReadonlyArray<Envelope.Envelope>): number => {

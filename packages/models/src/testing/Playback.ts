@@ -1,9 +1,9 @@
 /**
- * Plays one recording through its real provider package, the model port and a whole run, and says what of it does not hold:
- * an unlawful log, a run without an end, or text, calls or usage other than the package itself reports.
+ * Plays one recording through its real provider package, the model port and a whole run, and reports every problem: an
+ * invalid log, a run without an end, or text, calls or usage that differ from what the package itself reports.
  *
- * When the recorded answer calls tools of ours, nobody has them: their results say so, and a small answer ends the run. So
- * what the provider wants back with its parts goes through its package once more.
+ * When the recorded response calls our tools, no such tools exist: their results say so, and a small response ends the
+ * run. So provider metadata passes through its package once more.
  */
 import type { LanguageModelV4, LanguageModelV4Usage } from "@ai-sdk/provider"
 import { type CostNode, type Envelope, type Event, Ordering, Usage } from "@reins/protocol"
@@ -21,7 +21,7 @@ import type { Recording } from "./Recording.ts"
 import * as SmallAnswer from "./SmallAnswer.ts"
 import { listen, type Spoken } from "./Spoken.ts"
 
-/** What came of one recording. `problems` is empty when all of it holds. */
+/** The result for one recording. `problems` is empty when everything holds. */
 export interface Report {
   readonly folder: string
   readonly name: string
@@ -30,7 +30,7 @@ export interface Report {
   readonly textLength: number
   readonly calls: number
   readonly usage: Usage.UsageTotals
-  /** US dollars; absent where a model's price is unknown. Fees of tools that the provider ran are in it where they are known. */
+  /** US dollars; absent where a model's price is unknown. Includes fees of provider-run tools where they are known. */
   readonly costUsd: number | undefined
   /** The finish reason, or the code of the error. */
   readonly ending: string
@@ -49,7 +49,7 @@ export const play = (recording: Recording, delivery: Delivery = {}): Effect.Effe
     return report(recording, spoken, log)
   })
 
-/** What the package says of the recording by itself. Nothing is left on the line before and after. */
+/** What the package itself reports for the recording. No queued responses remain before or after. */
 export const hear = (recording: Recording, model: LanguageModelV4): Effect.Effect<Spoken, never, RecordedProvider> =>
   Effect.gen(function* () {
     const provider = yield* RecordedProvider
@@ -60,10 +60,10 @@ export const hear = (recording: Recording, model: LanguageModelV4): Effect.Effec
     return spoken
   })
 
-/** The answer to the step after the recorded one. */
+/** The response to the step after the recorded one. */
 export const last = (recording: Recording) => SmallAnswer.text(recording.api, ["That ", "is all."])
 
-/** The port over a player. */
+/** The model port over a player. */
 export const portOf = (
   { model, provider }: ProviderPackage.Player,
   idleTimeout: Duration.Input = "1 minute"
@@ -71,7 +71,7 @@ export const portOf = (
 
 const agent = Agent.make("player", {})
 
-/** Carries a run to its end; with `cancelAfterMs`, cancels it so long after it has begun. */
+/** Runs a query to its end; with `cancelAfterMs`, cancels it that long after it has begun. */
 export const carry = (
   model: ModelPort,
   options: { readonly retries?: number; readonly cancelAfterMs?: number } = {}
@@ -93,16 +93,16 @@ export const carry = (
     )
   )
 
-/** What the first step said, in the words of the log. */
+/** What the log says about the first step. */
 export interface Step {
   readonly text: string
   readonly reasoning: string
   readonly calls: ReadonlyArray<Extract<Event, { readonly type: "tool-invocation" }>>
-  /** Steps that were begun. */
+  /** The number of started steps. */
   readonly steps: number
 }
 
-/** Reads the first step off a log. */
+/** Reads the first step from a log. */
 export const firstStep = (log: ReadonlyArray<Envelope.Envelope>): Step => {
   let text = ""
   let reasoning = ""
@@ -118,7 +118,7 @@ export const firstStep = (log: ReadonlyArray<Envelope.Envelope>): Step => {
   return { text, reasoning, calls, steps }
 }
 
-/** What came of it, held to what the package said. */
+/** Compares the log to what the package reported. */
 export const report = (recording: Recording, spoken: Spoken, log: ReadonlyArray<Envelope.Envelope>): Report => {
   const faults = Ordering.check(log)
   const step = firstStep(log)
@@ -128,8 +128,8 @@ export const report = (recording: Recording, spoken: Spoken, log: ReadonlyArray<
   const error = events.find((event) => event.type === "error")
   const usage = summary?.root.usage ?? Usage.toTotals(Usage.empty)
   const problems = [
-    ...faults.map((fault) => `unlawful at ${fault.seq}: ${fault.violation.rule}`),
-    ...(finish === undefined && error === undefined ? ["neither a finish nor an error"] : []),
+    ...faults.map((fault) => `invalid order at ${fault.seq}: ${fault.violation.rule}`),
+    ...(finish === undefined && error === undefined ? ["no finish and no error"] : []),
     ...endingProblems(spoken, finish !== undefined),
     ...(step.text === spoken.text ? [] : [`text of ${step.text.length} characters, not ${spoken.text.length}`]),
     ...(step.reasoning === spoken.reasoning
@@ -154,7 +154,7 @@ export const report = (recording: Recording, spoken: Spoken, log: ReadonlyArray<
 
 const hasTwins = (spoken: Spoken): boolean => new Set(spoken.calls.map((call) => call.id)).size < spoken.calls.length
 
-/** An answer that cannot be whole, or says one thing twice, has to end the run with an error. */
+/** A response that is incomplete or contradicts itself has to end the run with an error. */
 const isUnusable = (spoken: Spoken): boolean =>
   spoken.ending === "failed" || spoken.ending === "interrupted" || spoken.ending === "none" || hasTwins(spoken)
 
@@ -163,22 +163,22 @@ const endingProblems = (spoken: Spoken, finished: boolean): ReadonlyArray<string
     ? [finished ? `finished after an answer that ended ${spoken.ending}` : `failed after ${spoken.ending}`]
     : []
 
-/** Calls of a step that ended otherwise than well are not told. */
+/** Calls of a step that did not end well are not published. */
 const callProblems = (recording: Recording, spoken: Spoken, step: Step): ReadonlyArray<string> => {
   const well = spoken.ending === "stop" || spoken.ending === "tool-calls"
   const expected = well && !isUnusable(spoken) ? spoken.calls : []
-  // Where an answer names its calls by no id, the package makes one up, another each time.
+  // When a response has no call ids, the package invents one, different each time.
   const idOf = (id: string) => (recording.payloads.some((payload) => payload.includes(id)) ? id : "")
   return JSON.stringify(expected.map(({ args, id, name }) => [idOf(id), name, args])) ===
     JSON.stringify(step.calls.map(({ args, toolInvocationId, toolName }) => [idOf(toolInvocationId), toolName, args]))
     ? []
-    : [`${step.calls.length} calls, not the ${expected.length} that were made`]
+    : [`${step.calls.length} calls, expected ${expected.length}`]
 }
 
-/** What one count may be: packages differ in what a total includes. */
+/** The possible values of one count: packages differ in what a total includes. */
 type Candidates = ReadonlyArray<number>
 
-/** The package's own counts of each bill: by its totals, by its parts, and by the provider's own total of everything. */
+/** The package's own counts of each usage report: by its totals, by its parts, and by the provider's overall total. */
 const countsOf = ({ inputTokens, outputTokens, raw }: LanguageModelV4Usage) => {
   const { cacheRead = 0, cacheWrite = 0, noCache = 0 } = inputTokens
   const { reasoning = 0, text = 0, total = 0 } = outputTokens
@@ -210,12 +210,12 @@ const nothing: Counts = { input: [0], output: [0], cacheRead: [0], cacheWrite: [
 const usageProblems = (spoken: Spoken, step: Step, usage: Usage.UsageTotals): ReadonlyArray<string> => {
   const { tokens } = SmallAnswer
   const second: Counts = step.steps > 1 ? { ...nothing, input: [tokens.input], output: [tokens.output] } : nothing
-  // A further message without any input only repeats counts of the one before.
+  // A later message without any input only repeats counts of the one before.
   const bills = spoken.usages.map(countsOf).filter((counts, index) => index === 0 || counts.input[0] !== 0)
   const reported = bills.reduce(sum, nothing)
   if (Math.max(...reported.input, ...reported.output) === 0) return []
   const expected = sum(reported, second)
-  // What broke off is estimated from what came, and never below what was reported.
+  // Usage of an interrupted response is estimated from what arrived, and never below what was reported.
   const fits = (ours: number, theirs: Candidates) =>
     spoken.isShort ? ours >= Math.min(...theirs) : theirs.includes(ours)
   const counts: ReadonlyArray<readonly [what: string, ours: number, theirs: Candidates]> = [
@@ -229,6 +229,6 @@ const usageProblems = (spoken: Spoken, step: Step, usage: Usage.UsageTotals): Re
   )
 }
 
-/** Whether the price of some model is unknown. Fees for tools that the provider ran are a matter of their own. */
+/** Whether the price of some model is unknown. Fees for provider-run tools are reported separately. */
 const isUnpriced = ({ children, rows }: CostNode): boolean =>
   rows.some(({ kind, unpriced }) => kind === "model" && unpriced > 0) || children.some(isUnpriced)

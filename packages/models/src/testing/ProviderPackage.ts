@@ -1,18 +1,18 @@
 /**
- * Which real provider package plays a recording: by its folder's name where a package of that name is there, else by what its
- * payloads look like.
+ * Finds the real provider package that plays a recording: by its folder's name if it matches a package, else by the
+ * form of its payloads.
  */
 import type { LanguageModelV4 } from "@ai-sdk/provider"
 import * as Effect from "effect/Effect"
 import { known, type Provider } from "../Provider.ts"
 import { modelOf, type Recording } from "./Recording.ts"
 
-/** The names of providers whose folder says both the provider and the API. */
+/** Folders whose name states both provider and API. */
 const byFolder = (recording: Recording): Provider | undefined => {
   const { api, folder } = recording
   switch (api) {
     case "chat":
-      // The package of xAI has left its older API, which is that of OpenAI.
+      // xAI's package has dropped its older API, which is OpenAI's.
       return folder.startsWith("xai") || folder.startsWith("openai-compatible")
         ? known.get("openai-compatible")
         : folder.startsWith("openai")
@@ -36,7 +36,7 @@ const byApi = {
 /** The name of the provider that plays a recording. */
 export const nameOf = (recording: Recording): string => byFolder(recording)?.name ?? byApi[recording.api]
 
-/** The names that prices know providers by, where the package goes by another. */
+/** Provider names as price data use them, where the package has another. */
 const billedBy = (recording: Recording): string =>
   recording.folder.startsWith("xai") ? "xai" : nameOf(recording).replace(/^openai-(chat|responses)$/, "openai")
 
@@ -47,11 +47,12 @@ export interface Player {
   readonly provider: string
 }
 
-/** The real package's model for a recording, talking to `url`. A package that is missing is a defect. */
+/** The real package's model for a recording, talking to `url`. A missing package is a defect. */
 export const playerOf = (recording: Recording, url: string): Effect.Effect<Player> =>
   Effect.promise(() => {
     const provider = byFolder(recording) ?? known.get(byApi[recording.api])
-    if (provider === undefined) return Promise.reject(new Error(`no provider package plays ${recording.folder}`))
+    if (provider === undefined)
+      return Promise.reject(new Error(`Unknown provider for recording folder ${recording.folder}`))
     return provider.load({ apiKey: "recorded", baseURL: url }).then((open) => ({
       model: open(modelOf(recording) ?? "unknown"),
       provider: billedBy(recording)

@@ -1,6 +1,6 @@
 /**
- * A provider on this machine that answers with recorded bytes, or with the faults that providers have: real provider packages
- * talk to it over HTTP, so that a test sees what a user would.
+ * A provider on the loopback interface that responds with recorded bytes, or with the faults that providers have: real
+ * provider packages talk to it over HTTP, so that a test sees what a user would.
  *
  * It needs an `HttpServer` on the loopback interface, such as `NodeHttpServer.layerTest`; the system chooses the port.
  */
@@ -14,7 +14,7 @@ import * as Stream from "effect/Stream"
 import { type Delivery, split } from "./Delivery.ts"
 import * as Recording from "./Recording.ts"
 
-/** One answer over HTTP. */
+/** One HTTP response. */
 export interface Answer {
   /** Default 200. */
   readonly status?: number | undefined
@@ -25,26 +25,26 @@ export interface Answer {
   readonly delivery?: Delivery | undefined
 }
 
-/** A request as it came. Headers that carry keys are left out. */
+/** A received request. Headers that carry keys are left out. */
 export interface Received {
   readonly path: string
   readonly headers: { readonly [name: string]: string }
   readonly body: string
-  /** True once the asking side has gone before the answer was out. */
+  /** True once the client disconnected before the response was complete. */
   left: boolean
 }
 
-/** The provider on this machine. One per `HttpServer`; answers are taken in the order they were pushed, whoever asks. */
+/** The loopback provider. One per `HttpServer`; responses are taken in the order they were pushed, by any request. */
 export class RecordedProvider extends Context.Service<
   RecordedProvider,
   {
-    /** Where it listens, without a slash at the end: the `baseURL` of a provider package. */
+    /** Its address, without a trailing slash: the `baseURL` of a provider package. */
     readonly url: string
-    /** Adds answers to the end of the line. Each request takes one. */
+    /** Appends responses to the queue. Each request takes one. */
     readonly push: (...answers: ReadonlyArray<Answer>) => void
-    /** Answers that nobody has taken; none are left when this returns. */
+    /** Empties the queue; returns the number of responses that were left. */
     readonly clear: () => number
-    /** The requests so far, in the order they came. */
+    /** The requests so far, in order of arrival. */
     readonly received: ReadonlyArray<Received>
   }
 >()("@reins/models/testing/RecordedProvider") {
@@ -79,13 +79,13 @@ export class RecordedProvider extends Context.Service<
   )
 }
 
-/** An answer that plays a recording. */
+/** A response that plays a recording. */
 export const recorded = (recording: Pick<Recording.Recording, "api" | "payloads">, delivery?: Delivery): Answer => ({
   body: Recording.bytes(recording),
   delivery
 })
 
-/** An answer of an error status, with a JSON body as most providers send it. */
+/** A response with an error status, with a JSON body as most providers send it. */
 export const refusal = (
   status: number,
   error: { readonly type?: string; readonly code?: string; readonly message?: string } = {},
@@ -97,7 +97,7 @@ export const refusal = (
   body: new TextEncoder().encode(JSON.stringify({ type: "error", error: { message: "refused", ...error } }))
 })
 
-/** A page for people where a stream was expected: what a proxy in between may send. */
+/** An HTML page where a stream was expected, as a proxy may send it. */
 export const page = (status = 200): Answer => ({
   status,
   mediaType: "text/html; charset=utf-8",
@@ -106,7 +106,7 @@ export const page = (status = 200): Answer => ({
 
 const unexpected = refusal(418, { type: "unexpected_request" })
 
-/** The wildcard address that a server may listen on is none to connect to. */
+/** Replaces the wildcard address, on which a server may listen but to which a client cannot connect. */
 const address = (url: string): string => url.replace(/\/+$/, "").replace(/\/\/(0\.0\.0\.0|\[::\])/, "//127.0.0.1")
 
 const secret = /^(authorization|cookie|x-api-key|x-goog-api-key|api-key|proxy-authorization)$/i

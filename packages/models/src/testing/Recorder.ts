@@ -1,28 +1,28 @@
 /**
- * Records what a live provider answers, in the format that recordings are played from: give its `fetch` to a provider package,
- * and each answer arrives as payloads, one a line, with the keys of its request taken out wherever they stand.
+ * Records responses of a live provider, in the format that recordings are played from: pass its `fetch` to a provider
+ * package, and each response arrives as payloads, one per line, with the request's keys removed wherever they occur.
  *
- * The answer itself passes through untouched. Requests are not kept.
+ * The response itself passes through unchanged. Requests are not kept.
  */
 import type { Fetch } from "../Provider.ts"
 import { payloadsOf } from "./Recording.ts"
 
-/** One answer, complete. */
+/** One complete response. */
 export interface Recorded {
-  /** Without its query, which may hold a key. */
+  /** Without its query, which may contain a key. */
   readonly url: string
   readonly status: number
-  /** The payloads of a stream; the whole body on one line where the answer was none. */
+  /** The payloads of a stream; the whole body on one line when the response was not a stream. */
   readonly payloads: ReadonlyArray<string>
-  /** The payloads as a `.chunks.txt` file has them. */
+  /** The payloads in the format of a `.chunks.txt` file. */
   readonly text: string
 }
 
-/** What a recorder stands between. */
+/** The dependencies of a recorder. */
 export interface RecorderOptions {
-  /** What really asks. */
+  /** The `fetch` that sends the requests. */
   readonly fetch: Fetch
-  /** Called when an answer has ended. One that was broken off is not recorded. */
+  /** Called when a response has ended. An interrupted response is not recorded. */
   readonly onRecorded: (recorded: Recorded) => void
 }
 
@@ -52,7 +52,7 @@ export const make =
 
 const ignore = () => {}
 
-/** What a request proves itself with: keys in headers and in the query. */
+/** The credentials of a request: keys in headers and in the query. */
 const secretsOf = (request: Request): ReadonlyArray<string> => {
   const secrets: Array<string> = []
   for (const [name, value] of request.headers) {
@@ -67,6 +67,6 @@ const secretsOf = (request: Request): ReadonlyArray<string> => {
 const without = (text: string, secrets: ReadonlyArray<string>): string => {
   let out = text
   for (const secret of secrets) out = out.replaceAll(secret, "REMOVED")
-  // Keys of the usual forms, also where they are not the request's own.
+  // Also removes keys in the usual formats that are not the request's own.
   return out.replace(/\b(sk|pk|gsk|xai|AIza)[-_]?[A-Za-z0-9_-]{20,}\b/g, "REMOVED")
 }

@@ -1,6 +1,6 @@
 /**
- * A provider's recorded answer: one JSON payload a line, as it stood after `data:` in each frame. Knows in which frames each
- * kind of API sends such payloads, and which kind a folder or a payload is of.
+ * A provider's recorded response: one JSON payload per line, as it followed `data:` in each frame. Knows how each kind
+ * of API frames its payloads, and which kind a folder or a payload belongs to.
  *
  * It reads no files and opens no ports.
  */
@@ -10,22 +10,22 @@ import * as JsonValue from "../aisdk/JsonValue.ts"
 /** A kind of wire format. Many providers speak `chat`. */
 export type Api = "chat" | "responses" | "anthropic" | "google" | "cohere"
 
-/** One recorded answer. */
+/** One recorded response. */
 export interface Recording {
   readonly api: Api
-  /** The folder that it was in: `<provider>` or `<provider>-<api>`. */
+  /** The folder that contained it: `<provider>` or `<provider>-<api>`. */
   readonly folder: string
   readonly name: string
   readonly payloads: ReadonlyArray<string>
 }
 
-/** A recording from the text of a `.chunks.txt` file. Blank lines are none. */
+/** Parses the text of a `.chunks.txt` file. Blank lines are ignored. */
 export const parse = (folder: string, name: string, text: string): Recording => {
   const payloads = text.split(/\r?\n/).filter((line) => line.trim() !== "")
   return { api: apiOf(folder, payloads), folder, name, payloads }
 }
 
-/** The kind of API: what the payloads look like, else what the folder says. */
+/** The kind of API: by the form of the payloads, else by the folder. */
 const apiOf = (folder: string, payloads: ReadonlyArray<string>): Api => {
   for (const payload of payloads) {
     const value = JsonValue.parse(payload)
@@ -45,7 +45,7 @@ const apiOf = (folder: string, payloads: ReadonlyArray<string>): Api => {
   return folder.startsWith("cohere") ? "cohere" : "chat"
 }
 
-/** One payload in the frame its API sends it in. */
+/** One payload in its API's frame. */
 export const frame = (api: Api, payload: string): string => {
   switch (api) {
     case "chat":
@@ -62,13 +62,13 @@ export const frame = (api: Api, payload: string): string => {
   }
 }
 
-/** The bytes of a whole answer, its terminator included where the API has one. */
+/** The bytes of a whole response, with its terminator if the API has one. */
 export const bytes = (recording: Pick<Recording, "api" | "payloads">): Uint8Array => {
   const frames = recording.payloads.map((payload) => frame(recording.api, payload))
   return new TextEncoder().encode(frames.join("") + (recording.api === "chat" ? "data: [DONE]\n\n" : ""))
 }
 
-/** The payloads in the frames of an answer, the terminator left out: what a recorder keeps. */
+/** The payloads in the frames of a response without the terminator: what a recorder keeps. */
 export const payloadsOf = (body: string): ReadonlyArray<string> =>
   body
     .split(/\r?\n\r?\n/)
@@ -81,7 +81,7 @@ export const payloadsOf = (body: string): ReadonlyArray<string> =>
     )
     .filter((payload) => payload !== "" && payload !== "[DONE]")
 
-/** The model that an answer says it is from; absent where it does not say. */
+/** The model that a response names; absent when it names none. */
 export const modelOf = (recording: Pick<Recording, "payloads">): string | undefined => {
   for (const payload of recording.payloads) {
     const value = JsonValue.parse(payload)

@@ -1,22 +1,22 @@
 /**
- * Small answers in each API's own payloads, made here: a text, with its usage. For tests that need a real provider package to
- * read something, and for the step after a recorded one.
+ * Small text responses with usage, built in each API's own payload format. For tests that need a real provider package
+ * to read something, and for the step after a recorded one.
  */
 import type { Json } from "@reins/protocol"
 import type { Api, Recording } from "./Recording.ts"
 
-/** What an answer says it used, in tokens. */
+/** The token usage that a response reports. */
 export interface Tokens {
   readonly input: number
   readonly output: number
 }
 
-/** What is used where nothing else is asked for. */
+/** The default usage. */
 export const tokens: Tokens = { input: 7, output: 3 }
 
 const json = (payloads: ReadonlyArray<Json>): ReadonlyArray<string> => payloads.map((one) => JSON.stringify(one))
 
-/** A text in as many deltas as given, in the payloads of `api`. */
+/** A text in the given deltas, in the payload format of `api`. */
 export const text = (
   api: Api,
   deltas: ReadonlyArray<string>,
@@ -39,7 +39,7 @@ const payloads: { readonly [A in Api]: Make } = {
         ...about,
         choices: [{ index: 0, delta: {}, finish_reason: "stop" }],
         usage,
-        // Groq tells it here.
+        // Groq reports usage here.
         x_groq: { usage }
       }
     ]

@@ -1,6 +1,6 @@
 /**
- * What a provider package says of an answer when it is asked directly, without anything of ours in between: text, calls and
- * usage, and how it ended. The measure for everything that goes through the port.
+ * What a provider package reports for a response when it is called directly: text, calls, usage, and how it ended. The
+ * reference for everything that goes through the port.
  */
 import type { LanguageModelV4, LanguageModelV4StreamPart, LanguageModelV4Usage } from "@ai-sdk/provider"
 import type { Json } from "@reins/protocol"
@@ -11,7 +11,7 @@ import * as JsonValue from "../aisdk/JsonValue.ts"
 export interface SpokenCall {
   readonly id: string
   readonly name: string
-  /** Parsed where it was JSON. */
+  /** Parsed when it was JSON. */
   readonly args: Json
 }
 
@@ -19,16 +19,16 @@ export interface Spoken {
   readonly text: string
   readonly reasoning: string
   readonly calls: ReadonlyArray<SpokenCall>
-  /** One for each finish: streams of several messages have several. */
+  /** One per finish: streams of several messages have several. */
   readonly usages: ReadonlyArray<LanguageModelV4Usage>
-  /** The unified finish reason; `failed` where an error came, thrown or within the stream, `none` where nothing did. */
+  /** The unified finish reason; `failed` after an error, thrown or within the stream, `none` when nothing came. */
   readonly ending: string
-  /** Whether the package itself missed the end: then its counts stop short. */
+  /** Whether the package itself missed the end: then its counts are incomplete. */
   readonly isShort: boolean
   readonly parts: number
 }
 
-/** Asks a provider package for one answer, and reads all of it. */
+/** Sends one request to a provider package and reads the whole response. */
 export const listen = (model: LanguageModelV4): Effect.Effect<Spoken> =>
   Effect.tryPromise(() =>
     Promise.resolve(model.doStream({ prompt: [{ role: "user", content: [{ type: "text", text: "play" }] }] }))

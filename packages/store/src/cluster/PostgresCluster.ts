@@ -1,10 +1,10 @@
 /**
- * The cluster deployment: runs live in a Postgres database and are carried by any number of processes, which Effect Cluster gives
- * their shards. When one dies or freezes, the others carry its runs on; when one joins or ends in peace, runs move over between
- * two steps. Needs `@effect/sql-pg`.
+ * The cluster deployment: runs are stored in a Postgres database and executed by any number of processes, among which
+ * Effect Cluster divides shards. When a process dies or freezes, the others take over its runs; when one joins or shuts
+ * down, runs move between two steps. Needs `@effect/sql-pg`.
  *
- * Effect Cluster houses the runs and holds nothing of them: their memory is the journal, as with `Postgres`, and whoever is
- * overtaken is fenced and writes nothing more. Processes need no address and open no port.
+ * Effect Cluster places the runs and stores nothing of them: their state is the journal, as with `Postgres`, and an
+ * owner that was replaced is fenced and can write nothing more. Processes need no address and open no port.
  */
 import { Deployment, Ids } from "@reins/runtime"
 import { journalHost } from "@reins/runtime/journal"
@@ -24,26 +24,26 @@ import * as Postgres from "../postgres/Postgres.ts"
 import * as Shards from "./Shards.ts"
 
 export interface Options extends Omit<Postgres.Options, "carries"> {
-  /** Whether this process carries runs. False: it only starts, watches, answers and cancels. Default true. */
+  /** Whether this process executes runs. False: it only starts, watches, answers and cancels. Default true. */
   readonly carries?: boolean | undefined
   /**
-   * How long a process may be silent before its runs are carried by others. Too short, and a long garbage collection moves
-   * runs for nothing. Default 10 seconds: a dead or frozen process is followed within some 12.
+   * How long a process may be unresponsive before others take over its runs. If too short, a long garbage collection
+   * moves runs needlessly. Default 10 seconds: a dead or frozen process is replaced within about 12.
    */
   readonly silence?: Duration.Input | undefined
   /**
-   * How long steps and calls in flight may take to end before their run moves, when a process joins or this one ends in peace;
-   * then they are stopped and begun again elsewhere. Default 10 seconds.
+   * How long steps and calls in flight may take to finish before their run moves, when a process joins or this one
+   * shuts down; then they are interrupted and restarted elsewhere. Default 10 seconds.
    */
   readonly drain?: Duration.Input | undefined
 }
 
-/** How often processes look who is there. */
+/** How often processes refresh the list of members. */
 const lookAround = "1 second"
 
 /**
- * Runs on a cluster of processes over one Postgres: provide it to `Runtime.layer` in each of them. All that carry must know the
- * same agents. Fails with `PostgresUnusable` before any run is touched.
+ * Runs on a cluster of processes over one Postgres: provide it to `Runtime.layer` in each of them. All processes that
+ * execute runs must register the same agents. Fails with `PostgresUnusable` before any run is touched.
  */
 export const layer = (options: Options): Layer.Layer<never, Postgres.PostgresUnusable> =>
   Layer.effect(
@@ -63,7 +63,7 @@ export const layer = (options: Options): Layer.Layer<never, Postgres.PostgresUnu
         Layer.provide([
           MessageStorage.layerNoop,
           ShardingConfig.layer({
-            // A name and no address: nobody calls it.
+            // A name and no address: nothing connects to it.
             runnerAddress: Option.some(RunnerAddress.make({ host: name, port: 0 })),
             shardsPerGroup: Shards.count,
             shardLockExpiration: silence,

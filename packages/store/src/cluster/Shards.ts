@@ -1,14 +1,14 @@
 /**
- * The shards of a cluster, as Effect Cluster assigns them: each is a singleton that runs on the one process which holds it, and is
- * moved when a process joins, leaves, dies or freezes. A run lives in the shard that its id falls to.
+ * The shards of a cluster, as Effect Cluster assigns them: each is a singleton on the one process that holds it, and
+ * moves when a process joins, leaves, dies or freezes. A run's id determines its shard.
  *
- * No process speaks to another: who is alive and who holds what are rows and locks in the database.
+ * Processes do not talk to each other: liveness and assignments are rows and locks in the database.
  */
 import type { Placement } from "@reins/runtime/journal"
 import { Sharding } from "effect/cluster/Sharding"
 import * as Effect from "effect/Effect"
 
-/** How many shards there are: the same for every process, so never changed on a running cluster. */
+/** The number of shards: the same for every process, so it must never change on a running cluster. */
 export const count = 64
 
 /** The shard of a run: FNV-1a over its id. */
@@ -18,7 +18,7 @@ export const shardOf = (runId: string): number => {
   return (hash >>> 0) % count
 }
 
-/** The shards that this process is given. */
+/** The shards that this process holds. */
 export const make: Effect.Effect<Placement, never, Sharding> = Effect.map(Sharding, (sharding): Placement => {
   const held = new Set<number>()
   return {
@@ -28,7 +28,7 @@ export const make: Effect.Effect<Placement, never, Sharding> = Effect.map(Shardi
         Array.from({ length: count }, (_, shard) => shard),
         (shard) =>
           sharding.registerSingleton(
-            // The name that processes of earlier versions know, too.
+            // Must stay the same: processes of earlier versions use this name.
             `reins/place/${shard}`,
             Effect.acquireRelease(
               Effect.andThen(

@@ -1,6 +1,4 @@
-/**
- * One commit of a run's owner as a single statement: one way to the server and back, whatever the batch holds.
- */
+/** One commit of a run's owner as a single statement: one round trip, whatever the batch contains. */
 import type { Batch, Fenced, StoreFailure } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import * as Column from "../sql/Column.ts"
@@ -9,7 +7,9 @@ import * as Dialect from "../sql/Dialect.ts"
 import * as Projection from "../sql/Projection.ts"
 import * as SqlCommit from "../sql/SqlCommit.ts"
 
-/** One part of the statement, whose rows are the JSON array in its parameter. Present where there are rows. */
+/**
+ * The parts of the statement; the rows of each are the JSON array in its parameter. A part without rows is left out.
+ */
 const parts = {
   new_events: `INSERT INTO reins_events (run_id, seq, at, path, event, packed)
     SELECT run.run_id, ${SqlCommit.eventColumns}
@@ -34,7 +34,7 @@ const parts = {
 
 type Part = keyof typeof parts
 
-/** Gives the thread back. */
+/** Releases the thread. */
 const end = `, gone AS (
   DELETE FROM reins_threads AS t USING run
   WHERE t.thread_id = run.thread_id AND t.run_id = run.run_id AND t.version = 0 AND t.limits IS NULL
@@ -43,7 +43,7 @@ const end = `, gone AS (
   WHERE t.thread_id = run.thread_id AND t.run_id = run.run_id AND (t.version > 0 OR t.limits IS NOT NULL)
 )`
 
-/** The statement of a commit with these parts. There are few of them, and each is planned once a connection. */
+/** The statement of a commit with these parts. There are few combinations, and each is planned once per connection. */
 const statement = (self: string, present: ReadonlyArray<Part>, ends: boolean) => `
 WITH run AS (
   UPDATE reins_runs SET last_seq = last_seq + CAST(? AS BIGINT), last_at = coalesce(CAST(? AS BIGINT), last_at),
@@ -53,7 +53,7 @@ WITH run AS (
 )${present.map((part) => `, ${part} AS (${parts[part]})`).join("")}${ends ? end : ""}
 SELECT ${Dialect.notify(self, "run.run_id")} FROM run`
 
-/** Commits for the process that is named `self` among those that listen. */
+/** Commits for the process whose listener name is `self`. */
 export const commit = (db: Database, self: string) => {
   const texts = new Map<string, string>()
   const textOf = (present: ReadonlyArray<Part>, ends: boolean): string => {

@@ -1,9 +1,9 @@
 /**
- * The Postgres deployment: runs live in a Postgres database and survive their process. Needs `@effect/sql-pg`.
+ * The Postgres deployment: runs are stored in a Postgres database and survive their process. Needs `@effect/sql-pg`.
  *
- * One process at a time carries the runs, every other one on the same database is its client, as with SQLite, on as many
- * machines as you like; when the owner's connection ends, one of the others takes its place. Whoever is overtaken is fenced: it
- * writes nothing more.
+ * One process at a time owns and executes the runs; every other process on the same database is a client, as with
+ * SQLite, on any number of machines. When the owner's connection ends, one of the others takes over. An owner that was
+ * replaced is fenced: it can write nothing more.
  */
 import * as PgClient from "@effect/sql-pg/PgClient"
 import { Deployment } from "@reins/runtime"
@@ -28,22 +28,22 @@ import * as SqlJournal from "../sql/SqlJournal.ts"
 import * as PgCommit from "./PgCommit.ts"
 
 export interface Options {
-  /** Where the database is: `postgres://user:password@host:port/database`. */
+  /** The database: `postgres://user:password@host:port/database`. */
   readonly url: Redacted.Redacted
-  /** Most connections that are open at once, the one that listens and the one that owns included. Default 10. */
+  /** The largest number of open connections, including the listener's and the owner lock's. Default 10. */
   readonly maxConnections?: number | undefined
-  /** Whether this process may carry runs. False: it stays a client. Default true. */
+  /** Whether this process may become the owner. False: it stays a client. Default true. */
   readonly carries?: boolean | undefined
-  /** How long streamed text may be gathered before it is committed, in milliseconds. Default 25. */
+  /** How long streamed text may be buffered before it is committed, in milliseconds. Default 25. */
   readonly gatherMs?: number | undefined
   /**
-   * How long a run may only wait before it is let go from memory, in milliseconds; an answer, a cancel or its expiry takes it up
-   * again. Default 60,000.
+   * How long a run may only wait before it is unloaded from memory, in milliseconds; an answer, a cancel or its expiry
+   * loads it again. Default 60,000.
    */
   readonly hibernateMs?: number | undefined
 }
 
-/** The database cannot be used. Given when the deployment's layer is built, before any run is touched. */
+/** The database cannot be used. Raised when the deployment's layer is built, before any run is touched. */
 export class PostgresUnusable extends Schema.TaggedError<PostgresUnusable>()("PostgresUnusable", {
   reason: Schema.Literals(["CannotConnect", "NewerSchema", "Unknown"]),
   cause: Schema.optionalKey(Schema.Defect())
@@ -51,16 +51,16 @@ export class PostgresUnusable extends Schema.TaggedError<PostgresUnusable>()("Po
   override get message() {
     switch (this.reason) {
       case "CannotConnect":
-        return "Postgres cannot be reached, or refuses the user; see the cause"
+        return "Cannot connect to Postgres. Check the url option (host, port, user, password); see the cause"
       case "NewerSchema":
-        return "the Postgres database was written by a later version; use a later @reins/store"
+        return "The Postgres database was written by a later version. Use a later @reins/store"
       case "Unknown":
-        return "Postgres cannot be used; see the cause"
+        return "Cannot use Postgres. See the cause"
     }
   }
 }
 
-/** The failure of a database in words for who starts the program. */
+/** Maps a database failure to the error that the layer fails with. */
 export const unusable = (cause: SqlError | Migration.NewerSchema): PostgresUnusable => {
   if (cause._tag === "NewerSchema") return new PostgresUnusable({ reason: "NewerSchema", cause })
   const tag = cause.reason._tag
@@ -68,16 +68,16 @@ export const unusable = (cause: SqlError | Migration.NewerSchema): PostgresUnusa
   return new PostgresUnusable({ reason, cause })
 }
 
-/** Any two numbers that nobody else's locks on the same database have. */
+/** Two numbers that no other locks on the same database use. */
 const locks = { migration: "726569, 1", owner: "726569, 2" } as const
 
 /** How often a client tries to become the owner. */
 const takeOver = "1 second"
 
-/** How often waits and watchers look by themselves, in milliseconds, in case a notification was lost. */
+/** How often waits and watchers poll, in milliseconds, in case a notification was lost. */
 export const safetyMs = 5000
 
-/** A frozen process must not hold what others wait for: the server ends its transaction after ten seconds. */
+/** A frozen process must not hold locks that others wait for: the server ends its transaction after ten seconds. */
 const patience = "-c idle_in_transaction_session_timeout=10000"
 
 const connect = ({ maxConnections, url }: Options) =>
@@ -99,7 +99,7 @@ const open = (
     return { db, store: SqlJournal.make(db, wakes(client, self), PgCommit.commit(db, self)) }
   }).pipe(Effect.mapError(unusable))
 
-/** Runs that other processes tell of. A connection that ends is made anew. */
+/** Runs that other processes announce. A lost connection is reopened. */
 const wakes = (client: PgClient.PgClient, self: string): Stream.Stream<string> =>
   Stream.unwrap(Effect.map(client.listen(Dialect.channel), Stream.fromQueue)).pipe(
     Stream.filter(({ payload }) => !payload.startsWith(`${self} `)),
@@ -108,26 +108,26 @@ const wakes = (client: PgClient.PgClient, self: string): Stream.Stream<string> =
     Stream.catchCause(() => Stream.empty)
   )
 
-/** A connected database, brought to this version, with its journal. For deployments. */
+/** Connects to the database, migrates it, and opens its journal. For deployments. */
 export const connected = Effect.fnUntraced(function* (options: Options) {
   const client = yield* Effect.mapError(connect(options), unusable)
   const { store } = yield* open(client)
   return { client, store }
 })
 
-/** The journal alone, over a database that is brought to this version first. For tests and tools. */
+/** The journal alone, over a database that is migrated first. For tests and tools. */
 export const journal = (options: Options): Effect.Effect<JournalStore, PostgresUnusable, Scope.Scope> =>
   Effect.map(connected(options), ({ store }) => store)
 
-/** What an operator does with stored runs, also while others carry them. */
+/** Administration of stored runs, also while others execute them. */
 export const archive = (options: Options): Effect.Effect<Archive.Archive, PostgresUnusable, Scope.Scope> =>
   Effect.flatMap(Effect.mapError(connect(options), unusable), (client) =>
     Effect.map(open(client), ({ db }) => Archive.make(db))
   )
 
 /**
- * Runs in Postgres: provide it to `Runtime.layer`, and they survive their process. Fails with `PostgresUnusable` before any
- * run is touched.
+ * Runs in Postgres: provide it to `Runtime.layer`, and they survive their process. Fails with `PostgresUnusable` before
+ * any run is touched.
  */
 export const layer = (options: Options): Layer.Layer<never, PostgresUnusable> =>
   Layer.effect(
@@ -142,7 +142,7 @@ export const layer = (options: Options): Layer.Layer<never, PostgresUnusable> =>
     })
   )
 
-/** Tries to become the owner, as long as a connection of its own lives. */
+/** Tries to become the owner, for as long as its dedicated connection lives. */
 const own = (client: SqlClient.SqlClient, scope: Scope.Scope): Effect.Effect<boolean, SqlError> =>
   Effect.gen(function* () {
     const inner = yield* Scope.fork(scope)

@@ -1,6 +1,6 @@
 /**
- * What an operator does with stored runs: write one out as JSON lines, read such lines into another database, pack those that have
- * ended, forget those that ended long ago.
+ * Administration of stored runs: export one as JSON lines, import such lines into another database, pack ended runs,
+ * and delete runs that ended long ago.
  */
 import { Entry, Envelope, Message } from "@reins/protocol"
 import { type Fenced, RunRecord, type StoreFailure } from "@reins/runtime/journal"
@@ -49,8 +49,8 @@ const encode = Schema.encodeSync(Schema.fromJsonString(Line))
 const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(Line))
 
 /**
- * The lines are not an exported run, or the run cannot be imported: its id exists, another run holds its thread, or its thread belongs to
- * another tenant.
+ * The lines are not an exported run, or the run cannot be imported: its id exists, its thread has an active run, or its
+ * thread belongs to another tenant.
  */
 export class NotImported extends Schema.TaggedError<NotImported>()("NotImported", {
   reason: Schema.Literals(["NotARun", "RunExists", "ThreadBusy", "ThreadForbidden"]),
@@ -71,19 +71,22 @@ export class NotImported extends Schema.TaggedError<NotImported>()("NotImported"
 }
 
 export interface Archive {
-  /** All of a run, as JSON lines without line ends: its record, thread, events, marks and answers. Empty for an unknown one. */
+  /**
+   * All of a run, as JSON lines without line ends: its record, thread, events, marks and answers. Empty for an unknown
+   * run.
+   */
   readonly exportRun: (runId: string) => Effect.Effect<ReadonlyArray<string>, StoreFailure>
-  /** Takes a run in, all of it or nothing. One that has not ended is carried on. Answers its id. */
+  /** Imports a run, all of it or nothing. A run that has not ended continues here. Returns its id. */
   readonly importRun: (lines: ReadonlyArray<string>) => Effect.Effect<string, NotImported | StoreFailure>
   /**
-   * Forgets what runs did that ended before a time, in epoch milliseconds: events, marks, answers, questions. Their ids stay
-   * taken, and what threads hold stays. Answers how many.
+   * Deletes the data of runs that ended before a time, in epoch milliseconds: events, marks, answers, questions. Their
+   * ids stay reserved, and threads keep their messages. Returns the number of runs.
    */
   readonly forgetEnded: (before: number) => Effect.Effect<number, StoreFailure>
   /**
-   * Packs the streamed text of runs that ended before a time, in epoch milliseconds, into few rows each. Nothing is lost: whoever
-   * reads them sees what they saw before. Owners pack what ends with them; this is for what was left, by a process that died or
-   * an earlier version.
+   * Packs the streamed text of runs that ended before a time, in epoch milliseconds, into a few rows each. Nothing is
+   * lost: readers get the same events as before. Owners pack their own runs; this is for runs left by a process that
+   * died or by an earlier version.
    */
   readonly packEnded: (before: number) => Effect.Effect<SqlPacking.Packed, StoreFailure>
 }
@@ -105,13 +108,13 @@ export const make = (db: Database): Archive => ({
   packEnded: (before) =>
     Effect.gen(function* () {
       const runs = yield* db.operation("pack", SqlPacking.loose(db, before))
-      // One after the other, each a transaction of its own: who commits meanwhile waits for one of them at most.
+      // One run after the other, each in its own transaction: a concurrent commit waits for one of them at most.
       const rows = yield* Effect.forEach(runs, (runId) => db.operation("pack", SqlPacking.pack(db, runId)))
       return { runs: runs.length, rows: rows.reduce((sum, each) => sum + each, 0) }
     })
 })
 
-/** Refusals as values, for `operation` has a word for failures of the database only. */
+/** Refusals as values, since `operation` only fails with database errors. */
 const settled = (
   effect: Effect.Effect<string, NotImported | StoreFailure | Fenced | SqlError | CorruptRow>
 ): Effect.Effect<Result.Result<string, NotImported | StoreFailure>, SqlError | CorruptRow> =>
@@ -134,7 +137,7 @@ const gather = Effect.fnUntraced(function* (db: Database, runId: string) {
   if (!record.isolated) for (const message of history) lines.push({ kind: "history", message })
   for (const message of own) lines.push({ kind: "message", message })
   for (const envelope of envelopes) lines.push({ kind: "event", envelope })
-  // A snapshot saves reading; the events are all here.
+  // A snapshot only saves reading; all the events are here.
   for (const mark of marks) {
     const { kind } = mark
     if (kind !== "snapshot") lines.push({ kind: "mark", mark: { ...mark, kind } })
@@ -172,7 +175,7 @@ const take = Effect.fnUntraced(function* (db: Database, lines: ReadonlyArray<Lin
   return runId
 })
 
-/** Tables that hold what a run did. */
+/** The tables with a run's data. */
 const tables = ["reins_events", "reins_marks", "reins_answers", "reins_approvals", "reins_client_calls"] as const
 
 const forget = Effect.fnUntraced(function* (db: Database, before: number) {

@@ -1,17 +1,18 @@
 /**
- * Identifiers as text columns hold them. An identifier may be any string, also one that no database takes as text: with a NUL
- * in it, or half a surrogate pair. Those are kept as their JSON, behind a mark that no other column text begins with.
+ * Stores identifiers in text columns. An identifier may be any string, including those that databases reject as text:
+ * with a NUL, or with half a surrogate pair. Those are stored as JSON, after a prefix that no other column value begins
+ * with.
  */
 import * as Schema from "effect/Schema"
 
 const escaped = "\u0001"
 const decodeText = Schema.decodeUnknownSync(Schema.fromJsonString(Schema.String))
 
-/** The text that stands for `id` in a column; a different one for each. */
+/** The column value of `id`; unique per id. */
 export const encode = (id: string): string =>
   id.isWellFormed() && !id.includes("\0") && !id.startsWith(escaped) ? id : escaped + JSON.stringify(id)
 
-/** The identifier that a column's text stands for. */
+/** The identifier of a column value. */
 export const decode = (column: unknown): string => {
   const text = String(column)
   return text.startsWith(escaped) ? decodeText(text.slice(escaped.length)) : text

@@ -1,6 +1,6 @@
 /**
- * What the stores ask a database with: statements by text, transactions, and failures in the words of the journal port. A
- * database that is locked by another process is asked again for a while.
+ * How the stores talk to a database: statements as text, transactions, and failures of the journal port. Operations on
+ * a database that is locked by another process are retried for a while.
  */
 import { StoreFailure } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
@@ -12,19 +12,22 @@ import type { CorruptRow } from "./StoredJson.ts"
 
 export type Row = { readonly [column: string]: unknown }
 
-/** A value that a statement takes. */
+/** A statement's parameter. */
 export type Value = string | number | null
 
-/** How long, together with the database's own waiting, a locked database is asked again. */
+/** How long a locked database is retried, in addition to the database's own waiting. */
 const patience = { schedule: Schedule.spaced("20 millis"), times: 70 }
 
-/** How long a server that cannot be reached is asked again: a minute. */
+/** How long an unreachable server is retried: a minute. */
 const endurance = { schedule: Schedule.spaced("250 millis"), times: 240 }
 
-/** How long after the first failure it is asked again, in milliseconds. */
+/** The delay before the first retry, in milliseconds. */
 const firstMs = 20
 
-/** Operations that may have been done although no answer came: their caller has a way to find out, asking twice is none. */
+/**
+ * Operations that may have taken effect although no response came: they are not retried, since their caller can find
+ * out.
+ */
 const once = new Set(["create", "commit", "import"])
 
 export class Database {
@@ -37,21 +40,21 @@ export class Database {
     this.dialect = dialect
   }
 
-  /** Runs one statement, written with `?` for its parameters. */
+  /** Runs one statement, with `?` for its parameters. */
   rows(text: string, ...values: ReadonlyArray<Value>): Effect.Effect<ReadonlyArray<Row>, SqlError> {
     let prepared = this.texts.get(text)
     if (prepared === undefined) this.texts.set(text, (prepared = this.dialect.statement(text)))
     return this.sql.unsafe<Row>(prepared, values)
   }
 
-  /** Tells other processes of the run, once all is committed. */
+  /** Notifies other processes of the run, once everything is committed. */
   tell(run: string): Effect.Effect<unknown, SqlError> {
     return this.dialect.tell === undefined ? Effect.void : this.rows(this.dialect.tell, run, run)
   }
 
   /**
-   * All of it or nothing. A connection that ends in the middle makes the rollback fail, too, which the client takes for a defect: it
-   * is a failure of the database like any other.
+   * Runs a transaction. A connection that ends during it makes the rollback fail, too, which the client reports as a
+   * defect: it is mapped to a database failure like any other.
    */
   atomic<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E | SqlError> {
     return Effect.catchDefect(this.sql.withTransaction(effect), (defect) =>
@@ -59,11 +62,14 @@ export class Database {
     )
   }
 
-  /** An operation of the store: asked again while the database is locked or gone, then failed as a `StoreFailure` of that name. */
+  /**
+   * Runs a store operation: retried while the database is locked or unreachable, then failed as a `StoreFailure` of
+   * that name.
+   */
   operation<A>(name: string, effect: Effect.Effect<A, SqlError | CorruptRow>): Effect.Effect<A, StoreFailure> {
     const mayAsk = (error: SqlError | CorruptRow) => isGone(error) && !once.has(name)
     return effect.pipe(
-      // Schedules are begun only where there is something to wait for: the first time, nearly always, costs nothing but itself.
+      // The schedule is only started after a failure: the first attempt, which nearly always succeeds, has no overhead.
       Effect.catch((error) =>
         isLocked(error) || mayAsk(error)
           ? Effect.delay(

@@ -1,20 +1,20 @@
-/**
- * Where the databases differ: how a parameter is written, how rows come out of a JSON array, how other processes are told.
- */
+/** The differences between databases: parameter syntax, rows from a JSON array, notifications to other processes. */
 export interface Dialect {
-  /** A statement written with `?`, as the database wants its parameters. */
+  /** Converts a statement with `?` to the database's parameter syntax. */
   readonly statement: (text: string) => string
-  /** A table expression `each(value)` of the elements of the JSON array in the next parameter. */
+  /** A table expression `each(value)` with the elements of the JSON array in the next parameter. */
   readonly each: string
-  /** Ends a `SELECT` whose rows the same transaction is about to change. */
+  /** Ends a `SELECT` whose rows the same transaction will change. */
   readonly lockRows: string
-  /** A statement that tells other processes of the run in its parameter, where the rows alone do not. */
+  /** A statement that notifies other processes of the run in its parameter; absent where they poll the rows. */
   readonly tell: string | undefined
-  /** Assignments, behind a comma, that mark a row of `reins_runs` as news. */
+  /** Assignments, after a comma, that mark a row of `reins_runs` as changed. */
   readonly news: string
 }
 
-/** SQLite: every write takes the next number of a counter, and other processes ask what is behind the last they saw. */
+/**
+ * SQLite: every write takes the next number of a counter, and other processes poll for numbers above the last they saw.
+ */
 export const sqlite: Dialect = {
   statement: (text) => text,
   each: "json_each(?) AS each",
@@ -35,9 +35,12 @@ export const postgres = (self: string): Dialect => ({
   news: ""
 })
 
-/** The channel on which processes tell each other of runs. */
+/** The channel on which processes announce runs. */
 export const channel = "reins_runs"
 
-/** Tells of the run that the SQL expression `run` names; of one with a very long id nobody is told, and finds it by looking. */
+/**
+ * Announces the run that the SQL expression `run` names. A very long id is not announced; other processes find it by
+ * polling.
+ */
 export const notify = (self: string, run: string): string =>
   `CASE WHEN length(${run}) < 2000 THEN pg_notify('${channel}', '${self} ' || ${run}) END`

@@ -1,6 +1,6 @@
 /**
- * Brings a database to the version of this program, or says that it is of a later one. All steps are one transaction: a
- * process that dies in the middle leaves the database as it was.
+ * Migrates a database to the version of this program, or fails if it has a later one. All steps are one transaction: a
+ * process that dies during it leaves the database unchanged.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -8,13 +8,13 @@ import type { SqlError } from "effect/sql/SqlError"
 import type { Database } from "./Database.ts"
 import { versions } from "./Tables.ts"
 
-/** The database was written by a later version of this program, which may mean something else by its rows. */
+/** The database was written by a later version of this program, which may use its rows differently. */
 export class NewerSchema extends Schema.TaggedError<NewerSchema>()("NewerSchema", {
   found: Schema.Natural,
   known: Schema.Natural
 }) {
   override get message() {
-    return `the database has version ${this.found}, this program knows versions up to ${this.known}: use a later @reins/store`
+    return `Database schema version ${this.found} is newer than the supported version ${this.known}. Use a later @reins/store`
   }
 }
 

@@ -1,22 +1,21 @@
 /**
- * Streamed text in few rows. A model's text comes in hundreds of small events; those that stand side by side are kept as one row,
- * a pack: their texts joined, and how to cut them apart again. What comes out is what went in, to the letter: numbers, times, texts.
- * So packing is no loss and needs no leave; a reader's place may be anywhere in a pack.
+ * Packs streamed text into few rows. A model's text arrives in hundreds of small events; adjacent ones are stored as
+ * one row, a pack: their concatenated texts, and how to split them. Unpacking returns exactly what was packed: numbers,
+ * times, texts. So packing loses nothing, and a reader's position may be inside a pack.
  *
- * Pure; which rows a database holds is the business of `SqlCommit`, which packs what it commits, and `SqlPacking`, which packs what
- * has ended.
+ * Pure. `SqlCommit` packs what it commits, and `SqlPacking` packs ended runs.
  */
 import type { AgentPath, Envelope, Event } from "@reins/protocol"
 
-/** Most events in a pack: a reader who wants one of them has to fetch all. */
+/** The most events in a pack: a reader of one of them has to fetch all. */
 export const most = 1000
 
 type Delta = Extract<Event, { readonly type: "text" | "reasoning" }>
 
-/** How to cut a pack: for each time in it, in epoch milliseconds, the lengths of the texts of that time. */
+/** How to split a pack: for each time in it, in epoch milliseconds, the lengths of the texts of that time. */
 export type Cuts = ReadonlyArray<ReadonlyArray<number>>
 
-/** A row of a log: one event, or a pack of several. `seq` and `at` are those of its last. */
+/** A row of a log: one event, or a pack of several. `seq` and `at` are those of its last event. */
 export interface Packed {
   readonly first: number
   readonly seq: number
@@ -33,7 +32,7 @@ const isDelta = (event: Event): event is Delta => event.type === "text" || event
 const isSamePath = (one: AgentPath.AgentPath, other: AgentPath.AgentPath): boolean =>
   one === other || (one.length === other.length && one.every((segment, index) => segment === other[index]))
 
-/** Rows for envelopes in order, as few as may be. */
+/** Packs envelopes, which must be in order, into as few rows as possible. */
 export const pack = (envelopes: ReadonlyArray<Piece>): ReadonlyArray<Packed> => {
   const rows: Array<Packed> = []
   for (let from = 0; from < envelopes.length;) {
@@ -46,7 +45,7 @@ export const pack = (envelopes: ReadonlyArray<Piece>): ReadonlyArray<Packed> => 
   return rows
 }
 
-/** Where a pack that begins at `from` ends. */
+/** The end of the pack that begins at `from`. */
 const endOf = (envelopes: ReadonlyArray<Piece>, from: number, first: Piece, { type }: Delta): number => {
   let upTo = from + 1
   for (; upTo < envelopes.length && upTo - from < most; upTo++) {
@@ -89,7 +88,7 @@ const joined = (pieces: ReadonlyArray<Piece>): Packed => {
   }
 }
 
-/** The events of a row, in order; nothing where the row does not say how to cut it. */
+/** The events of a row, in order; `undefined` when the row's split is invalid. */
 export const unpack = (row: Omit<Packed, "first">): ReadonlyArray<Piece> | undefined => {
   const { agentPath, at, cuts, event, seq } = row
   if (cuts === undefined) return [{ agentPath, at, event, seq }]

@@ -1,6 +1,6 @@
 /**
- * What follows from the events of a commit, as rows: questions that became open, decisions, calls that a caller must run, the
- * run's end. A pure fold; what a batch both opens and closes comes out closed.
+ * Derives rows from the events of a commit: opened questions, decisions, opened client calls, the run's end. A pure
+ * fold; what a batch both opens and closes is stored as closed.
  */
 import type { AgentPath, Envelope } from "@reins/protocol"
 import type { Batch } from "@reins/runtime/journal"
@@ -11,7 +11,7 @@ type Texts = ReadonlyArray<string | number | null>
 export interface Projection {
   /** id, resource, path, seq, at, request, outcome, decided at */
   readonly asked: ReadonlyArray<Texts>
-  /** id, outcome, at: of questions from before */
+  /** id, outcome, at: of questions from earlier commits */
   readonly decided: ReadonlyArray<Texts>
   /** path, call id */
   readonly opened: ReadonlyArray<Texts>
@@ -69,10 +69,10 @@ export const fold = ({ envelopes }: Batch): Projection => {
   }
 }
 
-/** An agent path as a column holds it. */
+/** An agent path as stored in a column. */
 export const pathOf = (path: AgentPath.AgentPath): string => JSON.stringify(path)
 
-/** A run's last events leave in one commit, so that the batch alone tells. */
+/** A run's last events are in one commit, so the batch alone shows that the run ended. */
 const endOf = (envelopes: ReadonlyArray<Envelope.Envelope>): number | undefined => {
   const last = envelopes.at(-1)
   const ended =

@@ -1,6 +1,6 @@
 /**
- * One commit of a run's owner: its events, its marks and all that follows from them, as the statements that write it. Pure but for
- * `write`; how statements become a transaction is each database's.
+ * One commit of a run's owner: the statements that write its events, its marks and everything derived from them. Pure
+ * except for `write`; each database runs the statements in a transaction its own way.
  */
 import { Event } from "@reins/protocol"
 import { type Batch, Fenced, StoreFailure } from "@reins/runtime/journal"
@@ -15,7 +15,7 @@ import * as Projection from "./Projection.ts"
 type Row = ReadonlyArray<string | number | null>
 type Rows = ReadonlyArray<Row>
 
-/** What keeps a batch out, before any of it was written; absent where it was written. */
+/** Why a batch was rejected, before any of it was written; absent when it was written. */
 export type Fault = Fenced | StoreFailure | undefined
 
 /** A statement and its parameters. */
@@ -24,14 +24,14 @@ export interface Statement {
   readonly values: ReadonlyArray<Value>
 }
 
-/** What a batch writes, and in which order. */
+/** The statements of a batch, in order. */
 export interface Writing {
-  /** Must change a row, or none of the rest may be done. */
+  /** Must change a row; otherwise none of the rest may run. */
   readonly guard: Statement
   readonly rest: ReadonlyArray<Statement>
 }
 
-/** Whether the batch's owner is still the owner, for a batch whose guard found no row. */
+/** Checks whether the batch's owner still owns the run, after its guard found no row. */
 export const ownership = ({ epoch, runId }: Batch): Statement => ({
   text: "SELECT 1 FROM reins_runs WHERE run_id = ? AND epoch = ?",
   values: [Column.encode(runId), epoch]
@@ -100,7 +100,7 @@ const closed = "DELETE FROM reins_client_calls WHERE run_id = ? AND path = ? AND
 const gone = "DELETE FROM reins_threads WHERE thread_id = ? AND run_id = ? AND version = 0 AND limits IS NULL"
 const freed = "UPDATE reins_threads SET run_id = NULL WHERE thread_id = ? AND run_id = ?"
 
-/** Writes a batch inside a transaction that is open. */
+/** Writes a batch inside an open transaction. */
 export const write = (db: Database, batch: Batch): Effect.Effect<Fault, SqlError> =>
   Effect.gen(function* () {
     const { guard, rest } = writing(db.dialect)(batch)
@@ -113,7 +113,7 @@ export const write = (db: Database, batch: Batch): Effect.Effect<Fault, SqlError
     return undefined
   })
 
-/** seq, at, path, event, how to cut it */
+/** seq, at, path, event, how to split it */
 export const eventRow = ({ agentPath, at, cuts, event, seq }: Packing.Packed): Row => [
   seq,
   at,
@@ -122,13 +122,13 @@ export const eventRow = ({ agentPath, at, cuts, event, seq }: Packing.Packed): R
   cuts === undefined ? null : JSON.stringify(cuts)
 ]
 
-/** The columns of `eventRow`, out of a JSON array. */
+/** The columns of `eventRow`, from a JSON array. */
 export const eventColumns =
   "CAST(value ->> 0 AS BIGINT), CAST(value ->> 1 AS BIGINT), value ->> 2, value ->> 3, value ->> 4"
 
 export const eventRows = ({ envelopes }: Batch): Rows => Packing.pack(envelopes).map(eventRow)
 
-/** kind, name, seq, at, path, value, spent; of one kind and name only the last. */
+/** kind, name, seq, at, path, value, spent; only the last of each kind and name. */
 export const markRows = ({ marks }: Batch): Rows => [
   ...new Map(
     marks.map((mark) => [

@@ -1,6 +1,6 @@
 /**
- * Files in a database: a row a file, its bytes as Base64 text, which both databases hold the same. A store that fails is a defect
- * here, as in `SqlThreads`.
+ * Files in a database: one row per file, its bytes as Base64 text, which both databases store the same way. A store
+ * failure is a defect here, as in `SqlThreads`.
  */
 import type { FileInfo, FileStore, StoredFile } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
@@ -23,7 +23,7 @@ const about = (row: Row): FileInfo => ({
   at: Number(row["at"])
 })
 
-/** Writes a file, or writes it again. */
+/** Writes a file, replacing an earlier write. */
 export const put = (db: Database, { content, ...file }: Omit<StoredFile, "sizeBytes">) =>
   Effect.asVoid(
     db.rows(

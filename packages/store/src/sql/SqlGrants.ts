@@ -1,6 +1,6 @@
 /**
- * Grants in a database: a row a grant, and a row a call that took a use of one, so that it takes it once. A store that fails is
- * a defect here, as in `SqlThreads`.
+ * Grants in a database: one row per grant, and one row per call that consumed a use of one, so that each call consumes
+ * it once. A store failure is a defect here, as in `SqlThreads`.
  */
 import { Grant } from "@reins/protocol"
 import type { GrantStore } from "@reins/runtime/journal"
@@ -51,7 +51,7 @@ export const make = (db: Database): GrantStore => {
             db.rows("SELECT document FROM reins_claims WHERE call_key = ?", call),
             documents
           )
-          // Only what covers the call: another tenant's run may come by the id of one that was forgotten.
+          // Only when the grant covers the call: another tenant's run may have the id of a run that was deleted.
           if (before !== undefined && Grant.covers(before, claim, now)) return before
           const grant = open.find((each) => Grant.covers(each, claim, now))
           if (grant === undefined) return undefined

@@ -1,6 +1,4 @@
-/**
- * The journal port over a SQL database. Each operation is one transaction.
- */
+/** The journal port over a SQL database. Each operation is one transaction. */
 import type { JournalStore, PendingApproval } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"

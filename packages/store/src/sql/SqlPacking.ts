@@ -1,6 +1,4 @@
-/**
- * Packs the streamed text of runs that have ended, which was committed in the small portions in which it came.
- */
+/** Packs the streamed text of ended runs, which was committed in many small pieces. */
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Column from "./Column.ts"
@@ -10,15 +8,15 @@ import * as SqlCommit from "./SqlCommit.ts"
 import * as StoredEvents from "./StoredEvents.ts"
 import type { CorruptRow } from "./StoredJson.ts"
 
-/** What packing did. */
+/** The result of packing. */
 export interface Packed {
-  /** How many runs were looked at. */
+  /** The number of runs that were examined. */
   readonly runs: number
-  /** By how many rows the log has become shorter. */
+  /** The number of rows removed from the log. */
   readonly rows: number
 }
 
-/** Packs a run that has ended and was not packed yet; answers how many rows fewer it has. */
+/** Packs a run that has ended and is not packed yet; returns the number of rows removed. */
 export const pack = (db: Database, runId: string): Effect.Effect<number, SqlError | CorruptRow> =>
   db.atomic(
     Effect.gen(function* () {
@@ -57,7 +55,7 @@ export const pack = (db: Database, runId: string): Effect.Effect<number, SqlErro
     })
   )
 
-/** Runs that ended before a time, in epoch milliseconds, and were not packed yet. */
+/** Runs that ended before a time, in epoch milliseconds, and are not packed yet. */
 export const loose = (db: Database, before: number): Effect.Effect<ReadonlyArray<string>, SqlError> =>
   Effect.map(db.rows("SELECT run_id FROM reins_runs WHERE ended_at < ? AND packed = 0", before), (rows) =>
     rows.map((row) => Column.decode(row["run_id"]))

@@ -1,6 +1,4 @@
-/**
- * Runs in a database: how one comes into being, is taken by an owner, and is read; the answers that wait for it.
- */
+/** Runs in a database: creating one, taking ownership, reading it, and the answers stored for it. */
 import type { Envelope, Json } from "@reins/protocol"
 import { QueryRejections } from "@reins/protocol"
 import type { Answered, Mark, Opened, RunRecord, RunStatus, StoredAnswer } from "@reins/runtime/journal"
@@ -16,7 +14,7 @@ import * as StoredJson from "./StoredJson.ts"
 type Failure = SqlError | StoredJson.CorruptRow
 export type Refusal = QueryRejections.RunExists | QueryRejections.ThreadBusy | QueryRejections.ThreadForbidden
 
-/** Stores a run and leases its thread; answers why not, where it may not be. */
+/** Stores a run and leases its thread; returns the reason when that is not allowed. */
 export const create = (
   db: Database,
   input: Omit<RunRecord, "historyVersion">
@@ -58,8 +56,9 @@ export const create = (
     )
 
 /**
- * Leases the thread to a run of its tenant, making it where there is none; answers how many messages it has, its limits and what its
- * runs have left. The owner is part of the update itself, so that two tenants cannot lease one new thread.
+ * Leases the thread to a run of its tenant, creating it if necessary; returns its number of messages, its limits and
+ * what its runs have left. The tenant check is part of the update itself, so that two tenants cannot lease one new
+ * thread.
  */
 const lease = (
   db: Database,
@@ -88,12 +87,12 @@ const lease = (
     if (found !== undefined && found["resource_id"] !== resource) {
       return yield* new QueryRejections.ThreadForbidden({ threadId })
     }
-    // The thread was released or removed between the two statements.
+    // The thread was released or deleted between the two statements.
     if (found?.["run_id"] == null) return yield* lease(db, names)
     return yield* new QueryRejections.ThreadBusy({ threadId, runId: Column.decode(found["run_id"]) })
   })
 
-/** Raises the epoch and reads all of the run. */
+/** Increments the epoch and reads all of the run. */
 export const open = (db: Database, runId: string): Effect.Effect<Opened | undefined, Failure> =>
   db.atomic(
     Effect.gen(function* () {
@@ -107,7 +106,7 @@ export const open = (db: Database, runId: string): Effect.Effect<Opened | undefi
 
 const snapshotOf = (marks: ReadonlyArray<Mark>) => marks.find(({ kind }) => kind === "snapshot")
 
-/** A run, whether it has ended or not: its events behind the number that its marks give, all of them where nothing is said. */
+/** A run, whether it has ended or not: its events after the position in its marks, or all events when there is none. */
 export const stored = (
   db: Database,
   runId: string,
@@ -159,7 +158,7 @@ const readMarks = (db: Database, run: string): Effect.Effect<ReadonlyArray<Mark>
 
 const kinds = ["result", "emit", "begin", "ask", "note", "snapshot"] as const satisfies ReadonlyArray<Mark["kind"]>
 
-/** Envelopes behind `after`. */
+/** Envelopes after `after`. */
 export const read = (
   db: Database,
   runId: string,
@@ -173,7 +172,7 @@ export const read = (
        JOIN reins_runs r ON r.run_id = e.run_id WHERE e.run_id = ? AND e.seq > ? AND e.seq < ? ORDER BY e.seq`,
       Column.encode(runId),
       after,
-      // A row's number is that of its last event: the last that is wanted may stand in a row that ends behind it.
+      // A row has the number of its last event: the last requested event may be in a row that ends after it.
       Math.min(upTo + Packing.most, Number.MAX_SAFE_INTEGER)
     )
     const threadId = Column.decode(rows[0]?.["thread_id"] ?? "")
@@ -222,7 +221,7 @@ export const find = (db: Database, runId: string, name: string): Effect.Effect<S
       Effect.map(([answer]) => answer)
     )
 
-/** Stores an answer unless there is one, or the run has ended. */
+/** Stores an answer unless one is stored, or the run has ended. */
 export const answer = (
   db: Database,
   runId: string,

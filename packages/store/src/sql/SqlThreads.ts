@@ -1,6 +1,6 @@
 /**
- * Threads in a database: a row a thread with the run that has it, a row a message. A store that fails is a defect here, for
- * the port has no word for it; the run's host takes it for what it is.
+ * Threads in a database: one row per thread with its active run, one row per message. A store failure is a defect here,
+ * since the port has no error for it; the run's host recognizes it.
  */
 import type { Budget, Message } from "@reins/protocol"
 import type { Kept, ReadOptions, ThreadInfo, ThreadStore } from "@reins/runtime/journal"
@@ -74,7 +74,7 @@ const about = (row: Row): Effect.Effect<ThreadInfo, StoredJson.CorruptRow> =>
     ...(kept === undefined ? {} : { spent: kept.spent })
   }))
 
-/** The first `version` messages of a thread; none where it belongs to another tenant than `resourceId`, where that is given. */
+/** The first `version` messages of a thread; none when it belongs to another tenant than `resourceId`, if given. */
 export const history = (
   db: Database,
   threadId: string,
@@ -97,7 +97,7 @@ export const history = (
       Effect.map((rows) => rows.map(([message]) => message))
     )
 
-/** What a run has added to a thread. */
+/** The messages that a run added to a thread. */
 export const ofRun = (
   db: Database,
   threadId: string,
@@ -114,17 +114,17 @@ export const ofRun = (
       Effect.map((rows) => rows.map(([message]) => message))
     )
 
-/** Makes a thread as a run found it, unless it is there. */
+/** Creates a thread as a run found it, unless it exists. */
 export const restore = (
   db: Database,
   { runId, ...thread }: { readonly resourceId: string; readonly runId: string; readonly threadId: string },
   messages: ReadonlyArray<Message.Message>
 ) => insert(db, thread, `before ${runId}`, messages)
 
-/** Whose messages they are that a thread began with. No run has this id. */
+/** The owner of a thread's seed messages. No run has this id. */
 const begun = "at the beginning"
 
-/** Makes a thread with messages of `owner`, unless there is another of that id; answers whether it did. */
+/** Creates a thread with messages of `owner`, unless one with that id exists; returns whether it did. */
 const insert = Effect.fnUntraced(function* (
   db: Database,
   thread: { readonly resourceId: string; readonly threadId: string },
@@ -136,7 +136,7 @@ const insert = Effect.fnUntraced(function* (
   return isOpen
 })
 
-/** Makes a thread unless there is one of that id; answers whether it did. */
+/** Creates a thread unless one with that id exists; returns whether it did. */
 const row = Effect.fnUntraced(function* (
   db: Database,
   { resourceId, threadId }: { readonly resourceId: string; readonly threadId: string }
@@ -174,7 +174,7 @@ const setLimits = Effect.fnUntraced(function* (
     id,
     Column.encode(thread.resourceId)
   )
-  // One that was there for its limits alone.
+  // The thread existed only for its limits.
   if (limits === undefined) {
     yield* db.rows(
       "DELETE FROM reins_threads WHERE thread_id = ? AND version = 0 AND run_id IS NULL AND limits IS NULL",
@@ -184,7 +184,7 @@ const setLimits = Effect.fnUntraced(function* (
   return set.length > 0
 })
 
-/** Appends a run's messages, unless it has appended before; keeps what it leaves. */
+/** Appends a run's messages, unless it has already done so; stores what the run leaves. */
 export const write = Effect.fnUntraced(function* (
   db: Database,
   threadId: string,

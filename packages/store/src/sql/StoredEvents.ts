@@ -1,6 +1,4 @@
-/**
- * Rows of logs as what they hold.
- */
+/** Decodes rows of logs. */
 import type { Envelope } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import type { Row } from "./Database.ts"

@@ -1,6 +1,6 @@
 /**
- * JSON as columns hold it. What is read is checked against its schema and otherwise left as it was written, the order of its
- * keys included; what does not fit fails as `CorruptRow`.
+ * JSON as stored in columns. Values are validated against their schema and otherwise returned as they were written,
+ * including the order of keys; an invalid value fails as `CorruptRow`.
  */
 import { type AgentPath, Approval, Budget, Entry, Event, Grant, type Json, Message } from "@reins/protocol"
 import { Kept, RunRecord } from "@reins/runtime/journal"
@@ -9,21 +9,21 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Packing from "./Packing.ts"
 
-/** A stored row does not say what it should: written by another version, or damaged. */
+/** A stored row is invalid: written by another version, or damaged. */
 export class CorruptRow extends Schema.TaggedError<CorruptRow>()("CorruptRow", { table: Schema.String }) {
   override get message() {
-    return `a row of ${this.table} cannot be read`
+    return `Invalid row in table ${this.table}`
   }
 }
 
 const parse = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Unknown))
 
-/** Reads rows of JSON texts, each row as a tuple of `schema`, all in one go: cheaper than one by one. */
+/** Decodes rows of JSON texts, each row as a tuple of `schema`, in one batch, which is cheaper than one by one. */
 const reader = <A, E = A>(table: string, schema: Schema.Codec<A, E>) => {
   const isAll = Schema.is(Schema.Array(schema))
   const is = Schema.is(schema)
   const decode = Schema.decodeUnknownOption(schema)
-  // What a later version wrote, an event of a type that is unknown here, is read as what stands for it. Seldom: row by row.
+  // An event of a type that a later version added is read as its placeholder. Rare, so row by row.
   const read = (parsed: unknown): ReadonlyArray<A> | undefined => {
     if (isAll(parsed)) return parsed
     if (!Array.isArray(parsed)) return undefined
@@ -43,13 +43,13 @@ const reader = <A, E = A>(table: string, schema: Schema.Codec<A, E>) => {
     })
 }
 
-/** Any JSON value. What these rows are parsed from is JSON text, so that there is nothing to look for. */
+/** Any JSON value. These rows are parsed from JSON text, so nothing needs checking. */
 const Value = Schema.declare((_value: unknown): _value is Json => true)
 
 const Path = Schema.Array(Schema.String)
 const Cuts = Schema.Array(Schema.Array(Schema.Natural))
 
-/** Agent path, event, how to cut it where it is a pack. */
+/** Agent path, event, how to split it when it is a pack. */
 export const events = reader<readonly [AgentPath.AgentPath, Event, Packing.Cuts | null], unknown>(
   "reins_events",
   Schema.Tuple([Path, Event, Schema.NullOr(Cuts)])
@@ -69,7 +69,7 @@ export const messages = reader("reins_messages", Schema.Tuple([Message.Message])
 /** A grant. */
 export const grants = reader("reins_grants", Schema.Tuple([Grant.Grant]))
 
-// A budget may hold `Infinity`, which JSON has no number for.
+// A budget may contain `Infinity`, which JSON cannot represent.
 const Record = Schema.fromJsonString(Schema.toCodecJson(RunRecord))
 
 export const encodeRecord: (record: RunRecord) => string = Schema.encodeSync(Record)
@@ -86,7 +86,7 @@ export const encodeLimits: (limits: Budget.Budget) => string = Schema.encodeSync
 const decodeLimits = Schema.decodeUnknownEffect(Limits)
 const decodeKept = Schema.decodeUnknownEffect(Schema.fromJsonString(Kept))
 
-/** What a row of threads has of limits and of what runs have left, each where it has any. */
+/** A thread's limits and what its runs left, each if present. */
 export const standing = (row: {
   readonly [column: string]: unknown
 }): Effect.Effect<NonNullable<RunRecord["thread"]>, CorruptRow> =>

@@ -1,9 +1,9 @@
 /**
- * The tables of a store, as the steps that made them: version n is what stands after the first n steps. Steps are never
- * edited once released; a change is another step.
+ * The tables of a store, as migration steps: version n is the result of the first n steps. Released steps are never
+ * edited; a change is another step.
  */
 
-/** Statements of each version, in order. `keyed` ends a table whose primary key holds its rows. */
+/** The statements of each version, in order. `keyed` ends a table that is stored in its primary key. */
 export const versions = (keyed: string): ReadonlyArray<ReadonlyArray<string>> => [
   [
     `CREATE TABLE reins_runs (
@@ -95,7 +95,7 @@ export const versions = (keyed: string): ReadonlyArray<ReadonlyArray<string>> =>
       document TEXT NOT NULL
     )${keyed}`
   ],
-  // A row of a log may hold many events: `seq` and `at` are those of its last, `packed` says how to cut it.
+  // A row of a log may hold many events: `seq` and `at` are those of its last, `packed` says how to split it.
   [
     "ALTER TABLE reins_events ADD COLUMN packed TEXT",
     "ALTER TABLE reins_runs ADD COLUMN packed INTEGER NOT NULL DEFAULT 0"
@@ -115,6 +115,6 @@ export const versions = (keyed: string): ReadonlyArray<ReadonlyArray<string>> =>
     "CREATE INDEX reins_files_thread ON reins_files (thread_id, at)",
     "CREATE INDEX reins_files_run ON reins_files (run_id)"
   ],
-  // What spans the runs of a thread: limits that are set from outside, and what its runs leave there.
+  // Values that span the runs of a thread: limits that are set from outside, and what its runs leave.
   ["ALTER TABLE reins_threads ADD COLUMN limits TEXT", "ALTER TABLE reins_threads ADD COLUMN kept TEXT"]
 ]

@@ -1,8 +1,8 @@
 /**
- * Effect's `SqlClient` over `node:sqlite`, which is part of Node: nothing to compile, nothing to download.
+ * Effect's `SqlClient` over `node:sqlite`, which is part of Node: nothing to compile or download.
  *
- * One connection, synchronous, so a slow statement holds up the whole process; the stores only ask short ones. Statements are
- * prepared once and kept.
+ * One synchronous connection, so a slow statement blocks the whole process; the stores run short ones only. Statements
+ * are prepared once and cached.
  */
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite"
 import * as Effect from "effect/Effect"
@@ -19,25 +19,29 @@ import * as Stream from "effect/Stream"
 import { SqliteUnusable, attempt, from, toSqlError } from "./SqliteUnusable.ts"
 
 export interface Options {
-  /** The database's file, made where there is none; `":memory:"` for one that ends with the layer. */
+  /** The database file, created if missing; `":memory:"` for a database that ends with the layer. */
   readonly filename: string
   /**
-   * What a commit waits for. `"NORMAL"`: survives the death of the process; at a loss of power the last commits may be lost, the
-   * file stays sound. `"FULL"`: survives that too, and costs a write to the disk a commit. Default `"NORMAL"`.
+   * What a commit waits for. `"NORMAL"`: survives the death of the process; after a power loss the last commits may be
+   * missing, but the file is intact. `"FULL"`: survives that too, at the cost of one disk write per commit. Default
+   * `"NORMAL"`.
    */
   readonly synchronous?: "NORMAL" | "FULL" | undefined
 }
 
-/** How long a statement itself waits for a lock, in milliseconds: the whole process waits with it, so the rest is asked again. */
+/**
+ * How long a statement itself waits for a lock, in milliseconds: it blocks the whole process, so longer waits are
+ * retries.
+ */
 const busyMs = 50
 
 /**
- * How much is written beside the file before it is taken over into it, in pages of 4 KB: 16 MB. Commits write the same few pages
- * again and again, so that four times SQLite's own figure makes them a quarter cheaper.
+ * The size of the write-ahead log before a checkpoint, in pages of 4 KB: 16 MB. Commits rewrite the same few pages, so
+ * four times SQLite's default makes them a quarter cheaper.
  */
 const checkpointPages = 4000
 
-/** How long a database that another process is just making is asked again. */
+/** How long opening a database that another process is just creating is retried. */
 const patience = { schedule: Schedule.spaced("50 millis"), times: 40 }
 
 /** Loads `node:sqlite`, which older versions of Node do not have. */
@@ -47,15 +51,15 @@ export const load = (filename: string) =>
     catch: (cause) => new SqliteUnusable({ filename, reason: "NoNodeSqlite", cause })
   })
 
-/** Asks one statement, there and then. */
+/** Runs one statement synchronously. */
 export type Ask = (sql: string, ...values: ReadonlyArray<SQLInputValue>) => ReadonlyArray<object>
 
-/** A client, and what its connection can do besides. */
+/** A client, with access to its connection. */
 export interface Opened {
   readonly client: SqlClient.SqlClient
   /**
-   * One transaction in one go: all that `body` asks, or nothing where it throws. Nothing else happens in the process meanwhile,
-   * and a statement costs a fraction of what one of the client's does.
+   * Runs one transaction synchronously: all statements of `body`, or none when it throws. Nothing else runs in the
+   * process meanwhile, and a statement costs a fraction of one through the client.
    */
   readonly transact: <A>(body: (ask: Ask) => A) => Effect.Effect<A, SqlError>
 }
@@ -166,7 +170,7 @@ const connect = (database: DatabaseSync, prepare: Prepare): Connection => {
     executeValues: (sql, params) => ask(sql, params, values),
     executeValuesUnprepared: (sql, params) => ask(sql, params, values, once),
     executeUnprepared: (sql, params, transform) => transformed(ask(sql, params, rows, once), transform),
-    executeStream: () => Stream.fail(toSqlError(new Error("results are not streamed"), "stream"))
+    executeStream: () => Stream.fail(toSqlError(new Error("Streaming of results is not supported"), "stream"))
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * The lock that makes one process the owner of a database: an exclusive transaction on a file beside it, held as long as the
- * process lives. The operating system lets it go when the process dies, however it dies.
+ * The lock that makes one process the owner of a database: an exclusive transaction on a file beside it, held for the
+ * lifetime of the process. The operating system releases it when the process dies, however it dies.
  */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
@@ -8,7 +8,7 @@ import * as Scope from "effect/Scope"
 import * as NodeSqlite from "./NodeSqlite.ts"
 import { type SqliteUnusable, from } from "./SqliteUnusable.ts"
 
-/** Tries to become the owner of the database `filename` until `scope` closes. False: another process is. */
+/** Tries to become the owner of the database `filename` until `scope` closes. False: another process is the owner. */
 export const acquire = (filename: string, scope: Scope.Scope): Effect.Effect<boolean, SqliteUnusable> =>
   Effect.gen(function* () {
     const { DatabaseSync } = yield* NodeSqlite.load(filename)

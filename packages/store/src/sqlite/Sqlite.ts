@@ -1,9 +1,9 @@
 /**
- * The SQLite deployment: runs live in a file and survive their process. The default for one machine.
+ * The SQLite deployment: runs are stored in a file and survive their process. The default for one machine.
  *
- * One process at a time owns the file and carries its runs; every other one on the same file is its client: what it starts,
- * answers and cancels is carried by the owner, and it can watch every run. When the owner ends, however it ends, one of them
- * takes its place within a second.
+ * One process at a time owns the file and executes its runs; every other process on the same file is a client: the
+ * owner executes what it starts, answers and cancels, and it can watch every run. When the owner ends, for whatever
+ * reason, another process takes over within a second.
  */
 import { Deployment } from "@reins/runtime"
 import { type JournalStore, journalHost } from "@reins/runtime/journal"
@@ -24,28 +24,28 @@ import { SqliteUnusable, from } from "./SqliteUnusable.ts"
 import * as Wakes from "./Wakes.ts"
 
 export interface Options extends NodeSqlite.Options {
-  /** Whether this process may carry runs. False: it stays a client, also when there is no owner. Default true. */
+  /** Whether this process may become the owner. False: it stays a client, even when there is no owner. Default true. */
   readonly carries?: boolean | undefined
-  /** How long streamed text may be gathered before it is committed, in milliseconds. Default 25. */
+  /** How long streamed text may be buffered before it is committed, in milliseconds. Default 25. */
   readonly gatherMs?: number | undefined
   /**
-   * How long a run may only wait before it is let go from memory, in milliseconds; an answer, a cancel or its expiry takes it up
-   * again. Default 60,000.
+   * How long a run may only wait before it is unloaded from memory, in milliseconds; an answer, a cancel or its expiry
+   * loads it again. Default 60,000.
    */
   readonly hibernateMs?: number | undefined
-  /** How often to look for news from other processes, in milliseconds. Default 50. */
+  /** How often to poll for changes by other processes, in milliseconds. Default 50. */
   readonly pollMs?: number | undefined
 }
 
 /** How often a client tries to become the owner, in milliseconds. */
 const takeOverMs = 1000
 
-/** How often waits and watchers look by themselves, in milliseconds: news reach them otherwise, unless one is lost. */
+/** How often waits and watchers poll, in milliseconds, in case a notification is lost. */
 const safetyMs = 10_000
 
 const isMemory = (filename: string) => filename === ":memory:"
 
-/** The database, brought to this version first. */
+/** The database, migrated to this version. */
 const database = (options: Options) =>
   Effect.gen(function* () {
     const { filename } = options
@@ -73,13 +73,13 @@ export const journal = (options: Options): Effect.Effect<JournalStore, SqliteUnu
     return SqlJournal.make(db, wakes, SqliteCommit.make(db, transact))
   })
 
-/** What an operator does with stored runs, also while others carry them. */
+/** Administration of stored runs, also while others execute them. */
 export const archive = (options: Options): Effect.Effect<Archive.Archive, SqliteUnusable, Scope.Scope> =>
   Effect.map(database(options), ({ db }) => Archive.make(db))
 
 /**
- * Runs in a SQLite file: provide it to `Runtime.layer`, and they survive their process. Fails with `SqliteUnusable`, whose
- * message names the cure, before any run is touched.
+ * Runs in a SQLite file: provide it to `Runtime.layer`, and they survive their process. Fails with `SqliteUnusable`,
+ * whose message names the cure, before any run is touched.
  */
 export const layer = (options: Options): Layer.Layer<never, SqliteUnusable> =>
   Layer.effect(

@@ -1,6 +1,6 @@
 /**
- * Commits of runs' owners to SQLite: all that are ready in one turn share one transaction, since ending it costs more than what
- * stands in it. Each batch is still all or nothing, and one that may not be written leaves the others alone.
+ * Commits of runs' owners to SQLite: all commits that are ready at the same time share one transaction, since ending it
+ * costs more than its statements. Each batch is still all or nothing, and a rejected one does not affect the others.
  */
 import type { Batch, Fenced, StoreFailure } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
@@ -10,12 +10,12 @@ import type { Database } from "../sql/Database.ts"
 import * as SqlCommit from "../sql/SqlCommit.ts"
 import type { Ask, Opened } from "./NodeSqlite.ts"
 
-/** Most batches in one transaction: the process does nothing else meanwhile. */
+/** The most batches in one transaction: it blocks the process. */
 const most = 64
 
 type Ending = Effect.Effect<void, Fenced | StoreFailure>
 
-/** A batch that waits, and what became of it. */
+/** A pending batch and its result. */
 interface Waiting {
   readonly batch: Batch
   ending: Ending | undefined
@@ -41,7 +41,10 @@ export const make = (
   const alone = (batch: Batch): Effect.Effect<Ending> =>
     Effect.match(together([batch]), { onFailure: Effect.fail, onSuccess: ([fault]) => ended(fault) })
 
-  /** Writes what waits. Where the database refuses it, each is tried alone: one batch's fault is no other's. */
+  /**
+   * Writes the pending batches. If the database rejects them together, each is tried alone, so that one invalid batch
+   * does not fail the others.
+   */
   const drain = Effect.suspend(() => {
     const taken = queue.splice(0, most)
     const isEverybodys = (failure: StoreFailure) => taken.length === 1 || isOutOfReach(failure)
@@ -77,12 +80,12 @@ export const make = (
             Effect.suspend(() => waiting.ending ?? settled)
           )
       )
-      // Others who are about to commit do so first, and share the transaction.
+      // Yields, so that other commits that are ready share the transaction.
       return Effect.andThen(Effect.yieldNow, lock.withPermits(1)(settled))
     }).pipe(Effect.uninterruptible)
 }
 
-/** Whether the database itself could not be had, after it was asked for long: then it is so for all. */
+/** Whether the database itself stayed unavailable after all retries: then every batch fails. */
 const isOutOfReach = ({ cause }: StoreFailure): boolean => isSqlError(cause) && unreachable.has(cause.reason._tag)
 
 const unreachable = new Set(["LockTimeoutError", "ConnectionError"])

@@ -1,25 +1,23 @@
-/**
- * Why a SQLite database cannot be used, in words that name the cure.
- */
+/** Why a SQLite database cannot be used; each message names the cure. */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { SqlError, classifySqliteError } from "effect/sql/SqlError"
 
 const cures = {
-  NoNodeSqlite: "this Node has no node:sqlite; use Node 22.13 or later",
-  CannotOpen: "the file cannot be opened; its folder must exist, and both must be writable",
-  NotADatabase: "the file is no SQLite database",
-  Damaged: "the file is damaged; restore it from a backup",
-  Locked: "another process keeps the database locked",
-  DiskFull: "the disk is full",
-  NewerSchema: "the database was written by a later version; use a later @reins/store",
-  Unknown: "see the cause"
+  NoNodeSqlite: "This version of Node has no node:sqlite. Use Node 22.13 or later",
+  CannotOpen: "Cannot open the file. Its folder must exist, and both must be writable",
+  NotADatabase: "The file is not a SQLite database. Choose another filename",
+  Damaged: "The file is damaged. Restore it from a backup",
+  Locked: "The database stayed locked by another process. End that process, or wait until it has committed",
+  DiskFull: "The disk is full. Free some space",
+  NewerSchema: "The database was written by a later version. Use a later @reins/store",
+  Unknown: "Cannot use the database. See the cause"
 } as const
 
 type Reason = keyof typeof cures
 
-/** The database cannot be used. Given when the deployment's layer is built, before any run is touched. */
+/** The database cannot be used. Raised when the deployment's layer is built, before any run is touched. */
 export class SqliteUnusable extends Schema.TaggedError<SqliteUnusable>()("SqliteUnusable", {
   filename: Schema.String,
   reason: Schema.Literals([
@@ -39,7 +37,7 @@ export class SqliteUnusable extends Schema.TaggedError<SqliteUnusable>()("Sqlite
   }
 }
 
-/** The number that SQLite gave an error, its extension left out. */
+/** SQLite's primary error code, without its extension. */
 const codeOf = (cause: unknown): number | undefined =>
   Predicate.hasProperty(cause, "errcode") && Predicate.isNumber(cause.errcode) ? cause.errcode & 0xff : undefined
 
@@ -53,13 +51,13 @@ const reasons: { readonly [code: number]: Reason } = {
   26: "NotADatabase"
 }
 
-/** Why, from whatever went wrong. */
+/** The reason for a failure. */
 export const from = (filename: string, cause: unknown): SqliteUnusable => {
   const inner = cause instanceof SqlError ? cause.reason.cause : cause
   return new SqliteUnusable({ filename, reason: reasons[codeOf(inner) ?? 0] ?? "Unknown", cause })
 }
 
-/** An error of `node:sqlite` in Effect's terms, which reads the number under another name. */
+/** Converts an error of `node:sqlite` to Effect's form, which has the code under another name. */
 export const toSqlError = (cause: unknown, operation: string): SqlError => {
   const numbered =
     Predicate.hasProperty(cause, "errcode") && cause instanceof Error
@@ -68,6 +66,6 @@ export const toSqlError = (cause: unknown, operation: string): SqlError => {
   return new SqlError({ reason: classifySqliteError(numbered, { message: `sqlite: ${operation} failed`, operation }) })
 }
 
-/** Tries what `node:sqlite` does synchronously. */
+/** Runs a synchronous `node:sqlite` call and maps its errors. */
 export const attempt = <A>(operation: string, body: () => A): Effect.Effect<A, SqlError> =>
   Effect.try({ try: body, catch: (cause) => toSqlError(cause, operation) })

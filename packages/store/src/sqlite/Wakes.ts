@@ -1,6 +1,6 @@
 /**
- * News from other processes on the same file: SQLite tells a connection, almost for free, whether another one has committed;
- * only then is asked for which runs.
+ * Changes by other processes on the same file: SQLite tells a connection cheaply whether another one has committed;
+ * only then are the changed runs queried.
  */
 import type { StoreFailure } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
@@ -9,8 +9,8 @@ import * as Column from "../sql/Column.ts"
 import type { Database } from "../sql/Database.ts"
 
 /**
- * Runs with news from now on, looked for every `pollMs` milliseconds. From now, not from when somebody listens: what comes
- * between is told then. A database that fails is asked again.
+ * Runs that change from now on, polled every `pollMs` milliseconds. From now, not from the first subscription: changes
+ * in between are delivered then. A failing database is retried.
  */
 export const make = (db: Database, pollMs: number): Effect.Effect<Stream.Stream<string>, StoreFailure> =>
   Effect.gen(function* () {
