@@ -16,6 +16,7 @@ import { isDelta, ruleTexts } from "./OrderingRules.ts"
 import type { RuleText } from "./OrderingRules.ts"
 
 export { Automaton } from "./OrderingAutomaton.ts"
+export type { Placed } from "./OrderingAutomaton.ts"
 export type { CheckOptions, EventFault, Fault } from "./OrderingCheck.ts"
 export type { Violation } from "./OrderingRule.ts"
 export type { RuleText } from "./OrderingRules.ts"

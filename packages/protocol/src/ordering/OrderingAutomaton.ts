@@ -6,11 +6,18 @@ import type { AgentPath } from "../AgentPath.ts"
 import type { Event } from "../event/Event.ts"
 import type { Json } from "../Json.ts"
 import { apply, closeStep } from "./OrderingChange.ts"
+import { late } from "./OrderingLate.ts"
 import type { Violation } from "./OrderingRule.ts"
 import { isDelta, isUnknown, judge } from "./OrderingRules.ts"
 import * as Snapshot from "./OrderingSnapshot.ts"
 import { clone, find, fork, make } from "./OrderingState.ts"
 import type { Agent, View } from "./OrderingState.ts"
+
+/** An event, and the agent that tells it. */
+export interface Placed {
+  readonly path: AgentPath
+  readonly event: Event
+}
 
 /**
  * Judges what may come next in a run, and remembers what came.
@@ -73,6 +80,26 @@ export class Automaton {
     const violation = this.refuses(path, events)
     if (violation === undefined) this.advance(path, events)
     return violation
+  }
+
+  /**
+   * Where the events of a refused batch are told, one after the other, when those that are refused are news whose place has closed:
+   * each by its agent, by the nearest agent above that may still speak, or not at all. `undefined` where one of them is not late:
+   * then the batch is a fault. Asking changes nothing.
+   */
+  late(path: AgentPath, events: ReadonlyArray<Event>): ReadonlyArray<Placed> | undefined {
+    const agent = this.#find(path)
+    const out: Array<Placed> = []
+    for (const event of events) {
+      if (judge(agent, event) === undefined) {
+        out.push({ path, event })
+        continue
+      }
+      const found = late(this.root, path, event)
+      if (found === undefined) return undefined
+      if (found._tag === "Lifted") out.push({ path: found.path, event })
+    }
+    return out
   }
 
   /** True after the last event of a run, good or bad: nothing more may come. */

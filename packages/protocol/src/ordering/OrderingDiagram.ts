@@ -3,6 +3,7 @@
  * repository keeps the page as `docs/ordering.md`.
  */
 import { rules } from "./Ordering.ts"
+import { latePolicies } from "./OrderingLate.ts"
 import { callPhases, planPhases, runPhases, stepPhases } from "./OrderingTables.ts"
 import type { CallSignal, StepSignal } from "./OrderingTables.ts"
 
@@ -80,6 +81,11 @@ const ruleTable = (): string =>
     ...rules.map(({ events, id, says }) => `| \`${id}\` | ${events} | ${says} |`)
   ].join("\n")
 
+const lateNames = (policy: string): string =>
+  Object.entries(latePolicies)
+    .flatMap(([type, each]) => (each === policy ? [`\`${type}\``] : []))
+    .join(", ")
+
 /** The whole page. Made by `node scripts/ordering-diagram.ts`, and never edited by hand. */
 export const page =
   (): string => `<!-- Made from packages/protocol/src/ordering/OrderingTables.ts and its rules by: node scripts/ordering-diagram.ts -->
@@ -116,6 +122,18 @@ ${callDrawing()}
 ## A plan
 
 ${planDrawing()}
+
+## What comes too late
+
+News can be said after its place has closed: the specialist's bracket is closed, the call has its result, or the run is ending. A
+late event never ends a run. By its type:
+
+- ${lateNames("lift")}: **lifted**. The nearest
+  agent above that may still speak tells it. While the run is ending nobody may, and it is dropped.
+- ${lateNames("drop")}: **dropped**. They mean nothing outside of their place.
+- All others open or close something. They are never moved: the owner of the log refuses them.
+
+A \`budget_warning\` is not late: whoever settles on a budget tells its warnings at once, before its own call or bracket closes.
 
 ## The law
 

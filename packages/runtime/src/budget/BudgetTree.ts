@@ -29,7 +29,6 @@ export class BudgetTree {
   /** Those below the root, by their path. */
   private branches: Map<string, Branch> | undefined
   private waiters: Set<SignalListener> | undefined
-  private warned: ReadonlyArray<Budget.Warning> = nothing
   /** Counts what was given back, so that who waits does not miss it. */
   version = 0
 
@@ -97,17 +96,17 @@ export class BudgetTree {
     return undefined
   }
 
-  /** Gives back the hold and adds what was spent. */
-  settle(path: AgentPath.AgentPath, held: Budget.Amount, spent: Budget.Amount): void {
+  /** Gives back the hold and adds what was spent. Answers the limits of which so much is used now as `warnAt` says: tell them at once. */
+  settle(path: AgentPath.AgentPath, held: Budget.Amount, spent: Budget.Amount): ReadonlyArray<Budget.Warning> {
     const branch = this.branch(path)
-    if (!branch.limited) return
+    if (!branch.limited) return nothing
     const before = chain(branch)
     const after = Budget.settle(before, held, spent)
     put(branch, after)
-    if (branch.warns) this.warned = [...this.warned, ...Budget.warnings(before, after)]
     this.look?.(this.nodes())
     this.version++
     this.wake()
+    return branch.warns ? Budget.warnings(before, after) : nothing
   }
 
   private wake(): void {
@@ -136,10 +135,15 @@ export class BudgetTree {
     })
   }
 
-  /** Adds what was spent in an earlier life of the run. */
-  charge(path: AgentPath.AgentPath, spent: Budget.Amount): void {
+  /** Adds what was spent without a hold: in an earlier life of the run, or past what was held. Warnings as from `settle`. */
+  charge(path: AgentPath.AgentPath, spent: Budget.Amount): ReadonlyArray<Budget.Warning> {
     const branch = this.branch(path)
-    if (branch.limited) put(branch, Budget.charge(chain(branch), spent))
+    if (!branch.limited) return nothing
+    const before = chain(branch)
+    const after = Budget.charge(before, spent)
+    put(branch, after)
+    this.look?.(this.nodes())
+    return branch.warns ? Budget.warnings(before, after) : nothing
   }
 
   /** Most output tokens that may still be reserved; `Infinity` where nothing limits them. */
@@ -208,13 +212,6 @@ export class BudgetTree {
     this.version++
     this.wake()
     return true
-  }
-
-  /** The warnings since they were last taken: limits of which so much is used as `warnAt` says. */
-  takeWarnings(): ReadonlyArray<Budget.Warning> {
-    const warned = this.warned
-    this.warned = nothing
-    return warned
   }
 
   /** All nodes, for checks of the tree's invariant. */

@@ -14,7 +14,7 @@ import type { Settled, Work } from "../engine/Engine.ts"
 import type { Member } from "../agent/AgentRegistry.ts"
 import type { AgentEnd } from "../run/AgentEnd.ts"
 import { AgentState } from "../run/AgentState.ts"
-import type { Run } from "../run/Run.ts"
+import { type Run, settle } from "../run/Run.ts"
 import * as Call from "./Call.ts"
 import type { CallEnd } from "./Call.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
@@ -91,7 +91,7 @@ const admit = (
       const held: Budget.Amount = { agents: 1 }
       const refusal = work.tree.depthRefusal(agent.path) ?? work.tree.reserve(agent.path, held, work.elapsed())
       if (refusal !== undefined) return { _tag: "Refused", refusal }
-      work.tree.settle(agent.path, held, held)
+      settle(work, agent.path, held, held)
       return { _tag: "Admitted", prompt: prompt.success, elapsedMs: work.elapsed(), at: work.now() }
     })
   })

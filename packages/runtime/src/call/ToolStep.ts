@@ -18,7 +18,7 @@ import * as AtOnce from "../kernel/AtOnce.ts"
 import * as Interruptible from "../kernel/Interruptible.ts"
 import * as StoredForm from "../kernel/StoredForm.ts"
 import * as Names from "../run/Names.ts"
-import { tellWarnings } from "../run/Run.ts"
+import { settle } from "../run/Run.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import * as Call from "./Call.ts"
 import type { CallContext, CallEnd } from "./Call.ts"
@@ -178,7 +178,7 @@ const carry = (
     const begun = begunBefore + lost
     if (lost === 0 || tool.idempotent) return execute(new Execution(context, work, permit, held, begun))
     // It may have taken effect, and nobody knows: whoever asks decides, outside of this activity.
-    work.tree.settle(agent.path, held, {})
+    settle(work, agent.path, held, {})
     const { approvalExpiryMs } = run.settings
     const expiresAt = approvalExpiryMs === undefined ? undefined : work.now() + approvalExpiryMs
     return Effect.succeed({
@@ -293,8 +293,7 @@ const close = (execution: Execution, end: CallEnd, isAbandoned: boolean): Settle
   const { agent, tool } = context
   live.end()
   const { costNanoUsd } = live
-  work.tree.settle(agent.path, held, costNanoUsd === 0 ? held : { ...held, nanoUsd: costNanoUsd })
-  tellWarnings(work)
+  settle(work, agent.path, held, costNanoUsd === 0 ? held : { ...held, nanoUsd: costNanoUsd })
   return {
     value: end,
     path: agent.path,

@@ -1,7 +1,7 @@
 /**
  * What the loop has while it carries one run: the engine, the runtime's settings, and what a step and a call ask of both.
  */
-import type { Entry } from "@reins/protocol"
+import type { AgentPath, Budget, Entry } from "@reins/protocol"
 import type * as Effect from "effect/Effect"
 import type { Engine, Readings, Work } from "../engine/Engine.ts"
 import type { FileStore } from "../thread/FileStore.ts"
@@ -67,12 +67,22 @@ export const priceOf = (run: Run, readings: Pick<Readings, "now">, agent: AgentS
   run.settings.prices.find(agent.model.provider, agent.model.model, readings.now())
 
 /**
- * Tells, at the end of an activity, which limits are near: one `custom` event of type `budget_warning` for each limit that passed
- * its budget's `warnAt`, once, by the agent whose budget it is: so a reader of the root's stream is told of the run's own
- * budget, whoever used it.
+ * Gives back what was held on an agent's budget, and adds what was spent. Every settlement of a run is made here, since whoever settles
+ * tells the warnings: later, the place of the agent whose budget it is may have closed.
  */
-export const tellWarnings = (work: Work): void => {
-  for (const { limit, max, path, used } of work.tree.takeWarnings()) {
+export const settle = (work: Work, path: AgentPath.AgentPath, held: Budget.Amount, spent: Budget.Amount): void =>
+  tell(work, work.tree.settle(path, held, spent))
+
+/** Adds what was spent without a hold, and tells the warnings. */
+export const charge = (work: Work, path: AgentPath.AgentPath, spent: Budget.Amount): void =>
+  tell(work, work.tree.charge(path, spent))
+
+/**
+ * One `custom` event of type `budget_warning` for each limit that passed its budget's `warnAt`, once, by the agent whose budget it
+ * is: so a reader of the root's stream is told of the run's own budget, whoever used it.
+ */
+const tell = (work: Work, warnings: ReadonlyArray<Budget.Warning>): void => {
+  for (const { limit, max, path, used } of warnings) {
     const data = { limit, max, used, ...(path.length === 0 ? {} : { agentPath: path }) }
     work.push(path, [{ type: "custom", event_type: "budget_warning", data }])
   }

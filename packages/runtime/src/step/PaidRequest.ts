@@ -11,7 +11,7 @@ import * as Exit from "effect/Exit"
 import * as AtOnce from "../kernel/AtOnce.ts"
 import * as Interruptible from "../kernel/Interruptible.ts"
 import type { ModelPort } from "../model/Model.ts"
-import { priceOf, tellWarnings } from "../run/Run.ts"
+import { charge, priceOf, settle } from "../run/Run.ts"
 import * as Admission from "./Admission.ts"
 import type { Answer } from "./Answer.ts"
 import type { Ask } from "./Ask.ts"
@@ -110,7 +110,6 @@ export class PaidRequest {
     this.pay()
     if (this.tally.rows.length === 0) return this.before
     const row = this.row()
-    tellWarnings(this.ask.work)
     return this.before.length === 0 ? [row] : [...this.before, row]
   }
 
@@ -126,7 +125,7 @@ export class PaidRequest {
     tally.feesCharged = fees
     tally.overrun ||= work.tree.isLimited(agent.path) && exceeds(spent, held)
     tally.charged = tally.usage
-    work.tree.settle(agent.path, held, spent)
+    settle(work, agent.path, held, spent)
   }
 
   completed(attempted: Attempt.Attempted): Sent {
@@ -162,7 +161,7 @@ export class PaidRequest {
     for (let index = 0; index < attempts; index++) {
       tally.rows.push(Entry.attempt({ startedAt, endedAt: startedAt, outcome: "lost" }))
     }
-    work.tree.charge(agent.path, owed(tally, priceOf(run, work, agent), 0, undefined))
+    charge(work, agent.path, owed(tally, priceOf(run, work, agent), 0, undefined))
     tally.charged = tally.usage
   }
 

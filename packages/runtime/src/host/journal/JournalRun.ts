@@ -273,7 +273,13 @@ export class JournalRun implements Engine, Work {
   private append(path: AgentPath.AgentPath, events: ReadonlyArray<Event>): void {
     const violation = this.past.order.accept(path, events)
     if (violation !== undefined) {
-      throw new Error(`run ${this.runId}: an unlawful event was refused (${violation.rule}: ${violation.message})`)
+      const placed = this.past.order.late(path, events)
+      if (placed === undefined) {
+        throw new Error(`run ${this.runId}: an unlawful event was refused (${violation.rule}: ${violation.message})`)
+      }
+      // It only came too late for its place.
+      for (const { event, path } of placed) this.append(path, [event])
+      return
     }
     const at = this.now()
     for (const event of events) {

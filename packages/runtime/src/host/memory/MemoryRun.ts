@@ -229,9 +229,7 @@ export class MemoryRun implements Engine, Work {
 
   push(path: AgentPath.AgentPath, events: ReadonlyArray<Event>): boolean {
     const violation = this.order.accept(path, events)
-    if (violation !== undefined) {
-      throw new Error(`run ${this.runId}: an unlawful event was refused (${violation.rule}: ${violation.message})`)
-    }
+    if (violation !== undefined) return this.pushLate(path, events, violation)
     const at = this.now()
     const { envelopes } = this.log
     for (const event of events) {
@@ -254,6 +252,16 @@ export class MemoryRun implements Engine, Work {
     } else {
       this.log.wake()
     }
+    return this.log.full
+  }
+
+  /** Pushes what was refused where it is told after all, if it only came too late for its place. */
+  private pushLate(path: AgentPath.AgentPath, events: ReadonlyArray<Event>, violation: Ordering.Violation): boolean {
+    const placed = this.order.late(path, events)
+    if (placed === undefined) {
+      throw new Error(`run ${this.runId}: an unlawful event was refused (${violation.rule}: ${violation.message})`)
+    }
+    for (const { event, path } of placed) this.push(path, [event])
     return this.log.full
   }
 
