@@ -1,15 +1,17 @@
 /**
- * Holds an effect to the run that wants it: runs it, and ends it when the run's signal or a deadline says so.
+ * Runs an effect on behalf of a run, and ends it when the run is cancelled or a deadline passes.
  *
- * An effect that is done at once costs one fiber and no timer, and one that is done before it is begun not even that. One that is still at work is watched; when it must end it is
- * interrupted and given a grace time, after which it is left behind (`abandoned`) so that nothing it does can hold the run.
- * What its end means is the caller's business.
+ * An effect that is done as soon as it is asked for costs nothing, a `Task` no fiber, any other one a fiber. When it must end it is
+ * interrupted and given a grace time, after which it is left behind (`abandoned`) so that nothing it does can hold the run. What its
+ * end means is the caller's business.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import * as Result from "effect/Result"
 import type { Alarm, AlarmListener, Deadline } from "./Alarm.ts"
 import type { Signal, SignalListener } from "./Signal.ts"
+import * as Task from "./Task.ts"
 
 /** How a held effect ended. What a `Cut` one still did in its grace time is not told. */
 export type Held<A, E> =
@@ -36,52 +38,70 @@ export interface Limits {
 export const hold = <A, E>(effect: Effect.Effect<A, E>, limits: Limits): Effect.Effect<Held<A, E>> =>
   Effect.withFiber((parent) => {
     if (limits.signal.requested) return Effect.succeed(cut("signal", false))
+    if (Task.is(effect)) return Effect.callback((resume) => new Watch(limits, resume).beginTask(effect, parent))
     const fiber = Effect.runForkWith(parent.context)(effect)
     const exit = fiber.pollUnsafe()
     return exit === undefined
-      ? Effect.callback((resume) => new Watch(fiber, limits, resume).begin())
+      ? Effect.callback((resume) => new Watch(limits, resume).beginFiber(fiber))
       : Effect.succeed({ _tag: "Done", exit })
   })
 
 /**
- * As `hold`, of work that may be done as soon as it is asked for: it then costs no fiber. A throw of `work` is a defect of the work.
+ * As `hold`, of work that may be done as soon as it is asked for, which it is when this is called. A throw of `work` is a defect of the
+ * work.
  */
-export const begin = <A, E>(work: () => Effect.Effect<A, E>, limits: Limits): Effect.Effect<Held<A, E>> =>
-  Effect.flatMap(
-    Effect.exit(Effect.sync(() => (limits.signal.requested ? undefined : work()))),
-    (begun): Effect.Effect<Held<A, E>> => {
-      if (!Exit.isSuccess(begun)) return Effect.succeed({ _tag: "Done", exit: Exit.failCause(begun.cause) })
-      const effect = begun.value
-      if (effect === undefined) return Effect.succeed(cut("signal", false))
-      return isExit(effect) ? Effect.succeed({ _tag: "Done", exit: effect }) : hold(effect, limits)
-    }
-  )
+export const begin = <A, E>(work: () => Effect.Effect<A, E>, limits: Limits): Effect.Effect<Held<A, E>> => {
+  if (limits.signal.requested) return Exit.succeed(cut("signal", false))
+  const begun = Result.try(work)
+  if (Result.isFailure(begun)) return Exit.succeed({ _tag: "Done", exit: Exit.die(begun.failure) })
+  const effect = begun.success
+  return isExit(effect) ? Exit.succeed({ _tag: "Done", exit: effect }) : hold(effect, limits)
+}
 
 const isExit = <A, E>(effect: Effect.Effect<A, E>): effect is Exit.Exit<A, E> => Exit.isExit(effect)
 
 const cut = (by: "signal" | "deadline", abandoned: boolean) => ({ _tag: "Cut", by, abandoned }) as const
 
-/** An effect that was not done at once. */
+/** Work that was not done at once. */
 class Watch<A, E> implements SignalListener, AlarmListener {
   private by: "signal" | "deadline" | undefined
   private over = false
   private deadline: Deadline | undefined
-  private readonly fiber: Fiber.Fiber<A, E>
+  private fiber: Fiber.Fiber<A, E> | undefined
+  private stopTask: (() => void) | undefined
   private readonly limits: Limits
   private readonly resume: (held: Effect.Effect<Held<A, E>>) => void
 
-  constructor(fiber: Fiber.Fiber<A, E>, limits: Limits, resume: (held: Effect.Effect<Held<A, E>>) => void) {
-    this.fiber = fiber
+  constructor(limits: Limits, resume: (held: Effect.Effect<Held<A, E>>) => void) {
     this.limits = limits
     this.resume = resume
   }
 
   /** Answers what to do when the caller is interrupted. */
-  begin(): Effect.Effect<void> {
-    this.fiber.addObserver((exit) => this.finish(this.by === undefined ? { _tag: "Done", exit } : cut(this.by, false)))
+  beginFiber(fiber: Fiber.Fiber<A, E>): Effect.Effect<void> {
+    this.fiber = fiber
+    fiber.addObserver(this.ended)
+    return this.watch()
+  }
+
+  /** As `beginFiber`. */
+  beginTask(task: Task.Task<A, E>, caller: Fiber.Fiber<unknown, unknown>): Effect.Effect<void> {
+    this.stopTask = Task.begin(task, caller, this.ended)
+    return this.watch()
+  }
+
+  private watch(): Effect.Effect<void> {
     if (!this.over) this.limits.signal.add(this)
-    if (!this.over && this.by === undefined) this.rearm()
+    if (!this.over && this.by === undefined && this.limits.remainingMs !== undefined) this.rearm()
     return Effect.sync(this.leave)
+  }
+
+  private readonly ended = (exit: Exit.Exit<A, E>): void =>
+    this.finish(this.by === undefined ? { _tag: "Done", exit } : cut(this.by, false))
+
+  private stop(): void {
+    this.fiber?.interruptUnsafe()
+    this.stopTask?.()
   }
 
   signalled(): void {
@@ -106,7 +126,7 @@ class Watch<A, E> implements SignalListener, AlarmListener {
     this.limits.onCut?.()
     this.limits.alarm.clear(this.deadline)
     this.deadline = this.limits.alarm.set(this.limits.graceMs, this)
-    this.fiber.interruptUnsafe()
+    this.stop()
   }
 
   private finish(held: Held<A, E>): void {
@@ -114,7 +134,7 @@ class Watch<A, E> implements SignalListener, AlarmListener {
     this.over = true
     this.limits.signal.remove(this)
     this.limits.alarm.clear(this.deadline)
-    this.resume(Effect.succeed(held))
+    this.resume(Exit.succeed(held))
   }
 
   private readonly leave = (): void => {
@@ -122,6 +142,6 @@ class Watch<A, E> implements SignalListener, AlarmListener {
     this.over = true
     this.limits.signal.remove(this)
     this.limits.alarm.clear(this.deadline)
-    this.fiber.interruptUnsafe()
+    this.stop()
   }
 }

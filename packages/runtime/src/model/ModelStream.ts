@@ -7,9 +7,9 @@
 import { ModelFailure } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import type { ModelPart, ModelPort, ModelRequest } from "./Model.ts"
-import { pump } from "./Pump.ts"
+import { pumpFrom } from "./Pump.ts"
 
-export { pump } from "./Pump.ts"
+export { pump, pumpFrom } from "./Pump.ts"
 export type { PumpOptions, Source } from "./Pump.ts"
 
 /** How a source is read. */
@@ -31,23 +31,23 @@ export const fromAsyncIterable = (options: Options): ModelPort => ({
   provider: options.provider,
   model: options.model,
   attempt: (request, emit) =>
-    Effect.suspend(() => {
-      const controller = new AbortController()
-      const source = options.open(request, controller.signal)[Symbol.asyncIterator]()
-      return pump(
-        {
+    pumpFrom(
+      () => {
+        const controller = new AbortController()
+        const source = options.open(request, controller.signal)[Symbol.asyncIterator]()
+        return {
           next: () => source.next(),
           leave: () => {
             controller.abort()
             return source.return?.()
           }
-        },
-        {
-          take: emit,
-          onError: (error) => failed(error ?? new Error("the source failed without a reason"), options)
         }
-      )
-    })
+      },
+      {
+        take: emit,
+        onError: (error) => failed(error ?? new Error("the source failed without a reason"), options)
+      }
+    )
 })
 
 const failed = (error: unknown, { onError }: Options): Effect.Effect<never, ModelFailure.ModelFailure> => {

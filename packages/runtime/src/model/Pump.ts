@@ -7,8 +7,12 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Result from "effect/Result"
 import type { SchedulerDispatcher } from "effect/Scheduler"
 import * as Monotonic from "../kernel/Monotonic.ts"
+import * as Task from "../kernel/Task.ts"
 
 /** Where parts come from: the reader of a web stream, or an async iterator. */
 export interface Source<A> {
@@ -32,18 +36,42 @@ export interface PumpOptions<A, E> {
  * without waiting for it.
  */
 export const pump = <A, E>(source: Source<A>, options: PumpOptions<A, E>): Effect.Effect<void, E> =>
-  Effect.withFiber((fiber) => {
-    const clock = fiber.getRef(Clock.Clock)
-    const intake = new Intake(source, options.take, fiber.currentDispatcher, clock)
-    const whole = Effect.flatMap(intake.whole, (end) =>
-      end._tag === "Failed" ? options.onError(end.error) : Effect.void
+  pumpFrom(() => source, options)
+
+/** As `pump`, of a source that is opened when it is to be read. What `open` throws is a defect. */
+export const pumpFrom = <A, E>(open: () => Source<A>, options: PumpOptions<A, E>): Effect.Effect<void, E> => {
+  const { idle, onError } = options
+  if (idle === undefined) {
+    const read = Task.make<End, never>((caller, ended) => {
+      const intake = new Intake(open(), options.take, caller, ended)
+      intake.begin()
+      return () => intake.stop()
+    })
+    return Task.andThen(read, (exit) =>
+      Exit.isSuccess(exit) ? after(exit.value, onError) : Exit.failCause(exit.cause)
     )
-    const held = options.idle === undefined ? whole : Effect.raceFirst(whole, watch(intake, clock, options.idle))
+  }
+  return Effect.withFiber((fiber) => {
+    let intake: Intake<A> | undefined
+    const read = Effect.callback<End>((resume) => {
+      intake = new Intake(open(), options.take, fiber, resume)
+      intake.begin()
+    })
+    const silent = Effect.suspend(() =>
+      intake === undefined ? Effect.never : watch(intake, fiber.getRef(Clock.Clock), idle)
+    )
     return Effect.ensuring(
-      held,
-      Effect.sync(() => intake.leave())
+      Effect.raceFirst(
+        Effect.flatMap(read, (end) => after(end, onError)),
+        silent
+      ),
+      Effect.sync(() => intake?.leave())
     )
   })
+}
+
+const after = <E>(end: End, onError: (error: unknown) => Effect.Effect<void, E>): Effect.Effect<void, E> =>
+  end._tag === "Failed" ? onError(end.error) : Exit.void
 
 /** Ends when the source has been silent for too long. One timer for a whole source: it looks again when it was too early. */
 const watch = Effect.fnUntraced(function* <A, E>(
@@ -73,7 +101,7 @@ class Intake<A> {
   private isTurning = false
   private isHeld = false
   private isLeft = false
-  private finish: ((end: Effect.Effect<End>) => void) | undefined
+  private readonly ended: (exit: Exit.Exit<End>) => void
   private readonly source: Source<A>
   private readonly taker: (parts: ReadonlyArray<A>) => void | Promise<void>
   private readonly dispatcher: SchedulerDispatcher
@@ -82,21 +110,28 @@ class Intake<A> {
   constructor(
     source: Source<A>,
     taker: (parts: ReadonlyArray<A>) => void | Promise<void>,
-    dispatcher: SchedulerDispatcher,
-    clock: Clock.Clock
+    caller: Fiber.Fiber<unknown, unknown>,
+    ended: (exit: Exit.Exit<End>) => void
   ) {
     this.source = source
     this.taker = taker
-    this.dispatcher = dispatcher
-    this.clock = clock
+    this.dispatcher = caller.currentDispatcher
+    this.clock = caller.getRef(Clock.Clock)
+    this.ended = ended
   }
 
   /** Reads until the source has ended and everything was taken. */
-  readonly whole: Effect.Effect<End> = Effect.callback((resume) => {
-    this.finish = resume
+  begin(): void {
     this.emptySince = Monotonic.millis(this.clock)
     this.read()
-  })
+  }
+
+  /** Lets go of the source, and is over. */
+  stop(): void {
+    if (this.isLeft) return
+    this.leave()
+    this.ended(Exit.interrupt())
+  }
 
   /** Lets go of the source; harmless when it has ended. */
   leave(): void {
@@ -143,22 +178,29 @@ class Intake<A> {
       this.isPaused = false
       this.read()
     }
+    const taken = Result.try(() => this.taker(parts))
+    if (Result.isFailure(taken)) return this.crash(taken.failure)
+    if (taken.success === undefined) return this.wait()
     this.isHeld = true
-    Promise.resolve(parts).then(this.taker).then(this.letGo, this.crash)
+    taken.success.then(this.letGo, this.crash)
   }
 
   private readonly letGo = (): void => {
     this.isHeld = false
-    this.wait()
+    if (!this.isLeft) this.wait()
   }
 
   private wait(): void {
     if (this.batch.length > 0) return this.awaitTurn()
-    if (this.end !== undefined) return this.finish?.(Effect.succeed(this.end))
+    if (this.end !== undefined) return this.ended(Exit.succeed(this.end))
     this.emptySince = Monotonic.millis(this.clock)
   }
 
-  private readonly crash = (defect: unknown): void => this.finish?.(Effect.die(defect))
+  private readonly crash = (defect: unknown): void => {
+    if (this.isLeft) return
+    this.leave()
+    this.ended(Exit.die(defect))
+  }
 }
 
 const ignore = (): void => {}

@@ -4,11 +4,14 @@
  */
 import type { Json } from "@reins/protocol"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Tool from "effect/ai/Tool"
 import type { PolicyContext } from "../approval/Policy.ts"
 import * as Types from "../kernel/Erased.ts"
+import * as Task from "../kernel/Task.ts"
 import * as Invocation from "../tool/Invocation.ts"
 import { type FileContent, type FileOptions, type Progress, ToolRun, type ToolRunShape } from "../tool/ToolRun.ts"
 import * as ToolSettings from "../tool/ToolSettings.ts"
@@ -105,14 +108,46 @@ export const define = (name: string, definition: Erased): Tool.Any => {
 export const handler = ({ execute }: Erased) =>
   execute === undefined
     ? undefined
-    : (args: unknown) =>
-        Effect.flatMap(ToolRun, (run) =>
-          Effect.withFiber((fiber) => {
-            const call = callOf(run, Effect.runPromiseWith(fiber.context))
-            // Arguments are what the tool's own schema has made.
-            return settled(() => execute(Types.as<never>(args), call))
-          })
-        )
+    : // Arguments are what the tool's own schema has made.
+      Invocation.plainHandler((args, live) => settled(() => execute(Types.as<never>(args), new LiveCall(live))))
+
+/** A call as its function sees it. What it needs of the run is made when it is read. */
+class LiveCall implements Call {
+  private readonly live: { readonly service: ToolRunShape }
+
+  constructor(live: { readonly service: ToolRunShape }) {
+    this.live = live
+  }
+
+  get runId(): string {
+    return this.live.service.runId
+  }
+  get threadId(): string {
+    return this.live.service.threadId
+  }
+  get callId(): string {
+    return this.live.service.callId
+  }
+  get idempotencyKey(): string {
+    return this.live.service.idempotencyKey
+  }
+  get attempt(): number {
+    return this.live.service.attempt
+  }
+  get signal(): AbortSignal {
+    return this.live.service.signal
+  }
+  // Functions of their own, since tools take them apart: `execute: (args, { progress }) => …`.
+  readonly progress = (progress: Progress): Promise<void> => Effect.runPromise(this.live.service.progress(progress))
+  readonly registerFile = (file: FileOptions): Promise<string> =>
+    Effect.runPromise(this.live.service.registerFile(file))
+  readonly storeFile = (file: FileContent): Promise<string> => Effect.runPromise(this.live.service.storeFile(file))
+  readonly emit = (eventType: string, data: Json): Promise<void> =>
+    Effect.runPromise(this.live.service.emit(eventType, data))
+  readonly flowUi = (dsl: Json): Promise<void> => Effect.runPromise(this.live.service.flowUi(dsl))
+  readonly hint = (text: string): Promise<void> => Effect.runPromise(this.live.service.hint(text))
+  readonly reportCost = (usd: number): Promise<void> => Effect.runPromise(this.live.service.reportCost(usd))
+}
 
 const asked = (needs: NonNullable<Erased["needsApproval"]>) => (typeof needs === "boolean" ? needs : predicate(needs))
 
@@ -123,36 +158,20 @@ export const predicate =
     // The gate is who asks, and this is what it tells.
     Effect.orDie(
       Effect.map(
-        settled(() => asks(Types.as<never>(args), Types.as<PolicyContext>(context))),
+        Effect.suspend(() => settled(() => asks(Types.as<never>(args), Types.as<PolicyContext>(context)))),
         (said) => said !== false
       )
     )
 
-/** What `work` answers or promises; what it throws or rejects with, in words. */
-const settled = (work: () => unknown): Effect.Effect<unknown, { readonly message: string }> =>
-  Effect.flatMap(Effect.try({ try: work, catch: inWords }), (value) =>
-    Predicate.isPromiseLike(value) ? Effect.tryPromise({ try: () => value, catch: inWords }) : Effect.succeed(value)
-  )
+/** What `work` answers or promises, begun when this is called; what it throws or rejects with, in words. */
+const settled = (work: () => unknown): Effect.Effect<unknown, { readonly message: string }> => {
+  const begun = Result.try(work)
+  if (Result.isFailure(begun)) return Exit.fail(inWords(begun.failure))
+  const value = begun.success
+  return Predicate.isPromiseLike(value) ? Task.ofPromise(value, inWords) : Exit.succeed(value)
+}
 
 const inWords = (error: unknown): { readonly message: string } => {
   const message = Predicate.hasProperty(error, "message") ? String(error.message) : String(error ?? "")
   return { message: message.trim() === "" ? Invocation.noReason : message }
 }
-
-const callOf = (run: ToolRunShape, promise: <A, E>(effect: Effect.Effect<A, E>) => Promise<A>): Call => ({
-  runId: run.runId,
-  threadId: run.threadId,
-  callId: run.callId,
-  idempotencyKey: run.idempotencyKey,
-  attempt: run.attempt,
-  get signal() {
-    return run.signal
-  },
-  progress: (progress) => promise(run.progress(progress)),
-  registerFile: (file) => promise(run.registerFile(file)),
-  storeFile: (file) => promise(run.storeFile(file)),
-  emit: (eventType, data) => promise(run.emit(eventType, data)),
-  flowUi: (dsl) => promise(run.flowUi(dsl)),
-  hint: (text) => promise(run.hint(text)),
-  reportCost: (usd) => promise(run.reportCost(usd))
-})

@@ -20,6 +20,7 @@ import * as Tool from "effect/ai/Tool"
 import * as Erased from "../kernel/Erased.ts"
 import * as SchemaCheck from "../kernel/SchemaCheck.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
+import * as Task from "../kernel/Task.ts"
 import * as Arguments from "./Arguments.ts"
 import * as JsonSchema from "./JsonSchema.ts"
 import * as ToolOutcome from "./ToolOutcome.ts"
@@ -38,6 +39,24 @@ export interface Live {
   /** Takes news in `effect/ai`'s own form. */
   readonly preliminary: (value: unknown) => Effect.Effect<void>
 }
+
+/** What a plain function does with decoded arguments, given its call as it is. */
+export type Plain = (args: unknown, live: Pick<Live, "service">) => Effect.Effect<unknown, unknown>
+
+const PlainId = "~@reins/runtime/PlainHandler"
+
+/**
+ * A handler of a plain function. Where this runtime calls it, it gets its call without a service, so that one which answers at once or
+ * with a promise costs no fiber; anybody else runs it as any handler.
+ */
+export const plainHandler = (plain: Plain) =>
+  Object.assign((args: unknown) => Effect.flatMap(ToolRun, (service) => plain(args, { service })), {
+    [PlainId]: plain
+  } as const)
+
+const plainOf = (handler: Tool.Handler<string>["handler"]): Plain | undefined =>
+  // Only `plainHandler` sets it.
+  Predicate.hasProperty(handler, PlainId) ? Erased.as(handler[PlainId]) : undefined
 
 type Decode = Arguments.Decode
 type Parse = (value: unknown) => Effect.Effect<unknown, Schema.SchemaError>
@@ -86,6 +105,7 @@ export const direct = (tool: Tool.Any, handler: Tool.Handler<string>, decode: De
   const shown = shower(tool)
   const refuse = refusal(tool)
   const withRun = calling(handler.context)
+  const plain = plainOf(handler.handler)
   const answer = (value: unknown): Effect.Effect<ToolOutcome.ToolOutcome> => {
     const encoded = encodeSuccess(value)
     return isDone(encoded)
@@ -103,6 +123,18 @@ export const direct = (tool: Tool.Any, handler: Tool.Handler<string>, decode: De
   }
   return (given, live) => {
     const handle = (args: unknown): Erased.Needing<ToolOutcome.ToolOutcome> => {
+      if (plain !== undefined) {
+        const handled = plain(args, live)
+        if (isDone(handled)) return answer(handled.value)
+        if (Task.is(handled)) {
+          return Task.andThen(handled, (exit) =>
+            Exit.isSuccess(exit)
+              ? answer(exit.value)
+              : Effect.matchEffect(exit, { onFailure: refuse, onSuccess: answer })
+          )
+        }
+        return Effect.matchEffect(handled, { onFailure: refuse, onSuccess: answer })
+      }
       const handled: Erased.Needing<unknown, unknown> = handler.handler(args, {
         toolCallId: live.callId,
         preliminary: live.preliminary
@@ -118,7 +150,9 @@ export const direct = (tool: Tool.Any, handler: Tool.Handler<string>, decode: De
           onFailure: (issue) => Effect.succeed(ToolOutcome.fault("InvalidArguments", issue)),
           onSuccess: handle
         })
-    return isDone(handled) ? handled : withRun(live.service)(handled)
+    if (isDone(handled)) return handled
+    // A plain function asks for no service.
+    return plain === undefined ? withRun(live.service)(handled) : Erased.as(handled)
   }
 }
 

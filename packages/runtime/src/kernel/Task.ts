@@ -1,0 +1,95 @@
+/**
+ * An effect that can also be begun by a plain call: it tells its end to a callback and can be stopped, so that whoever only waits for
+ * its end needs no fiber for it. Run, wrapped or interrupted as an effect it does the same as any other.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
+
+const TypeId = "~@reins/runtime/Task"
+
+/**
+ * Begins the work on behalf of `caller`, whose clock, scheduler and context it uses; answers how to ask it to stop. `ended` is called
+ * once it has ended, whatever made it end: perhaps before this answers, perhaps never, where it does not heed a stop.
+ */
+export type Begin<A, E> = (caller: Fiber.Fiber<unknown, unknown>, ended: (exit: Exit.Exit<A, E>) => void) => () => void
+
+export interface Task<A, E> extends Effect.Effect<A, E> {
+  readonly [TypeId]: Begin<A, E>
+}
+
+/** Whether an effect can be begun by a plain call. */
+export const is = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Effect.Effect<A, E, R> & Task<A, E> =>
+  Predicate.hasProperty(effect, TypeId)
+
+/** A task. `begin` may throw: that is a defect of the work. */
+export const make = <A, E>(begin: Begin<A, E>): Task<A, E> =>
+  Object.assign(
+    Effect.withFiber<A, E>((fiber) =>
+      Effect.callback<A, E>((resume) => {
+        const stop = begin(fiber, resume)
+        return Effect.sync(stop)
+      })
+    ),
+    { [TypeId]: begin } as const
+  )
+
+/** Begins a task; a throw ends it as a defect. */
+export const begin = <A, E>(
+  task: Task<A, E>,
+  caller: Fiber.Fiber<unknown, unknown>,
+  ended: (exit: Exit.Exit<A, E>) => void
+): (() => void) => {
+  const begun = Result.try(() => task[TypeId](caller, ended))
+  if (Result.isSuccess(begun)) return begun.success
+  ended(Exit.die(begun.failure))
+  return nothing
+}
+
+const nothing = (): void => {}
+
+/** The task, and what follows from its end; where that is known at once, still without a fiber. */
+export const andThen = <A, E, B, E2>(
+  task: Task<A, E>,
+  next: (exit: Exit.Exit<A, E>) => Effect.Effect<B, E2>
+): Task<B, E2> =>
+  make((caller, ended) => {
+    let stop = nothing
+    const first = begin(task, caller, (exit) => {
+      const following = Result.try(() => next(exit))
+      stop = Result.isFailure(following)
+        ? settle(Exit.die(following.failure), caller, ended)
+        : settle(following.success, caller, ended)
+    })
+    // Its end may have come already.
+    if (stop === nothing) stop = first
+    return () => stop()
+  })
+
+const settle = <A, E>(
+  effect: Effect.Effect<A, E>,
+  caller: Fiber.Fiber<unknown, unknown>,
+  ended: (exit: Exit.Exit<A, E>) => void
+): (() => void) => {
+  if (isExit(effect)) {
+    ended(effect)
+    return nothing
+  }
+  const fiber = Effect.runForkWith(caller.context)(effect)
+  fiber.addObserver(ended)
+  return () => fiber.interruptUnsafe()
+}
+
+const isExit = <A, E>(effect: Effect.Effect<A, E>): effect is Exit.Exit<A, E> => Exit.isExit(effect)
+
+/** A promise that was made already. It cannot be asked to stop: its end is its end. */
+export const ofPromise = <A, E>(promise: PromiseLike<A>, failure: (error: unknown) => E): Task<A, E> =>
+  make((_caller, ended) => {
+    promise.then(
+      (value) => ended(Exit.succeed(value)),
+      (error) => ended(Exit.fail(failure(error)))
+    )
+    return nothing
+  })
