@@ -78,6 +78,34 @@ describe("a model by its name", () => {
     })
   )
 
+  it.effect.each([
+    ["true", "json_schema"],
+    ["false", "json_object"],
+    [undefined, "json_object"]
+  ] as const)("of a server of one's own is told a schema where it takes one: %s", ([says, format]) =>
+    Effect.gen(function* () {
+      const bodies: Array<string> = []
+      const port = yield* Models.fromConfig("openai-compatible:m@http://localhost:1/v1", {
+        fetch: (_, init) => {
+          bodies.push(String(init?.body))
+          return Promise.reject(new Error("nobody is there"))
+        }
+      }).pipe(Effect.provide(settings(says === undefined ? {} : { OPENAI_COMPATIBLE_STRUCTURED_OUTPUTS: says })))
+      const schema = { type: "object", properties: { sum: { type: "number" } } }
+      yield* Effect.exit(port.attempt(request({ output: { name: "sum", schema } }), () => {}))
+      assert.nestedPropertyVal(JSON.parse(bodies[0] ?? "{}"), "response_format.type", format)
+      assert.include(bodies[0], "sum")
+    })
+  )
+
+  it.effect("of a server of one's own is refused where the setting is neither true nor false", () =>
+    Effect.gen(function* () {
+      const env = { OPENAI_COMPATIBLE_STRUCTURED_OUTPUTS: "yes" }
+      const { message } = yield* refused("openai-compatible:m@http://localhost:1/v1", env)
+      assert.include(message, "OPENAI_COMPATIBLE_STRUCTURED_OUTPUTS must be true or false")
+    })
+  )
+
   it.effect("of a server of one's own needs its address", () =>
     Effect.gen(function* () {
       const { message } = yield* refused("openai-compatible:qwen3")

@@ -11,6 +11,7 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
 import * as CallOptions from "./aisdk/CallOptions.ts"
 import * as Failure from "./aisdk/Failure.ts"
 import { Parts } from "./aisdk/Parts.ts"
@@ -35,6 +36,7 @@ export const make = (model: LanguageModelV4, options: Options = {}): ModelPort =
   const provider = options.provider ?? model.provider.split(".")[0] ?? model.provider
   const name = options.model ?? model.modelId
   const idleMs = Duration.toMillis(options.idleTimeout ?? "10 minutes")
+  const known: Known = { takesSchema: !saysNoSchema(model), warnings: new Set() }
   return {
     provider,
     model: name,
@@ -42,12 +44,25 @@ export const make = (model: LanguageModelV4, options: Options = {}): ModelPort =
       Clock.clockWith((clock) => {
         const about = (): Failure.About => ({ provider, model: name, now: clock.currentTimeMillisUnsafe() })
         const silence = new ModelFailure.ModelTimedOut({ provider, model: name, afterMs: Math.ceil(idleMs) })
-        return attempt(model, request, emit, { defaults: options, about, idleMs, silence })
+        return attempt(model, request, emit, { defaults: options, about, idleMs, silence, known })
       })
   }
 }
 
+/** What is known of a provider package by what it said. */
+interface Known {
+  /** Whether it passes the schema of an output on. */
+  takesSchema: boolean
+  /** What it warned of. Each is logged once. */
+  readonly warnings: Set<string>
+}
+
+/** Some packages say so before they are asked. */
+const saysNoSchema = (model: LanguageModelV4): boolean =>
+  Predicate.hasProperty(model, "supportsStructuredOutputs") && model.supportsStructuredOutputs === false
+
 interface Context {
+  readonly known: Known
   readonly defaults: CallOptions.Defaults
   readonly about: () => Failure.About
   readonly idleMs: number
@@ -65,7 +80,13 @@ const attempt = (
     let ended = false
     const names = CallOptions.namesOf(request, context.defaults)
     return open(model, request, context, names, controller.signal).pipe(
-      Effect.flatMap((stream) => receive(stream, new Parts(names), emit, context)),
+      Effect.flatMap((stream) => {
+        const parts = new Parts(names)
+        return Effect.ensuring(
+          receive(stream, parts, emit, context),
+          Effect.suspend(() => learn(parts, context))
+        )
+      }),
       Effect.tap(() =>
         Effect.sync(() => {
           ended = true
@@ -79,6 +100,17 @@ const attempt = (
     )
   })
 
+/** Keeps and logs what the package said of itself. */
+const learn = (parts: Parts, { about, known }: Context): Effect.Effect<void> => {
+  if (parts.dropsSchema) known.takesSchema = false
+  const fresh = parts.warnings.filter((message) => !known.warnings.has(message))
+  for (const message of fresh) known.warnings.add(message)
+  const { model, provider } = about()
+  return Effect.forEach(new Set(fresh), (message) => Effect.logWarning(`${provider}/${model}: ${message}`), {
+    discard: true
+  })
+}
+
 const open = (
   model: LanguageModelV4,
   request: ModelRequest,
@@ -86,7 +118,7 @@ const open = (
   names: ToolNames,
   signal: AbortSignal
 ) => {
-  const border = { provider: model.provider, names }
+  const border = { provider: model.provider, names, takesSchema: context.known.takesSchema }
   const opened = Effect.tryPromise({
     try: () => Promise.resolve(model.doStream(CallOptions.make(request, context.defaults, border, signal))),
     catch: (error) => Failure.fromUnknown(error, context.about())

@@ -22,8 +22,12 @@ import {
 } from "./ModelNotMade.ts"
 import * as Provider from "./Provider.ts"
 
-/** Settings of every call of a model made by name; `fetch` replaces the platform's. */
-export type Options = AiSdkModel.Options & Pick<Provider.Settings, "fetch">
+/**
+ * Settings of every call of a model made by name; `fetch` replaces the platform's. `structuredOutputs`: whether an
+ * `openai-compatible:` server accepts a JSON Schema for its response; absent: the setting `OPENAI_COMPATIBLE_STRUCTURED_OUTPUTS`,
+ * else false.
+ */
+export type Options = AiSdkModel.Options & Pick<Provider.Settings, "fetch" | "structuredOutputs">
 
 /** The parts of a model name. */
 export interface Parsed {
@@ -81,18 +85,22 @@ const make = Effect.fnUntraced(function* (provider: Provider.Provider, parsed: P
   if (key === undefined && baseURL === undefined) {
     return yield* fail(new KeyMissing({ provider: provider.name, variable: provider.keyVariable }))
   }
+  const structuredOutputs =
+    options.structuredOutputs ??
+    (provider.name === "openai-compatible" ? yield* flag("OPENAI_COMPATIBLE_STRUCTURED_OUTPUTS") : undefined)
   const open = yield* Effect.tryPromise({
     try: () =>
       provider.load({
         // Local servers need no key, but the packages require one.
         apiKey: key ?? "none",
         baseURL,
-        fetch: options.fetch
+        fetch: options.fetch,
+        structuredOutputs
       }),
     catch: () =>
       new ModelNotMade({ reason: new PackageMissing({ provider: provider.name, package: provider.package }) })
   })
-  const { fetch: _fetch, ...rest } = options
+  const { fetch: _fetch, structuredOutputs: _structured, ...rest } = options
   return AiSdkModel.make(open(parsed.model), {
     provider: provider.name.replace(/^openai-(chat|responses)$/, "openai"),
     ...rest
@@ -105,6 +113,15 @@ const setting = (variable: string): Effect.Effect<string | undefined, ModelNotMa
     const found = yield* Config.option(Config.String(variable))
     return Option.isSome(found) && found.value !== "" ? found.value : undefined
   }).pipe(Effect.catch(() => fail(new SettingInvalid({ variable, problem: "cannot be read" }))))
+
+/** A setting that is `true` or `false`. */
+const flag = (variable: string): Effect.Effect<boolean | undefined, ModelNotMade> =>
+  Effect.flatMap(setting(variable), (value) => {
+    if (value === undefined) return Effect.succeed(undefined)
+    return value === "true" || value === "false"
+      ? Effect.succeed(value === "true")
+      : fail(new SettingInvalid({ variable, problem: "must be true or false" }))
+  })
 
 const fail = (reason: ModelNotMade["reason"]): Effect.Effect<never, ModelNotMade> =>
   Effect.fail(new ModelNotMade({ reason }))

@@ -14,6 +14,8 @@ export interface Settings {
   readonly baseURL?: string | undefined
   /** Absent: the platform's. */
   readonly fetch?: Fetch | undefined
+  /** Whether a server that speaks OpenAI's chat takes a JSON Schema for its answer. Absent: it does not. */
+  readonly structuredOutputs?: boolean | undefined
 }
 
 export interface Provider {
@@ -89,7 +91,8 @@ const all: ReadonlyArray<Provider> = [
           ...given(settings),
           name: "openai-compatible",
           baseURL: settings.baseURL ?? "",
-          includeUsage: true
+          includeUsage: true,
+          supportsStructuredOutputs: settings.structuredOutputs ?? false
         }).chatModel
     )
   )

@@ -10,7 +10,9 @@ import type {
 } from "@ai-sdk/provider"
 import type { Json } from "@reins/protocol"
 import type { ModelRequest } from "@reins/runtime"
+import * as Predicate from "effect/Predicate"
 import * as JsonValue from "./JsonValue.ts"
+import * as OutputForm from "./OutputForm.ts"
 import * as Prompt from "./Prompt.ts"
 import * as ToolNames from "./ToolNames.ts"
 
@@ -42,24 +44,26 @@ export interface Defaults extends Prompt.PromptOptions {
 export const namesOf = (request: ModelRequest, { providerTools = {} }: Defaults): ToolNames.ToolNames =>
   ToolNames.make([...request.tools.map(({ name }) => name), ...called(request)], Object.keys(providerTools))
 
-/** The options of one call. */
+/** The options of one call. `takesSchema`: whether the provider package passes the schema of an output on. */
 export const make = (
   request: ModelRequest,
   defaults: Defaults,
-  border: Prompt.Border,
+  border: Prompt.Border & { readonly takesSchema: boolean },
   abortSignal: AbortSignal
 ): LanguageModelV4CallOptions => {
+  const { instruction, responseFormat } = OutputForm.make(request.output, border.takesSchema)
+  const instructions = [request.instructions, instruction].filter(Predicate.isString).join("\n\n")
   const tools = toolsOf(request, defaults, border.names)
   const providerOptions = merged(defaults.call, request.providerOptions)
   const { headers, reasoning, seed, stopSequences, temperature, topK, topP } = defaults
   return {
-    prompt: Prompt.make(request.instructions, request.messages, defaults, border),
+    prompt: Prompt.make(instructions, request.messages, defaults, border),
     abortSignal,
     ...(request.maxOutputTokens === undefined ? {} : { maxOutputTokens: request.maxOutputTokens }),
     ...(tools.length === 0
       ? {}
       : { tools, toolChoice: { type: request.tools.length === 0 && !hasOwn(defaults) ? "none" : "auto" } }),
-    ...(request.output === undefined ? {} : { responseFormat: responseFormat(request.output) }),
+    ...(responseFormat === undefined ? {} : { responseFormat }),
     ...(providerOptions === undefined ? {} : { providerOptions }),
     ...(temperature === undefined ? {} : { temperature }),
     ...(topP === undefined ? {} : { topP }),
@@ -110,12 +114,6 @@ const called = (request: ModelRequest): ReadonlySet<string> => {
 }
 
 const isProviderToolId = (id: string): id is `${string}.${string}` => id.includes(".")
-
-const responseFormat = (output: { readonly name: string; readonly schema: Json }) => ({
-  type: "json" as const,
-  name: output.name,
-  ...(JsonValue.isSchema(output.schema) ? { schema: output.schema } : {})
-})
 
 const merged = (
   defaults: SharedV4ProviderOptions | undefined,

@@ -23,6 +23,10 @@ export class Parts {
   error: { readonly value: unknown } | undefined
   /** True when the provider itself reported that its stream was interrupted. */
   interrupted = false
+  /** The warnings of the provider package. */
+  readonly warnings: Array<string> = []
+  /** True when the package warned that it does not send the schema of an output. */
+  dropsSchema = false
   private held: ModelPart | undefined
   private used = Usage.empty
   private readonly keys = new Map<string, string>()
@@ -110,12 +114,14 @@ export class Parts {
           ...(part.modelId === undefined ? {} : { model: part.modelId })
         }
       case "stream-start":
-        return part.warnings.map((warning): ModelPart => ({ type: "warning", message: warningOf(warning) }))
+        return part.warnings.map((warning) => {
+          if (warning.type === "unsupported" && /^responseFormat\b/.test(warning.feature)) this.dropsSchema = true
+          return this.warn(warningOf(warning))
+        })
       case "tool-approval-request":
-        return {
-          type: "warning",
-          message: `The provider asks for approval of its own call ${part.toolCallId}. Approvals of provider-run tools are not supported: set the tool's approval to never`
-        }
+        return this.warn(
+          "The provider asks for approval of a call of its own. Approvals of provider-run tools are not supported: set the tool's approval to never"
+        )
       case "finish":
         return this.hold(part)
       case "error":
@@ -128,6 +134,11 @@ export class Parts {
       case "raw":
         return undefined
     }
+  }
+
+  private warn(message: string): ModelPart {
+    this.warnings.push(message)
+    return { type: "warning", message }
   }
 
   /** The finish of the whole response, once its stream has ended; absent when none came. */

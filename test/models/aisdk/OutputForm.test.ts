@@ -1,0 +1,93 @@
+import { assert, describe, it } from "@effect/vitest"
+import { AiSdkModel } from "@reins/models"
+import type { Json } from "@reins/protocol"
+import { Model, Runtime, Specialist } from "@reins/runtime"
+import { Effect, Layer, Logger, Schema } from "effect"
+import { ask, request } from "../Ask.ts"
+import { fake, finish, type Part, text } from "../FakeModel.ts"
+
+const schema: Json = { type: "object", properties: { sum: { type: "number" } }, required: ["sum"] }
+const unsupported: Part = {
+  type: "stream-start",
+  warnings: [{ type: "unsupported", feature: "responseFormat", details: "no schema" }]
+}
+
+/** The format and the instructions that a model was asked with, request by request. */
+const told = (model: ReturnType<typeof fake>) =>
+  model.asked.map(({ prompt, responseFormat }) => [
+    responseFormat,
+    prompt[0]?.role === "system" ? prompt[0].content : undefined
+  ])
+
+const words = (of: Json) =>
+  `Your final answer must be JSON that fits this JSON Schema, without any other text:\n${JSON.stringify(of)}`
+
+describe("what a final text must be", () => {
+  it.effect("is told by a schema where the package passes one on", () =>
+    Effect.gen(function* () {
+      const model = fake([finish()])
+      yield* ask(model, undefined, request({ output: { name: "sum", schema } }))
+      assert.deepStrictEqual(told(model), [[{ type: "json", name: "sum", schema }, undefined]])
+    })
+  )
+
+  it.effect("is told in the instructions where the package says of itself that it passes none on", () =>
+    Effect.gen(function* () {
+      const model = { ...fake([finish()]), supportsStructuredOutputs: false }
+      yield* ask(model, undefined, request({ instructions: "Add.", output: { name: "sum", schema } }))
+      assert.deepStrictEqual(told(model), [[{ type: "json", name: "sum" }, `Add.\n\n${words(schema)}`]])
+    })
+  )
+
+  it.effect("is told in the instructions once the package has warned, and the warning is logged once", () =>
+    Effect.gen(function* () {
+      const lines: Array<unknown> = []
+      const logger = Logger.make(({ message }) => void lines.push(message))
+      const model = fake([unsupported, finish()], [unsupported, finish()])
+      const port = AiSdkModel.make(model)
+      const sent = request({ output: { name: "sum", schema } })
+      yield* Effect.repeat(
+        port.attempt(sent, () => {}),
+        { times: 1 }
+      ).pipe(Effect.provide(Logger.layer([logger])))
+      assert.deepStrictEqual(told(model), [
+        [{ type: "json", name: "sum", schema }, undefined],
+        [{ type: "json", name: "sum" }, words(schema)]
+      ])
+      assert.deepStrictEqual(lines, [["fake/fake-1: responseFormat is not supported: no schema"]])
+    })
+  )
+
+  it.effect("that is no object is told in the instructions alone, for a provider's JSON is an object", () =>
+    Effect.gen(function* () {
+      const model = fake([finish()])
+      const list: Json = { type: "array", items: { type: "string" } }
+      yield* ask(model, undefined, request({ output: { name: "list", schema: list } }))
+      assert.deepStrictEqual(told(model), [[undefined, words(list)]])
+    })
+  )
+
+  it.effect("that is one of several objects has an object at its root", () =>
+    Effect.gen(function* () {
+      const model = fake([finish()])
+      const union: Json = { anyOf: [schema, { type: "object", properties: { why: { type: "string" } } }] }
+      yield* ask(model, undefined, request({ output: { name: "either", schema: union } }))
+      assert.nestedInclude(model.asked[0]?.responseFormat, { "schema.type": "object" })
+    })
+  )
+
+  it.effect("is checked when it comes, and sent back where it does not fit", () =>
+    Effect.gen(function* () {
+      const model = {
+        ...fake([...text("The sum is 3."), finish()], [...text('{"sum":3}'), finish()]),
+        supportsStructuredOutputs: false
+      }
+      const adder = Specialist.make("adder", { description: "Adds", output: Schema.Struct({ sum: Schema.Number }) })
+      const live = Runtime.layer({ agents: [adder] }).pipe(Layer.provide(Layer.succeed(Model, AiSdkModel.make(model))))
+      const { output } = yield* Effect.flatMap(Runtime, (runtime) => runtime.completeSpecialist(adder, "1 + 2")).pipe(
+        Effect.provide(live)
+      )
+      assert.deepStrictEqual([output, model.asked.length], [{ sum: 3 }, 2])
+    })
+  )
+})
