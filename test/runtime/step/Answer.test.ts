@@ -117,6 +117,27 @@ describe("an answer", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("tells what its provider warns of, once a message, and goes on with what it was saying", () =>
+    Effect.gen(function* () {
+      const warn = (message: string): ModelPart => ({ type: "warning", message })
+      const model = ScriptedModel.make({
+        replies: [
+          reply(warn("no seed"), say("a"), warn("no topK"), say("b"), call("c"), { ...finish, reason: "tool-calls" }),
+          reply(warn("no seed"), say("done"), finish)
+        ]
+      })
+      const probe = yield* OneTool.finished({ model, handler: () => Effect.succeed("ran") })
+      Story.isWhole(probe.envelopes)
+      assert.deepStrictEqual(
+        probe.of("custom").map(({ data, event_type }) => [event_type, data]),
+        ["no seed", "no topK"].map((message) => [
+          "model_warning",
+          { provider: model.provider, model: model.model, message }
+        ])
+      )
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("keeps one delta of 5 MB whole", () =>
     Effect.gen(function* () {
       const long = "0123456789".repeat(500_000)

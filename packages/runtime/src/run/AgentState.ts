@@ -22,6 +22,8 @@ export class AgentState {
   readonly callIds = new Set<string>()
   /** Calls that the provider runs itself and has not answered yet, by id; absent where there are none. */
   awaited: Map<string, Message.CallPart> | undefined
+  /** What models warned of and was told, by model and message; absent where nothing was. */
+  warned: Set<string> | undefined
   readonly prefix: string
   readonly path: AgentPath.AgentPath
   readonly member: Member

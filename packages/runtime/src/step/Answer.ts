@@ -43,6 +43,13 @@ export class Answer {
   /** Where in `content` the parts with a key of their own stand. */
   private keyed: Map<string, OpenPart> | undefined
 
+  private readonly warn: (message: string) => Event | undefined
+
+  /** `warn`: the event that tells of a provider's warning, where there is one to tell. */
+  constructor(warn: (message: string) => Event | undefined) {
+    this.warn = warn
+  }
+
   /** Whether anything was shown: an answer that showed nothing may be tried again. */
   get isSilent(): boolean {
     return this.said === 0 && this.reasoned === 0
@@ -78,6 +85,11 @@ export class Answer {
             events.push({ type: "reasoning", text })
             this.reasoned += text.length
           }
+          break
+        }
+        case "warning": {
+          const warning = this.warn(part.message)
+          if (warning !== undefined) events.push(warning)
           break
         }
         default:
@@ -142,7 +154,7 @@ export class Answer {
     return unused
   }
 
-  private takeWhole(part: Exclude<ModelPart, { type: "text" | "reasoning" }>): void {
+  private takeWhole(part: Exclude<ModelPart, { type: "text" | "reasoning" | "warning" }>): void {
     switch (part.type) {
       case "tool-call": {
         const call: Message.CallPart = {
@@ -187,7 +199,6 @@ export class Answer {
         if (part.usage !== undefined) this.usage = sound(part.usage)
         return
       case "source":
-      case "warning":
         return
     }
   }

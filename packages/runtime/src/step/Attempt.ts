@@ -3,7 +3,7 @@
  *
  * It neither retries nor settles anything; that is `PaidRequest`.
  */
-import { type Budget, Entry, ModelFailure, Usage } from "@reins/protocol"
+import { type Budget, Entry, type Event, ModelFailure, Usage } from "@reins/protocol"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -34,7 +34,7 @@ export interface Attempted {
 /** Sends one request. What of its answer is shown is in the log when this completes. */
 export const attempt = (ask: Ask, request: ModelRequest): Effect.Effect<Attempted> => {
   const { agent, run, work } = ask
-  const answer = new Answer()
+  const answer = new Answer((message) => (ask.isShown ? warning(agent, message) : undefined))
   const startedAt = work.now()
   let firstTokenAt: number | undefined
   let firstTextAt: number | undefined
@@ -76,6 +76,15 @@ export const attempt = (ask: Ask, request: ModelRequest): Effect.Effect<Attempte
       })
     }))
   })
+}
+
+/** Tells of a warning: once for a model and a message, in an agent's run. */
+const warning = (agent: AgentState, message: string): Event | undefined => {
+  const { model, provider } = agent.model
+  const key = `${provider}/${model}\n${message}`
+  if (agent.warned?.has(key) === true) return undefined
+  agent.warned = (agent.warned ?? new Set<string>()).add(key)
+  return { type: "custom", event_type: "model_warning", data: { provider, model, message } }
 }
 
 /** Asks how long the agent may go on, in milliseconds; `undefined` where nothing limits its time. */
