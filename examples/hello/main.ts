@@ -1,4 +1,4 @@
-/** The smallest whole: an agent, a tool that asks first, a runtime, and the loop that reads its events. */
+/** The smallest complete program: an agent, a tool that needs approval, a runtime, and a loop over its events. */
 import { NodeRuntime } from "@effect/platform-node"
 import { Agent, Decision, Runtime } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
@@ -12,7 +12,7 @@ class Trips extends Toolkit.make(Tool.make("book", { parameters: City, success: 
 
 const Guide = Agent.make("guide", { instructions: "You plan trips.", toolkit: Trips })
 
-// A scripted model: it calls the tool, then answers. A real one takes its place and nothing else changes.
+// A scripted model: it calls the tool, then answers. Replace it with a real model; nothing else changes.
 const call = ScriptedModel.calls([{ id: "1", name: "book", args: { city: "Lisbon" } }])
 const model = ScriptedModel.layer({ replies: [call, ScriptedModel.words("You have a room in Lisbon.\n")] })
 
