@@ -9,21 +9,36 @@ import * as Result from "effect/Result"
 import type { Work } from "../engine/Engine.ts"
 import type { CallContext } from "./Call.ts"
 import { digestId } from "../kernel/Digest.ts"
-import type * as Invocation from "../tool/Invocation.ts"
+import * as Invocation from "../tool/Invocation.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import { type FileContent, type FileOptions, FileTooLarge, type Progress, type ToolRunShape } from "../tool/ToolRun.ts"
 
-/** One attempt of a call. */
-class Attempt {
+/** One attempt of a call, as its handler is given it. What costs something is made when it is read. */
+class Attempt implements Invocation.Given {
   readonly index: number
   open = true
   /** How many files it has stored. */
   stored = 0
   private controller: AbortController | undefined
+  private made: ToolRunShape | undefined
+  private readonly call: LiveCall
 
   /** `index`: how often the call was begun before. */
-  constructor(index: number) {
+  constructor(call: LiveCall, index: number) {
+    this.call = call
     this.index = index
+  }
+
+  get toolCallId(): string {
+    return this.call.callId
+  }
+
+  get preliminary(): (value: unknown) => Effect.Effect<void> {
+    return (value) => this.call.preliminary(this, value)
+  }
+
+  get service(): ToolRunShape {
+    return (this.made ??= this.call.make(this))
   }
 
   get signal(): AbortSignal {
@@ -46,8 +61,7 @@ class Attempt {
 
 export class LiveCall implements Invocation.Live {
   costNanoUsd = 0
-  private attempt: Attempt
-  private made: ToolRunShape | undefined
+  attempt: Attempt
   private settled = false
   private told: number | undefined
   private files = 0
@@ -58,7 +72,7 @@ export class LiveCall implements Invocation.Live {
   constructor(context: CallContext, work: Work, begun: number) {
     this.context = context
     this.work = work
-    this.attempt = new Attempt(begun)
+    this.attempt = new Attempt(this, begun)
   }
 
   /** The last phase that was told; -1 where there was none. */
@@ -74,16 +88,10 @@ export class LiveCall implements Invocation.Live {
     return this.context.call.id
   }
 
-  /** What the handler of the attempt sees that was begun last. Made when it is asked for: one that is done at once asks for none. */
-  get service(): ToolRunShape {
-    return (this.made ??= this.make(this.attempt))
-  }
-
   /** A new attempt begins; the one before says nothing more. */
   restart(): void {
     this.attempt.end()
-    this.attempt = new Attempt(this.attempt.index + 1)
-    this.made = undefined
+    this.attempt = new Attempt(this, this.attempt.index + 1)
   }
 
   /** The call is over. */
@@ -96,21 +104,20 @@ export class LiveCall implements Invocation.Live {
   readonly cut = (): void => this.attempt.cut()
 
   /** News in `effect/ai`'s own form: a preliminary result is progress whose milestone it is. */
-  get preliminary(): (value: unknown) => Effect.Effect<void> {
-    const { attempt } = this
-    return (value) =>
-      this.say(attempt, () => {
-        const milestone = PlainJson.copy(value)
-        const phaseIndex = Math.max(0, this.phase)
-        return this.progress(attempt, { label: this.context.call.name, phaseIndex, totalPhases: phaseIndex, milestone })
-      })
+  preliminary(attempt: Attempt, value: unknown): Effect.Effect<void> {
+    return this.say(attempt, () => {
+      const milestone = PlainJson.copy(value)
+      const phaseIndex = Math.max(0, this.phase)
+      return this.progress(attempt, { label: this.context.call.name, phaseIndex, totalPhases: phaseIndex, milestone })
+    })
   }
 
   private get idempotencyKey(): string {
     return CancellationReport.idempotencyKey(this.work.runId, this.context.agent.path, this.callId)
   }
 
-  private make(attempt: Attempt): ToolRunShape {
+  /** What the handler of `attempt` can do. */
+  make(attempt: Attempt): ToolRunShape {
     const { runId, threadId } = this.work
     return {
       runId,

@@ -3,8 +3,7 @@
  * again where the tool allows it, and closes the call with its result.
  *
  * Whatever the handler does, the call has exactly one end: a crash, a timeout and a cancel are ends like any other. A handler that
- * answers at once, and well, where nothing need be remembered, takes the usual way: plain code without an effect. Everything else
- * is an activity of the engine.
+ * answers at once, and well, takes the usual way: plain code without an effect, where nothing need be remembered.
  */
 import { Budget, type Entry, type Event, type Json, Message } from "@reins/protocol"
 import * as Cause from "effect/Cause"
@@ -81,20 +80,14 @@ export const runTool = (
   again?: Again
 ): Effect.Effect<CallEnd | Unsettled> => {
   const { agent, run } = context
-  let begun: Execution | undefined
-  if (before === undefined && again === undefined && run.settings.tracing === undefined) {
-    const end = run.engine.direct?.((work) => {
-      begun = begin(context, work, permit)
-      return begun === undefined ? undefined : usual(begun)
-    })
-    if (end !== undefined) return Exit.succeed(end)
-  }
   const { id } = permit.call
-  const name = Names.tool(agent.prefix, again === undefined ? Names.ofCall(id) : Names.ofRepeat(id, again.time))
-  return run.engine.activity(name, ToolEnd, (work) => {
-    const carried = begun === undefined ? carry(context, work, permit, name, again?.begunBefore ?? 0) : execute(begun)
-    return before === undefined ? carried : Effect.map(carried, (settled) => preceded(before, settled))
-  })
+  const begunBefore = again?.begunBefore ?? 0
+  const nameOf = () => Names.tool(agent.prefix, again === undefined ? Names.ofCall(id) : Names.ofRepeat(id, again.time))
+  const carried = (work: Work) => {
+    const settled = carry(context, work, permit, nameOf, begunBefore)
+    return before === undefined ? settled : AtOnce.map(settled, (settled) => preceded(before, settled))
+  }
+  return run.engine.direct === undefined ? run.engine.activity(nameOf(), ToolEnd, carried) : run.engine.direct(carried)
 }
 
 const preceded = (before: Before, settled: Settled<CallEnd | Unsettled>): Settled<CallEnd | Unsettled> =>
@@ -111,8 +104,6 @@ class Execution {
   /** How often earlier lives of the run began it. */
   readonly begunBefore: number
   attempts = 1
-  /** What the handler has answered: perhaps its end, perhaps work that is still to be done. */
-  answer: Effect.Effect<ToolOutcome.ToolOutcome> | undefined
 
   constructor(context: CallContext, work: Work, permit: Permit.Permit, held: Budget.Amount, begunBefore: number) {
     this.context = context
@@ -122,14 +113,6 @@ class Execution {
     this.begunBefore = begunBefore
     this.startedAt = work.now()
     this.live = new LiveCall(context, work, begunBefore)
-  }
-
-  /** Asks the handler. What it throws is a defect of the handler. */
-  invoke(): Effect.Effect<ToolOutcome.ToolOutcome> {
-    const { invoke } = this.context.tool
-    if (invoke === undefined) return Effect.die(notPermitted(this.context))
-    const answer = Result.try(() => invoke(this.permit.args, this.live))
-    return Result.isSuccess(answer) ? answer.success : Exit.die(answer.failure)
   }
 }
 
@@ -141,40 +124,22 @@ const mayRun = ({ tool }: CallContext, permit: Permit.Permit): boolean =>
 
 const heldFor = (tool: CallContext["tool"]): Budget.Amount => ({ toolCalls: 1, tool: tool.name })
 
-/** Begins a call for the usual way; `undefined`, with nothing done, where it is cancelled, refused or not permitted. */
-const begin = (context: CallContext, work: Work, permit: Permit.Permit): Execution | undefined => {
-  if (work.cancel.requested || !mayRun(context, permit)) return undefined
-  const held = heldFor(context.tool)
-  if (work.tree.reserve(context.agent.path, held, work.elapsed()) !== undefined) return undefined
-  const execution = new Execution(context, work, permit, held, 0)
-  execution.answer = execution.invoke()
-  return execution
-}
-
-/** The usual way: the handler was done, and well, as soon as it was asked. `undefined`: it was not, and `execute` goes on. */
-const usual = (execution: Execution): Settled<CallEnd> | undefined => {
-  const { answer, live, permit } = execution
-  if (answer === undefined || !AtOnce.isDone(answer) || answer.value.status !== undefined) return undefined
-  if (permit.grantId !== undefined && live.costNanoUsd > 0) return undefined
-  return close(execution, Call.done(answer.value), false)
-}
-
-/** The general way. */
+/** Puts the call on the budget and runs it, unless it may not run, or may have run before. */
 const carry = (
   context: CallContext,
   work: Work,
   permit: Permit.Permit,
-  name: string,
+  nameOf: () => string,
   begunBefore: number
 ): Effect.Effect<Settled<CallEnd | Unsettled>> => {
   if (!mayRun(context, permit)) return Effect.die(notPermitted(context))
-  if (work.cancel.requested) return Effect.succeed(neverRan(context, permit, Call.cancelled()))
+  if (work.cancel.requested) return Exit.succeed(neverRan(context, permit, Call.cancelled()))
   const { agent, run, tool } = context
   const held = heldFor(tool)
   const refusal = work.tree.reserve(agent.path, held, work.elapsed())
-  if (refusal !== undefined) return Effect.succeed(neverRan(context, permit, Call.refused(refusal)))
+  if (refusal !== undefined) return Exit.succeed(neverRan(context, permit, Call.refused(refusal)))
   if (work.begin === undefined) return execute(new Execution(context, work, permit, held, begunBefore))
-  return Effect.flatMap(work.begin(name, agent.path), (lost): Effect.Effect<Settled<CallEnd | Unsettled>> => {
+  return Effect.flatMap(work.begin(nameOf(), agent.path), (lost): Effect.Effect<Settled<CallEnd | Unsettled>> => {
     const begun = begunBefore + lost
     if (lost === 0 || tool.idempotent) return execute(new Execution(context, work, permit, held, begun))
     // It may have taken effect, and nobody knows: whoever asks decides, outside of this activity.
@@ -199,7 +164,7 @@ const neverRan = ({ agent, tool }: CallContext, permit: Permit.Permit, end: Call
 
 /** Attempts the call until it is done or may not be tried again. */
 const execute = (execution: Execution): Effect.Effect<Settled<CallEnd>> =>
-  Effect.flatMap(attempt(execution), ({ end, isAbandoned }) => {
+  AtOnce.flatMap(attempt(execution), ({ end, isAbandoned }) => {
     const { context, live, permit, work } = execution
     const isFailed = end._tag === "Done" && ToolOutcome.mayRetry(end.outcome)
     if (isFailed && execution.attempts <= context.tool.retries && !work.cancel.requested) {
@@ -209,7 +174,7 @@ const execute = (execution: Execution): Effect.Effect<Settled<CallEnd>> =>
     }
     const settled = close(execution, end, isAbandoned)
     return permit.grantId === undefined || live.costNanoUsd === 0
-      ? Effect.succeed(settled)
+      ? Exit.succeed(settled)
       : Effect.as(context.run.grants.spend(permit.grantId, live.costNanoUsd), settled)
   })
 
@@ -225,9 +190,12 @@ const attempt = (execution: Execution): Effect.Effect<Attempted> => {
   const { context, live, work } = execution
   const { agent, run, tool } = context
   const startedAt = work.now()
+  const answer = invoke(execution)
+  // The usual way: done, and well, as soon as it was asked.
+  if (AtOnce.isDone(answer)) return Exit.succeed(attempted(Call.done(answer.value)))
   const isTimed = work.tree.isTimed(agent.path)
   const own = () => (tool.timeoutMs ?? Number.POSITIVE_INFINITY) - (work.now() - startedAt)
-  const held = Interruptible.begin(seen(execution), {
+  const held = Interruptible.begin(() => answer, {
     signal: work.cancel,
     alarm: run.alarm,
     graceMs: run.settings.cancelGraceMs,
@@ -239,28 +207,30 @@ const attempt = (execution: Execution): Effect.Effect<Attempted> => {
           : own,
     onCut: live.cut
   })
-  return Effect.flatMap(held, (held) => {
+  return AtOnce.flatMap(held, (held) => {
     if (held._tag === "Done") {
       return Exit.isSuccess(held.exit)
-        ? Effect.succeed(attempted(Call.done(held.exit.value)))
+        ? Exit.succeed(attempted(Call.done(held.exit.value)))
         : crash(context, held.exit.cause)
     }
-    return Effect.succeed(attempted(cutShort(execution, held.by, held.abandoned), held.abandoned))
+    return Exit.succeed(attempted(cutShort(execution, held.by, held.abandoned), held.abandoned))
   })
 }
 
-/** The handler's work, seen by the runtime's tracing where it has one. */
-const seen = (execution: Execution): (() => Effect.Effect<ToolOutcome.ToolOutcome>) => {
-  const { answer, context } = execution
-  // The first attempt was asked for on the usual way.
-  execution.answer = undefined
-  const { agent, call, run } = context
+/** Asks the handler, seen by the runtime's tracing where it has one. What it throws is a defect of the handler. */
+const invoke = ({ context, live, permit }: Execution): Effect.Effect<ToolOutcome.ToolOutcome> => {
+  const { agent, call, run, tool } = context
+  const { invoke } = tool
+  if (invoke === undefined) return Effect.die(notPermitted(context))
   const { tracing } = run.settings
-  const handled = (): Effect.Effect<ToolOutcome.ToolOutcome> => answer ?? execution.invoke()
-  if (tracing === undefined) return handled
-  const { runId, threadId } = run.engine
-  const facts = { runId, threadId, agent: agent.member.name, agentPath: agent.path }
-  return () => tracing.tool({ ...facts, toolName: call.name, callId: call.id }, Effect.suspend(handled))
+  if (tracing !== undefined) {
+    const { runId, threadId } = run.engine
+    const facts = { runId, threadId, agent: agent.member.name, agentPath: agent.path }
+    const handled = Effect.suspend(() => invoke(permit.args, live))
+    return tracing.tool({ ...facts, toolName: call.name, callId: call.id }, handled)
+  }
+  const answer = Result.try(() => invoke(permit.args, live))
+  return Result.isSuccess(answer) ? answer.success : Exit.die(answer.failure)
 }
 
 /** How a call ends that the run's signal or a deadline cut short. */

@@ -84,10 +84,10 @@ export interface Engine extends RunInfo {
     effect: (work: Work) => Effect.Effect<Settled<A>>
   ) => Effect.Effect<A>
   /**
-   * As an activity, of work that is plain code, at once and without an effect; `undefined` where `work` says that it is not, which
-   * an `activity` then is begun for. Absent where the value must be stored before anything hangs on it.
+   * As `activity`, begun when this is called: only for code whose turn has come. What is done by then needs no fiber. Absent where
+   * a value must be stored before anything hangs on it.
    */
-  readonly direct?: (<A>(work: (work: Work) => Settled<A> | undefined) => A | undefined) | undefined
+  readonly direct?: (<A>(effect: (work: Work) => Effect.Effect<Settled<A>>) => Effect.Effect<A>) | undefined
   /** Emits the events exactly once. On a replay `events` is not called, so that what it reads of the run is read once, too. */
   readonly emit: (
     name: string,

@@ -35,16 +35,14 @@ export interface Limits {
 }
 
 /** Runs `effect` under `limits`. Interrupting the caller interrupts it, without grace. */
-export const hold = <A, E>(effect: Effect.Effect<A, E>, limits: Limits): Effect.Effect<Held<A, E>> =>
-  Effect.withFiber((parent) => {
-    if (limits.signal.requested) return Effect.succeed(cut("signal", false))
-    if (Task.is(effect)) return Effect.callback((resume) => new Watch(limits, resume).beginTask(effect, parent))
-    const fiber = Effect.runForkWith(parent.context)(effect)
-    const exit = fiber.pollUnsafe()
-    return exit === undefined
-      ? Effect.callback((resume) => new Watch(limits, resume).beginFiber(fiber))
-      : Effect.succeed({ _tag: "Done", exit })
+export const hold = <A, E>(effect: Effect.Effect<A, E>, limits: Limits): Task.Task<Held<A, E>, never> =>
+  Task.make((caller, ended) => {
+    if (!limits.signal.requested) return new Watch(limits, ended).begin(effect, caller)
+    ended(Exit.succeed(cut("signal", false)))
+    return nothing
   })
+
+const nothing = (): void => {}
 
 /**
  * As `hold`, of work that may be done as soon as it is asked for, which it is when this is called. A throw of `work` is a defect of the
@@ -67,42 +65,30 @@ class Watch<A, E> implements SignalListener, AlarmListener {
   private by: "signal" | "deadline" | undefined
   private over = false
   private deadline: Deadline | undefined
-  private fiber: Fiber.Fiber<A, E> | undefined
-  private stopTask: (() => void) | undefined
+  private stop: (() => void) | undefined
   private readonly limits: Limits
-  private readonly resume: (held: Effect.Effect<Held<A, E>>) => void
+  private readonly tell: (held: Exit.Exit<Held<A, E>>) => void
 
-  constructor(limits: Limits, resume: (held: Effect.Effect<Held<A, E>>) => void) {
+  constructor(limits: Limits, tell: (held: Exit.Exit<Held<A, E>>) => void) {
     this.limits = limits
-    this.resume = resume
+    this.tell = tell
   }
 
   /** Answers what to do when the caller is interrupted. */
-  beginFiber(fiber: Fiber.Fiber<A, E>): Effect.Effect<void> {
-    this.fiber = fiber
-    fiber.addObserver(this.ended)
-    return this.watch()
-  }
-
-  /** As `beginFiber`. */
-  beginTask(task: Task.Task<A, E>, caller: Fiber.Fiber<unknown, unknown>): Effect.Effect<void> {
-    this.stopTask = Task.begin(task, caller, this.ended)
-    return this.watch()
-  }
-
-  private watch(): Effect.Effect<void> {
+  begin(effect: Effect.Effect<A, E>, caller: Fiber.Fiber<unknown, unknown>): () => void {
+    if (Task.is(effect)) this.stop = Task.begin(effect, caller, this.ended)
+    else {
+      const fiber = Effect.runForkWith(caller.context)(effect)
+      this.stop = () => fiber.interruptUnsafe()
+      fiber.addObserver(this.ended)
+    }
     if (!this.over) this.limits.signal.add(this)
     if (!this.over && this.by === undefined && this.limits.remainingMs !== undefined) this.rearm()
-    return Effect.sync(this.leave)
+    return this.leave
   }
 
   private readonly ended = (exit: Exit.Exit<A, E>): void =>
     this.finish(this.by === undefined ? { _tag: "Done", exit } : cut(this.by, false))
-
-  private stop(): void {
-    this.fiber?.interruptUnsafe()
-    this.stopTask?.()
-  }
 
   signalled(): void {
     this.end("signal")
@@ -126,7 +112,7 @@ class Watch<A, E> implements SignalListener, AlarmListener {
     this.limits.onCut?.()
     this.limits.alarm.clear(this.deadline)
     this.deadline = this.limits.alarm.set(this.limits.graceMs, this)
-    this.stop()
+    this.stop?.()
   }
 
   private finish(held: Held<A, E>): void {
@@ -134,7 +120,7 @@ class Watch<A, E> implements SignalListener, AlarmListener {
     this.over = true
     this.limits.signal.remove(this)
     this.limits.alarm.clear(this.deadline)
-    this.resume(Exit.succeed(held))
+    this.tell(Exit.succeed(held))
   }
 
   private readonly leave = (): void => {
@@ -142,6 +128,6 @@ class Watch<A, E> implements SignalListener, AlarmListener {
     this.over = true
     this.limits.signal.remove(this)
     this.limits.alarm.clear(this.deadline)
-    this.stop()
+    this.stop?.()
   }
 }

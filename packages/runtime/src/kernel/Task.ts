@@ -84,6 +84,31 @@ const settle = <A, E>(
 
 const isExit = <A, E>(effect: Effect.Effect<A, E>): effect is Exit.Exit<A, E> => Exit.isExit(effect)
 
+/** All tasks together; ends with the last of them, or with the first that fails, which has the others stopped. */
+export const together = <E>(tasks: ReadonlyArray<Task<void, E>>): Task<void, E> =>
+  make((caller, ended) => {
+    let left = tasks.length
+    let isOver = left === 0
+    const stops: Array<() => void> = []
+    const stop = () => {
+      isOver = true
+      for (const one of stops) one()
+    }
+    if (isOver) ended(Exit.void)
+    for (const task of tasks) {
+      if (isOver) break
+      const one = begin(task, caller, (exit) => {
+        if (isOver) return
+        left--
+        if (Exit.isSuccess(exit) && left > 0) return
+        stop()
+        ended(exit)
+      })
+      stops.push(one)
+    }
+    return stop
+  })
+
 /** A promise that was made already. It cannot be asked to stop: its end is its end. */
 export const ofPromise = <A, E>(promise: PromiseLike<A>, failure: (error: unknown) => E): Task<A, E> =>
   make((_caller, ended) => {

@@ -7,6 +7,7 @@
  */
 import { type AgentPath, Budget, type Events, type Message, RunErrors, Transcript, Usage } from "@reins/protocol"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Names from "../run/Names.ts"
 import * as CompactionStep from "./CompactionStep.ts"
 import * as BudgetPause from "./BudgetPause.ts"
@@ -15,6 +16,7 @@ import { modelStep } from "../step/ModelStep.ts"
 import type { StepValue } from "../step/StepValue.ts"
 import type { CallEnd } from "../call/Call.ts"
 import * as AtOnce from "../kernel/AtOnce.ts"
+import * as Task from "../kernel/Task.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import * as ResultBound from "../call/ResultBound.ts"
 import { settle } from "../call/CallSettlement.ts"
@@ -112,26 +114,20 @@ const settleAll = (
 ): Effect.Effect<ReadonlyArray<CallEnd>> => {
   agent.beginStep(calls.length)
   const ends: Array<CallEnd> = []
-  let pending: Array<Effect.Effect<void>> | undefined
+  const tasks: Array<Task.Task<void, never>> = []
+  const others: Array<Effect.Effect<void>> = []
   for (const [index, call] of calls.entries()) {
-    const end = settle(run, agent, call)
-    if (AtOnce.isDone(end)) {
-      ends[index] = end.value
-      continue
-    }
-    pending ??= []
-    pending.push(
-      Effect.map(end, (value) => {
-        ends[index] = value
-      })
-    )
+    const settled = AtOnce.map(settle(run, agent, call), (end) => {
+      ends[index] = end
+    })
+    if (Task.is(settled)) tasks.push(settled)
+    else if (!AtOnce.isDone(settled)) others.push(settled)
   }
-  if (pending === undefined) return Effect.succeed(ends)
-  const [first] = pending
+  if (tasks.length > 0) others.push(Task.together(tasks))
+  const [first] = others
+  if (first === undefined) return Exit.succeed(ends)
   return Effect.as(
-    pending.length === 1 && first !== undefined
-      ? first
-      : Effect.forEach(pending, (one) => one, { concurrency: "unbounded", discard: true }),
+    others.length === 1 ? first : Effect.forEach(others, (one) => one, { concurrency: "unbounded", discard: true }),
     ends
   )
 }

@@ -53,7 +53,6 @@ const tapped = (engine: Engine, onWrite: (moment: Moment) => void): Engine => {
     limits: engine.limits,
     observed: () => engine.observed(),
     wait: (name, schema, end, row) => engine.wait(name, schema, end, row),
-    direct: engine.direct === undefined ? undefined : direct(engine, listened, tell),
     activity: (name, schema, effect) =>
       Effect.suspend(() => {
         let written = (): void => {}
@@ -77,23 +76,6 @@ const tapped = (engine: Engine, onWrite: (moment: Moment) => void): Engine => {
       })
   }
 }
-
-const direct =
-  (
-    engine: Engine,
-    listened: (work: Work) => Work,
-    tell: (path: AgentPath.AgentPath, events: ReadonlyArray<Event>) => void
-  ): NonNullable<Engine["direct"]> =>
-  (plain) => {
-    let written = (): void => {}
-    const value = engine.direct?.((work) => {
-      const settled = plain(listened(work))
-      if (settled !== undefined) written = () => tell(settled.path, settled.events)
-      return settled
-    })
-    written()
-    return value
-  }
 
 /** A copy of all that a work offers. */
 const all = (work: Work): Work => ({

@@ -32,16 +32,23 @@ import { ToolRun, type ToolRunShape } from "./ToolRun.ts"
  */
 export type Invoke = (args: Json, live: Live) => Effect.Effect<ToolOutcome.ToolOutcome>
 
-/** The call that is run: what is at hand, and what is only made when it is read. */
+/** The call that is run. */
 export interface Live {
   readonly callId: string
-  readonly service: ToolRunShape
+  /** What its handler is given in the attempt that was begun last. */
+  readonly attempt: Given
+}
+
+/** What a handler is given beside its arguments, for one attempt. `service` is only made when it is read. */
+export interface Given {
+  readonly toolCallId: string
   /** Takes news in `effect/ai`'s own form. */
   readonly preliminary: (value: unknown) => Effect.Effect<void>
+  readonly service: ToolRunShape
 }
 
 /** What a plain function does with decoded arguments, given its call as it is. */
-export type Plain = (args: unknown, live: Pick<Live, "service">) => Effect.Effect<unknown, unknown>
+export type Plain = (args: unknown, given: Pick<Given, "service">) => Effect.Effect<unknown, unknown>
 
 const PlainId = "~@reins/runtime/PlainHandler"
 
@@ -124,7 +131,7 @@ export const direct = (tool: Tool.Any, handler: Tool.Handler<string>, decode: De
   return (given, live) => {
     const handle = (args: unknown): Erased.Needing<ToolOutcome.ToolOutcome> => {
       if (plain !== undefined) {
-        const handled = plain(args, live)
+        const handled = plain(args, live.attempt)
         if (isDone(handled)) return answer(handled.value)
         if (Task.is(handled)) {
           return Task.andThen(handled, (exit) =>
@@ -135,10 +142,7 @@ export const direct = (tool: Tool.Any, handler: Tool.Handler<string>, decode: De
         }
         return Effect.matchEffect(handled, { onFailure: refuse, onSuccess: answer })
       }
-      const handled: Erased.Needing<unknown, unknown> = handler.handler(args, {
-        toolCallId: live.callId,
-        preliminary: live.preliminary
-      })
+      const handled: Erased.Needing<unknown, unknown> = handler.handler(args, live.attempt)
       return isDone(handled)
         ? answer(handled.value)
         : Effect.matchEffect(handled, { onFailure: refuse, onSuccess: answer })
@@ -152,7 +156,7 @@ export const direct = (tool: Tool.Any, handler: Tool.Handler<string>, decode: De
         })
     if (isDone(handled)) return handled
     // A plain function asks for no service.
-    return plain === undefined ? withRun(live.service)(handled) : Erased.as(handled)
+    return plain === undefined ? withRun(live.attempt.service)(handled) : Erased.as(handled)
   }
 }
 
@@ -175,7 +179,7 @@ export const bound = (tool: Tool.Any, kit: Erased.Kit, decode: Decode, services:
           let outcome = ToolOutcome.fault("ResultInvalid", `${tool.name} ran, and ended without a result`)
           return Stream.unwrap(kit.handle(tool.name, args, live.callId)).pipe(
             Stream.runForEach((output) => {
-              if (output.preliminary) return live.preliminary(output.result)
+              if (output.preliminary) return live.attempt.preliminary(output.result)
               if (output.isFailure) {
                 outcome = failureOutcome(tool.name, output.encodedResult)
                 return Effect.void
@@ -188,7 +192,7 @@ export const bound = (tool: Tool.Any, kit: Erased.Kit, decode: Decode, services:
           )
         }
       }),
-      withRun(live.service)
+      withRun(live.attempt.service)
     )
   }
 }

@@ -9,6 +9,7 @@ import { AgentPath, type Approval, type Entry, Envelope, type Event, type Json, 
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
+import * as AtOnce from "../../kernel/AtOnce.ts"
 import * as Erased from "../../kernel/Erased.ts"
 import type { BudgetTree } from "../../budget/BudgetTree.ts"
 import { EventLog } from "../../engine/EventLog.ts"
@@ -148,12 +149,9 @@ export class MemoryRun implements Engine, Work {
     })
   }
 
-  direct<A>(work: (work: Work) => Settled<A> | undefined): A | undefined {
+  direct<A>(effect: (work: Work) => Effect.Effect<Settled<A>>): Effect.Effect<A> {
     this.clock.beginWork()
-    const settled = work(this)
-    if (settled !== undefined) return this.settle(settled)
-    this.clock.endWork()
-    return undefined
+    return AtOnce.map(effect(this), (settled) => this.settle(settled))
   }
 
   wait<A>(
