@@ -8,6 +8,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
 import * as SchemaIssue from "effect/SchemaIssue"
@@ -88,16 +89,20 @@ const fieldsOf = (parameters: object): ReadonlyArray<[string, unknown]> =>
 
 const isStandardJson = (schema: unknown): schema is StandardJSONSchemaV1 => Predicate.hasProperty(schema, "~standard")
 
-/** What the schema makes of a value. */
-const validated = ({ "~standard": standard }: StandardSchemaV1, value: unknown) =>
-  Effect.flatMap(
-    Effect.suspend(() => {
-      const result = standard.validate(value)
-      return result instanceof Promise ? Effect.promise(() => result) : Effect.succeed(result)
-    }),
-    (result) =>
-      result.issues === undefined ? Effect.succeed(result.value) : Effect.fail(issueOf(result.issues, value))
-  )
+/** What the schema makes of a value; at once, where it does not promise it. */
+const validated = ({ "~standard": standard }: StandardSchemaV1, value: unknown) => {
+  const judged = (result: StandardSchemaV1.Result<unknown>) =>
+    result.issues === undefined ? Exit.succeed(result.value) : Exit.fail(issueOf(result.issues, value))
+  const validating = Result.try(() => standard.validate(value))
+  if (Result.isFailure(validating)) return Exit.die(validating.failure)
+  const { success } = validating
+  return success instanceof Promise
+    ? Effect.flatMap(
+        Effect.promise(() => success),
+        judged
+      )
+    : judged(success)
+}
 
 /** JSON that the model is told looks like `document`. */
 const described = (
