@@ -1,0 +1,99 @@
+import { assert, describe, it } from "@effect/vitest"
+import { createRuntime, type Event, tool } from "@reins/runtime/promise"
+import { ScriptedModel } from "@reins/runtime/testing"
+
+const calling = (...ids: ReadonlyArray<string>) =>
+  ScriptedModel.make({
+    replies: [ScriptedModel.calls(ids.map((id) => ({ id, name: "work", args: { id } }))), ScriptedModel.text("done")]
+  })
+
+const agents = [{ name: "desk", tools: ["work"] }] as const
+
+const parameters = { type: "object" } as const
+
+const gate = () => {
+  let open = (): void => {}
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  return { open, opened }
+}
+
+const resultsOf = (events: ReadonlyArray<Event>) =>
+  events.flatMap((event) =>
+    event.type === "tool-invocation" && event.state === "result" ? [[event.toolInvocationId, event.result]] : []
+  )
+
+describe("a tool as a plain function", () => {
+  it("may answer, promise, throw and reject beside each other, and each call has its own result", async () => {
+    const work = tool({
+      parameters,
+      execute: ({ id }) => {
+        if (id === "answers") return { at: "once" }
+        if (id === "throws") throw new Error("thrown")
+        return id === "rejects" ? Promise.reject(new Error("rejected")) : Promise.resolve({ at: "last" })
+      }
+    })
+    const model = calling("promises", "answers", "rejects", "throws")
+    await using runtime = createRuntime({ model, tools: { work }, agents })
+    const events: Array<Event> = []
+    for await (const event of runtime.query("Go.")) events.push(event)
+    assert.deepStrictEqual(Object.fromEntries(resultsOf(events)), {
+      promises: { at: "last" },
+      answers: { at: "once" },
+      rejects: { message: "rejected" },
+      throws: { message: "thrown" }
+    })
+  })
+
+  it("is left when its run is cancelled, whether or not its promise is ever kept", async () => {
+    const begun = gate()
+    let signal: AbortSignal | undefined
+    const work = tool({
+      parameters,
+      execute: (_, call) => {
+        signal = call.signal
+        begun.open()
+        return new Promise(() => {})
+      }
+    })
+    await using runtime = createRuntime({ model: calling("c1", "c2"), tools: { work }, agents })
+    const { runId } = await runtime.start("Go.")
+    await begun.opened
+    await runtime.cancel(runId)
+    const events: Array<Event> = []
+    for await (const { event } of runtime.watch(runId)) events.push(event)
+    assert.strictEqual(resultsOf(events).length, 2)
+    assert.strictEqual(events.find(({ type }) => type === "finish")?.type, "finish")
+    assert.isTrue(signal?.aborted)
+  })
+
+  it("says nothing for an attempt that is over, though its function goes on", async () => {
+    const second = gate()
+    const late = gate()
+    const work = tool({
+      parameters,
+      timeoutMs: 5,
+      retries: 1,
+      execute: async (_, call) => {
+        const progress = (label: string) => call.progress({ label, phaseIndex: 0, totalPhases: 1 })
+        if (call.attempt === 0) {
+          await second.opened
+          await progress("late")
+          late.open()
+          return { attempt: 0 }
+        }
+        second.open()
+        await late.opened
+        await progress("in time")
+        return { attempt: 1 }
+      }
+    })
+    await using runtime = createRuntime({ model: calling("c1"), tools: { work }, agents })
+    const events: Array<Event> = []
+    for await (const event of runtime.query("Go.")) events.push(event)
+    const labels = events.flatMap((event) => (event.type === "tool-progress" ? [event.label] : []))
+    assert.deepStrictEqual(labels, ["in time"])
+    assert.deepStrictEqual(resultsOf(events), [["c1", { attempt: 1 }]])
+  })
+})
