@@ -9,7 +9,7 @@ import * as Result from "effect/Result"
 import type { Work } from "../engine/Engine.ts"
 import type { CallContext } from "./Call.ts"
 import { digestId } from "../kernel/Digest.ts"
-import * as Invocation from "../tool/Invocation.ts"
+import type * as Invocation from "../tool/Invocation.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import { type FileContent, type FileOptions, FileTooLarge, type Progress, type ToolRunShape } from "../tool/ToolRun.ts"
 
