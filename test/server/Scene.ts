@@ -8,6 +8,7 @@ import type { ModelRequest } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
 import { Effect, Layer, Schema } from "effect"
 import { Tool, Toolkit } from "effect/ai"
+import * as RunTap from "./RunTap.ts"
 
 const options = { parameters: Schema.Struct({ value: Schema.String }), success: Schema.Struct({ got: Schema.String }) }
 const Kit = Toolkit.make(
@@ -42,6 +43,7 @@ const called: { readonly [prompt: string]: ReadonlyArray<string> } = {
 /** A runtime of the agent; `held` runs go on when `release` is run. */
 export const make = Effect.gen(function* () {
   const hold = yield* ScriptedModel.hold
+  const tap = yield* RunTap.make
   const model = ScriptedModel.make({
     respond: (request) => {
       const prompt = ScriptedModel.lastPrompt(request)
@@ -72,5 +74,5 @@ export const make = Effect.gen(function* () {
       Layer.succeed(Model, model)
     ])
   )
-  return { layer, hold, model }
+  return { layer: tap.layer(layer), hold, model, tap }
 })

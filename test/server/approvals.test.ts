@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Stream } from "effect"
 import * as Served from "./Served.ts"
 
 const asked = (prompt: string) => ({ id: "t", messages: [{ role: "user", parts: [{ type: "text", text: prompt }] }] })
@@ -7,11 +7,15 @@ const asked = (prompt: string) => ({ id: "t", messages: [{ role: "user", parts: 
 const pending = (served: Served.Served) =>
   Effect.map(served.ask("/native/approvals"), ({ json }) => json.approvals as ReadonlyArray<{ readonly id: string }>)
 
-/** Waits until `count` questions are open. */
+/** The open questions, once the first run has asked `count` of them. */
 const questions = Effect.fnUntraced(function* (served: Served.Served, count: number) {
-  let open = yield* pending(served)
-  while (open.length < count) open = yield* pending(served)
-  return open.map(({ id }) => id)
+  const runId = yield* served.scene.tap.firstRun
+  yield* served.runtime.watch(runId).pipe(
+    Stream.filter(({ event }) => event.type === "approval-required"),
+    Stream.take(count),
+    Stream.runDrain
+  )
+  return (yield* pending(served)).map(({ id }) => id)
 })
 
 const types = (frames: ReadonlyArray<Served.Frame>) =>

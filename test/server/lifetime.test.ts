@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Authenticator, Server } from "@reins/server"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Stream } from "effect"
+import { TestClock } from "effect/testing"
 import { connect } from "node:net"
 import * as Scene from "./Scene.ts"
 import * as Served from "./Served.ts"
@@ -19,25 +20,15 @@ const leave = Effect.fnUntraced(function* (served: Served.Served) {
 const stateOf = (served: Served.Served, runId: string) =>
   Effect.map(served.runtime.status(runId), (status) => status?.state)
 
-const ended = (served: Served.Served, runId: string): Effect.Effect<void> =>
-  Effect.flatMap(stateOf(served, runId), (state) =>
-    state === "ended" ? Effect.void : Effect.andThen(Effect.sleep("5 millis"), () => ended(served, runId))
-  )
-
-const metric = (served: Served.Served, name: string) =>
-  Effect.map(served.ask("/metrics"), ({ text }) => Number(new RegExp(`^${name} (\\d+)$`, "m").exec(text)?.[1]))
-
-const noReader = (served: Served.Served): Effect.Effect<void> =>
-  Effect.flatMap(metric(served, "reins_answers_open"), (count) =>
-    count === 0 ? Effect.void : Effect.andThen(Effect.sleep("5 millis"), () => noReader(served))
-  )
+/** Completes when the run has ended. */
+const ended = (served: Served.Served, runId: string) => Stream.runDrain(served.runtime.watch(runId))
 
 describe("a run whose reader is gone", () => {
   it.live("goes on", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const runId = yield* leave(served)
-      yield* noReader(served)
+      yield* served.scene.tap.isUnread
       assert.strictEqual(yield* stateOf(served, runId), "running")
       yield* served.scene.hold.release
       assert.include((yield* served.ask(`/native/runs/${runId}/events`)).text, "five")
@@ -53,15 +44,18 @@ describe("a run whose reader is gone", () => {
     })
   )
 
-  it.live("is cancelled after a while, unless somebody watches it again", () =>
+  it.effect("is cancelled after a while, unless somebody watches it again", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve({ onDisconnect: { cancelAfter: "1 second" } })
       const runId = yield* leave(served)
-      yield* noReader(served)
+      yield* served.scene.tap.isUnread
       const back = yield* Effect.promise(() => served.fetch(`/native/runs/${runId}/events`))
-      yield* Effect.sleep("1200 millis")
+      yield* served.scene.tap.isRead
+      yield* TestClock.adjust("2 seconds")
       assert.strictEqual(yield* stateOf(served, runId), "running")
       yield* Effect.promise(async () => await back.body?.cancel())
+      yield* served.scene.tap.isUnread
+      yield* TestClock.adjust("1 second")
       yield* ended(served, runId)
     })
   )
@@ -72,7 +66,7 @@ describe("a run whose reader is gone", () => {
       yield* served.ask("/ai-sdk/chat", {
         body: { id: "t", messages: [{ role: "user", parts: [{ type: "text", text: "gated" }] }] }
       })
-      yield* noReader(served)
+      yield* served.scene.tap.isUnread
       assert.lengthOf((yield* served.ask("/native/approvals")).json.approvals, 1)
     })
   )
@@ -111,9 +105,8 @@ describe("a stream", () => {
       socket.write(
         `POST /native/query HTTP/1.1\r\nhost: x\r\nauthorization: Bearer dev-key\r\ncontent-length: ${body.length}\r\n\r\n${body}`
       )
-      let threads: ReadonlyArray<{ readonly runId?: string }> = []
-      while (threads[0]?.runId === undefined) threads = (yield* served.ask("/native/threads")).json.threads
-      const other = yield* served.ask(`/native/runs/${threads[0].runId}/events`)
+      const runId = yield* served.scene.tap.firstRun
+      const other = yield* served.ask(`/native/runs/${runId}/events`)
       assert.lengthOf(
         other.frames.filter(({ data }) => JSON.parse(data).type === "text"),
         20_000
