@@ -120,6 +120,33 @@ describe("a query", () => {
     assert.strictEqual(events.at(-1)?.type, "data-latency-summary")
   })
 
+  it("says that a tool which ignored the abort and ended well may have taken effect", async () => {
+    const controller = new AbortController()
+    let finish = (_sent: string) => {}
+    await using runtime = createRuntime({
+      model: caller(),
+      tools: {
+        look: {
+          parameters: Order,
+          execute: (_order, { signal }) => {
+            signal.addEventListener("abort", () => finish("sent"))
+            queueMicrotask(() => controller.abort())
+            return new Promise<string>((resolve) => {
+              finish = resolve
+            })
+          }
+        }
+      },
+      agents: [{ name: "desk", tools: ["look"] }]
+    })
+    const events = await collect(runtime.query("go", { signal: controller.signal }))
+    assert.deepStrictEqual(Ordering.checkEvents(events), [])
+    const result = events.find((event) => event.type === "tool-invocation" && event.state === "result")
+    assert.match(JSON.stringify(result), /ended well, so it may have taken effect/)
+    const report = events.find((event) => event.type === "custom" && event.event_type === "cancellation_report")
+    assert.match(JSON.stringify(report), /"stopped":\[\],"abandoned":\[\],"tookEffect":\[\{[^}]*"toolInvocationId":"c"/)
+  })
+
   it("never starts when its signal was aborted before", async () => {
     const model = caller()
     await using runtime = createRuntime({ model, agents: [{ name: "desk" }] })

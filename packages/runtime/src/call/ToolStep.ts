@@ -164,7 +164,7 @@ const neverRan = ({ agent, tool }: CallContext, permit: Permit.Permit, end: Call
 
 /** Attempts the call until it is done or may not be tried again. */
 const execute = (execution: Execution): Effect.Effect<Settled<CallEnd>> =>
-  AtOnce.flatMap(attempt(execution), ({ end, isAbandoned }) => {
+  AtOnce.flatMap(attempt(execution), ({ end, left }) => {
     const { context, live, permit, work } = execution
     const isFailed = end._tag === "Done" && ToolOutcome.mayRetry(end.outcome)
     if (isFailed && execution.attempts <= context.tool.retries && !work.cancel.requested) {
@@ -172,19 +172,22 @@ const execute = (execution: Execution): Effect.Effect<Settled<CallEnd>> =>
       live.restart()
       return execute(execution)
     }
-    const settled = close(execution, end, isAbandoned)
+    const settled = close(execution, end, left)
     return permit.grantId === undefined || live.costNanoUsd === 0
       ? Exit.succeed(settled)
       : Effect.as(context.run.grants.spend(permit.grantId, live.costNanoUsd), settled)
   })
 
-/** How one attempt ended. Abandoned: it did not end when it should, and was left behind. */
+/** What became of a handler that did not stop when it was asked to: left behind, or it ended well in its grace time. */
+type Left = "abandoned" | "completed" | undefined
+
+/** How one attempt ended. */
 interface Attempted {
   readonly end: CallEnd
-  readonly isAbandoned: boolean
+  readonly left: Left
 }
 
-const attempted = (end: CallEnd, isAbandoned = false): Attempted => ({ end, isAbandoned })
+const attempted = (end: CallEnd, left?: Left): Attempted => ({ end, left })
 
 const attempt = (execution: Execution): Effect.Effect<Attempted> => {
   const { context, live, work } = execution
@@ -213,7 +216,9 @@ const attempt = (execution: Execution): Effect.Effect<Attempted> => {
         ? Exit.succeed(attempted(Call.done(held.exit.value)))
         : crash(context, held.exit.cause)
     }
-    return Exit.succeed(attempted(cutShort(execution, held.by, held.abandoned), held.abandoned))
+    return Exit.succeed(
+      attempted(cutShort(execution, held), held.abandoned ? "abandoned" : held.completed ? "completed" : undefined)
+    )
   })
 }
 
@@ -233,10 +238,16 @@ const invoke = ({ context, live, permit }: Execution): Effect.Effect<ToolOutcome
   return Result.isSuccess(answer) ? answer.success : Exit.die(answer.failure)
 }
 
+type Cut = Extract<Interruptible.Held<unknown, never>, { readonly _tag: "Cut" }>
+
 /** How a call ends that the run's signal or a deadline cut short. */
-const cutShort = ({ context, work }: Execution, by: "signal" | "deadline", isAbandoned: boolean): CallEnd => {
+const cutShort = ({ context, work }: Execution, { abandoned, by, completed }: Cut): CallEnd => {
   const { agent, tool } = context
-  const left = isAbandoned ? "; it did not stop when asked and was left behind" : ""
+  const left = abandoned
+    ? "; it did not stop when asked, was left behind, and may still take effect"
+    : completed
+      ? "; it did not stop when asked and ended well, so it may have taken effect"
+      : ""
   if (by === "signal") {
     return Call.cancelled(ToolOutcome.fault("Cancelled", `the run was cancelled${left}`, "cancelled"))
   }
@@ -258,7 +269,7 @@ const crash = ({ run, tool }: CallContext, cause: Cause.Cause<never>): Effect.Ef
 }
 
 /** Gives back what was held, and says how the call ended. */
-const close = (execution: Execution, end: CallEnd, isAbandoned: boolean): Settled<CallEnd> => {
+const close = (execution: Execution, end: CallEnd, left: Left): Settled<CallEnd> => {
   const { context, held, live, permit, work } = execution
   const { agent, tool } = context
   live.end()
@@ -268,12 +279,13 @@ const close = (execution: Execution, end: CallEnd, isAbandoned: boolean): Settle
     value: end,
     path: agent.path,
     events: [Call.resultEvent(permit.call, permit.args, end.outcome, tool.execution)],
-    spent: [rowOf(execution, end, isAbandoned)]
+    spent: [rowOf(execution, end, left)]
   }
 }
 
 /** The ledger's row of the call. */
-const rowOf = (execution: Execution, { outcome: { status } }: CallEnd, isAbandoned: boolean): Entry.ToolEntry => {
+const rowOf = (execution: Execution, { outcome }: CallEnd, left: Left): Entry.ToolEntry => {
+  const status = left === "completed" ? undefined : outcome.status
   const { context, live, permit, startedAt, work } = execution
   const { costNanoUsd } = live
   const row: Entry.ToolEntry = {
@@ -285,11 +297,11 @@ const rowOf = (execution: Execution, { outcome: { status } }: CallEnd, isAbandon
     endedAt: work.now(),
     attempts: execution.attempts + execution.begunBefore
   }
-  if (costNanoUsd === 0 && status === undefined && !isAbandoned) return row
+  if (costNanoUsd === 0 && status === undefined && left !== "abandoned") return row
   return {
     ...row,
     ...(costNanoUsd === 0 ? {} : { costNanoUsd }),
     ...(status === undefined ? {} : { status }),
-    ...(isAbandoned ? { abandoned: true } : {})
+    ...(left === "abandoned" ? { abandoned: true } : {})
   }
 }

@@ -13,13 +13,16 @@ import type { Alarm, AlarmListener, Deadline } from "./Alarm.ts"
 import type { Signal, SignalListener } from "./Signal.ts"
 import * as Task from "./Task.ts"
 
-/** How a held effect ended. What a `Cut` one still did in its grace time is not told. */
+/** How a held effect ended. What a `Cut` one answered in its grace time is not told. */
 export type Held<A, E> =
   | { readonly _tag: "Done"; readonly exit: Exit.Exit<A, E> }
   | {
       readonly _tag: "Cut"
       readonly by: "signal" | "deadline"
+      /** It had not ended when its grace time was over, and may still be at work. */
       readonly abandoned: boolean
+      /** It ended well all the same, within its grace time. */
+      readonly completed: boolean
     }
 
 export interface Limits {
@@ -38,7 +41,7 @@ export interface Limits {
 export const hold = <A, E>(effect: Effect.Effect<A, E>, limits: Limits): Task.Task<Held<A, E>, never> =>
   Task.make((caller, ended) => {
     if (!limits.signal.requested) return new Watch(limits, ended).begin(effect, caller)
-    ended(Exit.succeed(cut("signal", false)))
+    ended(Exit.succeed(cut("signal")))
     return nothing
   })
 
@@ -49,7 +52,7 @@ const nothing = (): void => {}
  * work.
  */
 export const begin = <A, E>(work: () => Effect.Effect<A, E>, limits: Limits): Effect.Effect<Held<A, E>> => {
-  if (limits.signal.requested) return Exit.succeed(cut("signal", false))
+  if (limits.signal.requested) return Exit.succeed(cut("signal"))
   const begun = Result.try(work)
   if (Result.isFailure(begun)) return Exit.succeed({ _tag: "Done", exit: Exit.die(begun.failure) })
   const effect = begun.success
@@ -58,7 +61,8 @@ export const begin = <A, E>(work: () => Effect.Effect<A, E>, limits: Limits): Ef
 
 const isExit = <A, E>(effect: Effect.Effect<A, E>): effect is Exit.Exit<A, E> => Exit.isExit(effect)
 
-const cut = (by: "signal" | "deadline", abandoned: boolean) => ({ _tag: "Cut", by, abandoned }) as const
+const cut = (by: "signal" | "deadline", abandoned = false, completed = false) =>
+  ({ _tag: "Cut", by, abandoned, completed }) as const
 
 /** Work that was not done at once. */
 class Watch<A, E> implements SignalListener, AlarmListener {
@@ -88,7 +92,7 @@ class Watch<A, E> implements SignalListener, AlarmListener {
   }
 
   private readonly ended = (exit: Exit.Exit<A, E>): void =>
-    this.finish(this.by === undefined ? { _tag: "Done", exit } : cut(this.by, false))
+    this.finish(this.by === undefined ? { _tag: "Done", exit } : cut(this.by, false, Exit.isSuccess(exit)))
 
   signalled(): void {
     this.end("signal")
