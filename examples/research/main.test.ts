@@ -151,7 +151,7 @@ layer(Sample.layer, { excludeTestServices: true })("npm start", (it) => {
         const ships = yield* Sample.folder(Sample.ships)
         const { code, stderr, stdout } = yield* run(ships, ["--path", ships, "-q", " \n", "--json"])
         assert.deepStrictEqual({ code, stdout }, { code: 1, stdout: "" })
-        assert.strictEqual(stderr, "Nothing was started: the prompt is empty.\n")
+        assert.strictEqual(stderr, "Nothing was started: The prompt is empty. Give text or at least one file.\n")
       })
     )
   })
@@ -193,7 +193,11 @@ layer(Sample.layer, { excludeTestServices: true })("npm start", (it) => {
       { args: ["--approve", "--deny"], expected: 2, why: /^Say either --approve or --deny/ },
       { args: ["--path", "no/such"], expected: 1, why: /^There is no folder "no\/such"\.\n$/ },
       { args: ["--path", "README.md"], expected: 1, why: /^"README.md" is not a folder\.\n$/ },
-      { args: ["--question", ""], expected: 1, why: /^Nothing was started: the prompt is empty\.\n$/ },
+      {
+        args: ["--question", ""],
+        expected: 1,
+        why: /^Nothing was started: The prompt is empty\. Give text or at least one file\.\n$/
+      },
       {
         args: ["--out", "no/such/report.md"],
         expected: 1,

@@ -1,6 +1,7 @@
 /**
- * Where in a run an agent stands: `[]` is the root, `["planner#2"]` the specialist `planner` that the root called with the
- * tool call `2`, and so on down. A path names an agent's place, not its kind: two calls of one specialist have two paths.
+ * The position of an agent in a run: `[]` is the root, `["planner#2"]` the specialist `planner` that the root called
+ * with tool call `2`, and so on. A path identifies one call of an agent, not its type: two calls of one specialist have
+ * two paths.
  */
 import * as Schema from "effect/Schema"
 
@@ -15,12 +16,12 @@ export const root: AgentPath = Object.freeze([])
 export const child = (path: AgentPath, agentName: string, toolInvocationId: string): AgentPath =>
   Object.freeze([...path, `${agentName}#${toolInvocationId}`])
 
-/** A string that is equal exactly for equal paths, usable as a map key and as the prefix of names in the journal. */
+/** A string that is equal exactly for equal paths. For use as a map key and as the prefix of names in the journal. */
 export const key = (path: AgentPath): string => (path.length === 0 ? "" : `${path.map(escape).join("/")}/`)
 
 /**
- * A string that is equal exactly for equal paths and call ids. An id that could be taken for an agent's path and one of its calls
- * (`a#1/b`), or for one that is escaped, is escaped; every other stands as it is.
+ * A string that is equal exactly for equal paths and call ids. An id that could be taken for an agent's path and one of
+ * its calls (`a#1/b`), or for one that is escaped, is escaped; every other stands as it is.
  */
 export const callKey = (path: AgentPath, callId: string): string =>
   `${key(path)}${/^[^/]*#[^/]*\/|^~/.test(callId) ? `~${escape(callId)}` : callId}`

@@ -1,5 +1,5 @@
 /**
- * A JSON value: what events, tool arguments and tool results carry.
+ * JSON values, which events, tool arguments and tool results carry.
  */
 import * as Schema from "effect/Schema"
 
@@ -8,8 +8,8 @@ export type Json = Schema.Json
 export const Json: Schema.Codec<Json> = Schema.Json
 
 /**
- * Freezes plain data throughout, and returns it. What is frozen already is taken to be so throughout, so that freezing it again costs
- * one look.
+ * Freezes plain data deeply and returns it. An object that is already frozen is assumed to be deeply frozen, so
+ * freezing it again costs one check.
  */
 export const freeze = <A>(value: A): A => {
   freezeAll(value)

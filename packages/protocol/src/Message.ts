@@ -1,13 +1,15 @@
 /**
- * The messages of a conversation: what a thread stores, what a model is sent, what a log folds to.
+ * The messages of a conversation, as a thread stores them and a model is sent them. `Transcript` folds a log to
+ * messages.
  *
- * A history is pair-complete when every tool call of an assistant message has exactly one result in the tool messages that
- * follow it; `Transcript` makes such histories and checks them. Foreign message shapes live in their dialect or adapter.
+ * A history is pair-complete when every tool call of an assistant message has exactly one result in the tool messages
+ * that follow it; `Transcript` creates and checks such histories. Message shapes of other protocols belong to their
+ * dialect or adapter.
  */
 import * as Schema from "effect/Schema"
 import { freeze, Json } from "./Json.ts"
 
-// What a provider wants back with a part, opaque to everybody else.
+// Provider data that must be sent back with the part; opaque to everything else.
 const OptionalMetadata = Schema.optionalKey(Schema.Record(Schema.String, Json))
 
 export const TextPart = Schema.Struct({ type: Schema.Literal("text"), text: Schema.String, metadata: OptionalMetadata })
@@ -41,13 +43,17 @@ export const ResultPart = Schema.Struct({
   metadata: OptionalMetadata
 })
 
-/** Words. `metadata` is what a provider wants back with the part on the next step, opaque to everybody else. */
+/**
+ * Text. `metadata` is provider data that must be sent back with the part on the next step; opaque to everything else.
+ */
 export interface TextPart extends Schema.Schema.Type<typeof TextPart> {}
-/** A model's reasoning; its `metadata` carries signatures or encrypted content that the provider wants back. */
+/**
+ * A model's reasoning; its `metadata` carries signatures or encrypted content that must be sent back to the provider.
+ */
 export interface ReasoningPart extends Schema.Schema.Type<typeof ReasoningPart> {}
 /** A file: `data` is a URL (`https:` or `data:`) or base64 content of the given media type. */
 export interface FilePart extends Schema.Schema.Type<typeof FilePart> {}
-/** A tool call. `args` is what the model wrote: JSON, or the raw string where it was not JSON. */
+/** A tool call. `args` are the model's arguments: JSON, or the raw string where they are not JSON. */
 export interface CallPart extends Schema.Schema.Type<typeof CallPart> {}
 /**
  * A tool call's result. `status` is absent on success. `content`, when present, is shown to the model in place of
@@ -55,9 +61,9 @@ export interface CallPart extends Schema.Schema.Type<typeof CallPart> {}
  */
 export interface ResultPart extends Schema.Schema.Type<typeof ResultPart> {}
 
-/** What a user message holds. */
+/** A part of a user message. */
 export type UserPart = TextPart | FilePart
-/** What a model's message holds. */
+/** A part of a model's message. */
 export type AssistantPart = TextPart | ReasoningPart | FilePart | CallPart | ResultPart
 export const AssistantPart: Schema.Codec<AssistantPart> = Schema.Union([
   TextPart,
@@ -77,9 +83,9 @@ const AssistantStruct = Schema.Struct({
 })
 const ToolStruct = Schema.Struct({ role: Schema.Literal("tool"), content: Schema.Array(ResultPart) })
 
-/** What the caller said, or what the runtime says to the model in its place. */
+/** A message from the caller, or one that the runtime sends to the model in the user's role. */
 export interface User extends Schema.Schema.Type<typeof UserStruct> {}
-/** What a model said in one step. A `tool-result` inside belongs to a tool that the provider ran itself. */
+/** The model's output in one step. A `tool-result` in it belongs to a tool that the provider ran itself. */
 export interface Assistant extends Schema.Schema.Type<typeof AssistantStruct> {}
 /** The results of a step's calls, in call order. */
 export interface Tool extends Schema.Schema.Type<typeof ToolStruct> {}
@@ -88,18 +94,19 @@ export interface Tool extends Schema.Schema.Type<typeof ToolStruct> {}
 export type Message = User | Assistant | Tool
 export const Message: Schema.Codec<Message> = Schema.Union([UserStruct, AssistantStruct, ToolStruct])
 
-/** What a caller asks: plain text, or parts where files are sent along. */
+/** A caller's prompt: plain text, or parts where files are sent along. */
 export type Prompt = string | ReadonlyArray<UserPart>
 export const Prompt: Schema.Codec<Prompt> = Schema.Union([
   Schema.String,
   Schema.Array(Schema.Union([TextPart, FilePart]))
 ])
 
-// The constructors write parts out as literals, an absent field absent, so that the parts of a history have few shapes.
+// The constructors use object literals and leave absent fields out, so that the parts of a history have few hidden
+// classes.
 
 type Metadata = TextPart["metadata"] | undefined
 
-/** Words of a model's, or its reasoning. */
+/** Text or reasoning of a model. */
 export const spokenPart = (type: "text" | "reasoning", text: string, metadata?: Metadata): TextPart | ReasoningPart =>
   metadata === undefined ? { type, text } : { type, text, metadata }
 
@@ -117,7 +124,7 @@ export const callPart = (
   return execution === undefined ? { type, id, name, args } : { type, id, name, args, execution }
 }
 
-/** A tool call's result: `status` is absent on success, `content` where the model reads `result` itself. */
+/** A tool call's result: `status` is absent on success, `content` where the model is shown `result` itself. */
 export const resultPart = (
   call: { readonly id: string; readonly name: string },
   outcome: {
@@ -141,7 +148,9 @@ export const fromPrompt = (prompt: Prompt): User => ({
   content: typeof prompt === "string" ? [{ type: "text", text: prompt }] : prompt
 })
 
-/** The message frozen throughout: what a thread keeps and a model is sent, and nobody may change. */
+/**
+ * Freezes the message deeply. Messages of threads and of model requests are frozen, so that no reader can change them.
+ */
 export const frozen = <M extends Message>(message: M): M => freeze(message)
 
 /** All text of a message, reasoning left out. */

@@ -107,6 +107,6 @@ describe("Budget.validate", () => {
   it("says what is wrong in a sentence", () => {
     const invalid = Budget.validate({ maxSteps: -1 })
     assert.strictEqual(invalid?._tag, "InvalidBudget")
-    assert.strictEqual(invalid?.message, "the budget's maxSteps is not a whole number from 0 on: -1")
+    assert.strictEqual(invalid?.message, "Invalid budget: maxSteps must be a whole number of at least 0, but is -1")
   })
 })

@@ -26,7 +26,7 @@ describe("Budget.raise", () => {
     const node = spent(options, { steps: 3, inputTokens: 6, outputTokens: 4, nanoUsd: 5e8, toolCalls: 2, tool: "t" })
     assert.strictEqual(
       refused(node, { maxSteps: 3 }).message,
-      "the budget's maxSteps must be more than the 3 that is used and held"
+      "Invalid budget: maxSteps must be more than the 3 that is used and held"
     )
     assert.strictEqual(refused(node, { maxTotalTokens: 10 }).limit, "maxTotalTokens")
     assert.strictEqual(refused(node, { maxCostUsd: 0.5 }).limit, "maxCostUsd")
@@ -75,7 +75,10 @@ describe("Budget.raise", () => {
       "constructor",
       "maxCallsPerTool.t"
     ]) {
-      assert.strictEqual(refused(node, { [limit]: 10 }).message, `the budget's ${limit} is not a limit of this budget`)
+      assert.strictEqual(
+        refused(node, { [limit]: 10 }).message,
+        `Invalid budget: ${limit} is not a limit of this budget`
+      )
     }
   })
 

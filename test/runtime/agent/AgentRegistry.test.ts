@@ -59,7 +59,10 @@ describe("a runtime is not built", () => {
   it.effect("of a budget that is none", () =>
     Effect.gen(function* () {
       const agents = [Agent.make("desk", { budget: Budget.make({ maxSteps: -1 }) })]
-      assert.match(yield* flaw(Runtime.layer({ agents })), /^agent "desk": the budget's maxSteps is not a whole number/)
+      assert.match(
+        yield* flaw(Runtime.layer({ agents })),
+        /^agent "desk": Invalid budget: maxSteps must be a whole number/
+      )
     })
   )
 

@@ -58,7 +58,7 @@ describe.each(libraries)("a specialist whose input and output are schemas of %s"
     for (const input of [{ topic: "x" }, { theme: "tides" }, "tides", 1n]) {
       const failure = await rejected(runtime.completeSpecialist("reader", input))
       assert.instanceOf(failure, QueryRejected)
-      assert.match(String(failure), /the input does not fit/)
+      assert.match(String(failure), /Invalid input for/)
     }
     assert.strictEqual(model.requests.length, 0)
   })

@@ -116,7 +116,7 @@ describe("the answer of a specialist from code", () => {
       const { count } = counting("twelve", '{ "pages": 12 }')
       const error = yield* Effect.flip(count)
       assert.strictEqual(error.reason._tag, "OutputInvalid")
-      assert.match(error.message, /^the answer of counter does not fit its output schema: .*pages/s)
+      assert.match(error.message, /^The answer of counter does not fit its output schema: .*pages/s)
     })
   )
 

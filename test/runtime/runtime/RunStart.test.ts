@@ -50,7 +50,7 @@ describe("a query is refused, and leaves no trace, when", () => {
     Effect.gen(function* () {
       const runtime = yield* Solo.runtime(silent())
       const error = yield* Effect.flip(runtime.complete("hi", { agent: "duo" }))
-      assert.strictEqual(error.message, `no agent "duo" in this runtime; it has solo`)
+      assert.strictEqual(error.message, `Unknown agent "duo". Available agents: solo`)
       assert.strictEqual(yield* refusal("hi", { agent: "duo" }), "UnknownAgent")
     }).pipe(Effect.scoped)
   )
@@ -196,7 +196,7 @@ describe("a thread", () => {
       yield* runtime.complete("hi", { threadId: "thread", resourceId: "mia" })
       const error = yield* Effect.flip(runtime.complete("hi", { threadId: "thread", resourceId: "tom" }))
       assert.strictEqual(error.reason._tag, "ThreadForbidden")
-      assert.strictEqual(error.message, `no thread "thread"`)
+      assert.strictEqual(error.message, `Thread "thread" not found`)
       assert.strictEqual((yield* runtime.threads.get("thread")).length, 2)
     }).pipe(Effect.scoped)
   )
@@ -221,7 +221,7 @@ describe("a specialist from code is refused when", () => {
     Effect.gen(function* () {
       const runtime = yield* Solo.runtime(silent())
       const error = yield* Effect.flip(Stream.runDrain(runtime.runSpecialist(teller, "hi")))
-      assert.strictEqual(error.message, `no agent "teller" in this runtime; it has solo`)
+      assert.strictEqual(error.message, `Unknown agent "teller". Available agents: solo`)
     }).pipe(Effect.scoped)
   )
 
@@ -235,7 +235,7 @@ describe("a specialist from code is refused when", () => {
       ]
       for (const { message, reason } of refused) {
         assert.strictEqual(reason._tag, "InvalidInput")
-        assert.match(message, /^the input does not fit (reader|teller): \S/)
+        assert.match(message, /^Invalid input for (reader|teller): \S/)
       }
     }).pipe(Effect.provide(Desk.plain(silent(), { agents: [reader, teller] })))
   )

@@ -1,12 +1,12 @@
 /**
- * The words of an approval: the question, the decision a person gives, the outcome the events tell, and the grant that a
- * scoped approval leaves behind. Data only: asking and answering is the runtime's business.
+ * The data of an approval: the request that a person is asked, and the resolution. Asking and answering is done by the
+ * runtime.
  */
 import * as Schema from "effect/Schema"
 import { AgentPath } from "../AgentPath.ts"
 import { Json } from "../Json.ts"
 
-/** What is asked about: a tool call, a plan, or more budget. */
+/** What the request is about: a tool call, a plan, or more budget. */
 export type Kind = "tool" | "plan" | "budget"
 export const Kind: Schema.Codec<Kind> = Schema.Literals(["tool", "plan", "budget"])
 
@@ -28,17 +28,17 @@ const RequestStruct = Schema.Struct({
 }).annotate({ identifier: "ApprovalRequest" })
 
 /**
- * The question, as the `approval-required` event carries it.
+ * The request, as the `approval-required` event carries it.
  *
  * **Details**
  * - `target`: the tool's name, the plan's id, or the exhausted limit.
  * - `payload`: the call's arguments, the plan, or `{ limit, max, used }`.
- * - `resourceId`: the tenant that the run belongs to; only it may answer. `"default"` where tenants are not used.
+ * - `resourceId`: the tenant of the run; only this tenant may answer. `"default"` where tenants are not used.
  * - `toolInvocationId`: present exactly for `kind: "tool"`.
  * - `agentPath`: present when raised below the root.
- * - `begunBefore`: present where the call was begun and its process died before it had a result: how often that happened. The
- *   call may have taken effect, and the question is whether it may be made once more.
- * - `expiresAt`: epoch milliseconds after which the answer is `expired`; absent means it waits for ever.
+ * - `begunBefore`: how often the call was started by a process that died before there was a result; absent where never.
+ *   The call may have taken effect, and the question is whether it may run again.
+ * - `expiresAt`: epoch milliseconds after which the request expires; absent: it never does.
  */
 export interface Request extends Schema.Schema.Type<typeof RequestStruct> {}
 export const Request: Schema.Codec<Request> = RequestStruct
@@ -49,7 +49,10 @@ const Revise = Schema.Struct({ outcome: Schema.Literal("revise"), partial: Json 
 const Expired = Schema.Struct({ outcome: Schema.Literal("expired") })
 const Cancelled = Schema.Struct({ outcome: Schema.Literal("cancelled") })
 
-/** How a request ended. `expired` and `cancelled` are the runtime's, the others a person's; expired is not rejected. */
+/**
+ * How a request ended. `expired` and `cancelled` are set by the runtime, the others by a person. Expired is not
+ * rejected.
+ */
 export type Outcome =
   | Schema.Schema.Type<typeof Approve>
   | Schema.Schema.Type<typeof Reject>
@@ -71,8 +74,8 @@ const ResolutionStruct = Schema.Struct({
 }).annotate({ identifier: "ApprovalResolution" })
 
 /**
- * The answer, as the `approval-decision` event carries it. `feedback` is what the person wrote, `by` who they are,
- * `scope` how far the approval reaches (absent: this call only), `grantId` the grant it left behind.
+ * The resolution, as the `approval-decision` event carries it. `feedback` is the person's remark, `by` who decided,
+ * `scope` how far the approval reaches (absent: this call only), `grantId` the grant that it created.
  */
 export interface Resolution extends Schema.Schema.Type<typeof ResolutionStruct> {}
 export const Resolution: Schema.Codec<Resolution> = ResolutionStruct

@@ -1,22 +1,22 @@
 /**
- * Why a decision was not taken. The request, where there is one, is as it was: nothing ran because of this decision.
+ * Why a decision was not accepted. The request, where there is one, is unchanged: nothing ran because of this decision.
  */
 import * as Schema from "effect/Schema"
 import { Outcome } from "./Approval.ts"
 
-/** No request of this id, for this tenant. */
+/** This tenant has no request with this id. */
 export class ApprovalNotFound extends Schema.TaggedError<ApprovalNotFound>()("ApprovalNotFound", {}) {
   override get message() {
-    return "no such approval request"
+    return "Approval request not found"
   }
 }
 
-/** Answered before; `outcome` is what counts. */
+/** The request was already answered, with `outcome`. */
 export class ApprovalResolved extends Schema.TaggedError<ApprovalResolved>()("ApprovalResolved", {
   outcome: Outcome
 }) {
   override get message() {
-    return `the request was answered before: ${this.outcome.outcome}`
+    return `The request was already answered: ${this.outcome.outcome}`
   }
 }
 
@@ -25,14 +25,14 @@ export class ApprovalExpired extends Schema.TaggedError<ApprovalExpired>()("Appr
   expiresAt: Schema.Natural
 }) {
   override get message() {
-    return "the request has expired"
+    return "The request has expired"
   }
 }
 
-/** The request is another tenant's, and its existence may be known to this caller. */
+/** The request belongs to another tenant, and this caller may know that it exists. */
 export class ApprovalForbidden extends Schema.TaggedError<ApprovalForbidden>()("ApprovalForbidden", {}) {
   override get message() {
-    return "this approval request belongs to somebody else"
+    return "The approval request belongs to another tenant"
   }
 }
 
@@ -41,21 +41,21 @@ export class InvalidArguments extends Schema.TaggedError<InvalidArguments>()("In
   issue: Schema.String
 }) {
   override get message() {
-    return `the decision cannot be applied: ${this.issue}`
+    return `The decision cannot be applied: ${this.issue}`
   }
 }
 
 const members = [ApprovalNotFound, ApprovalResolved, ApprovalExpired, ApprovalForbidden, InvalidArguments] as const
 
-/** Why a decision was not taken. */
+/** Why a decision was not accepted. */
 export type Reason = InstanceType<(typeof members)[number]>
 
-/** A decision that was not taken, for the request `id`. */
+/** A decision that was not accepted, for the request `id`. */
 export class ApprovalError extends Schema.TaggedError<ApprovalError>()("ApprovalError", {
   id: Schema.String,
   reason: Schema.Union(members)
 }) {
   override get message(): string {
-    return `approval ${JSON.stringify(this.id)}: ${this.reason.message}`
+    return `Approval ${JSON.stringify(this.id)}: ${this.reason.message}`
   }
 }

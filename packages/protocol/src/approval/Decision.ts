@@ -1,6 +1,6 @@
 /**
- * What a person answers to an approval request: approve, reject or revise. Made with the constructors below and handed to
- * `Runtime.respondToApproval`. A decision is data: it may be stored and sent.
+ * A person's decision about an approval request: approve, reject or revise. Create one with the constructors below and
+ * pass it to `Runtime.respondToApproval`. A decision is plain data that can be stored and sent.
  */
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
@@ -29,33 +29,35 @@ const Revise = Schema.Struct({ type: Schema.Literal("revise"), partial: Json, ..
   identifier: "DecisionRevise"
 })
 
-/** Go on: for this call, or with a scope for more of them; with `raise`, more budget. */
+/** Allow this call, or with a scope further calls; with `raise`, more budget. */
 export interface Approve extends Schema.Schema.Type<typeof Approve> {}
-/** Do not. */
+/** Do not allow it. */
 export interface Reject extends Schema.Schema.Type<typeof Reject> {}
-/** Go on, with these arguments in place of those it names. */
+/** Allow it with changed arguments: `partial` replaces those that it names. */
 export interface Revise extends Schema.Schema.Type<typeof Revise> {}
 
-/** A person's answer. */
+/** A person's decision. */
 export type Decision = Approve | Reject | Revise
 
 interface SaidOptions {
-  /** Who answers; recorded with the decision, and shown on its event. Absent: nobody is named. */
+  /** Who decides; recorded with the decision and shown on its event. Absent: not recorded. */
   readonly by?: string | undefined
-  /** A remark. On a rejection the model reads it. */
+  /** A remark. On a rejection the model is given it. */
   readonly feedback?: string | undefined
 }
 
 interface ApproveOptions extends SaidOptions {
-  /** How far the approval reaches. Absent: this call only. A wider scope leaves a grant behind. */
+  /** How far the approval reaches. Absent: this call only. A wider scope creates a grant. */
   readonly scope?: Scope | undefined
-  /** Only calls whose arguments contain this value (deep, objects by subset) run on the grant. Absent: any arguments. */
+  /**
+   * Only calls whose arguments contain this value (deep, objects by subset) run on the grant. Absent: any arguments.
+   */
   readonly matcher?: Json | undefined
-  /** How many further calls the grant serves. Absent: any number. */
+  /** How many further calls the grant allows. Absent: any number. */
   readonly uses?: number | undefined
-  /** Most US dollars that calls on the grant may report as their cost. Absent: no limit. */
+  /** The most that calls on the grant may cost, in US dollars. Absent: no limit. */
   readonly maxCostUsd?: number | undefined
-  /** How long the grant lasts from the decision on. Absent: as long as its scope. */
+  /** How long the grant is valid, from the decision on. Absent: as long as its scope. */
   readonly expiresIn?: Duration.Input | undefined
 }
 
@@ -64,7 +66,7 @@ const said = (options: SaidOptions | undefined) => ({
   ...(options?.feedback === undefined ? {} : { feedback: options.feedback })
 })
 
-/** The call may run, the plan go on. */
+/** Allows the call or the plan. */
 const approve = (options?: ApproveOptions): Decision => ({
   type: "approve",
   ...said(options),
@@ -77,17 +79,17 @@ const approve = (options?: ApproveOptions): Decision => ({
     : { expiresInMillis: Duration.toMillis(Duration.fromInputUnsafe(options.expiresIn)) })
 })
 
-/** The call must not run; `feedback` is what the model reads. Final for this call. */
+/** Rejects the call; the model is given `feedback`. Final for this call. */
 const reject = (options?: SaidOptions): Decision => ({ type: "reject", ...said(options) })
 
 /**
- * The call runs with other arguments: `partial` replaces the arguments it names (for a plan: goes back to the planner).
- * Checked against the tool's schema when the decision is given; a misfit fails with `InvalidArguments` and leaves the
- * request open.
+ * Allows the call with changed arguments: `partial` replaces the arguments that it names (a plan goes back to the
+ * planner). The result is checked against the tool's schema when the decision is given; arguments that do not fit fail
+ * with `InvalidArguments` and leave the request open.
  */
 const revise = (partial: Json, options?: SaidOptions): Decision => ({ type: "revise", partial, ...said(options) })
 
-/** More budget, as the answer to a request of kind `budget`: new limits by name, each above what is spent. */
+/** Allows more budget, for a request of kind `budget`: new limits by name, each above what is spent. */
 const raise = (limits: { readonly [limit: string]: number }, options?: SaidOptions): Decision => ({
   type: "approve",
   raise: limits,

@@ -1,8 +1,8 @@
 /**
- * A remembered approval: which calls may run without asking again, how often, how long, at what cost.
+ * A stored approval: which calls may run without asking again, how often, for how long and at what cost.
  *
- * Data and one judgement, `covers`. A grant names a tool and the definition it had: when that changes, the grant is void. Who
- * keeps grants and takes uses from them is the runtime.
+ * Data and one rule, `covers`. A grant names a tool and the hash of its definition: when the definition changes, the
+ * grant is void. The runtime stores grants and counts their uses.
  */
 import * as Schema from "effect/Schema"
 import { AgentPath, isWithin } from "../AgentPath.ts"
@@ -27,10 +27,11 @@ const GrantStruct = Schema.Struct({
 
 /**
  * **Details**
- * - `scope`: `run` the run it was given in; `thread` every run of that thread; `subtree` that run, at and below `agentPath`.
- * - `toolHash`: of the tool's name, description and parameters as they were when the person answered.
+ * - `scope`: `run`: the run in which it was given; `thread`: every run of that thread; `subtree`: that run, at and
+ *   below `agentPath`.
+ * - `toolHash`: hash of the tool's name, description and parameters at the time of the decision.
  * - `matcher`: arguments must contain it (objects by the members it names, at any depth; all else equal). Absent: any.
- * - `usesLeft`, `nanoUsdLeft`: further calls, and what they may report as their cost. Absent: no limit.
+ * - `usesLeft`, `nanoUsdLeft`: how many further calls are allowed, and what they may cost. Absent: no limit.
  * - `expiresAt`, `grantedAt`: epoch milliseconds.
  */
 export interface Grant extends Schema.Schema.Type<typeof GrantStruct> {}
@@ -72,7 +73,9 @@ const reaches = (grant: Grant, claim: Claim): boolean => {
 const isRecord = (value: Json): value is { readonly [key: string]: Json } =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-/** Whether `value` holds all that `pattern` says: objects by the members named, arrays and the rest exactly. */
+/**
+ * Whether `value` matches `pattern`: objects by the members that the pattern names, arrays and other values exactly.
+ */
 export const contains = (value: Json, pattern: Json): boolean => {
   if (isRecord(pattern)) {
     return (

@@ -1,10 +1,10 @@
 /**
- * Budgets: limits for an agent and everything below it, and the tree that holds a run to them.
+ * Budgets: limits for an agent and everything below it, and the tree that enforces them in a run.
  *
- * A user writes `Budget.make({ maxSteps: 12, maxCostUsd: 0.25, maxDuration: "2 minutes" })`. The runtime makes a `Node` of
- * each agent's budget and, before each model and tool call, reserves an amount on the agent's `Chain`: its node and all its
- * ancestors, nearest first. The call done, it settles what was spent. Parallel agents cannot overspend, because what one
- * holds is not there for the others.
+ * A user writes `Budget.make({ maxSteps: 12, maxCostUsd: 0.25, maxDuration: "2 minutes" })`. The runtime makes a `Node`
+ * of each agent's budget and, before each model and tool call, reserves an amount on the agent's `Chain`: its node and
+ * all its ancestors, nearest first. After the call it settles what was spent. Parallel agents cannot overspend, because
+ * an amount that one has reserved is not available to the others.
  */
 export type { Amount, Counters } from "./BudgetCounters.ts"
 export { Budget, make, validate } from "./BudgetData.ts"

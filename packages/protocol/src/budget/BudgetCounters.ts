@@ -1,9 +1,9 @@
 /**
- * What a budget counts, and the amounts that are added to it.
+ * What a budget counts, and the amounts that are added to the counters.
  */
 import * as Count from "../money/Count.ts"
 
-/** What is counted on a node, for the agent and everything below it. */
+/** The counters of a node, for the agent and everything below it. */
 export interface Counters {
   readonly steps: number
   readonly toolCalls: number
@@ -14,8 +14,8 @@ export interface Counters {
 }
 
 /**
- * What a call holds, or has spent. Absent is 0; fractions are rounded up; NaN and `Infinity` are the largest count, so that
- * a broken number is refused and never taken for free. `tool` names the tool of the `toolCalls`.
+ * What a call reserves, or has spent. Absent is 0; fractions are rounded up; NaN and `Infinity` count as the largest
+ * number, so that an invalid number is refused and never free. `tool` names the tool of the `toolCalls`.
  */
 export interface Amount {
   readonly steps?: number | undefined
@@ -27,12 +27,15 @@ export interface Amount {
   readonly agents?: number | undefined
 }
 
-/** For the rare readers that treat all counters alike. What runs for each call names them: see `plus`. */
+/**
+ * For code that treats all counters alike and runs seldom. Code that runs for each call names them, as `plus` does: it
+ * is faster.
+ */
 export const names = ["steps", "toolCalls", "inputTokens", "outputTokens", "nanoUsd", "agents"] as const
 
 export const zero: Counters = { steps: 0, toolCalls: 0, inputTokens: 0, outputTokens: 0, nanoUsd: 0, agents: 0 }
 
-/** The count that a part of an `Amount` stands for. */
+/** The count of a part of an `Amount`. */
 export const whole = Count.whole
 
 /** The counters with an amount added; each stops at 2⁵³ − 1. */

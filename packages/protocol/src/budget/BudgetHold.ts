@@ -1,9 +1,9 @@
 /**
- * Holding an amount on a chain before a call, and settling it after.
+ * Reserves an amount on a chain before a call, and settles it after.
  *
- * A hold is on a whole chain or nowhere, and is settled on the same chain; whoever owns the tree puts the new nodes back
- * in their places. These are functions of data: two reservations are safe from each other because the owner makes one
- * after the other.
+ * A hold is on every node of a chain or on none, and is settled on the same chain; the owner of the tree puts the new
+ * nodes back into it. These are pure functions: two reservations cannot conflict because the owner makes one after the
+ * other.
  */
 import * as Result from "effect/Result"
 import type { Amount, Counters } from "./BudgetCounters.ts"
@@ -12,7 +12,7 @@ import type { Chain, Hold, Node, ToolCounts } from "./BudgetNode.ts"
 import { maxCalls, noCalls, refusals, weightiest } from "./BudgetNode.ts"
 import type { Refusal } from "./BudgetRefusal.ts"
 
-/** Where in the chain its holds are remembered; -1 where nothing is counted. */
+/** The index of the node that keeps the chain's holds; -1 where nothing is counted. */
 const holder = (chain: Chain): number => {
   for (let index = 0; index < chain.length; index++) if (chain[index]?.counted === true) return index
   return -1
@@ -44,12 +44,13 @@ const holdCalls = (node: Node, amount: Amount): ReadonlyMap<string, ToolCounts> 
     : node.byTool
 
 /**
- * Holds `amount` on every node of the chain, or on none.
+ * Reserves `amount` on every node of the chain, or on none.
  *
- * The refusal is that of the node nearest to the root; but one that waiting could cure (`heldByOthers`) is given only where
- * all of them could be cured so.
+ * Where several nodes refuse, the result is the refusal nearest to the root; one that may pass later (`heldByOthers`)
+ * is returned only where all are of that kind.
  *
- * **Gotchas**: a hold is known by its `amount` object: give each reservation an object of its own, and `settle` the same one.
+ * **Gotchas**: a hold is identified by its `amount` object: use a new object for each reservation, and pass the same
+ * one to `settle`.
  */
 export const reserve = (chain: Chain, amount: Amount, elapsedMs: number): Result.Result<Chain, Refusal> => {
   const at = holder(chain)
@@ -94,12 +95,12 @@ const settleCalls = (node: Node, held: Amount, spent: Amount): ReadonlyMap<strin
 }
 
 /**
- * Gives back what `held` holds and adds what was spent. What is spent beyond the hold counts all the same, and is recorded
- * as `overrun`. An absent `spent.tool` is the tool of the hold.
+ * Releases `held` and adds what was spent. What exceeds the hold also counts, and is recorded as `overrun`. An absent
+ * `spent.tool` is the tool of the hold.
  *
- * **Gotchas**: a hold is given back once. Settled again, or never reserved, it gives nothing back, so that nobody loses
- * theirs, and what was spent is charged (`charge`): a mistake makes a budget tighter, never wider. A finalizer that settles
- * once more with nothing spent changes nothing.
+ * **Gotchas**: a hold is released once. Settled again, or never reserved, it releases nothing, so that other holds stay
+ * intact, and what was spent is charged (`charge`): a mistake makes a budget tighter, never wider. A finalizer that
+ * settles again with nothing spent changes nothing.
  */
 export const settle = (chain: Chain, held: Amount, spent: Amount): Chain => {
   const at = holder(chain)
@@ -118,7 +119,7 @@ export const settle = (chain: Chain, held: Amount, spent: Amount): Chain => {
   )
 }
 
-/** What of `used` no longer fits; `overrun` as far as it is recorded. */
+/** How much of `used` exceeds the limit beyond the `overrun` that is already recorded. */
 const excess = (max: number, used: number, held: number, overrun: number): number =>
   Math.max(0, used + held - overrun - max)
 
@@ -156,8 +157,8 @@ const chargeCalls = (node: Node, spent: Amount): ReadonlyMap<string, ToolCounts>
 }
 
 /**
- * Adds what was spent under a hold that is no more: the stored ledger when a run is opened again, an attempt that died with
- * its process. It is never refused; what does not fit under a limit is recorded as `overrun`.
+ * Adds what was spent under a hold that no longer exists: the stored ledger when a run is resumed, an attempt that was
+ * lost with its process. Never refused; what exceeds a limit is recorded as `overrun`.
  */
 export const charge = (chain: Chain, spent: Amount): Chain => {
   if (holder(chain) === -1) return chain

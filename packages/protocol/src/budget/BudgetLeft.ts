@@ -1,5 +1,5 @@
 /**
- * What a budget tree has left, and whether it is time to warn.
+ * What a budget tree has left, and which warnings are due.
  */
 import type { AgentPath } from "../AgentPath.ts"
 import type { Counters } from "./BudgetCounters.ts"
@@ -18,8 +18,8 @@ const tokensLeft = ({ max, used }: Node, held: Counters): number =>
 const least = (so: number, left: number): number => Math.min(so, Math.max(0, left))
 
 /**
- * What may still be reserved on the chain, counter by counter: the least of its nodes, what others hold taken off; `Infinity`
- * where no limit is. What is left of `maxTotalTokens` bounds input and output alike.
+ * What can still be reserved on the chain, counter by counter: the minimum over its nodes, without what is held;
+ * `Infinity` where there is no limit. The rest of `maxTotalTokens` bounds both input and output.
  */
 export const remaining = (chain: Chain): Counters => {
   const out = {
@@ -44,22 +44,22 @@ export const remaining = (chain: Chain): Counters => {
   return out
 }
 
-/** What a step wants. */
+/** What a step needs. */
 export interface HeadroomOptions {
   /** Input tokens that are reserved beside the output. */
   readonly inputTokens: number
   /** The price of the model. Absent: unknown. */
   readonly price?: Price | undefined
-  /** The answer where nothing limits the output: a model's own cap, or `Infinity`. */
+  /** The result where nothing limits the output: the model's own limit, or `Infinity`. */
   readonly wanted: number
-  /** True: as if everybody gave back all that is held now. Nobody can count on more than that. */
+  /** True: as if all current holds were released: an upper bound. */
   readonly isGivenBack?: boolean | undefined
 }
 
 /**
- * The most output tokens, up to `wanted`, that may be reserved beside `inputTokens`, given the limits on output, on all
- * tokens and on US dollars. Money is counted as `Money.mostFor` counts it, so that reserving the answer together with
- * `Money.mostFor` of it fits. 0 where none fits; and where a limit in US dollars stands and no price is given.
+ * The most output tokens, up to `wanted`, that can be reserved beside `inputTokens`, given the limits on output, on all
+ * tokens and on US dollars. Money is counted as in `Money.mostFor`, so that reserving the result together with its
+ * `Money.mostFor` fits. 0 where none fits, and where there is a limit in US dollars but no price.
  */
 export const headroom = (chain: Chain, options: HeadroomOptions): number => {
   const { inputTokens, price } = options
@@ -77,7 +77,7 @@ export const headroom = (chain: Chain, options: HeadroomOptions): number => {
   return out > 0 ? Math.floor(out) : 0
 }
 
-/** A limit of which as much is used as `warnAt` says, in the limit's own unit. */
+/** A limit that has reached its `warnAt`, in the limit's own unit. */
 export interface Warning {
   readonly limit: string
   readonly max: number
@@ -126,12 +126,12 @@ export interface Elapsed {
   readonly after: number
 }
 
-// divided, not multiplied: 7 of 100 is exactly the 0.07 that a user writes, 0.07 times 100 is a little more than 7
+// Divided, not multiplied: 7 / 100 is exactly the 0.07 that a user writes, while 0.07 * 100 is slightly more than 7.
 const reaches = (used: number, max: number, warnAt: number): boolean => used > 0 && (max === 0 || used / max >= warnAt)
 
 /**
- * The limits whose `warnAt` was reached by what was settled between two states of one chain. Holds do not count: they may
- * be given back. Time is looked at where `elapsed` is given.
+ * The limits that reached their `warnAt` between two states of one chain. Holds do not count, since they may be
+ * released. Time is checked where `elapsed` is given.
  */
 export const warnings = (before: Chain, after: Chain, elapsed?: Elapsed): ReadonlyArray<Warning> => {
   const out: Array<Warning> = []

@@ -1,7 +1,7 @@
 /**
- * One agent's place in a run's budget tree: its limits, what is spent on it and what is held; and whether more would fit.
+ * A node of a run's budget tree: an agent's limits, what is spent and what is held; and whether more would fit.
  *
- * What holds at every moment, for each limit of each node: `used + held - overrun <= max`.
+ * Invariant, for each limit of each node: `used + held - overrun <= max`.
  */
 import type { AgentPath } from "../AgentPath.ts"
 import type { Amount, Counters } from "./BudgetCounters.ts"
@@ -35,11 +35,12 @@ export interface Hold {
  * A node of the tree.
  *
  * **Details**
- * - `sinceMs`: the run's machine time at which the agent began; its `maxDuration` counts from there.
- * - `used`: settled. `held`: reserved and not settled. `overrun`: the part of `used` that no hold had made room for.
+ * - `sinceMs`: the run's machine time when the agent started; its `maxDuration` counts from there.
+ * - `used`: settled. `held`: reserved and not settled. `overrun`: the part of `used` that exceeded its hold.
  * - `counted`: false for a node made without limits; it refuses nothing and nothing is counted on it.
- * - `holds`: kept on the nearest counted node of the chain that they were reserved on.
- * - `prefix`: stands before its limits' names in what it says: empty, or `thread.` for the node above a run's root.
+ * - `holds`: stored on the nearest counted node of the chain on which they were reserved.
+ * - `prefix`: the prefix of its limits' names in refusals and warnings: empty, or `thread.` for the node above a run's
+ *   root.
  */
 export interface Node {
   readonly path: AgentPath
@@ -63,7 +64,7 @@ const noTools: ReadonlyMap<string, ToolCounts> = new Map()
 /** No calls of a tool yet. */
 export const noCalls: ToolCounts = { used: 0, held: 0, overrun: 0 }
 
-/** What is no number admits nothing; `validate` has refused such a budget before. */
+/** A limit that is not a number allows nothing. `validate` refuses such budgets before. */
 const limit = (value: number | undefined): number => (value === undefined ? Infinity : value >= 0 ? value : 0)
 
 const money = (usd: number | undefined): number =>
@@ -83,8 +84,8 @@ export const limitsOf = (budget: Budget): Limits => ({
 })
 
 /**
- * A node on which nothing is spent yet. An absent budget has no limits. `sinceMs`, the run's machine time, for an agent
- * that begins later than its run.
+ * A node on which nothing is spent yet. Without a budget it has no limits. `sinceMs` is the run's machine time, for an
+ * agent that starts later than its run.
  */
 export const node = (path: AgentPath, budget: Budget = {}, sinceMs = 0, prefix: Node["prefix"] = ""): Node => {
   const max = limitsOf(budget)
@@ -131,7 +132,10 @@ export const maxCalls = (node: Node, tool: string): number => {
 
 const nothing: ReadonlyArray<Refusal> = []
 
-/** `found`, with a refusal more where `wanted` does not fit under a limit. `shown` turns the counter's unit into the limit's. */
+/**
+ * `found`, plus a refusal where `wanted` does not fit under the limit. `shown` converts the counter's unit to the
+ * limit's.
+ */
 const need = (
   found: ReadonlyArray<Refusal>,
   { path, prefix }: Node,
@@ -179,20 +183,20 @@ export const refusals = (node: Node, amount: Amount, elapsedMs: number): Readonl
   return out
 }
 
-/** Of several refusals the first that would stand even if nobody held anything: waiting does not cure it. */
+/** The first refusal that does not depend on what others hold, so that waiting would not help; otherwise the first. */
 export const weightiest = (found: ReadonlyArray<Refusal>): Refusal | undefined =>
   found.find((refusal) => !refusal.heldByOthers) ?? found[0]
 
 /**
- * Whether `amount` fits on this node alone, at `elapsedMs` of the run's machine time. Of the counters only those that the
- * amount asks for are checked; time always is.
+ * Whether `amount` fits on this node alone, at `elapsedMs` of the run's machine time. Only the counters in the amount
+ * are checked; time always is.
  */
 export const check = (node: Node, amount: Amount, elapsedMs: number): Refusal | undefined =>
   node.counted ? weightiest(refusals(node, amount, elapsedMs)) : undefined
 
 /**
- * Whether a specialist may stand at `depth` (the length of its path), below the chain's nearest agent. Each node's
- * `maxDepth` counts from the node. Of several the refusal of the nearest to the root.
+ * Whether a specialist may be at `depth` (the length of its path), below the chain's nearest agent. Each node's
+ * `maxDepth` counts from the node. Where several nodes refuse, the result is the refusal nearest to the root.
  */
 export const depthRefusal = (chain: Chain, depth: number): Refusal | undefined => {
   for (let index = chain.length - 1; index >= 0; index--) {

@@ -1,5 +1,5 @@
 /**
- * More budget for a node that goes on: what a person answers when a run pauses at a limit.
+ * Raises the limits of a node, after a person has allowed more budget for a run that paused at a limit.
  */
 import * as Result from "effect/Result"
 import { names } from "./BudgetCounters.ts"
@@ -28,7 +28,7 @@ const withLimit = (budget: Budget, limit: string, value: number): Budget | undef
   return name === undefined ? undefined : { ...budget, [name]: value }
 }
 
-/** What stands against a limit, in its own unit: spent, and spent or held. */
+/** What counts against a limit, in its own unit: what is spent, and what is spent or held. */
 const standing = (node: Node, limit: string, elapsedMs: number): readonly [used: number, taken: number] => {
   const { held, overrun, used } = node
   const tool = toolOf(limit)
@@ -47,8 +47,8 @@ const standing = (node: Node, limit: string, elapsedMs: number): readonly [used:
 
 /**
  * The node with new limits by name (`maxDuration` in milliseconds, `maxCallsPerTool.<tool>` for one tool). Each must be
- * more than what is used, and room for what is held. Limits that were not set may be set; an unknown name is refused, and
- * so is any on a node made without limits, where nothing was counted.
+ * more than what is used and at least what is used and held. Limits that were not set may be set. An unknown name is
+ * refused, and any limit on a node without limits, where nothing was counted.
  */
 export const raise = (
   node: Node,

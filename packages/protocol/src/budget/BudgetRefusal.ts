@@ -1,5 +1,5 @@
 /**
- * What a budget says when it refuses: the limit by the name its user wrote, how much was used, and which node refused.
+ * A refusal of a budget: the name of the limit, how much was used, and which node refused.
  *
  * Numbers are in the limit's own unit: US dollars for `maxCostUsd`, milliseconds for `maxDuration`, counts otherwise.
  */
@@ -20,10 +20,11 @@ const RefusalStruct = Schema.Struct({
  * Why an amount was not reserved.
  *
  * **Details**
- * - `limit`: `"maxSteps"`, …; for one tool's limit `"maxCallsPerTool.<tool>"`; `"thread.maxSteps"`, … for a limit of the thread.
- * - `used`: what is settled and what others hold.
- * - `path`: the agent whose budget refused; the nearest to the root where several do.
- * - `heldByOthers`: the amount would fit if nobody held anything, so it may fit later.
+ * - `limit`: `"maxSteps"`, …; for one tool's limit `"maxCallsPerTool.<tool>"`; `"thread.maxSteps"`, … for a limit of
+ *   the thread.
+ * - `used`: what is settled and what is held.
+ * - `path`: the agent whose budget refused; where several did, the one nearest to the root.
+ * - `heldByOthers`: the amount would fit without the current holds, so it may fit later.
  */
 export interface Refusal extends Schema.Schema.Type<typeof RefusalStruct> {}
 export const Refusal: Schema.Codec<Refusal> = RefusalStruct
@@ -33,16 +34,16 @@ const perTool = "maxCallsPerTool."
 /** The name of the limit on calls of one tool. */
 export const toolLimit = (tool: string): string => perTool + tool
 
-/** Stands before the names of a thread's limits. */
+/** The prefix of the names of a thread's limits. */
 export const threadPrefix = "thread."
 
-/** Whether the limit of this name is one of the thread, which spans all its runs. */
+/** Whether the name is that of a limit of the thread, over all its runs. */
 export const isOfThread = (limit: string): boolean => limit.startsWith(threadPrefix)
 
-/** A limit's name without the word of whose it is. */
+/** A limit's name without the prefix. */
 export const bare = (limit: string): string => (isOfThread(limit) ? limit.slice(threadPrefix.length) : limit)
 
-/** The tool that a limit's name is about, if it is about one. */
+/** The tool in the name of a limit on one tool. */
 export const toolOf = (limit: string): string | undefined =>
   limit.startsWith(perTool) ? limit.slice(perTool.length) : undefined
 
@@ -68,8 +69,8 @@ const code = (limit: string): string => {
 
 /**
  * The event of a refusal: message `max_tool_calls=10 reached`, code `E_BUDGET_TOOL_CALLS`. Money is shown in US dollars
- * (`max_cost_usd=0.25 reached`), time in milliseconds (`max_duration_ms=120000 reached`). `data.agentPath` only below the
- * root. A limit of the thread is `thread.max_tool_calls=10 reached`, `E_BUDGET_THREAD_TOOL_CALLS`.
+ * (`max_cost_usd=0.25 reached`), time in milliseconds (`max_duration_ms=120000 reached`). `data.agentPath` only below
+ * the root. A limit of the thread is `thread.max_tool_calls=10 reached`, `E_BUDGET_THREAD_TOOL_CALLS`.
  */
 export const toEvent = (refusal: Refusal): BudgetExhausted => ({
   type: "budget_exhausted",

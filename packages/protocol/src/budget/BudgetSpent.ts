@@ -1,5 +1,5 @@
 /**
- * What runs have used up: kept with a thread, so that a limit can span all of its runs, and a restart forgets none.
+ * What runs have spent. Stored with a thread, so that a limit can cover all its runs and survives a restart.
  */
 import * as Schema from "effect/Schema"
 import * as Count from "../money/Count.ts"
@@ -51,8 +51,8 @@ export const addSpent = (before: Spent, amounts: Iterable<Amount>, durationMs: n
 }
 
 /**
- * The node of a thread's limits, to stand above the root of a run: what the thread's runs before it have used is on it. In what it
- * says, its limits are called `thread.maxSteps`, ….
+ * The node of a thread's limits, above the root of a run, with what the thread's earlier runs have used. In refusals
+ * and warnings its limits are called `thread.maxSteps`, ….
  */
 export const threadNode = (limits: Budget, { callsPerTool, durationMs, toolCalls, ...counters }: Spent): Node => {
   const fresh = node([], limits, -durationMs, threadPrefix)

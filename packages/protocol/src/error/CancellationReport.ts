@@ -1,9 +1,10 @@
 /**
- * What a cancelled run leaves behind: what was stopped, what did not stop in time, and what had taken effect before. A fold of the
- * ledger, so that it is the same for who watched and for who comes later.
+ * What a cancelled run leaves behind: what was stopped, what did not stop in time, and what had already taken effect. A
+ * fold of the ledger, so that it is the same for live and for later readers.
  *
- * It leaves as the run's last `custom` event before `finish`, and is on the `RunCancelled` that `complete` fails with. It says
- * nothing of calls that the caller ran itself, and nothing of calls that never began: their results say that.
+ * It is emitted as the run's last `custom` event before `finish`, and is part of the `RunCancelled` that `complete`
+ * fails with. It does not cover calls that the caller ran itself, nor calls that never started: their results tell
+ * that.
  */
 import * as Schema from "effect/Schema"
 import * as AgentPath from "../AgentPath.ts"
@@ -24,9 +25,9 @@ const WorkUnion = Schema.Union([
   Schema.Struct({ kind: Schema.Literal("model"), agentPath: AgentPath.AgentPath, step: Schema.Natural })
 ])
 
-/** A call that ran. `idempotencyKey` is the one that its handler was given, to look up elsewhere what it did. */
+/** A call that ran. `idempotencyKey` is the key that its handler was given, to look up elsewhere what it did. */
 export type Call = Schema.Schema.Type<typeof CallStruct>
-/** What was at work when the run was cancelled: a tool's call or a model's step. */
+/** What was running when the run was cancelled: a tool call or a model step. */
 export type Work = Schema.Schema.Type<typeof WorkUnion>
 
 const ReportStruct = Schema.Struct({
@@ -39,10 +40,10 @@ const ReportStruct = Schema.Struct({
 /**
  * **Details**
  * - Each list is in the order of agents, then of calls and steps.
- * - `stopped`: ended when it was asked to. A call may have taken effect in part.
- * - `abandoned`: did not end within its grace time and was left behind; it may still be at work.
- * - `tookEffect`: calls that had ended well, those of read-only tools aside.
- * - `failed`: calls that had failed, those of read-only tools aside; they may have taken effect in part.
+ * - `stopped`: ended when asked to. A call may have partly taken effect.
+ * - `abandoned`: did not end within its grace period and was abandoned; it may still be running.
+ * - `tookEffect`: calls that had succeeded, except those of read-only tools.
+ * - `failed`: calls that had failed, except those of read-only tools; they may have partly taken effect.
  */
 export interface CancellationReport extends Schema.Schema.Type<typeof ReportStruct> {}
 export const CancellationReport: Schema.Codec<CancellationReport> = ReportStruct
@@ -86,7 +87,7 @@ export const fold = (
   }
 }
 
-/** By agent, then by call or step: the same however parallel work came to its end. */
+/** By agent, then by call or step: the same in whatever order parallel work ended. */
 const byPlace = (a: Call | Work, b: Call | Work): number => {
   const [first, second] = [placeOf(a), placeOf(b)]
   return first < second ? -1 : first > second ? 1 : 0

@@ -1,8 +1,8 @@
 /**
- * Why a request to a model failed, told apart by what a caller can do about it.
+ * Why a request to a model failed, classified by what a caller can do about it.
  *
- * The reasons carry no provider text beyond a short `description` that adapters keep free of keys and prompts; the
- * provider's own words belong to the operator's log. `isRetryable` says whether the same request may succeed later.
+ * The reasons carry no provider text except a short `description`, which adapters keep free of keys and prompts; the
+ * provider's own message belongs in the operator's log. `isRetryable` says whether the same request may succeed later.
  */
 import * as Schema from "effect/Schema"
 
@@ -17,7 +17,7 @@ const sentence = (
   what: string
 ) => `${self.provider}/${self.model} ${what}${self.description === undefined ? "" : `: ${self.description}`}`
 
-/** Too many requests. `retryAfterMs`: how long the provider asks to wait, absent when it did not say. */
+/** Too many requests. `retryAfterMs`: how long the provider asks to wait; absent where it did not say. */
 export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited", {
   ...about,
   retryAfterMs: Schema.optionalKey(Schema.Natural)
@@ -30,7 +30,7 @@ export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited"
   }
 }
 
-/** The provider cannot serve now (5xx, overloaded). */
+/** The provider is temporarily unavailable (5xx, overloaded). */
 export class ProviderUnavailable extends Schema.TaggedError<ProviderUnavailable>()("ProviderUnavailable", {
   ...about,
   retryAfterMs: Schema.optionalKey(Schema.Natural)
@@ -43,7 +43,7 @@ export class ProviderUnavailable extends Schema.TaggedError<ProviderUnavailable>
   }
 }
 
-/** The connection could not be made, or broke. */
+/** The connection failed or was lost. */
 export class NetworkFailed extends Schema.TaggedError<NetworkFailed>()("NetworkFailed", about) {
   override get message() {
     return sentence(this, "could not be reached")
@@ -53,7 +53,7 @@ export class NetworkFailed extends Schema.TaggedError<NetworkFailed>()("NetworkF
   }
 }
 
-/** No answer, or no further part of it, within the time allowed. */
+/** No answer, or no further part of one, in the allowed time. */
 export class ModelTimedOut extends Schema.TaggedError<ModelTimedOut>()("ModelTimedOut", {
   ...about,
   afterMs: Schema.Natural
@@ -66,10 +66,10 @@ export class ModelTimedOut extends Schema.TaggedError<ModelTimedOut>()("ModelTim
   }
 }
 
-/** The key is missing, wrong, or may not use this model. */
+/** The API key is missing, wrong, or not allowed to use this model. */
 export class AuthenticationFailed extends Schema.TaggedError<AuthenticationFailed>()("AuthenticationFailed", about) {
   override get message() {
-    return sentence(this, "refused the credentials")
+    return sentence(this, "rejected the credentials")
   }
   get isRetryable() {
     return false
@@ -86,30 +86,33 @@ export class QuotaExceeded extends Schema.TaggedError<QuotaExceeded>()("QuotaExc
   }
 }
 
-/** The provider refused the request itself: unknown model, too long a prompt, a parameter it does not take. */
+/** The provider rejected the request itself: an unknown model, a prompt that is too long, an unsupported parameter. */
 export class InvalidRequest extends Schema.TaggedError<InvalidRequest>()("InvalidRequest", about) {
   override get message() {
-    return sentence(this, "refused the request")
+    return sentence(this, "rejected the request")
   }
   get isRetryable() {
     return false
   }
 }
 
-/** The provider refused the content. */
+/** The provider rejected the content. */
 export class ContentRefused extends Schema.TaggedError<ContentRefused>()("ContentRefused", about) {
   override get message() {
-    return sentence(this, "refused the content")
+    return sentence(this, "rejected the content")
   }
   get isRetryable() {
     return false
   }
 }
 
-/** The answer breaks the port's contract: no finish, two finishes, one call twice, nothing at all, or not decodable. */
+/**
+ * The answer breaks the model port's contract: no finish, two finishes, a duplicate call, an empty answer, or one that
+ * cannot be decoded.
+ */
 export class InvalidModelOutput extends Schema.TaggedError<InvalidModelOutput>()("InvalidModelOutput", about) {
   override get message() {
-    return sentence(this, "gave an answer that cannot be used")
+    return sentence(this, "returned an unusable answer")
   }
   get isRetryable() {
     return true

@@ -1,12 +1,12 @@
 /**
- * Why a query was refused before anything ran: no event was emitted, nothing was spent, the thread is as it was.
+ * Why a query was rejected before anything ran: no event was emitted, nothing was spent, the thread is unchanged.
  */
 import * as Schema from "effect/Schema"
 
 /** The prompt has neither text nor files. */
 export class EmptyPrompt extends Schema.TaggedError<EmptyPrompt>()("EmptyPrompt", {}) {
   override get message() {
-    return "the prompt is empty"
+    return "The prompt is empty. Give text or at least one file"
   }
 }
 
@@ -16,30 +16,30 @@ export class UnknownAgent extends Schema.TaggedError<UnknownAgent>()("UnknownAge
   known: Schema.Array(Schema.String)
 }) {
   override get message() {
-    return `no agent ${JSON.stringify(this.name)} in this runtime; it has ${this.known.join(", ") || "none"}`
+    return `Unknown agent ${JSON.stringify(this.name)}. Available agents: ${this.known.join(", ") || "none"}`
   }
 }
 
-/** The thread already carries a run. */
+/** The thread already has a run. */
 export class ThreadBusy extends Schema.TaggedError<ThreadBusy>()("ThreadBusy", {
   threadId: Schema.String,
   runId: Schema.String
 }) {
   override get message() {
-    return `thread ${JSON.stringify(this.threadId)} is busy with run ${this.runId}`
+    return `Thread ${JSON.stringify(this.threadId)} is busy with run ${this.runId}. Wait for that run to end, or cancel it`
   }
 }
 
-/** The thread is another tenant's, or does not exist for this one. */
+/** The thread belongs to another tenant; to this one it does not exist. */
 export class ThreadForbidden extends Schema.TaggedError<ThreadForbidden>()("ThreadForbidden", {
   threadId: Schema.String
 }) {
   override get message() {
-    return `no thread ${JSON.stringify(this.threadId)}`
+    return `Thread ${JSON.stringify(this.threadId)} not found`
   }
 }
 
-/** Nothing is left of a limit that spans all runs of the thread. `limit` as events name it: `thread.maxSteps`, …. */
+/** A limit over all runs of the thread is used up. `limit` as events name it: `thread.maxSteps`, …. */
 export class ThreadExhausted extends Schema.TaggedError<ThreadExhausted>()("ThreadExhausted", {
   threadId: Schema.String,
   limit: Schema.String,
@@ -47,17 +47,17 @@ export class ThreadExhausted extends Schema.TaggedError<ThreadExhausted>()("Thre
   used: Schema.Finite
 }) {
   override get message() {
-    return `the budget of thread ${JSON.stringify(this.threadId)} is exhausted: ${this.limit} is ${this.max}, used ${this.used}`
+    return `The budget of thread ${JSON.stringify(this.threadId)} is exhausted: ${this.limit} is ${this.max}, used ${this.used}`
   }
 }
 
-/** A limit that is not a number of its kind: negative, NaN, a fraction of a step. */
+/** A limit with an invalid value, such as a negative number, NaN, or a fraction of a step. */
 export class InvalidBudget extends Schema.TaggedError<InvalidBudget>()("InvalidBudget", {
   limit: Schema.String,
   issue: Schema.String
 }) {
   override get message() {
-    return `the budget's ${this.limit} ${this.issue}`
+    return `Invalid budget: ${this.limit} ${this.issue}`
   }
 }
 
@@ -67,7 +67,7 @@ export class UnknownPrice extends Schema.TaggedError<UnknownPrice>()("UnknownPri
   model: Schema.String
 }) {
   override get message() {
-    return `maxCostUsd is set, but the price of ${this.provider}/${this.model} is unknown`
+    return `maxCostUsd needs a price for ${this.provider}/${this.model}. Add one to the price table, or remove maxCostUsd`
   }
 }
 
@@ -77,23 +77,23 @@ export class InvalidInput extends Schema.TaggedError<InvalidInput>()("InvalidInp
   issue: Schema.String
 }) {
   override get message() {
-    return `the input does not fit ${this.agent}: ${this.issue}`
+    return `Invalid input for ${this.agent}: ${this.issue}`
   }
 }
 
-/** A run of this id exists. */
+/** A run with this id already exists. */
 export class RunExists extends Schema.TaggedError<RunExists>()("RunExists", { runId: Schema.String }) {
   override get message() {
-    return `run ${JSON.stringify(this.runId)} exists`
+    return `Run ${JSON.stringify(this.runId)} already exists`
   }
 }
 
-/** The store could not take the run. */
+/** The store could not create the run. */
 export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>()("StoreUnavailable", {
   operation: Schema.String
 }) {
   override get message() {
-    return `the store failed during ${this.operation}`
+    return `The store failed during ${this.operation}`
   }
 }
 
@@ -110,10 +110,10 @@ const members = [
   StoreUnavailable
 ] as const
 
-/** Why a query was refused. */
+/** Why a query was rejected. */
 export type Reason = InstanceType<(typeof members)[number]>
 
-/** A query that never became a run. Recover by reason: `Effect.catchReason("QueryRejected", "ThreadBusy", …)`. */
+/** A query that did not become a run. Recover by reason: `Effect.catchReason("QueryRejected", "ThreadBusy", …)`. */
 export class QueryRejected extends Schema.TaggedError<QueryRejected>()("QueryRejected", {
   reason: Schema.Union(members)
 }) {

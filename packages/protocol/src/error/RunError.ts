@@ -1,6 +1,6 @@
 /**
- * Why a run did not bring an answer, for callers who asked for one (`complete`, `completeSpecialist`). On the stream the
- * same is the last event, `error`; a budget or a cancel is not an error there but a `finish` that says so.
+ * Why a run has no answer, for callers that asked for one (`complete`, `completeSpecialist`). On the stream a failure
+ * is the last event, `error`; an exhausted budget and a cancel are not errors there but the reason of `finish`.
  */
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
@@ -17,44 +17,44 @@ export class BudgetExhausted extends Schema.TaggedError<BudgetExhausted>()("Budg
   agentPath: Schema.optionalKey(AgentPath)
 }) {
   override get message() {
-    return `the budget is exhausted: ${this.limit} is ${this.max}, used ${this.used}`
+    return `Budget exhausted: ${this.limit} is ${this.max}, used ${this.used}`
   }
   get isRetryable() {
     return false
   }
 }
 
-/** Somebody cancelled the run. `report`: what that stopped, left behind, and found done; absent where the log has none. */
+/** The run was cancelled. `report`: what was stopped, abandoned and already done; absent where the log has none. */
 export class RunCancelled extends Schema.TaggedError<RunCancelled>()("RunCancelled", {
   report: Schema.optionalKey(CancellationReport)
 }) {
   override get message() {
-    return "the run was cancelled"
+    return "The run was cancelled"
   }
   get isRetryable() {
     return false
   }
 }
 
-/** The specialist's answer does not fit its output schema, also after one round of repair. */
+/** The specialist's answer does not fit its output schema, even after one repair attempt. */
 export class OutputInvalid extends Schema.TaggedError<OutputInvalid>()("OutputInvalid", {
   agent: Schema.String,
   issue: Schema.String
 }) {
   override get message() {
-    return `the answer of ${this.agent} does not fit its output schema: ${this.issue}`
+    return `The answer of ${this.agent} does not fit its output schema: ${this.issue}`
   }
   get isRetryable() {
     return true
   }
 }
 
-/** The model stopped before its answer was whole (`length`, `content-filter`, `other`). */
+/** The model stopped before its answer was complete (`length`, `content-filter`, `other`). */
 export class AnswerIncomplete extends Schema.TaggedError<AnswerIncomplete>()("AnswerIncomplete", {
   finishReason: Schema.String
 }) {
   override get message() {
-    return `the answer is incomplete: the model finished with ${this.finishReason}`
+    return `The answer is incomplete: the model finished with ${this.finishReason}`
   }
   get isRetryable() {
     return false
@@ -64,7 +64,7 @@ export class AnswerIncomplete extends Schema.TaggedError<AnswerIncomplete>()("An
 /** The run's log or thread could not be written or read. */
 export class StoreFailed extends Schema.TaggedError<StoreFailed>()("StoreFailed", { operation: Schema.String }) {
   override get message() {
-    return `the store failed during ${this.operation}`
+    return `The store failed during ${this.operation}`
   }
   get isRetryable() {
     return true
@@ -74,7 +74,7 @@ export class StoreFailed extends Schema.TaggedError<StoreFailed>()("StoreFailed"
 /** A defect of the runtime, a layer or a service; its cause is in the operator's log. */
 export class InternalFailure extends Schema.TaggedError<InternalFailure>()("InternalFailure", {}) {
   override get message() {
-    return "the run failed for an internal reason"
+    return "The run failed with an internal error. Its cause is in the log"
   }
   get isRetryable() {
     return false
@@ -91,7 +91,7 @@ const members = [
   InternalFailure
 ] as const
 
-/** Why a run brought no answer. */
+/** Why a run has no answer. */
 export type Reason =
   | ModelFailure.ModelFailure
   | BudgetExhausted
@@ -103,7 +103,7 @@ export type Reason =
 export const Reason: Schema.Codec<Reason, unknown> = Schema.Union(members)
 
 /**
- * A run that brought no answer. Recover by reason: `Effect.catchReason("RunError", "BudgetExhausted", …)`.
+ * A run that has no answer. Recover by reason: `Effect.catchReason("RunError", "BudgetExhausted", …)`.
  * `isRetryable` says whether the same query may succeed later.
  */
 export class RunError extends Schema.TaggedError<RunError>()("RunError", {
@@ -120,7 +120,7 @@ export class RunError extends Schema.TaggedError<RunError>()("RunError", {
 
 const encode = Schema.encodeSync(Schema.Union(members))
 
-/** A reason as data, for the `error` event: its tag as `reason`, whether a retry may help, and its fields. */
+/** A reason as data for the `error` event: its tag as `reason`, whether a retry may help, and its fields. */
 export const toPublicData = (reason: Reason): Json => {
   const { _tag, ...fields } = encode(reason)
   return { reason: _tag, isRetryable: reason.isRetryable, ...fields }
@@ -128,7 +128,7 @@ export const toPublicData = (reason: Reason): Json => {
 
 const decode = Schema.decodeUnknownExit(Schema.Union(members))
 
-/** The reason that `toPublicData` told; `InternalFailure` for anything else. */
+/** The reason that `toPublicData` encoded; `InternalFailure` for anything else. */
 export const fromPublicData = (data: Json | undefined): Reason => {
   if (typeof data !== "object" || data === null || !("reason" in data)) return new InternalFailure({})
   const { isRetryable: _, reason, ...fields } = data

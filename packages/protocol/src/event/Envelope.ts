@@ -1,6 +1,6 @@
 /**
- * An event with its place in a run: which number it has, when it was said, in which run and thread, by which agent.
- * Envelopes are what a log holds and what `Runtime.watch` shows.
+ * An event with its sequence number, time, run, thread and agent. A log is a list of envelopes; `Runtime.watch` streams
+ * them.
  */
 import * as Schema from "effect/Schema"
 import { AgentPath } from "../AgentPath.ts"
@@ -18,26 +18,26 @@ const EnvelopeStruct = Schema.Struct({
 }).annotate({ identifier: "Envelope" })
 
 /**
- * One fact about a run, placed. `seq` is dense from 1 within the run; `at` is epoch milliseconds; `agentPath` is `[]` for
- * the root agent.
+ * One fact about a run, with its position. `seq` is dense from 1 within the run; `at` is epoch milliseconds;
+ * `agentPath` is `[]` for the root agent.
  */
 export interface Envelope extends Schema.Schema.Type<typeof EnvelopeStruct> {}
 export const Envelope: Schema.Codec<Envelope, Encoded> = EnvelopeStruct
 
-/** An envelope as its schema writes it. */
+/** The encoded form of an envelope. */
 export interface Encoded extends Omit<Envelope, "event"> {
   readonly event: EncodedEvent
 }
 
-/** The envelope as JSON has it: see `Event.toJson`. */
+/** The envelope for JSON output: see `Event.toJson`. */
 export const toJson = (envelope: Envelope): Encoded => {
   const event = Event.toJson(envelope.event)
   return event === envelope.event ? envelope : { ...envelope, event }
 }
 
 /**
- * True for what the plain consumer loop shows: the root agent's events, and every approval wherever it was raised, so that
- * a question below the root can be answered by whoever reads the root's stream.
+ * True for the envelopes of the root view: the root agent's events, and the approvals of all agents, so that a reader
+ * of the root's stream can answer a question that a specialist asks.
  */
 export const isRootView = (envelope: Envelope): boolean =>
   envelope.agentPath.length === 0 ||
@@ -45,8 +45,9 @@ export const isRootView = (envelope: Envelope): boolean =>
   envelope.event.type === "approval-decision"
 
 /**
- * An envelope for a log. What a reader is given of it must not be a way to write to the log: an envelope is frozen throughout, but for
- * those of text and reasoning, of which `toReader` makes copies. Freezing those costs four times a copy, and they are most of a log.
+ * Creates an envelope for a log. Readers must not be able to change a log through what they are given, so an envelope
+ * is deeply frozen. Text and reasoning, the most frequent events, are not frozen but copied for each reader by
+ * `toReader`: freezing costs four times as much as a copy.
  */
 export const make = (
   seq: number,
@@ -60,7 +61,7 @@ export const make = (
   return event.type === "text" || event.type === "reasoning" ? envelope : freeze(envelope)
 }
 
-/** The envelope as a reader of its log is given it: frozen throughout, or the reader's own. */
+/** The envelope to give to a reader of the log: deeply frozen, or a copy. */
 export const toReader = (envelope: Envelope): Envelope => {
   const { agentPath, at, event, runId, seq, threadId } = envelope
   if (event.type !== "text" && event.type !== "reasoning") return envelope

@@ -1,9 +1,9 @@
 /**
- * The events of a run: one event says one fact. The shapes are in `EventData`; this is their union, its schema, and how events are
- * made.
+ * The events of a run. Each event states one fact. The shapes are in `EventData`; this file has their union, its schema
+ * and the constructors.
  *
- * Which event may follow which is `Ordering`; who said it, when, and where in the run is `Envelope`; what the events add up to is
- * `Transcript`, `CostSummary` and `LatencySummary`.
+ * `Ordering` defines which event may follow which. `Envelope` adds the time, the run and the agent. `Transcript`,
+ * `CostSummary` and `LatencySummary` fold events.
  */
 import * as Schema from "effect/Schema"
 import type { CostSummary } from "../money/CostSummaryData.ts"
@@ -39,10 +39,10 @@ export type Event =
   | Data.LatencySummaryEvent
   | Data.ErrorEvent
 
-/** An event as its schema writes it: as it is, and one of a type that this version does not know as it came. */
+/** The encoded form of an event: the event itself, or the original JSON of an event of an unknown type. */
 export type Encoded = Event | Original
 
-/** The types an event can have. */
+/** The event types that this version knows. */
 export type EventType = Event["type"]
 
 /** Narrows to events of the given types: `Stream.filter(Event.is("text", "reasoning"))`. */
@@ -51,10 +51,10 @@ const is =
   (event: Event): event is Extract<Event, { readonly type: Types[number] }> =>
     types.includes(event.type)
 
-// Each of these writes its objects out as literals, an absent field absent: a few shapes for each type, whatever made the event.
-// Conditional spreads cost twice as much to make, and leave shapes that every reader of a log pays for.
+// The constructors use object literals and leave absent fields out, so that each event type has few hidden classes.
+// Conditional spreads take twice as long, and produce hidden classes that slow down every reader of a log.
 
-/** A call as an event names it: by its id and the name of its tool or specialist. */
+/** A call: its id and the name of its tool or specialist. */
 export interface Called {
   readonly id: string
   readonly name: string
@@ -74,7 +74,7 @@ const stepStart: Data.StepStart = Object.freeze({ type: "step-start" })
 
 const stepRetracted = (reason: string): Data.StepRetracted => ({ type: "step-retracted", reason })
 
-/** The model wants a tool run; `execution: "client"` where the caller must run it. */
+/** The model calls a tool. `execution: "client"` where the caller must run it. */
 const toolCall = (call: Called & { readonly args: Json }, execution?: "client" | undefined): Data.ToolCall => {
   const { args, id, name } = call
   return execution === undefined
@@ -82,7 +82,7 @@ const toolCall = (call: Called & { readonly args: Json }, execution?: "client" |
     : { type: "tool-invocation", toolInvocationId: id, toolName: name, args, state: "call", execution }
 }
 
-/** A tool call's end. `args` are those it ran with. */
+/** The result of a tool call. `args` are the arguments that it ran with. */
 const toolResult = (call: Called, args: Json, outcome: Outcome, execution?: "client" | undefined): Data.ToolResult => {
   const { id, name } = call
   const { result, status } = outcome
@@ -105,7 +105,7 @@ const toolResult = (call: Called, args: Json, outcome: Outcome, execution?: "cli
       }
 }
 
-/** News of a running tool; `milestone` is absent where there is none. */
+/** Progress of a running tool. */
 const toolProgress = (
   call: Called,
   progress: {
@@ -122,7 +122,7 @@ const toolProgress = (
     : { type: "tool-progress", toolName: name, toolCallId: id, label, phaseIndex, totalPhases, milestone }
 }
 
-/** A specialist's bracket opens; the call's arguments are its prompt. */
+/** A specialist is called; the call's arguments are its prompt. */
 const agentCall = (call: Called & { readonly args: Json }): Data.AgentCall => ({
   type: "tool-agent",
   agentName: call.name,
@@ -131,7 +131,7 @@ const agentCall = (call: Called & { readonly args: Json }): Data.AgentCall => ({
   prompt: call.args
 })
 
-/** A specialist's bracket closes. */
+/** A specialist's call ends. */
 const agentResult = (call: Called, outcome: Outcome): Data.AgentResult => {
   const { id, name } = call
   const { result, status } = outcome
@@ -140,7 +140,7 @@ const agentResult = (call: Called, outcome: Outcome): Data.AgentResult => {
     : { type: "tool-agent", agentName: name, toolInvocationId: id, state: "result", result, status }
 }
 
-/** A specialist's slice of the usage, everything below it included. */
+/** The usage of a specialist, including everything below it. */
 const agentUsage = (call: Called, model: string, usage: UsageTotals): Data.AgentUsage => ({
   type: "data-tool-agent",
   data: { agentName: call.name, model, usage, toolInvocationId: call.id }
@@ -161,8 +161,8 @@ const latencySummary = (data: LatencySummary): Data.LatencySummaryEvent => ({ ty
 const Union: Schema.Codec<Event, Encoded> = Schema.Union([...Data.known, Foreign])
 
 /**
- * The event as JSON has it: itself, or what came where it stands for a type that this version does not know. For encoders that write
- * events out without a schema.
+ * The event for JSON output: the event itself, or the original JSON of an event of an unknown type. For encoders that
+ * do not use the schema.
  */
 const toJson = (event: Event): Encoded => (event.type === "custom" && event.foreign === true ? original(event) : event)
 
@@ -187,7 +187,8 @@ const functions = {
 
 /**
  * The schema of events, with `Event.is` and the constructors: `Event.text("so")`, `Event.toolCall(call)`,
- * `Event.toolResult(call, args, outcome)`, …. The schema stands where bytes come in; inside, events are plain objects, made by the
- * constructors where many are made. Without the import, TypeScript finds the platform's global `Event` instead.
+ * `Event.toolResult(call, args, outcome)`, …. The schema is for input from outside; inside, events are plain objects,
+ * made by the constructors where many are made. Without the import, TypeScript resolves `Event` to the platform's
+ * global.
  */
 export const Event: Schema.Codec<Event, Encoded> & typeof functions = Object.assign(Union, functions)

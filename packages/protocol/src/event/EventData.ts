@@ -1,7 +1,7 @@
 /**
- * The shapes of the events of a run, one schema and one type each: plain JSON objects told apart by `type`, camelCase, an absent
- * optional field absent and never `null`. The shapes of the field's streaming documents (source 002) are kept to the letter; what
- * they leave open is decided here. `Event` is their union, and makes them.
+ * The shapes of a run's events, with one schema and one type each: plain JSON objects, discriminated by `type`, with
+ * camelCase names. An optional field without a value is left out, never `null`. The shapes follow the streaming
+ * protocol of source 002 exactly; what it leaves open is decided here. `Event` has their union and constructors.
  */
 import * as Schema from "effect/Schema"
 import { AgentPath } from "../AgentPath.ts"
@@ -12,27 +12,30 @@ import { LatencySummary } from "../money/LatencySummaryData.ts"
 import { UsageTotals } from "../money/Usage.ts"
 
 const Status = Schema.Literals(["failed", "denied", "cancelled"])
-/** How a call ended that did not succeed. */
+/** How an unsuccessful call ended. */
 export type Status = "failed" | "denied" | "cancelled"
 
 const Text = Schema.Struct({ type: Schema.Literal("text"), text: Schema.String }).annotate({ identifier: "Text" })
-/** An increment of the answer. Joining adjacent ones is lawful. */
+/** A part of the answer's text. Adjacent parts may be joined. */
 export interface Text extends Schema.Schema.Type<typeof Text> {}
 
 const Reasoning = Schema.Struct({ type: Schema.Literal("reasoning"), text: Schema.String }).annotate({
   identifier: "Reasoning"
 })
-/** An increment of the model's reasoning, from models that show it. */
+/** A part of the model's reasoning, from models that show it. */
 export interface Reasoning extends Schema.Schema.Type<typeof Reasoning> {}
 
 const StepStart = Schema.Struct({ type: Schema.Literal("step-start") }).annotate({ identifier: "StepStart" })
-/** A step begins: stands before its text, reasoning and calls. */
+/** A step begins. Comes before the step's text, reasoning and calls. */
 export interface StepStart extends Schema.Schema.Type<typeof StepStart> {}
 
 const StepRetracted = Schema.Struct({ type: Schema.Literal("step-retracted"), reason: Schema.String }).annotate({
   identifier: "StepRetracted"
 })
-/** What this step said since its `step-start` is void. Only after a crash or a failover in the middle of a stream. */
+/**
+ * The output of this step since its `step-start` is void. Only after a crash, a retry or a failover in the middle of a
+ * stream.
+ */
 export interface StepRetracted extends Schema.Schema.Type<typeof StepRetracted> {}
 
 const ToolCall = Schema.Struct({
@@ -43,7 +46,7 @@ const ToolCall = Schema.Struct({
   state: Schema.Literal("call"),
   execution: Schema.optionalKey(Schema.Literal("client"))
 }).annotate({ identifier: "ToolCall" })
-/** The model wants a tool run. `execution: "client"` on a call that the caller must run. */
+/** The model calls a tool. `execution: "client"` on a call that the caller must run. */
 export interface ToolCall extends Schema.Schema.Type<typeof ToolCall> {}
 
 const ToolResult = Schema.Struct({
@@ -56,7 +59,7 @@ const ToolResult = Schema.Struct({
   status: Schema.optionalKey(Status),
   execution: Schema.optionalKey(Schema.Literal("client"))
 }).annotate({ identifier: "ToolResult" })
-/** The call's end. `args` are those it ran with (revised ones, where a person changed them). */
+/** The call's result. `args` are the arguments that it ran with (the revised ones, where a person changed them). */
 export interface ToolResult extends Schema.Schema.Type<typeof ToolResult> {}
 
 const ToolProgress = Schema.Struct({
@@ -68,7 +71,7 @@ const ToolProgress = Schema.Struct({
   totalPhases: Schema.Natural,
   milestone: Schema.optionalKey(Json)
 }).annotate({ identifier: "ToolProgress" })
-/** Live news from a running tool; never part of a history. `phaseIndex` never falls within a call. */
+/** Progress of a running tool; never part of a history. `phaseIndex` never decreases within a call. */
 export interface ToolProgress extends Schema.Schema.Type<typeof ToolProgress> {}
 
 const AgentCall = Schema.Struct({
@@ -78,7 +81,7 @@ const AgentCall = Schema.Struct({
   state: Schema.Literal("call"),
   prompt: Json
 }).annotate({ identifier: "AgentCall" })
-/** A specialist's bracket opens. Its own events follow under its agent path. */
+/** A specialist is called. Its own events follow under its agent path. */
 export interface AgentCall extends Schema.Schema.Type<typeof AgentCall> {}
 
 const AgentResult = Schema.Struct({
@@ -89,7 +92,7 @@ const AgentResult = Schema.Struct({
   result: Json,
   status: Schema.optionalKey(Status)
 }).annotate({ identifier: "AgentResult" })
-/** A specialist's bracket closes with what it reported. */
+/** A specialist's call ends with its report. */
 export interface AgentResult extends Schema.Schema.Type<typeof AgentResult> {}
 
 const AgentUsage = Schema.Struct({
@@ -101,29 +104,29 @@ const AgentUsage = Schema.Struct({
     toolInvocationId: Schema.optionalKey(Schema.String)
   })
 }).annotate({ identifier: "AgentUsage" })
-/** A specialist's slice of the usage, everything below it included; stands before its `tool-agent` result. */
+/** The usage of a specialist, including everything below it. Comes before its `tool-agent` result. */
 export interface AgentUsage extends Schema.Schema.Type<typeof AgentUsage> {}
 
 const ApprovalRequired = Schema.Struct({ type: Schema.Literal("approval-required"), data: Request }).annotate({
   identifier: "ApprovalRequired"
 })
-/** The run waits for a person. Nothing of the call has run. */
+/** The run waits for a person's decision. The call has not run. */
 export interface ApprovalRequired extends Schema.Schema.Type<typeof ApprovalRequired> {}
 
 const ApprovalDecision = Schema.Struct({ type: Schema.Literal("approval-decision"), data: Resolution }).annotate({
   identifier: "ApprovalDecision"
 })
-/** The answer, or that none came. */
+/** The decision, or that none came in time. */
 export interface ApprovalDecision extends Schema.Schema.Type<typeof ApprovalDecision> {}
 
 const PlanStatus = Schema.Literals(["draft", "pending_approval", "approved", "executing", "executed", "failed"])
-/** `pending_approval` is a display alias of a draft that a person is asked about. */
+/** `pending_approval`: a draft that waits for a person's decision. */
 export type PlanStatus = "draft" | "pending_approval" | "approved" | "executing" | "executed" | "failed"
 const PlanStatusChange = Schema.Struct({
   type: Schema.Literal("plan-status-change"),
   data: Schema.Struct({ planId: Schema.String, from: PlanStatus, to: PlanStatus })
 }).annotate({ identifier: "PlanStatusChange" })
-/** A plan moves on. */
+/** A plan changes its status. */
 export interface PlanStatusChange extends Schema.Schema.Type<typeof PlanStatusChange> {}
 
 const FileRegistered = Schema.Struct({
@@ -136,13 +139,13 @@ const FileRegistered = Schema.Struct({
     url: Schema.optionalKey(Schema.String)
   })
 }).annotate({ identifier: "FileRegistered" })
-/** A file that a tool made is there to be fetched. */
+/** A tool has created a file, which can now be fetched. */
 export interface FileRegistered extends Schema.Schema.Type<typeof FileRegistered> {}
 
 const FlowUi = Schema.Struct({ type: Schema.Literal("data-flow-ui"), data: Schema.Struct({ dsl: Json }) }).annotate({
   identifier: "FlowUi"
 })
-/** A ready-made piece of user interface; only from a tool or a product layer, never from the runtime. */
+/** A description of user interface. Emitted by tools and products, never by the runtime. */
 export interface FlowUi extends Schema.Schema.Type<typeof FlowUi> {}
 
 const BudgetExhausted = Schema.Struct({
@@ -156,7 +159,10 @@ const BudgetExhausted = Schema.Struct({
     agentPath: Schema.optionalKey(AgentPath)
   })
 }).annotate({ identifier: "BudgetExhausted" })
-/** A limit stopped something. At most once per limit of a budget node; `agentPath` names a node below the root. */
+/**
+ * A budget limit stopped something. At most once for each limit of a budget node. `agentPath`: the node, where it is
+ * below the root.
+ */
 export interface BudgetExhausted extends Schema.Schema.Type<typeof BudgetExhausted> {}
 
 const Custom = Schema.Struct({ type: Schema.Literal("custom"), event_type: Schema.String, data: Json })
@@ -165,15 +171,15 @@ const Custom = Schema.Struct({ type: Schema.Literal("custom"), event_type: Schem
 /**
  * A product's own event. `event_type` stays snake_case, as source 002 has it.
  *
- * `foreign` is there on what stands for an event of a type that this version does not know: `event_type` is that type, `data` its other
- * fields. Such an event is kept as it is, and written out again as it came.
+ * `foreign` marks an event of a type that this version does not know: `event_type` is that type, `data` has the other
+ * fields. Such an event is kept, and encoded to its original JSON.
  */
 export interface Custom extends Schema.Schema.Type<typeof Custom> {
   readonly foreign?: true
 }
 
 const FinishReason = Schema.Literals(["stop", "length", "content-filter", "budget", "cancelled", "other"])
-/** Why a run ended. `budget`: a limit stopped it; `other`: the model stopped for a reason that has no name here. */
+/** Why a run ended. `budget`: a limit stopped it; `other`: the model stopped for a reason that is not listed here. */
 export type FinishReason = "stop" | "length" | "content-filter" | "budget" | "cancelled" | "other"
 const Finish = Schema.Struct({
   type: Schema.Literal("finish"),
@@ -200,7 +206,7 @@ const ErrorEvent = Schema.Struct({
   type: Schema.Literal("error"),
   error: Schema.Struct({ message: Schema.String, code: Schema.String, data: Schema.optionalKey(Json) })
 }).annotate({ identifier: "ErrorEvent" })
-/** The run failed and cannot go on; both summaries have gone before, nothing follows. */
+/** The run failed. Both summaries come before it, nothing follows. */
 export interface ErrorEvent extends Schema.Schema.Type<typeof ErrorEvent> {}
 
 /** The schemas of the events that this version knows. */

@@ -1,7 +1,7 @@
 /**
- * Events of types that this version does not know: of a later version, in a stored log or from a server. They are read as `custom`
- * events with the mark `foreign`, so that whoever treats a product's own events well treats these well, and are written out as they
- * came: the same fields with the same values.
+ * Events of types that this version does not know, from the stored log of a later version or from a later server. They
+ * are decoded as `custom` events with `foreign: true`, so that code that handles a product's own events handles these
+ * too, and are encoded to their original JSON: the same fields with the same values.
  */
 import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
@@ -9,7 +9,7 @@ import { Json } from "../Json.ts"
 import type { Custom } from "./EventData.ts"
 import { known } from "./EventData.ts"
 
-/** An event as it came. */
+/** The original JSON of an event. */
 export interface Original {
   readonly [field: string]: Json
 }
@@ -18,12 +18,12 @@ const types: ReadonlySet<string> = new Set(
   known.map((member) => ("fields" in member ? member.fields.type.literal : "custom"))
 )
 
-// An event of a known type that lacks a field is no event, and not a foreign one.
+// An event of a known type that lacks a field is invalid, and not foreign.
 const isForeign = ({ type }: Original): boolean => typeof type === "string" && !types.has(type)
 
 const isRecord = (data: Json): data is Original => typeof data === "object" && data !== null && !Array.isArray(data)
 
-/** The event as it came. */
+/** The original JSON of a foreign event. */
 export const original = ({ data, event_type }: Custom): Original =>
   isRecord(data) ? { type: event_type, ...data } : { type: event_type, data }
 

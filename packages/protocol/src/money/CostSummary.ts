@@ -1,9 +1,9 @@
 /**
- * What a run cost: folds the rows of its ledger to the payload of `data-cost-summary`.
+ * What a run cost: folds the ledger's rows to the payload of `data-cost-summary`.
  *
- * A tree by agent path, with a row for each model and price and for each tool. Amounts are whole nano-dollars, so the rows
- * add up to the root exactly, in whatever order they were written. The fold reads each row once and adds it to the sum it belongs
- * to; the tree is made of the sums at the end.
+ * The summary is a tree by agent path, with a row for each model and price and for each tool. Amounts are whole
+ * nano-dollars, so the rows add up to the root exactly, in whatever order they were written. The fold reads each row
+ * once and adds it to a running sum; the tree is built from the sums at the end.
  */
 import type { AgentPath } from "../AgentPath.ts"
 import { root } from "../AgentPath.ts"
@@ -37,7 +37,7 @@ const priceKey = (price: Price): string =>
     price.toolFees
   ])
 
-/** The keys of prices, made when two prices have to be told apart: most rows of a run share one object. */
+/** Cached keys of prices, computed only where two prices must be compared: most rows of a run share one object. */
 class PriceKeys {
   private known: Map<Price, string> | undefined
 
@@ -50,7 +50,7 @@ class PriceKeys {
   }
 }
 
-/** A row of the summary while it grows. */
+/** The running sum of a row of the summary. */
 interface Sum {
   readonly kind: "model" | "tool"
   readonly name: string
@@ -79,7 +79,7 @@ const sum = (kind: Sum["kind"], name: string, provider: string | undefined, pric
   overrun: false
 })
 
-/** One agent while the rows are read. `models` and `tools`: its sums by name; of one name there are few. */
+/** One agent while the rows are read. `models` and `tools`: its sums by name; each name has few. */
 interface Agent {
   readonly path: AgentPath
   readonly models: Map<string, Array<Sum>>
@@ -89,7 +89,7 @@ interface Agent {
 
 const agent = (path: AgentPath): Agent => ({ path, models: new Map(), tools: new Map(), children: new Map() })
 
-/** The agent at `path`; it and those above it are made where they are not there yet. */
+/** The agent at `path`; it and its ancestors are created where they do not exist yet. */
 const at = (top: Agent, path: AgentPath): Agent => {
   let here = top
   for (let depth = 0; depth < path.length; depth++) {
@@ -104,7 +104,7 @@ const at = (top: Agent, path: AgentPath): Agent => {
   return here
 }
 
-/** The sum that rows of this name, provider and price are counted on. */
+/** The sum for this name, provider and price. */
 const sumOf = (
   sums: Map<string, Array<Sum>>,
   kind: Sum["kind"],
@@ -136,7 +136,7 @@ const addModel = (sum: Sum, entry: ModelEntry): void => {
   sum.overrun ||= entry.overrun === true
 }
 
-/** Calls of a tool that the provider ran: a fee that nobody knows is unknown, not 0. */
+/** Calls of a tool that the provider ran. A fee without a known price is unpriced, not 0. */
 const addFee = (sum: Sum, { calls, costNanoUsd }: Fee, { estimated }: ModelEntry): void => {
   sum.calls += calls
   sum.attempts += calls
@@ -145,19 +145,19 @@ const addFee = (sum: Sum, { calls, costNanoUsd }: Fee, { estimated }: ModelEntry
   sum.estimated ||= estimated
 }
 
-/** A tool that reported no cost costs us nothing; that is not an unknown price. */
+/** A tool that reports no cost costs nothing; that is not an unknown price. */
 const addTool = (sum: Sum, entry: ToolEntry): void => {
   sum.calls += 1
   sum.attempts += entry.attempts
   if (entry.costNanoUsd !== undefined) sum.costNanoUsd = Count.add(sum.costNanoUsd, entry.costNanoUsd)
 }
 
-/** The row as it is shown: `costUsd` only where everything in it is priced. */
+/** The finished row: `costUsd` only where everything in it is priced. */
 const row = (sum: Sum): CostRow => {
   const { attempts, calls, costNanoUsd, estimated, kind, name, overrun, price, provider, unpriced, usage } = sum
   const pricedUsd = Money.toUsd(costNanoUsd)
   const isPriced = unpriced === 0
-  // The two rows that nearly every run has, each written out in one go.
+  // The two usual rows, each as one object literal.
   if (isPriced && provider !== undefined && usage !== undefined && price !== undefined) {
     const costUsd = pricedUsd
     return {
@@ -196,7 +196,7 @@ const row = (sum: Sum): CostRow => {
   }
 }
 
-/** A price row of the summary's own: the ledger has that of the price book, which is not ours to freeze. */
+/** A copy of the price: events are frozen, and the price in the ledger belongs to the price book. */
 const copyOf = ({ tiers, toolFees, ...price }: Price): Price => ({
   ...price,
   ...(tiers === undefined ? {} : { tiers: tiers.map((tier) => ({ ...tier })) }),
@@ -245,8 +245,8 @@ const node = (agent: Agent, keys: PriceKeys): CostNode => {
 }
 
 /**
- * The cost summary of a run's rows. Waits cost nothing. Agents without rows of their own stand in the tree where somebody
- * below them has some; the root always does. Rows are ordered by kind, name, provider and price, agents by path.
+ * The cost summary of a run's rows. Waits cost nothing. Agents without rows of their own are in the tree where an agent
+ * below them has some; the root always is. Rows are ordered by kind, name, provider and price, agents by path.
  *
  * **Gotchas**: sums stop at `Money.max`, some nine million US dollars.
  */

@@ -1,6 +1,6 @@
 /**
- * The payload of `data-cost-summary`: a tree by agent, with rows by model and by tool, whose leaves sum exactly to its
- * root. `CostSummary` folds it from the ledger.
+ * The payload of `data-cost-summary`: a tree by agent, with rows by model and by tool, whose leaves add up exactly to
+ * its root. `CostSummary` folds it from the ledger.
  */
 import * as Schema from "effect/Schema"
 import { AgentPath } from "../AgentPath.ts"
@@ -31,16 +31,20 @@ const RowStruct = Schema.Struct({
  * What one agent spent on one model or one tool.
  *
  * **Details**
- * - `costNanoUsd`: the exact sum of what is priced, in whole nano-dollars (10⁻⁹ USD). `pricedUsd`: the same in US dollars; absent in logs
- *   that were written before it existed.
+ * - `costNanoUsd`: the exact sum of what is priced, in whole nano-dollars (10⁻⁹ USD). `pricedUsd`: the same in US
+ *   dollars; absent in logs of versions before this field.
  * - `unpriced`: calls whose price is unknown. They are not in the sum.
- * - `costUsd`: what it cost, in US dollars. Absent, never 0, where `unpriced` is above 0. Logs from before `pricedUsd` have the
- *   priced part here.
- * - `usage`: absent on tool rows. `provider`: on a tool row, the provider that ran the tool for a fee. `price`: the price row used.
+ * - `costUsd`: what it cost, in US dollars. Absent, never 0, where `unpriced` is above 0. Logs without `pricedUsd` have
+ *   the priced part here.
+ * - `usage`: absent on tool rows. `provider`: on a tool row, the provider that ran the tool for a fee. `price`: the
+ *   price row used.
  */
 export interface CostRow extends Schema.Schema.Type<typeof RowStruct> {}
 
-/** One agent: its own rows, its specialists, and the sum of both. The money fields are as on a row, over everything below. */
+/**
+ * One agent: its own rows, its specialists, and the sum of both. The money fields are as on a row, over everything
+ * below.
+ */
 export interface CostNode {
   readonly agentPath: AgentPath
   readonly costNanoUsd: number
@@ -71,8 +75,9 @@ const CostSummaryStruct = Schema.Struct({
 }).annotate({ identifier: "CostSummary" })
 
 /**
- * What a run cost. The money fields are as on a row, over the whole run: `costUsd` is absent where any call has no known price, and
- * `pricedUsd` is then a lower bound. `estimated` means that some tokens were counted by us because a provider had not reported them.
+ * What a run cost. The money fields are as on a row, over the whole run: `costUsd` is absent where any call has no
+ * known price, and `pricedUsd` is then a lower bound. `estimated` means that some tokens were counted by us because a
+ * provider had not reported them.
  */
 export interface CostSummary extends Schema.Schema.Type<typeof CostSummaryStruct> {}
 export const CostSummary: Schema.Codec<CostSummary> = CostSummaryStruct

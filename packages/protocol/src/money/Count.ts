@@ -1,6 +1,6 @@
 /**
- * Whole numbers from 0 on, as tokens, calls and nano-dollars are counted. They are exact up to `max`, and every sum stops there, so
- * that totals of the same rows agree in whatever order and grouping they were added.
+ * Counts of tokens, calls and nano-dollars: whole numbers of at least 0, exact up to `max`. Every sum saturates there,
+ * so that totals of the same rows agree in whatever order and grouping they are added.
  */
 
 /** The largest number that is exact: 2⁵³ − 1. */
@@ -13,8 +13,8 @@ export const add = (a: number, b: number): number => {
 }
 
 /**
- * The count that a number stands for: absent and negative are 0, a fraction is rounded up, and NaN and `Infinity` are `max`, so that a
- * broken number is refused by a limit and never free.
+ * Converts a number to a count: absent and negative numbers are 0, a fraction is rounded up, NaN and `Infinity` are
+ * `max`, so that an invalid number is refused by a limit and never free.
  */
 export const whole = (value: number | undefined): number =>
   value === undefined || value <= 0 ? 0 : value < max ? Math.ceil(value) : max

@@ -1,8 +1,10 @@
 /**
- * One row of a run's ledger: a model step, a tool call, a specialist admitted, or a wait for a person, with what it cost and when it happened.
+ * One row of a run's ledger: a model step, a tool call, a call of a specialist, or a wait, with what it cost and when
+ * it happened.
  *
- * Both summaries are folds of these rows and of nothing else, so a run resumed from its log sums up to the same figures.
- * Times are epoch milliseconds of the run's clock. Rows never change; a lost attempt is part of the row of its re-run.
+ * Both summaries are folds of these rows only, so a run that is resumed from its log has the same figures. Times are
+ * epoch milliseconds of the run's clock. Rows never change; a lost attempt is part of the row of the step that repeats
+ * it.
  */
 import * as Schema from "effect/Schema"
 import { AgentPath } from "../AgentPath.ts"
@@ -20,7 +22,7 @@ const rates = {
 
 const TierStruct = Schema.Struct({ aboveInputTokens: Schema.Natural, ...rates }).annotate({ identifier: "PriceTier" })
 
-/** The rates of a call whose whole input, cached parts included, is above so many tokens. */
+/** The rates of calls whose input, including cached parts, is above `aboveInputTokens`. */
 export interface PriceTier extends Schema.Schema.Type<typeof TierStruct> {}
 
 const PriceStruct = Schema.Struct({
@@ -33,11 +35,11 @@ const PriceStruct = Schema.Struct({
 }).annotate({ identifier: "Price" })
 
 /**
- * The price row that a model call was paid by, in US dollars per million tokens. `model` is the row's own model id,
- * `match` whether it named the model exactly or by prefix, `source` where the row is from and of which date. An absent
- * cache price means the input price, an absent reasoning price the output price. `tiers` have other rates for long inputs:
- * the highest one that the input is above holds for the whole call. `toolFees` is what a call of a tool costs that the provider
- * runs itself, in US dollars by tool name; a tool that it does not name has no known fee.
+ * The price of a model, in US dollars per million tokens. `model` is the row's own model id, `match` whether it matches
+ * exactly or as a prefix, `source` the origin and date of the row. An absent cache price means the input price, an
+ * absent reasoning price the output price. `tiers` have other rates for long inputs: the highest tier below the input
+ * applies to the whole call. `toolFees` are the prices of one call of tools that the provider runs itself, in US
+ * dollars by tool name; a tool without an entry has no known fee.
  */
 export interface Price extends Schema.Schema.Type<typeof PriceStruct> {}
 export const Price: Schema.Codec<Price> = PriceStruct
@@ -53,8 +55,9 @@ const AttemptStruct = Schema.Struct({
 }).annotate({ identifier: "Attempt" })
 
 /**
- * One request on the wire. `firstTokenAt` is the first text, reasoning or call; `error` the tag of the reason it failed
- * with. `abandoned` is true where it did not end when it should and was left behind. `lost` attempts died with their process; their tokens are estimated.
+ * One request on the wire. `firstTokenAt` is the time of the first text, reasoning or call; `error` the tag of the
+ * failure. `abandoned` is true where it did not end in time and was abandoned. `lost` attempts ended with their
+ * process; their tokens are estimated.
  */
 export interface Attempt extends Schema.Schema.Type<typeof AttemptStruct> {}
 export const Attempt: Schema.Codec<Attempt> = AttemptStruct
@@ -65,7 +68,10 @@ const FeeStruct = Schema.Struct({
   costNanoUsd: Schema.optionalKey(Schema.Natural)
 }).annotate({ identifier: "Fee" })
 
-/** Calls of a tool that the provider ran itself, and what they cost beside their tokens; absent where the fee is unknown. */
+/**
+ * Calls of a tool that the provider ran itself, and what they cost beside their tokens; absent where the fee is
+ * unknown.
+ */
 export interface Fee extends Schema.Schema.Type<typeof FeeStruct> {}
 
 const ModelStruct = Schema.Struct({
@@ -87,9 +93,14 @@ const ModelStruct = Schema.Struct({
 }).annotate({ identifier: "ModelEntry" })
 
 /**
- * A model step, or with a `purpose` a request beside the steps, made before that one. `usage` covers every attempt; `estimated` is true where any part of it was counted by us because the
- * provider had not reported. `fees` is absent where the provider ran no tool; they are not in `costNanoUsd`, which is absent where the price is unknown, never 0 for that reason. `overrun` marks
- * a step that used more than was reserved for it.
+ * A model step, or with a `purpose` another request, made before that step.
+ *
+ * **Details**
+ * - `usage`: of all attempts. `estimated`: true where any part of it was estimated because the provider did not report
+ *   it.
+ * - `costNanoUsd`: without fees; absent, never 0, where the price is unknown.
+ * - `fees`: absent where the provider ran no tool.
+ * - `overrun`: true where the step used more than was reserved for it.
  */
 export interface ModelEntry extends Schema.Schema.Type<typeof ModelStruct> {}
 
@@ -107,8 +118,8 @@ const ToolStruct = Schema.Struct({
 }).annotate({ identifier: "ToolEntry" })
 
 /**
- * A tool call that ran. `costNanoUsd` is what the tool reported; absent means it costs nothing to us. `attempts` counts
- * how often the handler was begun. `abandoned` is true where it did not end when it should and was left behind.
+ * A tool call that ran. `costNanoUsd` is the cost that the tool reported; absent: none. `attempts` is how often the
+ * handler was started. `abandoned` is true where it did not end in time and was abandoned.
  */
 export interface ToolEntry extends Schema.Schema.Type<typeof ToolStruct> {}
 
@@ -133,10 +144,13 @@ const AgentStruct = Schema.Struct({
   endedAt: Schema.Natural
 }).annotate({ identifier: "AgentEntry" })
 
-/** A specialist was admitted: `path` is its caller's, and both times are that moment. What it does has rows of its own. */
+/**
+ * A call of a specialist that was admitted: `path` is its caller's, and both times are the admission. Its steps and
+ * calls have their own rows.
+ */
 export interface AgentEntry extends Schema.Schema.Type<typeof AgentStruct> {}
 
-/** What the fees of a row come to, those that are known. */
+/** The sum of the row's known fees, in nano-dollars. */
 export const feesOf = ({ fees }: ModelEntry): number =>
   fees === undefined ? 0 : fees.reduce((sum, fee) => Count.add(sum, fee.costNanoUsd ?? 0), 0)
 
@@ -144,10 +158,10 @@ export const feesOf = ({ fees }: ModelEntry): number =>
 export type Entry = ModelEntry | ToolEntry | WaitEntry | AgentEntry
 export const Entry: Schema.Codec<Entry> = Schema.Union([ModelStruct, ToolStruct, WaitStruct, AgentStruct])
 
-// The constructors write rows out as literals, an absent field absent: the usual row of a kind has one shape, whoever made it, and
-// the folds and budgets that read every row of a run stay fast. Fields stand in the order of the schemas.
+// The constructors use object literals and leave absent fields out, so that the usual row of a kind has one hidden
+// class and the code that reads every row of a run stays fast. Fields are in the order of the schemas.
 
-/** What a constructor takes: an optional field may also be `undefined`. */
+/** The parameter of a constructor: an optional field may also be `undefined`. */
 type Given<Row> = { readonly [Name in keyof Row]: object extends Pick<Row, Name> ? Row[Name] | undefined : Row[Name] }
 
 /** An attempt's row. */
@@ -243,7 +257,7 @@ export const wait = (
   endedAt: number
 ): WaitEntry => ({ kind: "wait", path: about.path, reason: about.reason, id: about.id, startedAt, endedAt })
 
-/** The row of a specialist that was admitted at `at`: `path` is its caller's. */
+/** The row of a specialist's call that was admitted at `at`: `path` is its caller's. */
 export const agent = (
   path: AgentPath,
   call: { readonly id: string; readonly name: string },

@@ -1,11 +1,11 @@
 /**
- * Arithmetic of time intervals: how much time a set of them covers, and what is left when others are taken out.
+ * Time intervals: how much time a set of them covers, and what remains when others are subtracted.
  *
- * An interval runs from `from` up to, and without, `to`. One that ends before it starts, as a clock that jumped back makes
- * them, covers nothing. All is O(n log n).
+ * An interval includes `from` and excludes `to`. One that ends before it starts, because a clock was set back, is
+ * empty. All functions are O(n log n).
  */
 
-/** A stretch of time, in milliseconds on one clock. */
+/** An interval, in milliseconds of one clock. */
 export interface Interval {
   readonly from: number
   readonly to: number
@@ -36,7 +36,7 @@ export const difference = (
   const out: Array<Interval> = []
   let first = 0
   for (const { from, to } of union(intervals)) {
-    // both are in order, so cuts that end before this interval are done with
+    // Both are sorted, so cuts that end before this interval are not needed again.
     while ((cuts[first]?.to ?? Infinity) <= from) first++
     let at = from
     for (let index = first; index < cuts.length; index++) {
@@ -50,7 +50,7 @@ export const difference = (
   return out
 }
 
-/** How much time the intervals cover; where several overlap it counts once. */
+/** The time that the intervals cover; overlaps count once. */
 export const length = (intervals: ReadonlyArray<Interval>): number => {
   let sum = 0
   for (const { from, to } of union(intervals)) sum += to - from

@@ -1,9 +1,9 @@
 /**
- * Where a run's time went: folds the rows of its ledger to the payload of `data-latency-summary`.
+ * How a run spent its time: folds the ledger's rows to the payload of `data-latency-summary`.
  *
- * Time is divided by what the run did: while a model or a tool works it is the machine's, also beside a pending question;
- * while it did nothing but wait for people it is theirs; while no process carried the run it is down. The three add up to
- * the total, whatever the clock did.
+ * The total is split in three: machine time while a model or a tool runs, also while a question is pending; human wait
+ * while the run only waits for people; and down time while no process runs it. The three add up to the total, even
+ * where the clock was set.
  */
 import type { AgentPath } from "../AgentPath.ts"
 import { key } from "../AgentPath.ts"
@@ -22,11 +22,11 @@ export interface Options {
   readonly startedAt: number
   /** Epoch milliseconds. */
   readonly endedAt: number
-  /** Time in which no process carried the run, in milliseconds. */
+  /** Time in which no process ran the run, in milliseconds. */
   readonly downMs: number
   /**
-   * When that was, where it is known: then `downMs` is read off it, and a wait that lasted while no process lived is down
-   * for so long. Absent: `downMs` counts whole, and what would be counted twice is taken off the human wait.
+   * The down times, where they are known: then `downMs` is computed from them, and a wait during a down time counts as
+   * down. Absent: `downMs` counts in full, and what would be counted twice is subtracted from the human wait.
    */
   readonly down?: ReadonlyArray<Interval> | undefined
 }
@@ -36,10 +36,10 @@ const span = (entry: Entry): Interval => ({ from: entry.startedAt, to: entry.end
 const isHuman = (entry: Entry): boolean => entry.kind === "wait" && entry.reason !== "timer"
 
 /**
- * How long, between `from` and `to`, the run did nothing but wait for people: some approval or client tool was pending, and
- * no model step and no tool call was running. Timers are not people.
+ * How long, between `from` and `to`, the run only waited for people: an approval or a client tool was pending, and no
+ * model step and no tool call was running. Timers do not count.
  *
- * **Details**: what has not ended yet is given with an `endedAt` of `to` or later. Time in `down` does not count.
+ * **Details**: pass a row that has not ended with an `endedAt` of `to` or later. Time in `down` does not count.
  */
 export const humanWaitMs = (
   entries: ReadonlyArray<Entry>,
@@ -60,7 +60,7 @@ const milliseconds = (value: number): number => (value > 0 ? Math.round(value) :
 const duration = (row: { readonly startedAt: number; readonly endedAt: number }): number =>
   milliseconds(row.endedAt - row.startedAt)
 
-/** When the first token and the first text came, in epoch milliseconds; `Infinity` while none did. */
+/** The times of the first token and the first text, in epoch milliseconds; `Infinity` where there is none yet. */
 interface Firsts {
   token: number
   text: number
@@ -73,7 +73,7 @@ const see = (firsts: Firsts, attempts: ReadonlyArray<Attempt>): void => {
   }
 }
 
-/** The two fields of a step or a run, counted from `from`; each absent where nothing came. */
+/** The two fields of a step or a run, counted from `from`; each absent where there is no such time. */
 const timesTo = (
   { text, token }: Firsts,
   from: number
@@ -132,8 +132,8 @@ interface Row {
 const byPath = (a: AgentPath, b: AgentPath): number => (a === b ? 0 : compare(key(a), key(b)))
 
 /**
- * By start, then by agent path, then by the row's own name: the same order whatever order the rows came in. They nearly always come
- * in it.
+ * Sorts by start, then by agent path, then by the row's own name, so that the order of the input does not matter. The
+ * input is nearly always sorted already.
  */
 const inOrder = <R extends Row>(rows: Array<R>, byName: (a: R, b: R) => number): ReadonlyArray<R> => {
   const order = (a: R, b: R): number => a.startedAt - b.startedAt || byPath(a.path, b.path) || byName(a, b)

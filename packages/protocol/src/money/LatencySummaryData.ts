@@ -1,5 +1,5 @@
 /**
- * The payload of `data-latency-summary`: where a run's time went. `LatencySummary` folds it from the ledger.
+ * The payload of `data-latency-summary`: how a run spent its time. `LatencySummary` folds it from the ledger.
  */
 import * as Schema from "effect/Schema"
 import { AgentPath } from "../AgentPath.ts"
@@ -34,7 +34,7 @@ const ToolStruct = Schema.Struct({
   status: Schema.optionalKey(Schema.Literals(["failed", "denied", "cancelled"]))
 }).annotate({ identifier: "ToolLatency" })
 
-/** One tool call that ran; the wait for its approval is not in it. */
+/** One tool call that ran, without the wait for its approval. */
 export interface ToolLatency extends Schema.Schema.Type<typeof ToolStruct> {}
 
 const WaitStruct = Schema.Struct({
@@ -45,7 +45,7 @@ const WaitStruct = Schema.Struct({
   durationMs: Schema.Natural
 }).annotate({ identifier: "WaitLatency" })
 
-/** One wait, from the stored question to the stored answer. */
+/** One wait, from the stored request to the stored answer. */
 export interface WaitLatency extends Schema.Schema.Type<typeof WaitStruct> {}
 
 const LatencySummaryStruct = Schema.Struct({
@@ -63,16 +63,17 @@ const LatencySummaryStruct = Schema.Struct({
 }).annotate({ identifier: "LatencySummary" })
 
 /**
- * Where a run's time went, in milliseconds.
+ * How a run spent its time, in milliseconds.
  *
  * **Details**
  * - `totalMs`: from the run's start to its end, `totalMs = machineMs + humanWaitMs + downMs`.
- * - `humanWaitMs`: time in which the run did nothing but wait for people (approvals, client tools). While a tool or model
- *   works beside a pending question, the time is the machine's.
- * - `downMs`: time in which no process carried the run.
- * - `modelMs`, `toolMs`: sums over all steps and calls; parallel ones count each, so they may exceed `machineMs`.
- * - `timeToFirstTokenMs`, `timeToFirstTextMs`: from the run's start to the first token, and the first text, of any agent;
- *   absent when there was none.
+ * - `humanWaitMs`: time in which the run only waited for people (approvals, client tools). While a tool or a model runs
+ *   beside a pending request, the time counts as machine time.
+ * - `downMs`: time in which no process ran the run.
+ * - `modelMs`, `toolMs`: sums over all steps and calls; each of several parallel ones counts, so they may exceed
+ *   `machineMs`.
+ * - `timeToFirstTokenMs`, `timeToFirstTextMs`: from the run's start to the first token, and the first text, of any
+ *   agent; absent when there was none.
  */
 export interface LatencySummary extends Schema.Schema.Type<typeof LatencySummaryStruct> {}
 export const LatencySummary: Schema.Codec<LatencySummary> = LatencySummaryStruct

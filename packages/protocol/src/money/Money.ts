@@ -1,8 +1,9 @@
 /**
  * Money in whole nano-dollars (10⁻⁹ USD), and what a model call costs at a price.
  *
- * Amounts are integers so that they add up exactly in any order. Prices are decimal numbers and are taken at their word:
- * 0.075 USD per million tokens is 75 thousandths, not the binary fraction beside it. A row is rounded once, half up.
+ * Amounts are integers, so that they add up exactly in any order. Prices are taken as the decimal numbers that they are
+ * written as: 0.075 USD per million tokens is 75 thousandths, not the nearest binary fraction. A row is rounded once,
+ * half up.
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -13,7 +14,7 @@ import { inputTokens as inputOf, type Usage } from "./Usage.ts"
 /** Whole nano-dollars (10⁻⁹ USD). Exact up to `max`. */
 export type NanoUsd = number
 
-/** The largest amount that is exact: 9,007,199.254740991 USD. No run comes near it; what would pass it is held there. */
+/** The largest amount that is exact: 9,007,199.254740991 USD. Larger results are set to it. */
 export const max: NanoUsd = Count.max
 
 /** `units / 10 ** scale`, exactly. */
@@ -40,8 +41,8 @@ const roundHalfUp = (units: bigint, scale: number): bigint => {
 const bounded = (amount: bigint): NanoUsd => (amount > BigInt(max) ? max : Number(amount))
 
 /**
- * US dollars as nano-dollars, rounded half up where there are more than nine decimals. `undefined` for what is no amount:
- * negative, NaN, infinite, or above `max`.
+ * US dollars as nano-dollars, rounded half up where there are more than nine decimals. `undefined` for an invalid
+ * amount: negative, NaN, infinite, or above `max`.
  */
 export const fromUsd = (usd: number): NanoUsd | undefined => {
   if (!(usd >= 0 && usd < Infinity)) return undefined
@@ -50,7 +51,7 @@ export const fromUsd = (usd: number): NanoUsd | undefined => {
   return amount > BigInt(max) ? undefined : Number(amount)
 }
 
-/** A number that is no amount of US dollars. `field` names what was set or reported. */
+/** An invalid amount of US dollars. `field` is the name of the setting or the report. */
 export class InvalidAmount extends Schema.TaggedError<InvalidAmount>()("InvalidAmount", {
   field: Schema.String,
   amount: Schema.Number
@@ -61,29 +62,29 @@ export class InvalidAmount extends Schema.TaggedError<InvalidAmount>()("InvalidA
 }
 
 /**
- * As `fromUsd`, for amounts from outside: refused where they cannot be represented, so that none is ever booked as 0. `field` is for the
- * message.
+ * As `fromUsd`, for amounts from outside: fails where an amount cannot be represented, so that none is counted as 0.
+ * `field` is for the error message.
  */
 export const parseUsd = (field: string, usd: number): Result.Result<NanoUsd, InvalidAmount> => {
   const amount = fromUsd(usd)
   return amount === undefined ? Result.fail(new InvalidAmount({ field, amount: usd })) : Result.succeed(amount)
 }
 
-/** The amount so many times, at most `max`. */
+/** The amount times a count, at most `max`. */
 export const times = (amount: NanoUsd, count: number): NanoUsd =>
   amount === 0 || count === 0 ? 0 : Math.min(amount * count, max)
 
-/** Nano-dollars as US dollars. The nearest number: `fromUsd` brings the same amount back up to 8 million dollars. */
+/** Nano-dollars as US dollars, the nearest number. `fromUsd` converts it back exactly up to 8 million dollars. */
 export const toUsd = (amount: NanoUsd): number => amount / 1e9
 
-/** `"$0.001234"`: all decimals there are, at least two, never an exponent. */
+/** `"$0.001234"`: all decimals, at least two, never an exponent. */
 export const format = (amount: NanoUsd): string => {
   if (amount < 0) return `-${format(-amount)}`
   const digits = String(amount).padStart(10, "0")
   return `$${digits.slice(0, -9)}.${digits.slice(-9).replace(/0{1,7}$/, "")}`
 }
 
-/** The sum of two amounts, held at `max` where it would pass it. */
+/** The sum of two amounts, at most `max`. */
 export const add = (a: NanoUsd, b: NanoUsd): NanoUsd => Count.add(a, b)
 
 /** Tokens, and what a million of them cost in US dollars. */
@@ -102,7 +103,9 @@ const pico = (tokens: number, perMillionUsd: number): number => {
   return each / 1e6 === perMillionUsd && product <= Number.MAX_SAFE_INTEGER ? product : NaN
 }
 
-/** Pico-dollars, rounded half up; `undefined` where the sum is not exact: then `sumExactly` has to do it. */
+/**
+ * Pico-dollars as nano-dollars, rounded half up; `undefined` where the sum is not exact, and `sumExactly` is needed.
+ */
 const fromPico = (total: number): NanoUsd | undefined => {
   if (!(total <= Number.MAX_SAFE_INTEGER)) return undefined
   // The quotient may be rounded up to the next whole number; the rest is then negative, and the result is the same.
@@ -122,7 +125,7 @@ const sumExactly = (parts: ReadonlyArray<Part>): NanoUsd => {
 
 type Rates = Omit<PriceTier, "aboveInputTokens">
 
-/** The rates that hold for a call of so many input tokens. */
+/** The rates for a call with so many input tokens. */
 const ratesFor = (price: Price, inputTokens: number): Rates => {
   if (price.tiers === undefined) return price
   let found: PriceTier | undefined
@@ -136,9 +139,10 @@ const ratesFor = (price: Price, inputTokens: number): Rates => {
  * What `usage` costs at `price`: each part at its own price, exact, rounded half up once.
  *
  * **Details**
- * - An absent cache price is the input price, an absent reasoning price the output price; an unknown part costs nothing.
- * - The row must be one of which `isPrice` is true: the runtime takes any other for no price at all, so that what it would price is
- *   unpriced and not free. Here a rate that is no number counts as 0.
+ * - An absent cache price is the input price, an absent reasoning price the output price; an unknown part costs
+ *   nothing.
+ * - The row must pass `isPrice`: the runtime treats any other row as no price, so that its calls are unpriced and not
+ *   free. Here an invalid rate counts as 0.
  * - Above `max` the cost is `max`.
  */
 export const costOf = (usage: Usage, row: Price): { readonly nanoUsd: NanoUsd } => {
@@ -205,8 +209,8 @@ const dearestOutput = (price: Rates): number =>
   Math.max(rate(price.outputPerMillionUsd), rate(price.reasoningPerMillionUsd ?? 0))
 
 /**
- * The most that a call of so many tokens can cost: all input at the dearest input rate of the row (a cache write, where
- * there is one), all output at the dearest output rate. What to reserve before a model call.
+ * The most that a call of so many tokens can cost: all input at the highest input rate of the row (a cache write, where
+ * there is one), all output at the highest output rate. This is what to reserve before a model call.
  */
 export const mostFor = (row: Price, inputTokens: number, outputTokens: number): NanoUsd => {
   const price = ratesFor(row, inputTokens)
@@ -225,15 +229,16 @@ export const mostFor = (row: Price, inputTokens: number, outputTokens: number): 
 }
 
 /**
- * The most output tokens for which `mostFor` stays within `amount`: 0 when the input alone costs as much, `Infinity` when
- * output is free.
+ * The most output tokens for which `mostFor` stays within `amount`: 0 when the input alone costs as much, `Infinity`
+ * when output is free.
  */
 export const outputTokensFor = (row: Price, inputTokens: number, amount: NanoUsd): number => {
   const price = ratesFor(row, inputTokens)
   const input = decimal(dearestInput(price))
   const output = decimal(dearestOutput(price))
   const scale = Math.max(input.scale, output.scale, 3)
-  // half up: the cost is within the amount as long as it is less than the amount and a half, all doubled to stay whole
+  // Rounded half up, the cost is within the amount while it is less than the amount plus a half. All terms are doubled
+  // to stay whole.
   const room =
     shift(2n * BigInt(Count.whole(amount)) + 1n, scale - 3) -
     2n * BigInt(Count.whole(inputTokens)) * shift(input.units, scale - input.scale)

@@ -1,9 +1,9 @@
 /**
- * What a model call consumed, in tokens.
+ * The tokens that a model call used.
  *
- * `Usage` is the inside shape: disjoint parts, so that cached tokens are never counted twice, each part absent while
- * nobody reported it. `UsageTotals` is the outside shape of the events: five plain counts, where `promptTokens` includes
- * the cached parts. `Usage` knows nothing of prices; that is `Money` and `CostSummary`.
+ * `Usage` is the internal shape: disjoint parts, so that cached tokens are never counted twice; a part that was not
+ * reported is absent. `UsageTotals` is the shape in events: five counts, where `promptTokens` includes the cached
+ * parts. Prices are in `Money` and `CostSummary`.
  */
 import * as Schema from "effect/Schema"
 import * as Count from "./Count.ts"
@@ -20,11 +20,11 @@ const UsageStruct = Schema.Struct({
 }).annotate({ identifier: "Usage" })
 
 /**
- * Tokens by disjoint part. An absent part is unknown, which is not 0: a provider that reports no cache figures leaves
- * them absent.
+ * Tokens by disjoint part. An absent part is unknown, which is not 0: it is absent where the provider does not report
+ * it.
  *
  * **Details**
- * - `inputUncached`: input read at full price, neither from nor into a cache.
+ * - `inputUncached`: input at the full price, neither read from nor written to a cache.
  * - `inputCacheRead`: input served from a cache.
  * - `inputCacheWrite`, `inputCacheWriteLong`: input written to a cache, for five minutes and for one hour.
  * - `outputText`: all output but reasoning (text and tool calls); `outputReasoning`: hidden or shown reasoning.
@@ -42,7 +42,7 @@ const UsageTotalsStruct = Schema.Struct({
 
 /**
  * Usage as events carry it. `promptTokens` counts all input, the two cache counts are parts of it, and `totalTokens` is
- * `promptTokens + completionTokens`. Unknown parts count as 0 here; source 002 has no way to say unknown.
+ * `promptTokens + completionTokens`. Unknown parts count as 0 here; source 002 cannot express unknown.
  */
 export interface UsageTotals extends Schema.Schema.Type<typeof UsageTotalsStruct> {}
 export const UsageTotals: Schema.Codec<UsageTotals> = UsageTotalsStruct
@@ -51,13 +51,13 @@ export const UsageTotals: Schema.Codec<UsageTotals> = UsageTotalsStruct
 export const empty: Usage = {}
 
 /**
- * Adds two usages part by part. A part unknown on both sides stays unknown; a part known on one side is that side's count.
- * Sums stop at 2⁵³ − 1, so the totals of a sum are the sum of the totals, however large.
+ * Adds two usages part by part. A part unknown on both sides stays unknown; a part known on one side is that side's
+ * count. Sums saturate at 2⁵³ − 1, so the totals of a sum are the sum of the totals at any size.
  */
 export const add = (a: Usage, b: Usage): Usage => {
   if (isUnknown(a)) return b
   if (isUnknown(b)) return a
-  // Named, not looped over: keyed reads and stores of six names cost several times as much as the sum.
+  // Named fields instead of a loop: keyed reads and writes of six names cost several times as much as the sums.
   const inputUncached = plus(a.inputUncached, b.inputUncached)
   const inputCacheRead = plus(a.inputCacheRead, b.inputCacheRead)
   const inputCacheWrite = plus(a.inputCacheWrite, b.inputCacheWrite)
@@ -70,7 +70,7 @@ export const add = (a: Usage, b: Usage): Usage => {
 const plus = (a: number | undefined, b: number | undefined): number | undefined =>
   a === undefined ? b : b === undefined ? a : Count.add(a, b)
 
-/** The known parts, in one of few shapes: most providers report the same parts every time. */
+/** The usage with these parts. Few hidden classes: a provider mostly reports the same parts. */
 const make = (
   inputUncached: number | undefined,
   inputCacheRead: number | undefined,
@@ -118,7 +118,7 @@ export const isUnknown = (usage: Usage): boolean =>
   usage.inputCacheWrite === undefined &&
   usage.inputCacheWriteLong === undefined
 
-/** The outside shape of `usage`, for `finish` and `data-tool-agent`. */
+/** `usage` in the shape of events, for `finish` and `data-tool-agent`. */
 export const toTotals = (usage: Usage): UsageTotals => {
   const promptTokens = inputTokens(usage)
   const completionTokens = outputTokens(usage)

@@ -1,9 +1,9 @@
 /**
- * The lawful order of a run's events: which event may come next, and whether a log, or a stream, kept to it.
+ * The order of a run's events: which event may come next, and whether a log or a stream is valid.
  *
- * The owner of a log refuses what `Automaton` refuses, and users check their own streams with `check` and `checkEvents`.
- * `@reins/protocol/testing` draws random lawful logs from the same rules. `docs/ordering.md` draws the order and lists `rules`.
- * What the events add up to is `Transcript`.
+ * The owner of a log rejects what `Automaton` rejects; users check their own streams with `check` and `checkEvents`.
+ * `@reins/protocol/testing` generates random valid logs from the same rules. `docs/ordering.md` shows the order and
+ * lists `rules`. `Transcript` folds the events.
  */
 import * as Result from "effect/Result"
 import type * as AgentPath from "../AgentPath.ts"
@@ -21,7 +21,7 @@ export type { CheckOptions, EventFault, Fault } from "./OrderingCheck.ts"
 export type { Violation } from "./OrderingRule.ts"
 export type { RuleText } from "./OrderingRules.ts"
 
-/** What the past of a run allows to come next; a value, so that any state can be stepped from again. */
+/** The state of a run's order: which events may come next. Immutable: several steps can start from one state. */
 export class State {
   readonly #automaton: Automaton
 
@@ -45,44 +45,44 @@ export class State {
     return this.#automaton.ended
   }
 
-  /** A mutable automaton that goes on from here. */
+  /** A mutable automaton in this state. */
   toAutomaton(): Automaton {
     return this.#automaton.clone()
   }
 }
 
-/** The state of a run that has said nothing yet. */
+/** The state of a run without events. */
 export const initial: State = new State(new Automaton())
 
 /**
- * The state after `event`, or why it may not come next. Costs what the run has open and the ids it has used, but nothing
- * for text and reasoning; the owner of a long log holds an `Automaton` instead.
+ * The state after `event`, or the violation. The cost grows with the open calls and the used ids of the run, except for
+ * text and reasoning, which are free; the owner of a long log uses an `Automaton` instead.
  */
 export const step = (
   state: State,
   input: { readonly agentPath: AgentPath.AgentPath; readonly event: Event }
 ): Result.Result<State, Violation> => state.next(input.agentPath, input.event)
 
-/** True when the run has ended lawfully: after its last event. */
+/** True when the run has ended: after its last event. */
 export const isComplete = (state: State): boolean => state.ended
 
 /**
- * Every fault of a log, in its order; none means that it is lawful so far (whether it has ended is `isComplete` of its
- * fold, or `Automaton.ended`).
+ * All faults of a log, in its order; an empty result means that the log is valid so far (`isComplete` and
+ * `Automaton.ended` tell whether it has ended).
  *
  * **Details**
- * - An offending event is left out and the check goes on behind it, so later faults may follow from an earlier one.
- * - Beside the order of events: `seq` dense from `after + 1`, one run and one thread, approvals of that thread.
+ * - An invalid event is skipped and the check continues after it, so one fault may cause later ones.
+ * - Also checked: `seq` without gaps from `after + 1`, one run and one thread, approvals of that thread.
  */
 export const check = (envelopes: Iterable<Envelope>, options?: Check.CheckOptions): ReadonlyArray<Check.Fault> =>
   Check.check(envelopes, options)
 
 /**
- * Every fault of a stream of bare events as `Runtime.query` shows it: the root agent's, and approvals raised anywhere. Of
- * an approval raised below the root only the pairing with its decision is judged, since the agent's own events are not
- * there.
+ * All faults of a stream of events without envelopes, as `Runtime.query` emits it: the root agent's events, and the
+ * approvals of all agents. For an approval below the root only the pairing with its decision is checked, since that
+ * agent's other events are not in the stream.
  */
 export const checkEvents = (events: Iterable<Event>): ReadonlyArray<Check.EventFault> => Check.checkEvents(events)
 
-/** The law in words: each rule's id, its sentence, and the events that must keep it. */
+/** All rules: each with its id, its sentence, and the events to which it applies. */
 export const rules: ReadonlyArray<RuleText> = [...ruleTexts, ...Check.envelopeTexts]

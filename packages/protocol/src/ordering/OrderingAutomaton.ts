@@ -1,6 +1,6 @@
 /**
- * The automaton as the one owner of a log holds it: mutable, synchronous, one per run. It is asked about a batch of one
- * agent's events and takes either all of them or none.
+ * The automaton that the owner of a log uses: mutable, synchronous, one per run. It accepts a batch of one agent's
+ * events as a whole, or rejects it.
  */
 import type { AgentPath } from "../AgentPath.ts"
 import type { Event } from "../event/Event.ts"
@@ -20,15 +20,16 @@ export interface Placed {
 }
 
 /**
- * Judges what may come next in a run, and remembers what came.
+ * Checks which events may come next in a run, and keeps the state.
  *
- * **Details**: `view` is `"log"` for a whole log, and `"root"` for a stream of bare events as `Runtime.query` shows it.
- * Text and reasoning cost a few comparisons each and change nothing; the usual events of steps and calls are let through without asking rule by rule (`OrderingUsual`). A path array that is passed again as the same object is
- * found without any look-up, so an agent should keep its own.
+ * **Details**: `view` is `"log"` for a whole log, and `"root"` for a stream of events as `Runtime.query` emits it. Text
+ * and reasoning cost a few comparisons each and change nothing; the usual events of steps and calls take a shortcut
+ * through the rules (`OrderingUsual`). A path array that is passed again as the same object needs no look-up, so an
+ * agent should keep its own.
  */
 export class Automaton {
   private root: Agent
-  // Where the last event came from. Not part of what the automaton remembers.
+  // The path and the agent of the last event: a cache, not a part of the state.
   #path: AgentPath | undefined
   #agent: Agent | undefined
 
@@ -36,7 +37,7 @@ export class Automaton {
     this.root = make(view)
   }
 
-  /** Why the batch may not come next, or nothing when it may. Asking changes nothing. */
+  /** The violation of the batch, or `undefined` where it may come next. Does not change the state. */
   refuses(path: AgentPath, events: ReadonlyArray<Event>): Violation | undefined {
     const agent = this.#find(path)
     let view = agent
@@ -45,7 +46,7 @@ export class Automaton {
       if (event === undefined) continue
       const violation = judge(view, event)
       if (violation !== undefined) return violation
-      // What follows in the batch is judged on a copy that has taken the event.
+      // The rest of the batch is checked against a copy of the state after the event.
       if (view === undefined || index === events.length - 1 || isDelta(event) || isUnknown(event)) continue
       if (view === agent) view = fork(view)
       apply(view, event)
@@ -53,7 +54,7 @@ export class Automaton {
     return undefined
   }
 
-  /** Takes a batch that `refuses` had no objection to. What an unlawful one would do is not defined. */
+  /** Applies a batch that `refuses` did not object to. The result for an invalid batch is undefined. */
   advance(path: AgentPath, events: ReadonlyArray<Event>): void {
     const agent = this.#find(path)
     if (agent === undefined) return
@@ -63,14 +64,14 @@ export class Automaton {
   #take(agent: Agent, event: Event): void {
     if (isDelta(event) || isUnknown(event)) return
     apply(agent, event)
-    // Opens or closes a path: what was found before may be another agent now.
+    // Opens or closes a path: the cached agent may be another one now.
     if (event.type === "tool-agent") this.#path = undefined
   }
 
-  /** Takes the whole batch, or nothing of it and says why. */
+  /** Applies the whole batch, or returns the violation and changes nothing. */
   accept(path: AgentPath, events: ReadonlyArray<Event>): Violation | undefined {
     const [only] = events
-    // Nearly all batches are of one event: no copy to try it on, and the agent is looked for once.
+    // Nearly all batches have one event: they need no copy of the state, and one look-up of the agent.
     if (only !== undefined && events.length === 1) {
       const agent = this.#find(path)
       const violation = judge(agent, only)
@@ -83,9 +84,9 @@ export class Automaton {
   }
 
   /**
-   * Where the events of a refused batch are told, one after the other, when those that are refused are news whose place has closed:
-   * each by its agent, by the nearest agent above that may still speak, or not at all. `undefined` where one of them is not late:
-   * then the batch is a fault. Asking changes nothing.
+   * Where to emit the events of a rejected batch, one by one, where the rejected ones are late: on the agent's own path,
+   * on that of the nearest agent above that may still emit events, or not at all. `undefined` where one of them is not
+   * late: then the batch is invalid. Does not change the state.
    */
   late(path: AgentPath, events: ReadonlyArray<Event>): ReadonlyArray<Placed> | undefined {
     const agent = this.#find(path)
@@ -102,48 +103,48 @@ export class Automaton {
     return out
   }
 
-  /** True after the last event of a run, good or bad: nothing more may come. */
+  /** True after the last event of a run, whether it succeeded or failed. */
   get ended(): boolean {
     return this.root.run.phase === "ended"
   }
 
-  /** Ids of the agent's calls that have no result, in the order of their announcement. */
+  /** Ids of the agent's calls without a result, in the order of the calls. */
   openCalls(path: AgentPath): ReadonlyArray<string> {
     return [...(this.#find(path)?.calls.keys() ?? [])]
   }
 
-  /** Ids of the run's approvals that have no decision, in the order in which they were raised. */
+  /** Ids of the run's approvals without a decision, in the order of the requests. */
   get pendingApprovals(): ReadonlyArray<string> {
     return [...this.root.run.pending.keys()]
   }
 
-  /** The last `phaseIndex` of an open call; -1 when it made no progress or is not open. */
+  /** The last `phaseIndex` of an open call; -1 where there was no progress or the call is not open. */
   phaseOf(path: AgentPath, callId: string): number {
     return this.#find(path)?.calls.get(callId)?.progress ?? -1
   }
 
   /**
-   * The agent's step is done, whatever it announced: it can no longer be retracted, and text needs a new `step-start`. For
-   * folding a stored log, where a mark tells what the events alone do not.
+   * Marks the agent's step as done: it can no longer be retracted, and text needs a new `step-start`. For folding a
+   * stored log, where a mark has this information and the events do not.
    */
   closeStep(path: AgentPath): void {
     const agent = this.#find(path)
     if (agent !== undefined) closeStep(agent)
   }
 
-  /** An automaton of its own in the same state. Costs what is open and the ids that were used. */
+  /** A copy in the same state. The cost grows with the open calls and the used ids. */
   clone(): Automaton {
     const copy = new Automaton()
     copy.root = clone(this.root)
     return copy
   }
 
-  /** What it remembers, as JSON. Of an automaton for whole logs. Costs what `clone` does. */
+  /** The state as JSON, of an automaton for whole logs. Costs as much as `clone`. */
   snapshot(): Json {
     return Snapshot.save(this.root)
   }
 
-  /** The automaton that a snapshot was taken of; nothing where it is none of this version: then the log is to be read. */
+  /** The automaton in the state of a snapshot; `undefined` where this version cannot read it: then fold the log. */
   static restore(snapshot: Json): Automaton | undefined {
     const root = Snapshot.load(snapshot)
     if (root === undefined) return undefined

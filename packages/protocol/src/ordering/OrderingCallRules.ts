@@ -1,6 +1,5 @@
 /**
- * The order within one agent: its steps, their calls, the progress and the results of those, and the brackets of its
- * specialists.
+ * The rules for one agent: its steps, their calls with progress and results, and the calls of its specialists.
  */
 import type * as Events from "../event/Event.ts"
 import { named, rule } from "./OrderingRule.ts"
@@ -30,7 +29,7 @@ export const textInStep = rule<Events.Text | Events.Reasoning>(
 export const stepAfterCalls = rule<Events.StepStart>(
   "step-after-calls",
   "A step begins when every call of the agent's step before has its result.",
-  ({ calls }) => (calls.size > 0 ? `a step begins while ${calls.size} calls are open` : undefined)
+  ({ calls }) => (calls.size > 0 ? `step-start while ${calls.size} calls are open` : undefined)
 )
 
 export const retractOpenStep = rule<Events.StepRetracted>(
@@ -39,8 +38,8 @@ export const retractOpenStep = rule<Events.StepRetracted>(
   ({ step }) =>
     stepPhases[step]["step-retracted"] === undefined
       ? step === "none"
-        ? "there is no step to retract"
-        : "the step has announced its calls"
+        ? "no step to retract"
+        : "step-retracted after the step's calls"
       : undefined
 )
 
@@ -49,21 +48,21 @@ export const retractOpenStep = rule<Events.StepRetracted>(
 export const callInStep = rule<CallEvent>(
   "call-in-step",
   "A call is announced in a step that has begun.",
-  ({ step }, event) => (step === "none" ? `${named(event.toolInvocationId)} is called outside a step` : undefined)
+  ({ step }, event) => (step === "none" ? `call ${named(event.toolInvocationId)} without a step-start` : undefined)
 )
 
 export const callsTogether = rule<CallEvent>(
   "calls-together",
-  "The calls of a step are announced together, before anything else is said about any of them.",
+  "The calls of a step are announced together, before any other event about one of them.",
   ({ step }, event) =>
-    step === "settling" ? `${named(event.toolInvocationId)} is called after the step's calls went on` : undefined
+    step === "settling" ? `call ${named(event.toolInvocationId)} after other events about the step's calls` : undefined
 )
 
 export const callIdNew = rule<CallEvent>(
   "call-id-new",
   "A call's id was never used before by this agent in this run.",
   ({ used }, event) =>
-    used.has(event.toolInvocationId) ? `${named(event.toolInvocationId)} was used before` : undefined
+    used.has(event.toolInvocationId) ? `call id ${named(event.toolInvocationId)} was used before` : undefined
 )
 
 export const resultOfOpenCall = rule<ResultEvent>(
@@ -89,7 +88,7 @@ export const resultAfterDecision = rule<ResultEvent>(
   "A call that waits for an approval has no result before the decision.",
   ({ calls }, event) =>
     calls.get(event.toolInvocationId)?.phase === "waiting"
-      ? `${named(event.toolInvocationId)} waits for its approval`
+      ? `result of call ${named(event.toolInvocationId)}, which waits for its approval`
       : undefined
 )
 
@@ -98,7 +97,7 @@ export const refusedHasStatus = rule<ResultEvent>(
   "The result of a call that was refused has a `status`.",
   ({ calls }, event) =>
     calls.get(event.toolInvocationId)?.phase === "refused" && event.status === undefined
-      ? `${named(event.toolInvocationId)} was refused and cannot succeed`
+      ? `result of call ${named(event.toolInvocationId)}, which was refused, without a status`
       : undefined
 )
 
@@ -127,7 +126,7 @@ export const progressAfterDecision = rule<Events.ToolProgress>(
   ({ calls }, event) => {
     if (event.toolCallId !== undefined) {
       const call = calls.get(event.toolCallId)
-      return call === undefined || goesOn(call) ? undefined : `${named(event.toolCallId)} is ${call.phase}`
+      return call === undefined || goesOn(call) ? undefined : `call ${named(event.toolCallId)} is ${call.phase}`
     }
     for (const call of calls.values()) {
       if (call.kind === "tool" && call.name === event.toolName && goesOn(call)) return undefined
@@ -197,7 +196,7 @@ export const usageBeforeResult = rule<Events.AgentResult>(
     const call = agent.calls.get(event.toolInvocationId)
     const excused = call === undefined || call.reported || call.phase === "refused"
     return !excused && anonymous(agent, call.name) === 0
-      ? `${named(event.toolInvocationId)} has not reported its usage`
+      ? `result of call ${named(event.toolInvocationId)} before its data-tool-agent`
       : undefined
   }
 )

@@ -1,6 +1,5 @@
 /**
- * How a lawful event changes what the automaton remembers. Whether it is lawful is not asked here: that is
- * `OrderingRules`.
+ * How a valid event changes the automaton's state. `OrderingRules` checks whether it is valid.
  */
 import * as AgentPath from "../AgentPath.ts"
 import * as Approval from "../approval/Approval.ts"
@@ -53,7 +52,7 @@ const settle = (agent: Agent, id: string): void => {
   if (call?.segment === undefined) return
   agent.nested = drop(agent.nested, call.segment)
   const owed = anonymous(agent, call.name) - (call.reported || call.phase === "refused" ? 0 : 1)
-  // A refused call may have been the one that reported: no more can be owed than there are calls left to have done so.
+  // A refused call may have been the one that reported: at most as many reports can be missing as there are open calls.
   setAnonymous(agent, call.name, Math.min(owed, unreported(agent, call.name)))
 }
 
@@ -91,10 +90,10 @@ const answer = (agent: Agent, resolution: Approval.Resolution): void => {
   }
 }
 
-/** The stored mark of a step that is done: no retraction and no text of it may follow. */
+/** Applies the stored mark of a finished step: neither a retraction nor text of it may follow. */
 export const closeStep = (agent: Agent): void => moveStep(agent, "done")
 
-/** Changes `agent`, its run, and the call that opened it, by a lawful event. */
+/** Applies a valid event to `agent`, its run, and the call that opened it. */
 export const apply = (agent: Agent, event: Event): void => {
   const { parent, run } = agent
   if (!agent.begun && parent !== undefined) {

@@ -1,5 +1,6 @@
 /**
- * Checks a stored log, or a consumed stream, from end to end, and goes on after each fault so that one pass tells them all.
+ * Checks a stored log or a stream from beginning to end, and continues after each fault, so that one pass finds all of
+ * them.
  */
 import type { Envelope } from "../event/Envelope.ts"
 import type { Event } from "../event/Event.ts"
@@ -8,18 +9,18 @@ import { Automaton } from "./OrderingAutomaton.ts"
 import type { Violation } from "./OrderingRule.ts"
 import type { RuleText } from "./OrderingRules.ts"
 
-/** A violation and where it stands: `index` counts from 0 in what was checked. */
+/** A violation and its position: `index` counts from 0 in what was checked. */
 export interface EventFault {
   readonly index: number
   readonly violation: Violation
 }
 
-/** A violation in a log; `seq` is the offending envelope's own. */
+/** A violation in a log; `seq` is that of the envelope. */
 export interface Fault extends EventFault {
   readonly seq: number
 }
 
-/** What an envelope must keep beside the order of its event. */
+/** The rules for envelopes, beside the order of events. */
 export const envelopeTexts: ReadonlyArray<RuleText> = [
   {
     id: "one-run",
@@ -34,11 +35,11 @@ export const envelopeTexts: ReadonlyArray<RuleText> = [
   }
 ]
 
-/** Where a check begins. */
+/** Where a check starts. */
 export interface CheckOptions {
-  /** The `seq` before the first envelope. Absent: 0, the log is read from its beginning. */
+  /** The `seq` before the first envelope. Absent: 0, the beginning of the log. */
   readonly after?: number | undefined
-  /** What the run has said up to `after`; not changed. Absent: nothing. */
+  /** The state of the run at `after`; not changed. Absent: no events yet. */
   readonly from?: Automaton | undefined
 }
 
@@ -71,7 +72,7 @@ export const check = (envelopes: Iterable<Envelope>, options: CheckOptions = {})
     if (fault(misplaced(envelope, first))) continue
     if (seq !== last + 1) {
       fault({ rule: "seq-dense", message: `seq ${seq} after ${last}` })
-      // A repeat is dropped. Before a gap something is missing, which is no fault of the event behind it.
+      // A repeated event is skipped. At a gap an event is missing, which is not the fault of the next one.
       if (seq <= last) continue
     }
     last = seq

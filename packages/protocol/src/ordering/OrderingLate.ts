@@ -1,8 +1,8 @@
 /**
- * What becomes of an event whose place has closed by the time that it is said: its specialist's bracket is closed, its call has its
- * result, or the run is ending. A late event never ends a run.
+ * Late events: events whose place has closed before they are emitted, because the specialist's call has ended, the tool
+ * call has its result, or the run is ending. A late event never ends a run.
  *
- * Only news can be late. Events that open or close something are never moved: one of them in a closed place is a fault of the owner.
+ * Events that open or close something are never late: one of them in a closed place is an error of the log's owner.
  */
 import type { AgentPath } from "../AgentPath.ts"
 import type { Event, EventType } from "../event/Event.ts"
@@ -10,10 +10,13 @@ import { judge } from "./OrderingRules.ts"
 import { find } from "./OrderingState.ts"
 import type { Agent } from "./OrderingState.ts"
 
-/** `lift`: it is told by the nearest agent above that may still speak. `drop`: it means nothing outside of its place. */
+/**
+ * `lift`: the nearest agent above that may still emit events emits it. `drop`: it is dropped, since it has no meaning
+ * elsewhere.
+ */
 export type LatePolicy = "lift" | "drop"
 
-/** What becomes of which late event; those that are not named are refused. */
+/** The policy for each type of late event; other types are rejected. */
 export const latePolicies: { readonly [T in EventType]?: LatePolicy } = {
   custom: "lift",
   budget_exhausted: "lift",
@@ -24,10 +27,10 @@ export const latePolicies: { readonly [T in EventType]?: LatePolicy } = {
   "tool-progress": "drop"
 }
 
-/** Where a late event is told after all, or that it is not told. */
+/** Where a late event is emitted instead, or that it is dropped. */
 export type Late = { readonly _tag: "Lifted"; readonly path: AgentPath } | { readonly _tag: "Dropped" }
 
-/** What becomes of an event that may not come next; `undefined` where it is not late, and so is refused. */
+/** What to do with an event that may not come next; `undefined` where it is not late and must be rejected. */
 export const late = (root: Agent, path: AgentPath, event: Event): Late | undefined => {
   const policy = latePolicies[event.type]
   if (policy === undefined || !isClosed(root, path, event)) return undefined
@@ -46,6 +49,6 @@ const isClosed = (root: Agent, path: AgentPath, event: Event): boolean => {
   const agent = find(root, path)
   if (agent === undefined) return true
   if (event.type !== "tool-progress" || event.toolCallId === undefined) return false
-  // A call that is not known at all was never announced: that is no matter of time.
+  // A call id that was never used is an error, not a late event.
   return !agent.calls.has(event.toolCallId) && agent.used.has(event.toolCallId)
 }

@@ -1,5 +1,5 @@
 /**
- * The law: which rules each kind of event must keep, in the order in which they are asked. The first broken rule names the
+ * Which rules apply to each kind of event, in the order in which they are checked. The first broken rule is the
  * violation.
  */
 import type { Event } from "../event/Event.ts"
@@ -74,20 +74,20 @@ const particular = (agent: AgentView, event: Event): Violation | undefined => {
   }
 }
 
-/** Text and reasoning: they change nothing that the automaton remembers, so that one question answers for many. */
+/** Text and reasoning: they do not change the automaton's state. */
 export const isDelta = (event: Event): boolean => event.type === "text" || event.type === "reasoning"
 
 /**
- * Why `event` may not come next from `agent` (nothing there: no bracket of its path is open). An event of a type that this version does
- * not know is lawful anywhere: the rules for it are not known either.
+ * Why `event` may not come next from `agent` (`undefined`: no call of a specialist with that path is open). An event of
+ * a type that this version does not know is valid anywhere, since its rules are not known either.
  */
 export const judge = (agent: AgentView | undefined, event: Event): Violation | undefined =>
   agent !== undefined && isPlain(agent, event) ? undefined : judgeByRules(agent, event)
 
-/** Of a type that this version does not know: the automaton neither judges it nor remembers it. */
+/** True for an event of a type that this version does not know: it is not checked and does not change the state. */
 export const isUnknown = (event: Event): boolean => event.type === "custom" && event.foreign === true
 
-/** As `judge`, rule by rule, without the shortcut. */
+/** As `judge`, without the shortcut. */
 export const judgeByRules = (agent: AgentView | undefined, event: Event): Violation | undefined =>
   isUnknown(event)
     ? undefined
@@ -95,7 +95,7 @@ export const judgeByRules = (agent: AgentView | undefined, event: Event): Violat
       ? { rule: Run.pathExists.id, message: "no call of this specialist is open" }
       : (first(always, agent, event) ?? particular(agent, event))
 
-/** Every rule of the order, with the sentence that says it and the events that must keep it. */
+/** A rule with its sentence and the events to which it applies. */
 export interface RuleText {
   readonly id: string
   readonly says: string

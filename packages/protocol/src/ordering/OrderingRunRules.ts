@@ -1,5 +1,5 @@
 /**
- * The order of a run as a whole: who may speak, approvals, plans, budgets and the ending.
+ * The rules for a run as a whole: which agents may emit events, approvals, plans, budgets and the ending.
  */
 import * as AgentPath from "../AgentPath.ts"
 import type * as Events from "../event/Event.ts"
@@ -8,12 +8,12 @@ import { named, rule } from "./OrderingRule.ts"
 import { anonymous, isOutOfView, limitKey, unreported } from "./OrderingState.ts"
 import { callPhases, planPhases, runPhases } from "./OrderingTables.ts"
 
-// Everything that is said -------------------------------------------------------------------------------------------
+// All events -------------------------------------------------------------------------------------------------------
 
-/** Judged before there is an agent to ask. */
+/** Checked before the agent is known. */
 export const pathExists = rule(
   "path-exists",
-  "An agent below the root speaks only between the `tool-agent` call that opens its path and that call's result.",
+  "An agent below the root emits events only between the `tool-agent` call that opens its path and that call's result.",
   () => undefined
 )
 
@@ -38,7 +38,7 @@ const isEnding = (event: Event): boolean =>
 
 export const nestedAfterDecision = rule(
   "nested-after-decision",
-  "A specialist whose call waits for an approval or was refused says nothing.",
+  "A specialist whose call waits for an approval or was refused emits nothing.",
   ({ parent, parentCall }) => {
     const call = parent?.calls.get(parentCall)
     return call !== undefined && callPhases[call.phase].nested === undefined

@@ -1,8 +1,8 @@
 /**
- * What the automaton remembers, as JSON: so that the owner of a long log need not read its beginning again. Who takes a snapshot in
- * goes on as if it had seen the whole log.
+ * The automaton's state as JSON, so that the owner of a long log need not fold it from the beginning. An automaton that
+ * is restored from a snapshot behaves as if it had seen the whole log.
  *
- * A snapshot is of this version of the automaton. One that cannot be taken in is no fault: the log is there.
+ * A snapshot belongs to this version of the automaton. If it cannot be read, fold the log instead.
  */
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -95,7 +95,7 @@ const saveAgent = (agent: Agent, segment: string): StoredAgent => ({
   nested: Array.from(agent.nested, ([name, nested]) => saveAgent(nested, name))
 })
 
-/** The root agent of a saved run; nothing where it is not one of this version. */
+/** The root agent of a saved run; `undefined` where it is not of this version. */
 export const load = (saved: unknown): Agent | undefined => {
   const stored = Option.getOrUndefined(decode(saved))
   if (stored === undefined) return undefined

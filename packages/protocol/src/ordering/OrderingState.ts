@@ -1,9 +1,9 @@
 /**
- * What the automaton remembers of a run. How a lawful event changes it is `OrderingChange`, which events are lawful is
- * `OrderingRules`.
+ * The automaton's state of a run. `OrderingRules` defines which events are valid, `OrderingChange` how they change the
+ * state.
  *
- * Small by design: a call is forgotten when it closes and an agent with its bracket; what grows with the run is one string
- * each for a call, an approval, a plan and an exhausted limit.
+ * The state is small: a call is dropped when it closes, and an agent when its call ends. What grows with the run is one
+ * string for each call, approval, plan and exhausted limit.
  */
 import * as AgentPath from "../AgentPath.ts"
 import type * as Approval from "../approval/Approval.ts"
@@ -11,12 +11,12 @@ import type { PlanStatus } from "../event/Event.ts"
 import { callPhases } from "./OrderingTables.ts"
 import type { CallPhase, RunPhase, StepPhase } from "./OrderingTables.ts"
 
-/** Whose events are judged: the whole log's, or those that `Envelope.isRootView` shows. */
+/** Which events are checked: those of the whole log, or those of the root view (`Envelope.isRootView`). */
 export type View = "log" | "root"
 
 /**
- * An open call. `progress` is the last `phaseIndex`, -1 before the first; `segment` is the path segment of a specialist's call.
- * Copies of a state share it: it is replaced, never changed.
+ * An open call. `progress` is the last `phaseIndex`, -1 before the first; `segment` is the path segment of a
+ * specialist's call. Copies of a state share the object: it is replaced, never changed.
  */
 export interface Call {
   readonly kind: "tool" | "agent"
@@ -27,19 +27,19 @@ export interface Call {
   readonly segment: string | undefined
 }
 
-/** The call in another phase, or with other news. */
+/** The call with another phase, progress or report; the same object where nothing changes. */
 export const withNews = (call: Call, phase: CallPhase, progress: number, reported: boolean): Call =>
   phase === call.phase && progress === call.progress && reported === call.reported
     ? call
     : { kind: call.kind, name: call.name, phase, progress, reported, segment: call.segment }
 
-/** A pending approval: who raised it, and the call it is about, if any. */
+/** A pending approval: the agent that raised it, and the call that it is about, if any. */
 export interface Ask {
   readonly agentKey: string
   readonly callId: string | undefined
 }
 
-/** A set of names that only grows, with layers for trying: a fork sees what is below it and keeps additions to itself. */
+/** A set of names that only grows. A fork sees the names of the original and keeps its additions to itself. */
 export class Names {
   private own: Set<string> | undefined
   private readonly below: Names | undefined
@@ -70,28 +70,28 @@ export class Names {
 }
 
 /**
- * A map of what is seldom there: approvals, plans, specialists. Absent while it has no entries, so that it costs nothing then. Its
- * state owns it: a change is made in place, and copies of the state get one of their own.
+ * A map that is mostly empty: approvals, plans, specialists. All empty ones are one shared object, so that they cost
+ * nothing. A map with entries belongs to one state and is changed in place; copies of the state copy it.
  */
 export type Sparse<A> = Map<string, A>
 
 const none: Sparse<never> = new Map<string, never>()
 
-/** The map with one entry more, or another value under its name. To be kept in the place of what was given. */
+/** The map with the entry set. Store the result in place of the map that was passed. */
 export const put = <A>(map: Sparse<A>, name: string, value: A): Sparse<A> =>
   map.size === 0 ? new Map([[name, value]]) : map.set(name, value)
 
-/** The map without that entry. To be kept in the place of what was given. */
+/** The map without the entry. Store the result in place of the map that was passed. */
 export const drop = <A>(map: Sparse<A>, name: string): Sparse<A> => {
   if (map.size === 1 && map.has(name)) return none
   map.delete(name)
   return map
 }
 
-/** A map of the copy's own. */
+/** A copy of the map. */
 const copied = <A>(map: Sparse<A>): Sparse<A> => (map.size === 0 ? none : new Map(map))
 
-/** What is remembered of the run as a whole. */
+/** The state of the run as a whole. */
 export interface Run {
   readonly view: View
   phase: RunPhase
@@ -102,8 +102,9 @@ export interface Run {
 }
 
 /**
- * What is remembered of one agent. `begun`: it has said something. `pending`: how many of its own approvals are unanswered.
- * `anonymous`: by specialist, how many `data-tool-agent` came that do not name their call and whose result is to come.
+ * The state of one agent. `begun`: it has emitted an event. `pending`: how many of its own approvals are unanswered.
+ * `anonymous`: by specialist, how many `data-tool-agent` events did not name their call and are still without its
+ * result.
  */
 export interface Agent {
   readonly run: Run
@@ -120,7 +121,7 @@ export interface Agent {
   anonymous: Sparse<number>
 }
 
-/** An agent as the rules see it. */
+/** The state of an agent, read-only, for the rules. */
 export interface AgentView extends Readonly<Omit<Agent, "run" | "parent" | "calls" | "nested" | "anonymous">> {
   readonly run: Readonly<Omit<Run, "pending" | "plans">> & {
     readonly pending: ReadonlyMap<string, Ask>
@@ -132,7 +133,7 @@ export interface AgentView extends Readonly<Omit<Agent, "run" | "parent" | "call
   readonly anonymous: ReadonlyMap<string, number>
 }
 
-/** An agent that has said nothing yet. */
+/** An agent without events. */
 export const makeAgent = (
   run: Run,
   path: AgentPath.AgentPath,
@@ -153,7 +154,7 @@ export const makeAgent = (
   anonymous: none
 })
 
-/** The root agent of a run that has said nothing yet. */
+/** The root agent of a run without events. */
 export const make = (view: View): Agent =>
   makeAgent(
     {
@@ -169,7 +170,7 @@ export const make = (view: View): Agent =>
     ""
   )
 
-/** The agent at `path` below `root`, or nothing while no bracket of that path is open. */
+/** The agent at `path` below `root`, or `undefined` where no call of a specialist with that path is open. */
 export const find = (root: Agent, path: AgentPath.AgentPath): Agent | undefined => {
   let agent: Agent | undefined = root
   for (let depth = 0; depth < path.length && agent !== undefined; depth++) agent = agent.nested.get(path[depth] ?? "")
@@ -177,8 +178,8 @@ export const find = (root: Agent, path: AgentPath.AgentPath): Agent | undefined 
 }
 
 /**
- * A copy of one agent to try a batch on: what happens to it is not seen by `agent`, its run or its relatives. Costs what is
- * open, not what was.
+ * A copy of one agent for checking a batch: changes to it do not affect `agent`, its run or other agents. The cost
+ * grows with what is open, not with what was.
  */
 export const fork = (agent: Agent): Agent => {
   const run = agent.run
@@ -191,7 +192,7 @@ export const fork = (agent: Agent): Agent => {
       exhausted: run.exhausted.fork(),
       plans: copied(run.plans)
     },
-    // The parent has been told, or is told when the batch is applied in earnest: never by a trial.
+    // The parent's call is updated when the batch is applied, never by a check.
     begun: true,
     calls: new Map(agent.calls),
     used: agent.used.fork(),
@@ -232,15 +233,15 @@ export const segmentOf = (agentName: string, toolInvocationId: string): string =
   return segment
 }
 
-/** The name under which a limit of one budget is remembered as exhausted; the length keeps two names from running together. */
+/** The key of an exhausted limit of one budget; the length makes it unambiguous. */
 export const limitKey = (limit: string, path: AgentPath.AgentPath = AgentPath.root): string =>
   `${limit.length}:${limit}${AgentPath.key(path)}`
 
-/** True for approvals that the root view shows of an agent whose other events it does not show. */
+/** True for approvals in the root view of an agent whose other events are not in it. */
 export const isOutOfView = (agent: AgentView, request: Approval.Request): boolean =>
   agent.run.view === "root" && request.agentPath !== undefined && request.agentPath.length > 0
 
-/** The agent's open calls of one specialist that may report their usage and have not done so by name. */
+/** How many of the agent's open calls of one specialist may report their usage and have not done so by id. */
 export const unreported = (agent: AgentView, agentName: string): number => {
   let count = 0
   for (const call of agent.calls.values()) {
@@ -250,5 +251,5 @@ export const unreported = (agent: AgentView, agentName: string): number => {
   return count
 }
 
-/** How many of those have reported without saying which they are. */
+/** How many of those have reported without their id. */
 export const anonymous = (agent: AgentView, agentName: string): number => agent.anonymous.get(agentName) ?? 0

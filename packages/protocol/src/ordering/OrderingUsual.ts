@@ -1,13 +1,14 @@
 /**
- * A quick yes for the events that a run says most: text, steps, calls, progress and results that are plainly lawful.
+ * A shortcut through `OrderingRules` for the most frequent events: text, steps, calls, progress and results that are
+ * obviously valid.
  *
- * It is a shortcut through `OrderingRules`, never a rule of its own: it may say no to a lawful event, which is then judged rule by
- * rule, and never says yes to an event that breaks one. A property test holds it to that.
+ * It adds no rule: where it returns false, the rules decide, and it never returns true for an event that breaks one. A
+ * property test checks that.
  */
 import type { Event } from "../event/Event.ts"
 import type { AgentView, Call } from "./OrderingState.ts"
 
-/** True where `event` keeps every rule. False says nothing: ask the rules. */
+/** True where `event` is valid by every rule. False means unknown: check the rules. */
 export const isPlain = (agent: AgentView, event: Event): boolean => {
   if (agent.run.phase !== "running" || !isHeard(agent)) return false
   switch (event.type) {
@@ -37,7 +38,7 @@ export const isPlain = (agent: AgentView, event: Event): boolean => {
   }
 }
 
-/** The root, or a specialist that has spoken: one whose call waits for an approval, or was refused, has not. */
+/** True for the root, and for a specialist with events: then its call neither waits for an approval nor was refused. */
 const isHeard = ({ parent, parentCall }: AgentView): boolean =>
   parent === undefined || parent.calls.get(parentCall)?.phase === "running"
 

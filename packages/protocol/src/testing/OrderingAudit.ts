@@ -1,6 +1,6 @@
 /**
- * Judges a log by the rules alone, without the shortcut that a run's automaton takes for plainly lawful events: for the property test
- * that holds the shortcut to the rules.
+ * Checks a log by the rules alone, without the automaton's shortcut for obviously valid events, and compares the two:
+ * for the property test of the shortcut.
  */
 import type { Envelope } from "../event/Envelope.ts"
 import type { Json } from "../Json.ts"
@@ -11,26 +11,28 @@ import { save } from "../ordering/OrderingSnapshot.ts"
 import { find, make } from "../ordering/OrderingState.ts"
 import { isPlain } from "../ordering/OrderingUsual.ts"
 
-/** An event that the shortcut would let through and the rules would not. */
+/** An event that the shortcut accepts and the rules reject. */
 export interface Slip {
-  /** How much of the log, faults left out, came before. */
+  /** How many valid events of the log came before. */
   readonly after: number
   readonly envelope: Envelope
   readonly violation: Violation
 }
 
-/** What a log amounts to by the rules alone. */
+/** The result of an audit. */
 export interface Audit {
-  /** The first broken rule of each envelope, in the log's order; `undefined` where there is none. An offending event is left out. */
+  /**
+   * The violation of each envelope, in the log's order; `undefined` where there is none. Invalid events are skipped.
+   */
   readonly violations: ReadonlyArray<Violation | undefined>
-  /** How many events the shortcut let through. */
+  /** How many events the shortcut accepted. */
   readonly plain: number
   readonly slips: ReadonlyArray<Slip>
   /** As `Automaton.snapshot` after the last event. */
   readonly state: Json
 }
 
-/** Audits a log; `others` are tried, and left out, before each of its events. */
+/** Audits a log. `others` are checked, but not applied, before each of its events. */
 export const audit = (log: ReadonlyArray<Envelope>, others: ReadonlyArray<Envelope> = []): Audit => {
   const root = make("log")
   const slips: Array<Slip> = []

@@ -1,6 +1,6 @@
 /**
- * Draws random lawful logs, for property tests: of whatever folds, translates or stores a log. It walks the automaton, so
- * it draws what the automaton allows and nothing else: nested specialists, parallel calls, approvals with every outcome,
+ * Generates random valid logs for property tests of code that folds, encodes or stores logs. It follows the automaton,
+ * so it generates exactly what the automaton allows: nested specialists, parallel calls, approvals with every outcome,
  * progress, retractions, plans, budgets, and runs that end well, fail, or are left in the middle.
  */
 import * as AgentPath from "../AgentPath.ts"
@@ -15,15 +15,15 @@ import { make } from "../ordering/OrderingState.ts"
 import type { Agent, Call } from "../ordering/OrderingState.ts"
 import { planPhases } from "../ordering/OrderingTables.ts"
 
-/** How logs are drawn. */
+/** Options of `generate`. */
 export interface GenerateOptions {
-  /** About how many events are drawn before the run goes to its end. Absent: 60. */
+  /** About how many events are generated before the run begins to end. Absent: 60. */
   readonly events?: number | undefined
-  /** How deep specialists call specialists; 0 for none. Absent: 2. */
+  /** How many levels of specialists there are; 0 for none. Absent: 2. */
   readonly depth?: number | undefined
-  /** Most calls of one step. Absent: 4. */
+  /** The most calls of one step. Absent: 4. */
   readonly parallel?: number | undefined
-  /** How the run ends; `"open"` leaves it in the middle. Absent: drawn from `"finish"` and `"error"`. */
+  /** How the run ends; `"open"` leaves it in the middle. Absent: `"finish"` or `"error"`, at random. */
   readonly ending?: "finish" | "error" | "open" | undefined
   /** Absent: `"run-1"`. */
   readonly runId?: string | undefined
@@ -48,7 +48,7 @@ interface World {
   readonly draining: boolean
 }
 
-// Ids are unique per agent only, so that logs have the same id on several paths, as models write them.
+// Ids are unique per agent only, so that several paths have the same id, as with real models.
 const freshId = (world: World, scope: string, prefix: string): string => {
   const next = (world.ids.get(`${scope} ${prefix}`) ?? 0) + 1
   world.ids.set(`${scope} ${prefix}`, next)
@@ -144,7 +144,7 @@ const choose = (random: Random, moves: ReadonlyArray<Move>): Move | undefined =>
   return lawful.find(({ weight }) => (at -= weight) < 0) ?? lawful.at(-1)
 }
 
-/** What a drawn event took is not offered again. */
+/** Uses up the ids of a generated event. */
 const take = (world: World, { agent, event }: Move): void => {
   if (event.type === "approval-required") freshId(world, "", "approval-")
   if (event.type === "data-file-registered") freshId(world, "", "file-")
@@ -157,8 +157,8 @@ const take = (world: World, { agent, event }: Move): void => {
 }
 
 /**
- * A random lawful log, for property tests: `generate(seeded(7))` is the same log every time. Unless `ending` is `"open"` the
- * run is carried to its end.
+ * A random valid log, for property tests: `generate(seeded(7))` is always the same log. The run is complete unless
+ * `ending` is `"open"`.
  */
 export const generate = (random: Random, options: GenerateOptions = {}): ReadonlyArray<Envelope.Envelope> => {
   const root = make("log")

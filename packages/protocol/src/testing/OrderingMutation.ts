@@ -1,12 +1,12 @@
 /**
- * Small damage to lawful logs, for negative tests: what a bug would do to a log, once.
+ * Small random damage to valid logs, as a bug might cause it, for negative tests.
  */
 import type { Envelope } from "../event/Envelope.ts"
 import type { Event } from "../event/Event.ts"
 import { pick } from "./OrderingRandom.ts"
 import type { Random } from "./OrderingRandom.ts"
 
-/** What was done to a log: `index` is where. */
+/** A changed log; `index` is where it was changed. */
 export interface Mutant {
   readonly kind: "drop" | "double" | "move" | "alter" | "readdress"
   readonly index: number
@@ -99,7 +99,10 @@ const alter = (random: Random, event: Event, other: Event): Event => {
   }
 }
 
-/** Where to move an event to. Near moves, and moves past news of the same call, are the likelier bugs and easier to miss. */
+/**
+ * Where to move an event to. Short moves, and moves past other events of the same call, are likelier bugs and easier to
+ * miss.
+ */
 const targetOf = (random: Random, log: ReadonlyArray<Envelope>, index: number, other: number): number => {
   const id = log[index] === undefined ? undefined : callOf(log[index].event)
   const related = log.flatMap(({ event }, at) => (id !== undefined && at !== index && callOf(event) === id ? [at] : []))
@@ -107,8 +110,9 @@ const targetOf = (random: Random, log: ReadonlyArray<Envelope>, index: number, o
 }
 
 /**
- * The log with one random change that a bug might make: an event dropped, doubled, moved, or altered in one field. `seq` is
- * made dense again, so that only the order of the events is in question. Most mutants are unlawful, but not all.
+ * The log with one random change that a bug might make: an event dropped, doubled, moved, or altered in one field.
+ * `seq` is made dense again, so that only the order of the events is in question. Most mutants are invalid, but not
+ * all.
  */
 export const mutate = (random: Random, log: ReadonlyArray<Envelope>): Mutant => {
   const index = Math.floor(random() * log.length)

@@ -1,11 +1,11 @@
 /**
- * Where the drawn logs take their chance from: a source of numbers handed in by the caller, so that a seed names a log.
+ * Random numbers for generated logs: a source that the caller passes, so that a seed identifies a log.
  */
 
-/** The next number in `[0, 1)`; the same numbers draw the same log. */
+/** The next number in `[0, 1)`; the same numbers generate the same log. */
 export type Random = () => number
 
-/** A source that is the same for the same seed (a 32-bit integer), even enough to draw logs with; not for secrets. */
+/** A deterministic source for a seed (a 32-bit integer), good enough for tests; not for secrets. */
 export const seeded = (seed: number): Random => {
   let state = Math.trunc(seed) >>> 0
   return () => {
@@ -16,6 +16,6 @@ export const seeded = (seed: number): Random => {
   }
 }
 
-/** One of the given, each equally likely. */
+/** One of the given values, each with the same probability. */
 export const pick = <const A>(random: Random, first: A, ...others: ReadonlyArray<A>): A =>
   others[Math.floor(random() * (others.length + 1)) - 1] ?? first

@@ -1,6 +1,6 @@
 /**
- * The events that `OrderingGenerator` draws: plausible, small, and each right by the schema of events. Whether one may come
- * next is not asked here.
+ * The events that `OrderingGenerator` uses: plausible, small, and valid by the schema of events. Their order is checked
+ * elsewhere.
  */
 import type { AgentPath } from "../AgentPath.ts"
 import type { Outcome } from "../approval/Approval.ts"
@@ -33,7 +33,7 @@ export const toolCall = (random: Random, id: string): Events.ToolCall =>
   )
 
 export const agentCall = (random: Random, id: string): Events.AgentCall =>
-  // A specialist may have the name of a tool, and a name may hold what separates the segments of a key.
+  // A specialist may have the name of a tool, and a name may contain the separators of a key.
   Event.agentCall({ id, name: pick(random, "planner", "researcher", "look", "a/b~c"), args: words(random) })
 
 export const result = (

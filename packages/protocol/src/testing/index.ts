@@ -1,6 +1,6 @@
 /**
- * Random logs for property tests of whatever reads Reins' events: `generate` draws lawful ones, `mutate` damages one as a bug
- * might, `audit` judges one by the rules alone. Production code does not import it.
+ * Random logs for property tests of code that reads Reins' events: `generate` creates valid ones, `mutate` damages one
+ * as a bug might, `audit` checks one by the rules alone. Production code does not import it.
  */
 export { audit } from "./OrderingAudit.ts"
 export type { Audit, Slip } from "./OrderingAudit.ts"

@@ -1,10 +1,10 @@
 /**
- * What a log says, folded into the messages of each agent. The same events give the same transcript whether they come from a
- * live stream or a stored log, all at once or one by one, and any prefix of a log gives one.
+ * Folds a log to the messages of each agent. The same events give the same transcript, whether they come from a live
+ * stream or a stored log, all at once or one by one, and every prefix of a log has a transcript.
  *
- * A transcript is a value. It is built of lists that grow at their head, so a step costs the same however much was said
- * before; the arrays that people read are made when they are asked for. It does not judge order (`Ordering`): of an unlawful
- * log it makes what can be made.
+ * A transcript is immutable. It consists of lists that grow at their head, so the cost of a step does not depend on the
+ * length of the log; arrays are made when they are read. It does not check the order of events (`Ordering`) and folds
+ * invalid logs as far as possible.
  */
 import * as HashMap from "effect/HashMap"
 import * as Option from "effect/Option"
@@ -44,24 +44,27 @@ export interface Transcript {
 export interface AgentTranscript {
   readonly path: AgentPath.AgentPath
   /**
-   * Its prompt, then for each step what it said and the results of its calls. A retracted step is not there; calls that are
-   * open have no result (`messages` of this module closes them).
+   * Its prompt, then for each step its output and the results of its calls. Retracted steps are left out; open calls
+   * have no result (`messages` of this module closes them).
    */
   readonly messages: ReadonlyArray<Message.Message>
-  /** Calls without a result, in the order of their announcement. */
+  /** Calls without a result, in the order of the calls. */
   readonly pendingCalls: ReadonlyArray<Agent.PendingCall>
-  /** Questions without an answer that this agent raised, oldest first. */
+  /** This agent's approval requests without a decision, oldest first. */
   readonly pendingApprovals: ReadonlyArray<Request>
-  /** Files its tools registered, oldest first. */
+  /** Files that its tools registered, oldest first. */
   readonly files: ReadonlyArray<Agent.File>
   /**
-   * What it used, everything below it included: the run's at the root, from `finish`; a specialist's from the
+   * Its usage, including everything below it: the run's at the root, from `finish`; a specialist's from the
    * `data-tool-agent` that names its call. Absent before.
    */
   readonly usage?: UsageTotals
 }
 
-/** A run that has said nothing yet. `prompt` is what its root agent is asked; absent: its messages begin with the answer. */
+/**
+ * The transcript of a run without events. `prompt` is the root agent's prompt; absent: its messages begin with the
+ * answer.
+ */
 export const make = (prompt?: Message.Prompt): Transcript => ({
   agents: HashMap.make([
     AgentPath.key(AgentPath.root),
@@ -70,7 +73,7 @@ export const make = (prompt?: Message.Prompt): Transcript => ({
   paths: { head: AgentPath.root, tail: undefined }
 })
 
-/** A run without a prompt that has said nothing yet. */
+/** The transcript of a run without events and without a prompt. */
 export const initial: Transcript = make()
 
 const update = (
@@ -90,7 +93,7 @@ const update = (
     : { ...transcript, agents }
 }
 
-/** The run as a whole after an event of the agent at `path`: the specialists it opened and how it ended. */
+/** Applies an event of the agent at `path` to the run as a whole: specialists that it opens, and the end of the run. */
 const around = (transcript: Transcript, path: AgentPath.AgentPath, event: Event): Transcript => {
   switch (event.type) {
     case "tool-agent": {
@@ -119,7 +122,7 @@ const around = (transcript: Transcript, path: AgentPath.AgentPath, event: Event)
   }
 }
 
-/** The transcript after one more event. An envelope will do. The transcript passed in stays as it was. */
+/** The transcript after one more event, which may be an envelope. Does not change the given transcript. */
 export const step = (
   transcript: Transcript,
   { agentPath, event }: { readonly agentPath: AgentPath.AgentPath; readonly event: Event }
@@ -137,10 +140,10 @@ export const fold = (log: Iterable<Envelope>, prompt?: Message.Prompt): Transcri
   return transcript
 }
 
-/** The paths of all agents of the run, in the order in which they came up; the root is the first. */
+/** The paths of all agents of the run, in the order of their first event; the root is the first. */
 export const paths = (transcript: Transcript): ReadonlyArray<AgentPath.AgentPath> => Agent.toArray(transcript.paths)
 
-/** One agent of the run, or nothing when it never came up. The root is always there. */
+/** One agent of the run, or `undefined` where it does not occur. The root always does. */
 export const agent = (
   transcript: Transcript,
   path: AgentPath.AgentPath = AgentPath.root
@@ -158,8 +161,8 @@ export const agent = (
 }
 
 /**
- * The pair-complete messages of one agent, of the root where `path` is absent: calls that are open are closed as `cancelled`,
- * so that a log cut anywhere gives a history that a model can be sent. Empty when the agent never came up.
+ * The pair-complete messages of one agent, of the root where `path` is absent: open calls are closed as `cancelled`,
+ * so that a log that ends anywhere gives a history that a model can be sent. Empty where the agent does not occur.
  */
 export const messages = (
   transcript: Transcript,
@@ -170,23 +173,24 @@ export const messages = (
 }
 
 /**
- * True when every tool call has exactly one result: in the tool messages right behind its message, or, where the provider ran
- * it, in its own. False also for a result without a call, and for one id called twice in one message.
+ * True when every tool call has exactly one result: in the tool messages directly after its message, or, where the
+ * provider ran it, in the same message. False also for a result without a call, and for one id called twice in one
+ * message.
  */
 export const isPairComplete = (history: Iterable<Message.Message>): boolean => Pairs.isPairComplete(history)
 
 /**
- * The history made pair-complete; one that is already comes back equal.
+ * Makes the history pair-complete. A history that already is comes back equal.
  *
  * **Details**
- * - A call without a result is closed with one of status `cancelled`, behind the other results of its message.
- * - A result that stands further away is brought back to its call.
+ * - A call without a result gets one with status `cancelled`, after the other results of its message.
+ * - A result that is further away is moved to its call.
  * - Results without a call, second results, second calls of one id in one message, and messages left empty are dropped.
  */
 export const repair = (history: ReadonlyArray<Message.Message>): ReadonlyArray<Message.Message> => Pairs.repair(history)
 
 /**
- * A foreign history taken over: made pair-complete as by `repair`, messages that say nothing dropped, and what was mended told. The
- * messages of a history that needs no mending come back as they are.
+ * Adopts a foreign history: makes it pair-complete as `repair` does, drops empty messages, and reports every repair.
+ * The messages of a history that needs no repair come back unchanged.
  */
 export const adopt = (history: ReadonlyArray<Message.Message>): Adopted => Adoption.adopt(history)

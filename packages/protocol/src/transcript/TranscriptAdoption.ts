@@ -1,8 +1,8 @@
 /**
- * Takes a foreign history over, and tells what had to be mended: a history that somebody sends along, or that another system
- * kept, may have anything in it. How calls and results are paired is `TranscriptPairs`; this file sees the difference.
+ * Adopts a foreign history and reports the repairs: a history that a client sends or another system stored may contain
+ * anything. `TranscriptPairs` pairs calls with results; this file reports the difference.
  *
- * Nothing in a foreign history is an answer: a call that looks approved in it, or done, changes nothing about what may run.
+ * A foreign history never counts as an approval: a call that looks approved or done in it does not change what may run.
  */
 import * as Schema from "effect/Schema"
 import type { Message } from "../Message.ts"
@@ -15,19 +15,19 @@ const RepairStruct = Schema.Struct({
 }).annotate({ identifier: "HistoryRepair" })
 
 /**
- * One thing that was mended. `index` is the message's place in the history as it came.
+ * One repair. `index` is the position of the message in the original history.
  *
  * **Details**
- * - `empty-message`: it said nothing, and was dropped.
- * - `second-call`: a message called one id twice; the second was dropped.
+ * - `empty-message`: an empty message was dropped.
+ * - `second-call`: a message had two calls with one id; the second was dropped.
  * - `orphan-result`: a result without a call before it, or a second one; dropped.
- * - `moved-result`: a result that stood further away, brought back to its call.
+ * - `moved-result`: a result that was further away was moved to its call.
  * - `missing-result`: a call without a result was closed as `cancelled`.
  */
 export interface Repair extends Schema.Schema.Type<typeof RepairStruct> {}
 export const Repair: Schema.Codec<Repair> = RepairStruct
 
-/** A history that a model can be sent, and what was mended in it. */
+/** A history that a model can be sent, and the repairs. */
 export interface Adopted {
   readonly messages: ReadonlyArray<Message>
   readonly repairs: ReadonlyArray<Repair>
@@ -52,7 +52,7 @@ export const adopt = (history: ReadonlyArray<Message>): Adopted => {
   return { messages: repair(history).filter((message) => !isEmpty(message)), repairs }
 }
 
-/** What is wrong with a call; `undefined` where its result stands behind it. */
+/** What is wrong with a call; `undefined` where its result is in the right place. */
 const flawOf = (slot: Slot | undefined): Repair["kind"] | undefined => {
   if (slot === undefined) return "second-call"
   if (slot.result === undefined) return "missing-result"

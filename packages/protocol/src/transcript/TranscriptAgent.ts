@@ -1,5 +1,5 @@
 /**
- * What one agent's events add up to: the part of a `Transcript` that belongs to one path.
+ * The part of a `Transcript` that belongs to one agent.
  */
 import type * as AgentPath from "../AgentPath.ts"
 import type { Request } from "../approval/Approval.ts"
@@ -10,7 +10,7 @@ import type { AssistantPart, CallPart, Message, ResultPart } from "../Message.ts
 import { callPart, fromPrompt, resultPart } from "../Message.ts"
 import type { UsageTotals } from "../money/Usage.ts"
 
-/** A list that shares its past: growing it leaves the shorter one as it was. */
+/** An immutable list that grows at its head and shares its tail. */
 export interface List<A> {
   readonly head: A
   readonly tail: List<A> | undefined
@@ -25,7 +25,7 @@ export const toArray = <A>(list: List<A> | undefined): Array<A> => {
 
 type News = Events.ToolResult | Events.AgentResult | Events.ToolProgress
 
-/** One agent so far: the messages of its closed steps, and what its open step has said and heard. */
+/** The state of one agent: the messages of its closed steps, and the output and results of its open step. */
 export interface Agent {
   readonly path: AgentPath.AgentPath
   readonly prompt: Message | undefined
@@ -41,12 +41,12 @@ export interface Agent {
 /** A file that a tool registered. */
 export type File = Events.FileRegistered["data"]
 
-/** A call that has no result yet, with what is known of it. */
+/** A call without a result. */
 export interface PendingCall {
   readonly call: CallPart
-  /** Its latest progress; absent when it made none. */
+  /** Its latest progress; absent where there is none. */
   readonly progress?: Events.ToolProgress
-  /** The question it waits for; absent when it waits for none. */
+  /** The approval request that it waits for; absent where it waits for none. */
   readonly approval?: Request
 }
 
@@ -62,7 +62,7 @@ export const make = (path: AgentPath.AgentPath, prompt: Message | undefined): Ag
   usage: undefined
 })
 
-/** What a specialist is asked, as its user's message: text as it is, anything else as JSON. */
+/** A specialist's prompt as its user message: text unchanged, anything else as JSON. */
 export const promptOf = (prompt: Json): Message =>
   fromPrompt(typeof prompt === "string" ? prompt : JSON.stringify(prompt))
 
@@ -79,7 +79,7 @@ const announce = (agent: Agent, call: CallPart): Agent => ({ ...agent, parts: { 
 const hear = (agent: Agent, news: News): Agent => {
   const last = agent.news
   if (news.type !== "tool-progress") return { ...agent, news: { head: news, tail: last }, hasResult: true }
-  // Only the latest progress of a call is ever read: a talkative tool alone must not fill the memory.
+  // Only the latest progress of a call is read: a tool with much progress must not fill the memory.
   const repeats =
     last?.head.type === "tool-progress" &&
     last.head.toolCallId === news.toolCallId &&
@@ -87,7 +87,7 @@ const hear = (agent: Agent, news: News): Agent => {
   return { ...agent, news: { head: news, tail: repeats ? last.tail : last } }
 }
 
-/** The step is over: its messages are made, once. */
+/** Closes the step: creates its messages, once. */
 const close = (agent: Agent): Agent => {
   if (agent.parts === undefined && agent.news === undefined) return agent
   let { closed } = agent
@@ -95,7 +95,7 @@ const close = (agent: Agent): Agent => {
   return { ...agent, closed, parts: undefined, news: undefined, hasResult: false }
 }
 
-/** Foreign streams may leave out `step-start`: what is said after a result is the next step's. */
+/** Foreign streams may leave out `step-start`: output after a result belongs to the next step. */
 const speak = (agent: Agent): Agent => (agent.hasResult ? close(agent) : agent)
 
 /** The agent after one of its own events. */
@@ -161,7 +161,7 @@ const resultOf = (event: Events.ToolResult | Events.AgentResult): ResultPart =>
     event
   )
 
-/** The open step as messages: what was said, and the results so far in the order of their calls. */
+/** The open step as messages: its output, and the results so far in the order of the calls. */
 const stepMessages = (agent: Agent): ReadonlyArray<Message> => {
   const content = toArray(agent.parts)
   const results = new Map<string, ResultPart>()
@@ -176,7 +176,7 @@ const stepMessages = (agent: Agent): ReadonlyArray<Message> => {
     ordered.push(result)
     results.delete(result.id)
   }
-  // Results of calls that this step did not make are kept for `Transcript.repair` to place.
+  // Results of calls of other steps are kept; `Transcript.repair` moves them.
   ordered.push(...results.values())
   const messages: Array<Message> = []
   if (content.length > 0) messages.push({ role: "assistant", content })
@@ -184,7 +184,7 @@ const stepMessages = (agent: Agent): ReadonlyArray<Message> => {
   return messages
 }
 
-/** Everything said so far, the open step included; its open calls have no result. */
+/** All messages so far, including the open step; its open calls have no result. */
 export const messages = (agent: Agent): ReadonlyArray<Message> => {
   const all = toArray(agent.closed)
   if (agent.prompt !== undefined) all.unshift(agent.prompt)
@@ -192,7 +192,7 @@ export const messages = (agent: Agent): ReadonlyArray<Message> => {
   return all
 }
 
-/** The questions that wait for an answer, in the order in which they were asked. */
+/** The approval requests without a decision, in their order. */
 export const pendingApprovals = (agent: Agent): ReadonlyArray<Request> => {
   const pending = new Map<string, Request>()
   for (const event of toArray(agent.approvals)) {
@@ -202,7 +202,7 @@ export const pendingApprovals = (agent: Agent): ReadonlyArray<Request> => {
   return [...pending.values()]
 }
 
-/** The calls that wait for a result, in the order of their announcement. */
+/** The calls without a result, in their order. */
 export const pendingCalls = (agent: Agent): ReadonlyArray<PendingCall> => {
   const open = new Map<string, CallPart>()
   for (const part of toArray(agent.parts)) if (part.type === "tool-call") open.set(part.id, part)
@@ -212,7 +212,7 @@ export const pendingCalls = (agent: Agent): ReadonlyArray<PendingCall> => {
       open.delete(event.toolInvocationId)
       continue
     }
-    // Foreign streams may name only the tool: the news is then taken for that of its first open call.
+    // Foreign streams may name only the tool: progress then counts for its first open call.
     const named = event.toolCallId ?? [...open.values()].find(({ name }) => name === event.toolName)?.id
     if (named !== undefined) progress.set(named, event)
   }

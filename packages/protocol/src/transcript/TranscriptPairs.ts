@@ -1,10 +1,10 @@
 /**
- * Pairs the tool calls of a history with their results. Providers refuse a history in which a call has no result, a result
- * no call, or a call two results; a history that was cut, merged or edited may have all of these.
+ * Pairs the tool calls of a history with their results. Providers reject a history in which a call has no result, a
+ * result no call, or a call two results; a history that was cut, merged or edited may have all of these.
  */
 import type { Assistant, AssistantPart, CallPart, Message, ResultPart, Tool } from "../Message.ts"
 
-/** What stands for the result of a call that never got one. */
+/** The result for a call that has none. */
 export const cancelled = (call: CallPart): ResultPart => ({
   type: "tool-result",
   id: call.id,
@@ -36,22 +36,25 @@ export const isPairComplete = (messages: Iterable<Message>): boolean => {
   return open.size === 0
 }
 
-/** A call of a history. `result` is there when the history has one, `stays` when it also has it in the right place. */
+/** A call of a history. `result`: its result, where there is one. `stays`: whether that is in the right place. */
 export interface Slot {
   readonly home: number
   result?: ResultPart
   stays: boolean
 }
 
-/** By message and by the part's place in it: the calls and results that stay. A second call of one id in one message does not. */
+/**
+ * The calls and results of a message that stay, by the part's index. A second call with one id in one message does not
+ * stay.
+ */
 export interface Staying {
   readonly calls: ReadonlyMap<number, Slot>
   readonly results: ReadonlySet<number>
 }
 
 /**
- * A result belongs to the last call of its id before it. It may stay while only tool messages lie between; further away it is
- * brought back.
+ * A result belongs to the last call with its id before it. It stays where only tool messages are between them;
+ * otherwise it is moved to the call.
  */
 export const pair = (messages: ReadonlyArray<Message>): ReadonlyArray<Staying> => {
   const latest = new Map<string, Slot>()
@@ -96,7 +99,7 @@ export const repair = (messages: ReadonlyArray<Message>): ReadonlyArray<Message>
       if (part.type === "tool-call" ? slot === undefined : part.type === "tool-result" && !results.has(at)) continue
       content.push(part)
       if (part.type !== "tool-call" || slot === undefined || slot.stays) continue
-      // What the provider ran itself, it wants answered in its own message.
+      // The result of a call that the provider ran belongs in the same message.
       const answers = part.execution === "provider" ? content : owed
       answers.push(slot.result ?? cancelled(part))
     }
