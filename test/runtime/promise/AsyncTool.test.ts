@@ -57,7 +57,7 @@ describe("a tool as a plain function", () => {
         return new Promise(() => {})
       }
     })
-    await using runtime = createRuntime({ model: calling("c1", "c2"), tools: { work }, agents })
+    await using runtime = createRuntime({ model: calling("c1", "c2"), tools: { work }, agents, cancelGrace: 1 })
     const { runId } = await runtime.start("Go.")
     await begun.opened
     await runtime.cancel(runId)

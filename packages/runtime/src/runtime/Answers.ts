@@ -176,7 +176,7 @@ export const raise = Effect.fnUntraced(function* (
 export const submit = Effect.fnUntraced(function* (
   { host }: RuntimeParts,
   runId: string,
-  toolInvocationId: string,
+  callId: string,
   answer: {
     readonly result: Json
     readonly isFailure?: boolean | undefined
@@ -185,14 +185,14 @@ export const submit = Effect.fnUntraced(function* (
 ) {
   const path = answer.agentPath ?? AgentPath.root
   const prefix = AgentPath.key(path)
-  const asked = yield* host.approval(Names.approvalId(runId, prefix, Names.ofCall(toolInvocationId)))
+  const asked = yield* host.approval(Names.approvalId(runId, prefix, Names.ofCall(callId)))
   // What a client did before it was allowed to does not count.
   const mayRun = asked === undefined || (asked.outcome !== undefined && Approval.allows(asked.outcome))
-  const isOpen = mayRun && (yield* host.hasClientCall(runId, path, toolInvocationId))
+  const isOpen = mayRun && (yield* host.hasClientCall(runId, path, callId))
   const taken = isOpen
-    ? yield* host.answer(runId, Names.client(prefix, toolInvocationId, asked !== undefined), stored(answer))
+    ? yield* host.answer(runId, Names.client(prefix, callId, asked !== undefined), stored(answer))
     : undefined
-  if (taken?._tag !== "Taken") return yield* new CallNotFound({ runId, toolInvocationId })
+  if (taken?._tag !== "Taken") return yield* new CallNotFound({ runId, toolInvocationId: callId })
 })
 
 /** What is stored for a client's result. */

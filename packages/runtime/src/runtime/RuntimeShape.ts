@@ -157,7 +157,7 @@ export interface RuntimeShape {
   /** Hands in the result of a call that the caller had to run. */
   readonly submitToolResult: (
     runId: string,
-    toolInvocationId: string,
+    callId: string,
     answer: {
       readonly result: Json
       readonly isFailure?: boolean | undefined

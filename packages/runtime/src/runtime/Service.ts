@@ -169,7 +169,7 @@ const service = (built: RuntimeParts): RuntimeShape => {
             (filter?.runId === undefined || runId === filter.runId)
         )
       ),
-    submitToolResult: (runId, toolInvocationId, answer) => Answers.submit(built, runId, toolInvocationId, answer),
+    submitToolResult: (runId, callId, answer) => Answers.submit(built, runId, callId, answer),
     cancel: host.cancel,
     threads: {
       get: (threadId, options) => host.threads.read(threadId, options),
