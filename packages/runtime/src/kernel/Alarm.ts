@@ -42,7 +42,7 @@ export class Alarm {
 
   constructor(clock: Clock.Clock) {
     this.clock = clock
-    this.isDefault = clock === defaultClock
+    this.isDefault = Monotonic.isDefault(clock)
     this.start = this.isDefault ? startPlatformTimer : fiberTimers(clock)
   }
 
@@ -95,8 +95,6 @@ export class Alarms {
     return alarm
   }
 }
-
-const defaultClock = Context.get(Context.empty(), Clock.Clock)
 
 /** The longest time that the platform's timers take, in milliseconds; the rest is waited for again. */
 const longestMs = 2 ** 31 - 1
