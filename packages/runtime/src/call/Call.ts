@@ -1,7 +1,7 @@
 /**
  * One call on its way to its result: what settles it, how it ended, and the event that closes it.
  */
-import type { Budget, Event, Json, Message, Usage } from "@reins/protocol"
+import { type Budget, Event, type Json, type Message, type Usage } from "@reins/protocol"
 import type { Callable } from "../agent/AgentRegistry.ts"
 import type { AgentState } from "../run/AgentState.ts"
 import type { Run } from "../run/Run.ts"
@@ -59,18 +59,6 @@ export const cancelled = (outcome: ToolOutcome.ToolOutcome = ToolOutcome.cancell
 export const resultEvent = (
   call: { readonly id: string; readonly name: string },
   args: Json,
-  { result, status }: ToolOutcome.ToolOutcome,
+  outcome: ToolOutcome.ToolOutcome,
   execution: "server" | "client"
-): Event =>
-  status === undefined && execution === "server"
-    ? { type: "tool-invocation", toolInvocationId: call.id, toolName: call.name, args, state: "result", result }
-    : {
-        type: "tool-invocation",
-        toolInvocationId: call.id,
-        toolName: call.name,
-        args,
-        state: "result",
-        result,
-        ...(status === undefined ? {} : { status }),
-        ...(execution === "client" ? { execution } : {})
-      }
+): Event => Event.toolResult(call, args, outcome, execution === "client" ? execution : undefined)

@@ -5,7 +5,7 @@
  * Its history is its own; its approvals surface on the run's log; its budget stands below its caller's. What goes wrong in it
  * is a result that the coordinator reads.
  */
-import { AgentPath, Budget, type Entry, type Json, Message, Usage } from "@reins/protocol"
+import { AgentPath, Budget, Entry, Event, type Json, Message, Usage } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -66,14 +66,8 @@ export const call = Effect.fnUntraced(function* (
   return end
 })
 
-const admitted = (agent: AgentState, call: Message.CallPart, specialist: Member, at: number): Entry.AgentEntry => ({
-  kind: "agent",
-  path: agent.path,
-  agentName: specialist.name,
-  callId: call.id,
-  startedAt: at,
-  endedAt: at
-})
+const admitted = (agent: AgentState, call: Message.CallPart, specialist: Member, at: number): Entry.AgentEntry =>
+  Entry.agent(agent.path, { id: call.id, name: specialist.name }, at)
 
 const admit = (
   { settings }: Run,
@@ -155,22 +149,7 @@ const close = (
   usage: Usage.Usage,
   outcome: ToolOutcome.ToolOutcome
 ) =>
-  run.engine.emit(Names.agentEnd(agent.prefix, call.id), agent.path, () => [
-    {
-      type: "data-tool-agent",
-      data: {
-        agentName: specialist.name,
-        model: specialist.model.model,
-        usage: Usage.toTotals(usage),
-        toolInvocationId: call.id
-      }
-    },
-    {
-      type: "tool-agent",
-      agentName: specialist.name,
-      toolInvocationId: call.id,
-      state: "result",
-      result: outcome.result,
-      ...(outcome.status === undefined ? {} : { status: outcome.status })
-    }
-  ])
+  run.engine.emit(Names.agentEnd(agent.prefix, call.id), agent.path, () => {
+    const called = { id: call.id, name: specialist.name }
+    return [Event.agentUsage(called, specialist.model.model, Usage.toTotals(usage)), Event.agentResult(called, outcome)]
+  })

@@ -5,7 +5,7 @@
  * Whatever the handler does, the call has exactly one end: a crash, a timeout and a cancel are ends like any other. A handler that
  * answers at once, and well, takes the usual way: plain code without an effect, where nothing need be remembered.
  */
-import { Budget, type Entry, type Event, type Json, Message } from "@reins/protocol"
+import { Budget, Entry, type Event, type Json, Message } from "@reins/protocol"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -288,20 +288,15 @@ const rowOf = (execution: Execution, { outcome }: CallEnd, left: Left): Entry.To
   const status = left === "completed" ? undefined : outcome.status
   const { context, live, permit, startedAt, work } = execution
   const { costNanoUsd } = live
-  const row: Entry.ToolEntry = {
-    kind: "tool",
+  return Entry.tool({
     path: context.agent.path,
     callId: permit.call.id,
     toolName: context.tool.name,
+    costNanoUsd: costNanoUsd === 0 ? undefined : costNanoUsd,
+    status,
+    abandoned: left === "abandoned" ? true : undefined,
     startedAt,
     endedAt: work.now(),
     attempts: execution.attempts + execution.begunBefore
-  }
-  if (costNanoUsd === 0 && status === undefined && left !== "abandoned") return row
-  return {
-    ...row,
-    ...(costNanoUsd === 0 ? {} : { costNanoUsd }),
-    ...(status === undefined ? {} : { status }),
-    ...(left === "abandoned" ? { abandoned: true } : {})
-  }
+  })
 }

@@ -2,7 +2,7 @@
  * Ends a run by force, lawfully: when its loop was struck by a defect, every open question gets its decision, every open call
  * its result, and the log its summaries and its error. Nothing is left for a reader to wait for, and no money is lost.
  */
-import { AgentPath, type Envelope, type Event, Usage } from "@reins/protocol"
+import { AgentPath, type Envelope, Event, Usage } from "@reins/protocol"
 import type { Work } from "../engine/Engine.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import { closing } from "./Drive.ts"
@@ -52,26 +52,11 @@ const closed = (
   event: Extract<Event, { readonly type: "tool-invocation" | "tool-agent" }>,
   hasUsage: boolean
 ): ReadonlyArray<Event> => {
-  const { result, status } = struck
+  const id = event.toolInvocationId
   if (event.type === "tool-invocation") {
-    return [{ ...event, state: "result", result, ...(status === undefined ? {} : { status }) }]
+    return [Event.toolResult({ id, name: event.toolName }, event.args, struck, event.execution)]
   }
-  const { agentName, toolInvocationId } = event
-  const ending: Event = {
-    type: "tool-agent",
-    agentName,
-    toolInvocationId,
-    state: "result",
-    result,
-    ...(status === undefined ? {} : { status })
-  }
-  return hasUsage
-    ? [ending]
-    : [
-        {
-          type: "data-tool-agent",
-          data: { agentName, model: "unknown", usage: Usage.toTotals(Usage.empty), toolInvocationId }
-        },
-        ending
-      ]
+  const call = { id, name: event.agentName }
+  const ending = Event.agentResult(call, struck)
+  return hasUsage ? [ending] : [Event.agentUsage(call, "unknown", Usage.toTotals(Usage.empty)), ending]
 }

@@ -5,7 +5,7 @@
  * whole, whatever the provider calls its end; an answer that was cut (`length`), filtered or broken off drops its calls, and says so.
  * A call that the provider runs itself is announced with its result, which may come in a later step.
  */
-import { type Event, type Json, Message } from "@reins/protocol"
+import { Event, type Json, Message } from "@reins/protocol"
 import type { StopReason } from "../model/Model.ts"
 import type { AgentState } from "../run/AgentState.ts"
 import * as Names from "../run/Names.ts"
@@ -130,15 +130,8 @@ const isClient = (agent: AgentState, call: Message.CallPart): boolean =>
 
 const callEvent = (agent: AgentState, call: Message.CallPart): Event =>
   call.execution !== "provider" && agent.member.specialists.has(call.name)
-    ? { type: "tool-agent", agentName: call.name, toolInvocationId: call.id, state: "call", prompt: call.args }
-    : {
-        type: "tool-invocation",
-        toolInvocationId: call.id,
-        toolName: call.name,
-        args: call.args,
-        state: "call",
-        ...(isClient(agent, call) ? { execution: "client" as const } : {})
-      }
+    ? Event.agentCall(call)
+    : Event.toolCall(call, isClient(agent, call) ? "client" : undefined)
 
 const noResult: Json = { error: "ResultMissing", message: "The provider ran this call and gave no result." }
 
@@ -146,12 +139,5 @@ const noResult: Json = { error: "ResultMissing", message: "The provider ran this
 const missing = ({ id, name }: Message.CallPart): Message.ResultPart =>
   Message.resultPart({ id, name }, { result: noResult, status: "failed" })
 
-const resultEvent = (call: Message.CallPart, { result, status }: Message.ResultPart): Event => ({
-  type: "tool-invocation",
-  toolInvocationId: call.id,
-  toolName: call.name,
-  args: call.args,
-  state: "result",
-  result,
-  ...(status === undefined ? {} : { status })
-})
+const resultEvent = (call: Message.CallPart, result: Message.ResultPart): Event =>
+  Event.toolResult(call, call.args, result)

@@ -5,7 +5,7 @@
  * Plain code without effects, since every delta passes here. Its judgement of a broken answer (`flaw`) is a sentence; what
  * follows from it is `ModelStep`'s business.
  */
-import type { Event, Json, Message, Usage } from "@reins/protocol"
+import { Event, type Json, type Message, type Usage } from "@reins/protocol"
 import type { ModelPart, PartMetadata, StopReason } from "../model/Model.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 
@@ -73,7 +73,7 @@ export class Answer {
         case "text": {
           const text = this.grow(part)
           if (text !== "") {
-            events.push({ type: "text", text })
+            events.push(Event.text(text))
             this.said += text.length
             this.hasText = true
           }
@@ -82,7 +82,7 @@ export class Answer {
         case "reasoning": {
           const text = this.grow(part)
           if (text !== "") {
-            events.push({ type: "reasoning", text })
+            events.push(Event.reasoning(text))
             this.reasoned += text.length
           }
           break

@@ -2,7 +2,7 @@
  * What providers ask for tools that they run themselves, such as a search: a fee for each call, beside its tokens. A fee that the price
  * row does not name is unknown, and no reservation knows how often a provider will call.
  */
-import { type Entry, type Message, Money } from "@reins/protocol"
+import { Entry, type Message, Money } from "@reins/protocol"
 
 /** Calls of tools that a provider ran, by tool. */
 export interface Counted {
@@ -22,7 +22,7 @@ export const count = (tally: Counted, calls: ReadonlyArray<Message.CallPart>): v
 export const rows = (fees: ReadonlyMap<string, number>, price: Entry.Price | undefined): ReadonlyArray<Entry.Fee> =>
   Array.from(fees, ([toolName, calls]) => {
     const each = feeOf(toolName, price)
-    return { toolName, calls, ...(each === undefined ? {} : { costNanoUsd: Money.times(each, calls) }) }
+    return Entry.fee(toolName, calls, each === undefined ? undefined : Money.times(each, calls))
   })
 
 /** What the fees come to that are known, in nano-dollars. */

@@ -2,7 +2,7 @@
  * What a tool call came to, as the model reads it. Every ending is a value: a success, a typed failure, bad arguments, a crash,
  * a timeout, a refusal. A provider insists on one output for each call, and siblings go on whatever one of them did.
  */
-import { Budget, type Events, type Json, type Message } from "@reins/protocol"
+import { Budget, type Events, type Json, Message } from "@reins/protocol"
 
 /** A call's result. `status` is absent on success. `content` is what the model sees in place of `result`, where it differs. */
 export interface ToolOutcome {
@@ -30,20 +30,8 @@ export type Fault =
   | "MayHaveRun"
 
 /** A result as the model reads it. */
-export const part = (
-  call: { readonly id: string; readonly name: string },
-  { content, result, status }: ToolOutcome
-): Message.ResultPart =>
-  status === undefined && content === undefined
-    ? { type: "tool-result", id: call.id, name: call.name, result }
-    : {
-        type: "tool-result",
-        id: call.id,
-        name: call.name,
-        result,
-        ...(status === undefined ? {} : { status }),
-        ...(content === undefined ? {} : { content })
-      }
+export const part = (call: { readonly id: string; readonly name: string }, outcome: ToolOutcome): Message.ResultPart =>
+  Message.resultPart(call, outcome)
 
 /** A call that did what it should. */
 export const success = (result: Json, content?: Message.ResultPart["content"]): ToolOutcome => ({

@@ -6,7 +6,7 @@
  * mark is made in the same tick, and only then is the commit awaited. The one owner of the run's log: order and numbers are
  * its own, taken synchronously.
  */
-import { AgentPath, type Entry, Envelope, type Event, type Json } from "@reins/protocol"
+import { AgentPath, Entry, Envelope, type Event, type Json } from "@reins/protocol"
 import type * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -173,7 +173,7 @@ export class JournalRun implements Engine, Work {
           this.due.delete(name)
           this.clock.endWait()
           const endedAt = Math.max(startedAt, at)
-          this.past.entries.push({ kind: "wait", ...row, startedAt, endedAt })
+          this.past.entries.push(Entry.wait(row, startedAt, endedAt))
           return Effect.map(Effect.orDie(Schema.decodeUnknownEffect(schema)(value)), (decoded) => ({
             value: decoded,
             waitedMs: endedAt - startedAt

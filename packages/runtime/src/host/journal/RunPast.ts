@@ -2,7 +2,7 @@
  * What a run's stored past says to its new owner: a pure fold of its events and marks. The order automaton as it stands, the
  * results, emits and begun marks by name, the steps that were begun and have no result, the ledger.
  */
-import { AgentPath, type Entry, type Envelope, type Json, LatencySummary, Ordering } from "@reins/protocol"
+import { AgentPath, Entry, type Envelope, type Json, LatencySummary, Ordering } from "@reins/protocol"
 import * as Names from "../../run/Names.ts"
 import type { OpenStep } from "../../engine/Engine.ts"
 import type { Mark } from "./JournalStore.ts"
@@ -48,7 +48,7 @@ export const downUntil = (past: Past, answers: AnsweredAt, lastAt: number, now: 
 export const waitedUntil = (past: Past, answers: AnsweredAt, from: number, now: number): number => {
   const waits = Array.from(past.asks, ([name, startedAt]): Entry.Entry => {
     const endedAt = Math.max(startedAt, answers.get(name)?.at ?? now)
-    return { kind: "wait", path: [], reason: "approval", id: name, startedAt, endedAt }
+    return Entry.wait({ path: [], reason: "approval", id: name }, startedAt, endedAt)
   })
   return LatencySummary.humanWaitMs([...past.entries, ...waits], from, now)
 }

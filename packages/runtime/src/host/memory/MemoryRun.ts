@@ -5,7 +5,7 @@
  * It is the one owner of the run's log: it checks the order, takes the next number and appends, all synchronously, so that
  * parallel branches interleave lawfully by construction. An unlawful event is a defect of the loop and stops the run.
  */
-import { AgentPath, type Approval, type Entry, Envelope, type Event, type Json, Ordering } from "@reins/protocol"
+import { AgentPath, type Approval, Entry, Envelope, type Event, type Json, Ordering } from "@reins/protocol"
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
@@ -218,8 +218,7 @@ export class MemoryRun implements Engine, Work {
       this.leave(answer)
       this.clock.endWait()
       answer.endedAt = this.now()
-      const { id, path, reason } = row
-      this.entries.push({ kind: "wait", path, reason, id, startedAt, endedAt: answer.endedAt })
+      this.entries.push(Entry.wait(row, startedAt, answer.endedAt))
     }
     answer.done(value)
     return { _tag: "Taken" }
