@@ -1,8 +1,8 @@
 /**
- * Builds the packages as they are published: types by the compiler, a file a module, with maps; code by the bundler, one file an
- * entry and a few that entries share, for loading a hundred modules costs more than running them.
+ * Builds the packages as they are published: types by the compiler, one file per module, with source maps; code by the
+ * bundler, one file per entry plus shared chunks, since loading a hundred modules costs more than running them.
  *
- * What a package depends on stays outside. Entries and their places are those of `publishConfig.exports`.
+ * Dependencies stay external. Entries and their output paths are those of `publishConfig.exports`.
  */
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
@@ -19,7 +19,7 @@ export const packages = () =>
     .filter((folder) => existsSync(join(folder, "package.json")))
     .map((folder) => ({ folder, manifest: JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) }))
 
-/** Builds all packages afresh into their `dist`. `node` is the pinned Node. Resolves to the exit code. */
+/** Rebuilds all packages into their `dist`. `node` is the pinned Node. Resolves to the exit code. */
 export const run = async (node, options) => {
   const folders = packages().map(({ folder }) => folder)
   for (const folder of folders) rmSync(join(folder, "dist"), { recursive: true, force: true })

@@ -1,12 +1,12 @@
 /**
- * Bundles the code of each package into its `dist`; see `Build.mjs`, which starts it on the pinned Node after the types are there.
+ * Bundles the code of each package into its `dist`. `Build.mjs` runs it on the pinned Node after emitting the types.
  */
 import { globSync, rmSync } from "node:fs"
 import { join, relative } from "node:path"
 import { rolldown } from "rolldown"
 import { packages } from "./Build.mjs"
 
-/** Entry files of a package by their place below `src`, without their ending. */
+/** Entry files of a package by their path below `src`, without extension. */
 const entriesOf = ({ folder, manifest }) => {
   const files = Object.values(manifest.exports).filter((path) => path.endsWith(".ts"))
   const found = files.flatMap((path) => globSync(path, { cwd: folder }))

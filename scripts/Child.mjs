@@ -1,10 +1,10 @@
 /**
- * Runs another program as if it had been started in our place: same terminal, same arguments, same end.
+ * Runs another program in our place: same terminal, same arguments, same exit code.
  *
- * Signals: at a terminal Ctrl-C goes to every program in the foreground, the child included, so it is not passed on a
- * second time. Without a terminal it comes to us alone and is passed on. When npm is told to end, it ends the shell that
- * started us and says nothing to us, so we look whether that shell is still there. Either way we wait for the child to
- * end, so that it can close what it opened, and end as it did: 130 after Ctrl-C, 143 after a request to terminate.
+ * Signals: at a terminal Ctrl-C goes to every program in the foreground, including the child, so it is not forwarded.
+ * Without a terminal only we get it, and it is forwarded. When npm is terminated, it ends the shell that started us
+ * without notifying us, so we check whether that shell still exists. Either way we wait for the child to end, so that
+ * it can clean up, and exit as it did: 130 after Ctrl-C, 143 after SIGTERM.
  */
 import { spawn } from "node:child_process"
 import { constants } from "node:os"
@@ -12,15 +12,15 @@ import { isatty } from "node:tty"
 
 const atTerminal = [0, 1, 2].some((descriptor) => isatty(descriptor))
 
-/** npm passes signals on to us that the whole group has already got: within this time it is the same signal. */
+/** npm forwards signals that the whole process group has already received: within this time it is the same signal. */
 const sameSignalMs = 300
 
-/** How often to look whether the shell that npm put above us is still there. */
+/** How often to check whether npm's shell still exists. */
 const parentCheckMs = 250
 
 /**
- * Resolves to the exit code of the child: its own, 128 + the signal's number when a signal ended it, 127 when it could
- * not be started. Never rejects. `onOutput` gets what the child prints, when `options.stdio` pipes it.
+ * Resolves to the child's exit code: its own, 128 + the signal's number when a signal ended it, 127 when it could not
+ * be started. Never rejects. `onOutput` gets the child's output, when `options.stdio` pipes it.
  */
 export const run = (command, args, options = {}, onOutput = () => {}) =>
   new Promise((resolve) => {

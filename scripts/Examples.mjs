@@ -1,22 +1,22 @@
 /**
- * Runs each example's `main.ts` once, as a script would: no terminal, nothing on standard input.
+ * Runs each example's `main.ts` once, as a script would: without a terminal or standard input.
  *
- * An example that runs without end on its own (a server) ends by itself when nobody is at a terminal. What one prints
- * is shown only when it fails.
+ * An example that would run forever (a server) ends by itself without a terminal. Output is shown only when an example
+ * fails.
  */
 import { existsSync, readdirSync } from "node:fs"
 import { join } from "node:path"
 import * as Child from "./Child.mjs"
 import { inside } from "./Workspace.mjs"
 
-/** Longest that one example may take. */
+/** The time limit of one example. */
 const limitMs = 120_000
 
 /** Runs all examples, or those named in `names`. Resolves to the exit code. */
 export const run = async (node, options, names) => {
   const folders = readdirSync(inside("examples")).filter((name) => existsSync(inside("examples", name, "main.ts")))
   const unknown = names.filter((name) => !folders.includes(name))
-  for (const name of unknown) process.stderr.write(`There is no example "${name}".\n`)
+  for (const name of unknown) process.stderr.write(`Unknown example "${name}".\n`)
   const chosen = names.length === 0 ? folders : folders.filter((name) => names.includes(name))
   let failures = unknown.length
   for (const name of chosen) {
@@ -40,7 +40,7 @@ const runOne = async (node, options, name) => {
     { ...options, stdio: ["ignore", "pipe", "pipe"], timeout: limitMs, killSignal: "SIGKILL" },
     (chunk) => printed.push(chunk)
   )
-  const end = code === 0 ? "ok" : code === timedOut ? "did not end" : `failed with code ${code}`
+  const end = code === 0 ? "ok" : code === timedOut ? "timed out" : `failed with code ${code}`
   process.stdout.write(`example ${name}: ${end} (${((Date.now() - started) / 1000).toFixed(1)} s)\n`)
   if (code !== 0) process.stdout.write(Buffer.concat(printed))
   return code

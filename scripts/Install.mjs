@@ -1,14 +1,14 @@
 /**
- * Installs what the lockfile names, with the pinned pnpm, unless it is there already.
+ * Installs what the lockfile names, with the pinned pnpm, unless it is installed already.
  *
- * Standard output stays untouched, for it may belong to a program that reads it. A person sees one line, and more only
- * when it went wrong: what the installer said, and what to do about it.
+ * Writes nothing to standard output, which may belong to a program that parses it. A person sees one line, and on
+ * failure the installer's output and the cure.
  */
 import { accessSync, constants } from "node:fs"
 import * as Child from "./Child.mjs"
 import { isInstalled, markInstalled, pnpm, root, sourcesNode, windows } from "./Workspace.mjs"
 
-/** Resolves to 0 when everything is installed, else to the exit code to end with; the reason has been printed. */
+/** Resolves to 0 when everything is installed, else to the exit code; the reason has been printed. */
 export const ensure = async () => {
   if (!isInstalled()) {
     process.stderr.write("Installing what Reins needs. This happens once and takes about half a minute.\n")
@@ -17,7 +17,7 @@ export const ensure = async () => {
   }
   if (sourcesNode() !== undefined) return 0
   process.stderr.write(
-    `There is no Node 24 for this machine (${process.platform}-${process.arch}) in the packages, ` +
+    `The package registry has no Node 24 for this machine (${process.platform}-${process.arch}), ` +
       `and this is Node ${process.versions.node}.\nInstall Node 24 or later, then run the same command again.\n`
   )
   return 1
@@ -25,7 +25,7 @@ export const ensure = async () => {
 
 const install = async () => {
   if (!isWritable(root)) {
-    process.stderr.write(`Installing failed: ${root} cannot be written.\n${useYourOwn}\n`)
+    process.stderr.write(`Installing failed: ${root} is not writable.\n${useYourOwn}\n`)
     return 1
   }
   const said = []
@@ -39,16 +39,15 @@ const install = async () => {
     markInstalled()
     return 0
   }
-  if (code === 130 || code === 143)
-    process.stderr.write("Installing was interrupted; the next start takes it up again.\n")
+  if (code === 130 || code === 143) process.stderr.write("Installing was interrupted. The next start continues it.\n")
   else process.stderr.write(complaint(Buffer.concat(said).toString()))
   return code
 }
 
 /**
- * Asks no questions, installs the tools too whatever `NODE_ENV` says, lets errors be heard under `npm --silent`, and
- * gives up on a registry that does not answer within seconds rather than a minute.
- * How old each version must be was looked at when the lockfile was made; doing it again takes as long as installing.
+ * Asks no questions, installs development tools whatever `NODE_ENV` says, shows errors under `npm --silent`, and gives
+ * up on an unresponsive registry within seconds instead of a minute. The age of each version was checked when the
+ * lockfile was made; checking again takes as long as installing.
  */
 const environment = () => {
   const { NODE_ENV: _, ...rest } = process.env
@@ -72,15 +71,15 @@ const complaint = (said) => {
   return `Installing failed.\n${heard.map((line) => `  ${line}\n`).join("")}${remedy(said)}\n`
 }
 
-/** npm says first what is wrong, pnpm last. */
+/** npm prints the cause first, pnpm last. */
 const fewLines = 6
 const noise = /^(npm (warn|notice|error\s+at )|\s*\[WARN\]|Downloading |Progress:|[?✓] )/
 
-const useYourOwn = "Copy the repository to a folder of yours, and see that your home can be written, too."
+const useYourOwn = "Copy the repository to a folder that you own, and make sure that your home directory is writable."
 
 const remedies = [
   [/EROFS|EACCES|EPERM|permission denied|read-only/i, useYourOwn],
-  [/ENOSPC|no space left/i, "The disk is full. Make some room (about 500 MB), then run the same command again."],
+  [/ENOSPC|no space left/i, "The disk is full. Free about 500 MB, then run the same command again."],
   [/OUTDATED_LOCKFILE/, `package.json and pnpm-lock.yaml disagree. Run "npx ${pnpm} install" and commit the lockfile.`],
   [
     /ENOTFOUND|EAI_AGAIN|ECONN|ETIMEDOUT|ERR_SOCKET|FETCH|META_FETCH|network/i,
@@ -90,4 +89,4 @@ const remedies = [
 
 const remedy = (said) =>
   remedies.find(([pattern]) => pattern.test(said))?.[1] ??
-  `Run "npx ${pnpm} install" in this folder to see everything that it says.`
+  `Run "npx ${pnpm} install" in this folder to see its full output.`

@@ -1,9 +1,9 @@
 /**
- * Tries the packages as a user gets them: built, packed, and installed from their archives into an empty project
- * outside of this workspace. There every entry is imported by plain Node and type-checked without `skipLibCheck`, and
- * the README's program runs.
+ * Tests the packages as published: built, packed, and installed from their archives into an empty project outside of
+ * this workspace. There every entry is imported by plain Node and type-checked without `skipLibCheck`, and the README's
+ * program runs.
  *
- * Nothing is published: that is for `npm publish` and a person.
+ * Nothing is published: a person does that with `npm publish`.
  */
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -15,7 +15,7 @@ import { inside, pnpm, windows } from "./Workspace.mjs"
 const compiler = inside("node_modules", "typescript", "bin", "tsc")
 const command = (name) => (windows ? `${name}.cmd` : name)
 
-/** `node` is the pinned Node. Resolves to 0 when the packages work outside, else to the first exit code that is not. */
+/** `node` is the pinned Node. Resolves to 0 when all packages work, else to the first failing exit code. */
 export const run = async (node, options) => {
   const outside = mkdtempSync(join(tmpdir(), "reins-packed-"))
   try {
@@ -48,12 +48,12 @@ const steps = async (node, options, outside) => {
     if (code !== 0) return code
   }
   process.stdout.write(
-    `${packages.length} packages work as packed: every entry loads, is typed, and the README's program runs.\n`
+    `${packages.length} packages work as packed: every entry loads and type-checks, and the README's program runs.\n`
   )
   return 0
 }
 
-/** Runs a program of npm's and shows what it said only when it failed. */
+/** Runs an npm program and shows its output only when it failed. */
 const quietly = async (name, args, cwd) => {
   const said = []
   const piped = { cwd, shell: windows, stdio: ["ignore", "pipe", "pipe"] }
@@ -72,7 +72,7 @@ const writeProject = (outside, packages) => {
     ...Object.fromEntries(versions),
     "@effect/platform-node": versions.get("effect"),
     "@types/node": installed("@types/node"),
-    // The types of `@ai-sdk/provider` name this package and do not bring it.
+    // The types of `@ai-sdk/provider` import this package without depending on it.
     "@types/json-schema": "7.0.15",
     ...Object.fromEntries(packages.map((one) => [one.manifest.name, `file:./${archiveOf(one)}`]))
   }
@@ -91,7 +91,7 @@ const writeProject = (outside, packages) => {
   writeFileSync(join(outside, "tsconfig.json"), JSON.stringify({ compilerOptions: checked, include: ["*.ts"] }))
 }
 
-/** The names that a user imports: each entry of `exports` that is code, without patterns. */
+/** The names that users import: each code entry of `exports`, without patterns. */
 const entriesOf = ({ manifest }) =>
   Object.keys(manifest.exports)
     .filter((path) => !path.includes("*") && !path.endsWith(".json"))

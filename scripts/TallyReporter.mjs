@@ -1,7 +1,8 @@
 /**
- * A vitest reporter that counts: it writes `{ passed, failed, skipped }` into the file that `REINS_TALLY` names.
+ * A vitest reporter that counts results: it writes `{ passed, failed, skipped }` into the file that `REINS_TALLY`
+ * names.
  *
- * A file that does not load and an error outside of any test are failures too, one each.
+ * A file that does not load and an error outside of any test count as one failure each.
  */
 import { writeFileSync } from "node:fs"
 
@@ -17,5 +18,5 @@ export default class TallyReporter {
   }
 }
 
-/** A test that was never reached counts as failed: somebody wanted it run. */
+/** A test that did not run counts as failed. */
 const counterOf = (state) => (state === "pending" ? "failed" : state)

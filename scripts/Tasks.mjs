@@ -1,7 +1,7 @@
 /**
- * What each task runs, once everything is installed. `package.json` gives each a script of the same name.
+ * What each task runs, once everything is installed. `package.json` has a script of the same name for each.
  *
- * The pinned Node runs every tool directly, without npx in between: a warm start costs milliseconds.
+ * The pinned Node runs every tool directly, without npx: a warm start costs milliseconds.
  */
 import { existsSync } from "node:fs"
 import { isatty } from "node:tty"
@@ -21,33 +21,33 @@ const tools = {
 
 const mainJob = inside("examples", "research", "main.ts")
 
-/** Name, what it does, and how: each resolves to an exit code. */
+/** Name, description, and function; each resolves to an exit code. */
 const tasks = {
-  start: ["run the main job: --path DIR --question TEXT --json --approve --deny", (args) => start(args)],
+  start: ["run the main example: --path DIR --question TEXT --json --approve --deny", (args) => start(args)],
   test: ["run the tests, or those in the files named", (args) => test(args)],
-  lint: ["check rules and format (--fix mends what it can)", (args) => lint(args)],
+  lint: ["check rules and format (--fix fixes what it can)", (args) => lint(args)],
   format: ["format every file, or those named", (args) => node([tools.oxfmt, ...args])],
-  types: ["check all types, and how effects are used", (args) => Types.run(sourcesNode(), inPlace(), args)],
-  architecture: ["check the rules of the house", (args) => test(["test/architecture", ...args])],
+  types: ["check all types, and Effect's diagnostics", (args) => Types.run(sourcesNode(), inPlace(), args)],
+  architecture: ["check the architecture rules", (args) => test(["test/architecture", ...args])],
   examples: ["run every example once, or those named", (args) => Examples.run(sourcesNode(), inPlace(), args)],
-  bench: ["measure against the floor and the peers: --quick --only=W1,W2, or bridge", (args) => bench(args)],
+  bench: ["measure against a bare loop and other frameworks: --quick --only=W1,W2, or bridge", (args) => bench(args)],
   soak: ["stream to 200 readers at once, some of them slow: --seconds=60", (args) => soak(args)],
   "serve-all": ["serve one agent in every dialect: --port NUMBER --host NAME", (args) => serveAll(args)],
-  recordings: ["play the recorded provider streams in a folder", (args) => recordings(args)],
+  recordings: ["replay the recorded provider streams in a folder", (args) => recordings(args)],
   crash: [
     "kill runs at every event: memory|sqlite|postgres [NAME]",
     (args) => node([inside("test", "store", "crash", "main.ts"), ...args])
   ],
   build: ["build the packages as they are published", () => Build.run(sourcesNode(), inPlace())],
-  pack: ["try the packages as a user gets them, outside of this folder", () => Pack.run(sourcesNode(), inPlace())],
-  check: ["run everything that has to hold", () => Child.run("bash", [inside(".ci", "run")], { cwd: root })]
+  pack: ["test the packages as published, outside of this folder", () => Pack.run(sourcesNode(), inPlace())],
+  check: ["run all checks", () => Child.run("bash", [inside(".ci", "run")], { cwd: root })]
 }
 
-/** Runs the task that the arguments name, and leaves its exit code as the process's. */
+/** Runs the task that the arguments name, and sets the process's exit code. */
 export const main = async ([name = "", ...args]) => {
   const task = Object.hasOwn(tasks, name) ? tasks[name] : undefined
   if (task === undefined) {
-    process.stderr.write(name === "" ? usage() : `There is no task "${name}".\n${usage()}`)
+    process.stderr.write(name === "" ? usage() : `Unknown task "${name}".\n${usage()}`)
     process.exitCode = 2
     return
   }
@@ -62,7 +62,7 @@ const usage = () => {
 
 const start = (args) => {
   if (existsSync(mainJob)) return node([mainJob, ...args], { cwd: calledFrom() })
-  process.stderr.write("The main job, examples/research/main.ts, is not in this copy of the repository.\n")
+  process.stderr.write("examples/research/main.ts is missing from this copy of the repository.\n")
   return 1
 }
 
@@ -89,16 +89,16 @@ const node = (args, options = {}) => Child.run(sourcesNode(), args, { ...inPlace
 
 const inPlace = () => ({ cwd: root, env: environment() })
 
-/** Compiled code is kept between starts; with a folder that cannot be written Node goes on without. */
+/** Compiled code is cached between starts; if the folder is not writable, Node works without it. */
 const environment = () => ({
   NODE_COMPILE_CACHE: inside("node_modules", ".cache", "node"),
   ...plainOutsideTerminal(),
   ...process.env
 })
 
-/** Some tools colour their words in a pipe too; a log reads better without. */
+/** Some tools colour their output even in a pipe; a log reads better without. */
 const plainOutsideTerminal = () => (isatty(1) || process.env.FORCE_COLOR ? {} : { NO_COLOR: "1" })
 
-/** npm runs us at the root and says where its caller stood: a relative path in the arguments means from there. */
+/** npm runs us at the root and tells us the caller's directory: relative paths in the arguments refer to it. */
 const calledFrom = () =>
   process.env.npm_package_json === inside("package.json") && process.env.INIT_CWD ? process.env.INIT_CWD : process.cwd()

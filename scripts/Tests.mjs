@@ -1,8 +1,8 @@
 /**
- * Runs the test suite and closes with the line that people and machines look for: `12 passed, 0 failed`.
+ * Runs the test suite and ends with a line for people and machines: `12 passed, 0 failed`.
  *
- * The exit code is 0 exactly when nothing failed. A suite that cannot start and a run without a single test count as
- * one failure.
+ * The exit code is 0 exactly when nothing failed. A suite that cannot start, and a run without a test, count as one
+ * failure.
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -43,6 +43,6 @@ const read = (file) => {
 const complete = (tally, code) => {
   if (tally.failed > 0) return tally
   if (code === 0 && tally.passed > 0) return tally
-  process.stderr.write(code === 0 ? "No test ran.\n" : `The test runner ended with code ${code}.\n`)
+  process.stderr.write(code === 0 ? "No test ran.\n" : `The test runner exited with code ${code}.\n`)
   return { ...tally, failed: 1 }
 }

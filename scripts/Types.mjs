@@ -1,8 +1,8 @@
 /**
- * Checks all types: first what TypeScript says of every project, then what Effect's own diagnostics say of it, such as
- * an effect that is built and never run.
+ * Checks all types: TypeScript's errors in every project, then Effect's own diagnostics, such as an effect that is
+ * built but never run.
  *
- * The diagnostics come from a program of their own and leave the installed compiler as it is.
+ * A separate program computes the diagnostics, so the installed compiler is not patched.
  */
 import { readFileSync } from "node:fs"
 import * as Child from "./Child.mjs"

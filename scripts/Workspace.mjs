@@ -1,8 +1,8 @@
 /**
- * Where things are in this workspace, and which versions run it.
+ * Paths in this workspace, and the versions that run it.
  *
- * The version of Node is that of the `node` package in `package.json`; pnpm's is named here, because a pin in
- * `package.json` makes frozen installs fail (docs/decisions/0001-dependencies.md).
+ * The version of Node is that of the `node` package in `package.json`; pnpm's is here, because a pin in `package.json`
+ * makes frozen installs fail (docs/decisions/0001-dependencies.md).
  */
 import { createHash } from "node:crypto"
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
@@ -13,7 +13,7 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)))
 export const windows = process.platform === "win32"
 export const pnpm = "pnpm@12.21.0"
 
-/** The oldest Node that runs the sources as they are: TypeScript without a build. */
+/** The oldest Node that runs the sources directly: TypeScript without a build. */
 const oldestForSources = 24
 
 /** A path inside the workspace. */
@@ -22,7 +22,9 @@ export const inside = (...parts) => join(root, ...parts)
 const lockfile = inside("pnpm-lock.yaml")
 /** pnpm's own copy of the lockfile that it installed last. */
 const installed = inside("node_modules", ".pnpm", "lock.yaml")
-/** Which lockfile we installed, and what pnpm's copy was then: the two differ when a package is not there. */
+/**
+ * Records which lockfile was installed, and what pnpm's copy was then: the two differ when a package is not available.
+ */
 const mark = inside("node_modules", ".cache", "installed")
 
 const fingerprint = () => {
@@ -39,13 +41,13 @@ export const isInstalled = () => {
   }
 }
 
-/** Remembers that what the lockfile says now is installed. */
+/** Records that the current lockfile is installed. */
 export const markInstalled = () => {
   mkdirSync(dirname(mark), { recursive: true })
   writeFileSync(mark, fingerprint())
 }
 
-/** The Node that runs the sources: the pinned one, else the one that runs this if it is new enough, else none. */
+/** The Node that runs the sources: the pinned one, else the current one if it is new enough, else none. */
 export const sourcesNode = () => {
   const pinned = inside("node_modules", "node", "bin", windows ? "node.exe" : "node")
   if (existsSync(pinned)) return pinned

@@ -1,17 +1,15 @@
-/**
- * A log with every kind of event in it, each with words of its own: what `dialects-table.ts` runs the codecs over.
- */
+/** A log that contains every kind of event, each with its own marker words: the input of `dialects-table.ts`. */
 import type { Event } from "../packages/protocol/src/event/Event.ts"
 
-/** An event with the words that only it has. Without words: it is carried when it makes a frame. */
+/** An event with marker words that only it contains. Without words: it is carried when it makes a frame. */
 export interface Row {
   readonly title: string
   readonly path?: ReadonlyArray<string>
   readonly event: Event
   readonly words: ReadonlyArray<string>
-  /** What some dialects say in place of the words. */
+  /** What some dialects send instead of the words. */
   readonly or?: string
-  /** What some dialects say of it where they have no place for the words. */
+  /** What some dialects send when they have no place for the words. */
   readonly partly?: string
 }
 

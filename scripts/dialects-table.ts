@@ -1,8 +1,8 @@
 /**
- * Writes `docs/dialects.md`, or with `--check` says whether the file there is still right.
+ * Writes `docs/dialects.md`, or with `--check` verifies that it is up to date.
  *
- * The tables are made by running every codec over a log that has every kind of event in it, each with words of its own: a
- * dialect carries an event when its words come out again. What stands below the tables are the codecs' own headers.
+ * The tables come from running every codec over a log with every kind of event, each with its own marker words: a
+ * dialect carries an event when its words come out again. Below the tables are the codecs' own headers.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
@@ -26,7 +26,7 @@ const envelopes = (rows: ReadonlyArray<Row>): ReadonlyArray<Envelope> =>
     event
   }))
 
-/** What an encoder makes of each row: the data of its own frames, and that of all frames behind them. */
+/** An encoder's output for each row: the data of its own frames, and that of all later frames. */
 const run = (encoder: Encoder, rows: ReadonlyArray<Row>) => {
   const said: Array<string> = []
   const log = envelopes(rows)
@@ -96,7 +96,7 @@ const table = (dialects: ReadonlyArray<Dialect>): string => {
   ].join("\n")
 }
 
-/** The header of the file in a dialect's folder that says what it carries. */
+/** The file header in a dialect's folder that says what the dialect carries. */
 const header = (folder: string): string => {
   const said = readdirSync(new URL(`${folder}/`, source))
     .sort()

@@ -1,6 +1,4 @@
-/**
- * Writes `docs/ordering.md` from the automaton's tables, or with `--check` says whether the file there is still theirs.
- */
+/** Writes `docs/ordering.md` from the automaton's tables, or with `--check` verifies that it is up to date. */
 import { readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { page } from "../packages/protocol/src/ordering/OrderingDiagram.ts"
@@ -10,6 +8,6 @@ const file = fileURLToPath(new URL("../docs/ordering.md", import.meta.url))
 if (!process.argv.includes("--check")) {
   writeFileSync(file, page())
 } else if (readFileSync(file, "utf8") !== page()) {
-  console.error("docs/ordering.md is stale; make it anew with: node scripts/ordering-diagram.ts")
+  console.error("docs/ordering.md is out of date. Run: node scripts/ordering-diagram.ts")
   process.exitCode = 1
 }

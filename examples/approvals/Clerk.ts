@@ -1,24 +1,24 @@
 /**
- * The person, somewhere else in the process: sees no run and no stream, only the questions that are open, and answers them by
- * their ids.
+ * The person who answers, elsewhere in the process: sees no run and no stream, only the pending approvals, and answers
+ * them by id.
  */
 import { Decision, type PendingApproval, Runtime } from "@reins/runtime"
 import { Effect, Schedule, Schema } from "effect"
 
 const decodePayment = Schema.decodeUnknownSync(Schema.Struct({ supplier: Schema.String, amountUsd: Schema.Finite }))
 
-/** What the clerk thinks of a payment. */
+/** What the clerk decides about a payment. */
 export const decide = ({ request }: PendingApproval): Decision => {
   const { amountUsd, supplier } = decodePayment(request.payload)
   if (supplier === "Yachts") return Decision.reject({ by: "mia", feedback: "we have no yacht" })
-  // The call runs, with what the clerk says in place of what the model said.
+  // The call runs with the clerk's amount in place of the model's.
   if (amountUsd > 60) return Decision.revise({ amountUsd: 60 }, { by: "mia" })
-  // This call, and two more like it on this thread, for an hour: payments to the same supplier only.
+  // This call, and two more to the same supplier on this thread, for an hour.
   const matcher = { supplier }
   return Decision.approve({ by: "mia", scope: "thread", matcher, uses: 2, expiresIn: "1 hour" })
 }
 
-/** Answers all that is open now. Somebody else may have been faster: then that answer counts. */
+/** Answers all pending approvals. If somebody else was faster, that answer counts. */
 export const answer = Effect.gen(function* () {
   const runtime = yield* Runtime
   for (const pending of yield* runtime.pendingApprovals()) {
@@ -26,5 +26,5 @@ export const answer = Effect.gen(function* () {
   }
 })
 
-/** Looks for questions again and again, until it is interrupted. */
+/** Polls for approvals until it is interrupted. */
 export const work = Effect.repeat(answer, Schedule.spaced("20 millis"))

@@ -1,6 +1,6 @@
 /**
- * The agent, its one tool, which a person must allow, and the script in place of a model: it pays what it is asked to pay, each
- * supplier by a call, and then says what came of it.
+ * The agent, its one tool, which needs approval, and the script in place of a model: it pays each supplier of the
+ * prompt with one call, and then reports the results.
  */
 import { Agent } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
@@ -22,7 +22,7 @@ export class Payments extends Toolkit.make(Pay) {
 
 export const Bookkeeper = Agent.make("bookkeeper", { instructions: "You pay invoices.", toolkit: Payments })
 
-/** Reads "Pay Paper 40, Coffee 90." and makes a call of each pair. */
+/** Parses "Pay Paper 40, Coffee 90." and makes a call for each pair. */
 export const respond: ScriptedModel.Responder = (request) => {
   const results = ScriptedModel.lastResults(request)
   if (results.length > 0) {

@@ -19,7 +19,7 @@ const begin = Effect.fnUntraced(function* (prompt: string) {
   return yield* Probe.watch(run.runId)
 })
 
-/** A run whose `count` questions the clerk answers. */
+/** A run whose `count` approvals the clerk answers. */
 const answered = Effect.fnUntraced(function* (prompt: string, count = 1) {
   const probe = yield* begin(prompt)
   yield* probe.next("approval-required", count)
@@ -31,7 +31,7 @@ const answered = Effect.fnUntraced(function* (prompt: string, count = 1) {
 const results = (probe: Probe.Probe) =>
   probe.of("tool-invocation").flatMap((event) => (event.state === "result" ? [event] : []))
 
-describe("questions answered from elsewhere", () => {
+describe("approvals answered from another fiber", () => {
   it.effect("are approved, revised and rejected by their ids", () =>
     Effect.gen(function* () {
       const probe = yield* answered("Pay Paper 40, Coffee 90, Yachts 900.", 3)
@@ -45,7 +45,7 @@ describe("questions answered from elsewhere", () => {
     }).pipe(Effect.provide(live()), Effect.scoped)
   )
 
-  it.effect("leave nothing open, and are answered once", () =>
+  it.effect("leave no approval pending, and are answered once", () =>
     Effect.gen(function* () {
       const runtime = yield* Runtime
       const probe = yield* answered("Pay Paper 40.")
@@ -56,7 +56,7 @@ describe("questions answered from elsewhere", () => {
     }).pipe(Effect.provide(live()), Effect.scoped)
   )
 
-  it.effect("expire when nobody comes, and the call does not run", () =>
+  it.effect("expire when nobody answers, and the call does not run", () =>
     Effect.gen(function* () {
       const probe = yield* begin("Pay Paper 40.")
       yield* probe.next("approval-required")
@@ -82,7 +82,7 @@ describe("the grant", () => {
     }).pipe(Effect.provide(live()), Effect.scoped)
   )
 
-  it.effect("is for its supplier, and for its hour", () =>
+  it.effect("covers only its supplier, and only its hour", () =>
     Effect.gen(function* () {
       yield* answered("Pay Paper 40.")
       assert.strictEqual((yield* answered("Pay Coffee 90.")).of("approval-required").length, 1)
@@ -91,7 +91,7 @@ describe("the grant", () => {
     }).pipe(Effect.provide(live()), Effect.scoped)
   )
 
-  it.effect("can be listed and taken back", () =>
+  it.effect("can be listed and revoked", () =>
     Effect.gen(function* () {
       const runtime = yield* Runtime
       yield* answered("Pay Paper 40.")
@@ -104,12 +104,12 @@ describe("the grant", () => {
 })
 
 describe("the program", () => {
-  it("tells the whole story and ends", async () => {
+  it("runs to its end and prints every step", async () => {
     const { stderr, stdout } = await promisify(execFile)(process.execPath, [`${import.meta.dirname}/main.ts`])
     assert.strictEqual(stderr, "")
     assert.include(stdout, "! revise by mia")
     assert.include(stdout, "! approval_granted")
-    assert.include(stdout, "with 1 use left, taken back:\ntrue")
+    assert.include(stdout, "with 1 use left, revoked:\ntrue")
     assert.include(stdout, "! expired by nobody")
   })
 })

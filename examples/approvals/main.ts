@@ -1,6 +1,6 @@
 /**
- * Approvals out of band: runs are started in one fiber, their questions are answered from another. One answer leaves a grant
- * behind, which is used, listed and revoked; at the end nobody answers.
+ * Approvals out of band: runs are started in one fiber, their approvals are answered from another. One answer leaves a
+ * grant, which is used, listed and revoked; in the end nobody answers.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { type Event, Runtime } from "@reins/runtime"
@@ -30,7 +30,7 @@ const tell = (event: Event) => {
   }
 }
 
-/** Starts a run and looks on until it ends. It answers nothing. */
+/** Starts a run and watches it to its end. It answers no approvals. */
 const pay = Effect.fnUntraced(function* (prompt: string) {
   const runtime = yield* Runtime
   yield* Console.log(`> ${prompt}`)
@@ -47,7 +47,7 @@ const program = Effect.gen(function* () {
   yield* pay("Pay Paper 35.")
 
   for (const { id, matcher, usesLeft } of yield* runtime.grants.list()) {
-    yield* Console.log(`a grant for ${JSON.stringify(matcher)} with ${usesLeft} use left, taken back:`)
+    yield* Console.log(`a grant for ${JSON.stringify(matcher)} with ${usesLeft} use left, revoked:`)
     yield* Console.log(yield* runtime.grants.revoke(id))
   }
 

@@ -1,4 +1,4 @@
-/** The cost of a run as lines: each agent with what it and everything below it cost, as far as prices are known. */
+/** The cost of a run as lines: each agent with its cost and that of everything below it, as far as prices are known. */
 import type { CostSummary } from "@reins/protocol"
 
 const usd = ({ costUsd, pricedUsd = 0, unpriced }: CostSummary.CostNode): string =>

@@ -1,6 +1,6 @@
 /**
- * An editor who sends readers out, all at once, and what stands in for their model: the script says what a request used, the
- * table of prices what that costs.
+ * An editor that sends out readers in parallel, and the script in place of their model: the script reports the usage of
+ * each request, the price table its cost.
  */
 import { Agent, type ModelRequest, Prices, Specialist } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
@@ -11,7 +11,7 @@ const article = 10_000
 export const Reader = Specialist.make("reader", {
   description: "Reads up on one topic",
   instructions: "Read, and report in a sentence.",
-  // The most that a request may write. So much is reserved before it, and given back when less was written.
+  // The most that a request may write. This amount is reserved before the request, and the unused part is released.
   maxOutputTokens: article
 })
 
@@ -21,10 +21,10 @@ export const Editor = Agent.make("editor", {
   maxOutputTokens: 2000
 })
 
-/** US dollars per million tokens, so that a whole article costs 0.20 USD, and what the editor writes 0.02. */
+/** US dollars per million tokens: a whole article costs 0.20 USD, and the editor's answer 0.02. */
 export const prices = Prices.layerTable({ "scripted/scripted-1": { inputPerMillionUsd: 1, outputPerMillionUsd: 20 } })
 
-/** Like a provider's model, a reader stops where it may write no more. */
+/** Like a provider's model, a reader stops at its output limit. */
 const read = (request: ModelRequest): ScriptedModel.Reply => {
   const room = request.maxOutputTokens ?? article
   const usage = { inputUncached: 20, outputText: Math.min(article, room) }
@@ -34,7 +34,7 @@ const read = (request: ModelRequest): ScriptedModel.Reply => {
     : ScriptedModel.text(`All about ${about}.`, { usage })
 }
 
-/** Readers write much, the editor little. The editor sends out again for what was not read. */
+/** Readers write much, the editor little. The editor sends readers out again for unread topics. */
 export const respond: ScriptedModel.Responder = (request) => {
   if (request.metadata.agent === "reader") return read(request)
   const usage = { inputUncached: 20, outputText: 1000 }
@@ -42,7 +42,7 @@ export const respond: ScriptedModel.Responder = (request) => {
   const missing = results.filter(({ status }) => status !== undefined).map(({ id }) => id.split("/")[0] ?? "")
   const topics = results.length === 0 ? ScriptedModel.lastPrompt(request).split(", ") : missing
   if (topics.length === 0) return ScriptedModel.text("The paper is full.", { usage })
-  // In its last step it is offered no tools: it makes do with what it has.
+  // In its last step it is offered no tools, and answers from what it has.
   if (request.tools.length === 0) return ScriptedModel.text(`Nothing about ${topics.join(" and ")} today.`, { usage })
   const { step } = request.metadata
   return ScriptedModel.calls(

@@ -18,8 +18,8 @@ const begin = Effect.fnUntraced(function* (budget: Budget.Options) {
 
 const cost = (probe: Probe.Probe) => probe.of("data-cost-summary")[0]?.data.costUsd ?? Number.NaN
 
-describe("readers against one limit", () => {
-  it.effect("never spend more than it, however many set out at once", () =>
+describe("parallel readers with one limit", () => {
+  it.effect("never spend more than the limit, however many run in parallel", () =>
     Effect.gen(function* () {
       for (const maxCostUsd of [0.05, 0.1, 0.2, 0.3, 0.4, 0.5]) {
         const { probe } = yield* begin({ maxCostUsd })
@@ -30,7 +30,7 @@ describe("readers against one limit", () => {
     }).pipe(Effect.provide(live()), Effect.scoped)
   )
 
-  it.effect("are announced once before it", () =>
+  it.effect("get one warning before the limit", () =>
     Effect.gen(function* () {
       const { probe } = yield* begin({ maxCostUsd: 0.5, warnAt: 0.8 })
       yield* probe.end
@@ -40,7 +40,7 @@ describe("readers against one limit", () => {
     }).pipe(Effect.provide(live()), Effect.scoped)
   )
 
-  it.effect("wait in a pause; raised, the same run goes on to its answer", () =>
+  it.effect("wait while paused; once the limit is raised, the same run continues to its answer", () =>
     Effect.gen(function* () {
       const { probe, run, runtime } = yield* begin({ maxCostUsd: 0.5, onExhausted: "pause" })
       const { data } = yield* probe.next("approval-required")
@@ -50,7 +50,7 @@ describe("readers against one limit", () => {
     }).pipe(Effect.provide(live()), Effect.scoped)
   )
 
-  it.effect("stop at the limit when there is no more", () =>
+  it.effect("stop at the limit when it is not raised", () =>
     Effect.gen(function* () {
       const { probe, run, runtime } = yield* begin({ maxCostUsd: 0.5, onExhausted: "pause" })
       const { data } = yield* probe.next("approval-required")
@@ -59,7 +59,7 @@ describe("readers against one limit", () => {
     }).pipe(Effect.provide(live()), Effect.scoped)
   )
 
-  it.effect("leave the editor a last step to wrap up in", () =>
+  it.effect("leave the editor a last step to wrap up", () =>
     Effect.gen(function* () {
       const { probe, run } = yield* begin({ maxCostUsd: 0.5, onExhausted: "wrap-up" })
       assert.strictEqual((yield* run.result).output, "Nothing about waves today.")
@@ -87,11 +87,11 @@ describe("the cost tree", () => {
 })
 
 describe("the program", () => {
-  it("warns, pauses, goes on, wraps up and ends", async () => {
+  it("warns, pauses, continues, wraps up and ends", async () => {
     const { stderr, stdout } = await promisify(execFile)(process.execPath, [`${import.meta.dirname}/main.ts`])
     assert.strictEqual(stderr, "")
     assert.include(stdout, "budget_warning")
-    assert.include(stdout, "may it be more?")
+    assert.include(stdout, "raise the limit?")
     assert.include(stdout, '"The paper is full."')
     assert.include(stdout, '"Nothing about waves today."\n  finish: budget')
   })

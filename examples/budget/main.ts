@@ -1,6 +1,6 @@
 /**
- * Parallel specialists against one limit in US dollars: a warning before it, then once a pause in which a person gives more, and
- * once an answer from what there is.
+ * Parallel specialists with one limit in US dollars: a warning before it; then, in the first run, a pause in which a
+ * person raises it, and in the second, an answer from what there is.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Budget, type Envelope, Runtime } from "@reins/runtime"
@@ -13,20 +13,20 @@ const RuntimeLive = Runtime.layer({ agents: [Editor, Reader] }).pipe(
   Layer.provide([ScriptedModel.layer({ respond }), prices])
 )
 
-/** What the run says, specialists indented. */
+/** What the run prints, specialists indented. */
 const said = ({ agentPath, event }: Envelope.Envelope): string | undefined => {
   const margin = "  ".repeat(agentPath.length + 1)
   switch (event.type) {
     case "text":
       return `${margin}"${event.text}"`
     case "tool-agent": {
-      const end = event.state === "result" ? `is back, ${event.status ?? "ok"}` : "leaves"
+      const end = event.state === "result" ? `ends: ${event.status ?? "ok"}` : "starts"
       return `${margin}${event.agentName} ${event.toolInvocationId} ${end}`
     }
     case "custom":
       return `${margin}${event.event_type} ${JSON.stringify(event.data)}`
     case "approval-required":
-      return `${margin}may it be more? ${JSON.stringify(event.data.payload)}`
+      return `${margin}raise the limit? ${JSON.stringify(event.data.payload)}`
     case "budget_exhausted":
       return `${margin}${event.type}: ${event.message}`
     case "finish":
@@ -42,7 +42,7 @@ const write = Effect.fnUntraced(function* (budget: Budget.Budget) {
   const runtime = yield* Runtime
   yield* Console.log(`on exhausted ${budget.onExhausted}:`)
   const run = yield* runtime.start("tides, wind, waves", { budget })
-  // Envelopes are the events of all agents; `run.events` would be what the editor alone says.
+  // Envelopes contain the events of all agents; `run.events` has only the editor's own.
   yield* Stream.runForEach(run.envelopes, (envelope) =>
     Effect.gen(function* () {
       const line = said(envelope)

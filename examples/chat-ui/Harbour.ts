@@ -1,4 +1,4 @@
-/** The desk of a harbour: it looks the tides up, which takes a while, and writes mails, which somebody has to allow. */
+/** A harbour office: it looks up tides, which takes a while, and sends mails, which need approval. */
 import { Agent, Model, type ModelPart, type ModelRequest, Prices, ToolRun } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
 import { Effect, Layer, Schema } from "effect"
@@ -36,7 +36,7 @@ class Harbour extends Toolkit.make(FindTides, SendMail) {
 
 export const Desk = Agent.make("harbour", { instructions: "You are the desk of a harbour.", toolkit: Harbour })
 
-/** What the script says; a real model's layer takes its place, and nothing else changes. */
+/** The script's replies; put a real model's layer here, and nothing else changes. */
 const reply = (request: ModelRequest): ScriptedModel.Reply => {
   const [result] = ScriptedModel.lastResults(request)
   const id = `call_${request.metadata.runId}_${request.metadata.step}`
@@ -60,7 +60,7 @@ const reply = (request: ModelRequest): ScriptedModel.Reply => {
 
 const about = { provider: "scripted", model: "harbour-1" }
 
-/** A word every 40 ms, as from a model that thinks. */
+/** One word every 40 ms, like a real model. */
 const spoken = (parts: ReadonlyArray<ReadonlyArray<ModelPart>>, emit: (parts: ReadonlyArray<ModelPart>) => unknown) =>
   Effect.forEach(
     parts,
@@ -72,7 +72,7 @@ const spoken = (parts: ReadonlyArray<ReadonlyArray<ModelPart>>, emit: (parts: Re
     { discard: true }
   )
 
-/** What the desk needs. */
+/** The agent's dependencies. */
 export const HarbourLive = Layer.mergeAll(
   Harbour.layer,
   Layer.succeed(Model, { ...about, attempt: (request, emit) => spoken(reply(request).parts, emit) }),

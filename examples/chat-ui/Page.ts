@@ -1,4 +1,4 @@
-/** The page, built in memory by Vite, as routes of an `HttpRouter`. In an app of your own the bundler you have does this. */
+/** The page, built in memory by Vite, as routes of an `HttpRouter`. In your own app your bundler does this. */
 import { Effect, Layer } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import { join } from "node:path"
@@ -29,7 +29,7 @@ const files = Effect.promise(async () => {
   )
 })
 
-/** `GET /` and what it loads. */
+/** `GET /` and the files it loads. */
 export const layer = Layer.unwrap(
   Effect.map(files, (all) =>
     all

@@ -1,4 +1,7 @@
-/** The page in a real browser, where there is one: asks, sees a tool at work, approves, rejects, stops, reloads. */
+/**
+ * Tests the page in a real browser, if there is one: asks, watches a tool's progress, approves, rejects, stops,
+ * reloads.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { type ChildProcess, execFile, spawn } from "node:child_process"
 import { existsSync, mkdtempSync, rmSync } from "node:fs"
@@ -10,9 +13,9 @@ import { type BrowserContext, chromium, type Page } from "playwright-core"
 const main = join(import.meta.dirname, "main.ts")
 const browser = process.env["CHROMIUM"] ?? "/usr/bin/chromium"
 const hasBrowser = existsSync(browser)
-if (!hasBrowser) process.stdout.write(`No Chromium at ${browser}: the chat page is not tried in a browser.\n`)
+if (!hasBrowser) process.stdout.write(`No Chromium at ${browser}: skipping the browser tests of the chat page.\n`)
 
-/** The server, on a port of the system's choosing, and its address. */
+/** Starts the server on a port that the system chooses; resolves to its address. */
 const serve = (): Promise<{ readonly child: ChildProcess; readonly url: string }> =>
   new Promise((resolve) => {
     const child = spawn(process.execPath, [main, "--port", "0"], { stdio: ["ignore", "pipe", "inherit"] })
@@ -61,13 +64,13 @@ const ask = async (page: Page, words: string): Promise<void> => {
 const seconds = 20_000
 
 describe("the chat page", () => {
-  it("is built, served, and there", async () => {
+  it("is built and served", async () => {
     const { stdout } = await promisify(execFile)(process.execPath, [main])
-    assert.match(stdout, /It is there: 200/)
+    assert.match(stdout, /The page answers 200/)
   }, 60_000)
 
   it.runIf(hasBrowser)(
-    "shows words as they come, a tool at work, and what it cost",
+    "shows streamed text, a tool's progress, and the cost",
     () =>
       withPage(async (page) => {
         await page.getByRole("button", { name: "When is high water?" }).click()
@@ -82,7 +85,7 @@ describe("the chat page", () => {
   )
 
   it.runIf(hasBrowser)(
-    "asks before it writes, and does as it is told",
+    "asks before it sends a mail, and follows the answer",
     () =>
       withPage(async (page) => {
         await ask(page, "Write to the crew.")
@@ -100,7 +103,7 @@ describe("the chat page", () => {
   )
 
   it.runIf(hasBrowser)(
-    "stops when it is told to, and goes on after a reload",
+    "stops on request, and resumes after a reload",
     () =>
       withPage(async (page) => {
         await ask(page, "When is high water? The tides, please.")

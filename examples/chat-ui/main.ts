@@ -1,6 +1,6 @@
 /**
- * A chat page over a Reins server: `useChat` of the AI SDK, as one has it already. With a terminal or `--port` until it is stopped;
- * else it builds the page, looks at it once, and ends.
+ * A chat page over a Reins server with the AI SDK's own `useChat`. With a terminal or `--port` it runs until it is
+ * stopped; otherwise it builds the page, requests it once, and ends.
  */
 import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
 import { Runtime } from "@reins/runtime"
@@ -23,7 +23,7 @@ const Live = HttpRouter.serve(
   Layer.merge(Server.layer({ prefix: "/api", agents: [Desk], dialects: [{ dialect: AiSdk.dialect }] }), Page.layer),
   { disableLogger: true, disableListenLog: true }
 ).pipe(
-  // The page knows this key, so it is no secret: an app of your own has its users' sessions here.
+  // The page contains this key, so it is not secret: use your users' sessions here in your own app.
   Layer.provide([RuntimeLive, Authenticator.layerKeys({ "page-key": "page" })]),
   Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { port, host: "127.0.0.1" }))
 )
@@ -35,7 +35,7 @@ const program = Effect.gen(function* () {
   if (!ends) return yield* Effect.never
   const response = yield* HttpClient.get(url)
   yield* Console.log(
-    `It is there: ${response.status}, ${(yield* response.text).length} characters. Start it at a terminal to stay.`
+    `The page answers ${response.status}, ${(yield* response.text).length} characters. Start it at a terminal to stay.`
   )
 }).pipe(Effect.provide(FetchHttpClient.layer))
 

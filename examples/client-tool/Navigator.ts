@@ -1,6 +1,6 @@
 /**
- * An agent whose tools run at its caller, and the script in place of its model. Each tool says what it takes and gives; there
- * are no handlers here.
+ * An agent whose tools run at its caller, and the script in place of its model. Each tool declares its parameters and
+ * its result; there are no handlers here.
  */
 import { Agent } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
@@ -22,7 +22,7 @@ export const Device = Toolkit.make(Locate, Photograph)
 
 export const Navigator = Agent.make("navigator", { instructions: "You help on the way.", clientTools: Device })
 
-/** Asks the device for both at once, and says what came of it. */
+/** Calls both tools of the device at once, and reports the results. */
 export const respond: ScriptedModel.Responder = (request) => {
   const results = ScriptedModel.lastResults(request)
   return results.length === 0

@@ -1,6 +1,6 @@
 /**
- * The caller's side: what the device can do, and what it does with the events of a run. The runtime knows nothing of this code;
- * it may as well be in a browser.
+ * The caller's side: what the device can do, and how it reacts to the events of a run. The runtime does not know this
+ * code; it could run in a browser.
  */
 import { type Event, Runtime } from "@reins/runtime"
 import { Effect, Result, Schema } from "effect"
@@ -12,7 +12,7 @@ const photograph = Effect.fnUntraced(function* ({ of }: typeof Photograph.parame
   return yield* Effect.fail(`there is no light to see ${of}`)
 })
 
-/** What came of a call: a result, or why there is none. */
+/** The result of a call, or why there is none. */
 const perform = ({ args, toolName }: { readonly args: Schema.Json; readonly toolName: string }) => {
   switch (toolName) {
     case "locate":
@@ -26,7 +26,7 @@ const perform = ({ args, toolName }: { readonly args: Schema.Json; readonly tool
 
 const decodeOf = Schema.decodeUnknownEffect(Photograph.parametersSchema)
 
-/** Does what the run asks of the device, and hands in what came of it. Other events are not the device's business. */
+/** Runs the calls for the device and submits their results. Other events are ignored. */
 export const serve = Effect.fnUntraced(function* (runId: string, event: Event) {
   if (event.type !== "tool-invocation" || event.state !== "call" || event.execution !== "client") return
   const runtime = yield* Runtime
@@ -34,7 +34,7 @@ export const serve = Effect.fnUntraced(function* (runId: string, event: Event) {
   yield* runtime.submitToolResult(
     runId,
     event.toolInvocationId,
-    // The model reads a failure, too, and the run goes on.
+    // The model reads a failure, too, and the run continues.
     Result.isSuccess(done) ? { result: done.success } : { result: done.failure, isFailure: true }
   )
 })

@@ -22,7 +22,7 @@ const results = (probe: Probe.Probe) =>
   probe.of("tool-invocation").flatMap((event) => (event.state === "result" ? [event] : []))
 
 describe("a client tool", () => {
-  it.effect("is called for the client, and the run waits", () =>
+  it.effect("is announced to the client, and the run waits for it", () =>
     Effect.gen(function* () {
       const { probe } = yield* waiting
       assert.deepStrictEqual(
@@ -36,7 +36,7 @@ describe("a client tool", () => {
     }).pipe(Effect.provide(live()), Effect.scoped)
   )
 
-  it.effect("is ended by what the phone hands in, results and failures alike", () =>
+  it.effect("ends with what the phone submits, a result or a failure", () =>
     Effect.gen(function* () {
       const { probe, run } = yield* waiting
       yield* Effect.forEach([...probe.rootView], (event) => Phone.serve(run.runId, event))
@@ -52,7 +52,7 @@ describe("a client tool", () => {
     }).pipe(Effect.provide(live()), Effect.scoped)
   )
 
-  it.effect("is ended in any order, each call once", () =>
+  it.effect("accepts results in any order, once per call", () =>
     Effect.gen(function* () {
       const { probe, run, runtime } = yield* waiting
       yield* runtime.submitToolResult(run.runId, "what", { result: { file: "street.jpg" } })
@@ -66,7 +66,7 @@ describe("a client tool", () => {
     }).pipe(Effect.provide(live()), Effect.scoped)
   )
 
-  it.effect("that nobody answers is closed by a cancel", () =>
+  it.effect("is closed by a cancel when nobody answers", () =>
     Effect.gen(function* () {
       const { probe, run } = yield* waiting
       yield* run.cancel

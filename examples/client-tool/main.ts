@@ -1,4 +1,4 @@
-/** Tools that the caller runs: the run waits, the caller does what it asks and hands in the results. */
+/** Tools that the caller runs: the run waits, the caller runs the calls and submits the results. */
 import { NodeRuntime } from "@effect/platform-node"
 import { type Event, Runtime } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
@@ -6,7 +6,7 @@ import { Console, Effect, Layer, Stream } from "effect"
 import { Navigator, respond } from "./Navigator.ts"
 import * as Phone from "./Phone.ts"
 
-// No handlers: nothing of these tools runs in here.
+// No handlers: these tools do not run here.
 const RuntimeLive = Runtime.layer({ agents: [Navigator] }).pipe(Layer.provide(ScriptedModel.layer({ respond })))
 
 const tell = (event: Event) => {

@@ -1,4 +1,4 @@
-/** The desk that every process of the cluster knows, and the deployment that they share. */
+/** The agent that every process of the cluster registers, and the deployment that they share. */
 import { Agent, Model, Runtime, ToolRun } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
 import { PostgresCluster } from "@reins/store/cluster"
@@ -43,10 +43,10 @@ const model = ScriptedModel.make({
   }
 })
 
-/** The runtime of one process. `carries`: it works; else it only starts, watches and answers. */
+/** The runtime of one process. `carries`: it executes runs; otherwise it only starts, watches and answers. */
 export const runtime = (url: Redacted.Redacted, carries: boolean) =>
   Runtime.layer({ agents: [Desk] }).pipe(
     Layer.provide([Refunds.layer, Layer.succeed(Model, model)]),
-    // The one line: `Sqlite.layer({ filename })` in its place, and one process carries everything.
+    // The only cluster-specific line: with `Sqlite.layer({ filename })` instead, one process executes everything.
     Layer.provide(PostgresCluster.layer({ url, carries }))
   )

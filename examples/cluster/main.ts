@@ -1,5 +1,6 @@
 /**
- * Two processes carry runs over one Postgres. One asks a person, and is killed while the person decides; the other goes on.
+ * Two processes execute runs over one Postgres. One asks a person, and is killed while the person decides; the other
+ * continues.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Decision, Runtime } from "@reins/runtime"
@@ -11,7 +12,7 @@ import * as Desk from "./Desk.ts"
 interface Runner {
   readonly name: string
   readonly child: ChildProcess
-  /** What it has done. */
+  /** What it has printed. */
   readonly said: Array<string>
 }
 
@@ -37,7 +38,7 @@ const runner = (name: string): Effect.Effect<Runner, never, Scope.Scope> =>
 const story = Effect.gen(function* () {
   const runners = yield* Effect.all([runner("first"), runner("second")], { concurrency: "unbounded" })
   yield* Console.log("Two processes share the work.")
-  // Each has its places once it has seen the other.
+  // Each has its shards once it has seen the other.
   yield* Effect.sleep("3 seconds")
 
   const runtime = yield* Runtime
@@ -49,7 +50,7 @@ const story = Effect.gen(function* () {
           yield* Console.log(`May I? ${event.data.target} ${JSON.stringify(event.data.payload)}`)
           const carrier = runners.find(({ said }) => said.length > 1)
           carrier?.child.kill("SIGKILL")
-          yield* Console.log(`The ${carrier?.name ?? "?"} is killed, and nobody carries the run. Mia decides.`)
+          yield* Console.log(`The ${carrier?.name ?? "?"} is killed, and no process executes the run. Mia decides.`)
           yield* runtime.respondToApproval(event.data.id, Decision.approve({ by: "mia" }))
         })
       case "approval-decision":

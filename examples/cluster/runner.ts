@@ -1,4 +1,7 @@
-/** One process of the cluster: carries what it is given, until it is killed or told to end. `runner.ts`, with `POSTGRES_URL`. */
+/**
+ * One process of the cluster: executes the runs of its shards, until it is killed or told to end. Run `runner.ts` with
+ * `POSTGRES_URL`.
+ */
 import { NodeRuntime } from "@effect/platform-node"
 import { Runtime } from "@reins/runtime"
 import { Config, Console, Effect, Layer } from "effect"

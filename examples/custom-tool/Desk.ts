@@ -1,6 +1,6 @@
 /**
- * The agent that has the tool, and the script that stands in for its model: it calls the tool with what the customer asked
- * for, and then says what came of it.
+ * The agent that has the tool, and the script in place of its model: it calls the tool with what the customer asked
+ * for, and then reports the result.
  */
 import { Agent, Budget } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
@@ -12,7 +12,7 @@ export const Desk = Agent.make("desk", {
   budget: Budget.make({ maxSteps: 6, maxToolCalls: 4 })
 })
 
-/** Reads "… order A-7, 80 USD …" in the question, and the tool's real result afterwards. */
+/** Parses "… order A-7, 80 USD …" in the question, and reads the tool's real result afterwards. */
 export const model = ScriptedModel.layer({
   respond: (request) => {
     const [result] = ScriptedModel.lastResults(request)

@@ -1,6 +1,6 @@
 /**
- * Where payments are kept: the kind of service that a tool works on. This one is in memory; a real one takes its place as
- * another layer under the same tag.
+ * Stores payments: the kind of service that a tool uses. This one is in memory; a real one is another layer under the
+ * same tag.
  */
 import { Context, Effect, Layer, Schema } from "effect"
 
@@ -10,7 +10,7 @@ export interface Charge {
   readonly amountUsd: number
 }
 
-/** The order was paid back before: nothing was reversed. A model can act on these words, so it gets them. */
+/** The order was refunded before: nothing was reversed. The model reads this message and can act on it. */
 export class AlreadyRefunded extends Schema.TaggedError<AlreadyRefunded>()("AlreadyRefunded", {
   order: Schema.String
 }) {
@@ -24,13 +24,13 @@ export class PaymentLedger extends Context.Service<
   {
     /** The payments of an order that have not been reversed. */
     readonly charges: (order: string) => Effect.Effect<ReadonlyArray<Charge>, AlreadyRefunded>
-    /** Pays one charge back. The same `idempotencyKey` pays it back once, however often it is said. */
+    /** Refunds one charge. The same `idempotencyKey` refunds it once, however often it is called. */
     readonly reverse: (charge: string, options: { readonly idempotencyKey: string }) => Effect.Effect<void>
-    /** What has been paid back so far, for whoever wants to check. */
+    /** All refunds so far, for inspection. */
     readonly reversed: Effect.Effect<ReadonlyArray<string>>
   }
 >()("example-custom-tool/PaymentLedger") {
-  /** These orders, kept in memory. */
+  /** An in-memory ledger with these orders. */
   static readonly layerMemory = (orders: { readonly [order: string]: ReadonlyArray<Charge> }) =>
     Layer.sync(PaymentLedger, () => {
       const byKey = new Map<string, string>()

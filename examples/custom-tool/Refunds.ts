@@ -1,16 +1,16 @@
 /**
- * A tool as a layer: it says what it takes and gives, how it may fail, when a person has to be asked, and, while it runs,
- * how far it is. What it works on, `PaymentLedger`, comes from outside.
+ * A tool as a layer: it declares its parameters and result, how it may fail, when it needs approval, and reports its
+ * progress while it runs. Its dependency, `PaymentLedger`, comes from outside.
  */
 import { ToolRun, ToolSettings } from "@reins/runtime"
 import { Effect, Schema } from "effect"
 import { Tool, Toolkit } from "effect/ai"
 import { AlreadyRefunded, PaymentLedger } from "./PaymentLedger.ts"
 
-/** Refunds above so much are a person's decision. */
+/** Refunds above this amount need approval. */
 export const asksAboveUsd = 50
 
-/** The payments are not what the model said. A gate decides over the arguments, so a tool has to hold to them. */
+/** The payments differ from the model's amount. A gate decides by the arguments, so a tool has to check them. */
 export class AmountDiffers extends Schema.TaggedError<AmountDiffers>()("AmountDiffers", {
   order: Schema.String,
   paidUsd: Schema.Finite
@@ -24,7 +24,7 @@ export const RefundOrder = Tool.make("refund_order", {
   description: "Give a customer their money back for one order",
   parameters: Schema.Struct({ order: Schema.NonEmptyString, amountUsd: Schema.Finite }),
   success: Schema.Struct({ reversed: Schema.Natural }),
-  // The model reads these and may act on them; the run goes on.
+  // The model reads these and may act on them; the run continues.
   failure: Schema.Union([AlreadyRefunded, AmountDiffers]),
   failureMode: "return",
   dependencies: [ToolRun],

@@ -15,14 +15,14 @@ const orders = {
   ]
 }
 
-/** A runtime and the ledger that its tool works on. Made anew for each test. */
+/** A runtime and the ledger that its tool uses. A new one for each test. */
 const live = () =>
   Runtime.layer({ agents: [Desk] }).pipe(
     Layer.provide([Refunds.layer, model]),
     Layer.provideMerge(PaymentLedger.layerMemory(orders))
   )
 
-/** Everything that a query says; each approval request is answered by `decide`. */
+/** All events of a query; `decide` answers each approval request. */
 const events = Effect.fnUntraced(function* (
   question: string,
   decide: () => Effect.Effect<Decision, never, PaymentLedger> = () => Effect.die("asked")
@@ -54,7 +54,7 @@ describe("refund_order", () => {
     }).pipe(Effect.provide(live()))
   )
 
-  it.effect("asks about a large one, and has done nothing before the answer", () =>
+  it.effect("asks about a large one, and does nothing before the answer", () =>
     Effect.gen(function* () {
       const all = yield* events("Please refund order large, 80 USD.", () =>
         Effect.map(reversed, (before) => {
@@ -67,7 +67,7 @@ describe("refund_order", () => {
     }).pipe(Effect.provide(live()))
   )
 
-  it.effect("does nothing after a no, and the model reads why", () =>
+  it.effect("does nothing after a rejection, and the model reads why", () =>
     Effect.gen(function* () {
       const all = yield* events("Please refund order large, 80 USD.", () =>
         Effect.succeed(Decision.reject({ feedback: "ask the manager" }))
@@ -78,7 +78,7 @@ describe("refund_order", () => {
     }).pipe(Effect.provide(live()))
   )
 
-  it.effect("says how far it is", () =>
+  it.effect("reports its progress", () =>
     Effect.gen(function* () {
       const all = yield* events("Please refund order large, 80 USD.", () => Effect.succeed(Decision.approve()))
       const news = all.flatMap((event) =>
@@ -88,7 +88,7 @@ describe("refund_order", () => {
     }).pipe(Effect.provide(live()))
   )
 
-  it.effect("fails the second time with a failure that the model reads", () =>
+  it.effect("fails the second time with an error that the model reads", () =>
     Effect.gen(function* () {
       yield* events("Please refund order small, 30 USD.")
       const again = yield* events("Please refund order small, 30 USD.")
@@ -98,7 +98,7 @@ describe("refund_order", () => {
     }).pipe(Effect.provide(live()))
   )
 
-  it.effect("cannot be talked past its gate with a smaller amount", () =>
+  it.effect("does not pay more than the amount that its gate checked", () =>
     Effect.gen(function* () {
       const all = yield* events("Please refund order large, 1 USD.")
       assert.deepStrictEqual(result(all)?.result, { _tag: "AmountDiffers", order: "large", paidUsd: 80 })
@@ -108,7 +108,7 @@ describe("refund_order", () => {
 })
 
 describe("the program", () => {
-  it("tells four stories and ends", async () => {
+  it("runs four requests and ends", async () => {
     const { stderr, stdout } = await promisify(execFile)(process.execPath, [`${import.meta.dirname}/main.ts`])
     assert.strictEqual(stderr, "")
     assert.include(stdout, "answered: approve by clerk")

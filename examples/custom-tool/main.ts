@@ -1,6 +1,6 @@
 /**
- * A tool of one's own, seen from outside: small refunds run at once, large ones ask, and a refund that was made before is a
- * failure that the model reads. The clerk who answers here says yes up to 100 USD.
+ * A custom tool from the caller's side: small refunds run at once, large ones need approval, and repeating a refund is
+ * a failure that the model reads. The clerk who answers here approves up to 100 USD.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { type Approval, Decision, Runtime } from "@reins/runtime"
@@ -25,7 +25,7 @@ const RuntimeLive = Runtime.layer({ agents: [Desk] }).pipe(
 
 const decode = Schema.decodeUnknownOption(RefundOrder.parametersSchema)
 
-/** What the clerk says to a request. The arguments come from a model: they are looked at before they are believed. */
+/** The clerk's decision. The arguments come from a model, so they are validated first. */
 const decide = ({ payload }: Approval.Request): Decision =>
   Option.exists(decode(payload), ({ amountUsd }) => amountUsd <= 100)
     ? Decision.approve({ by: "clerk" })

@@ -1,4 +1,4 @@
-/** The desk that gives refunds: it looks an order up, then asks before it pays. Says on the terminal what it really does. */
+/** An agent that gives refunds: it looks up an order, then asks before it pays. It prints what it really does. */
 import { Agent, Model, ToolRun } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
 import { Console, Effect, Layer, Schema } from "effect"
@@ -23,7 +23,7 @@ class Refunds extends Toolkit.make(FindOrder, RefundOrder) {
     find_order: ({ order }) => Effect.as(Console.log(`  (the shop is asked for order ${order})`), { paidUsd: 40 }),
     refund_order: Effect.fnUntraced(function* ({ amountUsd, order }) {
       const { idempotencyKey } = yield* ToolRun
-      // A payment service takes the key, so that a call that died half-way is not paid twice.
+      // Pass the key to the payment service, so that a call that was interrupted is not paid twice.
       yield* Console.log(`  ($${amountUsd} are paid back for order ${order}, key ${idempotencyKey})`)
       return "paid"
     })
@@ -32,7 +32,7 @@ class Refunds extends Toolkit.make(FindOrder, RefundOrder) {
 
 export const Desk = Agent.make("desk", { instructions: "You answer for a shop.", toolkit: Refunds })
 
-// Looks at what it is asked rather than count, so that it says the same in every life of the process.
+// Decides by the messages instead of counting calls, so that it replies the same after a restart.
 const model = ScriptedModel.make({
   respond: (request) => {
     const [result] = ScriptedModel.lastResults(request)
@@ -46,5 +46,5 @@ const model = ScriptedModel.make({
   }
 })
 
-/** What the desk needs. */
+/** The agent's dependencies. */
 export const DeskLive = Layer.mergeAll(Refunds.layer, Layer.succeed(Model, model))

@@ -7,7 +7,7 @@ import { promisify } from "node:util"
 
 const main = join(import.meta.dirname, "main.ts")
 
-/** Starts it and kills it as soon as it asks; resolves to what it said. */
+/** Starts the example and kills it as soon as it asks; resolves to its output. */
 const killedAtItsQuestion = (file: string): Promise<string> =>
   new Promise((resolve) => {
     const child = spawn(process.execPath, [main, "wait", file], { stdio: ["ignore", "pipe", "inherit"] })
@@ -23,7 +23,7 @@ const started = async (...args: ReadonlyArray<string>): Promise<string> =>
   (await promisify(execFile)(process.execPath, [main, ...args])).stdout
 
 describe("a durable run", () => {
-  it("goes on where it was killed, and does nothing twice", async () => {
+  it("continues where it was killed, and repeats nothing", async () => {
     const folder = mkdtempSync(join(tmpdir(), "reins-example-"))
     try {
       const file = join(folder, "runs.db")

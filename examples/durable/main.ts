@@ -1,5 +1,6 @@
 /**
- * A run that survives its process: kill it at its question, start it again, and it goes on. `main.ts [wait|approve|reject] [FILE]`.
+ * A run that survives its process: kill it at its question, start it again, and it continues. `main.ts
+ * [wait|approve|reject] [FILE]`.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Decision, Runtime } from "@reins/runtime"
@@ -9,13 +10,13 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Desk, DeskLive } from "./Refunds.ts"
 
-// Without a terminal nobody is there to kill it: then it leaves at its question by itself.
+// Without a terminal nobody can kill it: then it exits at its question by itself.
 const [says = process.stdin.isTTY ? "wait" : "leave", filename = join(tmpdir(), "reins-durable.db")] =
   process.argv.slice(2)
 
 const RuntimeLive = Runtime.layer({ agents: [Desk] }).pipe(
   Layer.provide(DeskLive),
-  // The one line: with `Deployment.layerMemory()` in its place the run ends with the process.
+  // The only durable line: with `Deployment.layerMemory()` instead, the run ends with the process.
   Layer.provide(Sqlite.layer({ filename }))
 )
 
@@ -23,12 +24,12 @@ const program = Effect.gen(function* () {
   const runtime = yield* Runtime
   const runId = "refund-A-7"
 
-  // Its id is our own, so a second start starts nothing: the run is there already.
+  // We choose the run's id, so a second start starts nothing: the run exists already.
   yield* runtime.start("Where is my money for order A-7?", { runId, threadId: "customer-1" }).pipe(
-    Effect.andThen(Console.log("The run begins.")),
+    Effect.andThen(Console.log("The run starts.")),
     Effect.catchIf(
       ({ reason }) => reason._tag === "RunExists",
-      () => Console.log("The run is there already; this is what it said:")
+      () => Console.log("The run exists already. Its events so far:")
     )
   )
 
@@ -51,7 +52,7 @@ const program = Effect.gen(function* () {
   if (says === "leave") yield* Console.log("Start me again with approve or reject.")
 })
 
-/** Answers what is open, if an answer was given with the start. */
+/** Answers the pending approval, if the command line contains an answer. */
 const answer = Effect.gen(function* () {
   const runtime = yield* Runtime
   const decision = { approve: Decision.approve({ by: "mia" }), reject: Decision.reject({ by: "mia" }) }

@@ -1,6 +1,6 @@
 /**
- * Somebody who uses the service, with nothing but `fetch`: reads the stream line by line, and answers the approval that it
- * announces on the other route.
+ * A client of the service that uses nothing but `fetch`: reads the stream line by line, and answers the approval that
+ * it announces on the other route.
  */
 import { Console, Effect, Schema, Stream } from "effect"
 
@@ -15,7 +15,7 @@ const Line = Schema.fromJsonString(
 const post = (url: string, body: unknown) =>
   Effect.promise((signal) => fetch(url, { method: "POST", body: JSON.stringify(body), signal }))
 
-/** Asks for a refund at the desk at `url`, says yes to it as a clerk would, and prints what arrives. */
+/** Asks for a refund at `url`, approves it as a clerk would, and prints what arrives. */
 export const visit = Effect.fnUntraced(function* (url: string) {
   const response = yield* post(`${url}/tickets/T-1/questions`, { question: "Please refund order A-7." })
   yield* Console.log(`POST /tickets/T-1/questions ${response.status}`)

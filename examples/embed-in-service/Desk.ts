@@ -1,6 +1,6 @@
 /**
- * The agent behind the service, and the script that stands in for its model: it refunds the order that a question names,
- * and says what came of it.
+ * The agent behind the service, and the script in place of its model: it refunds the order that a question names, and
+ * reports the result.
  */
 import { Agent, Budget } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"

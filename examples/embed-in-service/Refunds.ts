@@ -1,6 +1,4 @@
-/**
- * The desk's one tool: it asks before it runs, so that the service has approvals to answer.
- */
+/** The agent's one tool: it needs approval, so that the service has approvals to answer. */
 import { Effect, Schema } from "effect"
 import { Tool, Toolkit } from "effect/ai"
 

@@ -1,8 +1,8 @@
 /**
- * The desk over HTTP: a question is answered as a stream of events, one JSON line each; what people have to decide is listed,
- * and decided, beside it.
+ * The service over HTTP: a question is answered with a stream of events, one JSON line each; other routes list and
+ * decide pending approvals.
  *
- * Who may do so is not asked here: put your own authentication before these routes, the approvals above all.
+ * There is no authentication here: put your own before these routes, above all before the approvals.
  */
 import { type ApprovalError, Decision, type Event, type QueryRejected } from "@reins/runtime"
 import { Effect, Layer, Schedule, Schema, Sink, Stream } from "effect"
@@ -14,7 +14,7 @@ const Question = Schema.Struct({ question: Schema.String })
 const Ticket = Schema.Struct({ ticket: Schema.NonEmptyString })
 const Approval = Schema.Struct({ id: Schema.NonEmptyString })
 
-/** A JSON body, of at most 64 kB. */
+/** A JSON body of at most 64 kB. */
 const body = <A>(schema: Schema.Codec<A, unknown>) =>
   Effect.provideService(
     HttpServerRequest.schemaBodyJson(schema),
@@ -30,7 +30,7 @@ const questions = HttpRouter.add(
     const desk = yield* SupportDesk
     const { ticket } = yield* HttpRouter.schemaPathParams(Ticket)
     const { question } = yield* body(Question)
-    // A refusal comes in place of the first event: then there is still time for another status.
+    // A refusal comes instead of the first event, when the status can still be changed.
     const [first, rest] = yield* Stream.peel(desk.answer(ticket, question), Sink.take(1))
     const events = Stream.concat(Stream.fromIterable(first), rest)
     return HttpServerResponse.stream(lines(events), { contentType: "application/x-ndjson" })
@@ -40,7 +40,7 @@ const questions = HttpRouter.add(
   )
 )
 
-/** `GET /approvals`: what waits for a decision. */
+/** `GET /approvals`: the pending approvals. */
 const approvals = HttpRouter.add(
   "GET",
   "/approvals",
@@ -77,7 +77,7 @@ const decisions = HttpRouter.add(
 /** All routes. */
 export const layer = Layer.mergeAll(questions, approvals, decisions)
 
-/** Events as lines, with an empty one now and then while a person thinks: proxies close connections that say nothing. */
+/** Events as lines, with an empty line now and then while waiting for a person: proxies close idle connections. */
 const lines = <E>(events: Stream.Stream<Event, E>) =>
   events.pipe(
     Stream.map((event) => `${JSON.stringify(event)}\n`),
@@ -91,7 +91,7 @@ const lines = <E>(events: Stream.Stream<Event, E>) =>
 const refusal = (status: number, { _tag, message }: { readonly _tag: string; readonly message: string }) =>
   Effect.succeed(HttpServerResponse.jsonUnsafe({ error: _tag, message }, { status }))
 
-const malformed = refusal(400, { _tag: "Malformed", message: "the request does not have the form that it needs" })
+const malformed = refusal(400, { _tag: "Malformed", message: "Invalid request body" })
 
 const statusOf = ({ reason }: QueryRejected): number => {
   switch (reason._tag) {

@@ -1,6 +1,6 @@
 /**
- * The service that the rest of an application sees: tickets, questions and decisions. That an agent answers, and by which
- * model, is the business of the layer below it.
+ * The service that the rest of an application sees: tickets, questions and decisions. The layer below decides which
+ * agent and model answer.
  */
 import type { ApprovalError, Decision, Event, PendingApproval, QueryRejected } from "@reins/runtime"
 import { Runtime } from "@reins/runtime"
@@ -8,27 +8,30 @@ import { Context, Effect, Layer, type Stream } from "effect"
 import { Desk, model } from "./Desk.ts"
 import { Refunds } from "./Refunds.ts"
 
-/** The runtime behind the desk. A constant, because layers are shared by reference. */
+/** The runtime behind the service. A constant, because layers are shared by reference. */
 export const RuntimeLive = Runtime.layer({ agents: [Desk] }).pipe(Layer.provide([Refunds.layer, model]))
 
 export class SupportDesk extends Context.Service<
   SupportDesk,
   {
-    /** Answers a question on a ticket, as events. Fails before the first of them, or not at all. Leaving early cancels. */
+    /**
+     * Answers a question on a ticket, as events. Fails before the first of them, or not at all. Interrupting it cancels
+     * the run.
+     */
     readonly answer: (ticket: string, question: string) => Stream.Stream<Event, QueryRejected>
-    /** What people have to decide, the oldest first. */
+    /** The pending approvals, the oldest first. */
     readonly pending: Effect.Effect<ReadonlyArray<PendingApproval>>
-    /** Takes a decision, once. */
+    /** Accepts a decision, once. */
     readonly decide: (approval: string, decision: Decision) => Effect.Effect<void, ApprovalError>
   }
 >()("acme/SupportDesk") {
-  /** Over whatever runtime there is: a test brings its own. */
+  /** Over any runtime: a test provides its own. */
   static readonly layerNoDeps = Layer.effect(
     SupportDesk,
     Effect.gen(function* () {
       const runtime = yield* Runtime
       return SupportDesk.of({
-        // One ticket is one thread: the agent remembers what was said on it.
+        // One ticket is one thread: the agent remembers its conversation.
         answer: (ticket, question) => runtime.query(question, { threadId: `ticket-${ticket}` }),
         pending: runtime.pendingApprovals(),
         decide: (approval, decision) => runtime.respondToApproval(approval, decision)

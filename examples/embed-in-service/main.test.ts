@@ -58,7 +58,7 @@ const Pending = Schema.Struct({
 
 const pending = Effect.flatMap(get("/approvals"), Schema.decodeUnknownEffect(Schema.Array(Pending)))
 
-/** An answer whose approval, if it comes to one, is decided so. */
+/** The answer to a question; its approval, if there is one, gets this decision. */
 const answered = Effect.fnUntraced(function* (ticket: string, question: string, decision: unknown) {
   const all: Array<Event> = []
   yield* Stream.runForEach(events(yield* ask(ticket, question)), (event) => {
@@ -78,7 +78,7 @@ const outcome = (response: Response) =>
 
 layer(ServiceLive, { excludeTestServices: true })("the desk over HTTP", (it) => {
   describe("a question", () => {
-    it.effect("is answered by a lawful stream of events, a JSON line each", () =>
+    it.effect("is answered by a valid stream of events, one JSON line each", () =>
       Effect.gen(function* () {
         const response = yield* ask("plain", "Hello?")
         assert.strictEqual(response.headers.get("content-type"), "application/x-ndjson")
@@ -89,7 +89,7 @@ layer(ServiceLive, { excludeTestServices: true })("the desk over HTTP", (it) => 
       })
     )
 
-    it.effect("goes on when its approval is answered on the other route", () =>
+    it.effect("continues when its approval is answered on the other route", () =>
       Effect.gen(function* () {
         const yes = yield* answered("yes", "Please refund order A-7.", { type: "approve", by: "mia" })
         assert.deepStrictEqual(Ordering.checkEvents(yes), [])
@@ -113,7 +113,7 @@ layer(ServiceLive, { excludeTestServices: true })("the desk over HTTP", (it) => 
       })
     )
 
-    it.effect("is cancelled when its reader leaves", () =>
+    it.effect("is cancelled when its reader disconnects", () =>
       Effect.gen(function* () {
         const leave = new AbortController()
         yield* ask("left", "Please refund order A-7.", leave.signal)
@@ -122,7 +122,7 @@ layer(ServiceLive, { excludeTestServices: true })("the desk over HTTP", (it) => 
         assert.strictEqual(before?.id.startsWith("apr_"), true)
         leave.abort()
         yield* mine.pipe(Effect.repeat({ until: (all) => all.length === 0, schedule: often }))
-        // The ticket is free again.
+        // The ticket accepts questions again.
         const all = yield* Stream.runCollect(events(yield* ask("left", "Hello?")))
         assert.strictEqual(words(all), "Which order is it about?")
       })
@@ -130,7 +130,7 @@ layer(ServiceLive, { excludeTestServices: true })("the desk over HTTP", (it) => 
   })
 
   describe("an approval", () => {
-    it.effect("is listed with what it is about until it is decided, once", () =>
+    it.effect("is listed with its arguments until it is decided, once", () =>
       Effect.gen(function* () {
         const leave = new AbortController()
         const response = yield* ask("listed", "Please refund order B-1.", leave.signal)
@@ -142,7 +142,7 @@ layer(ServiceLive, { excludeTestServices: true })("the desk over HTTP", (it) => 
       })
     )
 
-    it.effect("takes one decision, and only one that it understands", () =>
+    it.effect("accepts one decision, and only a valid one", () =>
       Effect.gen(function* () {
         const codes: Array<string> = []
         yield* Stream.runForEach(events(yield* ask("once", "Please refund order B-2.")), (event) =>
@@ -160,7 +160,7 @@ layer(ServiceLive, { excludeTestServices: true })("the desk over HTTP", (it) => 
       })
     )
 
-    it.effect("that nobody asked for is not found", () =>
+    it.effect("is not found when it does not exist", () =>
       Effect.gen(function* () {
         const unknown = yield* send("/approvals/apr_guess", { type: "approve" })
         assert.strictEqual(yield* outcome(unknown), "404 ApprovalNotFound")
@@ -172,7 +172,7 @@ layer(ServiceLive, { excludeTestServices: true })("the desk over HTTP", (it) => 
 const often = Schedule.spaced("20 millis")
 
 layer(Layer.empty)("the program", (it) => {
-  it.effect("serves itself for a moment and ends", () =>
+  it.effect("sends itself one request and ends", () =>
     Effect.gen(function* () {
       const { stderr, stdout } = yield* Effect.promise(() =>
         promisify(execFile)(process.execPath, [`${import.meta.dirname}/main.ts`])

@@ -1,6 +1,6 @@
 /**
- * A support desk as an HTTP service. `node main.ts serve 8080` serves until it is stopped; without arguments the program
- * serves itself for a moment: it asks a question over loopback, answers the approval, and ends.
+ * A support desk as an HTTP service. `node main.ts serve 8080` serves until it is stopped; without arguments the
+ * program sends itself one question over loopback, answers the approval, and ends.
  */
 import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
 import { Console, Effect, Layer } from "effect"
@@ -10,7 +10,7 @@ import { visit } from "./Customer.ts"
 import * as Routes from "./Routes.ts"
 import { SupportDesk } from "./SupportDesk.ts"
 
-/** The service on a port of this machine, for this machine only; 0 takes a free one. */
+/** The service on a port of the loopback interface; 0 chooses a free port. */
 const ServiceLive = (port: number) =>
   HttpRouter.serve(Routes.layer, { disableLogger: true, disableListenLog: true }).pipe(
     Layer.provide(SupportDesk.layer),
@@ -23,7 +23,7 @@ const url = Effect.map(HttpServer.HttpServer, ({ address }) => HttpServer.format
 
 const serve = (port: number) =>
   Effect.gen(function* () {
-    yield* Console.log(`The desk is open at ${yield* url}. Ctrl-C closes it.`)
+    yield* Console.log(`Serving at ${yield* url}. Stop with Ctrl-C.`)
     return yield* Effect.never
   }).pipe(Effect.provide(ServiceLive(port)))
 
@@ -41,8 +41,9 @@ const complain = (words: string) =>
 
 const program = Effect.gen(function* () {
   if (command !== "serve") return yield* demonstrate
-  if (!/^\d+$/.test(port) || Number(port) > 65_535) return yield* complain(`${JSON.stringify(port)} is no port.`)
+  if (!/^\d+$/.test(port) || Number(port) > 65_535)
+    return yield* complain(`Invalid port ${JSON.stringify(port)}. Use a number from 0 to 65535.`)
   return yield* serve(Number(port))
-}).pipe(Effect.catchTag("ServeError", () => complain(`Port ${port} cannot be opened; something may listen there.`)))
+}).pipe(Effect.catchTag("ServeError", () => complain(`Cannot listen on port ${port}. Another program may use it.`)))
 
 NodeRuntime.runMain(program)

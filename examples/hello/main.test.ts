@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { promisify } from "node:util"
 
 describe("hello", () => {
-  it("books once it may, answers, and says what it used", async () => {
+  it("books after the approval, answers, and prints its usage", async () => {
     const { stderr, stdout } = await promisify(execFile)(process.execPath, [join(import.meta.dirname, "main.ts")])
     assert.strictEqual(stderr, "")
     const [answer, end] = stdout.split("\n")

@@ -1,6 +1,6 @@
 /**
- * A tool whose arguments are a plan, the agent that makes plans, and the script in place of its model: it proposes, and proposes
- * again as it was told to.
+ * A tool whose arguments are a plan, the agent that makes plans, and the script in place of its model: it proposes a
+ * plan, and proposes again after a revision.
  */
 import { Agent, ToolRun, ToolSettings } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
@@ -9,7 +9,7 @@ import { Tool, Toolkit } from "effect/ai"
 
 const Stage = Schema.Struct({ system: Schema.NonEmptyString, downtimeMinutes: Schema.Natural })
 
-/** A stage did not work. The model and the person read what was done before. */
+/** A stage failed. The model and the person read which stages were done before. */
 export class StageFailed extends Schema.TaggedError<StageFailed>()("StageFailed", {
   done: Schema.Array(Schema.String),
   at: Schema.String
@@ -19,7 +19,7 @@ export class StageFailed extends Schema.TaggedError<StageFailed>()("StageFailed"
   }
 }
 
-// Nobody has to say `needsApproval`: a plan is asked about as a whole.
+// `needsApproval` is implied: a plan is approved as a whole.
 export const CarryOut = Tool.make("carry_out_plan", {
   description: "Move systems to the new data centre, stage by stage",
   parameters: Schema.Struct({ stages: Schema.NonEmptyArray(Stage) }),
@@ -46,7 +46,7 @@ export class Moving extends Toolkit.make(CarryOut) {
 
 export const Planner = Agent.make("planner", { instructions: "You plan moves.", toolkit: Moving })
 
-/** Proposes to move what it was asked to, in that order; after a revision, what the person wants in its place. */
+/** Proposes to move the systems in the order of the prompt; after a revision, in the order that the person wants. */
 export const respond: ScriptedModel.Responder = (request) => {
   const [last] = ScriptedModel.lastResults(request)
   const propose = (args: typeof CarryOut.parametersSchema.Encoded) =>

@@ -9,7 +9,7 @@ import { Moving, Planner, respond } from "./Moving.ts"
 const live = () =>
   Runtime.layer({ agents: [Planner] }).pipe(Layer.provide([Moving.layer, ScriptedModel.layer({ respond })]))
 
-/** A run of which each question was answered in turn, watched to its end. */
+/** A run whose approvals get these answers in turn, watched to its end. */
 const answered = Effect.fnUntraced(function* (prompt: string, answers: ReadonlyArray<Decision>) {
   const runtime = yield* Runtime
   const run = yield* runtime.start(prompt)
@@ -29,7 +29,7 @@ const results = (probe: Probe.Probe) =>
   probe.of("tool-invocation").flatMap((event) => (event.state === "result" ? [event.result] : []))
 
 describe("a plan", () => {
-  it.effect("is carried out as a whole once it is approved", () =>
+  it.effect("is executed as a whole once it is approved", () =>
     Effect.gen(function* () {
       const probe = yield* answered("billing, mail", [Decision.approve()])
       assert.deepStrictEqual(way(probe), ["pending_approval", "approved", "executing", "executed"])
@@ -37,7 +37,7 @@ describe("a plan", () => {
     }).pipe(Effect.provide(live()), Effect.scoped)
   )
 
-  it.effect("goes back to its planner with a revision, and is asked about again", () =>
+  it.effect("returns to its planner with a revision, and needs approval again", () =>
     Effect.gen(function* () {
       const mailOnly = { stages: [{ system: "mail", downtimeMinutes: 5 }] }
       const probe = yield* answered("billing, mail", [Decision.revise(mailOnly), Decision.approve()])
@@ -48,7 +48,7 @@ describe("a plan", () => {
     }).pipe(Effect.provide(live()), Effect.scoped)
   )
 
-  it.effect("of which nothing is done after a no", () =>
+  it.effect("is not executed after a rejection", () =>
     Effect.gen(function* () {
       const probe = yield* answered("billing, mail", [Decision.reject({ feedback: "not this year" })])
       assert.deepStrictEqual(way(probe), ["pending_approval", "failed"])
@@ -57,7 +57,7 @@ describe("a plan", () => {
     }).pipe(Effect.provide(live()), Effect.scoped)
   )
 
-  it.effect("that fails in the middle says what was done before", () =>
+  it.effect("reports the finished stages when one fails", () =>
     Effect.gen(function* () {
       const probe = yield* answered("mail, mainframe, billing", [Decision.approve()])
       assert.strictEqual(way(probe).at(-1), "failed")
@@ -65,7 +65,7 @@ describe("a plan", () => {
     }).pipe(Effect.provide(live()), Effect.scoped)
   )
 
-  it.effect("that does not fit its schema is no plan, and nobody is asked", () =>
+  it.effect("is rejected without asking anybody when it does not match its schema", () =>
     Effect.gen(function* () {
       const probe = yield* answered("mail, ", [])
       assert.deepStrictEqual(way(probe), [])
@@ -75,7 +75,7 @@ describe("a plan", () => {
 })
 
 describe("the program", () => {
-  it("tells the way of both plans and ends", async () => {
+  it("prints the states of both plans and ends", async () => {
     const { stderr, stdout } = await promisify(execFile)(process.execPath, [`${import.meta.dirname}/main.ts`])
     assert.strictEqual(stderr, "")
     assert.include(stdout, "plan: pending_approval -> draft")

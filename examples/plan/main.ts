@@ -1,6 +1,6 @@
 /**
- * A plan on its way: proposed, sent back with a revision, proposed anew, approved and carried out; then one that fails in the
- * middle.
+ * The states of a plan: proposed, returned with a revision, proposed again, approved and executed; then a plan that
+ * fails in the middle.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Decision, type Event, Runtime } from "@reins/runtime"
@@ -38,7 +38,7 @@ const revision = Decision.revise(
   { by: "leo", feedback: "mail first, and quicker" }
 )
 
-/** Carries a query to its end; its questions are answered one after the other. */
+/** Runs a query to its end; its approvals get these answers in turn. */
 const plan = Effect.fnUntraced(function* (prompt: string, answers: ReadonlyArray<Decision>) {
   const runtime = yield* Runtime
   const open = [...answers]

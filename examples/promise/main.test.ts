@@ -7,7 +7,7 @@ import { promisify } from "node:util"
 const main = join(import.meta.dirname, "main.ts")
 
 describe("promise", () => {
-  it("looks up, asks, pays back what it may, and answers", async () => {
+  it("looks up the order, asks, refunds the approved amount, and answers", async () => {
     const { stderr, stdout } = await promisify(execFile)(process.execPath, [main])
     assert.strictEqual(stderr, "")
     const lines = stdout.trimEnd().split("\n")

@@ -1,9 +1,15 @@
-/** No Effect in sight: a runtime from a record, tools as plain functions, events in a plain loop, an answer by a promise. */
+/**
+ * Reins without Effect: a runtime from a record, tools as plain functions, events in a plain loop, a promise for the
+ * result.
+ */
 import { createRuntime, Decision, type ModelPart } from "@reins/runtime/promise"
 import { setTimeout as sleep } from "node:timers/promises"
 import { z } from "zod"
 
-/** A model that a program can be: it looks at the conversation and streams the parts of its answer. A real one fits here too. */
+/**
+ * A model written as a program: it reads the conversation and streams the parts of its answer. A real one fits here
+ * too.
+ */
 const model = {
   provider: "example",
   model: "scripted",
@@ -60,7 +66,7 @@ for await (const event of runtime.query("My order A-1 arrived broken.", { thread
       break
     case "approval-required":
       console.log("? refund", event.data.payload)
-      // From here, from a web hook, from tomorrow's process: whoever answers needs the id and nothing else.
+      // Here, in a web hook or in another process tomorrow: answering takes only the id.
       await runtime.respondToApproval(event.data.id, Decision.revise({ amountUsd: 60 }, { by: "mia" }))
       break
     case "tool-invocation":

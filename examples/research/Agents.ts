@@ -1,6 +1,6 @@
 /**
- * The agents: a coordinator that answers, a surveyor that takes stock, a reader that searches and quotes. All three speak
- * through the same model here; give one a `model` key of its own and it has another.
+ * The agents: a coordinator that answers, a surveyor that counts files, a reader that searches and quotes. All three
+ * use the same model here; give one its own `model` to change that.
  */
 import { Agent, Budget, Specialist } from "@reins/runtime"
 import { ReadTools } from "./ReadTools.ts"
@@ -23,7 +23,7 @@ export const Reader = Specialist.make("reader", {
   budget: Budget.make({ maxSteps: 6 })
 })
 
-/** The coordinator, told where a report may go. */
+/** The coordinator. `report`: where a report may be written. */
 export const coordinator = (report: { readonly file: string; readonly exists: boolean }) =>
   Agent.make("coordinator", {
     instructions:

@@ -1,6 +1,4 @@
-/**
- * The command line: what may be said there, and what it means.
- */
+/** The command line: its flags and their meaning. */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -12,17 +10,17 @@ import * as Console from "effect/Console"
 import type { Mode } from "./Asking.ts"
 
 export interface Arguments {
-  /** Absent: the repository that this example stands in. */
+  /** Absent: the repository that contains this example. */
   readonly path: string | undefined
   readonly question: string | undefined
-  /** Where a report goes. Absent: the usual name in the current folder. */
+  /** Where a report is written. Absent: the default name in the current folder. */
   readonly out: string | undefined
   readonly json: boolean
   readonly mode: Mode
   readonly budget: Budget.Budget
 }
 
-/** The words of the command line do not go together. */
+/** The flags of the command line contradict each other. */
 export class Misused extends Schema.TaggedError<Misused>()("Misused", { issue: Schema.String }) {
   override get message() {
     return this.issue
@@ -57,22 +55,19 @@ const flags = {
     Flag.withDefault(false),
     Flag.withDescription("Print every envelope as a JSON line, and nothing else, to standard output")
   ),
-  approve: Flag.Boolean("approve").pipe(
-    Flag.withDefault(false),
-    Flag.withDescription("Say yes to the report beforehand")
-  ),
-  deny: Flag.Boolean("deny").pipe(Flag.withDefault(false), Flag.withDescription("Say no to the report beforehand")),
-  maxSteps: limit("max-steps", 20, "Model calls at most"),
-  maxToolCalls: limit("max-tool-calls", 30, "Tool calls at most"),
-  maxTokens: limit("max-tokens", 100_000, "Tokens at most, in and out"),
+  approve: Flag.Boolean("approve").pipe(Flag.withDefault(false), Flag.withDescription("Approve the report in advance")),
+  deny: Flag.Boolean("deny").pipe(Flag.withDefault(false), Flag.withDescription("Reject the report in advance")),
+  maxSteps: limit("max-steps", 20, "The most model calls"),
+  maxToolCalls: limit("max-tool-calls", 30, "The most tool calls"),
+  maxTokens: limit("max-tokens", 100_000, "The most tokens, input and output"),
   maxUsd: Flag.Finite("max-usd").pipe(
     Flag.withDefault(0.25),
     Flag.withMetavar("USD"),
-    Flag.withDescription("US dollars at most, by a made-up price table (default 0.25)")
+    Flag.withDescription("The most US dollars, by an invented price table (default 0.25)")
   )
 }
 
-/** The command, which hands its arguments to `run`. Fails with `Misused` where they contradict each other. */
+/** The command, which passes its arguments to `run`. Fails with `Misused` when they contradict each other. */
 export const command = <E, R>(run: (given: Arguments) => Effect.Effect<void, E, R>) =>
   Command.make(
     "research",
@@ -88,7 +83,7 @@ export const command = <E, R>(run: (given: Arguments) => Effect.Effect<void, E, 
       ...given
     }): Effect.Effect<void, E | Misused, R> =>
       approve && deny
-        ? Effect.fail(new Misused({ issue: "Say either --approve or --deny, not both." }))
+        ? Effect.fail(new Misused({ issue: "Use either --approve or --deny, not both." }))
         : run({
             path: Option.getOrUndefined(given.path),
             question: Option.getOrUndefined(given.question),
@@ -109,7 +104,7 @@ export const command = <E, R>(run: (given: Arguments) => Effect.Effect<void, E, 
     )
   )
 
-/** Help goes to standard output when it was asked for; what is wrong with a command line goes to standard error. */
+/** Requested help goes to standard output; errors in the command line go to standard error. */
 export const layerPresenter = CliOutput.layerPresenter({
   present: (event) =>
     event._tag === "InvalidInvocation"
@@ -117,4 +112,4 @@ export const layerPresenter = CliOutput.layerPresenter({
       : CliOutput.defaultPresenter.present(event)
 })
 
-export const seeHelp = "See --help for what may be said."
+export const seeHelp = "See --help for the available flags."

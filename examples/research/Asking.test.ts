@@ -5,7 +5,10 @@ import { Report } from "./Report.ts"
 import * as Sample from "./Sample.ts"
 import { Screen } from "./Screen.ts"
 
-/** What is decided on a report, and what the person is told, when they type these lines; `undefined`: nobody is there. */
+/**
+ * The decision on a report, and the text shown to the person, when they type these lines; `undefined`: there is no
+ * terminal.
+ */
 const asking = Effect.fnUntraced(function* (
   root: string,
   typed: ReadonlyArray<string> | undefined,
@@ -37,7 +40,7 @@ const asking = Effect.fnUntraced(function* (
 })
 
 layer(Sample.layer)("Asking", (it) => {
-  it.effect("takes a yes, and says what it will do", () =>
+  it.effect("approves on yes, after saying what will happen", () =>
     Effect.gen(function* () {
       const { decision, told } = yield* asking(yield* Sample.folder({}), ["y"])
       assert.deepStrictEqual(decision, { type: "approve" })
@@ -45,28 +48,28 @@ layer(Sample.layer)("Asking", (it) => {
     })
   )
 
-  it.effect("takes a no, and why", () =>
+  it.effect("rejects on no, with the reason", () =>
     Effect.gen(function* () {
       const { decision } = yield* asking(yield* Sample.folder({}), ["No it is too long"])
       assert.deepStrictEqual(decision, { type: "reject", feedback: "it is too long" })
     })
   )
 
-  it.effect("asks again after an answer that is none, and takes the end of the input for a no", () =>
+  it.effect("asks again after an invalid answer, and rejects at the end of the input", () =>
     Effect.gen(function* () {
       const { decision } = yield* asking(yield* Sample.folder({}), ["", "perhaps"])
       assert.strictEqual(decision.type, "reject")
     })
   )
 
-  it.effect("shows all of the text when it is asked to", () =>
+  it.effect("shows the whole text on request", () =>
     Effect.gen(function* () {
       const { told } = yield* asking(yield* Sample.folder({}), ["v", "n"])
       assert.include(told, "# All of it")
     })
   )
 
-  it.effect("says that a file would be replaced", () =>
+  it.effect("warns that a file would be replaced", () =>
     Effect.gen(function* () {
       const root = yield* Sample.folder({ "report.md": "old" })
       assert.include((yield* asking(root, ["n"], { replace: true })).told, "REPLACES DIR/report.md (3 B)")
@@ -74,7 +77,7 @@ layer(Sample.layer)("Asking", (it) => {
     })
   )
 
-  it.effect("takes another name, and says what stands there before it asks again", () =>
+  it.effect("accepts another name, and says what exists there before it asks again", () =>
     Effect.gen(function* () {
       const root = yield* Sample.folder({ "taken.md": "theirs" })
       const fresh = yield* asking(root, ["e mine.md", "y"])
@@ -87,7 +90,7 @@ layer(Sample.layer)("Asking", (it) => {
     })
   )
 
-  it.effect("asks nobody where the command line has answered", () =>
+  it.effect("asks nobody when the command line contains the answer", () =>
     Effect.gen(function* () {
       const root = yield* Sample.folder({})
       const approved = yield* asking(root, undefined, { mode: "approve" })
@@ -97,7 +100,7 @@ layer(Sample.layer)("Asking", (it) => {
     })
   )
 
-  it.effect("denies where nobody is at a terminal, and says so", () =>
+  it.effect("rejects without a terminal, and says so", () =>
     Effect.gen(function* () {
       const { decision, told } = yield* asking(yield* Sample.folder({}), undefined)
       assert.strictEqual(decision.type, "reject")

@@ -1,6 +1,6 @@
 /**
- * Answers the run's questions: by asking the person at the terminal, or by what the command line said beforehand. Whoever
- * is asked is told what would happen to a file that stands in the way.
+ * Answers the run's approvals: by asking the person at the terminal, or with the answer from the command line. The
+ * person is told what would happen to an existing file.
  */
 import { type Approval, Decision, type Json } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -11,10 +11,10 @@ import { Screen } from "./Screen.ts"
 import * as Text from "./Text.ts"
 import { argumentLines } from "./View.ts"
 
-/** Who answers: a person, or the command line for all questions. */
+/** Who answers: a person, or the command line for all approvals. */
 export type Mode = "ask" | "approve" | "deny"
 
-/** What an approval of the report is about. */
+/** The arguments of a report's approval. */
 const ReportArguments = Schema.Struct({ file: Schema.String, replace: Schema.Boolean, markdown: Schema.String })
 interface ReportArguments extends Schema.Schema.Type<typeof ReportArguments> {}
 
@@ -57,10 +57,10 @@ const words = (typed: string) => {
   return { verb: verb.toLowerCase(), rest: rest.join(" ") }
 }
 
-/** What a revision replaces; the text stays as it was proposed. */
+/** The arguments that a revision replaces; the text stays as proposed. */
 const partial = ({ file, replace }: ReportArguments): Json => ({ file, replace })
 
-/** The same report under another name. That it would replace a file is then what the person has just been told. */
+/** The same report under another name. The person has just been told whether it would replace a file. */
 const renamed = Effect.fnUntraced(function* (asked: ReportArguments, file: string) {
   const report = yield* Report
   const place = yield* Effect.option(report.place(file))

@@ -1,19 +1,19 @@
 /**
- * What was found, in words: the survey's numbers as sentences, the search's best lines as quotations with file and line, the
- * answer and the report made of both. Pure.
+ * Puts findings into words: the survey's numbers as sentences, the search's best lines as quotations with file and
+ * line, and the answer and report made of both. Pure.
  */
 import * as Matches from "./Matches.ts"
 import type { Found, Passage } from "./ReadTools.ts"
 import type { Survey } from "./SurveyTools.ts"
 import * as Text from "./Text.ts"
 
-/** Longest quotation, in characters. */
+/** The longest quotation, in characters. */
 const quotation = 280
 
-/** Quotations of an answer. */
+/** The number of quotations in a reader's answer. */
 const quotations = 4
 
-/** Quotations that the answer repeats. */
+/** The number of quotations that the final answer repeats. */
 const clearestLines = 3
 
 /** A survey in sentences. */
@@ -43,7 +43,7 @@ const passedOver = ({ links, passedOver: folders, special, unreadable }: Survey[
   return said.length === 0 ? "" : `Passed over: ${said.join(", ")}.`
 }
 
-/** How much a search found, in a sentence. */
+/** The results of a search, in a sentence. */
 export const hits = ({ files, lines, searched, terms, truncated }: Found): string => {
   const each = terms.map((term) => `“${term.term}” ${Text.count(term.lines)}`)
   return (
@@ -52,7 +52,7 @@ export const hits = ({ files, lines, searched, terms, truncated }: Found): strin
   )
 }
 
-/** The matches that are quoted, the best first. A line that only asks the same question is no answer to it. */
+/** The matches to quote, the best first. A line that only repeats the question is not an answer to it. */
 export const quotable = ({ matches }: Found, question: string): ReadonlyArray<Matches.Match> => {
   const asked = plain(question)
   return matches.filter(({ text }) => asked === "" || !plain(text).includes(asked)).slice(0, quotations)
@@ -64,10 +64,10 @@ const plain = (text: string): string =>
     .replace(/[^\p{L}\p{N}]+/gu, " ")
     .trim()
 
-/** Lines to read around a match, so that whole sentences can be quoted. */
+/** The lines around a match, so that whole sentences can be quoted. */
 export const around = ({ file, line }: Matches.Match) => ({ file, from: Math.max(1, line - 4), to: line + 5 })
 
-/** The search in words, with the best lines quoted from what was read around them. */
+/** The search results in words, with quotations from the lines around the best matches. */
 export const quotes = (found: Found, question: string, read: ReadonlyArray<Passage>): string => {
   const skipped = notSearched(found)
   if (found.lines === 0) {
@@ -80,7 +80,7 @@ export const quotes = (found: Found, question: string, read: ReadonlyArray<Passa
     )
     return { ...match, words: passage === undefined ? bare(match.text) : sentence(passage, match.line) }
   })
-  // Lines beside each other can end up in one sentence.
+  // Adjacent lines can be part of the same sentence.
   const each = lines.filter(({ words }, index) => lines.findIndex((other) => other.words === words) === index)
   return [`${hits(found)}${skipped}`, ...each.map(({ file, line, words }) => `- ${file}:${line} “${words}”`)].join("\n")
 }
@@ -95,7 +95,7 @@ const notSearched = ({ skipped: { notText, tooLarge, unreadable } }: Found): str
   return said.length === 0 ? "" : ` Left out: ${said.join(", ")}.`
 }
 
-/** How a folder introduces itself: its first heading, and the first paragraph that is more than a heading. */
+/** A folder's introduction: its first heading, and the first paragraph of text. */
 export const introduction = (passage: Passage): string => {
   const { file, from, lines } = passage
   const heading = lines.find((line) => line.startsWith("# "))
@@ -105,7 +105,7 @@ export const introduction = (passage: Passage): string => {
   return said === "" ? `${file} says nothing about it.` : `- ${file}:${from + Math.max(0, start)} “${said}”`
 }
 
-/** What a passage says at `line`: in prose and in comments the sentence that reaches it and what follows, else that line. */
+/** The text at `line`: in prose and in comments the sentence around it and what follows, else that line. */
 const sentence = ({ file, from, lines }: Passage, line: number): string => {
   const at = line - from
   const own = lines[at] ?? ""
@@ -135,13 +135,13 @@ const bare = (line: string): string =>
 
 export interface Findings {
   readonly question: string
-  /** What the reader said. */
+  /** The reader's answer. */
   readonly reading: string
-  /** What the surveyor said. */
+  /** The surveyor's answer. */
   readonly survey: string
 }
 
-/** The answer to the question: the clearest lines, and what there is in a sentence. All of it is in the report. */
+/** The answer to the question: the best lines, and the survey in a sentence. The report contains everything. */
 export const answer = ({ reading, survey: surveyed }: Findings): string => {
   const lines = reading.split("\n")
   const clearest = lines.filter((line) => line.startsWith("- ")).slice(0, clearestLines)

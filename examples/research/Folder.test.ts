@@ -6,7 +6,7 @@ import * as Sample from "./Sample.ts"
 const within = <A, E, R>(root: string, effect: Effect.Effect<A, E, R>, options?: Options) =>
   Effect.provide(effect, Folder.layer(root, options))
 
-/** How a read ended: the text, or why not. */
+/** The result of a read: the text, or why not. */
 const reading = (root: string, file: string, options?: Options) =>
   within(
     root,
@@ -213,7 +213,7 @@ layer(Sample.layer)("Folder", (it) => {
   })
 })
 
-/** The real files, but for one folder whose entries nobody may see: a test may run as one who may see everything. */
+/** The real file system, except for one unreadable folder: permissions do not stop a test that runs as root. */
 const withLocked = (locked: string) =>
   Layer.effect(
     FileSystem.FileSystem,

@@ -1,8 +1,8 @@
 /**
- * The folder that is researched, and nothing else: every path that a model names is resolved here, and refused when it leads
- * out, by `..`, as an absolute path, or through a symbolic link.
+ * The folder to research: every path from a model is resolved here, and refused when it leads out of it, by `..`, as an
+ * absolute path, or through a symbolic link.
  *
- * It reads only, regular files only, and within bounds. What is worth reading is the tools' business.
+ * It reads regular files only, within limits. The tools decide what is worth reading.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -14,18 +14,18 @@ import * as Schema from "effect/Schema"
 import * as ByteSize from "effect/ByteSize"
 import * as Text from "./Text.ts"
 
-/** Names that are passed over wherever they stand: what others made, and what a version control keeps for itself. */
+/** Names that are skipped everywhere: generated and installed files, and version control data. */
 const passedOver = new Set([".git", "node_modules", "dist"])
 
-/** What one research may touch. */
+/** Limits of a folder. */
 export interface Options {
-  /** Paths of files that are not part of what is researched, as what it writes itself. */
+  /** Paths of files to leave out, such as the report itself. */
   readonly without?: ReadonlyArray<string>
-  /** Files that a listing holds at most. */
+  /** The most files in a listing. */
   readonly files?: number
-  /** Folders below each other. */
+  /** The deepest level of folders. */
   readonly depth?: number
-  /** Bytes of a file that is read; a larger one is not. */
+  /** The largest file that is read, in bytes. */
   readonly fileBytes?: number
 }
 
@@ -49,7 +49,7 @@ export class FolderUnavailable extends Schema.TaggedError<FolderUnavailable>()("
   }
 }
 
-/** A path inside the folder that is not read, in words that a model can act on. `path` is what it had asked for. */
+/** A path that is not read, with a reason that a model can act on. `path` is what it asked for. */
 export class PathRefused extends Schema.TaggedError<PathRefused>()("PathRefused", {
   path: Schema.String,
   reason: Schema.Literals([
@@ -68,13 +68,13 @@ export class PathRefused extends Schema.TaggedError<PathRefused>()("PathRefused"
   }
 }
 
-/** A file, its path from the folder's root, with forward slashes. */
+/** A file; its path from the folder's root, with forward slashes. */
 export interface Entry {
   readonly file: string
   readonly bytes: number
 }
 
-/** What is in a folder, at any depth, in order of names. */
+/** The contents of a folder, at any depth, sorted by name. */
 export interface Listing {
   readonly files: ReadonlyArray<Entry>
   readonly folders: number
@@ -82,16 +82,16 @@ export interface Listing {
     /** Symbolic links: none is followed. */
     readonly links: number
     readonly unreadable: number
-    /** Folders of the names that are passed over, and what lies on another file system or too deep. */
+    /** Folders with skipped names, and those on another file system or too deep. */
     readonly passedOver: number
     /** Sockets, pipes, devices. */
     readonly special: number
   }
-  /** True when there was more than the bounds allow. */
+  /** True when a limit was reached. */
   readonly truncated: boolean
 }
 
-/** Which of a folder's own entries has been looked through. */
+/** Which of a folder's own entries was visited. */
 export interface Visit {
   readonly name: string
   readonly done: number
@@ -103,7 +103,7 @@ export class Folder extends Context.Service<
   {
     /** The real path of the folder. */
     readonly root: string
-    /** Lists `folder`, a path from the root; `visited` hears of each of its own entries. */
+    /** Lists `folder`, a path from the root; calls `visited` for each of its direct entries. */
     readonly list: (
       folder: string,
       visited?: (visit: Visit) => Effect.Effect<void>
@@ -121,7 +121,7 @@ const make = Effect.fnUntraced(function* (folder: string, bounds: Required<Optio
   const path = yield* Path.Path
 
   const unavailable = (reason: FolderUnavailable["reason"]) => new FolderUnavailable({ path: folder, reason })
-  // An empty path would mean the current folder, which nobody said.
+  // An empty path would mean the current folder, which nobody asked for.
   if (folder.trim() === "") return yield* unavailable("missing")
   const root = yield* Effect.mapError(fs.realPath(path.resolve(folder)), (error) =>
     unavailable(isMissing(error) ? "missing" : isNoFolder(error) ? "not-a-folder" : "unreadable")
@@ -130,7 +130,7 @@ const make = Effect.fnUntraced(function* (folder: string, bounds: Required<Optio
   if (about.type !== "Directory") return yield* unavailable("not-a-folder")
   yield* Effect.mapError(fs.readDirectoryEntries(root), () => unavailable("unreadable"))
 
-  /** The real path of something that may not be there yet. */
+  /** The real path of something that may not exist yet. */
   const placed = (file: string) => {
     const absolute = path.resolve(file)
     return Effect.match(fs.realPath(path.dirname(absolute)), {
@@ -140,7 +140,7 @@ const make = Effect.fnUntraced(function* (folder: string, bounds: Required<Optio
   }
   const without = new Set(yield* Effect.forEach(bounds.without, placed))
 
-  /** The path from the root, or `undefined` where it leads out. */
+  /** The path from the root, or `undefined` when it leads out. */
   const within = (absolute: string): string | undefined => {
     const relative = path.relative(root, absolute)
     return relative === ".." || relative.startsWith(`..${path.sep}`) || path.isAbsolute(relative)
@@ -167,7 +167,7 @@ const make = Effect.fnUntraced(function* (folder: string, bounds: Required<Optio
     if (info.type !== "File") return yield* refuse("not a file")
     const bytes = ByteSize.toNumberUnsafe(info.size)
     if (bytes > bounds.fileBytes) return yield* refuse("too large")
-    // Files that say they are empty are not opened: in special file systems reading one may never end.
+    // Files of size 0 are not opened: in special file systems reading one may never end.
     const content =
       bytes === 0 ? new Uint8Array() : yield* Effect.mapError(fs.readFile(real), () => refuse("unreadable"))
     return Text.decode(content) ?? (yield* refuse("not text"))
@@ -233,5 +233,5 @@ const make = Effect.fnUntraced(function* (folder: string, bounds: Required<Optio
 
 const isMissing = ({ reason }: PlatformError) => reason._tag === "NotFound"
 
-/** A file stands where the path needs a folder. */
+/** A file where the path needs a folder. */
 const isNoFolder = ({ reason }: PlatformError) => reason._tag === "BadResource"

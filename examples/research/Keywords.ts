@@ -1,9 +1,6 @@
-/**
- * What to search for, taken from a question. Pure, and as simple as it looks: the words that are left when the small ones
- * are gone.
- */
+/** Extracts search terms from a question: the words that remain without stop words. Pure. */
 
-/** Terms of a question at most. */
+/** The most terms of a question. */
 const limit = 5
 
 const small = new Set(
@@ -16,12 +13,12 @@ const small = new Set(
   ).split(" ")
 )
 
-/** The terms of a question, in its order. Empty when there are only small words: then it asks about everything. */
+/** The terms of a question, in order. Empty when it contains only stop words: then it asks about the whole folder. */
 export const of = (question: string): ReadonlyArray<string> => {
   const words = question.toLowerCase().match(/[\p{L}\p{N}][\p{L}\p{N}_-]*/gu) ?? []
   const terms = words.filter((word) => !small.has(word) && (word.length > 2 || /[^a-z]/.test(word))).map(singular)
   return [...new Set(terms)].slice(0, limit)
 }
 
-/** So that "budgets" finds "budget", too. */
+/** So that "budgets" also finds "budget". */
 const singular = (word: string): string => (/[^s]s$/.test(word) && word.length > 4 ? word.slice(0, -1) : word)

@@ -1,6 +1,4 @@
-/**
- * Finds terms in a text, and says which of many matching lines are worth quoting. Pure.
- */
+/** Finds terms in a text, and ranks matching lines by how well they can be quoted. Pure. */
 import * as Text from "./Text.ts"
 
 /** A line with at least one of the terms. */
@@ -12,13 +10,13 @@ export interface Match {
   readonly terms: ReadonlyArray<string>
 }
 
-/** Longest line that is handed on, in characters. */
+/** The longest line that is returned, in characters. */
 const lineLength = 240
 
-/** Lines of one file among the best. */
+/** The most lines of one file among the best. */
 const perFile = 2
 
-/** A short term counts only as a word, or "run" would be found in "truncate"; a plural of it is the same word. */
+/** A short term matches only as a word, or "run" would match "truncate"; its plural matches too. */
 const shortTerm = 4
 
 /** Finds terms regardless of case. */
@@ -39,7 +37,7 @@ export const finder = (terms: ReadonlyArray<string>) => {
     })
 }
 
-/** The best matches for a quotation, the best first, few of each file. */
+/** The best matches to quote, the best first, few of each file. */
 export const best = (matches: ReadonlyArray<Match>, limit: number): ReadonlyArray<Match> => {
   const taken = new Map<string, number>()
   return matches
@@ -56,18 +54,18 @@ export const best = (matches: ReadonlyArray<Match>, limit: number): ReadonlyArra
 
 const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
 
-/** Lines that speak of several terms go first, long terms before short; then prose and comments before code. */
+/** Lines with several terms first, long terms before short; then prose and comments before code. */
 const worth = ({ file, terms, text }: Match): number =>
   terms.reduce((sum, term) => sum + 4 + Math.min([...term].length, 8), 0) +
   (isProse(file) ? 6 : isComment(text) ? 4 : -8) +
   (/[.:!?…]$/.test(text) ? 1 : 0) -
   (/(^|[./_-])(test|tests|spec|lock|min)[./_-]/i.test(file) ? 8 : 0) -
-  // Lists of names and tables mention everything and say little.
+  // Lists of names and tables mention everything and explain little.
   ((text.match(/[`|]/g)?.length ?? 0) > 4 ? 8 : 0) -
   (text.length >= lineLength || text.length < 20 ? 6 : 0) -
   Math.min(file.split("/").length, 5)
 
-/** A line that opens with the mark of a comment, in most languages. */
+/** A line that starts with a comment mark, in most languages. */
 export const isComment = (line: string): boolean => /^\s*(\/\*\*?|\*|\/\/|#|--|;)(\s|$)/.test(line)
 
 /** Files that are written for people. */

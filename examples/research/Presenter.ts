@@ -1,6 +1,6 @@
 /**
- * Puts a run before its reader: as lines for a person, or as one JSON line per envelope for a program, with everything that is
- * for a person on standard error then.
+ * Shows a run: as lines for a person, or as one JSON line per envelope for a program; then all text for a person goes
+ * to standard error.
  */
 import type { Envelope } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -10,7 +10,7 @@ import { argumentLines, View } from "./View.ts"
 
 export interface Presenter {
   readonly take: (envelope: Envelope.Envelope) => Effect.Effect<void, ReaderLeft | OutputFailed>
-  /** Lines for a person, that stay. Below them nothing is drawn, until the next envelope. */
+  /** Permanent lines for a person. Nothing is drawn below them until the next envelope. */
   readonly note: (...lines: ReadonlyArray<string>) => Effect.Effect<void, ReaderLeft | OutputFailed>
 }
 
@@ -22,7 +22,7 @@ export const json = Effect.map(Screen, (screen): Presenter => {
       const printed = screen.print(`${JSON.stringify(envelope)}\n`)
       if (envelope.event.type !== "approval-required") return printed
       const { payload, target } = envelope.event.data
-      return Effect.andThen(printed, note(`May ${Text.harmless(target)} run?`, ...argumentLines(payload)))
+      return Effect.andThen(printed, note(`Run ${Text.harmless(target)}?`, ...argumentLines(payload)))
     },
     note
   }
@@ -49,13 +49,13 @@ export const text = (root: string) =>
     }
   })
 
-/** Lines that stay above a few that are drawn again each time. */
+/** Permanent lines above a few that are redrawn each time. */
 class Frame {
-  /** How many lines stand below the ones that stay; the cursor is at the end of the last. */
+  /** How many redrawn lines are below; the cursor is at the end of the last. */
   private below = 0
   private shown = ""
 
-  /** What to write so that `lines` stay, with `pending` below them. */
+  /** The output that adds `lines`, with `pending` below them. */
   draw(lines: ReadonlyArray<string>, pending: ReadonlyArray<string>): string {
     const next = pending.slice(0, mostPending).join("\n")
     if (lines.length === 0 && next === this.shown) return ""
@@ -67,5 +67,5 @@ class Frame {
   }
 }
 
-/** More would not fit a small terminal, and what has scrolled away cannot be drawn again. */
+/** More would not fit a small terminal, and scrolled lines cannot be redrawn. */
 const mostPending = 8

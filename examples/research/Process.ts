@@ -1,8 +1,8 @@
 /**
- * Runs an effect as the process, and says to the shell how it ended. The first Ctrl-C, or a request to terminate, interrupts
- * the effect, which may still say how far it came; the second leaves at once.
+ * Runs an effect as the process, and sets the exit code. The first Ctrl-C, or SIGTERM, interrupts the effect, which may
+ * still print its results; the second exits at once.
  *
- * Exit codes: 0 finished, 1 an error, 2 a wrong command line, 3 stopped by the budget, 130 cancelled.
+ * Exit codes: 0 finished, 1 an error, 2 an invalid command line, 3 stopped by the budget, 130 cancelled.
  */
 import { QueryRejected } from "@reins/runtime"
 import * as Cause from "effect/Cause"
@@ -16,7 +16,7 @@ import { Misused } from "./Arguments.ts"
 import { EndedOtherwise } from "./Research.ts"
 import { ReaderLeft } from "./Screen.ts"
 
-/** Runs `effect` to its end, and leaves the process with the exit code that belongs to it. */
+/** Runs `effect` to its end, and exits the process with the matching exit code. */
 export const runMain = <A, E extends { readonly message: string }>(effect: Effect.Effect<A, E>): void =>
   run(
     Effect.tapCause(effect, (cause) => Effect.sync(() => process.stderr.write(wordsFor(cause)))),
@@ -34,7 +34,7 @@ const run = Runtime.makeRunMain(({ fiber }) => {
   process.on("SIGTERM", onSignal)
   fiber.addObserver((exit) => {
     const code = received === undefined ? exitCode(exit) : codeOf(received)
-    // What was written last may still be on its way.
+    // The last output may not be flushed yet.
     process.stdout.write("", () => process.exit(code))
   })
 })
@@ -45,13 +45,13 @@ const codeOf = (signal: NodeJS.Signals): number => 128 + constants.signals[signa
 const exitCode = (exit: Exit.Exit<unknown, unknown>): number => {
   if (Exit.isSuccess(exit)) return 0
   const error = Cause.squash(exit.cause)
-  // Whoever has left has seen enough.
+  // The reader closed the output on purpose.
   if (error instanceof ReaderLeft) return 0
   if (error instanceof EndedOtherwise) return error.how === "budget" ? 3 : error.how === "cancelled" ? 130 : 1
   return CliError.isCliError(error) || error instanceof Misused ? 2 : 1
 }
 
-/** What is said of a failure: its message; nothing, where all has been said; everything, where the program is wrong. */
+/** The text for a failure: its message; nothing, when everything is already printed; the whole cause of a defect. */
 const wordsFor = (cause: Cause.Cause<{ readonly message: string }>): string => {
   if (Cause.hasInterruptsOnly(cause)) return ""
   const found = Cause.findError(cause)

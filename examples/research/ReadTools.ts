@@ -1,6 +1,4 @@
-/**
- * The reader's tools: search the text files of the folder for terms, and read a few lines of one.
- */
+/** The reader's tools: search the folder's text files for terms, and read a few lines of one. */
 import { ToolRun, ToolSettings } from "@reins/runtime"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -10,16 +8,16 @@ import { Folder, PathRefused } from "./Folder.ts"
 import * as Matches from "./Matches.ts"
 import * as Text from "./Text.ts"
 
-/** Files that are searched at the same time. */
+/** The number of files that are searched in parallel. */
 const parallel = 8
 
-/** Progress is told so often over a search. */
+/** The number of progress updates of a search. */
 const phases = 20
 
-/** Matches that a search hands on; all of them are counted. */
+/** The number of matches that a search returns; all of them are counted. */
 const bestMatches = 24
 
-/** Lines that are read at once, and characters of each. */
+/** The most lines per read, and the most characters per line. */
 const linesAtOnce = 80
 const lineLength = 500
 
@@ -30,7 +28,7 @@ const Match = Schema.Struct({
   terms: Schema.Array(Schema.String)
 })
 
-/** What a search found. `matches` are the best of all `lines`. */
+/** The result of a search. `matches` are the best of all `lines`. */
 export const Found = Schema.Struct({
   matches: Schema.Array(Match),
   terms: Schema.Array(Schema.Struct({ term: Schema.String, lines: Schema.Natural, files: Schema.Natural })),
@@ -56,7 +54,7 @@ const SearchText = Tool.make("search_text", {
   .annotate(Tool.Readonly, true)
   .annotate(ToolSettings.Timeout, "2 minutes")
 
-/** Some lines of a file, the first of them number `from`. */
+/** Lines of a file; the first of them has number `from`. */
 export const Passage = Schema.Struct({
   file: Schema.String,
   from: Schema.Natural,
@@ -115,7 +113,7 @@ export class ReadTools extends Toolkit.make(SearchText, ReadLines) {
   )
 }
 
-/** What a search has seen so far. */
+/** The state of a search. */
 class Tally {
   private readonly matches: Array<Matches.Match> = []
   private readonly terms: ReadonlyMap<string, { readonly term: string; lines: number; files: number }>
@@ -132,7 +130,7 @@ class Tally {
   add(matches: ReadonlyArray<Matches.Match>): void {
     this.searched++
     this.lines += matches.length
-    // The rest of a file's lines could not become the best of all.
+    // The remaining lines of a file cannot be among the best.
     this.matches.push(...Matches.best(matches, bestMatches))
     if (matches.length > 0) this.files++
     for (const [term, sum] of this.terms) {
@@ -146,7 +144,7 @@ class Tally {
     this.skipped[reason === "not text" ? "notText" : reason === "too large" ? "tooLarge" : "unreadable"]++
   }
 
-  /** One more file has been looked at: how many that makes. */
+  /** Counts one more searched file; returns the total. */
   done(): number {
     return ++this.looked
   }

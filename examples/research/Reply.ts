@@ -1,6 +1,6 @@
 /**
- * How the responder speaks: what it says and the calls it makes, as a reply of the scripted model, a word at a time, with the
- * usage of its real length.
+ * The form of the responder's replies: text and calls, as a reply of the scripted model, word by word, with the usage
+ * of its real length.
  */
 import type { Json, Message } from "@reins/protocol"
 import type { ModelPart, ModelPort, ModelRequest } from "@reins/runtime"
@@ -8,18 +8,18 @@ import type { ScriptedModel } from "@reins/runtime/testing"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 
-/** A step of the responder: words, and then perhaps calls. */
+/** A step of the responder: text, and then perhaps calls. */
 export interface Step {
   readonly text: string
   readonly calls?: ReadonlyArray<{ readonly name: string; readonly args: Json }>
 }
 
-/** About what common tokenizers make of prose. */
+/** The usual ratio of common tokenizers for prose. */
 const charactersPerToken = 4
 
 const tokens = (text: string): number => Math.ceil(text.length / charactersPerToken)
 
-/** The reply that says `step`; cut short, as a real model is, where the request allows fewer tokens. */
+/** The reply for `step`; truncated, like a real model's, when the request allows fewer tokens. */
 export const make = (request: ModelRequest, { calls = [], text }: Step): ScriptedModel.Reply => {
   const most = (request.maxOutputTokens ?? Infinity) * charactersPerToken
   const args = calls.map((call) => JSON.stringify(call.args)).join("")
@@ -41,14 +41,14 @@ export const make = (request: ModelRequest, { calls = [], text }: Step): Scripte
   return { parts: [...words.map((word): ReadonlyArray<ModelPart> => [{ type: "text", text: word }]), [...made, end]] }
 }
 
-/** The same for the same call of the same step, another for every other: `2a`, `2b`. */
+/** Stable ids: the same for the same call of the same step, unique otherwise: `2a`, `2b`. */
 const callId = ({ metadata }: ModelRequest, index: number): string =>
   `${metadata.step}${String.fromCharCode("a".charCodeAt(0) + index)}`
 
 const size = (message: Message.Message): number =>
   message.content.reduce((sum, part) => sum + tokens("text" in part ? part.text : JSON.stringify(part)), 0)
 
-/** The same model, but it waits `between` its words, so that a person sees it speak. */
+/** The same model, with a pause of `between` after each word, so that a person can watch it stream. */
 export const paced = (model: ModelPort, between: Duration.Input): ModelPort => ({
   ...model,
   attempt: Effect.fnUntraced(function* (request, emit) {

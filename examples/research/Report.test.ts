@@ -3,7 +3,7 @@ import { Effect, FileSystem, Result } from "effect"
 import { Report } from "./Report.ts"
 import * as Sample from "./Sample.ts"
 
-/** Writes a report beside `out` and says what came of it. */
+/** Writes a report beside `out` and returns the outcome. */
 const writing = (out: string, file: string, replace = false) =>
   Effect.flatMap(Report, (report) => Effect.result(report.write(file, "new", { replace }))).pipe(
     Effect.provide(Report.layer(out)),

@@ -1,6 +1,6 @@
 /**
- * The place where a report may be written: Markdown files of one folder, under plain names. Nothing that stands there is
- * replaced unless that was asked for, and then in one stroke: a reader sees the old report or the new one.
+ * Writes reports: Markdown files in one folder, under plain names. An existing file is replaced only when requested,
+ * and then atomically: a reader sees the old report or the new one.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -11,7 +11,7 @@ import * as Schema from "effect/Schema"
 import * as ByteSize from "effect/ByteSize"
 import * as Text from "./Text.ts"
 
-/** No report stands at `file` now. Words that a model, and a person, can act on. */
+/** No report can be written to `file`. The reason is one that a model, and a person, can act on. */
 export class ReportRefused extends Schema.TaggedError<ReportRefused>()("ReportRefused", {
   file: Schema.String,
   reason: Schema.Literals([
@@ -27,19 +27,19 @@ export class ReportRefused extends Schema.TaggedError<ReportRefused>()("ReportRe
   }
 }
 
-/** Where a report would stand. */
+/** Where a report would be written. */
 export interface Place {
   readonly path: string
-  /** The size of the report that stands there already. */
+  /** The size of the existing report. */
   readonly existingBytes: number | undefined
 }
 
 export class Report extends Context.Service<
   Report,
   {
-    /** The name that is proposed. */
+    /** The proposed name. */
     readonly file: string
-    /** Where `file` would stand, as it is now. */
+    /** Where `file` would be written, checked now. */
     readonly place: (file: string) => Effect.Effect<Place, ReportRefused>
     readonly write: (
       file: string,
@@ -48,7 +48,7 @@ export class Report extends Context.Service<
     ) => Effect.Effect<{ readonly path: string; readonly bytes: number }, ReportRefused>
   }
 >()("example-research/Report") {
-  /** Reports beside `out`, whose name is the one proposed. */
+  /** Reports beside `out`, whose name is proposed. */
   static readonly layer = (out: string) => Layer.effect(Report, make(out))
 }
 
@@ -67,7 +67,7 @@ const make = Effect.fnUntraced(function* (out: string) {
     const about = yield* Effect.orElseSucceed(fs.stat(folder), () => undefined)
     if (about?.type !== "Directory") return yield* refuse("there is no such folder")
     yield* Effect.mapError(fs.access(folder, { writable: true }), () => refuse("the folder cannot be written"))
-    // What a link points to is not looked at: the report would be written through it.
+    // Links are not followed, or the report would be written through one.
     const standing = yield* Effect.orElseSucceed(fs.lstat(path), () => undefined)
     if (standing !== undefined && standing.type !== "File") {
       return yield* refuse("something that is no file stands there")
@@ -80,7 +80,7 @@ const make = Effect.fnUntraced(function* (out: string) {
     const { path } = yield* place(file)
     const content = new TextEncoder().encode(markdown)
     if (options.replace) {
-      // A draft in a folder of its own beside the report, so that the two can change places.
+      // The draft is in a temporary folder beside the report, so that a rename replaces the report atomically.
       yield* fs.makeTempDirectoryScoped({ directory: folder, prefix: ".reins-" }).pipe(
         Effect.map((drafts) => paths.join(drafts, file)),
         Effect.tap((draft) => fs.writeFile(draft, content, { flag: "wx" })),

@@ -1,6 +1,4 @@
-/**
- * The coordinator's tool: writes the report, once a person has said yes.
- */
+/** The coordinator's tool: writes the report, after approval. */
 import { ToolRun } from "@reins/runtime"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"

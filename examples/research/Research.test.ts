@@ -19,7 +19,7 @@ const ModelLive = ScriptedModel.layer({
   respond: Responder.respond
 })
 
-/** The research of a folder of ships, on a screen that keeps what it shows. */
+/** Researches a folder about ships, on a screen that records what it shows. */
 const researching = Effect.fnUntraced(function* (options: {
   readonly ask?: (question: string) => Effect.Effect<string | undefined>
   readonly print?: (text: string) => Effect.Effect<void, ReaderLeft>

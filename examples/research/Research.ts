@@ -1,7 +1,7 @@
 /**
- * The example's story: starts the run, shows what it says, answers what it asks, and says how it ended.
+ * The example's main flow: starts the run, shows its events, answers its approvals, and reports how it ended.
  *
- * Interrupting this effect cancels the run and still shows its end: what was open is closed, and both tables come.
+ * Interrupting this effect cancels the run and still shows its end, including both tables.
  */
 import type { Envelope } from "@reins/protocol"
 import { Runtime } from "@reins/runtime"
@@ -17,7 +17,7 @@ import * as Presenter from "./Presenter.ts"
 import * as Responder from "./Responder.ts"
 import * as Text from "./Text.ts"
 
-/** The run ended, but not as it was wished: over its budget, cancelled, or failed. */
+/** The run ended without a normal finish: over its budget, cancelled, or failed. */
 export class EndedOtherwise extends Schema.TaggedError<EndedOtherwise>()("EndedOtherwise", {
   how: Schema.Literals(["budget", "cancelled", "incomplete", "failed"])
 }) {
@@ -46,7 +46,7 @@ export const research = Effect.fnUntraced(function* (question: string, given: Ar
       Asking.answer(event.data, given.mode, presenter.note),
       Effect.as(Deferred.await(leaving), undefined)
     )
-    // A question that its run has closed meanwhile needs no answer.
+    // An approval that its run has closed meanwhile needs no answer.
     if (decision !== undefined) yield* Effect.ignore(runtime.respondToApproval(event.data.id, decision))
   })
 
@@ -59,7 +59,7 @@ export const research = Effect.fnUntraced(function* (question: string, given: Ar
   })
   yield* Fiber.join(showing).pipe(
     Effect.onInterrupt(() => cancel),
-    // Nobody sees it any more: what was begun is ended, and nobody is asked.
+    // Nobody reads the output any more: cancel the run and ask nobody.
     Effect.tapError(() => Effect.andThen(handle.cancel, Effect.exit(handle.result)))
   )
   if (how !== undefined) return yield* new EndedOtherwise({ how })

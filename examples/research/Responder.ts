@@ -1,7 +1,7 @@
 /**
- * The model of this example: a scripted responder, not a language model. It reads the question and the real results of the
- * tools, as a model would find them in its messages, and answers from them by rules. So its answer depends on the folder
- * and on the question, costs nothing, and is the same every time.
+ * The model of this example: a scripted responder, not a language model. It reads the question and the real results of
+ * the tools from its messages, as a model would, and answers by rules. So its answer depends on the folder and on the
+ * question, costs nothing, and is the same every time.
  */
 import type { Json, Message } from "@reins/protocol"
 import type { ModelPort, ModelRequest } from "@reins/runtime"
@@ -18,18 +18,18 @@ import { Survey } from "./SurveyTools.ts"
 export const provider = "demo"
 export const model = "demo-responder"
 
-/** What it is, for people. */
+/** Its description for people. */
 export const about = `${model}: a scripted responder that reads the tools' results, not a language model`
 
-/** Prices of a made-up table, so that there are costs to see. US dollars per million tokens. */
+/** An invented price table, so that there are costs to see. US dollars per million tokens. */
 export const prices = { [`${provider}/${model}`]: { inputPerMillionUsd: 1, outputPerMillionUsd: 5 } }
 
-/** The input of the reader: what to look for, and why. */
+/** The input of the reader: the question, and the terms to search for. */
 export const Assignment = Schema.Struct({ question: Schema.String, terms: Schema.Array(Schema.String) })
 
 export const make = (): ModelPort => ScriptedModel.make({ provider, model, respond })
 
-/** What the responder says to a request. */
+/** The responder's reply to a request. */
 export const respond: ScriptedModel.Responder = (request) => Reply.make(request, next(request))
 
 const next = (request: ModelRequest): Reply.Step => {
@@ -43,7 +43,7 @@ const next = (request: ModelRequest): Reply.Step => {
   }
 }
 
-/** Takes stock once, and says what there is. */
+/** Surveys the folder once, and reports the result. */
 const survey = (request: ModelRequest): Reply.Step => {
   const [result] = results(request, "survey_folder")
   if (result === undefined && may(request, "survey_folder")) {
@@ -53,7 +53,10 @@ const survey = (request: ModelRequest): Reply.Step => {
   return { text: found === undefined ? `The folder was not surveyed${why(result)}.` : Findings.survey(found) }
 }
 
-/** Searches for the terms, reads around the best lines, and quotes them; without terms it reads what introduces the folder. */
+/**
+ * Searches for the terms, reads around the best lines, and quotes them; without terms it reads the folder's
+ * introduction.
+ */
 const read = (request: ModelRequest): Reply.Step => {
   const assignment = Option.getOrElse(decodeAssignment(ScriptedModel.lastPrompt(request)), () => nothingAsked)
   const { question, terms } = assignment
@@ -83,7 +86,7 @@ const read = (request: ModelRequest): Reply.Step => {
   return { text: Findings.quotes(found, question, read) }
 }
 
-/** Sends both specialists out, offers a report, and answers from what they brought back. */
+/** Starts both specialists, offers a report, and answers from their results. */
 const coordinate = (request: ModelRequest): Reply.Step => {
   const question = ScriptedModel.lastPrompt(request).trim()
   const [surveyed] = results(request, "surveyor")
@@ -122,7 +125,7 @@ const reported = (result: Message.ResultPart | undefined): string => {
 
 const decodeWritten = Schema.decodeUnknownOption(Schema.Struct({ path: Schema.String }))
 
-/** Where the instructions say that a report goes, and whether one stands there. */
+/** Where the instructions say that a report is written, and whether one exists there. */
 const reportPlace = (instructions: string) => {
   const found = /report goes to (".*?")(, which exists)?/.exec(instructions)
   const file = Option.getOrUndefined(decodeFile(found?.[1]))
@@ -140,10 +143,10 @@ const introduction = (passages: ReadonlyArray<Message.ResultPart>): string => {
 
 const quoted = (terms: ReadonlyArray<string>) => terms.map((term) => `“${term}”`).join(", ")
 
-/** A step without tools is a last one: nothing more can be looked up. */
+/** A step without tools is the last one: nothing more can be looked up. */
 const may = (request: ModelRequest, tool: string) => request.tools.some(({ name }) => name === tool)
 
-/** What a tool, or a specialist, answered in this run, in the order of the calls. */
+/** The results of a tool or specialist in this run, in the order of the calls. */
 const results = (request: ModelRequest, name: string): ReadonlyArray<Message.ResultPart> => {
   const asked = request.messages.findLastIndex((message) => message.role === "user")
   return request.messages
@@ -157,13 +160,13 @@ const decoded = <A>(schema: Schema.Codec<A, Json>, result: Message.ResultPart | 
     ? undefined
     : Option.getOrUndefined(Schema.decodeUnknownOption(schema)(result.result))
 
-/** A specialist's own words. */
+/** A specialist's answer. */
 const spoken = (result: Message.ResultPart | undefined, otherwise: string): string =>
   typeof result?.result === "string" ? result.result : `${otherwise}${why(result)}.`
 
 const Fault = Schema.Struct({ message: Schema.String })
 
-/** Why a call brought nothing, as its result tells it. */
+/** Why a call has no result, according to its message. */
 const why = (result: Message.ResultPart | undefined): string => {
   if (result === undefined) return ""
   const refused = Option.map(Schema.decodeUnknownOption(PathRefused)(result.result), (error) => error.message)

@@ -1,13 +1,11 @@
-/**
- * Folders for the tests: made for one test and gone after it.
- */
+/** Temporary folders for the tests. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, FileSystem, Path } from "effect"
 
-/** Files by their paths, with their contents. */
+/** Files by path, with their contents. */
 export type Files = { readonly [path: string]: string | Uint8Array }
 
-/** A folder with these files; its real path. The name has a space, as names do. */
+/** Creates a folder with these files; returns its real path. Its name contains a space, as names may. */
 export const folder = Effect.fnUntraced(function* (files: Files) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -21,10 +19,10 @@ export const folder = Effect.fnUntraced(function* (files: Files) {
   return root
 })
 
-/** Real files, for a test. */
+/** The real file system, for a test. */
 export const layer = NodeServices.layer
 
-/** A folder that answers something, and one that answers something else. */
+/** Two folders with different contents. */
 export const ships: Files = {
   "README.md": "# Ships\n\nNotes on the harbour and what lies in it.\n",
   "log/1907.md": "The schooner Aurora carried tea.\nShe was lost in March.\n",

@@ -1,6 +1,6 @@
 /**
- * The place where a person reads and types: standard output for what was asked for, standard error for questions and notes.
- * A reader who leaves early (`| head -1`) is an outcome here, not a crash.
+ * The terminal: standard output for the result, standard error for questions and notes. A reader that closes the pipe
+ * early (`| head -1`) is an expected outcome, not a crash.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -10,14 +10,14 @@ import * as Terminal from "effect/Terminal"
 import * as TerminalCapabilities from "effect/cli/TerminalCapabilities"
 import type { Look } from "./Style.ts"
 
-/** Nobody reads standard output any more. */
+/** The reader of standard output closed the pipe. */
 export class ReaderLeft extends Schema.TaggedError<ReaderLeft>()("ReaderLeft", {}) {
   override get message() {
     return "Nobody reads the output any more."
   }
 }
 
-/** Standard output cannot be written: a full disk, perhaps. */
+/** Standard output cannot be written, for example because the disk is full. */
 export class OutputFailed extends Schema.TaggedError<OutputFailed>()("OutputFailed", { code: Schema.String }) {
   override get message() {
     return `The output cannot be written (${this.code}).`
@@ -27,13 +27,13 @@ export class OutputFailed extends Schema.TaggedError<OutputFailed>()("OutputFail
 export class Screen extends Context.Service<
   Screen,
   {
-    /** As it is now: a terminal may change its width. */
+    /** The current state: a terminal may change its width. */
     readonly look: () => Look
-    /** Writes to standard output, as it is. */
+    /** Writes to standard output, unchanged. */
     readonly print: (text: string) => Effect.Effect<void, ReaderLeft | OutputFailed>
-    /** Writes to standard error, as it is. What cannot be written there is lost. */
+    /** Writes to standard error, unchanged. Failures are ignored. */
     readonly note: (text: string) => Effect.Effect<void>
-    /** Asks for a line; `undefined` when the input has ended. Absent where nobody can be asked. */
+    /** Asks for a line; `undefined` when the input has ended. Absent without a terminal. */
     readonly ask: ((question: string) => Effect.Effect<string | undefined>) | undefined
   }
 >()("example-research/Screen") {
@@ -43,7 +43,7 @@ export class Screen extends Context.Service<
       const terminal = yield* Terminal.Terminal
       const { canAnimate, canColor } = yield* TerminalCapabilities.TerminalCapabilities
       const { stderr, stdin, stdout } = process
-      // Each write tells its own failure; without a listener the stream's would end the process.
+      // Each write reports its own failure; without a listener the stream's error event would end the process.
       const ignore = () => {}
       yield* Effect.acquireRelease(
         Effect.sync(() => [stdout, stderr].forEach((stream) => stream.on("error", ignore))),
@@ -71,7 +71,7 @@ export class Screen extends Context.Service<
                 Effect.andThen(
                   note(question),
                   terminal.readLine.pipe(
-                    // The cursor stands behind the question when there is no line.
+                    // Without a line the cursor stays after the question.
                     Effect.catch(() => Effect.as(note("\n"), undefined)),
                     Effect.onInterrupt(() => note("\n"))
                   )
@@ -82,7 +82,7 @@ export class Screen extends Context.Service<
   )
 }
 
-/** Of a terminal that does not tell its width. */
+/** For a terminal that does not report its width. */
 const usualColumns = 80
 
 const failureOf = (error: NodeJS.ErrnoException): ReaderLeft | OutputFailed =>

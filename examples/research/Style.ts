@@ -1,16 +1,14 @@
-/**
- * How things look: colours where they are wanted, columns that line up, lines that fit. Pure.
- */
+/** Formatting: colours where wanted, aligned columns, lines that fit. Pure. */
 import * as Predicate from "effect/Predicate"
 import { displayWidth } from "effect/cli/CliOutput"
 import * as Text from "./Text.ts"
 
-/** What the place is like where text is shown. */
+/** Properties of the output. */
 export interface Look {
-  /** Absent where lines may be as long as they like: a file, a pipe. */
+  /** Absent when lines may have any length: a file, a pipe. */
   readonly columns: number | undefined
   readonly colors: boolean
-  /** Whether lines may be drawn again. */
+  /** Whether lines may be redrawn. */
   readonly live: boolean
 }
 
@@ -18,11 +16,11 @@ const codes = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, blue: 34, magen
 
 export type Colour = keyof typeof codes
 
-/** The text in a colour, or as it is. */
+/** The text in a colour, or unchanged without colours. */
 export const paint = (look: Look, colour: Colour, text: string): string =>
   look.colors && text !== "" ? `\u001b[${codes[colour]}m${text}\u001b[0m` : text
 
-/** The longest beginning of `text` that is no wider than `width`. */
+/** The longest prefix of `text` that is no wider than `width`. */
 const beginning = (text: string, width: number): string => {
   let out = ""
   let used = 0
@@ -34,7 +32,7 @@ const beginning = (text: string, width: number): string => {
   return out
 }
 
-/** Cut to a width, with an ellipsis where something is missing. */
+/** Truncated to a width, with an ellipsis where something is missing. */
 export const fit = (text: string, width: number): string =>
   displayWidth(text) <= width ? text : width < 1 ? "" : `${beginning(text, width - 1)}…`
 
@@ -43,9 +41,9 @@ export const pad = (text: string, width: number, side: "left" | "right" = "left"
   return side === "left" ? text + space : space + text
 }
 
-/** The lines of `text` that are full at `width`, broken between words where it can be, and what is left over. */
+/** Splits `text` into full lines of `width`, broken between words where possible, and the rest. */
 export const wrap = (text: string, width: number): { readonly lines: ReadonlyArray<string>; readonly rest: string } => {
-  // Measuring takes a while, and here nothing is ever too wide.
+  // Measuring takes time, and here nothing is ever too wide.
   if (width === Infinity) return { lines: [], rest: text }
   const lines: Array<string> = []
   let rest = text
@@ -59,7 +57,7 @@ export const wrap = (text: string, width: number): { readonly lines: ReadonlyArr
   return { lines, rest }
 }
 
-/** The text in lines that fit, each as far in as its first. */
+/** The text in lines that fit, each indented like its first. */
 export const fold = (text: string, width: number): ReadonlyArray<string> => {
   const indent = /^ */.exec(text)?.[0] ?? ""
   const { lines, rest } = wrap(text.slice(indent.length), Math.max(1, width - indent.length))
@@ -75,11 +73,11 @@ export const bar = (done: number, total: number, width: number): string => {
 export interface Column {
   readonly title: string
   readonly side?: "left" | "right"
-  /** Left out in a narrow place: the highest first. 0, as when absent, is never left out. */
+  /** Left out when the table is too wide, the highest number first. 0 or absent: never left out. */
   readonly expendable?: number
 }
 
-/** A table whose columns line up, and that fits: columns are left out, and at last the texts of the first ones cut. */
+/** A table with aligned columns that fits: columns are left out, and finally the first columns are truncated. */
 export const table = (
   columns: ReadonlyArray<Column>,
   rows: ReadonlyArray<ReadonlyArray<string>>,
@@ -105,7 +103,7 @@ export const table = (
   return [paint(look, "dim", line(columns.map(({ title }) => title))), ...rows.map(line)]
 }
 
-/** Milliseconds as people say them. */
+/** Milliseconds in readable units. */
 export const time = (ms: number): string => {
   if (ms < 1000) return `${Math.round(ms)} ms`
   if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`

@@ -1,6 +1,4 @@
-/**
- * The surveyor's tool: takes stock of a folder by kind and size of its files.
- */
+/** The surveyor's tool: counts a folder's files by kind and size. */
 import { ToolRun, ToolSettings } from "@reins/runtime"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -13,7 +11,7 @@ const named = { kinds: 8, largest: 3 }
 
 const Kind = Schema.Struct({ kind: Schema.String, files: Schema.Natural, bytes: Schema.Natural })
 
-/** What is in a folder. `kinds` and `largest` are the largest by bytes, not all. */
+/** A folder's contents. `kinds` and `largest` contain only the largest by bytes. */
 export const Survey = Schema.Struct({
   files: Schema.Natural,
   folders: Schema.Natural,
@@ -85,5 +83,5 @@ export const summarize = ({ files, folders, skipped, truncated }: Listing): Surv
 
 const bySize = (a: { readonly bytes: number }, b: { readonly bytes: number }) => b.bytes - a.bytes
 
-/** The ending of a file's name, in small letters; a name without one is a kind of its own. */
+/** A file name's extension in lower case; a name without one is its own kind. */
 const kindOf = (file: string): string => /[^/](\.[^./]+)$/.exec(file)?.[1]?.toLowerCase() ?? "no ending"

@@ -1,17 +1,17 @@
-/**
- * The two tables that close a run: what it cost, and where its time went. Pure.
- */
+/** The two tables that end a run: its costs and its times. Pure. */
 import { type CostNode, type CostSummary, type LatencySummary, Money } from "@reins/protocol"
 import * as Style from "./Style.ts"
 import * as Text from "./Text.ts"
 
-/** The name of an agent in a table, further in the deeper it stands. */
+/** An agent's name in a table, indented by its depth. */
 const indented = (agentPath: ReadonlyArray<string>, root: string): string => {
   const segment = agentPath.at(-1)
   return segment === undefined ? root : `${"  ".repeat(agentPath.length)}${segment}`
 }
 
-/** What a run cost: a row for each agent's model and each of its tools, and their sum. `root` names the root agent. */
+/**
+ * The costs of a run: a row for each agent's model and each of its tools, and their sum. `root` names the root agent.
+ */
 export const cost = (summary: CostSummary.CostSummary, root: string, look: Style.Look): ReadonlyArray<string> => {
   const rows = rowsOf(summary.root, root)
   const { usage } = summary.root
@@ -53,7 +53,7 @@ const rowsOf = (node: CostNode, root: string): ReadonlyArray<ReadonlyArray<strin
   ...node.children.flatMap((child) => rowsOf(child, root))
 ]
 
-/** Six decimals: a token of a cheap model is a fraction of a thousandth. */
+/** Six decimals: a token of a cheap model costs a fraction of a thousandth. */
 const usd = (nanoUsd: number): string => Money.toUsd(nanoUsd).toFixed(6)
 
 const notes = (summary: CostSummary.CostSummary): ReadonlyArray<string> => {
@@ -72,7 +72,7 @@ const pricesOf = (node: CostNode): ReadonlyArray<string> => [
   ...node.children.flatMap(pricesOf)
 ]
 
-/** Where a run's time went: its steps, tool calls and waits in the order they began. `root` names the root agent. */
+/** The times of a run: its steps, tool calls and waits in the order they began. `root` names the root agent. */
 export const latency = (
   summary: LatencySummary.LatencySummary,
   root: string,

@@ -1,25 +1,25 @@
 /**
- * Text from outside: what of a file is text at all, and how a foreign string is shown on a terminal without being obeyed by
- * it.
+ * Text from outside: detects text files, and shows foreign strings on a terminal without executing their control
+ * sequences.
  */
 import * as Option from "effect/Option"
 
-/** How far into a file a zero byte betrays that it is no text. */
+/** How far into a file a zero byte marks it as binary. */
 const sniffed = 8192
 
 const utf8 = Option.liftThrowable((bytes: Uint8Array) => new TextDecoder("utf-8", { fatal: true }).decode(bytes))
 
-/** The text of a file's bytes, or `undefined` where they are none: a zero byte, or no UTF-8. */
+/** The text of a file's bytes, or `undefined` for binary data: a zero byte, or invalid UTF-8. */
 export const decode = (bytes: Uint8Array): string | undefined =>
   bytes.subarray(0, sniffed).includes(0) ? undefined : Option.getOrUndefined(utf8(bytes))
 
 export const lines = (text: string): ReadonlyArray<string> => text.split(/\r\n|\n|\r/)
 
-// Control characters drive terminals; direction marks make a line read other than it is.
+// Control characters drive terminals; direction marks change how a line reads.
 // oxlint-disable-next-line no-control-regex -- they are what is looked for
 const controls = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
 
-/** The text with everything replaced that would steer a terminal. Line ends stay. */
+/** The text with all control characters replaced. Line ends stay. */
 export const harmless = (text: string): string =>
   text.replaceAll("\r\n", "\n").replace(controls, (found) => (found === "\t" ? "  " : "\u{fffd}"))
 

@@ -35,7 +35,7 @@ const progress = (id: string, phaseIndex: number): Event => ({
   totalPhases: 4
 })
 
-/** What stays, of all these envelopes. */
+/** The permanent lines for these envelopes. */
 const shown = (look: Look, envelopes: ReadonlyArray<Envelope.Envelope>) => {
   const view = new View("root", () => look)
   return envelopes.flatMap((each) => view.take(each))

@@ -1,22 +1,22 @@
 /**
- * What a person sees of a run: turns its envelopes into lines that stay, and into the few lines below them that change while
- * agents speak and tools work. Several agents speak at once, so each line says whose it is, and a line is finished before
- * it stays.
+ * Shows a run to a person: turns its envelopes into permanent lines, and into a few lines below them that change while
+ * agents stream and tools run. Several agents stream at once, so each line names its agent, and only complete lines
+ * become permanent.
  *
- * It holds what is open and nothing else; it prints nothing.
+ * It keeps only open state; it prints nothing.
  */
 import { AgentPath, type Approval, type Envelope, type Event, type Events, type Json } from "@reins/protocol"
 import * as Style from "./Style.ts"
 import * as Tables from "./Tables.ts"
 import * as Text from "./Text.ts"
 
-/** Below so many columns the speaker's name has a line of its own. */
+/** Below this width the agent's name has its own line. */
 const narrow = 60
 
-/** Wide enough for the names of this example; longer ones are cut. */
+/** Wide enough for the names of this example; longer ones are truncated. */
 const nameWidth = 12
 
-/** Lines of a long argument that are shown unasked. */
+/** The number of lines of a long argument that are shown by default. */
 const shownLines = 16
 
 const hues: ReadonlyArray<Style.Colour> = ["cyan", "magenta", "blue", "green"]
@@ -25,7 +25,7 @@ interface Speaker {
   readonly name: string
   readonly hue: Style.Colour
   kind: "text" | "reasoning"
-  /** What it has said of a line that is not full. */
+  /** Its incomplete line. */
   partial: string
 }
 
@@ -46,7 +46,7 @@ export class View {
   private readonly asked = new Map<string, string>()
   private last: Speaker | undefined
 
-  /** `root` is the root agent's name; `look` is asked anew each time, for terminals change their width. */
+  /** `root` is the root agent's name; `look` is called each time, since terminals change their width. */
   constructor(root: string, look: () => Style.Look) {
     this.root = root
     this.look = look
@@ -56,11 +56,11 @@ export class View {
   take({ agentPath, at, event }: Envelope.Envelope): ReadonlyArray<string> {
     const speaker = this.speaker(agentPath)
     if (event.type === "text" || event.type === "reasoning") return this.speak(speaker, event)
-    // Progress changes what is below; everything else begins a line of its own.
+    // Progress changes the lines below; everything else starts a new line.
     return [...(event.type === "tool-progress" ? [] : this.flush(speaker)), ...this.tell(speaker, agentPath, at, event)]
   }
 
-  /** The lines that are not finished: what is being said, and how far tools are. */
+  /** The incomplete lines: streamed text, and the progress of tools. */
   pending(): ReadonlyArray<string> {
     const saying = [...this.speakers.values()]
       .filter(({ partial }) => partial !== "")
@@ -71,7 +71,7 @@ export class View {
     return [...saying, ...working]
   }
 
-  /** Lines that are nobody's. */
+  /** Lines of no agent. */
   note(text: string): ReadonlyArray<string> {
     return Style.fold(Text.harmless(text), this.look().columns ?? Infinity)
   }
@@ -167,7 +167,7 @@ export class View {
     const call = this.calls.get(key)
     this.calls.delete(key)
     const { progress, since = at } = call ?? {}
-    // The answer has just been shown, and why.
+    // The answer and its reason were just shown.
     if (call?.asked === true && (end.status === "denied" || end.status === "cancelled")) return []
     if (end.status !== undefined) return this.say(speaker, "red", `✗ ${name} ${end.status}: ${reasonOf(end.result)}`)
     const far = progress === undefined ? "" : ` ${Text.count(progress.phaseIndex)}/${Text.count(progress.totalPhases)}`
@@ -176,7 +176,7 @@ export class View {
 
   private question(speaker: Speaker, { payload, target }: Approval.Request): ReadonlyArray<string> {
     return [
-      ...this.say(speaker, "yellow", `? May ${target} run?`),
+      ...this.say(speaker, "yellow", `? Run ${target}?`),
       ...this.lines(
         speaker,
         argumentLines(payload).flatMap((line) => Style.fold(line, this.room()))
@@ -195,7 +195,7 @@ export class View {
     )
   }
 
-  /** A line of an agent's, not its own words. */
+  /** A line about an agent, not its own text. */
   private say(speaker: Speaker, colour: Style.Colour, text: string): ReadonlyArray<string> {
     const lines = Style.fold(Text.harmless(text).replaceAll("\n", " "), this.room())
     return this.lines(
@@ -256,7 +256,7 @@ export class View {
   }
 }
 
-/** The events that begin a line of their own, or change what is below. */
+/** The events that start a new line, or change the lines below. */
 type Said = Exclude<Event, { readonly type: "text" | "reasoning" }>
 
 interface Ended {
@@ -281,7 +281,7 @@ const answers: { readonly [outcome in Approval.Outcome["outcome"]]: string } = {
   cancelled: "cancelled"
 }
 
-/** Why a call did not succeed, as its result tells it. */
+/** Why a call failed, according to its result. */
 const reasonOf = (result: Json): string => {
   if (typeof result !== "object" || result === null || !("message" in result || "reason" in result)) {
     return Style.brief(result, 120)
@@ -290,7 +290,7 @@ const reasonOf = (result: Json): string => {
   return String(message ?? reason)
 }
 
-/** Arguments as lines, a long text cut after `most` of its own; `Infinity` shows all. */
+/** Arguments as lines, a long text truncated after `most` lines; `Infinity` shows all. */
 export const argumentLines = (payload: Json, most = shownLines): ReadonlyArray<string> => {
   const fields = typeof payload === "object" && payload !== null ? Object.entries(payload) : [["", payload] as const]
   return fields.flatMap(([name, value]) => {

@@ -6,7 +6,7 @@ import * as Sample from "./Sample.ts"
 
 const main = `${import.meta.dirname}/main.ts`
 
-/** Runs a command in `cwd` as a script would: nobody at a terminal. */
+/** Runs a command in `cwd` as a script would, without a terminal. */
 const spawn = Effect.fnUntraced(function* (cwd: string, command: string, args: ReadonlyArray<string>, input = "") {
   const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
   const child = yield* spawner.spawn(
@@ -141,7 +141,7 @@ layer(Sample.layer, { excludeTestServices: true })("npm start", (it) => {
         const [summary] = cost
         assert.strictEqual(summary === undefined ? NaN : leaves(summary.root), summary?.costNanoUsd)
         assert.isAbove(summary?.costNanoUsd ?? 0, 0)
-        assert.match(stderr, /^May write_report run\?\n {2}file: reins-report\.md\n[^]*Nobody is at a terminal/)
+        assert.match(stderr, /^Run write_report\?\n {2}file: reins-report\.md\n[^]*Nobody is at a terminal/)
         assert.strictEqual(code, 0)
       })
     )
@@ -190,7 +190,7 @@ layer(Sample.layer, { excludeTestServices: true })("npm start", (it) => {
   describe("a wrong command line", () => {
     it.effect.each([
       { args: ["--nope"], expected: 2, why: /^Unrecognized flag: --nope/ },
-      { args: ["--approve", "--deny"], expected: 2, why: /^Say either --approve or --deny/ },
+      { args: ["--approve", "--deny"], expected: 2, why: /^Use either --approve or --deny/ },
       { args: ["--path", "no/such"], expected: 1, why: /^There is no folder "no\/such"\.\n$/ },
       { args: ["--path", "README.md"], expected: 1, why: /^"README.md" is not a folder\.\n$/ },
       {

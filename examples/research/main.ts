@@ -1,6 +1,6 @@
 /**
- * Researches a folder with a coordinator and two specialists. The composition root: which model, which folder, which
- * prices, and what the end of it all means to the shell.
+ * Researches a folder with a coordinator and two specialists. The composition root: chooses the model, the folder, the
+ * prices, and the exit code.
  */
 import { Model, Prices, Runtime } from "@reins/runtime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -31,7 +31,7 @@ const questions = {
 
 const PricesLive = Prices.layerTable(Responder.prices, "a made-up table of this example")
 
-/** The responder; slow enough to watch where somebody watches. */
+/** The responder, slowed down when a person watches. */
 const ModelLive = (json: boolean) =>
   Layer.effect(
     Model,
@@ -59,7 +59,7 @@ const command = Arguments.command(
     )
     const story = Effect.gen(function* () {
       const report = yield* Report
-      // Who names a place, or allows it beforehand, wants to know at once that it will not do.
+      // Checks the report's location early when the command line names it or approves it in advance.
       if (given.mode === "approve" || (given.mode === "ask" && given.out !== undefined)) {
         yield* Effect.mapError(report.place(report.file), ({ reason }) => new ReportRefused({ file: out, reason }))
       }

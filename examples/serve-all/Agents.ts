@@ -1,4 +1,4 @@
-/** One agent and the specialist it may ask. */
+/** One agent and its specialist. */
 import { Agent, Budget, Specialist } from "@reins/runtime"
 import { Caller, Desk } from "./Tools.ts"
 

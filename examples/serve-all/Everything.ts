@@ -1,4 +1,4 @@
-/** The server: the native interface and every dialect, each below its own path; two keys, two tenants. */
+/** The server: the native interface and every dialect, each under its own path; two keys, two tenants. */
 import { Runtime } from "@reins/runtime"
 import { Authenticator, Server } from "@reins/server"
 import type { ServerOptions } from "@reins/server"
@@ -34,7 +34,7 @@ export const options: ServerOptions = {
 
 export const RuntimeLive = Runtime.layer({
   agents: [Assistant, Researcher],
-  // Where this server gives back what tools have stored.
+  // Where this server serves files that tools have stored.
   fileUrl: (fileId) => `/native/files/${fileId}`
 }).pipe(Layer.provide([Desk.layer, Scenarios.layer]))
 

@@ -1,5 +1,5 @@
 /**
- * A model that plays the scenario which the prompt names, and says every other prompt back, word by word. It costs nothing
+ * A model that plays the scenario named by the prompt, and repeats every other prompt, word by word. It costs nothing
  * and needs no key, so every protocol can be tried.
  */
 import { Message, ModelFailure } from "@reins/protocol"
@@ -26,7 +26,7 @@ export const names = [
 ] as const
 type Name = (typeof names)[number]
 
-/** A request, looked at: how often the model has called something since the question, and what came back last. */
+/** The state of a request: how many steps since the question, and the last result. */
 interface Scene {
   readonly request: ModelRequest
   readonly step: number
@@ -46,7 +46,7 @@ const words = (sentence: string) => ScriptedModel.words(sentence)
 
 type Made = readonly [name: string, args: { readonly [key: string]: string | ReadonlyArray<string> }]
 
-/** Ids of calls are the run's own, so that no two runs of a thread share one. */
+/** Call ids contain the run's id, so that no two runs of a thread share one. */
 const call = ({ request, step }: Scene, ...made: ReadonlyArray<Made>): Reply =>
   ScriptedModel.calls(
     made.map(([name, args], index) => ({
@@ -111,7 +111,7 @@ const Revision = Schema.Struct({
   partial: Schema.Struct({ steps: Schema.NonEmptyArray(Schema.String) })
 })
 
-/** The steps that a person wants in place of those that were proposed. */
+/** The steps that a person wants instead of the proposed ones. */
 const revised = ({ request }: Scene): ReadonlyArray<string> | undefined => {
   const [last] = ScriptedModel.lastResults(request)
   const revision = Schema.decodeUnknownOption(Revision)(last?.result)
@@ -152,7 +152,7 @@ const slow = Effect.fnUntraced(function* (emit: Parameters<ModelPort["attempt"]>
 
 const about = { provider: "scripted", model: "scenarios" }
 
-/** A scripted model remembers what it was asked; one for each request lets a server run for days. */
+/** A scripted model records its requests; a new one per request lets a server run for days. */
 export const layer: Layer.Layer<Model> = Layer.succeed(Model, {
   ...about,
   attempt: (request, emit) =>

@@ -1,4 +1,4 @@
-/** What the agents can do: tools that answer, fail, ask first, make a file, carry out a plan, and one that the caller runs itself. */
+/** The agents' tools: they answer, fail, ask for approval, make a file, execute a plan; one is run by the caller. */
 import { ToolRun, ToolSettings } from "@reins/runtime"
 import { Effect, Schema } from "effect"
 import { Tool, Toolkit } from "effect/ai"
@@ -52,7 +52,7 @@ export class Desk extends Toolkit.make(Lookup, Flaky, SendMail, MakeReport, Carr
     make_report: Effect.fnUntraced(function* ({ title }) {
       const run = yield* ToolRun
       const content = `All about ${title}.\n`
-      // Far below what a runtime takes.
+      // Far below the runtime's limit.
       const fileId = yield* Effect.orDie(
         run.storeFile({ filename: `${title}.txt`, mediaType: "text/plain; charset=utf-8", content })
       )
@@ -68,12 +68,12 @@ export class Desk extends Toolkit.make(Lookup, Flaky, SendMail, MakeReport, Carr
   })
 }
 
-/** Run by whoever asks: the run waits for its result. */
+/** Run by the caller: the run waits for its result. */
 export const Caller = Toolkit.make(
   Tool.make("ask_colour", {
     description: "Asks the person at the screen for a colour",
     parameters: Schema.Struct({ question: Schema.String }),
-    // Whatever the caller's screen says: nobody outside is told of a shape.
+    // Any JSON: the caller decides about the form of its answer.
     success: Schema.Json
   })
 )

@@ -1,5 +1,5 @@
 /**
- * Serves one agent in every dialect. With `--port` until it is stopped; without one and without a terminal, it asks itself a
+ * Serves one agent in every dialect. With `--port` until it is stopped; without a port and a terminal, it asks itself a
  * question and ends.
  */
 import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"

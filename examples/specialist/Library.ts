@@ -1,6 +1,4 @@
-/**
- * The specialist's tool: a shelf of notes that can be searched.
- */
+/** The specialist's tool: a searchable collection of notes. */
 import { Effect, Schema } from "effect"
 import { Tool, Toolkit } from "effect/ai"
 

@@ -1,6 +1,6 @@
 /**
- * A specialist with typed input and output: what it is asked and what it answers are schemas, so that code can rely on
- * them. Its model still speaks text; the runtime checks that the text is the JSON that was promised.
+ * A specialist with typed input and output: both are schemas, so that code can rely on them. Its model still produces
+ * text; the runtime validates that the text is JSON of the output schema.
  */
 import { Budget, Specialist } from "@reins/runtime"
 import { Schema } from "effect"

@@ -1,6 +1,6 @@
 /**
- * What stands in for a model: it searches, and answers with what the shelf gave. On a topic that the shelf knows nothing of
- * it goes on searching, as models do; asked for poetry it answers in prose, whatever was promised.
+ * The script in place of a model: it searches, and answers with the results. For an unknown topic it keeps searching,
+ * as models do; asked for poetry it answers in prose, against its output schema.
  */
 import { ScriptedModel } from "@reins/runtime/testing"
 import { Option, Schema } from "effect"

@@ -11,8 +11,8 @@ import { model, respond } from "./Script.ts"
 
 const live = (layer = model) => Runtime.layer({ agents: [Researcher] }).pipe(Layer.provide([Library.layer, layer]))
 
-describe("a specialist from code", () => {
-  it.effect("answers with what its tool found, as its schema has it", () =>
+describe("a specialist called from code", () => {
+  it.effect("answers with its tool's findings, in the form of its schema", () =>
     Effect.gen(function* () {
       const runtime = yield* Runtime
       const { output } = yield* runtime.completeSpecialist(Researcher, { topic: "tidal power", most: 1 })
@@ -22,13 +22,13 @@ describe("a specialist from code", () => {
     }).pipe(Effect.provide(live()))
   )
 
-  it.effect("is stopped by its own budget, and that is recovered by its reason", () =>
+  it.effect("is stopped by its own budget, and the caller handles that reason", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* research("perpetual motion"), ["gave up at its limit: maxSteps 3"])
     }).pipe(Effect.provide(live()))
   )
 
-  it.effect("may mend an answer that does not fit once; then that is recovered by its reason", () => {
+  it.effect("may correct an invalid answer once; then the caller handles that reason", () => {
     let asked = 0
     const counted = ScriptedModel.layer({ respond, onRequest: () => asked++ })
     return Effect.gen(function* () {
@@ -37,7 +37,7 @@ describe("a specialist from code", () => {
     }).pipe(Effect.provide(live(counted)))
   })
 
-  it.effect("is not started with an input that its schema refuses", () => {
+  it.effect("is not started with an input that its schema rejects", () => {
     let asked = 0
     const counted = ScriptedModel.layer({ respond, onRequest: () => asked++ })
     return Effect.gen(function* () {
@@ -46,7 +46,7 @@ describe("a specialist from code", () => {
     }).pipe(Effect.provide(live(counted)))
   })
 
-  it.effect("says by every other reason that it failed", () =>
+  it.effect("reports every other reason as a failure", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(research("tidal power"))
       assert.strictEqual(error._tag, "RunError")

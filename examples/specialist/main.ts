@@ -1,6 +1,4 @@
-/**
- * Asks a specialist four questions from code: one that it answers, and three that it does not, each for another reason.
- */
+/** Asks a specialist four questions from code: one that it answers, and three that fail, each for another reason. */
 import { NodeRuntime } from "@effect/platform-node"
 import { Runtime } from "@reins/runtime"
 import { Console, Effect, Layer } from "effect"

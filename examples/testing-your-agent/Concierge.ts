@@ -1,12 +1,12 @@
 /**
- * An agent such as you may have, to be tested: it cancels bookings, which a person must allow, and works on a service. There is
- * no model here: tests bring one.
+ * An agent to be tested: it cancels bookings, which needs approval, through a service. There is no model here: tests
+ * provide one.
  */
 import { Agent, Budget, Runtime } from "@reins/runtime"
 import { Context, Effect, Layer, Schema } from "effect"
 import { Tool, Toolkit } from "effect/ai"
 
-/** Where bookings are kept. */
+/** Stores bookings. */
 export class Bookings extends Context.Service<
   Bookings,
   { readonly open: Effect.Effect<ReadonlyArray<string>>; readonly cancel: (booking: string) => Effect.Effect<boolean> }
@@ -44,7 +44,7 @@ export const Concierge = Agent.make("concierge", {
   budget: Budget.make({ maxSteps: 4 })
 })
 
-/** The runtime as it is deployed. What it still needs is a model and the bookings. */
+/** The runtime as it is deployed. It still needs a model and the bookings. */
 export const layer = Runtime.layer({ agents: [Concierge], approvalExpiresIn: "1 day" }).pipe(
   Layer.provide(FrontDesk.layer)
 )

@@ -1,6 +1,6 @@
 /**
- * A model adapter such as you may have: a provider that streams lines of JSON. It is here so that a test can hold it to what the
- * runtime expects of every model.
+ * A custom model adapter: its provider streams lines of JSON. A test checks it against everything that the runtime
+ * expects of a model.
  */
 import { type ModelPart, type ModelPort, ModelStream } from "@reins/runtime"
 import { Schema } from "effect"
@@ -22,7 +22,10 @@ const part = (text: string): ModelPart => {
   return { type: "finish", reason: line.done, usage: { inputUncached: line.in, outputText: line.out } }
 }
 
-/** The model over `open`, which sends the request and gives the lines; its signal is aborted when nobody wants them any more. */
+/**
+ * The model over `open`, which sends the request and returns the lines; its signal is aborted when the request is
+ * cancelled.
+ */
 export const make = (open: (signal: AbortSignal) => AsyncIterable<string>): ModelPort =>
   ModelStream.fromAsyncIterable({
     provider: "lines",

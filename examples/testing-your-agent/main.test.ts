@@ -12,7 +12,7 @@ import * as LineModel from "./LineModel.ts"
 const cancel = (booking: string, id = booking) =>
   ScriptedModel.calls([{ id, name: "cancel_booking", args: { booking } }])
 
-/** The deployed layer, with a model of the test's own and two bookings. A new one for each test. */
+/** The deployed layer, with the test's own model and two bookings. A new one for each test. */
 const live = (model: ModelPort) =>
   layer.pipe(Layer.provide(Layer.succeed(Model, model)), Layer.provideMerge(Bookings.layerMemory("room 7", "table 2")))
 
@@ -36,7 +36,7 @@ describe("a script: replies in order", () => {
       yield* runtime.respondToApproval(data.id, Decision.approve())
       assert.strictEqual((yield* run.result).output, "Done.")
       assert.deepStrictEqual(yield* open, ["table 2"])
-      // Fails when the script holds replies that nobody asked for.
+      // Fails when the script has unused replies.
       yield* model.done
     }).pipe(Effect.provide(live(model)), Effect.scoped)
   })
@@ -123,7 +123,7 @@ const lines = (...all: ReadonlyArray<string>) =>
     })
   )
 
-/** How the adapter is made to do what each promise is about. */
+/** How the adapter produces the situation of each clause. */
 const subject: ModelContract.ModelSubject = {
   text: lines(`{"say":"Hello "}`, `{"say":"world."}`, `{"done":"stop","in":3,"out":2}`),
   call: lines(`{"call":"look","id":"c1","args":{"at":"the sky"}}`, `{"done":"tool-calls","in":3,"out":2}`),
@@ -143,7 +143,7 @@ describe("a contract: an adapter of your own keeps every promise of its port", (
 })
 
 describe("a contract for hosts: a place of your own where runs live keeps these", () => {
-  // One clause breaks a run on purpose; what that logs is not for this test's reader.
+  // One clause breaks a run on purpose; its log output would only distract.
   const quiet = Effect.provideService(References.MinimumLogLevel, "None")
   for (const { check, name } of HostContract.clauses) it.live(name, () => quiet(check(Deployment.memoryHost())))
 })

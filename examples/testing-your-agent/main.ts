@@ -1,6 +1,6 @@
 /**
- * Says what this example is, and tells one of its stories once: a run that is watched, held at a question, and looked into
- * before it goes on. The tests beside it are the example.
+ * Prints what this example is, and runs one of its tests as a story: a run that is watched, held at an approval, and
+ * inspected before it continues. The tests beside it are the example.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Decision, Model, Runtime } from "@reins/runtime"

@@ -14,7 +14,7 @@ describe("a task", () => {
     const { code, stderr, stdout } = await run([task, "constructor"])
     assert.strictEqual(code, 2)
     assert.strictEqual(stdout, "")
-    assert.include(stderr, 'There is no task "constructor".')
+    assert.include(stderr, 'Unknown task "constructor".')
     assert.match(stderr, /^ {2}start /m)
   })
 
@@ -68,7 +68,7 @@ describe("installing", () => {
     assert.strictEqual(code, 3)
     assert.strictEqual(stdout, "")
     assert.include(stderr, "Installing failed.\n  cannot open: EACCES, folder x\n")
-    assert.include(stderr, "Copy the repository to a folder of yours")
+    assert.include(stderr, "Copy the repository to a folder that you own")
   })
 
   it("that fails for a reason unknown names the command that shows everything", async () => {
