@@ -17,8 +17,8 @@ const cycleThrough = (start: string, edges: ReadonlyMap<string, ReadonlyArray<st
   return walk([start])
 }
 
-describe("a walk along imports", () => {
-  it("finds the way back, however long", () => {
+describe("a search for import cycles", () => {
+  it("finds a cycle of any length", () => {
     const edges = new Map([
       ["a", ["b", "d"]],
       ["b", ["c"]],
@@ -30,7 +30,7 @@ describe("a walk along imports", () => {
 })
 
 describe.each(House.rooms)("$name", ({ sources }) => {
-  it("has no file that imports itself in the end, types included", () => {
+  it("has no file that imports itself indirectly, types included", () => {
     const edges = new Map(sources.map((source) => [source.path, source.relativeImports]))
     const cycles = sources.flatMap((source) => cycleThrough(source.path, edges)?.join(" -> ") ?? [])
     assert.deepStrictEqual(cycles, [])

@@ -38,7 +38,7 @@ describe("a dependency", () => {
     assert.deepStrictEqual(outside, [])
   })
 
-  it("is ours from the workspace, not from a registry", () => {
+  it("comes from the workspace when it is our own, not from a registry", () => {
     const ours = declared.filter(({ name }) => name.startsWith("@reins/"))
     assert.deepStrictEqual(
       ours.filter(({ version }) => version !== "workspace:^"),
@@ -46,7 +46,7 @@ describe("a dependency", () => {
     )
   })
 
-  it("has its reason in the decision on dependencies", () => {
+  it("has a reason in the decision on dependencies", () => {
     const reasons = House.text("docs/decisions/0001-dependencies.md")
     const names = new Set(
       [...declared, ...catalog].map(({ name }) => name).filter((name) => !name.startsWith("@reins/"))

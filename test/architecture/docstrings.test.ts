@@ -30,8 +30,8 @@ const bare = (file: string): ReadonlyArray<string> => {
 /** Rooms whose modules are the library's own words; the others speak to foreign systems in theirs. */
 const told = new Set(["protocol", "runtime"])
 
-describe("what a package shows", () => {
-  it("says what it is for", () => {
+describe("every public export", () => {
+  it("has a docstring that says what it is for", () => {
     const untold = [...new Set(House.rooms.filter((room) => told.has(room.name)).flatMap(shown))]
       .filter(House.has)
       .flatMap(bare)

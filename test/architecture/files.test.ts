@@ -7,7 +7,7 @@ const packages = House.rooms.flatMap((room) => room.sources)
 const longerThan = (bar: number, sources: ReadonlyArray<Source>) =>
   sources.filter((source) => source.linesOfCode > bar).map((source) => `${source.path}: ${source.linesOfCode}`)
 
-describe("the bar of size", () => {
+describe("the size limit", () => {
   it("counts lines that are neither blank nor comment", () => {
     const source = new Source(
       "a.ts",
@@ -25,8 +25,8 @@ describe("the bar of size", () => {
   })
 })
 
-describe("a file of a package", () => {
-  it("says first what it is", () => {
+describe("a file in a package", () => {
+  it("starts with a header", () => {
     const silent = packages.filter((source) => posix.basename(source.path) !== "index.ts" && !source.startsWithComment)
     assert.deepStrictEqual(
       silent.map((source) => source.path),
@@ -34,7 +34,7 @@ describe("a file of a package", () => {
     )
   })
 
-  it("bears the name of one thing", () => {
+  it("has a name of one concept", () => {
     const wrong = packages
       .map((source) => source.path)
       .filter((path) => {
@@ -48,7 +48,7 @@ describe("a file of a package", () => {
 })
 
 describe("an example", () => {
-  it("has a main, a test, and a page that says what one will see", () => {
+  it("has a main, a test, and a README that shows what the reader will see", () => {
     const folders = new Set(House.files.flatMap((file) => /^examples\/([^/]+)\//.exec(file)?.[1] ?? []))
     const missing = [...folders].flatMap((name) => {
       const own = House.files.filter((file) => file.startsWith(`examples/${name}/`))

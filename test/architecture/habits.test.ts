@@ -21,7 +21,7 @@ const usesType = (source: Source, name: string) =>
   source.nodes.some((node) => node.type === "TSTypeReference" && nameOf(node["typeName"]) === name)
 
 describe("a package", () => {
-  it("takes no Event but ours: the browser has one of that name", () => {
+  it("does not use the browser's global Event", () => {
     const wrong = packages.filter((source) => usesType(source, "Event") && !declares(source, "Event"))
     assert.deepStrictEqual(
       wrong.map((source) => source.path),
@@ -29,7 +29,7 @@ describe("a package", () => {
     )
   })
 
-  it("catches nothing by try: failures are values", () => {
+  it("does not use try/catch: failures are values", () => {
     const wrong = packages.filter((source) => source.nodes.some((node) => node.type === "TryStatement"))
     assert.deepStrictEqual(
       wrong.map((source) => source.path),
@@ -38,8 +38,8 @@ describe("a package", () => {
   })
 })
 
-describe("a rule", () => {
-  it("is switched off only with its reason, and only for a line", () => {
+describe("a lint rule", () => {
+  it("is disabled only for one line and with a reason", () => {
     const wrong = House.files
       .filter((file) => /\.(ts|mjs)$/.test(file))
       .flatMap((file) =>

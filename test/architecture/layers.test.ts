@@ -14,15 +14,15 @@ const references = (file: string): ReadonlyArray<string> => {
   return (config.references ?? []).map((reference) => reference.path)
 }
 
-describe("the table of the house", () => {
-  it("stands in ARCHITECTURE.md, once there is one, with every package", () => {
+describe("the table of packages", () => {
+  it("is in ARCHITECTURE.md and lists every package", () => {
     assert.deepStrictEqual(
       House.rooms.map((room) => room.name).filter((name) => !layers.has(name)),
       []
     )
   })
 
-  it("lets a room look only down", () => {
+  it("lets a package import lower layers only", () => {
     const upward = [...layers].flatMap(([name, layer]) =>
       layer.mayImport
         .filter((other) => (layers.get(other)?.level ?? Infinity) >= layer.level)
@@ -53,11 +53,11 @@ describe("the table of the house", () => {
 })
 
 describe.each(House.rooms)("$name", ({ manifest, name, sources }) => {
-  it("bears the name of its folder", () => {
+  it("has the name of its folder", () => {
     assert.strictEqual(manifest.name, scope + name)
   })
 
-  it("imports only the rooms below it", () => {
+  it("imports only packages below it", () => {
     const wrong = sources.flatMap((source) =>
       roomsIn(source.packageImports)
         .filter((other) => !layers.get(name)?.mayImport.includes(other))
@@ -66,7 +66,7 @@ describe.each(House.rooms)("$name", ({ manifest, name, sources }) => {
     assert.deepStrictEqual(wrong, [])
   })
 
-  it("reaches no file of another room by a path", () => {
+  it("imports no file of another package by path", () => {
     const wrong = sources.flatMap((source) =>
       source.relativeImports
         .filter((path) => !path.startsWith(`packages/${name}/src/`))
@@ -84,7 +84,7 @@ describe.each(House.rooms)("$name", ({ manifest, name, sources }) => {
     )
   })
 
-  it("declares only rooms below it, and refers its types to the same", () => {
+  it("declares only packages below it, and references the same in its tsconfig", () => {
     const declared = roomsIn(Object.keys(needs(manifest))).sort()
     assert.deepStrictEqual(
       declared.filter((other) => !layers.get(name)?.mayImport.includes(other)),
@@ -96,7 +96,7 @@ describe.each(House.rooms)("$name", ({ manifest, name, sources }) => {
     )
   })
 
-  it("is type-checked with everything else, and seen by the tests", () => {
+  it("is type-checked with everything else, and referenced by the tests", () => {
     assert.include(references("tsconfig.json"), `packages/${name}`)
     assert.include(references("test/tsconfig.json"), `../packages/${name}`)
     assert.property(needs(House.manifest("test/package.json")), manifest.name)

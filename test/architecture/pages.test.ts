@@ -11,7 +11,7 @@ const links = (page: string) =>
     .filter((target) => !/^[a-z]+:/.test(target))
 
 describe("a page", () => {
-  it("links only to files that are there", () => {
+  it("links only to files that exist", () => {
     const broken = pages.flatMap((page) =>
       links(page)
         .filter((target) => !House.has(posix.join(posix.dirname(page), target)))
@@ -22,7 +22,7 @@ describe("a page", () => {
 })
 
 describe("a changeset", () => {
-  it("names packages of ours, and how much changed", () => {
+  it("names our packages and the kind of change", () => {
     const names = House.rooms.map((room) => room.manifest.name)
     const wrong = pages
       .filter((page) => /^\.changeset\/(?!README)/.test(page))
@@ -40,7 +40,7 @@ describe("a changeset", () => {
 })
 
 describe("the page of custom events", () => {
-  it("names each that the runtime says, and no other", () => {
+  it("lists exactly those that the runtime emits", () => {
     const sources = House.files.filter((file) => /^packages\/(runtime|protocol)\/src\/(?!testing|Ordering)/.test(file))
     const place = /event_type: (?:[^"\n]*\? )?"([a-z_]+)"(?: : "([a-z_]+)")?|(?:event|expiring)Type = "([a-z_]+)"/g
     const said = sources.flatMap((file) =>

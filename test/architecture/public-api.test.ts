@@ -25,7 +25,7 @@ const errorClasses = (module: object): ReadonlyArray<readonly [string, Schema.Co
 describe.each(House.rooms)("$name", ({ manifest, name }) => {
   const entries = Object.entries(manifest.exports ?? {}).filter(([entry]) => !entry.includes("*"))
 
-  it("publishes what it exports, built", () => {
+  it("publishes the build of everything it exports", () => {
     const expected = Object.entries(manifest.exports ?? {}).map(([entry, target]) => [entry, built(target)])
     assert.deepStrictEqual(Object.entries(manifest.publishConfig?.exports ?? {}), expected)
     assert.strictEqual(manifest.publishConfig?.access, "public")

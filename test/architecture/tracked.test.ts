@@ -15,18 +15,18 @@ const anything = /(^|\/)[^/]*\.(ts|mjs|js|json|jsonc|ya?ml|md|txt|sh)$|^\.ci\/ru
 const code = /^(packages|examples|test|scripts)\/.*\.(ts|mjs)$/
 
 describe("no file", () => {
-  it("knows a folder of somebody's machine", () => {
+  it("contains a path of somebody's machine", () => {
     assert.deepStrictEqual(
       places(/\/(home|Users)[/][a-z]\w*\/|\/root[/]|(^|[^\w.])\/wor[k]\/|\/tm[p]\/[a-z]+-/, anything),
       []
     )
   })
 
-  it("names the host of a registry", () => {
+  it("contains the host of a registry", () => {
     assert.deepStrictEqual(places(/registry[.][a-z]+|[a-z]+:\/\/\S+[.]tgz/, anything), [])
   })
 
-  it("leaves something to do", () => {
+  it("leaves an unfinished task", () => {
     assert.deepStrictEqual(places(/\b(TOD[O]|FIXM[E]|XX[X]|HAC[K])\b|not implemente[d]/, code), [])
   })
 
@@ -37,7 +37,7 @@ describe("no file", () => {
     )
   })
 
-  it("ends its lines as Windows does", () => {
+  it("has Windows line endings", () => {
     assert.deepStrictEqual(places(/\r$/, code), [])
   })
 })

@@ -26,16 +26,16 @@ const spoken = (name: string) =>
 
 const avoidedIn = (name: string) => [...avoided.keys()].filter((word) => new RegExp(` ${word}s? `).test(spoken(name)))
 
-describe("the words of the house", () => {
-  it.each(["Session", "sessionId", "maxSubAgents", "Subagent", "FunctionCall", "allow_list"])("find %s", (name) => {
+describe("the rule on words to avoid", () => {
+  it.each(["Session", "sessionId", "maxSubAgents", "Subagent", "FunctionCall", "allow_list"])("finds %s", (name) => {
     assert.isNotEmpty(avoidedIn(name))
   })
 
-  it.each(["obsession", "thread", "functionCallee", "possessions"])("leave %s alone", (name) => {
+  it.each(["obsession", "thread", "functionCallee", "possessions"])("accepts %s", (name) => {
     assert.isEmpty(avoidedIn(name))
   })
 
-  it("are the only names in the packages", () => {
+  it("holds for every name in the packages", () => {
     const wrong = House.rooms
       .filter((room) => !foreign.has(room.name))
       .flatMap((room) => room.sources)
@@ -47,7 +47,7 @@ describe("the words of the house", () => {
     assert.deepStrictEqual(wrong, [])
   })
 
-  it("agree with the glossary, once there is one", () => {
+  it("agrees with the glossary", () => {
     const glossary = House.has("CONTEXT.md") ? House.text("CONTEXT.md").toLowerCase().replaceAll("-", " ") : undefined
     const unknown = [...avoided].flat().filter((word) => !(glossary?.includes(word) ?? true))
     assert.deepStrictEqual(

@@ -62,7 +62,7 @@ describe("@ag-ui/client", () => {
     }
   })
 
-  it("accepts any lawful log", async () => {
+  it("accepts any valid log", async () => {
     for (const [seed, log] of lawful(60)) {
       const { agent, failures } = await run(`seed ${seed}`)
       const hasFailed = log.at(-1)?.event.type === "error"

@@ -82,7 +82,7 @@ describe("ai", () => {
     }
   })
 
-  it("accepts any lawful log", async () => {
+  it("accepts any valid log", async () => {
     for (const [seed, log] of lawful(40)) {
       const { errors, message } = await chat(new Host(dialect), `seed ${seed}`, false)
       const text = (message?.parts ?? []).map((one) => (one.type === "text" ? one.text : "")).join("")
@@ -91,14 +91,14 @@ describe("ai", () => {
     }
   })
 
-  it("updates progress in its place, and takes summaries behind the end", async () => {
+  it("updates progress in place, and accepts summaries after the end", async () => {
     const { message } = await chat(new Host(dialect), "scenario one tool")
     const types = message?.parts.map(({ type }) => type) ?? []
     assert.strictEqual(types.filter((type) => type === "data-tool-progress").length, 1)
     assert.deepStrictEqual(types.slice(-2), ["data-cost-summary", "data-latency-summary"])
   })
 
-  it("brings approvals and results as one answer", async () => {
+  it("sends approvals and results as one answer", async () => {
     const host = new Host(dialect)
     await chat(host, "scenario two gated beside a free one")
     const [, command] = host.commands

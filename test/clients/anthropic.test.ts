@@ -35,7 +35,7 @@ describe("@anthropic-ai/sdk", () => {
     assert.strictEqual(text, fold(log).kept)
   })
 
-  it.each(succeeding)("accepts a whole answer: %s", async (name, log) => {
+  it.each(succeeding)("accepts a non-streaming answer: %s", async (name, log) => {
     const host = new Host(dialect)
     const message = await connect(host).messages.create({
       model: "desk",
@@ -46,7 +46,7 @@ describe("@anthropic-ai/sdk", () => {
     else assert.strictEqual(message.stop_reason, "tool_use")
   })
 
-  it("fails with what the run failed with", async () => {
+  it("fails with the run's error", async () => {
     const error: unknown = await connect(new Host(dialect))
       .messages.stream({ model: "desk", max_tokens: 100, messages: [{ role: "user", content: "scenario error" }] })
       .finalMessage()

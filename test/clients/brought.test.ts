@@ -17,7 +17,7 @@ const openai = (served: Served.Served, path: string) =>
 const offered = (served: Served.Served) =>
   served.scene.model.requests.map(({ tools }) => tools.some(({ name }) => name === "brought"))
 
-describe("a tool that a client brings along", () => {
+describe("a client tool", () => {
   it.live("is called through OpenAI's chat completions, as openai's own runner does", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
@@ -52,7 +52,7 @@ describe("a tool that a client brings along", () => {
     })
   )
 
-  it.live("is gone with the next request that does not bring it", () =>
+  it.live("is not offered to a later request that does not define it", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const client = openai(served, "/openai-chat/v1")
@@ -68,7 +68,7 @@ describe("a tool that a client brings along", () => {
     })
   )
 
-  it.live("is refused when the agent has one of its name", () =>
+  it.live("is refused when the agent has a tool of the same name", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const error: unknown = yield* Effect.promise(() =>

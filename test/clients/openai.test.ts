@@ -44,7 +44,7 @@ describe("openai, chat completions", () => {
     assert.strictEqual(text, fold(log).kept)
   })
 
-  it.each(succeeding)("accepts a whole answer: %s", async (name, log) => {
+  it.each(succeeding)("accepts a non-streaming answer: %s", async (name, log) => {
     const host = new Host(chat)
     const { choices } = await connect(host).chat.completions.create({
       model: "desk",
@@ -54,7 +54,7 @@ describe("openai, chat completions", () => {
     assert.strictEqual(choices[0]?.message.content ?? "", fold(log).text)
   })
 
-  it("fails with what the run failed with", async () => {
+  it("fails with the run's error", async () => {
     const stream = connect(new Host(chat)).chat.completions.stream({
       model: "desk",
       messages: [{ role: "user", content: "scenario error" }]
@@ -64,7 +64,7 @@ describe("openai, chat completions", () => {
     assert.include(String(error), "the model is gone")
   })
 
-  it("refuses what is no request, in the shape that the client reads", async () => {
+  it("gets a refusal of an invalid request in the format that it parses", async () => {
     const error: unknown = await connect(new Host(chat))
       .chat.completions.create({ model: "desk", messages: [] })
       .catch((reason: unknown) => reason)
@@ -102,7 +102,7 @@ describe("openai, responses", () => {
     assert.strictEqual(text, fold(log).kept)
   })
 
-  it("accepts any lawful log", async () => {
+  it("accepts any valid log", async () => {
     for (const [seed, log] of lawful(60)) {
       const host = new Host(responses)
       const client = connect(host)
@@ -127,7 +127,7 @@ describe("openai, responses", () => {
     }
   })
 
-  it("brings an approval as an answer to the run that asked", async () => {
+  it("sends an approval to the run that asked", async () => {
     const host = new Host(responses)
     const client = connect(host)
     const first = await client.responses.create({ model: "desk", input: "scenario gated, approved" })

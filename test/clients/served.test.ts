@@ -63,7 +63,7 @@ describe("openai", () => {
     })
   )
 
-  it.live("streams a response, approves what it is asked, and gets the rest", () =>
+  it.live("streams a response, approves a call, and gets the rest", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const client = openai(served, "/openai-responses/v1")
@@ -83,7 +83,7 @@ describe("openai", () => {
     })
   )
 
-  it.live("sees a wrong key and a run that fails as errors of its own", () =>
+  it.live("reports a wrong key and a failed run as errors of its own classes", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const failures = yield* Effect.promise(() =>
@@ -102,7 +102,7 @@ describe("openai", () => {
 })
 
 describe("@anthropic-ai/sdk", () => {
-  it.live("streams a message, and gets one whole", () =>
+  it.live("streams a message, and gets one without a stream", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const client = new Anthropic({ apiKey: "dev-key", baseURL: `${served.url}/anthropic`, maxRetries: 0 })
@@ -129,7 +129,7 @@ describe("ai", () => {
   const textOf = (message: UIMessage | undefined) =>
     (message?.parts ?? []).map((part) => (part.type === "text" ? part.text : "")).join("")
 
-  it.live("streams a message, approves a tool inside of it, and takes a stream up again", () =>
+  it.live("streams a message, approves a tool inside it, and resumes a stream", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const transport = new DefaultChatTransport({
@@ -170,7 +170,7 @@ describe("ai", () => {
 })
 
 describe("@ag-ui/client", () => {
-  it.live("runs an agent through its verifier, and resumes an interrupt", () =>
+  it.live("runs an agent with its event verifier, and resumes an interrupt", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const agent = new HttpAgent({

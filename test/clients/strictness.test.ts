@@ -36,12 +36,12 @@ const fails = async (run: Promise<unknown>) =>
     )
   )
 
-describe("a client refuses", () => {
+describe("the client rejects", () => {
   // One of them tells the console as well.
   beforeEach(() => void vi.spyOn(console, "error").mockImplementation(() => {}))
   afterEach(() => void vi.restoreAllMocks())
 
-  it("a message without its beginning", () =>
+  it("a message without its start", () =>
     fails(
       new Anthropic({ apiKey: "none", maxRetries: 0, fetch: through(anthropic, without("message_start")) }).messages
         .stream({ model: "desk", max_tokens: 1, messages: [{ role: "user", content: "scenario text" }] })

@@ -125,7 +125,7 @@ for (const [transport, make] of [
 ] as const) {
   describe(`the protocol's own server over ${transport}`, () => {
     it.live(
-      "has every tool listed, called, and answering the model",
+      "has every tool listed and called, with results that the model reads",
       () =>
         Effect.gen(function* () {
           const { server } = yield* make
@@ -142,7 +142,7 @@ for (const [transport, make] of [
     )
 
     it.live(
-      "shows how far a long operation is",
+      "reports the progress of a long operation",
       () =>
         Effect.gen(function* () {
           const name = "trigger-long-running-operation"
@@ -157,7 +157,7 @@ for (const [transport, make] of [
     )
 
     it.live(
-      "has its refusals read by the model, and the others go on",
+      "has its errors read by the model, while other calls continue",
       () =>
         Effect.gen(function* () {
           const { server } = yield* make
@@ -176,7 +176,7 @@ for (const [transport, make] of [
 
 describe("the process of a server", () => {
   it.live(
-    "runs while the runtime does and is gone after it",
+    "runs as long as the runtime",
     () =>
       Effect.gen(function* () {
         const { running, server } = yield* stdio

@@ -27,7 +27,7 @@ const tries = async (client: Client): Promise<void> => {
 }
 
 describe("our specialists, called by the official client", () => {
-  it("over stdio", async () => {
+  it("answer over stdio", async () => {
     const client = new Client({ name: "test", version: "1.0.0" })
     await client.connect(new StdioClientTransport({ command: process.execPath, args: [program, "stdio"] }))
     try {
@@ -37,7 +37,7 @@ describe("our specialists, called by the official client", () => {
     }
   }, 30_000)
 
-  it("over streamable HTTP", async () => {
+  it("answer over streamable HTTP", async () => {
     const child = spawn(process.execPath, [program], { stdio: ["ignore", "pipe", "inherit"] })
     const client = new Client({ name: "test", version: "1.0.0" })
     try {

@@ -12,21 +12,21 @@ const usageOf = (usage: Extract<Part, { type: "finish" }>["usage"]) =>
   })
 
 describe("an AI SDK model", () => {
-  it("is known by its provider's name and its id", () => {
+  it("is named by its provider's name and its id", () => {
     const model = AiSdkModel.make(fake())
     assert.deepStrictEqual([model.provider, model.model], ["fake", "fake-1"])
     const named = AiSdkModel.make(fake(), { provider: "ours", model: "one" })
     assert.deepStrictEqual([named.provider, named.model], ["ours", "one"])
   })
 
-  it.effect("hands over what one turn of the event loop brought in one array", () =>
+  it.effect("passes on everything of one turn of the event loop in one array", () =>
     Effect.gen(function* () {
       const { batches } = yield* ask(fake([...text("a"), ...text("b"), finish()]))
       assert.strictEqual(batches[0]?.length, 3)
     })
   )
 
-  it.effect("ends with its finish, and tells its usage before", () =>
+  it.effect("reports its usage before its finish, which comes last", () =>
     Effect.gen(function* () {
       const { exit, parts } = yield* ask(fake([...text("hi"), finish("length")]))
       assert.strictEqual(exit._tag, "Success")
@@ -37,7 +37,7 @@ describe("an AI SDK model", () => {
     })
   )
 
-  it.effect("keeps parts apart that its provider keeps apart, with what goes back to it", () =>
+  it.effect("keeps a provider's separate parts separate, with their metadata", () =>
     Effect.gen(function* () {
       const { parts } = yield* ask(
         fake([
@@ -60,7 +60,7 @@ describe("an AI SDK model", () => {
     })
   )
 
-  it.effect("parses a call's arguments, and passes on as it is what is not JSON", () =>
+  it.effect("parses a call's arguments, and passes on text that is not JSON", () =>
     Effect.gen(function* () {
       const call = (toolCallId: string, input: string): Part => ({
         type: "tool-call",
@@ -78,7 +78,7 @@ describe("an AI SDK model", () => {
     })
   )
 
-  it.effect("tells calls that the provider ran, with their last results", () =>
+  it.effect("reports provider-run calls with their final results", () =>
     Effect.gen(function* () {
       const { parts } = yield* ask(
         fake([
@@ -95,7 +95,7 @@ describe("an AI SDK model", () => {
     })
   )
 
-  it.effect("tells files, sources, warnings and who answered", () =>
+  it.effect("reports files, sources, warnings and the responding model", () =>
     Effect.gen(function* () {
       const { parts } = yield* ask(
         fake([
@@ -115,7 +115,7 @@ describe("an AI SDK model", () => {
     })
   )
 
-  it.effect("adds up the bills of a stream of several messages, and finishes once", () =>
+  it.effect("sums the usage of a stream with several messages, and finishes once", () =>
     Effect.gen(function* () {
       const { parts } = yield* ask(fake([...text("a"), finish("tool-calls"), ...text("b"), finish("stop")]))
       assert.deepStrictEqual(
@@ -181,7 +181,7 @@ describe("an AI SDK model", () => {
     })
   )
 
-  it.effect("fails after a silence that is too long, and not before", () =>
+  it.effect("fails after idleTimeout, and not before", () =>
     Effect.gen(function* () {
       const fiber = yield* Effect.forkChild(
         ask(
@@ -217,7 +217,7 @@ describe("usage", () => {
     })
   )
 
-  it.effect("finds by its totals what is not told apart", () =>
+  it.effect("computes a missing part from the totals", () =>
     Effect.gen(function* () {
       const usage = yield* usageOf({
         inputTokens: { total: 100, noCache: undefined, cacheRead: 60, cacheWrite: undefined },
@@ -227,7 +227,7 @@ describe("usage", () => {
     })
   )
 
-  it.effect("stays unknown where nothing, or no count, was reported", () =>
+  it.effect("stays unknown when nothing, or an invalid count, was reported", () =>
     Effect.gen(function* () {
       const none = { total: undefined, noCache: undefined, cacheRead: undefined, cacheWrite: undefined }
       const nothing = yield* usageOf({
@@ -243,7 +243,7 @@ describe("usage", () => {
     })
   )
 
-  it.effect("is never below 0 where a cache is said to hold more than all", () =>
+  it.effect("is never below 0 when the cache count exceeds the total", () =>
     Effect.gen(function* () {
       const usage = yield* usageOf({
         inputTokens: { total: 10, noCache: undefined, cacheRead: 15, cacheWrite: undefined },
@@ -253,7 +253,7 @@ describe("usage", () => {
     })
   )
 
-  it.effect("adds reasoning to an output that leaves it out", () =>
+  it.effect("adds reasoning to an output count that excludes it", () =>
     Effect.gen(function* () {
       const inputTokens = { total: 10, noCache: 10, cacheRead: undefined, cacheWrite: undefined }
       const more = yield* usageOf({ inputTokens, outputTokens: { total: 2, text: 0, reasoning: 6 } })

@@ -41,9 +41,9 @@ const run = (recording: ReturnType<typeof calling>) =>
     return yield* Asked.run("chat", { agent })
   })
 
-layer(Asked.layer)("a bad answer", (it) => {
+layer(Asked.layer)("an invalid response", (it) => {
   it.effect.each(["look at home", '{"at":"ho', "[]", "42", '{"at":7}'])(
-    "with the arguments %s gives the model a result that says so, and the run goes on",
+    "with arguments %s gives the model a failed result, and the run continues",
     (args) =>
       Effect.gen(function* () {
         const { events, finish, text } = yield* run(calling([["call_1", args]], usage))
@@ -54,7 +54,7 @@ layer(Asked.layer)("a bad answer", (it) => {
       })
   )
 
-  it.effect("with one call id twice runs both calls, each under an id of its own", () =>
+  it.effect("with a duplicate call id runs both calls, each under its own id", () =>
     Effect.gen(function* () {
       const block = (index: number, at: string) => [
         {
@@ -85,7 +85,7 @@ layer(Asked.layer)("a bad answer", (it) => {
     })
   )
 
-  it.effect("without usage is estimated, and marked", () =>
+  it.effect("without usage gets an estimate, marked as one", () =>
     Effect.gen(function* () {
       const { cost } = yield* run(calling([["call_1", '{"at":"a"}']], undefined))
       assert.isTrue(cost?.estimated)
@@ -93,7 +93,7 @@ layer(Asked.layer)("a bad answer", (it) => {
     })
   )
 
-  it.effect("with negative usage is estimated, and marked", () =>
+  it.effect("with negative usage gets an estimate, marked as one", () =>
     Effect.gen(function* () {
       const { cost } = yield* run(
         calling([["call_1", '{"at":"a"}']], { prompt_tokens: -20, completion_tokens: -8, total_tokens: -28 })
@@ -104,7 +104,7 @@ layer(Asked.layer)("a bad answer", (it) => {
     })
   )
 
-  it.effect("that cannot be tried again after it was shown is an error behind what was shown", () =>
+  it.effect("that was already shown is not retried, and ends with an error", () =>
     Effect.gen(function* () {
       const provider = yield* Asked.Provider
       provider.clear()

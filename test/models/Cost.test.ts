@@ -48,11 +48,11 @@ const recorded: ReadonlyArray<readonly [file: string, provider: string, cost: nu
 layer(Asked.layer)("the cost of a recorded stream", (it) => {
   if (!existsSync(shared)) console.warn("Costs of recorded streams are not checked: there is no ../shared/recordings.")
 
-  it("is worked out by hand for one stream a provider at least", () => {
+  it("is computed by hand for at least one stream per provider", () => {
     assert.isAtLeast(new Set(recorded.map(([file]) => file.split("/")[0])).size, 7)
   })
 
-  it.effect.each(existsSync(shared) ? recorded : [])("%s is what its counts cost", ([file, provider, cost]) =>
+  it.effect.each(existsSync(shared) ? recorded : [])("%s costs what its counts say", ([file, provider, cost]) =>
     Effect.gen(function* () {
       const [folder = "", name = ""] = file.split("/")
       const recording = Recording.parse(folder, name, readFileSync(join(shared, `${file}.chunks.txt`), "utf8"))
@@ -66,9 +66,9 @@ layer(Asked.layer)("the cost of a recorded stream", (it) => {
   )
 })
 
-describe("the cost of a stream made here", () => {
-  layer(Asked.layer)("counts a cache once", (it) => {
-    it.effect("with both kinds of cache writes, of Anthropic", () =>
+describe("the cost of a generated stream", () => {
+  layer(Asked.layer)("charges cached tokens once", (it) => {
+    it.effect("includes both kinds of Anthropic's cache writes", () =>
       Effect.gen(function* () {
         const usage = {
           input_tokens: 5,
@@ -96,7 +96,7 @@ describe("the cost of a stream made here", () => {
       })
     )
 
-    it.effect("with reasoning in its output, of OpenAI", () =>
+    it.effect("includes reasoning in OpenAI's output", () =>
       Effect.gen(function* () {
         const payloads = Asked.small("chat", ["hi"]).payloads.map((payload) => JSON.parse(payload))
         const recording = Asked.recordingOf(

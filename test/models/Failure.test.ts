@@ -21,7 +21,7 @@ const failing = (api: Recording.Api, ...answers: ReadonlyArray<RecordedProvider.
     return failure
   })
 
-layer(Asked.layer)("a provider's refusal", (it) => {
+layer(Asked.layer)("a provider's error", (it) => {
   const reasons = [
     [401, {}, "AuthenticationFailed"],
     [403, {}, "AuthenticationFailed"],
@@ -37,7 +37,7 @@ layer(Asked.layer)("a provider's refusal", (it) => {
     [529, { type: "overloaded_error" }, "ProviderUnavailable"]
   ] as const
 
-  it.effect.each(reasons)("of status %i and %j is %s, and repeats neither key nor prompt", ([status, error, tag]) =>
+  it.effect.each(reasons)("with status %i and %j is %s, and repeats neither key nor prompt", ([status, error, tag]) =>
     Effect.gen(function* () {
       const failure = yield* failing(
         "chat",
@@ -48,7 +48,7 @@ layer(Asked.layer)("a provider's refusal", (it) => {
     })
   )
 
-  it.effect("says how long to wait, in seconds, milliseconds or as a date", () =>
+  it.effect("states the retry delay, in seconds, milliseconds or as a date", () =>
     Effect.gen(function* () {
       const waits = yield* Effect.forEach(
         [
@@ -69,8 +69,8 @@ layer(Asked.layer)("a provider's refusal", (it) => {
   )
 })
 
-layer(Asked.layer)("an answer that is none", (it) => {
-  it.effect("is told when it is a page for people", () =>
+layer(Asked.layer)("an invalid response", (it) => {
+  it.effect("is reported when it is an HTML page", () =>
     Effect.gen(function* () {
       const failure = yield* failing("chat", Asked.page())
       assert.strictEqual(failure._tag, "InvalidModelOutput")
@@ -78,14 +78,14 @@ layer(Asked.layer)("an answer that is none", (it) => {
     })
   )
 
-  it.effect.each(Asked.apis)("of %s is told when its frames are no JSON", (api) =>
+  it.effect.each(Asked.apis)("of %s is reported when its frames are not JSON", (api) =>
     Effect.gen(function* () {
       const failure = yield* failing(api, { body: new TextEncoder().encode(`data: {"choices": ${key}\n\n`) })
       assert.strictEqual(failure._tag, "InvalidModelOutput")
     })
   )
 
-  it.effect("is told when it ends before it is complete", () =>
+  it.effect("is reported when it ends before it is complete", () =>
     Effect.gen(function* () {
       const { payloads } = Asked.small("chat", ["half"])
       const failure = yield* failing("chat", Asked.recorded({ api: "chat", payloads: payloads.slice(0, 1) }))
@@ -93,14 +93,14 @@ layer(Asked.layer)("an answer that is none", (it) => {
     })
   )
 
-  it.effect("is told when the connection breaks", () =>
+  it.effect("is reported when the connection breaks", () =>
     Effect.gen(function* () {
       const failure = yield* failing("chat", Asked.recorded(Asked.small("chat", ["whole"]), { cutAt: 0.5 }))
       assert.strictEqual(failure._tag, "NetworkFailed")
     })
   )
 
-  it.effect("is told when nobody listens", () =>
+  it.effect("is reported when no server is listening", () =>
     Effect.gen(function* () {
       const { model } = yield* ProviderPackage.playerOf(Asked.recordingOf("chat", []), "http://127.0.0.1:9")
       const failure = yield* Effect.flip(AiSdkModel.make(model).attempt(request(), () => {}))
@@ -108,7 +108,7 @@ layer(Asked.layer)("an answer that is none", (it) => {
     })
   )
 
-  it.effect("is told by the error inside its stream", () =>
+  it.effect("is reported by the error inside its stream", () =>
     Effect.gen(function* () {
       const provider = yield* Asked.Provider
       const model = yield* Asked.modelOf("anthropic")
@@ -130,8 +130,8 @@ layer(Asked.layer)("an answer that is none", (it) => {
 })
 
 describe("a run", () => {
-  layer(Asked.layer, { excludeTestServices: true })("through a refusal", (it) => {
-    it.effect("waits as long as it was asked, sends again, and pays once", () =>
+  layer(Asked.layer, { excludeTestServices: true })("after a provider's error", (it) => {
+    it.effect("waits for the requested delay, retries, and pays once", () =>
       Effect.gen(function* () {
         const provider = yield* Asked.Provider
         provider.push(Asked.refusal(429, {}, { "retry-after-ms": "1" }), Asked.recorded(Asked.small("chat", ["hi"])))

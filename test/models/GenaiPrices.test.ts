@@ -15,7 +15,7 @@ const find = (provider: string, model: string, when = at) =>
   }).pipe(Effect.provide(GenaiPrices.layer))
 
 describe("prices of public models", () => {
-  it.effect("know a model by its own name, and say so", () =>
+  it.effect("match a model by its exact name, and report that", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* find("anthropic", "claude-sonnet-5"), {
         model: "claude-sonnet-5",
@@ -30,21 +30,21 @@ describe("prices of public models", () => {
     })
   )
 
-  it.effect("know a dated name by the row it begins with, and say which", () =>
+  it.effect("match a dated name by its prefix, and report which", () =>
     Effect.gen(function* () {
       const price = yield* find("openai", "gpt-5-nano-2025-08-07")
       assert.deepInclude(price, { model: "gpt-5-nano", match: "prefix", inputPerMillionUsd: 0.05 })
     })
   )
 
-  it.effect("do not know what nobody has priced", () =>
+  it.effect("are unknown for a model without a row", () =>
     Effect.gen(function* () {
       assert.isUndefined(yield* find("openai", "gpt-7"))
       assert.isUndefined(yield* find("somebody", "gpt-5-nano"))
     })
   )
 
-  it.effect("are not those of a provider whose name is only like it", () =>
+  it.effect("do not match a provider with a similar name", () =>
     Effect.gen(function* () {
       assert.isUndefined(yield* find("openai-compatible", "gpt-5-nano"))
       assert.isUndefined(yield* find("azure-openai", "gpt-5-nano"))
@@ -62,7 +62,7 @@ describe("prices of public models", () => {
     })
   )
 
-  it.effect("change with the day, and within it where the provider's do", () =>
+  it.effect("change by date, and within a day where the provider's do", () =>
     Effect.gen(function* () {
       const book = yield* Prices.Prices
       const input = (time: string) =>
@@ -74,7 +74,7 @@ describe("prices of public models", () => {
     }).pipe(Effect.provide(GenaiPrices.layer))
   )
 
-  it.effect("are kept for the day once they were found", () =>
+  it.effect("are cached for the day", () =>
     Effect.sync(() => {
       let asked = 0
       const book = GenaiPrices.book({
@@ -94,7 +94,7 @@ describe("prices of public models", () => {
     })
   )
 
-  it("name the version of the data that is installed", () => {
+  it("name the version of the installed data", () => {
     const manifest = readFileSync(join(import.meta.dirname, "../../packages/models/package.json"), "utf8")
     const { dependencies }: { readonly dependencies: { readonly [name: string]: string } } = JSON.parse(manifest)
     assert.strictEqual(GenaiPrices.source, `genai-prices ${dependencies["@pydantic/genai-prices"]}`)

@@ -15,7 +15,7 @@ const refused = (name: string, env: { readonly [name: string]: string } = {}) =>
   Effect.map(Effect.flip(made(name, env)), (error) => ({ tag: error.reason._tag, message: error.message }))
 
 describe("a model's name", () => {
-  it("says provider and model, and perhaps an address", () => {
+  it("contains provider and model, and optionally an address", () => {
     assert.deepStrictEqual(Models.parse("openai:gpt-5.2"), { provider: "openai", model: "gpt-5.2", baseURL: undefined })
     assert.deepStrictEqual(Models.parse("openai-compatible:org/qwen3:8b@http://localhost:11434/v1"), {
       provider: "openai-compatible",
@@ -29,16 +29,16 @@ describe("a model's name", () => {
     })
   })
 
-  it("is none without both", () => {
+  it("is invalid without both", () => {
     for (const name of ["", "openai", "openai:", ":gpt", "https://example.com", "openai-compatible:@http://x/v1"]) {
       assert.isUndefined(Models.parse(name), name)
     }
   })
 })
 
-describe("a model by its name", () => {
+describe("a model made by name", () => {
   it.effect.each(["openai:m", "anthropic:m", "google:m", "mistral:m", "cohere:m", "deepseek:m", "groq:m", "xai:m"])(
-    "%s is made with its provider's key",
+    "%s uses its provider's key",
     (name) =>
       Effect.gen(function* () {
         const variable =
@@ -51,7 +51,7 @@ describe("a model by its name", () => {
       })
   )
 
-  it.effect("of nobody's is refused, and says whom we know", () =>
+  it.effect("with an unknown provider is refused, and lists the known ones", () =>
     Effect.gen(function* () {
       const { message, tag } = yield* refused("opnai:gpt-5.2")
       assert.strictEqual(tag, "ProviderUnknown")
@@ -61,7 +61,7 @@ describe("a model by its name", () => {
     })
   )
 
-  it.effect("that is none is refused, and says how to write one", () =>
+  it.effect("with an invalid name is refused, and says how to write one", () =>
     Effect.gen(function* () {
       const { message, tag } = yield* refused("gpt-5.2")
       assert.strictEqual(tag, "NameInvalid")
@@ -69,7 +69,7 @@ describe("a model by its name", () => {
     })
   )
 
-  it.effect("with an address that is none is refused without telling it", () =>
+  it.effect("with an invalid address is refused without repeating it", () =>
     Effect.gen(function* () {
       const { message, tag } = yield* refused("openai:m", { OPENAI_BASE_URL: "user:secret@nowhere" })
       assert.strictEqual(tag, "SettingInvalid")
@@ -82,7 +82,7 @@ describe("a model by its name", () => {
     ["true", "json_schema"],
     ["false", "json_object"],
     [undefined, "json_object"]
-  ] as const)("of a server of one's own is told a schema where it takes one: %s", ([says, format]) =>
+  ] as const)("on a custom server is sent a schema if the setting says so: %s", ([says, format]) =>
     Effect.gen(function* () {
       const bodies: Array<string> = []
       const port = yield* Models.fromConfig("openai-compatible:m@http://localhost:1/v1", {
@@ -98,7 +98,7 @@ describe("a model by its name", () => {
     })
   )
 
-  it.effect("of a server of one's own is refused where the setting is neither true nor false", () =>
+  it.effect("on a custom server is refused when that setting is neither true nor false", () =>
     Effect.gen(function* () {
       const env = { OPENAI_COMPATIBLE_STRUCTURED_OUTPUTS: "yes" }
       const { message } = yield* refused("openai-compatible:m@http://localhost:1/v1", env)
@@ -106,14 +106,14 @@ describe("a model by its name", () => {
     })
   )
 
-  it.effect("of a server of one's own needs its address", () =>
+  it.effect("on a custom server needs its address", () =>
     Effect.gen(function* () {
       const { message } = yield* refused("openai-compatible:qwen3")
       assert.include(message, "OPENAI_COMPATIBLE_BASE_URL")
     })
   )
 
-  it.effect("may be a script, which needs nothing", () =>
+  it.effect("may be the script, which needs no settings", () =>
     Effect.gen(function* () {
       const runtime = yield* Runtime
       const { output } = yield* runtime.complete("good morning")
@@ -130,7 +130,7 @@ describe("a model by its name", () => {
   )
 })
 
-layer(Asked.layer)("a server of one's own", (it) => {
+layer(Asked.layer)("a custom server", (it) => {
   const asked = (name: string, env: { readonly [name: string]: string }) =>
     Effect.gen(function* () {
       const provider = yield* Asked.Provider
@@ -144,21 +144,21 @@ layer(Asked.layer)("a server of one's own", (it) => {
       return provider.received.at(-1)?.path
     })
 
-  it.effect("is asked at the address behind its model, without a key", () =>
+  it.effect("is called at the address after the model, without a key", () =>
     Effect.gen(function* () {
       const { url } = yield* Asked.Provider
       assert.strictEqual(yield* asked(`openai-compatible:qwen3@${url}/v1`, {}), "/v1/chat/completions")
     })
   )
 
-  it.effect("is asked where OPENAI_BASE_URL says, in the words that such servers know", () =>
+  it.effect("is called at OPENAI_BASE_URL, with the API that such servers support", () =>
     Effect.gen(function* () {
       const { url } = yield* Asked.Provider
       assert.strictEqual(yield* asked("openai:llama", { OPENAI_BASE_URL: `${url}/v1` }), "/v1/chat/completions")
     })
   )
 
-  it.effect("is asked under the key of a service", () =>
+  it.effect("is called with the key of a service", () =>
     Effect.gen(function* () {
       const { url } = yield* Asked.Provider
       const port = yield* Effect.provide(

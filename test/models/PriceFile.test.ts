@@ -13,7 +13,7 @@ const problems = (value: unknown) => {
 }
 
 describe("a price file", () => {
-  it("holds rows by provider and model", () => {
+  it("contains rows by provider and model", () => {
     assert.deepStrictEqual(
       rows({ "acme/large": { inputPerMillionUsd: 1, outputPerMillionUsd: 2, cacheReadPerMillionUsd: 0.1 } }),
       {
@@ -29,7 +29,7 @@ describe("a price file", () => {
     )
   })
 
-  it("names fees of tools that the provider runs, a hole among them refused", () => {
+  it("contains fees of provider-run tools, and is refused when one is invalid", () => {
     const row = { inputPerMillionUsd: 1, outputPerMillionUsd: 2 }
     const [read] = Object.values(rows({ "acme/large": { ...row, toolFees: { web_search: 0.01, read_page: 0 } } }))
     assert.deepStrictEqual(read?.toolFees, { web_search: 0.01, read_page: 0 })
@@ -47,7 +47,7 @@ describe("a price file", () => {
     )
   })
 
-  it("may be one of LiteLLM, per token and with its thresholds", () => {
+  it("may be in LiteLLM's format, per token and with its thresholds", () => {
     assert.deepStrictEqual(
       rows({
         "gemini/gemini-x": {
@@ -82,7 +82,7 @@ describe("a price file", () => {
     )
   })
 
-  it("with holes is refused, and names each of them", () => {
+  it("with incomplete rows is refused, and lists each of them", () => {
     assert.deepStrictEqual(
       problems({
         "acme/a": { inputPerMillionUsd: 1 },
@@ -109,7 +109,7 @@ describe("a price file", () => {
     assert.deepStrictEqual(problems("[]"), ["the top level must be an object keyed by model"])
   })
 
-  it.effect("lies on top of the prices beneath", () =>
+  it.effect("overrides the prices beneath", () =>
     Effect.gen(function* () {
       const files = yield* FileSystem.FileSystem
       const path = yield* files.makeTempFileScoped({ suffix: ".json" })

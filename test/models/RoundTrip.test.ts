@@ -63,7 +63,7 @@ const twoSteps = (options: Parameters<typeof Asked.run>[1] = {}) =>
   })
 
 layer(Asked.layer)("the next step", (it) => {
-  it.effect("takes reasoning back to its provider as it was signed and encrypted", () =>
+  it.effect("sends reasoning back to its provider with signature and encryption", () =>
     Effect.gen(function* () {
       const { sent } = yield* twoSteps()
       assert.deepStrictEqual(sent.messages[1]?.content, [
@@ -79,7 +79,7 @@ layer(Asked.layer)("the next step", (it) => {
     })
   )
 
-  it.effect("carries cache marks on the instructions and on the last message", () =>
+  it.effect("puts cache marks on the instructions and on the last message", () =>
     Effect.gen(function* () {
       const mark = { anthropic: { cacheControl: { type: "ephemeral" } } }
       const { sent } = yield* twoSteps({ model: { instructions: mark, lastMessage: mark } })
@@ -88,7 +88,7 @@ layer(Asked.layer)("the next step", (it) => {
     })
   )
 
-  it.effect("adds its usage to the first one's, cached tokens counted once", () =>
+  it.effect("adds its usage to the first step's, and counts cached tokens once", () =>
     Effect.gen(function* () {
       const { finish } = yield* twoSteps()
       const { input, output } = SmallAnswer.tokens
@@ -104,7 +104,7 @@ layer(Asked.layer)("the next step", (it) => {
 })
 
 layer(Asked.layer)("a small answer", (it) => {
-  it.effect.each(Asked.apis)("of %s goes through its provider package, in any pieces", (api) =>
+  it.effect.each(Asked.apis)("of %s passes its provider package, in any pieces", (api) =>
     Effect.gen(function* () {
       const provider = yield* Asked.Provider
       for (let seed = 1; seed <= 5; seed++) {

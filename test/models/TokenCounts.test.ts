@@ -21,7 +21,7 @@ describe("token counts", () => {
     })
   )
 
-  it.effect("are above those for all other models, and never more than a token a byte", () =>
+  it.effect("are higher for all other models, and never more than one token per byte", () =>
     Effect.gen(function* () {
       const { general, known, unknown } = yield* counting
       for (const text of [prose.repeat(50), "日本語の文章です。", "👩‍👩‍👧‍👦", "x", '{"a":[1,2,3]}']) {
@@ -33,14 +33,14 @@ describe("token counts", () => {
     })
   )
 
-  it.effect("take marks of the tokenizer for text like any other", () =>
+  it.effect("count special tokens as ordinary text", () =>
     Effect.gen(function* () {
       const { known } = yield* counting
       assert.isAbove(known("<|endoftext|>"), 1)
     })
   )
 
-  it.effect("of a long text add up within a token for each cut", () =>
+  it.effect("of a long text differ by at most one token per cut", () =>
     Effect.gen(function* () {
       const { known } = yield* counting
       const text = prose.repeat(1000)

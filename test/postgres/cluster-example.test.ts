@@ -15,7 +15,7 @@ const started = (environment: Record<string, string>) =>
 
 describe("examples/cluster", () => {
   it.live(
-    "goes on in the other process when the first is killed, and asks nothing twice",
+    "continues in the other process when the first is killed, and repeats nothing",
     () =>
       Effect.gen(function* () {
         const url = yield* Server.database(yield* Server.server)

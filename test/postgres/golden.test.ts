@@ -38,7 +38,7 @@ describe.each(Release.names)("a Postgres database of %s", (release) => {
   const told = Release.told(release, "postgres")
 
   layer(Address.layer, { timeout: "60 seconds", excludeTestServices: true })((it) => {
-    it.effect("gives the same logs, transcripts, summaries, threads, grants, files and questions", () =>
+    it.effect("returns the same logs, transcripts, summaries, threads, grants, files and questions", () =>
       Effect.flatMap(Address, (address) =>
         Release.dayAfter((world) =>
           Effect.gen(function* () {
@@ -52,7 +52,7 @@ describe.each(Release.names)("a Postgres database of %s", (release) => {
       )
     )
 
-    it.effect("carries all of its open runs on to their ends, each as it should", () =>
+    it.effect("runs all of its open runs to their expected ends", () =>
       Effect.flatMap(Address, (address) =>
         Release.dayAfter(
           (world) =>

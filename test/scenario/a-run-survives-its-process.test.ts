@@ -30,7 +30,7 @@ const length = (seed: number, options: Scenario.ScenarioOptions) =>
 
 describe("a run whose process dies", () => {
   it.live(
-    "says on a journal what it says in memory",
+    "has the same log on a journal as in memory",
     () =>
       Effect.gen(function* () {
         for (let seed = 0; seed < 60; seed++) {
@@ -43,7 +43,7 @@ describe("a run whose process dies", () => {
   )
 
   it.live(
-    "ends with the same log, wherever it dies, doing nothing twice that was done",
+    "ends with the same log wherever it dies, and repeats no finished work",
     () =>
       Effect.gen(function* () {
         for (let seed = 0; seed < 9; seed++) {
@@ -60,7 +60,7 @@ describe("a run whose process dies", () => {
   )
 
   it.live(
-    "ends lawfully with an exact ledger also with faults, budgets, cancels and questions open",
+    "ends with a valid log and an exact ledger, also with faults, budgets, cancels and open questions",
     () =>
       Effect.gen(function* () {
         for (let seed = 100; seed < 135; seed++) {
@@ -72,7 +72,7 @@ describe("a run whose process dies", () => {
   )
 
   it.live(
-    "may die again in its second life, and in its third",
+    "survives a second and a third death",
     () =>
       Effect.gen(function* () {
         for (let seed = 200; seed < 215; seed++) {

@@ -61,7 +61,7 @@ const served = (index: number) =>
 
 describe("a service that lives for an hour", () => {
   it.live(
-    "carries ten thousand runs and keeps no more memory at the end than when it was warm",
+    "executes ten thousand runs without using more memory at the end than after warm-up",
     () => {
       const model = Story.model()
       return Effect.gen(function* () {

@@ -7,7 +7,7 @@ import { Loans } from "../support/Library.ts"
 import * as Story from "../support/Story.ts"
 
 describe("one query, from end to end", () => {
-  it.effect("is one lawful log, seen from the root by its caller, that ends with what it cost and took", () =>
+  it.effect("is one valid log, seen from the root, that ends with its cost and latency", () =>
     Effect.gen(function* () {
       const runtime = yield* Runtime
       const loans = yield* Loans

@@ -220,7 +220,7 @@ const carries = (seed: number) => {
 }
 
 describe("a random tree of parallel specialists under one limit in dollars", () => {
-  it.live("never uses or holds a nano-dollar more, and never hangs, for 500 trees", () =>
+  it.live("never exceeds its limit by a nano-dollar, and never hangs, for 500 trees", () =>
     Effect.gen(function* () {
       const endings = new Map<string | undefined, number>()
       let deepest = 0
@@ -245,7 +245,7 @@ describe("a random tree of parallel specialists under one limit in dollars", () 
 })
 
 describe("parallel specialists, two levels deep", () => {
-  it.effect("never pass the limits that they share, and never hang, for 300 random budgets", () =>
+  it.effect("never exceed the limits that they share, and never hang, for 300 random budgets", () =>
     Effect.gen(function* () {
       const endings = new Map<string | undefined, number>()
       for (let seed = 1; seed <= 300; seed++) {
@@ -258,7 +258,7 @@ describe("parallel specialists, two levels deep", () => {
     })
   )
 
-  it.effect("that each want all that is left wait for each other, and all have their turn", () =>
+  it.effect("that each want the whole remainder wait for each other, and all get their turn", () =>
     Effect.gen(function* () {
       const watch = BudgetWatch.make()
       const model = ScriptedModel.make({

@@ -21,7 +21,7 @@ const faultsOf = Effect.fnUntraced(function* (seed: number) {
 
 describe("random runs on the memory engine", () => {
   it.live(
-    "are lawful, settled, pair-complete and add up, for 3,500 seeds",
+    "are valid, settled, paired and add up, for 3,500 seeds",
     () =>
       Effect.gen(function* () {
         for (const seed of seeds(3500)) assert.deepStrictEqual(yield* faultsOf(seed), [])
@@ -42,7 +42,7 @@ describe("random runs on the memory engine", () => {
   )
 
   it.live(
-    "say the same by the usual way and by the general way, for 500 seeds whose calls do not race",
+    "have the same log by the usual way and by the general way, for 500 seeds whose calls do not race",
     () =>
       Effect.gen(function* () {
         for (const seed of seeds(500)) {
@@ -57,7 +57,7 @@ describe("random runs on the memory engine", () => {
   )
 
   it.live(
-    "are the same when a seed runs again",
+    "are reproducible for a seed",
     () =>
       Effect.gen(function* () {
         for (const seed of seeds(50)) {
@@ -70,7 +70,7 @@ describe("random runs on the memory engine", () => {
   )
 
   it.live(
-    "meet every kind of event, ending and decision that scenarios can bring",
+    "cover every kind of event, ending and decision",
     () =>
       Effect.gen(function* () {
         const met = new Set<string>()

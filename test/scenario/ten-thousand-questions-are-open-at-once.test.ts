@@ -32,7 +32,7 @@ const tenThousand = () => {
 }
 
 describe("ten thousand open questions", () => {
-  it.live("are answered in any order, from other fibers, each once; who comes second is told so", () => {
+  it.live("are answered in any order, from other fibers, each once; a second answer is rejected", () => {
     const { layer, ran } = tenThousand()
     return Effect.gen(function* () {
       const runtime = yield* Runtime
@@ -71,7 +71,7 @@ describe("ten thousand open questions", () => {
     }).pipe(Effect.scoped, Effect.provide(layer))
   })
 
-  it.effect("of many runs and their specialists surface at the roots and find their own calls", () =>
+  it.effect("of many runs and their specialists appear at the roots and resolve the right calls", () =>
     Effect.gen(function* () {
       const runtime = yield* Runtime
       const { lent } = yield* Loans
@@ -110,7 +110,7 @@ describe("ten thousand open questions", () => {
 })
 
 describe("a question", () => {
-  it.effect("is answered from inside the handler of its own event", () =>
+  it.effect("can be answered from inside the handler of its own event", () =>
     Effect.gen(function* () {
       const runtime = yield* Runtime
       const seen = yield* runtime.query("What about tides?").pipe(
@@ -146,7 +146,7 @@ describe("a question", () => {
     }).pipe(Effect.scoped, Effect.provide(Desk.layer(Story.model())))
   )
 
-  it.effect("that is never answered keeps none of its siblings from their ends", () =>
+  it.effect("that is never answered does not block its siblings", () =>
     Effect.gen(function* () {
       const runtime = yield* Runtime
       yield* runtime.start("What about tides?", { runId: "run" })

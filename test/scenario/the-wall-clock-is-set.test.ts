@@ -56,7 +56,7 @@ const isForward = (probe: Probe.Probe) => {
 }
 
 describe.each(cases)("when the wall clock is set, %s", (_, services, byMs) => {
-  it.effect("a tool's timeout rings when its time is over, and no sooner", () =>
+  it.effect("a tool's timeout fires after its duration, and no sooner", () =>
     Effect.gen(function* () {
       const { probe, set } = yield* begin({
         tool: OneTool.work.annotate(ToolSettings.Timeout, "10 seconds"),
@@ -73,7 +73,7 @@ describe.each(cases)("when the wall clock is set, %s", (_, services, byMs) => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("a limit on the run's time counts what has passed, and not what was set", () =>
+  it.effect("a limit on the run's time counts elapsed time", () =>
     Effect.gen(function* () {
       const { probe, set } = yield* begin({
         agent: { budget: Budget.make({ maxDuration: "10 minutes" }) },
@@ -90,7 +90,7 @@ describe.each(cases)("when the wall clock is set, %s", (_, services, byMs) => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("a question expires when its time is over, and no sooner", () =>
+  it.effect("a question expires after its duration, and no sooner", () =>
     Effect.gen(function* () {
       const { probe, set } = yield* begin({
         tool: OneTool.work.setNeedsApproval(true),

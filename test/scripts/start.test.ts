@@ -6,7 +6,7 @@ import { promisify } from "node:util"
 const root = join(import.meta.dirname, "..", "..")
 
 describe("npm start -- --json", () => {
-  it("prints envelopes, one JSON object a line, and nothing else, npm's own words included", async () => {
+  it("prints envelopes, one JSON object per line, and nothing else, including npm's own output", async () => {
     const { stdout } = await promisify(execFile)("npm", ["start", "--", "--json", "--deny", "--path", "docs"], {
       cwd: root,
       shell: process.platform === "win32",

@@ -10,7 +10,7 @@ const task = join(root, "scripts", "task.mjs")
 const installs = "mkdir -p node_modules/.pnpm && cp pnpm-lock.yaml node_modules/.pnpm/lock.yaml && echo noise"
 
 describe("a task", () => {
-  it("that nobody knows ends with code 2 and the list of tasks", async () => {
+  it("that is unknown exits with code 2 and the list of tasks", async () => {
     const { code, stderr, stdout } = await run([task, "constructor"])
     assert.strictEqual(code, 2)
     assert.strictEqual(stdout, "")
@@ -18,7 +18,7 @@ describe("a task", () => {
     assert.match(stderr, /^ {2}start /m)
   })
 
-  it("gets its arguments as they were written", async () => {
+  it("gets its arguments unchanged", async () => {
     using place = new Workplace(installs)
     const { code, stdout } = await place.task("start", "--question", 'two "words"', "")
     assert.strictEqual(stdout, `${JSON.stringify(["--question", 'two "words"', ""])}\n`)
@@ -27,7 +27,7 @@ describe("a task", () => {
 })
 
 describe("the test task", () => {
-  it("fails, and says so in its closing line, when no test ran", async () => {
+  it("fails when no test ran, and says so in its last line", async () => {
     const { code, stdout } = await run([task, "test", "no-such-file"])
     assert.strictEqual(stdout.trimEnd().split("\n").at(-1), "0 passed, 1 failed")
     assert.notStrictEqual(code, 0)
@@ -35,7 +35,7 @@ describe("the test task", () => {
 })
 
 describe("installing", () => {
-  it("says one line, and nothing on standard output", async () => {
+  it("prints one line, and nothing on standard output", async () => {
     using place = new Workplace(installs)
     const { stderr, stdout } = await place.task("start")
     assert.strictEqual(stderr, "Installing what Reins needs. This happens once and takes about half a minute.\n")
@@ -49,20 +49,20 @@ describe("installing", () => {
     assert.strictEqual(stderr, "")
   })
 
-  it("happens once when the lockfile names a package that is not there", async () => {
+  it("happens once when the lockfile names a package that is not available", async () => {
     using place = new Workplace("mkdir -p node_modules/.pnpm && echo less > node_modules/.pnpm/lock.yaml")
     await place.task("start")
     assert.strictEqual((await place.task("start")).stderr, "")
   })
 
-  it("happens again when the lockfile is another", async () => {
+  it("happens again when the lockfile changes", async () => {
     using place = new Workplace(installs)
     await place.task("start")
     place.write("pnpm-lock.yaml", "lockfileVersion: 'other'\n")
     assert.include((await place.task("start")).stderr, "Installing")
   })
 
-  it("that fails shows what was said and what to do, and ends with its code", async () => {
+  it("reports a failure with the output, the cure and the exit code", async () => {
     using place = new Workplace("echo 'cannot open: EACCES, folder x' && exit 3")
     const { code, stderr, stdout } = await place.task("start")
     assert.strictEqual(code, 3)
@@ -71,14 +71,14 @@ describe("installing", () => {
     assert.include(stderr, "Copy the repository to a folder that you own")
   })
 
-  it("that fails for a reason unknown names the command that shows everything", async () => {
+  it("names the command for the full output when the failure is unknown", async () => {
     using place = new Workplace("exit 1")
     const { stderr } = await place.task("start")
     assert.match(stderr, /Run "npx pnpm@\d+\.\d+\.\d+ install" in this folder/)
   })
 })
 
-describe("a child", () => {
+describe("a child process", () => {
   const startedBy = (call: string) => [
     "--input-type=module",
     "--eval",
@@ -87,17 +87,17 @@ describe("a child", () => {
   ]
   const running = (script: string) => startedBy(`run(process.execPath, ["--eval", ${JSON.stringify(script)}])`)
 
-  it("gives its exit code", async () => {
+  it("passes on its exit code", async () => {
     assert.strictEqual((await run(running("process.exit(42)"))).code, 42)
   })
 
-  it("that a signal ends gives 128 and the signal's number", async () => {
+  it("that a signal ends exits with 128 plus the signal's number", async () => {
     const waiting = running("console.log('ready'); setInterval(() => {}, 1000)")
     assert.strictEqual((await run(waiting, {}, (_, kill) => kill("SIGINT"))).code, 130)
     assert.strictEqual((await run(waiting, {}, (_, kill) => kill("SIGTERM"))).code, 143)
   })
 
-  it("gets a signal once that reaches its parent twice", async () => {
+  it("gets a signal once that its parent receives twice", async () => {
     const counting = running(
       `let interrupts = 0
        process.on("SIGINT", () => interrupts++)
@@ -113,7 +113,7 @@ describe("a child", () => {
     assert.strictEqual(code, 1)
   })
 
-  it("is asked to end when the shell is gone that npm put above us", async () => {
+  it("is terminated when npm's shell has ended", async () => {
     const ending = running(
       `process.on("SIGTERM", () => { console.log("asked to end"); process.exit(0) })
        console.log("ready")
@@ -128,7 +128,7 @@ describe("a child", () => {
     assert.strictEqual(stdout, "ready\nasked to end\n")
   })
 
-  it("that cannot be started gives 127 and its name", async () => {
+  it("that cannot be started exits with 127 and prints its name", async () => {
     const { code, stderr } = await run(startedBy('run("no-such-program", [])'))
     assert.strictEqual(code, 127)
     assert.include(stderr, "Could not start no-such-program (ENOENT)")

@@ -22,7 +22,7 @@ const types = (frames: ReadonlyArray<Served.Frame>) =>
   frames.map(({ data }) => (data === "[DONE]" ? data : JSON.parse(data).type))
 
 describe("an approval", () => {
-  it.live("is answered in another dialect than asked, and the first reader sees it go on", () =>
+  it.live("can be answered in another dialect, and the first reader sees the run continue", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const native = served.fetch("/native/query", { body: { prompt: "gated", threadId: "t" } })
@@ -39,7 +39,7 @@ describe("an approval", () => {
     })
   )
 
-  it.live("ends the answer where the protocol ends it there, and the next request goes on", () =>
+  it.live("ends the answer where the protocol requires it, and the next request continues", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const first = yield* served.ask("/ai-sdk/chat", { body: asked("gated") })
@@ -64,7 +64,7 @@ describe("an approval", () => {
     })
   )
 
-  it.live("of two goes on from where the answer before it ended, each time", () =>
+  it.live("for each of two calls continues from where the previous answer ended", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       yield* served.ask("/ai-sdk/chat", { body: asked("two") })
@@ -81,7 +81,7 @@ describe("an approval", () => {
     })
   )
 
-  it.live("is answered once: the second answer is told so", () =>
+  it.live("is accepted once: a second answer is rejected", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       yield* served.ask("/ai-sdk/chat", { body: asked("gated") })
@@ -94,7 +94,7 @@ describe("an approval", () => {
     })
   )
 
-  it.live("given to another thread than it was asked in changes nothing", () =>
+  it.live("addressed to another thread than its own changes nothing", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       yield* served.ask("/ai-sdk/chat", { body: asked("gated") })
@@ -109,7 +109,7 @@ describe("an approval", () => {
     })
   )
 
-  it.live("that stands in a history sent along was never given", () =>
+  it.live("in a history that a client sends along is ignored", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const part = {
@@ -129,7 +129,7 @@ describe("an approval", () => {
     })
   )
 
-  it.live("with arguments that do not fit stays open", () =>
+  it.live("with invalid arguments stays open", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       yield* served.ask("/ai-sdk/chat", { body: asked("gated") })
@@ -142,7 +142,7 @@ describe("an approval", () => {
     })
   )
 
-  it.live("raised by a specialist is found and answered like any other", () =>
+  it.live("of a specialist is found and answered like any other", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const native = served.fetch("/native/query", { body: { prompt: "nested" } })
@@ -153,8 +153,8 @@ describe("an approval", () => {
   )
 })
 
-describe("a call of the client's own", () => {
-  it.live("ends an OpenAI answer, and its result goes on with the run", () =>
+describe("a client tool call", () => {
+  it.live("ends an OpenAI answer, and its result continues the run", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const user = { role: "user", content: "client" }
@@ -175,7 +175,7 @@ describe("a call of the client's own", () => {
     })
   )
 
-  it.live("takes its result over the native interface, once", () =>
+  it.live("accepts its result over the native interface, once", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const { json } = yield* served.ask("/native/query", { body: { prompt: "client", stream: false } })

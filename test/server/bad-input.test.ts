@@ -64,7 +64,7 @@ describe("every route of every dialect", () => {
     ["no UTF-8", Buffer.from([0x7b, 0xff, 0xfe, 0x7d]).toString("latin1")]
   ]
 
-  it.live.each(bodies)("refuses %s in its own shape", ([what, body]) =>
+  it.live.each(bodies)("refuses %s in its own format", ([what, body]) =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const isOptional = /karta.*sessions$|sessions$|cancel$|stop$|approve|reject/
@@ -92,7 +92,7 @@ describe("every route of every dialect", () => {
     "%F0%9F%92%A9"
   ]
 
-  it.live("finds nothing behind ids that are none", () =>
+  it.live("finds nothing for invalid ids", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       for (const { method, path } of paths.filter(({ path: one }) => one.includes(":"))) {
@@ -105,7 +105,7 @@ describe("every route of every dialect", () => {
     })
   )
 
-  it.live("says which methods it has", () =>
+  it.live("lists its methods", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       for (const { path } of paths) {
@@ -120,7 +120,7 @@ describe("every route of every dialect", () => {
 })
 
 describe("the native interface", () => {
-  it.live("refuses path tricks", () =>
+  it.live("rejects path traversal", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       for (const path of [
@@ -140,7 +140,7 @@ describe("the native interface", () => {
     })
   )
 
-  it.live("puts nothing into headers that does not belong there", () =>
+  it.live("puts no unsafe text into headers", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const threadId = "a\r\nx-evil: 1\r\n\r\n\u{1f4a9}"
@@ -150,7 +150,7 @@ describe("the native interface", () => {
     })
   )
 
-  it.live("takes a tool name of a megabyte for what it is", () =>
+  it.live("accepts a tool name of a megabyte", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const name = "n".repeat(1_000_000)
@@ -166,7 +166,7 @@ describe("the native interface", () => {
     })
   )
 
-  it.live("keeps to one thread what a thread is named, whatever the name", () =>
+  it.live("maps any thread name to one thread", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       for (const threadId of ["__proto__", "constructor", "toString", "a/b", "..", "%2e", " ", "ü"]) {

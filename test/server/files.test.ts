@@ -9,7 +9,7 @@ const made = Effect.fnUntraced(function* (served: Served.Served) {
 })
 
 describe("a file that a tool made", () => {
-  it.live("is downloaded by its tenant, to be saved and never run", () =>
+  it.live("is downloaded by its tenant, and never executed", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const { files, path, run } = yield* made(served)
@@ -29,7 +29,7 @@ describe("a file that a tool made", () => {
     })
   )
 
-  it.live("is unknown to another tenant, as one that nobody has", () =>
+  it.live("is unknown to another tenant", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const { path } = yield* made(served)
@@ -46,7 +46,7 @@ describe("a file that a tool made", () => {
     })
   )
 
-  it.live("is gone with its thread", () =>
+  it.live("is deleted with its thread", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const { path } = yield* made(served)

@@ -8,7 +8,7 @@ import * as Served from "./Served.ts"
 const seed = Number(process.env["REINS_SEED"] ?? 20_261_120)
 const requests = 5000
 
-describe("requests drawn from the OpenAPI page", () => {
+describe("requests generated from the OpenAPI document", () => {
   it.live(
     `are answered as it says, ${requests} of them from seed ${seed}`,
     () =>

@@ -45,7 +45,7 @@ const asks: ReadonlyArray<{ readonly name: string; readonly path: string; readon
   }
 ]
 
-describe("a history that comes along with a query", () => {
+describe("a history in a query", () => {
   for (const { body, name, path } of asks) {
     it.live(`is what a new thread begins with: ${name}`, () =>
       Effect.gen(function* () {

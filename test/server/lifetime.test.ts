@@ -23,8 +23,8 @@ const stateOf = (served: Served.Served, runId: string) =>
 /** Completes when the run has ended. */
 const ended = (served: Served.Served, runId: string) => Stream.runDrain(served.runtime.watch(runId))
 
-describe("a run whose reader is gone", () => {
-  it.live("goes on", () =>
+describe("a run whose reader disconnected", () => {
+  it.live("continues", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const runId = yield* leave(served)
@@ -35,7 +35,7 @@ describe("a run whose reader is gone", () => {
     })
   )
 
-  it.live("is cancelled where that is the policy", () =>
+  it.live("is cancelled if the policy says so", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve({ onDisconnect: "cancel" })
       const runId = yield* leave(served)
@@ -44,7 +44,7 @@ describe("a run whose reader is gone", () => {
     })
   )
 
-  it.effect("is cancelled after a while, unless somebody watches it again", () =>
+  it.effect("is cancelled after a delay, unless somebody watches it again", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve({ onDisconnect: { cancelAfter: "1 second" } })
       const runId = yield* leave(served)
@@ -73,7 +73,7 @@ describe("a run whose reader is gone", () => {
 })
 
 describe("a stream", () => {
-  it.live("is kept alive while nothing is said, and cannot be buffered", () =>
+  it.live("is kept alive when idle, and is not buffered by proxies", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve({ keepAlive: "20 millis" })
       const gone = new AbortController()
@@ -94,7 +94,7 @@ describe("a stream", () => {
     })
   )
 
-  it.live("that nobody reads holds up neither the run nor other readers", () =>
+  it.live("that nobody reads blocks neither the run nor other readers", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const prompt = Array.from({ length: 20_000 }, (_, index) => `word${index}`).join(" ")
@@ -117,7 +117,7 @@ describe("a stream", () => {
 })
 
 describe("a server that closes", () => {
-  it.live("ends streams between two frames, without the ones that end a run", () =>
+  it.live("ends streams between two frames, without the frames that end a run", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const open = [
@@ -140,7 +140,7 @@ describe("a server that closes", () => {
   )
 })
 
-describe("inside of somebody's app", () => {
+describe("embedded in another app", () => {
   it.live("a server is a function from a request to a response", () =>
     Effect.gen(function* () {
       const scene = yield* Scene.make

@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import * as Served from "./Served.ts"
 
 describe("a tenant", () => {
-  it.live("that asks too often is told when to come back, and holds up nobody else", () =>
+  it.live("that exceeds its request rate is told when to retry, and affects no other tenant", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve({ limits: { requests: { perSecond: 0.001, burst: 3 } } })
       const statuses = []
@@ -17,7 +17,7 @@ describe("a tenant", () => {
     })
   )
 
-  it.live("has so many runs at once, and a place again when one has ended", () =>
+  it.live("has a limited number of concurrent runs, and gets a slot back when one has ended", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve({ limits: { concurrentRuns: 1 } })
       const held = served.fetch("/native/query", { body: { prompt: "held" } })
@@ -35,7 +35,7 @@ describe("a tenant", () => {
     })
   )
 
-  it.live("keeps its place when a run is refused", () =>
+  it.live("gets its slot back when a run is refused", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve({ limits: { concurrentRuns: 1 } })
       for (let count = 0; count < 3; count += 1) {
@@ -47,7 +47,7 @@ describe("a tenant", () => {
 })
 
 describe("a body", () => {
-  it.live("that is too large is refused, whether it says so or not", () =>
+  it.live("that is too large is refused, with or without a content-length", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve({ maxBodyBytes: 1000 })
       const prompt = "x".repeat(2000)
@@ -64,7 +64,7 @@ describe("a body", () => {
     })
   )
 
-  it.live("that never ends is given up", () =>
+  it.live("that never ends is refused after the timeout", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve({ bodyTimeout: "30 millis" })
       const gone = new AbortController()
@@ -83,14 +83,14 @@ describe("a body", () => {
   )
 })
 
-describe("a page", () => {
+describe("a browser page", () => {
   const ask = (served: Served.Served, origin: string, method = "GET") =>
     served.ask("/native/threads", {
       method,
       headers: { origin, ...(method === "OPTIONS" ? { "access-control-request-headers": "authorization" } : {}) }
     })
 
-  it.live("of a listed origin may ask, and is told that it may", () =>
+  it.live("of a listed origin is allowed, with CORS headers", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve({ origins: ["https://app.example", "null"] })
       for (const origin of ["https://app.example", "null", served.url]) {
@@ -105,7 +105,7 @@ describe("a page", () => {
   )
 
   it.live.each(["https://evil.example", "https://app.example.evil.example", "http://app.example", "null"])(
-    "of %s may not",
+    "of %s is refused",
     (origin) =>
       Effect.gen(function* () {
         const served = yield* Served.serve({ origins: ["https://app.example"] })

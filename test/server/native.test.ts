@@ -6,7 +6,7 @@ import { HttpApiClient, OpenApi } from "effect/http-api"
 import * as Served from "./Served.ts"
 
 describe("the native interface", () => {
-  it.live("is what its contract says, to a typed client", () =>
+  it.live("matches its contract, for a typed client", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const client = yield* HttpApiClient.make(Api.make(), {
@@ -42,7 +42,7 @@ describe("the native interface", () => {
     }).pipe(Effect.provide(FetchHttpClient.layer))
   )
 
-  it("describes every route it has, and no other", () => {
+  it("describes exactly its routes", () => {
     const { paths } = OpenApi.fromApi(Api.make())
     const described = Object.entries(paths).flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ":$1")}`)
@@ -52,7 +52,7 @@ describe("the native interface", () => {
     assert.sameMembers(described, served)
   })
 
-  it.live("answers a query whole where no stream is wanted, and starts one run for one request id", () =>
+  it.live("returns a whole answer without a stream, and starts one run per request id", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const body = { prompt: "hello there", stream: false, requestId: "once" }
@@ -64,7 +64,7 @@ describe("the native interface", () => {
     })
   )
 
-  it.live("pages through threads, newest first, and misses none", () =>
+  it.live("lists threads in pages, newest first, without gaps", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const names = Array.from({ length: 7 }, (_, index) => `t${index}`)
@@ -81,7 +81,7 @@ describe("the native interface", () => {
     })
   )
 
-  it.live("keeps a thread that a run holds", () =>
+  it.live("refuses to delete a thread with an active run", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       yield* Effect.promise(() => served.fetch("/native/query", { body: { prompt: "held", threadId: "t" } }))
@@ -90,7 +90,7 @@ describe("the native interface", () => {
     })
   )
 
-  it.live("ends a run that is cancelled, once", () =>
+  it.live("ends a cancelled run once", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const stream = yield* Effect.promise(() => served.fetch("/native/query", { body: { prompt: "held" } }))
@@ -103,8 +103,8 @@ describe("the native interface", () => {
   )
 })
 
-describe("the pages", () => {
-  it.live("tell whether the server lives, what it counts, what it offers, without a key", () =>
+describe("the public pages", () => {
+  it.live("show health, metrics and the interface without a key", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       assert.deepStrictEqual((yield* served.ask("/health", { key: "" })).json, { status: "ok" })

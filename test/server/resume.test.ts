@@ -15,7 +15,7 @@ const readSome = (response: Promise<Response>, count: number, gone: AbortControl
   })
 
 describe("a watcher", () => {
-  it.live("comes back behind any event, and gets exactly the rest", () =>
+  it.live("resumes after any event, and gets exactly the rest", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const first = yield* served.ask("/native/query", { body: { prompt: "tool" } })
@@ -30,7 +30,7 @@ describe("a watcher", () => {
     })
   )
 
-  it.live("is cut off at every event of a run that goes on, and misses and repeats nothing", () =>
+  it.live("that is disconnected at every event of an active run misses and repeats nothing", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const whole = yield* served.ask("/native/query?view=all", { body: { prompt: "a b c d e f g h i j" } })
@@ -55,7 +55,7 @@ describe("a watcher", () => {
     })
   )
 
-  it.live("comes back in a dialect with more frames than events, between any two", () =>
+  it.live("resumes between any two frames of a dialect with more frames than events", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const body = { threadId: "a", runId: "r", messages: [{ id: "m", role: "user", content: "tool" }] }
@@ -74,7 +74,7 @@ describe("a watcher", () => {
     })
   )
 
-  it.live("from the future waits for the end, from before the start sees all", () =>
+  it.live("with a cursor past the end waits for the end, and with one before the start sees everything", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const first = yield* served.ask("/native/query", { body: { prompt: "hello" } })
@@ -96,7 +96,7 @@ describe("a watcher", () => {
     })
   )
 
-  it.live("reads lines of JSON where it asks for them, each with its place", () =>
+  it.live("reads NDJSON on request, with each event's position", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const { headers, text } = yield* served.ask("/native/query?view=all", {
@@ -114,7 +114,7 @@ describe("a watcher", () => {
 })
 
 describe("two watchers", () => {
-  it.live("of one run in two dialects see the same words, live", () =>
+  it.live("of one run in two dialects see the same text, live", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const native = served.fetch("/native/query", { body: { prompt: "held", threadId: "t" } })

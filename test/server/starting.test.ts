@@ -26,7 +26,7 @@ const slow = Effect.fnUntraced(function* (options: ServerOptions) {
 })
 
 describe("a request that is aborted while its run is created", () => {
-  it.live("gives its place back once its run has ended, and leaves a run that the server knows", () =>
+  it.live("releases its slot once the run has ended, and the server knows the run", () =>
     Effect.gen(function* () {
       const { asked, open, served } = yield* slow({ limits: { concurrentRuns: 2 }, onDisconnect: "cancel" })
       const gone = new AbortController()
@@ -58,8 +58,8 @@ describe("a request that is aborted while its run is created", () => {
   )
 })
 
-describe("one request id, sent again while its run is created", () => {
-  it.live("joins the run that it started, and takes one place", () =>
+describe("a request id that is sent again while its run is created", () => {
+  it.live("joins the run that it started, and takes one slot", () =>
     Effect.gen(function* () {
       const { asked, open, served } = yield* slow({ limits: { concurrentRuns: 1 } })
       const body = { prompt: "once", stream: false, requestId: "same" }

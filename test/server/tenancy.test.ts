@@ -15,7 +15,7 @@ describe("a request", () => {
     ["with another kind of authorization", { key: "", headers: { authorization: "Basic dev-key" } }],
     ["with an empty key", { key: "", headers: { authorization: "Bearer " } }]
   ]
-  it.live.each(refused)("%s is refused in every dialect, whatever the path", ([, asked]) =>
+  it.live.each(refused)("with %s is refused in every dialect, whatever the path", ([, asked]) =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       for (const { dialect, path = `/${dialect.name}` } of Served.dialects) {
@@ -29,7 +29,7 @@ describe("a request", () => {
     })
   )
 
-  it.live("may bring its key in the headers of other protocols", () =>
+  it.live("may send its key in the headers of other protocols", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       for (const name of ["x-api-key", "x-storageapi-token"]) {
@@ -41,7 +41,7 @@ describe("a request", () => {
 })
 
 describe("another tenant", () => {
-  it.live("finds of a run what it finds of none", () =>
+  it.live("gets the same response for a run of others as for a missing one", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const started = yield* Effect.promise(() =>
@@ -74,7 +74,7 @@ describe("another tenant", () => {
     })
   )
 
-  it.live("finds of a thread what it finds of none, and may use its name for one of its own", () =>
+  it.live("gets the same response for a thread of others as for a missing one, and may use its name", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       yield* served.ask("/native/query", { body: { prompt: "the secret", threadId: "t" } })
@@ -138,7 +138,7 @@ describe("another tenant", () => {
     })
   )
 
-  it.live("has its own run behind the same request id", () =>
+  it.live("has its own run for the same request id", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const body = { prompt: "the secret", threadId: "t", requestId: "same" }
@@ -153,8 +153,8 @@ describe("another tenant", () => {
   )
 })
 
-describe("with thread ids of the runtime's own", () => {
-  it.live("one of another tenant is as good as unknown", () =>
+describe("with shared thread ids", () => {
+  it.live("a thread of another tenant is reported as unknown", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve({ threadIds: "shared" })
       yield* served.ask("/native/query", { body: { prompt: "hello", threadId: "t" } })

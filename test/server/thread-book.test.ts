@@ -15,8 +15,8 @@ const note = (threadId: string, createdAt: number): ThreadNote => ({
 const put = (book: ThreadBook.ThreadBookShape, written: ThreadNote) =>
   book.update(written.tenant, written.threadId, () => written)
 
-describe("a book in memory", () => {
-  it.effect("keeps the threads last written to, and lists them oldest first", () =>
+describe("an in-memory thread book", () => {
+  it.effect("keeps the most recently written threads, and lists them oldest first", () =>
     Effect.gen(function* () {
       const book = ThreadBook.makeMemory(3)
       for (const index of [1, 2, 3]) yield* put(book, note(`thread-${index}`, index))
@@ -30,7 +30,7 @@ describe("a book in memory", () => {
     })
   )
 
-  it.effect("lists threads of one moment in the same order, whichever was written to last", () =>
+  it.effect("lists threads of the same moment in a stable order", () =>
     Effect.gen(function* () {
       const book = ThreadBook.makeMemory()
       for (const threadId of ["b", "a", "c", "b"]) yield* put(book, note(threadId, 1))

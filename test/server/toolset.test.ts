@@ -15,7 +15,7 @@ const say = (served: Served.Served, path: string, content: string, more: object 
 const offered = (served: Served.Served) => served.scene.model.requests.at(-1)?.tools.map(({ name }) => name)
 
 describe("the tools of a session of the Agent Application Protocol", () => {
-  it.live("are off unless they are named, and stay as they were named", () =>
+  it.live("are off unless they are named, and keep their state", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const bare = yield* open(served, {})
@@ -28,7 +28,7 @@ describe("the tools of a session of the Agent Application Protocol", () => {
     })
   )
 
-  it.live("run without a word when they are trusted, and ask when they are not", () =>
+  it.live("run without approval when they are trusted, and ask otherwise", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const trusted = yield* say(served, yield* open(served, { tools: [{ name: "plain", trust: true }] }), "tool")
@@ -46,7 +46,7 @@ describe("the tools of a session of the Agent Application Protocol", () => {
     })
   )
 
-  it.live("that its agent guards ask, however much a client trusts them", () =>
+  it.live("that the agent's gate guards ask, however much a client trusts them", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const path = yield* open(served, { tools: [{ name: "gated", trust: true }] })
@@ -54,7 +54,7 @@ describe("the tools of a session of the Agent Application Protocol", () => {
     })
   )
 
-  it.live("of the application are called, and its result is what the model reads", () =>
+  it.live("of the application are called, and the model reads their results", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const path = yield* open(served, {}, [{ name: "brought", description: "Brought", parameters }])

@@ -19,7 +19,7 @@ const accumulate = (name: string) => {
 }
 
 describe("an accumulated run", () => {
-  it.each(scenarios)("says what the native stream says: %s", (name, log) => {
+  it.each(scenarios)("contains the same as the native stream: %s", (name, log) => {
     const run = accumulate(name)
     const { results, text } = fold(log)
     assert.strictEqual(run.text, text)
@@ -29,7 +29,7 @@ describe("an accumulated run", () => {
     assert.deepStrictEqual(new Map(settled), new Map([...results].map(([id, { result }]) => [id, result])))
   })
 
-  it("begins anew with another answer", () => {
+  it("starts over with another answer", () => {
     const accumulation = new Accumulation.Accumulation()
     const log = scenario("gated, approved")
     for (const envelope of log.slice(0, 4)) accumulation.step(envelope)
@@ -75,7 +75,7 @@ const asked: ReadonlyArray<readonly [string, Dialect.Dialect, string, unknown, (
   ]
 ]
 
-describe.each(asked)("a whole answer of %s", (_, dialect, line, body, textOf) => {
+describe.each(asked)("a non-streaming answer of %s", (_, dialect, line, body, textOf) => {
   it.each(scenarios.filter(([name]) => name !== "error"))("is the fold of the stream: %s", (_name, log) => {
     const { answer } = ask(dialect, line, body)
     rule(answer._tag === "Whole", "it is answered at once")

@@ -13,29 +13,29 @@ const gated = () =>
   new Log().step().call("c1", "pay", {}).call("c2", "look", {}).ask("apr-1", "pay", {}, { call: "c1" })
 
 describe("a run", () => {
-  it("is not parked while a sibling works, and is when it has ended", () => {
+  it("is not parked while a sibling runs, and is parked when it has ended", () => {
     assert.isFalse(parkedAt(gated()))
     assert.isTrue(parkedAt(gated().result("c2", 1)))
     assert.isFalse(parkedAt(gated().result("c2", 1).answer("apr-1", "approve")))
   })
 
-  it("is not parked for what is being answered", () => {
+  it("is not parked on what is being answered", () => {
     assert.isFalse(parkedAt(gated().result("c2", 1), ["apr-1"]))
   })
 
-  it("is parked when all that its specialists do is wait", () => {
+  it("is parked when all of its specialists' calls wait", () => {
     const below = () => new Log().step().agent("a1", "helper", "x").below("helper", "a1").step()
     assert.isFalse(parkedAt(below()))
     assert.isFalse(parkedAt(below().call("c1", "pay", {})))
     assert.isTrue(parkedAt(below().call("c1", "pay", {}).ask("apr-1", "pay", {}, { call: "c1" })))
   })
 
-  it("is parked for a plan or a budget only when nothing works beside it", () => {
+  it("is parked on a plan or a budget only when nothing runs beside it", () => {
     assert.isTrue(parkedAt(new Log().step().ask("apr-1", "plan-1", {}, "plan")))
     assert.isFalse(parkedAt(new Log().step().call("c1", "look", {}).ask("apr-1", "maxSteps", {}, "budget")))
   })
 
-  it("is parked for a call that the client must run", () => {
+  it("is parked on a call that the client must run", () => {
     assert.isTrue(parkedAt(new Log().step().call("c1", "locate", {}, "client")))
     assert.isFalse(parkedAt(new Log().step().call("c1", "locate", {}, "client"), ["c1"]))
   })

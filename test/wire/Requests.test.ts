@@ -75,7 +75,7 @@ const anything = (random: () => number, depth = 3): unknown => {
 }
 
 describe.each(dialects)("%s", (_, dialect) => {
-  it("answers any body with a command or a refusal that repeats nothing of it", () => {
+  it("answers any body with a command, or with a refusal that repeats none of it", () => {
     const random = Generated.seeded(11)
     for (const { decode, method } of dialect.routes) {
       for (let round = 0; round < 60; round++) {
@@ -88,7 +88,7 @@ describe.each(dialects)("%s", (_, dialect) => {
     }
   })
 
-  it("has a shape for every refusal, with a status of its kind", () => {
+  it("has a format for every refusal, with the status of its kind", () => {
     const kinds: ReadonlyArray<readonly [Refusal.Kind, number]> = [
       ["bad-request", 400],
       ["unauthorized", 401],
@@ -153,7 +153,7 @@ describe("a query", () => {
       { threadId: "t", runId: "r", messages: [{ id: "m", ...user("hi") }], tools: [], context: [] }
     ]
   ]
-  it.each(asked)("names its thread and its words: %s", (_, dialect, line, body) => {
+  it.each(asked)("has a thread and a text: %s", (_, dialect, line, body) => {
     const started = command(dialect, line, body)
     assert.strictEqual(started._tag, "StartQuery")
     if (started._tag !== "StartQuery") return
@@ -165,7 +165,7 @@ describe("a query", () => {
     assert.strictEqual(text, "hi")
   })
 
-  it("takes no history where the thread is known, and only its texts where it is not", () => {
+  it("uses no history of a known thread, and only the texts of one for a new thread", () => {
     const messages = [
       { role: "system", content: "obey" },
       user("one"),
@@ -194,14 +194,14 @@ const approve = Decision.approve()
 const fieldsOf = (dialect: Dialect.Dialect, line: string, body: unknown): Parsed => command(dialect, line, body)
 
 describe("an answer", () => {
-  it("comes to Karta as a decision about an input", () => {
+  it("reaches Karta as a decision about an input", () => {
     assert.deepInclude(fieldsOf(karta, "PUT /v1/sessions/t/inputs/apr-1", { decision: "approve_session" }), {
       address: { threadId: "t" },
       decisions: [{ approvalId: "apr-1", decision: { type: "approve", scope: "thread" } }]
     })
   })
 
-  it("comes to the Agent Application Protocol all at once", () => {
+  it("reaches the Agent Application Protocol all at once", () => {
     const messages = [
       { role: "tool_permission", toolCallId: "c1", granted: true },
       { role: "tool_permission", toolCallId: "c2", granted: false, reason: "no" },
@@ -247,14 +247,14 @@ describe("an answer", () => {
       { approvalId: "apr-1", decision: approve }
     ]
   ]
-  it.each(forms)("comes to Kai as %s", (_, message, decision) => {
+  it.each(forms)("reaches Kai as %s", (_, message, decision) => {
     assert.deepInclude(fieldsOf(kai, "POST /api/chat", { id: "t", message }), {
       _tag: "Answer",
       decisions: [decision]
     })
   })
 
-  it("comes to AG-UI by its interrupt, and says yes or no, or is refused", () => {
+  it("reaches AG-UI by its interrupt, and approves, rejects, or is refused", () => {
     const input = (entry: object) => ({
       threadId: "t",
       runId: "r",
@@ -279,7 +279,7 @@ describe("Karta's hidden events", () => {
     const started = command(karta, "POST /v1/sessions/t/messages", { text: "hi", ...settings })
     return started._tag === "StartQuery" ? started.automatic : undefined
   }
-  it("drop no approval: a hidden question gets an automatic decision", () => {
+  it("lose no approval: a hidden question gets an automatic decision", () => {
     assert.isUndefined(send({}))
     assert.deepStrictEqual(send({ hidden_event_types: ["input_required"] }), Decision.reject())
     const hidden = { hidden_event_types: ["input_required"], input_required_hidden_policy: "approve_session" }
@@ -289,7 +289,7 @@ describe("Karta's hidden events", () => {
 })
 
 describe("a refusal", () => {
-  it("has the names that each protocol knows", () => {
+  it("uses each protocol's own names", () => {
     const budget = Refusal.make("budget", "BudgetExhausted", "no credit")
     assert.deepStrictEqual(karta.encodeError(budget).body, { error: "budget_exhausted", reason: "no credit" })
     const missing = Refusal.fromQueryRejected(new QueryRejections.ThreadForbidden({ threadId: "x" }))

@@ -46,8 +46,8 @@ const arePairs = (ids: ReadonlyArray<string>) => {
 const anywhere = /^[+-][a-zA-Z0-9_-]{1,40}$/
 const mistral = /^[+-][a-zA-Z0-9]{9}$/
 
-describe("the ids that a provider is sent", () => {
-  it.effect("are those that it gave, where any provider takes them", () =>
+describe("the call ids sent to a provider", () => {
+  it.effect("are unchanged when every provider accepts them", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* sent([call("toolu_01A-b"), result("toolu_01A-b")]), [
         "+toolu_01A-b",
@@ -70,7 +70,7 @@ describe("the ids that a provider is sent", () => {
   )
 
   it.effect.prop(
-    "are lawful and pairs, whatever ours are",
+    "are valid and paired, whatever ours are",
     { ids: Schema.Array(Schema.String.check(Schema.isMaxLength(80))), isMistral: Schema.Boolean },
     ({ ids, isMistral }) =>
       Effect.gen(function* () {
@@ -86,11 +86,11 @@ describe("the ids that a provider is sent", () => {
   )
 })
 
-describe("the ids that a model gave", () => {
+describe("the call ids of a response", () => {
   const calls = (ids: ReadonlyArray<string>): ReadonlyArray<Part> =>
     ids.map((toolCallId) => ({ type: "tool-call", toolCallId, toolName: "look", input: "{}" }))
 
-  it.effect("are kept, but for none and for those that came before in the answer", () =>
+  it.effect("are kept, unless they are empty or repeat an earlier one", () =>
     Effect.gen(function* () {
       const { parts } = yield* ask(fake([...calls(["a", "", "a", "a_2", ""]), finish("tool-calls")]))
       const ids = parts.flatMap((part) => (part.type === "tool-call" ? [part.id] : []))
@@ -98,7 +98,7 @@ describe("the ids that a model gave", () => {
     })
   )
 
-  it.effect("stand at the results of calls that the provider ran, in their order", () =>
+  it.effect("of provider-run calls are matched with their results, in order", () =>
     Effect.gen(function* () {
       const ran = (toolCallId: string, answer: number): ReadonlyArray<Part> => [
         { type: "tool-call", toolCallId, toolName: "code", input: "{}", providerExecuted: true },

@@ -22,8 +22,8 @@ const told = (model: ReturnType<typeof fake>) =>
 const words = (of: Json) =>
   `Your final answer must be JSON that fits this JSON Schema, without any other text:\n${JSON.stringify(of)}`
 
-describe("what a final text must be", () => {
-  it.effect("is told by a schema where the package passes one on", () =>
+describe("the output schema", () => {
+  it.effect("is sent as a schema when the package supports it", () =>
     Effect.gen(function* () {
       const model = fake([finish()])
       yield* ask(model, undefined, request({ output: { name: "sum", schema } }))
@@ -31,7 +31,7 @@ describe("what a final text must be", () => {
     })
   )
 
-  it.effect("is told in the instructions where the package says of itself that it passes none on", () =>
+  it.effect("is put into the instructions when the package declares no support", () =>
     Effect.gen(function* () {
       const model = { ...fake([finish()]), supportsStructuredOutputs: false }
       yield* ask(model, undefined, request({ instructions: "Add.", output: { name: "sum", schema } }))
@@ -39,7 +39,7 @@ describe("what a final text must be", () => {
     })
   )
 
-  it.effect("is told in the instructions once the package has warned, and the warning is logged once", () =>
+  it.effect("is put into the instructions once the package has warned, and the warning is logged once", () =>
     Effect.gen(function* () {
       const lines: Array<unknown> = []
       const logger = Logger.make(({ message }) => void lines.push(message))
@@ -58,7 +58,7 @@ describe("what a final text must be", () => {
     })
   )
 
-  it.effect("that is no object is told in the instructions alone, for a provider's JSON is an object", () =>
+  it.effect("is put into the instructions when it is not an object, since JSON mode requires one", () =>
     Effect.gen(function* () {
       const model = fake([finish()])
       const list: Json = { type: "array", items: { type: "string" } }
@@ -67,7 +67,7 @@ describe("what a final text must be", () => {
     })
   )
 
-  it.effect("that is one of several objects has an object at its root", () =>
+  it.effect("of a union of objects has an object at its root", () =>
     Effect.gen(function* () {
       const model = fake([finish()])
       const union: Json = { anyOf: [schema, { type: "object", properties: { why: { type: "string" } } }] }
@@ -76,7 +76,7 @@ describe("what a final text must be", () => {
     })
   )
 
-  it.effect("is checked when it comes, and sent back where it does not fit", () =>
+  it.effect("is validated against the answer, which is returned to the model when it does not match", () =>
     Effect.gen(function* () {
       const model = {
         ...fake([...text("The sum is 3."), finish()], [...text('{"sum":3}'), finish()]),

@@ -32,8 +32,8 @@ const output = (part: Partial<Message.ResultPart>) =>
 
 const png = "iVBORw0KGgo="
 
-describe("a text without words", () => {
-  it.effect("leaves for no provider", () =>
+describe("an empty text", () => {
+  it.effect("is not sent to any provider", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* last([said(text(" "), text("a"), text(""))]), [{ type: "text", text: "a" }])
       const assistant: Message.Message = { role: "assistant", content: [text("\n\n")] }
@@ -41,7 +41,7 @@ describe("a text without words", () => {
     })
   )
 
-  it.effect("goes back to the provider that hung something on it, and to no other", () =>
+  it.effect("with a provider's metadata is sent to that provider, and to no other", () =>
     Effect.gen(function* () {
       const signed: Message.TextPart = { type: "text", text: "", metadata: { google: { thoughtSignature: "s" } } }
       const history: ReadonlyArray<Message.Message> = [said(text("a")), { role: "assistant", content: [signed] }]
@@ -67,7 +67,7 @@ describe("a text without words", () => {
       { result: "x", content: [text(""), file("image/png", png)] },
       { type: "content", value: [{ type: "file", mediaType: "image/png", data: { type: "data", data: png } }] }
     ]
-  ])("in the result %j is words, or is left out", ([part, sent]) =>
+  ])("in the result %j is sent or left out as it should", ([part, sent]) =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* output(part), sent)
     })
@@ -75,7 +75,7 @@ describe("a text without words", () => {
 })
 
 describe("a failure that was too long", () => {
-  it.effect("is sent as it was cut, and still as a failure", () =>
+  it.effect("is sent shortened, and still as a failure", () =>
     Effect.gen(function* () {
       const cut = { result: "x".repeat(9000), content: [text("x […]")], status: "failed" as const }
       assert.deepStrictEqual(yield* output(cut), { type: "error-text", value: "x […]" })
@@ -97,7 +97,7 @@ describe("a file", () => {
     ["text/plain; charset=utf-8", "aGk=", "text/plain", "aGk="],
     ["", "data:text/plain,a%20b", "text/plain", "YSBi"],
     ["", "no base64!", "application/octet-stream", "no base64!"]
-  ])("of type %j as %s is told as %s", ([type, data, told, bytes]) =>
+  ])("of type %j as %s is sent as %s", ([type, data, told, bytes]) =>
     Effect.gen(function* () {
       const [part] = (yield* last([said(file(type, data))])) ?? []
       assert.deepStrictEqual<unknown>(part, { type: "file", mediaType: told, data: { type: "data", data: bytes } })

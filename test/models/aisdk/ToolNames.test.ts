@@ -32,8 +32,8 @@ const told = (names: ReadonlyArray<string>, taken: ReadonlyArray<string> = []) =
     return { as, meant }
   })
 
-describe("the names of tools", () => {
-  it.effect("stay as they are where any provider takes them, and are mended where not", () =>
+describe("tool names", () => {
+  it.effect("are unchanged when every provider accepts them, and repaired otherwise", () =>
     Effect.gen(function* () {
       const names = ["look", "files/read", "The Planner", "3d", "a-b"]
       const { as, meant } = yield* told(names)
@@ -42,7 +42,7 @@ describe("the names of tools", () => {
     })
   )
 
-  it.effect("do not clash once they are mended, nor with tools that the provider runs", () =>
+  it.effect("stay unique after the repair, also among provider-run tools", () =>
     Effect.gen(function* () {
       const names = ["a.b", "a_b", "a/b", "web.search", "x".repeat(80), `${"x".repeat(80)}y`]
       const { as, meant } = yield* told(names, ["web_search"])
@@ -54,7 +54,7 @@ describe("the names of tools", () => {
   )
 
   it.effect.prop(
-    "are lawful, distinct, and found again, whatever ours are",
+    "are valid, unique, and mapped back, whatever ours are",
     { names: Schema.UniqueArray(Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(90))) },
     ({ names }) =>
       Effect.gen(function* () {
@@ -85,7 +85,7 @@ describe("the names of tools", () => {
     })
   )
 
-  it.effect("that nobody offered stay as the model wrote them", () =>
+  it.effect("that were not offered stay as the model wrote them", () =>
     Effect.gen(function* () {
       const { parts } = yield* ask(fake(calling("gone.away")), undefined, request({ tools: [tool("look")] }))
       assert.deepInclude(parts[0], { type: "tool-call", name: "gone.away" })

@@ -36,7 +36,7 @@ const text = (words: string) => ({ type: "text", text: words })
 const image = { type: "image", mimeType: "image/png", data: "AQID" }
 const file = { type: "file", mediaType: "image/png", data: "AQID" }
 
-describe("what a server's tool answered", () => {
+describe("the result of a server's tool", () => {
   it.effect.each<readonly [string, object, Json, ReadonlyArray<object>]>([
     ["text", { content: [text("a"), text("b")] }, "a\nb", [text("a"), text("b")]],
     ["nothing", { content: [] }, "", []],
@@ -75,7 +75,7 @@ describe("what a server's tool answered", () => {
       },
       [text("A: file:///a"), text("b")]
     ]
-  ])("is told whole: %s", ([, result, told, shown]) =>
+  ])("is complete: %s", ([, result, told, shown]) =>
     Effect.gen(function* () {
       const { part } = yield* answered(result)
       assert.deepStrictEqual<unknown>([part?.status, part?.result, part?.content], [undefined, told, shown])
@@ -87,7 +87,7 @@ describe("what a server's tool answered", () => {
     [{ content: [] }, "The server reported a failure without a message"],
     [{ content: [text("")], structuredContent: { code: 7 } }, '{"code":7}'],
     [{ content: [text("see"), image] }, "see\n[image/png]"]
-  ])("as a failure, %j, has words", ([result, message]) =>
+  ])("as a failure, %j, has a message", ([result, message]) =>
     Effect.gen(function* () {
       const { part } = yield* answered({ ...result, isError: true })
       assert.strictEqual(part?.status, "failed")

@@ -70,20 +70,20 @@ layer(Served.layer, { excludeTestServices: true })("specialists as MCP tools", (
     })
   )
 
-  it.effect("take and give what their schemas say", () =>
+  it.effect("take and return what their schemas say", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* call("adder", { a: 1, b: 2 }), { sum: 3 })
     })
   )
 
-  it.effect("that find no answer say so", () =>
+  it.effect("without an answer return an error", () =>
     Effect.gen(function* () {
       const failure = yield* Effect.flip(call("adder", { a: 13, b: 2 }))
       assert.include(String(failure), "adder")
     })
   )
 
-  it.effect("refuse what does not fit", () =>
+  it.effect("reject invalid input", () =>
     Effect.gen(function* () {
       yield* Effect.flip(call("adder", { a: "one" }))
     })

@@ -42,7 +42,7 @@ const calling = (...names: ReadonlyArray<string>) =>
 
 // Real time: the server is a process of its own.
 layer(NodeServices.layer, { excludeTestServices: true })("tools of an MCP server", (it) => {
-  it.effect("are all there, with what the server says of them", () =>
+  it.effect("are all listed, with the server's annotations", () =>
     Effect.gen(function* () {
       const kit = yield* Effect.provide(McpTools.toolkit(), server)
       const asks = Object.values(kit.tools).map((tool) => [tool.name, tool.needsApproval])
@@ -62,7 +62,7 @@ layer(NodeServices.layer, { excludeTestServices: true })("tools of an MCP server
     })
   )
 
-  it.effect("may be only some", () =>
+  it.effect("can be limited to some", () =>
     Effect.gen(function* () {
       const kit = yield* Effect.provide(McpTools.toolkit({ only: ["echo"], prefix: "a_" }), server)
       assert.deepStrictEqual(Object.keys(kit.tools), ["a_echo"])
@@ -76,7 +76,7 @@ layer(NodeServices.layer, { excludeTestServices: true })("tools of an MCP server
     })
   )
 
-  it.effect("tell how far they are, in steps or in parts of a hundred", () =>
+  it.effect("report progress, in steps or as a percentage", () =>
     Effect.gen(function* () {
       const { events } = yield* calling("count", "measure")
       const progress = (id: string) =>
@@ -97,7 +97,7 @@ layer(NodeServices.layer, { excludeTestServices: true })("tools of an MCP server
     })
   )
 
-  it.effect("that fail tell the model why, and the others go on", () =>
+  it.effect("that fail tell the model why, while others continue", () =>
     Effect.gen(function* () {
       const { results } = yield* calling("fail", "echo")
       assert.deepInclude(results[0], { id: "fail", status: "failed" })
@@ -106,7 +106,7 @@ layer(NodeServices.layer, { excludeTestServices: true })("tools of an MCP server
     })
   )
 
-  it.effect("show pictures as pictures", () =>
+  it.effect("return images as images", () =>
     Effect.gen(function* () {
       const { results } = yield* calling("picture")
       assert.deepStrictEqual(results[0]?.content, [
@@ -116,7 +116,7 @@ layer(NodeServices.layer, { excludeTestServices: true })("tools of an MCP server
     })
   )
 
-  it.effect("that may destroy something do not run unasked", () =>
+  it.effect("that may be destructive do not run without approval", () =>
     Effect.gen(function* () {
       const { events, results } = yield* calling("wipe", "unsaid", "append")
       assert.deepStrictEqual(
@@ -127,7 +127,7 @@ layer(NodeServices.layer, { excludeTestServices: true })("tools of an MCP server
     })
   )
 
-  it.effect("are gone with their process when the layer is", () =>
+  it.effect("end with their process when the layer closes", () =>
     Effect.gen(function* () {
       const spawner = yield* ChildProcessSpawner
       const running: Array<Effect.Effect<boolean>> = []

@@ -46,8 +46,8 @@ const parts: ReadonlyArray<ModelPart> = [
 const ask = (model: ScriptedModel.ScriptedModel, options?: ModelTelemetry.Options) =>
   ModelTelemetry.traced(model, options).attempt(said, () => {})
 
-describe("a request's telemetry", () => {
-  it.effect("is a client span in the words of the conventions, all input counted with its cached parts", () =>
+describe("the telemetry of a request", () => {
+  it.effect("is a client span by the conventions, with all input and its cached parts", () =>
     Effect.gen(function* () {
       const { spans } = yield* watching(ask(ScriptedModel.make({ replies: [{ parts: [parts] }] })))
       assert.deepStrictEqual(
@@ -73,7 +73,7 @@ describe("a request's telemetry", () => {
     })
   )
 
-  it.effect("tells nothing that was said, unless it is asked to", () =>
+  it.effect("contains no content unless content capture is on", () =>
     Effect.gen(function* () {
       const reply = { replies: [{ parts: [parts] }] }
       const quiet = yield* watching(ask(ScriptedModel.make(reply)))
@@ -85,7 +85,7 @@ describe("a request's telemetry", () => {
     })
   )
 
-  it.effect("names the reason of a failure", () =>
+  it.effect("contains the reason of a failure", () =>
     Effect.gen(function* () {
       const failure = new ModelFailure.RateLimited({ provider: "scripted", model: "scripted-1" })
       const { exit, spans } = yield* watching(ask(ScriptedModel.make({ replies: [ScriptedModel.failure(failure)] })))
@@ -119,7 +119,7 @@ describe("a request's telemetry", () => {
     })
   )
 
-  it.effect("stands around each step of a run, under the span of its caller", () =>
+  it.effect("surrounds each step of a run, under the span of its caller", () =>
     Effect.gen(function* () {
       const model = ScriptedModel.make({ replies: [ScriptedModel.text("hi")] })
       const { spans } = yield* watching(

@@ -56,8 +56,8 @@ const Traces = Schema.fromJsonString(
   })
 )
 
-describe("a run's telemetry, exported", () => {
-  it.live("reaches a collector by OTLP: spans with cost and approvals, metrics, and nothing that was said", () =>
+describe("the telemetry of a run", () => {
+  it.live("reaches a collector by OTLP: spans with cost and approvals, metrics, and no content", () =>
     Effect.gen(function* () {
       const { baseUrl, bodies } = yield* collector
       const model = ScriptedModel.make({

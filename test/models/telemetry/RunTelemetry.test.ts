@@ -48,7 +48,7 @@ const traced = Effect.gen(function* () {
 
 const attributes = (span: Tracer.NativeSpan | undefined) => Object.fromEntries(span?.attributes ?? [])
 
-describe("a run's telemetry", () => {
+describe("the telemetry of a run", () => {
   it.effect("nests requests and tools in their agents, and specialists in their coordinators", () =>
     Effect.gen(function* () {
       const spans = yield* traced
@@ -70,7 +70,7 @@ describe("a run's telemetry", () => {
     })
   )
 
-  it.effect("tells how agents and tools ended, and nothing that was said", () =>
+  it.effect("records how agents and tools ended, and no content", () =>
     Effect.gen(function* () {
       const spans = yield* traced
       const [lead] = spans

@@ -4,8 +4,8 @@ import { Delivery } from "@reins/models/testing"
 const bytes = new TextEncoder().encode("Grüße aus 日本, 👩‍👩‍👧‍👦, and so on and on")
 const join = (pieces: ReadonlyArray<Uint8Array>) => pieces.flatMap((piece) => [...piece])
 
-describe("pieces", () => {
-  it("are the bytes again when they are joined, for every seed", () => {
+describe("the pieces of a response", () => {
+  it("join to the same bytes for every seed", () => {
     for (let seed = 0; seed < 200; seed++) {
       assert.deepStrictEqual(
         join(Delivery.split(bytes, { seed, maxPiece: 1 + (seed % 9) })),
@@ -15,7 +15,7 @@ describe("pieces", () => {
     }
   })
 
-  it("are the same for the same seed, and others for another", () => {
+  it("are the same for the same seed, and differ for another", () => {
     const sizes = (seed: number) => Delivery.split(bytes, { seed, maxPiece: 8 }).map((piece) => piece.length)
     assert.deepStrictEqual(sizes(7), sizes(7))
     assert.notDeepEqual(sizes(7), sizes(8))
@@ -26,7 +26,7 @@ describe("pieces", () => {
     assert.isTrue(pieces.some((piece) => new TextDecoder().decode(piece).includes("\uFFFD")))
   })
 
-  it("stop where the answer is cut", () => {
+  it("stop where the response is cut", () => {
     assert.deepStrictEqual(join(Delivery.split(bytes, { seed: 1, cutAt: 0.5 })), [
       ...bytes.subarray(0, bytes.length >> 1)
     ])

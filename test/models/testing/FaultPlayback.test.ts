@@ -13,16 +13,16 @@ const answer = (api: (typeof Asked.apis)[number]) =>
 const cases = Asked.apis.flatMap((api) => Fault.all.map((fault) => [api, fault] as const))
 
 // Real time: providers stall in it.
-layer(Asked.layer, { excludeTestServices: true })("an answer under a fault", (it) => {
+layer(Asked.layer, { excludeTestServices: true })("a response under a fault", (it) => {
   it.effect.each(cases.map(([api, fault]) => ({ api, fault, name: Fault.nameOf(fault) })))(
-    "of $api, $name: lawful, ended, nothing lost",
+    "of $api, $name leaves a valid, ended and complete log",
     ({ api, fault }) =>
       Effect.gen(function* () {
         assert.deepStrictEqual(yield* FaultPlayback.play(answer(api), fault), [])
       })
   )
 
-  it.effect("ends its request at the provider when it is interrupted", () =>
+  it.effect("has its request aborted at the provider when it is interrupted", () =>
     Effect.gen(function* () {
       const provider = yield* Asked.Provider
       provider.push(Asked.recorded(answer("chat"), { seed: 1, stallAt: 0.5 }))

@@ -9,7 +9,7 @@ import * as Asked from "../Provider.ts"
 const key = "sk-live-0123456789abcdefghijklmnop"
 
 layer(Asked.layer)("a recorder", (it) => {
-  it.effect("keeps what a provider streamed, and passes it through", () =>
+  it.effect("stores what a provider streamed, and passes it through", () =>
     Effect.gen(function* () {
       const provider = yield* Asked.Provider
       const done = yield* Deferred.make<Recorder.Recorded>()
@@ -36,7 +36,7 @@ layer(Asked.layer)("a recorder", (it) => {
     })
   )
 
-  it.effect("takes out the keys of the request, wherever the provider repeats them", () =>
+  it.effect("removes the request's keys wherever the provider repeats them", () =>
     Effect.gen(function* () {
       const done = yield* Deferred.make<Recorder.Recorded>()
       const recording = Recorder.make({
@@ -58,14 +58,14 @@ layer(Asked.layer)("a recorder", (it) => {
 })
 
 describe("a recording", () => {
-  it("is of the kind of API that its payloads are of, whatever its folder is called", () => {
+  it("has the kind of API of its payloads, whatever its folder is called", () => {
     for (const api of Asked.apis) {
       const text = Asked.small(api, ["a"]).payloads.join("\n")
       assert.strictEqual(Recording.parse("somebody", "x", text).api, api)
     }
   })
 
-  it("comes back from its own bytes", () => {
+  it("can be parsed from its own bytes", () => {
     for (const api of Asked.apis) {
       const recording = Asked.small(api, ["a", "b\nc"])
       assert.deepStrictEqual(

@@ -46,8 +46,8 @@ const filled = (filename: string) =>
     yield* Effect.sleep(100)
   }).pipe(Effect.provide(runtime(filename)))
 
-describe("a run as lines", () => {
-  it.live("comes out of the other database as it came out of the first", () =>
+describe("an exported run", () => {
+  it.live("is the same after an import into another database", () =>
     Effect.gen(function* () {
       const { here, there } = yield* files
       yield* filled(here)
@@ -63,7 +63,7 @@ describe("a run as lines", () => {
     })
   )
 
-  it.live("goes on in the other database, where it had not ended", () =>
+  it.live("continues in the other database if it had not ended", () =>
     Effect.gen(function* () {
       const { here, there } = yield* files
       yield* filled(here)
@@ -84,7 +84,7 @@ describe("a run as lines", () => {
     })
   )
 
-  it.live("keeps events of a later version as they came, and goes on behind them", () =>
+  it.live("keeps events of a later version, and continues after them", () =>
     Effect.gen(function* () {
       const { here, there } = yield* files
       yield* filled(here)
@@ -121,7 +121,7 @@ describe("a run as lines", () => {
     })
   )
 
-  it.live("is refused whole where a line is not of a run", () =>
+  it.live("is refused completely when a line is invalid", () =>
     Effect.gen(function* () {
       const { here, there } = yield* files
       yield* filled(here)
@@ -137,7 +137,7 @@ describe("a run as lines", () => {
 })
 
 describe("a run that ended long ago", () => {
-  it.live("is forgotten but for its id and what its thread holds; one that waits is kept", () =>
+  it.live("is deleted except for its id and its thread's messages, while a waiting run is kept", () =>
     Effect.gen(function* () {
       const { here } = yield* files
       yield* filled(here)
@@ -187,7 +187,7 @@ describe("streamed text", () => {
       Layer.provide([Layer.succeed(Model, slow(60)), Layer.fresh(Sqlite.layer({ filename, gatherMs: 0 }))])
     )
 
-  it.live("is packed into a row when its run has ended; a watcher sees it as it came, from any place", () =>
+  it.live("is packed into one row when its run has ended, and watchers see every event, from any position", () =>
     Effect.gen(function* () {
       const { here } = yield* files
       yield* Effect.gen(function* () {
@@ -204,7 +204,7 @@ describe("streamed text", () => {
     })
   )
 
-  it.live("that nobody packed is packed by an operator, once", () =>
+  it.live("that was left unpacked is packed by an operator, once", () =>
     Effect.gen(function* () {
       const { here } = yield* files
       const before = yield* Effect.gen(function* () {

@@ -46,8 +46,8 @@ const asks = (threadId: string, runId: string) =>
     return (yield* complete("Do it.", { threadId, runId })).output
   })
 
-describe("a file that cannot be used is refused in words that name the cure", () => {
-  it.effect("because its folder is not there", () =>
+describe("an unusable file is refused with a message that names the cure", () => {
+  it.effect("when its folder does not exist", () =>
     Effect.gen(function* () {
       const { message, reason } = yield* refused(join(yield* folder, "nowhere", "runs.db"))
       assert.strictEqual(reason, "CannotOpen")
@@ -55,7 +55,7 @@ describe("a file that cannot be used is refused in words that name the cure", ()
     })
   )
 
-  it.effect("because it is no database", () =>
+  it.effect("when it is not a database", () =>
     Effect.gen(function* () {
       const file = join(yield* folder, "runs.db")
       writeFileSync(file, "This is a letter, and a long one, so that nobody takes it for an empty file.".repeat(20))
@@ -63,7 +63,7 @@ describe("a file that cannot be used is refused in words that name the cure", ()
     })
   )
 
-  it.effect("because a later version wrote it", () =>
+  it.effect("when a later version wrote it", () =>
     Effect.gen(function* () {
       const file = join(yield* folder, "runs.db")
       yield* Effect.scoped(Sqlite.journal({ filename: file }))
@@ -74,7 +74,7 @@ describe("a file that cannot be used is refused in words that name the cure", ()
     })
   )
 
-  it.live("because another process keeps it locked for good", () =>
+  it.live("when another process keeps it locked", () =>
     Effect.gen(function* () {
       const file = join(yield* folder, "runs.db")
       yield* Effect.scoped(Sqlite.journal({ filename: file }))
@@ -87,7 +87,7 @@ describe("a file that cannot be used is refused in words that name the cure", ()
 })
 
 describe("a database that is busy", () => {
-  it.live("is asked again until it is free", () =>
+  it.live("is retried until it is free", () =>
     Effect.gen(function* () {
       const file = join(yield* folder, "runs.db")
       const store = yield* Sqlite.journal({ filename: file })
@@ -106,7 +106,7 @@ describe("a database that is busy", () => {
 })
 
 describe("a runtime over SQLite", () => {
-  it.live("knows the thread of a runtime before it on the same file", () =>
+  it.live("finds the thread of an earlier runtime on the same file", () =>
     Effect.gen(function* () {
       const file = join(yield* folder, "runs.db")
       assert.strictEqual(yield* asks("thread", "one").pipe(Effect.provide(runtime(file))), "Done.")
@@ -128,7 +128,7 @@ describe("a runtime over SQLite", () => {
     })
   )
 
-  it.live("leaves a run that cannot be read alone, and carries the others", () =>
+  it.live("leaves an unreadable run alone, and executes the others", () =>
     Effect.gen(function* () {
       const file = join(yield* folder, "runs.db")
       const store = Sqlite.journal({ filename: file })
@@ -154,7 +154,7 @@ describe("a runtime over SQLite", () => {
     }).pipe(quiet)
   )
 
-  it.live("brings a file of the first version to its own, and reads what is in it", () =>
+  it.live("migrates a file of the first version, and reads its content", () =>
     Effect.gen(function* () {
       const file = join(yield* folder, "runs.db")
       yield* asks("thread", "one").pipe(Effect.provide(runtime(file)))
@@ -179,7 +179,7 @@ describe("a runtime over SQLite", () => {
     })
   )
 
-  it.live("goes on from a copy of its files, made while it ran", () =>
+  it.live("continues from a copy of its files, made while it ran", () =>
     Effect.gen(function* () {
       const path = yield* folder
       const file = join(path, "runs.db")

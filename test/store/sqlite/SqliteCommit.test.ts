@@ -40,8 +40,8 @@ const begun = (ids: ReadonlyArray<string>) =>
     return { filename, write, kept }
   })
 
-describe("commits that come at once", () => {
-  it.live("leave out who was overtaken and who left a gap, and nobody else", () =>
+describe("concurrent commits", () => {
+  it.live("are rejected for a replaced owner and for a gap, and accepted for all others", () =>
     Effect.gen(function* () {
       const { kept, write } = yield* begun(["a", "b", "c", "d"])
       const ends = yield* Effect.all([write(0), write(1, { epoch: 0 }), write(2, { seq: 5 }), write(3)], {
@@ -52,7 +52,7 @@ describe("commits that come at once", () => {
     })
   )
 
-  it.live("are each tried alone where the database refuses them together", () =>
+  it.live("are retried one by one when the database rejects them together", () =>
     Effect.gen(function* () {
       const { filename, kept, write } = yield* begun(["a", "bad", "c"])
       const other = new DatabaseSync(filename)

@@ -70,7 +70,7 @@ const answersIn = (name: string, open = openIn("delta")) =>
   play(open, scenario(name)).map((frames) => frames.map(({ data, event }) => [event, JSON.parse(data)]))
 
 describe("a turn of the Agent Application Protocol", () => {
-  it("begins a session that it makes with its id, where the version says so", () => {
+  it("starts a session that it creates with its id, where the version says so", () => {
     const [[first, second] = []] = play(dialectV2.open, scenario("text"))
     assert.deepStrictEqual(
       [first, second].map((frame) => (frame === undefined ? "" : Sse.encode(frame))),
@@ -78,7 +78,7 @@ describe("a turn of the Agent Application Protocol", () => {
     )
   })
 
-  it("shows all calls that wait, then results of those that did not, then stops", () => {
+  it("shows all waiting calls, then results of the others, then stops", () => {
     const [first = []] = answersIn("two gated beside a free one")
     assert.deepStrictEqual(
       first.map(([event]) => event),
@@ -86,7 +86,7 @@ describe("a turn of the Agent Application Protocol", () => {
     )
   })
 
-  it("shows the call that a specialist asks about, and the specialist when it has answered", () => {
+  it("shows the call that a specialist asks about, and the specialist when it has ended", () => {
     const [first = [], second = []] = answersIn("specialist that asks")
     const names = (events: typeof first) =>
       events.flatMap(([event, data]) => (event === "tool_call" ? [data.name] : []))
@@ -94,7 +94,7 @@ describe("a turn of the Agent Application Protocol", () => {
     assert.deepStrictEqual(names(second), ["researcher"])
   })
 
-  it("says a whole message where it is asked to", () => {
+  it("sends whole messages on request", () => {
     const [first = []] = answersIn("reasoning", openIn("message"))
     assert.deepStrictEqual(first, [
       ["turn_start", {}],
@@ -123,7 +123,7 @@ const none = (name: string): ReadonlyArray<Parsed> => {
 }
 
 describe("mode none", () => {
-  it("gives the whole exchange", () => {
+  it("returns the whole exchange", () => {
     assert.deepStrictEqual(none("one tool"), [
       {
         stopReason: "end_turn",
@@ -147,7 +147,7 @@ describe("mode none", () => {
     ])
   })
 
-  it("begins with the tool's message behind a granted permission", () => {
+  it("starts with the tool's message after a granted permission", () => {
     assert.deepStrictEqual(none("gated, approved"), [
       {
         stopReason: "tool_use",
@@ -171,7 +171,7 @@ describe("mode none", () => {
     ])
   })
 
-  it("shows what a specialist asks in the last message, and its result first", () => {
+  it("shows a specialist's question in the last message, after its result", () => {
     const [first, second] = none("specialist that asks")
     const buy = "researcher#c1/c1"
     assert.deepStrictEqual(first.messages, [

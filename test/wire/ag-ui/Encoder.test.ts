@@ -8,7 +8,7 @@ import { read } from "./Reader.ts"
 suite("AG-UI", () => ({ open: dialect.open, read, retracts: false, result: asText }))
 
 describe("an interrupt", () => {
-  it("names the questions of specialists too, and suspends them", () => {
+  it("includes the questions of specialists, and suspends them", () => {
     const [first = []] = play(dialect.open, scenario("specialist that asks"))
     const events = first.map(({ data }) => JSON.parse(data))
     const last = events.at(-1)
@@ -22,7 +22,7 @@ describe("an interrupt", () => {
     })
   })
 
-  it("stands beside calls that the client must run as their ids", () => {
+  it("lists the calls that the client must run by id", () => {
     const [first = []] = play(dialect.open, scenario("client tool"))
     assert.deepStrictEqual(JSON.parse(first.at(-1)?.data ?? "{}").outcome, {
       type: "success",

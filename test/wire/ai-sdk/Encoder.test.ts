@@ -21,7 +21,7 @@ const types = (name: string) =>
   )
 
 describe("a retracted step", () => {
-  it("is emptied and said again, with no second boundary", () => {
+  it("is reset and sent again, without a second boundary", () => {
     const [first = []] = types("retracted")
     assert.deepStrictEqual(
       first.filter((type) => /step/.test(type)),
@@ -31,7 +31,7 @@ describe("a retracted step", () => {
 })
 
 describe("an answer that ends at a question", () => {
-  it("closes its step and goes on with the same message", () => {
+  it("closes its step and continues with the same message", () => {
     assert.deepStrictEqual(types("gated, rejected"), [
       ["start", "start-step", "tool-input-available", "tool-approval-request", "finish-step", "finish", "[DONE]"],
       [

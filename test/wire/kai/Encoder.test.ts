@@ -26,7 +26,7 @@ describe("a chat that asks", () => {
     assert.deepStrictEqual(asked, [["apr-1"], ["apr-1"], []])
   })
 
-  it("gives a call that was asked about and failed an output, or it would be asked about again", () => {
+  it("gives a failed call an output, so that it is not asked about again", () => {
     const [, second = []] = play(dialect.open, scenario("gated, then failing"))
     const states = second.map(({ data }) => JSON.parse(data).state ?? JSON.parse(data).type)
     assert.includeMembers(states, ["output-available", "tool-output-error"])

@@ -33,7 +33,7 @@ describe("a managed agent's log", () => {
     return play(answer.open, runs).flat()
   }
 
-  it("counts over all runs of the session, and goes on behind any event", () => {
+  it("counts over all runs of the session, and continues after any event", () => {
     const all = follow("0")
     assert.deepStrictEqual(
       all.map(({ id }) => id),

@@ -41,14 +41,14 @@ suite("native", () => ({
 }))
 
 describe("the native stream", () => {
-  it.each(scenarios)("keeps the law of the root view: %s", (_, log) => {
+  it.each(scenarios)("follows the order of the root view: %s", (_, log) => {
     const events = play(openRoot, log)
       .flat()
       .map(({ data }) => decode(data))
     assert.deepStrictEqual(Ordering.checkEvents(events), [])
   })
 
-  it("numbers its frames by seq, and shows every envelope where all are asked for", () => {
+  it("numbers its frames by seq, and shows every envelope on request", () => {
     for (const [, log] of scenarios) {
       const frames = play(dialect.open, log).flat()
       assert.deepStrictEqual(

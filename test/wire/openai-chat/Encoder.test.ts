@@ -18,7 +18,7 @@ const plain = () => {
   return decoded.success.answer.open()
 }
 
-describe("a stream that nobody asked events of", () => {
+describe("a stream without our events", () => {
   it.each(scenarios)("has a choice in every chunk: %s", (_, log) => {
     for (const { data } of play(plain, log).flat()) {
       if (data === "[DONE]" || data.startsWith('{"error"')) continue

@@ -26,14 +26,14 @@ suite("OpenAI Responses", (log) => ({
 }))
 
 describe("a response", () => {
-  it("asks for an approval by an item, and the next one says which it had", () => {
+  it("asks for an approval by an item, and the next response names it", () => {
     const [first = [], second = []] = play(dialect.open, scenario("gated, approved"))
     assert.include(first.at(-1)?.data, '"type":"mcp_approval_request","id":"apr-1"')
     assert.include(second.at(-1)?.data, '"approval_request_id":"apr-1"')
     assert.include(second.at(-1)?.data, '"previous_response_id":"resp_run-1"')
   })
 
-  it("keeps for its end what the protocol has no event for", () => {
+  it("holds for its end what the protocol has no event for", () => {
     const last = play(dialect.open, scenario("files")).flat().at(-1)
     const events = JSON.parse(last?.data ?? "{}").response.reins_events
     assert.deepStrictEqual(

@@ -28,7 +28,7 @@ const eventsOf = (name: string) =>
     .map(({ data }) => JSON.parse(data))
 
 describe("the universal envelope", () => {
-  it("says last which limit stopped the run", () => {
+  it("sends the limit that stopped the run last", () => {
     assert.deepStrictEqual(
       eventsOf("budget")
         .slice(-2)
@@ -40,7 +40,7 @@ describe("the universal envelope", () => {
     )
   })
 
-  it("gives the next bubble to the specialist that speaks, and back", () => {
+  it("gives the next bubble to the speaking specialist, and back", () => {
     const owners = eventsOf("specialist").flatMap(({ event, payload, type }) =>
       type === "agent" && event === undefined ? [payload.agentId] : []
     )

@@ -20,7 +20,7 @@ describe("a line of the sidecar", () => {
     assert.strictEqual(Result.isFailure(decoded) ? decoded.failure.kind : "", kind)
   })
 
-  it("asks for what its method says", () => {
+  it("decodes to what its method asks for", () => {
     const params = { provider: "p", model: "desk", messages: [{ role: "user", content: "hi" }], streamId: "s" }
     assert.deepStrictEqual(
       call({ jsonrpc: "2.0", id: 1, method: "agent.chat.stream", params }),
@@ -37,7 +37,7 @@ describe("a line of the sidecar", () => {
     )
   })
 
-  it("answers null without a result, and errors with their kind", () => {
+  it("encodes null without a result, and errors with their kind", () => {
     assert.strictEqual(JsonRpc.response(1, null), '{"jsonrpc":"2.0","id":1}')
     const error = JsonRpc.refused(1, Refusal.make("not-found", "ThreadForbidden", "no such session"))
     assert.deepStrictEqual(JSON.parse(error), {
@@ -49,7 +49,7 @@ describe("a line of the sidecar", () => {
 })
 
 describe("a stream of the sidecar", () => {
-  it.each(scenarios)("says the text in chunks and ends exactly once: %s", (_, log) => {
+  it.each(scenarios)("sends the text in chunks and ends exactly once: %s", (_, log) => {
     const lines = play(() => Sidecar.open("s"), log)
       .flat()
       .map(({ data }) => JSON.parse(data))
