@@ -9,7 +9,7 @@ import { cases } from "./Cases.ts"
 import * as Golden from "./Golden.ts"
 import * as Release from "./Release.ts"
 
-it("every open run of the golden databases is carried on by some test", () => {
+it("every open run of the golden databases is continued by some test", () => {
   assert.deepStrictEqual([...new Set(cases.map(({ runId }) => runId))].toSorted(), Golden.runIds.unfinished.toSorted())
 })
 
@@ -20,7 +20,7 @@ const billOf = (log: ReadonlyArray<Envelope.Envelope>) =>
     ...data.root.rows.map(({ calls, costNanoUsd, kind, name }) => [kind, name, calls, costNanoUsd])
   ])
 
-describe.each(Release.names)("a run that %s left open goes on", (release) => {
+describe.each(Release.names)("a run that %s left open continues", (release) => {
   const told = Release.told(release, "sqlite")
 
   for (const one of cases) {
@@ -34,7 +34,7 @@ describe.each(Release.names)("a run that %s left open goes on", (release) => {
     )
   }
 
-  it.live("costs as much as one that was never interrupted, and is told how long nobody carried it", () =>
+  it.live("costs as much as one that was never interrupted, and reports how long no process executed it", () =>
     Release.reopened(release, (opened) =>
       Effect.gen(function* () {
         yield* Case.outcome(told, opened, "ask-steps", [Acts.decide("ask-steps", Acts.yes)])

@@ -26,7 +26,7 @@ const ask = Effect.fnUntraced(function* (
 })
 
 describe.each(Release.names)("a thread of %s", (release) => {
-  it.live("goes on with the history it has", () =>
+  it.live("continues with its history", () =>
     Release.reopened(release, (opened) =>
       Effect.gen(function* () {
         for (const threadId of [Acts.threadOf("errands"), Acts.threadOf("odd"), threads.imported, threads.forked]) {
@@ -43,7 +43,7 @@ describe.each(Release.names)("a thread of %s", (release) => {
     )
   )
 
-  it.live("goes on with its summary in the place of what that sums up", () =>
+  it.live("continues with its summary in place of the messages that it sums up", () =>
     Release.reopened(release, (opened) =>
       Effect.gen(function* () {
         const threadId = threads.kept
@@ -57,7 +57,7 @@ describe.each(Release.names)("a thread of %s", (release) => {
     )
   )
 
-  it.live("a run that had shortened its conversation goes on with the shortened one", () =>
+  it.live("a run that had compacted its conversation continues with the compacted one", () =>
     Release.reopened(release, ({ runtime, world }) =>
       Effect.gen(function* () {
         yield* Acts.decide("ask-kept", Acts.yes)(runtime, world)
@@ -69,7 +69,7 @@ describe.each(Release.names)("a thread of %s", (release) => {
     )
   )
 
-  it.live("is held to its limit, over what its runs had used", () =>
+  it.live("is held to its limit, including what its runs had used", () =>
     Release.reopened(release, (opened) =>
       Effect.gen(function* () {
         const threadId = threads.limited
@@ -88,7 +88,7 @@ describe.each(Release.names)("a thread of %s", (release) => {
     )
   )
 
-  it.live("has its grant, with the use that it had left", () =>
+  it.live("keeps its grant, with the remaining use", () =>
     Release.reopened(release, (opened) =>
       Effect.gen(function* () {
         const threadId = threads.grants
@@ -105,7 +105,7 @@ describe.each(Release.names)("a thread of %s", (release) => {
     )
   )
 
-  it.live("has its grant for some arguments only, until that is taken back", () =>
+  it.live("keeps its grant for some arguments only, until it is revoked", () =>
     Release.reopened(release, (opened) =>
       Effect.gen(function* () {
         const { runtime, world } = opened
@@ -126,7 +126,7 @@ describe.each(Release.names)("a thread of %s", (release) => {
     )
   )
 
-  it.live("that an open run holds refuses a query, and lets one that queues in when that run has ended", () =>
+  it.live("with an open run rejects a query, and accepts a queued one when that run has ended", () =>
     Release.reopened(release, ({ runtime, world }) =>
       Effect.gen(function* () {
         const threadId = Acts.threadOf("ask-root")

@@ -10,7 +10,7 @@ const Call = Schema.Struct({
 const Path = Schema.Array(Segment).check(Schema.isMaxLength(4))
 
 describe("AgentPath", () => {
-  it("names an agent's place by its specialist's name and the call that started it", () => {
+  it("names an agent's position by its specialist's name and the call that started it", () => {
     const planner = AgentPath.child(AgentPath.root, "planner", "2")
     assert.deepStrictEqual(planner, ["planner#2"])
     assert.deepStrictEqual(AgentPath.child(planner, "search", "c/1"), ["planner#2", "search#c/1"])
@@ -18,7 +18,7 @@ describe("AgentPath", () => {
   })
 
   it.prop(
-    "keys are equal exactly for equal paths",
+    "has keys that are equal exactly for equal paths",
     { a: Path, b: Path },
     ({ a, b }) => {
       const equal = a.length === b.length && a.every((segment, index) => segment === b[index])
@@ -28,7 +28,7 @@ describe("AgentPath", () => {
   )
 
   it.prop(
-    "a key is the beginning of the keys below it, and of no other",
+    "has a key that is a prefix of the keys below it, and of no other",
     { a: Path, b: Path },
     ({ a, b }) => {
       assert.strictEqual(AgentPath.key(b).startsWith(AgentPath.key(a)), AgentPath.isWithin(b, a))
@@ -38,7 +38,7 @@ describe("AgentPath", () => {
   )
 
   it.prop(
-    "keys of calls are equal exactly for equal paths and ids, whatever a model makes up as an id",
+    "has call keys that are equal exactly for equal paths and ids, whatever id a model invents",
     { a: Call, b: Call },
     ({ a, b }) => {
       const equal = a.id === b.id && AgentPath.key(a.path) === AgentPath.key(b.path)
@@ -47,7 +47,7 @@ describe("AgentPath", () => {
     { arbitrary: { runs: 2000 } }
   )
 
-  it("leaves ids as they are that cannot be mistaken, so that keys made before still hold", () => {
+  it("leaves unambiguous ids unchanged, so that keys made before stay valid", () => {
     for (const id of ["call_1", "toolu_01A", "chatcmpl-tool-3f", "a/b", "functions.lend:0", "x~1", "fc_1|call_2"]) {
       assert.strictEqual(AgentPath.callKey(AgentPath.root, id), id)
       assert.strictEqual(AgentPath.callKey(["planner#2"], id), `planner#2/${id}`)
@@ -55,7 +55,7 @@ describe("AgentPath", () => {
     assert.notStrictEqual(AgentPath.callKey(AgentPath.root, "planner#2/c"), AgentPath.callKey(["planner#2"], "c"))
   })
 
-  it("lies within itself and its ancestors, not within its siblings or children", () => {
+  it("is within itself and its ancestors, not within its siblings or children", () => {
     const path = ["a#1", "b#2"]
     assert.isTrue(AgentPath.isWithin(path, path))
     assert.isTrue(AgentPath.isWithin(path, ["a#1"]))

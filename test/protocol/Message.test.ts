@@ -16,11 +16,11 @@ const assistant: Message.Assistant = {
 }
 
 describe("Message", () => {
-  it("takes a plain prompt as one text part", () => {
+  it("accepts a plain prompt as one text part", () => {
     assert.deepStrictEqual(Message.fromPrompt("Hello"), { role: "user", content: [{ type: "text", text: "Hello" }] })
   })
 
-  it("takes parts as they are", () => {
+  it("accepts parts unchanged", () => {
     const parts: ReadonlyArray<Message.UserPart> = [
       { type: "text", text: "What is this?" },
       { type: "file", mediaType: "image/png", data: "aGk=" }
@@ -28,7 +28,7 @@ describe("Message", () => {
     assert.deepStrictEqual(Message.fromPrompt(parts), { role: "user", content: parts })
   })
 
-  it("reads all text of a message and no reasoning", () => {
+  it("returns all text of a message and no reasoning", () => {
     assert.strictEqual(Message.text(assistant), "One moment.")
     assert.strictEqual(
       Message.text({ role: "tool", content: [{ type: "tool-result", id: "c1", name: "s", result: 1 }] }),
@@ -46,7 +46,7 @@ describe("Message", () => {
     }
   })
 
-  it("refuses parts where they do not belong", () => {
+  it("rejects parts where they do not belong", () => {
     const decode = Schema.decodeUnknownSync(Message.Message)
     const call = { type: "tool-call", id: "c1", name: "search", args: {} }
     assert.throws(() => decode({ role: "user", content: [call] }))

@@ -34,7 +34,7 @@ describe("an error", () => {
     )
   })
 
-  it.effect.each(all)("%s says something whatever it is made of, and survives a trip as data", ([, schema]) =>
+  it.effect.each(all)("%s has a message whatever it is made of, and survives serialization", ([, schema]) =>
     Effect.gen(function* () {
       const samples = yield* Arbitrary.sampleEffect(Arbitrary.schema(schema), { count: 20 })
       for (const sample of samples) {

@@ -36,12 +36,12 @@ describe("what an agent needs", () => {
     expectTypeOf<Agent.Errors<typeof Desk.Desk>>().toEqualTypeOf<never>()
   })
 
-  it("is its own model in place of the shared one", () => {
+  it("is its own model instead of the shared one", () => {
     expectTypeOf<Agent.Services<typeof Researcher>>().toEqualTypeOf<Fast>()
     expectTypeOf<Agent.Services<typeof Teller>>().toEqualTypeOf<Model>()
   })
 
-  it("is what its tools need beside the service of each call", () => {
+  it("is what its tools need besides the service of each call", () => {
     const refunder = Agent.make("refunder", { toolkit: Refunds })
     expectTypeOf<Agent.Services<typeof refunder>>().toEqualTypeOf<Tool.Handler<"refund"> | Tenant | Model>()
   })
@@ -72,7 +72,7 @@ describe("a runtime's layer", () => {
     expectTypeOf<Layer.Success<typeof layer>>().toEqualTypeOf<Runtime>()
   })
 
-  it("needs nothing once all is provided", () => {
+  it("needs nothing once everything is provided", () => {
     const layer = Desk.layer(Desk.nobody)
     expectTypeOf<Layer.Services<typeof layer>>().toEqualTypeOf<never>()
   })
@@ -108,11 +108,11 @@ describe("a runtime", () => {
     ]
   }
 
-  it("takes for a specialist what it takes, and answers what it answers", () => {
+  it("accepts the input of a specialist, and returns its output", () => {
     expectTypeOf(check).returns.toBeArray()
   })
 
-  it("takes optional options that are undefined", () => {
+  it("accepts optional options that are undefined", () => {
     const forwarded = (options: { readonly threadId?: string | undefined }): QueryOptions => ({
       threadId: options.threadId,
       budget: undefined,
@@ -124,7 +124,7 @@ describe("a runtime", () => {
 })
 
 describe("an agent's options", () => {
-  it("refuse what is misspelt or out of place", () => {
+  it("reject misspelt and misplaced names", () => {
     // @ts-expect-error -- `instructions`
     Agent.make("a", { instruction: "You are." })
     // @ts-expect-error -- a specialist is described

@@ -6,7 +6,7 @@ const viaJson = (decision: Decision): Decision =>
   Schema.decodeUnknownSync(Decision)(JSON.parse(JSON.stringify(Schema.encodeSync(Decision)(decision))))
 
 describe("Decision", () => {
-  it("carries only what was said", () => {
+  it("contains only the given fields", () => {
     assert.deepStrictEqual(Decision.approve(), { type: "approve" })
     assert.deepStrictEqual(Decision.approve({ by: undefined, feedback: undefined, uses: undefined }), {
       type: "approve"
@@ -19,7 +19,7 @@ describe("Decision", () => {
     assert.deepStrictEqual(Decision.revise({ amountUsd: 20 }), { type: "revise", partial: { amountUsd: 20 } })
   })
 
-  it("says a grant's life in milliseconds", () => {
+  it("converts a grant's lifetime to milliseconds", () => {
     assert.deepStrictEqual(Decision.approve({ scope: "thread", uses: 3, expiresIn: "1 hour" }), {
       type: "approve",
       scope: "thread",
@@ -46,7 +46,7 @@ describe("Decision", () => {
     for (const decision of decisions) assert.deepStrictEqual(viaJson(decision), decision)
   })
 
-  it("refuses what is no decision", () => {
+  it("rejects an invalid decision", () => {
     const decode = Schema.decodeUnknownOption(Decision)
     for (const value of [
       null,

@@ -37,7 +37,7 @@ describe("a grant", () => {
     assert.isFalse(Grant.covers(grant, { ...claim, toolHash: "h2" }, 0))
   })
 
-  it("ends with its time, its uses and its money", () => {
+  it("ends with its expiry, its uses and its money", () => {
     assert.isTrue(Grant.covers({ ...grant, expiresAt: 10 }, claim, 9))
     assert.isFalse(Grant.covers({ ...grant, expiresAt: 10 }, claim, 10))
     assert.isFalse(Grant.covers(Grant.used({ ...grant, usesLeft: 1 }), claim, 0))

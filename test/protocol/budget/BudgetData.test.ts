@@ -26,7 +26,7 @@ describe("Budget.make", () => {
     })
   })
 
-  it("leaves out what is absent and what is Infinity", () => {
+  it("leaves out absent limits and Infinity", () => {
     assert.deepStrictEqual(Budget.make({}), {})
     const none = { maxSteps: Infinity, maxCostUsd: undefined, maxDuration: "Infinity", warnAt: undefined } as const
     assert.deepStrictEqual(Budget.make(none), {})
@@ -35,7 +35,7 @@ describe("Budget.make", () => {
     })
   })
 
-  it("takes any duration", () => {
+  it("accepts any duration", () => {
     assert.strictEqual(Budget.make({ maxDuration: 1500 }).maxDurationMs, 1500)
     assert.strictEqual(Budget.make({ maxDuration: Duration.hours(1) }).maxDurationMs, 3_600_000)
     assert.strictEqual(Budget.make({ maxDuration: { minutes: 1, seconds: 30 } }).maxDurationMs, 90_000)
@@ -61,7 +61,7 @@ describe("Budget.validate", () => {
     assert.isUndefined(Budget.validate({ maxCallsPerTool: { search: Infinity } }))
   })
 
-  it("refuses counts that are negative, no number, a fraction, or beyond exact arithmetic", () => {
+  it("rejects counts that are negative, NaN, fractional, or beyond exact arithmetic", () => {
     const names = [
       "maxSteps",
       "maxToolCalls",
@@ -79,18 +79,18 @@ describe("Budget.validate", () => {
     }
   })
 
-  it("names the tool of a limit that is not lawful", () => {
+  it("names the tool of an invalid limit", () => {
     assert.strictEqual(refused({ maxCallsPerTool: { ok: 1, search: -1 } }), "maxCallsPerTool.search")
   })
 
-  it("refuses money that is no amount, and takes fractions of a dollar", () => {
+  it("rejects invalid amounts of money, and accepts fractions of a dollar", () => {
     for (const maxCostUsd of [-0.01, NaN, 2 ** 53, 9_007_200]) {
       assert.strictEqual(refused({ maxCostUsd }), "maxCostUsd", String(maxCostUsd))
     }
     assert.isUndefined(refused({ maxCostUsd: 0.0075 }))
   })
 
-  it("refuses time that is negative or no duration", () => {
+  it("rejects time that is negative or not a duration", () => {
     assert.strictEqual(refused({ maxDuration: -1 }), "maxDuration")
     assert.strictEqual(refused({ maxDuration: NaN }), "maxDuration")
     assert.strictEqual(refused({ maxDuration: "-Infinity" }), "maxDuration")
@@ -98,13 +98,13 @@ describe("Budget.validate", () => {
     assert.strictEqual(refused({ maxDuration: "a while" }), "maxDuration")
   })
 
-  it("refuses a warnAt outside 0 to 1 and an unknown onExhausted", () => {
+  it("rejects a warnAt outside 0 to 1 and an unknown onExhausted", () => {
     for (const warnAt of [-0.1, 1.1, NaN]) assert.strictEqual(refused({ warnAt }), "warnAt", String(warnAt))
     // @ts-expect-error: a user without types
     assert.strictEqual(refused({ onExhausted: "explode" }), "onExhausted")
   })
 
-  it("says what is wrong in a sentence", () => {
+  it("describes the problem in a sentence", () => {
     const invalid = Budget.validate({ maxSteps: -1 })
     assert.strictEqual(invalid?._tag, "InvalidBudget")
     assert.strictEqual(invalid?.message, "Invalid budget: maxSteps must be a whole number of at least 0, but is -1")

@@ -45,7 +45,7 @@ describe("Budget.reserve", () => {
     }
   })
 
-  it("holds for all above, so that siblings cannot spend the same twice", () => {
+  it("holds amounts on all ancestors, so that siblings cannot spend the same twice", () => {
     const root = limits({ maxCostUsd: 10 })
     const [, taken = root] = reserved([limits({}, ["a#1"]), root], { nanoUsd: 9_900_000_000 })
     const refusal = refused([limits({}, ["b#2"]), taken], { nanoUsd: 200_000_000 })
@@ -68,7 +68,7 @@ describe("Budget.reserve", () => {
     assert.deepStrictEqual(refused(chain.slice(0, 2), { steps: 1, toolCalls: 1 }).path, ["a#1"])
   })
 
-  it("names a limit that waiting does not cure before one that it would", () => {
+  it("names a limit that waiting does not resolve before one that it would", () => {
     const root = reserved([limits({ maxOutputTokens: 10 })], { outputTokens: 10 })
     const refusal = refused([limits({ maxSteps: 0 }, ["a#1"]), ...root], { steps: 1, outputTokens: 1 })
     assert.deepStrictEqual(refusal.path, ["a#1"])
@@ -92,7 +92,7 @@ describe("Budget.reserve", () => {
     reserved(chain, { steps: 1 })
   })
 
-  it("checks time from where the agent began", () => {
+  it("measures time from the start of the agent", () => {
     const late = limits({ maxDuration: "1 second" }, ["a#1"], 60_000)
     reserved([late], {}, 60_999)
     assert.deepStrictEqual(refused([late], {}, 61_000), {
@@ -104,12 +104,12 @@ describe("Budget.reserve", () => {
     })
   })
 
-  it("asks only about what the amount needs: a tool call is not refused for tokens that are gone", () => {
+  it("checks only the limits that the amount needs: a tool call is not refused for used-up tokens", () => {
     const chain = spend([limits({ maxOutputTokens: 10 })], { outputTokens: 10 })
     reserved(chain, { toolCalls: 1, tool: "t" })
   })
 
-  it("refuses numbers that are none, and takes fractions upwards", () => {
+  it("rejects invalid numbers, and rounds fractions up", () => {
     const chain = [limits({ maxOutputTokens: 1000, maxSteps: 10 })]
     for (const outputTokens of [NaN, Infinity, 2 ** 53]) {
       assert.strictEqual(refused(chain, { outputTokens }).limit, "maxOutputTokens", String(outputTokens))
@@ -118,7 +118,7 @@ describe("Budget.reserve", () => {
     assert.strictEqual(reserved(chain, { outputTokens: 0.5 })[0]?.held.outputTokens, 1)
   })
 
-  it("leaves nodes without limits as they are", () => {
+  it("leaves nodes without limits unchanged", () => {
     const free = Budget.node([])
     assert.isTrue(Budget.isUnlimited(free))
     const chain = [free]
@@ -134,7 +134,7 @@ describe("Budget.reserve", () => {
 })
 
 describe("Budget.settle", () => {
-  it("gives back what was not spent", () => {
+  it("releases what was not spent", () => {
     const held = { steps: 1, outputTokens: 1000 }
     const [node] = Budget.settle(reserved([limits({ maxOutputTokens: 1000 })], held), held, {
       steps: 1,
@@ -154,7 +154,7 @@ describe("Budget.settle", () => {
     assert.strictEqual(refused(chain, { outputTokens: 1 }).used, 130)
   })
 
-  it("settled twice, gives nothing back that is somebody else's", () => {
+  it("releases nothing of other holds when it is repeated", () => {
     const mine = { steps: 1, outputTokens: 50 }
     const theirs = { steps: 1, outputTokens: 50 }
     const both = reserved(reserved([limits({ maxOutputTokens: 100 })], mine), theirs)
@@ -180,13 +180,13 @@ describe("Budget.settle", () => {
     assert.strictEqual(node?.overrun.toolCalls, 2)
   })
 
-  it("returns the call of a tool that did not run", () => {
+  it("releases the call of a tool that did not run", () => {
     const held = { toolCalls: 1, tool: "search" }
     const chain = Budget.settle(reserved([limits({ maxCallsPerTool: { search: 1 } })], held), held, {})
     reserved(chain, { toolCalls: 1, tool: "search" })
   })
 
-  it("takes spending that is no number for all there is", () => {
+  it("treats an invalid amount as everything that is left", () => {
     const held = { outputTokens: 10 }
     const chain = Budget.settle(reserved([limits({ maxOutputTokens: 100 })], held), held, { outputTokens: NaN })
     assert.strictEqual(refused(chain, { outputTokens: 1 }).heldByOthers, false)
@@ -194,7 +194,7 @@ describe("Budget.settle", () => {
 })
 
 describe("Budget.charge", () => {
-  it("adds what an earlier life spent, to all above", () => {
+  it("adds the spending of an earlier process to all ancestors", () => {
     const chain = Budget.charge([limits({ maxSteps: 3 }, ["a#1"]), limits({ maxSteps: 3 })], { steps: 2 })
     assert.strictEqual(chain[0]?.used.steps, 2)
     assert.strictEqual(chain[1]?.used.steps, 2)
@@ -203,7 +203,7 @@ describe("Budget.charge", () => {
     refused(chain, { steps: 2 })
   })
 
-  it("records as overrun only what does not fit any more", () => {
+  it("records as overrun only what exceeds the limit", () => {
     const options = { maxSteps: 3, maxTotalTokens: 100, maxCallsPerTool: { t: 1 } }
     const amount = { steps: 5, inputTokens: 90, outputTokens: 30, toolCalls: 3, tool: "t" }
     const [node] = Budget.charge([limits(options)], amount)

@@ -221,7 +221,7 @@ const settleAll = (world: World): void => {
 
 describe("a budget tree under many branches", () => {
   it.prop(
-    "never has more used and held than its limits and recorded overruns, and gets every hold back",
+    "never has more used and held than its limits and recorded overruns, and releases every hold",
     { tree: Tree, actions: Actions, spent: Amount },
     ({ actions, spent, tree }) => {
       const world = new World(tree)
@@ -236,7 +236,7 @@ describe("a budget tree under many branches", () => {
   )
 
   it.prop(
-    "never spends more than its limits while nobody spends more than they hold",
+    "never spends more than its limits while no branch spends more than it holds",
     { tree: Tree, actions: Actions },
     ({ actions, tree }) => {
       const world = new World(tree)

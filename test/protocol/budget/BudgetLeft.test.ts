@@ -18,12 +18,12 @@ const price: Entry.Price = {
 const whole = (maximum: number) => Schema.Int.check(Schema.isBetween({ minimum: 0, maximum }))
 
 describe("Budget.remaining", () => {
-  it("is unlimited where no limit is", () => {
+  it("is unlimited without a limit", () => {
     const counters = Budget.remaining([Budget.node([])])
     for (const value of Object.values(counters)) assert.strictEqual(value, Infinity)
   })
 
-  it("is the least of the chain, with what others hold taken off", () => {
+  it("is the minimum of the chain, without what others hold", () => {
     const root = Budget.charge([limits({ maxSteps: 10, maxCostUsd: 1 })], { steps: 3, nanoUsd: 400_000_000 })
     const chain = [limits({ maxSteps: 8, maxAgents: 2 }, ["a#1"]), ...root]
     const held = Result.getOrThrow(Budget.reserve(chain, { steps: 2, nanoUsd: 100_000_000 }, 0))
@@ -37,7 +37,7 @@ describe("Budget.remaining", () => {
     })
   })
 
-  it("bounds input and output by what is left of the total", () => {
+  it("bounds input and output by the rest of the total", () => {
     const chain = Budget.charge([limits({ maxTotalTokens: 100, maxOutputTokens: 20 })], {
       inputTokens: 50,
       outputTokens: 5
@@ -54,12 +54,12 @@ describe("Budget.remaining", () => {
 })
 
 describe("Budget.headroom", () => {
-  it("is what is wanted where nothing limits it", () => {
+  it("is the wanted amount when nothing limits it", () => {
     assert.strictEqual(Budget.headroom([Budget.node([])], { inputTokens: 10, wanted: 4096 }), 4096)
     assert.strictEqual(Budget.headroom([limits({ maxSteps: 1 })], { inputTokens: 10, wanted: Infinity }), Infinity)
   })
 
-  it("is 0 where money is limited and the price is unknown", () => {
+  it("is 0 when money is limited and the price is unknown", () => {
     assert.strictEqual(Budget.headroom([limits({ maxCostUsd: 5 })], { inputTokens: 10, wanted: 4096 }), 0)
   })
 
@@ -72,7 +72,7 @@ describe("Budget.headroom", () => {
   })
 
   it.prop(
-    "is the most that fits: it can be reserved with its money, and one token more cannot",
+    "is the largest amount that can be reserved with its money",
     {
       cost: Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 0.05 })),
       output: whole(3000),
@@ -101,7 +101,7 @@ describe("Budget.headroom", () => {
 })
 
 describe("Budget.warnings", () => {
-  it("says once that a limit's share is used", () => {
+  it("reports once that a limit's share is used", () => {
     const zero = [limits({ maxSteps: 10, warnAt: 0.8 })]
     const seven = Budget.charge(zero, { steps: 7 })
     const eight = Budget.charge(seven, { steps: 1 })
@@ -111,12 +111,12 @@ describe("Budget.warnings", () => {
     assert.deepStrictEqual(Budget.warnings(eight, nine), [])
   })
 
-  it("takes the share at its decimal word", () => {
+  it("computes the share in exact decimals", () => {
     const zero = [limits({ maxSteps: 100, warnAt: 0.07 })]
     assert.strictEqual(Budget.warnings(zero, Budget.charge(zero, { steps: 7 })).length, 1)
   })
 
-  it("does not warn of holds, which may be given back", () => {
+  it("does not warn because of holds, which may be released", () => {
     const chain = [limits({ maxSteps: 1, warnAt: 0.5 })]
     assert.deepStrictEqual(Budget.warnings(chain, Result.getOrThrow(Budget.reserve(chain, { steps: 1 }, 0))), [])
   })
@@ -140,7 +140,7 @@ describe("Budget.warnings", () => {
     ])
   })
 
-  it("looks at the time where it is told", () => {
+  it("includes the time when it is given", () => {
     const chain = [limits({ maxDuration: 1000, warnAt: 0.5 }, [], 100)]
     assert.deepStrictEqual(Budget.warnings(chain, chain), [])
     assert.deepStrictEqual(Budget.warnings(chain, chain, { before: 599, after: 600 }), [

@@ -12,7 +12,7 @@ const refused = (node: Budget.Node, limits: { readonly [limit: string]: number }
   Result.getOrThrow(Result.flip(Budget.raise(node, limits, elapsedMs)))
 
 describe("Budget.raise", () => {
-  it("lets the same node go on, with all that is spent", () => {
+  it("lets the same node continue, with everything it has spent", () => {
     const node = spent({ maxSteps: 3, maxCostUsd: 1 }, { steps: 3, nanoUsd: 1_000_000_000 })
     const raised = Result.getOrThrow(Budget.raise(node, { maxSteps: 5, maxCostUsd: 1.5 }))
     assert.deepStrictEqual(raised.budget, { maxSteps: 5, maxCostUsd: 1.5 })
@@ -21,7 +21,7 @@ describe("Budget.raise", () => {
     assert.strictEqual(Budget.remaining([raised]).nanoUsd, 500_000_000)
   })
 
-  it("refuses a limit that is not more than what is used", () => {
+  it("rejects a limit that is not above what is used", () => {
     const options = { maxSteps: 3, maxTotalTokens: 10, maxCostUsd: 1, maxDuration: 500, maxCallsPerTool: { t: 2 } }
     const node = spent(options, { steps: 3, inputTokens: 6, outputTokens: 4, nanoUsd: 5e8, toolCalls: 2, tool: "t" })
     assert.strictEqual(
@@ -44,13 +44,13 @@ describe("Budget.raise", () => {
     assert.isTrue(Result.isSuccess(Budget.raise(held, { maxSteps: 4 })))
   })
 
-  it("raises all or none", () => {
+  it("raises all limits or none", () => {
     const node = spent({ maxSteps: 3 }, { steps: 3 })
     assert.strictEqual(refused(node, { maxSteps: 9, maxAgents: -1 }).limit, "maxAgents")
     assert.strictEqual(node.max.steps, 3)
   })
 
-  it("sets limits that were not there, also for one more tool", () => {
+  it("sets limits that did not exist, also for another tool", () => {
     const node = spent({ maxCallsPerTool: { search: 1 } }, { toolCalls: 2, tool: "fetch", outputTokens: 10 })
     assert.strictEqual(refused(node, { "maxCallsPerTool.fetch": 2 }).limit, "maxCallsPerTool.fetch")
     assert.strictEqual(refused(node, { maxOutputTokens: 10 }).limit, "maxOutputTokens")
@@ -64,7 +64,7 @@ describe("Budget.raise", () => {
     })
   })
 
-  it("refuses names that are no limits", () => {
+  it("rejects names that are not limits", () => {
     const node = spent({ maxSteps: 3 }, {})
     for (const limit of [
       "steps",
@@ -82,18 +82,18 @@ describe("Budget.raise", () => {
     }
   })
 
-  it("refuses numbers that are no limits", () => {
+  it("rejects invalid limits", () => {
     const node = spent({ maxSteps: 3, maxCostUsd: 1 }, {})
     for (const value of [NaN, -1, 3.5, 2 ** 53])
       assert.strictEqual(refused(node, { maxSteps: value }).limit, "maxSteps")
     assert.strictEqual(refused(node, { maxCostUsd: NaN }).limit, "maxCostUsd")
   })
 
-  it("refuses a node without limits, on which nothing was counted", () => {
+  it("rejects a node without limits, on which nothing was counted", () => {
     assert.strictEqual(refused(Budget.node([]), { maxSteps: 10 }).limit, "maxSteps")
   })
 
-  it("goes on counting when the last limit is taken away", () => {
+  it("keeps counting when the last limit is removed", () => {
     const node = Result.getOrThrow(Budget.raise(spent({ maxSteps: 3 }, { steps: 3 }), { maxSteps: Infinity }))
     assert.isFalse(Budget.isUnlimited(node))
     const amount = { steps: 1 }

@@ -16,7 +16,7 @@ const shown = (limit: string, max: number): ReadonlyArray<string> => {
 }
 
 describe("Budget.toEvent", () => {
-  it("says the limit, its height and a code", () => {
+  it("contains the limit, its value and a code", () => {
     assert.deepStrictEqual(Budget.toEvent(refusal("maxToolCalls", 10)), {
       type: "budget_exhausted",
       message: "max_tool_calls=10 reached",
@@ -40,7 +40,7 @@ describe("Budget.toEvent", () => {
     assert.deepStrictEqual(shown("maxDuration", 120_000), ["max_duration_ms=120000 reached", "E_BUDGET_DURATION"])
   })
 
-  it("keeps a tool's name as it is, out of the code", () => {
+  it("keeps a tool's name unchanged, outside the code", () => {
     assert.deepStrictEqual(shown("maxCallsPerTool.refundOrder", 3), [
       "max_calls_per_tool.refundOrder=3 reached",
       "E_BUDGET_CALLS_PER_TOOL"
@@ -53,7 +53,7 @@ describe("Budget.toEvent", () => {
     assert.deepStrictEqual(below.data.agentPath, ["planner#2"])
   })
 
-  it("is an event, and a refusal survives being remembered", () => {
+  it("is a valid event, and a refusal survives being stored", () => {
     const refused = Budget.check(Budget.node(["a#1"], Budget.make({ maxCostUsd: 0 })), { nanoUsd: 5 }, 0)
     assert.isDefined(refused)
     const json = Schema.fromJsonString(Budget.Refusal)

@@ -40,7 +40,7 @@ const call = (toolInvocationId: string, toolName: string) => ({
 })
 
 describe("a cancellation report", () => {
-  it("tells apart what was stopped, what was left behind, what was done and what had failed", () => {
+  it("separates what was stopped, abandoned, completed and failed", () => {
     const report = fold([
       model(1, { outcome: "failed" }, { outcome: "completed" }),
       tool("a", "pay"),

@@ -68,7 +68,7 @@ describe("The constructors of events", () => {
     }
   )
 
-  it("make events that the schema takes", () => {
+  it("make events that match the schema", () => {
     const call = { id: "1", name: "look", args: {} }
     const usage = {
       promptTokens: 1,
@@ -95,7 +95,7 @@ describe("The constructors of events", () => {
     for (const event of events) assert.deepStrictEqual(decode(JSON.parse(JSON.stringify(event))), event)
   })
 
-  it("make no more shapes than an event has optional fields in use", () => {
+  it("make no more object shapes than an event has optional fields in use", () => {
     const call = { id: "1", name: "look", args: {} }
     const names = (event: Events.ToolResult) => Object.keys(event).join()
     const plain = names(Event.toolResult(call, {}, { result: 1 }))

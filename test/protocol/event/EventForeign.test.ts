@@ -26,7 +26,7 @@ const salted = (log: ReadonlyArray<Envelope.Envelope>): ReadonlyArray<Envelope.E
     .map((envelope, index) => ({ ...envelope, seq: index + 1 }))
 
 describe("an event of an unknown type", () => {
-  it("is read as an event of a product's own, and marked", () => {
+  it("is read as a custom event, and marked", () => {
     assert.deepStrictEqual(decode({ type: "message-received", message: { text: "stop" }, at: 5 }), {
       type: "custom",
       event_type: "message-received",
@@ -35,14 +35,14 @@ describe("an event of an unknown type", () => {
     })
   })
 
-  it.prop("is written as it came, by the schema and without it", { fields: Original }, ({ fields }) => {
+  it.prop("is written unchanged, with and without the schema", { fields: Original }, ({ fields }) => {
     const original = { ...fields, type: "later" }
     assert.deepStrictEqual(encode(decode(original)), original)
     assert.deepStrictEqual(Event.toJson(decode(original)), original)
     assert.deepStrictEqual(decode(encode(decode(original))), decode(original))
   })
 
-  it("is none where a known type lacks a field, or where there is no type", () => {
+  it("is rejected when a known type lacks a field, or when there is no type", () => {
     const option = Schema.decodeUnknownOption(Event)
     for (const value of [
       { type: "text" },
@@ -55,7 +55,7 @@ describe("an event of an unknown type", () => {
       assert.isTrue(Option.isNone(option(value)), JSON.stringify(value))
   })
 
-  it("leaves known events as they are", () => {
+  it("leaves known events unchanged", () => {
     const custom: Event = { type: "custom", event_type: "acme-note", data: 1 }
     assert.strictEqual(Event.toJson(custom), custom)
     for (let seed = 1; seed < 200; seed++) {
@@ -66,14 +66,14 @@ describe("an event of an unknown type", () => {
     }
   })
 
-  it("is written in its envelope as it came", () => {
+  it("is written unchanged in its envelope", () => {
     const envelope = { seq: 1, at: 0, runId: "r", threadId: "t", agentPath: [], event: { type: "later", n: 1 } }
     const read = Schema.decodeUnknownSync(Envelope.Envelope)(envelope)
     assert.deepStrictEqual(Envelope.toJson(read), envelope)
     assert.deepStrictEqual(Schema.encodeSync(Envelope.Envelope)(read), envelope)
   })
 
-  it("is lawful anywhere, changes nothing that the order remembers, and is no part of a history", () => {
+  it("is valid anywhere, changes no state of the order, and is not part of a history", () => {
     for (let seed = 1; seed <= 300; seed++) {
       const log = Generated.generate(Generated.seeded(seed))
       const more = salted(log)

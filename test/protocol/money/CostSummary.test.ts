@@ -53,7 +53,7 @@ const nodes = (node: CostSummary.CostNode): ReadonlyArray<CostSummary.CostNode> 
 ]
 
 describe("CostSummary.fold", () => {
-  it("is an empty root where nothing was spent", () => {
+  it("is an empty root when nothing was spent", () => {
     const usage = Usage.toTotals({})
     assert.deepStrictEqual(CostSummary.fold([wait]), {
       currency: "USD",
@@ -76,7 +76,7 @@ describe("CostSummary.fold", () => {
     })
   })
 
-  it("adds up the steps of one model, retries included", () => {
+  it("sums the steps of one model, retries included", () => {
     const lost: Entry.Attempt = { startedAt: 0, endedAt: 5, outcome: "lost" }
     const summary = CostSummary.fold([model(), model({ step: 2, attempts: [lost, lost] })])
     assert.deepStrictEqual(summary.root.rows, [
@@ -99,7 +99,7 @@ describe("CostSummary.fold", () => {
     assert.strictEqual(summary.costUsd, 0.0009)
   })
 
-  it("tells providers and price rows of one model apart", () => {
+  it("separates providers and price rows of one model", () => {
     const later = { ...price, source: "table 2026-11-02" }
     const entries = [model({ price: later }), model(), model({ provider: "bedrock" }), unpriced(model())]
     const rows = CostSummary.fold(entries).root.rows.map((row) => [row.provider, row.price?.source, row.unpriced])
@@ -111,7 +111,7 @@ describe("CostSummary.fold", () => {
     ])
   })
 
-  it("counts calls of unknown price and never takes them for free", () => {
+  it("counts calls of unknown price and never treats them as free", () => {
     const summary = CostSummary.fold([
       model(),
       unpriced(model({ path: ["a#1"] })),
@@ -123,7 +123,7 @@ describe("CostSummary.fold", () => {
     assert.strictEqual(summary.root.usage.promptTokens, 300)
   })
 
-  it("leaves the cost out wherever a call below has no known price, and keeps the known part", () => {
+  it("leaves the cost out when a call below has no known price, and keeps the known part", () => {
     const { root, ...whole } = CostSummary.fold([
       model({ costNanoUsd: 2_000_000_000 }),
       unpriced(model({ path: ["a#1"] })),
@@ -146,18 +146,18 @@ describe("CostSummary.fold", () => {
     assert.strictEqual(root.children[2]?.rows.find((row) => row.kind === "model")?.costUsd, 0)
   })
 
-  it("reads a summary that was written before the priced part was", () => {
+  it("reads a summary that was written before the priced part existed", () => {
     const old = { costNanoUsd: 5, costUsd: 5e-9, unpriced: 1, estimated: false }
     const root = { agentPath: [], ...old, usage: Usage.toTotals({}), rows: [], children: [] }
     assert.isTrue(Schema.is(CostSummary.CostSummary)({ currency: "USD", ...old, root }))
   })
 
-  it("tells price rows apart that differ in their tiers only", () => {
+  it("separates price rows that differ only in their tiers", () => {
     const tiers = [{ aboveInputTokens: 10, inputPerMillionUsd: 1, outputPerMillionUsd: 1 }]
     assert.strictEqual(CostSummary.fold([model(), model({ price: { ...price, tiers } })]).root.rows.length, 2)
   })
 
-  it("agrees with the usage of `finish` and with the ledger where sums pass 2^53", () => {
+  it("equals the usage of `finish` and the ledger when sums exceed 2^53", () => {
     const huge = { inputUncached: Number.MAX_SAFE_INTEGER, inputCacheRead: 5, outputText: Number.MAX_SAFE_INTEGER }
     const entries = [
       model({ usage: huge, costNanoUsd: Money.max }),
@@ -171,11 +171,11 @@ describe("CostSummary.fold", () => {
     assert.isTrue(Schema.is(CostSummary.CostSummary)(CostSummary.fold(entries)))
   })
 
-  it("takes a priced call of 0 for free", () => {
+  it("treats a priced call of 0 as free", () => {
     assert.strictEqual(CostSummary.fold([model({ costNanoUsd: 0 })]).unpriced, 0)
   })
 
-  it("shows every tool with its calls, and what it reported", () => {
+  it("lists every tool with its calls, and the cost that it reported", () => {
     const entries = [
       tool(),
       tool({ callId: "c2", costNanoUsd: 5, attempts: 3 }),
@@ -194,7 +194,7 @@ describe("CostSummary.fold", () => {
     assert.strictEqual(unpriced, 0)
   })
 
-  it("keeps a model and a tool of one name apart", () => {
+  it("separates a model and a tool of the same name", () => {
     const { root } = CostSummary.fold([tool({ toolName: "sonnet", costNanoUsd: 1 }), model()])
     assert.deepStrictEqual(
       root.rows.map((row) => [row.kind, row.costNanoUsd]),
@@ -205,7 +205,7 @@ describe("CostSummary.fold", () => {
     )
   })
 
-  it("puts every agent in its place, also one that only had specialists do the work", () => {
+  it("lists every agent at its position, also one that only used specialists", () => {
     const entries = [
       model({ path: ["planner#2", "search#1"] }),
       model({ path: ["planner#10"] }),
@@ -224,7 +224,7 @@ describe("CostSummary.fold", () => {
     )
   })
 
-  it("carries estimates up to the root and marks rows that went beyond their hold", () => {
+  it("propagates estimates to the root and marks rows that exceeded their hold", () => {
     const summary = CostSummary.fold([
       model(),
       model({ path: ["a#1"], estimated: true, overrun: true }),
@@ -241,7 +241,7 @@ describe("CostSummary.fold", () => {
     assert.isTrue(both.root.rows[0]?.overrun)
   })
 
-  it("takes names for names, whatever they are", () => {
+  it("accepts any names", () => {
     const summary = CostSummary.fold([tool({ toolName: "__proto__", path: ["constructor#1"] }), tool({ toolName: "" })])
     assert.strictEqual(leaves(summary.root).length, 2)
     assert.deepStrictEqual(summary.root.children[0]?.agentPath, ["constructor#1"])
@@ -287,7 +287,7 @@ describe("CostSummary.fold", () => {
   }
 
   it.prop(
-    "leaves add up to every node and to the root, to the nano-dollar and the token, in any order of the rows",
+    "has leaves that add up to every node and to the root, to the nano-dollar and the token, in any order of the rows",
     { rows: Schema.Array(Row).check(Schema.isMaxLength(40)) },
     ({ rows }) => {
       const entries = rows.map(entry)

@@ -48,7 +48,7 @@ const run = (startedAt: number, endedAt: number, downMs = 0): LatencySummary.Opt
 const hour = 3_600_000
 
 describe("LatencySummary.fold", () => {
-  it("keeps the hour that a person took apart from two seconds of work", () => {
+  it("separates an hour of waiting for a person from two seconds of work", () => {
     const entries = [model(0, 1000), wait(1000, 1000 + hour), tool(1000 + hour, 2000 + hour)]
     assert.deepStrictEqual(times(entries, run(0, 2000 + hour)), {
       totalMs: hour + 2000,
@@ -58,26 +58,26 @@ describe("LatencySummary.fold", () => {
     })
   })
 
-  it("counts an hour of a tool as the machine's", () => {
+  it("counts an hour of a tool as machine time", () => {
     assert.strictEqual(times([tool(0, hour)], run(0, hour)).machineMs, hour)
   })
 
-  it("gives time to the machine while a tool works beside a pending question", () => {
+  it("counts as machine time when a tool runs during a pending question", () => {
     const entries = [wait(1000, 11_000), tool(2000, 8000, { callId: "c2" })]
     assert.strictEqual(times(entries, run(0, 12_000)).humanWaitMs, 4000)
     assert.strictEqual(times(entries, run(0, 12_000)).machineMs, 8000)
   })
 
-  it("counts two pending questions at once as one wait", () => {
+  it("counts two concurrent questions as one wait", () => {
     const entries = [wait(0, 10, { id: "a" }), wait(5, 20, { id: "b", reason: "client-tool", path: ["a#1"] })]
     assert.strictEqual(times(entries, run(0, 30)).humanWaitMs, 20)
   })
 
-  it("does not take a timer for a person", () => {
+  it("does not count a timer as a person", () => {
     assert.strictEqual(times([wait(0, 50, { reason: "timer" })], run(0, 50)).machineMs, 50)
   })
 
-  it("keeps time without a process apart", () => {
+  it("counts time without a process separately", () => {
     assert.deepStrictEqual(times([model(0, 100)], run(0, 100, 30)), {
       totalMs: 100,
       machineMs: 70,
@@ -86,7 +86,7 @@ describe("LatencySummary.fold", () => {
     })
   })
 
-  it("counts a wait through the night once, where it is known when no process lived", () => {
+  it("counts a wait overnight once, when the time without a process is known", () => {
     const entries = [model(0, 1000), wait(1000, 1000 + hour), tool(1000 + hour, 2000 + hour)]
     const down = [{ from: 5000, to: 1000 + hour }]
     assert.deepStrictEqual(times(entries, { ...run(0, 2000 + hour, 17), down }), {
@@ -97,7 +97,7 @@ describe("LatencySummary.fold", () => {
     })
   })
 
-  it("takes what would be counted twice off the human wait, where it is not known", () => {
+  it("subtracts double-counted time from the human wait, when it is not known", () => {
     assert.deepStrictEqual(times([wait(0, 100)], run(0, 100, 60)), {
       totalMs: 100,
       machineMs: 0,
@@ -115,13 +115,13 @@ describe("LatencySummary.fold", () => {
     assert.isTrue(Schema.is(LatencySummary.LatencySummary)(summary))
   })
 
-  it("counts parallel tools each in toolMs, and their time once in machineMs", () => {
+  it("counts each parallel tool in toolMs, and their common time once in machineMs", () => {
     const summary = LatencySummary.fold([tool(0, 100), tool(0, 100, { callId: "c2" })], run(0, 100))
     assert.strictEqual(summary.toolMs, 200)
     assert.strictEqual(summary.machineMs, 100)
   })
 
-  it("times the first token and the first text, of the step and of the run", () => {
+  it("measures the first token and the first text, of the step and of the run", () => {
     const attempts: ReadonlyArray<Entry.Attempt> = [
       { startedAt: 1100, endedAt: 1200, outcome: "failed", error: "RateLimited" },
       { startedAt: 1500, endedAt: 3000, firstTokenAt: 1700, firstTextAt: 2500, outcome: "completed" }
@@ -159,13 +159,13 @@ describe("LatencySummary.fold", () => {
     ])
   })
 
-  it("leaves out the first token where none came", () => {
+  it("leaves out the first token when none came", () => {
     const summary = LatencySummary.fold([model(0, 10)], run(0, 10))
     assert.notProperty(summary, "timeToFirstTokenMs")
     assert.notProperty(summary, "timeToFirstTextMs")
   })
 
-  it("lists tools and waits with their places and times", () => {
+  it("lists tools and waits with their agents and times", () => {
     const summary = LatencySummary.fold(
       [tool(20, 50, { status: "failed", attempts: 2 }), wait(10, 15, { path: ["a#1"] })],
       run(5, 60)
@@ -244,7 +244,7 @@ describe("LatencySummary.fold", () => {
   type Down = typeof Down.Type
 
   it.prop(
-    "gives people exactly the time in which nothing else went on",
+    "counts as human time exactly the time in which nothing else ran",
     { rows: Rows, from: time, to: time, down: Down },
     ({ down, from, rows, to }) => {
       const entries = rows.map(entry)
@@ -271,7 +271,7 @@ describe("LatencySummary.fold", () => {
     { arbitrary: { runs: 1000 } }
   )
 
-  it.prop("a wait that goes on is given an open end", { rows: Rows, to: time }, ({ rows, to }) => {
+  it.prop("gives a wait that has not ended an open end", { rows: Rows, to: time }, ({ rows, to }) => {
     const entries = rows.map(entry)
     const open = [...entries, wait(3, Number.MAX_SAFE_INTEGER)]
     const closed = [...entries, wait(3, to)]

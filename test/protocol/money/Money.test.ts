@@ -71,7 +71,7 @@ describe("Money.costOf", () => {
     { arbitrary: { runs: 2000 } }
   )
 
-  it("takes a price at its decimal word", () => {
+  it("uses a price's exact decimal value", () => {
     // 3 × 0.075 is 0.22499999999999998 in binary fractions, 1000 tokens at 0.0125 is 12.5 nano-dollars × 1000
     assert.strictEqual(
       Money.costOf({ inputUncached: 3_000_000 }, row({ inputPerMillionUsd: 0.075 })).nanoUsd,
@@ -89,7 +89,7 @@ describe("Money.costOf", () => {
     assert.strictEqual(Money.costOf({ inputUncached: 3, inputCacheRead: 2 }, price).nanoUsd, 3)
   })
 
-  it("prices cache parts as input and reasoning as output where the row has no price of their own", () => {
+  it("prices cache parts as input and reasoning as output when the row has no price of their own", () => {
     const price = row({ inputPerMillionUsd: 3, outputPerMillionUsd: 15 })
     const input = { inputCacheRead: 10, inputCacheWrite: 10, inputCacheWriteLong: 10 }
     assert.strictEqual(Money.costOf(input, price).nanoUsd, 30 * 3000)
@@ -97,26 +97,26 @@ describe("Money.costOf", () => {
     assert.strictEqual(Money.costOf(input, { ...price, cacheReadPerMillionUsd: 0 }).nanoUsd, 20 * 3000)
   })
 
-  it("costs nothing where nothing is known to be used, and nothing on a free model", () => {
+  it("is 0 when no usage is known, and for a free model", () => {
     assert.strictEqual(Money.costOf({}, row({ inputPerMillionUsd: 3 })).nanoUsd, 0)
     assert.strictEqual(Money.costOf({ inputUncached: 1e9, outputText: 1e9 }, row({})).nanoUsd, 0)
   })
 
-  it("answers a whole amount for numbers that are none", () => {
+  it("returns an integer amount for invalid numbers", () => {
     const price = row({ inputPerMillionUsd: 3, outputPerMillionUsd: NaN, reasoningPerMillionUsd: -5 })
     assert.strictEqual(Money.costOf({ inputUncached: -5, outputText: 7, outputReasoning: 9 }, price).nanoUsd, 0)
     assert.strictEqual(Money.costOf({ inputUncached: NaN }, price).nanoUsd, Money.max)
     assert.strictEqual(Money.costOf({ inputUncached: 0.2 }, price).nanoUsd, 3000)
   })
 
-  it("stops at the largest amount that is exact", () => {
+  it("stops at the largest exact amount", () => {
     const price = row({ inputPerMillionUsd: 1e9 })
     assert.strictEqual(Money.costOf({ inputUncached: 1e12 }, price).nanoUsd, Money.max)
   })
 })
 
 describe("Money.parseUsd", () => {
-  it("refuses what cannot be represented, naming the field, the amount and what would do", () => {
+  it("rejects amounts that cannot be represented, with the field, the amount and the cure", () => {
     for (const amount of [-1, -1e-12, Number.NaN, Infinity, -Infinity, 1e7]) {
       const refused = Money.parseUsd("maxCostUsd", amount)
       assert.isTrue(Result.isFailure(refused), String(amount))
@@ -129,14 +129,14 @@ describe("Money.parseUsd", () => {
     }
   })
 
-  it.prop("takes every amount that nano-dollars can hold", { amount: whole(Money.max) }, ({ amount }) => {
+  it.prop("accepts every amount that nano-dollars can represent", { amount: whole(Money.max) }, ({ amount }) => {
     const usd = Money.toUsd(amount)
     if (Money.fromUsd(usd) === undefined) return assert.isAbove(usd, 8e6)
     assert.strictEqual(Result.getOrThrow(Money.parseUsd("x", usd)), Money.fromUsd(usd))
   })
 
   it.prop(
-    "adds and multiplies to whole amounts that stop at the largest",
+    "adds and multiplies to integer amounts that stop at the largest",
     { a: whole(Money.max), n: whole(1e6) },
     ({ a, n }) => {
       const product = BigInt(a) * BigInt(n)
@@ -147,7 +147,7 @@ describe("Money.parseUsd", () => {
 })
 
 describe("Money.isPrice", () => {
-  it("tells rows that can be priced by from rows that cannot", () => {
+  it("separates valid price rows from invalid ones", () => {
     assert.isTrue(Money.isPrice(row({ cacheReadPerMillionUsd: 0 })))
     assert.isFalse(Money.isPrice(row({ inputPerMillionUsd: -1 })))
     assert.isFalse(Money.isPrice(row({ reasoningPerMillionUsd: NaN })))
@@ -166,7 +166,7 @@ describe("Money.mostFor and Money.outputTokensFor", () => {
   })
 
   it.prop(
-    "mostFor is never less than what any split of the tokens costs",
+    "mostFor is never less than the cost of any split of the tokens",
     { input: Schema.Tuple([Tokens, Tokens, Tokens, Tokens]), output: Schema.Tuple([Tokens, Tokens]) },
     ({ input: [a, b, c, d], output: [e, f] }) => {
       const usage = {
@@ -197,7 +197,7 @@ describe("Money.mostFor and Money.outputTokensFor", () => {
     { arbitrary: { runs: 1000 } }
   )
 
-  it("is 0 where the input alone is too dear, also for free output", () => {
+  it("is 0 when the input alone is too expensive, also for free output", () => {
     assert.strictEqual(Money.outputTokensFor(price, 1_000_000, 1_000_000_000), 0)
     assert.strictEqual(Money.outputTokensFor(row({ inputPerMillionUsd: 1 }), 1001, 1_000_000), 0)
     assert.strictEqual(Money.outputTokensFor(row({ inputPerMillionUsd: 1 }), 1000, 1_000_000), Infinity)
@@ -206,7 +206,7 @@ describe("Money.mostFor and Money.outputTokensFor", () => {
 
 describe("Money in US dollars", () => {
   it.prop(
-    "what is shown reads back as the same amount",
+    "reads a displayed amount back as the same amount",
     { amount: whole(Number.MAX_SAFE_INTEGER) },
     ({ amount }) => {
       const shown = Money.format(amount)
@@ -218,7 +218,7 @@ describe("Money in US dollars", () => {
   )
 
   it.prop(
-    "dollars and back are the same amount up to eight million dollars",
+    "converts to dollars and back without loss up to eight million dollars",
     { amount: whole(8_000_000_000_000_000) },
     ({ amount }) => assert.strictEqual(Money.fromUsd(Money.toUsd(amount)), amount),
     { arbitrary: { runs: 1000 } }
@@ -232,7 +232,7 @@ describe("Money in US dollars", () => {
     assert.strictEqual(Money.format(Money.max), "$9007199.254740991")
   })
 
-  it("reads a decimal at its word, and rounds half a nano-dollar up", () => {
+  it("reads a decimal exactly, and rounds half a nano-dollar up", () => {
     assert.strictEqual(Money.fromUsd(0.1 + 0.2), 300_000_000)
     assert.strictEqual(Money.fromUsd(1.005), 1_005_000_000)
     assert.strictEqual(Money.fromUsd(5e-10), 1)
@@ -240,7 +240,7 @@ describe("Money in US dollars", () => {
     assert.strictEqual(Money.fromUsd(5e-324), 0)
   })
 
-  it("knows what is no amount", () => {
+  it("recognizes invalid amounts", () => {
     for (const usd of [-1, -1e-12, NaN, Infinity, -Infinity, 9_007_200, 1e300]) {
       assert.isUndefined(Money.fromUsd(usd), String(usd))
     }
@@ -263,19 +263,19 @@ describe("rates for long inputs", () => {
     ]
   })
 
-  it("hold for the whole call, cached parts of its input counted", () => {
+  it("apply to the whole call, cached input included", () => {
     const cost = (inputUncached: number, inputCacheRead: number) =>
       Money.costOf({ inputUncached, inputCacheRead, outputText: 1 }, long).nanoUsd
     assert.deepStrictEqual([cost(100, 0), cost(100, 1), cost(501, 0)], [110_000, 221_000, 1_533_000])
   })
 
-  it("are reserved by the input that is expected", () => {
+  it("are reserved by the expected input", () => {
     assert.strictEqual(Money.mostFor(long, 100, 1), 110_000)
     assert.strictEqual(Money.mostFor(long, 101, 1), 222_000)
     assert.strictEqual(Money.outputTokensFor(long, 101, 222_000), 1)
   })
 
-  it("are prices too", () => {
+  it("are validated like other prices", () => {
     assert.isTrue(Money.isPrice(long))
     const broken = { aboveInputTokens: 1, inputPerMillionUsd: -1, outputPerMillionUsd: 1 }
     assert.isFalse(Money.isPrice({ ...long, tiers: [broken] }))

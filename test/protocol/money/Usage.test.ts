@@ -27,7 +27,7 @@ const Largest: Schema.Codec<Usage.Usage> = Schema.Struct({
 
 describe("Usage", () => {
   it.prop(
-    "the totals of a sum are the sum of the totals where counts pass 2^53, in any order and grouping",
+    "has totals of a sum that equal the sum of the totals beyond 2^53, in any order and grouping",
     { a: Largest, b: Largest, c: Largest },
     ({ a, b, c }) => {
       const [x, y, z] = [Usage.toTotals(a), Usage.toTotals(b), Usage.toTotals(c)]
@@ -39,7 +39,7 @@ describe("Usage", () => {
     }
   )
 
-  it.prop("every token is in the totals exactly once", { usage: Any }, ({ usage }) => {
+  it.prop("counts every token in the totals exactly once", { usage: Any }, ({ usage }) => {
     const totals = Usage.toTotals(usage)
     const sum = Object.values<number>({ ...usage }).reduce((a, b) => a + b, 0)
     assert.strictEqual(totals.totalTokens, sum)
@@ -47,7 +47,7 @@ describe("Usage", () => {
     assert.isAtMost(totals.cacheReadInputTokens + totals.cacheCreationInputTokens, totals.promptTokens)
   })
 
-  it.prop("the totals of a sum are the sum of the totals", { a: Any, b: Any }, ({ a, b }) => {
+  it.prop("has totals of a sum that equal the sum of the totals", { a: Any, b: Any }, ({ a, b }) => {
     const x = Usage.toTotals(a)
     const y = Usage.toTotals(b)
     assert.deepStrictEqual(Usage.toTotals(Usage.add(a, b)), {
@@ -59,13 +59,13 @@ describe("Usage", () => {
     })
   })
 
-  it.prop("adding is the same in any order and grouping", { a: Any, b: Any, c: Any }, ({ a, b, c }) => {
+  it.prop("adds up to the same in any order and grouping", { a: Any, b: Any, c: Any }, ({ a, b, c }) => {
     assert.deepStrictEqual(Usage.add(a, b), Usage.add(b, a))
     assert.deepStrictEqual(Usage.add(Usage.add(a, b), c), Usage.add(a, Usage.add(b, c)))
     assert.deepStrictEqual(Usage.add(a, Usage.empty), a)
   })
 
-  it("keeps unknown apart from nothing", () => {
+  it("separates unknown from 0", () => {
     assert.isTrue(Usage.isUnknown(Usage.empty))
     assert.isFalse(Usage.isUnknown({ outputText: 0 }))
     assert.deepStrictEqual(Usage.add({ outputText: 1 }, { inputUncached: 0 }), { inputUncached: 0, outputText: 1 })
@@ -87,7 +87,7 @@ describe("Usage", () => {
     assert.strictEqual(Usage.outputTokens({ outputText: 7, outputReasoning: 30 }), 37)
   })
 
-  it("refuses negative, fractional and unknown-as-null parts at the edge", () => {
+  it("rejects negative, fractional and null parts in input", () => {
     const decode = Schema.decodeUnknownOption(Usage.Usage)
     for (const part of [-1, 1.5, NaN, null, "7"])
       assert.isTrue(Option.isNone(decode({ outputText: part })), String(part))

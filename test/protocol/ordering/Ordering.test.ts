@@ -301,7 +301,7 @@ const examples: ReadonlyArray<Example> = [
 const firstFault = (lines: ReadonlyArray<Line>) => Ordering.check(E.toLog(lines))[0]
 
 describe("Ordering", () => {
-  it.each(examples)("$rule holds by example", ({ broken, lawful, rule }) => {
+  it.each(examples)("$rule is enforced in an example", ({ broken, lawful, rule }) => {
     assert.isUndefined(firstFault(lawful))
     const fault = firstFault(broken)
     assert.deepStrictEqual([fault?.index, fault?.violation.rule], [broken.length - 1, rule])
@@ -314,7 +314,7 @@ describe("Ordering", () => {
     assert.deepStrictEqual([...shown].toSorted(), Ordering.rules.map(({ id }) => id).toSorted())
   })
 
-  it("names each rule once and says each in one sentence", () => {
+  it("names each rule once and describes each in one sentence", () => {
     assert.strictEqual(new Set(Ordering.rules.map(({ id }) => id)).size, Ordering.rules.length)
     for (const { id, says } of Ordering.rules) {
       assert.match(id, /^[a-z]+(-[a-z]+)*$/)
@@ -322,12 +322,12 @@ describe("Ordering", () => {
     }
   })
 
-  it("keeps messages short, whatever a model calls a call", () => {
+  it("keeps messages short, whatever id a model gives a call", () => {
     const fault = firstFault(root(E.start, E.result("x".repeat(10_000))))
     assert.isBelow(fault?.violation.message.length ?? Infinity, 200)
   })
 
-  it("takes names that JavaScript knows otherwise for names like others", () => {
+  it("accepts names such as __proto__ and constructor", () => {
     const lines = ["__proto__", "constructor", "", "a/b", "~0"].flatMap((id) =>
       root(E.start, E.agentCall(id, "__proto__"), E.agentUsage(id, "__proto__"), E.agentResult(id, "__proto__"))
     )
@@ -342,12 +342,12 @@ describe("Ordering.step", () => {
       Ordering.initial
     )
 
-  it("tells the rule that an event would break", () => {
+  it("reports the rule that an event would break", () => {
     const refused = Ordering.step(Ordering.initial, { agentPath: [], event: E.text() })
     assert.isTrue(Result.isFailure(refused) && refused.failure.rule === "text-in-step")
   })
 
-  it("leaves the state it steps from as it was, so that it can be stepped from again", () => {
+  it("does not mutate the state it steps from", () => {
     const state = walk(root(E.start, E.call()))
     const closed = Result.getOrThrow(Ordering.step(state, { agentPath: [], event: E.result() }))
     assert.isTrue(Result.isSuccess(Ordering.step(state, { agentPath: [], event: E.result() })))
@@ -362,7 +362,7 @@ describe("Ordering.step", () => {
     assert.isFalse(Ordering.isComplete(Ordering.initial))
   })
 
-  it("hands its state on to a mutable automaton, which does not write back", () => {
+  it("copies its state into a mutable automaton", () => {
     const state = walk(root(E.start, E.call()))
     const automaton = state.toAutomaton()
     assert.isUndefined(automaton.accept([], [E.result()]))

@@ -12,7 +12,7 @@ const after = (lines: ReadonlyArray<E.Line>): Ordering.Automaton => {
 }
 
 describe("Automaton", () => {
-  it("judges a batch as if its events came one by one", () => {
+  it("accepts a batch exactly as its events one by one", () => {
     const automaton = after(root(E.start))
     assert.isUndefined(automaton.refuses([], [E.retracted, E.start, E.text(), E.call(), E.call("c2")]))
     assert.strictEqual(automaton.refuses([], [E.call(), E.call()])?.rule, "call-id-new")
@@ -20,7 +20,7 @@ describe("Automaton", () => {
     assert.strictEqual(automaton.refuses([], [E.text(), ...E.ended, E.custom])?.rule, "nothing-after-end")
   })
 
-  it("takes all of a batch or nothing of it", () => {
+  it("accepts all of a batch or nothing of it", () => {
     const automaton = after(root(E.start, E.call(), E.call("c2"), E.ask()))
     const before = automaton.clone()
     const batches: ReadonlyArray<ReadonlyArray<Event>> = [
@@ -37,7 +37,7 @@ describe("Automaton", () => {
     assert.deepStrictEqual(automaton.openCalls([]), [])
   })
 
-  it("changes nothing when it is only asked", () => {
+  it("does not change on a check", () => {
     const automaton = after([...root(E.start, E.agentCall()), ...E.by(planner, E.start)])
     const before = automaton.clone()
     assert.isUndefined(automaton.refuses(planner, [E.text(), E.call(), E.ask("a1", "c1", { agentPath: planner })]))
@@ -46,7 +46,7 @@ describe("Automaton", () => {
     assert.deepStrictEqual(automaton, before)
   })
 
-  it("checks many increments against the one state that they leave as it is", () => {
+  it("checks many deltas against one state without changing it", () => {
     const automaton = after(root(E.start))
     const before = automaton.clone()
     const many = Array.from({ length: 100 }, (_, index) => (index % 2 === 0 ? E.text() : E.reasoning()))
@@ -56,7 +56,7 @@ describe("Automaton", () => {
     assert.strictEqual(automaton.accept([], many)?.rule, "text-in-step")
   })
 
-  it("knows a path by its segments, not by its array", () => {
+  it("compares paths by their segments, not by array identity", () => {
     const automaton = after(root(E.start, E.agentCall()))
     const path = [...planner]
     assert.isUndefined(automaton.accept(path, [E.start]))
@@ -77,7 +77,7 @@ describe("Automaton", () => {
     assert.deepStrictEqual(automaton.pendingApprovals, ["a2", "a3"])
   })
 
-  it("tells the last phase of an open call, and -1 where there is none", () => {
+  it("returns the last phase of an open call, and -1 when there is none", () => {
     const automaton = after(root(E.start, E.call(), E.call("c2"), E.progress(3)))
     assert.deepStrictEqual(
       ["c1", "c2", "c3"].map((id) => automaton.phaseOf([], id)),
@@ -95,7 +95,7 @@ describe("Automaton", () => {
     assert.isTrue(after(root(...E.failing)).ended)
   })
 
-  it("goes apart from its clone", () => {
+  it("is independent of its clone", () => {
     const automaton = after([...root(E.start, E.agentCall()), ...E.by(planner, E.start, E.call())])
     const clone = automaton.clone()
     assert.isUndefined(automaton.accept(planner, [E.result()]))
@@ -131,7 +131,7 @@ const heap = (value: unknown, seen: Set<unknown> = new Set()): number => {
 }
 
 describe("Automaton.closeStep", () => {
-  it("makes a step that announced no call as done as one that did", () => {
+  it("ends a step without calls like one with calls", () => {
     const automaton = after(root(E.start, E.text()))
     automaton.closeStep([])
     assert.strictEqual(automaton.refuses([], [E.retracted])?.rule, "retract-open-step")
@@ -141,14 +141,14 @@ describe("Automaton.closeStep", () => {
     assert.isUndefined(automaton.refuses([], E.ended))
   })
 
-  it("lets the calls of the step go on, and no call join them", () => {
+  it("lets the calls of the step continue, and adds no call to them", () => {
     const automaton = after(root(E.start, E.call()))
     automaton.closeStep([])
     assert.strictEqual(automaton.refuses([], [E.call("c2")])?.rule, "calls-together")
     assert.isUndefined(automaton.refuses([], [E.progress(1), E.result(), E.start]))
   })
 
-  it("does nothing where no agent is", () => {
+  it("does nothing for an unknown agent", () => {
     const automaton = after(root(E.start))
     const before = automaton.clone()
     automaton.closeStep(planner)

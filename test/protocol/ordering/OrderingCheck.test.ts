@@ -14,11 +14,11 @@ const log = E.toLog([
 ])
 
 describe("Ordering.check", () => {
-  it("has nothing to say about a lawful log", () => {
+  it("reports nothing for a valid log", () => {
     assert.deepStrictEqual(faultsOf(log), [])
   })
 
-  it("leaves an offending event out and goes on, so that one pass tells every fault", () => {
+  it("skips an invalid event and continues, so that one pass reports every fault", () => {
     const faulty = E.toLog(root(E.text(), E.start, E.text(), E.result(), E.finish, E.text(), E.cost, E.latency))
     assert.deepStrictEqual(faultsOf(faulty), [
       [0, 1, "text-in-step"],
@@ -27,14 +27,14 @@ describe("Ordering.check", () => {
     ])
   })
 
-  it("wants seq dense from 1, and tells a repeat and a gap once each", () => {
+  it("requires a dense seq from 1, and reports a repeat and a gap once each", () => {
     const renumbered = (...seqs: ReadonlyArray<number>) => seqs.flatMap((seq) => log.filter((line) => line.seq === seq))
     assert.deepStrictEqual(faultsOf(renumbered(1, 2, 2, 3)), [[2, 2, "seq-dense"]])
     assert.deepStrictEqual(faultsOf(renumbered(1, 3, 4)), [[1, 3, "seq-dense"]])
     assert.deepStrictEqual(faultsOf(log.slice(0, 1).map((line) => ({ ...line, seq: 0 }))), [[0, 0, "seq-dense"]])
   })
 
-  it("goes on from a checked beginning", () => {
+  it("continues from a checked prefix", () => {
     const from = new Ordering.Automaton()
     for (const { agentPath, event } of log.slice(0, 6)) from.advance(agentPath, [event])
     const untouched = from.clone()
@@ -43,14 +43,14 @@ describe("Ordering.check", () => {
     assert.deepStrictEqual(from, untouched)
   })
 
-  it("wants one run and one thread", () => {
+  it("requires one run and one thread", () => {
     const strange = log.map((line, index) => (index === 1 ? { ...line, runId: "run-2" } : line))
     assert.strictEqual(faultsOf(strange)[0]?.[2], "one-run")
     const moved = log.map((line, index) => (index === 1 ? { ...line, threadId: "thread-2" } : line))
     assert.strictEqual(faultsOf(moved)[0]?.[2], "one-run")
   })
 
-  it("wants an approval to name the thread that it is raised in", () => {
+  it("requires an approval to name the thread that it is raised in", () => {
     const lines = (threadId: string) => E.toLog(root(E.askPlan("a1", { threadId }), E.decided()))
     assert.deepStrictEqual(faultsOf(lines("thread-1")), [])
     assert.strictEqual(faultsOf(lines("thread-2"))[0]?.[2], "approval-own-thread")
@@ -67,7 +67,7 @@ describe("Ordering.checkEvents", () => {
 
   const nested = E.by(planner, E.start, E.call("c7"), E.ask("a7", "c7", { agentPath: planner }))
 
-  it("has nothing to say about what a query shows of a lawful run", () => {
+  it("reports nothing for the root view of a valid run", () => {
     const lines = [
       ...root(E.start, E.agentCall(), E.call("c7"), E.ask("a1", "c7")),
       ...nested,
@@ -78,24 +78,24 @@ describe("Ordering.checkEvents", () => {
     assert.deepStrictEqual(rules(lines), [])
   })
 
-  it("wants a decision for an approval raised out of view, once", () => {
+  it("requires one decision for an approval raised below the root", () => {
     const unanswered = [...root(E.start, E.agentCall()), ...nested, ...root(E.agentUsage(), E.agentResult(), E.finish)]
     assert.deepStrictEqual(rules(unanswered), [[5, "ending-approvals-answered"]])
     const twice = [...root(E.start, E.agentCall()), ...nested, ...E.by(planner, E.decided("approve", "a7"))]
     assert.deepStrictEqual(rules([...twice, ...twice.slice(-1)]), [[4, "decision-of-pending"]])
   })
 
-  it("does not take the call of an approval out of view for the root's own of the same id", () => {
+  it("separates the call of an approval below the root from the root's call of the same id", () => {
     const lines = [...root(E.start, E.agentCall(), E.call("c7")), ...nested, ...root(E.progress(1, "c7"))]
     assert.deepStrictEqual(rules(lines), [])
   })
 
-  it("lets a plan move out of sight, but only as plans move", () => {
+  it("allows a plan's hidden transitions, but only valid ones", () => {
     assert.deepStrictEqual(rules(root(E.plan("draft", "approved"), E.plan("executing", "executed"))), [])
     assert.deepStrictEqual(rules(root(E.plan("draft", "executed"))), [[0, "plan-transition"]])
   })
 
-  it("finds what is wrong with the root's own events", () => {
+  it("reports faults in the root's own events", () => {
     assert.deepStrictEqual(rules(root(E.start, E.call(), E.text(), E.finish)), [
       [2, "text-in-step"],
       [3, "ending-calls-closed"]

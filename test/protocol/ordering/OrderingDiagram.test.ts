@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs"
 const written = readFileSync(new URL("../../../docs/ordering.md", import.meta.url), "utf8")
 
 describe("docs/ordering.md", () => {
-  it("is what the automaton's tables say (make it anew with: node scripts/ordering-diagram.ts)", () => {
+  it("matches the automaton's tables (regenerate it with: node scripts/ordering-diagram.ts)", () => {
     assert.strictEqual(written, OrderingDiagram.page())
   })
 

@@ -20,8 +20,8 @@ const news: ReadonlyArray<(path: AgentPath.AgentPath) => Event> = [
   })
 ]
 
-describe("late news", () => {
-  it("find a lawful place, or are dropped, wherever their specialist's bracket is closed or the run is ending", () => {
+describe("late updates", () => {
+  it("are accepted at a valid position, or dropped, when their specialist's bracket is closed or the run is ending", () => {
     let lifted = 0
     let dropped = 0
     for (let seed = 1; seed <= 400; seed++) {
@@ -55,7 +55,7 @@ describe("late news", () => {
     assert.isAbove(dropped, 1_000)
   })
 
-  it("are told by the nearest agent above whose bracket is open", () => {
+  it("are reported by the nearest ancestor whose bracket is open", () => {
     const automaton = new Ordering.Automaton()
     const agent = (agentName: string, id: string, state: "call" | "result"): Event =>
       state === "call"
@@ -94,7 +94,7 @@ describe("late news", () => {
     ])
   })
 
-  it("of a call that has its result are dropped, but not of a call that never was", () => {
+  it("of a call that has its result are dropped, but not those of an unknown call", () => {
     const automaton = new Ordering.Automaton()
     const call = { type: "tool-invocation", toolInvocationId: "c", toolName: "t", args: null } as const
     automaton.accept([], [{ type: "step-start" }])
@@ -112,7 +112,7 @@ describe("late news", () => {
     assert.isUndefined(automaton.late([], [progress("another")]))
   })
 
-  it("is nothing that opens or closes something: that is refused, and changes nothing", () => {
+  it("never open or close anything: such an event is rejected, and changes nothing", () => {
     const automaton = new Ordering.Automaton()
     const before = automaton.snapshot()
     const call: Event = { type: "tool-invocation", toolInvocationId: "c", toolName: "t", args: null, state: "call" }

@@ -7,7 +7,7 @@ import * as E from "./OrderEvents.ts"
 const stored = (automaton: Ordering.Automaton): Json => JSON.parse(JSON.stringify(automaton.snapshot()))
 
 describe("a snapshot of the automaton", () => {
-  it("goes on as the automaton it was taken of, wherever a log is cut", () => {
+  it("continues like the automaton it was taken from, wherever a log is cut", () => {
     for (let seed = 1; seed <= 150; seed++) {
       const random = Generated.seeded(seed)
       const log = Generated.generate(random, { events: 30, depth: seed % 4, parallel: 1 + (seed % 4) })
@@ -31,7 +31,7 @@ describe("a snapshot of the automaton", () => {
     }
   })
 
-  it("is its own: neither changes the other", () => {
+  it("is independent: neither changes the other", () => {
     const automaton = new Ordering.Automaton()
     automaton.advance([], [E.start, E.call()])
     const again = Ordering.Automaton.restore(automaton.snapshot())
@@ -44,7 +44,7 @@ describe("a snapshot of the automaton", () => {
     ["of another version", { ...Object(new Ordering.Automaton().snapshot()), version: 2 }],
     ["that is none", { version: 1 }],
     ["that is nothing", null]
-  ])("%s is not taken for one", (_, snapshot) => {
+  ])("%s is rejected as a snapshot", (_, snapshot) => {
     assert.isUndefined(Ordering.Automaton.restore(snapshot))
   })
 })

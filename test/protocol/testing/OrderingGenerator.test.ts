@@ -35,15 +35,15 @@ const mutants = (log: ReadonlyArray<Envelope.Envelope>, seed: number): ReadonlyA
   return [Generated.mutate(random, log), Generated.mutate(random, log), Generated.mutate(random, log)]
 }
 
-describe("generate", () => {
-  it("draws logs that the automaton accepts, and the checker that was written apart from it", () => {
+describe("the log generator", () => {
+  it("generates logs that both the automaton and the independent checker accept", () => {
     forSeeds((log) => {
       assert.deepStrictEqual(Ordering.check(log), [])
       assert.deepStrictEqual(OrderChecker.broken(log), [])
     })
   })
 
-  it("carries a run to its end, unless it is to be left open", () => {
+  it("generates a run to its end, unless it is to stay open", () => {
     const complete = (log: ReadonlyArray<Envelope.Envelope>) => {
       const automaton = new Ordering.Automaton()
       for (const { agentPath, event } of log) automaton.advance(agentPath, [event])
@@ -54,17 +54,17 @@ describe("generate", () => {
     assert.deepStrictEqual([last("finish"), last("error")], ["data-latency-summary", "error"])
   })
 
-  it("draws the same log for the same seed", () => {
+  it("generates the same log for the same seed", () => {
     assert.deepStrictEqual(draw(42), draw(42))
     assert.notDeepEqual(draw(42), draw(43))
   })
 
-  it("draws envelopes that the schema knows", () => {
+  it("generates envelopes that match the schema", () => {
     const encode = Schema.encodeUnknownSync(Schema.Array(Envelope.Envelope))
     for (const seed of seeds.slice(0, 100)) assert.deepStrictEqual(encode(draw(seed)), draw(seed))
   })
 
-  it("leaves no kind of event and no outcome undrawn", () => {
+  it("covers every kind of event and every outcome", () => {
     const drawn = new Set<string>()
     let deepest = 0
     forSeeds((log) => {
@@ -99,7 +99,7 @@ describe("the automaton", () => {
     assert.isAbove(unlawful, 2_000)
   })
 
-  it("agrees with the checker about what may come next, anywhere in a log", () => {
+  it("agrees with the checker about the valid next events, anywhere in a log", () => {
     let lawful = 0
     forSeeds((log, seed) => {
       const random = Generated.seeded(seed)
@@ -122,7 +122,7 @@ describe("the automaton", () => {
     assert.isAbove(lawful, 1_000)
   })
 
-  it("points at the first event that the checker objects to", () => {
+  it("reports the first event that the checker rejects", () => {
     for (const seed of seeds.slice(0, 300)) {
       for (const mutant of mutants(draw(seed), seed)) {
         const fault = Ordering.check(mutant.log)[0]
@@ -134,7 +134,7 @@ describe("the automaton", () => {
     }
   })
 
-  it("is after a refusal as it was before", () => {
+  it("is unchanged after a rejection", () => {
     forSeeds((log, seed) => {
       const random = Generated.seeded(seed)
       const automaton = new Ordering.Automaton()
@@ -150,7 +150,7 @@ describe("the automaton", () => {
     })
   })
 
-  it("takes a batch exactly when it takes its events one by one", () => {
+  it("accepts a batch exactly when it accepts its events one by one", () => {
     forSeeds((log, seed) => {
       const random = Generated.seeded(seed)
       const automaton = new Ordering.Automaton()
@@ -166,7 +166,7 @@ describe("the automaton", () => {
     })
   })
 
-  it("takes batches of a lawful log as it takes the log", () => {
+  it("accepts batches of a valid log like the log itself", () => {
     forSeeds((log, seed) => {
       const random = Generated.seeded(seed)
       const automaton = new Ordering.Automaton()
@@ -188,7 +188,7 @@ describe("the automaton", () => {
     })
   })
 
-  it("says the same as Ordering.step, of lawful and of damaged logs", () => {
+  it("agrees with Ordering.step on valid and on damaged logs", () => {
     forSeeds((log, seed) => {
       for (const lines of [log, Generated.mutate(Generated.seeded(seed), log).log]) {
         const automaton = new Ordering.Automaton()
@@ -205,15 +205,15 @@ describe("the automaton", () => {
     })
   })
 
-  it("accepts the root view of every lawful log", () => {
+  it("accepts the root view of every valid log", () => {
     forSeeds((log) => {
       assert.deepStrictEqual(Ordering.checkEvents(log.filter(Envelope.isRootView).map(({ event }) => event)), [])
     })
   })
 })
 
-describe("the shortcut for plainly lawful events", () => {
-  it("never says yes where the rules say no, and leaves the same state, on lawful and on damaged logs", () => {
+describe("the fast check for valid events", () => {
+  it("never accepts what the rules reject, and leaves the same state, on valid and on damaged logs", () => {
     let plain = 0
     let all = 0
     forSeeds((lawful, seed) => {
@@ -232,7 +232,7 @@ describe("the shortcut for plainly lawful events", () => {
     assert.isAbove(plain / all, 0.4)
   })
 
-  it("never says yes where the rules say no, to any event of the log anywhere in the log", () => {
+  it("never accepts what the rules reject, for any event of the log anywhere in the log", () => {
     for (const seed of seeds.slice(0, 150)) {
       const log = draw(seed)
       const others = [
@@ -245,7 +245,7 @@ describe("the shortcut for plainly lawful events", () => {
 })
 
 describe("a transcript", () => {
-  it("is pair-complete for every agent at every prefix of a log", () => {
+  it("has paired calls and results for every agent at every prefix of a log", () => {
     forSeeds((log) => {
       let transcript = Transcript.make("do it")
       for (const line of log) {
@@ -258,7 +258,7 @@ describe("a transcript", () => {
     })
   })
 
-  it("has the open calls and the pending approvals that the automaton has", () => {
+  it("has the same open calls and pending approvals as the automaton", () => {
     forSeeds((log) => {
       const automaton = new Ordering.Automaton()
       let transcript = Transcript.initial

@@ -36,12 +36,12 @@ const cancelled = (id: string): Message.ResultPart => ({
 })
 
 describe("Transcript", () => {
-  it("begins with the prompt, where there is one", () => {
+  it("begins with the prompt, if there is one", () => {
     assert.deepStrictEqual(Transcript.messages(Transcript.make("why?")), [asked("why?")])
     assert.deepStrictEqual(Transcript.messages(Transcript.initial), [])
   })
 
-  it("joins increments to one text, and keeps reasoning and text in the order in which they were said", () => {
+  it("joins deltas to one text, and keeps the order of reasoning and text", () => {
     const transcript = fold(
       root(E.start, E.reasoning("let "), E.reasoning("me"), E.text("I "), E.text(""), E.text("see"), E.reasoning("or"))
     )
@@ -57,7 +57,7 @@ describe("Transcript", () => {
     ])
   })
 
-  it("has a message for what each step said and one for its results, in the order of the calls", () => {
+  it("has a message for each step's output and one for its results, in the order of the calls", () => {
     const transcript = fold(
       root(E.start, E.text("a"), E.call("c1"), E.call("c2"), E.result("c2"), E.result("c1"), E.start, E.text("b")),
       "go"
@@ -70,7 +70,7 @@ describe("Transcript", () => {
     ])
   })
 
-  it("says nothing of a step that was retracted, and nothing for one that was empty", () => {
+  it("contains nothing of a retracted step, and nothing for an empty one", () => {
     const transcript = fold(root(E.start, E.text("no"), E.retracted, E.start, E.text(""), E.start, E.text("yes")))
     assert.deepStrictEqual(Transcript.messages(transcript), [said("yes")])
   })
@@ -91,7 +91,7 @@ describe("Transcript", () => {
     ])
   })
 
-  it("keeps each agent's messages apart, a specialist's beginning with what it was asked", () => {
+  it("separates each agent's messages, a specialist's beginning with its prompt", () => {
     const transcript = fold([
       ...root(E.start, E.agentCall()),
       ...E.by(planner, E.start, E.text("planned")),
@@ -108,12 +108,12 @@ describe("Transcript", () => {
     assert.isUndefined(Transcript.agent(transcript, ["nobody#1"]))
   })
 
-  it("shows a specialist that was asked in JSON that JSON", () => {
+  it("shows JSON that a specialist was asked in as JSON", () => {
     const transcript = fold(root(E.start, { ...E.agentCall(), prompt: { topic: "tides" } }))
     assert.deepStrictEqual(Transcript.messages(transcript, planner), [asked('{"topic":"tides"}')])
   })
 
-  it("tells of each open call its latest progress and the question it waits for", () => {
+  it("has the latest progress and the pending question of each open call", () => {
     const transcript = fold(
       root(E.start, E.call("c1"), E.call("c2"), E.call("c3"), E.ask("a1", "c2"), E.progress(1), E.progress(2))
     )
@@ -128,7 +128,7 @@ describe("Transcript", () => {
     )
   })
 
-  it("takes progress that names only its tool for that of the first open call", () => {
+  it("assigns progress that names only its tool to the first open call", () => {
     const transcript = fold(root(E.start, E.call("c1"), E.call("c2"), E.result("c1"), E.toolNews()))
     const pending = Transcript.agent(transcript)?.pendingCalls
     assert.deepStrictEqual(
@@ -143,7 +143,7 @@ describe("Transcript", () => {
     assert.deepStrictEqual(Transcript.messages(fold(lines)), Transcript.messages(fold(silent)))
   })
 
-  it("lists the questions of each agent that wait for an answer", () => {
+  it("lists the pending questions of each agent", () => {
     const transcript = fold([
       ...root(E.start, E.agentCall(), E.askPlan("a1"), E.askPlan("a2")),
       ...E.by(planner, E.askPlan("a3", { agentPath: planner })),
@@ -154,7 +154,7 @@ describe("Transcript", () => {
     assert.deepStrictEqual([ids([]), ids(planner)], [["a2"], ["a3"]])
   })
 
-  it("has how the run ended, what it used, and what its specialists used", () => {
+  it("has the run's end, its usage, and the usage of its specialists", () => {
     const transcript = fold(root(E.start, E.agentCall(), E.agentUsage(), E.agentResult(), ...E.ended))
     assert.strictEqual(transcript.finishReason, "stop")
     assert.strictEqual(transcript.usage?.totalTokens, 5)
@@ -171,7 +171,7 @@ describe("Transcript", () => {
     assert.deepStrictEqual(Transcript.agent(transcript)?.files, [file])
   })
 
-  it("closes calls that are open as cancelled, so that any prefix can be sent to a model", () => {
+  it("closes open calls as cancelled, so that any prefix can be sent to a model", () => {
     const transcript = fold(root(E.start, E.call("c1"), E.call("c2"), E.result("c2")))
     assert.deepStrictEqual(Transcript.messages(transcript), [
       calls("c1", "c2"),
@@ -180,7 +180,7 @@ describe("Transcript", () => {
     assert.deepStrictEqual(Transcript.agent(transcript)?.messages, [calls("c1", "c2"), results(resultPart("c2"))])
   })
 
-  it("leaves a transcript that is stepped from as it was", () => {
+  it("does not mutate the transcript it steps from", () => {
     const before = fold(root(E.start, E.text("a")))
     const one = Transcript.step(before, { agentPath: [], event: E.text("b") })
     const other = Transcript.step(before, { agentPath: [], event: E.text("c") })
@@ -188,7 +188,7 @@ describe("Transcript", () => {
     assert.deepStrictEqual(texts, ["a", "ab", "ac"])
   })
 
-  it("divides foreign streams without step-start at the results", () => {
+  it("splits foreign streams without step-start at the results", () => {
     const transcript = fold(root(E.text("a"), E.call(), E.result(), E.text("b"), E.call("c2"), E.result("c2")))
     assert.deepStrictEqual(
       Transcript.messages(transcript).map(({ role }) => role),
@@ -196,7 +196,7 @@ describe("Transcript", () => {
     )
   })
 
-  it("folds an answer of very many increments and a step of very many calls", () => {
+  it("folds a text of very many deltas and a step of very many calls", () => {
     const increments = Array.from({ length: 50_000 }, (_, index) => E.text(`${index} `))
     const ids = Array.from({ length: 10_000 }, (_, index) => `c${index}`)
     const transcript = fold(
@@ -272,7 +272,7 @@ describe("Transcript.repair", () => {
     assert.isTrue(Transcript.isPairComplete(whole))
   })
 
-  it("gives back an equal history where every call has its result", () => {
+  it("returns an equal history when every call has its result", () => {
     const whole: ReadonlyArray<ReadonlyArray<Message.Message>> = [
       [],
       [asked("a"), said("b")],
@@ -286,7 +286,7 @@ describe("Transcript.repair", () => {
   })
 
   it.prop(
-    "makes any history pair-complete, once and for all, and says so exactly of histories it would not change",
+    "pairs the calls and results of any history, is idempotent, and reports exactly the histories that it changes",
     { history: Schema.Array(Schema.suspend(() => Scrap)).check(Schema.isMaxLength(8)) },
     ({ history }) => {
       const copy = structuredClone(history)

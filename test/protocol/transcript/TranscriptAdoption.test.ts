@@ -12,8 +12,8 @@ const results = (...ids: ReadonlyArray<string>): Message.Tool => ({ role: "tool"
 const kinds = (history: ReadonlyArray<Message.Message>) =>
   Transcript.adopt(history).repairs.map(({ index, kind, toolInvocationId }) => [index, kind, toolInvocationId])
 
-describe("a history that is taken over", () => {
-  it("comes back as it is where nothing is wrong with it", () => {
+describe("an imported history", () => {
+  it("is unchanged when it is valid", () => {
     const history = [says("hello"), calls("a", "b"), results("a", "b"), says("bye")]
     assert.deepStrictEqual(Transcript.adopt(history), { messages: history, repairs: [] })
   })
@@ -24,7 +24,7 @@ describe("a history that is taken over", () => {
     assert.isTrue(Transcript.isPairComplete(messages))
   })
 
-  it("has results without a call, second results and second calls dropped", () => {
+  it("loses results without a call, second results and second calls", () => {
     assert.deepStrictEqual(kinds([results("x"), calls("a", "a"), results("a", "a")]), [
       [0, "orphan-result", "x"],
       [1, "second-call", "a"],
@@ -32,13 +32,13 @@ describe("a history that is taken over", () => {
     ])
   })
 
-  it("has results brought back to their calls", () => {
+  it("has results moved to their calls", () => {
     const { messages, repairs } = Transcript.adopt([calls("a"), says("wait"), results("a")])
     assert.deepStrictEqual(repairs, [{ kind: "moved-result", index: 0, toolInvocationId: "a" }])
     assert.deepStrictEqual(messages, [calls("a"), results("a"), says("wait")])
   })
 
-  it("has messages that say nothing dropped", () => {
+  it("loses empty messages", () => {
     const { messages, repairs } = Transcript.adopt([says("one"), says(""), { role: "assistant", content: [] }])
     assert.deepStrictEqual(messages, [says("one")])
     assert.deepStrictEqual(
@@ -63,7 +63,7 @@ describe("a history that is taken over", () => {
     })
 
   it.prop(
-    "can be sent to a model, whatever was in it; what is told is what was changed",
+    "can be sent to a model, whatever was in it, and its changes are reported",
     { drawn: Histories },
     ({ drawn }) => {
       const history = made(drawn)

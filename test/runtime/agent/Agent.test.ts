@@ -5,7 +5,7 @@ import { Effect, Layer, Schema } from "effect"
 import { Tool, Toolkit } from "effect/ai"
 
 describe("a toolkit bound to its handlers", () => {
-  it.effect("keeps what they hold until the runtime ends", () => {
+  it.effect("keeps their resources until the runtime ends", () => {
     let open = false
     const kit = Toolkit.make(Tool.make("look", { success: Schema.Boolean }))
     const held = Effect.acquireRelease(

@@ -36,7 +36,7 @@ describe("a runtime is not built", () => {
     })
   )
 
-  it.effect("of two agents of one name", () =>
+  it.effect("of two agents with the same name", () =>
     Effect.gen(function* () {
       const agents = [Agent.make("desk", {}), Agent.make("desk", {})]
       assert.strictEqual(yield* flaw(Runtime.layer({ agents })), `two different agents are called "desk": rename one`)
@@ -56,7 +56,7 @@ describe("a runtime is not built", () => {
     })
   )
 
-  it.effect("of a budget that is none", () =>
+  it.effect("of an invalid budget", () =>
     Effect.gen(function* () {
       const agents = [Agent.make("desk", { budget: Budget.make({ maxSteps: -1 }) })]
       assert.match(
@@ -66,7 +66,7 @@ describe("a runtime is not built", () => {
     })
   )
 
-  it.effect("of a tool and a specialist of one name", () =>
+  it.effect("of a tool and a specialist with the same name", () =>
     Effect.gen(function* () {
       const { kit, layer } = search("reader")
       const reader = Specialist.make("reader", { description: "Reads" })
@@ -78,7 +78,7 @@ describe("a runtime is not built", () => {
     })
   )
 
-  it.effect("of a tool and a client tool of one name", () =>
+  it.effect("of a tool and a client tool with the same name", () =>
     Effect.gen(function* () {
       const { kit, layer } = search("ask")
       const desk = Agent.make("desk", { toolkit: Effect.provide(kit, layer("x")), clientTools: kit })
@@ -86,7 +86,7 @@ describe("a runtime is not built", () => {
     })
   )
 
-  it.effect("of a client tool and a specialist of one name", () =>
+  it.effect("of a client tool and a specialist with the same name", () =>
     Effect.gen(function* () {
       const reader = Specialist.make("reader", { description: "Reads" })
       const desk = Agent.make("desk", { clientTools: search("reader").kit, specialists: [reader] })
@@ -94,7 +94,7 @@ describe("a runtime is not built", () => {
     })
   )
 
-  it.effect("of two unbound toolkits that define one tool differently; and it is told the cure", () =>
+  it.effect("of two unbound toolkits that define one tool differently, and the error names the cure", () =>
     Effect.gen(function* () {
       const [one, other] = [search("find", "Find a book"), search("find", "Find a reader")]
       const reader = Specialist.make("reader", { description: "Reads", toolkit: other.kit })
@@ -107,7 +107,7 @@ describe("a runtime is not built", () => {
   )
 })
 
-describe("an agent whose schemas no model can be told is refused when it is built", () => {
+describe("an agent whose schemas cannot be sent to a model is rejected when it is built", () => {
   const desk = (parameters: Schema.Codec<unknown>) => {
     const kit = Toolkit.make(Tool.make("look", { parameters, success: Schema.String }))
     return Runtime.layer({
@@ -136,7 +136,7 @@ describe("an agent whose schemas no model can be told is refused when it is buil
   )
 })
 
-describe("a schema whose values are no JSON", () => {
+describe("a schema whose values are not JSON", () => {
   const When = Schema.Struct({ when: Schema.Date, count: Schema.BigInt })
   const Kit = Toolkit.make(Tool.make("remind", { parameters: When, success: Schema.String }))
   const handlers = Kit.toLayer({
@@ -153,7 +153,7 @@ describe("a schema whose values are no JSON", () => {
             : ScriptedModel.calls([{ id: "c", name, args }])
     })
 
-  it.effect.each([false, true])("is taken in the form that the model is told of; bound: %s", (bound) =>
+  it.effect.each([false, true])("is accepted in the form that the model is told; bound: %s", (bound) =>
     Effect.gen(function* () {
       const agent = Agent.make("desk", { toolkit: bound ? Effect.provide(Kit, handlers) : Kit })
       const runtime = Runtime.layer({ agents: [agent] }).pipe(
@@ -164,7 +164,7 @@ describe("a schema whose values are no JSON", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("is what a specialist takes, too", () =>
+  it.effect("is accepted for a specialist's input, too", () =>
     Effect.gen(function* () {
       const reader = Specialist.make("reader", { description: "Reads", input: When })
       const runtime = Runtime.layer({ agents: [Agent.make("desk", { specialists: [reader] })] }).pipe(
@@ -176,7 +176,7 @@ describe("a schema whose values are no JSON", () => {
   )
 })
 
-describe("two toolkits of one tool name", () => {
+describe("two toolkits with the same tool name", () => {
   it.effect("run their own handlers once one of them is bound", () =>
     Effect.gen(function* () {
       const [one, other] = [search("find", "Find a book"), search("find", "Find a reader")]
@@ -193,7 +193,7 @@ describe("two toolkits of one tool name", () => {
     })
   )
 
-  it.effect("may share a tool, also where one of them asks first", () =>
+  it.effect("may share a tool, also when one of them needs approval", () =>
     Effect.gen(function* () {
       const find = Tool.make("find", { success: Schema.String })
       const [free, gated] = [Toolkit.make(find), Toolkit.make(find.setNeedsApproval(true))]

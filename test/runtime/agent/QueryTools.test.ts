@@ -49,7 +49,7 @@ const start = Effect.fnUntraced(function* (model: ModelPort, tools: QueryTools) 
 const offered = (model: ScriptedModel.ScriptedModel) => model.requests[0]?.tools.map(({ name }) => name)
 
 describe("the tools of a query", () => {
-  it.effect("are not called with what their schemas refuse", () =>
+  it.effect("are not called with arguments that their schemas reject", () =>
     Effect.gen(function* () {
       const parameters = { type: "object", properties: { where: { type: "string" } }, required: ["where"] }
       for (const args of [{}, { where: 7 }, null, "{", [1]]) {
@@ -80,7 +80,7 @@ describe("the tools of a query", () => {
     })
   )
 
-  it.effect("that the agent has for its caller to run stay as the agent has them", () =>
+  it.effect("do not replace the agent's own client tools", () =>
     Effect.gen(function* () {
       const model = calling("theirs")
       const { probe, runtime } = yield* start(model, { client: [{ ...locate, name: "theirs" }] })
@@ -94,7 +94,7 @@ describe("the tools of a query", () => {
     })
   )
 
-  it.effect("are those that were given, whatever becomes of what was given", () =>
+  it.effect("are unaffected by later changes to the passed objects", () =>
     Effect.gen(function* () {
       const model = calling("locate")
       const mine = { ...locate }
@@ -107,7 +107,7 @@ describe("the tools of a query", () => {
     })
   )
 
-  it.effect("take away those that are named, specialists too", () =>
+  it.effect("remove the named ones, specialists included", () =>
     Effect.gen(function* () {
       const model = calling("search")
       const { probe } = yield* start(model, { without: ["write", "search", "theirs", "helper", "nobody"] })
@@ -119,7 +119,7 @@ describe("the tools of a query", () => {
     })
   )
 
-  it.effect("add questions", () =>
+  it.effect("add approvals", () =>
     Effect.gen(function* () {
       const { probe, runtime } = yield* start(calling("read"), { ask: ["read"] })
       const { data } = yield* probe.next("approval-required")
@@ -130,7 +130,7 @@ describe("the tools of a query", () => {
     })
   )
 
-  it.effect("take no question away", () =>
+  it.effect("remove no approval", () =>
     Effect.gen(function* () {
       const { probe, runtime } = yield* start(calling("write"), { ask: [] })
       const { data } = yield* probe.next("approval-required")
@@ -140,7 +140,7 @@ describe("the tools of a query", () => {
     })
   )
 
-  it.effect("are refused when two have one name, or one has none that a provider takes", () =>
+  it.effect("are rejected when two have the same name, or one has a name that providers reject", () =>
     Effect.gen(function* () {
       const runtime = Context.get(yield* Layer.build(runtimeOf(calling("read"))), Runtime)
       const refused = (tools: QueryTools) =>
@@ -158,7 +158,7 @@ describe("the tools of a query", () => {
     })
   )
 
-  it.effect("are the same when another process takes the run up", () =>
+  it.effect("are the same when another process resumes the run", () =>
     Effect.gen(function* () {
       const journal = MemoryJournal.make()
       const model = calling("locate")

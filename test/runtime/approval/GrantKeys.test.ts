@@ -10,8 +10,8 @@ class Post extends Toolkit.make(Send) {
 }
 const call = (id: string) => ScriptedModel.calls([{ id, name: "send", args: {} }])
 
-describe("a use that a call took of a grant", () => {
-  it.effect("serves no call of another run that comes under the same id, when the first is forgotten", () => {
+describe("a use of a grant", () => {
+  it.effect("does not serve a call of another run with the same id, when the first run is deleted", () => {
     const model = ScriptedModel.make({
       replies: [call("a"), call("b"), ScriptedModel.text("done"), ScriptedModel.text("done"), call("b")],
       respond: () => ScriptedModel.text("done")

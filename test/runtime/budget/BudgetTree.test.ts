@@ -97,7 +97,7 @@ describe("a limit", () => {
     })
   )
 
-  it.effect.each([Infinity, 2 ** 53 - 1])("of %s of everything stops nothing", (max) =>
+  it.effect.each([Infinity, 2 ** 53 - 1])("of %s that allows everything stops nothing", (max) =>
     Effect.gen(function* () {
       const all = {
         maxSteps: max,
@@ -114,46 +114,48 @@ describe("a limit", () => {
     })
   )
 
-  it.effect("in dollars is never passed by a model that keeps to its cap, wherever the limit stands", () =>
-    Effect.gen(function* () {
-      const asked = new Set<number>()
-      for (let nano = 0; nano < 3_000_000; nano += 37_000) {
-        const model = ScriptedModel.make({
-          respond: (request) => {
-            const used = { inputUncached: 10, outputText: Math.min(50, request.maxOutputTokens ?? 50) }
-            const n = request.metadata.step
-            return n < 4
-              ? calls([{ id: `${n}`, name: "work", args: {} }], { usage: used })
-              : text("done", { usage: used })
-          }
-        })
-        const { cost } = yield* under({ maxCostUsd: nano / 1e9 }, undefined, model).pipe(
-          Effect.flatMap(({ ended, probe }) => Effect.as(ended, { cost: probe.of("data-cost-summary")[0]?.data })),
-          Effect.scoped
+  it.effect(
+    "in dollars is never exceeded by a model that respects its output limit, on whichever agent it is set",
+    () =>
+      Effect.gen(function* () {
+        const asked = new Set<number>()
+        for (let nano = 0; nano < 3_000_000; nano += 37_000) {
+          const model = ScriptedModel.make({
+            respond: (request) => {
+              const used = { inputUncached: 10, outputText: Math.min(50, request.maxOutputTokens ?? 50) }
+              const n = request.metadata.step
+              return n < 4
+                ? calls([{ id: `${n}`, name: "work", args: {} }], { usage: used })
+                : text("done", { usage: used })
+            }
+          })
+          const { cost } = yield* under({ maxCostUsd: nano / 1e9 }, undefined, model).pipe(
+            Effect.flatMap(({ ended, probe }) => Effect.as(ended, { cost: probe.of("data-cost-summary")[0]?.data })),
+            Effect.scoped
+          )
+          assert.isAtMost(cost?.costNanoUsd ?? Infinity, nano)
+          asked.add(model.requests.length)
+        }
+        assert.deepStrictEqual(
+          [...asked].sort((a, b) => a - b),
+          [0, 1, 2, 3, 4]
         )
-        assert.isAtMost(cost?.costNanoUsd ?? Infinity, nano)
-        asked.add(model.requests.length)
-      }
-      assert.deepStrictEqual(
-        [...asked].sort((a, b) => a - b),
-        [0, 1, 2, 3, 4]
-      )
-    })
+      })
   )
 
-  it.effect("that trips on the very last step says so once, and the run ends", () =>
+  it.effect("that trips on the very last step is reported once, and the run ends", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* comesTo({ maxSteps: 1, maxToolCalls: 2 }), stopped("E_BUDGET_STEPS", 1, 2))
     })
   )
 
-  it.effect("that would trip behind the step that ends the run does not", () =>
+  it.effect("that would trip after the step that ends the run does not", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* comesTo({ maxSteps: 2, maxToolCalls: 2, maxOutputTokens: 100 }), whole)
     })
   )
 
-  it.effect("is told once, however many calls of a step meet it", () =>
+  it.effect("is reported once, however many calls of a step meet it", () =>
     Effect.gen(function* () {
       const probe = yield* OneTool.finished({
         calls: Array.from({ length: 50 }, () => ({})),
@@ -168,7 +170,7 @@ describe("a limit", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("of the query takes the place of the agent's own of the same name", () =>
+  it.effect("of the query replaces the agent's own of the same name", () =>
     Effect.gen(function* () {
       const { probe } = yield* Solo.finished([text("hello", { usage })], {
         agent: { budget: Budget.make({ maxSteps: 0, maxOutputTokens: 1000 }) },
@@ -179,7 +181,7 @@ describe("a limit", () => {
   )
 })
 
-describe("what a step may say", () => {
+describe("the output of a step", () => {
   const capOf = (options: Budget.Options, maxOutputTokens?: number) =>
     Effect.gen(function* () {
       const model = ScriptedModel.make({ replies: [text("hello", { usage })] })
@@ -187,7 +189,7 @@ describe("what a step may say", () => {
       return model.requests[0]?.maxOutputTokens
     }).pipe(Effect.scoped)
 
-  it.effect("is clamped to what is left of the tokens and of the money", () =>
+  it.effect("is limited to what is left of the tokens and of the money", () =>
     Effect.gen(function* () {
       assert.isUndefined(yield* capOf({}))
       assert.isUndefined(yield* capOf({ maxSteps: 5 }))
@@ -201,7 +203,7 @@ describe("what a step may say", () => {
     })
   )
 
-  it.effect("beyond its reservation is recorded and flagged, not hidden", () =>
+  it.effect("beyond its reservation is recorded and flagged", () =>
     Effect.gen(function* () {
       const model = ScriptedModel.make({ replies: [text("hello", { usage: { inputUncached: 1, outputText: 999 } })] })
       const { probe } = yield* Solo.finished(model, {
@@ -244,7 +246,7 @@ describe("a limit on time", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("leaves a person an hour to answer", () =>
+  it.effect("does not count the time of a person", () =>
     Effect.gen(function* () {
       const { probe, runtime } = yield* OneTool.start({
         tool: OneTool.work.setNeedsApproval(true),
@@ -260,7 +262,7 @@ describe("a limit on time", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("counts the time in which a person is asked while something else works", () =>
+  it.effect("counts the time of a question while something else runs", () =>
     Effect.gen(function* () {
       const { probe } = yield* OneTool.start({
         calls: [{ n: 1 }, { n: 2 }],

@@ -41,7 +41,7 @@ const ended = (options: Budget.Options, model = tireless()) =>
   }).pipe(Effect.scoped)
 
 describe("a budget that wraps up", () => {
-  it.effect("keeps one of its steps for the answer, and says the limit as it was written", () =>
+  it.effect("reserves one of its steps for the answer, and reports the limit as it was written", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* ended({ maxSteps: 3 }), {
         asked: 3,
@@ -53,7 +53,7 @@ describe("a budget that wraps up", () => {
     })
   )
 
-  it.effect("offers the last step no tools, and runs none that it calls all the same", () =>
+  it.effect("offers no tools in the last step, and runs none that it calls anyway", () =>
     Effect.gen(function* () {
       let ran = 0
       const stubborn = ScriptedModel.make({
@@ -74,7 +74,7 @@ describe("a budget that wraps up", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("has nothing to keep of a single step, and none of none", () =>
+  it.effect("reserves nothing of a single step, and nothing of none", () =>
     Effect.gen(function* () {
       const one = yield* ended({ maxSteps: 1 })
       assert.deepInclude(one, { asked: 1, finish: "budget", output: "BudgetExhausted" })
@@ -93,7 +93,7 @@ describe("a budget that wraps up", () => {
     })
   )
 
-  it.effect("keeps a tenth of its tokens for the answer", () =>
+  it.effect("reserves a tenth of its tokens for the answer", () =>
     Effect.gen(function* () {
       const model = tireless()
       const { asked, exhausted, output } = yield* ended({ maxOutputTokens: 100 }, model)
@@ -104,7 +104,7 @@ describe("a budget that wraps up", () => {
     })
   )
 
-  it.effect("cannot give back time: a limit on time stops", () =>
+  it.effect("cannot reserve time: a limit on time stops", () =>
     Effect.gen(function* () {
       const { probe } = yield* wrapping({ maxDuration: "1 minute" }, tireless(), () => Effect.sleep("50 seconds"))
       yield* TestClock.adjust("2 minutes")
@@ -115,7 +115,7 @@ describe("a budget that wraps up", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("lets a run that needs no more end as it would", () =>
+  it.effect("does not affect a run that needs no more", () =>
     Effect.gen(function* () {
       const { finish, exhausted } = yield* ended({ maxSteps: 3 }, OneTool.caller())
       assert.deepStrictEqual([finish, exhausted], ["stop", []])
@@ -124,7 +124,7 @@ describe("a budget that wraps up", () => {
 })
 
 describe("a budget that stops", () => {
-  it.effect("brings no answer, whatever was said before", () =>
+  it.effect("returns no answer, whatever was streamed before", () =>
     Effect.gen(function* () {
       const { handle } = yield* OneTool.start({
         model: tireless(),
@@ -138,7 +138,7 @@ describe("a budget that stops", () => {
 })
 
 describe("a limit in dollars that wraps up", () => {
-  it.effect("keeps a tenth of the money for the answer", () =>
+  it.effect("reserves a tenth of the money for the answer", () =>
     Effect.gen(function* () {
       const perStep = (10 * 1 + 10 * 10) / 1e6
       const model = tireless()

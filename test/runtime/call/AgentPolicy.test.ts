@@ -58,15 +58,15 @@ const run = Effect.fnUntraced(function* (
   return Object.fromEntries(results)
 })
 
-describe("the floor of an agent", () => {
-  it.effect("is for its own tools that declare nothing, and not for its specialists'", () =>
+describe("the default approval policy of an agent", () => {
+  it.effect("applies to its own tools that declare nothing, and not to its specialists'", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* run("read", { approvalFloor: "always" }, {}), { lead: "denied", helper: "ran" })
       assert.deepStrictEqual(yield* run("read", {}, { approvalFloor: "always" }), { lead: "ran", helper: "denied" })
     })
   )
 
-  it.effect("goes before the runtime's, and behind what a tool or the agent says of a tool", () =>
+  it.effect("overrides the runtime's, and is overridden by what a tool or the agent says of a tool", () =>
     Effect.gen(function* () {
       const strict = { approvals: "always" } as const
       assert.deepStrictEqual(yield* run("read", { approvalFloor: "never" }, {}, strict), {
@@ -83,8 +83,8 @@ describe("the floor of an agent", () => {
   )
 })
 
-describe("an agent whom nobody attends to", () => {
-  it.effect("has its questions answered as it says, others as the runtime says", () =>
+describe("an unattended agent", () => {
+  it.effect("has its approvals answered by its own policy, others by the runtime's", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* run("write", { unattended: "approve" }, {}), { lead: "ran", helper: "denied" })
       assert.deepStrictEqual(yield* run("write", {}, { unattended: "approve" }), { lead: "denied", helper: "ran" })

@@ -25,7 +25,7 @@ const calling = (name: string, args: Json) =>
 
 describe("a call", () => {
   it.effect.each(["unknown", "", "constructor", "__proto__", "Work"])(
-    "of a tool called %j, which is not there, is a result that says which are",
+    "of an unknown tool called %j gets a result that lists the available tools",
     (name) =>
       Effect.gen(function* () {
         assert.deepStrictEqual(yield* calling(name, {}), {
@@ -42,7 +42,7 @@ describe("a call", () => {
     ["no object", [1]],
     ["a string of JSON", `{"n": 1}`],
     ["broken JSON", `{"n": `]
-  ])("with %s for arguments does not run, and is a result that says why", ([, args]) =>
+  ])("with %s for arguments does not run, and gets a result that says why", ([, args]) =>
     Effect.gen(function* () {
       const { ran, result, status } = yield* calling("work", args)
       assert.deepStrictEqual([ran, status], [0, "failed"])
@@ -53,14 +53,14 @@ describe("a call", () => {
     })
   )
 
-  it.effect("with null for arguments runs with none", () =>
+  it.effect("with null for arguments runs without any", () =>
     Effect.gen(function* () {
       const { ran, status } = yield* calling("work", null)
       assert.deepStrictEqual([ran, status], [1, undefined])
     })
   )
 
-  it.effect("with a __proto__ among its arguments hands it to no handler", () =>
+  it.effect("with __proto__ among its arguments passes it to no handler", () =>
     Effect.gen(function* () {
       const { ran, status } = yield* calling("work", JSON.parse(`{ "n": 1, "__proto__": { "admin": true } }`))
       assert.deepStrictEqual([ran, status], [1, undefined])
@@ -107,7 +107,7 @@ describe("the calls of one step", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("run as many at once as the agent allows, and no more", () =>
+  it.effect("run in parallel up to the agent's limit", () =>
     Effect.gen(function* () {
       let live = 0
       let most = 0
@@ -126,7 +126,7 @@ describe("the calls of one step", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("go on while one of them waits for a person, however few may run", () =>
+  it.effect("continue while one of them waits for a person, whatever the limit", () =>
     Effect.gen(function* () {
       const ran: Array<number | undefined> = []
       const { probe, runtime } = yield* OneTool.start({
@@ -148,7 +148,7 @@ describe("the calls of one step", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect.each([0, -1, Number.NaN, 1.5])("run one after the other where %s may run at once", (maxParallelCalls) =>
+  it.effect.each([0, -1, Number.NaN, 1.5])("run one after the other when %s may run in parallel", (maxParallelCalls) =>
     Effect.gen(function* () {
       let live = 0
       let most = 0
@@ -167,7 +167,7 @@ describe("the calls of one step", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("go on whatever one of them does", () =>
+  it.effect("continue whatever one of them does", () =>
     Effect.gen(function* () {
       const model = OneTool.caller([{ n: 0 }, { n: 1 }, { n: 2 }, { n: -1 }])
       const probe = yield* OneTool.finished({

@@ -51,7 +51,7 @@ const asked = Effect.fnUntraced(function* (deployment: Layer.Layer<never>) {
 })
 
 describe.each(deployments)("a question that expires, %s", (_, deployment) => {
-  it.effect("says so once, before it does", () =>
+  it.effect("is announced once before it does", () =>
     Effect.gen(function* () {
       const { probe, request } = yield* asked(deployment())
       yield* TestClock.adjust("7 minutes")
@@ -70,7 +70,7 @@ describe.each(deployments)("a question that expires, %s", (_, deployment) => {
     })
   )
 
-  it.effect("says nothing when it was answered in time", () =>
+  it.effect("is not announced when it was answered in time", () =>
     Effect.gen(function* () {
       const { probe, request, runtime } = yield* asked(deployment())
       yield* TestClock.adjust("5 minutes")

@@ -42,34 +42,34 @@ const asked = (rules: Rules) =>
 /** Forgets a type, for what a caller without types may hand in. */
 const untyped = Schema.decodeUnknownSync(Schema.Any)
 
-describe("who is asked", () => {
-  it.effect("is nobody, about a tool that declares nothing", () =>
+describe("the gate", () => {
+  it.effect("asks nobody about a tool that declares nothing", () =>
     Effect.gen(function* () {
       assert.isFalse(yield* asked({}))
     })
   )
 
-  it.effect("is a person, about a tool that declares it", () =>
+  it.effect("asks a person about a tool that declares it", () =>
     Effect.gen(function* () {
       assert.isTrue(yield* asked({ declared: true }))
     })
   )
 
-  it.effect("follows the runtime's floor for tools that declare nothing", () =>
+  it.effect("follows the runtime's default for tools that declare nothing", () =>
     Effect.gen(function* () {
       assert.isTrue(yield* asked({ floor: "always" }))
       assert.isFalse(yield* asked({ floor: "always", declared: false }))
     })
   )
 
-  it.effect("follows the agent's own word before the tool's and the runtime's", () =>
+  it.effect("follows the agent's setting before the tool's and the runtime's", () =>
     Effect.gen(function* () {
       assert.isFalse(yield* asked({ agent: "never", declared: true, floor: "always" }))
       assert.isTrue(yield* asked({ agent: "always", declared: false, floor: "never" }))
     })
   )
 
-  it.effect("is decided by a predicate over the arguments", () =>
+  it.effect("evaluates a predicate over the arguments", () =>
     Effect.gen(function* () {
       const many: Policy = ({ n }) => n > 3
       assert.isTrue(yield* asked({ agent: many, calls: [{ n: 4 }] }))
@@ -77,7 +77,7 @@ describe("who is asked", () => {
     })
   )
 
-  it.effect("is decided by a predicate that takes its time", () =>
+  it.effect("waits for an asynchronous predicate", () =>
     Effect.gen(function* () {
       const { probe, ran } = yield* under({ agent: () => Effect.as(Effect.sleep("9 seconds"), false) })
       yield* TestClock.adjust("9 seconds")
@@ -100,13 +100,13 @@ describe("who is asked", () => {
     ["answers nothing", () => untyped(undefined)],
     ["answers with a word", () => untyped("never")],
     ["answers with a promise", () => untyped(Promise.resolve(false))]
-  ])("is a person when the predicate %s", ([, policy]) =>
+  ])("asks a person when the predicate %s", ([, policy]) =>
     Effect.gen(function* () {
       assert.isTrue(yield* asked({ agent: policy }))
     })
   )
 
-  it.effect("is a person when the predicate hangs, after ten seconds", () =>
+  it.effect("asks a person when the predicate hangs, after ten seconds", () =>
     Effect.gen(function* () {
       const { probe, ran } = yield* under({ agent: () => Effect.never })
       yield* TestClock.adjust("9 seconds")
@@ -117,7 +117,7 @@ describe("who is asked", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("is asked once about a predicate that changes its mind", () =>
+  it.effect("asks once about a predicate that changes its result", () =>
     Effect.gen(function* () {
       let times = 0
       const { probe, ran, runtime } = yield* under({ agent: () => times++ === 0 })
@@ -129,7 +129,7 @@ describe("who is asked", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("is nobody any more when the run was cancelled while the predicate made up its mind", () =>
+  it.effect("asks nobody when the run was cancelled while the predicate ran", () =>
     Effect.gen(function* () {
       const { handle, probe, ran } = yield* under({ agent: () => Effect.never })
       yield* handle.cancel
@@ -140,7 +140,7 @@ describe("who is asked", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("is nobody about arguments that do not fit: the model reads why", () =>
+  it.effect("asks nobody about invalid arguments: the model reads why", () =>
     Effect.gen(function* () {
       const { probe, ran } = yield* under({ declared: true, calls: [{ n: -1 }] })
       yield* probe.end
@@ -151,7 +151,7 @@ describe("who is asked", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("is told which call of which run it is about, and what was said before", () =>
+  it.effect("passes the predicate the call, its run and the conversation", () =>
     Effect.gen(function* () {
       const seen: Array<unknown> = []
       const policy: Policy = (args, { agentPath, messages, resourceId, runId, threadId, toolCallId, toolName }) => {
@@ -166,7 +166,7 @@ describe("who is asked", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("is asked about a tool called constructor like about any other", () => {
+  it.effect("asks about a tool called constructor like about any other", () => {
     const Odd = Tool.make("constructor", { success: Schema.String, needsApproval: true })
     const kit = Toolkit.make(Odd)
     let ran = 0
@@ -190,7 +190,7 @@ describe("who is asked", () => {
   })
 })
 
-describe("while a question is open, and when it is not answered with yes, the tool has run 0 times", () => {
+describe("while a question is open, and when it is not approved, the tool has run 0 times", () => {
   const pending = under({ declared: true, runtime: { approvalExpiresIn: "1 minute" } })
 
   it.effect("pending", () =>
@@ -216,7 +216,7 @@ describe("while a question is open, and when it is not answered with yes, the to
     }).pipe(Effect.scoped)
   )
 
-  it.effect("pending without end, where questions never expire", () =>
+  it.effect("pending forever, when questions never expire", () =>
     Effect.gen(function* () {
       const { probe, ran } = yield* under({ declared: true, runtime: { approvalExpiresIn: Infinity } })
       yield* TestClock.adjust("1000 days")
@@ -249,8 +249,8 @@ describe("while a question is open, and when it is not answered with yes, the to
   )
 })
 
-describe("with nobody there to ask, a runtime", () => {
-  it.effect("denies, and says so", () =>
+describe("unattended, a runtime", () => {
+  it.effect("denies, and reports it", () =>
     Effect.gen(function* () {
       const { probe, ran } = yield* under({ declared: true, runtime: { unattended: "deny" } })
       yield* probe.end
@@ -260,7 +260,7 @@ describe("with nobody there to ask, a runtime", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("approves, and says so", () =>
+  it.effect("approves, and reports it", () =>
     Effect.gen(function* () {
       const { probe, ran } = yield* under({ declared: true, runtime: { unattended: "approve" } })
       yield* probe.end

@@ -6,7 +6,7 @@ import { Effect, Layer, Schema } from "effect"
 import { Tool, Toolkit } from "effect/ai"
 
 describe("a grant for a thread, kept in a store", () => {
-  it.effect("holds for the same tool in the next process, and not for one whose definition has changed", () => {
+  it.effect("covers the same tool in the next process, and not one whose definition has changed", () => {
     const journal = MemoryJournal.make()
     /** One life of the service, whose tool is described so; whether its run on the thread asks. */
     const life = (description: string) => {

@@ -52,7 +52,7 @@ const answered = Effect.fnUntraced(function* (decision: Decision, threadId = "th
 })
 
 describe("an approval with a scope", () => {
-  it.effect("for the run lets later calls of the tool run, and shows on which grant", () => {
+  it.effect("for the run lets later calls of the tool run, and reports the grant", () => {
     const { layer, sent } = setUp([ScriptedModel.calls([send("a")]), ScriptedModel.calls([send("b", "leo")])])
     return Effect.gen(function* () {
       const { probe, runtime } = yield* answered(Decision.approve({ scope: "run", by: "mia" }))
@@ -73,7 +73,7 @@ describe("an approval with a scope", () => {
     }).pipe(Effect.provide(layer), Effect.scoped)
   })
 
-  it.effect("for the run does not reach the next run; for the thread it does, and for no other thread", () =>
+  it.effect("for the run does not cover the next run; for the thread it does, but no other thread", () =>
     Effect.gen(function* () {
       for (const scope of ["run", "thread"] as const) {
         const { layer, sent } = setUp([
@@ -97,7 +97,7 @@ describe("an approval with a scope", () => {
     })
   )
 
-  it.effect("for a thread asks again in another thread, and for another tenant", () => {
+  it.effect("for a thread does not cover another thread or another tenant", () => {
     const { layer } = setUp([
       ScriptedModel.calls([send("a")]),
       ScriptedModel.text("done"),
@@ -115,7 +115,7 @@ describe("an approval with a scope", () => {
     }).pipe(Effect.provide(layer), Effect.scoped)
   })
 
-  it.effect("for a subtree reaches the specialist it was given in, and not its coordinator", () => {
+  it.effect("for a subtree covers the specialist it was given in, and not its coordinator", () => {
     const { layer, sent } = setUp([
       ScriptedModel.calls([{ id: "s", name: "helper", args: { prompt: "Write." } }]),
       ScriptedModel.calls([send("a")]),
@@ -132,7 +132,7 @@ describe("an approval with a scope", () => {
     }).pipe(Effect.provide(layer), Effect.scoped)
   })
 
-  it.effect("covers only arguments that its matcher is in", () => {
+  it.effect("covers only arguments that contain its matcher", () => {
     const { layer, sent } = setUp([
       ScriptedModel.calls([send("a")]),
       ScriptedModel.calls([send("b", "mia", 7)]),
@@ -147,7 +147,7 @@ describe("an approval with a scope", () => {
     }).pipe(Effect.provide(layer), Effect.scoped)
   })
 
-  it.effect("with one use serves one of two calls that race for it", () => {
+  it.effect("with one use covers one of two calls that race for it", () => {
     const { layer, sent } = setUp([ScriptedModel.calls([send("a")]), ScriptedModel.calls([send("b"), send("c")])])
     return Effect.gen(function* () {
       const { probe, run } = yield* answered(Decision.approve({ scope: "run", uses: 1 }))
@@ -203,7 +203,7 @@ describe("an approval with a scope", () => {
     })
   )
 
-  it.effect("is not left behind by an answer that came second", () => {
+  it.effect("leaves no grant when the answer came second", () => {
     const { layer } = setUp([ScriptedModel.calls([send("a")])])
     return Effect.gen(function* () {
       const released = yield* Deferred.make<void>()

@@ -9,7 +9,7 @@ import * as Story from "../../support/Story.ts"
 const patient = OneTool.work.annotate(ToolSettings.Timeout, "1 second").annotate(ToolSettings.Retries, 1)
 
 describe("a call while its handler runs", () => {
-  it.effect("gives a second attempt a signal that is not aborted, and lets it speak", () =>
+  it.effect("gives a second attempt a signal that is not aborted, and accepts its updates", () =>
     Effect.gen(function* () {
       const aborted: Array<boolean> = []
       const { probe } = yield* OneTool.start({
@@ -32,7 +32,7 @@ describe("a call while its handler runs", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("hears nothing of an attempt that was left behind once the next one speaks", () =>
+  it.effect("ignores an abandoned attempt once the next one reports", () =>
     Effect.gen(function* () {
       const stray = yield* Deferred.make<Effect.Effect<void>>()
       const { probe } = yield* OneTool.start({
@@ -53,7 +53,7 @@ describe("a call while its handler runs", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("counts what a cancelled tool reports to have cost while it ends", () =>
+  it.effect("counts the cost that a cancelled tool reports while it ends", () =>
     Effect.gen(function* () {
       const { handle, probe } = yield* OneTool.start({
         handler: () => ToolRun.use((call) => Effect.onInterrupt(Effect.never, () => call.reportCost(0.25)))
@@ -65,7 +65,7 @@ describe("a call while its handler runs", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("says nothing after its end, and counts nothing", () =>
+  it.effect("emits nothing after its end, and counts nothing", () =>
     Effect.gen(function* () {
       const late: Array<Effect.Effect<unknown>> = []
       const probe = yield* OneTool.finished({
@@ -90,7 +90,7 @@ describe("a call while its handler runs", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("describes what is to be shown, in the product's own language", () =>
+  it.effect("sends the product's own display text", () =>
     Effect.gen(function* () {
       const dsl = { card: { title: "Tides", rows: [1, 2] } }
       const probe = yield* OneTool.finished({
@@ -104,7 +104,7 @@ describe("a call while its handler runs", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("raises a phase that falls, and bounds it by its total", () =>
+  it.effect("raises a falling phase, and bounds it by its total", () =>
     Effect.gen(function* () {
       const probe = yield* OneTool.finished({
         handler: Effect.fnUntraced(function* () {
@@ -130,7 +130,7 @@ describe("a call while its handler runs", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("hides progress from a child fiber that outlives the handler", () =>
+  it.effect("ignores progress from a child fiber that outlives the handler", () =>
     Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
       const children: Array<Fiber.Fiber<void>> = []
@@ -151,7 +151,7 @@ describe("a call while its handler runs", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("adds up what it reports to have cost", () =>
+  it.effect("sums the costs that it reports", () =>
     Effect.gen(function* () {
       const probe = yield* OneTool.finished({
         calls: [{}, {}],
@@ -164,7 +164,7 @@ describe("a call while its handler runs", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("refuses an amount that cannot be represented, names it, and keeps what was reported before", () =>
+  it.effect("rejects an amount that cannot be represented, names it, and keeps the earlier reports", () =>
     Effect.gen(function* () {
       const refused: Array<unknown> = []
       const broken = [-5, Number.NaN, Infinity, 1e7]
@@ -190,7 +190,7 @@ describe("a call while its handler runs", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("has a key that differs between two calls of equal arguments", () =>
+  it.effect("has a different key for two calls with equal arguments", () =>
     Effect.gen(function* () {
       const keys: Array<string> = []
       yield* OneTool.finished({

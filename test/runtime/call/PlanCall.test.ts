@@ -70,7 +70,7 @@ const begin = Effect.gen(function* () {
 const lawful = (probe: Probe.Probe) => assert.deepStrictEqual(Ordering.check(probe.envelopes), [])
 
 describe("a plan", () => {
-  it.effect("is asked about as a whole, and carried out when it is approved", () => {
+  it.effect("is approved as a whole, and executed after the approval", () => {
     const { layer, moved } = setUp([propose("p", ["desk", "lamp"])])
     return Effect.gen(function* () {
       const { probe, runtime } = yield* begin
@@ -85,7 +85,7 @@ describe("a plan", () => {
     }).pipe(Effect.provide(layer), Effect.scoped)
   })
 
-  it.effect("goes back to its planner with a revision, which proposes another", () => {
+  it.effect("returns to its planner with a revision, and the planner proposes another", () => {
     const { layer, model, moved } = setUp([propose("p", ["desk"]), propose("q", ["lamp"])])
     return Effect.gen(function* () {
       const { probe, runtime } = yield* begin
@@ -117,7 +117,7 @@ describe("a plan", () => {
     }).pipe(Effect.provide(layer), Effect.scoped)
   })
 
-  it.effect("that is rejected fails, and nothing of it is done", () => {
+  it.effect("that is rejected fails, and nothing of it is executed", () => {
     const { layer, moved } = setUp([propose("p", ["desk"])])
     return Effect.gen(function* () {
       const { probe, runtime } = yield* begin
@@ -130,7 +130,7 @@ describe("a plan", () => {
     }).pipe(Effect.provide(layer), Effect.scoped)
   })
 
-  it.effect("that fails in the middle says what was done before", () => {
+  it.effect("reports the finished stages when one fails", () => {
     const { layer, moved } = setUp([propose("p", ["desk", "piano", "lamp"])], { asks: "never" })
     return Effect.gen(function* () {
       const { probe } = yield* begin
@@ -160,7 +160,7 @@ describe("a plan", () => {
     }).pipe(Effect.provide(layer), Effect.scoped)
   })
 
-  it.effect("that is cancelled while it is asked about is not begun", () => {
+  it.effect("that is cancelled while it waits for approval is not started", () => {
     const { layer, moved } = setUp([propose("p", ["desk"])])
     return Effect.gen(function* () {
       const { probe, run } = yield* begin
@@ -175,7 +175,7 @@ describe("a plan", () => {
     }).pipe(Effect.provide(layer), Effect.scoped)
   })
 
-  it.effect("that nobody answers in time is not begun, and its planner reads so", () => {
+  it.effect("that nobody answers in time is not started, and its planner reads why", () => {
     const { layer, model, moved } = setUp([propose("p", ["desk"])], { expiresIn: "1 hour" })
     return Effect.gen(function* () {
       const { probe } = yield* begin
@@ -191,7 +191,7 @@ describe("a plan", () => {
     }).pipe(Effect.provide(layer), Effect.scoped)
   })
 
-  it.effect("that met a limit before it began fails, and nothing of it is done", () => {
+  it.effect("that met a limit before it began fails, and nothing of it is executed", () => {
     const { layer, moved } = setUp([propose("p", ["desk"])], { asks: "never", budget: { maxToolCalls: 0 } })
     return Effect.gen(function* () {
       const { probe } = yield* begin
@@ -203,7 +203,7 @@ describe("a plan", () => {
     }).pipe(Effect.provide(layer), Effect.scoped)
   })
 
-  it.effect("is approved for this once: no scope makes a grant of it", () => {
+  it.effect("cannot be approved with a scope, so it leaves no grant", () => {
     const { layer } = setUp([propose("p", ["desk"])])
     return Effect.gen(function* () {
       const { probe, run, runtime } = yield* begin
@@ -215,7 +215,7 @@ describe("a plan", () => {
     }).pipe(Effect.provide(layer), Effect.scoped)
   })
 
-  it.effect("with arguments that are no plan is never asked about", () => {
+  it.effect("with invalid arguments is not shown to anybody", () => {
     const { layer } = setUp([ScriptedModel.calls([{ id: "p", name: "move_house", args: { moves: [""] } }])])
     return Effect.gen(function* () {
       const { probe } = yield* begin

@@ -90,8 +90,8 @@ const world = (tool: typeof Pay = Pay, options: Omit<RuntimeOptions<[]>, "agents
 
 const lost = "the process that ran this call died in the middle of it, so it may have taken effect or not"
 
-describe("a call that was begun when its process died", () => {
-  it.effect("is asked about; allowed, it is made once more under the same key", () =>
+describe("a call that was running when its process died", () => {
+  it.effect("is asked about and, when approved, repeated under the same key", () =>
     Effect.gen(function* () {
       const { asked, begun, followed, isWhole, results } = world()
       const { end, runtime } = yield* followed()
@@ -111,7 +111,7 @@ describe("a call that was begun when its process died", () => {
     }).pipe(quiet)
   )
 
-  it.effect("is not made again where a person says no, and the model reads why", () =>
+  it.effect("is not repeated after a rejection, and the model reads why", () =>
     Effect.gen(function* () {
       const { asked, begun, followed, isWhole, results } = world()
       const { end, runtime } = yield* followed()
@@ -126,7 +126,7 @@ describe("a call that was begun when its process died", () => {
     }).pipe(quiet)
   )
 
-  it.effect("can be made again with other arguments", () =>
+  it.effect("can be repeated with other arguments", () =>
     Effect.gen(function* () {
       const { asked, begun, followed, isWhole } = world()
       const { end, runtime } = yield* followed()
@@ -142,7 +142,7 @@ describe("a call that was begun when its process died", () => {
     }).pipe(quiet)
   )
 
-  it.effect("is asked about each time that a process dies in it", () =>
+  it.effect("is asked about each time a process dies during it", () =>
     Effect.gen(function* () {
       const { asked, begun, followed, isWhole, process } = world()
       const second = yield* followed(true)
@@ -190,7 +190,7 @@ describe("a call that was begun when its process died", () => {
     }).pipe(quiet)
   )
 
-  it.effect("is not made again where nobody is there to ask", () =>
+  it.effect("is not repeated when the runtime is unattended", () =>
     Effect.gen(function* () {
       const { begun, followed, isWhole, results } = world(Pay, { unattended: "deny" })
       const { end } = yield* followed()
@@ -201,7 +201,7 @@ describe("a call that was begun when its process died", () => {
     }).pipe(quiet)
   )
 
-  it.effect("leaves no grant behind: what may be made once more is this call", () =>
+  it.effect("leaves no grant: the approval covers this call only", () =>
     Effect.gen(function* () {
       const { asked, followed } = world()
       const { end, runtime } = yield* followed()

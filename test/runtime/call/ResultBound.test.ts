@@ -30,7 +30,7 @@ const textOf = (part: Message.ResultPart | undefined): string => {
 const note = /^([^]*)\n\[… (\d+) of (\d+) characters are left out here …\]\n([^]*)$/u
 
 describe("a result that is too long for a model", () => {
-  it.effect("of 10 MB is sent as its beginning and its end, and stays whole in the log", () =>
+  it.effect("of 10 MB is sent as its beginning and its end, and stays complete in the log", () =>
     Effect.gen(function* () {
       const { logged, sent } = yield* answered(`first ${"x".repeat(10_000_000)} last`)
       assert.strictEqual(typeof logged === "string" ? logged.length : 0, 10_000_011)
@@ -42,7 +42,7 @@ describe("a result that is too long for a model", () => {
     })
   )
 
-  it.effect("is not cut through a character that takes two places", () =>
+  it.effect("is not cut inside a surrogate pair", () =>
     Effect.gen(function* () {
       const { sent } = yield* answered("🙂".repeat(50), 30)
       assert.isTrue(textOf(sent).isWellFormed())
@@ -50,7 +50,7 @@ describe("a result that is too long for a model", () => {
   )
 
   it.effect.prop(
-    "is cut when its text is longer than the bound, and never otherwise",
+    "is cut exactly when its text is longer than the limit",
     { value: Schema.Json, most: Schema.Natural.check(Schema.isLessThanOrEqualTo(60)) },
     ({ most, value }) =>
       Effect.gen(function* () {

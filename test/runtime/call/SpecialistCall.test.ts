@@ -51,7 +51,7 @@ const asks =
     )
 
 describe("a specialist that is called as a tool", () => {
-  it.effect("sees its prompt and nothing of its caller's history, and two of a kind nothing of each other", () =>
+  it.effect("sees its prompt and nothing of its caller's history; two instances see nothing of each other", () =>
     told(
       [Agent.make("desk", { specialists: [reads()] })],
       { desk: asks(["moon", "tides"]), reader: (request) => text(`read ${lastPrompt(request)}`) },
@@ -76,7 +76,7 @@ describe("a specialist that is called as a tool", () => {
     )
   )
 
-  it.effect("tells its slice of the usage before its result", () =>
+  it.effect("reports its share of the usage before its result", () =>
     told(
       [Agent.make("desk", { specialists: [reads()] })],
       { desk: asks(["moon"]), reader: () => text("read", { usage: { inputUncached: 7, outputText: 3 } }) },
@@ -104,7 +104,7 @@ describe("a specialist that is called as a tool", () => {
     ["a blank one", { prompt: " " }],
     ["a number for one", { prompt: 5 }],
     ["a string for its arguments", "moon"]
-  ])("with %s is a result that its coordinator reads", ([, args]) =>
+  ])("with %s returns a result that its coordinator reads", ([, args]) =>
     told(
       [Agent.make("desk", { specialists: [reads()] })],
       { desk: (request) => coordinating("reader", [args], request) },
@@ -115,7 +115,7 @@ describe("a specialist that is called as a tool", () => {
     )
   )
 
-  it.effect("whose model fails is a result that its coordinator reads, with what it had said", () =>
+  it.effect("whose model fails returns a result that its coordinator reads, with its output so far", () =>
     told(
       [Agent.make("desk", { specialists: [reads()] })],
       {
@@ -131,7 +131,7 @@ describe("a specialist that is called as a tool", () => {
     )
   )
 
-  it.effect("that is cut short is a result that its coordinator reads", () =>
+  it.effect("that is cut short returns a result that its coordinator reads", () =>
     told(
       [Agent.make("desk", { specialists: [reads()] })],
       { desk: asks(["moon"]), reader: () => text("half", { stop: "length" }) },
@@ -144,7 +144,7 @@ describe("a specialist that is called as a tool", () => {
 })
 
 describe("a limit inside a specialist", () => {
-  it.effect("of its own is a result that its coordinator reads, and told below the root", () =>
+  it.effect("of its own returns a result that its coordinator reads, and is reported below the root", () =>
     told([Agent.make("desk", { specialists: [reads({ maxSteps: 0 })] })], { desk: asks(["moon"]) }, (probe) => {
       assert.strictEqual(ending(probe), "stop")
       assert.include(JSON.stringify(answer(probe)), "max_steps=0 reached")
@@ -166,7 +166,7 @@ describe("a limit inside a specialist", () => {
     )
   )
 
-  it.effect("of one in the middle is read by the root, and stops all below the middle", () => {
+  it.effect("of an agent in between is read by the root, and stops everything below that agent", () => {
     const reader = reads()
     const middle = Specialist.make("middle", {
       description: "Divides",
@@ -191,7 +191,7 @@ describe("a limit inside a specialist", () => {
     )
   })
 
-  it.effect("on how many there may be refuses the one too many", () =>
+  it.effect("on the number of specialists refuses the first one too many", () =>
     told(
       [Agent.make("desk", { budget: Budget.make({ maxAgents: 2 }), specialists: [reads()] })],
       { desk: asks(["a", "b", "c"]), reader: () => text("read") },
@@ -204,7 +204,7 @@ describe("a limit inside a specialist", () => {
     )
   )
 
-  it.effect("on how deep they may stand refuses the one too deep", () => {
+  it.effect("on their depth refuses the first one too deep", () => {
     const leaf = Specialist.make("leaf", { description: "Reads" })
     const middle = Specialist.make("middle", { description: "Divides", specialists: [leaf] })
     const say = {
@@ -239,14 +239,14 @@ describe("a specialist with a typed answer", () => {
   const counter = Specialist.make("reader", { description: "Counts", output: Count })
   const desk = Agent.make("desk", { specialists: [counter] })
 
-  it.effect("answers as JSON, also from a fence", () =>
+  it.effect("answers as JSON, also from a code fence", () =>
     told([desk], { desk: asks(["moon"]), reader: () => text('```json\n{ "pages": 3 }\n```') }, (probe, model) => {
       assert.deepStrictEqual(answer(probe), [["success", { pages: 3 }]])
       assert.isDefined(model.requests[1]?.output)
     })
   )
 
-  it.effect("is told once what does not fit", () => {
+  it.effect("is told once what is invalid", () => {
     const replies = ["three", '{ "pages": 3 }']
     return told([desk], { desk: asks(["moon"]), reader: () => text(replies.shift() ?? "") }, (probe, model) => {
       assert.deepStrictEqual(answer(probe), [["success", { pages: 3 }]])
@@ -255,7 +255,7 @@ describe("a specialist with a typed answer", () => {
     })
   })
 
-  it.effect("fails in words when it does not fit again", () =>
+  it.effect("fails with a message when the answer is invalid again", () =>
     told([desk], { desk: asks(["moon"]), reader: () => text("three") }, (probe) => {
       assert.include(JSON.stringify(answer(probe)), "OutputInvalid")
       assert.strictEqual(ending(probe), "stop")

@@ -10,7 +10,7 @@ const store = (content: string | Uint8Array) =>
   })
 
 describe("a file that a tool stores", () => {
-  it.effect("is told once its bytes are there, with its address, and is read by its tenant only", () =>
+  it.effect("is announced once its bytes are stored, with its address, and is read by its tenant only", () =>
     Effect.gen(function* () {
       const { probe, runtime } = yield* OneTool.start({
         handler: () => store("grün"),
@@ -35,7 +35,7 @@ describe("a file that a tool stores", () => {
     })
   )
 
-  it.effect("that is too large is a typed failure, and nothing is kept", () =>
+  it.effect("that is too large is a typed failure, and nothing is stored", () =>
     Effect.gen(function* () {
       const { probe, runtime } = yield* OneTool.start({
         handler: () =>
@@ -53,7 +53,7 @@ describe("a file that a tool stores", () => {
     })
   )
 
-  it.effect("is what it was when it was stored, whatever becomes of the handler's buffer", () =>
+  it.effect("is a copy, whatever happens to the handler's buffer", () =>
     Effect.gen(function* () {
       const buffer = new TextEncoder().encode("before")
       const { probe, runtime } = yield* OneTool.start({
@@ -66,7 +66,7 @@ describe("a file that a tool stores", () => {
     })
   )
 
-  it.effect("is one file when its call is tried again", () =>
+  it.effect("is one file when its call is retried", () =>
     Effect.gen(function* () {
       const { probe, runtime } = yield* OneTool.start({
         tool: OneTool.work.annotate(ToolSettings.Retries, 2),

@@ -5,7 +5,7 @@ import { expectTypeOf } from "vitest"
 import type { Engine, Readings, RunInfo, Work } from "@reins/runtime/journal"
 
 describe("the engine port", () => {
-  it("offers the loop's body three verbs, the first of them also as plain code, and what is the same on every replay", () => {
+  it("offers the loop three verbs, the first of them also as plain code, and what is the same on every replay", () => {
     expectTypeOf<Exclude<keyof Engine, keyof RunInfo>>().toEqualTypeOf<
       "activity" | "direct" | "emit" | "wait" | "limits" | "observed"
     >()
@@ -33,7 +33,7 @@ describe("the engine port", () => {
     expectTypeOf(body).returns.toEqualTypeOf<Effect.Effect<number>>()
   })
 
-  it("lets a last event say what was read, and nothing more", () => {
+  it("lets a last event record what was read, and nothing more", () => {
     expectTypeOf<Parameters<Parameters<Engine["emit"]>[2]>>().toEqualTypeOf<[readings: Readings]>()
     expectTypeOf<keyof Readings>().toEqualTypeOf<"now" | "elapsed" | "downMs" | "ledger">()
     expectTypeOf<Work>().toExtend<Readings>()

@@ -23,7 +23,7 @@ describe("the readers of a run's log", () => {
     ["its last", 5, []],
     ["in the future", 99, []],
     ["infinite", Infinity, []]
-  ] as const)("begin behind the place that they name, be it %s", ([, after, expected]) =>
+  ] as const)("begin after the position that they name: %s", ([, after, expected]) =>
     Effect.gen(function* () {
       const { probe, runtime } = yield* Solo.finished([ScriptedModel.text("hello")])
       assert.deepStrictEqual(seqs(probe.envelopes), [1, 2, 3, 4, 5])
@@ -32,7 +32,7 @@ describe("the readers of a run's log", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("wait for a place in the future while the run goes on, and see what comes behind it", () =>
+  it.effect("wait for a future position while the run continues, and see what follows it", () =>
     Effect.gen(function* () {
       const hold = yield* ScriptedModel.hold
       const { runtime } = yield* Solo.start([{ ...ScriptedModel.text("hello"), hold }])
@@ -61,7 +61,7 @@ describe("the readers of a run's log", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("know no run of another name", () =>
+  it.effect("find no run of another name", () =>
     Effect.gen(function* () {
       const { runtime } = yield* Solo.finished([ScriptedModel.text("hello")])
       const exit = yield* Effect.exit(Stream.runDrain(runtime.watch("another")))
@@ -69,7 +69,7 @@ describe("the readers of a run's log", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("hold the model back where a query's reader is far behind, and lose nothing by it", () =>
+  it.effect("block the model when a query's reader is far behind, and lose nothing", () =>
     Effect.gen(function* () {
       const batches = Array.from({ length: 100 }, () => pieces(100))
       let sent = 0
@@ -103,7 +103,7 @@ describe("the readers of a run's log", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("cannot keep a run from ending: cancel reaches one that waits for a reader who stands still", () =>
+  it.effect("cannot keep a run from ending: a cancel reaches one that waits for a stalled reader", () =>
     Effect.gen(function* () {
       let requests = 0
       const heedless: ModelPort = {

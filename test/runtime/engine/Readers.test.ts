@@ -43,7 +43,7 @@ for (const [where, services] of [
   ["on a journal", journal]
 ] as const) {
   describe(`what a runtime ${where} hands out`, () => {
-    it.effect("can be written to by nobody who reads it, so that the next reader sees what was said", () =>
+    it.effect("cannot be mutated by a reader, so that the next reader sees the original", () =>
       Effect.gen(function* () {
         const sent: Array<ModelRequest> = []
         const model = scribbling(OneTool.caller([{ n: 1 }]), sent)

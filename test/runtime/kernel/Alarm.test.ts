@@ -59,7 +59,7 @@ describe("the deadlines of a run", () => {
   )
 
   it.effect.prop(
-    "ring in time, whatever the wall clock is set to, and not once they are cleared",
+    "fire in time, whatever the wall clock is set to, and not once they are cleared",
     [Runs, Shift],
     ([runs, shift]) =>
       Effect.gen(function* () {

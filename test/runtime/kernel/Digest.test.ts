@@ -4,7 +4,7 @@ import { createHash } from "node:crypto"
 import * as OneTool from "../../support/OneTool.ts"
 
 describe("the id of an approval", () => {
-  it.effect("is the digest that a replay, and any version of Reins, finds again", () =>
+  it.effect("is a digest that is stable across replays and versions", () =>
     Effect.gen(function* () {
       const { probe } = yield* OneTool.start({
         tool: OneTool.work.setNeedsApproval(true),

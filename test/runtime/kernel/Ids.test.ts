@@ -3,7 +3,7 @@ import { Ids } from "@reins/runtime"
 import { Effect } from "effect"
 
 describe("the ids of a runtime", () => {
-  it.effect("are twenty letters behind their prefix, no two alike, each letter about as often as any other", () =>
+  it.effect("are twenty letters after their prefix, unique, and uniformly distributed", () =>
     Effect.gen(function* () {
       const ids = yield* Ids.Ids
       const made = Array.from({ length: 20_000 }, () => ids.make("run"))

@@ -36,7 +36,7 @@ describe("a tool of a run that is cancelled", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("is given its grace time to end, and no longer", () =>
+  it.effect("gets its grace period to end, and no longer", () =>
     Effect.gen(function* () {
       const { handle, probe } = yield* OneTool.start({ ...grace, handler: () => stubborn })
       yield* handle.cancel
@@ -49,7 +49,7 @@ describe("a tool of a run that is cancelled", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("that ends within its grace time is waited for", () =>
+  it.effect("that ends within its grace period is waited for", () =>
     Effect.gen(function* () {
       const { handle, probe } = yield* OneTool.start({
         ...grace,
@@ -63,7 +63,7 @@ describe("a tool of a run that is cancelled", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("is told by its signal", () =>
+  it.effect("is notified by its signal", () =>
     Effect.gen(function* () {
       const heard = yield* Deferred.make<void>()
       const { handle, probe } = yield* OneTool.start({
@@ -80,7 +80,7 @@ describe("a tool of a run that is cancelled", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("that rejects after it was interrupted troubles nobody", () =>
+  it.effect("that rejects after it was interrupted has no effect", () =>
     Effect.gen(function* () {
       const late: Array<() => void> = []
       const { handle, probe } = yield* OneTool.start({
@@ -94,7 +94,7 @@ describe("a tool of a run that is cancelled", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("that cancels it itself has its own result; then the run ends", () =>
+  it.effect("that cancelled the run itself keeps its own result; then the run ends", () =>
     Effect.gen(function* () {
       const own = yield* Deferred.make<Runtime["Service"]>()
       const model = OneTool.caller()
@@ -117,7 +117,7 @@ describe("a tool of a run that is cancelled", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("is not begun where its call waits for others", () =>
+  it.effect("is not started when its call is still queued", () =>
     Effect.gen(function* () {
       const ran: Array<number | undefined> = []
       const { handle, probe } = yield* OneTool.start({
@@ -138,7 +138,7 @@ describe("a tool of a run that is cancelled", () => {
 })
 
 describe("a model of a run that is cancelled", () => {
-  it.effect("is left behind after its grace time, and heard no more", () =>
+  it.effect("is abandoned after its grace period, and its output ignored", () =>
     Effect.gen(function* () {
       const late: Array<() => void> = []
       const model: ModelPort = {
@@ -166,7 +166,7 @@ describe("a model of a run that is cancelled", () => {
 describe("a tool with a timeout", () => {
   const hurried = OneTool.work.annotate(ToolSettings.Timeout, "2 seconds")
 
-  it.effect("is interrupted when its time is over; the model reads so, and the run goes on", () =>
+  it.effect("is interrupted at its timeout; the model reads that, and the run continues", () =>
     Effect.gen(function* () {
       const { probe } = yield* OneTool.start({ tool: hurried, handler: () => Effect.never })
       yield* TestClock.adjust("2 seconds")
@@ -176,7 +176,7 @@ describe("a tool with a timeout", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("is left behind when it does not stop, and the run goes on", () =>
+  it.effect("is abandoned when it does not stop, and the run continues", () =>
     Effect.gen(function* () {
       const { probe } = yield* OneTool.start({ ...grace, tool: hurried, handler: () => stubborn })
       yield* TestClock.adjust("5 seconds")
@@ -198,7 +198,7 @@ describe("a tool with a timeout", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("is tried as often as it says, and not once more", () =>
+  it.effect("is retried as often as configured, and no more", () =>
     Effect.gen(function* () {
       let begun = 0
       const { probe } = yield* OneTool.start({
@@ -219,7 +219,7 @@ describe("a tool with a timeout", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("is tried no more once the run is cancelled", () =>
+  it.effect("is not retried once the run is cancelled", () =>
     Effect.gen(function* () {
       let begun = 0
       const { handle, probe } = yield* OneTool.start({

@@ -57,7 +57,7 @@ const outputOf = ({ result }: Effect.Success<ReturnType<typeof run>>) =>
   result._tag === "Success" ? result.success.output : result.failure.reason
 
 describe("a model that is silent for too long", () => {
-  it.effect("is given up, tried again, and followed by a fallback", () =>
+  it.effect("is abandoned, retried, and followed by a fallback", () =>
     Effect.gen(function* () {
       const model = speaker(20_000, 1)
       const ended = yield* run(model, { modelIdleTimeout: "10 seconds", modelRetries: 1 })
@@ -74,7 +74,7 @@ describe("a model that is silent for too long", () => {
     })
   )
 
-  it.effect("in the middle of its answer ends the run, its words paid for", () =>
+  it.effect("in the middle of its response ends the run, and its output is charged", () =>
     Effect.gen(function* () {
       let words = 0
       const model: ModelPort = {
@@ -96,14 +96,14 @@ describe("a model that is silent for too long", () => {
     })
   )
 
-  it.effect("is not one that speaks now and then, however long its answer", () =>
+  it.effect("is not one that streams now and then, however long its response", () =>
     Effect.gen(function* () {
       const ended = yield* run(speaker(9000, 30), { modelIdleTimeout: "10 seconds" })
       assert.strictEqual(outputOf(ended), "word ".repeat(30))
     })
   )
 
-  it.effect("is not one that a slow reader holds back", () =>
+  it.effect("is not one that a slow reader blocks", () =>
     Effect.gen(function* () {
       const model: ModelPort = {
         provider: "scripted",
@@ -140,8 +140,8 @@ describe("a model that is silent for too long", () => {
   )
 })
 
-describe("a model that takes too long in all", () => {
-  it.effect("is given up however much it says", () =>
+describe("a model that takes too long in total", () => {
+  it.effect("is abandoned however much it streams", () =>
     Effect.gen(function* () {
       const model = speaker(1000, 100)
       const ended = yield* run(model, { modelTimeout: "30 seconds" })
@@ -153,7 +153,7 @@ describe("a model that takes too long in all", () => {
     })
   )
 
-  it.effect("is taken back and tried again where that is the policy", () =>
+  it.effect("is retracted and retried if that is the policy", () =>
     Effect.gen(function* () {
       const model = speaker(1000, 100)
       const ended = yield* run(model, { modelTimeout: "30 seconds", midStreamFailure: "retract", modelRetries: 1 })

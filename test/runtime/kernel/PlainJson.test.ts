@@ -14,7 +14,7 @@ const logged = (value: unknown) =>
 
 describe("a tool's result", () => {
   it.effect.prop(
-    "is in the log as the same text, frozen all through",
+    "is stored as the same text, deeply frozen",
     { value: Schema.Json },
     ({ value }) =>
       Effect.gen(function* () {
@@ -35,7 +35,7 @@ describe("a tool's result", () => {
     })
   )
 
-  it.effect("may hold the same value twice, but not itself", () =>
+  it.effect("may contain the same value twice, but not itself", () =>
     Effect.gen(function* () {
       const shared = { n: 1 }
       assert.deepStrictEqual((yield* logged([shared, { shared }]))?.result, [{ n: 1 }, { shared: { n: 1 } }])

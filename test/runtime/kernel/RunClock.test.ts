@@ -39,7 +39,7 @@ const carried = (stages: typeof Stages.Type) =>
   })
 
 describe("the time of a run", () => {
-  it.effect.prop("measures what has passed, whatever the wall clock is set to", [Stages], ([stages]) =>
+  it.effect.prop("measures elapsed time, whatever the wall clock is set to", [Stages], ([stages]) =>
     Effect.gen(function* () {
       const probe = yield* carried(stages)
       const measured = probe.of("data-latency-summary").map(({ data }) => ({
@@ -64,7 +64,7 @@ describe("the time of a run", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("catches up with a wall clock that is ahead, and counts that as time in which nobody carried the run", () =>
+  it.effect("catches up with a wall clock that is ahead, and counts that as time without a process", () =>
     Effect.gen(function* () {
       const day = { waits: 1, setWhileItWaits: 24, setAtTheAnswer: 0, works: 1, setWhileItWorks: 0 }
       const probe = yield* carried(day)

@@ -49,7 +49,7 @@ describe("a schema that crashes", () => {
     }).pipe(Effect.provide(Desk.plain(model, { agents: [coordinator] })))
   })
 
-  it.effect("over the input from code refuses the query", () =>
+  it.effect("over the input from code rejects the query", () =>
     Effect.gen(function* () {
       const runtime = yield* Runtime
       const error = yield* Effect.flip(runtime.completeSpecialist(reader, { answer: "boom" }))

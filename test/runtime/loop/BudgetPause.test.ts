@@ -28,7 +28,7 @@ const began = Effect.gen(function* () {
 describe("a budget that pauses", () => {
   const budget = Budget.make({ maxSteps: 1, onExhausted: "pause" })
 
-  it.effect("asks for more, and the same run goes on when it is raised", () => {
+  it.effect("asks for more, and the same run continues when it is raised", () => {
     const { layer, model } = setUp(budget)
     return Effect.gen(function* () {
       const { asked, probe, run, runtime } = yield* began
@@ -56,7 +56,7 @@ describe("a budget that pauses", () => {
     }).pipe(Effect.provide(layer), Effect.scoped)
   })
 
-  it.effect("stops at its limit when the raise is refused, or nobody answers in time", () =>
+  it.effect("stops at its limit when the raise is rejected, or nobody answers in time", () =>
     Effect.gen(function* () {
       for (const ending of ["rejected", "expired"] as const) {
         const { layer } = setUp(budget)
@@ -73,7 +73,7 @@ describe("a budget that pauses", () => {
     })
   )
 
-  it.effect("takes no raise that is not above what is used, and keeps the question open", () => {
+  it.effect("rejects a raise that is not above what is used, and keeps the question open", () => {
     const { layer } = setUp(budget)
     return Effect.gen(function* () {
       const { asked, run, runtime } = yield* began
@@ -108,7 +108,7 @@ describe("a budget that pauses", () => {
 })
 
 describe("a budget that warns", () => {
-  it.effect("says once that a limit is near", () => {
+  it.effect("reports once that a limit is near", () => {
     const { layer } = setUp(Budget.make({ maxSteps: 4, warnAt: 0.5 }))
     return Effect.gen(function* () {
       const runtime = yield* Runtime
@@ -124,7 +124,7 @@ describe("a budget that warns", () => {
 })
 
 describe("a warning about the run's own budget", () => {
-  it.effect("stands in the root's view, also when a specialist used it up", () => {
+  it.effect("is in the root view, also when a specialist used the budget", () => {
     const model = ScriptedModel.make({
       replies: [
         ScriptedModel.calls([{ id: "s", name: "helper", args: { prompt: "Go." } }]),

@@ -77,7 +77,7 @@ const cancelled = (deployment: Layer.Layer<never>) =>
   )
 
 describe("a run that is cancelled", () => {
-  it.effect("says what was stopped, what was left behind and what was done", () =>
+  it.effect("reports what was stopped, what was abandoned and what was completed", () =>
     Effect.gen(function* () {
       const { report, told } = yield* cancelled(Deployment.layerMemory())
       assert.deepStrictEqual(report, expected)
@@ -85,7 +85,7 @@ describe("a run that is cancelled", () => {
     })
   )
 
-  it.effect("says the same on a journal", () =>
+  it.effect("reports the same on a journal", () =>
     Effect.gen(function* () {
       const host = journalHost(MemoryJournal.make(), { gatherMs: 0, pollMs: Number.POSITIVE_INFINITY })
       const { report } = yield* cancelled(Layer.succeed(Deployment.Deployment, host))
@@ -93,7 +93,7 @@ describe("a run that is cancelled", () => {
     })
   )
 
-  it.effect("says which step of which model was at work", () =>
+  it.effect("reports which step of which model was running", () =>
     Effect.gen(function* () {
       const runtime = yield* Runtime
       const handle = yield* runtime.start("Go.", { runId: "run" })
@@ -117,7 +117,7 @@ describe("a run that is cancelled", () => {
     )
   )
 
-  it.effect("says nothing of the kind where nobody cancelled it", () =>
+  it.effect("reports nothing of the kind when nobody cancelled it", () =>
     Effect.gen(function* () {
       const runtime = yield* Runtime
       yield* runtime.start("Go.", { runId: "run" })

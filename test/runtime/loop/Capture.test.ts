@@ -38,8 +38,8 @@ const logged = (captureContent: boolean) => {
   )
 }
 
-describe("a run that is struck by a defect", () => {
-  it.effect("is logged, and its cause only where content may be captured", () =>
+describe("a run that fails with a defect", () => {
+  it.effect("is logged, with its cause only when content capture is on", () =>
     Effect.gen(function* () {
       const quiet = yield* logged(false)
       assert.include(quiet, "failed")

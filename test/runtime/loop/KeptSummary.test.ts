@@ -59,7 +59,7 @@ const ask = Effect.fnUntraced(function* (model: ScriptedModel.ScriptedModel, pro
 }, Effect.scoped)
 
 describe("a summary", () => {
-  it.effect("is what the next run begins with, behind it what it leaves out; nobody asks for it again", () => {
+  it.effect("starts the next run, followed by what it leaves out, and is not requested again", () => {
     const model = looker(4)
     return Effect.gen(function* () {
       const runtime = yield* Runtime
@@ -75,7 +75,7 @@ describe("a summary", () => {
     }).pipe(Effect.provide(layer(model)))
   })
 
-  it.effect("is made anew where the conversation grows too long again, from the old one on", () => {
+  it.effect("is made again from the old one when the conversation grows too long again", () => {
     const model = looker(4)
     return Effect.gen(function* () {
       for (let run = 1; run <= 6; run++) yield* ask(model, `${run}`)
@@ -92,7 +92,7 @@ describe("a summary", () => {
     }).pipe(Effect.provide(layer(model)))
   })
 
-  it.effect("is not used where the whole conversation fits, by another agent, or by another strategy", () => {
+  it.effect("is not used when the whole conversation fits, by another agent, or by another strategy", () => {
     const roomy = Compaction.summarise({ above: 100_000, keep: 50_000 })
     const own: Compaction.Strategy = { name: "own", above: 500, compact: () => Effect.succeed(undefined) }
     const model = looker(4)

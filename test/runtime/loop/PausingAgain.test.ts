@@ -28,7 +28,7 @@ const setUp = () => {
 }
 
 describe("a run that pauses a second time", () => {
-  it.effect("goes on after it was let go meanwhile: the first raise holds, though all of it is used", () => {
+  it.effect("continues after it was unloaded meanwhile: the first raise stays valid, though all of it is used", () => {
     const { layer, model } = setUp()
     return Effect.gen(function* () {
       const runtime = yield* Runtime

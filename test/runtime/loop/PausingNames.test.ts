@@ -10,7 +10,7 @@ class Post extends Toolkit.make(Send) {
 }
 
 describe("a question about a budget", () => {
-  it.effect("is another one than that about a call, whatever id the model gave the call", () => {
+  it.effect("differs from one about a call, whatever id the model gave the call", () => {
     const model = ScriptedModel.make({
       replies: [ScriptedModel.calls([{ id: "budget/1", name: "send", args: {} }]), ScriptedModel.text("done")]
     })

@@ -55,8 +55,8 @@ const struck = Effect.gen(function* () {
   return { seen, ...(yield* Effect.provideContext(start, context)) }
 })
 
-describe("a run that is struck by a defect", () => {
-  it.effect("closes every question, call and bracket, and ends with its money and an error", () =>
+describe("a run that fails with a defect", () => {
+  it.effect("closes every question, call and bracket, and ends with its costs and an error", () =>
     Effect.gen(function* () {
       const { probe, result, runtime, seen } = yield* struck
       const inmost = (yield* runtime.pendingApprovals()).find(({ agentPath }) => agentPath.length === 2)
@@ -75,7 +75,7 @@ describe("a run that is struck by a defect", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("stops what still runs, and tells it so", () =>
+  it.effect("stops and notifies what still runs", () =>
     Effect.gen(function* () {
       const { probe, runtime, seen } = yield* struck
       const inmost = (yield* runtime.pendingApprovals()).find(({ agentPath }) => agentPath.length === 2)

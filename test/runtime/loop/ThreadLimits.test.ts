@@ -48,7 +48,7 @@ const limit = (options: Budget.Options | undefined) =>
   })
 
 describe("a limit of a thread", () => {
-  it.effect("is shared by its runs: the one that meets it ends, and no other begins until it is raised", () => {
+  it.effect("is shared by its runs: the run that meets it ends, and no other starts until it is raised", () => {
     const model = looker()
     return Effect.gen(function* () {
       const runtime = yield* Runtime
@@ -79,7 +79,7 @@ describe("a limit of a thread", () => {
     }).pipe(Effect.provide(clerks(model)))
   })
 
-  it.effect("counts what was used before it was set, and each kind of limit for itself", () =>
+  it.effect("counts what was used before it was set, and each kind of limit separately", () =>
     Effect.gen(function* () {
       for (const [options, name] of [
         [{ maxSteps: 2 }, "maxSteps"],
@@ -113,7 +113,7 @@ describe("a limit of a thread", () => {
     })
   )
 
-  it.effect("leaves one thread's runs alone where another's are at their end, and the other tenant's", () =>
+  it.effect("does not affect another thread, or another tenant", () =>
     Effect.gen(function* () {
       const runtime = yield* Runtime
       yield* limit({ maxSteps: 0 })
@@ -125,7 +125,7 @@ describe("a limit of a thread", () => {
     }).pipe(Effect.provide(clerks(looker())))
   )
 
-  it.effect("that is none is refused; so is one in dollars over a model without a price", () =>
+  it.effect("that is invalid is rejected, and so is one in dollars for a model without a price", () =>
     Effect.gen(function* () {
       const runtime = yield* Runtime
       const invalid = yield* Effect.flip(runtime.threads.limit("thread", { maxSteps: -1 }))
@@ -135,7 +135,7 @@ describe("a limit of a thread", () => {
     }).pipe(Effect.provide(clerks(looker(), undefined, Layer.empty)))
   )
 
-  it.effect("ends a run whatever its agent does at limits of its own, and warns before", () =>
+  it.effect("ends a run whatever its agent does at its own limits, and warns before", () =>
     Effect.gen(function* () {
       for (const onExhausted of ["pause", "wrap-up"] as const) {
         yield* Effect.gen(function* () {
@@ -156,7 +156,7 @@ describe("a limit of a thread", () => {
     })
   )
 
-  it.effect("stops the last step of a run that wraps up at a limit of its own", () =>
+  it.effect("stops the last step of a run that wraps up at its own limit", () =>
     Effect.gen(function* () {
       yield* limit({ maxSteps: 1 })
       const { reason, told } = yield* ask("one")
@@ -168,7 +168,7 @@ describe("a limit of a thread", () => {
     }).pipe(Effect.provide(clerks(looker(), Budget.make({ maxToolCalls: 0, onExhausted: "wrap-up" }))))
   )
 
-  it.effect("counts a run that a defect has struck", () =>
+  it.effect("counts a run that failed with a defect", () =>
     Effect.gen(function* () {
       for (const services of [Layer.empty, durable(MemoryJournal.make())]) {
         const model = looker()
@@ -194,7 +194,7 @@ const durable = (journal: MemoryJournal.MemoryJournal) =>
   Layer.succeed(Deployment.Deployment, journalHost(journal, { gatherMs: 0, pollMs: Number.POSITIVE_INFINITY }))
 
 describe("a limit of a thread on a journal", () => {
-  it.effect("is there after a restart, with all that was used", () => {
+  it.effect("persists over a restart, with everything that was used", () => {
     const journal = MemoryJournal.make()
     const life = <A, E>(work: Effect.Effect<A, E, Runtime>) =>
       Effect.provide(work, clerks(looker(), undefined, Layer.merge(prices, durable(journal))))
@@ -208,58 +208,56 @@ describe("a limit of a thread on a journal", () => {
 })
 
 describe("random limits of a thread", () => {
-  it.effect(
-    "are never passed by the runs of a thread together, with all their parallel specialists, for 60 threads",
-    () =>
-      Effect.gen(function* () {
-        let rejected = 0
-        for (let seed = 1; seed <= 60; seed++) {
-          const random = Generated.seeded(seed)
-          const words = 1 + Math.floor(random() * 60)
-          const maxCostUsd = Math.floor(random() * 20_000) / 1e6
-          const maxSteps = Math.floor(random() * 40)
-          const model = ScriptedModel.make({
-            respond: ({ maxOutputTokens, metadata, tools }) => {
-              const usage = { inputUncached: 5, outputText: Math.min(words, maxOutputTokens ?? words) }
-              if (metadata.step > 1 || tools.length === 0) return ScriptedModel.text("so", { usage })
-              const calls = Array.from({ length: 4 }, (_, index) => ({
-                id: `${index}`,
-                name: tools[0]?.name ?? "",
-                args: { prompt: "go" }
-              }))
-              return ScriptedModel.calls(calls, { usage })
+  it.effect("are never exceeded by a thread's runs together, with all their parallel specialists, for 60 threads", () =>
+    Effect.gen(function* () {
+      let rejected = 0
+      for (let seed = 1; seed <= 60; seed++) {
+        const random = Generated.seeded(seed)
+        const words = 1 + Math.floor(random() * 60)
+        const maxCostUsd = Math.floor(random() * 20_000) / 1e6
+        const maxSteps = Math.floor(random() * 40)
+        const model = ScriptedModel.make({
+          respond: ({ maxOutputTokens, metadata, tools }) => {
+            const usage = { inputUncached: 5, outputText: Math.min(words, maxOutputTokens ?? words) }
+            if (metadata.step > 1 || tools.length === 0) return ScriptedModel.text("so", { usage })
+            const calls = Array.from({ length: 4 }, (_, index) => ({
+              id: `${index}`,
+              name: tools[0]?.name ?? "",
+              args: { prompt: "go" }
+            }))
+            return ScriptedModel.calls(calls, { usage })
+          }
+        })
+        const leaf = Specialist.make("leaf", { description: "Works" })
+        const middle = Specialist.make("middle", { description: "Divides", specialists: [leaf] })
+        const desk = Agent.make("desk", { specialists: [middle] })
+        yield* Effect.gen(function* () {
+          const runtime = yield* Runtime
+          yield* limit({ maxCostUsd, maxSteps })
+          let nanoUsd = 0
+          for (let count = 0; count < 4; count++) {
+            const run = yield* Effect.result(runtime.start("go", { threadId: "thread" }))
+            if (Result.isFailure(run)) {
+              assert.strictEqual(run.failure.reason._tag, "ThreadExhausted")
+              rejected++
+              continue
             }
-          })
-          const leaf = Specialist.make("leaf", { description: "Works" })
-          const middle = Specialist.make("middle", { description: "Divides", specialists: [leaf] })
-          const desk = Agent.make("desk", { specialists: [middle] })
-          yield* Effect.gen(function* () {
-            const runtime = yield* Runtime
-            yield* limit({ maxCostUsd, maxSteps })
-            let nanoUsd = 0
-            for (let count = 0; count < 4; count++) {
-              const run = yield* Effect.result(runtime.start("go", { threadId: "thread" }))
-              if (Result.isFailure(run)) {
-                assert.strictEqual(run.failure.reason._tag, "ThreadExhausted")
-                rejected++
-                continue
-              }
-              const probe = yield* Probe.watch(run.success.runId)
-              yield* probe.end
-              Story.isWhole(probe.envelopes)
-              nanoUsd += probe.of("data-cost-summary")[0]?.data.costNanoUsd ?? Infinity
-            }
-            assert.isAtMost(nanoUsd, Money.fromUsd(maxCostUsd) ?? 0, `seed ${seed}`)
-            assert.isAtMost(model.requests.length, maxSteps)
-            const { spent } = (yield* runtime.threads.info("thread")) ?? {}
-            assert.strictEqual(spent?.nanoUsd ?? 0, nanoUsd)
-            assert.strictEqual(spent?.steps ?? 0, model.requests.length)
-          }).pipe(
-            Effect.scoped,
-            Effect.provide(Runtime.layer({ agents: [desk] }).pipe(Layer.provide([Layer.succeed(Model, model), prices])))
-          )
-        }
-        assert.isAbove(rejected, 20)
-      })
+            const probe = yield* Probe.watch(run.success.runId)
+            yield* probe.end
+            Story.isWhole(probe.envelopes)
+            nanoUsd += probe.of("data-cost-summary")[0]?.data.costNanoUsd ?? Infinity
+          }
+          assert.isAtMost(nanoUsd, Money.fromUsd(maxCostUsd) ?? 0, `seed ${seed}`)
+          assert.isAtMost(model.requests.length, maxSteps)
+          const { spent } = (yield* runtime.threads.info("thread")) ?? {}
+          assert.strictEqual(spent?.nanoUsd ?? 0, nanoUsd)
+          assert.strictEqual(spent?.steps ?? 0, model.requests.length)
+        }).pipe(
+          Effect.scoped,
+          Effect.provide(Runtime.layer({ agents: [desk] }).pipe(Layer.provide([Layer.succeed(Model, model), prices])))
+        )
+      }
+      assert.isAbove(rejected, 20)
+    })
   )
 })

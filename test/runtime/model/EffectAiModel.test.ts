@@ -68,7 +68,7 @@ const run = (model: ReturnType<typeof scripted>) =>
   )
 
 describe("a language model of effect/ai behind our port", () => {
-  it.effect("carries a run with a tool: our loop runs the handler once, theirs never", () =>
+  it.effect("executes a run with a tool: our loop runs the handler once, theirs never", () =>
     Effect.gen(function* () {
       asked.length = 0
       const model = scripted([
@@ -105,7 +105,7 @@ describe("a language model of effect/ai behind our port", () => {
     })
   )
 
-  it.effect("hands a call of an unknown tool and wrong arguments to our loop, for the model to read", () =>
+  it.effect("passes a call of an unknown tool and invalid arguments to our loop, for the model to read", () =>
     Effect.gen(function* () {
       const model = scripted([
         [
@@ -129,7 +129,7 @@ describe("a language model of effect/ai behind our port", () => {
     })
   )
 
-  it.effect("tells their failures by our reasons, without their words", () =>
+  it.effect("maps their failures to our reasons, without their messages", () =>
     Effect.gen(function* () {
       const secret = "sk-secret"
       const model = scripted([

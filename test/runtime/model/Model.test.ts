@@ -23,7 +23,7 @@ const remembered = (parts: ReadonlyArray<ReadonlyArray<ModelPart>>) =>
   })
 
 describe("parts of a model's answer", () => {
-  it.effect("grow by increments of their kind", () =>
+  it.effect("grow by deltas of their kind", () =>
     Effect.gen(function* () {
       const content = yield* remembered([
         [
@@ -42,7 +42,7 @@ describe("parts of a model's answer", () => {
     })
   )
 
-  it.effect("with a key of their own stay apart, each with its metadata", () =>
+  it.effect("with a key of their own stay separate, each with its metadata", () =>
     Effect.gen(function* () {
       const content = yield* remembered([
         [
@@ -59,7 +59,7 @@ describe("parts of a model's answer", () => {
     })
   )
 
-  it.effect("take metadata that comes when the next part has begun", () =>
+  it.effect("accept metadata that comes when the next part has begun", () =>
     Effect.gen(function* () {
       const content = yield* remembered([
         [{ type: "reasoning", text: "a", part: "1" }],
@@ -74,7 +74,7 @@ describe("parts of a model's answer", () => {
     })
   )
 
-  it.effect("without text are kept where a provider wants them back", () =>
+  it.effect("without text are kept when a provider wants them back", () =>
     Effect.gen(function* () {
       const content = yield* remembered([
         [{ type: "reasoning", text: "", part: "1", metadata: { p: { redacted: "r" } } }],

@@ -29,7 +29,7 @@ const taken = (open: ModelStream.Options["open"], room?: () => Promise<void>) =>
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
 describe("a model over an async iterable", () => {
-  it.live("hands over every part, in order, and what came in one turn together", () =>
+  it.live("passes on every part, in order, and everything of one turn together", () =>
     Effect.gen(function* () {
       const { arrays, attempt } = taken(async function* () {
         yield* words(5)
@@ -39,7 +39,7 @@ describe("a model over an async iterable", () => {
     })
   )
 
-  it.live("lets no part wait for the next turn's", () =>
+  it.live("delays no part until the next turn", () =>
     Effect.gen(function* () {
       const seen: Array<number> = []
       const { arrays, attempt } = taken(async function* () {
@@ -54,7 +54,7 @@ describe("a model over an async iterable", () => {
     })
   )
 
-  it.live("holds the source while the run has no room", () =>
+  it.live("blocks the source while the run has no room", () =>
     Effect.gen(function* () {
       let read = 0
       let open = () => {}
@@ -79,7 +79,7 @@ describe("a model over an async iterable", () => {
     })
   )
 
-  it.live("fails as its source says, after what came before", () =>
+  it.live("fails with its source's error, after what came before", () =>
     Effect.gen(function* () {
       const failure = new ModelFailure.RateLimited({ provider: "test", model: "streamed" })
       const { arrays, attempt } = taken(async function* () {
@@ -91,7 +91,7 @@ describe("a model over an async iterable", () => {
     })
   )
 
-  it.live("takes any other throw for a crash", () =>
+  it.live("treats any other throw as a crash", () =>
     Effect.gen(function* () {
       const { attempt } = taken(async function* () {
         yield* words(1)
@@ -101,7 +101,7 @@ describe("a model over an async iterable", () => {
     })
   )
 
-  it.live("tells the source when nobody wants it any more", () =>
+  it.live("aborts the source when the request is cancelled", () =>
     Effect.gen(function* () {
       const told: Array<string> = []
       const { attempt } = taken(async function* (_request, signal) {

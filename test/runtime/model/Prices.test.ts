@@ -36,7 +36,7 @@ const broken: ReadonlyArray<Partial<Entry.Price>> = [
   { toolFees: { search: Number.NaN } }
 ]
 
-describe("a price row with a rate that is no amount", () => {
+describe("a price row with an invalid rate", () => {
   for (const part of broken) {
     it.effect(`prices nothing, and what it would price is unpriced and not free: ${Object.keys(part).join()}`, () =>
       Effect.gen(function* () {
@@ -51,7 +51,7 @@ describe("a price row with a rate that is no amount", () => {
     )
   }
 
-  it.effect("refuses a query with a limit in US dollars", () =>
+  it.effect("rejects a query with a limit in US dollars", () =>
     Effect.gen(function* () {
       const runtime = yield* Runtime
       const refused = yield* Effect.flip(runtime.start("Is it?", { budget: Budget.make({ maxCostUsd: 1 }) }))

@@ -52,7 +52,7 @@ const webp = (width: number, height: number): string =>
     "\0".repeat(20)
   )
 
-describe("what a file weighs", () => {
+describe("the token count of a file", () => {
   it.each<readonly [string, string, string, number]>([
     ["a small image", "image/png", png(300, 200), 255],
     ["an image by its area", "image/png", png(1092, 1092), 1590],
@@ -70,7 +70,7 @@ describe("what a file weighs", () => {
     assert.strictEqual(weight(type, data), tokens)
   })
 
-  it("is what it is by its size, whatever its bytes are", () => {
+  it("depends on its size, whatever its bytes are", () => {
     assert.strictEqual(weight("image/png", png(300, 200, 500_000)), weight("image/png", png(300, 200)))
   })
 
@@ -93,7 +93,7 @@ describe("what a file weighs", () => {
     assert.strictEqual(result([{ type: "text", text: "seen" }]) - result([]), 4)
   })
 
-  it("is found in any bytes", () => {
+  it("is defined for any bytes", () => {
     for (const head of ["\x89PNG", "GIF8", "RIFF", "\xff\xd8\xff", "\xff\xd8\xff\xe0\xff\xff"]) {
       for (let length = 0; length < 40; length++) {
         assert.isAbove(weight("image/*", bytes(head, "\xff".repeat(length))), 0)

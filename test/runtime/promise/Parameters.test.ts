@@ -56,7 +56,7 @@ const called = async (parameters: Parameters, args: Json, options: { readonly re
 }
 
 describe.each(ways)("parameters by %s", (_, parameters) => {
-  it("are told to the model, defaults optional", async () => {
+  it("are sent to the model, with defaults optional", async () => {
     const { offered } = await called(parameters, { order: "A-1" })
     assert.isTrue(Schema.is(Schema.JsonObject)(offered))
     const { $schema, properties, required, type } = Schema.decodeUnknownSync(Schema.JsonObject)(offered)
@@ -64,19 +64,19 @@ describe.each(ways)("parameters by %s", (_, parameters) => {
     assert.hasAllKeys(properties, ["order", "page"])
   })
 
-  it("reach the tool as the schema has made them", async () => {
+  it("reach the tool as the schema has transformed them", async () => {
     const { seen } = await called(parameters, { order: "A-1" })
     assert.deepStrictEqual(seen, [{ order: "A-1", page: 1 }])
   })
 
-  it("that do not fit are told to the model, and the tool does not run", async () => {
+  it("that are invalid are reported to the model, and the tool does not run", async () => {
     const { result, seen } = await called(parameters, { order: 7 })
     assert.deepStrictEqual(seen, [])
     assert.include(result, { status: "failed" })
     assert.match(JSON.stringify(result), /InvalidArguments.*order/)
   })
 
-  it("hold a revision too", async () => {
+  it("validate a revision too", async () => {
     const { refused, seen } = await called(parameters, { order: "A-1" }, { revise: { page: "two" } })
     assert.strictEqual(refused.length, 1)
     assert.deepStrictEqual(seen, [])
@@ -86,7 +86,7 @@ describe.each(ways)("parameters by %s", (_, parameters) => {
 describe("raw JSON Schema", () => {
   const document = { type: "object", properties: { order: { type: "string", pattern: "^A" } } } as const
 
-  it("is told to the model as it is", async () => {
+  it("is sent to the model unchanged", async () => {
     const { offered, seen } = await called(document, { order: "A-1" })
     assert.deepStrictEqual(offered, document)
     assert.deepStrictEqual(seen, [{ order: "A-1" }])
@@ -98,18 +98,18 @@ describe("raw JSON Schema", () => {
     assert.match(JSON.stringify(result), /InvalidArguments/)
   })
 
-  it("holds a revision too", async () => {
+  it("validates a revision too", async () => {
     const { refused, seen } = await called(document, { order: "A-1" }, { revise: { order: 2 } })
     assert.deepStrictEqual([refused.length, seen], [1, []])
   })
 
-  it("refuses a call before anybody is asked", async () => {
+  it("rejects a call before anybody is asked", async () => {
     const { asked, seen } = await called(document, { order: 7 }, { revise: { order: "A" } })
     assert.deepStrictEqual([asked, seen], [0, []])
   })
 })
 
-describe("what is no object", () => {
+describe("a schema without an object", () => {
   it.each<readonly [string, unknown, RegExp]>([
     ["a string", z.string(), /tool "look" are of type string; .*wrap the value/],
     ["raw JSON Schema of an array", { type: "array" }, /tool "look" are of type array/],
@@ -120,7 +120,7 @@ describe("what is no object", () => {
       /tool "look" cannot be told.*toStandardJsonSchema/
     ],
     ["a schema of Effect's as it is", Schema.Struct({}), /tool "look"/]
-  ])("is refused when the runtime is made: %s", async (_, parameters, words) => {
+  ])("is rejected when the runtime is made: %s", async (_, parameters, words) => {
     const failure = await called(untyped(parameters), {}).then(() => "made", String)
     assert.match(failure, words)
   })
@@ -128,7 +128,7 @@ describe("what is no object", () => {
 
 const untyped = Schema.decodeUnknownSync(Schema.Any)
 
-describe("a schema of many shapes", () => {
+describe("a union schema", () => {
   const Shapes = z.discriminatedUnion("by", [
     z.object({ by: z.literal("user"), quote: z.string() }),
     z.object({ by: z.literal("guess"), reason: z.string() })
@@ -154,7 +154,7 @@ describe("a schema of many shapes", () => {
     ],
     ["anything", z.any(), { free: true }],
     ["a record", z.record(z.string(), z.number()), { a: 1 }]
-  ])("has an object at its root and takes what fits: %s", async (_, parameters, args) => {
+  ])("has an object at its root and accepts valid arguments: %s", async (_, parameters, args) => {
     const { offered, seen } = await called(parameters, args)
     const { anyOf, oneOf, properties, type: root } = Schema.decodeUnknownSync(Schema.JsonObject)(offered)
     assert.deepStrictEqual([root, typeof properties, anyOf, oneOf], ["object", "object", undefined, undefined])
@@ -163,7 +163,7 @@ describe("a schema of many shapes", () => {
 })
 
 describe("a schema", () => {
-  it("may check asynchronously", async () => {
+  it("may validate asynchronously", async () => {
     const slow = z.object({ order: z.string().refine(async (order) => order === "A-1", "no such order") })
     assert.deepStrictEqual((await called(slow, { order: "A-1" })).seen, [{ order: "A-1" }])
     assert.match(JSON.stringify((await called(slow, { order: "B" })).result), /order: no such order/)

@@ -38,7 +38,7 @@ const endless = (onAbort: () => void): AnyModel => ({
 })
 
 describe("a query", () => {
-  it("is a lawful run, read by a plain loop", async () => {
+  it("is a valid run, read by a plain loop", async () => {
     await using runtime = createRuntime({
       model: caller(),
       tools: {
@@ -59,7 +59,7 @@ describe("a query", () => {
     assert.deepInclude(result, { result: { order: "A-1", key: "run:c" } })
   })
 
-  it("asks first where the arguments say so, and takes the answer from anywhere", async () => {
+  it("asks first when the arguments require it, and accepts the answer from anywhere", async () => {
     await using runtime = createRuntime({
       model: caller(),
       tools: {
@@ -79,7 +79,7 @@ describe("a query", () => {
     assert.strictEqual((await runtime.threads.get("thread")).length, 4)
   })
 
-  it("tells the model what a tool throws", async () => {
+  it("reports to the model what a tool throws", async () => {
     const model = caller()
     await using runtime = createRuntime({
       model,
@@ -98,7 +98,7 @@ describe("a query", () => {
     assert.deepInclude(result, { status: "failed", result: { message: "the shelf is empty" } })
   })
 
-  it("goes on to its last events when its signal is aborted", async () => {
+  it("continues to its last events when its signal is aborted", async () => {
     let stopped = false
     const controller = new AbortController()
     await using runtime = createRuntime({
@@ -173,7 +173,7 @@ describe("a query", () => {
     )
   })
 
-  it("throws at its first read where it is refused", async () => {
+  it("throws at its first read when it is rejected", async () => {
     await using runtime = createRuntime({ model: caller(), agents: [{ name: "desk" }] })
     const failure = await runtime
       .query("  ")
@@ -185,7 +185,7 @@ describe("a query", () => {
 })
 
 describe("an iterator over a query", () => {
-  it("serves reads that were asked for before there was anything, in their order", async () => {
+  it("serves reads that were requested in advance, in their order", async () => {
     await using runtime = createRuntime({
       model: ScriptedModel.make({ replies: [ScriptedModel.words("a b c")] }),
       agents: [{ name: "desk" }]
@@ -202,7 +202,7 @@ describe("an iterator over a query", () => {
 })
 
 describe("an answer without the stream", () => {
-  it("is the text, with what it cost", async () => {
+  it("is the text, with its cost", async () => {
     await using runtime = createRuntime({
       model: ScriptedModel.make({ replies: [ScriptedModel.text("forty two")] }),
       agents: [{ name: "desk" }]
@@ -212,7 +212,7 @@ describe("an answer without the stream", () => {
     assert.strictEqual(usage.completionTokens, 2)
   })
 
-  it("is none when its signal is aborted", async () => {
+  it("is absent when its signal is aborted", async () => {
     const controller = new AbortController()
     await using runtime = createRuntime({ model: endless(() => {}), agents: [{ name: "talker" }] })
     const answer = runtime.complete("go", { runId: "run", signal: controller.signal }).catch((error: unknown) => error)
@@ -224,7 +224,7 @@ describe("an answer without the stream", () => {
 })
 
 describe("a started run", () => {
-  it("lives on without a reader, and can be read by many", async () => {
+  it("continues without a reader, and can be read by many", async () => {
     await using runtime = createRuntime({
       model: ScriptedModel.make({ replies: [ScriptedModel.text("here")] }),
       agents: [{ name: "desk" }]
@@ -261,7 +261,7 @@ describe("agents", () => {
     )
   })
 
-  it("and tools go by names that the types know", async () => {
+  it("and tools are named by names that the types check", async () => {
     const tools = { look: { parameters: Order, execute: ({ order }: { readonly order: string }) => order.length } }
     await using runtime = createRuntime({ model: caller(), tools, agents: [{ name: "desk", tools: ["look"] }] })
     // @ts-expect-error -- there is no agent of this name
@@ -271,7 +271,7 @@ describe("agents", () => {
     assert.throws(() => createRuntime({ model: caller(), tools, agents: [{ name: "desk", tools: ["lok"] }] }), /"lok"/)
   })
 
-  it("that name what is not there are refused at once, with the cure", () => {
+  it("that name something unknown are rejected at once, with the cure", () => {
     const model = caller()
     assert.throws(() => createRuntime({ model, agents: [{ name: "a", specialists: ["b"] }] }), /no agent "b"/)
     assert.throws(() => createRuntime({ model, agents: [{ name: "a" }, { name: "a" }] }), /called "a"/)

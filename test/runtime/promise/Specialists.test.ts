@@ -42,7 +42,7 @@ describe.each(libraries)("a specialist whose input and output are schemas of %s"
     return { model, runtime }
   }
 
-  it("is asked from code, and answers with what its schema makes of its text", async () => {
+  it("is called from code, and returns its text as transformed by its schema", async () => {
     const { model, runtime } = begin(ScriptedModel.text('{"pages":3}'))
     await using _closed = runtime
     const { output, summary } = await runtime.completeSpecialist("reader", { topic: "tides" })
@@ -52,7 +52,7 @@ describe.each(libraries)("a specialist whose input and output are schemas of %s"
     assert.include(JSON.stringify(model.requests[0]?.output), "pages")
   })
 
-  it("is refused what does not fit, before anything runs", async () => {
+  it("rejects invalid input before anything runs", async () => {
     const { model, runtime } = begin()
     await using _closed = runtime
     for (const input of [{ topic: "x" }, { theme: "tides" }, "tides", 1n]) {
@@ -63,7 +63,7 @@ describe.each(libraries)("a specialist whose input and output are schemas of %s"
     assert.strictEqual(model.requests.length, 0)
   })
 
-  it("has one go at an answer that does not fit, and no more", async () => {
+  it("has one chance to correct an invalid answer, and no more", async () => {
     const mended = begin(ScriptedModel.text("three"), ScriptedModel.text('{"pages":3,"titles":["Moon"]}'))
     await using _mended = mended.runtime
     const { output } = await mended.runtime.completeSpecialist("reader", { topic: "tides" })
@@ -105,7 +105,7 @@ describe("a specialist without schemas", () => {
     )
   })
 
-  it("takes the id, the limits and the signal of its caller", async () => {
+  it("accepts the id, the limits and the signal of its caller", async () => {
     await using runtime = begin()
     const options = { runId: "run", budget: { maxSteps: 0 } }
     assert.instanceOf(await rejected(runtime.completeSpecialist("reader", "Read.", options)), RunError)
@@ -127,7 +127,7 @@ it("an agent without a description has neither input nor output", () => {
   assert.throws(() => createRuntime({ model, agents: [{ name: "desk", output: z.string() }] }), /description/)
 })
 
-describe("an agent's word on approvals as a function of the arguments", () => {
+describe("an agent's approval setting as a function of the arguments", () => {
   const asksFor = async (asks: (args: { readonly usd: number }) => boolean | Promise<boolean>, usd: number) => {
     const model = ScriptedModel.make({
       replies: [ScriptedModel.calls([{ id: "c1", name: "pay", args: { usd } }]), ScriptedModel.text("done")]
@@ -146,7 +146,7 @@ describe("an agent's word on approvals as a function of the arguments", () => {
     return asked
   }
 
-  it("goes before what the tool says of itself, and one that fails means ask", async () => {
+  it("overrides the tool's own, and one that throws means ask", async () => {
     assert.strictEqual(await asksFor(({ usd }) => usd > 100, 50), 0)
     assert.strictEqual(await asksFor(({ usd }) => usd > 100, 500), 1)
     assert.strictEqual(await asksFor(({ usd }) => Promise.resolve(usd > 100), 50), 0)

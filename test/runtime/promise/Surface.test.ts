@@ -47,7 +47,7 @@ describe.each(libraries)("a plan whose parameters are a schema of %s", (_, param
     return { carried, model, runtime }
   }
 
-  it("is asked about, goes back with a revision, and is carried out once it is approved", async () => {
+  it("is asked about, returned with a revision, and executed once it is approved", async () => {
     const { carried, model, runtime } = begin([propose("p", ["desk"]), propose("q", ["lamp"])])
     await using _closed = runtime
     const events: Array<Event> = []
@@ -72,7 +72,7 @@ describe.each(libraries)("a plan whose parameters are a schema of %s", (_, param
     assert.deepInclude(read?.result, { error: "RevisionWanted", partial: { moves: ["lamp"] } })
   })
 
-  it("needs no asking where its tool says so; what it throws is how it failed", async () => {
+  it("needs no approval if its tool says so; what it throws is its failure", async () => {
     const { carried, model, runtime } = begin([propose("p", ["piano"])], false)
     await using _closed = runtime
     const events = await collect(runtime.query("Move."))
@@ -82,7 +82,7 @@ describe.each(libraries)("a plan whose parameters are a schema of %s", (_, param
     assert.deepInclude(read, { status: "failed", result: { message: "the piano is too heavy" } })
   })
 
-  it("that is none by its schema is never asked about", async () => {
+  it("with invalid arguments is never asked about", async () => {
     const { carried, runtime } = begin([propose("p", [""])])
     await using _closed = runtime
     assert.deepStrictEqual(way(await collect(runtime.query("Move."))), [])
@@ -91,7 +91,7 @@ describe.each(libraries)("a plan whose parameters are a schema of %s", (_, param
 })
 
 describe("an agent's fallbacks", () => {
-  it("take over, in order, from a model that cannot answer, each under its own name on the bill", async () => {
+  it("replace a failing model, in order, each under its own name in the costs", async () => {
     const about = { provider: "scripted", model: "scripted-1" }
     const failing = (failure: ModelFailure.ModelFailure) =>
       ScriptedModel.make({ replies: [ScriptedModel.failure(failure)] })
@@ -128,7 +128,7 @@ describe("the runtime without Effect", () => {
   const look = tool({ parameters: Order, needsApproval: true, execute: ({ order }) => `found ${order}` })
   const call = (id: string) => ScriptedModel.calls([{ id, name: "look", args: { order: "A-1" } }])
 
-  it("remembers an approval for the thread, lists it, and takes it back", async () => {
+  it("remembers an approval for the thread, lists it, and revokes it", async () => {
     const replies = [call("a"), ScriptedModel.text("1"), call("b"), ScriptedModel.text("2"), call("c")]
     const model = ScriptedModel.make({ replies, respond: () => ScriptedModel.text("3") })
     await using runtime = createRuntime({ model, tools: { look }, agents: [{ name: "desk", tools: ["look"] }] })
@@ -147,14 +147,14 @@ describe("the runtime without Effect", () => {
     assert.strictEqual(await asked(), 1)
   })
 
-  it("lets an agent say that a tool need not ask", async () => {
+  it("lets an agent say that a tool needs no approval", async () => {
     const model = ScriptedModel.make({ replies: [call("a"), ScriptedModel.text("done")] })
     const agents = [{ name: "desk", tools: ["look"], approvals: { look: "never" } }] as const
     await using runtime = createRuntime({ model, tools: { look }, agents })
     assert.strictEqual((await runtime.complete("go")).output, "done")
   })
 
-  it("goes on when the budget of a run that pauses is raised", async () => {
+  it("continues when the budget of a paused run is raised", async () => {
     const model = ScriptedModel.make({ replies: [call("a"), ScriptedModel.text("done")] })
     await using runtime = createRuntime({
       model,

@@ -73,7 +73,7 @@ const callWords = [
 ]
 
 describe("the id of a call", () => {
-  it("is the model's, unless names made of that would read as others", () => {
+  it("is the model's, unless names made of it would be ambiguous", () => {
     for (const id of fromModels) assert.strictEqual(Names.callId(Names.callId(id)), Names.callId(id))
     const others = fromModels.filter((id) => Names.callId(id) !== id)
     assert.deepStrictEqual(others.map(Names.callId), [
@@ -87,7 +87,7 @@ describe("the id of a call", () => {
     ])
   })
 
-  it("makes the keys that outside systems and grants know a call by another one for every call of a run", () => {
+  it("makes keys for outside systems and grants that differ for every call of a run", () => {
     const keys = [[], ["a#1"], ["a#1", "b#c1"]].flatMap((path) =>
       Id.literals.flatMap((id) => [Names.grantUse("run", path, id), CancellationReport.idempotencyKey("run", path, id)])
     )
@@ -106,7 +106,7 @@ describe("stored names", () => {
     { arbitrary: { runs: 5000 } }
   )
 
-  it("of a call tell word, agent and id apart", () => {
+  it("of a call can be split into word, agent and id", () => {
     const names = Path.literals.flatMap((prefix) =>
       Id.literals.flatMap((id) => [
         ...callWords.map((word) => word(prefix, id)),
@@ -119,7 +119,7 @@ describe("stored names", () => {
     assert.deepStrictEqual(names.toSorted(), [...new Set(names)].toSorted())
   })
 
-  it("are those that stored logs have", () => {
+  it("are those of stored logs", () => {
     const prefix = AgentPath.key(["planner#2"])
     assert.deepStrictEqual(
       [

@@ -8,7 +8,7 @@ import * as Engines from "../../support/Engines.ts"
 
 for (const [where, services] of Engines.all) {
   describe(`a warning ${where}`, () => {
-    it.effect("about calls of specialists stands in the bracket of the agent whose budget it is", () => {
+    it.effect("about calls of specialists is in the bracket of the agent whose budget it is", () => {
       const model = ScriptedModel.make({
         replies: [
           ScriptedModel.calls([{ id: "1", name: "alpha", args: { prompt: "Go." } }]),

@@ -27,7 +27,7 @@ const reasonOf = <A>(answer: Effect.Effect<A, { readonly reason: { readonly _tag
   Effect.map(Effect.flip(answer), ({ reason }) => reason._tag)
 
 describe("an answer to an approval", () => {
-  it.effect("that nobody asked for is not found", () =>
+  it.effect("to an unknown question is not found", () =>
     Effect.gen(function* () {
       const { runtime, ran } = yield* asking()
       assert.strictEqual(
@@ -49,7 +49,7 @@ describe("an answer to an approval", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("counts once; the second is told what counts", () =>
+  it.effect("counts once; the second is told the first one's outcome", () =>
     Effect.gen(function* () {
       const { id, probe, ran, runtime } = yield* asking()
       yield* runtime.respondToApproval(id, Decision.reject())
@@ -63,7 +63,7 @@ describe("an answer to an approval", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("given twice in the same tick is taken from one of the two", () =>
+  it.effect("given twice in the same tick is accepted from one of the two", () =>
     Effect.gen(function* () {
       const { id, probe, ran, runtime } = yield* asking()
       const exits = yield* Effect.all(
@@ -84,7 +84,7 @@ describe("an answer to an approval", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("that comes at its expiry is too late, also before the run has noticed", () =>
+  it.effect("that comes at its expiry is too late, even before the run has noticed", () =>
     Effect.gen(function* () {
       const { id, probe, ran, runtime } = yield* asking({ approvalExpiresIn: "1 minute" })
       yield* TestClock.adjust("59 seconds")
@@ -102,7 +102,7 @@ describe("an answer to an approval", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("that comes after a cancel is told so", () =>
+  it.effect("that comes after a cancel is rejected, with the reason", () =>
     Effect.gen(function* () {
       const { handle, id, probe, ran, runtime } = yield* asking()
       yield* handle.cancel
@@ -113,7 +113,7 @@ describe("an answer to an approval", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("takes its question off the list at once", () =>
+  it.effect("removes its question from the list at once", () =>
     Effect.gen(function* () {
       const { id, runtime } = yield* asking()
       assert.deepStrictEqual(
@@ -128,8 +128,8 @@ describe("an answer to an approval", () => {
   )
 })
 
-describe("what a person was asked about", () => {
-  it.effect("is what runs, whatever a reader does to the events meanwhile", () =>
+describe("the arguments that a person was asked about", () => {
+  it.effect("are those that run, whatever a reader does to the events meanwhile", () =>
     Effect.gen(function* () {
       const { id, probe, ran, runtime } = yield* asking()
       const [call] = probe.of("tool-invocation")
@@ -143,7 +143,7 @@ describe("what a person was asked about", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("is what runs, whatever becomes of the revision that was handed in", () =>
+  it.effect("are those that run, whatever happens to the passed revision", () =>
     Effect.gen(function* () {
       const { id, probe, runtime } = yield* asking()
       const revision = { n: 5 }
@@ -175,7 +175,7 @@ describe("a decision that cannot be applied", () => {
     ["a grant of no lawful amount", Decision.approve({ scope: "thread", maxCostUsd: -1 })],
     ["what is no decision", untyped({ type: "shrug" })],
     ["a decision by a number", untyped({ type: "approve", by: 7 })]
-  ])("is refused with a reason and leaves the question open: %s", ([, decision]) =>
+  ])("is rejected with a reason and leaves the question open: %s", ([, decision]) =>
     Effect.gen(function* () {
       const { id, probe, ran, runtime } = yield* asking()
       const error = yield* Effect.flip(runtime.respondToApproval(id, decision))
@@ -191,7 +191,7 @@ describe("a decision that cannot be applied", () => {
 })
 
 describe("a revision", () => {
-  it.effect("replaces the arguments that it names, and its result says with which the tool ran", () =>
+  it.effect("replaces the arguments that it names, and its result reports the arguments that ran", () =>
     Effect.gen(function* () {
       const { id, probe, ran, runtime } = yield* asking()
       yield* runtime.respondToApproval(id, Decision.revise({ n: 5 }, { by: "mia", feedback: "five" }))
@@ -214,7 +214,7 @@ describe("a revision", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("with keys that the schema does not know gives the handler none of them", () =>
+  it.effect("with unknown keys passes none of them to the handler", () =>
     Effect.gen(function* () {
       const { id, probe, ran, runtime } = yield* asking()
       yield* runtime.respondToApproval(id, Decision.revise({ n: 2, admin: true }))
@@ -279,7 +279,7 @@ describe("a result from the client", () => {
     }).pipe(Effect.scoped, Effect.provide(client("never")))
   )
 
-  it.effect("that the tool's schema refuses is a failure that the model reads", () =>
+  it.effect("that the tool's schema rejects is a failure that the model reads", () =>
     Effect.gen(function* () {
       const { probe, runtime } = yield* begun
       yield* runtime.submitToolResult("run", "c", { result: 7 })
@@ -292,7 +292,7 @@ describe("a result from the client", () => {
     }).pipe(Effect.scoped, Effect.provide(client("never")))
   )
 
-  it.effect("for a call or a run that is not there is not found", () =>
+  it.effect("for an unknown call or run is not found", () =>
     Effect.gen(function* () {
       const { runtime } = yield* begun
       for (const [run, call] of [
@@ -305,7 +305,7 @@ describe("a result from the client", () => {
     }).pipe(Effect.scoped, Effect.provide(client("never")))
   )
 
-  it.effect("does not count before a person has allowed the call, nor after a refusal", () =>
+  it.effect("does not count before a person has approved the call, nor after a rejection", () =>
     Effect.gen(function* () {
       const { probe, runtime } = yield* begun
       const { data } = yield* probe.next("approval-required")

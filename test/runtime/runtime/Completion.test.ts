@@ -11,7 +11,7 @@ import * as Solo from "../../support/Solo.ts"
 const { text } = ScriptedModel
 
 describe("the answer of a query", () => {
-  it.effect("is what the model said in its last step, with what it used and cost", () =>
+  it.effect("is the model's text in its last step, with its usage and cost", () =>
     Effect.gen(function* () {
       const model = ScriptedModel.make({
         replies: [
@@ -39,7 +39,7 @@ describe("the answer of a query", () => {
     ["content-filter", "content-filter"],
     ["error", "other"],
     ["other", "other"]
-  ])("is no answer when the model stopped for %s", ([stop, finishReason]) =>
+  ])("is missing when the model stopped for %s", ([stop, finishReason]) =>
     Effect.gen(function* () {
       const { handle } = yield* Solo.start([text("half", { stop })])
       const { reason } = yield* Effect.flip(handle.result)
@@ -47,7 +47,7 @@ describe("the answer of a query", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("fails with the model's own reason, and says whether it is worth another try", () =>
+  it.effect("fails with the model's own reason, and says whether a retry may help", () =>
     Effect.gen(function* () {
       const lost = new ModelFailure.NetworkFailed({ provider: "p", model: "m", description: "no route" })
       const { handle } = yield* Solo.start([ScriptedModel.failure(lost, "half")])
@@ -59,7 +59,7 @@ describe("the answer of a query", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("that was cancelled is none", () =>
+  it.effect("that was cancelled is missing", () =>
     Effect.gen(function* () {
       const { handle } = yield* Solo.start([{ parts: [[{ type: "text", text: "half" }]], hangs: true }])
       yield* handle.cancel
@@ -67,7 +67,7 @@ describe("the answer of a query", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("is not asked for any more when who asked is interrupted", () =>
+  it.effect("is not requested any more when its caller is interrupted", () =>
     Effect.gen(function* () {
       const hanging: ReadonlyArray<ModelPart> = [{ type: "text", text: "half" }]
       const runtime = yield* Solo.runtime(ScriptedModel.make({ respond: () => ({ parts: [hanging], hangs: true }) }))
@@ -78,7 +78,7 @@ describe("the answer of a query", () => {
   )
 })
 
-describe("the answer of a specialist from code", () => {
+describe("the answer of a specialist called from code", () => {
   const counter = Specialist.make("counter", {
     description: "Counts",
     input: Schema.Struct({ since: Schema.DateFromString }),
@@ -92,7 +92,7 @@ describe("the answer of a specialist from code", () => {
     return { model, count }
   }
 
-  it.effect("is decoded by its schema, and its input told as JSON", () =>
+  it.effect("is decoded by its schema, and its input is sent as JSON", () =>
     Effect.gen(function* () {
       const { count, model } = counting('{ "pages": "12" }')
       assert.deepStrictEqual((yield* count).output, { pages: 12 })
@@ -103,7 +103,7 @@ describe("the answer of a specialist from code", () => {
     })
   )
 
-  it.effect("is given one chance to fit", () =>
+  it.effect("gets one chance to be corrected", () =>
     Effect.gen(function* () {
       const { count, model } = counting("twelve", '{ "pages": "12" }')
       assert.deepStrictEqual((yield* count).output, { pages: 12 })
@@ -111,7 +111,7 @@ describe("the answer of a specialist from code", () => {
     })
   )
 
-  it.effect("that does not fit fails with what does not", () =>
+  it.effect("that is invalid fails with the invalid field", () =>
     Effect.gen(function* () {
       const { count } = counting("twelve", '{ "pages": 12 }')
       const error = yield* Effect.flip(count)
@@ -120,7 +120,7 @@ describe("the answer of a specialist from code", () => {
     })
   )
 
-  it.effect("is not tried again when it was cut short", () =>
+  it.effect("is not retried when it was cut short", () =>
     Effect.gen(function* () {
       const model = ScriptedModel.make({ replies: [text('{ "pa', { stop: "length" })] })
       const error = yield* Effect.flatMap(Runtime, (runtime) =>

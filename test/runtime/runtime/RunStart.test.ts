@@ -28,7 +28,7 @@ const refusal = (prompt: Message.Prompt, query: QueryOptions = {}, options: Solo
     return error.reason._tag
   }).pipe(Effect.scoped)
 
-describe("a query is refused, and leaves no trace, when", () => {
+describe("a query is rejected, and leaves no trace, when", () => {
   it.effect.each<readonly [string, Message.Prompt]>([
     ["is empty", ""],
     ["is blank", " \n\t "],
@@ -46,7 +46,7 @@ describe("a query is refused, and leaves no trace, when", () => {
     })
   )
 
-  it.effect("it names an agent that is not there, and it is told which are", () =>
+  it.effect("it names an unknown agent, with an error that lists the known ones", () =>
     Effect.gen(function* () {
       const runtime = yield* Solo.runtime(silent())
       const error = yield* Effect.flip(runtime.complete("hi", { agent: "duo" }))
@@ -61,7 +61,7 @@ describe("a query is refused, and leaves no trace, when", () => {
     })
   )
 
-  it.effect("its agent is another value of a name that is there", () =>
+  it.effect("its agent is another value with a known name", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* refusal("hi", { agent: Agent.make("solo", {}) }), "UnknownAgent")
     })
@@ -78,7 +78,7 @@ describe("a query is refused, and leaves no trace, when", () => {
     ["maxDuration", Budget.make({ maxDuration: -1 })],
     ["maxDuration", Budget.make({ maxDuration: Number.NaN })],
     ["warnAt", Budget.make({ warnAt: 2 })]
-  ])("its budget's %s is no limit", ([limit, budget]) =>
+  ])("its budget's %s is invalid", ([limit, budget]) =>
     Effect.gen(function* () {
       const runtime = yield* Solo.runtime(silent())
       const { reason } = yield* Effect.flip(runtime.start("hi", { budget }))
@@ -119,7 +119,7 @@ describe("a query is refused, and leaves no trace, when", () => {
 
 const noPrice = { inputPerMillionUsd: 0, outputPerMillionUsd: 0 }
 
-describe("a query goes through when", () => {
+describe("a query is accepted when", () => {
   it.effect("its model is known to be free, whatever the limit in dollars", () =>
     Effect.gen(function* () {
       const runtime = yield* Solo.runtime(silent(), { services: Prices.layerTable({ "scripted/scripted-1": noPrice }) })
@@ -137,7 +137,7 @@ describe("a query goes through when", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("its prompt is a file without words", () =>
+  it.effect("its prompt is a file without text", () =>
     Effect.gen(function* () {
       const runtime = yield* Solo.runtime(silent())
       const file: Message.FilePart = { type: "file", mediaType: "image/png", data: "https://example.com/a.png" }
@@ -163,7 +163,7 @@ describe("a query goes through when", () => {
 })
 
 describe("a thread", () => {
-  it.effect("that carries a run is busy for another, which is told with which", () =>
+  it.effect("with an active run is busy for another, with an error that names the run", () =>
     Effect.gen(function* () {
       const { handle, probe, runtime } = yield* Solo.start([{ parts: [], hangs: true }, ScriptedModel.text("next")])
       const { reason } = yield* Effect.flip(runtime.start("hi", { threadId: "thread" }))
@@ -174,7 +174,7 @@ describe("a thread", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("is taken by one of two queries at once", () =>
+  it.effect("is leased to one of two concurrent queries", () =>
     Effect.gen(function* () {
       const runtime = yield* Solo.runtime(
         ScriptedModel.make({ respond: () => ({ ...ScriptedModel.text("hello"), parts: [], hangs: true }) })
@@ -190,7 +190,7 @@ describe("a thread", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("of another tenant is as if it were not there", () =>
+  it.effect("of another tenant is reported as missing", () =>
     Effect.gen(function* () {
       const runtime = yield* Solo.runtime(silent())
       yield* runtime.complete("hi", { threadId: "thread", resourceId: "mia" })
@@ -201,7 +201,7 @@ describe("a thread", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("that carries another tenant's run does not tell which", () =>
+  it.effect("with another tenant's run does not name the run", () =>
     Effect.gen(function* () {
       const { runtime } = yield* Solo.start([{ parts: [], hangs: true }])
       const error = yield* Effect.flip(runtime.start("hi", { threadId: "thread", resourceId: "tom" }))
@@ -210,7 +210,7 @@ describe("a thread", () => {
   )
 })
 
-describe("a specialist from code is refused when", () => {
+describe("a specialist called from code is rejected when", () => {
   const reader = Specialist.make("reader", {
     description: "Reads",
     input: Schema.Struct({ pages: Schema.Natural })
@@ -225,7 +225,7 @@ describe("a specialist from code is refused when", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("its input does not fit", () =>
+  it.effect("its input is invalid", () =>
     Effect.gen(function* () {
       const runtime = yield* Runtime
       const refused = [

@@ -18,7 +18,7 @@ const settled = (runtime: Runtime["Service"], runId: string) =>
   })
 
 describe("the reader of a query", () => {
-  it.effect("takes the run with it when it leaves after one event", () =>
+  it.effect("cancels the run when it disconnects after one event", () =>
     Effect.gen(function* () {
       const runtime = yield* Solo.runtime(hanging())
       const seen = yield* Stream.runCollect(Stream.take(runtime.query("hi", { runId: "run" }), 1))
@@ -30,7 +30,7 @@ describe("the reader of a query", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("takes the run with it when it fails or dies", () =>
+  it.effect("cancels the run when it fails or dies", () =>
     Effect.gen(function* () {
       const runtime = yield* Solo.runtime(hanging())
       for (const [runId, ends] of [
@@ -44,7 +44,7 @@ describe("the reader of a query", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("leaves the run as it ended when it leaves after finish, before the summaries", () =>
+  it.effect("leaves the run as it ended when it disconnects after finish, before the summaries", () =>
     Effect.gen(function* () {
       const runtime = yield* Solo.runtime(ScriptedModel.make({ replies: [ScriptedModel.words("one two")] }))
       const until = Stream.takeUntil(runtime.query("hi", { runId: "run" }), ({ type }) => type === "finish")
@@ -84,7 +84,7 @@ describe("the reader of a query", () => {
 })
 
 describe("a run from start", () => {
-  it.effect("lives on when nobody watches it, and when its watchers leave", () =>
+  it.effect("continues when nobody watches it, and when its watchers disconnect", () =>
     Effect.gen(function* () {
       const hold = yield* ScriptedModel.hold
       const { handle, runtime } = yield* Solo.start([{ ...ScriptedModel.text("hello"), hold }])
@@ -97,7 +97,7 @@ describe("a run from start", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("tells any number of readers the same, as often as they ask", () =>
+  it.effect("sends any number of readers the same, as often as they ask", () =>
     Effect.gen(function* () {
       const { handle, probe } = yield* Solo.finished([ScriptedModel.words("one two three")])
       for (let time = 0; time < 2; time++) {

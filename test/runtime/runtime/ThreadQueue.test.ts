@@ -19,7 +19,7 @@ const setUp = Effect.gen(function* () {
 const threadId = "thread"
 
 describe("a query on a busy thread", () => {
-  it.effect("that queues starts when the thread is free, in the order they came, over what was said", () =>
+  it.effect("starts when the thread is free, in order of arrival, with the new history", () =>
     Effect.gen(function* () {
       const { hold, layer, model } = yield* setUp
       yield* Effect.gen(function* () {
@@ -45,7 +45,7 @@ describe("a query on a busy thread", () => {
     })
   )
 
-  it.effect("that cancels the previous one starts when that has ended, cancelled", () =>
+  it.effect("that cancels the previous one starts when that has ended as cancelled", () =>
     Effect.gen(function* () {
       const { hold, layer } = yield* setUp
       yield* Effect.gen(function* () {
@@ -82,7 +82,7 @@ describe("a query on a busy thread", () => {
     })
   )
 
-  it.effect("that left the queue leaves a run alone that began under the id it asked for", () =>
+  it.effect("that left the queue does not affect a run that started under its requested id", () =>
     Effect.gen(function* () {
       const [one, other] = [yield* ScriptedModel.hold, yield* ScriptedModel.hold]
       const model = ScriptedModel.make({
@@ -108,7 +108,7 @@ describe("a query on a busy thread", () => {
     })
   )
 
-  it.effect("that cancels the previous one does so also where others queue before it", () =>
+  it.effect("that cancels the previous one does so also when others queue before it", () =>
     Effect.gen(function* () {
       const hold = yield* ScriptedModel.hold
       const stuck = { ...ScriptedModel.text("stuck"), hold }

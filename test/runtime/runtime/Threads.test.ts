@@ -30,7 +30,7 @@ for (const [where, services] of [
   ["on a journal", journal]
 ] as const) {
   describe(`a thread ${where}`, () => {
-    it.effect("begins with a foreign history, mended, and a run goes on from it", () =>
+    it.effect("begins with a foreign history, repaired, and a run continues from it", () =>
       Effect.gen(function* () {
         const model = echo()
         const runtime = yield* Solo.runtime(model, { services: services() })
@@ -46,7 +46,7 @@ for (const [where, services] of [
       }).pipe(Effect.scoped)
     )
 
-    it.effect("begins with what came along with its first query, and with no later one", () =>
+    it.effect("begins with the seed of its first query, and with no later one", () =>
       Effect.gen(function* () {
         const model = echo()
         const runtime = yield* Solo.runtime(model, { services: services() })
@@ -64,7 +64,7 @@ for (const [where, services] of [
       }).pipe(Effect.scoped)
     )
 
-    it.effect("is forked at any length, and the two go their own ways", () =>
+    it.effect("is forked at any length, and the two are independent", () =>
       Effect.gen(function* () {
         const runtime = yield* Solo.runtime(echo(), { services: services() })
         yield* runtime.complete("one", { threadId: "t", resourceId: "mia" })
@@ -85,7 +85,7 @@ for (const [where, services] of [
 }
 
 describe("a fork", () => {
-  it.effect("of a thread that is not there, or another tenant's, is refused; so is a name that is taken", () =>
+  it.effect("of an unknown thread, or another tenant's, is rejected, and so is a name that is taken", () =>
     Effect.gen(function* () {
       const runtime = yield* Solo.runtime(echo())
       yield* runtime.complete("one", { threadId: "t", resourceId: "mia" })
@@ -109,7 +109,7 @@ describe("a fork", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("of a thread whose run waits for a person has what was there before, and leaves the run alone", () =>
+  it.effect("of a thread whose run waits for a person has the earlier messages, and does not affect the run", () =>
     Effect.gen(function* () {
       const { handle, probe, runtime } = yield* OneTool.start({
         tool: OneTool.work.setNeedsApproval(true),
@@ -126,7 +126,7 @@ describe("a fork", () => {
 })
 
 describe("a history", () => {
-  it.effect("that is none is refused in words, before anything runs", () =>
+  it.effect("that is invalid is rejected with a message, before anything runs", () =>
     Effect.gen(function* () {
       const model = echo()
       const runtime = yield* Solo.runtime(model)

@@ -36,37 +36,39 @@ describe("the announcement of a step's calls", () => {
   )
 
   const cutShort: ReadonlyArray<StopReason> = ["length", "content-filter", "error"]
-  it.effect.each(cutShort)("drops the calls of a step that ended %s, and tells the log and the model", (reason) =>
-    Effect.gen(function* () {
-      let ran = 0
-      const model = ScriptedModel.make({
-        replies: [calls([{ id: "c", name: "work", args: {} }], { text: "so far", stop: reason })]
-      })
-      const { probe, runtime } = yield* OneTool.start({ model, handler: () => Effect.sync(() => void ran++) })
-      yield* probe.end
-      assert.strictEqual(ran, 0)
-      assert.deepStrictEqual(probe.of("tool-invocation"), [])
-      assert.strictEqual(probe.of("finish")[0]?.finishReason, reason === "error" ? "other" : reason)
-      assert.deepStrictEqual(yield* runtime.threads.get("thread"), [
-        { role: "user", content: [{ type: "text", text: "work" }] },
-        { role: "assistant", content: [{ type: "text", text: "so far" }] },
-        {
-          role: "user",
-          content: [
-            { type: "text", text: `Your answer ended early (${reason}), so these tool calls did not run: work.` }
-          ]
-        }
-      ])
-      assert.deepInclude(probe.of("custom"), {
-        type: "custom",
-        event_type: "calls_dropped",
-        data: { reason, tools: ["work"] }
-      })
-    }).pipe(Effect.scoped)
+  it.effect.each(cutShort)(
+    "drops the calls of a step that ended %s, and reports it in the log and to the model",
+    (reason) =>
+      Effect.gen(function* () {
+        let ran = 0
+        const model = ScriptedModel.make({
+          replies: [calls([{ id: "c", name: "work", args: {} }], { text: "so far", stop: reason })]
+        })
+        const { probe, runtime } = yield* OneTool.start({ model, handler: () => Effect.sync(() => void ran++) })
+        yield* probe.end
+        assert.strictEqual(ran, 0)
+        assert.deepStrictEqual(probe.of("tool-invocation"), [])
+        assert.strictEqual(probe.of("finish")[0]?.finishReason, reason === "error" ? "other" : reason)
+        assert.deepStrictEqual(yield* runtime.threads.get("thread"), [
+          { role: "user", content: [{ type: "text", text: "work" }] },
+          { role: "assistant", content: [{ type: "text", text: "so far" }] },
+          {
+            role: "user",
+            content: [
+              { type: "text", text: `Your answer ended early (${reason}), so these tool calls did not run: work.` }
+            ]
+          }
+        ])
+        assert.deepInclude(probe.of("custom"), {
+          type: "custom",
+          event_type: "calls_dropped",
+          data: { reason, tools: ["work"] }
+        })
+      }).pipe(Effect.scoped)
   )
 
   it.effect.each(["stop", "tool-calls", "other", "end_turn"])(
-    "lets the calls of a whole answer run, though the provider calls its end %s",
+    "lets the calls of a complete response run, though the provider calls its end %s",
     (reason) =>
       Effect.gen(function* () {
         let ran = 0
@@ -81,7 +83,7 @@ describe("the announcement of a step's calls", () => {
       }).pipe(Effect.scoped)
   )
 
-  it.effect("sends a paused turn back as it stands, and gives a call of the provider the result of a later step", () =>
+  it.effect("sends a paused turn back unchanged, and gives a call of the provider the result of a later step", () =>
     Effect.gen(function* () {
       const model = ScriptedModel.make({
         replies: [
@@ -122,7 +124,7 @@ describe("the announcement of a step's calls", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("keeps a call of the provider that waits out of the log and the thread of a cancelled run", () =>
+  it.effect("keeps a waiting call of the provider out of the log and the thread of a cancelled run", () =>
     Effect.gen(function* () {
       const hold = yield* ScriptedModel.hold
       const model = ScriptedModel.make({
@@ -138,7 +140,7 @@ describe("the announcement of a step's calls", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("tells of a call that the provider ran itself, with its result, and keeps both in the thread", () =>
+  it.effect("publishes a provider-run call with its result, and keeps both in the thread", () =>
     Effect.gen(function* () {
       const { probe, runtime } = yield* Solo.finished([
         reply(searched, found, { type: "text", text: "Twice a day." }, finish("stop"))
@@ -157,7 +159,7 @@ describe("the announcement of a step's calls", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("closes a call to which the provider gave no result, in the log and in the thread", () =>
+  it.effect("closes a provider-run call without a result, in the log and in the thread", () =>
     Effect.gen(function* () {
       const { probe, runtime } = yield* Solo.finished([reply(searched, { type: "text", text: "Hm." }, finish("stop"))])
       Story.isWhole(probe.envelopes)
@@ -167,7 +169,7 @@ describe("the announcement of a step's calls", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("forgets a call of the provider in a step that was cut short, in the thread as in the log", () =>
+  it.effect("drops a provider-run call of a step that was cut short, in the thread as in the log", () =>
     Effect.gen(function* () {
       const { probe, runtime } = yield* Solo.finished([
         reply(searched, { type: "text", text: "Let me" }, finish("length"))
@@ -186,7 +188,7 @@ describe("the announcement of a step's calls", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("takes a call of the provider for no call of ours, though a tool has its name", () =>
+  it.effect("does not treat a provider-run call as ours, even if a tool has its name", () =>
     Effect.gen(function* () {
       let ran = 0
       const named: ModelPart = { ...searched, name: "work" }

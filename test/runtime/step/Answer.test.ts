@@ -24,8 +24,8 @@ const flawOf = (...parts: ReadonlyArray<ModelPart>) => {
 
 const flawed = (what: string) => ["E_INVALID_MODEL_OUTPUT", what]
 
-describe("an answer that breaks the model port's contract", () => {
-  it.effect("by saying nothing at all fails the run with a reason", () =>
+describe("a response that breaks the model port's contract", () => {
+  it.effect("by being empty fails the run with a reason", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* flawOf(), flawed("it said nothing at all"))
     })
@@ -43,7 +43,7 @@ describe("an answer that breaks the model port's contract", () => {
     })
   )
 
-  it.effect("by going on after its finish fails the run with a reason", () =>
+  it.effect("by continuing after its finish fails the run with a reason", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* flawOf(say("so"), finish, say("on")), flawed("it went on after its finish"))
       assert.deepStrictEqual(yield* flawOf(finish, call("1")), flawed("it went on after its finish"))
@@ -60,7 +60,7 @@ describe("an answer that breaks the model port's contract", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("by what is not JSON fails the run with a reason", () =>
+  it.effect("by sending values that are not JSON fails the run with a reason", () =>
     Effect.gen(function* () {
       const odd = Schema.decodeUnknownSync(Schema.Any)({ n: 1n })
       const made: ModelPart = { type: "tool-call", id: "1", name: "work", args: odd }
@@ -79,8 +79,8 @@ describe("an answer that breaks the model port's contract", () => {
   )
 })
 
-describe("an answer", () => {
-  it.effect("may come with a finish and nothing else", () =>
+describe("a model's response", () => {
+  it.effect("may consist of a finish only", () =>
     Effect.gen(function* () {
       const { probe, runtime } = yield* Solo.finished([reply(finish)])
       assert.strictEqual(probe.of("finish")[0]?.finishReason, "stop")
@@ -117,7 +117,7 @@ describe("an answer", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("tells what its provider warns of, once a message, and goes on with what it was saying", () =>
+  it.effect("reports its provider's warnings, once per message, without interrupting the text", () =>
     Effect.gen(function* () {
       const warn = (message: string): ModelPart => ({ type: "warning", message })
       const model = ScriptedModel.make({
@@ -169,7 +169,7 @@ describe("an answer", () => {
       }).pipe(Effect.scoped)
   )
 
-  it.effect("keeps a character whole between whose halves other parts came, and drops half of one", () =>
+  it.effect("keeps a character whole when other parts came between its halves, and drops a lone half", () =>
     Effect.gen(function* () {
       const delta = (part: string, text: string): ModelPart => ({ type: "text", part, text })
       const parts = [delta("1", "a\ud83d"), delta("2", "b\ud83d"), delta("1", "\ude00"), delta("3", "\ude00c")]
@@ -179,7 +179,7 @@ describe("an answer", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("is told apart into what was thought and what was said", () =>
+  it.effect("is split into reasoning and text", () =>
     Effect.gen(function* () {
       const thought: ModelPart = { type: "reasoning", text: "hm", metadata: { p: { signature: "s" } } }
       const { probe, runtime } = yield* Solo.finished([reply(thought, thought, say("a"), say("b"), thought, finish)])
@@ -194,7 +194,7 @@ describe("an answer", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("is heard no more once its request has ended, whatever a stray fiber of the adapter says", () =>
+  it.effect("is ignored once its request has ended, whatever a stray fiber of the adapter sends", () =>
     Effect.gen(function* () {
       const late: Array<() => void> = []
       const { probe } = yield* Solo.finished({
@@ -224,7 +224,7 @@ describe("an answer", () => {
     ["fails with what is no reason", () => untyped(Effect.fail("key-123"))],
     ["is no effect", () => untyped("key-123")],
     ["interrupts itself", () => Effect.interrupt]
-  ])("of an adapter that %s fails the run with a reason, without its words", ([, attempt]) =>
+  ])("of an adapter that %s fails the run with a reason, without its message", ([, attempt]) =>
     Effect.gen(function* () {
       const { probe } = yield* Solo.finished({ provider: "p", model: "m", attempt })
       Story.isWhole(probe.envelopes)

@@ -30,7 +30,7 @@ const used = (reply: ScriptedModel.Reply) =>
 
 const cost = (input: number, output: number) => input * 1000 + output * 10_000
 
-describe("what an attempt used", () => {
+describe("the usage of an attempt", () => {
   it.effect("is what the provider reports", () =>
     Effect.gen(function* () {
       const got = yield* used(says(finish({ inputUncached: 5, outputText: 2, outputReasoning: 3 })))
@@ -38,7 +38,7 @@ describe("what an attempt used", () => {
     })
   )
 
-  it.effect("is counted by us, and marked so, when there is no report", () =>
+  it.effect("is estimated, and marked so, without a report", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* used(says(finish())), [asked, 12, true, cost(asked, 12)])
     })
@@ -49,21 +49,21 @@ describe("what an attempt used", () => {
     ["a fraction", 2.5],
     ["not a number", Number.NaN],
     ["infinite", Infinity]
-  ] as const)("takes no count that is %s for a report", ([, count]) =>
+  ] as const)("ignores a count that is %s", ([, count]) =>
     Effect.gen(function* () {
       const got = yield* used(says(finish({ inputUncached: count, outputText: count })))
       assert.deepStrictEqual(got, [asked, 12, true, cost(asked, 12)])
     })
   )
 
-  it.effect("is counted by us on the side that the report leaves out", () =>
+  it.effect("is estimated for the part that the report leaves out", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* used(says(finish({ inputUncached: 5 }))), [5, 12, true, cost(5, 12)])
       assert.deepStrictEqual(yield* used(says(finish({ outputText: 2 }))), [asked, 2, true, cost(asked, 2)])
     })
   )
 
-  it.effect("is the last of several reports, since each is of the whole request", () =>
+  it.effect("is the last of several reports, since each covers the whole request", () =>
     Effect.gen(function* () {
       const early: ModelPart = { type: "usage", usage: { inputUncached: 5, outputText: 1 } }
       const late: ModelPart = { type: "usage", usage: { inputUncached: 5, outputText: 7 } }
@@ -71,7 +71,7 @@ describe("what an attempt used", () => {
     })
   )
 
-  it.effect("of a stream that was cut is what was said, and marked, though a report had come at its start", () =>
+  it.effect("of an interrupted stream is what was streamed, and marked, though a report had come at its start", () =>
     Effect.gen(function* () {
       const early: ModelPart = { type: "usage", usage: { inputUncached: 5, outputText: 1 } }
       const { handle, probe } = yield* Solo.start([{ ...says(early), hangs: true }], { services })
@@ -87,7 +87,7 @@ describe("what an attempt used", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("is nothing where the request was never sent", () =>
+  it.effect("is 0 when the request was never sent", () =>
     Effect.gen(function* () {
       const model = ScriptedModel.make({ replies: [ScriptedModel.text("never")] })
       const atOnce = Tap.layer(({ cancel }) => cancel())

@@ -19,8 +19,8 @@ const run = (budget: Budget.Budget, replies: ReadonlyArray<ScriptedModel.Reply>,
 const cut = (tokens: number) =>
   ScriptedModel.text("and so on", { stop: "length", usage: { inputUncached: 5, outputText: tokens } })
 
-describe("an answer that is cut at what the budget leaves", () => {
-  it.effect("ends by the budget, and says which limit it was", () =>
+describe("a response that is truncated at the budget's limit", () => {
+  it.effect("ends by the budget, and names the limit", () =>
     Effect.gen(function* () {
       const { model, probe } = yield* run(Budget.make({ maxOutputTokens: 50 }), [cut(50)])
       assert.strictEqual(model.requests[0]?.maxOutputTokens, 50)
@@ -31,7 +31,7 @@ describe("an answer that is cut at what the budget leaves", () => {
     })
   )
 
-  it.effect("is told from one that is cut at its own length", () =>
+  it.effect("differs from one that is truncated at its own length", () =>
     Effect.gen(function* () {
       const { probe } = yield* run(Budget.make({ maxOutputTokens: 50 }), [cut(20)], 20)
       assert.strictEqual(probe.of("finish")[0]?.finishReason, "length")
@@ -39,7 +39,7 @@ describe("an answer that is cut at what the budget leaves", () => {
     })
   )
 
-  it.effect("is asked for up to a usual length where the budget leaves more", () =>
+  it.effect("is requested up to a usual length when the budget leaves more", () =>
     Effect.gen(function* () {
       const { model } = yield* run(Budget.make({ maxTotalTokens: 1_000_000 }), [ScriptedModel.text("done")])
       assert.strictEqual(model.requests[0]?.maxOutputTokens, 8192)

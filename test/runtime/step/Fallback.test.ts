@@ -43,7 +43,7 @@ const outputOf = ({ result }: Effect.Success<ReturnType<typeof run>>) =>
   result._tag === "Success" ? result.success.output : result.failure.reason._tag
 
 describe("an agent with fallback models", () => {
-  it.effect("goes on with the next when one has failed as often as retries allow", () =>
+  it.effect("continues with the next one after the last retry", () =>
     Effect.gen(function* () {
       const first = failing(new ModelFailure.ProviderUnavailable(about))
       const ended = yield* run(first, answering("second"), answering("third"))
@@ -53,7 +53,7 @@ describe("an agent with fallback models", () => {
     })
   )
 
-  it.effect("goes on at once where trying again is of no use", () =>
+  it.effect("continues at once when a retry cannot help", () =>
     Effect.gen(function* () {
       const first = failing(new ModelFailure.QuotaExceeded(about))
       const ended = yield* run(first, failing(new ModelFailure.AuthenticationFailed(about)), answering("third"))
@@ -79,7 +79,7 @@ describe("an agent with fallback models", () => {
     })
   )
 
-  it.effect("goes on after something was shown only where that may be taken back", () =>
+  it.effect("continues after something was shown only if that may be retracted", () =>
     Effect.gen(function* () {
       const broken = () => failing(new ModelFailure.QuotaExceeded(about), "Half an ans")
       const kept = yield* run(broken(), answering("second"), answering("third"))
@@ -96,7 +96,7 @@ describe("an agent with fallback models", () => {
     })
   )
 
-  it.effect("has each model on the bill under its own price, and the step counted once", () =>
+  it.effect("lists each model in the costs under its own price, and counts the step once", () =>
     Effect.gen(function* () {
       const broken = failing(new ModelFailure.QuotaExceeded(about), "Half an answer and a bit")
       const { probe } = yield* run(broken, answering("second"), answering("third"), {
@@ -118,7 +118,7 @@ describe("an agent with fallback models", () => {
     })
   )
 
-  it.effect("must know every model's price before it takes a limit in dollars", () =>
+  it.effect("needs every model's price for a limit in dollars", () =>
     Effect.gen(function* () {
       const Solo = Agent.make("solo", { fallbacks: [Third], budget: Budget.make({ maxCostUsd: 1 }) })
       const layer = Runtime.layer({ agents: [Solo] }).pipe(

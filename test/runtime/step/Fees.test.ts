@@ -62,8 +62,8 @@ const run = (toolFees: { readonly [tool: string]: number } | undefined, budget?:
 /** A thousand tokens in and a hundred out. */
 const stepNanoUsd = 1_000_000 + 1_000_000
 
-describe("tools that the provider runs", () => {
-  it.effect("are on the bill with their fees, call by call, beside the tokens", () =>
+describe("provider-run tools", () => {
+  it.effect("are in the costs with their fees, call by call, beside the tokens", () =>
     Effect.gen(function* () {
       const { cost } = yield* run({ web_search: 0.01, read_page: 0 })
       const row = (name: string) => cost?.root.rows.find((each) => each.name === name)
@@ -80,7 +80,7 @@ describe("tools that the provider runs", () => {
     })
   )
 
-  it.effect("are unpriced where nobody knows the fee, and the sum is a lower bound", () =>
+  it.effect("are unpriced when the fee is unknown, and the sum is a lower bound", () =>
     Effect.gen(function* () {
       const { cost } = yield* run({ web_search: 0.01 })
       assert.strictEqual(cost?.unpriced, 3)
@@ -88,7 +88,7 @@ describe("tools that the provider runs", () => {
     })
   )
 
-  it.effect("use up the budget, so that no step begins beyond it; what they overran is flagged", () =>
+  it.effect("use up the budget, so that no step begins beyond it, and the overrun is flagged", () =>
     Effect.gen(function* () {
       const { cost, probe } = yield* run({ web_search: 0.01, read_page: 0 }, Budget.make({ maxCostUsd: 0.03 }))
       assert.strictEqual(probe.of("finish")[0]?.finishReason, "budget")

@@ -51,8 +51,8 @@ const hanging = Effect.map(ScriptedModel.hold, (hold) =>
 )
 const answering = ScriptedModel.make({ respond: () => ScriptedModel.text("done") })
 
-describe("a process that dies in a fallback's answer", () => {
-  it.effect("leaves on the bill what each model before had said", () =>
+describe("a process that dies during a fallback's response", () => {
+  it.effect("keeps the cost of what each earlier model had streamed", () =>
     Effect.gen(function* () {
       const journal = MemoryJournal.make()
       const first = ScriptedModel.make({ respond: () => ScriptedModel.failure(broken, "half") })
@@ -64,7 +64,7 @@ describe("a process that dies in a fallback's answer", () => {
     }).pipe(quiet)
   )
 
-  it.effect("leaves nothing of requests that no provider charges", () =>
+  it.effect("charges nothing for requests that no provider charges", () =>
     Effect.gen(function* () {
       const journal = MemoryJournal.make()
       const first = ScriptedModel.make({ respond: () => ScriptedModel.failure(broken) })

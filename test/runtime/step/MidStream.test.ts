@@ -33,7 +33,7 @@ describe("a stream that breaks after something was shown", () => {
     })
   )
 
-  it.effect("is taken back before another attempt speaks, and both attempts are on the bill", () =>
+  it.effect("is retracted before another attempt streams, and both attempts are charged", () =>
     Effect.gen(function* () {
       const { probe, result, thread } = yield* run("retract")
       assert.deepStrictEqual(probe.types.slice(0, 6), [
@@ -56,7 +56,7 @@ describe("a stream that breaks after something was shown", () => {
     })
   )
 
-  it.effect("is taken back as often as retries allow, and then ends the run", () =>
+  it.effect("is retracted as often as retries allow, and then ends the run", () =>
     Effect.gen(function* () {
       const broken = Array.from({ length: 3 }, () => ScriptedModel.failure(dropped, "Half"))
       const { model, probe } = yield* run("retract", broken)
@@ -66,7 +66,7 @@ describe("a stream that breaks after something was shown", () => {
     })
   )
 
-  it.effect("is not tried again where trying again is of no use", () =>
+  it.effect("is not retried when a retry cannot help", () =>
     Effect.gen(function* () {
       const refused = new ModelFailure.ContentRefused({ provider: "scripted", model: "scripted-1" })
       const { model } = yield* run("retract", [ScriptedModel.failure(refused, "Half")])

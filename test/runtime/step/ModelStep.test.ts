@@ -27,7 +27,7 @@ const broken = (outputText: number): ScriptedModel.Reply => ({
 const prices = Prices.layerTable({ "scripted/scripted-1": { inputPerMillionUsd: 1, outputPerMillionUsd: 10 } })
 
 describe("a model step that fails", () => {
-  it.effect("is tried again while nothing was shown, after as long as the provider asks", () =>
+  it.effect("is retried while nothing was shown, after the delay that the provider asks for", () =>
     Effect.gen(function* () {
       const model = ScriptedModel.make({ replies: [limited(7000), text("at last")] })
       const { probe } = yield* Solo.start(model)
@@ -44,7 +44,7 @@ describe("a model step that fails", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("waits twice as long before each further try, and then fails with its own reason", () =>
+  it.effect("doubles the delay before each further retry, and then fails with its own reason", () =>
     Effect.gen(function* () {
       const model = ScriptedModel.make({ respond: () => limited() })
       const { probe } = yield* Solo.start(model, { runtime: { modelRetryDelay: "1 second" } })
@@ -58,7 +58,7 @@ describe("a model step that fails", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("is not tried again once it has shown a word", () =>
+  it.effect("is not retried once it has shown a word", () =>
     Effect.gen(function* () {
       const lost = new ModelFailure.NetworkFailed(about)
       const { probe } = yield* Solo.finished([failure(lost, "half an ans")])
@@ -66,14 +66,14 @@ describe("a model step that fails", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("is not tried again where its reason says that it is no use", () =>
+  it.effect("is not retried when its reason says that a retry cannot help", () =>
     Effect.gen(function* () {
       const { probe } = yield* Solo.finished([failure(new ModelFailure.AuthenticationFailed(about))])
       assert.strictEqual(probe.of("error")[0]?.error.code, "E_AUTHENTICATION_FAILED")
     }).pipe(Effect.scoped)
   )
 
-  it.effect("ends as cancelled when the run is cancelled while it waits to try again", () =>
+  it.effect("ends as cancelled when the run is cancelled while it waits for a retry", () =>
     Effect.gen(function* () {
       const { handle, probe } = yield* Solo.start([limited(60_000)])
       assert.isTrue(yield* handle.cancel)
@@ -83,7 +83,7 @@ describe("a model step that fails", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("waits no longer to try again than the budget has time", () =>
+  it.effect("waits no longer for a retry than the budget has time", () =>
     Effect.gen(function* () {
       const { probe } = yield* Solo.start([limited(3_600_000)], {
         agent: { budget: Budget.make({ maxDuration: "1 minute" }) }
@@ -96,7 +96,7 @@ describe("a model step that fails", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("pays for every attempt, once", () =>
+  it.effect("charges every attempt, once", () =>
     Effect.gen(function* () {
       const { probe } = yield* Solo.start([broken(5), text("well", { usage: { inputUncached: 10, outputText: 1 } })], {
         services: prices
@@ -110,7 +110,7 @@ describe("a model step that fails", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("is tried again only with what its failed attempts have left of the budget", () =>
+  it.effect("is retried only with the budget that its failed attempts have left", () =>
     Effect.gen(function* () {
       const model = ScriptedModel.make({ replies: [broken(60), text("well")] })
       const { probe } = yield* Solo.start(model, { agent: { budget: Budget.make({ maxOutputTokens: 100 }) } })
@@ -125,7 +125,7 @@ describe("a model step that fails", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("is not tried again when its failed attempts have used the budget up", () =>
+  it.effect("is not retried when its failed attempts have used up the budget", () =>
     Effect.gen(function* () {
       const model = ScriptedModel.make({ replies: [broken(100), text("never")] })
       const { probe } = yield* Solo.start(model, { agent: { budget: Budget.make({ maxOutputTokens: 100 }) } })
@@ -138,7 +138,7 @@ describe("a model step that fails", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("counts as one step of the budget, however often it was tried", () =>
+  it.effect("counts as one step of the budget, however often it was retried", () =>
     Effect.gen(function* () {
       const { probe } = yield* Solo.start([broken(1), broken(1), text("well")], {
         agent: { budget: Budget.make({ maxSteps: 1, maxOutputTokens: 100 }) }

@@ -5,7 +5,7 @@ import { Effect, Fiber } from "effect"
 import * as Solo from "../../support/Solo.ts"
 
 describe("a probe", () => {
-  it.effect("waits for an event that is yet to come, and finds one that was", () =>
+  it.effect("waits for a future event, and finds a past one", () =>
     Effect.gen(function* () {
       const hold = yield* ScriptedModel.hold
       const { probe } = yield* Solo.start([{ ...ScriptedModel.words("one two"), hold, heldAfter: 1 }])
@@ -20,7 +20,7 @@ describe("a probe", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("says what was said instead of what it waited for", () =>
+  it.effect("reports the actual events when the expected one does not come", () =>
     Effect.gen(function* () {
       const { probe } = yield* Solo.start([ScriptedModel.text("one")])
       const error = yield* Effect.flip(probe.next("approval-required"))
@@ -29,7 +29,7 @@ describe("a probe", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("shows events by type, by agent and as the root's reader sees them", () =>
+  it.effect("returns events by type, by agent and as in the root view", () =>
     Effect.gen(function* () {
       const { probe } = yield* Solo.finished([ScriptedModel.words("one two")])
       assert.strictEqual(probe.of("text").length, 2)
@@ -42,7 +42,7 @@ describe("a probe", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("of a run that is not there fails", () =>
+  it.effect("of an unknown run fails", () =>
     Effect.gen(function* () {
       const runtime = yield* Solo.runtime(ScriptedModel.make())
       const error = yield* Effect.flip(Effect.provideService(Probe.watch("nowhere"), Runtime, runtime))

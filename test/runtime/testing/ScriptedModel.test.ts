@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import * as Solo from "../../support/Solo.ts"
 
 describe("a scripted model", () => {
-  it.effect("gives its replies in turn, then asks its responder", () =>
+  it.effect("gives its replies in turn, then calls its responder", () =>
     Effect.gen(function* () {
       const model = ScriptedModel.make({
         replies: [ScriptedModel.text("one")],
@@ -28,7 +28,7 @@ describe("a scripted model", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("keeps its requests as they came, though the run goes on", () =>
+  it.effect("keeps its requests unchanged, though the run continues", () =>
     Effect.gen(function* () {
       const model = ScriptedModel.make({
         replies: [ScriptedModel.calls([{ id: "1", name: "none", args: {} }]), ScriptedModel.text("done")]

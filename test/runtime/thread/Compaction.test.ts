@@ -62,7 +62,7 @@ const run = (...args: Parameters<typeof layer>) =>
 const window = { above: 500, keep: 250 }
 
 describe("a sliding window", () => {
-  it.effect("sends the prompt and the newest steps, whole; the thread keeps everything", () =>
+  it.effect("sends the prompt and the newest steps, whole, while the thread keeps everything", () =>
     Effect.gen(function* () {
       const model = looker(8)
       const { told, thread } = yield* run(model, Compaction.slidingWindow(window))
@@ -77,7 +77,7 @@ describe("a sliding window", () => {
     })
   )
 
-  it.effect("leaves what fits as it is", () =>
+  it.effect("leaves a conversation that fits unchanged", () =>
     Effect.gen(function* () {
       const model = looker(2)
       const { told } = yield* run(model, Compaction.slidingWindow({ above: 100_000, keep: 1000 }))
@@ -88,7 +88,7 @@ describe("a sliding window", () => {
 })
 
 describe("a summary", () => {
-  it.effect("stands in the place of what it sums up, and is on the bill", () =>
+  it.effect("replaces what it sums up, and is charged", () =>
     Effect.gen(function* () {
       const model = looker(6)
       const { probe, result } = yield* run(model, Compaction.summarise({ ...window, maxOutputTokens: 50 }))
@@ -110,7 +110,7 @@ describe("a summary", () => {
     })
   )
 
-  it.effect("that cannot be made leaves the conversation whole, and the run goes on", () =>
+  it.effect("that cannot be made leaves the conversation whole, and the run continues", () =>
     Effect.gen(function* () {
       const failure = new ModelFailure.ContentRefused({ provider: "scripted", model: "scripted-1" })
       for (const [reply, issue] of [
@@ -139,7 +139,7 @@ describe("a summary", () => {
       })
   )
 
-  it.effect("is asked for again after a failure that may pass", () =>
+  it.effect("is requested again after a temporary failure", () =>
     Effect.gen(function* () {
       let asked = 0
       const lost = new ModelFailure.NetworkFailed({ provider: "scripted", model: "scripted-1" })
@@ -161,7 +161,7 @@ describe("a summary", () => {
     })
   )
 
-  it.effect("is not asked for where the budget has no room for it", () =>
+  it.effect("is not requested when the budget has no room for it", () =>
     Effect.gen(function* () {
       const model = looker(6)
       const budget = Budget.make({ maxOutputTokens: 500 })
@@ -175,10 +175,10 @@ describe("a summary", () => {
   )
 })
 
-describe("a strategy of one's own", () => {
+describe("a custom strategy", () => {
   const own = (compact: Compaction.Strategy["compact"]): Compaction.Strategy => ({ name: "own", above: 400, compact })
 
-  it.effect("that would tear a step apart, or crashes, changes nothing", () =>
+  it.effect("that would split a step, or crashes, changes nothing", () =>
     Effect.gen(function* () {
       for (const [strategy, issue] of [
         [own(() => Effect.succeed({ dropped: 2 })), "it would cut a step in two, at message 2"],
@@ -196,7 +196,7 @@ describe("a strategy of one's own", () => {
 })
 
 describe("a run on a journal whose process dies", () => {
-  it.effect("is sent the same conversation again, and no summary is asked for twice", () =>
+  it.effect("is sent the same conversation again, and no summary is requested twice", () =>
     Effect.gen(function* () {
       const compaction = Compaction.summarise({ above: 400, keep: 150 })
       const plain = looker(6)
@@ -232,31 +232,35 @@ describe("a run on a journal whose process dies", () => {
   )
 })
 
-describe("where a conversation may be cut", () => {
+describe("the positions where a conversation may be cut", () => {
   const Kinds = Schema.Array(Schema.Literals(["user", "step", "calls", "results"])).check(Schema.isMaxLength(12))
 
-  it.prop("every rest is pair-complete, and begins with a user or behind the prompt", { kinds: Kinds }, ({ kinds }) => {
-    let count = 0
-    const history = Transcript.repair(
-      kinds.map((kind): Message.Message => {
-        const id = `c${kind === "calls" ? ++count : count}`
-        if (kind === "user") return says("hm")
-        if (kind === "step") return { role: "assistant", content: [{ type: "text", text: "ha" }] }
-        return kind === "calls"
-          ? { role: "assistant", content: [{ type: "tool-call", id, name: "look", args: {} }] }
-          : { role: "tool", content: [{ type: "tool-result", id, name: "look", result: id }] }
-      })
-    )
-    const prompt = history.findLastIndex(({ role }) => role === "user")
-    const cuts = Compaction.cutsOf(history, prompt)
-    for (const cut of cuts) {
-      assert.isTrue(Transcript.isPairComplete(history.slice(cut)))
-      assert.isTrue(Transcript.isPairComplete(history.slice(0, cut)))
-      assert.isTrue(history[cut]?.role === "user" || cut > prompt)
+  it.prop(
+    "leave paired calls and results, and a rest that begins with a user or after the prompt",
+    { kinds: Kinds },
+    ({ kinds }) => {
+      let count = 0
+      const history = Transcript.repair(
+        kinds.map((kind): Message.Message => {
+          const id = `c${kind === "calls" ? ++count : count}`
+          if (kind === "user") return says("hm")
+          if (kind === "step") return { role: "assistant", content: [{ type: "text", text: "ha" }] }
+          return kind === "calls"
+            ? { role: "assistant", content: [{ type: "tool-call", id, name: "look", args: {} }] }
+            : { role: "tool", content: [{ type: "tool-result", id, name: "look", result: id }] }
+        })
+      )
+      const prompt = history.findLastIndex(({ role }) => role === "user")
+      const cuts = Compaction.cutsOf(history, prompt)
+      for (const cut of cuts) {
+        assert.isTrue(Transcript.isPairComplete(history.slice(cut)))
+        assert.isTrue(Transcript.isPairComplete(history.slice(0, cut)))
+        assert.isTrue(history[cut]?.role === "user" || cut > prompt)
+      }
+      assert.deepStrictEqual(
+        [...cuts].sort((a, b) => a - b),
+        cuts
+      )
     }
-    assert.deepStrictEqual(
-      [...cuts].sort((a, b) => a - b),
-      cuts
-    )
-  })
+  )
 })

@@ -31,7 +31,7 @@ describe("a thread", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("keeps what was asked of a run that failed, and nothing half", () =>
+  it.effect("keeps the prompt of a run that failed, and no incomplete step", () =>
     Effect.gen(function* () {
       const lost = new ModelFailure.NetworkFailed({ provider: "p", model: "m" })
       const { probe, runtime } = yield* Solo.finished([ScriptedModel.failure(lost, "half an ans")])
@@ -52,29 +52,31 @@ describe("a thread", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("longest without a run is forgotten where there are more than are kept; one with a run is not", () =>
-    Effect.gen(function* () {
-      const hold = yield* ScriptedModel.hold
-      const model = ScriptedModel.make({
-        respond: (request) =>
-          ScriptedModel.lastPrompt(request) === "wait"
-            ? { ...ScriptedModel.text("waited"), hold }
-            : ScriptedModel.text("done")
-      })
-      const runtime = yield* Solo.runtime(model, { services: Deployment.layerMemory({ keptThreads: 2 }) })
-      const held = yield* runtime.start("wait", { threadId: "held" })
-      // "a" is used again, and so no longer the oldest.
-      for (const threadId of ["a", "b", "a", "c"]) yield* runtime.complete("hello", { threadId })
-      const kept = Effect.map(runtime.threads.list(), (all) => all.map(({ threadId }) => threadId))
-      assert.deepStrictEqual(yield* kept, ["held", "a", "c"])
-      assert.deepStrictEqual(yield* runtime.threads.get("b"), [])
-      yield* hold.release
-      yield* held.result
-      assert.deepStrictEqual(yield* kept, ["held", "c"])
-    }).pipe(Effect.scoped)
+  it.effect(
+    "with the oldest last run is forgotten when there are more than the limit, unless it has an active run",
+    () =>
+      Effect.gen(function* () {
+        const hold = yield* ScriptedModel.hold
+        const model = ScriptedModel.make({
+          respond: (request) =>
+            ScriptedModel.lastPrompt(request) === "wait"
+              ? { ...ScriptedModel.text("waited"), hold }
+              : ScriptedModel.text("done")
+        })
+        const runtime = yield* Solo.runtime(model, { services: Deployment.layerMemory({ keptThreads: 2 }) })
+        const held = yield* runtime.start("wait", { threadId: "held" })
+        // "a" is used again, and so no longer the oldest.
+        for (const threadId of ["a", "b", "a", "c"]) yield* runtime.complete("hello", { threadId })
+        const kept = Effect.map(runtime.threads.list(), (all) => all.map(({ threadId }) => threadId))
+        assert.deepStrictEqual(yield* kept, ["held", "a", "c"])
+        assert.deepStrictEqual(yield* runtime.threads.get("b"), [])
+        yield* hold.release
+        yield* held.result
+        assert.deepStrictEqual(yield* kept, ["held", "c"])
+      }).pipe(Effect.scoped)
   )
 
-  it.effect("that is not there has no messages and nothing to tell", () =>
+  it.effect("that does not exist has no messages and no info", () =>
     Effect.gen(function* () {
       const runtime = yield* Solo.runtime(echo())
       assert.deepStrictEqual(yield* runtime.threads.get("nowhere"), [])
@@ -83,7 +85,7 @@ describe("a thread", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("is deleted with its messages, but not while a run holds it", () =>
+  it.effect("is deleted with its messages, but not while it has an active run", () =>
     Effect.gen(function* () {
       const { handle, probe, runtime } = yield* OneTool.start({ handler: () => Effect.never })
       assert.deepInclude(yield* runtime.threads.info("thread"), { runId: "run", version: 0 })
@@ -96,7 +98,7 @@ describe("a thread", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("that was deleted begins anew", () =>
+  it.effect("that was deleted starts empty", () =>
     Effect.gen(function* () {
       const model = echo()
       const runtime = yield* Solo.runtime(model)
@@ -107,7 +109,7 @@ describe("a thread", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("is listed for its tenant only, in the order of beginning", () =>
+  it.effect("is listed for its tenant only, in the order of creation", () =>
     Effect.gen(function* () {
       const runtime = yield* Solo.runtime(echo())
       for (const [threadId, resourceId] of [
@@ -137,7 +139,7 @@ describe("a thread", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("is neither read nor written, nor held, by a specialist from code", () => {
+  it.effect("is neither read, written nor leased by a specialist called from code", () => {
     const reader = Specialist.make("reader", { description: "Reads" })
     const model = echo()
     return Effect.gen(function* () {

@@ -93,7 +93,7 @@ describe.each([
       }),
       "it throws where it is read"
     ]
-  ])("that answers with %s has run, and the model reads what cannot be shown", ([, make, why]) =>
+  ])("that returns %s has run, and the model reads what cannot be shown", ([, make, why]) =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* comesTo(() => Effect.sync(make), bound), notShown(why))
     })
@@ -114,7 +114,7 @@ describe.each([
       () => ({ a: { toJSON: (name: string) => name }, b: [{ toJSON: (name: string) => name }] })
     ],
     ["a member that is nothing once it is asked", () => ({ a: { toJSON: () => undefined } })]
-  ])("that answers with %s answers what its JSON text says", ([, make]) =>
+  ])("that returns %s returns its JSON text", ([, make]) =>
     Effect.gen(function* () {
       const result = yield* comesTo(() => Effect.sync(make), bound)
       assert.deepStrictEqual(result, ["success", JSON.parse(JSON.stringify(make()))])
@@ -126,13 +126,13 @@ describe.each([
     ["a map by others", () => ({ m: new Map([[1, "a"]]) }), { m: [[1, "a"]] }],
     ["a set", () => new Set([1, "a"]), [1, "a"]],
     ["an error", () => Object.assign(new TypeError("no"), { code: 7 }), { code: 7, name: "TypeError", message: "no" }]
-  ])("that answers with %s answers what is in it", ([, make, shown]) =>
+  ])("that returns %s returns its content", ([, make, shown]) =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* comesTo(() => Effect.sync(make), bound), ["success", shown])
     })
   )
 
-  it.effect("that ran is not run once more because its result cannot be shown", () =>
+  it.effect("that has run is not repeated because its result cannot be shown", () =>
     Effect.gen(function* () {
       let ran = 0
       const tool = OneTool.work.annotate(ToolSettings.Retries, 3)
@@ -141,20 +141,20 @@ describe.each([
     }).pipe(Effect.scoped)
   )
 
-  it.effect("that answers with nothing answers null", () =>
+  it.effect("that returns nothing returns null", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* comesTo(() => Effect.void, bound), ["success", null])
     })
   )
 
-  it.effect("that leaves members undefined answers without them", () =>
+  it.effect("that leaves members undefined returns an object without them", () =>
     Effect.gen(function* () {
       const answer = { a: undefined, b: [1, undefined], c: { d: undefined } }
       assert.deepStrictEqual(yield* comesTo(() => Effect.succeed(answer), bound), ["success", { b: [1, null], c: {} }])
     })
   )
 
-  it.effect("that answers with 10 MB answers with all of it", () =>
+  it.effect("that returns 10 MB returns all of it", () =>
     Effect.gen(function* () {
       const [status, result] = yield* comesTo(() => Effect.succeed("x".repeat(10_000_000)), bound)
       assert.strictEqual(status, "success")
@@ -162,7 +162,7 @@ describe.each([
     })
   )
 
-  it.effect("has said what it answered, whatever it does to the answer later", () =>
+  it.effect("has returned a copy, whatever it does to the value later", () =>
     Effect.gen(function* () {
       const kept = { rows: [1] }
       const probe = yield* OneTool.finished({ handler: () => Effect.succeed(kept), bound })
@@ -172,7 +172,7 @@ describe.each([
     }).pipe(Effect.scoped)
   )
 
-  it.effect("has arguments of its own, to do with as it likes", () => {
+  it.effect("has its own copy of the arguments", () => {
     const kit = Toolkit.make(Tool.dynamic("lend", { parameters: { type: "object" }, success: Schema.Unknown }))
     const change = (args: unknown) => Effect.sync(() => Reflect.set(Object(args), "book", "another"))
     const handlers = kit.toLayer({ lend: change })
@@ -189,14 +189,14 @@ describe.each([
     )
   })
 
-  it.effect.each([undefined, null, ""])("that fails with %j fails in words", (failure) =>
+  it.effect.each([undefined, null, ""])("that fails with %j fails with a message", (failure) =>
     Effect.gen(function* () {
       const words = { error: "ToolFailed", message: "it failed and gave no reason" }
       assert.deepStrictEqual(yield* comesTo(() => Effect.fail(failure), bound), ["failed", words])
     })
   )
 
-  it.effect("that fails with a cycle fails in words", () =>
+  it.effect("that fails with a cycle fails with a message", () =>
     Effect.gen(function* () {
       const [status, result] = yield* comesTo(() => Effect.fail(cycle()), bound)
       assert.strictEqual(status, "failed")
@@ -204,14 +204,14 @@ describe.each([
     })
   )
 
-  it.effect("that says a custom event which is no JSON has crashed", () =>
+  it.effect("that emits a custom event which is not JSON has crashed", () =>
     Effect.gen(function* () {
       const handler = () => ToolRun.use((call) => call.emit("odd", untyped(1n)))
       assert.deepStrictEqual(yield* comesTo(handler, bound), crashed)
     })
   )
 
-  it.effect.each(["error", "return"] as const)("fails as its schema has it, failure mode %s", (failureMode) => {
+  it.effect.each(["error", "return"] as const)("fails according to its schema, failure mode %s", (failureMode) => {
     const tool = Tool.make("lend", { success: Schema.Natural, failure: NoCopies, failureMode })
     const kit = Toolkit.make(tool)
     const handlers = kit.toLayer({ lend: () => Effect.fail(new NoCopies({ book: "Gone" })) })
@@ -228,7 +228,7 @@ describe.each([
     )
   })
 
-  it.effect("whose answer its schema refuses fails in words", () => {
+  it.effect("whose result its schema rejects fails with a message", () => {
     const kit = Toolkit.make(Tool.make("lend", { success: Schema.Natural }))
     const handlers = kit.toLayer({ lend: () => Effect.succeed(-1) })
     const desk = Agent.make("desk", { toolkit: bound ? Effect.provide(kit, handlers) : kit })

@@ -20,27 +20,27 @@ describe("a check by JSON Schema", () => {
     [{ name: "" }, "name: String is too short (0 < 1)."],
     [{ name: "A", tags: ["a", "c"] }, `tags.1: Instance does not match any of ["a","b"].`],
     [{ name: "A", address: {} }, `address: Instance does not have required property "city".`]
-  ])("says of %j where it does not fit, and no more", (value, words) => {
+  ])("names the invalid field of %j, and nothing more", (value, words) => {
     assert.strictEqual(JsonSchema.checker(person)(value), words)
   })
 
-  it("finds nothing in what fits", () => {
+  it("finds nothing in valid values", () => {
     assert.isUndefined(JsonSchema.checker(person)({ name: "A", tags: ["a"], address: { city: "Oslo" } }))
   })
 
-  it("reads the dialect that the schema names", () => {
+  it("uses the dialect that the schema names", () => {
     const draft = (dialect: string): Json => ({ $schema: dialect, type: "array", items: [{ type: "string" }] })
     assert.isDefined(JsonSchema.checker(draft("http://json-schema.org/draft-07/schema#"))([1]))
     assert.isUndefined(JsonSchema.checker(draft("http://json-schema.org/draft-07/schema#"))(["a"]))
   })
 
-  it("passes over a pattern that cannot be read, and holds to the others", () => {
+  it("ignores an invalid pattern, and checks the others", () => {
     const check = JsonSchema.checker({ properties: { a: { pattern: "[\\w-.]+" }, b: { pattern: "^x" } } })
     assert.isUndefined(check({ a: "?" }))
     assert.match(check({ b: "y" }) ?? "", /^b: String does not match pattern/)
   })
 
-  it("refuses all where the schema leads round in circles", () => {
+  it("rejects everything when the schema is circular", () => {
     assert.match(JsonSchema.checker({ $ref: "#" })({}) ?? "", /cannot be read/)
   })
 
@@ -54,7 +54,7 @@ describe("a check by JSON Schema", () => {
   })
 
   it.prop(
-    "never throws, whatever stands for a schema",
+    "never throws, whatever the schema is",
     { schema: Schema.Json, value: Schema.Json },
     ({ schema, value }) => {
       const said = JsonSchema.checker(schema)(value)

@@ -17,7 +17,7 @@ const problem = (document: Json): string => {
 const text = { type: "string" }
 const tree = { type: "object", properties: { kids: { type: "array", items: { $ref: "#/$defs/Tree" } } } }
 
-describe("the root that a model is told", () => {
+describe("the root schema that a model is sent", () => {
   it.each<readonly [string, Json, Json]>([
     ["of anything", {}, { type: "object", properties: {} }],
     ["of true", true, { type: "object", properties: {} }],
@@ -78,7 +78,7 @@ describe("the root that a model is told", () => {
     assert.deepStrictEqual(told(document), root)
   })
 
-  it("keeps what refers to the old root", () => {
+  it("keeps references to the old root", () => {
     const node = { type: "object", properties: { next: { $ref: "#" } }, required: ["next"] }
     assert.deepStrictEqual(told(node), node)
     assert.deepStrictEqual(told({ anyOf: [node, { type: "null" }] }), {
@@ -106,7 +106,7 @@ describe("the root that a model is told", () => {
     [{ $ref: "#/$defs/Gone" }, /refer to "#\/\$defs\/Gone"/],
     [{ type: "object", properties: { a: { $ref: "https://example.org/a.json" } } }, /refer to "https/],
     [{ $ref: "#/$defs/A", $defs: { A: { $ref: "#/$defs/A" } } }, /refer to themselves/]
-  ])("is refused for %j", (document, words) => {
+  ])("is rejected for %j", (document, words) => {
     assert.match(problem(document), words)
   })
 })
@@ -159,14 +159,14 @@ const drawn = (numbers: ReadonlyArray<number>): { readonly document: Json; reado
   return { document, value: value(0) }
 }
 
-describe("whatever the schema", () => {
+describe("for every schema", () => {
   const Numbers = Schema.Array(Schema.Natural.check(Schema.isLessThan(1000))).check(
     Schema.isMinLength(10),
     Schema.isMaxLength(60)
   )
 
   it.prop(
-    "an object is at the root, without what providers refuse there, and every reference finds its target",
+    "an object is at the root, without keywords that providers reject there, and every reference has its target",
     { numbers: Numbers },
     ({ numbers }) => {
       const made = ObjectRoot.make(drawn(numbers).document)
@@ -181,7 +181,7 @@ describe("whatever the schema", () => {
   )
 
   it.prop(
-    "what fits what was written fits what is told",
+    "a value that matches the original matches the sent schema",
     { numbers: Numbers },
     ({ numbers }) => {
       const { document, value } = drawn(numbers)

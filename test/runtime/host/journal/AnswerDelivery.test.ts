@@ -51,7 +51,7 @@ const answered = (store: JournalStore) =>
   )
 
 describe("an answer to a store that fails", () => {
-  it.effect("waits until it is taken, and the run goes on", () =>
+  it.effect("waits until it is stored, and the run continues", () =>
     Effect.gen(function* () {
       const { answer, probe } = yield* answered(failing(3, false))
       yield* TestClock.adjust("2 seconds")
@@ -63,7 +63,7 @@ describe("an answer to a store that fails", () => {
     })
   )
 
-  it.effect("counts when it was stored and only the word of it was lost", () =>
+  it.effect("counts when it was stored but the acknowledgement was lost", () =>
     Effect.gen(function* () {
       const { answer, probe } = yield* answered(failing(1, true))
       yield* TestClock.adjust("1 second")
@@ -73,7 +73,7 @@ describe("an answer to a store that fails", () => {
     })
   )
 
-  it.effect("is not acknowledged when the store does not come back", () =>
+  it.effect("is not acknowledged when the store does not recover", () =>
     Effect.gen(function* () {
       const { answer } = yield* answered(failing(Number.POSITIVE_INFINITY, false))
       yield* TestClock.adjust("90 seconds")
@@ -91,8 +91,8 @@ const slow = (): JournalStore => {
   return { ...journal, open }
 }
 
-describe("an answer whose giver leaves", () => {
-  it.effect("while its run is opened again is not forgotten: the run goes on", () =>
+describe("an answer whose sender disconnects", () => {
+  it.effect("while its run is being opened is not lost: the run continues", () =>
     Effect.gen(function* () {
       const { probe, respond } = yield* asked(slow())
       yield* TestClock.adjust("5 minutes")

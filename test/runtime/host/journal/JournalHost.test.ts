@@ -73,7 +73,7 @@ const started = Effect.gen(function* () {
 })
 
 describe("a run that waits for long", () => {
-  it.effect("is let go, and an answer opens it again; who watches it sees nothing of that", () => {
+  it.effect("is unloaded, and an answer opens it again without its watchers noticing", () => {
     const { count, store } = counting()
     let paid = 0
     return Effect.gen(function* () {
@@ -124,7 +124,7 @@ describe("a run that waits for long", () => {
 })
 
 describe("a store that fails for a while", () => {
-  it.effect("costs time: the run is taken up again, and what was done is not done twice", () => {
+  it.effect("delays the run only: it is resumed, and nothing is repeated", () => {
     const { store } = counting()
     const broken = { commits: 0, reads: 0 }
     const failing: JournalStore = {
@@ -165,8 +165,8 @@ describe("a store that fails for a while", () => {
   })
 })
 
-describe("a host that does not carry yet", () => {
-  it.effect("leaves runs alone, and takes up all of them when it may", () =>
+describe("a host that does not execute runs yet", () => {
+  it.effect("leaves runs alone, and resumes all of them when it may", () =>
     Effect.gen(function* () {
       const { count, store } = counting()
       const mayCarry = yield* Deferred.make<void>()
@@ -185,7 +185,7 @@ describe("a host that does not carry yet", () => {
 })
 
 describe("a host that hears of a run from another process", () => {
-  it.effect("carries it", () =>
+  it.effect("executes it", () =>
     Effect.gen(function* () {
       const { store } = counting()
       const wakes = yield* Queue.unbounded<string>()

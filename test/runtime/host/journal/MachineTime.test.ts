@@ -76,7 +76,7 @@ describe("a limit on time", () => {
     })
   )
 
-  it.effect("does not count the time from an answer until a process takes the run up again", () =>
+  it.effect("does not count the time from an answer until a process resumes the run", () =>
     Effect.gen(function* () {
       const journal = MemoryJournal.make()
       const first = yield* begin(journal, false)

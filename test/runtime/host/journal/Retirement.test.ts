@@ -35,7 +35,7 @@ const ends = (journal: MemoryJournal.MemoryJournal) =>
   journal.log("run").flatMap(({ event }) => (event.type === "finish" || event.type === "error" ? [event.type] : []))
 
 describe("an owner whose commit failed", () => {
-  it.effect("holds no model that goes on and on", () => {
+  it.effect("does not keep a model running", () => {
     const { journal, store } = failing((batch) => says(batch, "text"))
     let requests = 0
     const model: ModelPort = {
@@ -63,7 +63,7 @@ describe("an owner whose commit failed", () => {
     }).pipe(Effect.provide(layer), quiet)
   })
 
-  it.effect("stops its tools before the next owner begins them", () => {
+  it.effect("stops its tools before the next owner starts them", () => {
     const { journal, store } = failing((batch) => says(batch, "tool-progress"))
     const Work = Tool.make("work", {
       parameters: Schema.Struct({}),
@@ -109,7 +109,7 @@ describe("an owner whose commit failed", () => {
     }).pipe(Effect.provide(layer), quiet)
   })
 
-  it.effect("is followed by another also where it failed while it ended a struck run by force", () => {
+  it.effect("is replaced by another, even when it failed while it ended a failed run", () => {
     const { journal, store } = failing((batch) => says(batch, "error"))
     const layer = Runtime.layer({ agents: [Agent.make("solo", {})] }).pipe(
       Layer.provide([
@@ -133,7 +133,7 @@ describe("an owner whose commit failed", () => {
 })
 
 describe("a start that is interrupted", () => {
-  it.effect("while its run is opened leaves a run that is carried", () => {
+  it.effect("while its run is being opened leaves a run that is executed", () => {
     const journal = MemoryJournal.make()
     return Effect.gen(function* () {
       const opening = yield* Deferred.make<void>()

@@ -64,7 +64,7 @@ const isWhole = (log: ReadonlyArray<Envelope.Envelope>, last: string) => {
 }
 
 describe("a run with a long log", () => {
-  it.effect("is taken up from its snapshot, and does nothing twice", () => {
+  it.effect("is resumed from its snapshot, and repeats nothing", () => {
     const { journal, opened, store } = watched()
     let looked = 0
     return Effect.gen(function* () {
@@ -82,7 +82,7 @@ describe("a run with a long log", () => {
     }).pipe(Effect.provide(runtime(store, () => looked++)))
   })
 
-  it.effect("is watched from any place, also where its owner did not read it", () => {
+  it.effect("can be watched from any position, also one that its owner did not read", () => {
     const { journal, store } = watched()
     return Effect.gen(function* () {
       const { watch } = yield* Runtime
@@ -100,7 +100,7 @@ describe("a run with a long log", () => {
     }).pipe(Effect.provide(runtime(store)))
   })
 
-  it.effect("is read whole where its snapshot says nothing to this version", () => {
+  it.effect("is read whole when this version cannot read its snapshot", () => {
     const { opened, store } = watched((found) => ({
       ...found,
       marks: found.marks.map((mark) => (mark.kind === "snapshot" ? { ...mark, value: { version: 99 } } : mark))
@@ -116,7 +116,7 @@ describe("a run with a long log", () => {
     }).pipe(Effect.provide(runtime(store, () => looked++)))
   })
 
-  it.effect("that is struck is closed with all that was open, before the snapshot too", () => {
+  it.effect("that fails is closed with everything open, including calls from before the snapshot", () => {
     const { journal, opened, store } = watched()
     const struck: JournalStore = {
       ...store,

@@ -13,7 +13,7 @@ const speaking = () => ScriptedModel.make({ respond: () => ScriptedModel.text("h
 const ids = (count: number) => Array.from({ length: count }, (_, index) => `run-${index + 1}`)
 
 describe("the memory host", () => {
-  it.effect("keeps the latest of 300 ended runs readable, as many as it was told, and forgets the others", () =>
+  it.effect("keeps the configured number of ended runs readable, and forgets older ones", () =>
     Effect.gen(function* () {
       const runtime = yield* Solo.runtime(speaking(), { services: Deployment.layerMemory({ keptRuns: 10 }) })
       for (const runId of ids(300)) yield* runtime.complete("hi", { runId })
@@ -26,7 +26,7 @@ describe("the memory host", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("never forgets a run before the one who asked for it has read it", () =>
+  it.effect("never forgets a run before its caller has read it", () =>
     Effect.gen(function* () {
       const runtime = yield* Solo.runtime(speaking(), { services: Deployment.layerMemory({ keptRuns: 0 }) })
       assert.strictEqual((yield* Stream.runCollect(runtime.query("hi"))).length, 5)
@@ -37,7 +37,7 @@ describe("the memory host", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("refuses a second run of one id", () =>
+  it.effect("rejects a second run with the same id", () =>
     Effect.gen(function* () {
       const runtime = yield* Solo.runtime(speaking())
       yield* runtime.complete("hi", { runId: "mine" })
@@ -74,7 +74,7 @@ describe("when its scope closes, the memory host", () => {
       event.type === "finish" ? [event.finishReason] : event.type === "error" ? ["error"] : []
     )
 
-  it.effect("ends every run, once, and takes no new one", () =>
+  it.effect("ends every run, once, and accepts no new one", () =>
     Effect.gen(function* () {
       const model = ScriptedModel.make({ respond: () => ({ parts: [[{ type: "text", text: "so" }]], hangs: true }) })
       const { close, runtime } = yield* opened(Solo.layer(model))
@@ -92,7 +92,7 @@ describe("when its scope closes, the memory host", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("leaves behind what does not stop in time, and its runs have an end all the same", () =>
+  it.effect("abandons what does not stop in time, and its runs still end", () =>
     Effect.gen(function* () {
       const stuck = yield* Deferred.make<void>()
       const { close, runtime } = yield* opened(
