@@ -120,3 +120,55 @@ describe("a file", () => {
     })
   )
 })
+
+describe("a call that another provider ran", () => {
+  const call = (id: string): Message.CallPart => ({
+    type: "tool-call",
+    id,
+    name: "search",
+    args: {},
+    execution: "provider",
+    metadata: { anthropic: { kept: true } }
+  })
+  const found = (id: string): Message.ResultPart => ({
+    type: "tool-result",
+    id,
+    name: "search",
+    result: id,
+    metadata: { anthropic: { kept: true } }
+  })
+  const history: ReadonlyArray<Message.Message> = [
+    said(text("go")),
+    { role: "assistant", content: [call("a"), call("b"), found("a"), found("b"), text("so"), call("late")] }
+  ]
+  const shape = (provider: string) =>
+    Effect.gen(function* () {
+      const model = { ...fake([finish()]), provider }
+      yield* ask(model, undefined, asking(history))
+      return model.asked[0]?.prompt.map(({ content, role }) => [
+        role,
+        Array.isArray(content) ? content.map((part) => part.type) : content
+      ])
+    })
+
+  it.effect.each(["mistral.chat", "openai.chat", "openai.responses", "google.generative-ai"])(
+    "is an ordinary call with its result for %s",
+    (provider) =>
+      Effect.gen(function* () {
+        assert.deepStrictEqual(yield* shape(provider), [
+          ["user", ["text"]],
+          ["assistant", ["tool-call", "tool-call"]],
+          ["tool", ["tool-result", "tool-result"]],
+          ["assistant", ["text"]]
+        ])
+      })
+  )
+
+  it.effect.each(["anthropic.messages", "own.name"])("goes back unchanged to %s", (provider) =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual((yield* shape(provider))?.slice(1), [
+        ["assistant", ["tool-call", "tool-call", "tool-result", "tool-result", "text", "tool-call"]]
+      ])
+    })
+  )
+})

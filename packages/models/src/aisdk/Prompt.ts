@@ -17,6 +17,7 @@ import * as Predicate from "effect/Predicate"
 import * as CallIds from "./CallIds.ts"
 import * as FileForm from "./FileForm.ts"
 import * as JsonValue from "./JsonValue.ts"
+import * as ProviderRun from "./ProviderRun.ts"
 import type { ToolNames } from "./ToolNames.ts"
 
 export interface PromptOptions {
@@ -46,8 +47,10 @@ export const make = (
     prompt.push({ role: "system", content: instructions, ...given(options.instructions) })
   }
   for (const message of messages) {
-    const one = messageOf(message, sent)
-    if (one.content.length > 0) prompt.push(one)
+    for (const told of ProviderRun.told(message, provider)) {
+      const one = messageOf(told, sent)
+      if (one.content.length > 0) prompt.push(one)
+    }
   }
   const last = prompt.at(-1)
   if (options.lastMessage === undefined || last === undefined || last.role === "system") return prompt
