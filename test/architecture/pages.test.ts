@@ -21,6 +21,17 @@ describe("a page", () => {
   })
 })
 
+describe("the architecture page", () => {
+  it("names only files that are there", () => {
+    const named = [...House.text("ARCHITECTURE.md").matchAll(/`((?:[\w-]+\/)+[A-Z]\w+\.ts|test\/[\w./-]+\.ts)`/g)]
+    const missing = named
+      .map(([, path = ""]) => path)
+      .filter((path) => !House.has(path) && !House.has(posix.join("packages/runtime/src", path)))
+    assert.isAbove(named.length, 20)
+    assert.deepStrictEqual(missing, [])
+  })
+})
+
 describe("a changeset", () => {
   it("names our packages and the kind of change", () => {
     const names = House.rooms.map((room) => room.manifest.name)
