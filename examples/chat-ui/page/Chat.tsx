@@ -1,6 +1,6 @@
 /**
- * The conversation: plain `useChat`, pointed at the server. Three things are ours: the key, where a stream is taken up again after a
- * reload, and that stopping tells the server, since a lost connection stops nothing there.
+ * The conversation: plain `useChat`, pointed at the server. Three things are specific to Reins: the key, the address where a stream is
+ * resumed after a reload, and that Stop calls the server, since a disconnect does not stop a run.
  */
 import { useChat } from "@ai-sdk/react"
 import { DefaultChatTransport, lastAssistantMessageIsCompleteWithApprovalResponses } from "ai"
@@ -20,7 +20,7 @@ export const Chat = ({ id }: { readonly id: string }) => {
       headers,
       prepareReconnectToStreamRequest: () => ({ api: `/api/ai-sdk/chat/${id}/stream`, headers })
     }),
-    // Once every question of the last message is answered, the answers go out.
+    // Sends the answers once every approval of the last message is answered.
     sendAutomaticallyWhen: lastAssistantMessageIsCompleteWithApprovalResponses
   })
   const isBusy = status === "submitted" || status === "streaming"

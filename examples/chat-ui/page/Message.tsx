@@ -1,4 +1,4 @@
-/** One message, part by part: words, tool calls with their progress and questions, and the bill at the end. */
+/** One message, part by part: text, tool calls with their progress and approvals, and the cost at the end. */
 import type { UIMessage } from "ai"
 
 interface Progress {
@@ -86,7 +86,7 @@ const Tool = ({
   </div>
 )
 
-/** What the run cost, how long the machine took, and how long people did. */
+/** The run's cost, its machine time and its human time. */
 const Bill = ({ message }: { readonly message: HarbourMessage }) => {
   const cost = message.parts.findLast((part) => part.type === "data-cost-summary")
   const latency = message.parts.findLast((part) => part.type === "data-latency-summary")

@@ -1,4 +1,4 @@
-/** Puts the chat on the page. The conversation's id stays in the address, so that a reload finds it again. */
+/** Renders the chat. The conversation's id is in the address, so that a reload finds it. */
 import { StrictMode } from "react"
 import { createRoot } from "react-dom/client"
 import { Chat } from "./Chat.tsx"

@@ -49,15 +49,15 @@ export const make = (model: LanguageModelV4, options: Options = {}): ModelPort =
   }
 }
 
-/** What is known of a provider package by what it said. */
+/** What a provider package's warnings have shown about it. */
 interface Known {
-  /** Whether it passes the schema of an output on. */
+  /** Whether it sends the schema of an output to the provider. */
   takesSchema: boolean
-  /** What it warned of. Each is logged once. */
+  /** Its warnings so far. Each is logged once. */
   readonly warnings: Set<string>
 }
 
-/** Some packages say so before they are asked. */
+/** Some packages declare this in advance. */
 const saysNoSchema = (model: LanguageModelV4): boolean =>
   Predicate.hasProperty(model, "supportsStructuredOutputs") && model.supportsStructuredOutputs === false
 
@@ -100,7 +100,7 @@ const attempt = (
     )
   })
 
-/** Keeps and logs what the package said of itself. */
+/** Records and logs the package's warnings. */
 const learn = (parts: Parts, { about, known }: Context): Effect.Effect<void> => {
   if (parts.dropsSchema) known.takesSchema = false
   const fresh = parts.warnings.filter((message) => !known.warnings.has(message))

@@ -14,7 +14,7 @@ export interface Settings {
   readonly baseURL?: string | undefined
   /** Absent: the platform's. */
   readonly fetch?: Fetch | undefined
-  /** Whether a server that speaks OpenAI's chat takes a JSON Schema for its answer. Absent: it does not. */
+  /** Whether a server with OpenAI's chat API accepts a JSON Schema for its response. Absent: it does not. */
   readonly structuredOutputs?: boolean | undefined
 }
 

@@ -20,7 +20,7 @@ const told = (model: ReturnType<typeof fake>) =>
   ])
 
 const words = (of: Json) =>
-  `Your final answer must be JSON that fits this JSON Schema, without any other text:\n${JSON.stringify(of)}`
+  `Your final answer must be JSON that matches this JSON Schema, without any other text:\n${JSON.stringify(of)}`
 
 describe("the output schema", () => {
   it.effect("is sent as a schema when the package supports it", () =>

@@ -44,7 +44,7 @@ export interface Defaults extends Prompt.PromptOptions {
 export const namesOf = (request: ModelRequest, { providerTools = {} }: Defaults): ToolNames.ToolNames =>
   ToolNames.make([...request.tools.map(({ name }) => name), ...called(request)], Object.keys(providerTools))
 
-/** The options of one call. `takesSchema`: whether the provider package passes the schema of an output on. */
+/** The options of one call. `takesSchema`: whether the provider package sends the schema of an output. */
 export const make = (
   request: ModelRequest,
   defaults: Defaults,
