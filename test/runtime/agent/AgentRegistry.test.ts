@@ -131,7 +131,7 @@ describe("an agent whose schemas cannot be sent to a model is rejected when it i
     Effect.gen(function* () {
       const reader = Specialist.make("reader", { description: "Reads", input: Schema.Array(Schema.String) })
       const message = yield* flaw(Runtime.layer({ agents: [Agent.make("desk", { specialists: [reader] })] }))
-      assert.include(message, `the input of specialist "reader" are of type array`)
+      assert.include(message, `the input parameters of specialist "reader" are of type array`)
     })
   )
 })

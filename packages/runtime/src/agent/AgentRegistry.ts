@@ -279,7 +279,7 @@ const offer = Effect.fnUntraced(function* (
 ): Effect.fn.Return<ToolDefinition> {
   const { description, input } = definition
   if (input === undefined) return { name, description, parameters: promptParameters, strict: undefined }
-  const what = `the input of specialist ${JSON.stringify(name)}`
+  const what = `the input parameters of specialist ${JSON.stringify(name)}`
   const written = yield* jsonSchema(coordinator, what, () => Tool.getJsonSchemaFromSchema(input))
   return { name, description, parameters: yield* parameters(coordinator, what, written), strict: undefined }
 })
@@ -299,7 +299,7 @@ const jsonSchema = (agent: string, what: string, write: () => unknown): Effect.E
     ),
     Effect.flatMap((written) =>
       written === undefined
-        ? refuse(`agent ${JSON.stringify(agent)}: ${what} are no JSON Schema; ${ObjectRoot.cure}`)
+        ? refuse(`agent ${JSON.stringify(agent)}: ${what}: not a JSON Schema; ${ObjectRoot.cure}`)
         : Effect.succeed(written)
     )
   )
