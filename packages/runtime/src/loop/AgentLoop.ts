@@ -102,8 +102,9 @@ const remember = (agent: AgentState, value: StepValue): void => {
       ? value.content
       : value.content.filter((part) => part.type === "text" || part.type === "reasoning")
   if (content.length > 0) agent.hear(content)
-  if (value._tag === "Completed" && value.dropped !== undefined)
+  if ((value._tag === "Completed" || value._tag === "Refused") && value.dropped !== undefined) {
     agent.say(Transcript.droppedCalls(value.dropped.reason, value.dropped.tools))
+  }
 }
 
 /** Settles the calls of a step, in parallel; what is done at once needs no fiber. The ends stand in the order of the calls. */

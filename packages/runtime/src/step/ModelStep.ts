@@ -76,7 +76,8 @@ const settled = (paid: PaidRequest, options: StepOptions, sent: Sent): Settled<S
     // Not the model's own length but the budget's: the limit is met in the middle of the answer.
     paid.pay()
     const refusal = Admission.shortfall(paid.ask, admission)
-    if (refusal !== undefined) return end(paid, { _tag: "Refused", content, usage: paid.usage, refusal }, events)
+    if (refusal !== undefined)
+      return end(paid, { _tag: "Refused", content, usage: paid.usage, refusal, dropped }, events)
   }
   const model = answer.responseModel ?? paid.ask.agent.model.model
   const value: StepValue = { _tag: "Completed", content, usage: paid.usage, calls, stop, model, dropped }

@@ -19,26 +19,33 @@ export interface Dropped {
   readonly tools: ReadonlyArray<string>
 }
 
+/** A step whose answer ended: by itself, or at a limit in its middle. */
+interface MayDrop {
+  /** Calls that never run; absent where there are none. */
+  readonly dropped?: Dropped | undefined
+}
+
 /**
  * How a step ended: with an answer, by the run's cancel, by a limit (before it, or in its middle by `maxDuration`), or by a
  * failure of the model that was not, or could not be, tried again.
  */
 export type StepValue =
-  | (Said & {
-      readonly _tag: "Completed"
-      /** Those to settle; none where the answer was cut, filtered or broken off, whatever the model wrote. */
-      readonly calls: ReadonlyArray<Message.CallPart>
-      readonly stop: StopReason
-      /** The model that answered, as the provider names it. */
-      readonly model: string
-      /** Calls that never run; absent where there are none. */
-      readonly dropped?: Dropped | undefined
-    })
+  | (Said &
+      MayDrop & {
+        readonly _tag: "Completed"
+        /** Those to settle; none where the answer was cut, filtered or broken off, whatever the model wrote. */
+        readonly calls: ReadonlyArray<Message.CallPart>
+        readonly stop: StopReason
+        /** The model that answered, as the provider names it. */
+        readonly model: string
+      })
   | (Said & { readonly _tag: "Cancelled" })
-  | (Said & { readonly _tag: "Refused"; readonly refusal: Budget.Refusal })
+  | (Said & MayDrop & { readonly _tag: "Refused"; readonly refusal: Budget.Refusal })
   | (Said & { readonly _tag: "Failed"; readonly failure: ModelFailure.ModelFailure })
 
 const said = { content: Schema.Array(Message.AssistantPart), usage: Usage.Usage }
+
+const dropped = Schema.optionalKey(Schema.Struct({ reason: Schema.String, tools: Schema.Array(Schema.String) }))
 
 const Completed = Schema.Struct({
   outcome: Schema.Literal("completed"),
@@ -46,10 +53,10 @@ const Completed = Schema.Struct({
   calls: Schema.Array(Message.CallPart),
   stop: Schema.Literals(["stop", "tool-calls", "length", "content-filter", "error", "other", "paused"]),
   model: Schema.String,
-  dropped: Schema.optionalKey(Schema.Struct({ reason: Schema.String, tools: Schema.Array(Schema.String) }))
+  dropped
 })
 const Cancelled = Schema.Struct({ outcome: Schema.Literal("cancelled"), ...said })
-const Refused = Schema.Struct({ outcome: Schema.Literal("refused"), ...said, refusal: Budget.Refusal })
+const Refused = Schema.Struct({ outcome: Schema.Literal("refused"), ...said, refusal: Budget.Refusal, dropped })
 const Failed = Schema.Struct({
   outcome: Schema.Literal("failed"),
   ...said,
@@ -71,8 +78,10 @@ const read = (stored: Stored): StepValue => {
     }
     case "cancelled":
       return { _tag: "Cancelled", content: stored.content, usage: stored.usage }
-    case "refused":
-      return { _tag: "Refused", content: stored.content, usage: stored.usage, refusal: stored.refusal }
+    case "refused": {
+      const { outcome: _, ...rest } = stored
+      return { _tag: "Refused", ...rest }
+    }
     case "failed":
       return { _tag: "Failed", content: stored.content, usage: stored.usage, failure: stored.failure }
   }
@@ -88,8 +97,11 @@ const write = (value: StepValue): Stored => {
     }
     case "Cancelled":
       return { outcome: "cancelled", content, usage }
-    case "Refused":
-      return { outcome: "refused", content, usage, refusal: value.refusal }
+    case "Refused": {
+      const { dropped, refusal } = value
+      const whole = { outcome: "refused", content, usage, refusal } as const
+      return dropped === undefined ? whole : { ...whole, dropped }
+    }
     case "Failed":
       return { outcome: "failed", content, usage, failure: value.failure }
   }
