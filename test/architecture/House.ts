@@ -1,7 +1,7 @@
 /**
- * The house as it stands in the repository: its tracked files, its rooms (the packages), what each room says of itself.
+ * The repository as the architecture tests see it: its tracked files, and its packages with their manifests.
  *
- * Only reads. What must hold of it is in the tests beside this file; how a source file is read is `Source`.
+ * Read only. The rules are in the tests beside this file; `Source` parses a source file.
  */
 import { execFileSync } from "node:child_process"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
@@ -44,7 +44,7 @@ const tracked = (): ReadonlyArray<string> =>
 
 const made = new Set([".git", "node_modules", "dist", "coverage"])
 
-/** Every file but what tools made: all there is to go by in an archive without history. */
+/** Every file except generated ones, for an archive without version control. */
 const present = (folder = ""): ReadonlyArray<string> =>
   readdirSync(join(root, folder), { withFileTypes: true })
     .filter((entry) => !made.has(entry.name))

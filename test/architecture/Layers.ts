@@ -1,15 +1,15 @@
 /**
- * Who may import whom: the table of the house.
+ * Which package may import which.
  *
- * It is read from `ARCHITECTURE.md`, so that the page people read is the rule that holds. Without that page the table
- * below counts.
+ * Read from the table in `ARCHITECTURE.md`, so that the documented rule is the enforced one. Without that page the
+ * table below applies.
  */
 import * as House from "./House.ts"
 
 export interface Layer {
-  /** 0 for the ground floor. */
+  /** 0 for the lowest layer. */
   readonly level: number
-  /** Names of the rooms it may import. */
+  /** Names of the packages it may import. */
   readonly mayImport: ReadonlyArray<string>
 }
 
@@ -28,8 +28,8 @@ const byDesign: Layers = new Map([
 ])
 
 /**
- * The table in a Markdown text: the one with the columns `layer`, `package` and `may import`. Undefined when there is
- * none. A cell of `may import` that says `all` means every other room; words that are no rooms are left out.
+ * Parses the table with the columns `layer`, `package` and `may import` in a Markdown text. Undefined when there is
+ * none. A cell of `may import` that says `all` means every other package; other words are ignored.
  */
 export const parse = (markdown: string): Layers | undefined => {
   const rows = markdown

@@ -1,7 +1,7 @@
 /**
  * One TypeScript file as the architecture tests see it: its imports, the names in it, its lines of code.
  *
- * Read from the syntax tree, so that an import in a docstring is none and a word in a comment is no name.
+ * Read from the syntax tree, so that imports in docstrings and words in comments are ignored.
  */
 import { posix } from "node:path"
 import { parseSync } from "vite"
@@ -77,7 +77,7 @@ export class Source {
       )
   }
 
-  /** Every name that stands in its code, once: types, values, fields. */
+  /** Every name in its code, once: types, values, fields. */
   get names(): ReadonlySet<string> {
     return new Set(this.nodes.filter((node) => node.type === "Identifier").map((node) => String(node["name"])))
   }

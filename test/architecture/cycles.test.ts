@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as House from "./House.ts"
 
-/** A way from `start` back to itself along `edges`, or undefined. */
+/** A path from `start` back to itself along `edges`, or undefined. */
 const cycleThrough = (start: string, edges: ReadonlyMap<string, ReadonlyArray<string>>) => {
   const seen = new Set<string>()
   const walk = (path: ReadonlyArray<string>): ReadonlyArray<string> | undefined => {

@@ -27,7 +27,7 @@ const bare = (file: string): ReadonlyArray<string> => {
   return [...all].filter((name) => !told.has(name)).map((name) => `${file}: ${name}`)
 }
 
-/** Rooms whose modules are the library's own words; the others speak to foreign systems in theirs. */
+/** Packages with names of our own; the others use those of foreign systems. */
 const told = new Set(["protocol", "runtime"])
 
 describe("every public export", () => {

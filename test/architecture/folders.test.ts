@@ -1,6 +1,6 @@
 /**
- * Folders of a package form layers: the table in `ARCHITECTURE.md` lists them from the ground up, and a file imports only from
- * its own folder and from folders that stand before it.
+ * Folders of a package form layers: the table in `ARCHITECTURE.md` lists them from the lowest, and a file imports only
+ * from its own folder and from folders listed before it.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { posix } from "node:path"
@@ -23,7 +23,7 @@ const folderOf = (file: string, source: string): string | undefined => {
   return path === "index.ts" ? undefined : path.includes("/") ? posix.dirname(path) : "top"
 }
 
-/** Imports from one folder of another that does not stand before it. */
+/** Imports of a folder that is not listed before the importing one. */
 const upward = (
   folders: ReadonlyArray<string>,
   source: string,

@@ -7,7 +7,7 @@ const packages = House.rooms.flatMap((room) => room.sources)
 const nameOf = (value: unknown): unknown =>
   typeof value === "object" && value !== null && "name" in value ? value.name : undefined
 
-/** Whether the file brings `name` into its scope itself. */
+/** Whether the file itself declares `name`. */
 const declares = (source: Source, name: string) =>
   source.nodes.some(
     (node) =>

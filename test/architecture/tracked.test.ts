@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as House from "./House.ts"
 
-/** Where a pattern stands, in files whose path fits `where`. The lockfile is checked for hosts only. */
+/** Where a pattern occurs, in files whose path matches `where`. The lockfile is checked for hosts only. */
 const places = (pattern: RegExp, where: RegExp) =>
   House.files
     .filter((file) => where.test(file))

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as House from "./House.ts"
 
-/** Words to avoid in names, of those in `CONTEXT.md` the ones that mean nothing else in code; with the word to use. */
+/** Words to avoid in names: those in `CONTEXT.md` that mean nothing else in code, with the word to use. */
 const avoided = new Map([
   ["session", "thread"],
   ["conversation", "thread"],
@@ -14,7 +14,7 @@ const avoided = new Map([
   ["serializer", "dialect"]
 ])
 
-/** Rooms that speak to others in their words. */
+/** Packages that use the names of foreign systems. */
 const foreign = new Set(["wire", "models"])
 
 /** `maxSubAgents` as ` max sub agents `. */

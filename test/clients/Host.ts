@@ -1,6 +1,6 @@
 /**
- * A server in memory that hosts one dialect for its official client: it plays the scenario that the prompt names, ends an
- * answer where the dialect detaches, and takes the run up with the next request.
+ * An in-memory server that hosts one dialect for its official client: it plays the scenario that the prompt names, ends
+ * an answer where the dialect detaches, and resumes the run with the next request.
  */
 import type { Envelope, Message } from "@reins/protocol"
 import * as Generated from "@reins/protocol/testing"
@@ -16,7 +16,7 @@ const isAnswer = ({ event }: Envelope.Envelope): boolean =>
   event.type === "approval-decision" ||
   (event.type === "tool-invocation" && event.state === "result" && event.execution === "client")
 
-/** `scenario NAME`, or `seed N` for a log that chance draws. */
+/** `scenario NAME`, or `seed N` for a random log. */
 const logOf = (prompt: string): ReadonlyArray<Envelope.Envelope> => {
   const seed = /^seed (\d+)$/.exec(prompt)?.[1]
   return seed === undefined
@@ -29,14 +29,14 @@ export class Host {
   #log: ReadonlyArray<Envelope.Envelope> = []
   #position = 0
   #threadId = ""
-  /** The commands that came, in order. */
+  /** The received commands, in order. */
   readonly commands: Array<Exchange["command"]> = []
 
   constructor(dialect: Dialect.Dialect) {
     this.#dialect = dialect
   }
 
-  /** True when the scenario has been told to its end. */
+  /** True when the scenario has been played to its end. */
   get isOver(): boolean {
     return this.#position === this.#log.length
   }

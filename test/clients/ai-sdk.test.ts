@@ -18,7 +18,7 @@ type Part = UIMessage["parts"][number]
 /** A part as it goes over the wire; its type has a member for each state. */
 const part = (fields: object): Part => JSON.parse(JSON.stringify(fields))
 
-/** Answers what waits as a person in front of `useChat` would, part by part. */
+/** Answers everything that waits as a user of `useChat` would, part by part. */
 const answered = (message: UIMessage): UIMessage => ({
   ...message,
   parts: message.parts.map((one) => {

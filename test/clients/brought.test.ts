@@ -1,6 +1,4 @@
-/**
- * Tools that a client brings along in its request: the model is offered them, the client runs them, the run goes on.
- */
+/** Client tools: the model is offered them, the client runs them, the run continues. */
 import { HttpAgent } from "@ag-ui/client"
 import Anthropic from "@anthropic-ai/sdk"
 import { assert, describe, it } from "@effect/vitest"

@@ -1,6 +1,4 @@
-/**
- * The official clients against the real server, over loopback: what their users do, in their users' words.
- */
+/** The official clients against the real server, over loopback, as their users call them. */
 import { HttpAgent } from "@ag-ui/client"
 import Anthropic from "@anthropic-ai/sdk"
 import { assert, describe, it } from "@effect/vitest"

@@ -1,6 +1,4 @@
-/**
- * That the clients refuse what is wrong: else their approval would say nothing.
- */
+/** Checks that the clients reject invalid streams: otherwise their acceptance would prove nothing. */
 import { afterEach, assert, beforeEach, describe, it, vi } from "@effect/vitest"
 import Anthropic from "@anthropic-ai/sdk"
 import { HttpAgent } from "@ag-ui/client"
@@ -13,7 +11,7 @@ import { dialect as anthropic } from "@reins/wire/anthropic"
 import { dialect as responses } from "@reins/wire/openai-responses"
 import { Host } from "./Host.ts"
 
-/** What the dialect says, changed on its way. */
+/** The dialect's output, changed in transit. */
 const through = (dialect: Dialect.Dialect, change: (text: string) => string) => {
   const host = new Host(dialect)
   return async (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
@@ -37,7 +35,7 @@ const fails = async (run: Promise<unknown>) =>
   )
 
 describe("the client rejects", () => {
-  // One of them tells the console as well.
+  // One of them also logs to the console.
   beforeEach(() => void vi.spyOn(console, "error").mockImplementation(() => {}))
   afterEach(() => void vi.restoreAllMocks())
 

@@ -8,7 +8,7 @@ import { ModelContract, ScriptedModel } from "@reins/runtime/testing"
 
 const scripted = (reply: ScriptedModel.Reply) => Effect.sync(() => ScriptedModel.make({ replies: [reply] }))
 
-/** A port whose request says when it was let go. */
+/** A port whose request reports when it was released. */
 const watched = (
   port: ModelPort
 ): Effect.Effect<{ readonly port: ModelPort; readonly released: Effect.Effect<void> }> =>

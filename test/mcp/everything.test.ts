@@ -1,4 +1,4 @@
-/** The protocol's own test server as a source of tools: all of them, over both transports, and gone after the run. */
+/** The protocol's own test server as a source of tools: all of them, over both transports, ended after the run. */
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { McpTools } from "@reins/models/mcp"
@@ -16,12 +16,12 @@ import { once } from "node:events"
 import { createServer } from "node:net"
 import { join } from "node:path"
 
-// It is a program and no library: it has no entry to resolve.
+// It is a program without an entry to resolve.
 const program = join(import.meta.dirname, "node_modules/@modelcontextprotocol/server-everything/dist/index.js")
 
 type Server = Layer.Layer<McpClient.McpClient, McpClientError>
 
-/** A process of the run's own. `running`: whether each that was begun still runs. */
+/** The run's own process. `running`: whether each started process still runs. */
 const stdio = Effect.gen(function* () {
   const spawner = yield* ChildProcessSpawner
   const handles: Array<Effect.Effect<boolean>> = []
@@ -68,7 +68,7 @@ const http: Effect.Effect<{ readonly server: Server }, never, Scope.Scope> = Eff
   return { server: Layer.provide(McpTools.layerHttp(`http://127.0.0.1:${port}/mcp`), FetchHttpClient.layer) }
 })
 
-/** What each tool of the server is called with; what it does of itself needs no network. */
+/** The arguments of each of the server's tools; none needs a network. */
 const args: { readonly [tool: string]: { readonly [name: string]: string | number | boolean } } = {
   echo: { message: "hello" },
   "get-annotated-message": { messageType: "error", includeImage: true },

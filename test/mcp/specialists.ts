@@ -1,4 +1,4 @@
-/** Specialists served as MCP tools, over stdio where it is asked for, else over HTTP on a port of the system's choosing. */
+/** Specialists served as MCP tools, over stdio on request, else over HTTP on a port that the system chooses. */
 import { NodeHttpServer, NodeRuntime, NodeStdio } from "@effect/platform-node"
 import { McpSpecialists } from "@reins/models/mcp"
 import { Model, Runtime, Specialist } from "@reins/runtime"
@@ -46,7 +46,7 @@ const http = Effect.gen(function* () {
   )
 )
 
-// What is written to stdout belongs to the protocol.
+// Only the protocol may write to stdout.
 const quiet = Effect.provideService(References.MinimumLogLevel, "None")
 
 if (process.argv[2] === "stdio") NodeRuntime.runMain(quiet(stdio))

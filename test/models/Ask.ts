@@ -18,7 +18,7 @@ export const request = (more: Partial<ModelRequest> = {}): ModelRequest => ({
 
 export const asking = (messages: ReadonlyArray<Message.Message>): ModelRequest => request({ messages })
 
-/** What came: the arrays as they were handed over, and how it ended. */
+/** The received arrays, and how the response ended. */
 export const ask = (model: LanguageModelV4, options?: AiSdkModel.Options, sent: ModelRequest = request()) =>
   Effect.gen(function* () {
     const batches: Array<ReadonlyArray<ModelPart>> = []

@@ -8,7 +8,7 @@ import * as Asked from "./Provider.ts"
 
 const shared = join(import.meta.dirname, "../../../shared/recordings")
 
-/** Round rates, so that costs can be added up in one's head. US dollars per million tokens. */
+/** Round rates, so that costs can be computed by hand. US dollars per million tokens. */
 const rates = {
   inputPerMillionUsd: 1,
   outputPerMillionUsd: 10,
@@ -17,7 +17,7 @@ const rates = {
   cacheWriteLongPerMillionUsd: 4
 }
 
-/** Counts as they stand in the recording: uncached input, read from a cache, written to one, output with reasoning. */
+/** Counts from the recording: uncached input, read from a cache, written to one, output with reasoning. */
 type Counts = readonly [uncached: number, read: number, written: number, output: number]
 
 /** What a step after the recorded one uses, where its calls bring one. */

@@ -8,7 +8,7 @@ import * as Asked from "./Provider.ts"
 const key = "sk-proj-abcdefghijkl0123456789"
 const prompt = "the secret plan of the house"
 
-/** How an attempt fails when the provider answers so. */
+/** The failure of an attempt when the provider responds like this. */
 const failing = (api: Recording.Api, ...answers: ReadonlyArray<RecordedProvider.Answer>) =>
   Effect.gen(function* () {
     const provider = yield* Asked.Provider
@@ -60,7 +60,7 @@ layer(Asked.layer)("a provider's error", (it) => {
         ],
         (headers) => failing("chat", Asked.refusal(429, {}, headers))
       )
-      // The test's clock stands at the beginning of 1970.
+      // The test clock starts at the beginning of 1970.
       assert.deepStrictEqual(
         waits.map((failure) => ("retryAfterMs" in failure ? failure.retryAfterMs : undefined)),
         [7000, 1500, 60_000, undefined, undefined]

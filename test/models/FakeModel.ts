@@ -1,4 +1,4 @@
-/** A provider's model as the AI SDK defines them, made of the parts it shall say. */
+/** A provider's model in the AI SDK's interface, made of given parts. */
 import type { LanguageModelV4, LanguageModelV4CallOptions, LanguageModelV4StreamPart } from "@ai-sdk/provider"
 
 export type Part = LanguageModelV4StreamPart
@@ -7,7 +7,7 @@ export interface Fake extends LanguageModelV4 {
   readonly asked: ReadonlyArray<LanguageModelV4CallOptions>
 }
 
-/** Says the parts of each answer at once, in the order of the requests. */
+/** Returns the parts of each answer at once, in the order of the requests. */
 export const fake = (...answers: ReadonlyArray<ReadonlyArray<Part>>): Fake =>
   streaming((_options, index) => {
     const parts = answers[index] ?? []
@@ -19,7 +19,7 @@ export const fake = (...answers: ReadonlyArray<ReadonlyArray<Part>>): Fake =>
     })
   })
 
-/** Says what `open` streams. */
+/** Returns what `open` streams. */
 export const streaming = (open: (options: LanguageModelV4CallOptions, index: number) => ReadableStream<Part>): Fake => {
   const asked: Array<LanguageModelV4CallOptions> = []
   return {

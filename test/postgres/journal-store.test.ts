@@ -1,4 +1,4 @@
-/** Postgres keeps the promises of every journal store; a run in it survives its owner. */
+/** Postgres passes the contract of every journal store; a run in it survives its owner. */
 import { assert, describe, layer } from "@effect/vitest"
 import { Ordering } from "@reins/protocol"
 import { Decision, Runtime } from "@reins/runtime"

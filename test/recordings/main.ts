@@ -1,9 +1,9 @@
 /**
- * Plays every recording in a folder, laid out `<provider>[-<api>]/<name>.chunks.txt`, and says what came of each:
- * `node main.ts DIR`. With no folder to play it says so and leaves with code 2.
+ * Plays every recording in a folder, laid out `<provider>[-<api>]/<name>.chunks.txt`, and prints the result of each:
+ * `node main.ts DIR`. Without a folder it says so and exits with code 2.
  *
- * Each is played in random pieces; `--seed` chooses others. With `--faults`, each is played under every fault instead: cut at
- * every tenth, stalled, refused once, cancelled.
+ * Each is played in random pieces; `--seed` chooses others. With `--faults`, each is played under every fault instead:
+ * cut at every tenth, stalled, refused once, cancelled.
  */
 import { NodeHttpServer } from "@effect/platform-node"
 import { GenaiPrices } from "@reins/models"
@@ -76,7 +76,7 @@ const main = Effect.gen(function* () {
   if (passed < recordings.length) process.exitCode = 1
 })
 
-/** Plays a recording as it is; answers its problems. */
+/** Plays a recording without faults; returns its problems. */
 const whole = Effect.fnUntraced(function* (recording: Recording.Recording) {
   const report = yield* Playback.play(recording, { seed, maxPiece: 4096 }).pipe(
     Effect.timeout("1 minute"),
@@ -87,7 +87,7 @@ const whole = Effect.fnUntraced(function* (recording: Recording.Recording) {
   return report.problems
 })
 
-/** Plays a recording under every fault; answers its problems. */
+/** Plays a recording under every fault; returns its problems. */
 const underFaults = Effect.fnUntraced(function* (recording: Recording.Recording) {
   const problems = yield* Effect.forEach(Fault.all, (fault) =>
     FaultPlayback.play(recording, fault).pipe(

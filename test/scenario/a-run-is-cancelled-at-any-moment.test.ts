@@ -10,7 +10,7 @@ import * as Story from "../support/Story.ts"
 
 const prices = Prices.layerTable({ "scripted/scripted-1": { inputPerMillionUsd: 3, outputPerMillionUsd: 15 } })
 
-/** Cancels, `times` times over, when the `at`-th write of the run is out. */
+/** Cancels, `times` times, at the run's `at`-th write. */
 const cancelling = (at: number, times: number) => {
   let writes = 0
   return Layer.provideMerge(
@@ -22,7 +22,7 @@ const cancelling = (at: number, times: number) => {
   )
 }
 
-/** The story of the tides, cancelled at one moment; then another query on the same thread. */
+/** The tides story, cancelled at one moment; then another query on the same thread. */
 const cancelledAt = (at: number, answers: "runtime" | "watcher", times = 1) => {
   const model = Story.model()
   const options: Omit<RuntimeOptions<[]>, "agents"> = answers === "runtime" ? { unattended: "approve" } : {}
@@ -55,7 +55,7 @@ const isSound = ({ next, pending, probe, ran, thread }: Cancelled): void => {
   Story.isWhole(probe.envelopes)
   Story.addsUp(probe.of("data-cost-summary")[0]?.data)
   assert.deepStrictEqual(pending, [])
-  // Nothing ran that was not let through, and what ran is in the log.
+  // Only approved calls ran, and every call that ran is in the log.
   const allowed = probe.of("approval-decision").filter(({ data }) => data.outcome.outcome === "approve")
   assert.isAtMost(ran, allowed.length)
   assert.isTrue(Transcript.isPairComplete(thread))
@@ -77,7 +77,7 @@ const sweep = (answers: "runtime" | "watcher", times = 1) =>
       const reason = cancelled.probe.of("finish")[0]?.finishReason
       reasons.add(reason)
       isSound(cancelled)
-      // The first moment that the story never came to: it was told to its end.
+      // The first moment that the story never reached: it ran to its end.
       if (reason === "stop") return { moments: at, reasons }
     }
   })

@@ -1,6 +1,6 @@
 /**
- * A process dies at an event, another takes the run up: nothing that was finished is done again, the log is lawful, the
- * ledger exact. On a journal in memory; the SQL stores are killed for real elsewhere.
+ * A process dies at an event, another resumes the run: finished work is not repeated, the log is valid, the ledger
+ * exact. On an in-memory journal; other tests kill real processes on the SQL stores.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, References } from "effect"
@@ -8,7 +8,7 @@ import { type CrashingJournal, Scenario, ScenarioChecks, ScenarioRun } from "@re
 
 const quiet = Effect.provideService(References.MinimumLogLevel, "None")
 
-/** Scenarios whose way does not depend on time: two carriages of one must say the same. */
+/** Scenarios that do not depend on timing: two executions of one must have the same log. */
 const steady = { cancels: false, expiry: false, faults: false, budgets: false, grants: false, refusals: false }
 
 const check = Effect.fnUntraced(function* (

@@ -1,6 +1,6 @@
 /**
- * A service embeds a runtime and lives for an hour of simulated time: ten thousand runs with tools, progress, a specialist and
- * questions that somebody answers, one starting every 360 ms. What it keeps is bounded, so its memory does not grow.
+ * A service embeds a runtime and runs for an hour of simulated time: ten thousand runs with tools, progress, a
+ * specialist and answered approvals, one starting every 360 ms. What it keeps is bounded, so its memory must not grow.
  */
 import { getHeapSpaceStatistics, setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
@@ -16,16 +16,16 @@ setFlagsFromString("--expose-gc")
 const collect: unknown = runInNewContext("gc")
 
 /**
- * What compiled code takes is no memory of the service: it comes when the engine gets to compile, goes when code is not used any more,
- * and is more than all that ten thousand runs could leave behind.
+ * Compiled code is not the service's memory: it is created and dropped as the engine decides, and is larger than
+ * everything that ten thousand runs could leave behind.
  */
 const holdsCode = /^(code|trusted|shared_trusted|read_only)/
 
-/** Bytes of data that are in use after all garbage is gone. */
+/** Bytes of live data after garbage collection. */
 const inUse = Effect.promise(async () => {
   if (typeof collect !== "function") throw new Error("there is no garbage collector to call")
   for (let round = 0; round < 3; round++) {
-    // What ended in this turn of the loop is garbage in the next.
+    // What ended in this turn of the event loop can be collected in the next.
     await new Promise((resolve) => setImmediate(resolve))
     collect()
   }
@@ -38,7 +38,7 @@ const runs = 10_000
 const warmUp = 2000
 const everyMs = 3_600_000 / runs
 
-/** A customer's query: read to its end, its questions answered after a while. */
+/** A customer's query: read to its end, its approvals answered after a while. */
 const served = (index: number) =>
   Effect.gen(function* () {
     const runtime = yield* Runtime
@@ -74,7 +74,7 @@ describe("a service that lives for an hour", () => {
           fiber.addObserver((exit) => {
             if (Exit.isSuccess(exit) && Option.contains(exit.value, "data-latency-summary")) ended++
           })
-          // The test's own world must not be what grows.
+          // The test's own data must not grow.
           lent.length = 0
           Reflect.set(model.requests, "length", 0)
           if (index === warmUp) warm = yield* inUse
@@ -82,7 +82,7 @@ describe("a service that lives for an hour", () => {
         yield* TestClock.adjust("1 minute")
         assert.strictEqual(ended, runs)
         const grown = ((yield* inUse) - warm) / (runs - warmUp)
-        // A number or a string that each run leaves behind would be more.
+        // A single number or string left behind per run would exceed this.
         assert.isBelow(grown, 24, "bytes a run")
       }).pipe(
         Effect.scoped,

@@ -11,7 +11,7 @@ const rates = { inputPerMillionUsd: 1, outputPerMillionUsd: 10 }
 const prices = Prices.layerTable({ "scripted/scripted-1": rates })
 const price = { model: "scripted-1", match: "exact", source: "table", ...rates } as const
 
-/** Output tokens below which a step rather waits for what others may give back. */
+/** Below this number of output tokens a step waits for what others may release. */
 const useful = 1024
 
 interface Draw {
@@ -43,7 +43,7 @@ const draw = (seed: number): Draw => {
   }
 }
 
-/** A model that keeps to its cap and to what its input was estimated at, and takes its time between the parts of an answer. */
+/** A model that respects its output limit and its input estimate, and pauses between the parts of a response. */
 const obedient = ({ steps, width, words }: Draw) =>
   ScriptedModel.make({
     respond: ({ maxOutputTokens, metadata, tools }) => {
@@ -104,7 +104,7 @@ const runs = (seed: number) => {
   )
 }
 
-/** A tree of specialists, drawn as it grows: each agent divides its work among some below it, who may divide it again. */
+/** A random tree of specialists: each agent divides its work among some below it, who may divide it again. */
 const tree = (seed: number) => {
   const random = Generated.seeded(seed)
   const upTo = (max: number) => Math.floor(random() * max)
@@ -128,13 +128,13 @@ const tree = (seed: number) => {
   const model = ScriptedModel.make({
     respond: ({ maxOutputTokens, metadata: { agentPath, attempt, step }, tools }) => {
       const here = Generated.seeded(seed ^ hash(`${agentPath.join("/")} ${step} ${attempt}`))
-      // Now and then it uses up all that was reserved for it.
+      // Sometimes it uses everything that was reserved for it.
       const most = maxOutputTokens ?? 500
       const usage = { inputUncached: 5, outputText: here() < 0.05 ? most : Math.min(most, 1 + Math.floor(here() * 60)) }
       const [offered] = tools
       const parts: ReadonlyArray<ModelPart> = [{ type: "text", text: "so" }]
       const finish: ModelPart = { type: "finish", reason: "stop", usage }
-      // Calls are output too: what is cut off in the middle is estimated by what was said.
+      // Calls are output too: a response that is cut off is estimated by what was streamed.
       if (offered === undefined || most < 200 || here() < 0.3) return { parts: [parts, [finish]] }
       const calls = Array.from({ length: 1 + Math.floor(here() * 4) }, (_, index): ModelPart => ({
         type: "tool-call",
@@ -158,7 +158,7 @@ const hash = (text: string): number => {
   return sum
 }
 
-/** Carries one tree. Whatever happens, what is used and held together stays within the limit, to the nano-dollar. */
+/** Runs one tree. Whatever happens, the sum of used and held amounts stays within the limit, to the nano-dollar. */
 const carries = (seed: number) => {
   const { cancelAt, limitNanoUsd, model, root } = tree(seed)
   const watch = BudgetWatch.make()
@@ -177,7 +177,7 @@ const carries = (seed: number) => {
       overrunNanoUsd += overrun.nanoUsd
     }
     for (const { holds, path } of nodes) {
-      // Only a model call holds output. Most is what could be had if everybody gave back all.
+      // Only a model call holds output. `most` is what would be available if all holds were released.
       const amount = holds?.amount
       if (amount?.outputTokens === undefined || amount.outputTokens >= useful || small.has(amount)) continue
       small.add(amount)
@@ -233,7 +233,7 @@ describe("a random tree of parallel specialists under one limit in dollars", () 
         requests += carried.requests
         small += carried.small
       }
-      // Every way out was taken often enough to mean something.
+      // Every outcome occurred often enough to be meaningful.
       assert.isAbove(endings.get("budget") ?? 0, 50)
       assert.isAbove(endings.get("stop") ?? 0, 50)
       assert.isAbove(endings.get("cancelled") ?? 0, 20)
@@ -252,7 +252,7 @@ describe("parallel specialists, two levels deep", () => {
         const ending = yield* runs(seed)
         endings.set(ending, (endings.get(ending) ?? 0) + 1)
       }
-      // Both ways out were taken often enough to mean something.
+      // Both outcomes occurred often enough to be meaningful.
       assert.isAbove(endings.get("budget") ?? 0, 50)
       assert.isAbove(endings.get("stop") ?? 0, 20)
     })

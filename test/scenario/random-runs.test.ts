@@ -1,6 +1,6 @@
 /**
- * Random runs keep every promise: order, one result a call, settled budgets, costs that add up, a log that folds to what was
- * seen, a pair-complete thread. Seeds are the test's own names: run one again with `SEED=17 npm test -- random-runs`.
+ * Random runs keep every guarantee: order, one result per call, settled budgets, costs that add up, a log that folds to
+ * what was seen, a paired thread. Repeat one seed with `SEED=17 npm test -- random-runs`.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, References } from "effect"
@@ -11,7 +11,7 @@ const seeds = (count: number) => (only === undefined ? Array.from({ length: coun
 
 const quiet = Effect.provideService(References.MinimumLogLevel, "None")
 
-/** Without what hangs on the moment at which siblings act. */
+/** Without anything that depends on the relative timing of siblings. */
 const steady = { cancels: false, expiry: false, faults: false, budgets: false, grants: false, refusals: false }
 
 const faultsOf = Effect.fnUntraced(function* (seed: number) {

@@ -45,7 +45,7 @@ describe("ten thousand open questions", () => {
       assert.strictEqual(new Set(pending.map(({ request }) => request.id)).size, 10_000)
       assert.strictEqual(ran.size, 0)
       const rejected = new Set(pending.filter((_, index) => index % 3 === 0).map(({ request }) => request.id))
-      // Everybody answers everything twice; one of the two counts.
+      // Everything is answered twice; one of the two answers counts.
       const answers = yield* Effect.forEach(
         shuffled([...pending, ...pending], 7),
         ({ request: { id } }) =>

@@ -1,5 +1,6 @@
 /**
- * Somebody sets the machine's wall clock while runs are under way. Deadlines are intervals: none rings for it, and none is stopped.
+ * The machine's wall clock is set while runs are active. Deadlines are intervals: none fires because of it, and none is
+ * delayed.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Budget } from "@reins/protocol"
@@ -40,7 +41,7 @@ const begin = (options: OneTool.Options) =>
 const resultOf = (probe: Probe.Probe) =>
   probe.of("tool-invocation").flatMap((event) => (event.state === "result" ? [event.status ?? "success"] : []))
 
-/** No time in what the run says of itself is negative. */
+/** No duration in the run's events is negative. */
 const isForward = (probe: Probe.Probe) => {
   Story.isWhole(probe.envelopes)
   const times = probe.envelopes.map(({ at }) => at)

@@ -1,6 +1,4 @@
-/**
- * A throw-away copy of the scripts in a folder with a space in its name, where `npx` is what a test says it is.
- */
+/** A temporary copy of the scripts in a folder with a space in its name, with a fake `npx`. */
 import { spawn } from "node:child_process"
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -15,7 +13,7 @@ export interface Outcome {
   readonly stderr: string
 }
 
-/** Runs a program to its end. `onOutput` sees standard output as it comes and may signal the process. */
+/** Runs a program to its end. `onOutput` receives standard output as it arrives and may signal the process. */
 export const run = (
   args: ReadonlyArray<string>,
   options: { readonly cwd?: string; readonly path?: string } = {},
@@ -39,7 +37,7 @@ export const run = (
     child.once("close", (code, signal) => resolve({ code, signal, stdout, stderr }))
   })
 
-/** A copy that is not installed, where `npx` is the given shell script and the main job prints its arguments. */
+/** A copy that is not installed, where `npx` is the given shell script and the main example prints its arguments. */
 export class Workplace implements Disposable {
   readonly folder = mkdtempSync(join(tmpdir(), "reins work-"))
   private readonly tools = join(this.folder, "tools")

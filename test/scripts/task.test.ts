@@ -6,7 +6,7 @@ import { run, Workplace } from "./Workplace.ts"
 const root = join(import.meta.dirname, "..", "..")
 const task = join(root, "scripts", "task.mjs")
 
-/** What an installer leaves behind: the copy of the lockfile that it installed. */
+/** What an installer leaves: a copy of the lockfile that it installed. */
 const installs = "mkdir -p node_modules/.pnpm && cp pnpm-lock.yaml node_modules/.pnpm/lock.yaml && echo noise"
 
 describe("a task", () => {

@@ -1,6 +1,6 @@
 /**
- * Requests drawn from an OpenAPI page and a seed: mostly what the page asks for, some of it bent. The same seed draws the same
- * requests.
+ * Requests generated from an OpenAPI document and a seed: mostly valid, some of them damaged. The same seed generates
+ * the same requests.
  */
 import type { OpenApi } from "effect/http-api"
 
@@ -79,7 +79,7 @@ export class Fuzz {
     return name === undefined ? schema : ((this.#page.components.schemas[name] ?? {}) as Schema)
   }
 
-  /** A value that fits, except where it is bent. */
+  /** A valid value, except where it is damaged. */
   value(given: Schema, depth = 0): unknown {
     if (depth > 6 || this.#next() < 0.06) return this.#pick([null, 7, "text", [], {}, true, -1.5, [[[]]]])
     const schema = this.#resolve(given)
@@ -112,7 +112,7 @@ export class Fuzz {
     }
   }
 
-  /** The statuses that the page knows of an operation. */
+  /** The documented statuses of an operation. */
   statuses(path: string, method: string): ReadonlyArray<string> {
     const found = this.#operations.find((one) => one.path === path && one.method.toUpperCase() === method)
     return Object.keys((found?.operation["responses"] ?? {}) as object)

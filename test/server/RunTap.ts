@@ -1,11 +1,11 @@
 /**
- * Stands between a server and its runtime, so that a test can wait for what the server does with its runs, instead of asking again and
- * again.
+ * Sits between a server and its runtime, so that a test can wait for what the server does with its runs instead of
+ * polling.
  */
 import { Runtime } from "@reins/runtime"
 import { Deferred, Effect, Latch, Layer, Stream } from "effect"
 
-/** How the server waits for a run's end; that is no reader. */
+/** How the server waits for a run's end, which does not count as a reader. */
 const endOnly = Number.MAX_SAFE_INTEGER
 
 export const make = Effect.gen(function* () {
@@ -38,11 +38,11 @@ export const make = Effect.gen(function* () {
     }
   })
   return {
-    /** The id of the first run that the server starts, once it has. */
+    /** The id of the first run that the server starts. */
     firstRun: Deferred.await(first),
     /** Completes when a run is read by a response. */
     isRead: read.await,
-    /** Completes when the last reader of a run has left. */
+    /** Completes when the last reader of a run has disconnected. */
     isUnread: unread.await,
     layer: (runtime: Layer.Layer<Runtime>): Layer.Layer<Runtime> =>
       Layer.provide(Layer.effect(Runtime, Effect.map(Runtime, tapped)), runtime)

@@ -1,6 +1,7 @@
 /**
- * The agent behind the servers under test. What it does is in the prompt: `tool`, `file`, `gated`, `two`, `client`, `brought`, `held`, `error`;
- * everything else comes back word by word. `held` says one word and then waits until it is let go.
+ * The agent behind the servers under test. The prompt selects its behaviour: `tool`, `file`, `gated`, `two`, `client`,
+ * `brought`, `held`, `error`; anything else is repeated word by word. `held` streams one word and then waits until it
+ * is released.
  */
 import { ModelFailure } from "@reins/protocol"
 import { Agent, Model, Runtime, Specialist, ToolRun } from "@reins/runtime"
@@ -40,7 +41,7 @@ const called: { readonly [prompt: string]: ReadonlyArray<string> } = {
   nested: ["helper"]
 }
 
-/** A runtime of the agent; `held` runs go on when `release` is run. */
+/** A runtime of the agent; `held` runs continue when `release` is run. */
 export const make = Effect.gen(function* () {
   const hold = yield* ScriptedModel.hold
   const tap = yield* RunTap.make

@@ -1,6 +1,6 @@
 /**
- * A server on a port of the system's choosing, for as long as a test: with every dialect, two keys (`dev-key` for `dev`,
- * `other-key` for `other`), and a client that reads what comes as it comes.
+ * A server on a port that the system chooses, for the duration of a test: with every dialect, two keys (`dev-key` for
+ * `dev`, `other-key` for `other`), and a client that reads streams as they arrive.
  */
 import { NodeHttpServer } from "@effect/platform-node"
 import { Runtime } from "@reins/runtime"
@@ -59,11 +59,11 @@ const parse = (block: string): Frame | undefined => {
   return data === undefined ? undefined : { ...rest, data }
 }
 
-/** The frames of a text of Server-Sent Events; comments are no frames. */
+/** The frames of a Server-Sent Events text, without comments. */
 export const framesOf = (text: string): ReadonlyArray<Frame> =>
   text.split("\n\n").flatMap((block) => parse(block) ?? [])
 
-/** Frames as they come. */
+/** Frames as they arrive. */
 export const frames = async function* (response: Response): AsyncGenerator<Frame> {
   let text = ""
   const decoder = new TextDecoder()
@@ -104,7 +104,7 @@ export class Served {
       ...(signal === undefined ? {} : { signal })
     })
 
-  /** The response, with its body whole. */
+  /** The response, with its whole body. */
   readonly ask = (path: string, asked: Ask = {}) =>
     Effect.promise(async () => {
       const response = await this.fetch(path, asked)
@@ -125,7 +125,7 @@ export class Served {
   readonly close = Effect.suspend(() => Scope.close(this.#scope, Exit.void))
 }
 
-/** A server that lives as long as the test, over runs in memory or where `deployment` keeps them. */
+/** A server that lives as long as the test, over runs in memory or in `deployment`. */
 export const serve = Effect.fnUntraced(function* (
   options: ServerOptions = {},
   deployment: Layer.Layer<never> = Layer.empty

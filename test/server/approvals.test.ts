@@ -7,7 +7,7 @@ const asked = (prompt: string) => ({ id: "t", messages: [{ role: "user", parts: 
 const pending = (served: Served.Served) =>
   Effect.map(served.ask("/native/approvals"), ({ json }) => json.approvals as ReadonlyArray<{ readonly id: string }>)
 
-/** The open questions, once the first run has asked `count` of them. */
+/** The open approvals, once the first run has asked `count` of them. */
 const questions = Effect.fnUntraced(function* (served: Served.Served, count: number) {
   const runId = yield* served.scene.tap.firstRun
   yield* served.runtime.watch(runId).pipe(

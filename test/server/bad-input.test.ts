@@ -3,14 +3,14 @@ import { Effect } from "effect"
 import { request } from "node:http"
 import * as Served from "./Served.ts"
 
-/** What no answer may hold: a key, a place in our code, the server's own paths. */
+/** What no answer may contain: a key, a position in our code, the server's own paths. */
 const leak = /dev-key|other-key|node_modules|\bat \S+ \(|\.ts:\d+|\/work\//
 
 const paths = Served.dialects.flatMap(({ dialect, path = `/${dialect.name}` }) =>
   dialect.routes.map((route) => ({ method: route.method, path: path + route.path, name: dialect.name }))
 )
 
-/** A request as it stands: no client cleans its path. */
+/** A raw request: no client normalizes its path. */
 const raw = (served: Served.Served, method: string, path: string, body: string | undefined, extra: object = {}) =>
   Effect.promise(
     () =>
@@ -48,7 +48,7 @@ const refuses = ({ status, text }: { readonly status: number; readonly text: str
   assert.isBelow(text.length, 2000, what)
 }
 
-/** `id` in the place of every parameter; the long one is shared, so that the request line stays one. */
+/** Replaces every parameter by `id`; a long one is split among them, so that the request line stays short enough. */
 const fill = (path: string, id: string) =>
   path.replaceAll(/:\w+/g, id.length > 1000 ? id.slice(0, 10_000 / (path.split(":").length - 1)) : id)
 

@@ -1,4 +1,4 @@
-/** Protocols that know no conversations send the whole of it each time: a new thread begins with what came along. */
+/** Protocols without conversations send the whole history each time: it seeds a new thread. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Served from "./Served.ts"

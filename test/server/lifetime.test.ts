@@ -6,7 +6,7 @@ import { connect } from "node:net"
 import * as Scene from "./Scene.ts"
 import * as Served from "./Served.ts"
 
-/** Starts a run that is held, and leaves after its first words. */
+/** Starts a held run, and disconnects after its first text. */
 const leave = Effect.fnUntraced(function* (served: Served.Served) {
   const gone = new AbortController()
   const response = yield* Effect.promise(() =>

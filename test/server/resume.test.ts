@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Served from "./Served.ts"
 
-/** Reads `count` frames and goes away. */
+/** Reads `count` frames and disconnects. */
 const readSome = (response: Promise<Response>, count: number, gone: AbortController) =>
   Effect.promise(async () => {
     const seen: Array<Served.Frame> = []

@@ -8,7 +8,7 @@ import type { ServerOptions } from "@reins/server"
 import { Deferred, Effect, Layer, Queue } from "effect"
 import * as Served from "./Served.ts"
 
-/** A server over a journal whose `create` waits: `asked` has the id of each run that it was asked for, `open` lets all go on. */
+/** A server over a journal whose `create` waits: `asked` has the id of each requested run, `open` lets all continue. */
 const slow = Effect.fnUntraced(function* (options: ServerOptions) {
   const asked = yield* Queue.unbounded<string>()
   const door = yield* Deferred.make<void>()

@@ -4,7 +4,7 @@ import * as Served from "./Served.ts"
 
 const other = { key: "other-key" }
 
-/** Status and body, ids that the request itself named left out. */
+/** Status and body, without ids that the request itself named. */
 const seen = ({ status, text }: { readonly status: number; readonly text: string }, ...named: ReadonlyArray<string>) =>
   named.reduce((told, name) => told.replaceAll(name, "ID"), `${status} ${text}`)
 

@@ -1,4 +1,4 @@
-/** Runs in SQLite whose process is killed for real. Every event of it: `pnpm crash sqlite`. */
+/** Runs in SQLite whose process is really killed. To kill at every event: `npm run crash -- sqlite`. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, References } from "effect"
 import { onSqlite } from "./crash/Faults.ts"

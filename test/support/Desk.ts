@@ -1,6 +1,6 @@
 /**
- * The agents that the runtime's tests share: a desk, and the reader that it may send for. `Library` has their tools, `Story`
- * what their model says.
+ * The agents that the runtime's tests share: a desk, and the reader that it may call. `Library` has their tools,
+ * `Story` the script of their model.
  */
 import { Agent, Model, Runtime, Specialist } from "@reins/runtime"
 import type { ModelPort, RuntimeOptions } from "@reins/runtime"
@@ -29,11 +29,11 @@ export const layer = (
     Layer.provideMerge(Loans.layer)
   )
 
-/** A runtime of any agents that need no more than a model. */
+/** A runtime of any agents that need only a model. */
 export const plain = (
   model: ModelPort,
   options: RuntimeOptions<ReadonlyArray<Agent.Agent<Model>>>
 ): Layer.Layer<Runtime> => Runtime.layer(options).pipe(Layer.provide(Layer.succeed(Model, model)))
 
-/** A model that is never asked. */
+/** A model that is never called. */
 export const nobody: ModelPort = { provider: "nobody", model: "nobody", attempt: () => Effect.die("nobody was asked") }

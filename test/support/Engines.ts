@@ -1,9 +1,9 @@
-/** Both engines of the runtime, for tests that hold whatever carries the run. */
+/** Both engines of the runtime, for tests that apply to each. */
 import { Deployment } from "@reins/runtime"
 import { journalHost, MemoryJournal } from "@reins/runtime/journal"
 import { Layer } from "effect"
 
-/** Where a run is carried, and the layer that says so: a new one on each call. */
+/** The name of an engine, and a layer that provides it: a new one on each call. */
 export const all: ReadonlyArray<readonly [where: string, services: () => Layer.Layer<never>]> = [
   ["in memory", () => Deployment.layerMemory()],
   [

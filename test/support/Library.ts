@@ -1,6 +1,6 @@
 /**
- * The toolkit that the runtime's tests share: a tool that answers at once, one that says how far it is, and one that asks a
- * person first. What was lent is written down, so that a test can count what really ran.
+ * The toolkit that the runtime's tests share: a tool that returns at once, one that reports progress, and one that
+ * needs approval. Loans are recorded, so that a test can count what really ran.
  */
 import { ToolRun } from "@reins/runtime"
 import { Context, Effect, Layer, Schema } from "effect"
@@ -40,7 +40,7 @@ export const Lend = Tool.make("lend", {
   needsApproval: true
 })
 
-/** `lend` fails for the book `"Gone"`; `index` makes three steps of progress, with a breath between them. */
+/** `lend` fails for the book `"Gone"`; `index` makes three steps of progress, and yields between them. */
 export class Library extends Toolkit.make(Search, Index, Lend) {
   static readonly layer = this.toLayer(
     Effect.gen(function* () {

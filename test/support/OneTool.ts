@@ -1,6 +1,6 @@
 /**
- * An agent with one tool, `work`, whose handler a test writes for itself, and a model that calls it: once in its first step for
- * each of the given arguments, and then answers `"done"`.
+ * An agent with one tool, `work`, whose handler the test provides, and a model that calls it: once in its first step
+ * for each of the given arguments, and then answers `"done"`.
  */
 import type { Json } from "@reins/protocol"
 import { Agent, Model, Runtime, ToolRun } from "@reins/runtime"
@@ -11,7 +11,7 @@ import { Tool, Toolkit } from "effect/ai"
 
 const Arguments = Schema.Struct({ n: Schema.optionalKey(Schema.Natural) })
 
-/** The tool as the tests start from it; `annotate` it, or give it `setNeedsApproval`. */
+/** The default tool; `annotate` it, or use `setNeedsApproval`. */
 export const work = Tool.make("work", {
   description: "Work",
   parameters: Arguments,
@@ -26,16 +26,16 @@ export type Handler = (args: { readonly n?: number }) => Effect.Effect<unknown, 
 
 export interface Options {
   readonly handler: Handler
-  /** Absent: `work` as it is. */
+  /** Absent: `work` unchanged. */
   readonly tool?: Work | undefined
   /** The arguments of the calls, `c1`, `c2`, …. Absent: one call without arguments. */
   readonly calls?: ReadonlyArray<Json> | undefined
-  /** Bound to its handler, so that it runs through the toolkit's own door. Absent: false. */
+  /** Bound to its handler, so that it runs through its own toolkit. Absent: false. */
   readonly bound?: boolean | undefined
   readonly model?: ScriptedModel.ScriptedModel | undefined
   readonly agent?: Omit<Agent.Options<{}, never, never, [], Model>, "toolkit"> | undefined
   readonly runtime?: Omit<RuntimeOptions<[]>, "agents"> | undefined
-  /** What else the runtime reads when it is built: prices, a deployment. */
+  /** Further services that the runtime reads when it is built: prices, a deployment. */
   readonly services?: Layer.Layer<never> | undefined
 }
 

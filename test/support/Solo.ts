@@ -1,6 +1,4 @@
-/**
- * An agent without tools, `solo`, over a model that a test scripts: for what a step does with what a model says.
- */
+/** An agent without tools, `solo`, over a model that a test scripts: for what a step does with a model's response. */
 import { Agent, Model, Runtime } from "@reins/runtime"
 import type { ModelPort, QueryOptions, RuntimeOptions } from "@reins/runtime"
 import { Probe, ScriptedModel } from "@reins/runtime/testing"
@@ -10,7 +8,7 @@ export interface Options {
   readonly agent?: Agent.Options<{}, never, never, [], Model> | undefined
   readonly runtime?: Omit<RuntimeOptions<[]>, "agents"> | undefined
   readonly query?: QueryOptions | undefined
-  /** What else the runtime reads when it is built: prices, a deployment. */
+  /** Further services that the runtime reads when it is built: prices, a deployment. */
   readonly services?: Layer.Layer<never> | undefined
 }
 

@@ -1,7 +1,7 @@
 /**
- * What the model says when `Desk` is asked about tides: the desk searches, indexes, lends and sends for the reader, all at once;
- * the reader searches and lends; both then answer. It looks at the request alone, so it tells the same story to any number of
- * runs.
+ * The model's script when `Desk` is asked about tides: the desk searches, indexes, lends and calls the reader, all in
+ * parallel; the reader searches and lends; both then answer. It only depends on the request, so any number of runs get
+ * the same story.
  */
 import { type CostNode, type CostSummary, type Envelope, Ordering } from "@reins/protocol"
 import { ScriptedModel } from "@reins/runtime/testing"
@@ -24,7 +24,7 @@ const reading = calls([
   { id: "l", name: "lend", args: { book: "Moon" } }
 ])
 
-/** Answers for the desk and the reader. */
+/** Replies for the desk and the reader. */
 export const tides: ScriptedModel.Responder = (request) => {
   const first = lastResults(request).length === 0
   return request.metadata.agent === "desk"
@@ -36,11 +36,11 @@ export const tides: ScriptedModel.Responder = (request) => {
       : words("The moon pulls.")
 }
 
-/** A model that tells the story. */
+/** A model with this script. */
 export const model = (options: Omit<ScriptedModel.Options, "respond"> = {}): ScriptedModel.ScriptedModel =>
   ScriptedModel.make({ ...options, respond: tides })
 
-/** Fails unless the log is lawful and has come to its end. */
+/** Fails unless the log is valid and complete. */
 export const isWhole = (log: ReadonlyArray<Envelope.Envelope>): void => {
   assert.deepStrictEqual(Ordering.check(log), [])
   const automaton = new Ordering.Automaton()

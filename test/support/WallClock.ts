@@ -1,15 +1,16 @@
 /**
- * The test's clock with a wall clock that can be set back or forward. Sleeps and monotonic time do not notice, as on a real machine.
+ * The test clock with a wall clock that can be set back or forward. Sleeps and monotonic time are not affected, as on a
+ * real machine.
  */
 import { Clock, Effect } from "effect"
 
 export interface WallClock {
   readonly clock: Clock.Clock
-  /** Sets the wall clock forward by so many milliseconds; back where they are negative. */
+  /** Sets the wall clock forward by this many milliseconds; back when negative. */
   readonly set: (byMs: number) => void
 }
 
-/** A clock over the test's own, which is still the one to adjust. */
+/** A clock over the test clock, which still has to be adjusted. */
 export const make: Effect.Effect<WallClock> = Clock.clockWith((clock) => {
   let shift = 0
   const millis = () => clock.currentTimeMillisUnsafe() + shift

@@ -1,6 +1,4 @@
-/**
- * Asks a dialect as a server does: by method and path, with a body, for what the request means.
- */
+/** Decodes a request as a server does: by method and path, with a body. */
 import { Dialect } from "@reins/wire"
 import type { Exchange } from "@reins/wire"
 import { Result } from "effect"

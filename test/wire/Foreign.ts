@@ -1,4 +1,4 @@
-/** Logs of a later version: with events of types that this one does not know, wherever they may come. */
+/** Logs of a later version: with events of unknown types, anywhere they may occur. */
 import { Event } from "@reins/protocol"
 import type { Envelope } from "@reins/protocol"
 import * as Generated from "@reins/protocol/testing"
@@ -6,7 +6,7 @@ import { Schema } from "effect"
 
 const decode = Schema.decodeUnknownSync(Event)
 
-/** As they come over the wire. */
+/** As received over the wire. */
 export const originals = [
   { type: "message-received", message: { role: "user", text: "stop" }, at: 5 },
   { type: "tool-input-delta", toolInvocationId: "call-1", toolName: "look", text: '{"a"' },

@@ -1,6 +1,4 @@
-/**
- * Writes canonical logs by hand: events in order, each agent's by its path. Envelopes get their numbers here.
- */
+/** Builds canonical logs by hand: events in order, each agent's by its path. Envelopes get their numbers here. */
 import type { Envelope, Event, Json } from "@reins/protocol"
 import { AgentPath } from "@reins/protocol"
 
@@ -64,7 +62,7 @@ export class Log {
     return this
   }
 
-  /** What follows is said by the specialist of this call, until `up`. */
+  /** The following events are the specialist's, until `up`. */
   below(agentName: string, id: string): this {
     this.#path = AgentPath.child(this.#path, agentName, id)
     return this

@@ -1,6 +1,6 @@
 /**
- * Plays a run to a client as a server would: an answer ends where the dialect detaches, and the next request takes the run up.
- * And what the run itself says, to compare with.
+ * Plays a run to a client as a server would: an answer ends where the dialect detaches, and the next request resumes
+ * the run. Also the run's own events, to compare with.
  */
 import type { Encoder, Frame } from "@reins/wire"
 import { CallId, Parking } from "@reins/wire"
@@ -9,7 +9,7 @@ import type { Envelope, Events } from "@reins/protocol"
 /** The frames of each answer. */
 export type Answers = ReadonlyArray<ReadonlyArray<Frame.Frame>>
 
-/** `all`: each request answers everything that waits. `next`: only what the log shows to be answered next. */
+/** `all`: each request answers everything that waits. `next`: only what the log answers next. */
 export type Manner = "all" | "next"
 
 const waitingIds = (parking: Parking.Parking): ReadonlyArray<string> => [
@@ -17,7 +17,7 @@ const waitingIds = (parking: Parking.Parking): ReadonlyArray<string> => [
   ...parking.clientCalls.map(({ call, path }) => CallId.make(path, call.toolInvocationId))
 ]
 
-/** What comes only because somebody answered; everything else the run does by itself, so a server finds it there. */
+/** Events that only come because somebody answered; a server finds all others in the log. */
 const isAnswer = ({ event }: Envelope.Envelope): boolean =>
   event.type === "approval-decision" ||
   (event.type === "tool-invocation" && event.state === "result" && event.execution === "client")

@@ -8,7 +8,7 @@ import { Effect, Layer, Schema } from "effect"
 const untyped = Schema.decodeUnknownSync(Schema.Any)
 const parameters = { type: "object", properties: { where: { type: "string" } }, required: ["where"] }
 
-/** What the model reads of a call that a server answers with `result`, and what the server was called with. */
+/** What the model reads of a call that a server answers with `result`, and how the server was called. */
 const answered = (result: object, args: Json = { where: "here" }) =>
   Effect.gen(function* () {
     const called: Array<unknown> = []

@@ -38,7 +38,7 @@ const serving = HttpRouter.serve(
   Layer.provideMerge(NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1", gracefulShutdownTimeout: 0 }))
 )
 
-/** A client of what we serve. */
+/** A client of our server. */
 const client = Layer.unwrap(
   Effect.map(HttpServer.HttpServer, (server) => McpTools.layerHttp(`${HttpServer.formatAddress(server.address)}/mcp`))
 ).pipe(Layer.provide(FetchHttpClient.layer), Layer.provide(serving))

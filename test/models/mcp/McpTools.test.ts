@@ -13,7 +13,7 @@ import { join } from "node:path"
 const command = ChildProcess.make(process.execPath, [join(import.meta.dirname, "server.mjs")])
 const server = Layer.provide(McpTools.layerStdio(command), NodeServices.layer)
 
-/** A run in which the model calls these tools of the server, and what the model read of them. */
+/** A run in which the model calls these tools of the server, and what the model read. */
 const calling = (...names: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const model = ScriptedModel.make({
@@ -40,7 +40,7 @@ const calling = (...names: ReadonlyArray<string>) =>
     }
   })
 
-// Real time: the server is a process of its own.
+// Real time: the server is a child process.
 layer(NodeServices.layer, { excludeTestServices: true })("tools of an MCP server", (it) => {
   it.effect("are all listed, with the server's annotations", () =>
     Effect.gen(function* () {

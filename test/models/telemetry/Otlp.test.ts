@@ -22,7 +22,7 @@ class Till extends Toolkit.make(Pay) {
 }
 const Clerk = Agent.make("clerk", { toolkit: Till })
 
-/** A collector on the loopback interface: what came, by its path. */
+/** A collector on the loopback interface: the received bodies, by path. */
 const collector = Effect.acquireRelease(
   Effect.promise(async () => {
     const bodies: Array<{ readonly path: string; readonly text: string }> = []

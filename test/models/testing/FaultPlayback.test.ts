@@ -12,7 +12,7 @@ const answer = (api: (typeof Asked.apis)[number]) =>
 
 const cases = Asked.apis.flatMap((api) => Fault.all.map((fault) => [api, fault] as const))
 
-// Real time: providers stall in it.
+// Real time: the providers stall.
 layer(Asked.layer, { excludeTestServices: true })("a response under a fault", (it) => {
   it.effect.each(cases.map(([api, fault]) => ({ api, fault, name: Fault.nameOf(fault) })))(
     "of $api, $name leaves a valid, ended and complete log",

@@ -1,6 +1,6 @@
 /**
- * A process that is killed: `node Child.ts '<orders>'`. It carries the story or joins those who do, says on its output what it
- * sees, and dies where it was told to.
+ * A process to be killed: `node Child.ts '<orders>'`. It executes the story or joins those who do, prints what it sees,
+ * and dies where it was told to.
  */
 import { Decision, Deployment, Runtime } from "@reins/runtime"
 import { journalHost, type JournalStore } from "@reins/runtime/journal"
@@ -9,19 +9,19 @@ import * as Stores from "./Stores.ts"
 import * as Story from "./Story.ts"
 
 export interface Orders {
-  /** A file, or the address of a Postgres database. */
+  /** A file, or the URL of a Postgres database. */
   readonly database: string
   readonly counter: string
   readonly kind: Story.Kind
-  /** Starts the run, or waits for one that is there. */
+  /** Starts the run, or waits for an existing one. */
   readonly starts: boolean
-  /** Answers questions as they come. */
+  /** Answers approvals as they come. */
   readonly answers: boolean
-  /** False: this process is a client whatever happens. */
+  /** False: this process always stays a client. */
   readonly carries: boolean
-  /** Dies with SIGKILL at the commit that holds this event. */
+  /** Dies by SIGKILL at the commit that contains this event. */
   readonly death?: { readonly at: number; readonly when: "before" | "after" } | undefined
-  /** Ends in peace: when the run has, or when there was one answer. */
+  /** Exits normally: when the run has ended, or after one answer. */
   readonly until: "end" | "answer"
 }
 
@@ -50,7 +50,7 @@ const deployment = ({ carries, database, death }: Orders) =>
 
 const say = (word: string) => Effect.sync(() => process.stdout.write(`${word}\n`))
 
-/** Waits until there is a question, and answers it. */
+/** Waits for an approval, and answers it. */
 const answerOne: Effect.Effect<void, unknown, Runtime> = Effect.gen(function* () {
   const runtime = yield* Runtime
   const [first] = yield* runtime.pendingApprovals()

@@ -1,6 +1,6 @@
 /**
- * How a cluster loses processes: killed, frozen, ended in peace, joined, while runs go on and while a person decides. This process
- * is a third one: it starts, watches and answers, and carries nothing.
+ * How a cluster loses processes: killed, frozen, shut down, or joined by others, while runs are active and while a
+ * person decides. This process is a third one: it starts, watches and answers, and executes nothing.
  */
 import { Ordering, Transcript } from "@reins/protocol"
 import { Decision, type Envelope, Runtime } from "@reins/runtime"
@@ -11,7 +11,7 @@ import type { Scenario as Row } from "./Scenarios.ts"
 import * as Stores from "./Stores.ts"
 import * as Story from "./Story.ts"
 
-/** How soon another process must have ended a run whose process is gone, on default settings. */
+/** How soon another process must have ended a run whose process died, on default settings. */
 const within = "15 seconds"
 
 const yes = Decision.approve({ by: "mia" })
@@ -30,7 +30,7 @@ const clustered = <A, E>(
       const where = yield* Lives.place(fresh)
       const first = yield* Lives.runner(where)
       const second = yield* Lives.runner(where)
-      // The second has its places when it was seen and the first has let go.
+      // The second process has its shards when it was seen and the first has released them.
       yield* Effect.sleep("3 seconds")
       const here = Story.layer("slow", where.counter).pipe(Layer.provide(Stores.cluster(where.database, false)))
       return yield* Effect.gen(function* () {
@@ -39,7 +39,7 @@ const clustered = <A, E>(
     })
   )
 
-/** Watches the story from its first event; answers each question after `afterMs`, or never. */
+/** Watches the story from its first event; answers each approval after `afterMs`, or never. */
 const watched = (runtime: Runtime["Service"], seen: Array<Envelope.Envelope>, afterMs: number | undefined) =>
   Effect.forkScoped(
     Stream.runForEach(runtime.watch(Story.runId), (envelope) => {
@@ -58,7 +58,7 @@ const watched = (runtime: Runtime["Service"], seen: Array<Envelope.Envelope>, af
 const until = (holds: () => boolean): Effect.Effect<void> =>
   Effect.suspend(() => (holds() ? Effect.void : Effect.andThen(Effect.sleep(20), until(holds))))
 
-/** The runner that carries the story, and the other one. */
+/** The runner that executes the story, and the other one. */
 const carrierOf = (where: Lives.Place, runners: ReadonlyArray<Lives.Process>) => {
   const pid = Story.carrier(where.counter, Story.runId)
   return { owner: runners.find((each) => each.pid === pid), other: runners.find((each) => each.pid !== pid) }
@@ -85,7 +85,7 @@ const report = (
     return made
   })
 
-/** One story under which its process is taken away when `when` holds; answers what promises were broken. */
+/** One story whose process is removed when `when` holds; returns the broken promises. */
 const bereft = (
   fresh: Lives.Fresh,
   take: (owner: Lives.Process) => Effect.Effect<void>,
@@ -104,7 +104,8 @@ const bereft = (
       yield* take(owner)
       const taken = seen.length
       const done = yield* Effect.timeoutOption(Fiber.await(watcher), within)
-      // Before a thawed process comes to: it may ask its model once more until its first commit is refused.
+      // Before a frozen process notices that it was replaced, it may call its model once more, until its first commit
+      // is rejected.
       const last = Story.carrier(where.counter, Story.runId)
       yield* after(owner)
       const made = yield* report(runtime, where, seen, done._tag === "Some")
@@ -123,13 +124,13 @@ const frozenOwner = (fresh: Lives.Fresh) =>
   bereft(
     fresh,
     (owner) => owner.signal("SIGSTOP"),
-    // Thawed, it finds that it was overtaken; what it still writes would show as another end of the log.
+    // After it continues, it finds that it was replaced; anything it still wrote would show as another end of the log.
     (owner) => Effect.andThen(owner.signal("SIGCONT"), Effect.sleep("2 seconds")),
     0,
     (seen) => says(seen, "tool-progress")
   )
 
-/** Twenty runs, while a process joins and another is told to end. */
+/** Twenty runs, while one process joins and another is told to end. */
 const moved = (fresh: Lives.Fresh) =>
   clustered(fresh, ({ runners, runtime, where }) =>
     Effect.gen(function* () {

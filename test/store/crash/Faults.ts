@@ -1,7 +1,7 @@
 /**
- * What else goes wrong with a database while runs live in it: a full disk, a lock that somebody holds, a row that was damaged, a
- * server that is away, a clock that jumps, a death while the tables are made. In each the runs wait or say why, go on when it is
- * over, and nothing that was acknowledged is lost.
+ * Other database failures while runs are active: a full disk, a held lock, a damaged row, an unreachable server, a
+ * clock that jumps, a crash while tables are created. In each, runs wait or report why, continue afterwards, and lose
+ * nothing that was acknowledged.
  */
 import { Ordering } from "@reins/protocol"
 import { Decision, Runtime } from "@reins/runtime"
@@ -28,7 +28,7 @@ const orders = (where: Lives.Place, over: Partial<Orders> = {}): Orders => ({
   ...over
 })
 
-/** The story in this process, its question answered; `during` happens as soon as it is asked, before it is answered. */
+/** The story in this process, with its approval answered; `during` happens after the question and before the answer. */
 const carried = <R>(where: Lives.Place, during: Effect.Effect<ReadonlyArray<string>, unknown, R | Runtime>) =>
   Effect.gen(function* () {
     const runtime = yield* Runtime
@@ -46,11 +46,11 @@ const carried = <R>(where: Lives.Place, during: Effect.Effect<ReadonlyArray<stri
     return found
   }).pipe(Effect.provide(Story.layer("plain", where.counter).pipe(Layer.provide(Stores.layer(where.database, true)))))
 
-/** What the story came to, read by another life. */
+/** The story's outcome, read by another process. */
 const judged = (where: Lives.Place) =>
   Effect.map(Lives.last("plain", where, { answers: false, deaths: [] }), (report) => Lives.faults(report))
 
-/** A disk of two megabytes; absent where this user may make none. */
+/** A disk of two megabytes; absent when this user cannot create one. */
 const smallDisk: Effect.Effect<string | undefined, never, Scope.Scope> = Effect.gen(function* () {
   const folder = yield* Stores.folder
   const isMounted = yield* Effect.sync(() => {
@@ -83,7 +83,7 @@ const fullDisk = Effect.gen(function* () {
     Effect.gen(function* () {
       const runtime = yield* Runtime
       fill(folder)
-      // What fits into what is there already may still be taken: every one that is must be there afterwards.
+      // Writes that still fit may be acknowledged: each of those must exist afterwards.
       const taken: Array<string> = []
       const refused = new Set<string>()
       for (let index = 0; index < 400 && refused.size === 0; index++) {
@@ -105,7 +105,7 @@ const fullDisk = Effect.gen(function* () {
   return [...found, ...(yield* judged(where))]
 }).pipe(Effect.scoped)
 
-/** A new layer on a file that has no room: says so before any run is touched. */
+/** A new layer on a file without space fails before any run is touched. */
 const fullFromTheStart = Effect.gen(function* () {
   const folder = yield* smallDisk
   if (folder === undefined) return []
@@ -114,7 +114,7 @@ const fullFromTheStart = Effect.gen(function* () {
   return said instanceof SqliteUnusable && said.reason === "DiskFull" ? [] : [`it said ${String(said)}`]
 }).pipe(Effect.scoped)
 
-/** Held by somebody else for longer than a statement is asked again: an answer waits and counts, a new run is refused. */
+/** Locked by somebody else for longer than a statement is retried: an answer waits and counts, a new run is refused. */
 const locked = Effect.gen(function* () {
   const where = yield* Lives.place(Stores.file)
   const found = yield* carried(
@@ -135,7 +135,7 @@ const locked = Effect.gen(function* () {
   return [...found, ...(yield* judged(where))]
 }).pipe(Effect.scoped)
 
-/** The database of a run that waits while nobody carries it. */
+/** The database of a waiting run without an owner. */
 const abandoned = (fresh: Lives.Fresh) =>
   Effect.gen(function* () {
     const where = yield* Lives.place(fresh)
@@ -145,7 +145,7 @@ const abandoned = (fresh: Lives.Fresh) =>
     return { where, death: yield* Lives.remembered(where) }
   })
 
-/** A row that cannot be read stops its run, and no other; put right, the run goes on where it was, in the same process. */
+/** An invalid row stops its run, and no other; once repaired, the run continues in the same process. */
 const corrupt = Effect.gen(function* () {
   const { death, where } = yield* abandoned(Stores.file)
   const file = new DatabaseSync(where.database)
@@ -185,7 +185,7 @@ const corrupt = Effect.gen(function* () {
   return [...found, ...Ordering.check(stored).map(({ seq, violation }) => `${seq}: ${violation.message}`)]
 }).pipe(Effect.scoped)
 
-/** A clock that is off by so much. */
+/** A clock with this offset. */
 const shifted = (byMs: number) => {
   const clock = Clock.Clock.defaultValue()
   const nanos = BigInt(byMs) * 1_000_000n
@@ -197,7 +197,7 @@ const shifted = (byMs: number) => {
   }) as Clock.Clock
 }
 
-/** The next owner's clock is an hour ahead, or behind: times never run backwards in what the run says of itself. */
+/** The next owner's clock is an hour ahead or behind: times in a run never go back. */
 const jumps = (fresh: Lives.Fresh) =>
   Effect.gen(function* () {
     const found: Array<string> = []
@@ -218,7 +218,7 @@ const jumps = (fresh: Lives.Fresh) =>
     return found
   }).pipe(Effect.scoped)
 
-/** Killed while the tables are being made: the next process finds all of them or none. */
+/** Killed while tables are created: the next process finds all of them or none. */
 const migrating = Effect.gen(function* () {
   const found: Array<string> = []
   for (let afterMs = 0; afterMs < 24; afterMs += 3) {
@@ -235,7 +235,7 @@ const migrating = Effect.gen(function* () {
   return found
 }).pipe(Effect.scoped)
 
-/** A way to a server that can be closed: its connections are cut, and new ones refused. */
+/** A proxy of a server that can be closed: its connections are cut, and new ones refused. */
 const gateTo = (url: string) =>
   Effect.acquireRelease(
     Effect.promise(async () => {

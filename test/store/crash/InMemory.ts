@@ -1,6 +1,6 @@
 /**
- * How runs are killed on a journal in memory: hosts that stop dead, in this process, under a test clock. Many scenarios at many
- * events in little time; the same promises.
+ * Kills runs on an in-memory journal: hosts that stop, in this process, under a test clock. Many scenarios at many
+ * events in little time, with the same promises.
  */
 import { type CrashingJournal, Scenario, ScenarioChecks, ScenarioRun } from "@reins/runtime/testing"
 import { Effect } from "effect"

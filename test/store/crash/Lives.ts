@@ -1,6 +1,6 @@
 /**
- * The lives of a run: processes that are spawned and killed, and a last one, which is this process. Ends in a report that is held
- * to the promises of every run.
+ * The successive processes of a run: spawned and killed ones, and a last one, which is this process. Returns a report
+ * that is checked against the promises of every run.
  */
 import { Decision, type Envelope, Runtime } from "@reins/runtime"
 import { BudgetWatch, Scenario, ScenarioChecks, type ScenarioRun } from "@reins/runtime/testing"
@@ -20,7 +20,7 @@ export interface Place {
 /** A new, empty database at each use. */
 export type Fresh = Effect.Effect<string, unknown, Scope.Scope>
 
-/** Where a scenario happens: in a new database, gone with the scope. */
+/** A scenario's location: a new database, deleted with the scope. */
 export const place = <E>(database: Effect.Effect<string, E, Scope.Scope>) =>
   Effect.gen(function* () {
     return { database: yield* database, counter: join(yield* Stores.folder, "counter") }
@@ -67,7 +67,7 @@ export class Process {
     })
   }
 
-  /** Waits until it has said `word`; dies with words when it ends first, or takes too long. */
+  /** Waits until it has printed `word`; dies when it exits first, or takes too long. */
   readonly hears = (word: string): Effect.Effect<void> =>
     this.until(() => this.said.includes(word) || this.isOver).pipe(
       Effect.timeoutOrElse({ duration: "20 seconds", orElse: () => Effect.void }),
@@ -97,17 +97,17 @@ export const begin = (orders: Orders) =>
     (child) => child.kill
   )
 
-/** A process of a cluster, once it carries. */
+/** A process of a cluster, once it executes runs. */
 export const runner = (orders: RunnerOrders) =>
   Effect.acquireRelease(
     Effect.sync(() => new Process("Runner.ts", orders)),
     (child) => child.kill
   ).pipe(Effect.tap((child) => child.hears("ready")))
 
-/** A call that was begun and has no result yet: a person is asked whether it is made again. */
+/** A call that was started and has no result: a person is asked whether to repeat it. */
 const isUnsettled = (value: unknown): boolean => typeof value === "object" && value !== null && "begunBefore" in value
 
-/** What is remembered of the run while nobody carries it, and what had been done. */
+/** What is stored of the run while it has no owner, and what had been done. */
 export const remembered = ({ counter, database }: Place) =>
   Effect.scoped(
     Effect.gen(function* () {
@@ -119,7 +119,7 @@ export const remembered = ({ counter, database }: Place) =>
     })
   )
 
-/** The last life: in this process, to the run's end. `answers`: questions are answered here. */
+/** The last process: this one, to the run's end. `answers`: approvals are answered here. */
 export const last = (
   kind: Story.Kind,
   where: Place,

@@ -1,6 +1,6 @@
 /**
- * Very many runs that wait for people at once: each costs next to no memory once it is let go, and all are answered in an order of
- * chance, each once.
+ * Very many waiting runs: each costs almost no memory once it is unloaded, and all are answered in random order, each
+ * once.
  */
 import * as Generated from "@reins/protocol/testing"
 import { Agent, Decision, Model, Runtime, ToolRun } from "@reins/runtime"
@@ -11,7 +11,7 @@ import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import * as Stores from "./Stores.ts"
 
-/** Most bytes of memory that a paused run may cost. */
+/** The most bytes of memory that a hibernating run may use. */
 const most = 500
 
 const hibernateMs = 200
@@ -24,7 +24,7 @@ const Pay = Tool.make("pay", {
 })
 class Tools extends Toolkit.make(Pay) {}
 
-/** Asks to pay, then says that it is done. Keeps nothing of what it was asked. */
+/** Asks to pay, then reports that it is done. Records no requests. */
 const model = Model.of({
   provider: "scripted",
   model: "forgetful",
@@ -53,7 +53,7 @@ const runtime = (filename: string, paid: (key: string) => void) =>
     ])
   )
 
-/** Bytes in use, once all that is garbage is gone. */
+/** Bytes in use after garbage collection. */
 const heap = (): number => {
   setFlagsFromString("--expose-gc")
   const collect: unknown = runInNewContext("gc")
@@ -78,7 +78,7 @@ export const all = (count: number) =>
     const pays = (key: string) => void paid.set(key, (paid.get(key) ?? 0) + 1)
     return yield* Effect.gen(function* () {
       const { pendingApprovals, respondToApproval, start, status, watch } = yield* Runtime
-      /** Starts runs until so many wait, and answers how much memory is held once they are let go. */
+      /** Starts runs until this many wait; returns how much memory is used once they are unloaded. */
       const paused = (from: number, upTo: number) =>
         Effect.gen(function* () {
           for (let index = from; index < upTo; index++) yield* start("Pay.", { runId: nameOf(index) })
@@ -86,7 +86,7 @@ export const all = (count: number) =>
           yield* Effect.sleep(hibernateMs * 5)
           return heap()
         })
-      // The first half brings what does not grow with runs.
+      // The first half includes everything that does not grow with runs.
       const first = yield* paused(0, count / 2)
       const second = yield* paused(count / 2, count)
       const each = (second - first) / (count / 2)

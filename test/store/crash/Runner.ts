@@ -1,5 +1,6 @@
 /**
- * A process of a cluster: `node Runner.ts '<orders>'`. It carries what is placed with it until it is killed, or told to end.
+ * A process of a cluster: `node Runner.ts '<orders>'`. It executes the runs of its shards until it is killed or told to
+ * end.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Runtime } from "@reins/runtime"
@@ -8,7 +9,7 @@ import * as Stores from "./Stores.ts"
 import * as Story from "./Story.ts"
 
 export interface RunnerOrders {
-  /** The address of a Postgres database. */
+  /** The URL of a Postgres database. */
   readonly database: string
   readonly counter: string
 }

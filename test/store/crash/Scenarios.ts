@@ -1,6 +1,4 @@
-/**
- * How runs are killed on a database: each scenario answers the promises that were broken, nothing where all is well.
- */
+/** Kills runs on a database: each scenario returns the broken promises, none when all hold. */
 import { Decision, Runtime } from "@reins/runtime"
 import { ScenarioChecks } from "@reins/runtime/testing"
 import { Effect, Layer } from "effect"
@@ -31,7 +29,7 @@ const orders = (where: Lives.Place, kind: Story.Kind, over: Partial<Orders> = {}
   ...over
 })
 
-/** One run, killed at each of `deaths`, one life after the other, and carried to its end in this process. */
+/** One run, killed at each of `deaths`, one process after the other, and finished in this process. */
 const killed = (fresh: Fresh, kind: Story.Kind, deaths: ReadonlyArray<Death>) =>
   Effect.gen(function* () {
     const where = yield* Lives.place(fresh)
@@ -44,12 +42,12 @@ const killed = (fresh: Fresh, kind: Story.Kind, deaths: ReadonlyArray<Death>) =>
     return yield* Lives.last(kind, where, { answers: kind !== "expiring", deaths: found })
   }).pipe(Effect.scoped)
 
-/** The run that nobody kills, in another process, read here. */
+/** The same run without kills, in another process, read here. */
 const plain = (fresh: Fresh, kind: Story.Kind) => killed(fresh, kind, [{ at: Number.MAX_SAFE_INTEGER, when: "after" }])
 
 const name = (deaths: ReadonlyArray<Death>) => deaths.map(({ at, when }) => `${when} ${at}`).join(", ")
 
-/** Kills at the events that `points` chooses of a plain run's length, two runs at a time. */
+/** Kills at the events that `points` chooses from an undisturbed run's length, two runs at a time. */
 const everywhere = (fresh: Fresh, kind: Story.Kind, points: (length: number) => ReadonlyArray<ReadonlyArray<Death>>) =>
   Effect.gen(function* () {
     const whole = yield* plain(fresh, kind)
@@ -108,7 +106,7 @@ const expiredWhileDown = (fresh: Fresh) =>
     ]
   }).pipe(Effect.scoped)
 
-/** Each activity that really ran, with how often. */
+/** Each activity that really ran, with its count. */
 const twice = (where: Lives.Place) => {
   const { begun, requests } = Story.world(where.counter)
   const all = [...begun, ...requests.map(({ path, step }) => `${path} ${step}`)]

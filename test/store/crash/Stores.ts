@@ -1,6 +1,4 @@
-/**
- * The databases that runs are killed on: a SQLite file, or a Postgres database by its address.
- */
+/** The databases that runs are killed on: a SQLite file, or a Postgres database by its URL. */
 import type { JournalStore } from "@reins/runtime/journal"
 import { PostgresCluster } from "@reins/store/cluster"
 import { Postgres } from "@reins/store/postgres"
@@ -12,7 +10,7 @@ import { join } from "node:path"
 
 const isPostgres = (database: string) => database.startsWith("postgres:")
 
-/** A deployment of its own at each call. */
+/** A new deployment at each call. */
 export const layer = (database: string, carries: boolean, hibernateMs?: number): Layer.Layer<never> => {
   const options = { gatherMs: 0, carries, hibernateMs }
   return Layer.fresh(
@@ -31,7 +29,7 @@ export const journal = (database: string): Effect.Effect<JournalStore, never, Sc
     ? Effect.orDie(Postgres.journal({ url: Redacted.make(database) }))
     : Effect.orDie(Sqlite.journal({ filename: database }))
 
-/** A folder of its own, gone with the scope. */
+/** A new folder, deleted with the scope. */
 export const folder = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "reins-crash-"))),
   (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))

@@ -1,6 +1,6 @@
 /**
- * The run that is killed: a coordinator with two tools, a gated tool and a specialist, under a budget. What really happens is
- * counted in a file, so that it is seen across processes.
+ * The run to be killed: a coordinator with two tools, a gated tool and a specialist, under a budget. Real executions
+ * are counted in a file, which is shared across processes.
  */
 import { Agent, Budget, Model, type ModelRequest, Prices, Runtime, Specialist, ToolRun } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
@@ -8,7 +8,10 @@ import { Effect, Layer, Schema } from "effect"
 import { Tool, Toolkit } from "effect/ai"
 import { appendFileSync, existsSync, readFileSync } from "node:fs"
 
-/** How a story goes: to its end, into its budget, with a question that expires, or with tools that take a second. */
+/**
+ * The variant of a story: runs to its end, into its budget, with an approval that expires, or with tools that take a
+ * second.
+ */
 export type Kind = "plain" | "budget" | "expiring" | "slow"
 
 export const runId = "run"
@@ -22,7 +25,7 @@ const Pay = Tool.make("pay", { description: "Pays", ...shape, needsApproval: tru
 class Tools extends Toolkit.make(Dig, Fetch, Pay) {}
 class Few extends Toolkit.make(Dig, Fetch) {}
 
-/** What has really been begun so far. */
+/** What has really been started so far. */
 export interface World {
   readonly requests: Array<{ readonly path: string; readonly step: number }>
   readonly begun: Array<string>
@@ -39,14 +42,14 @@ export const world = (file: string): World => {
   }
 }
 
-/** The process that was last seen at work on a run. */
+/** The process that last worked on a run. */
 export const carrier = (file: string, run: string): number | undefined => {
   const lines = existsSync(file) ? readFileSync(file, "utf8").split("\n") : []
   const last = lines.findLast((line) => line.startsWith("by ") && line.endsWith(` ${run}`))
   return last === undefined ? undefined : Number(last.split(" ")[1])
 }
 
-/** Steps that were asked of a model, and calls that were begun, more than once. */
+/** Steps that were requested from a model, and calls that were started, more than once. */
 export const repeated = (file: string): ReadonlyArray<string> => {
   const lines = existsSync(file) ? readFileSync(file, "utf8").split("\n") : []
   const work = lines.filter((line) => line.startsWith("request ") || line.startsWith("tool "))
@@ -74,7 +77,7 @@ const reply = ({ metadata }: ModelRequest): ScriptedModel.Reply => {
   return ScriptedModel.words("All of it is done.")
 }
 
-/** The story's runtime, over whatever deployment is provided; `file` counts. */
+/** The story's runtime, over any deployment; `file` counts executions. */
 export const layer = (kind: Kind, file: string) => {
   const count = (line: string) => appendFileSync(file, `${line}\n`)
   const helper = Specialist.make("helper", { description: "Helps", instructions: "Be brief.", toolkit: Few })

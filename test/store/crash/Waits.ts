@@ -1,5 +1,6 @@
 /**
- * Many runs that wait again and again, answered at once, late, and while they are being let go from memory: none may stall.
+ * Many runs that wait repeatedly, answered at once, late, and while they are being unloaded from memory: none may
+ * stall.
  */
 import { Agent, Decision, Model, Runtime } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
@@ -10,7 +11,7 @@ const Ask = Tool.make("ask", { parameters: Schema.Struct({}), success: Schema.St
 class Tools extends Toolkit.make(Ask) {}
 const desk = Agent.make("desk", { instructions: "Ask.", toolkit: Tools })
 
-/** How long a run may wait before it is let go, in milliseconds: about as long as an answer takes. */
+/** How long a run may wait before it is unloaded, in milliseconds: about as long as an answer takes. */
 export const hibernateMs = 40
 
 const runtime = (deployment: Layer.Layer<never>) =>
@@ -44,7 +45,7 @@ export const none = (count: number, deployment: Effect.Effect<Layer.Layer<never>
           yield* Stream.runForEach(watch(runId), ({ event }) =>
             event.type === "approval-required"
               ? Effect.andThen(
-                  // At once, or about when it is let go.
+                  // At once, or about when it is unloaded.
                   Effect.sleep((index + waits++) % 3 === 0 ? 0 : 20 + ((index * 7 + waits * 13) % 60)),
                   Effect.orDie(respondToApproval(event.data.id, Decision.approve()))
                 )

@@ -1,6 +1,6 @@
 /**
- * `pnpm crash memory|sqlite|postgres|cluster [NAME]`: kills runs and sees whether they keep their promises. A row a scenario; closes with how many
- * passed and failed.
+ * `npm run crash -- memory|sqlite|postgres|cluster [NAME]`: kills runs and checks their promises. One row per scenario;
+ * the last line counts passed and failed ones.
  */
 import { Effect, Redacted, References, type Scope } from "effect"
 import * as Clustered from "./Clustered.ts"
@@ -18,7 +18,7 @@ const waits = (count: number, fresh: Effect.Effect<string, never, Scope.Scope>) 
     Effect.map(fresh, (database) => Stores.layer(database, true, Waits.hibernateMs))
   )
 
-/** The scenarios of each store; its server, where it needs one, lives as long as the scope. */
+/** The scenarios of each store; its server, if any, lives as long as the scope. */
 const stores: {
   readonly [store: string]: Effect.Effect<ReadonlyArray<Scenarios.Scenario>, unknown, Scope.Scope>
 } = {

@@ -36,7 +36,7 @@ const files = Effect.map(
   (path) => ({ here: join(path, "here.db"), there: join(path, "there.db") })
 )
 
-/** A thread with a run that has ended and one that waits for a person. */
+/** A thread with one run that has ended and one that waits for a person. */
 const filled = (filename: string) =>
   Effect.gen(function* () {
     const { complete, start, watch } = yield* Runtime
@@ -157,7 +157,7 @@ describe("a run that ended long ago", () => {
   )
 })
 
-/** A model that says one word a turn of the clock, each a commit of its own. */
+/** A model that streams one word per turn of the clock, each a commit of its own. */
 const slow = (words: number) =>
   Model.of({
     provider: "scripted",
@@ -214,7 +214,7 @@ describe("streamed text", () => {
         while ((yield* rows(here, textRows)) > 1) yield* Effect.sleep(5)
         return live.map((envelope) => JSON.stringify(envelope))
       }).pipe(Effect.provide(streaming(here)))
-      // As a version left it that did not know of packing.
+      // As a version without packing left it.
       const loose = new DatabaseSync(here)
       loose.exec('DELETE FROM reins_events WHERE event LIKE \'{"type":"text"%\'')
       const insert = loose.prepare(

@@ -21,7 +21,7 @@ const refused = (filename: string) =>
     Effect.map((error: SqliteUnusable) => ({ reason: error.reason, message: error.message }))
   )
 
-/** What a tool of the database's own would do to it. */
+/** What an external database tool would do to it. */
 const alter = (filename: string, ...statements: ReadonlyArray<string>) =>
   Effect.sync(() => {
     const database = new DatabaseSync(filename)
@@ -31,7 +31,7 @@ const alter = (filename: string, ...statements: ReadonlyArray<string>) =>
 
 const desk = Agent.make("desk", { instructions: "Answer.", toolkit: Toolkit.empty })
 
-/** A runtime over the file, whose model answers everything alike. */
+/** A runtime over the file, whose model gives the same answer to everything. */
 const runtime = (filename: string) =>
   Runtime.layer({ agents: [desk] }).pipe(
     Layer.provide([

@@ -1,4 +1,4 @@
-/** Commits that share a transaction: each is still all or nothing, and one's fault is no other's. */
+/** Commits that share a transaction: each is still all or nothing, and an invalid one does not affect the others. */
 import { assert, describe, it } from "@effect/vitest"
 import type { Envelope } from "@reins/protocol"
 import { Sqlite } from "@reins/store/sqlite"
@@ -16,7 +16,7 @@ const text = (runId: string, seq: number): Envelope.Envelope => ({
   event: { type: "text", text: `${seq}` }
 })
 
-/** Runs of these ids, each with the epoch that its owner has. */
+/** Runs with these ids, each with its owner's epoch. */
 const begun = (ids: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const filename = join(yield* Stores.folder, "runs.db")
