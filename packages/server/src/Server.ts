@@ -57,6 +57,7 @@ const servingOf = Effect.fnUntraced(function* (runtime: RuntimeShape, options: S
     watchers: new Watchers(),
     starting: new Map(),
     onDisconnect: options.onDisconnect ?? "keep",
+    onBusy: options.onBusy,
     bell,
     fork: (effect) => Effect.asVoid(FiberSet.run(fibers, effect))
   }

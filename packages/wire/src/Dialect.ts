@@ -97,7 +97,15 @@ export interface Dialect {
   readonly keepAlive?: Frame
   /** A refusal in the dialect's own error format. */
   readonly encodeError: (refusal: Refusal) => Reply
+  /** What the protocol's own clients expect of a query on a thread with an active run. Absent: `reject`. A server may override it. */
+  readonly onBusy?: OnBusy
 }
+
+/**
+ * What a query does while its thread has an active run, also one that waits for a person: it is refused, it waits until that run has
+ * ended, or it cancels that run and starts then.
+ */
+export type OnBusy = "reject" | "queue" | "cancel-previous"
 
 /** The parameters of `path` when it matches `pattern`; otherwise `undefined`. */
 const fit = (pattern: string, path: string): { readonly [name: string]: string } | undefined => {

@@ -121,7 +121,7 @@ const admit = Effect.fnUntraced(function* (
 
 const enter = Effect.fnUntraced(function* (
   { bounds, serving }: RequestPipeline,
-  { anyAgent = false, dialect }: Mount,
+  { anyAgent = false, dialect, onBusy }: Mount,
   { params, principal, query, route }: Admitted,
   request: Request,
   headers: Response.Headers
@@ -136,7 +136,8 @@ const enter = Effect.fnUntraced(function* (
   const exchange = yield* Effect.suspend(() => Effect.fromResult(route.decode(asked)))
   yield* IdText.check(exchange.command)
   const isWatched = exchange.answer._tag !== "Facts"
-  const outcome = yield* Commands.carry(serving, principal, exchange.command, { isWatched, anyAgent })
+  const manner = { isWatched, anyAgent, onBusy: onBusy ?? serving.onBusy ?? dialect.onBusy ?? "reject" }
+  const outcome = yield* Commands.carry(serving, principal, exchange.command, manner)
   return yield* respond(serving, dialect.keepAlive, exchange.answer, outcome, headers)
 })
 

@@ -12,11 +12,13 @@ import type * as Duration from "effect/Duration"
  * **Details**
  * - `path`: its base path, such as `/openai/v1`. Absent: `/` and the dialect's name.
  * - `anyAgent`: an unknown agent name selects the default agent. For protocols whose clients must name a model.
+ * - `onBusy`: what a query does while its thread has an active run. Absent: the server's `onBusy`, then the dialect's own.
  */
 export interface Mount {
   readonly dialect: Dialect.Dialect
   readonly path?: `/${string}` | undefined
   readonly anyAgent?: boolean | undefined
+  readonly onBusy?: Dialect.OnBusy | undefined
 }
 
 /**
@@ -50,6 +52,11 @@ export interface Limits {
 export type OnDisconnect = "keep" | "cancel" | { readonly cancelAfter: Duration.Input }
 
 export interface ServerOptions {
+  /**
+   * What a query does while its thread has an active run, in every dialect whose mount does not say otherwise. Absent: what the clients
+   * of each dialect expect; `reject` for the native one.
+   */
+  readonly onBusy?: Dialect.OnBusy | undefined
   /** The dialects besides the native one. Absent: none. */
   readonly dialects?: ReadonlyArray<Mount> | undefined
   /** A prefix for every path, when the server is part of a larger one: `/ai`. Absent: none. */

@@ -1,6 +1,6 @@
 /** Executes commands of every dialect: maps what a client asks for to calls of the runtime. */
 import type { Refusal } from "@reins/wire"
-import type { Command } from "@reins/wire"
+import type { Command, Dialect } from "@reins/wire"
 import * as Effect from "effect/Effect"
 import type { Principal } from "../access/Principal.ts"
 import * as ThreadName from "../thread/ThreadName.ts"
@@ -13,21 +13,22 @@ import type { ServerContext } from "./ServerContext.ts"
 import * as RunStart from "./RunStart.ts"
 import * as Threads from "./Threads.ts"
 
-/** `isWatched`: the request's answer shows the run. `anyAgent`: as `Mount.anyAgent`. */
+/** `isWatched`: the request's answer shows the run. `anyAgent` and `onBusy`: as in `Mount`. */
 export interface Manner {
   readonly isWatched: boolean
   readonly anyAgent: boolean
+  readonly onBusy: Dialect.OnBusy
 }
 
 export const carry = (
   serving: ServerContext,
   principal: Principal,
   command: Command.Command,
-  { anyAgent, isWatched }: Manner
+  { anyAgent, isWatched, onBusy }: Manner
 ): Effect.Effect<Outcome.Outcome, Refusal.Refusal> => {
   switch (command._tag) {
     case "StartQuery":
-      return accepted(command.detached, RunStart.query(serving, principal, command, anyAgent))
+      return accepted(command.detached, RunStart.query(serving, principal, command, { anyAgent, onBusy }))
     case "Answer":
       return accepted(
         command.detached,

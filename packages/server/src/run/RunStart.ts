@@ -6,7 +6,7 @@ import { QueryRejections } from "@reins/protocol"
 import type { Decision, QueryRejected } from "@reins/protocol"
 import type { RunHandle } from "@reins/runtime"
 import { Cursor, Refusal } from "@reins/wire"
-import type { Command } from "@reins/wire"
+import type { Command, Dialect } from "@reins/wire"
 import { sha256 } from "@noble/hashes/sha2.js"
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js"
 import * as Clock from "effect/Clock"
@@ -26,41 +26,59 @@ import * as StreamResponse from "./StreamResponse.ts"
 import * as Toolset from "./Toolset.ts"
 
 const manyRuns = Refusal.make("rate-limited", "TooManyRuns", "Too many concurrent runs. Wait until one has ended", 1)
+const disconnected = Refusal.make(
+  "unavailable",
+  "StartInterrupted",
+  "The client that sent this request first has disconnected while it waited. Send the request again",
+  1
+)
 const otherPlace = Refusal.make(
   "conflict",
   "RequestIdTaken",
   "The request id was already used in another thread. Use a new one"
 )
 
+/** As in `Mount`. */
+export interface Manner {
+  readonly anyAgent: boolean
+  readonly onBusy: Dialect.OnBusy
+}
+
+type Restore = <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
+
+/** Starts a run in an uninterruptible region; `restore` makes a wait in it interruptible. */
+type Start = (restore: Restore) => Effect.Effect<Outcome.Watching, Refusal.Refusal>
+
 /**
  * Executes a query. Refusals name threads and runs by the client's ids.
  *
  * **Details**
  * - Starting is uninterruptible: once it has begun, either the run is stored, counted and attended to, or its slot is
- *   released. If the client disconnects meanwhile, `onDisconnect` decides about the run.
+ *   released. If the client disconnects meanwhile, `onDisconnect` decides about the run. Waiting for a thread with an active run
+ *   ends when the client disconnects.
  * - A repeated `requestId` joins the run that it started, even while that run is still being started.
  */
 export const query = Effect.fnUntraced(function* (
   serving: ServerContext,
   principal: Principal,
   asked: Command.StartQuery,
-  anyAgent: boolean
+  manner: Manner
 ) {
   const named = yield* threadOf(serving, principal, asked)
   const { requestId } = asked
   const runId = requestId === undefined ? serving.newId("run") : ownRunId(principal.tenant, named ?? "", requestId)
-  const start = begin(serving, principal, { asked, anyAgent, named, runId })
+  const start: Start = (restore) => begin(serving, principal, { ...manner, asked, named, runId, restore })
   return yield* requestId === undefined ? whole(start, serving, asked) : once(serving, runId, start, asked)
 })
 
 /** Starts uninterruptibly. A run whose client has disconnected meanwhile is abandoned. */
 const whole = (
-  start: Effect.Effect<Outcome.Watching, Refusal.Refusal>,
+  start: Start,
   serving: ServerContext,
   { detached }: Command.StartQuery
 ): Effect.Effect<Outcome.Watching, Refusal.Refusal> =>
   Effect.uninterruptibleMask((restore) =>
-    Effect.tap(start, ({ feed: { runId } }) =>
+    Effect.tap(start(restore), ({ feed: { runId } }) =>
       detached === true
         ? Effect.void
         : Effect.onInterrupt(restore(Effect.void), () => StreamResponse.abandon(serving, runId))
@@ -73,7 +91,7 @@ const whole = (
 const once = (
   serving: ServerContext,
   runId: string,
-  start: Effect.Effect<Outcome.Watching, Refusal.Refusal>,
+  start: Start,
   asked: Command.StartQuery
 ): Effect.Effect<Outcome.Watching, Refusal.Refusal> =>
   Effect.suspend(() => {
@@ -82,23 +100,26 @@ const once = (
     if (underWay !== undefined) return Deferred.await(underWay)
     const done = Deferred.makeUnsafe<Outcome.Watching, Refusal.Refusal>()
     starting.set(runId, done)
-    const settled = Effect.onExit(start, (exit) => {
-      starting.delete(runId)
-      return Deferred.done(done, exit)
-    })
+    const settled: Start = (restore) =>
+      Effect.onExit(start(restore), (exit) => {
+        starting.delete(runId)
+        const left = Exit.isFailure(exit) && Exit.hasInterrupts(exit)
+        return left ? Deferred.fail(done, disconnected) : Deferred.done(done, exit)
+      })
     return whole(settled, serving, asked)
   })
 
 /** A query before its run exists. `named`: the thread that the client names. */
-interface Query {
+interface Query extends Manner {
   readonly asked: Command.StartQuery
-  readonly anyAgent: boolean
+  /** Makes a wait interruptible. */
+  readonly restore: Restore
   readonly named: string | undefined
   readonly runId: string
 }
 
 const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Principal, query: Query) {
-  const { anyAgent, asked, named, runId } = query
+  const { anyAgent, asked, named, onBusy, restore, runId } = query
   const { naming, runtime } = serving
   const { tenant } = principal
   const isThere = named !== undefined && (yield* Lookup.hasThread(serving, principal, named))
@@ -118,12 +139,14 @@ const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Pr
       runId,
       threadId: naming.inner(tenant, threadId),
       resourceId: tenant,
+      onBusy,
       ...(asked.seed === undefined || isThere ? {} : { history: asked.seed }),
       ...(name === undefined ? {} : { agent: name }),
       ...(settings === undefined ? {} : { tools: Toolset.of(serving.agents, agent, settings) })
     })
   if (!serving.allowance.takeRun(tenant)) return yield* Effect.fail(manyRuns)
-  const handle = yield* start(agent).pipe(
+  // The runtime itself starts uninterruptibly; only waiting for the thread can be interrupted.
+  const handle = yield* (onBusy === "reject" ? start(agent) : restore(start(agent))).pipe(
     anyAgent ? Effect.catchReason("QueryRejected", "UnknownAgent", () => start(undefined)) : (same) => same,
     Effect.onExit((exit) =>
       Exit.isSuccess(exit) ? Effect.void : Effect.sync(() => serving.allowance.leaveRun(tenant))

@@ -3,7 +3,7 @@
  * independently of requests.
  */
 import type { Agent, RuntimeShape } from "@reins/runtime"
-import type { Refusal } from "@reins/wire"
+import type { Dialect, Refusal } from "@reins/wire"
 import type * as Deferred from "effect/Deferred"
 import type * as Effect from "effect/Effect"
 import type { Allowance } from "../access/Allowance.ts"
@@ -27,6 +27,8 @@ export interface ServerContext {
   /** Starts in progress of runs that may be requested twice, by run id. */
   readonly starting: Map<string, Deferred.Deferred<Watching, Refusal.Refusal>>
   readonly onDisconnect: OnDisconnect
+  /** As `ServerOptions.onBusy`. */
+  readonly onBusy: Dialect.OnBusy | undefined
   /** Closed when the server is about to close: streams end, new requests are refused. */
   readonly bell: Bell
   /** Runs an effect for as long as the server lives. */

@@ -11,6 +11,8 @@ export const dialect: Dialect = {
   title: "AG-UI 1.0",
   routes,
   open: () => Encoder.open(),
+  // A new run input on a thread replaces what was open there.
+  onBusy: "cancel-previous",
   encodeError: ({ code, message, retryAfterSeconds, status }) => ({
     status,
     body: { error: { code, message } },

@@ -11,6 +11,8 @@ export const dialect: Dialect = {
   title: "AI SDK 7",
   routes,
   open: Encoder.open,
+  // `useChat` lets a person write on while a question is open: what they write is answered, and the open question is not.
+  onBusy: "cancel-previous",
   // The client shows the body of a refused request unchanged.
   encodeError: ({ message, status }) => ({ status, text: message })
 }
