@@ -40,9 +40,28 @@ describe("a grant", () => {
   it("ends with its expiry, its uses and its money", () => {
     assert.isTrue(Grant.covers({ ...grant, expiresAt: 10 }, claim, 9))
     assert.isFalse(Grant.covers({ ...grant, expiresAt: 10 }, claim, 10))
-    assert.isFalse(Grant.covers(Grant.used({ ...grant, usesLeft: 1 }), claim, 0))
-    assert.isFalse(Grant.covers(Grant.spent({ ...grant, nanoUsdLeft: 5 }, 9), claim, 0))
-    assert.isTrue(Grant.covers(Grant.spent({ ...grant, nanoUsdLeft: 5 }, 4), claim, 0))
+    assert.isFalse(Grant.covers(Grant.claimed({ ...grant, usesLeft: 1 }, claim).grant, claim, 0))
+    const spent = (nanoUsd: number) => Grant.settled({ ...grant, nanoUsdLeft: 5 }, undefined, nanoUsd).grant
+    assert.isFalse(Grant.covers(spent(9), claim, 0))
+    assert.isTrue(Grant.covers(spent(4), claim, 0))
+  })
+
+  it("holds for a call what it may cost, or all that is left where nobody knows", () => {
+    const limited = { ...grant, nanoUsdLeft: 5 }
+    const taken = Grant.claimed(limited, { ...claim, nanoUsd: 2 })
+    assert.deepInclude(taken.grant, { nanoUsdLeft: 3, nanoUsdHeld: 2 })
+    assert.isFalse(Grant.covers(taken.grant, { ...claim, nanoUsd: 4 }, 0))
+    const all = Grant.claimed(taken.grant, claim)
+    assert.deepInclude(all.grant, { nanoUsdLeft: 0, nanoUsdHeld: 5 })
+    assert.isFalse(Grant.covers(all.grant, claim, 0) || Grant.isUsedUp(all.grant))
+  })
+
+  it("takes back once what a call has not cost, and all that it has cost", () => {
+    const taken = Grant.claimed({ ...grant, nanoUsdLeft: 5 }, claim)
+    const settled = Grant.settled(taken.grant, taken.claim, 2)
+    assert.deepInclude(settled.grant, { nanoUsdLeft: 3, nanoUsdHeld: 0 })
+    assert.deepInclude(Grant.settled(settled.grant, settled.claim, 1).grant, { nanoUsdLeft: 2, nanoUsdHeld: 0 })
+    assert.isTrue(Grant.isUsedUp(Grant.settled(taken.grant, taken.claim, 9).grant))
   })
 
   it("matches arguments by the members that its matcher names, at any depth", () => {

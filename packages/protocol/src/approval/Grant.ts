@@ -7,6 +7,7 @@
 import * as Schema from "effect/Schema"
 import { AgentPath, isWithin } from "../AgentPath.ts"
 import { Json } from "../Json.ts"
+import * as Count from "../money/Count.ts"
 
 const GrantStruct = Schema.Struct({
   id: Schema.String,
@@ -20,6 +21,7 @@ const GrantStruct = Schema.Struct({
   matcher: Schema.optionalKey(Json),
   usesLeft: Schema.optionalKey(Schema.Natural),
   nanoUsdLeft: Schema.optionalKey(Schema.Natural),
+  nanoUsdHeld: Schema.optionalKey(Schema.Natural),
   expiresAt: Schema.optionalKey(Schema.Natural),
   by: Schema.optionalKey(Schema.String),
   grantedAt: Schema.Natural
@@ -32,6 +34,7 @@ const GrantStruct = Schema.Struct({
  * - `toolHash`: hash of the tool's name, description and parameters at the time of the decision.
  * - `matcher`: arguments must contain it (objects by the members it names, at any depth; all else equal). Absent: any.
  * - `usesLeft`, `nanoUsdLeft`: how many further calls are allowed, and what they may cost. Absent: no limit.
+ * - `nanoUsdHeld`: reserved for calls that run now, and not in `nanoUsdLeft`; of a claim, what the grant holds for its call.
  * - `expiresAt`, `grantedAt`: epoch milliseconds.
  */
 export interface Grant extends Schema.Schema.Type<typeof GrantStruct> {}
@@ -46,6 +49,8 @@ export interface Claim {
   readonly toolName: string
   readonly toolHash: string
   readonly args: Json
+  /** The most that it may cost, in nano-dollars. Absent: unknown, so that it holds all that a grant has left. */
+  readonly nanoUsd?: number | undefined
 }
 
 /** Whether the call may run on the grant, at `now`. */
@@ -57,6 +62,7 @@ export const covers = (grant: Grant, claim: Claim, now: number): boolean =>
   (grant.expiresAt === undefined || now < grant.expiresAt) &&
   grant.usesLeft !== 0 &&
   grant.nanoUsdLeft !== 0 &&
+  (claim.nanoUsd === undefined || grant.nanoUsdLeft === undefined || claim.nanoUsd <= grant.nanoUsdLeft) &&
   (grant.matcher === undefined || contains(claim.args, grant.matcher))
 
 const reaches = (grant: Grant, claim: Claim): boolean => {
@@ -96,10 +102,39 @@ export const contains = (value: Json, pattern: Json): boolean => {
   return value === pattern
 }
 
-/** The grant after one more call. */
-export const used = (grant: Grant): Grant =>
-  grant.usesLeft === undefined ? grant : { ...grant, usesLeft: Math.max(0, grant.usesLeft - 1) }
+/** What is left of a grant when a call runs on it that it covers, and the claim that is kept of the call. */
+export const claimed = (grant: Grant, claim: Claim): { readonly grant: Grant; readonly claim: Grant } => {
+  const uses = grant.usesLeft === undefined ? {} : { usesLeft: Math.max(0, grant.usesLeft - 1) }
+  if (grant.nanoUsdLeft === undefined) return { grant: { ...grant, ...uses }, claim: grant }
+  const held = Math.min(claim.nanoUsd ?? grant.nanoUsdLeft, grant.nanoUsdLeft)
+  const money = { nanoUsdLeft: grant.nanoUsdLeft - held, nanoUsdHeld: Count.add(grant.nanoUsdHeld ?? 0, held) }
+  return { grant: { ...grant, ...uses, ...money }, claim: { ...grant, nanoUsdHeld: held } }
+}
 
-/** The grant after a call on it has reported what it cost. */
-export const spent = (grant: Grant, nanoUsd: number): Grant =>
-  grant.nanoUsdLeft === undefined ? grant : { ...grant, nanoUsdLeft: Math.max(0, grant.nanoUsdLeft - nanoUsd) }
+/**
+ * The grant, and the claim on it, when the call has come to its end and has cost so much. A claim gives back once: settled again, after
+ * a process has died, it only takes what the call has cost again.
+ */
+export const settled = (
+  grant: Grant,
+  claim: Grant | undefined,
+  nanoUsd: number
+): { readonly grant: Grant; readonly claim: Grant | undefined } => {
+  const held = claim?.nanoUsdHeld ?? 0
+  const left = grant.nanoUsdLeft
+  return {
+    grant:
+      left === undefined
+        ? grant
+        : {
+            ...grant,
+            nanoUsdLeft: Math.max(0, Count.add(left, held) - nanoUsd),
+            nanoUsdHeld: Math.max(0, (grant.nanoUsdHeld ?? 0) - held)
+          },
+    claim: claim === undefined ? undefined : { ...claim, nanoUsdHeld: 0 }
+  }
+}
+
+/** Whether nobody can use the grant any more, and no call runs on it that may give something back. */
+export const isUsedUp = ({ nanoUsdHeld = 0, nanoUsdLeft, usesLeft }: Grant): boolean =>
+  usesLeft === 0 || (nanoUsdLeft === 0 && nanoUsdHeld === 0)

@@ -194,6 +194,15 @@ export const weightiest = (found: ReadonlyArray<Refusal>): Refusal | undefined =
 export const check = (node: Node, amount: Amount, elapsedMs: number): Refusal | undefined =>
   node.counted ? weightiest(refusals(node, amount, elapsedMs)) : undefined
 
+/** The refusal of a limit on money that is spent already, whatever is asked for; of several that of the node nearest to the root. */
+export const moneyRefusal = (chain: Chain): Refusal | undefined => {
+  const spent = chain.findLast(({ max, used }) => used.nanoUsd >= max.nanoUsd)
+  if (spent === undefined) return undefined
+  const { max, path, prefix, used } = spent
+  const limit = `${prefix}maxCostUsd`
+  return { limit, max: Money.toUsd(max.nanoUsd), used: Money.toUsd(used.nanoUsd), path, heldByOthers: false }
+}
+
 /**
  * Whether a specialist may be at `depth` (the length of its path), below the chain's nearest agent. Each node's
  * `maxDepth` counts from the node. Where several nodes refuse, the result is the refusal nearest to the root.

@@ -150,6 +150,7 @@ const addTool = (sum: Sum, entry: ToolEntry): void => {
   sum.calls += 1
   sum.attempts += entry.attempts
   if (entry.costNanoUsd !== undefined) sum.costNanoUsd = Count.add(sum.costNanoUsd, entry.costNanoUsd)
+  sum.overrun ||= entry.overrun === true
 }
 
 /** The finished row: `costUsd` only where everything in it is priced. */

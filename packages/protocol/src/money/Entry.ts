@@ -112,6 +112,7 @@ const ToolStruct = Schema.Struct({
   costNanoUsd: Schema.optionalKey(Schema.Natural),
   status: Schema.optionalKey(Schema.Literals(["failed", "denied", "cancelled"])),
   abandoned: Schema.optionalKey(Schema.Boolean),
+  overrun: Schema.optionalKey(Schema.Boolean),
   startedAt: Schema.Natural,
   endedAt: Schema.Natural,
   attempts: Schema.Natural
@@ -119,7 +120,8 @@ const ToolStruct = Schema.Struct({
 
 /**
  * A tool call that ran. `costNanoUsd` is the cost that the tool reported; absent: none. `attempts` is how often the
- * handler was started. `abandoned` is true where it did not end in time and was abandoned.
+ * handler was started. `abandoned` is true where it did not end in time and was abandoned. `overrun` is true where it
+ * reported more than was reserved for it, or, with nothing reserved, more than a limit on money had left.
  */
 export interface ToolEntry extends Schema.Schema.Type<typeof ToolStruct> {}
 
@@ -231,7 +233,7 @@ export const model = (row: Given<Omit<ModelEntry, "kind">>): ModelEntry => {
 
 /** A tool call's row. */
 export const tool = (row: Given<Omit<ToolEntry, "kind">>): ToolEntry => {
-  const { abandoned, attempts, callId, costNanoUsd, endedAt, path, startedAt, status, toolName } = row
+  const { abandoned, attempts, callId, costNanoUsd, endedAt, overrun, path, startedAt, status, toolName } = row
   const kind = "tool"
   if (costNanoUsd === undefined && status === undefined && abandoned === undefined) {
     return { kind, path, callId, toolName, startedAt, endedAt, attempts }
@@ -244,6 +246,7 @@ export const tool = (row: Given<Omit<ToolEntry, "kind">>): ToolEntry => {
     ...(costNanoUsd === undefined ? {} : { costNanoUsd }),
     ...(status === undefined ? {} : { status }),
     ...(abandoned === undefined ? {} : { abandoned }),
+    ...(overrun === undefined ? {} : { overrun }),
     startedAt,
     endedAt,
     attempts

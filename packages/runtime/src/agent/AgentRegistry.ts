@@ -10,6 +10,7 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Tool from "effect/ai/Tool"
 import type * as Toolkit from "effect/ai/Toolkit"
@@ -39,6 +40,8 @@ export interface Callable {
   readonly accept?: ((result: Json) => Effect.Effect<unknown, string>) | undefined
   /** Absent on client tools. */
   readonly invoke: Invocation.Invoke | undefined
+  /** The most that a call with these decoded arguments may cost; absent where the tool does not say. */
+  readonly maxCost: ((args: unknown) => ToolSettings.Most) | undefined
   readonly timeoutMs: number | undefined
   readonly retries: number
   readonly concurrency: number | undefined
@@ -239,6 +242,13 @@ const callable = Effect.fnUntraced(function* (
   const what = `the parameters of tool ${JSON.stringify(tool.name)}`
   const written = yield* jsonSchema(definition.name, what, () => Tool.getJsonSchema(tool))
   const description = Tool.getDescription(tool)
+  const most = Context.get(tool.annotations, ToolSettings.MaxCostUsd)
+  const maxCost = most === undefined ? undefined : ToolSettings.mostCost(most)
+  if (maxCost !== undefined && Result.isFailure(maxCost)) {
+    return yield* refuse(
+      `the tool ${JSON.stringify(tool.name)} of agent ${JSON.stringify(definition.name)}: ${maxCost.failure.message}`
+    )
+  }
   const offered: ToolDefinition = {
     name: tool.name,
     description,
@@ -259,6 +269,7 @@ const callable = Effect.fnUntraced(function* (
     decode: Invocation.decoder(tool, capture.services),
     accept: execution === "client" ? Invocation.acceptor(tool, capture.services) : undefined,
     invoke,
+    maxCost: maxCost?.success,
     timeoutMs: timeout === undefined ? undefined : Duration.toMillis(Duration.fromInputUnsafe(timeout)),
     retries: Context.get(tool.annotations, ToolSettings.Retries),
     concurrency: Context.get(tool.annotations, ToolSettings.Concurrency),

@@ -92,6 +92,7 @@ const brought = ({ description, name: called, parameters }: ClientTool): Callabl
     hash: sha256Hex(JSON.stringify([called, description, parameters])),
     decode: Arguments.checked(JsonSchema.checker(parameters)),
     invoke: undefined,
+    maxCost: undefined,
     timeoutMs: undefined,
     retries: 0,
     concurrency: undefined,

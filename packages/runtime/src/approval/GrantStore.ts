@@ -9,10 +9,13 @@ import type * as Effect from "effect/Effect"
 export interface GrantStore {
   /** Keeps a grant, unless one of its id is there. */
   readonly add: (grant: Grant.Grant) => Effect.Effect<void>
-  /** Takes a use for the call named `key` from a grant that covers it, the oldest first; `undefined` where there is none. */
+  /**
+   * Takes a use for the call named `key` from a grant that covers it, the oldest first; `undefined` where there is none. A grant that
+   * limits money holds for the call what it may cost at the most, or all that is left: `nanoUsdHeld` of the answer.
+   */
   readonly claim: (key: string, claim: Grant.Claim, now: number) => Effect.Effect<Grant.Grant | undefined>
-  /** Takes what a call on a grant has cost. */
-  readonly spend: (id: string, nanoUsd: number) => Effect.Effect<void>
+  /** Takes what the call named `key` has cost on the grant `id`, and gives back, once, what the grant still held for it. */
+  readonly settle: (key: string, id: string, nanoUsd: number) => Effect.Effect<void>
   /** A tenant's grants that are not used up, oldest first; expired ones too, until they are revoked. */
   readonly list: (resourceId: string) => Effect.Effect<ReadonlyArray<Grant.Grant>>
   /** Takes a grant back. False when there is none. */

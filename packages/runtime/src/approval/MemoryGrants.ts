@@ -24,25 +24,33 @@ export class MemoryGrants implements GrantStore {
       if (before !== undefined && Grant.covers(before, claim, before.grantedAt)) return before
       for (const grant of this.grants.values()) {
         if (!Grant.covers(grant, claim, now)) continue
-        this.grants.set(grant.id, Grant.used(grant))
+        const taken = Grant.claimed(grant, claim)
+        this.grants.set(grant.id, taken.grant)
         const claims = this.claims.get(claim.runId) ?? new Map<string, Grant.Grant>()
-        this.claims.set(claim.runId, claims.set(key, grant))
-        return grant
+        this.claims.set(claim.runId, claims.set(key, taken.claim))
+        return taken.claim
       }
       return undefined
     })
 
-  readonly spend = (id: string, nanoUsd: number): Effect.Effect<void> =>
+  readonly settle = (key: string, id: string, nanoUsd: number): Effect.Effect<void> =>
     Effect.sync(() => {
       const grant = this.grants.get(id)
-      if (grant !== undefined) this.grants.set(id, Grant.spent(grant, nanoUsd))
+      if (grant === undefined) return
+      for (const claims of this.claims.values()) {
+        const claim = claims.get(key)
+        if (claim?.id !== id) continue
+        const settled = Grant.settled(grant, claim, nanoUsd)
+        this.grants.set(id, settled.grant)
+        if (settled.claim !== undefined) claims.set(key, settled.claim)
+        return
+      }
+      this.grants.set(id, Grant.settled(grant, undefined, nanoUsd).grant)
     })
 
   readonly list = (resourceId: string): Effect.Effect<ReadonlyArray<Grant.Grant>> =>
     Effect.sync(() =>
-      Array.from(this.grants.values()).filter(
-        (grant) => grant.resourceId === resourceId && grant.usesLeft !== 0 && grant.nanoUsdLeft !== 0
-      )
+      Array.from(this.grants.values()).filter((grant) => grant.resourceId === resourceId && !Grant.isUsedUp(grant))
     )
 
   readonly revoke = (id: string): Effect.Effect<boolean> => Effect.sync(() => this.grants.delete(id))

@@ -10,24 +10,30 @@ export interface Permit {
   /** The arguments it may run with: the model's, or those a person put in their place. */
   readonly args: Json
   /** The grant it runs on, where it did not need to be asked about. */
-  readonly grantId: string | undefined
+  readonly grant: GrantUse | undefined
+}
+
+/** A use of a grant. `isMetered`: the grant limits what its calls may cost, and holds money for this one. */
+export interface GrantUse {
+  readonly id: string
+  readonly isMetered: boolean
 }
 
 class Issued implements Permit {
   readonly call: Message.CallPart
   readonly args: Json
-  readonly grantId: string | undefined
+  readonly grant: GrantUse | undefined
 
-  constructor(call: Message.CallPart, args: Json, grantId: string | undefined) {
+  constructor(call: Message.CallPart, args: Json, grant: GrantUse | undefined) {
     this.call = call
     this.args = args
-    this.grantId = grantId
+    this.grant = grant
   }
 }
 
 /** For `Gate` alone. */
-export const issue = (call: Message.CallPart, args: Json, grantId: string | undefined): Permit =>
-  new Issued(call, args, grantId)
+export const issue = (call: Message.CallPart, args: Json, grant: GrantUse | undefined): Permit =>
+  new Issued(call, args, grant)
 
 /** True only for what `issue` made. */
 export const isGenuine = (permit: Permit): boolean => permit instanceof Issued

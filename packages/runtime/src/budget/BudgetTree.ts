@@ -20,6 +20,8 @@ interface Branch {
   readonly metered: boolean
   /** Some node from here to the root warns before its limits. */
   readonly warns: boolean
+  /** Some node from here to the root limits money. */
+  readonly priced: boolean
   /** Some node from here to the root limits time. */
   readonly timed: boolean
 }
@@ -78,6 +80,11 @@ export class BudgetTree {
   /** True where something from `path` up to the root limits tokens or money, so that what a step may use matters before it begins. */
   isMetered(path: AgentPath.AgentPath): boolean {
     return this.branch(path).metered
+  }
+
+  /** True where something from `path` up to the root limits money. */
+  isPriced(path: AgentPath.AgentPath): boolean {
+    return this.branch(path).priced
   }
 
   /** True where something from `path` up to the root limits time. */
@@ -168,6 +175,19 @@ export class BudgetTree {
     return Result.isFailure(refused) ? this.asWritten(refused.failure) : undefined
   }
 
+  /** The refusal of a limit on money that is spent, of the node nearest to the root. What others hold is not spent. */
+  spentRefusal(path: AgentPath.AgentPath): Budget.Refusal | undefined {
+    const branch = this.branch(path)
+    const refusal = branch.priced ? Budget.moneyRefusal(chain(branch)) : undefined
+    return refusal === undefined ? undefined : this.asWritten(refusal)
+  }
+
+  /** The money that nobody has spent or holds, in nano-dollars; `Infinity` where nothing limits it. */
+  moneyLeft(path: AgentPath.AgentPath): number {
+    const branch = this.branch(path)
+    return branch.priced ? Budget.remaining(chain(branch)).nanoUsd : Number.POSITIVE_INFINITY
+  }
+
   /** The refusal of the limit on time, where it is over. */
   overtime(path: AgentPath.AgentPath, elapsedMs: number): Budget.Refusal | undefined {
     return this.refusal(path, {}, elapsedMs)
@@ -246,6 +266,7 @@ const branchOf = (node: Budget.Node, above: Branch | undefined, written: Budget.
   written,
   limited: !Budget.isUnlimited(node) || above?.limited === true,
   metered: Budget.isMetered(node) || above?.metered === true,
+  priced: node.max.nanoUsd !== Number.POSITIVE_INFINITY || above?.priced === true,
   warns: written.warnAt !== undefined || above?.warns === true,
   timed: written.maxDurationMs !== undefined || above?.timed === true
 })

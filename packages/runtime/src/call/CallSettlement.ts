@@ -6,6 +6,7 @@ import type { Json, Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as AtOnce from "../kernel/AtOnce.ts"
+import type { GrantUse } from "../approval/Permit.ts"
 import type { AgentState } from "../run/AgentState.ts"
 import * as Names from "../run/Names.ts"
 import type { Run } from "../run/Run.ts"
@@ -47,13 +48,13 @@ export const settle = (run: Run, agent: AgentState, call: Message.CallPart): Eff
 /** Runs a call on a grant, and shows on which. */
 const granted = (
   context: CallContext,
-  { grantId, scope }: { readonly grantId: string; readonly scope: string }
+  { grantId, isMetered, scope }: Extract<Gate.Verdict, { readonly _tag: "Granted" }>
 ): Effect.Effect<CallEnd> => {
   const { agent, call, run } = context
   const told = run.engine.emit(Names.granted(agent.prefix, call.id), agent.path, () => [
     { type: "custom", event_type: "approval_granted", data: { grantId, scope, toolInvocationId: call.id } }
   ])
-  return Effect.flatMap(told, () => carry(context, call.args, { grantId }))
+  return Effect.flatMap(told, () => carry(context, call.args, { grant: { id: grantId, isMetered } }))
 }
 
 /** Asks a person about a call, and carries it out where it may be. */
@@ -107,19 +108,15 @@ const rule = (answer: Question.Answer, call: Message.CallPart): Ruling => {
 
 /** How a call was allowed: on a grant, or by a person who was asked about it. */
 interface Allowance {
-  readonly grantId?: string | undefined
+  readonly grant?: GrantUse | undefined
   readonly isAsked?: boolean | undefined
 }
 
 /** Carries out a call that is allowed. */
-const carry = (
-  context: CallContext,
-  args: Json,
-  { grantId, isAsked = false }: Allowance = {}
-): Effect.Effect<CallEnd> =>
+const carry = (context: CallContext, args: Json, { grant, isAsked = false }: Allowance = {}): Effect.Effect<CallEnd> =>
   context.tool.execution === "client"
     ? clientCall(context, args, isAsked)
-    : RepeatedCall.run(context, Gate.permit(context.call, args, grantId))
+    : RepeatedCall.run(context, Gate.permit(context.call, args, grant))
 
 const ClientAnswer = Schema.Struct({
   result: Schema.Json,

@@ -23,11 +23,17 @@ import { toPromptMessages } from "../model/PromptMessages.ts"
 import type { AgentState } from "../run/AgentState.ts"
 import * as Names from "../run/Names.ts"
 import type { CallContext } from "./Call.ts"
+import * as ToolAdmission from "./ToolAdmission.ts"
 
 /** What the gate decided about a call. `expiresAt`: when the question about it ends, in epoch milliseconds. */
 export type Verdict =
   | { readonly _tag: "Allow" }
-  | { readonly _tag: "Granted"; readonly grantId: string; readonly scope: Grant.Grant["scope"] }
+  | {
+      readonly _tag: "Granted"
+      readonly grantId: string
+      readonly scope: Grant.Grant["scope"]
+      readonly isMetered: boolean
+    }
   | { readonly _tag: "Ask"; readonly expiresAt: number | undefined }
   | { readonly _tag: "Invalid"; readonly issue: string }
   | { readonly _tag: "Cancelled" }
@@ -37,7 +43,8 @@ const Stored = Schema.Union([
   Schema.Struct({
     verdict: Schema.Literal("granted"),
     grantId: Schema.String,
-    scope: Schema.Literals(["run", "thread", "subtree"])
+    scope: Schema.Literals(["run", "thread", "subtree"]),
+    metered: Schema.optionalKey(Schema.Boolean)
   }),
   Schema.Struct({ verdict: Schema.Literal("ask"), expiresAt: Schema.optionalKey(Schema.Natural) }),
   Schema.Struct({ verdict: Schema.Literal("invalid"), issue: Schema.String }),
@@ -49,7 +56,7 @@ const read = (stored: typeof Stored.Type): Verdict => {
     case "allow":
       return allow
     case "granted":
-      return { _tag: "Granted", grantId: stored.grantId, scope: stored.scope }
+      return { _tag: "Granted", grantId: stored.grantId, scope: stored.scope, isMetered: stored.metered === true }
     case "ask":
       return { _tag: "Ask", expiresAt: stored.expiresAt }
     case "invalid":
@@ -64,7 +71,12 @@ const write = (verdict: Verdict): typeof Stored.Type => {
     case "Allow":
       return { verdict: "allow" }
     case "Granted":
-      return { verdict: "granted", grantId: verdict.grantId, scope: verdict.scope }
+      return {
+        verdict: "granted",
+        grantId: verdict.grantId,
+        scope: verdict.scope,
+        ...(verdict.isMetered ? { metered: true } : {})
+      }
     case "Ask":
       return verdict.expiresAt === undefined ? { verdict: "ask" } : { verdict: "ask", expiresAt: verdict.expiresAt }
     case "Invalid":
@@ -97,8 +109,8 @@ export const judge = (context: CallContext): Effect.Effect<Verdict> => {
 }
 
 /** The right to run an allowed call with `args`. */
-export const permit = (call: Message.CallPart, args: Json, grantId?: string): Permit.Permit =>
-  Permit.issue(call, args, grantId)
+export const permit = (call: Message.CallPart, args: Json, grant?: Permit.GrantUse): Permit.Permit =>
+  Permit.issue(call, args, grant)
 
 const consider = (context: CallContext, work: Work): Effect.Effect<Verdict> => {
   if (work.cancel.requested) return Effect.succeed(cancelled)
@@ -127,7 +139,22 @@ const decide = (
 }
 
 /** Takes a use of a grant that covers the call, once for the call, however often its gate is begun; else a person is asked. */
-const claimOrAsk = ({ agent, call, run, tool }: CallContext, work: Work): Effect.Effect<Verdict> => {
+const claimOrAsk = (context: CallContext, work: Work): Effect.Effect<Verdict> => {
+  const { call, tool } = context
+  // A caller's own tool costs us nothing.
+  if (tool.execution === "client") return claimFor(context, work, 0)
+  return AtOnce.flatMap(ToolAdmission.mostOf(tool, call.args), (most) =>
+    // One whose cost nobody can tell runs on no grant that limits it.
+    claimFor(context, work, most._tag === "NoAmount" ? Number.POSITIVE_INFINITY : most.amount.nanoUsd)
+  )
+}
+
+/** `nanoUsd`: the most that the call may cost. */
+const claimFor = (
+  { agent, call, run, tool }: CallContext,
+  work: Work,
+  nanoUsd: number | undefined
+): Effect.Effect<Verdict> => {
   const facts: Grant.Claim = {
     resourceId: work.resourceId,
     threadId: work.threadId,
@@ -135,11 +162,13 @@ const claimOrAsk = ({ agent, call, run, tool }: CallContext, work: Work): Effect
     agentPath: agent.path,
     toolName: tool.name,
     toolHash: tool.hash,
-    args: call.args
+    args: call.args,
+    nanoUsd
   }
   const claimed = run.grants.claim(Names.grantUse(work.runId, agent.path, call.id), facts, work.now())
   return AtOnce.map(claimed, (grant): Verdict => {
-    if (grant !== undefined) return { _tag: "Granted", grantId: grant.id, scope: grant.scope }
+    if (grant !== undefined)
+      return { _tag: "Granted", grantId: grant.id, scope: grant.scope, isMetered: grant.nanoUsdHeld !== undefined }
     const { approvalExpiryMs } = run.settings
     return { _tag: "Ask", expiresAt: approvalExpiryMs === undefined ? undefined : work.now() + approvalExpiryMs }
   })

@@ -3,7 +3,7 @@
  * log. Each attempt has a door of its own: when it is over the door is shut, whatever a stray fiber still says. What an attempt
  * reports to have cost counts for as long as the call is not settled, since it is spent either way.
  */
-import { CancellationReport, type Event, type Json, Money } from "@reins/protocol"
+import { type Budget, CancellationReport, type Event, type Json, Money } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { Work } from "../engine/Engine.ts"
@@ -11,6 +11,7 @@ import type { CallContext } from "./Call.ts"
 import { digestId } from "../kernel/Digest.ts"
 import type * as Invocation from "../tool/Invocation.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
+import { charge } from "../run/Run.ts"
 import { type FileContent, type FileOptions, FileTooLarge, type Progress, type ToolRunShape } from "../tool/ToolRun.ts"
 
 /** One attempt of a call, as its handler is given it. What costs something is made when it is read. */
@@ -61,17 +62,24 @@ class Attempt implements Invocation.Given {
 
 export class LiveCall implements Invocation.Live {
   costNanoUsd = 0
+  /** Whether it reported more than was held for it, or, with nothing held, more than a limit on money had left. */
+  overrun = false
+  /** What of the cost is on the budget already, since no hold has room for it. */
+  charged = 0
   attempt: Attempt
   private settled = false
   private told: number | undefined
   private files = 0
   private readonly context: CallContext
   private readonly work: Work
+  /** The money that is held for it; absent where its tool does not say what it may cost. */
+  private readonly heldNanoUsd: number | undefined
 
   /** `begun`: how often earlier lives of the run began this call. */
-  constructor(context: CallContext, work: Work, begun: number) {
+  constructor(context: CallContext, work: Work, held: Budget.Amount, begun: number) {
     this.context = context
     this.work = work
+    this.heldNanoUsd = held.nanoUsd
     this.attempt = new Attempt(this, begun)
   }
 
@@ -139,10 +147,22 @@ export class LiveCall implements Invocation.Live {
         Effect.suspend(() => {
           const amount = Money.parseUsd("reportCost", usd)
           if (Result.isFailure(amount)) return Effect.die(amount.failure)
-          if (!this.settled) this.costNanoUsd = Money.add(this.costNanoUsd, amount.success)
+          if (!this.settled) this.spend(amount.success)
           return Effect.void
         })
     }
+  }
+
+  /** What no hold has room for is on the budget at once, so that no other call starts on money that is spent. */
+  private spend(nanoUsd: number): void {
+    this.costNanoUsd = Money.add(this.costNanoUsd, nanoUsd)
+    const beyond = this.costNanoUsd - (this.heldNanoUsd ?? 0) - this.charged
+    if (beyond <= 0) return
+    const { path } = this.context.agent
+    const { tree } = this.work
+    this.overrun ||= this.heldNanoUsd === undefined ? beyond > tree.moneyLeft(path) : tree.isPriced(path)
+    this.charged += beyond
+    charge(this.work, path, { nanoUsd: beyond })
   }
 
   /** Runs `news` unless the attempt is over, and waits where the reader is behind. */

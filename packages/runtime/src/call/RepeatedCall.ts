@@ -44,7 +44,7 @@ const askAgain = (
   time: number
 ): Effect.Effect<CallEnd> => {
   const { agent, call, run, tool } = context
-  const { args, grantId } = permit
+  const { args, grant } = permit
   const ruled = Question.ask<Ruling>(run, agent, {
     subject: Names.ofRepeat(call.id, time),
     request: {
@@ -68,7 +68,7 @@ const askAgain = (
   return Effect.flatMap(ruled, (ruling) =>
     ruling._tag === "Closed"
       ? Effect.succeed(ruling.end)
-      : attempt(context, Gate.permit(call, ruling.args, grantId), before, { time, begunBefore }, time + 1)
+      : attempt(context, Gate.permit(call, ruling.args, grant), before, { time, begunBefore }, time + 1)
   )
 }
 

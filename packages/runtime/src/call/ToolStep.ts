@@ -22,6 +22,7 @@ import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import * as Call from "./Call.ts"
 import type { CallContext, CallEnd } from "./Call.ts"
 import { LiveCall } from "./LiveCall.ts"
+import * as ToolAdmission from "./ToolAdmission.ts"
 
 /** A call without an end yet: it was begun so often and may have taken effect; a person is asked until `expiresAt` (epoch ms). */
 export interface Unsettled {
@@ -112,7 +113,7 @@ class Execution {
     this.held = held
     this.begunBefore = begunBefore
     this.startedAt = work.now()
-    this.live = new LiveCall(context, work, begunBefore)
+    this.live = new LiveCall(context, work, held, begunBefore)
   }
 }
 
@@ -121,8 +122,6 @@ const notPermitted = ({ tool }: CallContext): Error =>
 
 const mayRun = ({ tool }: CallContext, permit: Permit.Permit): boolean =>
   Permit.isGenuine(permit) && tool.invoke !== undefined
-
-const heldFor = (tool: CallContext["tool"]): Budget.Amount => ({ toolCalls: 1, tool: tool.name })
 
 /** Puts the call on the budget and runs it, unless it may not run, or may have run before. */
 const carry = (
@@ -133,15 +132,37 @@ const carry = (
   begunBefore: number
 ): Effect.Effect<Settled<CallEnd | Unsettled>> => {
   if (!mayRun(context, permit)) return Effect.die(notPermitted(context))
-  if (work.cancel.requested) return Exit.succeed(neverRan(context, permit, Call.cancelled()))
+  const { tree } = work
+  const begun = () =>
+    AtOnce.flatMap(ToolAdmission.admit(context, work, permit.args), (admission) => {
+      return admission._tag === "Closed"
+        ? neverRan(context, work, permit, admission.end)
+        : start(context, work, permit, nameOf, begunBefore, admission.held)
+    })
+  // Where money is limited a call begins in its turn: what those before it report may have spent the limit.
+  return tree.isPriced(context.agent.path) ? Effect.suspend(begun) : begun()
+}
+
+/** Begins an admitted call, durably where anything is remembered. */
+const start = (
+  context: CallContext,
+  work: Work,
+  permit: Permit.Permit,
+  nameOf: () => string,
+  begunBefore: number,
+  held: Budget.Amount
+): Effect.Effect<Settled<CallEnd | Unsettled>> => {
   const { agent, run, tool } = context
-  const held = heldFor(tool)
-  const refusal = work.tree.reserve(agent.path, held, work.elapsed())
-  if (refusal !== undefined) return Exit.succeed(neverRan(context, permit, Call.refused(refusal)))
   if (work.begin === undefined) return execute(new Execution(context, work, permit, held, begunBefore))
   return Effect.flatMap(work.begin(nameOf(), agent.path), (lost): Effect.Effect<Settled<CallEnd | Unsettled>> => {
     const begun = begunBefore + lost
-    if (lost === 0 || tool.idempotent) return execute(new Execution(context, work, permit, held, begun))
+    if (lost === 0 || tool.idempotent) {
+      // Others may have spent the limit while this was stored.
+      const refusal = ToolAdmission.refuse(context, work, held)
+      if (refusal === undefined) return execute(new Execution(context, work, permit, held, begun))
+      settle(work, agent.path, held, {})
+      return neverRan(context, work, permit, Call.refused(refusal))
+    }
     // It may have taken effect, and nobody knows: whoever asks decides, outside of this activity.
     settle(work, agent.path, held, {})
     const { approvalExpiryMs } = run.settings
@@ -155,12 +176,32 @@ const carry = (
   })
 }
 
-const neverRan = ({ agent, tool }: CallContext, permit: Permit.Permit, end: CallEnd): Settled<CallEnd> => ({
-  value: end,
-  path: agent.path,
-  events: [Call.resultEvent(permit.call, permit.args, end.outcome, tool.execution)],
-  spent: []
-})
+const neverRan = (
+  context: CallContext,
+  work: Work,
+  permit: Permit.Permit,
+  end: CallEnd
+): Effect.Effect<Settled<CallEnd>> => {
+  const { agent, tool } = context
+  return granted(context, work, permit, 0, {
+    value: end,
+    path: agent.path,
+    events: [Call.resultEvent(permit.call, permit.args, end.outcome, tool.execution)],
+    spent: []
+  })
+}
+
+/** Gives back to the call's grant what it held and the call has not cost. */
+const granted = (
+  { agent, call, run }: CallContext,
+  work: Work,
+  { grant }: Permit.Permit,
+  costNanoUsd: number,
+  settled: Settled<CallEnd>
+): Effect.Effect<Settled<CallEnd>> =>
+  grant === undefined || (!grant.isMetered && costNanoUsd === 0)
+    ? Exit.succeed(settled)
+    : Effect.as(run.grants.settle(Names.grantUse(work.runId, agent.path, call.id), grant.id, costNanoUsd), settled)
 
 /** Attempts the call until it is done or may not be tried again. */
 const execute = (execution: Execution): Effect.Effect<Settled<CallEnd>> =>
@@ -172,10 +213,7 @@ const execute = (execution: Execution): Effect.Effect<Settled<CallEnd>> =>
       live.restart()
       return execute(execution)
     }
-    const settled = close(execution, end, left)
-    return permit.grantId === undefined || live.costNanoUsd === 0
-      ? Exit.succeed(settled)
-      : Effect.as(context.run.grants.spend(permit.grantId, live.costNanoUsd), settled)
+    return granted(context, work, permit, live.costNanoUsd, close(execution, end, left))
   })
 
 /** What became of a handler that did not stop when it was asked to: left behind, or it ended well in its grace time. */
@@ -274,7 +312,9 @@ const close = (execution: Execution, end: CallEnd, left: Left): Settled<CallEnd>
   const { agent, tool } = context
   live.end()
   const { costNanoUsd } = live
-  settle(work, agent.path, held, costNanoUsd === 0 ? held : { ...held, nanoUsd: costNanoUsd })
+  // What no hold had room for is on the budget already.
+  const nanoUsd = costNanoUsd - live.charged
+  settle(work, agent.path, held, nanoUsd === (held.nanoUsd ?? 0) ? held : { ...held, nanoUsd })
   return {
     value: end,
     path: agent.path,
@@ -295,6 +335,7 @@ const rowOf = (execution: Execution, { outcome }: CallEnd, left: Left): Entry.To
     costNanoUsd: costNanoUsd === 0 ? undefined : costNanoUsd,
     status,
     abandoned: left === "abandoned" ? true : undefined,
+    overrun: live.overrun ? true : undefined,
     startedAt,
     endedAt: work.now(),
     attempts: execution.attempts + execution.begunBefore

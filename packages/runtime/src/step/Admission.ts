@@ -68,7 +68,10 @@ const isTooLittle = ({ agent, maxOutputTokens, work }: Ask, { held, isClamped, p
 }
 
 /** Waits until somebody settles, or the time of the agent is over. */
-const release = ({ agent, run, work }: Ask, seen: number): Effect.Effect<unknown> => {
+export const release = (
+  { agent, run, work }: Pick<Ask, "agent" | "run" | "work">,
+  seen: number
+): Effect.Effect<unknown> => {
   const { cancel, tree } = work
   const given = tree.release(cancel, seen)
   const remainingMs = timeLeft(work, agent)

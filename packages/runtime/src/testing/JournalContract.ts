@@ -4,10 +4,11 @@
  */
 import * as Effect from "effect/Effect"
 import { answer, begin, type Clause, clause, commit, create, open, read, same, status, tagOf } from "./JournalClause.ts"
+import * as GrantContract from "./JournalGrantContract.ts"
 import * as LogContract from "./JournalLogContract.ts"
 import * as TextContract from "./JournalTextContract.ts"
 import * as ThreadContract from "./JournalThreadContract.ts"
-import { claim, failure, finish, grant, record, says, text } from "./JournalSamples.ts"
+import { failure, finish, record, says, text } from "./JournalSamples.ts"
 
 /** Runs of one id, threads and their leases. */
 const runs: ReadonlyArray<Clause> = [
@@ -201,44 +202,6 @@ const threads: ReadonlyArray<Clause> = [
   )
 ]
 
-/** Remembered approvals. */
-const grants: ReadonlyArray<Clause> = [
-  clause("a grant covers what it says, as often as it says, and each call takes one use", (store) =>
-    Effect.gen(function* () {
-      const kept = store.grants
-      if (kept === undefined) return
-      yield* kept.add(grant("g1", { usesLeft: 2 }))
-      yield* kept.add(grant("g1", { usesLeft: 99 }))
-      yield* same(yield* kept.claim("k0", { ...claim, toolName: "other" }, 5000), undefined, "another tool's claim")
-      const keys = ["k1", "k2", "k1", "k3", "k4"]
-      const taken = yield* Effect.all(
-        keys.map((key) => kept.claim(key, claim, 5000)),
-        { concurrency: "unbounded" }
-      )
-      const held = new Set(keys.filter((_, index) => taken[index] !== undefined))
-      yield* same(held.size, 2, "how many calls took a use")
-      yield* same(yield* kept.list("tenant"), [], "grants that are left")
-    })
-  ),
-  clause("a grant is listed until it is used up or revoked", (store) =>
-    Effect.gen(function* () {
-      const kept = store.grants
-      if (kept === undefined) return
-      yield* kept.add(grant("g1", { nanoUsdLeft: 10 }))
-      yield* kept.add(grant("g2", { grantedAt: 2000, expiresAt: 3000 }))
-      const ids = Effect.map(kept.list("tenant"), (all) => all.map(({ id }) => id))
-      yield* same(yield* ids, ["g1", "g2"], "the grants")
-      yield* kept.spend("g1", 4)
-      yield* same((yield* kept.list("tenant"))[0]?.nanoUsdLeft, 6, "what is left of the first")
-      yield* kept.spend("g1", 7)
-      yield* same(yield* ids, ["g2"], "the grants after all was spent")
-      yield* same(yield* kept.claim("k1", claim, 3000), undefined, "a claim after its time")
-      yield* same([yield* kept.revoke("g2"), yield* kept.revoke("g2")], [true, false], "that it was revoked")
-      yield* same(yield* ids, [], "the grants at the end")
-    })
-  )
-]
-
 /** Files that tools handed over. */
 const files: ReadonlyArray<Clause> = [
   clause(
@@ -296,6 +259,6 @@ export const clauses: ReadonlyArray<Clause> = [
   ...TextContract.long,
   ...ThreadContract.clauses,
   ...threads,
-  ...grants,
+  ...GrantContract.clauses,
   ...files
 ]

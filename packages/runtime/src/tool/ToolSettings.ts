@@ -1,8 +1,11 @@
 /**
  * How a tool is run, as annotations on the tool: `tool.annotate(ToolSettings.Timeout, Duration.seconds(30))`.
  */
+import { type Budget, Money } from "@reins/protocol"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
+import * as Result from "effect/Result"
+import type * as Erased from "../kernel/Erased.ts"
 
 /** How long one attempt of a call may take; then it is interrupted and the model reads a timeout. Absent: no limit. */
 export const Timeout: Context.Reference<Duration.Input | undefined> = Context.Reference<Duration.Input | undefined>(
@@ -29,3 +32,48 @@ export const Concurrency: Context.Reference<number | undefined> = Context.Refere
 export const IsPlan: Context.Reference<boolean> = Context.Reference<boolean>("@reins/runtime/ToolSettings/IsPlan", {
   defaultValue: () => false
 })
+
+/** The most that one call may cost: US dollars, or a function of its decoded arguments that answers them. */
+export type MostCost = number | ((args: Erased.Any) => number)
+
+/**
+ * The most that one call may cost, retries of its handler included, in US dollars: an amount, or a function of the call's decoded
+ * arguments. It is held on the agent's budget and all above before the call, and settled with what the handler reports
+ * (`ToolRun.reportCost`) after; what is reported beyond it counts all the same, and marks the row `overrun`. 0 says that a call costs
+ * nothing, so that it may run when the money is spent.
+ *
+ * Absent: nothing is held. Then no call starts once a limit on money is spent, and what a running one reports beyond the limit marks its
+ * row `overrun`.
+ *
+ * **Errors**: an amount that cannot be represented (negative, NaN, infinite, above 9 million) is `InvalidAgents` when the layer is
+ * built. Where a function answers one, or throws, the call does not run, and the model reads `ToolCrashed`.
+ */
+export const MaxCostUsd: Context.Reference<MostCost | undefined> = Context.Reference<MostCost | undefined>(
+  "@reins/runtime/ToolSettings/MaxCostUsd",
+  { defaultValue: () => undefined }
+)
+
+/** What the declared most came to for one call. */
+export type Most =
+  | { readonly _tag: "Most"; readonly amount: Pick<Budget.Amount, "nanoUsd"> }
+  | { readonly _tag: "NoAmount"; readonly cause: unknown }
+
+/** What `MaxCostUsd` says of decoded arguments; a failure where it is an amount that cannot be represented. */
+export const mostCost = (declared: MostCost): Result.Result<(args: unknown) => Most, Money.InvalidAmount> =>
+  typeof declared === "number"
+    ? Result.map(Money.parseUsd("MaxCostUsd", declared), (nanoUsd) => {
+        const most: Most = { _tag: "Most", amount: { nanoUsd } }
+        return () => most
+      })
+    : Result.succeed((args) =>
+        Result.match(
+          Result.flatMap(
+            Result.try(() => declared(args)),
+            (usd): Result.Result<number, unknown> => Money.parseUsd("MaxCostUsd", usd)
+          ),
+          {
+            onFailure: (cause) => ({ _tag: "NoAmount", cause }),
+            onSuccess: (nanoUsd) => ({ _tag: "Most", amount: { nanoUsd } })
+          }
+        )
+      )

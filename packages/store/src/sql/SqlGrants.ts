@@ -19,6 +19,14 @@ export const make = (db: Database): GrantStore => {
   const keep = (grant: Grant.Grant) =>
     db.rows("UPDATE reins_grants SET document = ? WHERE id = ?", JSON.stringify(grant), Column.encode(grant.id))
 
+  const note = (call: string, claim: Grant.Grant) =>
+    db.rows(
+      `INSERT INTO reins_claims (call_key, document) VALUES (?, ?)
+       ON CONFLICT (call_key) DO UPDATE SET document = excluded.document`,
+      call,
+      JSON.stringify(claim)
+    )
+
   const all = (resourceId: string, lock: string) =>
     Effect.flatMap(
       db.rows(
@@ -55,17 +63,13 @@ export const make = (db: Database): GrantStore => {
           if (before !== undefined && Grant.covers(before, claim, now)) return before
           const grant = open.find((each) => Grant.covers(each, claim, now))
           if (grant === undefined) return undefined
-          yield* keep(Grant.used(grant))
-          yield* db.rows(
-            `INSERT INTO reins_claims (call_key, document) VALUES (?, ?)
-             ON CONFLICT (call_key) DO UPDATE SET document = excluded.document`,
-            call,
-            JSON.stringify(grant)
-          )
-          return grant
+          const taken = Grant.claimed(grant, claim)
+          yield* keep(taken.grant)
+          yield* note(call, taken.claim)
+          return taken.claim
         })
       ),
-    spend: (id, nanoUsd) =>
+    settle: (key, id, nanoUsd) =>
       atomic(
         Effect.gen(function* () {
           const rows = yield* db.rows(
@@ -73,15 +77,17 @@ export const make = (db: Database): GrantStore => {
             Column.encode(id)
           )
           const [grant] = yield* documents(rows)
-          if (grant !== undefined) yield* keep(Grant.spent(grant, nanoUsd))
+          if (grant === undefined) return
+          const call = Column.encode(key)
+          const claims = yield* db.rows("SELECT document FROM reins_claims WHERE call_key = ?", call)
+          const [claim] = yield* documents(claims)
+          const settled = Grant.settled(grant, claim?.id === id ? claim : undefined, nanoUsd)
+          yield* keep(settled.grant)
+          if (settled.claim !== undefined) yield* note(call, settled.claim)
         })
       ),
     list: (resourceId) =>
-      atomic(
-        Effect.map(all(resourceId, ""), (grants) =>
-          grants.filter((grant) => grant.usesLeft !== 0 && grant.nanoUsdLeft !== 0)
-        )
-      ),
+      atomic(Effect.map(all(resourceId, ""), (grants) => grants.filter((grant) => !Grant.isUsedUp(grant)))),
     revoke: (id) =>
       atomic(
         Effect.map(

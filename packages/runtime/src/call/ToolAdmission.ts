@@ -1,0 +1,68 @@
+/**
+ * Reserves the budget of one tool call before it starts: the call itself, and the most that it may cost where its tool says so
+ * (`ToolSettings.MaxCostUsd`).
+ *
+ * A call whose tool declares nothing holds no money, but does not start once a limit on money is spent. A declared cost that is short
+ * only because others hold it waits until one of them settles. Nobody waits while holding a reservation, so this cannot deadlock.
+ */
+import { Budget, type Json } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { Callable } from "../agent/AgentRegistry.ts"
+import type { Work } from "../engine/Engine.ts"
+import * as AtOnce from "../kernel/AtOnce.ts"
+import { release } from "../step/Admission.ts"
+import type { Most } from "../tool/ToolSettings.ts"
+import * as ToolOutcome from "../tool/ToolOutcome.ts"
+import * as Call from "./Call.ts"
+import type { CallContext, CallEnd } from "./Call.ts"
+
+/** Whether the call may start. `held`: give it to `settle`. `Closed`: how it ends instead. */
+export type ToolAdmission =
+  | { readonly _tag: "Admitted"; readonly held: Budget.Amount }
+  | { readonly _tag: "Closed"; readonly end: CallEnd }
+
+/** Admits one call of `tool` with `args`. */
+export const admit = (context: CallContext, work: Work, args: Json): Effect.Effect<ToolAdmission> =>
+  AtOnce.flatMap(mostOf(context.tool, args), (most) =>
+    most._tag === "NoAmount"
+      ? Effect.map(noAmount(context, most.cause), closed)
+      : reserve(context, work, { toolCalls: 1, tool: context.tool.name, ...most.amount })
+  )
+
+const reserve = (context: CallContext, work: Work, held: Budget.Amount): Effect.Effect<ToolAdmission> => {
+  if (work.cancel.requested) return Exit.succeed(closed(Call.cancelled()))
+  const seen = work.tree.version
+  const refusal = refuse(context, work, held) ?? work.tree.reserve(context.agent.path, held, work.elapsed())
+  if (refusal === undefined) return Exit.succeed({ _tag: "Admitted", held })
+  return held.nanoUsd !== undefined && refusal.heldByOthers && Budget.bare(refusal.limit) === "maxCostUsd"
+    ? Effect.flatMap(release({ ...context, work }, seen), () => reserve(context, work, held))
+    : Exit.succeed(closed(Call.refused(refusal)))
+}
+
+const closed = (end: CallEnd): ToolAdmission => ({ _tag: "Closed", end })
+
+/** How a call ends whose tool's own code did not say what it may cost. */
+const noAmount = ({ run, tool }: CallContext, cause: unknown): Effect.Effect<CallEnd> => {
+  const words = `${tool.name} did not run: its MaxCostUsd threw, or answered what is no amount of US dollars`
+  return Effect.as(
+    run.settings.captureContent ? Effect.logError(words, cause) : Effect.logError(words),
+    Call.done(ToolOutcome.fault("ToolCrashed", words))
+  )
+}
+
+/** The limit on money that is spent already, for a call that does not say what it may cost. */
+export const refuse = ({ agent }: CallContext, work: Work, { nanoUsd }: Budget.Amount): Budget.Refusal | undefined =>
+  nanoUsd === undefined ? work.tree.spentRefusal(agent.path) : undefined
+
+/** The most that a call of `tool` with `args` may cost, as it stands in an amount. */
+export const mostOf = ({ decode, maxCost }: Callable, args: Json): Effect.Effect<Most> =>
+  maxCost === undefined
+    ? undeclared
+    : Effect.match(decode(args), {
+        // The handler is not called with arguments that its schema refuses.
+        onFailure: (): Most => ({ _tag: "Most", amount: { nanoUsd: 0 } }),
+        onSuccess: maxCost
+      })
+
+const undeclared: Effect.Effect<Most> = Exit.succeed({ _tag: "Most", amount: {} })
