@@ -6,6 +6,7 @@
  * clock, no flag, no store, nothing that depends on which call ended first.
  */
 import { type AgentPath, Budget, type Events, type Message, RunErrors, Transcript, Usage } from "@reins/protocol"
+import * as Trimmed from "../kernel/Trimmed.ts"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Names from "../run/Names.ts"
@@ -77,7 +78,7 @@ export const agentLoop: (run: Run, agent: AgentState) => Effect.Effect<AgentEnd>
           // A specialist's own limit is for its coordinator to read; a limit of this agent, or above it, stops it.
           else if (end._tag === "Refused" && reaches(end.refusal, agent.path)) refusal ??= end.refusal
         }
-        agent.say({ role: "tool", content: results })
+        agent.say({ role: "tool", content: Trimmed.copy(results) })
         if (isCancelled) return end("cancelled")
       }
 

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
+import * as Types from "../kernel/Erased.ts"
 
 interface Waiting<A> {
   readonly resolve: (result: IteratorResult<A, undefined>) => void
@@ -25,7 +26,9 @@ const over = { done: true, value: undefined } as const
 
 /** Reads the stream once, from the first `next` on. Leaving early interrupts it and waits for its end. */
 export class Iteration<A, R> implements AsyncIterableIterator<A, undefined> {
-  private items: Iterator<A, undefined> = [][Symbol.iterator]()
+  private items: ReadonlyArray<A> = []
+  /** How many of them were read. */
+  private read = 0
   private readonly waiting: Array<Waiting<A>> = []
   private more: (() => void) | undefined
   private fiber: Fiber.Fiber<void, unknown> | undefined
@@ -44,8 +47,8 @@ export class Iteration<A, R> implements AsyncIterableIterator<A, undefined> {
   }
 
   next(): Promise<IteratorResult<A, undefined>> {
-    const item = this.items.next()
-    if (item.done !== true) return Promise.resolve(item)
+    const item = this.take()
+    if (item !== undefined) return Promise.resolve(item)
     if (this.ended) return this.last()
     return new Promise((resolve, reject) => {
       this.waiting.push({ resolve, reject })
@@ -57,7 +60,8 @@ export class Iteration<A, R> implements AsyncIterableIterator<A, undefined> {
   }
 
   return(): Promise<IteratorResult<A, undefined>> {
-    this.items = [][Symbol.iterator]()
+    this.items = []
+    this.read = 0
     const { fiber } = this
     if (fiber === undefined) this.ended = true
     return fiber === undefined || this.ended
@@ -91,11 +95,20 @@ export class Iteration<A, R> implements AsyncIterableIterator<A, undefined> {
     })
   }
 
+  /** The next of the items that are there; `undefined` where all were read. */
+  private take(): IteratorResult<A, undefined> | undefined {
+    const { items, read } = this
+    if (read >= items.length) return undefined
+    this.read++
+    return { done: false, value: Types.as<A>(items[read]) } // there is one
+  }
+
   private offer(items: ReadonlyArray<A>, more: () => void): void {
-    this.items = items[Symbol.iterator]()
+    this.items = items
+    this.read = 0
     while (this.waiting.length > 0) {
-      const item = this.items.next()
-      if (item.done === true) return more()
+      const item = this.take()
+      if (item === undefined) return more()
       this.waiting.shift()?.resolve(item)
     }
     this.more = more

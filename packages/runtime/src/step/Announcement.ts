@@ -6,6 +6,7 @@
  * A call that the provider runs itself is announced with its result, which may come in a later step.
  */
 import { Event, type Json, Message } from "@reins/protocol"
+import * as Trimmed from "../kernel/Trimmed.ts"
 import type { StopReason } from "../model/Model.ts"
 import type { AgentState } from "../run/AgentState.ts"
 import * as Names from "../run/Names.ts"
@@ -28,7 +29,7 @@ const none: ReadonlyArray<never> = []
 /** Announces the calls of `answer`, made by `agent`. `mayCall`: false in a last step that was offered no tools. */
 export const announce = (agent: AgentState, answer: Answer, mayCall: boolean): Announced => {
   if (answer.calls.length === 0 && agent.awaited === undefined && !answer.hasResults) {
-    return { content: answer.content, calls: none, events: none, dropped: undefined }
+    return { content: Trimmed.copy(answer.content), calls: none, events: none, dropped: undefined }
   }
   if (!mayCall || cut.has(answer.stop)) return drop(answer, mayCall)
   const announcement = new Announcement(agent, answer)
@@ -93,7 +94,10 @@ class Announcement {
 
   finish(): Announced {
     if (!this.goesOn) for (const call of this.awaited.values()) this.close(call, missing(call))
-    const { calls, closing, content, opening } = this
+    const { closing, opening } = this
+    // They stay for as long as the conversation does.
+    const content = Trimmed.copy(this.content)
+    const calls = Trimmed.copy(this.calls)
     return { content, calls, events: closing.length === 0 ? opening : [...opening, ...closing], dropped: undefined }
   }
 

@@ -5,6 +5,7 @@
  * The usual way (admitted at once, answered by the first attempt) is plain code; everything else is the generator `goOn`, which can
  * take over wherever the usual way is left. What the answer means is the caller's business.
  */
+import * as Trimmed from "../kernel/Trimmed.ts"
 import { type Budget, Entry, type Event, type Message, type ModelFailure, Money, Usage } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -191,7 +192,7 @@ export class PaidRequest {
       fees: tally.fees === undefined ? undefined : Fees.rows(tally.fees, price),
       startedAt: tally.startedAt,
       endedAt: work.now(),
-      attempts: tally.rows
+      attempts: Trimmed.copy(tally.rows)
     })
   }
 }
