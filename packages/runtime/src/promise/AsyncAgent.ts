@@ -87,7 +87,8 @@ export const build = (parts: Parts): Built => {
   const toolsOf = (agent: AsyncAgent<string>, runs: boolean) =>
     (agent.tools ?? []).flatMap((name) => {
       const tool = tools.get(name)
-      if (tool === undefined) throw new Error(`agent ${quoted(agent.name)} has no tool ${quoted(name)} to use`)
+      if (tool === undefined)
+        throw new Error(`Agent ${quoted(agent.name)} uses tool ${quoted(name)}, which is not among \`tools\``)
       return (parts.tools[name]?.execute !== undefined) === runs ? [tool] : []
     })
   const keyOf = (name: string, model: AnyModel): ModelKey => {
@@ -99,8 +100,11 @@ export const build = (parts: Parts): Built => {
     const known = made.get(name)
     if (known !== undefined) return known
     const written = parts.agents.find((one) => one.name === name)
-    if (written === undefined) throw new Error(`there is no agent ${quoted(name)}`)
-    if (above.includes(name)) throw new Error(`agent ${quoted(name)} is its own specialist`)
+    if (written === undefined) throw new Error(`Unknown agent ${quoted(name)}. Add it to \`agents\``)
+    if (above.includes(name))
+      throw new Error(
+        `Agent ${quoted(name)} is its own specialist, directly or through others. Remove one of the links`
+      )
     const { budget = parts.budget, description, specialists = [] } = written
     const options = {
       instructions: written.instructions,
@@ -139,7 +143,7 @@ export const build = (parts: Parts): Built => {
 
   const agents = parts.agents.map((written, index) => {
     const first = parts.agents.findIndex(({ name }) => name === written.name)
-    if (first !== index) throw new Error(`two agents are called ${quoted(written.name)}: rename one`)
+    if (first !== index) throw new Error(`Two agents are named ${quoted(written.name)}. Rename one`)
     return agent(written.name, [])
   })
   const run = Toolkit.make(...handlers.flatMap(([name]) => tools.get(name) ?? []))

@@ -120,7 +120,8 @@ const answerTo = (
         })
       }
       const args = PlainJson.copy(Revision.apply(payload, partial)) ?? null
-      if (tool === undefined) return Effect.fail(`there is no tool ${JSON.stringify(target)} here`)
+      if (tool === undefined)
+        return Effect.fail(`Unknown tool ${JSON.stringify(target)}. Its agent no longer offers it`)
       // A model may write `null` for no arguments; a revision to nothing is a mistake.
       if (args === null) return Effect.fail("a revision leaves one JSON object as the arguments, not null")
       return Effect.as(tool.decode(args), {

@@ -13,14 +13,16 @@ export const fromDecision = (
   if (decision.type !== "approve" || decision.scope === undefined || decision.scope === "call") return undefined
   const { agentPath, request, runId } = asked
   if (request.kind !== "tool" || about.toolHash === undefined) {
-    return { issue: `an approval of a ${request.kind} is for this once, not for the ${decision.scope}` }
+    return { issue: `A ${request.kind} approval cannot use scope "${decision.scope}". Approve it without a scope` }
   }
   if (request.begunBefore !== undefined) {
-    return { issue: `an approval that a call be made once more is for this once, not for the ${decision.scope}` }
+    return {
+      issue: `An approval to make a call again cannot use scope "${decision.scope}". Approve it without a scope`
+    }
   }
   const nanoUsdLeft = decision.maxCostUsd === undefined ? undefined : Money.fromUsd(decision.maxCostUsd)
   if (decision.maxCostUsd !== undefined && nanoUsdLeft === undefined) {
-    return { issue: "maxCostUsd must be an amount of US dollars, 0 or more" }
+    return { issue: "Invalid maxCostUsd. Give an amount of US dollars, 0 or more" }
   }
   return {
     id: about.id,
