@@ -274,7 +274,7 @@ describe("agents", () => {
   it("that name something unknown are rejected at once, with the cure", () => {
     const model = caller()
     assert.throws(() => createRuntime({ model, agents: [{ name: "a", specialists: ["b"] }] }), /Unknown agent "b"/)
-    assert.throws(() => createRuntime({ model, agents: [{ name: "a" }, { name: "a" }] }), /called "a"/)
+    assert.throws(() => createRuntime({ model, agents: [{ name: "a" }, { name: "a" }] }), /Two agents are named "a"/)
     assert.throws(
       () => createRuntime({ model, agents: [{ name: "a", description: "A", specialists: ["a"] }] }),
       /its own specialist/
