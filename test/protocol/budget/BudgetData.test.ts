@@ -110,3 +110,23 @@ describe("Budget.validate", () => {
     assert.strictEqual(invalid?.message, "Invalid budget: maxSteps must be a whole number of at least 0, but is -1")
   })
 })
+
+describe("Budget.narrow", () => {
+  it("takes of each entry the narrower one, and removes none", () => {
+    assert.deepStrictEqual(
+      Budget.narrow(
+        { maxSteps: 3, maxCostUsd: 1, maxCallsPerTool: { a: 2, b: 1 }, onExhausted: "wrap-up" },
+        { maxSteps: 9, maxCostUsd: 0.5, maxDurationMs: 5, maxCallsPerTool: { b: 9, c: 4 }, onExhausted: "pause" }
+      ),
+      {
+        maxSteps: 3,
+        maxCostUsd: 0.5,
+        maxCallsPerTool: { a: 2, b: 1, c: 4 },
+        onExhausted: "wrap-up",
+        maxDurationMs: 5
+      }
+    )
+    assert.deepStrictEqual(Budget.narrow({ maxSteps: 3 }, {}), { maxSteps: 3 })
+    assert.deepStrictEqual(Budget.narrow({ onExhausted: "pause" }, { onExhausted: "stop" }), { onExhausted: "stop" })
+  })
+})

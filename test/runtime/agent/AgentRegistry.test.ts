@@ -66,6 +66,20 @@ describe("a runtime is not built", () => {
     })
   )
 
+  it.effect("of a budget with an entry that is no limit, or that names a tool that does not exist", () =>
+    Effect.gen(function* () {
+      const issue = (budget: Budget.Budget) => flaw(Runtime.layer({ agents: [Agent.make("desk", { budget })] }))
+      assert.match(
+        yield* issue(Budget.make(JSON.parse('{ "maxTools": 1 }'))),
+        /^agent "desk": Invalid budget: maxTools is not a limit. The limits are maxSteps, /
+      )
+      assert.strictEqual(
+        yield* issue(Budget.make({ maxCallsPerTool: { serach: 1 } })),
+        `agent "desk": Invalid budget: maxCallsPerTool.serach names no tool. The tools are none`
+      )
+    })
+  )
+
   it.effect("of a tool and a specialist with the same name", () =>
     Effect.gen(function* () {
       const { kit, layer } = search("reader")

@@ -82,7 +82,6 @@ describe("a limit", () => {
     ["just enough tool calls", { maxToolCalls: 2 }, whole],
     ["0 calls of the tool", { maxCallsPerTool: { work: 0 } }, stopped("E_BUDGET_CALLS_PER_TOOL", 1, 0)],
     ["1 call of the tool", { maxCallsPerTool: { work: 1 } }, stopped("E_BUDGET_CALLS_PER_TOOL", 1, 1)],
-    ["calls of another tool", { maxCallsPerTool: { other: 0 } }, whole],
     ["0 input tokens", { maxInputTokens: 0 }, stopped("E_BUDGET_INPUT_TOKENS", 0, 0)],
     ["1 input token", { maxInputTokens: 1 }, stopped("E_BUDGET_INPUT_TOKENS", 0, 0)],
     ["0 output tokens", { maxOutputTokens: 0 }, stopped("E_BUDGET_OUTPUT_TOKENS", 0, 0)],
@@ -170,13 +169,17 @@ describe("a limit", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("of the query replaces the agent's own of the same name", () =>
+  it.effect.each<readonly [string, Budget.Budget]>([
+    ["wider", Budget.make({ maxSteps: 1 })],
+    ["absent", Budget.make({ maxToolCalls: 5 })],
+    ["undefined", { maxSteps: undefined } as never]
+  ])("of the agent holds where that of the query is %s", ([, budget]) =>
     Effect.gen(function* () {
       const { probe } = yield* Solo.finished([text("hello", { usage })], {
-        agent: { budget: Budget.make({ maxSteps: 0, maxOutputTokens: 1000 }) },
-        query: { budget: Budget.make({ maxSteps: 1 }) }
+        agent: { budget: Budget.make({ maxSteps: 0 }) },
+        query: { budget }
       })
-      assert.strictEqual(probe.of("finish")[0]?.finishReason, "stop")
+      assert.strictEqual(probe.of("finish")[0]?.finishReason, "budget")
     }).pipe(Effect.scoped)
   )
 })

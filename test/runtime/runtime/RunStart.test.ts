@@ -77,7 +77,10 @@ describe("a query is rejected, and leaves no trace, when", () => {
     ["maxCostUsd", Budget.make({ maxCostUsd: Number.NaN })],
     ["maxDuration", Budget.make({ maxDuration: -1 })],
     ["maxDuration", Budget.make({ maxDuration: Number.NaN })],
-    ["warnAt", Budget.make({ warnAt: 2 })]
+    ["warnAt", Budget.make({ warnAt: 2 })],
+    ["maxTools", Budget.make(JSON.parse('{ "maxTools": 3 }'))],
+    ["maxDuration", JSON.parse('{ "maxDuration": 3 }')],
+    ["maxCallsPerTool.nothing", Budget.make({ maxCallsPerTool: { nothing: 1 } })]
   ])("its budget's %s is invalid", ([limit, budget]) =>
     Effect.gen(function* () {
       const runtime = yield* Solo.runtime(silent())

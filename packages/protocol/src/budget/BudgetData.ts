@@ -104,6 +104,18 @@ export const counts = [
   "maxAgents"
 ] as const satisfies ReadonlyArray<keyof Budget & keyof Options>
 
+/** The names of the options; the time limit is stored as `maxDurationMs`. */
+const known: ReadonlyArray<string> = [
+  ...counts,
+  "maxCallsPerTool",
+  "maxCostUsd",
+  "maxDuration",
+  "warnAt",
+  "onExhausted"
+] satisfies ReadonlyArray<keyof Options>
+
+const isKnown = (name: string): boolean => name === "maxDurationMs" || (name !== "maxDuration" && known.includes(name))
+
 /**
  * Creates a budget. Never fails: invalid limits are refused when a query is made (`QueryRejected` with reason
  * `InvalidBudget`). `Infinity` is left out, so that a budget is JSON.
@@ -120,6 +132,10 @@ export const make = (options: Options): Budget => {
     out.maxCallsPerTool = Object.fromEntries(Object.entries(options.maxCallsPerTool).filter(([, max]) => isLimit(max)))
   }
   if (options.onExhausted !== undefined) out.onExhausted = options.onExhausted
+  // Code without types may set what is not a limit: it is kept, so that `validate` refuses it.
+  for (const [name, value] of Object.entries(options)) {
+    if (value !== undefined && !known.includes(name)) Object.assign(out, { [name]: value })
+  }
   return out
 }
 
@@ -133,6 +149,9 @@ const isWhole = (value: number): boolean => value === Infinity || (Number.isSafe
  */
 export const validate = (budget: Budget): InvalidBudget | undefined => {
   const refuse = (limit: string, issue: string) => new InvalidBudget({ limit, issue })
+  for (const [name, value] of Object.entries(budget)) {
+    if (value !== undefined && !isKnown(name)) return refuse(name, `is not a limit. The limits are ${known.join(", ")}`)
+  }
   for (const name of counts) {
     const value = budget[name]
     if (value !== undefined && !isWhole(value)) return refuse(name, mustBeWhole(value))
@@ -154,3 +173,40 @@ export const validate = (budget: Budget): InvalidBudget | undefined => {
   }
   return undefined
 }
+
+/** The first entry of `maxCallsPerTool` that names none of `tools`, or `undefined`. */
+export const unknownTool = (budget: Budget, tools: ReadonlySet<string>): InvalidBudget | undefined => {
+  for (const tool of Object.keys(budget.maxCallsPerTool ?? {})) {
+    if (tools.has(tool)) continue
+    const issue = `names no tool. The tools are ${[...tools].join(", ") || "none"}`
+    return new InvalidBudget({ limit: `maxCallsPerTool.${tool}`, issue })
+  }
+  return undefined
+}
+
+/**
+ * `budget`, narrowed by another one entry by entry: the lower of two limits, the fewer calls of each tool, the earlier
+ * warning, and the stricter of two `onExhausted` (`"stop"`, then `"wrap-up"`, then `"pause"`). It never widens or removes
+ * an entry.
+ */
+export const narrow = (budget: Budget, by: Budget): Budget => {
+  const out: { -readonly [K in keyof Budget]: Budget[K] } = { ...budget }
+  for (const name of [...counts, "maxCostUsd", "maxDurationMs", "warnAt"] as const) {
+    const value = least(budget[name], by[name])
+    if (value !== undefined) out[name] = value
+  }
+  if (by.maxCallsPerTool !== undefined) {
+    const calls = new Map(Object.entries(budget.maxCallsPerTool ?? {}))
+    for (const [tool, max] of Object.entries(by.maxCallsPerTool)) calls.set(tool, least(calls.get(tool), max) ?? max)
+    out.maxCallsPerTool = Object.fromEntries(calls)
+  }
+  const { onExhausted } = by
+  if (onExhausted !== undefined) {
+    const own = budget.onExhausted
+    out.onExhausted = own === undefined || outcomes.indexOf(onExhausted) < outcomes.indexOf(own) ? onExhausted : own
+  }
+  return out
+}
+
+const least = (a: number | undefined, b: number | undefined): number | undefined =>
+  a === undefined ? b : b === undefined ? a : Math.min(a, b)

@@ -103,6 +103,10 @@ export const below = (root: Member): ReadonlyArray<Member> => {
   return [...found]
 }
 
+/** The names of the tools that some of these agents have. */
+export const toolNames = (members: Iterable<Member>): ReadonlySet<string> =>
+  new Set(Array.from(members).flatMap((member) => [...member.tools.keys()]))
+
 interface Capture {
   readonly members: Map<string, Member>
   readonly owners: Map<string, { readonly agent: string; readonly tool: Tool.Any }>
@@ -124,6 +128,11 @@ export const build = Effect.fnUntraced(function* (agents: ReadonlyArray<Agent.An
   if (first === undefined) return yield* refuse("a runtime needs at least one agent")
   for (const agent of agents) yield* member(capture, agent.definition, [])
   const { members } = capture
+  const names = toolNames(members.values())
+  for (const { budget, name } of members.values()) {
+    const unknown = Budget.unknownTool(budget, names)
+    if (unknown !== undefined) return yield* refuse(`agent ${JSON.stringify(name)}: ${unknown.message}`)
+  }
   return { first: yield* member(capture, first.definition, []), members } satisfies AgentRegistry
 })
 

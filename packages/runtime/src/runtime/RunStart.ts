@@ -36,7 +36,7 @@ export const query = Effect.fnUntraced(function* (
   const member = options.agent === undefined ? built.roster.first : yield* find(built, options.agent)
   const tools = options.tools === undefined ? undefined : yield* toolsOf(member, options.tools)
   const made: NewRun = {
-    ...(yield* record(built, member, prompt, false, options)),
+    ...(yield* record(built, tools === undefined ? member : QueryTools.apply(member, tools), prompt, false, options)),
     ...(tools === undefined ? {} : { tools })
   }
   if (options.history !== undefined) {
@@ -107,9 +107,10 @@ const record = Effect.fnUntraced(function* (
   if (said === undefined) {
     return yield* reject(new QueryRejections.InvalidInput({ agent: member.name, issue: "the prompt is not JSON" }))
   }
-  const budget: Budget.Budget = options.budget === undefined ? member.budget : { ...member.budget, ...options.budget }
-  const invalid = Budget.validate(budget)
+  const own = options.budget
+  const invalid = own === undefined ? undefined : (Budget.validate(own) ?? unknownTool(built, member, own))
   if (invalid !== undefined) return yield* reject(invalid)
+  const budget = own === undefined ? member.budget : Budget.narrow(member.budget, own)
   const now = yield* Clock.currentTimeMillis
   const threadId = options.threadId ?? ids.make("thread")
   const resourceId = options.resourceId ?? defaultResource
@@ -136,6 +137,12 @@ const record = Effect.fnUntraced(function* (
   }
   return run
 })
+
+/** `member`: the agent with the tools that the query brings. */
+const unknownTool = ({ roster }: RuntimeParts, member: AgentRegistry.Member, budget: Budget.Budget) =>
+  budget.maxCallsPerTool === undefined
+    ? undefined
+    : Budget.unknownTool(budget, AgentRegistry.toolNames([...roster.members.values(), member]))
 
 /** A limit in dollars is worth nothing over a model whose price nobody knows. */
 const withoutPrice = (

@@ -36,7 +36,10 @@ export interface RunOptions {
   readonly resourceId?: string | undefined
   /** An id of the caller's own, so that starting twice starts once. Absent: a new one. */
   readonly runId?: string | undefined
-  /** Limits that take the place of the agent's own of the same name. */
+  /**
+   * Limits beside the agent's own: of each entry the narrower one holds (`Budget.narrow`). An entry that is not a limit, and one of
+   * `maxCallsPerTool` that names no tool of the runtime or the query, is refused with `InvalidBudget`. Absent: the agent's own.
+   */
   readonly budget?: Budget.Budget | undefined
 }
 
