@@ -108,6 +108,7 @@ const statuses: { readonly [reason in ApprovalError["reason"]["_tag"]]: number }
   ApprovalNotFound: 404,
   ApprovalForbidden: 404,
   ApprovalResolved: 409,
+  DefinitionChanged: 409,
   ApprovalExpired: 410,
   InvalidArguments: 422
 }

@@ -278,7 +278,8 @@ const answers: { readonly [outcome in Approval.Outcome["outcome"]]: string } = {
   reject: "denied",
   revise: "approved with changes",
   expired: "expired: nobody answered in time",
-  cancelled: "cancelled"
+  cancelled: "cancelled",
+  superseded: "asked again: the tool has changed"
 }
 
 /** Why a call failed, according to its result. */

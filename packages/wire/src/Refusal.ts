@@ -85,6 +85,7 @@ const approvalKinds: { readonly [Tag in ApprovalErrors.Reason["_tag"]]: Kind } =
   ApprovalResolved: "conflict",
   ApprovalExpired: "gone",
   ApprovalForbidden: "forbidden",
+  DefinitionChanged: "conflict",
   InvalidArguments: "unprocessable"
 }
 

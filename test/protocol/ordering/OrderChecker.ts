@@ -82,15 +82,21 @@ const gatesOf = (log: Reading, call: Said<Events.ToolCall | Events.AgentCall>) =
       return {
         asked: asked.at,
         answered: answer?.at ?? Infinity,
-        allowed: answer !== undefined && Approval.allows(answer.event.data.outcome)
+        allowed: answer !== undefined && Approval.allows(answer.event.data.outcome),
+        superseded: answer?.event.data.outcome.outcome === "superseded"
       }
     })
 
 const waitsAt = (log: Reading, call: Said<Events.ToolCall | Events.AgentCall>, at: number): boolean =>
   gatesOf(log, call).some((gate) => gate.asked < at && at < gate.answered)
 
+/** For good. */
+const deniedAt = (log: Reading, call: Said<Events.ToolCall | Events.AgentCall>, at: number): boolean =>
+  gatesOf(log, call).some((gate) => !gate.allowed && !gate.superseded && gate.answered < at)
+
+/** For good, or until it is asked about once more. */
 const refusedAt = (log: Reading, call: Said<Events.ToolCall | Events.AgentCall>, at: number): boolean =>
-  gatesOf(log, call).some((gate) => !gate.allowed && gate.answered < at)
+  deniedAt(log, call, at) || (gatesOf(log, call).findLast((gate) => gate.answered < at)?.superseded ?? false)
 
 const bracketsOf = (call: Said<Events.ToolCall | Events.AgentCall>): string =>
   call.event.type === "tool-agent"
@@ -275,7 +281,7 @@ export const sentences: { readonly [sentence: string]: (log: Reading) => boolean
               call.event.toolInvocationId === event.data.toolInvocationId &&
               (event.data.begunBefore === undefined
                 ? newsOf(log, call)[0] === at
-                : call.event.type === "tool-invocation" && !refusedAt(log, call, at))
+                : call.event.type === "tool-invocation" && !deniedAt(log, call, at))
           )
       ),
 
@@ -294,6 +300,7 @@ export const sentences: { readonly [sentence: string]: (log: Reading) => boolean
       return news.every((at) => {
         const event = log.said[at]?.event
         if (event?.type === "data-tool-agent") return true
+        if (event?.type === "approval-required") return !deniedAt(log, call, at)
         return (
           (event?.type === "tool-invocation" || event?.type === "tool-agent") &&
           event.state === "result" &&

@@ -238,6 +238,14 @@ const examples: ReadonlyArray<Example> = [
   },
   {
     rule: "approval-before-work",
+    lawful: [
+      ...asked,
+      ...root(E.decided("superseded"), E.ask("a2", "c1", { begunBefore: 0 }), E.decided("approve", "a2"), E.result())
+    ],
+    broken: [...asked, ...root(E.decided("superseded"), E.ask("a2"))]
+  },
+  {
+    rule: "approval-before-work",
     lawful: [...opened, ...root(E.ask("a1", "s1"))],
     broken: [...opened, ...by(planner, E.custom), ...root(E.ask("a1", "s1"))]
   },

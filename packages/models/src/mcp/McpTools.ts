@@ -8,6 +8,7 @@
  * voids the grants that are bound to it.
  */
 import * as Effect from "effect/Effect"
+import { ToolSettings } from "@reins/runtime"
 import * as McpClient from "effect/ai/McpClient"
 import { type McpClientError } from "effect/ai/McpClientError"
 import type * as McpSchema from "effect/ai/McpSchema"
@@ -63,7 +64,7 @@ export const fromClient = Effect.fnUntraced(function* (client: McpClient.McpClie
   const tools = offered.map((descriptor) => {
     const name = prefix + descriptor.name
     handlers[name] = (args) => call(client, descriptor, args)
-    return toolOf(name, descriptor)
+    return toolOf(name, descriptor, client.serverInfo?.name)
   })
   const kit = Toolkit.make(...tools)
   return yield* kit.pipe(Effect.provideContext(yield* kit.toHandlers(handlers)))
@@ -77,7 +78,7 @@ const Answer: Schema.Codec<unknown> = Schema.Unknown.pipe(
   })
 )
 
-const toolOf = (name: string, descriptor: McpSchema.Tool): ServerTool => {
+const toolOf = (name: string, descriptor: McpSchema.Tool, server: string | undefined): ServerTool => {
   const hints = descriptor.annotations
   const isReadonly = hints?.readOnlyHint === true
   const destructive = !isReadonly && hints?.destructiveHint !== false
@@ -95,6 +96,7 @@ const toolOf = (name: string, descriptor: McpSchema.Tool): ServerTool => {
     .annotate(Tool.Destructive, destructive)
     .annotate(Tool.Idempotent, isReadonly || hints?.idempotentHint === true)
     .annotate(Tool.OpenWorld, hints?.openWorldHint !== false)
+    .annotate(ToolSettings.Server, server)
   return title === undefined ? tool : tool.annotate(Tool.Title, title)
 }
 

@@ -24,6 +24,7 @@ const RequestStruct = Schema.Struct({
   toolInvocationId: Schema.optionalKey(Schema.String),
   agentPath: Schema.optionalKey(AgentPath),
   begunBefore: Schema.optionalKey(Schema.Natural),
+  toolHash: Schema.optionalKey(Schema.String),
   expiresAt: Schema.optionalKey(Schema.Natural)
 }).annotate({ identifier: "ApprovalRequest" })
 
@@ -36,8 +37,11 @@ const RequestStruct = Schema.Struct({
  * - `resourceId`: the tenant of the run; only this tenant may answer. `"default"` where tenants are not used.
  * - `toolInvocationId`: present exactly for `kind: "tool"`.
  * - `agentPath`: present when raised below the root.
- * - `begunBefore`: how often the call was started by a process that died before there was a result; absent where never.
- *   The call may have taken effect, and the question is whether it may run again.
+ * - `begunBefore`: how often the call was started, where it was asked about before; otherwise absent. Above 0: the process died before
+ *   there was a result. The call may have taken effect, and the question is whether it may run again. 0: it never started, and is
+ *   asked about again because the definition of its tool has changed.
+ * - `toolHash`: of the tool's definition that the person is shown; an answer holds for this definition only. Absent on questions
+ *   about a budget, and on those that an earlier release asked.
  * - `expiresAt`: epoch milliseconds after which the request expires; absent: it never does.
  */
 export interface Request extends Schema.Schema.Type<typeof RequestStruct> {}
@@ -48,10 +52,11 @@ const Reject = Schema.Struct({ outcome: Schema.Literal("reject") })
 const Revise = Schema.Struct({ outcome: Schema.Literal("revise"), partial: Json })
 const Expired = Schema.Struct({ outcome: Schema.Literal("expired") })
 const Cancelled = Schema.Struct({ outcome: Schema.Literal("cancelled") })
+const Superseded = Schema.Struct({ outcome: Schema.Literal("superseded") })
 
 /**
- * How a request ended. `expired` and `cancelled` are set by the runtime, the others by a person. Expired is not
- * rejected.
+ * How a request ended. `expired`, `cancelled` and `superseded` are set by the runtime, the others by a person. Expired is not
+ * rejected. `superseded`: the definition of the tool has changed since, and the call is asked about again under the new one.
  */
 export type Outcome =
   | Schema.Schema.Type<typeof Approve>
@@ -59,7 +64,8 @@ export type Outcome =
   | Schema.Schema.Type<typeof Revise>
   | Schema.Schema.Type<typeof Expired>
   | Schema.Schema.Type<typeof Cancelled>
-export const Outcome: Schema.Codec<Outcome> = Schema.Union([Approve, Reject, Revise, Expired, Cancelled])
+  | Schema.Schema.Type<typeof Superseded>
+export const Outcome: Schema.Codec<Outcome> = Schema.Union([Approve, Reject, Revise, Expired, Cancelled, Superseded])
 
 /** True when the call may run: approved, or revised. */
 export const allows = (outcome: Outcome): boolean => outcome.outcome === "approve" || outcome.outcome === "revise"

@@ -36,6 +36,16 @@ export class ApprovalForbidden extends Schema.TaggedError<ApprovalForbidden>()("
   }
 }
 
+/**
+ * The tool's definition (name, description, parameters, annotations) is not the one that the person was asked about. The call is
+ * asked about again, by a new request, under the definition that the tool has now.
+ */
+export class DefinitionChanged extends Schema.TaggedError<DefinitionChanged>()("DefinitionChanged", {}) {
+  override get message() {
+    return "the tool's definition has changed since the question was asked; answer the new request about the same call"
+  }
+}
+
 /** The revised arguments do not fit the tool's schema, or the decision does not fit the kind of request. */
 export class InvalidArguments extends Schema.TaggedError<InvalidArguments>()("InvalidArguments", {
   issue: Schema.String
@@ -45,7 +55,14 @@ export class InvalidArguments extends Schema.TaggedError<InvalidArguments>()("In
   }
 }
 
-const members = [ApprovalNotFound, ApprovalResolved, ApprovalExpired, ApprovalForbidden, InvalidArguments] as const
+const members = [
+  ApprovalNotFound,
+  ApprovalResolved,
+  ApprovalExpired,
+  ApprovalForbidden,
+  DefinitionChanged,
+  InvalidArguments
+] as const
 
 /** Why a decision was not accepted. */
 export type Reason = InstanceType<(typeof members)[number]>

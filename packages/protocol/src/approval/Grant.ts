@@ -31,7 +31,7 @@ const GrantStruct = Schema.Struct({
  * **Details**
  * - `scope`: `run`: the run in which it was given; `thread`: every run of that thread; `subtree`: that run, at and
  *   below `agentPath`.
- * - `toolHash`: hash of the tool's name, description and parameters at the time of the decision.
+ * - `toolHash`: hash of the tool's definition that the person was shown.
  * - `matcher`: arguments must contain it (objects by the members it names, at any depth; all else equal). Absent: any.
  * - `usesLeft`, `nanoUsdLeft`: how many further calls are allowed, and what they may cost. Absent: no limit.
  * - `nanoUsdHeld`: reserved for calls that run now, and not in `nanoUsdLeft`; of a claim, what the grant holds for its call.

@@ -5,7 +5,7 @@ import type * as Events from "../event/Event.ts"
 import { named, rule } from "./OrderingRule.ts"
 import { anonymous, unreported } from "./OrderingState.ts"
 import type { AgentView, Call } from "./OrderingState.ts"
-import { callPhases, stepPhases } from "./OrderingTables.ts"
+import { callPhases, isRefused, stepPhases } from "./OrderingTables.ts"
 
 type CallEvent = Events.ToolCall | Events.AgentCall
 type ResultEvent = Events.ToolResult | Events.AgentResult
@@ -96,7 +96,7 @@ export const refusedHasStatus = rule<ResultEvent>(
   "refused-has-status",
   "The result of a call that was refused has a `status`.",
   ({ calls }, event) =>
-    calls.get(event.toolInvocationId)?.phase === "refused" && event.status === undefined
+    isRefused(calls.get(event.toolInvocationId)?.phase) && event.status === undefined
       ? `result of call ${named(event.toolInvocationId)}, which was refused, without a status`
       : undefined
 )
@@ -194,7 +194,7 @@ export const usageBeforeResult = rule<Events.AgentResult>(
   "A specialist's `data-tool-agent` stands before its `tool-agent` result, unless its call was refused.",
   (agent, event) => {
     const call = agent.calls.get(event.toolInvocationId)
-    const excused = call === undefined || call.reported || call.phase === "refused"
+    const excused = call === undefined || call.reported || isRefused(call.phase)
     return !excused && anonymous(agent, call.name) === 0
       ? `result of call ${named(event.toolInvocationId)} before its data-tool-agent`
       : undefined

@@ -16,7 +16,7 @@ import {
   withNews
 } from "./OrderingState.ts"
 import type { Agent, Call } from "./OrderingState.ts"
-import { callPhases, runPhases, stepPhases } from "./OrderingTables.ts"
+import { callPhases, isRefused, runPhases, stepPhases } from "./OrderingTables.ts"
 import type { CallSignal, StepSignal } from "./OrderingTables.ts"
 
 const moveStep = (agent: Agent, signal: StepSignal): void => {
@@ -51,7 +51,7 @@ const settle = (agent: Agent, id: string): void => {
   moveCall(agent, id, "result")
   if (call?.segment === undefined) return
   agent.nested = drop(agent.nested, call.segment)
-  const owed = anonymous(agent, call.name) - (call.reported || call.phase === "refused" ? 0 : 1)
+  const owed = anonymous(agent, call.name) - (call.reported || isRefused(call.phase) ? 0 : 1)
   // A refused call may have been the one that reported: at most as many reports can be missing as there are open calls.
   setAnonymous(agent, call.name, Math.min(owed, unreported(agent, call.name)))
 }
@@ -86,9 +86,12 @@ const answer = (agent: Agent, resolution: Approval.Resolution): void => {
   if (asked === undefined || asked.agentKey !== agent.key) return
   agent.pending -= 1
   if (asked.callId !== undefined) {
-    moveCall(agent, asked.callId, Approval.allows(resolution.outcome) ? "allow" : "refuse")
+    moveCall(agent, asked.callId, signalOf(resolution.outcome))
   }
 }
+
+const signalOf = (outcome: Approval.Outcome): "allow" | "refuse" | "supersede" =>
+  Approval.allows(outcome) ? "allow" : outcome.outcome === "superseded" ? "supersede" : "refuse"
 
 /** Applies the stored mark of a finished step: neither a retraction nor text of it may follow. */
 export const closeStep = (agent: Agent): void => moveStep(agent, "done")

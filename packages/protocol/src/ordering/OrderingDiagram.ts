@@ -56,6 +56,7 @@ const callNames: { readonly [S in CallSignal]: string } = {
   again: "approval-required with begunBefore",
   allow: "decision approve or revise",
   refuse: "decision reject, expired or cancelled",
+  supersede: "decision superseded",
   progress: "tool-progress",
   nested: "event of the specialist",
   usage: "data-tool-agent",

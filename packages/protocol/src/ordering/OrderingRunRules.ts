@@ -75,7 +75,7 @@ export const approvalOfOpenCall = rule<Events.ApprovalRequired>(
 
 export const approvalBeforeWork = rule<Events.ApprovalRequired>(
   "approval-before-work",
-  "A call is asked about once, before its progress, and before its specialist's events and usage; a tool's call once more where `begunBefore` says that its process died in the middle of it.",
+  "A call is asked about before its progress, and before its specialist's events and usage: once; a tool's call once more where `begunBefore` says how often it was begun.",
   (agent, { data }) => {
     const id = data.toolInvocationId ?? ""
     const call = agent.calls.get(id)

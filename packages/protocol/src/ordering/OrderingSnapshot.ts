@@ -17,7 +17,7 @@ const pairs = <A extends Schema.Top>(value: A) => Schema.Array(Schema.Tuple([Sch
 const Call = Schema.Struct({
   kind: Schema.Literals(["tool", "agent"]),
   name: Schema.String,
-  phase: Schema.Literals(["announced", "waiting", "allowed", "running", "refused", "closed"]),
+  phase: Schema.Literals(["announced", "waiting", "allowed", "running", "refused", "superseded", "closed"]),
   progress: Schema.Int,
   reported: Schema.Boolean,
   segment: Schema.optionalKey(Schema.String)

@@ -42,15 +42,27 @@ export const stepPhases: { readonly [P in StepPhase]: { readonly [S in StepSigna
   settling: { "step-start": "open", news: "settling", done: "settling" }
 }
 
-/** `waiting` for a person, `allowed` or `refused` by one, `running` after any other event about the call. */
-export type CallPhase = "announced" | "waiting" | "allowed" | "running" | "refused" | "closed"
+/**
+ * `waiting` for a person, `allowed` or `refused` by one, `superseded` until it is asked about again, `running` after any other event
+ * about the call.
+ */
+export type CallPhase = "announced" | "waiting" | "allowed" | "running" | "refused" | "superseded" | "closed"
 
 /**
- * `required`, `allow`, `refuse`: its approval. `again`: the request whether it may run again, since its process died
- * while it ran (`begunBefore`). `progress`: of a tool call. `nested`: an event of the specialist that the call opened.
- * `usage`: that specialist's `data-tool-agent`.
+ * `required`, `allow`, `refuse`: its approval. `supersede`: the definition of its tool has changed since the question. `again`: the
+ * request whether it may run again, since its process died while it ran or its tool changed (`begunBefore`). `progress`: of a tool
+ * call. `nested`: an event of the specialist that the call opened. `usage`: that specialist's `data-tool-agent`.
  */
-export type CallSignal = "required" | "again" | "allow" | "refuse" | "progress" | "nested" | "usage" | "result"
+export type CallSignal =
+  | "required"
+  | "again"
+  | "allow"
+  | "refuse"
+  | "supersede"
+  | "progress"
+  | "nested"
+  | "usage"
+  | "result"
 
 /** The transitions of a call. */
 export const callPhases: { readonly [P in CallPhase]: { readonly [S in CallSignal]?: CallPhase } } = {
@@ -62,10 +74,11 @@ export const callPhases: { readonly [P in CallPhase]: { readonly [S in CallSigna
     usage: "running",
     result: "closed"
   },
-  waiting: { allow: "allowed", refuse: "refused" },
+  waiting: { allow: "allowed", refuse: "refused", supersede: "superseded" },
   allowed: { again: "waiting", progress: "running", nested: "running", usage: "running", result: "closed" },
   running: { again: "waiting", progress: "running", nested: "running", usage: "running", result: "closed" },
   refused: { usage: "refused", result: "closed" },
+  superseded: { again: "waiting", usage: "superseded", result: "closed" },
   closed: {}
 }
 
@@ -78,3 +91,6 @@ export const planPhases: { readonly [P in PlanStatus]: ReadonlyArray<PlanStatus>
   executed: [],
   failed: []
 }
+
+/** Whether the call may not run: for good, or until it is asked about anew. */
+export const isRefused = (phase: CallPhase | undefined): boolean => phase === "refused" || phase === "superseded"

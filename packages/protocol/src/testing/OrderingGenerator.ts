@@ -13,7 +13,7 @@ import { judgeByRules } from "../ordering/OrderingRules.ts"
 import * as Sample from "./OrderingSample.ts"
 import { make } from "../ordering/OrderingState.ts"
 import type { Agent, Call } from "../ordering/OrderingState.ts"
-import { planPhases } from "../ordering/OrderingTables.ts"
+import { isRefused, planPhases } from "../ordering/OrderingTables.ts"
 
 /** Options of `generate`. */
 export interface GenerateOptions {
@@ -67,14 +67,14 @@ const callMoves = (world: World, agent: Agent, id: string, call: Call): Readonly
   const settled = isSettled(agent.nested.get(call.segment ?? ""))
   if (settled) add(world.draining ? 4 : 2, Sample.result(random, id, call))
   if (call.kind === "agent" && settled && !call.reported) {
-    add(world.draining && call.phase !== "refused" ? 4 : 0.5, Sample.agentUsage(random, call.name, id))
+    add(world.draining && !isRefused(call.phase) ? 4 : 0.5, Sample.agentUsage(random, call.name, id))
   }
   if (world.draining) return moves
   const asked = (begunBefore?: number) =>
     Sample.toolRequest(threadOf(world.options), peekId(world, "", "approval-"), agent.path, id, call.name, begunBefore)
   add(1, asked())
   if (call.kind === "tool") {
-    add(0.3, asked(1 + Math.floor(random() * 2)))
+    add(call.phase === "superseded" ? 2 : 0.3, asked(call.phase === "superseded" ? 0 : 1 + Math.floor(random() * 2)))
     add(2, Sample.progress(random, id, call))
   }
   return moves

@@ -6,6 +6,7 @@ import type { AgentPath } from "../AgentPath.ts"
 import type { Outcome } from "../approval/Approval.ts"
 import { Event } from "../event/Event.ts"
 import type * as Events from "../event/Event.ts"
+import { isRefused } from "../ordering/OrderingTables.ts"
 import { pick } from "./OrderingRandom.ts"
 import type { Random } from "./OrderingRandom.ts"
 import type { Call } from "../ordering/OrderingState.ts"
@@ -41,7 +42,7 @@ export const result = (
   id: string,
   { kind, name, phase }: Call
 ): Events.ToolResult | Events.AgentResult => {
-  const status = phase === "refused" || random() < 0.2 ? pick(random, "denied", "failed", "cancelled") : undefined
+  const status = isRefused(phase) || random() < 0.2 ? pick(random, "denied", "failed", "cancelled") : undefined
   const outcome = { result: { said: words(random) }, status }
   return kind === "tool" ? Event.toolResult({ id, name }, {}, outcome) : Event.agentResult({ id, name }, outcome)
 }
@@ -116,7 +117,8 @@ const outcome = (random: Random): Outcome =>
     { outcome: "reject" },
     { outcome: "revise", partial: { word: words(random) } },
     { outcome: "expired" },
-    { outcome: "cancelled" }
+    { outcome: "cancelled" },
+    { outcome: "superseded" }
   )
 
 export const decision = (random: Random, id: string): Events.ApprovalDecision => ({

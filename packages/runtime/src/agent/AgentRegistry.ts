@@ -23,7 +23,7 @@ import type { Decode } from "../tool/Arguments.ts"
 import * as ObjectRoot from "../tool/ObjectRoot.ts"
 import * as Invocation from "../tool/Invocation.ts"
 import * as ToolSettings from "../tool/ToolSettings.ts"
-import { sha256Hex } from "../kernel/Digest.ts"
+import * as ToolHash from "../tool/ToolHash.ts"
 
 /** A tool, ready to be called. */
 export interface Callable {
@@ -33,7 +33,7 @@ export interface Callable {
   readonly isPlan: boolean
   readonly definition: ToolDefinition
   readonly policy: Policy.Policy
-  /** Of its name, description and parameters: a grant holds for this definition and no other. */
+  /** Of its definition: an answer and a grant hold for this one and no other. */
   readonly hash: string
   readonly decode: Decode
   /** Reads what a caller says that its tool came to; absent on tools that the runtime runs, and those of which no result is known. */
@@ -269,7 +269,7 @@ const callable = Effect.fnUntraced(function* (
     execution,
     isPlan,
     definition: offered,
-    hash: sha256Hex(JSON.stringify([tool.name, description, written])),
+    hash: ToolHash.of(tool, written),
     policy: Policy.resolve(
       ownPolicy(definition, tool.name),
       declared(tool) ?? (isPlan ? true : undefined),

@@ -11,6 +11,17 @@ export interface Permit {
   readonly args: Json
   /** The grant it runs on, where it did not need to be asked about. */
   readonly grant: GrantUse | undefined
+  /** Of the definition that was allowed; absent where nobody was asked, and where an earlier release asked. */
+  readonly toolHash: string | undefined
+  /** What its execution is stored under. */
+  readonly subject: string
+}
+
+/** How a call was allowed, apart from its arguments. */
+export interface Allowance {
+  readonly grant?: GrantUse | undefined
+  readonly toolHash?: string | undefined
+  readonly subject: string
 }
 
 /** A use of a grant. `isMetered`: the grant limits what its calls may cost, and holds money for this one. */
@@ -23,17 +34,21 @@ class Issued implements Permit {
   readonly call: Message.CallPart
   readonly args: Json
   readonly grant: GrantUse | undefined
+  readonly toolHash: string | undefined
+  readonly subject: string
 
-  constructor(call: Message.CallPart, args: Json, grant: GrantUse | undefined) {
+  constructor(call: Message.CallPart, args: Json, { grant, subject, toolHash }: Allowance) {
     this.call = call
     this.args = args
     this.grant = grant
+    this.toolHash = toolHash
+    this.subject = subject
   }
 }
 
 /** For `Gate` alone. */
-export const issue = (call: Message.CallPart, args: Json, grant: GrantUse | undefined): Permit =>
-  new Issued(call, args, grant)
+export const issue = (call: Message.CallPart, args: Json, allowance: Allowance): Permit =>
+  new Issued(call, args, allowance)
 
 /** True only for what `issue` made. */
 export const isGenuine = (permit: Permit): boolean => permit instanceof Issued

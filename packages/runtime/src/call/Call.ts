@@ -29,9 +29,13 @@ interface End<Tag extends string> {
  */
 export type CallEnd = End<"Done"> | (End<"Refused"> & { readonly refusal: Budget.Refusal }) | End<"Cancelled">
 
-/** What came of a question about a call: the arguments that it may run with, or how it ended instead. */
+/**
+ * What came of a question about a call: the arguments that it may run with, how it ended instead, or that its tool's definition is not
+ * the one that was shown, so that it is asked about anew.
+ */
 export type Ruling =
   | { readonly _tag: "Allowed"; readonly args: Json }
+  | { readonly _tag: "Superseded" }
   | { readonly _tag: "Closed"; readonly end: CallEnd }
 
 /** It has a result, or failed by itself. */

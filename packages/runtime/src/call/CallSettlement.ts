@@ -28,15 +28,23 @@ export const settle = (run: Run, agent: AgentState, call: Message.CallPart): Eff
   if (specialist !== undefined) return agent.inSlot(() => SpecialistCall.call(run, agent, call, specialist))
   const tool = agent.member.tools.get(call.name)
   if (tool === undefined) return closed(run, agent, call, "server", Call.done(unknown(agent, call)))
-  const context: CallContext = { run, agent, call, tool }
-  return AtOnce.flatMap(Gate.judge(context), (verdict): Effect.Effect<CallEnd> => {
+  return round({ run, agent, call, tool }, { subject: Names.ofCall(call.id), changes: 0 })
+}
+
+/** Judges a call and does what the verdict says; once more, with a question, each time that its tool's definition has changed. */
+const round = (context: CallContext, at: Gate.Round): Effect.Effect<CallEnd> => {
+  const { agent, call, run, tool } = context
+  return AtOnce.flatMap(Gate.judge(context, at), (verdict): Effect.Effect<CallEnd> => {
     switch (verdict._tag) {
       case "Allow":
-        return tool.isPlan ? PlanCall.carry(context) : carry(context, call.args)
+        return tool.isPlan ? PlanCall.carry(context) : carry(context, at, call.args, verdict)
       case "Granted":
-        return granted(context, verdict)
+        return granted(context, at, verdict)
       case "Ask":
-        return tool.isPlan ? PlanCall.ask(context, verdict.expiresAt) : ask(context, verdict.expiresAt)
+        return AtOnce.flatMap(
+          tool.isPlan ? PlanCall.ask(context, at, verdict) : ask(context, at, verdict),
+          (end): Effect.Effect<CallEnd> => (end === "superseded" ? anew(context, at) : Effect.succeed(end))
+        )
       case "Invalid":
         return closed(run, agent, call, tool.execution, Call.done(ToolOutcome.fault("InvalidArguments", verdict.issue)))
       case "Cancelled":
@@ -45,41 +53,54 @@ export const settle = (run: Run, agent: AgentState, call: Message.CallPart): Eff
   })
 }
 
+/** Asks about a call under the definition that its tool has now. */
+const anew = (context: CallContext, { changes }: Gate.Round): Effect.Effect<CallEnd> =>
+  round(context, { subject: Names.ofChanged(context.call.id, changes + 1), changes: changes + 1 })
+
 /** Runs a call on a grant, and shows on which. */
 const granted = (
   context: CallContext,
-  { grantId, isMetered, scope }: Extract<Gate.Verdict, { readonly _tag: "Granted" }>
+  at: Gate.Round,
+  { grantId, isMetered, scope, toolHash }: Extract<Gate.Verdict, { readonly _tag: "Granted" }>
 ): Effect.Effect<CallEnd> => {
   const { agent, call, run } = context
   const told = run.engine.emit(Names.granted(agent.prefix, call.id), agent.path, () => [
     { type: "custom", event_type: "approval_granted", data: { grantId, scope, toolInvocationId: call.id } }
   ])
-  return Effect.flatMap(told, () => carry(context, call.args, { grant: { id: grantId, isMetered } }))
+  return Effect.flatMap(told, () => carry(context, at, call.args, { grant: { id: grantId, isMetered }, toolHash }))
 }
 
 /** Asks a person about a call, and carries it out where it may be. */
-const ask = (context: CallContext, expiresAt: number | undefined): Effect.Effect<CallEnd> => {
+const ask = (context: CallContext, at: Gate.Round, shown: Gate.Shown): Effect.Effect<CallEnd | "superseded"> => {
   const { agent, call, run, tool } = context
   const ruled = Question.ask<Ruling>(run, agent, {
-    subject: Names.ofCall(call.id),
+    subject: at.subject,
     request: {
       kind: "tool",
       target: call.name,
       payload: call.args,
       toolInvocationId: call.id,
-      ...(expiresAt === undefined ? {} : { expiresAt })
+      ...(at.changes > 0 ? { begunBefore: 0 } : {}),
+      ...Question.shownIn(shown)
     },
     close: (answer) => {
       const ruling = rule(answer, call)
       return {
         value: ruling,
-        events: ruling._tag === "Allowed" ? [] : [Call.resultEvent(call, call.args, ruling.end.outcome, tool.execution)]
+        events: ruling._tag === "Closed" ? [Call.resultEvent(call, call.args, ruling.end.outcome, tool.execution)] : []
       }
     }
   })
-  return Effect.flatMap(ruled, (ruling) =>
-    ruling._tag === "Allowed" ? carry(context, ruling.args, { isAsked: true }) : Effect.succeed(ruling.end)
-  )
+  return Effect.flatMap(ruled, (ruling): Effect.Effect<CallEnd | "superseded"> => {
+    switch (ruling._tag) {
+      case "Allowed":
+        return carry(context, at, ruling.args, { toolHash: shown.toolHash, isAsked: true })
+      case "Superseded":
+        return Effect.succeed("superseded")
+      case "Closed":
+        return Effect.succeed(ruling.end)
+    }
+  })
 }
 
 /** What an answer means for a call. */
@@ -90,6 +111,8 @@ const rule = (answer: Question.Answer, call: Message.CallPart): Ruling => {
       return { _tag: "Allowed", args: call.args }
     case "revise":
       return { _tag: "Allowed", args: answer.args ?? call.args }
+    case "superseded":
+      return { _tag: "Superseded" }
     case "reject": {
       const who = by === Question.unattendedName ? "this call was refused" : "a person refused this call"
       const words = `${who}, for good${Question.feedbackOf(answer)}`
@@ -109,14 +132,42 @@ const rule = (answer: Question.Answer, call: Message.CallPart): Ruling => {
 /** How a call was allowed: on a grant, or by a person who was asked about it. */
 interface Allowance {
   readonly grant?: GrantUse | undefined
+  /** Of the definition that was allowed. */
+  readonly toolHash?: string | undefined
   readonly isAsked?: boolean | undefined
 }
 
-/** Carries out a call that is allowed. */
-const carry = (context: CallContext, args: Json, { grant, isAsked = false }: Allowance = {}): Effect.Effect<CallEnd> =>
-  context.tool.execution === "client"
-    ? clientCall(context, args, isAsked)
-    : RepeatedCall.run(context, Gate.permit(context.call, args, grant))
+/** Carries out a call that is allowed, unless it was allowed under another definition than its tool has by now. */
+const carry = (
+  context: CallContext,
+  at: Gate.Round,
+  args: Json,
+  { grant, isAsked = false, toolHash }: Allowance
+): Effect.Effect<CallEnd> => {
+  const { subject } = at
+  if (context.tool.execution === "client") {
+    return AtOnce.flatMap(isHeld(context, at, toolHash), (isHeld) =>
+      isHeld ? clientCall(context, at, args, isAsked) : anew(context, at)
+    )
+  }
+  const permit = Gate.permit(context.call, args, { grant, toolHash, subject })
+  return AtOnce.flatMap(RepeatedCall.run(context, permit), (end) =>
+    end._tag === "Changed" ? anew(context, at) : Effect.succeed(end)
+  )
+}
+
+/** Whether a caller's tool still has the definition it was allowed under. It is looked at once, before the caller is waited for. */
+const isHeld = (context: CallContext, { subject }: Gate.Round, toolHash: string | undefined): Effect.Effect<boolean> =>
+  toolHash === undefined || context.run.engine.direct !== undefined
+    ? Effect.succeed(true)
+    : context.run.engine.activity(Names.held(context.agent.prefix, subject), Schema.Boolean, () =>
+        Effect.succeed({
+          value: Gate.holds(context, toolHash),
+          path: context.agent.path,
+          events: [],
+          spent: []
+        })
+      )
 
 const ClientAnswer = Schema.Struct({
   result: Schema.Json,
@@ -124,10 +175,15 @@ const ClientAnswer = Schema.Struct({
 })
 
 /** Waits for what the caller's own tool came to, and checks it. */
-const clientCall = Effect.fnUntraced(function* ({ agent, call, run, tool }: CallContext, args: Json, isAsked: boolean) {
+const clientCall = Effect.fnUntraced(function* (
+  { agent, call, run, tool }: CallContext,
+  { subject }: Gate.Round,
+  args: Json,
+  isAsked: boolean
+) {
   agent.trim()
   const { value } = yield* run.engine.wait(
-    Names.client(agent.prefix, call.id, isAsked),
+    Names.client(agent.prefix, subject, isAsked),
     ClientAnswer,
     { cancelled: { result: ToolOutcome.cancelled.result, status: "cancelled" } },
     { path: agent.path, reason: "client-tool", id: call.id }

@@ -25,28 +25,37 @@ import * as Names from "../run/Names.ts"
 import type { CallContext } from "./Call.ts"
 import * as ToolAdmission from "./ToolAdmission.ts"
 
-/** What the gate decided about a call. `expiresAt`: when the question about it ends, in epoch milliseconds. */
+/**
+ * What the gate decided about a call. `expiresAt`: when the question about it ends, in epoch milliseconds. `toolHash`: of the
+ * definition that it holds for; absent where no definition matters, and on verdicts of an earlier release.
+ */
 export type Verdict =
-  | { readonly _tag: "Allow" }
+  | { readonly _tag: "Allow"; readonly toolHash?: string | undefined }
   | {
       readonly _tag: "Granted"
       readonly grantId: string
       readonly scope: Grant.Grant["scope"]
       readonly isMetered: boolean
+      readonly toolHash: string | undefined
     }
-  | { readonly _tag: "Ask"; readonly expiresAt: number | undefined }
+  | ({ readonly _tag: "Ask" } & Shown)
   | { readonly _tag: "Invalid"; readonly issue: string }
   | { readonly _tag: "Cancelled" }
 
 const Stored = Schema.Union([
-  Schema.Struct({ verdict: Schema.Literal("allow") }),
+  Schema.Struct({ verdict: Schema.Literal("allow"), toolHash: Schema.optionalKey(Schema.String) }),
   Schema.Struct({
     verdict: Schema.Literal("granted"),
     grantId: Schema.String,
     scope: Schema.Literals(["run", "thread", "subtree"]),
-    metered: Schema.optionalKey(Schema.Boolean)
+    metered: Schema.optionalKey(Schema.Boolean),
+    toolHash: Schema.optionalKey(Schema.String)
   }),
-  Schema.Struct({ verdict: Schema.Literal("ask"), expiresAt: Schema.optionalKey(Schema.Natural) }),
+  Schema.Struct({
+    verdict: Schema.Literal("ask"),
+    expiresAt: Schema.optionalKey(Schema.Natural),
+    toolHash: Schema.optionalKey(Schema.String)
+  }),
   Schema.Struct({ verdict: Schema.Literal("invalid"), issue: Schema.String }),
   Schema.Struct({ verdict: Schema.Literal("cancelled") })
 ])
@@ -54,11 +63,17 @@ const Stored = Schema.Union([
 const read = (stored: typeof Stored.Type): Verdict => {
   switch (stored.verdict) {
     case "allow":
-      return allow
+      return { _tag: "Allow", toolHash: stored.toolHash }
     case "granted":
-      return { _tag: "Granted", grantId: stored.grantId, scope: stored.scope, isMetered: stored.metered === true }
+      return {
+        _tag: "Granted",
+        grantId: stored.grantId,
+        scope: stored.scope,
+        isMetered: stored.metered === true,
+        toolHash: stored.toolHash
+      }
     case "ask":
-      return { _tag: "Ask", expiresAt: stored.expiresAt }
+      return { _tag: "Ask", expiresAt: stored.expiresAt, toolHash: stored.toolHash }
     case "invalid":
       return { _tag: "Invalid", issue: stored.issue }
     case "cancelled":
@@ -66,19 +81,27 @@ const read = (stored: typeof Stored.Type): Verdict => {
   }
 }
 
+const hashed = ({ toolHash }: { readonly toolHash?: string | undefined }): { readonly toolHash?: string } =>
+  toolHash === undefined ? {} : { toolHash }
+
 const write = (verdict: Verdict): typeof Stored.Type => {
   switch (verdict._tag) {
     case "Allow":
-      return { verdict: "allow" }
+      return { verdict: "allow", ...hashed(verdict) }
     case "Granted":
       return {
         verdict: "granted",
         grantId: verdict.grantId,
         scope: verdict.scope,
-        ...(verdict.isMetered ? { metered: true } : {})
+        ...(verdict.isMetered ? { metered: true } : {}),
+        ...hashed(verdict)
       }
     case "Ask":
-      return verdict.expiresAt === undefined ? { verdict: "ask" } : { verdict: "ask", expiresAt: verdict.expiresAt }
+      return {
+        verdict: "ask",
+        ...(verdict.expiresAt === undefined ? {} : { expiresAt: verdict.expiresAt }),
+        ...hashed(verdict)
+      }
     case "Invalid":
       return { verdict: "invalid", issue: verdict.issue }
     case "Cancelled":
@@ -91,15 +114,23 @@ const VerdictCodec: Schema.Codec<Verdict, Json> = StoredForm.of(Stored, { read, 
 const allow: Verdict = { _tag: "Allow" }
 const cancelled: Verdict = { _tag: "Cancelled" }
 
+/** A call, and how often the definition of its tool has changed since it was first allowed or asked about. */
+export interface Round {
+  readonly subject: Names.Subject
+  readonly changes: number
+}
+
 /**
- * Judges one call. A tool that the runtime runs and that never asks is allowed at once, without an activity: it checks its arguments
+ * Judges one call. After a change of definition a person is asked, whatever the new definition's policy says: the model made the
+ * call for the old one. A tool that the runtime runs and that never asks is allowed at once, without an activity: it checks its arguments
  * itself. A caller's tool is judged always, so that no caller is asked for what its schema refuses.
  */
-export const judge = (context: CallContext): Effect.Effect<Verdict> => {
-  const { agent, call, run, tool } = context
-  if (tool.policy === "never" && tool.execution === "server") return Effect.succeed(allow)
-  return run.engine.activity(Names.gate(agent.prefix, call.id), VerdictCodec, (work) =>
-    AtOnce.map(consider(context, work), (value): Settled<Verdict> => ({
+export const judge = (context: CallContext, { changes, subject }: Round): Effect.Effect<Verdict> => {
+  const { agent, run, tool } = context
+  const isAnew = changes > 0
+  if (tool.policy === "never" && tool.execution === "server" && !isAnew) return Effect.succeed(allow)
+  return run.engine.activity(Names.gate(agent.prefix, subject), VerdictCodec, (work) =>
+    AtOnce.map(consider(context, work, isAnew), (value): Settled<Verdict> => ({
       value,
       path: agent.path,
       events: [],
@@ -109,17 +140,42 @@ export const judge = (context: CallContext): Effect.Effect<Verdict> => {
 }
 
 /** The right to run an allowed call with `args`. */
-export const permit = (call: Message.CallPart, args: Json, grant?: Permit.GrantUse): Permit.Permit =>
-  Permit.issue(call, args, grant)
+export const permit = (call: Message.CallPart, args: Json, allowance: Permit.Allowance): Permit.Permit =>
+  Permit.issue(call, args, allowance)
 
-const consider = (context: CallContext, work: Work): Effect.Effect<Verdict> => {
+/** Whether what was allowed under the definition `allowed` may be done with the one that the tool has now. */
+export const holds = ({ tool }: CallContext, allowed: string | undefined): boolean =>
+  allowed === undefined || allowed === tool.hash
+
+/** What a question shows that is asked now. */
+export const shown = (
+  { run, tool }: CallContext,
+  work: Work
+): { readonly toolHash: string; readonly expiresAt?: number } => {
+  const { approvalExpiryMs } = run.settings
+  return approvalExpiryMs === undefined
+    ? { toolHash: tool.hash }
+    : { toolHash: tool.hash, expiresAt: work.now() + approvalExpiryMs }
+}
+
+/** The definition that a question is about, and when it expires, in epoch milliseconds. Both may be absent. */
+export interface Shown {
+  readonly toolHash?: string | undefined
+  readonly expiresAt?: number | undefined
+}
+
+const consider = (context: CallContext, work: Work, isAnew: boolean): Effect.Effect<Verdict> => {
   if (work.cancel.requested) return Effect.succeed(cancelled)
   const { call, tool } = context
+  const judged = (args: unknown) =>
+    isAnew
+      ? Effect.succeed<Verdict>({ _tag: "Ask", ...shown(context, work) })
+      : decide(context, work, tool.policy, args)
   const decoded = tool.decode(call.args)
-  if (AtOnce.isDone(decoded)) return decide(context, work, tool.policy, decoded.value)
+  if (AtOnce.isDone(decoded)) return judged(decoded.value)
   return Effect.matchEffect(decoded, {
     onFailure: (issue) => Effect.succeed<Verdict>({ _tag: "Invalid", issue }),
-    onSuccess: (args) => decide(context, work, tool.policy, args)
+    onSuccess: judged
   })
 }
 
@@ -134,7 +190,7 @@ const decide = (
   return Effect.flatMap(asks(context, work, policy, args), (isAsking) => {
     // A run that was cancelled meanwhile has nobody to ask.
     if (work.cancel.requested) return Effect.succeed(cancelled)
-    return isAsking ? claimOrAsk(context, work) : Effect.succeed(allow)
+    return isAsking ? claimOrAsk(context, work) : Effect.succeed({ _tag: "Allow", toolHash: context.tool.hash })
   })
 }
 
@@ -150,11 +206,8 @@ const claimOrAsk = (context: CallContext, work: Work): Effect.Effect<Verdict> =>
 }
 
 /** `nanoUsd`: the most that the call may cost. */
-const claimFor = (
-  { agent, call, run, tool }: CallContext,
-  work: Work,
-  nanoUsd: number | undefined
-): Effect.Effect<Verdict> => {
+const claimFor = (context: CallContext, work: Work, nanoUsd: number | undefined): Effect.Effect<Verdict> => {
+  const { agent, call, run, tool } = context
   const facts: Grant.Claim = {
     resourceId: work.resourceId,
     threadId: work.threadId,
@@ -166,12 +219,17 @@ const claimFor = (
     nanoUsd
   }
   const claimed = run.grants.claim(Names.grantUse(work.runId, agent.path, call.id), facts, work.now())
-  return AtOnce.map(claimed, (grant): Verdict => {
-    if (grant !== undefined)
-      return { _tag: "Granted", grantId: grant.id, scope: grant.scope, isMetered: grant.nanoUsdHeld !== undefined }
-    const { approvalExpiryMs } = run.settings
-    return { _tag: "Ask", expiresAt: approvalExpiryMs === undefined ? undefined : work.now() + approvalExpiryMs }
-  })
+  return AtOnce.map(claimed, (grant): Verdict =>
+    grant === undefined
+      ? { _tag: "Ask", ...shown(context, work) }
+      : {
+          _tag: "Granted",
+          grantId: grant.id,
+          scope: grant.scope,
+          isMetered: grant.nanoUsdHeld !== undefined,
+          toolHash: tool.hash
+        }
+  )
 }
 
 /** Asks the predicate. Only a clear no lets a call pass. */

@@ -6,8 +6,10 @@
  * planner, which reads what should be different and proposes again; a plan that failed in the middle says in its result what
  * the tool says of it.
  */
-import type { Event, Events, Json } from "@reins/protocol"
+import type { Approval, Event, Events, Json } from "@reins/protocol"
 import * as Effect from "effect/Effect"
+import type { Allowance } from "../approval/Permit.ts"
+import * as AtOnce from "../kernel/AtOnce.ts"
 import * as Names from "../run/Names.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import * as Call from "./Call.ts"
@@ -31,24 +33,32 @@ export const carry = (context: CallContext): Effect.Effect<CallEnd> => {
     move(planId, "draft", "approved"),
     move(planId, "approved", "executing")
   ])
-  return Effect.flatMap(begun, () => execute(context, planId))
+  return Effect.flatMap(begun, () => execute(context, planId, { subject: Names.ofCall(call.id) }))
 }
 
 /** Asks about a plan, and carries it out if it may be. */
-export const ask = (context: CallContext, expiresAt: number | undefined): Effect.Effect<CallEnd> => {
+export const ask = (
+  context: CallContext,
+  { subject }: Gate.Round,
+  shown: Gate.Shown
+): Effect.Effect<CallEnd | "superseded"> => {
   const { agent, call, run, tool } = context
   const planId = planIdOf(context)
-  const ruled = Question.ask<Refusal | undefined>(run, agent, {
-    subject: Names.ofCall(call.id),
+  const ruled = Question.ask<Refusal | "superseded" | undefined>(run, agent, {
+    subject,
     request: {
       kind: "plan",
       target: planId,
       payload: call.args,
-      ...(expiresAt === undefined ? {} : { expiresAt })
+      ...Question.shownIn(shown)
     },
     opening: [move(planId, "draft", "pending_approval")],
     close: (answer) => {
-      const refusal = refusalOf(answer)
+      const { outcome } = answer.resolution
+      if (outcome.outcome === "superseded") {
+        return { value: "superseded", events: [move(planId, "pending_approval", "draft")] }
+      }
+      const refusal = refusalOf(outcome, Question.feedbackOf(answer))
       return {
         value: refusal,
         events:
@@ -61,15 +71,33 @@ export const ask = (context: CallContext, expiresAt: number | undefined): Effect
       }
     }
   })
-  return Effect.flatMap(ruled, (refusal) =>
-    refusal === undefined ? execute(context, planId) : Effect.succeed(refusal.end)
-  )
+  return Effect.flatMap(ruled, (refusal): Effect.Effect<CallEnd | "superseded"> => {
+    if (refusal === undefined) return execute(context, planId, { subject, toolHash: shown.toolHash })
+    return Effect.succeed(refusal === "superseded" ? refusal : refusal.end)
+  })
 }
 
-const execute = (context: CallContext, planId: string): Effect.Effect<CallEnd> =>
-  RepeatedCall.run(context, Gate.permit(context.call, context.call.args), ({ outcome }) => [
+const execute = (context: CallContext, planId: string, allowance: Allowance): Effect.Effect<CallEnd> => {
+  const { agent, call, run, tool } = context
+  const permit = Gate.permit(call, call.args, allowance)
+  const ran = RepeatedCall.run(context, permit, ({ outcome }) => [
     move(planId, "executing", outcome.status === undefined ? "executed" : "failed")
   ])
+  return AtOnce.flatMap(ran, (end): Effect.Effect<CallEnd> => {
+    if (end._tag !== "Changed") return Effect.succeed(end)
+    // It is said to be executing already: it fails, and its planner may propose it again.
+    const failed = run.engine.emit(Names.result(agent.prefix, call.id), agent.path, () => [
+      move(planId, "executing", "failed"),
+      Call.resultEvent(call, call.args, changed, tool.execution)
+    ])
+    return Effect.as(failed, Call.done(changed))
+  })
+}
+
+const changed = ToolOutcome.fault(
+  "DefinitionChanged",
+  "the tool's definition changed after the plan was approved; nothing of it was carried out, propose it again"
+)
 
 /** How the call of a plan ends that is not carried out as it is, and what becomes of the plan. */
 interface Refusal {
@@ -78,15 +106,17 @@ interface Refusal {
   readonly status: "draft" | "failed"
 }
 
-const refusalOf = (answer: Question.Answer): Refusal | undefined => {
-  const { outcome } = answer.resolution
+const refusalOf = (
+  outcome: Exclude<Approval.Outcome, { readonly outcome: "superseded" }>,
+  said: string
+): Refusal | undefined => {
   switch (outcome.outcome) {
     case "approve":
       return undefined
     case "revise":
-      return { end: Call.done(back(outcome.partial, Question.feedbackOf(answer))), status: "draft" }
+      return { end: Call.done(back(outcome.partial, said)), status: "draft" }
     case "reject": {
-      const words = `the plan was refused${Question.feedbackOf(answer)}`
+      const words = `the plan was refused${said}`
       return { end: Call.done(ToolOutcome.fault("Denied", words, "denied")), status: "failed" }
     }
     case "expired": {

@@ -33,7 +33,7 @@ export interface Question<A> {
   /** What is asked, apart from who asks. */
   readonly request: Pick<
     Approval.Request,
-    "kind" | "target" | "payload" | "toolInvocationId" | "begunBefore" | "expiresAt"
+    "kind" | "target" | "payload" | "toolInvocationId" | "begunBefore" | "toolHash" | "expiresAt"
   >
   /** Events that leave with the question, ahead of it. */
   readonly opening?: ReadonlyArray<Event> | undefined
@@ -149,6 +149,18 @@ const unattended = (way: "wait" | "deny" | "approve", id: string): Answer | unde
       }
   }
 }
+
+/** What a question about a tool's call says of the definition, and of its time. */
+export const shownIn = ({
+  expiresAt,
+  toolHash
+}: {
+  readonly toolHash?: string | undefined
+  readonly expiresAt?: number | undefined
+}): Pick<Approval.Request, "toolHash" | "expiresAt"> => ({
+  ...(toolHash === undefined ? {} : { toolHash }),
+  ...(expiresAt === undefined ? {} : { expiresAt })
+})
 
 /** What a person said with a decision, as the end of a sentence. */
 export const feedbackOf = ({ resolution: { feedback } }: Answer): string =>

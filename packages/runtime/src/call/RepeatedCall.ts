@@ -6,7 +6,9 @@
  * model reads that the call may have taken effect. A process may die again: then it is asked about again. On an engine that
  * remembers nothing none of this comes up.
  */
+import type { Approval } from "@reins/protocol"
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import type { Permit } from "../approval/Permit.ts"
 import * as AtOnce from "../kernel/AtOnce.ts"
 import * as Names from "../run/Names.ts"
@@ -18,8 +20,11 @@ import * as Question from "./Question.ts"
 import * as ToolStep from "./ToolStep.ts"
 
 /** Brings the call that `permit` allows to its end, in one of the step's slots. `before`: see `ToolStep.Before`. */
-export const run = (context: CallContext, permit: Permit, before?: ToolStep.Before): Effect.Effect<CallEnd> =>
-  attempt(context, permit, before, undefined, 1)
+export const run = (
+  context: CallContext,
+  permit: Permit,
+  before?: ToolStep.Before
+): Effect.Effect<CallEnd | ToolStep.Changed> => attempt(context, permit, before, undefined, 1)
 
 /** Runs the call; where it may have run before, asks whether it is made for the `time`th time again. */
 const attempt = (
@@ -28,7 +33,7 @@ const attempt = (
   before: ToolStep.Before | undefined,
   again: ToolStep.Again | undefined,
   time: number
-): Effect.Effect<CallEnd> => {
+): Effect.Effect<CallEnd | ToolStep.Changed> => {
   const { agent, tool } = context
   const ran = agent.limited(tool, () => ToolStep.runTool(context, permit, before, again))
   return AtOnce.flatMap(ran, (end) =>
@@ -40,11 +45,11 @@ const askAgain = (
   context: CallContext,
   permit: Permit,
   before: ToolStep.Before | undefined,
-  { begunBefore, expiresAt }: ToolStep.Unsettled,
+  { begunBefore, shown }: ToolStep.Unsettled,
   time: number
-): Effect.Effect<CallEnd> => {
+): Effect.Effect<CallEnd | ToolStep.Changed> => {
   const { agent, call, run, tool } = context
-  const { args, grant } = permit
+  const { args, grant, subject } = permit
   const ruled = Question.ask<Ruling>(run, agent, {
     subject: Names.ofRepeat(call.id, time),
     request: {
@@ -53,10 +58,11 @@ const askAgain = (
       payload: args,
       toolInvocationId: call.id,
       begunBefore,
-      ...(expiresAt === undefined ? {} : { expiresAt })
+      ...Question.shownIn(shown)
     },
     close: (answer) => {
-      const end = refusal(answer)
+      if (answer.resolution.outcome.outcome === "superseded") return { value: { _tag: "Superseded" }, events: [] }
+      const end = refusal(answer.resolution.outcome, Question.feedbackOf(answer))
       return end === undefined
         ? { value: { _tag: "Allowed", args: answer.args ?? args }, events: [] }
         : {
@@ -65,23 +71,45 @@ const askAgain = (
           }
     }
   })
-  return Effect.flatMap(ruled, (ruling) =>
-    ruling._tag === "Closed"
-      ? Effect.succeed(ruling.end)
-      : attempt(context, Gate.permit(call, ruling.args, grant), before, { time, begunBefore }, time + 1)
+  return Effect.flatMap(ruled, (ruling): Effect.Effect<CallEnd | ToolStep.Changed> => {
+    switch (ruling._tag) {
+      case "Closed":
+        return Effect.succeed(ruling.end)
+      case "Superseded":
+        return Effect.flatMap(show(context, time + 1), (shown) =>
+          askAgain(context, permit, before, { _tag: "Unsettled", begunBefore, shown }, time + 1)
+        )
+      case "Allowed": {
+        const again = Gate.permit(call, ruling.args, { grant, toolHash: shown.toolHash, subject })
+        return attempt(context, again, before, { time, begunBefore }, time + 1)
+      }
+    }
+  })
+}
+
+const Shown = Schema.Struct({ toolHash: Schema.String, expiresAt: Schema.optionalKey(Schema.Natural) })
+
+/** What the next question shows, after the one before was superseded. */
+const show = (context: CallContext, time: number): Effect.Effect<Gate.Shown> => {
+  const { agent, call, run } = context
+  return run.engine.activity(Names.shown(agent.prefix, Names.ofRepeat(call.id, time)), Shown, (work) =>
+    Effect.succeed({ value: Gate.shown(context, work), path: agent.path, events: [], spent: [] })
   )
 }
 
-/** How the call ends where it is not made once more; `undefined` where it may be. */
-const refusal = (answer: Question.Answer): CallEnd | undefined => {
+/** How the call ends where it is not made once more; `undefined` where it may be. `said`: what a person gave as the reason. */
+const refusal = (
+  { outcome }: Exclude<Approval.Outcome, { readonly outcome: "superseded" }>,
+  said: string
+): CallEnd | undefined => {
   const fault = (why: string, status: "failed" | "cancelled" = "failed") =>
     ToolOutcome.fault("MayHaveRun", `${lost}; ${why}`, status)
-  switch (answer.resolution.outcome.outcome) {
+  switch (outcome) {
     case "approve":
     case "revise":
       return undefined
     case "reject":
-      return Call.done(fault(`a person decided that it is not made again${Question.feedbackOf(answer)}`))
+      return Call.done(fault(`a person decided that it is not made again${said}`))
     case "expired":
       return Call.done(fault("nobody said in time that it may be made again"))
     case "cancelled":

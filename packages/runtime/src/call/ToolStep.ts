@@ -21,14 +21,20 @@ import { settle } from "../run/Run.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import * as Call from "./Call.ts"
 import type { CallContext, CallEnd } from "./Call.ts"
+import * as Gate from "./Gate.ts"
 import { LiveCall } from "./LiveCall.ts"
 import * as ToolAdmission from "./ToolAdmission.ts"
 
-/** A call without an end yet: it was begun so often and may have taken effect; a person is asked until `expiresAt` (epoch ms). */
+/** A call without an end yet: it was begun so often and may have taken effect; a person is asked, about what is `shown`. */
 export interface Unsettled {
   readonly _tag: "Unsettled"
   readonly begunBefore: number
-  readonly expiresAt: number | undefined
+  readonly shown: Gate.Shown
+}
+
+/** A call that was never begun: its tool's definition is not the one that it was allowed under. */
+export interface Changed {
+  readonly _tag: "Changed"
 }
 
 const Stored = Schema.Struct({
@@ -38,20 +44,32 @@ const Stored = Schema.Struct({
   refusal: Schema.optionalKey(Budget.Refusal),
   cancelled: Schema.optionalKey(Schema.Boolean),
   begunBefore: Schema.optionalKey(Schema.Natural),
-  expiresAt: Schema.optionalKey(Schema.Natural)
+  expiresAt: Schema.optionalKey(Schema.Natural),
+  toolHash: Schema.optionalKey(Schema.String),
+  changed: Schema.optionalKey(Schema.Boolean)
 })
 
-const ToolEnd: Schema.Codec<CallEnd | Unsettled, Json> = StoredForm.of(Stored, {
-  read: ({ begunBefore, cancelled, content, expiresAt, refusal, result, status }): CallEnd | Unsettled => {
-    if (begunBefore !== undefined) return { _tag: "Unsettled", begunBefore, expiresAt }
+/** What came of running a call. */
+export type Ran = CallEnd | Unsettled | Changed
+
+const ToolEnd: Schema.Codec<Ran, Json> = StoredForm.of(Stored, {
+  read: ({ begunBefore, cancelled, changed, content, expiresAt, refusal, result, status, toolHash }): Ran => {
+    if (begunBefore !== undefined) return { _tag: "Unsettled", begunBefore, shown: { expiresAt, toolHash } }
+    if (changed === true) return { _tag: "Changed" }
     const outcome: ToolOutcome.ToolOutcome = { result, status, content }
     if (cancelled === true) return Call.cancelled(outcome)
     return refusal === undefined ? Call.done(outcome) : Call.refused(refusal, outcome)
   },
   write: (end) => {
+    if (end._tag === "Changed") return { result: null, changed: true }
     if (end._tag === "Unsettled") {
-      const { begunBefore, expiresAt } = end
-      return { result: null, begunBefore, ...(expiresAt === undefined ? {} : { expiresAt }) }
+      const { expiresAt, toolHash } = end.shown
+      return {
+        result: null,
+        begunBefore: end.begunBefore,
+        ...(expiresAt === undefined ? {} : { expiresAt }),
+        ...(toolHash === undefined ? {} : { toolHash })
+      }
     }
     const { content, result, status } = end.outcome
     return {
@@ -79,11 +97,11 @@ export const runTool = (
   permit: Permit.Permit,
   before?: Before,
   again?: Again
-): Effect.Effect<CallEnd | Unsettled> => {
+): Effect.Effect<Ran> => {
   const { agent, run } = context
   const { id } = permit.call
   const begunBefore = again?.begunBefore ?? 0
-  const nameOf = () => Names.tool(agent.prefix, again === undefined ? Names.ofCall(id) : Names.ofRepeat(id, again.time))
+  const nameOf = () => Names.tool(agent.prefix, again === undefined ? permit.subject : Names.ofRepeat(id, again.time))
   const carried = (work: Work) => {
     const settled = carry(context, work, permit, nameOf, begunBefore)
     return before === undefined ? settled : AtOnce.map(settled, (settled) => preceded(before, settled))
@@ -91,8 +109,10 @@ export const runTool = (
   return run.engine.direct === undefined ? run.engine.activity(nameOf(), ToolEnd, carried) : run.engine.direct(carried)
 }
 
-const preceded = (before: Before, settled: Settled<CallEnd | Unsettled>): Settled<CallEnd | Unsettled> =>
-  settled.value._tag === "Unsettled" ? settled : { ...settled, events: [...before(settled.value), ...settled.events] }
+const preceded = (before: Before, settled: Settled<Ran>): Settled<Ran> =>
+  settled.value._tag === "Unsettled" || settled.value._tag === "Changed"
+    ? settled
+    : { ...settled, events: [...before(settled.value), ...settled.events] }
 
 /** A call that is on the budget and in its handler's hands. */
 class Execution {
@@ -130,7 +150,7 @@ const carry = (
   permit: Permit.Permit,
   nameOf: () => string,
   begunBefore: number
-): Effect.Effect<Settled<CallEnd | Unsettled>> => {
+): Effect.Effect<Settled<Ran>> => {
   if (!mayRun(context, permit)) return Effect.die(notPermitted(context))
   const { tree } = work
   const begun = () =>
@@ -151,12 +171,21 @@ const start = (
   nameOf: () => string,
   begunBefore: number,
   held: Budget.Amount
-): Effect.Effect<Settled<CallEnd | Unsettled>> => {
-  const { agent, run, tool } = context
-  if (work.begin === undefined) return execute(new Execution(context, work, permit, held, begunBefore))
-  return Effect.flatMap(work.begin(nameOf(), agent.path), (lost): Effect.Effect<Settled<CallEnd | Unsettled>> => {
+): Effect.Effect<Settled<Ran>> => {
+  const { agent, tool } = context
+  const undone = (value: Unsettled | Changed): Effect.Effect<Settled<Ran>> => {
+    settle(work, agent.path, held, {})
+    const settled: Settled<Ran> = { value, path: agent.path, events: [], spent: [] }
+    // One that was never begun gives back what its grant holds; one that may be made again keeps it.
+    return value._tag === "Changed" ? granted(context, work, permit, 0, settled) : Effect.succeed(settled)
+  }
+  const isHeld = Gate.holds(context, permit.toolHash)
+  if (work.begin === undefined) {
+    return isHeld ? execute(new Execution(context, work, permit, held, begunBefore)) : undone({ _tag: "Changed" })
+  }
+  return Effect.flatMap(work.begin(nameOf(), agent.path), (lost): Effect.Effect<Settled<Ran>> => {
     const begun = begunBefore + lost
-    if (lost === 0 || tool.idempotent) {
+    if (isHeld && (lost === 0 || tool.idempotent)) {
       // Others may have spent the limit while this was stored.
       const refusal = ToolAdmission.refuse(context, work, held)
       if (refusal === undefined) return execute(new Execution(context, work, permit, held, begun))
@@ -164,15 +193,9 @@ const start = (
       return neverRan(context, work, permit, Call.refused(refusal))
     }
     // It may have taken effect, and nobody knows: whoever asks decides, outside of this activity.
-    settle(work, agent.path, held, {})
-    const { approvalExpiryMs } = run.settings
-    const expiresAt = approvalExpiryMs === undefined ? undefined : work.now() + approvalExpiryMs
-    return Effect.succeed({
-      value: { _tag: "Unsettled", begunBefore: begun, expiresAt },
-      path: agent.path,
-      events: [],
-      spent: []
-    })
+    return undone(
+      begun === 0 ? { _tag: "Changed" } : { _tag: "Unsettled", begunBefore: begun, shown: Gate.shown(context, work) }
+    )
   })
 }
 
@@ -192,13 +215,13 @@ const neverRan = (
 }
 
 /** Gives back to the call's grant what it held and the call has not cost. */
-const granted = (
+const granted = <A>(
   { agent, call, run }: CallContext,
   work: Work,
   { grant }: Permit.Permit,
   costNanoUsd: number,
-  settled: Settled<CallEnd>
-): Effect.Effect<Settled<CallEnd>> =>
+  settled: Settled<A>
+): Effect.Effect<Settled<A>> =>
   grant === undefined || (!grant.isMetered && costNanoUsd === 0)
     ? Exit.succeed(settled)
     : Effect.as(run.grants.settle(Names.grantUse(work.runId, agent.path, call.id), grant.id, costNanoUsd), settled)

@@ -22,10 +22,13 @@ export const callId = (fromModel: string): string =>
 /** A call that may have been made before, for the `time`th time; counts from 1. */
 export const ofRepeat = (callId: string, time: number): Subject => `${ofCall(callId)}/again/${time}`
 
+/** A call whose tool's definition has changed since it was allowed or asked about, for the `time`th time; counts from 1. */
+export const ofChanged = (callId: string, time: number): Subject => `${ofCall(callId)}/changed/${time}`
+
 /** The `count`th limit that the agent met; counts from 1. */
 export const ofLimit = (count: number): Subject => `budget/${count}`
 
-const isAmbiguous = /^budget\/\d+$|\/again\/\d+$|^[^/]*#[^/]*\//
+const isAmbiguous = /^budget\/\d+$|\/again\/\d+$|\/changed\/\d+$|^[^/]*#[^/]*\//
 
 // Activities and emits of an agent. `prefix` is its path's key.
 
@@ -40,7 +43,13 @@ export const isModel = (path: AgentPath.AgentPath, name: string): boolean =>
 export const compaction = (prefix: string, step: number): string => `${prefix}compact/${step}`
 
 /** What the gate decided about a call. */
-export const gate = (prefix: string, callId: string): string => `${prefix}gate/${ofCall(callId)}`
+export const gate = (prefix: string, subject: Subject): string => `${prefix}gate/${subject}`
+
+/** Whether the definition that a caller's tool was allowed under is the one it has. */
+export const held = (prefix: string, subject: Subject): string => `${prefix}held/${subject}`
+
+/** The definition under which a call is asked about that may have been made before. */
+export const shown = (prefix: string, subject: Subject): string => `${prefix}shown/${subject}`
 
 /** A tool that ran: the call, or the call once more. */
 export const tool = (prefix: string, subject: Subject): string => `${prefix}tool/${subject}`
@@ -103,8 +112,8 @@ export const planId = (runId: string, prefix: string, callId: string): string =>
 export const approval = (approvalId: string): string => `approval/${approvalId}`
 
 /** A client's result: another name where a person was asked first, so that none that came before the answer counts. */
-export const client = (prefix: string, callId: string, isAsked: boolean): string =>
-  `${prefix}${isAsked ? "client-allowed" : "client"}/${ofCall(callId)}`
+export const client = (prefix: string, subject: Subject, isAsked: boolean): string =>
+  `${prefix}${isAsked ? "client-allowed" : "client"}/${subject}`
 
 /** The cancel of the run. */
 export const cancel = "cancel"

@@ -42,9 +42,16 @@ export const respond = Effect.fnUntraced(function* (
   }
   const sound = SchemaCheck.inWords(Schema.decodeUnknownEffect(Decision)(decision), "a decision")
   const status = yield* host.status(asked.runId)
-  const tool = toolOf(roster, status, asked)
+  const tools = toolsOf(roster, status, asked)
+  const tool = tools?.get(asked.request.target)
   const grant = fromDecision(asked, decision, { id: ids.make("grant"), now, toolHash: tool?.hash })
   if (grant !== undefined && "issue" in grant) return yield* fail(new ApprovalErrors.InvalidArguments(grant))
+  const isOutdated = decision.type !== "reject" && isChanged(asked.request, tools)
+  if (isOutdated) {
+    const superseded = encode({ resolution: { id, outcome: { outcome: "superseded" } } })
+    const taken = yield* host.answer(asked.runId, Names.approval(id), superseded)
+    return yield* fail(taken._tag === "Resolved" ? second(taken.value, expiresAt) : changed)
+  }
   const answer = yield* Effect.result(Effect.andThen(sound, () => answerTo(tool, asked, decision, grant)))
   if (Result.isFailure(answer)) {
     return yield* fail(new ApprovalErrors.InvalidArguments({ issue: answer.failure }))
@@ -55,32 +62,52 @@ export const respond = Effect.fnUntraced(function* (
       return
     case "Unknown":
       return yield* fail(new ApprovalErrors.ApprovalNotFound({}))
-    case "Resolved": {
-      const first = Schema.decodeUnknownExit(Answer)(taken.value)
-      return yield* fail(
-        Exit.isSuccess(first)
-          ? late(first.value.resolution.outcome, expiresAt)
-          : new ApprovalErrors.ApprovalNotFound({})
-      )
-    }
+    case "Resolved":
+      return yield* fail(second(taken.value, expiresAt))
   }
 })
 
 const encode: (answer: Answer) => Json = Schema.encodeSync(Answer)
 
-const late = (outcome: Approval.Outcome, expiresAt: number | undefined): ApprovalErrors.Reason =>
-  outcome.outcome === "expired" && expiresAt !== undefined
+const changed = new ApprovalErrors.DefinitionChanged({})
+
+/** Why an answer is not taken that came after the stored one. */
+const second = (stored: Json, expiresAt: number | undefined): ApprovalErrors.Reason => {
+  const first = Schema.decodeUnknownExit(Answer)(stored)
+  return Exit.isSuccess(first)
+    ? late(first.value.resolution.outcome, expiresAt)
+    : new ApprovalErrors.ApprovalNotFound({})
+}
+
+const late = (outcome: Approval.Outcome, expiresAt: number | undefined): ApprovalErrors.Reason => {
+  if (outcome.outcome === "superseded") return changed
+  return outcome.outcome === "expired" && expiresAt !== undefined
     ? new ApprovalErrors.ApprovalExpired({ expiresAt })
     : new ApprovalErrors.ApprovalResolved({ outcome })
+}
 
-/** The tool that a question is about, as this runtime has it. */
-const toolOf = (
+/** The tools of the agent that asks, as this runtime has them; `undefined` where it does not have the agent. */
+const toolsOf = (
   roster: AgentRegistry.AgentRegistry,
   status: { readonly agent: string } | undefined,
-  { agentPath, request }: PendingApproval
-): AgentRegistry.Callable | undefined => {
+  { agentPath }: PendingApproval
+): Tools | undefined => {
   const root = status === undefined ? undefined : roster.members.get(status.agent)
-  return root === undefined ? undefined : AgentRegistry.at(root, agentPath)?.tools.get(request.target)
+  return root === undefined ? undefined : AgentRegistry.at(root, agentPath)?.tools
+}
+
+type Tools = ReadonlyMap<string, AgentRegistry.Callable>
+
+/**
+ * Whether the question was asked under a definition that is not there any more. Where this runtime does not know the agent, whoever
+ * carries the run finds out before the call is begun.
+ */
+const isChanged = ({ kind, target, toolHash }: Approval.Request, tools: Tools | undefined): boolean => {
+  if (toolHash === undefined || tools === undefined) return false
+  // A plan's question names the plan, not its tool.
+  if (kind === "plan") return !Array.from(tools.values()).some((tool) => tool.isPlan && tool.hash === toolHash)
+  const tool = tools.get(target)
+  return tool !== undefined && tool.hash !== toolHash
 }
 
 /** What is stored for a decision. Fails with a sentence where the decision does not fit the question. */
@@ -186,14 +213,32 @@ export const submit = Effect.fnUntraced(function* (
 ) {
   const path = answer.agentPath ?? AgentPath.root
   const prefix = AgentPath.key(path)
-  const asked = yield* host.approval(Names.approvalId(runId, prefix, Names.ofCall(callId)))
+  const { asked, subject } = yield* lastQuestion(host, runId, prefix, callId)
   // What a client did before it was allowed to does not count.
   const mayRun = asked === undefined || (asked.outcome !== undefined && Approval.allows(asked.outcome))
   const isOpen = mayRun && (yield* host.hasClientCall(runId, path, callId))
   const taken = isOpen
-    ? yield* host.answer(runId, Names.client(prefix, callId, asked !== undefined), stored(answer))
+    ? yield* host.answer(runId, Names.client(prefix, subject, asked !== undefined), stored(answer))
     : undefined
   if (taken?._tag !== "Taken") return yield* new CallNotFound({ runId, toolInvocationId: callId })
+})
+
+/** The last question about a call, which is asked about anew when its tool's definition changes. */
+const lastQuestion = Effect.fnUntraced(function* (
+  host: RuntimeParts["host"],
+  runId: string,
+  prefix: string,
+  callId: string
+) {
+  const find = (subject: Names.Subject) => host.approval(Names.approvalId(runId, prefix, subject))
+  let last = { subject: Names.ofCall(callId), asked: yield* find(Names.ofCall(callId)) }
+  for (let changes = 1; last.asked !== undefined; changes++) {
+    const subject = Names.ofChanged(callId, changes)
+    const asked = yield* find(subject)
+    if (asked === undefined) break
+    last = { subject, asked }
+  }
+  return last
 })
 
 /** What is stored for a client's result. */

@@ -1,5 +1,5 @@
 /**
- * Makes a grant of a decision that approves more than one call. Pure but for what it is handed: an id, a time, the tool's hash.
+ * Makes a grant of a decision that approves more than one call. Pure but for what it is handed: an id, a time, and the hash of a tool that was asked about without one.
  */
 import { type Decision, type Grant, Money } from "@reins/protocol"
 import type { PendingApproval } from "../engine/RunHost.ts"
@@ -12,10 +12,12 @@ export const fromDecision = (
 ): Grant.Grant | undefined | { readonly issue: string } => {
   if (decision.type !== "approve" || decision.scope === undefined || decision.scope === "call") return undefined
   const { agentPath, request, runId } = asked
-  if (request.kind !== "tool" || about.toolHash === undefined) {
+  // What the person saw; only a question of an earlier release does not say.
+  const toolHash = request.toolHash ?? about.toolHash
+  if (request.kind !== "tool" || toolHash === undefined) {
     return { issue: `A ${request.kind} approval cannot use scope "${decision.scope}". Approve it without a scope` }
   }
-  if (request.begunBefore !== undefined) {
+  if (request.begunBefore !== undefined && request.begunBefore > 0) {
     return {
       issue: `An approval to make a call again cannot use scope "${decision.scope}". Approve it without a scope`
     }
@@ -32,7 +34,7 @@ export const fromDecision = (
     runId,
     agentPath,
     toolName: request.target,
-    toolHash: about.toolHash,
+    toolHash,
     grantedAt: about.now,
     ...(decision.matcher === undefined ? {} : { matcher: decision.matcher }),
     ...(decision.uses === undefined ? {} : { usesLeft: decision.uses }),

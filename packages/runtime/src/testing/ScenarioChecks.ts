@@ -95,7 +95,10 @@ const gate = ({ stored, world }: Report) => {
       event.data.begunBefore === undefined
     ) {
       calls.set(event.data.id, keyOf(agentPath, event.data.toolInvocationId))
-    } else if (event.type === "approval-decision" && !["approve", "revise"].includes(event.data.outcome.outcome)) {
+    } else if (
+      event.type === "approval-decision" &&
+      !["approve", "revise", "superseded"].includes(event.data.outcome.outcome)
+    ) {
       const call = calls.get(event.data.id)
       if (call !== undefined) refused.add(call)
     }

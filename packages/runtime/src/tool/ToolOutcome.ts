@@ -28,6 +28,7 @@ export type Fault =
   | "Cancelled"
   | "BudgetExhausted"
   | "MayHaveRun"
+  | "DefinitionChanged"
 
 /** A result as the model reads it. */
 export const part = (call: { readonly id: string; readonly name: string }, outcome: ToolOutcome): Message.ResultPart =>

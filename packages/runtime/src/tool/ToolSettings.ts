@@ -77,3 +77,12 @@ export const mostCost = (declared: MostCost): Result.Result<(args: unknown) => M
           }
         )
       )
+
+/**
+ * The server that the tool is of, by the name it gives itself. Part of the tool's definition: an approval for one server's tool does
+ * not hold for the same tool of another. Absent: a tool of the program itself.
+ */
+export const Server: Context.Reference<string | undefined> = Context.Reference<string | undefined>(
+  "@reins/runtime/ToolSettings/Server",
+  { defaultValue: () => undefined }
+)

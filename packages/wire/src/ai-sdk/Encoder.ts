@@ -215,7 +215,7 @@ class UiMessageEncoder implements Encoder {
     if (question === undefined) return []
     const { callId, request } = question
     const approved = outcome.outcome === "approve" || outcome.outcome === "revise"
-    if (!approved) this.#denied.add(callId)
+    if (!approved && outcome.outcome !== "superseded") this.#denied.add(callId)
     const reason =
       feedback ?? (outcome.outcome === "approve" || outcome.outcome === "reject" ? undefined : outcome.outcome)
     const response: Chunk = {

@@ -1,0 +1,42 @@
+/**
+ * Tells a tool's definitions apart: what a person was shown, and what the tool has become since. Its handler is not part of it.
+ */
+import type { Json } from "@reins/protocol"
+import * as Context from "effect/Context"
+import * as Tool from "effect/ai/Tool"
+import { sha256Hex } from "../kernel/Digest.ts"
+import * as ToolSettings from "./ToolSettings.ts"
+
+/**
+ * The SHA-256 of the tool's name, description, parameters, annotations and server. What a tool does not say is left out, so that a
+ * definition has the hash that releases gave it that did not look at annotations.
+ */
+export const of = (tool: Tool.Any, parameters: Json): string => {
+  const told = annotations(tool)
+  const definition = [tool.name, Tool.getDescription(tool), parameters]
+  return sha256Hex(JSON.stringify(Object.keys(told).length === 0 ? definition : [...definition, told]))
+}
+
+/** What the annotations say that is not what every tool says. */
+const annotations = ({ annotations }: Tool.Any): { readonly [name: string]: Json } => {
+  const title = Context.getOption(annotations, Tool.Title)
+  const server = Context.get(annotations, ToolSettings.Server)
+  return {
+    ...(title._tag === "None" ? {} : { title: title.value }),
+    ...differing("readonly", annotations, Tool.Readonly),
+    ...differing("destructive", annotations, Tool.Destructive),
+    ...differing("idempotent", annotations, Tool.Idempotent),
+    ...differing("openWorld", annotations, Tool.OpenWorld),
+    ...differing("plan", annotations, ToolSettings.IsPlan),
+    ...(server === undefined ? {} : { server })
+  }
+}
+
+const differing = (
+  name: string,
+  annotations: Context.Context<never>,
+  key: Context.Reference<boolean>
+): { readonly [name: string]: boolean } => {
+  const value = Context.get(annotations, key)
+  return value === key.defaultValue() ? {} : { [name]: value }
+}
