@@ -17,6 +17,7 @@ import * as Call from "./Call.ts"
 import type { CallContext, CallEnd, Ruling } from "./Call.ts"
 import * as Gate from "./Gate.ts"
 import * as Question from "./Question.ts"
+import type * as Ran from "./Ran.ts"
 import * as ToolStep from "./ToolStep.ts"
 
 /** Brings the call that `permit` allows to its end, in one of the step's slots. `before`: see `ToolStep.Before`. */
@@ -24,7 +25,7 @@ export const run = (
   context: CallContext,
   permit: Permit,
   before?: ToolStep.Before
-): Effect.Effect<CallEnd | ToolStep.Changed> => attempt(context, permit, before, undefined, 1)
+): Effect.Effect<CallEnd | Ran.Changed> => attempt(context, permit, before, undefined, 1)
 
 /** Runs the call; where it may have run before, asks whether it is made for the `time`th time again. */
 const attempt = (
@@ -33,7 +34,7 @@ const attempt = (
   before: ToolStep.Before | undefined,
   again: ToolStep.Again | undefined,
   time: number
-): Effect.Effect<CallEnd | ToolStep.Changed> => {
+): Effect.Effect<CallEnd | Ran.Changed> => {
   const { agent, tool } = context
   const ran = agent.limited(tool, () => ToolStep.runTool(context, permit, before, again))
   return AtOnce.flatMap(ran, (end) =>
@@ -45,9 +46,9 @@ const askAgain = (
   context: CallContext,
   permit: Permit,
   before: ToolStep.Before | undefined,
-  { begunBefore, shown }: ToolStep.Unsettled,
+  { begunBefore, shown }: Ran.Unsettled,
   time: number
-): Effect.Effect<CallEnd | ToolStep.Changed> => {
+): Effect.Effect<CallEnd | Ran.Changed> => {
   const { agent, call, run, tool } = context
   const { args, grant, subject } = permit
   const ruled = Question.ask<Ruling>(run, agent, {
@@ -71,7 +72,7 @@ const askAgain = (
           }
     }
   })
-  return Effect.flatMap(ruled, (ruling): Effect.Effect<CallEnd | ToolStep.Changed> => {
+  return Effect.flatMap(ruled, (ruling): Effect.Effect<CallEnd | Ran.Changed> => {
     switch (ruling._tag) {
       case "Closed":
         return Effect.succeed(ruling.end)

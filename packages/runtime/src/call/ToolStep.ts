@@ -5,17 +5,15 @@
  * Whatever the handler does, the call has exactly one end: a crash, a timeout and a cancel are ends like any other. A handler that
  * answers at once, and well, takes the usual way: plain code without an effect, where nothing need be remembered.
  */
-import { Budget, Entry, type Event, type Json, Message } from "@reins/protocol"
+import { type Budget, Entry, type Event } from "@reins/protocol"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
 import * as Permit from "../approval/Permit.ts"
 import type { Settled, Work } from "../engine/Engine.ts"
 import * as AtOnce from "../kernel/AtOnce.ts"
 import * as Interruptible from "../kernel/Interruptible.ts"
-import * as StoredForm from "../kernel/StoredForm.ts"
 import * as Names from "../run/Names.ts"
 import { settle } from "../run/Run.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
@@ -23,64 +21,8 @@ import * as Call from "./Call.ts"
 import type { CallContext, CallEnd } from "./Call.ts"
 import * as Gate from "./Gate.ts"
 import { LiveCall } from "./LiveCall.ts"
+import * as Ran from "./Ran.ts"
 import * as ToolAdmission from "./ToolAdmission.ts"
-
-/** A call without an end yet: it was begun so often and may have taken effect; a person is asked, about what is `shown`. */
-export interface Unsettled {
-  readonly _tag: "Unsettled"
-  readonly begunBefore: number
-  readonly shown: Gate.Shown
-}
-
-/** A call that was never begun: its tool's definition is not the one that it was allowed under. */
-export interface Changed {
-  readonly _tag: "Changed"
-}
-
-const Stored = Schema.Struct({
-  result: Schema.Json,
-  status: Schema.optionalKey(Schema.Literals(["failed", "denied", "cancelled"])),
-  content: Schema.optionalKey(Schema.Array(Schema.Union([Message.TextPart, Message.FilePart]))),
-  refusal: Schema.optionalKey(Budget.Refusal),
-  cancelled: Schema.optionalKey(Schema.Boolean),
-  begunBefore: Schema.optionalKey(Schema.Natural),
-  expiresAt: Schema.optionalKey(Schema.Natural),
-  toolHash: Schema.optionalKey(Schema.String),
-  changed: Schema.optionalKey(Schema.Boolean)
-})
-
-/** What came of running a call. */
-export type Ran = CallEnd | Unsettled | Changed
-
-const ToolEnd: Schema.Codec<Ran, Json> = StoredForm.of(Stored, {
-  read: ({ begunBefore, cancelled, changed, content, expiresAt, refusal, result, status, toolHash }): Ran => {
-    if (begunBefore !== undefined) return { _tag: "Unsettled", begunBefore, shown: { expiresAt, toolHash } }
-    if (changed === true) return { _tag: "Changed" }
-    const outcome: ToolOutcome.ToolOutcome = { result, status, content }
-    if (cancelled === true) return Call.cancelled(outcome)
-    return refusal === undefined ? Call.done(outcome) : Call.refused(refusal, outcome)
-  },
-  write: (end) => {
-    if (end._tag === "Changed") return { result: null, changed: true }
-    if (end._tag === "Unsettled") {
-      const { expiresAt, toolHash } = end.shown
-      return {
-        result: null,
-        begunBefore: end.begunBefore,
-        ...(expiresAt === undefined ? {} : { expiresAt }),
-        ...(toolHash === undefined ? {} : { toolHash })
-      }
-    }
-    const { content, result, status } = end.outcome
-    return {
-      result,
-      ...(status === undefined ? {} : { status }),
-      ...(content === undefined ? {} : { content }),
-      ...(end._tag === "Refused" ? { refusal: end.refusal } : {}),
-      ...(end._tag === "Cancelled" ? { cancelled: true } : {})
-    }
-  }
-})
 
 /** What leaves with a call's result, ahead of it. */
 export type Before = (end: CallEnd) => ReadonlyArray<Event>
@@ -97,7 +39,7 @@ export const runTool = (
   permit: Permit.Permit,
   before?: Before,
   again?: Again
-): Effect.Effect<Ran> => {
+): Effect.Effect<Ran.Ran> => {
   const { agent, run } = context
   const { id } = permit.call
   const begunBefore = again?.begunBefore ?? 0
@@ -106,10 +48,12 @@ export const runTool = (
     const settled = carry(context, work, permit, nameOf, begunBefore)
     return before === undefined ? settled : AtOnce.map(settled, (settled) => preceded(before, settled))
   }
-  return run.engine.direct === undefined ? run.engine.activity(nameOf(), ToolEnd, carried) : run.engine.direct(carried)
+  return run.engine.direct === undefined
+    ? run.engine.activity(nameOf(), Ran.Stored, carried)
+    : run.engine.direct(carried)
 }
 
-const preceded = (before: Before, settled: Settled<Ran>): Settled<Ran> =>
+const preceded = (before: Before, settled: Settled<Ran.Ran>): Settled<Ran.Ran> =>
   settled.value._tag === "Unsettled" || settled.value._tag === "Changed"
     ? settled
     : { ...settled, events: [...before(settled.value), ...settled.events] }
@@ -150,7 +94,7 @@ const carry = (
   permit: Permit.Permit,
   nameOf: () => string,
   begunBefore: number
-): Effect.Effect<Settled<Ran>> => {
+): Effect.Effect<Settled<Ran.Ran>> => {
   if (!mayRun(context, permit)) return Effect.die(notPermitted(context))
   const { tree } = work
   const begun = () =>
@@ -171,11 +115,11 @@ const start = (
   nameOf: () => string,
   begunBefore: number,
   held: Budget.Amount
-): Effect.Effect<Settled<Ran>> => {
+): Effect.Effect<Settled<Ran.Ran>> => {
   const { agent, tool } = context
-  const undone = (value: Unsettled | Changed): Effect.Effect<Settled<Ran>> => {
+  const undone = (value: Ran.Unsettled | Ran.Changed): Effect.Effect<Settled<Ran.Ran>> => {
     settle(work, agent.path, held, {})
-    const settled: Settled<Ran> = { value, path: agent.path, events: [], spent: [] }
+    const settled: Settled<Ran.Ran> = { value, path: agent.path, events: [], spent: [] }
     // One that was never begun gives back what its grant holds; one that may be made again keeps it.
     return value._tag === "Changed" ? granted(context, work, permit, 0, settled) : Effect.succeed(settled)
   }
@@ -183,7 +127,7 @@ const start = (
   if (work.begin === undefined) {
     return isHeld ? execute(new Execution(context, work, permit, held, begunBefore)) : undone({ _tag: "Changed" })
   }
-  return Effect.flatMap(work.begin(nameOf(), agent.path), (lost): Effect.Effect<Settled<Ran>> => {
+  return Effect.flatMap(work.begin(nameOf(), agent.path), (lost): Effect.Effect<Settled<Ran.Ran>> => {
     const begun = begunBefore + lost
     if (isHeld && (lost === 0 || tool.idempotent)) {
       // Others may have spent the limit while this was stored.
