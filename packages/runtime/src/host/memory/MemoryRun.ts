@@ -5,9 +5,11 @@
  * It is the one owner of the run's log: it checks the order, takes the next number and appends, all synchronously, so that
  * parallel branches interleave lawfully by construction. An unlawful event is a defect of the loop and stops the run.
  */
-import { AgentPath, type Approval, Entry, Envelope, type Event, type Json, Ordering } from "@reins/protocol"
+import { AgentPath, type Approval as Question, Entry, Envelope, type Event, type Json, Ordering } from "@reins/protocol"
 import type * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Schema from "effect/Schema"
 import * as AtOnce from "../../kernel/AtOnce.ts"
 import * as Erased from "../../kernel/Erased.ts"
@@ -23,28 +25,27 @@ import { RunClock } from "../../kernel/RunClock.ts"
 
 /** What the owner of runs is told. */
 export interface MemoryRunOwner {
-  readonly asked: (run: MemoryRun, request: Approval.Request, path: AgentPath.AgentPath, at: number) => void
-  readonly decided: (id: string, outcome: Approval.Outcome) => void
+  readonly asked: (run: MemoryRun, request: Question.Request, path: AgentPath.AgentPath, at: number) => void
+  readonly decided: (id: string, outcome: Question.Outcome) => void
   /** Called with the last event, before any reader sees it. */
   readonly ended: (run: MemoryRun) => void
 }
 
 /**
- * The answer to an approval, or the result of a caller's tool: deferred, and completed exactly once by whoever is first (a person, the
- * clock, a cancel), perhaps before the run waits for it. One object with its wait and its callbacks, because many runs are parked for
- * long.
+ * What a run waits for from outside, an answer to an approval or the result of a caller's tool: an Effect `Deferred` that is completed
+ * exactly once, by whoever is first (a person, the clock, a cancel), perhaps before the run waits for it. It is its own listener for
+ * clock and cancel, because many runs are parked for long.
  */
-class DeferredAnswer implements SignalListener, AlarmListener {
+class Approval implements SignalListener, AlarmListener {
   readonly name: string
+  readonly deferred: Deferred.Deferred<Waited> = Deferred.makeUnsafe()
   /** What it was completed with. */
   value: Json | undefined
   /** Set where the clock ends the wait. */
   deadline: Deadline | undefined
   row: WaitRow | undefined
   startedAt = 0
-  endedAt = 0
   private end: WaitEnd<unknown> | undefined
-  private resume: ((waited: Effect.Effect<Waited>) => void) | undefined
   private readonly run: MemoryRun
 
   constructor(run: MemoryRun, name: string) {
@@ -52,17 +53,17 @@ class DeferredAnswer implements SignalListener, AlarmListener {
     this.name = name
   }
 
-  /** The run waits for it from now on; `resume` is called when it is there. */
-  wait(end: WaitEnd<unknown>, row: WaitRow, resume: (waited: Effect.Effect<Waited>) => void): void {
+  /** The run waits for it from now on. */
+  wait(end: WaitEnd<unknown>, row: WaitRow): void {
     this.startedAt = this.run.now()
     this.end = end
     this.row = row
-    this.resume = resume
   }
 
   /** Completes it. */
-  done(value: Json): void {
-    this.resume?.(Effect.succeed({ value, waitedMs: this.endedAt - this.startedAt }))
+  complete(value: Json, waitedMs: number): void {
+    this.value = value
+    Deferred.doneUnsafe(this.deferred, Exit.succeed({ value, waitedMs }))
   }
 
   signalled(): void {
@@ -99,7 +100,7 @@ export class MemoryRun implements Engine, Work {
   private entries: Array<Entry.Entry> = []
   private readonly alarm: Alarm
   /** Absent while nothing was waited for or answered; nearly always of one. */
-  private answers: Array<DeferredAnswer> | undefined
+  private approvals: Array<Approval> | undefined
 
   constructor(
     info: RunInfo,
@@ -160,47 +161,40 @@ export class MemoryRun implements Engine, Work {
     end: WaitEnd<A>,
     row: WaitRow
   ): Effect.Effect<{ readonly value: A; readonly waitedMs: number }> {
-    const waited = Effect.callback<Waited>((resume) => this.begins(name, end, row, resume))
+    const waited = Effect.suspend(() => {
+      const approval = this.approvalOf(name)
+      if (approval.value === undefined) this.park(approval, end, row)
+      return Deferred.await(approval.deferred)
+    })
     return reminding(this, end, Erased.as<Effect.Effect<{ readonly value: A; readonly waitedMs: number }>>(waited))
   }
 
-  /** Begins a wait. What it returns is done when the wait is interrupted. */
-  private begins(
-    name: string,
-    end: WaitEnd<unknown>,
-    row: WaitRow,
-    resume: (waited: Effect.Effect<Waited>) => void
-  ): Effect.Effect<void> | undefined {
-    const answer = this.answerOf(name)
-    if (answer.value !== undefined) {
-      resume(Effect.succeed({ value: answer.value, waitedMs: 0 }))
-      return undefined
-    }
-    answer.wait(end, row, resume)
+  /** Begins a wait. */
+  private park(approval: Approval, end: WaitEnd<unknown>, row: WaitRow): void {
+    approval.wait(end, row)
     this.clock.beginWait()
-    if (end.expires !== undefined) answer.deadline = this.alarm.set(end.expires.at - answer.startedAt, answer)
-    this.cancel.add(answer)
+    if (end.expires !== undefined) approval.deadline = this.alarm.set(end.expires.at - approval.startedAt, approval)
+    this.cancel.add(approval)
     // It may be parked for long: arrays that grow keep room for more.
     this.log.trim()
     this.entries = Trimmed.copy(this.entries)
-    return Effect.sync(() => this.leave(answer))
   }
 
   /** The wait is over: neither the clock nor a cancel has to do with it any more. */
-  private leave(answer: DeferredAnswer): void {
-    this.cancel.remove(answer)
-    this.alarm.clear(answer.deadline)
+  private leave(approval: Approval): void {
+    this.cancel.remove(approval)
+    this.alarm.clear(approval.deadline)
   }
 
-  /** The answer of that name, made by whoever is first to wait for it or to give it. */
-  private answerOf(name: string): DeferredAnswer {
-    let answer = this.answers?.find((one) => one.name === name)
-    if (answer === undefined) {
-      answer = new DeferredAnswer(this, name)
-      if (this.answers === undefined) this.answers = [answer]
-      else this.answers.push(answer)
+  /** The approval of that name, made by whoever is first to wait for it or to answer it. */
+  private approvalOf(name: string): Approval {
+    let approval = this.approvals?.find((one) => one.name === name)
+    if (approval === undefined) {
+      approval = new Approval(this, name)
+      if (this.approvals === undefined) this.approvals = [approval]
+      else this.approvals.push(approval)
     }
-    return answer
+    return approval
   }
 
   /** Whether the call of that key, its path and id, is open and the caller's to run. */
@@ -210,17 +204,18 @@ export class MemoryRun implements Engine, Work {
 
   /** Answers a wait by name, also before it began. The first answer stays. */
   answer(name: string, value: Json): Answered {
-    const answer = this.answerOf(name)
-    if (answer.value !== undefined) return { _tag: "Resolved", value: answer.value }
-    answer.value = value
-    const { row, startedAt } = answer
+    const approval = this.approvalOf(name)
+    if (approval.value !== undefined) return { _tag: "Resolved", value: approval.value }
+    const { row, startedAt } = approval
+    let waitedMs = 0
     if (row !== undefined) {
-      this.leave(answer)
+      this.leave(approval)
       this.clock.endWait()
-      answer.endedAt = this.now()
-      this.entries.push(Entry.wait(row, startedAt, answer.endedAt))
+      const endedAt = this.now()
+      waitedMs = endedAt - startedAt
+      this.entries.push(Entry.wait(row, startedAt, endedAt))
     }
-    answer.done(value)
+    approval.complete(value, waitedMs)
     return { _tag: "Taken" }
   }
 
@@ -244,6 +239,8 @@ export class MemoryRun implements Engine, Work {
       if (event.type === "approval-decision") this.owner.decided(event.data.id, event.data.outcome)
     }
     if (this.order.ended) {
+      // A defect may have ended it while it waited.
+      for (const approval of this.approvals ?? []) this.leave(approval)
       this.owner.ended(this)
       this.log.end()
     } else {
