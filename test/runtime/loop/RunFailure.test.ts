@@ -4,6 +4,8 @@ import { Agent, Decision, Model, Prices, Runtime, Specialist, ToolRun } from "@r
 import { Probe, ScriptedModel } from "@reins/runtime/testing"
 import { Effect, Layer, Schema } from "effect"
 import { Tool, Toolkit } from "effect/ai"
+import * as Engines from "../../support/Engines.ts"
+import * as OneTool from "../../support/OneTool.ts"
 import * as Story from "../../support/Story.ts"
 
 const Wait = Tool.make("wait", { success: Schema.Void, dependencies: [ToolRun] })
@@ -107,3 +109,35 @@ describe("a run that fails with a defect", () => {
     }).pipe(Effect.scoped)
   )
 })
+
+for (const [where, services] of Engines.all) {
+  describe(`a run that a defect stops ${where}`, () => {
+    it.effect("leaves its thread what was said and done, and what it has used", () =>
+      Effect.gen(function* () {
+        let asked = 0
+        const prices = Layer.succeed(Prices.Prices, {
+          find: () => {
+            if (++asked > 3) throw new Error("the price book is on fire")
+            return undefined
+          }
+        })
+        const { probe, runtime } = yield* OneTool.start({
+          handler: () => Effect.succeed("done"),
+          model: ScriptedModel.make({
+            respond: ({ metadata }) => ScriptedModel.calls([{ id: `c${metadata.step}`, name: "work", args: {} }])
+          }),
+          services: Layer.merge(services(), prices)
+        })
+        yield* probe.end
+        assert.strictEqual(probe.of("error")[0]?.error.code, "E_INTERNAL_FAILURE")
+        const said = yield* runtime.threads.get("thread")
+        const steps = probe.of("tool-invocation").length / 2
+        assert.isAbove(steps, 0)
+        assert.strictEqual(said.length, 1 + 2 * steps)
+        assert.deepStrictEqual(said[0], { role: "user", content: [{ type: "text", text: "work" }] })
+        assert.isTrue(Transcript.isPairComplete(said))
+        assert.strictEqual((yield* runtime.threads.info("thread"))?.spent?.steps, steps)
+      }).pipe(Effect.scoped)
+    )
+  })
+}

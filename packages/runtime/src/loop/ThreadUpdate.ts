@@ -2,9 +2,10 @@
  * What a run takes from its thread besides the messages, and what it leaves there when it ends: what all runs have used, which
  * limits of the thread are held against, and the summary of a long beginning.
  */
-import { Budget } from "@reins/protocol"
+import { Budget, type Envelope, type Message, Transcript } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Spent from "../budget/Spent.ts"
+import * as Erased from "../kernel/Erased.ts"
 import type { Readings } from "../engine/Engine.ts"
 import type { RunRecord } from "../engine/RunHost.ts"
 import type { Kept, Summary, ThreadStore } from "../thread/ThreadStore.ts"
@@ -26,14 +27,22 @@ export const keptOf = (
   }
 }
 
-/** Leaves what a run has used that is ended by force. It ends all the same where that fails. */
+/** What a run that is ended by force has said, from its log: its prompt, its answers so far, its calls with their results. */
+export const saidOf = (
+  { isolated, prompt }: RunRecord,
+  envelopes: ReadonlyArray<Envelope.Envelope>
+): ReadonlyArray<Message.Message> =>
+  isolated ? [] : Transcript.messages(Transcript.fold(envelopes, Erased.as<Message.Prompt>(prompt)))
+
+/** Leaves what a run has said and used that is ended by force. It ends all the same where that fails. */
 export const leave = (
   threads: ThreadStore,
   record: RunRecord,
-  readings: Pick<Readings, "elapsed" | "ledger">
+  readings: Pick<Readings, "elapsed" | "ledger">,
+  envelopes: ReadonlyArray<Envelope.Envelope>
 ): Effect.Effect<unknown> =>
   Effect.suspend(() =>
     record.isolated
       ? Effect.void
-      : Effect.exit(threads.append(record.threadId, record.runId, [], keptOf(record, readings)))
+      : Effect.exit(threads.append(record.threadId, record.runId, saidOf(record, envelopes), keptOf(record, readings)))
   )

@@ -99,10 +99,15 @@ export class MemoryThreads implements ThreadStore {
     return { thread: { ...(limits === undefined ? {} : { limits }), ...(kept === undefined ? {} : { kept }) } }
   }
 
-  /** Keeps what a run leaves with its thread. */
-  keep(threadId: string, runId: string, kept: Kept): void {
+  /** Takes what a run leaves with its thread; its messages once. */
+  leave(threadId: string, runId: string, messages: ReadonlyArray<Message.Message>, kept: Kept | undefined): void {
     const thread = this.threads.get(threadId)
-    if (thread?.runId === runId) thread.kept = kept
+    if (thread === undefined) return
+    if (kept !== undefined && thread.runId === runId) thread.kept = kept
+    if (thread.runs?.has(runId) === true) return
+    thread.runs ??= new Set()
+    thread.runs.add(runId)
+    for (const message of messages) thread.messages.push(Message.frozen(message))
   }
 
   readonly begin = (
@@ -143,15 +148,7 @@ export class MemoryThreads implements ThreadStore {
     runId: string,
     messages: ReadonlyArray<Message.Message>,
     kept?: Kept
-  ): Effect.Effect<void> =>
-    Effect.sync(() => {
-      if (kept !== undefined) this.keep(threadId, runId, kept)
-      const thread = this.threads.get(threadId)
-      if (thread === undefined || thread.runs?.has(runId) === true) return
-      thread.runs ??= new Set()
-      thread.runs.add(runId)
-      for (const message of messages) thread.messages.push(Message.frozen(message))
-    })
+  ): Effect.Effect<void> => Effect.sync(() => this.leave(threadId, runId, messages, kept))
 
   readonly limit = (threadId: string, resourceId: string, limits: Budget.Budget | undefined): Effect.Effect<boolean> =>
     Effect.sync(() => {

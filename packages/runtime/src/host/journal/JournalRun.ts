@@ -126,8 +126,14 @@ export class JournalRun implements Engine, Work {
         Effect.suspend(() => effect(this)),
         (settled) => {
           this.clock.endWork()
-          return Effect.flatMap(Effect.orDie(Schema.encodeEffect(schema)(settled.value)), (value) =>
+          const kept = Effect.flatMap(Effect.orDie(Schema.encodeEffect(schema)(settled.value)), (value) =>
             Effect.as(this.settle("result", name, settled.path, value, settled.events, settled.spent), settled.value)
+          )
+          // What cannot be remembered is spent all the same.
+          return Effect.onError(kept, () =>
+            Effect.sync(() => {
+              if (!this.past.results.has(name)) this.past.entries.push(...settled.spent)
+            })
           )
         }
       ).pipe(Effect.ensuring(this.landed))

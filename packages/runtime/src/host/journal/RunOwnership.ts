@@ -273,8 +273,9 @@ export class RunOwnership implements Owner {
       if (Exit.isSuccess(exit) || run.ended) return this.pack(run)
       if (Exit.hasInterrupts(exit)) return Effect.sync(() => log.abandon())
       return Effect.logError(`run ${runId} failed`).pipe(
-        Effect.andThen(Effect.andThen(run.writer.flush, ThreadUpdate.leave(stores.threads, run.record, run))),
+        Effect.andThen(run.writer.flush),
         Effect.andThen(Effect.orDie(wholeLog(store, runId, log))),
+        Effect.tap((envelopes) => ThreadUpdate.leave(stores.threads, run.record, run, envelopes)),
         Effect.map((envelopes) => RunFailure.force(run, envelopes)),
         Effect.andThen(run.writer.flush),
         Effect.exit,

@@ -225,8 +225,9 @@ class Host implements RunHost, MemoryRunOwner {
     carried.fiber = undefined
     const { run } = carried
     if (run.log.ended) return
-    const { runId, threadId } = carried.record
-    this.threads.keep(threadId, runId, ThreadUpdate.keptOf(carried.record, run))
+    const { record } = carried
+    const said = ThreadUpdate.saidOf(record, run.log.envelopes)
+    this.threads.leave(record.threadId, record.runId, said, ThreadUpdate.keptOf(record, run))
     RunFailure.force(run, run.log.envelopes)
     if (Exit.isFailure(exit)) {
       Effect.runForkWith(this.context)(Effect.logError(`run ${run.runId} failed`))
