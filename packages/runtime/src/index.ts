@@ -19,7 +19,7 @@ export * as Agent from "./agent/Agent.ts"
 export * as Compaction from "./thread/Compaction.ts"
 export * as Deployment from "./runtime/Deployment.ts"
 export * as EffectAiModel from "./model/EffectAiModel.ts"
-export type { Policy, PolicyContext, Predicate } from "./approval/Policy.ts"
+export type { Denial, Policy, PolicyContext, Predicate, Ruling } from "./approval/Policy.ts"
 export * as Ids from "./kernel/Ids.ts"
 export { Model } from "./model/Model.ts"
 export type {

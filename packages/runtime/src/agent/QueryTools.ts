@@ -6,6 +6,7 @@
  * A query can take tools away and add questions. It can never take a question away: that is the agent's and the operator's word.
  */
 import * as Schema from "effect/Schema"
+import * as Policy from "../approval/Policy.ts"
 import type { ToolDefinition } from "../model/Model.ts"
 import * as Arguments from "../tool/Arguments.ts"
 import * as JsonSchema from "../tool/JsonSchema.ts"
@@ -68,7 +69,7 @@ export const apply = (member: Member, { ask = [], client = [], without }: QueryT
   const tools = new Map<string, Callable>()
   for (const tool of member.tools.values()) {
     if (!isLeft(tool.name)) continue
-    tools.set(tool.name, asks.has(tool.name) ? { ...tool, policy: "always" } : tool)
+    tools.set(tool.name, asks.has(tool.name) ? { ...tool, policy: Policy.asking(tool.policy) } : tool)
   }
   for (const tool of client) if (!tools.has(tool.name)) tools.set(tool.name, brought(tool))
   const specialists = new Map([...member.specialists].filter(([one]) => isLeft(one)))

@@ -1,8 +1,9 @@
 /**
  * Who may run a tool without asking: nobody (`always` ask), anybody (`never` ask), or it depends (a predicate over the
- * decoded arguments; true means ask). Pure data and one choice; deciding about a call is `Gate`.
+ * decoded arguments; true means ask, a denial that nobody is asked). Pure data and one choice; deciding about a call is `Gate`.
  */
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
+import * as Guard from "effect/Predicate"
 import type * as Prompt from "effect/ai/Prompt"
 import type * as Erased from "../kernel/Erased.ts"
 
@@ -18,11 +19,39 @@ export interface PolicyContext {
   readonly messages: ReadonlyArray<Prompt.Message>
 }
 
-/** True means: ask a person. One that fails, dies or takes too long means ask, too. */
-export type Predicate = (args: Erased.Any, context: PolicyContext) => boolean | Effect.Effect<boolean>
+/** The call must not run, and nobody is asked. The model reads the reason, so it should say what to do instead. */
+export interface Denial {
+  readonly deny: string
+}
 
-/** Who may run a tool without asking: `never` asks, `always` asks, or a predicate decides. */
-export type Policy = "never" | "always" | Predicate
+/** False: the call may run. True: ask a person. A denial: it may not. */
+export type Ruling = boolean | Denial
+
+/** Rules on a call by its decoded arguments. One that fails, dies or takes too long means ask. */
+export type Predicate = (args: Erased.Any, context: PolicyContext) => Ruling | Effect.Effect<Ruling>
+
+/** Whether `said` denies; it may come from code without types. */
+export const isDenial = (said: unknown): said is Denial =>
+  Guard.hasProperty(said, "deny") && typeof said.deny === "string"
+
+/**
+ * Who may run a tool without asking: `never` asks, `always` asks, `{ deny: reason }` lets no call run and asks nobody, or a predicate
+ * decides. A denial takes precedence over grants.
+ */
+export type Policy = "never" | "always" | Denial | Predicate
+
+/** The policy where a query wants each call asked about that may run at all. */
+export const asking = (policy: Policy): Policy => {
+  if (typeof policy !== "function") return isDenial(policy) ? policy : "always"
+  return (args, context) => {
+    const said = policy(args, context)
+    return Effect.isEffect(said)
+      ? Effect.map(said, (ruling) => (isDenial(ruling) ? ruling : true))
+      : isDenial(said)
+        ? said
+        : true
+  }
+}
 
 /**
  * The policy for one tool: the agent's own word for it, else the tool's declaration, else the runtime's floor for tools

@@ -6,6 +6,7 @@ import type { Callable } from "../agent/AgentRegistry.ts"
 import type { AgentState } from "../run/AgentState.ts"
 import type { Run } from "../run/Run.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
+import * as Review from "./Review.ts"
 
 /** A call of a tool, made by `agent` in `run`. */
 export interface CallContext {
@@ -34,7 +35,7 @@ export type CallEnd = End<"Done"> | (End<"Refused"> & { readonly refusal: Budget
  * the one that was shown, so that it is asked about anew.
  */
 export type Ruling =
-  | { readonly _tag: "Allowed"; readonly args: Json }
+  | { readonly _tag: "Allowed"; readonly args: Json; readonly review: Review.Review | undefined }
   | { readonly _tag: "Superseded" }
   | { readonly _tag: "Closed"; readonly end: CallEnd }
 
@@ -58,6 +59,10 @@ export const cancelled = (outcome: ToolOutcome.ToolOutcome = ToolOutcome.cancell
   outcome,
   usage
 })
+
+/** The end as the model reads it after a review. Of a call that was not made there is nothing to say. */
+export const reviewed = (end: CallEnd, review: Review.Review | undefined): CallEnd =>
+  review === undefined || end._tag !== "Done" ? end : { ...end, outcome: Review.tell(end.outcome, review) }
 
 /** The event that closes a call. `args`: those it ran with, or would have. */
 export const resultEvent = (

@@ -17,6 +17,7 @@ import * as Gate from "./Gate.ts"
 import * as PlanCall from "./PlanCall.ts"
 import * as Question from "./Question.ts"
 import * as RepeatedCall from "./RepeatedCall.ts"
+import * as Review from "./Review.ts"
 import * as SpecialistCall from "./SpecialistCall.ts"
 
 /**
@@ -44,6 +45,14 @@ const round = (context: CallContext, at: Gate.Round): Effect.Effect<CallEnd> => 
         return AtOnce.flatMap(
           tool.isPlan ? PlanCall.ask(context, at, verdict) : ask(context, at, verdict),
           (end): Effect.Effect<CallEnd> => (end === "superseded" ? anew(context, at) : Effect.succeed(end))
+        )
+      case "Denied":
+        return closed(
+          run,
+          agent,
+          call,
+          tool.execution,
+          Call.done(ToolOutcome.fault("Denied", verdict.reason, "denied"))
         )
       case "Invalid":
         return closed(run, agent, call, tool.execution, Call.done(ToolOutcome.fault("InvalidArguments", verdict.issue)))
@@ -94,7 +103,7 @@ const ask = (context: CallContext, at: Gate.Round, shown: Gate.Shown): Effect.Ef
   return Effect.flatMap(ruled, (ruling): Effect.Effect<CallEnd | "superseded"> => {
     switch (ruling._tag) {
       case "Allowed":
-        return carry(context, at, ruling.args, { toolHash: shown.toolHash, isAsked: true })
+        return carry(context, at, ruling.args, { toolHash: shown.toolHash, isAsked: true, review: ruling.review })
       case "Superseded":
         return Effect.succeed("superseded")
       case "Closed":
@@ -108,9 +117,9 @@ const rule = (answer: Question.Answer, call: Message.CallPart): Ruling => {
   const { by, outcome } = answer.resolution
   switch (outcome.outcome) {
     case "approve":
-      return { _tag: "Allowed", args: call.args }
+      return { _tag: "Allowed", args: call.args, review: Review.of(answer) }
     case "revise":
-      return { _tag: "Allowed", args: answer.args ?? call.args }
+      return { _tag: "Allowed", args: answer.args ?? call.args, review: Review.of(answer) }
     case "superseded":
       return { _tag: "Superseded" }
     case "reject": {
@@ -135,6 +144,7 @@ interface Allowance {
   /** Of the definition that was allowed. */
   readonly toolHash?: string | undefined
   readonly isAsked?: boolean | undefined
+  readonly review?: Review.Review | undefined
 }
 
 /** Carries out a call that is allowed, unless it was allowed under another definition than its tool has by now. */
@@ -142,16 +152,18 @@ const carry = (
   context: CallContext,
   at: Gate.Round,
   args: Json,
-  { grant, isAsked = false, toolHash }: Allowance
+  { grant, isAsked = false, review, toolHash }: Allowance
 ): Effect.Effect<CallEnd> => {
   const { subject } = at
   if (context.tool.execution === "client") {
     return AtOnce.flatMap(isHeld(context, at, toolHash), (isHeld) =>
-      isHeld ? clientCall(context, at, args, isAsked) : anew(context, at)
+      isHeld
+        ? AtOnce.map(clientCall(context, at, args, isAsked), (end) => Call.reviewed(end, review))
+        : anew(context, at)
     )
   }
   const permit = Gate.permit(context.call, args, { grant, toolHash, subject })
-  return AtOnce.flatMap(RepeatedCall.run(context, permit), (end) =>
+  return AtOnce.flatMap(RepeatedCall.run(context, permit, { review }), (end) =>
     end._tag === "Changed" ? anew(context, at) : Effect.succeed(end)
   )
 }

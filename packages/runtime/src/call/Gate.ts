@@ -14,7 +14,7 @@ import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import type { Callable } from "../agent/AgentRegistry.ts"
 import * as Permit from "../approval/Permit.ts"
-import type { PolicyContext, Predicate } from "../approval/Policy.ts"
+import { isDenial, type Policy, type PolicyContext, type Predicate, type Ruling } from "../approval/Policy.ts"
 import type { Settled, Work } from "../engine/Engine.ts"
 import * as AtOnce from "../kernel/AtOnce.ts"
 import * as Interruptible from "../kernel/Interruptible.ts"
@@ -39,6 +39,7 @@ export type Verdict =
       readonly toolHash: string | undefined
     }
   | ({ readonly _tag: "Ask" } & Shown)
+  | { readonly _tag: "Denied"; readonly reason: string }
   | { readonly _tag: "Invalid"; readonly issue: string }
   | { readonly _tag: "Cancelled" }
 
@@ -56,6 +57,7 @@ const Stored = Schema.Union([
     expiresAt: Schema.optionalKey(Schema.Natural),
     toolHash: Schema.optionalKey(Schema.String)
   }),
+  Schema.Struct({ verdict: Schema.Literal("denied"), reason: Schema.String }),
   Schema.Struct({ verdict: Schema.Literal("invalid"), issue: Schema.String }),
   Schema.Struct({ verdict: Schema.Literal("cancelled") })
 ])
@@ -74,6 +76,8 @@ const read = (stored: typeof Stored.Type): Verdict => {
       }
     case "ask":
       return { _tag: "Ask", expiresAt: stored.expiresAt, toolHash: stored.toolHash }
+    case "denied":
+      return { _tag: "Denied", reason: stored.reason }
     case "invalid":
       return { _tag: "Invalid", issue: stored.issue }
     case "cancelled":
@@ -102,6 +106,8 @@ const write = (verdict: Verdict): typeof Stored.Type => {
         ...(verdict.expiresAt === undefined ? {} : { expiresAt: verdict.expiresAt }),
         ...hashed(verdict)
       }
+    case "Denied":
+      return { verdict: "denied", reason: verdict.reason }
     case "Invalid":
       return { verdict: "invalid", issue: verdict.issue }
     case "Cancelled":
@@ -121,7 +127,7 @@ export interface Round {
 }
 
 /**
- * Judges one call. After a change of definition a person is asked, whatever the new definition's policy says: the model made the
+ * Judges one call. After a change of definition a person is asked unless the policy denies, whatever else it says: the model made the
  * call for the old one. A tool that the runtime runs and that never asks is allowed at once, without an activity: it checks its arguments
  * itself. A caller's tool is judged always, so that no caller is asked for what its schema refuses.
  */
@@ -167,10 +173,7 @@ export interface Shown {
 const consider = (context: CallContext, work: Work, isAnew: boolean): Effect.Effect<Verdict> => {
   if (work.cancel.requested) return Effect.succeed(cancelled)
   const { call, tool } = context
-  const judged = (args: unknown) =>
-    isAnew
-      ? Effect.succeed<Verdict>({ _tag: "Ask", ...shown(context, work) })
-      : decide(context, work, tool.policy, args)
+  const judged = (args: unknown) => decide(context, work, args, isAnew)
   const decoded = tool.decode(call.args)
   if (AtOnce.isDone(decoded)) return judged(decoded.value)
   return Effect.matchEffect(decoded, {
@@ -179,19 +182,23 @@ const consider = (context: CallContext, work: Work, isAnew: boolean): Effect.Eff
   })
 }
 
-const decide = (
-  context: CallContext,
-  work: Work,
-  policy: Callable["policy"],
-  args: unknown
-): Effect.Effect<Verdict> => {
-  if (policy === "never") return Effect.succeed(allow)
-  if (policy === "always") return claimOrAsk(context, work)
-  return Effect.flatMap(asks(context, work, policy, args), (isAsking) => {
+const decide = (context: CallContext, work: Work, args: unknown, isAnew: boolean): Effect.Effect<Verdict> =>
+  AtOnce.flatMap(rulingOf(context, work, context.tool.policy, args), (ruling): Effect.Effect<Verdict> => {
     // A run that was cancelled meanwhile has nobody to ask.
     if (work.cancel.requested) return Effect.succeed(cancelled)
-    return isAsking ? claimOrAsk(context, work) : Effect.succeed({ _tag: "Allow", toolHash: context.tool.hash })
+    if (typeof ruling !== "boolean") return Effect.succeed({ _tag: "Denied", reason: ruling.deny })
+    if (isAnew) return Effect.succeed({ _tag: "Ask", ...shown(context, work) })
+    if (ruling) return claimOrAsk(context, work)
+    return Effect.succeed(isRuled(context) ? { _tag: "Allow", toolHash: context.tool.hash } : allow)
   })
+
+/** Whether code looked at the arguments: its verdict holds for the definition that they were for. */
+const isRuled = ({ tool }: CallContext): boolean => typeof tool.policy === "function"
+
+const rulingOf = (context: CallContext, work: Work, policy: Policy, args: unknown): Effect.Effect<Ruling> => {
+  if (policy === "never") return Effect.succeed(false)
+  if (policy === "always") return Effect.succeed(true)
+  return typeof policy === "function" ? ask(context, work, policy, args) : Effect.succeed(policy)
 }
 
 /** Takes a use of a grant that covers the call, once for the call, however often its gate is begun; else a person is asked. */
@@ -232,16 +239,16 @@ const claimFor = (context: CallContext, work: Work, nanoUsd: number | undefined)
   )
 }
 
-/** Asks the predicate. Only a clear no lets a call pass. */
-const asks = (
+/** Asks the predicate. Only a clear no lets a call pass, and only a clear denial refuses it. */
+const ask = (
   { agent, call, run, tool }: CallContext,
   work: Work,
   predicate: Predicate,
   args: unknown
-): Effect.Effect<boolean> => {
+): Effect.Effect<Ruling> => {
   const answer = Effect.suspend(() => {
     const said = predicate(args, contextOf(work, agent, call, tool))
-    return typeof said === "boolean" ? Effect.succeed(said) : said
+    return Effect.isEffect(said) ? said : Effect.succeed(said)
   })
   const startedAt = work.now()
   return Effect.map(
@@ -251,7 +258,10 @@ const asks = (
       graceMs: 0,
       remainingMs: () => run.settings.predicateMs - (work.now() - startedAt)
     }),
-    (held) => !(held._tag === "Done" && Exit.isSuccess(held.exit) && held.exit.value === false)
+    (held): Ruling => {
+      const said = held._tag === "Done" && Exit.isSuccess(held.exit) ? held.exit.value : true
+      return said === false || isDenial(said) ? said : true
+    }
   )
 }
 

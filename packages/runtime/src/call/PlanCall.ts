@@ -17,6 +17,7 @@ import type { CallContext, CallEnd } from "./Call.ts"
 import * as Gate from "./Gate.ts"
 import * as Question from "./Question.ts"
 import * as RepeatedCall from "./RepeatedCall.ts"
+import * as Review from "./Review.ts"
 
 const planIdOf = ({ agent, call, run }: CallContext): string => Names.planId(run.engine.runId, agent.prefix, call.id)
 
@@ -44,7 +45,7 @@ export const ask = (
 ): Effect.Effect<CallEnd | "superseded"> => {
   const { agent, call, run, tool } = context
   const planId = planIdOf(context)
-  const ruled = Question.ask<Refusal | "superseded" | undefined>(run, agent, {
+  const ruled = Question.ask<Refusal | "superseded" | Approved>(run, agent, {
     subject,
     request: {
       kind: "plan",
@@ -60,7 +61,7 @@ export const ask = (
       }
       const refusal = refusalOf(outcome, Question.feedbackOf(answer))
       return {
-        value: refusal,
+        value: refusal ?? { review: Review.of(answer) },
         events:
           refusal === undefined
             ? [move(planId, "pending_approval", "approved"), move(planId, "approved", "executing")]
@@ -71,18 +72,25 @@ export const ask = (
       }
     }
   })
-  return Effect.flatMap(ruled, (refusal): Effect.Effect<CallEnd | "superseded"> => {
-    if (refusal === undefined) return execute(context, planId, { subject, toolHash: shown.toolHash })
-    return Effect.succeed(refusal === "superseded" ? refusal : refusal.end)
+  return Effect.flatMap(ruled, (ruling): Effect.Effect<CallEnd | "superseded"> => {
+    if (ruling === "superseded") return Effect.succeed(ruling)
+    if ("end" in ruling) return Effect.succeed(ruling.end)
+    return execute(context, planId, { subject, toolHash: shown.toolHash }, ruling.review)
   })
 }
 
-const execute = (context: CallContext, planId: string, allowance: Allowance): Effect.Effect<CallEnd> => {
+const execute = (
+  context: CallContext,
+  planId: string,
+  allowance: Allowance,
+  review?: Review.Review
+): Effect.Effect<CallEnd> => {
   const { agent, call, run, tool } = context
   const permit = Gate.permit(call, call.args, allowance)
-  const ran = RepeatedCall.run(context, permit, ({ outcome }) => [
-    move(planId, "executing", outcome.status === undefined ? "executed" : "failed")
-  ])
+  const ran = RepeatedCall.run(context, permit, {
+    review,
+    before: ({ outcome }) => [move(planId, "executing", outcome.status === undefined ? "executed" : "failed")]
+  })
   return AtOnce.flatMap(ran, (end): Effect.Effect<CallEnd> => {
     if (end._tag !== "Changed") return Effect.succeed(end)
     // It is said to be executing already: it fails, and its planner may propose it again.
@@ -98,6 +106,11 @@ const changed = ToolOutcome.fault(
   "DefinitionChanged",
   "the tool's definition changed after the plan was approved; nothing of it was carried out, propose it again"
 )
+
+/** A plan that a person approved, perhaps with a remark. */
+interface Approved {
+  readonly review: Review.Review | undefined
+}
 
 /** How the call of a plan ends that is not carried out as it is, and what becomes of the plan. */
 interface Refusal {

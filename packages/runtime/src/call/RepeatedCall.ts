@@ -18,34 +18,42 @@ import type { CallContext, CallEnd, Ruling } from "./Call.ts"
 import * as Gate from "./Gate.ts"
 import * as Question from "./Question.ts"
 import type * as Ran from "./Ran.ts"
+import * as Review from "./Review.ts"
 import * as ToolStep from "./ToolStep.ts"
 
 /** Brings the call that `permit` allows to its end, in one of the step's slots. `before`: see `ToolStep.Before`. */
 export const run = (
   context: CallContext,
   permit: Permit,
-  before?: ToolStep.Before
-): Effect.Effect<CallEnd | Ran.Changed> => attempt(context, permit, before, undefined, 1)
+  telling: Telling = {}
+): Effect.Effect<CallEnd | Ran.Changed> => attempt(context, permit, telling, undefined, 1)
+
+/** What is told with the call's end: events ahead of its result, and to the model how a reviewer changed it. */
+export interface Telling {
+  readonly before?: ToolStep.Before | undefined
+  readonly review?: Review.Review | undefined
+}
 
 /** Runs the call; where it may have run before, asks whether it is made for the `time`th time again. */
 const attempt = (
   context: CallContext,
   permit: Permit,
-  before: ToolStep.Before | undefined,
+  telling: Telling,
   again: ToolStep.Again | undefined,
   time: number
 ): Effect.Effect<CallEnd | Ran.Changed> => {
   const { agent, tool } = context
-  const ran = agent.limited(tool, () => ToolStep.runTool(context, permit, before, again))
-  return AtOnce.flatMap(ran, (end) =>
-    end._tag === "Unsettled" ? askAgain(context, permit, before, end, time) : Effect.succeed(end)
-  )
+  const ran = agent.limited(tool, () => ToolStep.runTool(context, permit, telling.before, again))
+  return AtOnce.flatMap(ran, (end): Effect.Effect<CallEnd | Ran.Changed> => {
+    if (end._tag === "Unsettled") return askAgain(context, permit, telling, end, time)
+    return Effect.succeed(end._tag === "Changed" ? end : Call.reviewed(end, telling.review))
+  })
 }
 
 const askAgain = (
   context: CallContext,
   permit: Permit,
-  before: ToolStep.Before | undefined,
+  telling: Telling,
   { begunBefore, shown }: Ran.Unsettled,
   time: number
 ): Effect.Effect<CallEnd | Ran.Changed> => {
@@ -65,10 +73,10 @@ const askAgain = (
       if (answer.resolution.outcome.outcome === "superseded") return { value: { _tag: "Superseded" }, events: [] }
       const end = refusal(answer.resolution.outcome, Question.feedbackOf(answer))
       return end === undefined
-        ? { value: { _tag: "Allowed", args: answer.args ?? args }, events: [] }
+        ? { value: { _tag: "Allowed", args: answer.args ?? args, review: Review.of(answer) }, events: [] }
         : {
             value: { _tag: "Closed", end },
-            events: [...(before?.(end) ?? []), Call.resultEvent(call, args, end.outcome, tool.execution)]
+            events: [...(telling.before?.(end) ?? []), Call.resultEvent(call, args, end.outcome, tool.execution)]
           }
     }
   })
@@ -78,15 +86,21 @@ const askAgain = (
         return Effect.succeed(ruling.end)
       case "Superseded":
         return Effect.flatMap(show(context, time + 1), (shown) =>
-          askAgain(context, permit, before, { _tag: "Unsettled", begunBefore, shown }, time + 1)
+          askAgain(context, permit, telling, { _tag: "Unsettled", begunBefore, shown }, time + 1)
         )
       case "Allowed": {
         const again = Gate.permit(call, ruling.args, { grant, toolHash: shown.toolHash, subject })
-        return attempt(context, again, before, { time, begunBefore }, time + 1)
+        return attempt(context, again, { ...telling, ...reviewed(telling, ruling) }, { time, begunBefore }, time + 1)
       }
     }
   })
 }
+
+/** What the last reviewer changed counts, and what was changed before where they changed nothing. */
+const reviewed = (
+  { review: before }: Telling,
+  { review }: { readonly review: Review.Review | undefined }
+): Pick<Telling, "review"> => (review === undefined ? {} : { review: { ...review, args: review.args ?? before?.args } })
 
 const Shown = Schema.Struct({ toolHash: Schema.String, expiresAt: Schema.optionalKey(Schema.Natural) })
 

@@ -12,15 +12,15 @@ import * as Types from "../kernel/Erased.ts"
 import { Model, type ModelKey, type ModelPort } from "../model/Model.ts"
 import * as ModelStream from "../model/ModelStream.ts"
 import * as Specialist from "../agent/Specialist.ts"
-import type { PolicyContext } from "../approval/Policy.ts"
+import type { Denial, PolicyContext, Ruling } from "../approval/Policy.ts"
 import { type Parameters, toInput, toSchema } from "./Parameters.ts"
 import * as AsyncTool from "./AsyncTool.ts"
 
 /** A model: one of the model packages', or a function that streams the parts of an answer. */
 export type AnyModel = ModelPort | ModelStream.Options
 
-/** Whether a tool asks before it runs: never, always, or as a function of its arguments says. One that throws or takes too long asks. */
-export type Asks = "never" | "always" | ((args: Types.Any, context: PolicyContext) => boolean | Promise<boolean>)
+/** Whether a tool asks before it runs: never, always, or as a function of its arguments says; `{ deny: reason }` lets no call run. One that throws or takes too long asks. */
+export type Asks = "never" | "always" | Denial | ((args: Types.Any, context: PolicyContext) => Ruling | Promise<Ruling>)
 
 /**
  * An agent. One with a `description` is a specialist: other agents' models call it like a tool, and the program by
@@ -159,7 +159,7 @@ export const build = (parts: Parts): Built => {
 
 /** An agent's word on one tool, as the runtime has it; none where it is `undefined`. */
 const policyOf = ([name, asks]: [string, Asks | undefined]) =>
-  asks === undefined ? [] : [[name, typeof asks === "string" ? asks : AsyncTool.predicate(asks)] as const]
+  asks === undefined ? [] : [[name, typeof asks === "function" ? AsyncTool.predicate(asks) : asks] as const]
 
 type ToolsOf = Effect.Effect<Types.Kit>
 

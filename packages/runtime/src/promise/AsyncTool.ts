@@ -9,7 +9,7 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Tool from "effect/ai/Tool"
-import type { PolicyContext } from "../approval/Policy.ts"
+import { isDenial, type PolicyContext, type Ruling } from "../approval/Policy.ts"
 import * as Types from "../kernel/Erased.ts"
 import * as Task from "../kernel/Task.ts"
 import * as Invocation from "../tool/Invocation.ts"
@@ -62,7 +62,7 @@ export interface AsyncTool<P extends Parameters> {
   readonly parameters: P
   readonly needsApproval?:
     | boolean
-    | ((args: Arguments<P>, context: PolicyContext) => boolean | Promise<boolean>)
+    | ((args: Arguments<P>, context: PolicyContext) => Ruling | Promise<Ruling>)
     | undefined
   readonly execute?: ((args: Arguments<P>, call: Call) => unknown) | undefined
   readonly timeoutMs?: number | undefined
@@ -79,7 +79,7 @@ export const tool = <const P extends Parameters>(definition: AsyncTool<P>): Asyn
 export interface Erased {
   readonly description?: string | undefined
   readonly parameters: Parameters
-  readonly needsApproval?: boolean | ((args: never, context: PolicyContext) => boolean | Promise<boolean>) | undefined
+  readonly needsApproval?: boolean | ((args: never, context: PolicyContext) => Ruling | Promise<Ruling>) | undefined
   readonly execute?: ((args: never, call: Call) => unknown) | undefined
   readonly timeoutMs?: number | undefined
   readonly retries?: number | undefined
@@ -153,17 +153,21 @@ class LiveCall implements Call {
   readonly reportCost = (usd: number): Promise<void> => Effect.runPromise(this.live.service.reportCost(usd))
 }
 
-const asked = (needs: NonNullable<Erased["needsApproval"]>) => (typeof needs === "boolean" ? needs : predicate(needs))
+// The gate reads a denial, of which effect/ai knows nothing.
+const asked = (
+  needs: NonNullable<Erased["needsApproval"]>
+): boolean | ((args: unknown, context: unknown) => Effect.Effect<boolean>) =>
+  typeof needs === "boolean" ? needs : Types.as(predicate(needs))
 
 /** The function that says whether a person is asked, as the runtime has it: one that throws or takes too long means ask. */
 export const predicate =
-  (asks: (args: never, context: PolicyContext) => boolean | Promise<boolean>) =>
-  (args: unknown, context: unknown): Effect.Effect<boolean> =>
+  (asks: (args: never, context: PolicyContext) => Ruling | Promise<Ruling>) =>
+  (args: unknown, context: unknown): Effect.Effect<Ruling> =>
     // The gate is who asks, and this is what it tells.
     Effect.orDie(
       Effect.map(
         Effect.suspend(() => settled(() => asks(Types.as<never>(args), Types.as<PolicyContext>(context)))),
-        (said) => said !== false
+        (said) => (isDenial(said) ? said : said !== false)
       )
     )
 
