@@ -109,6 +109,17 @@ describe("an approval", () => {
     })
   )
 
+  it.live("with a life that is too long to add to a time is a bad request, and changes nothing", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      yield* served.ask("/ai-sdk/chat", { body: asked("gated") })
+      const [id] = yield* questions(served, 1)
+      const body = { type: "approve", scope: "thread", expiresInMillis: Number.MAX_SAFE_INTEGER }
+      assert.strictEqual((yield* served.ask(`/native/approvals/${id}`, { body })).status, 400)
+      assert.deepStrictEqual(yield* questions(served, 1), [id])
+    })
+  )
+
   it.live("in a history that a client sends along is ignored", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()

@@ -289,6 +289,11 @@ describe("Karta's hidden events", () => {
 })
 
 describe("a refusal", () => {
+  it("does not tell a client which agents there are", () => {
+    const { message } = Refusal.fromQueryRejected(new QueryRejections.UnknownAgent({ name: "x", known: ["secret"] }))
+    assert.strictEqual(message, 'Unknown agent "x"')
+  })
+
   it("uses each protocol's own names", () => {
     const budget = Refusal.make("budget", "BudgetExhausted", "no credit")
     assert.deepStrictEqual(karta.encodeError(budget).body, { error: "budget_exhausted", reason: "no credit" })

@@ -21,6 +21,7 @@ import { Authenticator } from "./access/Authenticator.ts"
 import { Bell } from "./run/Heartbeat.ts"
 import type { ServerContext } from "./run/ServerContext.ts"
 import { Watchers } from "./run/Watchers.ts"
+import * as Origin from "./http/Origin.ts"
 import * as RequestPipeline from "./http/RequestPipeline.ts"
 import * as Pages from "./http/Pages.ts"
 import * as NativeRest from "./rest/NativeRest.ts"
@@ -68,7 +69,7 @@ const pipelineOf = Effect.fnUntraced(function* (serving: ServerContext, options:
   return {
     serving,
     authenticator: yield* Authenticator,
-    origins: new Set(options.origins ?? []),
+    origins: yield* Origin.listed(options.origins ?? []),
     keyHeaders: options.keyHeaders ?? ["x-api-key", "x-storageapi-token"],
     bounds: {
       maxBytes: options.maxBodyBytes ?? 4 * 1024 * 1024,

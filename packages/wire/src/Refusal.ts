@@ -77,7 +77,9 @@ const queryKinds: { readonly [Tag in QueryRejections.Reason["_tag"]]: Kind } = {
 /** A query that never became a run. */
 export const fromQueryRejected = (reason: QueryRejections.Reason): Refusal => {
   const kind = queryKinds[reason._tag]
-  return make(kind, reason._tag, reason.message, kind === "unavailable" ? 1 : undefined)
+  // A client is not told which agents there are.
+  const message = reason._tag === "UnknownAgent" ? `Unknown agent ${JSON.stringify(reason.name)}` : reason.message
+  return make(kind, reason._tag, message, kind === "unavailable" ? 1 : undefined)
 }
 
 const approvalKinds: { readonly [Tag in ApprovalErrors.Reason["_tag"]]: Kind } = {

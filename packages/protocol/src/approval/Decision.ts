@@ -12,6 +12,9 @@ const Said = {
   by: Schema.optionalKey(Schema.String)
 }
 
+/** The longest life of a grant: 1,000 years, so that a time can be told from it. */
+const maxExpiryMs = 31_536_000_000_000
+
 const Approve = Schema.Struct({
   type: Schema.Literal("approve"),
   ...Said,
@@ -19,7 +22,7 @@ const Approve = Schema.Struct({
   matcher: Schema.optionalKey(Json),
   uses: Schema.optionalKey(Schema.Natural),
   maxCostUsd: Schema.optionalKey(Schema.Finite),
-  expiresInMillis: Schema.optionalKey(Schema.Natural),
+  expiresInMillis: Schema.optionalKey(Schema.Natural.check(Schema.isLessThanOrEqualTo(maxExpiryMs))),
   raise: Schema.optionalKey(Schema.Record(Schema.String, Schema.Finite))
 }).annotate({ identifier: "DecisionApprove" })
 

@@ -26,6 +26,10 @@ export const fromDecision = (
   if (decision.maxCostUsd !== undefined && nanoUsdLeft === undefined) {
     return { issue: "Invalid maxCostUsd. Give an amount of US dollars, 0 or more" }
   }
+  const { expiresInMillis } = decision
+  if (expiresInMillis !== undefined && !Number.isSafeInteger(about.now + expiresInMillis)) {
+    return { issue: "expiresIn must be a duration of at most 1,000 years" }
+  }
   return {
     id: about.id,
     scope: decision.scope,

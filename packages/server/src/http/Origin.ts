@@ -1,7 +1,9 @@
 /**
- * Decides which browser pages may send requests: those of listed origins, and this server's own. A request without an
- * origin does not come from a page and is always allowed here.
+ * Decides which browser pages may send requests: those of configured origins, by scheme, host and port. The request's own `Host`
+ * header decides nothing, since a page can choose the name under which it reaches this server. A request without an origin does not
+ * come from a page and is always allowed here.
  */
+import * as Effect from "effect/Effect"
 
 /** The response headers for a page. `isAllowed` is also true when the request is not from a page. */
 export interface Judgement {
@@ -9,12 +11,30 @@ export interface Judgement {
   readonly headers: { readonly [name: string]: string }
 }
 
-const hostOf = (origin: string): string | undefined => /^https?:\/\/([^/]+)$/.exec(origin)?.[1]
+/** The origin as browsers write it: in lower case, without a default port; `undefined` where it is none. */
+const normal = (origin: string): string | undefined => {
+  if (origin === "null") return origin
+  if (!URL.canParse(origin)) return undefined
+  const url = new URL(origin)
+  const isOrigin = url.origin !== "null" && (url.href === `${url.origin}/` || url.href === url.origin)
+  return isOrigin ? url.origin : undefined
+}
 
-/** `host` is the request's `Host` header. */
-export const judge = (listed: ReadonlySet<string>, origin: string | undefined, host: string | undefined): Judgement => {
+/** The configured origins. Dies where one is none. */
+export const listed = (origins: ReadonlyArray<string>): Effect.Effect<ReadonlySet<string>> =>
+  Effect.map(
+    Effect.forEach(origins, (origin) => {
+      const read = normal(origin)
+      const issue = `origins: ${JSON.stringify(origin)} is not an origin. Write scheme, host and port, such as "https://app.example:8443"`
+      return read === undefined ? Effect.die(new Error(issue)) : Effect.succeed(read)
+    }),
+    (all) => new Set(all)
+  )
+
+export const judge = (allowed: ReadonlySet<string>, origin: string | undefined): Judgement => {
   if (origin === undefined) return { isAllowed: true, headers: { vary: "origin" } }
-  const isAllowed = listed.has(origin) || (host !== undefined && hostOf(origin) === host)
+  const read = normal(origin)
+  const isAllowed = read !== undefined && allowed.has(read)
   return {
     isAllowed,
     headers: isAllowed

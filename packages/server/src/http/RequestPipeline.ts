@@ -73,7 +73,7 @@ export const answer = (
   request: Request
 ): Effect.Effect<HttpServerResponse.HttpServerResponse> => {
   const { dialect } = mount
-  const judgement = Origin.judge(pipeline.origins, request.headers["origin"], request.headers["host"])
+  const judgement = Origin.judge(pipeline.origins, request.headers["origin"])
   if (request.method === "OPTIONS") return Effect.succeed(preflight(request, judgement))
   const refuse = (refused: Refusal.Refusal, more: Response.Headers = {}) =>
     Response.refusal(dialect, refused, { ...judgement.headers, ...more })

@@ -73,8 +73,8 @@ export interface ServerOptions {
   /** How long a client may take to send its body. Default 30 seconds. */
   readonly bodyTimeout?: Duration.Input | undefined
   /**
-   * Allowed browser origins, such as `https://app.example`, or `null`. Pages of this server's own origin are always
-   * allowed.
+   * Allowed browser origins by scheme, host and port, such as `https://app.example`, or `null`. Absent: none. This server's own
+   * public origin is listed like any other where its pages send requests. One that is no origin is refused when the server is built.
    */
   readonly origins?: ReadonlyArray<string> | undefined
   /** How long a stream may be idle before a comment is sent to keep it open. Default 15 seconds. */
