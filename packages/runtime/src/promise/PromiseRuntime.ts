@@ -228,7 +228,11 @@ export const createRuntime = <
     pendingApprovals: method((runtime) => runtime.pendingApprovals),
     submitToolResult: method((runtime) => runtime.submitToolResult),
     cancel: method((runtime) => runtime.cancel),
-    grants: { list: method((runtime) => runtime.grants.list), revoke: method((runtime) => runtime.grants.revoke) },
+    grants: {
+      give: method((runtime) => runtime.grants.give),
+      list: method((runtime) => runtime.grants.list),
+      revoke: method((runtime) => runtime.grants.revoke)
+    },
     files: { get: method((runtime) => runtime.files.get), list: method((runtime) => runtime.files.list) },
     threads: {
       get: method((runtime) => runtime.threads.get),

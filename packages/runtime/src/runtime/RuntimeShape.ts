@@ -22,6 +22,7 @@ import type { Policy } from "../approval/Policy.ts"
 import type { FileInfo, StoredFile } from "../thread/FileStore.ts"
 import type { PendingApproval, RunStatus } from "../engine/RunHost.ts"
 import type { ThreadInfo } from "../thread/ThreadStore.ts"
+import type { GrantOptions } from "./GivenGrant.ts"
 import type { Completion } from "./Completion.ts"
 import type { CallNotFound, HistoryInvalid, RunNotFound, ThreadExists, ThreadNotFound } from "./NotFound.ts"
 import type { QueryTools } from "../agent/QueryTools.ts"
@@ -134,6 +135,12 @@ export interface RuntimeShape {
     options?: { readonly by?: string | undefined; readonly resourceId?: string | undefined }
   ) => Effect.Effect<void, ApprovalError>
   readonly grants: {
+    /**
+     * Lets calls run without asking, before anybody is asked: with the scopes and limits of an approval's, and bound to the definition
+     * that the tool has now. Fails with `InvalidArguments` where no agent has the tool, or a limit is no amount, and with
+     * `ApprovalForbidden` where the run is another tenant's.
+     */
+    readonly give: (options: GrantOptions) => Effect.Effect<Grant.Grant, ApprovalError>
     /** A tenant's grants that still have uses, oldest first. */
     readonly list: (options?: { readonly resourceId?: string | undefined }) => Effect.Effect<ReadonlyArray<Grant.Grant>>
     /** Takes a grant back: calls ask again. With `resourceId`, only that tenant's. False when there is none. */

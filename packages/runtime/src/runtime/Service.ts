@@ -20,6 +20,7 @@ import { Tracing } from "../run/Tracing.ts"
 import type { QueryOptions, RunHandle, RuntimeOptions, RuntimeShape } from "./RuntimeShape.ts"
 import { Alarms } from "../kernel/Alarm.ts"
 import * as Answers from "./Answers.ts"
+import * as GivenGrant from "./GivenGrant.ts"
 import { type RuntimeParts, defaultResource } from "./RuntimeParts.ts"
 import * as Completion from "./Completion.ts"
 import { drive } from "../loop/Drive.ts"
@@ -154,6 +155,7 @@ const service = (built: RuntimeParts): RuntimeShape => {
         Effect.map(host.files.list(threadId), (files) => files.filter((file) => isOf(file, options)))
     },
     grants: {
+      give: (options) => GivenGrant.give(built, options),
       list: (options) => host.grants.list(options?.resourceId ?? defaultResource),
       revoke: (id, options) =>
         Effect.flatMap(

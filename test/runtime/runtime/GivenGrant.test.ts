@@ -1,0 +1,85 @@
+/** Grants that are given before anybody is asked. */
+import { assert, describe, it } from "@effect/vitest"
+import { Decision, type GrantOptions, Runtime } from "@reins/runtime"
+import { Probe } from "@reins/runtime/testing"
+import { Context, Effect, Layer } from "effect"
+import { TestClock } from "effect/testing"
+import * as OneTool from "../../support/OneTool.ts"
+
+const build = Effect.fnUntraced(function* (calls: ReadonlyArray<{ readonly n: number }> = [{ n: 1 }]) {
+  const layer = OneTool.layer({ tool: OneTool.work.setNeedsApproval(true), handler: () => Effect.succeed("ok"), calls })
+  const runtime = Context.get(yield* Layer.build(layer), Runtime)
+  /** How many calls of the run ran, and how many were asked about and rejected. */
+  const run = Effect.fnUntraced(function* (options: { readonly runId?: string; readonly resourceId?: string } = {}) {
+    const { runId } = yield* runtime.start("go", { threadId: "thread", ...options })
+    const probe = yield* Effect.provideService(Probe.watch(runId), Runtime, runtime)
+    yield* TestClock.adjust("1 second")
+    const open = yield* runtime.pendingApprovals(options)
+    for (const { request } of open) yield* runtime.respondToApproval(request.id, Decision.reject())
+    yield* probe.end
+    const granted = probe.of("custom").filter(({ event_type }) => event_type === "approval_granted")
+    return { granted: granted.length, asked: open.length }
+  })
+  return { runtime, run }
+})
+
+const inThread: GrantOptions = { tool: "work", scope: "thread", threadId: "thread" }
+
+describe("a grant given beforehand", () => {
+  it.effect("lets the calls of a thread run without asking, until it is revoked", () =>
+    Effect.gen(function* () {
+      const { run, runtime } = yield* build()
+      const grant = yield* runtime.grants.give({ ...inThread, by: "mia" })
+      assert.deepInclude(grant, { toolName: "work", scope: "thread", by: "mia" })
+      assert.deepStrictEqual(yield* run(), { granted: 1, asked: 0 })
+      assert.deepStrictEqual(yield* runtime.grants.list(), [grant])
+      yield* runtime.grants.revoke(grant.id)
+      assert.deepStrictEqual(yield* run(), { granted: 0, asked: 1 })
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("serves a run that has not started, and no other", () =>
+    Effect.gen(function* () {
+      const { run, runtime } = yield* build()
+      yield* runtime.grants.give({ tool: "work", scope: "run", runId: "second", threadId: "thread" })
+      assert.deepStrictEqual(yield* run({ runId: "first" }), { granted: 0, asked: 1 })
+      assert.deepStrictEqual(yield* run({ runId: "second" }), { granted: 1, asked: 0 })
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("keeps the limits of an answer's: uses, arguments, time", () =>
+    Effect.gen(function* () {
+      const { run, runtime } = yield* build([{ n: 1 }, { n: 2 }, { n: 1 }])
+      yield* runtime.grants.give({ ...inThread, matcher: { n: 1 }, uses: 1 })
+      assert.deepStrictEqual(yield* run(), { granted: 1, asked: 2 })
+      yield* runtime.grants.give({ ...inThread, expiresIn: "1 minute" })
+      yield* TestClock.adjust("2 minutes")
+      assert.deepStrictEqual(yield* run(), { granted: 0, asked: 3 })
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("serves no other tenant", () =>
+    Effect.gen(function* () {
+      const { run, runtime } = yield* build()
+      yield* runtime.grants.give({ ...inThread, resourceId: "other" })
+      assert.deepStrictEqual(yield* run(), { granted: 0, asked: 1 })
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("is refused for a tool, a run, a tenant or an amount that cannot be", () =>
+    Effect.gen(function* () {
+      const { run, runtime } = yield* build()
+      yield* run({ runId: "first" })
+      const refused = (options: GrantOptions) =>
+        Effect.map(Effect.flip(runtime.grants.give(options)), ({ reason }) => reason._tag)
+      assert.strictEqual(yield* refused({ ...inThread, tool: "other" }), "InvalidArguments")
+      assert.strictEqual(yield* refused({ ...inThread, agent: "nobody" }), "InvalidArguments")
+      assert.strictEqual(yield* refused({ tool: "work", scope: "run", runId: "new" }), "InvalidArguments")
+      assert.strictEqual(yield* refused({ ...inThread, maxCostUsd: -1 }), "InvalidArguments")
+      assert.strictEqual(yield* refused({ ...inThread, uses: 0.5 }), "InvalidArguments")
+      const foreign = refused({ tool: "work", scope: "run", runId: "first", resourceId: "other" })
+      assert.strictEqual(yield* foreign, "ApprovalForbidden")
+      assert.deepStrictEqual(yield* runtime.grants.list(), [])
+    }).pipe(Effect.scoped)
+  )
+})
