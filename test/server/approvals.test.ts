@@ -39,6 +39,36 @@ describe("an approval", () => {
     })
   )
 
+  for (const [key, name] of [
+    ["dev-key", "dora"],
+    ["other-key", undefined]
+  ] as const) {
+    it.live(`is signed by ${name ?? "nobody"} with the key ${key}, whomever the client names`, () =>
+      Effect.gen(function* () {
+        const served = yield* Served.serve()
+        const native = served.fetch("/native/query", { key, body: { prompt: "gated", threadId: "t" } })
+        yield* served.scene.tap.firstRun.pipe(
+          Effect.flatMap((runId) =>
+            served.runtime.watch(runId).pipe(
+              Stream.filter(({ event }) => event.type === "approval-required"),
+              Stream.take(1),
+              Stream.runDrain
+            )
+          )
+        )
+        const { json } = yield* served.ask("/native/approvals", { key })
+        const { status } = yield* served.ask(`/native/approvals/${json.approvals[0].id}`, {
+          key,
+          body: { type: "approve", by: "the chief" }
+        })
+        assert.strictEqual(status, 202)
+        const text = yield* Effect.promise(async () => (await native).text())
+        const decision = Served.framesOf(text).find(({ data }) => data.includes("approval-decision"))
+        assert.strictEqual(JSON.parse(decision?.data ?? "{}").data.by, name)
+      })
+    )
+  }
+
   it.live("ends the answer where the protocol requires it, and the next request continues", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()

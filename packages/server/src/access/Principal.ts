@@ -4,6 +4,6 @@
  */
 export interface Principal {
   readonly tenant: string
-  /** Who acts for the tenant; recorded on decisions that name nobody. Absent: unknown. */
+  /** Who acts for the tenant; recorded on their decisions and grants, whomever a request names. Absent: nobody is named. */
   readonly name?: string | undefined
 }

@@ -81,16 +81,16 @@ const respond = (
   id: string,
   decision: Decision
 ): Effect.Effect<void, Refusal.Refusal> =>
-  runtime
-    .respondToApproval(id, decision.by === undefined && name !== undefined ? { ...decision, by: name } : decision, {
-      resourceId: tenant
-    })
-    .pipe(
-      Effect.mapError(({ reason }) =>
-        // Another tenant's question is reported as unknown.
-        reason._tag === "ApprovalForbidden" ? unknownApproval : Refusal.fromApprovalError(reason)
-      )
+  runtime.respondToApproval(id, signed(decision, name), { resourceId: tenant }).pipe(
+    Effect.mapError(({ reason }) =>
+      // Another tenant's question is reported as unknown.
+      reason._tag === "ApprovalForbidden" ? unknownApproval : Refusal.fromApprovalError(reason)
     )
+  )
+
+/** The decision, by who is known to have sent it. Whom a client names counts for nothing. */
+const signed = ({ by: _claimed, ...decision }: Decision, name: string | undefined): Decision =>
+  name === undefined ? decision : { ...decision, by: name }
 
 // The same as for an id that does not exist, so that neither tells of another tenant's question.
 const unknownApproval = Refusal.fromApprovalError(new ApprovalErrors.ApprovalNotFound())
