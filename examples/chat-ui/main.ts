@@ -19,18 +19,31 @@ const ends = values.port === undefined && !process.stdin.isTTY
 
 const RuntimeLive = Runtime.layer({ agents: [Desk] }).pipe(Layer.provide(HarbourLive))
 
-const Live = HttpRouter.serve(
-  Layer.merge(Server.layer({ prefix: "/api", agents: [Desk], dialects: [{ dialect: AiSdk.dialect }] }), Page.layer),
-  { disableLogger: true, disableListenLog: true }
-).pipe(
+const portOf = ({ address }: HttpServer.HttpServer["Service"]): number => ("port" in address ? address.port : 0)
+
+// Only pages of listed origins may send requests: this one's own, by the two names under which a browser here reaches it.
+const ServerLive = Layer.unwrap(
+  Effect.map(HttpServer.HttpServer, (server) =>
+    Server.layer({
+      prefix: "/api",
+      agents: [Desk],
+      dialects: [{ dialect: AiSdk.dialect }],
+      origins: ["127.0.0.1", "localhost"].map((host) => `http://${host}:${portOf(server)}`)
+    })
+  )
+)
+
+const Live = HttpRouter.serve(Layer.merge(ServerLive, Page.layer), {
+  disableLogger: true,
+  disableListenLog: true
+}).pipe(
   // The page contains this key, so it is not secret: use your users' sessions here in your own app.
   Layer.provide([RuntimeLive, Authenticator.layerKeys({ "page-key": "page" })]),
   Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { port, host: "127.0.0.1" }))
 )
 
 const program = Effect.gen(function* () {
-  const { address } = yield* HttpServer.HttpServer
-  const url = `http://127.0.0.1:${"port" in address ? address.port : 0}/`
+  const url = `http://127.0.0.1:${portOf(yield* HttpServer.HttpServer)}/`
   yield* Console.log(`Open ${url}`)
   if (!ends) return yield* Effect.never
   const response = yield* HttpClient.get(url)
