@@ -62,7 +62,15 @@ const answerOne: Effect.Effect<void, unknown, Runtime> = Effect.gen(function* ()
 const live = (orders: Orders) =>
   Effect.gen(function* () {
     const runtime = yield* Runtime
-    if (orders.starts) yield* runtime.start("Do it.", { runId: Story.runId, threadId: Story.threadId })
+    if (orders.starts) {
+      // A client that repeats its request: the process before may have stored the run before it was killed.
+      yield* Effect.catchReason(
+        runtime.start("Do it.", { runId: Story.runId, threadId: Story.threadId }),
+        "QueryRejected",
+        "RunExists",
+        () => Effect.void
+      )
+    }
     yield* say("ready")
     if (orders.until === "answer") return yield* answerOne
     yield* Stream.runForEach(runtime.watch(Story.runId), ({ event }) => {
