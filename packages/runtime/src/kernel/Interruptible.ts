@@ -56,10 +56,8 @@ export const begin = <A, E>(work: () => Effect.Effect<A, E>, limits: Limits): Ef
   const begun = Result.try(work)
   if (Result.isFailure(begun)) return Exit.succeed({ _tag: "Done", exit: Exit.die(begun.failure) })
   const effect = begun.success
-  return isExit(effect) ? Exit.succeed({ _tag: "Done", exit: effect }) : hold(effect, limits)
+  return Task.isExit(effect) ? Exit.succeed({ _tag: "Done", exit: effect }) : hold(effect, limits)
 }
-
-const isExit = <A, E>(effect: Effect.Effect<A, E>): effect is Exit.Exit<A, E> => Exit.isExit(effect)
 
 const cut = (by: "signal" | "deadline", abandoned = false, completed = false) =>
   ({ _tag: "Cut", by, abandoned, completed }) as const

@@ -82,7 +82,8 @@ const settle = <A, E>(
   return () => fiber.interruptUnsafe()
 }
 
-const isExit = <A, E>(effect: Effect.Effect<A, E>): effect is Exit.Exit<A, E> => Exit.isExit(effect)
+/** Whether an effect has nothing left to do, however it ended. */
+export const isExit = <A, E>(effect: Effect.Effect<A, E>): effect is Exit.Exit<A, E> => Exit.isExit(effect)
 
 /** All tasks together; ends with the last of them, or with the first that fails, which has the others stopped. */
 export const together = <E>(tasks: ReadonlyArray<Task<void, E>>): Task<void, E> =>

@@ -101,6 +101,7 @@ class Intake<A> {
   private isTurning = false
   private isHeld = false
   private isLeft = false
+  private isOver = false
   private readonly ended: (exit: Exit.Exit<End>) => void
   private readonly source: Source<A>
   private readonly taker: (parts: ReadonlyArray<A>) => void | Promise<void>
@@ -126,9 +127,9 @@ class Intake<A> {
     this.read()
   }
 
-  /** Lets go of the source, and is over. */
+  /** Lets go of the source, and is over; does nothing once it has ended. */
   stop(): void {
-    if (this.isLeft) return
+    if (this.isLeft || this.isOver) return
     this.leave()
     this.ended(Exit.interrupt())
   }
@@ -192,7 +193,10 @@ class Intake<A> {
 
   private wait(): void {
     if (this.batch.length > 0) return this.awaitTurn()
-    if (this.end !== undefined) return this.ended(Exit.succeed(this.end))
+    if (this.end !== undefined) {
+      this.isOver = true
+      return this.ended(Exit.succeed(this.end))
+    }
     this.emptySince = Monotonic.millis(this.clock)
   }
 

@@ -13,7 +13,7 @@ import type { Summary } from "../thread/ThreadStore.ts"
 /** How many calls of one step run at once unless the agent says otherwise. */
 const usualParallel = 16
 
-/** One agent at work in a run. `messages`, what its model is sent, grows; it is never copied, and only compaction shortens it. */
+/** One agent at work in a run. `messages`, what its model is sent, grows; only compaction shortens it. */
 export class AgentState {
   messages: Array<Message.Message>
   /** What this run adds to the conversation: its prompt, and what was said since. The same array while that is all there is. */

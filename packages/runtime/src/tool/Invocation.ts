@@ -17,6 +17,7 @@ import * as AiError from "effect/ai/AiError"
 import * as Base64 from "effect/encoding/Base64"
 import type * as Prompt from "effect/ai/Prompt"
 import * as Tool from "effect/ai/Tool"
+import * as AtOnce from "../kernel/AtOnce.ts"
 import * as Erased from "../kernel/Erased.ts"
 import * as SchemaCheck from "../kernel/SchemaCheck.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
@@ -80,7 +81,7 @@ export const decoder = (tool: Tool.Any, services: Context.Context<never>): Decod
   return Arguments.decoder((args) => {
     const parsed = parse(args)
     // Most schemas are done at once.
-    return isDone(parsed)
+    return AtOnce.isDone(parsed)
       ? Effect.succeed(parsed.value)
       : SchemaCheck.inWords(Effect.provideContext(parsed, services), `the arguments of ${tool.name}`)
   })
@@ -115,7 +116,7 @@ export const direct = (tool: Tool.Any, handler: Tool.Handler<string>, decode: De
   const plain = plainOf(handler.handler)
   const answer = (value: unknown): Effect.Effect<ToolOutcome.ToolOutcome> => {
     const encoded = encodeSuccess(value)
-    return isDone(encoded)
+    return AtOnce.isDone(encoded)
       ? shown(encoded.value, value, toContent(tool, value))
       : Effect.matchEffect(encoded, {
           onFailure: (error) =>
@@ -132,7 +133,7 @@ export const direct = (tool: Tool.Any, handler: Tool.Handler<string>, decode: De
     const handle = (args: unknown): Erased.Needing<ToolOutcome.ToolOutcome> => {
       if (plain !== undefined) {
         const handled = plain(args, live.attempt)
-        if (isDone(handled)) return answer(handled.value)
+        if (AtOnce.isDone(handled)) return answer(handled.value)
         if (Task.is(handled)) {
           return Task.andThen(handled, (exit) =>
             Exit.isSuccess(exit)
@@ -143,26 +144,22 @@ export const direct = (tool: Tool.Any, handler: Tool.Handler<string>, decode: De
         return Effect.matchEffect(handled, { onFailure: refuse, onSuccess: answer })
       }
       const handled: Erased.Needing<unknown, unknown> = handler.handler(args, live.attempt)
-      return isDone(handled)
+      return AtOnce.isDone(handled)
         ? answer(handled.value)
         : Effect.matchEffect(handled, { onFailure: refuse, onSuccess: answer })
     }
     const decoded = decode(PlainJson.thaw(given))
-    const handled = isDone(decoded)
+    const handled = AtOnce.isDone(decoded)
       ? handle(decoded.value)
       : Effect.matchEffect(decoded, {
           onFailure: (issue) => Effect.succeed(ToolOutcome.fault("InvalidArguments", issue)),
           onSuccess: handle
         })
-    if (isDone(handled)) return handled
+    if (AtOnce.isDone(handled)) return handled
     // A plain function asks for no service.
     return plain === undefined ? withRun(live.attempt.service)(handled) : Erased.as(handled)
   }
 }
-
-/** Whether an effect has nothing left to do, and did well. */
-const isDone = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Exit.Success<A, E> =>
-  Exit.isExit(effect) && Exit.isSuccess(effect)
 
 /** Calls a bound toolkit's `handle`, whose stream ends with the final result. */
 export const bound = (tool: Tool.Any, kit: Erased.Kit, decode: Decode, services: Context.Context<never>): Invoke => {
