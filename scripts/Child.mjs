@@ -39,12 +39,20 @@ export const run = (command, args, options = {}, onOutput = () => {}) =>
     })
   })
 
+/** Tells whether a signal repeats one that arrived shortly before. `now` returns a time in milliseconds. */
+export const repeatedSignals = (now = Date.now) => {
+  const lastAt = new Map()
+  return (signal) => {
+    const isRepeat = now() - (lastAt.get(signal) ?? -Infinity) < sameSignalMs
+    lastAt.set(signal, now())
+    return isRepeat
+  }
+}
+
 const passSignalsTo = (child) => {
-  const passed = new Map()
+  const isRepeat = repeatedSignals()
   const pass = (signal) => {
-    const isRepeat = Date.now() - (passed.get(signal) ?? 0) < sameSignalMs
-    passed.set(signal, Date.now())
-    if (!isRepeat && !(signal === "SIGINT" && atTerminal)) child.kill(signal)
+    if (!isRepeat(signal) && !(signal === "SIGINT" && atTerminal)) child.kill(signal)
   }
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"]
   for (const signal of signals) process.on(signal, pass)
