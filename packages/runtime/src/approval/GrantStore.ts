@@ -1,11 +1,11 @@
 /**
- * Where grants are kept, and uses taken from them. Taking is atomic, and the same call takes its use once however often it is
- * begun.
+ * Stores grants and the uses that calls take of them. `claim` is atomic, and one call takes one use however often it is attempted.
+ * `MemoryGrants` keeps them in memory; database stores are in `@reins/store`.
  */
-import type { Grant } from "@reins/protocol"
-import type * as Effect from "effect/Effect"
+import { Grant } from "@reins/protocol"
+import * as Effect from "effect/Effect"
 
-/** Keeps grants; see the header of this file. */
+/** Stores grants. */
 export interface GrantStore {
   /** Keeps a grant, unless one of its id is there. */
   readonly add: (grant: Grant.Grant) => Effect.Effect<void>
@@ -20,4 +20,72 @@ export interface GrantStore {
   readonly list: (resourceId: string) => Effect.Effect<ReadonlyArray<Grant.Grant>>
   /** Takes a grant back. False when there is none. */
   readonly revoke: (id: string) => Effect.Effect<boolean>
+}
+
+/**
+ * The grants of one memory host. They are lost when the process ends, and removed when the host forgets the run or thread that
+ * they were given for.
+ */
+export class MemoryGrants implements GrantStore {
+  private readonly grants = new Map<string, Grant.Grant>()
+  /** Which grant a call has taken its use from, by run and call. */
+  private readonly claims = new Map<string, Map<string, Grant.Grant>>()
+
+  readonly add = (grant: Grant.Grant): Effect.Effect<void> =>
+    Effect.sync(() => {
+      if (!this.grants.has(grant.id)) this.grants.set(grant.id, grant)
+    })
+
+  readonly claim = (key: string, claim: Grant.Claim, now: number): Effect.Effect<Grant.Grant | undefined> =>
+    Effect.sync(() => {
+      const before = this.claims.get(claim.runId)?.get(key)
+      // Another run may come under the id of one that is long forgotten: what was allowed there is not allowed here.
+      if (before !== undefined && Grant.covers(before, claim, before.grantedAt)) return before
+      for (const grant of this.grants.values()) {
+        if (!Grant.covers(grant, claim, now)) continue
+        const taken = Grant.claimed(grant, claim)
+        this.grants.set(grant.id, taken.grant)
+        const claims = this.claims.get(claim.runId) ?? new Map<string, Grant.Grant>()
+        this.claims.set(claim.runId, claims.set(key, taken.claim))
+        return taken.claim
+      }
+      return undefined
+    })
+
+  readonly settle = (key: string, id: string, nanoUsd: number): Effect.Effect<void> =>
+    Effect.sync(() => {
+      const grant = this.grants.get(id)
+      if (grant === undefined) return
+      for (const claims of this.claims.values()) {
+        const claim = claims.get(key)
+        if (claim?.id !== id) continue
+        const settled = Grant.settled(grant, claim, nanoUsd)
+        this.grants.set(id, settled.grant)
+        if (settled.claim !== undefined) claims.set(key, settled.claim)
+        return
+      }
+      this.grants.set(id, Grant.settled(grant, undefined, nanoUsd).grant)
+    })
+
+  readonly list = (resourceId: string): Effect.Effect<ReadonlyArray<Grant.Grant>> =>
+    Effect.sync(() =>
+      Array.from(this.grants.values()).filter((grant) => grant.resourceId === resourceId && !Grant.isUsedUp(grant))
+    )
+
+  readonly revoke = (id: string): Effect.Effect<boolean> => Effect.sync(() => this.grants.delete(id))
+
+  /** Drops what only this run could use, and what its calls have taken. */
+  forgetRun(runId: string): void {
+    this.claims.delete(runId)
+    this.drop((grant) => grant.scope !== "thread" && grant.runId === runId)
+  }
+
+  /** Drops what only the runs of this thread could use. */
+  forgetThread(threadId: string): void {
+    this.drop((grant) => grant.scope === "thread" && grant.threadId === threadId)
+  }
+
+  private drop(isVoid: (grant: Grant.Grant) => boolean): void {
+    for (const grant of this.grants.values()) if (isVoid(grant)) this.grants.delete(grant.id)
+  }
 }

@@ -7,9 +7,9 @@ import { AgentPath, Budget, type Entry } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { Signal, SignalListener } from "../kernel/Signal.ts"
-import type { Look } from "./BudgetProbe.ts"
 import * as Spent from "./Spent.ts"
 import * as WrapUp from "./WrapUp.ts"
+import * as Context from "effect/Context"
 
 interface Branch {
   node: Budget.Node
@@ -286,3 +286,12 @@ const put = (branch: Branch, nodes: Budget.Chain): void => {
     at = at.above
   }
 }
+
+/** For tests: called with all nodes of a run's tree after each reservation and settlement. */
+export type Look = (nodes: ReadonlyArray<Budget.Node>) => void
+
+/** Observes every budget tree of a runtime, for tests that check its invariant. Absent in production. */
+export const BudgetProbe: Context.Reference<Look | undefined> = Context.Reference<Look | undefined>(
+  "@reins/runtime/BudgetProbe",
+  { defaultValue: () => undefined }
+)

@@ -1,12 +1,14 @@
 /**
- * One call on its way to its result: what settles it, how it ended, and the event that closes it.
+ * One call: its context, how it ended, the form in which its end is stored, and the event that closes it.
  */
-import { type Budget, Event, type Json, type Message, type Usage } from "@reins/protocol"
+import { Budget, Event, type Json, Message, type Usage } from "@reins/protocol"
 import type { Callable } from "../agent/AgentRegistry.ts"
 import type { AgentState } from "../run/AgentState.ts"
 import type { Run } from "../run/Run.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
-import * as Review from "./Review.ts"
+import type * as Question from "./Question.ts"
+import * as Schema from "effect/Schema"
+import * as StoredForm from "../kernel/StoredForm.ts"
 
 /** A call of a tool, made by `agent` in `run`. */
 export interface CallContext {
@@ -35,7 +37,7 @@ export type CallEnd = End<"Done"> | (End<"Refused"> & { readonly refusal: Budget
  * the one that was shown, so that it is asked about anew.
  */
 export type Ruling =
-  | { readonly _tag: "Allowed"; readonly args: Json; readonly review: Review.Review | undefined }
+  | { readonly _tag: "Allowed"; readonly args: Json; readonly review: Review | undefined }
   | { readonly _tag: "Superseded" }
   | { readonly _tag: "Closed"; readonly end: CallEnd }
 
@@ -61,8 +63,8 @@ export const cancelled = (outcome: ToolOutcome.ToolOutcome = ToolOutcome.cancell
 })
 
 /** The end as the model reads it after a review. Of a call that was not made there is nothing to say. */
-export const reviewed = (end: CallEnd, review: Review.Review | undefined): CallEnd =>
-  review === undefined || end._tag !== "Done" ? end : { ...end, outcome: Review.tell(end.outcome, review) }
+export const reviewed = (end: CallEnd, review: Review | undefined): CallEnd =>
+  review === undefined || end._tag !== "Done" ? end : { ...end, outcome: withReview(end.outcome, review) }
 
 /** The event that closes a call. `args`: those it ran with, or would have. */
 export const resultEvent = (
@@ -71,3 +73,107 @@ export const resultEvent = (
   outcome: ToolOutcome.ToolOutcome,
   execution: "server" | "client"
 ): Event => Event.toolResult(call, args, outcome, execution === "client" ? execution : undefined)
+
+/**
+ * What a reviewer changed about a call that they allowed. The model reads it with the result; the call itself stays in the history as
+ * the model made it.
+ *
+ * `args`: what the call runs with in place of the model's. `feedback`: what the reviewer wrote.
+ */
+export interface Review {
+  readonly args?: Json | undefined
+  readonly feedback?: string | undefined
+}
+
+/** What an answer says to the model; `undefined` for a plain approval. */
+export const reviewOf = ({ args, resolution: { feedback } }: Question.Answer): Review | undefined =>
+  args === undefined && (feedback ?? "") === "" ? undefined : { args, feedback }
+
+/** The outcome with the review ahead of its result. */
+const withReview = (outcome: ToolOutcome.ToolOutcome, review: Review): ToolOutcome.ToolOutcome => {
+  const { content, result } = outcome
+  const text = typeof result === "string" ? result : JSON.stringify(result)
+  const note: Message.TextPart = { type: "text", text: noteOf(review) }
+  return { ...outcome, content: [note, ...(content ?? [{ type: "text", text }])] }
+}
+
+const noteOf = ({ args, feedback = "" }: Review): string => {
+  const said = feedback === "" ? "" : `Feedback of the reviewer: ${feedback}\n`
+  return args === undefined
+    ? `A reviewer approved this call.\n${said}Result:`
+    : `A reviewer changed the arguments of this call. It ran with: ${JSON.stringify(args)}\n${said}Result:`
+}
+
+/** The definition that a question is about, and when it expires, in epoch milliseconds. Both may be absent. */
+export interface Shown {
+  readonly toolHash?: string | undefined
+  readonly expiresAt?: number | undefined
+}
+
+/** A call without an end yet: it was begun so often and may have taken effect; a person is asked, about what is `shown`. */
+export interface Unsettled {
+  readonly _tag: "Unsettled"
+  readonly begunBefore: number
+  readonly shown: Shown
+}
+
+/** A call that was never begun: its tool's definition is not the one that it was allowed under. */
+export interface Changed {
+  readonly _tag: "Changed"
+}
+
+const Fields = Schema.Struct({
+  result: Schema.Json,
+  status: Schema.optionalKey(Schema.Literals(["failed", "denied", "cancelled"])),
+  content: Schema.optionalKey(Schema.Array(Schema.Union([Message.TextPart, Message.FilePart]))),
+  refusal: Schema.optionalKey(Budget.Refusal),
+  cancelled: Schema.optionalKey(Schema.Boolean),
+  begunBefore: Schema.optionalKey(Schema.Natural),
+  expiresAt: Schema.optionalKey(Schema.Natural),
+  toolHash: Schema.optionalKey(Schema.String),
+  changed: Schema.optionalKey(Schema.Boolean)
+})
+
+/** What came of running a call. */
+export type Ran = CallEnd | Unsettled | Changed
+
+/** As the engine remembers it. */
+export const StoredRan: Schema.Codec<Ran, Json> = StoredForm.of(Fields, {
+  read: ({
+    begunBefore,
+    cancelled: isCancelled,
+    changed,
+    content,
+    expiresAt,
+    refusal,
+    result,
+    status,
+    toolHash
+  }): Ran => {
+    if (begunBefore !== undefined) return { _tag: "Unsettled", begunBefore, shown: { expiresAt, toolHash } }
+    if (changed === true) return { _tag: "Changed" }
+    const outcome: ToolOutcome.ToolOutcome = { result, status, content }
+    if (isCancelled === true) return cancelled(outcome)
+    return refusal === undefined ? done(outcome) : refused(refusal, outcome)
+  },
+  write: (end) => {
+    if (end._tag === "Changed") return { result: null, changed: true }
+    if (end._tag === "Unsettled") {
+      const { expiresAt, toolHash } = end.shown
+      return {
+        result: null,
+        begunBefore: end.begunBefore,
+        ...(expiresAt === undefined ? {} : { expiresAt }),
+        ...(toolHash === undefined ? {} : { toolHash })
+      }
+    }
+    const { content, result, status } = end.outcome
+    return {
+      result,
+      ...(status === undefined ? {} : { status }),
+      ...(content === undefined ? {} : { content }),
+      ...(end._tag === "Refused" ? { refusal: end.refusal } : {}),
+      ...(end._tag === "Cancelled" ? { cancelled: true } : {})
+    }
+  }
+})

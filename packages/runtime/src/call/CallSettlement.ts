@@ -12,12 +12,11 @@ import * as Names from "../run/Names.ts"
 import type { Run } from "../run/Run.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import * as Call from "./Call.ts"
-import type { CallContext, CallEnd, Ruling } from "./Call.ts"
+import { type Review, type CallContext, type CallEnd, type Ruling, reviewOf } from "./Call.ts"
 import * as Gate from "./Gate.ts"
 import * as PlanCall from "./PlanCall.ts"
 import * as Question from "./Question.ts"
 import * as RepeatedCall from "./RepeatedCall.ts"
-import * as Review from "./Review.ts"
 import * as SpecialistCall from "./SpecialistCall.ts"
 
 /**
@@ -80,7 +79,7 @@ const granted = (
 }
 
 /** Asks a person about a call, and carries it out where it may be. */
-const ask = (context: CallContext, at: Gate.Round, shown: Gate.Shown): Effect.Effect<CallEnd | "superseded"> => {
+const ask = (context: CallContext, at: Gate.Round, shown: Call.Shown): Effect.Effect<CallEnd | "superseded"> => {
   const { agent, call, run, tool } = context
   const ruled = Question.ask<Ruling>(run, agent, {
     subject: at.subject,
@@ -117,9 +116,9 @@ const rule = (answer: Question.Answer, call: Message.CallPart): Ruling => {
   const { by, outcome } = answer.resolution
   switch (outcome.outcome) {
     case "approve":
-      return { _tag: "Allowed", args: call.args, review: Review.of(answer) }
+      return { _tag: "Allowed", args: call.args, review: reviewOf(answer) }
     case "revise":
-      return { _tag: "Allowed", args: answer.args ?? call.args, review: Review.of(answer) }
+      return { _tag: "Allowed", args: answer.args ?? call.args, review: reviewOf(answer) }
     case "superseded":
       return { _tag: "Superseded" }
     case "reject": {
@@ -144,7 +143,7 @@ interface Allowance {
   /** Of the definition that was allowed. */
   readonly toolHash?: string | undefined
   readonly isAsked?: boolean | undefined
-  readonly review?: Review.Review | undefined
+  readonly review?: Review | undefined
 }
 
 /** Carries out a call that is allowed, unless it was allowed under another definition than its tool has by now. */

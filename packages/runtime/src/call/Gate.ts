@@ -22,7 +22,7 @@ import * as StoredForm from "../kernel/StoredForm.ts"
 import { toPromptMessages } from "../model/PromptMessages.ts"
 import type { AgentState } from "../run/AgentState.ts"
 import * as Names from "../run/Names.ts"
-import type { CallContext } from "./Call.ts"
+import type { Shown, CallContext } from "./Call.ts"
 import * as ToolAdmission from "./ToolAdmission.ts"
 
 /**
@@ -162,12 +162,6 @@ export const shown = (
   return approvalExpiryMs === undefined
     ? { toolHash: tool.hash }
     : { toolHash: tool.hash, expiresAt: work.now() + approvalExpiryMs }
-}
-
-/** The definition that a question is about, and when it expires, in epoch milliseconds. Both may be absent. */
-export interface Shown {
-  readonly toolHash?: string | undefined
-  readonly expiresAt?: number | undefined
 }
 
 const consider = (context: CallContext, work: Work, isAnew: boolean): Effect.Effect<Verdict> => {

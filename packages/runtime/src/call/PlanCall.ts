@@ -13,11 +13,10 @@ import * as AtOnce from "../kernel/AtOnce.ts"
 import * as Names from "../run/Names.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import * as Call from "./Call.ts"
-import type { CallContext, CallEnd } from "./Call.ts"
+import { type Review, type CallContext, type CallEnd, reviewOf } from "./Call.ts"
 import * as Gate from "./Gate.ts"
 import * as Question from "./Question.ts"
 import * as RepeatedCall from "./RepeatedCall.ts"
-import * as Review from "./Review.ts"
 
 const planIdOf = ({ agent, call, run }: CallContext): string => Names.planId(run.engine.runId, agent.prefix, call.id)
 
@@ -41,7 +40,7 @@ export const carry = (context: CallContext): Effect.Effect<CallEnd> => {
 export const ask = (
   context: CallContext,
   { subject }: Gate.Round,
-  shown: Gate.Shown
+  shown: Call.Shown
 ): Effect.Effect<CallEnd | "superseded"> => {
   const { agent, call, run, tool } = context
   const planId = planIdOf(context)
@@ -61,7 +60,7 @@ export const ask = (
       }
       const refusal = refusalOf(outcome, Question.feedbackOf(answer))
       return {
-        value: refusal ?? { review: Review.of(answer) },
+        value: refusal ?? { review: reviewOf(answer) },
         events:
           refusal === undefined
             ? [move(planId, "pending_approval", "approved"), move(planId, "approved", "executing")]
@@ -83,7 +82,7 @@ const execute = (
   context: CallContext,
   planId: string,
   allowance: Allowance,
-  review?: Review.Review
+  review?: Review
 ): Effect.Effect<CallEnd> => {
   const { agent, call, run, tool } = context
   const permit = Gate.permit(call, call.args, allowance)
@@ -109,7 +108,7 @@ const changed = ToolOutcome.fault(
 
 /** A plan that a person approved, perhaps with a remark. */
 interface Approved {
-  readonly review: Review.Review | undefined
+  readonly review: Review | undefined
 }
 
 /** How the call of a plan ends that is not carried out as it is, and what becomes of the plan. */

@@ -14,11 +14,9 @@ import * as AtOnce from "../kernel/AtOnce.ts"
 import * as Names from "../run/Names.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import * as Call from "./Call.ts"
-import type { CallContext, CallEnd, Ruling } from "./Call.ts"
+import { type Review, type CallContext, type CallEnd, type Ruling, reviewOf } from "./Call.ts"
 import * as Gate from "./Gate.ts"
 import * as Question from "./Question.ts"
-import type * as Ran from "./Ran.ts"
-import * as Review from "./Review.ts"
 import * as ToolStep from "./ToolStep.ts"
 
 /** Brings the call that `permit` allows to its end, in one of the step's slots. `before`: see `ToolStep.Before`. */
@@ -26,12 +24,12 @@ export const run = (
   context: CallContext,
   permit: Permit,
   telling: Telling = {}
-): Effect.Effect<CallEnd | Ran.Changed> => attempt(context, permit, telling, undefined, 1)
+): Effect.Effect<CallEnd | Call.Changed> => attempt(context, permit, telling, undefined, 1)
 
 /** What is told with the call's end: events ahead of its result, and to the model how a reviewer changed it. */
 export interface Telling {
   readonly before?: ToolStep.Before | undefined
-  readonly review?: Review.Review | undefined
+  readonly review?: Review | undefined
 }
 
 /** Runs the call; where it may have run before, asks whether it is made for the `time`th time again. */
@@ -41,10 +39,10 @@ const attempt = (
   telling: Telling,
   again: ToolStep.Again | undefined,
   time: number
-): Effect.Effect<CallEnd | Ran.Changed> => {
+): Effect.Effect<CallEnd | Call.Changed> => {
   const { agent, tool } = context
   const ran = agent.limited(tool, () => ToolStep.runTool(context, permit, telling.before, again))
-  return AtOnce.flatMap(ran, (end): Effect.Effect<CallEnd | Ran.Changed> => {
+  return AtOnce.flatMap(ran, (end): Effect.Effect<CallEnd | Call.Changed> => {
     if (end._tag === "Unsettled") return askAgain(context, permit, telling, end, time)
     return Effect.succeed(end._tag === "Changed" ? end : Call.reviewed(end, telling.review))
   })
@@ -54,9 +52,9 @@ const askAgain = (
   context: CallContext,
   permit: Permit,
   telling: Telling,
-  { begunBefore, shown }: Ran.Unsettled,
+  { begunBefore, shown }: Call.Unsettled,
   time: number
-): Effect.Effect<CallEnd | Ran.Changed> => {
+): Effect.Effect<CallEnd | Call.Changed> => {
   const { agent, call, run, tool } = context
   const { args, grant, subject } = permit
   const ruled = Question.ask<Ruling>(run, agent, {
@@ -73,14 +71,14 @@ const askAgain = (
       if (answer.resolution.outcome.outcome === "superseded") return { value: { _tag: "Superseded" }, events: [] }
       const end = refusal(answer.resolution.outcome, Question.feedbackOf(answer))
       return end === undefined
-        ? { value: { _tag: "Allowed", args: answer.args ?? args, review: Review.of(answer) }, events: [] }
+        ? { value: { _tag: "Allowed", args: answer.args ?? args, review: reviewOf(answer) }, events: [] }
         : {
             value: { _tag: "Closed", end },
             events: [...(telling.before?.(end) ?? []), Call.resultEvent(call, args, end.outcome, tool.execution)]
           }
     }
   })
-  return Effect.flatMap(ruled, (ruling): Effect.Effect<CallEnd | Ran.Changed> => {
+  return Effect.flatMap(ruled, (ruling): Effect.Effect<CallEnd | Call.Changed> => {
     switch (ruling._tag) {
       case "Closed":
         return Effect.succeed(ruling.end)
@@ -99,13 +97,13 @@ const askAgain = (
 /** What the last reviewer changed counts, and what was changed before where they changed nothing. */
 const reviewed = (
   { review: before }: Telling,
-  { review }: { readonly review: Review.Review | undefined }
+  { review }: { readonly review: Review | undefined }
 ): Pick<Telling, "review"> => (review === undefined ? {} : { review: { ...review, args: review.args ?? before?.args } })
 
 const Shown = Schema.Struct({ toolHash: Schema.String, expiresAt: Schema.optionalKey(Schema.Natural) })
 
 /** What the next question shows, after the one before was superseded. */
-const show = (context: CallContext, time: number): Effect.Effect<Gate.Shown> => {
+const show = (context: CallContext, time: number): Effect.Effect<Call.Shown> => {
   const { agent, call, run } = context
   return run.engine.activity(Names.shown(agent.prefix, Names.ofRepeat(call.id, time)), Shown, (work) =>
     Effect.succeed({ value: Gate.shown(context, work), path: agent.path, events: [], spent: [] })

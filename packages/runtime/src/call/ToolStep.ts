@@ -21,7 +21,6 @@ import * as Call from "./Call.ts"
 import type { CallContext, CallEnd } from "./Call.ts"
 import * as Gate from "./Gate.ts"
 import { LiveCall } from "./LiveCall.ts"
-import * as Ran from "./Ran.ts"
 import * as ToolAdmission from "./ToolAdmission.ts"
 
 /** What leaves with a call's result, ahead of it. */
@@ -39,7 +38,7 @@ export const runTool = (
   permit: Permit.Permit,
   before?: Before,
   again?: Again
-): Effect.Effect<Ran.Ran> => {
+): Effect.Effect<Call.Ran> => {
   const { agent, run } = context
   const { id } = permit.call
   const begunBefore = again?.begunBefore ?? 0
@@ -49,11 +48,11 @@ export const runTool = (
     return before === undefined ? settled : AtOnce.map(settled, (settled) => preceded(before, settled))
   }
   return run.engine.direct === undefined
-    ? run.engine.activity(nameOf(), Ran.Stored, carried)
+    ? run.engine.activity(nameOf(), Call.StoredRan, carried)
     : run.engine.direct(carried)
 }
 
-const preceded = (before: Before, settled: Settled<Ran.Ran>): Settled<Ran.Ran> =>
+const preceded = (before: Before, settled: Settled<Call.Ran>): Settled<Call.Ran> =>
   settled.value._tag === "Unsettled" || settled.value._tag === "Changed"
     ? settled
     : { ...settled, events: [...before(settled.value), ...settled.events] }
@@ -94,7 +93,7 @@ const carry = (
   permit: Permit.Permit,
   nameOf: () => string,
   begunBefore: number
-): Effect.Effect<Settled<Ran.Ran>> => {
+): Effect.Effect<Settled<Call.Ran>> => {
   if (!mayRun(context, permit)) return Effect.die(notPermitted(context))
   const { tree } = work
   const begun = () =>
@@ -115,11 +114,11 @@ const start = (
   nameOf: () => string,
   begunBefore: number,
   held: Budget.Amount
-): Effect.Effect<Settled<Ran.Ran>> => {
+): Effect.Effect<Settled<Call.Ran>> => {
   const { agent, tool } = context
-  const undone = (value: Ran.Unsettled | Ran.Changed): Effect.Effect<Settled<Ran.Ran>> => {
+  const undone = (value: Call.Unsettled | Call.Changed): Effect.Effect<Settled<Call.Ran>> => {
     settle(work, agent.path, held, {})
-    const settled: Settled<Ran.Ran> = { value, path: agent.path, events: [], spent: [] }
+    const settled: Settled<Call.Ran> = { value, path: agent.path, events: [], spent: [] }
     // One that was never begun gives back what its grant holds; one that may be made again keeps it.
     return value._tag === "Changed" ? granted(context, work, permit, 0, settled) : Effect.succeed(settled)
   }
@@ -127,7 +126,7 @@ const start = (
   if (work.begin === undefined) {
     return isHeld ? execute(new Execution(context, work, permit, held, begunBefore)) : undone({ _tag: "Changed" })
   }
-  return Effect.flatMap(work.begin(nameOf(), agent.path), (lost): Effect.Effect<Settled<Ran.Ran>> => {
+  return Effect.flatMap(work.begin(nameOf(), agent.path), (lost): Effect.Effect<Settled<Call.Ran>> => {
     const begun = begunBefore + lost
     if (isHeld && (lost === 0 || tool.idempotent)) {
       // Others may have spent the limit while this was stored.

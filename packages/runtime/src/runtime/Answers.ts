@@ -10,15 +10,14 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Names from "../run/Names.ts"
-import { fromDecision } from "./DecisionGrant.ts"
 import { Answer } from "../call/Question.ts"
-import * as Revision from "../approval/Revision.ts"
 import type { PendingApproval } from "../engine/RunHost.ts"
 import * as SchemaCheck from "../kernel/SchemaCheck.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import { CallNotFound } from "./NotFound.ts"
 import * as AgentRegistry from "../agent/AgentRegistry.ts"
 import { type RuntimeParts, defaultResource } from "./RuntimeParts.ts"
+import { fromDecision } from "./GivenGrant.ts"
 
 /** Answers the request `id`; with `resourceId`, only as that tenant. */
 export const respond = Effect.fnUntraced(function* (
@@ -146,7 +145,7 @@ const answerTo = (
           resolution: { id, outcome: { outcome: "revise", partial }, ...said }
         })
       }
-      const args = PlainJson.copy(Revision.apply(payload, partial)) ?? null
+      const args = PlainJson.copy(revised(payload, partial)) ?? null
       if (tool === undefined)
         return Effect.fail(`Unknown tool ${JSON.stringify(target)}. Its agent no longer offers it`)
       // A model may write `null` for no arguments; a revision to nothing is a mistake.
@@ -249,3 +248,15 @@ const stored = (answer: { readonly result: Json; readonly isFailure?: boolean | 
   }
   return answer.isFailure === true ? { result, status: "failed" } : { result }
 }
+
+const isRecord = (value: unknown): value is { readonly [key: string]: Json } =>
+  Predicate.isObject(value) && !Array.isArray(value)
+
+/**
+ * The arguments after the revision: an object's named members replaced, anything else replaced whole. Keys are copied as
+ * data, so a `__proto__` among them is a member like any other, for the schema to refuse.
+ */
+const revised = (args: Json, partial: Json): Json =>
+  isRecord(args) && isRecord(partial)
+    ? Object.fromEntries([...Object.entries(args), ...Object.entries(partial)])
+    : partial

@@ -1,15 +1,15 @@
 /**
- * Gives a grant before anybody is asked: with the scopes and limits of an answer's, and bound to the definition that the tool has
- * at that time.
+ * Makes grants: from a decision that approves more than one call, or in advance (`runtime.grant`) with the same scopes and limits.
+ * A grant is bound to the definition that the tool has at that time.
  */
-import { AgentPath, ApprovalError, ApprovalErrors, Decision, type Grant } from "@reins/protocol"
+import { AgentPath, ApprovalError, ApprovalErrors, Decision, type Grant, Money } from "@reins/protocol"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as AgentRegistry from "../agent/AgentRegistry.ts"
 import * as SchemaCheck from "../kernel/SchemaCheck.ts"
-import { fromDecision } from "./DecisionGrant.ts"
 import { type RuntimeParts, defaultResource } from "./RuntimeParts.ts"
+import type { PendingApproval } from "../engine/RunHost.ts"
 
 interface Limits extends Omit<NonNullable<Parameters<typeof Decision.approve>[0]>, "scope" | "feedback"> {
   /** The tool's name. */
@@ -92,4 +92,48 @@ const hashOf = (
   return hashes.size === 1
     ? hash
     : { issue: `Agents define the tool ${JSON.stringify(name)} differently. Name one as agent` }
+}
+
+/** The grant that a decision leaves behind; `undefined` for one about this call only. A sentence where it cannot be. */
+export const fromDecision = (
+  asked: PendingApproval,
+  decision: Decision,
+  about: { readonly id: string; readonly now: number; readonly toolHash: string | undefined }
+): Grant.Grant | undefined | { readonly issue: string } => {
+  if (decision.type !== "approve" || decision.scope === undefined || decision.scope === "call") return undefined
+  const { agentPath, request, runId } = asked
+  // What the person saw; only a question of an earlier release does not say.
+  const toolHash = request.toolHash ?? about.toolHash
+  if (request.kind !== "tool" || toolHash === undefined) {
+    return { issue: `A ${request.kind} approval cannot use scope "${decision.scope}". Approve it without a scope` }
+  }
+  if (request.begunBefore !== undefined && request.begunBefore > 0) {
+    return {
+      issue: `An approval to make a call again cannot use scope "${decision.scope}". Approve it without a scope`
+    }
+  }
+  const nanoUsdLeft = decision.maxCostUsd === undefined ? undefined : Money.fromUsd(decision.maxCostUsd)
+  if (decision.maxCostUsd !== undefined && nanoUsdLeft === undefined) {
+    return { issue: "Invalid maxCostUsd. Give an amount of US dollars, 0 or more" }
+  }
+  const { expiresInMillis } = decision
+  if (expiresInMillis !== undefined && !Number.isSafeInteger(about.now + expiresInMillis)) {
+    return { issue: "expiresIn must be a duration of at most 1,000 years" }
+  }
+  return {
+    id: about.id,
+    scope: decision.scope,
+    resourceId: request.resourceId,
+    threadId: request.threadId,
+    runId,
+    agentPath,
+    toolName: request.target,
+    toolHash,
+    grantedAt: about.now,
+    ...(decision.matcher === undefined ? {} : { matcher: decision.matcher }),
+    ...(decision.uses === undefined ? {} : { usesLeft: decision.uses }),
+    ...(nanoUsdLeft === undefined ? {} : { nanoUsdLeft }),
+    ...(decision.expiresInMillis === undefined ? {} : { expiresAt: about.now + decision.expiresInMillis }),
+    ...(decision.by === undefined ? {} : { by: decision.by })
+  }
 }

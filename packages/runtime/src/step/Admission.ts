@@ -11,8 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Interruptible from "../kernel/Interruptible.ts"
 import { priceOf } from "../run/Run.ts"
-import type { Ask } from "./Ask.ts"
-import { timeLeft } from "./Attempt.ts"
+import { timeLeft, type Ask } from "./Attempt.ts"
 
 /**
  * Output that is reserved, and so asked for at the most, under a limit on tokens or money when an agent sets no

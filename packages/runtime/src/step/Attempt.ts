@@ -15,8 +15,8 @@ import type { AgentState } from "../run/AgentState.ts"
 import * as AtOnce from "../kernel/AtOnce.ts"
 import * as Interruptible from "../kernel/Interruptible.ts"
 import { Answer } from "./Answer.ts"
-import type { Ask } from "./Ask.ts"
 import { Patience } from "../kernel/Patience.ts"
+import type { Run } from "../run/Run.ts"
 
 /** How an attempt ended. */
 export type Ending =
@@ -194,4 +194,29 @@ const spoken = (answer: Answer): string => {
     else if (part.type === "tool-call") out += part.name + JSON.stringify(part.args)
   }
   return out
+}
+
+/**
+ * What one paid request asks of a model, and for whom: for a step of an agent, whose answer is streamed into the log, or for a
+ * compaction, whose answer is not shown.
+ */
+export interface Ask {
+  readonly run: Run
+  readonly work: Work
+  readonly agent: AgentState
+  /** The step that it is for, counted from 1 within the agent. */
+  readonly step: number
+  /** What the ledger's row says it is for; absent for the step itself. */
+  readonly purpose: "compaction" | undefined
+  /** The name under which each attempt is counted durably before it goes out. */
+  readonly name: string
+  /** How many steps of the budget it takes. */
+  readonly steps: 0 | 1
+  /** Whether text and reasoning are streamed into the log, between a `step-start` and what ends the step. */
+  readonly isShown: boolean
+  /** The most output that is wanted, in tokens. Absent: the usual reserve, and no cap where nothing limits it. */
+  readonly maxOutputTokens: number | undefined
+  /** Estimated input tokens. */
+  readonly inputTokens: (estimator: TokenEstimator.Estimator) => number
+  readonly request: (maxOutputTokens: number | undefined, attempt: number) => ModelRequest
 }

@@ -13,9 +13,9 @@ import * as Names from "../run/Names.ts"
 import type { Run } from "../run/Run.ts"
 import * as Admission from "./Admission.ts"
 import * as Announcement from "./Announcement.ts"
-import type { Ask } from "./Ask.ts"
 import { PaidRequest, type Sent } from "./PaidRequest.ts"
 import { StepValue } from "./StepValue.ts"
+import type { Ask } from "./Attempt.ts"
 
 export interface StepOptions {
   /** Counts from 1 within the agent. */

@@ -15,9 +15,9 @@ import type { ModelPort } from "../model/Model.ts"
 import { charge, priceOf, settle } from "../run/Run.ts"
 import * as Admission from "./Admission.ts"
 import type { Answer } from "./Answer.ts"
-import type { Ask } from "./Ask.ts"
 import * as Attempt from "./Attempt.ts"
 import * as Fees from "./Fees.ts"
+import type { Ask } from "./Attempt.ts"
 
 /** How a request ended. `content` is what the last attempt had said where that is no whole answer. */
 export type Sent =

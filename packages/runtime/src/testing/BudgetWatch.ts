@@ -4,7 +4,7 @@
  */
 import type { Budget } from "@reins/protocol"
 import * as Layer from "effect/Layer"
-import { BudgetProbe, type Look } from "../budget/BudgetProbe.ts"
+import { BudgetProbe, type Look } from "../budget/BudgetTree.ts"
 
 /** A watch over one run's tree. */
 export interface BudgetWatch {

@@ -13,7 +13,6 @@ import * as Predicate from "effect/Predicate"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
-import { BudgetProbe } from "../budget/BudgetProbe.ts"
 import { Deployment } from "../runtime/Deployment.ts"
 import { journalHost } from "../host/journal/JournalHost.ts"
 import type { Mark } from "../host/journal/JournalStore.ts"
@@ -28,6 +27,7 @@ import { crashing, type CrashingJournal, type Death } from "./CrashingJournal.ts
 import * as GeneralWay from "./GeneralWay.ts"
 import * as Scenario from "./Scenario.ts"
 import * as ScenarioAgents from "./ScenarioAgents.ts"
+import { BudgetProbe } from "../budget/BudgetTree.ts"
 
 /** All that can be seen of a scenario after its end. */
 export interface Report {

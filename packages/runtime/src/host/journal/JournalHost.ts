@@ -8,7 +8,6 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { MemoryGrants } from "../../approval/MemoryGrants.ts"
 import type { Answered, Drive, RunHost, RunHostFactory, RunRecord } from "../../engine/RunHost.ts"
 import { MemoryFiles } from "../../thread/MemoryFiles.ts"
 import * as AnswerDelivery from "./AnswerDelivery.ts"
@@ -18,6 +17,7 @@ import type { JournalStore } from "./JournalStore.ts"
 import { isPlacement, type Placement } from "./Placement.ts"
 import { RunOwnership } from "./RunOwnership.ts"
 import { RunWatch } from "./RunWatch.ts"
+import { MemoryGrants } from "../../approval/GrantStore.ts"
 
 /** How a durable host works; times in milliseconds. */
 export interface JournalHostOptions {

@@ -6,10 +6,10 @@ import { AgentPath, type Approval, Envelope, type Json, QueryRejections } from "
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { MemoryFiles } from "../../thread/MemoryFiles.ts"
-import { MemoryGrants } from "../../approval/MemoryGrants.ts"
 import { MemoryThreads } from "../../thread/MemoryThreads.ts"
 import type { PendingApproval, RunRecord, RunStatus } from "../../engine/RunHost.ts"
 import { type Batch, Fenced, type JournalStore, type Mark, type Opened, type StoredAnswer } from "./JournalStore.ts"
+import { MemoryGrants } from "../../approval/GrantStore.ts"
 
 interface Row {
   readonly record: RunRecord

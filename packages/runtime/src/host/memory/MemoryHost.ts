@@ -13,12 +13,10 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
-import { BudgetProbe } from "../../budget/BudgetProbe.ts"
-import { BudgetTree } from "../../budget/BudgetTree.ts"
+import { BudgetTree, BudgetProbe } from "../../budget/BudgetTree.ts"
 import { Alarms } from "../../kernel/Alarm.ts"
 import { follow } from "../../engine/Follow.ts"
 import { MemoryFiles } from "../../thread/MemoryFiles.ts"
-import { MemoryGrants } from "../../approval/MemoryGrants.ts"
 import { MemoryThreads } from "../../thread/MemoryThreads.ts"
 import type {
   Answered,
@@ -32,6 +30,7 @@ import type {
 import * as RunFailure from "../../loop/RunFailure.ts"
 import * as ThreadUpdate from "../../loop/ThreadUpdate.ts"
 import { MemoryRun, type MemoryRunOwner } from "./MemoryRun.ts"
+import { MemoryGrants } from "../../approval/GrantStore.ts"
 
 export interface MemoryHostOptions {
   /** How many ended runs stay readable, at least the latest one. Default 256. */
