@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Agent, Budget, InvalidAgents, Model, Runtime, Specialist } from "@reins/runtime"
+import type { ModelPort } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
 import { Cause, Context, Effect, Exit, Layer, Schema } from "effect"
 import { Tool, Toolkit } from "effect/ai"
@@ -21,9 +22,9 @@ const search = (name: string, description = "Search") => {
 }
 
 /** Why a runtime cannot be built, in words. */
-const flaw = <E, R>(layer: Layer.Layer<Runtime, E, R>) =>
+const flaw = <E, R>(layer: Layer.Layer<Runtime, E, R>, port: ModelPort = model()) =>
   Effect.gen(function* () {
-    const exit = yield* Effect.exit(Effect.provide(Runtime, Layer.provide(layer, Layer.succeed(Model, model()))))
+    const exit = yield* Effect.exit(Effect.provide(Runtime, Layer.provide(layer, Layer.succeed(Model, port))))
     const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
     assert.instanceOf(error, InvalidAgents)
     return error instanceof InvalidAgents ? error.message : ""
@@ -33,6 +34,14 @@ describe("a runtime is not built", () => {
   it.effect("without an agent", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* flaw(Runtime.layer({ agents: [] })), "a runtime needs at least one agent")
+    })
+  )
+
+  it.effect("over a model without names", () =>
+    Effect.gen(function* () {
+      const unnamed: ModelPort = Schema.decodeUnknownSync(Schema.Any)({ attempt: () => Effect.void, provider: "p" })
+      const issue = `agent "desk": its model port needs a provider and a model, both text`
+      assert.strictEqual(yield* flaw(Runtime.layer({ agents: [Agent.make("desk", {})] }), unnamed), issue)
     })
   )
 

@@ -64,7 +64,10 @@ describe("a response that breaks the model port's contract", () => {
     Effect.gen(function* () {
       const odd = Schema.decodeUnknownSync(Schema.Any)({ n: 1n })
       const made: ModelPart = { type: "tool-call", id: "1", name: "work", args: odd }
-      assert.deepStrictEqual(yield* flawOf(made, finish), flawed("it said what is not JSON"))
+      assert.deepStrictEqual(
+        yield* flawOf(made, finish),
+        flawed('it handed over a "tool-call" part whose args are not JSON')
+      )
     })
   )
 

@@ -168,9 +168,9 @@ const member = (
     }
     const offers: Array<ToolDefinition> = []
     for (const one of specialists.values()) offers.push(yield* offer(name, one))
-    const model: ModelPort = yield* definition.model
+    const model = yield* named(name, yield* definition.model)
     const fallbacks: Array<ModelPort> = []
-    for (const key of definition.fallbacks) fallbacks.push(yield* key)
+    for (const key of definition.fallbacks) fallbacks.push(yield* named(name, yield* key))
     const made: Member = {
       name,
       definition,
@@ -192,6 +192,12 @@ const member = (
     capture.members.set(name, made)
     return made
   })
+
+/** The port itself, where its names are text: each row of a run's bill has them. An adapter without types may have none. */
+const named = (agent: string, port: ModelPort) =>
+  typeof port.provider === "string" && typeof port.model === "string"
+    ? Effect.succeed(port)
+    : refuse(`agent ${JSON.stringify(agent)}: its model port needs a provider and a model, both text`)
 
 const clash = (agent: string, tool: string) =>
   refuse(`agent ${JSON.stringify(agent)} has two tools or specialists called ${JSON.stringify(tool)}: rename one`)

@@ -67,6 +67,9 @@ export type StopReason = "stop" | "tool-calls" | "length" | "content-filter" | "
  *   `execution: "provider"` the provider runs it itself and a `tool-result` follows.
  * - `usage`: cumulative for this request; the last one counts, and stands even when the stream is cut after it.
  * - `finish`: exactly one, last.
+ *
+ * What an adapter hands over is checked where it enters (`ReceivedPart`): a part that cannot be read fails the step with
+ * `InvalidModelOutput`, and what is only of use to others, such as metadata that is not JSON, is left out with a warning.
  */
 export type ModelPart =
   | {

@@ -7,7 +7,7 @@
  */
 import { Event, type Json, type Message, type Usage } from "@reins/protocol"
 import type { ModelPart, PartMetadata, StopReason } from "../model/Model.ts"
-import * as PlainJson from "../kernel/PlainJson.ts"
+import * as ReceivedPart from "../model/ReceivedPart.ts"
 
 type Increment = Extract<ModelPart, { readonly type: "text" | "reasoning" }>
 
@@ -63,41 +63,57 @@ export class Answer {
   /** Takes parts in order; answers the events to stream. */
   take(parts: ReadonlyArray<ModelPart>): ReadonlyArray<Event> {
     const events: Array<Event> = []
-    for (const part of parts) {
-      this.parts++
-      if (this.stop !== undefined && part.type !== "usage" && part.type !== "response" && part.type !== "warning") {
-        this.flaw ??= part.type === "finish" ? "it finished twice" : "it went on after its finish"
-        continue
-      }
-      switch (part.type) {
-        case "text": {
-          const text = this.grow(part)
-          if (text !== "") {
-            events.push(Event.text(text))
-            this.said += text.length
-            this.hasText = true
-          }
-          break
-        }
-        case "reasoning": {
-          const text = this.grow(part)
-          if (text !== "") {
-            events.push(Event.reasoning(text))
-            this.reasoned += text.length
-          }
-          break
-        }
-        case "warning": {
-          const warning = this.warn(part.message)
-          if (warning !== undefined) events.push(warning)
-          break
-        }
-        default:
-          this.close()
-          this.takeWhole(part)
-      }
-    }
+    if (!Array.isArray(parts)) this.flaw ??= "it handed over parts that are not an array"
+    else for (const part of parts) this.takeOne(part, events)
     return events
+  }
+
+  private takeOne(handed: ModelPart, events: Array<Event>): void {
+    this.parts++
+    const part = ReceivedPart.isPlain(handed) ? handed : this.received(handed, events)
+    if (part === undefined) return
+    if (this.stop !== undefined && part.type !== "usage" && part.type !== "response" && part.type !== "warning") {
+      this.flaw ??= part.type === "finish" ? "it finished twice" : "it went on after its finish"
+      return
+    }
+    switch (part.type) {
+      case "text": {
+        const text = this.grow(part)
+        if (text !== "") {
+          events.push(Event.text(text))
+          this.said += text.length
+          this.hasText = true
+        }
+        break
+      }
+      case "reasoning": {
+        const text = this.grow(part)
+        if (text !== "") {
+          events.push(Event.reasoning(text))
+          this.reasoned += text.length
+        }
+        break
+      }
+      case "warning": {
+        const warning = this.warn(part.message)
+        if (warning !== undefined) events.push(warning)
+        break
+      }
+      default:
+        this.close()
+        this.takeWhole(part)
+    }
+  }
+
+  /** The part once it is checked; `undefined` where it is left out or makes the answer unusable. */
+  private received(handed: ModelPart, events: Array<Event>): ModelPart | undefined {
+    const part = ReceivedPart.read(handed, (message) => {
+      const warning = this.warn(message)
+      if (warning !== undefined) events.push(warning)
+    })
+    if (!(part instanceof ReceivedPart.Flaw)) return part
+    this.flaw ??= `it ${part.clause}`
+    return undefined
   }
 
   /** The last open text or reasoning is complete, unless more of it comes under its key. */
@@ -140,13 +156,6 @@ export class Answer {
     return whole
   }
 
-  /** Data of the model's as our own, which nobody changes between the question about a call and its run. */
-  private own(data: Json): Json {
-    const copied = PlainJson.copy(data)
-    if (copied === undefined) this.flaw ??= "it said what is not JSON"
-    return copied ?? null
-  }
-
   /** The id itself, or with the first free number behind it: calls of an answer may share one, and all of them run. */
   private unused(id: string): string {
     let unused = id
@@ -159,9 +168,9 @@ export class Answer {
       case "tool-call": {
         const call: Message.CallPart = {
           type: "tool-call",
-          id: this.unused(part.id === "" ? "call" : part.id),
+          id: this.unused(part.id),
           name: part.name,
-          args: this.own(part.args),
+          args: part.args,
           ...(part.execution === undefined ? {} : { execution: part.execution }),
           ...metadataOf(part.metadata)
         }
@@ -175,7 +184,7 @@ export class Answer {
           type: "tool-result",
           id: part.id,
           name: part.name,
-          result: this.own(part.result),
+          result: part.result,
           ...(part.isFailure === true ? { status: "failed" as const } : {}),
           ...metadataOf(part.metadata)
         })
@@ -192,11 +201,11 @@ export class Answer {
         if (part.model !== undefined) this.responseModel = part.model
         return
       case "usage":
-        this.usage = sound(part.usage)
+        this.usage = part.usage
         return
       case "finish":
-        this.stop = reasons.has(part.reason) ? part.reason : "other"
-        if (part.usage !== undefined) this.usage = sound(part.usage)
+        this.stop = part.reason
+        if (part.usage !== undefined) this.usage = part.usage
         return
       case "source":
         return
@@ -204,25 +213,5 @@ export class Answer {
   }
 }
 
-/** An adapter without types may say anything. */
-const reasons: ReadonlySet<StopReason> = new Set([
-  "stop",
-  "tool-calls",
-  "length",
-  "content-filter",
-  "error",
-  "other",
-  "paused"
-])
-
 const metadataOf = (metadata: PartMetadata | undefined): { readonly metadata?: { readonly [key: string]: Json } } =>
   metadata === undefined ? {} : { metadata }
-
-/** Drops what is no count of tokens: a negative, fractional or non-finite part is unknown. */
-const sound = (usage: Usage.Usage): Usage.Usage => {
-  const out: { [part: string]: number } = {}
-  for (const [part, count] of Object.entries(usage)) {
-    if (typeof count === "number" && Number.isSafeInteger(count) && count >= 0) out[part] = count
-  }
-  return out
-}

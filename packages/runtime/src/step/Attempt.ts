@@ -8,6 +8,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import type { Emit, ModelRequest } from "../model/Model.ts"
 import * as TokenEstimator from "../model/TokenEstimator.ts"
 import type { Work } from "../engine/Engine.ts"
@@ -142,8 +143,10 @@ const completed = Exit.succeed({ _tag: "Completed" } as const)
 
 const failed = (failure: ModelFailure.ModelFailure) => ({ _tag: "Failed", failure }) as const
 
-/** An adapter without types may fail with anything. */
-const isReason = (failure: unknown): boolean => ModelFailure.members.some((member) => failure instanceof member)
+/** An adapter without types may fail with anything, and with a reason that no log can hold. */
+const isReason = (failure: unknown): boolean => Option.isSome(encodeReason(failure))
+
+const encodeReason = Schema.encodeUnknownOption(Schema.Union(ModelFailure.members))
 
 /**
  * What an attempt used: as reported, or counted by us where the report is missing or stops short. Input and output are told

@@ -1,0 +1,174 @@
+/**
+ * Checks what a model port hands over, once, where it enters: adapters may be written without types, and memory must behave as a
+ * journal does, which stores only what its schemas allow. Pure, and the same for every engine.
+ *
+ * - **Normalized**: an unknown finish reason is `other`, and an absent id of a call is `call`; bytes of a file become Base64; results and
+ *   metadata are what `JSON.stringify` makes of them (absent members are left out, a date is its ISO string).
+ * - **Left out, with a warning**: a part of an unknown type, metadata that has no JSON form, a file without bytes, counts of tokens that
+ *   are no counts. What is left out of usage is estimated.
+ * - **Refused**: what the model is to have said and cannot be read, such as text that is a number, a call whose id or name is no string,
+ *   arguments that are not JSON. The answer fails as `InvalidModelOutput`, as one without a finish does.
+ *
+ * No message quotes a value: it may be a prompt's, or a secret.
+ */
+import type { Json, Usage } from "@reins/protocol"
+import * as Base64 from "effect/encoding/Base64"
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
+import * as PlainJson from "../kernel/PlainJson.ts"
+import type { ModelPart, PartMetadata, StopReason } from "./Model.ts"
+
+/** Why an answer is unusable, as a clause after "it". */
+export class Flaw {
+  readonly clause: string
+  constructor(clause: string) {
+    this.clause = clause
+  }
+}
+
+type Warn = (message: string) => void
+
+/** Any object's members, each of any type. */
+interface Members {
+  readonly [name: string]: unknown
+}
+
+/** Whether `part` is text or reasoning that needs no reading, as nearly every delta. */
+export const isPlain = (part: ModelPart): boolean =>
+  Predicate.isObject(part) &&
+  (part.type === "text" || part.type === "reasoning") &&
+  typeof part.text === "string" &&
+  part.part === undefined &&
+  part.metadata === undefined
+
+/** The part as the port's types have it, `undefined` where it is left out, or what makes the answer unusable. */
+export const read = (handed: unknown, warn: Warn): ModelPart | Flaw | undefined => {
+  if (!Predicate.isObject(handed)) return new Flaw("handed over a part that is not an object")
+  const part: Members = handed
+  switch (part["type"]) {
+    case "text":
+    case "reasoning":
+      return readIncrement(part["type"], part, warn)
+    case "tool-call":
+      return readCall(part, warn)
+    case "tool-result":
+      return readResult(part, warn)
+    case "file":
+      return readFile(part, warn)
+    case "source":
+      return { type: "source", source: null } // read by nobody
+    case "response":
+      return typeof part["model"] === "string" ? { type: "response", model: part["model"] } : undefined
+    case "warning":
+      return typeof part["message"] === "string" ? { type: "warning", message: part["message"] } : undefined
+    case "usage":
+      return { type: "usage", usage: readUsage(part["usage"], warn) }
+    case "finish": {
+      const reason = reasons.find((known) => known === part["reason"]) ?? "other"
+      const { usage } = part
+      return usage == null ? { type: "finish", reason } : { type: "finish", reason, usage: readUsage(usage, warn) }
+    }
+    default:
+      warn("The model's adapter handed over a part of an unknown type. It was left out.")
+      return undefined
+  }
+}
+
+const readIncrement = (type: "text" | "reasoning", part: Members, warn: Warn): ModelPart | Flaw => {
+  const { part: key, text } = part
+  if (typeof text !== "string") return new Flaw(`handed over a "${type}" part whose text is not a string`)
+  const name = typeof key === "string" || typeof key === "number" ? { part: String(key) } : undefined
+  return { type, text, ...name, ...metadataOf(part, warn) }
+}
+
+const readCall = (part: Members, warn: Warn): ModelPart | Flaw => {
+  const { execution, id, name } = part
+  if (id != null && typeof id !== "string") return new Flaw('handed over a "tool-call" part whose id is not a string')
+  if (typeof name !== "string") return new Flaw('handed over a "tool-call" part whose name is not a string')
+  // What was asked about is what runs: nothing in arguments is put right.
+  const args = PlainJson.copy(part["args"])
+  if (args === undefined) return new Flaw('handed over a "tool-call" part whose args are not JSON')
+  return {
+    type: "tool-call",
+    id: id == null || id === "" ? "call" : id,
+    name,
+    args,
+    ...(execution === "provider" ? { execution } : {}),
+    ...metadataOf(part, warn)
+  }
+}
+
+const readResult = (part: Members, warn: Warn): ModelPart | Flaw => {
+  const { id, isFailure, name } = part
+  if (typeof id !== "string") return new Flaw('handed over a "tool-result" part whose id is not a string')
+  if (typeof name !== "string") return new Flaw('handed over a "tool-result" part whose name is not a string')
+  const result = PlainJson.show(part["result"])
+  return Result.isFailure(result)
+    ? new Flaw('handed over a "tool-result" part whose result is not JSON')
+    : {
+        type: "tool-result",
+        id,
+        name,
+        result: result.success,
+        isFailure: isFailure === true,
+        ...metadataOf(part, warn)
+      }
+}
+
+const readFile = (part: Members, warn: Warn): ModelPart | Flaw | undefined => {
+  const { mediaType } = part
+  const data = part["data"] instanceof Uint8Array ? Base64.encode(part["data"]) : part["data"]
+  if (data == null || data === "") {
+    warn("The model's adapter handed over a file without bytes. It was left out.")
+    return undefined
+  }
+  if (typeof data !== "string") return new Flaw('handed over a "file" part whose data is neither a string nor bytes')
+  if (typeof mediaType !== "string") return new Flaw('handed over a "file" part whose mediaType is not a string')
+  return { type: "file", mediaType, data, ...metadataOf(part, warn) }
+}
+
+const metadataOf = ({ metadata }: Members, warn: Warn): { readonly metadata?: PartMetadata } => {
+  if (metadata == null) return {}
+  const json = PlainJson.show(metadata)
+  if (Result.isSuccess(json) && isRecord(json.success)) return { metadata: json.success }
+  warn("The model's adapter handed over metadata that is not an object of JSON. It was left out.")
+  return {}
+}
+
+const isRecord = (json: Json): json is PartMetadata => typeof json === "object" && json !== null && !Array.isArray(json)
+
+/** An adapter without types may say anything. */
+const reasons: ReadonlyArray<StopReason> = [
+  "stop",
+  "tool-calls",
+  "length",
+  "content-filter",
+  "error",
+  "other",
+  "paused"
+]
+
+const counts = [
+  "inputUncached",
+  "inputCacheRead",
+  "inputCacheWrite",
+  "inputCacheWriteLong",
+  "outputText",
+  "outputReasoning"
+] as const satisfies ReadonlyArray<keyof Usage.Usage>
+
+/** What of a usage is a count of tokens. All else is unknown. */
+const readUsage = (usage: unknown, warn: Warn): Usage.Usage => {
+  const read: { -readonly [K in keyof Usage.Usage]: number } = {}
+  let isWhole = Predicate.isObject(usage)
+  if (Predicate.isObject(usage)) {
+    for (const name of counts) {
+      const count = usage[name]
+      if (count == null) continue
+      if (typeof count === "number" && Number.isSafeInteger(count) && count >= 0) read[name] = count
+      else isWhole = false
+    }
+  }
+  if (!isWhole) warn("The model's adapter reported usage that is no count of tokens. It is estimated.")
+  return read
+}
