@@ -1,8 +1,9 @@
 /**
- * A model that plays the scenario named by the prompt, and repeats every other prompt, word by word. It costs nothing
- * and needs no key, so every protocol can be tried.
+ * A model that plays the scenario named by the prompt, makes the calls that the prompt spells out, shows what it was
+ * given, and repeats every other prompt, word by word. It costs nothing and needs no key, so every protocol can be tried.
  */
 import { Message, ModelFailure } from "@reins/protocol"
+import type { Json } from "@reins/protocol"
 import { Model } from "@reins/runtime"
 import type { ModelPart, ModelPort, ModelRequest } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
@@ -22,6 +23,8 @@ export const names = [
   "files",
   "budget",
   "error",
+  "sources",
+  "structured",
   "slow"
 ] as const
 type Name = (typeof names)[number]
@@ -44,7 +47,7 @@ const say = (...parts: ReadonlyArray<ModelPart>): Reply => ({
 
 const words = (sentence: string) => ScriptedModel.words(sentence)
 
-type Made = readonly [name: string, args: { readonly [key: string]: string | ReadonlyArray<string> }]
+type Made = readonly [name: string, args: Json]
 
 /** Call ids contain the run's id, so that no two runs of a thread share one. */
 const call = ({ request, step }: Scene, ...made: ReadonlyArray<Made>): Reply =>
@@ -103,7 +106,14 @@ const scenes: { readonly [N in Exclude<Name, "slow">]: (scene: Scene) => Reply }
   "client-tool": (scene) => once(scene, ["ask_colour", { question: "Which colour?" }]),
   files: (scene) => once(scene, ["make_report", { title: "tides" }]),
   budget: (scene) => call(scene, ["lookup", { query: `page ${scene.step + 1}` }]),
-  error: ({ request }) => refused(request)
+  error: ({ request }) => refused(request),
+  sources: () =>
+    say(
+      { type: "text", text: "The tide turns " },
+      { type: "source", source: { type: "url", id: "source-1", url: "https://example.com/tides", title: "Tides" } },
+      { type: "text", text: "twice a day." }
+    ),
+  structured: () => ScriptedModel.text(JSON.stringify({ topic: "tides", turns: 2, times: ["06:12", "18:37"] }))
 }
 
 const Revision = Schema.Struct({
@@ -135,9 +145,42 @@ const prompt = (request: ModelRequest): string => {
   return last === undefined ? "" : Message.text(last)
 }
 
+/** What the model was given, as JSON. */
+const shown = ({ instructions, maxOutputTokens, messages, output, providerOptions, tools }: ModelRequest): Reply =>
+  ScriptedModel.text(JSON.stringify({ instructions, messages, tools, output, max: maxOutputTokens, providerOptions }))
+
+const asJson = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Json))
+
+/** Arguments that the tool of this name accepts, for prompts that name only the tool. */
+const usualArgs: { readonly [tool: string]: Json } = {
+  lookup: { query: "tides" },
+  flaky: { reason: "the shelf is empty" },
+  send_mail: { to: "mia@example.com", subject: "hello" },
+  make_report: { title: "tides" },
+  carry_out_plan: { steps: ["measure the tide", "set the sail"] },
+  ask_colour: { question: "Which colour?" },
+  researcher: { prompt: "tidal power" }
+}
+
+/** The calls that a prompt spells out: `call NAME JSON`, one call; `calls A B`, several at once. */
+const spelled = (text: string): ReadonlyArray<Made> | undefined => {
+  const [, one, rest = ""] = /^call (\S+)(.*)$/s.exec(text) ?? []
+  if (one !== undefined) {
+    const given = rest.trim() === "" ? undefined : Option.getOrElse(asJson(rest), (): Json => rest.trim())
+    return [[one, given ?? usualArgs[one] ?? {}]]
+  }
+  const [, several] = /^calls (.+)$/s.exec(text) ?? []
+  return several?.split(/\s+/).map((name): Made => [name, usualArgs[name] ?? {}])
+}
+
 const respond = (request: ModelRequest): Reply => {
   const name = nameOf(request)
-  if (name === undefined) return words(prompt(request))
+  if (name === undefined) {
+    const text = prompt(request).trim()
+    if (/(^|\s)show$/.test(text)) return shown(request)
+    const made = spelled(text)
+    return made === undefined ? words(prompt(request)) : once(sceneOf(request), ...made)
+  }
   return isScene(name) ? scenes[name](sceneOf(request)) : words(`There is no scenario ${name}: ${names.join(", ")}.`)
 }
 

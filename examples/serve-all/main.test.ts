@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import type { Message } from "@reins/protocol"
 import { Runtime } from "@reins/runtime"
 import { Effect, Stream } from "effect"
 import { execFile } from "node:child_process"
@@ -17,6 +18,29 @@ describe("serve-all", () => {
       assert.strictEqual(told?.url, `/native/files/${told?.fileId}`)
       const file = yield* runtime.files.get(told?.fileId ?? "")
       assert.strictEqual(new TextDecoder().decode(file?.content), "All about tides.\n")
+    }).pipe(Effect.provide(RuntimeLive))
+  )
+
+  it.effect("makes the calls that a prompt spells out, and shows what the model was given", () =>
+    Effect.gen(function* () {
+      const runtime = yield* Runtime
+      yield* runtime.complete('call lookup {"query":"winds"}', { threadId: "s" })
+      yield* runtime.complete("calls lookup flaky", { threadId: "s" })
+      const { output } = yield* runtime.complete("now show", { threadId: "s" })
+      const { instructions, messages, tools } = JSON.parse(output)
+      assert.strictEqual(instructions, "You help.")
+      const calls = (messages as ReadonlyArray<Message.Message>).flatMap(({ content }) =>
+        content.flatMap((part) => (part.type === "tool-call" ? [[part.name, part.args]] : []))
+      )
+      assert.deepStrictEqual(calls, [
+        ["lookup", { query: "winds" }],
+        ["lookup", { query: "tides" }],
+        ["flaky", { reason: "the shelf is empty" }]
+      ])
+      assert.include(
+        tools.map(({ name }: { readonly name: string }) => name),
+        "lookup"
+      )
     }).pipe(Effect.provide(RuntimeLive))
   )
 
