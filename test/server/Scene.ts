@@ -1,10 +1,10 @@
 /**
- * The agent behind the servers under test. The prompt selects its behaviour: `tool`, `file`, `gated`, `two`, `client`,
- * `brought`, `held`, `error`; anything else is repeated word by word. `held` streams one word and then waits until it
+ * The agent behind the servers under test. The prompt selects its behaviour: `tool`, `file`, `gated`, `two`, `plan`, `client`,
+ * `brought`, `held`, `error`, `calls NAME NAME`; `show` answers what the model was given; anything else is repeated word by word. `held` streams one word and then waits until it
  * is released.
  */
 import { ModelFailure } from "@reins/protocol"
-import { Agent, Model, Runtime, Specialist, ToolRun } from "@reins/runtime"
+import { Agent, Model, Runtime, Specialist, ToolRun, ToolSettings } from "@reins/runtime"
 import type { ModelRequest } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
 import { Effect, Layer, Schema } from "effect"
@@ -15,7 +15,8 @@ const options = { parameters: Schema.Struct({ value: Schema.String }), success: 
 const Kit = Toolkit.make(
   Tool.make("plain", { description: "Answers", ...options }),
   Tool.make("draw", { description: "Makes a file", ...options, dependencies: [ToolRun] }),
-  Tool.make("gated", { description: "Asks first", ...options, needsApproval: true })
+  Tool.make("gated", { description: "Asks first", ...options, needsApproval: true }),
+  Tool.make("planned", { description: "Carries out a plan", ...options }).annotate(ToolSettings.IsPlan, true)
 )
 const Client = Toolkit.make(Tool.make("theirs", { description: "Run by the caller", ...options }))
 
@@ -36,6 +37,7 @@ const called: { readonly [prompt: string]: ReadonlyArray<string> } = {
   file: ["draw"],
   gated: ["gated"],
   two: ["gated", "gated"],
+  plan: ["planned"],
   client: ["theirs"],
   brought: ["brought"],
   nested: ["helper"]
@@ -48,7 +50,15 @@ export const make = Effect.gen(function* () {
   const model = ScriptedModel.make({
     respond: (request) => {
       const prompt = ScriptedModel.lastPrompt(request)
-      const names = Object.hasOwn(called, prompt) ? called[prompt] : undefined
+      const names = prompt.startsWith("calls ")
+        ? prompt.split(" ").slice(1)
+        : Object.hasOwn(called, prompt)
+          ? called[prompt]
+          : undefined
+      if (/\bshow$/.test(prompt)) {
+        const { instructions, messages, tools } = request
+        return ScriptedModel.text(JSON.stringify({ instructions, messages, tools: tools.map(({ name }) => name) }))
+      }
       if (prompt === "held") return { ...ScriptedModel.words("one two three four five"), hold, heldAfter: 1 }
       if (prompt === "error") {
         return ScriptedModel.failure(new ModelFailure.InvalidRequest({ provider: "scripted", model: "one" }), "Hm. ")
@@ -70,7 +80,8 @@ export const make = Effect.gen(function* () {
               got: yield* Effect.orDie(run.storeFile({ filename: 'a "b".html', mediaType: "text/html", content }))
             }
           }),
-        gated: ({ value }) => Effect.succeed({ got: value })
+        gated: ({ value }) => Effect.succeed({ got: value }),
+        planned: ({ value }) => Effect.succeed({ got: value })
       }),
       Layer.succeed(Model, model)
     ])

@@ -194,6 +194,62 @@ describe("an approval", () => {
   )
 })
 
+const user = (text: string) => [{ role: "user", content: text }]
+const messages = (text: string) => ({ messages: user(text), model: "desk" })
+
+/** How each dialect is asked, and whether its answer ends where a person is waited for. */
+const answers: ReadonlyArray<{
+  readonly path: string
+  readonly body: (text: string) => object
+  readonly ends: boolean
+}> = [
+  { path: "/ai-sdk/chat", body: asked, ends: true },
+  {
+    path: "/ag-ui/run",
+    body: (content) => ({ threadId: "t", runId: "r", messages: [{ id: "m", role: "user", content }] }),
+    ends: true
+  },
+  {
+    path: "/kai/api/chat",
+    body: (text) => ({ id: "t", message: { id: "m", role: "user", parts: [{ type: "text", text }] } }),
+    ends: true
+  },
+  { path: "/openai-responses/v1/responses", body: (input) => ({ input }), ends: true },
+  { path: "/openai-responses/v1/responses", body: (input) => ({ input, stream: true }), ends: true },
+  {
+    path: "/aap-v2/session",
+    body: (text) => ({
+      agent: { name: "desk", tools: ["gated", "planned"].map((name) => ({ name, trust: true })) },
+      ...messages(text)
+    }),
+    ends: true
+  },
+  { path: "/karta/v1/projects/p/chat/completions", body: messages, ends: true },
+  { path: "/openai-chat/v1/chat/completions", body: messages, ends: false },
+  { path: "/anthropic/v1/messages", body: messages, ends: false }
+]
+
+describe("an answer", () => {
+  for (const { body, ends, path } of answers) {
+    for (const prompt of ["plan", "calls planned planned", "calls gated planned theirs"]) {
+      const isOver = ends || prompt.includes("theirs")
+      it.live(
+        `of ${path}${"stream" in body("") ? ", streamed," : ""} ${isOver ? "ends" : "stays open"} while all of "${prompt}" waits`,
+        () =>
+          Effect.gen(function* () {
+            const served = yield* Served.serve()
+            const method = path === "/aap-v2/session" ? "PUT" : "POST"
+            const answer = served.fetch(path, { method, body: body(prompt) }).then((response) => response.text())
+            const ids = yield* questions(served, prompt.split("planned").length - 1 || 1)
+            if (isOver) return assert.isNotEmpty(yield* Effect.promise(() => answer))
+            for (const id of ids) yield* served.ask(`/native/approvals/${id}`, { body: { type: "approve" } })
+            assert.include(yield* Effect.promise(() => answer), "all is done")
+          })
+      )
+    }
+  }
+})
+
 describe("a client tool call", () => {
   it.live("ends an OpenAI answer, and its result continues the run", () =>
     Effect.gen(function* () {

@@ -35,6 +35,46 @@ describe("a run", () => {
     assert.isFalse(parkedAt(new Log().step().call("c1", "look", {}).ask("apr-1", "maxSteps", {}, "budget")))
   })
 
+  it("is parked on a plan while the call that proposed it is open, also on several at once", () => {
+    const planned = () => new Log().step().call("c1", "carry_out", { steps: ["a"] })
+    assert.isFalse(parkedAt(planned()))
+    assert.isTrue(parkedAt(planned().ask("apr-1", "plan-1", { steps: ["a"] }, "plan")))
+    assert.isFalse(parkedAt(planned().ask("apr-1", "plan-1", { steps: ["a"] }, "plan"), ["apr-1"]))
+    assert.isFalse(
+      parkedAt(
+        planned()
+          .ask("apr-1", "plan-1", { steps: ["a"] }, "plan")
+          .answer("apr-1", "approve")
+      )
+    )
+    const both = () => planned().call("c2", "carry_out", { steps: ["a"] })
+    assert.isFalse(parkedAt(both().ask("apr-1", "plan-1", { steps: ["a"] }, "plan")))
+    const asked = () =>
+      both()
+        .ask("apr-1", "plan-1", { steps: ["a"] }, "plan")
+        .ask("apr-2", "plan-2", { steps: ["a"] }, "plan")
+    assert.isTrue(parkedAt(asked()))
+    assert.isTrue(
+      parkedAt(
+        both()
+          .call("c3", "locate", {}, "client")
+          .say(
+            ...asked()
+              .envelopes.slice(3)
+              .map((one) => one.event)
+          )
+      )
+    )
+  })
+
+  it("is parked on a specialist's plan, and on a budget beside calls that wait", () => {
+    const below = new Log().step().agent("a1", "helper", "x").below("helper", "a1").step()
+    const planned = below.call("c1", "carry_out", {}).ask("apr-1", "plan-1", {}, "plan")
+    assert.isTrue(parkedAt(planned))
+    const waiting = new Log().step().call("c1", "locate", {}, "client").ask("apr-1", "maxSteps", { max: 1 }, "budget")
+    assert.isTrue(parkedAt(waiting))
+  })
+
   it("is parked on a call that the client must run", () => {
     assert.isTrue(parkedAt(new Log().step().call("c1", "locate", {}, "client")))
     assert.isFalse(parkedAt(new Log().step().call("c1", "locate", {}, "client"), ["c1"]))

@@ -3,9 +3,13 @@
  * the result of a client call. Dialects whose answer ends at a question end it when the run is parked, and not before:
  * siblings that still work would lose their results.
  *
- * **Gotchas**: a gated client call counts as waiting from its announcement; its question follows at once.
+ * A question holds up the call it names. One that names no call holds up its agent; where it shows the arguments of one
+ * of the agent's open calls, as a plan's question does, it holds up that call.
+ *
+ * **Gotchas**: a gated client call counts as waiting from its announcement; its question follows at once. A specialist
+ * that was called and waits for a free slot (`maxParallelCalls`) looks like one that works.
  */
-import type { Approval, Envelope, Event, Events } from "@reins/protocol"
+import type { Approval, Envelope, Event, Events, Json } from "@reins/protocol"
 import { AgentPath } from "@reins/protocol"
 
 interface OpenCall {
@@ -13,12 +17,14 @@ interface OpenCall {
   readonly isAgent: boolean
   readonly isClient: boolean
   readonly child: string
+  readonly args: Json
   question: string | undefined
 }
 
+/** `questions`: those that name no call, each with the arguments it shows, if it is about a call. */
 interface Agent {
   readonly calls: Map<string, OpenCall>
-  readonly questions: Set<string>
+  readonly questions: Map<string, Json | undefined>
 }
 
 /** A call that the client must run, and the path of the agent that made it. */
@@ -84,7 +90,7 @@ export class Parking {
   #agent(key: string): Agent {
     const known = this.#agents.get(key)
     if (known !== undefined) return known
-    const agent: Agent = { calls: new Map(), questions: new Set() }
+    const agent: Agent = { calls: new Map(), questions: new Map() }
     this.#agents.set(key, agent)
     return agent
   }
@@ -101,23 +107,31 @@ export class Parking {
     const isAgent = event.type === "tool-agent"
     const isClient = event.type === "tool-invocation" && event.execution === "client"
     const child = isAgent ? AgentPath.key(AgentPath.child(path, event.agentName, id)) : "-"
-    this.#agent(key).calls.set(id, { id: key + id, isAgent, isClient, child, question: undefined })
+    const args = isAgent ? event.prompt : event.args
+    this.#agent(key).calls.set(id, { id: key + id, isAgent, isClient, child, args, question: undefined })
     if (event.type === "tool-invocation" && isClient) this.#clientCalls.set(key + id, { path, call: event })
   }
 
-  #ask(path: AgentPath.AgentPath, { id, kind, toolInvocationId }: Approval.Request, isOpen: boolean): void {
+  #ask(path: AgentPath.AgentPath, { id, kind, payload, toolInvocationId }: Approval.Request, isOpen: boolean): void {
     const agent = this.#agent(AgentPath.key(path))
-    const call = kind === "tool" ? agent.calls.get(toolInvocationId ?? "") : undefined
+    const call = toolInvocationId === undefined ? undefined : agent.calls.get(toolInvocationId)
     if (call !== undefined) call.question = isOpen ? id : undefined
-    else if (isOpen) agent.questions.add(id)
+    else if (isOpen) agent.questions.set(id, kind === "budget" ? undefined : payload)
     else agent.questions.delete(id)
   }
 
   #waits(key: string): boolean {
     const agent = this.#agents.get(key)
     if (agent === undefined) return false
-    for (const question of agent.questions) if (this.#answered.has(question)) return false
-    for (const call of agent.calls.values()) if (!this.#callWaits(call)) return false
+    for (const question of agent.questions.keys()) if (this.#answered.has(question)) return false
+    const shown = Array.from(agent.questions.values(), (json) => JSON.stringify(json))
+    for (const call of agent.calls.values()) {
+      if (this.#callWaits(call)) continue
+      const at = shown.length === 0 ? -1 : shown.indexOf(JSON.stringify(call.args))
+      if (at < 0) return false
+      // A question holds up one call only.
+      shown.splice(at, 1)
+    }
     return agent.questions.size + agent.calls.size > 0
   }
 
