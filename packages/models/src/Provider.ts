@@ -43,59 +43,104 @@ const provider = (name: string, variable: string, load: Provider["load"], more: 
   ...more
 })
 
-/** A custom address most often serves the older of the two APIs. */
-const openai: Provider["load"] = (settings) =>
-  import("@ai-sdk/openai").then(({ createOpenAI }) => {
-    const own = createOpenAI(given(settings))
-    return settings.baseURL === undefined ? own.responses : own.chat
-  })
+/**
+ * Each package is imported within a `try`: a bundler then leaves out a package that is not installed, instead of failing.
+ * `absent` passes the reason on.
+ */
+const absent = (cause: unknown): never => {
+  throw cause
+}
+
+const openaiPackage = async () => {
+  try {
+    return await import("@ai-sdk/openai")
+  } catch (cause) {
+    return absent(cause)
+  }
+}
 
 const all: ReadonlyArray<Provider> = [
-  provider("anthropic", "ANTHROPIC", (settings) =>
-    import("@ai-sdk/anthropic").then(({ createAnthropic }) => createAnthropic(given(settings)))
-  ),
-  provider("cohere", "COHERE", (settings) =>
-    import("@ai-sdk/cohere").then(({ createCohere }) => createCohere(given(settings)))
-  ),
-  provider("deepseek", "DEEPSEEK", (settings) =>
-    import("@ai-sdk/deepseek").then(({ createDeepSeek }) => createDeepSeek(given(settings)))
-  ),
+  provider("anthropic", "ANTHROPIC", async (settings) => {
+    try {
+      return (await import("@ai-sdk/anthropic")).createAnthropic(given(settings))
+    } catch (cause) {
+      return absent(cause)
+    }
+  }),
+  provider("cohere", "COHERE", async (settings) => {
+    try {
+      return (await import("@ai-sdk/cohere")).createCohere(given(settings))
+    } catch (cause) {
+      return absent(cause)
+    }
+  }),
+  provider("deepseek", "DEEPSEEK", async (settings) => {
+    try {
+      return (await import("@ai-sdk/deepseek")).createDeepSeek(given(settings))
+    } catch (cause) {
+      return absent(cause)
+    }
+  }),
   provider(
     "google",
     "GOOGLE_GENERATIVE_AI",
-    (settings) => import("@ai-sdk/google").then(({ createGoogle }) => createGoogle(given(settings))),
+    async (settings) => {
+      try {
+        return (await import("@ai-sdk/google")).createGoogle(given(settings))
+      } catch (cause) {
+        return absent(cause)
+      }
+    },
     { baseVariable: "GOOGLE_BASE_URL" }
   ),
-  provider("groq", "GROQ", (settings) => import("@ai-sdk/groq").then(({ createGroq }) => createGroq(given(settings)))),
-  provider("mistral", "MISTRAL", (settings) =>
-    import("@ai-sdk/mistral").then(({ createMistral }) => createMistral(given(settings)))
-  ),
-  provider("openai", "OPENAI", openai),
-  provider(
-    "openai-chat",
-    "OPENAI",
-    (settings) => import("@ai-sdk/openai").then(({ createOpenAI }) => createOpenAI(given(settings)).chat),
-    { package: "@ai-sdk/openai" }
-  ),
+  provider("groq", "GROQ", async (settings) => {
+    try {
+      return (await import("@ai-sdk/groq")).createGroq(given(settings))
+    } catch (cause) {
+      return absent(cause)
+    }
+  }),
+  provider("mistral", "MISTRAL", async (settings) => {
+    try {
+      return (await import("@ai-sdk/mistral")).createMistral(given(settings))
+    } catch (cause) {
+      return absent(cause)
+    }
+  }),
+  provider("openai", "OPENAI", async (settings) => {
+    const own = (await openaiPackage()).createOpenAI(given(settings))
+    // A server at a custom address most often has the older of the two APIs.
+    return settings.baseURL === undefined ? own.responses : own.chat
+  }),
+  provider("openai-chat", "OPENAI", async (settings) => (await openaiPackage()).createOpenAI(given(settings)).chat, {
+    package: "@ai-sdk/openai"
+  }),
   provider(
     "openai-responses",
     "OPENAI",
-    (settings) => import("@ai-sdk/openai").then(({ createOpenAI }) => createOpenAI(given(settings)).responses),
+    async (settings) => (await openaiPackage()).createOpenAI(given(settings)).responses,
     { package: "@ai-sdk/openai" }
   ),
-  provider("xai", "XAI", (settings) => import("@ai-sdk/xai").then(({ createXai }) => createXai(given(settings)))),
-  provider("openai-compatible", "OPENAI_COMPATIBLE", (settings) =>
-    import("@ai-sdk/openai-compatible").then(
-      ({ createOpenAICompatible }) =>
-        createOpenAICompatible({
-          ...given(settings),
-          name: "openai-compatible",
-          baseURL: settings.baseURL ?? "",
-          includeUsage: true,
-          supportsStructuredOutputs: settings.structuredOutputs ?? false
-        }).chatModel
-    )
-  )
+  provider("xai", "XAI", async (settings) => {
+    try {
+      return (await import("@ai-sdk/xai")).createXai(given(settings))
+    } catch (cause) {
+      return absent(cause)
+    }
+  }),
+  provider("openai-compatible", "OPENAI_COMPATIBLE", async (settings) => {
+    try {
+      return (await import("@ai-sdk/openai-compatible")).createOpenAICompatible({
+        ...given(settings),
+        name: "openai-compatible",
+        baseURL: settings.baseURL ?? "",
+        includeUsage: true,
+        supportsStructuredOutputs: settings.structuredOutputs ?? false
+      }).chatModel
+    } catch (cause) {
+      return absent(cause)
+    }
+  })
 ]
 
 /** Providers by name. */

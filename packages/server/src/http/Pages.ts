@@ -3,6 +3,7 @@ import { Refusal } from "@reins/wire"
 import { dialect as native } from "@reins/wire/native"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as HttpApiScalar from "effect/http-api/HttpApiScalar"
@@ -21,6 +22,16 @@ const plain = { contentType: "text/plain; version=0.0.4; charset=utf-8" }
 const gauges = ({ watchers }: ServerContext): string =>
   `# TYPE reins_runs_running gauge\nreins_runs_running ${watchers.runs}\n` +
   `# TYPE reins_answers_open gauge\nreins_answers_open ${watchers.open}\n`
+
+/** The API reference page. Its script is about 3 MB, so it is loaded by the first request and not at start. */
+const reference = (api: ReturnType<typeof Api.make>, path: Path): Layer.Layer<never, never, HttpRouter.HttpRouter> =>
+  HttpRouter.use(
+    Effect.fnUntraced(function* (router) {
+      const page = yield* Effect.cached(HttpRouter.toHttpEffect(HttpApiScalar.layer(api, { path })))
+      const scope = yield* Effect.scope
+      yield* router.add("GET", path, Effect.orDie(Effect.flatten(Scope.provide(page, scope))))
+    })
+  )
 
 /** `prefix` precedes every path, `nativePath` is the native dialect's base path. */
 export const layer = (
@@ -43,7 +54,7 @@ export const layer = (
     HttpRouter.add("GET", at("/health"), health),
     HttpRouter.add("GET", at("/metrics"), metrics),
     HttpRouter.add("GET", at("/openapi.json"), openapi),
-    HttpApiScalar.layer(api, { path: at("/docs") }),
+    reference(api, at("/docs")),
     HttpRouter.add(
       "*",
       at("/*"),
