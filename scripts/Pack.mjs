@@ -1,94 +1,214 @@
 /**
- * Tests the packages as published: built, packed, and installed from their archives into an empty project outside of
- * this workspace. There every entry is imported by plain Node and type-checked without `skipLibCheck`, and the README's
- * program runs.
+ * Tests the packages as published: built, packed, and installed from their archives into empty projects outside of this
+ * workspace, in each way that users install, load and bundle them. Each row of the matrix is one such way; a row that
+ * fails does not stop the others.
  *
  * Nothing is published: a person does that with `npm publish`.
  */
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Build from "./Build.mjs"
 import * as Child from "./Child.mjs"
 import { inside, pnpm, windows } from "./Workspace.mjs"
 
-const compiler = inside("node_modules", "typescript", "bin", "tsc")
-const command = (name) => (windows ? `${name}.cmd` : name)
+/** The oldest Node that the packages support, tested beside the pinned one. `engines.node` of each package agrees. */
+const oldestNode = "22.23.3"
 
-/** `node` is the pinned Node. Resolves to 0 when all packages work, else to the first failing exit code. */
+/** Entries that are about an optional peer, and need it. All others load without any. */
+const needsPeer = new Set(["@reins/store/cluster", "@reins/store/postgres"])
+
+/** Entries that run where there is no Node: in workers and browsers. */
+const portable = /^@reins\/(protocol|wire|runtime|server)(\/|$)/
+const notPortable = new Set(["@reins/runtime/testing", "@reins/protocol/testing"])
+
+const command = (name) => (windows ? `${name}.cmd` : name)
+const tool = (name) => inside("node_modules", ".bin", command(name))
+
+/** `node` is the pinned Node. Resolves to 0 when every row passes, else to 1. */
 export const run = async (node, options) => {
   const outside = mkdtempSync(join(tmpdir(), "reins-packed-"))
   try {
-    return await steps(node, options, outside)
+    const built = await Build.run(node, options)
+    return built === 0 ? await matrix(node, outside) : built
   } finally {
     rmSync(outside, { recursive: true, force: true })
   }
 }
 
-const steps = async (node, options, outside) => {
+const matrix = async (node, outside) => {
   const packages = Build.packages()
-  const there = { ...options, cwd: outside }
-  const each = [
-    () => Build.run(node, options),
-    ...packages.map(
-      ({ folder }) =>
-        () =>
-          quietly("npx", ["--yes", pnpm, "pack", "--pack-destination", outside], folder)
-    ),
-    () => {
-      writeProject(outside, packages)
-      return quietly("npm", ["install", "--no-audit", "--no-fund", "--loglevel=error"], outside)
-    },
-    () => Child.run(node, [compiler, "-p", outside], there),
-    () => Child.run(node, [join(outside, "out", "entries.js")], there),
-    () => Child.run(node, [join(outside, "out", "hello.js")], there)
+  const entries = packages.flatMap(entriesOf)
+  const withoutPeers = entries.filter((entry) => !needsPeer.has(entry))
+  const inWorkers = withoutPeers.filter((entry) => portable.test(entry) && !notPortable.has(entry))
+  const archives = packages.map((one) => join(outside, archiveOf(one)))
+  const full = project(outside, "full", { ...required(packages), ...optional(packages) }, packages)
+  const bare = project(outside, "bare", required(packages), packages)
+  const strict = project(outside, "pnpm", required(packages), packages)
+  const npm = ["install", "--no-audit", "--no-fund", "--loglevel=error"]
+  const older = join(full, "node_modules", "node22", "bin", windows ? "node.exe" : "node")
+  writeLoads(full, entries)
+  writeLoads(bare, withoutPeers)
+  writeLoads(strict, withoutPeers)
+  writeSources(full, entries)
+  const esbuild = (entry, file, ...more) =>
+    quietly(
+      tool("esbuild"),
+      [entry, "--bundle", "--format=esm", `--outfile=${file}`, "--log-level=error", ...more],
+      bare
+    )
+  writeFileSync(join(bare, "worker.mjs"), loading(inWorkers))
+
+  const rows = [
+    ["archives", () => inTurn(packages, (one) => npx([pnpm, "pack", "--pack-destination", outside], one.folder))],
+    ["publint", () => inTurn(archives, (file) => quietly(tool("publint"), [file, "--strict"], outside))],
+    [
+      "are the types wrong",
+      () => inTurn(archives, (file) => quietly(tool("attw"), [file, "--profile=esm-only"], outside))
+    ],
+    ["npm, with every optional peer", () => quietly(command("npm"), npm, full)],
+    ["npm, without optional peers", () => quietly(command("npm"), npm, bare)],
+    ["pnpm, without optional peers", () => npx([pnpm, "install", "--no-frozen-lockfile"], strict)],
+    [
+      "types, without skipLibCheck",
+      () => quietly(node, [inside("node_modules", "typescript", "bin", "tsc"), "-p", full], full)
+    ],
+    ...[
+      ["24", node],
+      [oldestNode, older]
+    ].flatMap(([version, program]) => [
+      [`import, Node ${version}`, () => quietly(program, ["load.mjs"], full)],
+      [`require, Node ${version}`, () => quietly(program, ["load.cjs"], full)],
+      [`import without optional peers, Node ${version}`, () => quietly(program, ["load.mjs"], bare)],
+      [`the README's program, Node ${version}`, () => quietly(program, [join("out", "hello.js")], full)]
+    ]),
+    ["import, pnpm", () => quietly(node, ["load.mjs"], strict)],
+    [
+      "esbuild",
+      () =>
+        steps(
+          () => esbuild("load.mjs", "esbuild.mjs", "--platform=node"),
+          () => quietly(node, ["esbuild.mjs"], bare)
+        )
+    ],
+    [
+      "rolldown",
+      () =>
+        steps(
+          () => quietly(tool("rolldown"), ["load.mjs", "--dir=rolldown", "--format=esm", "--platform=node"], bare),
+          () => quietly(node, [join("rolldown", "load.js")], bare)
+        )
+    ],
+    [
+      "a worker's bundle, without Node's modules",
+      () => esbuild("worker.mjs", "worker.out.mjs", "--platform=browser", "--conditions=worker,browser")
+    ]
   ]
+  let failed = 0
+  for (const [name, check] of rows) {
+    const code = await check()
+    process.stdout.write(`${code === 0 ? "ok    " : "FAILED"} ${name}\n`)
+    if (code !== 0) failed++
+  }
+  process.stdout.write(`${packages.length} packages as packed: ${rows.length - failed} of ${rows.length} rows hold.\n`)
+  return failed === 0 ? 0 : 1
+}
+
+/** Runs the steps until one fails; resolves to the last exit code. */
+const steps = async (...each) => {
   for (const step of each) {
     const code = await step()
     if (code !== 0) return code
   }
-  process.stdout.write(
-    `${packages.length} packages work as packed: every entry loads and type-checks, and the README's program runs.\n`
-  )
   return 0
 }
 
-/** Runs an npm program and shows its output only when it failed. */
-const quietly = async (name, args, cwd) => {
+const inTurn = (items, step) => steps(...items.map((item) => () => step(item)))
+
+/** Runs a program and shows its output only when it failed. */
+const quietly = async (program, args, cwd) => {
   const said = []
   const piped = { cwd, shell: windows, stdio: ["ignore", "pipe", "pipe"] }
-  const code = await Child.run(command(name), args, piped, (chunk) => said.push(chunk))
+  const code = await Child.run(program, args, piped, (chunk) => said.push(chunk))
   if (code !== 0) process.stderr.write(Buffer.concat(said))
   return code
 }
+
+const npx = (args, cwd) => quietly(command("npx"), ["--yes", ...args], cwd)
 
 const installed = (name) => JSON.parse(readFileSync(inside("node_modules", name, "package.json"), "utf8")).version
 
 const archiveOf = ({ manifest }) => `${manifest.name.replace("@", "").replace("/", "-")}-${manifest.version}.tgz`
 
-const writeProject = (outside, packages) => {
-  const versions = new Map(packages.flatMap(({ manifest }) => Object.entries(manifest.peerDependencies ?? {})))
-  const dependencies = {
-    ...Object.fromEntries(versions),
-    "@effect/platform-node": versions.get("effect"),
-    "@types/node": installed("@types/node"),
-    // The types of `@ai-sdk/provider` import this package without depending on it.
-    "@types/json-schema": "7.0.15",
-    ...Object.fromEntries(packages.map((one) => [one.manifest.name, `file:./${archiveOf(one)}`]))
-  }
-  const project = { name: "outside", private: true, type: "module", dependencies }
-  writeFileSync(join(outside, "package.json"), JSON.stringify(project))
-  const entries = packages.flatMap(entriesOf)
-  const loads = entries.map((entry, index) => `import * as entry${index} from ${JSON.stringify(entry)}`)
-  const names = entries.map(
-    (entry, index) => `if (Object.keys(entry${index}).length === 0) throw new Error("${entry} is empty")`
+const peers = (packages, isOptional) =>
+  Object.fromEntries(
+    packages.flatMap(({ manifest }) =>
+      Object.entries(manifest.peerDependencies ?? {}).filter(
+        ([name]) => (manifest.peerDependenciesMeta?.[name]?.optional ?? false) === isOptional
+      )
+    )
   )
-  writeFileSync(join(outside, "entries.ts"), `${[...loads, ...names].join("\n")}\n`)
-  copyFileSync(inside("examples", "hello", "main.ts"), join(outside, "hello.ts"))
+
+const required = (packages) => peers(packages, false)
+
+/** Optional peers, and what type checks and the oldest Node need besides. */
+const optional = (packages) => ({
+  ...peers(packages, true),
+  "@effect/platform-node": required(packages).effect,
+  "@types/node": installed("@types/node"),
+  // The types of `@ai-sdk/provider` import this package without depending on it.
+  "@types/json-schema": "7.0.15",
+  node22: `npm:node@${oldestNode}`
+})
+
+/** An empty project that depends on the archives and on `dependencies`. */
+const project = (outside, name, dependencies, packages) => {
+  const folder = join(outside, name)
+  mkdirSync(folder)
+  const archives = Object.fromEntries(
+    packages.map((one) => [one.manifest.name, `file:${join(outside, archiveOf(one))}`])
+  )
+  const manifest = {
+    name,
+    private: true,
+    type: "module",
+    dependencies: { ...dependencies, ...archives },
+    // Packages depend on each other by version; here each is its archive.
+    overrides: archives
+  }
+  writeFileSync(join(folder, "package.json"), JSON.stringify(manifest))
+  // pnpm reads its settings from here; the archives' own dependencies run no scripts.
+  writeFileSync(join(folder, "pnpm-workspace.yaml"), JSON.stringify({ overrides: archives }))
+  return folder
+}
+
+const loading = (entries) =>
+  entries
+    .map((entry, index) => `import * as entry${index} from ${JSON.stringify(entry)}`)
+    .concat(
+      entries.map(
+        (entry, index) => `if (Object.keys(entry${index}).length === 0) throw new Error("${entry} exports nothing")`
+      )
+    )
+    .join("\n")
+
+const writeLoads = (folder, entries) => {
+  writeFileSync(join(folder, "load.mjs"), loading(entries))
+  writeFileSync(
+    join(folder, "load.cjs"),
+    entries
+      .map((entry) => `if (Object.keys(require("${entry}")).length === 0) throw new Error("${entry} exports nothing")`)
+      .join("\n")
+  )
+}
+
+const writeSources = (folder, entries) => {
+  writeFileSync(join(folder, "entries.ts"), loading(entries))
+  copyFileSync(inside("examples", "hello", "main.ts"), join(folder, "hello.ts"))
   const { compilerOptions } = JSON.parse(readFileSync(inside("tsconfig.base.json"), "utf8"))
   const { composite: _, incremental: __, plugins: ___, ...strict } = compilerOptions
   const checked = { ...strict, types: ["node"], skipLibCheck: false, outDir: "out" }
-  writeFileSync(join(outside, "tsconfig.json"), JSON.stringify({ compilerOptions: checked, include: ["*.ts"] }))
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions: checked, include: ["*.ts"] }))
 }
 
 /** The names that users import: each code entry of `exports`, without patterns. */
