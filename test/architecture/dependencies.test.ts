@@ -5,10 +5,15 @@ const manifests = House.files.filter((file) => /(^|\/)package\.json$/.test(file)
 
 const declared = manifests.flatMap((file) => {
   const manifest = House.manifest(file)
-  return [manifest.dependencies, manifest.devDependencies, manifest.peerDependencies, manifest.optionalDependencies]
+  return [manifest.dependencies, manifest.devDependencies, manifest.optionalDependencies]
     .flatMap((group) => Object.entries(group ?? {}))
     .map(([name, version]) => ({ file, name, version }))
 })
+
+/** What users install beside our packages. */
+const peers = manifests.flatMap((file) =>
+  Object.entries(House.manifest(file).peerDependencies ?? {}).map(([name, version]) => ({ file, name, version }))
+)
 
 /** Names and versions of the catalog in `pnpm-workspace.yaml`. */
 const catalog = [...House.text("pnpm-workspace.yaml").matchAll(/^ {2}"?(@?[\w/-]+)"?: (\d\S*)$/gm)].map(
@@ -31,6 +36,15 @@ describe("a dependency", () => {
     )
   })
 
+  it("that users bring has a caret range, which begins at the version that is tested", () => {
+    const tested = new Map([...declared, ...catalog].map(({ name, version }) => [name, version]))
+    for (const { name, version } of catalog) tested.set(name, version)
+    assert.deepStrictEqual(
+      peers.filter(({ name, version }) => version !== `^${tested.get(name)}`),
+      []
+    )
+  })
+
   it("is in the catalog when two places need it, under one line", () => {
     const outside = declared.filter(
       ({ name, version }) => version === "catalog:" && !catalog.some((one) => one.name === name)
@@ -49,7 +63,7 @@ describe("a dependency", () => {
   it("has a reason in the decision on dependencies", () => {
     const reasons = House.text("docs/decisions/0001-dependencies.md")
     const names = new Set(
-      [...declared, ...catalog].map(({ name }) => name).filter((name) => !name.startsWith("@reins/"))
+      [...declared, ...peers, ...catalog].map(({ name }) => name).filter((name) => !name.startsWith("@reins/"))
     )
     assert.deepStrictEqual(
       [...names].filter((name) => !reasons.includes(`\`${name}\``)),
