@@ -7,11 +7,12 @@
  */
 import * as Schema from "effect/Schema"
 import type { CostSummary } from "../money/CostSummaryData.ts"
-import type { Json } from "../Json.ts"
+import { Json } from "../Json.ts"
 import type { LatencySummary } from "../money/LatencySummaryData.ts"
 import type { UsageTotals } from "../money/Usage.ts"
 import * as Data from "./EventData.ts"
-import { Foreign, original, type Original } from "./EventForeign.ts"
+import * as SchemaGetter from "effect/SchemaGetter"
+import { type Custom, known } from "./EventData.ts"
 
 export type * from "./EventData.ts"
 
@@ -157,6 +158,51 @@ const finish = (finishReason: Data.FinishReason, usage: UsageTotals): Data.Finis
 const costSummary = (data: CostSummary): Data.CostSummaryEvent => ({ type: "data-cost-summary", data })
 
 const latencySummary = (data: LatencySummary): Data.LatencySummaryEvent => ({ type: "data-latency-summary", data })
+
+// Events of types that this version does not know, from the stored log of a later version or from a later server. They are
+// decoded as `custom` events with `foreign: true`, so that code that handles a product's own events handles these too, and are
+// encoded to their original JSON: the same fields with the same values.
+
+/** The original JSON of an event. */
+interface Original {
+  readonly [field: string]: Json
+}
+
+const types: ReadonlySet<string> = new Set(
+  known.map((member) => ("fields" in member ? member.fields.type.literal : "custom"))
+)
+
+// An event of a known type that lacks a field is invalid, and not foreign.
+const isForeign = ({ type }: Original): boolean => typeof type === "string" && !types.has(type)
+
+const isRecord = (data: Json): data is Original => typeof data === "object" && data !== null && !Array.isArray(data)
+
+/** The original JSON of a foreign event. */
+const original = ({ data, event_type }: Custom): Original =>
+  isRecord(data) ? { type: event_type, ...data } : { type: event_type, data }
+
+const Marked = Schema.Struct({
+  type: Schema.Literal("custom"),
+  event_type: Schema.String,
+  data: Json,
+  foreign: Schema.Literal(true)
+})
+
+const read = ({ type, ...data }: Original): typeof Marked.Type => ({
+  type: "custom",
+  event_type: typeof type === "string" ? type : "",
+  data,
+  foreign: true
+})
+
+const Foreign: Schema.Codec<Custom, Original> = Schema.Record(Schema.String, Json)
+  .check(Schema.makeFilter(isForeign))
+  .pipe(
+    Schema.decodeTo(Marked, {
+      decode: SchemaGetter.transform(read),
+      encode: SchemaGetter.transform(original)
+    })
+  )
 
 const Union: Schema.Codec<Event, Encoded> = Schema.Union([...Data.known, Foreign])
 

@@ -11,14 +11,13 @@ import type { Envelope } from "../event/Envelope.ts"
 import type { Event } from "../event/Event.ts"
 import { Automaton } from "./OrderingAutomaton.ts"
 import * as Check from "./OrderingCheck.ts"
-import type { Violation } from "./OrderingRule.ts"
-import { isDelta, ruleTexts } from "./OrderingRules.ts"
-import type { RuleText } from "./OrderingRules.ts"
+import { isDelta, ruleTexts, type RuleText } from "./OrderingRules.ts"
+import type { Violation } from "./OrderingState.ts"
 
 export { Automaton } from "./OrderingAutomaton.ts"
 export type { Placed } from "./OrderingAutomaton.ts"
 export type { CheckOptions, EventFault, Fault } from "./OrderingCheck.ts"
-export type { Violation } from "./OrderingRule.ts"
+export type { Violation } from "./OrderingState.ts"
 export type { RuleText } from "./OrderingRules.ts"
 
 /** The state of a run's order: which events may come next. Immutable: several steps can start from one state. */

@@ -1,17 +1,14 @@
 /**
  * The automaton that the owner of a log uses: mutable, synchronous, one per run. It accepts a batch of one agent's
- * events as a whole, or rejects it.
+ * events as a whole, or rejects it; `late` moves or drops events that arrive after their place has closed.
  */
 import type { AgentPath } from "../AgentPath.ts"
-import type { Event } from "../event/Event.ts"
+import type { Event, EventType } from "../event/Event.ts"
 import type { Json } from "../Json.ts"
 import { apply, closeStep } from "./OrderingChange.ts"
-import { late } from "./OrderingLate.ts"
-import type { Violation } from "./OrderingRule.ts"
 import { isDelta, isUnknown, judge } from "./OrderingRules.ts"
 import * as Snapshot from "./OrderingSnapshot.ts"
-import { clone, find, fork, make } from "./OrderingState.ts"
-import type { Agent, View } from "./OrderingState.ts"
+import { clone, find, fork, make, type Violation, type Agent, type View } from "./OrderingState.ts"
 
 /** An event, and the agent that tells it. */
 export interface Placed {
@@ -24,7 +21,7 @@ export interface Placed {
  *
  * **Details**: `view` is `"log"` for a whole log, and `"root"` for a stream of events as `Runtime.query` emits it. Text
  * and reasoning cost a few comparisons each and change nothing; the usual events of steps and calls take a shortcut
- * through the rules (`OrderingUsual`). A path array that is passed again as the same object needs no look-up, so an
+ * through the rules (`OrderingRules.isPlain`). A path array that is passed again as the same object needs no look-up, so an
  * agent should keep its own.
  */
 export class Automaton {
@@ -160,4 +157,50 @@ export class Automaton {
     this.#agent = find(this.root, path)
     return this.#agent
   }
+}
+
+/**
+ * `lift`: the nearest agent above that may still emit events emits it. `drop`: it is dropped, since it has no meaning
+ * elsewhere.
+ */
+export type LatePolicy = "lift" | "drop"
+
+/**
+ * The policy for each type of late event: an event emitted after its place has closed, because the specialist's call has ended,
+ * the tool call has its result, or the run is ending. Other types are rejected: events that open or close something are never late.
+ */
+export const latePolicies: { readonly [T in EventType]?: LatePolicy } = {
+  custom: "lift",
+  budget_exhausted: "lift",
+  "data-file-registered": "lift",
+  "data-flow-ui": "lift",
+  text: "drop",
+  reasoning: "drop",
+  "tool-progress": "drop"
+}
+
+/** Where a late event is emitted instead, or that it is dropped. */
+export type Late = { readonly _tag: "Lifted"; readonly path: AgentPath } | { readonly _tag: "Dropped" }
+
+/** What to do with an event that may not come next; `undefined` where it is not late and must be rejected. */
+export const late = (root: Agent, path: AgentPath, event: Event): Late | undefined => {
+  const policy = latePolicies[event.type]
+  if (policy === undefined || !isClosed(root, path, event)) return undefined
+  if (policy === "drop" || root.run.phase !== "running") return dropped
+  for (let depth = path.length - 1; depth >= 0; depth--) {
+    const above = path.slice(0, depth)
+    if (judge(find(root, above), event) === undefined) return { _tag: "Lifted", path: above }
+  }
+  return dropped
+}
+
+const dropped: Late = { _tag: "Dropped" }
+
+const isClosed = (root: Agent, path: AgentPath, event: Event): boolean => {
+  if (root.run.phase !== "running") return true
+  const agent = find(root, path)
+  if (agent === undefined) return true
+  if (event.type !== "tool-progress" || event.toolCallId === undefined) return false
+  // A call id that was never used is an error, not a late event.
+  return !agent.calls.has(event.toolCallId) && agent.used.has(event.toolCallId)
 }

@@ -2,9 +2,7 @@
  * The rules for one agent: its steps, their calls with progress and results, and the calls of its specialists.
  */
 import type * as Events from "../event/Event.ts"
-import { named, rule } from "./OrderingRule.ts"
-import { anonymous, unreported } from "./OrderingState.ts"
-import type { AgentView, Call } from "./OrderingState.ts"
+import { anonymous, unreported, named, rule, type AgentView, type Call } from "./OrderingState.ts"
 import { callPhases, isRefused, stepPhases } from "./OrderingTables.ts"
 
 type CallEvent = Events.ToolCall | Events.AgentCall

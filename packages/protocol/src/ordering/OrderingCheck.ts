@@ -6,8 +6,8 @@ import type { Envelope } from "../event/Envelope.ts"
 import type { Event } from "../event/Event.ts"
 import * as AgentPath from "../AgentPath.ts"
 import { Automaton } from "./OrderingAutomaton.ts"
-import type { Violation } from "./OrderingRule.ts"
 import type { RuleText } from "./OrderingRules.ts"
+import type { Violation } from "./OrderingState.ts"
 
 /** A violation and its position: `index` counts from 0 in what was checked. */
 export interface EventFault {

@@ -3,9 +3,8 @@
  * The repository keeps the page as `docs/ordering.md`.
  */
 import { rules } from "./Ordering.ts"
-import { latePolicies } from "./OrderingLate.ts"
-import { callPhases, planPhases, runPhases, stepPhases } from "./OrderingTables.ts"
-import type { CallSignal, StepSignal } from "./OrderingTables.ts"
+import { callPhases, planPhases, runPhases, stepPhases, type CallSignal, type StepSignal } from "./OrderingTables.ts"
+import { latePolicies } from "./OrderingAutomaton.ts"
 
 /** `[from, label, to]`; mermaid's `[*]` is the beginning as `from` and the end as `to`. */
 type Arrow = readonly [from: string, label: string, to: string]

@@ -3,26 +3,29 @@
  * violation.
  */
 import type { Event } from "../event/Event.ts"
-import * as Call from "./OrderingCallRules.ts"
-import type { Rule, Violation } from "./OrderingRule.ts"
+import * as CallRules from "./OrderingCallRules.ts"
 import * as Run from "./OrderingRunRules.ts"
-import type { AgentView } from "./OrderingState.ts"
-import { isPlain } from "./OrderingUsual.ts"
+import type { AgentView, Rule, Violation, Call } from "./OrderingState.ts"
 
 const always = [Run.nothingAfterEnd, Run.endingOrder, Run.nestedAfterDecision]
-const text = [Call.textInStep]
-const stepStart = [Call.stepAfterCalls]
-const stepRetracted = [Call.retractOpenStep]
-const call = [Call.callInStep, Call.callsTogether, Call.callIdNew]
-const result = [Call.resultOfOpenCall, Call.resultSameName, Call.resultAfterDecision, Call.refusedHasStatus]
-const agentResult = [...result, Call.usageBeforeResult, Call.bracketSettled]
-const progress = [
-  Call.progressOfOpenCall,
-  Call.progressAfterDecision,
-  Call.progressNeverFalls,
-  Call.progressWithinPhases
+const text = [CallRules.textInStep]
+const stepStart = [CallRules.stepAfterCalls]
+const stepRetracted = [CallRules.retractOpenStep]
+const call = [CallRules.callInStep, CallRules.callsTogether, CallRules.callIdNew]
+const result = [
+  CallRules.resultOfOpenCall,
+  CallRules.resultSameName,
+  CallRules.resultAfterDecision,
+  CallRules.refusedHasStatus
 ]
-const agentUsage = [Call.usageOfOpenBracket, Call.usageAfterDecision, Call.usageOnce]
+const agentResult = [...result, CallRules.usageBeforeResult, CallRules.bracketSettled]
+const progress = [
+  CallRules.progressOfOpenCall,
+  CallRules.progressAfterDecision,
+  CallRules.progressNeverFalls,
+  CallRules.progressWithinPhases
+]
+const agentUsage = [CallRules.usageOfOpenBracket, CallRules.usageAfterDecision, CallRules.usageOnce]
 const required = [Run.approvalIdNew, Run.approvalOwnPath, Run.approvalOfOpenCall, Run.approvalBeforeWork]
 const decision = [Run.decisionOfPending, Run.decisionOwnPath]
 const plan = [Run.planTransition, Run.planFromCurrent]
@@ -112,7 +115,7 @@ export const ruleTexts: ReadonlyArray<RuleText> = [
   ...texts("`step-retracted`", stepRetracted),
   ...texts("`tool-invocation` call, `tool-agent` call", call),
   ...texts("`tool-invocation` result, `tool-agent` result", result),
-  ...texts("`tool-agent` result", [Call.usageBeforeResult, Call.bracketSettled]),
+  ...texts("`tool-agent` result", [CallRules.usageBeforeResult, CallRules.bracketSettled]),
   ...texts("`tool-progress`", progress),
   ...texts("`data-tool-agent`", agentUsage),
   ...texts("`approval-required`", required),
@@ -121,3 +124,49 @@ export const ruleTexts: ReadonlyArray<RuleText> = [
   ...texts("`budget_exhausted`", budget),
   ...texts("`finish`, `data-cost-summary`, `data-latency-summary`, `error`", ending)
 ]
+
+/**
+ * A shortcut for the most frequent events: true where `event` is obviously valid by every rule. False means unknown: check the rules.
+ * A property test checks that it never accepts an event that breaks a rule.
+ */
+export const isPlain = (agent: AgentView, event: Event): boolean => {
+  if (agent.run.phase !== "running" || !isHeard(agent)) return false
+  switch (event.type) {
+    case "text":
+    case "reasoning":
+      return agent.step === "open"
+    case "step-start":
+      return agent.calls.size === 0
+    case "tool-invocation":
+      return event.state === "call"
+        ? isNewCall(agent, event.toolInvocationId)
+        : isOpenTool(agent.calls.get(event.toolInvocationId), event.toolName)
+    case "tool-agent":
+      return event.state === "call" && isNewCall(agent, event.toolInvocationId)
+    case "tool-progress": {
+      const call = event.toolCallId === undefined ? undefined : agent.calls.get(event.toolCallId)
+      return (
+        isOpenTool(call, event.toolName) && event.phaseIndex >= call.progress && event.phaseIndex <= event.totalPhases
+      )
+    }
+    case "custom":
+    case "data-file-registered":
+    case "data-flow-ui":
+      return true
+    default:
+      return false
+  }
+}
+
+/** True for the root, and for a specialist with events: then its call neither waits for an approval nor was refused. */
+const isHeard = ({ parent, parentCall }: AgentView): boolean =>
+  parent === undefined || parent.calls.get(parentCall)?.phase === "running"
+
+const isNewCall = ({ step, used }: AgentView, id: string): boolean =>
+  (step === "open" || step === "calling") && !used.has(id)
+
+const isOpenTool = (call: Call | undefined, name: string): call is Call =>
+  call !== undefined &&
+  call.kind === "tool" &&
+  call.name === name &&
+  (call.phase === "announced" || call.phase === "running" || call.phase === "allowed")

@@ -4,8 +4,7 @@
 import * as AgentPath from "../AgentPath.ts"
 import type * as Events from "../event/Event.ts"
 import type { Event } from "../event/Event.ts"
-import { named, rule } from "./OrderingRule.ts"
-import { anonymous, isOutOfView, limitKey, unreported } from "./OrderingState.ts"
+import { anonymous, isOutOfView, limitKey, unreported, named, rule } from "./OrderingState.ts"
 import { callPhases, planPhases, runPhases } from "./OrderingTables.ts"
 
 // All events -------------------------------------------------------------------------------------------------------

@@ -1,15 +1,14 @@
 /**
- * The automaton's state of a run. `OrderingRules` defines which events are valid, `OrderingChange` how they change the
- * state.
+ * The automaton's state of a run, and the form of a rule over it. `OrderingRules` defines which events are valid,
+ * `OrderingChange` how they change the state.
  *
  * The state is small: a call is dropped when it closes, and an agent when its call ends. What grows with the run is one
  * string for each call, approval, plan and exhausted limit.
  */
 import * as AgentPath from "../AgentPath.ts"
 import type * as Approval from "../approval/Approval.ts"
-import type { PlanStatus } from "../event/Event.ts"
-import { callPhases } from "./OrderingTables.ts"
-import type { CallPhase, RunPhase, StepPhase } from "./OrderingTables.ts"
+import type { PlanStatus, Event } from "../event/Event.ts"
+import { callPhases, type CallPhase, type RunPhase, type StepPhase } from "./OrderingTables.ts"
 
 /** Which events are checked: those of the whole log, or those of the root view (`Envelope.isRootView`). */
 export type View = "log" | "root"
@@ -253,3 +252,23 @@ export const unreported = (agent: AgentView, agentName: string): number => {
 
 /** How many of those have reported without their id. */
 export const anonymous = (agent: AgentView, agentName: string): number => agent.anonymous.get(agentName) ?? 0
+
+/**
+ * Why an event may not come next. `rule` is the stable id of the broken rule; `message` is for people and may change.
+ */
+export interface Violation {
+  readonly rule: string
+  readonly message: string
+}
+
+/** A rule for events of type `E`. `breaks` returns how the event breaks it, or `undefined`. */
+export interface Rule<in E> {
+  readonly id: string
+  readonly says: string
+  readonly breaks: (agent: AgentView, event: E) => string | undefined
+}
+
+export const rule = <E = Event>(id: string, says: string, breaks: Rule<E>["breaks"]): Rule<E> => ({ id, says, breaks })
+
+/** An id or a name in a message, shortened: ids and names come from models and may be very long. */
+export const named = (name: string): string => `"${name.length > 64 ? `${name.slice(0, 64)}…` : name}"`

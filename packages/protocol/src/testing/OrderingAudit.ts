@@ -5,11 +5,9 @@
 import type { Envelope } from "../event/Envelope.ts"
 import type { Json } from "../Json.ts"
 import { apply } from "../ordering/OrderingChange.ts"
-import type { Violation } from "../ordering/OrderingRule.ts"
-import { isUnknown, judgeByRules } from "../ordering/OrderingRules.ts"
+import { type Violation, find, make } from "../ordering/OrderingState.ts"
+import { isUnknown, judgeByRules, isPlain } from "../ordering/OrderingRules.ts"
 import { save } from "../ordering/OrderingSnapshot.ts"
-import { find, make } from "../ordering/OrderingState.ts"
-import { isPlain } from "../ordering/OrderingUsual.ts"
 
 /** An event that the shortcut accepts and the rules reject. */
 export interface Slip {

@@ -5,7 +5,6 @@
 import type { Json, Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import * as AtOnce from "../kernel/AtOnce.ts"
 import type { GrantUse } from "../approval/Permit.ts"
 import type { AgentState } from "../run/AgentState.ts"
 import * as Names from "../run/Names.ts"
@@ -18,6 +17,7 @@ import * as PlanCall from "./PlanCall.ts"
 import * as Question from "./Question.ts"
 import * as RepeatedCall from "./RepeatedCall.ts"
 import * as SpecialistCall from "./SpecialistCall.ts"
+import * as Task from "../kernel/Task.ts"
 
 /**
  * Settles `call`, made by `agent`. Asked for when its turn has come: a call that is allowed and done at once is settled when
@@ -34,14 +34,14 @@ export const settle = (run: Run, agent: AgentState, call: Message.CallPart): Eff
 /** Judges a call and does what the verdict says; once more, with a question, each time that its tool's definition has changed. */
 const round = (context: CallContext, at: Gate.Round): Effect.Effect<CallEnd> => {
   const { agent, call, run, tool } = context
-  return AtOnce.flatMap(Gate.judge(context, at), (verdict): Effect.Effect<CallEnd> => {
+  return Task.flatMap(Gate.judge(context, at), (verdict): Effect.Effect<CallEnd> => {
     switch (verdict._tag) {
       case "Allow":
         return tool.isPlan ? PlanCall.carry(context) : carry(context, at, call.args, verdict)
       case "Granted":
         return granted(context, at, verdict)
       case "Ask":
-        return AtOnce.flatMap(
+        return Task.flatMap(
           tool.isPlan ? PlanCall.ask(context, at, verdict) : ask(context, at, verdict),
           (end): Effect.Effect<CallEnd> => (end === "superseded" ? anew(context, at) : Effect.succeed(end))
         )
@@ -155,14 +155,12 @@ const carry = (
 ): Effect.Effect<CallEnd> => {
   const { subject } = at
   if (context.tool.execution === "client") {
-    return AtOnce.flatMap(isHeld(context, at, toolHash), (isHeld) =>
-      isHeld
-        ? AtOnce.map(clientCall(context, at, args, isAsked), (end) => Call.reviewed(end, review))
-        : anew(context, at)
+    return Task.flatMap(isHeld(context, at, toolHash), (isHeld) =>
+      isHeld ? Task.map(clientCall(context, at, args, isAsked), (end) => Call.reviewed(end, review)) : anew(context, at)
     )
   }
   const permit = Gate.permit(context.call, args, { grant, toolHash, subject })
-  return AtOnce.flatMap(RepeatedCall.run(context, permit, { review }), (end) =>
+  return Task.flatMap(RepeatedCall.run(context, permit, { review }), (end) =>
     end._tag === "Changed" ? anew(context, at) : Effect.succeed(end)
   )
 }

@@ -16,7 +16,6 @@ import type { Callable } from "../agent/AgentRegistry.ts"
 import * as Permit from "../approval/Permit.ts"
 import { isDenial, type Policy, type PolicyContext, type Predicate, type Ruling } from "../approval/Policy.ts"
 import type { Settled, Work } from "../engine/Engine.ts"
-import * as AtOnce from "../kernel/AtOnce.ts"
 import * as Interruptible from "../kernel/Interruptible.ts"
 import * as StoredForm from "../kernel/StoredForm.ts"
 import { toPromptMessages } from "../model/PromptMessages.ts"
@@ -24,6 +23,7 @@ import type { AgentState } from "../run/AgentState.ts"
 import * as Names from "../run/Names.ts"
 import type { Shown, CallContext } from "./Call.ts"
 import * as ToolAdmission from "./ToolAdmission.ts"
+import * as Task from "../kernel/Task.ts"
 
 /**
  * What the gate decided about a call. `expiresAt`: when the question about it ends, in epoch milliseconds. `toolHash`: of the
@@ -136,7 +136,7 @@ export const judge = (context: CallContext, { changes, subject }: Round): Effect
   const isAnew = changes > 0
   if (tool.policy === "never" && tool.execution === "server" && !isAnew) return Effect.succeed(allow)
   return run.engine.activity(Names.gate(agent.prefix, subject), VerdictCodec, (work) =>
-    AtOnce.map(consider(context, work, isAnew), (value): Settled<Verdict> => ({
+    Task.map(consider(context, work, isAnew), (value): Settled<Verdict> => ({
       value,
       path: agent.path,
       events: [],
@@ -169,7 +169,7 @@ const consider = (context: CallContext, work: Work, isAnew: boolean): Effect.Eff
   const { call, tool } = context
   const judged = (args: unknown) => decide(context, work, args, isAnew)
   const decoded = tool.decode(call.args)
-  if (AtOnce.isDone(decoded)) return judged(decoded.value)
+  if (Task.isDone(decoded)) return judged(decoded.value)
   return Effect.matchEffect(decoded, {
     onFailure: (issue) => Effect.succeed<Verdict>({ _tag: "Invalid", issue }),
     onSuccess: judged
@@ -177,7 +177,7 @@ const consider = (context: CallContext, work: Work, isAnew: boolean): Effect.Eff
 }
 
 const decide = (context: CallContext, work: Work, args: unknown, isAnew: boolean): Effect.Effect<Verdict> =>
-  AtOnce.flatMap(rulingOf(context, work, context.tool.policy, args), (ruling): Effect.Effect<Verdict> => {
+  Task.flatMap(rulingOf(context, work, context.tool.policy, args), (ruling): Effect.Effect<Verdict> => {
     // A run that was cancelled meanwhile has nobody to ask.
     if (work.cancel.requested) return Effect.succeed(cancelled)
     if (typeof ruling !== "boolean") return Effect.succeed({ _tag: "Denied", reason: ruling.deny })
@@ -200,7 +200,7 @@ const claimOrAsk = (context: CallContext, work: Work): Effect.Effect<Verdict> =>
   const { call, tool } = context
   // A caller's own tool costs us nothing.
   if (tool.execution === "client") return claimFor(context, work, 0)
-  return AtOnce.flatMap(ToolAdmission.mostOf(tool, call.args), (most) =>
+  return Task.flatMap(ToolAdmission.mostOf(tool, call.args), (most) =>
     // One whose cost nobody can tell runs on no grant that limits it.
     claimFor(context, work, most._tag === "NoAmount" ? Number.POSITIVE_INFINITY : most.amount.nanoUsd)
   )
@@ -220,7 +220,7 @@ const claimFor = (context: CallContext, work: Work, nanoUsd: number | undefined)
     nanoUsd
   }
   const claimed = run.grants.claim(Names.grantUse(work.runId, agent.path, call.id), facts, work.now())
-  return AtOnce.map(claimed, (grant): Verdict =>
+  return Task.map(claimed, (grant): Verdict =>
     grant === undefined
       ? { _tag: "Ask", ...shown(context, work) }
       : {

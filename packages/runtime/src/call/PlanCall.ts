@@ -9,7 +9,6 @@
 import type { Approval, Event, Events, Json } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import type { Allowance } from "../approval/Permit.ts"
-import * as AtOnce from "../kernel/AtOnce.ts"
 import * as Names from "../run/Names.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import * as Call from "./Call.ts"
@@ -17,6 +16,7 @@ import { type Review, type CallContext, type CallEnd, reviewOf } from "./Call.ts
 import * as Gate from "./Gate.ts"
 import * as Question from "./Question.ts"
 import * as RepeatedCall from "./RepeatedCall.ts"
+import * as Task from "../kernel/Task.ts"
 
 const planIdOf = ({ agent, call, run }: CallContext): string => Names.planId(run.engine.runId, agent.prefix, call.id)
 
@@ -90,7 +90,7 @@ const execute = (
     review,
     before: ({ outcome }) => [move(planId, "executing", outcome.status === undefined ? "executed" : "failed")]
   })
-  return AtOnce.flatMap(ran, (end): Effect.Effect<CallEnd> => {
+  return Task.flatMap(ran, (end): Effect.Effect<CallEnd> => {
     if (end._tag !== "Changed") return Effect.succeed(end)
     // It is said to be executing already: it fails, and its planner may propose it again.
     const failed = run.engine.emit(Names.result(agent.prefix, call.id), agent.path, () => [

@@ -10,7 +10,6 @@ import type { Approval } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { Permit } from "../approval/Permit.ts"
-import * as AtOnce from "../kernel/AtOnce.ts"
 import * as Names from "../run/Names.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import * as Call from "./Call.ts"
@@ -18,6 +17,7 @@ import { type Review, type CallContext, type CallEnd, type Ruling, reviewOf } fr
 import * as Gate from "./Gate.ts"
 import * as Question from "./Question.ts"
 import * as ToolStep from "./ToolStep.ts"
+import * as Task from "../kernel/Task.ts"
 
 /** Brings the call that `permit` allows to its end, in one of the step's slots. `before`: see `ToolStep.Before`. */
 export const run = (
@@ -42,7 +42,7 @@ const attempt = (
 ): Effect.Effect<CallEnd | Call.Changed> => {
   const { agent, tool } = context
   const ran = agent.limited(tool, () => ToolStep.runTool(context, permit, telling.before, again))
-  return AtOnce.flatMap(ran, (end): Effect.Effect<CallEnd | Call.Changed> => {
+  return Task.flatMap(ran, (end): Effect.Effect<CallEnd | Call.Changed> => {
     if (end._tag === "Unsettled") return askAgain(context, permit, telling, end, time)
     return Effect.succeed(end._tag === "Changed" ? end : Call.reviewed(end, telling.review))
   })

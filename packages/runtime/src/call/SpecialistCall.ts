@@ -18,8 +18,7 @@ import { type Run, settle } from "../run/Run.ts"
 import * as Call from "./Call.ts"
 import type { CallEnd } from "./Call.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
-import * as SpecialistInput from "../agent/SpecialistInput.ts"
-import * as SpecialistOutput from "../agent/SpecialistOutput.ts"
+import * as SpecialistText from "../agent/SpecialistText.ts"
 
 const AdmissionSchema = Schema.Union([
   Schema.Struct({
@@ -80,7 +79,7 @@ const admit = (
   Effect.suspend(() => {
     if (work.cancel.requested) return Effect.succeed({ _tag: "Cancelled" } as const)
     if (path.length > settings.maxDepth) return Effect.succeed({ _tag: "TooDeep", depth: settings.maxDepth } as const)
-    return Effect.map(Effect.result(SpecialistInput.fromCall(specialist, call.args)), (prompt): Admission => {
+    return Effect.map(Effect.result(SpecialistText.promptFromCall(specialist, call.args)), (prompt): Admission => {
       if (Result.isFailure(prompt)) return { _tag: "Invalid", issue: prompt.failure }
       const held: Budget.Amount = { agents: 1 }
       const refusal = work.tree.depthRefusal(agent.path) ?? work.tree.reserve(agent.path, held, work.elapsed())
@@ -114,7 +113,7 @@ const endOf = (specialist: Member, ended: AgentEnd): CallEnd => {
 const outcomeOf = (specialist: Member, ended: AgentEnd): ToolOutcome.ToolOutcome => {
   switch (ended.reason) {
     case "stop":
-      return ToolOutcome.success(SpecialistOutput.result(specialist, ended.text))
+      return ToolOutcome.success(SpecialistText.resultOf(specialist, ended.text))
     case "cancelled":
       return ToolOutcome.cancelled
     case "failed":

@@ -10,12 +10,12 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Callable } from "../agent/AgentRegistry.ts"
 import type { Work } from "../engine/Engine.ts"
-import * as AtOnce from "../kernel/AtOnce.ts"
 import { release } from "../step/Admission.ts"
 import type { Most } from "../tool/ToolSettings.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import * as Call from "./Call.ts"
 import type { CallContext, CallEnd } from "./Call.ts"
+import * as Task from "../kernel/Task.ts"
 
 /** Whether the call may start. `held`: give it to `settle`. `Closed`: how it ends instead. */
 export type ToolAdmission =
@@ -24,7 +24,7 @@ export type ToolAdmission =
 
 /** Admits one call of `tool` with `args`. */
 export const admit = (context: CallContext, work: Work, args: Json): Effect.Effect<ToolAdmission> =>
-  AtOnce.flatMap(mostOf(context.tool, args), (most) =>
+  Task.flatMap(mostOf(context.tool, args), (most) =>
     most._tag === "NoAmount"
       ? Effect.map(noAmount(context, most.cause), closed)
       : reserve(context, work, { toolCalls: 1, tool: context.tool.name, ...most.amount })

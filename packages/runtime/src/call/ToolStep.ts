@@ -12,7 +12,6 @@ import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import * as Permit from "../approval/Permit.ts"
 import type { Settled, Work } from "../engine/Engine.ts"
-import * as AtOnce from "../kernel/AtOnce.ts"
 import * as Interruptible from "../kernel/Interruptible.ts"
 import * as Names from "../run/Names.ts"
 import { settle } from "../run/Run.ts"
@@ -22,6 +21,7 @@ import type { CallContext, CallEnd } from "./Call.ts"
 import * as Gate from "./Gate.ts"
 import { LiveCall } from "./LiveCall.ts"
 import * as ToolAdmission from "./ToolAdmission.ts"
+import * as Task from "../kernel/Task.ts"
 
 /** What leaves with a call's result, ahead of it. */
 export type Before = (end: CallEnd) => ReadonlyArray<Event>
@@ -45,7 +45,7 @@ export const runTool = (
   const nameOf = () => Names.tool(agent.prefix, again === undefined ? permit.subject : Names.ofRepeat(id, again.time))
   const carried = (work: Work) => {
     const settled = carry(context, work, permit, nameOf, begunBefore)
-    return before === undefined ? settled : AtOnce.map(settled, (settled) => preceded(before, settled))
+    return before === undefined ? settled : Task.map(settled, (settled) => preceded(before, settled))
   }
   return run.engine.direct === undefined
     ? run.engine.activity(nameOf(), Call.StoredRan, carried)
@@ -97,7 +97,7 @@ const carry = (
   if (!mayRun(context, permit)) return Effect.die(notPermitted(context))
   const { tree } = work
   const begun = () =>
-    AtOnce.flatMap(ToolAdmission.admit(context, work, permit.args), (admission) => {
+    Task.flatMap(ToolAdmission.admit(context, work, permit.args), (admission) => {
       return admission._tag === "Closed"
         ? neverRan(context, work, permit, admission.end)
         : start(context, work, permit, nameOf, begunBefore, admission.held)
@@ -171,7 +171,7 @@ const granted = <A>(
 
 /** Attempts the call until it is done or may not be tried again. */
 const execute = (execution: Execution): Effect.Effect<Settled<CallEnd>> =>
-  AtOnce.flatMap(attempt(execution), ({ end, left }) => {
+  Task.flatMap(attempt(execution), ({ end, left }) => {
     const { context, live, permit, work } = execution
     const isFailed = end._tag === "Done" && ToolOutcome.mayRetry(end.outcome)
     if (isFailed && execution.attempts <= context.tool.retries && !work.cancel.requested) {
@@ -199,7 +199,7 @@ const attempt = (execution: Execution): Effect.Effect<Attempted> => {
   const startedAt = work.now()
   const answer = invoke(execution)
   // The usual way: done, and well, as soon as it was asked.
-  if (AtOnce.isDone(answer)) return Exit.succeed(attempted(Call.done(answer.value)))
+  if (Task.isDone(answer)) return Exit.succeed(attempted(Call.done(answer.value)))
   const isTimed = work.tree.isTimed(agent.path)
   const own = () => (tool.timeoutMs ?? Number.POSITIVE_INFINITY) - (work.now() - startedAt)
   const held = Interruptible.begin(() => answer, {
@@ -214,7 +214,7 @@ const attempt = (execution: Execution): Effect.Effect<Attempted> => {
           : own,
     onCut: live.cut
   })
-  return AtOnce.flatMap(held, (held) => {
+  return Task.flatMap(held, (held) => {
     if (held._tag === "Done") {
       return Exit.isSuccess(held.exit)
         ? Exit.succeed(attempted(Call.done(held.exit.value)))

@@ -12,11 +12,10 @@
  * activity. Expected outcomes are values, never failures.
  */
 import type { AgentPath, Entry, Event, Json } from "@reins/protocol"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type { BudgetTree } from "../budget/BudgetTree.ts"
 import type { Signal } from "../kernel/Signal.ts"
-import type { WaitEnd, WaitRow } from "./Wait.ts"
 
 /** How an activity ends. Its value, its last events and what it spent become durable in one commit. */
 export interface Settled<A> {
@@ -105,4 +104,35 @@ export interface Engine extends RunInfo {
   readonly limits: Pick<BudgetTree, "open" | "raiseAgain">
   /** The rows settled so far, for whoever observes a run. They differ between replays: the loop does not read them. */
   readonly observed: () => ReadonlyArray<Entry.Entry>
+}
+
+/** What a wait answers when nobody does. */
+export interface WaitEnd<A> {
+  readonly cancelled: A
+  /** At this time (epoch milliseconds) the wait answers `value`. Absent: it waits for ever. */
+  readonly expires?: { readonly at: number; readonly value: A } | undefined
+  /** Done at this time (epoch milliseconds) where the wait has not ended by then: an `emit`, so that it is done once. */
+  readonly reminder?: { readonly at: number; readonly emit: Effect.Effect<void> } | undefined
+}
+
+/** For the ledger: who waits, for what. */
+export interface WaitRow {
+  readonly path: AgentPath.AgentPath
+  readonly reason: Entry.WaitEntry["reason"]
+  readonly id: string
+}
+
+/** For engines: `wait`, and beside it the reminder of its `end`. */
+export const reminding = <A, B>(
+  run: { readonly now: () => number },
+  { reminder }: WaitEnd<A>,
+  wait: Effect.Effect<B>
+): Effect.Effect<B> => {
+  if (reminder === undefined) return wait
+  const { at, emit } = reminder
+  const reminded = Effect.suspend(() => Effect.sleep(Math.max(0, at - run.now()))).pipe(
+    Effect.andThen(emit),
+    Effect.andThen(Effect.never)
+  )
+  return Effect.raceFirst(wait, reminded)
 }

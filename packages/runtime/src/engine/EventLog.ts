@@ -1,12 +1,18 @@
 /**
- * The log of one run in memory: envelopes in order, and the readers that follow it.
+ * The log of one run in memory: its envelopes in order, its readers, and the stream that follows it (`follow`).
  *
- * It only grows, and knows nothing of order rules: its owner has checked what it appends. Readers are woken once per turn of
- * the microtask queue, after the append, so that a reader never runs inside its writer. A bounded reader that falls far
- * behind makes `full` true. It may begin behind events that its owner has not read: who wants those reads the store.
+ * The log only grows. It does not check the order of events: its owner has checked what it appends. Readers are woken once per turn
+ * of the microtask queue, after the append, so that a reader never runs inside its writer. `full` is true while a bounded reader is far
+ * behind. A log may begin after events that its owner has not loaded; readers of those read the store.
  */
 import { Envelope } from "@reins/protocol"
 import * as Trimmed from "../kernel/Trimmed.ts"
+import * as Arr from "effect/Array"
+import * as Cause from "effect/Cause"
+import * as Channel from "effect/Channel"
+import * as Effect from "effect/Effect"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 
 /** How far a bounded reader may fall behind before the run waits for it, in events. */
 const highWater = 4096
@@ -112,3 +118,46 @@ export class EventLog {
     for (const resolve of waiters) resolve()
   }
 }
+
+/**
+ * Follows `log` from behind `after`, each array mapped by `select` (drop what the reader should not see). `onLeave` is told
+ * whether the log had ended when the reader left.
+ */
+export const follow = <A>(
+  log: EventLog,
+  options: {
+    readonly after: number
+    readonly bounded: boolean
+    readonly select: (envelopes: ReadonlyArray<Envelope.Envelope>) => ReadonlyArray<A>
+    readonly onLeave?: ((ended: boolean) => void) | undefined
+  }
+): Stream.Stream<A> =>
+  Stream.fromChannel(
+    Channel.fromTransform((_: unknown, scope) =>
+      Effect.suspend(() => {
+        const reader = log.reader(options.after, options.bounded)
+        const pull: Effect.Effect<Arr.NonEmptyReadonlyArray<A>, Cause.Done> = Effect.suspend(() => {
+          const selected = options.select(log.take(reader))
+          if (Arr.isReadonlyArrayNonEmpty(selected)) return Effect.succeed(selected)
+          return log.ended && reader.next >= log.envelopes.length
+            ? Cause.done()
+            : Effect.flatMap(news(log, reader), () => pull)
+        })
+        const leave = Effect.sync(() => {
+          log.leave(reader)
+          options.onLeave?.(log.ended)
+        })
+        return Effect.as(Scope.addFinalizer(scope, leave), pull)
+      })
+    )
+  )
+
+// Looks once more before it waits: the fiber may have yielded between its last look and this.
+const news = (log: EventLog, reader: Reader): Effect.Effect<void> =>
+  Effect.callback((resume) => {
+    if (log.ended || reader.next < log.envelopes.length) return resume(Effect.void)
+    reader.wake = () => resume(Effect.void)
+    return Effect.sync(() => {
+      reader.wake = undefined
+    })
+  })

@@ -7,7 +7,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
-import * as Monotonic from "./Monotonic.ts"
+import { isPlatformClock, monotonicMillis } from "./RunClock.ts"
 
 /** What rings when a deadline is due. */
 export interface AlarmListener {
@@ -42,13 +42,13 @@ export class Alarm {
 
   constructor(clock: Clock.Clock) {
     this.clock = clock
-    this.isDefault = Monotonic.isDefault(clock)
+    this.isDefault = isPlatformClock(clock)
     this.start = this.isDefault ? startPlatformTimer : fiberTimers(clock)
   }
 
   /** Has `listener` ring in `ms` milliseconds, once, unless the deadline is cleared before. */
   set(ms: number, listener: AlarmListener): Deadline {
-    const deadline: Deadline = { at: Monotonic.millis(this.clock) + ms, listener }
+    const deadline: Deadline = { at: monotonicMillis(this.clock) + ms, listener }
     this.deadlines.add(deadline)
     if (deadline.at < this.due) this.arm(deadline.at)
     else if (this.deadlines.size === 1) this.timer?.hold(true)
@@ -68,13 +68,13 @@ export class Alarm {
   private arm(at: number): void {
     this.timer?.stop()
     this.due = at
-    this.timer = this.start(Math.max(0, Math.ceil(at - Monotonic.millis(this.clock))), () => this.ring())
+    this.timer = this.start(Math.max(0, Math.ceil(at - monotonicMillis(this.clock))), () => this.ring())
   }
 
   private ring(): void {
     this.timer = undefined
     this.due = Number.POSITIVE_INFINITY
-    const now = Monotonic.millis(this.clock)
+    const now = monotonicMillis(this.clock)
     for (const deadline of this.deadlines) {
       if (deadline.at <= now && this.deadlines.delete(deadline)) deadline.listener.ring()
     }

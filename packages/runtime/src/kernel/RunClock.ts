@@ -1,14 +1,14 @@
 /**
- * The time of one run in one process: what time it is for the run, and how long the machines have worked on it.
+ * The time of one run in one process: the current time for the run, and how long it has been worked on. `monotonicMillis` is the
+ * monotonic time that intervals and deadlines are measured with.
  *
  * A run's time is Unix time, because it is stored and shown; but it advances with the monotonic clock, so that no interval in it is
- * negative and a wall clock that is set back or forward ends nothing early or late. Where the wall clock has come to be ahead by
- * more than a second (it was set, or the machine was suspended), the run catches up when nothing is being measured: between two
- * pieces of work. It never goes back. The summary at the end is folded from the ledger; `elapsed` is for limits that must be
- * enforced before the end.
+ * negative and setting the wall clock ends nothing early or late. Where the wall clock is more than a second ahead (it was set, or the
+ * machine was suspended), the run catches up when nothing is being measured: between two pieces of work. It never goes back. The summary
+ * at the end is folded from the ledger; `elapsed` is for limits that must be enforced before the end.
  */
-import type * as Clock from "effect/Clock"
-import * as Monotonic from "./Monotonic.ts"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 
 /** How far the wall clock must be ahead before the run catches up, in milliseconds: less is rounding and drift. */
 const toleranceMs = 1000
@@ -29,7 +29,7 @@ export class RunClock {
   constructor(clock: Clock.Clock, startedAt: number, notBefore = startedAt) {
     this.clock = clock
     this.startedAt = startedAt
-    this.offset = Math.max(clock.currentTimeMillisUnsafe(), startedAt, notBefore) - Monotonic.millis(clock)
+    this.offset = Math.max(clock.currentTimeMillisUnsafe(), startedAt, notBefore) - monotonicMillis(clock)
   }
 
   /** Adds what earlier owners of the run have counted, in milliseconds: human waiting time, and time without an owner. */
@@ -40,7 +40,7 @@ export class RunClock {
 
   /** The time for the run: Unix time in whole milliseconds. */
   now(): number {
-    return Math.round(this.offset + Monotonic.millis(this.clock))
+    return Math.round(this.offset + monotonicMillis(this.clock))
   }
 
   /** When it will be `at` for the run, in monotonic milliseconds: a deadline that no later change of the wall clock moves. */
@@ -50,7 +50,7 @@ export class RunClock {
 
   /** How long until that moment, in milliseconds; not positive when it is over. */
   left(due: number): number {
-    return due - Monotonic.millis(this.clock)
+    return due - monotonicMillis(this.clock)
   }
 
   beginWork(): void {
@@ -90,3 +90,15 @@ export class RunClock {
     return missed
   }
 }
+
+const defaultClock = Context.get(Context.empty(), Clock.Clock)
+
+/** Whether a clock is the platform's own, and no test's. */
+export const isPlatformClock = (clock: Clock.Clock): boolean => clock === defaultClock
+
+/** Milliseconds from an arbitrary origin, with fractions. Only differences of readings of the same clock mean something. */
+export const monotonicMillis = (clock: Clock.Clock): number =>
+  isPlatformClock(clock)
+    ? // oxlint-disable-next-line no-restricted-globals -- what the default clock reads, without a BigInt for each reading
+      performance.now()
+    : Number(clock.monotonicTimeNanosUnsafe()) / 1e6

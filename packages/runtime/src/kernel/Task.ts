@@ -1,6 +1,9 @@
 /**
- * An effect that can also be begun by a plain call: it tells its end to a callback and can be stopped, so that whoever only waits for
- * its end needs no fiber for it. Run, wrapped or interrupted as an effect it does the same as any other.
+ * A `Task` is an effect that can also be started by a plain call: it reports its end to a callback and can be stopped, so that code which
+ * only waits for its end needs no fiber for it. Run, wrapped or interrupted as an effect it behaves like any other.
+ *
+ * `map` and `flatMap` avoid fibers too: they continue a finished effect (an `Exit`) by a plain call, at once, and keep a `Task` a `Task`.
+ * Use them only inside a running effect.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -119,3 +122,28 @@ export const ofPromise = <A, E>(promise: PromiseLike<A>, failure: (error: unknow
     )
     return nothing
   })
+
+/** Whether an effect has nothing left to do, and did well. */
+export const isDone = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Exit.Success<A, E> =>
+  Exit.isExit(effect) && Exit.isSuccess(effect)
+
+/** As `Effect.map`. */
+export const map = <A, B, E, R>(effect: Effect.Effect<A, E, R>, next: (value: A) => B): Effect.Effect<B, E, R> => {
+  if (isDone(effect)) return Exit.succeed(next(effect.value))
+  return is(effect)
+    ? andThen(effect, (exit) => (Exit.isSuccess(exit) ? Exit.succeed(next(exit.value)) : Exit.failCause(exit.cause)))
+    : Effect.map(effect, next)
+}
+
+/** As `Effect.flatMap`. */
+export const flatMap = <A, B, E, E2>(
+  effect: Effect.Effect<A, E>,
+  next: (value: A) => Effect.Effect<B, E2>
+): Effect.Effect<B, E | E2> => {
+  if (isDone(effect)) return next(effect.value)
+  return is(effect)
+    ? andThen(effect, (exit): Effect.Effect<B, E | E2> =>
+        Exit.isSuccess(exit) ? next(exit.value) : Exit.failCause(exit.cause)
+      )
+    : Effect.flatMap(effect, next)
+}

@@ -12,11 +12,9 @@ import * as Exit from "effect/Exit"
 import * as Names from "../run/Names.ts"
 import * as CompactionStep from "./CompactionStep.ts"
 import * as BudgetPause from "./BudgetPause.ts"
-import * as SpecialistOutput from "../agent/SpecialistOutput.ts"
 import { modelStep } from "../step/ModelStep.ts"
 import type { StepValue } from "../step/StepValue.ts"
 import type { CallEnd } from "../call/Call.ts"
-import * as AtOnce from "../kernel/AtOnce.ts"
 import * as Task from "../kernel/Task.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import * as ResultBound from "../call/ResultBound.ts"
@@ -24,6 +22,7 @@ import { settle } from "../call/CallSettlement.ts"
 import type { AgentEnd } from "../run/AgentEnd.ts"
 import type { AgentState } from "../run/AgentState.ts"
 import type { Run } from "../run/Run.ts"
+import * as SpecialistText from "../agent/SpecialistText.ts"
 
 /** Carries `agent` to its end. */
 export const agentLoop: (run: Run, agent: AgentState) => Effect.Effect<AgentEnd> = Effect.fnUntraced(
@@ -57,7 +56,7 @@ export const agentLoop: (run: Run, agent: AgentState) => Effect.Effect<AgentEnd>
         if (value.calls.length === 0 && value.stop === "paused") continue
         if (value.calls.length === 0) {
           const reason = reasonOf(value.stop)
-          const issue = reason === "stop" ? yield* SpecialistOutput.flaw(agent.member, text) : undefined
+          const issue = reason === "stop" ? yield* SpecialistText.mismatch(agent.member, text) : undefined
           if (issue === undefined) return end(reason)
           if (repaired) {
             return end("failed", { failure: new RunErrors.OutputInvalid({ agent: agent.member.name, issue }) })
@@ -119,11 +118,11 @@ const settleAll = (
   const tasks: Array<Task.Task<void, never>> = []
   const others: Array<Effect.Effect<void>> = []
   for (const [index, call] of calls.entries()) {
-    const settled = AtOnce.map(settle(run, agent, call), (end) => {
+    const settled = Task.map(settle(run, agent, call), (end) => {
       ends[index] = end
     })
     if (Task.is(settled)) tasks.push(settled)
-    else if (!AtOnce.isDone(settled)) others.push(settled)
+    else if (!Task.isDone(settled)) others.push(settled)
   }
   if (tasks.length > 0) others.push(Task.together(tasks))
   const [first] = others

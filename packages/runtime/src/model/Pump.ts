@@ -11,8 +11,8 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
 import type { SchedulerDispatcher } from "effect/Scheduler"
-import * as Monotonic from "../kernel/Monotonic.ts"
 import * as Task from "../kernel/Task.ts"
+import { monotonicMillis } from "../kernel/RunClock.ts"
 
 /** Where parts come from: the reader of a web stream, or an async iterator. */
 export interface Source<A> {
@@ -80,7 +80,7 @@ const watch = Effect.fnUntraced(function* <A, E>(
   { afterMs, end }: NonNullable<PumpOptions<A, E>["idle"]>
 ) {
   for (;;) {
-    const now = Monotonic.millis(clock)
+    const now = monotonicMillis(clock)
     const left = (intake.emptySince ?? now) + afterMs - now
     if (left <= 0) return yield* end
     yield* Effect.sleep(left)
@@ -123,7 +123,7 @@ class Intake<A> {
 
   /** Reads until the source has ended and everything was taken. */
   begin(): void {
-    this.emptySince = Monotonic.millis(this.clock)
+    this.emptySince = monotonicMillis(this.clock)
     this.read()
   }
 
@@ -197,7 +197,7 @@ class Intake<A> {
       this.isOver = true
       return this.ended(Exit.succeed(this.end))
     }
-    this.emptySince = Monotonic.millis(this.clock)
+    this.emptySince = monotonicMillis(this.clock)
   }
 
   private readonly crash = (defect: unknown): void => {

@@ -16,8 +16,8 @@ import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Erased from "../kernel/Erased.ts"
-import * as SpecialistOutput from "../agent/SpecialistOutput.ts"
 import type * as Specialist from "../agent/Specialist.ts"
+import * as SpecialistText from "../agent/SpecialistText.ts"
 
 /** A finished run. `Out` is text, or what the specialist's output schema decodes to. */
 export interface Completion<out Out> {
@@ -38,7 +38,7 @@ export const decode = <Out>(
 ): Effect.Effect<Completion<Out>, RunError> => {
   const { output } = specialist.definition
   const value: Effect.Effect<unknown, string> =
-    output === undefined ? Effect.succeed(completion.output) : SpecialistOutput.decode(output, completion.output)
+    output === undefined ? Effect.succeed(completion.output) : SpecialistText.decodeAnswer(output, completion.output)
   return Effect.matchEffect(value, {
     onFailure: (issue) =>
       Effect.fail(

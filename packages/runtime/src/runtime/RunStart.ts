@@ -11,7 +11,7 @@ import * as Schema from "effect/Schema"
 import type * as Agent from "../agent/Agent.ts"
 import type { RunRecord } from "../engine/RunHost.ts"
 import type { QueryOptions, RunOptions } from "./RuntimeShape.ts"
-import * as SpecialistInput from "../agent/SpecialistInput.ts"
+import * as SpecialistText from "../agent/SpecialistText.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import * as QueryTools from "../agent/QueryTools.ts"
 import * as AgentRegistry from "../agent/AgentRegistry.ts"
@@ -71,7 +71,7 @@ export const specialist = Effect.fnUntraced(function* (
   options: RunOptions = {}
 ) {
   const member = yield* find(built, agent)
-  const prompt = yield* Effect.result(SpecialistInput.fromValue(member, input))
+  const prompt = yield* Effect.result(SpecialistText.promptFromValue(member, input))
   if (Result.isFailure(prompt)) {
     return yield* reject(new QueryRejections.InvalidInput({ agent: member.name, issue: prompt.failure }))
   }

@@ -1,14 +1,39 @@
 /**
- * The runtime: carries queries to their ends. Embed it in a service, run specialists from code, watch, answer and cancel runs
- * from anywhere in the process (or, with another deployment, from other processes).
+ * The runtime service: runs queries, runs specialists from code, and watches, answers and cancels runs, from anywhere in the process or,
+ * with another deployment, from other processes. Each method is thin: it validates, passes the work to the host, and shapes the result.
  *
- * A run belongs to the runtime, not to whoever reads its stream; only `query` ties the two together.
+ * A run belongs to the runtime, not to the reader of its stream; only `query` cancels its run when the reader stops reading.
  */
 import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
 import type * as Agent from "../agent/Agent.ts"
-import * as Service from "./Service.ts"
-import type { RuntimeOptions, RuntimeShape } from "./RuntimeShape.ts"
+import type { RuntimeOptions, RuntimeShape, QueryOptions, RunHandle } from "./RuntimeShape.ts"
+import { Envelope, type Event } from "@reins/protocol"
+import * as Arr from "effect/Array"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Pull from "effect/Pull"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { Deployment } from "./Deployment.ts"
+import { Ids } from "../kernel/Ids.ts"
+import { Prices, sound } from "../model/Prices.ts"
+import type { RunHost } from "../engine/RunHost.ts"
+import { TokenEstimator } from "../model/TokenEstimator.ts"
+import { Tracing } from "../run/Tracing.ts"
+import { Alarms } from "../kernel/Alarm.ts"
+import * as Answers from "./Answers.ts"
+import * as GivenGrant from "./GivenGrant.ts"
+import { type RuntimeParts, defaultResource } from "./RuntimeParts.ts"
+import * as Completion from "./Completion.ts"
+import { drive } from "../loop/Drive.ts"
+import { RunNotFound } from "./NotFound.ts"
+import * as AgentRegistry from "../agent/AgentRegistry.ts"
+import type { Settings } from "../run/Run.ts"
+import * as RunStart from "./RunStart.ts"
+import * as Threads from "./Threads.ts"
+import { ThreadQueue } from "./ThreadQueue.ts"
 
 /** The runtime as a service. `Runtime.layer({ agents })` makes it; what it offers is `RuntimeShape`. */
 export class Runtime extends Context.Service<Runtime, RuntimeShape>()("@reins/runtime/Runtime") {
@@ -23,6 +48,211 @@ export class Runtime extends Context.Service<Runtime, RuntimeShape>()("@reins/ru
   static layer<const Agents extends ReadonlyArray<Agent.Any>>(
     options: RuntimeOptions<Agents>
   ): Layer.Layer<Runtime, Agent.Errors<Agents[number]>, Agent.Services<Agents[number]>> {
-    return Layer.effect(Runtime, Service.make(options))
+    return Layer.effect(Runtime, make(options))
   }
 }
+
+const make = <const Agents extends ReadonlyArray<Agent.Any>>(
+  options: RuntimeOptions<Agents>
+): Effect.Effect<RuntimeShape, Agent.Errors<Agents[number]>, Agent.Services<Agents[number]> | Scope.Scope> =>
+  Effect.gen(function* () {
+    const roster: AgentRegistry.AgentRegistry = yield* AgentRegistry.build(options.agents, options.approvals ?? "never")
+    const settings = yield* settingsOf(options)
+    const factory = yield* Deployment
+    const common = { roster, settings, alarms: new Alarms() }
+    const host = yield* factory.make((record, history, engine, stores) => {
+      const carried = drive(common, stores, record, history, engine)
+      // Hosts say that a run failed. Why may hold what was said in it, so it is told only where that may be.
+      return settings.captureContent
+        ? Effect.tapCause(carried, (cause) => Effect.logError(`why run ${record.runId} failed`, cause))
+        : carried
+    })
+    return service({ roster, settings, host, ids: yield* Ids })
+  })
+
+const settingsOf = Effect.fnUntraced(function* (options: RuntimeOptions<ReadonlyArray<Agent.Any>>) {
+  const millis = (input: Duration.Input | undefined, usual: number) =>
+    input === undefined ? usual : Duration.toMillis(Duration.fromInputUnsafe(input))
+  const expiry = millis(options.approvalExpiresIn, Number.POSITIVE_INFINITY)
+  return {
+    prices: sound(yield* Prices),
+    estimator: yield* TokenEstimator,
+    tracing: yield* Tracing,
+    modelRetries: options.modelRetries ?? 2,
+    midStream: options.midStreamFailure ?? "error",
+    modelRetryBaseMs: millis(options.modelRetryDelay, 500),
+    patience:
+      options.modelTimeout === undefined && options.modelIdleTimeout === undefined
+        ? undefined
+        : {
+            idleMs: millis(options.modelIdleTimeout, Number.POSITIVE_INFINITY),
+            totalMs: millis(options.modelTimeout, Number.POSITIVE_INFINITY)
+          },
+    cancelGraceMs: millis(options.cancelGrace, 5000),
+    predicateMs: 10_000,
+    approvalExpiryMs: expiry === Number.POSITIVE_INFINITY ? undefined : Math.ceil(expiry),
+    approvalWarnMs: millis(options.approvalWarnBefore, 0),
+    unattended: options.unattended ?? "wait",
+    maxResultCharacters: options.maxResultCharacters ?? 200_000,
+    maxFileBytes: options.maxFileBytes ?? 32 * 1024 * 1024,
+    fileUrl: options.fileUrl,
+    maxDepth: options.maxDepth ?? 8,
+    captureContent: options.captureContent ?? false
+  } satisfies Settings
+})
+
+const service = (built: RuntimeParts): RuntimeShape => {
+  const { host } = built
+  const queue = new ThreadQueue(host)
+
+  /** Starts a run. Answers what was started. */
+  const start = (run: RunStart.NewRun): Effect.Effect<RunStart.NewRun, RunStart.Rejected> =>
+    Effect.as(RunStart.start(built, run), run)
+
+  /** Starts a query as its options say about a thread that is busy. Waiting can be interrupted, starting cannot. */
+  const enter =
+    (onBusy: QueryOptions["onBusy"]) =>
+    (record: RunStart.NewRun): Effect.Effect<RunStart.NewRun, RunStart.Rejected> => {
+      if (onBusy === undefined || onBusy === "reject") return start(record)
+      return Effect.suspend(() => {
+        // Until then the id may be another run's.
+        let began = false
+        const now = Effect.map(
+          Effect.flatMap(Clock.currentTimeMillis, (startedAt) => start({ ...record, startedAt })),
+          (run) => {
+            began = true
+            return run
+          }
+        )
+        const turn = queue.pass(record.threadId, Effect.uninterruptible(now), busy, onBusy === "cancel-previous")
+        return Effect.onInterrupt(Effect.interruptible(turn), () => (began ? host.cancel(record.runId) : Effect.void))
+      })
+    }
+
+  /** The root view of a run that ends when its reader leaves, also between the run's start and the reader's first look. */
+  const stream = (record: Effect.Effect<RunStart.NewRun, RunStart.Rejected>, begin = start) =>
+    Stream.unwrap(
+      Effect.map(
+        Effect.acquireRelease(Effect.flatMap(record, begin), (run) => host.cancel(run.runId)),
+        ({ runId }) => rootView(host.watch(runId, { after: 0, bounded: true }))
+      )
+    )
+
+  const complete = (record: Effect.Effect<RunStart.NewRun, RunStart.Rejected>, begin = start) =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(Effect.flatMap(record, begin), (run) =>
+        Effect.onInterrupt(restore(new Handle(host, run).result), () => host.cancel(run.runId))
+      )
+    )
+
+  return {
+    query: (prompt, options) => stream(RunStart.query(built, prompt, options), enter(options?.onBusy)),
+    complete: (prompt, options) => complete(RunStart.query(built, prompt, options), enter(options?.onBusy)),
+    start: (prompt, options) =>
+      Effect.map(
+        Effect.flatMap(RunStart.query(built, prompt, options), enter(options?.onBusy)),
+        (run): RunHandle => new Handle(host, run)
+      ),
+    runSpecialist: (specialist, input, options) => stream(RunStart.specialist(built, specialist, input, options)),
+    completeSpecialist: (specialist, input, options) =>
+      Effect.flatMap(complete(RunStart.specialist(built, specialist, input, options)), (completion) =>
+        Completion.decode(completion, specialist)
+      ),
+    watch: (runId, options) =>
+      Stream.unwrap(
+        Effect.flatMap(host.status(runId), (status) =>
+          status === undefined
+            ? Effect.fail(new RunNotFound({ runId }))
+            : Effect.succeed(host.watch(runId, { after: options?.after ?? 0, bounded: false }))
+        )
+      ),
+    status: host.status,
+    respondToApproval: (id, decision, options) => Answers.respond(built, id, decision, options?.resourceId),
+    raiseBudget: (runId, limits, options) => Answers.raise(built, runId, limits, options),
+    files: {
+      get: (fileId, options) =>
+        Effect.map(host.files.get(fileId), (file) => (file !== undefined && isOf(file, options) ? file : undefined)),
+      list: (threadId, options) =>
+        Effect.map(host.files.list(threadId), (files) => files.filter((file) => isOf(file, options)))
+    },
+    grants: {
+      give: (options) => GivenGrant.give(built, options),
+      list: (options) => host.grants.list(options?.resourceId ?? defaultResource),
+      revoke: (id, options) =>
+        Effect.flatMap(
+          options?.resourceId === undefined ? Effect.succeed(true) : owns(host, options.resourceId, id),
+          (mine) => (mine ? host.grants.revoke(id) : Effect.succeed(false))
+        )
+    },
+    pendingApprovals: (filter) =>
+      Effect.map(host.pending(filter?.resourceId ?? defaultResource), (all) =>
+        all.filter(
+          ({ request, runId }) =>
+            (filter?.threadId === undefined || request.threadId === filter.threadId) &&
+            (filter?.runId === undefined || runId === filter.runId)
+        )
+      ),
+    submitToolResult: (runId, callId, answer) => Answers.submit(built, runId, callId, answer),
+    cancel: host.cancel,
+    threads: {
+      get: (threadId, options) => host.threads.read(threadId, options),
+      info: (threadId, options) =>
+        Effect.map(host.threads.info(threadId), (info) =>
+          info !== undefined && isOf(info, options) ? info : undefined
+        ),
+      list: (options) => host.threads.list(options?.resourceId ?? defaultResource),
+      import: (history, options) => Threads.importHistory(built, history, options),
+      fork: (threadId, options) => Threads.fork(built, threadId, options),
+      limit: (threadId, budget, options) => Threads.limit(built, threadId, budget, options),
+      delete: (threadId, options) => host.threads.remove(threadId, options?.resourceId)
+    }
+  }
+}
+
+const owns = (host: RunHost, resourceId: string, id: string) =>
+  Effect.map(host.grants.list(resourceId), (grants) => grants.some((grant) => grant.id === id))
+
+const busy = ({ reason }: RunStart.Rejected) => (reason._tag === "ThreadBusy" ? reason : undefined)
+
+/** The root view of a run, array by array: one pass and one stage for what every reader of a query reads. */
+const rootView = (envelopes: Stream.Stream<Envelope.Envelope>): Stream.Stream<Event> =>
+  Stream.transformPull(envelopes, (pull) => {
+    const next: Pull.Pull<Arr.NonEmptyReadonlyArray<Event>> = Effect.flatMap(pull, (all) => {
+      const seen: Array<Event> = []
+      for (const envelope of all) if (Envelope.isRootView(envelope)) seen.push(envelope.event)
+      return Arr.isArrayNonEmpty(seen) ? Effect.succeed(seen) : next
+    })
+    return Effect.succeed(next)
+  })
+
+/** A started run. It holds the run's log, which stays readable for it; what else it offers is made when it is asked for. */
+class Handle implements RunHandle {
+  readonly runId: string
+  readonly threadId: string
+  readonly envelopes: Stream.Stream<Envelope.Envelope>
+  private readonly host: RunHost
+
+  constructor(host: RunHost, { runId, threadId }: RunStart.NewRun) {
+    this.host = host
+    this.runId = runId
+    this.threadId = threadId
+    this.envelopes = host.watch(runId, { after: 0, bounded: false })
+  }
+
+  get events() {
+    return rootView(this.envelopes)
+  }
+
+  get result() {
+    return Completion.follow(this, this.envelopes)
+  }
+
+  get cancel() {
+    return this.host.cancel(this.runId)
+  }
+}
+
+const isOf = (
+  file: { readonly resourceId: string },
+  options: { readonly resourceId?: string | undefined } = {}
+): boolean => options.resourceId === undefined || file.resourceId === options.resourceId

@@ -13,11 +13,11 @@ import type { Emit, ModelRequest } from "../model/Model.ts"
 import * as TokenEstimator from "../model/TokenEstimator.ts"
 import type { Work } from "../engine/Engine.ts"
 import type { AgentState } from "../run/AgentState.ts"
-import * as AtOnce from "../kernel/AtOnce.ts"
 import * as Interruptible from "../kernel/Interruptible.ts"
 import { Answer } from "./Answer.ts"
 import { Patience } from "../kernel/Patience.ts"
 import type { Run } from "../run/Run.ts"
+import * as Task from "../kernel/Task.ts"
 
 /** How an attempt ended. */
 export type Ending =
@@ -60,10 +60,10 @@ export const attempt = (ask: Ask, request: ModelRequest): Effect.Effect<Attempte
       live = false
     }
   })
-  return AtOnce.flatMap(held, (ended) => {
+  return Task.flatMap(held, (ended) => {
     live = false
     answer.close()
-    return AtOnce.map(judge(ask, answer, ended, patience), (ending): Attempted => ({
+    return Task.map(judge(ask, answer, ended, patience), (ending): Attempted => ({
       answer,
       ending,
       row: Entry.attempt({

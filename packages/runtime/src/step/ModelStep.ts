@@ -7,7 +7,6 @@
 import type { Event } from "@reins/protocol"
 import type * as Effect from "effect/Effect"
 import type { Settled, Work } from "../engine/Engine.ts"
-import * as AtOnce from "../kernel/AtOnce.ts"
 import type { AgentState } from "../run/AgentState.ts"
 import * as Names from "../run/Names.ts"
 import type { Run } from "../run/Run.ts"
@@ -16,6 +15,7 @@ import * as Announcement from "./Announcement.ts"
 import { PaidRequest, type Sent } from "./PaidRequest.ts"
 import { StepValue } from "./StepValue.ts"
 import type { Ask } from "./Attempt.ts"
+import * as Task from "../kernel/Task.ts"
 
 export interface StepOptions {
   /** Counts from 1 within the agent. */
@@ -30,7 +30,7 @@ export const modelStep = (run: Run, agent: AgentState, options: StepOptions): Ef
     // The last step of a budget that wraps up is paid from what was kept back for it.
     if (!options.offersTools) work.tree.releaseReserve(agent.path)
     const paid = new PaidRequest(askOf(run, work, agent, options))
-    return AtOnce.map(paid.send(), (sent) => settled(paid, options, sent))
+    return Task.map(paid.send(), (sent) => settled(paid, options, sent))
   })
 
 const askOf = (run: Run, work: Work, agent: AgentState, { offersTools, step }: StepOptions): Ask => {

@@ -9,7 +9,6 @@ import * as Trimmed from "../kernel/Trimmed.ts"
 import { type Budget, Entry, type Event, type Message, type ModelFailure, Money, Usage } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as AtOnce from "../kernel/AtOnce.ts"
 import * as Interruptible from "../kernel/Interruptible.ts"
 import type { ModelPort } from "../model/Model.ts"
 import { charge, priceOf, settle } from "../run/Run.ts"
@@ -18,6 +17,7 @@ import type { Answer } from "./Answer.ts"
 import * as Attempt from "./Attempt.ts"
 import * as Fees from "./Fees.ts"
 import type { Ask } from "./Attempt.ts"
+import * as Task from "../kernel/Task.ts"
 
 /** How a request ended. `content` is what the last attempt had said where that is no whole answer. */
 export type Sent =
@@ -85,14 +85,14 @@ export class PaidRequest {
     agent.model = agent.member.model
     if (work.begin !== undefined) return goOn(this, { _tag: "Start" })
     const admitting = Admission.admit(this.ask)
-    if (!AtOnce.isDone(admitting)) {
+    if (!Task.isDone(admitting)) {
       return Effect.flatMap(admitting, (admission) => goOn(this, { _tag: "Admitted", admission }))
     }
     this.admission = admitting.value
     if (this.admission._tag !== "Admitted") return Exit.succeed(ended(this.admission, []))
     if (isShown && work.push(agent.path, [stepStart])) return goOn(this, { _tag: "Full" })
     if (work.cancel.requested) return goOn(this, { _tag: "Ready" })
-    return AtOnce.flatMap(Attempt.attempt(this.ask, this.ask.request(this.admission.maxOutputTokens, 1)), (attempted) =>
+    return Task.flatMap(Attempt.attempt(this.ask, this.ask.request(this.admission.maxOutputTokens, 1)), (attempted) =>
       attempted.ending._tag === "Completed"
         ? Exit.succeed(this.completed(attempted))
         : goOn(this, { _tag: "Attempted", attempted })

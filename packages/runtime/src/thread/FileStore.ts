@@ -1,8 +1,8 @@
 /**
- * Where the bytes of files are kept that tools hand over. A file belongs to its thread: it can be read by its tenant for as long as
- * the thread is kept. Not a file system: a file is written once and read whole.
+ * Stores the bytes of files that tools make. A file belongs to its thread: its tenant can read it for as long as the thread is kept.
+ * A file is written once and read whole. `MemoryFiles` keeps them in memory; database stores are in `@reins/store`.
  */
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 
 /** What is known of a file besides its bytes. `at`: when it was stored, in epoch milliseconds. */
 export interface FileInfo {
@@ -21,11 +21,54 @@ export interface StoredFile extends FileInfo {
   readonly content: Uint8Array
 }
 
-/** Keeps files; see the header of this file. */
+/** Stores files. */
 export interface FileStore {
   /** Keeps a file; one of its id is replaced, for a call that is made again stores its files again. */
   readonly put: (file: StoredFile) => Effect.Effect<void>
   readonly get: (fileId: string) => Effect.Effect<StoredFile | undefined>
   /** The files of a thread, oldest first. */
   readonly list: (threadId: string) => Effect.Effect<ReadonlyArray<FileInfo>>
+}
+
+/**
+ * The files of one memory host. They are lost when the process ends, removed with their thread, and the oldest are removed when all
+ * together take too much room.
+ */
+export class MemoryFiles implements FileStore {
+  private readonly files = new Map<string, StoredFile>()
+  private readonly most: number
+  private size = 0
+
+  /** `most`: how many bytes are kept in all; the newest file is kept however large it is. */
+  constructor(most = 256 * 1024 * 1024) {
+    this.most = most
+  }
+
+  readonly put = (file: StoredFile): Effect.Effect<void> =>
+    Effect.sync(() => {
+      this.drop(this.files.get(file.fileId))
+      this.files.set(file.fileId, file)
+      this.size += file.content.length
+      for (const oldest of this.files.values()) {
+        if (this.size <= this.most || oldest === file) return
+        this.drop(oldest)
+      }
+    })
+
+  readonly get = (fileId: string): Effect.Effect<StoredFile | undefined> => Effect.sync(() => this.files.get(fileId))
+
+  readonly list = (threadId: string): Effect.Effect<ReadonlyArray<FileInfo>> =>
+    Effect.sync(() =>
+      Array.from(this.files.values())
+        .filter((file) => file.threadId === threadId)
+        .map(({ content: _, ...info }) => info)
+    )
+
+  forgetThread(threadId: string): void {
+    for (const file of this.files.values()) if (file.threadId === threadId) this.drop(file)
+  }
+
+  private drop(file: StoredFile | undefined): void {
+    if (file !== undefined && this.files.delete(file.fileId)) this.size -= file.content.length
+  }
 }

@@ -1,10 +1,10 @@
 /**
- * Where conversations are kept. A thread is an append-only list of messages, pair-complete at every length that a run ever
- * ended at; one run's messages are appended together, once. Beside them it keeps what its runs have used, summaries of its long
- * beginnings, and limits that span all of its runs.
+ * Stores threads. A thread is an append-only list of messages in which every call has its result whenever a run has ended; the messages
+ * of one run are appended together, once. With them it keeps what its runs have used, summaries of its beginning, and limits that span
+ * all of its runs. `MemoryThreads` keeps them in memory; database stores are in `@reins/store`.
  */
-import { Budget, type Message } from "@reins/protocol"
-import type * as Effect from "effect/Effect"
+import { Budget, Message, QueryRejections } from "@reins/protocol"
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 
 const SummaryStruct = Schema.Struct({ strategy: Schema.String, covers: Schema.Natural, text: Schema.String })
@@ -82,3 +82,196 @@ export interface ThreadStore {
    */
   readonly remove: (threadId: string, resourceId?: string) => Effect.Effect<boolean>
 }
+
+interface Thread {
+  readonly threadId: string
+  readonly resourceId: string
+  readonly messages: Array<Message.Message>
+  /** Those whose messages are here; absent before the first. */
+  runs: Set<string> | undefined
+  runId: string | undefined
+  limits: Budget.Budget | undefined
+  kept: Kept | undefined
+}
+
+const made = (
+  threadId: string,
+  resourceId: string,
+  more: { readonly messages?: ReadonlyArray<Message.Message>; readonly runId?: string } = {}
+): Thread => ({
+  threadId,
+  resourceId,
+  messages: (more.messages ?? []).map(Message.frozen),
+  runs: undefined,
+  runId: more.runId,
+  limits: undefined,
+  kept: undefined
+})
+
+/**
+ * The threads of one memory host, with the leases that its runs take on them. They are lost when the process ends; when there are too
+ * many, those that have been without a run for longest are removed.
+ */
+export class MemoryThreads implements ThreadStore {
+  private readonly threads = new Map<string, Thread>()
+  /** Those without a run; the ones that have been so the longest come first. */
+  private readonly idle = new Set<Thread>()
+  private readonly kept: number
+  private readonly forgotten: (threadId: string) => void
+
+  /** `kept`: how many threads without a run are kept; `forgotten` is told of each that is gone. */
+  constructor(kept: number, forgotten: (threadId: string) => void = () => {}) {
+    this.kept = kept
+    this.forgotten = forgotten
+  }
+
+  /** Leases the thread to a run of its tenant, making it where there is none; otherwise answers why not. */
+  lease(
+    threadId: string,
+    resourceId: string,
+    runId: string
+  ): QueryRejections.ThreadBusy | QueryRejections.ThreadForbidden | undefined {
+    const thread = this.threads.get(threadId)
+    if (thread === undefined) {
+      this.threads.set(threadId, made(threadId, resourceId, { runId }))
+      return undefined
+    }
+    if (thread.resourceId !== resourceId) return new QueryRejections.ThreadForbidden({ threadId })
+    if (thread.runId !== undefined) return new QueryRejections.ThreadBusy({ threadId, runId: thread.runId })
+    thread.runId = runId
+    this.idle.delete(thread)
+    return undefined
+  }
+
+  /** Gives the thread back. One that never got a message is gone, unless it has limits. */
+  release(threadId: string, runId: string): void {
+    const thread = this.threads.get(threadId)
+    if (thread?.runId !== runId) return
+    thread.runId = undefined
+    if (isEmpty(thread)) this.drop(thread)
+    else this.rest(thread)
+  }
+
+  /** Takes a thread for one without a run, and lets go the ones that are too many. */
+  private rest(thread: Thread): void {
+    this.idle.add(thread)
+    for (const oldest of this.idle) {
+      if (this.idle.size <= this.kept) return
+      this.drop(oldest)
+    }
+  }
+
+  private drop(thread: Thread): void {
+    this.idle.delete(thread)
+    this.threads.delete(thread.threadId)
+    this.forgotten(thread.threadId)
+  }
+
+  /** The messages as they are now, not a copy. */
+  history(threadId: string): ReadonlyArray<Message.Message> {
+    return this.threads.get(threadId)?.messages ?? []
+  }
+
+  /** What a run starts from besides the messages. */
+  standing(threadId: string): { readonly thread?: { readonly limits?: Budget.Budget; readonly kept?: Kept } } {
+    const thread = this.threads.get(threadId)
+    if (thread?.limits === undefined && thread?.kept === undefined) return {}
+    const { kept, limits } = thread
+    return { thread: { ...(limits === undefined ? {} : { limits }), ...(kept === undefined ? {} : { kept }) } }
+  }
+
+  /** Takes what a run leaves with its thread; its messages once. */
+  leave(threadId: string, runId: string, messages: ReadonlyArray<Message.Message>, kept: Kept | undefined): void {
+    const thread = this.threads.get(threadId)
+    if (thread === undefined) return
+    if (kept !== undefined && thread.runId === runId) thread.kept = kept
+    if (thread.runs?.has(runId) === true) return
+    thread.runs ??= new Set()
+    thread.runs.add(runId)
+    for (const message of messages) thread.messages.push(Message.frozen(message))
+  }
+
+  readonly begin = (
+    threadId: string,
+    resourceId: string,
+    messages: ReadonlyArray<Message.Message>
+  ): Effect.Effect<boolean> =>
+    Effect.sync(() => {
+      const there = this.threads.get(threadId)
+      if (there !== undefined) {
+        const isOpen = there.resourceId === resourceId && there.runId === undefined && there.messages.length === 0
+        if (isOpen) there.messages.push(...messages.map(Message.frozen))
+        return isOpen
+      }
+      const thread = made(threadId, resourceId, { messages })
+      this.threads.set(threadId, thread)
+      this.rest(thread)
+      return true
+    })
+
+  readonly info = (threadId: string): Effect.Effect<ThreadInfo | undefined> =>
+    Effect.sync(() => {
+      const thread = this.threads.get(threadId)
+      return thread === undefined ? undefined : about(thread)
+    })
+
+  readonly read = (
+    threadId: string,
+    { resourceId, version }: ReadOptions = {}
+  ): Effect.Effect<ReadonlyArray<Message.Message>> =>
+    Effect.sync(() => {
+      const thread = this.threads.get(threadId)
+      return thread === undefined || isOfAnother(thread, resourceId) ? [] : thread.messages.slice(0, version)
+    })
+
+  readonly append = (
+    threadId: string,
+    runId: string,
+    messages: ReadonlyArray<Message.Message>,
+    kept?: Kept
+  ): Effect.Effect<void> => Effect.sync(() => this.leave(threadId, runId, messages, kept))
+
+  readonly limit = (threadId: string, resourceId: string, limits: Budget.Budget | undefined): Effect.Effect<boolean> =>
+    Effect.sync(() => {
+      const thread = this.threads.get(threadId) ?? made(threadId, resourceId)
+      if (thread.resourceId !== resourceId) return false
+      thread.limits = limits
+      if (thread.runId !== undefined) return true
+      if (isEmpty(thread)) this.drop(thread)
+      else {
+        this.threads.set(threadId, thread)
+        this.rest(thread)
+      }
+      return true
+    })
+
+  readonly list = (resourceId: string): Effect.Effect<ReadonlyArray<ThreadInfo>> =>
+    Effect.sync(() =>
+      Array.from(this.threads.values())
+        .filter((thread) => thread.resourceId === resourceId)
+        .map(about)
+    )
+
+  readonly remove = (threadId: string, resourceId?: string): Effect.Effect<boolean> =>
+    Effect.sync(() => {
+      const thread = this.threads.get(threadId)
+      if (thread === undefined || thread.runId !== undefined || isOfAnother(thread, resourceId)) return false
+      this.drop(thread)
+      return true
+    })
+}
+
+/** Whether the thread belongs to another tenant than the one that is named, where one is. */
+const isOfAnother = (thread: Thread, resourceId: string | undefined): boolean =>
+  resourceId !== undefined && thread.resourceId !== resourceId
+
+const isEmpty = ({ limits, messages }: Thread): boolean => messages.length === 0 && limits === undefined
+
+const about = ({ kept, limits, messages, resourceId, runId, threadId }: Thread): ThreadInfo => ({
+  threadId,
+  resourceId,
+  version: messages.length,
+  runId,
+  ...(limits === undefined ? {} : { limits }),
+  ...(kept === undefined ? {} : { spent: kept.spent })
+})

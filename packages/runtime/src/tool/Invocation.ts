@@ -17,7 +17,6 @@ import * as AiError from "effect/ai/AiError"
 import * as Base64 from "effect/encoding/Base64"
 import type * as Prompt from "effect/ai/Prompt"
 import * as Tool from "effect/ai/Tool"
-import * as AtOnce from "../kernel/AtOnce.ts"
 import * as Erased from "../kernel/Erased.ts"
 import * as SchemaCheck from "../kernel/SchemaCheck.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
@@ -81,7 +80,7 @@ export const decoder = (tool: Tool.Any, services: Context.Context<never>): Decod
   return Arguments.decoder((args) => {
     const parsed = parse(args)
     // Most schemas are done at once.
-    return AtOnce.isDone(parsed)
+    return Task.isDone(parsed)
       ? Effect.succeed(parsed.value)
       : SchemaCheck.inWords(Effect.provideContext(parsed, services), `the arguments of ${tool.name}`)
   })
@@ -116,7 +115,7 @@ export const direct = (tool: Tool.Any, handler: Tool.Handler<string>, decode: De
   const plain = plainOf(handler.handler)
   const answer = (value: unknown): Effect.Effect<ToolOutcome.ToolOutcome> => {
     const encoded = encodeSuccess(value)
-    return AtOnce.isDone(encoded)
+    return Task.isDone(encoded)
       ? shown(encoded.value, value, toContent(tool, value))
       : Effect.matchEffect(encoded, {
           onFailure: (error) =>
@@ -133,7 +132,7 @@ export const direct = (tool: Tool.Any, handler: Tool.Handler<string>, decode: De
     const handle = (args: unknown): Erased.Needing<ToolOutcome.ToolOutcome> => {
       if (plain !== undefined) {
         const handled = plain(args, live.attempt)
-        if (AtOnce.isDone(handled)) return answer(handled.value)
+        if (Task.isDone(handled)) return answer(handled.value)
         if (Task.is(handled)) {
           return Task.andThen(handled, (exit) =>
             Exit.isSuccess(exit)
@@ -144,18 +143,18 @@ export const direct = (tool: Tool.Any, handler: Tool.Handler<string>, decode: De
         return Effect.matchEffect(handled, { onFailure: refuse, onSuccess: answer })
       }
       const handled: Erased.Needing<unknown, unknown> = handler.handler(args, live.attempt)
-      return AtOnce.isDone(handled)
+      return Task.isDone(handled)
         ? answer(handled.value)
         : Effect.matchEffect(handled, { onFailure: refuse, onSuccess: answer })
     }
     const decoded = decode(PlainJson.thaw(given))
-    const handled = AtOnce.isDone(decoded)
+    const handled = Task.isDone(decoded)
       ? handle(decoded.value)
       : Effect.matchEffect(decoded, {
           onFailure: (issue) => Effect.succeed(ToolOutcome.fault("InvalidArguments", issue)),
           onSuccess: handle
         })
-    if (AtOnce.isDone(handled)) return handled
+    if (Task.isDone(handled)) return handled
     // A plain function asks for no service.
     return plain === undefined ? withRun(live.attempt.service)(handled) : Erased.as(handled)
   }

@@ -5,7 +5,7 @@
  */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Monotonic from "../../kernel/Monotonic.ts"
+import { monotonicMillis } from "../../kernel/RunClock.ts"
 
 /** A run that may hibernate. */
 export interface Candidate {
@@ -65,13 +65,13 @@ export class Hibernation {
   /** What time it is by now for a hibernating run, in epoch milliseconds; 0 for any other. */
   timeOf(runId: string): number {
     const one = this.asleep.get(runId)
-    return one === undefined ? 0 : Math.round(one.offset + Monotonic.millis(this.clock))
+    return one === undefined ? 0 : Math.round(one.offset + monotonicMillis(this.clock))
   }
 
   /** Lets go of what has only waited for so long. */
   letGo(owner: Owner, idleMs: number): void {
     if (this.afterMs === Number.POSITIVE_INFINITY) return
-    const now = Monotonic.millis(this.clock)
+    const now = monotonicMillis(this.clock)
     for (const run of owner.candidates()) {
       const offset = run.now() - now
       if (run.idleMs === undefined || run.idleMs < idleMs || !owner.release(run.runId)) continue
@@ -86,7 +86,7 @@ export class Hibernation {
   private round(owner: Owner): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.letGo(owner, this.afterMs)
-      const now = Monotonic.millis(this.clock)
+      const now = monotonicMillis(this.clock)
       const ripe: Array<string> = []
       let next = Number.POSITIVE_INFINITY
       for (const [runId, { due, offset }] of this.asleep) {

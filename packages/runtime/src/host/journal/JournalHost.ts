@@ -9,7 +9,6 @@ import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Answered, Drive, RunHost, RunHostFactory, RunRecord } from "../../engine/RunHost.ts"
-import { MemoryFiles } from "../../thread/MemoryFiles.ts"
 import * as AnswerDelivery from "./AnswerDelivery.ts"
 import { Hibernation } from "./Hibernation.ts"
 import * as Names from "../../run/Names.ts"
@@ -18,6 +17,7 @@ import { isPlacement, type Placement } from "./Placement.ts"
 import { RunOwnership } from "./RunOwnership.ts"
 import { RunWatch } from "./RunWatch.ts"
 import { MemoryGrants } from "../../approval/GrantStore.ts"
+import { MemoryFiles } from "../../thread/FileStore.ts"
 
 /** How a durable host works; times in milliseconds. */
 export interface JournalHostOptions {

@@ -14,8 +14,16 @@ import * as Latch from "effect/Latch"
 import * as Schema from "effect/Schema"
 import * as Names from "../../run/Names.ts"
 import { BudgetTree, BudgetProbe } from "../../budget/BudgetTree.ts"
-import type { Engine, OpenStep, Readings, Settled, Work } from "../../engine/Engine.ts"
-import { reminding, type WaitEnd, type WaitRow } from "../../engine/Wait.ts"
+import {
+  type Engine,
+  type OpenStep,
+  type Readings,
+  type Settled,
+  type Work,
+  reminding,
+  type WaitEnd,
+  type WaitRow
+} from "../../engine/Engine.ts"
 import type { RunRecord } from "../../engine/RunHost.ts"
 import * as ThreadUpdate from "../../loop/ThreadUpdate.ts"
 import { Signal } from "../../kernel/Signal.ts"

@@ -5,11 +5,11 @@
 import { AgentPath, type Approval, Envelope, type Json, QueryRejections } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { MemoryFiles } from "../../thread/MemoryFiles.ts"
-import { MemoryThreads } from "../../thread/MemoryThreads.ts"
 import type { PendingApproval, RunRecord, RunStatus } from "../../engine/RunHost.ts"
 import { type Batch, Fenced, type JournalStore, type Mark, type Opened, type StoredAnswer } from "./JournalStore.ts"
 import { MemoryGrants } from "../../approval/GrantStore.ts"
+import { MemoryFiles } from "../../thread/FileStore.ts"
+import { MemoryThreads } from "../../thread/ThreadStore.ts"
 
 interface Row {
   readonly record: RunRecord

@@ -12,8 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { EventLog } from "../../engine/EventLog.ts"
-import { follow } from "../../engine/Follow.ts"
+import { type EventLog, follow } from "../../engine/EventLog.ts"
 import type { JournalStore } from "./JournalStore.ts"
 
 const pageSize = 1000

@@ -5,7 +5,7 @@ export type { Batch, JournalStore, Mark, Opened, StoredAnswer } from "./JournalS
 export type { Placement, ShardListener } from "./Placement.ts"
 export * as MemoryJournal from "./MemoryJournal.ts"
 export type { Engine, Readings, RunInfo, Settled, Work } from "../../engine/Engine.ts"
-export type { WaitEnd, WaitRow } from "../../engine/Wait.ts"
+export type { WaitEnd, WaitRow } from "../../engine/Engine.ts"
 export type { Answered, Drive, PendingApproval, RunHostFactory, RunStatus } from "../../engine/RunHost.ts"
 export { RunRecord } from "../../engine/RunHost.ts"
 export * as Names from "../../run/Names.ts"

@@ -15,9 +15,6 @@ import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import { BudgetTree, BudgetProbe } from "../../budget/BudgetTree.ts"
 import { Alarms } from "../../kernel/Alarm.ts"
-import { follow } from "../../engine/Follow.ts"
-import { MemoryFiles } from "../../thread/MemoryFiles.ts"
-import { MemoryThreads } from "../../thread/MemoryThreads.ts"
 import type {
   Answered,
   Drive,
@@ -31,6 +28,9 @@ import * as RunFailure from "../../loop/RunFailure.ts"
 import * as ThreadUpdate from "../../loop/ThreadUpdate.ts"
 import { MemoryRun, type MemoryRunOwner } from "./MemoryRun.ts"
 import { MemoryGrants } from "../../approval/GrantStore.ts"
+import { follow } from "../../engine/EventLog.ts"
+import { MemoryFiles } from "../../thread/FileStore.ts"
+import { MemoryThreads } from "../../thread/ThreadStore.ts"
 
 export interface MemoryHostOptions {
   /** How many ended runs stay readable, at least the latest one. Default 256. */

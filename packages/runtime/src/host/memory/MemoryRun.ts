@@ -11,17 +11,26 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Schema from "effect/Schema"
-import * as AtOnce from "../../kernel/AtOnce.ts"
 import * as Erased from "../../kernel/Erased.ts"
 import type { BudgetTree } from "../../budget/BudgetTree.ts"
 import { EventLog } from "../../engine/EventLog.ts"
-import type { Engine, OpenStep, Readings, RunInfo, Settled, Work } from "../../engine/Engine.ts"
-import { reminding, type WaitEnd, type WaitRow } from "../../engine/Wait.ts"
+import {
+  type Engine,
+  type OpenStep,
+  type Readings,
+  type RunInfo,
+  type Settled,
+  type Work,
+  reminding,
+  type WaitEnd,
+  type WaitRow
+} from "../../engine/Engine.ts"
 import type { Answered } from "../../engine/RunHost.ts"
 import type { Alarm, AlarmListener, Deadline } from "../../kernel/Alarm.ts"
 import { Signal, type SignalListener } from "../../kernel/Signal.ts"
 import * as Trimmed from "../../kernel/Trimmed.ts"
 import { RunClock } from "../../kernel/RunClock.ts"
+import * as Task from "../../kernel/Task.ts"
 
 /** What the owner of runs is told. */
 export interface MemoryRunOwner {
@@ -152,7 +161,7 @@ export class MemoryRun implements Engine, Work {
 
   direct<A>(effect: (work: Work) => Effect.Effect<Settled<A>>): Effect.Effect<A> {
     this.clock.beginWork()
-    return AtOnce.map(effect(this), (settled) => this.settle(settled))
+    return Task.map(effect(this), (settled) => this.settle(settled))
   }
 
   wait<A>(
