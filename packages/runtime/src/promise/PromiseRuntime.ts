@@ -15,6 +15,7 @@ import { Ids } from "../kernel/Ids.ts"
 import { Model } from "../model/Model.ts"
 import type { Completion } from "../runtime/Completion.ts"
 import { Runtime } from "../runtime/Runtime.ts"
+import type * as Agent from "../agent/Agent.ts"
 import type * as Specialist from "../agent/Specialist.ts"
 import type * as Shape from "../runtime/RuntimeShape.ts"
 import { type AnyModel, type AsyncAgent, build, toModel } from "./AsyncAgent.ts"
@@ -100,6 +101,12 @@ export interface PromiseRuntime<AgentName extends string = string> {
       options?: { readonly resourceId?: string | undefined }
     ) => Promise<void>
   }
+  /** Waits until it is built: rejects with the error of a layer that cannot be, such as a database that does not open. */
+  readonly ready: () => Promise<void>
+  /** This runtime for programs in Effect, and for `@reins/server`: built once, so whoever provides it shares its runs. */
+  readonly layer: Layer.Layer<Runtime, unknown>
+  /** Its agents, as Effect programs have them. */
+  readonly agents: ReadonlyArray<Agent.Any>
   readonly [Symbol.asyncDispose]: () => Promise<void>
 }
 
@@ -116,8 +123,8 @@ export interface Options<Tools extends Record<string, Parameters>, AgentName ext
   readonly tools?: { readonly [Name in keyof Tools]: AsyncTool<Tools[Name]> } | undefined
   /** Limits of every agent without a budget of its own. */
   readonly budget?: Budget.Options | undefined
-  /** Prices, a deployment, ids: layers of other packages, in place of the defaults. */
-  readonly services?: Layer.Layer<never> | undefined
+  /** Prices, a deployment, ids: layers of other packages, in place of the defaults. One that fails makes `ready` reject. */
+  readonly services?: Layer.Layer<never, unknown> | undefined
 }
 
 /** Makes a runtime. Throws where its agents cannot work, with the cure. */
@@ -246,6 +253,9 @@ export const createRuntime = <
         ),
       delete: method((runtime) => runtime.threads.delete)
     },
+    ready: () => managed.runPromise(Effect.void),
+    layer: Layer.effectContext(managed.contextEffect),
+    agents: built.agents,
     [Symbol.asyncDispose]: () => managed.dispose()
   }
 }

@@ -1,0 +1,95 @@
+/** A runtime made by `createRuntime`, served by Node's own HTTP server. */
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import * as HttpRouter from "effect/http/HttpRouter"
+import * as HttpServer from "effect/http/HttpServer"
+import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from "node:http"
+import { type Options, type Served, serverOptions, services } from "../promise/PlainServer.ts"
+import * as Server from "../Server.ts"
+
+/** Where to listen. */
+export interface ListenOptions {
+  /** Absent or 0: a free port. */
+  readonly port?: number | undefined
+  /** Absent: `127.0.0.1`. `0.0.0.0` or `::` listens on every interface, which `access: "open"` refuses. */
+  readonly host?: string | undefined
+}
+
+/** A server that listens. `close` ends streams between two frames, stops listening, and leaves the runtime open. */
+export interface Listening {
+  /** Its address, such as `http://127.0.0.1:4111`. */
+  readonly url: string
+  readonly close: () => Promise<void>
+  readonly [Symbol.asyncDispose]: () => Promise<void>
+}
+
+export interface NodeServer {
+  /**
+   * Builds the runtime and listens. Rejects with what the runtime cannot be built for, with `ServeError` where the port
+   * cannot be listened on, and with a `TypeError` where everybody on a network would have access.
+   */
+  readonly listen: (options?: ListenOptions) => Promise<Listening>
+}
+
+/** A handler for `node:http`, and for Express: mount it before anything that reads the body. */
+export interface NodeHandler {
+  (request: IncomingMessage, response: ServerResponse): void
+  /** Ends streams and leaves the runtime open. */
+  readonly dispose: () => Promise<void>
+}
+
+const loopback = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/
+
+/** Serves the runtime on a port. */
+export const createServer = (runtime: Served, options: Options): NodeServer => ({
+  listen: ({ host = "127.0.0.1", port = 0 } = {}) => {
+    if (options.access === "open" && !loopback.test(host)) {
+      return Promise.reject(
+        new TypeError(
+          `access is "open" and host is ${JSON.stringify(host)}: anybody could use it. Set access to keys, or host to 127.0.0.1`
+        )
+      )
+    }
+    const scope = Scope.makeUnsafe()
+    const close = () => Effect.runPromise(Scope.close(scope, Exit.void))
+    const served = Server.serve(serverOptions(runtime, options)).pipe(
+      Layer.provide(services(runtime, options)),
+      Layer.provideMerge(NodeHttpServer.layer(() => createHttpServer(), { host, port }))
+    )
+    return Effect.runPromise(Layer.buildWithScope(served, scope)).then(
+      (context) => ({
+        url: HttpServer.formatAddress(Context.get(context, HttpServer.HttpServer).address),
+        close,
+        [Symbol.asyncDispose]: close
+      }),
+      (error: unknown) => close().then(() => Promise.reject(error))
+    )
+  }
+})
+
+/** The server as a handler of Node's requests. `options.prefix` is the path under which the app mounts it. */
+export const toNodeHandler = (runtime: Served, options: Options): NodeHandler => {
+  const scope = Scope.makeUnsafe()
+  const routes = Server.layer(serverOptions(runtime, options)).pipe(Layer.provide(services(runtime, options)))
+  const handler = Effect.runPromise(
+    HttpRouter.toHttpEffect(routes).pipe(
+      Effect.flatMap((app) => NodeHttpServer.makeHandler(app, { scope })),
+      Effect.provide(NodeHttpServer.layerHttpServices),
+      Scope.provide(scope)
+    )
+  )
+  const failed = (response: ServerResponse) => () => {
+    response.statusCode = 500
+    response.end()
+  }
+  return Object.assign(
+    (request: IncomingMessage, response: ServerResponse) => {
+      handler.then((handle) => handle(request, response), failed(response))
+    },
+    { dispose: () => Effect.runPromise(Scope.close(scope, Exit.void)) }
+  )
+}

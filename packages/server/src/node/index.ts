@@ -1,0 +1,3 @@
+/** Serves a runtime made by `createRuntime` on Node: on a port, or within a server that exists. */
+export { createServer, toNodeHandler } from "./NodeServer.ts"
+export type { Listening, ListenOptions, NodeHandler, NodeServer } from "./NodeServer.ts"

@@ -1,0 +1,121 @@
+import { assert, describe, it } from "@effect/vitest"
+import { createRuntime } from "@reins/runtime/promise"
+import { ScriptedModel } from "@reins/runtime/testing"
+import { createServer, toNodeHandler } from "@reins/server/node"
+import { toWebHandler } from "@reins/server/promise"
+import { Sqlite } from "@reins/store/sqlite"
+import * as OpenaiChat from "@reins/wire/openai-chat"
+import { once } from "node:events"
+import * as Http from "node:http"
+
+const desk = (services?: Parameters<typeof createRuntime>[0]["services"]) =>
+  createRuntime({
+    model: ScriptedModel.make({
+      respond: (request) => ScriptedModel.text(`You said: ${ScriptedModel.lastPrompt(request)}`)
+    }),
+    agents: [{ name: "desk" }],
+    services
+  })
+
+const question = {
+  method: "POST",
+  headers: { "content-type": "application/json", authorization: "Bearer secret" },
+  body: JSON.stringify({ model: "desk", messages: [{ role: "user", content: "hello" }] })
+}
+
+const answerOf = async (response: Response) => {
+  const body: { readonly choices: ReadonlyArray<{ readonly message: { readonly content: string } }> } =
+    await response.json()
+  return body.choices[0]?.message.content
+}
+
+const withKeys = { access: { secret: "acme" }, dialects: [OpenaiChat.dialect] }
+const path = "/openai-chat/chat/completions"
+
+describe("a runtime without Effect, served", () => {
+  it("answers as a web handler, and stays open when the handler is disposed", async () => {
+    await using runtime = desk()
+    const { dispose, handler } = toWebHandler(runtime, { ...withKeys, prefix: "/ai" })
+    const response = await handler(new Request(`http://app.example/ai${path}`, question))
+    assert.strictEqual(await answerOf(response), "You said: hello")
+    await dispose()
+    assert.strictEqual((await runtime.complete("still there?")).output, "You said: still there?")
+  })
+
+  it("shares its runs with the program that made it", async () => {
+    await using runtime = desk()
+    const { dispose, handler } = toWebHandler(runtime, { ...withKeys, threadIds: "shared" })
+    const { runId } = await runtime.complete("hello", { threadId: "t", resourceId: "acme" })
+    const found = await handler(
+      new Request(`http://app.example/native/runs/${runId}`, { headers: { authorization: "Bearer secret" } })
+    )
+    assert.strictEqual(found.status, 200)
+    await dispose()
+  })
+
+  it("listens on Node, on loopback and a free port, until it is closed", async () => {
+    await using runtime = desk()
+    const listening = await createServer(runtime, { access: "open", dialects: [OpenaiChat.dialect] }).listen()
+    assert.match(listening.url, /^http:\/\/127\.0\.0\.1:[1-9]\d*$/)
+    assert.strictEqual(await answerOf(await fetch(`${listening.url}${path}`, question)), "You said: hello")
+    await listening.close()
+    assert.isTrue(
+      await fetch(listening.url).then(
+        () => false,
+        () => true
+      )
+    )
+  })
+
+  it("does not listen on a network with open access", async () => {
+    await using runtime = desk()
+    const refused = await createServer(runtime, { access: "open" })
+      .listen({ host: "0.0.0.0" })
+      .then(() => "", String)
+    assert.include(refused, 'access is "open" and host is "0.0.0.0"')
+  })
+
+  it("rejects at listen and at ready when its store does not open", async () => {
+    await using runtime = desk(Sqlite.layer({ filename: "/no/such/folder/runs.db" }))
+    const listened = await createServer(runtime, { access: "open" })
+      .listen()
+      .then(() => "", String)
+    assert.include(listened, "/no/such/folder/runs.db")
+    assert.include(await runtime.ready().then(() => "", String), "/no/such/folder/runs.db")
+  })
+
+  it("is mounted in an existing server of Node", async () => {
+    await using runtime = desk()
+    const handle = toNodeHandler(runtime, { ...withKeys, prefix: "/ai" })
+    const server = Http.createServer((request, response) =>
+      request.url?.startsWith("/ai/") ? handle(request, response) : void response.end("mine")
+    )
+    server.listen(0, "127.0.0.1")
+    await once(server, "listening")
+    const address = server.address()
+    const url = `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`
+    assert.strictEqual(await (await fetch(url)).text(), "mine")
+    assert.strictEqual(await answerOf(await fetch(`${url}/ai${path}`, question)), "You said: hello")
+    await handle.dispose()
+    server.close()
+    server.closeAllConnections()
+  })
+
+  it("asks a function who may send requests", async () => {
+    await using runtime = desk()
+    const { dispose, handler } = toWebHandler(runtime, {
+      dialects: [OpenaiChat.dialect],
+      access: async ({ headers, key }) => (key === "secret" ? { tenant: headers["x-tenant"] ?? "acme" } : undefined)
+    })
+    const ask = (key: string) =>
+      handler(
+        new Request(`http://app.example${path}`, {
+          ...question,
+          headers: { ...question.headers, authorization: `Bearer ${key}` }
+        })
+      )
+    assert.strictEqual((await ask("secret")).status, 200)
+    assert.strictEqual((await ask("wrong")).status, 401)
+    await dispose()
+  })
+})
