@@ -270,6 +270,7 @@ const endings: { readonly [reason in Events.FinishReason]: string } = {
   "content-filter": "Finished: a content filter stopped the model.",
   budget: "Finished: the budget is exhausted.",
   cancelled: "Finished: cancelled.",
+  "repeated-calls": "Finished: the model made the same call again and again.",
   other: "Finished, for a reason the model did not tell."
 }
 

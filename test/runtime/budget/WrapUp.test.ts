@@ -20,7 +20,11 @@ const tireless = () =>
 
 const wrapping = (options: Budget.Options, model = tireless(), handler: OneTool.Handler = () => Effect.void) =>
   Effect.map(
-    OneTool.start({ model, handler, agent: { budget: Budget.make({ ...options, onExhausted: "wrap-up" }) } }),
+    OneTool.start({
+      model,
+      handler,
+      agent: { budget: Budget.make({ ...options, onExhausted: "wrap-up" }), repeatedCallLimit: false }
+    }),
     ({ handle, probe, runtime }) => ({ handle, model, probe, runtime })
   )
 
@@ -147,7 +151,11 @@ describe("a limit in dollars that wraps up", () => {
         model,
         services: layer,
         handler: () => Effect.void,
-        agent: { maxOutputTokens: 10, budget: Budget.make({ maxCostUsd: 20 * perStep, onExhausted: "wrap-up" }) }
+        agent: {
+          maxOutputTokens: 10,
+          budget: Budget.make({ maxCostUsd: 20 * perStep, onExhausted: "wrap-up" }),
+          repeatedCallLimit: false
+        }
       })
       yield* probe.end
       assert.strictEqual((yield* handle.result).output, "so far")

@@ -49,7 +49,7 @@ export class OutputInvalid extends Schema.TaggedError<OutputInvalid>()("OutputIn
   }
 }
 
-/** The model stopped before its answer was complete (`length`, `content-filter`, `other`). */
+/** The model stopped before its answer was complete (`length`, `content-filter`, `repeated-calls`, `other`). */
 export class AnswerIncomplete extends Schema.TaggedError<AnswerIncomplete>()("AnswerIncomplete", {
   finishReason: Schema.String
 }) {

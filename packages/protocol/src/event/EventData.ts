@@ -178,9 +178,20 @@ export interface Custom extends Schema.Schema.Type<typeof Custom> {
   readonly foreign?: true
 }
 
-const FinishReason = Schema.Literals(["stop", "length", "content-filter", "budget", "cancelled", "other"])
-/** Why a run ended. `budget`: a limit stopped it; `other`: the model stopped for a reason that is not listed here. */
-export type FinishReason = "stop" | "length" | "content-filter" | "budget" | "cancelled" | "other"
+const FinishReason = Schema.Literals([
+  "stop",
+  "length",
+  "content-filter",
+  "budget",
+  "cancelled",
+  "repeated-calls",
+  "other"
+])
+/**
+ * Why a run ended. `budget`: a limit stopped it; `repeated-calls`: the model made the same call again and again, also after it was
+ * told so; `other`: the model stopped for a reason that is not listed here.
+ */
+export type FinishReason = "stop" | "length" | "content-filter" | "budget" | "cancelled" | "repeated-calls" | "other"
 const Finish = Schema.Struct({
   type: Schema.Literal("finish"),
   finishReason: FinishReason,

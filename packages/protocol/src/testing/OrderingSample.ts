@@ -141,7 +141,10 @@ export const file = (random: Random, fileId: string): Events.FileRegistered => (
 })
 
 export const finish = (random: Random): Events.Finish =>
-  Event.finish(pick(random, "stop", "length", "content-filter", "budget", "cancelled", "other"), usage(random))
+  Event.finish(
+    pick(random, "stop", "length", "content-filter", "budget", "cancelled", "repeated-calls", "other"),
+    usage(random)
+  )
 
 const money = { costNanoUsd: 0, costUsd: 0, unpriced: 0, estimated: false }
 

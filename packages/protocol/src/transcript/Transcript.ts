@@ -21,7 +21,7 @@ import type { UsageTotals } from "../money/Usage.ts"
 
 export type { Adopted } from "./TranscriptAdoption.ts"
 export { Repair } from "./TranscriptAdoption.ts"
-export { droppedCalls } from "./TranscriptAgent.ts"
+export { droppedCalls, repeatedCalls } from "./TranscriptAgent.ts"
 export type { File, PendingCall } from "./TranscriptAgent.ts"
 
 /**

@@ -125,7 +125,11 @@ export const step = (agent: Agent, event: Event): Agent => {
     case "approval-decision":
       return { ...agent, approvals: { head: event, tail: agent.approvals } }
     case "custom":
-      return event.event_type === callsDropped ? drop(agent, event.data) : agent
+      if (event.event_type === callsDropped)
+        return tell(agent, isDropped(event.data) && droppedCalls(event.data.reason, event.data.tools))
+      if (event.event_type === callsRepeated)
+        return tell(agent, isRepeated(event.data) && repeatedCalls(event.data.times, event.data.tools))
+      return agent
     case "data-file-registered":
       return { ...agent, files: { head: event.data, tail: agent.files } }
     default:
@@ -140,20 +144,35 @@ const callsDropped = "calls_dropped"
 export const droppedCalls = (reason: string, tools: ReadonlyArray<string>): Message =>
   fromPrompt(`Your answer ended early (${reason}), so these tool calls did not run: ${tools.join(", ")}.`)
 
-const drop = (agent: Agent, data: Json): Agent => {
+/** The custom event that says that an agent has made the same calls as often in a row as it may. */
+const callsRepeated = "calls_repeated"
+
+/** What the model is told when it has made the same calls of `tools`, with the same arguments, `times` times in a row. */
+export const repeatedCalls = (times: number, tools: ReadonlyArray<string>): Message =>
+  fromPrompt(
+    `You have called ${tools.join(", ")} with the same arguments ${times} times in a row. ` +
+      "Do something else, or give your answer: if you make the same call once more, it does not run and this ends."
+  )
+
+/** Closes the step, and adds what the model was told after it; `false` where an event of that name is a product's own. */
+const tell = (agent: Agent, message: Message | false): Agent => {
+  if (message === false) return agent
   const closed = close(agent)
-  if (!isDropped(data)) return closed
-  return { ...closed, closed: { head: droppedCalls(data.reason, data.tools), tail: closed.closed } }
+  return { ...closed, closed: { head: message, tail: closed.closed } }
 }
 
-const isDropped = (data: Json): data is { readonly reason: string; readonly tools: ReadonlyArray<string> } =>
+const namesTools = (data: Json): data is { readonly tools: ReadonlyArray<string> } =>
   typeof data === "object" &&
   data !== null &&
-  "reason" in data &&
   "tools" in data &&
-  typeof data.reason === "string" &&
   Array.isArray(data.tools) &&
   data.tools.every((tool) => typeof tool === "string")
+
+const isDropped = (data: Json): data is { readonly reason: string; readonly tools: ReadonlyArray<string> } =>
+  namesTools(data) && "reason" in data && typeof data.reason === "string"
+
+const isRepeated = (data: Json): data is { readonly times: number; readonly tools: ReadonlyArray<string> } =>
+  namesTools(data) && "times" in data && typeof data.times === "number"
 
 const resultOf = (event: Events.ToolResult | Events.AgentResult): ResultPart =>
   resultPart(

@@ -50,9 +50,13 @@ export interface Definition {
   readonly unattended: "wait" | "deny" | "approve" | undefined
   readonly maxOutputTokens: number | undefined
   readonly maxParallelCalls: number | undefined
+  readonly repeatedCallLimit: CallLimit | undefined
   readonly providerOptions: { readonly [provider: string]: Json } | undefined
   readonly compaction: Compaction.Strategy | undefined
 }
+
+/** How often in a row the same call may be made: a whole number of at least 1; `false` or `Infinity` for no limit. */
+export type CallLimit = number | false
 
 /** The services that an agent needs. */
 export type Services<A> = A extends Agent<infer R, infer _E> ? R : never
@@ -110,6 +114,11 @@ export interface Options<
   readonly maxOutputTokens?: number | undefined
   /** How many calls of one step run at the same time; those that wait for a person or a client do not count. Absent: 16. */
   readonly maxParallelCalls?: number | undefined
+  /**
+   * How often in a row its model may make the same call. Absent: as its coordinator, and the root agent as the runtime says
+   * (`RuntimeOptions.repeatedCallLimit`, which says what counts).
+   */
+  readonly repeatedCallLimit?: CallLimit | undefined
   /**
    * What becomes of a conversation that grows too long, before a step. The thread keeps all of it. Absent: it is sent whole, and the
    * provider may refuse it.
@@ -184,6 +193,7 @@ export const define = (
   unattended: options.unattended,
   maxOutputTokens: options.maxOutputTokens,
   maxParallelCalls: options.maxParallelCalls,
+  repeatedCallLimit: options.repeatedCallLimit,
   providerOptions: options.providerOptions,
   compaction: options.compaction
 })

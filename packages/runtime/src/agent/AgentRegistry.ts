@@ -18,6 +18,7 @@ import * as Erased from "../kernel/Erased.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import type * as Agent from "./Agent.ts"
 import * as Policy from "../approval/Policy.ts"
+import * as CallRow from "./CallRow.ts"
 import type { ModelPort, ToolDefinition } from "../model/Model.ts"
 import type { Decode } from "../tool/Arguments.ts"
 import * as ObjectRoot from "../tool/ObjectRoot.ts"
@@ -49,6 +50,8 @@ export interface Callable {
   readonly idempotent: boolean
   /** Changes nothing. */
   readonly readonly: boolean
+  /** Its calls do not count for `repeatedCallLimit`. */
+  readonly mayRepeat: boolean
 }
 
 /** An agent, ready to run. */
@@ -154,6 +157,9 @@ const member = (
     if (above.includes(name)) return yield* refuse(`agent ${JSON.stringify(name)} is its own specialist`)
     const invalid = definition.budget === undefined ? undefined : Budget.validate(definition.budget)
     if (invalid !== undefined) return yield* refuse(`agent ${JSON.stringify(name)}: ${invalid.message}`)
+
+    const problem = CallRow.problemOf(definition.repeatedCallLimit)
+    if (problem !== undefined) return yield* refuse(`agent ${JSON.stringify(name)}: ${problem}`)
 
     const tools = new Map<string, Callable>()
     if (definition.toolkit !== undefined) yield* serverTools(capture, definition, definition.toolkit, tools)
@@ -289,7 +295,8 @@ const callable = Effect.fnUntraced(function* (
     retries: Context.get(tool.annotations, ToolSettings.Retries),
     concurrency: Context.get(tool.annotations, ToolSettings.Concurrency),
     idempotent: Context.get(tool.annotations, Tool.Idempotent) || Context.get(tool.annotations, Tool.Readonly),
-    readonly: Context.get(tool.annotations, Tool.Readonly)
+    readonly: Context.get(tool.annotations, Tool.Readonly),
+    mayRepeat: Context.get(tool.annotations, ToolSettings.MayRepeat)
   }
 })
 

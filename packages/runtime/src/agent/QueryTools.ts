@@ -98,6 +98,7 @@ const brought = ({ description, name: called, parameters }: ClientTool): Callabl
     retries: 0,
     concurrency: undefined,
     idempotent: false,
-    readonly: false
+    readonly: false,
+    mayRepeat: false
   }
 }

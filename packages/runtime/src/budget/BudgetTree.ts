@@ -24,6 +24,8 @@ interface Branch {
   readonly priced: boolean
   /** Some node from here to the root limits time. */
   readonly timed: boolean
+  /** No node from here to the root limits or may ever limit more than steps, so that nothing else need be counted. */
+  readonly stepsOnly: boolean
 }
 
 export class BudgetTree {
@@ -95,7 +97,7 @@ export class BudgetTree {
   /** Holds `amount` from `path` up to the root, or says what refuses it. Give the same object to `settle`. */
   reserve(path: AgentPath.AgentPath, amount: Budget.Amount, elapsedMs: number): Budget.Refusal | undefined {
     const branch = this.branch(path)
-    if (!branch.limited) return undefined
+    if (!branch.limited || passes(branch, amount)) return undefined
     const reserved = Budget.reserve(chain(branch), amount, elapsedMs)
     if (Result.isFailure(reserved)) return this.asWritten(reserved.failure)
     put(branch, reserved.success)
@@ -106,7 +108,7 @@ export class BudgetTree {
   /** Gives back the hold and adds what was spent. Answers the limits of which so much is used now as `warnAt` says: tell them at once. */
   settle(path: AgentPath.AgentPath, held: Budget.Amount, spent: Budget.Amount): ReadonlyArray<Budget.Warning> {
     const branch = this.branch(path)
-    if (!branch.limited) return nothing
+    if (!branch.limited || (passes(branch, held) && passes(branch, spent))) return nothing
     const before = chain(branch)
     const after = Budget.settle(before, held, spent)
     put(branch, after)
@@ -145,7 +147,7 @@ export class BudgetTree {
   /** Adds what was spent without a hold: in an earlier life of the run, or past what was held. Warnings as from `settle`. */
   charge(path: AgentPath.AgentPath, spent: Budget.Amount): ReadonlyArray<Budget.Warning> {
     const branch = this.branch(path)
-    if (!branch.limited) return nothing
+    if (!branch.limited || passes(branch, spent)) return nothing
     const before = chain(branch)
     const after = Budget.charge(before, spent)
     put(branch, after)
@@ -268,8 +270,21 @@ const branchOf = (node: Budget.Node, above: Branch | undefined, written: Budget.
   metered: Budget.isMetered(node) || above?.metered === true,
   priced: node.max.nanoUsd !== Number.POSITIVE_INFINITY || above?.priced === true,
   warns: written.warnAt !== undefined || above?.warns === true,
-  timed: written.maxDurationMs !== undefined || above?.timed === true
+  timed: written.maxDurationMs !== undefined || above?.timed === true,
+  stepsOnly: (Budget.isUnlimited(node) || limitsStepsOnly(written)) && above?.stepsOnly !== false
 })
+
+/** A budget that pauses may be raised, and its raise may limit what was not limited before. */
+const limitsStepsOnly = (written: Budget.Budget): boolean =>
+  written.onExhausted !== "pause" && Object.keys(written).every((name) => stepsOnly.has(name))
+
+const stepsOnly: ReadonlySet<string> = new Set(["maxSteps", "warnAt", "onExhausted"] satisfies ReadonlyArray<
+  keyof Budget.Budget
+>)
+
+/** Whether an amount changes nothing, since only steps are limited and it has none. */
+const passes = ({ stepsOnly }: Branch, { steps }: Budget.Amount): boolean => stepsOnly && (steps ?? 0) === 0
+
 const nothing: ReadonlyArray<Budget.Warning> = []
 
 const chain = (branch: Branch): Budget.Chain => {

@@ -14,6 +14,7 @@ import type { Settled, Work } from "../engine/Engine.ts"
 import type { Member } from "../agent/AgentRegistry.ts"
 import type { AgentEnd } from "../run/AgentEnd.ts"
 import { AgentState } from "../run/AgentState.ts"
+import * as CallRow from "../agent/CallRow.ts"
 import { type Run, settle } from "../run/Run.ts"
 import * as Call from "./Call.ts"
 import type { CallEnd } from "./Call.ts"
@@ -59,7 +60,11 @@ export const call = Effect.fnUntraced(function* (
   // Also on replay, where the admission above is only remembered.
   engine.limits.open(path, specialist.budget, admission.elapsedMs)
   const prompt = Message.fromPrompt(admission.prompt)
-  const ended = yield* run.carry(run, new AgentState({ path, member: specialist, history: [], prompt }))
+  const { definition } = specialist
+  const repeatedCallLimit =
+    definition.repeatedCallLimit === undefined ? agent.repeatedCallLimit : CallRow.limitOf(definition.repeatedCallLimit)
+  const state = new AgentState({ path, member: specialist, history: [], prompt, repeatedCallLimit })
+  const ended = yield* run.carry(run, state)
   const end = endOf(specialist, ended)
   yield* close(run, agent, call, specialist, ended.usage, end.outcome)
   return end

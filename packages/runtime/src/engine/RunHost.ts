@@ -26,6 +26,7 @@ const RunRecordStruct = Schema.Struct({
   isolated: Schema.Boolean,
   budget: Schema.optionalKey(Budget.Budget),
   tools: Schema.optionalKey(QueryTools),
+  repeatedCallLimit: Schema.optionalKey(Schema.Natural),
   startedAt: Schema.Natural,
   historyVersion: Schema.Natural,
   thread: Schema.optionalKey(
@@ -35,7 +36,9 @@ const RunRecordStruct = Schema.Struct({
 
 /**
  * All that is needed to carry a run again from its start. `isolated` runs (specialists from code) neither read nor write
- * their thread's history. `tools` is what its query changed of its agent's. `historyVersion` is how many messages of the thread the run starts from; the host fills it in.
+ * their thread's history. `tools` is what its query changed of its agent's. `repeatedCallLimit` is absent where nothing limits how often
+ * the same call may be made, as in every record of a release that did not know it. `historyVersion` is how many messages of the thread
+ * the run starts from; the host fills it in.
  */
 export interface RunRecord extends Schema.Schema.Type<typeof RunRecordStruct> {}
 export const RunRecord: Schema.Codec<RunRecord> = RunRecordStruct

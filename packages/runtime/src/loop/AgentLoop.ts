@@ -5,7 +5,16 @@
  * engine remembers both. So that a run can be carried again from its start, everything here hangs on remembered values: no
  * clock, no flag, no store, nothing that depends on which call ended first.
  */
-import { type AgentPath, Budget, type Events, type Message, RunErrors, Transcript, Usage } from "@reins/protocol"
+import {
+  type AgentPath,
+  Budget,
+  type Event,
+  type Events,
+  type Message,
+  RunErrors,
+  Transcript,
+  Usage
+} from "@reins/protocol"
 import * as Trimmed from "../kernel/Trimmed.ts"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -21,6 +30,7 @@ import * as ResultBound from "../call/ResultBound.ts"
 import { settle } from "../call/CallSettlement.ts"
 import type { AgentEnd } from "../run/AgentEnd.ts"
 import type { AgentState } from "../run/AgentState.ts"
+import * as CallRow from "../agent/CallRow.ts"
 import type { Run } from "../run/Run.ts"
 import * as SpecialistText from "../agent/SpecialistText.ts"
 
@@ -53,6 +63,7 @@ export const agentLoop: (run: Run, agent: AgentState) => Effect.Effect<AgentEnd>
 
       if (value._tag === "Completed") {
         if (exhausted !== undefined) return end("budget", { refusal: exhausted })
+        if (value.dropped?.reason === CallRow.dropReason) return end("repeated-calls")
         if (value.calls.length === 0 && value.stop === "paused") continue
         if (value.calls.length === 0) {
           const reason = reasonOf(value.stop)
@@ -65,6 +76,7 @@ export const agentLoop: (run: Run, agent: AgentState) => Effect.Effect<AgentEnd>
           agent.say(repair(issue))
           continue
         }
+        agent.count(value.calls)
         const ends = yield* settleAll(run, agent, value.calls)
         const results: Array<Message.ResultPart> = []
         let isCancelled = false
@@ -79,6 +91,8 @@ export const agentLoop: (run: Run, agent: AgentState) => Effect.Effect<AgentEnd>
         }
         agent.say({ role: "tool", content: Trimmed.copy(results) })
         if (isCancelled) return end("cancelled")
+        const { row } = agent
+        if (row !== undefined && row.times === agent.repeatedCallLimit) yield* warn(run, agent, step, row)
       }
 
       if (refusal !== undefined) {
@@ -169,6 +183,20 @@ const reaches = (refusal: Budget.Refusal, path: AgentPath.AgentPath): boolean =>
 /** Whether the limit is this agent's own, and what its budget does then. At a limit of the thread every run ends. */
 const is = (agent: AgentState, refusal: Budget.Refusal, policy: "wrap-up" | "pause"): boolean =>
   refusal.path.length === agent.path.length && agent.budget.onExhausted === policy && !Budget.isOfThread(refusal.limit)
+
+/** Tells the model, and whoever watches, that it has made the same calls as often in a row as it may. */
+const warn = (run: Run, agent: AgentState, step: number, row: CallRow.CallRow): Effect.Effect<void> => {
+  const { times } = row
+  const tools = [...new Set(row.calls.map(({ name }) => name))]
+  const told: Event = { type: "custom", event_type: "calls_repeated", data: { times, tools } }
+  return Effect.map(
+    run.engine.emit(Names.repeated(agent.prefix, step), agent.path, () => [told]),
+    () => {
+      agent.say(Transcript.repeatedCalls(times, tools))
+      agent.row = row
+    }
+  )
+}
 
 /** Tells once that a limit was met, whoever meets it first. */
 const announce = (run: Run, refusal: Budget.Refusal): Effect.Effect<void> =>

@@ -54,7 +54,8 @@ export const drive = (
       history,
       prompt: Message.fromPrompt(Erased.as<Message.Prompt>(record.prompt)),
       budget: record.budget ?? member.budget,
-      summary: record.thread?.kept?.summaries[record.agent]
+      summary: record.thread?.kept?.summaries[record.agent],
+      repeatedCallLimit: record.repeatedCallLimit ?? Number.POSITIVE_INFINITY
     })
     const run: Run = {
       engine,

@@ -51,6 +51,8 @@ export interface AsyncAgent<ToolName extends string> {
   readonly maxOutputTokens?: number | undefined
   /** How many calls of one step run at the same time. Absent: 16. */
   readonly maxParallelCalls?: number | undefined
+  /** How often in a row its model may make the same call. Absent: as its coordinator, and the root agent as the runtime says. */
+  readonly repeatedCallLimit?: Agent.CallLimit | undefined
   /** What becomes of a conversation that grows too long: `Compaction.slidingWindow(…)`, `Compaction.summarise(…)`. */
   readonly compaction?: Compaction.Strategy | undefined
   /** Passed to the provider as they are, by provider name. */
@@ -117,6 +119,7 @@ export const build = (parts: Parts): Built => {
       budget: budget === undefined ? undefined : Budget.make(budget),
       maxOutputTokens: written.maxOutputTokens,
       maxParallelCalls: written.maxParallelCalls,
+      repeatedCallLimit: written.repeatedCallLimit,
       providerOptions: written.providerOptions,
       compaction: written.compaction
     }

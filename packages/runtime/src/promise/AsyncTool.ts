@@ -55,6 +55,7 @@ export interface Call {
  * - `concurrency`: how many calls of it an agent runs at the same time. Absent: the agent's `maxParallelCalls`.
  * - `isPlan`: its arguments are a plan that it carries out: a person is asked about it as a whole (kind `plan`), unless
  *   `needsApproval` is false, and a revision goes back to the model. Its way is told by `plan-status-change`.
+ * - `mayRepeat`: it is made to be called again and again with the same arguments; see `ToolSettings.MayRepeat`.
  * - `maxCostUsd`: the most that one call may cost, in US dollars, or a function of the arguments; see `ToolSettings.MaxCostUsd`.
  */
 export interface AsyncTool<P extends Parameters> {
@@ -69,6 +70,7 @@ export interface AsyncTool<P extends Parameters> {
   readonly retries?: number | undefined
   readonly concurrency?: number | undefined
   readonly isPlan?: boolean | undefined
+  readonly mayRepeat?: boolean | undefined
   readonly maxCostUsd?: number | ((args: Arguments<P>) => number) | undefined
 }
 
@@ -85,6 +87,7 @@ export interface Erased {
   readonly retries?: number | undefined
   readonly concurrency?: number | undefined
   readonly isPlan?: boolean | undefined
+  readonly mayRepeat?: boolean | undefined
   readonly maxCostUsd?: number | ((args: never) => number) | undefined
 }
 
@@ -99,11 +102,12 @@ export const define = (name: string, definition: Erased): Tool.Any => {
     dependencies: [ToolRun],
     ...(needsApproval === undefined ? {} : { needsApproval: asked(needsApproval) })
   })
-  const { concurrency, isPlan, maxCostUsd, retries, timeoutMs } = definition
+  const { concurrency, isPlan, maxCostUsd, mayRepeat, retries, timeoutMs } = definition
   let tool: Tool.Any = made
   if (timeoutMs !== undefined) tool = tool.annotate(ToolSettings.Timeout, timeoutMs)
   if (retries !== undefined) tool = tool.annotate(ToolSettings.Retries, retries)
   if (concurrency !== undefined) tool = tool.annotate(ToolSettings.Concurrency, concurrency)
+  if (mayRepeat === true) tool = tool.annotate(ToolSettings.MayRepeat, true)
   if (maxCostUsd !== undefined) tool = tool.annotate(ToolSettings.MaxCostUsd, maxCostUsd)
   return isPlan === true ? tool.annotate(ToolSettings.IsPlan, true) : tool
 }

@@ -9,6 +9,7 @@ import * as Trimmed from "../kernel/Trimmed.ts"
 import type { ModelPort } from "../model/Model.ts"
 import * as TokenEstimator from "../model/TokenEstimator.ts"
 import type { Summary } from "../thread/ThreadStore.ts"
+import * as CallRow from "../agent/CallRow.ts"
 
 /** How many calls of one step run at once unless the agent says otherwise. */
 const usualParallel = 16
@@ -29,6 +30,10 @@ export class AgentState {
   readonly member: Member
   /** The budget of the agent's node, as it was written. */
   readonly budget: Budget.Budget
+  /** How often in a row the agent may make the same calls. */
+  readonly repeatedCallLimit: number
+  /** The calls of its last step that made some, and how often in a row it has made them; absent before, and where that does not count. */
+  row: CallRow.CallRow | undefined
   /** The model in use: the agent's own at the start of each step, then perhaps a fallback. */
   model: ModelPort
   /** Of the thread's beginning: an earlier run's, or the one that stands in what the model is sent now. */
@@ -51,6 +56,7 @@ export class AgentState {
     readonly budget?: Budget.Budget
     /** What an earlier run has kept. */
     readonly summary?: Summary | undefined
+    readonly repeatedCallLimit: number
   }) {
     this.path = options.path
     this.member = options.member
@@ -60,6 +66,7 @@ export class AgentState {
     this.messages = [...options.history, options.prompt].map(Message.frozen)
     this.length = this.messages.length
     this.summary = options.summary
+    this.repeatedCallLimit = options.repeatedCallLimit
     this.said = options.history.length === 0 ? this.messages : [options.prompt]
   }
 
@@ -67,6 +74,7 @@ export class AgentState {
   say(message: Message.Message, kept: Message.Message | "nothing" = message): void {
     // A model is sent it, and whoever asks for the thread: nobody may write to what was said.
     Message.frozen(message)
+    if (message.role === "user") this.row = undefined
     if (kept !== message && this.said === this.messages) this.said = this.messages.slice()
     this.messages.push(message)
     if (kept === "nothing") return
@@ -102,6 +110,17 @@ export class AgentState {
       if (this.awaited?.size === 0) this.awaited = undefined
       return [call, part]
     })
+  }
+
+  /** Counts that a step makes `calls`. */
+  count(calls: ReadonlyArray<Message.CallPart>): void {
+    const { tools } = this.member
+    this.row = calls.some(({ name }) => tools.get(name)?.mayRepeat === true) ? undefined : CallRow.next(this.row, calls)
+  }
+
+  /** Whether `calls` were made as often in a row as they may be. */
+  repeats(calls: ReadonlyArray<Message.CallPart>): boolean {
+    return this.row !== undefined && this.row.times >= this.repeatedCallLimit && CallRow.isSame(this.row.calls, calls)
   }
 
   /** Frees what arrays that have grown keep for more: the agent waits for a person, perhaps for days. */

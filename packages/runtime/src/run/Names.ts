@@ -42,6 +42,9 @@ export const isModel = (path: AgentPath.AgentPath, name: string): boolean =>
 /** The shortening of a conversation before a step. */
 export const compaction = (prefix: string, step: number): string => `${prefix}compact/${step}`
 
+/** That a step made the same calls as often in a row as they may be. */
+export const repeated = (prefix: string, step: number): string => `${prefix}repeated/${step}`
+
 /** What the gate decided about a call. */
 export const gate = (prefix: string, subject: Subject): string => `${prefix}gate/${subject}`
 

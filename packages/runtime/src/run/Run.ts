@@ -37,6 +37,10 @@ export interface Settings {
   readonly approvalWarnMs: number
   /** What an open question is answered when nobody is there to ask. */
   readonly unattended: "wait" | "deny" | "approve"
+  /** How often in a row an agent may make the same call, unless it or the query says otherwise. */
+  readonly repeatedCallLimit: number
+  /** The most steps of a run whose budgets bound nothing. */
+  readonly defaultMaxSteps: number
   /** How deep specialists may be nested, whatever the budgets say. */
   readonly maxDepth: number
   /** How many characters of a tool's result a model is sent. */

@@ -150,6 +150,7 @@ const reasonOf = (fold: Fold): RunErrors.Reason | undefined => {
     }
     case "length":
     case "content-filter":
+    case "repeated-calls":
     case "other":
       return new RunErrors.AnswerIncomplete({ finishReason: fold.finish.finishReason })
     default:

@@ -15,6 +15,7 @@ import * as SpecialistText from "../agent/SpecialistText.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import * as QueryTools from "../agent/QueryTools.ts"
 import * as AgentRegistry from "../agent/AgentRegistry.ts"
+import * as CallRow from "../agent/CallRow.ts"
 import * as Threads from "./Threads.ts"
 import { type RuntimeParts, defaultResource } from "./RuntimeParts.ts"
 
@@ -125,6 +126,10 @@ const record = Effect.fnUntraced(function* (
     const { limit, max, used } = spent
     return yield* reject(new QueryRejections.ThreadExhausted({ threadId, limit, max, used }))
   }
+  const issue = CallRow.problemOf(options.repeatedCallLimit)
+  if (issue !== undefined) return yield* reject(new QueryRejections.InvalidInput({ agent: member.name, issue }))
+  const { defaultMaxSteps, repeatedCallLimit } = built.settings
+  const limit = CallRow.limitOf(options.repeatedCallLimit, member.definition.repeatedCallLimit, repeatedCallLimit)
   const run: NewRun = {
     runId: options.runId ?? ids.make("run"),
     threadId,
@@ -132,11 +137,29 @@ const record = Effect.fnUntraced(function* (
     agent: member.name,
     prompt: said,
     isolated,
-    budget,
+    budget:
+      defaultMaxSteps === Number.POSITIVE_INFINITY || bounds(budget) || bounds(thread?.limits ?? {})
+        ? budget
+        : { ...budget, maxSteps: defaultMaxSteps },
+    ...(limit === Number.POSITIVE_INFINITY ? {} : { repeatedCallLimit: limit }),
     startedAt: now
   }
   return run
 })
+
+/** Whether a budget ends a run that would go on for ever. */
+const bounds = (budget: Budget.Budget): boolean =>
+  bounding.some((limit) => (budget[limit] ?? Number.POSITIVE_INFINITY) !== Number.POSITIVE_INFINITY)
+
+const bounding = [
+  "maxSteps",
+  "maxToolCalls",
+  "maxInputTokens",
+  "maxOutputTokens",
+  "maxTotalTokens",
+  "maxCostUsd",
+  "maxDurationMs"
+] as const satisfies ReadonlyArray<keyof Budget.Budget>
 
 /** `member`: the agent with the tools that the query brings. */
 const unknownTool = ({ roster }: RuntimeParts, member: AgentRegistry.Member, budget: Budget.Budget) =>

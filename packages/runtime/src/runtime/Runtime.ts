@@ -8,7 +8,7 @@ import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
 import type * as Agent from "../agent/Agent.ts"
 import type { RuntimeOptions, RuntimeShape, QueryOptions, RunHandle } from "./RuntimeShape.ts"
-import { Envelope, type Event } from "@reins/protocol"
+import { Budget, Envelope, type Event } from "@reins/protocol"
 import * as Arr from "effect/Array"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -30,6 +30,7 @@ import * as Completion from "./Completion.ts"
 import { drive } from "../loop/Drive.ts"
 import { RunNotFound } from "./NotFound.ts"
 import * as AgentRegistry from "../agent/AgentRegistry.ts"
+import * as CallRow from "../agent/CallRow.ts"
 import type { Settings } from "../run/Run.ts"
 import * as RunStart from "./RunStart.ts"
 import * as Threads from "./Threads.ts"
@@ -57,6 +58,9 @@ const make = <const Agents extends ReadonlyArray<Agent.Any>>(
 ): Effect.Effect<RuntimeShape, Agent.Errors<Agents[number]>, Agent.Services<Agents[number]> | Scope.Scope> =>
   Effect.gen(function* () {
     const roster: AgentRegistry.AgentRegistry = yield* AgentRegistry.build(options.agents, options.approvals ?? "never")
+    for (const problem of [CallRow.problemOf(options.repeatedCallLimit), stepsProblem(options.defaultMaxSteps)]) {
+      if (problem !== undefined) return yield* Effect.die(new AgentRegistry.InvalidAgents({ issue: problem }))
+    }
     const settings = yield* settingsOf(options)
     const factory = yield* Deployment
     const common = { roster, settings, alarms: new Alarms() }
@@ -96,10 +100,17 @@ const settingsOf = Effect.fnUntraced(function* (options: RuntimeOptions<Readonly
     maxResultCharacters: options.maxResultCharacters ?? 200_000,
     maxFileBytes: options.maxFileBytes ?? 32 * 1024 * 1024,
     fileUrl: options.fileUrl,
+    repeatedCallLimit: CallRow.limitOf(options.repeatedCallLimit),
+    defaultMaxSteps: options.defaultMaxSteps === false ? Number.POSITIVE_INFINITY : (options.defaultMaxSteps ?? 100),
     maxDepth: options.maxDepth ?? 8,
     captureContent: options.captureContent ?? false
   } satisfies Settings
 })
+
+const stepsProblem = (steps: number | false = false): string | undefined => {
+  const issue = steps === false ? undefined : Budget.validate({ maxSteps: steps })?.issue
+  return issue === undefined ? undefined : `defaultMaxSteps ${issue}; false for no limit`
+}
 
 const service = (built: RuntimeParts): RuntimeShape => {
   const { host } = built

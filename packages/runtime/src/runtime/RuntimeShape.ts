@@ -42,6 +42,11 @@ export interface RunOptions {
    * `maxCallsPerTool` that names no tool of the runtime or the query, is refused with `InvalidBudget`. Absent: the agent's own.
    */
   readonly budget?: Budget.Budget | undefined
+  /**
+   * How often in a row the run's agent may make the same call; specialists below it are held to it unless they say otherwise themselves.
+   * What is no limit is refused with `InvalidInput`. Absent: as the agent says, else as the runtime does.
+   */
+  readonly repeatedCallLimit?: Agent.CallLimit | undefined
 }
 
 /** Options of a query. */
@@ -260,6 +265,27 @@ export interface RuntimeOptions<Agents extends ReadonlyArray<Agent.Any>> {
   readonly modelIdleTimeout?: Duration.Input | undefined
   /** How long a cancelled model or tool may take to end before it is left behind. Default 5 seconds. */
   readonly cancelGrace?: Duration.Input | undefined
+  /**
+   * How often in a row an agent's model may make the same call: the same tool with the same arguments, whatever the order of members.
+   * At the limit the model is told once, by a message that it reads and a `custom` event of type `calls_repeated`. Where it makes the call
+   * once more, that call does not run, and the run ends with `finish: repeated-calls`; a specialist's call fails, and its coordinator goes
+   * on. Default 10; `false` or `Infinity` for no limit.
+   *
+   * **Details**: another call and a message of a user's begin a new row. Equal calls of one step count once. Calls that a tool
+   * refused, or a person denied, count. Results are not compared; calls of a tool that is made to be asked again and again do not count
+   * where it says so (`ToolSettings.MayRepeat`). A run keeps the limit that it was started with.
+   *
+   * **Errors**: what is no limit is `InvalidAgents` when the layer is built.
+   */
+  readonly repeatedCallLimit?: Agent.CallLimit | undefined
+  /**
+   * The most model calls of a run, specialists included, that nothing else limits: neither the agent's budget nor the query's nor the
+   * thread's has a limit on steps, tool calls, tokens, money or time. It is then a part of the run's budget as `maxSteps`, and the run ends
+   * with `budget_exhausted` and `finish: budget`. Default 100; `false` or `Infinity` for no limit.
+   *
+   * **Errors**: what is no whole number of at least 0 is `InvalidAgents` when the layer is built.
+   */
+  readonly defaultMaxSteps?: number | false | undefined
   /** How deep specialists may be nested, whatever budgets allow. Default 8. */
   readonly maxDepth?: number | undefined
   /**

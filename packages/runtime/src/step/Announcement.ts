@@ -2,13 +2,15 @@
  * Announces a finished step's calls: which of them will be settled, under which ids, and the events that say so.
  *
  * Calls leave together when the model has finished, so a retracted attempt never leaves an open call. They run whenever the answer is
- * whole, whatever the provider calls its end; an answer that was cut (`length`), filtered or broken off drops its calls, and says so.
+ * whole, whatever the provider calls its end; an answer that was cut (`length`), filtered or broken off drops its calls, and says so. So
+ * does one that makes the same calls once more than they may be made in a row.
  * A call that the provider runs itself is announced with its result, which may come in a later step.
  */
 import { Event, type Json, Message } from "@reins/protocol"
 import * as Trimmed from "../kernel/Trimmed.ts"
 import type { StopReason } from "../model/Model.ts"
 import type { AgentState } from "../run/AgentState.ts"
+import * as CallRow from "../agent/CallRow.ts"
 import * as Names from "../run/Names.ts"
 import type { Answer } from "./Answer.ts"
 import type { Dropped } from "./StepValue.ts"
@@ -31,18 +33,20 @@ export const announce = (agent: AgentState, answer: Answer, mayCall: boolean): A
   if (answer.calls.length === 0 && agent.awaited === undefined && !answer.hasResults) {
     return { content: Trimmed.copy(answer.content), calls: none, events: none, dropped: undefined }
   }
-  if (!mayCall || cut.has(answer.stop)) return drop(answer, mayCall)
+  if (!mayCall) return drop(answer, "no tools were offered")
+  if (cut.has(answer.stop)) return drop(answer, answer.stop ?? "other")
+  if (agent.repeats(own(answer.calls))) return drop(answer, CallRow.dropReason)
   const announcement = new Announcement(agent, answer)
   for (const part of answer.content) announcement.take(part)
   return announcement.finish()
 }
 
 /** Takes the calls out of what the assistant said, since a history holds no call without a result. */
-const drop = (answer: Answer, mayCall: boolean): Announced => {
-  const tools = answer.calls.flatMap(({ execution, name }) => (execution === "provider" ? [] : [name]))
+const drop = (answer: Answer, reason: string): Announced => {
+  const tools = own(answer.calls).map(({ name }) => name)
   const content = answer.content.filter(isSaid)
   if (tools.length === 0) return { content, calls: none, events: none, dropped: undefined }
-  const dropped: Dropped = { reason: mayCall ? (answer.stop ?? "other") : "no tools were offered", tools }
+  const dropped: Dropped = { reason, tools }
   return {
     content,
     calls: none,
@@ -116,6 +120,12 @@ class Announcement {
     this.closing.push(resultEvent(call, part))
   }
 }
+
+/** The calls that the provider has not run itself. */
+const own = (calls: ReadonlyArray<Message.CallPart>): ReadonlyArray<Message.CallPart> =>
+  calls.every(({ execution }) => execution !== "provider")
+    ? calls
+    : calls.filter(({ execution }) => execution !== "provider")
 
 const isSaid = (part: Message.AssistantPart): boolean => part.type !== "tool-call" && part.type !== "tool-result"
 

@@ -25,6 +25,15 @@ export const Concurrency: Context.Reference<number | undefined> = Context.Refere
 )
 
 /**
+ * The tool is made to be called again and again with the same arguments, as one that asks how far something is: its calls do not count
+ * for `repeatedCallLimit`. Default false.
+ */
+export const MayRepeat: Context.Reference<boolean> = Context.Reference<boolean>(
+  "@reins/runtime/ToolSettings/MayRepeat",
+  { defaultValue: () => false }
+)
+
+/**
  * The tool carries out a plan: its arguments are the plan, typed by its parameters, and a person is asked about it as a whole
  * (kind `plan`) unless the tool or its agent says that nobody need be. The plan's way is told by `plan-status-change` events; a
  * revision goes back to the model that proposed it.

@@ -32,6 +32,7 @@ const reasons: { readonly [R in Events.Finish["finishReason"]]: StopReason } = {
   "content-filter": "refusal",
   budget: "error",
   cancelled: "error",
+  "repeated-calls": "error",
   other: "end_turn"
 }
 

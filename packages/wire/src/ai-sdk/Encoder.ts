@@ -28,6 +28,7 @@ const reasons: { readonly [R in Events.Finish["finishReason"]]: Extract<Chunk, {
   "content-filter": "content-filter",
   budget: "other",
   cancelled: "interrupted",
+  "repeated-calls": "other",
   other: "other"
 }
 

@@ -8,7 +8,8 @@
  * **Reorders**: the stop reason and the end are held until the run has ended, so both summaries precede them.
  *
  * **Loses** what specialists say and do below the root; that a step was retracted, except for the `reins` event: its
- * text stays. Of finish reasons, `budget` becomes `pause_turn`, `cancelled` and `other` become `end_turn`.
+ * text stays. Of finish reasons, `budget` becomes `pause_turn`, `repeated-calls` becomes `max_tokens`,
+ * `cancelled` and `other` become `end_turn`.
  *
  * The answer stays open while the run waits for a person, who answers by another request; it ends where the client must
  * run a tool.

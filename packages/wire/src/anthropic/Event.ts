@@ -84,6 +84,7 @@ export const stopReasons: { readonly [R in Events.Finish["finishReason"]]: StopR
   "content-filter": "refusal",
   budget: "pause_turn",
   cancelled: "end_turn",
+  "repeated-calls": "max_tokens",
   other: "end_turn"
 }
 

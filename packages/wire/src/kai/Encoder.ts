@@ -9,8 +9,8 @@
  * client stops there.
  *
  * **Loses** what specialists say and do below the root; the answer `revise`. A retracted step's text stays. Of finish
- * reasons, `budget` becomes `max_tokens`, `content-filter` becomes `error`. Values that are not objects are wrapped in
- * one.
+ * reasons, `budget` becomes `max_tokens`, `content-filter` and `repeated-calls` become `error`. Values that are not
+ * objects are wrapped in one.
  *
  * The answer ends at a question with `finish`; the answer to it is the next request.
  */

@@ -47,5 +47,6 @@ export const finishReasons: { readonly [R in Events.Finish["finishReason"]]: str
   "content-filter": "error",
   budget: "max_tokens",
   cancelled: "cancelled",
+  "repeated-calls": "error",
   other: "complete"
 }

@@ -8,7 +8,7 @@
  *
  * **Loses**, without `events`: our own tools and specialists (clients would try to run them), steps, approvals,
  * progress, plans, files, budgets, both summaries. That a step was retracted: its text stays. Of finish reasons,
- * `budget` becomes `length`.
+ * `budget` and `repeated-calls` become `length`.
  *
  * The answer stays open while the run waits for a person, who answers by another request; it ends where the client must
  * run a tool.

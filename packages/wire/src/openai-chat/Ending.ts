@@ -10,6 +10,7 @@ export const finishReasons: { readonly [R in Events.Finish["finishReason"]]: Fin
   "content-filter": "content_filter",
   budget: "length",
   cancelled: "stop",
+  "repeated-calls": "length",
   other: "stop"
 }
 

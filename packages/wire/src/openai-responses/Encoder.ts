@@ -10,7 +10,8 @@
  * end.
  *
  * **Loses** steps (a retracted one's text stays), progress, decisions (except for the call they led to), and what
- * specialists do below the root.
+ * specialists do below the root. Of finish reasons, `budget` and `repeated-calls` become `incomplete` with the reason
+ * `max_output_tokens`; `metadata` has the reason itself.
  *
  * The answer ends where the run waits for a person or a client tool; the next one is a response of its own.
  */

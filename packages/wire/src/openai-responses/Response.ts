@@ -64,7 +64,8 @@ export const runOf = (id: string): string => id.replace(/^resp_/, "").replace(/~
 const incomplete: { readonly [R in Events.Finish["finishReason"]]?: string } = {
   length: "max_output_tokens",
   "content-filter": "content_filter",
-  budget: "max_output_tokens"
+  budget: "max_output_tokens",
+  "repeated-calls": "max_output_tokens"
 }
 
 const statusOf = ({ error, finish }: Ending): Status => {

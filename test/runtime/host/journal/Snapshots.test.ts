@@ -10,7 +10,7 @@ import { TestClock } from "effect/testing"
 
 const shape = { parameters: Schema.Struct({}), success: Schema.String }
 class Tools extends Toolkit.make(Tool.make("look", shape), Tool.make("pay", { ...shape, needsApproval: true })) {}
-const desk = Agent.make("desk", { toolkit: Tools })
+const desk = Agent.make("desk", { toolkit: Tools, repeatedCallLimit: false })
 
 /** Twenty steps that look, one that asks to pay, one that answers. */
 const reply = ({ metadata: { step } }: { readonly metadata: { readonly step: number } }) =>
