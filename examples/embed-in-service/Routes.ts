@@ -97,6 +97,8 @@ const statusOf = ({ reason }: QueryRejected): number => {
   switch (reason._tag) {
     case "ThreadBusy":
       return 409
+    case "ThreadDamaged":
+      return 500
     case "StoreUnavailable":
       return 503
     default:
@@ -107,6 +109,7 @@ const statusOf = ({ reason }: QueryRejected): number => {
 const statuses: { readonly [reason in ApprovalError["reason"]["_tag"]]: number } = {
   ApprovalNotFound: 404,
   ApprovalForbidden: 404,
+  ApprovalDamaged: 500,
   ApprovalResolved: 409,
   DefinitionChanged: 409,
   ApprovalExpired: 410,

@@ -4,7 +4,7 @@
  *
  * Messages name fields and ids of the request, never its contents.
  */
-import type { ApprovalErrors, QueryRejections } from "@reins/protocol"
+import type { ApprovalErrors, QueryRejections, RunErrors } from "@reins/protocol"
 
 /** The kind of refusal, by which dialects choose their error type and status. */
 export type Kind =
@@ -66,6 +66,7 @@ const queryKinds: { readonly [Tag in QueryRejections.Reason["_tag"]]: Kind } = {
   UnknownAgent: "not-found",
   ThreadBusy: "conflict",
   ThreadForbidden: "not-found",
+  ThreadDamaged: "internal",
   ThreadExhausted: "budget",
   InvalidBudget: "bad-request",
   UnknownPrice: "unprocessable",
@@ -87,9 +88,13 @@ const approvalKinds: { readonly [Tag in ApprovalErrors.Reason["_tag"]]: Kind } =
   ApprovalResolved: "conflict",
   ApprovalExpired: "gone",
   ApprovalForbidden: "forbidden",
+  ApprovalDamaged: "internal",
   DefinitionChanged: "conflict",
   InvalidArguments: "unprocessable"
 }
+
+/** What was asked for is stored and cannot be read. */
+export const fromDataDamaged = (damage: RunErrors.DataDamaged): Refusal => make("internal", damage._tag, damage.message)
 
 /** A decision that was not accepted. */
 export const fromApprovalError = (reason: ApprovalErrors.Reason): Refusal =>

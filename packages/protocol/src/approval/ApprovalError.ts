@@ -36,6 +36,15 @@ export class ApprovalForbidden extends Schema.TaggedError<ApprovalForbidden>()("
   }
 }
 
+/** The stored request cannot be read: a row in `table` is damaged. Restore it from a backup, or cancel its run. */
+export class ApprovalDamaged extends Schema.TaggedError<ApprovalDamaged>()("ApprovalDamaged", {
+  table: Schema.String
+}) {
+  override get message() {
+    return `The stored request cannot be read: a row in ${this.table} is damaged. Restore it from a backup, or cancel its run`
+  }
+}
+
 /**
  * The tool's definition (name, description, parameters, annotations) is not the one that the person was asked about. The call is
  * asked about again, by a new request, under the definition that the tool has now.
@@ -60,6 +69,7 @@ const members = [
   ApprovalResolved,
   ApprovalExpired,
   ApprovalForbidden,
+  ApprovalDamaged,
   DefinitionChanged,
   InvalidArguments
 ] as const

@@ -39,6 +39,16 @@ export class ThreadForbidden extends Schema.TaggedError<ThreadForbidden>()("Thre
   }
 }
 
+/** What is stored of the thread cannot be read: a row in `table` is damaged, or is of another version. */
+export class ThreadDamaged extends Schema.TaggedError<ThreadDamaged>()("ThreadDamaged", {
+  threadId: Schema.String,
+  table: Schema.String
+}) {
+  override get message() {
+    return `Thread ${JSON.stringify(this.threadId)} cannot be read: a row in ${this.table} is damaged. Restore it from a backup, fork the messages before it, or delete the thread`
+  }
+}
+
 /** A limit over all runs of the thread is used up. `limit` as events name it: `thread.maxSteps`, …. */
 export class ThreadExhausted extends Schema.TaggedError<ThreadExhausted>()("ThreadExhausted", {
   threadId: Schema.String,
@@ -102,6 +112,7 @@ const members = [
   UnknownAgent,
   ThreadBusy,
   ThreadForbidden,
+  ThreadDamaged,
   ThreadExhausted,
   InvalidBudget,
   UnknownPrice,

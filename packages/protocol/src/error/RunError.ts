@@ -71,6 +71,32 @@ export class StoreFailed extends Schema.TaggedError<StoreFailed>()("StoreFailed"
   }
 }
 
+/**
+ * A stored row of what is named here cannot be read: it was damaged, or is of another version. Nothing was changed, nothing else is
+ * concerned, and once the row is restored all goes on. `table`: where the row is.
+ */
+export class DataDamaged extends Schema.TaggedError<DataDamaged>()("DataDamaged", {
+  subject: Schema.Literals(["run", "thread", "file", "approval"]),
+  id: Schema.String,
+  table: Schema.String
+}) {
+  override get message() {
+    const { id, subject, table } = this
+    return `Stored data of ${subject} ${JSON.stringify(id)} cannot be read: a row in ${table} is damaged. Restore it from a backup${otherwise[subject]}`
+  }
+  get isRetryable() {
+    return false
+  }
+}
+
+/** What else helps, where the row cannot be restored. */
+const otherwise = {
+  run: ", or cancel the run",
+  thread: ", or delete the thread, or fork the messages before it",
+  file: "",
+  approval: ", or cancel its run"
+}
+
 /** A defect of the runtime, a layer or a service; its cause is in the operator's log. */
 export class InternalFailure extends Schema.TaggedError<InternalFailure>()("InternalFailure", {}) {
   override get message() {
@@ -88,6 +114,7 @@ const members = [
   OutputInvalid,
   AnswerIncomplete,
   StoreFailed,
+  DataDamaged,
   InternalFailure
 ] as const
 
@@ -99,6 +126,7 @@ export type Reason =
   | OutputInvalid
   | AnswerIncomplete
   | StoreFailed
+  | DataDamaged
   | InternalFailure
 export const Reason: Schema.Codec<Reason, unknown> = Schema.Union(members)
 

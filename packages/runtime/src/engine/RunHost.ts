@@ -88,17 +88,19 @@ export type StartRefusal =
   | QueryRejections.RunExists
   | QueryRejections.StoreUnavailable
   | QueryRejections.ThreadBusy
+  | QueryRejections.ThreadDamaged
   | QueryRejections.ThreadForbidden
 
 /** Where runs live; see the header of this file. */
 export interface RunHost extends Stores {
   /**
    * Leases the thread, stores the record and starts carrying the run. Checks in the same transaction that the run's id is new, that the
-   * thread is its tenant's or new (`ThreadForbidden`), and that no run holds it (`ThreadBusy`).
+   * thread is its tenant's or new (`ThreadForbidden`), that no run holds it (`ThreadBusy`) and that it can be read (`ThreadDamaged`).
    */
   readonly start: (record: Omit<RunRecord, "historyVersion">) => Effect.Effect<void, StartRefusal>
   /**
-   * The run's envelopes with `seq > after`, then new ones as they come, until the run has ended. Empty for an unknown run.
+   * The run's envelopes with `seq > after`, then new ones as they come, until the run has ended. Empty for an unknown run. Of a run that
+   * cannot be read the last is an `error` that is in no log.
    * `bounded`: this reader's pace holds back the run when it falls far behind.
    */
   readonly watch: (

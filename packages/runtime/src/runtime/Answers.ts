@@ -14,6 +14,7 @@ import { Answer } from "../call/Question.ts"
 import type { PendingApproval } from "../engine/RunHost.ts"
 import * as SchemaCheck from "../kernel/SchemaCheck.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
+import * as Damage from "./Damage.ts"
 import { CallNotFound } from "./NotFound.ts"
 import * as AgentRegistry from "../agent/AgentRegistry.ts"
 import { type RuntimeParts, defaultResource } from "./RuntimeParts.ts"
@@ -27,7 +28,9 @@ export const respond = Effect.fnUntraced(function* (
   resourceId: string | undefined
 ) {
   const fail = (reason: ApprovalErrors.Reason) => Effect.fail(new ApprovalError({ id, reason }))
-  const found = yield* host.approval(id)
+  const found = yield* Effect.catchTag(Damage.typed("approval", id)(host.approval(id)), "DataDamaged", ({ table }) =>
+    fail(new ApprovalErrors.ApprovalDamaged({ table }))
+  )
   if (found === undefined) return yield* fail(new ApprovalErrors.ApprovalNotFound({}))
   const { asked } = found
   const { expiresAt } = asked.request

@@ -119,6 +119,9 @@ const record = Effect.fnUntraced(function* (
   if (thread !== undefined && thread.resourceId !== resourceId) {
     return yield* reject(new QueryRejections.ThreadForbidden({ threadId }))
   }
+  if (thread?.isDamaged === true) {
+    return yield* reject(new QueryRejections.ThreadDamaged({ threadId, table: "reins_threads" }))
+  }
   const unpriced = withoutPrice(built, member, [budget, ...(thread?.limits === undefined ? [] : [thread.limits])], now)
   if (unpriced !== undefined) return yield* reject(unpriced)
   const spent = thread === undefined ? undefined : Threads.exhausted(thread)

@@ -26,6 +26,7 @@ import { Alarms } from "../kernel/Alarm.ts"
 import * as Answers from "./Answers.ts"
 import * as GivenGrant from "./GivenGrant.ts"
 import { type RuntimeParts, defaultResource } from "./RuntimeParts.ts"
+import * as Damage from "./Damage.ts"
 import * as Completion from "./Completion.ts"
 import { drive } from "../loop/Drive.ts"
 import { RunNotFound } from "./NotFound.ts"
@@ -182,7 +183,9 @@ const service = (built: RuntimeParts): RuntimeShape => {
     raiseBudget: (runId, limits, options) => Answers.raise(built, runId, limits, options),
     files: {
       get: (fileId, options) =>
-        Effect.map(host.files.get(fileId), (file) => (file !== undefined && isOf(file, options) ? file : undefined)),
+        Effect.map(Damage.typed("file", fileId)(host.files.get(fileId)), (file) =>
+          file !== undefined && isOf(file, options) ? file : undefined
+        ),
       list: (threadId, options) =>
         Effect.map(host.files.list(threadId), (files) => files.filter((file) => isOf(file, options)))
     },
@@ -206,14 +209,14 @@ const service = (built: RuntimeParts): RuntimeShape => {
     submitToolResult: (runId, callId, answer) => Answers.submit(built, runId, callId, answer),
     cancel: host.cancel,
     threads: {
-      get: (threadId, options) => host.threads.read(threadId, options),
+      get: (threadId, options) => Damage.typed("thread", threadId)(host.threads.read(threadId, options)),
       info: (threadId, options) =>
         Effect.map(host.threads.info(threadId), (info) =>
           info !== undefined && isOf(info, options) ? info : undefined
         ),
       list: (options) => host.threads.list(options?.resourceId ?? defaultResource),
       import: (history, options) => Threads.importHistory(built, history, options),
-      fork: (threadId, options) => Threads.fork(built, threadId, options),
+      fork: (threadId, options) => Damage.typed("thread", threadId)(Threads.fork(built, threadId, options)),
       limit: (threadId, budget, options) => Threads.limit(built, threadId, budget, options),
       delete: (threadId, options) => host.threads.remove(threadId, options?.resourceId)
     }

@@ -12,7 +12,8 @@ import type {
   Message,
   QueryRejected,
   QueryRejections,
-  RunError
+  RunError,
+  RunErrors
 } from "@reins/protocol"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
@@ -156,7 +157,7 @@ export interface RuntimeShape {
     readonly get: (
       fileId: string,
       options?: { readonly resourceId?: string | undefined }
-    ) => Effect.Effect<StoredFile | undefined>
+    ) => Effect.Effect<StoredFile | undefined, RunErrors.DataDamaged>
     /** What is known of a thread's files, oldest first. With `resourceId`, only that tenant's. */
     readonly list: (
       threadId: string,
@@ -182,8 +183,14 @@ export interface RuntimeShape {
   /** Asks a run to end: open calls are closed, it finishes with `cancelled`. False when it has ended or is unknown. */
   readonly cancel: (runId: string) => Effect.Effect<boolean>
   readonly threads: {
-    /** A thread's messages, pair-complete; empty when there is none. With `resourceId`, another tenant's thread reads as absent. */
-    readonly get: (threadId: string, options?: OfTenant) => Effect.Effect<ReadonlyArray<Message.Message>>
+    /**
+     * A thread's messages, pair-complete; empty when there is none. With `resourceId`, another tenant's thread reads as absent. Fails
+     * with `DataDamaged` where a stored message cannot be read.
+     */
+    readonly get: (
+      threadId: string,
+      options?: OfTenant
+    ) => Effect.Effect<ReadonlyArray<Message.Message>, RunErrors.DataDamaged>
     readonly info: (threadId: string, options?: OfTenant) => Effect.Effect<ThreadInfo | undefined>
     readonly list: (options?: { readonly resourceId?: string | undefined }) => Effect.Effect<ReadonlyArray<ThreadInfo>>
     /**
@@ -202,7 +209,7 @@ export interface RuntimeShape {
     readonly fork: (
       threadId: string,
       options?: NewThread & { readonly at?: number | undefined }
-    ) => Effect.Effect<{ readonly threadId: string }, ThreadNotFound | ThreadExists>
+    ) => Effect.Effect<{ readonly threadId: string }, ThreadNotFound | ThreadExists | RunErrors.DataDamaged>
     /**
      * Limits all runs of a thread together, whatever agents they are of, over what the runs that have ended used already; makes the
      * thread where there is none. Takes the place of earlier limits; `undefined` lifts them. Kept with the thread, so that a restart

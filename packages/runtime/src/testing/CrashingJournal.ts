@@ -56,6 +56,7 @@ export const crashing = (journal: JournalStore, death: Death | undefined): Crash
         Deferred.doneUnsafe(died, Effect.void)
         return death.when === "before" ? last : Effect.andThen(journal.commit(batch), last)
       }),
+    abandon: (runId, at) => alive(journal.abandon(runId, at)),
     answer: (runId, name, value, at) => alive(journal.answer(runId, name, value, at)),
     find: (runId, name) => alive(journal.find(runId, name)),
     read: (runId, after, limit) => alive(journal.read(runId, after, limit)),

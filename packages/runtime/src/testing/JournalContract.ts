@@ -8,7 +8,7 @@ import * as GrantContract from "./JournalGrantContract.ts"
 import * as LogContract from "./JournalLogContract.ts"
 import * as TextContract from "./JournalTextContract.ts"
 import * as ThreadContract from "./JournalThreadContract.ts"
-import { failure, finish, record, says, text } from "./JournalSamples.ts"
+import { asks, calls, failure, finish, record, says, text } from "./JournalSamples.ts"
 
 /** Runs of one id, threads and their leases. */
 const runs: ReadonlyArray<Clause> = [
@@ -127,6 +127,26 @@ const runs: ReadonlyArray<Clause> = [
       yield* create(store, { runId: "next" })
       const next = yield* open(store, "next")
       yield* same([next.record.historyVersion, next.history], [1, [says("hello")]], "what the next run starts from")
+    })
+  ),
+  clause("a run that is abandoned ends without another event, and gives back what it held", (store) =>
+    Effect.gen(function* () {
+      yield* store.threads.begin("thread", "tenant", [says("one")])
+      const { epoch } = yield* begin(store)
+      yield* commit(store, epoch, [text(1), asks(2, "a1"), calls(3, "c1")])
+      yield* same(yield* Effect.orDie(store.abandon("run", 3000)), true, "that it was abandoned")
+      yield* same(yield* Effect.orDie(store.abandon("run", 3000)), false, "that it was abandoned again")
+      yield* same(yield* Effect.orDie(store.abandon("nobody", 3000)), false, "that an unknown run was abandoned")
+      const ended = yield* status(store)
+      yield* same([ended?.state, ended?.lastSeq], ["ended", 3], "the status")
+      yield* same((yield* read(store)).length, 3, "its events")
+      yield* same(yield* Effect.orDie(store.pending("tenant")), [], "what is asked")
+      const late = { runId: "run", epoch, envelopes: [text(4)], marks: [] }
+      yield* same(yield* tagOf(store.commit(late)), "Fenced", "a commit of its owner")
+      yield* same(yield* answer(store, "ask/c1", "yes"), { _tag: "Unknown" }, "an answer")
+      yield* same(yield* Effect.orDie(store.hasClientCall("run", [], "c1")), false, "that a client call is open")
+      yield* same((yield* store.threads.info("thread"))?.runId, undefined, "who holds the thread")
+      yield* same(yield* store.threads.remove("thread", "tenant"), true, "that the thread was removed")
     })
   ),
   clause("a run that finished has ended; its thread is gone where it never got a message", (store) =>

@@ -141,7 +141,7 @@ const carry = (
     }
     const ended = watched.fiber.pollUnsafe() !== undefined
     const stored = ended ? yield* Effect.orDie(Stream.runCollect(life.runtime.watch(runId))) : watched.seen
-    const thread = yield* life.runtime.threads.get(threadId)
+    const thread = yield* Effect.orDie(life.runtime.threads.get(threadId))
     yield* Scope.close(life.scope, Exit.void)
     return {
       scenario,

@@ -33,6 +33,11 @@ export interface ThreadInfo {
   readonly limits?: Budget.Budget | undefined
   /** What its runs have used, those that have ended. Absent: nothing yet. */
   readonly spent?: Budget.Spent | undefined
+  /**
+   * True where `limits` or `spent` are stored and cannot be read, and both are absent here: queries are rejected with `ThreadDamaged`
+   * until the row is restored or the thread deleted.
+   */
+  readonly isDamaged?: boolean | undefined
 }
 
 /** Which messages of a thread to read, and for whom. */

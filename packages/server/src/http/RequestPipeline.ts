@@ -3,6 +3,7 @@
  * limit, reads the body, decodes the command, executes it and answers. Each refusal uses the dialect's own error
  * format.
  */
+import { StoreFailure } from "@reins/runtime/journal"
 import { Dialect, Refusal, Sse, Ndjson } from "@reins/wire"
 import type { Frame } from "@reins/wire"
 import * as Clock from "effect/Clock"
@@ -89,10 +90,16 @@ export const answer = (
       )
   }).pipe(
     Effect.catchDefect((defect) =>
-      Effect.as(Effect.logError(`A request to dialect ${dialect.name} failed`, defect), refuse(internal))
+      Effect.as(Effect.logError(`A request to dialect ${dialect.name} failed`, defect), refuse(struck(defect)))
     )
   )
 }
+
+/** What a client is told of a defect. Which row is damaged tells an operator what to restore. */
+const struck = (defect: unknown): Refusal.Refusal =>
+  defect instanceof StoreFailure && defect.damaged !== undefined
+    ? Refusal.make("internal", "DataDamaged", defect.message)
+    : internal
 
 const turn = (refusal: Refusal.Refusal, headers: Response.Headers = {}) => Effect.fail<Turned>({ refusal, headers })
 

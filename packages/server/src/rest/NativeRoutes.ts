@@ -63,8 +63,9 @@ export const routes: ReadonlyArray<NativeRoute> = [
     method: "GET",
     path: "/files/:fileId",
     handle: ({ runtime }, { tenant }, { params }) =>
-      Effect.flatMap(runtime.files.get(params["fileId"] ?? "", { resourceId: tenant }), (file) =>
-        file === undefined ? Effect.fail(noFile) : Effect.succeed({ file })
+      runtime.files.get(params["fileId"] ?? "", { resourceId: tenant }).pipe(
+        Effect.mapError(Refusal.fromDataDamaged),
+        Effect.flatMap((file) => (file === undefined ? Effect.fail(noFile) : Effect.succeed({ file })))
       )
   },
   {

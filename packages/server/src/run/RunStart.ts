@@ -225,6 +225,8 @@ const outward = (reason: QueryRejected["reason"], threadId: string): QueryReject
       return new QueryRejections.ThreadBusy({ threadId, runId: reason.runId })
     case "ThreadForbidden":
       return new QueryRejections.ThreadForbidden({ threadId })
+    case "ThreadDamaged":
+      return new QueryRejections.ThreadDamaged({ threadId, table: reason.table })
     case "ThreadExhausted":
       return new QueryRejections.ThreadExhausted({
         threadId,

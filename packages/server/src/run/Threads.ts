@@ -1,6 +1,6 @@
 /** Executes the commands about threads: create, get, list and delete them, read their history, vote on messages. */
 import type { Envelope } from "@reins/protocol"
-import { Message } from "@reins/protocol"
+import { Message, RunErrors } from "@reins/protocol"
 import type { RunStatus, ThreadInfo } from "@reins/runtime"
 import { Accumulation, Refusal } from "@reins/wire"
 import type { Command, Facts } from "@reins/wire"
@@ -202,7 +202,12 @@ const read = Effect.fnUntraced(function* (serving: ServerContext, principal: Pri
   if (note === undefined && info === undefined) return yield* Effect.fail(Lookup.noThread)
   const standing = yield* stand(serving, principal, info)
   const stored =
-    info === undefined ? [] : yield* runtime.threads.get(naming.inner(tenant, threadId), { resourceId: tenant })
+    info === undefined
+      ? []
+      : yield* Effect.mapError(
+          runtime.threads.get(naming.inner(tenant, threadId), { resourceId: tenant }),
+          ({ table }) => Refusal.fromDataDamaged(new RunErrors.DataDamaged({ subject: "thread", id: threadId, table }))
+        )
   const prompt = note?.runs.find(({ runId }) => runId === standing?.status.runId)?.prompt
   const messages: ReadonlyArray<Message.Message> = [
     ...stored,

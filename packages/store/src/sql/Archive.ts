@@ -109,7 +109,15 @@ export const make = (db: Database): Archive => ({
     Effect.gen(function* () {
       const runs = yield* db.operation("pack", SqlPacking.loose(db, before))
       // One run after the other, each in its own transaction: a concurrent commit waits for one of them at most.
-      const rows = yield* Effect.forEach(runs, (runId) => db.operation("pack", SqlPacking.pack(db, runId)))
+      // A run that cannot be read stays as it is.
+      const pack = (runId: string) =>
+        db.operation(
+          "pack",
+          Effect.catchTag(SqlPacking.pack(db, runId), "CorruptRow", (damage) =>
+            Effect.as(Effect.logWarning(`run ${runId} is not packed: ${damage.message}`), 0)
+          )
+        )
+      const rows = yield* Effect.forEach(runs, pack)
       return { runs: runs.length, rows: rows.reduce((sum, each) => sum + each, 0) }
     })
 })

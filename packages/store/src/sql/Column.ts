@@ -3,17 +3,18 @@
  * with a NUL, or with half a surrogate pair. Those are stored as JSON, after a prefix that no other column value begins
  * with.
  */
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 
 const escaped = "\u0001"
-const decodeText = Schema.decodeUnknownSync(Schema.fromJsonString(Schema.String))
+const decodeText = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.String))
 
 /** The column value of `id`; unique per id. */
 export const encode = (id: string): string =>
   id.isWellFormed() && !id.includes("\0") && !id.startsWith(escaped) ? id : escaped + JSON.stringify(id)
 
-/** The identifier of a column value. */
+/** The identifier of a column value. One that was damaged is read as it stands: it must not hide the rows beside it. */
 export const decode = (column: unknown): string => {
   const text = String(column)
-  return text.startsWith(escaped) ? decodeText(text.slice(escaped.length)) : text
+  return text.startsWith(escaped) ? Option.getOrElse(decodeText(text.slice(escaped.length)), () => text) : text
 }

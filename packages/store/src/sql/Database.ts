@@ -81,7 +81,11 @@ export class Database {
             )
           : Effect.fail(error)
       ),
-      Effect.mapError((cause) => new StoreFailure({ operation: name, cause }))
+      Effect.mapError((cause) =>
+        cause._tag === "CorruptRow"
+          ? new StoreFailure({ operation: name, damaged: cause.table, cause })
+          : new StoreFailure({ operation: name, cause })
+      )
     )
   }
 }

@@ -82,7 +82,7 @@ export const writing = ({ each, news }: Dialect): ((batch: Batch) => Writing) =>
     }
     if (projection.endedAt !== undefined) {
       const values = [Column.encode(envelopes[0]?.threadId ?? ""), runId]
-      rest.push({ text: gone, values }, { text: freed, values })
+      for (const text of released) rest.push({ text, values })
     }
     const expected = first === undefined ? null : first - 1
     return {
@@ -97,8 +97,11 @@ export const writing = ({ each, news }: Dialect): ((batch: Batch) => Writing) =>
 
 const decided = "UPDATE reins_approvals SET outcome = ?, decided_at = ? WHERE id = ?"
 const closed = "DELETE FROM reins_client_calls WHERE run_id = ? AND path = ? AND call_id = ?"
-const gone = "DELETE FROM reins_threads WHERE thread_id = ? AND run_id = ? AND version = 0 AND limits IS NULL"
-const freed = "UPDATE reins_threads SET run_id = NULL WHERE thread_id = ? AND run_id = ?"
+/** Give a thread back that a run held; their parameters are the thread and the run. */
+export const released = [
+  "DELETE FROM reins_threads WHERE thread_id = ? AND run_id = ? AND version = 0 AND limits IS NULL",
+  "UPDATE reins_threads SET run_id = NULL WHERE thread_id = ? AND run_id = ?"
+]
 
 /** Writes a batch inside an open transaction. */
 export const write = (db: Database, batch: Batch): Effect.Effect<Fault, SqlError> =>

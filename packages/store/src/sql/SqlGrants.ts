@@ -12,6 +12,15 @@ import * as StoredJson from "./StoredJson.ts"
 const documents = (rows: ReadonlyArray<Row>) =>
   Effect.map(StoredJson.grants(rows.map((row) => [row["document"]])), (all) => all.map(([grant]) => grant))
 
+/** Those that can be read: a damaged grant lets nothing run, and takes nothing from the others. */
+const whole = (rows: ReadonlyArray<Row>) =>
+  Effect.catch(documents(rows), () =>
+    Effect.map(
+      StoredJson.readable(rows, (row) => documents([row])),
+      (each) => each.flat()
+    )
+  )
+
 export const make = (db: Database): GrantStore => {
   const atomic = <A>(effect: Parameters<typeof db.operation<A>>[1]) =>
     Effect.orDie(db.operation("grants", db.atomic(effect)))
@@ -33,7 +42,7 @@ export const make = (db: Database): GrantStore => {
         `SELECT document FROM reins_grants WHERE resource_id = ? ORDER BY granted_at, id${lock}`,
         Column.encode(resourceId)
       ),
-      documents
+      whole
     )
 
   return {
@@ -55,9 +64,10 @@ export const make = (db: Database): GrantStore => {
         Effect.gen(function* () {
           const call = Column.encode(key)
           const open = yield* all(claim.resourceId, db.dialect.lockRows)
+          // A claim that is damaged takes another use of its grant, never none.
           const [before] = yield* Effect.flatMap(
             db.rows("SELECT document FROM reins_claims WHERE call_key = ?", call),
-            documents
+            whole
           )
           // Only when the grant covers the call: another tenant's run may have the id of a run that was deleted.
           if (before !== undefined && Grant.covers(before, claim, now)) return before
@@ -76,11 +86,11 @@ export const make = (db: Database): GrantStore => {
             `SELECT document FROM reins_grants WHERE id = ?${db.dialect.lockRows}`,
             Column.encode(id)
           )
-          const [grant] = yield* documents(rows)
+          const [grant] = yield* whole(rows)
           if (grant === undefined) return
           const call = Column.encode(key)
           const claims = yield* db.rows("SELECT document FROM reins_claims WHERE call_key = ?", call)
-          const [claim] = yield* documents(claims)
+          const [claim] = yield* whole(claims)
           const settled = Grant.settled(grant, claim?.id === id ? claim : undefined, nanoUsd)
           yield* keep(settled.grant)
           if (settled.claim !== undefined) yield* note(call, settled.claim)

@@ -22,6 +22,8 @@ export const make = (db: Database, wakes: Stream.Stream<string>, commit: Journal
     ),
   open: (runId) => db.operation("open", SqlRuns.open(db, runId)),
   commit,
+  abandon: (runId, at) => db.operation("abandon", SqlRuns.abandon(db, runId, at)),
+  check: (runId) => Effect.asVoid(db.operation("check", db.atomic(SqlRuns.stored(db, runId, SqlRuns.behindSnapshot)))),
   answer: (runId, name, value, at) => db.operation("answer", SqlRuns.answer(db, runId, name, { value, at })),
   find: (runId, name) => db.operation("find", SqlRuns.find(db, runId, name)),
   read: (runId, after, limit) => db.operation("read", SqlRuns.read(db, runId, after, limit)),
@@ -35,7 +37,8 @@ export const make = (db: Database, wakes: Stream.Stream<string>, commit: Journal
           `SELECT ${columns} FROM reins_approvals WHERE resource_id = ? AND outcome IS NULL ORDER BY asked_at, run_id, seq`,
           Column.encode(resourceId)
         ),
-        (rows) => Effect.map(questions(rows), (all) => all.map(({ asked }) => asked))
+        // Those that cannot be read are asked about by nobody; their runs find out.
+        (rows) => Effect.map(whole(rows), (all) => all.map(({ asked }) => asked))
       )
     ),
   approval: (id) =>
@@ -64,9 +67,19 @@ export const make = (db: Database, wakes: Stream.Stream<string>, commit: Journal
 
 const columns = "run_id, asked_at, path, request, outcome"
 
+const whole = (rows: ReadonlyArray<Row>) =>
+  Effect.catch(questions(rows), () =>
+    Effect.map(
+      StoredJson.readable(rows, (row) => questions([row])),
+      (each) => each.flat()
+    )
+  )
+
 const questions = (rows: ReadonlyArray<Row>) =>
   Effect.map(
-    StoredJson.approvals(rows.map((row) => [row["path"], row["request"], row["outcome"] ?? "null"])),
+    rows.every((row) => StoredJson.isNumber(row["asked_at"]))
+      ? StoredJson.approvals(rows.map((row) => [row["path"], row["request"], row["outcome"] ?? "null"]))
+      : Effect.fail(new StoredJson.CorruptRow({ table: "reins_approvals" })),
     (parts) =>
       parts.map(([agentPath, request, outcome], index) => {
         const row = rows[index] ?? {}

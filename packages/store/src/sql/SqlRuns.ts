@@ -7,6 +7,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import * as Column from "./Column.ts"
 import type { Database, Row } from "./Database.ts"
 import * as Packing from "./Packing.ts"
+import * as SqlCommit from "./SqlCommit.ts"
 import * as SqlThreads from "./SqlThreads.ts"
 import * as StoredEvents from "./StoredEvents.ts"
 import * as StoredJson from "./StoredJson.ts"
@@ -38,6 +39,8 @@ export const create = (
         )
         if (made === undefined) return yield* new QueryRejections.RunExists({ runId })
         const found = isolated ? { historyVersion: 0 } : yield* lease(db, { thread, resource, run, threadId })
+        // A run over messages that cannot be read could never begin, and would hold its thread.
+        if (found.historyVersion > 0) yield* SqlThreads.history(db, threadId, found.historyVersion)
         yield* db.rows(
           `UPDATE reins_runs SET record = ?${db.dialect.news} WHERE run_id = ?`,
           StoredJson.encodeRecord({ ...input, ...found }),
@@ -80,8 +83,8 @@ const lease = (
       resource
     )
     if (leased !== undefined) {
-      const thread = yield* StoredJson.standing(leased)
-      return { historyVersion: Number(leased["version"]), ...(Object.keys(thread).length === 0 ? {} : { thread }) }
+      const { historyVersion, ...thread } = yield* SqlThreads.standing(leased)
+      return { historyVersion, ...(Object.keys(thread).length === 0 ? {} : { thread }) }
     }
     const [found] = yield* db.rows("SELECT resource_id, run_id FROM reins_threads WHERE thread_id = ?", thread)
     if (found !== undefined && found["resource_id"] !== resource) {
@@ -100,9 +103,12 @@ export const open = (db: Database, runId: string): Effect.Effect<Opened | undefi
         "UPDATE reins_runs SET epoch = epoch + 1 WHERE run_id = ? AND ended_at IS NULL RETURNING 1",
         Column.encode(runId)
       )
-      return row === undefined ? undefined : yield* stored(db, runId, (marks) => snapshotOf(marks)?.seq ?? 0)
+      return row === undefined ? undefined : yield* stored(db, runId, behindSnapshot)
     })
   )
+
+/** Where the events begin that an owner reads. */
+export const behindSnapshot = (marks: ReadonlyArray<Mark>): number => snapshotOf(marks)?.seq ?? 0
 
 const snapshotOf = (marks: ReadonlyArray<Mark>) => marks.find(({ kind }) => kind === "snapshot")
 
@@ -114,28 +120,36 @@ export const stored = (
 ): Effect.Effect<Opened | undefined, Failure> =>
   Effect.gen(function* () {
     const run = Column.encode(runId)
-    const [row] = yield* db.rows("SELECT record, epoch, last_at FROM reins_runs WHERE run_id = ? AND record <> ''", run)
+    const [row] = yield* db.rows(
+      "SELECT record, epoch, last_at, last_seq FROM reins_runs WHERE run_id = ? AND record <> ''",
+      run
+    )
     if (row === undefined) return undefined
     const record = yield* StoredJson.record(row["record"])
+    const lastAt = yield* StoredJson.number("reins_runs", row["last_at"])
+    const epoch = yield* StoredJson.number("reins_runs", row["epoch"])
+    yield* StoredJson.number("reins_runs", row["last_seq"])
     const answers = yield* db.rows("SELECT name, at, value FROM reins_answers WHERE run_id = ?", run)
     const given = yield* readAnswers(answers)
     const marks = yield* readMarks(db, run)
     return {
       record,
       history: record.isolated ? [] : yield* SqlThreads.history(db, record.threadId, record.historyVersion),
-      epoch: Number(row["epoch"]),
+      epoch,
       envelopes: yield* read(db, runId, from(marks), Number.MAX_SAFE_INTEGER),
       marks,
       answers: new Map(answers.map((each, index) => [Column.decode(each["name"]), given[index] ?? unanswered])),
-      lastAt: Number(row["last_at"])
+      lastAt
     }
   })
 
 const unanswered: StoredAnswer = { value: null, at: 0 }
 
 const readAnswers = (rows: ReadonlyArray<Row>): Effect.Effect<ReadonlyArray<StoredAnswer>, StoredJson.CorruptRow> =>
-  Effect.map(StoredJson.answers(rows.map((row) => [row["value"]])), (values) =>
-    values.map(([value], index) => ({ value, at: Number(rows[index]?.["at"]) }))
+  Effect.flatMap(StoredJson.answers(rows.map((row) => [row["value"]])), (values) =>
+    rows.every(({ at }) => StoredJson.isNumber(at))
+      ? Effect.succeed(values.map(([value], index) => ({ value, at: Number(rows[index]?.["at"]) })))
+      : Effect.fail(new StoredJson.CorruptRow({ table: "reins_answers" }))
   )
 
 const readMarks = (db: Database, run: string): Effect.Effect<ReadonlyArray<Mark>, Failure> =>
@@ -149,7 +163,9 @@ const readMarks = (db: Database, run: string): Effect.Effect<ReadonlyArray<Mark>
     for (const [index, [path, value, spent]] of parts.entries()) {
       const row = rows[index] ?? {}
       const kind = kinds.find((each) => each === row["kind"])
-      if (kind === undefined) return yield* new StoredJson.CorruptRow({ table: "reins_marks" })
+      if (kind === undefined || !StoredJson.isNumber(row["seq"]) || !StoredJson.isNumber(row["at"])) {
+        return yield* new StoredJson.CorruptRow({ table: "reins_marks" })
+      }
       const name = Column.decode(row["name"])
       marks.push({ kind, name, path, seq: Number(row["seq"]), at: Number(row["at"]), value, spent })
     }
@@ -185,6 +201,7 @@ export const read = (
     return envelopes
   })
 
+/** A damaged number of events counts as none: what reads the run finds out, and a list of threads does not fail. */
 export const status = (db: Database, runId: string): Effect.Effect<RunStatus | undefined, SqlError> =>
   Effect.map(
     db.rows(
@@ -200,8 +217,32 @@ export const status = (db: Database, runId: string): Effect.Effect<RunStatus | u
             resourceId: Column.decode(row["resource_id"]),
             agent: String(row["agent"]),
             state: row["ended_at"] == null ? "running" : "ended",
-            lastSeq: Number(row["last_seq"])
+            lastSeq: StoredJson.isNumber(row["last_seq"]) ? Number(row["last_seq"]) : 0
           }
+  )
+
+/** Ends a run without reading it; see the port. */
+export const abandon = (db: Database, runId: string, at: number): Effect.Effect<boolean, SqlError> =>
+  db.atomic(
+    Effect.gen(function* () {
+      const run = Column.encode(runId)
+      const [ended] = yield* db.rows(
+        "UPDATE reins_runs SET epoch = epoch + 1, ended_at = ? WHERE run_id = ? AND ended_at IS NULL RETURNING thread_id",
+        at,
+        run
+      )
+      if (ended === undefined) return false
+      yield* db.rows(
+        "UPDATE reins_approvals SET outcome = ?, decided_at = ? WHERE run_id = ? AND outcome IS NULL",
+        '{"outcome":"cancelled"}',
+        at,
+        run
+      )
+      yield* db.rows("DELETE FROM reins_client_calls WHERE run_id = ?", run)
+      for (const statement of SqlCommit.released) yield* db.rows(statement, String(ended["thread_id"]), run)
+      yield* db.tell(run)
+      return true
+    })
   )
 
 export const unfinished = (db: Database): Effect.Effect<ReadonlyArray<string>, SqlError> =>

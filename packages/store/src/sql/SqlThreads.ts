@@ -64,15 +64,32 @@ export const make = (db: Database): ThreadStore => {
   return { begin, info, read, append, limit, list, remove }
 }
 
-const about = (row: Row): Effect.Effect<ThreadInfo, StoredJson.CorruptRow> =>
-  Effect.map(StoredJson.standing(row), ({ kept, limits }) => ({
+/** A damaged row still says whose thread it is and who holds it, so that the thread is listed and can be deleted. */
+const about = (row: Row): Effect.Effect<ThreadInfo> => {
+  const version = Number(row["version"])
+  const named = {
     threadId: Column.decode(row["thread_id"]),
     resourceId: Column.decode(row["resource_id"]),
-    version: Number(row["version"]),
-    runId: row["run_id"] == null ? undefined : Column.decode(row["run_id"]),
-    ...(limits === undefined ? {} : { limits }),
-    ...(kept === undefined ? {} : { spent: kept.spent })
-  }))
+    version: Number.isSafeInteger(version) ? version : 0,
+    runId: row["run_id"] == null ? undefined : Column.decode(row["run_id"])
+  }
+  return Effect.match(standing(row), {
+    onFailure: () => ({ ...named, isDamaged: true }),
+    onSuccess: ({ kept, limits }) => ({
+      ...named,
+      ...(limits === undefined ? {} : { limits }),
+      ...(kept === undefined ? {} : { spent: kept.spent })
+    })
+  })
+}
+
+/** What stands beside a thread's messages, and how many those are. */
+export const standing = (row: Row) =>
+  Effect.zipWith(
+    StoredJson.standing(row),
+    StoredJson.number("reins_threads", row["version"]),
+    (thread, historyVersion) => ({ ...thread, historyVersion })
+  )
 
 /** The first `version` messages of a thread; none when it belongs to another tenant than `resourceId`, if given. */
 export const history = (

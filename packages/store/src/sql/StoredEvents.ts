@@ -16,9 +16,10 @@ export const unpacked = (
     (parts) => {
       const all: Array<ReadonlyArray<Piece>> = []
       for (const [index, [agentPath, event, cuts]] of parts.entries()) {
-        const { at, seq } = rows[index] ?? {}
-        const pieces = Packing.unpack({ agentPath, event, cuts: cuts ?? undefined, seq: Number(seq), at: Number(at) })
-        if (pieces === undefined) return Effect.fail(new StoredJson.CorruptRow({ table: "reins_events" }))
+        const [seq, at] = [Number(rows[index]?.["seq"]), Number(rows[index]?.["at"])]
+        const pieces = Packing.unpack({ agentPath, event, cuts: cuts ?? undefined, seq, at })
+        if (pieces === undefined || !Number.isSafeInteger(seq) || !Number.isSafeInteger(at))
+          return Effect.fail(new StoredJson.CorruptRow({ table: "reins_events" }))
         all.push(pieces)
       }
       return Effect.succeed(all)

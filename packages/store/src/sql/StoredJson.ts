@@ -18,6 +18,29 @@ export class CorruptRow extends Schema.TaggedError<CorruptRow>()("CorruptRow", {
 
 const parse = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Unknown))
 
+/** Whether a column holds a whole number; SQLite stores any value in any column. */
+export const isNumber = (column: unknown): boolean =>
+  column !== null && column !== undefined && column !== "" && Number.isSafeInteger(Number(column))
+
+/** The number in a column. */
+export const number = (table: string, column: unknown): Effect.Effect<number, CorruptRow> =>
+  isNumber(column) ? Effect.succeed(Number(column)) : Effect.fail(new CorruptRow({ table }))
+
+/** Reads rows one by one, and leaves out those that are damaged, with a warning: they concern nothing but themselves. */
+export const readable = <Row, A>(
+  rows: ReadonlyArray<Row>,
+  read: (row: Row) => Effect.Effect<A, CorruptRow>
+): Effect.Effect<ReadonlyArray<A>> =>
+  Effect.map(
+    Effect.forEach(rows, (row) =>
+      Effect.catch(
+        Effect.map(read(row), (one): ReadonlyArray<A> => [one]),
+        (damage) => Effect.as(Effect.logWarning(`${damage.message}. It is left out; restore it from a backup`), [])
+      )
+    ),
+    (all) => all.flat()
+  )
+
 /** Decodes rows of JSON texts, each row as a tuple of `schema`, in one batch, which is cheaper than one by one. */
 const reader = <A, E = A>(table: string, schema: Schema.Codec<A, E>) => {
   const isAll = Schema.is(Schema.Array(schema))

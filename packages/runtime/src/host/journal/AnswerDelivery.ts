@@ -41,8 +41,14 @@ export const deliver = (
       : Effect.map(store.find(runId, name), (stored) => (isSame(stored, value) ? { _tag: "Taken" } : answered))
   )
   const times = Math.ceil(patienceMs / Math.max(1, retryMs))
-  const persist = Effect.orDie(Effect.retry(whole(again), { schedule: Schedule.spaced(retryMs), times }))
-  return Effect.catch(whole(attempt), () => Effect.delay(persist, retryMs))
+  // A row that is damaged does not become better by waiting.
+  const mayPass = ({ damaged }: StoreFailure) => damaged === undefined
+  const persist = Effect.orDie(
+    Effect.retry(whole(again), { schedule: Schedule.spaced(retryMs), times, while: mayPass })
+  )
+  return Effect.catch(whole(attempt), (failure) =>
+    mayPass(failure) ? Effect.delay(persist, retryMs) : Effect.die(failure)
+  )
 }
 
 const isSame = (stored: StoredAnswer | undefined, value: Json): boolean =>

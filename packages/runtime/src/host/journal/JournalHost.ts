@@ -102,7 +102,10 @@ class Host implements RunHost {
     this.grants = store.grants ?? new MemoryGrants()
     this.files = store.files ?? new MemoryFiles()
     this.hibernation = new Hibernation(this.clock, hibernateMs)
-    this.watching = new RunWatch(store, pollMs, (runId) => this.ownership.logOf(runId))
+    this.watching = new RunWatch(store, pollMs, {
+      logOf: (runId) => this.ownership.logOf(runId),
+      damageOf: (runId) => this.ownership.damageOf(runId)
+    })
     this.ownership = new RunOwnership({
       drive,
       stores: this,
@@ -114,14 +117,21 @@ class Host implements RunHost {
       placement: isPlacement(carries) ? carries : undefined,
       hibernation: this.hibernation,
       // Those who followed it while nobody carried it look again.
-      opened: (runId) => this.watching.wake(runId)
+      opened: (runId) => this.watching.wake(runId),
+      damaged: (runId) => this.watching.wake(runId)
     })
   }
 
   /** Cannot be interrupted: a run that is stored and carried by nobody would hold its thread for ever. */
   readonly start = (record: Omit<RunRecord, "historyVersion">) =>
     this.store.create(record).pipe(
-      Effect.catchTag("StoreFailure", () => Effect.fail(new QueryRejections.StoreUnavailable({ operation: "start" }))),
+      Effect.catchTag("StoreFailure", ({ damaged }) =>
+        Effect.fail(
+          damaged === undefined
+            ? new QueryRejections.StoreUnavailable({ operation: "start" })
+            : new QueryRejections.ThreadDamaged({ threadId: record.threadId, table: damaged })
+        )
+      ),
       Effect.andThen(Effect.suspend(() => this.ownership.open(record.runId))),
       Effect.uninterruptible
     )

@@ -15,13 +15,19 @@ import type { FileStore } from "../../thread/FileStore.ts"
 import type { GrantStore } from "../../approval/GrantStore.ts"
 import type { ThreadStore } from "../../thread/ThreadStore.ts"
 
-/** The store could not do what it was asked; nothing of it was done. */
+/**
+ * The store could not do what it was asked; nothing of it was done. `damaged`: the table in which a row of what was asked for cannot be
+ * read; absent where the store itself failed, which may help itself.
+ */
 export class StoreFailure extends Schema.TaggedError<StoreFailure>()("StoreFailure", {
   operation: Schema.String,
+  damaged: Schema.optionalKey(Schema.String),
   cause: Schema.optionalKey(Schema.Defect())
 }) {
   override get message() {
-    return `the store failed during ${this.operation}`
+    return this.damaged === undefined
+      ? `the store failed during ${this.operation}`
+      : `the store failed during ${this.operation}: a row in ${this.damaged} is damaged. Restore it from a backup`
   }
 }
 
@@ -85,7 +91,7 @@ export interface JournalStore {
   readonly files?: FileStore | undefined
   /**
    * Stores a new run and leases its thread, making the thread where there is none. In the same transaction it checks that the run's id is
-   * new, that the thread is the run's tenant's, and that no run holds it; a refusal stores nothing.
+   * new, that the thread is the run's tenant's, that no run holds it, and that its messages can be read; a refusal stores nothing.
    */
   readonly create: (
     record: Omit<RunRecord, "historyVersion">
@@ -96,6 +102,16 @@ export interface JournalStore {
   /** Takes the run for this owner: raises its epoch and reads it, its events from its snapshot on. `undefined` when it is unknown or has ended. */
   readonly open: (runId: string, at: number) => Effect.Effect<Opened | undefined, StoreFailure>
   readonly commit: (batch: Batch) => Effect.Effect<void, Fenced | StoreFailure>
+  /**
+   * Ends a run that cannot be read, without reading it: raises its epoch, gives its thread back, closes its questions and client calls.
+   * Its log stays as it is. False, and nothing is done, when it is unknown or has ended.
+   */
+  readonly abandon: (runId: string, at: number) => Effect.Effect<boolean, StoreFailure>
+  /**
+   * Fails where the run could not be opened because a row of it is damaged; takes nothing. Absent: nothing that is stored here can be
+   * damaged.
+   */
+  readonly check?: ((runId: string) => Effect.Effect<void, StoreFailure>) | undefined
   /** Stores an answer unless there is one, or the run has ended. */
   readonly answer: (runId: string, name: string, value: Json, at: number) => Effect.Effect<Answered, StoreFailure>
   readonly find: (runId: string, name: string) => Effect.Effect<StoredAnswer | undefined, StoreFailure>

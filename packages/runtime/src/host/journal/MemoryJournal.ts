@@ -166,6 +166,18 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
     create,
     open,
     commit,
+    abandon: (runId) =>
+      Effect.sync(() => {
+        const row = rows.get(runId)
+        if (row === undefined || row.ended) return false
+        row.epoch++
+        row.clientCalls.clear()
+        for (const each of approvals.values()) {
+          if (each.asked.runId === runId) each.outcome ??= { outcome: "cancelled" }
+        }
+        end(row)
+        return true
+      }),
     answer: (runId: string, name: string, value: Json, at: number) =>
       Effect.sync(() => {
         const row = rows.get(runId)

@@ -22,6 +22,7 @@ import type { Hibernation, Owner } from "./Hibernation.ts"
 import { JournalRun } from "./JournalRun.ts"
 import { type JournalStore, type Opened, StoreFailure } from "./JournalStore.ts"
 import type { Placement, ShardListener } from "./Placement.ts"
+import { Reopening } from "./Reopening.ts"
 import * as RunPast from "./RunPast.ts"
 
 /** How a host works, with every default filled in; times in milliseconds. See `JournalHostOptions`. */
@@ -47,6 +48,8 @@ export interface OwnershipOptions {
   readonly hibernation: Hibernation
   /** Called when a run has been opened. */
   readonly opened: (runId: string) => void
+  /** Called when a run cannot be opened, because it cannot be read. */
+  readonly damaged: (runId: string) => void
 }
 
 /** A run that this process carries. */
@@ -69,14 +72,14 @@ export class RunOwnership implements Owner {
   private readonly opening = new Set<string>()
   /** Runs that another owner has taken from this one. */
   private readonly lost = new Set<string>()
-  /** How often a run's store failed since the run was last open. */
-  private readonly failures = new Map<string, number>()
+  private readonly reopening: Reopening
   private isOwning: boolean
   private readonly options: OwnershipOptions
 
   constructor(options: OwnershipOptions) {
     this.options = options
     this.isOwning = options.placement !== undefined
+    this.reopening = new Reopening({ ...options, reopenMs: options.settings.reopenMs, open: this.open })
   }
 
   /** Whether a run is this process's to carry, now. */
@@ -91,6 +94,10 @@ export class RunOwnership implements Owner {
 
   logOf(runId: string): EventLog | undefined {
     return this.owned.get(runId)?.log
+  }
+
+  damageOf(runId: string): StoreFailure | undefined {
+    return this.reopening.damageOf(runId)
   }
 
   *candidates(): Iterable<JournalRun> {
@@ -109,7 +116,7 @@ export class RunOwnership implements Owner {
   readonly begin: Effect.Effect<void> = Effect.suspend(() => {
     this.isOwning = true
     return Effect.matchEffect(this.options.store.unfinished, {
-      onFailure: (failure) => Effect.andThen(this.pause(failure), this.begin),
+      onFailure: (failure) => Effect.andThen(this.reopening.pause(failure), this.begin),
       onSuccess: (unfinished) => Effect.forEach(unfinished, this.openNext, { discard: true })
     })
   })
@@ -137,7 +144,7 @@ export class RunOwnership implements Owner {
         const { hibernation, store } = this.options
         const isMissing = (runId: string) => this.mayOwn(runId) && !hibernation.has(runId)
         return Effect.matchEffect(store.unfinished, {
-          onFailure: (failure) => this.pause(failure),
+          onFailure: (failure) => this.reopening.pause(failure),
           onSuccess: (all) => Effect.forEach(all.filter(isMissing), this.open, { discard: true })
         })
       })
@@ -174,7 +181,7 @@ export class RunOwnership implements Owner {
     Effect.suspend(() => {
       if (this.owned.has(runId) || this.opening.has(runId)) return Effect.void
       if (!this.mayOwn(runId)) {
-        this.failures.delete(runId)
+        this.reopening.forget(runId)
         this.options.hibernation.forget(runId)
         return Effect.void
       }
@@ -186,8 +193,11 @@ export class RunOwnership implements Owner {
           opened === undefined ? Effect.sync(() => this.hasEnded(runId)) : Effect.uninterruptible(this.own(opened))
         ),
         Effect.ensuring(Effect.sync(() => this.opening.delete(runId))),
-        Effect.catch((failure) => this.reopen(runId, failure)),
-        Effect.catchDefect((defect) => Effect.logError(`run ${runId} cannot be opened`, defect))
+        Effect.catch((failure) => this.reopening.later(runId, failure)),
+        // Its rows can be read, and are no lawful past.
+        Effect.catchDefect((cause) =>
+          this.reopening.later(runId, new StoreFailure({ operation: "open", damaged: "its log", cause }))
+        )
       )
     })
 
@@ -211,7 +221,7 @@ export class RunOwnership implements Owner {
   /** Nothing is remembered of a run that is over. */
   private hasEnded(runId: string): void {
     this.lost.delete(runId)
-    this.failures.delete(runId)
+    this.reopening.forget(runId)
     this.options.hibernation.forget(runId)
   }
 
@@ -238,7 +248,7 @@ export class RunOwnership implements Owner {
     this.owned.set(runId, one)
     hibernation.forget(runId)
     this.lost.delete(runId)
-    this.failures.delete(runId)
+    this.reopening.forget(runId)
     const carried = drive(opened.record, opened.history, run, stores).pipe(
       Effect.andThen(run.writer.flush),
       Effect.onExit((exit) => this.settle(one, exit)),
@@ -267,7 +277,7 @@ export class RunOwnership implements Owner {
       const loss = run.writer.loss ?? storeFailure(exit)
       if (loss !== undefined) {
         log.abandon()
-        if (loss._tag === "StoreFailure") return this.reopen(runId, loss)
+        if (loss._tag === "StoreFailure") return this.reopening.later(runId, loss)
         return Effect.sync(() => this.lost.add(runId))
       }
       if (Exit.isSuccess(exit) || run.ended) return this.pack(run)
@@ -290,24 +300,6 @@ export class RunOwnership implements Owner {
     const { scope, store } = this.options
     if (store.pack === undefined || writer.seams < seamsWorthPacking) return Effect.void
     return Effect.asVoid(Effect.forkIn(Effect.ignore(store.pack(runId)), scope))
-  }
-
-  /** Opens the run again in a while: sooner the first times, later where its store goes on failing. */
-  private reopen(runId: string, failure: StoreFailure): Effect.Effect<void> {
-    const failed = this.failures.get(runId) ?? 0
-    this.failures.set(runId, failed + 1)
-    const again = Effect.andThen(
-      this.pause(failure, runId, Math.min(2 ** Math.max(0, failed - 3), 30)),
-      Effect.suspend(() => this.open(runId))
-    )
-    return Effect.asVoid(Effect.forkIn(again, this.options.scope))
-  }
-
-  private pause(failure: StoreFailure, runId?: string, times = 1): Effect.Effect<void> {
-    return Effect.andThen(
-      Effect.logWarning(runId === undefined ? failure.message : `run ${runId}: ${failure.message}`, failure.cause),
-      Effect.sleep(this.options.settings.reopenMs * times)
-    )
   }
 }
 

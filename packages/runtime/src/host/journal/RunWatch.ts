@@ -3,17 +3,22 @@
  * nobody. It owns the followers of committed logs and wakes them at news.
  *
  * A run that is carried here is followed in memory. Otherwise what is committed is read page by page; then the follower looks again
- * when it is woken or after a while, until the run's last event has been seen.
+ * when it is woken or after a while, until the run's last event has been seen. A run of which a row is damaged has none that could come:
+ * its follower is told so by an `error` event that is in no log, and ends.
  */
-import type { Envelope } from "@reins/protocol"
+import { type Envelope, RunErrors } from "@reins/protocol"
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { type EventLog, follow } from "../../engine/EventLog.ts"
-import type { JournalStore } from "./JournalStore.ts"
+import type { RunStatus } from "../../engine/RunHost.ts"
+import type { JournalStore, StoreFailure } from "./JournalStore.ts"
 
 const pageSize = 1000
 
@@ -22,16 +27,25 @@ const unpolledMs = 1000
 
 type Page = Arr.NonEmptyReadonlyArray<Envelope.Envelope>
 
+/** What this process carries. */
+interface Ownership {
+  /** The log of a run that is carried here. */
+  readonly logOf: (runId: string) => EventLog | undefined
+  /** Why a run that would be carried here cannot be. */
+  readonly damageOf: (runId: string) => StoreFailure | undefined
+}
+
 export class RunWatch {
   /** By run: open where there may be news that its follower has not looked for. */
   private readonly followers = new Map<string, Set<Latch.Latch>>()
   private readonly store: JournalStore
   private readonly pollMs: number
-  private readonly logOf: (runId: string) => EventLog | undefined
+  private readonly logOf: Ownership["logOf"]
+  private readonly damageOf: Ownership["damageOf"]
 
-  /** `logOf` answers the log of a run that this process carries. */
-  constructor(store: JournalStore, pollMs: number, logOf: (runId: string) => EventLog | undefined) {
+  constructor(store: JournalStore, pollMs: number, { damageOf, logOf }: Ownership) {
     this.store = store
+    this.damageOf = damageOf
     this.pollMs = Number.isFinite(pollMs) ? pollMs : unpolledMs
     this.logOf = logOf
   }
@@ -85,32 +99,94 @@ export class RunWatch {
     return Effect.sync(() => {
       // What is no place in the log counts as its start.
       let seen = after > 0 ? Math.floor(after) : 0
+      let idle = 0
+      let before: Envelope.Envelope | undefined
+      let last: Envelope.Envelope | undefined
+      let told = false
       const woken = Effect.andThen(
         latch.await,
         Effect.sync(() => latch.closeUnsafe())
       )
       const pause = Effect.suspend(() => {
+        idle++
         const log = this.logOf(runId)
         const signs = [woken, Effect.sleep(this.pollMs)]
         return Effect.raceAllFirst(log === undefined || log.ended ? signs : [...signs, news(log, seen)])
       })
-      const pull: Effect.Effect<Page, Cause.Done> = Effect.suspend(() =>
-        Effect.flatMap(Effect.option(store.read(runId, seen, pageSize)), (page) => {
-          if (page._tag === "Some" && Arr.isReadonlyArrayNonEmpty(page.value)) {
-            seen += page.value.length
-            return Effect.succeed(page.value)
-          }
-          return Effect.flatMap(Effect.option(store.status(runId)), (status) =>
-            status._tag === "Some" &&
-            (status.value === undefined || (status.value.state === "ended" && status.value.lastSeq <= seen))
-              ? Cause.done()
-              : Effect.flatMap(pause, () => pull)
-          )
+      /** The last that is told of a run that cannot be read. */
+      const broken = (table: string): Effect.Effect<Page> =>
+        Effect.gen(function* () {
+          told = true
+          const at = yield* Clock.currentTimeMillis
+          const threadId = last?.threadId ?? (yield* Effect.option(store.status(runId))).pipe(threadOf)
+          return [damaged({ runId, threadId, seq: seen + 1, at }, table)]
         })
+      const pull: Effect.Effect<Page, Cause.Done> = Effect.suspend(() =>
+        told ? Cause.done() : Effect.flatMap(Effect.result(store.read(runId, seen, pageSize)), took)
       )
+      const took = (page: Result.Result<ReadonlyArray<Envelope.Envelope>, StoreFailure>) => {
+        if (Result.isFailure(page) && page.failure.damaged !== undefined) return broken(page.failure.damaged)
+        if (Result.isSuccess(page) && Arr.isReadonlyArrayNonEmpty(page.success)) {
+          idle = 0
+          before = page.success.at(-2) ?? last
+          last = page.success.at(-1)
+          seen += page.success.length
+          return Effect.succeed(page.success)
+        }
+        return Effect.flatMap(Effect.result(store.status(runId)), stands)
+      }
+      const stands = (status: Result.Result<RunStatus | undefined, StoreFailure>): Effect.Effect<Page, Cause.Done> => {
+        if (Result.isFailure(status)) {
+          const table = status.failure.damaged
+          return table === undefined ? Effect.flatMap(pause, () => pull) : broken(table)
+        }
+        const about = status.success
+        if (about === undefined) return Cause.done()
+        if (about.state === "ended" && about.lastSeq <= seen) {
+          // A run that was abandoned has an end and no last word.
+          return last === undefined || isEnd(last, before)
+            ? Cause.done()
+            : Effect.flatMap(this.read(runId), (table) => broken(table ?? "its log"))
+        }
+        return Effect.flatMap(this.lookForDamage(runId, idle), (table) =>
+          table === undefined ? Effect.flatMap(pause, () => pull) : broken(table)
+        )
+      }
       return pull
     })
   }
+
+  /**
+   * The table in which a row of a run is damaged that has nothing new. Whoever carries it knows; where nobody does here, its rows are
+   * read: the first time that it was idle for a while, and ever more rarely.
+   */
+  private lookForDamage(runId: string, idle: number): Effect.Effect<string | undefined> {
+    const known = this.damageOf(runId)
+    if (known !== undefined) return Effect.succeed(known.damaged)
+    const isDue = this.logOf(runId) === undefined && idle > 0 && (idle & (idle - 1)) === 0
+    return isDue ? this.read(runId) : Effect.succeed(undefined)
+  }
+
+  /** Reads a run; answers the table in which a row of it is damaged. */
+  private read(runId: string): Effect.Effect<string | undefined> {
+    const { check } = this.store
+    return check === undefined
+      ? Effect.succeed(undefined)
+      : Effect.match(check(runId), { onFailure: ({ damaged }) => damaged, onSuccess: () => undefined })
+  }
+}
+
+const threadOf = (status: Option.Option<RunStatus | undefined>): string =>
+  Option.isSome(status) ? (status.value?.threadId ?? "") : ""
+
+/** An event in place of what cannot be read. */
+const damaged = (
+  at: Pick<Envelope.Envelope, "at" | "runId" | "seq" | "threadId">,
+  table: string
+): Envelope.Envelope => {
+  const reason = new RunErrors.DataDamaged({ subject: "run", id: at.runId, table })
+  const error = { message: reason.message, code: RunErrors.code(reason), data: RunErrors.toPublicData(reason) }
+  return { ...at, agentPath: [], event: { type: "error", error } }
 }
 
 /** Completes when `log` has more than the first `seen` events, or has ended. */
@@ -131,6 +207,10 @@ const news = (log: EventLog, seen: number): Effect.Effect<void> =>
 /** Whether an envelope is a run's last. */
 const isLast = ({ event }: Envelope.Envelope, before: Envelope.Envelope | undefined): boolean =>
   event.type === "error" || (event.type === "data-latency-summary" && before?.event.type === "data-cost-summary")
+
+/** The same, also of one that is all that was read. */
+const isEnd = (last: Envelope.Envelope, before: Envelope.Envelope | undefined): boolean =>
+  isLast(last, before) || (before === undefined && last.event.type === "data-latency-summary")
 
 /** A live stream, and behind it what is committed where the live one broke off before the run's end. */
 const thenCommitted = (
