@@ -46,6 +46,62 @@ for (const [where, services] of [
       }).pipe(Effect.scoped)
     )
 
+    it.effect("is added to, or becomes what a query shows, once it is free", () =>
+      Effect.gen(function* () {
+        const model = echo()
+        const runtime = yield* Solo.runtime(model, { services: services() })
+        const ask = (prompt: string, history: ReadonlyArray<Message.Message>, onThread: "append" | "replace") =>
+          runtime.complete(prompt, { threadId: "t", history, onThread })
+        yield* ask("one", [says("zero")], "replace")
+        yield* ask("three", [says("two")], "append")
+        const asked = [says("zero"), says("one"), answers("I heard one"), says("two"), says("three")]
+        assert.deepStrictEqual(model.requests[1]?.messages, asked)
+        // The client stopped reading in the middle of the first answer, and goes on.
+        yield* ask(
+          "four",
+          [...asked.slice(0, 2), answers("I heard"), ...asked.slice(3), answers("I heard three")],
+          "replace"
+        )
+        assert.deepStrictEqual(model.requests[2]?.messages, [...asked, answers("I heard three"), says("four")])
+        // The third question is edited.
+        yield* ask("thirty", [...asked.slice(0, 3), says("two")], "replace")
+        assert.deepStrictEqual(model.requests[3]?.messages, [...asked.slice(0, 4), says("thirty")])
+        // An answer is edited.
+        yield* ask("so?", [says("zero"), says("one"), answers("No.")], "replace")
+        assert.deepStrictEqual(yield* runtime.threads.get("t"), [
+          says("zero"),
+          says("one"),
+          answers("No."),
+          says("so?"),
+          answers("I heard so?")
+        ])
+        // One of another tenant is left alone.
+        const refused = yield* Effect.flip(
+          runtime.complete("mine", { threadId: "t", resourceId: "other", history: [says("x")], onThread: "replace" })
+        )
+        assert.strictEqual(refused.reason._tag, "ThreadForbidden")
+        assert.strictEqual((yield* runtime.threads.get("t")).length, 5)
+      }).pipe(Effect.scoped)
+    )
+
+    it.effect("goes on without a prompt from the results that its history ends with", () =>
+      Effect.gen(function* () {
+        const model = ScriptedModel.make({ respond: (request) => ScriptedModel.text(`${request.instructions}`) })
+        const runtime = yield* Solo.runtime(model, { services: services() })
+        const history: ReadonlyArray<Message.Message> = [
+          says("which colour?"),
+          { role: "assistant", content: [{ type: "tool-call", id: "c1", name: "elsewhere", args: {} }] },
+          { role: "tool", content: [{ type: "tool-result", id: "c1", name: "elsewhere", result: "red" }] }
+        ]
+        const { output } = yield* runtime.complete([], { threadId: "t", history, instructions: "Be short." })
+        assert.deepStrictEqual(model.requests[0]?.messages, history)
+        assert.match(output, /Be short\.$/)
+        assert.deepStrictEqual(yield* runtime.threads.get("t"), [...history, answers(output)])
+        const refused = yield* Effect.flip(runtime.complete([], { threadId: "t", history: history.slice(0, 1) }))
+        assert.strictEqual(refused._tag === "QueryRejected" && refused.reason._tag, "EmptyPrompt")
+      }).pipe(Effect.scoped)
+    )
+
     it.effect("begins with the seed of its first query, and with no later one", () =>
       Effect.gen(function* () {
         const model = echo()

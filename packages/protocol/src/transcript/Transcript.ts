@@ -16,10 +16,12 @@ import * as Message from "../Message.ts"
 import * as Agent from "./TranscriptAgent.ts"
 import * as Adoption from "./TranscriptAdoption.ts"
 import type { Adopted } from "./TranscriptAdoption.ts"
+import * as Alignment from "./TranscriptAlignment.ts"
 import * as Pairs from "./TranscriptPairs.ts"
 import type { UsageTotals } from "../money/Usage.ts"
 
 export type { Adopted } from "./TranscriptAdoption.ts"
+export type { Alignment } from "./TranscriptAlignment.ts"
 export { Repair } from "./TranscriptAdoption.ts"
 export { droppedCalls, repeatedCalls } from "./TranscriptAgent.ts"
 export type { File, PendingCall } from "./TranscriptAgent.ts"
@@ -188,6 +190,19 @@ export const isPairComplete = (history: Iterable<Message.Message>): boolean => P
  * - Results without a call, second results, second calls of one id in one message, and messages left empty are dropped.
  */
 export const repair = (history: ReadonlyArray<Message.Message>): ReadonlyArray<Message.Message> => Pairs.repair(history)
+
+/**
+ * Where the conversation that a client shows leaves the one that a thread holds: how many of the thread's messages stay,
+ * and which of the shown ones come after them. Where both are the same, everything stays and nothing is added; where the
+ * client shows a beginning, the rest goes.
+ *
+ * **Details**: an answer counts as the same when one of both texts contains the other, since clients may stop reading in
+ * the middle, and leave out what they do not show. Then the thread's own messages stay.
+ */
+export const align = (
+  stored: ReadonlyArray<Message.Message>,
+  shown: ReadonlyArray<Message.Message>
+): Alignment.Alignment => Alignment.align(stored, shown)
 
 /**
  * Adopts a foreign history: makes it pair-complete as `repair` does, drops empty messages, and reports every repair.

@@ -27,6 +27,7 @@ const RunRecordStruct = Schema.Struct({
   budget: Schema.optionalKey(Budget.Budget),
   tools: Schema.optionalKey(QueryTools),
   repeatedCallLimit: Schema.optionalKey(Schema.Natural),
+  instructions: Schema.optionalKey(Schema.String),
   startedAt: Schema.Natural,
   historyVersion: Schema.Natural,
   thread: Schema.optionalKey(
@@ -36,7 +37,8 @@ const RunRecordStruct = Schema.Struct({
 
 /**
  * All that is needed to carry a run again from its start. `isolated` runs (specialists from code) neither read nor write
- * their thread's history. `tools` is what its query changed of its agent's. `repeatedCallLimit` is absent where nothing limits how often
+ * their thread's history. `tools` is what its query changed of its agent's, `instructions`
+ * what it added to its agent's. `repeatedCallLimit` is absent where nothing limits how often
  * the same call may be made, as in every record of a release that did not know it. `historyVersion` is how many messages of the thread
  * the run starts from; the host fills it in.
  */

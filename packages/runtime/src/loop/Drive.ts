@@ -16,7 +16,6 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Names from "../run/Names.ts"
-import * as Erased from "../kernel/Erased.ts"
 import type { Engine, Readings } from "../engine/Engine.ts"
 import type { RunRecord, Stores } from "../engine/RunHost.ts"
 import type { Alarms } from "../kernel/Alarm.ts"
@@ -47,12 +46,13 @@ export const drive = (
   Effect.withFiber((fiber) => {
     const own = roster.members.get(record.agent)
     if (own === undefined) return Effect.die(new Error(`run ${record.runId}: no agent ${record.agent} here`))
-    const member = record.tools === undefined ? own : QueryTools.apply(own, record.tools)
+    const prompt = ThreadUpdate.promptOf(record)
+    const member = instructed(record.tools === undefined ? own : QueryTools.apply(own, record.tools), record)
     const agent = new AgentState({
       path: [],
       member,
       history,
-      prompt: Message.fromPrompt(Erased.as<Message.Prompt>(record.prompt)),
+      prompt: prompt === undefined ? undefined : Message.fromPrompt(prompt),
       budget: record.budget ?? member.budget,
       summary: record.thread?.kept?.summaries[record.agent],
       repeatedCallLimit: record.repeatedCallLimit ?? Number.POSITIVE_INFINITY
@@ -74,6 +74,17 @@ export const drive = (
       return record.isolated ? finish : Effect.andThen(keep(stores, record, engine, agent), finish)
     })
   })
+
+/** The agent with what its query adds to its instructions. */
+const instructed = (member: Member, { instructions }: RunRecord): Member => {
+  if (instructions === undefined) return member
+  const { definition } = member
+  const own = definition.instructions
+  return {
+    ...member,
+    definition: { ...definition, instructions: own === undefined ? instructions : `${own}\n\n${instructions}` }
+  }
+}
 
 /** Adds what was said to the run's thread. */
 const keep = (stores: Stores, record: RunRecord, engine: Engine, agent: AgentState): Effect.Effect<null> =>

@@ -27,12 +27,16 @@ export const keptOf = (
   }
 }
 
+/** What was asked; `undefined` where the run goes on from where its history ends. */
+export const promptOf = ({ prompt }: Pick<RunRecord, "prompt">): Message.Prompt | undefined =>
+  Array.isArray(prompt) && prompt.length === 0 ? undefined : Erased.as<Message.Prompt>(prompt)
+
 /** What a run that is ended by force has said, from its log: its prompt, its answers so far, its calls with their results. */
 export const saidOf = (
   { isolated, prompt }: RunRecord,
   envelopes: ReadonlyArray<Envelope.Envelope>
 ): ReadonlyArray<Message.Message> =>
-  isolated ? [] : Transcript.messages(Transcript.fold(envelopes, Erased.as<Message.Prompt>(prompt)))
+  isolated ? [] : Transcript.messages(Transcript.fold(envelopes, promptOf({ prompt })))
 
 /** Leaves what a run has said and used that is ended by force. It ends all the same where that fails. */
 export const leave = (

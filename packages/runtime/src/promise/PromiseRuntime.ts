@@ -43,7 +43,7 @@ export interface QueryOptions<AgentName extends string = string> extends Omit<Sh
 }
 
 /** Options of a specialist's run. */
-export type RunOptions = Omit<QueryOptions, "agent" | "history" | "onBusy" | "tools">
+export type RunOptions = Omit<QueryOptions, "agent" | "history" | "instructions" | "onBusy" | "onThread" | "tools">
 
 /** A run that was started and is only watched. */
 export interface RunHandle {

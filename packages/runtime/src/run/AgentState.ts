@@ -44,6 +44,7 @@ export class AgentState {
   private length: number
   private slots: Semaphore.Semaphore | undefined
   private turnstiles: Map<string, Semaphore.Semaphore> | undefined
+  private readonly prompt: Message.Message | undefined
   private counted = 0
   private tokens = 0
 
@@ -51,7 +52,8 @@ export class AgentState {
     readonly path: AgentPath.AgentPath
     readonly member: Member
     readonly history: ReadonlyArray<Message.Message>
-    readonly prompt: Message.Message
+    /** Absent: it goes on from where its history ends. */
+    readonly prompt: Message.Message | undefined
     /** Absent: the agent's own. */
     readonly budget?: Budget.Budget
     /** What an earlier run has kept. */
@@ -63,11 +65,14 @@ export class AgentState {
     this.model = options.member.model
     this.budget = options.budget ?? options.member.budget
     this.prefix = AgentPath.key(options.path)
-    this.messages = [...options.history, options.prompt].map(Message.frozen)
+    const { prompt } = options
+    const asked = prompt === undefined ? [] : [prompt]
+    this.prompt = prompt
+    this.messages = [...options.history, ...asked].map(Message.frozen)
     this.length = this.messages.length
     this.summary = options.summary
     this.repeatedCallLimit = options.repeatedCallLimit
-    this.said = options.history.length === 0 ? this.messages : [options.prompt]
+    this.said = options.history.length === 0 ? this.messages : asked
   }
 
   /** Adds to the conversation. `kept`: what of it the thread keeps, where that is another message, or nothing. */
@@ -132,8 +137,7 @@ export class AgentState {
 
   /** Where this run's prompt stands in what the model is sent. */
   get promptIndex(): number {
-    const [prompt] = this.said
-    return prompt === undefined ? -1 : this.messages.indexOf(prompt)
+    return this.prompt === undefined ? -1 : this.messages.indexOf(this.prompt)
   }
 
   /**
@@ -141,7 +145,7 @@ export class AgentState {
    * place.
    */
   shorten(dropped: number, text: string | undefined, strategy: string): void {
-    const [prompt] = this.said
+    const { prompt } = this
     const isCut = prompt !== undefined && this.promptIndex < dropped
     const before: ReadonlyArray<Message.Message> =
       text === undefined

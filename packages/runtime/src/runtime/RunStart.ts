@@ -1,7 +1,7 @@
 /**
  * Checks a query and makes the record of its run. All refusals happen here, before anything has run.
  */
-import { Budget, type Message, QueryRejected, QueryRejections } from "@reins/protocol"
+import { Budget, type Message, QueryRejected, QueryRejections, Transcript } from "@reins/protocol"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -9,7 +9,7 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type * as Agent from "../agent/Agent.ts"
-import type { RunRecord } from "../engine/RunHost.ts"
+import type { RunHost, RunRecord } from "../engine/RunHost.ts"
 import type { QueryOptions, RunOptions } from "./RuntimeShape.ts"
 import * as SpecialistText from "../agent/SpecialistText.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
@@ -19,8 +19,16 @@ import * as CallRow from "../agent/CallRow.ts"
 import * as Threads from "./Threads.ts"
 import { type RuntimeParts, defaultResource } from "./RuntimeParts.ts"
 
-/** A run's record before its host has taken it. */
-export type NewRun = Omit<RunRecord, "historyVersion">
+/** A run's record before its host has taken it. `given`: what its query does to its thread first. */
+export interface NewRun extends Omit<RunRecord, "historyVersion"> {
+  readonly given?: Given
+}
+
+/** A history that a query brings, and what it does to a thread that is there. */
+interface Given {
+  readonly messages: ReadonlyArray<Message.Message>
+  readonly onThread: "append" | "replace"
+}
 
 /** Why a query was refused. */
 export type Rejected = QueryRejected
@@ -33,25 +41,33 @@ export const query = Effect.fnUntraced(function* (
   prompt: Message.Prompt,
   options: QueryOptions = {}
 ) {
-  if (isEmpty(prompt)) return yield* reject(new QueryRejections.EmptyPrompt({}))
+  if (isEmpty(prompt) && !continues(prompt, options.history)) {
+    return yield* reject(new QueryRejections.EmptyPrompt({}))
+  }
   const member = options.agent === undefined ? built.roster.first : yield* find(built, options.agent)
   const tools = options.tools === undefined ? undefined : yield* toolsOf(member, options.tools)
   const made: NewRun = {
     ...(yield* record(built, tools === undefined ? member : QueryTools.apply(member, tools), prompt, false, options)),
-    ...(tools === undefined ? {} : { tools })
+    ...(tools === undefined ? {} : { tools }),
+    ...(options.instructions === undefined ? {} : { instructions: options.instructions })
   }
   if (options.history !== undefined) {
     const adopted = yield* Effect.mapError(
       Threads.adopt(options.history),
       (issue) => new QueryRejected({ reason: new QueryRejections.InvalidInput({ agent: member.name, issue }) })
     )
+    const { messages } = adopted
+    const { onThread = "ignore" } = options
+    if (onThread !== "ignore") return { ...made, given: { messages, onThread } }
     // Where the thread is there, nothing is done.
-    if (adopted.messages.length > 0) {
-      yield* built.host.threads.begin(made.threadId, made.resourceId, adopted.messages)
-    }
+    if (messages.length > 0) yield* built.host.threads.begin(made.threadId, made.resourceId, messages)
   }
   return made
 })
+
+/** Whether nothing is asked because the history ends with results that the model has not seen an answer to. */
+const continues = (prompt: Message.Prompt, history: ReadonlyArray<Message.Message> = []): boolean =>
+  prompt.length === 0 && typeof prompt !== "string" && history.at(-1)?.role === "tool"
 
 const readTools = Schema.decodeUnknownOption(QueryTools.QueryTools)
 
@@ -79,9 +95,31 @@ export const specialist = Effect.fnUntraced(function* (
   return yield* record(built, member, prompt.success, true, options)
 })
 
-/** Hands the run to the host. */
-export const start = (built: RuntimeParts, run: NewRun): Effect.Effect<void, QueryRejected> =>
-  Effect.mapError(built.host.start(run), (reason) => new QueryRejected({ reason }))
+/** Does to the thread what the query wants of it, and hands the run to the host. */
+export const start = ({ host }: RuntimeParts, { given, ...run }: NewRun): Effect.Effect<void, QueryRejected> => {
+  const started = Effect.mapError(host.start(run), (reason) => new QueryRejected({ reason }))
+  return given === undefined ? started : Effect.andThen(lay(host, run, given), started)
+}
+
+/** Gives the thread the history of a query. Nothing is done while a run holds the thread: then the host refuses this one. */
+const lay = (
+  host: RunHost,
+  { resourceId, threadId }: Pick<RunRecord, "resourceId" | "threadId">,
+  { messages, onThread }: Given
+): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    if (yield* host.threads.begin(threadId, resourceId, messages)) return
+    const info = yield* host.threads.info(threadId)
+    if (info === undefined || info.runId !== undefined || info.resourceId !== resourceId) return
+    const { version } = info
+    const stored = yield* host.threads.read(threadId, { version, resourceId })
+    const { add, keep } = onThread === "append" ? { keep: version, add: messages } : Transcript.align(stored, messages)
+    if (keep === version && add.length === 0) return
+    const rest = Threads.whole(stored.slice(0, keep))
+    const done = yield* host.threads.rewrite(threadId, resourceId, { version, keep: rest.length, messages: add })
+    // Somebody else was faster.
+    if (!done) yield* lay(host, { resourceId, threadId }, { messages, onThread })
+  })
 
 const isEmpty = (prompt: Message.Prompt): boolean =>
   typeof prompt === "string"

@@ -59,10 +59,18 @@ export interface QueryOptions extends RunOptions {
   readonly onBusy?: "reject" | "queue" | "cancel-previous" | undefined
   /**
    * What a new thread begins with, before the prompt: a history that somebody sent along, or another system kept. It is made
-   * pair-complete first (`Transcript.adopt`), and is only read: nothing in it answers a question or lets a call run. Where the
-   * thread is there already, it changes nothing. Absent: a new thread is empty.
+   * pair-complete first (`Transcript.adopt`), and is only read: nothing in it answers a question or lets a call run. Absent: a new
+   * thread is empty. Where it ends with the results of calls, a prompt without parts (`[]`) goes on from there.
    */
   readonly history?: ReadonlyArray<Message.Message> | undefined
+  /**
+   * What `history` does to a thread that is there already: nothing (`"ignore"`, the default); it is added to what the thread holds
+   * (`"append"`); or the thread becomes what it shows (`"replace"`): from the first turn on that differs, its messages are replaced
+   * by those of `history` (`Transcript.align`). Done right before the run starts, once the thread is free.
+   */
+  readonly onThread?: "ignore" | "append" | "replace" | undefined
+  /** Added to the agent's own instructions, after them, for this query. Specialists below the agent do not get it. */
+  readonly instructions?: string | undefined
   /** Which agent: its value or its name. Absent: the first that the runtime was made with. */
   readonly agent?: string | Agent.Any | undefined
   /**

@@ -67,5 +67,44 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* same((yield* open(store, "next")).record.thread, { kept: kept(1) }, "what it found")
       yield* same((yield* store.threads.info("thread"))?.spent?.steps, 2, "what is spent then")
     })
+  ),
+  clause("the end of a free thread is replaced by its tenant, if it is still as long as it was", (store) =>
+    Effect.gen(function* () {
+      const rewrite = (version: number, keep: number, words: ReadonlyArray<string>, tenant = "tenant") =>
+        store.threads.rewrite("thread", tenant, { version, keep, messages: words.map(says) })
+      const read = store.threads.read("thread")
+      const summary = (covers: number) => ({ strategy: "summary", covers, text: "In short." })
+      const { epoch } = yield* begin(store)
+      yield* store.threads.append("thread", "run", ["one", "two"].map(says), {
+        spent: { ...Budget.nothingSpent, steps: 2 },
+        summaries: { short: summary(1), long: summary(2) }
+      })
+      yield* same(yield* rewrite(2, 1, []), false, "that it is replaced while a run holds it")
+      yield* commit(store, epoch, finish(1))
+      yield* store.threads.append("thread", "next", ["three"].map(says))
+      yield* same(
+        [yield* store.threads.before("thread", "run"), yield* store.threads.before("thread", "next")],
+        [0, 2],
+        "where the runs began"
+      )
+      yield* same(yield* rewrite(2, 1, []), false, "that it is replaced when it has grown")
+      yield* same(yield* rewrite(3, 1, [], "other"), false, "that another tenant replaces it")
+      yield* same(yield* rewrite(3, 1, ["2", "3", "4"]), true, "that it is replaced")
+      yield* same(yield* read, ["one", "2", "3", "4"].map(says), "what it holds")
+      yield* same(yield* rewrite(4, 1, ["II"]), true, "that it is replaced again")
+      yield* same(yield* read, ["one", "II"].map(says), "what it holds then")
+      yield* same(
+        [yield* store.threads.before("thread", "run"), yield* store.threads.before("thread", "next")],
+        [0, undefined],
+        "where the runs began that are left"
+      )
+      const { history, record } = yield* begin(store, { runId: "last" })
+      yield* same(history, ["one", "II"].map(says), "what the next run starts from")
+      yield* same(
+        record.thread?.kept,
+        { spent: { ...Budget.nothingSpent, steps: 2 }, summaries: { short: summary(1) } },
+        "what is kept beside it"
+      )
+    })
   )
 ]

@@ -21,6 +21,12 @@ const KeptStruct = Schema.Struct({ spent: Budget.Spent, summaries: Schema.Record
 export interface Kept extends Schema.Schema.Type<typeof KeptStruct> {}
 export const Kept: Schema.Codec<Kept> = KeptStruct
 
+/** What is left of `kept` when a thread has lost all but its first `version` messages. */
+export const keptAt = ({ spent, summaries }: Kept, version: number): Kept => ({
+  spent,
+  summaries: Object.fromEntries(Object.entries(summaries).filter(([, { covers }]) => covers <= version))
+})
+
 /** What is known of a thread without reading it. */
 export interface ThreadInfo {
   readonly threadId: string
@@ -44,6 +50,15 @@ export interface ThreadInfo {
 export interface ReadOptions {
   readonly version?: number | undefined
   readonly resourceId?: string | undefined
+}
+
+/**
+ * A thread as it shall be: its first `keep` messages, then `messages`. `version`: how many messages it held when that was decided.
+ */
+export interface Rewrite {
+  readonly version: number
+  readonly keep: number
+  readonly messages: ReadonlyArray<Message.Message>
 }
 
 /** Keeps conversations; see the header of this file. */
@@ -75,6 +90,16 @@ export interface ThreadStore {
     kept?: Kept
   ) => Effect.Effect<void>
   /**
+   * How many messages the thread held before those of the run were added; `undefined` where it holds none of that run, also because it
+   * was rewritten.
+   */
+  readonly before: (threadId: string, runId: string) => Effect.Effect<number | undefined>
+  /**
+   * Replaces the end of a tenant's thread in one transaction; summaries that cover more than what is kept are dropped. False, and
+   * nothing is done, where there is no such thread, where it is another tenant's, where a run holds it, or where its length has changed.
+   */
+  readonly rewrite: (threadId: string, resourceId: string, rewrite: Rewrite) => Effect.Effect<boolean>
+  /**
    * Sets the limits of a thread, or lifts them (`undefined`), making it where there is none. False, and nothing is done, where it is
    * another tenant's.
    */
@@ -92,8 +117,8 @@ interface Thread {
   readonly threadId: string
   readonly resourceId: string
   readonly messages: Array<Message.Message>
-  /** Those whose messages are here; absent before the first. */
-  runs: Set<string> | undefined
+  /** Those whose messages are here, each with how many stood before its own; absent before the first. */
+  runs: Map<string, number> | undefined
   runId: string | undefined
   limits: Budget.Budget | undefined
   kept: Kept | undefined
@@ -191,8 +216,8 @@ export class MemoryThreads implements ThreadStore {
     if (thread === undefined) return
     if (kept !== undefined && thread.runId === runId) thread.kept = kept
     if (thread.runs?.has(runId) === true) return
-    thread.runs ??= new Set()
-    thread.runs.add(runId)
+    thread.runs ??= new Map()
+    thread.runs.set(runId, thread.messages.length)
     for (const message of messages) thread.messages.push(Message.frozen(message))
   }
 
@@ -235,6 +260,24 @@ export class MemoryThreads implements ThreadStore {
     messages: ReadonlyArray<Message.Message>,
     kept?: Kept
   ): Effect.Effect<void> => Effect.sync(() => this.leave(threadId, runId, messages, kept))
+
+  readonly before = (threadId: string, runId: string): Effect.Effect<number | undefined> =>
+    Effect.sync(() => this.threads.get(threadId)?.runs?.get(runId))
+
+  readonly rewrite = (
+    threadId: string,
+    resourceId: string,
+    { keep, messages, version }: Rewrite
+  ): Effect.Effect<boolean> =>
+    Effect.sync(() => {
+      const thread = this.threads.get(threadId)
+      if (thread === undefined || thread.resourceId !== resourceId || thread.runId !== undefined) return false
+      if (thread.messages.length !== version) return false
+      thread.messages.splice(keep, version - keep, ...messages.map(Message.frozen))
+      for (const [runId, before] of thread.runs ?? []) if (before >= keep) thread.runs?.delete(runId)
+      if (thread.kept !== undefined) thread.kept = keptAt(thread.kept, keep)
+      return true
+    })
 
   readonly limit = (threadId: string, resourceId: string, limits: Budget.Budget | undefined): Effect.Effect<boolean> =>
     Effect.sync(() => {

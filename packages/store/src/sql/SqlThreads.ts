@@ -3,7 +3,8 @@
  * since the port has no error for it; the run's host recognizes it.
  */
 import type { Budget, Message } from "@reins/protocol"
-import type { Kept, ReadOptions, ThreadInfo, ThreadStore } from "@reins/runtime/journal"
+import { keptAt } from "@reins/runtime/journal"
+import type { Kept, ReadOptions, Rewrite, ThreadInfo, ThreadStore } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Column from "./Column.ts"
@@ -41,6 +42,24 @@ export const make = (db: Database): ThreadStore => {
     kept?: Kept
   ): Effect.Effect<void> => Effect.orDie(db.operation("threads", db.atomic(write(db, threadId, runId, messages, kept))))
 
+  const before = (threadId: string, runId: string): Effect.Effect<number | undefined> =>
+    db
+      .operation(
+        "threads",
+        db.rows(
+          "SELECT min(position) AS first FROM reins_messages WHERE thread_id = ? AND run_id = ?",
+          Column.encode(threadId),
+          Column.encode(runId)
+        )
+      )
+      .pipe(
+        Effect.map(([found]) => (found?.["first"] == null ? undefined : Number(found["first"]) - 1)),
+        Effect.orDie
+      )
+
+  const rewrite = (threadId: string, resourceId: string, given: Rewrite): Effect.Effect<boolean> =>
+    Effect.orDie(db.operation("threads", db.atomic(replace(db, { threadId, resourceId }, given))))
+
   const limit = (threadId: string, resourceId: string, limits: Budget.Budget | undefined): Effect.Effect<boolean> =>
     Effect.orDie(db.operation("threads", db.atomic(setLimits(db, { threadId, resourceId }, limits))))
 
@@ -61,7 +80,7 @@ export const make = (db: Database): ThreadStore => {
   const remove = (threadId: string, resourceId?: string): Effect.Effect<boolean> =>
     Effect.orDie(db.operation("threads", db.atomic(erase(db, threadId, resourceId))))
 
-  return { begin, info, read, append, limit, list, remove }
+  return { begin, info, read, append, before, rewrite, limit, list, remove }
 }
 
 /** A damaged row still says whose thread it is and who holds it, so that the thread is listed and can be deleted. */
@@ -235,6 +254,33 @@ export const write = Effect.fnUntraced(function* (
     run,
     JSON.stringify(messages.map((message, index) => [from + index + 1, JSON.stringify(message)]))
   )
+})
+
+/** Keeps the first messages of a free thread and writes others after them. */
+const replace = Effect.fnUntraced(function* (
+  db: Database,
+  { resourceId, threadId }: { readonly resourceId: string; readonly threadId: string },
+  { keep, messages, version }: Rewrite
+) {
+  const thread = Column.encode(threadId)
+  const [found] = yield* db.rows(
+    `UPDATE reins_threads SET version = ? WHERE thread_id = ? AND resource_id = ? AND run_id IS NULL AND version = ?
+     RETURNING limits, kept`,
+    keep,
+    thread,
+    Column.encode(resourceId),
+    version
+  )
+  if (found === undefined) return false
+  yield* db.rows("DELETE FROM reins_messages WHERE thread_id = ? AND position > ?", thread, keep)
+  const { kept } = yield* StoredJson.standing(found)
+  if (kept !== undefined) {
+    const left = JSON.stringify(keptAt(kept, keep))
+    yield* db.rows("UPDATE reins_threads SET kept = ? WHERE thread_id = ?", left, thread)
+  }
+  // No run has this id; what an earlier rewrite of the same place wrote is gone.
+  yield* write(db, threadId, `rewritten after ${keep}`, messages)
+  return true
 })
 
 const erase = Effect.fnUntraced(function* (db: Database, threadId: string, resourceId: string | undefined) {
