@@ -20,7 +20,7 @@ const needsPeer = new Set(["@reins/store/cluster", "@reins/store/postgres"])
 
 /** Entries that run where there is no Node: in workers and browsers. */
 const portable = /^@reins\/(protocol|wire|runtime|server)(\/|$)/
-const notPortable = new Set(["@reins/runtime/testing", "@reins/protocol/testing"])
+const notPortable = new Set(["@reins/server/node", "@reins/runtime/testing", "@reins/protocol/testing"])
 
 const command = (name) => (windows ? `${name}.cmd` : name)
 const tool = (name) => inside("node_modules", ".bin", command(name))

@@ -20,6 +20,8 @@ const catalog = [...House.text("pnpm-workspace.yaml").matchAll(/^ {2}"?(@?[\w/-]
   ([, name = "", version = ""]) => ({ file: "pnpm-workspace.yaml", name, version })
 )
 
+const isOurs = (name: string) => name === "reins" || name.startsWith("@reins/")
+
 const exact = /^\d+\.\d+\.\d+(-[\w.]+)?$/
 
 describe("a dependency", () => {
@@ -53,7 +55,7 @@ describe("a dependency", () => {
   })
 
   it("comes from the workspace when it is our own, not from a registry", () => {
-    const ours = declared.filter(({ name }) => name.startsWith("@reins/"))
+    const ours = declared.filter(({ name }) => isOurs(name))
     assert.deepStrictEqual(
       ours.filter(({ version }) => version !== "workspace:^"),
       []
@@ -62,9 +64,7 @@ describe("a dependency", () => {
 
   it("has a reason in the decision on dependencies", () => {
     const reasons = House.text("docs/decisions/0001-dependencies.md")
-    const names = new Set(
-      [...declared, ...peers, ...catalog].map(({ name }) => name).filter((name) => !name.startsWith("@reins/"))
-    )
+    const names = new Set([...declared, ...peers, ...catalog].map(({ name }) => name).filter((name) => !isOurs(name)))
     assert.deepStrictEqual(
       [...names].filter((name) => !reasons.includes(`\`${name}\``)),
       []

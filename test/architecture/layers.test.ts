@@ -54,7 +54,7 @@ describe("the table of packages", () => {
 
 describe.each(House.rooms)("$name", ({ manifest, name, sources }) => {
   it("has the name of its folder", () => {
-    assert.strictEqual(manifest.name, scope + name)
+    assert.strictEqual(manifest.name, name === "reins" ? name : scope + name)
   })
 
   it("imports only packages below it", () => {

@@ -54,21 +54,30 @@ export const known: ReadonlyArray<string> = [...Provider.known.keys(), "scripted
  * Makes the model of that name. Loads its provider's package; sends no request. Fails when the name is invalid, the
  * provider unknown, its package not installed, or the key missing.
  */
-export const fromConfig = (name: string, options: Options = {}): Effect.Effect<ModelPort, ModelNotMade> => {
-  if (name.trim() === "scripted") return Effect.sync(scripted)
-  const parsed = parse(name)
-  if (parsed === undefined) return fail(new NameInvalid({ name }))
-  const provider = Provider.known.get(parsed.provider)
-  return provider === undefined
-    ? fail(new ProviderUnknown({ name: parsed.provider, known: known }))
-    : make(provider, parsed, options)
-}
+export const fromConfig = (name: string, options: Options = {}): Effect.Effect<ModelPort, ModelNotMade> =>
+  name.trim() === "scripted"
+    ? Effect.sync(scripted)
+    : Effect.flatMap(settingsOf(name, options), (settled) => load(settled, options))
+
+/** Checks the name, its provider, its address and its key without loading a package: what `fromConfig` fails with at once. */
+export const validate = (name: string, options: Options = {}): Effect.Effect<void, ModelNotMade> =>
+  name.trim() === "scripted" ? Effect.void : Effect.asVoid(settingsOf(name, options))
 
 /** Provides the model of that name under the port's tag. */
 export const layer = (name: string, options?: Options): Layer.Layer<Model, ModelNotMade> =>
   Layer.effect(Model, fromConfig(name, options))
 
-const make = Effect.fnUntraced(function* (provider: Provider.Provider, parsed: Parsed, options: Options) {
+interface Settled {
+  readonly provider: Provider.Provider
+  readonly model: string
+  readonly settings: Provider.Settings
+}
+
+const settingsOf = Effect.fnUntraced(function* (name: string, options: Options) {
+  const parsed = parse(name)
+  if (parsed === undefined) return yield* fail(new NameInvalid({ name }))
+  const provider = Provider.known.get(parsed.provider)
+  if (provider === undefined) return yield* fail(new ProviderUnknown({ name: parsed.provider, known }))
   const baseURL = parsed.baseURL ?? (yield* setting(provider.baseVariable))
   if (baseURL === undefined && provider.name === "openai-compatible") {
     return yield* fail(
@@ -79,7 +88,9 @@ const make = Effect.fnUntraced(function* (provider: Provider.Provider, parsed: P
     )
   }
   if (baseURL !== undefined && !(/^https?:\/\//.test(baseURL) && URL.canParse(baseURL))) {
-    return yield* fail(new SettingInvalid({ variable: provider.baseVariable, problem: "is not a valid URL" }))
+    // The address stands in the model's name or in a setting; the error names the one to correct.
+    const variable = parsed.baseURL === undefined ? provider.baseVariable : "The address after @ in the model's name"
+    return yield* fail(new SettingInvalid({ variable, problem: "is not a valid URL" }))
   }
   const key = yield* setting(provider.keyVariable)
   if (key === undefined && baseURL === undefined) {
@@ -88,24 +99,23 @@ const make = Effect.fnUntraced(function* (provider: Provider.Provider, parsed: P
   const structuredOutputs =
     options.structuredOutputs ??
     (provider.name === "openai-compatible" ? yield* flag("OPENAI_COMPATIBLE_STRUCTURED_OUTPUTS") : undefined)
-  const open = yield* Effect.tryPromise({
-    try: () =>
-      provider.load({
-        // Local servers need no key, but the packages require one.
-        apiKey: key ?? "none",
-        baseURL,
-        fetch: options.fetch,
-        structuredOutputs
-      }),
-    catch: () =>
-      new ModelNotMade({ reason: new PackageMissing({ provider: provider.name, package: provider.package }) })
-  })
-  const { fetch: _fetch, structuredOutputs: _structured, ...rest } = options
-  return AiSdkModel.make(open(parsed.model), {
-    provider: provider.name.replace(/^openai-(chat|responses)$/, "openai"),
-    ...rest
-  })
+  // Local servers need no key, but the packages require one.
+  const settings = { apiKey: key ?? "none", baseURL, fetch: options.fetch, structuredOutputs }
+  return { provider, model: parsed.model, settings } satisfies Settled
 })
+
+const load = ({ model, provider, settings }: Settled, options: Options): Effect.Effect<ModelPort, ModelNotMade> => {
+  const { fetch: _fetch, structuredOutputs: _structured, ...rest } = options
+  return Effect.map(
+    Effect.tryPromise({
+      try: () => provider.load(settings),
+      catch: () =>
+        new ModelNotMade({ reason: new PackageMissing({ provider: provider.name, package: provider.package }) })
+    }),
+    (open) =>
+      AiSdkModel.make(open(model), { provider: provider.name.replace(/^openai-(chat|responses)$/, "openai"), ...rest })
+  )
+}
 
 /** Reads a setting; an empty one counts as absent. */
 const setting = (variable: string): Effect.Effect<string | undefined, ModelNotMade> =>

@@ -3,7 +3,7 @@
  */
 import { Budget, type Json } from "@reins/protocol"
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Toolkit from "effect/ai/Toolkit"
 import * as Agent from "../agent/Agent.ts"
@@ -16,8 +16,11 @@ import type { Denial, PolicyContext, Ruling } from "../approval/Policy.ts"
 import { type Parameters, toInput, toSchema } from "./Parameters.ts"
 import * as AsyncTool from "./AsyncTool.ts"
 
-/** A model: one of the model packages', or a function that streams the parts of an answer. */
-export type AnyModel = ModelPort | ModelStream.Options
+/**
+ * A model: one of the model packages', an effect that makes one when the runtime is built, or a function that streams the parts
+ * of an answer.
+ */
+export type AnyModel = ModelPort | Effect.Effect<ModelPort, unknown> | ModelStream.Options
 
 /** Whether a tool asks before it runs: never, always, or as a function of its arguments says; `{ deny: reason }` lets no call run. One that throws or takes too long asks. */
 export type Asks = "never" | "always" | Denial | ((args: Types.Any, context: PolicyContext) => Ruling | Promise<Ruling>)
@@ -72,7 +75,7 @@ export interface Built {
   /** Those among them that have a description, by name. */
   readonly specialists: ReadonlyMap<string, Specialist.Any>
   /** Their tools' handlers and their own models. */
-  readonly layer: Layer.Layer<never>
+  readonly layer: Layer.Layer<never, unknown>
 }
 
 /** Builds the agents. Throws where one names what is not there. */
@@ -84,7 +87,7 @@ export const build = (parts: Parts): Built => {
   })
   const made = new Map<string, Agent.Any>()
   const described = new Map<string, Specialist.Any>()
-  const models: Array<Layer.Layer<never>> = []
+  const models: Array<Layer.Layer<never, unknown>> = []
 
   const toolsOf = (agent: AsyncAgent<string>, runs: boolean) =>
     (agent.tools ?? []).flatMap((name) => {
@@ -95,7 +98,7 @@ export const build = (parts: Parts): Built => {
     })
   const keyOf = (name: string, model: AnyModel): ModelKey => {
     const key = Context.Service<ModelPort>(`@reins/runtime/promise/Model/${name}`)
-    models.push(Types.as(Layer.succeed(key, toModel(model)))) // Its key is asked for by one agent alone.
+    models.push(Types.as(modelLayer(key, model))) // Its key is asked for by one agent alone.
     return key
   }
   const agent = (name: string, above: ReadonlyArray<string>): Agent.Any => {
@@ -166,8 +169,10 @@ const policyOf = ([name, asks]: [string, Asks | undefined]) =>
 
 type ToolsOf = Effect.Effect<Types.Kit>
 
-/** The model as the runtime has it. */
-export const toModel = (model: AnyModel): ModelPort =>
-  "attempt" in model ? model : ModelStream.fromAsyncIterable(model)
+/** Provides the model under a key. */
+export const modelLayer = (key: ModelKey, model: AnyModel): Layer.Layer<Model, unknown> => {
+  if (Effect.isEffect(model)) return Layer.effect(key, model)
+  return Layer.succeed(key, "attempt" in model ? model : ModelStream.fromAsyncIterable(model))
+}
 
 const quoted = (name: string): string => JSON.stringify(name)

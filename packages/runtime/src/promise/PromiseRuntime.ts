@@ -18,7 +18,7 @@ import { Runtime } from "../runtime/Runtime.ts"
 import type * as Agent from "../agent/Agent.ts"
 import type * as Specialist from "../agent/Specialist.ts"
 import type * as Shape from "../runtime/RuntimeShape.ts"
-import { type AnyModel, type AsyncAgent, build, toModel } from "./AsyncAgent.ts"
+import { type AnyModel, type AsyncAgent, build, modelLayer } from "./AsyncAgent.ts"
 import type { AsyncTool } from "./AsyncTool.ts"
 import * as Iteration from "./Iteration.ts"
 import type { Parameters } from "./Parameters.ts"
@@ -138,8 +138,8 @@ export const createRuntime = <
   const built = build({ agents, tools: tools ?? {}, budget })
   // What the agents need is what was just built.
   const managed = ManagedRuntime.make(
-    Types.as<Layer.Layer<Runtime>>(Runtime.layer({ ...rest, agents: built.agents })).pipe(
-      Layer.provide([built.layer, Layer.succeed(Model, toModel(model))]),
+    Types.as<Layer.Layer<Runtime, unknown>>(Runtime.layer({ ...rest, agents: built.agents })).pipe(
+      Layer.provide([built.layer, modelLayer(Model, model)]),
       Layer.provideMerge(services ?? Layer.empty)
     )
   )

@@ -1,0 +1,98 @@
+import { assert, describe, it } from "@effect/vitest"
+import { ScriptedModel } from "@reins/runtime/testing"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { once } from "node:events"
+import * as Http from "node:http"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { createRuntime, createServer, Decision } from "reins"
+
+const folder = () => {
+  const path = mkdtempSync(join(tmpdir(), "reins-named-"))
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
+}
+
+const agents = [{ name: "desk" }]
+const said = (promise: Promise<unknown>) => promise.then(() => "", String)
+
+describe("a runtime of named services", () => {
+  it("takes a model by its name", async () => {
+    await using runtime = createRuntime({ model: "scripted", agents })
+    assert.include((await runtime.complete("hello")).output, "You said: hello")
+  })
+
+  it("throws at once when a model's name is invalid, its provider unknown or its key missing", () => {
+    const make = (model: string) => () => createRuntime({ model, agents })
+    assert.throws(make("gpt"), 'Invalid model name "gpt". Use provider:model')
+    assert.throws(make("nobody:x"), 'Unknown provider "nobody"')
+    const key = process.env["GROQ_API_KEY"]
+    delete process.env["GROQ_API_KEY"]
+    assert.throws(make("groq:x"), "Missing API key for provider groq. Set GROQ_API_KEY")
+    if (key !== undefined) process.env["GROQ_API_KEY"] = key
+  })
+
+  it("keeps its runs in a SQLite file, from which another runtime goes on", async () => {
+    using place = folder()
+    const options = {
+      model: ScriptedModel.make({
+        respond: (request) =>
+          ScriptedModel.lastResults(request).length === 0
+            ? ScriptedModel.calls([{ id: "1", name: "pay", args: {} }])
+            : ScriptedModel.text("paid")
+      }),
+      tools: { pay: { parameters: { type: "object", properties: {} }, needsApproval: true, execute: () => "ok" } },
+      agents: [{ name: "desk", tools: ["pay"] }],
+      store: { sqlite: join(place.path, "runs.db") }
+    } as const
+    {
+      await using first = createRuntime(options)
+      const run = await first.start("pay", { runId: "r", threadId: "t" })
+      for await (const event of run.events()) if (event.type === "approval-required") break
+    }
+    await using second = createRuntime(options)
+    const [open] = await second.pendingApprovals({ threadId: "t" })
+    await second.respondToApproval(open?.request.id ?? "", Decision.approve())
+    const events = []
+    for await (const { event } of second.watch("r")) events.push(event)
+    assert.deepInclude(
+      events.find((event) => event.type === "tool-invocation" && event.state === "result"),
+      { result: "ok" }
+    )
+  })
+
+  it("rejects at ready and at listen when its price file is invalid", async () => {
+    using place = folder()
+    const prices = join(place.path, "prices.json")
+    writeFileSync(prices, "{")
+    await using runtime = createRuntime({ model: "scripted", agents, prices })
+    assert.include(await said(runtime.ready()), `Invalid price file ${prices}`)
+    assert.include(await said(createServer(runtime, { access: "open" }).listen()), `Invalid price file ${prices}`)
+  })
+
+  it("sends traces to a collector, without content", async () => {
+    const bodies: Array<string> = []
+    const paths: Array<string> = []
+    const collector = Http.createServer((request, response) => {
+      let body = ""
+      request.on("data", (chunk) => (body += chunk))
+      request.on("end", () => {
+        paths.push(request.url ?? "")
+        bodies.push(body)
+        response.end("{}")
+      })
+    }).listen(0, "127.0.0.1")
+    await once(collector, "listening")
+    const address = collector.address()
+    const otlp = `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`
+    {
+      await using runtime = createRuntime({ model: "scripted", agents, telemetry: { otlp, serviceName: "shop" } })
+      await runtime.complete("a secret prompt")
+    }
+    const traces = bodies.filter((_, index) => paths[index] === "/v1/traces").join("\n")
+    assert.include(traces, "invoke_agent desk")
+    assert.include(traces, '"shop"')
+    assert.notInclude(bodies.join("\n"), "a secret prompt")
+    collector.close()
+    collector.closeAllConnections()
+  })
+})
