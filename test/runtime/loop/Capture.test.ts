@@ -12,12 +12,14 @@ const logged = (captureContent: boolean) => {
   const logger = Logger.make(({ cause, message }) => {
     lines.push(`${JSON.stringify(message)} ${JSON.stringify(cause)} ${String(cause)}`)
   })
-  // A model port whose very name throws: no adapter does, so it is a defect of the run and not of a request.
+  // A model port whose very name throws once the runtime is built: no adapter does, so it is a defect of the run and not of a request.
   const model = ScriptedModel.make({ replies: [] })
+  let reads = 0
   const broken = {
     ...model,
     get provider(): string {
-      throw new Error(secret)
+      if (reads++ > 0) throw new Error(secret)
+      return model.provider
     }
   }
   return Effect.gen(function* () {
