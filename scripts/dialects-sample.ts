@@ -1,5 +1,5 @@
 /** A log that contains every kind of event, each with its own marker words: the input of `dialects-table.ts`. */
-import type { Event } from "../packages/protocol/src/event/Event.ts"
+import { Event } from "../packages/protocol/src/event/Event.ts"
 
 /** An event with marker words that only it contains. Without words: it is carried when it makes a frame. */
 export interface Row {
@@ -78,6 +78,15 @@ export const beginning: ReadonlyArray<Row> = [
     event: { type: "step-retracted", reason: "w-retracted" },
     words: ["w-retracted"],
     or: '"reset-step"'
+  },
+  {
+    title: "`message-received`",
+    event: Event.messageReceived({
+      messageId: "w-message-id",
+      position: 1,
+      content: [{ type: "text", text: "w-message" }]
+    }),
+    words: ["w-message-id", "w-message"]
   }
 ]
 

@@ -5,7 +5,7 @@
  *
  * It keeps only open state; it prints nothing.
  */
-import { AgentPath, type Approval, type Envelope, type Event, type Events, type Json } from "@reins/protocol"
+import { AgentPath, type Approval, type Envelope, type Event, type Events, type Json, Message } from "@reins/protocol"
 import * as Style from "./Style.ts"
 import * as Tables from "./Tables.ts"
 import * as Text from "./Text.ts"
@@ -88,6 +88,8 @@ export class View {
         return []
       case "step-retracted":
         return this.say(speaker, "yellow", `This step is void: ${event.reason}`)
+      case "message-received":
+        return this.say(speaker, "dim", `« ${Message.text(Message.fromPrompt(event.data.content))}`)
       case "tool-invocation":
         if (event.state === "result") return this.ended(speaker, key(event.toolInvocationId), at, event.toolName, event)
         this.calls.set(key(event.toolInvocationId), {

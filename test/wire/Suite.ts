@@ -5,6 +5,7 @@
  * at the first frame that breaks a rule and gives back what a client would have understood.
  */
 import { assert, describe, it } from "@effect/vitest"
+import { Approval } from "@reins/protocol"
 import type { Envelope } from "@reins/protocol"
 import * as Generated from "@reins/protocol/testing"
 import type { Encoder, Frame } from "@reins/wire"
@@ -41,8 +42,8 @@ export const refused = (log: ReadonlyArray<Envelope.Envelope>): ReadonlySet<stri
     if (agentPath.length > 0) continue
     if (event.type === "approval-required") asked.set(event.data.id, event.data.toolInvocationId ?? "")
     if (event.type !== "approval-decision") continue
-    const { outcome } = event.data.outcome
-    if (outcome !== "approve" && outcome !== "revise") ids.add(asked.get(event.data.id) ?? "")
+    const { outcome } = event.data
+    if (!Approval.allows(outcome) && !Approval.isAskedAgain(outcome)) ids.add(asked.get(event.data.id) ?? "")
   }
   return ids
 }

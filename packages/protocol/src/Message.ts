@@ -65,6 +65,7 @@ export interface ResultPart extends Schema.Schema.Type<typeof ResultPart> {}
 export type UserPart = TextPart | FilePart
 /** A part of a model's message. */
 export type AssistantPart = TextPart | ReasoningPart | FilePart | CallPart | ResultPart
+export const UserPart: Schema.Codec<UserPart> = Schema.Union([TextPart, FilePart])
 export const AssistantPart: Schema.Codec<AssistantPart> = Schema.Union([
   TextPart,
   ReasoningPart,
@@ -75,7 +76,7 @@ export const AssistantPart: Schema.Codec<AssistantPart> = Schema.Union([
 
 const UserStruct = Schema.Struct({
   role: Schema.Literal("user"),
-  content: Schema.Array(Schema.Union([TextPart, FilePart]))
+  content: Schema.Array(UserPart)
 })
 const AssistantStruct = Schema.Struct({
   role: Schema.Literal("assistant"),
@@ -96,10 +97,7 @@ export const Message: Schema.Codec<Message> = Schema.Union([UserStruct, Assistan
 
 /** A caller's prompt: plain text, or parts where files are sent along. */
 export type Prompt = string | ReadonlyArray<UserPart>
-export const Prompt: Schema.Codec<Prompt> = Schema.Union([
-  Schema.String,
-  Schema.Array(Schema.Union([TextPart, FilePart]))
-])
+export const Prompt: Schema.Codec<Prompt> = Schema.Union([Schema.String, Schema.Array(UserPart)])
 
 // The constructors use object literals and leave absent fields out, so that the parts of a history have few hidden
 // classes.
@@ -141,6 +139,12 @@ export const resultPart = (
   }
   return status === undefined ? { type, id, name, result } : { type, id, name, result, status }
 }
+
+/** Whether a prompt has neither text nor files. */
+export const isEmpty = (prompt: Prompt): boolean =>
+  typeof prompt === "string"
+    ? prompt.trim() === ""
+    : !prompt.some((part) => part.type === "file" || part.text.trim() !== "")
 
 /** A prompt as the user's message. */
 export const fromPrompt = (prompt: Prompt): User => ({

@@ -8,7 +8,7 @@ const decode = Schema.decodeUnknownSync(Event)
 const encode = Schema.encodeSync(Event)
 const Original = Schema.Record(Schema.String, Schema.Json)
 
-const foreign = (fields: { readonly [field: string]: Json }): Event => decode({ type: "message-received", ...fields })
+const foreign = (fields: { readonly [field: string]: Json }): Event => decode({ type: "message-withdrawn", ...fields })
 
 /** The log with a foreign event before and behind each of its own, on the path of any of them and on one that is not there. */
 const salted = (log: ReadonlyArray<Envelope.Envelope>): ReadonlyArray<Envelope.Envelope> =>
@@ -27,9 +27,9 @@ const salted = (log: ReadonlyArray<Envelope.Envelope>): ReadonlyArray<Envelope.E
 
 describe("an event of an unknown type", () => {
   it("is read as a custom event, and marked", () => {
-    assert.deepStrictEqual(decode({ type: "message-received", message: { text: "stop" }, at: 5 }), {
+    assert.deepStrictEqual(decode({ type: "message-withdrawn", message: { text: "stop" }, at: 5 }), {
       type: "custom",
-      event_type: "message-received",
+      event_type: "message-withdrawn",
       data: { message: { text: "stop" }, at: 5 },
       foreign: true
     })

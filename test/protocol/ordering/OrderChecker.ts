@@ -132,7 +132,7 @@ const isNewsOfCalls = (said: Said, key: string): boolean =>
 
 const distinct = <A>(items: ReadonlyArray<A>): boolean => new Set(items).size === items.length
 
-/** The last of the agent's own `step-start`, `step-retracted` and calls before a place, or nothing. */
+/** The last of the agent's own `step-start`, `step-retracted`, `message-received` and calls before a place, or nothing. */
 const stepAt = (log: Reading, { at, key }: Said): string | undefined =>
   log.said.findLast(
     (one) =>
@@ -140,6 +140,7 @@ const stepAt = (log: Reading, { at, key }: Said): string | undefined =>
       one.key === key &&
       (one.event.type === "step-start" ||
         one.event.type === "step-retracted" ||
+        one.event.type === "message-received" ||
         ((one.event.type === "tool-invocation" || one.event.type === "tool-agent") && one.event.state === "call"))
   )?.event.type
 
@@ -242,7 +243,13 @@ export const sentences: { readonly [sentence: string]: (log: Reading) => boolean
     log.of("step-start").every(({ at, key }) => openAt(log, at, key).length === 0),
 
   "step-start stands before the calls of its step": (log) =>
-    log.calls.every((call) => ![undefined, "step-retracted"].includes(stepAt(log, call))),
+    log.calls.every((call) => ![undefined, "step-retracted", "message-received"].includes(stepAt(log, call))),
+
+  "a message of a user is received by the root agent, between its steps, when every call has its result": (log) =>
+    log.of("message-received").every(({ at, key, path }) => path.length === 0 && openAt(log, at, key).length === 0),
+
+  "the messages of a run are received in the order of their positions, from 1, each once": (log) =>
+    log.of("message-received").every(({ event }, index) => event.data.position === index + 1),
 
   "a step's calls leave together": (log) =>
     log.calls.every((call) => {

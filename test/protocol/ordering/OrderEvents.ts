@@ -36,6 +36,11 @@ export const reasoning = (said = "hm "): Event => ({ type: "reasoning", text: sa
 export const retracted: Event = { type: "step-retracted", reason: "crash" }
 export const custom: Event = { type: "custom", event_type: "note", data: null }
 
+export const message = (position: number): Event => ({
+  type: "message-received",
+  data: { messageId: `m${position}`, position, content: [{ type: "text", text: "and then" }] }
+})
+
 export const call = (toolInvocationId = "c1", toolName = "look"): Events.ToolCall => ({
   type: "tool-invocation",
   toolInvocationId,

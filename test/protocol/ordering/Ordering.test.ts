@@ -67,6 +67,37 @@ const examples: ReadonlyArray<Example> = [
     broken: root(E.start, E.text(), E.retracted, E.text())
   },
   {
+    rule: "text-in-step",
+    lawful: root(E.start, E.text(), E.message(1), E.start, E.text()),
+    broken: root(E.start, E.text(), E.message(1), E.text())
+  },
+  {
+    rule: "call-in-step",
+    lawful: root(E.start, E.message(1), E.start, E.call()),
+    broken: root(E.start, E.message(1), E.call())
+  },
+  {
+    rule: "retract-open-step",
+    lawful: root(E.start, E.text(), E.message(1), E.start, E.retracted),
+    broken: root(E.start, E.text(), E.message(1), E.retracted)
+  },
+  {
+    rule: "message-at-root",
+    lawful: root(E.message(1), E.start),
+    broken: [...opened, ...by(planner, E.message(1))]
+  },
+  {
+    rule: "message-after-calls",
+    lawful: root(E.start, E.call(), E.result(), E.message(1), E.start),
+    broken: root(E.start, E.call(), E.message(1))
+  },
+  {
+    rule: "message-in-order",
+    lawful: root(E.message(1), E.message(2), E.start, E.message(3)),
+    broken: root(E.message(1), E.message(1))
+  },
+  { rule: "message-in-order", lawful: root(E.message(1)), broken: root(E.message(2)) },
+  {
     rule: "step-after-calls",
     lawful: root(E.start, E.call(), E.result(), E.start),
     broken: root(E.start, E.call(), E.start)

@@ -75,8 +75,8 @@ describe("the log generator", () => {
       }
     })
     assert.strictEqual(deepest, 3)
-    // 17 types of one shape, two of two shapes, six outcomes.
-    assert.strictEqual(drawn.size, 17 + 4 + 6)
+    // 18 types of one shape, two of two shapes, six outcomes.
+    assert.strictEqual(drawn.size, 18 + 4 + 6)
   })
 })
 

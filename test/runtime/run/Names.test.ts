@@ -113,8 +113,18 @@ describe("stored names", () => {
         ...[1, 2].map((time) => Names.tool(prefix, Names.ofRepeat(id, time)))
       ])
     )
-    names.push(Names.finish, Names.thread, Names.cancel, Names.down, Names.approval("apr_1"))
-    names.push(...[1, 2].flatMap((step) => [Names.model("", step), Names.compaction("", step)]))
+    names.push(
+      Names.finish,
+      Names.unread,
+      Names.cancel,
+      Names.inbox(1),
+      Names.inbox(11),
+      Names.down,
+      Names.approval("apr_1")
+    )
+    names.push(
+      ...[1, 2].flatMap((step) => [Names.model("", step), Names.compaction("", step), Names.received("", step)])
+    )
     names.push(Names.exhausted([], "maxSteps"), Names.exhausted(["a#1"], "maxSteps"))
     assert.deepStrictEqual(names.toSorted(), [...new Set(names)].toSorted())
   })
@@ -143,7 +153,9 @@ describe("stored names", () => {
         Names.approval("apr_1"),
         Names.client("", "c1", false),
         Names.client("", "c1", true),
-        Names.thread,
+        Names.received("", 3),
+        Names.unread,
+        Names.inbox(2),
         Names.finish,
         Names.down,
         Names.cancel,
@@ -172,7 +184,9 @@ describe("stored names", () => {
         "approval/apr_1",
         "client/c1",
         "client-allowed/c1",
-        "thread",
+        "received/3",
+        "unread",
+        "inbox/2",
         "finish",
         "down",
         "cancel",

@@ -88,7 +88,7 @@ describe("an exported run", () => {
     Effect.gen(function* () {
       const { here, there } = yield* files
       yield* filled(here)
-      const later = '{"type":"message-received","text":"stop","at":[1,null]}'
+      const later = '{"type":"message-withdrawn","text":"stop","at":[1,null]}'
       yield* Effect.acquireUseRelease(
         Effect.sync(() => new DatabaseSync(here)),
         (db) =>

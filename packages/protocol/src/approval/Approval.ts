@@ -52,11 +52,15 @@ const Reject = Schema.Struct({ outcome: Schema.Literal("reject") })
 const Revise = Schema.Struct({ outcome: Schema.Literal("revise"), partial: Json })
 const Expired = Schema.Struct({ outcome: Schema.Literal("expired") })
 const Cancelled = Schema.Struct({ outcome: Schema.Literal("cancelled") })
-const Superseded = Schema.Struct({ outcome: Schema.Literal("superseded") })
+const Superseded = Schema.Struct({
+  outcome: Schema.Literal("superseded"),
+  messageId: Schema.optionalKey(Schema.String)
+})
 
 /**
  * How a request ended. `expired`, `cancelled` and `superseded` are set by the runtime, the others by a person. Expired is not
- * rejected. `superseded`: the definition of the tool has changed since, and the call is asked about again under the new one.
+ * rejected. `superseded` with a `messageId`: the user wrote that message instead of answering, and the call did not run; without: the
+ * definition of the tool has changed since, and the call is asked about again under the new one.
  */
 export type Outcome =
   | Schema.Schema.Type<typeof Approve>
@@ -66,6 +70,10 @@ export type Outcome =
   | Schema.Schema.Type<typeof Cancelled>
   | Schema.Schema.Type<typeof Superseded>
 export const Outcome: Schema.Codec<Outcome> = Schema.Union([Approve, Reject, Revise, Expired, Cancelled, Superseded])
+
+/** True when a question is asked again, under another definition of its tool. */
+export const isAskedAgain = (outcome: Outcome): boolean =>
+  outcome.outcome === "superseded" && outcome.messageId === undefined
 
 /** True when the call may run: approved, or revised. */
 export const allows = (outcome: Outcome): boolean => outcome.outcome === "approve" || outcome.outcome === "revise"

@@ -22,6 +22,7 @@ export type Event =
   | Data.Reasoning
   | Data.StepStart
   | Data.StepRetracted
+  | Data.MessageReceived
   | Data.ToolCall
   | Data.ToolResult
   | Data.ToolProgress
@@ -74,6 +75,12 @@ const reasoning = (text: string): Data.Reasoning => ({ type: "reasoning", text }
 const stepStart: Data.StepStart = Object.freeze({ type: "step-start" })
 
 const stepRetracted = (reason: string): Data.StepRetracted => ({ type: "step-retracted", reason })
+
+/** A user's message enters the conversation of a running run. */
+const messageReceived = (data: Data.MessageReceived["data"]): Data.MessageReceived => ({
+  type: "message-received",
+  data
+})
 
 /** The model calls a tool. `execution: "client"` where the caller must run it. */
 const toolCall = (call: Called & { readonly args: Json }, execution?: "client" | undefined): Data.ToolCall => {
@@ -219,6 +226,7 @@ const functions = {
   reasoning,
   stepStart,
   stepRetracted,
+  messageReceived,
   toolCall,
   toolResult,
   toolProgress,

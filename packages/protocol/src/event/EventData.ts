@@ -8,6 +8,7 @@ import { AgentPath } from "../AgentPath.ts"
 import { Request, Resolution } from "../approval/Approval.ts"
 import { CostSummary } from "../money/CostSummaryData.ts"
 import { Json } from "../Json.ts"
+import { UserPart } from "../Message.ts"
 import { LatencySummary } from "../money/LatencySummaryData.ts"
 import { UsageTotals } from "../money/Usage.ts"
 
@@ -37,6 +38,21 @@ const StepRetracted = Schema.Struct({ type: Schema.Literal("step-retracted"), re
  * stream.
  */
 export interface StepRetracted extends Schema.Schema.Type<typeof StepRetracted> {}
+
+const MessageReceived = Schema.Struct({
+  type: Schema.Literal("message-received"),
+  data: Schema.Struct({
+    messageId: Schema.String,
+    position: Schema.Natural,
+    content: Schema.Array(UserPart)
+  })
+}).annotate({ identifier: "MessageReceived" })
+/**
+ * A user's message has entered the running conversation (`runtime.steer`): the root agent reads it in its next step, after all that
+ * stands before. `position` counts the run's messages from 1, in the order in which they were accepted. Where the run ends before
+ * another step (a limit, a cancel, a failure), the message is in the thread without an answer.
+ */
+export interface MessageReceived extends Schema.Schema.Type<typeof MessageReceived> {}
 
 const ToolCall = Schema.Struct({
   type: Schema.Literal("tool-invocation"),
@@ -226,6 +242,7 @@ export const known = [
   Reasoning,
   StepStart,
   StepRetracted,
+  MessageReceived,
   ToolCall,
   ToolResult,
   ToolProgress,

@@ -41,6 +41,15 @@ export const retractOpenStep = rule<Events.StepRetracted>(
       : undefined
 )
 
+export const messageAfterCalls = rule<Events.MessageReceived>(
+  "message-after-calls",
+  "A message is received when every call of the agent's step before has its result; text, calls and a retraction need a new step then.",
+  ({ calls, step }) =>
+    calls.size > 0 || stepPhases[step]["message-received"] === undefined
+      ? `message-received while ${calls.size} calls are open`
+      : undefined
+)
+
 // Calls -------------------------------------------------------------------------------------------------------------
 
 export const callInStep = rule<CallEvent>(

@@ -113,6 +113,9 @@ export const apply = (agent: Agent, event: Event): void => {
     case "step-start":
     case "step-retracted":
       return moveStep(agent, event.type)
+    case "message-received":
+      run.received = event.data.position
+      return moveStep(agent, event.type)
     case "tool-invocation":
       return event.state === "call"
         ? announce(agent, event.toolInvocationId, "tool", event.toolName)

@@ -45,6 +45,7 @@ const stepNames: { readonly [S in StepSignal]: string } = {
   text: "text",
   reasoning: "reasoning",
   "step-retracted": "step-retracted",
+  "message-received": "message-received",
   call: "call announced",
   news: "news of a call",
   done: "(stored mark)"
@@ -107,7 +108,8 @@ ${runDrawing()}
 
 Text and reasoning come before the calls of their step, and the calls are announced together: after any other event about one of them
 (its approval, its progress, its result, an event of the specialist that it opened), the next call needs a new step. A step begins
-when every call of the previous step has its result. The mark is not an event: a store that knows that a step is done calls
+when every call of the previous step has its result. A user's message enters the conversation between two steps of the root agent, or
+behind its last one: it ends the step before it. The mark is not an event: a store that knows that a step is done calls
 \`Automaton.closeStep\`.
 
 ${stepDrawing()}

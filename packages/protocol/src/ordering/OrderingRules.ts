@@ -11,6 +11,7 @@ const always = [Run.nothingAfterEnd, Run.endingOrder, Run.nestedAfterDecision]
 const text = [CallRules.textInStep]
 const stepStart = [CallRules.stepAfterCalls]
 const stepRetracted = [CallRules.retractOpenStep]
+const received = [Run.messageAtRoot, CallRules.messageAfterCalls, Run.messageInOrder]
 const call = [CallRules.callInStep, CallRules.callsTogether, CallRules.callIdNew]
 const result = [
   CallRules.resultOfOpenCall,
@@ -49,6 +50,8 @@ const particular = (agent: AgentView, event: Event): Violation | undefined => {
       return first(stepStart, agent, event)
     case "step-retracted":
       return first(stepRetracted, agent, event)
+    case "message-received":
+      return first(received, agent, event)
     case "tool-invocation":
       return event.state === "call" ? first(call, agent, event) : first(result, agent, event)
     case "tool-agent":
@@ -113,6 +116,7 @@ export const ruleTexts: ReadonlyArray<RuleText> = [
   ...texts("`text`, `reasoning`", text),
   ...texts("`step-start`", stepStart),
   ...texts("`step-retracted`", stepRetracted),
+  ...texts("`message-received`", received),
   ...texts("`tool-invocation` call, `tool-agent` call", call),
   ...texts("`tool-invocation` result, `tool-agent` result", result),
   ...texts("`tool-agent` result", [CallRules.usageBeforeResult, CallRules.bracketSettled]),

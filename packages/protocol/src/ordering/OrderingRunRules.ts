@@ -46,6 +46,21 @@ export const nestedAfterDecision = rule(
   }
 )
 
+// Messages ----------------------------------------------------------------------------------------------------------
+
+export const messageAtRoot = rule<Events.MessageReceived>(
+  "message-at-root",
+  "Only the root agent receives messages of a user while it runs.",
+  ({ path }) => (path.length > 0 ? "message-received below the root" : undefined)
+)
+
+export const messageInOrder = rule<Events.MessageReceived>(
+  "message-in-order",
+  "The `position` of the messages that a run receives counts from 1 without a gap or a repeat.",
+  ({ run }, { data }) =>
+    data.position === run.received + 1 ? undefined : `position ${data.position} after ${run.received} messages`
+)
+
 // Approvals ---------------------------------------------------------------------------------------------------------
 
 export const approvalIdNew = rule<Events.ApprovalRequired>(

@@ -56,6 +56,8 @@ const Stored = Schema.Struct({
   approvals: Strings,
   exhausted: Strings,
   plans: pairs(Schema.Literals(["draft", "pending_approval", "approved", "executing", "executed", "failed"])),
+  // Left out while it is 0, as in snapshots of versions without such messages.
+  received: Schema.optionalKey(Schema.Natural),
   root: StoredAgent
 })
 
@@ -75,6 +77,7 @@ export const save = (root: Agent): Json => {
     approvals: run.approvals.all(),
     exhausted: run.exhausted.all(),
     plans: [...run.plans],
+    ...(run.received === 0 ? {} : { received: run.received }),
     root: saveAgent(root, "")
   })
 }
@@ -105,7 +108,8 @@ export const load = (saved: unknown): Agent | undefined => {
     pending: new Map(stored.pending.map(([id, { agentKey, callId }]) => [id, { agentKey, callId }])),
     approvals: Names.of(stored.approvals),
     exhausted: Names.of(stored.exhausted),
-    plans: new Map(stored.plans)
+    plans: new Map(stored.plans),
+    received: stored.received ?? 0
   }
   return loadAgent(stored.root, undefined, run)
 }

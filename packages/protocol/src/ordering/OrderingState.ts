@@ -98,6 +98,8 @@ export interface Run {
   readonly approvals: Names
   readonly exhausted: Names
   plans: Sparse<PlanStatus>
+  /** How many messages of a user have entered the run since its start. */
+  received: number
 }
 
 /**
@@ -162,7 +164,8 @@ export const make = (view: View): Agent =>
       pending: none,
       approvals: new Names(),
       exhausted: new Names(),
-      plans: none
+      plans: none,
+      received: 0
     },
     AgentPath.root,
     undefined,

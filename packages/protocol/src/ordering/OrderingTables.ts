@@ -19,27 +19,39 @@ export const runPhases: { readonly [P in RunPhase]: { readonly [T in EventType]?
 }
 
 /**
- * `none` before the first step and after a retraction; `open` while the model's text arrives; `calling` while the
+ * `none` before the first step, after a retraction and after a user's message; `open` while the model's text arrives; `calling` while the
  * step's calls are announced; `settling` from the first other event about one of them.
  */
 export type StepPhase = "none" | "open" | "calling" | "settling"
 
-/** `call`: a call is announced. `news`: any other event about a call. `done`: the stored mark of a finished step. */
-export type StepSignal = "step-start" | "text" | "reasoning" | "step-retracted" | "call" | "news" | "done"
+/**
+ * `message-received`: a user's message, which ends the step before it. `call`: a call is announced. `news`: any other event about a
+ * call. `done`: the stored mark of a finished step.
+ */
+export type StepSignal =
+  | "step-start"
+  | "text"
+  | "reasoning"
+  | "step-retracted"
+  | "message-received"
+  | "call"
+  | "news"
+  | "done"
 
 /** The transitions of a step. That every call is closed before the next `step-start` is a separate rule. */
 export const stepPhases: { readonly [P in StepPhase]: { readonly [S in StepSignal]?: StepPhase } } = {
-  none: { "step-start": "open", done: "none" },
+  none: { "step-start": "open", "message-received": "none", done: "none" },
   open: {
     "step-start": "open",
     text: "open",
     reasoning: "open",
     "step-retracted": "none",
+    "message-received": "none",
     call: "calling",
     done: "none"
   },
   calling: { call: "calling", news: "settling", done: "settling" },
-  settling: { "step-start": "open", news: "settling", done: "settling" }
+  settling: { "step-start": "open", "message-received": "none", news: "settling", done: "settling" }
 }
 
 /**

@@ -102,6 +102,7 @@ const otherMoves = (world: World, agent: Agent): ReadonlyArray<Move> => {
   add(0.3, Sample.otherRequest(random, threadOf(options), approvalId, agent.path))
   add(0.3, Sample.budgetExhausted(random, agent.path))
   add(0.2, Sample.file(random, peekId(world, "", "file-")))
+  if (agent.path.length === 0) add(0.6, Sample.received(random, agent.run.received + 1))
   add(0.2, { type: "data-flow-ui", data: { dsl: `card ${Sample.words(random)}` } })
   add(0.2, { type: "custom", event_type: "acme-note", data: { note: Sample.words(random) } })
   const planId = pick(random, peekId(world, "", "plan-"), ...agent.run.plans.keys())

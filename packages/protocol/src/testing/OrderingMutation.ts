@@ -39,6 +39,8 @@ const alter = (random: Random, event: Event, other: Event): Event => {
     case "step-start":
     case "step-retracted":
       return { type: "text", text: "so " }
+    case "message-received":
+      return { ...event, data: { ...event.data, position: event.data.position + pick(random, -1, 1) } }
     case "tool-invocation":
       return pick<Event>(
         random,

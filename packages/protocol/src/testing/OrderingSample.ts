@@ -26,6 +26,13 @@ const usage = (random: Random): UsageTotals => {
   }
 }
 
+export const received = (random: Random, position: number): Events.MessageReceived =>
+  Event.messageReceived({
+    messageId: `message-${position}`,
+    position,
+    content: [{ type: "text", text: words(random) || "and then" }]
+  })
+
 export const toolCall = (random: Random, id: string): Events.ToolCall =>
   Event.toolCall(
     { id, name: pick(random, "look", "write", "refund"), args: { word: words(random) } },
@@ -117,7 +124,7 @@ const outcome = (random: Random): Outcome =>
     { outcome: "revise", partial: { word: words(random) } },
     { outcome: "expired" },
     { outcome: "cancelled" },
-    { outcome: "superseded" }
+    pick<Outcome>(random, { outcome: "superseded" }, { outcome: "superseded", messageId: "message-1" })
   )
 
 export const decision = (random: Random, id: string): Events.ApprovalDecision => ({

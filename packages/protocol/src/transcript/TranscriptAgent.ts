@@ -108,6 +108,8 @@ export const step = (agent: Agent, event: Event): Agent => {
       return close(agent)
     case "step-retracted":
       return { ...agent, parts: undefined, news: undefined, hasResult: false }
+    case "message-received":
+      return append(close(agent), fromPrompt(event.data.content))
     case "tool-invocation":
       return event.state === "result"
         ? hear(agent, event)
@@ -155,11 +157,10 @@ export const repeatedCalls = (times: number, tools: ReadonlyArray<string>): Mess
   )
 
 /** Closes the step, and adds what the model was told after it; `false` where an event of that name is a product's own. */
-const tell = (agent: Agent, message: Message | false): Agent => {
-  if (message === false) return agent
-  const closed = close(agent)
-  return { ...closed, closed: { head: message, tail: closed.closed } }
-}
+const tell = (agent: Agent, message: Message | false): Agent =>
+  message === false ? agent : append(close(agent), message)
+
+const append = (agent: Agent, message: Message): Agent => ({ ...agent, closed: { head: message, tail: agent.closed } })
 
 const namesTools = (data: Json): data is { readonly tools: ReadonlyArray<string> } =>
   typeof data === "object" &&

@@ -2,7 +2,7 @@
  * Brings one announced call to its one end: gate, question, run; or a client's answer; or a specialist. Every way ends in a
  * `CallEnd`, and its result is in the log by then.
  */
-import type { Json, Message } from "@reins/protocol"
+import { Approval, type Json, type Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { GrantUse } from "../approval/Permit.ts"
@@ -119,8 +119,11 @@ const rule = (answer: Question.Answer, call: Message.CallPart): Ruling => {
       return { _tag: "Allowed", args: call.args, review: reviewOf(answer) }
     case "revise":
       return { _tag: "Allowed", args: answer.args ?? call.args, review: reviewOf(answer) }
-    case "superseded":
-      return { _tag: "Superseded" }
+    case "superseded": {
+      if (Approval.isAskedAgain(outcome)) return { _tag: "Superseded" }
+      const words = "the user wrote a message instead of answering; the call did not run"
+      return { _tag: "Closed", end: Call.done(ToolOutcome.fault("Withdrawn", words, "denied")) }
+    }
     case "reject": {
       const who = by === Question.unattendedName ? "this call was refused" : "a person refused this call"
       const words = `${who}, for good${Question.feedbackOf(answer)}`

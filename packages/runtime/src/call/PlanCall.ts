@@ -6,7 +6,7 @@
  * planner, which reads what should be different and proposes again; a plan that failed in the middle says in its result what
  * the tool says of it.
  */
-import type { Approval, Event, Events, Json } from "@reins/protocol"
+import { Approval, type Event, type Events, type Json } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import type { Allowance } from "../approval/Permit.ts"
 import * as Names from "../run/Names.ts"
@@ -55,7 +55,7 @@ export const ask = (
     opening: [move(planId, "draft", "pending_approval")],
     close: (answer) => {
       const { outcome } = answer.resolution
-      if (outcome.outcome === "superseded") {
+      if (Approval.isAskedAgain(outcome)) {
         return { value: "superseded", events: [move(planId, "pending_approval", "draft")] }
       }
       const refusal = refusalOf(outcome, Question.feedbackOf(answer))
@@ -118,10 +118,7 @@ interface Refusal {
   readonly status: "draft" | "failed"
 }
 
-const refusalOf = (
-  outcome: Exclude<Approval.Outcome, { readonly outcome: "superseded" }>,
-  said: string
-): Refusal | undefined => {
+const refusalOf = (outcome: Approval.Outcome, said: string): Refusal | undefined => {
   switch (outcome.outcome) {
     case "approve":
       return undefined
@@ -134,6 +131,10 @@ const refusalOf = (
     case "expired": {
       const words = "nobody answered in time; the plan was not begun"
       return { end: Call.done(ToolOutcome.fault("Expired", words, "denied")), status: "failed" }
+    }
+    case "superseded": {
+      const words = "the user wrote a message instead of answering; the plan was not begun"
+      return { end: Call.done(ToolOutcome.fault("Withdrawn", words, "denied")), status: "draft" }
     }
     case "cancelled": {
       const words = "the run was cancelled; the plan was not begun"

@@ -6,7 +6,7 @@
  * model reads that the call may have taken effect. A process may die again: then it is asked about again. On an engine that
  * remembers nothing none of this comes up.
  */
-import type { Approval } from "@reins/protocol"
+import { Approval } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { Permit } from "../approval/Permit.ts"
@@ -68,8 +68,9 @@ const askAgain = (
       ...Question.shownIn(shown)
     },
     close: (answer) => {
-      if (answer.resolution.outcome.outcome === "superseded") return { value: { _tag: "Superseded" }, events: [] }
-      const end = refusal(answer.resolution.outcome, Question.feedbackOf(answer))
+      const { outcome } = answer.resolution
+      if (Approval.isAskedAgain(outcome)) return { value: { _tag: "Superseded" }, events: [] }
+      const end = refusal(outcome, Question.feedbackOf(answer))
       return end === undefined
         ? { value: { _tag: "Allowed", args: answer.args ?? args, review: reviewOf(answer) }, events: [] }
         : {
@@ -111,10 +112,7 @@ const show = (context: CallContext, time: number): Effect.Effect<Call.Shown> => 
 }
 
 /** How the call ends where it is not made once more; `undefined` where it may be. `said`: what a person gave as the reason. */
-const refusal = (
-  { outcome }: Exclude<Approval.Outcome, { readonly outcome: "superseded" }>,
-  said: string
-): CallEnd | undefined => {
+const refusal = ({ outcome }: Approval.Outcome, said: string): CallEnd | undefined => {
   const fault = (why: string, status: "failed" | "cancelled" = "failed") =>
     ToolOutcome.fault("MayHaveRun", `${lost}; ${why}`, status)
   switch (outcome) {
@@ -125,6 +123,8 @@ const refusal = (
       return Call.done(fault(`a person decided that it is not made again${said}`))
     case "expired":
       return Call.done(fault("nobody said in time that it may be made again"))
+    case "superseded":
+      return Call.done(fault("the user wrote a message instead of saying whether it may be made again"))
     case "cancelled":
       return Call.cancelled(fault("the run was cancelled", "cancelled"))
   }

@@ -14,6 +14,7 @@
 import type { AgentPath, Entry, Event, Json } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
+import type { InboxMessage } from "./Inbox.ts"
 import type { BudgetTree } from "../budget/BudgetTree.ts"
 import type { Signal } from "../kernel/Signal.ts"
 
@@ -100,6 +101,22 @@ export interface Engine extends RunInfo {
     end: WaitEnd<A>,
     row: WaitRow
   ) => Effect.Effect<{ readonly value: A; readonly waitedMs: number }>
+  /**
+   * Takes the messages of the run's inbox beyond the first `taken`, before a model step: says them (`message-received`), and remembers
+   * under `name` how many were taken by then, which is the answer. `undefined`, and nothing is remembered: there are none, or an
+   * earlier life has begun `step` without them.
+   */
+  readonly receive: (
+    taken: number,
+    names: () => { readonly name: string; readonly step: string }
+  ) => Effect.Effect<number> | undefined
+  /** The message at a position of the inbox that `receive` has told of. */
+  readonly message: (position: number) => InboxMessage
+  /**
+   * Closes the inbox at `position`, the one behind the messages that were taken, so that no more is accepted. Answers the message that
+   * was accepted there first, and closes nothing then.
+   */
+  readonly closeInbox: (position: number) => Effect.Effect<InboxMessage | undefined>
   /** What the loop tells the budget again on every replay, from remembered values. */
   readonly limits: Pick<BudgetTree, "open" | "raiseAgain">
   /** The rows settled so far, for whoever observes a run. They differ between replays: the loop does not read them. */

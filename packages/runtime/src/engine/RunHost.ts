@@ -13,6 +13,7 @@ import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import { QueryTools } from "../agent/QueryTools.ts"
 import type { Engine } from "./Engine.ts"
+import type { Accepted, InboxMessage } from "./Inbox.ts"
 import type { FileStore } from "../thread/FileStore.ts"
 import type { GrantStore } from "../approval/GrantStore.ts"
 import { Kept, type ThreadStore } from "../thread/ThreadStore.ts"
@@ -112,6 +113,11 @@ export interface RunHost extends Stores {
   readonly status: (runId: string) => Effect.Effect<RunStatus | undefined>
   /** Answers a wait of the run by name. First writer wins, also against expiry and cancel. */
   readonly answer: (runId: string, name: string, value: Json) => Effect.Effect<Answered>
+  /**
+   * Accepts a message of a user for the run, in the order in which they come, unless it is ending: in one act with the check that it
+   * is not. A message whose id was accepted before is accepted once.
+   */
+  readonly accept: (runId: string, message: InboxMessage) => Effect.Effect<Accepted>
   /** Whether a call that the caller must run is open. */
   readonly hasClientCall: (runId: string, path: AgentPath.AgentPath, callId: string) => Effect.Effect<boolean>
   /** Asks the run to end. False when it is unknown or has ended. */

@@ -19,6 +19,7 @@ import * as Trimmed from "../kernel/Trimmed.ts"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Names from "../run/Names.ts"
+import * as Steering from "./Steering.ts"
 import * as CompactionStep from "./CompactionStep.ts"
 import * as BudgetPause from "./BudgetPause.ts"
 import { modelStep } from "../step/ModelStep.ts"
@@ -42,6 +43,9 @@ export const agentLoop: (run: Run, agent: AgentState) => Effect.Effect<AgentEnd>
     let exhausted: Budget.Refusal | undefined
     let repaired = false
     let pauses = 0
+    // A model that is to go on with its answer is sent nothing in between.
+    let isPaused = false
+    const isRoot = agent.path.length === 0
     const end = (reason: AgentEnd["reason"], more: Partial<AgentEnd> = {}): AgentEnd => ({
       reason,
       text,
@@ -50,6 +54,9 @@ export const agentLoop: (run: Run, agent: AgentState) => Effect.Effect<AgentEnd>
     })
 
     for (let step = 1; ; step++) {
+      const taking = isRoot && !isPaused ? Steering.receive(run, agent, step) : undefined
+      if (taking !== undefined) yield* taking
+      isPaused = false
       if (agent.member.definition.compaction !== undefined) {
         usage = Usage.add(usage, yield* CompactionStep.compact(run, agent, step))
       }
@@ -64,11 +71,17 @@ export const agentLoop: (run: Run, agent: AgentState) => Effect.Effect<AgentEnd>
       if (value._tag === "Completed") {
         if (exhausted !== undefined) return end("budget", { refusal: exhausted })
         if (value.dropped?.reason === CallRow.dropReason) return end("repeated-calls")
-        if (value.calls.length === 0 && value.stop === "paused") continue
+        if (value.calls.length === 0 && value.stop === "paused") {
+          isPaused = true
+          continue
+        }
         if (value.calls.length === 0) {
           const reason = reasonOf(value.stop)
           const issue = reason === "stop" ? yield* SpecialistText.mismatch(agent.member, text) : undefined
-          if (issue === undefined) return end(reason)
+          if (issue === undefined) {
+            if (isRoot && (yield* Steering.goesOn(run, agent))) continue
+            return end(reason)
+          }
           if (repaired) {
             return end("failed", { failure: new RunErrors.OutputInvalid({ agent: agent.member.name, issue }) })
           }

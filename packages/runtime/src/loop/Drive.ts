@@ -21,6 +21,7 @@ import type { RunRecord, Stores } from "../engine/RunHost.ts"
 import type { Alarms } from "../kernel/Alarm.ts"
 import type { Tracing } from "../run/Tracing.ts"
 import { agentLoop } from "./AgentLoop.ts"
+import * as Steering from "./Steering.ts"
 import * as QueryTools from "../agent/QueryTools.ts"
 import { at, type Member, type AgentRegistry } from "../agent/AgentRegistry.ts"
 import { type AgentEnd, totalsOf } from "../run/AgentEnd.ts"
@@ -67,11 +68,21 @@ export const drive = (
       carry: traced(settings.tracing)
     }
     return Effect.flatMap(run.carry(run, agent), (end) => {
-      const finish = engine.emit(Names.finish, [], (readings) => {
-        const last = closing(engine.startedAt, readings, end)
-        return end.reason === "cancelled" ? [report(member, engine.runId, readings), ...last] : last
-      })
-      return record.isolated ? finish : Effect.andThen(keep(stores, record, engine, agent), finish)
+      const last = (readings: Readings) => {
+        const events = closing(engine.startedAt, readings, end)
+        return end.reason === "cancelled" ? [report(member, engine.runId, readings), ...events] : events
+      }
+      const ended = record.isolated
+        ? engine.emit(Names.finish, [], last)
+        : engine.activity(Names.finish, Schema.Null, (work) =>
+            Effect.map(keep(stores, record, work, agent), () => ({
+              value: null,
+              path: [],
+              events: last(work),
+              spent: []
+            }))
+          )
+      return Effect.andThen(Steering.leave(run, agent), ended)
     })
   })
 
@@ -86,13 +97,16 @@ const instructed = (member: Member, { instructions }: RunRecord): Member => {
   }
 }
 
-/** Adds what was said to the run's thread. */
-const keep = (stores: Stores, record: RunRecord, engine: Engine, agent: AgentState): Effect.Effect<null> =>
-  engine.activity(Names.thread, Schema.Null, (work) => {
-    const kept = ThreadUpdate.keptOf(record, work, agent.summary)
-    const done = { value: null, path: [], events: [], spent: [] }
-    return Effect.as(stores.threads.append(record.threadId, record.runId, agent.said, kept), done)
-  })
+/** Adds what was said to the run's thread, once, however often it is done. */
+const keep = (stores: Stores, record: RunRecord, readings: Readings, agent: AgentState): Effect.Effect<void> =>
+  Effect.suspend(() =>
+    stores.threads.append(
+      record.threadId,
+      record.runId,
+      agent.said,
+      ThreadUpdate.keptOf(record, readings, agent.summary)
+    )
+  )
 
 /** What the cancel came to, as the last that is said before `finish`. */
 const report = (member: Member, runId: string, readings: Readings): Event => {

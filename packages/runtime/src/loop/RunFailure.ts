@@ -4,6 +4,8 @@
  */
 import { AgentPath, type Envelope, Event, Usage } from "@reins/protocol"
 import type { Work } from "../engine/Engine.ts"
+import { type InboxMessage, received } from "../engine/Inbox.ts"
+import * as ThreadUpdate from "./ThreadUpdate.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import { closing } from "./Drive.ts"
 
@@ -12,12 +14,19 @@ interface Batch {
   readonly events: ReadonlyArray<Event>
 }
 
-/** Closes what is open in the run's log, `envelopes`, and fails the run. */
+/** Closes what is open in the run's log, `envelopes`, says what of its inbox was never read, and fails the run. */
 export const force = (
   run: Pick<Work, "push" | "ledger" | "now" | "startedAt" | "downMs">,
-  envelopes: ReadonlyArray<Envelope.Envelope>
+  envelopes: ReadonlyArray<Envelope.Envelope>,
+  unread: ReadonlyArray<InboxMessage>
 ): void => {
+  const before = ThreadUpdate.receivedIn(envelopes)
   for (const { events, path } of open(envelopes)) run.push(path, events)
+  if (unread.length > 0)
+    run.push(
+      [],
+      unread.map((message, index) => received(message, before + index + 1))
+    )
   run.push([], closing(run.startedAt, run, { reason: "failed", usage: Usage.empty, failure: undefined }))
 }
 

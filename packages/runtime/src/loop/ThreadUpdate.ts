@@ -2,11 +2,12 @@
  * What a run takes from its thread besides the messages, and what it leaves there when it ends: what all runs have used, which
  * limits of the thread are held against, and the summary of a long beginning.
  */
-import { Budget, type Envelope, type Message, Transcript } from "@reins/protocol"
+import { Budget, type Envelope, Message, Transcript } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Spent from "../budget/Spent.ts"
 import * as Erased from "../kernel/Erased.ts"
 import type { Readings } from "../engine/Engine.ts"
+import type { InboxMessage } from "../engine/Inbox.ts"
 import type { RunRecord } from "../engine/RunHost.ts"
 import type { Kept, Summary, ThreadStore } from "../thread/ThreadStore.ts"
 
@@ -31,22 +32,38 @@ export const keptOf = (
 export const promptOf = ({ prompt }: Pick<RunRecord, "prompt">): Message.Prompt | undefined =>
   Array.isArray(prompt) && prompt.length === 0 ? undefined : Erased.as<Message.Prompt>(prompt)
 
-/** What a run that is ended by force has said, from its log: its prompt, its answers so far, its calls with their results. */
+/**
+ * What a run that is ended by force has said, from its log: its prompt, its answers so far, its calls with their results; and the
+ * messages that it never read.
+ */
 export const saidOf = (
   { isolated, prompt }: RunRecord,
-  envelopes: ReadonlyArray<Envelope.Envelope>
+  envelopes: ReadonlyArray<Envelope.Envelope>,
+  unread: ReadonlyArray<InboxMessage>
 ): ReadonlyArray<Message.Message> =>
-  isolated ? [] : Transcript.messages(Transcript.fold(envelopes, promptOf({ prompt })))
+  isolated
+    ? []
+    : [
+        ...Transcript.messages(Transcript.fold(envelopes, promptOf({ prompt }))),
+        ...unread.map(({ content }) => Message.fromPrompt(content))
+      ]
+
+/** How many messages of a user a run has received, from its log. */
+export const receivedIn = (envelopes: ReadonlyArray<Envelope.Envelope>): number =>
+  envelopes.reduce((count, { event }) => (event.type === "message-received" ? count + 1 : count), 0)
 
 /** Leaves what a run has said and used that is ended by force. It ends all the same where that fails. */
 export const leave = (
   threads: ThreadStore,
   record: RunRecord,
   readings: Pick<Readings, "elapsed" | "ledger">,
-  envelopes: ReadonlyArray<Envelope.Envelope>
+  envelopes: ReadonlyArray<Envelope.Envelope>,
+  unread: ReadonlyArray<InboxMessage>
 ): Effect.Effect<unknown> =>
   Effect.suspend(() =>
     record.isolated
       ? Effect.void
-      : Effect.exit(threads.append(record.threadId, record.runId, saidOf(record, envelopes), keptOf(record, readings)))
+      : Effect.exit(
+          threads.append(record.threadId, record.runId, saidOf(record, envelopes, unread), keptOf(record, readings))
+        )
   )

@@ -56,6 +56,8 @@ export interface RunHandle {
   /** Waits for the end; rejects with a `RunError`. */
   readonly result: () => Promise<Completion<string>>
   readonly cancel: () => Promise<boolean>
+  /** Where the query became a message of a run that was there already (`onBusy: "steer"`); absent: it started this run. */
+  readonly steered?: Shape.Steered | undefined
 }
 
 /** What a runtime offers. Close it with `await using`, or `await runtime[Symbol.asyncDispose]()`. */
@@ -85,6 +87,7 @@ export interface PromiseRuntime<AgentName extends string = string> {
   readonly raiseBudget: Promised<Shape.RuntimeShape["raiseBudget"]>
   readonly pendingApprovals: Promised<Shape.RuntimeShape["pendingApprovals"]>
   readonly submitToolResult: Promised<Shape.RuntimeShape["submitToolResult"]>
+  readonly steer: Promised<Shape.RuntimeShape["steer"]>
   readonly cancel: Promised<Shape.RuntimeShape["cancel"]>
   readonly grants: {
     readonly [Name in keyof Shape.RuntimeShape["grants"]]: Promised<Shape.RuntimeShape["grants"][Name]>
@@ -225,7 +228,8 @@ export const createRuntime = <
           events: () => iterate(() => run.events),
           envelopes: () => iterate(() => run.envelopes),
           result: () => managed.runPromise(run.result),
-          cancel: () => managed.runPromise(run.cancel)
+          cancel: () => managed.runPromise(run.cancel),
+          ...(run.steered === undefined ? {} : { steered: run.steered })
         }))
       ),
     watch: (runId, { after, signal } = {}) => iterate((runtime) => runtime.watch(runId, { after }), { signal }),
@@ -234,6 +238,7 @@ export const createRuntime = <
     raiseBudget: method((runtime) => runtime.raiseBudget),
     pendingApprovals: method((runtime) => runtime.pendingApprovals),
     submitToolResult: method((runtime) => runtime.submitToolResult),
+    steer: method((runtime) => runtime.steer),
     cancel: method((runtime) => runtime.cancel),
     grants: {
       give: method((runtime) => runtime.grants.give),

@@ -23,6 +23,8 @@ export class AgentState {
   readonly callIds = new Set<string>()
   /** Calls that the provider runs itself and has not answered yet, by id; absent where there are none. */
   awaited: Map<string, Message.CallPart> | undefined
+  /** How many messages of a user it has received while it runs. */
+  received = 0
   /** What models warned of and was told, by model and message; absent where nothing was. */
   warned: Set<string> | undefined
   readonly prefix: string

@@ -45,6 +45,9 @@ export const compaction = (prefix: string, step: number): string => `${prefix}co
 /** That a step made the same calls as often in a row as they may be. */
 export const repeated = (prefix: string, step: number): string => `${prefix}repeated/${step}`
 
+/** How many messages of a user were taken by the time of a step. */
+export const received = (prefix: string, step: number): string => `${prefix}received/${step}`
+
 /** What the gate decided about a call. */
 export const gate = (prefix: string, subject: Subject): string => `${prefix}gate/${subject}`
 
@@ -92,10 +95,10 @@ export const raise = (prefix: string, subject: Subject): string => `${prefix}rai
 /** That a limit was met. */
 export const exhausted = (path: AgentPath.AgentPath, limit: string): string => `budget/${JSON.stringify(path)}/${limit}`
 
-/** What the run leaves its thread. */
-export const thread = "thread"
+/** The messages of a user that came too late for a step. */
+export const unread = "unread"
 
-/** The run's last events. */
+/** What the run leaves its thread, and the run's last events. */
 export const finish = "finish"
 
 /** The note of how long nobody carried the run. */
@@ -117,6 +120,9 @@ export const approval = (approvalId: string): string => `approval/${approvalId}`
 /** A client's result: another name where a person was asked first, so that none that came before the answer counts. */
 export const client = (prefix: string, subject: Subject, isAsked: boolean): string =>
   `${prefix}${isAsked ? "client-allowed" : "client"}/${subject}`
+
+/** A slot of the run's inbox, counted from 1. */
+export const inbox = (position: number): string => `inbox/${position}`
 
 /** The cancel of the run. */
 export const cancel = "cancel"

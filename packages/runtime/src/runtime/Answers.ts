@@ -11,7 +11,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Names from "../run/Names.ts"
 import { Answer } from "../call/Question.ts"
-import type { PendingApproval } from "../engine/RunHost.ts"
+import type { PendingApproval, RunStatus } from "../engine/RunHost.ts"
 import * as SchemaCheck from "../kernel/SchemaCheck.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import * as Damage from "./Damage.ts"
@@ -82,7 +82,7 @@ const second = (stored: Json, expiresAt: number | undefined): ApprovalErrors.Rea
 }
 
 const late = (outcome: Approval.Outcome, expiresAt: number | undefined): ApprovalErrors.Reason => {
-  if (outcome.outcome === "superseded") return changed
+  if (Approval.isAskedAgain(outcome)) return changed
   return outcome.outcome === "expired" && expiresAt !== undefined
     ? new ApprovalErrors.ApprovalExpired({ expiresAt })
     : new ApprovalErrors.ApprovalResolved({ outcome })
@@ -182,6 +182,22 @@ const raised = (
   const { id } = request
   return Effect.succeed({ resolution: { id, outcome: { outcome: "approve" }, ...said }, raise })
 }
+
+/** Withdraws a run's open questions about calls and plans, since the user wrote a message instead of answering. */
+export const withdraw = ({ host }: RuntimeParts, run: RunStatus, messageId: string): Effect.Effect<void> =>
+  Effect.flatMap(host.pending(run.resourceId), (pending) =>
+    Effect.forEach(
+      pending.filter(({ request, runId }) => runId === run.runId && request.kind !== "budget"),
+      ({ request: { id } }) =>
+        // One that was answered meanwhile stays answered.
+        host.answer(
+          run.runId,
+          Names.approval(id),
+          encode({ resolution: { id, outcome: { outcome: "superseded", messageId } } })
+        ),
+      { discard: true }
+    )
+  )
 
 /** Answers a run's open questions about budgets. */
 export const raise = Effect.fnUntraced(function* (

@@ -10,6 +10,30 @@ export class RunNotFound extends Schema.TaggedError<RunNotFound>()("RunNotFound"
   }
 }
 
+/**
+ * A message was not accepted for a run, and nothing of it is kept. `empty`: it has neither text nor files. `invalid`: it is not text or
+ * a list of parts. `ending`: the run has ended, is ending or was cancelled; ask the thread anew. `id-taken`: its `messageId` is another
+ * message's of this run.
+ */
+export class MessageRefused extends Schema.TaggedError<MessageRefused>()("MessageRefused", {
+  runId: Schema.String,
+  why: Schema.Literals(["empty", "invalid", "ending", "id-taken"])
+}) {
+  override get message() {
+    const run = `run ${JSON.stringify(this.runId)}`
+    switch (this.why) {
+      case "empty":
+        return `${run} takes no empty message. Send text or a file`
+      case "invalid":
+        return `${run} takes text, or a list of text and file parts`
+      case "ending":
+        return `${run} is ending and takes no more messages. Query its thread instead`
+      case "id-taken":
+        return `${run} has another message with this messageId. Use a new id for a new message`
+    }
+  }
+}
+
 /** No client tool call of this id waits for a result. */
 export class CallNotFound extends Schema.TaggedError<CallNotFound>()("CallNotFound", {
   runId: Schema.String,

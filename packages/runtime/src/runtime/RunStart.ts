@@ -1,7 +1,7 @@
 /**
  * Checks a query and makes the record of its run. All refusals happen here, before anything has run.
  */
-import { Budget, type Message, QueryRejected, QueryRejections, Transcript } from "@reins/protocol"
+import { Budget, Message, QueryRejected, QueryRejections, Transcript } from "@reins/protocol"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -41,7 +41,7 @@ export const query = Effect.fnUntraced(function* (
   prompt: Message.Prompt,
   options: QueryOptions = {}
 ) {
-  if (isEmpty(prompt) && !continues(prompt, options.history)) {
+  if (Message.isEmpty(prompt) && !continues(prompt, options.history)) {
     return yield* reject(new QueryRejections.EmptyPrompt({}))
   }
   const member = options.agent === undefined ? built.roster.first : yield* find(built, options.agent)
@@ -120,11 +120,6 @@ const lay = (
     // Somebody else was faster.
     if (!done) yield* lay(host, { resourceId, threadId }, { messages, onThread })
   })
-
-const isEmpty = (prompt: Message.Prompt): boolean =>
-  typeof prompt === "string"
-    ? prompt.trim() === ""
-    : !prompt.some((part) => part.type === "file" || part.text.trim() !== "")
 
 const find = (built: RuntimeParts, agent: string | Agent.Any): Effect.Effect<AgentRegistry.Member, QueryRejected> => {
   const name = Predicate.isString(agent) ? agent : agent.name

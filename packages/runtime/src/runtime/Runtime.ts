@@ -7,8 +7,8 @@
 import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
 import type * as Agent from "../agent/Agent.ts"
-import type { RuntimeOptions, RuntimeShape, QueryOptions, RunHandle } from "./RuntimeShape.ts"
-import { Budget, Envelope, type Event } from "@reins/protocol"
+import type { RuntimeOptions, RuntimeShape, QueryOptions, RunHandle, Steered } from "./RuntimeShape.ts"
+import { Budget, Envelope, type Event, type Message } from "@reins/protocol"
 import * as Arr from "effect/Array"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -17,6 +17,7 @@ import type * as Pull from "effect/Pull"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Deployment } from "./Deployment.ts"
+import * as Erased from "../kernel/Erased.ts"
 import { Ids } from "../kernel/Ids.ts"
 import { Prices, sound } from "../model/Prices.ts"
 import type { RunHost } from "../engine/RunHost.ts"
@@ -35,6 +36,7 @@ import * as CallRow from "../agent/CallRow.ts"
 import type { Settings } from "../run/Run.ts"
 import * as RunStart from "./RunStart.ts"
 import * as Threads from "./Threads.ts"
+import * as Steering from "./Steering.ts"
 import { ThreadQueue } from "./ThreadQueue.ts"
 
 /** The runtime as a service. `Runtime.layer({ agents })` makes it; what it offers is `RuntimeShape`. */
@@ -118,13 +120,38 @@ const service = (built: RuntimeParts): RuntimeShape => {
   const queue = new ThreadQueue(host)
 
   /** Starts a run. Answers what was started. */
-  const start = (run: RunStart.NewRun): Effect.Effect<RunStart.NewRun, RunStart.Rejected> =>
+  const start = (run: RunStart.NewRun): Effect.Effect<Entered, RunStart.Rejected> =>
     Effect.as(RunStart.start(built, run), run)
+
+  /** Does `start`, or hands the prompt to the run that holds the thread. Where that takes no more, or is of another agent, waits for its end. */
+  const steerOr = (
+    start: Effect.Effect<Entered, RunStart.Rejected>,
+    record: RunStart.NewRun
+  ): Effect.Effect<Entered, RunStart.Rejected> =>
+    Effect.catch(start, (rejected) => {
+      const holder = busy(rejected)
+      if (holder === undefined) return Effect.fail(rejected)
+      const { runId } = holder
+      const { prompt, runId: messageId, threadId } = record
+      const steered = Effect.flatMap(host.status(runId), (status) =>
+        status?.agent === record.agent
+          ? Steering.steer(built, runId, Erased.as<Message.Prompt>(prompt), { messageId })
+          : Effect.fail(undefined)
+      )
+      return Effect.matchEffect(steered, {
+        onSuccess: (steered) => Effect.succeed<Entered>({ runId, threadId, steered }),
+        onFailure: () =>
+          Effect.andThen(
+            Stream.runDrain(host.watch(runId, { after: Number.MAX_SAFE_INTEGER, bounded: false })),
+            Effect.suspend(() => steerOr(start, record))
+          )
+      })
+    })
 
   /** Starts a query as its options say about a thread that is busy. Waiting can be interrupted, starting cannot. */
   const enter =
     (onBusy: QueryOptions["onBusy"]) =>
-    (record: RunStart.NewRun): Effect.Effect<RunStart.NewRun, RunStart.Rejected> => {
+    (record: RunStart.NewRun): Effect.Effect<Entered, RunStart.Rejected> => {
       if (onBusy === undefined || onBusy === "reject") return start(record)
       return Effect.suspend(() => {
         // Until then the id may be another run's.
@@ -136,24 +163,32 @@ const service = (built: RuntimeParts): RuntimeShape => {
             return run
           }
         )
-        const turn = queue.pass(record.threadId, Effect.uninterruptible(now), busy, onBusy === "cancel-previous")
+        const begin = Effect.uninterruptible(now)
+        const turn =
+          onBusy === "steer"
+            ? steerOr(begin, record)
+            : queue.pass(record.threadId, begin, busy, onBusy === "cancel-previous")
         return Effect.onInterrupt(Effect.interruptible(turn), () => (began ? host.cancel(record.runId) : Effect.void))
       })
     }
 
+  /** Whoever asked for a run leaves. */
+  const leave = ({ runId, steered }: Entered): Effect.Effect<unknown> =>
+    steered === undefined ? host.cancel(runId) : Effect.void
+
   /** The root view of a run that ends when its reader leaves, also between the run's start and the reader's first look. */
   const stream = (record: Effect.Effect<RunStart.NewRun, RunStart.Rejected>, begin = start) =>
     Stream.unwrap(
-      Effect.map(
-        Effect.acquireRelease(Effect.flatMap(record, begin), (run) => host.cancel(run.runId)),
-        ({ runId }) => rootView(host.watch(runId, { after: 0, bounded: true }))
+      Effect.map(Effect.acquireRelease(Effect.flatMap(record, begin), leave), ({ runId, steered }) =>
+        // Somebody else's run is not held back by who only joined it.
+        rootView(host.watch(runId, { after: steered?.after ?? 0, bounded: steered === undefined }))
       )
     )
 
   const complete = (record: Effect.Effect<RunStart.NewRun, RunStart.Rejected>, begin = start) =>
     Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(Effect.flatMap(record, begin), (run) =>
-        Effect.onInterrupt(restore(new Handle(host, run).result), () => host.cancel(run.runId))
+        Effect.onInterrupt(restore(new Handle(host, run).result), () => leave(run))
       )
     )
 
@@ -207,6 +242,7 @@ const service = (built: RuntimeParts): RuntimeShape => {
         )
       ),
     submitToolResult: (runId, callId, answer) => Answers.submit(built, runId, callId, answer),
+    steer: (runId, message, options) => Steering.steer(built, runId, message, options),
     cancel: host.cancel,
     threads: {
       get: (threadId, options) => Damage.typed("thread", threadId)(host.threads.read(threadId, options)),
@@ -221,6 +257,13 @@ const service = (built: RuntimeParts): RuntimeShape => {
       delete: (threadId, options) => host.threads.remove(threadId, options?.resourceId)
     }
   }
+}
+
+/** The run that a query started, or has become a message of. */
+interface Entered {
+  readonly runId: string
+  readonly threadId: string
+  readonly steered?: Steered | undefined
 }
 
 const owns = (host: RunHost, resourceId: string, id: string) =>
@@ -244,10 +287,12 @@ class Handle implements RunHandle {
   readonly runId: string
   readonly threadId: string
   readonly envelopes: Stream.Stream<Envelope.Envelope>
+  readonly steered: Steered | undefined
   private readonly host: RunHost
 
-  constructor(host: RunHost, { runId, threadId }: RunStart.NewRun) {
+  constructor(host: RunHost, { runId, steered, threadId }: Entered) {
     this.host = host
+    this.steered = steered
     this.runId = runId
     this.threadId = threadId
     this.envelopes = host.watch(runId, { after: 0, bounded: false })

@@ -25,7 +25,14 @@ import type { PendingApproval, RunStatus } from "../engine/RunHost.ts"
 import type { ThreadInfo } from "../thread/ThreadStore.ts"
 import type { GrantOptions } from "./GivenGrant.ts"
 import type { Completion } from "./Completion.ts"
-import type { CallNotFound, HistoryInvalid, RunNotFound, ThreadExists, ThreadNotFound } from "./NotFound.ts"
+import type {
+  CallNotFound,
+  HistoryInvalid,
+  MessageRefused,
+  RunNotFound,
+  ThreadExists,
+  ThreadNotFound
+} from "./NotFound.ts"
 import type { QueryTools } from "../agent/QueryTools.ts"
 import type { ImportedThread, NewThread } from "./Threads.ts"
 import type * as Specialist from "../agent/Specialist.ts"
@@ -54,9 +61,14 @@ export interface RunOptions {
 export interface QueryOptions extends RunOptions {
   /**
    * What to do while the thread carries another run: `reject` with `ThreadBusy` (the default), `queue` behind it and those that
-   * wait already, or `cancel-previous` and start when it has ended.
+   * wait already, `cancel-previous` and start when it has ended, or `steer` it: the prompt becomes a message of that run, as by `steer`,
+   * with the query's `runId` as its id, and what is answered is the rest of that run: its events from there on, or its end. Whoever
+   * leaves then does not end it. The run keeps its own budget and tools. Where it takes no more messages, or is of another agent, the
+   * query waits for its end.
+   *
+   * **Gotchas**: sent again with the same `runId` after that run has ended, such a query starts a run of its own.
    */
-  readonly onBusy?: "reject" | "queue" | "cancel-previous" | undefined
+  readonly onBusy?: "reject" | "queue" | "cancel-previous" | "steer" | undefined
   /**
    * What a new thread begins with, before the prompt: a history that somebody sent along, or another system kept. It is made
    * pair-complete first (`Transcript.adopt`), and is only read: nothing in it answers a question or lets a call run. Absent: a new
@@ -80,6 +92,30 @@ export interface QueryOptions extends RunOptions {
   readonly tools?: QueryTools | undefined
 }
 
+/** Options of a message to a running run. */
+export interface SteerOptions {
+  /** An id of the caller's own, so that a message that is sent again enters once. Absent: a new one. */
+  readonly messageId?: string | undefined
+  /**
+   * What becomes of questions about calls and plans that the run has open: `keep` (the default) leaves them open, and the message waits
+   * until they are answered; `withdraw` resolves them as `superseded`, their calls do not run, and the model reads the message next.
+   * Questions about a budget and calls that the client runs stay open either way.
+   */
+  readonly questions?: "keep" | "withdraw" | undefined
+  /** Only a run of this tenant; another's is `RunNotFound`. Absent: the caller is trusted with every tenant. */
+  readonly resourceId?: string | undefined
+}
+
+/** A message that a run has accepted. */
+export interface Steered {
+  readonly runId: string
+  readonly messageId: string
+  /** Its place among the run's messages, from 1: they enter in this order. */
+  readonly position: number
+  /** An event of the run before which the message did not enter: `watch` with it as `after` shows what follows. */
+  readonly after: number
+}
+
 /** A run that was started and is only watched: nobody's leaving ends it. */
 export interface RunHandle {
   readonly runId: string
@@ -92,6 +128,8 @@ export interface RunHandle {
   readonly result: Effect.Effect<Completion<string>, RunError>
   /** Asks the run to end; false when it has ended. */
   readonly cancel: Effect.Effect<boolean>
+  /** Where the query became a message of a run that was there already (`onBusy: "steer"`); absent: it started this run. */
+  readonly steered?: Steered | undefined
 }
 
 /** What a runtime offers. */
@@ -188,6 +226,17 @@ export interface RuntimeShape {
       readonly agentPath?: ReadonlyArray<string>
     }
   ) => Effect.Effect<void, CallNotFound>
+  /**
+   * Sends a user's message to a running run. The root agent reads it in its next step, when the calls of the step under way have their
+   * results; messages enter in the order in which they were accepted, each once, also after a crash. A run that would have ended goes on
+   * with one more step. Budgets hold: where no step is left, and where the run is cancelled or fails, the message stands at the end of
+   * the thread without an answer. Whoever carries the run may be another process.
+   */
+  readonly steer: (
+    runId: string,
+    message: Message.Prompt,
+    options?: SteerOptions
+  ) => Effect.Effect<Steered, RunNotFound | MessageRefused>
   /** Asks a run to end: open calls are closed, it finishes with `cancelled`. False when it has ended or is unknown. */
   readonly cancel: (runId: string) => Effect.Effect<boolean>
   readonly threads: {

@@ -24,6 +24,9 @@ const general = (engine: Engine): Engine => ({
   activity: (name, schema, effect) => engine.activity(name, schema, (work) => effect(counted(work))),
   emit: (name, path, events) => engine.emit(name, path, events),
   wait: (name, schema, end, row) => engine.wait(name, schema, end, row),
+  receive: (taken, names) => engine.receive(taken, names),
+  message: (position) => engine.message(position),
+  closeInbox: (position) => engine.closeInbox(position),
   limits: engine.limits,
   observed: () => engine.observed()
 })

@@ -66,6 +66,27 @@ const waits: Drive = (_record, _history, engine) =>
 const breaks: Drive = (_record, _history, engine) =>
   Effect.andThen(speak(engine, ["half"]), Effect.die(new Error("a defect of the loop")))
 
+/** A run that waits, takes the messages that came meanwhile, closes its inbox, and ends. */
+const receives: Drive = (_record, _history, engine) => {
+  const taking = (taken: number): Effect.Effect<number> =>
+    engine.receive(taken, () => ({ name: "received/1", step: "model/1" })) ?? Effect.succeed(taken)
+  const closing = (position: number): Effect.Effect<unknown> =>
+    Effect.flatMap(engine.closeInbox(position), (message) =>
+      message === undefined ? Effect.void : closing(position + 1)
+    )
+  return waitFor(engine).pipe(
+    Effect.flatMap(() => taking(0)),
+    Effect.flatMap((taken) => closing(taken + 1)),
+    Effect.andThen(waitForMore(engine)),
+    Effect.andThen(engine.emit("finish", [], () => ending))
+  )
+}
+
+const waitForMore = (engine: Engine) =>
+  engine.wait("more", Schema.String, { cancelled: "cancelled" }, { path: [], reason: "timer", id: "more" })
+
+const note = (messageId: string, text: string) => ({ messageId, content: [{ type: "text" as const, text }] })
+
 const log = (host: RunHost, runId = "run", after = 0) =>
   Effect.map(Stream.runCollect(host.watch(runId, { after, bounded: false })), (all) => [...all])
 
@@ -206,6 +227,72 @@ export const clauses: ReadonlyArray<Clause<RunHostFactory>> = [
         const expected = ["step-start", "text", "data-cost-summary", "data-latency-summary", "error"]
         yield* same(types(yield* log(host)), expected, "the events")
         yield* same((yield* host.status("run"))?.state, "ended", "its state")
+      })
+    )
+  ),
+  clause(
+    "messages are accepted in the order in which they come, each id once, and the run receives them in that order",
+    hosted(receives, (host) =>
+      Effect.gen(function* () {
+        yield* start(host)
+        const accepted = (id: string, text: string) => host.accept("run", note(id, text))
+        yield* same(yield* accepted("b", "one"), { _tag: "Accepted", position: 1 }, "the first message")
+        yield* same(yield* accepted("a", "two"), { _tag: "Accepted", position: 2 }, "the second message")
+        yield* same(yield* accepted("b", "one"), { _tag: "Accepted", position: 1 }, "the first message again")
+        yield* same(yield* accepted("a", "three"), { _tag: "Clash" }, "another message of the same id")
+        yield* same(yield* host.accept("nobody", note("a", "x")), { _tag: "Unknown" }, "a message to an unknown run")
+        yield* host.answer("run", "answer", "go")
+        yield* host.answer("run", "more", "go")
+        const received = (yield* log(host)).flatMap(({ event }) =>
+          event.type === "message-received" ? [event.data] : []
+        )
+        yield* same(
+          received,
+          [
+            { ...note("b", "one"), position: 1 },
+            { ...note("a", "two"), position: 2 }
+          ].map(({ content, messageId, position }) => ({ messageId, position, content })),
+          "what the run received"
+        )
+        yield* same(yield* accepted("b", "one"), { _tag: "Accepted", position: 1 }, "the first message, after the end")
+        yield* same(yield* accepted("c", "late"), { _tag: "Closed" }, "another message, after the end")
+      })
+    )
+  ),
+  clause(
+    "of many messages that come while a run closes its inbox, all that are accepted are received, and no others",
+    hosted(receives, (host) =>
+      Effect.gen(function* () {
+        yield* start(host)
+        const ids = Array.from({ length: 20 }, (_, index) => `m${index}`)
+        const answers = yield* Effect.forEach(
+          ids,
+          (id, index) =>
+            index === 10
+              ? Effect.andThen(host.answer("run", "answer", "go"), host.accept("run", note(id, id)))
+              : Effect.andThen(Effect.yieldNow, host.accept("run", note(id, id))),
+          { concurrency: "unbounded" }
+        )
+        const taken = answers.flatMap((answer) => (answer._tag === "Accepted" ? [answer.position] : []))
+        yield* same(
+          taken.toSorted((a, b) => a - b),
+          taken.map((_, index) => index + 1),
+          "the positions"
+        )
+        yield* host.answer("run", "more", "go")
+        yield* log(host)
+        yield* same(yield* host.accept("run", note("late", "late")), { _tag: "Closed" }, "a message after the end")
+      })
+    )
+  ),
+  clause(
+    "a run that was asked to end accepts no message",
+    hosted(receives, (host) =>
+      Effect.gen(function* () {
+        yield* start(host)
+        yield* host.cancel("run")
+        yield* same(yield* host.accept("run", note("a", "x")), { _tag: "Closed" }, "a message after the cancel")
+        yield* log(host)
       })
     )
   ),

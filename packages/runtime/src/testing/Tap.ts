@@ -2,11 +2,12 @@
  * Stands beside the log of every run and is told, in the same turn, when events have been written: for tests that must act at
  * an exact moment, before any watcher could. Reading along at leisure is `Probe`.
  */
-import type { AgentPath, Event } from "@reins/protocol"
+import { AgentPath, type Event } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Deployment } from "../runtime/Deployment.ts"
 import type { Engine, Work } from "../engine/Engine.ts"
+import * as Inbox from "../engine/Inbox.ts"
 import type { Signal } from "../kernel/Signal.ts"
 
 /** Events that have just been written, together. */
@@ -53,6 +54,20 @@ const tapped = (engine: Engine, onWrite: (moment: Moment) => void): Engine => {
     limits: engine.limits,
     observed: () => engine.observed(),
     wait: (name, schema, end, row) => engine.wait(name, schema, end, row),
+    receive: (taken, names) => {
+      const received = engine.receive(taken, names)
+      if (received === undefined) return undefined
+      return Effect.tap(received, (upTo) =>
+        Effect.sync(() => {
+          const events = Array.from({ length: upTo - taken }, (_, index) =>
+            Inbox.received(engine.message(taken + index + 1), taken + index + 1)
+          )
+          tell(AgentPath.root, events)
+        })
+      )
+    },
+    message: (position) => engine.message(position),
+    closeInbox: (position) => engine.closeInbox(position),
     activity: (name, schema, effect) =>
       Effect.suspend(() => {
         let written = (): void => {}

@@ -25,6 +25,7 @@ export type Fault =
   | "ResultInvalid"
   | "Denied"
   | "Expired"
+  | "Withdrawn"
   | "Cancelled"
   | "BudgetExhausted"
   | "MayHaveRun"

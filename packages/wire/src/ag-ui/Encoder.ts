@@ -110,6 +110,8 @@ class AgUiEncoder implements Encoder {
         return speaker.startStep()
       case "step-retracted":
         return [...speaker.endStep(), { type: "CUSTOM", name: "reins.step-retracted", value: event.reason, ...by }]
+      case "message-received":
+        return [...speaker.endStep(), { type: "CUSTOM", name: `reins.${event.type}`, value: event.data, ...by }]
       case "tool-invocation":
         return event.state === "call"
           ? this.#call(speaker, event, event.toolName, event.args)

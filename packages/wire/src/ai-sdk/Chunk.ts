@@ -42,6 +42,16 @@ const Union = Schema.Union([
     approved: Schema.Boolean,
     reason: Schema.optionalKey(Text)
   }),
+  Schema.Struct({
+    type: Type("steering-message"),
+    id: Text,
+    parts: Schema.Array(
+      Schema.Union([
+        Schema.Struct({ type: Type("text"), text: Text }),
+        Schema.Struct({ type: Type("file"), mediaType: Text, url: Text, filename: Schema.optionalKey(Text) })
+      ])
+    )
+  }),
   Schema.Struct({ type: Type("tool-output-available"), toolCallId: Text, output: Json }),
   Schema.Struct({ type: Type("tool-output-error"), toolCallId: Text, errorText: Text }),
   Schema.Struct({ type: Type("tool-output-denied"), toolCallId: Text }),

@@ -12,7 +12,8 @@
  *
  * The answer ends where the run waits for a person or a client tool; the next one continues the same message.
  */
-import type { AgentPath, Approval, Envelope, Event, Events, Json } from "@reins/protocol"
+import { Approval } from "@reins/protocol"
+import type { AgentPath, Envelope, Event, Events, Json } from "@reins/protocol"
 import * as CallId from "../CallId.ts"
 import type { Encoder } from "../Dialect.ts"
 import * as Frame from "../Frame.ts"
@@ -95,6 +96,8 @@ class UiMessageEncoder implements Encoder {
         return this.#startStep()
       case "step-retracted":
         return this.#retract()
+      case "message-received":
+        return this.#receive(event.data)
       case "tool-invocation":
         return event.state === "call"
           ? this.#call(event.toolInvocationId, event.toolName, event.args, false)
@@ -165,6 +168,19 @@ class UiMessageEncoder implements Encoder {
     return [...closing, { type: "reset-step" }]
   }
 
+  /** Ahead of the step that reads it, so that no reset takes it back. */
+  #receive({ content, messageId }: Events.MessageReceived["data"]): Chunks {
+    const ending: Chunks = this.#step === "none" ? [] : [{ type: "finish-step" }]
+    this.#step = "none"
+    const parts = content.map((part) => {
+      if (part.type === "text") return { type: part.type, text: part.text }
+      const { data, filename, mediaType } = part
+      const url = /^[a-z][a-z\d+.-]*:/i.test(data) ? data : `data:${mediaType};base64,${data}`
+      return { type: part.type, mediaType, url, ...(filename === undefined ? {} : { filename }) }
+    })
+    return [...this.#close(), ...ending, { type: "steering-message", id: messageId, parts }]
+  }
+
   #call(toolCallId: string, toolName: string, input: Json, dynamic: boolean): Chunks {
     this.#shown.add(toolCallId)
     const call: Chunk = { type: "tool-input-available", toolCallId, toolName, input, ...(dynamic ? { dynamic } : {}) }
@@ -216,7 +232,7 @@ class UiMessageEncoder implements Encoder {
     if (question === undefined) return []
     const { callId, request } = question
     const approved = outcome.outcome === "approve" || outcome.outcome === "revise"
-    if (!approved && outcome.outcome !== "superseded") this.#denied.add(callId)
+    if (!approved && !Approval.isAskedAgain(outcome)) this.#denied.add(callId)
     const reason =
       feedback ?? (outcome.outcome === "approve" || outcome.outcome === "reject" ? undefined : outcome.outcome)
     const response: Chunk = {

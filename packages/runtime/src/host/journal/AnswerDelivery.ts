@@ -1,5 +1,5 @@
 /**
- * Delivery of answers (decisions, client results, cancels): a row in the store first and a signal to the run's owner second, so that
+ * Delivery of answers (decisions, client results, cancels) and of messages: a row in the store first and a signal to the run's owner second, so that
  * an answer counts whether or not an owner is alive.
  *
  * A store may be away, locked or full for a while. Somebody has decided, and should not have to decide again: delivery is retried
@@ -8,7 +8,9 @@
 import type { Json } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
+import * as Inbox from "../../engine/Inbox.ts"
 import type { Answered } from "../../engine/RunHost.ts"
+import * as Names from "../../run/Names.ts"
 import type { JournalStore, StoredAnswer, StoreFailure } from "./JournalStore.ts"
 
 const patienceMs = 60_000
@@ -53,3 +55,37 @@ export const deliver = (
 
 const isSame = (stored: StoredAnswer | undefined, value: Json): boolean =>
   stored !== undefined && JSON.stringify(stored.value) === JSON.stringify(value)
+
+/**
+ * Stores a message in the first slot of the run's inbox that is free. Every slot before it is looked at: one of them may hold the very
+ * same message. A run that was asked to end takes none.
+ */
+export const accept = Effect.fnUntraced(function* (
+  store: Pick<JournalStore, "answer" | "find" | "status">,
+  runId: string,
+  message: Inbox.InboxMessage,
+  options: {
+    readonly at: number
+    readonly retryMs: number
+    /** Done when the message is stored, and not separated from that. */
+    readonly taken: (name: string, value: Json) => Effect.Effect<void>
+  }
+) {
+  const { at, retryMs, taken } = options
+  const value = Inbox.encode(message)
+  const isCancelled = (yield* Effect.orDie(store.find(runId, Names.cancel))) !== undefined
+  for (let position = 1; ; position++) {
+    const name = Names.inbox(position)
+    const answered: Answered = isCancelled
+      ? { _tag: "Unknown" }
+      : yield* deliver(store, runId, name, { value, at }, { retryMs, taken: taken(name, value) })
+    if (answered._tag === "Taken") return { _tag: "Accepted", position } satisfies Inbox.Accepted
+    const slot = answered._tag === "Resolved" ? answered.value : (yield* Effect.orDie(store.find(runId, name)))?.value
+    if (slot === undefined) {
+      const status = yield* Effect.orDie(store.status(runId))
+      return { _tag: status === undefined ? "Unknown" : "Closed" } satisfies Inbox.Accepted
+    }
+    const judged = Inbox.judge(message, slot, position)
+    if (judged !== undefined) return judged
+  }
+})

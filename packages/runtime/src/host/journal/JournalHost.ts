@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Answered, Drive, RunHost, RunHostFactory, RunRecord } from "../../engine/RunHost.ts"
+import type { Accepted, InboxMessage } from "../../engine/Inbox.ts"
 import * as AnswerDelivery from "./AnswerDelivery.ts"
 import { Hibernation } from "./Hibernation.ts"
 import * as Names from "../../run/Names.ts"
@@ -148,6 +149,20 @@ class Host implements RunHost {
         return this.ownership.wake(runId)
       })
       return AnswerDelivery.deliver(this.store, runId, name, { value, at }, { retryMs: this.reopenMs, taken })
+    })
+
+  readonly accept = (runId: string, message: InboxMessage): Effect.Effect<Accepted> =>
+    Effect.suspend(() => {
+      const at = this.ownership.runOf(runId)?.now() ?? this.clock.currentTimeMillisUnsafe()
+      return AnswerDelivery.accept(this.store, runId, message, {
+        at,
+        retryMs: this.reopenMs,
+        taken: (name, value) =>
+          Effect.suspend(() => {
+            this.ownership.runOf(runId)?.notify(name, { value, at })
+            return this.ownership.wake(runId)
+          })
+      })
     })
 
   readonly cancel = (runId: string) =>

@@ -24,11 +24,13 @@ import {
   type WaitEnd,
   type WaitRow
 } from "../../engine/Engine.ts"
+import type { InboxMessage } from "../../engine/Inbox.ts"
 import type { RunRecord } from "../../engine/RunHost.ts"
 import * as ThreadUpdate from "../../loop/ThreadUpdate.ts"
 import { Signal } from "../../kernel/Signal.ts"
 import { RunClock } from "../../kernel/RunClock.ts"
 import type { JournalStore, Mark, Opened, StoredAnswer } from "./JournalStore.ts"
+import { JournalInbox } from "./JournalInbox.ts"
 import { JournalWriter } from "./JournalWriter.ts"
 import * as RunPast from "./RunPast.ts"
 
@@ -63,6 +65,7 @@ export class JournalRun implements Engine, Work {
   private readonly answers: Map<string, StoredAnswer>
   private readonly listeners = new Map<string, () => void>()
   private readonly due = new Map<string, number>()
+  readonly inbox: JournalInbox
   private seq: number
   /** The number of the last event that a snapshot knows. */
   private reminded: number
@@ -101,6 +104,7 @@ export class JournalRun implements Engine, Work {
       })
     }
     if (answers.has(Names.cancel)) this.cancel.request()
+    this.inbox = new JournalInbox(options.store, record.runId, this.answers)
   }
 
   /** True when the last event is out. */
@@ -242,6 +246,7 @@ export class JournalRun implements Engine, Work {
     if (name === Names.cancel) this.cancel.request()
     else {
       this.answers.set(name, answer)
+      this.inbox.count()
       const wake = this.listeners.get(name)
       this.listeners.delete(name)
       wake?.()
@@ -253,9 +258,31 @@ export class JournalRun implements Engine, Work {
     Effect.flatMap(Effect.option(this.options.store.find(this.runId, Names.cancel)), (found) => {
       if (found._tag === "Some" && found.value !== undefined) this.cancel.request()
       for (const wake of Array.from(this.listeners.values())) wake()
-      return Effect.void
+      return this.inbox.look
     })
   )
+
+  readonly receive: Engine["receive"] = (taken, names) => {
+    if (this.inbox.known <= taken) return undefined
+    const { name, step } = names()
+    const remembered = this.past.results.get(name)
+    if (remembered !== undefined) return Effect.succeed(Number(remembered))
+    // What an earlier life has asked the model is asked again as it was.
+    if (RunPast.hasBegun(this.past, step)) return undefined
+    return Effect.suspend(() => {
+      if (this.quiet !== undefined) return Effect.never
+      const { known } = this.inbox
+      return Effect.as(this.settle("result", name, AgentPath.root, known, this.inbox.events(taken), []), known)
+    })
+  }
+
+  message(position: number): InboxMessage {
+    return this.inbox.message(position)
+  }
+
+  closeInbox(position: number): Effect.Effect<InboxMessage | undefined> {
+    return this.inbox.close(position, this.now())
+  }
 
   readonly push = (path: AgentPath.AgentPath, events: ReadonlyArray<Event>): boolean => {
     this.append(path, events)

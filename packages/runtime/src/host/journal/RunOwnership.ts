@@ -285,8 +285,13 @@ export class RunOwnership implements Owner {
       return Effect.logError(`run ${runId} failed`).pipe(
         Effect.andThen(run.writer.flush),
         Effect.andThen(Effect.orDie(wholeLog(store, runId, log))),
-        Effect.tap((envelopes) => ThreadUpdate.leave(stores.threads, run.record, run, envelopes)),
-        Effect.map((envelopes) => RunFailure.force(run, envelopes)),
+        Effect.flatMap((envelopes) =>
+          Effect.flatMap(run.inbox.unread(ThreadUpdate.receivedIn(envelopes), run.now()), (unread) =>
+            Effect.map(ThreadUpdate.leave(stores.threads, run.record, run, envelopes, unread), () =>
+              RunFailure.force(run, envelopes, unread)
+            )
+          )
+        ),
         Effect.andThen(run.writer.flush),
         Effect.exit,
         // It is struck again when it is opened next, and ended then.

@@ -53,6 +53,10 @@ export const waitedUntil = (past: Past, answers: AnsweredAt, from: number, now: 
   return LatencySummary.humanWaitMs([...past.entries, ...waits], from, now)
 }
 
+/** Whether a model step of the root agent was begun, by the name of the step. Those before it have their results. */
+export const hasBegun = ({ begins, openSteps, results }: Past, step: string): boolean =>
+  results.has(step) || begins.has(step) || openSteps.has(AgentPath.key(AgentPath.root))
+
 /** Whether a mark closes a model step. */
 export const isModelResult = (mark: Mark): boolean => mark.kind === "result" && Names.isModel(mark.path, mark.name)
 

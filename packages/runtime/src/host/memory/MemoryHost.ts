@@ -24,6 +24,7 @@ import type {
   RunRecord,
   StartRefusal
 } from "../../engine/RunHost.ts"
+import type { Accepted, InboxMessage } from "../../engine/Inbox.ts"
 import * as RunFailure from "../../loop/RunFailure.ts"
 import * as ThreadUpdate from "../../loop/ThreadUpdate.ts"
 import { MemoryRun, type MemoryRunOwner } from "./MemoryRun.ts"
@@ -169,6 +170,9 @@ class Host implements RunHost, MemoryRunOwner {
       return carried === undefined || carried.run.log.ended ? { _tag: "Unknown" } : carried.run.answer(name, value)
     })
 
+  readonly accept = (runId: string, message: InboxMessage): Effect.Effect<Accepted> =>
+    Effect.sync(() => this.runs.get(runId)?.run.accept(message) ?? { _tag: "Unknown" })
+
   readonly hasClientCall = (runId: string, path: AgentPath.AgentPath, callId: string) =>
     Effect.sync(() => this.runs.get(runId)?.run.hasClientCall(AgentPath.callKey(path, callId)) === true)
 
@@ -225,9 +229,10 @@ class Host implements RunHost, MemoryRunOwner {
     const { run } = carried
     if (run.log.ended) return
     const { record } = carried
-    const said = ThreadUpdate.saidOf(record, run.log.envelopes)
+    const unread = run.unread(ThreadUpdate.receivedIn(run.log.envelopes))
+    const said = ThreadUpdate.saidOf(record, run.log.envelopes, unread)
     this.threads.leave(record.threadId, record.runId, said, ThreadUpdate.keptOf(record, run))
-    RunFailure.force(run, run.log.envelopes)
+    RunFailure.force(run, run.log.envelopes, unread)
     if (Exit.isFailure(exit)) {
       Effect.runForkWith(this.context)(Effect.logError(`run ${run.runId} failed`))
     }

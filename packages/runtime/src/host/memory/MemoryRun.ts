@@ -25,6 +25,7 @@ import {
   type WaitEnd,
   type WaitRow
 } from "../../engine/Engine.ts"
+import { type Accepted, type InboxMessage, isSame, received } from "../../engine/Inbox.ts"
 import type { Answered } from "../../engine/RunHost.ts"
 import type { Alarm, AlarmListener, Deadline } from "../../kernel/Alarm.ts"
 import { Signal, type SignalListener } from "../../kernel/Signal.ts"
@@ -110,6 +111,9 @@ export class MemoryRun implements Engine, Work {
   private readonly alarm: Alarm
   /** Absent while nothing was waited for or answered; nearly always of one. */
   private approvals: Array<Approval> | undefined
+  /** The messages that were accepted for it, in that order; absent where there were none. */
+  private inbox: Array<InboxMessage> | undefined
+  private isInboxClosed = false
 
   constructor(
     info: RunInfo,
@@ -226,6 +230,50 @@ export class MemoryRun implements Engine, Work {
     }
     approval.complete(value, waitedMs)
     return { _tag: "Taken" }
+  }
+
+  /** Accepts a message, unless the run is ending or was asked to. */
+  accept(message: InboxMessage): Accepted {
+    const index = this.inbox?.findIndex(({ messageId }) => messageId === message.messageId) ?? -1
+    const known = this.inbox?.[index]
+    if (known !== undefined) {
+      return isSame(known, message) ? { _tag: "Accepted", position: index + 1 } : { _tag: "Clash" }
+    }
+    if (this.isInboxClosed || this.cancel.requested || this.order.ended) return { _tag: "Closed" }
+    this.inbox ??= []
+    return { _tag: "Accepted", position: this.inbox.push(message) }
+  }
+
+  receive(taken: number): Effect.Effect<number> | undefined {
+    const { inbox } = this
+    if (inbox === undefined || inbox.length <= taken) return undefined
+    return Effect.sync(() => {
+      this.push(
+        AgentPath.root,
+        inbox.slice(taken).map((message, index) => received(message, taken + index + 1))
+      )
+      return inbox.length
+    })
+  }
+
+  message(position: number): InboxMessage {
+    const message = this.inbox?.[position - 1]
+    if (message === undefined) throw new Error(`run ${this.runId}: the inbox has no message ${position}`)
+    return message
+  }
+
+  closeInbox(position: number): Effect.Effect<InboxMessage | undefined> {
+    return Effect.sync(() => {
+      const message = this.inbox?.[position - 1]
+      this.isInboxClosed ||= message === undefined
+      return message
+    })
+  }
+
+  /** Closes the inbox, and answers what is in it behind the first `taken`. */
+  unread(taken: number): ReadonlyArray<InboxMessage> {
+    this.isInboxClosed = true
+    return this.inbox?.slice(taken) ?? []
   }
 
   push(path: AgentPath.AgentPath, events: ReadonlyArray<Event>): boolean {

@@ -1,0 +1,83 @@
+/** The inbox of a run that is carried here: its slots are answers in the store, under names that count from 1. */
+import type { Event } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+import * as Inbox from "../../engine/Inbox.ts"
+import * as Names from "../../run/Names.ts"
+import type { JournalStore, StoredAnswer } from "./JournalStore.ts"
+
+export class JournalInbox {
+  /** How many messages are known here; another process may have accepted more. */
+  known = 0
+  private readonly store: JournalStore
+  private readonly runId: string
+  private readonly answers: Map<string, StoredAnswer>
+
+  /** `answers`: those of the run that are known here; what is found is added. */
+  constructor(store: JournalStore, runId: string, answers: Map<string, StoredAnswer>) {
+    this.store = store
+    this.runId = runId
+    this.answers = answers
+    this.count()
+  }
+
+  /** Counts the messages that are known: answers have been added. */
+  count(): void {
+    for (let slot = this.slot(1 + this.known); slot !== undefined; slot = this.slot(1 + this.known)) {
+      if (Inbox.messageIn(slot.value) === undefined) return
+      this.known++
+    }
+  }
+
+  private slot(position: number): StoredAnswer | undefined {
+    return this.answers.get(Names.inbox(position))
+  }
+
+  message(position: number): Inbox.InboxMessage {
+    const slot = this.slot(position)
+    const message = slot === undefined ? undefined : Inbox.messageIn(slot.value)
+    if (message === undefined) throw new Error(`run ${this.runId}: the inbox has no message ${position}`)
+    return message
+  }
+
+  /** The events of the known messages behind the first `taken`. */
+  events(taken: number): ReadonlyArray<Event> {
+    return Array.from({ length: this.known - taken }, (_, index) => {
+      const position = taken + index + 1
+      return Inbox.received(this.message(position), position)
+    })
+  }
+
+  /** Looks for messages that another process has accepted. What cannot be read now is found when the inbox is closed. */
+  readonly look: Effect.Effect<void> = Effect.suspend(() => {
+    const name = Names.inbox(this.known + 1)
+    if (this.answers.has(name)) return Effect.void
+    return Effect.flatMap(Effect.option(this.store.find(this.runId, name)), (found) => {
+      if (found._tag === "None" || found.value === undefined) return Effect.void
+      this.answers.set(name, found.value)
+      this.count()
+      return this.look
+    })
+  })
+
+  /** Closes it at `position`, unless a message is there: that is answered. */
+  close(position: number, at: number): Effect.Effect<Inbox.InboxMessage | undefined> {
+    return Effect.suspend(() => {
+      const known = this.slot(position)
+      if (known !== undefined) return Effect.succeed(Inbox.messageIn(known.value))
+      const name = Names.inbox(position)
+      return Effect.map(Effect.orDie(this.store.answer(this.runId, name, Inbox.closed, at)), (answered) => {
+        const value = answered._tag === "Resolved" ? answered.value : Inbox.closed
+        this.answers.set(name, { value, at })
+        this.count()
+        return Inbox.messageIn(value)
+      })
+    })
+  }
+
+  /** Closes it, and answers what is in it behind the first `taken`. */
+  unread(taken: number, at: number): Effect.Effect<ReadonlyArray<Inbox.InboxMessage>> {
+    return Effect.flatMap(this.close(taken + 1, at), (message) =>
+      message === undefined ? Effect.succeed([]) : Effect.map(this.unread(taken + 1, at), (rest) => [message, ...rest])
+    )
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * Steering: a user's messages enter the conversation of a running root agent between its steps, in the order in which they were
+ * accepted, each once. A specialist is not steered: the message goes to the root, which reads it when the specialist has reported.
+ *
+ * Which messages were taken before which step is remembered by the engine. The last slot of the inbox, filled by a message or closed by
+ * the run, decides whether the run ends: it is filled once, so every replay decides the same.
+ */
+import { Message } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+import * as Task from "../kernel/Task.ts"
+import { type InboxMessage, received } from "../engine/Inbox.ts"
+import type { AgentState } from "../run/AgentState.ts"
+import * as Names from "../run/Names.ts"
+import type { Run } from "../run/Run.ts"
+
+/** Takes the messages that were accepted before `step`. `undefined`: there are none. */
+export const receive = ({ engine }: Run, agent: AgentState, step: number): Effect.Effect<void> | undefined => {
+  const taking = engine.receive(agent.received, () => ({
+    name: Names.received(agent.prefix, step),
+    step: Names.model(agent.prefix, step)
+  }))
+  return taking === undefined
+    ? undefined
+    : Task.map(taking, (upTo) => {
+        for (let position = agent.received + 1; position <= upTo; position++) say(agent, engine.message(position))
+      })
+}
+
+/** Closes the inbox, as the run may end. True where a message came first: the run goes on with another step. */
+export const goesOn = ({ engine }: Run, agent: AgentState): Effect.Effect<boolean> =>
+  Task.map(engine.closeInbox(agent.received + 1), (message) => message !== undefined)
+
+/**
+ * Closes the inbox of a run that ends, and leaves what came too late for a step in its conversation, without an answer: so that no
+ * message is lost that was accepted.
+ */
+export const leave = Effect.fnUntraced(function* ({ engine }: Run, agent: AgentState) {
+  const first = agent.received + 1
+  let message = yield* engine.closeInbox(first)
+  if (message === undefined) return
+  const rest: Array<InboxMessage> = []
+  while (message !== undefined) {
+    rest.push(message)
+    message = yield* engine.closeInbox(first + rest.length)
+  }
+  yield* engine.emit(Names.unread, agent.path, () => rest.map((one, index) => received(one, first + index)))
+  for (const one of rest) say(agent, one)
+})
+
+const say = (agent: AgentState, { content }: InboxMessage): void => {
+  agent.say(Message.fromPrompt(content))
+  agent.received++
+  // What was asked for has changed: the same calls may be right again.
+  agent.row = undefined
+}

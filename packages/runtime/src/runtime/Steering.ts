@@ -1,0 +1,52 @@
+/**
+ * Takes messages for running runs: checks them, has the host accept them in one act with the check that the run goes on, and withdraws
+ * questions where the user wrote instead of answering.
+ */
+import { Message } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
+import * as PlainJson from "../kernel/PlainJson.ts"
+import * as Answers from "./Answers.ts"
+import { MessageRefused, RunNotFound } from "./NotFound.ts"
+import type { SteerOptions, Steered } from "./RuntimeShape.ts"
+import type { RuntimeParts } from "./RuntimeParts.ts"
+
+const read = Schema.decodeUnknownExit(Message.Prompt)
+
+/** Sends a message to a run. */
+export const steer = Effect.fnUntraced(function* (
+  built: RuntimeParts,
+  runId: string,
+  message: Message.Prompt,
+  options: SteerOptions = {}
+) {
+  const { host, ids } = built
+  // Read first: the message enters after this event, whatever happens meanwhile.
+  const status = yield* host.status(runId)
+  if (status === undefined || (options.resourceId !== undefined && status.resourceId !== options.resourceId)) {
+    return yield* new RunNotFound({ runId })
+  }
+  const prompt = read(PlainJson.copy(message))
+  if (Exit.isFailure(prompt)) return yield* new MessageRefused({ runId, why: "invalid" })
+  if (Message.isEmpty(prompt.value)) return yield* new MessageRefused({ runId, why: "empty" })
+  const { content } = Message.fromPrompt(prompt.value)
+  const messageId = options.messageId ?? ids.make("msg")
+  const accepted = yield* Effect.uninterruptible(
+    Effect.tap(host.accept(runId, { messageId, content }), ({ _tag }) =>
+      _tag === "Accepted" && options.questions === "withdraw" ? Answers.withdraw(built, status, messageId) : Effect.void
+    )
+  )
+  switch (accepted._tag) {
+    case "Accepted": {
+      const { position } = accepted
+      return { runId, messageId, position, after: status.lastSeq } satisfies Steered
+    }
+    case "Closed":
+      return yield* new MessageRefused({ runId, why: "ending" })
+    case "Clash":
+      return yield* new MessageRefused({ runId, why: "id-taken" })
+    case "Unknown":
+      return yield* new RunNotFound({ runId })
+  }
+})
