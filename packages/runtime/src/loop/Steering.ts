@@ -50,6 +50,4 @@ export const leave = Effect.fnUntraced(function* ({ engine }: Run, agent: AgentS
 const say = (agent: AgentState, { content }: InboxMessage): void => {
   agent.say(Message.fromPrompt(content))
   agent.received++
-  // What was asked for has changed: the same calls may be right again.
-  agent.row = undefined
 }

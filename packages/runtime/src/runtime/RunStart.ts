@@ -33,6 +33,10 @@ interface Given {
 /** Why a query was refused. */
 export type Rejected = QueryRejected
 
+/** Which run holds the thread, where that is why. */
+export const busy = ({ reason }: Rejected): QueryRejections.ThreadBusy | undefined =>
+  reason._tag === "ThreadBusy" ? reason : undefined
+
 const reject = (reason: QueryRejections.Reason) => Effect.fail(new QueryRejected({ reason }))
 
 /** The record of a query. */

@@ -8,7 +8,7 @@ import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
 import type * as Agent from "../agent/Agent.ts"
 import type { RuntimeOptions, RuntimeShape, QueryOptions, RunHandle, Steered } from "./RuntimeShape.ts"
-import { Budget, Envelope, type Event, type Message } from "@reins/protocol"
+import { Budget, Envelope, type Event } from "@reins/protocol"
 import * as Arr from "effect/Array"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -17,7 +17,6 @@ import type * as Pull from "effect/Pull"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Deployment } from "./Deployment.ts"
-import * as Erased from "../kernel/Erased.ts"
 import { Ids } from "../kernel/Ids.ts"
 import { Prices, sound } from "../model/Prices.ts"
 import type { RunHost } from "../engine/RunHost.ts"
@@ -120,38 +119,13 @@ const service = (built: RuntimeParts): RuntimeShape => {
   const queue = new ThreadQueue(host)
 
   /** Starts a run. Answers what was started. */
-  const start = (run: RunStart.NewRun): Effect.Effect<Entered, RunStart.Rejected> =>
+  const start = (run: RunStart.NewRun): Effect.Effect<Steering.Entered, RunStart.Rejected> =>
     Effect.as(RunStart.start(built, run), run)
-
-  /** Does `start`, or hands the prompt to the run that holds the thread. Where that takes no more, or is of another agent, waits for its end. */
-  const steerOr = (
-    start: Effect.Effect<Entered, RunStart.Rejected>,
-    record: RunStart.NewRun
-  ): Effect.Effect<Entered, RunStart.Rejected> =>
-    Effect.catch(start, (rejected) => {
-      const holder = busy(rejected)
-      if (holder === undefined) return Effect.fail(rejected)
-      const { runId } = holder
-      const { prompt, runId: messageId, threadId } = record
-      const steered = Effect.flatMap(host.status(runId), (status) =>
-        status?.agent === record.agent
-          ? Steering.steer(built, runId, Erased.as<Message.Prompt>(prompt), { messageId })
-          : Effect.fail(undefined)
-      )
-      return Effect.matchEffect(steered, {
-        onSuccess: (steered) => Effect.succeed<Entered>({ runId, threadId, steered }),
-        onFailure: () =>
-          Effect.andThen(
-            Stream.runDrain(host.watch(runId, { after: Number.MAX_SAFE_INTEGER, bounded: false })),
-            Effect.suspend(() => steerOr(start, record))
-          )
-      })
-    })
 
   /** Starts a query as its options say about a thread that is busy. Waiting can be interrupted, starting cannot. */
   const enter =
     (onBusy: QueryOptions["onBusy"]) =>
-    (record: RunStart.NewRun): Effect.Effect<Entered, RunStart.Rejected> => {
+    (record: RunStart.NewRun): Effect.Effect<Steering.Entered, RunStart.Rejected> => {
       if (onBusy === undefined || onBusy === "reject") return start(record)
       return Effect.suspend(() => {
         // Until then the id may be another run's.
@@ -166,14 +140,14 @@ const service = (built: RuntimeParts): RuntimeShape => {
         const begin = Effect.uninterruptible(now)
         const turn =
           onBusy === "steer"
-            ? steerOr(begin, record)
-            : queue.pass(record.threadId, begin, busy, onBusy === "cancel-previous")
+            ? Steering.steerOr(built, begin, record)
+            : queue.pass(record.threadId, begin, RunStart.busy, onBusy === "cancel-previous")
         return Effect.onInterrupt(Effect.interruptible(turn), () => (began ? host.cancel(record.runId) : Effect.void))
       })
     }
 
   /** Whoever asked for a run leaves. */
-  const leave = ({ runId, steered }: Entered): Effect.Effect<unknown> =>
+  const leave = ({ runId, steered }: Steering.Entered): Effect.Effect<unknown> =>
     steered === undefined ? host.cancel(runId) : Effect.void
 
   /** The root view of a run that ends when its reader leaves, also between the run's start and the reader's first look. */
@@ -259,17 +233,8 @@ const service = (built: RuntimeParts): RuntimeShape => {
   }
 }
 
-/** The run that a query started, or has become a message of. */
-interface Entered {
-  readonly runId: string
-  readonly threadId: string
-  readonly steered?: Steered | undefined
-}
-
 const owns = (host: RunHost, resourceId: string, id: string) =>
   Effect.map(host.grants.list(resourceId), (grants) => grants.some((grant) => grant.id === id))
-
-const busy = ({ reason }: RunStart.Rejected) => (reason._tag === "ThreadBusy" ? reason : undefined)
 
 /** The root view of a run, array by array: one pass and one stage for what every reader of a query reads. */
 const rootView = (envelopes: Stream.Stream<Envelope.Envelope>): Stream.Stream<Event> =>
@@ -290,7 +255,7 @@ class Handle implements RunHandle {
   readonly steered: Steered | undefined
   private readonly host: RunHost
 
-  constructor(host: RunHost, { runId, steered, threadId }: Entered) {
+  constructor(host: RunHost, { runId, steered, threadId }: Steering.Entered) {
     this.host = host
     this.steered = steered
     this.runId = runId

@@ -6,7 +6,10 @@ import { Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import * as Erased from "../kernel/Erased.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
+import * as RunStart from "./RunStart.ts"
 import * as Answers from "./Answers.ts"
 import { MessageRefused, RunNotFound } from "./NotFound.ts"
 import type { SteerOptions, Steered } from "./RuntimeShape.ts"
@@ -50,3 +53,41 @@ export const steer = Effect.fnUntraced(function* (
       return yield* new RunNotFound({ runId })
   }
 })
+
+/** The run that a query started, or has become a message of. */
+export interface Entered {
+  readonly runId: string
+  readonly threadId: string
+  readonly steered?: Steered | undefined
+}
+
+/**
+ * Does `start`, or hands the prompt of `record` to the run that holds its thread. Where that run takes no more messages, or is of
+ * another agent, its end is waited for.
+ */
+export const steerOr = (
+  built: RuntimeParts,
+  start: Effect.Effect<Entered, RunStart.Rejected>,
+  record: RunStart.NewRun
+): Effect.Effect<Entered, RunStart.Rejected> =>
+  Effect.catch(start, (rejected) => {
+    const holder = RunStart.busy(rejected)
+    if (holder === undefined) return Effect.fail(rejected)
+    const { host } = built
+    const { runId } = holder
+    const { prompt, runId: messageId, threadId } = record
+    const steered = Effect.flatMap(host.status(runId), (status) =>
+      status?.agent === record.agent
+        ? steer(built, runId, Erased.as<Message.Prompt>(prompt), { messageId })
+        : Effect.fail(undefined)
+    )
+    const ended = Stream.runDrain(host.watch(runId, { after: Number.MAX_SAFE_INTEGER, bounded: false }))
+    return Effect.matchEffect(steered, {
+      onSuccess: (steered) => Effect.succeed<Entered>({ runId, threadId, steered }),
+      onFailure: () =>
+        Effect.andThen(
+          ended,
+          Effect.suspend(() => steerOr(built, start, record))
+        )
+    })
+  })

@@ -39,11 +39,18 @@ export class JournalInbox {
     return message
   }
 
-  /** The events of the known messages behind the first `taken`. */
-  events(taken: number): ReadonlyArray<Event> {
-    return Array.from({ length: this.known - taken }, (_, index) => {
-      const position = taken + index + 1
-      return Inbox.received(this.message(position), position)
+  /** Takes the known messages behind the first `taken`: `remember` says and stores that. Answers how many were taken by now. */
+  take(
+    taken: number,
+    remember: (known: number, events: ReadonlyArray<Event>) => Effect.Effect<void>
+  ): Effect.Effect<number> {
+    return Effect.suspend(() => {
+      const { known } = this
+      const events = Array.from({ length: known - taken }, (_, index) => {
+        const position = taken + index + 1
+        return Inbox.received(this.message(position), position)
+      })
+      return Effect.as(remember(known, events), known)
     })
   }
 

@@ -24,7 +24,6 @@ import {
   type WaitEnd,
   type WaitRow
 } from "../../engine/Engine.ts"
-import type { InboxMessage } from "../../engine/Inbox.ts"
 import type { RunRecord } from "../../engine/RunHost.ts"
 import * as ThreadUpdate from "../../loop/ThreadUpdate.ts"
 import { Signal } from "../../kernel/Signal.ts"
@@ -269,20 +268,12 @@ export class JournalRun implements Engine, Work {
     if (remembered !== undefined) return Effect.succeed(Number(remembered))
     // What an earlier life has asked the model is asked again as it was.
     if (RunPast.hasBegun(this.past, step)) return undefined
-    return Effect.suspend(() => {
-      if (this.quiet !== undefined) return Effect.never
-      const { known } = this.inbox
-      return Effect.as(this.settle("result", name, AgentPath.root, known, this.inbox.events(taken), []), known)
-    })
+    const taking = this.inbox.take(taken, (known, events) => this.settle("result", name, [], known, events, []))
+    return Effect.suspend(() => (this.quiet === undefined ? taking : Effect.never))
   }
 
-  message(position: number): InboxMessage {
-    return this.inbox.message(position)
-  }
-
-  closeInbox(position: number): Effect.Effect<InboxMessage | undefined> {
-    return this.inbox.close(position, this.now())
-  }
+  readonly message: Engine["message"] = (position) => this.inbox.message(position)
+  readonly closeInbox: Engine["closeInbox"] = (position) => this.inbox.close(position, this.now())
 
   readonly push = (path: AgentPath.AgentPath, events: ReadonlyArray<Event>): boolean => {
     this.append(path, events)
