@@ -9,10 +9,9 @@ import type {
   SharedV4ProviderOptions
 } from "@ai-sdk/provider"
 import type { Json } from "@reins/protocol"
-import type { ModelRequest } from "@reins/runtime"
+import { type ModelRequest, ObjectRoot } from "@reins/runtime"
 import * as Predicate from "effect/Predicate"
 import * as JsonValue from "./JsonValue.ts"
-import * as OutputForm from "./OutputForm.ts"
 import * as Prompt from "./Prompt.ts"
 import * as ToolNames from "./ToolNames.ts"
 
@@ -51,7 +50,7 @@ export const make = (
   border: Prompt.Border & { readonly takesSchema: boolean },
   abortSignal: AbortSignal
 ): LanguageModelV4CallOptions => {
-  const { instruction, responseFormat } = OutputForm.make(request.output, border.takesSchema)
+  const { instruction, responseFormat } = outputForm(request.output, border.takesSchema)
   const instructions = [request.instructions, instruction].filter(Predicate.isString).join("\n\n")
   const tools = toolsOf(request, defaults, border.names)
   const providerOptions = merged(defaults.call, request.providerOptions)
@@ -124,4 +123,30 @@ const merged = (
   const out: SharedV4ProviderOptions = { ...defaults }
   for (const [provider, options] of Object.entries(asked)) out[provider] = { ...out[provider], ...options }
   return out
+}
+
+interface OutputForm {
+  readonly responseFormat: LanguageModelV4CallOptions["responseFormat"]
+  /** Appended to the instructions. */
+  readonly instruction: string | undefined
+}
+
+/** Any text is accepted. */
+const anyText: OutputForm = { responseFormat: undefined, instruction: undefined }
+
+/**
+ * Tells a provider which JSON the final text must be: by its own JSON Schema option, or in the instructions when it has none. Either
+ * way the text is validated, and returned to the model once when it is invalid. `takesSchema`: whether the provider package sends a
+ * schema.
+ */
+const outputForm = (output: ModelRequest["output"], takesSchema: boolean): OutputForm => {
+  if (output === undefined) return anyText
+  const { name, schema } = output
+  const told = ObjectRoot.make(schema)
+  const instruction = `Your final answer must be JSON that matches this JSON Schema, without any other text:\n${JSON.stringify(schema)}`
+  // A provider's JSON mode produces an object: do not use it for a schema that no object matches.
+  if (told._tag === "Refused") return { responseFormat: undefined, instruction }
+  return takesSchema && JsonValue.isSchema(told.schema)
+    ? { responseFormat: { type: "json", name, schema: told.schema }, instruction: undefined }
+    : { responseFormat: { type: "json", name }, instruction }
 }

@@ -7,7 +7,8 @@
 import { APICallError, LoadAPIKeyError, LoadSettingError, NoSuchModelError } from "@ai-sdk/provider"
 import { ModelFailure } from "@reins/protocol"
 import * as Predicate from "effect/Predicate"
-import { retryAfterMs } from "./RetryAfter.ts"
+import * as DateTime from "effect/DateTime"
+import * as Option from "effect/Option"
 
 /** Whose failure it is, and when it happened (epoch milliseconds). */
 export interface About {
@@ -207,4 +208,25 @@ const delayIn = (error: unknown): number | undefined => {
   if (!APICallError.isInstance(error) || error.statusCode !== 429) return undefined
   const seconds = /"retryDelay"\s*:\s*"(\d+(?:\.\d+)?)s"/.exec(error.responseBody ?? "")?.[1]
   return seconds === undefined ? undefined : Math.ceil(Number.parseFloat(seconds) * 1000)
+}
+
+/** `now`: epoch milliseconds. A date in the past means: at once. */
+export const retryAfterMs = (
+  headers: { readonly [name: string]: string } | undefined,
+  now: number
+): number | undefined => {
+  if (headers === undefined) return undefined
+  const exact = milliseconds(headers["retry-after-ms"], 1)
+  if (exact !== undefined) return exact
+  const after = headers["retry-after"]
+  const seconds = milliseconds(after, 1000)
+  if (seconds !== undefined || after === undefined || !/[a-z]/i.test(after)) return seconds
+  const date = DateTime.make(after)
+  return Option.isNone(date) ? undefined : Math.max(0, DateTime.toEpochMillis(date.value) - now)
+}
+
+const milliseconds = (text: string | undefined, unit: number): number | undefined => {
+  if (text === undefined || !/^\s*\d+(\.\d+)?s?\s*$/.test(text)) return undefined
+  const value = Math.ceil(Number.parseFloat(text) * unit)
+  return Number.isSafeInteger(value) ? value : undefined
 }

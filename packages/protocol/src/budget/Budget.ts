@@ -6,7 +6,7 @@
  * all its ancestors, nearest first. After the call it settles what was spent. Parallel agents cannot overspend, because
  * an amount that one has reserved is not available to the others.
  */
-export type { Amount, Counters } from "./BudgetCounters.ts"
+export type { Amount, Counters } from "./BudgetNode.ts"
 export { Budget, make, narrow, unknownTool, validate } from "./BudgetData.ts"
 export type { OnExhausted, Options } from "./BudgetData.ts"
 export { charge, reserve, settle } from "./BudgetHold.ts"

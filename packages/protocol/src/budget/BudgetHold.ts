@@ -6,10 +6,21 @@
  * other.
  */
 import * as Result from "effect/Result"
-import type { Amount, Counters } from "./BudgetCounters.ts"
-import { minus, plus, whole } from "./BudgetCounters.ts"
-import type { Chain, Hold, Node, ToolCounts } from "./BudgetNode.ts"
-import { maxCalls, noCalls, refusals, weightiest } from "./BudgetNode.ts"
+import {
+  type Chain,
+  type Hold,
+  type Node,
+  type ToolCounts,
+  type Amount,
+  type Counters,
+  minus,
+  plus,
+  whole,
+  maxCalls,
+  noCalls,
+  refusals,
+  weightiest
+} from "./BudgetNode.ts"
 import type { Refusal } from "./BudgetRefusal.ts"
 
 /** The index of the node that keeps the chain's holds; -1 where nothing is counted. */

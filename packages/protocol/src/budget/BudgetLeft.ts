@@ -2,10 +2,7 @@
  * What a budget tree has left, and which warnings are due.
  */
 import type { AgentPath } from "../AgentPath.ts"
-import type { Counters } from "./BudgetCounters.ts"
-import { names, zero } from "./BudgetCounters.ts"
-import type { Chain, Node } from "./BudgetNode.ts"
-import { limitNames, maxCalls, noCalls } from "./BudgetNode.ts"
+import { type Chain, type Node, type Counters, names, zero, limitNames, maxCalls, noCalls } from "./BudgetNode.ts"
 import { toolLimit } from "./BudgetRefusal.ts"
 import type { Price } from "../money/Entry.ts"
 import * as Money from "../money/Money.ts"

@@ -2,11 +2,8 @@
  * Raises the limits of a node, after a person has allowed more budget for a run that paused at a limit.
  */
 import * as Result from "effect/Result"
-import { names } from "./BudgetCounters.ts"
-import type { Budget } from "./BudgetData.ts"
-import { counts, validate } from "./BudgetData.ts"
-import type { Node } from "./BudgetNode.ts"
-import { limitNames, limitsOf, noCalls } from "./BudgetNode.ts"
+import { type Budget, counts, validate } from "./BudgetData.ts"
+import { type Node, names, limitNames, limitsOf, noCalls } from "./BudgetNode.ts"
 import { toolOf } from "./BudgetRefusal.ts"
 import * as Money from "../money/Money.ts"
 import { InvalidBudget } from "../error/QueryRejected.ts"

@@ -3,12 +3,9 @@
  */
 import * as Schema from "effect/Schema"
 import * as Count from "../money/Count.ts"
-import { plus, whole, zero } from "./BudgetCounters.ts"
-import type { Amount, Counters } from "./BudgetCounters.ts"
 import type { Budget } from "./BudgetData.ts"
 import { charge } from "./BudgetHold.ts"
-import { node } from "./BudgetNode.ts"
-import type { Node } from "./BudgetNode.ts"
+import { node, plus, whole, zero, type Amount, type Counters, type Node } from "./BudgetNode.ts"
 import { threadPrefix } from "./BudgetRefusal.ts"
 
 const SpentStruct = Schema.Struct({

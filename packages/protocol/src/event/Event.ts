@@ -8,11 +8,11 @@
 import * as Schema from "effect/Schema"
 import type { CostSummary } from "../money/CostSummaryData.ts"
 import { Json } from "../Json.ts"
-import type { LatencySummary } from "../money/LatencySummaryData.ts"
 import type { UsageTotals } from "../money/Usage.ts"
 import * as Data from "./EventData.ts"
 import * as SchemaGetter from "effect/SchemaGetter"
 import { type Custom, known } from "./EventData.ts"
+import type { LatencySummary } from "../money/LatencySummary.ts"
 
 export type * from "./EventData.ts"
 

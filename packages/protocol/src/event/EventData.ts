@@ -9,8 +9,8 @@ import { Request, Resolution } from "../approval/Approval.ts"
 import { CostSummary } from "../money/CostSummaryData.ts"
 import { Json } from "../Json.ts"
 import { UserPart } from "../Message.ts"
-import { LatencySummary } from "../money/LatencySummaryData.ts"
 import { UsageTotals } from "../money/Usage.ts"
+import { LatencySummary } from "../money/LatencySummary.ts"
 
 const Status = Schema.Literals(["failed", "denied", "cancelled"])
 /** How an unsuccessful call ended. */

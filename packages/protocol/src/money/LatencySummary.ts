@@ -1,20 +1,16 @@
 /**
- * How a run spent its time: folds the ledger's rows to the payload of `data-latency-summary`.
+ * How a run spent its time: the payload of `data-latency-summary`, folded from the ledger's rows.
  *
- * The total is split in three: machine time while a model or a tool runs, also while a question is pending; human wait
- * while the run only waits for people; and down time while no process runs it. The three add up to the total, even
- * where the clock was set.
+ * The total is split in three: machine time while a model or a tool runs, also while a question is pending; human wait while the run only
+ * waits for people; and down time while no process runs it. The three add up to the total, even where the clock was set.
  */
-import type { AgentPath } from "../AgentPath.ts"
-import { key } from "../AgentPath.ts"
+import { AgentPath, key } from "../AgentPath.ts"
 import type { Attempt, Entry, ModelEntry, ToolEntry, WaitEntry } from "./Entry.ts"
 import type { Interval } from "./Intervals.ts"
 import * as Intervals from "./Intervals.ts"
-import type { LatencySummary, StepLatency, ToolLatency, WaitLatency } from "./LatencySummaryData.ts"
+import * as Schema from "effect/Schema"
 
 export type { Interval } from "./Intervals.ts"
-export { LatencySummary } from "./LatencySummaryData.ts"
-export type { StepLatency, ToolLatency, WaitLatency } from "./LatencySummaryData.ts"
 
 /** The run's own times. */
 export interface Options {
@@ -195,3 +191,77 @@ export const fold = (entries: ReadonlyArray<Entry>, options: Options): LatencySu
     waits: inOrder(waits, byId).map((entry) => wait(entry, startedAt))
   }
 }
+
+const StepStruct = Schema.Struct({
+  agentPath: AgentPath,
+  step: Schema.Natural,
+  model: Schema.String,
+  startedAfterMs: Schema.Natural,
+  durationMs: Schema.Natural,
+  timeToFirstTokenMs: Schema.optionalKey(Schema.Natural),
+  timeToFirstTextMs: Schema.optionalKey(Schema.Natural),
+  attempts: Schema.Array(
+    Schema.Struct({
+      durationMs: Schema.Natural,
+      outcome: Schema.Literals(["completed", "failed", "cancelled", "lost"]),
+      error: Schema.optionalKey(Schema.String)
+    })
+  )
+}).annotate({ identifier: "StepLatency" })
+
+/** One model step. `attempts` holds every request, retries included, in order. */
+export interface StepLatency extends Schema.Schema.Type<typeof StepStruct> {}
+
+const ToolStruct = Schema.Struct({
+  agentPath: AgentPath,
+  toolName: Schema.String,
+  toolCallId: Schema.String,
+  startedAfterMs: Schema.Natural,
+  durationMs: Schema.Natural,
+  attempts: Schema.Natural,
+  status: Schema.optionalKey(Schema.Literals(["failed", "denied", "cancelled"]))
+}).annotate({ identifier: "ToolLatency" })
+
+/** One tool call that ran, without the wait for its approval. */
+export interface ToolLatency extends Schema.Schema.Type<typeof ToolStruct> {}
+
+const WaitStruct = Schema.Struct({
+  agentPath: AgentPath,
+  reason: Schema.Literals(["approval", "client-tool", "timer"]),
+  id: Schema.String,
+  startedAfterMs: Schema.Natural,
+  durationMs: Schema.Natural
+}).annotate({ identifier: "WaitLatency" })
+
+/** One wait, from the stored request to the stored answer. */
+export interface WaitLatency extends Schema.Schema.Type<typeof WaitStruct> {}
+
+const LatencySummaryStruct = Schema.Struct({
+  totalMs: Schema.Natural,
+  machineMs: Schema.Natural,
+  humanWaitMs: Schema.Natural,
+  downMs: Schema.Natural,
+  modelMs: Schema.Natural,
+  toolMs: Schema.Natural,
+  timeToFirstTokenMs: Schema.optionalKey(Schema.Natural),
+  timeToFirstTextMs: Schema.optionalKey(Schema.Natural),
+  steps: Schema.Array(StepStruct),
+  tools: Schema.Array(ToolStruct),
+  waits: Schema.Array(WaitStruct)
+}).annotate({ identifier: "LatencySummary" })
+
+/**
+ * How a run spent its time, in milliseconds.
+ *
+ * **Details**
+ * - `totalMs`: from the run's start to its end, `totalMs = machineMs + humanWaitMs + downMs`.
+ * - `humanWaitMs`: time in which the run only waited for people (approvals, client tools). While a tool or a model runs
+ *   beside a pending request, the time counts as machine time.
+ * - `downMs`: time in which no process ran the run.
+ * - `modelMs`, `toolMs`: sums over all steps and calls; each of several parallel ones counts, so they may exceed
+ *   `machineMs`.
+ * - `timeToFirstTokenMs`, `timeToFirstTextMs`: from the run's start to the first token, and the first text, of any
+ *   agent; absent when there was none.
+ */
+export interface LatencySummary extends Schema.Schema.Type<typeof LatencySummaryStruct> {}
+export const LatencySummary: Schema.Codec<LatencySummary> = LatencySummaryStruct

@@ -6,17 +6,15 @@
  * lists `rules`. `Transcript` folds the events.
  */
 import * as Result from "effect/Result"
-import type * as AgentPath from "../AgentPath.ts"
+import * as AgentPath from "../AgentPath.ts"
 import type { Envelope } from "../event/Envelope.ts"
 import type { Event } from "../event/Event.ts"
 import { Automaton } from "./OrderingAutomaton.ts"
-import * as Check from "./OrderingCheck.ts"
 import { isDelta, ruleTexts, type RuleText } from "./OrderingRules.ts"
 import type { Violation } from "./OrderingState.ts"
 
 export { Automaton } from "./OrderingAutomaton.ts"
 export type { Placed } from "./OrderingAutomaton.ts"
-export type { CheckOptions, EventFault, Fault } from "./OrderingCheck.ts"
 export type { Violation } from "./OrderingState.ts"
 export type { RuleText } from "./OrderingRules.ts"
 
@@ -65,6 +63,51 @@ export const step = (
 /** True when the run has ended: after its last event. */
 export const isComplete = (state: State): boolean => state.ended
 
+/** A violation and its position: `index` counts from 0 in what was checked. */
+export interface EventFault {
+  readonly index: number
+  readonly violation: Violation
+}
+
+/** A violation in a log; `seq` is that of the envelope. */
+export interface Fault extends EventFault {
+  readonly seq: number
+}
+
+/** The rules for envelopes, beside the order of events. */
+const envelopeTexts: ReadonlyArray<RuleText> = [
+  {
+    id: "one-run",
+    says: "Every envelope of a log carries the same `runId` and the same `threadId`.",
+    events: "every envelope"
+  },
+  { id: "seq-dense", says: "`seq` counts from 1 without a gap or a repeat.", events: "every envelope" },
+  {
+    id: "approval-own-thread",
+    says: "An approval's `data.threadId` is its envelope's `threadId`.",
+    events: "`approval-required`"
+  }
+]
+
+/** Where a check starts. */
+export interface CheckOptions {
+  /** The `seq` before the first envelope. Absent: 0, the beginning of the log. */
+  readonly after?: number | undefined
+  /** The state of the run at `after`; not changed. Absent: no events yet. */
+  readonly from?: Automaton | undefined
+}
+
+const misplaced = (envelope: Envelope, first: Envelope): Violation | undefined => {
+  if (envelope.runId !== first.runId) return { rule: "one-run", message: "the envelope is of another run" }
+  if (envelope.threadId !== first.threadId) return { rule: "one-run", message: "the envelope is of another thread" }
+  return undefined
+}
+
+const misaddressed = ({ event, threadId }: Envelope): Violation | undefined =>
+  event.type === "approval-required" && event.data.threadId !== threadId
+    ? { rule: "approval-own-thread", message: "the approval names another thread than its envelope" }
+    : undefined
+
 /**
  * All faults of a log, in its order; an empty result means that the log is valid so far (`isComplete` and
  * `Automaton.ended` tell whether it has ended).
@@ -73,15 +116,48 @@ export const isComplete = (state: State): boolean => state.ended
  * - An invalid event is skipped and the check continues after it, so one fault may cause later ones.
  * - Also checked: `seq` without gaps from `after + 1`, one run and one thread, approvals of that thread.
  */
-export const check = (envelopes: Iterable<Envelope>, options?: Check.CheckOptions): ReadonlyArray<Check.Fault> =>
-  Check.check(envelopes, options)
+export const check = (envelopes: Iterable<Envelope>, options: CheckOptions = {}): ReadonlyArray<Fault> => {
+  const automaton = options.from?.clone() ?? new Automaton()
+  const faults: Array<Fault> = []
+  let first: Envelope | undefined
+  let last = options.after ?? 0
+  let index = -1
+  for (const envelope of envelopes) {
+    index += 1
+    first = first ?? envelope
+    const { agentPath, event, seq } = envelope
+    const fault = (violation: Violation | undefined): boolean => {
+      if (violation !== undefined) faults.push({ index, seq, violation })
+      return violation !== undefined
+    }
+    if (fault(misplaced(envelope, first))) continue
+    if (seq !== last + 1) {
+      fault({ rule: "seq-dense", message: `seq ${seq} after ${last}` })
+      // A repeated event is skipped. At a gap an event is missing, which is not the fault of the next one.
+      if (seq <= last) continue
+    }
+    last = seq
+    if (!fault(misaddressed(envelope))) fault(automaton.accept(agentPath, [event]))
+  }
+  return faults
+}
 
 /**
  * All faults of a stream of events without envelopes, as `Runtime.query` emits it: the root agent's events, and the
  * approvals of all agents. For an approval below the root only the pairing with its decision is checked, since that
  * agent's other events are not in the stream.
  */
-export const checkEvents = (events: Iterable<Event>): ReadonlyArray<Check.EventFault> => Check.checkEvents(events)
+export const checkEvents = (events: Iterable<Event>): ReadonlyArray<EventFault> => {
+  const automaton = new Automaton("root")
+  const faults: Array<EventFault> = []
+  let index = -1
+  for (const event of events) {
+    index += 1
+    const violation = automaton.accept(AgentPath.root, [event])
+    if (violation !== undefined) faults.push({ index, violation })
+  }
+  return faults
+}
 
 /** All rules: each with its id, its sentence, and the events to which it applies. */
-export const rules: ReadonlyArray<RuleText> = [...ruleTexts, ...Check.envelopeTexts]
+export const rules: ReadonlyArray<RuleText> = [...ruleTexts, ...envelopeTexts]

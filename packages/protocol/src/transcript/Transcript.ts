@@ -8,21 +8,18 @@
  */
 import * as HashMap from "effect/HashMap"
 import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import * as AgentPath from "../AgentPath.ts"
 import type { Request } from "../approval/Approval.ts"
 import type { Envelope } from "../event/Envelope.ts"
 import type { ErrorEvent, Event, FinishReason } from "../event/Event.ts"
 import * as Message from "../Message.ts"
 import * as Agent from "./TranscriptAgent.ts"
-import * as Adoption from "./TranscriptAdoption.ts"
-import type { Adopted } from "./TranscriptAdoption.ts"
 import * as Alignment from "./TranscriptAlignment.ts"
 import * as Pairs from "./TranscriptPairs.ts"
 import type { UsageTotals } from "../money/Usage.ts"
 
-export type { Adopted } from "./TranscriptAdoption.ts"
 export type { Alignment } from "./TranscriptAlignment.ts"
-export { Repair } from "./TranscriptAdoption.ts"
 export { droppedCalls, repeatedCalls } from "./TranscriptAgent.ts"
 export type { File, PendingCall } from "./TranscriptAgent.ts"
 
@@ -191,6 +188,31 @@ export const isPairComplete = (history: Iterable<Message.Message>): boolean => P
  */
 export const repair = (history: ReadonlyArray<Message.Message>): ReadonlyArray<Message.Message> => Pairs.repair(history)
 
+const RepairStruct = Schema.Struct({
+  kind: Schema.Literals(["empty-message", "second-call", "orphan-result", "moved-result", "missing-result"]),
+  index: Schema.Natural,
+  toolInvocationId: Schema.optionalKey(Schema.String)
+}).annotate({ identifier: "HistoryRepair" })
+
+/**
+ * One repair. `index` is the position of the message in the original history.
+ *
+ * **Details**
+ * - `empty-message`: an empty message was dropped.
+ * - `second-call`: a message had two calls with one id; the second was dropped.
+ * - `orphan-result`: a result without a call before it, or a second one; dropped.
+ * - `moved-result`: a result that was further away was moved to its call.
+ * - `missing-result`: a call without a result was closed as `cancelled`.
+ */
+export interface Repair extends Schema.Schema.Type<typeof RepairStruct> {}
+export const Repair: Schema.Codec<Repair> = RepairStruct
+
+/** A history that a model can be sent, and the repairs. */
+export interface Adopted {
+  readonly messages: ReadonlyArray<Message.Message>
+  readonly repairs: ReadonlyArray<Repair>
+}
+
 /**
  * Where the conversation that a client shows leaves the one that a thread holds: how many of the thread's messages stay,
  * and which of the shown ones come after them. Where both are the same, everything stays and nothing is added; where the
@@ -207,5 +229,33 @@ export const align = (
 /**
  * Adopts a foreign history: makes it pair-complete as `repair` does, drops empty messages, and reports every repair.
  * The messages of a history that needs no repair come back unchanged.
+ *
+ * A foreign history never counts as an approval: a call that looks approved or done in it does not change what may run.
  */
-export const adopt = (history: ReadonlyArray<Message.Message>): Adopted => Adoption.adopt(history)
+export const adopt = (history: ReadonlyArray<Message.Message>): Adopted => {
+  const staying = Pairs.pair(history)
+  const moved = new Set(staying.flatMap(({ calls }) => Array.from(calls.values(), ({ result }) => result)))
+  const repairs: Array<Repair> = []
+  for (const [index, message] of history.entries()) {
+    const { calls, results } = staying[index] ?? { calls: new Map(), results: new Set() }
+    if (isEmpty(message)) repairs.push({ kind: "empty-message", index })
+    for (const [at, part] of message.content.entries()) {
+      const kind = part.type === "tool-call" ? flawOf(calls.get(at)) : undefined
+      if (kind !== undefined && part.type === "tool-call") repairs.push({ kind, index, toolInvocationId: part.id })
+      if (part.type === "tool-result" && !results.has(at) && !moved.has(part)) {
+        repairs.push({ kind: "orphan-result", index, toolInvocationId: part.id })
+      }
+    }
+  }
+  return { messages: Pairs.repair(history).filter((message) => !isEmpty(message)), repairs }
+}
+
+/** What is wrong with a call; `undefined` where its result is in the right place. */
+const flawOf = (slot: Pairs.Slot | undefined): Repair["kind"] | undefined => {
+  if (slot === undefined) return "second-call"
+  if (slot.result === undefined) return "missing-result"
+  return slot.stays ? undefined : "moved-result"
+}
+
+const isEmpty = ({ content }: Message.Message): boolean =>
+  content.every((part) => part.type === "text" && part.text === "" && part.metadata === undefined)

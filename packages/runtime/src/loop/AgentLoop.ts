@@ -27,7 +27,6 @@ import type { StepValue } from "../step/StepValue.ts"
 import type { CallEnd } from "../call/Call.ts"
 import * as Task from "../kernel/Task.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
-import * as ResultBound from "../call/ResultBound.ts"
 import { settle } from "../call/CallSettlement.ts"
 import type { AgentEnd } from "../run/AgentEnd.ts"
 import type { AgentState } from "../run/AgentState.ts"
@@ -96,7 +95,7 @@ export const agentLoop: (run: Run, agent: AgentState) => Effect.Effect<AgentEnd>
         for (const [index, call] of value.calls.entries()) {
           const end = ends[index]
           if (end === undefined) continue
-          results.push(ResultBound.bound(ToolOutcome.part(call, end.outcome), run.settings.maxResultCharacters))
+          results.push(ToolOutcome.bound(ToolOutcome.part(call, end.outcome), run.settings.maxResultCharacters))
           if (end.usage !== undefined) usage = Usage.add(usage, end.usage)
           if (end._tag === "Cancelled") isCancelled = true
           // A specialist's own limit is for its coordinator to read; a limit of this agent, or above it, stops it.

@@ -3,12 +3,30 @@
  * empty store that dies with an error in words where the promise is broken. A new store passes the list or does not ship.
  */
 import * as Effect from "effect/Effect"
-import { answer, begin, type Clause, clause, commit, create, open, read, same, status, tagOf } from "./JournalClause.ts"
 import * as GrantContract from "./JournalGrantContract.ts"
 import * as LogContract from "./JournalLogContract.ts"
 import * as TextContract from "./JournalTextContract.ts"
 import * as ThreadContract from "./JournalThreadContract.ts"
-import { asks, calls, failure, finish, record, says, text } from "./JournalSamples.ts"
+import {
+  asks,
+  calls,
+  failure,
+  finish,
+  record,
+  says,
+  text,
+  answer,
+  begin,
+  type Clause,
+  clause,
+  commit,
+  create,
+  open,
+  read,
+  same,
+  status,
+  tagOf
+} from "./JournalSamples.ts"
 
 /** Runs of one id, threads and their leases. */
 const runs: ReadonlyArray<Clause> = [

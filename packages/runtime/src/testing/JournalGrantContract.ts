@@ -2,8 +2,7 @@
  * What every journal store promises of grants: each call takes its use once, and money is held for it, also where many ask at once.
  */
 import * as Effect from "effect/Effect"
-import { type Clause, clause, same } from "./JournalClause.ts"
-import { claim, grant } from "./JournalSamples.ts"
+import { claim, grant, type Clause, clause, same } from "./JournalSamples.ts"
 
 /** All of them. */
 export const clauses: ReadonlyArray<Clause> = [

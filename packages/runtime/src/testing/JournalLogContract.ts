@@ -4,8 +4,29 @@
  */
 import * as Effect from "effect/Effect"
 import type { Opened } from "../host/journal/JournalStore.ts"
-import { answer, begin, type Clause, clause, commit, create, open, read, same, status, tagOf } from "./JournalClause.ts"
-import { asks, calls, decides, envelope, finish, mark, results, says, spent, text } from "./JournalSamples.ts"
+import {
+  asks,
+  calls,
+  decides,
+  envelope,
+  finish,
+  mark,
+  results,
+  says,
+  spent,
+  text,
+  answer,
+  begin,
+  type Clause,
+  clause,
+  commit,
+  create,
+  open,
+  read,
+  same,
+  status,
+  tagOf
+} from "./JournalSamples.ts"
 
 /** Epochs, commits and what is read of them. */
 export const log: ReadonlyArray<Clause> = [

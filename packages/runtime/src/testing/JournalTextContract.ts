@@ -5,8 +5,20 @@
 import type { Envelope } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import type { JournalStore } from "../host/journal/JournalStore.ts"
-import { begin, type Clause, clause, commit, open, read, same, status } from "./JournalClause.ts"
-import { envelope, failure, mark, text } from "./JournalSamples.ts"
+import {
+  envelope,
+  failure,
+  mark,
+  text,
+  begin,
+  type Clause,
+  clause,
+  commit,
+  open,
+  read,
+  same,
+  status
+} from "./JournalSamples.ts"
 
 /** A long answer: text in pieces of many sizes, at times that stand still and jump, reasoning between, two agents in turns. */
 const answer = (count: number): ReadonlyArray<Envelope.Envelope> => [

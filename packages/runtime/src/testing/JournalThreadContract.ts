@@ -4,8 +4,7 @@
 import { Budget } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import type { Kept } from "../thread/ThreadStore.ts"
-import { begin, type Clause, clause, commit, create, open, same } from "./JournalClause.ts"
-import { finish, says } from "./JournalSamples.ts"
+import { finish, says, begin, type Clause, clause, commit, create, open, same } from "./JournalSamples.ts"
 
 /** All of them. */
 export const clauses: ReadonlyArray<Clause> = [

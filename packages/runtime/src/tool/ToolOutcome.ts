@@ -1,6 +1,7 @@
 /**
- * What a tool call came to, as the model reads it. Every ending is a value: a success, a typed failure, bad arguments, a crash,
- * a timeout, a refusal. A provider insists on one output for each call, and siblings go on whatever one of them did.
+ * The outcome of a tool call, as the model reads it: a success, a typed failure, invalid arguments, a crash, a timeout or a refusal.
+ * Every ending is a value, because a provider requires one output for each call and the other calls continue. `bound` shortens an
+ * outcome that is too long for the model.
  */
 import { Budget, type Events, type Json, Message } from "@reins/protocol"
 
@@ -59,3 +60,55 @@ export const refused = (refusal: Budget.Refusal): ToolOutcome =>
 
 /** A call that the run's cancel ended. */
 export const cancelled: ToolOutcome = fault("Cancelled", "the run was cancelled", "cancelled")
+
+/** The share of the kept text that is its beginning. */
+const beginning = 0.75
+
+/**
+ * `part` with at most `most` characters of text for the model: the beginning and the end, with a note between them of how much is left
+ * out. Only `content` is shortened; the log and the thread keep the whole result.
+ */
+export const bound = (part: Message.ResultPart, most: number): Message.ResultPart => {
+  if (part.content !== undefined) {
+    return part.content.some((one) => one.type === "text" && one.text.length > most)
+      ? {
+          ...part,
+          content: part.content.map((one) => (one.type === "text" ? { ...one, text: cut(one.text, most) } : one))
+        }
+      : part
+  }
+  if (fits(part.result, most) >= 0) return part
+  const text = typeof part.result === "string" ? part.result : JSON.stringify(part.result)
+  return text.length <= most ? part : { ...part, content: [{ type: "text", text: cut(text, most) }] }
+}
+
+/** No half of a character that takes two places is left over at a cut. */
+const cut = (text: string, most: number): string => {
+  if (text.length <= most) return text
+  const head = Math.floor(most * beginning)
+  const tail = Math.floor(most) - head
+  const missing = text.length - head - tail
+  const note = `\n[… ${missing} of ${text.length} characters are left out here …]\n`
+  return `${text.slice(0, head).toWellFormed()}${note}${tail === 0 ? "" : text.slice(-tail).toWellFormed()}`
+}
+
+/**
+ * What is left of `room` behind a value whose JSON text is no longer than that, quickly and without writing it: never negative for one
+ * that surely fits, so that only large values are written out to be measured.
+ */
+const fits = (value: Json, room: number): number => {
+  if (typeof value === "string") return room - 2 - 6 * value.length
+  if (typeof value !== "object" || value === null) return room - 25
+  let left = room - 2
+  if (isArray(value)) {
+    for (let index = 0; index < value.length && left >= 0; index++) left = fits(value[index] ?? null, left - 1)
+    return left
+  }
+  for (const name of Object.keys(value)) {
+    if (left < 0) break
+    left = fits(value[name] ?? null, left - 4 - 6 * name.length)
+  }
+  return left
+}
+
+const isArray: (value: unknown) => value is ReadonlyArray<Json> = Array.isArray

@@ -1,12 +1,12 @@
 /**
- * Per-tenant limits of this server: the request rate and the number of concurrent runs. Counted per process, in memory.
+ * Per-tenant limits of this server: the request rate, as a token bucket that refills at a steady rate, and the number of concurrent
+ * runs. Counted per process, in memory.
  */
-import type { Limits } from "../options/ServerOptions.ts"
-import * as TokenBucket from "./TokenBucket.ts"
+import type { Limits, Rate } from "../options/ServerOptions.ts"
 
 interface Used {
   /** Absent until the first request. */
-  bucket: TokenBucket.Bucket | undefined
+  bucket: Bucket | undefined
   runs: number
 }
 
@@ -23,7 +23,7 @@ export class Allowance {
     const rate = this.#limits.requests
     if (rate === undefined) return 0
     const used = this.#of(tenant)
-    const { bucket, waitSeconds } = TokenBucket.take(rate, used.bucket ?? TokenBucket.full(rate, now), now)
+    const { bucket, waitSeconds } = take(rate, used.bucket ?? full(rate, now), now)
     used.bucket = bucket
     return waitSeconds
   }
@@ -49,4 +49,28 @@ export class Allowance {
     this.#tenants.set(tenant, used)
     return used
   }
+}
+
+/** `left` is the number of tokens at time `at`, monotonic milliseconds. */
+export interface Bucket {
+  readonly left: number
+  readonly at: number
+}
+
+export const full = (rate: Rate, now: number): Bucket => ({ left: rate.burst, at: now })
+
+/**
+ * The bucket after one more request; `waitSeconds` is 0 when the request is allowed, otherwise the delay before a
+ * retry, at least 1.
+ */
+export const take = (
+  rate: Rate,
+  bucket: Bucket,
+  now: number
+): { readonly bucket: Bucket; readonly waitSeconds: number } => {
+  const passed = Math.max(0, now - bucket.at) / 1000
+  const left = Math.min(rate.burst, bucket.left + passed * rate.perSecond)
+  if (left >= 1) return { bucket: { left: left - 1, at: now }, waitSeconds: 0 }
+  const wait = rate.perSecond > 0 ? Math.ceil((1 - left) / rate.perSecond) : 60
+  return { bucket: { left, at: now }, waitSeconds: Math.max(1, wait) }
 }

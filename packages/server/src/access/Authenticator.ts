@@ -1,5 +1,5 @@
 /**
- * Identifies who a request is from. Implemented by a fixed set of keys, keys from the configuration, or a custom
+ * Identifies who a request is from: its `Principal`. Implemented by a fixed set of keys, keys from the configuration, or a custom
  * function.
  */
 import * as Config from "effect/Config"
@@ -7,8 +7,8 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
-import * as Keys from "./Keys.ts"
-import type { Principal } from "./Principal.ts"
+import { sha256 } from "@noble/hashes/sha2.js"
+import { utf8ToBytes } from "@noble/hashes/utils.js"
 
 /**
  * The credentials of a request. `key` is the bearer token, or the value of one of the key headers that clients of other
@@ -30,7 +30,7 @@ export class Authenticator extends Context.Service<
   }
 >()("@reins/server/Authenticator") {
   /** Accepts exactly these keys. */
-  static layerKeys(keys: Keys.KeyRecord): Layer.Layer<Authenticator> {
+  static layerKeys(keys: KeyRecord): Layer.Layer<Authenticator> {
     return Layer.succeed(Authenticator, byKey(keys))
   }
 
@@ -54,14 +54,14 @@ export class Authenticator extends Context.Service<
   }
 }
 
-const byKey = (keys: Keys.KeyRecord): Authenticator["Service"] => {
-  const find = Keys.make(keys)
+const byKey = (keys: KeyRecord): Authenticator["Service"] => {
+  const find = lookup(keys)
   return {
     authenticate: ({ key }) => Effect.sync(() => (key === undefined ? undefined : find(Redacted.value(key))))
   }
 }
 
-const parse = (text: string): Keys.KeyRecord =>
+const parse = (text: string): KeyRecord =>
   Object.fromEntries(
     text
       .split(",")
@@ -71,3 +71,41 @@ const parse = (text: string): Keys.KeyRecord =>
         return at > 0 && at < pair.length - 1 ? [[pair.slice(0, at), pair.slice(at + 1)]] : []
       })
   )
+
+/**
+ * Who a request is from. `tenant` decides what is visible: runs, threads and approvals of one tenant do not exist for
+ * another.
+ */
+export interface Principal {
+  readonly tenant: string
+  /** Who acts for the tenant; recorded on their decisions and grants, whomever a request names. Absent: nobody is named. */
+  readonly name?: string | undefined
+}
+
+/** Keys and their principals; a string is the tenant's name. */
+export type KeyRecord = { readonly [key: string]: string | Principal }
+
+const differ = (left: Uint8Array, right: Uint8Array): number => {
+  let difference = left.length ^ right.length
+  for (let index = 0; index < left.length; index += 1) difference |= (left[index] ?? 0) ^ (right[index] ?? 0)
+  return difference
+}
+
+/**
+ * A lookup over `keys`, in constant time: every known key is compared, by its hash, to the end, so that timing does not reveal how
+ * much of a key was right. An empty key is never accepted.
+ */
+const lookup = (keys: KeyRecord): ((key: string) => Principal | undefined) => {
+  const known = Object.entries(keys)
+    .filter(([key]) => key !== "")
+    .map(([key, principal]) => ({
+      hash: sha256(utf8ToBytes(key)),
+      principal: typeof principal === "string" ? { tenant: principal } : principal
+    }))
+  return (key) => {
+    const given = sha256(utf8ToBytes(key))
+    let found: Principal | undefined
+    for (const { hash, principal } of known) if (differ(hash, given) === 0) found = principal
+    return found
+  }
+}

@@ -3,15 +3,14 @@
  */
 import type { Json } from "@reins/protocol"
 import type { Grant, StoredFile } from "@reins/runtime"
-import { Refusal } from "@reins/wire"
-import type { Dialect } from "@reins/wire"
+import { Refusal, type Dialect } from "@reins/wire"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import type { Principal } from "../access/Principal.ts"
 import * as Lookup from "../run/Lookup.ts"
 import type { ServerContext } from "../run/ServerContext.ts"
+import type { Principal } from "../access/Authenticator.ts"
 
 export interface NativeRoute {
   readonly method: Dialect.Method

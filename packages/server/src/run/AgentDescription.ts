@@ -1,7 +1,9 @@
-/** What clients may see of agents: their names, and their tools with their schemas. */
+/**
+ * What clients may see of agents, their names and their tools with their schemas, and which of those tools a client selects.
+ */
 import type { Json } from "@reins/protocol"
-import type { Agent } from "@reins/runtime"
-import type { Facts } from "@reins/wire"
+import type { Agent, QueryTools } from "@reins/runtime"
+import type { Facts, Command } from "@reins/wire"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
@@ -54,3 +56,20 @@ export const agents = (serving: ServerContext): Effect.Effect<Outcome.Outcome> =
       upMs: Math.max(0, now - serving.startedAt)
     })
   )
+
+/** A tool without the client's trust asks for approval; with it the agent's own gate applies. */
+export const toolsFor = (
+  agents: ReadonlyArray<Agent.Any>,
+  name: string | undefined,
+  { clientTools, tools }: Command.Settings
+): QueryTools => {
+  const agent = agents.find((one) => one.name === name)
+  const told = agent === undefined ? [] : toolsOf(agent).map((tool) => tool.name)
+  const named = tools === undefined ? told : tools.map((tool) => tool.name)
+  const untrusted = (tools ?? []).filter(({ trust }) => !trust).map((tool) => tool.name)
+  return {
+    without: told.filter((one) => !named.includes(one)),
+    ask: untrusted,
+    ...(clientTools === undefined ? {} : { client: clientTools })
+  }
+}

@@ -2,18 +2,16 @@
  * Accepts answers to what runs wait for: decisions and results of client calls. Only answers that match something open
  * count; anything else the client sends along, such as a history in which a call looks approved, changes nothing.
  */
-import { ApprovalErrors } from "@reins/protocol"
-import type { Decision } from "@reins/protocol"
+import { ApprovalErrors, type Decision } from "@reins/protocol"
 import type { RunStatus } from "@reins/runtime"
-import { CallId, Cursor, Refusal } from "@reins/wire"
-import type { Command, Parking } from "@reins/wire"
+import { CallId, Cursor, Refusal, type Command, type Parking } from "@reins/wire"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import type { Principal } from "../access/Principal.ts"
 import { type Opening, withOpening, withSettings } from "../thread/ThreadBook.ts"
 import * as Lookup from "./Lookup.ts"
 import * as Outcome from "./Outcome.ts"
 import type { ServerContext } from "./ServerContext.ts"
+import type { Principal } from "../access/Authenticator.ts"
 
 /** Answers that match something open. `ids` are the ids that encoders know them by. */
 interface Fitting {

@@ -1,13 +1,12 @@
 /** Looks up what a client names, within its tenant only: what belongs to another tenant is reported as unknown. */
 import type { RunStatus } from "@reins/runtime"
-import type { Command } from "@reins/wire"
-import { Parking, Refusal } from "@reins/wire"
+import { type Command, Parking, Refusal } from "@reins/wire"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { Principal } from "../access/Principal.ts"
 import type { RunNote } from "../thread/ThreadBook.ts"
 import * as ThreadName from "../thread/ThreadName.ts"
 import type { ServerContext } from "./ServerContext.ts"
+import type { Principal } from "../access/Authenticator.ts"
 
 export const noRun = Refusal.make("not-found", "RunNotFound", "Unknown run")
 export const noThread = Refusal.make("not-found", "ThreadNotFound", "Unknown thread")

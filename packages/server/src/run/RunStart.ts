@@ -2,11 +2,9 @@
  * Starts runs for clients and attends to each until it ends: releases its slot then, and answers questions
  * automatically where the client asked for that.
  */
-import { QueryRejections } from "@reins/protocol"
-import type { Decision, QueryRejected } from "@reins/protocol"
+import { QueryRejections, type Decision, type QueryRejected } from "@reins/protocol"
 import type { RunHandle } from "@reins/runtime"
-import { Cursor, Refusal } from "@reins/wire"
-import type { Command, Dialect } from "@reins/wire"
+import { Cursor, Refusal, type Command, type Dialect } from "@reins/wire"
 import { sha256 } from "@noble/hashes/sha2.js"
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js"
 import * as Clock from "effect/Clock"
@@ -16,14 +14,13 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
-import type { Principal } from "../access/Principal.ts"
-import { withEnd, withSettings } from "../thread/ThreadBook.ts"
-import type { ThreadNote } from "../thread/ThreadBook.ts"
+import { withEnd, withSettings, type ThreadNote } from "../thread/ThreadBook.ts"
 import * as Lookup from "./Lookup.ts"
 import * as Outcome from "./Outcome.ts"
 import type { ServerContext } from "./ServerContext.ts"
 import * as StreamResponse from "./StreamResponse.ts"
-import * as Toolset from "./Toolset.ts"
+import type { Principal } from "../access/Authenticator.ts"
+import * as AgentDescription from "./AgentDescription.ts"
 
 const manyRuns = Refusal.make("rate-limited", "TooManyRuns", "Too many concurrent runs. Wait until one has ended", 1)
 const disconnected = Refusal.make(
@@ -142,7 +139,7 @@ const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Pr
       onBusy,
       ...(asked.seed === undefined || isThere ? {} : { history: asked.seed }),
       ...(name === undefined ? {} : { agent: name }),
-      ...(settings === undefined ? {} : { tools: Toolset.of(serving.agents, agent, settings) })
+      ...(settings === undefined ? {} : { tools: AgentDescription.toolsFor(serving.agents, agent, settings) })
     })
   if (!serving.allowance.takeRun(tenant)) return yield* Effect.fail(manyRuns)
   // The runtime itself starts uninterruptibly; only waiting for the thread can be interrupted.

@@ -2,17 +2,16 @@
 import type { Envelope } from "@reins/protocol"
 import { Message, RunErrors } from "@reins/protocol"
 import type { RunStatus, ThreadInfo } from "@reins/runtime"
-import { Accumulation, Refusal } from "@reins/wire"
-import type { Command, Facts } from "@reins/wire"
+import { Accumulation, Refusal, type Command, type Facts } from "@reins/wire"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { Principal } from "../access/Principal.ts"
 import type { ThreadNote } from "../thread/ThreadBook.ts"
 import * as ThreadName from "../thread/ThreadName.ts"
 import * as Lookup from "./Lookup.ts"
 import * as Outcome from "./Outcome.ts"
 import type { ServerContext } from "./ServerContext.ts"
+import type { Principal } from "../access/Authenticator.ts"
 
 const exists = Refusal.make("conflict", "ThreadExists", "The thread already exists")
 const busy = Refusal.make("conflict", "ThreadBusy", "The thread has an active run")

@@ -7,7 +7,7 @@
  * owner that was replaced is fenced and can write nothing more. Processes need no address and open no port.
  */
 import { Deployment, Ids } from "@reins/runtime"
-import { journalHost } from "@reins/runtime/journal"
+import { journalHost, type Placement } from "@reins/runtime/journal"
 import * as MessageStorage from "effect/cluster/MessageStorage"
 import { RunnerAddress } from "effect/cluster/RunnerAddress"
 import * as RunnerHealth from "effect/cluster/RunnerHealth"
@@ -21,7 +21,6 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as SqlClient from "effect/sql/SqlClient"
 import * as Postgres from "../postgres/Postgres.ts"
-import * as Shards from "./Shards.ts"
 
 export interface Options extends Omit<Postgres.Options, "carries"> {
   /** Whether this process executes runs. False: it only starts, watches, answers and cancels. Default true. */
@@ -65,7 +64,7 @@ export const layer = (options: Options): Layer.Layer<never, Postgres.PostgresUnu
           ShardingConfig.layer({
             // A name and no address: nothing connects to it.
             runnerAddress: Option.some(RunnerAddress.make({ host: name, port: 0 })),
-            shardsPerGroup: Shards.count,
+            shardsPerGroup: shardCount,
             shardLockExpiration: silence,
             shardLockRefreshInterval: Duration.millis(Duration.toMillis(silence) / 4),
             refreshAssignmentsInterval: lookAround,
@@ -76,11 +75,57 @@ export const layer = (options: Options): Layer.Layer<never, Postgres.PostgresUnu
         ])
       )
       const context = yield* Effect.mapError(Layer.build(cluster), Postgres.unusable)
-      const placement = yield* Effect.provide(Shards.make, context)
+      const carries = yield* Effect.provide(placement, context)
       return journalHost(store, {
         ...common,
-        carries: placement,
+        carries,
         drainMs: Duration.toMillis(Duration.fromInputUnsafe(options.drain ?? "10 seconds"))
       })
     })
   )
+
+/** The number of shards: the same for every process, so it must never change on a running cluster. */
+const shardCount = 64
+
+/** The shard of a run: FNV-1a over its id. */
+const shardOf = (runId: string): number => {
+  let hash = 0x811c9dc5
+  for (let index = 0; index < runId.length; index++) hash = Math.imul(hash ^ runId.charCodeAt(index), 0x01000193)
+  return (hash >>> 0) % shardCount
+}
+
+/**
+ * The shards that this process holds, as Effect Cluster assigns them: each is a singleton on the one process that holds it, and moves
+ * when a process joins, leaves, dies or freezes. A run's id determines its shard.
+ */
+const placement: Effect.Effect<Placement, never, Sharding.Sharding> = Effect.map(
+  Sharding.Sharding,
+  (sharding): Placement => {
+    const held = new Set<number>()
+    return {
+      owns: (runId) => held.has(shardOf(runId)),
+      begin: ({ gained, lost }) =>
+        Effect.forEach(
+          Array.from({ length: shardCount }, (_, shard) => shard),
+          (shard) =>
+            sharding.registerSingleton(
+              // Must stay the same: processes of earlier versions use this name.
+              `reins/place/${shard}`,
+              Effect.acquireRelease(
+                Effect.andThen(
+                  Effect.sync(() => held.add(shard)),
+                  gained
+                ),
+                // The shard is released when this has ended, so that its next holder finds nothing in flight.
+                () =>
+                  Effect.andThen(
+                    Effect.sync(() => held.delete(shard)),
+                    lost
+                  )
+              )
+            ),
+          { discard: true }
+        )
+    }
+  }
+)

@@ -2,8 +2,7 @@
 import type { Batch, Fenced, StoreFailure } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import * as Column from "../sql/Column.ts"
-import type { Database } from "../sql/Database.ts"
-import * as Dialect from "../sql/Dialect.ts"
+import { type Database, notify } from "../sql/Database.ts"
 import * as Projection from "../sql/Projection.ts"
 import * as SqlCommit from "../sql/SqlCommit.ts"
 
@@ -51,7 +50,7 @@ WITH run AS (
   WHERE run_id = ? AND epoch = ? AND last_seq = coalesce(CAST(? AS BIGINT), last_seq)
   RETURNING run_id, thread_id
 )${present.map((part) => `, ${part} AS (${parts[part]})`).join("")}${ends ? end : ""}
-SELECT ${Dialect.notify(self, "run.run_id")} FROM run`
+SELECT ${notify(self, "run.run_id")} FROM run`
 
 /** Commits for the process whose listener name is `self`. */
 export const commit = (db: Database, self: string) => {

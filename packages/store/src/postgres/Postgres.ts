@@ -21,11 +21,10 @@ import type { SqlError } from "effect/sql/SqlError"
 import * as Stream from "effect/Stream"
 import * as Column from "../sql/Column.ts"
 import * as Archive from "../sql/Archive.ts"
-import { Database } from "../sql/Database.ts"
-import * as Dialect from "../sql/Dialect.ts"
-import * as Migration from "../sql/Migration.ts"
+import { Database, postgres, channel } from "../sql/Database.ts"
 import * as SqlJournal from "../sql/SqlJournal.ts"
 import * as PgCommit from "./PgCommit.ts"
+import * as Tables from "../sql/Tables.ts"
 
 export interface Options {
   /** The database: `postgres://user:password@host:port/database`. */
@@ -61,7 +60,7 @@ export class PostgresUnusable extends Schema.TaggedError<PostgresUnusable>()("Po
 }
 
 /** Maps a database failure to the error that the layer fails with. */
-export const unusable = (cause: SqlError | Migration.NewerSchema): PostgresUnusable => {
+export const unusable = (cause: SqlError | Tables.NewerSchema): PostgresUnusable => {
   if (cause._tag === "NewerSchema") return new PostgresUnusable({ reason: "NewerSchema", cause })
   const tag = cause.reason._tag
   const reason = tag === "ConnectionError" || tag === "AuthenticationError" ? "CannotConnect" : "Unknown"
@@ -94,14 +93,14 @@ const open = (
   Effect.gen(function* () {
     const [named] = yield* client.unsafe<{ readonly self: unknown }>("SELECT gen_random_uuid()::text AS self")
     const self = String(named?.self)
-    const db = new Database(client, Dialect.postgres(self))
-    yield* Migration.run(db, { keyed: "", lock: db.rows(`SELECT pg_advisory_xact_lock(${locks.migration})`) })
+    const db = new Database(client, postgres(self))
+    yield* Tables.migrate(db, { keyed: "", lock: db.rows(`SELECT pg_advisory_xact_lock(${locks.migration})`) })
     return { db, store: SqlJournal.make(db, wakes(client, self), PgCommit.commit(db, self)) }
   }).pipe(Effect.mapError(unusable))
 
 /** Runs that other processes announce. A lost connection is reopened. */
 const wakes = (client: PgClient.PgClient, self: string): Stream.Stream<string> =>
-  Stream.unwrap(Effect.map(client.listen(Dialect.channel), Stream.fromQueue)).pipe(
+  Stream.unwrap(Effect.map(client.listen(channel), Stream.fromQueue)).pipe(
     Stream.filter(({ payload }) => !payload.startsWith(`${self} `)),
     Stream.map(({ payload }) => Column.decode(payload.slice(payload.indexOf(" ") + 1))),
     Stream.retry(Schedule.spaced("1 second")),

@@ -25,7 +25,8 @@ export interface Packed {
   readonly cuts: Cuts | undefined
 }
 
-type Piece = Pick<Envelope.Envelope, "agentPath" | "at" | "event" | "seq">
+/** An event of a log without the names of its run and thread. */
+export type Piece = Pick<Envelope.Envelope, "agentPath" | "at" | "event" | "seq">
 
 const isDelta = (event: Event): event is Delta => event.type === "text" || event.type === "reasoning"
 

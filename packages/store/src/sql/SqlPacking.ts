@@ -5,8 +5,7 @@ import * as Column from "./Column.ts"
 import type { Database } from "./Database.ts"
 import * as Packing from "./Packing.ts"
 import * as SqlCommit from "./SqlCommit.ts"
-import * as StoredEvents from "./StoredEvents.ts"
-import type { CorruptRow } from "./StoredJson.ts"
+import * as StoredJson from "./StoredJson.ts"
 
 /** The result of packing. */
 export interface Packed {
@@ -17,7 +16,7 @@ export interface Packed {
 }
 
 /** Packs a run that has ended and is not packed yet; returns the number of rows removed. */
-export const pack = (db: Database, runId: string): Effect.Effect<number, SqlError | CorruptRow> =>
+export const pack = (db: Database, runId: string): Effect.Effect<number, SqlError | StoredJson.CorruptRow> =>
   db.atomic(
     Effect.gen(function* () {
       const run = Column.encode(runId)
@@ -31,7 +30,7 @@ export const pack = (db: Database, runId: string): Effect.Effect<number, SqlErro
          WHERE run_id = ? AND (event LIKE '{"type":"text"%' OR event LIKE '{"type":"reasoning"%') ORDER BY seq`,
         run
       )
-      const stored = yield* StoredEvents.unpacked(rows)
+      const stored = yield* StoredJson.unpacked(rows)
       const firsts = new Map(stored.map((pieces) => [pieces.at(-1)?.seq, pieces[0]?.seq]))
       const packs = Packing.pack(stored.flat())
       const news = packs.filter(({ first, seq }) => firsts.get(seq) !== first)

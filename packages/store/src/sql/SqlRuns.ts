@@ -1,6 +1,5 @@
 /** Runs in a database: creating one, taking ownership, reading it, and the answers stored for it. */
-import type { Envelope, Json } from "@reins/protocol"
-import { QueryRejections } from "@reins/protocol"
+import { type Envelope, type Json, QueryRejections } from "@reins/protocol"
 import type { Answered, Mark, Opened, RunRecord, RunStatus, StoredAnswer } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
@@ -9,7 +8,6 @@ import type { Database, Row } from "./Database.ts"
 import * as Packing from "./Packing.ts"
 import * as SqlCommit from "./SqlCommit.ts"
 import * as SqlThreads from "./SqlThreads.ts"
-import * as StoredEvents from "./StoredEvents.ts"
 import * as StoredJson from "./StoredJson.ts"
 
 type Failure = SqlError | StoredJson.CorruptRow
@@ -193,7 +191,7 @@ export const read = (
     )
     const threadId = Column.decode(rows[0]?.["thread_id"] ?? "")
     const envelopes: Array<Envelope.Envelope> = []
-    for (const pieces of yield* StoredEvents.unpacked(rows)) {
+    for (const pieces of yield* StoredJson.unpacked(rows)) {
       for (const { agentPath, at, event, seq } of pieces) {
         if (seq > after && seq <= upTo) envelopes.push({ seq, at, runId, threadId, agentPath, event })
       }

@@ -7,7 +7,7 @@ import { Kept, RunRecord } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type * as Packing from "./Packing.ts"
+import * as Packing from "./Packing.ts"
 
 /** A stored row is invalid: written by another version, or damaged. */
 export class CorruptRow extends Schema.TaggedError<CorruptRow>()("CorruptRow", { table: Schema.String }) {
@@ -123,3 +123,19 @@ export const standing = (row: {
     }),
     () => new CorruptRow({ table: "reins_threads" })
   )
+
+/** The events of each row, which has the columns `seq`, `at`, `path`, `event`, `packed`. */
+export const unpacked = (
+  rows: ReadonlyArray<{ readonly [column: string]: unknown }>
+): Effect.Effect<ReadonlyArray<ReadonlyArray<Packing.Piece>>, CorruptRow> =>
+  Effect.flatMap(events(rows.map((row) => [row["path"], row["event"], row["packed"] ?? "null"])), (parts) => {
+    const all: Array<ReadonlyArray<Packing.Piece>> = []
+    for (const [index, [agentPath, event, cuts]] of parts.entries()) {
+      const [seq, at] = [Number(rows[index]?.["seq"]), Number(rows[index]?.["at"])]
+      const pieces = Packing.unpack({ agentPath, event, cuts: cuts ?? undefined, seq, at })
+      if (pieces === undefined || !Number.isSafeInteger(seq) || !Number.isSafeInteger(at))
+        return Effect.fail(new CorruptRow({ table: "reins_events" }))
+      all.push(pieces)
+    }
+    return Effect.succeed(all)
+  })

@@ -1,10 +1,15 @@
 /**
- * The tables of a store, as migration steps: version n is the result of the first n steps. Released steps are never
- * edited; a change is another step.
+ * The tables of a store, as migration steps: version n is the result of the first n steps. Released steps are never edited; a change
+ * is another step. `migrate` brings a database to the version of this program, or fails if it has a later one. All steps are one
+ * transaction: a process that dies during it leaves the database unchanged.
  */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type { SqlError } from "effect/sql/SqlError"
+import type { Database } from "./Database.ts"
 
 /** The statements of each version, in order. `keyed` ends a table that is stored in its primary key. */
-export const versions = (keyed: string): ReadonlyArray<ReadonlyArray<string>> => [
+const versions = (keyed: string): ReadonlyArray<ReadonlyArray<string>> => [
   [
     `CREATE TABLE reins_runs (
       run_id TEXT NOT NULL PRIMARY KEY,
@@ -118,3 +123,35 @@ export const versions = (keyed: string): ReadonlyArray<ReadonlyArray<string>> =>
   // Values that span the runs of a thread: limits that are set from outside, and what its runs leave.
   ["ALTER TABLE reins_threads ADD COLUMN limits TEXT", "ALTER TABLE reins_threads ADD COLUMN kept TEXT"]
 ]
+
+/** The database was written by a later version of this program, which may use its rows differently. */
+export class NewerSchema extends Schema.TaggedError<NewerSchema>()("NewerSchema", {
+  found: Schema.Natural,
+  known: Schema.Natural
+}) {
+  override get message() {
+    return `Database schema version ${this.found} is newer than the supported version ${this.known}. Use a later @reins/store`
+  }
+}
+
+/** Migrates `db`. `lock` keeps other processes from migrating at the same time; `keyed` as in `versions`. */
+export const migrate = (
+  db: Database,
+  options: { readonly keyed: string; readonly lock: Effect.Effect<unknown, SqlError> }
+): Effect.Effect<void, SqlError | NewerSchema> => {
+  const steps = versions(options.keyed)
+  return db.atomic(
+    Effect.gen(function* () {
+      yield* options.lock
+      yield* db.rows("CREATE TABLE IF NOT EXISTS reins_versions (version INTEGER NOT NULL PRIMARY KEY)")
+      const [row] = yield* db.rows("SELECT max(version) AS version FROM reins_versions")
+      const found = Number(row?.["version"] ?? 0)
+      if (found > steps.length) return yield* new NewerSchema({ found, known: steps.length })
+      for (const [index, statements] of steps.entries()) {
+        if (index < found) continue
+        for (const statement of statements) yield* db.rows(statement)
+        yield* db.rows("INSERT INTO reins_versions (version) VALUES (?)", index + 1)
+      }
+    })
+  )
+}

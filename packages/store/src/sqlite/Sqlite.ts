@@ -13,15 +13,14 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Archive from "../sql/Archive.ts"
-import { Database } from "../sql/Database.ts"
-import * as Dialect from "../sql/Dialect.ts"
-import * as Migration from "../sql/Migration.ts"
+import { Database, sqlite } from "../sql/Database.ts"
 import * as SqlJournal from "../sql/SqlJournal.ts"
 import * as NodeSqlite from "./NodeSqlite.ts"
 import * as OwnerLock from "./OwnerLock.ts"
 import * as SqliteCommit from "./SqliteCommit.ts"
 import { SqliteUnusable, from } from "./SqliteUnusable.ts"
 import * as Wakes from "./Wakes.ts"
+import * as Tables from "../sql/Tables.ts"
 
 export interface Options extends NodeSqlite.Options {
   /** Whether this process may become the owner. False: it stays a client, even when there is no owner. Default true. */
@@ -50,8 +49,8 @@ const database = (options: Options) =>
   Effect.gen(function* () {
     const { filename } = options
     const { client, transact } = yield* NodeSqlite.open(options)
-    const db = new Database(client, Dialect.sqlite)
-    yield* Migration.run(db, { keyed: " WITHOUT ROWID", lock: Effect.void }).pipe(
+    const db = new Database(client, sqlite)
+    yield* Tables.migrate(db, { keyed: " WITHOUT ROWID", lock: Effect.void }).pipe(
       Effect.mapError((cause) =>
         cause._tag === "NewerSchema"
           ? new SqliteUnusable({ filename, reason: "NewerSchema", cause })
