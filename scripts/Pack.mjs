@@ -52,11 +52,7 @@ const matrix = async (node, outside) => {
   writeLoads(strict, withoutPeers)
   writeSources(full, entries)
   const esbuild = (entry, file, ...more) =>
-    quietly(
-      tool("esbuild"),
-      [entry, "--bundle", "--format=esm", `--outfile=${file}`, "--log-level=error", ...more],
-      bare
-    )
+    quietly(tool("esbuild"), [entry, "--bundle", `--outfile=${file}`, "--log-level=error", ...more], bare)
   writeFileSync(join(bare, "worker.mjs"), loading(inWorkers))
 
   const rows = [
@@ -87,8 +83,8 @@ const matrix = async (node, outside) => {
       "esbuild",
       () =>
         steps(
-          () => esbuild("load.mjs", "esbuild.mjs", "--platform=node"),
-          () => quietly(node, ["esbuild.mjs"], bare)
+          () => esbuild("load.mjs", "esbuild.cjs", "--platform=node"),
+          () => quietly(node, ["esbuild.cjs"], bare)
         )
     ],
     [
@@ -101,7 +97,7 @@ const matrix = async (node, outside) => {
     ],
     [
       "a worker's bundle, without Node's modules",
-      () => esbuild("worker.mjs", "worker.out.mjs", "--platform=browser", "--conditions=worker,browser")
+      () => esbuild("worker.mjs", "worker.out.mjs", "--format=esm", "--platform=browser", "--conditions=worker,browser")
     ]
   ]
   let failed = 0
