@@ -1,10 +1,11 @@
 /**
- * Checks all types: TypeScript's errors in every project, then Effect's own diagnostics, such as an effect that is
+ * Checks all types, those of the documentation's blocks included: TypeScript's errors in every project, then Effect's own diagnostics, such as an effect that is
  * built but never run.
  *
  * A separate program computes the diagnostics, so the installed compiler is not patched.
  */
 import { readFileSync } from "node:fs"
+import * as DocBlocks from "./DocBlocks.mjs"
 import * as Child from "./Child.mjs"
 import { inside } from "./Workspace.mjs"
 
@@ -13,6 +14,7 @@ const diagnostics = inside("node_modules", "@effect", "tsgo", "dist", "effect-ts
 
 /** `node` is the pinned Node, `args` go to the compiler. Resolves to the exit code. */
 export const run = async (node, options, args) => {
+  DocBlocks.write()
   const compiled = await Child.run(node, [compiler, "-b", ...args], options)
   if (compiled !== 0 || args.length > 0) return compiled
   let failed = 0
