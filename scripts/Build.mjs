@@ -4,7 +4,7 @@
  *
  * Dependencies stay external. Entries and their output paths are those of `publishConfig.exports`.
  */
-import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import * as Child from "./Child.mjs"
 import { inside } from "./Workspace.mjs"
@@ -24,5 +24,18 @@ export const run = async (node, options) => {
   const folders = packages().map(({ folder }) => folder)
   for (const folder of folders) rmSync(join(folder, "dist"), { recursive: true, force: true })
   const typed = await Child.run(node, [compiler, "-b", ...folders], options)
-  return typed === 0 ? Child.run(node, [bundler], options) : typed
+  if (typed !== 0) return typed
+  copyDocumentation()
+  return Child.run(node, [bundler], options)
 }
+
+/** Copies the documentation and the examples' sources into the archive of the runtime, where coding agents look for them. */
+const copyDocumentation = () => {
+  const runtime = inside("packages", "runtime")
+  for (const name of ["docs", "examples"]) {
+    rmSync(join(runtime, name), { recursive: true, force: true })
+    cpSync(inside(name), join(runtime, name), { recursive: true, filter: (path) => !leftOut.test(path) })
+  }
+}
+
+const leftOut = /(^|[\\/])(node_modules|dist|[^\\/]+\.test\.ts)$/

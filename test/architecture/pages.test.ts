@@ -62,3 +62,21 @@ describe("the page of custom events", () => {
     assert.sameMembers([...new Set(said)], told)
   })
 })
+
+describe("the page of errors", () => {
+  it("has every tagged error of the packages, and no other", () => {
+    const defined = House.rooms
+      .flatMap(({ sources }) => sources)
+      .flatMap(({ path }) => [
+        ...House.text(path).matchAll(/^export class (\w+) extends (?:Schema|Data)\.TaggedError/gm)
+      ])
+      .map(([, name = ""]) => name)
+    const page = House.text("docs/errors.md")
+    const listed = new Set(
+      [...page.matchAll(/^(?:\| (`[^|]*`) \||## (`\w+`))/gm)].flatMap(([, row = "", head = ""]) =>
+        [...(row + head).matchAll(/`(\w+)`/g)].map(([, name = ""]) => name)
+      )
+    )
+    assert.deepStrictEqual([...new Set(defined)].toSorted(), [...listed].toSorted())
+  })
+})
