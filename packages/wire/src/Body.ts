@@ -1,5 +1,5 @@
 /**
- * Decodes a client's body with a schema. A body that does not match is reported by the path of the first invalid field,
+ * The values in bodies of requests and answers: decodes a client's body with a schema, and writes results as text. A body that does not match is reported by the path of the first invalid field,
  * never by its content: a body may hold secrets, and errors reach the client and logs.
  */
 import * as Option from "effect/Option"
@@ -7,6 +7,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as Refusal from "./Refusal.ts"
+import type { Json } from "@reins/protocol"
 
 const places = SchemaIssue.makeFormatterStandardSchemaV1()
 
@@ -28,3 +29,6 @@ const json = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Json))
 
 /** Parses a text as JSON; a text that is not JSON is returned as a string. */
 export const jsonOr = (text: string): Schema.Json => Option.getOrElse(json(text), () => text)
+
+/** A tool's result for text-only dialects: a string unchanged, everything else as JSON, so that nothing is lost. */
+export const resultText = (result: Json): string => (typeof result === "string" ? result : JSON.stringify(result))

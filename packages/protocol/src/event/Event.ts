@@ -6,13 +6,13 @@
  * `CostSummary` and `LatencySummary` fold events.
  */
 import * as Schema from "effect/Schema"
-import type { CostSummary } from "../money/CostSummaryData.ts"
 import { Json } from "../Json.ts"
 import type { UsageTotals } from "../money/Usage.ts"
 import * as Data from "./EventData.ts"
 import * as SchemaGetter from "effect/SchemaGetter"
 import { type Custom, known } from "./EventData.ts"
 import type { LatencySummary } from "../money/LatencySummary.ts"
+import type { CostSummary } from "../money/CostSummary.ts"
 
 export type * from "./EventData.ts"
 

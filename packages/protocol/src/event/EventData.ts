@@ -6,11 +6,11 @@
 import * as Schema from "effect/Schema"
 import { AgentPath } from "../AgentPath.ts"
 import { Request, Resolution } from "../approval/Approval.ts"
-import { CostSummary } from "../money/CostSummaryData.ts"
 import { Json } from "../Json.ts"
 import { UserPart } from "../Message.ts"
 import { UsageTotals } from "../money/Usage.ts"
 import { LatencySummary } from "../money/LatencySummary.ts"
+import { CostSummary } from "../money/CostSummary.ts"
 
 const Status = Schema.Literals(["failed", "denied", "cancelled"])
 /** How an unsuccessful call ended. */

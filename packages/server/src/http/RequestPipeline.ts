@@ -14,7 +14,6 @@ import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type { Authenticator, Principal } from "../access/Authenticator.ts"
 import * as Commands from "../run/Commands.ts"
-import * as IdText from "../run/IdText.ts"
 import type { Feed, Outcome } from "../run/Outcome.ts"
 import type { ServerContext } from "../run/ServerContext.ts"
 import * as StreamResponse from "../run/StreamResponse.ts"
@@ -23,7 +22,9 @@ import type { Mount } from "../options/ServerOptions.ts"
 import * as Body from "./Body.ts"
 import * as Origin from "./Origin.ts"
 import * as Response from "./Response.ts"
-import * as Target from "./Target.ts"
+import * as Lookup from "../run/Lookup.ts"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 
 export interface RequestPipeline {
   readonly serving: ServerContext
@@ -109,7 +110,7 @@ const admit = Effect.fnUntraced(function* (
   request: Request
 ) {
   if (pipeline.serving.bell.isClosed) return yield* turn(closed)
-  const { path, query } = Target.parse(request.url)
+  const { path, query } = parseTarget(request.url)
   // The router matches more than our base path: other cases, doubled slashes.
   const matched: Dialect.Matched = path.startsWith(`${base}/`)
     ? Dialect.match(dialect, request.method, path.slice(base.length))
@@ -118,7 +119,7 @@ const admit = Effect.fnUntraced(function* (
   if (principal === undefined) return yield* turn(noKey)
   if (matched._tag === "NoRoute") return yield* turn(noRoute)
   if (matched._tag === "OtherMethods") return yield* turn(noMethod, { allow: matched.methods.join(", ") })
-  const params = Target.params(matched.params)
+  const params = pathParameters(matched.params)
   if (params === undefined) return yield* turn(badPath)
   const wait = pipeline.serving.allowance.request(principal.tenant, Number(yield* Clock.monotonicTimeNanos) / 1e6)
   if (wait > 0) return yield* turn(Refusal.make("rate-limited", "RateLimited", "Too many requests", wait))
@@ -140,7 +141,7 @@ const enter = Effect.fnUntraced(function* (
     return "file" in replied ? Response.file(replied.file, headers) : Response.reply(replied, headers)
   }
   const exchange = yield* Effect.suspend(() => Effect.fromResult(route.decode(asked)))
-  yield* IdText.check(exchange.command)
+  yield* Lookup.checkIds(exchange.command)
   const isWatched = exchange.answer._tag !== "Facts"
   const manner = { isWatched, anyAgent, onBusy: onBusy ?? serving.onBusy ?? dialect.onBusy ?? "reject" }
   const outcome = yield* Commands.carry(serving, principal, exchange.command, manner)
@@ -206,3 +207,37 @@ const place = ({ runId, threadId }: Feed): Response.Headers => ({
   ...(runId === "" ? {} : { "x-run-id": Response.headerValue(runId) }),
   "x-thread-id": Response.headerValue(encodeURIComponent(threadId))
 })
+
+interface Target {
+  readonly path: string
+  readonly query: { readonly [name: string]: string }
+}
+
+/**
+ * Splits a request's target into its path and its query. Nothing is joined, resolved or normalized: a path that is not exactly a known
+ * one is unknown. When a query parameter is repeated, the first one counts.
+ */
+const parseTarget = (url: string): Target => {
+  const behind = url.replace(/^[a-z]+:\/\/[^/]*/i, "")
+  const hash = behind.indexOf("#")
+  const whole = hash < 0 ? behind : behind.slice(0, hash)
+  const mark = whole.indexOf("?")
+  const query: Record<string, string> = Object.create(null)
+  if (mark >= 0) {
+    for (const [name, value] of new URLSearchParams(whole.slice(mark + 1))) query[name] = query[name] ?? value
+  }
+  return { path: mark < 0 ? whole : whole.slice(0, mark), query }
+}
+
+const decode = Schema.decodeUnknownOption(Schema.StringFromUriComponent)
+
+/** Decoded path parameters; `undefined` when one is not a valid id. */
+const pathParameters = (raw: { readonly [name: string]: string }): { readonly [name: string]: string } | undefined => {
+  const decoded: Record<string, string> = {}
+  for (const [name, text] of Object.entries(raw)) {
+    const value = text.length > Lookup.maxIdLength * 9 ? Option.none() : decode(text)
+    if (Option.isNone(value) || !Lookup.isId(value.value)) return undefined
+    decoded[name] = value.value
+  }
+  return decoded
+}

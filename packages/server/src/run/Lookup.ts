@@ -1,4 +1,7 @@
-/** Looks up what a client names, within its tenant only: what belongs to another tenant is reported as unknown. */
+/**
+ * Validates the ids that a client gives and looks up what they name, within its tenant only: what belongs to another tenant is reported
+ * as unknown.
+ */
 import type { RunStatus } from "@reins/runtime"
 import { type Command, Parking, Refusal } from "@reins/wire"
 import * as Effect from "effect/Effect"
@@ -80,4 +83,35 @@ export const standing = ({ naming, runtime }: ServerContext, status: RunStatus):
     Effect.orElseSucceed(() => {}),
     Effect.as(parking)
   )
+}
+
+/** The longest accepted id, in UTF-16 code units. */
+export const maxIdLength = 512
+
+const hasControl = (text: string): boolean => {
+  for (let index = 0; index < text.length; index += 1) {
+    const code = text.charCodeAt(index)
+    if (code < 32 || code === 127) return true
+  }
+  return false
+}
+
+/** Whether an id is not empty, not too long, well-formed, and without control characters. */
+export const isId = (text: string): boolean =>
+  text !== "" && text.length <= maxIdLength && text.isWellFormed() && !hasControl(text)
+
+const badName = Refusal.badRequest(`Invalid id. Use 1 to ${maxIdLength} characters without control characters`)
+
+/** Refuses a command that would create a thread, run or request with an invalid id. */
+export const checkIds = (command: Command.Command): Effect.Effect<void, Refusal.Refusal> => {
+  switch (command._tag) {
+    case "StartQuery":
+      return [command.threadId, command.requestId].every((name) => name === undefined || isId(name))
+        ? Effect.void
+        : Effect.fail(badName)
+    case "CreateThread":
+      return command.threadId === undefined || isId(command.threadId) ? Effect.void : Effect.fail(badName)
+    default:
+      return Effect.void
+  }
 }

@@ -6,21 +6,21 @@
  * reason, another process takes over within a second.
  */
 import { Deployment } from "@reins/runtime"
-import { type JournalStore, journalHost } from "@reins/runtime/journal"
+import { type JournalStore, journalHost, type StoreFailure } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Archive from "../sql/Archive.ts"
 import { Database, sqlite } from "../sql/Database.ts"
 import * as SqlJournal from "../sql/SqlJournal.ts"
 import * as NodeSqlite from "./NodeSqlite.ts"
-import * as OwnerLock from "./OwnerLock.ts"
 import * as SqliteCommit from "./SqliteCommit.ts"
 import { SqliteUnusable, from } from "./SqliteUnusable.ts"
-import * as Wakes from "./Wakes.ts"
 import * as Tables from "../sql/Tables.ts"
+import * as Column from "../sql/Column.ts"
+import * as Result from "effect/Result"
 
 export interface Options extends NodeSqlite.Options {
   /** Whether this process may become the owner. False: it stays a client, even when there is no owner. Default true. */
@@ -66,10 +66,10 @@ export const journal = (options: Options): Effect.Effect<JournalStore, SqliteUnu
   Effect.gen(function* () {
     const { filename, pollMs = 50 } = options
     const { db, transact } = yield* database(options)
-    const wakes = isMemory(filename)
+    const changes = isMemory(filename)
       ? Stream.never
-      : yield* Effect.mapError(Wakes.make(db, pollMs), (failure) => from(filename, failure.cause))
-    return SqlJournal.make(db, wakes, SqliteCommit.make(db, transact))
+      : yield* Effect.mapError(wakes(db, pollMs), (failure) => from(filename, failure.cause))
+    return SqlJournal.make(db, changes, SqliteCommit.make(db, transact))
   })
 
 /** Administration of stored runs, also while others execute them. */
@@ -89,7 +89,7 @@ export const layer = (options: Options): Layer.Layer<never, SqliteUnusable> =>
       const pollMs = isMemory(filename) ? Number.POSITIVE_INFINITY : safetyMs
       if (!carries || isMemory(filename)) return journalHost(store, { gatherMs, hibernateMs, pollMs, carries })
       const scope = yield* Effect.scope
-      const acquire = OwnerLock.acquire(filename, scope)
+      const acquire = acquireOwnerLock(filename, scope)
       const isOwner = yield* acquire
       return journalHost(store, { gatherMs, hibernateMs, pollMs, carries: isOwner || succession(acquire) })
     })
@@ -106,3 +106,64 @@ const succession = (acquire: Effect.Effect<boolean, SqliteUnusable>): Effect.Eff
   )
   return again
 }
+
+/**
+ * Runs that change from now on, polled every `pollMs` milliseconds. From now, not from the first subscription: changes
+ * in between are delivered then. A failing database is retried.
+ */
+const wakes = (db: Database, pollMs: number): Effect.Effect<Stream.Stream<string>, StoreFailure> =>
+  Effect.gen(function* () {
+    let version = yield* db.operation("wakes", versionOf(db))
+    let seen = yield* db.operation("wakes", lastOf(db))
+    const look = db.operation(
+      "wakes",
+      Effect.gen(function* () {
+        const found = yield* versionOf(db)
+        if (found === version) return none
+        const rows = yield* db.rows("SELECT run_id, changed FROM reins_runs WHERE changed > ? ORDER BY changed", seen)
+        version = found
+        seen = Number(rows.at(-1)?.["changed"] ?? seen)
+        return rows.map((row) => Column.decode(row["run_id"]))
+      })
+    )
+    return Stream.fromEffectRepeat(
+      Effect.andThen(
+        Effect.sleep(pollMs),
+        Effect.orElseSucceed(look, () => none)
+      )
+    ).pipe(Stream.flattenIterable)
+  })
+
+const none: ReadonlyArray<string> = []
+
+const versionOf = (db: Database) => Effect.map(db.rows("PRAGMA data_version"), ([row]) => Number(row?.["data_version"]))
+
+const lastOf = (db: Database) =>
+  Effect.map(db.rows("SELECT coalesce(max(changed), 0) AS changed FROM reins_runs"), ([row]) =>
+    Number(row?.["changed"])
+  )
+
+/**
+ * Tries to become the owner of the database `filename` until `scope` closes. False: another process is the owner. The lock is an
+ * exclusive transaction on a file beside the database; the operating system releases it when the process dies, however it dies.
+ */
+const acquireOwnerLock = (filename: string, scope: Scope.Scope): Effect.Effect<boolean, SqliteUnusable> =>
+  Effect.gen(function* () {
+    const { DatabaseSync } = yield* NodeSqlite.load(filename)
+    const path = `${filename}.owner.lock`
+    const fail = (cause: unknown) => from(path, cause)
+    const database = yield* Effect.try({ try: () => new DatabaseSync(path), catch: fail })
+    const locked = yield* Effect.result(
+      Effect.try({
+        try: () => {
+          database.exec("PRAGMA busy_timeout = 0")
+          database.exec("BEGIN EXCLUSIVE")
+        },
+        catch: fail
+      })
+    )
+    const close = Effect.sync(() => database.close())
+    if (Result.isSuccess(locked)) return yield* Effect.as(Scope.addFinalizer(scope, close), true)
+    yield* close
+    return locked.failure.reason === "Locked" ? false : yield* locked.failure
+  }).pipe(Effect.uninterruptible)

@@ -1,13 +1,10 @@
 /** Turns as frames, and as the single JSON answer of mode `none`. `Turn` says what a turn carries and loses. */
-import type { Accumulated } from "../Accumulation.ts"
-import { whole } from "../Accumulation.ts"
+import { type Accumulated, whole } from "../Accumulation.ts"
 import * as CallId from "../CallId.ts"
 import type { Encoder, Folding } from "../Dialect.ts"
 import * as Frame from "../Frame.ts"
 import * as Message from "./Message.ts"
-import { callOf, Turn } from "./Turn.ts"
-import { stopReason } from "./TurnEvent.ts"
-import type { StopReason, TurnEvent } from "./TurnEvent.ts"
+import { callOf, Turn, stopReason, type StopReason, type TurnEvent } from "./Turn.ts"
 
 const frame = ({ data, event }: TurnEvent): Frame.Frame => Frame.named(event, data)
 

@@ -2,7 +2,6 @@
 import type { Json, Message as Ours } from "@reins/protocol"
 import * as Schema from "effect/Schema"
 import * as Body from "../Body.ts"
-import * as ResultText from "../ResultText.ts"
 
 const Text = Schema.Struct({ type: Schema.Literal("text"), text: Schema.String })
 const Image = Schema.Struct({ type: Schema.Literal("image"), url: Schema.String })
@@ -125,7 +124,7 @@ export const assistant = (blocks: ReadonlyArray<Block>): Message => ({ role: "as
 
 /** A result as text; a denied call says so, with the reason. */
 export const contentOf = (result: Json, status: string | undefined, reason: string | undefined): string =>
-  status === "denied" ? `Tool call denied${reason === undefined ? "" : `: ${reason}`}` : ResultText.make(result)
+  status === "denied" ? `Tool call denied${reason === undefined ? "" : `: ${reason}`}` : Body.resultText(result)
 
 /**
  * Converts our history to theirs. `isShown` selects the calls to include. `reasons` maps the id of a denied call to the

@@ -5,7 +5,7 @@ import { encodeError } from "./Session.ts"
 
 export { Message } from "./Message.ts"
 export { CreateSession, SendTurn } from "./Request.ts"
-export { TurnEvent } from "./TurnEvent.ts"
+export { TurnEvent } from "./Turn.ts"
 
 /** The Agent Application Protocol, version 3. */
 export const dialect: Dialect = {

@@ -19,10 +19,10 @@ import * as CallId from "../CallId.ts"
 import type { Encoder } from "../Dialect.ts"
 import * as Frame from "../Frame.ts"
 import { Parking } from "../Parking.ts"
-import * as ResultText from "../ResultText.ts"
 import type { AgUiEvent, Outcome } from "./AgUiEvent.ts"
 import * as Interrupts from "./Interrupts.ts"
 import { Names, Speaker } from "./Speaker.ts"
+import * as Body from "../Body.ts"
 
 type AgUiEvents = ReadonlyArray<AgUiEvent>
 
@@ -176,7 +176,7 @@ class AgUiEncoder implements Encoder {
         type: "TOOL_CALL_RESULT",
         messageId: `result-${toolCallId}`,
         toolCallId,
-        content: ResultText.make(result),
+        content: Body.resultText(result),
         role: "tool",
         ...(status === undefined ? {} : { metadata: { status } }),
         ...speaker.by
@@ -202,7 +202,7 @@ class AgUiEncoder implements Encoder {
     const end: AgUiEvent =
       event.status === undefined
         ? { type: "SUBAGENT_FINISHED", subagentRunId, outcome: { type: "success" } }
-        : { type: "SUBAGENT_ERROR", subagentRunId, message: ResultText.make(event.result) }
+        : { type: "SUBAGENT_ERROR", subagentRunId, message: Body.resultText(event.result) }
     return [...child.endStep(), end, ...result]
   }
 

@@ -18,8 +18,8 @@ import * as CallId from "../CallId.ts"
 import type { Encoder } from "../Dialect.ts"
 import * as Frame from "../Frame.ts"
 import { Parking } from "../Parking.ts"
-import * as ResultText from "../ResultText.ts"
 import type { Chunk } from "./Chunk.ts"
+import * as Body from "../Body.ts"
 
 type Chunks = ReadonlyArray<Chunk>
 
@@ -190,7 +190,7 @@ class UiMessageEncoder implements Encoder {
   #result(toolCallId: string, { result, status }: Events.ToolResult | Events.AgentResult): Chunks {
     if (status === undefined) return [{ type: "tool-output-available", toolCallId, output: result }]
     if (status === "denied" && this.#denied.has(toolCallId)) return [{ type: "tool-output-denied", toolCallId }]
-    return [{ type: "tool-output-error", toolCallId, errorText: ResultText.make(result) }]
+    return [{ type: "tool-output-error", toolCallId, errorText: Body.resultText(result) }]
   }
 
   #nestedResult(path: AgentPath.AgentPath, event: Extract<Event, { readonly toolInvocationId: string }>): Chunks {

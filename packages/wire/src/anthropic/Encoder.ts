@@ -20,9 +20,8 @@ import * as CallId from "../CallId.ts"
 import type { Encoder } from "../Dialect.ts"
 import * as Frame from "../Frame.ts"
 import { Parking } from "../Parking.ts"
-import * as ResultText from "../ResultText.ts"
-import { idOf, noUsage, server, stopReasons, usageOf } from "./Event.ts"
-import type { Block, StopReason, StreamEvent } from "./Event.ts"
+import { idOf, noUsage, server, stopReasons, usageOf, type Block, type StopReason, type StreamEvent } from "./Event.ts"
+import * as Body from "../Body.ts"
 
 type Frames = ReadonlyArray<Frame.Frame>
 
@@ -177,7 +176,7 @@ class MessageEncoder implements Encoder {
       type: "mcp_tool_result",
       tool_use_id: toolInvocationId,
       is_error: status !== undefined,
-      content: [{ type: "text", text: ResultText.make(result) }]
+      content: [{ type: "text", text: Body.resultText(result) }]
     })
   }
 

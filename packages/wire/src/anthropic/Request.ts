@@ -6,18 +6,14 @@
 import type { Message } from "@reins/protocol"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { whole } from "../Accumulation.ts"
-import type { Accumulated } from "../Accumulation.ts"
+import { whole, type Accumulated } from "../Accumulation.ts"
 import * as Body from "../Body.ts"
 import * as CallId from "../CallId.ts"
 import type { ResultFor } from "../Command.ts"
 import type { Answer, Decoded, Reply, Route } from "../Dialect.ts"
-import type { Kind, Refusal } from "../Refusal.ts"
-import { badRequest } from "../Refusal.ts"
-import * as ResultText from "../ResultText.ts"
+import { type Kind, type Refusal, badRequest } from "../Refusal.ts"
 import * as Encoder from "./Encoder.ts"
-import { idOf, server, stopReasons, usageOf } from "./Event.ts"
-import type { Block, Message as MessageObject } from "./Event.ts"
+import { idOf, server, stopReasons, usageOf, type Block, type Message as MessageObject } from "./Event.ts"
 
 const Source = Schema.Union([
   Schema.Struct({ type: Schema.Literal("base64"), media_type: Schema.String, data: Schema.String }),
@@ -120,7 +116,7 @@ const contentOf = (run: Accumulated): ReadonlyArray<Block> => {
           return [{ type: "mcp_tool_use", id: part.id, name: part.name, server_name: server, input: part.args }]
         case "tool-result": {
           if (!own.has(part.id)) return []
-          const text = ResultText.make(part.result)
+          const text = Body.resultText(part.result)
           const content = [{ type: "text", text }] as const
           return [{ type: "mcp_tool_result", tool_use_id: part.id, is_error: part.status !== undefined, content }]
         }

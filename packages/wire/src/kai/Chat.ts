@@ -4,9 +4,8 @@ import * as DateTime from "effect/DateTime"
 import type { Reply } from "../Dialect.ts"
 import type { Facts, Thread } from "../Facts.ts"
 import type { Kind, Refusal } from "../Refusal.ts"
-import * as ResultText from "../ResultText.ts"
-import { callOf } from "./Encoder.ts"
-import { toObject } from "./KaiEvent.ts"
+import { callOf, toObject } from "./Encoder.ts"
+import * as Body from "../Body.ts"
 
 const iso = (millis: number): string => DateTime.formatIso(DateTime.makeUnsafe(millis))
 
@@ -24,7 +23,7 @@ const toolPart = (part: Message.CallPart, result: Message.ResultPart | undefined
     : {
         ...call,
         state: result.status === "denied" ? "output-denied" : "output-error",
-        errorText: ResultText.make(result.result)
+        errorText: Body.resultText(result.result)
       }
 }
 

@@ -20,9 +20,8 @@ import * as CallId from "../CallId.ts"
 import type { Encoder } from "../Dialect.ts"
 import * as Frame from "../Frame.ts"
 import { Parking } from "../Parking.ts"
-import * as ResultText from "../ResultText.ts"
-import { finishReasons, toObject } from "./KaiEvent.ts"
-import type { KaiEvent } from "./KaiEvent.ts"
+import * as Schema from "effect/Schema"
+import * as Body from "../Body.ts"
 
 type KaiEvents = ReadonlyArray<KaiEvent>
 
@@ -136,7 +135,7 @@ class KaiEncoder implements Encoder {
       output: toObject(output)
     })
     if (status === undefined) return [available(result)]
-    const errorText = ResultText.make(result)
+    const errorText = Body.resultText(result)
     const failure: KaiEvent = { type: "tool-output-error", toolCallId, errorText }
     // A call that was asked about counts as open until it has an output; an error does not close it.
     return this.#asked.has(toolCallId) ? [available({ error: errorText, status }), failure] : [failure]
@@ -199,3 +198,53 @@ class KaiEncoder implements Encoder {
 }
 
 export const open = (): Encoder => new KaiEncoder()
+
+const Text = Schema.String
+
+/** Tool inputs and outputs: the client accepts objects only. */
+const Value = Schema.Record(Schema.String, Schema.Json)
+
+/**
+ * The Kai events that we send, in the form of its source text (003): data only, with the type inside. Its client passes unknown types
+ * through; ours go as `data-…`, so that no name it parses is reused.
+ */
+export const KaiEvent = Schema.Union([
+  Schema.Struct({ type: Schema.Literal("start"), messageId: Text }),
+  Schema.Struct({ type: Schema.Literal("text"), text: Text, state: Schema.Literals(["streaming", "complete"]) }),
+  Schema.Struct({ type: Schema.Literal("step-start") }),
+  Schema.Struct({
+    type: Schema.Literal("tool-call"),
+    toolCallId: Text,
+    toolName: Text,
+    state: Schema.Literals(["started", "input-available", "output-available"]),
+    input: Schema.optionalKey(Value),
+    output: Schema.optionalKey(Value),
+    approval: Schema.optionalKey(Schema.Struct({ id: Text }))
+  }),
+  Schema.Struct({ type: Schema.Literal("tool-output-error"), toolCallId: Text, errorText: Text }),
+  Schema.Struct({ type: Schema.Literal("tool-approval-request"), approvalId: Text, toolCallId: Text }),
+  Schema.Struct({
+    type: Schema.Literal("data-usage"),
+    data: Schema.Struct({ promptTokens: Schema.Natural, completionTokens: Schema.Natural })
+  }),
+  Schema.Struct({ type: Schema.Literal("finish"), finishReason: Text }),
+  Schema.Struct({ type: Schema.Literal("error"), message: Text, code: Text }),
+  Schema.Struct({ type: Schema.TemplateLiteral(["data-reins-", Schema.String]), data: Schema.Unknown })
+])
+export type KaiEvent = typeof KaiEvent.Type
+
+/** A value as an object; anything else is put under `value`. */
+export const toObject = (value: Json): { readonly [key: string]: Json } => (isObject(value) ? value : { value })
+
+const isObject = (value: Json): value is { readonly [key: string]: Json } =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+export const finishReasons: { readonly [R in Events.Finish["finishReason"]]: string } = {
+  stop: "complete",
+  length: "max_tokens",
+  "content-filter": "error",
+  budget: "max_tokens",
+  cancelled: "cancelled",
+  "repeated-calls": "error",
+  other: "complete"
+}

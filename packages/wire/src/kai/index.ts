@@ -3,7 +3,7 @@ import { encodeError } from "./Chat.ts"
 import * as Encoder from "./Encoder.ts"
 import { routes } from "./Request.ts"
 
-export { KaiEvent } from "./KaiEvent.ts"
+export { KaiEvent } from "./Encoder.ts"
 export { ChatRequest, VoteRequest } from "./Request.ts"
 
 /** Keboola Kai (source 003). `GET /api/chat/:id/stream` answers 204 when nothing runs. */

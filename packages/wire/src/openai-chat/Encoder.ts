@@ -16,11 +16,11 @@
 import type { AgentPath, Event, Events } from "@reins/protocol"
 import { Envelope } from "@reins/protocol"
 import * as CallId from "../CallId.ts"
-import type { Encoder } from "../Dialect.ts"
+import type { Encoder, Reply } from "../Dialect.ts"
 import * as Frame from "../Frame.ts"
 import { Parking } from "../Parking.ts"
-import type { Delta, FinishReason } from "./Chunk.ts"
-import { failed, finishReasons, usageOf } from "./Ending.ts"
+import type { Delta, FinishReason, ErrorBody, Usage } from "./Chunk.ts"
+import type { Kind, Refusal } from "../Refusal.ts"
 
 /** `usage`: the client wants the usage chunk. `events`: it wants our events. */
 export interface Options {
@@ -129,3 +129,46 @@ class ChunkEncoder implements Encoder {
 }
 
 export const open = (options: Options): Encoder => new ChunkEncoder(options)
+
+export const finishReasons: { readonly [R in Events.Finish["finishReason"]]: FinishReason } = {
+  stop: "stop",
+  length: "length",
+  "content-filter": "content_filter",
+  budget: "length",
+  cancelled: "stop",
+  "repeated-calls": "length",
+  other: "stop"
+}
+
+export const usageOf = ({ usage }: Events.Finish): Usage => ({
+  prompt_tokens: usage.promptTokens,
+  completion_tokens: usage.completionTokens,
+  total_tokens: usage.totalTokens,
+  prompt_tokens_details: { cached_tokens: usage.cacheReadInputTokens }
+})
+
+type Failure = typeof ErrorBody.Type
+
+export const errorBody = (message: string, type: string, code: string): Failure => ({
+  error: { message, type, param: null, code }
+})
+
+/** A run that failed. */
+export const failed = ({ code, message }: Events.ErrorEvent["error"]): Failure =>
+  errorBody(message, "server_error", code)
+
+const types: { readonly [K in Kind]?: string } = {
+  unauthorized: "authentication_error",
+  forbidden: "permission_error",
+  "rate-limited": "rate_limit_error",
+  budget: "insufficient_quota",
+  unavailable: "server_error",
+  internal: "server_error"
+}
+
+/** A refused request. */
+export const encodeError = ({ code, kind, message, retryAfterSeconds, status }: Refusal): Reply => ({
+  status,
+  body: errorBody(message, types[kind] ?? "invalid_request_error", code),
+  ...(retryAfterSeconds === undefined ? {} : { headers: { "retry-after": `${retryAfterSeconds}` } })
+})

@@ -6,15 +6,14 @@
 import type { Message } from "@reins/protocol"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { whole } from "../Accumulation.ts"
-import type { Accumulated } from "../Accumulation.ts"
+import { whole, type Accumulated } from "../Accumulation.ts"
 import * as Body from "../Body.ts"
 import * as CallId from "../CallId.ts"
 import type { Answer, Decoded, Reply, Route } from "../Dialect.ts"
 import * as Refusal from "../Refusal.ts"
 import type { Completion, ToolCall } from "./Chunk.ts"
 import * as Encoder from "./Encoder.ts"
-import { failed, finishReasons, usageOf } from "./Ending.ts"
+import { failed, finishReasons, usageOf } from "./Encoder.ts"
 
 const Part = Schema.Union([
   Schema.Struct({ type: Schema.Literal("text"), text: Schema.String }),

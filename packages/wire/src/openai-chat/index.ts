@@ -1,7 +1,7 @@
 import type { Dialect } from "../Dialect.ts"
 import * as Encoder from "./Encoder.ts"
-import { encodeError } from "./Ending.ts"
 import { routes } from "./Request.ts"
+import { encodeError } from "./Encoder.ts"
 
 export { Chunk, Completion, ErrorBody } from "./Chunk.ts"
 export { ChatRequest } from "./Request.ts"

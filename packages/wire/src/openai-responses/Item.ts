@@ -5,7 +5,7 @@
  */
 import type { Approval, Events, Json } from "@reins/protocol"
 import * as Schema from "effect/Schema"
-import * as ResultText from "../ResultText.ts"
+import * as Body from "../Body.ts"
 
 const Status = Schema.Literals(["in_progress", "completed", "incomplete"])
 
@@ -98,8 +98,8 @@ export const mcpCall = (id: string, { approvalId, args, name, result, status }: 
   server_label: server,
   name,
   arguments: JSON.stringify(args),
-  output: status === undefined ? ResultText.make(result) : null,
-  error: status === undefined ? null : ResultText.make(result),
+  output: status === undefined ? Body.resultText(result) : null,
+  error: status === undefined ? null : Body.resultText(result),
   approval_request_id: approvalId ?? null
 })
 

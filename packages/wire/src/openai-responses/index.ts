@@ -1,7 +1,7 @@
 import type { Dialect } from "../Dialect.ts"
-import { encodeError } from "../openai-chat/Ending.ts"
 import * as Encoder from "./Encoder.ts"
 import { routes } from "./Request.ts"
+import { encodeError } from "../openai-chat/Encoder.ts"
 
 export { Item } from "./Item.ts"
 export { Create } from "./Request.ts"

@@ -13,14 +13,13 @@
  *
  * The stream stays open while the run waits for a person, who answers by another request.
  */
-import type { Approval, Envelope, Event, Events } from "@reins/protocol"
+import type { Approval, Envelope, Event, Events, Json } from "@reins/protocol"
 import { AgentPath } from "@reins/protocol"
 import * as CallId from "../CallId.ts"
 import type { Encoder } from "../Dialect.ts"
 import * as Frame from "../Frame.ts"
-import * as ResultText from "../ResultText.ts"
-import { toData } from "./SseEvent.ts"
-import type { SseEvent } from "./SseEvent.ts"
+import * as Schema from "effect/Schema"
+import * as Body from "../Body.ts"
 
 type SseEvents = ReadonlyArray<SseEvent>
 
@@ -187,9 +186,52 @@ class SteerableEncoder implements Encoder {
       payload:
         status === undefined
           ? { success: true, callId, data: toData(result) }
-          : { success: false, callId, needsFollowup: true, error: ResultText.make(result), data: toData(result) }
+          : { success: false, callId, needsFollowup: true, error: Body.resultText(result), data: toData(result) }
     }
   }
 }
 
 export const open = (options: Options = { isNamed: true }): Encoder => new SteerableEncoder(options)
+
+const Text = Schema.optionalKey(Schema.String)
+
+/** Steerable's universal envelope (source 004): one format for every transport, open to further fields. */
+export const SseEvent = Schema.Struct({
+  type: Schema.Literals([
+    "content",
+    "tool_call",
+    "tool_result",
+    "error",
+    "budget_exhausted",
+    "agent",
+    "orchestration",
+    "loader-hint",
+    "keepalive",
+    "done"
+  ]),
+  event: Text,
+  content: Text,
+  hint: Text,
+  message: Text,
+  code: Text,
+  orchestrationGroupId: Text,
+  taskId: Text,
+  messageId: Text,
+  payload: Schema.optionalKey(Schema.Unknown)
+})
+export type SseEvent = typeof SseEvent.Type
+
+/** A tool's outcome. Terminal when it says so, or when it failed and wants no follow-up. `callId` is our extension. */
+export const ToolResult = Schema.Struct({
+  success: Schema.Boolean,
+  callId: Schema.String,
+  needsFollowup: Schema.optionalKey(Schema.Boolean),
+  error: Schema.optionalKey(Schema.String),
+  data: Schema.optionalKey(Schema.Record(Schema.String, Schema.Json))
+})
+
+/** A value as `data`: an object unchanged, anything else under `value`. */
+export const toData = (value: Json): { readonly [key: string]: Json } => (isObject(value) ? value : { value })
+
+const isObject = (value: Json): value is { readonly [key: string]: Json } =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
