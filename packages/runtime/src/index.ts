@@ -11,6 +11,7 @@ export {
   Message,
   QueryRejected,
   QueryRejections,
+  Quota,
   RunError,
   RunErrors,
   Usage
@@ -47,7 +48,14 @@ export type { ClientTool, QueryTools } from "./agent/QueryTools.ts"
 export { InvalidAgents } from "./agent/AgentRegistry.ts"
 export type { ImportedThread, NewThread } from "./runtime/Threads.ts"
 export { Runtime } from "./runtime/Runtime.ts"
-export type { QueryOptions, RunHandle, RunOptions, RuntimeOptions, RuntimeShape } from "./runtime/RuntimeShape.ts"
+export type {
+  QueryOptions,
+  QuotaSubject,
+  RunHandle,
+  RunOptions,
+  RuntimeOptions,
+  RuntimeShape
+} from "./runtime/RuntimeShape.ts"
 export * as Specialist from "./agent/Specialist.ts"
 export * as JsonSchema from "./tool/JsonSchema.ts"
 export * as ObjectRoot from "./tool/ObjectRoot.ts"

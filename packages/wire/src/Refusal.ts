@@ -69,6 +69,8 @@ const queryKinds: { readonly [Tag in QueryRejections.Reason["_tag"]]: Kind } = {
   ThreadDamaged: "internal",
   ThreadExhausted: "budget",
   InvalidBudget: "bad-request",
+  InvalidQuota: "internal",
+  QuotaExhausted: "rate-limited",
   UnknownPrice: "unprocessable",
   InvalidInput: "unprocessable",
   RunExists: "conflict",
@@ -80,7 +82,13 @@ export const fromQueryRejected = (reason: QueryRejections.Reason): Refusal => {
   const kind = queryKinds[reason._tag]
   // A client is not told which agents there are.
   const message = reason._tag === "UnknownAgent" ? `Unknown agent ${JSON.stringify(reason.name)}` : reason.message
-  return make(kind, reason._tag, message, kind === "unavailable" ? 1 : undefined)
+  return make(kind, reason._tag, message, retryAfter(reason, kind))
+}
+
+/** When asking again may help, in seconds. */
+const retryAfter = (reason: QueryRejections.Reason, kind: Kind): number | undefined => {
+  if (reason._tag !== "QuotaExhausted") return kind === "unavailable" ? 1 : undefined
+  return reason.retryAfterMs === undefined ? undefined : Math.max(1, Math.ceil(reason.retryAfterMs / 1000))
 }
 
 const approvalKinds: { readonly [Tag in ApprovalErrors.Reason["_tag"]]: Kind } = {

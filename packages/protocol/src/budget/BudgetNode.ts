@@ -5,7 +5,7 @@
  */
 import type { AgentPath } from "../AgentPath.ts"
 import type { Budget } from "./BudgetData.ts"
-import { type Refusal, type threadPrefix, toolLimit } from "./BudgetRefusal.ts"
+import { type quotaPrefix, type Refusal, type threadPrefix, toolLimit } from "./BudgetRefusal.ts"
 import * as Money from "../money/Money.ts"
 import * as Count from "../money/Count.ts"
 
@@ -37,8 +37,8 @@ export interface Hold {
  * - `used`: settled. `held`: reserved and not settled. `overrun`: the part of `used` that exceeded its hold.
  * - `counted`: false for a node made without limits; it refuses nothing and nothing is counted on it.
  * - `holds`: stored on the nearest counted node of the chain on which they were reserved.
- * - `prefix`: the prefix of its limits' names in refusals and warnings: empty, or `thread.` for the node above a run's
- *   root.
+ * - `prefix`: the prefix of its limits' names in refusals and warnings: empty; `thread.` or `quota.` for the nodes
+ *   above a run's root.
  */
 export interface Node {
   readonly path: AgentPath
@@ -51,7 +51,7 @@ export interface Node {
   readonly overrun: Counters
   readonly byTool: ReadonlyMap<string, ToolCounts>
   readonly holds: Hold | undefined
-  readonly prefix: "" | typeof threadPrefix
+  readonly prefix: "" | typeof quotaPrefix | typeof threadPrefix
 }
 
 /** A node and all its ancestors, nearest first. */

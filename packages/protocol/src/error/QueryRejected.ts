@@ -1,6 +1,7 @@
 /**
  * Why a query was rejected before anything ran: no event was emitted, nothing was spent, the thread is unchanged.
  */
+import * as DateTime from "effect/DateTime"
 import * as Schema from "effect/Schema"
 
 /** The prompt has neither text nor files. */
@@ -71,6 +72,39 @@ export class InvalidBudget extends Schema.TaggedError<InvalidBudget>()("InvalidB
   }
 }
 
+/** An invalid quota: a limit that is no number of at least 0, a window or a time zone that is none, a name used twice. */
+export class InvalidQuota extends Schema.TaggedError<InvalidQuota>()("InvalidQuota", {
+  quota: Schema.String,
+  field: Schema.String,
+  issue: Schema.String
+}) {
+  override get message() {
+    return `Invalid quota ${JSON.stringify(this.quota)}: ${this.field} ${this.issue}`
+  }
+}
+
+/**
+ * A quota of the tenant or the principal has nothing left. `limit` as events name it: `quota.maxCostUsd`, …; `used`
+ * counts what running runs hold. `resetsAt`, epoch milliseconds: when its window ends, or, where it slides, when the
+ * first use leaves it. `retryAfterMs`: until then, or a second where runs hold what is missing, so that it may come back
+ * at any time. Both are absent where nobody knows: a sliding window that nothing was used in.
+ */
+export class QuotaExhausted extends Schema.TaggedError<QuotaExhausted>()("QuotaExhausted", {
+  quota: Schema.String,
+  per: Schema.Literals(["tenant", "principal"]),
+  limit: Schema.String,
+  max: Schema.Finite,
+  used: Schema.Finite,
+  resetsAt: Schema.optionalKey(Schema.Natural),
+  retryAfterMs: Schema.optionalKey(Schema.Natural)
+}) {
+  override get message() {
+    const reset =
+      this.resetsAt === undefined ? "" : `. It resets at ${DateTime.formatIso(DateTime.makeUnsafe(this.resetsAt))}`
+    return `The quota ${this.quota} of this ${this.per} is exhausted: ${this.limit} is ${this.max}, used ${this.used}${reset}`
+  }
+}
+
 /** A US dollar limit is set, and a model that this agent may use has no known price. */
 export class UnknownPrice extends Schema.TaggedError<UnknownPrice>()("UnknownPrice", {
   provider: Schema.String,
@@ -115,6 +149,8 @@ const members = [
   ThreadDamaged,
   ThreadExhausted,
   InvalidBudget,
+  InvalidQuota,
+  QuotaExhausted,
   UnknownPrice,
   InvalidInput,
   RunExists,

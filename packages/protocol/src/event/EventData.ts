@@ -172,12 +172,20 @@ const BudgetExhausted = Schema.Struct({
     limit: Schema.String,
     max: Schema.Finite,
     used: Schema.Finite,
-    agentPath: Schema.optionalKey(AgentPath)
+    agentPath: Schema.optionalKey(AgentPath),
+    quota: Schema.optionalKey(
+      Schema.Struct({
+        name: Schema.String,
+        per: Schema.Literals(["tenant", "principal"]),
+        resetsAt: Schema.optionalKey(Schema.Natural)
+      })
+    )
   })
 }).annotate({ identifier: "BudgetExhausted" })
 /**
  * A budget limit stopped something. At most once for each limit of a budget node. `agentPath`: the node, where it is
- * below the root.
+ * below the root. `quota`: the quota whose limit it is, with the end of its window in epoch milliseconds; its `used`
+ * counts what runs hold.
  */
 export interface BudgetExhausted extends Schema.Schema.Type<typeof BudgetExhausted> {}
 

@@ -7,11 +7,13 @@ import { AgentPath, Budget, type Entry } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { Signal, SignalListener } from "../kernel/Signal.ts"
+import type { Lease } from "./Lease.ts"
 import * as Spent from "./Spent.ts"
 import * as WrapUp from "./WrapUp.ts"
 import * as Context from "effect/Context"
 
-interface Branch {
+/** A node in its place. */
+export interface Branch {
   node: Budget.Node
   readonly above: Branch | undefined
   written: Budget.Budget
@@ -41,20 +43,26 @@ export class BudgetTree {
 
   private readonly thread: Branch | undefined
 
+  /** What the run holds of its quotas; absent where it has none. Whoever reserves tokens or money looks at it first. */
+  readonly lease: Lease | undefined
+
   /**
    * `ledger`: what earlier lives of the run have settled; it is charged before anything is reserved. `thread`: the node of the limits
-   * that the run shares with the thread's other runs.
+   * that the run shares with the thread's other runs. `lease`: what it holds of its quotas, above that.
    */
   constructor(
     budget: Budget.Budget,
     ledger: ReadonlyArray<Entry.Entry> = [],
     look?: Look | undefined,
-    thread?: Budget.Node | undefined
+    thread?: Budget.Node | undefined,
+    lease?: Lease | undefined
   ) {
     this.ledger = Spent.fromLedger(ledger)
     this.look = look
-    this.thread = thread === undefined ? undefined : branchOf(this.charged(thread), undefined, thread.budget)
-    this.root = this.make(AgentPath.root, budget, 0, this.thread)
+    this.lease = lease
+    lease?.begin(this.charged(lease.node), () => this.given())
+    this.thread = thread === undefined ? undefined : branchOf(this.charged(thread), lease, thread.budget)
+    this.root = this.make(AgentPath.root, budget, 0, this.thread ?? lease)
   }
 
   /** A node for an agent that begins now; the same path again keeps what is there. `elapsedMs`: the run's machine time. */
@@ -113,9 +121,14 @@ export class BudgetTree {
     const after = Budget.settle(before, held, spent)
     put(branch, after)
     this.look?.(this.nodes())
+    this.given()
+    return branch.warns ? Budget.warnings(before, after) : nothing
+  }
+
+  /** Something can be reserved that could not be before. */
+  private given(): void {
     this.version++
     this.wake()
-    return branch.warns ? Budget.warnings(before, after) : nothing
   }
 
   private wake(): void {
@@ -173,21 +186,27 @@ export class BudgetTree {
 
   /** What would refuse to hold `amount` now. Holds nothing. */
   refusal(path: AgentPath.AgentPath, amount: Budget.Amount, elapsedMs: number): Budget.Refusal | undefined {
-    const refused = Budget.reserve(chain(this.branch(path)), amount, elapsedMs)
+    const refused = Budget.reserve(this.binding(path), amount, elapsedMs)
     return Result.isFailure(refused) ? this.asWritten(refused.failure) : undefined
   }
 
   /** The refusal of a limit on money that is spent, of the node nearest to the root. What others hold is not spent. */
   spentRefusal(path: AgentPath.AgentPath): Budget.Refusal | undefined {
     const branch = this.branch(path)
-    const refusal = branch.priced ? Budget.moneyRefusal(chain(branch)) : undefined
+    const refusal = branch.priced ? Budget.moneyRefusal(this.binding(path)) : undefined
     return refusal === undefined ? undefined : this.asWritten(refusal)
   }
 
   /** The money that nobody has spent or holds, in nano-dollars; `Infinity` where nothing limits it. */
   moneyLeft(path: AgentPath.AgentPath): number {
     const branch = this.branch(path)
-    return branch.priced ? Budget.remaining(chain(branch)).nanoUsd : Number.POSITIVE_INFINITY
+    return branch.priced ? Budget.remaining(this.binding(path)).nanoUsd : Number.POSITIVE_INFINITY
+  }
+
+  /** The nodes from `path` up that limit for good: a lease that can be extended does not. */
+  private binding(path: AgentPath.AgentPath): Budget.Chain {
+    const nodes = chain(this.branch(path))
+    return this.lease === undefined || this.lease.isShort ? nodes : nodes.slice(0, -1)
   }
 
   /** The refusal of the limit on time, where it is over. */
@@ -231,15 +250,15 @@ export class BudgetTree {
     const { budget, max } = raised.success
     branch.node = { ...branch.node, budget, max }
     branch.written = { ...branch.written, ...limits }
-    this.version++
-    this.wake()
+    this.given()
     return true
   }
 
   /** All nodes, for checks of the tree's invariant. */
   nodes(): ReadonlyArray<Budget.Node> {
     const below = this.branches === undefined ? [] : Array.from(this.branches.values(), (branch) => branch.node)
-    return this.thread === undefined ? [this.root.node, ...below] : [this.thread.node, this.root.node, ...below]
+    const above = [this.lease, this.thread].flatMap((branch) => (branch === undefined ? [] : [branch.node]))
+    return [...above, this.root.node, ...below]
   }
 
   /** The node with what was settled at it and below it in earlier lives. */
@@ -252,6 +271,7 @@ export class BudgetTree {
   }
 
   private asWritten(refusal: Budget.Refusal): Budget.Refusal {
+    if (Budget.isOfQuota(refusal.limit)) return this.lease?.asShort(refusal) ?? refusal
     return WrapUp.asWritten(this.branch(refusal.path).written, refusal)
   }
 

@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Callable } from "../agent/AgentRegistry.ts"
 import type { Work } from "../engine/Engine.ts"
-import { release } from "../step/Admission.ts"
+import { release, turn } from "../step/Admission.ts"
 import type { Most } from "../tool/ToolSettings.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import * as Call from "./Call.ts"
@@ -27,16 +27,47 @@ export const admit = (context: CallContext, work: Work, args: Json): Effect.Effe
   Task.flatMap(mostOf(context.tool, args), (most) =>
     most._tag === "NoAmount"
       ? Effect.map(noAmount(context, most.cause), closed)
-      : reserve(context, work, { toolCalls: 1, tool: context.tool.name, ...most.amount })
+      : leased(work, most.amount, () =>
+          reserve(context, work, { toolCalls: 1, tool: context.tool.name, ...most.amount })
+        )
   )
 
-const reserve = (context: CallContext, work: Work, held: Budget.Amount): Effect.Effect<ToolAdmission> => {
+/**
+ * `act`, once the run's lease has room for the amount: for what the call may cost, or, where it does not say that, for anything at
+ * all.
+ */
+const leased = <A>(
+  work: Work,
+  { nanoUsd = 1 }: Pick<Budget.Amount, "nanoUsd">,
+  act: () => Effect.Effect<A>
+): Effect.Effect<A> => {
+  const { lease } = work.tree
+  const now = lease === undefined ? 0 : work.now()
+  return lease?.lacks({ nanoUsd }, now) === true
+    ? Effect.andThen(lease.extend({ nanoUsd }, now), Effect.suspend(act))
+    : act()
+}
+
+const reserve = (
+  context: CallContext,
+  work: Work,
+  held: Budget.Amount,
+  until = work.now() + context.run.settings.quotaWaitMs
+): Effect.Effect<ToolAdmission> => {
   if (work.cancel.requested) return Exit.succeed(closed(Call.cancelled()))
   const seen = work.tree.version
   const refusal = refuse(context, work, held) ?? work.tree.reserve(context.agent.path, held, work.elapsed())
   if (refusal === undefined) return Exit.succeed({ _tag: "Admitted", held })
+  if (work.tree.lease?.mayExtend(refusal) === true) return leased(work, held, () => reserve(context, work, held, until))
+  if (work.tree.lease?.isHeld === true && Budget.isOfQuota(refusal.limit) && work.now() < until) {
+    return Effect.flatMap(turn({ ...context, work }, until), () =>
+      leased(work, held, () => reserve(context, work, held, until))
+    )
+  }
   return held.nanoUsd !== undefined && refusal.heldByOthers && Budget.bare(refusal.limit) === "maxCostUsd"
-    ? Effect.flatMap(release({ ...context, work }, seen), () => reserve(context, work, held))
+    ? Effect.flatMap(release({ ...context, work }, seen), () =>
+        leased(work, held, () => reserve(context, work, held, until))
+      )
     : Exit.succeed(closed(Call.refused(refusal)))
 }
 
@@ -51,8 +82,16 @@ const noAmount = ({ run, tool }: CallContext, cause: unknown): Effect.Effect<Cal
   )
 }
 
+/** As `refuse`, after others may have spent the limit while something was stored. */
+export const refuseAgain = (
+  context: CallContext,
+  work: Work,
+  held: Budget.Amount
+): Effect.Effect<Budget.Refusal | undefined> =>
+  leased(work, { nanoUsd: held.nanoUsd === undefined ? 1 : 0 }, () => Exit.succeed(refuse(context, work, held)))
+
 /** The limit on money that is spent already, for a call that does not say what it may cost. */
-export const refuse = ({ agent }: CallContext, work: Work, { nanoUsd }: Budget.Amount): Budget.Refusal | undefined =>
+const refuse = ({ agent }: CallContext, work: Work, { nanoUsd }: Budget.Amount): Budget.Refusal | undefined =>
   nanoUsd === undefined ? work.tree.spentRefusal(agent.path) : undefined
 
 /** The most that a call of `tool` with `args` may cost, as it stands in an amount. */

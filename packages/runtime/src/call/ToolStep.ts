@@ -129,11 +129,11 @@ const start = (
   return Effect.flatMap(work.begin(nameOf(), agent.path), (lost): Effect.Effect<Settled<Call.Ran>> => {
     const begun = begunBefore + lost
     if (isHeld && (lost === 0 || tool.idempotent)) {
-      // Others may have spent the limit while this was stored.
-      const refusal = ToolAdmission.refuse(context, work, held)
-      if (refusal === undefined) return execute(new Execution(context, work, permit, held, begun))
-      settle(work, agent.path, held, {})
-      return neverRan(context, work, permit, Call.refused(refusal))
+      return Task.flatMap(ToolAdmission.refuseAgain(context, work, held), (refusal) => {
+        if (refusal === undefined) return execute(new Execution(context, work, permit, held, begun))
+        settle(work, agent.path, held, {})
+        return neverRan(context, work, permit, Call.refused(refusal))
+      })
     }
     // It may have taken effect, and nobody knows: whoever asks decides, outside of this activity.
     return undone(
@@ -179,7 +179,13 @@ const execute = (execution: Execution): Effect.Effect<Settled<CallEnd>> =>
       live.restart()
       return execute(execution)
     }
-    return granted(context, work, permit, live.costNanoUsd, close(execution, end, left))
+    const { lease } = work.tree
+    const done = () => granted(context, work, permit, live.costNanoUsd, close(execution, end, left))
+    if (lease === undefined || live.charged === 0) return done()
+    return Effect.flatMap(lease.cover(work.now()), (isPassed) => {
+      live.overrun ||= isPassed
+      return done()
+    })
   })
 
 /** What became of a handler that did not stop when it was asked to: left behind, or it ended well in its grace time. */

@@ -6,7 +6,7 @@
  * of agents: what a run does is the `Drive` it is given.
  */
 import type { AgentPath, Approval, Envelope, Json, Message, QueryRejections } from "@reins/protocol"
-import { Budget } from "@reins/protocol"
+import { Budget, Quota } from "@reins/protocol"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
@@ -16,6 +16,7 @@ import type { Engine } from "./Engine.ts"
 import type { Accepted, InboxMessage } from "./Inbox.ts"
 import type { FileStore } from "../thread/FileStore.ts"
 import type { GrantStore } from "../approval/GrantStore.ts"
+import type { QuotaStore } from "../budget/QuotaStore.ts"
 import { Kept, type ThreadStore } from "../thread/ThreadStore.ts"
 
 const RunRecordStruct = Schema.Struct({
@@ -29,6 +30,7 @@ const RunRecordStruct = Schema.Struct({
   tools: Schema.optionalKey(QueryTools),
   repeatedCallLimit: Schema.optionalKey(Schema.Natural),
   instructions: Schema.optionalKey(Schema.String),
+  quotas: Schema.optionalKey(Schema.Array(Quota.Charge)),
   startedAt: Schema.Natural,
   historyVersion: Schema.Natural,
   thread: Schema.optionalKey(
@@ -40,8 +42,8 @@ const RunRecordStruct = Schema.Struct({
  * All that is needed to carry a run again from its start. `isolated` runs (specialists from code) neither read nor write
  * their thread's history. `tools` is what its query changed of its agent's, `instructions`
  * what it added to its agent's. `repeatedCallLimit` is absent where nothing limits how often
- * the same call may be made, as in every record of a release that did not know it. `historyVersion` is how many messages of the thread
- * the run starts from; the host fills it in.
+ * the same call may be made, as in every record of a release that did not know it. `quotas` is what it is charged to, and by which
+ * limits unless others are set meanwhile. `historyVersion` is how many messages of the thread the run starts from; the host fills it in.
  */
 export interface RunRecord extends Schema.Schema.Type<typeof RunRecordStruct> {}
 export const RunRecord: Schema.Codec<RunRecord> = RunRecordStruct
@@ -51,6 +53,7 @@ export interface Stores {
   readonly threads: ThreadStore
   readonly grants: GrantStore
   readonly files: FileStore
+  readonly quotas: QuotaStore
 }
 
 /** Carries a run from its start to its last event, over the engine it is given. */
@@ -88,6 +91,7 @@ export interface RunStatus {
 
 /** Why a host does not start a run. Nothing of it is stored. */
 export type StartRefusal =
+  | QueryRejections.QuotaExhausted
   | QueryRejections.RunExists
   | QueryRejections.StoreUnavailable
   | QueryRejections.ThreadBusy
@@ -98,7 +102,8 @@ export type StartRefusal =
 export interface RunHost extends Stores {
   /**
    * Leases the thread, stores the record and starts carrying the run. Checks in the same transaction that the run's id is new, that the
-   * thread is its tenant's or new (`ThreadForbidden`), that no run holds it (`ThreadBusy`) and that it can be read (`ThreadDamaged`).
+   * thread is its tenant's or new (`ThreadForbidden`), that no run holds it (`ThreadBusy`), that it can be read (`ThreadDamaged`), and
+   * that its quotas have something left (`QuotaExhausted`), in which it counts from then on.
    */
   readonly start: (record: Omit<RunRecord, "historyVersion">) => Effect.Effect<void, StartRefusal>
   /**

@@ -192,9 +192,9 @@ const repair = (issue: string): Message.User => ({
 
 const reaches = (refusal: Budget.Refusal, path: AgentPath.AgentPath): boolean => refusal.path.length <= path.length
 
-/** Whether the limit is this agent's own, and what its budget does then. At a limit of the thread every run ends. */
+/** Whether the limit is this agent's own, and what its budget does then. At a limit over several runs every run ends. */
 const is = (agent: AgentState, refusal: Budget.Refusal, policy: "wrap-up" | "pause"): boolean =>
-  refusal.path.length === agent.path.length && agent.budget.onExhausted === policy && !Budget.isOfThread(refusal.limit)
+  refusal.path.length === agent.path.length && agent.budget.onExhausted === policy && !Budget.isAboveRun(refusal.limit)
 
 /** Tells the model, and whoever watches, that it has made the same calls as often in a row as it may. */
 const warn = (run: Run, agent: AgentState, step: number, row: CallRow.CallRow): Effect.Effect<void> => {

@@ -2,7 +2,7 @@
  * The runtime for people without Effect: promises, async iterators and abort signals in place of effects and streams. It adds
  * nothing to the service, and each method does what the one of its name does there (`RuntimeShape`).
  */
-import { Budget, type Envelope, type Event, type Message, QueryRejected, QueryRejections } from "@reins/protocol"
+import { Budget, type Envelope, type Event, type Message, QueryRejected, QueryRejections, Quota } from "@reins/protocol"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -31,10 +31,14 @@ type Promised<Method> = Method extends (...args: infer Args) => Effect.Effect<in
 type Threads = Shape.RuntimeShape["threads"]
 
 /** Options of a query. */
-export interface QueryOptions<AgentName extends string = string> extends Omit<Shape.QueryOptions, "agent" | "budget"> {
+export interface QueryOptions<AgentName extends string = string> extends Omit<
+  Shape.QueryOptions,
+  "agent" | "budget" | "quotas"
+> {
   /** Which agent. Absent: the first. */
   readonly agent?: AgentName | undefined
   readonly budget?: Budget.Options | undefined
+  readonly quotas?: ReadonlyArray<Quota.Options> | undefined
   /**
    * Asks the run to end. A loop over its events goes on to the last of them: `finish` with reason `cancelled`, and what it
    * cost. A run that has not started by then never does, and the loop throws the signal's reason.
@@ -58,6 +62,11 @@ export interface RunHandle {
   readonly cancel: () => Promise<boolean>
   /** Where the query became a message of a run that was there already (`onBusy: "steer"`); absent: it started this run. */
   readonly steered?: Shape.Steered | undefined
+}
+
+/** Whose use of which quotas is meant; as `QuotaSubject` of the service. */
+export interface QuotaSubject extends Omit<Shape.QuotaSubject, "quotas"> {
+  readonly quotas?: ReadonlyArray<Quota.Options> | undefined
 }
 
 /** What a runtime offers. Close it with `await using`, or `await runtime[Symbol.asyncDispose]()`. */
@@ -92,6 +101,10 @@ export interface PromiseRuntime<AgentName extends string = string> {
   readonly grants: {
     readonly [Name in keyof Shape.RuntimeShape["grants"]]: Promised<Shape.RuntimeShape["grants"][Name]>
   }
+  readonly quotas: {
+    readonly usage: (options?: QuotaSubject) => Promise<ReadonlyArray<Quota.Usage>>
+    readonly limit: (name: string, limits: Quota.LimitOptions | undefined, options?: QuotaSubject) => Promise<void>
+  }
   readonly files: {
     readonly [Name in keyof Shape.RuntimeShape["files"]]: Promised<Shape.RuntimeShape["files"][Name]>
   }
@@ -116,7 +129,7 @@ export interface PromiseRuntime<AgentName extends string = string> {
 /** What a runtime is made from. */
 export interface Options<Tools extends Record<string, Parameters>, AgentName extends string> extends Omit<
   Shape.RuntimeOptions<[]>,
-  "agents"
+  "agents" | "quotas"
 > {
   /** The model of every agent without one of its own. */
   readonly model: AnyModel
@@ -126,6 +139,8 @@ export interface Options<Tools extends Record<string, Parameters>, AgentName ext
   readonly tools?: { readonly [Name in keyof Tools]: AsyncTool<Tools[Name]> } | undefined
   /** Limits of every agent without a budget of its own. */
   readonly budget?: Budget.Options | undefined
+  /** Limits of every tenant, or of every principal of one, over all its runs within a window. Absent: none. */
+  readonly quotas?: ReadonlyArray<Quota.Options> | undefined
   /** Prices, a deployment, ids: layers of other packages, in place of the defaults. One that fails makes `ready` reject. */
   readonly services?: Layer.Layer<never, unknown> | undefined
 }
@@ -137,14 +152,13 @@ export const createRuntime = <
 >(
   options: Options<Tools, AgentName>
 ): PromiseRuntime<AgentName> => {
-  const { agents, budget, model, services, tools, ...rest } = options
+  const { agents, budget, model, quotas, services, tools, ...rest } = options
   const built = build({ agents, tools: tools ?? {}, budget })
   // What the agents need is what was just built.
   const managed = ManagedRuntime.make(
-    Types.as<Layer.Layer<Runtime, unknown>>(Runtime.layer({ ...rest, agents: built.agents })).pipe(
-      Layer.provide([built.layer, modelLayer(Model, model)]),
-      Layer.provideMerge(services ?? Layer.empty)
-    )
+    Types.as<Layer.Layer<Runtime, unknown>>(
+      Runtime.layer({ ...rest, agents: built.agents, quotas: quotas?.map(Quota.make) })
+    ).pipe(Layer.provide([built.layer, modelLayer(Model, model)]), Layer.provideMerge(services ?? Layer.empty))
   )
   const failed = managed.runFork(Effect.void).pollUnsafe()
   if (failed !== undefined && Exit.isFailure(failed)) throw Cause.squash(failed.cause)
@@ -245,6 +259,10 @@ export const createRuntime = <
       list: method((runtime) => runtime.grants.list),
       revoke: method((runtime) => runtime.grants.revoke)
     },
+    quotas: {
+      usage: (subject) => promise((runtime) => runtime.quotas.usage(quotasOf(subject))),
+      limit: (name, limits, subject) => promise((runtime) => runtime.quotas.limit(name, limits, quotasOf(subject)))
+    },
     files: { get: method((runtime) => runtime.files.get), list: method((runtime) => runtime.files.list) },
     threads: {
       get: method((runtime) => runtime.threads.get),
@@ -265,13 +283,26 @@ export const createRuntime = <
   }
 }
 
-type Plain<O> = Omit<O, "signal" | "budget"> & { readonly runId?: string | undefined; readonly budget?: Budget.Budget }
+type Plain<O> = Omit<O, "signal" | "budget" | "quotas"> & {
+  readonly runId?: string | undefined
+  readonly budget?: Budget.Budget
+  readonly quotas?: ReadonlyArray<Quota.Quota>
+}
 
-/** The options with a budget as the runtime has it, and the signal beside them. */
-const plain = <O extends RunOptions>({ budget, signal, ...rest }: O) => {
-  const options: Plain<O> = { ...rest, ...(budget === undefined ? {} : { budget: Budget.make(budget) }) }
+/** The options with budget and quotas as the runtime has them, and the signal beside them. */
+const plain = <O extends RunOptions>({ budget, quotas, signal, ...rest }: O) => {
+  const options: Plain<O> = {
+    ...rest,
+    ...(budget === undefined ? {} : { budget: Budget.make(budget) }),
+    ...(quotas === undefined ? {} : { quotas: quotas.map(Quota.make) })
+  }
   return { options, signal }
 }
+
+const quotasOf = ({ quotas, ...subject }: QuotaSubject = {}): Shape.QuotaSubject => ({
+  ...subject,
+  ...(quotas === undefined ? {} : { quotas: quotas.map(Quota.make) })
+})
 
 /** The effect, which an abort of `signal` ends: by what `onAbort` does, or by stopping it. */
 const untilAborted = <A, E>(

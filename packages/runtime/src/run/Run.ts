@@ -41,6 +41,8 @@ export interface Settings {
   readonly repeatedCallLimit: number
   /** The most steps of a run whose budgets bound nothing. */
   readonly defaultMaxSteps: number
+  /** How long a step or a call waits for what other runs hold of a quota. */
+  readonly quotaWaitMs: number
   /** How deep specialists may be nested, whatever the budgets say. */
   readonly maxDepth: number
   /** How many characters of a tool's result a model is sent. */
@@ -74,12 +76,16 @@ export const priceOf = (run: Run, readings: Pick<Readings, "now">, agent: AgentS
  * Gives back what was held on an agent's budget, and adds what was spent. Every settlement of a run is made here, since whoever settles
  * tells the warnings: later, the place of the agent whose budget it is may have closed.
  */
-export const settle = (work: Work, path: AgentPath.AgentPath, held: Budget.Amount, spent: Budget.Amount): void =>
+export const settle = (work: Work, path: AgentPath.AgentPath, held: Budget.Amount, spent: Budget.Amount): void => {
+  work.tree.lease?.touch(work.now())
   tell(work, work.tree.settle(path, held, spent))
+}
 
 /** Adds what was spent without a hold, and tells the warnings. */
-export const charge = (work: Work, path: AgentPath.AgentPath, spent: Budget.Amount): void =>
+export const charge = (work: Work, path: AgentPath.AgentPath, spent: Budget.Amount): void => {
+  work.tree.lease?.touch(work.now())
   tell(work, work.tree.charge(path, spent))
+}
 
 /**
  * One `custom` event of type `budget_warning` for each limit that passed its budget's `warnAt`, once, by the agent whose budget it

@@ -16,6 +16,7 @@ import * as PlainJson from "../kernel/PlainJson.ts"
 import * as QueryTools from "../agent/QueryTools.ts"
 import * as AgentRegistry from "../agent/AgentRegistry.ts"
 import * as CallRow from "../agent/CallRow.ts"
+import * as Quotas from "./Quotas.ts"
 import * as Threads from "./Threads.ts"
 import { type RuntimeParts, defaultResource } from "./RuntimeParts.ts"
 
@@ -159,7 +160,9 @@ const record = Effect.fnUntraced(function* (
   if (thread?.isDamaged === true) {
     return yield* reject(new QueryRejections.ThreadDamaged({ threadId, table: "reins_threads" }))
   }
-  const unpriced = withoutPrice(built, member, [budget, ...(thread?.limits === undefined ? [] : [thread.limits])], now)
+  const quotas = yield* Effect.mapError(Quotas.chargesOf(built, options), (reason) => new QueryRejected({ reason }))
+  const limits = [budget, ...(thread?.limits === undefined ? [] : [thread.limits]), ...quotas.map(({ quota }) => quota)]
+  const unpriced = withoutPrice(built, member, limits, now)
   if (unpriced !== undefined) return yield* reject(unpriced)
   const spent = thread === undefined ? undefined : Threads.exhausted(thread)
   if (spent !== undefined) {
@@ -182,6 +185,7 @@ const record = Effect.fnUntraced(function* (
         ? budget
         : { ...budget, maxSteps: defaultMaxSteps },
     ...(limit === Number.POSITIVE_INFINITY ? {} : { repeatedCallLimit: limit }),
+    ...(quotas.length === 0 ? {} : { quotas }),
     startedAt: now
   }
   return run
@@ -211,10 +215,11 @@ const unknownTool = ({ roster }: RuntimeParts, member: AgentRegistry.Member, bud
 const withoutPrice = (
   built: RuntimeParts,
   member: AgentRegistry.Member,
-  budgets: ReadonlyArray<Budget.Budget>,
+  budgets: ReadonlyArray<Pick<Budget.Budget, "maxCostUsd">>,
   now: number
 ): QueryRejections.UnknownPrice | undefined => {
-  const limits = (one: Budget.Budget) => one.maxCostUsd !== undefined && one.maxCostUsd !== Number.POSITIVE_INFINITY
+  const limits = (one: Pick<Budget.Budget, "maxCostUsd">) =>
+    one.maxCostUsd !== undefined && one.maxCostUsd !== Number.POSITIVE_INFINITY
   const all = AgentRegistry.below(member)
   const unpriced = (of: ReadonlyArray<AgentRegistry.Member>) =>
     of

@@ -8,7 +8,7 @@ import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
 import type * as Agent from "../agent/Agent.ts"
 import type { RuntimeOptions, RuntimeShape, QueryOptions, RunHandle, Steered } from "./RuntimeShape.ts"
-import { Budget, Envelope, type Event } from "@reins/protocol"
+import { Budget, Envelope, type Event, Quota } from "@reins/protocol"
 import * as Arr from "effect/Array"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -33,6 +33,7 @@ import { RunNotFound } from "./NotFound.ts"
 import * as AgentRegistry from "../agent/AgentRegistry.ts"
 import * as CallRow from "../agent/CallRow.ts"
 import type { Settings } from "../run/Run.ts"
+import * as Quotas from "./Quotas.ts"
 import * as RunStart from "./RunStart.ts"
 import * as Threads from "./Threads.ts"
 import * as Steering from "./Steering.ts"
@@ -63,6 +64,9 @@ const make = <const Agents extends ReadonlyArray<Agent.Any>>(
     for (const problem of [CallRow.problemOf(options.repeatedCallLimit), stepsProblem(options.defaultMaxSteps)]) {
       if (problem !== undefined) return yield* Effect.die(new AgentRegistry.InvalidAgents({ issue: problem }))
     }
+    const quotas = options.quotas ?? []
+    const invalid = Quota.validateAll(quotas)
+    if (invalid !== undefined) return yield* Effect.die(invalid)
     const settings = yield* settingsOf(options)
     const factory = yield* Deployment
     const common = { roster, settings, alarms: new Alarms() }
@@ -73,7 +77,7 @@ const make = <const Agents extends ReadonlyArray<Agent.Any>>(
         ? Effect.tapCause(carried, (cause) => Effect.logError(`why run ${record.runId} failed`, cause))
         : carried
     })
-    return service({ roster, settings, host, ids: yield* Ids })
+    return service({ roster, settings, host, ids: yield* Ids, quotas })
   })
 
 const settingsOf = Effect.fnUntraced(function* (options: RuntimeOptions<ReadonlyArray<Agent.Any>>) {
@@ -98,6 +102,7 @@ const settingsOf = Effect.fnUntraced(function* (options: RuntimeOptions<Readonly
     predicateMs: 10_000,
     approvalExpiryMs: expiry === Number.POSITIVE_INFINITY ? undefined : Math.ceil(expiry),
     approvalWarnMs: millis(options.approvalWarnBefore, 0),
+    quotaWaitMs: millis(options.quotaWait, 30_000),
     unattended: options.unattended ?? "wait",
     maxResultCharacters: options.maxResultCharacters ?? 200_000,
     maxFileBytes: options.maxFileBytes ?? 32 * 1024 * 1024,
@@ -190,6 +195,10 @@ const service = (built: RuntimeParts): RuntimeShape => {
     status: host.status,
     respondToApproval: (id, decision, options) => Answers.respond(built, id, decision, options?.resourceId),
     raiseBudget: (runId, limits, options) => Answers.raise(built, runId, limits, options),
+    quotas: {
+      usage: (options) => Quotas.usage(built, options),
+      limit: (name, limits, options) => Quotas.limit(built, name, limits, options)
+    },
     files: {
       get: (fileId, options) =>
         Effect.map(Damage.typed("file", fileId)(host.files.get(fileId)), (file) =>

@@ -1,6 +1,7 @@
 /**
  * A runtime's parts as its layer has built them, at hand for the methods of its service.
  */
+import type { Quota } from "@reins/protocol"
 import type { IdSource } from "../kernel/Ids.ts"
 import type { RunHost } from "../engine/RunHost.ts"
 import type { AgentRegistry } from "../agent/AgentRegistry.ts"
@@ -11,6 +12,8 @@ export interface RuntimeParts {
   readonly settings: Settings
   readonly host: RunHost
   readonly ids: IdSource
+  /** Of every tenant or principal. */
+  readonly quotas: ReadonlyArray<Quota.Quota>
 }
 
 /** The tenant of callers that name none. */

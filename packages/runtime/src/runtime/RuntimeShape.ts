@@ -12,6 +12,7 @@ import type {
   Message,
   QueryRejected,
   QueryRejections,
+  Quota,
   RunError,
   RunErrors
 } from "@reins/protocol"
@@ -55,6 +56,13 @@ export interface RunOptions {
    * What is no limit is refused with `InvalidInput`. Absent: as the agent says, else as the runtime does.
    */
   readonly repeatedCallLimit?: Agent.CallLimit | undefined
+  /** Who asks, for quotas per principal: the runs of one name within the tenant are counted together. Absent: nobody is named. */
+  readonly principal?: string | undefined
+  /**
+   * Quotas that the run is charged to beside the runtime's own, such as those of a key. One that is invalid, or has the name of another,
+   * is refused with `InvalidQuota`. Absent: none.
+   */
+  readonly quotas?: ReadonlyArray<Quota.Quota> | undefined
 }
 
 /** Options of a query. */
@@ -198,6 +206,25 @@ export interface RuntimeShape {
     /** Takes a grant back: calls ask again. With `resourceId`, only that tenant's. False when there is none. */
     readonly revoke: (id: string, options?: { readonly resourceId?: string | undefined }) => Effect.Effect<boolean>
   }
+  readonly quotas: {
+    /**
+     * What is used of the runtime's quotas, and of `quotas` beside them, by a tenant (absent: `"default"`) and, of those per
+     * principal, by `principal`. Fails with `InvalidQuota` as a query would.
+     */
+    readonly usage: (options?: QuotaSubject) => Effect.Effect<ReadonlyArray<Quota.Usage>, QueryRejections.InvalidQuota>
+    /**
+     * Sets other limits for one tenant or principal in the quota `name`, of the runtime's and `quotas`: all three of them, so that one
+     * that is left out is none. `undefined` takes them back, and the quota's own hold again. Kept by the store, so that all processes
+     * and restarts know them. A run that is under way is held to them when it reserves next.
+     *
+     * **Gotchas**: a limit on what the quota did not limit before holds for runs that start or reserve after it was set.
+     */
+    readonly limit: (
+      name: string,
+      limits: Quota.LimitOptions | undefined,
+      options?: QuotaSubject
+    ) => Effect.Effect<void, QueryRejections.InvalidQuota>
+  }
   readonly files: {
     /** A file that a tool handed over, with its bytes. With `resourceId`, only that tenant's. `undefined` when there is none. */
     readonly get: (
@@ -287,6 +314,14 @@ export interface RuntimeShape {
   }
 }
 
+/** Whose use of which quotas is meant. */
+export interface QuotaSubject {
+  readonly resourceId?: string | undefined
+  readonly principal?: string | undefined
+  /** Quotas that are not the runtime's own, such as those of a key. Absent: none. */
+  readonly quotas?: ReadonlyArray<Quota.Quota> | undefined
+}
+
 /** Limits a call to what one tenant owns. `resourceId` absent: the caller is trusted with every tenant. */
 export interface OfTenant {
   readonly resourceId?: string | undefined
@@ -296,6 +331,18 @@ export interface OfTenant {
 export interface RuntimeOptions<Agents extends ReadonlyArray<Agent.Any>> {
   /** Agents and specialists that queries may name; the first is the default. */
   readonly agents: Agents
+  /**
+   * Limits of every tenant, or of every principal of one, over all its runs within a window (`Quota.make`). A query whose quota has
+   * nothing left is `QueryRejected` with `QuotaExhausted`; a run that meets the limit ends with `budget_exhausted`, the limit by the name
+   * `quota.maxCostUsd`, …, and `finish: budget`, whatever `onExhausted` says. Kept by the deployment: processes over one store share
+   * them. One that is invalid, or has the name of another, is a defect when the layer is built. Absent: none.
+   */
+  readonly quotas?: ReadonlyArray<Quota.Quota> | undefined
+  /**
+   * How long a step or a call waits where other runs hold what it needs of a quota, before its run ends with `budget_exhausted`: most of
+   * what is held is not spent, and comes back. Default 30 seconds; 0 does not wait.
+   */
+  readonly quotaWait?: Duration.Input | undefined
   /** For tools that declare nothing and that no agent has a word about. Default `"never"` asks. */
   readonly approvals?: Policy | undefined
   /** How long a question waits for its answer before it is `expired`. Absent: for ever. */

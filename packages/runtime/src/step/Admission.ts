@@ -39,21 +39,80 @@ export type Admission =
 
 /**
  * Admits one request; call it when the request is due, since it reserves at once. `steps`: 0 for another attempt at a step that is
- * counted already.
+ * counted already. `until`: how long it waits for what other runs hold of a quota, epoch milliseconds.
  */
-export const admit = (ask: Ask, steps: 0 | 1 = ask.steps): Effect.Effect<Admission> => {
+export const admit = (ask: Ask, steps: 0 | 1 = ask.steps, until?: number): Effect.Effect<Admission> => {
+  const { lease } = ask.work.tree
+  if (lease === undefined) return reserve(ask, steps, undefined)
+  const most = mostOf(ask)
+  const now = ask.work.now()
+  const due = until ?? now + ask.run.settings.quotaWaitMs
+  return lease.lacks(most, now)
+    ? Effect.andThen(
+        lease.extend(most, now),
+        Effect.suspend(() => reserve(ask, steps, due))
+      )
+    : reserve(ask, steps, due)
+}
+
+/** What a request needs of the run's quotas, as if nothing limited its output. */
+const mostOf = (ask: Ask): Budget.Amount => {
+  const { agent, run, work } = ask
+  const price = priceOf(run, work, agent)
+  const inputTokens = ask.inputTokens(run.settings.estimator)
+  const outputTokens = ask.maxOutputTokens ?? usualOutput
+  return {
+    inputTokens,
+    outputTokens,
+    nanoUsd: price === undefined ? 0 : Money.mostFor(price, inputTokens, outputTokens)
+  }
+}
+
+const reserve = (ask: Ask, steps: 0 | 1, until: number | undefined): Effect.Effect<Admission> => {
   const { agent, work } = ask
   if (work.cancel.requested) return cancelled
   const wanted = want(ask, steps)
+  if (until !== undefined && isLeftTooLittle(ask, wanted) && work.now() < until) {
+    return Effect.flatMap(turn(ask, until), () => admit(ask, steps, until))
+  }
   const seen = work.tree.version
   const isWorthwhile = !isTooLittle(ask, wanted)
   const refusal = isWorthwhile
     ? work.tree.reserve(agent.path, wanted.held, work.elapsed())
     : work.tree.refusal(agent.path, wanted.held, work.elapsed())
   if (refusal === undefined && isWorthwhile) return Exit.succeed(wanted)
+  // A sibling took what the lease was extended for: it is extended again.
+  if (refusal !== undefined && work.tree.lease?.mayExtend(refusal) === true) return admit(ask, steps, until)
   return refusal === undefined || (refusal.heldByOthers && isGivenBack(refusal.limit))
-    ? Effect.flatMap(release(ask, seen), () => admit(ask, steps))
+    ? Effect.flatMap(release(ask, seen), () => admit(ask, steps, until))
     : Exit.succeed({ _tag: "Refused", refusal })
+}
+
+/** Whether a step had better wait for other runs: they hold what is missing of a quota, and too little to be of use is left. */
+const isLeftTooLittle = ({ maxOutputTokens, work }: Ask, { held, price }: Admitted): boolean => {
+  const { lease } = work.tree
+  if (lease?.isHeld !== true) return false
+  const useful = Math.min(maxOutputTokens ?? usualOutput, usefulOutput)
+  const { inputTokens = 0 } = held
+  return Budget.headroom([lease.node], { inputTokens, price, wanted: useful }) < useful
+}
+
+/** How often a run looks whether others have given back what they held of a quota, in milliseconds. */
+const turnMs = 250
+
+/** Waits a little for other runs; gives back first what it holds itself, so that two do not wait for each other. */
+export const turn = (
+  { agent, run, work }: Pick<Ask, "agent" | "run" | "work">,
+  until: number
+): Effect.Effect<unknown> => {
+  const now = work.now()
+  const wait = Interruptible.hold(Effect.sleep(Math.min(turnMs, until - now)), {
+    signal: work.cancel,
+    alarm: run.alarm,
+    graceMs: 0,
+    remainingMs: timeLeft(work, agent)
+  })
+  return Effect.andThen(work.tree.lease?.giveBack(now) ?? Effect.void, wait)
 }
 
 const cancelled = Exit.succeed({ _tag: "Cancelled" } as const)

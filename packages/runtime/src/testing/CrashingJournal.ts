@@ -45,6 +45,11 @@ export const crashing = (journal: JournalStore, death: Death | undefined): Crash
       remove: (threadId, resourceId) => alive(threads.remove(threadId, resourceId))
     },
     grants: journal.grants,
+    quotas: {
+      extend: (ask) => alive(journal.quotas.extend(ask)),
+      standings: (charges, now) => alive(journal.quotas.standings(charges, now)),
+      limit: (key, limits) => alive(journal.quotas.limit(key, limits))
+    },
     create: (record) => alive(journal.create(record)),
     open: (runId, at) => alive(journal.open(runId, at)),
     commit: (batch) =>

@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as GrantContract from "./JournalGrantContract.ts"
+import * as QuotaContract from "./JournalQuotaContract.ts"
 import * as LogContract from "./JournalLogContract.ts"
 import * as TextContract from "./JournalTextContract.ts"
 import * as ThreadContract from "./JournalThreadContract.ts"
@@ -298,5 +299,6 @@ export const clauses: ReadonlyArray<Clause> = [
   ...ThreadContract.clauses,
   ...threads,
   ...GrantContract.clauses,
+  ...QuotaContract.clauses,
   ...files
 ]

@@ -5,6 +5,7 @@ import * as Column from "../sql/Column.ts"
 import { type Database, notify } from "../sql/Database.ts"
 import * as Projection from "../sql/Projection.ts"
 import * as SqlCommit from "../sql/SqlCommit.ts"
+import * as SqlQuotas from "../sql/SqlQuotas.ts"
 
 /**
  * The parts of the statement; the rows of each are the JSON array in its parameter. A part without rows is left out.
@@ -42,42 +43,49 @@ const end = `, gone AS (
   WHERE t.thread_id = run.thread_id AND t.run_id = run.run_id AND (t.version > 0 OR t.limits IS NOT NULL)
 )`
 
+/** Books what the run has used of its quotas, and gives back what it holds of them. */
+const counted = `, released AS (
+  DELETE FROM reins_quota_runs AS q USING run WHERE q.run_id = run.run_id
+  RETURNING q.quota, q.grain, q.booked_nano_usd, q.booked_tokens
+), counted AS (${SqlQuotas.counted("json_array_elements(CAST(? AS json)) AS each(value)", "released")})`
+
 /** The statement of a commit with these parts. There are few combinations, and each is planned once per connection. */
-const statement = (self: string, present: ReadonlyArray<Part>, ends: boolean) => `
+const statement = (self: string, present: ReadonlyArray<Part>, ends: boolean, isCounted: boolean) => `
 WITH run AS (
   UPDATE reins_runs SET last_seq = last_seq + CAST(? AS BIGINT), last_at = coalesce(CAST(? AS BIGINT), last_at),
     ended_at = CAST(? AS BIGINT)
   WHERE run_id = ? AND epoch = ? AND last_seq = coalesce(CAST(? AS BIGINT), last_seq)
   RETURNING run_id, thread_id
-)${present.map((part) => `, ${part} AS (${parts[part]})`).join("")}${ends ? end : ""}
+)${present.map((part) => `, ${part} AS (${parts[part]})`).join("")}${isCounted ? counted : ""}${ends ? end : ""}
 SELECT ${notify(self, "run.run_id")} FROM run`
 
 /** Commits for the process whose listener name is `self`. */
 export const commit = (db: Database, self: string) => {
   const texts = new Map<string, string>()
-  const textOf = (present: ReadonlyArray<Part>, ends: boolean): string => {
-    const key = `${present.join()} ${ends}`
+  const textOf = (present: ReadonlyArray<Part>, ends: boolean, isCounted: boolean): string => {
+    const key = `${present.join()} ${ends} ${isCounted}`
     let text = texts.get(key)
-    if (text === undefined) texts.set(key, (text = statement(self, present, ends)))
+    if (text === undefined) texts.set(key, (text = statement(self, present, ends, isCounted)))
     return text
   }
   return (batch: Batch): Effect.Effect<void, Fenced | StoreFailure> =>
     Effect.suspend(() => {
-      const { envelopes, epoch } = batch
+      const { envelopes, epoch, used } = batch
       const runId = Column.encode(batch.runId)
       const first = envelopes[0]?.seq
       const { endedAt, ...projection } = Projection.fold(batch)
       const rows = { new_events: SqlCommit.eventRows(batch), new_marks: SqlCommit.markRows(batch), ...projection }
       const present = names.filter((part) => rows[part].length > 0)
       const written = db.rows(
-        textOf(present, endedAt !== undefined),
+        textOf(present, endedAt !== undefined, used !== undefined),
         envelopes.length,
         SqlCommit.lastAt(batch),
         endedAt ?? null,
         runId,
         epoch,
         first === undefined ? null : first - 1,
-        ...present.map((part) => JSON.stringify(rows[part]))
+        ...present.map((part) => JSON.stringify(rows[part])),
+        ...(used === undefined ? [] : [SqlQuotas.settlement(used)])
       )
       const { text: asks, values } = SqlCommit.ownership(batch)
       return Effect.flatMap(db.operation("commit", written), (done) =>

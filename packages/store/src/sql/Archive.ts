@@ -165,8 +165,10 @@ const take = Effect.fnUntraced(function* (db: Database, lines: ReadonlyArray<Lin
   const history = lines.flatMap((line) => (line.kind === "history" ? [line.message] : []))
   const own = lines.flatMap((line) => (line.kind === "message" ? [line.message] : []))
   if (!record.isolated) yield* SqlThreads.restore(db, record, history)
-  const refusal: SqlRuns.Refusal | undefined = yield* SqlRuns.create(db, record)
-  if (refusal !== undefined) return yield* new NotImported({ reason: refusal._tag })
+  const refusal: SqlRuns.Refusal | undefined = yield* SqlRuns.create(db, record, false)
+  // It was counted in its quotas where it started; if it goes on here, they are booked with what it has used.
+  if (refusal !== undefined && refusal._tag !== "QuotaExhausted")
+    return yield* new NotImported({ reason: refusal._tag })
   const opened = yield* SqlRuns.open(db, runId)
   if (own.length > 0) yield* SqlThreads.write(db, threadId, runId, own)
   for (const line of lines) {

@@ -10,6 +10,7 @@ import * as Column from "./Column.ts"
 import type { Database, Value, Dialect } from "./Database.ts"
 import * as Packing from "./Packing.ts"
 import * as Projection from "./Projection.ts"
+import * as SqlQuotas from "./SqlQuotas.ts"
 
 type Row = ReadonlyArray<string | number | null>
 type Rows = ReadonlyArray<Row>
@@ -60,8 +61,9 @@ export const writing = ({ each, news }: Dialect): ((batch: Batch) => Writing) =>
     FROM ${each} WHERE true ON CONFLICT (id) DO NOTHING`
   const opened = `INSERT INTO reins_client_calls (run_id, path, call_id)
     SELECT ?, value ->> 0, value ->> 1 FROM ${each} WHERE true ON CONFLICT DO NOTHING`
+  const counted = SqlQuotas.counted(each, "reins_quota_runs WHERE run_id = ?")
   return (batch) => {
-    const { envelopes, epoch } = batch
+    const { envelopes, epoch, used } = batch
     const runId = Column.encode(batch.runId)
     const first = envelopes[0]?.seq
     const projection = Projection.fold(batch)
@@ -83,6 +85,9 @@ export const writing = ({ each, news }: Dialect): ((batch: Batch) => Writing) =>
       const values = [Column.encode(envelopes[0]?.threadId ?? ""), runId]
       for (const text of released) rest.push({ text, values })
     }
+    if (used !== undefined) {
+      rest.push({ text: counted, values: [SqlQuotas.settlement(used), runId] }, { text: uncounted, values: [runId] })
+    }
     const expected = first === undefined ? null : first - 1
     return {
       guard: {
@@ -101,6 +106,8 @@ export const released = [
   "DELETE FROM reins_threads WHERE thread_id = ? AND run_id = ? AND version = 0 AND limits IS NULL",
   "UPDATE reins_threads SET run_id = NULL WHERE thread_id = ? AND run_id = ?"
 ]
+
+const uncounted = "DELETE FROM reins_quota_runs WHERE run_id = ?"
 
 /** Writes a batch inside an open transaction. */
 export const write = (db: Database, batch: Batch): Effect.Effect<Fault, SqlError> =>

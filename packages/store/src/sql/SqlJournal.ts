@@ -8,6 +8,7 @@ import * as Projection from "./Projection.ts"
 import * as SqlFiles from "./SqlFiles.ts"
 import * as SqlGrants from "./SqlGrants.ts"
 import * as SqlPacking from "./SqlPacking.ts"
+import * as SqlQuotas from "./SqlQuotas.ts"
 import * as SqlRuns from "./SqlRuns.ts"
 import * as SqlThreads from "./SqlThreads.ts"
 import * as StoredJson from "./StoredJson.ts"
@@ -16,6 +17,7 @@ export const make = (db: Database, wakes: Stream.Stream<string>, commit: Journal
   threads: SqlThreads.make(db),
   grants: SqlGrants.make(db),
   files: SqlFiles.make(db),
+  quotas: SqlQuotas.make(db),
   create: (record) =>
     Effect.flatMap(db.operation("create", SqlRuns.create(db, record)), (refusal) =>
       refusal === undefined ? Effect.void : Effect.fail(refusal)

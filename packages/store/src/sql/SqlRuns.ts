@@ -7,16 +7,25 @@ import * as Column from "./Column.ts"
 import type { Database, Row } from "./Database.ts"
 import * as Packing from "./Packing.ts"
 import * as SqlCommit from "./SqlCommit.ts"
+import * as SqlQuotas from "./SqlQuotas.ts"
 import * as SqlThreads from "./SqlThreads.ts"
 import * as StoredJson from "./StoredJson.ts"
 
 type Failure = SqlError | StoredJson.CorruptRow
-export type Refusal = QueryRejections.RunExists | QueryRejections.ThreadBusy | QueryRejections.ThreadForbidden
+export type Refusal =
+  | QueryRejections.QuotaExhausted
+  | QueryRejections.RunExists
+  | QueryRejections.ThreadBusy
+  | QueryRejections.ThreadForbidden
 
-/** Stores a run and leases its thread; returns the reason when that is not allowed. */
+/**
+ * Stores a run, leases its thread and counts it in its quotas; returns the reason when that is not allowed.
+ * `isCounted` false: for a run that was counted where it started.
+ */
 export const create = (
   db: Database,
-  input: Omit<RunRecord, "historyVersion">
+  input: Omit<RunRecord, "historyVersion">,
+  isCounted = true
 ): Effect.Effect<Refusal | undefined, Failure> =>
   db
     .atomic(
@@ -44,12 +53,14 @@ export const create = (
           StoredJson.encodeRecord({ ...input, ...found }),
           run
         )
+        if (isCounted && input.quotas !== undefined) yield* SqlQuotas.take(db, runId, input.quotas, input.startedAt)
         yield* db.tell(run)
       })
     )
     .pipe(
       Effect.as(undefined),
       Effect.catchTags({
+        QuotaExhausted: (refusal) => Effect.succeed(refusal),
         RunExists: (refusal) => Effect.succeed(refusal),
         ThreadBusy: (refusal) => Effect.succeed(refusal),
         ThreadForbidden: (refusal) => Effect.succeed(refusal)

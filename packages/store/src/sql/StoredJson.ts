@@ -79,6 +79,17 @@ export const events = reader<readonly [AgentPath.AgentPath, Event, Packing.Cuts 
 )
 /** Agent path, value, ledger rows. */
 export const marks = reader("reins_marks", Schema.Tuple([Path, Value, Schema.Array(Entry.Entry)]))
+/** Limits that were set of a quota. */
+export const quotas = reader(
+  "reins_quotas",
+  Schema.Tuple([
+    Schema.Struct({
+      maxCostUsd: Schema.optionalKey(Schema.Number),
+      maxTotalTokens: Schema.optionalKey(Schema.Number),
+      maxRuns: Schema.optionalKey(Schema.Number)
+    })
+  ])
+)
 /** The value of an answer. */
 export const answers = reader("reins_answers", Schema.Tuple([Value]))
 /** Agent path, request, outcome. */

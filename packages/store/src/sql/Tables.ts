@@ -121,7 +121,30 @@ const versions = (keyed: string): ReadonlyArray<ReadonlyArray<string>> => [
     "CREATE INDEX reins_files_run ON reins_files (run_id)"
   ],
   // Values that span the runs of a thread: limits that are set from outside, and what its runs leave.
-  ["ALTER TABLE reins_threads ADD COLUMN limits TEXT", "ALTER TABLE reins_threads ADD COLUMN kept TEXT"]
+  ["ALTER TABLE reins_threads ADD COLUMN limits TEXT", "ALTER TABLE reins_threads ADD COLUMN kept TEXT"],
+  // Quotas: limits that were set, what is used by buckets of time, and what runs that have not ended hold.
+  [
+    "CREATE TABLE reins_quotas (quota TEXT NOT NULL PRIMARY KEY, limits TEXT)",
+    `CREATE TABLE reins_quota_used (
+      quota TEXT NOT NULL,
+      ends BIGINT NOT NULL,
+      nano_usd BIGINT NOT NULL,
+      tokens BIGINT NOT NULL,
+      runs BIGINT NOT NULL,
+      PRIMARY KEY (quota, ends)
+    )${keyed}`,
+    `CREATE TABLE reins_quota_runs (
+      run_id TEXT NOT NULL,
+      quota TEXT NOT NULL,
+      grain BIGINT NOT NULL,
+      booked_nano_usd BIGINT NOT NULL,
+      booked_tokens BIGINT NOT NULL,
+      held_nano_usd BIGINT NOT NULL,
+      held_tokens BIGINT NOT NULL,
+      PRIMARY KEY (run_id, quota)
+    )${keyed}`,
+    "CREATE INDEX reins_quota_runs_quota ON reins_quota_runs (quota)"
+  ]
 ]
 
 /** The database was written by a later version of this program, which may use its rows differently. */

@@ -80,6 +80,7 @@ class Host implements RunHost {
   readonly threads
   readonly grants
   readonly files
+  readonly quotas
   readonly hibernation: Hibernation
   readonly ownership: RunOwnership
   private readonly watching: RunWatch
@@ -100,6 +101,7 @@ class Host implements RunHost {
     this.reopenMs = reopenMs
     this.clock = Context.get(context, Clock.Clock)
     this.threads = store.threads
+    this.quotas = store.quotas
     this.grants = store.grants ?? new MemoryGrants()
     this.files = store.files ?? new MemoryFiles()
     this.hibernation = new Hibernation(this.clock, hibernateMs)

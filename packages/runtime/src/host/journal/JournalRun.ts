@@ -14,6 +14,7 @@ import * as Latch from "effect/Latch"
 import * as Schema from "effect/Schema"
 import * as Names from "../../run/Names.ts"
 import { BudgetTree, BudgetProbe } from "../../budget/BudgetTree.ts"
+import * as Lease from "../../budget/Lease.ts"
 import {
   type Engine,
   type OpenStep,
@@ -32,6 +33,8 @@ import type { JournalStore, Mark, Opened, StoredAnswer } from "./JournalStore.ts
 import { JournalInbox } from "./JournalInbox.ts"
 import { JournalWriter } from "./JournalWriter.ts"
 import * as RunPast from "./RunPast.ts"
+
+type Last = ReadonlyArray<Envelope.Envelope>
 
 export interface JournalRunOptions {
   readonly store: JournalStore
@@ -89,8 +92,11 @@ export class JournalRun implements Engine, Work {
     this.clock.resume(RunPast.waitedUntil(this.past, answers, record.startedAt, now), downMs)
     this.record = record
     const look = Context.get(options.context, BudgetProbe)
-    this.tree = new BudgetTree(record.budget ?? {}, this.past.entries, look, ThreadUpdate.nodeAbove(record))
-    this.writer = new JournalWriter({ ...options, runId: record.runId, epoch })
+    const { entries } = this.past
+    const lease = Lease.make(record, options.store.quotas, entries)
+    this.tree = new BudgetTree(record.budget ?? {}, entries, look, ThreadUpdate.nodeAbove(record), lease)
+    const used = lease === undefined ? undefined : (last: Last) => (this.ended ? lease.ended(last) : undefined)
+    this.writer = new JournalWriter({ ...options, runId: record.runId, epoch, used })
     if (downMs !== this.past.downMs) {
       this.writer.mark({
         kind: "note",
@@ -182,7 +188,9 @@ export class JournalRun implements Engine, Work {
   ): Effect.Effect<{ readonly value: A; readonly waitedMs: number }> =>
     Effect.suspend(() => {
       const asked = this.past.asks.has(name) ? Effect.void : this.settle("ask", name, row.path, null, [], [])
-      return Effect.flatMap(asked, () => {
+      const { lease } = this.tree
+      const parked = lease === undefined ? asked : Effect.andThen(asked, lease.giveBack(this.now()))
+      return Effect.flatMap(parked, () => {
         const startedAt = this.past.asks.get(name) ?? this.now()
         this.clock.beginWait()
         return Effect.flatMap(reminding(this, end, this.answered(name, schema, end)), ({ at, value }) => {

@@ -6,13 +6,14 @@
  * the last event gives the thread back). It is fenced by the epoch that `open` raised: an owner that was overtaken writes
  * nothing more.
  */
-import type { AgentPath, Approval, Entry, Envelope, Json, Message, QueryRejections } from "@reins/protocol"
+import type { AgentPath, Approval, Entry, Envelope, Json, Message, Quota, QueryRejections } from "@reins/protocol"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import type { Answered, PendingApproval, RunRecord, RunStatus } from "../../engine/RunHost.ts"
 import type { FileStore } from "../../thread/FileStore.ts"
 import type { GrantStore } from "../../approval/GrantStore.ts"
+import type { QuotaStore } from "../../budget/QuotaStore.ts"
 import type { ThreadStore } from "../../thread/ThreadStore.ts"
 
 /**
@@ -61,6 +62,8 @@ export interface Batch {
   readonly envelopes: ReadonlyArray<Envelope.Envelope>
   /** Of one kind and name, the later one takes the earlier one's place. */
   readonly marks: ReadonlyArray<Mark>
+  /** What a run of quotas has used in all, in the commit of its last event; absent in any other. */
+  readonly used?: ReadonlyArray<Quota.Booking> | undefined
 }
 
 /** An answer to a wait, and when it was given. */
@@ -89,15 +92,21 @@ export interface JournalStore {
   readonly grants?: GrantStore | undefined
   /** Absent: files are kept by the process that carries the run, and gone with it. */
   readonly files?: FileStore | undefined
+  readonly quotas: QuotaStore
   /**
    * Stores a new run and leases its thread, making the thread where there is none. In the same transaction it checks that the run's id is
-   * new, that the thread is the run's tenant's, that no run holds it, and that its messages can be read; a refusal stores nothing.
+   * new, that the thread is the run's tenant's, that no run holds it, that its messages can be read, and that the run's quotas have
+   * something left, in which it counts from then on; a refusal stores nothing.
    */
   readonly create: (
     record: Omit<RunRecord, "historyVersion">
   ) => Effect.Effect<
     void,
-    QueryRejections.RunExists | QueryRejections.ThreadBusy | QueryRejections.ThreadForbidden | StoreFailure
+    | QueryRejections.QuotaExhausted
+    | QueryRejections.RunExists
+    | QueryRejections.ThreadBusy
+    | QueryRejections.ThreadForbidden
+    | StoreFailure
   >
   /** Takes the run for this owner: raises its epoch and reads it, its events from its snapshot on. `undefined` when it is unknown or has ended. */
   readonly open: (runId: string, at: number) => Effect.Effect<Opened | undefined, StoreFailure>

@@ -11,7 +11,7 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Semaphore from "effect/Semaphore"
-import { type Fenced, type JournalStore, type Mark, StoreFailure } from "./JournalStore.ts"
+import { type Batch, type Fenced, type JournalStore, type Mark, StoreFailure } from "./JournalStore.ts"
 
 /** How many events may wait for a commit before the run waits too. */
 const highWater = 4096
@@ -27,6 +27,8 @@ export interface WriterOptions {
   /** How long streamed events may be gathered before they are committed, in milliseconds. */
   readonly gatherMs: number
   readonly committed: (envelopes: ReadonlyArray<Envelope.Envelope>) => void
+  /** What the run has used of its quotas, where these are its last events; absent for a run without. */
+  readonly used?: ((envelopes: ReadonlyArray<Envelope.Envelope>) => Batch["used"]) | undefined
   /** Called once, when nothing more will be written: what the run still does is for nothing, and another may do it by now. */
   readonly retired: () => void
 }
@@ -100,7 +102,9 @@ export class JournalWriter {
     this.envelopes = []
     this.marks = []
     const { committed, epoch, retired, runId, store } = this.options
-    return Effect.flatMap(Effect.exit(store.commit({ runId, epoch, envelopes, marks })), (exit) => {
+    const used = this.options.used?.(envelopes)
+    const batch = used === undefined ? { runId, epoch, envelopes, marks } : { runId, epoch, envelopes, marks, used }
+    return Effect.flatMap(Effect.exit(store.commit(batch)), (exit) => {
       if (Exit.isSuccess(exit)) {
         if (goesOn(this.last, envelopes[0])) this.seams++
         this.last = envelopes.at(-1) ?? this.last

@@ -5,6 +5,7 @@
 import { AgentPath, type Approval, Envelope, type Json, QueryRejections } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import { MemoryQuotas } from "../../budget/QuotaStore.ts"
 import type { PendingApproval, RunRecord, RunStatus } from "../../engine/RunHost.ts"
 import { type Batch, Fenced, type JournalStore, type Mark, type Opened, type StoredAnswer } from "./JournalStore.ts"
 import { MemoryGrants } from "../../approval/GrantStore.ts"
@@ -41,12 +42,17 @@ export interface MemoryJournal extends JournalStore {
   readonly marks: (runId: string) => ReadonlyArray<Mark>
 }
 
-type Refusal = QueryRejections.RunExists | QueryRejections.ThreadBusy | QueryRejections.ThreadForbidden
+type Refusal =
+  | QueryRejections.QuotaExhausted
+  | QueryRejections.RunExists
+  | QueryRejections.ThreadBusy
+  | QueryRejections.ThreadForbidden
 
 /** A new, empty journal. */
 export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
   const files = new MemoryFiles()
   const threads = new MemoryThreads(Number.POSITIVE_INFINITY, (threadId) => files.forgetThread(threadId))
+  const quotas = new MemoryQuotas()
   const rows = new Map<string, Row>()
   const approvals = new Map<string, Asked>()
 
@@ -54,8 +60,12 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
     Effect.suspend((): Effect.Effect<void, Refusal> => {
       const { runId, threadId } = input
       if (rows.has(runId)) return Effect.fail(new QueryRejections.RunExists({ runId }))
+      const charges = input.quotas ?? []
+      const exhausted = quotas.refusal(charges, input.startedAt)
+      if (exhausted !== undefined) return Effect.fail(exhausted)
       const refusal = input.isolated ? undefined : threads.lease(threadId, input.resourceId, runId)
       if (refusal !== undefined) return Effect.fail(refusal)
+      if (charges.length > 0) quotas.take(runId, charges, input.startedAt)
       rows.set(runId, {
         record: {
           ...input,
@@ -104,6 +114,7 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
         row.marks.set(`${mark.kind} ${mark.name}`, mark)
         row.lastAt = Math.max(row.lastAt, mark.at)
       }
+      if (batch.used !== undefined) quotas.settle(batch.runId, row.record.quotas ?? [], batch.used)
       options.after?.(batch)
       return Effect.void
     })
@@ -163,6 +174,7 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
     threads,
     grants: new MemoryGrants(),
     files,
+    quotas,
     create,
     open,
     commit,

@@ -10,6 +10,8 @@ export type { Answered, Drive, PendingApproval, RunHostFactory, RunStatus } from
 export { RunRecord } from "../../engine/RunHost.ts"
 export * as Names from "../../run/Names.ts"
 export type { FileInfo, FileStore, StoredFile } from "../../thread/FileStore.ts"
+export { refusalOf } from "../../budget/QuotaStore.ts"
+export type { QuotaAsk, QuotaLease, QuotaStore } from "../../budget/QuotaStore.ts"
 export type { GrantStore } from "../../approval/GrantStore.ts"
 export { Kept, keptAt } from "../../thread/ThreadStore.ts"
 export type { ReadOptions, Rewrite, Summary, ThreadInfo, ThreadStore } from "../../thread/ThreadStore.ts"

@@ -14,6 +14,8 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import { BudgetTree, BudgetProbe } from "../../budget/BudgetTree.ts"
+import * as Lease from "../../budget/Lease.ts"
+import { MemoryQuotas } from "../../budget/QuotaStore.ts"
 import { Alarms } from "../../kernel/Alarm.ts"
 import type {
   Answered,
@@ -70,6 +72,7 @@ interface Asked {
 class Host implements RunHost, MemoryRunOwner {
   readonly threads: MemoryThreads
   readonly grants = new MemoryGrants()
+  readonly quotas = new MemoryQuotas()
   readonly files: MemoryFiles
   private readonly runs = new Map<string, Carried>()
   private readonly done: Array<string> = []
@@ -94,13 +97,16 @@ class Host implements RunHost, MemoryRunOwner {
 
   readonly start = (input: Omit<RunRecord, "historyVersion">) =>
     Effect.withFiber<void, StartRefusal>((caller) => {
-      const { resourceId, runId, threadId } = input
+      const { quotas, resourceId, runId, startedAt, threadId } = input
       if (this.closed) return Effect.fail(new QueryRejections.StoreUnavailable({ operation: "start" }))
       if (this.runs.has(runId)) return Effect.fail(new QueryRejections.RunExists({ runId }))
+      const exhausted = quotas === undefined ? undefined : this.quotas.refusal(quotas, startedAt)
+      if (exhausted !== undefined) return Effect.fail(exhausted)
       if (!input.isolated) {
         const refusal = this.threads.lease(threadId, resourceId, runId)
         if (refusal !== undefined) return Effect.fail(refusal)
       }
+      if (quotas !== undefined) this.quotas.take(runId, quotas, startedAt)
       const history = input.isolated ? [] : this.threads.history(threadId)
       const standing = input.isolated ? {} : this.threads.standing(threadId)
       const record: RunRecord = { ...input, historyVersion: history.length, ...standing }
@@ -118,7 +124,13 @@ class Host implements RunHost, MemoryRunOwner {
     const run = new MemoryRun(record, {
       clock,
       alarm: this.alarms.on(clock),
-      tree: new BudgetTree(record.budget ?? {}, [], look, ThreadUpdate.nodeAbove(record)),
+      tree: new BudgetTree(
+        record.budget ?? {},
+        [],
+        look,
+        ThreadUpdate.nodeAbove(record),
+        Lease.make(record, this.quotas)
+      ),
       owner: this
     })
     const carried: Carried = { record, run, fiber: undefined }
@@ -206,8 +218,12 @@ class Host implements RunHost, MemoryRunOwner {
     )
   })
 
-  ended({ runId, threadId }: MemoryRun): void {
-    if (this.runs.get(runId)?.record.isolated === false) this.threads.release(threadId, runId)
+  ended({ log, runId, threadId, tree }: MemoryRun): void {
+    const record = this.runs.get(runId)?.record
+    if (record?.isolated === false) this.threads.release(threadId, runId)
+    if (record?.quotas !== undefined) {
+      this.quotas.settle(runId, record.quotas, tree.lease?.ended(log.envelopes.slice(-3)) ?? [])
+    }
     this.done.push(runId)
     // Whoever started the latest one has yet to read it.
     const kept = Math.max(1, this.options.keptRuns ?? 256)

@@ -179,7 +179,13 @@ export class MemoryRun implements Engine, Work {
       if (approval.value === undefined) this.park(approval, end, row)
       return Deferred.await(approval.deferred)
     })
-    return reminding(this, end, Erased.as<Effect.Effect<{ readonly value: A; readonly waitedMs: number }>>(waited))
+    const answered = reminding(
+      this,
+      end,
+      Erased.as<Effect.Effect<{ readonly value: A; readonly waitedMs: number }>>(waited)
+    )
+    const { lease } = this.tree
+    return lease === undefined ? answered : Effect.andThen(lease.giveBack(this.now()), answered)
   }
 
   /** Begins a wait. */

@@ -1,0 +1,194 @@
+/**
+ * A quota as data: limits by name over a window of time, whose runs it counts, and whether that is valid.
+ */
+import * as Duration from "effect/Duration"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { InvalidQuota } from "../error/QueryRejected.ts"
+import * as Money from "../money/Money.ts"
+import { type Calendar, calendars, isTimeZone, span } from "./QuotaWindow.ts"
+
+const whom: readonly ["tenant", "principal"] = ["tenant", "principal"]
+
+const Limit = Schema.optionalKey(Schema.Number)
+
+const QuotaStruct = Schema.Struct({
+  name: Schema.String,
+  per: Schema.Literals(whom),
+  window: Schema.Union([Schema.Literals(calendars), Schema.Number]),
+  timeZone: Schema.optionalKey(Schema.String),
+  maxCostUsd: Limit,
+  maxTotalTokens: Limit,
+  maxRuns: Limit
+}).annotate({ identifier: "Quota" })
+
+/**
+ * A quota as plain data. Created by `make`; `Options` documents the fields. `window` is in milliseconds where it is not
+ * one of the calendar's. Absent limits: none.
+ */
+export interface Quota extends Schema.Schema.Type<typeof QuotaStruct> {}
+export const Quota: Schema.Codec<Quota> = QuotaStruct
+
+/** The limits of a quota, by name. Absent and `Infinity`: no limit; 0 allows nothing. */
+export interface LimitOptions {
+  /** US dollars, of models and of tools. The most that a step or a call may cost is reserved before it. */
+  readonly maxCostUsd?: number | undefined
+  /** Input and output tokens together. */
+  readonly maxTotalTokens?: number | undefined
+  /** Runs that start. A refused run does not count. */
+  readonly maxRuns?: number | undefined
+}
+
+export interface Options extends LimitOptions {
+  /**
+   * Its name in errors and events, and the name under which its use is kept: a quota of the same name goes on with it.
+   * Absent: of whom and over what it is, such as `"tenant.day"`. Unique among the quotas of a run.
+   */
+  readonly name?: string | undefined
+  /**
+   * Whose runs are counted together: those of a tenant (`resourceId`), or those of one principal of a tenant. Runs that
+   * name no principal count as those of one more.
+   */
+  readonly per: "tenant" | "principal"
+  /**
+   * `"day"`, `"week"` (from Monday) or `"month"` of the calendar; or a length, such as `"30 days"` or a number of
+   * milliseconds, for a window that slides. Use leaves a sliding window up to a hundredth of its length late.
+   */
+  readonly window: Calendar | Duration.Input
+  /** The IANA name of the zone whose days count, such as `"Europe/Berlin"`. Absent: UTC. Not for sliding windows. */
+  readonly timeZone?: string | undefined
+}
+
+const isCalendar = (window: unknown): window is Calendar => calendars.some((one) => one === window)
+
+const milliseconds = (window: Duration.Input): number =>
+  // Duration converts NaN to zero; unconverted, `validate` can refuse it.
+  typeof window === "number"
+    ? window
+    : Option.match(Duration.fromInput(window), { onNone: () => NaN, onSome: Duration.toMillis })
+
+/** The limits of a quota, in the order in which they are checked. */
+export const limits = ["maxRuns", "maxCostUsd", "maxTotalTokens"] as const satisfies ReadonlyArray<keyof LimitOptions>
+
+/**
+ * Creates a quota. Never fails: an invalid one is refused where it is used, as `InvalidQuota`. `Infinity` is left out,
+ * so that a quota is JSON.
+ */
+export const make = (options: Options): Quota => {
+  const { per, timeZone, window } = options
+  const out: { -readonly [K in keyof Quota]: Quota[K] } = {
+    name: options.name ?? `${per}.${typeof window === "string" ? window : String(milliseconds(window))}`,
+    per,
+    window: isCalendar(window) ? window : milliseconds(window),
+    ...(timeZone === undefined ? {} : { timeZone })
+  }
+  for (const limit of limits) {
+    const value = options[limit]
+    if (value !== undefined && value !== Infinity) out[limit] = value
+  }
+  // Code without types may set what is no field: it is kept, so that `validate` refuses it.
+  for (const [name, value] of Object.entries(options)) {
+    if (value !== undefined && !isField(name)) Object.assign(out, { [name]: value })
+  }
+  return out
+}
+
+const fields: ReadonlyArray<string> = ["name", "per", "window", "timeZone", ...limits] satisfies ReadonlyArray<
+  keyof Quota
+>
+const isField = (name: string): boolean => fields.includes(name)
+
+/** The first invalid field of a quota, or `undefined`. */
+export const validate = (quota: Quota): InvalidQuota | undefined => {
+  const refuse = (field: string, issue: string) => new InvalidQuota({ quota: String(quota.name), field, issue })
+  for (const name of Object.keys(quota)) {
+    if (!isField(name)) return refuse(name, `is not a field. The fields are ${fields.join(", ")}`)
+  }
+  const { name, per, timeZone, window } = quota
+  if (typeof name !== "string" || name === "") return refuse("name", "must be a text that is not empty")
+  if (!whom.includes(per)) return refuse("per", `must be one of ${whom.join(", ")}, but is ${String(per)}`)
+  if (!isCalendar(window) && !(Number.isSafeInteger(window) && window >= 1000)) {
+    const issue = `must be one of ${calendars.join(", ")}, or a duration of at least 1 second, but is ${window}`
+    return refuse("window", issue)
+  }
+  if (timeZone !== undefined) {
+    if (!isCalendar(window)) return refuse("timeZone", "is for windows of the calendar only. Remove it")
+    if (!isTimeZone(timeZone)) {
+      return refuse("timeZone", `must be the IANA name of a zone, such as Europe/Berlin, but is ${timeZone}`)
+    }
+  }
+  return invalidLimit(quota.name, quota)
+}
+
+/** The first invalid limit, or `undefined`. `name`: of the quota. */
+export const invalidLimit = (name: string, options: LimitOptions): InvalidQuota | undefined => {
+  const refuse = (field: string, issue: string) => new InvalidQuota({ quota: name, field, issue })
+  for (const limit of ["maxRuns", "maxTotalTokens"] as const) {
+    const value = options[limit]
+    if (value !== undefined && value !== Infinity && !(Number.isSafeInteger(value) && value >= 0)) {
+      return refuse(limit, `must be a whole number of at least 0, but is ${value}`)
+    }
+  }
+  const { maxCostUsd } = options
+  return maxCostUsd === undefined || maxCostUsd === Infinity || Money.fromUsd(maxCostUsd) !== undefined
+    ? undefined
+    : refuse("maxCostUsd", `must be US dollars from 0 to ${Money.toUsd(Money.max)}, but is ${maxCostUsd}`)
+}
+
+/** The quota with other limits, all three of them: absent is no limit. */
+export const withLimits = (quota: Quota, options: LimitOptions): Quota => {
+  const { name, per, timeZone, window } = quota
+  return make({ name, per, window, ...options, ...(timeZone === undefined ? {} : { timeZone }) })
+}
+
+/** When the first of the windows ends in which a run books what it uses; `undefined` where all of them slide. */
+export const renewal = (charges: ReadonlyArray<Charge>, now: number): number | undefined => {
+  let first: number | undefined
+  for (const { quota } of charges) {
+    const { until } = span(quota.window, quota.timeZone, now)
+    if (until !== undefined) first = first === undefined ? until : Math.min(first, until)
+  }
+  return first
+}
+
+/** The limits of a quota, without the rest of it. */
+export const limitsAsWritten = ({ maxCostUsd, maxRuns, maxTotalTokens }: Quota): LimitOptions => ({
+  ...(maxCostUsd === undefined ? {} : { maxCostUsd }),
+  ...(maxRuns === undefined ? {} : { maxRuns }),
+  ...(maxTotalTokens === undefined ? {} : { maxTotalTokens })
+})
+
+/** Whose runs a quota counts. */
+export interface Subject {
+  readonly resourceId: string
+  readonly principal?: string | undefined
+}
+
+const ChargeStruct = Schema.Struct({ key: Schema.String, quota: Quota }).annotate({ identifier: "QuotaCharge" })
+
+/** A quota that a run is charged to. `key`: under which its use is kept, of the quota's name and its subject. */
+export interface Charge extends Schema.Schema.Type<typeof ChargeStruct> {}
+export const Charge: Schema.Codec<Charge> = ChargeStruct
+
+/** What a run of this subject is charged to, in the order of the keys, in which stores lock them. */
+export const charges = (quotas: ReadonlyArray<Quota>, subject: Subject): ReadonlyArray<Charge> =>
+  quotas
+    .map((quota) => ({ key: keyOf(quota, subject), quota }))
+    .toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
+
+const keyOf = ({ name, per }: Quota, { principal, resourceId }: Subject): string =>
+  JSON.stringify(per === "tenant" ? [name, resourceId] : [name, resourceId, principal ?? ""])
+
+/** The first invalid quota of several, or one of a name that another has; `undefined` where all are valid. */
+export const validateAll = (quotas: ReadonlyArray<Quota>): InvalidQuota | undefined => {
+  const names = new Set<string>()
+  for (const quota of quotas) {
+    const invalid = validate(quota)
+    if (invalid !== undefined) return invalid
+    if (names.has(quota.name)) {
+      return new InvalidQuota({ quota: quota.name, field: "name", issue: "is another quota's, too. Give each its own" })
+    }
+    names.add(quota.name)
+  }
+  return undefined
+}

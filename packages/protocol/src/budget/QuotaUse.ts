@@ -1,0 +1,254 @@
+/**
+ * What of a quota is used and reserved, and how much of the rest a run is given. Pure: the stores keep the numbers and
+ * hold these rules, each in one transaction.
+ *
+ * A run reserves a slice of what is left: what it needs now, and more while there is plenty, so that its next steps
+ * need not ask the store. What it has used is booked under the time at which it was used; what it holds counts in
+ * whatever window it is looked at. So at any time used and reserved together are at most the limit, whatever windows
+ * begin or end meanwhile; only costs that a tool reports and did not declare can pass it.
+ */
+import * as Schema from "effect/Schema"
+import { limitsOf as noLimits, type Node, zero } from "./BudgetNode.ts"
+import { quotaPrefix, type Refusal } from "./BudgetRefusal.ts"
+import * as Count from "../money/Count.ts"
+import * as Money from "../money/Money.ts"
+import type { Quota } from "./QuotaData.ts"
+import { span } from "./QuotaWindow.ts"
+
+/** Money in nano-dollars, and input and output tokens together. */
+export interface Amount {
+  readonly nanoUsd: number
+  readonly tokens: number
+}
+
+/** What was used: amounts, and runs that were started. */
+export interface Use extends Amount {
+  readonly runs: number
+}
+
+/** The limits in the units of `Use`; `Infinity` where there is none. */
+export type Limits = Use
+
+/** Nothing yet. */
+export const nothing: Use = { nanoUsd: 0, tokens: 0, runs: 0 }
+
+/** The sums; each stops at 2⁵³ − 1. */
+export const plus = (a: Use, b: Use): Use => ({
+  nanoUsd: Count.add(a.nanoUsd, b.nanoUsd),
+  tokens: Count.add(a.tokens, b.tokens),
+  runs: Count.add(a.runs, b.runs)
+})
+
+/** What a run has used in all by `at`, epoch milliseconds. */
+export interface Booking extends Amount {
+  readonly at: number
+}
+
+/** A quota as it stands at a moment. */
+export interface Standing {
+  readonly quota: Quota
+  /** Used within the window. */
+  readonly used: Use
+  /** Held by runs that have not ended, in whatever window it was reserved. */
+  readonly reserved: Amount
+  /** When the window ends, or, where it slides, when the first use leaves it; absent where nothing is used. */
+  readonly resetsAt: number | undefined
+}
+
+/** The limits of a quota. */
+export const limitsOf = ({ maxCostUsd, maxRuns, maxTotalTokens }: Quota): Limits => ({
+  nanoUsd: maxCostUsd === undefined ? Infinity : (Money.fromUsd(maxCostUsd) ?? 0),
+  tokens: maxTotalTokens ?? Infinity,
+  runs: maxRuns ?? Infinity
+})
+
+/** The moment at which the bucket ends that use at `at` is kept in. */
+export const bucketOf = (grain: number, at: number): number => (Math.floor(at / grain) + 1) * grain
+
+/** A limit of a quota that nothing is left of. Numbers are in the limit's own unit, `used` with what is reserved. */
+export interface Exhaustion {
+  readonly quota: string
+  readonly per: Quota["per"]
+  readonly limit: "maxRuns" | "maxCostUsd" | "maxTotalTokens"
+  readonly max: number
+  readonly used: number
+  readonly resetsAt: number | undefined
+  /** True where runs hold what is missing, so that it may come back at any time. */
+  readonly isHeld: boolean
+}
+
+const names = { runs: "maxRuns", nanoUsd: "maxCostUsd", tokens: "maxTotalTokens" } as const
+
+const left = ({ quota, reserved, used }: Standing, name: "nanoUsd" | "tokens"): number =>
+  limitsOf(quota)[name] - used[name] - reserved[name]
+
+const limitOf = ({ quota, reserved, resetsAt, used }: Standing, name: keyof Use): Exhaustion => {
+  const shown = name === "nanoUsd" ? Money.toUsd : Number
+  const held = name === "runs" ? 0 : reserved[name]
+  const max = limitsOf(quota)[name]
+  const isHeld = held > 0 && used[name] < max
+  const taken = used[name] + held
+  return {
+    quota: quota.name,
+    per: quota.per,
+    limit: names[name],
+    max: shown(max),
+    used: shown(taken),
+    resetsAt,
+    isHeld
+  }
+}
+
+/** Why a run may not start: a limit that nothing is left of. */
+export const exhausted = (standings: ReadonlyArray<Standing>): Exhaustion | undefined => {
+  for (const standing of standings) {
+    if (standing.used.runs + 1 > limitsOf(standing.quota).runs) return limitOf(standing, "runs")
+    if (left(standing, "nanoUsd") <= 0) return limitOf(standing, "nanoUsd")
+    if (left(standing, "tokens") <= 0) return limitOf(standing, "tokens")
+  }
+  return undefined
+}
+
+/** What a run may hold of all its quotas. `Infinity` where none of them has a limit. */
+export interface Granted extends Amount {
+  /** The limit that keeps the run from what it needs; absent where it got that. */
+  readonly short?: Exhaustion | undefined
+  /** A limit that more is used of than it allows, by costs that were not declared. */
+  readonly isPassed: boolean
+}
+
+/** How many times what is needed a run is given while there is plenty, and what part of the rest is plenty. */
+const slices = 8
+const part = 4
+
+const share = (available: number, need: number, spare: boolean): number =>
+  available === Infinity
+    ? Infinity
+    : Math.min(available, spare ? Math.max(need, Math.min(slices * need, Math.floor(available / part))) : need)
+
+/**
+ * What a run that needs `need` may hold. `standings`: of all its quotas, with what others hold and without what it
+ * holds itself. It is given less than it needs where no more is left: the least of what its quotas have left. `spare`:
+ * whether it is given more than it needs while there is plenty.
+ */
+export const grant = (standings: ReadonlyArray<Standing>, need: Amount, spare: boolean): Granted => {
+  let short: Exhaustion | undefined
+  let isPassed = false
+  const of = (name: "nanoUsd" | "tokens"): number => {
+    let available = Infinity
+    let least: Standing | undefined
+    for (const standing of standings) {
+      const rest = left(standing, name)
+      if (rest < 0) isPassed = true
+      if (rest < available) [available, least] = [Math.max(0, rest), standing]
+    }
+    if (least !== undefined && need[name] > available) short ??= limitOf(least, name)
+    return share(available, need[name], spare)
+  }
+  const granted = { nanoUsd: of("nanoUsd"), tokens: of("tokens") }
+  return { ...granted, isPassed, ...(short === undefined ? {} : { short }) }
+}
+
+/** What is counted as held of what was granted; nothing is held of what has no limit. */
+export const held = ({ nanoUsd, tokens }: Amount): Amount => ({
+  nanoUsd: nanoUsd === Infinity ? 0 : nanoUsd,
+  tokens: tokens === Infinity ? 0 : tokens
+})
+
+/**
+ * The node above a run's root on which it spends what it holds of its quotas. `leased`: what it has used and holds, in
+ * all. In refusals its limits are called `quota.maxCostUsd` and `quota.maxTotalTokens`.
+ */
+export const leaseNode = (leased: Amount): Node => ({
+  path: [],
+  budget: {},
+  sinceMs: 0,
+  counted: true,
+  max: { ...noLimits({}), nanoUsd: leased.nanoUsd, totalTokens: leased.tokens },
+  used: zero,
+  held: zero,
+  overrun: zero,
+  byTool: new Map(),
+  holds: undefined,
+  prefix: quotaPrefix
+})
+
+/** A refusal of the node above a run's root, with the numbers of the quota that has nothing left. */
+export const exhaustion = (refusal: Refusal, { limit, max, per, quota, resetsAt, used }: Exhaustion): Refusal => ({
+  ...refusal,
+  limit: quotaPrefix + limit,
+  max,
+  used,
+  quota: { name: quota, per, ...(resetsAt === undefined ? {} : { resetsAt }) }
+})
+
+const Counted = Schema.Struct({
+  used: Schema.Finite,
+  reserved: Schema.Finite,
+  limit: Schema.optionalKey(Schema.Finite)
+})
+
+const UsageStruct = Schema.Struct({
+  name: Schema.String,
+  per: Schema.Literals(["tenant", "principal"]),
+  window: Schema.Union([Schema.Literals(["day", "week", "month"]), Schema.Natural]),
+  timeZone: Schema.optionalKey(Schema.String),
+  costUsd: Counted,
+  costNanoUsd: Counted,
+  totalTokens: Counted,
+  runs: Counted,
+  resetsAt: Schema.optionalKey(Schema.Natural)
+}).annotate({ identifier: "QuotaUsage" })
+
+/**
+ * What of a quota is used.
+ *
+ * **Details**
+ * - `used`: within the window, booked when a run ends, or reserves again. `reserved`: held by runs that have not ended;
+ *   part of it may be spent already. `limit`: absent where there is none.
+ * - `costNanoUsd`: the same as `costUsd`, exactly, in whole nano-dollars.
+ * - `window`: in milliseconds where it slides.
+ * - `resetsAt`: epoch milliseconds, when the window ends, or, where it slides, when the first use leaves it.
+ */
+export interface Usage extends Schema.Schema.Type<typeof UsageStruct> {}
+export const Usage: Schema.Codec<Usage> = UsageStruct
+
+/** A standing, as it is shown. */
+export const toUsage = ({ quota, reserved, resetsAt, used }: Standing): Usage => {
+  const limits = limitsOf(quota)
+  const counted = (used: number, reserved: number, limit: number, shown: (count: number) => number = Number) => ({
+    used: shown(used),
+    reserved: shown(reserved),
+    ...(limit === Infinity ? {} : { limit: shown(limit) })
+  })
+  return {
+    name: quota.name,
+    per: quota.per,
+    window: quota.window,
+    ...(quota.timeZone === undefined ? {} : { timeZone: quota.timeZone }),
+    costUsd: counted(used.nanoUsd, reserved.nanoUsd, limits.nanoUsd, Money.toUsd),
+    costNanoUsd: counted(used.nanoUsd, reserved.nanoUsd, limits.nanoUsd),
+    totalTokens: counted(used.tokens, reserved.tokens, limits.tokens),
+    runs: counted(used.runs, 0, limits.runs),
+    ...(resetsAt === undefined ? {} : { resetsAt })
+  }
+}
+
+/** A quota as it stands, from what its store keeps. `first`: the end of the earliest bucket that counts. */
+export const standing = (
+  quota: Quota,
+  now: number,
+  kept: { readonly used: Use; readonly reserved: Amount; readonly first: number | undefined }
+): Standing => {
+  const { until } = span(quota.window, quota.timeZone, now)
+  const { first, reserved, used } = kept
+  // A bucket counts until the window begins at its end.
+  const leaves = first === undefined || typeof quota.window !== "number" ? undefined : first + quota.window
+  return {
+    quota,
+    // A run that died with more on its bill than it ended with is corrected where it ended.
+    used: { nanoUsd: Math.max(0, used.nanoUsd), tokens: Math.max(0, used.tokens), runs: used.runs },
+    reserved,
+    resetsAt: until ?? leaves
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * The window of a quota: from when on use counts, and when that ends.
+ *
+ * Use is kept in buckets of time, each with the moment at which it ends; a bucket counts while it ends within the
+ * window. The buckets of calendar windows are a quarter of an hour long, since every zone's days begin at one. Those of
+ * a sliding window are a hundredth of it, so use leaves it late by less than that, never early.
+ */
+import * as DateTime from "effect/DateTime"
+import * as Option from "effect/Option"
+
+export const calendars = ["day", "week", "month"] as const
+
+/** A day, a week from Monday, or a month of the calendar. */
+export type Calendar = (typeof calendars)[number]
+
+/** A window at a moment, in epoch milliseconds. */
+export interface Span {
+  /** A bucket that ends later counts. */
+  readonly from: number
+  /** When a calendar window ends; absent where the window slides. */
+  readonly until: number | undefined
+  /** Buckets that ended by then need not be kept: they are outside of the window, and of the last 32 days. */
+  readonly forgotten: number
+  /** The length of its buckets, in milliseconds. */
+  readonly grain: number
+}
+
+const quarter = 15 * 60 * 1000
+const buckets = 100
+const keptMs = 32 * 24 * 60 * 60 * 1000
+
+/** The units of the calendar that a window is one of. */
+const units = { day: { days: 1 }, week: { weeks: 1 }, month: { months: 1 } } as const
+
+/** The window that `now` is in. A day has 23 or 25 hours where its zone changes its clocks. */
+export const span = (window: Calendar | number, timeZone: string | undefined, now: number): Span => {
+  if (typeof window === "number") {
+    const from = now - window
+    return {
+      from,
+      until: undefined,
+      forgotten: Math.min(from, now - keptMs),
+      grain: Math.max(1, Math.floor(window / buckets))
+    }
+  }
+  const start = startOf(DateTime.makeZonedUnsafe(now, { timeZone: timeZone ?? "UTC" }), window)
+  const until = DateTime.toEpochMillis(startOf(DateTime.add(start, units[window]), window))
+  const from = DateTime.toEpochMillis(start)
+  return { from, until, forgotten: Math.min(from, now - keptMs), grain: quarter }
+}
+
+const startOf = (at: DateTime.Zoned, window: Calendar): DateTime.Zoned =>
+  DateTime.startOf(at, window, { weekStartsOn: 1 })
+
+/** Whether `name` is an IANA time zone. */
+export const isTimeZone = (name: string): boolean =>
+  typeof name === "string" && Option.isSome(DateTime.zoneMakeNamed(name))

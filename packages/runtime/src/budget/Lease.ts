@@ -1,0 +1,196 @@
+/**
+ * What a run holds of its quotas: the node at the top of its budget tree, and how it is extended. Steps and calls reserve on that
+ * node as on any other; only where it has no room left, or a window has ended, the store is asked for more. What is left when the run
+ * ends, or only waits for people, goes back.
+ */
+import { Budget, type Entry, type Envelope, Quota } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+import * as Semaphore from "effect/Semaphore"
+import type { QuotaStore } from "./QuotaStore.ts"
+
+/** A run's place in its quotas. */
+export interface Leaseholder {
+  readonly runId: string
+  readonly quotas?: ReadonlyArray<Quota.Charge> | undefined
+  readonly startedAt: number
+}
+
+/** Makes the lease of a run; `undefined` where it has no quotas. `entries`: what earlier lives of it have settled. */
+export const make = (
+  run: Leaseholder,
+  store: QuotaStore,
+  entries: ReadonlyArray<Entry.Entry> = []
+): Lease | undefined =>
+  run.quotas === undefined || run.quotas.length === 0 ? undefined : new Lease(run, run.quotas, store, entries)
+
+export class Lease {
+  node: Budget.Node = Quota.leaseNode({ nanoUsd: 0, tokens: 0 })
+  readonly above: undefined
+  readonly written: Budget.Budget = {}
+  readonly limited: boolean = true
+  readonly metered: boolean = true
+  readonly priced: boolean = true
+  readonly warns: boolean = false
+  readonly timed: boolean = false
+  readonly stepsOnly: boolean = false
+  /** When the first of its windows ends. Before it has asked, nothing is held and the store must be asked. */
+  private renewAt = Number.NEGATIVE_INFINITY
+  private short: Quota.Exhaustion | undefined
+  /** When it last used something, in epoch milliseconds. */
+  private usedAt: number
+  /** What it had used when each window ended that has ended since the store was last asked. */
+  private closed: ReadonlyArray<Quota.Booking> = []
+  private given: () => void = () => {}
+  private readonly lock = Semaphore.makeUnsafe(1)
+  private readonly runId: string
+  private readonly charges: ReadonlyArray<Quota.Charge>
+  private readonly store: QuotaStore
+
+  constructor(
+    { runId, startedAt }: Leaseholder,
+    charges: ReadonlyArray<Quota.Charge>,
+    store: QuotaStore,
+    entries: ReadonlyArray<Entry.Entry>
+  ) {
+    this.runId = runId
+    this.charges = charges
+    this.store = store
+    this.usedAt = entries.reduce((last, { endedAt }) => Math.max(last, endedAt), startedAt)
+  }
+
+  /** Takes its place in a tree. `node`: with what earlier lives have used. `given`: called when more can be reserved. */
+  begin(node: Budget.Node, given: () => void): void {
+    this.node = node
+    this.given = given
+  }
+
+  /** More is used than is held, by costs that were not declared. */
+  private get isOverdrawn(): boolean {
+    const { held, max, used } = this.node
+    return used.nanoUsd + held.nanoUsd > max.nanoUsd
+  }
+
+  /** True where the store had less than was needed when it was last asked. */
+  get isShort(): boolean {
+    return this.short !== undefined
+  }
+
+  /** True where other runs hold what is missing, so that it may come back at any time. */
+  get isHeld(): boolean {
+    return this.short?.isHeld === true
+  }
+
+  /** Whether it refused only because it has not been extended. */
+  mayExtend({ limit }: Budget.Refusal): boolean {
+    return Budget.isOfQuota(limit) && this.short === undefined
+  }
+
+  /** A refusal of the node, as one of the quota that has nothing left. */
+  asShort(refusal: Budget.Refusal): Budget.Refusal {
+    return this.short === undefined ? refusal : Quota.exhaustion(refusal, this.short)
+  }
+
+  /** Something is used now. */
+  touch(now: number): void {
+    if (now >= this.renewAt && this.usedAt < this.renewAt) this.closed = [...this.closed, this.booking()]
+    this.usedAt = now
+  }
+
+  /** What it has used so far, as it is booked. */
+  private booking(): Quota.Booking {
+    return { at: this.usedAt, ...this.used }
+  }
+
+  /** What is booked of a run that has ended, by the cost summary among its last events; `undefined` where it is not among `last`. */
+  ended(last: ReadonlyArray<Envelope.Envelope>): ReadonlyArray<Quota.Booking> | undefined {
+    const summary = last.findLast(({ event }) => event.type === "data-cost-summary")?.event
+    if (summary?.type !== "data-cost-summary") return undefined
+    const { costNanoUsd, root } = summary.data
+    return [...this.closed, { at: this.usedAt, nanoUsd: costNanoUsd, tokens: root.usage.totalTokens }]
+  }
+
+  /** Whether it must be extended before `amount` is reserved: there is no room for it, or a window has ended. */
+  lacks(amount: Budget.Amount, now: number): boolean {
+    return now >= this.renewAt || Budget.check(this.node, amount, 0) !== undefined
+  }
+
+  /** Extends it so that `amount` can be reserved, or by all that its quotas have left. */
+  extend(amount: Budget.Amount, now: number): Effect.Effect<void> {
+    return this.lock.withPermits(1)(
+      Effect.suspend(() => {
+        // Whoever was before may have asked for enough.
+        if (!this.lacks(amount, now)) return Effect.void
+        const { rest, used } = this
+        const need = { nanoUsd: amount.nanoUsd ?? 0, tokens: (amount.inputTokens ?? 0) + (amount.outputTokens ?? 0) }
+        const own = this.held
+        // What there is stays: siblings may reserve of it meanwhile.
+        return this.ask(used, now, true, {
+          nanoUsd: Math.max(rest.nanoUsd, own.nanoUsd + need.nanoUsd),
+          tokens: Math.max(rest.tokens, own.tokens + need.tokens)
+        })
+      })
+    )
+  }
+
+  /** Gives back what nothing in the run holds. */
+  giveBack(now: number): Effect.Effect<void> {
+    return this.lock.withPermits(1)(
+      Effect.suspend(() => {
+        const { held, rest, used } = this
+        if (rest.nanoUsd <= held.nanoUsd && rest.tokens <= held.tokens) return Effect.void
+        // Nobody may reserve of what is on its way back.
+        this.set(used, held)
+        return this.ask(used, now, false, held)
+      })
+    )
+  }
+
+  /** Covers what is used beyond what is held; answers whether a quota is passed by it. */
+  cover(now: number): Effect.Effect<boolean> {
+    return this.lock.withPermits(1)(
+      Effect.suspend(() =>
+        this.isOverdrawn
+          ? Effect.map(this.ask(this.used, now, true, this.held), ({ isPassed }) => isPassed)
+          : Effect.succeed(false)
+      )
+    )
+  }
+
+  private ask(used: Quota.Amount, now: number, spare: boolean, need: Quota.Amount): Effect.Effect<Quota.Granted> {
+    const { charges, closed, runId } = this
+    const booked = [...closed, this.booking()]
+    return Effect.map(this.store.extend({ runId, charges, used: booked, need, spare, now }), (lease) => {
+      this.closed = this.closed.slice(closed.length)
+      this.renewAt = lease.until ?? Number.POSITIVE_INFINITY
+      this.short = lease.short
+      this.set(used, lease)
+      this.given()
+      return lease
+    })
+  }
+
+  /** What the run has used so far. */
+  private get used(): Quota.Amount {
+    const { inputTokens, nanoUsd, outputTokens } = this.node.used
+    return { nanoUsd, tokens: inputTokens + outputTokens }
+  }
+
+  /** What steps and calls of the run hold. */
+  private get held(): Quota.Amount {
+    const { inputTokens, nanoUsd, outputTokens } = this.node.held
+    return { nanoUsd, tokens: inputTokens + outputTokens }
+  }
+
+  /** What the run holds of its quotas; nothing of what has no limit. */
+  private get rest(): Quota.Amount {
+    const { max } = this.node
+    const { nanoUsd, tokens } = this.used
+    return Quota.held({ nanoUsd: Math.max(0, max.nanoUsd - nanoUsd), tokens: Math.max(0, max.totalTokens - tokens) })
+  }
+
+  /** Holds so much beyond what was used. */
+  private set(used: Quota.Amount, { nanoUsd, tokens }: Quota.Amount): void {
+    const max = { ...this.node.max, nanoUsd: used.nanoUsd + nanoUsd, totalTokens: used.tokens + tokens }
+    this.node = { ...this.node, max }
+  }
+}

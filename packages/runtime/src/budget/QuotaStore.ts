@@ -1,0 +1,198 @@
+/**
+ * Where quotas are kept. A run counts in them from its start to its end: the store takes it when the run is created, extends what it
+ * holds while it runs, and books what it has used in the commit that ends it. Each is one transaction over all quotas of the run, so
+ * that what is used and reserved is never more than a limit, whichever processes ask.
+ */
+import { Quota, QueryRejections } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+
+/** What a run that goes on asks for. */
+export interface QuotaAsk {
+  readonly runId: string
+  readonly charges: ReadonlyArray<Quota.Charge>
+  /** What it has used in all, at the end of each window that ended since it last asked, and now. Booked once, however often it is told. */
+  readonly used: ReadonlyArray<Quota.Booking>
+  /** What it needs to hold now, beyond what it has used. */
+  readonly need: Quota.Amount
+  /** Whether it is given more while there is plenty. */
+  readonly spare: boolean
+  /** Epoch milliseconds. */
+  readonly now: number
+}
+
+/** What a run holds beyond what it has used, until a window ends at `until`. */
+export interface QuotaLease extends Quota.Granted {
+  readonly until: number | undefined
+}
+
+/** Keeps quotas; see the header of this file. A store that fails is a defect here, which the run's host recognizes. */
+export interface QuotaStore {
+  /** Books what the run has used, and holds for it what it needs, or all that is left, in place of what it held. */
+  readonly extend: (ask: QuotaAsk) => Effect.Effect<QuotaLease>
+  /** The quotas as they stand, in the order of `charges`. */
+  readonly standings: (
+    charges: ReadonlyArray<Quota.Charge>,
+    now: number
+  ) => Effect.Effect<ReadonlyArray<Quota.Standing>>
+  /** Sets other limits for the subject of `key`, in place of the quota's own; `undefined` gives it its own again. */
+  readonly limit: (key: string, limits: Quota.LimitOptions | undefined) => Effect.Effect<void>
+}
+
+/** A run in one quota: what of it is booked, and what it holds. */
+interface Member {
+  booked: Quota.Amount
+  held: Quota.Amount
+}
+
+/** What is kept of one subject of a quota. */
+interface Kept {
+  /** As a run last named it. */
+  quota: Quota.Quota | undefined
+  limits: Quota.LimitOptions | undefined
+  /** By the moment at which they end. */
+  readonly buckets: Map<number, Quota.Use>
+  readonly runs: Map<string, Member>
+}
+
+const none: Quota.Amount = { nanoUsd: 0, tokens: 0 }
+
+/** How many subjects there are before those without use are let go. */
+const sweptFrom = 1000
+
+/** The quotas of one process, for hosts and journals in memory. `take` and `settle` are synchronous: nothing comes between a check and its act. */
+export class MemoryQuotas implements QuotaStore {
+  private readonly kept = new Map<string, Kept>()
+  private sweepAt = sweptFrom
+
+  /** Counts a run that starts; or answers why it may not, and counts nothing. */
+  take(runId: string, charges: ReadonlyArray<Quota.Charge>, now: number): QueryRejections.QuotaExhausted | undefined {
+    const refusal = this.refusal(charges, now)
+    if (refusal !== undefined) return refusal
+    for (const { key, quota } of charges) {
+      const kept = this.of(key)
+      kept.quota = quota
+      const { forgotten, grain } = spanOf(quota, now)
+      for (const until of kept.buckets.keys()) if (until <= forgotten) kept.buckets.delete(until)
+      kept.runs.set(runId, { booked: none, held: none })
+      add(kept, grain, now, { ...none, runs: 1 })
+    }
+    if (this.kept.size >= this.sweepAt) this.sweep(now)
+    return undefined
+  }
+
+  /** Why a run may not start. */
+  refusal(charges: ReadonlyArray<Quota.Charge>, now: number): QueryRejections.QuotaExhausted | undefined {
+    const found = Quota.exhausted(charges.map((charge) => this.standing(charge, now)))
+    return found === undefined ? undefined : refusalOf(found, now)
+  }
+
+  /** Books what a run has used that has ended, once. */
+  settle(runId: string, charges: ReadonlyArray<Quota.Charge>, used: ReadonlyArray<Quota.Booking>): void {
+    for (const { key, quota } of charges) {
+      const kept = this.kept.get(key)
+      const member = kept?.runs.get(runId)
+      if (kept === undefined || member === undefined) continue
+      book(kept, quota, member, used)
+      kept.runs.delete(runId)
+    }
+  }
+
+  readonly extend = ({ charges, need, now, runId, spare, used }: QuotaAsk): Effect.Effect<QuotaLease> =>
+    Effect.sync(() => {
+      const members = charges.map(({ key, quota }) => {
+        const kept = this.of(key)
+        const member = kept.runs.get(runId)
+        if (member === undefined) throw new Error(`run ${runId} has ended, or is another owner's`)
+        book(kept, quota, member, used)
+        member.held = none
+        return member
+      })
+      const granted = Quota.grant(
+        charges.map((charge) => this.standing(charge, now)),
+        need,
+        spare
+      )
+      for (const member of members) member.held = Quota.held(granted)
+      return { ...granted, until: Quota.renewal(charges, now) }
+    })
+
+  readonly standings = (
+    charges: ReadonlyArray<Quota.Charge>,
+    now: number
+  ): Effect.Effect<ReadonlyArray<Quota.Standing>> =>
+    Effect.sync(() => charges.map((charge) => this.standing(charge, now)))
+
+  readonly limit = (key: string, limits: Quota.LimitOptions | undefined): Effect.Effect<void> =>
+    Effect.sync(() => {
+      this.of(key).limits = limits
+    })
+
+  private standing({ key, quota }: Quota.Charge, now: number): Quota.Standing {
+    const kept = this.kept.get(key)
+    const { from } = spanOf(quota, now)
+    let used = Quota.nothing
+    let first: number | undefined
+    for (const [until, use] of kept?.buckets ?? []) {
+      if (until <= from) continue
+      used = Quota.plus(used, use)
+      first = first === undefined ? until : Math.min(first, until)
+    }
+    let reserved: Quota.Amount = none
+    for (const { held } of kept?.runs.values() ?? [])
+      reserved = Quota.plus({ ...reserved, runs: 0 }, { ...held, runs: 0 })
+    const own = kept?.limits === undefined ? quota : Quota.withLimits(quota, kept.limits)
+    return Quota.standing(own, now, { used, reserved, first })
+  }
+
+  private of(key: string): Kept {
+    let kept = this.kept.get(key)
+    if (kept === undefined)
+      this.kept.set(key, (kept = { quota: undefined, limits: undefined, buckets: new Map(), runs: new Map() }))
+    return kept
+  }
+
+  /** Lets go the subjects that nothing within the window is used of. */
+  private sweep(now: number): void {
+    for (const [key, { buckets, limits, quota, runs }] of this.kept) {
+      if (limits !== undefined || runs.size > 0 || quota === undefined) continue
+      if (Math.max(0, ...buckets.keys()) <= spanOf(quota, now).forgotten) this.kept.delete(key)
+    }
+    this.sweepAt = Math.max(sweptFrom, 2 * this.kept.size)
+  }
+}
+
+const spanOf = ({ timeZone, window }: Quota.Quota, now: number): Quota.Span => Quota.span(window, timeZone, now)
+
+const add = ({ buckets }: Kept, grain: number, at: number, use: Quota.Use): void => {
+  const until = Quota.bucketOf(grain, at)
+  buckets.set(until, Quota.plus(buckets.get(until) ?? Quota.nothing, use))
+}
+
+const book = (kept: Kept, quota: Quota.Quota, member: Member, used: ReadonlyArray<Quota.Booking>): void => {
+  for (const { at, nanoUsd, tokens } of used) {
+    const { booked } = member
+    const more = { nanoUsd: nanoUsd - booked.nanoUsd, tokens: tokens - booked.tokens, runs: 0 }
+    member.booked = { nanoUsd, tokens }
+    if (more.nanoUsd !== 0 || more.tokens !== 0) add(kept, spanOf(quota, at).grain, at, more)
+  }
+}
+
+/** The refusal of a run that may not start. */
+export const refusalOf = (
+  { isHeld, limit, max, per, quota, resetsAt, used }: Quota.Exhaustion,
+  now: number
+): QueryRejections.QuotaExhausted => {
+  const retryAfterMs = isHeld ? heldMs : resetsAt === undefined ? undefined : Math.max(0, resetsAt - now)
+  return new QueryRejections.QuotaExhausted({
+    quota,
+    per,
+    limit: `quota.${limit}`,
+    max,
+    used,
+    ...(resetsAt === undefined ? {} : { resetsAt }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs })
+  })
+}
+
+/** After how many milliseconds it is worth to ask again for what others hold. */
+const heldMs = 1000

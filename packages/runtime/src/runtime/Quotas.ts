@@ -1,0 +1,50 @@
+/**
+ * Which quotas a run is charged to, how they stand, and the limits that are set for one tenant or principal.
+ */
+import { Quota, QueryRejections } from "@reins/protocol"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import { defaultResource, type RuntimeParts } from "./RuntimeParts.ts"
+import type { QuotaSubject } from "./RuntimeShape.ts"
+
+/** What a run of this subject is charged to; empty where nothing limits it. */
+export const chargesOf = (
+  { quotas }: RuntimeParts,
+  { principal, quotas: own, resourceId = defaultResource }: QuotaSubject
+): Effect.Effect<ReadonlyArray<Quota.Charge>, QueryRejections.InvalidQuota> => {
+  // Those of the runtime have been checked when it was built.
+  const all = own === undefined || own.length === 0 ? quotas : [...quotas, ...own]
+  const invalid = all === quotas ? undefined : Quota.validateAll(all)
+  if (invalid !== undefined) return Effect.fail(invalid)
+  return Effect.succeed(all.length === 0 ? none : Quota.charges(all, { resourceId, principal }))
+}
+
+const none: ReadonlyArray<Quota.Charge> = []
+
+/** How the quotas stand. */
+export const usage = Effect.fnUntraced(function* (built: RuntimeParts, subject: QuotaSubject = {}) {
+  const charges = yield* chargesOf(built, subject)
+  const standings = yield* built.host.quotas.standings(charges, yield* Clock.currentTimeMillis)
+  const names = [...built.quotas, ...(subject.quotas ?? [])].map(({ name }) => name)
+  return standings.map(Quota.toUsage).toSorted((a, b) => names.indexOf(a.name) - names.indexOf(b.name))
+})
+
+/** Sets the limits of one subject. */
+export const limit = Effect.fnUntraced(function* (
+  built: RuntimeParts,
+  name: string,
+  limits: Quota.LimitOptions | undefined,
+  subject: QuotaSubject = {}
+) {
+  const charges = yield* chargesOf(built, subject)
+  const charge = charges.find(({ quota }) => quota.name === name)
+  if (charge === undefined) {
+    const known = charges.map(({ quota }) => quota.name).join(", ") || "none"
+    const issue = `is not a quota's. The quotas are ${known}`
+    return yield* new QueryRejections.InvalidQuota({ quota: name, field: "name", issue })
+  }
+  const own = limits === undefined ? undefined : Quota.withLimits(charge.quota, limits)
+  const invalid = own === undefined ? undefined : Quota.validate(own)
+  if (invalid !== undefined) return yield* invalid
+  yield* built.host.quotas.limit(charge.key, own === undefined ? undefined : Quota.limitsAsWritten(own))
+})
