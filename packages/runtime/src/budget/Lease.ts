@@ -23,6 +23,15 @@ export const make = (
 ): Lease | undefined =>
   run.quotas === undefined || run.quotas.length === 0 ? undefined : new Lease(run, run.quotas, store, entries)
 
+/** `wait`, for which the run gives back first what nothing in it holds. */
+export const parked = <A>(lease: Lease | undefined, wait: Effect.Effect<A>, now: () => number): Effect.Effect<A> =>
+  lease === undefined
+    ? wait
+    : Effect.andThen(
+        Effect.suspend(() => lease.giveBack(now())),
+        wait
+      )
+
 export class Lease {
   node: Budget.Node = Quota.leaseNode({ nanoUsd: 0, tokens: 0 })
   readonly above: undefined
@@ -101,7 +110,7 @@ export class Lease {
     return { at: this.usedAt, ...this.used }
   }
 
-  /** What is booked of a run that has ended, by the cost summary among its last events; `undefined` where it is not among `last`. */
+  /** What is booked of a run that has ended, by the cost summary that is among its last events only; `undefined` before. */
   ended(last: ReadonlyArray<Envelope.Envelope>): ReadonlyArray<Quota.Booking> | undefined {
     const summary = last.findLast(({ event }) => event.type === "data-cost-summary")?.event
     if (summary?.type !== "data-cost-summary") return undefined

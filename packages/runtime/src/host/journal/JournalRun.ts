@@ -34,8 +34,6 @@ import { JournalInbox } from "./JournalInbox.ts"
 import { JournalWriter } from "./JournalWriter.ts"
 import * as RunPast from "./RunPast.ts"
 
-type Last = ReadonlyArray<Envelope.Envelope>
-
 export interface JournalRunOptions {
   readonly store: JournalStore
   readonly clock: Clock.Clock
@@ -92,11 +90,9 @@ export class JournalRun implements Engine, Work {
     this.clock.resume(RunPast.waitedUntil(this.past, answers, record.startedAt, now), downMs)
     this.record = record
     const look = Context.get(options.context, BudgetProbe)
-    const { entries } = this.past
-    const lease = Lease.make(record, options.store.quotas, entries)
-    this.tree = new BudgetTree(record.budget ?? {}, entries, look, ThreadUpdate.nodeAbove(record), lease)
-    const used = lease === undefined ? undefined : (last: Last) => (this.ended ? lease.ended(last) : undefined)
-    this.writer = new JournalWriter({ ...options, runId: record.runId, epoch, used })
+    const lease = Lease.make(record, options.store.quotas, this.past.entries)
+    this.tree = new BudgetTree(record.budget ?? {}, this.past.entries, look, ThreadUpdate.nodeAbove(record), lease)
+    this.writer = new JournalWriter({ ...options, runId: record.runId, epoch, used: lease?.ended.bind(lease) })
     if (downMs !== this.past.downMs) {
       this.writer.mark({
         kind: "note",
@@ -188,9 +184,7 @@ export class JournalRun implements Engine, Work {
   ): Effect.Effect<{ readonly value: A; readonly waitedMs: number }> =>
     Effect.suspend(() => {
       const asked = this.past.asks.has(name) ? Effect.void : this.settle("ask", name, row.path, null, [], [])
-      const { lease } = this.tree
-      const parked = lease === undefined ? asked : Effect.andThen(asked, lease.giveBack(this.now()))
-      return Effect.flatMap(parked, () => {
+      return Effect.flatMap(Lease.parked(this.tree.lease, asked, this.now), () => {
         const startedAt = this.past.asks.get(name) ?? this.now()
         this.clock.beginWait()
         return Effect.flatMap(reminding(this, end, this.answered(name, schema, end)), ({ at, value }) => {

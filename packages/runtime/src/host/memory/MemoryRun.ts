@@ -13,6 +13,7 @@ import * as Exit from "effect/Exit"
 import type * as Schema from "effect/Schema"
 import * as Erased from "../../kernel/Erased.ts"
 import type { BudgetTree } from "../../budget/BudgetTree.ts"
+import * as Lease from "../../budget/Lease.ts"
 import { EventLog } from "../../engine/EventLog.ts"
 import {
   type Engine,
@@ -179,13 +180,8 @@ export class MemoryRun implements Engine, Work {
       if (approval.value === undefined) this.park(approval, end, row)
       return Deferred.await(approval.deferred)
     })
-    const answered = reminding(
-      this,
-      end,
-      Erased.as<Effect.Effect<{ readonly value: A; readonly waitedMs: number }>>(waited)
-    )
-    const { lease } = this.tree
-    return lease === undefined ? answered : Effect.andThen(lease.giveBack(this.now()), answered)
+    const answered = Erased.as<Effect.Effect<{ readonly value: A; readonly waitedMs: number }>>(waited)
+    return Lease.parked(this.tree.lease, reminding(this, end, answered), () => this.now())
   }
 
   /** Begins a wait. */
