@@ -5,8 +5,7 @@
 import { CostSummary, Quota } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import type { JournalStore } from "../host/journal/JournalStore.ts"
-import { type Clause, begin, clause, commit, create, same, tagOf } from "./JournalClause.ts"
-import { finish, record } from "./JournalSamples.ts"
+import { begin, type Clause, clause, commit, create, finish, record, same, tagOf } from "./JournalSamples.ts"
 
 const day = 24 * 60 * 60 * 1000
 /** Noon of a day. */
