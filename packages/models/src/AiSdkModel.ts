@@ -40,6 +40,7 @@ export const make = (model: LanguageModelV4, options: Options = {}): ModelPort =
   return {
     provider,
     model: name,
+    describesSafely: true,
     attempt: (request, emit) =>
       Clock.clockWith((clock) => {
         const about = (): Failure.About => ({ provider, model: name, now: clock.currentTimeMillisUnsafe() })

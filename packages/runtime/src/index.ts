@@ -34,6 +34,7 @@ export type {
 } from "./model/Model.ts"
 export * as ModelStream from "./model/ModelStream.ts"
 export * as Prices from "./model/Prices.ts"
+export * as ReceivedPart from "./model/ReceivedPart.ts"
 export type { FileInfo, StoredFile } from "./thread/FileStore.ts"
 export type { PendingApproval, RunStatus } from "./engine/RunHost.ts"
 export type { ThreadInfo } from "./thread/ThreadStore.ts"

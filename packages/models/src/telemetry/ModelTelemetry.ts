@@ -5,7 +5,7 @@
  * Content is left out unless content capture is on.
  */
 import { type ModelFailure, Usage } from "@reins/protocol"
-import { Model, type ModelPart, type ModelPort, type ModelRequest } from "@reins/runtime"
+import { Model, type ModelPart, type ModelPort, type ModelRequest, ReceivedPart } from "@reins/runtime"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -14,6 +14,7 @@ import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import type * as Tracer from "effect/Tracer"
 import * as GenAi from "./GenAi.ts"
+import * as Spans from "./Spans.ts"
 
 /** What telemetry records. */
 export interface Options {
@@ -36,12 +37,12 @@ export const traced = (port: ModelPort, options: Options = {}): ModelPort => {
     [GenAi.attribute.requestModel]: port.model
   }
   return {
-    provider: port.provider,
-    model: port.model,
+    ...port,
     attempt: (request, emit) =>
-      Effect.useSpan(
+      Spans.around(
         `${GenAi.operation.chat} ${port.model}`,
         { kind: "client", attributes: { ...about, ...requested(request, options) } },
+        options.captureContent === true || port.describesSafely === true,
         (span) =>
           Clock.clockWith((clock) => {
             const heard = new Heard(clock, options.captureContent === true)
@@ -103,7 +104,10 @@ class Heard {
   }
 
   take(parts: ReadonlyArray<ModelPart>): void {
-    for (const part of parts) {
+    if (!Array.isArray(parts)) return
+    for (const handed of parts) {
+      const part = ReceivedPart.isPlain(handed) ? handed : ReceivedPart.read(handed, () => {})
+      if (part === undefined || part instanceof ReceivedPart.Flaw) continue
       switch (part.type) {
         case "text":
         case "reasoning":

@@ -17,6 +17,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Tracer from "effect/Tracer"
 import * as GenAi from "./GenAi.ts"
+import * as Spans from "./Spans.ts"
 
 /**
  * Traces every run of the runtime. Provide it to `Runtime.layer`; `effect/observability` exports the spans, for example
@@ -39,7 +40,7 @@ const spanned = <A>(
   work: Effect.Effect<A>,
   ended: (span: Tracer.Span, value: A) => void
 ): Effect.Effect<A> =>
-  Effect.useSpan(name, { kind: "internal", attributes }, (span) =>
+  Spans.around(name, { kind: "internal", attributes }, false, (span) =>
     Effect.tap(Effect.withParentSpan(work, span), (value) => Effect.sync(() => ended(span, value)))
   )
 

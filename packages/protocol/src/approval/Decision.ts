@@ -15,15 +15,20 @@ const Said = {
 /** The longest life of a grant: 1,000 years, so that a time can be told from it. */
 const maxExpiryMs = 31_536_000_000_000
 
+/** The most US dollars that are counted: nano-dollars up to 2⁵³ − 1. */
+const maxUsd = 9_007_199
+
+const atMost = (most: number) => Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0), Schema.isLessThanOrEqualTo(most))
+
 const Approve = Schema.Struct({
   type: Schema.Literal("approve"),
   ...Said,
   scope: Schema.optionalKey(Scope),
   matcher: Schema.optionalKey(Json),
   uses: Schema.optionalKey(Schema.Natural),
-  maxCostUsd: Schema.optionalKey(Schema.Finite),
+  maxCostUsd: Schema.optionalKey(atMost(maxUsd)),
   expiresInMillis: Schema.optionalKey(Schema.Natural.check(Schema.isLessThanOrEqualTo(maxExpiryMs))),
-  raise: Schema.optionalKey(Schema.Record(Schema.String, Schema.Finite))
+  raise: Schema.optionalKey(Schema.Record(Schema.String, atMost(Number.MAX_SAFE_INTEGER)))
 }).annotate({ identifier: "DecisionApprove" })
 
 const Reject = Schema.Struct({ type: Schema.Literal("reject"), ...Said }).annotate({ identifier: "DecisionReject" })

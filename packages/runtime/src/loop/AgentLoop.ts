@@ -82,7 +82,13 @@ export const agentLoop: (run: Run, agent: AgentState) => Effect.Effect<AgentEnd>
             return end(reason)
           }
           if (repaired) {
-            return end("failed", { failure: new RunErrors.OutputInvalid({ agent: agent.member.name, issue }) })
+            return end("failed", {
+              failure: new RunErrors.OutputInvalid({
+                agent: agent.member.name,
+                // A schema's own words may quote the answer.
+                issue: run.settings.captureContent ? issue : "why is left out, since content capture is off"
+              })
+            })
           }
           repaired = true
           agent.say(repair(issue))

@@ -41,6 +41,8 @@ type Service = (typeof LanguageModel.LanguageModel)["Service"]
 /** The port over a language model. */
 export const make = (names: Names, service: Service): ModelPort => ({
   ...names,
+  // A failure is described by the tag of its reason.
+  describesSafely: true,
   attempt: (request, emit) =>
     stream(service, request).pipe(
       Stream.runForEachArray((parts) => {

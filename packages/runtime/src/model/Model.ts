@@ -128,6 +128,11 @@ export interface ModelPort {
   readonly provider: string
   readonly model: string
   /**
+   * Whether the descriptions of its failures hold nothing of a provider's, a prompt's or a key's, so that they may be shown to clients.
+   * Absent: they are left out of the run's events where content capture is off.
+   */
+  readonly describesSafely?: boolean | undefined
+  /**
    * Sends one request and emits the answer's parts. Completes when the answer is whole; fails with a typed reason; when
    * interrupted, aborts the request and returns promptly.
    */

@@ -15,6 +15,7 @@ import type { Json, Usage } from "@reins/protocol"
 import * as Base64 from "effect/encoding/Base64"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
+import * as Erased from "../kernel/Erased.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import type { ModelPart, PartMetadata, StopReason } from "./Model.ts"
 
@@ -58,7 +59,7 @@ export const read = (handed: unknown, warn: Warn): ModelPart | Flaw | undefined 
     case "source":
       return { type: "source", source: null } // read by nobody
     case "response":
-      return typeof part["model"] === "string" ? { type: "response", model: part["model"] } : undefined
+      return { type: "response", ...named("id", part["id"]), ...named("model", part["model"]) }
     case "warning":
       return typeof part["message"] === "string" ? { type: "warning", message: part["message"] } : undefined
     case "usage":
@@ -126,6 +127,9 @@ const readFile = (part: Members, warn: Warn): ModelPart | Flaw | undefined => {
   if (typeof mediaType !== "string") return new Flaw('handed over a "file" part whose mediaType is not a string')
   return { type: "file", mediaType, data, ...metadataOf(part, warn) }
 }
+
+const named = <Name extends string>(name: Name, value: unknown): { readonly [N in Name]?: string } =>
+  typeof value === "string" ? Erased.as({ [name]: value }) : {}
 
 const metadataOf = ({ metadata }: Members, warn: Warn): { readonly metadata?: PartMetadata } => {
   if (metadata == null) return {}

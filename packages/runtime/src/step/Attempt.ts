@@ -129,7 +129,9 @@ const judge = (
   }
   const failure = Cause.findErrorOption(held.exit.cause)
   if (Option.isSome(failure) && isReason(failure.value)) {
-    return Exit.succeed(failed(failure.value))
+    const { captureContent } = run.settings
+    if (captureContent || agent.model.describesSafely === true) return Exit.succeed(failed(failure.value))
+    return Exit.succeed(failed(undescribed(failure.value, about)))
   }
   return Effect.as(
     run.settings.captureContent
@@ -139,6 +141,15 @@ const judge = (
   )
 }
 
+/** A custom adapter may describe its failure in a provider's own words, and name it as it likes: what is left is its kind. */
+const undescribed = (
+  failure: ModelFailure.ModelFailure,
+  about: { readonly provider: string; readonly model: string }
+): ModelFailure.ModelFailure => {
+  const { _tag, description: _, ...times } = encodeKnown(failure)
+  return Option.getOrElse(decodeReason({ ...times, ...about, _tag }), () => new ModelFailure.ModelFailedUnknown(about))
+}
+
 const completed = Exit.succeed({ _tag: "Completed" } as const)
 
 const failed = (failure: ModelFailure.ModelFailure) => ({ _tag: "Failed", failure }) as const
@@ -146,7 +157,10 @@ const failed = (failure: ModelFailure.ModelFailure) => ({ _tag: "Failed", failur
 /** An adapter without types may fail with anything, and with a reason that no log can hold. */
 const isReason = (failure: unknown): boolean => Option.isSome(encodeReason(failure))
 
-const encodeReason = Schema.encodeUnknownOption(Schema.Union(ModelFailure.members))
+const Reason = Schema.Union(ModelFailure.members)
+const encodeReason = Schema.encodeUnknownOption(Reason)
+const decodeReason = Schema.decodeUnknownOption(Reason)
+const encodeKnown = Schema.encodeSync(Reason)
 
 /**
  * What an attempt used: as reported, or counted by us where the report is missing or stops short. Input and output are told

@@ -3,7 +3,7 @@
  * limit, reads the body, decodes the command, executes it and answers. Each refusal uses the dialect's own error
  * format.
  */
-import { StoreFailure } from "@reins/runtime/journal"
+import { Outline, StoreFailure } from "@reins/runtime/journal"
 import { Dialect, Refusal, Sse, Ndjson } from "@reins/wire"
 import type { Frame } from "@reins/wire"
 import * as Clock from "effect/Clock"
@@ -90,7 +90,11 @@ export const answer = (
       )
   }).pipe(
     Effect.catchDefect((defect) =>
-      Effect.as(Effect.logError(`A request to dialect ${dialect.name} failed`, defect), refuse(struck(defect)))
+      // What struck may repeat what was asked.
+      Effect.as(
+        Effect.logError(`A request to dialect ${dialect.name} failed: ${Outline.of(defect)}`),
+        refuse(struck(defect))
+      )
     )
   )
 }

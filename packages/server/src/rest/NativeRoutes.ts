@@ -28,7 +28,12 @@ export interface FileReply {
 }
 
 /** New limits by name, each above what is already used. */
-export const Raise = Schema.Struct({ limits: Schema.Record(Schema.String, Schema.Finite) })
+export const Raise = Schema.Struct({
+  limits: Schema.Record(
+    Schema.String,
+    Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0), Schema.isLessThanOrEqualTo(Number.MAX_SAFE_INTEGER))
+  )
+})
 
 const readRaise = Schema.decodeUnknownOption(Raise)
 const noGrant = Refusal.make("not-found", "GrantNotFound", "Unknown grant")

@@ -63,9 +63,10 @@ export class Database {
 
   /**
    * Runs a store operation: retried while the database is locked or unreachable, then failed as a `StoreFailure` of
-   * that name.
+   * that name. Its statements make no spans: a database quotes rows in its errors, and an exporter would write those down.
    */
-  operation<A>(name: string, effect: Effect.Effect<A, SqlError | CorruptRow>): Effect.Effect<A, StoreFailure> {
+  operation<A>(name: string, statements: Effect.Effect<A, SqlError | CorruptRow>): Effect.Effect<A, StoreFailure> {
+    const effect = Effect.withTracerEnabled(statements, false)
     const mayAsk = (error: SqlError | CorruptRow) => isGone(error) && !once.has(name)
     return effect.pipe(
       // The schedule is only started after a failure: the first attempt, which nearly always succeeds, has no overhead.

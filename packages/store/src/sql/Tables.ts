@@ -163,7 +163,7 @@ export const migrate = (
   options: { readonly keyed: string; readonly lock: Effect.Effect<unknown, SqlError> }
 ): Effect.Effect<void, SqlError | NewerSchema> => {
   const steps = versions(options.keyed)
-  return db.atomic(
+  const migrate = db.atomic(
     Effect.gen(function* () {
       yield* options.lock
       yield* db.rows("CREATE TABLE IF NOT EXISTS reins_versions (version INTEGER NOT NULL PRIMARY KEY)")
@@ -177,4 +177,5 @@ export const migrate = (
       }
     })
   )
+  return Effect.withTracerEnabled(migrate, false)
 }

@@ -131,8 +131,9 @@ const respond =
     })
 
 const history = ({ query }: Request): Decoded => {
-  const limit = Number(query["limit"] ?? "10")
-  if (!Number.isInteger(limit) || limit < 1 || limit > 100)
+  const given = query["limit"] ?? "10"
+  const limit = Number(given)
+  if (!/^\d{1,3}$/.test(given) || limit < 1 || limit > 100)
     return Result.fail(Refusal.badRequest("Invalid limit. Use a number from 1 to 100"))
   const after = query["starting_after"]
   const before = query["ending_before"]

@@ -197,8 +197,9 @@ const create = (request: Create): Decoded => {
 
 const fetch = ({ params, query }: Request): Decoded => {
   const runId = Response.runOf(params["id"] ?? "")
-  const after = Number(query["starting_after"] ?? "-1")
-  if (!Number.isSafeInteger(after))
+  const given = query["starting_after"] ?? "-1"
+  const after = Number(given)
+  if (!/^-?\d{1,15}$/.test(given))
     return Result.fail(Refusal.badRequest("Invalid starting_after. Use a sequence number"))
   return Result.succeed({
     command: { _tag: "Resume", address: { runId } },

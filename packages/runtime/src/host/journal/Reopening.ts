@@ -8,6 +8,7 @@
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import * as Outline from "../../kernel/Outline.ts"
 import * as Names from "../../run/Names.ts"
 import type { JournalStore, StoreFailure } from "./JournalStore.ts"
 
@@ -58,8 +59,10 @@ export class Reopening {
 
   /** Says what failed, and waits before it is asked again. */
   pause(failure: StoreFailure, runId?: string, times = 1): Effect.Effect<void> {
+    const words = runId === undefined ? failure.message : `run ${runId}: ${failure.message}`
     return Effect.andThen(
-      Effect.logWarning(runId === undefined ? failure.message : `run ${runId}: ${failure.message}`, failure.cause),
+      // A database's own words may quote rows.
+      Effect.logWarning(failure.cause === undefined ? words : `${words} (${Outline.of(failure.cause)})`),
       Effect.sleep(this.options.reopenMs * times)
     )
   }

@@ -15,3 +15,4 @@ export type { QuotaAsk, QuotaLease, QuotaStore } from "../../budget/QuotaStore.t
 export type { GrantStore } from "../../approval/GrantStore.ts"
 export { Kept, keptAt } from "../../thread/ThreadStore.ts"
 export type { ReadOptions, Rewrite, Summary, ThreadInfo, ThreadStore } from "../../thread/ThreadStore.ts"
+export * as Outline from "../../kernel/Outline.ts"
