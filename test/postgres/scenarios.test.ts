@@ -1,0 +1,35 @@
+/** Two tenants on one Postgres database, aborted starts, and definitions that change over a restart: see `test/scenario/Shared.ts`. */
+import { describe, layer } from "@effect/vitest"
+import { Postgres } from "@reins/store/postgres"
+import { Context, Effect, Layer } from "effect"
+import * as Shared from "../scenario/Shared.ts"
+import * as Server from "./Server.ts"
+
+class Address extends Context.Service<Address, string>()("test/postgres/scenarios/Address") {
+  static readonly layer = Layer.effect(Address, Server.server)
+}
+
+const only = process.env["SEED"] === undefined ? undefined : Number(process.env["SEED"])
+const seeds = only === undefined ? Array.from({ length: 6 }, (_, seed) => seed) : [only]
+
+describe("tenants that share a Postgres database", () => {
+  layer(Address.layer, { timeout: "60 seconds", excludeTestServices: true })((it) => {
+    it.effect(
+      "keep apart over a restart, for 6 seeds",
+      () =>
+        Effect.forEach(
+          seeds,
+          (seed) =>
+            Effect.scoped(
+              Effect.gen(function* () {
+                const url = yield* Server.database(yield* Address)
+                const layer = () => Layer.orDie(Layer.fresh(Postgres.layer({ url, gatherMs: 0, maxConnections: 6 })))
+                yield* Shared.check({ layer, restarts: true }, seed)
+              })
+            ),
+          { concurrency: 2, discard: true }
+        ),
+      60_000
+    )
+  })
+})
