@@ -69,6 +69,20 @@ const world = () => {
   return { journal, ran, process, askedBefore, log, isWhole }
 }
 
+/** A process whose caller runs the tool itself. */
+const caller = Effect.fnUntraced(function* (journal: MemoryJournal.MemoryJournal, tool: Send) {
+  const scope = yield* Scope.make()
+  const layer = Runtime.layer({ agents: [Agent.make("clerk", { clientTools: Toolkit.make(tool) })] }).pipe(
+    Layer.provide([
+      Layer.succeed(Model, ScriptedModel.make({ respond })),
+      Layer.succeed(Deployment.Deployment, journalHost(journal, { gatherMs: 0, pollMs: Number.POSITIVE_INFINITY }))
+    ])
+  )
+  const runtime = Context.get(yield* Scope.provide(Layer.build(layer), scope), Runtime)
+  yield* TestClock.adjust("1 second")
+  return { runtime, end: Scope.close(scope, Exit.void) }
+})
+
 const open = (runtime: Runtime["Service"]) =>
   Effect.map(runtime.pendingApprovals(), (all) => all.map(({ request }) => request))
 
@@ -145,6 +159,33 @@ describe("an answer", () => {
       assert.deepStrictEqual(ran, ["Wires money: 5"])
       assert.deepStrictEqual(told(log()), ["asked", "approve", "asked", "approve"])
       isWhole()
+      yield* end
+    })
+  )
+
+  it.effect("that was stored before a caller's tool changed lets the caller run nothing of the new one", () =>
+    Effect.gen(function* () {
+      const journal = MemoryJournal.make()
+      const first = yield* caller(journal, Draft)
+      yield* first.runtime.start("Go.", { runId: "run", threadId: "thread" })
+      yield* TestClock.adjust("1 second")
+      const [before] = yield* open(first.runtime)
+      assert.isDefined(before)
+      yield* first.end
+      const value = { resolution: { id: before.id, outcome: { outcome: "approve" } } }
+      yield* journal.answer("run", `approval/${before.id}`, value, 0)
+      const { end, runtime } = yield* caller(journal, Wire)
+      yield* Effect.flip(runtime.submitToolResult("run", "c1", { result: "sent" }))
+      const [anew] = yield* open(runtime)
+      assert.isDefined(anew)
+      assert.notStrictEqual(anew.toolHash, before.toolHash)
+      yield* runtime.respondToApproval(anew.id, Decision.approve())
+      yield* TestClock.adjust("1 second")
+      yield* runtime.submitToolResult("run", "c1", { result: "sent" })
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(told(journal.log("run")), ["asked", "approve", "asked", "approve"])
+      assert.deepStrictEqual(Ordering.check(journal.log("run")), [])
+      assert.strictEqual(journal.log("run").at(-1)?.event.type, "data-latency-summary")
       yield* end
     })
   )
