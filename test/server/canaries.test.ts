@@ -18,6 +18,7 @@ import { HttpServer } from "effect/http"
 import { createServer } from "node:http"
 import { inspect } from "node:util"
 import { streaming } from "../models/FakeModel.ts"
+import * as Queries from "./Queries.ts"
 import * as Served from "./Served.ts"
 
 const canary = (place: string) => `canary-${place}-7f3a`
@@ -214,28 +215,8 @@ const serve = Effect.fnUntraced(function* (model: ModelPort, deployment: Layer.L
   return { ask, seen }
 })
 
-const text = canary("prompt")
-const user = { role: "user", content: text }
-const parts = { role: "user", parts: [{ type: "text", text }] }
-
-/** A query in each dialect, streamed and not where it can be either. */
-const queries: ReadonlyArray<readonly [path: string, body: object]> = [
-  ["/native/query", { prompt: text, threadId: "native" }],
-  ["/native/query", { prompt: text, threadId: "whole", stream: false }],
-  ["/karta/v1/sessions/native/messages", { text }],
-  ["/aap/sessions/native/turns", { messages: [user] }],
-  ["/aap-v2/session/native", { stream: "delta", messages: [user] }],
-  ["/kai/api/chat", { id: "kai", message: { id: "m", ...parts } }],
-  ["/steerable/api/chats/steerable/send", { content: text }],
-  ["/ai-sdk/chat", { id: "ai-sdk", messages: [{ id: "m", ...parts }] }],
-  ["/openai-chat/v1/chat/completions", { model: "a", messages: [user] }],
-  ["/openai-chat/v1/chat/completions", { model: "a", messages: [user], stream: true }],
-  ["/openai-responses/v1/responses", { model: "a", input: text }],
-  ["/openai-responses/v1/responses", { model: "a", input: text, stream: true }],
-  ["/anthropic/v1/messages", { model: "a", max_tokens: 9, messages: [user] }],
-  ["/anthropic/v1/messages", { model: "a", max_tokens: 9, messages: [user], stream: true }],
-  ["/ag-ui/run", { threadId: "ag-ui", runId: "r", messages: [{ id: "m", ...user }], tools: [], context: [] }]
-]
+/** A query in each dialect. */
+const queries = Queries.all(canary("prompt"))
 
 const holdsNone = (said: string, canaries: ReadonlyArray<string>, where: string) => {
   for (const each of canaries) assert.notInclude(said, each, where)
@@ -250,7 +231,7 @@ describe.each(Object.entries(deployments))("what is said in a run and why it fai
     Effect.gen(function* () {
       const { ask, seen } = yield* serve(model(), deployment())
       let answered = 0
-      for (const [path, body] of queries) {
+      for (const { body, path } of queries) {
         const told = yield* ask(path, body)
         holdsNone(told.text, foreign, `${path}: ${what}`)
         if (told.status >= 400) holdsNone(told.text, content, `${path}: ${what}`)
@@ -300,7 +281,7 @@ describe("what is sent to a server", () => {
         id: {},
         message: canary("args")
       }
-      for (const [path, body] of queries) {
+      for (const { body, path } of queries) {
         for (const sent of [wrong, `{"a": "${canary("prompt")}`, `["${canary("prompt")}"]`]) {
           const told = yield* ask(path, sent)
           assert.isAtLeast(told.status, 400, path)

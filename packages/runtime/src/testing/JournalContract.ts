@@ -94,24 +94,6 @@ const runs: ReadonlyArray<Clause> = [
       }
     })
   ),
-  clause("a thread that nobody holds is leased to a run of its own tenant alone", (store) =>
-    Effect.gen(function* () {
-      yield* store.threads.begin("thread", "a", [says("mine")])
-      const stranger = record({ runId: "stranger", resourceId: "b" })
-      yield* same(yield* tagOf(store.create(stranger)), "ThreadForbidden", "another tenant's run")
-      yield* same(yield* status(store, "stranger"), undefined, "the refused run")
-      yield* same((yield* store.threads.info("thread"))?.runId, undefined, "who holds the thread")
-      yield* same(yield* tagOf(store.create(record({ resourceId: "a" }))), "no failure", "its own tenant's run")
-    })
-  ),
-  clause("a thread that a run holds is not begun with messages, not even by its own tenant", (store) =>
-    Effect.gen(function* () {
-      yield* create(store)
-      yield* same(yield* store.threads.begin("thread", "tenant", [says("late")]), false, "that it was begun")
-      yield* same((yield* open(store)).history, [], "what the run starts from")
-      yield* same(yield* store.threads.read("thread"), [], "its messages")
-    })
-  ),
   clause("a tenant that starts on a thread while another begins it with messages never reads the other's", (store) =>
     Effect.gen(function* () {
       for (const round of [1, 2, 3, 4, 5]) {

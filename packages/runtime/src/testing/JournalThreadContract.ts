@@ -1,13 +1,44 @@
 /**
- * What every journal store promises of threads as they stand beside their messages: limits that span runs, and what runs leave.
+ * What every journal store promises of threads as they stand beside their messages: who holds them, limits that span runs, and what runs leave.
  */
 import { Budget } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import type { Kept } from "../thread/ThreadStore.ts"
-import { finish, says, begin, type Clause, clause, commit, create, open, same } from "./JournalSamples.ts"
+import {
+  finish,
+  record,
+  says,
+  begin,
+  type Clause,
+  clause,
+  commit,
+  create,
+  open,
+  same,
+  status,
+  tagOf
+} from "./JournalSamples.ts"
 
 /** All of them. */
 export const clauses: ReadonlyArray<Clause> = [
+  clause("a thread that nobody holds is leased to a run of its own tenant alone", (store) =>
+    Effect.gen(function* () {
+      yield* store.threads.begin("thread", "a", [says("mine")])
+      const stranger = record({ runId: "stranger", resourceId: "b" })
+      yield* same(yield* tagOf(store.create(stranger)), "ThreadForbidden", "another tenant's run")
+      yield* same(yield* status(store, "stranger"), undefined, "the refused run")
+      yield* same((yield* store.threads.info("thread"))?.runId, undefined, "who holds the thread")
+      yield* same(yield* tagOf(store.create(record({ resourceId: "a" }))), "no failure", "its own tenant's run")
+    })
+  ),
+  clause("a thread that a run holds is not begun with messages, not even by its own tenant", (store) =>
+    Effect.gen(function* () {
+      yield* create(store)
+      yield* same(yield* store.threads.begin("thread", "tenant", [says("late")]), false, "that it was begun")
+      yield* same((yield* open(store)).history, [], "what the run starts from")
+      yield* same(yield* store.threads.read("thread"), [], "its messages")
+    })
+  ),
   clause("a thread's limits are set, replaced and lifted, also before it has a message, by its tenant alone", (store) =>
     Effect.gen(function* () {
       const limit = (max: number | undefined, tenant = "tenant") =>
