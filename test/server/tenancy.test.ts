@@ -8,6 +8,28 @@ const other = { key: "other-key" }
 const seen = ({ status, text }: { readonly status: number; readonly text: string }, ...named: ReadonlyArray<string>) =>
   named.reduce((told, name) => told.replaceAll(name, "ID"), `${status} ${text}`)
 
+describe("a route without a key", () => {
+  it.live("is one that the protocol has, and shows nothing of a tenant", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const answers = yield* Effect.forEach(["/kai/ping", "/kai/api", "/aap/meta", "/aap-v2/meta"], (path) =>
+        served.ask(path, { key: "" })
+      )
+      assert.deepStrictEqual(
+        answers.map(({ status }) => status),
+        [200, 200, 200, 200]
+      )
+      const closed = yield* Effect.forEach(["/kai/api/history", "/aap/sessions", "/ai-sdk/chat"], (path) =>
+        served.ask(path, { key: "" })
+      )
+      assert.deepStrictEqual(
+        closed.map(({ status }) => status),
+        [401, 401, 401]
+      )
+    })
+  )
+})
+
 describe("a request", () => {
   const refused: ReadonlyArray<readonly [string, Served.Ask]> = [
     ["without a key", { key: "" }],

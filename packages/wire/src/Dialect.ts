@@ -81,6 +81,8 @@ export type Decoded = Result.Result<Exchange, Refusal>
 
 /** `path` is relative to the dialect's base path; `:name` matches one segment. */
 export interface Route {
+  /** Answers without a key, where the protocol has none; shows nothing of a tenant. Absent: false. */
+  readonly isPublic?: boolean | undefined
   readonly method: Method
   readonly path: string
   readonly decode: (request: Request) => Decoded

@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { dialect } from "@reins/wire/ag-ui"
+import { ask } from "../Ask.ts"
 import { asText, play } from "../Play.ts"
+import { rule } from "../Rule.ts"
 import { scenario } from "../Scenarios.ts"
 import { suite } from "../Suite.ts"
 import { read } from "./Reader.ts"
@@ -22,11 +24,20 @@ describe("an interrupt", () => {
     })
   })
 
-  it("lists the calls that the client must run by id", () => {
-    const [first = []] = play(dialect.open, scenario("client tool"))
-    assert.deepStrictEqual(JSON.parse(first.at(-1)?.data ?? "{}").outcome, {
-      type: "success",
-      pendingToolCallIds: ["c1"]
-    })
+  it("lists the calls that the client must run by id, for clients of version 1.0 alone", () => {
+    const outcome = (version: string | undefined) => {
+      const { answer } = ask(
+        dialect,
+        "POST /run",
+        { threadId: "t", runId: "r", messages: [{ id: "m", role: "user", content: "hi" }] },
+        { headers: version === undefined ? {} : { "x-ag-ui-version": version } }
+      )
+      rule(answer._tag === "Stream", "it streams", answer)
+      const [first = []] = play(answer.open, scenario("client tool"))
+      return JSON.parse(first.at(-1)?.data ?? "{}").outcome
+    }
+    assert.deepStrictEqual(outcome("1.0"), { type: "success", pendingToolCallIds: ["c1"] })
+    assert.deepStrictEqual(outcome("0.9"), { type: "success" })
+    assert.deepStrictEqual(outcome(undefined), { type: "success" })
   })
 })

@@ -24,6 +24,18 @@ describe("the answer to a decision", () => {
   })
 })
 
+describe("the whole answer to a message", () => {
+  it("says that the budget is exhausted, as the stream does", () => {
+    const { answer } = ask(dialect, "POST /v1/sessions/thread-1/messages", { text: "go" })
+    rule(answer._tag === "Whole", "it is answered at once")
+    const folding = answer.open()
+    for (const envelope of scenario("budget")) folding.step(envelope)
+    const body: Parsed = folding.reply().body
+    assert.strictEqual(body.error, "budget_exhausted")
+    assert.include(body.reason, "budget is exhausted")
+  })
+})
+
 describe("a managed agent's log", () => {
   const path = "/v1/projects/p/managed-agents/sessions/thread-1/events/stream"
   const follow = (after: string) => {

@@ -8,7 +8,6 @@ import { Dialect, Refusal, Sse, Ndjson } from "@reins/wire"
 import type { Frame } from "@reins/wire"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
@@ -154,8 +153,7 @@ const enter = Effect.fnUntraced(function* (
 
 const everybody: Principal = { tenant: "" }
 
-const isPublic = (matched: Dialect.Matched): boolean =>
-  matched._tag === "Route" && Predicate.hasProperty(matched.route, "isPublic") && matched.route.isPublic === true
+const isPublic = (matched: Dialect.Matched): boolean => matched._tag === "Route" && matched.route.isPublic === true
 
 const preflight = (request: Request, { headers, isAllowed }: Origin.Judgement) =>
   HttpServerResponse.empty({

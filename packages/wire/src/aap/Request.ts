@@ -158,6 +158,7 @@ const session = (version: Version, at: string, create: Route, turns: string): Re
   {
     method: "GET",
     path: "/meta",
+    isPublic: true,
     decode: () => Result.succeed({ command: { _tag: "Describe" }, answer: { _tag: "Facts", shape: shape(version) } })
   },
   create,

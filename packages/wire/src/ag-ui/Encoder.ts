@@ -26,19 +26,29 @@ import * as Body from "../Body.ts"
 
 type AgUiEvents = ReadonlyArray<AgUiEvent>
 
+/** What a client asked for. */
+export interface Options {
+  /** Its id for this answer. Absent: ours. */
+  readonly runId?: string | undefined
+  /** Whether it reads `pendingToolCallIds`, which clients before 1.0 refuse. They find pending calls by their missing results. */
+  readonly namesPending: boolean
+}
+
 class AgUiEncoder implements Encoder {
   readonly #parking = new Parking()
   readonly #speakers = new Map<string, Speaker>()
   readonly #callers = new Map<string, { readonly name: string; readonly callId: string }>()
   readonly #asked: string | undefined
+  readonly #namesPending: boolean
   #names = new Names("")
   #place = { threadId: "", runId: "" }
   #segment = 1
   #finish: Events.Finish | undefined
   #state: "new" | "running" | "ended" | "failed" = "new"
 
-  constructor(runId: string | undefined) {
+  constructor({ namesPending, runId }: Options) {
     this.#asked = runId
+    this.#namesPending = namesPending
   }
 
   get isDetached(): boolean {
@@ -245,7 +255,9 @@ class AgUiEncoder implements Encoder {
         ? { type: "interrupt", interrupts }
         : {
             type: "success",
-            pendingToolCallIds: clientCalls.map(({ call, path }) => CallId.make(path, call.toolInvocationId))
+            ...(this.#namesPending
+              ? { pendingToolCallIds: clientCalls.map(({ call, path }) => CallId.make(path, call.toolInvocationId)) }
+              : {})
           }
     return [...closing, ...this.#end(outcome)]
   }
@@ -257,5 +269,4 @@ class AgUiEncoder implements Encoder {
   }
 }
 
-/** `runId` is the client's id for this answer; absent: ours. */
-export const open = (runId?: string): Encoder => new AgUiEncoder(runId)
+export const open = (options: Options): Encoder => new AgUiEncoder(options)

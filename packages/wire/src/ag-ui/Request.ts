@@ -75,9 +75,19 @@ const partsOf = (content: Content): ReadonlyArray<Message.UserPart> =>
 const textOf = (content: Content): string =>
   partsOf(content).reduce((text, part) => (part.type === "text" ? text + part.text : text), "")
 
-const run = (input: RunAgentInput, agent: string | undefined): Decoded => {
+/** Clients of AG-UI 1.0 and later say so, since older ones refuse fields that they do not know. */
+const namesPending = ({ headers, query }: Request): boolean =>
+  Number.parseFloat(headers["x-ag-ui-version"] ?? query["version"] ?? "0") >= 1
+
+const run = (input: RunAgentInput, request: Request): Decoded => {
+  const agent = request.params["agent"]
   const { messages, resume = [], runId, threadId, tools = [] } = input
-  const answer = { _tag: "Stream", format: "sse", isStamped: true, open: () => Encoder.open(runId) } as const
+  const answer = {
+    _tag: "Stream",
+    format: "sse",
+    isStamped: true,
+    open: () => Encoder.open({ runId, namesPending: namesPending(request) })
+  } as const
   const clientTools = tools.map(({ description, name, parameters = { type: "object", properties: {} } }) => ({
     name,
     ...(description === undefined ? {} : { description }),
@@ -127,8 +137,7 @@ const run = (input: RunAgentInput, agent: string | undefined): Decoded => {
   })
 }
 
-const decode = ({ body, params }: Request): Decoded =>
-  Result.flatMap(read(body), (input) => run(input, params["agent"]))
+const decode = (request: Request): Decoded => Result.flatMap(read(request.body), (input) => run(input, request))
 
 export const routes: ReadonlyArray<Route> = [
   { method: "POST", path: "/run", decode },
@@ -136,7 +145,8 @@ export const routes: ReadonlyArray<Route> = [
   {
     method: "GET",
     path: "/threads/:threadId/events",
-    decode: ({ headers, params, query }) => {
+    decode: (request) => {
+      const { headers, params, query } = request
       const after = headers["last-event-id"] ?? query["after"]
       return Result.succeed({
         command: {
@@ -144,7 +154,12 @@ export const routes: ReadonlyArray<Route> = [
           address: { threadId: params["threadId"] ?? "" },
           ...(after === undefined ? {} : { after })
         },
-        answer: { _tag: "Stream", format: "sse", isStamped: true, open: () => Encoder.open() }
+        answer: {
+          _tag: "Stream",
+          format: "sse",
+          isStamped: true,
+          open: () => Encoder.open({ namesPending: namesPending(request) })
+        }
       })
     }
   },

@@ -10,7 +10,7 @@ export const dialect: Dialect = {
   name: "ag-ui",
   title: "AG-UI 1.0",
   routes,
-  open: () => Encoder.open(),
+  open: () => Encoder.open({ namesPending: true }),
   // A new run input on a thread replaces what was open there.
   onBusy: "cancel-previous",
   encodeError: ({ code, message, retryAfterSeconds, status }) => ({

@@ -2,14 +2,13 @@
  * A run as one message of the Messages protocol, however many steps it has.
  *
  * **Carries** the root's text and reasoning as blocks, our tools and specialists as `mcp_tool_use` and
- * `mcp_tool_result`, client calls as `tool_use`, usage, errors. Everything else of the root view as events named
- * `reins`, which clients ignore.
+ * `mcp_tool_result`, client calls as `tool_use`, usage, errors. With
+ * `events`, everything else of the root view as events named `reins`.
  *
  * **Reorders**: the stop reason and the end are held until the run has ended, so both summaries precede them.
  *
- * **Loses** what specialists say and do below the root; that a step was retracted, except for the `reins` event: its
- * text stays. Of finish reasons, `budget` becomes `pause_turn`, `repeated-calls` becomes `max_tokens`,
- * `cancelled` and `other` become `end_turn`.
+ * **Loses** what specialists say and do below the root; without `events`, that a step was retracted: its text
+ * stays. Of finish reasons, `budget` and `repeated-calls` become `max_tokens`, `cancelled` and `other` become `end_turn`.
  *
  * The answer stays open while the run waits for a person, who answers by another request; it ends where the client must
  * run a tool.
@@ -30,6 +29,7 @@ const frame = (event: StreamEvent): Frame.Frame => Frame.named(event.type, event
 class MessageEncoder implements Encoder {
   readonly #parking = new Parking()
   readonly #model: string
+  readonly #events: boolean
   #runId = ""
   #answer = 1
   #blocks = 0
@@ -37,8 +37,9 @@ class MessageEncoder implements Encoder {
   #finish: Events.Finish | undefined
   #state: "running" | "ended" | "failed" = "running"
 
-  constructor(model: string) {
+  constructor(model: string, events: boolean) {
     this.#model = model
+    this.#events = events
   }
 
   get isDetached(): boolean {
@@ -126,7 +127,7 @@ class MessageEncoder implements Encoder {
   }
 
   #extra(event: Event): Frames {
-    return [frame({ type: "reins", event })]
+    return this.#events ? [frame({ type: "reins", event })] : Frame.none
   }
 
   #say(kind: "text" | "thinking", text: string): Frames {
@@ -186,4 +187,5 @@ class MessageEncoder implements Encoder {
   }
 }
 
-export const open = (model: string): Encoder => new MessageEncoder(model)
+/** `events`: the client asked for events that the protocol does not have. */
+export const open = (model: string, events: boolean): Encoder => new MessageEncoder(model, events)

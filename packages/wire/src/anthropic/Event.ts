@@ -82,7 +82,7 @@ export const stopReasons: { readonly [R in Events.Finish["finishReason"]]: StopR
   stop: "end_turn",
   length: "max_tokens",
   "content-filter": "refusal",
-  budget: "pause_turn",
+  budget: "max_tokens",
   cancelled: "end_turn",
   "repeated-calls": "max_tokens",
   other: "end_turn"

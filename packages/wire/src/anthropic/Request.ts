@@ -10,7 +10,7 @@ import { whole, type Accumulated } from "../Accumulation.ts"
 import * as Body from "../Body.ts"
 import * as CallId from "../CallId.ts"
 import type { ResultFor } from "../Command.ts"
-import type { Answer, Decoded, Reply, Route } from "../Dialect.ts"
+import type { Answer, Decoded, Reply, Request, Route } from "../Dialect.ts"
 import { type Kind, type Refusal, badRequest } from "../Refusal.ts"
 import * as Encoder from "./Encoder.ts"
 import { idOf, server, stopReasons, usageOf, type Block, type Message as MessageObject } from "./Event.ts"
@@ -151,11 +151,14 @@ const messageOf = (model: string, run: Accumulated): Reply => {
   return { status: 200, body }
 }
 
-const create = (request: Create): Decoded => {
+/** Events that the protocol does not have are sent to clients that ask for them. */
+const wantsEvents = ({ headers }: Request): boolean => headers["x-reins-events"] === "true"
+
+const create = (request: Create, events: boolean): Decoded => {
   const { messages, metadata, model, stream } = request
   const answer: Answer =
     stream === true
-      ? { _tag: "Stream", format: "sse", isStamped: true, open: () => Encoder.open(model) }
+      ? { _tag: "Stream", format: "sse", isStamped: true, open: () => Encoder.open(model, events) }
       : { _tag: "Whole", open: () => whole("when-client-is-needed", (run) => messageOf(model, run)) }
   const threadId = metadata?.thread_id
   const thread = threadId === undefined ? {} : { threadId }
@@ -188,7 +191,11 @@ const create = (request: Create): Decoded => {
 }
 
 export const routes: ReadonlyArray<Route> = [
-  { method: "POST", path: "/v1/messages", decode: ({ body }) => Result.flatMap(read(body), create) },
+  {
+    method: "POST",
+    path: "/v1/messages",
+    decode: (sent) => Result.flatMap(read(sent.body), (request) => create(request, wantsEvents(sent)))
+  },
   {
     method: "GET",
     path: "/v1/models",

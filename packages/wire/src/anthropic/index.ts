@@ -10,6 +10,6 @@ export const dialect: Dialect = {
   name: "anthropic",
   title: "Anthropic Messages",
   routes,
-  open: () => Encoder.open("reins"),
+  open: () => Encoder.open("reins", true),
   encodeError
 }

@@ -162,8 +162,8 @@ const describe = (answer: typeof ping) => (): Decoded =>
   Result.succeed({ command: { _tag: "Describe" }, answer: { _tag: "Facts", shape: answer } })
 
 export const routes: ReadonlyArray<Route> = [
-  { method: "GET", path: "/ping", decode: describe(ping) },
-  { method: "GET", path: "/api", decode: describe(info) },
+  { method: "GET", path: "/ping", isPublic: true, decode: describe(ping) },
+  { method: "GET", path: "/api", isPublic: true, decode: describe(info) },
   { method: "POST", path: "/api/chat", decode: ({ body }) => Result.flatMap(readChat(body), chat) },
   {
     method: "DELETE",

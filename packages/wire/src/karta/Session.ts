@@ -9,7 +9,7 @@ import type { Refusal } from "../Refusal.ts"
 import { inputOf, usageOf } from "./KartaEvent.ts"
 import type { KartaEvent, Part } from "./KartaEvent.ts"
 import * as Encoder from "./Encoder.ts"
-import { everything, Turn } from "./Turn.ts"
+import { budgetExhausted, everything, Turn } from "./Turn.ts"
 
 const iso = (millis: number): string => DateTime.formatIso(DateTime.makeUnsafe(millis))
 
@@ -80,6 +80,9 @@ export const turn = (asked: { readonly text: string; readonly agent: string; rea
           { id: `msg_${run.runId}`, role: "assistant", text: run.text, parts }
         ],
         usage: run.finish === undefined ? null : usageOf(run.finish),
+        ...(run.finish?.finishReason === "budget"
+          ? { error: budgetExhausted.code, reason: budgetExhausted.message }
+          : {}),
         ...(question === undefined ? {} : { session: { id: run.threadId, pending_input: inputOf(question) } })
       }
     }

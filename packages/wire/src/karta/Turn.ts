@@ -31,6 +31,9 @@ export interface Options {
 
 export const everything: Options = { thinking: true, hidden: new Set(), automatic: false }
 
+/** What a run says that its budget ended, streamed and whole. */
+export const budgetExhausted = { message: "The run's budget is exhausted", code: "budget_exhausted" } as const
+
 /** Mutable; owned by one answer. */
 export class Turn {
   readonly #options: Options
@@ -172,7 +175,6 @@ export class Turn {
       }
     }
     if (finish.finishReason !== "budget") return [done]
-    const message = "The run's budget is exhausted"
-    return [{ type: "error", session_id, data: { message, code: "budget_exhausted" } }, done]
+    return [{ type: "error", session_id, data: budgetExhausted }, done]
   }
 }

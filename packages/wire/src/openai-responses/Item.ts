@@ -44,6 +44,7 @@ const McpCall = Schema.Struct({
   arguments: Schema.String,
   output: Schema.NullOr(Schema.String),
   error: Schema.NullOr(Schema.String),
+  status: Schema.Literals(["completed", "failed"]),
   approval_request_id: Schema.NullOr(Schema.String)
 })
 const ApprovalRequest = Schema.Struct({
@@ -100,6 +101,7 @@ export const mcpCall = (id: string, { approvalId, args, name, result, status }: 
   arguments: JSON.stringify(args),
   output: status === undefined ? Body.resultText(result) : null,
   error: status === undefined ? null : Body.resultText(result),
+  status: status === undefined ? "completed" : "failed",
   approval_request_id: approvalId ?? null
 })
 
