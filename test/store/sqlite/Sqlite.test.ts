@@ -158,6 +158,9 @@ describe("a runtime over SQLite", () => {
     Effect.gen(function* () {
       const file = join(yield* folder, "runs.db")
       yield* asks("thread", "one").pipe(Effect.provide(runtime(file)))
+      for (const table of ["reins_quotas", "reins_quota_used", "reins_quota_runs"]) {
+        yield* alter(file, `DROP TABLE ${table}`)
+      }
       yield* alter(
         file,
         "ALTER TABLE reins_events DROP COLUMN packed",
