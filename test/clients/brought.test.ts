@@ -79,7 +79,7 @@ describe("a client tool", () => {
           .catch((reason: unknown) => reason)
       )
       assert.instanceOf(error, UnprocessableEntityError)
-      assert.include(String(error), "two tools are called gated")
+      assert.include(String(error), "Two tools are named gated")
     })
   )
 

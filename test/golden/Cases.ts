@@ -27,7 +27,7 @@ const times = (count: number, what: string): ReadonlyArray<string> => Array.from
 
 const below = { requests: ["clerk 2", "reader 2", "desk 2"], finish: "stop", says: "All of it is done." }
 const maySend = { again: ["send 1"], calls: ["send 1"], ...plain }
-const mayHaveRun = { ...plain, tells: ['"error":"MayHaveRun"', "it is not made again: not today"] }
+const mayHaveRun = { ...plain, tells: ['"error":"MayHaveRun"', "a person rejected repeating it: not today"] }
 const tides = "Tides come twice a day, and the moon, which pulls, takes its time about it – 潮."
 const retracted = '"type":"step-retracted","reason":"the process that carried this step was lost"'
 const oddCalls = [...oddIds.map((_, index) => `pay ${101 + index}`), "pay 150"]

@@ -33,14 +33,17 @@ const flaw = <E, R>(layer: Layer.Layer<Runtime, E, R>, port: ModelPort = model()
 describe("a runtime is not built", () => {
   it.effect("without an agent", () =>
     Effect.gen(function* () {
-      assert.strictEqual(yield* flaw(Runtime.layer({ agents: [] })), "a runtime needs at least one agent")
+      assert.strictEqual(
+        yield* flaw(Runtime.layer({ agents: [] })),
+        "A runtime needs at least one agent. List them in agents"
+      )
     })
   )
 
   it.effect("over a model without names", () =>
     Effect.gen(function* () {
       const unnamed: ModelPort = Schema.decodeUnknownSync(Schema.Any)({ attempt: () => Effect.void, provider: "p" })
-      const issue = `agent "desk": its model port needs a provider and a model, both text`
+      const issue = `Agent "desk": its model port must have provider and model, both non-empty strings`
       assert.strictEqual(yield* flaw(Runtime.layer({ agents: [Agent.make("desk", {})] }), unnamed), issue)
     })
   )
@@ -48,17 +51,17 @@ describe("a runtime is not built", () => {
   it.effect("of two agents with the same name", () =>
     Effect.gen(function* () {
       const agents = [Agent.make("desk", {}), Agent.make("desk", {})]
-      assert.strictEqual(yield* flaw(Runtime.layer({ agents })), `two different agents are called "desk": rename one`)
+      assert.strictEqual(yield* flaw(Runtime.layer({ agents })), `Two different agents are named "desk". Rename one`)
       const reader = Specialist.make("desk", { description: "Reads" })
       const above = [Agent.make("head", { specialists: [reader] }), Agent.make("desk", {})]
-      assert.include(yield* flaw(Runtime.layer({ agents: above })), `two different agents are called "desk"`)
+      assert.include(yield* flaw(Runtime.layer({ agents: above })), `Two different agents are named "desk"`)
     })
   )
 
   it.effect.each<readonly [string, string]>([
-    ["", "an agent's name is empty"],
-    [" ", "an agent's name is empty"],
-    ["a#1", `agent "a#1": a name cannot hold a #`]
+    ["", "An agent's name is empty. Give it a name"],
+    [" ", "An agent's name is empty. Give it a name"],
+    ["a#1", `Agent "a#1": a name cannot contain #`]
   ])("of an agent called %j", ([name, issue]) =>
     Effect.gen(function* () {
       assert.strictEqual(yield* flaw(Runtime.layer({ agents: [Agent.make(name, {})] })), issue)
@@ -70,7 +73,7 @@ describe("a runtime is not built", () => {
       const agents = [Agent.make("desk", { budget: Budget.make({ maxSteps: -1 }) })]
       assert.match(
         yield* flaw(Runtime.layer({ agents })),
-        /^agent "desk": Invalid budget: maxSteps must be a whole number/
+        /^Agent "desk": Invalid budget: maxSteps must be a whole number/
       )
     })
   )
@@ -80,11 +83,11 @@ describe("a runtime is not built", () => {
       const issue = (budget: Budget.Budget) => flaw(Runtime.layer({ agents: [Agent.make("desk", { budget })] }))
       assert.match(
         yield* issue(Budget.make(JSON.parse('{ "maxTools": 1 }'))),
-        /^agent "desk": Invalid budget: maxTools is not a limit. The limits are maxSteps, /
+        /^Agent "desk": Invalid budget: maxTools is not a limit. The limits are maxSteps, /
       )
       assert.strictEqual(
         yield* issue(Budget.make({ maxCallsPerTool: { serach: 1 } })),
-        `agent "desk": Invalid budget: maxCallsPerTool.serach names no tool. The tools are none`
+        `Agent "desk": Invalid budget: maxCallsPerTool.serach names no tool. The tools are none`
       )
     })
   )
@@ -96,7 +99,7 @@ describe("a runtime is not built", () => {
       const desk = Agent.make("desk", { toolkit: Effect.provide(kit, layer("x")), specialists: [reader] })
       assert.strictEqual(
         yield* flaw(Runtime.layer({ agents: [desk] })),
-        `agent "desk" has two tools or specialists called "reader": rename one`
+        `Agent "desk" has two tools or specialists named "reader". Rename one`
       )
     })
   )
@@ -105,7 +108,7 @@ describe("a runtime is not built", () => {
     Effect.gen(function* () {
       const { kit, layer } = search("ask")
       const desk = Agent.make("desk", { toolkit: Effect.provide(kit, layer("x")), clientTools: kit })
-      assert.include(yield* flaw(Runtime.layer({ agents: [desk] })), `called "ask"`)
+      assert.include(yield* flaw(Runtime.layer({ agents: [desk] })), `named "ask"`)
     })
   )
 
@@ -113,7 +116,7 @@ describe("a runtime is not built", () => {
     Effect.gen(function* () {
       const reader = Specialist.make("reader", { description: "Reads" })
       const desk = Agent.make("desk", { clientTools: search("reader").kit, specialists: [reader] })
-      assert.include(yield* flaw(Runtime.layer({ agents: [desk] })), `called "reader"`)
+      assert.include(yield* flaw(Runtime.layer({ agents: [desk] })), `named "reader"`)
     })
   )
 
@@ -145,7 +148,7 @@ describe("an agent whose schemas cannot be sent to a model is rejected when it i
   ])("%s", ([, parameters, words]) =>
     Effect.gen(function* () {
       const message = yield* flaw(desk(parameters))
-      assert.include(message, `agent "desk": the parameters of tool "look"`)
+      assert.include(message, `Agent "desk": the parameters of tool "look"`)
       assert.include(message, words)
     })
   )

@@ -145,12 +145,12 @@ describe("the tools of a query", () => {
       const runtime = Context.get(yield* Layer.build(runtimeOf(calling("read"))), Runtime)
       const refused = (tools: QueryTools) =>
         Effect.map(Effect.flip(runtime.start("go", { tools })), ({ message }) => message)
-      assert.include(yield* refused({ client: [{ ...locate, name: "read" }] }), "two tools are called read")
-      assert.include(yield* refused({ client: [{ ...locate, name: "helper" }] }), "two tools are called helper")
-      assert.include(yield* refused({ client: [locate, locate] }), "two tools are called locate")
+      assert.include(yield* refused({ client: [{ ...locate, name: "read" }] }), "Two tools are named read")
+      assert.include(yield* refused({ client: [{ ...locate, name: "helper" }] }), "Two tools are named helper")
+      assert.include(yield* refused({ client: [locate, locate] }), "Two tools are named locate")
       assert.include(yield* refused({ client: [{ ...locate, name: "a b" }] }), "letters, digits")
       const parameters = Schema.decodeUnknownSync(Schema.Any)({ n: 1n })
-      assert.include(yield* refused({ client: [{ ...locate, parameters }] }), "not JSON")
+      assert.include(yield* refused({ client: [{ ...locate, parameters }] }), "Invalid tools")
       const many = Array.from({ length: 129 }, (_, index) => ({ ...locate, name: `tool-${index}` }))
       assert.include(yield* refused({ client: many }), "at most 128")
       // A name that was taken away is free.

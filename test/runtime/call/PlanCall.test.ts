@@ -99,7 +99,7 @@ describe("a plan", () => {
       const [read] = model.requests.slice(1).flatMap(ScriptedModel.lastResults)
       assert.deepStrictEqual(read?.result, {
         error: "RevisionWanted",
-        message: "the plan should be changed and proposed again: not the desk",
+        message: "Change the plan and propose it again: not the desk",
         partial: { moves: ["lamp"] }
       })
       yield* runtime.respondToApproval(second.data.id, Decision.approve())

@@ -88,7 +88,7 @@ const world = (tool: typeof Pay = Pay, options: Omit<RuntimeOptions<[]>, "agents
   return { journal, begun, process, followed, asked, results, isWhole }
 }
 
-const lost = "the process that ran this call died in the middle of it, so it may have taken effect or not"
+const lost = "The process that ran this call died before it ended, so the call may or may not have taken effect"
 
 describe("a call that was running when its process died", () => {
   it.effect("is asked about and, when approved, repeated under the same key", () =>
@@ -119,7 +119,7 @@ describe("a call that was running when its process died", () => {
       yield* runtime.respondToApproval(question?.id ?? "", Decision.reject({ feedback: "the bank has it" }))
       yield* TestClock.adjust("1 second")
       assert.strictEqual(begun.length, 1)
-      const message = `${lost}; a person decided that it is not made again: the bank has it`
+      const message = `${lost}; a person rejected repeating it: the bank has it`
       assert.deepStrictEqual(results(), [{ result: { error: "MayHaveRun", message }, status: "failed" }])
       isWhole()
       yield* end
@@ -171,7 +171,7 @@ describe("a call that was running when its process died", () => {
       const { followed, isWhole, results } = world(Pay, { approvalExpiresIn: "1 minute" })
       const { end } = yield* followed()
       yield* TestClock.adjust("2 minutes")
-      const message = `${lost}; nobody said in time that it may be made again`
+      const message = `${lost}; the approval to repeat it expired without an answer`
       assert.deepStrictEqual(results(), [{ result: { error: "MayHaveRun", message }, status: "failed" }])
       isWhole()
       yield* end

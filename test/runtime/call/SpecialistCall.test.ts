@@ -225,7 +225,7 @@ describe("a limit inside a specialist", () => {
         [Agent.make("desk", { specialists: [middle] })],
         say,
         (probe) => {
-          assert.include(JSON.stringify(answer(probe)), "specialists may be nested 1 deep")
+          assert.include(JSON.stringify(answer(probe)), "Specialists can be nested at most 1 deep")
           assert.strictEqual(ending(probe), "stop")
         },
         1

@@ -46,7 +46,7 @@ describe("a file that a tool stores", () => {
       const [, result] = probe.of("tool-invocation")
       assert.strictEqual(
         result?.state === "result" ? result.result : undefined,
-        'the file "notes.txt" has 11 bytes, at most 10 are taken'
+        'File "notes.txt" has 11 bytes. The limit is 10'
       )
       assert.lengthOf(probe.of("data-file-registered"), 0)
       assert.lengthOf(yield* runtime.files.list("thread"), 0)

@@ -65,7 +65,7 @@ describe("the readers of a run's log", () => {
     Effect.gen(function* () {
       const { runtime } = yield* Solo.finished([ScriptedModel.text("hello")])
       const exit = yield* Effect.exit(Stream.runDrain(runtime.watch("another")))
-      assert.match(Exit.isFailure(exit) ? String(exit.cause) : "", /no run "another"/)
+      assert.match(Exit.isFailure(exit) ? String(exit.cause) : "", /Unknown run "another"/)
     }).pipe(Effect.scoped)
   )
 

@@ -27,13 +27,13 @@ const flawed = (what: string) => ["E_INVALID_MODEL_OUTPUT", what]
 describe("a response that breaks the model port's contract", () => {
   it.effect("by being empty fails the run with a reason", () =>
     Effect.gen(function* () {
-      assert.deepStrictEqual(yield* flawOf(), flawed("it said nothing at all"))
+      assert.deepStrictEqual(yield* flawOf(), flawed("its answer was empty"))
     })
   )
 
   it.effect("by ending without a finish fails the run with a reason", () =>
     Effect.gen(function* () {
-      assert.deepStrictEqual(yield* flawOf(say("so")), flawed("it ended without a finish"))
+      assert.deepStrictEqual(yield* flawOf(say("so")), flawed("its stream ended without a finish part"))
     })
   )
 

@@ -46,7 +46,7 @@ describe("a probe", () => {
     Effect.gen(function* () {
       const runtime = yield* Solo.runtime(ScriptedModel.make())
       const error = yield* Effect.flip(Effect.provideService(Probe.watch("nowhere"), Runtime, runtime))
-      assert.strictEqual(error.message, `no run "nowhere"`)
+      assert.strictEqual(error.message, `Unknown run "nowhere"`)
     }).pipe(Effect.scoped)
   )
 })

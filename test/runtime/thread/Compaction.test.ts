@@ -133,7 +133,7 @@ describe("a summary", () => {
         const model = looker(6, ScriptedModel.text("In short: they", { stop }))
         const { result, told } = yield* run(model, Compaction.summarise(window))
         assert.strictEqual(result._tag, "Success")
-        const issue = `the model's answer is not whole: it ended with ${stop}`
+        const issue = `the model's answer is incomplete: it stopped with ${stop}`
         assert.deepStrictEqual(told[0], { event_type: "compaction_failed", data: { strategy: "summary", issue } })
         assert.strictEqual(model.requests.at(-1)?.messages.length, 13)
       })
@@ -168,7 +168,7 @@ describe("a summary", () => {
       const { told } = yield* run(model, Compaction.summarise({ ...window, maxOutputTokens: 5000 }), { budget })
       assert.deepStrictEqual(told[0]?.data, {
         strategy: "summary",
-        issue: "the budget has no room for it: maxOutputTokens"
+        issue: "the budget does not allow it: maxOutputTokens"
       })
       assert.isFalse(model.requests.some(({ tools }) => tools.length === 0))
     })
@@ -181,7 +181,7 @@ describe("a custom strategy", () => {
   it.effect("that would split a step, or crashes, changes nothing", () =>
     Effect.gen(function* () {
       for (const [strategy, issue] of [
-        [own(() => Effect.succeed({ dropped: 2 })), "it would cut a step in two, at message 2"],
+        [own(() => Effect.succeed({ dropped: 2 })), "the strategy would split a step, at message 2"],
         [own(() => Effect.die("oh")), "the strategy crashed"],
         [own(() => Effect.fail(new Compaction.CompactionFailed({ issue: "not today" }))), "not today"]
       ] as const) {

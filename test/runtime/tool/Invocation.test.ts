@@ -191,7 +191,7 @@ describe.each([
 
   it.effect.each([undefined, null, ""])("that fails with %j fails with a message", (failure) =>
     Effect.gen(function* () {
-      const words = { error: "ToolFailed", message: "it failed and gave no reason" }
+      const words = { error: "ToolFailed", message: "The tool failed without a reason" }
       assert.deepStrictEqual(yield* comesTo(() => Effect.fail(failure), bound), ["failed", words])
     })
   )

@@ -41,7 +41,7 @@ describe("a check by JSON Schema", () => {
   })
 
   it("rejects everything when the schema is circular", () => {
-    assert.match(JsonSchema.checker({ $ref: "#" })({}) ?? "", /cannot be read/)
+    assert.match(JsonSchema.checker({ $ref: "#" })({}) ?? "", /schema of the arguments is invalid/)
   })
 
   it("changes no schema that it is given", () => {

@@ -1,9 +1,9 @@
 /**
- * An agent: instructions, tools, specialists, a model and a budget under one name. A value, made once and registered with
- * `Runtime.layer`; it runs nothing by itself.
+ * An agent: instructions, tools, specialists, a model and a budget under one name. A value, made once and registered
+ * with `Runtime.layer`; it runs nothing by itself.
  *
- * The type says what an agent needs, and how building its tools may fail: `Agent<R, E>`. Its name, tools and schemas are
- * erased, so a hover stays one line.
+ * The type says what an agent needs, and how building its tools may fail: `Agent<R, E>`. Its name, tools and schemas
+ * are erased, so a hover stays one line.
  */
 import type { Budget, Json } from "@reins/protocol"
 import type * as Context from "effect/Context"
@@ -18,7 +18,7 @@ import type { Policy } from "../approval/Policy.ts"
 import { Model, type ModelKey, type ModelPort } from "../model/Model.ts"
 import type { ToolRun } from "../tool/ToolRun.ts"
 
-/** What marks agents. */
+/** Marks agents. */
 export const TypeId = "~@reins/runtime/Agent" as const
 
 /** An agent that needs the services `R`; building its tools may fail with `E`. */
@@ -84,7 +84,7 @@ export interface Options<
   M,
   F extends ReadonlyArray<ModelKey> = []
 > {
-  /** What the model is told to be and to do. Absent: nothing. */
+  /** The system instructions. Absent: none. */
   readonly instructions?: string | undefined
   /** Tools that the runtime runs: a toolkit (its handlers come as layers), or one bound to its handlers (`bind`). */
   readonly toolkit?: Effect.Effect<Toolkit.WithHandler<Tools>, TE, TR> | undefined
@@ -95,33 +95,41 @@ export interface Options<
   /** The service key of this agent's own model. Absent: `Model`. */
   readonly model?: Context.Key<M, ModelPort> | undefined
   /**
-   * Models to go on with, in order, where the one before cannot answer: it failed as often as retries allow, its credentials or
-   * quota are no good. Not where the request or the content was refused. Each attempt is on the bill under its own model.
+   * Fallback models, in order, for when the one before cannot answer: it failed as often as retries allow, or its
+   * credentials or quota are invalid. Not where the request or the content was refused. Each attempt is on the bill
+   * under its own model.
    */
   readonly fallbacks?: F | undefined
   /** Limits for a run of this agent and everything below it; under a coordinator, within what that one has left. */
   readonly budget?: Budget.Budget | undefined
-  /** Who may run a tool without asking, by tool name; overrides the tool's own `needsApproval` and the runtime's floor. */
+  /**
+   * Who may run a tool without asking, by tool name; overrides the tool's own `needsApproval` and the runtime's floor.
+   */
   readonly approvals?: { readonly [tool: string]: Policy } | undefined
-  /** Who may run this agent's tools that declare nothing and that `approvals` has no word about. Absent: the runtime's floor. */
+  /**
+   * Who may run this agent's tools that declare nothing and that `approvals` has no word about. Absent: the runtime's
+   * floor.
+   */
   readonly approvalFloor?: Policy | undefined
   /** What happens to this agent's questions when nobody is there. Absent: as the runtime says. */
   readonly unattended?: "wait" | "deny" | "approve" | undefined
   /**
-   * Most output tokens a step may ask for; clamped further by the budget. Absent: the provider's own limit, or 8,192 where a
-   * budget limits output tokens or money, since so much is reserved.
+   * Most output tokens a step may ask for; clamped further by the budget. Absent: the provider's own limit, or 8,192
+   * where a budget limits output tokens or money, since so much is reserved.
    */
   readonly maxOutputTokens?: number | undefined
-  /** How many calls of one step run at the same time; those that wait for a person or a client do not count. Absent: 16. */
+  /**
+   * How many calls of one step run at the same time; those that wait for a person or a client do not count. Absent: 16.
+   */
   readonly maxParallelCalls?: number | undefined
   /**
-   * How often in a row its model may make the same call. Absent: as its coordinator, and the root agent as the runtime says
-   * (`RuntimeOptions.repeatedCallLimit`, which says what counts).
+   * How often in a row its model may make the same call. Absent: as its coordinator, and the root agent as the runtime
+   * says (`RuntimeOptions.repeatedCallLimit`, which says what counts).
    */
   readonly repeatedCallLimit?: CallLimit | undefined
   /**
-   * What becomes of a conversation that grows too long, before a step. The thread keeps all of it. Absent: it is sent whole, and the
-   * provider may refuse it.
+   * What becomes of a conversation that grows too long, before a step. The thread keeps all of it. Absent: it is sent
+   * whole, and the provider may refuse it.
    */
   readonly compaction?: Compaction.Strategy | undefined
   /** Passed to the provider as they are, by provider name. */
@@ -131,8 +139,8 @@ export interface Options<
 /**
  * Makes an agent.
  *
- * **Gotchas**: tool handlers are looked up by tool name. Two toolkits with a tool of one name and different definitions are
- * refused when the runtime's layer is built; bind one of them: `toolkit: Agent.bind(Search, Search.layer)`.
+ * **Gotchas**: tool handlers are looked up by tool name. Two toolkits with a tool of one name and different definitions
+ * are refused when the runtime's layer is built; bind one of them: `toolkit: Agent.bind(Search, Search.layer)`.
  */
 export const make = <
   Tools extends Record<string, Tool.Any> = {},
@@ -150,10 +158,11 @@ export const make = <
 > => fromDefinition(define("agent", name, options, undefined))
 
 /**
- * A toolkit bound to handlers of its own, for an agent whose tools must not be looked up by name. What the handlers' layer holds
- * lives as long as the runtime.
+ * A toolkit bound to handlers of its own, for an agent whose tools must not be looked up by name. What the handlers'
+ * layer holds lives as long as the runtime.
  *
- * **Gotchas**: `Effect.provide(Search, Search.layer)` binds, too, but gives up what the layer holds as soon as it is bound.
+ * **Gotchas**: `Effect.provide(Search, Search.layer)` binds, too, but gives up what the layer holds as soon as it is
+ * bound.
  */
 export const bind = <Tools extends Record<string, Tool.Any>, Handlers, E, R>(
   toolkit: Effect.Effect<Toolkit.WithHandler<Tools>, never, Handlers>,

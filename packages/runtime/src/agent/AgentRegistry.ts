@@ -1,9 +1,9 @@
 /**
- * The agents of a runtime as they run: each with its tools' handlers, its model and its specialists at hand, captured once
- * when the runtime's layer is built. The only place where an agent's erased types meet values: the casts are here.
+ * The agents of a runtime, resolved: each with its tools' handlers, its model and its specialists, captured once when
+ * the runtime's layer is built. The casts from an agent's erased types are all here.
  *
- * Building refuses what would go wrong silently later: two agents of one name, a clash among an agent's own tool names, two
- * unbound toolkits that define one tool name differently (handlers are looked up by name), a budget that is no budget.
+ * Building refuses what would go wrong silently later: two agents of one name, a clash among an agent's own tool names,
+ * two unbound toolkits that define one tool name differently (handlers are looked up by name), an invalid budget.
  */
 import { Budget, type Json } from "@reins/protocol"
 import * as Context from "effect/Context"
@@ -37,7 +37,10 @@ export interface Callable {
   /** Of its definition: an answer and a grant hold for this one and no other. */
   readonly hash: string
   readonly decode: Decode
-  /** Reads what a caller says that its tool came to; absent on tools that the runtime runs, and those of which no result is known. */
+  /**
+   * Reads what a caller says that its tool came to; absent on tools that the runtime runs, and those of which no result
+   * is known.
+   */
   readonly accept?: ((result: Json) => Effect.Effect<unknown, string>) | undefined
   /** Absent on client tools. */
   readonly invoke: Invocation.Invoke | undefined
@@ -59,11 +62,11 @@ export interface Member {
   readonly name: string
   readonly definition: Agent.Definition
   readonly model: ModelPort
-  /** What to go on with where the model cannot answer, in order. */
+  /** Fallback models, in order. */
   readonly fallbacks: ReadonlyArray<ModelPort>
   readonly tools: ReadonlyMap<string, Callable>
   readonly specialists: ReadonlyMap<string, Member>
-  /** What the model is told it may call: tools, client tools, specialists. */
+  /** The definitions that the model is sent: tools, client tools, specialists. */
   readonly offered: ReadonlyArray<ToolDefinition>
   readonly output: ModelOutput | undefined
   readonly budget: Budget.Budget
@@ -128,13 +131,13 @@ export const build = Effect.fnUntraced(function* (agents: ReadonlyArray<Agent.An
     floor
   }
   const first = agents[0]
-  if (first === undefined) return yield* refuse("a runtime needs at least one agent")
+  if (first === undefined) return yield* refuse("A runtime needs at least one agent. List them in agents")
   for (const agent of agents) yield* member(capture, agent.definition, [])
   const { members } = capture
   const names = toolNames(members.values())
   for (const { budget, name } of members.values()) {
     const unknown = Budget.unknownTool(budget, names)
-    if (unknown !== undefined) return yield* refuse(`agent ${JSON.stringify(name)}: ${unknown.message}`)
+    if (unknown !== undefined) return yield* refuse(`Agent ${JSON.stringify(name)}: ${unknown.message}`)
   }
   return { first: yield* member(capture, first.definition, []), members } satisfies AgentRegistry
 })
@@ -150,16 +153,19 @@ const member = (
     if (known !== undefined) {
       return known.definition === definition
         ? known
-        : yield* refuse(`two different agents are called ${JSON.stringify(name)}: rename one`)
+        : yield* refuse(`Two different agents are named ${JSON.stringify(name)}. Rename one`)
     }
-    if (name.trim() === "") return yield* refuse("an agent's name is empty")
-    if (name.includes("#")) return yield* refuse(`agent ${JSON.stringify(name)}: a name cannot hold a #`)
-    if (above.includes(name)) return yield* refuse(`agent ${JSON.stringify(name)} is its own specialist`)
+    if (name.trim() === "") return yield* refuse("An agent's name is empty. Give it a name")
+    if (name.includes("#")) return yield* refuse(`Agent ${JSON.stringify(name)}: a name cannot contain #`)
+    if (above.includes(name))
+      return yield* refuse(
+        `Agent ${JSON.stringify(name)} is its own specialist, directly or through others. Remove one of the links`
+      )
     const invalid = definition.budget === undefined ? undefined : Budget.validate(definition.budget)
-    if (invalid !== undefined) return yield* refuse(`agent ${JSON.stringify(name)}: ${invalid.message}`)
+    if (invalid !== undefined) return yield* refuse(`Agent ${JSON.stringify(name)}: ${invalid.message}`)
 
     const problem = CallRow.problemOf(definition.repeatedCallLimit)
-    if (problem !== undefined) return yield* refuse(`agent ${JSON.stringify(name)}: ${problem}`)
+    if (problem !== undefined) return yield* refuse(`Agent ${JSON.stringify(name)}: ${problem}`)
 
     const tools = new Map<string, Callable>()
     if (definition.toolkit !== undefined) yield* serverTools(capture, definition, definition.toolkit, tools)
@@ -199,14 +205,16 @@ const member = (
     return made
   })
 
-/** The port itself, where its names are text: each row of a run's bill has them. An adapter without types may have none. */
+/**
+ * The port itself, where its names are text: each row of a run's bill has them. An adapter without types may have none.
+ */
 const named = (agent: string, port: ModelPort) =>
   typeof port.provider === "string" && typeof port.model === "string"
     ? Effect.succeed(port)
-    : refuse(`agent ${JSON.stringify(agent)}: its model port needs a provider and a model, both text`)
+    : refuse(`Agent ${JSON.stringify(agent)}: its model port must have provider and model, both non-empty strings`)
 
 const clash = (agent: string, tool: string) =>
-  refuse(`agent ${JSON.stringify(agent)} has two tools or specialists called ${JSON.stringify(tool)}: rename one`)
+  refuse(`Agent ${JSON.stringify(agent)} has two tools or specialists named ${JSON.stringify(tool)}. Rename one`)
 
 const serverTools = Effect.fnUntraced(function* (
   capture: Capture,
@@ -217,7 +225,7 @@ const serverTools = Effect.fnUntraced(function* (
   const kit: Toolkit.WithHandler<Record<string, Tool.Any>> = yield* toolkit
   const unbound = isToolkit(toolkit)
   for (const tool of Object.values(kit.tools)) {
-    if (tool.name === "") return yield* refuse(`agent ${JSON.stringify(definition.name)} has a tool without a name`)
+    if (tool.name === "") return yield* refuse(`Agent ${JSON.stringify(definition.name)} has a tool without a name`)
     const handler = unbound ? handlerOf(capture.services, tool) : undefined
     if (unbound) {
       const owner = capture.owners.get(tool.name)
@@ -267,7 +275,7 @@ const callable = Effect.fnUntraced(function* (
   const maxCost = most === undefined ? undefined : ToolSettings.mostCost(most)
   if (maxCost !== undefined && Result.isFailure(maxCost)) {
     return yield* refuse(
-      `the tool ${JSON.stringify(tool.name)} of agent ${JSON.stringify(definition.name)}: ${maxCost.failure.message}`
+      `Tool ${JSON.stringify(tool.name)} of agent ${JSON.stringify(definition.name)}: ${maxCost.failure.message}`
     )
   }
   const offered: ToolDefinition = {
@@ -327,12 +335,10 @@ const promptParameters: Json = {
 /** The JSON Schema that `write` makes. Refuses a schema that has none. */
 const jsonSchema = (agent: string, what: string, write: () => unknown): Effect.Effect<Json> =>
   Effect.try({ try: () => PlainJson.copy(write()), catch: String }).pipe(
-    Effect.catch((error) =>
-      refuse(`agent ${JSON.stringify(agent)}: ${what} cannot be written as JSON Schema: ${error}`)
-    ),
+    Effect.catch((error) => refuse(`Agent ${JSON.stringify(agent)}: ${what} has no JSON Schema: ${error}`)),
     Effect.flatMap((written) =>
       written === undefined
-        ? refuse(`agent ${JSON.stringify(agent)}: ${what}: not a JSON Schema; ${ObjectRoot.cure}`)
+        ? refuse(`Agent ${JSON.stringify(agent)}: ${what}: not a JSON Schema; ${ObjectRoot.cure}`)
         : Effect.succeed(written)
     )
   )
@@ -345,5 +351,5 @@ const parameters = (agent: string, what: string, written: Json): Effect.Effect<J
   const told = ObjectRoot.make(written)
   return told._tag === "Told"
     ? Effect.succeed(PlainJson.copy(told.schema) ?? told.schema)
-    : refuse(`agent ${JSON.stringify(agent)}: ${what} ${told.problem}; ${ObjectRoot.cure}`)
+    : refuse(`Agent ${JSON.stringify(agent)}: ${what} ${told.problem}; ${ObjectRoot.cure}`)
 }

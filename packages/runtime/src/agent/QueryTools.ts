@@ -1,9 +1,9 @@
 /**
- * What one query changes of the tools that its agent's model is offered: which of the agent's own it goes without, which of them
- * ask first, and tools that the caller brings along and runs itself. It is part of the run's record, so that a run that is taken
- * up again has the same tools; specialists below the agent keep theirs.
+ * What one query changes of the tools that its agent's model is offered: which of the agent's own it goes without,
+ * which of them ask first, and tools that the caller brings along and runs itself. It is part of the run's record, so
+ * that a run that is taken up again has the same tools; specialists below the agent keep theirs.
  *
- * A query can take tools away and add questions. It can never take a question away: that is the agent's and the operator's word.
+ * A query can remove tools and add questions. It cannot remove a question: only the agent and the operator can.
  */
 import * as Schema from "effect/Schema"
 import * as Policy from "../approval/Policy.ts"
@@ -20,7 +20,10 @@ const ClientToolStruct = Schema.Struct({
   parameters: Schema.Json
 })
 
-/** A tool that the caller runs itself. `parameters` is a JSON Schema; arguments that do not fit it are refused before the caller is asked. */
+/**
+ * A tool that the caller runs itself. `parameters` is a JSON Schema; arguments that do not fit it are refused before
+ * the caller is asked.
+ */
 export interface ClientTool extends Schema.Schema.Type<typeof ClientToolStruct> {}
 
 const QueryToolsStruct = Schema.Struct({
@@ -30,10 +33,10 @@ const QueryToolsStruct = Schema.Struct({
 }).annotate({ identifier: "QueryTools" })
 
 /**
- * `without`: names of the agent's tools, client tools and specialists that are not offered. `ask`: names of tools whose calls
- * ask a person first, besides those that do anyway. In both, names that the agent does not have are passed over. `client`: the
- * caller's own tools; their calls are answered by `submitToolResult`. One that the agent itself has for its caller to run stays
- * as the agent has it.
+ * `without`: names of the agent's tools, client tools and specialists that are not offered. `ask`: names of tools whose
+ * calls ask a person first, besides those that do anyway. In both, names that the agent does not have are passed over.
+ * `client`: the caller's own tools; their calls are answered by `submitToolResult`. One that the agent itself has for
+ * its caller to run stays as the agent has it.
  */
 export interface QueryTools extends Schema.Schema.Type<typeof QueryToolsStruct> {}
 export const QueryTools: Schema.Codec<QueryTools> = QueryToolsStruct
@@ -42,17 +45,17 @@ export const QueryTools: Schema.Codec<QueryTools> = QueryToolsStruct
 const most = 128
 const name = /^[a-zA-Z0-9_-]{1,64}$/
 
-/** Why an agent cannot have these tools, in words for the caller; nothing where it can. */
+/** Why an agent cannot have these tools, as a message for the caller; `undefined` where it can. */
 export const refusal = (member: Member, { client = [], without }: QueryTools): string | undefined => {
-  if (client.length > most) return `a query brings at most ${most} tools`
+  if (client.length > most) return `Too many tools. A query can bring at most ${most}`
   const own = [...member.tools.values()].filter(({ execution }) => execution === "server").map((tool) => tool.name)
   const taken = new Set([...own, ...member.specialists.keys()].filter(isOffered(without)))
   for (const tool of client) {
-    if (!name.test(tool.name)) return "the name of a caller's tool is 1 to 64 letters, digits, - and _"
-    if (taken.has(tool.name)) return `two tools are called ${tool.name}`
+    if (!name.test(tool.name)) return "Invalid name of a caller's tool. Use 1 to 64 letters, digits, - and _"
+    if (taken.has(tool.name)) return `Two tools are named ${tool.name}. Rename one`
     taken.add(tool.name)
     const told = ObjectRoot.make(tool.parameters)
-    if (told._tag === "Refused") return `the parameters of the tool ${tool.name} ${told.problem}; ${ObjectRoot.cure}`
+    if (told._tag === "Refused") return `The parameters of tool ${tool.name} ${told.problem}; ${ObjectRoot.cure}`
   }
   return undefined
 }

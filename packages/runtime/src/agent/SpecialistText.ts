@@ -23,7 +23,7 @@ export const promptFromCall = (specialist: Member, args: Json): Effect.Effect<st
       }
       return Predicate.hasProperty(given, "prompt") && typeof given.prompt === "string" && given.prompt.trim() !== ""
         ? Effect.succeed(given.prompt)
-        : Effect.fail('the prompt is missing: { "prompt": "what to do" }')
+        : Effect.fail('Missing prompt. Pass { "prompt": "what to do" }')
     })(args),
     String
   )
@@ -35,7 +35,7 @@ export const promptFromValue = (specialist: Member, value: unknown): Effect.Effe
   if (input === undefined) {
     return typeof value === "string" && value.trim() !== ""
       ? Effect.succeed(value)
-      : Effect.fail("it takes a string that is not empty")
+      : Effect.fail("The input must be a non-empty string")
   }
   const encoded = Schema.encodeUnknownEffect(Schema.toCodecJson(input))(value)
   return Effect.map(SchemaCheck.inWords(encoded, about(specialist)), words)

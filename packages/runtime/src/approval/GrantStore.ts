@@ -1,30 +1,33 @@
 /**
- * Stores grants and the uses that calls take of them. `claim` is atomic, and one call takes one use however often it is attempted.
- * `MemoryGrants` keeps them in memory; database stores are in `@reins/store`.
+ * Stores grants and the uses that calls take of them. `claim` is atomic, and one call takes one use however often it is
+ * attempted. `MemoryGrants` keeps them in memory; database stores are in `@reins/store`.
  */
 import { Grant } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 
 /** Stores grants. */
 export interface GrantStore {
-  /** Keeps a grant, unless one of its id is there. */
+  /** Adds a grant, unless there is one with its id. */
   readonly add: (grant: Grant.Grant) => Effect.Effect<void>
   /**
-   * Takes a use for the call named `key` from a grant that covers it, the oldest first; `undefined` where there is none. A grant that
-   * limits money holds for the call what it may cost at the most, or all that is left: `nanoUsdHeld` of the answer.
+   * Takes a use for the call named `key` from a grant that covers it, the oldest first; `undefined` where there is
+   * none. A grant that limits money holds for the call what it may cost at the most, or all that is left: `nanoUsdHeld`
+   * of the answer.
    */
   readonly claim: (key: string, claim: Grant.Claim, now: number) => Effect.Effect<Grant.Grant | undefined>
-  /** Takes what the call named `key` has cost on the grant `id`, and gives back, once, what the grant still held for it. */
+  /**
+   * Takes what the call named `key` has cost on the grant `id`, and gives back, once, what the grant still held for it.
+   */
   readonly settle: (key: string, id: string, nanoUsd: number) => Effect.Effect<void>
   /** A tenant's grants that are not used up, oldest first; expired ones too, until they are revoked. */
   readonly list: (resourceId: string) => Effect.Effect<ReadonlyArray<Grant.Grant>>
-  /** Takes a grant back. False when there is none. */
+  /** Revokes a grant. False when there is none. */
   readonly revoke: (id: string) => Effect.Effect<boolean>
 }
 
 /**
- * The grants of one memory host. They are lost when the process ends, and removed when the host forgets the run or thread that
- * they were given for.
+ * The grants of one memory host. They are lost when the process ends, and removed when the host forgets the run or
+ * thread that they were given for.
  */
 export class MemoryGrants implements GrantStore {
   private readonly grants = new Map<string, Grant.Grant>()

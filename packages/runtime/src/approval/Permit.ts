@@ -1,6 +1,6 @@
 /**
- * The right to run one call, once the gate has allowed it. Executing a tool takes a `Permit`, and only the gate makes them,
- * so that no path through the code runs a tool that was not let through.
+ * The right to run one call that the gate has allowed. Running a tool takes a `Permit`, and only the gate makes them,
+ * so that no code path runs a call that was not allowed.
  */
 import type { Json, Message } from "@reins/protocol"
 
@@ -13,7 +13,7 @@ export interface Permit {
   readonly grant: GrantUse | undefined
   /** Of the definition that was allowed; absent where nobody was asked, and where an earlier release asked. */
   readonly toolHash: string | undefined
-  /** What its execution is stored under. */
+  /** The subject of the names under which its execution is stored. */
   readonly subject: string
 }
 
@@ -46,7 +46,7 @@ class Issued implements Permit {
   }
 }
 
-/** For `Gate` alone. */
+/** Makes a permit. Only `Gate` calls it. */
 export const issue = (call: Message.CallPart, args: Json, allowance: Allowance): Permit =>
   new Issued(call, args, allowance)
 

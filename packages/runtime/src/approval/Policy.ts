@@ -1,13 +1,13 @@
 /**
- * Who may run a tool without asking: nobody (`always` ask), anybody (`never` ask), or it depends (a predicate over the
- * decoded arguments; true means ask, a denial that nobody is asked). Pure data and one choice; deciding about a call is `Gate`.
+ * The approval policy of a tool: `always` ask, `never` ask, deny, or a predicate over the decoded arguments (true means
+ * ask). Pure; `Gate` applies it to a call.
  */
 import * as Effect from "effect/Effect"
 import * as Guard from "effect/Predicate"
 import type * as Prompt from "effect/ai/Prompt"
 import type * as Erased from "../kernel/Erased.ts"
 
-/** What a predicate is told besides the arguments. */
+/** The context of a predicate, besides the arguments. */
 export interface PolicyContext {
   readonly runId: string
   readonly threadId: string
@@ -35,8 +35,8 @@ export const isDenial = (said: unknown): said is Denial =>
   Guard.hasProperty(said, "deny") && typeof said.deny === "string"
 
 /**
- * Who may run a tool without asking: `never` asks, `always` asks, `{ deny: reason }` lets no call run and asks nobody, or a predicate
- * decides. A denial takes precedence over grants.
+ * Who may run a tool without asking: `never` asks, `always` asks, `{ deny: reason }` lets no call run and asks nobody,
+ * or a predicate decides. A denial takes precedence over grants.
  */
 export type Policy = "never" | "always" | Denial | Predicate
 
@@ -54,7 +54,7 @@ export const asking = (policy: Policy): Policy => {
 }
 
 /**
- * The policy for one tool: the agent's own word for it, else the tool's declaration, else the runtime's floor for tools
+ * The policy for one tool: the agent's own setting, else the tool's declaration, else the runtime's floor for tools
  * that declare nothing.
  */
 export const resolve = (

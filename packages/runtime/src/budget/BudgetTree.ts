@@ -1,7 +1,7 @@
 /**
- * The budget tree of one run, at its owner: reserves on an agent's node and all above it, and settles after. Synchronous, so
- * that parallel branches cannot come between a look and a hold. The rules are `Budget` in `@reins/protocol`; this keeps the
- * nodes in their places.
+ * The budget tree of one run, kept by the run's owner: reserves amounts on an agent's node and all its ancestors, and
+ * settles them after. Synchronous, so that parallel branches cannot act between a check and its reservation. The rules
+ * are `Budget` in `@reins/protocol`; this class keeps the nodes in their places.
  */
 import { AgentPath, Budget, type Entry } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -35,11 +35,11 @@ export class BudgetTree {
   /** Those below the root, by their path. */
   private branches: Map<string, Branch> | undefined
   private waiters: Set<SignalListener> | undefined
-  /** Counts what was given back, so that who waits does not miss it. */
+  /** Counts releases, so that a waiter does not miss one. */
   version = 0
 
   private readonly ledger: ReadonlyArray<readonly [Entry.Entry, Budget.Amount]>
-  private readonly look: Look | undefined
+  private readonly look: BudgetObserver | undefined
 
   private readonly thread: Branch | undefined
 
@@ -53,7 +53,7 @@ export class BudgetTree {
   constructor(
     budget: Budget.Budget,
     ledger: ReadonlyArray<Entry.Entry> = [],
-    look?: Look | undefined,
+    look?: BudgetObserver | undefined,
     thread?: Budget.Node | undefined,
     lease?: Lease | undefined
   ) {
@@ -65,7 +65,9 @@ export class BudgetTree {
     this.root = this.make(AgentPath.root, budget, 0, this.thread ?? lease)
   }
 
-  /** A node for an agent that begins now; the same path again keeps what is there. `elapsedMs`: the run's machine time. */
+  /**
+   * A node for an agent that begins now; the same path again keeps what is there. `elapsedMs`: the run's machine time.
+   */
   open(path: AgentPath.AgentPath, budget: Budget.Budget, elapsedMs: number): void {
     const key = AgentPath.key(path)
     if (path.length === 0 || this.branches?.has(key) === true) return
@@ -87,7 +89,10 @@ export class BudgetTree {
     return this.branch(path).limited
   }
 
-  /** True where something from `path` up to the root limits tokens or money, so that what a step may use matters before it begins. */
+  /**
+   * True where something from `path` up to the root limits tokens or money, so that what a step may use matters before
+   * it begins.
+   */
   isMetered(path: AgentPath.AgentPath): boolean {
     return this.branch(path).metered
   }
@@ -113,7 +118,10 @@ export class BudgetTree {
     return undefined
   }
 
-  /** Gives back the hold and adds what was spent. Answers the limits of which so much is used now as `warnAt` says: tell them at once. */
+  /**
+   * Gives back the hold and adds what was spent. Answers the limits of which so much is used now as `warnAt` says: tell
+   * them at once.
+   */
   settle(path: AgentPath.AgentPath, held: Budget.Amount, spent: Budget.Amount): ReadonlyArray<Budget.Warning> {
     const branch = this.branch(path)
     if (!branch.limited || (passes(branch, held) && passes(branch, spent))) return nothing
@@ -132,12 +140,12 @@ export class BudgetTree {
   }
 
   private wake(): void {
-    // A copy: who is woken and refused again waits anew at once.
+    // A copy: a waiter that is woken and refused again waits again at once.
     if (this.waiters !== undefined && this.waiters.size > 0)
       for (const waiter of Array.from(this.waiters)) waiter.signalled()
   }
 
-  /** Completes when somebody has given back a hold since `version` was `seen`, or the run should end. */
+  /** Completes when a hold was released since `version` was `seen`, or the run should end. */
   release(signal: Signal, seen: number): Effect.Effect<void> {
     return Effect.callback((resume) => {
       if (this.version !== seen) return resume(Effect.void)
@@ -157,7 +165,10 @@ export class BudgetTree {
     })
   }
 
-  /** Adds what was spent without a hold: in an earlier life of the run, or past what was held. Warnings as from `settle`. */
+  /**
+   * Adds what was spent without a hold: in an earlier life of the run, or past what was held. Warnings as from
+   * `settle`.
+   */
   charge(path: AgentPath.AgentPath, spent: Budget.Amount): ReadonlyArray<Budget.Warning> {
     const branch = this.branch(path)
     if (!branch.limited || passes(branch, spent)) return nothing
@@ -197,7 +208,7 @@ export class BudgetTree {
     return refusal === undefined ? undefined : this.asWritten(refusal)
   }
 
-  /** The money that nobody has spent or holds, in nano-dollars; `Infinity` where nothing limits it. */
+  /** The money that is neither spent nor held, in nano-dollars; `Infinity` where nothing limits it. */
   moneyLeft(path: AgentPath.AgentPath): number {
     const branch = this.branch(path)
     return branch.priced ? Budget.remaining(this.binding(path)).nanoUsd : Number.POSITIVE_INFINITY
@@ -323,10 +334,10 @@ const put = (branch: Branch, nodes: Budget.Chain): void => {
 }
 
 /** For tests: called with all nodes of a run's tree after each reservation and settlement. */
-export type Look = (nodes: ReadonlyArray<Budget.Node>) => void
+export type BudgetObserver = (nodes: ReadonlyArray<Budget.Node>) => void
 
 /** Observes every budget tree of a runtime, for tests that check its invariant. Absent in production. */
-export const BudgetProbe: Context.Reference<Look | undefined> = Context.Reference<Look | undefined>(
+export const BudgetProbe: Context.Reference<BudgetObserver | undefined> = Context.Reference<BudgetObserver | undefined>(
   "@reins/runtime/BudgetProbe",
   { defaultValue: () => undefined }
 )

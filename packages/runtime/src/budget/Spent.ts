@@ -1,5 +1,5 @@
 /**
- * What a ledger row used up of a budget.
+ * Converts a ledger row to the amount that it uses of a budget.
  */
 import { AgentPath, type Budget, Entry, Usage } from "@reins/protocol"
 

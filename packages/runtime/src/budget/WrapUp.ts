@@ -1,7 +1,6 @@
 /**
- * The reserve of a budget that wraps up: a slice held back from the work, so that at the limit one last step can still be
- * paid for. One step of the steps, a tenth of tokens and money. Pure: where the slice is held and given back is
- * `BudgetTree`.
+ * The reserve of a budget with `onExhausted: "wrap-up"`: kept back so that one last step can still be paid for at the
+ * limit. One step of the steps, a tenth of tokens and money. Pure; `BudgetTree` keeps and releases it.
  */
 import type { Budget } from "@reins/protocol"
 

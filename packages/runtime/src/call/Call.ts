@@ -27,21 +27,21 @@ interface End<Tag extends string> {
 }
 
 /**
- * How a call ended: with a result or failure of its own, by a limit that refused it or cut it short, or by the run's cancel. A
- * denial is a result: the agent goes on.
+ * How a call ended: with a result or failure of its own, by a limit that refused it or cut it short, or by the run's
+ * cancel. A denial is a result: the agent goes on.
  */
 export type CallEnd = End<"Done"> | (End<"Refused"> & { readonly refusal: Budget.Refusal }) | End<"Cancelled">
 
 /**
- * What came of a question about a call: the arguments that it may run with, how it ended instead, or that its tool's definition is not
- * the one that was shown, so that it is asked about anew.
+ * What came of a question about a call: the arguments that it may run with, how it ended instead, or that its tool's
+ * definition is not the one that was shown, so that it is asked about anew.
  */
 export type Ruling =
   | { readonly _tag: "Allowed"; readonly args: Json; readonly review: Review | undefined }
   | { readonly _tag: "Superseded" }
   | { readonly _tag: "Closed"; readonly end: CallEnd }
 
-/** It has a result, or failed by itself. */
+/** It ended with its own result or failure. */
 export const done = (outcome: ToolOutcome.ToolOutcome, usage?: Usage.Usage): CallEnd => ({
   _tag: "Done",
   outcome,
@@ -75,8 +75,8 @@ export const resultEvent = (
 ): Event => Event.toolResult(call, args, outcome, execution === "client" ? execution : undefined)
 
 /**
- * What a reviewer changed about a call that they allowed. The model reads it with the result; the call itself stays in the history as
- * the model made it.
+ * What a reviewer changed about a call that they allowed. The model reads it with the result; the call itself stays in
+ * the history as the model made it.
  *
  * `args`: what the call runs with in place of the model's. `feedback`: what the reviewer wrote.
  */
@@ -110,7 +110,9 @@ export interface Shown {
   readonly expiresAt?: number | undefined
 }
 
-/** A call without an end yet: it was begun so often and may have taken effect; a person is asked, about what is `shown`. */
+/**
+ * A call without an end yet: it was begun so often and may have taken effect; a person is asked, about what is `shown`.
+ */
 export interface Unsettled {
   readonly _tag: "Unsettled"
   readonly begunBefore: number
@@ -134,10 +136,10 @@ const Fields = Schema.Struct({
   changed: Schema.optionalKey(Schema.Boolean)
 })
 
-/** What came of running a call. */
+/** The outcome of running a call. */
 export type Ran = CallEnd | Unsettled | Changed
 
-/** As the engine remembers it. */
+/** The form in which the engine stores it. */
 export const StoredRan: Schema.Codec<Ran, Json> = StoredForm.of(Fields, {
   read: ({
     begunBefore,

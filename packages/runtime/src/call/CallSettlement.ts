@@ -1,6 +1,6 @@
 /**
- * Brings one announced call to its one end: gate, question, run; or a client's answer; or a specialist. Every way ends in a
- * `CallEnd`, and its result is in the log by then.
+ * Settles one announced call: the gate, the question and the run of the tool; or the caller's result; or a specialist.
+ * Every path ends in one `CallEnd`, whose result is in the log by then.
  */
 import { Approval, type Json, type Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -20,8 +20,8 @@ import * as SpecialistCall from "./SpecialistCall.ts"
 import * as Task from "../kernel/Task.ts"
 
 /**
- * Settles `call`, made by `agent`. Asked for when its turn has come: a call that is allowed and done at once is settled when
- * this returns.
+ * Settles `call`, made by `agent`. Call it when the call is due: one that is allowed and completes at once is settled
+ * when this returns.
  */
 export const settle = (run: Run, agent: AgentState, call: Message.CallPart): Effect.Effect<CallEnd> => {
   const specialist = agent.member.specialists.get(call.name)
@@ -31,13 +31,16 @@ export const settle = (run: Run, agent: AgentState, call: Message.CallPart): Eff
   return round({ run, agent, call, tool }, { subject: Names.ofCall(call.id), changes: 0 })
 }
 
-/** Judges a call and does what the verdict says; once more, with a question, each time that its tool's definition has changed. */
+/**
+ * Applies the gate's verdict. Each time that the tool's definition has changed, the call is judged again, with a
+ * question.
+ */
 const round = (context: CallContext, at: Gate.Round): Effect.Effect<CallEnd> => {
   const { agent, call, run, tool } = context
   return Task.flatMap(Gate.judge(context, at), (verdict): Effect.Effect<CallEnd> => {
     switch (verdict._tag) {
       case "Allow":
-        return tool.isPlan ? PlanCall.carry(context) : carry(context, at, call.args, verdict)
+        return tool.isPlan ? PlanCall.settle(context) : settleAllowed(context, at, call.args, verdict)
       case "Granted":
         return granted(context, at, verdict)
       case "Ask":
@@ -75,10 +78,12 @@ const granted = (
   const told = run.engine.emit(Names.granted(agent.prefix, call.id), agent.path, () => [
     { type: "custom", event_type: "approval_granted", data: { grantId, scope, toolInvocationId: call.id } }
   ])
-  return Effect.flatMap(told, () => carry(context, at, call.args, { grant: { id: grantId, isMetered }, toolHash }))
+  return Effect.flatMap(told, () =>
+    settleAllowed(context, at, call.args, { grant: { id: grantId, isMetered }, toolHash })
+  )
 }
 
-/** Asks a person about a call, and carries it out where it may be. */
+/** Asks a person about a call, and runs it if allowed. */
 const ask = (context: CallContext, at: Gate.Round, shown: Call.Shown): Effect.Effect<CallEnd | "superseded"> => {
   const { agent, call, run, tool } = context
   const ruled = Question.ask<Ruling>(run, agent, {
@@ -102,7 +107,11 @@ const ask = (context: CallContext, at: Gate.Round, shown: Call.Shown): Effect.Ef
   return Effect.flatMap(ruled, (ruling): Effect.Effect<CallEnd | "superseded"> => {
     switch (ruling._tag) {
       case "Allowed":
-        return carry(context, at, ruling.args, { toolHash: shown.toolHash, isAsked: true, review: ruling.review })
+        return settleAllowed(context, at, ruling.args, {
+          toolHash: shown.toolHash,
+          isAsked: true,
+          review: ruling.review
+        })
       case "Superseded":
         return Effect.succeed("superseded")
       case "Closed":
@@ -121,20 +130,20 @@ const rule = (answer: Question.Answer, call: Message.CallPart): Ruling => {
       return { _tag: "Allowed", args: answer.args ?? call.args, review: reviewOf(answer) }
     case "superseded": {
       if (Approval.isAskedAgain(outcome)) return { _tag: "Superseded" }
-      const words = "the user wrote a message instead of answering; the call did not run"
+      const words = "The user sent a message instead of answering. The call did not run"
       return { _tag: "Closed", end: Call.done(ToolOutcome.fault("Withdrawn", words, "denied")) }
     }
     case "reject": {
-      const who = by === Question.unattendedName ? "this call was refused" : "a person refused this call"
-      const words = `${who}, for good${Question.feedbackOf(answer)}`
+      const who = by === Question.unattendedName ? "This call was refused" : "A person refused this call"
+      const words = `${who}, permanently${Question.feedbackOf(answer)}`
       return { _tag: "Closed", end: Call.done(ToolOutcome.fault("Denied", words, "denied")) }
     }
     case "expired": {
-      const words = "nobody answered in time; the call did not run"
+      const words = "The approval expired without an answer. The call did not run"
       return { _tag: "Closed", end: Call.done(ToolOutcome.fault("Expired", words, "denied")) }
     }
     case "cancelled": {
-      const words = "the run was cancelled; the call did not run"
+      const words = "The run was cancelled. The call did not run"
       return { _tag: "Closed", end: Call.cancelled(ToolOutcome.fault("Cancelled", words, "cancelled")) }
     }
   }
@@ -149,8 +158,8 @@ interface Allowance {
   readonly review?: Review | undefined
 }
 
-/** Carries out a call that is allowed, unless it was allowed under another definition than its tool has by now. */
-const carry = (
+/** Runs an allowed call, unless the tool's definition has changed since it was allowed. */
+const settleAllowed = (
   context: CallContext,
   at: Gate.Round,
   args: Json,
@@ -168,7 +177,10 @@ const carry = (
   )
 }
 
-/** Whether a caller's tool still has the definition it was allowed under. It is looked at once, before the caller is waited for. */
+/**
+ * Whether a caller's tool still has the definition it was allowed under. It is looked at once, before the caller is
+ * waited for.
+ */
 const isHeld = (context: CallContext, { subject }: Gate.Round, toolHash: string | undefined): Effect.Effect<boolean> =>
   toolHash === undefined || context.run.engine.direct !== undefined
     ? Effect.succeed(true)
@@ -186,7 +198,7 @@ const ClientAnswer = Schema.Struct({
   status: Schema.optionalKey(Schema.Literals(["failed", "cancelled"]))
 })
 
-/** Waits for what the caller's own tool came to, and checks it. */
+/** Waits for the result of a client tool, and validates it. */
 const clientCall = Effect.fnUntraced(function* (
   { agent, call, run, tool }: CallContext,
   { subject }: Gate.Round,
@@ -207,7 +219,7 @@ const clientCall = Effect.fnUntraced(function* (
   const outcome: ToolOutcome.ToolOutcome =
     issue === undefined
       ? { result: value.result, status: value.status, content: undefined }
-      : ToolOutcome.fault("ResultInvalid", `the caller answered what the schema of ${call.name} refuses: ${issue}`)
+      : ToolOutcome.fault("ResultInvalid", `Invalid result of ${call.name} from the caller: ${issue}`)
   yield* run.engine.emit(Names.result(agent.prefix, call.id), agent.path, () => [
     Call.resultEvent(call, args, outcome, "client")
   ])

@@ -1,12 +1,11 @@
 /**
  * Decides whether one tool call may run now.
  *
- * A `Gate` never runs the call and never waits for a person: it answers allow, granted (a person allowed it before), ask, or
- * that the arguments are no use asking about. Waiting is `Question`; running is `ToolStep`, which takes the `Permit` that only the
- * gate makes.
+ * A `Gate` never runs the call and never waits for a person: its verdict is allow, granted (a person allowed it
+ * before), ask, deny, or that the arguments are invalid. `Question` waits; `ToolStep` runs the call, with the `Permit`
+ * that only the gate makes.
  *
- * A predicate that fails, dies or takes too long means ask. Its answer is remembered, since it may say different things on
- * two calls.
+ * A predicate that fails, dies or takes too long means ask. Its answer is stored, since it may differ the next time.
  */
 import type { Grant, Json, Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -26,8 +25,8 @@ import * as ToolAdmission from "./ToolAdmission.ts"
 import * as Task from "../kernel/Task.ts"
 
 /**
- * What the gate decided about a call. `expiresAt`: when the question about it ends, in epoch milliseconds. `toolHash`: of the
- * definition that it holds for; absent where no definition matters, and on verdicts of an earlier release.
+ * What the gate decided about a call. `expiresAt`: when the question about it ends, in epoch milliseconds. `toolHash`:
+ * of the definition that it holds for; absent where no definition matters, and on verdicts of an earlier release.
  */
 export type Verdict =
   | { readonly _tag: "Allow"; readonly toolHash?: string | undefined }
@@ -127,9 +126,10 @@ export interface Round {
 }
 
 /**
- * Judges one call. After a change of definition a person is asked unless the policy denies, whatever else it says: the model made the
- * call for the old one. A tool that the runtime runs and that never asks is allowed at once, without an activity: it checks its arguments
- * itself. A caller's tool is judged always, so that no caller is asked for what its schema refuses.
+ * Judges one call. After a change of definition a person is asked unless the policy denies, whatever else it says: the
+ * model made the call for the old one. A tool that the runtime runs and that never asks is allowed at once, without an
+ * activity: it checks its arguments itself. A caller's tool is judged always, so that no caller is asked for what its
+ * schema refuses.
  */
 export const judge = (context: CallContext, { changes, subject }: Round): Effect.Effect<Verdict> => {
   const { agent, run, tool } = context
@@ -178,7 +178,7 @@ const consider = (context: CallContext, work: Work, isAnew: boolean): Effect.Eff
 
 const decide = (context: CallContext, work: Work, args: unknown, isAnew: boolean): Effect.Effect<Verdict> =>
   Task.flatMap(rulingOf(context, work, context.tool.policy, args), (ruling): Effect.Effect<Verdict> => {
-    // A run that was cancelled meanwhile has nobody to ask.
+    // In a run that was cancelled meanwhile nobody is asked.
     if (work.cancel.requested) return Effect.succeed(cancelled)
     if (typeof ruling !== "boolean") return Effect.succeed({ _tag: "Denied", reason: ruling.deny })
     if (isAnew) return Effect.succeed({ _tag: "Ask", ...shown(context, work) })
@@ -195,7 +195,10 @@ const rulingOf = (context: CallContext, work: Work, policy: Policy, args: unknow
   return typeof policy === "function" ? ask(context, work, policy, args) : Effect.succeed(policy)
 }
 
-/** Takes a use of a grant that covers the call, once for the call, however often its gate is begun; else a person is asked. */
+/**
+ * Takes a use of a grant that covers the call, once for the call, however often its gate is begun; else a person is
+ * asked.
+ */
 const claimOrAsk = (context: CallContext, work: Work): Effect.Effect<Verdict> => {
   const { call, tool } = context
   // A caller's own tool costs us nothing.
@@ -233,7 +236,7 @@ const claimFor = (context: CallContext, work: Work, nanoUsd: number | undefined)
   )
 }
 
-/** Asks the predicate. Only a clear no lets a call pass, and only a clear denial refuses it. */
+/** Runs the predicate. Only `false` allows the call, and only a denial refuses it. */
 const ask = (
   { agent, call, run, tool }: CallContext,
   work: Work,

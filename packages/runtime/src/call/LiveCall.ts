@@ -1,7 +1,7 @@
 /**
- * A call while its handler runs: the `ToolRun` service that the handler sees, and the door through which its news reach the
- * log. Each attempt has a door of its own: when it is over the door is shut, whatever a stray fiber still says. What an attempt
- * reports to have cost counts for as long as the call is not settled, since it is spent either way.
+ * A call while its handler runs: the `ToolRun` service of the handler, through which its progress, files and events
+ * reach the log. Each attempt has its own channel, which is closed when the attempt is over, even if a fiber of the
+ * handler continues. A reported cost counts until the call is settled, since it is spent either way.
  */
 import { type Budget, CancellationReport, type Event, type Json, Money } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -48,12 +48,12 @@ class Attempt implements Invocation.Given {
     return this.controller.signal
   }
 
-  /** Shuts the door without a word to the handler, which has ended. */
+  /** Closes the channel; the handler has ended. */
   end(): void {
     this.open = false
   }
 
-  /** Shuts the door and tells the handler. */
+  /** Closes the channel and aborts the handler's signal. */
   cut(): void {
     this.open = false
     this.controller?.abort()
@@ -96,7 +96,7 @@ export class LiveCall implements Invocation.Live {
     return this.context.call.id
   }
 
-  /** A new attempt begins; the one before says nothing more. */
+  /** Starts a new attempt; the one before emits nothing more. */
   restart(): void {
     this.attempt.end()
     this.attempt = new Attempt(this, this.attempt.index + 1)
@@ -111,7 +111,7 @@ export class LiveCall implements Invocation.Live {
   /** The attempt should end. */
   readonly cut = (): void => this.attempt.cut()
 
-  /** News in `effect/ai`'s own form: a preliminary result is progress whose milestone it is. */
+  /** A preliminary result of `effect/ai`: becomes progress with the result as its milestone. */
   preliminary(attempt: Attempt, value: unknown): Effect.Effect<void> {
     return this.say(attempt, () => {
       const milestone = PlainJson.copy(value)
@@ -176,7 +176,7 @@ export class LiveCall implements Invocation.Live {
 
   private progress(attempt: Attempt, { label, milestone, phaseIndex, totalPhases }: Progress): boolean {
     const phase = count(phaseIndex)
-    // A call that was begun again says nothing that was said before.
+    // A call that was started again emits nothing twice.
     if (attempt.index > 0 && phase < this.phase) return false
     this.phase = Math.max(this.phase, phase)
     const json = milestone === undefined ? undefined : PlainJson.copy(milestone)
@@ -197,7 +197,7 @@ export class LiveCall implements Invocation.Live {
 
   private json(data: Json, what: string): Json {
     const copied = PlainJson.copy(data)
-    if (copied === undefined) throw new Error(`the data of an event, ${JSON.stringify(what)}, is not JSON`)
+    if (copied === undefined) throw new Error(`The data of event ${JSON.stringify(what)} is not JSON`)
     return copied
   }
 
@@ -220,13 +220,15 @@ export class LiveCall implements Invocation.Live {
     })
   }
 
-  /** Bytes first, then the event: who hears of a file finds it. Its id is the same when the call is made again. */
+  /**
+   * Stores the bytes before the event, so that a reader of the event finds the file. A repeated call gets the same id.
+   */
   private storeFile(
     attempt: Attempt,
     { content, filename, mediaType }: FileContent
   ): Effect.Effect<string, FileTooLarge> {
     return Effect.suspend(() => {
-      // A copy: the handler may go on to use its buffer.
+      // A copy: the handler may reuse its buffer.
       const bytes = typeof content === "string" ? encoder.encode(content) : new Uint8Array(content)
       const { files, settings } = this.context.run
       const sizeBytes = bytes.length

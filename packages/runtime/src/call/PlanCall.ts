@@ -1,10 +1,9 @@
 /**
- * Settles the call of a tool that carries out a plan (`ToolSettings.IsPlan`): its arguments are the plan, a person is asked
- * about the plan as a whole, and the tool carries it out.
+ * Settles the call of a tool that executes a plan (`ToolSettings.IsPlan`): its arguments are the plan, a person is
+ * asked about the plan as a whole, and the tool executes it.
  *
- * The plan's way is told: draft, pending_approval, approved, executing, then executed or failed. A revision goes back to the
- * planner, which reads what should be different and proposes again; a plan that failed in the middle says in its result what
- * the tool says of it.
+ * Events report the plan's status: draft, pending_approval, approved, executing, then executed or failed. A revision
+ * goes back to the model that proposed the plan; the result of a plan that failed is the tool's.
  */
 import { Approval, type Event, type Events, type Json } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -25,8 +24,8 @@ const move = (planId: string, from: Events.PlanStatus, to: Events.PlanStatus): E
   data: { planId, from, to }
 })
 
-/** Carries out a plan that needs no asking about. */
-export const carry = (context: CallContext): Effect.Effect<CallEnd> => {
+/** Executes a plan that needs no approval. */
+export const settle = (context: CallContext): Effect.Effect<CallEnd> => {
   const { agent, call, run } = context
   const planId = planIdOf(context)
   const begun = run.engine.emit(Names.decided(agent.prefix, Names.ofCall(call.id)), agent.path, () => [
@@ -36,7 +35,7 @@ export const carry = (context: CallContext): Effect.Effect<CallEnd> => {
   return Effect.flatMap(begun, () => execute(context, planId, { subject: Names.ofCall(call.id) }))
 }
 
-/** Asks about a plan, and carries it out if it may be. */
+/** Asks about a plan, and executes it if approved. */
 export const ask = (
   context: CallContext,
   { subject }: Gate.Round,
@@ -103,15 +102,15 @@ const execute = (
 
 const changed = ToolOutcome.fault(
   "DefinitionChanged",
-  "the tool's definition changed after the plan was approved; nothing of it was carried out, propose it again"
+  "The tool's definition changed after the plan was approved. Nothing was carried out; propose the plan again"
 )
 
-/** A plan that a person approved, perhaps with a remark. */
+/** A plan that a person approved, with or without feedback. */
 interface Approved {
   readonly review: Review | undefined
 }
 
-/** How the call of a plan ends that is not carried out as it is, and what becomes of the plan. */
+/** How the call of a plan ends that is not executed as it is, and what becomes of the plan. */
 interface Refusal {
   readonly end: CallEnd
   /** `draft`: it goes back to the planner. */
@@ -125,26 +124,26 @@ const refusalOf = (outcome: Approval.Outcome, said: string): Refusal | undefined
     case "revise":
       return { end: Call.done(back(outcome.partial, said)), status: "draft" }
     case "reject": {
-      const words = `the plan was refused${said}`
+      const words = `The plan was rejected${said}`
       return { end: Call.done(ToolOutcome.fault("Denied", words, "denied")), status: "failed" }
     }
     case "expired": {
-      const words = "nobody answered in time; the plan was not begun"
+      const words = "The approval expired without an answer. The plan was not started"
       return { end: Call.done(ToolOutcome.fault("Expired", words, "denied")), status: "failed" }
     }
     case "superseded": {
-      const words = "the user wrote a message instead of answering; the plan was not begun"
+      const words = "The user sent a message instead of answering. The plan was not started"
       return { end: Call.done(ToolOutcome.fault("Withdrawn", words, "denied")), status: "draft" }
     }
     case "cancelled": {
-      const words = "the run was cancelled; the plan was not begun"
+      const words = "The run was cancelled. The plan was not started"
       return { end: Call.cancelled(ToolOutcome.fault("Cancelled", words, "cancelled")), status: "failed" }
     }
   }
 }
 
 const back = (partial: Json, said: string): ToolOutcome.ToolOutcome => ({
-  result: { error: "RevisionWanted", message: `the plan should be changed and proposed again${said}`, partial },
+  result: { error: "RevisionWanted", message: `Change the plan and propose it again${said}`, partial },
   status: "denied",
   content: undefined
 })

@@ -1,9 +1,9 @@
 /**
- * A question to a person, from its announcement to its decision: asked, waited for, closed. Tools, plans, limits and calls that
- * may have been made before are all asked about here; what the answer means is the asker's to say, in `close`.
+ * A question to a person, from its announcement to its decision. Approvals of tools, plans, limits and repeated calls
+ * all use it; the caller decides in `close` what the answer means.
  *
- * The question can be found before it is announced, and its answer is stored under a name that the run knows again when it is
- * carried anew. Nothing else of the asker runs meanwhile.
+ * The question can be found before it is announced, and its answer is stored under a name that is the same on every
+ * replay. The agent waits meanwhile.
  */
 import { Approval, type Event, Grant } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -20,24 +20,27 @@ const AnswerStruct = Schema.Struct({
 })
 
 /**
- * The answer as it is stored: what the event will say, the arguments a revision leaves, the limits a raise sets, the grant a
- * wider scope leaves behind.
+ * The answer as it is stored: what the event will say, the arguments a revision leaves, the limits a raise sets, the
+ * grant a wider scope leaves behind.
  */
 export interface Answer extends Schema.Schema.Type<typeof AnswerStruct> {}
 export const Answer: Schema.Codec<Answer> = AnswerStruct
 
 /** A question of an agent, and what follows from its answer. */
 export interface Question<A> {
-  /** What it is about, as its names are stored. */
+  /** What it is about: the subject in its stored names. */
   readonly subject: Names.Subject
-  /** What is asked, apart from who asks. */
+  /** The request, without the fields that are the same for all questions of an agent. */
   readonly request: Pick<
     Approval.Request,
     "kind" | "target" | "payload" | "toolInvocationId" | "begunBefore" | "toolHash" | "expiresAt"
   >
   /** Events that leave with the question, ahead of it. */
   readonly opening?: ReadonlyArray<Event> | undefined
-  /** What the answer means for the asker, and the events that leave with the decision, behind it. Called on every replay. */
+  /**
+   * What the answer means for the asker, and the events that leave with the decision, behind it. Called on every
+   * replay.
+   */
   readonly close: (answer: Answer) => Closed<A>
 }
 
@@ -47,7 +50,7 @@ export interface Closed<A> {
   readonly events: ReadonlyArray<Event>
 }
 
-/** Asks `question` on behalf of `agent`, waits for its answer, and says what was decided. */
+/** Asks `question` on behalf of `agent`, waits for its answer, and emits the decision. */
 export const ask = <A>(run: Run, agent: AgentState, question: Question<A>): Effect.Effect<A> => {
   const { engine } = run
   const { prefix } = agent
@@ -83,7 +86,7 @@ const requestOf = <A>(
   ...(path.length === 0 ? {} : { agentPath: path })
 })
 
-/** The answer: a person's, that of the clock or of a cancel, or a constant where there is nobody to ask. */
+/** The answer of a person, the clock or a cancel, or a constant where nobody can be asked. */
 const answered = <A>(
   run: Run,
   agent: AgentState,
@@ -113,8 +116,8 @@ const answered = <A>(
 const valueOf = ({ value }: { readonly value: Answer }): Answer => value
 
 /**
- * Keeps the grant that the answer leaves behind. The run does it, and not who answered: so an answer that came second leaves
- * none, and the next call finds it.
+ * Keeps the grant that the answer leaves behind. The run does it, and not who answered: so an answer that came second
+ * leaves none, and the next call finds it.
  */
 const keep = (run: Run, { path, prefix }: AgentState, subject: Names.Subject, grant: Grant.Grant) =>
   run.engine.activity(Names.grant(prefix, subject), Schema.Null, () =>
@@ -124,7 +127,7 @@ const keep = (run: Run, { path, prefix }: AgentState, subject: Names.Subject, gr
 /** The `event_type` of the event that tells of a question whose time is nearly over. */
 export const expiringType = "approval_expiring"
 
-/** Says that the question will expire soon. */
+/** Emits that the question will expire soon. */
 const reminder = (
   { engine }: Run,
   { path, prefix }: AgentState,

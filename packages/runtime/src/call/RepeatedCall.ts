@@ -1,10 +1,11 @@
 /**
- * Runs a permitted call, and asks before it is made once more: a call whose process died in the middle may have taken effect, and
- * where its tool is neither `Tool.Readonly` nor `Tool.Idempotent` only a person can tell whether a second time does harm.
+ * Runs a permitted call, and asks before it is repeated: a call whose process died before it ended may have taken
+ * effect, and unless its tool is `Tool.Readonly` or `Tool.Idempotent`, only a person can tell whether repeating it does
+ * harm.
  *
- * The question is an approval of kind `tool` with `begunBefore`. Allowed, the call runs with the same idempotency key; refused, the
- * model reads that the call may have taken effect. A process may die again: then it is asked about again. On an engine that
- * remembers nothing none of this comes up.
+ * The question is an approval of kind `tool` with `begunBefore`. Allowed, the call runs with the same idempotency key;
+ * refused, the model reads that the call may have taken effect. A process may die again: then it is asked about again.
+ * On an engine that remembers nothing none of this comes up.
  */
 import { Approval } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -111,7 +112,10 @@ const show = (context: CallContext, time: number): Effect.Effect<Call.Shown> => 
   )
 }
 
-/** How the call ends where it is not made once more; `undefined` where it may be. `said`: what a person gave as the reason. */
+/**
+ * How the call ends where it is not made once more; `undefined` where it may be. `said`: what a person gave as the
+ * reason.
+ */
 const refusal = ({ outcome }: Approval.Outcome, said: string): CallEnd | undefined => {
   const fault = (why: string, status: "failed" | "cancelled" = "failed") =>
     ToolOutcome.fault("MayHaveRun", `${lost}; ${why}`, status)
@@ -120,14 +124,14 @@ const refusal = ({ outcome }: Approval.Outcome, said: string): CallEnd | undefin
     case "revise":
       return undefined
     case "reject":
-      return Call.done(fault(`a person decided that it is not made again${said}`))
+      return Call.done(fault(`a person rejected repeating it${said}`))
     case "expired":
-      return Call.done(fault("nobody said in time that it may be made again"))
+      return Call.done(fault("the approval to repeat it expired without an answer"))
     case "superseded":
-      return Call.done(fault("the user wrote a message instead of saying whether it may be made again"))
+      return Call.done(fault("the user sent a message instead of answering whether it may be repeated"))
     case "cancelled":
       return Call.cancelled(fault("the run was cancelled", "cancelled"))
   }
 }
 
-const lost = "the process that ran this call died in the middle of it, so it may have taken effect or not"
+const lost = "The process that ran this call died before it ended, so the call may or may not have taken effect"

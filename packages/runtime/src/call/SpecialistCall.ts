@@ -1,9 +1,9 @@
 /**
- * A specialist called by its coordinator's model: admitted, carried to its end inside the same run under a path of its own,
- * and closed with its slice of the usage and its result.
+ * Settles a call of a specialist: admits it, runs the specialist's loop in the same run under its own agent path, and
+ * closes it with its usage and result.
  *
- * Its history is its own; its approvals surface on the run's log; its budget stands below its caller's. What goes wrong in it
- * is a result that the coordinator reads.
+ * The specialist has its own history; its approvals appear in the run's log; its budget is a node below its caller's. A
+ * failure of the specialist is a result that the coordinator reads.
  */
 import { AgentPath, Budget, Entry, Event, type Json, Message, Usage } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -64,7 +64,7 @@ export const call = Effect.fnUntraced(function* (
   const repeatedCallLimit =
     definition.repeatedCallLimit === undefined ? agent.repeatedCallLimit : CallRow.limitOf(definition.repeatedCallLimit)
   const state = new AgentState({ path, member: specialist, history: [], prompt, repeatedCallLimit })
-  const ended = yield* run.carry(run, state)
+  const ended = yield* run.runAgent(run, state)
   const end = endOf(specialist, ended)
   yield* close(run, agent, call, specialist, ended.usage, end.outcome)
   return end
@@ -101,7 +101,9 @@ const refuse = (admission: Exclude<Admission, { readonly _tag: "Admitted" }>, { 
     case "Invalid":
       return Call.done(ToolOutcome.fault("InvalidArguments", admission.issue))
     case "TooDeep":
-      return Call.done(ToolOutcome.fault("Denied", `specialists may be nested ${settings.maxDepth} deep`, "denied"))
+      return Call.done(
+        ToolOutcome.fault("Denied", `Specialists can be nested at most ${settings.maxDepth} deep`, "denied")
+      )
     case "Refused":
       return Call.refused(admission.refusal)
   }

@@ -75,7 +75,7 @@ const closed = (end: CallEnd): ToolAdmission => ({ _tag: "Closed", end })
 
 /** How a call ends whose tool's own code did not say what it may cost. */
 const noAmount = ({ run, tool }: CallContext, cause: unknown): Effect.Effect<CallEnd> => {
-  const words = `${tool.name} did not run: its MaxCostUsd threw, or answered what is no amount of US dollars`
+  const words = `${tool.name} did not run: its MaxCostUsd threw or returned an invalid amount`
   return Effect.as(
     run.settings.captureContent ? Effect.logError(words, cause) : Effect.logError(words),
     Call.done(ToolOutcome.fault("ToolCrashed", words))

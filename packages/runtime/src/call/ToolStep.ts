@@ -1,9 +1,9 @@
 /**
- * Runs one permitted call: reserves it on the budget, runs the handler under the run's signal and the tool's own deadline, tries
- * again where the tool allows it, and closes the call with its result.
+ * Runs one permitted call: reserves it on the budget, runs the handler under the run's signal and the tool's own
+ * deadline, tries again if the tool allows it, and closes the call with its result.
  *
- * Whatever the handler does, the call has exactly one end: a crash, a timeout and a cancel are ends like any other. A handler that
- * answers at once, and well, takes the usual way: plain code without an effect, where nothing need be remembered.
+ * Whatever the handler does, the call has exactly one end, also after a crash, a timeout or a cancel. A handler that
+ * succeeds at once takes the usual way: plain code without an effect, if nothing has to be stored.
  */
 import { type Budget, Entry, type Event } from "@reins/protocol"
 import * as Cause from "effect/Cause"
@@ -26,7 +26,7 @@ import * as Task from "../kernel/Task.ts"
 /** What leaves with a call's result, ahead of it. */
 export type Before = (end: CallEnd) => ReadonlyArray<Event>
 
-/** A call that somebody allowed to be made once more: for which time, and how often it was begun before. */
+/** A repeated call that a person allowed: for which time, and how often it was begun before. */
 export interface Again {
   readonly time: number
   readonly begunBefore: number
@@ -44,7 +44,7 @@ export const runTool = (
   const begunBefore = again?.begunBefore ?? 0
   const nameOf = () => Names.tool(agent.prefix, again === undefined ? permit.subject : Names.ofRepeat(id, again.time))
   const carried = (work: Work) => {
-    const settled = carry(context, work, permit, nameOf, begunBefore)
+    const settled = runAdmitted(context, work, permit, nameOf, begunBefore)
     return before === undefined ? settled : Task.map(settled, (settled) => preceded(before, settled))
   }
   return run.engine.direct === undefined
@@ -57,7 +57,7 @@ const preceded = (before: Before, settled: Settled<Call.Ran>): Settled<Call.Ran>
     ? settled
     : { ...settled, events: [...before(settled.value), ...settled.events] }
 
-/** A call that is on the budget and in its handler's hands. */
+/** A call that is reserved on the budget and runs in its handler. */
 class Execution {
   readonly context: CallContext
   readonly work: Work
@@ -81,13 +81,13 @@ class Execution {
 }
 
 const notPermitted = ({ tool }: CallContext): Error =>
-  new Error(`the tool ${tool.name} was to run without the gate's permit`)
+  new Error(`Tool ${tool.name} cannot run without a permit of the gate`)
 
 const mayRun = ({ tool }: CallContext, permit: Permit.Permit): boolean =>
   Permit.isGenuine(permit) && tool.invoke !== undefined
 
-/** Puts the call on the budget and runs it, unless it may not run, or may have run before. */
-const carry = (
+/** Reserves the call on the budget and runs it, unless it may not run, or may have run before. */
+const runAdmitted = (
   context: CallContext,
   work: Work,
   permit: Permit.Permit,
@@ -135,7 +135,7 @@ const start = (
         return neverRan(context, work, permit, Call.refused(refusal))
       })
     }
-    // It may have taken effect, and nobody knows: whoever asks decides, outside of this activity.
+    // It may have taken effect. `RepeatedCall` asks about it, outside of this activity.
     return undone(
       begun === 0 ? { _tag: "Changed" } : { _tag: "Unsettled", begunBefore: begun, shown: Gate.shown(context, work) }
     )
@@ -267,13 +267,13 @@ const cutShort = ({ context, work }: Execution, { abandoned, by, completed }: Cu
     : Call.refused(refusal)
 }
 
-/** A defect is the tool author's: the model reads that it happened, the operator reads what. */
+/** A defect of the tool: the model reads that it happened, the operator's log says what. */
 const crash = ({ run, tool }: CallContext, cause: Cause.Cause<never>): Effect.Effect<Attempted> => {
   const words = Cause.hasInterruptsOnly(cause) ? `${tool.name} was interrupted` : `${tool.name} failed unexpectedly`
   return Effect.as(
     run.settings.captureContent
-      ? Effect.logError(`the tool ${tool.name} crashed`, cause)
-      : Effect.logError(`the tool ${tool.name} crashed`),
+      ? Effect.logError(`Tool ${tool.name} crashed`, cause)
+      : Effect.logError(`Tool ${tool.name} crashed`),
     attempted(Call.done(ToolOutcome.fault("ToolCrashed", words)))
   )
 }

@@ -1,15 +1,16 @@
 /**
- * The engine port: what carries one open run, remembers what it did, and writes its log.
+ * The engine port: executes one open run, stores the results of its work, and writes its log.
  *
- * The agent loop is written once, over this port. On the memory engine the verbs cost nothing; a durable engine remembers
- * the value of every finished activity, emit and wait, so that after a crash the loop is simply run again and takes the same
- * way. What an `Engine` itself offers is therefore the same on every replay. Everything else (the clock, the budget, the cancel
- * signal, the log) is a `Work`, which only the effect of an `activity` is given, and what of it a last event may say is a
- * `Readings`, which only the thunk of an `emit` is given: code of the loop's body that reads a clock does not compile.
+ * The agent loop is written once, over this port. On the memory engine the verbs cost nothing; a durable engine
+ * remembers the value of every finished activity, emit and wait, so that after a crash the loop is simply run again and
+ * takes the same way. What an `Engine` itself offers is therefore the same on every replay. Everything else (the clock,
+ * the budget, the cancel signal, the log) is a `Work`, which only the effect of an `activity` is given, and what of it
+ * a last event may say is a `Readings`, which only the thunk of an `emit` is given: code of the loop's body that reads
+ * a clock does not compile.
  *
- * Rules that types cannot hold: every event leaves by exactly one of three doors (`Work.push`, `Settled.events`, `emit`); names
- * come from position and call id (`run/Names.ts`); nothing depends on which sibling ended first; a `Work` is not kept beyond its
- * activity. Expected outcomes are values, never failures.
+ * Rules that types cannot enforce: every event is emitted in exactly one of three ways (`Work.push`, `Settled.events`,
+ * `emit`); names come from position and call id (`run/Names.ts`); nothing depends on which sibling ended first; a
+ * `Work` is not kept beyond its activity. Expected outcomes are values, never failures.
  */
 import type { AgentPath, Entry, Event, Json } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -49,15 +50,17 @@ export interface RunInfo {
 export interface Readings {
   /** Epoch milliseconds. */
   readonly now: () => number
-  /** Milliseconds since the run's start, without the time it only waited for people and the time no process carried it. */
+  /**
+   * Milliseconds since the run's start, without the time it only waited for people and the time no process executed it.
+   */
   readonly elapsed: () => number
-  /** Time in which no process carried the run, in milliseconds. */
+  /** Time in which no process executed the run, in milliseconds. */
   readonly downMs: () => number
   /** All rows settled so far. */
   readonly ledger: () => ReadonlyArray<Entry.Entry>
 }
 
-/** What the effect of an activity works with. It is done once, so it may read, spend and speak; its value is what is remembered. */
+/** What the effect of an activity may use. It runs once, so it may read, spend and emit; its value is stored. */
 export interface Work extends Readings, RunInfo {
   /** Checks the order, numbers the events and writes them. True: the reader is behind, wait for `room` first. */
   readonly push: (path: AgentPath.AgentPath, events: ReadonlyArray<Event>) => boolean
@@ -73,10 +76,13 @@ export interface Work extends Readings, RunInfo {
   readonly cancel: Signal
 }
 
-/** What the loop's body has: three verbs whose answers are the same on every replay, and what is true of the run on all of them. */
+/**
+ * What the loop uses: three verbs whose results are the same on every replay, and the facts of the run that do not
+ * change.
+ */
 export interface Engine extends RunInfo {
   /**
-   * Does the effect once, and remembers its value. On a replay it answers that value, and `effect` is not even called.
+   * Runs the effect once and stores its value. On a replay it returns that value without calling `effect`.
    */
   readonly activity: <A>(
     name: string,
@@ -84,17 +90,17 @@ export interface Engine extends RunInfo {
     effect: (work: Work) => Effect.Effect<Settled<A>>
   ) => Effect.Effect<A>
   /**
-   * As `activity`, begun when this is called: only for code whose turn has come. What is done by then needs no fiber. Absent where
-   * a value must be stored before anything hangs on it.
+   * As `activity`, begun when this is called: only for code whose turn has come. What is done by then needs no fiber.
+   * Absent where a value must be stored before anything hangs on it.
    */
   readonly direct?: (<A>(effect: (work: Work) => Effect.Effect<Settled<A>>) => Effect.Effect<A>) | undefined
-  /** Emits the events exactly once. On a replay `events` is not called, so that what it reads of the run is read once, too. */
+  /** Emits the events exactly once. On a replay `events` is not called, so it reads the run once, too. */
   readonly emit: (
     name: string,
     path: AgentPath.AgentPath,
     events: (readings: Readings) => ReadonlyArray<Event>
   ) => Effect.Effect<void>
-  /** Waits for an answer from outside (first writer wins), for a cancel, or for the clock. */
+  /** Waits for an external answer (the first writer wins), a cancel, or the clock. */
   readonly wait: <A>(
     name: string,
     schema: Schema.Codec<A, Json>,
@@ -102,9 +108,9 @@ export interface Engine extends RunInfo {
     row: WaitRow
   ) => Effect.Effect<{ readonly value: A; readonly waitedMs: number }>
   /**
-   * Takes the messages of the run's inbox beyond the first `taken`, before a model step: says them (`message-received`), and remembers
-   * under `name` how many were taken by then, which is the answer. `undefined`, and nothing is remembered: there are none, or an
-   * earlier life has begun `step` without them.
+   * Takes the messages of the run's inbox beyond the first `taken`, before a model step: says them
+   * (`message-received`), and remembers under `name` how many were taken by then, which is the answer. `undefined`, and
+   * nothing is remembered: there are none, or an earlier life has begun `step` without them.
    */
   readonly receive: (
     taken: number,
@@ -113,13 +119,13 @@ export interface Engine extends RunInfo {
   /** The message at a position of the inbox that `receive` has told of. */
   readonly message: (position: number) => InboxMessage
   /**
-   * Closes the inbox at `position`, the one behind the messages that were taken, so that no more is accepted. Answers the message that
-   * was accepted there first, and closes nothing then.
+   * Closes the inbox at `position`, the one behind the messages that were taken, so that no more is accepted. Answers
+   * the message that was accepted there first, and closes nothing then.
    */
   readonly closeInbox: (position: number) => Effect.Effect<InboxMessage | undefined>
   /** What the loop tells the budget again on every replay, from remembered values. */
   readonly limits: Pick<BudgetTree, "open" | "raiseAgain">
-  /** The rows settled so far, for whoever observes a run. They differ between replays: the loop does not read them. */
+  /** The rows settled so far, for observers of a run. They differ between replays: the loop does not read them. */
   readonly observed: () => ReadonlyArray<Entry.Entry>
 }
 
@@ -128,7 +134,9 @@ export interface WaitEnd<A> {
   readonly cancelled: A
   /** At this time (epoch milliseconds) the wait answers `value`. Absent: it waits for ever. */
   readonly expires?: { readonly at: number; readonly value: A } | undefined
-  /** Done at this time (epoch milliseconds) where the wait has not ended by then: an `emit`, so that it is done once. */
+  /**
+   * Done at this time (epoch milliseconds) where the wait has not ended by then: an `emit`, so that it is done once.
+   */
   readonly reminder?: { readonly at: number; readonly emit: Effect.Effect<void> } | undefined
 }
 

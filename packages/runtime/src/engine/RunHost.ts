@@ -1,9 +1,9 @@
 /**
- * The host port: where runs live. A host takes a run's record, opens an engine for it, has the loop carry it to its end,
- * keeps its log for watchers, and takes answers and cancels for it from anywhere.
+ * The host port: manages runs. A host takes a run's record, opens an engine for it, runs the loop, keeps the log for
+ * watchers, and accepts answers and cancels from anywhere.
  *
- * A deployment is a host: `memory` is the default; SQLite and Postgres hosts are in `@reins/store`. The host knows nothing
- * of agents: what a run does is the `Drive` it is given.
+ * A deployment is a host: `memory` is the default; SQLite and Postgres hosts are in `@reins/store`. A host does not
+ * depend on agents: it runs the `Drive` that it is given.
  */
 import type { AgentPath, Approval, Envelope, Json, Message, QueryRejections } from "@reins/protocol"
 import { Budget, Quota } from "@reins/protocol"
@@ -73,7 +73,7 @@ export interface PendingApproval {
   readonly askedAt: number
 }
 
-/** What became of an answer. `resolved` carries the answer that came first. */
+/** What became of an answer. `resolved` holds the answer that came first. */
 export type Answered =
   | { readonly _tag: "Taken" }
   | { readonly _tag: "Resolved"; readonly value: Json }
@@ -98,7 +98,7 @@ export type StartRefusal =
   | QueryRejections.ThreadDamaged
   | QueryRejections.ThreadForbidden
 
-/** Where runs live; see the header of this file. */
+/** Manages runs. */
 export interface RunHost extends Stores {
   /**
    * Leases the thread, stores the record and starts carrying the run. Checks in the same transaction that the run's id is new, that the
@@ -107,9 +107,9 @@ export interface RunHost extends Stores {
    */
   readonly start: (record: Omit<RunRecord, "historyVersion">) => Effect.Effect<void, StartRefusal>
   /**
-   * The run's envelopes with `seq > after`, then new ones as they come, until the run has ended. Empty for an unknown run. Of a run that
-   * cannot be read the last is an `error` that is in no log.
-   * `bounded`: this reader's pace holds back the run when it falls far behind.
+   * The run's envelopes with `seq > after`, then new ones as they come, until the run has ended. Empty for an unknown
+   * run. Of a run that cannot be read the last is an `error` that is in no log. `bounded`: this reader's pace holds
+   * back the run when it falls far behind.
    */
   readonly watch: (
     runId: string,
@@ -119,8 +119,8 @@ export interface RunHost extends Stores {
   /** Answers a wait of the run by name. First writer wins, also against expiry and cancel. */
   readonly answer: (runId: string, name: string, value: Json) => Effect.Effect<Answered>
   /**
-   * Accepts a message of a user for the run, in the order in which they come, unless it is ending: in one act with the check that it
-   * is not. A message whose id was accepted before is accepted once.
+   * Accepts a message of a user for the run, in the order in which they come, unless it is ending: in one act with the
+   * check that it is not. A message whose id was accepted before is accepted once.
    */
   readonly accept: (runId: string, message: InboxMessage) => Effect.Effect<Accepted>
   /** Whether a call that the caller must run is open. */

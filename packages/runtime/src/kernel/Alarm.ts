@@ -1,7 +1,7 @@
 /**
- * The deadlines of all runs of a runtime over one timer, on monotonic time. Each step and each call has a deadline, and nearly all
- * are cleared long before they are due; so clearing one cancels no timer, and setting one arms a timer only when it is earlier than
- * the present one. A timer keeps the process alive only while there are deadlines.
+ * Deadlines of all runs of a runtime over one timer, on monotonic time. Each step and each call sets a deadline, and
+ * nearly all are cleared long before they are due. So clearing one cancels no timer, and setting one starts a timer
+ * only if it is due before the current one. A timer keeps the process alive only while there are deadlines.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import { isPlatformClock, monotonicMillis } from "./RunClock.ts"
 
-/** What rings when a deadline is due. */
+/** Called when a deadline is due. */
 export interface AlarmListener {
   readonly ring: () => void
 }
@@ -21,7 +21,7 @@ export interface Deadline {
   readonly listener: AlarmListener
 }
 
-/** A timer that rings once. */
+/** A timer that fires once. */
 interface Timer {
   readonly stop: () => void
   /** Whether it keeps the process alive, where the platform can tell. */
@@ -34,7 +34,7 @@ type StartTimer = (ms: number, ring: () => void) => Timer
 export class Alarm {
   private readonly deadlines = new Set<Deadline>()
   private timer: Timer | undefined
-  /** When the timer rings, in monotonic milliseconds. */
+  /** When the timer fires, in monotonic milliseconds. */
   private due = Number.POSITIVE_INFINITY
   private readonly clock: Clock.Clock
   private readonly isDefault: boolean
@@ -46,7 +46,7 @@ export class Alarm {
     this.start = this.isDefault ? startPlatformTimer : fiberTimers(clock)
   }
 
-  /** Has `listener` ring in `ms` milliseconds, once, unless the deadline is cleared before. */
+  /** Calls `listener` in `ms` milliseconds, once, unless the deadline is cleared before. */
   set(ms: number, listener: AlarmListener): Deadline {
     const deadline: Deadline = { at: monotonicMillis(this.clock) + ms, listener }
     this.deadlines.add(deadline)
@@ -55,10 +55,10 @@ export class Alarm {
     return deadline
   }
 
-  /** Clears a deadline; nothing happens where it has rung. */
+  /** Clears a deadline; does nothing if it has fired. */
   clear(deadline: Deadline | undefined): void {
     if (deadline === undefined || !this.deadlines.delete(deadline) || this.deadlines.size > 0) return
-    // The platform's timer stays for the next deadline: arming one costs more than a ring that finds nothing.
+    // The platform's timer stays for the next deadline: starting one costs more than firing for nothing.
     if (this.isDefault) return this.timer?.hold(false)
     this.timer?.stop()
     this.timer = undefined

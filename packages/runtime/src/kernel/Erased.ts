@@ -1,16 +1,17 @@
 /**
- * Types that were erased, and the one way back.
+ * Erased types, and the one assertion that restores them.
  *
- * An agent is a value of many types (its tools, schemas, services) that a runtime holds in one list. The types are checked
- * where agents are made and erased where they are kept; variance then leaves only `any` to write. Those `any` are here, and so
- * is the one assertion that takes an erased value for what its maker checked it to be. Each use says why it is sound.
+ * An agent is a value of many types (its tools, schemas, services) that a runtime holds in one list. The types are
+ * checked where agents are made and erased where they are kept; variance then leaves only `any` to write. Those `any`
+ * are here, and so is the one assertion that gives an erased value its checked type again. Each use says why it is
+ * sound.
  */
 import type * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type * as Toolkit from "effect/ai/Toolkit"
 
-/** Whatever stands in an erased position. */
+/** The type of an erased position. */
 // oxlint-disable-next-line typescript/no-explicit-any -- the position is invariant: neither unknown nor never fits all makers
 export type Any = any
 
@@ -26,6 +27,6 @@ export type Services = Context.Context<Any>
 /** An effect that needs services which are there, though its type no longer says which. */
 export type Needing<A, E = never> = Effect.Effect<A, E, Any>
 
-/** Takes `value` for an `A`. Sound only where something else has made sure; say what at the call. */
+/** Asserts that `value` is an `A`. Sound only where other code has validated it; say which at the call. */
 // oxlint-disable-next-line typescript/consistent-type-assertions -- the one assertion of this package
 export const as = <A>(value: unknown): A => value as A

@@ -1,6 +1,6 @@
 /**
- * Where the ids of new runs and threads come from. The only source of randomness in the runtime: everything below a run
- * derives its names from the run's id and its place, so that a run replays from its log.
+ * Makes the ids of new runs and threads. This is the only source of randomness in the runtime: everything below a run
+ * derives its names from the run's id and its position, so that a run can be replayed from its log.
  */
 import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
@@ -16,13 +16,16 @@ const alphabet = "0123456789abcdefghijklmnopqrstuv"
 /** Letters of an id, of five random bits each. */
 const letters = 20
 
-/** Letters for the next ids as character codes. Randomness is drawn for many at once: a draw costs as much as all else of a short run. */
+/**
+ * Letters for the next ids as character codes. Randomness is drawn for many at once: a draw costs as much as all else
+ * of a short run.
+ */
 const drawn = new Uint8Array(letters * 128)
 let next = drawn.length
 
 /**
- * The character codes of the next id. A string that grew letter by letter would keep all its pieces; and a plain array is handed over
- * ten times faster than a part of a typed one.
+ * The character codes of the next id. A string that grew letter by letter would keep all its pieces; and a plain array
+ * is handed over ten times faster than a part of a typed one.
  */
 const id = Array.from({ length: letters }, () => 0)
 

@@ -1,9 +1,9 @@
 /**
- * Runs an effect on behalf of a run, and ends it when the run is cancelled or a deadline passes.
+ * Runs an effect on behalf of a run, and stops it when the run is cancelled or a deadline passes.
  *
- * An effect that is done as soon as it is asked for costs nothing, a `Task` no fiber, any other one a fiber. When it must end it is
- * interrupted and given a grace time, after which it is left behind (`abandoned`) so that nothing it does can hold the run. What its
- * end means is the caller's business.
+ * An effect that completes at once costs nothing, a `Task` no fiber, any other effect a fiber. To stop an effect it is
+ * interrupted and given a grace time; then it is abandoned (`abandoned`), so that it cannot block the run. The caller
+ * decides what its end means.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -13,15 +13,15 @@ import type { Alarm, AlarmListener, Deadline } from "./Alarm.ts"
 import type { Signal, SignalListener } from "./Signal.ts"
 import * as Task from "./Task.ts"
 
-/** How a held effect ended. What a `Cut` one answered in its grace time is not told. */
+/** How an effect ended. The value of a `Cut` effect that completed in its grace time is dropped. */
 export type Held<A, E> =
   | { readonly _tag: "Done"; readonly exit: Exit.Exit<A, E> }
   | {
       readonly _tag: "Cut"
       readonly by: "signal" | "deadline"
-      /** It had not ended when its grace time was over, and may still be at work. */
+      /** It had not ended when its grace time was over, and may still be running. */
       readonly abandoned: boolean
-      /** It ended well all the same, within its grace time. */
+      /** It succeeded within its grace time. */
       readonly completed: boolean
     }
 
@@ -29,7 +29,10 @@ export interface Limits {
   readonly signal: Signal
   /** Where deadlines are set. */
   readonly alarm: Alarm
-  /** Milliseconds that remain; asked again when they should be over, since a clock may have stood still. Absent: no deadline. */
+  /**
+   * Milliseconds that remain; asked again when they should be over, since a clock may have stood still. Absent: no
+   * deadline.
+   */
   readonly remainingMs?: (() => number) | undefined
   /** How long an interrupted effect may take to end. */
   readonly graceMs: number
@@ -48,8 +51,8 @@ export const hold = <A, E>(effect: Effect.Effect<A, E>, limits: Limits): Task.Ta
 const nothing = (): void => {}
 
 /**
- * As `hold`, of work that may be done as soon as it is asked for, which it is when this is called. A throw of `work` is a defect of the
- * work.
+ * As `hold`, of work that may be done as soon as it is asked for, which it is when this is called. A throw of `work` is
+ * a defect of the work.
  */
 export const begin = <A, E>(work: () => Effect.Effect<A, E>, limits: Limits): Effect.Effect<Held<A, E>> => {
   if (limits.signal.requested) return Exit.succeed(cut("signal"))

@@ -1,8 +1,8 @@
 /**
- * How long one request to a model may take: without a word, and in all. Plain state that is asked, not a timer; what happens when
- * it is over is the attempt's business.
+ * The time limits of one request to a model: silence, and total time. Plain state that is queried, not a timer;
+ * `Attempt` decides what happens when a limit is over.
  *
- * Silence is the model's only while we listen: the time in which the log's reader holds the answer back does not count.
+ * Time in which a slow reader of the log blocks the answer does not count as the model's silence.
  */
 
 /** Limits in milliseconds; `Infinity` where there is none. */
@@ -16,7 +16,7 @@ interface Time {
   readonly now: () => number
 }
 
-/** The patience with one request. */
+/** The time limits of one request. */
 export class Patience {
   private readonly limits: PatienceLimits
   private readonly time: Time
@@ -31,12 +31,12 @@ export class Patience {
     this.heardAt = this.startedAt
   }
 
-  /** The model has said something. */
+  /** The model sent something. */
   heard(): void {
     this.heardAt = this.time.now()
   }
 
-  /** The model is held back until `room` resolves. */
+  /** The model is blocked until `room` resolves. */
   hold(room: Promise<void>): Promise<void> {
     this.held++
     return room.then(() => {
@@ -45,7 +45,7 @@ export class Patience {
     })
   }
 
-  /** Milliseconds that are left, at the least: ask again when they are over. */
+  /** A lower bound of the milliseconds that are left: query again when they are over. */
   readonly remaining = (): number => {
     const { idleMs, totalMs } = this.limits
     const now = this.time.now()

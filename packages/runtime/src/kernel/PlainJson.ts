@@ -1,19 +1,19 @@
 /**
- * Copies what others hand over (models, tools, callers) to plain JSON that nobody can change, so that what was asked about is
- * what runs, and a log stays as it was written.
+ * Copies values of models, tools and callers to frozen plain JSON, so that an approved call runs with what was approved
+ * and a log is not changed later.
  *
- * Two readings. `copy` is for what decides: arguments, histories, answers. It refuses where JSON text would silently say something
- * else. `show` is for what a tool answered, which is to be shown whatever it is made of: it says what `JSON.stringify` says.
+ * `copy` is strict and is used for arguments, histories and answers: it rejects values that JSON text would silently
+ * change. `show` is for results of tools, which are always shown: it converts as `JSON.stringify` does.
  */
 import type { Json } from "@reins/protocol"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Erased from "./Erased.ts"
 
-/** No data is nested deeper; and what reads it later recurs, too. */
+/** The deepest nesting that is accepted: code that reads the data later recurs, too. */
 const deepest = 1000
 
-/** Why a value is no JSON, and where, from the innermost name outwards. */
+/** Why a value is not JSON, and its path, from the innermost name outwards. */
 class Refused {
   readonly reason: string
   readonly path: Array<string | number> = []
@@ -23,8 +23,9 @@ class Refused {
 }
 
 /**
- * `value` as frozen JSON of its own, or `undefined` where it is none: a BigInt, a function, a cycle, an instance of a class, a number
- * without an end. Members that are absent are left out; an absent value, alone or in an array, is `null`.
+ * `value` as frozen JSON of its own, or `undefined` where it is none: a BigInt, a function, a cycle, an instance of a
+ * class, a number without an end. Members that are absent are left out; an absent value, alone or in an array, is
+ * `null`.
  */
 export const copy = (value: unknown): Json | undefined => {
   const copied = walk(value ?? null, [], false)
@@ -32,11 +33,13 @@ export const copy = (value: unknown): Json | undefined => {
 }
 
 /**
- * `value` as frozen JSON of its own, as `JSON.stringify` has it: `toJSON` is asked, so a date is its ISO string and a URL its address; an
- * instance is its members; functions and symbols are left out, and are `null` in an array, as numbers without an end are.
+ * `value` as frozen JSON of its own, as `JSON.stringify` has it: `toJSON` is asked, so a date is its ISO string and a
+ * URL its address; an instance is its members; functions and symbols are left out, and are `null` in an array, as
+ * numbers without an end are.
  *
- * More is shown of three kinds: a `Map` is an object where its keys are strings, else the array of its entries; a `Set` is an array; an
- * error has its `name` and its `message`. A BigInt, a cycle and what is nested too deep is a failure that says where: `rows[1].id is a BigInt`.
+ * More is shown of three kinds: a `Map` is an object where its keys are strings, else the array of its entries; a `Set`
+ * is an array; an error has its `name` and its `message`. A BigInt, a cycle and what is nested too deep is a failure
+ * that says where: `rows[1].id is a BigInt`.
  */
 export const show = (value: unknown): Result.Result<Json, string> => {
   if (typeof value === "function" || typeof value === "symbol") return Result.fail(`it is a ${typeof value}`)
@@ -48,7 +51,7 @@ export const show = (value: unknown): Result.Result<Json, string> => {
   return Result.flatMap(shown, (json) => (json instanceof Refused ? Result.fail(inWords(json)) : Result.succeed(json)))
 }
 
-/** So many names of a path are told, from the outermost. */
+/** The most names of a path that a message shows, from the outermost. */
 const longest = 12
 
 const inWords = ({ path, reason }: Refused): string => {
@@ -66,7 +69,7 @@ const inWords = ({ path, reason }: Refused): string => {
   return `${place === "" ? "it" : `${place}${path.length > longest ? "…" : ""}`} is ${reason}`
 }
 
-/** A copy of frozen JSON that its receiver may change as it likes. */
+/** A mutable copy of frozen JSON. */
 export const thaw = (json: Json): Json => {
   if (typeof json !== "object" || json === null) return json
   if (isArray(json)) return json.map(thaw)
@@ -90,7 +93,10 @@ const put = (out: Members, name: string, value: Json): void => {
   }
 }
 
-/** `above`: the objects that `value` is in, outermost first. Nearly always few, so a list. `shows`: as `JSON.stringify` does. */
+/**
+ * `above`: the objects that `value` is in, outermost first. Nearly always few, so a list. `shows`: as `JSON.stringify`
+ * does.
+ */
 const walk = (value: unknown, above: Array<object>, shows: boolean): Json | Refused => {
   switch (typeof value) {
     case "string":
@@ -137,11 +143,11 @@ const walkObject = (object: object, above: Array<object>, shows: boolean): Json 
     : walk(plain, above, shows)
 }
 
-/** What a value says of itself where it has a `toJSON`. */
+/** The value that `toJSON` returns, if there is one. */
 const told = (value: unknown, name: string): unknown =>
   Predicate.hasProperty(value, "toJSON") && typeof value.toJSON === "function" ? value.toJSON(name) : value
 
-/** An instance as something that has members. */
+/** An instance as an object with members. */
 const plainOf = (object: object): unknown => {
   if (Predicate.isMap(object)) {
     const entries = Array.from(object)

@@ -1,11 +1,12 @@
 /**
- * The time of one run in one process: the current time for the run, and how long it has been worked on. `monotonicMillis` is the
- * monotonic time that intervals and deadlines are measured with.
+ * The time of one run in one process: the current time for the run, and how long it has been worked on.
+ * `monotonicMillis` is the monotonic time that intervals and deadlines are measured with.
  *
- * A run's time is Unix time, because it is stored and shown; but it advances with the monotonic clock, so that no interval in it is
- * negative and setting the wall clock ends nothing early or late. Where the wall clock is more than a second ahead (it was set, or the
- * machine was suspended), the run catches up when nothing is being measured: between two pieces of work. It never goes back. The summary
- * at the end is folded from the ledger; `elapsed` is for limits that must be enforced before the end.
+ * A run's time is Unix time, because it is stored and shown; but it advances with the monotonic clock, so that no
+ * interval in it is negative and setting the wall clock ends nothing early or late. Where the wall clock is more than a
+ * second ahead (it was set, or the machine was suspended), the run catches up when nothing is being measured: between
+ * two pieces of work. It never goes back. The summary at the end is folded from the ledger; `elapsed` is for limits
+ * that must be enforced before the end.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -14,7 +15,7 @@ import * as Context from "effect/Context"
 const toleranceMs = 1000
 
 export class RunClock {
-  /** Time in which no process carried the run, or the machine was suspended, in milliseconds. */
+  /** Time in which no process executed the run, or the machine was suspended, in milliseconds. */
   downMs = 0
   private working = 0
   private waiting = 0
@@ -32,7 +33,9 @@ export class RunClock {
     this.offset = Math.max(clock.currentTimeMillisUnsafe(), startedAt, notBefore) - monotonicMillis(clock)
   }
 
-  /** Adds what earlier owners of the run have counted, in milliseconds: human waiting time, and time without an owner. */
+  /**
+   * Adds what earlier owners of the run have counted, in milliseconds: human waiting time, and time without an owner.
+   */
   resume(idleMs: number, downMs: number): void {
     this.idleTotal = idleMs
     this.downMs = downMs
@@ -43,7 +46,10 @@ export class RunClock {
     return Math.round(this.offset + monotonicMillis(this.clock))
   }
 
-  /** When it will be `at` for the run, in monotonic milliseconds: a deadline that no later change of the wall clock moves. */
+  /**
+   * When it will be `at` for the run, in monotonic milliseconds: a deadline that no later change of the wall clock
+   * moves.
+   */
   due(at: number): number {
     return at - this.offset
   }
@@ -96,7 +102,9 @@ const defaultClock = Context.get(Context.empty(), Clock.Clock)
 /** Whether a clock is the platform's own, and no test's. */
 export const isPlatformClock = (clock: Clock.Clock): boolean => clock === defaultClock
 
-/** Milliseconds from an arbitrary origin, with fractions. Only differences of readings of the same clock mean something. */
+/**
+ * Milliseconds from an arbitrary origin, with fractions. Only differences of readings of the same clock mean something.
+ */
 export const monotonicMillis = (clock: Clock.Clock): number =>
   isPlatformClock(clock)
     ? // oxlint-disable-next-line no-restricted-globals -- what the default clock reads, without a BigInt for each reading

@@ -1,18 +1,18 @@
 /**
- * Checks values by the schemas that users wrote: arguments, inputs, outputs. A value that does not fit is a sentence for whoever
- * made it. So is a schema that crashes over it, because no schema may bring down the run that it is used in.
+ * Validates values with the schemas that users write, for arguments, inputs and outputs. Both an invalid value and a
+ * crash of the schema become an error message, because no schema may end the run that uses it.
  */
 import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 
-/** The outcome of a schema's work on `what`, its failure in words. */
+/** Runs a schema over `what`; the failure is a message. */
 export const inWords = <A>(checked: Effect.Effect<A, Schema.SchemaError>, what: string): Effect.Effect<A, string> =>
   checked.pipe(
     Effect.mapError((error) => error.message),
     Effect.catchDefect(() =>
       Effect.andThen(
-        Effect.logError(`the schema of ${what} crashed`),
-        Effect.fail(`the schema of ${what} crashed, so nothing could be checked`)
+        Effect.logError(`The schema of ${what} crashed`),
+        Effect.fail(`The schema of ${what} crashed, so it could not be validated`)
       )
     )
   )

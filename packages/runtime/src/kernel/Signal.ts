@@ -1,30 +1,33 @@
 /**
- * The cancel signal of a run: requested once, seen by everything that is live at that moment and by everything that begins
- * later. It says that something should end, and why; ending is `Interruptible`'s and the loop's business.
+ * The cancel signal of a run: requested once, and received by everything that is running then or starts later. It says
+ * that work should stop; `Interruptible` and the loop stop it.
  */
 
-/** Who is told that the end was asked for: an object, because a closure for each is a large part of what a parked run keeps. */
+/**
+ * Notified when the signal is requested. An object, because closures would be a large part of the memory of a parked
+ * run.
+ */
 export interface SignalListener {
   readonly signalled: () => void
 }
 
 export class Signal {
   requested = false
-  /** One listener, which is the usual case, has no set around it. */
+  /** A single listener, which is the usual case, needs no set. */
   private listeners: SignalListener | Set<SignalListener> | undefined
 
-  /** Asks for the end. The second time does nothing. */
+  /** Requests the end. A second request does nothing. */
   request(): void {
     if (this.requested) return
     this.requested = true
     const { listeners } = this
-    // One listener may remove another, which is then not told.
+    // One listener may remove another, which is then not notified.
     if (listeners instanceof Set) for (const listener of listeners) listener.signalled()
     else listeners?.signalled()
     this.listeners = undefined
   }
 
-  /** Tells `listener` when the end is asked for; at once, when it was already. */
+  /** Notifies `listener` when the end is requested; at once, if it was already. */
   add(listener: SignalListener): void {
     const { listeners } = this
     if (this.requested) listener.signalled()

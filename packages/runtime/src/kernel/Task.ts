@@ -1,9 +1,10 @@
 /**
- * A `Task` is an effect that can also be started by a plain call: it reports its end to a callback and can be stopped, so that code which
- * only waits for its end needs no fiber for it. Run, wrapped or interrupted as an effect it behaves like any other.
+ * A `Task` is an effect that can also be started by a plain call: it reports its end to a callback and can be stopped,
+ * so that code which only waits for its end needs no fiber for it. Run, wrapped or interrupted as an effect it behaves
+ * like any other.
  *
- * `map` and `flatMap` avoid fibers too: they continue a finished effect (an `Exit`) by a plain call, at once, and keep a `Task` a `Task`.
- * Use them only inside a running effect.
+ * `map` and `flatMap` avoid fibers too: they continue a finished effect (an `Exit`) by a plain call, at once, and keep
+ * a `Task` a `Task`. Use them only inside a running effect.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -14,8 +15,9 @@ import * as Result from "effect/Result"
 const TypeId = "~@reins/runtime/Task"
 
 /**
- * Begins the work on behalf of `caller`, whose clock, scheduler and context it uses; answers how to ask it to stop. `ended` is called
- * once it has ended, whatever made it end: perhaps before this answers, perhaps never, where it does not heed a stop.
+ * Starts the work on behalf of `caller`, with its clock, scheduler and context; returns a function that asks it to
+ * stop. `ended` is called once it has ended, for whatever reason: possibly before this returns, or never, if the work
+ * ignores the stop.
  */
 export type Begin<A, E> = (caller: Fiber.Fiber<unknown, unknown>, ended: (exit: Exit.Exit<A, E>) => void) => () => void
 
@@ -23,7 +25,7 @@ export interface Task<A, E> extends Effect.Effect<A, E> {
   readonly [TypeId]: Begin<A, E>
 }
 
-/** Whether an effect can be begun by a plain call. */
+/** Whether an effect can be started by a plain call. */
 export const is = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Effect.Effect<A, E, R> & Task<A, E> =>
   Predicate.hasProperty(effect, TypeId)
 
@@ -53,7 +55,7 @@ export const begin = <A, E>(
 
 const nothing = (): void => {}
 
-/** The task, and what follows from its end; where that is known at once, still without a fiber. */
+/** The task, continued by its exit; needs no fiber if the continuation completes at once. */
 export const andThen = <A, E, B, E2>(
   task: Task<A, E>,
   next: (exit: Exit.Exit<A, E>) => Effect.Effect<B, E2>
@@ -85,10 +87,10 @@ const settle = <A, E>(
   return () => fiber.interruptUnsafe()
 }
 
-/** Whether an effect has nothing left to do, however it ended. */
+/** Whether an effect has ended, with success or failure. */
 export const isExit = <A, E>(effect: Effect.Effect<A, E>): effect is Exit.Exit<A, E> => Exit.isExit(effect)
 
-/** All tasks together; ends with the last of them, or with the first that fails, which has the others stopped. */
+/** Runs all tasks in parallel; ends with the last, or with the first that fails, and then stops the others. */
 export const together = <E>(tasks: ReadonlyArray<Task<void, E>>): Task<void, E> =>
   make((caller, ended) => {
     let left = tasks.length
@@ -113,7 +115,7 @@ export const together = <E>(tasks: ReadonlyArray<Task<void, E>>): Task<void, E> 
     return stop
   })
 
-/** A promise that was made already. It cannot be asked to stop: its end is its end. */
+/** A promise that exists already. It cannot be stopped. */
 export const ofPromise = <A, E>(promise: PromiseLike<A>, failure: (error: unknown) => E): Task<A, E> =>
   make((_caller, ended) => {
     promise.then(
@@ -123,7 +125,7 @@ export const ofPromise = <A, E>(promise: PromiseLike<A>, failure: (error: unknow
     return nothing
   })
 
-/** Whether an effect has nothing left to do, and did well. */
+/** Whether an effect has ended with success. */
 export const isDone = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Exit.Success<A, E> =>
   Exit.isExit(effect) && Exit.isSuccess(effect)
 

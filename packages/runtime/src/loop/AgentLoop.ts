@@ -1,9 +1,9 @@
 /**
  * The agent loop: model step, its calls, next step, until there are no calls, a limit, a cancel or a failure.
  *
- * The loop decides and acts through others: `ModelStep` talks to the model, `CallSettlement` brings each call to its result, the
- * engine remembers both. So that a run can be carried again from its start, everything here hangs on remembered values: no
- * clock, no flag, no store, nothing that depends on which call ended first.
+ * `ModelStep` sends requests to the model, `CallSettlement` settles each call, and the engine stores the results of
+ * both. So that a run can be replayed from its start, the loop depends only on stored values: it reads no clock, flag
+ * or store, and does not depend on which call ended first.
  */
 import {
   type AgentPath,
@@ -34,7 +34,7 @@ import * as CallRow from "../agent/CallRow.ts"
 import type { Run } from "../run/Run.ts"
 import * as SpecialistText from "../agent/SpecialistText.ts"
 
-/** Carries `agent` to its end. */
+/** Runs `agent` to its end. */
 export const agentLoop: (run: Run, agent: AgentState) => Effect.Effect<AgentEnd> = Effect.fnUntraced(
   function* (run, agent) {
     let usage = Usage.empty
@@ -139,7 +139,10 @@ const remember = (agent: AgentState, value: StepValue): void => {
   }
 }
 
-/** Settles the calls of a step, in parallel; what is done at once needs no fiber. The ends stand in the order of the calls. */
+/**
+ * Settles the calls of a step, in parallel; what is done at once needs no fiber. The ends stand in the order of the
+ * calls.
+ */
 const settleAll = (
   run: Run,
   agent: AgentState,
@@ -202,7 +205,7 @@ const reaches = (refusal: Budget.Refusal, path: AgentPath.AgentPath): boolean =>
 const is = (agent: AgentState, refusal: Budget.Refusal, policy: "wrap-up" | "pause"): boolean =>
   refusal.path.length === agent.path.length && agent.budget.onExhausted === policy && !Budget.isAboveRun(refusal.limit)
 
-/** Tells the model, and whoever watches, that it has made the same calls as often in a row as it may. */
+/** Tells the model, and watchers, that it has made the same calls as often in a row as it may. */
 const warn = (run: Run, agent: AgentState, step: number, row: CallRow.CallRow): Effect.Effect<void> => {
   const { times } = row
   const tools = [...new Set(row.calls.map(({ name }) => name))]
@@ -216,7 +219,7 @@ const warn = (run: Run, agent: AgentState, step: number, row: CallRow.CallRow): 
   )
 }
 
-/** Tells once that a limit was met, whoever meets it first. */
+/** Emits once that a limit was met. */
 const announce = (run: Run, refusal: Budget.Refusal): Effect.Effect<void> =>
   Effect.suspend(() => {
     const name = Names.exhausted(refusal.path, refusal.limit)

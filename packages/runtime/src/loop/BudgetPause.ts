@@ -1,6 +1,6 @@
 /**
- * Asks a person for more budget at a limit, and raises it by the answer, so that the same run goes on. A rejection, an expiry
- * or a raise that raises nothing leaves the limit as it is.
+ * Asks a person for more budget at a limit, and raises it by the answer, so that the same run goes on. A rejection, an
+ * expiry or a raise that raises nothing leaves the limit as it is.
  */
 import type { Budget } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -10,7 +10,7 @@ import * as Question from "../call/Question.ts"
 import type { AgentState } from "../run/AgentState.ts"
 import type { Run } from "../run/Run.ts"
 
-/** What came of a pause. */
+/** The outcome of a pause. */
 export type Paused = "raised" | "refused" | "cancelled"
 
 /** Asks about `refusal`, met by `agent`; `count` tells its questions apart. */
@@ -33,8 +33,8 @@ export const pause = Effect.fnUntraced(function* (run: Run, agent: AgentState, r
 })
 
 /**
- * Raises the limits. Whether they could be raised hangs on what was used at that moment, so it is remembered; on replay, where
- * more may be used by now, they are set as they were.
+ * Raises the limits. Whether they could be raised depends on what was used at that moment, so the result is stored; on
+ * replay, when more may be used, they are set as they were.
  */
 const raise = Effect.fnUntraced(function* (
   { engine }: Run,

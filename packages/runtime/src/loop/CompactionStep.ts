@@ -1,7 +1,7 @@
 /**
- * Carries a compaction strategy out, as an activity of the engine between two steps: what it decided is remembered, so that a run
- * that is carried again is sent the same. Its question to the model is reserved, paid for and on the ledger. A strategy that fails,
- * crashes or is too dear leaves the conversation as it is, and an event says so.
+ * Applies a compaction strategy between two steps, as an activity of the engine: its decision is stored, so that a
+ * replayed run sends the same messages. Its request to the model is reserved, paid for and on the ledger. If a strategy
+ * fails, crashes or is too expensive, the conversation stays as it is and an event says so.
  */
 import { type Entry, type Event, type Json, type Message, Usage } from "@reins/protocol"
 import * as Cause from "effect/Cause"
@@ -40,7 +40,7 @@ export const compact = (run: Run, agent: AgentState, step: number): Effect.Effec
   if (strategy === undefined || fits() || (agent.resume(strategy.name) && fits())) return Effect.succeed(Usage.empty)
   const name = Names.compaction(agent.prefix, step)
   return Effect.map(
-    run.engine.activity(name, Value, (work) => carry(run, work, agent, step, strategy, name)),
+    run.engine.activity(name, Value, (work) => runStrategy(run, work, agent, step, strategy, name)),
     (value) => {
       if (value.dropped > 0) agent.shorten(value.dropped, value.summary, strategy.name)
       return value.usage
@@ -48,7 +48,7 @@ export const compact = (run: Run, agent: AgentState, step: number): Effect.Effec
   )
 }
 
-const carry = Effect.fnUntraced(function* (
+const runStrategy = Effect.fnUntraced(function* (
   run: Run,
   work: Work,
   agent: AgentState,
@@ -72,8 +72,8 @@ const carry = Effect.fnUntraced(function* (
     const { issue } = decided
     if (!(Exit.isFailure(exit) && Cause.hasDies(exit.cause))) return settled(agent, bill, 0, { ...about, issue })
     yield* run.settings.captureContent
-      ? Effect.logError(`the compaction strategy ${strategy.name} crashed`, exit.cause)
-      : Effect.logError(`the compaction strategy ${strategy.name} crashed`)
+      ? Effect.logError(`Compaction strategy ${strategy.name} crashed`, exit.cause)
+      : Effect.logError(`Compaction strategy ${strategy.name} crashed`)
     return settled(agent, bill, 0, { ...about, issue })
   }
   if (decided === undefined) return settled(agent, bill, 0)
@@ -113,11 +113,11 @@ const settled = (
   }
 }
 
-/** A decision that may be carried out: it leaves out whole steps. */
+/** A decision that can be applied: it leaves out whole steps. */
 const sound = (decided: Compacted | undefined, cuts: ReadonlyArray<number>): Compacted | CompactionFailed | undefined =>
   decided === undefined || cuts.includes(decided.dropped)
     ? decided
-    : new CompactionFailed({ issue: `it would cut a step in two, at message ${decided.dropped}` })
+    : new CompactionFailed({ issue: `the strategy would split a step, at message ${decided.dropped}` })
 
 const failureOf = (cause: Cause.Cause<CompactionFailed>): CompactionFailed => {
   const error = Cause.findErrorOption(cause)
@@ -131,8 +131,8 @@ const tokensOf = (run: Run, agent: AgentState) => {
 }
 
 /**
- * One request to the agent's model, on the bill whatever comes of it. Nothing of its answer is an event. An answer that was cut,
- * filtered or broken off is no summary.
+ * One request to the agent's model, on the bill whatever comes of it. Nothing of its answer is an event. An answer that
+ * was cut, filtered or broken off is no summary.
  */
 const ask = Effect.fnUntraced(function* (
   run: Run,
@@ -189,13 +189,13 @@ const issueOf = (sent: Sent): string | undefined => {
   switch (sent._tag) {
     case "Completed": {
       const { stop } = sent.answer
-      if (stop !== "stop" && stop !== "other") return `the model's answer is not whole: it ended with ${stop}`
-      return sent.answer.hasText ? undefined : "the model said nothing"
+      if (stop !== "stop" && stop !== "other") return `the model's answer is incomplete: it stopped with ${stop}`
+      return sent.answer.hasText ? undefined : "the model returned no text"
     }
     case "Cancelled":
       return "the run was cancelled"
     case "Refused":
-      return `the budget has no room for it: ${sent.refusal.limit}`
+      return `the budget does not allow it: ${sent.refusal.limit}`
     case "Failed":
       return `the model failed: ${sent.failure._tag}`
   }

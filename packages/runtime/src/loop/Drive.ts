@@ -1,6 +1,6 @@
 /**
- * Carries a whole run: from its record, through the agent loop, to its last event. The root's end becomes the run's: the
- * thread gets its messages, then the run finishes with both summaries, or fails with them and an error.
+ * Runs a whole run: from its record, through the agent loop, to its last event. When the root agent ends, the thread
+ * gets the run's messages; then the run finishes with both summaries, or fails with them and an error.
  */
 import {
   type AgentPath,
@@ -36,7 +36,7 @@ export interface Common {
   readonly alarms: Alarms
 }
 
-/** Carries `record` over `engine`. `history` is what its thread held when it began. */
+/** Runs `record` over `engine`. `history`: the messages that its thread held when it started. */
 export const drive = (
   { alarms, roster, settings }: Common,
   stores: Stores,
@@ -46,7 +46,8 @@ export const drive = (
 ): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
     const own = roster.members.get(record.agent)
-    if (own === undefined) return Effect.die(new Error(`run ${record.runId}: no agent ${record.agent} here`))
+    if (own === undefined)
+      return Effect.die(new Error(`Run ${record.runId}: unknown agent ${record.agent}. Register it with Runtime.layer`))
     const prompt = ThreadUpdate.promptOf(record)
     const member = instructed(record.tools === undefined ? own : QueryTools.apply(own, record.tools), record)
     const agent = new AgentState({
@@ -65,9 +66,9 @@ export const drive = (
       files: stores.files,
       alarm: alarms.on(fiber.getRef(Clock.Clock)),
       exhausted: [],
-      carry: traced(settings.tracing)
+      runAgent: traced(settings.tracing)
     }
-    return Effect.flatMap(run.carry(run, agent), (end) => {
+    return Effect.flatMap(run.runAgent(run, agent), (end) => {
       const last = (readings: Readings) => {
         const events = closing(engine.startedAt, readings, end)
         return end.reason === "cancelled" ? [report(member, engine.runId, readings), ...events] : events
@@ -97,7 +98,7 @@ const instructed = (member: Member, { instructions }: RunRecord): Member => {
   }
 }
 
-/** Adds what was said to the run's thread, once, however often it is done. */
+/** Appends the run's messages to its thread, once, however often it is called. */
 const keep = (stores: Stores, record: RunRecord, readings: Readings, agent: AgentState): Effect.Effect<void> =>
   Effect.suspend(() =>
     stores.threads.append(
@@ -108,7 +109,7 @@ const keep = (stores: Stores, record: RunRecord, readings: Readings, agent: Agen
     )
   )
 
-/** What the cancel came to, as the last that is said before `finish`. */
+/** The report of a cancel, the last event before `finish`. */
 const report = (member: Member, runId: string, readings: Readings): Event => {
   const isReadonly = (path: AgentPath.AgentPath, tool: string) => at(member, path)?.tools.get(tool)?.readonly === true
   const { abandoned, failed, stopped, tookEffect } = CancellationReport.fold(runId, readings.ledger(), isReadonly)
@@ -119,8 +120,8 @@ const report = (member: Member, runId: string, readings: Readings): Event => {
   }
 }
 
-/** The loop, seen by the runtime's tracing where it has one. */
-const traced = (tracing: Tracing | undefined): Run["carry"] =>
+/** The loop, wrapped by the runtime's tracing if there is one. */
+const traced = (tracing: Tracing | undefined): Run["runAgent"] =>
   tracing === undefined
     ? agentLoop
     : (run, agent) => {

@@ -1,6 +1,6 @@
 /**
- * Ends a run by force, lawfully: when its loop was struck by a defect, every open question gets its decision, every open call
- * its result, and the log its summaries and its error. Nothing is left for a reader to wait for, and no money is lost.
+ * Ends a run whose loop died of a defect, with a valid log: every open question gets a decision, every open call a
+ * result, and the log its summaries and its error. No reader is left waiting, and everything spent is in the summary.
  */
 import { AgentPath, type Envelope, Event, Usage } from "@reins/protocol"
 import type { Work } from "../engine/Engine.ts"
@@ -32,7 +32,7 @@ export const force = (
 
 const struck = ToolOutcome.fault("Cancelled", "the run failed before this call could end", "cancelled")
 
-/** What must still be said so that nothing is open, deepest agents first. Pure. */
+/** The events that close everything that is open, deepest agents first. Pure. */
 export const open = (envelopes: ReadonlyArray<Envelope.Envelope>): ReadonlyArray<Batch> => {
   const calls = new Map<string, { readonly path: AgentPath.AgentPath; readonly events: () => ReadonlyArray<Event> }>()
   const questions = new Map<string, AgentPath.AgentPath>()

@@ -1,6 +1,6 @@
 /**
- * What a run takes from its thread besides the messages, and what it leaves there when it ends: what all runs have used, which
- * limits of the thread are held against, and the summary of a long beginning.
+ * What a run reads from its thread besides the messages, and what it stores there when it ends: the usage of all runs,
+ * which the thread's limits are checked against, and the summary of its beginning.
  */
 import { Budget, type Envelope, Message, Transcript } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -11,7 +11,10 @@ import type { InboxMessage } from "../engine/Inbox.ts"
 import type { RunRecord } from "../engine/RunHost.ts"
 import type { Kept, Summary, ThreadStore } from "../thread/ThreadStore.ts"
 
-/** The node of the thread's limits above the run's root, as they stood when the run was started; `undefined` without any. */
+/**
+ * The node of the thread's limits above the run's root, as they stood when the run was started; `undefined` without
+ * any.
+ */
 export const nodeAbove = ({ thread }: RunRecord): Budget.Node | undefined =>
   thread?.limits === undefined ? undefined : Budget.threadNode(thread.limits, thread.kept?.spent ?? Budget.nothingSpent)
 
@@ -33,10 +36,10 @@ export const promptOf = ({ prompt }: Pick<RunRecord, "prompt">): Message.Prompt 
   Array.isArray(prompt) && prompt.length === 0 ? undefined : Erased.as<Message.Prompt>(prompt)
 
 /**
- * What a run that is ended by force has said, from its log: its prompt, its answers so far, its calls with their results; and the
- * messages that it never read.
+ * What a run that is ended by force has said, from its log: its prompt, its answers so far, its calls with their
+ * results; and the messages that it never read.
  */
-export const saidOf = (
+export const messagesOf = (
   { isolated, prompt }: RunRecord,
   envelopes: ReadonlyArray<Envelope.Envelope>,
   unread: ReadonlyArray<InboxMessage>
@@ -52,8 +55,8 @@ export const saidOf = (
 export const receivedIn = (envelopes: ReadonlyArray<Envelope.Envelope>): number =>
   envelopes.reduce((count, { event }) => (event.type === "message-received" ? count + 1 : count), 0)
 
-/** Leaves what a run has said and used that is ended by force. It ends all the same where that fails. */
-export const leave = (
+/** Stores the messages and usage of a run that is ended by force. The run ends even if that fails. */
+export const save = (
   threads: ThreadStore,
   record: RunRecord,
   readings: Pick<Readings, "elapsed" | "ledger">,
@@ -64,6 +67,6 @@ export const leave = (
     record.isolated
       ? Effect.void
       : Effect.exit(
-          threads.append(record.threadId, record.runId, saidOf(record, envelopes, unread), keptOf(record, readings))
+          threads.append(record.threadId, record.runId, messagesOf(record, envelopes, unread), keptOf(record, readings))
         )
   )

@@ -1,9 +1,9 @@
 /**
  * The model port: one request to a language model, answered in typed parts.
  *
- * A `ModelPort` sends one request and hands over what comes back. It never runs a tool, never retries and never keeps a
- * conversation: that is the loop's business. Adapters to providers live in other packages; `ScriptedModel` in
- * `@reins/runtime/testing` answers from a script.
+ * A `ModelPort` sends one request and passes on the response. It never runs a tool, retries or keeps a conversation;
+ * the loop does. Adapters to providers live in other packages; `ScriptedModel` in `@reins/runtime/testing` answers from
+ * a script.
  */
 import type { AgentPath, Json, Message, ModelFailure, Usage } from "@reins/protocol"
 import * as Context from "effect/Context"
@@ -11,7 +11,7 @@ import type * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Erased from "../kernel/Erased.ts"
 
-/** A tool as a model is told of it. `parameters` is a JSON Schema of an object. */
+/** A tool as it is described to a model. `parameters` is a JSON Schema of an object. */
 export interface ToolDefinition {
   readonly name: string
   readonly description: string | undefined
@@ -23,10 +23,11 @@ export interface ToolDefinition {
  * One request.
  *
  * **Details**
- * - `messages`: the whole conversation, pair-complete. The array is the run's own and grows later: read it now, or copy it.
+ * - `messages`: the whole conversation, pair-complete. The array is the run's own and grows later: read it now, or copy
+ *   it.
  * - `tools`: what the model may call; empty means it may call nothing.
- * - `maxOutputTokens`: the most it may write, already clamped to what the budget has left; absent means the provider's own
- *   limit.
+ * - `maxOutputTokens`: the most it may write, already clamped to what the budget has left; absent means the provider's
+ *   own limit.
  * - `output`: JSON Schema that the final text must fit, where the agent has a typed output.
  * - `metadata`: which run, thread, agent and step this is for; adapters may send it along as tracing data.
  */
@@ -51,9 +52,9 @@ export interface ModelRequest {
 export type PartMetadata = { readonly [provider: string]: Json }
 
 /**
- * Why a model stopped. The calls of its answer run after `stop`, `tool-calls` and `other`, and never after an answer that was cut
- * (`length`), filtered or broken off. `paused`: the provider has interrupted a long turn of its own (`pause_turn`) and goes on when
- * it is sent back as it stands.
+ * Why a model stopped. The calls of its answer run after `stop`, `tool-calls` and `other`, and never after an answer
+ * that was cut (`length`), filtered or broken off. `paused`: the provider has interrupted a long turn of its own
+ * (`pause_turn`) and goes on when it is sent back as it stands.
  */
 export type StopReason = "stop" | "tool-calls" | "length" | "content-filter" | "error" | "other" | "paused"
 
@@ -61,15 +62,17 @@ export type StopReason = "stop" | "tool-calls" | "length" | "content-filter" | "
  * One piece of an answer, in the order the model gave it.
  *
  * **Details**
- * - `text`, `reasoning`: increments. `metadata` belongs to the part that the increments add up to. `part` says which part
- *   that is, also when others came between; absent, an increment grows the part before it where that is of its kind.
- * - `tool-call`: a whole call; `args` is parsed JSON, or the raw string where it was not JSON. With
- *   `execution: "provider"` the provider runs it itself and a `tool-result` follows.
+ * - `text`, `reasoning`: increments. `metadata` belongs to the part that the increments add up to. `part` says which
+ *   part that is, also when others came between; absent, an increment grows the part before it where that is of its
+ *   kind.
+ * - `tool-call`: a whole call; `args` is parsed JSON, or the raw string where it was not JSON. With `execution:
+ *   "provider"` the provider runs it itself and a `tool-result` follows.
  * - `usage`: cumulative for this request; the last one counts, and stands even when the stream is cut after it.
  * - `finish`: exactly one, last.
  *
- * What an adapter hands over is checked where it enters (`ReceivedPart`): a part that cannot be read fails the step with
- * `InvalidModelOutput`, and what is only of use to others, such as metadata that is not JSON, is left out with a warning.
+ * What an adapter hands over is checked where it enters (`ReceivedPart`): a part that cannot be read fails the step
+ * with `InvalidModelOutput`, and what is only of use to others, such as metadata that is not JSON, is left out with a
+ * warning.
  */
 export type ModelPart =
   | {

@@ -1,20 +1,23 @@
 /**
- * What models cost. `Prices` finds the price row of a model; it never calculates. The default knows no price at all: an
- * unknown price is unknown, and with `maxCostUsd` set a run on such a model is refused before it starts.
+ * The price book: `Prices` finds the price row of a model; it never calculates. The default has no prices: the cost of
+ * a model without a price is unknown, and with `maxCostUsd` set a run on it is rejected before it starts.
  */
 import { type Entry, Money } from "@reins/protocol"
 import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
 
-/** Knows prices. */
+/** Finds prices. */
 export interface PriceBook {
-  /** The row for a model on a day (`at`: epoch milliseconds), or `undefined` where it is unknown. A row with a rate that is no amount counts as unknown. Must be cheap: asked at every step. */
+  /**
+   * The row for a model on a day (`at`: epoch milliseconds), or `undefined` where it is unknown. A row with an invalid
+   * rate counts as unknown. Must be cheap: called at every step.
+   */
   readonly find: (provider: string, model: string, at: number) => Entry.Price | undefined
 }
 
 /**
- * The book without rows that nothing can be priced by (`Money.isPrice`): what such a row would price is unpriced, and not free. Each row
- * is looked at once.
+ * The book without invalid rows (`Money.isPrice`): their models have no price, and are not free. Each row is validated
+ * once.
  */
 export const sound = (book: PriceBook): PriceBook => {
   const known = new WeakMap<Entry.Price, boolean>()
@@ -49,7 +52,10 @@ export interface PriceOptions {
   readonly toolFees?: { readonly [toolName: string]: number }
 }
 
-/** Prices from a table keyed `provider/model`, for tests, private models and agreed prices. Matches exactly or not at all. */
+/**
+ * Prices from a table keyed `provider/model`, for tests, private models and agreed prices. Matches exactly or not at
+ * all.
+ */
 export const layerTable = (
   rows: { readonly [providerAndModel: string]: PriceOptions },
   source = "table"

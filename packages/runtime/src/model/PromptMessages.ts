@@ -1,6 +1,6 @@
 /**
- * Our messages as `effect/ai` prompts: for its language models and for tools' `needsApproval` predicates. Approval parts
- * never appear in them: approvals are the runtime's business.
+ * Our messages as `effect/ai` prompts: for its language models and for tools' `needsApproval` predicates. Approval
+ * parts never appear in them, since the runtime handles approvals.
  */
 import type { Json, Message } from "@reins/protocol"
 import * as Prompt from "effect/ai/Prompt"

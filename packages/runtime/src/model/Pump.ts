@@ -1,9 +1,9 @@
 /**
- * Reads a source that gives its parts one by one, and hands them on in arrays: what one turn of the event loop brought goes
- * together, and nothing is delayed for it. For adapters of models; it knows nothing of what a part is.
+ * Reads a source that yields its parts one by one, and passes them on in arrays: all parts of one turn of the event
+ * loop in one array, without delay. For adapters of models; it does not interpret parts.
  *
- * Plain callbacks under one effect for the whole source, because every delta passes here. Reading runs ahead of the taker by at
- * most one array; a taker that hands back a promise holds the source until it is kept.
+ * Plain callbacks under one effect for the whole source, because every delta passes here. Reading runs ahead of the
+ * taker by at most one array; a taker that hands back a promise holds the source until it is kept.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -19,7 +19,7 @@ export interface Source<A> {
   readonly next: () => Promise<
     { readonly done?: false | undefined; readonly value: A } | { readonly done: true; readonly value?: unknown }
   >
-  /** Lets go of the source. Not called when it has ended. */
+  /** Closes the source. Not called when it has ended. */
   readonly leave: () => Promise<unknown> | undefined
 }
 
@@ -32,8 +32,8 @@ export interface PumpOptions<A, E> {
 }
 
 /**
- * Carries a source to its end. Completes when it has ended and all of it was taken; when interrupted, lets go of the source
- * without waiting for it.
+ * Carries a source to its end. Completes when it has ended and all of it was taken; when interrupted, lets go of the
+ * source without waiting for it.
  */
 export const pump = <A, E>(source: Source<A>, options: PumpOptions<A, E>): Effect.Effect<void, E> =>
   pumpFrom(() => source, options)
@@ -73,7 +73,10 @@ export const pumpFrom = <A, E>(open: () => Source<A>, options: PumpOptions<A, E>
 const after = <E>(end: End, onError: (error: unknown) => Effect.Effect<void, E>): Effect.Effect<void, E> =>
   end._tag === "Failed" ? onError(end.error) : Exit.void
 
-/** Ends when the source has been silent for too long. One timer for a whole source: it looks again when it was too early. */
+/**
+ * Ends when the source has been silent for too long. One timer for a whole source: it looks again when it was too
+ * early.
+ */
 const watch = Effect.fnUntraced(function* <A, E>(
   intake: Intake<A>,
   clock: Clock.Clock,
@@ -127,14 +130,14 @@ class Intake<A> {
     this.read()
   }
 
-  /** Lets go of the source, and is over; does nothing once it has ended. */
+  /** Closes the source and ends; does nothing once it has ended. */
   stop(): void {
     if (this.isLeft || this.isOver) return
     this.leave()
     this.ended(Exit.interrupt())
   }
 
-  /** Lets go of the source; harmless when it has ended. */
+  /** Closes the source; does nothing when it has ended. */
   leave(): void {
     this.isLeft = true
     if (this.end === undefined) this.source.leave()?.then(ignore, ignore)
@@ -167,7 +170,7 @@ class Intake<A> {
     this.dispatcher.scheduleTask(this.turned, 0)
   }
 
-  /** The turn of the event loop is over: what it brought goes on. */
+  /** Passes on the parts of the turn of the event loop that is over. */
   private readonly turned = (): void => {
     this.isTurning = false
     if (this.isLeft) return

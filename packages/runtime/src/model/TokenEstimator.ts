@@ -1,6 +1,6 @@
 /**
- * How many tokens a text may be, before or without the provider's word: for what a budget reserves, and for the usage of a
- * stream that was cut. An estimate, always marked as one; what a provider reports takes its place.
+ * Estimates how many tokens a text has, for budget reservations and for the usage of a stream that was cut. Estimates
+ * are always marked as such, and replaced by what a provider reports.
  */
 import type { Message } from "@reins/protocol"
 import * as Context from "effect/Context"
@@ -8,7 +8,7 @@ import * as FileTokens from "./FileTokens.ts"
 
 /** Estimates tokens; never fails. */
 export interface Estimator {
-  /** Tokens of a text, for a model that nothing is known of: rather too many than too few. */
+  /** Tokens of a text for an unknown model: rather too many than too few. */
   readonly text: (text: string) => number
   /** The estimator for one model, where it knows better; absent: `text` serves for all. */
   readonly of?: ((provider: string, model: string) => Estimator) | undefined
@@ -20,7 +20,9 @@ export const forModel = (
   model: { readonly provider: string; readonly model: string }
 ): Estimator => estimator.of?.(model.provider, model.model) ?? estimator
 
-/** About three characters a token, and never less than the words: above what common tokenizers need for prose and code. */
+/**
+ * About three characters a token, and never less than the words: above what common tokenizers need for prose and code.
+ */
 const byLength: Estimator = { text: (text) => Math.ceil(text.length / 3) }
 
 /** The estimator of a runtime. */

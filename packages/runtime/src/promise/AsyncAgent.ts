@@ -129,7 +129,7 @@ export const build = (parts: Parts): Built => {
     if (description === undefined) {
       if (written.input !== undefined || written.output !== undefined) {
         throw new Error(
-          `agent ${quoted(name)} has an input or an output, which only a specialist has: give it a description`
+          `Agent ${quoted(name)} has an input or output, which only a specialist can have. Give it a description`
         )
       }
       const one = Agent.make(name, options)

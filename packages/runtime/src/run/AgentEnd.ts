@@ -1,6 +1,6 @@
 /**
- * How an agent ended, root or specialist, as its caller needs to know it; and what it and its specialists came to, as sums over
- * the run's ledger, for whoever observes a run.
+ * How an agent ended, root or specialist, as its caller needs to know it; and what it and its specialists came to, as
+ * sums over the run's ledger, for observers of a run.
  */
 import { AgentPath, type Budget, Entry, type Events, Money, type RunErrors, type Usage } from "@reins/protocol"
 

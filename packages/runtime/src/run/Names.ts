@@ -1,10 +1,11 @@
 /**
- * The names under which a run's marks and answers are stored: all are made here, and all that is read out of one is read here.
+ * The names under which a run's marks and answers are stored: all are made here, and all that is read out of one is
+ * read here.
  *
- * A name is the agent's path key, a word for what it names, and a subject: `planner#2/tool/c1`. Call ids come from models; one that
- * would read as another subject or as a call of another agent (`c1/again/2`, `budget/1`, `a#1/b`) is announced under another id,
- * so that every call stands under its id as it is. A stored name never changes: a run that is carried on finds what it has done by
- * it, also one that an earlier release began and that has such ids.
+ * A name is the agent's path key, a word for what it names, and a subject: `planner#2/tool/c1`. Call ids come from
+ * models; one that would read as another subject or as a call of another agent (`c1/again/2`, `budget/1`, `a#1/b`) is
+ * announced under another id, so that every call stands under its id as it is. A stored name never changes: a continued
+ * run finds what it has done by it, also one that an earlier release began and that has such ids.
  */
 import { AgentPath } from "@reins/protocol"
 import { digestId } from "../kernel/Digest.ts"
@@ -22,7 +23,9 @@ export const callId = (fromModel: string): string =>
 /** A call that may have been made before, for the `time`th time; counts from 1. */
 export const ofRepeat = (callId: string, time: number): Subject => `${ofCall(callId)}/again/${time}`
 
-/** A call whose tool's definition has changed since it was allowed or asked about, for the `time`th time; counts from 1. */
+/**
+ * A call whose tool's definition has changed since it was allowed or asked about, for the `time`th time; counts from 1.
+ */
 export const ofChanged = (callId: string, time: number): Subject => `${ofCall(callId)}/changed/${time}`
 
 /** The `count`th limit that the agent met; counts from 1. */
@@ -101,7 +104,7 @@ export const unread = "unread"
 /** What the run leaves its thread, and the run's last events. */
 export const finish = "finish"
 
-/** The note of how long nobody carried the run. */
+/** The note of how long no process executed the run. */
 export const down = "down"
 
 // Answers from outside.

@@ -1,5 +1,6 @@
 /**
- * What the loop has while it carries one run: the engine, the runtime's settings, and what a step and a call ask of both.
+ * What the loop has while it executes one run: the engine, the runtime's settings, and what a step and a call ask of
+ * both.
  */
 import type { AgentPath, Budget, Entry } from "@reins/protocol"
 import type * as Effect from "effect/Effect"
@@ -65,7 +66,7 @@ export interface Run {
   /** Limits whose `budget_exhausted` has gone out in this life of the run, by node and limit. */
   exhausted: ReadonlyArray<string>
   /** Carries an agent to its end; here, so that a specialist's call need not know the loop that calls it. */
-  readonly carry: (run: Run, agent: AgentState) => Effect.Effect<AgentEnd>
+  readonly runAgent: (run: Run, agent: AgentState) => Effect.Effect<AgentEnd>
 }
 
 /** The price of an agent's model, now. */
@@ -73,8 +74,8 @@ export const priceOf = (run: Run, readings: Pick<Readings, "now">, agent: AgentS
   run.settings.prices.find(agent.model.provider, agent.model.model, readings.now())
 
 /**
- * Gives back what was held on an agent's budget, and adds what was spent. Every settlement of a run is made here, since whoever settles
- * tells the warnings: later, the place of the agent whose budget it is may have closed.
+ * Gives back what was held on an agent's budget, and adds what was spent. Every settlement of a run is made here, since
+ * whoever settles tells the warnings: later, the place of the agent whose budget it is may have closed.
  */
 export const settle = (work: Work, path: AgentPath.AgentPath, held: Budget.Amount, spent: Budget.Amount): void => {
   work.tree.lease?.touch(work.now())
@@ -88,8 +89,8 @@ export const charge = (work: Work, path: AgentPath.AgentPath, spent: Budget.Amou
 }
 
 /**
- * One `custom` event of type `budget_warning` for each limit that passed its budget's `warnAt`, once, by the agent whose budget it
- * is: so a reader of the root's stream is told of the run's own budget, whoever used it.
+ * One `custom` event of type `budget_warning` for each limit that passed its budget's `warnAt`, once, by the agent
+ * whose budget it is: so a reader of the root's stream is told of the run's own budget, whoever used it.
  */
 const tell = (work: Work, warnings: ReadonlyArray<Budget.Warning>): void => {
   for (const { limit, max, path, used } of warnings) {

@@ -1,6 +1,6 @@
 /**
- * Takes answers from outside: decisions on approvals, results of client tools. An answer is checked against the stored
- * question, never against anything that the answerer sent along, and is taken at most once.
+ * Accepts external answers: decisions on approvals, results of client tools. An answer is validated against the stored
+ * question, never against anything that was sent with it, and is accepted at most once.
  */
 import { AgentPath, Approval, ApprovalError, ApprovalErrors, Decision, type Grant, type Json } from "@reins/protocol"
 import * as Clock from "effect/Clock"
@@ -14,8 +14,7 @@ import { Answer } from "../call/Question.ts"
 import type { PendingApproval, RunStatus } from "../engine/RunHost.ts"
 import * as SchemaCheck from "../kernel/SchemaCheck.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
-import * as Damage from "./Damage.ts"
-import { CallNotFound } from "./NotFound.ts"
+import { CallNotFound, failDamaged } from "./NotFound.ts"
 import * as AgentRegistry from "../agent/AgentRegistry.ts"
 import { type RuntimeParts, defaultResource } from "./RuntimeParts.ts"
 import { fromDecision } from "./GivenGrant.ts"
@@ -28,7 +27,7 @@ export const respond = Effect.fnUntraced(function* (
   resourceId: string | undefined
 ) {
   const fail = (reason: ApprovalErrors.Reason) => Effect.fail(new ApprovalError({ id, reason }))
-  const found = yield* Effect.catchTag(Damage.typed("approval", id)(host.approval(id)), "DataDamaged", ({ table }) =>
+  const found = yield* Effect.catchTag(failDamaged("approval", id)(host.approval(id)), "DataDamaged", ({ table }) =>
     fail(new ApprovalErrors.ApprovalDamaged({ table }))
   )
   if (found === undefined) return yield* fail(new ApprovalErrors.ApprovalNotFound({}))
@@ -73,7 +72,7 @@ const encode: (answer: Answer) => Json = Schema.encodeSync(Answer)
 
 const changed = new ApprovalErrors.DefinitionChanged({})
 
-/** Why an answer is not taken that came after the stored one. */
+/** Why an answer is rejected that came after the stored one. */
 const second = (stored: Json, expiresAt: number | undefined): ApprovalErrors.Reason => {
   const first = Schema.decodeUnknownExit(Answer)(stored)
   return Exit.isSuccess(first)
@@ -101,8 +100,8 @@ const toolsOf = (
 type Tools = ReadonlyMap<string, AgentRegistry.Callable>
 
 /**
- * Whether the question was asked under a definition that is not there any more. Where this runtime does not know the agent, whoever
- * carries the run finds out before the call is begun.
+ * Whether the question was asked under a definition that is not there any more. Where this runtime does not know the
+ * agent, the process that executes the run checks before the call is begun.
  */
 const isChanged = ({ kind, target, toolHash }: Approval.Request, tools: Tools | undefined): boolean => {
   if (toolHash === undefined || tools === undefined) return false
@@ -128,7 +127,7 @@ const answerTo = (
   switch (decision.type) {
     case "approve":
       if (decision.raise !== undefined)
-        return Effect.fail("a raise answers a question about a budget, not about a call")
+        return Effect.fail("Decision.raise answers a budget approval only. Approve, revise or reject this call")
       return Effect.succeed({
         resolution: {
           id,
@@ -152,7 +151,7 @@ const answerTo = (
       if (tool === undefined)
         return Effect.fail(`Unknown tool ${JSON.stringify(target)}. Its agent no longer offers it`)
       // A model may write `null` for no arguments; a revision to nothing is a mistake.
-      if (args === null) return Effect.fail("a revision leaves one JSON object as the arguments, not null")
+      if (args === null) return Effect.fail("A revision must leave one JSON object as the arguments, not null")
       return Effect.as(tool.decode(args), {
         resolution: { id, outcome: { outcome: "revise", partial }, ...said },
         args
@@ -169,7 +168,7 @@ const raised = (
 ): Effect.Effect<Answer, string> => {
   const raise = decision.type === "approve" ? decision.raise : undefined
   if (raise === undefined) {
-    return Effect.fail(`a question about a budget is answered by Decision.raise({ ${request.target}: … }), or rejected`)
+    return Effect.fail(`Answer a budget approval with Decision.raise({ ${request.target}: … }) or Decision.reject()`)
   }
   const used =
     Predicate.hasProperty(request.payload, "used") && typeof request.payload.used === "number"
@@ -218,7 +217,7 @@ export const raise = Effect.fnUntraced(function* (
   })
 })
 
-/** Hands in the result of an open client call. */
+/** Submits the result of an open client call. */
 export const submit = Effect.fnUntraced(function* (
   { host }: RuntimeParts,
   runId: string,
@@ -232,7 +231,7 @@ export const submit = Effect.fnUntraced(function* (
   const path = answer.agentPath ?? AgentPath.root
   const prefix = AgentPath.key(path)
   const { asked, subject } = yield* lastQuestion(host, runId, prefix, callId)
-  // What a client did before it was allowed to does not count.
+  // A result that came before the approval does not count.
   const mayRun = asked === undefined || (asked.outcome !== undefined && Approval.allows(asked.outcome))
   const isOpen = mayRun && (yield* host.hasClientCall(runId, path, callId))
   const taken = isOpen
@@ -272,8 +271,8 @@ const isRecord = (value: unknown): value is { readonly [key: string]: Json } =>
   Predicate.isObject(value) && !Array.isArray(value)
 
 /**
- * The arguments after the revision: an object's named members replaced, anything else replaced whole. Keys are copied as
- * data, so a `__proto__` among them is a member like any other, for the schema to refuse.
+ * The arguments after the revision: an object's named members replaced, anything else replaced whole. Keys are copied
+ * as data, so a `__proto__` among them is a member like any other, for the schema to refuse.
  */
 const revised = (args: Json, partial: Json): Json =>
   isRecord(args) && isRecord(partial)

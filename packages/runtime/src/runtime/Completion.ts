@@ -1,5 +1,5 @@
 /**
- * What a run came to, for callers who want the answer and not the stream: a fold of the run's envelopes.
+ * The result of a run, for callers who want the answer and not the stream: a fold of the run's envelopes.
  */
 import {
   CancellationReport,
@@ -31,7 +31,9 @@ export interface Completion<out Out> {
   }
 }
 
-/** A specialist's answer as its output schema has it. The loop has checked it, so a misfit means another schema by now. */
+/**
+ * A specialist's answer as its output schema has it. The loop has checked it, so a misfit means another schema by now.
+ */
 export const decode = <Out>(
   completion: Completion<string>,
   specialist: Specialist.Of<never, Out>
@@ -62,8 +64,8 @@ interface Fold {
 }
 
 /**
- * Follows a run to its end. Succeeds with its answer; fails with the reason why there is none: a failure, a cancel, a limit
- * without a wrap-up, an answer cut short.
+ * Follows a run to its end. Succeeds with its answer; fails with the reason why there is none: a failure, a cancel, a
+ * limit without a wrap-up, an answer cut short.
  */
 export const follow = (
   run: { readonly runId: string; readonly threadId: string },

@@ -1,6 +1,6 @@
 /**
- * Where a runtime's runs live. `memory`, the default, keeps them in this process; other packages have deployments whose runs
- * survive it. Switching is one line: provide another deployment's layer to `Runtime.layer`.
+ * The host that a runtime uses. `memory`, the default, keeps them in this process; other packages have deployments
+ * whose runs survive it. Switching is one line: provide another deployment's layer to `Runtime.layer`.
  */
 import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"

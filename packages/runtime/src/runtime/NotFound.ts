@@ -1,19 +1,22 @@
 /**
- * What a caller named and the runtime does not have, has already, or cannot take.
+ * Errors of calls that name something unknown, something that exists already, or something invalid or damaged.
  */
 import * as Schema from "effect/Schema"
+import { RunErrors } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+import { StoreFailure } from "../host/journal/JournalStore.ts"
 
-/** Nobody knows a run of this id. */
+/** There is no run with this id. */
 export class RunNotFound extends Schema.TaggedError<RunNotFound>()("RunNotFound", { runId: Schema.String }) {
   override get message() {
-    return `no run ${JSON.stringify(this.runId)}`
+    return `Unknown run ${JSON.stringify(this.runId)}`
   }
 }
 
 /**
- * A message was not accepted for a run, and nothing of it is kept. `empty`: it has neither text nor files. `invalid`: it is not text or
- * a list of parts. `ending`: the run has ended, is ending or was cancelled; ask the thread anew. `id-taken`: its `messageId` is another
- * message's of this run.
+ * A message was not accepted for a run, and nothing of it is kept. `empty`: it has neither text nor files. `invalid`:
+ * it is not text or a list of parts. `ending`: the run has ended, is ending or was cancelled; ask the thread anew.
+ * `id-taken`: its `messageId` is another message's of this run.
  */
 export class MessageRefused extends Schema.TaggedError<MessageRefused>()("MessageRefused", {
   runId: Schema.String,
@@ -40,29 +43,42 @@ export class CallNotFound extends Schema.TaggedError<CallNotFound>()("CallNotFou
   toolInvocationId: Schema.String
 }) {
   override get message() {
-    return `run ${JSON.stringify(this.runId)} has no open client call ${JSON.stringify(this.toolInvocationId)}`
+    return `Run ${JSON.stringify(this.runId)} has no open client call ${JSON.stringify(this.toolInvocationId)}`
   }
 }
 
-/** Nobody knows a thread of this id, or it is another tenant's. */
+/** There is no thread with this id, or it belongs to another tenant. */
 export class ThreadNotFound extends Schema.TaggedError<ThreadNotFound>()("ThreadNotFound", {
   threadId: Schema.String
 }) {
   override get message() {
-    return `no thread ${JSON.stringify(this.threadId)}`
+    return `Unknown thread ${JSON.stringify(this.threadId)}`
   }
 }
 
-/** There is a thread of this id already. */
+/** There is already a thread with this id. */
 export class ThreadExists extends Schema.TaggedError<ThreadExists>()("ThreadExists", { threadId: Schema.String }) {
   override get message() {
-    return `there is a thread ${JSON.stringify(this.threadId)} already`
+    return `Thread ${JSON.stringify(this.threadId)} already exists`
   }
 }
 
-/** What was to be a thread's history is not a list of messages. */
+/** The history for a thread is not a list of messages. */
 export class HistoryInvalid extends Schema.TaggedError<HistoryInvalid>()("HistoryInvalid", { issue: Schema.String }) {
   override get message() {
     return this.issue
   }
 }
+
+/** The table of the row that cannot be read; `undefined` for any other defect. */
+export const damagedTable = (defect: unknown): string | undefined =>
+  defect instanceof StoreFailure ? defect.damaged : undefined
+
+/** Fails with `DataDamaged` about what is named where the store finds it damaged. */
+export const failDamaged =
+  (subject: RunErrors.DataDamaged["subject"], id: string) =>
+  <A, E>(asked: Effect.Effect<A, E>): Effect.Effect<A, E | RunErrors.DataDamaged> =>
+    Effect.catchDefect(asked, (defect) => {
+      const table = damagedTable(defect)
+      return table === undefined ? Effect.die(defect) : Effect.fail(new RunErrors.DataDamaged({ subject, id, table }))
+    })

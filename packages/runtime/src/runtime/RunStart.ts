@@ -1,5 +1,5 @@
 /**
- * Checks a query and makes the record of its run. All refusals happen here, before anything has run.
+ * Validates a query and makes the record of its run. All rejections happen here, before anything has run.
  */
 import { Budget, Message, QueryRejected, QueryRejections, Transcript } from "@reins/protocol"
 import * as Clock from "effect/Clock"
@@ -31,7 +31,7 @@ interface Given {
   readonly onThread: "append" | "replace"
 }
 
-/** Why a query was refused. */
+/** Why a query was rejected. */
 export type Rejected = QueryRejected
 
 /** Which run holds the thread, where that is why. */
@@ -80,7 +80,7 @@ const readTools = Schema.decodeUnknownOption(QueryTools.QueryTools)
 const toolsOf = (member: AgentRegistry.Member, given: QueryTools.QueryTools) => {
   const tools = Option.getOrUndefined(readTools(PlainJson.copy(given)))
   const refused = (issue: string) => reject(new QueryRejections.InvalidInput({ agent: member.name, issue }))
-  if (tools === undefined) return refused("the tools are not JSON, or not what is expected")
+  if (tools === undefined) return refused("Invalid tools. Pass JSON of the shape { without, ask, client }")
   const issue = QueryTools.refusal(member, tools)
   return issue === undefined ? Effect.succeed(tools) : refused(issue)
 }
@@ -106,7 +106,10 @@ export const start = ({ host }: RuntimeParts, { given, ...run }: NewRun): Effect
   return given === undefined ? started : Effect.andThen(lay(host, run, given), started)
 }
 
-/** Gives the thread the history of a query. Nothing is done while a run holds the thread: then the host refuses this one. */
+/**
+ * Gives the thread the history of a query. Nothing is done while a run holds the thread: then the host refuses this
+ * one.
+ */
 const lay = (
   host: RunHost,
   { resourceId, threadId }: Pick<RunRecord, "resourceId" | "threadId">,
@@ -122,7 +125,7 @@ const lay = (
     if (keep === version && add.length === 0) return
     const rest = Threads.whole(stored.slice(0, keep))
     const done = yield* host.threads.rewrite(threadId, resourceId, { version, keep: rest.length, messages: add })
-    // Somebody else was faster.
+    // Another query was faster.
     if (!done) yield* lay(host, { resourceId, threadId }, { messages, onThread })
   })
 
@@ -144,7 +147,9 @@ const record = Effect.fnUntraced(function* (
   const { host, ids } = built
   const said = PlainJson.copy(prompt)
   if (said === undefined) {
-    return yield* reject(new QueryRejections.InvalidInput({ agent: member.name, issue: "the prompt is not JSON" }))
+    return yield* reject(
+      new QueryRejections.InvalidInput({ agent: member.name, issue: "The prompt is not valid JSON" })
+    )
   }
   const own = options.budget
   const invalid = own === undefined ? undefined : (Budget.validate(own) ?? unknownTool(built, member, own))
@@ -211,7 +216,7 @@ const unknownTool = ({ roster }: RuntimeParts, member: AgentRegistry.Member, bud
     ? undefined
     : Budget.unknownTool(budget, AgentRegistry.toolNames([...roster.members.values(), member]))
 
-/** A limit in dollars is worth nothing over a model whose price nobody knows. */
+/** A limit in dollars cannot be enforced on a model without a price. */
 const withoutPrice = (
   built: RuntimeParts,
   member: AgentRegistry.Member,

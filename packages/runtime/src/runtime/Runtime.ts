@@ -26,10 +26,9 @@ import { Alarms } from "../kernel/Alarm.ts"
 import * as Answers from "./Answers.ts"
 import * as GivenGrant from "./GivenGrant.ts"
 import { type RuntimeParts, defaultResource } from "./RuntimeParts.ts"
-import * as Damage from "./Damage.ts"
 import * as Completion from "./Completion.ts"
 import { drive } from "../loop/Drive.ts"
-import { RunNotFound } from "./NotFound.ts"
+import { RunNotFound, failDamaged } from "./NotFound.ts"
 import * as AgentRegistry from "../agent/AgentRegistry.ts"
 import * as CallRow from "../agent/CallRow.ts"
 import type { Settings } from "../run/Run.ts"
@@ -74,7 +73,7 @@ const make = <const Agents extends ReadonlyArray<Agent.Any>>(
       const carried = drive(common, stores, record, history, engine)
       // Hosts say that a run failed. Why may hold what was said in it, so it is told only where that may be.
       return settings.captureContent
-        ? Effect.tapCause(carried, (cause) => Effect.logError(`why run ${record.runId} failed`, cause))
+        ? Effect.tapCause(carried, (cause) => Effect.logError(`Cause of the failure of run ${record.runId}`, cause))
         : carried
     })
     return service({ roster, settings, host, ids: yield* Ids, quotas })
@@ -201,7 +200,7 @@ const service = (built: RuntimeParts): RuntimeShape => {
     },
     files: {
       get: (fileId, options) =>
-        Effect.map(Damage.typed("file", fileId)(host.files.get(fileId)), (file) =>
+        Effect.map(failDamaged("file", fileId)(host.files.get(fileId)), (file) =>
           file !== undefined && isOf(file, options) ? file : undefined
         ),
       list: (threadId, options) =>
@@ -228,14 +227,14 @@ const service = (built: RuntimeParts): RuntimeShape => {
     steer: (runId, message, options) => Steering.steer(built, runId, message, options),
     cancel: host.cancel,
     threads: {
-      get: (threadId, options) => Damage.typed("thread", threadId)(host.threads.read(threadId, options)),
+      get: (threadId, options) => failDamaged("thread", threadId)(host.threads.read(threadId, options)),
       info: (threadId, options) =>
         Effect.map(host.threads.info(threadId), (info) =>
           info !== undefined && isOf(info, options) ? info : undefined
         ),
       list: (options) => host.threads.list(options?.resourceId ?? defaultResource),
       import: (history, options) => Threads.importHistory(built, history, options),
-      fork: (threadId, options) => Damage.typed("thread", threadId)(Threads.fork(built, threadId, options)),
+      fork: (threadId, options) => failDamaged("thread", threadId)(Threads.fork(built, threadId, options)),
       limit: (threadId, budget, options) => Threads.limit(built, threadId, budget, options),
       delete: (threadId, options) => host.threads.remove(threadId, options?.resourceId)
     }

@@ -1,5 +1,5 @@
 /**
- * A runtime's parts as its layer has built them, at hand for the methods of its service.
+ * The parts of a runtime that its layer has built, for the methods of its service.
  */
 import type { Quota } from "@reins/protocol"
 import type { IdSource } from "../kernel/Ids.ts"
@@ -16,5 +16,5 @@ export interface RuntimeParts {
   readonly quotas: ReadonlyArray<Quota.Quota>
 }
 
-/** The tenant of callers that name none. */
+/** The tenant when a caller names none. */
 export const defaultResource = "default"

@@ -1,5 +1,5 @@
 /**
- * What a runtime offers and what it is made from: the interfaces of `Runtime`, apart from the service and its layer.
+ * The interfaces of `Runtime`: what it offers, and its options.
  */
 import type {
   ApprovalError,
@@ -47,13 +47,15 @@ export interface RunOptions {
   /** An id of the caller's own, so that starting twice starts once. Absent: a new one. */
   readonly runId?: string | undefined
   /**
-   * Limits beside the agent's own: of each entry the narrower one holds (`Budget.narrow`). An entry that is not a limit, and one of
-   * `maxCallsPerTool` that names no tool of the runtime or the query, is refused with `InvalidBudget`. Absent: the agent's own.
+   * Limits beside the agent's own: of each entry the narrower one holds (`Budget.narrow`). An entry that is not a
+   * limit, and one of `maxCallsPerTool` that names no tool of the runtime or the query, is refused with
+   * `InvalidBudget`. Absent: the agent's own.
    */
   readonly budget?: Budget.Budget | undefined
   /**
-   * How often in a row the run's agent may make the same call; specialists below it are held to it unless they say otherwise themselves.
-   * What is no limit is refused with `InvalidInput`. Absent: as the agent says, else as the runtime does.
+   * How often in a row the run's agent may make the same call; specialists below it are held to it unless they say
+   * otherwise themselves. What is no limit is refused with `InvalidInput`. Absent: as the agent says, else as the
+   * runtime does.
    */
   readonly repeatedCallLimit?: Agent.CallLimit | undefined
   /** Who asks, for quotas per principal: the runs of one name within the tenant are counted together. Absent: nobody is named. */
@@ -68,25 +70,27 @@ export interface RunOptions {
 /** Options of a query. */
 export interface QueryOptions extends RunOptions {
   /**
-   * What to do while the thread carries another run: `reject` with `ThreadBusy` (the default), `queue` behind it and those that
-   * wait already, `cancel-previous` and start when it has ended, or `steer` it: the prompt becomes a message of that run, as by `steer`,
-   * with the query's `runId` as its id, and what is answered is the rest of that run: its events from there on, or its end. Whoever
-   * leaves then does not end it. The run keeps its own budget and tools. Where it takes no more messages, or is of another agent, the
-   * query waits for its end.
+   * What to do while the thread has another run: `reject` with `ThreadBusy` (the default), `queue` behind it and those
+   * that wait already, `cancel-previous` and start when it has ended, or `steer` it: the prompt becomes a message of
+   * that run, as by `steer`, with the query's `runId` as its id, and what is answered is the rest of that run: its
+   * events from there on, or its end. It continues when that reader disconnects. The run keeps its own budget and
+   * tools. Where it takes no more messages, or is of another agent, the query waits for its end.
    *
    * **Gotchas**: sent again with the same `runId` after that run has ended, such a query starts a run of its own.
    */
   readonly onBusy?: "reject" | "queue" | "cancel-previous" | "steer" | undefined
   /**
-   * What a new thread begins with, before the prompt: a history that somebody sent along, or another system kept. It is made
-   * pair-complete first (`Transcript.adopt`), and is only read: nothing in it answers a question or lets a call run. Absent: a new
-   * thread is empty. Where it ends with the results of calls, a prompt without parts (`[]`) goes on from there.
+   * What a new thread begins with, before the prompt: a history from a client or another system. It is
+   * made pair-complete first (`Transcript.adopt`), and is only read: nothing in it answers a question or lets a call
+   * run. Absent: a new thread is empty. Where it ends with the results of calls, a prompt without parts (`[]`) goes on
+   * from there.
    */
   readonly history?: ReadonlyArray<Message.Message> | undefined
   /**
-   * What `history` does to a thread that is there already: nothing (`"ignore"`, the default); it is added to what the thread holds
-   * (`"append"`); or the thread becomes what it shows (`"replace"`): from the first turn on that differs, its messages are replaced
-   * by those of `history` (`Transcript.align`). Done right before the run starts, once the thread is free.
+   * What `history` does to a thread that is there already: nothing (`"ignore"`, the default); it is added to what the
+   * thread holds (`"append"`); or the thread becomes what it shows (`"replace"`): from the first turn on that differs,
+   * its messages are replaced by those of `history` (`Transcript.align`). Done right before the run starts, once the
+   * thread is free.
    */
   readonly onThread?: "ignore" | "append" | "replace" | undefined
   /** Added to the agent's own instructions, after them, for this query. Specialists below the agent do not get it. */
@@ -94,8 +98,9 @@ export interface QueryOptions extends RunOptions {
   /** Which agent: its value or its name. Absent: the first that the runtime was made with. */
   readonly agent?: string | Agent.Any | undefined
   /**
-   * What this query changes of the agent's tools: which it goes without, which ask first, and tools that the caller brings along
-   * and runs itself. Names that clash are refused with `InvalidInput`. Absent: the agent's tools as they are.
+   * What this query changes of the agent's tools: which it goes without, which ask first, and tools that the caller
+   * brings along and runs itself. Names that clash are refused with `InvalidInput`. Absent: the agent's tools as they
+   * are.
    */
   readonly tools?: QueryTools | undefined
 }
@@ -105,9 +110,9 @@ export interface SteerOptions {
   /** An id of the caller's own, so that a message that is sent again enters once. Absent: a new one. */
   readonly messageId?: string | undefined
   /**
-   * What becomes of questions about calls and plans that the run has open: `keep` (the default) leaves them open, and the message waits
-   * until they are answered; `withdraw` resolves them as `superseded`, their calls do not run, and the model reads the message next.
-   * Questions about a budget and calls that the client runs stay open either way.
+   * What becomes of questions about calls and plans that the run has open: `keep` (the default) leaves them open, and
+   * the message waits until they are answered; `withdraw` resolves them as `superseded`, their calls do not run, and
+   * the model reads the message next. Questions about a budget and calls that the client runs stay open either way.
    */
   readonly questions?: "keep" | "withdraw" | undefined
   /** Only a run of this tenant; another's is `RunNotFound`. Absent: the caller is trusted with every tenant. */
@@ -124,7 +129,7 @@ export interface Steered {
   readonly after: number
 }
 
-/** A run that was started and is only watched: nobody's leaving ends it. */
+/** A run that was started: it continues when readers disconnect. */
 export interface RunHandle {
   readonly runId: string
   readonly threadId: string
@@ -136,15 +141,17 @@ export interface RunHandle {
   readonly result: Effect.Effect<Completion<string>, RunError>
   /** Asks the run to end; false when it has ended. */
   readonly cancel: Effect.Effect<boolean>
-  /** Where the query became a message of a run that was there already (`onBusy: "steer"`); absent: it started this run. */
+  /**
+   * Where the query became a message of a run that was there already (`onBusy: "steer"`); absent: it started this run.
+   */
   readonly steered?: Steered | undefined
 }
 
 /** What a runtime offers. */
 export interface RuntimeShape {
   /**
-   * Carries a query to its end as a stream of events: the root agent's, and every approval wherever it was raised. Fails
-   * only before its first event. Leaving the stream early cancels the run.
+   * Runs a query as a stream of events: those of the root agent, and the approvals of all agents. Fails only before its
+   * first event. A reader that stops early cancels the run.
    */
   readonly query: (prompt: Message.Prompt, options?: QueryOptions) => Stream.Stream<Event, QueryRejected>
   /** The answer of a query, without the stream. */
@@ -167,18 +174,18 @@ export interface RuntimeShape {
     options?: RunOptions
   ) => Effect.Effect<Completion<Out>, QueryRejected | RunError>
   /**
-   * All envelopes of a run with `seq` above `after` (absent or negative: from the first), then new ones until it ends. For any
-   * number of watchers, also after the end.
+   * All envelopes of a run with `seq` above `after` (absent or negative: from the first), then new ones until it ends.
+   * For any number of watchers, also after the end.
    */
   readonly watch: (
     runId: string,
     options?: { readonly after?: number | undefined }
   ) => Stream.Stream<Envelope.Envelope, RunNotFound>
-  /** Where a run stands; `undefined` when nobody knows it. */
+  /** The status of a run; `undefined` when it is unknown. */
   readonly status: (runId: string) => Effect.Effect<RunStatus | undefined>
   /**
-   * Answers an approval request, once, from anywhere. With `resourceId`, only a request of that tenant. A revision is checked
-   * against the tool's schema before anything is taken.
+   * Answers an approval request, once, from anywhere. With `resourceId`, only a request of that tenant. A revision is
+   * checked against the tool's schema before anything is taken.
    */
   readonly respondToApproval: (
     id: string,
@@ -196,14 +203,14 @@ export interface RuntimeShape {
   ) => Effect.Effect<void, ApprovalError>
   readonly grants: {
     /**
-     * Lets calls run without asking, before anybody is asked: with the scopes and limits of an approval's, and bound to the definition
-     * that the tool has now. Fails with `InvalidArguments` where no agent has the tool, or a limit is no amount, and with
-     * `ApprovalForbidden` where the run is another tenant's.
+     * Lets calls run without asking, before anybody is asked: with the scopes and limits of an approval's, and bound to
+     * the definition that the tool has now. Fails with `InvalidArguments` where no agent has the tool, or a limit is no
+     * amount, and with `ApprovalForbidden` where the run is another tenant's.
      */
     readonly give: (options: GrantOptions) => Effect.Effect<Grant.Grant, ApprovalError>
     /** A tenant's grants that still have uses, oldest first. */
     readonly list: (options?: { readonly resourceId?: string | undefined }) => Effect.Effect<ReadonlyArray<Grant.Grant>>
-    /** Takes a grant back: calls ask again. With `resourceId`, only that tenant's. False when there is none. */
+    /** Revokes a grant: calls ask again. With `resourceId`, only that tenant's. False when there is none. */
     readonly revoke: (id: string, options?: { readonly resourceId?: string | undefined }) => Effect.Effect<boolean>
   }
   readonly quotas: {
@@ -226,7 +233,10 @@ export interface RuntimeShape {
     ) => Effect.Effect<void, QueryRejections.InvalidQuota>
   }
   readonly files: {
-    /** A file that a tool handed over, with its bytes. With `resourceId`, only that tenant's. `undefined` when there is none. */
+    /**
+     * A file that a tool handed over, with its bytes. With `resourceId`, only that tenant's. `undefined` when there is
+     * none.
+     */
     readonly get: (
       fileId: string,
       options?: { readonly resourceId?: string | undefined }
@@ -243,7 +253,7 @@ export interface RuntimeShape {
     readonly threadId?: string | undefined
     readonly runId?: string | undefined
   }) => Effect.Effect<ReadonlyArray<PendingApproval>>
-  /** Hands in the result of a call that the caller had to run. */
+  /** Submits the result of a client tool's call. */
   readonly submitToolResult: (
     runId: string,
     callId: string,
@@ -254,10 +264,11 @@ export interface RuntimeShape {
     }
   ) => Effect.Effect<void, CallNotFound>
   /**
-   * Sends a user's message to a running run. The root agent reads it in its next step, when the calls of the step under way have their
-   * results; messages enter in the order in which they were accepted, each once, also after a crash. A run that would have ended goes on
-   * with one more step. Budgets hold: where no step is left, and where the run is cancelled or fails, the message stands at the end of
-   * the thread without an answer. Whoever carries the run may be another process.
+   * Sends a user's message to a running run. The root agent reads it in its next step, when the calls of the step under
+   * way have their results; messages enter in the order in which they were accepted, each once, also after a crash. A
+   * run that would have ended goes on with one more step. Budgets hold: where no step is left, and where the run is
+   * cancelled or fails, the message stands at the end of the thread without an answer. The process that
+   * executes the run may be another one.
    */
   readonly steer: (
     runId: string,
@@ -268,41 +279,42 @@ export interface RuntimeShape {
   readonly cancel: (runId: string) => Effect.Effect<boolean>
   readonly threads: {
     /**
-     * A thread's messages, pair-complete; empty when there is none. With `resourceId`, another tenant's thread reads as absent. Fails
-     * with `DataDamaged` where a stored message cannot be read.
+     * A thread's messages, pair-complete; empty when there is none. With `resourceId`, another tenant's thread reads as
+     * absent. Fails with `DataDamaged` where a stored message cannot be read.
      */
     readonly get: (
       threadId: string,
-      options?: OfTenant
+      options?: TenantOptions
     ) => Effect.Effect<ReadonlyArray<Message.Message>, RunErrors.DataDamaged>
-    readonly info: (threadId: string, options?: OfTenant) => Effect.Effect<ThreadInfo | undefined>
+    readonly info: (threadId: string, options?: TenantOptions) => Effect.Effect<ThreadInfo | undefined>
     readonly list: (options?: { readonly resourceId?: string | undefined }) => Effect.Effect<ReadonlyArray<ThreadInfo>>
     /**
-     * Begins a thread with a foreign history, mended where calls and results do not pair, and tells what was mended. Nothing in it
-     * answers a question or lets a call run.
+     * Begins a thread with a foreign history, repaired where calls and results do not pair, and tells what was
+     * repaired. Nothing in it answers a question or lets a call run.
      */
     readonly import: (
       history: ReadonlyArray<Message.Message>,
       options?: NewThread
     ) => Effect.Effect<ImportedThread, ThreadExists | HistoryInvalid>
     /**
-     * Begins another thread of the same tenant with the first `at` messages of this one (absent: all), shortened to where every
-     * call has its result. A run that holds the thread goes on undisturbed, and what it has said so far is not in the fork: a
-     * thread gets a run's messages when the run ends. With `resourceId`, only that tenant's thread.
+     * Begins another thread of the same tenant with the first `at` messages of this one (absent: all), shortened to
+     * where every call has its result. A run that holds the thread goes on undisturbed, and what it has said so far is
+     * not in the fork: a thread gets a run's messages when the run ends. With `resourceId`, only that tenant's thread.
      */
     readonly fork: (
       threadId: string,
       options?: NewThread & { readonly at?: number | undefined }
     ) => Effect.Effect<{ readonly threadId: string }, ThreadNotFound | ThreadExists | RunErrors.DataDamaged>
     /**
-     * Limits all runs of a thread together, whatever agents they are of, over what the runs that have ended used already; makes the
-     * thread where there is none. Takes the place of earlier limits; `undefined` lifts them. Kept with the thread, so that a restart
-     * changes nothing. Where nothing is left, a query is `QueryRejected` with `ThreadExhausted`; a run that meets such a limit ends
-     * with `budget_exhausted`, the limit by the name `thread.maxSteps`, …, and `finish: budget`, whatever `onExhausted` says. With
-     * `resourceId`, the thread of that tenant.
+     * Limits all runs of a thread together, whatever agents they are of, over what the runs that have ended used
+     * already; makes the thread where there is none. Takes the place of earlier limits; `undefined` lifts them. Kept
+     * with the thread, so that a restart changes nothing. Where nothing is left, a query is `QueryRejected` with
+     * `ThreadExhausted`; a run that meets such a limit ends with `budget_exhausted`, the limit by the name
+     * `thread.maxSteps`, …, and `finish: budget`, whatever `onExhausted` says. With `resourceId`, the thread of that
+     * tenant.
      *
-     * **Gotchas**: runs that were started before are held to what stood then. Specialists run from code are no part of their thread,
-     * and a fork has no limits.
+     * **Gotchas**: runs that were started before are held to what stood then. Specialists run from code are no part of
+     * their thread, and a fork has no limits.
      */
     readonly limit: (
       threadId: string,
@@ -310,7 +322,7 @@ export interface RuntimeShape {
       options?: { readonly resourceId?: string | undefined }
     ) => Effect.Effect<void, QueryRejections.InvalidBudget | ThreadNotFound>
     /** False when there is none, when a run holds it, or, with `resourceId`, when it is another tenant's. */
-    readonly delete: (threadId: string, options?: OfTenant) => Effect.Effect<boolean>
+    readonly delete: (threadId: string, options?: TenantOptions) => Effect.Effect<boolean>
   }
 }
 
@@ -323,7 +335,7 @@ export interface QuotaSubject {
 }
 
 /** Limits a call to what one tenant owns. `resourceId` absent: the caller is trusted with every tenant. */
-export interface OfTenant {
+export interface TenantOptions {
   readonly resourceId?: string | undefined
 }
 
@@ -348,8 +360,8 @@ export interface RuntimeOptions<Agents extends ReadonlyArray<Agent.Any>> {
   /** How long a question waits for its answer before it is `expired`. Absent: for ever. */
   readonly approvalExpiresIn?: Duration.Input | undefined
   /**
-   * How long before a question expires its run says so, once: a `custom` event of type `approval_expiring` with the question's
-   * `id` and `expiresAt`. A question that has less time says so at once. Absent: nothing is said.
+   * How long before a question expires its run says so, once: a `custom` event of type `approval_expiring` with the
+   * question's `id` and `expiresAt`. A question that has less time says so at once. Absent: nothing is said.
    */
   readonly approvalWarnBefore?: Duration.Input | undefined
   /** What happens to questions when nobody is there. Default `"wait"`. */
@@ -357,42 +369,44 @@ export interface RuntimeOptions<Agents extends ReadonlyArray<Agent.Any>> {
   /** How often a model request is sent again while nothing of its answer was shown. Default 2. */
   readonly modelRetries?: number | undefined
   /**
-   * What becomes of a request that fails, retryably, after something of its answer was shown: `error` ends the run with it (the
-   * default); `retract` takes back what was shown (`step-retracted`) and tries again, as often as `modelRetries` says. What the
-   * failed attempt used is paid for either way.
+   * What becomes of a request that fails, retryably, after something of its answer was shown: `error` ends the run with
+   * it (the default); `retract` takes back what was shown (`step-retracted`) and tries again, as often as
+   * `modelRetries` says. What the failed attempt used is paid for either way.
    */
   readonly midStreamFailure?: "error" | "retract" | undefined
   /** The wait before the first retry; doubled each time. What a provider asks for goes before. Default 500 ms. */
   readonly modelRetryDelay?: Duration.Input | undefined
   /**
-   * How long one request to a model may take in all, before it is given up as `ModelTimedOut`: retried, followed by a fallback, or
-   * failed, as the settings above say. What it used is paid for. Absent: no limit.
+   * How long one request to a model may take in all, before it is given up as `ModelTimedOut`: retried, followed by a
+   * fallback, or failed, as the settings above say. What it used is paid for. Absent: no limit.
    */
   readonly modelTimeout?: Duration.Input | undefined
   /**
-   * How long a model may be silent, before its first part and between two of them; then as with `modelTimeout`. Time in which a
-   * slow reader holds the model back does not count. Absent: no limit but the adapter's own.
+   * How long a model may be silent, before its first part and between two of them; then as with `modelTimeout`. Time in
+   * which a slow reader holds the model back does not count. Absent: no limit but the adapter's own.
    */
   readonly modelIdleTimeout?: Duration.Input | undefined
-  /** How long a cancelled model or tool may take to end before it is left behind. Default 5 seconds. */
+  /** How long a cancelled model or tool may take to end before it is abandoned. Default 5 seconds. */
   readonly cancelGrace?: Duration.Input | undefined
   /**
-   * How often in a row an agent's model may make the same call: the same tool with the same arguments, whatever the order of members.
-   * At the limit the model is told once, by a message that it reads and a `custom` event of type `calls_repeated`. Where it makes the call
-   * once more, that call does not run, and the run ends with `finish: repeated-calls`; a specialist's call fails, and its coordinator goes
-   * on. Default 10; `false` or `Infinity` for no limit.
+   * How often in a row an agent's model may make the same call: the same tool with the same arguments, whatever the
+   * order of members. At the limit the model is told once, by a message that it reads and a `custom` event of type
+   * `calls_repeated`. Where it makes the call once more, that call does not run, and the run ends with `finish:
+   * repeated-calls`; a specialist's call fails, and its coordinator goes on. Default 10; `false` or `Infinity` for no
+   * limit.
    *
-   * **Details**: another call and a message of a user's begin a new row. Equal calls of one step count once. Calls that a tool
-   * refused, or a person denied, count. Results are not compared; calls of a tool that is made to be asked again and again do not count
-   * where it says so (`ToolSettings.MayRepeat`). A run keeps the limit that it was started with.
+   * **Details**: another call and a message of a user's begin a new row. Equal calls of one step count once. Calls that
+   * a tool refused, or a person denied, count. Results are not compared; calls of a tool that is made to be asked again
+   * and again do not count where it says so (`ToolSettings.MayRepeat`). A run keeps the limit that it was started with.
    *
    * **Errors**: what is no limit is `InvalidAgents` when the layer is built.
    */
   readonly repeatedCallLimit?: Agent.CallLimit | undefined
   /**
-   * The most model calls of a run, specialists included, that nothing else limits: neither the agent's budget nor the query's nor the
-   * thread's has a limit on steps, tool calls, tokens, money or time. It is then a part of the run's budget as `maxSteps`, and the run ends
-   * with `budget_exhausted` and `finish: budget`. Default 100; `false` or `Infinity` for no limit.
+   * The most model calls of a run, specialists included, that nothing else limits: neither the agent's budget nor the
+   * query's nor the thread's has a limit on steps, tool calls, tokens, money or time. It is then a part of the run's
+   * budget as `maxSteps`, and the run ends with `budget_exhausted` and `finish: budget`. Default 100; `false` or
+   * `Infinity` for no limit.
    *
    * **Errors**: what is no whole number of at least 0 is `InvalidAgents` when the layer is built.
    */
@@ -400,15 +414,15 @@ export interface RuntimeOptions<Agents extends ReadonlyArray<Agent.Any>> {
   /** How deep specialists may be nested, whatever budgets allow. Default 8. */
   readonly maxDepth?: number | undefined
   /**
-   * How many characters of a tool's result a model is sent: of a longer one it reads the beginning, the end, and how much is missing
-   * between them. Events, thread and log keep all of it. Default 200,000; `Infinity` for no bound.
+   * How many characters of a tool's result a model is sent: of a longer one it reads the beginning, the end, and how
+   * much is missing between them. Events, thread and log keep all of it. Default 200,000; `Infinity` for no bound.
    */
   readonly maxResultCharacters?: number | undefined
   /** How large a file may be that a tool hands over (`ToolRun.storeFile`), in bytes. Default 32 MiB. */
   readonly maxFileBytes?: number | undefined
   /**
-   * Where a file can be read that was stored, told as `url` in its event: `(fileId) => \`/native/files/${fileId}\``, say. Absent: the
-   * event says none.
+   * Where a file can be read that was stored, told as `url` in its event: `(fileId) => \`/native/files/${fileId}\``,
+   * say. Absent: the event says none.
    */
   readonly fileUrl?: ((fileId: string) => string) | undefined
   /** Lets causes, arguments and results into log lines. Default false. */

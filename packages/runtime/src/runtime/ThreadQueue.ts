@@ -1,5 +1,5 @@
 /**
- * Lets runs onto a busy thread one after the other, in the order they came. Within this process: a run of another one that gets
+ * Queues runs on a busy thread, in the order in which they came. Within this process: a run of another one that gets
  * in between is waited for like the first.
  */
 import type { QueryRejections } from "@reins/protocol"
@@ -25,7 +25,10 @@ export class ThreadQueue {
     this.host = host
   }
 
-  /** Does `start` when the thread is free, in turn. `cancels`: asks the runs before it to end, wherever in the queue it stands. */
+  /**
+   * Does `start` when the thread is free, in turn. `cancels`: asks the runs before it to end, wherever in the queue it
+   * stands.
+   */
   pass<A, E>(
     threadId: string,
     start: Effect.Effect<A, E>,

@@ -1,6 +1,6 @@
 /**
- * What callers do with threads as a whole: begin one with a history of their own, fork one, read and remove them. What a run does to
- * its thread is the host's business.
+ * Operations on threads as a whole: create one with a history, fork, read and remove them. The host updates the thread
+ * of a run.
  */
 import { Budget, Message, type QueryRejections, Transcript } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -11,7 +11,7 @@ import * as PlainJson from "../kernel/PlainJson.ts"
 import { type RuntimeParts, defaultResource } from "./RuntimeParts.ts"
 import { HistoryInvalid, ThreadExists, ThreadNotFound } from "./NotFound.ts"
 
-/** A thread that was begun with a history, and what had to be mended in that. */
+/** A thread that was begun with a history, and what had to be repaired. */
 export interface ImportedThread {
   readonly threadId: string
   readonly repairs: ReadonlyArray<Transcript.Repair>
@@ -25,7 +25,7 @@ export interface NewThread {
   readonly resourceId?: string | undefined
 }
 
-/** A history as it may be kept: mended, and a copy of its own. Fails with a sentence where it is none. */
+/** A history as it may be kept: repaired and copied. Fails with a sentence where it is none. */
 export const adopt = (history: ReadonlyArray<Message.Message>): Effect.Effect<Transcript.Adopted, string> =>
   Effect.map(
     SchemaCheck.inWords(Schema.decodeUnknownEffect(Messages)(PlainJson.copy(history)), "the history"),

@@ -1,10 +1,11 @@
 /**
- * Reserves the budget of one request: estimates what it may use, reserves that on the agent's node and all above, and says how much
- * output the provider may be asked for.
+ * Reserves the budget of one request: estimates what it may use, reserves that on the agent's node and all above, and
+ * says how much output the provider may be asked for.
  *
- * Where tokens or money are short only because siblings hold them, it waits until one of them settles; also where something is left
- * that is too little to be useful. Nobody waits while holding a reservation, so this cannot deadlock. Where nobody holds any, the
- * request takes what is left. Step and call limits are never given back, so there is no waiting for them.
+ * Where tokens or money are short only because siblings hold them, it waits until one of them settles; also where
+ * something is left that is too little to be useful. Nobody waits while holding a reservation, so this cannot deadlock.
+ * Where nobody holds any, the request takes what is left. Step and call limits are never given back, so there is no
+ * waiting for them.
  */
 import { Budget, type Entry, Money } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -117,7 +118,7 @@ export const turn = (
 
 const cancelled = Exit.succeed({ _tag: "Cancelled" } as const)
 
-/** Whether a step had better wait: what is left is too little to be of use, and there is more once others have settled. */
+/** Whether a step should wait: too little is left to be useful, and more will be once others have settled. */
 const isTooLittle = ({ agent, maxOutputTokens, work }: Ask, { held, isClamped, price }: Admitted): boolean => {
   if (!isClamped || held.outputTokens === undefined || held.outputTokens >= usefulOutput) return false
   const { inputTokens = 0, outputTokens } = held
@@ -125,7 +126,7 @@ const isTooLittle = ({ agent, maxOutputTokens, work }: Ask, { held, isClamped, p
   return work.tree.headroom(agent.path, { inputTokens, price, wanted, isGivenBack: true }) > outputTokens
 }
 
-/** Waits until somebody settles, or the time of the agent is over. */
+/** Waits until a reservation is settled, or the agent's time is over. */
 export const release = (
   { agent, run, work }: Pick<Ask, "agent" | "run" | "work">,
   seen: number
@@ -149,7 +150,7 @@ const want = (ask: Ask, steps: 0 | 1): Admitted => {
   const inputTokens = ask.inputTokens(run.settings.estimator)
   const room = work.tree.headroom(agent.path, { inputTokens, price, wanted: Number.POSITIVE_INFINITY })
   if (room === Number.POSITIVE_INFINITY) return admitted({ steps, inputTokens }, own, false, price)
-  // What is not shown is of no use where it is cut.
+  // An answer that is not shown is useless when it is cut.
   const outputTokens = ask.isShown ? Math.max(1, Math.min(own ?? usualOutput, room)) : (own ?? usualOutput)
   const nanoUsd = price === undefined ? 0 : Money.mostFor(price, inputTokens, outputTokens)
   return admitted(

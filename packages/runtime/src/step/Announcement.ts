@@ -1,10 +1,10 @@
 /**
- * Announces a finished step's calls: which of them will be settled, under which ids, and the events that say so.
+ * Announces the calls of a finished step: which will be settled, under which ids, and their events.
  *
- * Calls leave together when the model has finished, so a retracted attempt never leaves an open call. They run whenever the answer is
- * whole, whatever the provider calls its end; an answer that was cut (`length`), filtered or broken off drops its calls, and says so. So
- * does one that makes the same calls once more than they may be made in a row.
- * A call that the provider runs itself is announced with its result, which may come in a later step.
+ * Calls leave together when the model has finished, so a retracted attempt never leaves an open call. They run whenever
+ * the answer is whole, whatever the provider calls its end; an answer that was cut (`length`), filtered or broken off
+ * drops its calls, and says so. So does one that makes the same calls once more than they may be made in a row. A call
+ * that the provider runs itself is announced with its result, which may come in a later step.
  */
 import { Event, type Json, Message } from "@reins/protocol"
 import * as Trimmed from "../kernel/Trimmed.ts"

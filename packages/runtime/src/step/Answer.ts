@@ -1,9 +1,9 @@
 /**
- * A model's answer as it grows: takes the parts of one attempt, tells which events they are, and knows at the end what the
- * assistant said, which calls it made and what it used.
+ * A model's answer while it arrives: converts the parts of one attempt to events, and collects the assistant's content,
+ * its calls and its usage.
  *
- * Plain code without effects, since every delta passes here. Its judgement of a broken answer (`flaw`) is a sentence; what
- * follows from it is `ModelStep`'s business.
+ * Plain code without effects, since every delta passes here. `flaw` says why an answer is unusable; `Attempt` makes a
+ * failure of it.
  */
 import { Event, type Json, type Message, type Usage } from "@reins/protocol"
 import type { ModelPart, PartMetadata, StopReason } from "../model/Model.ts"
@@ -30,7 +30,7 @@ export class Answer {
   stop: StopReason | undefined
   usage: Usage.Usage | undefined
   responseModel: string | undefined
-  /** What makes this answer unusable, in words; absent while it is in order. */
+  /** Why this answer is unusable; absent while it is valid. */
   flaw: string | undefined
   /** Characters of text and of reasoning, for estimates. */
   said = 0
@@ -131,7 +131,10 @@ export class Answer {
     else this.content[open.at] = part
   }
 
-  /** Adds to the open part; answers what is added. Half of a character waits for its other half, and is dropped where none comes. */
+  /**
+   * Adds to the open part; answers what is added. Half of a character waits for its other half, and is dropped where
+   * none comes.
+   */
   private grow({ metadata, part: key, text, type }: Increment): string {
     let open = this.open
     if (open === undefined || open.type !== type || open.key !== key) {

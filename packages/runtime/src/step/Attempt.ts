@@ -1,5 +1,5 @@
 /**
- * One attempt at a request: sends it, streams what it says into the log where it is shown, and judges how it ended.
+ * One attempt at a request: sends it, streams the answer into the log if it is shown, and classifies how it ended.
  *
  * It neither retries nor settles anything; that is `PaidRequest`.
  */
@@ -79,7 +79,7 @@ export const attempt = (ask: Ask, request: ModelRequest): Effect.Effect<Attempte
   })
 }
 
-/** Tells of a warning: once for a model and a message, in an agent's run. */
+/** The event of a warning: once for each model and message, in an agent's run. */
 const warning = (agent: AgentState, message: string): Event | undefined => {
   const { model, provider } = agent.model
   const key = `${provider}/${model}\n${message}`
@@ -88,7 +88,7 @@ const warning = (agent: AgentState, message: string): Event | undefined => {
   return { type: "custom", event_type: "model_warning", data: { provider, model, message } }
 }
 
-/** Asks how long the agent may go on, in milliseconds; `undefined` where nothing limits its time. */
+/** A function of the agent's remaining time, in milliseconds; `undefined` where nothing limits it. */
 export const timeLeft = (work: Work, { path }: AgentState): (() => number) | undefined =>
   work.tree.isTimed(path) ? () => work.tree.remainingMs(path, work.elapsed()) : undefined
 
@@ -122,7 +122,11 @@ const judge = (
   if (Exit.isSuccess(held.exit)) {
     const flaw =
       answer.flaw ??
-      (answer.stop !== undefined ? undefined : answer.isEmpty ? "it said nothing at all" : "it ended without a finish")
+      (answer.stop !== undefined
+        ? undefined
+        : answer.isEmpty
+          ? "its answer was empty"
+          : "its stream ended without a finish part")
     return flaw === undefined
       ? completed
       : Exit.succeed(failed(new ModelFailure.InvalidModelOutput({ ...about, description: flaw })))
@@ -135,8 +139,8 @@ const judge = (
   }
   return Effect.as(
     run.settings.captureContent
-      ? Effect.logError(`the adapter of ${about.provider}/${about.model} failed`, held.exit.cause)
-      : Effect.logError(`the adapter of ${about.provider}/${about.model} failed`),
+      ? Effect.logError(`The adapter of ${about.provider}/${about.model} failed`, held.exit.cause)
+      : Effect.logError(`The adapter of ${about.provider}/${about.model} failed`),
     failed(new ModelFailure.ModelFailedUnknown({ ...about, description: "its adapter crashed" }))
   )
 }
@@ -163,8 +167,8 @@ const decodeReason = Schema.decodeUnknownOption(Reason)
 const encodeKnown = Schema.encodeSync(Reason)
 
 /**
- * What an attempt used: as reported, or counted by us where the report is missing or stops short. Input and output are told
- * apart: a report of one says nothing of the other.
+ * What an attempt used: as reported, or counted by us where the report is missing or stops short. Input and output are
+ * told apart: a report of one says nothing of the other.
  */
 export const usageOf = (
   ask: Ask,
@@ -214,8 +218,8 @@ const spoken = (answer: Answer): string => {
 }
 
 /**
- * What one paid request asks of a model, and for whom: for a step of an agent, whose answer is streamed into the log, or for a
- * compaction, whose answer is not shown.
+ * What one paid request asks of a model, and for whom: for a step of an agent, whose answer is streamed into the log,
+ * or for a compaction, whose answer is not shown.
  */
 export interface Ask {
   readonly run: Run

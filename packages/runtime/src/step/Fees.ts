@@ -1,6 +1,7 @@
 /**
- * What providers ask for tools that they run themselves, such as a search: a fee for each call, beside its tokens. A fee that the price
- * row does not name is unknown, and no reservation knows how often a provider will call.
+ * Fees that providers charge for tools that they run themselves, such as a search: per call, in addition to tokens. A
+ * fee that the price row does not name is unknown. Fees are not reserved, since nobody knows how often a provider will
+ * call.
  */
 import { Entry, type Message, Money } from "@reins/protocol"
 

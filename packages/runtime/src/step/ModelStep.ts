@@ -1,8 +1,8 @@
 /**
- * One step's model call, as an activity of the engine: a paid request whose answer is streamed into the log, and whose calls are
- * announced together in its last commit.
+ * One step's model call, as an activity of the engine: a paid request whose answer is streamed into the log, and whose
+ * calls are announced together in its last commit.
  *
- * Everything the loop needs to go on is in the remembered `StepValue`. What a call then does is `CallSettlement`.
+ * The stored `StepValue` holds everything that the loop needs to continue. `CallSettlement` settles the calls.
  */
 import type { Event } from "@reins/protocol"
 import type * as Effect from "effect/Effect"
@@ -24,7 +24,7 @@ export interface StepOptions {
   readonly offersTools: boolean
 }
 
-/** Carries one model step of `agent`. */
+/** Runs one model step of `agent`. */
 export const modelStep = (run: Run, agent: AgentState, options: StepOptions): Effect.Effect<StepValue> =>
   run.engine.activity(Names.model(agent.prefix, options.step), StepValue, (work) => {
     // The last step of a budget that wraps up is paid from what was kept back for it.

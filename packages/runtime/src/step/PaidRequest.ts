@@ -1,9 +1,10 @@
 /**
- * A request that is paid for: admitted by the budget, sent, tried again while nothing of it was shown or may be taken back, handed to
- * a fallback model, settled, and put on the ledger. Model steps and compaction both send theirs this way.
+ * A paid request: reserved on the budget, sent, retried while nothing of its answer was shown or it can be retracted,
+ * passed to a fallback model, settled, and added to the ledger. Model steps and compaction both send their requests
+ * this way.
  *
- * The usual way (admitted at once, answered by the first attempt) is plain code; everything else is the generator `goOn`, which can
- * take over wherever the usual way is left. What the answer means is the caller's business.
+ * The usual way (admitted at once, answered by the first attempt) is plain code; everything else is the generator
+ * `goOn`, which can take over at any point. The caller interprets the answer.
  */
 import * as Trimmed from "../kernel/Trimmed.ts"
 import { type Budget, Entry, type Event, type Message, type ModelFailure, Money, Usage } from "@reins/protocol"
@@ -106,7 +107,9 @@ export class PaidRequest {
       : this.before.reduce((sum, row) => Usage.add(row.usage, sum), this.tally.usage)
   }
 
-  /** Settles what was held with what was used, and answers the rows of the ledger: one for each model that was asked. */
+  /**
+   * Settles what was held with what was used, and answers the rows of the ledger: one for each model that was asked.
+   */
   settle(): ReadonlyArray<Entry.ModelEntry> {
     this.pay()
     if (this.tally.rows.length === 0) return this.before
@@ -148,7 +151,10 @@ export class PaidRequest {
     return usage
   }
 
-  /** Counts attempts that were lost with an earlier process: estimated, charged, and part of this row. `said`: in characters. */
+  /**
+   * Counts attempts that were lost with an earlier process: estimated, charged, and part of this row. `said`: in
+   * characters.
+   */
   recover(attempts: number, said: number): void {
     const { agent, run, work } = this.ask
     const { tally } = this
@@ -166,7 +172,9 @@ export class PaidRequest {
     tally.charged = tally.usage
   }
 
-  /** Goes on with another model. What the one before has used is on its own row, and paid before the next is admitted. */
+  /**
+   * Goes on with another model. What the one before has used is on its own row, and paid before the next is admitted.
+   */
   change(model: ModelPort): void {
     this.pay()
     this.before = [...this.before, this.row()]
@@ -263,8 +271,8 @@ const goOn = Effect.fnUntraced(function* (paid: PaidRequest, from: Stage) {
 })
 
 /**
- * Counts a request durably before it goes out, so that it is on the bill should this process die; answers how often it was counted
- * before. One that follows a request which costs nothing takes its place.
+ * Counts a request durably before it goes out, so that it is on the bill should this process die; answers how often it
+ * was counted before. One that follows a request which costs nothing takes its place.
  */
 const begin = ({ agent, name, work }: Ask): Effect.Effect<number> =>
   work.begin === undefined ? Effect.succeed(0) : work.begin(name, agent.path)
@@ -295,7 +303,9 @@ const owed = (
   return steps === undefined ? { inputTokens, outputTokens, nanoUsd } : { inputTokens, outputTokens, nanoUsd, steps }
 }
 
-/** Admission for one more attempt: what those before have used is paid first, so that trying again cannot pass a limit. */
+/**
+ * Admission for one more attempt: what those before have used is paid first, so that trying again cannot pass a limit.
+ */
 const readmit = (paid: PaidRequest): Effect.Effect<Admission.Admission> => {
   const { charged, usage } = paid.tally
   if (Usage.isUnknown(usage) || usage === charged) return Effect.succeed(paid.admission)

@@ -1,5 +1,5 @@
 /**
- * What is remembered of a model step: everything that the loop's further way depends on.
+ * The stored result of a model step: everything that the rest of the loop depends on.
  */
 import { Budget, type Json, Message, ModelFailure, Usage } from "@reins/protocol"
 import * as Schema from "effect/Schema"
@@ -26,8 +26,8 @@ interface MayDrop {
 }
 
 /**
- * How a step ended: with an answer, by the run's cancel, by a limit (before it, or in its middle by `maxDuration`), or by a
- * failure of the model that was not, or could not be, tried again.
+ * How a step ended: with an answer, by the run's cancel, by a limit (before it, or in its middle by `maxDuration`), or
+ * by a failure of the model that was not, or could not be, tried again.
  */
 export type StepValue =
   | (Said &

@@ -1,14 +1,14 @@
 /**
- * Watches a run's budget tree for its promises: what is settled and held never passes a limit by more than what was reported
- * beyond its hold, and every hold is settled when the run has ended.
+ * Watches a run's budget tree for its promises: what is settled and held never passes a limit by more than what was
+ * reported beyond its hold, and every hold is settled when the run has ended.
  */
 import type { Budget } from "@reins/protocol"
 import * as Layer from "effect/Layer"
-import { BudgetProbe, type Look } from "../budget/BudgetTree.ts"
+import { BudgetProbe, type BudgetObserver } from "../budget/BudgetTree.ts"
 
 /** A watch over one run's tree. */
 export interface BudgetWatch {
-  readonly look: Look
+  readonly look: BudgetObserver
   /** Broken promises, in words. */
   readonly faults: ReadonlyArray<string>
   /** What is still held. Nothing, once a run has ended. */
@@ -46,7 +46,7 @@ export const make = (): BudgetWatch => {
   }
 }
 
-/** Has the budgets of every run watched that a runtime above this layer carries. */
+/** Has the budgets of every run watched that a runtime above this layer executes. */
 export const layer = (watch: BudgetWatch): Layer.Layer<never> => Layer.succeed(BudgetProbe, watch.look)
 
 const place = (node: Budget.Node): string => (node.path.length === 0 ? "the root" : node.path.join("/"))

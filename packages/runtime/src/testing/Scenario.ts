@@ -1,7 +1,7 @@
 /**
- * A random scenario: what models say, what tools do, how people answer, which budgets hold and when somebody cancels, all
- * drawn from one seed. Plain data and pure draws: the same seed is the same scenario, in this process and the next, and a
- * draw depends on its place in the run alone, so that a run carried again meets the same world.
+ * A random scenario: what models say, what tools do, how people answer, which budgets hold and when somebody cancels,
+ * all drawn from one seed. Plain data and pure draws: the same seed is the same scenario, in this process and the next,
+ * and a draw depends on its place in the run alone, so that a replayed run meets the same world.
  */
 import { type Approval, Budget, ModelFailure } from "@reins/protocol"
 import * as Generated from "@reins/protocol/testing"

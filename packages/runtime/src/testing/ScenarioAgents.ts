@@ -66,7 +66,7 @@ const Planned = Tool.make("planned", { description: "Carries out a plan", ...opt
 )
 
 /** The tool that the client runs. */
-const Look = Tool.make("look", {
+const BudgetObserver = Tool.make("look", {
   description: "Looks at the client's screen",
   parameters: Schema.Struct({ at: Schema.Natural }),
   success: Schema.Struct({ seen: Schema.String })
@@ -77,7 +77,7 @@ class Second extends Context.Service<Second, ModelPort>()("@reins/runtime/testin
 
 /** The five tools. */
 export class Tools extends Toolkit.make(Work, Timed, Gated, Picky, Planned) {}
-const Client = Toolkit.make(Look)
+const Client = Toolkit.make(BudgetObserver)
 
 type Arguments = typeof parameters.Type
 

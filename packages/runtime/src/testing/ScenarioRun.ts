@@ -63,11 +63,11 @@ const giveUpTicks = 800
 
 /** Carries a scenario on the memory engine; by `"general"`, nothing of it in plain code (see `GeneralWay`). */
 export const onMemory = (scenario: Scenario.Scenario, way: "usual" | "general" = "usual"): Effect.Effect<Report> =>
-  carry(scenario, undefined, [], way)
+  execute(scenario, undefined, [], way)
 
 /** Carries a scenario on a journal in memory; its process dies at each of `deaths`, one life after the other. */
 export const onJournal = (scenario: Scenario.Scenario, deaths: ReadonlyArray<Death> = []): Effect.Effect<Report> =>
-  Effect.suspend(() => carry(scenario, MemoryJournal.make(), deaths))
+  Effect.suspend(() => execute(scenario, MemoryJournal.make(), deaths))
 
 interface Life {
   readonly runtime: RuntimeShape
@@ -75,7 +75,7 @@ interface Life {
   readonly process: CrashingJournal | undefined
 }
 
-const carry = (
+const execute = (
   scenario: Scenario.Scenario,
   journal: MemoryJournal.MemoryJournal | undefined,
   deaths: ReadonlyArray<Death>,

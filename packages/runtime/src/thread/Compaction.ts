@@ -1,22 +1,22 @@
 /**
- * Strategies for conversations that grow too long for a model: what is left out, and what stands in its place. Set one on an agent:
- * `compaction: Compaction.slidingWindow({ above: 100_000, keep: 60_000 })`.
+ * Strategies for conversations that are too long for a model: what is left out, and what replaces it. Set one on an
+ * agent: `compaction: Compaction.slidingWindow({ above: 100_000, keep: 60_000 })`.
  *
- * A strategy decides and nothing else. The thread keeps every message; what is compacted is what a model is sent, from then on in
- * this run. A summary is kept with the thread, and the next run of the same agent goes on with it, as long as the conversation is
- * too long without. It is asked between steps, when every call has its result, and can leave out whole steps only. When it fails, the
- * conversation stays as it is. `CompactionStep` carries it out.
+ * A strategy only decides; `CompactionStep` applies its decision. The thread keeps every message; what is compacted is
+ * what a model is sent, from then on in this run. A summary is kept with the thread, and the next run of the same agent
+ * goes on with it, as long as the conversation is too long without. It is asked between steps, when every call has its
+ * result, and can leave out whole steps only. When it fails, the conversation stays as it is.
  */
 import type { Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 
-/** Why a conversation was not compacted. The run goes on with all of it. */
+/** Why a conversation was not compacted. The run continues with all of it. */
 export class CompactionFailed extends Schema.TaggedError<CompactionFailed>()("CompactionFailed", {
   issue: Schema.String
 }) {
   override get message() {
-    return `the conversation could not be compacted: ${this.issue}`
+    return `Compaction failed: ${this.issue}`
   }
 }
 
@@ -32,7 +32,10 @@ export interface Question {
 export interface CompactionContext {
   /** What the model would be sent. Pair-complete. */
   readonly messages: ReadonlyArray<Message.Message>
-  /** How many messages may be left out at the front so that every call keeps its result and its company; rising, never 0. */
+  /**
+   * How many messages may be left out at the front so that every call keeps its result and its company; rising, never
+   * 0.
+   */
   readonly cuts: ReadonlyArray<number>
   /** Estimated tokens of messages. */
   readonly tokens: (messages: ReadonlyArray<Message.Message>) => number
@@ -64,7 +67,7 @@ export interface Window {
   readonly keep: number
 }
 
-/** Leaves the oldest steps out. Costs nothing, and forgets them. */
+/** Leaves the oldest steps out. Costs nothing; the model does not see them any more. */
 export const slidingWindow = ({ above, keep }: Window): Strategy => ({
   name: "sliding-window",
   above,
@@ -76,8 +79,8 @@ export const slidingWindow = ({ above, keep }: Window): Strategy => ({
 })
 
 /**
- * Leaves the oldest steps out and puts a summary in their place, which the agent's own model writes. It is kept with the thread: the
- * next run begins with it, and asks for another when the conversation has grown too long again.
+ * Leaves the oldest steps out and puts a summary in their place, which the agent's own model writes. It is kept with
+ * the thread: the next run begins with it, and asks for another when the conversation has grown too long again.
  */
 export const summarise = (
   options: Window & {
@@ -119,8 +122,8 @@ export const cutFor = ({ cuts, messages, tokens }: CompactionContext, keep: numb
   cuts.find((cut) => tokens(messages.slice(cut)) <= keep) ?? cuts.at(-1)
 
 /**
- * Where a conversation may be cut: before a user's message, and behind the run's prompt, which stays, before a step; never while a
- * call is open. `prompt` is the place of that prompt.
+ * Where a conversation may be cut: before a user's message, and behind the run's prompt, which stays, before a step;
+ * never while a call is open. `prompt` is the place of that prompt.
  */
 export const cutsOf = (messages: ReadonlyArray<Message.Message>, prompt: number): ReadonlyArray<number> => {
   const cuts: Array<number> = []

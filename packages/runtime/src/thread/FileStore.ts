@@ -1,6 +1,7 @@
 /**
- * Stores the bytes of files that tools make. A file belongs to its thread: its tenant can read it for as long as the thread is kept.
- * A file is written once and read whole. `MemoryFiles` keeps them in memory; database stores are in `@reins/store`.
+ * Stores the bytes of files that tools make. A file belongs to its thread: its tenant can read it for as long as the
+ * thread is kept. A file is written once and read whole. `MemoryFiles` keeps them in memory; database stores are in
+ * `@reins/store`.
  */
 import * as Effect from "effect/Effect"
 
@@ -16,14 +17,14 @@ export interface FileInfo {
   readonly at: number
 }
 
-/** A file as it was handed over. */
+/** A file with its bytes. */
 export interface StoredFile extends FileInfo {
   readonly content: Uint8Array
 }
 
 /** Stores files. */
 export interface FileStore {
-  /** Keeps a file; one of its id is replaced, for a call that is made again stores its files again. */
+  /** Stores a file. Replaces one with the same id, since a repeated call stores its files again. */
   readonly put: (file: StoredFile) => Effect.Effect<void>
   readonly get: (fileId: string) => Effect.Effect<StoredFile | undefined>
   /** The files of a thread, oldest first. */
@@ -31,8 +32,8 @@ export interface FileStore {
 }
 
 /**
- * The files of one memory host. They are lost when the process ends, removed with their thread, and the oldest are removed when all
- * together take too much room.
+ * The files of one memory host. They are lost when the process ends, removed with their thread, and the oldest are
+ * removed when all together take too much room.
  */
 export class MemoryFiles implements FileStore {
   private readonly files = new Map<string, StoredFile>()

@@ -1,7 +1,8 @@
 /**
- * Stores threads. A thread is an append-only list of messages in which every call has its result whenever a run has ended; the messages
- * of one run are appended together, once. With them it keeps what its runs have used, summaries of its beginning, and limits that span
- * all of its runs. `MemoryThreads` keeps them in memory; database stores are in `@reins/store`.
+ * Stores threads. A thread is an append-only list of messages in which every call has its result whenever a run has
+ * ended; the messages of one run are appended together, once. With them it keeps what its runs have used, summaries of
+ * its beginning, and limits that span all of its runs. `MemoryThreads` keeps them in memory; database stores are in
+ * `@reins/store`.
  */
 import { Budget, Message, QueryRejections } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -9,7 +10,7 @@ import * as Schema from "effect/Schema"
 
 const SummaryStruct = Schema.Struct({ strategy: Schema.String, covers: Schema.Natural, text: Schema.String })
 
-/** Says in short what the first `covers` messages of a thread say; made by the compaction strategy of this name. */
+/** A summary of the first `covers` messages of a thread, made by the compaction strategy of this name. */
 export interface Summary extends Schema.Schema.Type<typeof SummaryStruct> {}
 export const Summary: Schema.Codec<Summary> = SummaryStruct
 
@@ -17,7 +18,10 @@ const KeptStruct = Schema.Struct({ spent: Budget.Spent, summaries: Schema.Record
   identifier: "ThreadKept"
 })
 
-/** What runs leave with their thread: what all of them have used so far, and the latest summary by the name of its agent. */
+/**
+ * What runs leave with their thread: what all of them have used so far, and the latest summary by the name of its
+ * agent.
+ */
 export interface Kept extends Schema.Schema.Type<typeof KeptStruct> {}
 export const Kept: Schema.Codec<Kept> = KeptStruct
 
@@ -40,8 +44,8 @@ export interface ThreadInfo {
   /** What its runs have used, those that have ended. Absent: nothing yet. */
   readonly spent?: Budget.Spent | undefined
   /**
-   * True where `limits` or `spent` are stored and cannot be read, and both are absent here: queries are rejected with `ThreadDamaged`
-   * until the row is restored or the thread deleted.
+   * True where `limits` or `spent` are stored and cannot be read, and both are absent here: queries are rejected with
+   * `ThreadDamaged` until the row is restored or the thread deleted.
    */
   readonly isDamaged?: boolean | undefined
 }
@@ -53,7 +57,8 @@ export interface ReadOptions {
 }
 
 /**
- * A thread as it shall be: its first `keep` messages, then `messages`. `version`: how many messages it held when that was decided.
+ * A thread as it shall be: its first `keep` messages, then `messages`. `version`: how many messages it held when that
+ * was decided.
  */
 export interface Rewrite {
   readonly version: number
@@ -61,11 +66,11 @@ export interface Rewrite {
   readonly messages: ReadonlyArray<Message.Message>
 }
 
-/** Keeps conversations; see the header of this file. */
+/** Stores threads. */
 export interface ThreadStore {
   /**
-   * Makes a thread that holds these messages already, or gives them to one that has limits and nothing else. False, and nothing is
-   * done, where there is another of that id.
+   * Makes a thread that holds these messages already, or gives them to one that has limits and nothing else. False, and
+   * nothing is done, where there is another of that id.
    */
   readonly begin: (
     threadId: string,
@@ -75,13 +80,13 @@ export interface ThreadStore {
   /** What is known of a thread, or `undefined` when there is none. */
   readonly info: (threadId: string) => Effect.Effect<ThreadInfo | undefined>
   /**
-   * The first `version` messages (absent: all), none where there is no such thread. With `resourceId`, a thread of another tenant
-   * reads as if it did not exist; the owner is checked in the same transaction as the messages are read.
+   * The first `version` messages (absent: all), none where there is no such thread. With `resourceId`, a thread of
+   * another tenant reads as if it did not exist; the owner is checked in the same transaction as the messages are read.
    */
   readonly read: (threadId: string, options?: ReadOptions) => Effect.Effect<ReadonlyArray<Message.Message>>
   /**
-   * Appends a run's messages; a second append for the same run adds nothing. `kept` takes the place of what was kept, where the run
-   * holds the thread.
+   * Appends a run's messages; a second append for the same run adds nothing. `kept` takes the place of what was kept,
+   * where the run holds the thread.
    */
   readonly append: (
     threadId: string,
@@ -90,25 +95,26 @@ export interface ThreadStore {
     kept?: Kept
   ) => Effect.Effect<void>
   /**
-   * How many messages the thread held before those of the run were added; `undefined` where it holds none of that run, also because it
-   * was rewritten.
+   * How many messages the thread held before those of the run were added; `undefined` where it holds none of that run,
+   * also because it was rewritten.
    */
   readonly before: (threadId: string, runId: string) => Effect.Effect<number | undefined>
   /**
-   * Replaces the end of a tenant's thread in one transaction; summaries that cover more than what is kept are dropped. False, and
-   * nothing is done, where there is no such thread, where it is another tenant's, where a run holds it, or where its length has changed.
+   * Replaces the end of a tenant's thread in one transaction; summaries that cover more than what is kept are dropped.
+   * False, and nothing is done, where there is no such thread, where it is another tenant's, where a run holds it, or
+   * where its length has changed.
    */
   readonly rewrite: (threadId: string, resourceId: string, rewrite: Rewrite) => Effect.Effect<boolean>
   /**
-   * Sets the limits of a thread, or lifts them (`undefined`), making it where there is none. False, and nothing is done, where it is
-   * another tenant's.
+   * Sets the limits of a thread, or lifts them (`undefined`), making it where there is none. False, and nothing is
+   * done, where it is another tenant's.
    */
   readonly limit: (threadId: string, resourceId: string, limits: Budget.Budget | undefined) => Effect.Effect<boolean>
   /** A tenant's threads, in the order they were begun. */
   readonly list: (resourceId: string) => Effect.Effect<ReadonlyArray<ThreadInfo>>
   /**
-   * Removes a thread and its messages. False, and nothing is done, when there is none, when a run holds it, or when `resourceId` is
-   * given and it belongs to another tenant.
+   * Removes a thread and its messages. False, and nothing is done, when there is none, when a run holds it, or when
+   * `resourceId` is given and it belongs to another tenant.
    */
   readonly remove: (threadId: string, resourceId?: string) => Effect.Effect<boolean>
 }
@@ -139,8 +145,8 @@ const made = (
 })
 
 /**
- * The threads of one memory host, with the leases that its runs take on them. They are lost when the process ends; when there are too
- * many, those that have been without a run for longest are removed.
+ * The threads of one memory host, with the leases that its runs take on them. They are lost when the process ends; when
+ * there are too many, those that have been without a run for longest are removed.
  */
 export class MemoryThreads implements ThreadStore {
   private readonly threads = new Map<string, Thread>()
@@ -155,7 +161,7 @@ export class MemoryThreads implements ThreadStore {
     this.forgotten = forgotten
   }
 
-  /** Leases the thread to a run of its tenant, making it where there is none; otherwise answers why not. */
+  /** Leases the thread to a run of its tenant, creating it if needed; returns the reason if it cannot. */
   lease(
     threadId: string,
     resourceId: string,
@@ -173,7 +179,7 @@ export class MemoryThreads implements ThreadStore {
     return undefined
   }
 
-  /** Gives the thread back. One that never got a message is gone, unless it has limits. */
+  /** Releases the thread. One without messages and limits is removed. */
   release(threadId: string, runId: string): void {
     const thread = this.threads.get(threadId)
     if (thread?.runId !== runId) return
@@ -182,7 +188,7 @@ export class MemoryThreads implements ThreadStore {
     else this.rest(thread)
   }
 
-  /** Takes a thread for one without a run, and lets go the ones that are too many. */
+  /** Marks a thread as idle, and removes the oldest idle ones above the limit. */
   private rest(thread: Thread): void {
     this.idle.add(thread)
     for (const oldest of this.idle) {

@@ -1,9 +1,9 @@
 /**
- * What a model wrote as the arguments of a call, read before anything else is done with it: by the gate, before a person is asked, and
- * before a handler, a caller or a specialist runs.
+ * Decodes the arguments that a model wrote for a call: for the gate, before a person is asked, and before a handler, a
+ * caller or a specialist runs.
  *
- * A call has one JSON object as its arguments. None at all, or `null`, is the empty object; anything else, also text that is not JSON,
- * is a failure that the model reads. What a schema takes decides about the rest.
+ * A call has one JSON object as its arguments. Absent arguments and `null` are the empty object. Anything else,
+ * including text that is not JSON, is a failure that the model reads. The schema decides about the rest.
  */
 import type { Json } from "@reins/protocol"
 import * as Effect from "effect/Effect"

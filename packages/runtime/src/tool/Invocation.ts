@@ -1,9 +1,9 @@
 /**
- * Runs a tool's handler for one call and tells its outcome: decodes the arguments by the tool's schema, runs the handler,
- * encodes what it answers. It knows nothing of gates, budgets, time or events.
+ * Runs a tool's handler for one call and tells its outcome: decodes the arguments by the tool's schema, runs the
+ * handler, encodes the result. It does not handle gates, budgets, time or events.
  *
- * A plain toolkit's handlers are called directly; a bound toolkit (handlers provided by the agent, MCP) goes through its own
- * `handle`. Both give the same outcomes; a defect stays a defect, for the caller to decide on.
+ * A plain toolkit's handlers are called directly; a bound toolkit (handlers provided by the agent, MCP) goes through
+ * its own `handle`. Both give the same outcomes; a defect stays a defect, for the caller to decide on.
  */
 import type { Json, Message } from "@reins/protocol"
 import * as Context from "effect/Context"
@@ -27,8 +27,8 @@ import * as ToolOutcome from "./ToolOutcome.ts"
 import { ToolRun, type ToolRunShape } from "./ToolRun.ts"
 
 /**
- * Runs one call. Where decoding, handler and encoding are all done at once, so is the answer: an `Exit`. The handler's function may be
- * called, and may throw, before the effect that comes back is run.
+ * Runs one call. Where decoding, handler and encoding are all done at once, so is the answer: an `Exit`. The handler's
+ * function may be called, and may throw, before the effect that comes back is run.
  */
 export type Invoke = (args: Json, live: Live) => Effect.Effect<ToolOutcome.ToolOutcome>
 
@@ -53,8 +53,8 @@ export type Plain = (args: unknown, given: Pick<Given, "service">) => Effect.Eff
 const PlainId = "~@reins/runtime/PlainHandler"
 
 /**
- * A handler of a plain function. Where this runtime calls it, it gets its call without a service, so that one which answers at once or
- * with a promise costs no fiber; anybody else runs it as any handler.
+ * A handler of a plain function. Where this runtime calls it, it gets its call without a service, so that one which
+ * answers at once or with a promise costs no fiber; anybody else runs it as any handler.
  */
 export const plainHandler = (plain: Plain) =>
   Object.assign((args: unknown) => Effect.flatMap(ToolRun, (service) => plain(args, { service })), {
@@ -193,7 +193,10 @@ export const bound = (tool: Tool.Any, kit: Erased.Kit, decode: Decode, services:
   }
 }
 
-/** What a bound toolkit's `handle` decodes once more: the schema's own encoded form, which need not be JSON, or else what the model wrote. */
+/**
+ * What a bound toolkit's `handle` decodes once more: the schema's own encoded form, which need not be JSON, or else
+ * what the model wrote.
+ */
 const encoder = (tool: Tool.Any, services: Context.Context<never>) => {
   if (rawSchema(tool) !== undefined || !Schema.isSchema(tool.parametersSchema)) {
     return (_value: unknown, args: Json): Effect.Effect<unknown> => Effect.succeed(args)
@@ -225,8 +228,8 @@ const aiFault = (name: string, reason: AiError.AiErrorReason) =>
     : ToolOutcome.fault("ToolCrashed", reason.message)
 
 /**
- * The call's own services over those of the place that the handlers were made at; what the caller runs under wins. Calls of a
- * run come from one place, one after the other, so what they have in common is put together once.
+ * The call's own services over those of the place that the handlers were made at; what the caller runs under wins.
+ * Calls of a run come from one place, one after the other, so what they have in common is put together once.
  */
 const calling = (services: Context.Context<never>) => {
   let caller: Context.Context<never> | undefined
@@ -285,8 +288,8 @@ const plain = (error: unknown): unknown =>
       }
     : error
 
-/** What a model reads of a failure that says nothing of itself. */
-export const noReason = "it failed and gave no reason"
+/** What a model reads of a failure without a message. */
+export const noReason = "The tool failed without a reason"
 
 const toContent = (tool: Tool.Any, value: unknown) =>
   tool.toModelOutput === undefined ? undefined : content(tool.toModelOutput(value))

@@ -1,5 +1,5 @@
 /**
- * Checks JSON by a JSON Schema that somebody wrote: a tool's raw parameters, an MCP server's, a caller's. Drafts 4, 7, 2019-09 and
+ * Validates JSON with a raw JSON Schema: of a tool's parameters, an MCP server, or a caller. Drafts 4, 7, 2019-09 and
  * 2020-12, by `$schema`; absent, 2020-12.
  *
  * The schema is interpreted and never compiled to code, so one that a server or a caller sent is only data
@@ -12,7 +12,7 @@ import * as Exit from "effect/Exit"
 import * as Erased from "../kernel/Erased.ts"
 import * as SchemaTree from "./SchemaTree.ts"
 
-/** What does not fit, as a sentence that a model can act on; `undefined` where all fits. Never fails. */
+/** The violations, as a message that a model can act on; `undefined` if the value is valid. Never fails. */
 export type Check = (value: Json) => string | undefined
 
 /** How many faults a sentence names. */
@@ -29,7 +29,7 @@ export const checker = (schema: Json): Check => {
         return validator.validate(value)
       })
     )
-    if (!Exit.isSuccess(checked)) return "the schema of the arguments cannot be read, so nothing could be checked"
+    if (!Exit.isSuccess(checked)) return "The schema of the arguments is invalid, so they could not be validated"
     return checked.value.valid ? undefined : sentence(checked.value.errors)
   }
 }
@@ -41,7 +41,9 @@ const draftOf = (schema: Json): SchemaDraft => {
   return found[1] === undefined ? "2019-09" : found[1] === "4" ? "4" : "7"
 }
 
-/** A copy that the validator may write to, without patterns that it cannot read: what cannot be checked is not refused. */
+/**
+ * A copy that the validator may write to, without patterns that it cannot read: what cannot be checked is not refused.
+ */
 const prepared = (schema: Json): Schema =>
   Erased.as(
     SchemaTree.map(schema, (node) => {

@@ -1,5 +1,6 @@
 /**
- * Tells a tool's definitions apart: what a person was shown, and what the tool has become since. Its handler is not part of it.
+ * The hash of a tool's definition: tells whether the definition that a person approved is still the current one. The
+ * handler is not part of it.
  */
 import type { Json } from "@reins/protocol"
 import * as Context from "effect/Context"
@@ -8,8 +9,8 @@ import { sha256Hex } from "../kernel/Digest.ts"
 import * as ToolSettings from "./ToolSettings.ts"
 
 /**
- * The SHA-256 of the tool's name, description, parameters, annotations and server. What a tool does not say is left out, so that a
- * definition has the hash that releases gave it that did not look at annotations.
+ * The SHA-256 of the tool's name, description, parameters, annotations and server. What a tool does not say is left
+ * out, so that a definition has the hash that releases gave it that did not look at annotations.
  */
 export const of = (tool: Tool.Any, parameters: Json): string => {
   const told = annotations(tool)

@@ -1,16 +1,19 @@
 /**
- * The outcome of a tool call, as the model reads it: a success, a typed failure, invalid arguments, a crash, a timeout or a refusal.
- * Every ending is a value, because a provider requires one output for each call and the other calls continue. `bound` shortens an
- * outcome that is too long for the model.
+ * The outcome of a tool call, as the model reads it: a success, a typed failure, invalid arguments, a crash, a timeout
+ * or a refusal. Every ending is a value, because a provider requires one output for each call and the other calls
+ * continue. `bound` shortens an outcome that is too long for the model.
  */
 import { Budget, type Events, type Json, Message } from "@reins/protocol"
 
-/** A call's result. `status` is absent on success. `content` is what the model sees in place of `result`, where it differs. */
+/**
+ * A call's result. `status` is absent on success. `content` is what the model sees in place of `result`, where it
+ * differs.
+ */
 export interface ToolOutcome {
   readonly result: Json
   readonly status: Events.Status | undefined
   readonly content: Message.ResultPart["content"] | undefined
-  /** Running the call once more would not mend it: it ran, and its result cannot be shown, or it never could with these arguments. */
+  /** Retrying cannot help: the call ran and its result is invalid, or its arguments are. */
   readonly isFinal?: boolean | undefined
 }
 
@@ -36,17 +39,17 @@ export type Fault =
 export const part = (call: { readonly id: string; readonly name: string }, outcome: ToolOutcome): Message.ResultPart =>
   Message.resultPart(call, outcome)
 
-/** A call that did what it should. */
+/** A call that succeeded. */
 export const success = (result: Json, content?: Message.ResultPart["content"]): ToolOutcome => ({
   result,
   status: undefined,
   content
 })
 
-/** A failure of the tool's own, in its own words. */
+/** A failure that the tool reported itself. */
 export const failure = (result: Json): ToolOutcome => ({ result, status: "failed", content: undefined })
 
-/** An ending of the runtime's own making: `{ error, message }`. */
+/** An outcome that the runtime made: `{ error, message }`. */
 export const fault = (error: Fault, message: string, status: Events.Status = "failed"): ToolOutcome => ({
   result: { error, message },
   status,
@@ -65,8 +68,8 @@ export const cancelled: ToolOutcome = fault("Cancelled", "the run was cancelled"
 const beginning = 0.75
 
 /**
- * `part` with at most `most` characters of text for the model: the beginning and the end, with a note between them of how much is left
- * out. Only `content` is shortened; the log and the thread keep the whole result.
+ * `part` with at most `most` characters of text for the model: the beginning and the end, with a note between them of
+ * how much is left out. Only `content` is shortened; the log and the thread keep the whole result.
  */
 export const bound = (part: Message.ResultPart, most: number): Message.ResultPart => {
   if (part.content !== undefined) {
@@ -93,8 +96,8 @@ const cut = (text: string, most: number): string => {
 }
 
 /**
- * What is left of `room` behind a value whose JSON text is no longer than that, quickly and without writing it: never negative for one
- * that surely fits, so that only large values are written out to be measured.
+ * What is left of `room` behind a value whose JSON text is no longer than that, quickly and without writing it: never
+ * negative for one that surely fits, so that only large values are written out to be measured.
  */
 const fits = (value: Json, room: number): number => {
   if (typeof value === "string") return room - 2 - 6 * value.length

@@ -1,13 +1,17 @@
 /**
- * What a tool's handler can do while it runs: say how far it is, register a file, report what it cost, tell a retry from a
- * first try. One per call; declare it with `dependencies: [ToolRun]` on the tool and `yield* ToolRun` in the handler.
+ * What a tool's handler can use while it runs: report progress and cost, store or register a file, tell a retry from a
+ * first attempt. One per call; declare it with `dependencies: [ToolRun]` on the tool and `yield* ToolRun` in the
+ * handler.
  */
 import type { Json } from "@reins/protocol"
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 
-/** News from a running tool. `phaseIndex` counts from 0 or 1 up to `totalPhases`; one that falls is raised to the last. */
+/**
+ * Progress of a running tool. `phaseIndex` counts from 0 or 1 up to `totalPhases`; one that falls is raised to the
+ * last.
+ */
 export interface Progress {
   readonly label: string
   readonly phaseIndex: number
@@ -31,14 +35,14 @@ export interface FileContent {
   readonly content: Uint8Array | string
 }
 
-/** A file is larger than the runtime takes. */
+/** A file is larger than `maxFileBytes`. */
 export class FileTooLarge extends Schema.TaggedError<FileTooLarge>()("FileTooLarge", {
   filename: Schema.String,
   sizeBytes: Schema.Natural,
   maxBytes: Schema.Natural
 }) {
   override get message() {
-    return `the file ${JSON.stringify(this.filename)} has ${this.sizeBytes} bytes, at most ${this.maxBytes} are taken`
+    return `File ${JSON.stringify(this.filename)} has ${this.sizeBytes} bytes. The limit is ${this.maxBytes}`
   }
 }
 
@@ -57,17 +61,25 @@ export interface ToolRunShape {
   readonly progress: (progress: Progress) => Effect.Effect<void>
   /** Emits `data-file-registered` for a file that is kept elsewhere; answers the file's id. */
   readonly registerFile: (file: FileOptions) => Effect.Effect<string>
-  /** Keeps a file with the thread and emits `data-file-registered`; answers its id, by which `runtime.files.get` gives it back. */
+  /**
+   * Keeps a file with the thread and emits `data-file-registered`; answers its id, by which `runtime.files.get` gives
+   * it back.
+   */
   readonly storeFile: (file: FileContent) => Effect.Effect<string, FileTooLarge>
-  /** Emits a `custom` event: `event_type` is the domain's own name. Data that is not JSON is a defect of the handler. */
+  /**
+   * Emits a `custom` event: `event_type` is the domain's own name. Data that is not JSON is a defect of the handler.
+   */
   readonly emit: (eventType: string, data: Json) => Effect.Effect<void>
-  /** Emits `data-flow-ui`: a description of something to show, in a language of the product's own. Not JSON is a defect. */
+  /**
+   * Emits `data-flow-ui`: a description of something to show, in a language of the product's own. Not JSON is a defect.
+   */
   readonly flowUi: (dsl: Json) => Effect.Effect<void>
   /** Emits a hint for a placeholder, as a `custom` event of type `hint`. */
   readonly hint: (text: string) => Effect.Effect<void>
   /**
-   * Adds to what this call cost, in US dollars, for the ledger and the budget. An amount that cannot be represented (negative, NaN,
-   * infinite, above 9 million) is a defect of the handler (`Money.InvalidAmount`): it is never counted as 0.
+   * Adds to what this call cost, in US dollars, for the ledger and the budget. An amount that cannot be represented
+   * (negative, NaN, infinite, above 9 million) is a defect of the handler (`Money.InvalidAmount`): it is never counted
+   * as 0.
    */
   readonly reportCost: (usd: number) => Effect.Effect<void>
 }

@@ -13,20 +13,24 @@ export const Timeout: Context.Reference<Duration.Input | undefined> = Context.Re
   { defaultValue: () => undefined }
 )
 
-/** How often a call that failed or timed out is tried again. Only for tools whose repetition does no harm. Default 0. */
+/**
+ * How often a call that failed or timed out is tried again. Only for tools whose repetition does no harm. Default 0.
+ */
 export const Retries: Context.Reference<number> = Context.Reference<number>("@reins/runtime/ToolSettings/Retries", {
   defaultValue: () => 0
 })
 
-/** How many calls of this tool an agent runs at the same time; the others wait. Absent: the agent's `maxParallelCalls`. */
+/**
+ * How many calls of this tool an agent runs at the same time; the others wait. Absent: the agent's `maxParallelCalls`.
+ */
 export const Concurrency: Context.Reference<number | undefined> = Context.Reference<number | undefined>(
   "@reins/runtime/ToolSettings/Concurrency",
   { defaultValue: () => undefined }
 )
 
 /**
- * The tool is made to be called again and again with the same arguments, as one that asks how far something is: its calls do not count
- * for `repeatedCallLimit`. Default false.
+ * The tool is made to be called again and again with the same arguments, as one that asks how far something is: its
+ * calls do not count for `repeatedCallLimit`. Default false.
  */
 export const MayRepeat: Context.Reference<boolean> = Context.Reference<boolean>(
   "@reins/runtime/ToolSettings/MayRepeat",
@@ -34,9 +38,9 @@ export const MayRepeat: Context.Reference<boolean> = Context.Reference<boolean>(
 )
 
 /**
- * The tool carries out a plan: its arguments are the plan, typed by its parameters, and a person is asked about it as a whole
- * (kind `plan`) unless the tool or its agent says that nobody need be. The plan's way is told by `plan-status-change` events; a
- * revision goes back to the model that proposed it.
+ * The tool executes a plan: its arguments are the plan, typed by its parameters, and a person is asked about it as a
+ * whole (kind `plan`) unless the tool or its agent says that nobody need be. The plan's way is told by
+ * `plan-status-change` events; a revision goes back to the model that proposed it.
  */
 export const IsPlan: Context.Reference<boolean> = Context.Reference<boolean>("@reins/runtime/ToolSettings/IsPlan", {
   defaultValue: () => false
@@ -46,16 +50,17 @@ export const IsPlan: Context.Reference<boolean> = Context.Reference<boolean>("@r
 export type MostCost = number | ((args: Erased.Any) => number)
 
 /**
- * The most that one call may cost, retries of its handler included, in US dollars: an amount, or a function of the call's decoded
- * arguments. It is held on the agent's budget and all above before the call, and settled with what the handler reports
- * (`ToolRun.reportCost`) after; what is reported beyond it counts all the same, and marks the row `overrun`. 0 says that a call costs
- * nothing, so that it may run when the money is spent.
+ * The most that one call may cost, retries of its handler included, in US dollars: an amount, or a function of the
+ * call's decoded arguments. It is held on the agent's budget and all above before the call, and settled with what the
+ * handler reports (`ToolRun.reportCost`) after; what is reported beyond it counts all the same, and marks the row
+ * `overrun`. 0 says that a call costs nothing, so that it may run when the money is spent.
  *
- * Absent: nothing is held. Then no call starts once a limit on money is spent, and what a running one reports beyond the limit marks its
- * row `overrun`.
+ * Absent: nothing is held. Then no call starts once a limit on money is spent, and what a running one reports beyond
+ * the limit marks its row `overrun`.
  *
- * **Errors**: an amount that cannot be represented (negative, NaN, infinite, above 9 million) is `InvalidAgents` when the layer is
- * built. Where a function answers one, or throws, the call does not run, and the model reads `ToolCrashed`.
+ * **Errors**: an amount that cannot be represented (negative, NaN, infinite, above 9 million) is `InvalidAgents` when
+ * the layer is built. Where a function answers one, or throws, the call does not run, and the model reads
+ * `ToolCrashed`.
  */
 export const MaxCostUsd: Context.Reference<MostCost | undefined> = Context.Reference<MostCost | undefined>(
   "@reins/runtime/ToolSettings/MaxCostUsd",
@@ -88,8 +93,8 @@ export const mostCost = (declared: MostCost): Result.Result<(args: unknown) => M
       )
 
 /**
- * The server that the tool is of, by the name it gives itself. Part of the tool's definition: an approval for one server's tool does
- * not hold for the same tool of another. Absent: a tool of the program itself.
+ * The server that the tool is of, by the name it gives itself. Part of the tool's definition: an approval for one
+ * server's tool does not hold for the same tool of another. Absent: a tool of the program itself.
  */
 export const Server: Context.Reference<string | undefined> = Context.Reference<string | undefined>(
   "@reins/runtime/ToolSettings/Server",

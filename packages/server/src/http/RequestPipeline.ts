@@ -147,7 +147,7 @@ const enter = Effect.fnUntraced(function* (
   yield* Lookup.checkIds(exchange.command)
   const isWatched = exchange.answer._tag !== "Facts"
   const manner = { isWatched, anyAgent, onBusy: onBusy ?? serving.onBusy ?? dialect.onBusy ?? "reject" }
-  const outcome = yield* Commands.carry(serving, principal, exchange.command, manner)
+  const outcome = yield* Commands.execute(serving, principal, exchange.command, manner)
   return yield* respond(serving, dialect.keepAlive, exchange.answer, outcome, headers)
 })
 

@@ -18,7 +18,7 @@ export interface Manner {
   readonly onBusy: Dialect.OnBusy
 }
 
-export const carry = (
+export const execute = (
   serving: ServerContext,
   principal: Principal,
   command: Command.Command,

@@ -1,9 +1,9 @@
 /**
- * Delivery of answers (decisions, client results, cancels) and of messages: a row in the store first and a signal to the run's owner second, so that
- * an answer counts whether or not an owner is alive.
+ * Delivery of answers (decisions, client results, cancels) and of messages: a row in the store first and a signal to
+ * the run's owner second, so that an answer counts whether or not an owner is alive.
  *
- * A store may be away, locked or full for a while. Somebody has decided, and should not have to decide again: delivery is retried
- * for up to a minute; then it is a defect of the caller's request, which has not been acknowledged.
+ * A store may be away, locked or full for a while. Somebody has decided, and should not have to decide again: delivery
+ * is retried for up to a minute; then it is a defect of the caller's request, which has not been acknowledged.
  */
 import type { Json } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -23,8 +23,8 @@ export interface DeliveryOptions {
 }
 
 /**
- * Stores the answer. An answer whose acknowledgement was lost is found stored afterwards, perhaps in a run that has ended by then, and
- * counts as taken: the very same answer by somebody else makes no difference.
+ * Stores the answer. An answer whose acknowledgement was lost is found stored afterwards, perhaps in a run that has
+ * ended by then, and counts as taken: the same answer by another person counts, too.
  */
 export const deliver = (
   store: Pick<JournalStore, "answer" | "find">,
@@ -57,8 +57,8 @@ const isSame = (stored: StoredAnswer | undefined, value: Json): boolean =>
   stored !== undefined && JSON.stringify(stored.value) === JSON.stringify(value)
 
 /**
- * Stores a message in the first slot of the run's inbox that is free. Every slot before it is looked at: one of them may hold the very
- * same message. A run that was asked to end takes none.
+ * Stores a message in the first slot of the run's inbox that is free. Every slot before it is looked at: one of them
+ * may hold the very same message. A run that was asked to end takes none.
  */
 export const accept = Effect.fnUntraced(function* (
   store: Pick<JournalStore, "answer" | "find" | "status">,

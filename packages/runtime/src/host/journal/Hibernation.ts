@@ -1,7 +1,7 @@
 /**
- * Hibernation of runs: lets runs go from memory that have only waited for a while, and opens them again from the journal when the
- * clock ends one of their waits. It owns what is kept of them meanwhile: their ids, and their time. An answer or a cancel opens a
- * hibernating run, too; that is for whoever takes the answer.
+ * Hibernation of runs: unloads runs from memory that have only waited for a while, and opens them again from the
+ * journal when the clock ends one of their waits. Meanwhile it keeps only their ids and times. An answer or a cancel
+ * opens a hibernating run, too (`JournalHost`).
  */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"

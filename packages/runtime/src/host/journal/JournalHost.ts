@@ -1,6 +1,7 @@
 /**
- * The durable host: runs live in a journal, and this process carries those it owns. It wires the four parts that do the work:
- * ownership (`RunOwnership`), hibernation (`Hibernation`), watching (`RunWatch`) and answering (`AnswerDelivery`).
+ * The durable host: runs live in a journal, and this process executes those it owns. It wires the four parts that do
+ * the work: ownership (`RunOwnership`), hibernation (`Hibernation`), watching (`RunWatch`) and answering
+ * (`AnswerDelivery`).
  */
 import { type AgentPath, type Json, QueryRejections } from "@reins/protocol"
 import * as Clock from "effect/Clock"
@@ -24,28 +25,30 @@ import { MemoryFiles } from "../../thread/FileStore.ts"
 export interface JournalHostOptions {
   /** How long streamed text may be gathered before it is committed. Default 25 ms; 0 commits at the next turn. */
   readonly gatherMs?: number | undefined
-  /** How often waits and watchers look for news from other processes. Default 250 ms; `Infinity` where there are none. */
+  /**
+   * How often waits and watchers look for news from other processes. Default 250 ms; `Infinity` where there are none.
+   */
   readonly pollMs?: number | undefined
   /** How long to wait before a run that lost its owner to a failing store is opened again. Default 1 second. */
   readonly reopenMs?: number | undefined
   /**
-   * How many events lie between two snapshots of a run, at least: who opens the run reads those behind the last. Default 1,000;
-   * `Infinity` makes none.
+   * How many events lie between two snapshots of a run, at least: who opens the run reads those behind the last.
+   * Default 1,000; `Infinity` makes none.
    */
   readonly snapshotEvery?: number | undefined
   /**
-   * How long a run may only wait before it is let go from memory; an answer, a cancel or the clock opens it again. Default 1
-   * minute; `Infinity` keeps all runs.
+   * How long a run may only wait before it is let go from memory; an answer, a cancel or the clock opens it again.
+   * Default 1 minute; `Infinity` keeps all runs.
    */
   readonly hibernateMs?: number | undefined
   /**
-   * Whether this process carries runs. False: it only starts, watches, answers and cancels. An effect: it carries them once that
-   * has completed. A placement: it carries those in its shards. Default true.
+   * Whether this process executes runs. False: it only starts, watches, answers and cancels. An effect: it executes
+   * them once that has completed. A placement: it executes those in its shards. Default true.
    */
   readonly carries?: boolean | Effect.Effect<void> | Placement | undefined
   /**
-   * How long steps and calls in flight may take to end when their run is given up, to another process or because this one ends;
-   * then they are stopped, and begun again by whoever opens the run. Default 0.
+   * How long steps and calls in flight may take to end when their run is given up, to another process or because this
+   * one ends; then they are stopped, and begun again by the next owner. Default 0.
    */
   readonly drainMs?: number | undefined
 }
@@ -57,7 +60,7 @@ const patrolMs = 5000
 export const journalHost = (store: JournalStore, options: JournalHostOptions = {}): RunHostFactory => ({
   make: (drive) =>
     Effect.gen(function* () {
-      // Closed last of all, so that what is carried may end what it has in flight.
+      // Closed last of all, so that running work may end what it has in flight.
       const scope = yield* Scope.fork(yield* Effect.scope)
       const host = new Host(drive, yield* Effect.context<never>(), scope, store, options)
       const { hibernation, ownership } = host
@@ -119,13 +122,13 @@ class Host implements RunHost {
       settings: { drainMs, gatherMs, pollMs, reopenMs, snapshotEvery },
       placement: isPlacement(carries) ? carries : undefined,
       hibernation: this.hibernation,
-      // Those who followed it while nobody carried it look again.
+      // Those who followed it while no process executed it look again.
       opened: (runId) => this.watching.wake(runId),
       damaged: (runId) => this.watching.wake(runId)
     })
   }
 
-  /** Cannot be interrupted: a run that is stored and carried by nobody would hold its thread for ever. */
+  /** Cannot be interrupted: a run that is stored and has no owner would hold its thread for ever. */
   readonly start = (record: Omit<RunRecord, "historyVersion">) =>
     this.store.create(record).pipe(
       Effect.catchTag("StoreFailure", ({ damaged }) =>

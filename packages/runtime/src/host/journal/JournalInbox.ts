@@ -1,4 +1,4 @@
-/** The inbox of a run that is carried here: its slots are answers in the store, under names that count from 1. */
+/** The inbox of a run that is executed here: its slots are answers in the store, under names that count from 1. */
 import type { Event } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Inbox from "../../engine/Inbox.ts"
@@ -39,7 +39,10 @@ export class JournalInbox {
     return message
   }
 
-  /** Takes the known messages behind the first `taken`: `remember` says and stores that. Answers how many were taken by now. */
+  /**
+   * Takes the known messages behind the first `taken`: `remember` says and stores that. Answers how many were taken by
+   * now.
+   */
   take(
     taken: number,
     remember: (known: number, events: ReadonlyArray<Event>) => Effect.Effect<void>
@@ -54,7 +57,9 @@ export class JournalInbox {
     })
   }
 
-  /** Looks for messages that another process has accepted. What cannot be read now is found when the inbox is closed. */
+  /**
+   * Looks for messages that another process has accepted. What cannot be read now is found when the inbox is closed.
+   */
   readonly look: Effect.Effect<void> = Effect.suspend(() => {
     const name = Names.inbox(this.known + 1)
     if (this.answers.has(name)) return Effect.void

@@ -1,10 +1,10 @@
 /**
- * The durable engine: carries one run over a journal, so that after a crash another owner carries it on.
+ * The durable engine: executes one run over a journal, so that another owner can continue it after a crash.
  *
- * It remembers the value of every finished activity, emit and wait, and answers from memory what an earlier life has done.
- * What ends an activity (its last events, its value, what it spent) goes out in one commit: its events are pushed and its
- * mark is made in the same tick, and only then is the commit awaited. The one owner of the run's log: order and numbers are
- * its own, taken synchronously.
+ * It remembers the value of every finished activity, emit and wait, and answers from memory what an earlier life has
+ * done. What ends an activity (its last events, its value, what it spent) goes out in one commit: its events are pushed
+ * and its mark is made in the same tick, and only then is the commit awaited. The one owner of the run's log: order and
+ * numbers are its own, taken synchronously.
  */
 import { AgentPath, Entry, Envelope, type Event, type Json } from "@reins/protocol"
 import type * as Clock from "effect/Clock"
@@ -118,7 +118,10 @@ export class JournalRun implements Engine, Work {
     return this.writer.isEmpty ? this.clock.idleMs : undefined
   }
 
-  /** When the clock ends one of its waits, at the earliest, in the run's time (epoch milliseconds); `Infinity` where it ends none. */
+  /**
+   * When the clock ends one of its waits, at the earliest, in the run's time (epoch milliseconds); `Infinity` where it
+   * ends none.
+   */
   get wakesAt(): number {
     return Math.min(...this.due.values())
   }
@@ -222,7 +225,10 @@ export class JournalRun implements Engine, Work {
     return look
   }
 
-  /** Completes when there may be an answer: told in this process, the run cancelled, the time come, or time to look again. */
+  /**
+   * Completes when there may be an answer: told in this process, the run cancelled, the time come, or time to look
+   * again.
+   */
   private news(name: string, { expires, reminder }: WaitEnd<unknown>, due: number): Effect.Effect<void> {
     const expiresAt = expires?.at
     const told = Effect.callback<void>((resume) => {
@@ -308,7 +314,7 @@ export class JournalRun implements Engine, Work {
     if (violation !== undefined) {
       const placed = this.past.order.late(path, events)
       if (placed === undefined) {
-        throw new Error(`run ${this.runId}: an unlawful event was refused (${violation.rule}: ${violation.message})`)
+        throw new Error(`Run ${this.runId}: an invalid event was rejected (${violation.rule}: ${violation.message})`)
       }
       // It only came too late for its place.
       for (const { event, path } of placed) this.append(path, [event])
@@ -343,7 +349,10 @@ export class JournalRun implements Engine, Work {
     })
   }
 
-  /** Saves the next owner the events so far, where there are many. The root's step has just closed, so that no other is open. */
+  /**
+   * Saves the next owner the events so far, where there are many. The root's step has just closed, so that no other is
+   * open.
+   */
   private remind(at: number): void {
     if (this.seq - this.reminded < this.options.snapshotEvery) return
     this.reminded = this.seq

@@ -1,10 +1,11 @@
 /**
- * The journal port: where a durable engine keeps what a run did. One append-only log of events a run, the marks of finished
- * work between them, and the answers that came from outside; backends are memory (for tests), SQLite and Postgres.
+ * The journal port: where a durable engine keeps what a run did. One append-only log of events a run, the marks of
+ * finished work between them, and the answers that came from outside; backends are memory (for tests), SQLite and
+ * Postgres.
  *
- * A commit is atomic: events, marks, and everything that follows from them (a question becomes findable, a decision closes it,
- * the last event gives the thread back). It is fenced by the epoch that `open` raised: an owner that was overtaken writes
- * nothing more.
+ * A commit is atomic: events, marks, and everything that follows from them (a question becomes findable, a decision
+ * closes it, the last event gives the thread back). It is fenced by the epoch that `open` raised: an owner that was
+ * overtaken writes nothing more.
  */
 import type { AgentPath, Approval, Entry, Envelope, Json, Message, Quota, QueryRejections } from "@reins/protocol"
 import type * as Effect from "effect/Effect"
@@ -17,8 +18,8 @@ import type { QuotaStore } from "../../budget/QuotaStore.ts"
 import type { ThreadStore } from "../../thread/ThreadStore.ts"
 
 /**
- * The store could not do what it was asked; nothing of it was done. `damaged`: the table in which a row of what was asked for cannot be
- * read; absent where the store itself failed, which may help itself.
+ * The store could not do what it was asked; nothing of it was done. `damaged`: the table in which a row of what was
+ * asked for cannot be read; absent where the store itself failed, which may help itself.
  */
 export class StoreFailure extends Schema.TaggedError<StoreFailure>()("StoreFailure", {
   operation: Schema.String,
@@ -32,17 +33,17 @@ export class StoreFailure extends Schema.TaggedError<StoreFailure>()("StoreFailu
   }
 }
 
-/** Somebody else owns the run now: this owner's epoch is over. */
+/** The run has another owner; this owner's epoch is over. */
 export class Fenced extends Schema.TaggedError<Fenced>()("Fenced", { runId: Schema.String }) {
   override get message() {
-    return `run ${this.runId} is carried by another owner now`
+    return `Run ${this.runId} has another owner`
   }
 }
 
 /**
- * A remembered fact, made in the same commit as the events before it: the `result` of an activity, an `emit` that was done,
- * how often something was `begin`-ed, when a wait was first asked (`ask`), a `note` of the owner's, a `snapshot` of what the events up
- * to here amount to. `seq` is the last event's number at that moment.
+ * A remembered fact, made in the same commit as the events before it: the `result` of an activity, an `emit` that was
+ * done, how often something was `begin`-ed, when a wait was first asked (`ask`), a `note` of the owner's, a `snapshot`
+ * of what the events up to here amount to. `seq` is the last event's number at that moment.
  */
 export interface Mark {
   readonly kind: "result" | "emit" | "begin" | "ask" | "note" | "snapshot"
@@ -85,12 +86,12 @@ export interface Opened {
   readonly lastAt: number
 }
 
-/** Keeps journals; see the header of this file. */
+/** Stores journals. */
 export interface JournalStore {
   readonly threads: ThreadStore
-  /** Absent: grants are kept by the process that carries the run, and gone with it. */
+  /** Absent: grants are kept by the process that executes the run, and gone with it. */
   readonly grants?: GrantStore | undefined
-  /** Absent: files are kept by the process that carries the run, and gone with it. */
+  /** Absent: files are kept by the process that executes the run, and gone with it. */
   readonly files?: FileStore | undefined
   readonly quotas: QuotaStore
   /**
@@ -108,17 +109,20 @@ export interface JournalStore {
     | QueryRejections.ThreadForbidden
     | StoreFailure
   >
-  /** Takes the run for this owner: raises its epoch and reads it, its events from its snapshot on. `undefined` when it is unknown or has ended. */
+  /**
+   * Takes the run for this owner: raises its epoch and reads it, its events from its snapshot on. `undefined` when it
+   * is unknown or has ended.
+   */
   readonly open: (runId: string, at: number) => Effect.Effect<Opened | undefined, StoreFailure>
   readonly commit: (batch: Batch) => Effect.Effect<void, Fenced | StoreFailure>
   /**
-   * Ends a run that cannot be read, without reading it: raises its epoch, gives its thread back, closes its questions and client calls.
-   * Its log stays as it is. False, and nothing is done, when it is unknown or has ended.
+   * Ends a run that cannot be read, without reading it: raises its epoch, gives its thread back, closes its questions
+   * and client calls. Its log stays as it is. False, and nothing is done, when it is unknown or has ended.
    */
   readonly abandon: (runId: string, at: number) => Effect.Effect<boolean, StoreFailure>
   /**
-   * Fails where the run could not be opened because a row of it is damaged; takes nothing. Absent: nothing that is stored here can be
-   * damaged.
+   * Fails where the run could not be opened because a row of it is damaged; takes nothing. Absent: nothing that is
+   * stored here can be damaged.
    */
   readonly check?: ((runId: string) => Effect.Effect<void, StoreFailure>) | undefined
   /** Stores an answer unless there is one, or the run has ended. */
@@ -146,10 +150,13 @@ export interface JournalStore {
     callId: string
   ) => Effect.Effect<boolean, StoreFailure>
   /**
-   * Keeps the streamed text of a run that has ended in less room. What is read of it stays the same, to the letter. Absent: there
-   * is nothing to gain.
+   * Keeps the streamed text of a run that has ended in less room. What is read of it stays the same, to the letter.
+   * Absent: there is nothing to gain.
    */
   readonly pack?: ((runId: string) => Effect.Effect<void, StoreFailure>) | undefined
-  /** Hints that a run has news (events or answers) from another process. May be lost, may be empty: readers poll as well. */
+  /**
+   * Hints that a run has news (events or answers) from another process. May be lost, may be empty: readers poll as
+   * well.
+   */
   readonly wakes: Stream.Stream<string>
 }

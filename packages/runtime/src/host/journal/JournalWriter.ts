@@ -1,9 +1,9 @@
 /**
- * Writes a run's journal: gathers what is pushed and marked, and commits all that waits, one commit at a time. Watchers see
- * only what was committed.
+ * Writes a run's journal: gathers what is pushed and marked, and commits all that waits, one commit at a time. Watchers
+ * see only what was committed.
  *
- * A commit that fails retires the owner: its memory is ahead of the disk, so nothing more is written, and everybody who waits
- * for a commit is told.
+ * A commit that fails retires the owner: its memory is ahead of the store, so nothing more is written, and all pending
+ * commits fail.
  */
 import type { Envelope } from "@reins/protocol"
 import * as Cause from "effect/Cause"
@@ -65,7 +65,7 @@ export class JournalWriter {
   }
 
   get full(): boolean {
-    // What a retired owner says is waited for by nobody.
+    // Nobody waits for the events of a retired owner.
     return this.loss === undefined && this.envelopes.length > highWater
   }
 

@@ -1,10 +1,10 @@
 /**
- * Ownership of runs: opens runs that are this process's to carry, carries them, and gives them up: to another process, because this
- * one ends, or because the store failed. It owns the engines, logs and fibers of the runs that are open here.
+ * Ownership of runs: opens the runs of this process, executes them, and gives them up: to another process, because this
+ * one ends, or because the store failed. It holds the engines, logs and fibers of the runs that are open here.
  *
- * An owner that was overtaken (fenced) keeps its hands off the run. One whose store failed opens it again after a while. A loop that
- * a defect stopped is ended by force. What gives up first lets steps and calls in flight end, so that nothing is begun twice; what
- * takes too long is stopped, and begun again by whoever opens the run.
+ * An owner that was replaced (fenced) does nothing more to the run. One whose store failed opens it again after a
+ * while. A loop that a defect stopped is ended by force. What gives up first lets steps and calls in flight end, so
+ * that nothing is begun twice; what takes too long is stopped, and begun again by the next owner.
  */
 import { type Envelope, Ordering } from "@reins/protocol"
 import * as Cause from "effect/Cause"
@@ -40,7 +40,7 @@ export interface OwnershipOptions {
   readonly store: JournalStore
   readonly clock: Clock.Clock
   readonly context: Context.Context<never>
-  /** What is carried is interrupted when this closes. */
+  /** Running work is interrupted when this closes. */
   readonly scope: Scope.Scope
   readonly settings: Settings
   /** Absent: all runs are this process's, once it owns any. */
@@ -52,7 +52,7 @@ export interface OwnershipOptions {
   readonly damaged: (runId: string) => void
 }
 
-/** A run that this process carries. */
+/** A run that this process executes. */
 interface OwnedRun {
   readonly run: JournalRun
   readonly log: EventLog
@@ -82,7 +82,7 @@ export class RunOwnership implements Owner {
     this.reopening = new Reopening({ ...options, reopenMs: options.settings.reopenMs, open: this.open })
   }
 
-  /** Whether a run is this process's to carry, now. */
+  /** Whether this process currently owns a run. */
   private mayOwn(runId: string): boolean {
     const { placement } = this.options
     return this.isOwning && (placement === undefined || placement.owns(runId))
@@ -130,7 +130,7 @@ export class RunOwnership implements Owner {
       })
     )
 
-  /** Opens nothing any more, and gives up all that is carried. */
+  /** Opens nothing any more, and gives up all runs. */
   readonly end: Effect.Effect<void> = Effect.suspend(() => {
     this.isOwning = false
     return this.giveUp(() => true)
@@ -176,7 +176,7 @@ export class RunOwnership implements Owner {
     if (this.owned.get(one.run.runId) === one) this.owned.delete(one.run.runId)
   }
 
-  /** Opens a run and carries it in the host's scope. One that cannot be read leaves the others alone. */
+  /** Opens a run and executes it in the host's scope. One that cannot be read leaves the others alone. */
   readonly open = (runId: string): Effect.Effect<void> =>
     Effect.suspend(() => {
       if (this.owned.has(runId) || this.opening.has(runId)) return Effect.void
@@ -194,7 +194,7 @@ export class RunOwnership implements Owner {
         ),
         Effect.ensuring(Effect.sync(() => this.opening.delete(runId))),
         Effect.catch((failure) => this.reopening.later(runId, failure)),
-        // Its rows can be read, and are no lawful past.
+        // Its rows can be read, but are invalid.
         Effect.catchDefect((cause) =>
           this.reopening.later(runId, new StoreFailure({ operation: "open", damaged: "its log", cause }))
         )
@@ -267,7 +267,10 @@ export class RunOwnership implements Owner {
     )
   }
 
-  /** The loop is through, or was stopped: by a failed commit, by being let go or given up, or by a defect (ended by force). */
+  /**
+   * The loop is through, or was stopped: by a failed commit, by being let go or given up, or by a defect (ended by
+   * force).
+   */
   private settle(one: OwnedRun, exit: Exit.Exit<void>): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.forget(one)
@@ -282,12 +285,12 @@ export class RunOwnership implements Owner {
       }
       if (Exit.isSuccess(exit) || run.ended) return this.pack(run)
       if (Exit.hasInterrupts(exit)) return Effect.sync(() => log.abandon())
-      return Effect.logError(`run ${runId} failed`).pipe(
+      return Effect.logError(`Run ${runId} failed`).pipe(
         Effect.andThen(run.writer.flush),
         Effect.andThen(Effect.orDie(wholeLog(store, runId, log))),
         Effect.flatMap((envelopes) =>
           Effect.flatMap(run.inbox.unread(ThreadUpdate.receivedIn(envelopes), run.now()), (unread) =>
-            Effect.map(ThreadUpdate.leave(stores.threads, run.record, run, envelopes, unread), () =>
+            Effect.map(ThreadUpdate.save(stores.threads, run.record, run, envelopes, unread), () =>
               RunFailure.force(run, envelopes, unread)
             )
           )
@@ -300,7 +303,10 @@ export class RunOwnership implements Owner {
     })
   }
 
-  /** Asks the store to pack a run that has ended, where it was committed in many small portions. A store that fails leaves it as it is. */
+  /**
+   * Asks the store to pack a run that has ended, where it was committed in many small portions. A store that fails
+   * leaves it as it is.
+   */
   private pack({ runId, writer }: JournalRun): Effect.Effect<void> {
     const { scope, store } = this.options
     if (store.pack === undefined || writer.seams < seamsWorthPacking) return Effect.void
@@ -339,7 +345,10 @@ const storeFailure = (exit: Exit.Exit<void>): StoreFailure | undefined => {
   return undefined
 }
 
-/** The run as this version can carry it: with all its events, where its snapshot was taken by a version that wrote it otherwise. */
+/**
+ * The run as this version can execute it: with all its events, where its snapshot was taken by a version that wrote it
+ * otherwise.
+ */
 const readable = (store: JournalStore, opened: Opened): Effect.Effect<Opened, StoreFailure> => {
   const snapshot = RunPast.snapshotOf(opened.marks)
   if (snapshot === undefined || Ordering.Automaton.restore(snapshot.value) !== undefined) return Effect.succeed(opened)

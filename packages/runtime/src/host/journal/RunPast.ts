@@ -1,6 +1,6 @@
 /**
- * What a run's stored past says to its new owner: a pure fold of its events and marks. The order automaton as it stands, the
- * results, emits and begun marks by name, the steps that were begun and have no result, the ledger.
+ * What a run's stored past says to its new owner: a pure fold of its events and marks. The order automaton as it
+ * stands, the results, emits and begun marks by name, the steps that were begun and have no result, the ledger.
  */
 import { AgentPath, Entry, type Envelope, type Json, LatencySummary, Ordering } from "@reins/protocol"
 import * as Names from "../../run/Names.ts"
@@ -16,7 +16,7 @@ export interface Past {
   /** When each wait was first asked. */
   readonly asks: Map<string, number>
   readonly entries: Array<Entry.Entry>
-  /** Time in which nobody carried the run, up to the last life's start, in milliseconds. */
+  /** Time in which no process executed the run, up to the last life's start, in milliseconds. */
   downMs: number
   /** By path key. */
   readonly openSteps: Map<string, OpenStep>
@@ -31,8 +31,8 @@ interface Speaking {
 type AnsweredAt = ReadonlyMap<string, { readonly at: number }>
 
 /**
- * How long nobody carried the run until `now`. A gap over which it waited for a person is that person's time, not the
- * machines', up to the last answer.
+ * How long no process executed the run until `now`. A gap over which it waited for a person is that person's time, not
+ * the machines', up to the last answer.
  */
 export const downUntil = (past: Past, answers: AnsweredAt, lastAt: number, now: number): number => {
   let from = lastAt
@@ -67,13 +67,13 @@ export const snapshotOf = (marks: ReadonlyArray<Mark>): Mark | undefined =>
 const orderFrom = (snapshot: Mark | undefined): Ordering.Automaton => {
   if (snapshot === undefined) return new Ordering.Automaton()
   const order = Ordering.Automaton.restore(snapshot.value)
-  if (order === undefined) throw new Error(`the snapshot at ${snapshot.seq} cannot be read`)
+  if (order === undefined) throw new Error(`The snapshot at seq ${snapshot.seq} is invalid`)
   return order
 }
 
 /**
- * Folds a run's past; `envelopes` are those behind its snapshot, where there is one. Throws where the stored log is not lawful: such a
- * run cannot be carried on.
+ * Folds a run's past; `envelopes` are those behind its snapshot, where there is one. Throws where the stored log is
+ * invalid: such a run cannot continue.
  */
 export const fold = (envelopes: ReadonlyArray<Envelope.Envelope>, marks: ReadonlyArray<Mark>): Past => {
   const snapshot = snapshotOf(marks)
@@ -101,7 +101,7 @@ export const fold = (envelopes: ReadonlyArray<Envelope.Envelope>, marks: Readonl
   for (const { agentPath, event, seq } of envelopes) {
     closeUpTo(seq - 1)
     const violation = past.order.accept(agentPath, [event])
-    if (violation !== undefined) throw new Error(`the stored log is unlawful at ${seq}: ${violation.message}`)
+    if (violation !== undefined) throw new Error(`The stored log is invalid at seq ${seq}: ${violation.message}`)
     hear(speaking, agentPath, event)
   }
   closeUpTo(past.seq)

@@ -1,10 +1,10 @@
 /**
- * Watching of runs: streams a run's envelopes from any place in its log, whether this process carries the run, another one does, or
- * nobody. It owns the followers of committed logs and wakes them at news.
+ * Watching of runs: streams a run's envelopes from any place in its log, whether this process executes the run, another
+ * one does, or nobody. It owns the followers of committed logs and wakes them at news.
  *
- * A run that is carried here is followed in memory. Otherwise what is committed is read page by page; then the follower looks again
- * when it is woken or after a while, until the run's last event has been seen. A run of which a row is damaged has none that could come:
- * its follower is told so by an `error` event that is in no log, and ends.
+ * A run that is executed here is followed in memory. Otherwise what is committed is read page by page; then the
+ * follower looks again when it is woken or after a while, until the run's last event has been seen. A run of which a
+ * row is damaged has none that could come: its follower is told so by an `error` event that is in no log, and ends.
  */
 import { type Envelope, RunErrors } from "@reins/protocol"
 import * as Arr from "effect/Array"
@@ -27,11 +27,11 @@ const unpolledMs = 1000
 
 type Page = Arr.NonEmptyReadonlyArray<Envelope.Envelope>
 
-/** What this process carries. */
+/** What this process executes. */
 interface Ownership {
-  /** The log of a run that is carried here. */
+  /** The log of a run that is executed here. */
   readonly logOf: (runId: string) => EventLog | undefined
-  /** Why a run that would be carried here cannot be. */
+  /** Why a run that would be executed here cannot be. */
   readonly damageOf: (runId: string) => StoreFailure | undefined
 }
 
@@ -157,8 +157,8 @@ export class RunWatch {
   }
 
   /**
-   * The table in which a row of a run is damaged that has nothing new. Whoever carries it knows; where nobody does here, its rows are
-   * read: the first time that it was idle for a while, and ever more rarely.
+   * The table in which a row of a run is damaged that has nothing new. Whoever carries it knows; where nobody does
+   * here, its rows are read: the first time that it was idle for a while, and ever more rarely.
    */
   private lookForDamage(runId: string, idle: number): Effect.Effect<string | undefined> {
     const known = this.damageOf(runId)

@@ -1,6 +1,6 @@
 /**
- * The memory host: runs live in this process and end with it. The default deployment, for tests, scripts and services that
- * can afford to lose a run; `@reins/store` has hosts whose runs survive.
+ * The memory host: keeps runs in this process, and they end with it. The default deployment, for tests, scripts and
+ * services that can afford to lose a run; `@reins/store` has hosts whose runs survive.
  *
  * Ended runs stay readable for a while, the latest `keptRuns` of them, so that a watcher who comes late sees the end.
  */
@@ -39,7 +39,8 @@ export interface MemoryHostOptions {
   /** How many ended runs stay readable, at least the latest one. Default 256. */
   readonly keptRuns?: number | undefined
   /**
-   * How many threads are kept, those with a run aside; the ones longest without a run go first, messages and all. Default 10,000.
+   * How many threads are kept, those with a run aside; the ones longest without a run go first, messages and all.
+   * Default 10,000.
    */
   readonly keptThreads?: number | undefined
   /** How many bytes of files that tools handed over are kept; the oldest go first. Default 256 MiB. */
@@ -110,11 +111,11 @@ class Host implements RunHost, MemoryRunOwner {
       const history = input.isolated ? [] : this.threads.history(threadId)
       const standing = input.isolated ? {} : this.threads.standing(threadId)
       const record: RunRecord = { ...input, historyVersion: history.length, ...standing }
-      this.carry(record, history, caller)
+      this.launch(record, history, caller)
       return Effect.void
     })
 
-  private carry(
+  private launch(
     record: RunRecord,
     history: ReadonlyArray<Message.Message>,
     caller: Fiber.Fiber<unknown, unknown>
@@ -205,7 +206,7 @@ class Host implements RunHost, MemoryRunOwner {
 
   readonly approval = (id: string) => Effect.sync(() => this.approvals.get(id))
 
-  /** Cancels what runs, waits a little, then lets go. */
+  /** Cancels all runs, waits for a grace time, then interrupts them. */
   readonly shutdown: Effect.Effect<void> = Effect.suspend(() => {
     this.closed = true
     const fibers = Array.from(this.runs.values(), (carried) => {
@@ -239,22 +240,25 @@ class Host implements RunHost, MemoryRunOwner {
     for (const id of carried.run.asked ?? []) this.approvals.delete(id)
   }
 
-  /** A run whose loop ended without its last event was struck by a defect: it ends lawfully all the same. */
+  /** A run whose loop ended without its last event died of a defect: it is closed with a valid log. */
   private settle(carried: Carried, exit: Exit.Exit<void>): void {
     carried.fiber = undefined
     const { run } = carried
     if (run.log.ended) return
     const { record } = carried
     const unread = run.unread(ThreadUpdate.receivedIn(run.log.envelopes))
-    const said = ThreadUpdate.saidOf(record, run.log.envelopes, unread)
+    const said = ThreadUpdate.messagesOf(record, run.log.envelopes, unread)
     this.threads.leave(record.threadId, record.runId, said, ThreadUpdate.keptOf(record, run))
     RunFailure.force(run, run.log.envelopes, unread)
     if (Exit.isFailure(exit)) {
-      Effect.runForkWith(this.context)(Effect.logError(`run ${run.runId} failed`))
+      Effect.runForkWith(this.context)(Effect.logError(`Run ${run.runId} failed`))
     }
   }
 
-  /** The host's context with the caller's clock and trace. One for all runs without a trace: a context is a large part of a small run. */
+  /**
+   * The host's context with the caller's clock and trace. One for all runs without a trace: a context is a large part
+   * of a small run.
+   */
   private contextFor(clock: Clock.Clock, caller: Context.Context<never>): Context.Context<never> {
     let context = this.contexts.get(clock)
     if (context === undefined) this.contexts.set(clock, (context = Context.add(this.context, Clock.Clock, clock)))

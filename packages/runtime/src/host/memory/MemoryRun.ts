@@ -1,9 +1,9 @@
 /**
- * The memory engine: carries one run in this process, remembers nothing beyond it. The verbs cost next to nothing: an
- * activity is its effect, an emit is a push, a wait is a deferred answer.
+ * The memory engine: executes one run in this process and stores nothing. The verbs cost next to nothing: an activity
+ * is its effect, an emit is a push, a wait is a deferred answer.
  *
- * It is the one owner of the run's log: it checks the order, takes the next number and appends, all synchronously, so that
- * parallel branches interleave lawfully by construction. An unlawful event is a defect of the loop and stops the run.
+ * It is the one owner of the run's log: it checks the order, takes the next number and appends, all synchronously, so
+ * that parallel branches interleave in a valid order. An invalid event is a defect of the loop and stops the run.
  */
 import { AgentPath, type Approval as Question, Entry, Envelope, type Event, type Json, Ordering } from "@reins/protocol"
 import type * as Clock from "effect/Clock"
@@ -43,9 +43,9 @@ export interface MemoryRunOwner {
 }
 
 /**
- * What a run waits for from outside, an answer to an approval or the result of a caller's tool: an Effect `Deferred` that is completed
- * exactly once, by whoever is first (a person, the clock, a cancel), perhaps before the run waits for it. It is its own listener for
- * clock and cancel, because many runs are parked for long.
+ * What a run waits for from outside, an answer to an approval or the result of a caller's tool: an Effect `Deferred`
+ * that is completed exactly once, by whoever is first (a person, the clock, a cancel), perhaps before the run waits for
+ * it. It is its own listener for clock and cancel, because many runs are parked for long.
  */
 class Approval implements SignalListener, AlarmListener {
   readonly name: string
@@ -312,7 +312,7 @@ export class MemoryRun implements Engine, Work {
   private pushLate(path: AgentPath.AgentPath, events: ReadonlyArray<Event>, violation: Ordering.Violation): boolean {
     const placed = this.order.late(path, events)
     if (placed === undefined) {
-      throw new Error(`run ${this.runId}: an unlawful event was refused (${violation.rule}: ${violation.message})`)
+      throw new Error(`Run ${this.runId}: an invalid event was rejected (${violation.rule}: ${violation.message})`)
     }
     for (const { event, path } of placed) this.push(path, [event])
     return this.log.full
