@@ -124,7 +124,14 @@ describe("a specialist that is called as a tool", () => {
       },
       (probe) => {
         assert.deepStrictEqual(answer(probe), [
-          ["failed", { error: "NetworkFailed", message: "reader failed: p/m could not be reached", partial: "half" }]
+          [
+            "failed",
+            {
+              error: "NetworkFailed",
+              message: "reader failed: scripted/scripted-1 could not be reached",
+              partial: "half"
+            }
+          ]
         ])
         assert.strictEqual(ending(probe), "stop")
       }
