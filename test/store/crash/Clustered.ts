@@ -80,6 +80,7 @@ const report = (
       budget: BudgetWatch.make(),
       marks: [],
       deaths: [],
+      quotas: [],
       ended
     }
     return made

@@ -145,6 +145,7 @@ export const last = (
       budget: BudgetWatch.make(),
       marks: [],
       deaths: options.deaths,
+      quotas: [],
       ended: Option.isSome(done)
     }
     return report

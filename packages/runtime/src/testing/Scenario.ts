@@ -3,7 +3,7 @@
  * all drawn from one seed. Plain data and pure draws: the same seed is the same scenario, in this process and the next,
  * and a draw depends on its place in the run alone, so that a replayed run meets the same world.
  */
-import { type Approval, Budget, ModelFailure } from "@reins/protocol"
+import { type Approval, Budget, ModelFailure, Quota } from "@reins/protocol"
 import * as Generated from "@reins/protocol/testing"
 import type { ModelPart, ModelRequest } from "../model/Model.ts"
 import * as ScriptedModel from "./ScriptedModel.ts"
@@ -15,6 +15,8 @@ export type Behaviour = "answers" | "sleeps" | "progresses" | "tells" | "fails" 
 export interface ScenarioOptions {
   readonly cancels?: boolean | undefined
   readonly budgets?: boolean | undefined
+  /** Quotas; none where `budgets` is off. */
+  readonly quotas?: boolean | undefined
   /** Questions that expire. */
   readonly expiry?: boolean | undefined
   /** Tools and models that hang, time out, or crash. */
@@ -37,6 +39,8 @@ export interface Scenario {
   readonly faults: boolean
   readonly refusals: boolean
   readonly grants: boolean
+  /** Of the tenant, over windows of several lengths. */
+  readonly quotas: ReadonlyArray<Quota.Quota>
 }
 
 /** Draws the scenario of a seed. */
@@ -52,7 +56,8 @@ export const generate = (seed: number, options: ScenarioOptions = {}): Scenario 
     expires: options.expiry !== false && random() < 0.5,
     faults: options.faults !== false,
     refusals: options.refusals !== false,
-    grants: options.grants !== false
+    grants: options.grants !== false,
+    quotas: budgets && options.quotas !== false ? quotas(draw(seed, "quotas")) : []
   }
 }
 
@@ -65,6 +70,23 @@ export const draw = (seed: number, place: string): (() => number) => {
 
 const pick = <A>(random: () => number, all: readonly [A, ...ReadonlyArray<A>]): A =>
   all[Math.floor(random() * all.length)] ?? all[0]
+
+/** In half of all scenarios one quota or two, some of which a run meets. */
+const quotas = (random: () => number): ReadonlyArray<Quota.Quota> => {
+  if (random() < 0.5) return []
+  const maybe = (chance: number, draw: () => number) => (random() < chance ? draw() : undefined)
+  const one = (window: Quota.Options["window"], name: string) =>
+    Quota.make({
+      name,
+      per: "tenant",
+      window,
+      maxCostUsd: maybe(0.6, () => 0.0001 + random() * 0.02),
+      maxTotalTokens: maybe(0.4, () => 200 + Math.floor(random() * 5000)),
+      maxRuns: 1 + Math.floor(random() * 3)
+    })
+  const first = one(pick(random, ["day", "month", "30 seconds"]), "first")
+  return random() < 0.5 ? [first] : [first, one(pick(random, ["week", "10 minutes"]), "second")]
+}
 
 const budget = (random: () => number): Budget.Budget => {
   const maybe = (chance: number, draw: () => number) => (random() < chance ? draw() : undefined)

@@ -30,6 +30,9 @@ export interface World {
 
 export const makeWorld = (): World => ({ requests: [], begun: [] })
 
+/** What a call costs, in US dollars. */
+const costOf = (forMs: number): number => (1000 + forMs) / 1e9
+
 const parameters = Schema.Struct({
   behaviour: Schema.Literals(["answers", "sleeps", "progresses", "tells", "fails", "dies", "hangs"]),
   forMs: Schema.Natural,
@@ -50,7 +53,12 @@ const Work = Tool.make("work", {
 const Timed = Tool.make("timed", { description: "Works, for a second at most", ...options })
   .annotate(ToolSettings.Timeout, 1000)
   .annotate(ToolSettings.Retries, 1)
-const Gated = Tool.make("gated", { description: "Works when it may", ...options, needsApproval: true })
+  // Less than some of its calls cost.
+  .annotate(ToolSettings.MaxCostUsd, 0.000_002)
+const Gated = Tool.make("gated", { description: "Works when it may", ...options, needsApproval: true }).annotate(
+  ToolSettings.MaxCostUsd,
+  ({ forMs }: Arguments) => costOf(forMs)
+)
 const Picky = Tool.make("picky", {
   description: "Asks now and then",
   ...options,
@@ -85,7 +93,7 @@ const handler = (world: World) =>
   Effect.fnUntraced(function* ({ behaviour, forMs }: Arguments) {
     const run = yield* ToolRun
     world.begun.push(run.idempotencyKey)
-    yield* run.reportCost(0.000001)
+    yield* run.reportCost(costOf(forMs))
     switch (behaviour) {
       case "answers":
         return { done: "at once" }

@@ -14,6 +14,7 @@ export const all = (report: Report): ReadonlyArray<string> => [
   ...sameLog(report),
   ...budget(report),
   ...cost(report),
+  ...quotas(report),
   ...folds(report),
   ...gate(report),
   ...grants(report),
@@ -62,6 +63,34 @@ const cost = ({ marks, stored }: Report) => {
   }
   return faults
 }
+
+/** What is used of a quota is what the run cost, nothing is held of it in the end, and no limit is passed unless a row says so. */
+const quotas = ({ ended, quotas, stored }: Report) => {
+  const summary = stored.find(({ event }) => event.type === "data-cost-summary")?.event
+  if (!ended || summary?.type !== "data-cost-summary") return []
+  const { costNanoUsd, root } = summary.data
+  return quotas.flatMap((quota) => {
+    const { limit = Number.POSITIVE_INFINITY, reserved, used } = quota.costNanoUsd
+    const faults: Array<string> = []
+    // A window that slides lets go what is older.
+    const isWhole = typeof quota.window === "string"
+    if (isWhole ? used !== costNanoUsd : used > costNanoUsd) {
+      faults.push(`the quota ${quota.name} says ${used} nano-dollars, the summary ${costNanoUsd}`)
+    }
+    const tokens = quota.totalTokens.used
+    if (isWhole ? tokens !== root.usage.totalTokens : tokens > root.usage.totalTokens) {
+      faults.push(`the quota ${quota.name} says ${tokens} tokens, the summary ${root.usage.totalTokens}`)
+    }
+    if (reserved !== 0 || quota.totalTokens.reserved !== 0) faults.push(`the quota ${quota.name} is still held`)
+    if (used > limit && !anyOverrun(root) && !summary.data.estimated) {
+      faults.push(`the quota ${quota.name} of ${limit} nano-dollars is passed: ${used}`)
+    }
+    return faults
+  })
+}
+
+const anyOverrun = ({ children, rows }: CostSummary.CostNode): boolean =>
+  rows.some(({ overrun }) => overrun) || children.some(anyOverrun)
 
 /** The stored rows fold to the summaries that the run ended with: all of the cost, and of the time each step and each call. */
 const folds = ({ marks, stored }: Report) => {

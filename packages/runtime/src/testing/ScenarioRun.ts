@@ -2,7 +2,7 @@
  * Carries a random scenario to its end on a test clock, and reports all that can be seen of it: on the memory engine, or on a
  * journal whose process dies at chosen events and is followed by another.
  */
-import { type AgentPath, type Approval, Decision, type Envelope, type Json, type Message } from "@reins/protocol"
+import { type AgentPath, type Approval, Decision, type Envelope, type Json, type Message, type Quota } from "@reins/protocol"
 import * as Context from "effect/Context"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -43,6 +43,8 @@ export interface Report {
   readonly marks: ReadonlyArray<Mark>
   /** For each death: what had been remembered, and how much of the world had happened. */
   readonly deaths: ReadonlyArray<Remembered>
+  /** The quotas as they stand in the end, on the day on which the run ended. */
+  readonly quotas: ReadonlyArray<Quota.Usage>
   /** False when the run had to be given up. */
   readonly ended: boolean
 }
@@ -142,6 +144,7 @@ const execute = (
     const ended = watched.fiber.pollUnsafe() !== undefined
     const stored = ended ? yield* Effect.orDie(Stream.runCollect(life.runtime.watch(runId))) : watched.seen
     const thread = yield* Effect.orDie(life.runtime.threads.get(threadId))
+    const quotas = yield* Effect.orDie(life.runtime.quotas.usage())
     yield* Scope.close(life.scope, Exit.void)
     return {
       scenario,
@@ -152,6 +155,7 @@ const execute = (
       budget,
       marks: journal?.marks(runId) ?? [],
       deaths: remembered,
+      quotas,
       ended
     }
   }).pipe(Effect.provide(TestClock.layer()))
@@ -172,6 +176,7 @@ const live = Effect.fnUntraced(function* (
   const scope = yield* Scope.make()
   const layer = Runtime.layer({
     agents: ScenarioAgents.agents(scenario),
+    quotas: scenario.quotas,
     approvalExpiresIn: scenario.expires ? 10_000 : undefined,
     cancelGrace: 500,
     midStreamFailure: scenario.seed % 3 === 0 ? "retract" : "error"

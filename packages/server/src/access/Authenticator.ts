@@ -6,6 +6,7 @@ import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type { Quota } from "@reins/runtime"
 import * as Redacted from "effect/Redacted"
 import { sha256 } from "@noble/hashes/sha2.js"
 import { utf8ToBytes } from "@noble/hashes/utils.js"
@@ -80,6 +81,11 @@ export interface Principal {
   readonly tenant: string
   /** Who acts for the tenant; recorded on their decisions and grants, whomever a request names. Absent: nobody is named. */
   readonly name?: string | undefined
+  /**
+   * Quotas of the key, beside the runtime's own: its runs are charged to them, by its tenant or its name. An invalid one refuses its
+   * queries as an internal error, and `GET /native/quotas`. Absent: none.
+   */
+  readonly quotas?: ReadonlyArray<Quota.Quota> | undefined
 }
 
 /** Keys and their principals; a string is the tenant's name. */

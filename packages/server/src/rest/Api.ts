@@ -2,7 +2,7 @@
  * The native REST interface as a typed contract, from which its OpenAPI document and typed clients are made
  * (`HttpApiClient.make(Api.make(), …)`). Requests go through the same pipeline as every dialect.
  */
-import { Approval, Decision, Grant, Message } from "@reins/protocol"
+import { Approval, Decision, Grant, Message, Quota } from "@reins/protocol"
 import { Query, ToolResult } from "@reins/wire/native"
 import * as Schema from "effect/Schema"
 import * as HttpApi from "effect/http-api/HttpApi"
@@ -155,6 +155,15 @@ const grants = HttpApiGroup.make("grants").add(
   }).annotateMerge(OpenApi.annotations({ summary: "Revoke a grant: calls ask for approval again" }))
 )
 
+const quotas = HttpApiGroup.make("quotas").add(
+  HttpApiEndpoint.get("quotas", "/quotas", {
+    success: Schema.Struct({ quotas: Schema.Array(Quota.Usage) }),
+    error: refusals
+  }).annotateMerge(
+    OpenApi.annotations({ summary: "What is used and left of the quotas of this key's tenant and principal" })
+  )
+)
+
 const File = Schema.Struct({
   fileId: Schema.String,
   runId: Schema.String,
@@ -198,7 +207,7 @@ const withSecurity = (page: Record<string, unknown>): Record<string, unknown> =>
 /** The contract, under a base path. */
 export const make = (path: `/${string}` = "/native") =>
   HttpApi.make("reins")
-    .add(runs, approvals, grants, threads, files, agents)
+    .add(runs, approvals, grants, quotas, threads, files, agents)
     .prefix(path)
     .annotateMerge(
       OpenApi.annotations({

@@ -1,5 +1,5 @@
 /**
- * Native routes without a command, since no foreign protocol asks for them: grants, files, and raising a run's budget.
+ * Native routes without a command, since no foreign protocol asks for them: grants, quotas, files, and raising a run's budget.
  */
 import type { Json } from "@reins/protocol"
 import type { Grant, StoredFile } from "@reins/runtime"
@@ -46,6 +46,15 @@ const outward = ({ naming }: ServerContext, grant: Grant.Grant): Json => ({
 })
 
 export const routes: ReadonlyArray<NativeRoute> = [
+  {
+    method: "GET",
+    path: "/quotas",
+    handle: ({ runtime }, { name, quotas, tenant }) =>
+      runtime.quotas.usage({ resourceId: tenant, principal: name, quotas }).pipe(
+        Effect.map((quotas) => ({ status: 200, body: { quotas } })),
+        Effect.mapError(Refusal.fromQueryRejected)
+      )
+  },
   {
     method: "GET",
     path: "/grants",

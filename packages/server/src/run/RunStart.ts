@@ -136,6 +136,8 @@ const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Pr
       runId,
       threadId: naming.inner(tenant, threadId),
       resourceId: tenant,
+      ...(principal.name === undefined ? {} : { principal: principal.name }),
+      ...(principal.quotas === undefined ? {} : { quotas: principal.quotas }),
       onBusy,
       ...(asked.seed === undefined || isThere ? {} : { history: asked.seed }),
       ...(name === undefined ? {} : { agent: name }),

@@ -1,0 +1,19 @@
+/**
+ * Random runs side by side under one quota, on every kind of store: whatever they cost, the quota is never passed but by what a tool
+ * did not declare, what it says is used is what they cost, and nothing is held when they have ended.
+ */
+import { describe, it } from "@effect/vitest"
+import { MemoryJournal } from "@reins/runtime/journal"
+import { Sqlite } from "@reins/store/sqlite"
+import { Effect } from "effect"
+import * as SharedQuota from "../support/SharedQuota.ts"
+
+const stores: ReadonlyArray<{ readonly name: string; readonly seeds: number; readonly store: SharedQuota.Store }> = [
+  { name: "memory", seeds: 60, store: Effect.succeed(undefined) },
+  { name: "a journal in memory", seeds: 30, store: Effect.sync(() => MemoryJournal.make()) },
+  { name: "SQLite", seeds: 10, store: Sqlite.journal({ filename: ":memory:" }) }
+]
+
+describe.each(stores)("runs that share a quota ($name)", ({ seeds, store }) => {
+  it.live("stay within it, end lawfully and are booked exactly", () => SharedQuota.check(store, seeds), 60_000)
+})
