@@ -128,12 +128,13 @@ export class Served {
 /** A server that lives as long as the test, over runs in memory or in `deployment`. */
 export const serve = Effect.fnUntraced(function* (
   options: ServerOptions = {},
-  deployment: Layer.Layer<never> = Layer.empty
+  deployment: Layer.Layer<never> = Layer.empty,
+  authenticator: Layer.Layer<Authenticator> = keys
 ) {
   const scene = yield* Scene.make
   const scope = yield* Scope.fork(yield* Effect.scope)
   const live = Server.serve({ dialects, agents: [Scene.Desk], ...options }).pipe(
-    Layer.provide(keys),
+    Layer.provide(authenticator),
     Layer.provideMerge(Layer.provide(scene.layer, deployment)),
     Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1" }))
   )

@@ -1,4 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Quota } from "@reins/runtime"
+import { Authenticator } from "@reins/server"
 import { Effect } from "effect"
 import * as Served from "./Served.ts"
 
@@ -122,5 +124,78 @@ describe("a browser page", () => {
         assert.isNull(before.headers.get("access-control-allow-origin"))
         assert.deepStrictEqual([status, headers.get("access-control-allow-origin")], [403, null])
       })
+  )
+})
+
+describe("a quota", () => {
+  const quotas = [Quota.make({ per: "tenant", window: "month", maxRuns: 1 })]
+  const keys = Authenticator.layerKeys({
+    "dev-key": { tenant: "dev", name: "dora", quotas },
+    "other-key": { tenant: "other", quotas },
+    "bad-key": { tenant: "bad", quotas: [Quota.make({ per: "tenant", window: "day", maxRuns: -1 })] }
+  })
+
+  it.live("of a key refuses what it has nothing left for, in each protocol's form, and says until when", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve({}, undefined, keys)
+      assert.strictEqual((yield* served.ask("/native/query", { body: { prompt: "hello" } })).status, 200)
+      const refused = yield* served.ask("/native/query", { body: { prompt: "hello" } })
+      assert.strictEqual(refused.status, 429)
+      const seconds = Number(refused.headers.get("retry-after"))
+      assert.isTrue(seconds > 0 && seconds <= 31 * 24 * 3600, `${seconds}`)
+      const chat = yield* served.ask("/openai-chat/v1/chat/completions", {
+        body: { model: "any", messages: [{ role: "user", content: "hello" }] }
+      })
+      assert.deepStrictEqual([chat.status, chat.json.error.type], [429, "rate_limit_error"])
+      assert.isNotNull(chat.headers.get("retry-after"))
+      const messages = yield* served.ask("/anthropic/v1/messages", {
+        body: { model: "any", max_tokens: 10, messages: [{ role: "user", content: "hello" }] }
+      })
+      assert.deepStrictEqual([messages.status, messages.json.error.type], [429, "rate_limit_error"])
+      const responses = yield* served.ask("/openai-responses/v1/responses", { body: { model: "any", input: "hello" } })
+      assert.strictEqual(responses.status, 429)
+      for (const path of ["/ag-ui/run", "/ai-sdk/chat"]) {
+        const body =
+          path === "/ag-ui/run"
+            ? {
+                threadId: "t",
+                runId: "r",
+                state: {},
+                tools: [],
+                context: [],
+                forwardedProps: {},
+                messages: [{ id: "m", role: "user", content: "hello" }]
+              }
+            : { id: "t", messages: [{ id: "m", role: "user", parts: [{ type: "text", text: "hello" }] }] }
+        const answer = yield* served.ask(path, { body })
+        assert.strictEqual(answer.status, 429, path)
+        assert.isNotNull(answer.headers.get("retry-after"), path)
+      }
+      const other = yield* served.ask("/native/query", { key: "other-key", body: { prompt: "hello" } })
+      assert.strictEqual(other.status, 200)
+    })
+  )
+
+  it.live("tells each key what is used and left, of its own tenant", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve({}, undefined, keys)
+      yield* served.ask("/native/query", { body: { prompt: "hello" } })
+      const used = yield* served.ask("/native/quotas")
+      assert.strictEqual(used.status, 200)
+      const [quota] = used.json.quotas
+      assert.deepInclude(quota, { name: "tenant.month", per: "tenant", window: "month" })
+      assert.deepStrictEqual(quota.runs, { used: 1, reserved: 0, limit: 1 })
+      assert.isAbove(quota.resetsAt, 0)
+      const other = yield* served.ask("/native/quotas", { key: "other-key" })
+      assert.strictEqual(other.json.quotas[0].runs.used, 0)
+    })
+  )
+
+  it.live("that is invalid lets no query of its key run", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve({}, undefined, keys)
+      const answer = yield* served.ask("/native/query", { key: "bad-key", body: { prompt: "hello" } })
+      assert.strictEqual(answer.status, 500)
+    })
   )
 })

@@ -28,6 +28,7 @@ export interface World {
   readonly begun: Array<string>
 }
 
+/** A world in which nothing has happened yet. */
 export const makeWorld = (): World => ({ requests: [], begun: [] })
 
 /** What a call costs, in US dollars. */

@@ -2,7 +2,15 @@
  * Carries a random scenario to its end on a test clock, and reports all that can be seen of it: on the memory engine, or on a
  * journal whose process dies at chosen events and is followed by another.
  */
-import { type AgentPath, type Approval, Decision, type Envelope, type Json, type Message, type Quota } from "@reins/protocol"
+import {
+  type AgentPath,
+  type Approval,
+  Decision,
+  type Envelope,
+  type Json,
+  type Message,
+  type Quota
+} from "@reins/protocol"
 import * as Context from "effect/Context"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
