@@ -68,6 +68,26 @@ const understands = (subject: Subject, log: ReadonlyArray<Envelope.Envelope>, an
 
 type Frames = ReadonlyArray<Frame.Frame>
 
+/** The encoder behind the message that `before` ends with, whose first frames open the answer to it. */
+const resumed = (encoder: Encoder, before: ReadonlyArray<Envelope.Envelope>): Encoder => {
+  for (const envelope of before) encoder.step(envelope)
+  const last = before.at(-1)?.event
+  encoder.finish()
+  let opening = encoder.reopen([], last?.type === "message-received" ? last.data.messageId : undefined)
+  return {
+    step: (envelope) => {
+      const frames = [...opening, ...encoder.step(envelope)]
+      opening = []
+      return frames
+    },
+    finish: () => encoder.finish(),
+    reopen: (answered, messageId) => encoder.reopen(answered, messageId),
+    get isDetached() {
+      return encoder.isDetached
+    }
+  }
+}
+
 const damages = {
   "lost end": (frames: Frames): Frames => frames.slice(0, -1),
   "doubled end": (frames: Frames): Frames => [...frames, ...frames.slice(-1)],
@@ -94,6 +114,27 @@ export const suite = (name: string, make: (log: ReadonlyArray<Envelope.Envelope>
           throw new Error(`seed ${seed}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
         }
       }
+    })
+
+    it("answers a user's message with what follows it, and nothing of what came before", () => {
+      let found = 0
+      for (const [seed, log] of lawful(60)) {
+        const at = log.findIndex(({ event }) => event.type === "message-received")
+        if (at < 0) continue
+        found += 1
+        const rest = log.slice(at + 1)
+        const subject = make(rest)
+        try {
+          understands(
+            subject,
+            rest,
+            play(() => resumed(subject.open(), log.slice(0, at + 1)), rest)
+          )
+        } catch (error) {
+          throw new Error(`seed ${seed}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+        }
+      }
+      assert.isAbove(found, 10)
     })
 
     it("passes on or leaves out events of a later version, and says the rest as it would without them", () => {

@@ -44,7 +44,14 @@ export type { AgentFacts, ToolFacts } from "./run/Tracing.ts"
 export type { AgentEnd } from "./run/AgentEnd.ts"
 export type { AgentTotals } from "./run/AgentEnd.ts"
 export type { Completion } from "./runtime/Completion.ts"
-export { CallNotFound, HistoryInvalid, RunNotFound, ThreadExists, ThreadNotFound } from "./runtime/NotFound.ts"
+export {
+  CallNotFound,
+  HistoryInvalid,
+  MessageRefused,
+  RunNotFound,
+  ThreadExists,
+  ThreadNotFound
+} from "./runtime/NotFound.ts"
 export type { ClientTool, QueryTools } from "./agent/QueryTools.ts"
 export { InvalidAgents } from "./agent/AgentRegistry.ts"
 export type { ImportedThread, NewThread } from "./runtime/Threads.ts"
@@ -55,7 +62,9 @@ export type {
   RunHandle,
   RunOptions,
   RuntimeOptions,
-  RuntimeShape
+  RuntimeShape,
+  SteerOptions,
+  Steered
 } from "./runtime/RuntimeShape.ts"
 export * as Specialist from "./agent/Specialist.ts"
 export * as JsonSchema from "./tool/JsonSchema.ts"

@@ -44,9 +44,10 @@ export interface Encoder {
   readonly finish: () => ReadonlyArray<Frame>
   /**
    * The frames that open another answer after `finish` closed one. `answered`: ids of the approvals and client calls
-   * that the new request answers, so that the answer does not detach because of them.
+   * that the new request answers, so that the answer does not detach because of them. `messageId`: of the user's message
+   * (`message-received`) that was stepped last and that the new answer follows; absent: it follows answers.
    */
-  readonly reopen: (answered: Iterable<string>) => ReadonlyArray<Frame>
+  readonly reopen: (answered: Iterable<string>, messageId?: string) => ReadonlyArray<Frame>
   /** True when this answer ends here, unless more of the run is already available. */
   readonly isDetached: boolean
 }
@@ -105,9 +106,10 @@ export interface Dialect {
 
 /**
  * What a query does while its thread has an active run, also one that waits for a person: it is refused, it waits until that run has
- * ended, or it cancels that run and starts then.
+ * ended, it cancels that run and starts then, or it becomes a message of that run, whose open questions about calls and plans are
+ * withdrawn; the answer is the rest of the run, from that message on.
  */
-export type OnBusy = "reject" | "queue" | "cancel-previous"
+export type OnBusy = "reject" | "queue" | "cancel-previous" | "steer"
 
 /** The parameters of `path` when it matches `pattern`; otherwise `undefined`. */
 const fit = (pattern: string, path: string): { readonly [name: string]: string } | undefined => {

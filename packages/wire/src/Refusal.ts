@@ -104,6 +104,15 @@ const approvalKinds: { readonly [Tag in ApprovalErrors.Reason["_tag"]]: Kind } =
 /** What was asked for is stored and cannot be read. */
 export const fromDataDamaged = (damage: RunErrors.DataDamaged): Refusal => make("internal", damage._tag, damage.message)
 
+/** A message that was not accepted for a run: `MessageRefused` of the runtime. */
+export const fromMessageRefused = (refused: {
+  readonly why: "empty" | "invalid" | "ending" | "id-taken"
+  readonly message: string
+}): Refusal => {
+  if (refused.why === "ending") return make("conflict", "RunEnding", refused.message)
+  return refused.why === "id-taken" ? make("conflict", "MessageIdTaken", refused.message) : badRequest(refused.message)
+}
+
 /** A decision that was not accepted. */
 export const fromApprovalError = (reason: ApprovalErrors.Reason): Refusal =>
   make(approvalKinds[reason._tag], reason._tag, reason.message)

@@ -37,19 +37,24 @@ export const received = ({ content, messageId }: InboxMessage, position: number)
   Event.messageReceived({ messageId, position, content })
 
 /**
- * What became of a message. `Accepted`: it enters the conversation before a later step, or it was accepted before. `Closed`: the run is
+ * What became of a message. `Accepted`: it enters the conversation before a later step, or it was accepted before; `at`: when, in epoch
+ * milliseconds. `Closed`: the run is
  * ending, or was asked to. `Clash`: its id is another message's.
  */
 export type Accepted =
-  | { readonly _tag: "Accepted"; readonly position: number }
+  | { readonly _tag: "Accepted"; readonly position: number; readonly at: number }
   | { readonly _tag: "Closed" }
   | { readonly _tag: "Clash" }
   | { readonly _tag: "Unknown" }
 
 /** What became of a message whose slot was taken before by `slot`; `undefined`: the next slot is tried. */
-export const judge = (message: InboxMessage, slot: Json, position: number): Accepted | undefined => {
-  const found = messageIn(slot)
+export const judge = (
+  message: InboxMessage,
+  { at, value }: { readonly value: Json; readonly at: number },
+  position: number
+): Accepted | undefined => {
+  const found = messageIn(value)
   if (found === undefined) return { _tag: "Closed" }
   if (found.messageId !== message.messageId) return undefined
-  return isSame(found, message) ? { _tag: "Accepted", position } : { _tag: "Clash" }
+  return isSame(found, message) ? { _tag: "Accepted", position, at } : { _tag: "Clash" }
 }

@@ -182,21 +182,26 @@ const raised = (
   return Effect.succeed({ resolution: { id, outcome: { outcome: "approve" }, ...said }, raise })
 }
 
-/** Withdraws a run's open questions about calls and plans, since the user wrote a message instead of answering. */
-export const withdraw = ({ host }: RuntimeParts, run: RunStatus, messageId: string): Effect.Effect<void> =>
-  Effect.flatMap(host.pending(run.resourceId), (pending) =>
-    Effect.forEach(
-      pending.filter(({ request, runId }) => runId === run.runId && request.kind !== "budget"),
-      ({ request: { id } }) =>
-        // One that was answered meanwhile stays answered.
-        host.answer(
-          run.runId,
-          Names.approval(id),
-          encode({ resolution: { id, outcome: { outcome: "superseded", messageId } } })
-        ),
-      { discard: true }
-    )
-  )
+/**
+ * Withdraws the questions about calls and plans that a run had open at `at`, since the user wrote a message instead of answering.
+ * Answers the ids of those that nobody had answered.
+ */
+export const withdraw = Effect.fnUntraced(function* (
+  { host }: RuntimeParts,
+  run: RunStatus,
+  { at, messageId }: { readonly messageId: string; readonly at: number }
+) {
+  const withdrawn: Array<string> = []
+  for (const { askedAt, request, runId } of yield* host.pending(run.resourceId)) {
+    // A message that is sent again does not withdraw what was asked after it.
+    if (runId !== run.runId || request.kind === "budget" || askedAt > at) continue
+    const { id } = request
+    const superseded = encode({ resolution: { id, outcome: { outcome: "superseded", messageId } } })
+    const answered = yield* host.answer(runId, Names.approval(id), superseded)
+    if (answered._tag === "Taken") withdrawn.push(id)
+  }
+  return withdrawn
+})
 
 /** Answers a run's open questions about budgets. */
 export const raise = Effect.fnUntraced(function* (

@@ -72,9 +72,9 @@ export interface QueryOptions extends RunOptions {
   /**
    * What to do while the thread has another run: `reject` with `ThreadBusy` (the default), `queue` behind it and those
    * that wait already, `cancel-previous` and start when it has ended, or `steer` it: the prompt becomes a message of
-   * that run, as by `steer`, with the query's `runId` as its id, and what is answered is the rest of that run: its
-   * events from there on, or its end. It continues when that reader disconnects. The run keeps its own budget and
-   * tools. Where it takes no more messages, or is of another agent, the query waits for its end.
+   * that run, as by `steer`, with the query's `runId` as its id and `questions: "withdraw"`, and what is answered is the
+   * rest of that run: its events from there on, or its end. It continues when that reader disconnects. The run keeps its
+   * own budget and tools. Where it takes no more messages, or is of another agent, the query waits for its end.
    *
    * **Gotchas**: sent again with the same `runId` after that run has ended, such a query starts a run of its own.
    */
@@ -127,6 +127,8 @@ export interface Steered {
   readonly position: number
   /** An event of the run before which the message did not enter: `watch` with it as `after` shows what follows. */
   readonly after: number
+  /** The ids of the questions that were withdrawn for it. */
+  readonly withdrawn: ReadonlyArray<string>
 }
 
 /** A run that was started: it continues when readers disconnect. */

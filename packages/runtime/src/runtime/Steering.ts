@@ -35,15 +35,22 @@ export const steer = Effect.fnUntraced(function* (
   if (Message.isEmpty(prompt.value)) return yield* new MessageRefused({ runId, why: "empty" })
   const { content } = Message.fromPrompt(prompt.value)
   const messageId = options.messageId ?? ids.make("msg")
-  const accepted = yield* Effect.uninterruptible(
-    Effect.tap(host.accept(runId, { messageId, content }), ({ _tag }) =>
-      _tag === "Accepted" && options.questions === "withdraw" ? Answers.withdraw(built, status, messageId) : Effect.void
+  const isWithdrawing = options.questions === "withdraw"
+  // Whoever sends it may leave, but not between the message and the questions that it takes the place of.
+  const [accepted, withdrawn] = yield* Effect.uninterruptible(
+    Effect.flatMap(host.accept(runId, { messageId, content }), (accepted) =>
+      Effect.map(
+        accepted._tag === "Accepted" && isWithdrawing
+          ? Answers.withdraw(built, status, { messageId, at: accepted.at })
+          : Effect.succeed([]),
+        (withdrawn) => [accepted, withdrawn] as const
+      )
     )
   )
   switch (accepted._tag) {
     case "Accepted": {
       const { position } = accepted
-      return { runId, messageId, position, after: status.lastSeq } satisfies Steered
+      return { runId, messageId, position, after: status.lastSeq, withdrawn } satisfies Steered
     }
     case "Closed":
       return yield* new MessageRefused({ runId, why: "ending" })
@@ -78,7 +85,7 @@ export const steerOr = (
     const { prompt, runId: messageId, threadId } = record
     const steered = Effect.flatMap(host.status(runId), (status) =>
       status?.agent === record.agent
-        ? steer(built, runId, Erased.as<Message.Prompt>(prompt), { messageId })
+        ? steer(built, runId, Erased.as<Message.Prompt>(prompt), { messageId, questions: "withdraw" })
         : Effect.fail(undefined)
     )
     const ended = Stream.runDrain(host.watch(runId, { after: Number.MAX_SAFE_INTEGER, bounded: false }))

@@ -235,7 +235,10 @@ export const clauses: ReadonlyArray<Clause<RunHostFactory>> = [
     hosted(receives, (host) =>
       Effect.gen(function* () {
         yield* start(host)
-        const accepted = (id: string, text: string) => host.accept("run", note(id, text))
+        const accepted = (id: string, text: string) =>
+          Effect.map(host.accept("run", note(id, text)), (answer) =>
+            answer._tag === "Accepted" ? { _tag: answer._tag, position: answer.position } : answer
+          )
         yield* same(yield* accepted("b", "one"), { _tag: "Accepted", position: 1 }, "the first message")
         yield* same(yield* accepted("a", "two"), { _tag: "Accepted", position: 2 }, "the second message")
         yield* same(yield* accepted("b", "one"), { _tag: "Accepted", position: 1 }, "the first message again")

@@ -10,7 +10,7 @@ import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as OpenApi from "effect/http-api/OpenApi"
-import { Raise } from "./NativeRoutes.ts"
+import { Raise, Steer } from "./NativeRoutes.ts"
 
 /** The error format of the native interface. `code` is machine-readable. */
 export const Refused = Schema.Struct({
@@ -93,6 +93,20 @@ const runs = HttpApiGroup.make("runs").add(
     success: Schema.Struct({ running: Schema.Boolean }).pipe(HttpApiSchema.status(202)),
     error: refusals
   }).annotateMerge(OpenApi.annotations({ summary: "Cancel a run" })),
+  HttpApiEndpoint.post("steer", "/runs/:runId/messages", {
+    params: { runId: Schema.String },
+    payload: Steer,
+    success: Schema.Struct({ messageId: Schema.String, position: Schema.Natural, after: Schema.Natural }).pipe(
+      HttpApiSchema.status(202)
+    ),
+    error: refusals
+  }).annotateMerge(
+    OpenApi.annotations({
+      summary: "Send a message to a running run",
+      description:
+        "The message enters the conversation before the run's next step, once. Watch the run after `after` to see it and what follows. A run that is ending answers 409: query its thread instead."
+    })
+  ),
   HttpApiEndpoint.post("raise", "/runs/:runId/budget", {
     params: { runId: Schema.String },
     payload: Raise,

@@ -1,7 +1,8 @@
 /**
- * Native routes without a command, since no foreign protocol asks for them: grants, quotas, files, and raising a run's budget.
+ * Native routes without a command, since no foreign protocol asks for them: grants, quotas, files, messages to a running run, and raising
+ * its budget.
  */
-import type { Json } from "@reins/protocol"
+import { type Json, Message } from "@reins/protocol"
 import type { Grant, StoredFile } from "@reins/runtime"
 import { Refusal, type Dialect } from "@reins/wire"
 import * as Effect from "effect/Effect"
@@ -35,6 +36,17 @@ export const Raise = Schema.Struct({
   )
 })
 
+/**
+ * A message to a running run. `messageId`: the same one again is the same message; absent: a new one. `questions`: what becomes of open
+ * questions about calls and plans; absent: they are kept.
+ */
+export const Steer = Schema.Struct({
+  message: Message.Prompt,
+  messageId: Schema.optionalKey(Schema.String),
+  questions: Schema.optionalKey(Schema.Literals(["keep", "withdraw"]))
+})
+
+const readSteer = Schema.decodeUnknownOption(Steer)
 const readRaise = Schema.decodeUnknownOption(Raise)
 const noGrant = Refusal.make("not-found", "GrantNotFound", "Unknown grant")
 
@@ -93,6 +105,27 @@ export const routes: ReadonlyArray<NativeRoute> = [
         return { fileId, runId, filename, mediaType, sizeBytes, at }
       })
       return { status: 200, body: { files: told } }
+    })
+  },
+  {
+    method: "POST",
+    path: "/runs/:runId/messages",
+    handle: Effect.fnUntraced(function* (serving, principal, { body, params }) {
+      const steer = readSteer(body)
+      if (Option.isNone(steer)) {
+        return yield* Effect.fail(Refusal.badRequest("Missing or invalid field message, messageId or questions"))
+      }
+      const { message, messageId, questions } = steer.value
+      if (messageId !== undefined && !Lookup.isId(messageId)) {
+        return yield* Effect.fail(Refusal.badRequest("Invalid messageId. Use 1 to 512 characters"))
+      }
+      const { runId } = yield* Lookup.run(serving, principal, params["runId"] ?? "")
+      const steered = yield* serving.runtime
+        .steer(runId, message, { messageId, questions, resourceId: principal.tenant })
+        .pipe(
+          Effect.mapError((error) => (error._tag === "RunNotFound" ? Lookup.noRun : Refusal.fromMessageRefused(error)))
+        )
+      return { status: 202, body: { messageId: steered.messageId, position: steered.position, after: steered.after } }
     })
   },
   {

@@ -3,7 +3,7 @@
  * automatically where the client asked for that.
  */
 import { QueryRejections, type Decision, type QueryRejected } from "@reins/protocol"
-import type { RunHandle } from "@reins/runtime"
+import type { RunHandle, Steered } from "@reins/runtime"
 import { Cursor, Refusal, type Command, type Dialect } from "@reins/wire"
 import { sha256 } from "@noble/hashes/sha2.js"
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js"
@@ -14,7 +14,14 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
-import { withEnd, withSettings, type ThreadNote } from "../thread/ThreadBook.ts"
+import {
+  withEnd,
+  withOpening,
+  withSettings,
+  type Opening,
+  type RunNote,
+  type ThreadNote
+} from "../thread/ThreadBook.ts"
 import * as Lookup from "./Lookup.ts"
 import * as Outcome from "./Outcome.ts"
 import type { ServerContext } from "./ServerContext.ts"
@@ -130,6 +137,11 @@ const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Pr
   const now = yield* Clock.currentTimeMillis
   const note = yield* serving.book.get(tenant, threadId)
   const agent = asked.agent ?? note?.agent
+  const into = asked.requestId === undefined ? undefined : note?.runs.find((run) => isSteeredBy(run, runId))
+  if (into !== undefined) {
+    const openings = upTo(into, runId)
+    return feedOf({ runId: into.runId, threadId, tenant, openings, settled: openings.at(-1)?.after ?? 0 })
+  }
   const settings = withSettings(note?.settings, asked.settings)
   const start = (name: string | undefined) =>
     runtime.start(asked.prompt, {
@@ -162,6 +174,11 @@ const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Pr
     if (other !== undefined) return yield* joined(serving, tenant, other)
     return yield* Effect.fail(Refusal.fromQueryRejected(outward(reason, threadId)))
   }
+  const { steered } = handle.success
+  if (steered !== undefined) {
+    serving.allowance.leaveRun(tenant)
+    return yield* joinedByMessage(serving, tenant, threadId, steered)
+  }
   serving.watchers.began(tenant, runId)
   yield* serving.book
     .update(tenant, threadId, (found) => noteOf({ asked, note: found, now, runId, tenant, threadId, agent }))
@@ -178,6 +195,37 @@ const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Pr
     isThread: false
   })
 })
+
+/** The run that the query became a message of: its answer is the rest of the run, behind the message. */
+const joinedByMessage = Effect.fnUntraced(function* (
+  { book }: ServerContext,
+  tenant: string,
+  threadId: string,
+  { after, messageId, runId, withdrawn }: Steered
+) {
+  const opening: Opening = { after, answered: withdrawn, messageId }
+  let openings: ReadonlyArray<Opening> = [opening]
+  yield* book.update(tenant, threadId, (note) => {
+    const run = note?.runs.find((one) => one.runId === runId)
+    if (note === undefined || run === undefined) return undefined
+    const changed = isSteeredBy(run, messageId) ? note : withOpening(note, runId, opening)
+    openings = upTo(changed.runs.find((one) => one.runId === runId) ?? run, messageId)
+    return changed
+  })
+  return feedOf({ runId, threadId, tenant, openings, settled: after })
+})
+
+/** Whether the query with this id became a message of the run. */
+const isSteeredBy = ({ openings }: RunNote, messageId: string): boolean =>
+  openings.some((opening) => opening.messageId === messageId)
+
+/** Where requests resumed the run, up to the message. */
+const upTo = ({ openings }: RunNote, messageId: string): ReadonlyArray<Opening> =>
+  openings.slice(0, openings.findIndex((opening) => opening.messageId === messageId) + 1)
+
+/** A run that this request has not started. */
+const feedOf = (found: Pick<Outcome.Feed, "runId" | "threadId" | "tenant" | "openings" | "settled">) =>
+  Outcome.run({ ...found, cursor: Cursor.start, until: "end", isThread: false })
 
 /** The tenant's run with this id, if it exists. */
 const knownRun = (serving: ServerContext, principal: Principal, runId: string) =>
@@ -206,16 +254,7 @@ const joined = Effect.fnUntraced(function* (
 ) {
   const outer = serving.naming.outer(tenant, threadId)
   if (outer === undefined) return yield* Effect.fail(otherPlace)
-  return Outcome.run({
-    runId,
-    threadId: outer,
-    tenant,
-    openings: [],
-    cursor: Cursor.start,
-    settled: lastSeq,
-    until: "end",
-    isThread: false
-  })
+  return feedOf({ runId, threadId: outer, tenant, openings: [], settled: lastSeq })
 })
 
 const outward = (reason: QueryRejected["reason"], threadId: string): QueryRejected["reason"] => {

@@ -5,6 +5,7 @@
 import type { Envelope } from "@reins/protocol"
 import type { Dialect } from "@reins/wire"
 import { Cursor, Ndjson, Sse } from "@reins/wire"
+import type { Opening } from "../thread/ThreadBook.ts"
 import type { Feed } from "./Outcome.ts"
 
 type Streamed = Extract<Dialect.Answer, { readonly _tag: "Stream" }>
@@ -15,6 +16,8 @@ export class Transmission {
   readonly #answer: Streamed
   readonly #feed: Feed
   readonly #write: (frame: Parameters<typeof Sse.encode>[0]) => string
+  /** Where the messages of users have entered, by their ids. */
+  readonly #received = new Map<string, number>()
   #openings = 0
   #isOver = false
 
@@ -37,6 +40,7 @@ export class Transmission {
     for (const envelope of envelopes) {
       seq = envelope.seq
       text += this.#reopen(seq)
+      if (envelope.event.type === "message-received") this.#received.set(envelope.event.data.messageId, seq)
       const frames = this.#encoder.step(envelope)
       if (this.#isSilent || frames.length === 0) continue
       const stamped = this.#answer.isStamped ? Cursor.rest(this.#feed.cursor, seq, Cursor.stamp(seq, frames)) : frames
@@ -57,16 +61,24 @@ export class Transmission {
   }
 
   #reopen(seq: number): string {
+    const { openings } = this.#feed
+    // A message may enter later than what is answered after it: the last that has come counts for those before it.
+    const next = openings.findLastIndex((opening, index) => index >= this.#openings && this.#placeOf(opening) < seq) + 1
     let text = ""
-    while (this.#isSilent) {
-      const opening = this.#feed.openings[this.#openings]
-      if (opening === undefined || opening.after >= seq) break
+    while (this.#openings < next) {
+      const opening = openings[this.#openings]
+      if (opening === undefined) break
       this.#encoder.finish()
-      const frames = this.#encoder.reopen(opening.answered)
+      const frames = this.#encoder.reopen(opening.answered, opening.messageId)
       this.#openings += 1
       if (!this.#isSilent) for (const frame of frames) text += this.#write(frame)
     }
     return text
+  }
+
+  /** The envelope after which an answer begins. */
+  #placeOf({ after, messageId }: Opening): number {
+    return messageId === undefined ? after : (this.#received.get(messageId) ?? Number.MAX_SAFE_INTEGER)
   }
 
   #finish(): string {

@@ -10,10 +10,14 @@ import type { Command, Facts } from "@reins/wire"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 
-/** Where a request resumed a run, after envelope `after`, and what it answered. */
+/**
+ * Where a request resumed a run, after envelope `after`, and what it answered. `messageId`: the request became a message of the run, and
+ * resumes it behind the `message-received` of this id.
+ */
 export interface Opening {
   readonly after: number
   readonly answered: ReadonlyArray<string>
+  readonly messageId?: string | undefined
 }
 
 /** `prompt` is kept only while the run is active; afterwards it is a message of the thread. */

@@ -110,6 +110,7 @@ export class Turn {
       case "reasoning":
         return this.#say("thinking", event.text)
       case "step-start":
+      case "message-received":
         return [...this.#message(), ...this.#release()]
       case "step-retracted":
         this.#said = { text: "", thinking: "" }

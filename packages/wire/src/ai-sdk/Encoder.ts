@@ -76,8 +76,10 @@ class UiMessageEncoder implements Encoder {
     return [...closing.map(Frame.unnamed), Frame.done]
   }
 
-  reopen(answered: Iterable<string>): ReadonlyArray<Frame.Frame> {
+  reopen(answered: Iterable<string>, messageId?: string): ReadonlyArray<Frame.Frame> {
     this.#parking.expect(answered)
+    // What follows a user's message is a message of its own; what follows an answer is more of the one that asked.
+    if (messageId !== undefined) this.#messageId = `msg_${messageId}`
     const start: Chunk = { type: "start", messageId: this.#messageId }
     return [Frame.unnamed(start)]
   }

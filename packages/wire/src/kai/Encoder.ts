@@ -65,9 +65,9 @@ class KaiEncoder implements Encoder {
     return this.isDetached ? this.#pause().map(Frame.unnamed) : Frame.none
   }
 
-  reopen(answered: Iterable<string>): ReadonlyArray<Frame.Frame> {
+  reopen(answered: Iterable<string>, messageId?: string): ReadonlyArray<Frame.Frame> {
     this.#parking.expect(answered)
-    return Frame.none
+    return messageId === undefined ? Frame.none : [Frame.unnamed({ type: "start", messageId: `msg_${messageId}` })]
   }
 
   #events(envelope: Envelope.Envelope): KaiEvents {
@@ -104,6 +104,8 @@ class KaiEncoder implements Encoder {
       case "error":
         this.#state = "failed"
         return [...this.#silence(), { type: "error", message: event.error.message, code: event.error.code }]
+      case "message-received":
+        return [...this.#silence(), ...extra(event.type, event.data)]
       default: {
         const { type, ...data } = event
         return extra(type, data)

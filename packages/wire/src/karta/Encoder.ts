@@ -34,8 +34,9 @@ const encoder = (options: Options, form: Form): Encoder => {
       return [...form.open(envelope), ...frames]
     },
     finish: () => (hasEnded ? form.close : Frame.none),
-    reopen: (answered) => {
+    reopen: (answered, messageId) => {
       turn.expect(answered)
+      if (messageId !== undefined) turn.begin(messageId)
       return Frame.none
     },
     get isDetached() {

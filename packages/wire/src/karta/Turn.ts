@@ -40,6 +40,8 @@ export class Turn {
   readonly #parking = new Parking()
   #session = ""
   #runId = ""
+  /** Absent: that of the run. */
+  #messageId: string | undefined
   #steps = 0
   #isStepOpen = false
   #results: Array<StepResult> = []
@@ -69,6 +71,14 @@ export class Turn {
     this.#parking.expect(answered)
   }
 
+  /** A turn of its own begins behind the user's message of this id. */
+  begin(messageId: string): void {
+    this.#messageId = `msg_${messageId}`
+    this.#steps = 0
+    this.#parts = []
+    this.#stepParts = 0
+  }
+
   step(envelope: Envelope.Envelope): KartaEvents {
     this.#parking.step(envelope)
     this.#session = envelope.threadId
@@ -90,6 +100,8 @@ export class Turn {
         return [{ type: "reasoning", session_id, data: { part: { type: "reasoning", text: event.text } } }]
       case "step-start":
         return this.#startStep()
+      case "message-received":
+        return [...this.#endStep(), { type: "system", session_id, data: { raw: event } }]
       case "step-retracted":
         this.#parts.length = this.#stepParts
         return [{ type: "system", session_id, data: { raw: event } }]
@@ -168,7 +180,7 @@ export class Turn {
       session_id,
       data: {
         usage: usageOf(finish),
-        message: { id: `msg_${this.#runId}`, role: "assistant", text, parts: this.#parts },
+        message: { id: this.#messageId ?? `msg_${this.#runId}`, role: "assistant", text, parts: this.#parts },
         finish_reason: finish.finishReason,
         ...(this.#cost === undefined ? {} : { cost: this.#cost }),
         latency: latency.data

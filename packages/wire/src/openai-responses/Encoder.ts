@@ -115,6 +115,9 @@ class ResponseEncoder implements Encoder {
       case "step-start":
       case "step-retracted":
         return this.#close()
+      case "message-received":
+        this.#events.push(event)
+        return this.#close()
       case "tool-invocation":
       case "tool-agent":
         return event.state === "call" ? this.#close() : this.#ran(event)

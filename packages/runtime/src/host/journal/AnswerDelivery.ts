@@ -79,8 +79,8 @@ export const accept = Effect.fnUntraced(function* (
     const answered: Answered = isCancelled
       ? { _tag: "Unknown" }
       : yield* deliver(store, runId, name, { value, at }, { retryMs, taken: taken(name, value) })
-    if (answered._tag === "Taken") return { _tag: "Accepted", position } satisfies Inbox.Accepted
-    const slot = answered._tag === "Resolved" ? answered.value : (yield* Effect.orDie(store.find(runId, name)))?.value
+    if (answered._tag === "Taken") return { _tag: "Accepted", position, at } satisfies Inbox.Accepted
+    const slot = yield* Effect.orDie(store.find(runId, name))
     if (slot === undefined) {
       const status = yield* Effect.orDie(store.status(runId))
       return { _tag: status === undefined ? "Unknown" : "Closed" } satisfies Inbox.Accepted

@@ -113,7 +113,7 @@ export class MemoryRun implements Engine, Work {
   /** Absent while nothing was waited for or answered; nearly always of one. */
   private approvals: Array<Approval> | undefined
   /** The messages that were accepted for it, in that order; absent where there were none. */
-  private inbox: Array<InboxMessage> | undefined
+  private inbox: Array<InboxMessage & { readonly at: number }> | undefined
   private isInboxClosed = false
 
   constructor(
@@ -239,11 +239,12 @@ export class MemoryRun implements Engine, Work {
     const index = this.inbox?.findIndex(({ messageId }) => messageId === message.messageId) ?? -1
     const known = this.inbox?.[index]
     if (known !== undefined) {
-      return isSame(known, message) ? { _tag: "Accepted", position: index + 1 } : { _tag: "Clash" }
+      return isSame(known, message) ? { _tag: "Accepted", position: index + 1, at: known.at } : { _tag: "Clash" }
     }
     if (this.isInboxClosed || this.cancel.requested || this.order.ended) return { _tag: "Closed" }
     this.inbox ??= []
-    return { _tag: "Accepted", position: this.inbox.push(message) }
+    const at = this.now()
+    return { _tag: "Accepted", position: this.inbox.push({ ...message, at }), at }
   }
 
   receive(taken: number): Effect.Effect<number> | undefined {
