@@ -9,7 +9,15 @@ import { type CrashingJournal, Scenario, ScenarioChecks, ScenarioRun } from "@re
 const quiet = Effect.provideService(References.MinimumLogLevel, "None")
 
 /** Scenarios that do not depend on timing: two executions of one must have the same log. */
-const steady = { cancels: false, expiry: false, faults: false, budgets: false, grants: false, refusals: false }
+const steady = {
+  steers: false,
+  cancels: false,
+  expiry: false,
+  faults: false,
+  budgets: false,
+  grants: false,
+  refusals: false
+}
 
 const check = Effect.fnUntraced(function* (
   seed: number,
@@ -67,6 +75,23 @@ describe("a run whose process dies", () => {
           const events = yield* length(seed, {})
           for (let at = 1; at <= events; at++) yield* check(seed, {}, [{ at, when: at % 2 === 0 ? "before" : "after" }])
         }
+      }).pipe(quiet),
+    60_000
+  )
+
+  it.live(
+    "receives each message that it accepted once, wherever it dies",
+    () =>
+      Effect.gen(function* () {
+        let accepted = 0
+        for (let seed = 400; seed < 440; seed++) {
+          if (Scenario.generate(seed).messages.length === 0) continue
+          const { accepted: some, stored } = yield* ScenarioRun.onJournal(Scenario.generate(seed))
+          accepted += some.size
+          for (let at = 1; at <= stored.length; at++)
+            yield* check(seed, {}, [{ at, when: at % 2 === 0 ? "before" : "after" }])
+        }
+        assert.isAbove(accepted, 3)
       }).pipe(quiet),
     60_000
   )

@@ -12,7 +12,15 @@ const seeds = (count: number) => (only === undefined ? Array.from({ length: coun
 const quiet = Effect.provideService(References.MinimumLogLevel, "None")
 
 /** Without anything that depends on the relative timing of siblings. */
-const steady = { cancels: false, expiry: false, faults: false, budgets: false, grants: false, refusals: false }
+const steady = {
+  steers: false,
+  cancels: false,
+  expiry: false,
+  faults: false,
+  budgets: false,
+  grants: false,
+  refusals: false
+}
 
 const faultsOf = Effect.fnUntraced(function* (seed: number) {
   const report = yield* ScenarioRun.onMemory(Scenario.generate(seed))
@@ -52,6 +60,28 @@ describe("random runs on the memory engine", () => {
           const essence = ScenarioChecks.essence(usual.stored)
           assert.deepStrictEqual(ScenarioChecks.essence(general.stored), essence, `seed ${seed}`)
         }
+      }).pipe(quiet),
+    60_000
+  )
+
+  it.live(
+    "receive a message once, at whatever event it is sent, on both engines",
+    () =>
+      Effect.gen(function* () {
+        const answered = new Set<string>()
+        for (const seed of seeds(12)) {
+          const plain = Scenario.generate(seed, steady)
+          const { stored } = yield* ScenarioRun.onMemory(plain)
+          for (let at = 1; at <= Math.min(stored.length, 40); at++) {
+            const messages = [{ at, messageId: "m1", text: "And 1.", withdraws: at % 2 === 0 }]
+            for (const engine of [ScenarioRun.onMemory, ScenarioRun.onJournal]) {
+              const report = yield* engine({ ...plain, messages })
+              assert.deepStrictEqual(ScenarioChecks.all(report), [], `seed ${seed}, event ${at}`)
+              answered.add(report.accepted.has("m1") ? "accepted" : "refused")
+            }
+          }
+        }
+        if (only === undefined) assert.deepStrictEqual([...answered].toSorted(), ["accepted", "refused"])
       }).pipe(quiet),
     60_000
   )
@@ -109,6 +139,8 @@ describe("random runs on the memory engine", () => {
           "decision revise",
           "decision expired",
           "decision cancelled",
+          "decision superseded",
+          "message-received",
           "result failed",
           "result denied",
           "result cancelled",

@@ -72,6 +72,7 @@ const report = (
 ) =>
   Effect.gen(function* () {
     const made: ScenarioRun.Report = {
+      accepted: new Map(),
       scenario: Scenario.generate(0),
       live,
       stored: [...(yield* Stream.runCollect(Stream.take(runtime.watch(Story.runId), Math.max(1, live.length))))],

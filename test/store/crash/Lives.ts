@@ -137,6 +137,7 @@ export const last = (
     }).pipe(Effect.timeoutOption("15 seconds"))
     const stored = yield* Stream.runCollect(runtime.watch(Story.runId)).pipe(Effect.timeoutOption("1 second"))
     const report: ScenarioRun.Report = {
+      accepted: new Map(),
       scenario: Scenario.generate(0),
       live,
       stored: [...Option.getOrElse(stored, () => live)],

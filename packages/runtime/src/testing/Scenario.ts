@@ -23,6 +23,8 @@ export interface ScenarioOptions {
   readonly faults?: boolean | undefined
   /** People who do not allow that a call is made again which died with its process. */
   readonly refusals?: boolean | undefined
+  /** Messages to the run while it goes on. */
+  readonly steers?: boolean | undefined
   /** Approvals that leave a grant. Which call comes first to a grant depends on time. */
   readonly grants?: boolean | undefined
 }
@@ -35,12 +37,22 @@ export interface Scenario {
   readonly betaBudget: Budget.Budget
   /** The event at whose sight somebody cancels; absent: nobody does. */
   readonly cancelAt: number | undefined
+  /** What somebody writes to the run, each at the sight of an event. */
+  readonly messages: ReadonlyArray<SentMessage>
   readonly expires: boolean
   readonly faults: boolean
   readonly refusals: boolean
   readonly grants: boolean
   /** Of the tenant, over windows of several lengths. */
   readonly quotas: ReadonlyArray<Quota.Quota>
+}
+
+/** A message to the run; `withdraws`: in the place of an answer to what is open. */
+export interface SentMessage {
+  readonly at: number
+  readonly messageId: string
+  readonly text: string
+  readonly withdraws: boolean
 }
 
 /** Draws the scenario of a seed. */
@@ -53,12 +65,24 @@ export const generate = (seed: number, options: ScenarioOptions = {}): Scenario 
     alphaBudget: budgets ? budget(random) : Budget.make({}),
     betaBudget: budgets ? budget(random) : Budget.make({}),
     cancelAt: options.cancels !== false && random() < 0.25 ? 1 + Math.floor(random() * 30) : undefined,
+    messages: options.steers === false ? [] : messages(seed),
     expires: options.expiry !== false && random() < 0.5,
     faults: options.faults !== false,
     refusals: options.refusals !== false,
     grants: options.grants !== false,
     quotas: budgets && options.quotas !== false ? quotas(draw(seed, "quotas")) : []
   }
+}
+
+const messages = (seed: number): ReadonlyArray<SentMessage> => {
+  const random = draw(seed, "messages")
+  if (random() < 0.5) return []
+  return Array.from({ length: 1 + Math.floor(random() * 3) }, (_, index) => ({
+    at: 1 + Math.floor(random() * 40),
+    messageId: `m${index + 1}`,
+    text: `And ${index + 1}.`,
+    withdraws: random() < 0.3
+  }))
 }
 
 /** A source of draws for one place in a scenario. */

@@ -2,7 +2,16 @@
  * The promises that every run keeps, as checks over a scenario's report. Each answers the promises that were broken, in words;
  * nothing where all is well.
  */
-import { AgentPath, CostSummary, type Envelope, LatencySummary, Ordering, Transcript, Usage } from "@reins/protocol"
+import {
+  AgentPath,
+  Approval,
+  CostSummary,
+  type Envelope,
+  LatencySummary,
+  Ordering,
+  Transcript,
+  Usage
+} from "@reins/protocol"
 import * as Predicate from "effect/Predicate"
 import * as Scenario from "./Scenario.ts"
 import type { Report } from "./ScenarioRun.ts"
@@ -19,6 +28,7 @@ export const all = (report: Report): ReadonlyArray<string> => [
   ...gate(report),
   ...grants(report),
   ...thread(report),
+  ...messages(report),
   ...once(report)
 ]
 
@@ -126,7 +136,8 @@ const gate = ({ stored, world }: Report) => {
       calls.set(event.data.id, keyOf(agentPath, event.data.toolInvocationId))
     } else if (
       event.type === "approval-decision" &&
-      !["approve", "revise", "superseded"].includes(event.data.outcome.outcome)
+      !Approval.allows(event.data.outcome) &&
+      !Approval.isAskedAgain(event.data.outcome)
     ) {
       const call = calls.get(event.data.id)
       if (call !== undefined) refused.add(call)
@@ -191,6 +202,16 @@ const thread = ({ ended, stored, thread }: Report) => {
   return said(folded) === said(thread)
     ? faults
     : [...faults, `the log folds to\n${said(folded)}\nthe thread holds\n${said(thread)}`]
+}
+
+/** Every message that was accepted was received once, in the order of acceptance, and no other. */
+const messages = ({ accepted, ended, stored }: Report) => {
+  if (!ended) return []
+  const sent = [...accepted].toSorted(([, a], [, b]) => a - b).map(([id]) => id)
+  const received = stored.flatMap(({ event }) => (event.type === "message-received" ? [event.data.messageId] : []))
+  return JSON.stringify(received) === JSON.stringify(sent)
+    ? []
+    : [`the messages ${sent.join(", ")} were accepted, and received were ${received.join(", ")}`]
 }
 
 /** What had a result when a life ended is not begun again in the next. */

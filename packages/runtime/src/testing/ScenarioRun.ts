@@ -53,6 +53,8 @@ export interface Report {
   readonly deaths: ReadonlyArray<Remembered>
   /** The quotas as they stand in the end, on the day on which the run ended. */
   readonly quotas: ReadonlyArray<Quota.Usage>
+  /** The messages that the run accepted: their positions, by their ids. */
+  readonly accepted: ReadonlyMap<string, number>
   /** False when the run had to be given up. */
   readonly ended: boolean
 }
@@ -99,6 +101,7 @@ const execute = (
     const remembered: Array<Remembered> = []
     const schedule = new Map<string, { readonly at: number; readonly decision: Decision | undefined }>()
     const client = new Map<string, number>()
+    const accepted = new Map<string, number>()
     let lives = 0
     const begin = Effect.fnUntraced(function* () {
       const process = journal === undefined ? undefined : crashing(journal, deaths[lives])
@@ -117,7 +120,7 @@ const execute = (
 
     let life = yield* begin()
     yield* Effect.orDie(life.runtime.start("Do it.", { runId, threadId }))
-    let watched = yield* watch(life, scenario)
+    let watched = yield* watch(life, scenario, accepted)
     let ticks = 0
     for (; ticks < giveUpTicks && watched.fiber.pollUnsafe() === undefined; ticks++) {
       if (life.process?.isDead() === true) {
@@ -136,7 +139,7 @@ const execute = (
         })
         budget.restart()
         life = yield* begin()
-        watched = yield* watch(life, scenario)
+        watched = yield* watch(life, scenario, accepted)
       }
       const act = Effect.andThen(
         ticks === patienceTicks ? Effect.asVoid(life.runtime.cancel(runId)) : Effect.void,
@@ -164,6 +167,7 @@ const execute = (
       marks: journal?.marks(runId) ?? [],
       deaths: remembered,
       quotas,
+      accepted,
       ended
     }
   }).pipe(Effect.provide(TestClock.layer()))
@@ -200,7 +204,7 @@ const live = Effect.fnUntraced(function* (
   return { runtime: Context.get(context, Runtime), scope, process } satisfies Life
 })
 
-const watch = Effect.fnUntraced(function* (life: Life, scenario: Scenario.Scenario) {
+const watch = Effect.fnUntraced(function* (life: Life, scenario: Scenario.Scenario, accepted: Map<string, number>) {
   const seen: Array<Envelope.Envelope> = []
   const calls: Array<ClientCall> = []
   const fiber = yield* Effect.forkDetach(
@@ -212,13 +216,32 @@ const watch = Effect.fnUntraced(function* (life: Life, scenario: Scenario.Scenar
           if (event.type === "tool-invocation" && event.state === "call" && event.execution === "client") {
             calls.push({ agentPath, id: event.toolInvocationId })
           }
-          return envelope.seq === scenario.cancelAt ? Effect.asVoid(life.runtime.cancel(runId)) : Effect.void
+          const cancel = envelope.seq === scenario.cancelAt ? life.runtime.cancel(runId) : Effect.void
+          const sent = scenario.messages.filter(({ at }) => at === envelope.seq)
+          return sent.length === 0
+            ? Effect.asVoid(cancel)
+            : Effect.andThen(
+                Effect.forEach(sent, (message) => send(life.runtime, message, accepted), { discard: true }),
+                cancel
+              )
         })
       )
     )
   )
   return { seen, calls, fiber }
 })
+
+/** Writes to the run. Whoever sees a run of another life sends it again; a run that is ending takes none. */
+const send = (
+  runtime: RuntimeShape,
+  { messageId, text, withdraws }: Scenario.SentMessage,
+  accepted: Map<string, number>
+): Effect.Effect<void> =>
+  Effect.ignore(
+    Effect.map(runtime.steer(runId, text, { messageId, questions: withdraws ? "withdraw" : "keep" }), ({ position }) =>
+      accepted.set(messageId, position)
+    )
+  )
 
 /** A call that the client has to run. */
 interface ClientCall {
