@@ -103,6 +103,22 @@ describe("the chat page", () => {
   )
 
   it.runIf(hasBrowser)(
+    "takes what is written while a tool works into the same answer",
+    () =>
+      withPage(async (page) => {
+        await ask(page, "When is high water?")
+        await page.getByText("opening the almanac").waitFor({ timeout: seconds })
+        await page.getByLabel("Your question").fill("And write to the crew.")
+        await page.getByRole("button", { name: "Add" }).click()
+        await page.locator("q", { hasText: "And write to the crew." }).waitFor({ timeout: seconds })
+        await page.getByRole("button", { name: "Approve" }).click({ timeout: seconds })
+        await page.getByText("The crew has its mail.").waitFor({ timeout: seconds })
+        assert.strictEqual(await page.locator("article.assistant").count(), 1)
+      }),
+    60_000
+  )
+
+  it.runIf(hasBrowser)(
     "stops on request, and resumes after a reload",
     () =>
       withPage(async (page) => {

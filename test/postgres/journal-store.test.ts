@@ -2,7 +2,8 @@
 import { assert, describe, layer } from "@effect/vitest"
 import { Ordering } from "@reins/protocol"
 import { Decision, Runtime } from "@reins/runtime"
-import { JournalContract } from "@reins/runtime/testing"
+import { journalHost } from "@reins/runtime/journal"
+import { HostContract, JournalContract } from "@reins/runtime/testing"
 import { Postgres } from "@reins/store/postgres"
 import { Context, Effect, Layer, References, Stream } from "effect"
 import { join } from "node:path"
@@ -24,6 +25,16 @@ describe("a journal: Postgres", () => {
         Effect.flatMap(
           Effect.flatMap(fresh, (url) => Postgres.journal({ url })),
           check
+        )
+      )
+    }
+
+    for (const { check, name } of HostContract.clauses.filter(({ name }) => name.includes("message"))) {
+      it.effect(`as a host: ${name}`, () =>
+        Effect.flatMap(fresh, (url) => Postgres.journal({ url })).pipe(
+          Effect.flatMap((store) => check(journalHost(store, { gatherMs: 0 }))),
+          Effect.scoped,
+          quiet
         )
       )
     }

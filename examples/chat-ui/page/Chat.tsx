@@ -1,6 +1,6 @@
 /**
- * The conversation: plain `useChat`, pointed at the server. Three things are specific to Reins: the key, the address where a stream is
- * resumed after a reload, and that Stop calls the server, since a disconnect does not stop a run.
+ * The conversation: plain `useChat`, pointed at the server. Four things are specific to Reins: the key, the address where a stream is
+ * resumed after a reload, that Stop calls the server, since a disconnect does not stop a run, and that one may write on meanwhile.
  */
 import { useChat } from "@ai-sdk/react"
 import { DefaultChatTransport, lastAssistantMessageIsCompleteWithApprovalResponses } from "ai"
@@ -9,6 +9,14 @@ import { type HarbourMessage, Message } from "./Message.tsx"
 
 const headers = { authorization: "Bearer page-key" }
 const suggestions = ["When is high water?", "Write to the crew."]
+
+/** Sends what is written while the desk works to its run: it comes back in the stream, where it entered. */
+const steer = (runId: string, message: string) =>
+  fetch(`/api/native/runs/${runId}/messages`, {
+    method: "POST",
+    headers,
+    body: JSON.stringify({ message, messageId: crypto.randomUUID() })
+  })
 
 export const Chat = ({ id }: { readonly id: string }) => {
   const [draft, setDraft] = useState("")
@@ -26,8 +34,11 @@ export const Chat = ({ id }: { readonly id: string }) => {
   const isBusy = status === "submitted" || status === "streaming"
 
   const ask = (text: string) => {
-    if (text.trim() === "" || isBusy) return
-    void sendMessage({ text })
+    if (text.trim() === "") return
+    const runId = messages.at(-1)?.metadata?.runId
+    if (!isBusy) void sendMessage({ text })
+    else if (runId === undefined) return
+    else void steer(runId, text)
     setDraft("")
   }
   const submit = (event: FormEvent) => {
@@ -72,13 +83,12 @@ export const Chat = ({ id }: { readonly id: string }) => {
           value={draft}
           onChange={(event) => setDraft(event.target.value)}
         />
-        {isBusy ? (
+        {isBusy && (
           <button type="button" onClick={halt}>
             Stop
           </button>
-        ) : (
-          <button type="submit">Ask</button>
         )}
+        <button type="submit">{isBusy ? "Add" : "Ask"}</button>
       </form>
     </main>
   )

@@ -34,6 +34,9 @@ export const Message = ({ answer, message }: Props) => (
   <article className={message.role}>
     {message.parts.map((part, index) => {
       if (part.type === "text") return <span key={index}>{part.text}</span>
+      if (part.type === "steering-message") {
+        return <q key={index}>{part.parts.map((said) => (said.type === "text" ? said.text : "")).join("")}</q>
+      }
       if (part.type === "reasoning") return <em key={index}>{part.text}</em>
       return isTool(part) ? (
         <Tool key={index} part={part} progress={progressOf(message, part.toolCallId)} answer={answer} />

@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Message } from "@reins/protocol"
 import { Agent, Model, Runtime } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
 import { Sqlite, type SqliteUnusable } from "@reins/store/sqlite"
-import { Effect, Layer, References, Stream } from "effect"
+import { Context, Effect, Exit, Layer, References, Scope, Stream } from "effect"
 import { Toolkit } from "effect/ai"
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -196,5 +197,35 @@ describe("a runtime over SQLite", () => {
       )
       assert.strictEqual(messages.length, 2)
     })
+  )
+})
+
+describe("a message to a run that another process carries", () => {
+  it.live("enters the run's conversation, also when the process dies that carries it", () =>
+    Effect.gen(function* () {
+      const filename = join(yield* folder, "runs.db")
+      const hold = yield* ScriptedModel.hold
+      const life = (model: ScriptedModel.ScriptedModel, carries: boolean, scope: Scope.Scope) =>
+        Layer.buildWithScope(
+          Runtime.layer({ agents: [desk] }).pipe(
+            Layer.provide([Layer.succeed(Model, model), Sqlite.layer({ filename, carries })])
+          ),
+          scope
+        )
+      const [first, rest] = [yield* Scope.make(), yield* Effect.scope]
+      const held = ScriptedModel.make({ replies: [{ ...ScriptedModel.text("One."), hold }] })
+      const owner = yield* life(held, true, first)
+      const client = yield* life(ScriptedModel.make(), false, rest)
+      yield* Context.get(owner, Runtime).start("Go.", { runId: "run", threadId: "thread" })
+      yield* hold.reached
+      const { steer, threads, watch } = Context.get(client, Runtime)
+      assert.strictEqual((yield* steer("run", "And two.", { messageId: "m1" })).position, 1)
+      yield* Scope.close(first, Exit.void)
+      const next = ScriptedModel.make({ replies: [ScriptedModel.text("One."), ScriptedModel.text("Two.")] })
+      yield* life(next, true, rest)
+      assert.strictEqual((yield* steer("run", "And two.", { messageId: "m1" })).position, 1)
+      yield* Stream.runDrain(watch("run"))
+      assert.deepStrictEqual((yield* threads.get("thread")).map(Message.text), ["Go.", "One.", "And two.", "Two."])
+    }).pipe(Effect.scoped, quiet)
   )
 })
