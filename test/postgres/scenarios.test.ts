@@ -3,6 +3,7 @@ import { describe, layer } from "@effect/vitest"
 import { Postgres } from "@reins/store/postgres"
 import { Context, Effect, Layer } from "effect"
 import * as Shared from "../scenario/Shared.ts"
+import * as SharedQuota from "../support/SharedQuota.ts"
 import * as Server from "./Server.ts"
 
 class Address extends Context.Service<Address, string>()("test/postgres/scenarios/Address") {
@@ -28,6 +29,18 @@ describe("tenants that share a Postgres database", () => {
               })
             ),
           { concurrency: 2, discard: true }
+        ),
+      60_000
+    )
+
+    it.effect(
+      "stay within a quota that they share, and are booked exactly, for 3 seeds",
+      () =>
+        Effect.flatMap(Address, (address) =>
+          SharedQuota.check(
+            Effect.flatMap(Server.database(address), (url) => Postgres.journal({ url })),
+            3
+          )
         ),
       60_000
     )
