@@ -27,7 +27,8 @@ describe("one query, from end to end", () => {
         seen.slice(-3).map(({ type }) => type),
         ["finish", "data-cost-summary", "data-latency-summary"]
       )
-      assert.deepStrictEqual(loans.lent, ["run:l", "run:reader#r/l"])
+      // Both calls were allowed at about the same time, in branches of their own.
+      assert.sameMembers([...loans.lent], ["run:l", "run:reader#r/l"])
       assert.strictEqual(
         seen.flatMap((event) => (event.type === "text" ? event.text : [])).join(""),
         "Let me look. Tides come twice a day."

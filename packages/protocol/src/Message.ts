@@ -155,7 +155,24 @@ export const fromPrompt = (prompt: Prompt): User => ({
 /**
  * Freezes the message deeply. Messages of threads and of model requests are frozen, so that no reader can change them.
  */
-export const frozen = <M extends Message>(message: M): M => freeze(message)
+export const frozen = <M extends Message>(message: M): M => {
+  if (Object.isFrozen(message)) return message
+  // Named fields in place of a walk over all of them: every message of a conversation passes here.
+  for (const part of message.content) freezePart(part)
+  Object.freeze(message.content)
+  return Object.freeze(message)
+}
+
+const freezePart = (part: AssistantPart): void => {
+  if (Object.isFrozen(part)) return
+  if (part.type === "tool-call") freeze(part.args)
+  else if (part.type === "tool-result") {
+    freeze(part.result)
+    if (part.content !== undefined) freeze(part.content)
+  }
+  if (part.metadata !== undefined) freeze(part.metadata)
+  Object.freeze(part)
+}
 
 /** All text of a message, reasoning left out. */
 export const text = (message: Message): string => {

@@ -5,7 +5,7 @@
 import * as Schema from "effect/Schema"
 import { AgentPath } from "../AgentPath.ts"
 import { freeze } from "../Json.ts"
-import type { Encoded as EncodedEvent } from "./Event.ts"
+import type { Encoded as EncodedEvent, ToolCall, ToolResult } from "./Event.ts"
 import { Event } from "./Event.ts"
 
 const EnvelopeStruct = Schema.Struct({
@@ -45,9 +45,8 @@ export const isRootView = (envelope: Envelope): boolean =>
   envelope.event.type === "approval-decision"
 
 /**
- * Creates an envelope for a log. Readers must not be able to change a log through what they are given, so an envelope
- * is deeply frozen. Text and reasoning, the most frequent events, are not frozen but copied for each reader by
- * `toReader`: freezing costs four times as much as a copy.
+ * Creates an envelope for a log. Give it to readers by `toReader` or `eventToReader` only: readers must not be able to change a log
+ * through what they are given, and an envelope is frozen when it is first given to one.
  */
 export const make = (
   seq: number,
@@ -56,14 +55,35 @@ export const make = (
   threadId: string,
   agentPath: AgentPath,
   event: Event
-): Envelope => {
-  const envelope = { seq, at, runId, threadId, agentPath, event }
-  return event.type === "text" || event.type === "reasoning" ? envelope : freeze(envelope)
-}
+): Envelope => ({ seq, at, runId, threadId, agentPath, event })
 
-/** The envelope to give to a reader of the log: deeply frozen, or a copy. */
+/**
+ * The envelope to give to a reader of the log: deeply frozen. Of text and reasoning, the most frequent events, a copy that is the
+ * reader's own: freezing costs four times as much.
+ */
 export const toReader = (envelope: Envelope): Envelope => {
   const { agentPath, at, event, runId, seq, threadId } = envelope
-  if (event.type !== "text" && event.type !== "reasoning") return envelope
+  if (event.type !== "text" && event.type !== "reasoning") return freeze(envelope)
   return { seq, at, runId, threadId, agentPath, event: { type: event.type, text: event.text } }
+}
+
+/** The event alone, as `toReader` gives it. */
+export const eventToReader = ({ event }: Envelope): Event => {
+  switch (event.type) {
+    case "text":
+    case "reasoning":
+      return { type: event.type, text: event.text }
+    case "tool-invocation":
+      return freezeCall(event)
+    default:
+      return freeze(event)
+  }
+}
+
+/** Named fields in place of a walk over all of them: a call has two of these events. */
+const freezeCall = <E extends ToolCall | ToolResult>(event: E): E => {
+  if (Object.isFrozen(event)) return event
+  freeze(event.args)
+  if (event.state === "result") freeze(event.result)
+  return Object.freeze(event)
 }

@@ -78,7 +78,7 @@ const granted = (
   const told = run.engine.emit(Names.granted(agent.prefix, call.id), agent.path, () => [
     { type: "custom", event_type: "approval_granted", data: { grantId, scope, toolInvocationId: call.id } }
   ])
-  return Effect.flatMap(told, () =>
+  return Task.flatMap(told, () =>
     settleAllowed(context, at, call.args, { grant: { id: grantId, isMetered }, toolHash })
   )
 }
@@ -104,7 +104,7 @@ const ask = (context: CallContext, at: Gate.Round, shown: Call.Shown): Effect.Ef
       }
     }
   })
-  return Effect.flatMap(ruled, (ruling): Effect.Effect<CallEnd | "superseded"> => {
+  return Task.flatMap(ruled, (ruling): Effect.Effect<CallEnd | "superseded"> => {
     switch (ruling._tag) {
       case "Allowed":
         return settleAllowed(context, at, ruling.args, {

@@ -135,14 +135,17 @@ export const judge = (context: CallContext, { changes, subject }: Round): Effect
   const { agent, run, tool } = context
   const isAnew = changes > 0
   if (tool.policy === "never" && tool.execution === "server" && !isAnew) return Effect.succeed(allow)
-  return run.engine.activity(Names.gate(agent.prefix, subject), VerdictCodec, (work) =>
+  const considered = (work: Work) =>
     Task.map(consider(context, work, isAnew), (value): Settled<Verdict> => ({
       value,
       path: agent.path,
       events: [],
       spent: []
     }))
-  )
+  // What follows may wait for days, and is not left to the fiber of a verdict that needed one.
+  return run.engine.direct === undefined
+    ? run.engine.activity(Names.gate(agent.prefix, subject), VerdictCodec, considered)
+    : Task.of(run.engine.direct(considered))
 }
 
 /** The right to run an allowed call with `args`. */

@@ -9,6 +9,7 @@ import { Approval, type Event, Grant } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { AgentState } from "../run/AgentState.ts"
+import * as Task from "../kernel/Task.ts"
 import * as Names from "../run/Names.ts"
 import type { Run } from "../run/Run.ts"
 
@@ -60,14 +61,14 @@ export const ask = <A>(run: Run, agent: AgentState, question: Question<A>): Effe
     const required: Event = { type: "approval-required", data: requestOf(run, agent, question, id) }
     return question.opening === undefined ? [required] : [...question.opening, required]
   })
-  return Effect.flatMap(announced, () =>
-    Effect.flatMap(answered(run, agent, question, id), (answer) => {
+  return Task.flatMap(announced, () =>
+    Task.flatMap(answered(run, agent, question, id), (answer) => {
       const { events, value } = question.close(answer)
       const decided = engine.emit(Names.decided(prefix, subject), agent.path, () => [
         { type: "approval-decision", data: answer.resolution },
         ...events
       ])
-      const told = Effect.as(decided, value)
+      const told = Task.map(decided, () => value)
       return answer.grant === undefined ? told : Effect.andThen(keep(run, agent, subject, answer.grant), told)
     })
   )
@@ -99,7 +100,7 @@ const answered = <A>(
   const cancelled: Answer = { resolution: { id, outcome: { outcome: "cancelled" } } }
   const row = { path: agent.path, reason: "approval", id } as const
   if (expiresAt === undefined) {
-    return Effect.map(run.engine.wait(Names.approval(id), Answer, { cancelled }, row), valueOf)
+    return Task.map(run.engine.wait(Names.approval(id), Answer, { cancelled }, row), valueOf)
   }
   const { approvalWarnMs } = run.settings
   const end = {

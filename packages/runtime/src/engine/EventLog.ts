@@ -5,12 +5,14 @@
  * of the microtask queue, after the append, so that a reader never runs inside its writer. `full` is true while a bounded reader is far
  * behind. A log may begin after events that its owner has not loaded; readers of those read the store.
  */
-import { Envelope } from "@reins/protocol"
+import { Envelope, type Event } from "@reins/protocol"
+import * as Erased from "../kernel/Erased.ts"
 import * as Trimmed from "../kernel/Trimmed.ts"
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Channel from "effect/Channel"
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 
@@ -27,6 +29,18 @@ export interface Reader {
 }
 
 const nobody: ReadonlyArray<Reader> = []
+
+/**
+ * What is read array by array without an effect for each: `take` answers what is there, `wait` calls once when there is more or the end
+ * has come. `leave` is run once, when nobody reads any more.
+ */
+export interface Reading<A> {
+  readonly take: () => ReadonlyArray<A>
+  readonly isOver: () => boolean
+  /** The last to ask is called. */
+  readonly wait: (wake: (() => void) | undefined) => void
+  readonly leave: Effect.Effect<void>
+}
 
 export class EventLog {
   envelopes: Array<Envelope.Envelope> = []
@@ -62,6 +76,19 @@ export class EventLog {
     for (let index = reader.next; index < envelopes.length; index++) {
       const envelope = envelopes[index]
       if (envelope !== undefined) news.push(Envelope.toReader(envelope))
+    }
+    if (reader.next < envelopes.length) reader.next = envelopes.length
+    if (this.roomWaiters !== undefined) this.makeRoom()
+    return news
+  }
+
+  /** The same of the root view: its events alone. */
+  takeRootView(reader: Reader): ReadonlyArray<Event> {
+    const { envelopes } = this
+    const news: Array<Event> = []
+    for (let index = reader.next; index < envelopes.length; index++) {
+      const envelope = envelopes[index]
+      if (envelope !== undefined && Envelope.isRootView(envelope)) news.push(Envelope.eventToReader(envelope))
     }
     if (reader.next < envelopes.length) reader.next = envelopes.length
     if (this.roomWaiters !== undefined) this.makeRoom()
@@ -161,3 +188,73 @@ const news = (log: EventLog, reader: Reader): Effect.Effect<void> =>
       reader.wake = undefined
     })
   })
+
+/** The root view of a run, from behind `after`. `onLeave` follows when nobody reads it any more. */
+export class RootReading implements Reading<Event> {
+  readonly leave: Effect.Effect<void>
+  private readonly log: EventLog
+  private readonly reader: Reader
+
+  constructor(
+    log: EventLog,
+    options: { readonly after: number; readonly bounded: boolean; readonly onLeave: Effect.Effect<unknown> }
+  ) {
+    const { after, bounded, onLeave } = options
+    this.log = log
+    this.reader = log.reader(after, bounded)
+    this.leave = Effect.suspend(() => {
+      log.leave(this.reader)
+      return Effect.asVoid(onLeave)
+    })
+  }
+
+  take(): ReadonlyArray<Event> {
+    return this.log.takeRootView(this.reader)
+  }
+
+  isOver(): boolean {
+    return this.log.ended && this.reader.next >= this.log.envelopes.length
+  }
+
+  wait(wake: (() => void) | undefined): void {
+    this.reader.wake = wake
+  }
+}
+
+const OpenId = "~@reins/runtime/Reading"
+
+/** A reading as a stream, one effect an array. `open` is run once for each who reads the stream, and cannot be interrupted. */
+export const streamOf = <A, E>(open: Effect.Effect<Reading<A>, E>): Stream.Stream<A, E> =>
+  Object.assign(
+    Stream.fromChannel(
+      Channel.fromTransform((_: unknown, scope) =>
+        Effect.map(
+          Scope.provide(
+            Effect.acquireRelease(open, (reading) => reading.leave),
+            scope
+          ),
+          (reading) => pullOf(reading)
+        )
+      )
+    ),
+    { [OpenId]: open } as const
+  )
+
+/** How a stream that `streamOf` made is read in plain code; `undefined` for any other. */
+export const readingOf = <A, E, R>(stream: Stream.Stream<A, E, R>): Effect.Effect<Reading<A>, E> | undefined =>
+  // Only `streamOf` sets it.
+  Predicate.hasProperty(stream, OpenId) ? Erased.as(stream[OpenId]) : undefined
+
+const pullOf = <A>(reading: Reading<A>): Effect.Effect<Arr.NonEmptyReadonlyArray<A>, Cause.Done> => {
+  const news = Effect.callback<void>((resume) => {
+    if (reading.isOver()) return resume(Effect.void)
+    reading.wait(() => resume(Effect.void))
+    return Effect.sync(() => reading.wait(undefined))
+  })
+  const pull: Effect.Effect<Arr.NonEmptyReadonlyArray<A>, Cause.Done> = Effect.suspend(() => {
+    const items = reading.take()
+    if (Arr.isReadonlyArrayNonEmpty(items)) return Effect.succeed(items)
+    return reading.isOver() ? Cause.done() : Effect.flatMap(news, () => pull)
+  })
+  return pull
+}

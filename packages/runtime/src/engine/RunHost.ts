@@ -5,7 +5,7 @@
  * A deployment is a host: `memory` is the default; SQLite and Postgres hosts are in `@reins/store`. A host does not
  * depend on agents: it runs the `Drive` that it is given.
  */
-import type { AgentPath, Approval, Envelope, Json, Message, QueryRejections } from "@reins/protocol"
+import type { AgentPath, Approval, Envelope, Event, Json, Message, QueryRejections } from "@reins/protocol"
 import { Budget, Quota } from "@reins/protocol"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -14,6 +14,7 @@ import type * as Stream from "effect/Stream"
 import { QueryTools } from "../agent/QueryTools.ts"
 import type { Engine } from "./Engine.ts"
 import type { Accepted, InboxMessage } from "./Inbox.ts"
+import type { Reading } from "./EventLog.ts"
 import type { FileStore } from "../thread/FileStore.ts"
 import type { GrantStore } from "../approval/GrantStore.ts"
 import type { QuotaStore } from "../budget/QuotaStore.ts"
@@ -115,6 +116,16 @@ export interface RunHost extends Stores {
     runId: string,
     options: { readonly after: number; readonly bounded: boolean }
   ) => Stream.Stream<Envelope.Envelope>
+  /**
+   * As `watch`, but for the root view alone, and read without an effect for each array. `onLeave` follows when nobody reads it any more.
+   * Absent where runs are not read out of this process's memory.
+   */
+  readonly readRootView?:
+    | ((
+        runId: string,
+        options: { readonly after: number; readonly bounded: boolean; readonly onLeave: Effect.Effect<unknown> }
+      ) => Reading<Event>)
+    | undefined
   readonly status: (runId: string) => Effect.Effect<RunStatus | undefined>
   /** Answers a wait of the run by name. First writer wins, also against expiry and cancel. */
   readonly answer: (runId: string, name: string, value: Json) => Effect.Effect<Answered>

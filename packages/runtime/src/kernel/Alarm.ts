@@ -31,11 +31,17 @@ interface Timer {
 /** Starts a timer of `ms` milliseconds. */
 type StartTimer = (ms: number, ring: () => void) => Timer
 
+/** How long the process is kept alive behind the last deadline, in milliseconds. */
+const lingerMs = 20
+
 export class Alarm {
   private readonly deadlines = new Set<Deadline>()
   private timer: Timer | undefined
   /** When the timer fires, in monotonic milliseconds. */
   private due = Number.POSITIVE_INFINITY
+  /** Whether the timer keeps the process alive. */
+  private isHeld = false
+  private isLettingGo = false
   private readonly clock: Clock.Clock
   private readonly isDefault: boolean
   private readonly start: StartTimer
@@ -51,22 +57,38 @@ export class Alarm {
     const deadline: Deadline = { at: monotonicMillis(this.clock) + ms, listener }
     this.deadlines.add(deadline)
     if (deadline.at < this.due) this.arm(deadline.at)
-    else if (this.deadlines.size === 1) this.timer?.hold(true)
+    else if (!this.isHeld) this.hold(true)
     return deadline
   }
 
   /** Clears a deadline; does nothing if it has fired. */
   clear(deadline: Deadline | undefined): void {
     if (deadline === undefined || !this.deadlines.delete(deadline) || this.deadlines.size > 0) return
-    // The platform's timer stays for the next deadline: starting one costs more than firing for nothing.
-    if (this.isDefault) return this.timer?.hold(false)
+    // The platform's timer stays for the next deadline: arming one costs more than a ring that finds nothing.
+    if (this.isDefault) return this.letGo()
     this.timer?.stop()
     this.timer = undefined
     this.due = Number.POSITIVE_INFINITY
   }
 
+  private hold(isHeld: boolean): void {
+    this.isHeld = isHeld
+    this.timer?.hold(isHeld)
+  }
+
+  /** Lets the process end soon, unless there is a deadline by then: a step follows the other within a moment. */
+  private letGo(): void {
+    if (this.isLettingGo) return
+    this.isLettingGo = true
+    startPlatformTimer(lingerMs, () => {
+      this.isLettingGo = false
+      if (this.deadlines.size === 0) this.hold(false)
+    })
+  }
+
   private arm(at: number): void {
     this.timer?.stop()
+    this.isHeld = true
     this.due = at
     this.timer = this.start(Math.max(0, Math.ceil(at - monotonicMillis(this.clock))), () => this.ring())
   }

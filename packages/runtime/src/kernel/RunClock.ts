@@ -102,11 +102,10 @@ const defaultClock = Context.get(Context.empty(), Clock.Clock)
 /** Whether a clock is the platform's own, and no test's. */
 export const isPlatformClock = (clock: Clock.Clock): boolean => clock === defaultClock
 
-/**
- * Milliseconds from an arbitrary origin, with fractions. Only differences of readings of the same clock mean something.
- */
+// Looked up once: the global is a getter. What the default clock reads, without a BigInt for each reading.
+// oxlint-disable-next-line no-restricted-globals -- it is only read on the platform's own clock
+const platform = performance
+
+/** Milliseconds from an arbitrary origin, with fractions. Only differences of readings of the same clock mean something. */
 export const monotonicMillis = (clock: Clock.Clock): number =>
-  isPlatformClock(clock)
-    ? // oxlint-disable-next-line no-restricted-globals -- what the default clock reads, without a BigInt for each reading
-      performance.now()
-    : Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+  isPlatformClock(clock) ? platform.now() : Number(clock.monotonicTimeNanosUnsafe()) / 1e6

@@ -3,16 +3,16 @@
  * so that code which only waits for its end needs no fiber for it. Run, wrapped or interrupted as an effect it behaves
  * like any other.
  *
- * `map` and `flatMap` avoid fibers too: they continue a finished effect (an `Exit`) by a plain call, at once, and keep
- * a `Task` a `Task`. Use them only inside a running effect.
+ * `map` and `flatMap` avoid fibers too: they continue a finished effect (an `Exit`) by a plain call, at once, and add to the list of
+ * continuations of a `Task`, which one small interpreter works off; only an effect of another kind gets a fiber. Use them only inside a
+ * running effect.
  */
 import * as Effect from "effect/Effect"
+import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
-
-const TypeId = "~@reins/runtime/Task"
+import * as Erased from "./Erased.ts"
 
 /**
  * Starts the work on behalf of `caller`, with its clock, scheduler and context; returns a function that asks it to
@@ -21,35 +21,54 @@ const TypeId = "~@reins/runtime/Task"
  */
 export type Begin<A, E> = (caller: Fiber.Fiber<unknown, unknown>, ended: (exit: Exit.Exit<A, E>) => void) => () => void
 
-export interface Task<A, E> extends Effect.Effect<A, E> {
-  readonly [TypeId]: Begin<A, E>
+type Any = Effect.Effect<unknown, unknown>
+
+/** What follows from an end: from a good one by a value (`map`) or by an effect (`flatMap`), or from any. */
+interface Continuation {
+  readonly kind: "map" | "flatMap" | "exit"
+  readonly next: (end: never) => unknown
+  readonly before: Continuation | undefined
+}
+
+export class Task<A, E> extends Effectable.Class<A, E> {
+  readonly work: Begin<unknown, unknown>
+  /** What follows from its end, the last first. */
+  readonly last: Continuation | undefined
+
+  constructor(work: Begin<unknown, unknown>, last: Continuation | undefined) {
+    super()
+    this.work = work
+    this.last = last
+  }
+
+  asEffect(): Effect.Effect<A, E> {
+    return Effect.withFiber((fiber) =>
+      Effect.callback((resume) => {
+        const stop = begin(this, fiber, resume)
+        return Effect.sync(stop)
+      })
+    )
+  }
 }
 
 /** Whether an effect can be started by a plain call. */
 export const is = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Effect.Effect<A, E, R> & Task<A, E> =>
-  Predicate.hasProperty(effect, TypeId)
+  effect instanceof Task
 
 /** A task. `begin` may throw: that is a defect of the work. */
 export const make = <A, E>(begin: Begin<A, E>): Task<A, E> =>
-  Object.assign(
-    Effect.withFiber<A, E>((fiber) =>
-      Effect.callback<A, E>((resume) => {
-        const stop = begin(fiber, resume)
-        return Effect.sync(stop)
-      })
-    ),
-    { [TypeId]: begin } as const
-  )
+  new Task(Erased.as<Begin<unknown, unknown>>(begin), undefined)
 
-/** Begins a task; a throw ends it as a defect. */
-export const begin = <A, E>(
-  task: Task<A, E>,
-  caller: Fiber.Fiber<unknown, unknown>,
-  ended: (exit: Exit.Exit<A, E>) => void
-): (() => void) => {
-  const begun = Result.try(() => task[TypeId](caller, ended))
-  if (Result.isSuccess(begun)) return begun.success
-  ended(Exit.die(begun.failure))
+/** A task that is what `effect` answers, which is called when it is begun. */
+export const suspend = <A, E>(effect: () => Effect.Effect<A, E>): Task<A, E> =>
+  new Task(atOnce, { kind: "flatMap", next: effect, before: undefined })
+
+/** An effect as what it is, or as a task: so that what follows from it is not carried by the fiber that it needs. */
+export const of = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  isExit(effect) || effect instanceof Task ? effect : suspend(() => effect)
+
+const atOnce: Begin<unknown, unknown> = (_caller, ended) => {
+  ended(Exit.void)
   return nothing
 }
 
@@ -59,32 +78,106 @@ const nothing = (): void => {}
 export const andThen = <A, E, B, E2>(
   task: Task<A, E>,
   next: (exit: Exit.Exit<A, E>) => Effect.Effect<B, E2>
-): Task<B, E2> =>
-  make((caller, ended) => {
-    let stop = nothing
-    const first = begin(task, caller, (exit) => {
-      const following = Result.try(() => next(exit))
-      stop = Result.isFailure(following)
-        ? settle(Exit.die(following.failure), caller, ended)
-        : settle(following.success, caller, ended)
-    })
-    // Its end may have come already.
-    if (stop === nothing) stop = first
-    return () => stop()
-  })
+): Task<B, E2> => new Task(task.work, { kind: "exit", next, before: task.last })
 
-const settle = <A, E>(
+/** Whether an effect has nothing left to do, and did well. */
+export const isDone = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Exit.Success<A, E> =>
+  Exit.isExit(effect) && Exit.isSuccess(effect)
+
+/** As `Effect.map`. */
+export const map = <A, B, E, R>(effect: Effect.Effect<A, E, R>, next: (value: A) => B): Effect.Effect<B, E, R> => {
+  if (isDone(effect)) return Exit.succeed(next(effect.value))
+  return effect instanceof Task
+    ? new Task(effect.work, { kind: "map", next, before: effect.last })
+    : Effect.map(effect, next)
+}
+
+/** As `Effect.flatMap`. */
+export const flatMap = <A, B, E, E2>(
   effect: Effect.Effect<A, E>,
+  next: (value: A) => Effect.Effect<B, E2>
+): Effect.Effect<B, E | E2> => {
+  if (isDone(effect)) return next(effect.value)
+  return effect instanceof Task
+    ? new Task(effect.work, { kind: "flatMap", next, before: effect.last })
+    : Effect.flatMap(effect, next)
+}
+
+/** Begins a task; a throw ends it as a defect. */
+export const begin = <A, E>(
+  task: Task<A, E>,
   caller: Fiber.Fiber<unknown, unknown>,
   ended: (exit: Exit.Exit<A, E>) => void
 ): (() => void) => {
-  if (isExit(effect)) {
-    ended(effect)
-    return nothing
+  const running = new Running(caller, Erased.as<(exit: Exit.Exit<unknown, unknown>) => void>(ended))
+  running.carry(task)
+  return running.stop
+}
+
+/** A task that was begun. */
+class Running {
+  private readonly caller: Fiber.Fiber<unknown, unknown>
+  private readonly ended: (exit: Exit.Exit<unknown, unknown>) => void
+  /** What follows, the next last. */
+  private readonly following: Array<Continuation> = []
+  private halt = nothing
+  private isBeginning = false
+  /** The end of what is being begun, where it comes before the call returns. */
+  private early: Exit.Exit<unknown, unknown> | undefined
+
+  constructor(caller: Fiber.Fiber<unknown, unknown>, ended: (exit: Exit.Exit<unknown, unknown>) => void) {
+    this.caller = caller
+    this.ended = ended
   }
-  const fiber = Effect.runForkWith(caller.context)(effect)
-  fiber.addObserver(ended)
-  return () => fiber.interruptUnsafe()
+
+  readonly stop = (): void => this.halt()
+
+  /** Carries on with `effect` until there is something to wait for, or all is done. */
+  carry(effect: Any): void {
+    let current: Any = effect
+    for (;;) {
+      const exit: Exit.Exit<unknown, unknown> | undefined = isExit(current) ? current : this.start(current)
+      if (exit === undefined) return
+      const following = this.following.pop()
+      if (following === undefined) return this.ended(exit)
+      current = follow(following, exit)
+    }
+  }
+
+  /** Begins what is not done; answers its end where it has come already. */
+  private start(effect: Any): Exit.Exit<unknown, unknown> | undefined {
+    this.early = undefined
+    this.isBeginning = true
+    let halt: (() => void) | undefined
+    if (effect instanceof Task) {
+      for (let one: Continuation | undefined = effect.last; one !== undefined; one = one.before)
+        this.following.push(one)
+      const begun = Result.try(() => effect.work(this.caller, this.resume))
+      if (Result.isSuccess(begun)) halt = begun.success
+      else this.early = Exit.die(begun.failure)
+    } else {
+      const fiber = Effect.runForkWith(this.caller.context)(effect)
+      fiber.addObserver(this.resume)
+      halt = () => fiber.interruptUnsafe()
+    }
+    this.isBeginning = false
+    this.halt = halt ?? nothing
+    return this.early
+  }
+
+  private readonly resume = (exit: Exit.Exit<unknown, unknown>): void => {
+    if (this.isBeginning) this.early = exit
+    else this.carry(exit)
+  }
+}
+
+/** What follows from an end; a throw is a defect. */
+const follow = ({ kind, next }: Continuation, exit: Exit.Exit<unknown, unknown>): Any => {
+  if (kind !== "exit" && Exit.isFailure(exit)) return exit
+  const call = Erased.as<(end: unknown) => unknown>(next)
+  const followed = Result.try(() => call(kind === "exit" || Exit.isFailure(exit) ? exit : exit.value))
+  if (Result.isFailure(followed)) return Exit.die(followed.failure)
+  return kind === "map" ? Exit.succeed(followed.success) : Erased.as<Any>(followed.success)
 }
 
 /** Whether an effect has ended, with success or failure. */
@@ -124,28 +217,3 @@ export const ofPromise = <A, E>(promise: PromiseLike<A>, failure: (error: unknow
     )
     return nothing
   })
-
-/** Whether an effect has ended with success. */
-export const isDone = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Exit.Success<A, E> =>
-  Exit.isExit(effect) && Exit.isSuccess(effect)
-
-/** As `Effect.map`. */
-export const map = <A, B, E, R>(effect: Effect.Effect<A, E, R>, next: (value: A) => B): Effect.Effect<B, E, R> => {
-  if (isDone(effect)) return Exit.succeed(next(effect.value))
-  return is(effect)
-    ? andThen(effect, (exit) => (Exit.isSuccess(exit) ? Exit.succeed(next(exit.value)) : Exit.failCause(exit.cause)))
-    : Effect.map(effect, next)
-}
-
-/** As `Effect.flatMap`. */
-export const flatMap = <A, B, E, E2>(
-  effect: Effect.Effect<A, E>,
-  next: (value: A) => Effect.Effect<B, E2>
-): Effect.Effect<B, E | E2> => {
-  if (isDone(effect)) return next(effect.value)
-  return is(effect)
-    ? andThen(effect, (exit): Effect.Effect<B, E | E2> =>
-        Exit.isSuccess(exit) ? next(exit.value) : Exit.failCause(exit.cause)
-      )
-    : Effect.flatMap(effect, next)
-}

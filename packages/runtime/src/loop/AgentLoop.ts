@@ -34,55 +34,164 @@ import * as CallRow from "../agent/CallRow.ts"
 import type { Run } from "../run/Run.ts"
 import * as SpecialistText from "../agent/SpecialistText.ts"
 
-/** Runs `agent` to its end. */
-export const agentLoop: (run: Run, agent: AgentState) => Effect.Effect<AgentEnd> = Effect.fnUntraced(
-  function* (run, agent) {
-    let usage = Usage.empty
-    let text = ""
-    let exhausted: Budget.Refusal | undefined
-    let repaired = false
-    let pauses = 0
-    // A model that is to go on with its answer is sent nothing in between.
-    let isPaused = false
-    const isRoot = agent.path.length === 0
-    const end = (reason: AgentEnd["reason"], more: Partial<AgentEnd> = {}): AgentEnd => ({
-      reason,
-      text,
-      usage,
-      ...more
-    })
+/** Carries `agent` to its end. */
+export const agentLoop = (run: Run, agent: AgentState): Effect.Effect<AgentEnd> => {
+  const loop = new Loop(run, agent)
+  return run.engine.direct === undefined || agent.member.definition.compaction !== undefined
+    ? goOn(loop, before)
+    : loop.again
+}
 
-    for (let step = 1; ; step++) {
-      const taking = isRoot && !isPaused ? Steering.receive(run, agent, step) : undefined
-      if (taking !== undefined) yield* taking
-      isPaused = false
-      if (agent.member.definition.compaction !== undefined) {
-        usage = Usage.add(usage, yield* CompactionStep.compact(run, agent, step))
+/**
+ * An agent on its way to its end. The usual way (a step with calls, their results, the next step, an answer) is plain code; everything
+ * else is the generator `goOn`, which takes over where the usual way is left.
+ */
+class Loop {
+  readonly run: Run
+  readonly agent: AgentState
+  usage = Usage.empty
+  text = ""
+  exhausted: Budget.Refusal | undefined
+  repaired = false
+  pauses = 0
+  /** Counts from 1; 0 before the first. */
+  step = 0
+  /** The model is to go on with its answer, and is sent nothing in between. */
+  isPaused = false
+  /** The next step, by the usual way. */
+  readonly again: Effect.Effect<AgentEnd>
+
+  constructor(run: Run, agent: AgentState) {
+    this.run = run
+    this.agent = agent
+    this.again = Task.suspend(() => this.next())
+  }
+
+  end(reason: AgentEnd["reason"], more: Partial<AgentEnd> = {}): AgentEnd {
+    return { reason, text: this.text, usage: this.usage, ...more }
+  }
+
+  /** Takes the messages that a user has sent since the last step; `undefined` where there are none. */
+  receive(): Effect.Effect<void> | undefined {
+    const isDue = this.agent.path.length === 0 && !this.isPaused
+    this.isPaused = false
+    return isDue ? Steering.receive(this.run, this.agent, this.step + 1) : undefined
+  }
+
+  /** Whether an agent that has answered goes on, because a message came before the end. */
+  goesOn(): Effect.Effect<boolean> {
+    return this.agent.path.length === 0 ? Steering.goesOn(this.run, this.agent) : no
+  }
+
+  /** Asks the model for the next step. */
+  ask(): Effect.Effect<StepValue> {
+    return modelStep(this.run, this.agent, { step: ++this.step, offersTools: this.exhausted === undefined })
+  }
+
+  /** Takes a step over into the conversation. */
+  take(value: StepValue): void {
+    this.usage = Usage.add(this.usage, value.usage)
+    remember(this.agent, value)
+    this.text = value._tag === "Completed" ? textOf(value.content) : textOf(value.content) || this.text
+  }
+
+  /** Takes the ends of a step's calls over. Answers the limit that stops this agent, or what ends it. */
+  settled(
+    calls: ReadonlyArray<Message.CallPart>,
+    ends: ReadonlyArray<CallEnd>
+  ): "cancelled" | Budget.Refusal | undefined {
+    const { agent, run } = this
+    const results: Array<Message.ResultPart> = []
+    let isCancelled = false
+    let refusal: Budget.Refusal | undefined
+    for (let index = 0; index < calls.length; index++) {
+      const call = calls[index]
+      const end = ends[index]
+      if (call === undefined || end === undefined) continue
+      results.push(ToolOutcome.bound(ToolOutcome.part(call, end.outcome), run.settings.maxResultCharacters))
+      if (end.usage !== undefined) this.usage = Usage.add(this.usage, end.usage)
+      if (end._tag === "Cancelled") isCancelled = true
+      // A specialist's own limit is for its coordinator to read; a limit of this agent, or above it, stops it.
+      else if (end._tag === "Refused" && reaches(end.refusal, agent.path)) refusal ??= end.refusal
+    }
+    agent.say({ role: "tool", content: Trimmed.copy(results) })
+    return isCancelled ? "cancelled" : refusal
+  }
+
+  /** The calls that the agent has made as often in a row as it may. */
+  get repeated(): CallRow.CallRow | undefined {
+    const { repeatedCallLimit, row } = this.agent
+    return row !== undefined && row.times === repeatedCallLimit ? row : undefined
+  }
+
+  private next(): Effect.Effect<AgentEnd> {
+    const taking = this.receive()
+    const asked = taking === undefined ? this.ask() : Task.flatMap(Task.of(taking), () => this.ask())
+    return Task.flatMap(Task.of(asked), (value) => {
+      this.take(value)
+      if (value._tag !== "Completed" || value.stop === "paused" || value.dropped !== undefined) {
+        return goOn(this, { _tag: "Taken", value })
       }
-      const value: StepValue = yield* modelStep(run, agent, { step, offersTools: exhausted === undefined })
-      usage = Usage.add(usage, value.usage)
-      remember(agent, value)
-      text = value._tag === "Completed" ? textOf(value.content) : textOf(value.content) || text
-      if (value._tag === "Cancelled") return end("cancelled")
-      if (value._tag === "Failed") return end("failed", { failure: value.failure })
-      let refusal = value._tag === "Refused" ? value.refusal : undefined
+      const { calls } = value
+      if (calls.length > 0) {
+        this.agent.count(calls)
+        return Task.flatMap(Task.of(settleAll(this.run, this.agent, calls)), (ends) => {
+          const stopped = this.settled(calls, ends)
+          if (stopped === "cancelled") return Exit.succeed(this.end("cancelled"))
+          if (stopped !== undefined || this.repeated !== undefined) {
+            return goOn(this, { _tag: "Settled", refusal: stopped })
+          }
+          return this.step % inARow === 0 ? Task.flatMap(Task.of(Effect.yieldNow), () => this.again) : this.again
+        })
+      }
+      if (this.agent.member.definition.output !== undefined) return goOn(this, { _tag: "Taken", value })
+      return Task.flatMap(Task.of(this.goesOn()), (goesOn) =>
+        goesOn ? this.again : Exit.succeed(this.end(reasonOf(value.stop)))
+      )
+    })
+  }
+}
 
-      if (value._tag === "Completed") {
-        if (exhausted !== undefined) return end("budget", { refusal: exhausted })
-        if (value.dropped?.reason === CallRow.dropReason) return end("repeated-calls")
-        if (value.calls.length === 0 && value.stop === "paused") {
-          isPaused = true
+const no = Exit.succeed(false)
+
+/** So many steps are made in a row, however quickly model and tools answer, before others have their turn. */
+const inARow = 16
+
+/** Where `goOn` takes over: before a step, behind one that was taken over, or behind its calls and the limit that they met. */
+type Stage =
+  | { readonly _tag: "Before" }
+  | { readonly _tag: "Taken"; readonly value: StepValue }
+  | { readonly _tag: "Settled"; readonly refusal: Budget.Refusal | undefined }
+
+const before: Stage = { _tag: "Before" }
+
+const goOn = Effect.fnUntraced(function* (loop: Loop, from: Stage) {
+  const { agent, run } = loop
+  for (let stage = from; ; stage = before) {
+    let hasSettled = stage._tag === "Settled"
+    let refusal = stage._tag === "Settled" ? stage.refusal : undefined
+    if (stage._tag !== "Settled") {
+      const value: StepValue = stage._tag === "Taken" ? stage.value : yield* stepOf(loop)
+      if (value._tag === "Cancelled") return loop.end("cancelled")
+      if (value._tag === "Failed") return loop.end("failed", { failure: value.failure })
+      if (value._tag === "Refused") refusal = value.refusal
+      else {
+        if (loop.exhausted !== undefined) return loop.end("budget", { refusal: loop.exhausted })
+        const { calls, dropped, stop } = value
+        if (dropped?.reason === CallRow.dropReason) return loop.end("repeated-calls")
+        if (calls.length === 0 && stop === "paused") {
+          loop.isPaused = true
           continue
         }
-        if (value.calls.length === 0) {
-          const reason = reasonOf(value.stop)
-          const issue = reason === "stop" ? yield* SpecialistText.mismatch(agent.member, text) : undefined
+        if (calls.length === 0) {
+          const reason = reasonOf(stop)
+          const issue = reason === "stop" ? yield* SpecialistText.mismatch(agent.member, loop.text) : undefined
           if (issue === undefined) {
-            if (isRoot && (yield* Steering.goesOn(run, agent))) continue
-            return end(reason)
+            if (yield* loop.goesOn()) continue
+            return loop.end(reason)
           }
-          if (repaired) {
-            return end("failed", {
+          if (loop.repaired) {
+            return loop.end("failed", {
               failure: new RunErrors.OutputInvalid({
                 agent: agent.member.name,
                 // A schema's own words may quote the answer.
@@ -90,42 +199,45 @@ export const agentLoop: (run: Run, agent: AgentState) => Effect.Effect<AgentEnd>
               })
             })
           }
-          repaired = true
+          loop.repaired = true
           agent.say(repair(issue))
           continue
         }
-        agent.count(value.calls)
-        const ends = yield* settleAll(run, agent, value.calls)
-        const results: Array<Message.ResultPart> = []
-        let isCancelled = false
-        for (const [index, call] of value.calls.entries()) {
-          const end = ends[index]
-          if (end === undefined) continue
-          results.push(ToolOutcome.bound(ToolOutcome.part(call, end.outcome), run.settings.maxResultCharacters))
-          if (end.usage !== undefined) usage = Usage.add(usage, end.usage)
-          if (end._tag === "Cancelled") isCancelled = true
-          // A specialist's own limit is for its coordinator to read; a limit of this agent, or above it, stops it.
-          else if (end._tag === "Refused" && reaches(end.refusal, agent.path)) refusal ??= end.refusal
-        }
-        agent.say({ role: "tool", content: Trimmed.copy(results) })
-        if (isCancelled) return end("cancelled")
-        const { row } = agent
-        if (row !== undefined && row.times === agent.repeatedCallLimit) yield* warn(run, agent, step, row)
-      }
-
-      if (refusal !== undefined) {
-        if (exhausted === undefined && is(agent, refusal, "pause")) {
-          const paused = yield* BudgetPause.pause(run, agent, refusal, ++pauses)
-          if (paused === "cancelled") return end("cancelled")
-          if (paused === "raised") continue
-        }
-        yield* announce(run, refusal)
-        if (exhausted !== undefined || !is(agent, refusal, "wrap-up")) return end("budget", { refusal })
-        exhausted = refusal
+        agent.count(calls)
+        const stopped = loop.settled(calls, yield* settleAll(run, agent, calls))
+        if (stopped === "cancelled") return loop.end("cancelled")
+        refusal = stopped
+        hasSettled = true
       }
     }
+    const repeated = hasSettled ? loop.repeated : undefined
+    if (repeated !== undefined) yield* warn(run, agent, loop.step, repeated)
+
+    if (refusal !== undefined) {
+      if (loop.exhausted === undefined && is(agent, refusal, "pause")) {
+        const paused = yield* BudgetPause.pause(run, agent, refusal, ++loop.pauses)
+        if (paused === "cancelled") return loop.end("cancelled")
+        if (paused === "raised") continue
+      }
+      yield* announce(run, refusal)
+      if (loop.exhausted !== undefined || !is(agent, refusal, "wrap-up")) return loop.end("budget", { refusal })
+      loop.exhausted = refusal
+    }
   }
-)
+})
+
+/** The next step, behind the compaction that the agent may want. */
+const stepOf = Effect.fnUntraced(function* (loop: Loop) {
+  const { agent, run } = loop
+  const taking = loop.receive()
+  if (taking !== undefined) yield* taking
+  if (agent.member.definition.compaction !== undefined) {
+    loop.usage = Usage.add(loop.usage, yield* CompactionStep.compact(run, agent, loop.step + 1))
+  }
+  const value = yield* loop.ask()
+  loop.take(value)
+  return value
+})
 
 /** Adds what the model said to the agent's conversation: whole, or without its calls where they will not be settled. */
 const remember = (agent: AgentState, value: StepValue): void => {
@@ -159,13 +271,12 @@ const settleAll = (
     if (Task.is(settled)) tasks.push(settled)
     else if (!Task.isDone(settled)) others.push(settled)
   }
-  if (tasks.length > 0) others.push(Task.together(tasks))
+  if (tasks.length > 0) others.push(tasks.length === 1 && tasks[0] !== undefined ? tasks[0] : Task.together(tasks))
   const [first] = others
   if (first === undefined) return Exit.succeed(ends)
-  return Effect.as(
-    others.length === 1 ? first : Effect.forEach(others, (one) => one, { concurrency: "unbounded", discard: true }),
-    ends
-  )
+  const all =
+    others.length === 1 ? first : Effect.forEach(others, (one) => one, { concurrency: "unbounded", discard: true })
+  return Task.map(all, () => ends)
 }
 
 const textOf = (content: ReadonlyArray<Message.AssistantPart>): string => {

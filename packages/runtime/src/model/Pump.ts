@@ -92,6 +92,8 @@ const watch = Effect.fnUntraced(function* <A, E>(
 
 type End = { readonly _tag: "Done" } | { readonly _tag: "Failed"; readonly error: unknown }
 
+const done: End = { _tag: "Done" }
+
 /** The most parts that wait for the taker. */
 const most = 512
 
@@ -150,12 +152,14 @@ class Intake<A> {
   private readonly took = (next: Awaited<ReturnType<Source<A>["next"]>>): void => {
     if (this.isLeft) return
     if (next.done === true) {
-      this.end = { _tag: "Done" }
-    } else {
-      this.batch.push(next.value)
-      if (this.batch.length < most) this.read()
-      else this.isPaused = true
+      this.end = done
+      // Nothing more can come in this turn.
+      if (!this.isHeld) this.turn()
+      return
     }
+    this.batch.push(next.value)
+    if (this.batch.length < most) this.read()
+    else this.isPaused = true
     this.awaitTurn()
   }
 
@@ -172,6 +176,10 @@ class Intake<A> {
 
   /** Passes on the parts of the turn of the event loop that is over. */
   private readonly turned = (): void => {
+    if (this.isTurning) this.turn()
+  }
+
+  private turn(): void {
     this.isTurning = false
     if (this.isLeft) return
     const parts = this.batch

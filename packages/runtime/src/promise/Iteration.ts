@@ -1,12 +1,14 @@
 /**
  * A stream as an async iterator, over one fiber: the fiber hands over an array at a time and waits until it is read, so that
- * reading costs no fiber and no effect per element.
+ * reading costs no fiber and no effect per element. A stream that can be read in plain code (`EventLog.readingOf`) costs none per
+ * array either: the fiber only waits for its end.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
+import { type Reading, readingOf } from "../engine/EventLog.ts"
 import * as Types from "../kernel/Erased.ts"
 
 interface Waiting<A> {
@@ -34,10 +36,14 @@ export class Iteration<A, R> implements AsyncIterableIterator<A, undefined> {
   private fiber: Fiber.Fiber<void, unknown> | undefined
   private ended = false
   private failure: { readonly error: unknown } | undefined
-  private readonly stream: Stream.Stream<A, unknown, R>
+  /** What is read in plain code, once it is open. */
+  private reading: Reading<A> | undefined
+  /** Ends the fiber that holds `reading` open. */
+  private close: (() => void) | undefined
+  private readonly stream: Effect.Effect<Stream.Stream<A, unknown, R>, unknown, R>
   private readonly options: Options<R>
 
-  constructor(stream: Stream.Stream<A, unknown, R>, options: Options<R>) {
+  constructor(stream: Effect.Effect<Stream.Stream<A, unknown, R>, unknown, R>, options: Options<R>) {
     this.stream = stream
     this.options = options
   }
@@ -53,6 +59,7 @@ export class Iteration<A, R> implements AsyncIterableIterator<A, undefined> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ resolve, reject })
       if (this.fiber === undefined) return this.begin()
+      if (this.reading !== undefined) return this.look()
       const { more } = this
       this.more = undefined
       more?.()
@@ -62,6 +69,7 @@ export class Iteration<A, R> implements AsyncIterableIterator<A, undefined> {
   return(): Promise<IteratorResult<A, undefined>> {
     this.items = []
     this.read = 0
+    this.reading = undefined
     const { fiber } = this
     if (fiber === undefined) this.ended = true
     return fiber === undefined || this.ended
@@ -83,9 +91,18 @@ export class Iteration<A, R> implements AsyncIterableIterator<A, undefined> {
     const aborted = () => (onAbort === undefined ? stop() : onAbort(stop))
     signal?.addEventListener("abort", aborted, { once: true })
     const fiber = fork(
-      Stream.runForEachArray(this.stream, (items) =>
-        Effect.callback((resume) => this.offer(items, () => resume(Effect.void)))
-      )
+      Effect.flatMap(this.stream, (stream): Effect.Effect<void, unknown, R> => {
+        const open = readingOf(stream)
+        return open === undefined
+          ? Stream.runForEachArray(stream, (items) =>
+              Effect.callback((resume) => this.offer(items, () => resume(Effect.void)))
+            )
+          : Effect.acquireUseRelease(
+              open,
+              (reading) => this.follow(reading),
+              (reading) => reading.leave
+            )
+      })
     )
     this.fiber = fiber
     fiber.addObserver((exit) => {
@@ -93,6 +110,39 @@ export class Iteration<A, R> implements AsyncIterableIterator<A, undefined> {
       if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) this.end()
       else this.end(Cause.squash(exit.cause))
     })
+  }
+
+  /** Reads from now on what `reading` has. Completes when it is over and all of it was read. */
+  private follow(reading: Reading<A>): Effect.Effect<void> {
+    return Effect.callback((resume) => {
+      this.reading = reading
+      this.close = () => {
+        this.reading = undefined
+        resume(Effect.void)
+      }
+      this.look()
+      return Effect.sync(() => {
+        this.reading = undefined
+        reading.wait(undefined)
+      })
+    })
+  }
+
+  /** Gives those who wait what is there; where that is not enough, it looks again when there is more. */
+  private readonly look = (): void => {
+    const { reading } = this
+    if (reading === undefined) return
+    while (this.waiting.length > 0) {
+      const item = this.take()
+      if (item !== undefined) {
+        this.waiting.shift()?.resolve(item)
+        continue
+      }
+      this.items = reading.take()
+      this.read = 0
+      if (this.items.length > 0) continue
+      return reading.isOver() ? this.close?.() : reading.wait(this.look)
+    }
   }
 
   /** The next of the items that are there; `undefined` where all were read. */

@@ -14,6 +14,7 @@ import * as SchemaGetter from "effect/SchemaGetter"
 import * as SchemaIssue from "effect/SchemaIssue"
 import type { StandardJSONSchemaV1, StandardSchemaV1 } from "effect/StandardSchema"
 import * as PlainJson from "../kernel/PlainJson.ts"
+import * as ArgumentsOf from "../tool/Arguments.ts"
 import * as JsonSchema from "../tool/JsonSchema.ts"
 
 /** Raw JSON Schema of an object, draft 4 to 2020-12. The model is told of it, and arguments are checked by it. */
@@ -36,11 +37,14 @@ const isStandard = (parameters: Parameters): parameters is StandardSchemaV1 & St
 /** The parameters of `what` as a schema. Throws where they cannot be written as JSON Schema. */
 export const toSchema = (what: string, parameters: Parameters): Schema.Codec<unknown, Schema.Json> =>
   isStandard(parameters)
-    ? described(jsonSchemaOf(what, parameters)).pipe(
-        Schema.decodeTo(Schema.Unknown, {
-          decode: SchemaGetter.transformEffect((value) => validated(parameters, value)),
-          encode: SchemaGetter.forbidden(() => "arguments are only read")
-        })
+    ? ArgumentsOf.readBy(
+        described(jsonSchemaOf(what, parameters)).pipe(
+          Schema.decodeTo(Schema.Unknown, {
+            decode: SchemaGetter.transformEffect((value) => validated(parameters, value)),
+            encode: SchemaGetter.forbidden(() => "arguments are only read")
+          })
+        ),
+        (args) => validated(parameters, args)
       )
     : raw(what, parameters)
 

@@ -171,10 +171,16 @@ export const createRuntime = <
     ) =>
     (...args: Args): Promise<A> =>
       promise((runtime) => pick(runtime)(...args))
-  const iterate = <A, E>(
-    stream: (runtime: Shape.RuntimeShape) => Stream.Stream<A, E>,
+  const iterate = <A, E, E2 = never>(
+    stream: (runtime: Shape.RuntimeShape) => Stream.Stream<A, E> | Effect.Effect<Stream.Stream<A, E>, E2>,
     on: Pick<Iteration.Options<Runtime>, "signal" | "onAbort"> = {}
-  ) => new Iteration.Iteration<A, Runtime>(Stream.unwrap(Effect.map(Runtime, stream)), { fork: managed.runFork, ...on })
+  ) => {
+    const opened = Effect.flatMap(Runtime, (runtime) => {
+      const made = stream(runtime)
+      return Effect.isEffect(made) ? made : Effect.succeed(made)
+    })
+    return new Iteration.Iteration<A, Runtime>(opened, { fork: managed.runFork, ...on })
+  }
   /** Asks a run to end; where there is none to ask, what waits for it is stopped. */
   const cancelOr = (runId: string | undefined, stop: () => void) =>
     runId === undefined
@@ -190,12 +196,10 @@ export const createRuntime = <
     if (signal === undefined) return iterate((runtime) => begin(runtime, options))
     let { runId } = asked
     const stream = (runtime: Shape.RuntimeShape) =>
-      Stream.unwrap(
-        Effect.map(Ids, (ids) => {
-          runId ??= ids.make("run")
-          return begin(runtime, { ...options, runId })
-        })
-      )
+      Effect.map(Ids, (ids) => {
+        runId ??= ids.make("run")
+        return begin(runtime, { ...options, runId })
+      })
     return iterate(stream, { signal, onAbort: (stop) => cancelOr(runId, stop) })
   }
   /** The same for the answer alone. */

@@ -62,7 +62,8 @@ export class AgentState {
     readonly summary?: Summary | undefined
     readonly repeatedCallLimit: number
   }) {
-    this.path = options.path
+    // Models are told it.
+    this.path = Object.freeze(options.path)
     this.member = options.member
     this.model = options.member.model
     this.budget = options.budget ?? options.member.budget

@@ -19,6 +19,7 @@ import * as Stream from "effect/Stream"
 import { Deployment } from "./Deployment.ts"
 import { Ids } from "../kernel/Ids.ts"
 import { Prices, sound } from "../model/Prices.ts"
+import * as EventLog from "../engine/EventLog.ts"
 import type { RunHost } from "../engine/RunHost.ts"
 import { TokenEstimator } from "../model/TokenEstimator.ts"
 import { Tracing } from "../run/Tracing.ts"
@@ -155,13 +156,20 @@ const service = (built: RuntimeParts): RuntimeShape => {
     steered === undefined ? host.cancel(runId) : Effect.void
 
   /** The root view of a run that ends when its reader leaves, also between the run's start and the reader's first look. */
-  const stream = (record: Effect.Effect<RunStart.NewRun, RunStart.Rejected>, begin = start) =>
-    Stream.unwrap(
-      Effect.map(Effect.acquireRelease(Effect.flatMap(record, begin), leave), ({ runId, steered }) =>
-        // Somebody else's run is not held back by who only joined it.
-        rootView(host.watch(runId, { after: steered?.after ?? 0, bounded: steered === undefined }))
+  const stream = (record: Effect.Effect<RunStart.NewRun, RunStart.Rejected>, begin = start) => {
+    const entered = Effect.flatMap(record, begin)
+    // Somebody else's run is not held back by who only joined it.
+    const place = ({ steered }: Steering.Entered) => ({ after: steered?.after ?? 0, bounded: steered === undefined })
+    const { readRootView } = host
+    if (readRootView !== undefined) {
+      return EventLog.streamOf(
+        Effect.map(entered, (run) => readRootView(run.runId, { ...place(run), onLeave: leave(run) }))
       )
+    }
+    return Stream.unwrap(
+      Effect.map(Effect.acquireRelease(entered, leave), (run) => rootView(host.watch(run.runId, place(run))))
     )
+  }
 
   const complete = (record: Effect.Effect<RunStart.NewRun, RunStart.Rejected>, begin = start) =>
     Effect.uninterruptibleMask((restore) =>

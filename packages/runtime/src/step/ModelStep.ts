@@ -24,14 +24,18 @@ export interface StepOptions {
   readonly offersTools: boolean
 }
 
-/** Runs one model step of `agent`. */
-export const modelStep = (run: Run, agent: AgentState, options: StepOptions): Effect.Effect<StepValue> =>
-  run.engine.activity(Names.model(agent.prefix, options.step), StepValue, (work) => {
+/** Carries one model step of `agent`. Asked for when its turn has come. */
+export const modelStep = (run: Run, agent: AgentState, options: StepOptions): Effect.Effect<StepValue> => {
+  const carried = (work: Work) => {
     // The last step of a budget that wraps up is paid from what was kept back for it.
     if (!options.offersTools) work.tree.releaseReserve(agent.path)
     const paid = new PaidRequest(askOf(run, work, agent, options))
     return Task.map(paid.send(), (sent) => settled(paid, options, sent))
-  })
+  }
+  return run.engine.direct === undefined
+    ? run.engine.activity(Names.model(agent.prefix, options.step), StepValue, carried)
+    : run.engine.direct(carried)
+}
 
 const askOf = (run: Run, work: Work, agent: AgentState, { offersTools, step }: StepOptions): Ask => {
   const { definition, name, offered, output } = agent.member

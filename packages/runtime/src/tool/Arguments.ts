@@ -28,6 +28,22 @@ export const decoder =
 
 const kindOf = (value: Json): string => (Array.isArray(value) ? "array" : typeof value)
 
+/** How schemas that plain code made are read without an interpreter. */
+const plain = new WeakMap<object, (args: Json) => Effect.Effect<unknown, unknown>>()
+
+/**
+ * Says that `take` reads what `schema` does, of JSON. Only what it takes counts: where it fails, the schema itself says what does not
+ * fit.
+ */
+export const readBy = <S extends object>(schema: S, take: (args: Json) => Effect.Effect<unknown, unknown>): S => {
+  plain.set(schema, take)
+  return schema
+}
+
+/** The plain reading of a schema, where there is one. */
+export const plainReading = (schema: object): ((args: Json) => Effect.Effect<unknown, unknown>) | undefined =>
+  plain.get(schema)
+
 /** A decoder by JSON Schema: it takes what fits, as it is. */
 export const checked = (check: Check): Decode =>
   decoder((args) => {

@@ -77,12 +77,18 @@ export const decoder = (tool: Tool.Any, services: Context.Context<never>): Decod
   const parse: Parse = Erased.as(
     Schema.decodeUnknownEffect(Schema.toCodecJson(tool.parametersSchema), { errors: "all" })
   )
-  return Arguments.decoder((args) => {
+  const parsed = (args: Json): Effect.Effect<unknown, string> => {
     const parsed = parse(args)
     // Most schemas are done at once.
     return Task.isDone(parsed)
-      ? Effect.succeed(parsed.value)
+      ? Exit.succeed(parsed.value)
       : SchemaCheck.inWords(Effect.provideContext(parsed, services), `the arguments of ${tool.name}`)
+  }
+  const read = Arguments.plainReading(tool.parametersSchema)
+  if (read === undefined) return Arguments.decoder(parsed)
+  return Arguments.decoder((args) => {
+    const quickly = read(args)
+    return Task.isDone(quickly) ? Exit.succeed(quickly.value) : Effect.catchCause(quickly, () => parsed(args))
   })
 }
 

@@ -120,9 +120,12 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
     })
 
   /** What follows from an event, in the same commit. */
-  const project = (row: Row, { agentPath, at, event, runId }: Envelope.Envelope): void => {
+  const project = (row: Row, envelope: Envelope.Envelope): void => {
+    const { agentPath, at, event, runId } = envelope
     switch (event.type) {
       case "approval-required":
+        // Whoever lists questions is a reader of them.
+        Envelope.toReader(envelope)
         approvals.set(event.data.id, {
           asked: Object.freeze({ runId, request: event.data, agentPath, askedAt: at }),
           outcome: undefined

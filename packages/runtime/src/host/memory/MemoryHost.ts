@@ -31,7 +31,7 @@ import * as RunFailure from "../../loop/RunFailure.ts"
 import * as ThreadUpdate from "../../loop/ThreadUpdate.ts"
 import { MemoryRun, type MemoryRunOwner } from "./MemoryRun.ts"
 import { MemoryGrants } from "../../approval/GrantStore.ts"
-import { follow } from "../../engine/EventLog.ts"
+import { EventLog, follow, RootReading } from "../../engine/EventLog.ts"
 import { MemoryFiles } from "../../thread/FileStore.ts"
 import { MemoryThreads } from "../../thread/ThreadStore.ts"
 
@@ -69,6 +69,10 @@ interface Asked {
   readonly asked: PendingApproval
   outcome: Approval.Outcome | undefined
 }
+
+/** The log of a run that is not here any more. */
+const over = new EventLog()
+over.end()
 
 class Host implements RunHost, MemoryRunOwner {
   readonly threads: MemoryThreads
@@ -161,6 +165,9 @@ class Host implements RunHost, MemoryRunOwner {
     const carried = this.runs.get(runId)
     return carried === undefined ? Stream.empty : follow(carried.run.log, { ...options, select: (all) => all })
   }
+
+  readonly readRootView: NonNullable<RunHost["readRootView"]> = (runId, options) =>
+    new RootReading(this.runs.get(runId)?.run.log ?? over, options)
 
   readonly status = (runId: string) =>
     Effect.sync(() => {

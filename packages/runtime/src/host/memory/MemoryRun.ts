@@ -77,6 +77,19 @@ class Approval implements SignalListener, AlarmListener {
     Deferred.doneUnsafe(this.deferred, Exit.succeed({ value, waitedMs }))
   }
 
+  /** Tells how it was completed, as `Deferred.await` does. Answers how to stop. */
+  listen(ended: (exit: Exit.Exit<Waited>) => void): () => void {
+    const { deferred } = this
+    const { effect } = deferred
+    // It is only ever completed with an exit.
+    const told = (effect: Effect.Effect<Waited>) => ended(Erased.as<Exit.Exit<Waited>>(effect))
+    if (effect === undefined) deferred.resumes = [...(deferred.resumes ?? []), told]
+    else told(effect)
+    return () => {
+      deferred.resumes = deferred.resumes?.filter((one) => one !== told)
+    }
+  }
+
   signalled(): void {
     this.run.answer(this.name, Erased.as<Json>(this.end?.cancelled))
   }
@@ -159,8 +172,9 @@ export class MemoryRun implements Engine, Work {
     path: AgentPath.AgentPath,
     events: (readings: Readings) => ReadonlyArray<Event>
   ): Effect.Effect<void> {
-    return Effect.sync(() => {
+    return Task.suspend(() => {
       this.push(path, events(this))
+      return Exit.void
     })
   }
 
@@ -175,10 +189,11 @@ export class MemoryRun implements Engine, Work {
     end: WaitEnd<A>,
     row: WaitRow
   ): Effect.Effect<{ readonly value: A; readonly waitedMs: number }> {
-    const waited = Effect.suspend(() => {
+    // Without a fiber of its own: a run may be parked for days.
+    const waited = Task.make<Waited, never>((_caller, ended) => {
       const approval = this.approvalOf(name)
       if (approval.value === undefined) this.park(approval, end, row)
-      return Deferred.await(approval.deferred)
+      return approval.listen(ended)
     })
     const answered = Erased.as<Effect.Effect<{ readonly value: A; readonly waitedMs: number }>>(waited)
     return Lease.parked(this.tree.lease, reminding(this, end, answered), () => this.now())
@@ -266,11 +281,9 @@ export class MemoryRun implements Engine, Work {
   }
 
   closeInbox(position: number): Effect.Effect<InboxMessage | undefined> {
-    return Effect.sync(() => {
-      const message = this.inbox?.[position - 1]
-      this.isInboxClosed ||= message === undefined
-      return message
-    })
+    const message = this.inbox?.[position - 1]
+    this.isInboxClosed ||= message === undefined
+    return Exit.succeed(message)
   }
 
   /** Closes the inbox, and answers what is in it behind the first `taken`. */
@@ -285,8 +298,11 @@ export class MemoryRun implements Engine, Work {
     const at = this.now()
     const { envelopes } = this.log
     for (const event of events) {
-      envelopes.push(Envelope.make(envelopes.length + 1, at, this.runId, this.threadId, path, event))
+      const envelope = Envelope.make(envelopes.length + 1, at, this.runId, this.threadId, path, event)
+      envelopes.push(envelope)
       if (event.type === "approval-required") {
+        // Whoever lists questions is a reader of them.
+        Envelope.toReader(envelope)
         if (this.asked === undefined) this.asked = [event.data.id]
         else this.asked.push(event.data.id)
         this.owner.asked(this, event.data, path, at)
