@@ -255,6 +255,22 @@ describe.each(engines)("a quota ($name)", ({ make }) => {
     )
   )
 
+  it.effect("books to the day before what a run used of a slice that it goes on with after midnight", () =>
+    Effect.gen(function* () {
+      yield* TestClock.adjust(day - 1000)
+      const fiber = yield* Effect.forkChild(ask(), { startImmediately: true })
+      yield* TestClock.adjust(2000)
+      const { nanoUsd } = yield* Fiber.join(fiber)
+      assert.isAbove(nanoUsd, 200_000_000)
+      // One call of two ended before midnight.
+      const { costNanoUsd } = yield* usage()
+      assert.isAbove(costNanoUsd.used, 100_000_000)
+      assert.isBelow(costNanoUsd.used, 110_000_000)
+    }).pipe(
+      Effect.provide(on(scripted([call("declared", 0.1)], [call("declared", 0.1, 1500)]), daily({ maxCostUsd: 1 })))
+    )
+  )
+
   it.effect("takes back what a run holds that waits for a person", () =>
     Effect.gen(function* () {
       const runtime = yield* Runtime
