@@ -55,7 +55,7 @@ describe("the answer of a query", () => {
       assert.deepInclude(error.reason, { _tag: "NetworkFailed", description: "no route" })
       assert.isTrue(error.isRetryable)
       assert.strictEqual(error.runId, "run")
-      assert.strictEqual(error.message, "p/m could not be reached: no route")
+      assert.strictEqual(error.message, "scripted/scripted-1 could not be reached: no route")
     }).pipe(Effect.scoped)
   )
 

@@ -50,10 +50,22 @@ const unfenced = (text: string): string => /^\s*```(?:json)?\s*\n([\s\S]*?)\n?``
 
 /** Decodes final text by the output schema. Fails with a sentence that says what does not fit. */
 export const decodeAnswer = (output: Erased.CodecOf<Erased.Any>, text: string): Effect.Effect<unknown, string> =>
-  SchemaCheck.inWords(
-    Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.toCodecJson(output)))(unfenced(text)),
-    "the answer"
-  )
+  SchemaCheck.inWords(decode(output, text), "the answer")
+
+const decode = (output: Erased.CodecOf<Erased.Any>, text: string) =>
+  Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.toCodecJson(output)))(unfenced(text))
+
+/** Where an agent's final text does not fit, without words that may quote it. */
+export const misplaced = (member: Member, text: string): Effect.Effect<string> =>
+  member.definition.output === undefined
+    ? Effect.succeed("")
+    : Effect.match(
+        Effect.catchDefect(decode(member.definition.output, text), () => Effect.succeed("")),
+        {
+          onFailure: SchemaCheck.inPlaces,
+          onSuccess: () => "its schema crashed"
+        }
+      )
 
 /** What does not fit in an agent's final text; `undefined` where it fits, or nothing is asked. */
 export const mismatch = (member: Member, text: string): Effect.Effect<string | undefined> =>

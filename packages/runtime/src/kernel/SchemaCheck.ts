@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
 
 /** Runs a schema over `what`; the failure is a message. */
 export const inWords = <A>(checked: Effect.Effect<A, Schema.SchemaError>, what: string): Effect.Effect<A, string> =>
@@ -16,3 +17,14 @@ export const inWords = <A>(checked: Effect.Effect<A, Schema.SchemaError>, what: 
       )
     )
   )
+
+/** What does not fit and where, without the words that a schema's author may have made of the value. */
+export const inPlaces = (error: Schema.SchemaError): string =>
+  unquoting(error.issue)
+    .issues.map(({ message, path = [] }) => (path.length === 0 ? message : `${message} at ${JSON.stringify(path)}`))
+    .join("; ")
+
+const unquoting = SchemaIssue.makeFormatterStandardSchemaV1({
+  leafHook: ({ _tag }) => (_tag === "MissingKey" ? "a missing key" : "a value that does not fit"),
+  checkHook: () => "a value that is refused"
+})

@@ -195,7 +195,7 @@ const goOn = Effect.fnUntraced(function* (loop: Loop, from: Stage) {
               failure: new RunErrors.OutputInvalid({
                 agent: agent.member.name,
                 // A schema's own words may quote the answer.
-                issue: run.settings.captureContent ? issue : "why is left out, since content capture is off"
+                issue: run.settings.captureContent ? issue : yield* SpecialistText.misplaced(agent.member, loop.text)
               })
             })
           }

@@ -134,8 +134,8 @@ const judge = (
   const failure = Cause.findErrorOption(held.exit.cause)
   if (Option.isSome(failure) && isReason(failure.value)) {
     const { captureContent } = run.settings
-    if (captureContent || agent.model.describesSafely === true) return Exit.succeed(failed(failure.value))
-    return Exit.succeed(failed(undescribed(failure.value, about)))
+    const isTold = captureContent || agent.model.describesSafely === true
+    return Exit.succeed(failed(named(failure.value, about, isTold)))
   }
   return Effect.as(
     run.settings.captureContent
@@ -145,13 +145,20 @@ const judge = (
   )
 }
 
-/** A custom adapter may describe its failure in a provider's own words, and name it as it likes: what is left is its kind. */
-const undescribed = (
+/**
+ * The failure by the names of its port. A custom adapter may describe it in a provider's own words: where they may not be told, what
+ * is left is its kind.
+ */
+const named = (
   failure: ModelFailure.ModelFailure,
-  about: { readonly provider: string; readonly model: string }
+  about: { readonly provider: string; readonly model: string },
+  isTold: boolean
 ): ModelFailure.ModelFailure => {
-  const { _tag, description: _, ...times } = encodeKnown(failure)
-  return Option.getOrElse(decodeReason({ ...times, ...about, _tag }), () => new ModelFailure.ModelFailedUnknown(about))
+  const isNamed = failure.provider === about.provider && failure.model === about.model
+  if (isNamed && (isTold || failure.description === undefined)) return failure
+  const { description, ...kind } = encodeKnown(failure)
+  const known = { ...kind, ...about, ...(isTold && description !== undefined ? { description } : {}) }
+  return Option.getOrElse(decodeReason(known), () => new ModelFailure.ModelFailedUnknown(about))
 }
 
 const completed = Exit.succeed({ _tag: "Completed" } as const)

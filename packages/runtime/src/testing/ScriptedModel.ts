@@ -77,6 +77,7 @@ export const make = (options: Options = {}): ScriptedModel => {
   const replies = [...(options.replies ?? [])]
   const requests: Array<ModelRequest> = []
   return {
+    describesSafely: true,
     provider: options.provider ?? "scripted",
     model: options.model ?? "scripted-1",
     push: (...more) => {
