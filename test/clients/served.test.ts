@@ -11,6 +11,86 @@ import * as Served from "../server/Served.ts"
 const openai = (served: Served.Served, path: string, apiKey = "dev-key") =>
   new OpenAI({ apiKey, baseURL: `${served.url}${path}`, maxRetries: 0 })
 
+describe("a conversation over several turns", () => {
+  it.live("branches from an older response, which sees only its own past, and finds every response by its id", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const { responses } = openai(served, "/openai-responses/v1")
+      yield* Effect.promise(async () => {
+        const one = await responses.create({ input: "one" })
+        const two = await responses.create({ input: "second", previous_response_id: one.id })
+        const branch = await responses.create({ input: "show", previous_response_id: one.id })
+        const texts = (text: string) =>
+          JSON.parse(text).messages.map(
+            ({ content }: { readonly content: ReadonlyArray<{ readonly text: string }> }) => content[0]?.text
+          )
+        assert.deepStrictEqual(texts(branch.output_text), ["one", "one", "show"])
+        const both = await Promise.all(
+          ["a show", "b show"].map((input) => responses.create({ input, previous_response_id: two.id }))
+        )
+        for (const { output_text } of both)
+          assert.deepStrictEqual(texts(output_text).slice(0, 4), ["one", "one", "second", "second"])
+        const asked = await responses.create({ input: "client" })
+        const [call] = asked.output.filter((item) => item.type === "function_call")
+        const output = {
+          type: "function_call_output" as const,
+          call_id: call?.call_id ?? "",
+          output: '{"got":"green"}'
+        }
+        const answered = await responses.create({ previous_response_id: asked.id, input: [output] })
+        for (const known of [one, two, branch, asked, answered]) {
+          const found = await responses.retrieve(known.id)
+          assert.deepStrictEqual([found.id, found.output], [known.id, known.output])
+        }
+        const refused = await responses.retrieve(`${answered.id}9`).catch((error: unknown) => error)
+        assert.strictEqual(refused instanceof APIError && refused.status, 404)
+      })
+    })
+  )
+
+  it.live("is rewound by useChat's regenerate and edit, and goes on with what the client shows", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const transport = new DefaultChatTransport({
+        api: `${served.url}/ai-sdk/chat`,
+        headers: { authorization: "Bearer dev-key" }
+      })
+      const user = (id: string, text: string): UIMessage => ({ id, role: "user", parts: [{ type: "text", text }] })
+      const given = () =>
+        served.scene.model.requests.at(-1)?.messages.map(({ content }) => JSON.stringify(content[0])) ?? []
+      const ask = async (
+        messages: Array<UIMessage>,
+        trigger: "submit-message" | "regenerate-message" = "submit-message",
+        messageId?: string
+      ) => {
+        const stream = await transport.sendMessages({
+          chatId: "t",
+          messages,
+          trigger,
+          messageId,
+          abortSignal: undefined
+        })
+        let last: UIMessage | undefined
+        for await (const message of readUIMessageStream({ stream })) last = message
+        return last ?? user("", "")
+      }
+      yield* Effect.promise(async () => {
+        const hello: UIMessage = { id: "m0", role: "assistant", parts: [{ type: "text", text: "How can I help?" }] }
+        const first = await ask([hello, user("m1", "one")])
+        assert.lengthOf(given(), 2)
+        const shown = [hello, user("m1", "one"), first]
+        const second = await ask([...shown, user("m2", "more")])
+        assert.lengthOf(given(), 4)
+        await ask([...shown, user("m2", "more")], "regenerate-message", second.id)
+        assert.lengthOf(given(), 4)
+        await ask([...shown, user("m2", "two, edited")], "submit-message", "m2")
+        assert.deepStrictEqual(given().slice(-1), ['{"type":"text","text":"two, edited"}'])
+        assert.lengthOf(given(), 4)
+      })
+    })
+  )
+})
+
 describe("openai", () => {
   it.live("streams a chat completion, runs its own tool, and gets the answer", () =>
     Effect.gen(function* () {

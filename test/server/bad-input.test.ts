@@ -67,7 +67,7 @@ describe("every route of every dialect", () => {
   it.live.each(bodies)("refuses %s in its own format", ([what, body]) =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
-      const isOptional = /karta.*sessions$|sessions$|cancel$|stop$|approve|reject/
+      const isOptional = /karta.*sessions$|sessions$|conversations$|cancel$|stop$|approve|reject/
       for (const { method, path } of paths) {
         if (method === "GET" || method === "DELETE") continue
         const told = yield* raw(served, method, fill(path, "x"), body)

@@ -1,7 +1,9 @@
-/** Protocols without conversations send the whole history each time: it seeds a new thread. */
+/** Protocols without conversations send the whole history each time: it is what the model is given. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Served from "./Served.ts"
+import { givenTo, green, protocols } from "./Stateless.ts"
+import type { Turn } from "./Stateless.ts"
 
 const said = ["one", "two"]
 
@@ -60,3 +62,106 @@ describe("a history in a query", () => {
     )
   }
 })
+
+for (const [name, protocol] of Object.entries(protocols)) {
+  describe(`a conversation that ${name} carries`, () => {
+    const asking = Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const ask = (...turns: ReadonlyArray<Turn>) =>
+        Effect.map(served.ask(protocol.path, { body: protocol.body(turns) }), ({ json, status, text }) => {
+          assert.strictEqual(status, 200, text)
+          return protocol.read(json)
+        })
+      const given = (index: number) => givenTo(served.scene.model.requests.at(index)?.messages ?? [])
+      return { served, ask, given }
+    })
+
+    it.live("goes on from an answered call with a later question", () =>
+      Effect.gen(function* () {
+        const { ask, given, served } = yield* asking
+        const first = yield* ask({ user: "client" })
+        const called = { calls: first.calls, results: { [first.calls[0] ?? ""]: green } }
+        const second = yield* ask({ user: "client" }, called)
+        assert.strictEqual(second.text, "all is done")
+        assert.notStrictEqual(second.id, first.id)
+        // Each has its own usage: ten tokens in and one a word out for each step.
+        assert.deepStrictEqual([first.tokens, second.tokens], [11, 13])
+        assert.strictEqual(new Set(served.scene.model.requests.map(({ metadata }) => metadata.runId)).size, 1)
+        const third = yield* ask({ user: "client" }, called, { text: second.text, user: "hello" })
+        assert.strictEqual(third.text, "hello")
+        assert.deepStrictEqual(given(-1), ["user: client", "tool-call", green, "assistant: all is done", "user: hello"])
+      })
+    )
+
+    it.live("is given to the model with calls that were made elsewhere", () =>
+      Effect.gen(function* () {
+        const { ask, given } = yield* asking
+        yield* ask({ user: "which?" }, { text: "Let me ask.", calls: ["x1"], results: { x1: "red" } })
+        assert.deepStrictEqual(given(-1), ["user: which?", "assistant: Let me ask.", "tool-call", '"red"'])
+      })
+    )
+
+    it.live("replays an answer that is asked for again, also at the same time", () =>
+      Effect.gen(function* () {
+        const { ask, served } = yield* asking
+        const first = yield* ask({ user: "client" })
+        const called = { calls: first.calls, results: { [first.calls[0] ?? ""]: green } }
+        const answers = yield* Effect.all(
+          [1, 2, 3].map(() => ask({ user: "client" }, called)),
+          { concurrency: "unbounded" }
+        )
+        answers.push(yield* ask({ user: "client" }, called))
+        assert.strictEqual(new Set(answers.map((answer) => JSON.stringify(answer))).size, 1)
+        assert.lengthOf(served.scene.model.requests, 2)
+        // Another result is another conversation.
+        yield* ask({ user: "client" }, { ...called, results: { [first.calls[0] ?? ""]: '{"got":"blue"}' } })
+        assert.lengthOf(served.scene.model.requests, 3)
+      })
+    )
+
+    it.live("hears the words beside a result", () =>
+      Effect.gen(function* () {
+        const { ask, given } = yield* asking
+        const { calls } = yield* ask({ user: "client" })
+        const again = { calls, results: { [calls[0] ?? ""]: green }, user: "BUT IN FRENCH" }
+        const answer = yield* ask({ user: "client" }, again)
+        assert.include(answer.text, "BUT IN FRENCH")
+        assert.deepStrictEqual(given(-1), ["user: client", "tool-call", green, "user: BUT IN FRENCH"])
+        assert.deepStrictEqual(yield* ask({ user: "client" }, again), answer)
+      })
+    )
+
+    it.live("is not the run's own where it was edited", () =>
+      Effect.gen(function* () {
+        const { ask, given } = yield* asking
+        const { calls } = yield* ask({ user: "before" }, { text: "yes", user: "client" })
+        yield* ask({ user: "BEFORE" }, { text: "yes", user: "client" }, { calls, results: { [calls[0] ?? ""]: green } })
+        assert.deepStrictEqual(given(-1).slice(0, 1), ["user: BEFORE"])
+        assert.deepStrictEqual(given(-1).slice(2), ["user: client", "tool-call", green])
+      })
+    )
+
+    it.live("does not collide with the same one asked at the same time", () =>
+      Effect.gen(function* () {
+        const { ask } = yield* asking
+        const asked = [1, 2, 3, 4].map((index) => ask({ user: "one" }, { text: "two", user: `number ${index}` }))
+        const answers = yield* Effect.all(asked, { concurrency: "unbounded" })
+        assert.deepStrictEqual(
+          answers.map(({ text }) => text),
+          [1, 2, 3, 4].map((index) => `number ${index}`)
+        )
+        assert.strictEqual(new Set(answers.map(({ id }) => id)).size, 4)
+      })
+    )
+
+    it.live("refuses a result of a call that it does not hold", () =>
+      Effect.gen(function* () {
+        const { served } = yield* asking
+        const { status } = yield* served.ask(protocol.path, {
+          body: protocol.body([{ user: "x" }, { results: { c9: "y" } }])
+        })
+        assert.strictEqual(status, 404)
+      })
+    )
+  })
+}

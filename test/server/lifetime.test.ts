@@ -44,6 +44,29 @@ describe("a run whose reader disconnected", () => {
     })
   )
 
+  for (const [path, body] of [
+    [
+      "/openai-chat/v1/chat/completions",
+      { model: "desk", stream: true, messages: [{ role: "user", content: "held" }] }
+    ],
+    ["/openai-responses/v1/responses", { stream: true, input: "held" }],
+    ["/anthropic/v1/messages", { model: "desk", max_tokens: 9, messages: [{ role: "user", content: "held" }] }]
+  ] as const) {
+    it.live(`is cancelled where the protocol has no other way to stop it: ${path}`, () =>
+      Effect.gen(function* () {
+        const served = yield* Served.serve()
+        const gone = new AbortController()
+        const answer = served.fetch(path, { body, signal: gone.signal }).catch(() => undefined)
+        const runId = yield* served.scene.tap.firstRun
+        yield* served.scene.hold.reached
+        gone.abort()
+        yield* Effect.promise(() => answer)
+        yield* ended(served, runId)
+        assert.include((yield* served.ask(`/native/runs/${runId}/events`)).text, '"finishReason":"cancelled"')
+      })
+    )
+  }
+
   it.effect("is cancelled after a delay, unless somebody watches it again", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve({ onDisconnect: { cancelAfter: "1 second" } })

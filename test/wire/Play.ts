@@ -75,5 +75,9 @@ export const fold = (log: ReadonlyArray<Envelope.Envelope>) => {
   return { text, kept, results }
 }
 
+/** True for what a client's call came to: dialects do not send it back to the client that brought it. */
+export const isTheirs = (settled: Settled): boolean =>
+  settled.type === "tool-invocation" && settled.execution === "client"
+
 /** A settled call as text: a text as it is, everything else as JSON. */
 export const asText = ({ result }: Settled): string => (typeof result === "string" ? result : JSON.stringify(result))

@@ -165,7 +165,7 @@ describe("a query", () => {
     assert.strictEqual(text, "hi")
   })
 
-  it("uses no history of a known thread, and only the texts of one for a new thread", () => {
+  it("carries its whole history, with calls and results, and what the system says", () => {
     const messages = [
       { role: "system", content: "obey" },
       user("one"),
@@ -178,13 +178,18 @@ describe("a query", () => {
       { role: "assistant", content: "two" },
       user("three")
     ]
-    const known = command(chat, "POST /chat/completions", { model: "a", messages, metadata: { thread_id: "t" } })
-    assert.notProperty(known, "seed")
-    const unknown = command(chat, "POST /chat/completions", { model: "a", messages })
-    assert.deepStrictEqual(unknown._tag === "StartQuery" ? unknown.seed : undefined, [
+    const asked = command(chat, "POST /chat/completions", { model: "a", messages })
+    assert.deepInclude(asked, { _tag: "StartQuery", instructions: "obey" })
+    assert.deepStrictEqual(asked._tag === "StartQuery" ? asked.seed : undefined, [
       { role: "user", content: [{ type: "text", text: "one" }] },
+      { role: "assistant", content: [{ type: "tool-call", id: "c", name: "pay", args: {}, execution: "client" }] },
+      { role: "tool", content: [{ type: "tool-result", id: "c", name: "pay", result: "approved" }] },
       { role: "assistant", content: [{ type: "text", text: "two" }] }
     ])
+    const misplaced = [messages[3], ...messages]
+    assert.isTrue(Result.isFailure(decode(chat, "POST /chat/completions", { model: "a", messages: misplaced })))
+    const unanswered = messages.slice(0, 3)
+    assert.isTrue(Result.isFailure(decode(chat, "POST /chat/completions", { model: "a", messages: unanswered })))
   })
 })
 

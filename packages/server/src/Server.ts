@@ -19,7 +19,7 @@ import * as HttpServer from "effect/http/HttpServer"
 import { Allowance } from "./access/Allowance.ts"
 import { Authenticator } from "./access/Authenticator.ts"
 import { Bell } from "./run/Heartbeat.ts"
-import { type ServerContext, Watchers } from "./run/ServerContext.ts"
+import { type ServerContext, Turns, Watchers } from "./run/ServerContext.ts"
 import * as Origin from "./http/Origin.ts"
 import * as RequestPipeline from "./http/RequestPipeline.ts"
 import * as Pages from "./http/Pages.ts"
@@ -56,7 +56,8 @@ const servingOf = Effect.fnUntraced(function* (runtime: RuntimeShape, options: S
     startedAt: yield* Clock.currentTimeMillis,
     watchers: new Watchers(),
     starting: new Map(),
-    onDisconnect: options.onDisconnect ?? "keep",
+    turns: new Turns(),
+    onDisconnect: options.onDisconnect,
     onBusy: options.onBusy,
     bell,
     fork: (effect) => Effect.asVoid(FiberSet.run(fibers, effect))

@@ -5,12 +5,41 @@
  * Only the root agent's messages count, as in the root view. A retracted step is left out.
  */
 import type { AgentPath, Approval, CostSummary, Envelope, Event, Events, LatencySummary } from "@reins/protocol"
-import type { Message } from "@reins/protocol"
+import type { Message, Usage } from "@reins/protocol"
 import { Transcript } from "@reins/protocol"
 import * as CallId from "./CallId.ts"
 import type { Folding, Reply } from "./Dialect.ts"
 import { Parking } from "./Parking.ts"
 import type { ClientCall } from "./Parking.ts"
+
+/** What one answer of a run has used: what the run has, less what the answers before it had. Mutable; owned by one reader. */
+export class Spending {
+  #before: Usage.UsageTotals | undefined
+  #used: Usage.UsageTotals | undefined
+
+  step(event: Event): void {
+    if (event.type === "finish") this.#used = event.usage
+    if (event.type === "tool-invocation" && event.state === "call") this.#used = event.usage ?? this.#used
+  }
+
+  reopen(): void {
+    this.#before = this.#used
+  }
+
+  /** Absent while nothing is known of this answer. */
+  get usage(): Usage.UsageTotals | undefined {
+    const [before, used] = [this.#before, this.#used]
+    if (used === undefined || used === before) return undefined
+    if (before === undefined) return used
+    return {
+      promptTokens: used.promptTokens - before.promptTokens,
+      completionTokens: used.completionTokens - before.completionTokens,
+      cacheReadInputTokens: used.cacheReadInputTokens - before.cacheReadInputTokens,
+      cacheCreationInputTokens: used.cacheCreationInputTokens - before.cacheCreationInputTokens,
+      totalTokens: used.totalTokens - before.totalTokens
+    }
+  }
+}
 
 /** How a call ended. */
 export type Settled = Events.ToolResult | Events.AgentResult
@@ -21,7 +50,7 @@ export type Settled = Events.ToolResult | Events.AgentResult
  * **Details**
  * - `messages`: the assistant's messages and the results of its calls, in order; open calls have no result.
  * - `text`, `reasoning`: the concatenation of all parts of that type.
- * - `finish`, `error`: how the run ended; both absent while it runs.
+ * - `finish`, `error`: how the run ended; both absent while it runs. `usage`: of this answer; absent while it is unknown.
  * - `questions`, `clientCalls`: what it waits for now, whether asked before this answer or during it.
  * - `decisions`: the answers to its questions. `settledBelow`: results of calls below the root that the run waited for.
  * - `at`: epoch milliseconds of the run's first envelope. `answer`: the number of this answer within the run, from 1.
@@ -38,6 +67,7 @@ export interface Accumulated {
   readonly plans: ReadonlyArray<Events.PlanStatusChange["data"]>
   readonly exhausted: ReadonlyArray<Events.BudgetExhausted>
   readonly finish?: Events.Finish
+  readonly usage?: Usage.UsageTotals
   readonly error?: Events.ErrorEvent["error"]
   readonly cost?: CostSummary.CostSummary
   readonly latency?: LatencySummary.LatencySummary
@@ -59,6 +89,7 @@ const joined = (messages: ReadonlyArray<Message.Message>, type: "text" | "reason
 /** Mutable; owned by one answer. */
 export class Accumulation {
   readonly #parking = new Parking()
+  readonly #spending = new Spending()
   #transcript = Transcript.initial
   #first: Envelope.Envelope | undefined
   #answer = 1
@@ -80,6 +111,7 @@ export class Accumulation {
   step(envelope: Envelope.Envelope): void {
     this.#first = this.#first ?? envelope
     this.#parking.step(envelope)
+    this.#spending.step(envelope.event)
     const { agentPath, event } = envelope
     if (agentPath.length === 0) this.#transcript = Transcript.step(this.#transcript, envelope)
     else this.#below(agentPath, event)
@@ -123,6 +155,7 @@ export class Accumulation {
   /** Begins another answer: drops what earlier answers already returned. `answered` as for `Encoder.reopen`. */
   reopen(answered: Iterable<string>): void {
     this.#parking.expect(answered)
+    this.#spending.reopen()
     this.#answer += 1
     this.#transcript = Transcript.initial
     this.#plans = []
@@ -134,6 +167,7 @@ export class Accumulation {
   result(): Accumulated {
     const root = Transcript.agent(this.#transcript)
     const messages = root?.messages ?? []
+    const { usage } = this.#spending
     return {
       runId: this.#first?.runId ?? "",
       threadId: this.#first?.threadId ?? "",
@@ -149,6 +183,7 @@ export class Accumulation {
       clientCalls: this.#parking.clientCalls,
       decisions: this.#decisions,
       settledBelow: this.#settledBelow,
+      ...(usage === undefined ? {} : { usage }),
       ...(this.#finish === undefined ? {} : { finish: this.#finish }),
       ...(this.#error === undefined ? {} : { error: this.#error }),
       ...(this.#cost === undefined ? {} : { cost: this.#cost }),

@@ -5,6 +5,7 @@
  * questions. A history sent along is not a command; at most it seeds a new thread.
  */
 import type { Approval, Decision, Json, Message } from "@reins/protocol"
+import type { AnswerOf } from "./AnswerId.ts"
 import * as CallId from "./CallId.ts"
 
 /**
@@ -41,8 +42,15 @@ export interface Settings {
  *
  * **Details**
  * - `create`: the thread must be new (`"new"`) or must exist (`"existing"`); absent: either.
- * - `continues`: a run whose thread this query continues, for clients that name runs and not threads.
- * - `seed`: the history of a new thread.
+ * - `continues`: an answer that this query continues, for clients that name answers and not threads: what was said up to
+ *   its end is the history. A later answer of the same thread is no part of it.
+ * - `seed`: the conversation before the prompt, as the request carries it; after what `continues` names, if anything.
+ *   Without `prompt` the run goes on from the results that it ends with.
+ * - `onThread`: what `seed` does to a thread that exists; see `QueryOptions.onThread`. Absent: nothing.
+ * - `instructions`: added to the agent's own.
+ * - `replies`: answers that come with the prompt. What waits for them is told them first.
+ * - `messageId`: the client's id of the prompt. One that the thread knows, without `seed`, asks the thread's first
+ *   message again, as `isFirst` does; with `replies` it is not asked again, but stands in the conversation that is answered.
  * - `requestId`: the client's idempotency key; the same one again joins the run it started.
  * - `text`: the user's text, for dialects that echo it.
  */
@@ -51,10 +59,15 @@ export interface StartQuery {
   readonly prompt: Message.Prompt
   readonly threadId?: string
   readonly create?: "new" | "existing"
-  readonly continues?: string
+  readonly continues?: AnswerOf
   readonly requestId?: string
   readonly agent?: string
   readonly seed?: ReadonlyArray<Message.Message>
+  readonly onThread?: "append" | "replace"
+  readonly instructions?: string
+  readonly replies?: Pick<Answer, "address" | "decisions" | "results">
+  readonly messageId?: string
+  readonly isFirst?: boolean
   readonly settings?: Settings
   readonly metadata?: Json
   /** The answer does not wait for the run, which continues in the background. */
@@ -81,6 +94,9 @@ export interface ResultFor {
  * Answers what a run waits for, all at once. Answers to closed questions are ignored as long as one answers an open
  * one, since clients repeat settled ones. With `complete` every open question and client call must be answered, or none
  * is accepted.
+ *
+ * The same answer again gets what the first one got. `otherwise`: what is started where nothing waits for the results,
+ * for requests that carry the whole conversation; where it has a history, a run is only answered that has the same one.
  */
 export interface Answer {
   readonly _tag: "Answer"
@@ -90,6 +106,7 @@ export interface Answer {
   readonly complete?: boolean
   readonly settings?: Settings
   readonly detached?: boolean
+  readonly otherwise?: StartQuery
 }
 
 /**
@@ -115,10 +132,11 @@ export interface Cancel {
   readonly address: Address
 }
 
-/** Watches a run. `after` is a cursor as carried by its frames; absent: from the first frame. */
+/** Watches a run, or only its `answer`th answer. `after` is a cursor as carried by its frames; absent: from the first frame. */
 export interface Resume {
   readonly _tag: "Resume"
   readonly address: Address
+  readonly answer?: number
   readonly after?: string
   /**
    * `"running"`: only a run that has not ended; otherwise there is nothing to resume. `"stored"`: what is stored by
@@ -129,8 +147,10 @@ export interface Resume {
   readonly scope?: "thread"
 }
 
+/** `resumes`: a thread that exists is returned as it is. Absent: it is refused. */
 export interface CreateThread {
   readonly _tag: "CreateThread"
+  readonly resumes?: boolean
   readonly threadId?: string
   readonly agent?: string
   readonly metadata?: Json

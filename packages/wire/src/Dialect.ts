@@ -100,6 +100,11 @@ export interface Dialect {
   readonly keepAlive?: Frame
   /** A refusal in the dialect's own error format. */
   readonly encodeError: (refusal: Refusal) => Reply
+  /**
+   * What becomes of a run when the client that asked for it disconnects before the end. Absent: `keep`. `cancel`: in
+   * protocols where a request that is aborted is over. A server may override it.
+   */
+  readonly onDisconnect?: "keep" | "cancel"
   /** What the protocol's own clients expect of a query on a thread with an active run. Absent: `reject`. A server may override it. */
   readonly onBusy?: OnBusy
 }

@@ -65,6 +65,18 @@ export class Parking {
     this.#parked = this.#waits("")
   }
 
+  /**
+   * True for the result of a client call that was passed to `expect`: the client has it. One that we made ourselves, since
+   * the client's was not accepted, is news.
+   */
+  isOwn({ agentPath, event }: Envelope.Envelope): boolean {
+    if (event.type !== "tool-invocation" || event.state !== "result" || event.execution !== "client") return false
+    const { result, status, toolInvocationId } = event
+    if (status === "denied" || status === "cancelled") return false
+    if (status === "failed" && JSON.stringify(result).startsWith('{"error":"ResultInvalid"')) return false
+    return this.#answered.has(AgentPath.key(agentPath) + toolInvocationId)
+  }
+
   step({ agentPath, event }: Envelope.Envelope): void {
     switch (event.type) {
       case "tool-invocation":

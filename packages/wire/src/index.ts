@@ -1,4 +1,5 @@
 export * as Accumulation from "./Accumulation.ts"
+export * as AnswerId from "./AnswerId.ts"
 export * as CallId from "./CallId.ts"
 export * as Command from "./Command.ts"
 export * as Cursor from "./Cursor.ts"

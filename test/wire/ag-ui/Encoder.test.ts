@@ -1,13 +1,26 @@
 import { assert, describe, it } from "@effect/vitest"
 import { dialect } from "@reins/wire/ag-ui"
 import { ask } from "../Ask.ts"
-import { asText, play } from "../Play.ts"
+import { asText, isTheirs, play } from "../Play.ts"
 import { rule } from "../Rule.ts"
 import { scenario } from "../Scenarios.ts"
 import { suite } from "../Suite.ts"
 import { read } from "./Reader.ts"
 
-suite("AG-UI", () => ({ open: dialect.open, read, retracts: false, result: asText }))
+suite("AG-UI", () => ({
+  open: dialect.open,
+  read,
+  retracts: false,
+  result: (settled) => (isTheirs(settled) ? undefined : asText(settled))
+}))
+
+it("does not send a client's own result back, except to whoever reads the run again", () => {
+  const results = (frames: ReadonlyArray<{ readonly data: string }>) =>
+    frames.filter(({ data }) => data.includes("TOOL_CALL_RESULT") && data.includes("lat"))
+  assert.isEmpty(results(play(dialect.open, scenario("client tool")).flat()))
+  const encoder = dialect.open()
+  assert.lengthOf(results(scenario("client tool").flatMap((envelope) => encoder.step(envelope))), 1)
+})
 
 describe("an interrupt", () => {
   it("includes the questions of specialists, and suspends them", () => {

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { dialect } from "@reins/wire/ai-sdk"
-import { asText, play } from "../Play.ts"
+import { asText, isTheirs, play } from "../Play.ts"
 import { scenario } from "../Scenarios.ts"
 import { refused, suite } from "../Suite.ts"
 import { read } from "./Reader.ts"
@@ -11,8 +11,19 @@ suite("AI SDK", (log) => {
     open: dialect.open,
     read,
     retracts: true,
-    result: (settled, id) => (settled.status === "denied" && denied.has(id) ? "denied" : asText(settled))
+    result: (settled, id) => {
+      if (isTheirs(settled)) return undefined
+      return settled.status === "denied" && denied.has(id) ? "denied" : asText(settled)
+    }
   }
+})
+
+it("does not send a client's own result back, except to whoever reads the run again", () => {
+  const outputs = (frames: ReadonlyArray<{ readonly data: string }>) =>
+    frames.filter(({ data }) => data.includes("tool-output")).filter(({ data }) => data.includes("lat"))
+  assert.isEmpty(outputs(play(dialect.open, scenario("client tool")).flat()))
+  const encoder = dialect.open()
+  assert.lengthOf(outputs(scenario("client tool").flatMap((envelope) => encoder.step(envelope))), 1)
 })
 
 const types = (name: string) =>

@@ -60,9 +60,13 @@ const ToolCall = Schema.Struct({
   toolName: Schema.String,
   args: Json,
   state: Schema.Literal("call"),
-  execution: Schema.optionalKey(Schema.Literal("client"))
+  execution: Schema.optionalKey(Schema.Literal("client")),
+  usage: Schema.optionalKey(UsageTotals)
 }).annotate({ identifier: "ToolCall" })
-/** The model calls a tool. `execution: "client"` on a call that the caller must run. */
+/**
+ * The model calls a tool. `execution: "client"` on a call that the caller must run, with the `usage` of the run and its
+ * specialists up to then, since the answer to the caller may end there; absent in logs of earlier releases.
+ */
 export interface ToolCall extends Schema.Schema.Type<typeof ToolCall> {}
 
 const ToolResult = Schema.Struct({

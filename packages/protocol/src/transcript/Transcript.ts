@@ -216,7 +216,7 @@ export interface Adopted {
 /**
  * Where the conversation that a client shows leaves the one that a thread holds: how many of the thread's messages stay,
  * and which of the shown ones come after them. Where both are the same, everything stays and nothing is added; where the
- * client shows a beginning, the rest goes.
+ * client shows a beginning, the rest goes; where it shows only the end, nothing changes.
  *
  * **Details**: an answer counts as the same when one of both texts contains the other, since clients may stop reading in
  * the middle, and leave out what they do not show. Then the thread's own messages stay.

@@ -278,6 +278,7 @@ export const createRuntime = <
         promise((runtime) =>
           runtime.threads.limit(threadId, budget === undefined ? undefined : Budget.make(budget), options)
         ),
+      before: method((runtime) => runtime.threads.before),
       delete: method((runtime) => runtime.threads.delete)
     },
     ready: () => managed.runPromise(Effect.void),

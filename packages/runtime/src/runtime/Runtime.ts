@@ -244,6 +244,10 @@ const service = (built: RuntimeParts): RuntimeShape => {
       import: (history, options) => Threads.importHistory(built, history, options),
       fork: (threadId, options) => failDamaged("thread", threadId)(Threads.fork(built, threadId, options)),
       limit: (threadId, budget, options) => Threads.limit(built, threadId, budget, options),
+      before: (threadId, runId, options) =>
+        Effect.flatMap(host.threads.info(threadId), (info) =>
+          info !== undefined && isOf(info, options) ? host.threads.before(threadId, runId) : Effect.succeed(undefined)
+        ),
       delete: (threadId, options) => host.threads.remove(threadId, options?.resourceId)
     }
   }

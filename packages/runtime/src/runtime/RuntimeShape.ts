@@ -323,6 +323,11 @@ export interface RuntimeShape {
       budget: Budget.Budget | undefined,
       options?: { readonly resourceId?: string | undefined }
     ) => Effect.Effect<void, QueryRejections.InvalidBudget | ThreadNotFound>
+    /**
+     * How many messages the thread held before those of an ended run of it were added. `undefined` where it holds none of that run's,
+     * also because they were replaced; with `resourceId`, where it is another tenant's.
+     */
+    readonly before: (threadId: string, runId: string, options?: TenantOptions) => Effect.Effect<number | undefined>
     /** False when there is none, when a run holds it, or, with `resourceId`, when it is another tenant's. */
     readonly delete: (threadId: string, options?: TenantOptions) => Effect.Effect<boolean>
   }

@@ -4,7 +4,7 @@
  *
  * The stored `StepValue` holds everything that the loop needs to continue. `CallSettlement` settles the calls.
  */
-import type { Event } from "@reins/protocol"
+import { type Event, Usage } from "@reins/protocol"
 import type * as Effect from "effect/Effect"
 import type { Settled, Work } from "../engine/Engine.ts"
 import type { AgentState } from "../run/AgentState.ts"
@@ -85,7 +85,18 @@ const settled = (paid: PaidRequest, options: StepOptions, sent: Sent): Settled<S
   }
   const model = answer.responseModel ?? paid.ask.agent.model.model
   const value: StepValue = { _tag: "Completed", content, usage: paid.usage, calls, stop, model, dropped }
-  return { value, path, events, spent: paid.settle() }
+  return { value, path, events: calls.length === 0 ? events : withUsage(paid, events), spent: paid.settle() }
+}
+
+/** The events of a step with what the run has used, on calls that its caller must run. */
+const withUsage = ({ ask: { work }, usage }: PaidRequest, events: ReadonlyArray<Event>): ReadonlyArray<Event> => {
+  const waits = (event: Event) =>
+    event.type === "tool-invocation" && event.state === "call" && event.execution === "client"
+  if (!events.some(waits)) return events
+  let used = Usage.toTotals(usage)
+  for (const entry of work.ledger())
+    if (entry.kind === "model") used = Usage.addTotals(used, Usage.toTotals(entry.usage))
+  return events.map((event) => (waits(event) ? { ...event, usage: used } : event))
 }
 
 const end = (paid: PaidRequest, value: StepValue, events: ReadonlyArray<Event>): Settled<StepValue> => ({

@@ -5,7 +5,7 @@
  */
 import { Outline, StoreFailure } from "@reins/runtime/journal"
 import { Dialect, Refusal, Sse, Ndjson } from "@reins/wire"
-import type { Frame } from "@reins/wire"
+import type { Command, Frame } from "@reins/wire"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
@@ -17,7 +17,7 @@ import type { Feed, Outcome } from "../run/Outcome.ts"
 import type { ServerContext } from "../run/ServerContext.ts"
 import * as StreamResponse from "../run/StreamResponse.ts"
 import * as NativeRoutes from "../rest/NativeRoutes.ts"
-import type { Mount } from "../options/ServerOptions.ts"
+import type { Mount, OnDisconnect } from "../options/ServerOptions.ts"
 import * as Body from "./Body.ts"
 import * as Origin from "./Origin.ts"
 import * as Response from "./Response.ts"
@@ -146,10 +146,25 @@ const enter = Effect.fnUntraced(function* (
   const exchange = yield* Effect.suspend(() => Effect.fromResult(route.decode(asked)))
   yield* Lookup.checkIds(exchange.command)
   const isWatched = exchange.answer._tag !== "Facts"
-  const manner = { isWatched, anyAgent, onBusy: onBusy ?? serving.onBusy ?? dialect.onBusy ?? "reject" }
-  const outcome = yield* Commands.execute(serving, principal, exchange.command, manner)
+  const manner = {
+    isWatched,
+    anyAgent,
+    onBusy: onBusy ?? serving.onBusy ?? dialect.onBusy ?? "reject",
+    onDisconnect: onDisconnectOf(serving, dialect, exchange.command)
+  }
+  const carried = yield* Commands.execute(serving, principal, exchange.command, manner)
+  const outcome: Outcome =
+    carried._tag === "Run" ? { ...carried, feed: { ...carried.feed, onDisconnect: manner.onDisconnect } } : carried
   return yield* respond(serving, dialect.keepAlive, exchange.answer, outcome, headers)
 })
+
+/** A dialect's own way is for the requests that a run answers. Who only watches does not end it. */
+const onDisconnectOf = (
+  { onDisconnect }: ServerContext,
+  dialect: Dialect.Dialect,
+  { _tag }: Command.Command
+): OnDisconnect =>
+  onDisconnect ?? (_tag === "StartQuery" || _tag === "Answer" ? dialect.onDisconnect : undefined) ?? "keep"
 
 const everybody: Principal = { tenant: "" }
 

@@ -46,8 +46,8 @@ export interface Limits {
 }
 
 /**
- * What happens to a run when its last HTTP reader disconnects without cancelling. A run belongs to the runtime, so the
- * default is to keep it.
+ * What happens to a run when its last HTTP reader disconnects without cancelling. Absent: a run belongs to the runtime and
+ * is kept, except for Chat Completions, Responses and Messages, whose clients stop a run by aborting the request.
  */
 export type OnDisconnect = "keep" | "cancel" | { readonly cancelAfter: Duration.Input }
 

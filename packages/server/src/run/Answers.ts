@@ -2,14 +2,17 @@
  * Accepts answers to what runs wait for: decisions and results of client calls. Only answers that match something open
  * count; anything else the client sends along, such as a history in which a call looks approved, changes nothing.
  */
-import { ApprovalErrors, type Decision } from "@reins/protocol"
+import { ApprovalErrors, type Decision, type Message } from "@reins/protocol"
 import type { RunStatus } from "@reins/runtime"
 import { CallId, Cursor, Refusal, type Command, type Parking } from "@reins/wire"
+import { sha256 } from "@noble/hashes/sha2.js"
+import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import { type Opening, withOpening, withSettings } from "../thread/ThreadBook.ts"
+import { type Opening, withOpening, withoutOpening, withSettings } from "../thread/ThreadBook.ts"
 import * as Lookup from "./Lookup.ts"
 import * as Outcome from "./Outcome.ts"
+import * as Past from "./Past.ts"
 import type { ServerContext } from "./ServerContext.ts"
 import type { Principal } from "../access/Authenticator.ts"
 
@@ -48,30 +51,59 @@ const incomplete = Refusal.make(
   "Every open question must be answered in the same request"
 )
 
-/** The run that is meant, what it waits for, and which answers match. */
-const find = Effect.fnUntraced(function* (
+/** A run, what it waits for, and which answers match. */
+export interface Waiting {
+  readonly status: RunStatus
+  readonly open: Parking.Parking
+  readonly fits: Fitting
+}
+
+/**
+ * The run that is meant. Without an address: one of the tenant's that waits for an answer and, where the client shows a
+ * conversation, has had this one.
+ */
+export const waiting = Effect.fnUntraced(function* (
   serving: ServerContext,
   principal: Principal,
   address: Command.Address,
-  answers: Answers
+  answers: Answers,
+  shown: Shown = []
 ) {
   if (address.runId !== undefined || address.threadId !== undefined) {
     const status = yield* Lookup.addressed(serving, principal, address)
     const open = yield* Lookup.standing(serving, status)
-    return { status, open, fits: fitting(open, answers) }
+    return { status, open, fits: fitting(open, answers) } satisfies Waiting
   }
   const { tenant } = principal
   const asked = yield* serving.runtime.pendingApprovals({ resourceId: tenant })
   const named = asked.find(({ request }) => answers.decisions.some(({ approvalId }) => approvalId === request.id))
-  for (const runId of named === undefined ? serving.watchers.running(tenant) : [named.runId]) {
+  for (const runId of named === undefined ? yield* active(serving, principal) : [named.runId]) {
     const status = yield* Effect.option(Lookup.run(serving, principal, runId))
     if (status._tag === "None") continue
     const open = yield* Lookup.standing(serving, status.value)
     const fits = fitting(open, answers)
-    if (fits.ids.length > 0) return { status: status.value, open, fits }
+    if (fits.ids.length === 0) continue
+    if (named !== undefined) return { status: status.value, open, fits } satisfies Waiting
+    const past = yield* Effect.option(Past.of(serving, status.value))
+    const isMeant = past._tag === "None" || Past.isShownIn(past.value, beforeResults(shown))
+    if (isMeant) return { status: status.value, open, fits } satisfies Waiting
   }
   return undefined
 })
+
+/** The tenant's active runs: those that were started here, then those of other servers over the same store. */
+const active = ({ runtime, watchers }: ServerContext, { tenant }: Principal) =>
+  Effect.map(runtime.threads.list({ resourceId: tenant }), (threads) => {
+    const held = threads.flatMap(({ runId }) => (runId === undefined ? [] : [runId]))
+    return new Set([...watchers.running(tenant), ...held.toReversed()])
+  })
+
+/** The conversation that a client shows. */
+type Shown = ReadonlyArray<Message.Message>
+
+/** A conversation up to its last answer. */
+const beforeResults = (shown: Shown): Shown =>
+  shown.slice(0, shown.findLastIndex(({ role }) => role === "assistant") + 1)
 
 const respond = (
   { runtime }: ServerContext,
@@ -139,43 +171,124 @@ const submit = Effect.fnUntraced(function* (
   if (taken === 0 || refusal?.kind === "unprocessable") return yield* Effect.fail(refusal ?? Lookup.noCall)
 })
 
-/** Executes an answer; the run continues afterwards. `isWatched`: the request's own answer shows the run. */
+/** What a request gives a run that waits: answers, and what it says beside them. */
+export type Given = Answers & { readonly words?: ReadonlyArray<Message.Prompt> }
+
+/** The same for the same answers in any order. */
+export const digest = ({ decisions, results, words = [] }: Given): string => {
+  const given = [...decisions, ...results].map((one) => JSON.stringify(one)).toSorted()
+  return bytesToHex(sha256(utf8ToBytes(JSON.stringify([given, words]))))
+}
+
+/** Where the same answers were given before, if they were: what they got is got again. */
+export const repeated = Effect.fnUntraced(function* (
+  serving: ServerContext,
+  principal: Principal,
+  { address, shown = [], ...given }: Given & Pick<Command.Answer, "address"> & { readonly shown?: Shown | undefined }
+) {
+  const { book } = serving
+  const { tenant } = principal
+  const wanted = digest(given)
+  const note = address.threadId === undefined ? undefined : yield* book.get(tenant, address.threadId)
+  const notes =
+    address.threadId === undefined ? (yield* book.list(tenant)).toReversed() : note === undefined ? [] : [note]
+  for (const { runs, threadId } of notes) {
+    for (const { openings, runId } of runs.toReversed()) {
+      if (address.runId !== undefined && address.runId !== runId) continue
+      const at = openings.findIndex(({ given }) => given === wanted)
+      if (at < 0) continue
+      const status = yield* Effect.option(Lookup.run(serving, principal, runId))
+      if (status._tag === "None") continue
+      // What came of the answer: the history before it, and the answer itself, which must not have been cut.
+      const past = yield* Effect.option(Past.of(serving, status.value, at + 1))
+      const after = yield* Effect.option(Past.of(serving, status.value, at + 2))
+      if (
+        past._tag === "None" ||
+        (after._tag === "Some" && after.value.isBroken) ||
+        !Past.isShownIn(past.value, beforeResults(shown))
+      )
+        continue
+      const upTo = openings[at + 1]?.after
+      return watching(status.value, { tenant, threadId, openings: openings.slice(0, at + 1), upTo })
+    }
+  }
+  return undefined
+})
+
+const watching = (
+  { lastSeq, runId }: RunStatus,
+  place: Pick<Outcome.Feed, "openings" | "tenant" | "threadId"> & { readonly upTo?: number | undefined }
+): Outcome.Watching =>
+  Outcome.run({
+    ...place,
+    runId,
+    cursor: Cursor.start,
+    settled: Math.min(lastSeq, place.upTo ?? lastSeq),
+    until: "end",
+    isThread: false
+  })
+
+/**
+ * Executes an answer; the run continues afterwards. `isWatched`: the request's own answer shows the run. `undefined`:
+ * nothing waits for it, and `otherwise` says what then.
+ */
 export const answer = Effect.fnUntraced(function* (
   serving: ServerContext,
   principal: Principal,
   command: Command.Answer,
   isWatched: boolean
 ) {
-  const found = yield* find(serving, principal, command.address, command)
-  if (found === undefined || found.fits.ids.length === 0) return yield* explain(serving, principal, command)
-  const { fits, open, status } = found
+  const { otherwise } = command
+  const found = yield* waiting(serving, principal, command.address, command, otherwise?.seed)
+  if (found !== undefined && found.fits.ids.length > 0) {
+    const told = yield* tell(serving, principal, found, command, isWatched)
+    if (told !== undefined) return told
+  }
+  const { address, decisions, results: given } = command
+  const again = yield* repeated(serving, principal, { address, decisions, results: given, shown: otherwise?.seed })
+  if (again !== undefined) return again
+  return otherwise === undefined ? yield* explain(serving, principal, command) : undefined
+})
+
+/** Gives a run its answers. `undefined`: another request is giving one of them. */
+export const tell = Effect.fnUntraced(function* (
+  serving: ServerContext,
+  principal: Principal,
+  { fits, open, status }: Waiting,
+  command: Given & Pick<Command.Answer, "complete" | "settings">,
+  isWatched: boolean
+) {
   const isMissing = open.questions.length + open.clientCalls.length > fits.ids.length
   if (command.complete === true && isMissing) return yield* Effect.fail(incomplete)
-  yield* submit(serving, principal, status, fits)
   const { tenant } = principal
   const threadId = serving.naming.outer(tenant, status.threadId) ?? status.threadId
-  const opening = { after: status.lastSeq, answered: fits.ids }
+  const opening: Opening = { after: status.lastSeq, answered: fits.ids, given: digest(command) }
   let before: ReadonlyArray<Opening> = []
+  let isTaken = false
+  // Before the answer is given, so that the same one at the same time finds this one.
   yield* serving.book.update(tenant, threadId, (note) => {
-    if (note === undefined) return undefined
-    before = note.runs.find(({ runId }) => runId === status.runId)?.openings ?? []
+    before = note?.runs.find(({ runId }) => runId === status.runId)?.openings ?? []
+    isTaken = before.some(({ answered }) => answered.some((id) => fits.ids.includes(id)))
+    if (note === undefined || isTaken) return undefined
     const settled = { ...note, settings: withSettings(note.settings, command.settings) }
     return isWatched ? withOpening(settled, status.runId, opening) : settled
   })
-  return Outcome.run({
-    runId: status.runId,
-    threadId,
-    tenant,
-    openings: [...before, opening],
-    cursor: Cursor.start,
-    settled: status.lastSeq,
-    until: "end",
-    isThread: false
-  })
+  if (isTaken) return undefined
+  yield* Effect.onError(submit(serving, principal, status, fits), () =>
+    isWatched
+      ? serving.book.update(tenant, threadId, (note) =>
+          note === undefined ? undefined : withoutOpening(note, status.runId, opening)
+        )
+      : Effect.void
+  )
+  return watching(status, { tenant, threadId, openings: [...before, opening] })
 })
 
 /** Executes a submission of client results. */
 export const results = (serving: ServerContext, principal: Principal, command: Command.SubmitToolResults) =>
-  Effect.map(answer(serving, principal, { ...command, _tag: "Answer", decisions: [] }, false), ({ feed }) =>
-    Outcome.facts({ _tag: "Accepted", runId: feed.runId, threadId: feed.threadId })
+  Effect.map(answer(serving, principal, { ...command, _tag: "Answer", decisions: [] }, false), (told) =>
+    Outcome.facts({
+      _tag: "Accepted",
+      ...(told === undefined ? {} : { runId: told.feed.runId, threadId: told.feed.threadId })
+    })
   )

@@ -1,37 +1,34 @@
 /** Executes commands of every dialect: maps what a client asks for to calls of the runtime. */
-import { Refusal, Cursor, type Command, type Dialect } from "@reins/wire"
+import { Cursor, Refusal, type Command } from "@reins/wire"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as ThreadName from "../thread/ThreadName.ts"
 import * as Answers from "./Answers.ts"
 import * as AgentDescription from "./AgentDescription.ts"
 import * as Lookup from "./Lookup.ts"
 import * as Outcome from "./Outcome.ts"
+import * as Past from "./Past.ts"
 import type { ServerContext } from "./ServerContext.ts"
 import * as RunStart from "./RunStart.ts"
 import * as Threads from "./Threads.ts"
 import type { Principal } from "../access/Authenticator.ts"
 
-/** `isWatched`: the request's answer shows the run. `anyAgent` and `onBusy`: as in `Mount`. */
-export interface Manner {
+/** `isWatched`: the request's answer shows the run. */
+export interface Manner extends RunStart.Manner {
   readonly isWatched: boolean
-  readonly anyAgent: boolean
-  readonly onBusy: Dialect.OnBusy
 }
 
 export const execute = (
   serving: ServerContext,
   principal: Principal,
   command: Command.Command,
-  { anyAgent, isWatched, onBusy }: Manner
+  manner: Manner
 ): Effect.Effect<Outcome.Outcome, Refusal.Refusal> => {
   switch (command._tag) {
     case "StartQuery":
-      return accepted(command.detached, RunStart.query(serving, principal, command, { anyAgent, onBusy }))
+      return accepted(command.detached, RunStart.query(serving, principal, command, manner))
     case "Answer":
-      return accepted(
-        command.detached,
-        Answers.answer(serving, principal, command, isWatched && command.detached !== true)
-      )
+      return accepted(command.detached, answered(serving, principal, command, manner))
     case "SubmitToolResults":
       return Answers.results(serving, principal, command)
     case "Cancel":
@@ -58,6 +55,31 @@ export const execute = (
       return Threads.votes(serving, principal, command.threadId)
   }
 }
+
+/**
+ * An answer that nothing waits for goes on as a query, where the request carries its conversation. The same request again
+ * joins the run that it started, unless that was cut.
+ */
+const answered = Effect.fnUntraced(function* (
+  serving: ServerContext,
+  principal: Principal,
+  command: Command.Answer,
+  { isWatched, ...manner }: Manner
+) {
+  const told = yield* Answers.answer(serving, principal, command, isWatched && command.detached !== true)
+  if (told !== undefined) return told
+  const { otherwise } = command
+  if (otherwise === undefined) return yield* Effect.fail(Lookup.noCall)
+  if (otherwise.continues !== undefined || otherwise.requestId !== undefined) {
+    return yield* RunStart.query(serving, principal, otherwise, manner)
+  }
+  const requestId = Answers.digest({ decisions: [], results: [], words: [JSON.stringify(otherwise.seed)] })
+  const runId = RunStart.ownRunId(principal.tenant, otherwise.threadId ?? "", requestId)
+  const known = Option.getOrUndefined(yield* Effect.option(Lookup.run(serving, principal, runId)))
+  const past = known === undefined ? undefined : yield* Effect.option(Past.of(serving, known))
+  const isCut = past !== undefined && (past._tag === "None" || past.value.isBroken)
+  return yield* RunStart.query(serving, principal, isCut ? otherwise : { ...otherwise, requestId }, manner)
+})
 
 /** In the background the answer only confirms that the run has started. */
 const accepted = (
@@ -102,7 +124,7 @@ const cursorOf = (after: string | undefined): Cursor.Cursor | undefined => {
 const resume = Effect.fnUntraced(function* (
   serving: ServerContext,
   principal: Principal,
-  { address, after, only, scope }: Command.Resume
+  { address, after, answer, only, scope }: Command.Resume
 ) {
   const cursor = cursorOf(after)
   if (cursor === undefined) return yield* Effect.fail(badCursor)
@@ -124,14 +146,16 @@ const resume = Effect.fnUntraced(function* (
   if (found._tag === "Failure") return only === "running" ? nothing : yield* Effect.fail(found.failure)
   const { lastSeq, runId, state, threadId } = found.success
   if (only === "running" && state === "ended") return nothing
+  const place = answer === undefined ? undefined : yield* Past.place(serving, found.success, answer)
   return Outcome.run({
     runId,
     threadId: serving.naming.outer(tenant, threadId) ?? threadId,
     tenant,
-    openings: [],
+    openings: place?.openings ?? [],
     cursor,
-    settled: lastSeq,
+    settled: Math.min(lastSeq, place?.upTo ?? lastSeq),
     until: only === "stored" ? "stored" : "end",
+    upTo: place?.upTo,
     isThread: false
   })
 })

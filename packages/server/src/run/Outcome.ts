@@ -1,5 +1,6 @@
 /** The result of a command that was not refused: facts to return, a run to watch, or nothing. */
 import type { Cursor, Facts } from "@reins/wire"
+import type { OnDisconnect } from "../options/ServerOptions.ts"
 import type { Opening } from "../thread/ThreadBook.ts"
 
 /**
@@ -13,6 +14,7 @@ import type { Opening } from "../thread/ThreadBook.ts"
  * - `settled`: the length of the log when the request arrived. Before that point the run is never treated as waiting,
  *   whatever its events look like.
  * - `until`: `"stored"` ends the answer at `settled`.
+ * - `upTo`: the run's last envelope that belongs to the answer; absent: all that come.
  */
 export interface Feed {
   readonly runId: string
@@ -22,6 +24,9 @@ export interface Feed {
   readonly cursor: Cursor.Cursor
   readonly settled: number
   readonly until: "end" | "stored"
+  readonly upTo?: number | undefined
+  /** What becomes of the run when its last reader disconnects. Absent: it is kept. */
+  readonly onDisconnect?: OnDisconnect | undefined
   /** All runs of the thread, in order. */
   readonly isThread: boolean
 }

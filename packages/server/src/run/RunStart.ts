@@ -14,6 +14,7 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
+import type { OnDisconnect } from "../options/ServerOptions.ts"
 import {
   withEnd,
   withOpening,
@@ -22,6 +23,7 @@ import {
   type RunNote,
   type ThreadNote
 } from "../thread/ThreadBook.ts"
+import * as Continuation from "./Continuation.ts"
 import * as Lookup from "./Lookup.ts"
 import * as Outcome from "./Outcome.ts"
 import type { ServerContext } from "./ServerContext.ts"
@@ -46,6 +48,8 @@ const otherPlace = Refusal.make(
 export interface Manner {
   readonly anyAgent: boolean
   readonly onBusy: Dialect.OnBusy
+  /** As in `Feed`. */
+  readonly onDisconnect?: OnDisconnect | undefined
 }
 
 type Restore = <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
@@ -68,24 +72,37 @@ export const query = Effect.fnUntraced(function* (
   asked: Command.StartQuery,
   manner: Manner
 ) {
-  const named = yield* threadOf(serving, principal, asked)
-  const { requestId } = asked
-  const runId = requestId === undefined ? serving.newId("run") : ownRunId(principal.tenant, named ?? "", requestId)
-  const start: Start = (restore) => begin(serving, principal, { ...manner, asked, named, runId, restore })
-  return yield* requestId === undefined ? whole(start, serving, asked) : once(serving, runId, start, asked)
+  const started = (query: Command.StartQuery, onBusy: Dialect.OnBusy) => {
+    const { requestId, threadId } = query
+    const runId = requestId === undefined ? serving.newId("run") : ownRunId(principal.tenant, threadId ?? "", requestId)
+    const start: Start = (restore) =>
+      begin(serving, principal, { ...manner, onBusy, asked: query, named: threadId, runId, restore })
+    return requestId === undefined ? whole(start, serving, query, manner) : once(serving, runId, start, query, manner)
+  }
+  const settled = Effect.gen(function* () {
+    const told: Continuation.Told = yield* Continuation.settle(serving, principal, asked, manner.onBusy)
+    if (Continuation.isWatching(told)) return told
+    const { onBusy, otherwise } = told
+    const first = started(told.asked, onBusy)
+    return yield* otherwise === undefined
+      ? first
+      : Effect.catchIf(first, Continuation.isBusy, () => started(otherwise, onBusy))
+  })
+  return yield* Continuation.inTurn(serving, asked, settled)
 })
 
 /** Starts uninterruptibly. A run whose client has disconnected meanwhile is abandoned. */
 const whole = (
   start: Start,
   serving: ServerContext,
-  { detached }: Command.StartQuery
+  { detached }: Command.StartQuery,
+  { onDisconnect }: Manner
 ): Effect.Effect<Outcome.Watching, Refusal.Refusal> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.tap(start(restore), ({ feed: { runId } }) =>
       detached === true
         ? Effect.void
-        : Effect.onInterrupt(restore(Effect.void), () => StreamResponse.abandon(serving, runId))
+        : Effect.onInterrupt(restore(Effect.void), () => StreamResponse.abandon(serving, { runId, onDisconnect }))
     )
   )
 
@@ -96,7 +113,8 @@ const once = (
   serving: ServerContext,
   runId: string,
   start: Start,
-  asked: Command.StartQuery
+  asked: Command.StartQuery,
+  manner: Manner
 ): Effect.Effect<Outcome.Watching, Refusal.Refusal> =>
   Effect.suspend(() => {
     const { starting } = serving
@@ -110,7 +128,7 @@ const once = (
         const left = Exit.isFailure(exit) && Exit.hasInterrupts(exit)
         return left ? Deferred.fail(done, disconnected) : Deferred.done(done, exit)
       })
-    return whole(settled, serving, asked)
+    return whole(settled, serving, asked, manner)
   })
 
 /** A query before its run exists. `named`: the thread that the client names. */
@@ -151,7 +169,7 @@ const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Pr
       ...(principal.name === undefined ? {} : { principal: principal.name }),
       ...(principal.quotas === undefined ? {} : { quotas: principal.quotas }),
       onBusy,
-      ...(asked.seed === undefined || isThere ? {} : { history: asked.seed }),
+      ...historyOf(asked, isThere),
       ...(name === undefined ? {} : { agent: name }),
       ...(settings === undefined ? {} : { tools: AgentDescription.toolsFor(serving.agents, agent, settings) })
     })
@@ -231,19 +249,15 @@ const feedOf = (found: Pick<Outcome.Feed, "runId" | "threadId" | "tenant" | "ope
 const knownRun = (serving: ServerContext, principal: Principal, runId: string) =>
   Effect.map(Effect.option(Lookup.run(serving, principal, runId)), Option.getOrUndefined)
 
-const threadOf = (
-  serving: ServerContext,
-  principal: Principal,
-  { continues, threadId }: Command.StartQuery
-): Effect.Effect<string | undefined, Refusal.Refusal> =>
-  continues === undefined
-    ? Effect.succeed(threadId)
-    : Effect.map(Lookup.run(serving, principal, continues), (status) =>
-        serving.naming.outer(principal.tenant, status.threadId)
-      )
+/** What the query says of the conversation before its prompt. */
+const historyOf = ({ instructions, onThread, seed }: Command.StartQuery, isThere: boolean) => ({
+  ...(seed === undefined || (isThere && onThread === undefined) ? {} : { history: seed }),
+  ...(seed === undefined || onThread === undefined ? {} : { onThread }),
+  ...(instructions === undefined ? {} : { instructions })
+})
 
 /** The run id derived from a client's request id: always the same, and different for every tenant. */
-const ownRunId = (tenant: string, threadId: string, requestId: string): string =>
+export const ownRunId = (tenant: string, threadId: string, requestId: string): string =>
   `run_${bytesToHex(sha256(utf8ToBytes(JSON.stringify([tenant, threadId, requestId])))).slice(0, 40)}`
 
 /** The same query again: the run that it started. */
@@ -302,7 +316,7 @@ const noteOf = (made: {
     title: note?.title ?? titleOf(asked),
     metadata: asked.metadata ?? note?.metadata,
     settings: withSettings(note?.settings, asked.settings),
-    runs: [...(note?.runs ?? []), { runId, prompt: asked.prompt, openings: [] }],
+    runs: [...(note?.runs ?? []), { runId, messageId: asked.messageId, prompt: asked.prompt, openings: [] }],
     votes: note?.votes ?? []
   }
 }

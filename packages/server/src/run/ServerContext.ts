@@ -5,7 +5,8 @@
 import type { Agent, RuntimeShape } from "@reins/runtime"
 import type { Dialect, Refusal } from "@reins/wire"
 import type * as Deferred from "effect/Deferred"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
+import * as Semaphore from "effect/Semaphore"
 import type { Allowance } from "../access/Allowance.ts"
 import type { Description, OnDisconnect } from "../options/ServerOptions.ts"
 import type { ThreadBookShape } from "../thread/ThreadBook.ts"
@@ -25,7 +26,10 @@ export interface ServerContext {
   readonly watchers: Watchers
   /** Starts in progress of runs that may be requested twice, by run id. */
   readonly starting: Map<string, Deferred.Deferred<Watching, Refusal.Refusal>>
-  readonly onDisconnect: OnDisconnect
+  /** One at a time of those requests that continue the same run. */
+  readonly turns: Turns
+  /** As `ServerOptions.onDisconnect`. */
+  readonly onDisconnect: OnDisconnect | undefined
   /** As `ServerOptions.onBusy`. */
   readonly onBusy: Dialect.OnBusy | undefined
   /** Closed when the server is about to close: streams end, new requests are refused. */
@@ -81,5 +85,25 @@ export class Watchers {
     let count = 0
     for (const running of this.#running.values()) count += running.size
     return count
+  }
+}
+
+/** Lets effects of the same key pass one at a time. */
+export class Turns {
+  readonly #gates = new Map<string, { readonly semaphore: Semaphore.Semaphore; waiting: number }>()
+
+  pass<A, E>(key: string, effect: Effect.Effect<A, E>): Effect.Effect<A, E> {
+    return Effect.suspend(() => {
+      const gate = this.#gates.get(key) ?? { semaphore: Semaphore.makeUnsafe(1), waiting: 0 }
+      this.#gates.set(key, gate)
+      gate.waiting += 1
+      return Effect.ensuring(
+        gate.semaphore.withPermits(1)(effect),
+        Effect.sync(() => {
+          gate.waiting -= 1
+          if (gate.waiting === 0) this.#gates.delete(key)
+        })
+      )
+    })
   }
 }

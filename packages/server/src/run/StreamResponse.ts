@@ -61,7 +61,9 @@ export const whole = (
 
 const text = (serving: ServerContext, feed: Feed, transmission: Transmission.Transmission): Stream.Stream<string> => {
   const rename = ThreadName.envelopes(serving.naming, feed.tenant)
-  const source = feed.isThread ? thread(serving, feed) : run(serving, feed.runId, feed.until, feed.settled)
+  const source = feed.isThread
+    ? thread(serving, feed)
+    : run(serving, feed.runId, feed.upTo ?? (feed.until === "stored" ? feed.settled : undefined))
   return source.pipe(
     Stream.mapArray((envelopes): readonly [string] => [transmission.take(envelopes.map(rename))]),
     Stream.takeUntil(() => transmission.isOver),
@@ -70,15 +72,10 @@ const text = (serving: ServerContext, feed: Feed, transmission: Transmission.Tra
   )
 }
 
-const run = (
-  { runtime }: ServerContext,
-  runId: string,
-  until: Feed["until"],
-  settled: number
-): Stream.Stream<Envelope.Envelope> => {
+const run = ({ runtime }: ServerContext, runId: string, upTo: number | undefined): Stream.Stream<Envelope.Envelope> => {
   // A run that no longer exists has no more events.
   const envelopes = Stream.catchTag(runtime.watch(runId), "RunNotFound", () => Stream.empty)
-  return until === "stored" ? Stream.take(envelopes, settled) : envelopes
+  return upTo === undefined ? envelopes : Stream.take(envelopes, upTo)
 }
 
 /** The runs of a thread in order, including future ones. */
@@ -89,7 +86,7 @@ const thread = (serving: ServerContext, { tenant, threadId, until }: Feed): Stre
       const note = (yield* serving.book.get(tenant, threadId))?.runs[index]
       if (note === undefined) return undefined
       const status = yield* serving.runtime.status(note.runId)
-      return [run(serving, note.runId, until, status?.lastSeq ?? 0), index + 1] as const
+      return [run(serving, note.runId, until === "stored" ? (status?.lastSeq ?? 0) : undefined), index + 1] as const
     })
   ).pipe(Stream.flatten())
 
@@ -103,7 +100,7 @@ const watched = <A>(serving: ServerContext, feed: Feed, said: Stream.Stream<A>):
     Stream.onExit((exit) =>
       Effect.suspend(() => {
         const left = watchers.leave(feed.runId)
-        return left === 0 && Exit.isFailure(exit) && !feed.isThread ? abandon(serving, feed.runId) : Effect.void
+        return left === 0 && Exit.isFailure(exit) && !feed.isThread ? abandon(serving, feed) : Effect.void
       })
     )
   )
@@ -111,8 +108,8 @@ const watched = <A>(serving: ServerContext, feed: Feed, said: Stream.Stream<A>):
 
 /** Applies `onDisconnect` to a run without readers. */
 export const abandon = (
-  { fork, onDisconnect, runtime, watchers }: ServerContext,
-  runId: string
+  { fork, runtime, watchers }: ServerContext,
+  { onDisconnect = "keep", runId }: Pick<Feed, "onDisconnect" | "runId">
 ): Effect.Effect<void> => {
   if (onDisconnect === "keep") return Effect.void
   const cancel = Effect.suspend(() => (watchers.isWatched(runId) ? Effect.void : runtime.cancel(runId)))

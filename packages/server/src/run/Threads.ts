@@ -24,7 +24,9 @@ export const create = Effect.fnUntraced(function* (
 ) {
   const { naming, runtime } = serving
   const threadId = asked.threadId ?? serving.newId("thread")
-  if (yield* Lookup.hasThread(serving, principal, threadId)) return yield* Effect.fail(exists)
+  if (yield* Lookup.hasThread(serving, principal, threadId)) {
+    return asked.resumes === true ? yield* get(serving, principal, threadId) : yield* Effect.fail(exists)
+  }
   const now = yield* Clock.currentTimeMillis
   if (asked.seed !== undefined) {
     const options = { threadId: naming.inner(principal.tenant, threadId), resourceId: principal.tenant }

@@ -12,17 +12,23 @@ import * as Effect from "effect/Effect"
 
 /**
  * Where a request resumed a run, after envelope `after`, and what it answered. `messageId`: the request became a message of the run, and
- * resumes it behind the `message-received` of this id.
+ * resumes it behind the `message-received` of this id. `given`: a digest of the answers,
+ * by which a repeated request is known.
  */
 export interface Opening {
   readonly after: number
   readonly answered: ReadonlyArray<string>
   readonly messageId?: string | undefined
+  readonly given?: string | undefined
 }
 
-/** `prompt` is kept only while the run is active; afterwards it is a message of the thread. */
+/**
+ * `prompt` is kept only while the run is active; afterwards it is a message of the thread. `messageId` is its id in the
+ * client's words.
+ */
 export interface RunNote {
   readonly runId: string
+  readonly messageId?: string | undefined
   readonly prompt?: Message.Prompt | undefined
   readonly openings: ReadonlyArray<Opening>
 }
@@ -125,11 +131,24 @@ export const withSettings = (
 export const withEnd = (note: ThreadNote, runId: string, now: number): ThreadNote => ({
   ...note,
   updatedAt: now,
-  runs: note.runs.map((run) => (run.runId === runId ? { runId, openings: run.openings } : run))
+  runs: note.runs.map((run) => (run.runId === runId ? { ...run, prompt: undefined } : run))
 })
 
 /** A note with one more opening of its run `runId`. */
 export const withOpening = (note: ThreadNote, runId: string, opening: Opening): ThreadNote => ({
   ...note,
   runs: note.runs.map((run) => (run.runId === runId ? { ...run, openings: [...run.openings, opening] } : run))
+})
+
+/** A note without that opening, whose answers were refused. */
+export const withoutOpening = (note: ThreadNote, runId: string, opening: Opening): ThreadNote => ({
+  ...note,
+  runs: note.runs.map((run) =>
+    run.runId === runId
+      ? {
+          ...run,
+          openings: run.openings.filter(({ after, given }) => after !== opening.after || given !== opening.given)
+        }
+      : run
+  )
 })

@@ -58,7 +58,8 @@ class AgUiEncoder implements Encoder {
   step(envelope: Envelope.Envelope): ReadonlyArray<Frame.Frame> {
     this.#parking.step(envelope)
     const opening = this.#state === "new" ? this.#start(envelope) : []
-    return [...opening, ...this.#events(envelope)].map(Frame.unnamed)
+    const events = this.#parking.isOwn(envelope) ? [] : this.#events(envelope)
+    return [...opening, ...events].map(Frame.unnamed)
   }
 
   finish(): ReadonlyArray<Frame.Frame> {

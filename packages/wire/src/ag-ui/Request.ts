@@ -1,7 +1,7 @@
 /**
- * AG-UI's run input. Our thread is authoritative, so only the messages after the last assistant message count: a user
- * message is the query, tool messages are results of client calls; `resume` answers interrupts. State and context are
- * ignored.
+ * AG-UI's run input. The thread is the server's and becomes what the messages show: a user message at the end is the
+ * query, tool messages at the end are results of client calls; `resume` answers interrupts. A message that is alone and
+ * that the thread does not know goes on with the thread. State and context are ignored.
  */
 import type { Message } from "@reins/protocol"
 import * as Result from "effect/Result"
@@ -9,6 +9,7 @@ import * as Schema from "effect/Schema"
 import * as Body from "../Body.ts"
 import type { DecisionFor } from "../Command.ts"
 import type { Decoded, Request, Route } from "../Dialect.ts"
+import * as History from "../History.ts"
 import * as Refusal from "../Refusal.ts"
 import * as Encoder from "./Encoder.ts"
 import * as Interrupts from "./Interrupts.ts"
@@ -32,14 +33,25 @@ const Tool = Schema.Struct({
   content: Content,
   error: Schema.optionalKey(Schema.String)
 })
-const Other = Schema.Struct({
-  role: Schema.Literals(["assistant", "system", "developer", "activity", "reasoning"])
+const Assistant = Schema.Struct({
+  role: Schema.Literal("assistant"),
+  content: Schema.optionalKey(Schema.NullOr(Schema.String)),
+  toolCalls: Schema.optionalKey(
+    Schema.Array(
+      Schema.Struct({
+        id: Schema.String,
+        function: Schema.Struct({ name: Schema.String, arguments: Schema.String })
+      })
+    )
+  )
 })
+const Instructing = Schema.Struct({ role: Schema.Literals(["system", "developer"]), content: Schema.String })
+const Other = Schema.Struct({ role: Schema.Literals(["activity", "reasoning"]) })
 
 export const RunAgentInput = Schema.Struct({
   threadId: Schema.NonEmptyString,
   runId: Schema.NonEmptyString,
-  messages: Schema.Array(Schema.Union([User, Tool, Other])),
+  messages: Schema.Array(Schema.Union([User, Tool, Assistant, Instructing, Other])),
   tools: Schema.optionalKey(
     Schema.Array(
       Schema.Struct({
@@ -75,6 +87,42 @@ const partsOf = (content: Content): ReadonlyArray<Message.UserPart> =>
 const textOf = (content: Content): string =>
   partsOf(content).reduce((text, part) => (part.type === "text" ? text + part.text : text), "")
 
+const historyOf = (messages: RunAgentInput["messages"]): History.History => {
+  const history = new History.History()
+  for (const message of messages) {
+    switch (message.role) {
+      case "user":
+        history.user(partsOf(message.content))
+        break
+      case "assistant":
+        if (message.content != null && message.content !== "")
+          history.assistant({ type: "text", text: message.content })
+        history.assistant(
+          ...(message.toolCalls ?? []).map(({ function: { arguments: args, name }, id }): Message.CallPart => ({
+            type: "tool-call",
+            id,
+            name,
+            args: Body.jsonOr(args)
+          }))
+        )
+        break
+      case "tool":
+        history.result({
+          id: message.toolCallId,
+          result: Body.jsonOr(textOf(message.content)),
+          ...(message.error === undefined ? {} : { isFailure: true })
+        })
+        break
+      case "system":
+      case "developer":
+        history.instruct(message.content)
+        break
+      default:
+    }
+  }
+  return history
+}
+
 /** Clients of AG-UI 1.0 and later say so, since older ones refuse fields that they do not know. */
 const namesPending = ({ headers, query }: Request): boolean =>
   Number.parseFloat(headers["x-ag-ui-version"] ?? query["version"] ?? "0") >= 1
@@ -95,19 +143,6 @@ const run = (input: RunAgentInput, request: Request): Decoded => {
   }))
   // Each request lists its client's tools again.
   const settings = { settings: { clientTools } }
-  const behind = messages.slice(messages.findLastIndex((message) => message.role === "assistant") + 1)
-  const asked = behind.findLast((message) => message.role === "user")
-  const results = behind.flatMap((message) =>
-    message.role === "tool"
-      ? [
-          {
-            toolCallId: message.toolCallId,
-            result: Body.jsonOr(textOf(message.content)),
-            ...(message.error === undefined ? {} : { isFailure: true })
-          }
-        ]
-      : []
-  )
   const decisions: Array<DecisionFor> = []
   for (const { interruptId, payload, status } of resume) {
     const decision = Interrupts.decisionOf(status, payload)
@@ -117,24 +152,22 @@ const run = (input: RunAgentInput, request: Request): Decoded => {
       )
     decisions.push({ approvalId: interruptId, decision })
   }
-  if (decisions.length > 0 || (asked === undefined && results.length > 0)) {
-    return Result.succeed({
-      command: { _tag: "Answer", address: { threadId }, decisions, results, ...settings },
-      answer
-    })
-  }
-  if (asked === undefined) return Result.fail(Refusal.badRequest("The last message must have role user or tool"))
-  return Result.succeed({
-    command: {
-      _tag: "StartQuery",
-      prompt: partsOf(asked.content),
-      threadId,
-      requestId: runId,
-      ...(agent === undefined ? {} : { agent }),
-      ...settings
-    },
+  const asked = messages.findLast((message) => message.role === "user")
+  return Result.map(historyOf(messages).divide(decisions.length > 0), (divided) => ({
+    command: History.command(divided, {
+      address: { threadId },
+      decisions,
+      start: {
+        threadId,
+        requestId: runId,
+        onThread: "replace",
+        ...(asked === undefined ? {} : { messageId: asked.id }),
+        ...(agent === undefined ? {} : { agent }),
+        ...settings
+      }
+    }),
     answer
-  })
+  }))
 }
 
 const decode = (request: Request): Decoded => Result.flatMap(read(request.body), (input) => run(input, request))

@@ -61,7 +61,7 @@ class UiMessageEncoder implements Encoder {
 
   step(envelope: Envelope.Envelope): ReadonlyArray<Frame.Frame> {
     this.#parking.step(envelope)
-    const chunks = this.#chunks(envelope)
+    const chunks = this.#parking.isOwn(envelope) ? [] : this.#chunks(envelope)
     if (this.#messageId !== "") return chunks.map(Frame.unnamed)
     this.#messageId = `msg_${envelope.runId}`
     const { runId, threadId } = envelope

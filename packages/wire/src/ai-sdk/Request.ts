@@ -1,16 +1,18 @@
 /**
- * The requests of `useChat` and its transport. The messages sent along are the client's own copy of the history: the
- * last user message is the query, an assistant message at the end brings answers, everything else is ignored.
+ * The requests of `useChat` and its transport. The thread is the server's, and becomes what the messages show: where the
+ * client asks again or edits, the thread is taken back to there. A user message at the end is the query, an assistant
+ * message at the end brings answers. A message that is alone goes on with the thread, unless it is asked again.
  */
 import { Decision } from "@reins/protocol"
 import type { Message } from "@reins/protocol"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Body from "../Body.ts"
-import type { DecisionFor, ResultFor } from "../Command.ts"
+import type { DecisionFor } from "../Command.ts"
 import type { Answer, Decoded, Request, Route } from "../Dialect.ts"
-import * as Refusal from "../Refusal.ts"
+import * as History from "../History.ts"
 import * as Encoder from "./Encoder.ts"
+import { budgetTool, planTool } from "./Encoder.ts"
 
 const Part = Schema.Struct({
   type: Schema.String,
@@ -19,6 +21,8 @@ const Part = Schema.Struct({
   mediaType: Schema.optionalKey(Schema.String),
   filename: Schema.optionalKey(Schema.String),
   toolCallId: Schema.optionalKey(Schema.String),
+  toolName: Schema.optionalKey(Schema.String),
+  input: Schema.optionalKey(Schema.Json),
   state: Schema.optionalKey(Schema.String),
   output: Schema.optionalKey(Schema.Json),
   errorText: Schema.optionalKey(Schema.String),
@@ -58,7 +62,7 @@ const stream: Answer = {
   open: Encoder.open
 }
 
-const promptOf = (parts: ReadonlyArray<Part>): Message.Prompt =>
+const promptOf = (parts: ReadonlyArray<Part>): ReadonlyArray<Message.UserPart> =>
   parts.flatMap((part): ReadonlyArray<Message.UserPart> => {
     if (part.type === "text") return [{ type: "text", text: part.text ?? "" }]
     if (part.type !== "file" || part.url === undefined) return []
@@ -72,38 +76,70 @@ const decisionOf = ({ approval, state }: Part): ReadonlyArray<DecisionFor> => {
   return [{ approvalId: approval.id, decision: approval.approved ? Decision.approve(said) : Decision.reject(said) }]
 }
 
-const resultOf = ({ errorText, output, state, toolCallId }: Part): ReadonlyArray<ResultFor> => {
-  if (toolCallId === undefined) return []
-  if (state === "output-available") return [{ toolCallId, result: output ?? null }]
-  return state === "output-error" ? [{ toolCallId, result: errorText ?? "", isFailure: true }] : []
+/** The calls and results of one step: clients keep each result with its call. */
+const tell = (history: History.History, step: ReadonlyArray<Part>): void => {
+  const tools = step.filter(({ toolCallId, type }) => toolCallId !== undefined && isTool(type))
+  history.assistant(
+    ...promptOf(step).filter((part) => part.type !== "text" || part.text !== ""),
+    ...tools.map(({ input = null, toolCallId = "", toolName, type }): Message.CallPart => ({
+      type: "tool-call",
+      id: toolCallId,
+      name: toolName ?? type.replace(/^tool-/, ""),
+      args: input
+    }))
+  )
+  for (const { errorText = "", output = null, state, toolCallId: id = "" } of tools) {
+    if (state === "output-available") history.result({ id, result: output })
+    if (state === "output-error") history.result({ id, result: errorText, isFailure: true })
+    if (state === "output-denied") history.ran({ id, result: { error: "Denied" } }, "denied")
+  }
 }
 
-const answer = (threadId: string, parts: ReadonlyArray<Part>): Decoded => {
-  const decisions = parts.flatMap(decisionOf)
-  const results = parts.flatMap(resultOf)
-  return decisions.length + results.length === 0
-    ? Result.fail(Refusal.badRequest("The last message must have role user, or answer an open call or approval"))
-    : Result.succeed({ command: { _tag: "Answer", address: { threadId }, decisions, results }, answer: stream })
-}
+const isTool = (type: string): boolean =>
+  type === "dynamic-tool" || (type.startsWith("tool-") && ![planTool, budgetTool].includes(type.slice(5)))
 
-const ask = ({ agent, id, messages }: Chat): Decoded => {
-  const last = messages.findLast((message) => message.role === "user")
-  if (last === undefined) return Result.fail(Refusal.badRequest("messages must contain a user message"))
-  return Result.succeed({
-    command: {
-      _tag: "StartQuery",
-      prompt: promptOf(last.parts),
-      threadId: id,
-      ...(agent === undefined ? {} : { agent })
-    },
-    answer: stream
-  })
+const historyOf = (messages: Chat["messages"]): History.History => {
+  const history = new History.History()
+  for (const { parts, role } of messages) {
+    if (role === "user") history.user(promptOf(parts))
+    else if (role === "system") history.instruct(parts.map(({ text = "" }) => text).join(""))
+    else {
+      let step: Array<Part> = []
+      for (const part of parts) {
+        if (part.type === "step-start") {
+          tell(history, step)
+          step = []
+        } else step.push(part)
+      }
+      tell(history, step)
+    }
+  }
+  return history
 }
 
 const chat = (request: Request): Decoded =>
-  Result.flatMap(readChat(request.body), (body) => {
-    const last = body.messages.at(-1)
-    return last?.role === "assistant" && body.trigger !== "regenerate-message" ? answer(body.id, last.parts) : ask(body)
+  Result.flatMap(readChat(request.body), ({ agent, id: threadId, messageId, messages: all, trigger }) => {
+    const asked = all.findLastIndex(({ role }) => role === "user")
+    const isAgain = trigger === "regenerate-message"
+    const messages = isAgain ? all.slice(0, asked + 1) : all
+    const last = messages.at(-1)?.role === "assistant" ? messages.at(-1) : messages.at(-2)
+    const decisions = last?.role === "assistant" ? last.parts.flatMap(decisionOf) : []
+    const asking = all[asked]?.id
+    return Result.map(historyOf(messages).divide(last === messages.at(-1) && decisions.length > 0), (divided) => ({
+      command: History.command(divided, {
+        address: { threadId },
+        decisions,
+        start: {
+          threadId,
+          onThread: "replace",
+          // The first message is asked again, or another takes its place.
+          ...(divided.seed.length === 0 && (isAgain || messageId !== undefined) ? { isFirst: true } : {}),
+          ...(asking === undefined ? {} : { messageId: asking }),
+          ...(agent === undefined ? {} : { agent })
+        }
+      }),
+      answer: stream
+    }))
   })
 
 export const routes: ReadonlyArray<Route> = [

@@ -15,6 +15,7 @@
  */
 import type { AgentPath, Event, Events } from "@reins/protocol"
 import { Envelope } from "@reins/protocol"
+import { Spending } from "../Accumulation.ts"
 import * as CallId from "../CallId.ts"
 import type { Encoder } from "../Dialect.ts"
 import * as Frame from "../Frame.ts"
@@ -28,6 +29,7 @@ const frame = (event: StreamEvent): Frame.Frame => Frame.named(event.type, event
 
 class MessageEncoder implements Encoder {
   readonly #parking = new Parking()
+  readonly #spending = new Spending()
   readonly #model: string
   readonly #events: boolean
   #runId = ""
@@ -48,6 +50,7 @@ class MessageEncoder implements Encoder {
 
   step(envelope: Envelope.Envelope): Frames {
     this.#parking.step(envelope)
+    this.#spending.step(envelope.event)
     if (this.#runId !== "") return this.#frames(envelope)
     this.#runId = envelope.runId
     return [this.#start(), ...this.#frames(envelope)]
@@ -61,6 +64,7 @@ class MessageEncoder implements Encoder {
 
   reopen(answered: Iterable<string>): Frames {
     this.#parking.expect(answered)
+    this.#spending.reopen()
     this.#answer += 1
     this.#blocks = 0
     this.#open = undefined
@@ -86,7 +90,11 @@ class MessageEncoder implements Encoder {
   #stop(stop_reason: StopReason): Frames {
     return [
       ...this.#close(),
-      frame({ type: "message_delta", delta: { stop_reason, stop_sequence: null }, usage: usageOf(this.#finish) }),
+      frame({
+        type: "message_delta",
+        delta: { stop_reason, stop_sequence: null },
+        usage: usageOf(this.#spending.usage)
+      }),
       frame({ type: "message_stop" })
     ]
   }

@@ -3,8 +3,9 @@
  *
  * Tools that we run are `mcp_tool_use` and `mcp_tool_result` blocks, which no client tries to run.
  */
-import type { Events } from "@reins/protocol"
+import type { Events, Usage as Used } from "@reins/protocol"
 import * as Schema from "effect/Schema"
+import * as AnswerId from "../AnswerId.ts"
 
 const Type = Schema.Literal
 
@@ -95,9 +96,9 @@ export const noUsage: Usage = {
   cache_creation_input_tokens: 0
 }
 
-export const usageOf = (finish: Events.Finish | undefined): Usage => {
-  if (finish === undefined) return noUsage
-  const { cacheCreationInputTokens, cacheReadInputTokens, completionTokens, promptTokens } = finish.usage
+export const usageOf = (usage: Used.UsageTotals | undefined): Usage => {
+  if (usage === undefined) return noUsage
+  const { cacheCreationInputTokens, cacheReadInputTokens, completionTokens, promptTokens } = usage
   return {
     input_tokens: Math.max(0, promptTokens - cacheReadInputTokens - cacheCreationInputTokens),
     output_tokens: completionTokens,
@@ -107,7 +108,7 @@ export const usageOf = (finish: Events.Finish | undefined): Usage => {
 }
 
 /** The id of one answer of a run. */
-export const idOf = (runId: string, answer: number): string => `msg_${runId}${answer === 1 ? "" : `~${answer}`}`
+export const idOf = (runId: string, answer: number): string => AnswerId.make("msg_", { runId, answer })
 
 /** The server name of our own tools. */
 export const server = "reins"

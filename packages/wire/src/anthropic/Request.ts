@@ -1,7 +1,8 @@
 /**
- * The requests of the Messages protocol, which has no conversations: a client sends the whole history every time. With
- * `metadata.thread_id` the thread is known and the history is ignored; without it the texts of the history seed a new
- * thread. `model` names the agent; the system prompt and sampling settings belong to the agent and are ignored.
+ * The requests of the Messages protocol, which has no conversations: a client sends the whole history every time, and
+ * that is what the model sees, in a thread of its own. With `metadata.thread_id` the server's thread is used, and becomes
+ * what the history shows. Results in the last message answer the run that waits for them, with the words beside them. The
+ * system prompt is added to the agent's instructions; `model` names the agent.
  */
 import type { Message } from "@reins/protocol"
 import * as Result from "effect/Result"
@@ -9,9 +10,9 @@ import * as Schema from "effect/Schema"
 import { whole, type Accumulated } from "../Accumulation.ts"
 import * as Body from "../Body.ts"
 import * as CallId from "../CallId.ts"
-import type { ResultFor } from "../Command.ts"
 import type { Answer, Decoded, Reply, Request, Route } from "../Dialect.ts"
-import { type Kind, type Refusal, badRequest } from "../Refusal.ts"
+import * as History from "../History.ts"
+import type { Kind, Refusal } from "../Refusal.ts"
 import * as Encoder from "./Encoder.ts"
 import { idOf, server, stopReasons, usageOf, type Block, type Message as MessageObject } from "./Event.ts"
 
@@ -28,11 +29,21 @@ const ToolResult = Schema.Struct({
   content: Schema.optionalKey(Schema.Union([Schema.String, Schema.Array(Schema.Union([Text, Media]))])),
   is_error: Schema.optionalKey(Schema.Boolean)
 })
-// Our own output, sent back by the client.
-const Echo = Schema.Struct({
-  type: Schema.Literals(["thinking", "redacted_thinking", "tool_use", "mcp_tool_use", "mcp_tool_result"])
+const ToolUse = Schema.Struct({
+  type: Schema.Literals(["tool_use", "mcp_tool_use"]),
+  id: Schema.String,
+  name: Schema.String,
+  input: Schema.Json
 })
-const Part = Schema.Union([Text, Media, ToolResult, Echo])
+const Ran = Schema.Struct({
+  type: Schema.Literal("mcp_tool_result"),
+  tool_use_id: Schema.String,
+  content: Schema.optionalKey(Schema.Union([Schema.String, Schema.Array(Text)])),
+  is_error: Schema.optionalKey(Schema.Boolean)
+})
+// What of our own output the model need not see again.
+const Echo = Schema.Struct({ type: Schema.Literals(["thinking", "redacted_thinking"]) })
+const Part = Schema.Union([Text, Media, ToolResult, ToolUse, Ran, Echo])
 type Part = typeof Part.Type
 
 const Spoken = Schema.Struct({
@@ -44,6 +55,7 @@ type Spoken = typeof Spoken.Type
 export const Create = Schema.Struct({
   model: Schema.String,
   messages: Schema.NonEmptyArray(Spoken),
+  system: Schema.optionalKey(Schema.Union([Schema.String, Schema.Array(Text)])),
   stream: Schema.optionalKey(Schema.Boolean),
   tools: Schema.optionalKey(
     Schema.Array(
@@ -78,33 +90,57 @@ const partsOf = (blocks: ReadonlyArray<Part>): ReadonlyArray<Message.UserPart> =
 const textOf = (blocks: ReadonlyArray<Part>): string =>
   blocks.reduce((text, block) => (block.type === "text" ? text + block.text : text), "")
 
-const resultOf = (block: Part): ReadonlyArray<ResultFor> => {
-  if (block.type !== "tool_result") return []
-  const text = typeof block.content === "string" ? block.content : textOf(block.content ?? [])
-  return [
-    {
-      toolCallId: block.tool_use_id,
-      result: Body.jsonOr(text),
-      ...(block.is_error === true ? { isFailure: true } : {})
-    }
-  ]
+const resultOf = ({ content: given, is_error, tool_use_id: id }: typeof ToolResult.Type): History.Given => {
+  const blocks: ReadonlyArray<Part> = typeof given === "string" ? [{ type: "text", text: given }] : (given ?? [])
+  const content = partsOf(blocks)
+  return {
+    id,
+    result: Body.jsonOr(textOf(blocks)),
+    ...(content.some(({ type }) => type === "file") ? { content } : {}),
+    ...(is_error === true ? { isFailure: true } : {})
+  }
 }
 
-const seedOf = (spoken: ReadonlyArray<Spoken>): ReadonlyArray<Message.Message> =>
-  spoken.flatMap((message): ReadonlyArray<Message.Message> => {
+const historyOf = ({ messages, system }: Create): History.History => {
+  const history = new History.History()
+  if (typeof system === "string") history.instruct(system)
+  else for (const { text } of system ?? []) history.instruct(text)
+  for (const message of messages) {
     const blocks = blocksOf(message)
-    if (message.role === "user") {
-      const content = partsOf(blocks)
-      return content.length === 0 ? [] : [{ role: "user", content }]
+    for (const block of blocks) {
+      switch (block.type) {
+        case "tool_result":
+          history.result(resultOf(block))
+          break
+        case "tool_use":
+        case "mcp_tool_use": {
+          const { id, input, name, type } = block
+          const client = type === "tool_use" ? { execution: "client" as const } : {}
+          history.assistant({ type: "tool-call", id, name, args: input, ...client })
+          break
+        }
+        case "mcp_tool_result": {
+          const text = typeof block.content === "string" ? block.content : textOf(block.content ?? [])
+          history.ran(
+            { id: block.tool_use_id, result: Body.jsonOr(text) },
+            block.is_error === true ? "failed" : undefined
+          )
+          break
+        }
+        default:
+          if (message.role === "assistant") history.assistant(...partsOf([block]))
+      }
     }
-    const text = textOf(blocks)
-    return text === "" ? [] : [{ role: "assistant", content: [{ type: "text", text }] }]
-  })
+    if (message.role === "user") history.user(partsOf(blocks))
+  }
+  return history
+}
 
 const contentOf = (run: Accumulated): ReadonlyArray<Block> => {
   const own = new Set<string>()
+  // What steered the run was said by the client.
   const blocks = run.messages.flatMap((message) =>
-    message.content.flatMap((part): ReadonlyArray<Block> => {
+    (message.role === "user" ? [] : message.content).flatMap((part): ReadonlyArray<Block> => {
       switch (part.type) {
         case "text":
           return [{ type: "text", text: part.text }]
@@ -146,7 +182,7 @@ const messageOf = (model: string, run: Accumulated): Reply => {
     content: contentOf(run),
     stop_reason: run.clientCalls.length > 0 ? "tool_use" : stopReasons[run.finish?.finishReason ?? "other"],
     stop_sequence: null,
-    usage: usageOf(run.finish)
+    usage: usageOf(run.usage)
   }
   return { status: 200, body }
 }
@@ -155,7 +191,7 @@ const messageOf = (model: string, run: Accumulated): Reply => {
 const wantsEvents = ({ headers }: Request): boolean => headers["x-reins-events"] === "true"
 
 const create = (request: Create, events: boolean): Decoded => {
-  const { messages, metadata, model, stream } = request
+  const { metadata, model, stream } = request
   const answer: Answer =
     stream === true
       ? { _tag: "Stream", format: "sse", isStamped: true, open: () => Encoder.open(model, events) }
@@ -169,25 +205,13 @@ const create = (request: Create, events: boolean): Decoded => {
   )
   // Each request lists its client's tools again.
   const settings = { settings: { clientTools } }
-  const last = messages.at(-1)
-  if (last?.role !== "user") return Result.fail(badRequest("The last message must have role user"))
-  const blocks = blocksOf(last)
-  const results = blocks.flatMap(resultOf)
-  if (results.length > 0) {
-    return Result.succeed({ command: { _tag: "Answer", address: thread, decisions: [], results, ...settings }, answer })
-  }
-  const seed = threadId === undefined ? seedOf(messages.slice(0, -1)) : []
-  return Result.succeed({
-    command: {
-      _tag: "StartQuery",
-      prompt: partsOf(blocks),
-      agent: model,
-      ...thread,
-      ...settings,
-      ...(seed.length === 0 ? {} : { seed })
-    },
+  return Result.map(historyOf(request).divide(), (divided) => ({
+    command: History.command(divided, {
+      address: thread,
+      start: { agent: model, ...thread, ...settings, onThread: "replace" }
+    }),
     answer
-  })
+  }))
 }
 
 export const routes: ReadonlyArray<Route> = [

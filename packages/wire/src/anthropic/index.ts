@@ -10,6 +10,7 @@ export const dialect: Dialect = {
   name: "anthropic",
   title: "Anthropic Messages",
   routes,
+  onDisconnect: "cancel",
   open: () => Encoder.open("reins", true),
   encodeError
 }

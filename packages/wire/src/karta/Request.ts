@@ -4,9 +4,11 @@
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as AnswerId from "../AnswerId.ts"
 import * as Body from "../Body.ts"
 import type { StartQuery } from "../Command.ts"
 import type { Answer, Decoded, Request, Route } from "../Dialect.ts"
+import * as History from "../History.ts"
 import * as Refusal from "../Refusal.ts"
 import * as Encoder from "./Encoder.ts"
 import type { KartaType } from "./KartaEvent.ts"
@@ -97,6 +99,7 @@ const create = ({ body, params }: Request): Decoded =>
       : Result.succeed({
           command: {
             _tag: "CreateThread",
+            resumes: true,
             ...(session_id === undefined ? {} : { threadId: session_id }),
             ...(metadata === undefined ? {} : { metadata })
           },
@@ -145,25 +148,35 @@ const decide = (request: Request): Decoded =>
     answer: { _tag: "Whole", open: Session.continuation }
   }))
 
+const historyOf = (messages: ReadonlyArray<{ readonly role: string; readonly content: string }>): History.History => {
+  const history = new History.History()
+  for (const { content, role } of messages) {
+    if (role === "user") history.user([{ type: "text", text: content }])
+    else if (role === "assistant") history.assistant({ type: "text", text: content })
+    else history.instruct(content)
+  }
+  return history
+}
+
 const chat = (request: Request): Decoded =>
-  Result.map(read.chat(request.body), ({ messages, model = "default", stream }) => ({
-    command: { _tag: "StartQuery", prompt: messages.findLast(({ role }) => role === "user")?.content ?? "" },
-    answer: stream === true ? streamed(Encoder.openChat) : { _tag: "Whole", open: () => Session.chatCompletion(model) }
-  }))
+  Result.flatMap(read.chat(request.body), ({ messages, model = "default", stream }) =>
+    Result.map(historyOf(messages).divide(), (divided) => ({
+      command: History.command(divided, { address: {}, start: {} }),
+      answer:
+        stream === true ? streamed(Encoder.openChat) : { _tag: "Whole", open: () => Session.chatCompletion(model) }
+    }))
+  )
 
 const responses = (request: Request): Decoded =>
-  Result.map(read.responses(request.body), ({ input, previous_response_id, stream }) => {
-    const prompt = typeof input === "string" ? input : (input.findLast(({ role }) => role === "user")?.content ?? "")
+  Result.flatMap(read.responses(request.body), ({ input, previous_response_id, stream }) => {
     const previous = previous_response_id ?? undefined
-    return {
-      command: {
-        _tag: "StartQuery",
-        prompt,
-        ...(previous === undefined ? {} : { continues: previous.replace(/^resp_/, "") })
-      },
+    const start = previous === undefined ? {} : { continues: AnswerId.parse("resp_", previous) }
+    const said = typeof input === "string" ? [{ role: "user", content: input }] : input
+    return Result.map(historyOf(said).divide(), (divided) => ({
+      command: History.command(divided, { address: {}, start }),
       answer:
         stream === true ? streamed(Encoder.openResponses) : { _tag: "Whole", open: () => Session.response(previous) }
-    }
+    }))
   })
 
 const accepted: Answer = { _tag: "Facts", shape: () => ({ status: 202, body: { accepted: true } }) }

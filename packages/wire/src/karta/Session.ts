@@ -67,7 +67,10 @@ export const turn = (asked: { readonly text: string; readonly agent: string; rea
       const { code, message } = run.error
       return { status: 500, body: { detail: message, error: code, message } }
     }
-    const parts = run.messages.flatMap(partsOf).filter(({ type }) => asked.thinking || type !== "reasoning")
+    const parts = run.messages
+      .filter(({ role }) => role !== "user")
+      .flatMap(partsOf)
+      .filter(({ type }) => asked.thinking || type !== "reasoning")
     const [question] = run.questions
     return {
       status: 200,

@@ -13,8 +13,10 @@
  * The answer stays open while the run waits for a person, who answers by another request; it ends where the client must
  * run a tool.
  */
-import type { AgentPath, Event, Events } from "@reins/protocol"
+import type { AgentPath, Event, Events, Usage as Used } from "@reins/protocol"
 import { Envelope } from "@reins/protocol"
+import { Spending } from "../Accumulation.ts"
+import * as AnswerId from "../AnswerId.ts"
 import * as CallId from "../CallId.ts"
 import type { Encoder, Reply } from "../Dialect.ts"
 import * as Frame from "../Frame.ts"
@@ -32,8 +34,11 @@ export interface Options {
 class ChunkEncoder implements Encoder {
   readonly #options: Options
   readonly #parking = new Parking()
+  readonly #spending = new Spending()
+  #first: Pick<Envelope.Envelope, "at" | "runId"> | undefined
   #head = ""
   #opened = false
+  #answer = 1
   #calls = 0
   #finish: Events.Finish | undefined
   #ended = false
@@ -48,7 +53,11 @@ class ChunkEncoder implements Encoder {
 
   step(envelope: Envelope.Envelope): ReadonlyArray<Frame.Frame> {
     this.#parking.step(envelope)
-    if (this.#head === "") this.#head = this.#headOf(envelope)
+    this.#spending.step(envelope.event)
+    if (this.#first === undefined) {
+      this.#first = envelope
+      this.#head = this.#headOf(envelope)
+    }
     const frames = this.#frames(envelope)
     if (this.#opened) return frames
     this.#opened = true
@@ -56,23 +65,25 @@ class ChunkEncoder implements Encoder {
   }
 
   finish(): ReadonlyArray<Frame.Frame> {
-    if (this.#ended) {
-      return this.#finish !== undefined && this.#options.usage
-        ? [this.#bare(`"usage":${JSON.stringify(usageOf(this.#finish))}`), Frame.done]
-        : [Frame.done]
-    }
-    return this.isDetached ? [this.#chunk({}, "tool_calls"), Frame.done] : Frame.none
+    const { usage } = this.#spending
+    const used =
+      usage === undefined || !this.#options.usage ? [] : [this.#bare(`"usage":${JSON.stringify(usageOf(usage))}`)]
+    if (this.#ended) return this.#finish === undefined ? [Frame.done] : [...used, Frame.done]
+    return this.isDetached ? [this.#chunk({}, "tool_calls"), ...used, Frame.done] : Frame.none
   }
 
   reopen(answered: Iterable<string>): ReadonlyArray<Frame.Frame> {
     this.#parking.expect(answered)
+    this.#spending.reopen()
     this.#calls = 0
+    this.#answer += 1
+    if (this.#first !== undefined) this.#head = this.#headOf(this.#first)
     return [this.#chunk({ role: "assistant", content: "" })]
   }
 
-  #headOf({ at, runId }: Envelope.Envelope): string {
+  #headOf({ at, runId }: Pick<Envelope.Envelope, "at" | "runId">): string {
     const head = {
-      id: `chatcmpl-${runId}`,
+      id: AnswerId.make(prefix, { runId, answer: this.#answer }),
       object: "chat.completion.chunk",
       created: Math.floor(at / 1000),
       model: this.#options.model
@@ -130,6 +141,9 @@ class ChunkEncoder implements Encoder {
 
 export const open = (options: Options): Encoder => new ChunkEncoder(options)
 
+/** What the id of a completion begins with. */
+export const prefix = "chatcmpl-"
+
 export const finishReasons: { readonly [R in Events.Finish["finishReason"]]: FinishReason } = {
   stop: "stop",
   length: "length",
@@ -140,7 +154,7 @@ export const finishReasons: { readonly [R in Events.Finish["finishReason"]]: Fin
   other: "stop"
 }
 
-export const usageOf = ({ usage }: Events.Finish): Usage => ({
+export const usageOf = (usage: Used.UsageTotals): Usage => ({
   prompt_tokens: usage.promptTokens,
   completion_tokens: usage.completionTokens,
   total_tokens: usage.totalTokens,

@@ -1,19 +1,21 @@
 /**
- * The requests of Chat Completions. The protocol has no conversations: a client sends the whole history every time.
- * With `metadata.thread_id` the thread is known and the history is ignored; without it the texts of the history seed a
- * new thread. `model` names the agent.
+ * The requests of Chat Completions. The protocol has no conversations: a client sends the whole history every time, and
+ * that is what the model sees, in a thread of its own. With `metadata.thread_id` the server's thread is used, and becomes
+ * what the history shows. Results at the end answer the run that waits for them. System and developer messages are added
+ * to the agent's instructions; `model` names the agent.
  */
 import type { Message } from "@reins/protocol"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { whole, type Accumulated } from "../Accumulation.ts"
 import * as Body from "../Body.ts"
+import * as AnswerId from "../AnswerId.ts"
 import * as CallId from "../CallId.ts"
 import type { Answer, Decoded, Reply, Route } from "../Dialect.ts"
-import * as Refusal from "../Refusal.ts"
+import * as History from "../History.ts"
 import type { Completion, ToolCall } from "./Chunk.ts"
 import * as Encoder from "./Encoder.ts"
-import { failed, finishReasons, usageOf } from "./Encoder.ts"
+import { failed, finishReasons, prefix, usageOf } from "./Encoder.ts"
 
 const Part = Schema.Union([
   Schema.Struct({ type: Schema.Literal("text"), text: Schema.String }),
@@ -31,7 +33,17 @@ type Content = typeof Content.Type
 const Spoken = Schema.Struct({
   role: Schema.Literals(["system", "developer", "user", "assistant", "tool"]),
   content: Schema.optionalKey(Schema.NullOr(Content)),
-  tool_call_id: Schema.optionalKey(Schema.String)
+  tool_call_id: Schema.optionalKey(Schema.String),
+  tool_calls: Schema.optionalKey(
+    Schema.NullOr(
+      Schema.Array(
+        Schema.Struct({
+          id: Schema.String,
+          function: Schema.Struct({ name: Schema.String, arguments: Schema.String })
+        })
+      )
+    )
+  )
 })
 type Spoken = typeof Spoken.Type
 
@@ -92,12 +104,35 @@ const partsOf = (content: Content): ReadonlyArray<Message.UserPart> => {
 const textOf = (content: Content | null | undefined): string =>
   partsOf(content ?? "").reduce((text, part) => (part.type === "text" ? text + part.text : text), "")
 
-const seedOf = (messages: ReadonlyArray<Spoken>): ReadonlyArray<Message.Message> =>
-  messages.flatMap((message): ReadonlyArray<Message.Message> => {
-    if (message.role === "user") return [{ role: "user", content: partsOf(message.content ?? "") }]
-    const text = textOf(message.content)
-    return message.role === "assistant" && text !== "" ? [{ role: "assistant", content: [{ type: "text", text }] }] : []
-  })
+const historyOf = (messages: ReadonlyArray<Spoken>): History.History => {
+  const history = new History.History()
+  for (const { content, role, tool_call_id, tool_calls } of messages) {
+    switch (role) {
+      case "system":
+      case "developer":
+        history.instruct(textOf(content))
+        break
+      case "user":
+        history.user(partsOf(content ?? ""))
+        break
+      case "assistant":
+        history.assistant(
+          ...partsOf(content ?? "").filter((part) => part.type !== "text" || part.text !== ""),
+          ...(tool_calls ?? []).map(({ function: { arguments: args, name }, id }): Message.CallPart => ({
+            type: "tool-call",
+            id,
+            name,
+            args: Body.jsonOr(args),
+            execution: "client"
+          }))
+        )
+        break
+      case "tool":
+        history.result({ id: tool_call_id ?? "", result: Body.jsonOr(textOf(content)) })
+    }
+  }
+  return history
+}
 
 const completion = (model: string, run: Accumulated): Reply => {
   if (run.error !== undefined) return { status: 500, body: failed(run.error) }
@@ -107,7 +142,7 @@ const completion = (model: string, run: Accumulated): Reply => {
     function: { name: call.toolName, arguments: JSON.stringify(call.args) }
   }))
   const body: typeof Completion.Type = {
-    id: `chatcmpl-${run.runId}`,
+    id: AnswerId.make(prefix, run),
     object: "chat.completion",
     created: Math.floor(run.at / 1000),
     model,
@@ -125,7 +160,7 @@ const completion = (model: string, run: Accumulated): Reply => {
         finish_reason: calls.length > 0 ? "tool_calls" : finishReasons[run.finish?.finishReason ?? "other"]
       }
     ],
-    ...(run.finish === undefined ? {} : { usage: usageOf(run.finish) })
+    ...(run.usage === undefined ? {} : { usage: usageOf(run.usage) })
   }
   return { status: 200, body }
 }
@@ -156,33 +191,28 @@ const chat = (request: ChatRequest): Decoded => {
   }))
   // Each request lists its client's tools again.
   const settings = { settings: { clientTools } }
-  const last = request.messages.findLastIndex((message) => message.role === "user")
-  const behind = request.messages.slice(last + 1).filter((message) => message.role === "tool")
-  if (behind.length > 0) {
-    const results = behind.map((message) => ({
-      toolCallId: message.tool_call_id ?? "",
-      result: Body.jsonOr(textOf(message.content))
-    }))
-    return Result.succeed({ command: { _tag: "Answer", address: thread, decisions: [], results, ...settings }, answer })
-  }
-  const asked = request.messages[last]
-  if (asked === undefined) return Result.fail(Refusal.badRequest("messages must contain a user message"))
-  const seed = threadId === undefined ? seedOf(request.messages.slice(0, last)) : []
-  return Result.succeed({
-    command: {
-      _tag: "StartQuery",
-      prompt: partsOf(asked.content ?? ""),
-      agent: request.model,
-      ...thread,
-      ...settings,
-      ...(seed.length === 0 ? {} : { seed })
-    },
+  return Result.map(historyOf(request.messages).divide(), (divided) => ({
+    command: History.command(divided, {
+      address: thread,
+      start: { agent: request.model, ...thread, ...settings, onThread: "replace" }
+    }),
     answer
-  })
+  }))
 }
 
 export const routes: ReadonlyArray<Route> = [
   { method: "POST", path: "/chat/completions", decode: ({ body }) => Result.flatMap(read(body), chat) },
+  {
+    method: "GET",
+    path: "/chat/completions/:id",
+    decode: ({ params }) => {
+      const { answer, runId } = AnswerId.parse(prefix, params["id"] ?? "")
+      return Result.succeed({
+        command: { _tag: "Resume", address: { runId }, answer },
+        answer: { _tag: "Whole", open: () => whole("when-client-is-needed", (run) => completion("reins", run)) }
+      })
+    }
+  },
   {
     method: "GET",
     path: "/models",

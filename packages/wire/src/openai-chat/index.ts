@@ -14,6 +14,7 @@ export const dialect: Dialect = {
   name: "openai-chat",
   title: "OpenAI Chat Completions",
   routes,
+  onDisconnect: "cancel",
   open: () => Encoder.open({ model: "reins", usage: true, events: true }),
   encodeError
 }

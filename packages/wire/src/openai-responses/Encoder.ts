@@ -17,8 +17,10 @@
  */
 import type { AgentPath, Approval, Event, Events } from "@reins/protocol"
 import { Envelope } from "@reins/protocol"
+import { Spending } from "../Accumulation.ts"
+import * as AnswerId from "../AnswerId.ts"
 import * as CallId from "../CallId.ts"
-import type { Encoder } from "../Dialect.ts"
+import type { Encoder, Folding } from "../Dialect.ts"
 import * as Frame from "../Frame.ts"
 import { Parking } from "../Parking.ts"
 import * as Item from "./Item.ts"
@@ -36,11 +38,14 @@ interface Open {
 
 class ResponseEncoder implements Encoder {
   readonly #parking = new Parking()
+  readonly #spending = new Spending()
   readonly #asked = new Map<string, string>()
-  readonly #model: string
-  #previous: string | undefined
+  readonly #options: Options
   #head: Response.Head | undefined
   #items: Array<Item.Item> = []
+  /** Items of steps that were retracted: they were sent, and the whole response leaves them out. */
+  readonly #retracted = new Set<Item.Item>()
+  #stepFrom = 0
   #events: Array<Event> = []
   #ending: Response.Ending = {}
   #open: Open | undefined
@@ -48,9 +53,8 @@ class ResponseEncoder implements Encoder {
   #made = 0
   #ended = false
 
-  constructor(model: string, previous: string | undefined) {
-    this.#model = model
-    this.#previous = previous
+  constructor(options: Options) {
+    this.#options = options
   }
 
   get isDetached(): boolean {
@@ -59,31 +63,43 @@ class ResponseEncoder implements Encoder {
 
   step(envelope: Envelope.Envelope): Frames {
     this.#parking.step(envelope)
+    this.#spending.step(envelope.event)
     if (this.#head !== undefined) return this.#frames(envelope)
     const { at, runId, threadId } = envelope
-    this.#head = { runId, threadId, at, model: this.#model, answer: 1, previous: this.#previous }
+    this.#head = { ...this.#options, runId, threadId, at, answer: 1 }
     return [...this.#begin(), ...this.#frames(envelope)]
   }
 
   finish(): Frames {
     if (!this.#ended && !this.isDetached) return Frame.none
     const closing = this.#close()
-    const { error, finish } = this.#ending
     const response = this.#response(this.#ending)
-    const name = error !== undefined ? "failed" : response?.status === "incomplete" ? "incomplete" : "completed"
     // A cancelled response has no event of its own; it is sent as completed with what it has.
-    const status = finish?.finishReason === "cancelled" ? { ...response, status: "cancelled" } : response
-    return [...closing, this.#emit(`response.${name}`, { response: status })]
+    const status = response?.status
+    const name = status === "failed" || status === "incomplete" ? status : "completed"
+    return [...closing, this.#emit(`response.${name}`, { response })]
+  }
+
+  /** The response so far, as the answer without a stream. */
+  get whole(): Response.ResponseObject | undefined {
+    this.#close()
+    const response = this.#response(this.#ended || this.isDetached ? this.#ending : undefined)
+    return response === undefined || this.#retracted.size === 0
+      ? response
+      : { ...response, output: response.output.filter((item) => !this.#retracted.has(item)) }
   }
 
   reopen(answered: Iterable<string>): Frames {
     this.#parking.expect(answered)
+    this.#spending.reopen()
     if (this.#head === undefined) return Frame.none
     this.#head = { ...this.#head, answer: this.#head.answer + 1, previous: Response.idOf(this.#head) }
     this.#items = []
     this.#events = []
+    this.#stepFrom = 0
     this.#open = undefined
     this.#sequence = 0
+    this.#made = 0
     return this.#begin()
   }
 
@@ -93,7 +109,9 @@ class ResponseEncoder implements Encoder {
   }
 
   #response(ending?: Response.Ending): Response.ResponseObject | undefined {
-    return this.#head === undefined ? undefined : Response.make(this.#head, this.#items, ending, this.#events)
+    if (this.#head === undefined) return undefined
+    const { usage } = this.#spending
+    return Response.make(this.#head, this.#items, ending && { ...ending, usage }, this.#events)
   }
 
   #emit(type: string, fields: object): Frame.Frame {
@@ -112,9 +130,16 @@ class ResponseEncoder implements Encoder {
       case "text":
       case "reasoning":
         return event.text === "" ? Frame.none : this.#say(event.type, event.text)
-      case "step-start":
-      case "step-retracted":
-        return this.#close()
+      case "step-start": {
+        const closing = this.#close()
+        this.#stepFrom = this.#items.length
+        return closing
+      }
+      case "step-retracted": {
+        const closing = this.#close()
+        for (const item of this.#items.slice(this.#stepFrom)) this.#retracted.add(item)
+        return closing
+      }
       case "message-received":
         this.#events.push(event)
         return this.#close()
@@ -148,7 +173,7 @@ class ResponseEncoder implements Encoder {
 
   #nextId(prefix: string): string {
     this.#made += 1
-    return `${prefix}_${this.#head?.runId ?? ""}_${this.#made}`
+    return AnswerId.make(`${prefix}_`, this.#head ?? { runId: "", answer: 1 }, this.#made)
   }
 
   #place(item: Item.Item): number {
@@ -252,18 +277,36 @@ class ResponseEncoder implements Encoder {
   }
 }
 
-/** `previous` is the id that the request continues from. */
-export const open = (model: string, previous?: string): Encoder => new ResponseEncoder(model, previous)
+/** What the request said: the model, the response it continues from, the conversation it named. */
+export type Options = Pick<Response.Head, "model" | "previous" | "conversation">
+
+export const open = (options: Options): Encoder => new ResponseEncoder(options)
+
+/** The same response without a stream. */
+export const fold = (options: Options): Folding => {
+  const encoder = new ResponseEncoder(options)
+  return {
+    step: (envelope) => void encoder.step(envelope),
+    reopen: (answered) => void encoder.reopen(answered),
+    reply: () => ({ status: 200, body: encoder.whole }),
+    get isDetached() {
+      return encoder.isDetached
+    }
+  }
+}
 
 /** Only the frames with a `sequence_number` above `after`, for a client that reconnects. */
-export const openAfter = (model: string, after: number): Encoder => {
-  const encoder = open(model)
+export const openAfter = (options: Options, after: number): Encoder => {
+  const encoder = open(options)
   let sent = -1
   const unseen = (frames: Frames): Frames => frames.filter(() => (sent += 1) > after)
   return {
     step: (envelope) => unseen(encoder.step(envelope)),
     finish: () => unseen(encoder.finish()),
-    reopen: (answered) => encoder.reopen(answered),
+    reopen: (answered) => {
+      sent = -1
+      return unseen(encoder.reopen(answered))
+    },
     get isDetached() {
       return encoder.isDetached
     }

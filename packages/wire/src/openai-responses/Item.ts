@@ -5,6 +5,7 @@
  */
 import type { Approval, Events, Json } from "@reins/protocol"
 import * as Schema from "effect/Schema"
+import * as AnswerId from "../AnswerId.ts"
 import * as Body from "../Body.ts"
 
 const Status = Schema.Literals(["in_progress", "completed", "incomplete"])
@@ -57,6 +58,12 @@ const ApprovalRequest = Schema.Struct({
 
 export const Item = Schema.Union([MessageItem, ReasoningItem, FunctionCall, McpCall, ApprovalRequest])
 export type Item = typeof Item.Type
+
+/** The answer that an item id belongs to. */
+export const answerOf = (id: string): AnswerId.AnswerOf => {
+  const [, prefix = "", rest = id] = /^(msg_|rs_|fc_|mcp_)(.*)_\d+$/s.exec(id) ?? []
+  return AnswerId.parse(prefix, rest)
+}
 
 /** The server name of our own tools. */
 export const server = "reins"

@@ -1,17 +1,20 @@
 /**
- * The requests of the Responses protocol. `previous_response_id` names the run whose thread a query continues, or whose
- * questions it answers; items that repeat our own output are ignored. `model` names the agent.
+ * The requests of the Responses protocol. `input` is the conversation, in a thread of its own, unless the request names
+ * what it continues: a response (`previous_response_id`, or an `item_reference` to one of its items), with what was said
+ * up to its end; or a thread (`conversation`, which must exist, or `metadata.thread_id`). Outputs and approval responses
+ * answer what waits for them. `instructions`, system and developer messages are added to the agent's; `model` names the
+ * agent.
  */
 import { Decision } from "@reins/protocol"
 import type { Message } from "@reins/protocol"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { whole } from "../Accumulation.ts"
-import type { Accumulated } from "../Accumulation.ts"
+import * as AnswerId from "../AnswerId.ts"
 import * as Body from "../Body.ts"
-import * as CallId from "../CallId.ts"
-import type { DecisionFor, ResultFor } from "../Command.ts"
+import type { DecisionFor } from "../Command.ts"
 import type { Answer, Decoded, Reply, Request, Route } from "../Dialect.ts"
+import type { Facts } from "../Facts.ts"
+import * as History from "../History.ts"
 import * as Refusal from "../Refusal.ts"
 import * as Encoder from "./Encoder.ts"
 import * as Item from "./Item.ts"
@@ -33,7 +36,6 @@ const Spoken = Schema.Struct({
   role: Schema.Literals(["user", "assistant", "system", "developer"]),
   content: Content
 })
-type Spoken = typeof Spoken.Type
 const CallOutput = Schema.Struct({
   type: Schema.Literal("function_call_output"),
   call_id: Schema.String,
@@ -45,15 +47,35 @@ const ApprovalResponse = Schema.Struct({
   approve: Schema.Boolean,
   reason: Schema.optionalKey(Schema.NullOr(Schema.String))
 })
-// Our own output, sent back by the client.
-const Echo = Schema.Struct({
-  type: Schema.Literals(["function_call", "mcp_call", "mcp_approval_request", "reasoning", "item_reference"])
+const FunctionCall = Schema.Struct({
+  type: Schema.Literal("function_call"),
+  call_id: Schema.String,
+  name: Schema.String,
+  arguments: Schema.String
 })
+const McpCall = Schema.Struct({
+  type: Schema.Literal("mcp_call"),
+  id: Schema.String,
+  name: Schema.String,
+  arguments: Schema.String,
+  output: Schema.optionalKey(Schema.NullOr(Schema.String)),
+  error: Schema.optionalKey(Schema.NullOr(Schema.Json))
+})
+const Reference = Schema.Struct({ type: Schema.Literal("item_reference"), id: Schema.String })
+// What of our own output the model need not see again.
+const Echo = Schema.Struct({ type: Schema.Literals(["mcp_approval_request", "reasoning"]) })
+const InputItem = Schema.Union([CallOutput, ApprovalResponse, FunctionCall, McpCall, Reference, Echo, Spoken])
+type InputItem = typeof InputItem.Type
 
 /** Sampling settings, instructions and provider tools belong to the agent and are ignored. */
 export const Create = Schema.Struct({
   model: Schema.optionalKey(Schema.String),
-  input: Schema.Union([Schema.String, Schema.Array(Schema.Union([CallOutput, ApprovalResponse, Echo, Spoken]))]),
+  input: Schema.Union([Schema.String, Schema.Array(InputItem)]),
+  instructions: Schema.optionalKey(Schema.NullOr(Schema.String)),
+  conversation: Schema.optionalKey(
+    Schema.NullOr(Schema.Union([Schema.NonEmptyString, Schema.Struct({ id: Schema.NonEmptyString })]))
+  ),
+  metadata: Schema.optionalKey(Schema.NullOr(Schema.Record(Schema.String, Schema.String))),
   stream: Schema.optionalKey(Schema.NullOr(Schema.Boolean)),
   previous_response_id: Schema.optionalKey(Schema.NullOr(Schema.String)),
   tools: Schema.optionalKey(
@@ -69,7 +91,13 @@ export const Create = Schema.Struct({
 })
 type Create = typeof Create.Type
 
+export const Conversation = Schema.Struct({
+  items: Schema.optionalKey(Schema.NullOr(Schema.Array(InputItem))),
+  metadata: Schema.optionalKey(Schema.NullOr(Schema.Record(Schema.String, Schema.String)))
+})
+
 const read = Body.read(Create)
+const readConversation = Body.read(Conversation)
 
 const partsOf = (content: Content): ReadonlyArray<Message.UserPart> =>
   typeof content === "string"
@@ -84,85 +112,73 @@ const partsOf = (content: Content): ReadonlyArray<Message.UserPart> =>
 const textOf = (content: Content): string =>
   partsOf(content).reduce((text, part) => (part.type === "text" ? text + part.text : text), "")
 
-const seedOf = (spoken: ReadonlyArray<Spoken>): ReadonlyArray<Message.Message> =>
-  spoken.flatMap(({ content, role }): ReadonlyArray<Message.Message> => {
-    if (role === "user") return [{ role, content: partsOf(content) }]
-    return role === "assistant" ? [{ role, content: [{ type: "text", text: textOf(content) }] }] : []
-  })
-
-const outputOf = (run: Accumulated): ReadonlyArray<Item.Item> => {
-  let made = 0
-  const id = (prefix: string) => `${prefix}_${run.runId}_${(made += 1)}`
-  const called = new Map<string, Message.CallPart>()
-  const items = run.messages.flatMap((message): ReadonlyArray<Item.Item> =>
-    message.content.flatMap((part): ReadonlyArray<Item.Item> => {
-      switch (part.type) {
-        case "text":
-          return [Item.message(id("msg"), part.text, "completed")]
-        case "reasoning":
-          return [Item.reasoning(id("rs"), part.text)]
-        case "tool-call":
-          called.set(part.id, part)
-          return []
-        case "tool-result": {
-          const call = called.get(part.id)
-          if (call?.execution === "client") return []
-          return [
-            Item.mcpCall(id("mcp"), {
-              name: part.name,
-              args: call?.args ?? {},
-              result: part.result,
-              status: part.status
-            })
-          ]
-        }
-        default:
-          return []
-      }
-    })
-  )
-  const calls = run.clientCalls.map(({ call, path }) =>
-    Item.functionCall(id("fc"), CallId.make(path, call.toolInvocationId), call, true)
-  )
-  return [...items, ...run.questions.map(Item.approvalRequest), ...calls]
-}
-
-const responseOf = (model: string, previous: string | undefined, run: Accumulated): Reply => ({
-  status: 200,
-  body: Response.make(
-    { runId: run.runId, threadId: run.threadId, at: run.at, model, answer: run.answer, previous },
-    outputOf(run),
-    { finish: run.finish, error: run.error, cost: run.cost, latency: run.latency }
-  )
+const optionsOf = ({ conversation, model = "reins", previous_response_id }: Create): Encoder.Options => ({
+  model,
+  ...(previous_response_id == null ? {} : { previous: previous_response_id }),
+  ...(conversation == null ? {} : { conversation: typeof conversation === "string" ? conversation : conversation.id })
 })
 
-const answerOf = ({ model = "reins", previous_response_id, stream }: Create): Answer => {
-  const previous = previous_response_id ?? undefined
-  return stream === true
-    ? { _tag: "Stream", format: "sse", isStamped: false, open: () => Encoder.open(model, previous) }
-    : { _tag: "Whole", open: () => whole("when-parked", (run) => responseOf(model, previous, run)) }
+const answerOf = (request: Create): Answer => {
+  const options = optionsOf(request)
+  return request.stream === true
+    ? { _tag: "Stream", format: "sse", isStamped: false, open: () => Encoder.open(options) }
+    : { _tag: "Whole", open: () => Encoder.fold(options) }
 }
 
+const resultOf = ({ call_id, output }: typeof CallOutput.Type): History.Given => {
+  if (typeof output === "string") return { id: call_id, result: Body.jsonOr(output) }
+  const content = partsOf(output)
+  const result = Body.jsonOr(textOf(output))
+  return content.some(({ type }) => type === "file") ? { id: call_id, result, content } : { id: call_id, result }
+}
+
+const historyOf = (instructions: string | null | undefined, items: ReadonlyArray<InputItem>): History.History => {
+  const history = new History.History()
+  if (instructions != null) history.instruct(instructions)
+  for (const item of items) {
+    if ("role" in item) {
+      if (item.role === "user") history.user(partsOf(item.content))
+      else if (item.role === "assistant") history.assistant(...partsOf(item.content))
+      else history.instruct(textOf(item.content))
+    } else if (item.type === "function_call_output") history.result(resultOf(item))
+    else if (item.type === "function_call") {
+      const { arguments: args, call_id: id, name } = item
+      history.assistant({ type: "tool-call", id, name, args: Body.jsonOr(args), execution: "client" })
+    } else if (item.type === "mcp_call") {
+      const { arguments: args, error, id, name, output } = item
+      history.assistant({ type: "tool-call", id, name, args: Body.jsonOr(args) })
+      const result = Body.jsonOr(typeof error === "string" ? error : (output ?? ""))
+      history.ran({ id, result }, typeof error === "string" ? "failed" : undefined)
+    }
+  }
+  return history
+}
+
+/** The answer that the request continues: one that it names, or the one whose items it refers to. */
+const continuedOf = ({ previous_response_id }: Create, reference: string | undefined): AnswerId.AnswerOf | undefined =>
+  previous_response_id == null
+    ? reference === undefined
+      ? undefined
+      : Item.answerOf(reference)
+    : AnswerId.parse(Response.prefix, previous_response_id)
+
 const create = (request: Create): Decoded => {
-  const answer = answerOf(request)
-  const { input } = request
-  const items = typeof input === "string" ? [{ role: "user" as const, content: input }] : input
+  const { conversation, input, instructions, metadata, model } = request
+  const all: ReadonlyArray<InputItem> = typeof input === "string" ? [{ role: "user", content: input }] : input
+  if (conversation != null && request.previous_response_id != null) {
+    return Result.fail(Refusal.badRequest("Send either conversation or previous_response_id, not both"))
+  }
+  const referred = all.findLastIndex((item) => "type" in item && item.type === "item_reference")
+  const reference = all[referred]
+  const continues = continuedOf(request, reference !== undefined && "id" in reference ? reference.id : undefined)
+  // What lies before a reference is part of what it refers to.
+  const items = all.slice(referred + 1)
   const decisions = items.flatMap((item): ReadonlyArray<DecisionFor> => {
     if (!("approve" in item)) return []
     const said = { feedback: item.reason ?? undefined }
     const decision = item.approve ? Decision.approve(said) : Decision.reject(said)
     return [{ approvalId: item.approval_request_id, decision }]
   })
-  const results = items.flatMap((item): ReadonlyArray<ResultFor> =>
-    "call_id" in item
-      ? [
-          {
-            toolCallId: item.call_id,
-            result: Body.jsonOr(typeof item.output === "string" ? item.output : textOf(item.output))
-          }
-        ]
-      : []
-  )
   const clientTools = (request.tools ?? [])
     .filter(({ type }) => type === "function")
     .map(({ description, name = "", parameters = { type: "object", properties: {} } }) => ({
@@ -170,44 +186,60 @@ const create = (request: Create): Decoded => {
       ...(description === undefined || description === null ? {} : { description }),
       parameters
     }))
-  // Each request lists its client's tools again.
-  const settings = { settings: { clientTools } }
-  const previous = request.previous_response_id ?? undefined
-  if (decisions.length + results.length > 0) {
-    const address = previous === undefined ? {} : { runId: Response.runOf(previous) }
-    return Result.succeed({ command: { _tag: "Answer", address, decisions, results, ...settings }, answer })
-  }
-  const spoken = items.filter((item) => "role" in item)
-  const last = spoken.findLastIndex(({ role }) => role === "user")
-  const asked = spoken[last]
-  if (asked === undefined) return Result.fail(Refusal.badRequest("input must contain a user message"))
-  const seed = previous === undefined ? seedOf(spoken.slice(0, last)) : []
-  return Result.succeed({
-    command: {
-      _tag: "StartQuery",
-      prompt: partsOf(asked.content),
-      ...(request.model === undefined ? {} : { agent: request.model }),
-      ...(previous === undefined ? {} : { continues: Response.runOf(previous) }),
-      ...(seed.length === 0 ? {} : { seed }),
-      ...settings
-    },
-    answer
-  })
+  const named = optionsOf(request).conversation
+  const threadId = named ?? metadata?.["thread_id"]
+  const thread = threadId === undefined ? {} : { threadId }
+  return Result.map(historyOf(instructions, items).divide(decisions.length > 0), (divided) => ({
+    command: History.command(divided, {
+      address: continues === undefined ? thread : { runId: continues.runId },
+      decisions,
+      start: {
+        ...(model === undefined ? {} : { agent: model }),
+        ...(continues === undefined ? thread : { continues }),
+        ...(named === undefined ? {} : { create: "existing" as const }),
+        onThread: named === undefined && continues === undefined ? "replace" : "append",
+        // Each request lists its client's tools again.
+        settings: { clientTools }
+      }
+    }),
+    answer: answerOf(request)
+  }))
 }
 
 const fetch = ({ params, query }: Request): Decoded => {
-  const runId = Response.runOf(params["id"] ?? "")
+  const { answer, runId } = AnswerId.parse(Response.prefix, params["id"] ?? "")
   const given = query["starting_after"] ?? "-1"
   const after = Number(given)
   if (!/^-?\d{1,15}$/.test(given))
     return Result.fail(Refusal.badRequest("Invalid starting_after. Use a sequence number"))
+  const options = { model: "reins" }
   return Result.succeed({
-    command: { _tag: "Resume", address: { runId } },
+    command: { _tag: "Resume", address: { runId }, answer },
     answer:
       query["stream"] === "true"
-        ? { _tag: "Stream", format: "sse", isStamped: false, open: () => Encoder.openAfter("reins", after) }
-        : { _tag: "Whole", open: () => whole("when-parked", (run) => responseOf("reins", undefined, run)) }
+        ? { _tag: "Stream", format: "sse", isStamped: false, open: () => Encoder.openAfter(options, after) }
+        : { _tag: "Whole", open: () => Encoder.fold(options) }
   })
+}
+
+/** A conversation of the protocol is a thread. */
+const conversation = (facts: Facts): Reply => {
+  if (facts._tag !== "Thread") return { status: 200, body: {} }
+  const { createdAt, metadata, threadId } = facts.thread
+  const created_at = Math.floor(createdAt / 1000)
+  return { status: 200, body: { id: threadId, object: "conversation", created_at, metadata: metadata ?? {} } }
+}
+
+const createConversation = ({ items, metadata }: typeof Conversation.Type): Decoded => {
+  const history = historyOf(undefined, items ?? [])
+  return Result.map(history.all(), (seed) => ({
+    command: {
+      _tag: "CreateThread",
+      ...(seed.length === 0 ? {} : { seed }),
+      ...(metadata == null ? {} : { metadata })
+    },
+    answer: { _tag: "Facts", shape: conversation }
+  }))
 }
 
 export const routes: ReadonlyArray<Route> = [
@@ -215,10 +247,36 @@ export const routes: ReadonlyArray<Route> = [
   { method: "GET", path: "/responses/:id", decode: fetch },
   {
     method: "POST",
+    path: "/conversations",
+    decode: ({ body }) => Result.flatMap(readConversation(body ?? {}), createConversation)
+  },
+  {
+    method: "GET",
+    path: "/conversations/:id",
+    decode: ({ params: { id = "" } }) =>
+      Result.succeed({
+        command: { _tag: "GetThread", threadId: id },
+        answer: { _tag: "Facts", shape: conversation }
+      })
+  },
+  {
+    method: "DELETE",
+    path: "/conversations/:id",
+    decode: ({ params: { id = "" } }) =>
+      Result.succeed({
+        command: { _tag: "DeleteThread", threadId: id },
+        answer: {
+          _tag: "Facts",
+          shape: () => ({ status: 200, body: { id, object: "conversation.deleted", deleted: true } })
+        }
+      })
+  },
+  {
+    method: "POST",
     path: "/responses/:id/cancel",
     decode: ({ params: { id = "" } }) =>
       Result.succeed({
-        command: { _tag: "Cancel", address: { runId: Response.runOf(id) } },
+        command: { _tag: "Cancel", address: { runId: AnswerId.parse(Response.prefix, id).runId } },
         answer: {
           _tag: "Facts",
           shape: () => ({ status: 200, body: { id, object: "response", status: "cancelled", output: [] } })

@@ -1,6 +1,7 @@
 /** The response object, which opens and closes a stream and is the whole non-streaming answer. */
-import type { CostSummary, Event, Events, LatencySummary } from "@reins/protocol"
+import type { CostSummary, Event, Events, LatencySummary, Usage as Used } from "@reins/protocol"
 import * as Schema from "effect/Schema"
+import * as AnswerId from "../AnswerId.ts"
 import { Item } from "./Item.ts"
 
 const Usage = Schema.Struct({
@@ -28,6 +29,7 @@ export const ResponseObject = Schema.Struct({
   output: Schema.Array(Item),
   parallel_tool_calls: Schema.Boolean,
   previous_response_id: Schema.NullOr(Schema.String),
+  conversation: Schema.NullOr(Schema.Struct({ id: Schema.String })),
   temperature: Schema.Null,
   tool_choice: Schema.Literal("auto"),
   tools: Schema.Array(Schema.Json),
@@ -39,6 +41,8 @@ export type ResponseObject = typeof ResponseObject.Type
 
 /** How a response ended, or that it is in progress. */
 export interface Ending {
+  /** Of this response. */
+  readonly usage?: Used.UsageTotals | undefined
   readonly finish?: Events.Finish | undefined
   readonly error?: Events.ErrorEvent["error"] | undefined
   readonly cost?: CostSummary.CostSummary | undefined
@@ -53,13 +57,14 @@ export interface Head {
   /** The number of this answer within the run, from 1. */
   readonly answer: number
   readonly previous?: string | undefined
+  /** The conversation that the request named. */
+  readonly conversation?: string | undefined
 }
 
-/** The id of one answer of a run: a run that was resumed after a pause has several. */
-export const idOf = ({ answer, runId }: Head): string => `resp_${runId}${answer === 1 ? "" : `~${answer}`}`
+/** What the id of a response begins with. */
+export const prefix = "resp_"
 
-/** The run that a response id names. */
-export const runOf = (id: string): string => id.replace(/^resp_/, "").replace(/~\d+$/, "")
+export const idOf = (head: AnswerId.AnswerOf): string => AnswerId.make(prefix, head)
 
 const incomplete: { readonly [R in Events.Finish["finishReason"]]?: string } = {
   length: "max_output_tokens",
@@ -74,7 +79,7 @@ const statusOf = ({ error, finish }: Ending): Status => {
   return finish !== undefined && incomplete[finish.finishReason] !== undefined ? "incomplete" : "completed"
 }
 
-const usageOf = ({ usage }: Events.Finish): ResponseObject["usage"] => ({
+const usageOf = (usage: Used.UsageTotals): ResponseObject["usage"] => ({
   input_tokens: usage.promptTokens,
   input_tokens_details: {
     cached_tokens: usage.cacheReadInputTokens,
@@ -118,11 +123,12 @@ export const make = (
     output,
     parallel_tool_calls: true,
     previous_response_id: head.previous ?? null,
+    conversation: head.conversation === undefined ? null : { id: head.conversation },
     temperature: null,
     tool_choice: "auto",
     tools: [],
     top_p: null,
-    usage: finish === undefined ? null : usageOf(finish),
+    usage: ending?.usage === undefined ? null : usageOf(ending.usage),
     ...(events.length === 0 ? {} : { reins_events: events })
   }
 }

@@ -12,6 +12,7 @@ export const dialect: Dialect = {
   name: "openai-responses",
   title: "OpenAI Responses",
   routes,
-  open: () => Encoder.open("reins"),
+  onDisconnect: "cancel",
+  open: () => Encoder.open({ model: "reins" }),
   encodeError
 }

@@ -1,0 +1,135 @@
+/**
+ * Where a query goes on: the thread, and what it holds before the prompt. A query may bring results that a run waits for,
+ * and then speaks to that run; or continue an answer that is not its thread's last.
+ */
+import { Refusal } from "@reins/wire"
+import type { Command, Dialect } from "@reins/wire"
+import type { Message } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { Principal } from "../access/Authenticator.ts"
+import type { ThreadNote } from "../thread/ThreadBook.ts"
+import * as Answers from "./Answers.ts"
+import * as Lookup from "./Lookup.ts"
+import type * as Outcome from "./Outcome.ts"
+import * as Past from "./Past.ts"
+import type { ServerContext } from "./ServerContext.ts"
+
+/**
+ * A query whose thread and history are settled. `otherwise`: the same in a thread of its own, where another run is in
+ * the thread meanwhile.
+ */
+export interface Settled {
+  readonly asked: Command.StartQuery
+  readonly onBusy: Dialect.OnBusy
+  readonly otherwise?: Command.StartQuery
+}
+
+/** Settles a query. A `Watching`: all that is new in it was an answer, and this is what the answer gets. */
+export const settle = Effect.fnUntraced(function* (
+  serving: ServerContext,
+  principal: Principal,
+  query: Command.StartQuery,
+  onBusy: Dialect.OnBusy
+): Effect.fn.Return<Told, Refusal.Refusal> {
+  const { continues, replies, ...asked } = query
+  const note = asked.threadId === undefined ? undefined : yield* serving.book.get(principal.tenant, asked.threadId)
+  if (replies !== undefined) {
+    const told = yield* reply(serving, principal, { asked, note, replies })
+    if (told !== undefined) return told
+    // What is closed by now needs no answer, but a result must be one of a call.
+    if (continues === undefined) yield* Past.named([], asked.seed ?? [])
+  }
+  if (continues !== undefined) return yield* continued(serving, principal, asked, continues)
+  return { asked: shown(asked, note), onBusy } satisfies Settled
+})
+
+/** A single message goes on with its thread, unless it is the thread's first, asked again. */
+const shown = (asked: Command.StartQuery, note: ThreadNote | undefined): Command.StartQuery => {
+  if (asked.seed !== undefined || asked.onThread !== "replace") return asked
+  if (asked.isFirst === true || isKnown(note, asked.messageId)) return { ...asked, seed: [] }
+  const { onThread: _, ...rest } = asked
+  return rest
+}
+
+const isKnown = (note: ThreadNote | undefined, messageId: string | undefined): boolean =>
+  messageId !== undefined && (note?.runs ?? []).some((run) => run.messageId === messageId)
+
+interface Replied {
+  readonly asked: Command.StartQuery
+  readonly note: ThreadNote | undefined
+  readonly replies: NonNullable<Command.StartQuery["replies"]>
+}
+
+/** Tells a run that waits what came with the prompt; nothing where none does. */
+const reply = Effect.fnUntraced(function* (
+  serving: ServerContext,
+  principal: Principal,
+  { asked, note, replies }: Replied
+) {
+  if (replies.decisions.length > 0 && isKnown(note, asked.messageId)) {
+    return yield* Answers.answer(serving, principal, { _tag: "Answer", ...replies }, true)
+  }
+  const { address } = replies
+  const seed = asked.seed ?? []
+  const since = seed.slice(seed.findLastIndex(({ role }) => role === "assistant") + 1)
+  const words = [...since.flatMap((message) => (message.role === "user" ? [message.content] : [])), asked.prompt]
+  const given = { decisions: replies.decisions, results: replies.results, words }
+  const found = Option.getOrUndefined(yield* Effect.option(Answers.waiting(serving, principal, address, replies, seed)))
+  if (found === undefined || found.fits.ids.length === 0) {
+    return yield* Answers.repeated(serving, principal, { ...given, address, shown: seed })
+  }
+  const { runId } = found.status
+  // They wait in the run until the answers are there, so that its model hears both at once.
+  for (const message of words) {
+    yield* Effect.mapError(serving.runtime.steer(runId, message), ({ _tag, message }) =>
+      Refusal.make("conflict", _tag, message)
+    )
+  }
+  return yield* Answers.tell(serving, principal, found, given, true)
+})
+
+/** In place where nothing was said since, otherwise in a thread of its own that begins with the answer's past. */
+const continued = Effect.fnUntraced(function* (
+  serving: ServerContext,
+  principal: Principal,
+  { onThread: _, ...asked }: Command.StartQuery,
+  { answer, runId }: NonNullable<Command.StartQuery["continues"]>
+) {
+  const { tenant } = principal
+  const status = yield* Lookup.run(serving, principal, runId)
+  const past = yield* Past.of(serving, status, answer)
+  const own: ReadonlyArray<Message.Message> = yield* Past.named(past.messages, asked.seed ?? [])
+  const threadId = serving.naming.outer(tenant, status.threadId)
+  const note = threadId === undefined ? undefined : yield* serving.book.get(tenant, threadId)
+  const agent = asked.agent ?? note?.agent
+  const branch: Command.StartQuery = {
+    ...asked,
+    ...(agent === undefined ? {} : { agent }),
+    seed: [...past.messages, ...own]
+  }
+  if (!past.isLast || threadId === undefined) return { asked: branch, onBusy: "reject" } satisfies Settled
+  return {
+    asked: { ...asked, threadId, seed: own, onThread: "append" },
+    onBusy: "reject",
+    otherwise: branch
+  } satisfies Settled
+})
+
+/** Lets one request at a time settle and start what continues the same run, so that only one goes on in its thread. */
+export const inTurn = <A, E>(
+  { turns }: ServerContext,
+  query: Command.StartQuery,
+  effect: Effect.Effect<A, E>
+): Effect.Effect<A, E> => {
+  const { continues } = query
+  if (continues === undefined) return effect
+  return turns.pass(continues.runId, effect)
+}
+
+export type Told = Settled | Outcome.Watching
+
+export const isWatching = (told: Told): told is Outcome.Watching => "_tag" in told
+
+/** Whether another run is in the thread. */
+export const isBusy = (refusal: Refusal.Refusal): boolean => refusal.code === "ThreadBusy"

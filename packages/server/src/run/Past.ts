@@ -1,0 +1,113 @@
+/**
+ * What was said up to the end of one answer of a run: what the thread held before the run, and of the run what came until
+ * then. Later answers and later runs of the thread are no part of it.
+ */
+import { Message, RunErrors, Transcript } from "@reins/protocol"
+import type { RunStatus } from "@reins/runtime"
+import { Accumulation, Refusal } from "@reins/wire"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { Opening } from "../thread/ThreadBook.ts"
+import * as ThreadName from "../thread/ThreadName.ts"
+import * as Lookup from "./Lookup.ts"
+import type { ServerContext } from "./ServerContext.ts"
+
+/**
+ * **Details**
+ * - `messages`: calls that nobody has answered by then have no result.
+ * - `isLast`: nothing was said since, so that the thread itself can go on.
+ * - `openings`: those of the run before the answer's end. `upTo`: the run's envelope that the answer ends with; absent:
+ *   it is the run's last answer so far.
+ * - `isBroken`: the run was cancelled or has failed in this answer, so that it is of no use to who asks again.
+ */
+export interface Past {
+  readonly messages: ReadonlyArray<Message.Message>
+  readonly isLast: boolean
+  readonly openings: ReadonlyArray<Opening>
+  readonly upTo: number | undefined
+  readonly isBroken: boolean
+}
+
+const replaced = Refusal.make(
+  "gone",
+  "HistoryReplaced",
+  "The thread no longer holds what this answer belongs to. Send the conversation instead of its id"
+)
+
+/** Where the answer lies in its run. Refused where the run has no such answer. */
+export const place = Effect.fnUntraced(function* (serving: ServerContext, status: RunStatus, answer: number) {
+  const openings = (yield* Lookup.note(serving, status))?.openings ?? []
+  if (answer > openings.length + 1) return yield* Effect.fail(Lookup.noRun)
+  return { openings: openings.slice(0, answer - 1), upTo: openings[answer - 1]?.after }
+})
+
+/** The past of the `answer`th answer of a run; absent: of its last one so far. */
+export const of = Effect.fnUntraced(function* (serving: ServerContext, status: RunStatus, answer?: number) {
+  const { naming, runtime } = serving
+  const { resourceId, runId, threadId } = status
+  const note = yield* Lookup.note(serving, status)
+  const { openings, upTo } = yield* place(serving, status, answer ?? (note?.openings.length ?? 0) + 1)
+  const info = yield* runtime.threads.info(threadId, { resourceId })
+  const isActive = info?.runId === runId
+  const before = isActive ? info.version : yield* runtime.threads.before(threadId, runId, { resourceId })
+  if (before === undefined) return yield* Effect.fail(replaced)
+  const stored = yield* Effect.mapError(runtime.threads.get(threadId, { resourceId }), ({ table }) =>
+    Refusal.fromDataDamaged(
+      new RunErrors.DataDamaged({ subject: "thread", id: naming.outer(resourceId, threadId) ?? "", table })
+    )
+  )
+  const accumulation = new Accumulation.Accumulation()
+  const rename = ThreadName.envelopes(naming, resourceId)
+  yield* runtime.watch(runId).pipe(
+    Stream.take(upTo ?? status.lastSeq),
+    Stream.runForEachArray((envelopes) =>
+      Effect.sync(() => {
+        for (const envelope of envelopes) accumulation.step(rename(envelope))
+      })
+    ),
+    Effect.ignore
+  )
+  const asked = isActive
+    ? askedBy(note?.prompt)
+    : stored.slice(before, before + 1).filter(({ role }) => role === "user")
+  const { error, finish, messages: said } = accumulation.result()
+  const messages = [...stored.slice(0, before), ...asked, ...said]
+  return {
+    messages,
+    isLast: !isActive && info?.runId === undefined && upTo === undefined && stored.length === messages.length,
+    openings,
+    upTo,
+    isBroken: error !== undefined || finish?.finishReason === "cancelled"
+  } satisfies Past
+})
+
+const askedBy = (prompt: Message.Prompt | undefined): ReadonlyArray<Message.Message> =>
+  prompt === undefined || prompt.length === 0 ? [] : [Message.fromPrompt(prompt)]
+
+/** Whether a client that shows `shown` was given this past. One that shows no question of a person's may mean any. */
+export const isShownIn = ({ messages }: Past, shown: ReadonlyArray<Message.Message>): boolean => {
+  if (!shown.some(({ role }) => role === "user")) return true
+  const { add, keep } = Transcript.align(messages, shown)
+  return keep === messages.length && add.length === 0
+}
+
+/** A history whose results have the names of their calls, which may lie before it. A result without a call is refused. */
+export const named = (
+  before: ReadonlyArray<Message.Message>,
+  history: ReadonlyArray<Message.Message>
+): Effect.Effect<ReadonlyArray<Message.Message>, Refusal.Refusal> => {
+  const names = new Map<string, string>()
+  for (const { content } of [...before, ...history]) {
+    for (const part of content) if (part.type === "tool-call") names.set(part.id, part.name)
+  }
+  const isKnown = (message: Message.Message) =>
+    message.role !== "tool" || message.content.every(({ id }) => names.has(id))
+  if (!history.every(isKnown)) return Effect.fail(Lookup.noCall)
+  return Effect.succeed(
+    history.map((message) =>
+      message.role === "tool"
+        ? { ...message, content: message.content.map((part) => ({ ...part, name: names.get(part.id) ?? part.name })) }
+        : message
+    )
+  )
+}

@@ -1,0 +1,155 @@
+/**
+ * The conversation that a request carries: the messages of a protocol in order, turned into ours. What a client says
+ * after the last answer is the new part: results of its calls, and words. Everything before is history.
+ *
+ * Nothing is left out: a result that names no call, or an answer at the end, is refused.
+ */
+import type { Json, Message } from "@reins/protocol"
+import * as Result from "effect/Result"
+import type { Address, Command, DecisionFor, ResultFor, StartQuery } from "./Command.ts"
+import * as Refusal from "./Refusal.ts"
+
+/** A result as a client sends it. `content` is shown to the model in place of `result`. */
+export interface Given {
+  readonly id: string
+  readonly result: Json
+  readonly isFailure?: boolean
+  readonly content?: Message.ResultPart["content"]
+}
+
+/**
+ * A conversation, divided.
+ *
+ * **Details**
+ * - `seed`: all messages before `prompt`, the new results included.
+ * - `prompt`: the last user message; without parts where the conversation ends with results.
+ * - `results`: the new results. `isWhole`: each of them has its call in `seed`; one without has no tool's name there.
+ * - `instructions`: what system and developer messages say; absent: nothing.
+ */
+export interface Divided {
+  readonly seed: ReadonlyArray<Message.Message>
+  readonly prompt: ReadonlyArray<Message.UserPart>
+  readonly results: ReadonlyArray<ResultFor>
+  readonly isWhole: boolean
+  readonly instructions?: string
+}
+
+/** Takes a request's messages in order. Mutable; made for one request. */
+export class History {
+  readonly #messages: Array<Message.Message> = []
+  readonly #instructions: Array<string> = []
+  readonly #calls = new Map<string, string>()
+  #results: Array<Given> = []
+  #orphans = 0
+  #refusal: Refusal.Refusal | undefined
+
+  /** What a system or developer message says. */
+  instruct(text: string): void {
+    if (text.trim() !== "") this.#instructions.push(text)
+  }
+
+  user(content: ReadonlyArray<Message.UserPart>): void {
+    if (content.length > 0) this.#messages.push({ role: "user", content })
+  }
+
+  /** Parts of an answer. Those that follow each other are one message. */
+  assistant(...parts: ReadonlyArray<Message.AssistantPart>): void {
+    if (parts.length === 0) return
+    if (this.#orphans > 0) this.#refuse()
+    this.#results = []
+    for (const part of parts) if (part.type === "tool-call") this.#calls.set(part.id, part.name)
+    const last = this.#messages.at(-1)
+    if (last?.role === "assistant")
+      this.#messages[this.#messages.length - 1] = { ...last, content: [...last.content, ...parts] }
+    else this.#messages.push({ role: "assistant", content: parts })
+  }
+
+  /** What a client's call came to. One of a call that is not in the conversation counts only where it answers what waits. */
+  result(given: Given): void {
+    this.#results.push(given)
+    if (!this.ran(given, given.isFailure === true ? "failed" : undefined)) this.#orphans += 1
+  }
+
+  /** What a call of ours came to, sent back to us. False where its call is not in the conversation. */
+  ran({ content, id, result }: Given, status: Message.ResultPart["status"]): boolean {
+    const name = this.#calls.get(id)
+    const part: Message.ResultPart = {
+      type: "tool-result",
+      id,
+      name: name ?? "",
+      result,
+      ...(status === undefined ? {} : { status }),
+      ...(content === undefined ? {} : { content })
+    }
+    const last = this.#messages.at(-1)
+    if (last?.role === "tool")
+      this.#messages[this.#messages.length - 1] = { role: "tool", content: [...last.content, part] }
+    else this.#messages.push({ role: "tool", content: [part] })
+    return name !== undefined
+  }
+
+  #refuse(): void {
+    this.#refusal ??= Refusal.badRequest("A tool result must come after the call that it names")
+  }
+
+  /** All of it, as the beginning of a new thread. */
+  all(): Result.Result<ReadonlyArray<Message.Message>, Refusal.Refusal> {
+    if (this.#orphans > 0) this.#refuse()
+    return this.#refusal === undefined ? Result.succeed(this.#messages) : Result.fail(this.#refusal)
+  }
+
+  /** The conversation, or why it is none. `isAnswer`: the request brings decisions, so nothing else need be new. */
+  divide(isAnswer = false): Result.Result<Divided, Refusal.Refusal> {
+    if (this.#refusal !== undefined) return Result.fail(this.#refusal)
+    const last = this.#messages.at(-1)
+    if (!isAnswer && this.#results.length === 0 && last?.role !== "user") {
+      return Result.fail(Refusal.badRequest("The last message must have role user, or answer an open call"))
+    }
+    const results = this.#results.map(({ content: _, ...given }): ResultFor => {
+      const { id, ...rest } = given
+      return { toolCallId: id, ...rest }
+    })
+    return Result.succeed({
+      seed: last?.role === "user" ? this.#messages.slice(0, -1) : this.#messages,
+      prompt: last?.role === "user" ? last.content : [],
+      results,
+      isWhole: this.#orphans === 0,
+      ...(this.#instructions.length === 0 ? {} : { instructions: this.#instructions.join("\n\n") })
+    })
+  }
+}
+
+/** Where a conversation goes, and what comes with it. `start`: what a query that starts says besides. */
+export interface Way {
+  readonly address: Address
+  readonly decisions?: ReadonlyArray<DecisionFor>
+  readonly start: Omit<StartQuery, "_tag" | "prompt" | "seed" | "instructions" | "replies">
+}
+
+/**
+ * What a request with this conversation asks for: a query, or an answer to what waits. Where nothing waits for an
+ * answer, the conversation goes on from it all the same, if its calls are known.
+ */
+export const command = (
+  { instructions, isWhole, prompt, results, seed }: Divided,
+  { address, decisions = [], start }: Way
+): Command => {
+  const query: StartQuery = {
+    _tag: "StartQuery",
+    prompt,
+    ...start,
+    ...(seed.length === 0 ? {} : { seed }),
+    ...(instructions === undefined ? {} : { instructions })
+  }
+  if (decisions.length + results.length === 0) return query
+  if (prompt.length > 0) return { ...query, replies: { address, decisions, results } }
+  const goesOn = decisions.length === 0 && (isWhole || start.continues !== undefined)
+  return {
+    _tag: "Answer",
+    address,
+    decisions,
+    results,
+    ...(start.settings === undefined ? {} : { settings: start.settings }),
+    ...(goesOn ? { otherwise: query } : {})
+  }
+}

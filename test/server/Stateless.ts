@@ -1,0 +1,128 @@
+/**
+ * Clients of the protocols that carry their state: a conversation as each of them writes it, an answer as each of them
+ * reads it, and what a model is given of both.
+ */
+import type { Message } from "@reins/protocol"
+import type { Parsed } from "../wire/Rule.ts"
+
+/** An answer with its calls, what they came to, and what the user says next. */
+export interface Turn {
+  readonly user?: string
+  readonly text?: string
+  readonly calls?: ReadonlyArray<string>
+  readonly results?: { readonly [id: string]: string }
+}
+
+export interface Answered {
+  readonly id: string
+  readonly text: string
+  readonly calls: ReadonlyArray<string>
+  readonly tokens: number
+}
+
+export interface Stateless {
+  readonly path: string
+  readonly body: (turns: ReadonlyArray<Turn>) => object
+  readonly read: (json: Parsed) => Answered
+}
+
+const theirs = (id: string) => ({ id, name: "theirs", arguments: '{"value":"theirs"}' })
+
+/** The protocols that carry their state, as their clients write it. */
+export const protocols: { readonly [name: string]: Stateless } = {
+  "Chat Completions": {
+    path: "/openai-chat/v1/chat/completions",
+    body: (turns) => ({
+      model: "desk",
+      messages: turns.flatMap(({ calls = [], results = {}, text, user }) => [
+        ...(text === undefined && calls.length === 0
+          ? []
+          : [
+              {
+                role: "assistant",
+                content: text ?? null,
+                ...(calls.length === 0
+                  ? {}
+                  : {
+                      tool_calls: calls.map(theirs).map(({ id, ...call }) => ({ id, type: "function", function: call }))
+                    })
+              }
+            ]),
+        ...Object.entries(results).map(([id, content]) => ({ role: "tool", tool_call_id: id, content })),
+        ...(user === undefined ? [] : [{ role: "user", content: user }])
+      ])
+    }),
+    read: ({ choices: [{ message }], id, usage }) => ({
+      id,
+      text: message.content ?? "",
+      calls: (message.tool_calls ?? []).map((call: { readonly id: string }) => call.id),
+      tokens: usage?.total_tokens ?? 0
+    })
+  },
+  Responses: {
+    path: "/openai-responses/v1/responses",
+    body: (turns) => ({
+      input: turns.flatMap(({ calls = [], results = {}, text, user }) => [
+        ...(text === undefined ? [] : [{ role: "assistant", content: text }]),
+        ...calls.map(theirs).map(({ id, ...call }) => ({ type: "function_call", call_id: id, ...call })),
+        ...Object.entries(results).map(([id, output]) => ({ type: "function_call_output", call_id: id, output })),
+        ...(user === undefined ? [] : [{ role: "user", content: user }])
+      ])
+    }),
+    read: ({ id, output, usage }) => ({
+      id,
+      text: output
+        .flatMap((item: Parsed) => (item.type === "message" ? item.content.map((part: Parsed) => part.text) : []))
+        .join(""),
+      calls: output.flatMap((item: Parsed) => (item.type === "function_call" ? [item.call_id] : [])),
+      tokens: usage?.total_tokens ?? 0
+    })
+  },
+  Messages: {
+    path: "/anthropic/v1/messages",
+    body: (turns) => ({
+      model: "desk",
+      max_tokens: 100,
+      messages: turns.flatMap(({ calls = [], results = {}, text, user }) => {
+        const said = [
+          ...(text === undefined ? [] : [{ type: "text", text }]),
+          ...calls.map(theirs).map(({ id, name }) => ({ type: "tool_use", id, name, input: { value: "theirs" } }))
+        ]
+        const heard = [
+          ...Object.entries(results).map(([id, content]) => ({ type: "tool_result", tool_use_id: id, content })),
+          ...(user === undefined ? [] : [{ type: "text", text: user }])
+        ]
+        return [
+          ...(said.length === 0 ? [] : [{ role: "assistant", content: said }]),
+          ...(heard.length === 0 ? [] : [{ role: "user", content: heard }])
+        ]
+      })
+    }),
+    read: ({ content, id, usage }) => ({
+      id,
+      text: content.flatMap((block: Parsed) => (block.type === "text" ? [block.text] : [])).join(""),
+      calls: content.flatMap((block: Parsed) => (block.type === "tool_use" ? [block.id] : [])),
+      tokens: usage.input_tokens + usage.output_tokens
+    })
+  }
+}
+
+export const green = '{"got":"green"}'
+
+/** What the model was given, in short: texts, calls and results. */
+export const givenTo = (messages: ReadonlyArray<Message.Message>): ReadonlyArray<string> =>
+  messages.flatMap(({ content, role }) =>
+    content.flatMap((part): ReadonlyArray<string> => {
+      if (part.type === "tool-result") return [JSON.stringify(part.result)]
+      return part.type !== "text" ? [part.type] : part.text === "" ? [] : [`${role}: ${part.text}`]
+    })
+  )
+
+/** The same, of a conversation as a client carries it. */
+export const givenOf = (turns: ReadonlyArray<Turn>): ReadonlyArray<string> =>
+  turns.flatMap(({ calls = [], results = {}, text = "", user }) => [
+    ...(text === "" ? [] : [`assistant: ${text}`]),
+    ...calls.map(() => "tool-call"),
+    ...Object.values(results),
+    ...(user === undefined ? [] : [`user: ${user}`])
+  ])

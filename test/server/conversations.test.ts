@@ -1,0 +1,114 @@
+/**
+ * Random clients of the protocols that carry their state: they ask, answer late, answer twice, edit, branch, ask two
+ * things at once. A model of the conversation says what the language model must have been given: nothing is dropped,
+ * nothing is doubled.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { seeded } from "@reins/protocol/testing"
+import { Effect } from "effect"
+import * as Served from "./Served.ts"
+import { type Answered, givenOf, givenTo, green, protocols, type Stateless, type Turn } from "./Stateless.ts"
+
+/** A conversation up to an answer. `request`: what was sent for it. */
+interface Node {
+  readonly request: ReadonlyArray<Turn>
+  readonly answer: Answered
+}
+
+const results = ({ calls }: Answered, value = green): Pick<Turn, "calls" | "results"> =>
+  calls.length === 0 ? {} : { calls, results: Object.fromEntries(calls.map((id) => [id, value])) }
+
+const said = ({ answer }: Node): Turn => (answer.text === "" ? {} : { text: answer.text })
+
+class Client {
+  readonly #served: Served.Served
+  readonly #protocol: Stateless
+  readonly #random: () => number
+  readonly #nodes: Array<Node> = []
+  #words = 0
+
+  constructor(served: Served.Served, protocol: Stateless, seed: number) {
+    this.#served = served
+    this.#protocol = protocol
+    this.#random = seeded(seed)
+  }
+
+  #pick<A>(from: ReadonlyArray<A>): A | undefined {
+    return from[Math.floor(this.#random() * from.length)]
+  }
+
+  /** A prompt of its own, or one that makes calls. */
+  #prompt(): string {
+    this.#words += 1
+    const draw = this.#random()
+    return draw < 0.3 ? "client" : draw < 0.4 ? "calls theirs theirs" : `words ${this.#words}`
+  }
+
+  #send(request: ReadonlyArray<Turn>): Effect.Effect<Node> {
+    return Effect.map(
+      this.#served.ask(this.#protocol.path, { body: this.#protocol.body(request) }),
+      ({ json, status, text }) => {
+        assert.strictEqual(status, 200, `${text} for ${JSON.stringify(request)}`)
+        return { request, answer: this.#protocol.read(json) }
+      }
+    )
+  }
+
+  /** Sends requests at once, and compares what the model was given for them. */
+  readonly #tell = Effect.fnUntraced(function* (this: Client, ...requests: ReadonlyArray<ReadonlyArray<Turn>>) {
+    const { model } = this.#served.scene
+    const before = model.requests.length
+    const nodes = yield* Effect.all(
+      requests.map((request) => this.#send(request)),
+      { concurrency: "unbounded" }
+    )
+    const given = model.requests.slice(before).map(({ messages }) => JSON.stringify(givenTo(messages)))
+    const wanted = requests.map((request) => JSON.stringify(givenOf(request)))
+    assert.deepStrictEqual(given.toSorted(), wanted.toSorted())
+    this.#nodes.push(...nodes)
+  })
+
+  /** The same answer again: the model is not asked again, and the client gets what it got. */
+  readonly #again = Effect.fnUntraced(function* (this: Client, node: Node) {
+    const { model } = this.#served.scene
+    const before = model.requests.length
+    const { answer } = yield* this.#send(node.request)
+    assert.deepStrictEqual(answer, node.answer)
+    assert.lengthOf(model.requests, before)
+  })
+
+  /** One thing that a client does. */
+  act(): Effect.Effect<void> {
+    const node = this.#pick(this.#nodes)
+    if (node === undefined || this.#random() < 0.15) return this.#tell([{ user: this.#prompt() }])
+    const { answer, request } = node
+    const draw = this.#random()
+    const isAnswered = request.at(-1)?.calls !== undefined && request.at(-1)?.user === undefined
+    if (isAnswered && draw < 0.2) return this.#again(node)
+    if (request.length > 1 && draw < 0.4) {
+      const at = Math.floor(this.#random() * request.length)
+      return this.#tell([...request.slice(0, at), { ...request[at], user: `edited ${(this.#words += 1)}` }])
+    }
+    const next = { ...said(node), ...results(answer) }
+    if (answer.calls.length > 0 && draw < 0.8) {
+      const isFirst = !this.#nodes.some(
+        (each) => each.request.length > request.length && each.request.at(-1)?.calls === answer.calls
+      )
+      return isFirst
+        ? this.#tell([...request, next])
+        : this.#tell([...request, { ...next, ...results(answer, `"${(this.#words += 1)}"`) }])
+    }
+    const ask = (): ReadonlyArray<Turn> => [...request, { ...next, user: this.#prompt() }]
+    return draw < 0.6 ? this.#tell(ask(), ask()) : this.#tell(ask())
+  }
+}
+
+describe.each(Object.entries(protocols))("random clients of %s", (_, protocol) => {
+  it.live.each([1, 2, 3, 4])("give the model what they say, from seed %i", (seed) =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const client = new Client(served, protocol, seed)
+      for (let action = 0; action < 25; action += 1) yield* client.act()
+    })
+  )
+})
