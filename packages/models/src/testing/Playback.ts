@@ -155,24 +155,28 @@ export const report = (recording: Recording, spoken: Spoken, log: ReadonlyArray<
   }
 }
 
-const hasTwins = (spoken: Spoken): boolean => new Set(spoken.calls.map((call) => call.id)).size < spoken.calls.length
-
-/** A response that is incomplete or contradicts itself has to end the run with an error. */
+/** A response that is incomplete has to end the run with an error. */
 const isUnusable = (spoken: Spoken): boolean =>
-  spoken.ending === "failed" || spoken.ending === "interrupted" || spoken.ending === "none" || hasTwins(spoken)
+  spoken.ending === "failed" || spoken.ending === "interrupted" || spoken.ending === "none"
 
 const endingProblems = (spoken: Spoken, finished: boolean): ReadonlyArray<string> =>
   isUnusable(spoken) === finished
     ? [finished ? `finished after an answer that ended ${spoken.ending}` : `failed after ${spoken.ending}`]
     : []
 
+/** Reasons for which a response's calls are dropped; any other lets them run. */
+const cut: ReadonlySet<string> = new Set(["length", "content-filter", "error"])
+
 /** Calls of a step that did not end well are not published. */
 const callProblems = (recording: Recording, spoken: Spoken, step: Step): ReadonlyArray<string> => {
-  const well = spoken.ending === "stop" || spoken.ending === "tool-calls"
-  const expected = well && !isUnusable(spoken) ? spoken.calls : []
-  // When a response has no call ids, the package invents one, different each time.
-  const idOf = (id: string) => (recording.payloads.some((payload) => payload.includes(id)) ? id : "")
-  const wanted = expected.map(({ args, id, name }) => JSON.stringify([idOf(id), name, args]))
+  const expected = cut.has(spoken.ending) || isUnusable(spoken) ? [] : spoken.calls
+  // When a response has no call ids, the package invents one, different each time; of several calls with one id all but the first get
+  // another.
+  const idOf = (id: string) => (recording.payloads.some((payload) => payload.includes(JSON.stringify(id))) ? id : "")
+  const isFirst = (id: string, index: number) => expected.findIndex((call) => call.id === id) === index
+  const wanted = expected.map(({ args, id, name }, index) =>
+    JSON.stringify([isFirst(id, index) ? idOf(id) : "", name, args])
+  )
   const made = step.calls.map(({ args, toolInvocationId, toolName }) =>
     JSON.stringify([idOf(toolInvocationId), toolName, args])
   )
