@@ -4,7 +4,12 @@
  * It sends one request and passes on the response, without a schema or an effect per delta. Retries, tools and the
  * conversation belong to the runtime; keys and addresses to the provider package.
  */
-import type { LanguageModelV4, LanguageModelV4StreamPart } from "@ai-sdk/provider"
+import {
+  type LanguageModelV4,
+  type LanguageModelV4StreamPart,
+  type LanguageModelV4StreamResult,
+  UnsupportedFunctionalityError
+} from "@ai-sdk/provider"
 import { ModelFailure } from "@reins/protocol"
 import { type Emit, Model, type ModelPort, type ModelRequest, ModelStream } from "@reins/runtime"
 import * as Clock from "effect/Clock"
@@ -14,7 +19,9 @@ import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import * as CallOptions from "./aisdk/CallOptions.ts"
 import * as Failure from "./aisdk/Failure.ts"
+import { SentFiles } from "./aisdk/FileForm.ts"
 import { Parts } from "./aisdk/Parts.ts"
+import * as Prompt from "./aisdk/Prompt.ts"
 import type { ToolNames } from "./aisdk/ToolNames.ts"
 
 /** Settings of every call of a model. */
@@ -36,7 +43,12 @@ export const make = (model: LanguageModelV4, options: Options = {}): ModelPort =
   const provider = options.provider ?? model.provider.split(".")[0] ?? model.provider
   const name = options.model ?? model.modelId
   const idleMs = Duration.toMillis(options.idleTimeout ?? "10 minutes")
-  const known: Known = { takesSchema: !saysNoSchema(model), warnings: new Set() }
+  const known: Known = {
+    takesSchema: !saysNoSchema(model),
+    isTextOnly: Prompt.isTextOnly(model.provider) || Predicate.hasProperty(model, "supportsStructuredOutputs"),
+    refusedFiles: new Set(),
+    warnings: new Set()
+  }
   return {
     provider,
     model: name,
@@ -54,6 +66,10 @@ export const make = (model: LanguageModelV4, options: Options = {}): ModelPort =
 interface Known {
   /** Whether it sends the schema of an output to the provider. */
   takesSchema: boolean
+  /** Whether it sends tools' results as text only. The packages for compatible servers do, and have this property. */
+  readonly isTextOnly: boolean
+  /** Files that it refuses to send, by key. */
+  readonly refusedFiles: Set<string>
   /** Its warnings so far. Each is logged once. */
   readonly warnings: Set<string>
 }
@@ -79,14 +95,24 @@ const attempt = (
   Effect.suspend(() => {
     const controller = new AbortController()
     let ended = false
-    const names = CallOptions.namesOf(request, context.defaults)
+    const names = CallOptions.namesOf(request, context.defaults, model.provider)
     return open(model, request, context, names, controller.signal).pipe(
-      Effect.flatMap((stream) => {
+      Effect.flatMap(({ omitted, stream }) => {
         const parts = new Parts(names)
-        return Effect.ensuring(
+        const warnings = Array.from(omitted, (mediaType) =>
+          parts.warn(`files of type ${mediaType} cannot be sent to this model: it reads that there is one`)
+        )
+        const room = warnings.length === 0 ? undefined : emit(warnings)
+        const received = Effect.ensuring(
           receive(stream, parts, emit, context),
           Effect.suspend(() => learn(parts, context))
         )
+        return room === undefined
+          ? received
+          : Effect.andThen(
+              Effect.promise(() => room),
+              received
+            )
       }),
       Effect.tap(() =>
         Effect.sync(() => {
@@ -112,6 +138,12 @@ const learn = (parts: Parts, { about, known }: Context): Effect.Effect<void> => 
   })
 }
 
+interface Opened {
+  readonly result: LanguageModelV4StreamResult
+  /** Media types of files that were left out of the request. */
+  readonly omitted: ReadonlySet<string>
+}
+
 const open = (
   model: LanguageModelV4,
   request: ModelRequest,
@@ -119,16 +151,33 @@ const open = (
   names: ToolNames,
   signal: AbortSignal
 ) => {
-  const border = { provider: model.provider, names, takesSchema: context.known.takesSchema }
+  const { isTextOnly, refusedFiles, takesSchema } = context.known
+  /** Sends the request; once more without the files that the package refuses, which it does before it sends anything. */
+  const send = (refused: ReadonlySet<string>): Promise<Opened> => {
+    const files = new SentFiles(refused, Prompt.isPlainAssistant(model.provider))
+    const border = { provider: model.provider, names, takesSchema, files, isTextOnly }
+    const options = CallOptions.make(request, context.defaults, border, signal)
+    return Promise.resolve(model.doStream(options)).then(
+      (result) => {
+        for (const key of refused) refusedFiles.add(key)
+        return { result, omitted: files.omitted }
+      },
+      (error: unknown) => {
+        const meant = UnsupportedFunctionalityError.isInstance(error) ? files.meant(error.functionality) : []
+        if (meant.length === 0) throw error
+        return send(new Set([...refused, ...meant]))
+      }
+    )
+  }
   const opened = Effect.tryPromise({
-    try: () => Promise.resolve(model.doStream(CallOptions.make(request, context.defaults, border, signal))),
+    try: () => send(refusedFiles),
     catch: (error) => Failure.fromUnknown(error, context.about())
   }).pipe(
-    Effect.flatMap((result) => {
+    Effect.flatMap(({ omitted, result }) => {
       const mediaType = result.response?.headers?.["content-type"]
       return mediaType !== undefined && /^\s*text\/html\b/i.test(mediaType)
         ? Effect.fail(Failure.notAStream(mediaType, context.about()))
-        : Effect.succeed(result.stream)
+        : Effect.succeed({ stream: result.stream, omitted })
     })
   )
   return Number.isFinite(context.idleMs)

@@ -1,5 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
+import { type LanguageModelV4, UnsupportedFunctionalityError } from "@ai-sdk/provider"
+import { AiSdkModel } from "@reins/models"
 import type { Message } from "@reins/protocol"
+import type { ModelPart } from "@reins/runtime"
 import { Effect, Schema } from "effect"
 import { ask, asking } from "../Ask.ts"
 import { fake, finish } from "../FakeModel.ts"
@@ -96,7 +99,8 @@ describe("a file", () => {
     ["image/*", "JVBERi0=", "image/*", "JVBERi0="],
     ["text/plain; charset=utf-8", "aGk=", "text/plain", "aGk="],
     ["", "data:text/plain,a%20b", "text/plain", "YSBi"],
-    ["", "no base64!", "application/octet-stream", "no base64!"]
+    ["png", png, "image/png", png],
+    ["w", "AAAA", "application/octet-stream", "AAAA"]
   ])("of type %j as %s is sent as %s", ([type, data, told, bytes]) =>
     Effect.gen(function* () {
       const [part] = (yield* last([said(file(type, data))])) ?? []
@@ -113,10 +117,118 @@ describe("a file", () => {
     })
   )
 
-  it.effect.prop("is sent, whatever its type and its data", { type: Schema.String, data: Schema.String }, (one) =>
+  it.effect.prop(
+    "is sent, or words in its place, whatever its type and its data",
+    { type: Schema.String, data: Schema.String },
+    (one) =>
+      Effect.gen(function* () {
+        const [part] = (yield* last([said(file(one.type, one.data))])) ?? []
+        assert.match(
+          JSON.stringify(part),
+          /"type":"file","mediaType":"[\w.+-]+\/[\w.+*-]+"|"text":"\(a file of type [^ ]+\/[^ ]+, which/
+        )
+      })
+  )
+
+  it.effect.each(["no base64!", "", "data:image/png;base64,"])("without bytes (%j) is told in words", (data) =>
     Effect.gen(function* () {
-      const [part] = (yield* last([said(file(one.type, one.data))])) ?? []
-      assert.match(JSON.stringify(part), /"type":"file","mediaType":".+"/)
+      assert.deepStrictEqual<unknown>(yield* last([said(file("image/png", data))]), [
+        { type: "text", text: "(a file of type image/png, which cannot be sent to this model)" }
+      ])
+    })
+  )
+
+  it.effect("that a package refuses is told in words, with a warning, and is not tried again", () =>
+    Effect.gen(function* () {
+      const taking = fake([finish()], [finish()])
+      let tries = 0
+      const model: LanguageModelV4 = {
+        ...taking,
+        doStream: (options) => {
+          tries++
+          const refused = JSON.stringify(options.prompt).includes('"mediaType":"video/mp4"')
+          return refused
+            ? Promise.reject(new UnsupportedFunctionalityError({ functionality: "file part media type video/mp4" }))
+            : taking.doStream(options)
+        }
+      }
+      const port = AiSdkModel.make(model)
+      const parts: Array<ModelPart> = []
+      const request = asking([said(text("a"), file("video/mp4", "AAAA"), file("image/png", png))])
+      const attempt = port.attempt(request, (some) => void parts.push(...some))
+      yield* attempt
+      assert.strictEqual(tries, 2)
+      yield* attempt
+      assert.strictEqual(tries, 3)
+      for (const { prompt } of taking.asked) {
+        assert.deepStrictEqual<unknown>(prompt[0]?.content, [
+          { type: "text", text: "a" },
+          { type: "text", text: "(a file of type video/mp4, which cannot be sent to this model)" },
+          { type: "file", mediaType: "image/png", data: { type: "data", data: png } }
+        ])
+      }
+      assert.deepStrictEqual(
+        parts.filter(({ type }) => type === "warning"),
+        Array.from({ length: 2 }, () => ({
+          type: "warning" as const,
+          message: "files of type video/mp4 cannot be sent to this model: it reads that there is one"
+        }))
+      )
+    })
+  )
+
+  it.effect("is not blamed for what a package refuses for another reason", () =>
+    Effect.gen(function* () {
+      const refusal = new UnsupportedFunctionalityError({ functionality: "tool choice" })
+      let tries = 0
+      const model: LanguageModelV4 = {
+        ...fake(),
+        doStream: () => {
+          tries++
+          return Promise.reject(refusal)
+        }
+      }
+      const { failure } = yield* ask(model, undefined, asking([said(text("a"), file("image/png", png))]))
+      assert.strictEqual(failure._tag === "Some" ? failure.value._tag : undefined, "InvalidRequest")
+      assert.strictEqual(tries, 2)
+    })
+  )
+
+  it.effect.each(["openai.chat", "groq.chat", "mistral.chat", "cohere.chat", "openai-compatible.chat"])(
+    "of a tool's result is sent to %s in a message of its own, since the result is text there",
+    (provider) =>
+      Effect.gen(function* () {
+        const model = { ...fake([finish()]), provider }
+        const shown = result({ result: "x", content: [text("seen"), file("image/png", png)] })
+        yield* ask(model, undefined, asking([said(text("go")), shown, said(text("more"))]))
+        const [, tool, apart, more] = model.asked[0]?.prompt ?? []
+        assert.deepNestedInclude(tool, {
+          role: "tool",
+          "content[0].output": { type: "text", value: "seen\n(a file, which is in the message after the results)" }
+        })
+        assert.deepStrictEqual<unknown>(apart?.content, [
+          { type: "text", text: "Files of the result of look:" },
+          { type: "file", mediaType: "image/png", data: { type: "data", data: png } }
+        ])
+        assert.deepStrictEqual<unknown>(more?.content, [{ type: "text", text: "more" }])
+      })
+  )
+
+  it.effect("and a mark of another provider's are not sent to Mistral as an assistant's", () =>
+    Effect.gen(function* () {
+      const assistant: Message.Message = {
+        role: "assistant",
+        content: [
+          text("look"),
+          file("image/png", png),
+          { type: "file", mediaType: "image/png", data: png, metadata: { reins: { kind: "reasoning-file" } } },
+          { type: "reasoning", text: "", metadata: { reins: { kind: "custom", custom: "a.b" }, a: { kept: 1 } } }
+        ]
+      }
+      assert.deepStrictEqual<unknown>(yield* last([said(text("go")), assistant], "mistral.chat"), [
+        { type: "text", text: "look" },
+        { type: "text", text: "(a file of type image/png, which cannot be sent to this model)" }
+      ])
     })
   )
 })
@@ -162,6 +274,22 @@ describe("a call that another provider ran", () => {
           ["assistant", ["text"]]
         ])
       })
+  )
+
+  it.effect("has a name that the other provider takes", () =>
+    Effect.gen(function* () {
+      const model = { ...fake([finish()]), provider: "mistral.chat" }
+      const ran = { ...call("a"), name: "mcp.look" }
+      const content = [ran, { ...found("a"), name: "mcp.look" }]
+      yield* ask(model, undefined, asking([said(text("go")), { role: "assistant", content }]))
+      const [options] = model.asked
+      assert.deepNestedInclude(options?.prompt[1], { "content[0].toolName": "mcp_look" })
+      assert.deepNestedInclude(options?.prompt[2], { "content[0].toolName": "mcp_look" })
+      assert.deepStrictEqual(
+        options?.tools?.map(({ name }) => name),
+        ["mcp_look"]
+      )
+    })
   )
 
   it.effect.each(["anthropic.messages", "own.name"])("goes back unchanged to %s", (provider) =>

@@ -42,6 +42,16 @@ describe("tool names", () => {
     })
   )
 
+  it.effect("that every object has are told as others, since packages look names up in objects", () =>
+    Effect.gen(function* () {
+      const names = ["constructor", "toString", "__proto__", "hasOwnProperty"]
+      const { as, meant } = yield* told(names)
+      for (const name of as) assert.isFalse(name in Object.prototype, name)
+      assert.strictEqual(new Set(as).size, names.length)
+      assert.deepStrictEqual(meant, names)
+    })
+  )
+
   it.effect("stay unique after the repair, also among provider-run tools", () =>
     Effect.gen(function* () {
       const names = ["a.b", "a_b", "a/b", "web.search", "x".repeat(80), `${"x".repeat(80)}y`]

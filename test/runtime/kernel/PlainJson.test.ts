@@ -5,6 +5,16 @@ import * as OneTool from "../../support/OneTool.ts"
 const isFrozen = (value: unknown): boolean =>
   typeof value !== "object" || value === null || (Object.isFrozen(value) && Object.values(value).every(isFrozen))
 
+/** The same with U+FFFD for half of a character. */
+const wellFormed = (value: Schema.Json): Schema.Json =>
+  typeof value === "string"
+    ? value.toWellFormed()
+    : Array.isArray(value)
+      ? value.map(wellFormed)
+      : typeof value === "object" && value !== null
+        ? Object.fromEntries(Object.entries(value).map(([name, one]) => [name.toWellFormed(), wellFormed(one)]))
+        : value
+
 /** The result in the log, of a handler that answers with `value`. */
 const logged = (value: unknown) =>
   Effect.map(OneTool.finished({ handler: () => Effect.succeed(value) }), (probe) => {
@@ -20,7 +30,7 @@ describe("a tool's result", () => {
       Effect.gen(function* () {
         const result = yield* logged(value)
         assert.isUndefined(result?.status)
-        assert.strictEqual(JSON.stringify(result?.result), JSON.stringify(value))
+        assert.strictEqual(JSON.stringify(result?.result), JSON.stringify(wellFormed(value)))
         assert.isTrue(isFrozen(result?.result))
       }),
     { arbitrary: { runs: 200 } }
@@ -32,6 +42,13 @@ describe("a tool's result", () => {
       const result = yield* logged(JSON.parse(text))
       assert.strictEqual(JSON.stringify(result?.result), text)
       assert.isUndefined(Reflect.get(Object(result?.result), "admin"))
+    })
+  )
+
+  it.effect("has no half of a character, in texts and in names", () =>
+    Effect.gen(function* () {
+      const value = { text: "a\ud83d", list: ["\ude00b", "😀"], ["\ud83d"]: 1 }
+      assert.deepStrictEqual((yield* logged(value))?.result, { text: "a\ufffd", list: ["\ufffdb", "😀"], "\ufffd": 1 })
     })
   )
 

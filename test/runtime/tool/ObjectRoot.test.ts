@@ -33,6 +33,16 @@ describe("the root schema that a model is sent", () => {
       { type: "object", properties: { a: text }, minProperties: 1 }
     ],
     [
+      "of names of properties that are no strings, which providers refuse",
+      { type: "object", propertyNames: true, properties: { a: { type: "object", propertyNames: { type: "object" } } } },
+      { type: "object", properties: { a: { type: "object" } } }
+    ],
+    [
+      "of names of properties that are strings",
+      { type: "object", propertyNames: { pattern: "^a" }, properties: { propertyNames: text } },
+      { type: "object", propertyNames: { pattern: "^a" }, properties: { propertyNames: text } }
+    ],
+    [
       "of a named object",
       { $ref: "#/$defs/Named", $defs: { Named: { type: "object", properties: { a: text }, required: ["a"] } } },
       { type: "object", properties: { a: text }, required: ["a"] }

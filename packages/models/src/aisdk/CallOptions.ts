@@ -13,6 +13,7 @@ import { type ModelRequest, ObjectRoot } from "@reins/runtime"
 import * as Predicate from "effect/Predicate"
 import * as JsonValue from "./JsonValue.ts"
 import * as Prompt from "./Prompt.ts"
+import * as ProviderRun from "./ProviderRun.ts"
 import * as ToolNames from "./ToolNames.ts"
 
 /**
@@ -40,8 +41,12 @@ export interface Defaults extends Prompt.PromptOptions {
 }
 
 /** The names of the tools in a request: those offered, and those its conversation contains calls of. */
-export const namesOf = (request: ModelRequest, { providerTools = {} }: Defaults): ToolNames.ToolNames =>
-  ToolNames.make([...request.tools.map(({ name }) => name), ...called(request)], Object.keys(providerTools))
+export const namesOf = (
+  request: ModelRequest,
+  { providerTools = {} }: Defaults,
+  provider: string
+): ToolNames.ToolNames =>
+  ToolNames.make([...request.tools.map(({ name }) => name), ...called(request, provider)], Object.keys(providerTools))
 
 /** The options of one call. `takesSchema`: whether the provider package sends the schema of an output. */
 export const make = (
@@ -52,7 +57,7 @@ export const make = (
 ): LanguageModelV4CallOptions => {
   const { instruction, responseFormat } = outputForm(request.output, border.takesSchema)
   const instructions = [request.instructions, instruction].filter(Predicate.isString).join("\n\n")
-  const tools = toolsOf(request, defaults, border.names)
+  const tools = toolsOf(request, defaults, border)
   const providerOptions = merged(defaults.call, request.providerOptions)
   const { headers, reasoning, seed, stopSequences, temperature, topK, topP } = defaults
   return {
@@ -78,7 +83,11 @@ type AnyTool = LanguageModelV4FunctionTool | LanguageModelV4ProviderTool
 
 const hasOwn = (defaults: Defaults): boolean => Object.keys(defaults.providerTools ?? {}).length > 0
 
-const toolsOf = (request: ModelRequest, defaults: Defaults, names: ToolNames.ToolNames): Array<AnyTool> => {
+const toolsOf = (
+  request: ModelRequest,
+  defaults: Defaults,
+  { names, provider }: Pick<Prompt.Border, "names" | "provider">
+): Array<AnyTool> => {
   const tools: Array<AnyTool> = request.tools.map((tool) => ({
     type: "function",
     name: names.told(tool.name),
@@ -93,20 +102,22 @@ const toolsOf = (request: ModelRequest, defaults: Defaults, names: ToolNames.Too
   // reject a history with calls of undefined tools.
   return tools.length > 0
     ? tools
-    : Array.from(called(request), (name) => ({
+    : Array.from(called(request, provider), (name) => ({
         type: "function",
         name: names.told(name),
         inputSchema: { type: "object", properties: {} }
       }))
 }
 
-/** The names of the tools that a conversation contains calls of. */
-const called = (request: ModelRequest): ReadonlySet<string> => {
+/** The names of the tools that a conversation contains calls of, as `provider` is told it. */
+const called = (request: ModelRequest, provider: string): ReadonlySet<string> => {
   const names = new Set<string>()
   for (const message of request.messages) {
-    if (message.role !== "assistant") continue
-    for (const part of message.content) {
-      if (part.type === "tool-call" && part.execution !== "provider") names.add(part.name)
+    for (const told of ProviderRun.told(message, provider)) {
+      if (told.role !== "assistant") continue
+      for (const part of told.content) {
+        if (part.type === "tool-call" && part.execution !== "provider") names.add(part.name)
+      }
     }
   }
   return names

@@ -23,6 +23,50 @@ export interface FileForm {
   readonly data: Extract<SharedV4FileData, { readonly type: "data" | "url" }>
 }
 
+/** Whose message a file is in. Packages take more in one than in another. */
+export type Place = "user" | "assistant" | "tool"
+
+/** The files of one request: which are sent, and which the package is known to refuse. */
+export class SentFiles {
+  /** What stood in the request, by its key. */
+  readonly sent = new Set<string>()
+  /** What was left out of the request, by its media type. */
+  readonly omitted = new Set<string>()
+  private readonly refused: ReadonlySet<string>
+
+  private readonly ofUsers: boolean
+
+  /** `refused`: keys of files that the package refuses. `ofUsers`: whether it takes no files of an assistant. */
+  constructor(refused: ReadonlySet<string>, ofUsers: boolean) {
+    this.refused = refused
+    this.ofUsers = ofUsers
+  }
+
+  /** Whether the package takes the file, as far as is known. */
+  takes({ data, mediaType }: FileForm, place: Place): boolean {
+    const key = `${place} ${mediaType} ${data.type}`
+    const taken = hasBytes(data) && !this.refused.has(key) && !(this.ofUsers && place === "assistant")
+    if (taken) this.sent.add(key)
+    else this.omitted.add(mediaType)
+    return taken
+  }
+
+  /** The keys of the files that a package means whose refusal says `words`: those whose media type it names, else all. */
+  meant(words: string): ReadonlyArray<string> {
+    const keys = [...this.sent]
+    const named = keys.filter((key) => words.includes(key.split(" ")[1] ?? key))
+    return named.length === 0 ? keys : named
+  }
+}
+
+/** False for data that is neither an address nor base64, and for none. */
+const hasBytes = (data: FileForm["data"]): boolean =>
+  data.type === "url" || (typeof data.data === "string" && /^[\w+/\s-]+={0,2}\s*$/.test(data.data))
+
+/** What a model reads in place of a file that it cannot be sent. */
+export const inPlaceOf = (mediaType: string): string =>
+  `(a file of type ${mediaType}, which cannot be sent to this model)`
+
 /** Converts a file part. */
 export const make = ({ data, mediaType }: Written): FileForm => {
   const inline = /^data:([^,;]*)((?:;[^,;]*)*),/i.exec(data)
@@ -47,13 +91,13 @@ const typeOf = (said: ReadonlyArray<string>, data: string): string => {
   const types = said.map(plain)
   const full = types.find(isFull)
   if (full !== undefined) return full
-  const family = types.map((type) => /^(\w+)(\/\*)?$/.exec(type)?.[1]).find((one) => one !== undefined)
+  const families = types.map((type) => /^(image|audio|video|text|application)(\/\*)?$/.exec(type)?.[1])
+  const family = families.find((one) => one !== undefined)
   const seen = sniffed(data)
   return (
     seen.find((type) => type.startsWith(`${family}/`)) ??
     (family === undefined ? seen[0] : undefined) ??
-    types.find((type) => type !== "") ??
-    "application/octet-stream"
+    (family === undefined ? "application/octet-stream" : `${family}/*`)
   )
 }
 

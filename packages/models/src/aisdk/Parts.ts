@@ -136,7 +136,8 @@ export class Parts {
     }
   }
 
-  private warn(message: string): ModelPart {
+  /** A warning about the request or the response. */
+  warn(message: string): ModelPart {
     this.warnings.push(message)
     return { type: "warning", message }
   }

@@ -7,6 +7,7 @@ import type {
   LanguageModelV4FilePart,
   LanguageModelV4Message,
   LanguageModelV4Prompt,
+  LanguageModelV4ReasoningFilePart,
   LanguageModelV4TextPart,
   LanguageModelV4ToolResultOutput,
   LanguageModelV4ToolResultPart,
@@ -32,16 +33,27 @@ export interface Border {
   /** The provider's AI SDK name. */
   readonly provider: string
   readonly names: ToolNames
+  readonly files: FileForm.SentFiles
+  /** Whether the package sends a tool's result as text only, so that its files have to be in a message of their own. */
+  readonly isTextOnly: boolean
 }
+
+/** Packages that write all of a tool's result as text, the bytes of its files included. */
+export const isTextOnly = (provider: string): boolean =>
+  /^(openai|groq|mistral|cohere|deepseek|openai-compatible)\.chat\b/.test(provider)
+
+/** Packages that refuse what an assistant said beyond text, reasoning and calls: files, and what only one provider understands. */
+export const isPlainAssistant = (provider: string): boolean => /(^|\.)mistral\b/.test(provider)
 
 /** The prompt of one request. It contains no empty text blocks, which providers reject. */
 export const make = (
   instructions: string | undefined,
   messages: ReadonlyArray<Message.Message>,
   options: PromptOptions,
-  { names, provider }: Border
+  border: Border
 ): LanguageModelV4Prompt => {
-  const sent: Sent = { provider, names, ids: new CallIds.SentIds(CallIds.ruleOf(provider)) }
+  const { provider } = border
+  const sent: Sent = { ...border, ids: new CallIds.SentIds(CallIds.ruleOf(provider)) }
   const prompt: LanguageModelV4Prompt = []
   if (instructions !== undefined && instructions.trim() !== "") {
     prompt.push({ role: "system", content: instructions, ...given(options.instructions) })
@@ -50,6 +62,8 @@ export const make = (
     for (const told of ProviderRun.told(message, provider)) {
       const one = messageOf(told, sent)
       if (one.content.length > 0) prompt.push(one)
+      const apart = told.role === "tool" && sent.isTextOnly ? filesApart(told, sent) : []
+      if (apart.length > 0) prompt.push({ role: "user", content: apart })
     }
   }
   const last = prompt.at(-1)
@@ -65,7 +79,7 @@ interface Sent extends Border {
 const messageOf = (message: Message.Message, sent: Sent): LanguageModelV4Message => {
   switch (message.role) {
     case "user":
-      return { role: "user", content: message.content.filter(says(sent)).map(userPart) }
+      return { role: "user", content: message.content.filter(says(sent)).map((part) => userPart(part, sent)) }
     case "assistant":
       return { role: "assistant", content: message.content.filter(says(sent)).map((part) => assistantPart(part, sent)) }
     case "tool":
@@ -76,15 +90,21 @@ const messageOf = (message: Message.Message, sent: Sent): LanguageModelV4Message
 /** Whether a part has content: an empty text counts only when it carries metadata of its own provider. */
 const says =
   ({ provider }: Sent) =>
-  (part: Message.TextPart | Message.FilePart | Message.AssistantPart): boolean =>
-    (part.type !== "text" && part.type !== "reasoning") ||
-    part.text.trim() !== "" ||
-    (part.type === "reasoning" && part.metadata !== undefined) ||
-    Object.keys(part.metadata ?? {}).some((name) => provider.split(".").includes(name))
+  (part: Message.TextPart | Message.FilePart | Message.AssistantPart): boolean => {
+    const isBare = isPlainAssistant(provider)
+    if (isBare && noteOf(part.metadata, "kind") !== undefined) return false
+    return (
+      (part.type !== "text" && part.type !== "reasoning") ||
+      part.text.trim() !== "" ||
+      (part.type === "reasoning" && part.metadata !== undefined && !isBare) ||
+      Object.keys(part.metadata ?? {}).some((name) => provider.split(".").includes(name))
+    )
+  }
 
 type AssistantMessage = Extract<LanguageModelV4Message, { readonly role: "assistant" }>
 
-const userPart = (part: Message.TextPart | Message.FilePart) => (part.type === "text" ? textPart(part) : filePart(part))
+const userPart = (part: Message.TextPart | Message.FilePart, sent: Sent) =>
+  part.type === "text" ? textPart(part) : filePart(part, sent, "user")
 
 const textPart = (part: Message.TextPart): LanguageModelV4TextPart => ({
   type: "text",
@@ -92,12 +112,36 @@ const textPart = (part: Message.TextPart): LanguageModelV4TextPart => ({
   ...options(part.metadata)
 })
 
-const filePart = (part: Message.FilePart): LanguageModelV4FilePart => ({
-  type: "file",
-  ...FileForm.make(part),
-  ...(part.filename === undefined ? {} : { filename: part.filename }),
-  ...options(part.metadata)
-})
+/** A file, or words in its place where the package is known to refuse it. */
+const filePart = (
+  part: Message.FilePart,
+  { files }: Sent,
+  place: FileForm.Place
+): LanguageModelV4FilePart | LanguageModelV4TextPart => {
+  const form = FileForm.make(part)
+  if (!files.takes(form, place)) return { type: "text", text: FileForm.inPlaceOf(form.mediaType) }
+  return {
+    type: "file",
+    ...form,
+    ...(part.filename === undefined ? {} : { filename: part.filename }),
+    ...options(part.metadata)
+  }
+}
+
+/** A file of the provider's own reasoning, as it takes it back. */
+const reasoningFile = (part: Message.FilePart, { files }: Sent): LanguageModelV4ReasoningFilePart | undefined => {
+  const form = FileForm.make(part)
+  return noteOf(part.metadata, "kind") === "reasoning-file" && files.takes(form, "assistant")
+    ? { type: "reasoning-file", ...form, ...options(part.metadata) }
+    : undefined
+}
+
+/** The files of tools' results as a message of a user's, each under the name of its tool. */
+const filesApart = (message: Extract<Message.Message, { readonly role: "tool" }>, sent: Sent) =>
+  message.content.flatMap(({ content = [], name }) => {
+    const files = content.filter((part) => part.type === "file").map((part) => filePart(part, sent, "user"))
+    return files.length === 0 ? [] : [textPart({ type: "text", text: `Files of the result of ${name}:` }), ...files]
+  })
 
 const assistantPart = (part: Message.AssistantPart, sent: Sent): AssistantMessage["content"][number] => {
   switch (part.type) {
@@ -110,9 +154,7 @@ const assistantPart = (part: Message.AssistantPart, sent: Sent): AssistantMessag
         : { type: "reasoning", text: part.text, ...options(part.metadata) }
     }
     case "file":
-      return noteOf(part.metadata, "kind") === "reasoning-file"
-        ? { type: "reasoning-file", ...FileForm.make(part), ...options(part.metadata) }
-        : filePart(part)
+      return reasoningFile(part, sent) ?? filePart(part, sent, "assistant")
     case "tool-call":
       return {
         type: "tool-call",
@@ -134,20 +176,24 @@ const assistantPart = (part: Message.AssistantPart, sent: Sent): AssistantMessag
   }
 }
 
-const resultPart = (part: Message.ResultPart, { ids, names }: Sent): LanguageModelV4ToolResultPart => ({
+const resultPart = (part: Message.ResultPart, sent: Sent): LanguageModelV4ToolResultPart => ({
   type: "tool-result",
-  toolCallId: ids.result(part.id),
-  toolName: names.told(part.name),
-  output: outputOf(part),
+  toolCallId: sent.ids.result(part.id),
+  toolName: sent.names.told(part.name),
+  output: outputOf(part, sent),
   ...options(part.metadata)
 })
 
 type Block = Extract<LanguageModelV4ToolResultOutput, { readonly type: "content" }>["value"][number]
 
-const outputOf = (part: Message.ResultPart): LanguageModelV4ToolResultOutput => {
+const outputOf = (part: Message.ResultPart, sent: Sent): LanguageModelV4ToolResultOutput => {
   if (part.content === undefined) return part.status === undefined ? succeeded(part.result) : failed(part.result)
-  const blocks = part.content.flatMap(blockOf)
+  const { isTextOnly } = sent
+  const blocks = part.content.flatMap((item) => blockOf(item, sent))
   if (blocks.length === 0) return part.status === undefined ? succeeded("") : failed("")
+  if (isTextOnly && part.status === undefined) {
+    return succeeded(blocks.map((block) => (block.type === "text" ? block.text : "")).join("\n"))
+  }
   // A failure stays a failure after it was shortened for the model.
   const texts = blocks.flatMap((block) => (block.type === "text" ? [block.text] : []))
   return part.status !== undefined && texts.length === blocks.length
@@ -155,10 +201,13 @@ const outputOf = (part: Message.ResultPart): LanguageModelV4ToolResultOutput => 
     : { type: "content", value: blocks }
 }
 
-const blockOf = (item: Message.TextPart | Message.FilePart): ReadonlyArray<Block> => {
+const blockOf = (item: Message.TextPart | Message.FilePart, { files, isTextOnly }: Sent): ReadonlyArray<Block> => {
   if (item.type === "file") {
+    if (isTextOnly) return [{ type: "text", text: "(a file, which is in the message after the results)" }]
+    const form = FileForm.make(item)
+    if (!files.takes(form, "tool")) return [{ type: "text", text: FileForm.inPlaceOf(form.mediaType) }]
     const name = item.filename === undefined ? {} : { filename: item.filename }
-    return [{ type: "file", ...FileForm.make(item), ...name, ...options(item.metadata) }]
+    return [{ type: "file", ...form, ...name, ...options(item.metadata) }]
   }
   return item.text.trim() === "" ? [] : [{ type: "text", text: item.text, ...options(item.metadata) }]
 }

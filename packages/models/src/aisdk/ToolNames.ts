@@ -44,11 +44,12 @@ export const make = (ours: Iterable<string>, taken: Iterable<string>): ToolNames
 
 const most = 64
 
-const isLawful = (name: string): boolean => /^[a-zA-Z_][a-zA-Z0-9_-]{0,63}$/.test(name)
+/** Names that every object has, such as `constructor`, are lost where a package looks a name up in an object. */
+const isLawful = (name: string): boolean => /^[a-zA-Z_][a-zA-Z0-9_-]{0,63}$/.test(name) && !(name in Object.prototype)
 
 const free = (name: string, isTaken: (told: string) => boolean): string => {
   const plain = name.replaceAll(/[^a-zA-Z0-9_-]/g, "_").replace(/^(?=[^a-zA-Z_]|$)/, "_")
-  if (plain.length <= most && !isTaken(plain)) return plain
+  if (isLawful(plain) && !isTaken(plain)) return plain
   for (let count = 0; ; count++) {
     const mark = (Hash.string(`${name}\n${count}`) >>> 0).toString(36)
     const told = `${plain.slice(0, most - mark.length - 1)}_${mark}`

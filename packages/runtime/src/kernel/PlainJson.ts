@@ -93,6 +93,9 @@ const put = (out: Members, name: string, value: Json): void => {
   }
 }
 
+/** Half of a character (a lone surrogate) becomes U+FFFD: databases refuse it, and no text in UTF-8 can have it. */
+const whole = (text: string): string => (text.isWellFormed() ? text : text.toWellFormed())
+
 /**
  * `above`: the objects that `value` is in, outermost first. Nearly always few, so a list. `shows`: as `JSON.stringify`
  * does.
@@ -100,6 +103,7 @@ const put = (out: Members, name: string, value: Json): void => {
 const walk = (value: unknown, above: Array<object>, shows: boolean): Json | Refused => {
   switch (typeof value) {
     case "string":
+      return whole(value)
     case "boolean":
       return value
     case "number":
@@ -168,7 +172,7 @@ const walkRecord = (record: object, above: Array<object>, shows: boolean): Json 
       copied.path.push(name)
       return copied
     }
-    put(out, name, copied)
+    put(out, whole(name), copied)
   }
   return Object.freeze(out)
 }

@@ -303,7 +303,7 @@ const toContent = (tool: Tool.Any, value: unknown) =>
 const content = (parts: ReadonlyArray<Prompt.ToolModelOutputPart> | undefined): ToolOutcome.ToolOutcome["content"] =>
   parts?.map((part): Message.TextPart | Message.FilePart =>
     part.type === "text"
-      ? { type: "text", text: part.text }
+      ? { type: "text", text: part.text.toWellFormed() }
       : { type: "file", mediaType: part.mediaType, data: dataOf(part.data) }
   )
 

@@ -34,7 +34,18 @@ export const make = (document: Json): Told => {
 /** What to do about parameters that cannot be told, for the author of a tool. */
 export const cure = 'a model calls a tool with one JSON object: wrap the value, as in { "value": … }'
 
-const told = (schema: Node): Told => ({ _tag: "Told", schema })
+const told = (schema: Node): Told => {
+  const tidied = SchemaTree.map(schema, tidy)
+  return { _tag: "Told", schema: isNode(tidied) ? tidied : schema }
+}
+
+/** Without names of properties that are told as anything but strings: they are strings, and providers refuse a schema that says else. */
+const tidy = (node: Node): Node => {
+  const { propertyNames, ...rest } = node
+  if (propertyNames === undefined) return node
+  return isNode(propertyNames) && (propertyNames["type"] ?? "string") === "string" ? node : rest
+}
+
 const refused = (problem: string): Told => ({ _tag: "Refused", problem })
 
 /** Keywords that providers refuse at the root. */
