@@ -79,3 +79,13 @@ export const finished = (options: Options) =>
     Effect.map(start(options), ({ probe }) => probe),
     (probe) => probe.end
   )
+
+/** A value as it is stored: the same with U+FFFD for half of a character. */
+export const wellFormed = (value: Json): Json =>
+  typeof value === "string"
+    ? value.toWellFormed()
+    : Array.isArray(value)
+      ? value.map(wellFormed)
+      : typeof value === "object" && value !== null
+        ? Object.fromEntries(Object.entries(value).map(([name, one]) => [name.toWellFormed(), wellFormed(one)]))
+        : value

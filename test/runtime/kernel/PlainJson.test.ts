@@ -5,16 +5,6 @@ import * as OneTool from "../../support/OneTool.ts"
 const isFrozen = (value: unknown): boolean =>
   typeof value !== "object" || value === null || (Object.isFrozen(value) && Object.values(value).every(isFrozen))
 
-/** The same with U+FFFD for half of a character. */
-const wellFormed = (value: Schema.Json): Schema.Json =>
-  typeof value === "string"
-    ? value.toWellFormed()
-    : Array.isArray(value)
-      ? value.map(wellFormed)
-      : typeof value === "object" && value !== null
-        ? Object.fromEntries(Object.entries(value).map(([name, one]) => [name.toWellFormed(), wellFormed(one)]))
-        : value
-
 /** The result in the log, of a handler that answers with `value`. */
 const logged = (value: unknown) =>
   Effect.map(OneTool.finished({ handler: () => Effect.succeed(value) }), (probe) => {
@@ -30,7 +20,7 @@ describe("a tool's result", () => {
       Effect.gen(function* () {
         const result = yield* logged(value)
         assert.isUndefined(result?.status)
-        assert.strictEqual(JSON.stringify(result?.result), JSON.stringify(wellFormed(value)))
+        assert.strictEqual(JSON.stringify(result?.result), JSON.stringify(OneTool.wellFormed(value)))
         assert.isTrue(isFrozen(result?.result))
       }),
     { arbitrary: { runs: 200 } }

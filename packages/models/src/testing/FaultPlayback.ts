@@ -20,16 +20,15 @@ export const play = (
   fault: Fault
 ): Effect.Effect<ReadonlyArray<string>, never, RecordedProvider> =>
   Effect.gen(function* () {
-    const provider = yield* RecordedProvider
-    const player = yield* ProviderPackage.playerOf(recording, provider.url)
-    const spoken = yield* Playback.hear(recording, player.model)
-    if (fault._tag === "Busy") provider.push(refusal(429, { type: "rate_limit_error" }, { "retry-after-ms": "1" }))
-    provider.push(recorded(recording, deliveryOf(fault)), recorded(Playback.last(recording)))
+    const lane = (yield* RecordedProvider).lane()
+    const player = yield* ProviderPackage.playerOf(recording, lane.url)
+    const spoken = yield* Playback.hear(recording, player.model, lane)
+    if (fault._tag === "Busy") lane.push(refusal(429, { type: "rate_limit_error" }, { "retry-after-ms": "1" }))
+    lane.push(recorded(recording, deliveryOf(fault)), recorded(Playback.last(recording)))
     const log = yield* Playback.carry(Playback.portOf(player, fault._tag === "Stall" ? patienceMs : "1 minute"), {
       retries: fault._tag === "Busy" ? 1 : 0,
       ...(fault._tag === "Cancel" ? { cancelAfterMs: patienceMs } : {})
     })
-    provider.clear()
     return judge(recording, fault, spoken, log)
   })
 

@@ -16,7 +16,7 @@ import * as Stream from "effect/Stream"
 import * as AiSdkModel from "../AiSdkModel.ts"
 import type { Delivery } from "./Delivery.ts"
 import * as ProviderPackage from "./ProviderPackage.ts"
-import { recorded, RecordedProvider } from "./RecordedProvider.ts"
+import { type Lane, recorded, RecordedProvider } from "./RecordedProvider.ts"
 import type { Recording } from "./Recording.ts"
 import * as SmallAnswer from "./SmallAnswer.ts"
 import { listen, type Spoken } from "./Spoken.ts"
@@ -40,24 +40,20 @@ export interface Report {
 /** Plays one recording. */
 export const play = (recording: Recording, delivery: Delivery = {}): Effect.Effect<Report, never, RecordedProvider> =>
   Effect.gen(function* () {
-    const provider = yield* RecordedProvider
-    const player = yield* ProviderPackage.playerOf(recording, provider.url)
-    const spoken = yield* hear(recording, player.model)
-    provider.push(recorded(recording, delivery), recorded(last(recording)))
+    const lane = (yield* RecordedProvider).lane()
+    const player = yield* ProviderPackage.playerOf(recording, lane.url)
+    const spoken = yield* hear(recording, player.model, lane)
+    lane.push(recorded(recording, delivery), recorded(last(recording)))
     const log = yield* carry(portOf(player))
-    provider.clear()
     return report(recording, spoken, log)
   })
 
-/** What the package itself reports for the recording. No queued responses remain before or after. */
-export const hear = (recording: Recording, model: LanguageModelV4): Effect.Effect<Spoken, never, RecordedProvider> =>
-  Effect.gen(function* () {
-    const provider = yield* RecordedProvider
-    provider.clear()
-    provider.push(recorded(recording))
-    const spoken = yield* listen(model)
-    provider.clear()
-    return spoken
+/** What the package itself, at the address of `lane`, reports for the recording. No queued responses remain before or after. */
+export const hear = (recording: Recording, model: LanguageModelV4, lane: Lane): Effect.Effect<Spoken> =>
+  Effect.suspend(() => {
+    lane.clear()
+    lane.push(recorded(recording))
+    return Effect.tap(listen(model), () => Effect.sync(() => lane.clear()))
   })
 
 /** The response to the step after the recorded one. */

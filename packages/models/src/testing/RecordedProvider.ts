@@ -34,16 +34,22 @@ export interface Received {
   left: boolean
 }
 
+/** A queue of responses under an address of its own. */
+export interface Lane {
+  /** Its address, without a trailing slash: the `baseURL` of a provider package. */
+  readonly url: string
+  /** Appends responses to the queue. Each request to the address takes one. */
+  readonly push: (...answers: ReadonlyArray<Answer>) => void
+  /** Empties the queue; returns the number of responses that were left. */
+  readonly clear: () => number
+}
+
 /** The loopback provider. One per `HttpServer`; responses are taken in the order they were pushed, by any request. */
 export class RecordedProvider extends Context.Service<
   RecordedProvider,
-  {
-    /** Its address, without a trailing slash: the `baseURL` of a provider package. */
-    readonly url: string
-    /** Appends responses to the queue. Each request takes one. */
-    readonly push: (...answers: ReadonlyArray<Answer>) => void
-    /** Empties the queue; returns the number of responses that were left. */
-    readonly clear: () => number
+  Lane & {
+    /** A new queue: a request that was given up elsewhere, and arrives late, takes nothing of it. */
+    readonly lane: () => Lane
     /** The requests so far, in order of arrival. */
     readonly received: ReadonlyArray<Received>
   }
@@ -52,7 +58,7 @@ export class RecordedProvider extends Context.Service<
     RecordedProvider,
     Effect.gen(function* () {
       const server = yield* HttpServer.HttpServer
-      const line: Array<Answer> = []
+      const lines = new Map<string, Array<Answer>>()
       const received: Array<Received> = []
       yield* HttpServer.serveEffect(
         Effect.gen(function* () {
@@ -64,17 +70,23 @@ export class RecordedProvider extends Context.Service<
             left: false
           }
           received.push(one)
-          return respond(line.shift() ?? unexpected, one)
+          const line = lines.get(laneOf(request.url))
+          return respond(line?.shift() ?? unexpected, one)
         })
       )
-      return {
-        url: address(HttpServer.formatAddress(server.address)),
-        push: (...answers) => {
-          line.push(...answers)
-        },
-        clear: () => line.splice(0).length,
-        received
+      const url = address(HttpServer.formatAddress(server.address))
+      const laneAt = (path: string): Lane => {
+        const line: Array<Answer> = []
+        lines.set(path, line)
+        return {
+          url: `${url}${path}`,
+          push: (...answers) => {
+            line.push(...answers)
+          },
+          clear: () => line.splice(0).length
+        }
       }
+      return { ...laneAt(""), lane: () => laneAt(`/lane-${lines.size}`), received }
     })
   )
 }
@@ -103,6 +115,8 @@ export const page = (status = 200): Answer => ({
   mediaType: "text/html; charset=utf-8",
   body: new TextEncoder().encode("<!doctype html><title>Gateway</title><p>Please sign in.</p>")
 })
+
+const laneOf = (path: string): string => /^\/lane-\d+/.exec(path)?.[0] ?? ""
 
 const unexpected = refusal(418, { type: "unexpected_request" })
 
