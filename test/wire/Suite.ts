@@ -105,6 +105,16 @@ export const suite = (name: string, make: (log: ReadonlyArray<Envelope.Envelope>
       }
     })
 
+    it("ends no frame within a character", () => {
+      for (const [scenario, log] of scenarios) {
+        for (const frame of play(make(log).open, log).flat()) {
+          const text = Sse.encodeAll([frame])
+          // JSON has a lone surrogate as an escape, and a pair as it is.
+          assert.isTrue(text.isWellFormed() && !/\\ud[89a-f]/i.test(text), `${scenario}: ${text}`)
+        }
+      }
+    })
+
     it("gets through any lawful log", () => {
       for (const [seed, log] of lawful(80)) {
         const subject = make(log)

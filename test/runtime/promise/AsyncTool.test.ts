@@ -64,8 +64,21 @@ describe("a tool as a plain function", () => {
     const events: Array<Event> = []
     for await (const { event } of runtime.watch(runId)) events.push(event)
     assert.strictEqual(resultsOf(events).length, 2)
+    for (const [, result] of resultsOf(events)) assert.match(JSON.stringify(result), /may still take effect/)
+    const report = events.find((event) => event.type === "custom" && event.event_type === "cancellation_report")
+    assert.match(JSON.stringify(report), /"stopped":\[\],"abandoned":\[\{.*"c1".*"c2"/)
     assert.strictEqual(events.find(({ type }) => type === "finish")?.type, "finish")
     assert.isTrue(signal?.aborted)
+  })
+
+  it("that ignores its timeout is left behind, and its model reads that it may still take effect", async () => {
+    const work = tool({ parameters, timeoutMs: 2, execute: () => new Promise(() => {}) })
+    const model = calling("c1")
+    await using runtime = createRuntime({ model, tools: { work }, agents, cancelGrace: 1 })
+    const events: Array<Event> = []
+    for await (const event of runtime.query("Go.")) events.push(event)
+    assert.match(JSON.stringify(resultsOf(events)), /ToolTimedOut.*may still take effect/)
+    assert.match(JSON.stringify(model.requests[1]?.messages.at(-1)), /may still take effect/)
   })
 
   it("says nothing for an attempt that is over, though its function goes on", async () => {

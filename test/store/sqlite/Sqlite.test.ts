@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Message } from "@reins/protocol"
 import { Agent, Model, Runtime } from "@reins/runtime"
+import { Agent, Model, type ModelPart, Runtime } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
 import { Sqlite, type SqliteUnusable } from "@reins/store/sqlite"
 import { Context, Effect, Exit, Layer, References, Scope, Stream } from "effect"
@@ -227,5 +228,37 @@ describe("a message to a run that another process carries", () => {
       yield* Stream.runDrain(watch("run"))
       assert.deepStrictEqual((yield* threads.get("thread")).map(Message.text), ["Go.", "One.", "And two.", "Two."])
     }).pipe(Effect.scoped, quiet)
+describe("a character that a provider cuts in two", () => {
+  it.effect("is whole in every row", () =>
+    Effect.gen(function* () {
+      const file = join(yield* folder, "runs.db")
+      const cut = ScriptedModel.make({
+        replies: [
+          {
+            parts: [
+              ..."a\ud83d|\ude00b|\ud83d|c"
+                .split("|")
+                .map((text): ReadonlyArray<ModelPart> => [{ type: "text", text }]),
+              [
+                { type: "tool-call", id: "c", name: "no\ud83d", args: { a: "\ud83d" } },
+                { type: "finish", reason: "stop" }
+              ]
+            ]
+          },
+          ScriptedModel.text("Done.")
+        ]
+      })
+      const live = Runtime.layer({ agents: [desk] }).pipe(
+        Layer.provide([Layer.succeed(Model, cut), Sqlite.layer({ filename: file })])
+      )
+      yield* Effect.provide(asks("thread", "run"), live)
+      const database = new DatabaseSync(file)
+      const tables = database.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all()
+      const rows = tables.flatMap(({ name }) => database.prepare(`SELECT * FROM "${String(name)}"`).all())
+      database.close()
+      const texts = rows.flatMap((row) => Object.values(row).map(String))
+      assert.isTrue(texts.some((text) => text.includes("😀")))
+      for (const text of texts) assert.notMatch(text, /\\ud[89a-f]/i)
+    }).pipe(quiet, Effect.scoped)
   )
 })

@@ -171,8 +171,8 @@ export class Answer {
       case "tool-call": {
         const call: Message.CallPart = {
           type: "tool-call",
-          id: this.unused(part.id),
-          name: part.name,
+          id: this.unused(part.id.toWellFormed()),
+          name: part.name.toWellFormed(),
           args: part.args,
           ...(part.execution === undefined ? {} : { execution: part.execution }),
           ...metadataOf(part.metadata)
@@ -185,8 +185,8 @@ export class Answer {
         this.hasResults = true
         this.content.push({
           type: "tool-result",
-          id: part.id,
-          name: part.name,
+          id: part.id.toWellFormed(),
+          name: part.name.toWellFormed(),
           result: part.result,
           ...(part.isFailure === true ? { status: "failed" as const } : {}),
           ...metadataOf(part.metadata)
