@@ -86,7 +86,7 @@ describe("a tool as a plain function", () => {
     const late = gate()
     const work = tool({
       parameters,
-      timeoutMs: 5,
+      timeoutMs: 100,
       retries: 1,
       execute: async (_, call) => {
         const progress = (label: string) => call.progress({ label, phaseIndex: 0, totalPhases: 1 })

@@ -168,6 +168,9 @@ describe("a runtime over SQLite", () => {
         "ALTER TABLE reins_events DROP COLUMN packed",
         "ALTER TABLE reins_runs DROP COLUMN packed",
         "DROP TABLE reins_files",
+        "DROP TABLE reins_quotas",
+        "DROP TABLE reins_quota_used",
+        "DROP TABLE reins_quota_runs",
         "ALTER TABLE reins_threads DROP COLUMN limits",
         "ALTER TABLE reins_threads DROP COLUMN kept",
         "DELETE FROM reins_versions WHERE version > 1"
