@@ -1,6 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Message } from "@reins/protocol"
-import { Agent, Model, Runtime } from "@reins/runtime"
 import { Agent, Model, type ModelPart, Runtime } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
 import { Sqlite, type SqliteUnusable } from "@reins/store/sqlite"
@@ -168,9 +167,6 @@ describe("a runtime over SQLite", () => {
         "ALTER TABLE reins_events DROP COLUMN packed",
         "ALTER TABLE reins_runs DROP COLUMN packed",
         "DROP TABLE reins_files",
-        "DROP TABLE reins_quotas",
-        "DROP TABLE reins_quota_used",
-        "DROP TABLE reins_quota_runs",
         "ALTER TABLE reins_threads DROP COLUMN limits",
         "ALTER TABLE reins_threads DROP COLUMN kept",
         "DELETE FROM reins_versions WHERE version > 1"
@@ -231,6 +227,9 @@ describe("a message to a run that another process carries", () => {
       yield* Stream.runDrain(watch("run"))
       assert.deepStrictEqual((yield* threads.get("thread")).map(Message.text), ["Go.", "One.", "And two.", "Two."])
     }).pipe(Effect.scoped, quiet)
+  )
+})
+
 describe("a character that a provider cuts in two", () => {
   it.effect("is whole in every row", () =>
     Effect.gen(function* () {
