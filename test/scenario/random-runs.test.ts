@@ -69,7 +69,7 @@ describe("random runs on the memory engine", () => {
     () =>
       Effect.gen(function* () {
         const answered = new Set<string>()
-        for (const seed of seeds(12)) {
+        for (const seed of seeds(6)) {
           const plain = Scenario.generate(seed, steady)
           const { stored } = yield* ScenarioRun.onMemory(plain)
           for (let at = 1; at <= Math.min(stored.length, 40); at++) {
