@@ -110,6 +110,8 @@ const statuses: { readonly [reason in ApprovalError["reason"]["_tag"]]: number }
   ApprovalNotFound: 404,
   ApprovalForbidden: 404,
   ApprovalDamaged: 500,
+  Forbidden: 403,
+  ApprovalUnjudged: 503,
   ApprovalResolved: 409,
   DefinitionChanged: 409,
   ApprovalExpired: 410,

@@ -53,7 +53,8 @@ describe("a changeset", () => {
 describe("the page of custom events", () => {
   it("lists exactly those that the runtime emits", () => {
     const sources = House.files.filter((file) => /^packages\/(runtime|protocol)\/src\/(?!testing|Ordering)/.test(file))
-    const place = /event_type: (?:[^"\n]*\? )?"([a-z_]+)"(?: : "([a-z_]+)")?|(?:event|expiring)Type = "([a-z_]+)"/g
+    const place =
+      /event_type: (?:[^"\n]*\? )?"([a-z_]+)"(?: : "([a-z_]+)")?|(?:event|expiring|escalated|given)Type = "([a-z_]+)"/g
     const said = sources.flatMap((file) =>
       [...House.text(file).matchAll(place)].flatMap(([, ...names]) => names.filter((name) => name !== undefined))
     )

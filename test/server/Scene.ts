@@ -23,6 +23,9 @@ const Client = Toolkit.make(Tool.make("theirs", { description: "Run by the calle
 const Helper = Specialist.make("helper", { description: "Helps", toolkit: Kit })
 export const Desk = Agent.make("desk", { toolkit: Kit, clientTools: Client, specialists: [Helper] })
 
+/** The same tools, and two of a role must approve each call that asks. */
+const Vault = Agent.make("vault", { toolkit: Kit, approvers: { roles: ["sre"], quorum: 2 } })
+
 const call = (request: ModelRequest, ...names: ReadonlyArray<string>) =>
   ScriptedModel.calls(
     names.map((name, index) => ({
@@ -68,7 +71,7 @@ export const make = Effect.gen(function* () {
         : call(request, ...names)
     }
   })
-  const layer = Runtime.layer({ agents: [Desk] }).pipe(
+  const layer = Runtime.layer({ agents: [Desk, Vault] }).pipe(
     Layer.provide([
       Kit.toLayer({
         plain: ({ value }) => Effect.succeed({ got: value }),

@@ -33,7 +33,12 @@ export const dialects: ReadonlyArray<Mount> = [
   { dialect: AgUi.dialect }
 ]
 
-export const keys = Authenticator.layerKeys({ "dev-key": { tenant: "dev", name: "dora" }, "other-key": "other" })
+export const keys = Authenticator.layerKeys({
+  "dev-key": { tenant: "dev", name: "dora" },
+  "sam-key": { tenant: "dev", name: "sam", roles: ["sre"] },
+  "tim-key": { tenant: "dev", name: "tim", roles: ["sre", "lead"] },
+  "other-key": "other"
+})
 
 export interface Ask {
   readonly key?: string | undefined

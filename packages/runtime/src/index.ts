@@ -3,12 +3,14 @@ export {
   Approval,
   ApprovalError,
   ApprovalErrors,
+  Audit,
   Budget,
   Decision,
   Envelope,
   Event,
   Grant,
   Message,
+  Principal,
   QueryRejected,
   QueryRejections,
   Quota,
@@ -20,7 +22,8 @@ export * as Agent from "./agent/Agent.ts"
 export * as Compaction from "./thread/Compaction.ts"
 export * as Deployment from "./runtime/Deployment.ts"
 export * as EffectAiModel from "./model/EffectAiModel.ts"
-export type { Denial, Policy, PolicyContext, Predicate, Ruling } from "./approval/Policy.ts"
+export type { Approvers, MayAnswer } from "./approval/Approvers.ts"
+export type { Denial, Policy, PolicyContext, Predicate, Reviewed, Ruled, Ruling } from "./approval/Policy.ts"
 export * as Ids from "./kernel/Ids.ts"
 export { Model } from "./model/Model.ts"
 export type {
@@ -56,7 +59,9 @@ export type { ClientTool, QueryTools } from "./agent/QueryTools.ts"
 export { InvalidAgents } from "./agent/AgentRegistry.ts"
 export type { ImportedThread, NewThread } from "./runtime/Threads.ts"
 export { Runtime } from "./runtime/Runtime.ts"
+export type { Answerer, Progress as ApprovalProgress } from "./runtime/Answers.ts"
 export type {
+  HistoryOptions,
   QueryOptions,
   QuotaSubject,
   RunHandle,

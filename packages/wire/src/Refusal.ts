@@ -97,6 +97,8 @@ const approvalKinds: { readonly [Tag in ApprovalErrors.Reason["_tag"]]: Kind } =
   ApprovalExpired: "gone",
   ApprovalForbidden: "forbidden",
   ApprovalDamaged: "internal",
+  Forbidden: "forbidden",
+  ApprovalUnjudged: "unavailable",
   DefinitionChanged: "conflict",
   InvalidArguments: "unprocessable"
 }

@@ -37,6 +37,61 @@ const endless = (onAbort: () => void): AnyModel => ({
   }
 })
 
+describe("approvers", () => {
+  it("answer with their roles, by a predicate that may be a promise, until there are enough", async () => {
+    await using runtime = createRuntime({
+      model: ScriptedModel.make({
+        replies: [
+          ScriptedModel.calls([
+            { id: "c", name: "look", args: { order: "A-1" } },
+            { id: "d", name: "pay", args: { order: "A-1" } }
+          ]),
+          ScriptedModel.text("done")
+        ]
+      }),
+      tools: {
+        look: { parameters: Order, execute: () => "seen", approvers: { roles: ["nobody"] } },
+        pay: { parameters: Order, execute: () => "paid", needsApproval: true, approvers: { roles: ["lead"] } }
+      },
+      agents: [
+        {
+          name: "desk",
+          tools: ["look", "pay"],
+          approvals: {
+            look: {
+              ask: ({ order }: { readonly order: string }) => order === "A-1",
+              approvers: { quorum: 2, who: async ({ id }) => id !== "cy" }
+            }
+          }
+        }
+      ]
+    })
+    const run = await runtime.start("go", { runId: "run", principal: "ana" })
+    for await (const event of run.events()) {
+      if (event.type !== "approval-required") continue
+      const { id, target } = event.data
+      const says = (principal: { readonly id: string; readonly roles?: ReadonlyArray<string> }) =>
+        runtime.respondToApproval(id, Decision.approve(), { principal }).then(
+          ({ decided }) => decided,
+          (error) => error.reason._tag
+        )
+      if (target === "pay") {
+        assert.strictEqual(await says({ id: "ben" }), "Forbidden")
+        assert.strictEqual(await says({ id: "ben", roles: ["lead"] }), true)
+      } else {
+        assert.strictEqual(await says({ id: "cy" }), "Forbidden")
+        assert.strictEqual(await says({ id: "ana" }), false)
+        assert.strictEqual(await says({ id: "ben" }), true)
+      }
+    }
+    const { acts } = await runtime.approvals.history({ principal: "cy" })
+    assert.deepStrictEqual(
+      acts.map(({ kind, reason }) => [kind, reason]),
+      [["refused", "Forbidden"]]
+    )
+  })
+})
+
 describe("a query", () => {
   it("is a valid run, read by a plain loop", async () => {
     await using runtime = createRuntime({

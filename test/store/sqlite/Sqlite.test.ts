@@ -167,6 +167,7 @@ describe("a runtime over SQLite", () => {
         "ALTER TABLE reins_events DROP COLUMN packed",
         "ALTER TABLE reins_runs DROP COLUMN packed",
         "DROP TABLE reins_files",
+        "DROP TABLE reins_audit",
         "ALTER TABLE reins_threads DROP COLUMN limits",
         "ALTER TABLE reins_threads DROP COLUMN kept",
         "DELETE FROM reins_versions WHERE version > 1"

@@ -14,6 +14,47 @@ export const Kind: Schema.Codec<Kind> = Schema.Literals(["tool", "plan", "budget
 export type Scope = "call" | "run" | "thread" | "subtree"
 export const Scope: Schema.Codec<Scope> = Schema.Literals(["call", "run", "thread", "subtree"])
 
+const Need = {
+  quorum: Schema.Natural.check(Schema.isGreaterThan(0)),
+  roles: Schema.optionalKey(Schema.Array(Schema.String)),
+  excludesRequester: Schema.optionalKey(Schema.Literal(true)),
+  judged: Schema.optionalKey(Schema.Literal(true))
+}
+
+const NeedStruct = Schema.Struct(Need)
+
+/**
+ * Who may answer a request, and how many must approve.
+ *
+ * **Details**
+ * - `quorum`: how many different principals must approve. One rejection ends the request.
+ * - `roles`: who has one of them may answer. Absent: anybody of the tenant who is known by an id.
+ * - `excludesRequester`: not the principal who started the run.
+ * - `judged`: besides, a predicate of the agent decides, in the process that carries the run.
+ */
+export interface Need extends Schema.Schema.Type<typeof NeedStruct> {}
+
+const ApprovalsStruct = Schema.Struct({
+  ...Need,
+  given: Schema.Natural,
+  escalations: Schema.optionalKey(Schema.Array(Schema.Struct({ at: Schema.Natural, ...Need })))
+}).annotate({ identifier: "Approvals" })
+
+/**
+ * What a request needs that names its approvers: at first what `Need` says, and from each escalation's time `at` (epoch milliseconds) on
+ * what that one says instead. `given`: how many approvals were counted when this was read, since the last escalation.
+ */
+export interface Approvals extends Schema.Schema.Type<typeof ApprovalsStruct> {}
+export const Approvals: Schema.Codec<Approvals> = ApprovalsStruct
+
+/** How often the request was escalated by `now`, in epoch milliseconds. */
+export const levelAt = ({ escalations = [] }: Approvals, now: number): number =>
+  escalations.filter(({ at }) => at <= now).length
+
+/** What the request needs at that level; the last one's where there are fewer. */
+export const needAt = (approvals: Approvals, level: number): Need =>
+  level === 0 ? approvals : (approvals.escalations?.[level - 1] ?? approvals.escalations?.at(-1) ?? approvals)
+
 const RequestStruct = Schema.Struct({
   id: Schema.String,
   kind: Kind,
@@ -25,7 +66,9 @@ const RequestStruct = Schema.Struct({
   agentPath: Schema.optionalKey(AgentPath),
   begunBefore: Schema.optionalKey(Schema.Natural),
   toolHash: Schema.optionalKey(Schema.String),
-  expiresAt: Schema.optionalKey(Schema.Natural)
+  expiresAt: Schema.optionalKey(Schema.Natural),
+  approvals: Schema.optionalKey(Approvals),
+  requestedBy: Schema.optionalKey(Schema.String)
 }).annotate({ identifier: "ApprovalRequest" })
 
 /**
@@ -43,6 +86,8 @@ const RequestStruct = Schema.Struct({
  * - `toolHash`: of the tool's definition that the person is shown; an answer holds for this definition only. Absent on questions
  *   about a budget, and on those that an earlier release asked.
  * - `expiresAt`: epoch milliseconds after which the request expires; absent: it never does.
+ * - `approvals`: who may answer, and how many must approve; absent: anybody of the tenant, and one is enough. In the event, `given` is 0.
+ * - `requestedBy`: the principal who started the run, where `approvals` is present and they are known.
  */
 export interface Request extends Schema.Schema.Type<typeof RequestStruct> {}
 export const Request: Schema.Codec<Request> = RequestStruct
@@ -84,12 +129,14 @@ const ResolutionStruct = Schema.Struct({
   feedback: Schema.optionalKey(Schema.String),
   by: Schema.optionalKey(Schema.String),
   scope: Schema.optionalKey(Scope),
-  grantId: Schema.optionalKey(Schema.String)
+  grantId: Schema.optionalKey(Schema.String),
+  approvers: Schema.optionalKey(Schema.Array(Schema.String))
 }).annotate({ identifier: "ApprovalResolution" })
 
 /**
  * The resolution, as the `approval-decision` event carries it. `feedback` is the person's remark, `by` who decided,
- * `scope` how far the approval reaches (absent: this call only), `grantId` the grant that it created.
+ * `scope` how far the approval reaches (absent: this call only), `grantId` the grant that it created. `approvers`: who approved, where
+ * more than one had to; `by` names all of them then.
  */
 export interface Resolution extends Schema.Schema.Type<typeof ResolutionStruct> {}
 export const Resolution: Schema.Codec<Resolution> = ResolutionStruct

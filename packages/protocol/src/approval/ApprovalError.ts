@@ -45,6 +45,23 @@ export class ApprovalDamaged extends Schema.TaggedError<ApprovalDamaged>()("Appr
   }
 }
 
+/** The question is of this tenant, and this principal may not answer it; `need` says who may. */
+export class Forbidden extends Schema.TaggedError<Forbidden>()("Forbidden", { need: Schema.String }) {
+  override get message() {
+    return `This principal may not answer the request: it is for ${this.need}`
+  }
+}
+
+/**
+ * Whether this principal may answer is decided where the run is carried, and no process carries it at present. The answer is kept, and
+ * counts as soon as it was judged; `Runtime.approvals.history` tells.
+ */
+export class ApprovalUnjudged extends Schema.TaggedError<ApprovalUnjudged>()("ApprovalUnjudged", {}) {
+  override get message() {
+    return "The answer is kept but not judged yet: no process carries the run. Look at the request again later"
+  }
+}
+
 /**
  * The tool's definition (name, description, parameters, annotations) is not the one that the person was asked about. The call is
  * asked about again, by a new request, under the definition that the tool has now.
@@ -70,6 +87,8 @@ const members = [
   ApprovalExpired,
   ApprovalForbidden,
   ApprovalDamaged,
+  Forbidden,
+  ApprovalUnjudged,
   DefinitionChanged,
   InvalidArguments
 ] as const

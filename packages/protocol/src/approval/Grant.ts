@@ -49,6 +49,8 @@ export interface Claim {
   readonly toolName: string
   readonly toolHash: string
   readonly args: Json
+  /** The call's id, for the audit record. */
+  readonly toolInvocationId?: string | undefined
   /** The most that it may cost, in nano-dollars. Absent: unknown, so that it holds all that a grant has left. */
   readonly nanoUsd?: number | undefined
 }

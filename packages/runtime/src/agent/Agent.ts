@@ -14,6 +14,7 @@ import type * as Tool from "effect/ai/Tool"
 import type * as Toolkit from "effect/ai/Toolkit"
 import type * as Erased from "../kernel/Erased.ts"
 import type * as Compaction from "../thread/Compaction.ts"
+import type { Approvers } from "../approval/Approvers.ts"
 import type { Policy } from "../approval/Policy.ts"
 import { Model, type ModelKey, type ModelPort } from "../model/Model.ts"
 import type { ToolRun } from "../tool/ToolRun.ts"
@@ -47,6 +48,7 @@ export interface Definition {
   readonly output: Erased.CodecOf<Erased.Any> | undefined
   readonly approvals: { readonly [tool: string]: Policy }
   readonly approvalFloor: Policy | undefined
+  readonly approvers: Approvers | undefined
   readonly unattended: "wait" | "deny" | "approve" | undefined
   readonly maxOutputTokens: number | undefined
   readonly maxParallelCalls: number | undefined
@@ -111,6 +113,11 @@ export interface Options<
    * floor.
    */
   readonly approvalFloor?: Policy | undefined
+  /**
+   * Who may answer this agent's questions, those about plans and budgets included, where neither `approvals` nor the tool itself
+   * (`ToolSettings.Approvers`) names others. Absent: anybody of the tenant.
+   */
+  readonly approvers?: Approvers | undefined
   /** What happens to this agent's questions when nobody is there. Absent: as the runtime says. */
   readonly unattended?: "wait" | "deny" | "approve" | undefined
   /**
@@ -199,6 +206,7 @@ export const define = (
   output: specialist?.output,
   approvals: options.approvals ?? {},
   approvalFloor: options.approvalFloor,
+  approvers: options.approvers,
   unattended: options.unattended,
   maxOutputTokens: options.maxOutputTokens,
   maxParallelCalls: options.maxParallelCalls,

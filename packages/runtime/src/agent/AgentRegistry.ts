@@ -17,6 +17,7 @@ import type * as Toolkit from "effect/ai/Toolkit"
 import * as Erased from "../kernel/Erased.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import type * as Agent from "./Agent.ts"
+import * as Approvers from "../approval/Approvers.ts"
 import * as Policy from "../approval/Policy.ts"
 import * as CallRow from "./CallRow.ts"
 import type { ModelPort, ToolDefinition } from "../model/Model.ts"
@@ -33,7 +34,9 @@ export interface Callable {
   /** Its arguments are a plan, and a person is asked about the plan. */
   readonly isPlan: boolean
   readonly definition: ToolDefinition
-  readonly policy: Policy.Policy
+  readonly policy: Policy.Ruled
+  /** Who may answer questions about its calls; absent: anybody of the tenant. */
+  readonly approvers?: ReadonlyArray<Approvers.Level> | undefined
   /** Of its definition: an answer and a grant hold for this one and no other. */
   readonly hash: string
   readonly decode: Decode
@@ -70,6 +73,8 @@ export interface Member {
   readonly offered: ReadonlyArray<ToolDefinition>
   readonly output: ModelOutput | undefined
   readonly budget: Budget.Budget
+  /** Who may answer its questions about its budget; absent: anybody of the tenant. */
+  readonly approvers?: ReadonlyArray<Approvers.Level> | undefined
 }
 
 interface ModelOutput {
@@ -199,7 +204,8 @@ const member = (
               name: `${name}_output`,
               schema: yield* jsonSchema(name, "its output", () => Tool.getJsonSchemaFromSchema(output))
             },
-      budget: definition.budget ?? Budget.make({})
+      budget: definition.budget ?? Budget.make({}),
+      approvers: yield* levels(name, definition.approvers)
     }
     capture.members.set(name, made)
     return made
@@ -284,17 +290,20 @@ const callable = Effect.fnUntraced(function* (
     parameters: yield* parameters(definition.name, what, written),
     strict: Tool.getStrictMode(tool)
   }
+  const policy = Policy.resolve(
+    ownPolicy(definition, tool.name),
+    declared(tool) ?? (isPlan ? true : undefined),
+    execution === "client" ? "never" : (definition.approvalFloor ?? capture.floor)
+  )
+  const named = Policy.approversOf(policy) ?? Context.get(tool.annotations, ToolSettings.Approvers)
   return {
     name: tool.name,
     execution,
     isPlan,
     definition: offered,
     hash: ToolHash.of(tool, written),
-    policy: Policy.resolve(
-      ownPolicy(definition, tool.name),
-      declared(tool) ?? (isPlan ? true : undefined),
-      execution === "client" ? "never" : (definition.approvalFloor ?? capture.floor)
-    ),
+    policy: Policy.ruled(policy),
+    approvers: yield* levels(definition.name, named ?? definition.approvers),
     decode: Invocation.decoder(tool, capture.services),
     accept: execution === "client" ? Invocation.acceptor(tool, capture.services) : undefined,
     invoke,
@@ -307,6 +316,10 @@ const callable = Effect.fnUntraced(function* (
     mayRepeat: Context.get(tool.annotations, ToolSettings.MayRepeat)
   }
 })
+
+/** The levels of approvers. Refuses those that are none. */
+const levels = (agent: string, approvers: Approvers.Approvers | undefined) =>
+  Effect.catch(Approvers.levels(approvers), (issue) => refuse(`the approvers of agent ${agent}: ${issue}`))
 
 const ownPolicy = (definition: Agent.Definition, tool: string): Policy.Policy | undefined =>
   Object.hasOwn(definition.approvals, tool) ? definition.approvals[tool] : undefined

@@ -4,8 +4,9 @@
  */
 import { Grant } from "@reins/protocol"
 import * as Effect from "effect/Effect"
+import { ended, granted, type MemoryAudit, type Revocation, revoked, used } from "./AuditStore.ts"
 
-/** Stores grants. */
+/** Stores grants. What becomes of one (given, used, exhausted, revoked) goes to the audit record in the same transaction. */
 export interface GrantStore {
   /** Adds a grant, unless there is one with its id. */
   readonly add: (grant: Grant.Grant) => Effect.Effect<void>
@@ -15,14 +16,12 @@ export interface GrantStore {
    * of the answer.
    */
   readonly claim: (key: string, claim: Grant.Claim, now: number) => Effect.Effect<Grant.Grant | undefined>
-  /**
-   * Takes what the call named `key` has cost on the grant `id`, and gives back, once, what the grant still held for it.
-   */
-  readonly settle: (key: string, id: string, nanoUsd: number) => Effect.Effect<void>
+  /** Takes what the call named `key` has cost on the grant `id`, and gives back, once, what the grant still held for it. */
+  readonly settle: (key: string, id: string, nanoUsd: number, now: number) => Effect.Effect<void>
   /** A tenant's grants that are not used up, oldest first; expired ones too, until they are revoked. */
   readonly list: (resourceId: string) => Effect.Effect<ReadonlyArray<Grant.Grant>>
-  /** Revokes a grant. False when there is none. */
-  readonly revoke: (id: string) => Effect.Effect<boolean>
+  /** Takes a grant back. False when there is none. */
+  readonly revoke: (id: string, how: Revocation) => Effect.Effect<boolean>
 }
 
 /**
@@ -33,10 +32,17 @@ export class MemoryGrants implements GrantStore {
   private readonly grants = new Map<string, Grant.Grant>()
   /** Which grant a call has taken its use from, by run and call. */
   private readonly claims = new Map<string, Map<string, Grant.Grant>>()
+  private readonly audit: MemoryAudit
+
+  constructor(audit: MemoryAudit) {
+    this.audit = audit
+  }
 
   readonly add = (grant: Grant.Grant): Effect.Effect<void> =>
     Effect.sync(() => {
-      if (!this.grants.has(grant.id)) this.grants.set(grant.id, grant)
+      if (this.grants.has(grant.id)) return
+      this.grants.set(grant.id, grant)
+      this.audit.add([granted(grant)])
     })
 
   readonly claim = (key: string, claim: Grant.Claim, now: number): Effect.Effect<Grant.Grant | undefined> =>
@@ -50,12 +56,13 @@ export class MemoryGrants implements GrantStore {
         this.grants.set(grant.id, taken.grant)
         const claims = this.claims.get(claim.runId) ?? new Map<string, Grant.Grant>()
         this.claims.set(claim.runId, claims.set(key, taken.claim))
+        this.audit.add([used(grant, key, claim, now), ...ended(grant, taken.grant, now)])
         return taken.claim
       }
       return undefined
     })
 
-  readonly settle = (key: string, id: string, nanoUsd: number): Effect.Effect<void> =>
+  readonly settle = (key: string, id: string, nanoUsd: number, now: number): Effect.Effect<void> =>
     Effect.sync(() => {
       const grant = this.grants.get(id)
       if (grant === undefined) return
@@ -64,10 +71,13 @@ export class MemoryGrants implements GrantStore {
         if (claim?.id !== id) continue
         const settled = Grant.settled(grant, claim, nanoUsd)
         this.grants.set(id, settled.grant)
+        this.audit.add(ended(grant, settled.grant, now))
         if (settled.claim !== undefined) claims.set(key, settled.claim)
         return
       }
-      this.grants.set(id, Grant.settled(grant, undefined, nanoUsd).grant)
+      const settled = Grant.settled(grant, undefined, nanoUsd)
+      this.grants.set(id, settled.grant)
+      this.audit.add(ended(grant, settled.grant, now))
     })
 
   readonly list = (resourceId: string): Effect.Effect<ReadonlyArray<Grant.Grant>> =>
@@ -75,7 +85,14 @@ export class MemoryGrants implements GrantStore {
       Array.from(this.grants.values()).filter((grant) => grant.resourceId === resourceId && !Grant.isUsedUp(grant))
     )
 
-  readonly revoke = (id: string): Effect.Effect<boolean> => Effect.sync(() => this.grants.delete(id))
+  readonly revoke = (id: string, how: Revocation): Effect.Effect<boolean> =>
+    Effect.sync(() => {
+      const grant = this.grants.get(id)
+      if (grant === undefined) return false
+      this.grants.delete(id)
+      this.audit.add([revoked(grant, how)])
+      return true
+    })
 
   /** Drops what only this run could use, and what its calls have taken. */
   forgetRun(runId: string): void {

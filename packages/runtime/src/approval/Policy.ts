@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Guard from "effect/Predicate"
 import type * as Prompt from "effect/ai/Prompt"
 import type * as Erased from "../kernel/Erased.ts"
+import type { Approvers } from "./Approvers.ts"
 
 /** The context of a predicate, besides the arguments. */
 export interface PolicyContext {
@@ -34,14 +35,32 @@ export type Predicate = (args: Erased.Any, context: PolicyContext) => Ruling | E
 export const isDenial = (said: unknown): said is Denial =>
   Guard.hasProperty(said, "deny") && typeof said.deny === "string"
 
+/** Asks as `ask` says (absent: always), and names who may answer. */
+export interface Reviewed {
+  readonly ask?: Ruled | undefined
+  readonly approvers: Approvers
+}
+
+/** A policy that names no approvers. */
+export type Ruled = "never" | "always" | Denial | Predicate
+
 /**
- * Who may run a tool without asking: `never` asks, `always` asks, `{ deny: reason }` lets no call run and asks nobody,
- * or a predicate decides. A denial takes precedence over grants.
+ * Who may run a tool without asking: `never` asks, `always` asks, `{ deny: reason }` lets no call run and asks nobody, or a predicate
+ * decides; `{ ask, approvers }` names who may answer besides. A denial takes precedence over grants.
  */
-export type Policy = "never" | "always" | Denial | Predicate
+export type Policy = Ruled | Reviewed
+
+const isReviewed = (policy: Policy): policy is Reviewed => Guard.hasProperty(policy, "approvers")
+
+/** The policy without its approvers. */
+export const ruled = (policy: Policy): Ruled => (isReviewed(policy) ? (policy.ask ?? "always") : policy)
+
+/** The approvers that the policy names. */
+export const approversOf = (policy: Policy): Approvers | undefined =>
+  isReviewed(policy) ? policy.approvers : undefined
 
 /** The policy where a query wants each call asked about that may run at all. */
-export const asking = (policy: Policy): Policy => {
+export const asking = (policy: Ruled): Ruled => {
   if (typeof policy !== "function") return isDenial(policy) ? policy : "always"
   return (args, context) => {
     const said = policy(args, context)

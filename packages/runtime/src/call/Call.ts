@@ -1,12 +1,12 @@
 /**
  * One call: its context, how it ended, the form in which its end is stored, and the event that closes it.
  */
-import { Budget, Event, type Json, Message, type Usage } from "@reins/protocol"
+import { Approval, Budget, Event, type Json, Message, type Usage } from "@reins/protocol"
+import type { Answer } from "../approval/Answer.ts"
 import type { Callable } from "../agent/AgentRegistry.ts"
 import type { AgentState } from "../run/AgentState.ts"
 import type { Run } from "../run/Run.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
-import type * as Question from "./Question.ts"
 import * as Schema from "effect/Schema"
 import * as StoredForm from "../kernel/StoredForm.ts"
 
@@ -86,7 +86,7 @@ export interface Review {
 }
 
 /** What an answer says to the model; `undefined` for a plain approval. */
-export const reviewOf = ({ args, resolution: { feedback } }: Question.Answer): Review | undefined =>
+export const reviewOf = ({ args, resolution: { feedback } }: Answer): Review | undefined =>
   args === undefined && (feedback ?? "") === "" ? undefined : { args, feedback }
 
 /** The outcome with the review ahead of its result. */
@@ -104,10 +104,11 @@ const noteOf = ({ args, feedback = "" }: Review): string => {
     : `A reviewer changed the arguments of this call. It ran with: ${JSON.stringify(args)}\n${said}Result:`
 }
 
-/** The definition that a question is about, and when it expires, in epoch milliseconds. Both may be absent. */
+/** The definition that a question is about, when it expires, in epoch milliseconds, and who may answer. All may be absent. */
 export interface Shown {
   readonly toolHash?: string | undefined
   readonly expiresAt?: number | undefined
+  readonly approvals?: Approval.Approvals | undefined
 }
 
 /**
@@ -133,6 +134,7 @@ const Fields = Schema.Struct({
   begunBefore: Schema.optionalKey(Schema.Natural),
   expiresAt: Schema.optionalKey(Schema.Natural),
   toolHash: Schema.optionalKey(Schema.String),
+  approvals: Schema.optionalKey(Approval.Approvals),
   changed: Schema.optionalKey(Schema.Boolean)
 })
 
@@ -142,6 +144,7 @@ export type Ran = CallEnd | Unsettled | Changed
 /** The form in which the engine stores it. */
 export const StoredRan: Schema.Codec<Ran, Json> = StoredForm.of(Fields, {
   read: ({
+    approvals,
     begunBefore,
     cancelled: isCancelled,
     changed,
@@ -152,7 +155,7 @@ export const StoredRan: Schema.Codec<Ran, Json> = StoredForm.of(Fields, {
     status,
     toolHash
   }): Ran => {
-    if (begunBefore !== undefined) return { _tag: "Unsettled", begunBefore, shown: { expiresAt, toolHash } }
+    if (begunBefore !== undefined) return { _tag: "Unsettled", begunBefore, shown: { expiresAt, toolHash, approvals } }
     if (changed === true) return { _tag: "Changed" }
     const outcome: ToolOutcome.ToolOutcome = { result, status, content }
     if (isCancelled === true) return cancelled(outcome)
@@ -161,12 +164,13 @@ export const StoredRan: Schema.Codec<Ran, Json> = StoredForm.of(Fields, {
   write: (end) => {
     if (end._tag === "Changed") return { result: null, changed: true }
     if (end._tag === "Unsettled") {
-      const { expiresAt, toolHash } = end.shown
+      const { approvals, expiresAt, toolHash } = end.shown
       return {
         result: null,
         begunBefore: end.begunBefore,
         ...(expiresAt === undefined ? {} : { expiresAt }),
-        ...(toolHash === undefined ? {} : { toolHash })
+        ...(toolHash === undefined ? {} : { toolHash }),
+        ...(approvals === undefined ? {} : { approvals })
       }
     }
     const { content, result, status } = end.outcome

@@ -5,6 +5,7 @@
 import { Approval, type Json, type Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import type { Answer } from "../approval/Answer.ts"
 import type { GrantUse } from "../approval/Permit.ts"
 import type { AgentState } from "../run/AgentState.ts"
 import * as Names from "../run/Names.ts"
@@ -88,6 +89,7 @@ const ask = (context: CallContext, at: Gate.Round, shown: Call.Shown): Effect.Ef
   const { agent, call, run, tool } = context
   const ruled = Question.ask<Ruling>(run, agent, {
     subject: at.subject,
+    approvers: tool.approvers,
     request: {
       kind: "tool",
       target: call.name,
@@ -121,7 +123,7 @@ const ask = (context: CallContext, at: Gate.Round, shown: Call.Shown): Effect.Ef
 }
 
 /** What an answer means for a call. */
-const rule = (answer: Question.Answer, call: Message.CallPart): Ruling => {
+const rule = (answer: Answer, call: Message.CallPart): Ruling => {
   const { by, outcome } = answer.resolution
   switch (outcome.outcome) {
     case "approve":

@@ -7,13 +7,13 @@
  *
  * A predicate that fails, dies or takes too long means ask. Its answer is stored, since it may differ the next time.
  */
-import type { Grant, Json, Message } from "@reins/protocol"
+import { Approval, type Grant, type Json, type Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import type { Callable } from "../agent/AgentRegistry.ts"
 import * as Permit from "../approval/Permit.ts"
-import { isDenial, type Policy, type PolicyContext, type Predicate, type Ruling } from "../approval/Policy.ts"
+import { isDenial, type Ruled, type PolicyContext, type Predicate, type Ruling } from "../approval/Policy.ts"
 import type { Settled, Work } from "../engine/Engine.ts"
 import * as Interruptible from "../kernel/Interruptible.ts"
 import * as StoredForm from "../kernel/StoredForm.ts"
@@ -21,6 +21,7 @@ import { toPromptMessages } from "../model/PromptMessages.ts"
 import type { AgentState } from "../run/AgentState.ts"
 import * as Names from "../run/Names.ts"
 import type { Shown, CallContext } from "./Call.ts"
+import * as Question from "./Question.ts"
 import * as ToolAdmission from "./ToolAdmission.ts"
 import * as Task from "../kernel/Task.ts"
 
@@ -54,7 +55,8 @@ const Stored = Schema.Union([
   Schema.Struct({
     verdict: Schema.Literal("ask"),
     expiresAt: Schema.optionalKey(Schema.Natural),
-    toolHash: Schema.optionalKey(Schema.String)
+    toolHash: Schema.optionalKey(Schema.String),
+    approvals: Schema.optionalKey(Approval.Approvals)
   }),
   Schema.Struct({ verdict: Schema.Literal("denied"), reason: Schema.String }),
   Schema.Struct({ verdict: Schema.Literal("invalid"), issue: Schema.String }),
@@ -74,7 +76,7 @@ const read = (stored: typeof Stored.Type): Verdict => {
         toolHash: stored.toolHash
       }
     case "ask":
-      return { _tag: "Ask", expiresAt: stored.expiresAt, toolHash: stored.toolHash }
+      return { _tag: "Ask", expiresAt: stored.expiresAt, toolHash: stored.toolHash, approvals: stored.approvals }
     case "denied":
       return { _tag: "Denied", reason: stored.reason }
     case "invalid":
@@ -103,6 +105,7 @@ const write = (verdict: Verdict): typeof Stored.Type => {
       return {
         verdict: "ask",
         ...(verdict.expiresAt === undefined ? {} : { expiresAt: verdict.expiresAt }),
+        ...(verdict.approvals === undefined ? {} : { approvals: verdict.approvals }),
         ...hashed(verdict)
       }
     case "Denied":
@@ -160,12 +163,10 @@ export const holds = ({ tool }: CallContext, allowed: string | undefined): boole
 export const shown = (
   { run, tool }: CallContext,
   work: Work
-): { readonly toolHash: string; readonly expiresAt?: number } => {
-  const { approvalExpiryMs } = run.settings
-  return approvalExpiryMs === undefined
-    ? { toolHash: tool.hash }
-    : { toolHash: tool.hash, expiresAt: work.now() + approvalExpiryMs }
-}
+): { readonly toolHash: string } & ReturnType<typeof Question.termsOf> => ({
+  toolHash: tool.hash,
+  ...Question.termsOf(run, tool.approvers, work.now())
+})
 
 const consider = (context: CallContext, work: Work, isAnew: boolean): Effect.Effect<Verdict> => {
   if (work.cancel.requested) return Effect.succeed(cancelled)
@@ -192,7 +193,7 @@ const decide = (context: CallContext, work: Work, args: unknown, isAnew: boolean
 /** Whether code looked at the arguments: its verdict holds for the definition that they were for. */
 const isRuled = ({ tool }: CallContext): boolean => typeof tool.policy === "function"
 
-const rulingOf = (context: CallContext, work: Work, policy: Policy, args: unknown): Effect.Effect<Ruling> => {
+const rulingOf = (context: CallContext, work: Work, policy: Ruled, args: unknown): Effect.Effect<Ruling> => {
   if (policy === "never") return Effect.succeed(false)
   if (policy === "always") return Effect.succeed(true)
   return typeof policy === "function" ? ask(context, work, policy, args) : Effect.succeed(policy)
@@ -223,6 +224,7 @@ const claimFor = (context: CallContext, work: Work, nanoUsd: number | undefined)
     toolName: tool.name,
     toolHash: tool.hash,
     args: call.args,
+    toolInvocationId: call.id,
     nanoUsd
   }
   const claimed = run.grants.claim(Names.grantUse(work.runId, agent.path, call.id), facts, work.now())

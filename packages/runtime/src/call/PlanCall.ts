@@ -45,6 +45,7 @@ export const ask = (
   const planId = planIdOf(context)
   const ruled = Question.ask<Refusal | "superseded" | Approved>(run, agent, {
     subject,
+    approvers: tool.approvers,
     request: {
       kind: "plan",
       target: planId,

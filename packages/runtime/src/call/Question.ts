@@ -5,36 +5,28 @@
  * The question can be found before it is announced, and its answer is stored under a name that is the same on every
  * replay. The agent waits meanwhile.
  */
-import { Approval, type Event, Grant } from "@reins/protocol"
+import { Approval, type Event, type Grant } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { Answer } from "../approval/Answer.ts"
+import * as Approvers from "../approval/Approvers.ts"
+import * as AuditStore from "../approval/AuditStore.ts"
+import type { Reminder, Voting } from "../engine/Engine.ts"
 import type { AgentState } from "../run/AgentState.ts"
 import * as Task from "../kernel/Task.ts"
 import * as Names from "../run/Names.ts"
 import type { Run } from "../run/Run.ts"
 
-const AnswerStruct = Schema.Struct({
-  resolution: Approval.Resolution,
-  args: Schema.optionalKey(Schema.Json),
-  raise: Schema.optionalKey(Schema.Record(Schema.String, Schema.Finite)),
-  grant: Schema.optionalKey(Grant.Grant)
-})
-
-/**
- * The answer as it is stored: what the event will say, the arguments a revision leaves, the limits a raise sets, the
- * grant a wider scope leaves behind.
- */
-export interface Answer extends Schema.Schema.Type<typeof AnswerStruct> {}
-export const Answer: Schema.Codec<Answer> = AnswerStruct
-
 /** A question of an agent, and what follows from its answer. */
 export interface Question<A> {
   /** What it is about: the subject in its stored names. */
   readonly subject: Names.Subject
-  /** The request, without the fields that are the same for all questions of an agent. */
+  /** Who may answer, as the agent says now; absent: anybody of the tenant. */
+  readonly approvers: ReadonlyArray<Approvers.Level> | undefined
+  /** What is asked, apart from who asks. */
   readonly request: Pick<
     Approval.Request,
-    "kind" | "target" | "payload" | "toolInvocationId" | "begunBefore" | "toolHash" | "expiresAt"
+    "kind" | "target" | "payload" | "toolInvocationId" | "begunBefore" | "toolHash" | "expiresAt" | "approvals"
   >
   /** Events that leave with the question, ahead of it. */
   readonly opening?: ReadonlyArray<Event> | undefined
@@ -57,17 +49,29 @@ export const ask = <A>(run: Run, agent: AgentState, question: Question<A>): Effe
   const { prefix } = agent
   const { subject } = question
   const id = Names.approvalId(engine.runId, prefix, subject)
-  const announced = engine.emit(Names.ask(prefix, subject), agent.path, () => {
-    const required: Event = { type: "approval-required", data: requestOf(run, agent, question, id) }
-    return question.opening === undefined ? [required] : [...question.opening, required]
+  const asked = (): AuditStore.Asked => ({
+    runId: engine.runId,
+    agentPath: agent.path,
+    request: requestOf(run, agent, question, id)
   })
+  const announced = engine.emit(
+    Names.ask(prefix, subject),
+    agent.path,
+    () => {
+      const required: Event = { type: "approval-required", data: requestOf(run, agent, question, id) }
+      return question.opening === undefined ? [required] : [...question.opening, required]
+    },
+    (readings) => [AuditStore.asked(asked(), readings.now())]
+  )
   return Task.flatMap(announced, () =>
     Task.flatMap(answered(run, agent, question, id), (answer) => {
       const { events, value } = question.close(answer)
-      const decided = engine.emit(Names.decided(prefix, subject), agent.path, () => [
-        { type: "approval-decision", data: answer.resolution },
-        ...events
-      ])
+      const decided = engine.emit(
+        Names.decided(prefix, subject),
+        agent.path,
+        () => [{ type: "approval-decision", data: answer.resolution }, ...events],
+        (readings) => [AuditStore.decided(asked(), answer.resolution, readings.now())]
+      )
       const told = Task.map(decided, () => value)
       return answer.grant === undefined ? told : Effect.andThen(keep(run, agent, subject, answer.grant), told)
     })
@@ -75,7 +79,7 @@ export const ask = <A>(run: Run, agent: AgentState, question: Question<A>): Effe
 }
 
 const requestOf = <A>(
-  { engine }: Run,
+  { engine, requestedBy }: Run,
   { path }: AgentState,
   { request }: Question<A>,
   id: string
@@ -84,35 +88,95 @@ const requestOf = <A>(
   resourceId: engine.resourceId,
   threadId: engine.threadId,
   ...request,
+  ...(request.approvals === undefined || requestedBy === undefined ? {} : { requestedBy }),
   ...(path.length === 0 ? {} : { agentPath: path })
 })
 
-/** The answer of a person, the clock or a cancel, or a constant where nobody can be asked. */
-const answered = <A>(
-  run: Run,
-  agent: AgentState,
-  { request: { expiresAt }, subject }: Question<A>,
-  id: string
-): Effect.Effect<Answer> => {
-  const constant = unattended(agent.member.definition.unattended ?? run.settings.unattended, id)
+/** The answer: a person's, that of the clock or of a cancel, or a constant where there is nobody to ask. */
+const answered = <A>(run: Run, agent: AgentState, question: Question<A>, id: string): Effect.Effect<Answer> => {
+  const { approvals, expiresAt } = question.request
+  const way = agent.member.definition.unattended ?? run.settings.unattended
+  const constant = unattended(way, approvals !== undefined, id)
   if (constant !== undefined) return Effect.succeed(constant)
   agent.trim()
   const cancelled: Answer = { resolution: { id, outcome: { outcome: "cancelled" } } }
   const row = { path: agent.path, reason: "approval", id } as const
-  if (expiresAt === undefined) {
-    return Task.map(run.engine.wait(Names.approval(id), Answer, { cancelled }, row), valueOf)
+  const name = Names.approval(id)
+  if (expiresAt === undefined && approvals === undefined) {
+    return Task.map(run.engine.wait(name, Answer, { cancelled }, row), valueOf)
   }
-  const { approvalWarnMs } = run.settings
-  const end = {
-    cancelled,
-    expires: { at: expiresAt, value: { resolution: { id, outcome: { outcome: "expired" } } } },
-    reminder:
-      approvalWarnMs === 0
-        ? undefined
-        : { at: expiresAt - approvalWarnMs, emit: reminder(run, agent, subject, { id, expiresAt }) }
-  } as const
-  return Effect.map(run.engine.wait(Names.approval(id), Answer, end, row), valueOf)
+  const expires =
+    expiresAt === undefined
+      ? undefined
+      : ({ at: expiresAt, value: { resolution: { id, outcome: { outcome: "expired" } } } } as const)
+  const reminders = remindersOf(run, agent, question, id)
+  const voting = approvals === undefined ? undefined : votingOf(run, agent, question, id)
+  return Effect.map(run.engine.wait(name, Answer, { cancelled, expires, reminders, voting }, row), valueOf)
 }
+
+/** What is said while a question waits: that it expires soon, and that it goes to other approvers. The earliest first. */
+const remindersOf = <A>(
+  run: Run,
+  agent: AgentState,
+  question: Question<A>,
+  id: string
+): ReadonlyArray<Reminder> | undefined => {
+  const { approvals, expiresAt } = question.request
+  const { approvalWarnMs } = run.settings
+  const warning =
+    expiresAt === undefined || approvalWarnMs === 0
+      ? []
+      : [{ at: expiresAt - approvalWarnMs, emit: warn(run, agent, question.subject, { id, expiresAt }) }]
+  const escalations = (approvals?.escalations ?? []).map(({ at }, index) => ({
+    at,
+    emit: escalate(run, agent, question, id, index + 1)
+  }))
+  const all = [...warning, ...escalations].toSorted((a, b) => a.at - b.at)
+  return all.length === 0 ? undefined : all
+}
+
+/** The `event_type` of the event that tells that a question goes to other approvers. */
+export const escalatedType = "approval_escalated"
+
+/** The `event_type` of the event that tells that one of several approvals was given. */
+export const givenType = "approval_given"
+
+/** Says that the question goes to other approvers. */
+const escalate = <A>(
+  run: Run,
+  agent: AgentState,
+  question: Question<A>,
+  id: string,
+  level: number
+): Effect.Effect<void> => {
+  const { approvals } = question.request
+  const { quorum = 1, roles } = approvals === undefined ? {} : Approval.needAt(approvals, level)
+  const data = { id, level, quorum, ...(roles === undefined ? {} : { roles }) }
+  return run.engine.emit(
+    Names.escalated(agent.prefix, question.subject, level),
+    agent.path,
+    () => [{ type: "custom", event_type: escalatedType, data }],
+    (readings) => {
+      const asked = { runId: run.engine.runId, agentPath: agent.path, request: requestOf(run, agent, question, id) }
+      return [AuditStore.escalated(asked, level, readings.now())]
+    }
+  )
+}
+
+/** How the question takes part in its answers: its agent's predicate judges them, and what is counted is said. */
+const votingOf = <A>(run: Run, agent: AgentState, question: Question<A>, id: string): Voting => ({
+  judge: ({ level, principal }) =>
+    Approvers.judge(
+      question.approvers?.[level],
+      principal,
+      () => requestOf(run, agent, question, id),
+      run.settings.predicateMs
+    ),
+  counted: ({ level, principal, quorum }, given) =>
+    run.engine.emit(Names.given(agent.prefix, question.subject, level, given), agent.path, () => [
+      { type: "custom", event_type: givenType, data: { id, by: principal.id, given, quorum, level } }
+    ])
+})
 
 const valueOf = ({ value }: { readonly value: Answer }): Answer => value
 
@@ -128,8 +192,8 @@ const keep = (run: Run, { path, prefix }: AgentState, subject: Names.Subject, gr
 /** The `event_type` of the event that tells of a question whose time is nearly over. */
 export const expiringType = "approval_expiring"
 
-/** Emits that the question will expire soon. */
-const reminder = (
+/** Says that the question will expire soon. */
+const warn = (
   { engine }: Run,
   { path, prefix }: AgentState,
   subject: Names.Subject,
@@ -141,8 +205,9 @@ const reminder = (
 export const unattendedName = "unattended"
 
 /** The answer where nobody can be asked. */
-const unattended = (way: "wait" | "deny" | "approve", id: string): Answer | undefined => {
-  switch (way) {
+const unattended = (way: "wait" | "deny" | "approve", isReviewed: boolean, id: string): Answer | undefined => {
+  // Nobody can stand in for the approvers that somebody named.
+  switch (way === "approve" && isReviewed ? "deny" : way) {
     case "wait":
       return undefined
     case "approve":
@@ -154,16 +219,33 @@ const unattended = (way: "wait" | "deny" | "approve", id: string): Answer | unde
   }
 }
 
-/** What a question about a tool's call says of the definition, and of its time. */
+/** When a question ends that is asked at `now`, and who may answer it. An escalation gives it as much time again. */
+export const termsOf = (
+  { settings: { approvalExpiryMs } }: Run,
+  approvers: ReadonlyArray<Approvers.Level> | undefined,
+  now: number
+): { readonly expiresAt?: number; readonly approvals?: Approval.Approvals } => {
+  const approvals = approvers === undefined ? undefined : Approvers.shownAt(approvers, now)
+  const from = approvals?.escalations?.at(-1)?.at ?? now
+  return {
+    ...(approvalExpiryMs === undefined ? {} : { expiresAt: from + approvalExpiryMs }),
+    ...(approvals === undefined ? {} : { approvals })
+  }
+}
+
+/** What a question about a tool's call says of the definition, of its time, and of who may answer. */
 export const shownIn = ({
+  approvals,
   expiresAt,
   toolHash
 }: {
   readonly toolHash?: string | undefined
   readonly expiresAt?: number | undefined
-}): Pick<Approval.Request, "toolHash" | "expiresAt"> => ({
+  readonly approvals?: Approval.Approvals | undefined
+}): Pick<Approval.Request, "toolHash" | "expiresAt" | "approvals"> => ({
   ...(toolHash === undefined ? {} : { toolHash }),
-  ...(expiresAt === undefined ? {} : { expiresAt })
+  ...(expiresAt === undefined ? {} : { expiresAt }),
+  ...(approvals === undefined ? {} : { approvals })
 })
 
 /** What a person said with a decision, as the end of a sentence. */

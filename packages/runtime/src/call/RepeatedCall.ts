@@ -60,6 +60,7 @@ const askAgain = (
   const { args, grant, subject } = permit
   const ruled = Question.ask<Ruling>(run, agent, {
     subject: Names.ofRepeat(call.id, time),
+    approvers: tool.approvers,
     request: {
       kind: "tool",
       target: call.name,
@@ -102,7 +103,11 @@ const reviewed = (
   { review }: { readonly review: Review | undefined }
 ): Pick<Telling, "review"> => (review === undefined ? {} : { review: { ...review, args: review.args ?? before?.args } })
 
-const Shown = Schema.Struct({ toolHash: Schema.String, expiresAt: Schema.optionalKey(Schema.Natural) })
+const Shown = Schema.Struct({
+  toolHash: Schema.String,
+  expiresAt: Schema.optionalKey(Schema.Natural),
+  approvals: Schema.optionalKey(Approval.Approvals)
+})
 
 /** What the next question shows, after the one before was superseded. */
 const show = (context: CallContext, time: number): Effect.Effect<Call.Shown> => {

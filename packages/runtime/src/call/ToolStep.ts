@@ -167,7 +167,10 @@ const granted = <A>(
 ): Effect.Effect<Settled<A>> =>
   grant === undefined || (!grant.isMetered && costNanoUsd === 0)
     ? Exit.succeed(settled)
-    : Effect.as(run.grants.settle(Names.grantUse(work.runId, agent.path, call.id), grant.id, costNanoUsd), settled)
+    : Effect.as(
+        run.grants.settle(Names.grantUse(work.runId, agent.path, call.id), grant.id, costNanoUsd, work.now()),
+        settled
+      )
 
 /** Attempts the call until it is done or may not be tried again. */
 const execute = (execution: Execution): Effect.Effect<Settled<CallEnd>> =>

@@ -12,10 +12,11 @@
  * `emit`); names come from position and call id (`run/Names.ts`); nothing depends on which sibling ended first; a
  * `Work` is not kept beyond its activity. Expected outcomes are values, never failures.
  */
-import type { AgentPath, Entry, Event, Json } from "@reins/protocol"
+import type { AgentPath, Audit, Entry, Event, Json } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type { InboxMessage } from "./Inbox.ts"
+import type { Vote } from "../approval/Quorum.ts"
 import type { BudgetTree } from "../budget/BudgetTree.ts"
 import type { Signal } from "../kernel/Signal.ts"
 
@@ -94,11 +95,15 @@ export interface Engine extends RunInfo {
    * Absent where a value must be stored before anything hangs on it.
    */
   readonly direct?: (<A>(effect: (work: Work) => Effect.Effect<Settled<A>>) => Effect.Effect<A>) | undefined
-  /** Emits the events exactly once. On a replay `events` is not called, so it reads the run once, too. */
+  /**
+   * Emits the events exactly once. On a replay `events` is not called, so that what it reads of the run is read once, too. `acts`: what
+   * the audit record is to say of it, written in the same commit.
+   */
   readonly emit: (
     name: string,
     path: AgentPath.AgentPath,
-    events: (readings: Readings) => ReadonlyArray<Event>
+    events: (readings: Readings) => ReadonlyArray<Event>,
+    acts?: (readings: Readings) => ReadonlyArray<Audit.Act>
   ) => Effect.Effect<void>
   /** Waits for an external answer (the first writer wins), a cancel, or the clock. */
   readonly wait: <A>(
@@ -129,15 +134,29 @@ export interface Engine extends RunInfo {
   readonly observed: () => ReadonlyArray<Entry.Entry>
 }
 
+/** How the wait of a question takes part in answers that not everybody may give. */
+export interface Voting {
+  /** Whether the vote's principal may give it: code of the agent. */
+  readonly judge: (vote: Vote) => Effect.Effect<boolean>
+  /** Says that the vote was counted as the `given`th of those that are needed: an `emit`, so that it is said once. */
+  readonly counted: (vote: Vote, given: number) => Effect.Effect<void>
+}
+
 /** What a wait answers when nobody does. */
 export interface WaitEnd<A> {
   readonly cancelled: A
   /** At this time (epoch milliseconds) the wait answers `value`. Absent: it waits for ever. */
   readonly expires?: { readonly at: number; readonly value: A } | undefined
-  /**
-   * Done at this time (epoch milliseconds) where the wait has not ended by then: an `emit`, so that it is done once.
-   */
-  readonly reminder?: { readonly at: number; readonly emit: Effect.Effect<void> } | undefined
+  /** Done at these times (epoch milliseconds, the earliest first) where the wait has not ended by then: each an `emit`, so that it is done once. */
+  readonly reminders?: ReadonlyArray<Reminder> | undefined
+  /** Present where the question names its approvers. */
+  readonly voting?: Voting | undefined
+}
+
+/** What is done at a time at which the wait goes on. */
+export interface Reminder {
+  readonly at: number
+  readonly emit: Effect.Effect<void>
 }
 
 /** For the ledger: who waits, for what. */
@@ -147,17 +166,21 @@ export interface WaitRow {
   readonly id: string
 }
 
-/** For engines: `wait`, and beside it the reminder of its `end`. */
+/** For engines: `wait`, and beside it the reminders of its `end`. */
 export const reminding = <A, B>(
   run: { readonly now: () => number },
-  { reminder }: WaitEnd<A>,
+  { reminders = [] }: WaitEnd<A>,
   wait: Effect.Effect<B>
 ): Effect.Effect<B> => {
-  if (reminder === undefined) return wait
-  const { at, emit } = reminder
-  const reminded = Effect.suspend(() => Effect.sleep(Math.max(0, at - run.now()))).pipe(
-    Effect.andThen(emit),
-    Effect.andThen(Effect.never)
+  if (reminders.length === 0) return wait
+  const reminded = Effect.forEach(
+    reminders,
+    ({ at, emit }) =>
+      Effect.andThen(
+        Effect.suspend(() => Effect.sleep(Math.max(0, at - run.now()))),
+        emit
+      ),
+    { discard: true }
   )
-  return Effect.raceFirst(wait, reminded)
+  return Effect.raceFirst(wait, Effect.andThen(reminded, Effect.never))
 }

@@ -5,7 +5,7 @@
  * A deployment is a host: `memory` is the default; SQLite and Postgres hosts are in `@reins/store`. A host does not
  * depend on agents: it runs the `Drive` that it is given.
  */
-import type { AgentPath, Approval, Envelope, Event, Json, Message, QueryRejections } from "@reins/protocol"
+import type { AgentPath, Approval, Audit, Envelope, Event, Json, Message, QueryRejections } from "@reins/protocol"
 import { Budget, Quota } from "@reins/protocol"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -16,8 +16,10 @@ import type { Engine } from "./Engine.ts"
 import type { Accepted, InboxMessage } from "./Inbox.ts"
 import type { Reading } from "./EventLog.ts"
 import type { FileStore } from "../thread/FileStore.ts"
+import type { AuditStore } from "../approval/AuditStore.ts"
 import type { GrantStore } from "../approval/GrantStore.ts"
 import type { QuotaStore } from "../budget/QuotaStore.ts"
+import type { Vote, Voted } from "../approval/Quorum.ts"
 import { Kept, type ThreadStore } from "../thread/ThreadStore.ts"
 
 const RunRecordStruct = Schema.Struct({
@@ -34,6 +36,7 @@ const RunRecordStruct = Schema.Struct({
   quotas: Schema.optionalKey(Schema.Array(Quota.Charge)),
   startedAt: Schema.Natural,
   historyVersion: Schema.Natural,
+  principal: Schema.optionalKey(Schema.String),
   thread: Schema.optionalKey(
     Schema.Struct({ limits: Schema.optionalKey(Budget.Budget), kept: Schema.optionalKey(Kept) })
   )
@@ -45,6 +48,7 @@ const RunRecordStruct = Schema.Struct({
  * what it added to its agent's. `repeatedCallLimit` is absent where nothing limits how often
  * the same call may be made, as in every record of a release that did not know it. `quotas` is what it is charged to, and by which
  * limits unless others are set meanwhile. `historyVersion` is how many messages of the thread the run starts from; the host fills it in.
+ * `principal`: the id of who started it; absent: nobody is named.
  */
 export interface RunRecord extends Schema.Schema.Type<typeof RunRecordStruct> {}
 export const RunRecord: Schema.Codec<RunRecord> = RunRecordStruct
@@ -55,6 +59,7 @@ export interface Stores {
   readonly grants: GrantStore
   readonly files: FileStore
   readonly quotas: QuotaStore
+  readonly audit: AuditStore
 }
 
 /** Carries a run from its start to its last event, over the engine it is given. */
@@ -127,13 +132,29 @@ export interface RunHost extends Stores {
       ) => Reading<Event>)
     | undefined
   readonly status: (runId: string) => Effect.Effect<RunStatus | undefined>
-  /** Answers a wait of the run by name. First writer wins, also against expiry and cancel. */
-  readonly answer: (runId: string, name: string, value: Json) => Effect.Effect<Answered>
   /**
    * Accepts a message of a user for the run, in the order in which they come, unless it is ending: in one act with the
    * check that it is not. A message whose id was accepted before is accepted once.
    */
   readonly accept: (runId: string, message: InboxMessage) => Effect.Effect<Accepted>
+  /**
+   * Answers a wait of the run by name. First writer wins, also against expiry and cancel. `acts` are kept if it was taken, in the same
+   * transaction.
+   */
+  readonly answer: (
+    runId: string,
+    name: string,
+    value: Json,
+    acts?: ReadonlyArray<Audit.Act>
+  ) => Effect.Effect<Answered>
+  /**
+   * Takes one principal's answer to a question that names its approvers, and counts it with the others (`Quorum.cast`), with its act in
+   * the same transaction. Where the question is `judged`, the process that carries the run decides by the wait's `voting`; `Unjudged` when
+   * none does so in time: the vote is kept, and judged when the run is carried again.
+   */
+  readonly vote: (runId: string, vote: Vote, isJudged: boolean) => Effect.Effect<Voted>
+  /** What was answered of the run under names that begin with `prefix`, by name. Empty for an unknown run. */
+  readonly answers: (runId: string, prefix: string) => Effect.Effect<ReadonlyMap<string, Json>>
   /** Whether a call that the caller must run is open. */
   readonly hasClientCall: (runId: string, path: AgentPath.AgentPath, callId: string) => Effect.Effect<boolean>
   /** Asks the run to end. False when it is unknown or has ended. */

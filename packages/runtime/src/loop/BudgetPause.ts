@@ -2,11 +2,12 @@
  * Asks a person for more budget at a limit, and raises it by the answer, so that the same run goes on. A rejection, an
  * expiry or a raise that raises nothing leaves the limit as it is.
  */
-import type { Budget } from "@reins/protocol"
+import { Approval, type Budget } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Names from "../run/Names.ts"
 import * as Question from "../call/Question.ts"
+import type { Work } from "../engine/Engine.ts"
 import type { AgentState } from "../run/AgentState.ts"
 import type { Run } from "../run/Run.ts"
 
@@ -16,14 +17,16 @@ export type Paused = "raised" | "refused" | "cancelled"
 /** Asks about `refusal`, met by `agent`; `count` tells its questions apart. */
 export const pause = Effect.fnUntraced(function* (run: Run, agent: AgentState, refusal: Budget.Refusal, count: number) {
   const subject = Names.ofLimit(count)
-  const expiresAt = yield* deadline(run, agent, subject)
+  const { approvers } = agent.member
+  const terms = yield* termsOf(run, agent, subject)
   const answer = yield* Question.ask(run, agent, {
     subject,
+    approvers,
     request: {
       kind: "budget",
       target: refusal.limit,
       payload: { limit: refusal.limit, max: refusal.max, used: refusal.used },
-      ...(expiresAt === null ? {} : { expiresAt })
+      ...terms
     },
     close: (answer) => ({ value: answer, events: [] })
   })
@@ -49,11 +52,23 @@ const raise = Effect.fnUntraced(function* (
   return raised
 })
 
-/** When the question expires; the clock is read once and remembered. */
-const deadline = (run: Run, agent: AgentState, subject: Names.Subject): Effect.Effect<number | null> => {
+const Terms = Schema.Struct({
+  expiresAt: Schema.optionalKey(Schema.Natural),
+  approvals: Schema.optionalKey(Approval.Approvals)
+})
+
+/** When the question expires, and who may answer; the clock is read once and remembered. */
+const termsOf = (run: Run, agent: AgentState, subject: Names.Subject): Effect.Effect<typeof Terms.Type> => {
+  const { approvers } = agent.member
   const { approvalExpiryMs } = run.settings
-  if (approvalExpiryMs === undefined) return Effect.succeed(null)
-  return run.engine.activity(Names.expiry(agent.prefix, subject), Schema.NullOr(Schema.Natural), (work) =>
-    Effect.succeed({ value: work.now() + approvalExpiryMs, path: agent.path, events: [], spent: [] })
+  const read = (work: Work) => Question.termsOf(run, approvers, work.now())
+  const settled = <A>(value: A) => Effect.succeed({ value, path: agent.path, events: [], spent: [] })
+  if (approvers !== undefined) {
+    return run.engine.activity(Names.shown(agent.prefix, subject), Terms, (work) => settled(read(work)))
+  }
+  if (approvalExpiryMs === undefined) return Effect.succeed({})
+  const expiry = run.engine.activity(Names.expiry(agent.prefix, subject), Schema.NullOr(Schema.Natural), (work) =>
+    settled(read(work).expiresAt ?? null)
   )
+  return Effect.map(expiry, (expiresAt) => (expiresAt === null ? {} : { expiresAt }))
 }

@@ -64,6 +64,7 @@ export const drive = (
       settings,
       grants: stores.grants,
       files: stores.files,
+      requestedBy: record.principal,
       alarm: alarms.on(fiber.getRef(Clock.Clock)),
       exhausted: [],
       runAgent: traced(settings.tracing)

@@ -2,7 +2,8 @@
  * Ends a run whose loop died of a defect, with a valid log: every open question gets a decision, every open call a
  * result, and the log its summaries and its error. No reader is left waiting, and everything spent is in the summary.
  */
-import { AgentPath, type Envelope, Event, Usage } from "@reins/protocol"
+import { AgentPath, type Approval, type Audit, type Envelope, Event, Usage } from "@reins/protocol"
+import * as AuditStore from "../approval/AuditStore.ts"
 import type { Work } from "../engine/Engine.ts"
 import { type InboxMessage, received } from "../engine/Inbox.ts"
 import * as ThreadUpdate from "./ThreadUpdate.ts"
@@ -12,16 +13,25 @@ import { closing } from "./Drive.ts"
 interface Batch {
   readonly path: AgentPath.AgentPath
   readonly events: ReadonlyArray<Event>
+  /** The question that the events decide. */
+  readonly request?: Approval.Request | undefined
 }
 
 /** Closes what is open in the run's log, `envelopes`, says what of its inbox was never read, and fails the run. */
 export const force = (
-  run: Pick<Work, "push" | "ledger" | "now" | "startedAt" | "downMs">,
+  run: Pick<Work, "push" | "ledger" | "now" | "startedAt" | "downMs" | "runId"> & {
+    readonly act: (acts: ReadonlyArray<Audit.Act>) => void
+  },
   envelopes: ReadonlyArray<Envelope.Envelope>,
   unread: ReadonlyArray<InboxMessage>
 ): void => {
   const before = ThreadUpdate.receivedIn(envelopes)
-  for (const { events, path } of open(envelopes)) run.push(path, events)
+  for (const { events, path, request } of open(envelopes)) {
+    run.push(path, events)
+    if (request === undefined) continue
+    const question = { runId: run.runId, agentPath: path, request }
+    run.act([AuditStore.decided(question, cancelled(request.id), run.now())])
+  }
   if (unread.length > 0)
     run.push(
       [],
@@ -30,15 +40,17 @@ export const force = (
   run.push([], closing(run.startedAt, run, { reason: "failed", usage: Usage.empty, failure: undefined }))
 }
 
+const cancelled = (id: string): Approval.Resolution => ({ id, outcome: { outcome: "cancelled" } })
+
 const struck = ToolOutcome.fault("Cancelled", "the run failed before this call could end", "cancelled")
 
 /** The events that close everything that is open, deepest agents first. Pure. */
 export const open = (envelopes: ReadonlyArray<Envelope.Envelope>): ReadonlyArray<Batch> => {
   const calls = new Map<string, { readonly path: AgentPath.AgentPath; readonly events: () => ReadonlyArray<Event> }>()
-  const questions = new Map<string, AgentPath.AgentPath>()
+  const questions = new Map<string, { readonly path: AgentPath.AgentPath; readonly request: Approval.Request }>()
   const bracketed = new Set<string>()
   for (const { agentPath, event } of envelopes) {
-    if (event.type === "approval-required") questions.set(event.data.id, agentPath)
+    if (event.type === "approval-required") questions.set(event.data.id, { path: agentPath, request: event.data })
     else if (event.type === "approval-decision") questions.delete(event.data.id)
     else if (event.type === "data-tool-agent") {
       const { toolInvocationId } = event.data
@@ -49,9 +61,10 @@ export const open = (envelopes: ReadonlyArray<Envelope.Envelope>): ReadonlyArray
       else calls.set(key, { path: agentPath, events: () => closed(event, bracketed.has(key)) })
     }
   }
-  const decisions = Array.from(questions, ([id, path]): Batch => ({
+  const decisions = Array.from(questions, ([id, { path, request }]): Batch => ({
     path,
-    events: [{ type: "approval-decision", data: { id, outcome: { outcome: "cancelled" } } }]
+    events: [{ type: "approval-decision", data: cancelled(id) }],
+    request
   }))
   const results = Array.from(calls.values(), ({ events, path }): Batch => ({ path, events: events() }))
   return [...decisions, ...results.toSorted((a, b) => b.path.length - a.path.length)]

@@ -12,7 +12,8 @@ import * as Types from "../kernel/Erased.ts"
 import { Model, type ModelKey, type ModelPort } from "../model/Model.ts"
 import * as ModelStream from "../model/ModelStream.ts"
 import * as Specialist from "../agent/Specialist.ts"
-import type { Denial, PolicyContext, Ruling } from "../approval/Policy.ts"
+import type { Approvers } from "../approval/Approvers.ts"
+import type { Denial, Policy, PolicyContext, Ruled, Ruling } from "../approval/Policy.ts"
 import { type Parameters, toInput, toSchema } from "./Parameters.ts"
 import * as AsyncTool from "./AsyncTool.ts"
 
@@ -24,6 +25,12 @@ export type AnyModel = ModelPort | Effect.Effect<ModelPort, unknown> | ModelStre
 
 /** Whether a tool asks before it runs: never, always, or as a function of its arguments says; `{ deny: reason }` lets no call run. One that throws or takes too long asks. */
 export type Asks = "never" | "always" | Denial | ((args: Types.Any, context: PolicyContext) => Ruling | Promise<Ruling>)
+
+/** Asks as `ask` says (absent: always), and names who may answer. */
+export interface Reviewed {
+  readonly ask?: Asks | undefined
+  readonly approvers: Approvers
+}
 
 /**
  * An agent. One with a `description` is a specialist: other agents' models call it like a tool, and the program by
@@ -46,8 +53,12 @@ export interface AsyncAgent<ToolName extends string> {
   readonly model?: AnyModel | undefined
   /** Models to go on with, in order, where the one before cannot answer; each attempt is on the bill under its own. */
   readonly fallbacks?: ReadonlyArray<AnyModel> | undefined
-  /** Whether its tools ask before they run, by name; goes before what a tool says of itself. Absent: what the tools say. */
-  readonly approvals?: { readonly [Name in ToolName]?: Asks } | undefined
+  /**
+   * Whether its tools ask before they run, by name, and who may answer; goes before what a tool says of itself. Absent: what the tools say.
+   */
+  readonly approvals?: { readonly [Name in ToolName]?: Asks | Reviewed } | undefined
+  /** Who may answer its questions, where neither `approvals` nor the tool names others. Absent: anybody of the tenant. */
+  readonly approvers?: Approvers | undefined
   /** Limits for it and everything below it. Absent: the runtime's. */
   readonly budget?: Budget.Options | undefined
   /** Most output tokens a step may ask for. */
@@ -119,6 +130,7 @@ export const build = (parts: Parts): Built => {
       model: written.model === undefined ? Model : keyOf(name, written.model),
       fallbacks: (written.fallbacks ?? []).map((model, index) => keyOf(`${name}#${index + 1}`, model)),
       approvals: Object.fromEntries(Object.entries(written.approvals ?? {}).flatMap(policyOf)),
+      approvers: written.approvers,
       budget: budget === undefined ? undefined : Budget.make(budget),
       maxOutputTokens: written.maxOutputTokens,
       maxParallelCalls: written.maxParallelCalls,
@@ -164,8 +176,17 @@ export const build = (parts: Parts): Built => {
 }
 
 /** An agent's word on one tool, as the runtime has it; none where it is `undefined`. */
-const policyOf = ([name, asks]: [string, Asks | undefined]) =>
-  asks === undefined ? [] : [[name, typeof asks === "function" ? AsyncTool.predicate(asks) : asks] as const]
+const policyOf = ([name, asks]: [string, Asks | Reviewed | undefined]) =>
+  asks === undefined ? [] : [[name, isReviewed(asks) ? reviewed(asks) : ruledBy(asks)] as const]
+
+const ruledBy = (asks: Asks): Ruled => (typeof asks === "function" ? AsyncTool.predicate(asks) : asks)
+
+const isReviewed = (asks: Asks | Reviewed): asks is Reviewed => typeof asks === "object" && "approvers" in asks
+
+const reviewed = ({ approvers, ask }: Reviewed): Policy => ({
+  approvers,
+  ...(ask === undefined ? {} : { ask: ruledBy(ask) })
+})
 
 type ToolsOf = Effect.Effect<Types.Kit>
 

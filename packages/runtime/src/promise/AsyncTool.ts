@@ -9,6 +9,7 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Tool from "effect/ai/Tool"
+import type { Approvers } from "../approval/Approvers.ts"
 import { isDenial, type PolicyContext, type Ruling } from "../approval/Policy.ts"
 import * as Types from "../kernel/Erased.ts"
 import * as Task from "../kernel/Task.ts"
@@ -57,6 +58,7 @@ export interface Call {
  *   `needsApproval` is false, and a revision goes back to the model. Its way is told by `plan-status-change`.
  * - `mayRepeat`: it is made to be called again and again with the same arguments; see `ToolSettings.MayRepeat`.
  * - `maxCostUsd`: the most that one call may cost, in US dollars, or a function of the arguments; see `ToolSettings.MaxCostUsd`.
+ * - `approvers`: who may answer the questions about its calls, unless its agent names others; see `Approvers`.
  */
 export interface AsyncTool<P extends Parameters> {
   readonly description?: string | undefined
@@ -72,6 +74,7 @@ export interface AsyncTool<P extends Parameters> {
   readonly isPlan?: boolean | undefined
   readonly mayRepeat?: boolean | undefined
   readonly maxCostUsd?: number | ((args: Arguments<P>) => number) | undefined
+  readonly approvers?: Approvers | undefined
 }
 
 /** A tool that stands alone, its arguments typed by its parameters. */
@@ -89,6 +92,7 @@ export interface Erased {
   readonly isPlan?: boolean | undefined
   readonly mayRepeat?: boolean | undefined
   readonly maxCostUsd?: number | ((args: never) => number) | undefined
+  readonly approvers?: Approvers | undefined
 }
 
 /** The tool as the runtime has it. */
@@ -108,6 +112,7 @@ export const define = (name: string, definition: Erased): Tool.Any => {
   if (retries !== undefined) tool = tool.annotate(ToolSettings.Retries, retries)
   if (concurrency !== undefined) tool = tool.annotate(ToolSettings.Concurrency, concurrency)
   if (mayRepeat === true) tool = tool.annotate(ToolSettings.MayRepeat, true)
+  if (definition.approvers !== undefined) tool = tool.annotate(ToolSettings.Approvers, definition.approvers)
   if (maxCostUsd !== undefined) tool = tool.annotate(ToolSettings.MaxCostUsd, maxCostUsd)
   return isPlan === true ? tool.annotate(ToolSettings.IsPlan, true) : tool
 }

@@ -98,6 +98,7 @@ export interface PromiseRuntime<AgentName extends string = string> {
   readonly submitToolResult: Promised<Shape.RuntimeShape["submitToolResult"]>
   readonly steer: Promised<Shape.RuntimeShape["steer"]>
   readonly cancel: Promised<Shape.RuntimeShape["cancel"]>
+  readonly approvals: { readonly history: Promised<Shape.RuntimeShape["approvals"]["history"]> }
   readonly grants: {
     readonly [Name in keyof Shape.RuntimeShape["grants"]]: Promised<Shape.RuntimeShape["grants"][Name]>
   }
@@ -258,6 +259,7 @@ export const createRuntime = <
     submitToolResult: method((runtime) => runtime.submitToolResult),
     steer: method((runtime) => runtime.steer),
     cancel: method((runtime) => runtime.cancel),
+    approvals: { history: method((runtime) => runtime.approvals.history) },
     grants: {
       give: method((runtime) => runtime.grants.give),
       list: method((runtime) => runtime.grants.list),

@@ -87,6 +87,14 @@ export const ask = (prefix: string, subject: Subject): string => `${prefix}ask/$
 /** The warning that a question expires soon. */
 export const warn = (prefix: string, subject: Subject): string => `${prefix}warn/${subject}`
 
+/** That a question went to other approvers, for the `level`th time. */
+export const escalated = (prefix: string, subject: Subject, level: number): string =>
+  `${prefix}escalated/${level}/${subject}`
+
+/** That so many have approved at a level. */
+export const given = (prefix: string, subject: Subject, level: number, count: number): string =>
+  `${prefix}given/${level}/${count}/${subject}`
+
 /** The decision about a question. */
 export const decided = (prefix: string, subject: Subject): string => `${prefix}decided/${subject}`
 
@@ -119,6 +127,33 @@ export const planId = (runId: string, prefix: string, callId: string): string =>
 
 /** The answer to a question. */
 export const approval = (approvalId: string): string => `approval/${approvalId}`
+
+/** What is stored of the answers to a question that names its approvers: all of it begins with the name of the answer. */
+export const vote = (
+  approvalId: string,
+  level: number,
+  principal: string,
+  attempt: string
+): {
+  readonly name: string
+  readonly ballots: string
+  readonly ballot: string
+  readonly tried: string
+  readonly judged: string
+} => {
+  const name = approval(approvalId)
+  const at = ballots(approvalId, level)
+  return {
+    name,
+    ballots: at,
+    ballot: `${at}${digestId("by", principal)}`,
+    tried: `${name}/tried/${attempt}`,
+    judged: `${name}/judged/${attempt}`
+  }
+}
+
+/** What the counted ballots of a question begin with, at one level. */
+export const ballots = (approvalId: string, level: number): string => `${approval(approvalId)}/by/${level}/`
 
 /** A client's result: another name where a person was asked first, so that none that came before the answer counts. */
 export const client = (prefix: string, subject: Subject, isAsked: boolean): string =>

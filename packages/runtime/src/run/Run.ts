@@ -60,6 +60,8 @@ export interface Run {
   readonly engine: Engine
   readonly settings: Settings
   readonly grants: GrantStore
+  /** The principal who started it; absent: nobody is named. */
+  readonly requestedBy?: string | undefined
   readonly files: FileStore
   /** Where its steps and calls set their deadlines. */
   readonly alarm: Alarm

@@ -2,7 +2,15 @@
  * Accepts external answers: decisions on approvals, results of client tools. An answer is validated against the stored
  * question, never against anything that was sent with it, and is accepted at most once.
  */
-import { AgentPath, Approval, ApprovalError, ApprovalErrors, Decision, type Grant, type Json } from "@reins/protocol"
+import {
+  Approval,
+  ApprovalError,
+  ApprovalErrors,
+  Decision,
+  type Grant,
+  type Json,
+  type Principal
+} from "@reins/protocol"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -10,63 +18,145 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Names from "../run/Names.ts"
-import { Answer } from "../call/Question.ts"
+import { Answer } from "../approval/Answer.ts"
+import * as Approvers from "../approval/Approvers.ts"
+import * as AuditStore from "../approval/AuditStore.ts"
 import type { PendingApproval, RunStatus } from "../engine/RunHost.ts"
 import * as SchemaCheck from "../kernel/SchemaCheck.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
-import { CallNotFound, failDamaged } from "./NotFound.ts"
+import { failDamaged } from "./NotFound.ts"
 import * as AgentRegistry from "../agent/AgentRegistry.ts"
 import { type RuntimeParts, defaultResource } from "./RuntimeParts.ts"
 import { fromDecision } from "./GivenGrant.ts"
 
-/** Answers the request `id`; with `resourceId`, only as that tenant. */
+/** Who answers, and for which tenant. */
+export interface Answerer {
+  /** With it, only a request of this tenant. */
+  readonly resourceId?: string | undefined
+  /** Who answers; absent: the decision's `by`, without roles. */
+  readonly principal?: Principal | undefined
+}
+
+/** How far a request is that was answered. */
+export interface Progress {
+  /** False: others must approve, too. */
+  readonly decided: boolean
+  /** How many approvals it needs, and how many were counted. Both 1 where anybody may answer. */
+  readonly quorum: number
+  readonly given: number
+}
+
+const alone: Progress = { decided: true, quorum: 1, given: 1 }
+
+/** Answers the request `id`. Whatever is refused of a request that is there is told to the audit record. */
 export const respond = Effect.fnUntraced(function* (
-  { host, ids, roster }: RuntimeParts,
+  parts: RuntimeParts,
   id: string,
   decision: Decision,
-  resourceId: string | undefined
+  { principal: named, resourceId }: Answerer = {}
 ) {
-  const fail = (reason: ApprovalErrors.Reason) => Effect.fail(new ApprovalError({ id, reason }))
-  const found = yield* Effect.catchTag(failDamaged("approval", id)(host.approval(id)), "DataDamaged", ({ table }) =>
-    fail(new ApprovalErrors.ApprovalDamaged({ table }))
+  const { host } = parts
+  const read = failDamaged("approval", id)(host.approval(id))
+  const found = yield* Effect.catchTag(read, "DataDamaged", ({ table }) =>
+    Effect.fail(new ApprovalError({ id, reason: new ApprovalErrors.ApprovalDamaged({ table }) }))
   )
-  if (found === undefined) return yield* fail(new ApprovalErrors.ApprovalNotFound({}))
+  if (found === undefined) return yield* new ApprovalError({ id, reason: new ApprovalErrors.ApprovalNotFound({}) })
   const { asked } = found
-  const { expiresAt } = asked.request
-  if (resourceId !== undefined && asked.request.resourceId !== resourceId) {
-    return yield* fail(new ApprovalErrors.ApprovalForbidden({}))
-  }
-  if (found.outcome !== undefined) return yield* fail(late(found.outcome, expiresAt))
   const now = yield* Clock.currentTimeMillis
-  if (expiresAt !== undefined && now >= expiresAt) {
-    return yield* fail(new ApprovalErrors.ApprovalExpired({ expiresAt }))
+  const isForeign = resourceId !== undefined && asked.request.resourceId !== resourceId
+  const principal = named ?? (typeof decision.by === "string" ? { id: decision.by } : undefined)
+  const fail = (reason: ApprovalErrors.Reason, isTold = true) => {
+    const error = new ApprovalError({ id, reason })
+    if (!isTold) return Effect.fail(error)
+    // Another tenant's principal is not told to this one.
+    const who = isForeign ? undefined : principal
+    const attempt = parts.ids.make("try")
+    const act = AuditStore.refused(AuditStore.aboutOf(asked), { attempt, at: now, principal: who, reason: reason._tag })
+    return Effect.andThen(host.audit.record([act]), Effect.fail(error))
   }
+  if (isForeign) return yield* fail(new ApprovalErrors.ApprovalForbidden({}))
+  const signed = named === undefined ? decision : { ...decision, by: named.id }
+  return yield* take(parts, { asked, outcome: found.outcome, decision: signed, principal, now, fail })
+})
+
+/** A decision on its way to be taken. `fail` refuses it; `isTold` false: the audit record knows already. */
+interface Given {
+  readonly asked: PendingApproval
+  readonly outcome: Approval.Outcome | undefined
+  readonly decision: Decision
+  readonly principal: Principal | undefined
+  readonly now: number
+  readonly fail: (reason: ApprovalErrors.Reason, isTold?: boolean) => Effect.Effect<never, ApprovalError>
+}
+
+const take = Effect.fnUntraced(function* ({ host, ids, roster }: RuntimeParts, given: Given) {
+  const { asked, decision, fail, now, outcome, principal } = given
+  const { approvals, expiresAt, id, requestedBy } = asked.request
+  if (outcome !== undefined) return yield* fail(late(outcome, expiresAt))
+  if (expiresAt !== undefined && now >= expiresAt) return yield* fail(new ApprovalErrors.ApprovalExpired({ expiresAt }))
+  const level = approvals === undefined ? 0 : Approval.levelAt(approvals, now)
+  const need = approvals === undefined ? undefined : Approval.needAt(approvals, level)
+  const excluded = need === undefined ? undefined : Approvers.exclusion(need, principal, requestedBy)
+  if (excluded !== undefined) return yield* fail(new ApprovalErrors.Forbidden({ need: excluded }))
   const sound = SchemaCheck.inWords(Schema.decodeUnknownEffect(Decision)(decision), "a decision")
   const status = yield* host.status(asked.runId)
   const tools = toolsOf(roster, status, asked)
   const tool = tools?.get(asked.request.target)
   const grant = fromDecision(asked, decision, { id: ids.make("grant"), now, toolHash: tool?.hash })
   if (grant !== undefined && "issue" in grant) return yield* fail(new ApprovalErrors.InvalidArguments(grant))
+  const about = AuditStore.aboutOf(asked)
+  const name = Names.approval(id)
   const isOutdated = decision.type !== "reject" && isChanged(asked.request, tools)
   if (isOutdated) {
+    const attempt = ids.make("try")
+    const act = AuditStore.refused(about, { attempt, at: now, principal, reason: changed._tag })
     const superseded = encode({ resolution: { id, outcome: { outcome: "superseded" } } })
-    const taken = yield* host.answer(asked.runId, Names.approval(id), superseded)
-    return yield* fail(taken._tag === "Resolved" ? second(taken.value, expiresAt) : changed)
+    const taken = yield* host.answer(asked.runId, name, superseded, [act])
+    return yield* taken._tag === "Resolved"
+      ? fail(second(taken.value, expiresAt))
+      : fail(changed, taken._tag === "Unknown")
   }
-  const answer = yield* Effect.result(Effect.andThen(sound, () => answerTo(tool, asked, decision, grant)))
-  if (Result.isFailure(answer)) {
-    return yield* fail(new ApprovalErrors.InvalidArguments({ issue: answer.failure }))
+  const read = Effect.andThen(sound, () => answerTo(tool, asked, decision, grant))
+  const answer = yield* Effect.result(Effect.andThen(fits(asked, decision, need), read))
+  if (Result.isFailure(answer)) return yield* fail(new ApprovalErrors.InvalidArguments({ issue: answer.failure }))
+  if (need === undefined || principal === undefined) {
+    const { args, resolution } = answer.success
+    const act = AuditStore.answered(about, { at: now, principal, outcome: resolution.outcome, args })
+    const taken = yield* host.answer(asked.runId, name, encode(answer.success), [act])
+    if (taken._tag === "Taken") return alone
+    return yield* taken._tag === "Resolved"
+      ? fail(second(taken.value, expiresAt))
+      : fail(new ApprovalErrors.ApprovalNotFound({}))
   }
-  const taken = yield* host.answer(asked.runId, Names.approval(id), encode(answer.success))
-  switch (taken._tag) {
+  const { quorum } = need
+  const names = Names.vote(id, level, principal.id, ids.make("try"))
+  const vote = { ...names, principal, level, quorum, at: now, answer: answer.success, about }
+  const voted = yield* host.vote(asked.runId, vote, need.judged === true)
+  switch (voted._tag) {
     case "Taken":
-      return
+      return { decided: true, quorum, given: voted.given } satisfies Progress
+    case "Counted":
+      return { decided: false, quorum, given: voted.given } satisfies Progress
+    case "Resolved":
+      return yield* fail(second(voted.value, expiresAt))
+    case "Forbidden":
+      return yield* fail(new ApprovalErrors.Forbidden({ need: "those whom the policy of its agent allows" }), false)
     case "Unknown":
       return yield* fail(new ApprovalErrors.ApprovalNotFound({}))
-    case "Resolved":
-      return yield* fail(second(taken.value, expiresAt))
+    case "Unjudged":
+      return yield* fail(new ApprovalErrors.ApprovalUnjudged({}), false)
   }
 })
+
+/** Whether the decision can be one of several. */
+const fits = (
+  { request: { kind } }: PendingApproval,
+  { type }: Decision,
+  need: Approval.Need | undefined
+): Effect.Effect<void, string> =>
+  type === "revise" && kind === "tool" && need !== undefined && need.quorum > 1
+    ? Effect.fail(`${need.quorum} principals must approve the same call: approve it or reject it, without changes`)
+    : Effect.void
 
 const encode: (answer: Answer) => Json = Schema.encodeSync(Answer)
 
@@ -203,12 +293,32 @@ export const withdraw = Effect.fnUntraced(function* (
   return withdrawn
 })
 
+/** Open questions as they stand: those that name their approvers with how many have approved. */
+export const counted = (host: RuntimeParts["host"], questions: ReadonlyArray<PendingApproval>) =>
+  questions.every(({ request }) => request.approvals === undefined)
+    ? Effect.succeed(questions)
+    : Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        Effect.forEach(questions, (asked) => withGiven(host, asked, now))
+      )
+
+const withGiven = (host: RuntimeParts["host"], asked: PendingApproval, now: number): Effect.Effect<PendingApproval> => {
+  const { request, runId } = asked
+  const { approvals } = request
+  if (approvals === undefined) return Effect.succeed(asked)
+  const level = Approval.levelAt(approvals, now)
+  const need = Approval.needAt(approvals, level)
+  return Effect.map(host.answers(runId, Names.ballots(request.id, level)), ({ size }) => ({
+    ...asked,
+    request: { ...request, approvals: { ...approvals, ...need, given: size } }
+  }))
+}
+
 /** Answers a run's open questions about budgets. */
 export const raise = Effect.fnUntraced(function* (
   built: RuntimeParts,
   runId: string,
   limits: { readonly [limit: string]: number },
-  options: { readonly by?: string | undefined; readonly resourceId?: string | undefined } = {}
+  options: Answerer & { readonly by?: string | undefined } = {}
 ) {
   const status = yield* built.host.status(runId)
   const pending = yield* built.host.pending(options.resourceId ?? status?.resourceId ?? defaultResource)
@@ -217,60 +327,10 @@ export const raise = Effect.fnUntraced(function* (
     return yield* new ApprovalError({ id: runId, reason: new ApprovalErrors.ApprovalNotFound({}) })
   }
   const decision = Decision.raise(limits, { by: options.by })
-  yield* Effect.forEach(questions, ({ request }) => respond(built, request.id, decision, options.resourceId), {
+  yield* Effect.forEach(questions, ({ request }) => respond(built, request.id, decision, options), {
     discard: true
   })
 })
-
-/** Submits the result of an open client call. */
-export const submit = Effect.fnUntraced(function* (
-  { host }: RuntimeParts,
-  runId: string,
-  callId: string,
-  answer: {
-    readonly result: Json
-    readonly isFailure?: boolean | undefined
-    readonly agentPath?: ReadonlyArray<string>
-  }
-) {
-  const path = answer.agentPath ?? AgentPath.root
-  const prefix = AgentPath.key(path)
-  const { asked, subject } = yield* lastQuestion(host, runId, prefix, callId)
-  // A result that came before the approval does not count.
-  const mayRun = asked === undefined || (asked.outcome !== undefined && Approval.allows(asked.outcome))
-  const isOpen = mayRun && (yield* host.hasClientCall(runId, path, callId))
-  const taken = isOpen
-    ? yield* host.answer(runId, Names.client(prefix, subject, asked !== undefined), stored(answer))
-    : undefined
-  if (taken?._tag !== "Taken") return yield* new CallNotFound({ runId, toolInvocationId: callId })
-})
-
-/** The last question about a call, which is asked about anew when its tool's definition changes. */
-const lastQuestion = Effect.fnUntraced(function* (
-  host: RuntimeParts["host"],
-  runId: string,
-  prefix: string,
-  callId: string
-) {
-  const find = (subject: Names.Subject) => host.approval(Names.approvalId(runId, prefix, subject))
-  let last = { subject: Names.ofCall(callId), asked: yield* find(Names.ofCall(callId)) }
-  for (let changes = 1; last.asked !== undefined; changes++) {
-    const subject = Names.ofChanged(callId, changes)
-    const asked = yield* find(subject)
-    if (asked === undefined) break
-    last = { subject, asked }
-  }
-  return last
-})
-
-/** What is stored for a client's result. */
-const stored = (answer: { readonly result: Json; readonly isFailure?: boolean | undefined }): Json => {
-  const result = PlainJson.copy(answer.result)
-  if (result === undefined) {
-    return { result: { error: "ResultInvalid", message: "what the client answered is not JSON" }, status: "failed" }
-  }
-  return answer.isFailure === true ? { result, status: "failed" } : { result }
-}
 
 const isRecord = (value: unknown): value is { readonly [key: string]: Json } =>
   Predicate.isObject(value) && !Array.isArray(value)

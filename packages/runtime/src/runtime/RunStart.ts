@@ -191,7 +191,8 @@ const record = Effect.fnUntraced(function* (
         : { ...budget, maxSteps: defaultMaxSteps },
     ...(limit === Number.POSITIVE_INFINITY ? {} : { repeatedCallLimit: limit }),
     ...(quotas.length === 0 ? {} : { quotas }),
-    startedAt: now
+    startedAt: now,
+    ...(options.principal === undefined ? {} : { principal: options.principal })
   }
   return run
 })

@@ -7,7 +7,8 @@
 import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
 import type * as Agent from "../agent/Agent.ts"
-import type { RuntimeOptions, RuntimeShape, QueryOptions, RunHandle, Steered } from "./RuntimeShape.ts"
+import type { AuditQuery } from "../approval/AuditStore.ts"
+import type { HistoryOptions, RuntimeOptions, RuntimeShape, QueryOptions, RunHandle, Steered } from "./RuntimeShape.ts"
 import { Budget, Envelope, type Event, Quota } from "@reins/protocol"
 import * as Arr from "effect/Array"
 import * as Clock from "effect/Clock"
@@ -25,6 +26,7 @@ import { TokenEstimator } from "../model/TokenEstimator.ts"
 import { Tracing } from "../run/Tracing.ts"
 import { Alarms } from "../kernel/Alarm.ts"
 import * as Answers from "./Answers.ts"
+import * as ClientResult from "./ClientResult.ts"
 import * as GivenGrant from "./GivenGrant.ts"
 import { type RuntimeParts, defaultResource } from "./RuntimeParts.ts"
 import * as Completion from "./Completion.ts"
@@ -200,7 +202,7 @@ const service = (built: RuntimeParts): RuntimeShape => {
         )
       ),
     status: host.status,
-    respondToApproval: (id, decision, options) => Answers.respond(built, id, decision, options?.resourceId),
+    respondToApproval: (id, decision, options) => Answers.respond(built, id, decision, options),
     raiseBudget: (runId, limits, options) => Answers.raise(built, runId, limits, options),
     quotas: {
       usage: (options) => Quotas.usage(built, options),
@@ -220,18 +222,27 @@ const service = (built: RuntimeParts): RuntimeShape => {
       revoke: (id, options) =>
         Effect.flatMap(
           options?.resourceId === undefined ? Effect.succeed(true) : owns(host, options.resourceId, id),
-          (mine) => (mine ? host.grants.revoke(id) : Effect.succeed(false))
+          (mine) =>
+            mine
+              ? Effect.flatMap(Clock.currentTimeMillis, (at) =>
+                  host.grants.revoke(id, { at, ...(options?.by === undefined ? {} : { by: options.by }) })
+                )
+              : Effect.succeed(false)
         )
     },
+    approvals: { history: (options) => host.audit.read(historyOf(options)) },
     pendingApprovals: (filter) =>
-      Effect.map(host.pending(filter?.resourceId ?? defaultResource), (all) =>
-        all.filter(
-          ({ request, runId }) =>
-            (filter?.threadId === undefined || request.threadId === filter.threadId) &&
-            (filter?.runId === undefined || runId === filter.runId)
+      Effect.flatMap(host.pending(filter?.resourceId ?? defaultResource), (all) =>
+        Answers.counted(
+          host,
+          all.filter(
+            ({ request, runId }) =>
+              (filter?.threadId === undefined || request.threadId === filter.threadId) &&
+              (filter?.runId === undefined || runId === filter.runId)
+          )
         )
       ),
-    submitToolResult: (runId, callId, answer) => Answers.submit(built, runId, callId, answer),
+    submitToolResult: (runId, callId, answer) => ClientResult.submit(built, runId, callId, answer),
     steer: (runId, message, options) => Steering.steer(built, runId, message, options),
     cancel: host.cancel,
     threads: {
@@ -252,6 +263,18 @@ const service = (built: RuntimeParts): RuntimeShape => {
     }
   }
 }
+
+/** A moment in epoch milliseconds. */
+const millisOf = (time: number | Date | undefined): number | undefined =>
+  time === undefined ? undefined : typeof time === "number" ? time : time.getTime()
+
+const historyOf = ({ limit = 1000, resourceId, since, until, ...rest }: HistoryOptions = {}): AuditQuery => ({
+  ...rest,
+  resourceId: resourceId ?? defaultResource,
+  since: millisOf(since),
+  until: millisOf(until),
+  limit: Math.max(1, Math.min(10_000, Math.floor(limit) || 1))
+})
 
 const owns = (host: RunHost, resourceId: string, id: string) =>
   Effect.map(host.grants.list(resourceId), (grants) => grants.some((grant) => grant.id === id))

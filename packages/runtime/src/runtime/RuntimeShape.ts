@@ -3,6 +3,7 @@
  */
 import type {
   ApprovalError,
+  Audit,
   Budget,
   Decision,
   Envelope,
@@ -24,6 +25,7 @@ import type { Policy } from "../approval/Policy.ts"
 import type { FileInfo, StoredFile } from "../thread/FileStore.ts"
 import type { PendingApproval, RunStatus } from "../engine/RunHost.ts"
 import type { ThreadInfo } from "../thread/ThreadStore.ts"
+import type { Answerer, Progress } from "./Answers.ts"
 import type { GrantOptions } from "./GivenGrant.ts"
 import type { Completion } from "./Completion.ts"
 import type {
@@ -58,7 +60,10 @@ export interface RunOptions {
    * runtime does.
    */
   readonly repeatedCallLimit?: Agent.CallLimit | undefined
-  /** Who asks, for quotas per principal: the runs of one name within the tenant are counted together. Absent: nobody is named. */
+  /**
+   * Who asks, by id, kept with the run: whom `Approvers.excludeRequester` excludes, and whose runs within the tenant quotas per principal
+   * count together. Absent: nobody is named.
+   */
   readonly principal?: string | undefined
   /**
    * Quotas that the run is charged to beside the runtime's own, such as those of a key. One that is invalid, or has the name of another,
@@ -186,14 +191,18 @@ export interface RuntimeShape {
   /** The status of a run; `undefined` when it is unknown. */
   readonly status: (runId: string) => Effect.Effect<RunStatus | undefined>
   /**
-   * Answers an approval request, once, from anywhere. With `resourceId`, only a request of that tenant. A revision is
-   * checked against the tool's schema before anything is taken.
+   * Answers an approval request, once, from anywhere. With `resourceId`, only a request of that tenant. A revision is checked
+   * against the tool's schema before anything is taken.
+   *
+   * `principal`: who answers; their id takes the place of the decision's `by`. Absent: `by` is their id, and they have no roles. Where the
+   * request names its approvers (`approvals`), others fail with `Forbidden`; each principal counts once, and the answer tells whether the
+   * request is decided by it. What is refused is on the audit record.
    */
   readonly respondToApproval: (
     id: string,
     decision: Decision,
-    options?: { readonly resourceId?: string | undefined }
-  ) => Effect.Effect<void, ApprovalError>
+    options?: Answerer
+  ) => Effect.Effect<Progress, ApprovalError>
   /**
    * Answers a run's open questions about its budget with new limits, so that the same run goes on. Fails like
    * `respondToApproval`, with the run's id, where it has no such question or a limit is not above what is used.
@@ -201,7 +210,7 @@ export interface RuntimeShape {
   readonly raiseBudget: (
     runId: string,
     limits: { readonly [limit: string]: number },
-    options?: { readonly by?: string | undefined; readonly resourceId?: string | undefined }
+    options?: Answerer & { readonly by?: string | undefined }
   ) => Effect.Effect<void, ApprovalError>
   readonly grants: {
     /**
@@ -212,8 +221,22 @@ export interface RuntimeShape {
     readonly give: (options: GrantOptions) => Effect.Effect<Grant.Grant, ApprovalError>
     /** A tenant's grants that still have uses, oldest first. */
     readonly list: (options?: { readonly resourceId?: string | undefined }) => Effect.Effect<ReadonlyArray<Grant.Grant>>
-    /** Revokes a grant: calls ask again. With `resourceId`, only that tenant's. False when there is none. */
-    readonly revoke: (id: string, options?: { readonly resourceId?: string | undefined }) => Effect.Effect<boolean>
+    /**
+     * Takes a grant back: calls ask again. With `resourceId`, only that tenant's. False when there is none. `by`: who does, for the audit
+     * record.
+     */
+    readonly revoke: (
+      id: string,
+      options?: { readonly resourceId?: string | undefined; readonly by?: string | undefined }
+    ) => Effect.Effect<boolean>
+  }
+  readonly approvals: {
+    /**
+     * The audit record of a tenant's approvals: questions, answers, refused answers, escalations, decisions, and what became of grants,
+     * each with who, when, and under which definition of the tool. Oldest first, in pages: `after` is the `next` of the page before.
+     * `Audit.toLine` makes a line of JSON of an act.
+     */
+    readonly history: (options?: HistoryOptions) => Effect.Effect<Audit.Page>
   }
   readonly quotas: {
     /**
@@ -249,7 +272,7 @@ export interface RuntimeShape {
       options?: { readonly resourceId?: string | undefined }
     ) => Effect.Effect<ReadonlyArray<FileInfo>>
   }
-  /** The open questions of a tenant, oldest first. */
+  /** The open questions of a tenant, oldest first; of one that names its approvers, `approvals.given` says how many have approved. */
   readonly pendingApprovals: (filter?: {
     readonly resourceId?: string | undefined
     readonly threadId?: string | undefined
@@ -339,6 +362,24 @@ export interface QuotaSubject {
   readonly principal?: string | undefined
   /** Quotas that are not the runtime's own, such as those of a key. Absent: none. */
   readonly quotas?: ReadonlyArray<Quota.Quota> | undefined
+}
+
+/** Which acts of the audit record: those that fit all that is given. */
+export interface HistoryOptions {
+  /** Absent: `"default"`. */
+  readonly resourceId?: string | undefined
+  readonly threadId?: string | undefined
+  readonly runId?: string | undefined
+  /** The id of the principal whose acts they are. */
+  readonly principal?: string | undefined
+  /** From this time on; a number is in epoch milliseconds. */
+  readonly since?: number | Date | undefined
+  /** Before this time. */
+  readonly until?: number | Date | undefined
+  /** Where the page begins: `next` of the page before. Absent, or no such place: at the beginning. */
+  readonly after?: string | undefined
+  /** The most acts of the page, from 1 to 10,000. Default 1,000. */
+  readonly limit?: number | undefined
 }
 
 /** Limits a call to what one tenant owns. `resourceId` absent: the caller is trusted with every tenant. */

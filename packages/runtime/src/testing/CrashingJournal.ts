@@ -50,6 +50,10 @@ export const crashing = (journal: JournalStore, death: Death | undefined): Crash
       standings: (charges, now) => alive(journal.quotas.standings(charges, now)),
       limit: (key, limits) => alive(journal.quotas.limit(key, limits))
     },
+    audit: {
+      record: (acts) => alive(journal.audit.record(acts)),
+      read: (query) => alive(journal.audit.read(query))
+    },
     create: (record) => alive(journal.create(record)),
     open: (runId, at) => alive(journal.open(runId, at)),
     commit: (batch) =>
@@ -64,7 +68,9 @@ export const crashing = (journal: JournalStore, death: Death | undefined): Crash
         return death.when === "before" ? last : Effect.andThen(journal.commit(batch), last)
       }),
     abandon: (runId, at) => alive(journal.abandon(runId, at)),
-    answer: (runId, name, value, at) => alive(journal.answer(runId, name, value, at)),
+    answer: (runId, name, value, at, acts) => alive(journal.answer(runId, name, value, at, acts)),
+    amend: (runId, prefix, at, change) => alive(journal.amend(runId, prefix, at, change)),
+    answers: (runId, prefix) => alive(journal.answers(runId, prefix)),
     find: (runId, name) => alive(journal.find(runId, name)),
     read: (runId, after, limit) => alive(journal.read(runId, after, limit)),
     status: (runId) => alive(journal.status(runId)),

@@ -22,7 +22,7 @@ const general = (engine: Engine): Engine => ({
   resourceId: engine.resourceId,
   startedAt: engine.startedAt,
   activity: (name, schema, effect) => engine.activity(name, schema, (work) => effect(counted(work))),
-  emit: (name, path, events) => engine.emit(name, path, events),
+  emit: (name, path, events, acts) => engine.emit(name, path, events, acts),
   wait: (name, schema, end, row) => engine.wait(name, schema, end, row),
   receive: (taken, names) => engine.receive(taken, names),
   message: (position) => engine.message(position),

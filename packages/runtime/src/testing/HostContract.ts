@@ -9,6 +9,7 @@ import * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import * as ApprovalContract from "./HostApprovalContract.ts"
 import type { Engine } from "../engine/Engine.ts"
 import type { Drive, RunHost, RunHostFactory, RunRecord } from "../engine/RunHost.ts"
 import { clause, type Clause, same } from "./Contract.ts"
@@ -312,5 +313,6 @@ export const clauses: ReadonlyArray<Clause<RunHostFactory>> = [
         yield* same([state, lastSeq], ["ended", 5], "the state after")
       })
     )
-  )
+  ),
+  ...ApprovalContract.clauses({ ending, speak, hosted, waits, start, log })
 ]

@@ -3,6 +3,7 @@
  * empty store that dies with an error in words where the promise is broken. A new store passes the list or does not ship.
  */
 import * as Effect from "effect/Effect"
+import * as ApprovalContract from "./JournalApprovalContract.ts"
 import * as GrantContract from "./JournalGrantContract.ts"
 import * as QuotaContract from "./JournalQuotaContract.ts"
 import * as LogContract from "./JournalLogContract.ts"
@@ -300,5 +301,6 @@ export const clauses: ReadonlyArray<Clause> = [
   ...threads,
   ...GrantContract.clauses,
   ...QuotaContract.clauses,
+  ...ApprovalContract.clauses,
   ...files
 ]

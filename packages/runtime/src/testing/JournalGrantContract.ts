@@ -41,9 +41,9 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* same(yield* left, [[0, 10]], "what is left then")
       const [holder = ""] = holders
       yield* same((yield* kept.claim(holder, claim, 5000))?.nanoUsdHeld, 10, "what it holds when it is begun again")
-      yield* kept.settle(holder, "g1", 4)
+      yield* kept.settle(holder, "g1", 4, 5000)
       yield* same(yield* left, [[6, 0]], "what is left when it has cost 4")
-      yield* kept.settle(holder, "g1", 1)
+      yield* kept.settle(holder, "g1", 1, 5000)
       yield* same(yield* left, [[5, 0]], "what is left when it was made again and has cost 1")
       const declared = { ...claim, nanoUsd: 2 }
       const two = yield* Effect.all(
@@ -62,12 +62,16 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* kept.add(grant("g2", { grantedAt: 2000, expiresAt: 3000 }))
       const ids = Effect.map(kept.list("tenant"), (all) => all.map(({ id }) => id))
       yield* same(yield* ids, ["g1", "g2"], "the grants")
-      yield* kept.settle("k8", "g1", 4)
+      yield* kept.settle("k8", "g1", 4, 5000)
       yield* same((yield* kept.list("tenant"))[0]?.nanoUsdLeft, 6, "what is left of the first")
-      yield* kept.settle("k9", "g1", 7)
+      yield* kept.settle("k9", "g1", 7, 5000)
       yield* same(yield* ids, ["g2"], "the grants after all was spent")
       yield* same(yield* kept.claim("k1", claim, 3000), undefined, "a claim after its time")
-      yield* same([yield* kept.revoke("g2"), yield* kept.revoke("g2")], [true, false], "that it was revoked")
+      yield* same(
+        [yield* kept.revoke("g2", { at: 6000 }), yield* kept.revoke("g2", { at: 6000 })],
+        [true, false],
+        "that it was revoked"
+      )
       yield* same(yield* ids, [], "the grants at the end")
     })
   )

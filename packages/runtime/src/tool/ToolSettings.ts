@@ -5,6 +5,7 @@ import { type Budget, Money } from "@reins/protocol"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Result from "effect/Result"
+import type * as ApproversOf from "../approval/Approvers.ts"
 import type * as Erased from "../kernel/Erased.ts"
 
 /** How long one attempt of a call may take; then it is interrupted and the model reads a timeout. Absent: no limit. */
@@ -45,6 +46,11 @@ export const MayRepeat: Context.Reference<boolean> = Context.Reference<boolean>(
 export const IsPlan: Context.Reference<boolean> = Context.Reference<boolean>("@reins/runtime/ToolSettings/IsPlan", {
   defaultValue: () => false
 })
+
+/** Who may answer the questions about this tool's calls, unless its agent's `approvals` name others. Absent: its agent's `approvers`. */
+export const Approvers: Context.Reference<ApproversOf.Approvers | undefined> = Context.Reference<
+  ApproversOf.Approvers | undefined
+>("@reins/runtime/ToolSettings/Approvers", { defaultValue: () => undefined })
 
 /** The most that one call may cost: US dollars, or a function of its decoded arguments that answers them. */
 export type MostCost = number | ((args: Erased.Any) => number)

@@ -2,6 +2,7 @@
  * Identifies who a request is from: its `Principal`. Implemented by a fixed set of keys, keys from the configuration, or a custom
  * function.
  */
+import type { Principal as Actor } from "@reins/protocol"
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -81,12 +82,18 @@ export interface Principal {
   readonly tenant: string
   /** Who acts for the tenant; recorded on their decisions and grants, whomever a request names. Absent: nobody is named. */
   readonly name?: string | undefined
+  /** What they may be asked as: the roles that a policy's approvers name. Only of a principal with a name. Absent: none. */
+  readonly roles?: ReadonlyArray<string> | undefined
   /**
    * Quotas of the key, beside the runtime's own: its runs are charged to them, by its tenant or its name. An invalid one refuses its
    * queries as an internal error, and `GET /native/quotas`. Absent: none.
    */
   readonly quotas?: ReadonlyArray<Quota.Quota> | undefined
 }
+
+/** The principal as the runtime knows it; `undefined` where nobody is named. */
+export const actor = ({ name, roles }: Principal): Actor | undefined =>
+  name === undefined ? undefined : { id: name, ...(roles === undefined ? {} : { roles }) }
 
 /** Keys and their principals; a string is the tenant's name. */
 export type KeyRecord = { readonly [key: string]: string | Principal }

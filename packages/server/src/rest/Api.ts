@@ -2,7 +2,7 @@
  * The native REST interface as a typed contract, from which its OpenAPI document and typed clients are made
  * (`HttpApiClient.make(Api.make(), …)`). Requests go through the same pipeline as every dialect.
  */
-import { Approval, Decision, Grant, Message, Quota } from "@reins/protocol"
+import { Approval, Audit, Decision, Grant, Message, Quota } from "@reins/protocol"
 import { Query, ToolResult } from "@reins/wire/native"
 import * as Schema from "effect/Schema"
 import * as HttpApi from "effect/http-api/HttpApi"
@@ -127,6 +127,24 @@ const approvals = HttpApiGroup.make("approvals").add(
     success: Schema.Struct({ approvals: Schema.Array(Approval.Request) }),
     error: refusals
   }).annotateMerge(OpenApi.annotations({ summary: "Open approvals, oldest first" })),
+  HttpApiEndpoint.get("history", "/approvals/history", {
+    query: {
+      threadId: Schema.optionalKey(Schema.String),
+      runId: Schema.optionalKey(Schema.String),
+      principal: Schema.optionalKey(Schema.String),
+      since: Schema.optionalKey(Schema.NumberFromString),
+      until: Schema.optionalKey(Schema.NumberFromString),
+      after: Schema.optionalKey(Schema.String),
+      limit: Schema.optionalKey(Schema.NumberFromString)
+    },
+    success: Schema.Struct({ acts: Schema.Array(Audit.Act), next: Schema.optionalKey(Schema.String) }),
+    error: refusals
+  }).annotateMerge(
+    OpenApi.annotations({
+      summary:
+        "The audit record of approvals and grants, oldest first, in pages; with Accept: application/x-ndjson as JSON lines, and the next page's `after` in the header reins-next"
+    })
+  ),
   HttpApiEndpoint.post("answer", "/approvals/:approvalId", {
     params: { approvalId: Schema.String },
     payload: Answer,

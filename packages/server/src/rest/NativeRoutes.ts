@@ -2,7 +2,7 @@
  * Native routes without a command, since no foreign protocol asks for them: grants, quotas, files, messages to a running run, and raising
  * its budget.
  */
-import { type Json, Message } from "@reins/protocol"
+import { Audit, type Json, Message } from "@reins/protocol"
 import type { Grant, StoredFile } from "@reins/runtime"
 import { Refusal, type Dialect } from "@reins/wire"
 import * as Effect from "effect/Effect"
@@ -11,7 +11,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Lookup from "../run/Lookup.ts"
 import type { ServerContext } from "../run/ServerContext.ts"
-import type { Principal } from "../access/Authenticator.ts"
+import { actor, type Principal } from "../access/Authenticator.ts"
 
 export interface NativeRoute {
   readonly method: Dialect.Method
@@ -50,6 +50,10 @@ const readSteer = Schema.decodeUnknownOption(Steer)
 const readRaise = Schema.decodeUnknownOption(Raise)
 const noGrant = Refusal.make("not-found", "GrantNotFound", "Unknown grant")
 
+/** A whole number of a query's; `NaN` where it is none. */
+const timeOf = (text: string | undefined): number | undefined =>
+  text === undefined ? undefined : /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN
+
 const noFile = Refusal.make("not-found", "FileNotFound", "Unknown file")
 
 const outward = ({ naming }: ServerContext, grant: Grant.Grant): Json => ({
@@ -69,6 +73,37 @@ export const routes: ReadonlyArray<NativeRoute> = [
   },
   {
     method: "GET",
+    path: "/approvals/history",
+    handle: Effect.fnUntraced(function* (serving, { tenant }, { headers, query }) {
+      const { naming, runtime } = serving
+      const times = { since: timeOf(query["since"]), until: timeOf(query["until"]), limit: timeOf(query["limit"]) }
+      for (const [field, value] of Object.entries(times)) {
+        if (Number.isNaN(value)) {
+          return yield* Effect.fail(Refusal.badRequest(`Invalid ${field}. Use a whole number, 0 or more`))
+        }
+      }
+      const { after, principal, runId, threadId } = query
+      const { acts, next } = yield* runtime.approvals.history({
+        ...times,
+        resourceId: tenant,
+        principal,
+        runId,
+        threadId: threadId === undefined ? undefined : naming.inner(tenant, threadId),
+        after
+      })
+      const told = acts.map((act) => ({ ...act, threadId: naming.outer(tenant, act.threadId) ?? act.threadId }))
+      if (!/\bapplication\/x-ndjson\b/.test(headers["accept"] ?? "")) {
+        return { status: 200, body: { acts: told, ...(next === undefined ? {} : { next }) } }
+      }
+      return {
+        status: 200,
+        text: told.map((act) => `${Audit.toLine(act)}\n`).join(""),
+        headers: { "content-type": "application/x-ndjson", ...(next === undefined ? {} : { "reins-next": next }) }
+      }
+    })
+  },
+  {
+    method: "GET",
     path: "/grants",
     handle: (serving, { tenant }) =>
       Effect.map(serving.runtime.grants.list({ resourceId: tenant }), (grants) => ({
@@ -79,8 +114,8 @@ export const routes: ReadonlyArray<NativeRoute> = [
   {
     method: "DELETE",
     path: "/grants/:grantId",
-    handle: ({ runtime }, { tenant }, { params }) =>
-      Effect.flatMap(runtime.grants.revoke(params["grantId"] ?? "", { resourceId: tenant }), (isRevoked) =>
+    handle: ({ runtime }, { name, tenant }, { params }) =>
+      Effect.flatMap(runtime.grants.revoke(params["grantId"] ?? "", { resourceId: tenant, by: name }), (isRevoked) =>
         isRevoked ? Effect.succeed({ status: 204 }) : Effect.fail(noGrant)
       )
   },
@@ -135,9 +170,8 @@ export const routes: ReadonlyArray<NativeRoute> = [
       const raise = readRaise(body)
       if (Option.isNone(raise)) return yield* Effect.fail(Refusal.badRequest("Missing or invalid field limits"))
       const { runId } = yield* Lookup.run(serving, principal, params["runId"] ?? "")
-      const { name, tenant } = principal
       yield* serving.runtime
-        .raiseBudget(runId, raise.value.limits, { resourceId: tenant, ...(name === undefined ? {} : { by: name }) })
+        .raiseBudget(runId, raise.value.limits, { resourceId: principal.tenant, principal: actor(principal) })
         .pipe(Effect.mapError(({ reason }) => Refusal.fromApprovalError(reason)))
       return { status: 202, body: {} }
     })

@@ -3,7 +3,7 @@
  * count; anything else the client sends along, such as a history in which a call looks approved, changes nothing.
  */
 import { ApprovalErrors, type Decision, type Message } from "@reins/protocol"
-import type { RunStatus } from "@reins/runtime"
+import type { ApprovalProgress, RunStatus } from "@reins/runtime"
 import { CallId, Cursor, Refusal, type Command, type Parking } from "@reins/wire"
 import { sha256 } from "@noble/hashes/sha2.js"
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js"
@@ -14,7 +14,7 @@ import * as Lookup from "./Lookup.ts"
 import * as Outcome from "./Outcome.ts"
 import * as Past from "./Past.ts"
 import type { ServerContext } from "./ServerContext.ts"
-import type { Principal } from "../access/Authenticator.ts"
+import { actor, type Principal } from "../access/Authenticator.ts"
 
 /** Answers that match something open. `ids` are the ids that encoders know them by. */
 interface Fitting {
@@ -107,20 +107,17 @@ const beforeResults = (shown: Shown): Shown =>
 
 const respond = (
   { runtime }: ServerContext,
-  { name, tenant }: Principal,
+  principal: Principal,
   id: string,
-  decision: Decision
-): Effect.Effect<void, Refusal.Refusal> =>
-  runtime.respondToApproval(id, signed(decision, name), { resourceId: tenant }).pipe(
+  { by: _claimed, ...decision }: Decision
+): Effect.Effect<ApprovalProgress, Refusal.Refusal> =>
+  // By who is known to have sent it. Whom a client names counts for nothing.
+  runtime.respondToApproval(id, decision, { resourceId: principal.tenant, principal: actor(principal) }).pipe(
     Effect.mapError(({ reason }) =>
       // Another tenant's question is reported as unknown.
       reason._tag === "ApprovalForbidden" ? unknownApproval : Refusal.fromApprovalError(reason)
     )
   )
-
-/** The decision, by who is known to have sent it. Whom a client names counts for nothing. */
-const signed = ({ by: _claimed, ...decision }: Decision, name: string | undefined): Decision =>
-  name === undefined ? decision : { ...decision, by: name }
 
 // The same as for an id that does not exist, so that neither tells of another tenant's question.
 const unknownApproval = Refusal.fromApprovalError(new ApprovalErrors.ApprovalNotFound())
@@ -146,7 +143,10 @@ const explain = Effect.fnUntraced(function* (
   return yield* Effect.fail(unknownApproval)
 })
 
-/** Submits the matching answers, in order; a failure is reported only when none was accepted. */
+/**
+ * Submits the matching answers, in order; a failure is reported only when none was accepted, or where a retry cannot help. Returns the ids
+ * of the questions that are open still, because others must approve, too.
+ */
 const submit = Effect.fnUntraced(function* (
   serving: ServerContext,
   principal: Principal,
@@ -155,11 +155,16 @@ const submit = Effect.fnUntraced(function* (
 ) {
   let taken = 0
   let refusal: Refusal.Refusal | undefined
-  const count = (outcome: Result.Result<void, Refusal.Refusal>): void => {
+  const undecided = new Set<string>()
+  const count = (outcome: Result.Result<unknown, Refusal.Refusal>): void => {
     if (Result.isSuccess(outcome)) taken += 1
     else refusal = refusal ?? outcome.failure
   }
-  for (const { decision, id } of decisions) count(yield* Effect.result(respond(serving, principal, id, decision)))
+  for (const { decision, id } of decisions) {
+    const outcome = yield* Effect.result(respond(serving, principal, id, decision))
+    if (Result.isSuccess(outcome) && !outcome.success.decided) undecided.add(id)
+    count(outcome)
+  }
   for (const { call, given } of results) {
     const sent = serving.runtime.submitToolResult(runId, call.call.toolInvocationId, {
       result: given.result,
@@ -168,7 +173,9 @@ const submit = Effect.fnUntraced(function* (
     })
     count(yield* Effect.result(Effect.mapError(sent, () => Lookup.noCall)))
   }
-  if (taken === 0 || refusal?.kind === "unprocessable") return yield* Effect.fail(refusal ?? Lookup.noCall)
+  const isFinal = refusal?.kind === "unprocessable" || refusal?.kind === "forbidden"
+  if (taken === 0 || isFinal) return yield* Effect.fail(refusal ?? Lookup.noCall)
+  return undecided
 })
 
 /** What a request gives a run that waits: answers, and what it says beside them. */
@@ -274,14 +281,24 @@ export const tell = Effect.fnUntraced(function* (
     return isWatched ? withOpening(settled, status.runId, opening) : settled
   })
   if (isTaken) return undefined
-  yield* Effect.onError(submit(serving, principal, status, fits), () =>
+  const undecided = yield* Effect.onError(submit(serving, principal, status, fits), () =>
     isWatched
       ? serving.book.update(tenant, threadId, (note) =>
           note === undefined ? undefined : withoutOpening(note, status.runId, opening)
         )
       : Effect.void
   )
-  return watching(status, { tenant, threadId, openings: [...before, opening] })
+  if (undecided.size === 0) return watching(status, { tenant, threadId, openings: [...before, opening] })
+  // Others must answer, too, perhaps with the same words: this was no answer that another could repeat.
+  const counted: Opening = { after: opening.after, answered: fits.ids.filter((id) => !undecided.has(id)) }
+  if (isWatched) {
+    yield* serving.book.update(tenant, threadId, (note) => {
+      if (note === undefined) return undefined
+      const without = withoutOpening(note, status.runId, opening)
+      return counted.answered.length === 0 ? without : withOpening(without, status.runId, counted)
+    })
+  }
+  return watching(status, { tenant, threadId, openings: [...before, counted] })
 })
 
 /** Executes a submission of client results. */

@@ -28,7 +28,7 @@ import * as Lookup from "./Lookup.ts"
 import * as Outcome from "./Outcome.ts"
 import type { ServerContext } from "./ServerContext.ts"
 import * as StreamResponse from "./StreamResponse.ts"
-import type { Principal } from "../access/Authenticator.ts"
+import { actor, type Principal } from "../access/Authenticator.ts"
 import * as AgentDescription from "./AgentDescription.ts"
 
 const manyRuns = Refusal.make("rate-limited", "TooManyRuns", "Too many concurrent runs. Wait until one has ended", 1)
@@ -201,7 +201,7 @@ const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Pr
   yield* serving.book
     .update(tenant, threadId, (found) => noteOf({ asked, note: found, now, runId, tenant, threadId, agent }))
     // Releases the slot even when the note cannot be written.
-    .pipe(Effect.ensuring(serving.fork(attend(serving, { tenant, threadId }, handle.success, asked.automatic))))
+    .pipe(Effect.ensuring(serving.fork(attend(serving, { principal, threadId }, handle.success, asked.automatic))))
   return Outcome.run({
     runId,
     threadId,
@@ -323,17 +323,19 @@ const noteOf = (made: {
 
 const attend = (
   serving: ServerContext,
-  { tenant, threadId }: { readonly tenant: string; readonly threadId: string },
+  { principal, threadId }: { readonly principal: Principal; readonly threadId: string },
   { envelopes, runId }: RunHandle,
   automatic: Decision | undefined
 ): Effect.Effect<void> => {
   const { book, runtime } = serving
+  const { tenant } = principal
+  const who = { resourceId: tenant, principal: actor(principal) }
   const end =
     automatic === undefined
       ? Stream.runDrain(runtime.watch(runId, { after: Number.MAX_SAFE_INTEGER }))
       : Stream.runForEach(envelopes, ({ event }) =>
           event.type === "approval-required"
-            ? Effect.ignore(runtime.respondToApproval(event.data.id, automatic, { resourceId: tenant }))
+            ? Effect.ignore(runtime.respondToApproval(event.data.id, automatic, who))
             : Effect.void
         )
   return Effect.gen(function* () {

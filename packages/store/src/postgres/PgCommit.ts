@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Column from "../sql/Column.ts"
 import { type Database, notify } from "../sql/Database.ts"
 import * as Projection from "../sql/Projection.ts"
+import * as SqlAudit from "../sql/SqlAudit.ts"
 import * as SqlCommit from "../sql/SqlCommit.ts"
 import * as SqlQuotas from "../sql/SqlQuotas.ts"
 
@@ -29,7 +30,9 @@ const parts = {
   opened: `INSERT INTO reins_client_calls (run_id, path, call_id) SELECT run.run_id, value ->> 0, value ->> 1
     FROM run, json_array_elements(CAST(? AS json)) AS each(value) ON CONFLICT DO NOTHING`,
   closed: `DELETE FROM reins_client_calls AS c USING run, json_array_elements(CAST(? AS json)) AS each(value)
-    WHERE c.run_id = run.run_id AND c.path = value ->> 0 AND c.call_id = value ->> 1`
+    WHERE c.run_id = run.run_id AND c.path = value ->> 0 AND c.call_id = value ->> 1`,
+  acts: `${SqlAudit.into} SELECT ${SqlAudit.columns}
+    FROM run, json_array_elements(CAST(? AS json)) AS each(value) ON CONFLICT (id) DO NOTHING`
 }
 
 type Part = keyof typeof parts
@@ -74,7 +77,12 @@ export const commit = (db: Database, self: string) => {
       const runId = Column.encode(batch.runId)
       const first = envelopes[0]?.seq
       const { endedAt, ...projection } = Projection.fold(batch)
-      const rows = { new_events: SqlCommit.eventRows(batch), new_marks: SqlCommit.markRows(batch), ...projection }
+      const rows = {
+        new_events: SqlCommit.eventRows(batch),
+        new_marks: SqlCommit.markRows(batch),
+        acts: SqlCommit.actRows(batch),
+        ...projection
+      }
       const present = names.filter((part) => rows[part].length > 0)
       const written = db.rows(
         textOf(present, endedAt !== undefined, used !== undefined),
@@ -98,4 +106,4 @@ export const commit = (db: Database, self: string) => {
     })
 }
 
-const names = ["new_events", "new_marks", "asked", "decided", "opened", "closed"] as const
+const names = ["new_events", "new_marks", "asked", "decided", "opened", "closed", "acts"] as const

@@ -12,6 +12,7 @@ import type { Database } from "./Database.ts"
 import * as SqlFiles from "./SqlFiles.ts"
 import * as SqlCommit from "./SqlCommit.ts"
 import * as SqlPacking from "./SqlPacking.ts"
+import * as SqlAnswers from "./SqlAnswers.ts"
 import * as SqlRuns from "./SqlRuns.ts"
 import * as SqlThreads from "./SqlThreads.ts"
 import type { CorruptRow } from "./StoredJson.ts"
@@ -172,7 +173,7 @@ const take = Effect.fnUntraced(function* (db: Database, lines: ReadonlyArray<Lin
   const opened = yield* SqlRuns.open(db, runId)
   if (own.length > 0) yield* SqlThreads.write(db, threadId, runId, own)
   for (const line of lines) {
-    if (line.kind === "answer") yield* SqlRuns.answer(db, runId, line.name, line)
+    if (line.kind === "answer") yield* SqlAnswers.answer(db, runId, line.name, line)
     if (line.kind === "file") yield* SqlFiles.put(db, { ...line, runId, threadId, resourceId: record.resourceId })
   }
   const fault = yield* SqlCommit.write(db, {

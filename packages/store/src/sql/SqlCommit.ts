@@ -9,6 +9,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import * as Column from "./Column.ts"
 import type { Database, Value, Dialect } from "./Database.ts"
 import * as Packing from "./Packing.ts"
+import * as SqlAudit from "./SqlAudit.ts"
 import * as Projection from "./Projection.ts"
 import * as SqlQuotas from "./SqlQuotas.ts"
 
@@ -62,6 +63,7 @@ export const writing = ({ each, news }: Dialect): ((batch: Batch) => Writing) =>
   const opened = `INSERT INTO reins_client_calls (run_id, path, call_id)
     SELECT ?, value ->> 0, value ->> 1 FROM ${each} WHERE true ON CONFLICT DO NOTHING`
   const counted = SqlQuotas.counted(each, "reins_quota_runs WHERE run_id = ?")
+  const acts = `${SqlAudit.into} SELECT ${SqlAudit.columns} FROM ${each} WHERE true ON CONFLICT (id) DO NOTHING`
   return (batch) => {
     const { envelopes, epoch, used } = batch
     const runId = Column.encode(batch.runId)
@@ -81,6 +83,8 @@ export const writing = ({ each, news }: Dialect): ((batch: Batch) => Writing) =>
     for (const [path = null, callId = null] of projection.closed) {
       rest.push({ text: closed, values: [runId, path, callId] })
     }
+    const told = actRows(batch)
+    if (told.length > 0) rest.push({ text: acts, values: [JSON.stringify(told)] })
     if (projection.endedAt !== undefined) {
       const values = [Column.encode(envelopes[0]?.threadId ?? ""), runId]
       for (const text of released) rest.push({ text, values })
@@ -136,6 +140,9 @@ export const eventColumns =
   "CAST(value ->> 0 AS BIGINT), CAST(value ->> 1 AS BIGINT), value ->> 2, value ->> 3, value ->> 4"
 
 export const eventRows = ({ envelopes }: Batch): Rows => Packing.pack(envelopes).map(eventRow)
+
+/** What the audit record says of the batch. */
+export const actRows = ({ acts = [] }: Batch): Rows => acts.map(SqlAudit.row)
 
 /** kind, name, seq, at, path, value, spent; only the last of each kind and name. */
 export const markRows = ({ marks }: Batch): Rows => [

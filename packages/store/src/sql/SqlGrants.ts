@@ -3,9 +3,10 @@
  * it once. A store failure is a defect here, as in `SqlThreads`.
  */
 import { Grant } from "@reins/protocol"
-import type { GrantStore } from "@reins/runtime/journal"
+import { AuditStore, type GrantStore } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import * as Column from "./Column.ts"
+import * as SqlAudit from "./SqlAudit.ts"
 import type { Database, Row } from "./Database.ts"
 import * as StoredJson from "./StoredJson.ts"
 
@@ -49,13 +50,16 @@ export const make = (db: Database): GrantStore => {
     add: (grant) =>
       atomic(
         Effect.asVoid(
-          db.rows(
-            `INSERT INTO reins_grants (id, resource_id, granted_at, document) VALUES (?, ?, ?, ?)
-             ON CONFLICT (id) DO NOTHING`,
-            Column.encode(grant.id),
-            Column.encode(grant.resourceId),
-            grant.grantedAt,
-            JSON.stringify(grant)
+          Effect.flatMap(
+            db.rows(
+              `INSERT INTO reins_grants (id, resource_id, granted_at, document) VALUES (?, ?, ?, ?)
+               ON CONFLICT (id) DO NOTHING RETURNING 1`,
+              Column.encode(grant.id),
+              Column.encode(grant.resourceId),
+              grant.grantedAt,
+              JSON.stringify(grant)
+            ),
+            (added) => SqlAudit.write(db, added.length === 0 ? [] : [AuditStore.granted(grant)])
           )
         )
       ),
@@ -76,10 +80,14 @@ export const make = (db: Database): GrantStore => {
           const taken = Grant.claimed(grant, claim)
           yield* keep(taken.grant)
           yield* note(call, taken.claim)
+          yield* SqlAudit.write(db, [
+            AuditStore.used(grant, key, claim, now),
+            ...AuditStore.ended(grant, taken.grant, now)
+          ])
           return taken.claim
         })
       ),
-    settle: (key, id, nanoUsd) =>
+    settle: (key, id, nanoUsd, now) =>
       atomic(
         Effect.gen(function* () {
           const rows = yield* db.rows(
@@ -93,17 +101,23 @@ export const make = (db: Database): GrantStore => {
           const [claim] = yield* whole(claims)
           const settled = Grant.settled(grant, claim?.id === id ? claim : undefined, nanoUsd)
           yield* keep(settled.grant)
+          yield* SqlAudit.write(db, AuditStore.ended(grant, settled.grant, now))
           if (settled.claim !== undefined) yield* note(call, settled.claim)
         })
       ),
     list: (resourceId) =>
       atomic(Effect.map(all(resourceId, ""), (grants) => grants.filter((grant) => !Grant.isUsedUp(grant)))),
-    revoke: (id) =>
+    revoke: (id, how) =>
       atomic(
-        Effect.map(
-          db.rows("DELETE FROM reins_grants WHERE id = ? RETURNING 1", Column.encode(id)),
-          (rows) => rows.length > 0
-        )
+        Effect.gen(function* () {
+          const rows = yield* db.rows("DELETE FROM reins_grants WHERE id = ? RETURNING document", Column.encode(id))
+          const gone = yield* documents(rows)
+          yield* SqlAudit.write(
+            db,
+            gone.map((grant) => AuditStore.revoked(grant, how))
+          )
+          return gone.length > 0
+        })
       )
   }
 }

@@ -5,16 +5,19 @@ import type * as Stream from "effect/Stream"
 import * as Column from "./Column.ts"
 import type { Database, Row } from "./Database.ts"
 import * as Projection from "./Projection.ts"
+import * as SqlAudit from "./SqlAudit.ts"
 import * as SqlFiles from "./SqlFiles.ts"
 import * as SqlGrants from "./SqlGrants.ts"
 import * as SqlPacking from "./SqlPacking.ts"
 import * as SqlQuotas from "./SqlQuotas.ts"
+import * as SqlAnswers from "./SqlAnswers.ts"
 import * as SqlRuns from "./SqlRuns.ts"
 import * as SqlThreads from "./SqlThreads.ts"
 import * as StoredJson from "./StoredJson.ts"
 
 export const make = (db: Database, wakes: Stream.Stream<string>, commit: JournalStore["commit"]): JournalStore => ({
   threads: SqlThreads.make(db),
+  audit: SqlAudit.make(db),
   grants: SqlGrants.make(db),
   files: SqlFiles.make(db),
   quotas: SqlQuotas.make(db),
@@ -26,8 +29,11 @@ export const make = (db: Database, wakes: Stream.Stream<string>, commit: Journal
   commit,
   abandon: (runId, at) => db.operation("abandon", SqlRuns.abandon(db, runId, at)),
   check: (runId) => Effect.asVoid(db.operation("check", db.atomic(SqlRuns.stored(db, runId, SqlRuns.behindSnapshot)))),
-  answer: (runId, name, value, at) => db.operation("answer", SqlRuns.answer(db, runId, name, { value, at })),
-  find: (runId, name) => db.operation("find", SqlRuns.find(db, runId, name)),
+  answer: (runId, name, value, at, acts) =>
+    db.operation("answer", SqlAnswers.answer(db, runId, name, { value, at }, acts)),
+  amend: (runId, prefix, at, change) => db.operation("answer", SqlAnswers.amend(db, { runId, prefix, at }, change)),
+  answers: (runId, prefix) => db.operation("find", SqlAnswers.answers(db, runId, prefix)),
+  find: (runId, name) => db.operation("find", SqlAnswers.find(db, runId, name)),
   read: (runId, after, limit) => db.operation("read", SqlRuns.read(db, runId, after, limit)),
   status: (runId) => db.operation("status", SqlRuns.status(db, runId)),
   unfinished: db.operation("unfinished", SqlRuns.unfinished(db)),

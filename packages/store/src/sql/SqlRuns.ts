@@ -1,13 +1,14 @@
-/** Runs in a database: creating one, taking ownership, reading it, and the answers stored for it. */
-import { type Envelope, type Json, QueryRejections } from "@reins/protocol"
-import type { Answered, Mark, Opened, RunRecord, RunStatus, StoredAnswer } from "@reins/runtime/journal"
+/** Runs in a database: creating one, taking ownership, and reading it. */
+import { type Envelope, QueryRejections } from "@reins/protocol"
+import type { Mark, Opened, RunRecord, RunStatus } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Column from "./Column.ts"
-import type { Database, Row } from "./Database.ts"
+import type { Database } from "./Database.ts"
 import * as Packing from "./Packing.ts"
 import * as SqlCommit from "./SqlCommit.ts"
 import * as SqlQuotas from "./SqlQuotas.ts"
+import * as SqlAnswers from "./SqlAnswers.ts"
 import * as SqlThreads from "./SqlThreads.ts"
 import * as StoredJson from "./StoredJson.ts"
 
@@ -139,7 +140,7 @@ export const stored = (
     const epoch = yield* StoredJson.number("reins_runs", row["epoch"])
     yield* StoredJson.number("reins_runs", row["last_seq"])
     const answers = yield* db.rows("SELECT name, at, value FROM reins_answers WHERE run_id = ?", run)
-    const given = yield* readAnswers(answers)
+    const given = yield* SqlAnswers.read(answers)
     const marks = yield* readMarks(db, run)
     return {
       record,
@@ -147,19 +148,12 @@ export const stored = (
       epoch,
       envelopes: yield* read(db, runId, from(marks), Number.MAX_SAFE_INTEGER),
       marks,
-      answers: new Map(answers.map((each, index) => [Column.decode(each["name"]), given[index] ?? unanswered])),
+      answers: new Map(
+        answers.map((each, index) => [Column.decode(each["name"]), given[index] ?? SqlAnswers.unanswered])
+      ),
       lastAt
     }
   })
-
-const unanswered: StoredAnswer = { value: null, at: 0 }
-
-const readAnswers = (rows: ReadonlyArray<Row>): Effect.Effect<ReadonlyArray<StoredAnswer>, StoredJson.CorruptRow> =>
-  Effect.flatMap(StoredJson.answers(rows.map((row) => [row["value"]])), (values) =>
-    rows.every(({ at }) => StoredJson.isNumber(at))
-      ? Effect.succeed(values.map(([value], index) => ({ value, at: Number(rows[index]?.["at"]) })))
-      : Effect.fail(new StoredJson.CorruptRow({ table: "reins_answers" }))
-  )
 
 const readMarks = (db: Database, run: string): Effect.Effect<ReadonlyArray<Mark>, Failure> =>
   Effect.gen(function* () {
@@ -257,46 +251,4 @@ export const abandon = (db: Database, runId: string, at: number): Effect.Effect<
 export const unfinished = (db: Database): Effect.Effect<ReadonlyArray<string>, SqlError> =>
   Effect.map(db.rows("SELECT run_id FROM reins_runs WHERE ended_at IS NULL ORDER BY started_at, run_id"), (rows) =>
     rows.map((row) => Column.decode(row["run_id"]))
-  )
-
-export const find = (db: Database, runId: string, name: string): Effect.Effect<StoredAnswer | undefined, Failure> =>
-  db
-    .rows(
-      "SELECT at, value FROM reins_answers WHERE run_id = ? AND name = ?",
-      Column.encode(runId),
-      Column.encode(name)
-    )
-    .pipe(
-      Effect.flatMap(readAnswers),
-      Effect.map(([answer]) => answer)
-    )
-
-/** Stores an answer unless one is stored, or the run has ended. */
-export const answer = (
-  db: Database,
-  runId: string,
-  name: string,
-  given: { readonly value: Json; readonly at: number }
-): Effect.Effect<Answered, Failure> =>
-  db.atomic(
-    Effect.gen(function* () {
-      const run = Column.encode(runId)
-      const [taken] = yield* db.rows(
-        `INSERT INTO reins_answers (run_id, name, at, value)
-         SELECT run_id, CAST(? AS TEXT), CAST(? AS BIGINT), CAST(? AS TEXT) FROM reins_runs
-         WHERE run_id = ? AND ended_at IS NULL ON CONFLICT (run_id, name) DO NOTHING RETURNING 1`,
-        Column.encode(name),
-        given.at,
-        JSON.stringify(given.value),
-        run
-      )
-      if (taken !== undefined) {
-        yield* db.rows(`UPDATE reins_runs SET epoch = epoch${db.dialect.news} WHERE run_id = ?`, run)
-        yield* db.tell(run)
-        return { _tag: "Taken" }
-      }
-      const [open] = yield* db.rows("SELECT 1 FROM reins_runs WHERE run_id = ? AND ended_at IS NULL", run)
-      const first = open === undefined ? undefined : yield* find(db, runId, name)
-      return first === undefined ? { _tag: "Unknown" } : { _tag: "Resolved", value: first.value }
-    })
   )

@@ -2,7 +2,7 @@
  * JSON as stored in columns. Values are validated against their schema and otherwise returned as they were written,
  * including the order of keys; an invalid value fails as `CorruptRow`.
  */
-import { type AgentPath, Approval, Budget, Entry, Event, Grant, type Json, Message } from "@reins/protocol"
+import { type AgentPath, Approval, Audit, Budget, Entry, Event, Grant, type Json, Message } from "@reins/protocol"
 import { Kept, RunRecord } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -99,6 +99,9 @@ export const approvals = reader(
 )
 /** A message of a thread. */
 export const messages = reader("reins_messages", Schema.Tuple([Message.Message]))
+
+/** An act of the audit record. */
+export const acts = reader("reins_audit", Schema.Tuple([Audit.Act]))
 
 /** A grant. */
 export const grants = reader("reins_grants", Schema.Tuple([Grant.Grant]))

@@ -144,6 +144,22 @@ const versions = (keyed: string): ReadonlyArray<ReadonlyArray<string>> => [
       PRIMARY KEY (run_id, quota)
     )${keyed}`,
     "CREATE INDEX reins_quota_runs_quota ON reins_quota_runs (quota)"
+  ],
+  // The audit record of approvals. `place` orders acts of one millisecond. Neither runs nor threads take it with them.
+  [
+    `CREATE TABLE reins_audit (
+      id TEXT NOT NULL PRIMARY KEY,
+      resource_id TEXT NOT NULL,
+      at BIGINT NOT NULL,
+      place INTEGER NOT NULL,
+      thread_id TEXT NOT NULL,
+      run_id TEXT NOT NULL,
+      principal TEXT,
+      act TEXT NOT NULL
+    )`,
+    "CREATE INDEX reins_audit_at ON reins_audit (resource_id, at, place, id)",
+    "CREATE INDEX reins_audit_thread ON reins_audit (thread_id, at)",
+    "CREATE INDEX reins_audit_run ON reins_audit (run_id, at)"
   ]
 ]
 

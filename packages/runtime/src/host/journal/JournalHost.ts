@@ -3,10 +3,13 @@
  * the work: ownership (`RunOwnership`), hibernation (`Hibernation`), watching (`RunWatch`) and answering
  * (`AnswerDelivery`).
  */
-import { type AgentPath, type Json, QueryRejections } from "@reins/protocol"
+import { type AgentPath, type Audit, type Json, QueryRejections } from "@reins/protocol"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Answered, Drive, RunHost, RunHostFactory, RunRecord } from "../../engine/RunHost.ts"
@@ -18,6 +21,8 @@ import type { JournalStore } from "./JournalStore.ts"
 import { isPlacement, type Placement } from "./Placement.ts"
 import { RunOwnership } from "./RunOwnership.ts"
 import { RunWatch } from "./RunWatch.ts"
+import { MemoryAudit } from "../../approval/AuditStore.ts"
+import * as Quorum from "../../approval/Quorum.ts"
 import { MemoryGrants } from "../../approval/GrantStore.ts"
 import { MemoryFiles } from "../../thread/FileStore.ts"
 
@@ -56,6 +61,11 @@ export interface JournalHostOptions {
 /** How often a host with a placement looks for runs of its shards that it has not heard of, in milliseconds. */
 const patrolMs = 5000
 
+/** How long an answer waits for the process that carries its run to judge it, in milliseconds: longer than a predicate may take. */
+const judgementMs = 15_000
+
+const unknown: Quorum.Voted = { _tag: "Unknown" }
+
 /** Makes hosts over `store`. */
 export const journalHost = (store: JournalStore, options: JournalHostOptions = {}): RunHostFactory => ({
   make: (drive) =>
@@ -84,12 +94,16 @@ class Host implements RunHost {
   readonly grants
   readonly files
   readonly quotas
+  readonly audit
   readonly hibernation: Hibernation
   readonly ownership: RunOwnership
   private readonly watching: RunWatch
   private readonly clock: Clock.Clock
   private readonly store: JournalStore
   private readonly reopenMs: number
+  private readonly pollMs: number
+  /** Who waits in this process for a judgement, by its name. */
+  private readonly judging = new Map<string, Deferred.Deferred<void>>()
 
   constructor(
     drive: Drive,
@@ -102,10 +116,12 @@ class Host implements RunHost {
     const { reopenMs = 1000, snapshotEvery = 1000 } = options
     this.store = store
     this.reopenMs = reopenMs
+    this.pollMs = pollMs
+    this.audit = store.audit
     this.clock = Context.get(context, Clock.Clock)
     this.threads = store.threads
     this.quotas = store.quotas
-    this.grants = store.grants ?? new MemoryGrants()
+    this.grants = store.grants ?? new MemoryGrants(new MemoryAudit(0))
     this.files = store.files ?? new MemoryFiles()
     this.hibernation = new Hibernation(this.clock, hibernateMs)
     this.watching = new RunWatch(store, pollMs, {
@@ -124,7 +140,11 @@ class Host implements RunHost {
       hibernation: this.hibernation,
       // Those who followed it while no process executed it look again.
       opened: (runId) => this.watching.wake(runId),
-      damaged: (runId) => this.watching.wake(runId)
+      damaged: (runId) => this.watching.wake(runId),
+      judged: (name) => {
+        const told = this.judging.get(name)
+        if (told !== undefined) Deferred.doneUnsafe(told, Exit.void)
+      }
     })
   }
 
@@ -146,19 +166,24 @@ class Host implements RunHost {
     return this.watching.stream
   }
 
-  readonly answer = (runId: string, name: string, value: Json): Effect.Effect<Answered> =>
+  readonly answer = (
+    runId: string,
+    name: string,
+    value: Json,
+    acts?: ReadonlyArray<Audit.Act>
+  ): Effect.Effect<Answered> =>
     Effect.suspend(() => {
-      const at = this.ownership.runOf(runId)?.now() ?? this.clock.currentTimeMillisUnsafe()
+      const at = this.nowOf(runId)
       const taken = Effect.suspend(() => {
         this.ownership.runOf(runId)?.notify(name, { value, at })
         return this.ownership.wake(runId)
       })
-      return AnswerDelivery.deliver(this.store, runId, name, { value, at }, { retryMs: this.reopenMs, taken })
+      return AnswerDelivery.deliver(this.store, runId, name, { value, at }, { retryMs: this.reopenMs, taken, acts })
     })
 
   readonly accept = (runId: string, message: InboxMessage): Effect.Effect<Accepted> =>
     Effect.suspend(() => {
-      const at = this.ownership.runOf(runId)?.now() ?? this.clock.currentTimeMillisUnsafe()
+      const at = this.nowOf(runId)
       return AnswerDelivery.accept(this.store, runId, message, {
         at,
         retryMs: this.reopenMs,
@@ -169,6 +194,57 @@ class Host implements RunHost {
           })
       })
     })
+
+  /** The time of a run, where it is carried here. */
+  private nowOf(runId: string): number {
+    return this.ownership.runOf(runId)?.now() ?? this.clock.currentTimeMillisUnsafe()
+  }
+
+  readonly vote = (runId: string, vote: Quorum.Vote, isJudged: boolean): Effect.Effect<Quorum.Voted> =>
+    Effect.suspend(() => {
+      const at = this.nowOf(runId)
+      const stored = Effect.suspend(() => {
+        this.ownership.runOf(runId)?.nudge(vote.name)
+        return this.ownership.wake(runId)
+      })
+      if (!isJudged) {
+        const counted = this.store.amend(runId, vote.name, at, (answers) => Quorum.cast(answers, vote, true))
+        const whole = Effect.uninterruptible(Effect.tap(counted, stored))
+        return Effect.map(AnswerDelivery.persist(whole, this.reopenMs), (voted) => voted ?? unknown)
+      }
+      const tried = { value: Quorum.toJson(vote), at }
+      const options = { retryMs: this.reopenMs, taken: stored }
+      return Effect.flatMap(AnswerDelivery.deliver(this.store, runId, vote.tried, tried, options), (answered) =>
+        answered._tag === "Unknown" ? Effect.succeed(unknown) : this.judgement(runId, vote)
+      )
+    })
+
+  /** What comes of a vote that was stored to be judged, by this process or another. */
+  private judgement(runId: string, vote: Quorum.Vote): Effect.Effect<Quorum.Voted> {
+    const told = Deferred.makeUnsafe<void>()
+    const look: Effect.Effect<Quorum.Voted> = Effect.flatMap(
+      Effect.orDie(this.store.answers(runId, vote.name)),
+      (answers) => {
+        const judged = Quorum.judgement(answers.get(vote.judged))
+        if (judged !== undefined) return Effect.succeed(judged)
+        const final = answers.get(vote.name)
+        if (final !== undefined) return Effect.succeed<Quorum.Voted>({ _tag: "Resolved", value: final })
+        const wait = Deferred.await(told)
+        const polled =
+          this.pollMs === Number.POSITIVE_INFINITY ? wait : Effect.raceFirst(wait, Effect.sleep(this.pollMs))
+        return Effect.andThen(polled, look)
+      }
+    )
+    return Effect.suspend(() => {
+      this.judging.set(vote.judged, told)
+      return Effect.timeoutOption(look, judgementMs)
+    }).pipe(
+      Effect.map(Option.getOrElse((): Quorum.Voted => ({ _tag: "Unjudged" }))),
+      Effect.ensuring(Effect.sync(() => this.judging.delete(vote.judged)))
+    )
+  }
+
+  readonly answers = (runId: string, prefix: string) => Effect.orDie(this.store.answers(runId, prefix))
 
   readonly cancel = (runId: string) =>
     Effect.map(this.answer(runId, Names.cancel, true), (answered) => answered._tag !== "Unknown")

@@ -6,7 +6,7 @@
  * and its mark is made in the same tick, and only then is the commit awaited. The one owner of the run's log: order and
  * numbers are its own, taken synchronously.
  */
-import { AgentPath, Entry, Envelope, type Event, type Json } from "@reins/protocol"
+import { AgentPath, type Audit, Entry, Envelope, type Event, type Json } from "@reins/protocol"
 import type * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -29,6 +29,7 @@ import type { RunRecord } from "../../engine/RunHost.ts"
 import * as ThreadUpdate from "../../loop/ThreadUpdate.ts"
 import { Signal } from "../../kernel/Signal.ts"
 import { RunClock } from "../../kernel/RunClock.ts"
+import * as AnswerDelivery from "./AnswerDelivery.ts"
 import type { JournalStore, Mark, Opened, StoredAnswer } from "./JournalStore.ts"
 import { JournalInbox } from "./JournalInbox.ts"
 import { JournalWriter } from "./JournalWriter.ts"
@@ -48,6 +49,8 @@ export interface JournalRunOptions {
   readonly committed: (envelopes: ReadonlyArray<Envelope.Envelope>) => void
   /** Called once, when a commit has failed and nothing more will be written. */
   readonly retired: () => void
+  /** Called when a vote has been judged, by the name of its judgement. */
+  readonly judged: (name: string) => void
 }
 
 export class JournalRun implements Engine, Work {
@@ -64,6 +67,7 @@ export class JournalRun implements Engine, Work {
   private readonly clock: RunClock
   private readonly answers: Map<string, StoredAnswer>
   private readonly listeners = new Map<string, () => void>()
+  private readonly nudged = new Set<string>()
   private readonly due = new Map<string, number>()
   readonly inbox: JournalInbox
   private seq: number
@@ -167,11 +171,17 @@ export class JournalRun implements Engine, Work {
   readonly emit = (
     name: string,
     path: AgentPath.AgentPath,
-    events: (readings: Readings) => ReadonlyArray<Event>
+    events: (readings: Readings) => ReadonlyArray<Event>,
+    acts?: (readings: Readings) => ReadonlyArray<Audit.Act>
   ): Effect.Effect<void> =>
-    Effect.suspend(() =>
-      this.past.emits.has(name) ? Effect.void : this.settle("emit", name, path, null, events(this), [])
-    )
+    Effect.suspend(() => {
+      if (this.past.emits.has(name)) return Effect.void
+      if (acts !== undefined) this.act(acts(this))
+      return this.settle("emit", name, path, null, events(this), [])
+    })
+
+  /** Tells the audit record, with the next commit. */
+  readonly act = (acts: ReadonlyArray<Audit.Act>): void => this.writer.act(acts)
 
   readonly begin = (name: string, path: AgentPath.AgentPath): Effect.Effect<number> =>
     Effect.suspend(() => {
@@ -203,39 +213,27 @@ export class JournalRun implements Engine, Work {
       })
     })
 
-  /** The stored answer of a wait, as soon as there is one. The row is the truth; a signal only wakes. */
+  /** The stored answer of a wait, as soon as there is one. */
   private answered<A>(name: string, schema: Schema.Codec<A, Json>, end: WaitEnd<A>): Effect.Effect<StoredAnswer> {
-    const { store } = this.options
-    const give = (value: A) =>
-      Effect.flatMap(Schema.encodeEffect(schema)(value), (json) => store.answer(this.runId, name, json, this.now()))
-    const { expires } = end
-    const due = expires === undefined ? Number.POSITIVE_INFINITY : this.clock.due(expires.at)
-    const look: Effect.Effect<StoredAnswer> = Effect.suspend(() => {
-      const known = this.answers.get(name)
-      if (known !== undefined) return Effect.succeed(known)
-      return Effect.flatMap(Effect.orDie(store.find(this.runId, name)), (found) => {
-        if (found !== undefined) return Effect.succeed(found)
-        if (this.cancel.requested) return Effect.flatMap(Effect.orDie(give(end.cancelled)), () => look)
-        if (expires !== undefined && this.clock.left(due) <= 0) {
-          return Effect.flatMap(Effect.orDie(give(expires.value)), () => look)
-        }
-        return Effect.flatMap(this.news(name, end, due), () => look)
-      })
+    const due = end.expires === undefined ? Number.POSITIVE_INFINITY : this.clock.due(end.expires.at)
+    const known = () => this.answers.get(name)
+    const isDue = () => this.clock.left(due) <= 0
+    return AnswerDelivery.awaited(this.options, this, name, {
+      schema,
+      end,
+      known,
+      isDue,
+      news: this.news(name, end, due)
     })
-    return look
   }
 
-  /**
-   * Completes when there may be an answer: told in this process, the run cancelled, the time come, or time to look
-   * again.
-   */
-  private news(name: string, { expires, reminder }: WaitEnd<unknown>, due: number): Effect.Effect<void> {
-    const expiresAt = expires?.at
+  /** Completes when there may be an answer: told in this process, the run cancelled, the time come, or time to look again. */
+  private news(name: string, { expires, reminders = [] }: WaitEnd<unknown>, due: number): Effect.Effect<void> {
     const told = Effect.callback<void>((resume) => {
-      if (this.answers.has(name) || this.cancel.requested) return resume(Effect.void)
+      if (this.answers.has(name) || this.cancel.requested || this.nudged.delete(name)) return resume(Effect.void)
       const wake = () => resume(Effect.void)
       this.listeners.set(name, wake)
-      const dueAt = reminder !== undefined && reminder.at > this.now() ? reminder.at : expiresAt
+      const dueAt = reminders.find(({ at }) => at > this.now())?.at ?? expires?.at
       if (dueAt !== undefined) this.due.set(name, dueAt)
       const listener = { signalled: wake }
       this.cancel.add(listener)
@@ -248,15 +246,20 @@ export class JournalRun implements Engine, Work {
     return left === Number.POSITIVE_INFINITY ? told : Effect.raceFirst(told, Effect.sleep(Math.max(1, left)))
   }
 
+  /** Something that belongs to a wait was stored in this process. */
+  nudge(name: string): void {
+    // A wait that looks at this moment looks once more.
+    this.nudged.add(name)
+    this.listeners.get(name)?.()
+  }
+
   /** An answer was stored in this process. */
   notify(name: string, answer: StoredAnswer): void {
     if (name === Names.cancel) this.cancel.request()
     else {
       this.answers.set(name, answer)
       this.inbox.count()
-      const wake = this.listeners.get(name)
-      this.listeners.delete(name)
-      wake?.()
+      this.nudge(name)
     }
   }
 

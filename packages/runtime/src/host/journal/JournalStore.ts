@@ -7,12 +7,24 @@
  * closes it, the last event gives the thread back). It is fenced by the epoch that `open` raised: an owner that was
  * overtaken writes nothing more.
  */
-import type { AgentPath, Approval, Entry, Envelope, Json, Message, Quota, QueryRejections } from "@reins/protocol"
+import type {
+  AgentPath,
+  Approval,
+  Audit,
+  Entry,
+  Envelope,
+  Json,
+  Message,
+  Quota,
+  QueryRejections
+} from "@reins/protocol"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import type { Answered, PendingApproval, RunRecord, RunStatus } from "../../engine/RunHost.ts"
 import type { FileStore } from "../../thread/FileStore.ts"
+import type { AuditStore } from "../../approval/AuditStore.ts"
+import type { Amendment } from "../../approval/Quorum.ts"
 import type { GrantStore } from "../../approval/GrantStore.ts"
 import type { QuotaStore } from "../../budget/QuotaStore.ts"
 import type { ThreadStore } from "../../thread/ThreadStore.ts"
@@ -65,6 +77,8 @@ export interface Batch {
   readonly marks: ReadonlyArray<Mark>
   /** What a run of quotas has used in all, in the commit of its last event; absent in any other. */
   readonly used?: ReadonlyArray<Quota.Booking> | undefined
+  /** What the audit record says of it, each once by its id. Absent: nothing. */
+  readonly acts?: ReadonlyArray<Audit.Act> | undefined
 }
 
 /** An answer to a wait, and when it was given. */
@@ -89,7 +103,9 @@ export interface Opened {
 /** Stores journals. */
 export interface JournalStore {
   readonly threads: ThreadStore
-  /** Absent: grants are kept by the process that executes the run, and gone with it. */
+  /** Kept apart from runs and threads: what deletes those leaves it. */
+  readonly audit: AuditStore
+  /** Absent: grants are kept by the process that carries the run, and gone with it. */
   readonly grants?: GrantStore | undefined
   /** Absent: files are kept by the process that executes the run, and gone with it. */
   readonly files?: FileStore | undefined
@@ -125,8 +141,27 @@ export interface JournalStore {
    * stored here can be damaged.
    */
   readonly check?: ((runId: string) => Effect.Effect<void, StoreFailure>) | undefined
-  /** Stores an answer unless there is one, or the run has ended. */
-  readonly answer: (runId: string, name: string, value: Json, at: number) => Effect.Effect<Answered, StoreFailure>
+  /** Stores an answer unless there is one, or the run has ended; and the acts with it. */
+  readonly answer: (
+    runId: string,
+    name: string,
+    value: Json,
+    at: number,
+    acts?: ReadonlyArray<Audit.Act>
+  ) => Effect.Effect<Answered, StoreFailure>
+  /**
+   * Reads the run's answers whose names begin with `prefix`, and stores what `change`, a pure function, makes of them, answers and acts,
+   * in one transaction: no other answer of that prefix comes between. `undefined` where the run is unknown or has ended; nothing is stored
+   * then. `change` may be called more than once, and only its last result counts.
+   */
+  readonly amend: <A>(
+    runId: string,
+    prefix: string,
+    at: number,
+    change: (answers: ReadonlyMap<string, Json>) => Amendment<A>
+  ) => Effect.Effect<A | undefined, StoreFailure>
+  /** The run's answers whose names begin with `prefix`, by name; also of a run that has ended. */
+  readonly answers: (runId: string, prefix: string) => Effect.Effect<ReadonlyMap<string, Json>, StoreFailure>
   readonly find: (runId: string, name: string) => Effect.Effect<StoredAnswer | undefined, StoreFailure>
   /** Committed envelopes with `seq > after`, in order, at most `limit`. */
   readonly read: (

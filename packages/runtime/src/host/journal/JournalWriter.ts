@@ -5,7 +5,7 @@
  * A commit that fails retires the owner: its memory is ahead of the store, so nothing more is written, and all pending
  * commits fail.
  */
-import type { Envelope } from "@reins/protocol"
+import type { Audit, Envelope } from "@reins/protocol"
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -40,6 +40,7 @@ export class JournalWriter {
   seams = 0
   private envelopes: Array<Envelope.Envelope> = []
   private marks: Array<Mark> = []
+  private acts: Array<Audit.Act> = []
   private scheduled = false
   private last: Envelope.Envelope | undefined
   private roomWaiters: Array<() => void> = []
@@ -58,6 +59,11 @@ export class JournalWriter {
   /** Adds a mark, to be committed with the events before it. */
   mark(mark: Mark): void {
     this.marks.push(mark)
+  }
+
+  /** Adds acts, to be committed with the events before them. */
+  act(acts: ReadonlyArray<Audit.Act>): void {
+    this.acts.push(...acts)
   }
 
   get isEmpty(): boolean {
@@ -101,9 +107,18 @@ export class JournalWriter {
     if (envelopes.length === 0 && marks.length === 0) return Effect.void
     this.envelopes = []
     this.marks = []
+    const { acts } = this
+    if (acts.length > 0) this.acts = []
     const { committed, epoch, retired, runId, store } = this.options
     const used = this.options.used?.(envelopes)
-    const batch = used === undefined ? { runId, epoch, envelopes, marks } : { runId, epoch, envelopes, marks, used }
+    const batch = {
+      runId,
+      epoch,
+      envelopes,
+      marks,
+      ...(acts.length === 0 ? {} : { acts }),
+      ...(used === undefined ? {} : { used })
+    }
     return Effect.flatMap(Effect.exit(store.commit(batch)), (exit) => {
       if (Exit.isSuccess(exit)) {
         if (goesOn(this.last, envelopes[0])) this.seams++

@@ -8,6 +8,7 @@ import * as Stream from "effect/Stream"
 import { MemoryQuotas } from "../../budget/QuotaStore.ts"
 import type { PendingApproval, RunRecord, RunStatus } from "../../engine/RunHost.ts"
 import { type Batch, Fenced, type JournalStore, type Mark, type Opened, type StoredAnswer } from "./JournalStore.ts"
+import { MemoryAudit } from "../../approval/AuditStore.ts"
 import { MemoryGrants } from "../../approval/GrantStore.ts"
 import { MemoryFiles } from "../../thread/FileStore.ts"
 import { MemoryThreads } from "../../thread/ThreadStore.ts"
@@ -55,6 +56,14 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
   const quotas = new MemoryQuotas()
   const rows = new Map<string, Row>()
   const approvals = new Map<string, Asked>()
+  const audit = new MemoryAudit(Number.POSITIVE_INFINITY)
+
+  const answersOf = (runId: string, prefix: string): ReadonlyMap<string, Json> =>
+    new Map(
+      Array.from(rows.get(runId)?.answers ?? []).flatMap(([name, { value }]) =>
+        name.startsWith(prefix) ? [[name, value] as const] : []
+      )
+    )
 
   const create = (input: Omit<RunRecord, "historyVersion">): Effect.Effect<void, Refusal> =>
     Effect.suspend((): Effect.Effect<void, Refusal> => {
@@ -115,6 +124,7 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
         row.lastAt = Math.max(row.lastAt, mark.at)
       }
       if (batch.used !== undefined) quotas.settle(batch.runId, row.record.quotas ?? [], batch.used)
+      audit.add(batch.acts ?? [])
       options.after?.(batch)
       return Effect.void
     })
@@ -175,7 +185,8 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
 
   return {
     threads,
-    grants: new MemoryGrants(),
+    audit,
+    grants: new MemoryGrants(audit),
     files,
     quotas,
     create,
@@ -193,15 +204,26 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
         end(row)
         return true
       }),
-    answer: (runId: string, name: string, value: Json, at: number) =>
+    answer: (runId, name, value, at, acts = []) =>
       Effect.sync(() => {
         const row = rows.get(runId)
         if (row === undefined || row.ended) return { _tag: "Unknown" }
         const first = row.answers.get(name)
         if (first !== undefined) return { _tag: "Resolved", value: first.value }
         row.answers.set(name, { value, at })
+        audit.add(acts)
         return { _tag: "Taken" }
       }),
+    amend: (runId, prefix, at, change) =>
+      Effect.sync(() => {
+        const row = rows.get(runId)
+        if (row === undefined || row.ended) return undefined
+        const { acts, puts, value } = change(answersOf(runId, prefix))
+        for (const [name, stored] of puts) row.answers.set(name, { value: stored, at })
+        audit.add(acts)
+        return value
+      }),
+    answers: (runId, prefix) => Effect.sync(() => answersOf(runId, prefix)),
     find: (runId, name) => Effect.sync(() => rows.get(runId)?.answers.get(name)),
     read: (runId, after, limit) =>
       Effect.sync(

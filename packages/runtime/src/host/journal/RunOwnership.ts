@@ -50,6 +50,8 @@ export interface OwnershipOptions {
   readonly opened: (runId: string) => void
   /** Called when a run cannot be opened, because it cannot be read. */
   readonly damaged: (runId: string) => void
+  /** Called when a vote has been judged, by the name of its judgement. */
+  readonly judged: (name: string) => void
 }
 
 /** A run that this process executes. */
@@ -242,7 +244,8 @@ export class RunOwnership implements Owner {
         else log.wake()
       },
       // What it still does would go on beside its successor.
-      retired: () => one.fiber?.interruptUnsafe()
+      retired: () => one.fiber?.interruptUnsafe(),
+      judged: this.options.judged
     })
     const one: OwnedRun = { run, log, fiber: undefined }
     this.owned.set(runId, one)

@@ -4,7 +4,15 @@
  *
  * Ended runs stay readable for a while, the latest `keptRuns` of them, so that a watcher who comes late sees the end.
  */
-import { AgentPath, type Approval, type Envelope, type Json, type Message, QueryRejections } from "@reins/protocol"
+import {
+  AgentPath,
+  type Approval,
+  type Audit,
+  type Envelope,
+  type Json,
+  type Message,
+  QueryRejections
+} from "@reins/protocol"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -30,6 +38,8 @@ import type { Accepted, InboxMessage } from "../../engine/Inbox.ts"
 import * as RunFailure from "../../loop/RunFailure.ts"
 import * as ThreadUpdate from "../../loop/ThreadUpdate.ts"
 import { MemoryRun, type MemoryRunOwner } from "./MemoryRun.ts"
+import { MemoryAudit } from "../../approval/AuditStore.ts"
+import type { Vote, Voted } from "../../approval/Quorum.ts"
 import { MemoryGrants } from "../../approval/GrantStore.ts"
 import { EventLog, follow, RootReading } from "../../engine/EventLog.ts"
 import { MemoryFiles } from "../../thread/FileStore.ts"
@@ -45,6 +55,8 @@ export interface MemoryHostOptions {
   readonly keptThreads?: number | undefined
   /** How many bytes of files that tools handed over are kept; the oldest go first. Default 256 MiB. */
   readonly keptFileBytes?: number | undefined
+  /** How many acts the audit record keeps; the oldest go first. Default 10,000. */
+  readonly keptActs?: number | undefined
   /** How long running runs may take to end, once cancelled, when the host's scope closes. Default 5 seconds. */
   readonly shutdownMs?: number | undefined
 }
@@ -76,8 +88,9 @@ over.end()
 
 class Host implements RunHost, MemoryRunOwner {
   readonly threads: MemoryThreads
-  readonly grants = new MemoryGrants()
   readonly quotas = new MemoryQuotas()
+  readonly audit: MemoryAudit
+  readonly grants: MemoryGrants
   readonly files: MemoryFiles
   private readonly runs = new Map<string, Carried>()
   private readonly done: Array<string> = []
@@ -93,6 +106,8 @@ class Host implements RunHost, MemoryRunOwner {
     this.drive = drive
     this.context = context
     this.options = options
+    this.audit = new MemoryAudit(options.keptActs ?? 10_000)
+    this.grants = new MemoryGrants(this.audit)
     this.files = new MemoryFiles(options.keptFileBytes)
     this.threads = new MemoryThreads(options.keptThreads ?? 10_000, (threadId) => {
       this.grants.forgetThread(threadId)
@@ -158,6 +173,10 @@ class Host implements RunHost, MemoryRunOwner {
     if (asked !== undefined) asked.outcome = outcome
   }
 
+  acted(acts: ReadonlyArray<Audit.Act>): void {
+    this.audit.add(acts)
+  }
+
   readonly watch = (
     runId: string,
     options: { readonly after: number; readonly bounded: boolean }
@@ -184,14 +203,33 @@ class Host implements RunHost, MemoryRunOwner {
       }
     })
 
-  readonly answer = (runId: string, name: string, value: Json): Effect.Effect<Answered> =>
+  readonly answer = (
+    runId: string,
+    name: string,
+    value: Json,
+    acts: ReadonlyArray<Audit.Act> = []
+  ): Effect.Effect<Answered> =>
     Effect.sync(() => {
       const carried = this.runs.get(runId)
-      return carried === undefined || carried.run.log.ended ? { _tag: "Unknown" } : carried.run.answer(name, value)
+      if (carried === undefined || carried.run.log.ended) return { _tag: "Unknown" }
+      const answered = carried.run.answer(name, value)
+      if (answered._tag === "Taken") this.audit.add(acts)
+      return answered
     })
 
   readonly accept = (runId: string, message: InboxMessage): Effect.Effect<Accepted> =>
     Effect.sync(() => this.runs.get(runId)?.run.accept(message) ?? { _tag: "Unknown" })
+
+  readonly vote = (runId: string, vote: Vote, isJudged: boolean): Effect.Effect<Voted> =>
+    Effect.suspend(() => {
+      const carried = this.runs.get(runId)
+      return carried === undefined || carried.run.log.ended
+        ? Effect.succeed<Voted>({ _tag: "Unknown" })
+        : carried.run.vote(vote, isJudged)
+    })
+
+  readonly answers = (runId: string, prefix: string) =>
+    Effect.sync((): ReadonlyMap<string, Json> => this.runs.get(runId)?.run.answers(prefix) ?? new Map())
 
   readonly hasClientCall = (runId: string, path: AgentPath.AgentPath, callId: string) =>
     Effect.sync(() => this.runs.get(runId)?.run.hasClientCall(AgentPath.callKey(path, callId)) === true)

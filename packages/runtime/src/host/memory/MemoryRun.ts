@@ -5,13 +5,23 @@
  * It is the one owner of the run's log: it checks the order, takes the next number and appends, all synchronously, so
  * that parallel branches interleave in a valid order. An invalid event is a defect of the loop and stops the run.
  */
-import { AgentPath, type Approval as Question, Entry, Envelope, type Event, type Json, Ordering } from "@reins/protocol"
+import {
+  AgentPath,
+  type Approval as Question,
+  type Audit,
+  Entry,
+  Envelope,
+  type Event,
+  type Json,
+  Ordering
+} from "@reins/protocol"
 import type * as Clock from "effect/Clock"
-import * as Deferred from "effect/Deferred"
+
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Schema from "effect/Schema"
 import * as Erased from "../../kernel/Erased.ts"
+import * as Quorum from "../../approval/Quorum.ts"
 import type { BudgetTree } from "../../budget/BudgetTree.ts"
 import * as Lease from "../../budget/Lease.ts"
 import { EventLog } from "../../engine/EventLog.ts"
@@ -28,9 +38,10 @@ import {
 } from "../../engine/Engine.ts"
 import { type Accepted, type InboxMessage, isSame, received } from "../../engine/Inbox.ts"
 import type { Answered } from "../../engine/RunHost.ts"
-import type { Alarm, AlarmListener, Deadline } from "../../kernel/Alarm.ts"
-import { Signal, type SignalListener } from "../../kernel/Signal.ts"
+import type { Alarm } from "../../kernel/Alarm.ts"
+import { Signal } from "../../kernel/Signal.ts"
 import * as Trimmed from "../../kernel/Trimmed.ts"
+import { Approval, type Waited } from "./Approval.ts"
 import { RunClock } from "../../kernel/RunClock.ts"
 import * as Task from "../../kernel/Task.ts"
 
@@ -38,71 +49,9 @@ import * as Task from "../../kernel/Task.ts"
 export interface MemoryRunOwner {
   readonly asked: (run: MemoryRun, request: Question.Request, path: AgentPath.AgentPath, at: number) => void
   readonly decided: (id: string, outcome: Question.Outcome) => void
+  readonly acted: (acts: ReadonlyArray<Audit.Act>) => void
   /** Called with the last event, before any reader sees it. */
   readonly ended: (run: MemoryRun) => void
-}
-
-/**
- * What a run waits for from outside, an answer to an approval or the result of a caller's tool: an Effect `Deferred`
- * that is completed exactly once, by whoever is first (a person, the clock, a cancel), perhaps before the run waits for
- * it. It is its own listener for clock and cancel, because many runs are parked for long.
- */
-class Approval implements SignalListener, AlarmListener {
-  readonly name: string
-  readonly deferred: Deferred.Deferred<Waited> = Deferred.makeUnsafe()
-  /** What it was completed with. */
-  value: Json | undefined
-  /** Set where the clock ends the wait. */
-  deadline: Deadline | undefined
-  row: WaitRow | undefined
-  startedAt = 0
-  private end: WaitEnd<unknown> | undefined
-  private readonly run: MemoryRun
-
-  constructor(run: MemoryRun, name: string) {
-    this.run = run
-    this.name = name
-  }
-
-  /** The run waits for it from now on. */
-  wait(end: WaitEnd<unknown>, row: WaitRow): void {
-    this.startedAt = this.run.now()
-    this.end = end
-    this.row = row
-  }
-
-  /** Completes it. */
-  complete(value: Json, waitedMs: number): void {
-    this.value = value
-    Deferred.doneUnsafe(this.deferred, Exit.succeed({ value, waitedMs }))
-  }
-
-  /** Tells how it was completed, as `Deferred.await` does. Answers how to stop. */
-  listen(ended: (exit: Exit.Exit<Waited>) => void): () => void {
-    const { deferred } = this
-    const { effect } = deferred
-    // It is only ever completed with an exit.
-    const told = (effect: Effect.Effect<Waited>) => ended(Erased.as<Exit.Exit<Waited>>(effect))
-    if (effect === undefined) deferred.resumes = [...(deferred.resumes ?? []), told]
-    else told(effect)
-    return () => {
-      deferred.resumes = deferred.resumes?.filter((one) => one !== told)
-    }
-  }
-
-  signalled(): void {
-    this.run.answer(this.name, Erased.as<Json>(this.end?.cancelled))
-  }
-
-  ring(): void {
-    this.run.answer(this.name, Erased.as<Json>(this.end?.expires?.value))
-  }
-}
-
-/** What a wait came to. In memory an answer is not encoded: its value is what the wait is declared to answer. */
-interface Waited {
-  readonly value: Json
-  readonly waitedMs: number
 }
 
 export class MemoryRun implements Engine, Work {
@@ -128,6 +77,8 @@ export class MemoryRun implements Engine, Work {
   /** The messages that were accepted for it, in that order; absent where there were none. */
   private inbox: Array<InboxMessage & { readonly at: number }> | undefined
   private isInboxClosed = false
+  /** What is kept of votes. Absent while nobody has voted. */
+  private ballots: Map<string, Json> | undefined
 
   constructor(
     info: RunInfo,
@@ -170,12 +121,19 @@ export class MemoryRun implements Engine, Work {
   emit(
     _name: string,
     path: AgentPath.AgentPath,
-    events: (readings: Readings) => ReadonlyArray<Event>
+    events: (readings: Readings) => ReadonlyArray<Event>,
+    acts?: (readings: Readings) => ReadonlyArray<Audit.Act>
   ): Effect.Effect<void> {
     return Task.suspend(() => {
       this.push(path, events(this))
+      if (acts !== undefined) this.act(acts(this))
       return Exit.void
     })
+  }
+
+  /** Tells the audit record. */
+  act(acts: ReadonlyArray<Audit.Act>): void {
+    this.owner.acted(acts)
   }
 
   direct<A>(effect: (work: Work) => Effect.Effect<Settled<A>>): Effect.Effect<A> {
@@ -290,6 +248,33 @@ export class MemoryRun implements Engine, Work {
   unread(taken: number): ReadonlyArray<InboxMessage> {
     this.isInboxClosed = true
     return this.inbox?.slice(taken) ?? []
+  }
+
+  /** What was answered under names that begin with `prefix`. */
+  answers(prefix: string): ReadonlyMap<string, Json> {
+    const found = new Map<string, Json>()
+    for (const { name, value } of this.approvals ?? []) {
+      if (value !== undefined && name.startsWith(prefix)) found.set(name, value)
+    }
+    for (const [name, value] of this.ballots ?? []) if (name.startsWith(prefix)) found.set(name, value)
+    return found
+  }
+
+  /** Takes a vote; see `RunHost.vote`. Whoever waits judges it, and what it comes to is stored at once. */
+  vote(vote: Quorum.Vote, isJudged: boolean): Effect.Effect<Quorum.Voted> {
+    const { voting } = this.approvalOf(vote.name).end ?? {}
+    const judged = isJudged ? (voting?.judge(vote) ?? Effect.succeed(false)) : Effect.succeed(true)
+    return Effect.flatMap(judged, (isAllowed): Effect.Effect<Quorum.Voted> => {
+      if (this.log.ended) return Effect.succeed({ _tag: "Unknown" })
+      const { acts, puts, value } = Quorum.cast(this.answers(vote.name), vote, isAllowed)
+      this.act(acts)
+      for (const [name, stored] of puts) {
+        if (name === vote.name) this.answer(name, stored)
+        else (this.ballots ??= new Map()).set(name, stored)
+      }
+      const isNew = value._tag === "Counted" && puts.length > 0
+      return isNew && voting !== undefined ? Effect.as(voting.counted(vote, value.given), value) : Effect.succeed(value)
+    })
   }
 
   push(path: AgentPath.AgentPath, events: ReadonlyArray<Event>): boolean {

@@ -1,0 +1,92 @@
+/**
+ * The audit record of approvals: every act about a question or a grant, as who did what, when, and under which definition of the tool.
+ * It holds no arguments, plans, limits or remarks: arguments and plans are told by their hash.
+ */
+import * as Schema from "effect/Schema"
+import { AgentPath } from "../AgentPath.ts"
+import { Kind as QuestionKind, Scope } from "./Approval.ts"
+
+/**
+ * What was done: a question was `asked`, `answered` by a principal, an answer was `refused`, the question went to others (`escalated`),
+ * it came to its end (`decided`); a grant was `granted`, `used` by a call, `exhausted`, `revoked`.
+ */
+export type Kind = (typeof kinds)[number]
+const kinds = [
+  "asked",
+  "refused",
+  "answered",
+  "escalated",
+  "granted",
+  "decided",
+  "used",
+  "exhausted",
+  "revoked"
+] as const
+
+/** The place of a kind among acts of one millisecond. */
+export const rank = (kind: Kind): number => kinds.indexOf(kind)
+
+const about = {
+  resourceId: Schema.String,
+  threadId: Schema.String,
+  runId: Schema.String,
+  agentPath: Schema.optionalKey(AgentPath),
+  approvalId: Schema.optionalKey(Schema.String),
+  about: Schema.optionalKey(QuestionKind),
+  target: Schema.optionalKey(Schema.String),
+  toolInvocationId: Schema.optionalKey(Schema.String),
+  toolHash: Schema.optionalKey(Schema.String),
+  argsHash: Schema.optionalKey(Schema.String),
+  by: Schema.optionalKey(Schema.String),
+  roles: Schema.optionalKey(Schema.Array(Schema.String)),
+  outcome: Schema.optionalKey(Schema.Literals(["approve", "reject", "revise", "expired", "cancelled", "superseded"])),
+  reason: Schema.optionalKey(Schema.String),
+  level: Schema.optionalKey(Schema.Natural),
+  quorum: Schema.optionalKey(Schema.Natural),
+  given: Schema.optionalKey(Schema.Natural),
+  scope: Schema.optionalKey(Scope),
+  grantId: Schema.optionalKey(Schema.String)
+}
+
+const AboutStruct = Schema.Struct(about)
+
+/** What an act tells besides what was done and when. */
+export interface About extends Schema.Schema.Type<typeof AboutStruct> {}
+export const About: Schema.Codec<About> = AboutStruct
+
+const ActStruct = Schema.Struct({
+  id: Schema.String,
+  kind: Schema.Literals(kinds),
+  at: Schema.Natural,
+  ...about
+}).annotate({ identifier: "AuditAct" })
+
+/**
+ * One act.
+ *
+ * **Details**
+ * - `id`: the same act has the same id, however often it is written.
+ * - `at`: epoch milliseconds.
+ * - `about`, `target`: the question's kind, and the tool's name, the plan's id, or the limit.
+ * - `toolHash`: of the tool's definition that the act holds for. Absent where no tool is concerned.
+ * - `argsHash`: SHA-256 of the JSON text of the arguments or the plan: of `answered`, those that may run; of `used`, the call's.
+ * - `by`: the principal; of `used` and `exhausted` whoever gave the grant; of `decided` all whose answers counted, with commas.
+ *   Absent: nobody is named (the clock, a cancel, a program that gives no name).
+ * - `roles`: the principal's, at that time.
+ * - `outcome`: of `answered` what they said, of `decided` how the question ended.
+ * - `reason`: why an answer was refused, as the tag of the `ApprovalError`'s reason.
+ * - `level`, `quorum`, `given`: how often the question was escalated before, how many approvals it needs, how many it has with this one.
+ */
+export interface Act extends Schema.Schema.Type<typeof ActStruct> {}
+export const Act: Schema.Codec<Act> = ActStruct
+
+const encodeLine = Schema.encodeSync(Schema.fromJsonString(Act))
+
+/** An act as a line of JSON, without a line end. */
+export const toLine = (act: Act): string => encodeLine(act)
+
+/** A page of the record, oldest act first. `next`: where the next page begins (`after`); absent: there was none when it was read. */
+export interface Page {
+  readonly acts: ReadonlyArray<Act>
+  readonly next?: string | undefined
+}

@@ -1,0 +1,262 @@
+/**
+ * Keeps the audit record of approvals, and makes its acts from what was done. A store writes an act in the transaction of what it tells
+ * of. `MemoryAudit` keeps them in memory; database stores are in `@reins/store`.
+ */
+import { type Approval, Audit, Grant, type Json, type Principal } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+import { digestId, sha256Hex } from "../kernel/Digest.ts"
+
+/** Which acts: those of one tenant that fit all that is given. */
+export interface AuditQuery {
+  readonly resourceId: string
+  readonly threadId?: string | undefined
+  readonly runId?: string | undefined
+  /** The acts of this principal, by id. */
+  readonly principal?: string | undefined
+  /** From this time on, in epoch milliseconds. */
+  readonly since?: number | undefined
+  /** Before this time, in epoch milliseconds. */
+  readonly until?: number | undefined
+  /** Behind this place, which a page before named as `next`. */
+  readonly after?: string | undefined
+  /** The most acts of the page. */
+  readonly limit: number
+}
+
+/** Keeps acts; see the header of this file. */
+export interface AuditStore {
+  /** Keeps acts, each once by its id. */
+  readonly record: (acts: ReadonlyArray<Audit.Act>) => Effect.Effect<void>
+  /** A page, oldest first; acts of one millisecond by `Audit.rank`, then by id. A place that is none reads as the beginning. */
+  readonly read: (query: AuditQuery) => Effect.Effect<Audit.Page>
+}
+
+/** A question that acts are about: whose, and what was asked. */
+export interface Asked {
+  readonly runId: string
+  readonly agentPath: ReadonlyArray<string>
+  readonly request: Approval.Request
+}
+
+type Facts = Omit<Audit.Act, "id">
+
+/** The act; `key` tells it apart from others of its kind. */
+const act = (key: string, facts: Facts): Audit.Act => ({
+  id: digestId("act", `${facts.kind}\n${facts.resourceId}\n${key}`),
+  ...facts
+})
+
+/** The hash under which arguments and plans are told. */
+export const argsHash = (args: Json): string => sha256Hex(JSON.stringify(args))
+
+/** What acts about this question share. */
+export const aboutOf = ({ agentPath, request, runId }: Asked): Audit.About => {
+  const { approvals, id, kind, target, threadId, toolHash, toolInvocationId } = request
+  return {
+    resourceId: request.resourceId,
+    threadId,
+    runId,
+    ...(agentPath.length === 0 ? {} : { agentPath }),
+    approvalId: id,
+    about: kind,
+    target,
+    ...(toolInvocationId === undefined ? {} : { toolInvocationId }),
+    ...(toolHash === undefined ? {} : { toolHash }),
+    ...(kind === "budget" ? {} : { argsHash: argsHash(request.payload) }),
+    ...(approvals === undefined ? {} : { quorum: approvals.quorum })
+  }
+}
+
+/** The question was asked. */
+export const asked = (question: Asked, at: number): Audit.Act => {
+  const { id, requestedBy } = question.request
+  return act(id, {
+    kind: "asked",
+    at,
+    ...aboutOf(question),
+    ...(requestedBy === undefined ? {} : { by: requestedBy })
+  })
+}
+
+/** Who answers, as acts tell of them. */
+const actor = (principal: Principal | undefined): Pick<Audit.Act, "by" | "roles"> => ({
+  ...(principal === undefined ? {} : { by: principal.id }),
+  ...(principal?.roles === undefined || principal.roles.length === 0 ? {} : { roles: principal.roles })
+})
+
+/** An answer was not taken; `attempt` tells it apart from others. */
+export const refused = (
+  about: Audit.About,
+  {
+    attempt,
+    at,
+    principal,
+    reason
+  }: {
+    readonly attempt: string
+    readonly at: number
+    readonly principal: Principal | undefined
+    readonly reason: string
+  }
+): Audit.Act => act(attempt, { kind: "refused", at, ...about, ...actor(principal), reason })
+
+/** An answer was taken, or counted as one of several. `args`: what may run by it, where a reviewer changed that. */
+export const answered = (
+  about: Audit.About,
+  how: {
+    readonly at: number
+    readonly principal: Principal | undefined
+    readonly outcome: Approval.Outcome
+    readonly args?: Json | undefined
+    readonly level?: number | undefined
+    readonly quorum?: number | undefined
+    readonly given?: number | undefined
+  }
+): Audit.Act => {
+  const { args, at, given, level, outcome, principal, quorum } = how
+  return act(JSON.stringify([about.approvalId, level, principal?.id, outcome.outcome]), {
+    kind: "answered",
+    at,
+    ...about,
+    ...actor(principal),
+    outcome: outcome.outcome,
+    ...(args === undefined ? {} : { argsHash: argsHash(args) }),
+    ...(level === undefined ? {} : { level }),
+    ...(quorum === undefined ? {} : { quorum }),
+    ...(given === undefined ? {} : { given })
+  })
+}
+
+/** The question came to its end. */
+export const decided = (question: Asked, resolution: Approval.Resolution, at: number): Audit.Act => {
+  const { by, grantId, id, outcome, scope } = resolution
+  return act(id, {
+    kind: "decided",
+    at,
+    ...aboutOf(question),
+    outcome: outcome.outcome,
+    ...(by === undefined ? {} : { by }),
+    ...(scope === undefined ? {} : { scope }),
+    ...(grantId === undefined ? {} : { grantId })
+  })
+}
+
+const aboutGrant = (grant: Grant.Grant): Audit.About => ({
+  resourceId: grant.resourceId,
+  threadId: grant.threadId,
+  runId: grant.runId,
+  ...(grant.agentPath.length === 0 ? {} : { agentPath: grant.agentPath }),
+  target: grant.toolName,
+  toolHash: grant.toolHash,
+  scope: grant.scope,
+  grantId: grant.id,
+  ...(grant.by === undefined ? {} : { by: grant.by })
+})
+
+/** A grant was given. */
+export const granted = (grant: Grant.Grant): Audit.Act =>
+  act(grant.id, { kind: "granted", at: grant.grantedAt, ...aboutGrant(grant) })
+
+/** A call, known by `key`, took a use of a grant. */
+export const used = (grant: Grant.Grant, key: string, claim: Grant.Claim, at: number): Audit.Act =>
+  act(`${grant.id}\n${key}`, {
+    kind: "used",
+    at,
+    ...aboutGrant(grant),
+    threadId: claim.threadId,
+    runId: claim.runId,
+    ...(claim.agentPath.length === 0 ? {} : { agentPath: claim.agentPath }),
+    ...(claim.toolInvocationId === undefined ? {} : { toolInvocationId: claim.toolInvocationId }),
+    argsHash: argsHash(claim.args)
+  })
+
+/** That a grant was used up, if it was by what made `after` of it. */
+export const ended = (before: Grant.Grant, after: Grant.Grant, at: number): ReadonlyArray<Audit.Act> =>
+  Grant.isUsedUp(after) && !Grant.isUsedUp(before)
+    ? [act(`${after.id}\n${at}`, { kind: "exhausted", at, ...aboutGrant(after) })]
+    : []
+
+/** A grant was taken back, by whom. */
+export const revoked = (grant: Grant.Grant, { at, by }: Revocation): Audit.Act => {
+  const { by: _giver, ...about } = aboutGrant(grant)
+  return act(grant.id, { kind: "revoked", at, ...about, ...(by === undefined ? {} : { by }) })
+}
+
+/** When a grant is taken back, in epoch milliseconds, and by whom; absent: nobody is named. */
+export interface Revocation {
+  readonly at: number
+  readonly by?: string | undefined
+}
+
+/** The question went to other approvers; `level`: for which time. */
+export const escalated = (question: Asked, level: number, at: number): Audit.Act =>
+  act(`${question.request.id}\n${level}`, { kind: "escalated", at, ...aboutOf(question), level })
+
+const fits = (act: Audit.Act, { principal, resourceId, runId, since, threadId, until }: AuditQuery): boolean =>
+  act.resourceId === resourceId &&
+  (threadId === undefined || act.threadId === threadId) &&
+  (runId === undefined || act.runId === runId) &&
+  (principal === undefined || act.by === principal) &&
+  (since === undefined || act.at >= since) &&
+  (until === undefined || act.at < until)
+
+/** The place of an act among all, as `next` names it. */
+export interface Place {
+  readonly at: number
+  readonly rank: number
+  readonly id: string
+}
+
+/** The place of an act. */
+export const placeOf = ({ at, id, kind }: Audit.Act): Place => ({ at, rank: Audit.rank(kind), id })
+
+/** A place as text. */
+export const toCursor = ({ at, id, rank }: Place): string => `${at}.${rank}.${id}`
+
+/** The place that a text names; `undefined` where it names none. */
+export const fromCursor = (text: string): Place | undefined => {
+  const [, at, rank, id] = /^(\d{1,16})\.(\d)\.(.{1,100})$/.exec(text) ?? []
+  return id === undefined ? undefined : { at: Number(at), rank: Number(rank), id }
+}
+
+const isBehind = (a: Place, b: Place): boolean =>
+  a.at !== b.at ? a.at > b.at : a.rank !== b.rank ? a.rank > b.rank : a.id > b.id
+
+/** A page of at most `limit` of `found`, which are in order and at most one more. */
+export const pageOf = (found: ReadonlyArray<Audit.Act>, limit: number): Audit.Page => {
+  const acts = found.slice(0, limit)
+  const last = acts.at(-1)
+  return found.length <= limit || last === undefined ? { acts } : { acts, next: toCursor(placeOf(last)) }
+}
+
+/** Acts in memory: gone with the process, and the oldest before that: at least the last `kept` are there. */
+export class MemoryAudit implements AuditStore {
+  private readonly acts = new Map<string, Audit.Act>()
+  private readonly kept: number
+
+  constructor(kept: number) {
+    this.kept = kept
+  }
+
+  /** Keeps acts at once. */
+  add(acts: ReadonlyArray<Audit.Act>): void {
+    for (const act of acts) if (!this.acts.has(act.id)) this.acts.set(act.id, act)
+    // Many at a time: a map that loses its first entry again and again is slow.
+    if (this.acts.size <= this.kept + Math.min(1000, this.kept)) return
+    for (const id of this.acts.keys()) {
+      this.acts.delete(id)
+      if (this.acts.size <= this.kept) return
+    }
+  }
+
+  readonly record = (acts: ReadonlyArray<Audit.Act>): Effect.Effect<void> => Effect.sync(() => this.add(acts))
+
+  readonly read = (query: AuditQuery): Effect.Effect<Audit.Page> =>
+    Effect.sync(() => {
+      const after = query.after === undefined ? undefined : fromCursor(query.after)
+      const found = Array.from(this.acts.values())
+        .filter((act) => fits(act, query) && (after === undefined || isBehind(placeOf(act), after)))
+        .toSorted((a, b) => (isBehind(placeOf(a), placeOf(b)) ? 1 : -1))
+      return pageOf(found, query.limit)
+    })
+}

@@ -1,0 +1,60 @@
+/**
+ * Takes the results of client tools. A result counts for a call that is open, and that its caller may run: one that a person is asked
+ * about counts only when they have allowed it.
+ */
+import { AgentPath, Approval, type Json } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+import * as PlainJson from "../kernel/PlainJson.ts"
+import * as Names from "../run/Names.ts"
+import { CallNotFound } from "./NotFound.ts"
+import type { RuntimeParts } from "./RuntimeParts.ts"
+
+/** Hands in the result of an open client call. */
+export const submit = Effect.fnUntraced(function* (
+  { host }: RuntimeParts,
+  runId: string,
+  callId: string,
+  answer: {
+    readonly result: Json
+    readonly isFailure?: boolean | undefined
+    readonly agentPath?: ReadonlyArray<string>
+  }
+) {
+  const path = answer.agentPath ?? AgentPath.root
+  const prefix = AgentPath.key(path)
+  const { asked, subject } = yield* lastQuestion(host, runId, prefix, callId)
+  // What a client did before it was allowed to does not count.
+  const mayRun = asked === undefined || (asked.outcome !== undefined && Approval.allows(asked.outcome))
+  const isOpen = mayRun && (yield* host.hasClientCall(runId, path, callId))
+  const taken = isOpen
+    ? yield* host.answer(runId, Names.client(prefix, subject, asked !== undefined), stored(answer))
+    : undefined
+  if (taken?._tag !== "Taken") return yield* new CallNotFound({ runId, toolInvocationId: callId })
+})
+
+/** The last question about a call, which is asked about anew when its tool's definition changes. */
+const lastQuestion = Effect.fnUntraced(function* (
+  host: RuntimeParts["host"],
+  runId: string,
+  prefix: string,
+  callId: string
+) {
+  const find = (subject: Names.Subject) => host.approval(Names.approvalId(runId, prefix, subject))
+  let last = { subject: Names.ofCall(callId), asked: yield* find(Names.ofCall(callId)) }
+  for (let changes = 1; last.asked !== undefined; changes++) {
+    const subject = Names.ofChanged(callId, changes)
+    const asked = yield* find(subject)
+    if (asked === undefined) break
+    last = { subject, asked }
+  }
+  return last
+})
+
+/** What is stored for a client's result. */
+const stored = (answer: { readonly result: Json; readonly isFailure?: boolean | undefined }): Json => {
+  const result = PlainJson.copy(answer.result)
+  if (result === undefined) {
+    return { result: { error: "ResultInvalid", message: "what the client answered is not JSON" }, status: "failed" }
+  }
+  return answer.isFailure === true ? { result, status: "failed" } : { result }
+}

@@ -1,0 +1,124 @@
+/** The answers of runs in a database: one row per name, written once. */
+import type { Audit, Json } from "@reins/protocol"
+import type { Answered, Quorum, StoredAnswer } from "@reins/runtime/journal"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import type { SqlError } from "effect/sql/SqlError"
+import * as Column from "./Column.ts"
+import type { Database, Row } from "./Database.ts"
+import * as SqlAudit from "./SqlAudit.ts"
+import * as StoredJson from "./StoredJson.ts"
+
+type Failure = SqlError | StoredJson.CorruptRow
+
+/** An answer without a value. */
+export const unanswered: StoredAnswer = { value: null, at: 0 }
+
+/** Answers as their rows have them. */
+export const read = (rows: ReadonlyArray<Row>): Effect.Effect<ReadonlyArray<StoredAnswer>, StoredJson.CorruptRow> =>
+  Effect.flatMap(StoredJson.answers(rows.map((row) => [row["value"]])), (values) =>
+    rows.every(({ at }) => StoredJson.isNumber(at))
+      ? Effect.succeed(values.map(([value], index) => ({ value, at: Number(rows[index]?.["at"]) })))
+      : Effect.fail(new StoredJson.CorruptRow({ table: "reins_answers" }))
+  )
+
+export const find = (db: Database, runId: string, name: string): Effect.Effect<StoredAnswer | undefined, Failure> =>
+  db
+    .rows(
+      "SELECT at, value FROM reins_answers WHERE run_id = ? AND name = ?",
+      Column.encode(runId),
+      Column.encode(name)
+    )
+    .pipe(
+      Effect.flatMap(read),
+      Effect.map(([answer]) => answer)
+    )
+
+/** Stores an answer unless one is stored, or the run has ended. */
+export const answer = (
+  db: Database,
+  runId: string,
+  name: string,
+  given: { readonly value: Json; readonly at: number },
+  acts: ReadonlyArray<Audit.Act> = []
+): Effect.Effect<Answered, Failure> =>
+  db.atomic(
+    Effect.gen(function* () {
+      const run = Column.encode(runId)
+      const [taken] = yield* db.rows(
+        `INSERT INTO reins_answers (run_id, name, at, value)
+         SELECT run_id, CAST(? AS TEXT), CAST(? AS BIGINT), CAST(? AS TEXT) FROM reins_runs
+         WHERE run_id = ? AND ended_at IS NULL ON CONFLICT (run_id, name) DO NOTHING RETURNING 1`,
+        Column.encode(name),
+        given.at,
+        JSON.stringify(given.value),
+        run
+      )
+      if (taken !== undefined) {
+        yield* SqlAudit.write(db, acts)
+        yield* db.rows(`UPDATE reins_runs SET epoch = epoch${db.dialect.news} WHERE run_id = ?`, run)
+        yield* db.tell(run)
+        return { _tag: "Taken" }
+      }
+      const [open] = yield* db.rows("SELECT 1 FROM reins_runs WHERE run_id = ? AND ended_at IS NULL", run)
+      const first = open === undefined ? undefined : yield* find(db, runId, name)
+      return first === undefined ? { _tag: "Unknown" } : { _tag: "Resolved", value: first.value }
+    })
+  )
+
+/** Answers whose names begin with `prefix`, by name. */
+export const answers = (
+  db: Database,
+  runId: string,
+  prefix: string
+): Effect.Effect<ReadonlyMap<string, Json>, Failure> =>
+  Effect.gen(function* () {
+    const rows = yield* db.rows(
+      "SELECT name, at, value FROM reins_answers WHERE run_id = ? AND substr(name, 1, length(CAST(? AS TEXT))) = ?",
+      Column.encode(runId),
+      Column.encode(prefix),
+      Column.encode(prefix)
+    )
+    const given = yield* read(rows)
+    return new Map(rows.map((row, index) => [Column.decode(row["name"]), given[index]?.value ?? null]))
+  })
+
+/** Another answer of the same name came between. */
+class Overtaken extends Data.TaggedError("Overtaken") {}
+
+/**
+ * Stores what `change` makes of the answers whose names begin with `prefix`. The run's row is locked first, so that no two do so at a
+ * time; an answer that came without the lock is found by its name, and all is done again.
+ */
+export const amend = <A>(
+  db: Database,
+  { at, prefix, runId }: { readonly runId: string; readonly prefix: string; readonly at: number },
+  change: (answers: ReadonlyMap<string, Json>) => Quorum.Amendment<A>
+): Effect.Effect<A | undefined, Failure> =>
+  db
+    .atomic(
+      Effect.gen(function* () {
+        const run = Column.encode(runId)
+        const open = yield* db.rows(
+          `UPDATE reins_runs SET epoch = epoch${db.dialect.news} WHERE run_id = ? AND ended_at IS NULL RETURNING 1`,
+          run
+        )
+        if (open.length === 0) return undefined
+        const { acts, puts, value } = change(yield* answers(db, runId, prefix))
+        for (const [name, put] of puts) {
+          const stored = yield* db.rows(
+            `INSERT INTO reins_answers (run_id, name, at, value) VALUES (?, ?, ?, ?)
+             ON CONFLICT (run_id, name) DO NOTHING RETURNING 1`,
+            run,
+            Column.encode(name),
+            at,
+            JSON.stringify(put)
+          )
+          if (stored.length === 0) return yield* new Overtaken()
+        }
+        yield* SqlAudit.write(db, acts)
+        yield* db.tell(run)
+        return value
+      })
+    )
+    .pipe(Effect.catchTag("Overtaken", () => amend(db, { at, prefix, runId }, change)))
