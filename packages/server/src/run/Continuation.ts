@@ -40,7 +40,7 @@ export const settle = Effect.fnUntraced(function* (
     // What is closed by now needs no answer, but a result must be one of a call.
     if (continues === undefined) yield* Past.named([], asked.seed ?? [])
   }
-  if (continues !== undefined) return yield* continued(serving, principal, asked, continues)
+  if (continues !== undefined) return yield* continued(serving, principal, { asked, continues, onBusy })
   return { asked: shown(asked, note), onBusy } satisfies Settled
 })
 
@@ -89,18 +89,27 @@ const reply = Effect.fnUntraced(function* (
   return yield* Answers.tell(serving, principal, found, given, true)
 })
 
+interface Continued {
+  readonly asked: Command.StartQuery
+  readonly continues: NonNullable<Command.StartQuery["continues"]>
+  readonly onBusy: Dialect.OnBusy
+}
+
 /** In place where nothing was said since, otherwise in a thread of its own that begins with the answer's past. */
 const continued = Effect.fnUntraced(function* (
   serving: ServerContext,
   principal: Principal,
-  { onThread: _, ...asked }: Command.StartQuery,
-  { answer, runId }: NonNullable<Command.StartQuery["continues"]>
+  { asked: { onThread: _, ...asked }, continues: { answer, runId }, onBusy }: Continued
 ) {
   const { tenant } = principal
   const status = yield* Lookup.run(serving, principal, runId)
   const past = yield* Past.of(serving, status, answer)
   const own: ReadonlyArray<Message.Message> = yield* Past.named(past.messages, asked.seed ?? [])
   const threadId = serving.naming.outer(tenant, status.threadId)
+  // Where a server steers, words for the answer under way are for its run.
+  if (onBusy === "steer" && status.state === "running" && past.upTo === undefined && threadId !== undefined) {
+    return { asked: { ...asked, threadId }, onBusy } satisfies Settled
+  }
   const note = threadId === undefined ? undefined : yield* serving.book.get(tenant, threadId)
   const agent = asked.agent ?? note?.agent
   const branch: Command.StartQuery = {
