@@ -38,7 +38,7 @@ const user = (content: string) => [{ role: "user", content }]
 
 interface Way {
   readonly path: string
-  readonly body: (text: string, runId: string) => object
+  readonly body: (text: string) => object
 }
 
 /** How each dialect asks in thread `t`. */
@@ -70,7 +70,7 @@ const ways: { readonly [dialect: string]: Way } = {
   },
   "openai-responses": {
     path: "/openai-responses/v1/responses",
-    body: (input, runId) => ({ model: "desk", input, stream: true, previous_response_id: `resp_${runId}` })
+    body: (input) => ({ model: "desk", input, stream: true, metadata: { thread_id: "t" } })
   },
   anthropic: {
     path: "/anthropic/v1/messages",
@@ -90,7 +90,7 @@ describe("a query on a busy thread of a server that steers", () => {
       Effect.gen(function* () {
         const served = yield* Served.serve({ onBusy: "steer" })
         const { answer, runId } = yield* held(served)
-        const asking = served.fetch(path, { body: body("more", runId) }).then(async (response) => ({
+        const asking = served.fetch(path, { body: body("more") }).then(async (response) => ({
           status: response.status,
           text: await response.text()
         }))
@@ -140,9 +140,9 @@ describe("a query on a busy thread of a server that steers", () => {
     Effect.gen(function* () {
       const served = yield* Served.serve({ onBusy: "steer" })
       const { path, body } = ways["ai-sdk"] ?? assert.fail()
-      const first = yield* served.ask(path, { body: body("gated", "") })
+      const first = yield* served.ask(path, { body: body("gated") })
       assert.include(first.text, "tool-approval-request")
-      const second = yield* served.ask(path, { body: body("never mind", "") })
+      const second = yield* served.ask(path, { body: body("never mind") })
       const chunks = second.frames.flatMap(({ data }) => (data === "[DONE]" ? [] : [JSON.parse(data)]))
       assert.match(chunks[0].messageId, /^msg_/)
       assert.notStrictEqual(chunks[0].messageId, JSON.parse(first.frames[0]?.data ?? "").messageId)
