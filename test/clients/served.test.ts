@@ -42,7 +42,9 @@ describe("a conversation over several turns", () => {
           const found = await responses.retrieve(known.id)
           assert.deepStrictEqual([found.id, found.output], [known.id, known.output])
         }
-        const refused = await responses.retrieve(`${answered.id}9`).catch((error: unknown) => error)
+        const refused = await responses
+          .retrieve(answered.id.replace("resp_2~", "resp_3~"))
+          .catch((error: unknown) => error)
         assert.strictEqual(refused instanceof APIError && refused.status, 404)
       })
     })

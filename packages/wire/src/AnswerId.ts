@@ -1,6 +1,6 @@
 /**
  * The id of one answer of a run, in dialects that name answers and not runs. A run that is resumed after a pause has
- * several answers: the first has the run's id after a prefix, the others their number too. An id leads back to exactly
+ * several answers: the first has the run's id after a prefix, the others their number before it. An id leads back to exactly
  * that answer.
  */
 
@@ -12,11 +12,11 @@ export interface AnswerOf {
 
 /** `part`: names a part of the answer, such as an item. */
 export const make = (prefix: string, { answer, runId }: AnswerOf, part?: number): string =>
-  `${prefix}${runId}${answer === 1 ? "" : `~${answer}`}${part === undefined ? "" : `_${part}`}`
+  `${prefix}${answer === 1 ? "" : `${answer}~`}${runId}${part === undefined ? "" : `_${part}`}`
 
 /** The answer that an id names. An id without the prefix names a run itself. */
 export const parse = (prefix: string, id: string): AnswerOf => {
   const name = id.startsWith(prefix) ? id.slice(prefix.length) : id
-  const [, runId = name, answer = "1"] = /^(.*)~([1-9]\d{0,8})$/s.exec(name) ?? []
+  const [, answer = "1", runId = name] = /^([1-9]\d{0,8})~(.*)$/s.exec(name) ?? []
   return { runId, answer: Number(answer) }
 }
