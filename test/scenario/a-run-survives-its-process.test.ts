@@ -16,7 +16,8 @@ const steady = {
   faults: false,
   budgets: false,
   grants: false,
-  refusals: false
+  refusals: false,
+  approvers: false
 }
 
 const check = Effect.fnUntraced(function* (

@@ -19,7 +19,8 @@ const steady = {
   faults: false,
   budgets: false,
   grants: false,
-  refusals: false
+  refusals: false,
+  approvers: false
 }
 
 const faultsOf = Effect.fnUntraced(function* (seed: number) {

@@ -3,7 +3,8 @@
  * all drawn from one seed. Plain data and pure draws: the same seed is the same scenario, in this process and the next,
  * and a draw depends on its place in the run alone, so that a replayed run meets the same world.
  */
-import { type Approval, Budget, ModelFailure, Quota } from "@reins/protocol"
+import { type Approval, Budget, ModelFailure, type Principal, Quota } from "@reins/protocol"
+import type { Approvers } from "../approval/Approvers.ts"
 import * as Generated from "@reins/protocol/testing"
 import type { ModelPart, ModelRequest } from "../model/Model.ts"
 import * as ScriptedModel from "./ScriptedModel.ts"
@@ -27,6 +28,10 @@ export interface ScenarioOptions {
   readonly steers?: boolean | undefined
   /** Approvals that leave a grant. Which call comes first to a grant depends on time. */
   readonly grants?: boolean | undefined
+  /** Tools that name their approvers: roles, a predicate, a quorum, others after a while. */
+  readonly approvers?: boolean | undefined
+  /** Policies that deny. */
+  readonly denials?: boolean | undefined
 }
 
 /** What was drawn for a seed. Models, tools and people draw more from it as the run goes. */
@@ -45,6 +50,10 @@ export interface Scenario {
   readonly grants: boolean
   /** Of the tenant, over windows of several lengths. */
   readonly quotas: ReadonlyArray<Quota.Quota>
+  readonly approvers: boolean
+  readonly denials: boolean
+  /** Whether a grant is given before the run starts. */
+  readonly givenGrant: boolean
 }
 
 /** A message to the run; `withdraws`: in the place of an answer to what is open. */
@@ -58,6 +67,7 @@ export interface SentMessage {
 /** Draws the scenario of a seed. */
 export const generate = (seed: number, options: ScenarioOptions = {}): Scenario => {
   const random = draw(seed, "scenario")
+  const policies = draw(seed, "policies")
   const budgets = options.budgets !== false
   return {
     seed,
@@ -70,7 +80,10 @@ export const generate = (seed: number, options: ScenarioOptions = {}): Scenario 
     faults: options.faults !== false,
     refusals: options.refusals !== false,
     grants: options.grants !== false,
-    quotas: budgets && options.quotas !== false ? quotas(draw(seed, "quotas")) : []
+    quotas: budgets && options.quotas !== false ? quotas(draw(seed, "quotas")) : [],
+    approvers: policies() < 0.4 && options.approvers !== false,
+    denials: policies() < 0.2 && options.denials !== false,
+    givenGrant: policies() < 0.3 && options.grants !== false
   }
 }
 
@@ -216,6 +229,34 @@ const fault = (
       return { parts: [[{ type: "text", text: "and then " }]], hangs: true }
   }
 }
+
+/** Who starts a scenario's run. */
+export const requester: Principal = { id: "rex", roles: ["lead"] }
+
+/** Who answers where a question names its approvers, one after the other, whether they may or not. */
+export const people: ReadonlyArray<Principal> = [
+  requester,
+  { id: "bob" },
+  { id: "zoe", roles: ["lead"] },
+  { id: "mia", roles: ["lead"] },
+  { id: "leo", roles: ["lead", "helper"] },
+  { id: "cat", roles: ["chief"] }
+]
+
+/** Two leads, of whom zoe and whoever asks are none; after a while a chief. */
+export const approvers: Approvers = {
+  roles: ["lead"],
+  who: ({ id }) => id !== "zoe",
+  excludeRequester: true,
+  quorum: 2,
+  escalate: { after: 8000, to: { roles: ["chief"] } }
+}
+
+/** Those whose approval counts, by how often the question was escalated, and how many of them must approve. */
+export const quorums: ReadonlyArray<{ readonly of: ReadonlyArray<string>; readonly count: number }> = [
+  { of: ["mia", "leo"], count: 2 },
+  { of: ["cat"], count: 1 }
+]
 
 /** How often a grant may be used that somebody leaves behind. */
 export const grantUses = 2

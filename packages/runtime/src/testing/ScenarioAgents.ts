@@ -11,6 +11,7 @@ import * as Prompt from "effect/ai/Prompt"
 import * as Tool from "effect/ai/Tool"
 import * as Toolkit from "effect/ai/Toolkit"
 import * as Agent from "../agent/Agent.ts"
+import type { Policy } from "../approval/Policy.ts"
 import * as Compaction from "../thread/Compaction.ts"
 import { Model, type ModelPort } from "../model/Model.ts"
 import * as Prices from "../model/Prices.ts"
@@ -127,12 +128,20 @@ const compaction = ({ seed }: Scenario.Scenario): Compaction.Strategy | undefine
   return [undefined, undefined, Compaction.slidingWindow(window), Compaction.summarise(window)][seed % 4]
 }
 
+/** What agents say about their tools: who may answer about one, and that another does not run for long. */
+const policies = ({ approvers, denials }: Scenario.Scenario): { readonly [tool: string]: Policy } => ({
+  ...(approvers ? { gated: { approvers: Scenario.approvers } } : {}),
+  ...(denials ? { timed: ({ forMs }: Arguments) => (forMs > 1500 ? { deny: "too long" } : false) } : {})
+})
+
 /** The agents of one scenario. The first is the root. */
 export const agents = (scenario: Scenario.Scenario) => {
+  const approvals = policies(scenario)
   const beta = Specialist.make("beta", {
     description: "Helps alpha",
     instructions: "Be brief.",
     toolkit: Tools,
+    approvals,
     budget: scenario.betaBudget
   })
   const gamma = Specialist.make("gamma", {
@@ -146,6 +155,7 @@ export const agents = (scenario: Scenario.Scenario) => {
     toolkit: Tools,
     clientTools: Client,
     specialists: [beta, gamma],
+    approvals,
     budget: scenario.alphaBudget
   })
   const root = Agent.make("root", {
@@ -155,6 +165,7 @@ export const agents = (scenario: Scenario.Scenario) => {
     specialists: [alpha, beta, gamma],
     fallbacks: [Second],
     compaction: compaction(scenario),
+    approvals,
     budget: scenario.rootBudget
   })
   return [root] as const

@@ -27,6 +27,7 @@ export const all = (report: Report): ReadonlyArray<string> => [
   ...folds(report),
   ...gate(report),
   ...grants(report),
+  ...audit(report),
   ...thread(report),
   ...messages(report),
   ...once(report)
@@ -144,6 +145,55 @@ const gate = ({ stored, world }: Report) => {
     }
   }
   return world.begun.filter((key) => refused.has(key)).map((key) => `${key} ran although it was refused`)
+}
+
+/**
+ * The audit record explains each call of the tool that always asks and that ran: which grant or which approvals allowed it, by whom, under
+ * which definition. Read from the acts alone.
+ */
+const audit = ({ acts, scenario, stored, world }: Report) => {
+  if (acts === undefined) return []
+  const begun = new Set(world.begun)
+  // A retracted step, and a model that numbers its calls anew, may give one id to calls of other tools, too.
+  const tools = new Map<string, Set<string>>()
+  for (const { agentPath, event } of stored) {
+    if (event.type !== "tool-invocation" || event.state !== "call") continue
+    const key = keyOf(agentPath, event.toolInvocationId)
+    tools.set(key, (tools.get(key) ?? new Set()).add(event.toolName))
+  }
+  const calls = Array.from(tools).flatMap(([key, names]) =>
+    begun.has(key) && names.has("gated") && names.size === 1 ? [key] : []
+  )
+  const faults = calls.flatMap((key) => {
+    const own = acts.filter(
+      ({ agentPath = [], toolInvocationId }) =>
+        toolInvocationId !== undefined && keyOf(agentPath, toolInvocationId) === key
+    )
+    const isGranted = own.some(
+      ({ by, grantId, kind, toolHash }) =>
+        kind === "used" &&
+        by !== undefined &&
+        acts.some(
+          (act) => act.kind === "granted" && act.grantId === grantId && act.toolHash === toolHash && act.by === by
+        )
+    )
+    const isApproved = own.some(({ approvalId, kind, outcome, toolHash }) => {
+      if (kind !== "decided" || (outcome !== "approve" && outcome !== "revise") || toolHash === undefined) return false
+      const answers = own.filter((act) => act.kind === "answered" && act.approvalId === approvalId)
+      if (!answers.every((act) => act.toolHash === toolHash && act.argsHash !== undefined)) return false
+      if (!scenario.approvers) return answers.length === 1
+      return Scenario.quorums.some(({ count, of }, level) => {
+        const who = new Set(answers.flatMap((act) => (act.level === level && act.by !== undefined ? [act.by] : [])))
+        return who.size >= count && [...who].every((each) => of.includes(each))
+      })
+    })
+    return isGranted || isApproved ? [] : [`the audit record does not explain why ${key} ran`]
+  })
+  const questions = new Set(stored.flatMap(({ event }) => (event.type === "approval-required" ? [event.data.id] : [])))
+  const decided = new Set(acts.flatMap(({ approvalId, kind }) => (kind === "decided" ? [approvalId] : [])))
+  const asked = new Set(acts.flatMap(({ approvalId, kind }) => (kind === "asked" ? [approvalId] : [])))
+  const untold = [...questions].filter((id) => !asked.has(id) || !decided.has(id))
+  return [...faults, ...untold.map((id) => `the audit record does not tell of the question ${id}`)]
 }
 
 /** What is asked about and was not, ran on a grant that it shows; no grant served more calls than it was given for. */

@@ -5,6 +5,7 @@
 import {
   type AgentPath,
   type Approval,
+  type Audit,
   Decision,
   type Envelope,
   type Json,
@@ -46,6 +47,8 @@ export interface Report {
   readonly stored: ReadonlyArray<Envelope.Envelope>
   readonly thread: ReadonlyArray<Message.Message>
   readonly world: ScenarioAgents.World
+  /** The audit record; absent where the scenario is another's, which is not held to it. */
+  readonly acts?: ReadonlyArray<Audit.Act> | undefined
   readonly budget: BudgetWatch.BudgetWatch
   /** The journal's marks; empty on the memory engine. */
   readonly marks: ReadonlyArray<Mark>
@@ -119,7 +122,11 @@ const execute = (
     })
 
     let life = yield* begin()
-    yield* Effect.orDie(life.runtime.start("Do it.", { runId, threadId }))
+    if (scenario.givenGrant) {
+      const given = { tool: "gated", scope: "thread", threadId, uses: Scenario.grantUses, by: "gil" } as const
+      yield* Effect.orDie(life.runtime.grants.give(given))
+    }
+    yield* Effect.orDie(life.runtime.start("Do it.", { runId, threadId, principal: Scenario.requester.id }))
     let watched = yield* watch(life, scenario, accepted)
     let ticks = 0
     for (; ticks < giveUpTicks && watched.fiber.pollUnsafe() === undefined; ticks++) {
@@ -156,9 +163,11 @@ const execute = (
     const stored = ended ? yield* Effect.orDie(Stream.runCollect(life.runtime.watch(runId))) : watched.seen
     const thread = yield* Effect.orDie(life.runtime.threads.get(threadId))
     const quotas = yield* Effect.orDie(life.runtime.quotas.usage())
+    const { acts } = yield* life.runtime.approvals.history({ limit: 10_000 })
     yield* Scope.close(life.scope, Exit.void)
     return {
       scenario,
+      acts,
       live: watched.seen,
       stored: [...stored],
       thread,
@@ -291,7 +300,15 @@ const answer = Effect.fnUntraced(function* (
       schedule.set(request.id, { at: now + (drawn?.afterMs ?? 0), decision: decision(request, drawn) })
     } else if (planned.decision !== undefined && now >= planned.at) {
       // Another answer may have come first: expiry, cancel. That is a typed error here, and no matter.
-      yield* Effect.ignore(runtime.respondToApproval(request.id, planned.decision))
+      if (request.approvals === undefined) {
+        yield* Effect.ignore(runtime.respondToApproval(request.id, planned.decision))
+        continue
+      }
+      // Who may not answer approves all the same.
+      const { decision = planned.decision } = planned.decision.type === "revise" ? { decision: Decision.approve() } : {}
+      for (const principal of Scenario.people) {
+        yield* Effect.ignore(runtime.respondToApproval(request.id, decision, { principal }))
+      }
     }
   }
 })
