@@ -158,17 +158,20 @@ export const granted = (grant: Grant.Grant): Audit.Act =>
   act(grant.id, { kind: "granted", at: grant.grantedAt, ...aboutGrant(grant) })
 
 /** A call, known by `key`, took a use of a grant. */
-export const used = (grant: Grant.Grant, key: string, claim: Grant.Claim, at: number): Audit.Act =>
-  act(`${grant.id}\n${key}`, {
+export const used = (grant: Grant.Grant, key: string, claim: Grant.Claim, at: number): Audit.Act => {
+  // Of the call, not of the question that the grant came from.
+  const { agentPath: _given, ...about } = aboutGrant(grant)
+  return act(`${grant.id}\n${key}`, {
     kind: "used",
     at,
-    ...aboutGrant(grant),
+    ...about,
     threadId: claim.threadId,
     runId: claim.runId,
     ...(claim.agentPath.length === 0 ? {} : { agentPath: claim.agentPath }),
     ...(claim.toolInvocationId === undefined ? {} : { toolInvocationId: claim.toolInvocationId }),
     argsHash: argsHash(claim.args)
   })
+}
 
 /** That a grant was used up, if it was by what made `after` of it. */
 export const ended = (before: Grant.Grant, after: Grant.Grant, at: number): ReadonlyArray<Audit.Act> =>
