@@ -7,6 +7,7 @@ import {
   Approval,
   CostSummary,
   type Envelope,
+  type Event,
   LatencySummary,
   Ordering,
   Transcript,
@@ -308,7 +309,7 @@ export const essence = (log: ReadonlyArray<Envelope.Envelope>): ReadonlyArray<st
       const last = lines.at(-1)
       if (last?.startsWith(`${event.type}:`) === true) lines[lines.length - 1] = last + event.text
       else lines.push(`${event.type}:${event.text}`)
-    } else lines.push(event.type === "step-start" ? "step-start" : JSON.stringify(event))
+    } else lines.push(event.type === "step-start" ? "step-start" : JSON.stringify(withoutUsage(event)))
   }
   // Branches interleave as they like; each agent's events are compared as a set with its steps in order.
   return [...byPath]
@@ -320,4 +321,11 @@ export const essence = (log: ReadonlyArray<Envelope.Envelope>): ReadonlyArray<st
           .join("\n")}`
     )
     .toSorted()
+}
+
+/** A client call says what the run has used so far, and attempts that a dead process lost are part of that. */
+const withoutUsage = (event: Event): Event => {
+  if (event.type !== "tool-invocation" || event.state !== "call") return event
+  const { usage: _, ...rest } = event
+  return rest
 }
