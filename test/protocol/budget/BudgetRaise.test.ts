@@ -101,3 +101,14 @@ describe("Budget.raise", () => {
     assert.strictEqual(chain[0]?.used.steps, 4)
   })
 })
+
+describe("Budget.validateRaise", () => {
+  it("names the limit that no budget has, or the value that is no amount", () => {
+    const issue = (limits: { readonly [limit: string]: number }) => Budget.validateRaise(limits)?.message
+    assert.isUndefined(issue({ maxSteps: 3, maxCostUsd: 0.5, "maxCallsPerTool.pay": 2, maxDuration: 1000 }))
+    assert.include(issue({ maxStep: 3 }), "maxStep is not a limit of a budget")
+    assert.include(issue({ maxSteps: 3, maxCostUsd: Number.NaN }), "maxCostUsd")
+    assert.include(issue({ maxCostUsd: 1e300 }), "maxCostUsd")
+    assert.include(issue({ maxSteps: -1 }), "maxSteps")
+  })
+})

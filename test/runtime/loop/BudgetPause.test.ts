@@ -77,7 +77,8 @@ describe("a budget that pauses", () => {
     const { layer } = setUp(budget)
     return Effect.gen(function* () {
       const { asked, run, runtime } = yield* began
-      for (const limits of [{ maxSteps: 1 }, { maxSteps: -3 }, { maxSteps: Number.NaN }, { maxToolCalls: 9 }, {}]) {
+      const none = [{ maxSteps: 1 }, { maxSteps: -3 }, { maxSteps: Number.NaN }, { maxToolCalls: 9 }, {}]
+      for (const limits of [...none, { maxSteps: 9, maxStep: 9 }, { maxSteps: 9, maxCostUsd: 1e300 }]) {
         const refused = yield* Effect.result(runtime.raiseBudget(run.runId, limits))
         assert.isTrue(Result.isFailure(refused) && refused.failure.reason._tag === "InvalidArguments")
       }

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import type { Entry } from "@reins/protocol"
 import { Agent, Budget, Model, Prices, Runtime } from "@reins/runtime"
 import { Probe, ScriptedModel } from "@reins/runtime/testing"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Logger } from "effect"
 
 const price: Entry.Price = {
   model: "scripted-1",
@@ -57,5 +57,42 @@ describe("a price row with an invalid rate", () => {
       const refused = yield* Effect.flip(runtime.start("Is it?", { budget: Budget.make({ maxCostUsd: 1 }) }))
       assert.strictEqual(refused.reason._tag, "UnknownPrice")
     }).pipe(Effect.provide(layer({ ...price, inputPerMillionUsd: Number.NaN })))
+  )
+})
+
+describe("a model without a price", () => {
+  /** What the log says of two runs. */
+  const lines = (book: Layer.Layer<never>) => {
+    const said: Array<unknown> = []
+    const logger = Logger.make(({ message }) => {
+      said.push(message)
+    })
+    return Effect.gen(function* () {
+      const runtime = yield* Runtime
+      yield* runtime.complete("Is it?")
+      yield* runtime.complete("Is it?")
+      return said.flat()
+    }).pipe(
+      Effect.provide(
+        Runtime.layer({ agents: [Agent.make("desk", {})] }).pipe(
+          Layer.provide([Layer.succeed(Model, model), book, Logger.layer([logger])])
+        )
+      )
+    )
+  }
+
+  it.effect("is named in the log once, however many runs it answers", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* lines(Prices.layerTable({})), [
+        "No price for scripted/scripted-1: its costs are unknown and costUsd is absent. Add it to the price table"
+      ])
+    })
+  )
+
+  it.effect("is not, where it has a price or the runtime has no prices at all", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* lines(Layer.succeed(Prices.Prices, { find: () => price })), [])
+      assert.deepStrictEqual(yield* lines(Layer.empty), [])
+    })
   )
 })

@@ -42,6 +42,17 @@ const standing = (node: Node, limit: string, elapsedMs: number): readonly [used:
   return name === undefined ? [-1, 0] : [used[name], used[name] + held[name] - overrun[name]]
 }
 
+/** Why limits can raise no budget, whatever was used: an unknown name, or a value that is no amount. Pure. */
+export const validateRaise = (limits: { readonly [limit: string]: number }): InvalidBudget | undefined => {
+  let budget: Budget = { maxCallsPerTool: {} }
+  for (const [limit, value] of Object.entries(limits)) {
+    const next = withLimit(budget, limit, value)
+    if (next === undefined) return new InvalidBudget({ limit, issue: "is not a limit of a budget" })
+    budget = next
+  }
+  return validate(budget)
+}
+
 /**
  * The node with new limits by name (`maxDuration` in milliseconds, `maxCallsPerTool.<tool>` for one tool). Each must be
  * more than what is used and at least what is used and held. Limits that were not set may be set. An unknown name is

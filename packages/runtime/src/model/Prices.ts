@@ -15,11 +15,15 @@ export interface PriceBook {
   readonly find: (provider: string, model: string, at: number) => Entry.Price | undefined
 }
 
+/** No prices: the default. */
+const none: PriceBook = { find: () => undefined }
+
 /**
  * The book without invalid rows (`Money.isPrice`): their models have no price, and are not free. Each row is validated
  * once.
  */
 export const sound = (book: PriceBook): PriceBook => {
+  if (book === none) return book
   const known = new WeakMap<Entry.Price, boolean>()
   return {
     find: (provider, model, at) => {
@@ -35,9 +39,28 @@ export const sound = (book: PriceBook): PriceBook => {
   }
 }
 
+/** The book, and `tell` once for each model that it does not have. A runtime without any prices is told of none. */
+export const telling = (book: PriceBook, tell: (model: string) => void): PriceBook => {
+  if (book === none) return book
+  const told = new Set<string>()
+  return {
+    find: (provider, model, at) => {
+      const row = book.find(provider, model, at)
+      if (row === undefined && told.size < maxTold && !told.has(`${provider}/${model}`)) {
+        told.add(`${provider}/${model}`)
+        tell(`${provider}/${model}`)
+      }
+      return row
+    }
+  }
+}
+
+/** A port may name a new model in each answer. */
+const maxTold = 1000
+
 /** The price book of a runtime. Read when the runtime's layer is built. */
 export const Prices: Context.Reference<PriceBook> = Context.Reference<PriceBook>("@reins/runtime/Prices", {
-  defaultValue: () => ({ find: () => undefined })
+  defaultValue: () => none
 })
 
 /** A row of {@link layerTable}, in US dollars per million tokens. */

@@ -6,6 +6,7 @@ import {
   Approval,
   ApprovalError,
   ApprovalErrors,
+  Budget,
   Decision,
   type Grant,
   type Json,
@@ -260,6 +261,8 @@ const raised = (
   if (raise === undefined) {
     return Effect.fail(`Answer a budget approval with Decision.raise({ ${request.target}: … }) or Decision.reject()`)
   }
+  const invalid = Budget.validateRaise(raise)
+  if (invalid !== undefined) return Effect.fail(invalid.message)
   const used =
     Predicate.hasProperty(request.payload, "used") && typeof request.payload.used === "number"
       ? request.payload.used

@@ -19,7 +19,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Deployment } from "./Deployment.ts"
 import { Ids } from "../kernel/Ids.ts"
-import { Prices, sound } from "../model/Prices.ts"
+import { Prices, sound, telling } from "../model/Prices.ts"
 import * as EventLog from "../engine/EventLog.ts"
 import type { RunHost } from "../engine/RunHost.ts"
 import { TokenEstimator } from "../model/TokenEstimator.ts"
@@ -82,12 +82,21 @@ const make = <const Agents extends ReadonlyArray<Agent.Any>>(
     return service({ roster, settings, host, ids: yield* Ids, quotas })
   })
 
+/** Says in the log that what a model costs is unknown. */
+const warnOfPrice = (services: Context.Context<never>) => {
+  const fork = Effect.runForkWith(services)
+  return (model: string) =>
+    void fork(
+      Effect.logWarning(`No price for ${model}: its costs are unknown and costUsd is absent. Add it to the price table`)
+    )
+}
+
 const settingsOf = Effect.fnUntraced(function* (options: RuntimeOptions<ReadonlyArray<Agent.Any>>) {
   const millis = (input: Duration.Input | undefined, usual: number) =>
     input === undefined ? usual : Duration.toMillis(Duration.fromInputUnsafe(input))
   const expiry = millis(options.approvalExpiresIn, Number.POSITIVE_INFINITY)
   return {
-    prices: sound(yield* Prices),
+    prices: telling(sound(yield* Prices), warnOfPrice(yield* Effect.context<never>())),
     estimator: yield* TokenEstimator,
     tracing: yield* Tracing,
     modelRetries: options.modelRetries ?? 2,
