@@ -1,7 +1,8 @@
 /** Two tenants on one Postgres database, aborted starts, and definitions that change over a restart: see `test/scenario/Shared.ts`. */
-import { describe, layer } from "@effect/vitest"
+import { assert, describe, layer } from "@effect/vitest"
+import { Scenario, ScenarioChecks, ScenarioRun } from "@reins/runtime/testing"
 import { Postgres } from "@reins/store/postgres"
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, References } from "effect"
 import * as Shared from "../scenario/Shared.ts"
 import * as SharedQuota from "../support/SharedQuota.ts"
 import * as Server from "./Server.ts"
@@ -30,6 +31,24 @@ describe("tenants that share a Postgres database", () => {
             ),
           { concurrency: 2, discard: true }
         ),
+      60_000
+    )
+
+    it.effect(
+      "keep every promise of a run, with everything that scenarios draw, for 12 seeds",
+      () =>
+        Effect.flatMap(Address, (address) =>
+          Effect.forEach(
+            Array.from({ length: 12 }, (_, seed) => seed),
+            (seed) =>
+              Effect.gen(function* () {
+                const store = yield* Postgres.journal({ url: yield* Server.database(address) })
+                const report = yield* ScenarioRun.onStore(Scenario.generate(seed), store)
+                assert.deepStrictEqual(ScenarioChecks.all(report), [], `seed ${seed}`)
+              }).pipe(Effect.scoped),
+            { discard: true }
+          )
+        ).pipe(Effect.provideService(References.MinimumLogLevel, "None")),
       60_000
     )
 

@@ -3,6 +3,7 @@
  * what was seen, a paired thread. Repeat one seed with `SEED=17 npm test -- random-runs`.
  */
 import { assert, describe, it } from "@effect/vitest"
+import { Sqlite } from "@reins/store/sqlite"
 import { Effect, References } from "effect"
 import { Scenario, ScenarioChecks, ScenarioRun } from "@reins/runtime/testing"
 
@@ -164,6 +165,24 @@ describe("random runs on the memory engine", () => {
           if (only === undefined) assert.isTrue(met.has(each), `no scenario brought: ${each}`)
         }
       }).pipe(quiet),
+    60_000
+  )
+})
+
+describe("random runs on SQLite", () => {
+  it.live(
+    "keep every promise, with everything that scenarios draw, for 200 seeds",
+    () =>
+      Effect.forEach(
+        seeds(200),
+        (seed) =>
+          Effect.gen(function* () {
+            const store = yield* Sqlite.journal({ filename: ":memory:" })
+            const report = yield* ScenarioRun.onStore(Scenario.generate(seed), store)
+            assert.deepStrictEqual(ScenarioChecks.all(report), [], `seed ${seed}`)
+          }).pipe(Effect.scoped),
+        { discard: true }
+      ).pipe(quiet),
     60_000
   )
 })

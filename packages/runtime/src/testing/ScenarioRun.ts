@@ -24,7 +24,7 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import { Deployment } from "../runtime/Deployment.ts"
 import { journalHost } from "../host/journal/JournalHost.ts"
-import type { Mark } from "../host/journal/JournalStore.ts"
+import type { JournalStore, Mark } from "../host/journal/JournalStore.ts"
 import * as MemoryJournal from "../host/journal/MemoryJournal.ts"
 import { Ids, type IdSource } from "../kernel/Ids.ts"
 import type { RunHostFactory } from "../engine/RunHost.ts"
@@ -84,6 +84,10 @@ export const onMemory = (scenario: Scenario.Scenario, way: "usual" | "general" =
 export const onJournal = (scenario: Scenario.Scenario, deaths: ReadonlyArray<Death> = []): Effect.Effect<Report> =>
   Effect.suspend(() => execute(scenario, MemoryJournal.make(), deaths))
 
+/** Carries a scenario on a store, by one process. Its operations must end without the clock: it is a test's. */
+export const onStore = (scenario: Scenario.Scenario, store: JournalStore): Effect.Effect<Report> =>
+  execute(scenario, undefined, [], "usual", store)
+
 interface Life {
   readonly runtime: RuntimeShape
   readonly scope: Scope.Closeable
@@ -94,7 +98,8 @@ const execute = (
   scenario: Scenario.Scenario,
   journal: MemoryJournal.MemoryJournal | undefined,
   deaths: ReadonlyArray<Death>,
-  way: "usual" | "general" = "usual"
+  way: "usual" | "general" = "usual",
+  own: JournalStore | undefined = undefined
 ): Effect.Effect<Report> =>
   Effect.gen(function* () {
     const world = ScenarioAgents.makeWorld()
@@ -109,10 +114,11 @@ const execute = (
     const begin = Effect.fnUntraced(function* () {
       const process = journal === undefined ? undefined : crashing(journal, deaths[lives])
       lives++
+      const store = process?.store ?? own
       const factory =
-        process === undefined
+        store === undefined
           ? memoryHost({ shutdownMs: 0 })
-          : journalHost(process.store, {
+          : journalHost(store, {
               gatherMs: 0,
               pollMs: Number.POSITIVE_INFINITY,
               // Half of all scenarios are taken up from snapshots wherever there can be one.
