@@ -131,7 +131,8 @@ export const effect: Contestant = {
     const runtime = await ManagedRuntime.make(layer).runPromise(Runtime)
     const approvals = {
       pendingApprovals: () => Effect.runPromise(runtime.pendingApprovals()),
-      respondToApproval: (id: string, decision: Decision) => Effect.runPromise(runtime.respondToApproval(id, decision))
+      respondToApproval: (id: string, decision: Decision | "approve" | "reject") =>
+        Effect.runPromise(runtime.respondToApproval(id, decision))
     }
     return {
       run: (onText) =>

@@ -110,7 +110,7 @@ describe("every route of every dialect", () => {
       const served = yield* Served.serve()
       for (const { path } of paths) {
         for (const method of ["PATCH", "PROPFIND", "HEAD"]) {
-          if (paths.some((one) => one.method === method && one.path === path)) continue
+          if (paths.some((one) => one.method === (method === "HEAD" ? "GET" : method) && one.path === path)) continue
           const told = yield* raw(served, method, fill(path, "x"), undefined)
           assert.include([404, 405], told.status, `${method} ${path}`)
         }

@@ -8,6 +8,7 @@ import { Refusal } from "@reins/wire"
 import { dialect as native } from "@reins/wire/native"
 import { Effect } from "effect"
 import { connect } from "node:net"
+import { Desk } from "./Scene.ts"
 import * as Served from "./Served.ts"
 
 const mounts = [{ dialect: native }, ...Served.dialects].map(
@@ -237,3 +238,46 @@ const raw = ({ url }: Served.Served, method: string, path: string): Effect.Effec
         )
       })
   )
+
+describe("HEAD", () => {
+  it.live("is answered where GET is, without a body", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const paths = [
+        "/health",
+        "/metrics",
+        "/openapi.json",
+        "/docs",
+        "/native/threads",
+        "/kai/ping",
+        "/openai-chat/v1/models"
+      ]
+      for (const path of paths) {
+        const { status, text } = yield* served.ask(path, { method: "HEAD" })
+        assert.deepStrictEqual({ path, status, text }, { path, status: 200, text: "" })
+      }
+      assert.strictEqual((yield* served.ask("/native/query", { method: "HEAD" })).status, 405)
+      assert.strictEqual((yield* served.ask("/native/threads", { method: "HEAD", key: "" })).status, 401)
+    })
+  )
+})
+
+describe("a model's own address", () => {
+  it.live("tells of the agent, and of an unknown one in the protocol's format", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve({ agents: [Desk] })
+      const chat = yield* served.ask("/openai-chat/v1/models/desk")
+      assert.deepInclude(chat.json, { id: "desk", object: "model" })
+      const messages = yield* served.ask("/anthropic/v1/models/desk")
+      assert.deepInclude(messages.json, { id: "desk", type: "model" })
+      const [unknown, other] = [
+        yield* served.ask("/openai-chat/v1/models/gpt"),
+        yield* served.ask("/anthropic/v1/models/gpt")
+      ]
+      assert.strictEqual(unknown.status, 404)
+      assert.include(unknown.json.error.message, 'Unknown model "gpt"')
+      assert.strictEqual(other.status, 404)
+      assert.deepInclude(other.json.error, { type: "not_found_error" })
+    })
+  )
+})

@@ -174,6 +174,7 @@ describe("a decision that cannot be applied", () => {
     ["a raise, which answers another kind of question", Decision.raise({ maxSteps: 9 })],
     ["a grant of no lawful amount", Decision.approve({ scope: "thread", maxCostUsd: -1 })],
     ["what is no decision", untyped({ type: "shrug" })],
+    ["a text that is no decision", untyped("yes")],
     ["a decision by a number", untyped({ type: "approve", by: 7 })]
   ])("is rejected with a reason and leaves the question open: %s", ([, decision]) =>
     Effect.gen(function* () {
@@ -186,6 +187,17 @@ describe("a decision that cannot be applied", () => {
       yield* runtime.respondToApproval(id, Decision.approve())
       yield* probe.end
       assert.deepStrictEqual(ran, [{ n: 1 }])
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("a decision by its type alone", () => {
+  it.effect.each([["approve", [{ n: 1 }]] as const, ["reject", []] as const])("is taken: %s", ([decision, ran]) =>
+    Effect.gen(function* () {
+      const asked = yield* asking()
+      yield* asked.runtime.respondToApproval(asked.id, decision)
+      yield* asked.probe.end
+      assert.deepStrictEqual(asked.ran, [...ran])
     }).pipe(Effect.scoped)
   )
 })

@@ -9,7 +9,7 @@ import * as Layer from "effect/Layer"
 import type * as Agent from "../agent/Agent.ts"
 import type { AuditQuery } from "../approval/AuditStore.ts"
 import type { HistoryOptions, RuntimeOptions, RuntimeShape, QueryOptions, RunHandle, Steered } from "./RuntimeShape.ts"
-import { Budget, Envelope, type Event, Quota } from "@reins/protocol"
+import { Budget, Decision, Envelope, type Event, Quota } from "@reins/protocol"
 import * as Arr from "effect/Array"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -81,6 +81,12 @@ const make = <const Agents extends ReadonlyArray<Agent.Any>>(
     })
     return service({ roster, settings, host, ids: yield* Ids, quotas })
   })
+
+/** A decision by its type alone. Another text is refused as no decision is. */
+const inFull = (decision: Decision | "approve" | "reject"): Decision => {
+  if (decision === "approve") return Decision.approve()
+  return decision === "reject" ? Decision.reject() : decision
+}
 
 /** Says in the log that what a model costs is unknown. */
 const warnOfPrice = (services: Context.Context<never>) => {
@@ -211,7 +217,7 @@ const service = (built: RuntimeParts): RuntimeShape => {
         )
       ),
     status: host.status,
-    respondToApproval: (id, decision, options) => Answers.respond(built, id, decision, options),
+    respondToApproval: (id, decision, options) => Answers.respond(built, id, inFull(decision), options),
     raiseBudget: (runId, limits, options) => Answers.raise(built, runId, limits, options),
     quotas: {
       usage: (options) => Quotas.usage(built, options),

@@ -192,7 +192,7 @@ export interface RuntimeShape {
   readonly status: (runId: string) => Effect.Effect<RunStatus | undefined>
   /**
    * Answers an approval request, once, from anywhere. With `resourceId`, only a request of that tenant. A revision is checked
-   * against the tool's schema before anything is taken.
+   * against the tool's schema before anything is taken. `"approve"` and `"reject"` are the decisions without more.
    *
    * `principal`: who answers; their id takes the place of the decision's `by`. Absent: `by` is their id, and they have no roles. Where the
    * request names its approvers (`approvals`), others fail with `Forbidden`; each principal counts once, and the answer tells whether the
@@ -200,7 +200,7 @@ export interface RuntimeShape {
    */
   readonly respondToApproval: (
     id: string,
-    decision: Decision,
+    decision: Decision | "approve" | "reject",
     options?: Answerer
   ) => Effect.Effect<Progress, ApprovalError>
   /**

@@ -23,13 +23,31 @@ const gauges = ({ watchers }: ServerContext): string =>
   `# TYPE reins_runs_running gauge\nreins_runs_running ${watchers.runs}\n` +
   `# TYPE reins_answers_open gauge\nreins_answers_open ${watchers.open}\n`
 
+/**
+ * A route of GET and HEAD. The router has no method HEAD, so the route has every method; the platform leaves the body out. `head`: what
+ * answers HEAD, where making the body costs much.
+ */
+const readable = <R>(
+  path: Path,
+  answer: Effect.Effect<HttpServerResponse.HttpServerResponse, never, R>,
+  head?: HttpServerResponse.HttpServerResponse
+) =>
+  HttpRouter.add("*", path, ({ method }) => {
+    if (method === "HEAD" && head !== undefined) return Effect.succeed(head)
+    return method === "GET" || method === "HEAD" ? answer : Effect.succeed(Response.refusal(native, noRoute, {}))
+  })
+
 /** The API reference page. Its script is about 3 MB, so it is loaded by the first request and not at start. */
 const reference = (api: ReturnType<typeof Api.make>, path: Path): Layer.Layer<never, never, HttpRouter.HttpRouter> =>
-  HttpRouter.use(
-    Effect.fnUntraced(function* (router) {
+  Layer.unwrap(
+    Effect.gen(function* () {
       const page = yield* Effect.cached(HttpRouter.toHttpEffect(HttpApiScalar.layer(api, { path })))
       const scope = yield* Effect.scope
-      yield* router.add("GET", path, Effect.orDie(Effect.flatten(Scope.provide(page, scope))))
+      return readable(
+        path,
+        Effect.orDie(Effect.flatten(Scope.provide(page, scope))),
+        HttpServerResponse.empty({ status: 200 })
+      )
     })
   )
 
@@ -51,9 +69,9 @@ export const layer = (
     HttpServerResponse.text(`${gauges(serving)}${text}`, plain)
   )
   return Layer.mergeAll(
-    HttpRouter.add("GET", at("/health"), health),
-    HttpRouter.add("GET", at("/metrics"), metrics),
-    HttpRouter.add("GET", at("/openapi.json"), openapi),
+    readable(at("/health"), health),
+    readable(at("/metrics"), metrics),
+    readable(at("/openapi.json"), Effect.succeed(openapi)),
     reference(api, at("/docs")),
     HttpRouter.add(
       "*",

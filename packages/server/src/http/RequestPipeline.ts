@@ -116,7 +116,7 @@ const admit = Effect.fnUntraced(function* (
   const { path, query } = parseTarget(request.url)
   // The router matches more than our base path: other cases, doubled slashes.
   const matched: Dialect.Matched = path.startsWith(`${base}/`)
-    ? Dialect.match(dialect, request.method, path.slice(base.length))
+    ? Dialect.match(dialect, readMethod(request), path.slice(base.length))
     : { _tag: "NoRoute" }
   const principal = isPublic(matched) ? everybody : yield* whoAsks(pipeline, request)
   if (principal === undefined) return yield* turn(noKey)
@@ -129,6 +129,9 @@ const admit = Effect.fnUntraced(function* (
   return { principal, route: matched.route, params, query } satisfies Admitted
 })
 
+/** HEAD is answered where GET is: the platform leaves the body out. */
+const readMethod = ({ method }: Request): string => (method === "HEAD" ? "GET" : method)
+
 const enter = Effect.fnUntraced(function* (
   { bounds, serving }: RequestPipeline,
   { anyAgent = false, dialect, onBusy }: Mount,
@@ -136,7 +139,7 @@ const enter = Effect.fnUntraced(function* (
   request: Request,
   headers: Response.Headers
 ) {
-  const body = request.method === "GET" ? undefined : yield* Body.read(request, bounds)
+  const body = readMethod(request) === "GET" ? undefined : yield* Body.read(request, bounds)
   const asked = { params, query, headers: request.headers, body }
   const own = NativeRoutes.find(route)
   if (own !== undefined) {
@@ -146,6 +149,8 @@ const enter = Effect.fnUntraced(function* (
   const exchange = yield* Effect.suspend(() => Effect.fromResult(route.decode(asked)))
   yield* Lookup.checkIds(exchange.command)
   const isWatched = exchange.answer._tag !== "Facts"
+  // What would be streamed is not begun for its headers alone.
+  if (request.method === "HEAD" && isWatched) return HttpServerResponse.empty({ status: 200, headers })
   const manner = {
     isWatched,
     anyAgent,

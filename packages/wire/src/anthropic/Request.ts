@@ -11,8 +11,9 @@ import { whole, type Accumulated } from "../Accumulation.ts"
 import * as Body from "../Body.ts"
 import * as CallId from "../CallId.ts"
 import type { Answer, Decoded, Reply, Request, Route } from "../Dialect.ts"
+import type { Facts } from "../Facts.ts"
 import * as History from "../History.ts"
-import type { Kind, Refusal } from "../Refusal.ts"
+import { make, type Kind, type Refusal } from "../Refusal.ts"
 import * as Encoder from "./Encoder.ts"
 import { idOf, server, stopReasons, usageOf, type Block, type Message as MessageObject } from "./Event.ts"
 
@@ -229,18 +230,41 @@ export const routes: ReadonlyArray<Route> = [
         answer: {
           _tag: "Facts",
           shape: (facts) => {
-            const data = (facts._tag === "Agents" ? facts.agents : []).map(({ name, title = name }) => ({
-              type: "model",
-              id: name,
-              display_name: title,
-              created_at: "1970-01-01T00:00:00Z"
-            }))
-            return { status: 200, body: { data, has_more: false } }
+            const data = agentsOf(facts).map(modelOf)
+            const ends = { first_id: data[0]?.id ?? null, last_id: data.at(-1)?.id ?? null }
+            return { status: 200, body: { data, has_more: false, ...ends } }
+          }
+        }
+      })
+  },
+  {
+    method: "GET",
+    path: "/v1/models/:id",
+    decode: ({ params: { id = "" } }) =>
+      Result.succeed({
+        command: { _tag: "Describe" },
+        answer: {
+          _tag: "Facts",
+          shape: (facts) => {
+            const found = agentsOf(facts).find(({ name }) => name === id)
+            return found === undefined ? unknownModel(id) : { status: 200, body: modelOf(found) }
           }
         }
       })
   }
 ]
+
+const agentsOf = (facts: Facts) => (facts._tag === "Agents" ? facts.agents : [])
+
+const modelOf = ({ name, title = name }: { readonly name: string; readonly title?: string | undefined }) => ({
+  type: "model",
+  id: name,
+  display_name: title,
+  created_at: "1970-01-01T00:00:00Z"
+})
+
+const unknownModel = (id: string): Reply =>
+  encodeError(make("not-found", "UnknownAgent", `Unknown model ${JSON.stringify(id)}. GET /v1/models lists them`))
 
 const types: { readonly [K in Kind]: string } = {
   "bad-request": "invalid_request_error",
