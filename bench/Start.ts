@@ -62,7 +62,9 @@ export const stage = async (): Promise<{ readonly folder: string; readonly remov
   const folder = mkdtempSync(join(tmpdir(), "reins-start-"))
   for (const name of ["protocol", "runtime"]) install(name, join(folder, "node_modules", "@reins", name))
   const outside = join(root, "packages", "runtime", "node_modules")
-  for (const name of ["effect", "@noble/hashes"]) {
+  const { dependencies } = JSON.parse(readFileSync(join(root, "packages", "runtime", "package.json"), "utf8"))
+  const foreign = Object.keys(dependencies).filter((name) => !name.startsWith("@reins/"))
+  for (const name of ["effect", ...foreign]) {
     const target = join(folder, "node_modules", name)
     mkdirSync(dirname(target), { recursive: true })
     symlinkSync(realpathSync(join(outside, name)), target, "junction")
