@@ -113,11 +113,11 @@ describe("a schema without an object", () => {
   it.each<readonly [string, unknown, RegExp]>([
     ["a string", z.string(), /tool "look" are of type string; .*wrap the value/],
     ["raw JSON Schema of an array", { type: "array" }, /tool "look" are of type array/],
-    ["a date in a field", z.object({ n: z.number(), when: z.date() }), /tool "look" cannot be told.*because of "when"/],
+    ["a date in a field", z.object({ n: z.number(), when: z.date() }), /tool "look", field "when": .*Use a JSON type/],
     [
       "a schema of a library without JSON Schema",
       { "~standard": {} },
-      /tool "look" cannot be told.*toStandardJsonSchema/
+      /tool "look": it has no JSON Schema..*toStandardJsonSchema/
     ],
     ["a schema of Effect's as it is", Schema.Struct({}), /tool "look"/]
   ])("is rejected when the runtime is made: %s", async (_, parameters, words) => {

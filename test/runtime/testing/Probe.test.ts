@@ -24,7 +24,7 @@ describe("a probe", () => {
     Effect.gen(function* () {
       const { probe } = yield* Solo.start([ScriptedModel.text("one")])
       const error = yield* Effect.flip(probe.next("approval-required"))
-      assert.match(error.message, /^the run ended without 1 approval-required; it said step-start, text, finish/)
+      assert.match(error.message, /^The run ended without 1 approval-required. Its events: step-start, text, finish/)
       assert.strictEqual((yield* Effect.flip(probe.until(() => false)))._tag, "NeverSaid")
     }).pipe(Effect.scoped)
   )

@@ -21,7 +21,10 @@ describe("a scripted model", () => {
     Effect.gen(function* () {
       const model = ScriptedModel.make({ replies: [ScriptedModel.text("one"), ScriptedModel.text("two")] })
       yield* Solo.finished(model)
-      assert.strictEqual((yield* Effect.flip(model.done)).message, "1 scripted replies were never asked for")
+      assert.strictEqual(
+        (yield* Effect.flip(model.done)).message,
+        "1 scripted replies were not requested. Remove them, or send as many requests"
+      )
       const runtime = yield* Solo.runtime(model)
       yield* runtime.complete("hi")
       yield* model.done

@@ -3,7 +3,7 @@
  */
 import type { Envelope } from "../event/Envelope.ts"
 import type { Event } from "../event/Event.ts"
-import { pick, type Random } from "./OrderingRandom.ts"
+import { pick, type Random } from "./OrderingSample.ts"
 
 /** A changed log; `index` is where it was changed. */
 export interface Mutant {

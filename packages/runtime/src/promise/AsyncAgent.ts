@@ -1,5 +1,5 @@
 /**
- * Agents as plain records that name their tools and specialists, and how they become the runtime's own.
+ * Agents as plain records that name their tools and specialists, and their conversion to the runtime's agents.
  */
 import { Budget, type Json } from "@reins/protocol"
 import * as Context from "effect/Context"
@@ -18,32 +18,38 @@ import { type Parameters, toInput, toSchema } from "./Parameters.ts"
 import * as AsyncTool from "./AsyncTool.ts"
 
 /**
- * A model: one of the model packages', an effect that makes one when the runtime is built, or a function that streams the parts
- * of an answer.
+ * A model: a port, such as those of `@reins/models`; an effect that makes one when the runtime is built; or a function
+ * that streams the parts of an answer.
  */
 export type AnyModel = ModelPort | Effect.Effect<ModelPort, unknown> | ModelStream.Options
 
-/** Whether a tool asks before it runs: never, always, or as a function of its arguments says; `{ deny: reason }` lets no call run. One that throws or takes too long asks. */
+/**
+ * Whether a person is asked before a tool runs: never, always, or as a function of its arguments returns; `{ deny:
+ * reason }` denies the call. A function that throws or takes too long means ask.
+ */
 export type Asks = "never" | "always" | Denial | ((args: Types.Any, context: PolicyContext) => Ruling | Promise<Ruling>)
 
-/** Asks as `ask` says (absent: always), and names who may answer. */
+/** Whether to ask (`ask`; absent: always), and who may answer. */
 export interface Reviewed {
   readonly ask?: Asks | undefined
   readonly approvers: Approvers
 }
 
 /**
- * An agent. One with a `description` is a specialist: other agents' models call it like a tool, and the program by
+ * An agent. With a `description` it is a specialist: other agents' models call it like a tool, and code by
  * `runSpecialist`.
  */
 export interface AsyncAgent<ToolName extends string> {
   readonly name: string
   readonly description?: string | undefined
-  /** What a specialist is asked. Whoever asks is told what does not fit. Absent: one string, `prompt`. */
+  /** The schema of a specialist's input. The caller gets an error for invalid input. Absent: one string, `prompt`. */
   readonly input?: Parameters | undefined
-  /** What a specialist's final text must be, as JSON; a misfit is sent back to its model once. Absent: the text itself. */
+  /**
+   * The schema of a specialist's final text, which must be JSON; invalid text is returned to its model once. Absent:
+   * the output is the text.
+   */
   readonly output?: Parameters | undefined
-  /** What the model is told to be and to do. */
+  /** The system prompt. */
   readonly instructions?: string | undefined
   /** Its tools, by name. Absent: none. */
   readonly tools?: ReadonlyArray<ToolName> | undefined
@@ -51,29 +57,33 @@ export interface AsyncAgent<ToolName extends string> {
   readonly specialists?: ReadonlyArray<string> | undefined
   /** Its own model. Absent: the runtime's. */
   readonly model?: AnyModel | undefined
-  /** Models to go on with, in order, where the one before cannot answer; each attempt is on the bill under its own. */
+  /** Fallback models, in order, for when the one before cannot answer; each attempt is charged to its own model. */
   readonly fallbacks?: ReadonlyArray<AnyModel> | undefined
   /**
-   * Whether its tools ask before they run, by name, and who may answer; goes before what a tool says of itself. Absent: what the tools say.
+   * By tool name: whether to ask before it runs, and who may answer. Overrides the tool's own setting. Absent: the
+   * tools' settings.
    */
   readonly approvals?: { readonly [Name in ToolName]?: Asks | Reviewed } | undefined
-  /** Who may answer its questions, where neither `approvals` nor the tool names others. Absent: anybody of the tenant. */
+  /** Who may answer its questions, unless `approvals` or the tool names others. Absent: anybody of the tenant. */
   readonly approvers?: Approvers | undefined
   /** Limits for it and everything below it. Absent: the runtime's. */
   readonly budget?: Budget.Options | undefined
-  /** Most output tokens a step may ask for. */
+  /** The maximum of output tokens per step. */
   readonly maxOutputTokens?: number | undefined
   /** How many calls of one step run at the same time. Absent: 16. */
   readonly maxParallelCalls?: number | undefined
-  /** How often in a row its model may make the same call. Absent: as its coordinator, and the root agent as the runtime says. */
+  /**
+   * How often in a row its model may make the same call. Absent: its coordinator's limit; for the root agent, the
+   * runtime's.
+   */
   readonly repeatedCallLimit?: Agent.CallLimit | undefined
-  /** What becomes of a conversation that grows too long: `Compaction.slidingWindow(…)`, `Compaction.summarise(…)`. */
+  /** How a thread that grows too long is shortened: `Compaction.slidingWindow(…)`, `Compaction.summarise(…)`. */
   readonly compaction?: Compaction.Strategy | undefined
-  /** Passed to the provider as they are, by provider name. */
+  /** Options passed to the provider unchanged, by provider name. */
   readonly providerOptions?: { readonly [provider: string]: Json } | undefined
 }
 
-/** What agents are built from. */
+/** The parts that agents are built from. */
 export interface Parts {
   readonly agents: ReadonlyArray<AsyncAgent<string>>
   readonly tools: { readonly [name: string]: AsyncTool.Erased }
@@ -89,7 +99,7 @@ export interface Built {
   readonly layer: Layer.Layer<never, unknown>
 }
 
-/** Builds the agents. Throws where one names what is not there. */
+/** Builds the agents. Throws when one names an unknown tool or agent. */
 export const build = (parts: Parts): Built => {
   const tools = new Map(Object.entries(parts.tools).map(([name, one]) => [name, AsyncTool.define(name, one)]))
   const handlers = Object.entries(parts.tools).flatMap(([name, one]) => {
@@ -109,7 +119,7 @@ export const build = (parts: Parts): Built => {
     })
   const keyOf = (name: string, model: AnyModel): ModelKey => {
     const key = Context.Service<ModelPort>(`@reins/runtime/promise/Model/${name}`)
-    models.push(Types.as(modelLayer(key, model))) // Its key is asked for by one agent alone.
+    models.push(Types.as(modelLayer(key, model))) // Only one agent requires its key.
     return key
   }
   const agent = (name: string, above: ReadonlyArray<string>): Agent.Any => {
@@ -175,7 +185,7 @@ export const build = (parts: Parts): Built => {
   }
 }
 
-/** An agent's word on one tool, as the runtime has it; none where it is `undefined`. */
+/** An agent's policy for one tool, as the runtime's; `undefined` stays `undefined`. */
 const policyOf = ([name, asks]: [string, Asks | Reviewed | undefined]) =>
   asks === undefined ? [] : [[name, isReviewed(asks) ? reviewed(asks) : ruledBy(asks)] as const]
 

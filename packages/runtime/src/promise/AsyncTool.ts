@@ -1,6 +1,6 @@
 /**
- * A tool as a plain function: what it takes, whether it asks first, and what it does. A throw is a failure that the model
- * reads; a returned value is what `JSON.stringify` makes of it.
+ * A tool as a plain function: its parameters, whether a person is asked first, and its handler. The model reads a
+ * thrown error as a failure; a returned value is stored as `JSON.stringify` encodes it.
  */
 import type { Json } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -18,22 +18,22 @@ import { type FileContent, type FileOptions, type Progress, ToolRun, type ToolRu
 import * as ToolSettings from "../tool/ToolSettings.ts"
 import { type Arguments, type Parameters, toSchema } from "./Parameters.ts"
 
-/** The call that a tool's function is working on. */
+/** The call that a tool's function executes. */
 export interface Call {
   readonly runId: string
   readonly threadId: string
   readonly callId: string
   /** The same on every attempt of this call; different for every other call. */
   readonly idempotencyKey: string
-  /** How often this call was begun before. */
+  /** How often this call was started before. */
   readonly attempt: number
   /** Aborted when the call should end: cancel, timeout, or the run's end. */
   readonly signal: AbortSignal
-  /** Says how far the call is. The promise is kept once the reader has room for more; it need not be awaited. */
+  /** Reports the call's progress. The promise resolves when the reader has room for more; it need not be awaited. */
   readonly progress: (progress: Progress) => Promise<void>
-  /** Tells of a file that the tool made and that is kept elsewhere; answers its id. */
+  /** Announces a file that is stored elsewhere; returns its id. */
   readonly registerFile: (file: FileOptions) => Promise<string>
-  /** Keeps a file with the thread and tells of it; answers its id. Rejects with `FileTooLarge`. */
+  /** Stores a file with the thread and announces it; returns its id. Rejects with `FileTooLarge`. */
   readonly storeFile: (file: FileContent) => Promise<string>
   /** Emits a `custom` event. */
   readonly emit: (eventType: string, data: Json) => Promise<void>
@@ -41,7 +41,7 @@ export interface Call {
   readonly flowUi: (dsl: Json) => Promise<void>
   /** Emits a hint for a placeholder. */
   readonly hint: (text: string) => Promise<void>
-  /** Adds to what this call cost, in US dollars. Rejects with `Money.InvalidAmount` for a number that is no amount. */
+  /** Adds to the cost of this call, in US dollars. Rejects with `Money.InvalidAmount` for an invalid amount. */
   readonly reportCost: (usd: number) => Promise<void>
 }
 
@@ -80,7 +80,7 @@ export interface AsyncTool<P extends Parameters> {
 /** A tool that stands alone, its arguments typed by its parameters. */
 export const tool = <const P extends Parameters>(definition: AsyncTool<P>): AsyncTool<P> => definition
 
-/** A tool with its types erased: the function takes what the schema has made. */
+/** A tool with its types erased: the function takes the decoded arguments. */
 export interface Erased {
   readonly description?: string | undefined
   readonly parameters: Parameters
@@ -95,7 +95,7 @@ export interface Erased {
   readonly approvers?: Approvers | undefined
 }
 
-/** The tool as the runtime has it. */
+/** The tool as the runtime's. */
 export const define = (name: string, definition: Erased): Tool.Any => {
   const { needsApproval } = definition
   const made = Tool.make(name, {
@@ -117,14 +117,14 @@ export const define = (name: string, definition: Erased): Tool.Any => {
   return isPlan === true ? tool.annotate(ToolSettings.IsPlan, true) : tool
 }
 
-/** What runs the tool; nothing where the caller does. */
+/** The tool's handler; `undefined` when the caller runs the tool. */
 export const handler = ({ execute }: Erased) =>
   execute === undefined
     ? undefined
-    : // Arguments are what the tool's own schema has made.
+    : // The arguments were decoded by the tool's own schema.
       Invocation.plainHandler((args, live) => settled(() => execute(Types.as<never>(args), new LiveCall(live))))
 
-/** A call as its function sees it. What it needs of the run is made when it is read. */
+/** A call as its function sees it. Its members are made when they are read. */
 class LiveCall implements Call {
   private readonly live: { readonly service: ToolRunShape }
 
@@ -150,7 +150,7 @@ class LiveCall implements Call {
   get signal(): AbortSignal {
     return this.live.service.signal
   }
-  // Functions of their own, since tools take them apart: `execute: (args, { progress }) => …`.
+  // Bound functions, because tools destructure them: `execute: (args, { progress }) => …`.
   readonly progress = (progress: Progress): Promise<void> => Effect.runPromise(this.live.service.progress(progress))
   readonly registerFile = (file: FileOptions): Promise<string> =>
     Effect.runPromise(this.live.service.registerFile(file))
@@ -162,17 +162,17 @@ class LiveCall implements Call {
   readonly reportCost = (usd: number): Promise<void> => Effect.runPromise(this.live.service.reportCost(usd))
 }
 
-// The gate reads a denial, of which effect/ai knows nothing.
+// The gate reads a denial, which effect/ai does not have.
 const asked = (
   needs: NonNullable<Erased["needsApproval"]>
 ): boolean | ((args: unknown, context: unknown) => Effect.Effect<boolean>) =>
   typeof needs === "boolean" ? needs : Types.as(predicate(needs))
 
-/** The function that says whether a person is asked, as the runtime has it: one that throws or takes too long means ask. */
+/** The function that decides whether a person is asked, as the runtime's: throwing or taking too long means ask. */
 export const predicate =
   (asks: (args: never, context: PolicyContext) => Ruling | Promise<Ruling>) =>
   (args: unknown, context: unknown): Effect.Effect<Ruling> =>
-    // The gate is who asks, and this is what it tells.
+    // The gate passes only these members.
     Effect.orDie(
       Effect.map(
         Effect.suspend(() => settled(() => asks(Types.as<never>(args), Types.as<PolicyContext>(context)))),
@@ -180,7 +180,7 @@ export const predicate =
       )
     )
 
-/** What `work` answers or promises, begun when this is called; what it throws or rejects with, in words. */
+/** The value or promise of `work`, which is called at once; a throw or rejection becomes a message. */
 const settled = (work: () => unknown): Effect.Effect<unknown, { readonly message: string }> => {
   const begun = Result.try(work)
   if (Result.isFailure(begun)) return Exit.fail(inWords(begun.failure))

@@ -1,7 +1,7 @@
 /**
- * A stream as an async iterator, over one fiber: the fiber hands over an array at a time and waits until it is read, so that
- * reading costs no fiber and no effect per element. A stream that can be read in plain code (`EventLog.readingOf`) costs none per
- * array either: the fiber only waits for its end.
+ * A stream as an async iterator over one fiber. The fiber passes an array at a time and waits until it is read, so that
+ * an element costs no fiber and no effect. A stream that can be read in plain code (`EventLog.readingOf`) does not need
+ * the fiber for arrays either: it only waits for the end.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -20,23 +20,23 @@ export interface Options<R> {
   /** Runs the stream. */
   readonly fork: (effect: Effect.Effect<void, unknown, R>) => Fiber.Fiber<void, unknown>
   readonly signal?: AbortSignal | undefined
-  /** What an abort does. Without a word from it, reading ends with the signal's reason. */
+  /** What an abort does. Absent: reading ends with the signal's reason. */
   readonly onAbort?: ((stop: () => void) => void) | undefined
 }
 
 const over = { done: true, value: undefined } as const
 
-/** Reads the stream once, from the first `next` on. Leaving early interrupts it and waits for its end. */
+/** Reads the stream once, starting with the first `next`. Leaving early interrupts it and waits for its end. */
 export class Iteration<A, R> implements AsyncIterableIterator<A, undefined> {
   private items: ReadonlyArray<A> = []
-  /** How many of them were read. */
+  /** How many of the items were read. */
   private read = 0
   private readonly waiting: Array<Waiting<A>> = []
   private more: (() => void) | undefined
   private fiber: Fiber.Fiber<void, unknown> | undefined
   private ended = false
   private failure: { readonly error: unknown } | undefined
-  /** What is read in plain code, once it is open. */
+  /** The reading in plain code, once it is open. */
   private reading: Reading<A> | undefined
   /** Ends the fiber that holds `reading` open. */
   private close: (() => void) | undefined
@@ -112,7 +112,7 @@ export class Iteration<A, R> implements AsyncIterableIterator<A, undefined> {
     })
   }
 
-  /** Reads from now on what `reading` has. Completes when it is over and all of it was read. */
+  /** Reads from `reading` from now on. Completes when it has ended and was read to its end. */
   private follow(reading: Reading<A>): Effect.Effect<void> {
     return Effect.callback((resume) => {
       this.reading = reading
@@ -128,7 +128,7 @@ export class Iteration<A, R> implements AsyncIterableIterator<A, undefined> {
     })
   }
 
-  /** Gives those who wait what is there; where that is not enough, it looks again when there is more. */
+  /** Serves the waiting reads with the available items; if there are too few, continues when there are more. */
   private readonly look = (): void => {
     const { reading } = this
     if (reading === undefined) return
@@ -145,12 +145,12 @@ export class Iteration<A, R> implements AsyncIterableIterator<A, undefined> {
     }
   }
 
-  /** The next of the items that are there; `undefined` where all were read. */
+  /** The next available item; `undefined` when all were read. */
   private take(): IteratorResult<A, undefined> | undefined {
     const { items, read } = this
     if (read >= items.length) return undefined
     this.read++
-    return { done: false, value: Types.as<A>(items[read]) } // there is one
+    return { done: false, value: Types.as<A>(items[read]) } // at least one is waiting
   }
 
   private offer(items: ReadonlyArray<A>, more: () => void): void {

@@ -1,8 +1,7 @@
 /**
- * A tool's parameters as people without Effect write them: a schema of any library that speaks the Standard Schema and its
- * JSON Schema half (zod and arktype as they are, valibot through `toStandardJsonSchema`, Effect's through both), or raw JSON Schema.
- *
- * Either becomes a schema of the runtime's own, so that gate, revision and execution share one check.
+ * A tool's parameters as programs without Effect write them: a schema of any library that implements Standard Schema
+ * with JSON Schema (zod and arktype directly, valibot through `toStandardJsonSchema`, Effect's through both), or raw
+ * JSON Schema. Either becomes a schema of the runtime, so that gate, revision and execution share one validation.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -17,7 +16,7 @@ import * as PlainJson from "../kernel/PlainJson.ts"
 import * as ArgumentsOf from "../tool/Arguments.ts"
 import * as JsonSchema from "../tool/JsonSchema.ts"
 
-/** Raw JSON Schema of an object, draft 4 to 2020-12. The model is told of it, and arguments are checked by it. */
+/** Raw JSON Schema of an object, draft 4 to 2020-12. The model gets it, and arguments are validated by it. */
 export interface JsonObjectSchema {
   readonly type: "object"
   readonly properties?: { readonly [name: string]: unknown } | undefined
@@ -25,30 +24,32 @@ export interface JsonObjectSchema {
   readonly [keyword: string]: unknown
 }
 
-/** What a tool may be called with: a schema of some library, or raw JSON Schema. */
+/** The parameters of a tool: a schema of some library, or raw JSON Schema. */
 export type Parameters = (StandardSchemaV1 & StandardJSONSchemaV1) | JsonObjectSchema
 
-/** What a tool is called with: what its schema makes of the arguments. */
+/** The decoded arguments of a tool. */
 export type Arguments<P> = P extends StandardSchemaV1<infer _In, infer Out> ? Out : { readonly [name: string]: unknown }
 
 const isStandard = (parameters: Parameters): parameters is StandardSchemaV1 & StandardJSONSchemaV1 =>
   "~standard" in parameters
 
-/** The parameters of `what` as a schema. Throws where they cannot be written as JSON Schema. */
+/** The parameters of `what` as a schema. Throws when they cannot be converted to JSON Schema. */
 export const toSchema = (what: string, parameters: Parameters): Schema.Codec<unknown, Schema.Json> =>
   isStandard(parameters)
     ? ArgumentsOf.readBy(
         described(jsonSchemaOf(what, parameters)).pipe(
           Schema.decodeTo(Schema.Unknown, {
             decode: SchemaGetter.transformEffect((value) => validated(parameters, value)),
-            encode: SchemaGetter.forbidden(() => "arguments are only read")
+            encode: SchemaGetter.forbidden(() => "arguments are only decoded, never encoded")
           })
         ),
         (args) => validated(parameters, args)
       )
     : raw(what, parameters)
 
-/** What a specialist is asked, as a schema: checked as `toSchema` does, whether a model or the program asks, and left as it was written. */
+/**
+ * A specialist's input as a schema: validated as by `toSchema` whether a model or code calls it, and not transformed.
+ */
 export const toInput = (what: string, parameters: Parameters): Schema.Codec<Schema.Json> => {
   if (!isStandard(parameters)) return raw(what, parameters)
   const fitting = SchemaGetter.transformEffect((value: Schema.Json) => Effect.as(validated(parameters, value), value))
@@ -60,15 +61,13 @@ export const toInput = (what: string, parameters: Parameters): Schema.Codec<Sche
 const jsonSchemaOf = (what: string, parameters: StandardJSONSchemaV1) => {
   const { jsonSchema } = parameters["~standard"]
   if (!Predicate.hasProperty(jsonSchema, "input")) {
-    throw new Error(`${what} cannot be told to a model: the schema has no JSON Schema of its own; ${libraries}`)
+    throw new Error(`Invalid schema for ${what}: it has no JSON Schema. To fix it, ${libraries}`)
   }
   const { failure, success } = written(parameters)
   if (success !== undefined) return success
   const field = fieldsOf(parameters).find(([, one]) => isStandardJson(one) && written(one).success === undefined)?.[0]
-  const place = field === undefined ? "" : `, because of ${JSON.stringify(field)}`
-  throw new Error(
-    `${what} cannot be told to a model${place}: ${failure}; use what JSON has in its place, such as a string for a date`
-  )
+  const place = field === undefined ? "" : `, field ${JSON.stringify(field)}`
+  throw new Error(`Invalid schema for ${what}${place}: ${failure}. Use a JSON type, such as a string for a date`)
 }
 
 const libraries = "update its library, give valibot's to toStandardJsonSchema, or write JSON Schema"
@@ -93,7 +92,7 @@ const fieldsOf = (parameters: object): ReadonlyArray<[string, unknown]> =>
 
 const isStandardJson = (schema: unknown): schema is StandardJSONSchemaV1 => Predicate.hasProperty(schema, "~standard")
 
-/** What the schema makes of a value; at once, where it does not promise it. */
+/** The value as the schema decodes it; synchronous unless the schema returns a promise. */
 const validated = ({ "~standard": standard }: StandardSchemaV1, value: unknown) => {
   const judged = (result: StandardSchemaV1.Result<unknown>) =>
     result.issues === undefined ? Exit.succeed(result.value) : Exit.fail(issueOf(result.issues, value))
@@ -108,7 +107,7 @@ const validated = ({ "~standard": standard }: StandardSchemaV1, value: unknown) 
     : judged(success)
 }
 
-/** JSON that the model is told looks like `document`. */
+/** JSON described to the model by `document`. */
 const described = (
   document: JsonSchemaDocument,
   check: JsonSchema.Check = () => undefined
@@ -121,10 +120,13 @@ interface JsonSchemaDocument {
   readonly [keyword: string]: unknown
 }
 
-/** JSON that fits a raw JSON Schema. */
+/** JSON that matches a raw JSON Schema. */
 const raw = (what: string, document: JsonObjectSchema): Schema.Codec<Schema.Json> => {
   const json = PlainJson.copy(document)
-  if (json === undefined) throw new Error(`${what} are no JSON Schema, and no schema of a known library; ${libraries}`)
+  if (json === undefined)
+    throw new Error(
+      `Invalid schema for ${what}: neither JSON Schema nor a schema of a known library. To fix it, ${libraries}`
+    )
   return described(document, JsonSchema.checker(json))
 }
 

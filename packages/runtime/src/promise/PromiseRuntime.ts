@@ -1,6 +1,6 @@
 /**
- * The runtime for people without Effect: promises, async iterators and abort signals in place of effects and streams. It adds
- * nothing to the service, and each method does what the one of its name does there (`RuntimeShape`).
+ * The runtime for programs without Effect: promises, async iterators and abort signals instead of effects and streams.
+ * Each method does what the method of the same name does in the service (`RuntimeShape`).
  */
 import { Budget, type Envelope, type Event, type Message, QueryRejected, QueryRejections, Quota } from "@reins/protocol"
 import * as Cause from "effect/Cause"
@@ -40,8 +40,8 @@ export interface QueryOptions<AgentName extends string = string> extends Omit<
   readonly budget?: Budget.Options | undefined
   readonly quotas?: ReadonlyArray<Quota.Options> | undefined
   /**
-   * Asks the run to end. A loop over its events goes on to the last of them: `finish` with reason `cancelled`, and what it
-   * cost. A run that has not started by then never does, and the loop throws the signal's reason.
+   * Cancels the run. A loop over its events continues to the last one: `finish` with reason `cancelled`, and the
+   * summaries. If the run has not started by then, it never does, and the loop throws the signal's reason.
    */
   readonly signal?: AbortSignal | undefined
 }
@@ -49,39 +49,39 @@ export interface QueryOptions<AgentName extends string = string> extends Omit<
 /** Options of a specialist's run. */
 export type RunOptions = Omit<QueryOptions, "agent" | "history" | "instructions" | "onBusy" | "onThread" | "tools">
 
-/** A run that was started and is only watched. */
+/** A started run, which does not depend on its readers. */
 export interface RunHandle {
   readonly runId: string
   readonly threadId: string
-  /** The root view, from the first event; each call reads for itself. */
+  /** The root view from the first event; each call reads independently. */
   readonly events: () => AsyncIterableIterator<Event, undefined>
   /** Every envelope, from the first. */
   readonly envelopes: () => AsyncIterableIterator<Envelope.Envelope, undefined>
   /** Waits for the end; rejects with a `RunError`. */
   readonly result: () => Promise<Completion<string>>
   readonly cancel: () => Promise<boolean>
-  /** Where the query became a message of a run that was there already (`onBusy: "steer"`); absent: it started this run. */
+  /** Present when the query became a message of an existing run (`onBusy: "steer"`); absent: it started this run. */
   readonly steered?: Shape.Steered | undefined
 }
 
-/** Whose use of which quotas is meant; as `QuotaSubject` of the service. */
+/** The subject whose quotas are meant; as `QuotaSubject` of the service. */
 export interface QuotaSubject extends Omit<Shape.QuotaSubject, "quotas"> {
   readonly quotas?: ReadonlyArray<Quota.Options> | undefined
 }
 
-/** What a runtime offers. Close it with `await using`, or `await runtime[Symbol.asyncDispose]()`. */
+/** A runtime. Close it with `await using`, or `await runtime[Symbol.asyncDispose]()`. */
 export interface PromiseRuntime<AgentName extends string = string> {
   /** The events of a query. The first read may throw `QueryRejected`; leaving the loop early cancels the run. */
   readonly query: (prompt: Message.Prompt, options?: QueryOptions<AgentName>) => AsyncIterableIterator<Event, undefined>
   readonly complete: (prompt: Message.Prompt, options?: QueryOptions<AgentName>) => Promise<Completion<string>>
   readonly start: (prompt: Message.Prompt, options?: QueryOptions<AgentName>) => Promise<RunHandle>
-  /** Runs a specialist from code; a run of its own, with a history of its own. Its input is checked before anything runs. */
+  /** Runs a specialist from code, as a run with its own history. Its input is validated before anything runs. */
   readonly runSpecialist: (
     specialist: AgentName,
     input: unknown,
     options?: RunOptions
   ) => AsyncIterableIterator<Event, undefined>
-  /** The answer of a specialist: what its `output` makes of its final text, or the text. */
+  /** The answer of a specialist: its final text as decoded by `output`, or the text itself. */
   readonly completeSpecialist: (
     specialist: AgentName,
     input: unknown,
@@ -118,35 +118,41 @@ export interface PromiseRuntime<AgentName extends string = string> {
       options?: { readonly resourceId?: string | undefined }
     ) => Promise<void>
   }
-  /** Waits until it is built: rejects with the error of a layer that cannot be, such as a database that does not open. */
+  /**
+   * Resolves when the runtime is built; rejects with the error of a layer that cannot be built, such as a database that
+   * cannot be opened.
+   */
   readonly ready: () => Promise<void>
-  /** This runtime for programs in Effect, and for `@reins/server`: built once, so whoever provides it shares its runs. */
+  /**
+   * This runtime for programs in Effect and for `@reins/server`. It is built once, so all programs that provide it
+   * share its runs.
+   */
   readonly layer: Layer.Layer<Runtime, unknown>
-  /** Its agents, as Effect programs have them. */
+  /** Its agents for Effect programs. */
   readonly agents: ReadonlyArray<Agent.Any>
   readonly [Symbol.asyncDispose]: () => Promise<void>
 }
 
-/** What a runtime is made from. */
+/** Options of a runtime. */
 export interface Options<Tools extends Record<string, Parameters>, AgentName extends string> extends Omit<
   Shape.RuntimeOptions<[]>,
   "agents" | "quotas"
 > {
-  /** The model of every agent without one of its own. */
+  /** The default model of agents. */
   readonly model: AnyModel
   /** The first is the default. */
   readonly agents: ReadonlyArray<AsyncAgent<keyof Tools & string> & { readonly name: AgentName }>
   /** Tools that agents may name. */
   readonly tools?: { readonly [Name in keyof Tools]: AsyncTool<Tools[Name]> } | undefined
-  /** Limits of every agent without a budget of its own. */
+  /** The default budget of agents. */
   readonly budget?: Budget.Options | undefined
   /** Limits of every tenant, or of every principal of one, over all its runs within a window. Absent: none. */
   readonly quotas?: ReadonlyArray<Quota.Options> | undefined
-  /** Prices, a deployment, ids: layers of other packages, in place of the defaults. One that fails makes `ready` reject. */
+  /** Layers of other packages that replace defaults: prices, a deployment, ids. If one fails, `ready` rejects. */
   readonly services?: Layer.Layer<never, unknown> | undefined
 }
 
-/** Makes a runtime. Throws where its agents cannot work, with the cure. */
+/** Makes a runtime. Throws when its agents are invalid; the message says how to fix them. */
 export const createRuntime = <
   const Tools extends Record<string, Parameters> = {},
   const AgentName extends string = string
@@ -155,7 +161,7 @@ export const createRuntime = <
 ): PromiseRuntime<AgentName> => {
   const { agents, budget, model, quotas, services, tools, ...rest } = options
   const built = build({ agents, tools: tools ?? {}, budget })
-  // What the agents need is what was just built.
+  // The services that the agents need were just built.
   const managed = ManagedRuntime.make(
     Types.as<Layer.Layer<Runtime, unknown>>(
       Runtime.layer({ ...rest, agents: built.agents, quotas: quotas?.map(Quota.make) })
@@ -182,13 +188,13 @@ export const createRuntime = <
     })
     return new Iteration.Iteration<A, Runtime>(opened, { fork: managed.runFork, ...on })
   }
-  /** Asks a run to end; where there is none to ask, what waits for it is stopped. */
+  /** Cancels a run; without a run, interrupts what waits for it. */
   const cancelOr = (runId: string | undefined, stop: () => void) =>
     runId === undefined
       ? stop()
       : void promise((runtime) => runtime.cancel(runId)).then((cancelled) => (cancelled ? undefined : stop()), stop)
 
-  /** The events of a run that ends when its reader leaves, or is asked to end by the signal. */
+  /** The events of a run that is cancelled when its reader leaves or the signal aborts. */
   const read = <O extends RunOptions>(
     asked: O,
     begin: (runtime: Shape.RuntimeShape, options: Plain<O>) => Stream.Stream<Event, QueryRejected>
@@ -231,7 +237,7 @@ export const createRuntime = <
     runSpecialist: (name, input, asked = {}) =>
       read(asked, (runtime, options) =>
         Stream.unwrap(
-          // Its own schema checks what it is asked.
+          // Its own schema validates the input.
           Effect.map(specialist(name), (found) => runtime.runSpecialist(found, Types.as<never>(input), options))
         )
       ),
@@ -296,7 +302,7 @@ type Plain<O> = Omit<O, "signal" | "budget" | "quotas"> & {
   readonly quotas?: ReadonlyArray<Quota.Quota>
 }
 
-/** The options with budget and quotas as the runtime has them, and the signal beside them. */
+/** The options with budget and quotas as the runtime's, and the signal separately. */
 const plain = <O extends RunOptions>({ budget, quotas, signal, ...rest }: O) => {
   const options: Plain<O> = {
     ...rest,
@@ -311,7 +317,7 @@ const quotasOf = ({ quotas, ...subject }: QuotaSubject = {}): Shape.QuotaSubject
   ...(quotas === undefined ? {} : { quotas: quotas.map(Quota.make) })
 })
 
-/** The effect, which an abort of `signal` ends: by what `onAbort` does, or by stopping it. */
+/** Runs the effect; an abort of `signal` runs `onAbort`, or interrupts it. */
 const untilAborted = <A, E>(
   effect: Effect.Effect<A, E>,
   signal: AbortSignal,

@@ -1,6 +1,6 @@
 /**
- * Watches a run's budget tree for its promises: what is settled and held never passes a limit by more than what was
- * reported beyond its hold, and every hold is settled when the run has ended.
+ * Checks the invariants of a run's budget tree: settled and held amounts exceed a limit only by what was reported
+ * beyond a hold, and every hold is settled when the run has ended.
  */
 import type { Budget } from "@reins/protocol"
 import * as Layer from "effect/Layer"
@@ -9,17 +9,17 @@ import { BudgetProbe, type BudgetObserver } from "../budget/BudgetTree.ts"
 /** A watch over one run's tree. */
 export interface BudgetWatch {
   readonly look: BudgetObserver
-  /** Broken promises, in words. */
+  /** Violated invariants, one message each. */
   readonly faults: ReadonlyArray<string>
-  /** What is still held. Nothing, once a run has ended. */
+  /** The holds that are still open. Empty once a run has ended. */
   readonly open: () => ReadonlyArray<string>
-  /** A new life begins: what the last one held has died with it. */
+  /** Call when a new owner takes over the run: the holds of the previous owner are gone. */
   readonly restart: () => void
 }
 
 const counters = ["steps", "toolCalls", "inputTokens", "outputTokens", "nanoUsd", "agents"] as const
 
-/** A new watch, to be given as the probe of budget trees. */
+/** Makes a watch, to be provided as the probe of budget trees. */
 export const make = (): BudgetWatch => {
   const faults: Array<string> = []
   let latest: ReadonlyArray<Budget.Node> = []
@@ -46,7 +46,7 @@ export const make = (): BudgetWatch => {
   }
 }
 
-/** Has the budgets of every run watched that a runtime above this layer executes. */
+/** Watches the budgets of every run that a runtime above this layer executes. */
 export const layer = (watch: BudgetWatch): Layer.Layer<never> => Layer.succeed(BudgetProbe, watch.look)
 
 const place = (node: Budget.Node): string => (node.path.length === 0 ? "the root" : node.path.join("/"))

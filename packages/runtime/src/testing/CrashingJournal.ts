@@ -1,14 +1,14 @@
 /**
- * A process that dies: a view of a journal through which a host works until it is killed at a chosen event. From that moment
- * nothing it asks is done or answered, as for a process that is gone; the journal itself stays, for the next host. Once it is
- * buried, what still hangs in it fails, so that its fibers can be swept up.
+ * Simulates a process that crashes: a view of a journal that a host uses until it is killed at a chosen event. From
+ * then on no request of the host is executed or answered; the journal itself stays usable by the next host. After
+ * `bury`, pending requests fail, so that the host's fibers end.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { Fenced, type JournalStore } from "../host/journal/JournalStore.ts"
 
-/** Dies at the commit that holds the event `at` of a run: with it kept (`after`) or lost (`before`). */
+/** Crashes at the commit that contains event `at` of a run: after it is stored (`after`), or before (`before`). */
 export interface Death {
   readonly at: number
   readonly when: "before" | "after"
@@ -18,12 +18,12 @@ export interface Death {
 export interface CrashingJournal {
   readonly store: JournalStore
   readonly isDead: () => boolean
-  /** Completes at the death. */
+  /** Completes when the process crashes. */
   readonly died: Effect.Effect<void>
   readonly bury: Effect.Effect<void>
 }
 
-/** A view of `journal` that dies once; without a death it lives on. */
+/** A view of `journal` that crashes once; without a death it never does. */
 export const crashing = (journal: JournalStore, death: Death | undefined): CrashingJournal => {
   let dead = false
   const died = Deferred.makeUnsafe<void>()

@@ -1,6 +1,6 @@
 /**
- * Forces the general way: what the runtime does in plain code, where nothing stands against it, is carried through activities as
- * everything else is. Both ways must come to the same, so tests run both.
+ * Forces the general way: what the runtime otherwise does in plain code runs as activities. Both ways must give the
+ * same result, so tests run both.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -8,12 +8,12 @@ import type { Engine, Work } from "../engine/Engine.ts"
 import type { RunHostFactory } from "../engine/RunHost.ts"
 import { Deployment } from "../runtime/Deployment.ts"
 
-/** Hosts as `factory` makes them, whose runs take the general way only. */
+/** Wraps a factory: the runs of its hosts take the general way only. */
 export const factory = (factory: RunHostFactory): RunHostFactory => ({
   make: (drive) => factory.make((record, history, engine, stores) => drive(record, history, general(engine), stores))
 })
 
-/** The deployment that this layer is given, by the general way. */
+/** Wraps the deployment that this layer is provided with. */
 export const layer: Layer.Layer<never> = Layer.effect(Deployment, Effect.map(Deployment, factory))
 
 const general = (engine: Engine): Engine => ({
@@ -31,7 +31,7 @@ const general = (engine: Engine): Engine => ({
   observed: () => engine.observed()
 })
 
-/** Work whose requests are counted before they go out, as a durable engine's are: no request is then sent in plain code. */
+/** Work that counts requests before they are sent, as a durable engine does: then no request is sent in plain code. */
 const counted = (work: Work): Work =>
   work.begin !== undefined
     ? work

@@ -1,6 +1,5 @@
 /**
- * What every host promises of answers that count together and of the acts that tell of answers, whatever keeps its runs. A part of
- * `HostContract`.
+ * The part of `HostContract` about votes and about the acts that record answers.
  */
 import type { Envelope, Event } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -11,7 +10,7 @@ import type { Drive, RunHost, RunHostFactory } from "../engine/RunHost.ts"
 import * as Names from "../run/Names.ts"
 import { clause, type Clause, same } from "./Contract.ts"
 
-/** In which the contract's runs are written. */
+/** The building blocks of the contract's runs. */
 interface Words {
   readonly ending: ReadonlyArray<Event>
   readonly speak: (engine: Engine, words: ReadonlyArray<string>) => Effect.Effect<unknown>
@@ -24,7 +23,7 @@ interface Words {
   readonly log: (host: RunHost) => Effect.Effect<ReadonlyArray<Envelope.Envelope>>
 }
 
-/** A run that waits for two approvals by anybody but mallory, says so at each, says who approved, and ends. */
+/** A run that waits for two approvals by anybody but mallory, reports each, reports who approved, and ends. */
 const votes =
   ({ ending, speak }: Words): Drive =>
   (_record, _history, engine) =>
@@ -66,13 +65,13 @@ const acts = (host: RunHost) =>
     page.acts.map(({ by, kind, reason }) => [kind, reason, by].filter((part) => part !== undefined).join(" "))
   )
 
-/** The promises. */
+/** All clauses. */
 export const clauses = (words: Words): ReadonlyArray<Clause<RunHostFactory>> => {
   const { hosted, log, start, waits } = words
   return [
     ...[false, true].map((isJudged) =>
       clause(
-        `votes count once for each principal until there are enough, and each is on the record${isJudged ? ", where they are judged" : ""}`,
+        `votes count once per principal until there are enough, and each is recorded${isJudged ? ", where a judge decides" : ""}`,
         hosted(votes(words), (host) =>
           Effect.gen(function* () {
             yield* same(
@@ -93,8 +92,8 @@ export const clauses = (words: Words): ReadonlyArray<Clause<RunHostFactory>> => 
             )
             yield* same(said, [["ana", 1], "ana, ben"], "what the run said")
             const late = yield* cast("cy", "t5")
-            // The run may be over by now.
-            yield* same(late._tag === "Resolved" || late._tag === "Unknown", true, "that a later vote is not taken")
+            // The run may have ended by now.
+            yield* same(late._tag === "Resolved" || late._tag === "Unknown", true, "that a later vote is refused")
             const expected = ["answered ana", "answered ben", ...(isJudged ? ["refused Forbidden mallory"] : [])]
             yield* same((yield* acts(host)).toSorted(), expected, "the record")
           })
@@ -102,7 +101,7 @@ export const clauses = (words: Words): ReadonlyArray<Clause<RunHostFactory>> => 
       )
     ),
     clause(
-      "an act of an answer is on the record if the answer was taken",
+      "the act of an answer is recorded if and only if the answer was taken",
       hosted(waits, (host) =>
         Effect.gen(function* () {
           yield* start(host)

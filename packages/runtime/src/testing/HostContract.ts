@@ -1,6 +1,6 @@
 /**
- * What every host promises, whatever keeps its runs: each clause makes a fresh host with runs of its own doing, so that the
- * host is tested and not the agent loop.
+ * The contract of hosts. Each clause makes a new host with a run function of its own, so that it tests the host and not
+ * the agent loop.
  */
 import type { Event } from "@reins/protocol"
 import { CostSummary, LatencySummary, Usage } from "@reins/protocol"
@@ -27,7 +27,7 @@ const record = (more: Partial<New> = {}): New => ({
   ...more
 })
 
-/** The events that end a run well. */
+/** The events that end a run normally. */
 const ending: ReadonlyArray<Event> = [
   { type: "finish", finishReason: "stop", usage: Usage.toTotals(Usage.empty) },
   { type: "data-cost-summary", data: CostSummary.fold([]) },
@@ -44,7 +44,7 @@ const speak = (engine: Engine, words: ReadonlyArray<string>) =>
     })
   )
 
-/** A run that says some words and ends. */
+/** A run that emits some text and ends. */
 const speaks: Drive = (_record, _history, engine) =>
   Effect.andThen(
     speak(engine, ["one ", "two ", "three"]),
@@ -54,7 +54,7 @@ const speaks: Drive = (_record, _history, engine) =>
 const waitFor = (engine: Engine) =>
   engine.wait("answer", Schema.String, { cancelled: "cancelled" }, { path: [], reason: "timer", id: "answer" })
 
-/** A run that waits for an answer, says it, and ends. */
+/** A run that waits for an answer, emits it as text, and ends. */
 const waits: Drive = (_record, _history, engine) =>
   Effect.flatMap(waitFor(engine), ({ value }) =>
     Effect.andThen(
@@ -63,11 +63,11 @@ const waits: Drive = (_record, _history, engine) =>
     )
   )
 
-/** A run whose loop dies in the middle of a step. */
+/** A run whose loop fails with a defect in the middle of a step. */
 const breaks: Drive = (_record, _history, engine) =>
   Effect.andThen(speak(engine, ["half"]), Effect.die(new Error("a defect of the loop")))
 
-/** A run that waits, takes the messages that came meanwhile, closes its inbox, and ends. */
+/** A run that waits, takes the messages that arrived meanwhile, closes its inbox, and ends. */
 const receives: Drive = (_record, _history, engine) => {
   const taking = (taken: number): Effect.Effect<number> =>
     engine.receive(taken, () => ({ name: "received/1", step: "model/1" })) ?? Effect.succeed(taken)
@@ -105,10 +105,10 @@ const hosted =
 const tagOf = <A, E extends { readonly _tag: string }>(effect: Effect.Effect<A, E>) =>
   Effect.map(Effect.result(effect), (result) => (Result.isFailure(result) ? result.failure._tag : "Success"))
 
-/** The promises, over a factory that makes a host with no runs at each call. */
+/** All clauses, over a factory that makes a host without runs at each call. */
 export const clauses: ReadonlyArray<Clause<RunHostFactory>> = [
   clause(
-    "a run is carried from its start, and its log is dense, in order and whole",
+    "a run starts at once, and its log is complete, in order and numbered without gaps",
     hosted(speaks, (host) =>
       Effect.gen(function* () {
         yield* start(host)
@@ -128,7 +128,7 @@ export const clauses: ReadonlyArray<Clause<RunHostFactory>> = [
     )
   ),
   clause(
-    "a watcher may come at any event, also after the end, and misses and repeats nothing",
+    "a watcher can join at any event, also after the end, and misses and repeats nothing",
     hosted(speaks, (host) =>
       Effect.gen(function* () {
         yield* start(host)
@@ -136,14 +136,14 @@ export const clauses: ReadonlyArray<Clause<RunHostFactory>> = [
         for (let after = 0; after <= whole.length; after++) {
           yield* same(types(yield* log(host, "run", after)), whole.slice(after), `the events after ${after}`)
         }
-        yield* same(types(yield* log(host, "run", -5)), whole, "the events after a negative place")
-        yield* same(yield* log(host, "run", 1000), [], "the events after a place beyond the end")
+        yield* same(types(yield* log(host, "run", -5)), whole, "the events after a negative number")
+        yield* same(yield* log(host, "run", 1000), [], "the events after a number beyond the end")
         yield* same(yield* log(host, "another"), [], "the events of an unknown run")
       })
     )
   ),
   clause(
-    "a run's id is taken once",
+    "a run's id can be used once",
     hosted(speaks, (host) =>
       Effect.gen(function* () {
         yield* start(host)
@@ -153,7 +153,7 @@ export const clauses: ReadonlyArray<Clause<RunHostFactory>> = [
     )
   ),
   clause(
-    "a thread carries one run at a time, and is free when the last event is seen",
+    "a thread has one run at a time, and is free when the last event is visible",
     hosted(waits, (host) =>
       Effect.gen(function* () {
         yield* start(host)
@@ -167,7 +167,7 @@ export const clauses: ReadonlyArray<Clause<RunHostFactory>> = [
     )
   ),
   clause(
-    "isolated runs share a thread's id with nobody",
+    "isolated runs do not lease their thread",
     hosted(waits, (host) =>
       Effect.gen(function* () {
         yield* start(host, { isolated: true })
@@ -180,7 +180,7 @@ export const clauses: ReadonlyArray<Clause<RunHostFactory>> = [
     )
   ),
   clause(
-    "the first answer counts, also one that comes before the wait; later ones are told so",
+    "the first answer counts, even before the wait begins; later ones are refused",
     hosted(waits, (host) =>
       Effect.gen(function* () {
         yield* start(host)
@@ -195,7 +195,7 @@ export const clauses: ReadonlyArray<Clause<RunHostFactory>> = [
     )
   ),
   clause(
-    "a cancel ends a wait, reaches a run once, and is told when there is nothing to cancel",
+    "a cancel ends a wait, and returns whether there was a running run",
     hosted(waits, (host) =>
       Effect.gen(function* () {
         yield* start(host)
@@ -208,7 +208,7 @@ export const clauses: ReadonlyArray<Clause<RunHostFactory>> = [
     )
   ),
   clause(
-    "a watcher that leaves, and one that was never there, change nothing for the others",
+    "a watcher that disconnects does not affect the others",
     hosted(waits, (host) =>
       Effect.gen(function* () {
         yield* start(host)
@@ -221,7 +221,7 @@ export const clauses: ReadonlyArray<Clause<RunHostFactory>> = [
     )
   ),
   clause(
-    "a run whose loop is struck by a defect ends all the same: with both summaries and an error",
+    "a run whose loop fails with a defect ends with both summaries and an error",
     hosted(breaks, (host) =>
       Effect.gen(function* () {
         yield* start(host)
@@ -232,7 +232,7 @@ export const clauses: ReadonlyArray<Clause<RunHostFactory>> = [
     )
   ),
   clause(
-    "messages are accepted in the order in which they come, each id once, and the run receives them in that order",
+    "messages are accepted in order of arrival, each id once, and the run receives them in that order",
     hosted(receives, (host) =>
       Effect.gen(function* () {
         yield* start(host)
@@ -264,7 +264,7 @@ export const clauses: ReadonlyArray<Clause<RunHostFactory>> = [
     )
   ),
   clause(
-    "of many messages that come while a run closes its inbox, all that are accepted are received, and no others",
+    "of messages that arrive while a run closes its inbox, exactly the accepted ones are received",
     hosted(receives, (host) =>
       Effect.gen(function* () {
         yield* start(host)
@@ -290,7 +290,7 @@ export const clauses: ReadonlyArray<Clause<RunHostFactory>> = [
     )
   ),
   clause(
-    "a run that was asked to end accepts no message",
+    "a cancelled run accepts no message",
     hosted(receives, (host) =>
       Effect.gen(function* () {
         yield* start(host)
@@ -301,7 +301,7 @@ export const clauses: ReadonlyArray<Clause<RunHostFactory>> = [
     )
   ),
   clause(
-    "a run's status follows it",
+    "a run's status is up to date",
     hosted(waits, (host) =>
       Effect.gen(function* () {
         yield* same(yield* host.status("run"), undefined, "the status before")

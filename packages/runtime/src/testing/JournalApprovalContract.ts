@@ -1,6 +1,6 @@
 /**
- * What every journal store promises of answers that count together, and of the audit record: an act is there if what it tells of was
- * stored, once, for its tenant, in order.
+ * The part of the journal contract about votes, the audit record and grants. An act is stored once, in order, for its
+ * tenant, if and only if what it records was stored.
  */
 import type { Audit } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -31,7 +31,7 @@ const ids = (store: JournalStore, query?: Partial<AuditStore.AuditQuery>) =>
 const kinds = (store: JournalStore) =>
   Effect.map(history(store), ({ acts }) => acts.map(({ grantId, kind }) => `${kind} ${grantId}`))
 
-/** Adds one to the ballots, and answers when there are as many as `quorum`. */
+/** Adds a vote, and the answer once there are `quorum` votes. */
 const ballot = (store: JournalStore, name: string, quorum: number) =>
   Effect.orDie(
     store.amend("run", "approval/a1", 3000, (answers) => {
@@ -45,9 +45,9 @@ const ballot = (store: JournalStore, name: string, quorum: number) =>
     })
   )
 
-/** All of them. */
-export const clauses: ReadonlyArray<Clause> = [
-  clause("answers that count together are counted one after the other, also when many come at once", (store) =>
+/** Approvals and their acts. */
+export const approvals: ReadonlyArray<Clause> = [
+  clause("votes are counted one after the other, also when many arrive at once", (store) =>
     Effect.gen(function* () {
       yield* begin(store)
       const names = Array.from({ length: 8 }, (_, index) => `p${index}`)
@@ -63,10 +63,10 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* same((yield* Effect.orDie(store.find("run", "approval/a1")))?.value, 5, "the answer")
       const stored = yield* Effect.orDie(store.answers("run", "approval/a1/by/"))
       yield* same(stored.size, 5, "how many ballots are stored")
-      yield* same((yield* ids(store)).length, 5, "how many acts tell of them")
+      yield* same((yield* ids(store)).length, 5, "how many acts record them")
     })
   ),
-  clause("what is amended meets what was answered meanwhile, and stores all of it or nothing", (store) =>
+  clause("an amendment sees concurrent answers, and stores all of its changes or none", (store) =>
     Effect.gen(function* () {
       yield* begin(store)
       const amended = Effect.orDie(
@@ -88,10 +88,10 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* same(answered._tag, isFirst ? "Resolved" : "Taken", "what became of the other")
       const stored = yield* Effect.orDie(store.answers("run", "approval/a2"))
       yield* same(stored.get("approval/a2"), isFirst ? "amended" : "plain", "the answer")
-      yield* same(stored.has("approval/a2/by/x"), isFirst, "that the ballot is there with it only")
+      yield* same(stored.has("approval/a2/by/x"), isFirst, "that the ballot is stored only with its answer")
     })
   ),
-  clause("nothing is amended of a run that is unknown or has ended, and its answers stay readable", (store) =>
+  clause("an unknown or ended run cannot be amended, and its answers stay readable", (store) =>
     Effect.gen(function* () {
       const change = () => ({ value: "done", puts: [["approval/a1/by/x", "x"] as const], acts: [act("a")] })
       const amend = Effect.orDie(store.amend("run", "approval/a1", 3000, change))
@@ -110,7 +110,7 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* same(yield* ids(store), ["a"], "acts")
     })
   ),
-  clause("an act is there with its answer or its commit, and not where those were refused", (store) =>
+  clause("an act is stored with its answer or its commit, and not when those are refused", (store) =>
     Effect.gen(function* () {
       const { epoch } = yield* begin(store)
       const tell = (name: string, id: string) =>
@@ -125,11 +125,11 @@ export const clauses: ReadonlyArray<Clause> = [
         marks: [],
         acts: [act("fourth")]
       })
-      yield* same(yield* tagOf(overtaken), "Fenced", "a commit of an owner that was overtaken")
+      yield* same(yield* tagOf(overtaken), "Fenced", "a commit of a fenced owner")
       yield* same(yield* ids(store), ["first", "third"], "the acts")
     })
   ),
-  clause("an act is kept once, as it was, and outlives its thread", (store) =>
+  clause("an act is stored once, unchanged, and outlives its thread", (store) =>
     Effect.gen(function* () {
       const whole = act("a", {
         agentPath: ["planner#1"],
@@ -181,10 +181,10 @@ export const clauses: ReadonlyArray<Clause> = [
         } while (after !== undefined)
         yield* same(read, all, `the acts in pages of ${limit}`)
       }
-      yield* same(yield* ids(store, { after: "no such place" }), all, "the acts behind no place")
+      yield* same(yield* ids(store, { after: "no such place" }), all, "the acts after an invalid cursor")
     })
   ),
-  clause("a grant that is given, used, used up or revoked is on the record, each once", (store) =>
+  clause("giving, using, exhausting and revoking a grant are each recorded once", (store) =>
     Effect.gen(function* () {
       const kept = store.grants
       if (kept === undefined) return
@@ -216,6 +216,79 @@ export const clauses: ReadonlyArray<Clause> = [
         ["revoked"],
         "by whom"
       )
+    })
+  )
+]
+
+/** Grants. */
+export const grants: ReadonlyArray<Clause> = [
+  clause("a grant covers the calls it names, up to its number of uses, and each call takes one use", (store) =>
+    Effect.gen(function* () {
+      const kept = store.grants
+      if (kept === undefined) return
+      yield* kept.add(grant("g1", { usesLeft: 2 }))
+      yield* kept.add(grant("g1", { usesLeft: 99 }))
+      yield* same(yield* kept.claim("k0", { ...claim, toolName: "other" }, 5000), undefined, "another tool's claim")
+      const keys = ["k1", "k2", "k1", "k3", "k4"]
+      const taken = yield* Effect.all(
+        keys.map((key) => kept.claim(key, claim, 5000)),
+        { concurrency: "unbounded" }
+      )
+      const held = new Set(keys.filter((_, index) => taken[index] !== undefined))
+      yield* same(held.size, 2, "how many calls took a use")
+      yield* same(yield* kept.list("tenant"), [], "grants that are left")
+    })
+  ),
+  clause("a grant with a money limit holds each call's maximum cost, and releases what was not spent", (store) =>
+    Effect.gen(function* () {
+      const kept = store.grants
+      if (kept === undefined) return
+      const left = Effect.map(kept.list("tenant"), (all) => all.map((one) => [one.nanoUsdLeft, one.nanoUsdHeld]))
+      yield* kept.add(grant("g1", { nanoUsdLeft: 10 }))
+      // Ten concurrent claims without a maximum cost: the first holds everything.
+      const keys = Array.from({ length: 10 }, (_, index) => `k${index}`)
+      const taken = yield* Effect.all(
+        keys.map((key) => kept.claim(key, claim, 5000)),
+        { concurrency: "unbounded" }
+      )
+      const holders = keys.filter((_, index) => taken[index] !== undefined)
+      yield* same(holders.length, 1, "how many calls share the money")
+      yield* same(taken.find((one) => one !== undefined)?.nanoUsdHeld, 10, "what it holds")
+      yield* same(yield* left, [[0, 10]], "what is left then")
+      const [holder = ""] = holders
+      yield* same((yield* kept.claim(holder, claim, 5000))?.nanoUsdHeld, 10, "what it holds when it is claimed again")
+      yield* kept.settle(holder, "g1", 4, 5000)
+      yield* same(yield* left, [[6, 0]], "what is left when it has cost 4")
+      yield* kept.settle(holder, "g1", 1, 5000)
+      yield* same(yield* left, [[5, 0]], "what is left when it was repeated and cost 1")
+      const declared = { ...claim, nanoUsd: 2 }
+      const two = yield* Effect.all(
+        ["d1", "d2", "d3"].map((key) => kept.claim(key, declared, 5000)),
+        { concurrency: "unbounded" }
+      )
+      yield* same(two.filter((one) => one !== undefined).length, 2, "how many calls of 2 a grant of 5 covers")
+      yield* same(yield* left, [[1, 4]], "what is left beside them")
+    })
+  ),
+  clause("a grant is listed until it is used up or revoked", (store) =>
+    Effect.gen(function* () {
+      const kept = store.grants
+      if (kept === undefined) return
+      yield* kept.add(grant("g1", { nanoUsdLeft: 10 }))
+      yield* kept.add(grant("g2", { grantedAt: 2000, expiresAt: 3000 }))
+      const ids = Effect.map(kept.list("tenant"), (all) => all.map(({ id }) => id))
+      yield* same(yield* ids, ["g1", "g2"], "the grants")
+      yield* kept.settle("k8", "g1", 4, 5000)
+      yield* same((yield* kept.list("tenant"))[0]?.nanoUsdLeft, 6, "what is left of the first")
+      yield* kept.settle("k9", "g1", 7, 5000)
+      yield* same(yield* ids, ["g2"], "the grants after all was spent")
+      yield* same(yield* kept.claim("k1", claim, 3000), undefined, "a claim after its expiry")
+      yield* same(
+        [yield* kept.revoke("g2", { at: 6000 }), yield* kept.revoke("g2", { at: 6000 })],
+        [true, false],
+        "that it was revoked"
+      )
+      yield* same(yield* ids, [], "the grants at the end")
     })
   )
 ]

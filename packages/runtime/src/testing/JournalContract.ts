@@ -1,10 +1,9 @@
 /**
- * What every journal store promises, as a list of checks free of any test runner: each is a name and an effect over a fresh,
- * empty store that dies with an error in words where the promise is broken. A new store passes the list or does not ship.
+ * The contract of journal stores, independent of any test runner: each clause is a name and an effect over a new, empty
+ * store that dies with a message when the requirement is violated. A store must pass all clauses.
  */
 import * as Effect from "effect/Effect"
 import * as ApprovalContract from "./JournalApprovalContract.ts"
-import * as GrantContract from "./JournalGrantContract.ts"
 import * as QuotaContract from "./JournalQuotaContract.ts"
 import * as LogContract from "./JournalLogContract.ts"
 import * as TextContract from "./JournalTextContract.ts"
@@ -30,7 +29,7 @@ import {
   tagOf
 } from "./JournalSamples.ts"
 
-/** Runs of one id, threads and their leases. */
+/** Run ids, threads and their leases. */
 const runs: ReadonlyArray<Clause> = [
   clause("a run is unknown before it is created", (store) =>
     Effect.gen(function* () {
@@ -43,7 +42,7 @@ const runs: ReadonlyArray<Clause> = [
       yield* same(yield* Effect.orDie(store.approval("a1")), undefined, "a question")
     })
   ),
-  clause("a run's record comes back as it was, limits without end included", (store) =>
+  clause("a run's record is returned unchanged, infinite limits included", (store) =>
     Effect.gen(function* () {
       const wanted = record({
         budget: { maxSteps: Number.POSITIVE_INFINITY, maxCostUsd: 0.25, onExhausted: "wrap-up" },
@@ -57,7 +56,7 @@ const runs: ReadonlyArray<Clause> = [
       yield* same(yield* Effect.orDie(store.unfinished), ["run"], "what has not ended")
     })
   ),
-  clause("one id is one run, also when some are created at once", (store) =>
+  clause("an id identifies one run, also when several are created at once", (store) =>
     Effect.gen(function* () {
       const ids = ["t1", "t2", "t3"]
       const tags = yield* Effect.all(
@@ -69,7 +68,7 @@ const runs: ReadonlyArray<Clause> = [
       yield* same(held.filter((info) => info !== undefined).length, 1, "threads that were leased")
     })
   ),
-  clause("a thread has one run at a time; a refused one leaves nothing behind", (store) =>
+  clause("a thread has one run at a time; a refused run stores nothing", (store) =>
     Effect.gen(function* () {
       yield* create(store)
       const busy = yield* Effect.orDie(Effect.flip(store.create(record({ runId: "other" }))))
@@ -77,7 +76,7 @@ const runs: ReadonlyArray<Clause> = [
       yield* same(yield* status(store, "other"), undefined, "the refused run")
     })
   ),
-  clause("of two tenants that start on one new thread at once, one gets it and the other is refused", (store) =>
+  clause("when two tenants start on one new thread at once, one gets it and the other is refused", (store) =>
     Effect.gen(function* () {
       for (const round of [1, 2, 3, 4, 5]) {
         const threadId = `raced-${round}`
@@ -95,7 +94,7 @@ const runs: ReadonlyArray<Clause> = [
       }
     })
   ),
-  clause("a tenant that starts on a thread while another begins it with messages never reads the other's", (store) =>
+  clause("a tenant that starts on a thread while another imports it never reads the other's messages", (store) =>
     Effect.gen(function* () {
       for (const round of [1, 2, 3, 4, 5]) {
         const [threadId, runId] = [`planted-${round}`, `starter-${round}`]
@@ -122,7 +121,7 @@ const runs: ReadonlyArray<Clause> = [
       yield* same(yield* store.threads.remove("owned", "a"), true, "that its tenant removed it")
     })
   ),
-  clause("an isolated run takes no thread", (store) =>
+  clause("an isolated run leases no thread", (store) =>
     Effect.gen(function* () {
       yield* create(store, { isolated: true })
       yield* create(store, { runId: "second" })
@@ -132,7 +131,7 @@ const runs: ReadonlyArray<Clause> = [
       yield* same((yield* store.threads.info("thread"))?.runId, "second", "the thread's run after the other's end")
     })
   ),
-  clause("the lease is given back with the last event, and only then", (store) =>
+  clause("the lease is released with the last event, and only then", (store) =>
     Effect.gen(function* () {
       const { epoch } = yield* begin(store)
       yield* store.threads.append("thread", "run", [says("hello")])
@@ -149,7 +148,7 @@ const runs: ReadonlyArray<Clause> = [
       yield* same([next.record.historyVersion, next.history], [1, [says("hello")]], "what the next run starts from")
     })
   ),
-  clause("a run that is abandoned ends without another event, and gives back what it held", (store) =>
+  clause("an abandoned run ends without another event, and releases its leases", (store) =>
     Effect.gen(function* () {
       yield* store.threads.begin("thread", "tenant", [says("one")])
       const { epoch } = yield* begin(store)
@@ -169,7 +168,7 @@ const runs: ReadonlyArray<Clause> = [
       yield* same(yield* store.threads.remove("thread", "tenant"), true, "that the thread was removed")
     })
   ),
-  clause("a run that finished has ended; its thread is gone where it never got a message", (store) =>
+  clause("a finished run has ended; its thread is deleted if it never got a message", (store) =>
     Effect.gen(function* () {
       const { epoch } = yield* begin(store)
       yield* commit(store, epoch, [text(1), ...finish(2)])
@@ -180,7 +179,7 @@ const runs: ReadonlyArray<Clause> = [
   )
 ]
 
-/** Conversations. */
+/** The messages of threads. */
 const threads: ReadonlyArray<Clause> = [
   clause("a run's messages are appended once", (store) =>
     Effect.gen(function* () {
@@ -195,7 +194,7 @@ const threads: ReadonlyArray<Clause> = [
       yield* same(yield* store.threads.info("thread"), info, "what is known of it")
     })
   ),
-  clause("a thread begins with messages once, and a run goes on from them", (store) =>
+  clause("a thread is imported with messages once, and a run continues from them", (store) =>
     Effect.gen(function* () {
       const begun = (text: string) => store.threads.begin("thread", "tenant", [says(text), says("more")])
       yield* same([yield* begun("one"), yield* begun("two")], [true, false], "that it began")
@@ -209,7 +208,7 @@ const threads: ReadonlyArray<Clause> = [
       yield* same(yield* store.threads.begin("thread", "tenant", []), false, "that it begins anew")
     })
   ),
-  clause("a run starts from the history that its thread had when it was created, however often it is opened", (store) =>
+  clause("a run starts from the history its thread had at its creation, however often it is opened", (store) =>
     Effect.gen(function* () {
       const first = yield* begin(store)
       yield* store.threads.append("thread", "run", [says("one")])
@@ -222,7 +221,7 @@ const threads: ReadonlyArray<Clause> = [
       }
     })
   ),
-  clause("a tenant's threads are listed as they were begun, and removed unless a run has them", (store) =>
+  clause("a tenant's threads are listed in order of creation, and removed unless a run leases them", (store) =>
     Effect.gen(function* () {
       for (const id of ["z", "a", "m"]) {
         const { epoch } = yield* begin(store, { runId: id, threadId: id })
@@ -236,16 +235,16 @@ const threads: ReadonlyArray<Clause> = [
       const removed = yield* Effect.forEach(["m", "z", "nowhere"], (id) => store.threads.remove(id))
       yield* same(removed, [false, true, false], "what was removed")
       yield* same(yield* ids, ["a", "m"], "the threads that are left")
-      yield* same(yield* store.threads.read("z"), [], "the messages of one that is gone")
+      yield* same(yield* store.threads.read("z"), [], "the messages of a deleted one")
       yield* same(yield* store.threads.info("z"), undefined, "what is known of it")
     })
   )
 ]
 
-/** Files that tools handed over. */
+/** Files that tools stored. */
 const files: ReadonlyArray<Clause> = [
   clause(
-    "a file comes back byte by byte, is listed with its thread, replaced by its id and gone with its thread",
+    "a file is returned byte for byte, listed with its thread, replaced by its id and deleted with its thread",
     (store) =>
       Effect.gen(function* () {
         const kept = store.files
@@ -285,13 +284,13 @@ const files: ReadonlyArray<Clause> = [
         yield* same(
           [yield* kept.get("f1"), yield* kept.list("files")],
           [undefined, []],
-          "the files of a thread that is gone"
+          "the files of a deleted thread"
         )
       })
   )
 ]
 
-/** All promises of a journal store. */
+/** All clauses for a journal store. */
 export const clauses: ReadonlyArray<Clause> = [
   ...runs,
   ...LogContract.log,
@@ -299,8 +298,8 @@ export const clauses: ReadonlyArray<Clause> = [
   ...TextContract.long,
   ...ThreadContract.clauses,
   ...threads,
-  ...GrantContract.clauses,
+  ...ApprovalContract.grants,
   ...QuotaContract.clauses,
-  ...ApprovalContract.clauses,
+  ...ApprovalContract.approvals,
   ...files
 ]

@@ -1,6 +1,6 @@
 /**
- * The part of the contract of journal stores that is about logs: epochs, commits, what is read of them; and about what comes
- * from outside: answers, questions, calls that the caller must run.
+ * The part of the journal contract about logs (epochs, commits, reads) and about external input: answers, questions,
+ * calls that the caller must run.
  */
 import * as Effect from "effect/Effect"
 import type { Opened } from "../host/journal/JournalStore.ts"
@@ -28,22 +28,22 @@ import {
   tagOf
 } from "./JournalSamples.ts"
 
-/** Epochs, commits and what is read of them. */
+/** Epochs, commits and reads. */
 export const log: ReadonlyArray<Clause> = [
-  clause("opening raises the epoch and fences the owner before", (store) =>
+  clause("opening raises the epoch and fences the previous owner", (store) =>
     Effect.gen(function* () {
       const first = yield* begin(store)
       const second = yield* open(store)
       yield* same(second.epoch > first.epoch, true, "that the epoch rose")
       const stale = { runId: "run", epoch: first.epoch, envelopes: [text(1)], marks: [mark("model/1", 1)] }
-      yield* same(yield* tagOf(store.commit(stale)), "Fenced", "a commit of the owner before")
+      yield* same(yield* tagOf(store.commit(stale)), "Fenced", "a commit of the previous owner")
       yield* same(yield* tagOf(store.commit({ ...stale, runId: "nobody" })), "Fenced", "a commit for no run")
       yield* commit(store, second.epoch, [text(1)])
       const third = yield* open(store)
       yield* same([third.envelopes, third.marks], [[text(1)], []], "what is kept")
     })
   ),
-  clause("what is committed comes back as it was: events, marks, ledger, answers, time", (store) =>
+  clause("a commit is read back unchanged: events, marks, ledger, answers, times", (store) =>
     Effect.gen(function* () {
       const { epoch } = yield* begin(store)
       const nested = { agentPath: ["planner#2", "finder"] }
@@ -62,11 +62,11 @@ export const log: ReadonlyArray<Clause> = [
         "the marks"
       )
       yield* same([...opened.answers], [["ask/c1", { value: "yes", at: 1700 }]], "the answers")
-      yield* same(opened.lastAt, 1500, "when it was last written to")
+      yield* same(opened.lastAt, 1500, "the time of the last write")
       yield* same((yield* status(store))?.lastSeq, 2, "the last number")
     })
   ),
-  clause("an event keeps its bytes: the order of its keys, and keys that nobody knows inside its data", (store) =>
+  clause("an event keeps its bytes: the order of its keys, and unknown keys inside its data", (store) =>
     Effect.gen(function* () {
       const { epoch } = yield* begin(store)
       const event = {
@@ -78,7 +78,7 @@ export const log: ReadonlyArray<Clause> = [
       yield* same(JSON.stringify(yield* read(store)), JSON.stringify([envelope(1, event)]), "the bytes")
     })
   ),
-  clause("of one kind and name the later mark takes the earlier one's place; kinds do not meet", (store) =>
+  clause("a mark replaces an earlier one of the same kind and name, and only that", (store) =>
     Effect.gen(function* () {
       const { epoch } = yield* begin(store)
       const begun = (value: number) => mark("model/1", value, { kind: "begin", seq: value, at: 1000 + value })
@@ -101,11 +101,11 @@ export const log: ReadonlyArray<Clause> = [
       yield* same(yield* read(store, 0, 100), events.slice(0, 100), "the first page")
       yield* same(yield* read(store, 100, 100), events.slice(100, 200), "the second")
       yield* same(yield* read(store, 249, 100), events.slice(249), "the last")
-      yield* same(yield* read(store, 250, 100), [], "what is behind the end")
-      yield* same(yield* read(store, 9000, 100), [], "what is far behind it")
+      yield* same(yield* read(store, 250, 100), [], "the events after the end")
+      yield* same(yield* read(store, 9000, 100), [], "the events far after it")
     })
   ),
-  clause("large and odd texts come back as they were", (store) =>
+  clause("large and unusual texts are returned unchanged", (store) =>
     Effect.gen(function* () {
       const { epoch } = yield* begin(store)
       const large = "0123456789abcdef".repeat(200_000)
@@ -127,7 +127,7 @@ export const log: ReadonlyArray<Clause> = [
       yield* same(byName(opened.marks), byName(marks), "the marks")
     })
   ),
-  clause("odd identifiers are identifiers like others", (store) =>
+  clause("any string can be an identifier", (store) =>
     Effect.gen(function* () {
       for (const id of ["a/../b", "%00", "nul\u0000", "\ud800", "x".repeat(500), "\u0001", "💬 ''", "__proto__"]) {
         yield* create(store, { runId: id, threadId: id, resourceId: id })
@@ -151,9 +151,9 @@ export const log: ReadonlyArray<Clause> = [
   )
 ]
 
-/** What comes from outside, and what is found by it. */
+/** External input, and how it is found. */
 export const outside: ReadonlyArray<Clause> = [
-  clause("the first answer stays, also when many race", (store) =>
+  clause("the first answer is kept, also when many race", (store) =>
     Effect.gen(function* () {
       yield* begin(store)
       const names = Array.from({ length: 20 }, (_, index) => `by ${index}`)
@@ -168,12 +168,12 @@ export const outside: ReadonlyArray<Clause> = [
       yield* same(
         later,
         later.map(() => ({ _tag: "Resolved", value: first?.value })),
-        "what the others were told"
+        "what the others got"
       )
-      yield* same(later.length, 19, "how many were told")
+      yield* same(later.length, 19, "how many got it")
     })
   ),
-  clause("a run that has ended takes no answer, but still tells those it got", (store) =>
+  clause("an ended run takes no answer, but returns those it got", (store) =>
     Effect.gen(function* () {
       const { epoch } = yield* begin(store)
       yield* answer(store, "ask/c1", "yes")
@@ -183,7 +183,7 @@ export const outside: ReadonlyArray<Clause> = [
       yield* same((yield* Effect.orDie(store.find("run", "ask/c1")))?.value, "yes", "the answer before the end")
     })
   ),
-  clause("a question is found from its commit until its decision's, oldest first, by its tenant", (store) =>
+  clause("a question is listed for its tenant from its commit until its decision's, oldest first", (store) =>
     Effect.gen(function* () {
       const { epoch } = yield* begin(store)
       const nested = { agentPath: ["planner#2"] }
@@ -217,7 +217,7 @@ export const outside: ReadonlyArray<Clause> = [
       yield* same(yield* Effect.orDie(store.approval("a")), { asked, outcome }, "the decided question")
     })
   ),
-  clause("nothing of a refused commit is kept, nor found", (store) =>
+  clause("nothing of a refused commit is stored or found", (store) =>
     Effect.gen(function* () {
       const { epoch } = yield* begin(store)
       yield* open(store)
@@ -228,7 +228,7 @@ export const outside: ReadonlyArray<Clause> = [
       yield* same((yield* status(store))?.state, "running", "the run's state")
     })
   ),
-  clause("a call that the caller must run is open until its result, in its place", (store) =>
+  clause("a call that the caller must run is open until its result", (store) =>
     Effect.gen(function* () {
       const { epoch } = yield* begin(store)
       const has = (path: ReadonlyArray<string>, id: string) => Effect.orDie(store.hasClientCall("run", path, id))

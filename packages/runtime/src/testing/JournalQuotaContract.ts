@@ -1,6 +1,6 @@
 /**
- * What every journal store promises of quotas: runs that start, reserve and end at once never pass a limit together, and what they
- * have used is booked once.
+ * The part of the journal contract about quotas: runs that start, reserve and end at the same time never exceed a limit
+ * together, and their use is booked once.
  */
 import { CostSummary, Quota } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -32,7 +32,7 @@ const numbers = (store: JournalStore, now = noon, of = own) =>
     return [used.nanoUsd, used.tokens, used.runs, reserved.nanoUsd, reserved.tokens]
   })
 
-/** Ends a run that has used so much. */
+/** Ends a run that has used these amounts. */
 const end = (store: JournalStore, runId: string, epoch: number, ...sums: ReadonlyArray<Quota.Booking>) =>
   commit(
     store,
@@ -52,7 +52,7 @@ const ids = (count: number) => Array.from({ length: count }, (_, index) => `run$
 
 /** All of them. */
 export const clauses: ReadonlyArray<Clause> = [
-  clause("of runs that start at once no more are taken than a quota allows, and a refused one is not there", (store) =>
+  clause("of runs that start at once, a quota admits as many as it allows, and a refused run is not stored", (store) =>
     Effect.gen(function* () {
       const tags = yield* Effect.all(
         ids(30).map((runId) => tagOf(store.create(run(runId)))),
@@ -76,7 +76,7 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* same(yield* numbers(store, noon + day / 2), [0, 0, 1, 0, 0], "what is used on the next day")
     })
   ),
-  clause("runs that reserve at once never hold more than a quota has", (store) =>
+  clause("runs that reserve at once never hold more than the quota's limit", (store) =>
     Effect.gen(function* () {
       yield* Effect.forEach(ids(8), (runId) => create(store, run(runId)), { discard: true })
       const leases = yield* Effect.all(
@@ -98,7 +98,7 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* same(yield* numbers(store), [4, 5, 8, 80, 210], "what is used and held then")
     })
   ),
-  clause("what a run has used is booked once, where it was used, however often it is told", (store) =>
+  clause("a run's use is booked once, in the window of its use, however often it is reported", (store) =>
     Effect.gen(function* () {
       const { epoch } = yield* begin(store, run("run0"))
       const early = used(7, 70)
@@ -187,7 +187,7 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* create(store, run("run2", { startedAt: noon + day }))
     })
   ),
-  clause("a sliding window lets go what was used longer ago than it is long", (store) =>
+  clause("a sliding window forgets use that is older than its length", (store) =>
     Effect.gen(function* () {
       const sliding = charges(Quota.make({ per: "tenant", window: "10 days", maxCostUsd: 0.000_000_01 }))
       const { epoch } = yield* begin(store, run("run0", { quotas: sliding }))

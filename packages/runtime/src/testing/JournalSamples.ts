@@ -1,5 +1,5 @@
 /**
- * What the contracts of journal stores are written with: sample records, envelopes and marks, and one-line steps over a store.
+ * Building blocks of the journal contracts: sample records, envelopes and marks, and one-line operations on a store.
  */
 import {
   CostSummary,
@@ -14,8 +14,10 @@ import {
 import type { Mark, Batch, JournalStore, Opened } from "../host/journal/JournalStore.ts"
 import type { RunRecord } from "../engine/RunHost.ts"
 import * as Effect from "effect/Effect"
-import * as Equal from "effect/Equal"
 import * as Result from "effect/Result"
+import type { Clause as ContractClause } from "./Contract.ts"
+
+export { clause, same } from "./Contract.ts"
 
 type NewRun = Omit<RunRecord, "historyVersion">
 
@@ -146,16 +148,8 @@ export const grant = (id: string, over: Partial<Grant.Grant> = {}): Grant.Grant 
   ...over
 })
 
-/** One promise, and how to see whether a store keeps it. */
-export interface Clause {
-  readonly name: string
-  readonly check: (store: JournalStore) => Effect.Effect<void>
-}
-
-export const same = (actual: unknown, wanted: unknown, what: string): Effect.Effect<void> =>
-  Equal.equals(actual, wanted)
-    ? Effect.void
-    : Effect.die(new Error(`${what}: wanted ${JSON.stringify(wanted)}, found ${JSON.stringify(actual)}`))
+/** A clause about a fresh, empty store. */
+export type Clause = ContractClause<JournalStore>
 
 export const create = (store: JournalStore, over?: Parameters<typeof record>[0]) =>
   Effect.orDie(store.create(record(over)))
@@ -183,5 +177,3 @@ export const read = (store: JournalStore, after = 0, limit = 1000) => Effect.orD
 export const status = (store: JournalStore, runId = "run") => Effect.orDie(store.status(runId))
 export const answer = (store: JournalStore, name: string, value: string, at = 5000) =>
   Effect.orDie(store.answer("run", name, value, at))
-
-export const clause = (name: string, check: (store: JournalStore) => Effect.Effect<void>): Clause => ({ name, check })

@@ -1,6 +1,6 @@
 /**
- * The part of the contract of journal stores that is about long logs: streamed text, which a store may keep in less room as long as
- * nobody who reads sees it.
+ * The part of the journal contract about long logs: a store may pack streamed text, as long as readers see no
+ * difference.
  */
 import type { Envelope } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -20,7 +20,10 @@ import {
   status
 } from "./JournalSamples.ts"
 
-/** A long answer: text in pieces of many sizes, at times that stand still and jump, reasoning between, two agents in turns. */
+/**
+ * A long answer: text in pieces of many sizes, at repeated and increasing times, with reasoning in between, by two
+ * agents.
+ */
 const answer = (count: number): ReadonlyArray<Envelope.Envelope> => [
   envelope(1, { type: "step-start" }),
   ...Array.from({ length: count }, (_, index) => {
@@ -33,7 +36,7 @@ const answer = (count: number): ReadonlyArray<Envelope.Envelope> => [
   })
 ]
 
-/** Reads all at once, page by page, and from places inside of it. */
+/** Reads everything at once, page by page, and from many positions. */
 const isReadAs = (store: JournalStore, events: ReadonlyArray<Envelope.Envelope>, what: string) =>
   Effect.gen(function* () {
     yield* same(yield* read(store, 0, Number.MAX_SAFE_INTEGER), events, `${what}, all of it`)
@@ -45,9 +48,9 @@ const isReadAs = (store: JournalStore, events: ReadonlyArray<Envelope.Envelope>,
     yield* same(pages, events, `${what}, page by page`)
   })
 
-/** Logs that grow long. */
+/** Long logs. */
 export const long: ReadonlyArray<Clause> = [
-  clause("text that came in many pieces is read as it came, from any place", (store) =>
+  clause("text committed in many pieces is read back unchanged from any position", (store) =>
     Effect.gen(function* () {
       const { epoch } = yield* begin(store)
       const events = answer(2600)
@@ -62,17 +65,17 @@ export const long: ReadonlyArray<Clause> = [
       yield* same((yield* open(store)).envelopes, events, "what an owner finds")
     })
   ),
-  clause("packing changes nothing that is read, and nothing of a run that goes on", (store) =>
+  clause("packing changes nothing that is read, and nothing of a running run", (store) =>
     Effect.gen(function* () {
       const pack = Effect.suspend(() => (store.pack === undefined ? Effect.void : Effect.orDie(store.pack("run"))))
       const { epoch } = yield* begin(store)
       const events = answer(2600)
       for (let from = 0; from < events.length; from += 9) yield* commit(store, epoch, events.slice(from, from + 9))
       yield* pack
-      yield* isReadAs(store, events, "the log of a run that goes on")
+      yield* isReadAs(store, events, "the log of a running run")
       const ended = [...events, ...failure(events.length + 1)]
       yield* commit(store, epoch, ended.slice(events.length))
-      for (const what of ["the log once it is packed", "the log that is packed twice"]) {
+      for (const what of ["the log after packing", "the log after packing twice"]) {
         yield* pack
         yield* isReadAs(store, ended, what)
       }
@@ -80,7 +83,7 @@ export const long: ReadonlyArray<Clause> = [
       yield* same([about?.state, about?.lastSeq], ["ended", ended.length], "the status")
     })
   ),
-  clause("an owner is given the events behind its snapshot; who reads is given all", (store) =>
+  clause("an owner gets the events after its snapshot; a reader gets all", (store) =>
     Effect.gen(function* () {
       const { epoch } = yield* begin(store)
       const events = answer(60)

@@ -1,5 +1,6 @@
 /**
- * What every journal store promises of threads as they stand beside their messages: who holds them, limits that span runs, and what runs leave.
+ * The part of the journal contract about a thread's state besides its messages: its lease, limits that span runs, and
+ * what runs leave in it.
  */
 import { Budget } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -21,7 +22,7 @@ import {
 
 /** All of them. */
 export const clauses: ReadonlyArray<Clause> = [
-  clause("a thread that nobody holds is leased to a run of its own tenant alone", (store) =>
+  clause("a free thread is leased only to a run of its own tenant", (store) =>
     Effect.gen(function* () {
       yield* store.threads.begin("thread", "a", [says("mine")])
       const stranger = record({ runId: "stranger", resourceId: "b" })
@@ -31,7 +32,7 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* same(yield* tagOf(store.create(record({ resourceId: "a" }))), "no failure", "its own tenant's run")
     })
   ),
-  clause("a thread that a run holds is not begun with messages, not even by its own tenant", (store) =>
+  clause("a leased thread cannot be imported, not even by its own tenant", (store) =>
     Effect.gen(function* () {
       yield* create(store)
       yield* same(yield* store.threads.begin("thread", "tenant", [says("late")]), false, "that it was begun")
@@ -39,7 +40,7 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* same(yield* store.threads.read("thread"), [], "its messages")
     })
   ),
-  clause("a thread's limits are set, replaced and lifted, also before it has a message, by its tenant alone", (store) =>
+  clause("only its tenant can set, replace and remove a thread's limits, also before it has a message", (store) =>
     Effect.gen(function* () {
       const limit = (max: number | undefined, tenant = "tenant") =>
         store.threads.limit("thread", tenant, max === undefined ? undefined : { maxSteps: max, maxCostUsd: Infinity })
@@ -64,20 +65,18 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* commit(store, epoch + 1, finish(1))
     })
   ),
-  clause(
-    "a thread that has limits and nothing else stays when its run is over, and is gone when they are lifted",
-    (store) =>
-      Effect.gen(function* () {
-        yield* store.threads.limit("thread", "tenant", { maxSteps: 3 })
-        const { epoch } = yield* begin(store)
-        yield* commit(store, epoch, finish(1))
-        const info = { threadId: "thread", resourceId: "tenant", version: 0, runId: undefined, limits: { maxSteps: 3 } }
-        yield* same(yield* store.threads.info("thread"), info, "what is known of it")
-        yield* store.threads.limit("thread", "tenant", undefined)
-        yield* same(yield* store.threads.info("thread"), undefined, "what is known of it then")
-      })
+  clause("a thread with only limits stays after its run, and is deleted when they are removed", (store) =>
+    Effect.gen(function* () {
+      yield* store.threads.limit("thread", "tenant", { maxSteps: 3 })
+      const { epoch } = yield* begin(store)
+      yield* commit(store, epoch, finish(1))
+      const info = { threadId: "thread", resourceId: "tenant", version: 0, runId: undefined, limits: { maxSteps: 3 } }
+      yield* same(yield* store.threads.info("thread"), info, "what is known of it")
+      yield* store.threads.limit("thread", "tenant", undefined)
+      yield* same(yield* store.threads.info("thread"), undefined, "what is known of it then")
+    })
   ),
-  clause("what a run leaves with its thread is what the next one finds; nobody else may leave anything", (store) =>
+  clause("the next run finds what a run left in its thread; only the lease holder can write it", (store) =>
     Effect.gen(function* () {
       const kept = (steps: number): Kept => ({
         spent: { ...Budget.nothingSpent, steps, callsPerTool: { look: steps } },
@@ -92,13 +91,13 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* same((yield* store.threads.info("thread"))?.spent?.steps, 1, "what is spent")
       yield* create(store, { runId: "next" })
       yield* same((yield* open(store, "next")).record.thread, { kept: kept(1) }, "what the next run finds")
-      // One that is struck says nothing, and has spent all the same.
+      // A run that failed with a defect reports nothing, but has spent.
       yield* store.threads.append("thread", "next", [], kept(2))
       yield* same((yield* open(store, "next")).record.thread, { kept: kept(1) }, "what it found")
       yield* same((yield* store.threads.info("thread"))?.spent?.steps, 2, "what is spent then")
     })
   ),
-  clause("the end of a free thread is replaced by its tenant, if it is still as long as it was", (store) =>
+  clause("its tenant can replace the end of a free thread if its length is unchanged", (store) =>
     Effect.gen(function* () {
       const rewrite = (version: number, keep: number, words: ReadonlyArray<string>, tenant = "tenant") =>
         store.threads.rewrite("thread", tenant, { version, keep, messages: words.map(says) })

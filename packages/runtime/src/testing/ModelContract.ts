@@ -1,6 +1,6 @@
 /**
- * What every model port promises, as checks over a port that answers as each clause asks: the adapter's author says how to make
- * it do so (a recorded stream, a fake provider).
+ * The contract of model ports, checked on ports that answer as each clause requires. The adapter's author provides
+ * these ports, from a recorded stream or a fake provider.
  */
 import { Message, Usage } from "@reins/protocol"
 import * as Deferred from "effect/Deferred"
@@ -15,7 +15,7 @@ export interface ModelSubject {
   readonly text: Effect.Effect<ModelPort>
   /** Calls the tool `look` with `{ "at": "the sky" }` under the id `c1`, and stops for it. */
   readonly call: Effect.Effect<ModelPort>
-  /** Says something and then goes silent for ever. `released` completes when its request was let go. */
+  /** Emits something and then never ends. `released` completes when its request was released. */
   readonly hanging: Effect.Effect<{ readonly port: ModelPort; readonly released: Effect.Effect<void> }>
 }
 
@@ -53,9 +53,9 @@ const finishesOnce = (parts: ReadonlyArray<ModelPart>) =>
     )
   )
 
-/** The promises. */
+/** All clauses. */
 export const clauses: ReadonlyArray<Clause<ModelSubject>> = [
-  clause("text comes whole and in order, then one finish, with usage", ({ text }) =>
+  clause("text arrives complete and in order, followed by one finish with usage", ({ text }) =>
     Effect.gen(function* () {
       const parts = yield* partsOf(yield* text)
       const said = parts.map((part) => (part.type === "text" ? part.text : "")).join("")
@@ -71,7 +71,7 @@ export const clauses: ReadonlyArray<Clause<ModelSubject>> = [
       )
     })
   ),
-  clause("a call comes whole, its arguments parsed, and ends the step well", ({ call }) =>
+  clause("a call arrives complete, with parsed arguments, and the step ends normally", ({ call }) =>
     Effect.gen(function* () {
       const parts = yield* partsOf(yield* call)
       const made = parts.flatMap((part) => (part.type === "tool-call" ? [[part.id, part.name, part.args]] : []))
@@ -79,10 +79,10 @@ export const clauses: ReadonlyArray<Clause<ModelSubject>> = [
       yield* finishesOnce(parts)
       const finish = parts.find((part) => part.type === "finish")
       const reason = finish?.type === "finish" ? finish.reason : undefined
-      yield* same(reason === "tool-calls" || reason === "stop", true, "that it stopped well")
+      yield* same(reason === "tool-calls" || reason === "stop", true, "that it stopped normally")
     })
   ),
-  clause("an interrupted request is let go, and nothing comes after", ({ hanging }) =>
+  clause("an interrupted request is released, and nothing is emitted after", ({ hanging }) =>
     Effect.gen(function* () {
       const { port, released } = yield* hanging
       const spoke = yield* Deferred.make<void>()

@@ -1,6 +1,6 @@
 /**
- * Watches one run for a test: collects every envelope as it comes, shows them by type and by agent, and lets the test wait for
- * one event. It reads what any watcher reads and knows nothing of the run's insides; for those there is `Tap`.
+ * Watches one run for a test: collects its envelopes, selects them by type and by agent, and lets the test wait for an
+ * event. It reads what any watcher reads; `Tap` runs code at the moment of a write.
  */
 import { AgentPath, Envelope, type Event, type EventType } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -19,7 +19,7 @@ export class NeverSaid extends Schema.TaggedError<NeverSaid>()("NeverSaid", {
   said: Schema.Array(Schema.String)
 }) {
   override get message() {
-    return `the run ended without ${this.wanted}; it said ${this.said.join(", ") || "nothing"}`
+    return `The run ended without ${this.wanted}. Its events: ${this.said.join(", ") || "none"}`
   }
 }
 
@@ -28,10 +28,10 @@ interface Waiter {
   readonly end: () => void
 }
 
-/** A run under watch. What it has said so far grows while the run goes on. */
+/** A watched run. The collected events grow while it runs. */
 export class Probe {
   readonly runId: string
-  /** Everything so far, from the first. */
+  /** All envelopes so far. */
   readonly envelopes: Array<Envelope.Envelope> = []
   private readonly waiters = new Set<Waiter>()
   private over = false
@@ -50,7 +50,7 @@ export class Probe {
     return this.envelopes.map(({ event }) => event.type)
   }
 
-  /** True when the run has said its last word. */
+  /** True when the run has ended. */
   get ended(): boolean {
     return this.over
   }
@@ -60,23 +60,23 @@ export class Probe {
     return ofType(this.envelopes, type)
   }
 
-  /** What the agent at `path` has said so far. */
+  /** The text of the agent at `path` so far. */
   at(path: AgentPath.AgentPath): ReadonlyArray<Event> {
     const key = AgentPath.key(path)
     return this.envelopes.filter(({ agentPath }) => AgentPath.key(agentPath) === key).map(({ event }) => event)
   }
 
-  /** Completes with the `count`-th event of a type (the first, where absent), also when it was said before. */
+  /** Completes with the `count`-th event of a type (absent: the first), also when it was emitted before. */
   next<Type extends EventType>(type: Type, count = 1): Effect.Effect<Of<Type>, NeverSaid> {
     return this.wait(`${count} ${type}`, () => this.of(type)[count - 1])
   }
 
-  /** Completes with the first envelope that `matches`, also when it was said before. */
+  /** Completes with the first envelope that `matches`, also when it was emitted before. */
   until(matches: (envelope: Envelope.Envelope) => boolean): Effect.Effect<Envelope.Envelope, NeverSaid> {
     return this.wait("what was waited for", () => this.envelopes.find(matches))
   }
 
-  /** Completes when the run has said its last word. */
+  /** Completes when the run has ended. */
   get end(): Effect.Effect<void> {
     return Effect.ignore(this.wait("end", () => undefined))
   }
@@ -119,7 +119,7 @@ export const ofType = <Type extends EventType>(
 ): ReadonlyArray<Of<Type>> =>
   envelopes.map(({ event }) => event).filter((event): event is Of<Type> => event.type === type)
 
-/** Watches a run until the scope closes, from its first event. Watching changes nothing: a run goes on without it. */
+/** Watches a run from its first event until the scope closes. Watching does not affect the run. */
 export const watch = Effect.fnUntraced(function* (
   runId: string
 ): Effect.fn.Return<Probe, RunNotFound, Runtime | Scope.Scope> {

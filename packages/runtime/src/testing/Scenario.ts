@@ -1,7 +1,7 @@
 /**
- * A random scenario: what models say, what tools do, how people answer, which budgets hold and when somebody cancels,
- * all drawn from one seed. Plain data and pure draws: the same seed is the same scenario, in this process and the next,
- * and a draw depends on its place in the run alone, so that a replayed run meets the same world.
+ * A random scenario: what models say, what tools do, how people answer, which budgets apply and when the run is
+ * cancelled, all derived from one seed. Plain data and pure draws: the same seed gives the same scenario in every
+ * process, and a draw depends only on its position in the run, so that a replayed run gets the same draws.
  */
 import { type Approval, Budget, ModelFailure, type Principal, Quota } from "@reins/protocol"
 import type { Approvers } from "../approval/Approvers.ts"
@@ -22,27 +22,27 @@ export interface ScenarioOptions {
   readonly expiry?: boolean | undefined
   /** Tools and models that hang, time out, or crash. */
   readonly faults?: boolean | undefined
-  /** People who do not allow that a call is made again which died with its process. */
+  /** People who refuse to repeat a call whose process crashed. */
   readonly refusals?: boolean | undefined
   /** Messages to the run while it goes on. */
   readonly steers?: boolean | undefined
-  /** Approvals that leave a grant. Which call comes first to a grant depends on time. */
+  /** Approvals that leave a grant. Which call claims a grant first depends on time. */
   readonly grants?: boolean | undefined
-  /** Tools that name their approvers: roles, a predicate, a quorum, others after a while. */
+  /** Tools that name their approvers: roles, a predicate, a quorum, escalation. */
   readonly approvers?: boolean | undefined
   /** Policies that deny. */
   readonly denials?: boolean | undefined
 }
 
-/** What was drawn for a seed. Models, tools and people draw more from it as the run goes. */
+/** What was drawn for a seed. Models, tools and people draw more from it during the run. */
 export interface Scenario {
   readonly seed: number
   readonly rootBudget: Budget.Budget
   readonly alphaBudget: Budget.Budget
   readonly betaBudget: Budget.Budget
-  /** The event at whose sight somebody cancels; absent: nobody does. */
+  /** The number of the event at which the run is cancelled; absent: never. */
   readonly cancelAt: number | undefined
-  /** What somebody writes to the run, each at the sight of an event. */
+  /** The messages sent to the run, each at an event. */
   readonly messages: ReadonlyArray<SentMessage>
   readonly expires: boolean
   readonly faults: boolean
@@ -56,7 +56,7 @@ export interface Scenario {
   readonly givenGrant: boolean
 }
 
-/** A message to the run; `withdraws`: in the place of an answer to what is open. */
+/** A message to the run at event `at`; `withdraws`: it withdraws the open questions. */
 export interface SentMessage {
   readonly at: number
   readonly messageId: string
@@ -98,7 +98,7 @@ const messages = (seed: number): ReadonlyArray<SentMessage> => {
   }))
 }
 
-/** A source of draws for one place in a scenario. */
+/** A random source for one position in a scenario. */
 export const draw = (seed: number, place: string): (() => number) => {
   let hash = 0x811c9dc5 ^ seed
   for (let index = 0; index < place.length; index++) hash = Math.imul(hash ^ place.charCodeAt(index), 0x01000193)
@@ -108,7 +108,7 @@ export const draw = (seed: number, place: string): (() => number) => {
 const pick = <A>(random: () => number, all: readonly [A, ...ReadonlyArray<A>]): A =>
   all[Math.floor(random() * all.length)] ?? all[0]
 
-/** In half of all scenarios one quota or two, some of which a run meets. */
+/** One or two quotas in half of all scenarios; a run reaches some of them. */
 const quotas = (random: () => number): ReadonlyArray<Quota.Quota> => {
   if (random() < 0.5) return []
   const maybe = (chance: number, draw: () => number) => (random() < chance ? draw() : undefined)
@@ -128,7 +128,7 @@ const quotas = (random: () => number): ReadonlyArray<Quota.Quota> => {
 const budget = (random: () => number): Budget.Budget => {
   const maybe = (chance: number, draw: () => number) => (random() < chance ? draw() : undefined)
   return Budget.make({
-    // Always a limit somewhere, so that every scenario ends.
+    // Always a limit, so that every scenario ends.
     maxSteps: 1 + Math.floor(random() * 12),
     maxToolCalls: maybe(0.3, () => Math.floor(random() * 9)),
     maxOutputTokens: maybe(0.15, () => Math.floor(random() * 400)),
@@ -142,7 +142,7 @@ const budget = (random: () => number): Budget.Budget => {
   })
 }
 
-/** What the scenario's model says to a request; the one that is fallen back on says something else. */
+/** The reply of the scenario's model to a request; the fallback model replies differently. */
 export const respond = (scenario: Scenario, request: ModelRequest, model: string): ScriptedModel.Reply => {
   const { agent, agentPath, attempt, step } = request.metadata
   const random = draw(scenario.seed, `${agentPath.join("/")} ${step} ${attempt} ${model}`)
@@ -165,7 +165,7 @@ const drawUsage = (random: () => number) => ({
   ...(random() < 0.2 ? { outputReasoning: Math.floor(random() * 10) } : {})
 })
 
-/** What a specialist with a typed output says: mostly what fits. */
+/** The answer of a specialist with a typed output: usually valid. */
 const typedAnswer = (random: () => number, usage: ReturnType<typeof drawUsage>): ScriptedModel.Reply =>
   ScriptedModel.text(random() < 0.6 ? `{"found":${Math.floor(random() * 9)}}` : "I found nothing.", { usage })
 
@@ -187,7 +187,7 @@ const call = (
 ): ScriptedModel.ScriptedCall => {
   const offered = request.tools.map((tool) => tool.name)
   const name = random() < 0.05 ? "unknown_tool" : pick(random, ["work", ...offered])
-  // Some models number their calls anew at each step.
+  // Some models restart their call ids at each step.
   const id = random() < 0.2 ? `call_${index}` : `c${request.metadata.step}_${index}`
   if (name === "look") return { id, name, args: random() < 0.1 ? { at: "nothing" } : { at: index } }
   if (name === "alpha" || name === "beta" || name === "gamma") {
@@ -233,7 +233,7 @@ const fault = (
 /** Who starts a scenario's run. */
 export const requester: Principal = { id: "rex", roles: ["lead"] }
 
-/** Who answers where a question names its approvers, one after the other, whether they may or not. */
+/** The people who answer a question that names its approvers, in this order, allowed or not. */
 export const people: ReadonlyArray<Principal> = [
   requester,
   { id: "bob" },
@@ -243,7 +243,7 @@ export const people: ReadonlyArray<Principal> = [
   { id: "cat", roles: ["chief"] }
 ]
 
-/** Two leads, of whom zoe and whoever asks are none; after a while a chief. */
+/** Two leads other than zoe and the requester; after escalation, a chief. */
 export const approvers: Approvers = {
   roles: ["lead"],
   who: ({ id }) => id !== "zoe",
@@ -252,16 +252,16 @@ export const approvers: Approvers = {
   escalate: { after: 8000, to: { roles: ["chief"] } }
 }
 
-/** Those whose approval counts, by how often the question was escalated, and how many of them must approve. */
+/** By escalation level: whose approval counts, and how many of them must approve. */
 export const quorums: ReadonlyArray<{ readonly of: ReadonlyArray<string>; readonly count: number }> = [
   { of: ["mia", "leo"], count: 2 },
   { of: ["cat"], count: 1 }
 ]
 
-/** How often a grant may be used that somebody leaves behind. */
+/** The number of uses of a grant that an approval leaves. */
 export const grantUses = 2
 
-/** How a person answers the question about a call, and how long they take; absent: they never do. */
+/** How and after how long a person answers the question about a call; absent: never. */
 export const answer = (
   scenario: Scenario,
   place: string
@@ -269,7 +269,7 @@ export const answer = (
   | {
       readonly afterMs: number
       readonly says: "approve" | "reject" | "revise"
-      /** How far an approval reaches. */
+      /** The scope of an approval. */
       readonly scope: Approval.Scope
     }
   | undefined => {
@@ -281,7 +281,7 @@ export const answer = (
   return { afterMs, says, scope: scenario.grants ? scope : "call" }
 }
 
-/** What a client answers to a call that it has to run, and how long it takes; absent: it never does. */
+/** What a client returns for a call that it must run, and after how long; absent: never. */
 export const clientAnswer = (
   scenario: Scenario,
   place: string

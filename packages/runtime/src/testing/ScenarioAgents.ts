@@ -1,6 +1,7 @@
 /**
- * The agents of the random scenarios: a root with specialists, one of them nested below another and one with a typed output,
- * tools that behave as their arguments say, one that the client runs, and a model to fall back on. `World` sees what really ran.
+ * The agents of the random scenarios: a root with specialists, one nested below another and one with a typed output;
+ * tools that behave as their arguments say, one of them run by the client; and a fallback model. `World` records what
+ * was executed.
  */
 import type { Json } from "@reins/protocol"
 import * as Context from "effect/Context"
@@ -21,15 +22,15 @@ import * as ToolSettings from "../tool/ToolSettings.ts"
 import * as Scenario from "./Scenario.ts"
 import * as ScriptedModel from "./ScriptedModel.ts"
 
-/** What really happened, across all lives of the run. */
+/** What was executed, over all owners of the run. */
 export interface World {
-  /** Model requests, by place: agent path, step, attempt. */
+  /** Model requests: agent path, step, model. */
   readonly requests: Array<{ readonly path: string; readonly step: number; readonly model?: string }>
-  /** Handlers that were begun, by their idempotency key. */
+  /** The idempotency keys of the handlers that were called. */
   readonly begun: Array<string>
 }
 
-/** A world in which nothing has happened yet. */
+/** An empty record. */
 export const makeWorld = (): World => ({ requests: [], begun: [] })
 
 /** What a call costs, in US dollars. */
@@ -82,7 +83,7 @@ const BudgetObserver = Tool.make("look", {
   success: Schema.Struct({ seen: Schema.String })
 })
 
-/** The model that the root falls back on. */
+/** The root's fallback model. */
 class Second extends Context.Service<Second, ModelPort>()("@reins/runtime/testing/ScenarioAgents/Second") {}
 
 /** The five tools. */
@@ -122,13 +123,13 @@ const handler = (world: World) =>
     }
   })
 
-/** Conversations that are short for people and long enough here: left as they are, cut, or summed up by the model. */
+/** The compaction strategy: none, a sliding window or a summary, at a low limit so that it applies. */
 const compaction = ({ seed }: Scenario.Scenario): Compaction.Strategy | undefined => {
   const window = { above: 500, keep: 200 }
   return [undefined, undefined, Compaction.slidingWindow(window), Compaction.summarise(window)][seed % 4]
 }
 
-/** What agents say about their tools: who may answer about one, and that another does not run for long. */
+/** The agents' policies: approvers for one tool, and a denial of long calls of another. */
 const policies = ({ approvers, denials }: Scenario.Scenario): { readonly [tool: string]: Policy } => ({
   ...(approvers ? { gated: { approvers: Scenario.approvers } } : {}),
   ...(denials ? { timed: ({ forMs }: Arguments) => (forMs > 1500 ? { deny: "too long" } : false) } : {})
@@ -198,5 +199,5 @@ export const layer = (scenario: Scenario.Scenario, world: World) => {
   )
 }
 
-/** The arguments that a person's revision puts in. */
+/** The arguments of a person's revision. */
 export const revision: Json = { behaviour: "answers" }

@@ -1,6 +1,6 @@
 /**
- * The promises that every run keeps, as checks over a scenario's report. Each answers the promises that were broken, in words;
- * nothing where all is well.
+ * The invariants of every run, as checks of a scenario's report. Each returns a message per violation; an empty list
+ * means that all hold.
  */
 import {
   AgentPath,
@@ -17,7 +17,7 @@ import * as Predicate from "effect/Predicate"
 import * as Scenario from "./Scenario.ts"
 import type { Report } from "./ScenarioRun.ts"
 
-/** All broken promises of a report. */
+/** All violations in a report. */
 export const all = (report: Report): ReadonlyArray<string> => [
   ...ends(report),
   ...order(report),
@@ -40,7 +40,7 @@ const order = ({ ended, stored }: Report) => {
   const faults = Ordering.check(stored).map(({ seq, violation }) => `${seq}: ${violation.message}`)
   const automaton = new Ordering.Automaton()
   for (const { agentPath, event } of stored) automaton.accept(agentPath, [event])
-  return ended && !automaton.ended ? [...faults, "the log has no lawful end"] : faults
+  return ended && !automaton.ended ? [...faults, "the log has no valid end"] : faults
 }
 
 const sameLog = ({ live, stored }: Report) =>
@@ -76,7 +76,10 @@ const cost = ({ marks, stored }: Report) => {
   return faults
 }
 
-/** What is used of a quota is what the run cost, nothing is held of it in the end, and no limit is passed unless a row says so. */
+/**
+ * A quota's use equals the run's cost, nothing is held at the end, and no limit is exceeded unless a row is marked
+ * `overrun`.
+ */
 const quotas = ({ ended, quotas, stored }: Report) => {
   const summary = stored.find(({ event }) => event.type === "data-cost-summary")?.event
   if (!ended || summary?.type !== "data-cost-summary") return []
@@ -84,7 +87,7 @@ const quotas = ({ ended, quotas, stored }: Report) => {
   return quotas.flatMap((quota) => {
     const { limit = Number.POSITIVE_INFINITY, reserved, used } = quota.costNanoUsd
     const faults: Array<string> = []
-    // A window that slides lets go what is older.
+    // A sliding window forgets older use.
     const isWhole = typeof quota.window === "string"
     if (isWhole ? used !== costNanoUsd : used > costNanoUsd) {
       faults.push(`the quota ${quota.name} says ${used} nano-dollars, the summary ${costNanoUsd}`)
@@ -95,7 +98,7 @@ const quotas = ({ ended, quotas, stored }: Report) => {
     }
     if (reserved !== 0 || quota.totalTokens.reserved !== 0) faults.push(`the quota ${quota.name} is still held`)
     if (used > limit && !anyOverrun(root) && !summary.data.estimated) {
-      faults.push(`the quota ${quota.name} of ${limit} nano-dollars is passed: ${used}`)
+      faults.push(`the quota ${quota.name} of ${limit} nano-dollars is exceeded: ${used}`)
     }
     return faults
   })
@@ -104,7 +107,10 @@ const quotas = ({ ended, quotas, stored }: Report) => {
 const anyOverrun = ({ children, rows }: CostSummary.CostNode): boolean =>
   rows.some(({ overrun }) => overrun) || children.some(anyOverrun)
 
-/** The stored rows fold to the summaries that the run ended with: all of the cost, and of the time each step and each call. */
+/**
+ * The stored rows fold to the summaries that the run ended with: the whole cost summary, and of the latency summary the
+ * steps and calls.
+ */
 const folds = ({ marks, stored }: Report) => {
   if (marks.length === 0) return []
   const faults: Array<string> = []
@@ -124,12 +130,12 @@ const folds = ({ marks, stored }: Report) => {
   return faults
 }
 
-/** No handler began for a call that waited for, or was refused by, a person. */
+/** No handler was called for a call that waits for a person or was refused. */
 const gate = ({ stored, world }: Report) => {
   const refused = new Set<string>()
   const calls = new Map<string, string>()
   for (const { agentPath, event } of stored) {
-    // A call that is asked about again has begun before: it is its second time that is refused.
+    // A question about a repeated call refuses only the repetition: the handler was called before.
     if (
       event.type === "approval-required" &&
       event.data.toolInvocationId !== undefined &&
@@ -149,13 +155,13 @@ const gate = ({ stored, world }: Report) => {
 }
 
 /**
- * The audit record explains each call of the tool that always asks and that ran: which grant or which approvals allowed it, by whom, under
- * which definition. Read from the acts alone.
+ * The acts alone explain each executed call of the tool that always asks: the grant or the approvals that allowed it,
+ * by whom, and for which definition.
  */
 const audit = ({ acts, scenario, stored, world }: Report) => {
   if (acts === undefined) return []
   const begun = new Set(world.begun)
-  // A retracted step, and a model that numbers its calls anew, may give one id to calls of other tools, too.
+  // After a retracted step, or with a model that reuses ids, calls of several tools can have the same id.
   const tools = new Map<string, Set<string>>()
   for (const { agentPath, event } of stored) {
     if (event.type !== "tool-invocation" || event.state !== "call") continue
@@ -194,10 +200,10 @@ const audit = ({ acts, scenario, stored, world }: Report) => {
   const decided = new Set(acts.flatMap(({ approvalId, kind }) => (kind === "decided" ? [approvalId] : [])))
   const asked = new Set(acts.flatMap(({ approvalId, kind }) => (kind === "asked" ? [approvalId] : [])))
   const untold = [...questions].filter((id) => !asked.has(id) || !decided.has(id))
-  return [...faults, ...untold.map((id) => `the audit record does not tell of the question ${id}`)]
+  return [...faults, ...untold.map((id) => `the audit record has no act for the question ${id}`)]
 }
 
-/** What is asked about and was not, ran on a grant that it shows; no grant served more calls than it was given for. */
+/** A call that needs approval and was not asked about has used a grant; no grant was used more often than it allows. */
 const grants = ({ stored, world }: Report) => {
   const always = new Set<string>()
   const passed = new Set<string>()
@@ -222,7 +228,7 @@ const grants = ({ stored, world }: Report) => {
     ...world.begun.filter((key) => always.has(key) && !passed.has(key)).map((key) => `${key} ran without a permission`),
     ...[...uses]
       .filter(([, count]) => count > Scenario.grantUses)
-      .map(([id, count]) => `the grant ${id} served ${count} calls`)
+      .map(([id, count]) => `grant ${id} was used for ${count} calls`)
   ]
 }
 
@@ -265,17 +271,17 @@ const messages = ({ accepted, ended, stored }: Report) => {
     : [`the messages ${sent.join(", ")} were accepted, and received were ${received.join(", ")}`]
 }
 
-/** What had a result when a life ended is not begun again in the next. */
+/** Work with a stored result is not executed again by the next owner. */
 const once = ({ deaths, world }: Report) =>
   deaths.flatMap(({ begun, requests, results }) => [
     ...world.requests
       .slice(requests)
       .filter(({ path, step }) => results.has(`${prefix(path)}model/${step}`))
-      .map(({ path, step }) => `the finished step ${path || "root"}/${step} was asked of the model again`),
+      .map(({ path, step }) => `the finished step ${path || "root"}/${step} was requested from the model again`),
     ...world.begun
       .slice(begun)
       .filter((key) => results.has(toolName(key)))
-      .map((key) => `the finished call ${key} was begun again`)
+      .map((key) => `the finished call ${key} was executed again`)
   ])
 
 const prefix = (path: string): string => (path === "" ? "" : AgentPath.key(path.split("/")))
@@ -287,8 +293,8 @@ const toolName = (key: string): string => {
 }
 
 /**
- * A log without what two carriages of one run may differ in: times, retracted attempts, how text was cut, whether a call that died
- * with its process may be made again.
+ * A log without what may differ between two executions of one run: times, retracted attempts, the sizes of text pieces,
+ * and questions about repeating a call.
  */
 export const essence = (log: ReadonlyArray<Envelope.Envelope>): ReadonlyArray<string> => {
   const byPath = new Map<string, Array<string>>()
@@ -311,7 +317,7 @@ export const essence = (log: ReadonlyArray<Envelope.Envelope>): ReadonlyArray<st
       else lines.push(`${event.type}:${event.text}`)
     } else lines.push(event.type === "step-start" ? "step-start" : JSON.stringify(withoutUsage(event)))
   }
-  // Branches interleave as they like; each agent's events are compared as a set with its steps in order.
+  // Branches may interleave in any order: of each agent, the steps are compared in order and other events as a set.
   return [...byPath]
     .map(
       ([key, lines]) =>
@@ -323,7 +329,7 @@ export const essence = (log: ReadonlyArray<Envelope.Envelope>): ReadonlyArray<st
     .toSorted()
 }
 
-/** A client call says what the run has used so far, and attempts that a dead process lost are part of that. */
+/** A client call reports the run's usage so far, which includes attempts lost in a crash. */
 const withoutUsage = (event: Event): Event => {
   if (event.type !== "tool-invocation" || event.state !== "call") return event
   const { usage: _, ...rest } = event

@@ -1,6 +1,6 @@
 /**
- * Carries a random scenario to its end on a test clock, and reports all that can be seen of it: on the memory engine, or on a
- * journal whose process dies at chosen events and is followed by another.
+ * Executes a random scenario on a test clock and reports everything observable: on the memory engine, or on a journal
+ * whose process crashes at chosen events and is replaced.
  */
 import {
   type AgentPath,
@@ -38,31 +38,31 @@ import * as Scenario from "./Scenario.ts"
 import * as ScenarioAgents from "./ScenarioAgents.ts"
 import { BudgetProbe } from "../budget/BudgetTree.ts"
 
-/** All that can be seen of a scenario after its end. */
+/** Everything observable of a scenario after its end. */
 export interface Report {
   readonly scenario: Scenario.Scenario
-  /** What a watcher saw who was there from the first event. Of the last life only, where there were several. */
+  /** What a watcher saw from the first event on; with several owners, only of the last one. */
   readonly live: ReadonlyArray<Envelope.Envelope>
-  /** The log as it is kept. */
+  /** The stored log. */
   readonly stored: ReadonlyArray<Envelope.Envelope>
   readonly thread: ReadonlyArray<Message.Message>
   readonly world: ScenarioAgents.World
-  /** The audit record; absent where the scenario is another's, which is not held to it. */
+  /** The audit record; absent when the report is not from this runner. */
   readonly acts?: ReadonlyArray<Audit.Act> | undefined
   readonly budget: BudgetWatch.BudgetWatch
   /** The journal's marks; empty on the memory engine. */
   readonly marks: ReadonlyArray<Mark>
-  /** For each death: what had been remembered, and how much of the world had happened. */
+  /** For each crash: what was stored, and what had been executed. */
   readonly deaths: ReadonlyArray<Remembered>
-  /** The quotas as they stand in the end, on the day on which the run ended. */
+  /** The quotas' standings on the day on which the run ended. */
   readonly quotas: ReadonlyArray<Quota.Usage>
-  /** The messages that the run accepted: their positions, by their ids. */
+  /** The positions of the messages that the run accepted, by id. */
   readonly accepted: ReadonlyMap<string, number>
-  /** False when the run had to be given up. */
+  /** False when the run did not end in time. */
   readonly ended: boolean
 }
 
-/** What the next life finds. */
+/** What the next owner finds. */
 export interface Remembered {
   /** Names of finished activities. */
   readonly results: ReadonlySet<string>
@@ -76,15 +76,18 @@ const tickMs = 250
 const patienceTicks = 400
 const giveUpTicks = 800
 
-/** Carries a scenario on the memory engine; by `"general"`, nothing of it in plain code (see `GeneralWay`). */
+/** Executes a scenario on the memory engine; with `"general"`, by the general way only (see `GeneralWay`). */
 export const onMemory = (scenario: Scenario.Scenario, way: "usual" | "general" = "usual"): Effect.Effect<Report> =>
   execute(scenario, undefined, [], way)
 
-/** Carries a scenario on a journal in memory; its process dies at each of `deaths`, one life after the other. */
+/** Executes a scenario on a journal in memory; its process crashes at each of `deaths` in turn. */
 export const onJournal = (scenario: Scenario.Scenario, deaths: ReadonlyArray<Death> = []): Effect.Effect<Report> =>
   Effect.suspend(() => execute(scenario, MemoryJournal.make(), deaths))
 
-/** Carries a scenario on a store, by one process. Its operations must end without the clock: it is a test's. */
+/**
+ * Executes a scenario on a store in one process. The store's operations must not wait for the clock, which is a test
+ * clock.
+ */
 export const onStore = (scenario: Scenario.Scenario, store: JournalStore): Effect.Effect<Report> =>
   execute(scenario, undefined, [], "usual", store)
 
@@ -104,7 +107,7 @@ const execute = (
   Effect.gen(function* () {
     const world = ScenarioAgents.makeWorld()
     const budget = BudgetWatch.make()
-    // One source for all lives: what one of them made must not be made again.
+    // One source for all owners: ids must not repeat.
     const ids = counting()
     const remembered: Array<Remembered> = []
     const schedule = new Map<string, { readonly at: number; readonly decision: Decision | undefined }>()
@@ -121,7 +124,7 @@ const execute = (
           : journalHost(store, {
               gatherMs: 0,
               pollMs: Number.POSITIVE_INFINITY,
-              // Half of all scenarios are taken up from snapshots wherever there can be one.
+              // Half of all scenarios make snapshots as often as possible.
               snapshotEvery: scenario.seed % 2 === 0 ? 1 : Number.POSITIVE_INFINITY
             })
       return yield* live(scenario, way === "usual" ? factory : GeneralWay.factory(factory), world, budget, ids, process)
@@ -161,7 +164,7 @@ const execute = (
           answerCalls(life.runtime, scenario, watched.calls, client)
         )
       )
-      // What one asks of a process that dies is never answered.
+      // A request to a crashed process is never answered.
       yield* life.process === undefined ? act : Effect.raceFirst(act, life.process.died)
       yield* TestClock.adjust(tickMs)
     }
@@ -246,7 +249,7 @@ const watch = Effect.fnUntraced(function* (life: Life, scenario: Scenario.Scenar
   return { seen, calls, fiber }
 })
 
-/** Writes to the run. Whoever sees a run of another life sends it again; a run that is ending takes none. */
+/** Sends a message to the run. The next owner's watcher sends it again; a run that is ending refuses it. */
 const send = (
   runtime: RuntimeShape,
   { messageId, text, withdraws }: Scenario.SentMessage,
@@ -264,7 +267,7 @@ interface ClientCall {
   readonly id: string
 }
 
-/** The client's part: it runs what it is asked to, in its own time, and hands it in until it is taken. `due`: when, by call. */
+/** Plays the client: submits each call's result when it is due, until it is accepted. `due`: the time, by call. */
 const answerCalls = Effect.fnUntraced(function* (
   runtime: RuntimeShape,
   scenario: Scenario.Scenario,
@@ -278,7 +281,7 @@ const answerCalls = Effect.fnUntraced(function* (
     const at = due.get(place) ?? now + (drawn?.afterMs ?? Number.POSITIVE_INFINITY)
     due.set(place, at)
     if (drawn === undefined || now < at) continue
-    // Until a person has allowed it, and once it is closed, nothing is taken: that is a typed error here, and no matter.
+    // Refused with a typed error, which is ignored, before a person allows the call and after it is closed.
     yield* Effect.ignore(
       runtime.submitToolResult(runId, id, { result: { seen: "a cat" }, isFailure: drawn.isFailure, agentPath })
     )
@@ -305,12 +308,12 @@ const answer = Effect.fnUntraced(function* (
           : Scenario.answer(scenario, about)
       schedule.set(request.id, { at: now + (drawn?.afterMs ?? 0), decision: decision(request, drawn) })
     } else if (planned.decision !== undefined && now >= planned.at) {
-      // Another answer may have come first: expiry, cancel. That is a typed error here, and no matter.
+      // Refused with a typed error, which is ignored, when another answer came first: expiry or cancel.
       if (request.approvals === undefined) {
         yield* Effect.ignore(runtime.respondToApproval(request.id, planned.decision))
         continue
       }
-      // Who may not answer approves all the same.
+      // Approvals by principals who may not answer must have no effect.
       const { decision = planned.decision } = planned.decision.type === "revise" ? { decision: Decision.approve() } : {}
       for (const principal of Scenario.people) {
         yield* Effect.ignore(runtime.respondToApproval(request.id, decision, { principal }))

@@ -1,8 +1,8 @@
 /**
- * A model that answers from a script: push replies, or give a responder that reads the prompt and the tool results; hold a
- * reply until the test releases it; read the requests that came; fail when replies are left over.
+ * A model that answers from a script: push replies, or pass a responder that reads the prompt and the tool results. A
+ * test can hold a reply until it releases it, read the requests, and fail when replies are left over.
  *
- * It costs nothing and waits for nothing but its holds, so a test with it measures the runtime and not a model.
+ * It waits only for its holds, so a test with it measures the runtime and not a model.
  */
 import { type Json, Message, type ModelFailure, type Usage } from "@reins/protocol"
 import * as Deferred from "effect/Deferred"
@@ -11,23 +11,23 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { type Emit, Model, type ModelPart, type ModelPort, type ModelRequest, type StopReason } from "../model/Model.ts"
 
-/** One reply: its parts in arrays as they should arrive, and then perhaps a failure instead of an end. */
+/** One reply: its parts, in arrays as they should arrive, and optionally a failure instead of an end. */
 export interface Reply {
   readonly parts: ReadonlyArray<ReadonlyArray<ModelPart>>
   readonly failure?: ModelFailure.ModelFailure | undefined
-  /** Does not answer, or does not go on after `heldAfter` arrays, until the hold is released. */
+  /** Waits for the release of the hold before the first part, or after `heldAfter` arrays. */
   readonly hold?: Hold | undefined
   readonly heldAfter?: number | undefined
-  /** Never ends, once its parts are out. */
+  /** Never ends after its parts. */
   readonly hangs?: boolean | undefined
 }
 
-/** Answers a request by looking at it. `undefined` means: nothing to say to this one. */
+/** Makes the reply to a request. `undefined`: no reply, which is a defect. */
 export type Responder = (request: ModelRequest) => Reply | undefined
 
-/** Holds a reply back until the test lets it go. */
+/** Holds a reply back until the test releases it. */
 export interface Hold {
-  /** Completes when the model has come to the hold. */
+  /** Completes when the model has reached the hold. */
   readonly reached: Effect.Effect<void>
   readonly release: Effect.Effect<void>
   readonly deferred: { readonly reached: Deferred.Deferred<void>; readonly released: Deferred.Deferred<void> }
@@ -44,18 +44,18 @@ export const hold: Effect.Effect<Hold> = Effect.gen(function* () {
   }
 })
 
-/** Replies were pushed that nobody asked for. */
+/** Pushed replies were not requested. */
 export class RepliesLeft extends Schema.TaggedError<RepliesLeft>()("RepliesLeft", { count: Schema.Natural }) {
   override get message() {
-    return `${this.count} scripted replies were never asked for`
+    return `${this.count} scripted replies were not requested. Remove them, or send as many requests`
   }
 }
 
-/** A model port that answers from a script, and remembers what it was asked. */
+/** A model port that answers from a script and records its requests. */
 export interface ScriptedModel extends ModelPort {
   /** Adds replies to the end of the script. They go before the responder. */
   readonly push: (...replies: ReadonlyArray<Reply>) => void
-  /** The requests so far, frozen as they came. */
+  /** The requests so far, frozen. */
   readonly requests: ReadonlyArray<ModelRequest>
   /** Fails when pushed replies are left over. */
   readonly done: Effect.Effect<void, RepliesLeft>
@@ -68,7 +68,7 @@ export interface Options {
   readonly replies?: ReadonlyArray<Reply> | undefined
   /** Asked when no pushed reply is left. */
   readonly respond?: Responder | undefined
-  /** Called when a request comes, before it is answered: a place for a test to count or to crash. */
+  /** Called with each request before it is answered, for tests that count or crash. */
   readonly onRequest?: ((request: ModelRequest) => void) | undefined
 }
 
@@ -93,7 +93,9 @@ export const make = (options: Options = {}): ScriptedModel => {
         requests.push(Object.freeze({ ...request, messages: Object.freeze([...request.messages]) }))
         const reply = replies.shift() ?? options.respond?.(request)
         return reply === undefined
-          ? Effect.die(new Error("the scripted model was asked more often than it has replies"))
+          ? Effect.die(
+              new Error("The scripted model has no reply for this request. Push more replies, or pass a responder")
+            )
           : play(reply, emit)
       })
   }
@@ -132,7 +134,7 @@ const held = (hold: Hold | undefined): Effect.Effect<void> =>
     ? Effect.void
     : Effect.andThen(Deferred.succeed(hold.deferred.reached, undefined), Deferred.await(hold.deferred.released))
 
-/** What a reply says it used: 10 tokens in and one a word out, unless told otherwise. */
+/** The default usage of a reply: 10 input tokens, and one output token per word. */
 export const usage = (words: string): Usage.Usage => ({
   inputUncached: 10,
   outputText: Math.max(1, words.split(/\s+/).filter(Boolean).length)
@@ -152,7 +154,7 @@ export const text = (
   parts: [[{ type: "text", text: words }, finish(options.stop ?? "stop", words, options.usage)]]
 })
 
-/** A reply of text, a word at a time, each in an array of its own. */
+/** A reply of text, one array per word. */
 export const words = (sentence: string, options: { readonly usage?: Usage.Usage } = {}): Reply => ({
   parts: [
     ...(sentence.match(/\S+\s*/g) ?? []).map((word): ReadonlyArray<ModelPart> => [{ type: "text", text: word }]),
@@ -167,7 +169,7 @@ export interface ScriptedCall {
   readonly args: Json
 }
 
-/** A reply that makes calls, with words before them perhaps. */
+/** A reply that makes calls, optionally after some text. */
 export const calls = (
   made: ReadonlyArray<ScriptedCall>,
   options: { readonly text?: string; readonly usage?: Usage.Usage; readonly stop?: StopReason } = {}
@@ -181,7 +183,7 @@ export const calls = (
   ]
 })
 
-/** A reply that fails, after saying `said` perhaps. */
+/** A reply that fails, optionally after the text `said`. */
 export const failure = (reason: ModelFailure.ModelFailure, said?: string): Reply => ({
   parts: said === undefined ? [] : [[{ type: "text", text: said }]],
   failure: reason

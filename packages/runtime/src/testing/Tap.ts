@@ -1,6 +1,6 @@
 /**
- * Stands beside the log of every run and is told, in the same turn, when events have been written: for tests that must act at
- * an exact moment, before any watcher could. Reading along at leisure is `Probe`.
+ * Calls a function in the same turn in which a run's events are written, for tests that must act before any watcher
+ * can. To read events asynchronously, use `Probe`.
  */
 import { AgentPath, type Event } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -10,16 +10,16 @@ import type { Engine, Work } from "../engine/Engine.ts"
 import * as Inbox from "../engine/Inbox.ts"
 import type { Signal } from "../kernel/Signal.ts"
 
-/** Events that have just been written, together. */
+/** Events that were just written together. */
 export interface Moment {
   readonly runId: string
   readonly agentPath: AgentPath.AgentPath
   readonly events: ReadonlyArray<Event>
-  /** Asks the run to end, at this very moment. */
+  /** Cancels the run, synchronously. */
   readonly cancel: () => void
 }
 
-/** Has `onWrite` called after every write of every run, over the deployment that this layer is given. */
+/** Wraps the deployment that this layer is provided with: `onWrite` is called after every write of every run. */
 export const layer = (onWrite: (moment: Moment) => void): Layer.Layer<never> =>
   Layer.effect(
     Deployment,
@@ -30,7 +30,7 @@ export const layer = (onWrite: (moment: Moment) => void): Layer.Layer<never> =>
   )
 
 const tapped = (engine: Engine, onWrite: (moment: Moment) => void): Engine => {
-  // Of the work that was begun last: every run begins with an activity.
+  // The latest activity's: every run begins with an activity.
   let signal: Signal | undefined
   const tell = (agentPath: AgentPath.AgentPath, events: ReadonlyArray<Event>) => {
     if (events.length > 0) onWrite({ runId: engine.runId, agentPath, events, cancel: () => signal?.request() })
@@ -92,7 +92,7 @@ const tapped = (engine: Engine, onWrite: (moment: Moment) => void): Engine => {
   }
 }
 
-/** A copy of all that a work offers. */
+/** A copy of all members of a `Work`. */
 const all = (work: Work): Work => ({
   runId: work.runId,
   threadId: work.threadId,

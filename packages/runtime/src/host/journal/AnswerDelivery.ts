@@ -1,9 +1,9 @@
 /**
- * Delivery of answers (decisions, client results, cancels) and of messages: a row in the store first and a signal to
- * the run's owner second, so that an answer counts whether or not an owner is alive.
+ * Delivers answers (decisions, client results, cancels) and messages: first as a row in the store, then as a signal to
+ * the run's owner, so that an answer counts whether or not an owner is alive.
  *
- * A store may be away, locked or full for a while. Somebody has decided, and should not have to decide again: delivery
- * is retried for up to a minute; then it is a defect of the caller's request, which has not been acknowledged.
+ * Delivery is retried for up to a minute while the store is unavailable, locked or full, so that a person need not
+ * decide again; then the unacknowledged request fails with a defect.
  */
 import type { Audit, Json } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -22,15 +22,15 @@ const patienceMs = 60_000
 export interface DeliveryOptions {
   /** The pause between two attempts, in milliseconds. */
   readonly retryMs: number
-  /** Done when the answer is stored, and not separated from that: it tells the owner, or opens the run. */
+  /** Called when the answer is stored, uninterruptibly: signals the owner, or opens the run. */
   readonly taken: Effect.Effect<void>
-  /** What the audit record says of it. */
+  /** The acts to record with it. */
   readonly acts?: ReadonlyArray<Audit.Act> | undefined
 }
 
 /**
- * Stores the answer. An answer whose acknowledgement was lost is found stored afterwards, perhaps in a run that has
- * ended by then, and counts as taken: the same answer by another person counts, too.
+ * Stores the answer. If the acknowledgement of an attempt was lost, the next attempt finds the answer stored, possibly
+ * in a run that has ended since, and counts as taken. The same answer by another person counts, too.
  */
 export const deliver = (
   store: Pick<JournalStore, "answer" | "find">,
@@ -39,7 +39,8 @@ export const deliver = (
   { at, value }: StoredAnswer,
   { acts, retryMs, taken }: DeliveryOptions
 ): Effect.Effect<Answered> => {
-  // Whoever asked may leave between two attempts, but not between the row and the signal: nobody would open the run.
+  // The caller may be interrupted between two attempts, but not between the row and the signal: nothing would open the
+  // run.
   const whole = (attempt: Effect.Effect<Answered, StoreFailure>) =>
     Effect.uninterruptible(Effect.tap(attempt, (answered) => (answered._tag === "Taken" ? taken : Effect.void)))
   const attempt = store.answer(runId, name, value, at, acts)
@@ -53,10 +54,10 @@ export const deliver = (
   )
 }
 
-/** A row that is damaged does not become better by waiting. */
+/** Retrying does not repair a damaged row. */
 const mayPass = ({ damaged }: StoreFailure) => damaged === undefined
 
-/** Does it again while the store fails, for up to a minute. */
+/** Retries while the store fails, for up to a minute. */
 export const persist = <A>(effect: Effect.Effect<A, StoreFailure>, retryMs: number): Effect.Effect<A> =>
   Effect.orDie(
     Effect.retry(effect, {
@@ -66,18 +67,21 @@ export const persist = <A>(effect: Effect.Effect<A, StoreFailure>, retryMs: numb
     })
   )
 
-/** How a wait is answered where nobody did, and how it hears of an answer. */
+/** How a wait ends without an answer, and how it is notified of one. */
 export interface Awaiting<A> {
-  /** What this process knows. */
+  /** The answers known to this process. */
   readonly known: () => StoredAnswer | undefined
   readonly schema: Schema.Codec<A, Json>
   readonly end: WaitEnd<A>
   readonly isDue: () => boolean
-  /** Completes when there may be an answer. */
+  /** Completes when there may be a new answer. */
   readonly news: Effect.Effect<void>
 }
 
-/** The stored answer of a wait, as soon as there is one, for the process that carries the run. The row is the truth; a signal only wakes. */
+/**
+ * The stored answer of a wait, as soon as there is one, for the process that executes the run. The row decides; a
+ * signal only wakes the wait.
+ */
 export const awaited = <A>(
   options: Judging,
   run: { readonly runId: string; readonly now: () => number; readonly cancel: Signal },
@@ -105,7 +109,7 @@ export const awaited = <A>(
   return look
 }
 
-/** Where votes are stored that a run judges. */
+/** The store of the votes that a run judges. */
 interface Judging {
   readonly store: JournalStore
   /** Called when a vote has been judged, by the name of its judgement. */
@@ -113,8 +117,8 @@ interface Judging {
 }
 
 /**
- * Judges the votes of a question that were tried, and tells of those that were counted: for the process that carries the run. What is
- * stored of a vote is the truth, and it is judged once.
+ * Judges the votes on a question and reports the counted ones, in the process that executes the run. Each stored vote
+ * is judged once.
  */
 const tally = Effect.fnUntraced(function* (
   { judged, store }: Judging,
@@ -135,7 +139,7 @@ const tally = Effect.fnUntraced(function* (
   for (const vote of Quorum.counted(answers, `${name}/by/`)) {
     const count = (given.get(vote.ballots) ?? 0) + 1
     given.set(vote.ballots, count)
-    // The last that is needed is told by the decision.
+    // The decision reports the last required vote.
     if (count < vote.quorum) yield* voting.counted(vote, count)
   }
 })
@@ -144,8 +148,8 @@ const isSame = (stored: StoredAnswer | undefined, value: Json): boolean =>
   stored !== undefined && JSON.stringify(stored.value) === JSON.stringify(value)
 
 /**
- * Stores a message in the first slot of the run's inbox that is free. Every slot before it is looked at: one of them
- * may hold the very same message. A run that was asked to end takes none.
+ * Stores a message in the first free slot of the run's inbox. It reads every slot before that, because one of them may
+ * have the same message. A cancelled run accepts none.
  */
 export const accept = Effect.fnUntraced(function* (
   store: Pick<JournalStore, "answer" | "find" | "status">,
@@ -154,7 +158,7 @@ export const accept = Effect.fnUntraced(function* (
   options: {
     readonly at: number
     readonly retryMs: number
-    /** Done when the message is stored, and not separated from that. */
+    /** Called when the message is stored, uninterruptibly. */
     readonly taken: (name: string, value: Json) => Effect.Effect<void>
   }
 ) {

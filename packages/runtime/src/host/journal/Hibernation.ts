@@ -1,7 +1,7 @@
 /**
- * Hibernation of runs: unloads runs from memory that have only waited for a while, and opens them again from the
- * journal when the clock ends one of their waits. Meanwhile it keeps only their ids and times. An answer or a cancel
- * opens a hibernating run, too (`JournalHost`).
+ * Unloads runs that have only waited for some time from memory, and opens them again from the journal when one of their
+ * waits reaches its deadline. Meanwhile it keeps only their ids and deadlines. An answer or a cancel opens a
+ * hibernating run, too (`JournalHost`).
  */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -10,31 +10,31 @@ import { monotonicMillis } from "../../kernel/RunClock.ts"
 /** A run that may hibernate. */
 export interface Candidate {
   readonly runId: string
-  /** How long it has only waited, in milliseconds; `undefined` while it does more. */
+  /** How long it has only waited, in milliseconds; `undefined` while it does other work. */
   readonly idleMs: number | undefined
-  /** When the clock ends one of its waits, in the run's time (epoch milliseconds); `Infinity` where it ends none. */
+  /** The earliest deadline of its waits, in the run's time (epoch milliseconds); `Infinity` without one. */
   readonly wakesAt: number
   /** The run's time, in epoch milliseconds. */
   readonly now: () => number
 }
 
-/** What hibernation asks of the owner of runs. */
+/** What hibernation needs of the owner of runs. */
 export interface Owner {
   readonly candidates: () => Iterable<Candidate>
-  /** Stops carrying a run and forgets it. False where that cannot be done now. */
+  /** Stops executing a run and removes it from memory. False when that is not possible now. */
   readonly release: (runId: string) => boolean
-  /** Opens a run, unless it is open or another process's. */
+  /** Opens a run, unless it is open or belongs to another process. */
   readonly open: (runId: string) => Effect.Effect<void>
 }
 
 interface Hibernating {
-  /** When the clock ends its next wait, in monotonic milliseconds; `Infinity` where it ends none. */
+  /** The deadline of its next wait, in monotonic milliseconds; `Infinity` without one. */
   readonly due: number
   /** The run's time minus monotonic time, in milliseconds. */
   readonly offset: number
 }
 
-/** The shortest pause between two looks at the runs, in milliseconds. */
+/** The shortest interval between two checks of the runs, in milliseconds. */
 const shortestPauseMs = 10
 
 export class Hibernation {
@@ -42,7 +42,7 @@ export class Hibernation {
   private readonly clock: Clock.Clock
   private readonly afterMs: number
 
-  /** `afterMs`: how long a run may only wait before it is let go, in milliseconds. `Infinity`: none is. */
+  /** `afterMs`: how long a run only waits before it is unloaded, in milliseconds. `Infinity`: never. */
   constructor(clock: Clock.Clock, afterMs: number) {
     this.clock = clock
     this.afterMs = afterMs
@@ -52,23 +52,23 @@ export class Hibernation {
     return this.asleep.has(runId)
   }
 
-  /** The run is open again, or not this process's any more. */
+  /** Call when the run is open again, or belongs to another process. */
   forget(runId: string): void {
     this.asleep.delete(runId)
   }
 
-  /** Forgets all but these. */
+  /** Removes all but these. */
   keep(isOurs: (runId: string) => boolean): void {
     for (const runId of this.asleep.keys()) if (!isOurs(runId)) this.asleep.delete(runId)
   }
 
-  /** What time it is by now for a hibernating run, in epoch milliseconds; 0 for any other. */
+  /** The current time of a hibernating run, in epoch milliseconds; 0 for any other. */
   timeOf(runId: string): number {
     const one = this.asleep.get(runId)
     return one === undefined ? 0 : Math.round(one.offset + monotonicMillis(this.clock))
   }
 
-  /** Lets go of what has only waited for so long. */
+  /** Unloads the runs that have only waited for `afterMs`. */
   letGo(owner: Owner, idleMs: number): void {
     if (this.afterMs === Number.POSITIVE_INFINITY) return
     const now = monotonicMillis(this.clock)
@@ -79,7 +79,7 @@ export class Hibernation {
     }
   }
 
-  /** Lets runs go and opens those whose time has come, for ever. */
+  /** Unloads runs, and opens those whose deadline has come, until interrupted. */
   readonly run = (owner: Owner): Effect.Effect<void> =>
     this.afterMs === Number.POSITIVE_INFINITY ? Effect.void : Effect.forever(this.round(owner))
 
@@ -92,7 +92,7 @@ export class Hibernation {
       for (const [runId, { due, offset }] of this.asleep) {
         if (due <= now) {
           ripe.push(runId)
-          // Woken once: to try again where that fails is the owner's business.
+          // Opened once: the owner retries if that fails.
           this.asleep.set(runId, { due: Number.POSITIVE_INFINITY, offset })
         } else if (due < next) next = due
       }

@@ -1,6 +1,6 @@
 /**
- * The durable host: runs live in a journal, and this process executes those it owns. It wires the four parts that do
- * the work: ownership (`RunOwnership`), hibernation (`Hibernation`), watching (`RunWatch`) and answering
+ * The durable host: runs are stored in a journal, and this process executes those it owns. It connects the four parts
+ * that do the work: ownership (`RunOwnership`), hibernation (`Hibernation`), watching (`RunWatch`) and answers
  * (`AnswerDelivery`).
  */
 import { type AgentPath, type Audit, type Json, QueryRejections } from "@reins/protocol"
@@ -26,42 +26,45 @@ import * as Quorum from "../../approval/Quorum.ts"
 import { MemoryGrants } from "../../approval/GrantStore.ts"
 import { MemoryFiles } from "../../thread/FileStore.ts"
 
-/** How a durable host works; times in milliseconds. */
+/** Options of a durable host; times in milliseconds. */
 export interface JournalHostOptions {
-  /** How long streamed text may be gathered before it is committed. Default 25 ms; 0 commits at the next turn. */
+  /** How long streamed text may be buffered before it is committed. Default 25 ms; 0 commits at the next turn. */
   readonly gatherMs?: number | undefined
   /**
-   * How often waits and watchers look for news from other processes. Default 250 ms; `Infinity` where there are none.
+   * How often waits and watchers poll for changes by other processes. Default 250 ms; `Infinity` with a single process.
    */
   readonly pollMs?: number | undefined
-  /** How long to wait before a run that lost its owner to a failing store is opened again. Default 1 second. */
+  /** How long to wait before a run that stopped because its store failed is opened again. Default 1 second. */
   readonly reopenMs?: number | undefined
   /**
-   * How many events lie between two snapshots of a run, at least: who opens the run reads those behind the last.
+   * The minimum number of events between two snapshots of a run: a new owner reads the events after the last one.
    * Default 1,000; `Infinity` makes none.
    */
   readonly snapshotEvery?: number | undefined
   /**
-   * How long a run may only wait before it is let go from memory; an answer, a cancel or the clock opens it again.
+   * How long a run only waits before it is unloaded from memory; an answer, a cancel or a deadline opens it again.
    * Default 1 minute; `Infinity` keeps all runs.
    */
   readonly hibernateMs?: number | undefined
   /**
-   * Whether this process executes runs. False: it only starts, watches, answers and cancels. An effect: it executes
-   * them once that has completed. A placement: it executes those in its shards. Default true.
+   * Whether this process executes runs. False: it only starts, watches, answers and cancels them. An effect: it
+   * executes runs after the effect has completed. A placement: it executes those in its shards. Default true.
    */
   readonly carries?: boolean | Effect.Effect<void> | Placement | undefined
   /**
-   * How long steps and calls in flight may take to end when their run is given up, to another process or because this
-   * one ends; then they are stopped, and begun again by the next owner. Default 0.
+   * How long steps and calls in flight may take to end when their run is released to another process or because this
+   * one ends; then they are interrupted, and repeated by the next owner. Default 0.
    */
   readonly drainMs?: number | undefined
 }
 
-/** How often a host with a placement looks for runs of its shards that it has not heard of, in milliseconds. */
+/** How often a host with a placement looks for runs of its shards that it was not notified of, in milliseconds. */
 const patrolMs = 5000
 
-/** How long an answer waits for the process that carries its run to judge it, in milliseconds: longer than a predicate may take. */
+/**
+ * How long an answer waits until the process that executes its run has judged it, in milliseconds: longer than a
+ * predicate may take.
+ */
 const judgementMs = 15_000
 
 const unknown: Quorum.Voted = { _tag: "Unknown" }
@@ -70,7 +73,7 @@ const unknown: Quorum.Voted = { _tag: "Unknown" }
 export const journalHost = (store: JournalStore, options: JournalHostOptions = {}): RunHostFactory => ({
   make: (drive) =>
     Effect.gen(function* () {
-      // Closed last of all, so that running work may end what it has in flight.
+      // Closed last, so that work in flight can end.
       const scope = yield* Scope.fork(yield* Effect.scope)
       const host = new Host(drive, yield* Effect.context<never>(), scope, store, options)
       const { hibernation, ownership } = host
@@ -81,7 +84,7 @@ export const journalHost = (store: JournalStore, options: JournalHostOptions = {
         yield* carries.begin(ownership.listener)
         yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(patrolMs), gained)))
       } else if (carries !== false) yield* Effect.forkScoped(Effect.andThen(carries, ownership.begin))
-      // The first that happens when the scope closes: nothing is opened any more, and all is given up together.
+      // Runs first when the scope closes: no run is opened any more, and all are released together.
       yield* Effect.addFinalizer(() => ownership.end)
       yield* Effect.forkScoped(Stream.runForEach(store.wakes, host.look))
       yield* Effect.forkScoped(hibernation.run(ownership))
@@ -102,7 +105,7 @@ class Host implements RunHost {
   private readonly store: JournalStore
   private readonly reopenMs: number
   private readonly pollMs: number
-  /** Who waits in this process for a judgement, by its name. */
+  /** The waiters for judgements in this process, by name. */
   private readonly judging = new Map<string, Deferred.Deferred<void>>()
 
   constructor(
@@ -138,7 +141,7 @@ class Host implements RunHost {
       settings: { drainMs, gatherMs, pollMs, reopenMs, snapshotEvery },
       placement: isPlacement(carries) ? carries : undefined,
       hibernation: this.hibernation,
-      // Those who followed it while no process executed it look again.
+      // Its followers poll again.
       opened: (runId) => this.watching.wake(runId),
       damaged: (runId) => this.watching.wake(runId),
       judged: (name) => {
@@ -148,7 +151,7 @@ class Host implements RunHost {
     })
   }
 
-  /** Cannot be interrupted: a run that is stored and has no owner would hold its thread for ever. */
+  /** Uninterruptible: a stored run without an owner would lease its thread forever. */
   readonly start = (record: Omit<RunRecord, "historyVersion">) =>
     this.store.create(record).pipe(
       Effect.catchTag("StoreFailure", ({ damaged }) =>
@@ -195,7 +198,7 @@ class Host implements RunHost {
       })
     })
 
-  /** The time of a run, where it is carried here. */
+  /** The time of a run that is executed here. */
   private nowOf(runId: string): number {
     return this.ownership.runOf(runId)?.now() ?? this.clock.currentTimeMillisUnsafe()
   }
@@ -219,7 +222,7 @@ class Host implements RunHost {
       )
     })
 
-  /** What comes of a vote that was stored to be judged, by this process or another. */
+  /** The judgement of a stored vote, by this process or another. */
   private judgement(runId: string, vote: Quorum.Vote): Effect.Effect<Quorum.Voted> {
     const told = Deferred.makeUnsafe<void>()
     const look: Effect.Effect<Quorum.Voted> = Effect.flatMap(
@@ -255,7 +258,7 @@ class Host implements RunHost {
   readonly hasClientCall = (runId: string, path: AgentPath.AgentPath, callId: string) =>
     Effect.orDie(this.store.hasClientCall(runId, path, callId))
 
-  /** Another process may have news of a run: answers, events, or the run itself. */
+  /** Call when another process may have changed a run: answers, events, or the run itself. */
   readonly look = (runId: string): Effect.Effect<void> =>
     Effect.suspend(() => {
       this.watching.wake(runId)

@@ -6,13 +6,13 @@ import * as Names from "../../run/Names.ts"
 import type { JournalStore, StoredAnswer } from "./JournalStore.ts"
 
 export class JournalInbox {
-  /** How many messages are known here; another process may have accepted more. */
+  /** The number of messages known here; another process may have accepted more. */
   known = 0
   private readonly store: JournalStore
   private readonly runId: string
   private readonly answers: Map<string, StoredAnswer>
 
-  /** `answers`: those of the run that are known here; what is found is added. */
+  /** `answers`: the run's answers known here; newly found ones are added. */
   constructor(store: JournalStore, runId: string, answers: Map<string, StoredAnswer>) {
     this.store = store
     this.runId = runId
@@ -20,7 +20,7 @@ export class JournalInbox {
     this.count()
   }
 
-  /** Counts the messages that are known: answers have been added. */
+  /** Counts the known messages, after answers were added. */
   count(): void {
     for (let slot = this.slot(1 + this.known); slot !== undefined; slot = this.slot(1 + this.known)) {
       if (Inbox.messageIn(slot.value) === undefined) return
@@ -35,13 +35,13 @@ export class JournalInbox {
   message(position: number): Inbox.InboxMessage {
     const slot = this.slot(position)
     const message = slot === undefined ? undefined : Inbox.messageIn(slot.value)
-    if (message === undefined) throw new Error(`run ${this.runId}: the inbox has no message ${position}`)
+    if (message === undefined) throw new Error(`Run ${this.runId}: no message at position ${position} of the inbox`)
     return message
   }
 
   /**
-   * Takes the known messages behind the first `taken`: `remember` says and stores that. Answers how many were taken by
-   * now.
+   * Takes the known messages after the first `taken`: `remember` emits and stores them. Returns the new number of taken
+   * messages.
    */
   take(
     taken: number,
@@ -58,7 +58,8 @@ export class JournalInbox {
   }
 
   /**
-   * Looks for messages that another process has accepted. What cannot be read now is found when the inbox is closed.
+   * Looks for messages that another process has accepted. If they cannot be read now, they are found when the inbox is
+   * closed.
    */
   readonly look: Effect.Effect<void> = Effect.suspend(() => {
     const name = Names.inbox(this.known + 1)
@@ -71,7 +72,7 @@ export class JournalInbox {
     })
   })
 
-  /** Closes it at `position`, unless a message is there: that is answered. */
+  /** Closes the inbox at `position`, unless a message is there, which it returns. */
   close(position: number, at: number): Effect.Effect<Inbox.InboxMessage | undefined> {
     return Effect.suspend(() => {
       const known = this.slot(position)
@@ -86,7 +87,7 @@ export class JournalInbox {
     })
   }
 
-  /** Closes it, and answers what is in it behind the first `taken`. */
+  /** Closes the inbox, and returns its messages after the first `taken`. */
   unread(taken: number, at: number): Effect.Effect<ReadonlyArray<Inbox.InboxMessage>> {
     return Effect.flatMap(this.close(taken + 1, at), (message) =>
       message === undefined ? Effect.succeed([]) : Effect.map(this.unread(taken + 1, at), (rest) => [message, ...rest])

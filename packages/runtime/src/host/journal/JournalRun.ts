@@ -1,10 +1,9 @@
 /**
- * The durable engine: executes one run over a journal, so that another owner can continue it after a crash.
- *
- * It remembers the value of every finished activity, emit and wait, and answers from memory what an earlier life has
- * done. What ends an activity (its last events, its value, what it spent) goes out in one commit: its events are pushed
- * and its mark is made in the same tick, and only then is the commit awaited. The one owner of the run's log: order and
- * numbers are its own, taken synchronously.
+ * The durable engine: executes one run over a journal, so that another owner can continue it after a crash. It stores
+ * the value of every finished activity, emit and wait, and returns the stored value of what a previous owner has done.
+ * An activity's last events, its value and what it spent go into one commit: the events are pushed and the mark is made
+ * in the same tick, and only then is the commit awaited. The engine is the only writer of the run's log and assigns
+ * order and numbers synchronously.
  */
 import { AgentPath, type Audit, Entry, Envelope, type Event, type Json } from "@reins/protocol"
 import type * as Clock from "effect/Clock"
@@ -38,13 +37,13 @@ import * as RunPast from "./RunPast.ts"
 export interface JournalRunOptions {
   readonly store: JournalStore
   readonly clock: Clock.Clock
-  /** A time that the run is known to have reached, in epoch milliseconds. */
+  /** A time that the run has reached, in epoch milliseconds. */
   readonly notBefore: number
   readonly context: Context.Context<never>
   readonly gatherMs: number
-  /** How often a wait looks for answers from other processes, in milliseconds. */
+  /** How often a wait polls for answers from other processes, in milliseconds. */
   readonly pollMs: number
-  /** How many events lie between two snapshots, at least. */
+  /** The minimum number of events between two snapshots. */
   readonly snapshotEvery: number
   readonly committed: (envelopes: ReadonlyArray<Envelope.Envelope>) => void
   /** Called once, when a commit has failed and nothing more will be written. */
@@ -71,10 +70,10 @@ export class JournalRun implements Engine, Work {
   private readonly due = new Map<string, number>()
   readonly inbox: JournalInbox
   private seq: number
-  /** The number of the last event that a snapshot knows. */
+  /** The number of the last event in a snapshot. */
   private reminded: number
   private inFlight = 0
-  /** Opened when nothing is in flight any more. Where there is one, nothing more is begun. */
+  /** Opened when nothing is in flight any more. While present, no new work is started. */
   private quiet: Latch.Latch | undefined
 
   constructor(opened: Opened, options: JournalRunOptions) {
@@ -117,15 +116,12 @@ export class JournalRun implements Engine, Work {
     return this.past.order.ended
   }
 
-  /** How long it has only waited, in milliseconds; `undefined` while it does more. */
+  /** How long it has only waited, in milliseconds; `undefined` while it does other work. */
   get idleMs(): number | undefined {
     return this.writer.isEmpty ? this.clock.idleMs : undefined
   }
 
-  /**
-   * When the clock ends one of its waits, at the earliest, in the run's time (epoch milliseconds); `Infinity` where it
-   * ends none.
-   */
+  /** The earliest deadline of its waits, in the run's time (epoch milliseconds); `Infinity` without one. */
   get wakesAt(): number {
     return Math.min(...this.due.values())
   }
@@ -148,7 +144,7 @@ export class JournalRun implements Engine, Work {
           const kept = Effect.flatMap(Effect.orDie(Schema.encodeEffect(schema)(settled.value)), (value) =>
             Effect.as(this.settle("result", name, settled.path, value, settled.events, settled.spent), settled.value)
           )
-          // What cannot be remembered is spent all the same.
+          // What cannot be stored was spent nevertheless.
           return Effect.onError(kept, () =>
             Effect.sync(() => {
               if (!this.past.results.has(name)) this.past.entries.push(...settled.spent)
@@ -162,7 +158,7 @@ export class JournalRun implements Engine, Work {
     if (--this.inFlight === 0) this.quiet?.openUnsafe()
   })
 
-  /** Begins nothing more; completes when what is in flight has ended and is stored. Only waiting is left then. */
+  /** Starts no new work; completes when work in flight has ended and is stored. Then only waits are left. */
   readonly quiesce: Effect.Effect<void> = Effect.suspend(() => {
     this.quiet ??= Latch.makeUnsafe(this.inFlight === 0)
     return this.quiet.await
@@ -180,7 +176,7 @@ export class JournalRun implements Engine, Work {
       return this.settle("emit", name, path, null, events(this), [])
     })
 
-  /** Tells the audit record, with the next commit. */
+  /** Adds acts to the audit record, with the next commit. */
   readonly act = (acts: ReadonlyArray<Audit.Act>): void => this.writer.act(acts)
 
   readonly begin = (name: string, path: AgentPath.AgentPath): Effect.Effect<number> =>
@@ -227,7 +223,7 @@ export class JournalRun implements Engine, Work {
     })
   }
 
-  /** Completes when there may be an answer: told in this process, the run cancelled, the time come, or time to look again. */
+  /** Completes when there may be an answer: a signal in this process, a cancel, the deadline, or the next poll. */
   private news(name: string, { expires, reminders = [] }: WaitEnd<unknown>, due: number): Effect.Effect<void> {
     const told = Effect.callback<void>((resume) => {
       if (this.answers.has(name) || this.cancel.requested || this.nudged.delete(name)) return resume(Effect.void)
@@ -246,14 +242,14 @@ export class JournalRun implements Engine, Work {
     return left === Number.POSITIVE_INFINITY ? told : Effect.raceFirst(told, Effect.sleep(Math.max(1, left)))
   }
 
-  /** Something that belongs to a wait was stored in this process. */
+  /** Call when something for a wait was stored in this process. */
   nudge(name: string): void {
-    // A wait that looks at this moment looks once more.
+    // A wait that polls at this moment polls once more.
     this.nudged.add(name)
     this.listeners.get(name)?.()
   }
 
-  /** An answer was stored in this process. */
+  /** Call when an answer was stored in this process. */
   notify(name: string, answer: StoredAnswer): void {
     if (name === Names.cancel) this.cancel.request()
     else {
@@ -263,7 +259,7 @@ export class JournalRun implements Engine, Work {
     }
   }
 
-  /** Something may have been stored by another process: looks for a cancel, wakes every wait. */
+  /** Call when another process may have stored something: looks for a cancel, wakes every wait. */
   readonly look: Effect.Effect<void> = Effect.suspend(() =>
     Effect.flatMap(Effect.option(this.options.store.find(this.runId, Names.cancel)), (found) => {
       if (found._tag === "Some" && found.value !== undefined) this.cancel.request()
@@ -277,7 +273,7 @@ export class JournalRun implements Engine, Work {
     const { name, step } = names()
     const remembered = this.past.results.get(name)
     if (remembered !== undefined) return Effect.succeed(Number(remembered))
-    // What an earlier life has asked the model is asked again as it was.
+    // A request of a previous owner is repeated unchanged.
     if (RunPast.hasBegun(this.past, step)) return undefined
     const taking = this.inbox.take(taken, (known, events) => this.settle("result", name, [], known, events, []))
     return Effect.suspend(() => (this.quiet === undefined ? taking : Effect.never))
@@ -319,7 +315,7 @@ export class JournalRun implements Engine, Work {
       if (placed === undefined) {
         throw new Error(`Run ${this.runId}: an invalid event was rejected (${violation.rule}: ${violation.message})`)
       }
-      // It only came too late for its place.
+      // The event only arrived too late for its position.
       for (const { event, path } of placed) this.append(path, [event])
       return
     }
@@ -353,8 +349,7 @@ export class JournalRun implements Engine, Work {
   }
 
   /**
-   * Saves the next owner the events so far, where there are many. The root's step has just closed, so that no other is
-   * open.
+   * Makes a snapshot if there are many events since the last one. The root's step has just closed, so no other is open.
    */
   private remind(at: number): void {
     if (this.seq - this.reminded < this.options.snapshotEvery) return

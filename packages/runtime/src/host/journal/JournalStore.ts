@@ -1,11 +1,10 @@
 /**
- * The journal port: where a durable engine keeps what a run did. One append-only log of events a run, the marks of
- * finished work between them, and the answers that came from outside; backends are memory (for tests), SQLite and
- * Postgres.
+ * The journal port: where a durable engine stores what a run did. One append-only log of events per run, the marks of
+ * finished work between them, and the answers from outside; backends are memory (for tests), SQLite and Postgres.
  *
- * A commit is atomic: events, marks, and everything that follows from them (a question becomes findable, a decision
- * closes it, the last event gives the thread back). It is fenced by the epoch that `open` raised: an owner that was
- * overtaken writes nothing more.
+ * A commit is atomic: events, marks, and everything that follows from them (a question is listed, a decision closes it,
+ * the last event releases the thread). It is fenced by the epoch that `open` raised: a replaced owner writes nothing
+ * more.
  */
 import type {
   AgentPath,
@@ -30,8 +29,8 @@ import type { QuotaStore } from "../../budget/QuotaStore.ts"
 import type { ThreadStore } from "../../thread/ThreadStore.ts"
 
 /**
- * The store could not do what it was asked; nothing of it was done. `damaged`: the table in which a row of what was
- * asked for cannot be read; absent where the store itself failed, which may help itself.
+ * The store could not execute an operation; nothing of it was done. `damaged`: the table with a row that cannot be
+ * read; absent when the store itself failed, which may be temporary.
  */
 export class StoreFailure extends Schema.TaggedError<StoreFailure>()("StoreFailure", {
   operation: Schema.String,
@@ -40,8 +39,8 @@ export class StoreFailure extends Schema.TaggedError<StoreFailure>()("StoreFailu
 }) {
   override get message() {
     return this.damaged === undefined
-      ? `the store failed during ${this.operation}`
-      : `the store failed during ${this.operation}: a row in ${this.damaged} is damaged. Restore it from a backup`
+      ? `The store failed during ${this.operation}`
+      : `The store failed during ${this.operation}: a row in table ${this.damaged} is damaged. Restore it from a backup`
   }
 }
 
@@ -53,9 +52,9 @@ export class Fenced extends Schema.TaggedError<Fenced>()("Fenced", { runId: Sche
 }
 
 /**
- * A remembered fact, made in the same commit as the events before it: the `result` of an activity, an `emit` that was
- * done, how often something was `begin`-ed, when a wait was first asked (`ask`), a `note` of the owner's, a `snapshot`
- * of what the events up to here amount to. `seq` is the last event's number at that moment.
+ * A stored fact, in the same commit as the events before it: the `result` of an activity, an `emit` that was done, how
+ * often work was started (`begin`), when a wait began (`ask`), a `note` of the owner's, a `snapshot` of the state after
+ * the events up to here. `seq` is the number of the last event before it.
  */
 export interface Mark {
   readonly kind: "result" | "emit" | "begin" | "ask" | "note" | "snapshot"
@@ -68,52 +67,52 @@ export interface Mark {
   readonly spent: ReadonlyArray<Entry.Entry>
 }
 
-/** What one commit writes. */
+/** The contents of a commit. */
 export interface Batch {
   readonly runId: string
   readonly epoch: number
   readonly envelopes: ReadonlyArray<Envelope.Envelope>
-  /** Of one kind and name, the later one takes the earlier one's place. */
+  /** A later mark replaces an earlier one of the same kind and name. */
   readonly marks: ReadonlyArray<Mark>
-  /** What a run of quotas has used in all, in the commit of its last event; absent in any other. */
+  /** The total use of a run with quotas, in the commit of its last event; absent in any other. */
   readonly used?: ReadonlyArray<Quota.Booking> | undefined
-  /** What the audit record says of it, each once by its id. Absent: nothing. */
+  /** Acts for the audit record, each stored once by its id. Absent: none. */
   readonly acts?: ReadonlyArray<Audit.Act> | undefined
 }
 
-/** An answer to a wait, and when it was given. */
+/** An answer to a wait, and its time. */
 export interface StoredAnswer {
   readonly value: Json
   readonly at: number
 }
 
-/** A run as an owner finds it. */
+/** A run as its new owner reads it. */
 export interface Opened {
   readonly record: RunRecord
   readonly history: ReadonlyArray<Message.Message>
   readonly epoch: number
-  /** Those behind the snapshot, where there is one; all, where there is none. */
+  /** The events after the snapshot, or all without one. */
   readonly envelopes: ReadonlyArray<Envelope.Envelope>
   readonly marks: ReadonlyArray<Mark>
   readonly answers: ReadonlyMap<string, StoredAnswer>
-  /** When it was last written to, in epoch milliseconds. */
+  /** The time of the last write, in epoch milliseconds. */
   readonly lastAt: number
 }
 
 /** Stores journals. */
 export interface JournalStore {
   readonly threads: ThreadStore
-  /** Kept apart from runs and threads: what deletes those leaves it. */
+  /** Independent of runs and threads: deleting those does not delete it. */
   readonly audit: AuditStore
-  /** Absent: grants are kept by the process that carries the run, and gone with it. */
+  /** Absent: grants are kept in the memory of the process that executes the run. */
   readonly grants?: GrantStore | undefined
-  /** Absent: files are kept by the process that executes the run, and gone with it. */
+  /** Absent: files are kept in the memory of the process that executes the run. */
   readonly files?: FileStore | undefined
   readonly quotas: QuotaStore
   /**
-   * Stores a new run and leases its thread, making the thread where there is none. In the same transaction it checks that the run's id is
-   * new, that the thread is the run's tenant's, that no run holds it, that its messages can be read, and that the run's quotas have
-   * something left, in which it counts from then on; a refusal stores nothing.
+   * Stores a new run and leases its thread, which it creates if it does not exist. The same transaction checks that the
+   * run's id is new, that the thread belongs to the run's tenant, that no run leases it, that its messages can be read,
+   * and that the run's quotas are not exhausted; then the run counts in those quotas. A refusal stores nothing.
    */
   readonly create: (
     record: Omit<RunRecord, "historyVersion">
@@ -126,22 +125,22 @@ export interface JournalStore {
     | StoreFailure
   >
   /**
-   * Takes the run for this owner: raises its epoch and reads it, its events from its snapshot on. `undefined` when it
-   * is unknown or has ended.
+   * Makes the caller the run's owner: raises its epoch and reads it, its events from its snapshot on. `undefined` when
+   * it is unknown or has ended.
    */
   readonly open: (runId: string, at: number) => Effect.Effect<Opened | undefined, StoreFailure>
   readonly commit: (batch: Batch) => Effect.Effect<void, Fenced | StoreFailure>
   /**
-   * Ends a run that cannot be read, without reading it: raises its epoch, gives its thread back, closes its questions
-   * and client calls. Its log stays as it is. False, and nothing is done, when it is unknown or has ended.
+   * Ends a run that cannot be read, without reading it: raises its epoch, releases its thread, closes its questions and
+   * client calls. Its log is unchanged. False, without effect, when it is unknown or has ended.
    */
   readonly abandon: (runId: string, at: number) => Effect.Effect<boolean, StoreFailure>
   /**
-   * Fails where the run could not be opened because a row of it is damaged; takes nothing. Absent: nothing that is
-   * stored here can be damaged.
+   * Fails when the run could not be opened because one of its rows is damaged; does not raise the epoch. Absent: stored
+   * rows cannot be damaged.
    */
   readonly check?: ((runId: string) => Effect.Effect<void, StoreFailure>) | undefined
-  /** Stores an answer unless there is one, or the run has ended; and the acts with it. */
+  /** Stores an answer and its acts, unless there is an answer already or the run has ended. */
   readonly answer: (
     runId: string,
     name: string,
@@ -150,9 +149,10 @@ export interface JournalStore {
     acts?: ReadonlyArray<Audit.Act>
   ) => Effect.Effect<Answered, StoreFailure>
   /**
-   * Reads the run's answers whose names begin with `prefix`, and stores what `change`, a pure function, makes of them, answers and acts,
-   * in one transaction: no other answer of that prefix comes between. `undefined` where the run is unknown or has ended; nothing is stored
-   * then. `change` may be called more than once, and only its last result counts.
+   * Reads the run's answers with names that begin with `prefix`, and stores the answers and acts that the pure function
+   * `change` returns, in one transaction: no other answer with that prefix is stored in between. `undefined`, and
+   * nothing is stored, when the run is unknown or has ended. `change` may be called more than once; only its last
+   * result counts.
    */
   readonly amend: <A>(
     runId: string,
@@ -160,7 +160,7 @@ export interface JournalStore {
     at: number,
     change: (answers: ReadonlyMap<string, Json>) => Amendment<A>
   ) => Effect.Effect<A | undefined, StoreFailure>
-  /** The run's answers whose names begin with `prefix`, by name; also of a run that has ended. */
+  /** The run's answers with names that begin with `prefix`, by name; also of a run that has ended. */
   readonly answers: (runId: string, prefix: string) => Effect.Effect<ReadonlyMap<string, Json>, StoreFailure>
   readonly find: (runId: string, name: string) => Effect.Effect<StoredAnswer | undefined, StoreFailure>
   /** Committed envelopes with `seq > after`, in order, at most `limit`. */
@@ -185,12 +185,11 @@ export interface JournalStore {
     callId: string
   ) => Effect.Effect<boolean, StoreFailure>
   /**
-   * Keeps the streamed text of a run that has ended in less room. What is read of it stays the same, to the letter.
-   * Absent: there is nothing to gain.
+   * Packs the streamed text of a run that has ended. Reads return exactly the same. Absent: the store does not pack.
    */
   readonly pack?: ((runId: string) => Effect.Effect<void, StoreFailure>) | undefined
   /**
-   * Hints that a run has news (events or answers) from another process. May be lost, may be empty: readers poll as
+   * Hints that another process has stored events or answers of a run. Hints may be lost or spurious: readers poll as
    * well.
    */
   readonly wakes: Stream.Stream<string>

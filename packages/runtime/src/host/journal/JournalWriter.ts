@@ -1,9 +1,7 @@
 /**
- * Writes a run's journal: gathers what is pushed and marked, and commits all that waits, one commit at a time. Watchers
- * see only what was committed.
- *
- * A commit that fails retires the owner: its memory is ahead of the store, so nothing more is written, and all pending
- * commits fail.
+ * Writes a run's journal: buffers pushed events and marks, and commits all of them, one commit at a time. Watchers see
+ * only committed events. A failed commit retires the owner: its memory is ahead of the store, so nothing more is
+ * written, and all pending commits fail.
  */
 import type { Audit, Envelope } from "@reins/protocol"
 import * as Cause from "effect/Cause"
@@ -13,7 +11,7 @@ import * as Exit from "effect/Exit"
 import * as Semaphore from "effect/Semaphore"
 import { type Batch, type Fenced, type JournalStore, type Mark, StoreFailure } from "./JournalStore.ts"
 
-/** How many events may wait for a commit before the run waits too. */
+/** How many events may wait for a commit before the run is blocked. */
 const highWater = 4096
 
 /** Why an owner stopped writing. */
@@ -24,19 +22,22 @@ export interface WriterOptions {
   readonly runId: string
   readonly epoch: number
   readonly context: Context.Context<never>
-  /** How long streamed events may be gathered before they are committed, in milliseconds. */
+  /** How long streamed events may be buffered before they are committed, in milliseconds. */
   readonly gatherMs: number
   readonly committed: (envelopes: ReadonlyArray<Envelope.Envelope>) => void
-  /** What the run has used of its quotas, where these are its last events; absent for a run without. */
+  /** The run's total use of its quotas, if these are its last events; absent for a run without quotas. */
   readonly used?: ((envelopes: ReadonlyArray<Envelope.Envelope>) => Batch["used"]) | undefined
-  /** Called once, when nothing more will be written: what the run still does is for nothing, and another may do it by now. */
+  /**
+   * Called once, when nothing more will be written: further work of the run is lost, and another owner may have taken
+   * over.
+   */
   readonly retired: () => void
 }
 
 export class JournalWriter {
-  /** Why nothing more is written; absent while all is well. */
+  /** Why nothing more is written; absent while the writer works. */
   loss: Loss | undefined
-  /** How often a commit went on with the text that the one before it broke off. */
+  /** How often a commit continued the text of the previous one. */
   seams = 0
   private envelopes: Array<Envelope.Envelope> = []
   private marks: Array<Mark> = []
@@ -71,7 +72,7 @@ export class JournalWriter {
   }
 
   get full(): boolean {
-    // Nobody waits for the events of a retired owner.
+    // A retired owner's events are discarded.
     return this.loss === undefined && this.envelopes.length > highWater
   }
 
@@ -79,7 +80,7 @@ export class JournalWriter {
     return this.full ? new Promise((resolve) => this.roomWaiters.push(resolve)) : Promise.resolve()
   }
 
-  /** Commits soon, unless that is already planned. */
+  /** Schedules a commit, unless one is scheduled. */
   soon(): void {
     if (this.scheduled) return
     this.scheduled = true
@@ -96,7 +97,7 @@ export class JournalWriter {
     )
   }
 
-  /** Completes when all that was added so far is committed. Dies when the owner is retired. */
+  /** Completes when everything added so far is committed. Dies when the owner is retired. */
   readonly flush: Effect.Effect<void> = Effect.suspend(() =>
     Effect.uninterruptible(this.lock.withPermits(1)(Effect.suspend(() => this.commit())))
   )
@@ -142,6 +143,6 @@ export class JournalWriter {
   }
 }
 
-/** Whether `next` is more of the text that `last` is of. */
+/** Whether `next` continues the text of `last`. */
 const goesOn = (last: Envelope.Envelope | undefined, next: Envelope.Envelope | undefined): boolean =>
   (next?.event.type === "text" || next?.event.type === "reasoning") && last?.event.type === next.event.type

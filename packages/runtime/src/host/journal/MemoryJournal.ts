@@ -1,6 +1,6 @@
 /**
- * A journal in memory: keeps what a durable store keeps, in this process. It outlives the hosts that are made over it, so a
- * test can let a host die and make another; the SQL stores are held to what this one does.
+ * A journal in memory. It outlives the hosts that use it, so a test can stop a host and make another. It is the
+ * reference for the SQL stores.
  */
 import { AgentPath, type Approval, Envelope, type Json, QueryRejections } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -29,17 +29,17 @@ interface Asked {
   outcome: Approval.Outcome | undefined
 }
 
-/** Called with each batch before and after it is kept; what it throws is a store that dies at that moment. */
+/** Called with each batch before and after it is stored; throwing simulates a store that crashes at that moment. */
 export interface MemoryJournalOptions {
   readonly before?: ((batch: Batch) => void) | undefined
   readonly after?: ((batch: Batch) => void) | undefined
 }
 
-/** A journal in memory, which can be looked into. */
+/** A journal in memory that tests can inspect. */
 export interface MemoryJournal extends JournalStore {
   /** A run's committed log. */
   readonly log: (runId: string) => ReadonlyArray<Envelope.Envelope>
-  /** A run's marks, in the order they were first made. */
+  /** A run's marks, in the order in which they were first made. */
   readonly marks: (runId: string) => ReadonlyArray<Mark>
 }
 
@@ -129,12 +129,12 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
       return Effect.void
     })
 
-  /** What follows from an event, in the same commit. */
+  /** The effects of an event, in the same commit. */
   const project = (row: Row, envelope: Envelope.Envelope): void => {
     const { agentPath, at, event, runId } = envelope
     switch (event.type) {
       case "approval-required":
-        // Whoever lists questions is a reader of them.
+        // Frozen, because callers that list questions get the same object.
         Envelope.toReader(envelope)
         approvals.set(event.data.id, {
           asked: Object.freeze({ runId, request: event.data, agentPath, askedAt: at }),

@@ -12,8 +12,8 @@ export interface ShardListener {
   /** Shards were gained: opens the runs in them that have not ended. */
   readonly gained: Effect.Effect<void>
   /**
-   * Shards were lost: gives up the runs that are no longer ours, once what they have in flight has ended, or has taken
-   * too long. Done when nothing of them goes on here.
+   * Shards were lost: releases the runs that are no longer ours, after their work in flight has ended or timed out.
+   * Completes when none of them is executed here any more.
    */
   readonly lost: Effect.Effect<void>
 }
@@ -22,10 +22,10 @@ export interface ShardListener {
 export interface Placement {
   /** Whether this process currently owns a run. */
   readonly owns: (runId: string) => boolean
-  /** Tells of shards that come and go, until the scope closes. `owns` has changed before the listener is told. */
+  /** Notifies the listener of gained and lost shards until the scope closes. `owns` changes before the notification. */
   readonly begin: (listener: ShardListener) => Effect.Effect<void, never, Scope.Scope>
 }
 
-/** Tells a placement from the other ways to say what a process carries. */
+/** Distinguishes a placement from the other values of `executes`. */
 export const isPlacement = (value: unknown): value is Placement =>
   typeof value === "object" && value !== null && "owns" in value

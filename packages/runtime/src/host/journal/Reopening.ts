@@ -1,9 +1,7 @@
 /**
- * Opening runs again whose store failed: sooner the first times, later where it goes on failing. It knows of each run how often that
- * was, and whether the run can be read at all.
- *
- * Of a run that cannot be read those who follow it are told at once; it goes on when its rows are put right, and is ended, without
- * being read, when somebody cancels it.
+ * Opens runs again after their store failed, with growing delays. It counts the failures of each run, and knows which
+ * runs cannot be read. Followers of an unreadable run are notified at once; the run continues when its rows are
+ * repaired, and is abandoned when it is cancelled.
  */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -16,19 +14,19 @@ export interface ReopeningOptions {
   readonly store: Pick<JournalStore, "abandon" | "find">
   readonly clock: Clock.Clock
   readonly scope: Scope.Scope
-  /** The first pauses, in milliseconds. */
+  /** The first delays, in milliseconds. */
   readonly reopenMs: number
   readonly open: (runId: string) => Effect.Effect<void>
-  /** Called when a run cannot be opened, because it cannot be read. */
+  /** Called when a run cannot be opened because a row is damaged. */
   readonly damaged: (runId: string) => void
 }
 
 export class Reopening {
-  /** How often a run's store failed since the run was last open. */
+  /** The number of failures since the run was last open, by run. */
   private readonly failures = new Map<string, number>()
-  /** Runs that are opened again in a while. */
+  /** Runs that are scheduled to be opened again. */
   private readonly waiting = new Set<string>()
-  /** Why runs cannot be read. */
+  /** Why runs cannot be read, by run. */
   private readonly damage = new Map<string, StoreFailure>()
   private readonly options: ReopeningOptions
 
@@ -36,18 +34,18 @@ export class Reopening {
     this.options = options
   }
 
-  /** Why a run cannot be read; `undefined` where it can, or is not known to be. */
+  /** Why a run cannot be read; `undefined` when it can, or that is unknown. */
   damageOf(runId: string): StoreFailure | undefined {
     return this.damage.get(runId)
   }
 
-  /** The run is open, over, or another's. */
+  /** Call when the run is open, has ended, or belongs to another process. */
   forget(runId: string): void {
     this.failures.delete(runId)
     this.damage.delete(runId)
   }
 
-  /** Opens the run again in a while. */
+  /** Schedules to open the run again. */
   later(runId: string, failure: StoreFailure): Effect.Effect<void> {
     if (failure.damaged === undefined) return this.wait(runId, failure)
     this.damage.set(runId, failure)
@@ -57,20 +55,20 @@ export class Reopening {
     )
   }
 
-  /** Says what failed, and waits before it is asked again. */
+  /** Logs the failure and waits for the next attempt. */
   pause(failure: StoreFailure, runId?: string, times = 1): Effect.Effect<void> {
     const words = runId === undefined ? failure.message : `run ${runId}: ${failure.message}`
     return Effect.andThen(
-      // A database's own words may quote rows.
+      // A database's error messages may quote rows.
       Effect.logWarning(failure.cause === undefined ? words : `${words} (${Outline.of(failure.cause)})`),
       Effect.sleep(this.options.reopenMs * times)
     )
   }
 
-  /** Ends a run that cannot be read, where somebody has cancelled it; answers whether it did. */
+  /** Abandons an unreadable run if it was cancelled; returns whether it did. */
   private end(runId: string): Effect.Effect<boolean> {
     const { clock, damaged, store } = this.options
-    // A cancel that cannot be read is one, too.
+    // A cancel with an unreadable row counts as well.
     const isCancelled = Effect.catch(
       Effect.map(store.find(runId, Names.cancel), (cancel) => cancel !== undefined),
       (failure) => Effect.succeed(failure.damaged !== undefined)

@@ -1,10 +1,10 @@
 /**
- * Ownership of runs: opens the runs of this process, executes them, and gives them up: to another process, because this
- * one ends, or because the store failed. It holds the engines, logs and fibers of the runs that are open here.
+ * Owns runs: opens the runs of this process, executes them, and releases them: to another process, because this one
+ * ends, or because the store failed. It has the engines, logs and fibers of the runs that are open here.
  *
- * An owner that was replaced (fenced) does nothing more to the run. One whose store failed opens it again after a
- * while. A loop that a defect stopped is ended by force. What gives up first lets steps and calls in flight end, so
- * that nothing is begun twice; what takes too long is stopped, and begun again by the next owner.
+ * A fenced owner does nothing more to the run. After a failure of the store, the owner opens the run again later. A run
+ * whose loop failed with a defect is ended by force. A release first lets steps and calls in flight end, so that
+ * nothing is executed twice; what takes too long is interrupted, and repeated by the next owner.
  */
 import { type Envelope, Ordering } from "@reins/protocol"
 import * as Cause from "effect/Cause"
@@ -25,7 +25,7 @@ import type { Placement, ShardListener } from "./Placement.ts"
 import { Reopening } from "./Reopening.ts"
 import * as RunPast from "./RunPast.ts"
 
-/** How a host works, with every default filled in; times in milliseconds. See `JournalHostOptions`. */
+/** The options with defaults applied; times in milliseconds. See `JournalHostOptions`. */
 export interface Settings {
   readonly gatherMs: number
   readonly pollMs: number
@@ -43,12 +43,12 @@ export interface OwnershipOptions {
   /** Running work is interrupted when this closes. */
   readonly scope: Scope.Scope
   readonly settings: Settings
-  /** Absent: all runs are this process's, once it owns any. */
+  /** Absent: once it owns runs, this process owns all of them. */
   readonly placement: Placement | undefined
   readonly hibernation: Hibernation
   /** Called when a run has been opened. */
   readonly opened: (runId: string) => void
-  /** Called when a run cannot be opened, because it cannot be read. */
+  /** Called when a run cannot be opened because a row is damaged. */
   readonly damaged: (runId: string) => void
   /** Called when a vote has been judged, by the name of its judgement. */
   readonly judged: (name: string) => void
@@ -58,15 +58,17 @@ export interface OwnershipOptions {
 interface OwnedRun {
   readonly run: JournalRun
   readonly log: EventLog
-  /** Absent before it has begun. */
+  /** Absent before its start. */
   fiber: Fiber.Fiber<unknown> | undefined
 }
 
-/** How many runs are opened before those that only wait are let go, and after how many milliseconds then. */
+/**
+ * After how many opened runs those that only wait are unloaded, and for how many milliseconds they have to have waited.
+ */
 const openedAtOnce = 500
 const shortIdleMs = 1000
 
-/** How many portions of streamed text make it worth to pack a run that has ended. */
+/** From how many portions of streamed text on an ended run is packed. */
 const seamsWorthPacking = 8
 
 export class RunOwnership implements Owner {
@@ -114,7 +116,7 @@ export class RunOwnership implements Owner {
     return true
   }
 
-  /** Owns runs from now on, first of all what has not ended. A store that fails is asked again. */
+  /** Starts to own runs, and opens those that have not ended. Retries while the store fails. */
   readonly begin: Effect.Effect<void> = Effect.suspend(() => {
     this.isOwning = true
     return Effect.matchEffect(this.options.store.unfinished, {
@@ -126,19 +128,19 @@ export class RunOwnership implements Owner {
   private readonly openNext = (runId: string, index: number): Effect.Effect<void> =>
     Effect.andThen(
       this.open(runId),
-      // Many that wait are not all in memory at once.
+      // Not all waiting runs are in memory at once.
       Effect.sync(() => {
         if (index % openedAtOnce === openedAtOnce - 1) this.options.hibernation.letGo(this, shortIdleMs)
       })
     )
 
-  /** Opens nothing any more, and gives up all runs. */
+  /** Opens no more runs, and releases all. */
   readonly end: Effect.Effect<void> = Effect.suspend(() => {
     this.isOwning = false
     return this.giveUp(() => true)
   })
 
-  /** What a placement tells of. */
+  /** Handles the notifications of a placement. */
   readonly listener: ShardListener = {
     gained: together(
       Effect.suspend(() => {
@@ -157,7 +159,7 @@ export class RunOwnership implements Owner {
     })
   }
 
-  /** Stops carrying these runs, all at once. Done when nothing of them goes on. */
+  /** Stops executing these runs, concurrently. Completes when none of them is executed any more. */
   private giveUp(which: (runId: string) => boolean): Effect.Effect<void> {
     const { drainMs } = this.options.settings
     return Effect.forEach(
@@ -178,7 +180,7 @@ export class RunOwnership implements Owner {
     if (this.owned.get(one.run.runId) === one) this.owned.delete(one.run.runId)
   }
 
-  /** Opens a run and executes it in the host's scope. One that cannot be read leaves the others alone. */
+  /** Opens a run and executes it in the host's scope. A run that cannot be read does not affect the others. */
   readonly open = (runId: string): Effect.Effect<void> =>
     Effect.suspend(() => {
       if (this.owned.has(runId) || this.opening.has(runId)) return Effect.void
@@ -196,18 +198,18 @@ export class RunOwnership implements Owner {
         ),
         Effect.ensuring(Effect.sync(() => this.opening.delete(runId))),
         Effect.catch((failure) => this.reopening.later(runId, failure)),
-        // Its rows can be read, but are invalid.
+        // Its rows can be read, but their content is invalid.
         Effect.catchDefect((cause) =>
           this.reopening.later(runId, new StoreFailure({ operation: "open", damaged: "its log", cause }))
         )
       )
     })
 
-  /** Opens a run that may have been let go, unless another owner has it. */
+  /** Opens a run that may have been unloaded, unless another owner has it. */
   readonly wake = (runId: string): Effect.Effect<void> =>
     Effect.suspend(() => (this.mayOwn(runId) && !this.lost.has(runId) ? this.open(runId) : Effect.void))
 
-  /** Another process may have news of a run: answers, or the run itself. */
+  /** Call when another process may have changed a run: answers, or the run itself. */
   readonly look = (runId: string): Effect.Effect<void> =>
     Effect.suspend(() => {
       const run = this.runOf(runId)
@@ -220,7 +222,7 @@ export class RunOwnership implements Owner {
       })
     })
 
-  /** Nothing is remembered of a run that is over. */
+  /** Nothing is kept of an ended run. */
   private hasEnded(runId: string): void {
     this.lost.delete(runId)
     this.reopening.forget(runId)
@@ -243,7 +245,7 @@ export class RunOwnership implements Owner {
         if (run.ended && run.writer.isEmpty) log.end()
         else log.wake()
       },
-      // What it still does would go on beside its successor.
+      // Its remaining work would run concurrently with its successor's.
       retired: () => one.fiber?.interruptUnsafe(),
       judged: this.options.judged
     })
@@ -264,15 +266,15 @@ export class RunOwnership implements Owner {
           this.options.opened(runId)
         })
       ),
-      // What was asked of it before it was open here is looked for.
+      // Looks for what was stored before the run was open here.
       Effect.andThen(Effect.forkIn(run.look, scope)),
       Effect.asVoid
     )
   }
 
   /**
-   * The loop is through, or was stopped: by a failed commit, by being let go or given up, or by a defect (ended by
-   * force).
+   * The loop ended or was stopped: by a failed commit, by unloading or releasing the run, or by a defect (then the run
+   * is ended by force).
    */
   private settle(one: OwnedRun, exit: Exit.Exit<void>): Effect.Effect<void> {
     return Effect.suspend(() => {
@@ -300,16 +302,13 @@ export class RunOwnership implements Owner {
         ),
         Effect.andThen(run.writer.flush),
         Effect.exit,
-        // It is struck again when it is opened next, and ended then.
+        // The defect will recur when the run is opened next, which then ends it.
         Effect.flatMap((closed) => (run.writer.loss === undefined ? Effect.void : this.settle(one, closed)))
       )
     })
   }
 
-  /**
-   * Asks the store to pack a run that has ended, where it was committed in many small portions. A store that fails
-   * leaves it as it is.
-   */
+  /** Asks the store to pack an ended run that was committed in many small portions. Failures are ignored. */
   private pack({ runId, writer }: JournalRun): Effect.Effect<void> {
     const { scope, store } = this.options
     if (store.pack === undefined || writer.seams < seamsWorthPacking) return Effect.void
@@ -317,7 +316,7 @@ export class RunOwnership implements Owner {
   }
 }
 
-/** Work that many ask for at once and that is done once for all who ask before it begins. */
+/** Deduplicates work: concurrent callers share one execution that starts after their call. */
 const together = (work: Effect.Effect<void>): Effect.Effect<void> => {
   let isAsked = false
   const begin = Effect.andThen(
@@ -338,10 +337,10 @@ const together = (work: Effect.Effect<void>): Effect.Effect<void> => {
   })
 }
 
-/** What the store did to a loop that asked it for something else than a commit. */
+/** The store's failure in an operation other than a commit, which stopped the loop. */
 const storeFailure = (exit: Exit.Exit<void>): StoreFailure | undefined => {
   if (Exit.isSuccess(exit)) return undefined
-  // Beside it may stand what its siblings made of being stopped.
+  // The cause may also have reasons of interrupted siblings.
   for (const reason of exit.cause.reasons) {
     if (Cause.isDieReason(reason) && reason.defect instanceof StoreFailure) return reason.defect
   }
@@ -349,8 +348,8 @@ const storeFailure = (exit: Exit.Exit<void>): StoreFailure | undefined => {
 }
 
 /**
- * The run as this version can execute it: with all its events, where its snapshot was taken by a version that wrote it
- * otherwise.
+ * The run as this version can execute it: with all its events, if its snapshot was written by a version with another
+ * format.
  */
 const readable = (store: JournalStore, opened: Opened): Effect.Effect<Opened, StoreFailure> => {
   const snapshot = RunPast.snapshotOf(opened.marks)
@@ -362,7 +361,7 @@ const readable = (store: JournalStore, opened: Opened): Effect.Effect<Opened, St
   }))
 }
 
-/** All events of a run whose log begins behind a snapshot, to see what is open in it. */
+/** All events of a run that was opened from a snapshot, to find what is open in it. */
 const wholeLog = (
   store: JournalStore,
   runId: string,

@@ -1,6 +1,6 @@
 /**
- * What a run's stored past says to its new owner: a pure fold of its events and marks. The order automaton as it
- * stands, the results, emits and begun marks by name, the steps that were begun and have no result, the ledger.
+ * The state of a run for its new owner: a pure fold of its stored events and marks. It has the order automaton, the
+ * results, emits and begin marks by name, the started steps without a result, and the ledger.
  */
 import { AgentPath, Entry, type Envelope, type Json, LatencySummary, Ordering } from "@reins/protocol"
 import * as Names from "../../run/Names.ts"
@@ -13,10 +13,10 @@ export interface Past {
   readonly results: Map<string, Json>
   readonly emits: Set<string>
   readonly begins: Map<string, number>
-  /** When each wait was first asked. */
+  /** When each wait began. */
   readonly asks: Map<string, number>
   readonly entries: Array<Entry.Entry>
-  /** Time in which no process executed the run, up to the last life's start, in milliseconds. */
+  /** How long no process executed the run, up to the start of the last owner, in milliseconds. */
   downMs: number
   /** By path key. */
   readonly openSteps: Map<string, OpenStep>
@@ -27,12 +27,12 @@ interface Speaking {
   said: number
 }
 
-/** When the answers of its waits were given, by name; what has no answer is not in it. */
+/** The times of the answers to its waits, by name; waits without an answer are missing. */
 type AnsweredAt = ReadonlyMap<string, { readonly at: number }>
 
 /**
- * How long no process executed the run until `now`. A gap over which it waited for a person is that person's time, not
- * the machines', up to the last answer.
+ * How long no process executed the run until `now`, in milliseconds. A gap in which it waited for a person counts as
+ * waiting, up to the last answer.
  */
 export const downUntil = (past: Past, answers: AnsweredAt, lastAt: number, now: number): number => {
   let from = lastAt
@@ -44,7 +44,7 @@ export const downUntil = (past: Past, answers: AnsweredAt, lastAt: number, now: 
   return past.downMs + Math.max(0, now - from)
 }
 
-/** How long the run has only waited for people until `now`; what has no answer is still waited for. */
+/** How long the run has only waited for people until `now`; waits without an answer are still open. */
 export const waitedUntil = (past: Past, answers: AnsweredAt, from: number, now: number): number => {
   const waits = Array.from(past.asks, ([name, startedAt]): Entry.Entry => {
     const endedAt = Math.max(startedAt, answers.get(name)?.at ?? now)
@@ -53,7 +53,7 @@ export const waitedUntil = (past: Past, answers: AnsweredAt, from: number, now: 
   return LatencySummary.humanWaitMs([...past.entries, ...waits], from, now)
 }
 
-/** Whether a model step of the root agent was begun, by the name of the step. Those before it have their results. */
+/** Whether this is the name of a started model step of the root agent. The steps before it have results. */
 export const hasBegun = ({ begins, openSteps, results }: Past, step: string): boolean =>
   results.has(step) || begins.has(step) || openSteps.has(AgentPath.key(AgentPath.root))
 
@@ -72,8 +72,8 @@ const orderFrom = (snapshot: Mark | undefined): Ordering.Automaton => {
 }
 
 /**
- * Folds a run's past; `envelopes` are those behind its snapshot, where there is one. Throws where the stored log is
- * invalid: such a run cannot continue.
+ * Folds a run's past; `envelopes` are those after its snapshot, if it has one. Throws when the stored log is invalid:
+ * such a run cannot continue.
  */
 export const fold = (envelopes: ReadonlyArray<Envelope.Envelope>, marks: ReadonlyArray<Mark>): Past => {
   const snapshot = snapshotOf(marks)
@@ -113,7 +113,7 @@ export const fold = (envelopes: ReadonlyArray<Envelope.Envelope>, marks: Readonl
     past.openSteps.set(key, { attempts: Number(value), started, said })
   }
   for (const [key, { said, started }] of speaking) {
-    // Its step-start was stored and its begin was not: nothing was sent.
+    // Its step-start was stored but not its begin mark: nothing was sent.
     if (started && !past.openSteps.has(key)) past.openSteps.set(key, { attempts: 0, started, said })
   }
   return past
@@ -143,7 +143,7 @@ const hear = (speaking: Map<string, Speaking>, path: AgentPath.AgentPath, event:
   }
 }
 
-/** Takes one mark in. */
+/** Applies one mark. */
 export const remember = (past: Past, mark: Mark): void => {
   for (const entry of mark.spent) past.entries.push(entry)
   switch (mark.kind) {

@@ -1,10 +1,10 @@
 /**
- * Watching of runs: streams a run's envelopes from any place in its log, whether this process executes the run, another
- * one does, or nobody. It owns the followers of committed logs and wakes them at news.
+ * Streams a run's envelopes from any position in its log, whether this process, another one or none executes the run.
+ * It owns the followers of committed logs and wakes them when there may be new events.
  *
- * A run that is executed here is followed in memory. Otherwise what is committed is read page by page; then the
- * follower looks again when it is woken or after a while, until the run's last event has been seen. A run of which a
- * row is damaged has none that could come: its follower is told so by an `error` event that is in no log, and ends.
+ * A run that is executed here is followed in memory. Otherwise the committed log is read page by page; then the
+ * follower reads again when it is woken and at an interval, until it has seen the run's last event. If a row of the run
+ * is damaged, that event cannot come: the follower emits an `error` event, which is not in the log, and ends.
  */
 import { type Envelope, RunErrors } from "@reins/protocol"
 import * as Arr from "effect/Array"
@@ -22,21 +22,21 @@ import type { JournalStore, StoreFailure } from "./JournalStore.ts"
 
 const pageSize = 1000
 
-/** How often a follower looks where no poll is configured, in milliseconds. */
+/** How often a follower reads without a configured poll interval, in milliseconds. */
 const unpolledMs = 1000
 
 type Page = Arr.NonEmptyReadonlyArray<Envelope.Envelope>
 
-/** What this process executes. */
+/** The runs that this process executes. */
 interface Ownership {
   /** The log of a run that is executed here. */
   readonly logOf: (runId: string) => EventLog | undefined
-  /** Why a run that would be executed here cannot be. */
+  /** Why a run cannot be executed here. */
   readonly damageOf: (runId: string) => StoreFailure | undefined
 }
 
 export class RunWatch {
-  /** By run: open where there may be news that its follower has not looked for. */
+  /** By run: open when there may be events that its follower has not read. */
   private readonly followers = new Map<string, Set<Latch.Latch>>()
   private readonly store: JournalStore
   private readonly pollMs: number
@@ -50,7 +50,7 @@ export class RunWatch {
     this.logOf = logOf
   }
 
-  /** Wakes the followers of a run: there may be news. */
+  /** Wakes the followers of a run: there may be new events. */
   wake(runId: string): void {
     for (const latch of this.followers.get(runId) ?? []) latch.openUnsafe()
   }
@@ -64,19 +64,19 @@ export class RunWatch {
       Effect.sync(() => {
         const log = this.logOf(runId)
         const committed = (after: number) => this.committed(runId, after)
-        // An owner can only show what it has read itself.
+        // An owner can only stream what it has read itself.
         return log === undefined || log.abandoned || (log.before > 0 && !(options.after >= log.before))
           ? committed(options.after)
           : thenCommitted(follow(log, { ...options, bounded: false, select: (all) => all }), options.after, committed)
       })
     )
 
-  /** Committed envelopes behind `after`, until the run has ended. A store that fails is asked again. */
+  /** Committed envelopes after `after`, until the run has ended. Retries while the store fails. */
   private committed(runId: string, after: number): Stream.Stream<Envelope.Envelope> {
     return Stream.unwrap(Effect.map(this.follower(runId), (latch) => Stream.fromPull(this.pages(runId, after, latch))))
   }
 
-  /** A latch that news of the run open, until the scope closes. */
+  /** A latch that notifications of the run open, until the scope closes. */
   private follower(runId: string): Effect.Effect<Latch.Latch, never, Scope.Scope> {
     return Effect.acquireRelease(
       Effect.sync(() => {
@@ -97,7 +97,7 @@ export class RunWatch {
   private pages(runId: string, after: number, latch: Latch.Latch) {
     const { store } = this
     return Effect.sync(() => {
-      // What is no place in the log counts as its start.
+      // An invalid position counts as the start.
       let seen = after > 0 ? Math.floor(after) : 0
       let idle = 0
       let before: Envelope.Envelope | undefined
@@ -113,7 +113,7 @@ export class RunWatch {
         const signs = [woken, Effect.sleep(this.pollMs)]
         return Effect.raceAllFirst(log === undefined || log.ended ? signs : [...signs, news(log, seen)])
       })
-      /** The last that is told of a run that cannot be read. */
+      /** The last event of a run that cannot be read. */
       const broken = (table: string): Effect.Effect<Page> =>
         Effect.gen(function* () {
           told = true
@@ -143,7 +143,7 @@ export class RunWatch {
         const about = status.success
         if (about === undefined) return Cause.done()
         if (about.state === "ended" && about.lastSeq <= seen) {
-          // A run that was abandoned has an end and no last word.
+          // An abandoned run has ended without a last event.
           return last === undefined || isEnd(last, before)
             ? Cause.done()
             : Effect.flatMap(this.read(runId), (table) => broken(table ?? "its log"))
@@ -157,8 +157,8 @@ export class RunWatch {
   }
 
   /**
-   * The table in which a row of a run is damaged that has nothing new. Whoever carries it knows; where nobody does
-   * here, its rows are read: the first time that it was idle for a while, and ever more rarely.
+   * The table with a damaged row of a run without new events. If the run is not executed here, its rows are read: when
+   * it has been idle for some time, and then ever more rarely.
    */
   private lookForDamage(runId: string, idle: number): Effect.Effect<string | undefined> {
     const known = this.damageOf(runId)
@@ -167,7 +167,7 @@ export class RunWatch {
     return isDue ? this.read(runId) : Effect.succeed(undefined)
   }
 
-  /** Reads a run; answers the table in which a row of it is damaged. */
+  /** Reads a run; returns the table with a damaged row. */
   private read(runId: string): Effect.Effect<string | undefined> {
     const { check } = this.store
     return check === undefined
@@ -179,7 +179,7 @@ export class RunWatch {
 const threadOf = (status: Option.Option<RunStatus | undefined>): string =>
   Option.isSome(status) ? (status.value?.threadId ?? "") : ""
 
-/** An event in place of what cannot be read. */
+/** An event in place of an unreadable one. */
 const damaged = (
   at: Pick<Envelope.Envelope, "at" | "runId" | "seq" | "threadId">,
   table: string
@@ -208,11 +208,11 @@ const news = (log: EventLog, seen: number): Effect.Effect<void> =>
 const isLast = ({ event }: Envelope.Envelope, before: Envelope.Envelope | undefined): boolean =>
   event.type === "error" || (event.type === "data-latency-summary" && before?.event.type === "data-cost-summary")
 
-/** The same, also of one that is all that was read. */
+/** The same for a single envelope. */
 const isEnd = (last: Envelope.Envelope, before: Envelope.Envelope | undefined): boolean =>
   isLast(last, before) || (before === undefined && last.event.type === "data-latency-summary")
 
-/** A live stream, and behind it what is committed where the live one broke off before the run's end. */
+/** A live stream, followed by the committed envelopes if it ended before the run. */
 const thenCommitted = (
   live: Stream.Stream<Envelope.Envelope>,
   after: number,

@@ -15,16 +15,16 @@ interface Waiting {
 }
 
 /**
- * What a run waits for from outside, an answer to an approval or the result of a caller's tool: an Effect `Deferred` that is completed
- * exactly once, by whoever is first (a person, the clock, a cancel), perhaps before the run waits for it. It is its own listener for
- * clock and cancel, because many runs are parked for long.
+ * A wait for an answer to an approval or the result of a client tool: a deferred value that is completed once, by the
+ * first of a person, the deadline and a cancel, possibly before the run waits for it. It is its own listener for
+ * deadline and cancel, to save memory in parked runs.
  */
 export class Approval implements SignalListener, AlarmListener {
   readonly name: string
   readonly deferred: Deferred.Deferred<Waited> = Deferred.makeUnsafe()
-  /** What it was completed with. */
+  /** The exit it was completed with. */
   value: Json | undefined
-  /** Set where the clock ends the wait. */
+  /** Set when the wait has a deadline. */
   deadline: Deadline | undefined
   row: WaitRow | undefined
   startedAt = 0
@@ -36,7 +36,7 @@ export class Approval implements SignalListener, AlarmListener {
     this.name = name
   }
 
-  /** The run waits for it from now on. */
+  /** Starts the run's wait. */
   wait(end: WaitEnd<unknown>, row: WaitRow): void {
     this.startedAt = this.run.now()
     this.end = end
@@ -49,11 +49,11 @@ export class Approval implements SignalListener, AlarmListener {
     Deferred.doneUnsafe(this.deferred, Exit.succeed({ value, waitedMs }))
   }
 
-  /** Tells how it was completed, as `Deferred.await` does. Answers how to stop. */
+  /** Calls back when it is completed, as `Deferred.await` does. Returns how to stop. */
   listen(ended: (exit: Exit.Exit<Waited>) => void): () => void {
     const { deferred } = this
     const { effect } = deferred
-    // It is only ever completed with an exit.
+    // It is always completed with an exit.
     const told = (effect: Effect.Effect<Waited>) => ended(Erased.as<Exit.Exit<Waited>>(effect))
     if (effect === undefined) deferred.resumes = [...(deferred.resumes ?? []), told]
     else told(effect)
@@ -71,7 +71,7 @@ export class Approval implements SignalListener, AlarmListener {
   }
 }
 
-/** What a wait came to. In memory an answer is not encoded: its value is what the wait is declared to answer. */
+/** The result of a wait. In memory an answer is not encoded: its value has the wait's declared type. */
 export interface Waited {
   readonly value: Json
   readonly waitedMs: number

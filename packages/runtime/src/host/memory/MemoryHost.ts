@@ -1,8 +1,7 @@
 /**
- * The memory host: keeps runs in this process, and they end with it. The default deployment, for tests, scripts and
- * services that can afford to lose a run; `@reins/store` has hosts whose runs survive.
- *
- * Ended runs stay readable for a while, the latest `keptRuns` of them, so that a watcher who comes late sees the end.
+ * The memory host: runs live in this process and end with it. The default deployment, for tests, scripts and services
+ * that can afford to lose a run; `@reins/store` has durable hosts. The latest `keptRuns` ended runs stay readable, so
+ * that a late watcher sees the end.
  */
 import {
   AgentPath,
@@ -49,13 +48,13 @@ export interface MemoryHostOptions {
   /** How many ended runs stay readable, at least the latest one. Default 256. */
   readonly keptRuns?: number | undefined
   /**
-   * How many threads are kept, those with a run aside; the ones longest without a run go first, messages and all.
-   * Default 10,000.
+   * How many threads without a run are kept; those that are longest without a run are deleted first, with their
+   * messages. Default 10,000.
    */
   readonly keptThreads?: number | undefined
-  /** How many bytes of files that tools handed over are kept; the oldest go first. Default 256 MiB. */
+  /** How many bytes of files that tools stored are kept; the oldest are deleted first. Default 256 MiB. */
   readonly keptFileBytes?: number | undefined
-  /** How many acts the audit record keeps; the oldest go first. Default 10,000. */
+  /** How many acts the audit record keeps; the oldest are deleted first. Default 10,000. */
   readonly keptActs?: number | undefined
   /** How long running runs may take to end, once cancelled, when the host's scope closes. Default 5 seconds. */
   readonly shutdownMs?: number | undefined
@@ -82,7 +81,7 @@ interface Asked {
   outcome: Approval.Outcome | undefined
 }
 
-/** The log of a run that is not here any more. */
+/** The log of a run that was deleted. */
 const over = new EventLog()
 over.end()
 
@@ -155,7 +154,7 @@ class Host implements RunHost, MemoryRunOwner {
     })
     const carried: Carried = { record, run, fiber: undefined }
     this.runs.set(record.runId, carried)
-    // The run lives in the host, with the caller's clock and trace.
+    // The run is forked in the host's scope, with the caller's clock and trace.
     const context = this.contextFor(clock, caller.context)
     const fiber = Effect.runForkWith(context)(this.drive(record, history, run, this))
     if (fiber.pollUnsafe() === undefined) carried.fiber = fiber
@@ -163,7 +162,7 @@ class Host implements RunHost, MemoryRunOwner {
   }
 
   asked({ runId }: MemoryRun, request: Approval.Request, agentPath: AgentPath.AgentPath, askedAt: number): void {
-    // Frozen, as the request in it is: whoever lists it must not change whose question it is.
+    // Frozen, as the request in it is: callers that list it must not change it.
     const asked = Object.freeze({ runId, request, agentPath, askedAt })
     this.approvals.set(request.id, { asked, outcome: undefined })
   }
@@ -271,7 +270,7 @@ class Host implements RunHost, MemoryRunOwner {
       this.quotas.settle(runId, record.quotas, tree.lease?.ended(log.envelopes.slice(-3)) ?? [])
     }
     this.done.push(runId)
-    // Whoever started the latest one has yet to read it.
+    // The caller of the latest one has yet to read it.
     const kept = Math.max(1, this.options.keptRuns ?? 256)
     while (this.done.length > kept) this.forget(this.done.shift())
   }
@@ -285,7 +284,7 @@ class Host implements RunHost, MemoryRunOwner {
     for (const id of carried.run.asked ?? []) this.approvals.delete(id)
   }
 
-  /** A run whose loop ended without its last event died of a defect: it is closed with a valid log. */
+  /** A run whose loop ended without a last event failed with a defect: its log is closed validly. */
   private settle(carried: Carried, exit: Exit.Exit<void>): void {
     carried.fiber = undefined
     const { run } = carried
@@ -301,8 +300,8 @@ class Host implements RunHost, MemoryRunOwner {
   }
 
   /**
-   * The host's context with the caller's clock and trace. One for all runs without a trace: a context is a large part
-   * of a small run.
+   * The host's context with the caller's clock and trace. Runs without a trace share one, because a context is a large
+   * part of a small run's memory.
    */
   private contextFor(clock: Clock.Clock, caller: Context.Context<never>): Context.Context<never> {
     let context = this.contexts.get(clock)

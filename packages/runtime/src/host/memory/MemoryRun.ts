@@ -1,9 +1,8 @@
 /**
- * The memory engine: executes one run in this process and stores nothing. The verbs cost next to nothing: an activity
- * is its effect, an emit is a push, a wait is a deferred answer.
- *
- * It is the one owner of the run's log: it checks the order, takes the next number and appends, all synchronously, so
- * that parallel branches interleave in a valid order. An invalid event is a defect of the loop and stops the run.
+ * The memory engine: executes one run in this process and stores nothing. The verbs are cheap: an activity is its
+ * effect, an emit is a push, a wait is a deferred answer. It is the only writer of the run's log: it checks the order,
+ * assigns the next number and appends, all synchronously, so that parallel branches interleave in a valid order. An
+ * invalid event is a defect of the loop and stops the run.
  */
 import {
   AgentPath,
@@ -45,7 +44,7 @@ import { Approval, type Waited } from "./Approval.ts"
 import { RunClock } from "../../kernel/RunClock.ts"
 import * as Task from "../../kernel/Task.ts"
 
-/** What the owner of runs is told. */
+/** Callbacks to the owner of runs. */
 export interface MemoryRunOwner {
   readonly asked: (run: MemoryRun, request: Question.Request, path: AgentPath.AgentPath, at: number) => void
   readonly decided: (id: string, outcome: Question.Outcome) => void
@@ -66,25 +65,25 @@ export class MemoryRun implements Engine, Work {
   readonly order = new Ordering.Automaton()
   /** The ids of its questions. */
   asked: Array<string> | undefined
-  /** The open calls that the caller must run, by path and id. */
+  /** The open client calls, by path and id. */
   private clientCalls: Set<string> | undefined
   private readonly owner: MemoryRunOwner
   private readonly clock: RunClock
   private entries: Array<Entry.Entry> = []
   private readonly alarm: Alarm
-  /** Absent while nothing was waited for or answered; nearly always of one. */
+  /** The waits and answers; absent while there are none; usually one. */
   private approvals: Array<Approval> | undefined
-  /** The messages that were accepted for it, in that order; absent where there were none. */
+  /** The accepted messages, in order; absent without any. */
   private inbox: Array<InboxMessage & { readonly at: number }> | undefined
   private isInboxClosed = false
-  /** What is kept of votes. Absent while nobody has voted. */
+  /** The stored votes. Absent without any. */
   private ballots: Map<string, Json> | undefined
 
   constructor(
     info: RunInfo,
     options: {
       readonly clock: Clock.Clock
-      /** Where its waits set their deadlines. */
+      /** The timer of its waits' deadlines. */
       readonly alarm: Alarm
       readonly tree: BudgetTree
       readonly owner: MemoryRunOwner
@@ -131,7 +130,7 @@ export class MemoryRun implements Engine, Work {
     })
   }
 
-  /** Tells the audit record. */
+  /** Adds acts to the audit record. */
   act(acts: ReadonlyArray<Audit.Act>): void {
     this.owner.acted(acts)
   }
@@ -147,7 +146,7 @@ export class MemoryRun implements Engine, Work {
     end: WaitEnd<A>,
     row: WaitRow
   ): Effect.Effect<{ readonly value: A; readonly waitedMs: number }> {
-    // Without a fiber of its own: a run may be parked for days.
+    // Without a fiber: a run may be parked for days.
     const waited = Task.make<Waited, never>((_caller, ended) => {
       const approval = this.approvalOf(name)
       if (approval.value === undefined) this.park(approval, end, row)
@@ -163,18 +162,18 @@ export class MemoryRun implements Engine, Work {
     this.clock.beginWait()
     if (end.expires !== undefined) approval.deadline = this.alarm.set(end.expires.at - approval.startedAt, approval)
     this.cancel.add(approval)
-    // It may be parked for long: arrays that grow keep room for more.
+    // It may be parked for long: growing arrays keep spare capacity.
     this.log.trim()
     this.entries = Trimmed.copy(this.entries)
   }
 
-  /** The wait is over: neither the clock nor a cancel has to do with it any more. */
+  /** The wait has ended: removes it from deadline and cancel. */
   private leave(approval: Approval): void {
     this.cancel.remove(approval)
     this.alarm.clear(approval.deadline)
   }
 
-  /** The approval of that name, made by whoever is first to wait for it or to answer it. */
+  /** The approval of that name, made by the first wait or answer. */
   private approvalOf(name: string): Approval {
     let approval = this.approvals?.find((one) => one.name === name)
     if (approval === undefined) {
@@ -185,12 +184,12 @@ export class MemoryRun implements Engine, Work {
     return approval
   }
 
-  /** Whether the call of that key, its path and id, is open and the caller's to run. */
+  /** Whether the call of that key, its path and id, is an open client call. */
   hasClientCall(key: string): boolean {
     return this.clientCalls?.has(key) === true
   }
 
-  /** Answers a wait by name, also before it began. The first answer stays. */
+  /** Answers a wait by name, also before it began. The first answer is kept. */
   answer(name: string, value: Json): Answered {
     const approval = this.approvalOf(name)
     if (approval.value !== undefined) return { _tag: "Resolved", value: approval.value }
@@ -207,7 +206,7 @@ export class MemoryRun implements Engine, Work {
     return { _tag: "Taken" }
   }
 
-  /** Accepts a message, unless the run is ending or was asked to. */
+  /** Accepts a message, unless the run is ending or was cancelled. */
   accept(message: InboxMessage): Accepted {
     const index = this.inbox?.findIndex(({ messageId }) => messageId === message.messageId) ?? -1
     const known = this.inbox?.[index]
@@ -234,7 +233,7 @@ export class MemoryRun implements Engine, Work {
 
   message(position: number): InboxMessage {
     const message = this.inbox?.[position - 1]
-    if (message === undefined) throw new Error(`run ${this.runId}: the inbox has no message ${position}`)
+    if (message === undefined) throw new Error(`Run ${this.runId}: no message at position ${position} of the inbox`)
     return message
   }
 
@@ -244,13 +243,13 @@ export class MemoryRun implements Engine, Work {
     return Exit.succeed(message)
   }
 
-  /** Closes the inbox, and answers what is in it behind the first `taken`. */
+  /** Closes the inbox, and returns its messages after the first `taken`. */
   unread(taken: number): ReadonlyArray<InboxMessage> {
     this.isInboxClosed = true
     return this.inbox?.slice(taken) ?? []
   }
 
-  /** What was answered under names that begin with `prefix`. */
+  /** The answers with names that begin with `prefix`. */
   answers(prefix: string): ReadonlyMap<string, Json> {
     const found = new Map<string, Json>()
     for (const { name, value } of this.approvals ?? []) {
@@ -260,7 +259,7 @@ export class MemoryRun implements Engine, Work {
     return found
   }
 
-  /** Takes a vote; see `RunHost.vote`. Whoever waits judges it, and what it comes to is stored at once. */
+  /** Takes a vote; see `RunHost.vote`. The wait judges it, and the result is stored at once. */
   vote(vote: Quorum.Vote, isJudged: boolean): Effect.Effect<Quorum.Voted> {
     const { voting } = this.approvalOf(vote.name).end ?? {}
     const judged = isJudged ? (voting?.judge(vote) ?? Effect.succeed(false)) : Effect.succeed(true)
@@ -286,7 +285,7 @@ export class MemoryRun implements Engine, Work {
       const envelope = Envelope.make(envelopes.length + 1, at, this.runId, this.threadId, path, event)
       envelopes.push(envelope)
       if (event.type === "approval-required") {
-        // Whoever lists questions is a reader of them.
+        // Frozen, because callers that list questions get the same object.
         Envelope.toReader(envelope)
         if (this.asked === undefined) this.asked = [event.data.id]
         else this.asked.push(event.data.id)
@@ -300,7 +299,7 @@ export class MemoryRun implements Engine, Work {
       if (event.type === "approval-decision") this.owner.decided(event.data.id, event.data.outcome)
     }
     if (this.order.ended) {
-      // A defect may have ended it while it waited.
+      // A defect may have ended the run while it waited.
       for (const approval of this.approvals ?? []) this.leave(approval)
       this.owner.ended(this)
       this.log.end()
@@ -310,7 +309,7 @@ export class MemoryRun implements Engine, Work {
     return this.log.full
   }
 
-  /** Pushes what was refused where it is told after all, if it only came too late for its place. */
+  /** Pushes a rejected event at another position if it only arrived too late for its own. */
   private pushLate(path: AgentPath.AgentPath, events: ReadonlyArray<Event>, violation: Ordering.Violation): boolean {
     const placed = this.order.late(path, events)
     if (placed === undefined) {
