@@ -13,6 +13,8 @@ import { pick, type Random } from "./OrderingSample.ts"
 import { make, type Agent, type Call } from "../ordering/OrderingState.ts"
 import { isRefused, planPhases } from "../ordering/OrderingTables.ts"
 
+export { seeded, type Random } from "./OrderingSample.ts"
+
 /** Options of `generate`. */
 export interface GenerateOptions {
   /** About how many events are generated before the run begins to end. Absent: 60. */

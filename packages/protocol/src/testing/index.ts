@@ -4,9 +4,7 @@
  */
 export { audit } from "./OrderingAudit.ts"
 export type { Audit, Slip } from "./OrderingAudit.ts"
-export { generate } from "./OrderingGenerator.ts"
-export type { GenerateOptions } from "./OrderingGenerator.ts"
+export { generate, seeded } from "./OrderingGenerator.ts"
+export type { GenerateOptions, Random } from "./OrderingGenerator.ts"
 export { mutate } from "./OrderingMutation.ts"
 export type { Mutant } from "./OrderingMutation.ts"
-export { seeded } from "./OrderingSample.ts"
-export type { Random } from "./OrderingSample.ts"
