@@ -38,6 +38,10 @@ const tasks = {
     "kill runs at every event: memory|sqlite|postgres [NAME]",
     (args) => node([inside("test", "store", "crash", "main.ts"), ...args])
   ],
+  reference: [
+    "write the API reference from the docstrings: --check only compares",
+    (args) => node([inside("scripts", "reference", "main.mjs"), ...args])
+  ],
   build: ["build the packages as they are published", () => Build.run(sourcesNode(), inPlace())],
   pack: ["test the packages as published, outside of this folder", () => Pack.run(sourcesNode(), inPlace())],
   check: ["run all checks", () => Child.run("bash", [inside(".ci", "run")], { cwd: root })]
