@@ -22,6 +22,7 @@ export const options: ServerOptions = {
     { dialect: Karta.dialect },
     { dialect: Aap.dialect },
     { dialect: Aap.dialectV2 },
+    { dialect: Aap.dialectV1 },
     { dialect: Kai.dialect },
     { dialect: Steerable.dialect },
     { dialect: AiSdk.dialect },

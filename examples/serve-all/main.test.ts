@@ -53,6 +53,7 @@ describe("serve-all", () => {
       "/karta",
       "/aap",
       "/aap-v2",
+      "/aap-v1",
       "/kai",
       "/steerable",
       "/ai-sdk",

@@ -24,6 +24,7 @@ export const dialects: ReadonlyArray<Mount> = [
   { dialect: Karta.dialect },
   { dialect: Aap.dialect },
   { dialect: Aap.dialectV2 },
+  { dialect: Aap.dialectV1 },
   { dialect: Kai.dialect },
   { dialect: Steerable.dialect },
   { dialect: AiSdk.dialect },

@@ -133,3 +133,48 @@ describe("two watchers", () => {
     })
   )
 })
+
+describe("a reader of a dialect whose streams are a thread's", () => {
+  const ai = { id: "t", messages: [{ id: "m", role: "user", parts: [{ type: "text", text: "tool" }] }] }
+  const kai = { id: "t", message: { id: "m", role: "user", parts: [{ type: "text", text: "tool" }] } }
+  const streams = [
+    ["ai-sdk", "/ai-sdk/chat", ai, "/ai-sdk/chat/t/stream"],
+    ["kai", "/kai/api/chat", kai, "/kai/api/chat/t/stream"],
+    ["steerable", "/steerable/api/chats/t/send", { content: "tool" }, "/steerable/api/chats/t/stream"]
+  ] as const
+  it.live.each(streams)("resumes behind any frame that it saw, also after the end: %s", ([, path, body, stream]) =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const first = yield* served.ask(path, { body })
+      const runId = first.headers.get("x-run-id")
+      assert.isAbove(first.frames.filter(({ id }) => id !== undefined).length, 5)
+      for (const [index, { id }] of first.frames.entries()) {
+        if (id === undefined) continue
+        const byHeader = yield* served.ask(stream, { headers: { "last-event-id": id } })
+        assert.deepStrictEqual(byHeader.frames, first.frames.slice(index + 1))
+        const byQuery = yield* served.ask(`${stream}?after=${id}&run=${runId}`)
+        assert.deepStrictEqual(byQuery.frames, first.frames.slice(index + 1))
+      }
+      assert.strictEqual((yield* served.ask(stream)).status, 204)
+      assert.strictEqual((yield* served.ask(`${stream}?after=nonsense`)).status, 400)
+    })
+  )
+})
+
+describe("a reader of a stream that is silent", () => {
+  it.live("is sent the dialect's own frame to keep the connection open", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve({ keepAlive: "40 millis" })
+      const asked = served.fetch("/steerable/api/chats/t/send", { body: { content: "held" } })
+      yield* served.scene.hold.reached
+      const kept = yield* Effect.promise(async () => {
+        for await (const frame of Served.frames(await asked)) {
+          if (frame.data.includes("keepalive")) return frame
+        }
+        return undefined
+      })
+      assert.deepStrictEqual(kept, { event: "message", data: '{"type":"keepalive"}' })
+      yield* served.scene.hold.release
+    })
+  )
+})

@@ -7,6 +7,7 @@ import { rule } from "./Rule.ts"
 interface Extras {
   readonly query?: Readonly<Record<string, string>>
   readonly headers?: Readonly<Record<string, string>>
+  readonly url?: string
 }
 
 export const decode = (

@@ -35,6 +35,8 @@ export interface Settings {
   readonly options?: { readonly [name: string]: string }
   /** Tools that the client runs. */
   readonly clientTools?: ReadonlyArray<ClientTool>
+  /** Added to the agent's own instructions, for every query of the thread. */
+  readonly instructions?: string
 }
 
 /**
@@ -83,10 +85,11 @@ export interface DecisionFor {
   readonly decision: Decision
 }
 
-/** The result of a call that the client ran; `toolCallId` is a `CallId`. */
+/** The result of a call that the client ran; `toolCallId` is a `CallId`. `content` is shown to the model in place of `result`. */
 export interface ResultFor {
   readonly toolCallId: string
   readonly result: Json
+  readonly content?: Message.ResultPart["content"]
   readonly isFailure?: boolean
 }
 
@@ -139,8 +142,8 @@ export interface Resume {
   readonly answer?: number
   readonly after?: string
   /**
-   * `"running"`: only a run that has not ended; otherwise there is nothing to resume. `"stored"`: what is stored by
-   * now, without waiting for more.
+   * `"running"`: only a run that has not ended, unless `after` says what was seen of it; otherwise there is nothing to resume.
+   * `"stored"`: what is stored by now, without waiting for more.
    */
   readonly only?: "running" | "stored"
   /** All runs of the thread in order through one encoder, including future ones. Absent: one run. */

@@ -5,6 +5,8 @@
  *
  * An encoder is always fed from the first envelope, so that its state is right; `rest` drops the frames already seen.
  */
+import type { Resume } from "./Command.ts"
+import type { Request } from "./Dialect.ts"
 import type { Frame } from "./Frame.ts"
 
 /**
@@ -34,6 +36,22 @@ export const parse = (id: string): Cursor | undefined => {
   if (match === null) return undefined
   const seq = Number(match[1])
   return match[2] === undefined ? { seq } : { seq, index: Number(match[2]) }
+}
+
+/**
+ * The command of a request that reads a thread's active run again: from its first frame, or behind the one that `Last-Event-ID` (or
+ * `after` in the query) names, then also when the run has ended. `run` in the query names the run that was read; absent: the thread's
+ * active or last one.
+ */
+export const resume = (threadId: string, { headers, query }: Pick<Request, "headers" | "query">): Resume => {
+  const after = headers["last-event-id"] ?? query["after"]
+  const runId = query["run"]
+  return {
+    _tag: "Resume",
+    address: runId === undefined ? { threadId } : { runId },
+    only: "running",
+    ...(after === undefined ? {} : { after })
+  }
 }
 
 /** The frames of envelope `seq` that a reader at `cursor` has not seen. */

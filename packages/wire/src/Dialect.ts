@@ -26,6 +26,8 @@ export interface Request {
   readonly query: { readonly [name: string]: string }
   readonly headers: { readonly [name: string]: string }
   readonly body?: unknown
+  /** Where the client reaches the dialect's base path, for answers that tell it so: `https://api.example/kai`. Absent: not known. */
+  readonly url?: string
 }
 
 /** A complete answer. `body` is JSON; absent: no body. `text` replaces it where a dialect answers in plain text. */

@@ -60,7 +60,12 @@ export interface VoteFacts {
 export type Facts =
   | { readonly _tag: "Thread"; readonly thread: Thread; readonly messages: ReadonlyArray<Message.Message> }
   | { readonly _tag: "Threads"; readonly threads: ReadonlyArray<Thread>; readonly next?: string }
-  | { readonly _tag: "History"; readonly threadId: string; readonly messages: ReadonlyArray<Message.Message> }
+  | {
+      readonly _tag: "History"
+      readonly threadId: string
+      readonly messages: ReadonlyArray<Message.Message>
+      readonly instructions?: string
+    }
   | { readonly _tag: "Approvals"; readonly approvals: ReadonlyArray<Approval.Request> }
   | { readonly _tag: "Agents"; readonly agents: ReadonlyArray<AgentFacts>; readonly at: number; readonly upMs: number }
   | { readonly _tag: "Votes"; readonly votes: ReadonlyArray<VoteFacts> }

@@ -105,10 +105,7 @@ export class History {
     if (!isAnswer && this.#results.length === 0 && last?.role !== "user") {
       return Result.fail(Refusal.badRequest("The last message must have role user, or answer an open call"))
     }
-    const results = this.#results.map(({ content: _, ...given }): ResultFor => {
-      const { id, ...rest } = given
-      return { toolCallId: id, ...rest }
-    })
+    const results = this.#results.map(({ id, ...rest }): ResultFor => ({ toolCallId: id, ...rest }))
     return Result.succeed({
       seed: last?.role === "user" ? this.#messages.slice(0, -1) : this.#messages,
       prompt: last?.role === "user" ? last.content : [],

@@ -26,34 +26,28 @@ const openIn = (mode: "delta" | "message") => () => {
 }
 
 const clientsOf = (log: ReadonlyArray<Envelope.Envelope>): ReadonlySet<string> =>
-  new Set(
-    log.flatMap(({ agentPath, event }) =>
+  new Set([
+    ...askedOf(log),
+    ...log.flatMap(({ agentPath, event }) =>
       event.type === "tool-invocation" && event.execution === "client"
         ? [CallId.make(agentPath, event.toolInvocationId)]
         : []
     )
+  ])
+
+/** Calls that a person was asked about, and those that stand for questions. */
+const askedOf = (log: ReadonlyArray<Envelope.Envelope>): ReadonlyArray<string> =>
+  log.flatMap(({ agentPath, event }) =>
+    event.type === "approval-required"
+      ? [event.data.id, CallId.make(agentPath, event.data.toolInvocationId ?? event.data.id)]
+      : []
   )
 
-const reasonsOf = (log: ReadonlyArray<Envelope.Envelope>) => {
-  const asked = new Map<string, string>()
-  const reasons = new Map<string, string>()
-  for (const { agentPath, event } of log) {
-    if (event.type === "approval-required" && event.data.toolInvocationId !== undefined) {
-      asked.set(event.data.id, CallId.make(agentPath, event.data.toolInvocationId))
-    }
-    if (event.type === "approval-decision" && event.data.feedback !== undefined) {
-      reasons.set(asked.get(event.data.id) ?? "", event.data.feedback)
-    }
-  }
-  return reasons
-}
-
-const content = (reasons: ReadonlyMap<string, string>) => (settled: Settled, id: string) => {
+const content = (asked: ReadonlyArray<string>) => (settled: Settled, id: string) => {
   const isTheirs = settled.type === "tool-invocation" && settled.execution === "client"
-  if (isTheirs && (settled.status === undefined || settled.status === "failed")) return undefined
-  if (settled.status !== "denied") return asText(settled)
-  const reason = reasons.get(id)
-  return reason === undefined ? "Tool call denied" : `Tool call denied: ${reason}`
+  if (asked.includes(id) || (isTheirs && (settled.status === undefined || settled.status === "failed")))
+    return undefined
+  return settled.status === "denied" ? "Tool call denied" : asText(settled)
 }
 
 for (const mode of ["delta", "message"] as const) {
@@ -61,7 +55,7 @@ for (const mode of ["delta", "message"] as const) {
     open: openIn(mode),
     manners: ["all"],
     retracts: mode === "message",
-    result: content(reasonsOf(log)),
+    result: content(askedOf(log)),
     read: (answers) => read(answers, clientsOf(log))
   }))
 }

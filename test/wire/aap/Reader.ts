@@ -8,7 +8,9 @@ import type { Understood } from "../Suite.ts"
 
 const decode = strictly(TurnEvent)
 
-/** `clients`: ids of calls whose results the application knows and is not told. */
+const asText = (content: unknown): string => (typeof content === "string" ? content : JSON.stringify(content))
+
+/** `clients`: ids of calls whose results the application is not told: its own, and those that a person was asked about. */
 export const read = (answers: Answers, clients: ReadonlySet<string>): Understood => {
   let text = ""
   const results = new Map<string, string>()
@@ -47,7 +49,7 @@ export const read = (answers: Answers, clients: ReadonlySet<string>): Understood
           break
         case "tool_result":
           rule(calls.has(event.data.toolCallId) && !results.has(event.data.toolCallId), "a call has one result", event)
-          results.set(event.data.toolCallId, event.data.content)
+          results.set(event.data.toolCallId, asText(event.data.content))
           isToolMessage = true
           break
         case "turn_stop": {

@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { dialect } from "@reins/wire/kai"
+import { ask } from "../Ask.ts"
 import type { Settled } from "../Play.ts"
 import { asText, play } from "../Play.ts"
+import { rule } from "../Rule.ts"
 import { scenario } from "../Scenarios.ts"
 import { suite } from "../Suite.ts"
 import { read } from "./Reader.ts"
@@ -32,6 +34,36 @@ describe("a chat that asks", () => {
     assert.includeMembers(states, ["output-available", "tool-output-error"])
   })
 
+  it("says of a call that nobody was asked about that its execution failed", () => {
+    const failed = play(dialect.open, scenario("tool first, failing"))
+      .flat()
+      .map(({ data }) => JSON.parse(data))
+      .filter(({ state, type }) => state === "output-error" || type === "tool-output-error")
+    assert.deepStrictEqual(
+      failed.map(({ errorText: _, ...event }) => event),
+      [
+        {
+          type: "tool-call",
+          toolCallId: "c1",
+          toolName: "search",
+          state: "output-error",
+          output: { error: '{"error":"ToolCrashed","message":"it broke"}', status: "failed" }
+        }
+      ]
+    )
+  })
+
+  it("says of a refused call that it was denied, and not that it failed after its approval", () => {
+    const events = play(dialect.open, scenario("gated, rejected"))
+      .flat()
+      .map(({ data }) => JSON.parse(data))
+    assert.deepStrictEqual(
+      events.filter(({ state }) => state?.startsWith("output-")).map(({ state }) => state),
+      ["output-denied"]
+    )
+    assert.isFalse(events.some(({ type }) => type === "tool-output-error"))
+  })
+
   it("counts usage once, before its end", () => {
     const events = play(dialect.open, scenario("text"))
       .flat()
@@ -40,5 +72,62 @@ describe("a chat that asks", () => {
       { type: "data-usage", data: { promptTokens: 120, completionTokens: 40 } },
       { type: "finish", finishReason: "complete" }
     ])
+  })
+})
+
+describe("the form of the reference", () => {
+  const body = { id: "t", message: { id: "m", role: "user", parts: [{ type: "text", text: "hi" }] } }
+  const linesOf = (name: string, extras: Parameters<typeof ask>[3]) => {
+    const { answer } = ask(dialect, "POST /api/chat", body, extras)
+    rule(answer._tag === "Stream", "it is a stream")
+    const lines = play(answer.open, scenario(name)).flat()
+    return { format: answer.format, lines: lines.map(({ data }) => JSON.parse(data)) }
+  }
+
+  it("has the name beside the data and keys in snake_case, for those who ask for it", () => {
+    const { lines } = linesOf("gated, approved", { headers: { "x-kai-events": "wrapped" } })
+    assert.deepStrictEqual(lines[2], { event: "text", data: { text: "May I? ", state: "streaming" } })
+    const waiting = lines.find(({ data }) => data.state === "input-available")
+    assert.deepStrictEqual(waiting, {
+      event: "tool-call",
+      data: {
+        tool_call_id: "c1",
+        tool_name: "refund",
+        state: "input-available",
+        input: { amount: 90 },
+        output: null,
+        approval: { id: "apr-1" }
+      }
+    })
+    assert.deepStrictEqual(lines.at(-1), { event: "finish", data: { finish_reason: "complete" } })
+    const [, failed] = play(() => {
+      const { answer } = ask(dialect, "POST /api/chat", body, { query: { events: "wrapped" } })
+      rule(answer._tag === "Stream", "it is a stream")
+      return answer.open()
+    }, scenario("gated, then failing"))
+    const failure = (failed ?? [])
+      .map(({ data }) => JSON.parse(data))
+      .find(({ event }) => event === "tool-output-error")
+    assert.deepStrictEqual(failure, {
+      event: "tool-output-error",
+      data: { tool_call_id: "c1", error_text: "no such order" }
+    })
+  })
+
+  it("is what JSON lines have, and what nobody else gets", () => {
+    const { format, lines } = linesOf("text", { headers: { accept: "application/x-ndjson" } })
+    assert.strictEqual(format, "ndjson")
+    assert.isTrue(lines.every((line) => "event" in line && "data" in line && !("type" in line)))
+    assert.isTrue(linesOf("text", {}).lines.every((line) => typeof line.type === "string"))
+  })
+})
+
+describe("discovery", () => {
+  it("names where the assistant is served", () => {
+    const { answer } = ask(dialect, "GET /v2/storage", undefined, { url: "http://127.0.0.1:4111/kai" })
+    rule(answer._tag === "Facts", "it is answered by facts")
+    assert.deepStrictEqual(answer.shape({ _tag: "Agents", agents: [], at: 0, upMs: 0 }).body, {
+      services: [{ id: "kai-assistant", url: "http://127.0.0.1:4111/kai" }]
+    })
   })
 })

@@ -13,6 +13,7 @@ export const read = (answers: Answers): Understood => {
   const results = new Map<string, string>()
   let isStarted = false
   const started = new Set<string>()
+  const asked = new Set<string>()
   for (const [index, frames] of answers.entries()) {
     const open = new Set<string>()
     let finishes = 0
@@ -43,12 +44,18 @@ export const read = (answers: Answers): Understood => {
             open.delete(event.toolCallId)
             results.set(event.toolCallId, textOf(event.output))
           }
+          if (event.state === "output-error" || event.state === "output-denied") {
+            rule(!results.has(event.toolCallId) && !open.has(event.toolCallId), "a call has one output", event)
+            results.set(event.toolCallId, event.errorText ?? "")
+          }
           break
         case "tool-output-error":
+          rule(asked.has(event.toolCallId), "only what was approved fails after its approval", event)
           results.set(event.toolCallId, event.errorText)
           break
         case "tool-approval-request":
           rule(open.has(event.toolCallId), "a question has its call", event)
+          asked.add(event.toolCallId)
           break
         case "finish":
           finishes += 1

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { dialect } from "@reins/wire/steerable"
 import type { Settled } from "../Play.ts"
 import { asText, play } from "../Play.ts"
+import { Log } from "../Log.ts"
 import { scenario } from "../Scenarios.ts"
 import { suite } from "../Suite.ts"
 import { read } from "./Reader.ts"
@@ -45,6 +46,50 @@ describe("the universal envelope", () => {
       type === "agent" && event === undefined ? [payload.agentId] : []
     )
     assert.deepStrictEqual(owners, ["researcher", "root"])
+  })
+
+  it("names the message that content and calls belong to, one for each step", () => {
+    const ids = (type: string) =>
+      eventsOf("one tool").flatMap((event) => (event.type === type ? [event.messageId] : []))
+    assert.deepStrictEqual(ids("content"), ["msg_run-1_1", "msg_run-1_2"])
+    assert.deepStrictEqual(ids("tool_call"), ["msg_run-1_1"])
+  })
+
+  it("shows a tool's hint in the placeholder", () => {
+    const hinted = new Log()
+      .step()
+      .say({ type: "custom", event_type: "hint", data: { text: "almost there" } })
+      .finish()
+    const hints = play(dialect.open, hinted.envelopes)
+      .flat()
+      .slice(0, -1)
+      .map(({ data }) => JSON.parse(data))
+      .filter(({ type }) => type === "loader-hint")
+    assert.deepStrictEqual(hints.at(-1), { type: "loader-hint", hint: "almost there" })
+  })
+
+  it("says that a request is made again, and goes on in a bubble of its own", () => {
+    const log = new Log()
+      .step()
+      .text("Half ")
+      .say({
+        type: "custom",
+        event_type: "model_retry",
+        data: { message: "scripted/scripted-1 is unavailable", reason: "ProviderUnavailable", attempt: 1 }
+      })
+      .text("done.")
+      .finish()
+    const events = play(dialect.open, log.envelopes)
+      .flat()
+      .slice(0, -1)
+      .map(({ data }) => JSON.parse(data))
+    const at = events.findIndex(({ type }) => type === "error")
+    assert.deepInclude(events[at], { message: "scripted/scripted-1 is unavailable", code: "ProviderUnavailable" })
+    assert.isTrue(events[at].payload.recoverable)
+    assert.deepStrictEqual(
+      events.slice(at + 1, at + 3).map(({ type }) => type),
+      ["agent", "content"]
+    )
   })
 
   it("pauses a task for a person", () => {

@@ -42,6 +42,7 @@ export const read = (answers: Answers): Understood => {
     )
     switch (event.type) {
       case "content":
+        rule(event.messageId !== undefined, "content names its message", event)
         if (isRoot) text += event.content ?? ""
         else rule(event.taskId !== undefined, "a specialist's content names its task", event)
         break
@@ -65,6 +66,9 @@ export const read = (answers: Answers): Understood => {
         }
         break
       case "error":
+        // One that the run goes on from takes its bubble's place; the next bubble has an owner of its own.
+        if (payload["recoverable"] !== true) over = event.type
+        break
       case "budget_exhausted":
       case "done":
         over = event.type

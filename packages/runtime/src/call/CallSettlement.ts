@@ -2,7 +2,7 @@
  * Settles one announced call: the gate, the question and the run of the tool; or the caller's result; or a specialist.
  * Every path ends in one `CallEnd`, whose result is in the log by then.
  */
-import { Approval, type Json, type Message } from "@reins/protocol"
+import { Approval, type Json, Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { Answer } from "../approval/Answer.ts"
@@ -197,7 +197,8 @@ const isHeld = (context: CallContext, { subject }: Gate.Round, toolHash: string 
 
 const ClientAnswer = Schema.Struct({
   result: Schema.Json,
-  status: Schema.optionalKey(Schema.Literals(["failed", "cancelled"]))
+  status: Schema.optionalKey(Schema.Literals(["failed", "cancelled"])),
+  content: Schema.optionalKey(Schema.Array(Message.UserPart))
 })
 
 /** Waits for the result of a client tool, and validates it. */
@@ -220,7 +221,7 @@ const clientCall = Effect.fnUntraced(function* (
       : yield* Effect.match(tool.accept(value.result), { onFailure: (words) => words, onSuccess: () => undefined })
   const outcome: ToolOutcome.ToolOutcome =
     issue === undefined
-      ? { result: value.result, status: value.status, content: undefined }
+      ? { result: value.result, status: value.status, content: value.content }
       : ToolOutcome.fault("ResultInvalid", `Invalid result of ${call.name} from the caller: ${issue}`)
   yield* run.engine.emit(Names.result(agent.prefix, call.id), agent.path, () => [
     Call.resultEvent(call, args, outcome, "client")

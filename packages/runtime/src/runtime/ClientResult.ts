@@ -2,7 +2,7 @@
  * Takes the results of client tools. A result counts for a call that is open, and that its caller may run: one that a person is asked
  * about counts only when they have allowed it.
  */
-import { AgentPath, Approval, type Json } from "@reins/protocol"
+import { AgentPath, Approval, type Json, type Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import * as Names from "../run/Names.ts"
@@ -17,6 +17,7 @@ export const submit = Effect.fnUntraced(function* (
   answer: {
     readonly result: Json
     readonly isFailure?: boolean | undefined
+    readonly content?: Message.ResultPart["content"] | undefined
     readonly agentPath?: ReadonlyArray<string>
   }
 ) {
@@ -51,10 +52,19 @@ const lastQuestion = Effect.fnUntraced(function* (
 })
 
 /** What is stored for a client's result. */
-const stored = (answer: { readonly result: Json; readonly isFailure?: boolean | undefined }): Json => {
+const stored = (answer: {
+  readonly result: Json
+  readonly isFailure?: boolean | undefined
+  readonly content?: Message.ResultPart["content"] | undefined
+}): Json => {
   const result = PlainJson.copy(answer.result)
   if (result === undefined) {
     return { result: { error: "ResultInvalid", message: "what the client answered is not JSON" }, status: "failed" }
   }
-  return answer.isFailure === true ? { result, status: "failed" } : { result }
+  const content = answer.content === undefined ? undefined : PlainJson.copy(answer.content)
+  return {
+    result,
+    ...(answer.isFailure === true ? { status: "failed" } : {}),
+    ...(content === undefined ? {} : { content })
+  }
 }

@@ -278,13 +278,14 @@ export interface RuntimeShape {
     readonly threadId?: string | undefined
     readonly runId?: string | undefined
   }) => Effect.Effect<ReadonlyArray<PendingApproval>>
-  /** Submits the result of a client tool's call. */
+  /** Submits the result of a client tool's call. `content` is shown to the model in place of `result`, where there are images or files. */
   readonly submitToolResult: (
     runId: string,
     callId: string,
     answer: {
       readonly result: Json
       readonly isFailure?: boolean | undefined
+      readonly content?: Message.ResultPart["content"] | undefined
       readonly agentPath?: ReadonlyArray<string>
     }
   ) => Effect.Effect<void, CallNotFound>

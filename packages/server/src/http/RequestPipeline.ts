@@ -84,7 +84,7 @@ export const answer = (
         refuse(refusal, { ...headers, ...connection })
       ),
     onSuccess: (one) =>
-      Effect.catch(enter(pipeline, mount, one, request, judgement.headers), (refused) =>
+      Effect.catch(enter(pipeline, mount, base, one, request, judgement.headers), (refused) =>
         Effect.succeed(refuse(refused))
       )
   }).pipe(
@@ -129,18 +129,27 @@ const admit = Effect.fnUntraced(function* (
   return { principal, route: matched.route, params, query } satisfies Admitted
 })
 
+/** Where the client reaches a base path, as it says itself: only it is told so. Behind a proxy, as the proxy says. */
+const ownUrl = (headers: { readonly [name: string]: string | undefined }, base: string): string | undefined => {
+  const host = headers["x-forwarded-host"] ?? headers["host"]
+  const scheme = headers["x-forwarded-proto"] === "https" ? "https" : "http"
+  return host !== undefined && /^[\w.:[\]-]{1,255}$/.test(host) ? `${scheme}://${host}${base}` : undefined
+}
+
 /** HEAD is answered where GET is: the platform leaves the body out. */
 const readMethod = ({ method }: Request): string => (method === "HEAD" ? "GET" : method)
 
 const enter = Effect.fnUntraced(function* (
   { bounds, serving }: RequestPipeline,
   { anyAgent = false, dialect, onBusy }: Mount,
+  base: string,
   { params, principal, query, route }: Admitted,
   request: Request,
   headers: Response.Headers
 ) {
   const body = readMethod(request) === "GET" ? undefined : yield* Body.read(request, bounds)
-  const asked = { params, query, headers: request.headers, body }
+  const url = ownUrl(request.headers, base)
+  const asked = { params, query, headers: request.headers, body, ...(url === undefined ? {} : { url }) }
   const own = NativeRoutes.find(route)
   if (own !== undefined) {
     const replied = yield* own.handle(serving, principal, asked)

@@ -169,6 +169,7 @@ const submit = Effect.fnUntraced(function* (
     const sent = serving.runtime.submitToolResult(runId, call.call.toolInvocationId, {
       result: given.result,
       ...(given.isFailure === undefined ? {} : { isFailure: given.isFailure }),
+      ...(given.content === undefined ? {} : { content: given.content }),
       agentPath: call.path
     })
     count(yield* Effect.result(Effect.mapError(sent, () => Lookup.noCall)))

@@ -145,7 +145,7 @@ const resume = Effect.fnUntraced(function* (
   const found = yield* Effect.result(Lookup.addressed(serving, principal, address))
   if (found._tag === "Failure") return only === "running" ? nothing : yield* Effect.fail(found.failure)
   const { lastSeq, runId, state, threadId } = found.success
-  if (only === "running" && state === "ended") return nothing
+  if (only === "running" && state === "ended" && after === undefined) return nothing
   const place = answer === undefined ? undefined : yield* Past.place(serving, found.success, answer)
   return Outcome.run({
     runId,

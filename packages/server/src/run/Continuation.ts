@@ -142,3 +142,18 @@ export const isWatching = (told: Told): told is Outcome.Watching => "_tag" in to
 
 /** Whether another run is in the thread. */
 export const isBusy = (refusal: Refusal.Refusal): boolean => refusal.code === "ThreadBusy"
+
+/** What the query says of the conversation before its prompt. `ofThread`: what the thread adds to the agent's instructions. */
+export const historyOf = (
+  { instructions: own, onThread, seed }: Command.StartQuery,
+  ofThread: string | undefined,
+  isThere: boolean
+) => {
+  const told = [ofThread, own].filter((text) => text !== undefined)
+  const instructions = told.length === 0 ? undefined : told.join("\n\n")
+  return {
+    ...(seed === undefined || (isThere && onThread === undefined) ? {} : { history: seed }),
+    ...(seed === undefined || onThread === undefined ? {} : { onThread }),
+    ...(instructions === undefined ? {} : { instructions })
+  }
+}

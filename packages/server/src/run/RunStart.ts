@@ -169,7 +169,7 @@ const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Pr
       ...(principal.name === undefined ? {} : { principal: principal.name }),
       ...(principal.quotas === undefined ? {} : { quotas: principal.quotas }),
       onBusy,
-      ...historyOf(asked, isThere),
+      ...Continuation.historyOf(asked, settings?.instructions, isThere),
       ...(name === undefined ? {} : { agent: name }),
       ...(settings === undefined ? {} : { tools: AgentDescription.toolsFor(serving.agents, agent, settings) })
     })
@@ -248,13 +248,6 @@ const feedOf = (found: Pick<Outcome.Feed, "runId" | "threadId" | "tenant" | "ope
 /** The tenant's run with this id, if it exists. */
 const knownRun = (serving: ServerContext, principal: Principal, runId: string) =>
   Effect.map(Effect.option(Lookup.run(serving, principal, runId)), Option.getOrUndefined)
-
-/** What the query says of the conversation before its prompt. */
-const historyOf = ({ instructions, onThread, seed }: Command.StartQuery, isThere: boolean) => ({
-  ...(seed === undefined || (isThere && onThread === undefined) ? {} : { history: seed }),
-  ...(seed === undefined || onThread === undefined ? {} : { onThread }),
-  ...(instructions === undefined ? {} : { instructions })
-})
 
 /** The run id derived from a client's request id: always the same, and different for every tenant. */
 export const ownRunId = (tenant: string, threadId: string, requestId: string): string =>

@@ -62,8 +62,14 @@ export const get = Effect.fnUntraced(function* (serving: ServerContext, principa
 })
 
 export const history = Effect.fnUntraced(function* (serving: ServerContext, principal: Principal, threadId: string) {
-  const { messages } = yield* read(serving, principal, threadId)
-  return Outcome.facts({ _tag: "History", threadId, messages })
+  const { messages, thread } = yield* read(serving, principal, threadId)
+  const instructions = thread.settings?.instructions
+  return Outcome.facts({
+    _tag: "History",
+    threadId,
+    messages,
+    ...(instructions === undefined ? {} : { instructions })
+  })
 })
 
 /** Newest first, in pages. */

@@ -1,5 +1,6 @@
 /** Messages of the Agent Application Protocol, converted to ours and back. */
 import type { Json, Message as Ours } from "@reins/protocol"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Body from "../Body.ts"
 
@@ -13,8 +14,9 @@ const ToolUse = Schema.Struct({
   input: Schema.Json
 })
 
-const UserContent = Schema.Union([Schema.String, Schema.Array(Schema.Union([Text, Image]))])
-type UserContent = typeof UserContent.Type
+/** The content of a user's message, and of a tool's. */
+export const UserContent = Schema.Union([Schema.String, Schema.Array(Schema.Union([Text, Image]))])
+export type UserContent = typeof UserContent.Type
 
 export const Block = Schema.Union([Text, Image, Thinking, ToolUse])
 export type Block = typeof Block.Type
@@ -49,8 +51,27 @@ export const partsOf = (content: UserContent): ReadonlyArray<Ours.UserPart> =>
     : content.map((block): Ours.UserPart =>
         block.type === "text"
           ? { type: "text", text: block.text }
-          : { type: "file", mediaType: "image/*", data: block.url }
+          : { type: "file", mediaType: imageType(block.url), data: block.url }
       )
+
+const extensions: { readonly [extension: string]: string } = {
+  png: "image/png",
+  jpg: "image/jpeg",
+  jpeg: "image/jpeg",
+  gif: "image/gif",
+  webp: "image/webp",
+  svg: "image/svg+xml",
+  avif: "image/avif",
+  bmp: "image/bmp"
+}
+
+/** The media type of an image, as its data URI or the end of its address tells; an image of some type where neither does. */
+export const imageType = (url: string): string => {
+  const said = /^data:(image\/[\w.+-]+)[;,]/i.exec(url)?.[1]
+  if (said !== undefined) return said.toLowerCase()
+  const [address = ""] = url.startsWith("data:") ? [""] : url.split(/[?#]/)
+  return extensions[/\.(\w+)$/.exec(address)?.[1]?.toLowerCase() ?? ""] ?? "image/*"
+}
 
 /** A tool message's content as a result: its text, parsed as JSON where possible; its blocks, when it has images. */
 export const resultOf = (content: UserContent): Json => {
@@ -59,12 +80,24 @@ export const resultOf = (content: UserContent): Json => {
   return Body.jsonOr(content.reduce((text, block) => (block.type === "text" ? text + block.text : text), ""))
 }
 
-/** Converts a history to ours. System messages are dropped: instructions belong to the agent. */
-export const toOurs = (messages: ReadonlyArray<Message>): ReadonlyArray<Ours.Message> => {
+/** What the model reads of a tool message with images; absent where its result says it all. */
+export const shownOf = (content: UserContent): ReadonlyArray<Ours.UserPart> | undefined =>
+  typeof content !== "string" && content.some(({ type }) => type === "image") ? partsOf(content) : undefined
+
+/** A history as ours, and what its system messages say, which is added to the agent's instructions; absent: nothing. */
+export interface Told {
+  readonly messages: ReadonlyArray<Ours.Message>
+  readonly instructions?: string
+}
+
+/** Converts a history to ours. */
+export const toOurs = (history: ReadonlyArray<Message>): Told => {
   const names = new Map<string, string>()
-  return messages.flatMap((message): ReadonlyArray<Ours.Message> => {
+  const instructions: Array<string> = []
+  const messages = history.flatMap((message): ReadonlyArray<Ours.Message> => {
     switch (message.role) {
       case "system":
+        if (message.content.trim() !== "") instructions.push(message.content)
         return []
       case "user":
         return [{ role: "user", content: partsOf(message.content) }]
@@ -73,10 +106,13 @@ export const toOurs = (messages: ReadonlyArray<Message>): ReadonlyArray<Ours.Mes
       case "tool": {
         const { content, toolCallId } = message
         const name = names.get(toolCallId) ?? ""
-        return [{ role: "tool", content: [{ type: "tool-result", id: toolCallId, name, result: resultOf(content) }] }]
+        const shown = shownOf(content)
+        const result = { type: "tool-result", id: toolCallId, name, result: resultOf(content) } as const
+        return [{ role: "tool", content: [shown === undefined ? result : { ...result, content: shown }] }]
       }
     }
   })
+  return { messages, ...(instructions.length === 0 ? {} : { instructions: instructions.join("\n\n") }) }
 }
 
 const assistantParts = (
@@ -92,7 +128,7 @@ const assistantParts = (
           case "thinking":
             return [{ type: "reasoning", text: block.thinking }]
           case "image":
-            return [{ type: "file", mediaType: "image/*", data: block.url }]
+            return [{ type: "file", mediaType: imageType(block.url), data: block.url }]
           case "tool_use":
             names.set(block.toolCallId, block.name)
             return [{ type: "tool-call", id: block.toolCallId, name: block.name, args: block.input }]
@@ -106,12 +142,39 @@ const blockOf = (part: Ours.AssistantPart | Ours.UserPart): ReadonlyArray<Block>
     case "reasoning":
       return [{ type: "thinking", thinking: part.text }]
     case "file":
-      return part.mediaType.startsWith("image/") ? [{ type: "image", url: part.data }] : []
+      return part.mediaType.startsWith("image/") ? [imageOf(part)] : []
     case "tool-call":
       return [{ type: "tool_use", toolCallId: part.id, name: part.name, input: part.args }]
     case "tool-result":
       return []
   }
+}
+
+const imageOf = ({ data, mediaType }: Pick<Ours.FilePart, "data" | "mediaType">): typeof Image.Type => ({
+  type: "image",
+  url: /^[a-z][a-z\d+.-]*:/i.test(data) ? data : `data:${mediaType};base64,${data}`
+})
+
+const Blocks = Schema.Array(Schema.Union([Text, Image]))
+/** The blocks of a tool of an MCP server, as `McpResult` writes them. */
+const Rich = Schema.Struct({
+  content: Schema.Array(
+    Schema.Union([
+      Text,
+      Schema.Struct({ type: Schema.Literal("image"), mediaType: Schema.String, data: Schema.String })
+    ])
+  )
+})
+const readBlocks = Schema.decodeUnknownOption(Blocks)
+const readRich = Schema.decodeUnknownOption(Rich)
+
+/** A result with images as blocks; `undefined` where it has none. */
+const richOf = (result: Json): typeof Blocks.Type | undefined => {
+  const blocks = Option.getOrUndefined(readBlocks(result))
+  if (blocks !== undefined) return blocks.some(({ type }) => type === "image") ? blocks : undefined
+  const rich = Option.getOrUndefined(readRich(result))?.content
+  if (rich === undefined || !rich.some(({ type }) => type === "image")) return undefined
+  return rich.map((block) => (block.type === "text" ? block : imageOf(block)))
 }
 
 const brief = (blocks: ReadonlyArray<Block>): string | ReadonlyArray<Block> => {
@@ -122,9 +185,23 @@ const brief = (blocks: ReadonlyArray<Block>): string | ReadonlyArray<Block> => {
 /** An assistant message of blocks; a single text block becomes that text. */
 export const assistant = (blocks: ReadonlyArray<Block>): Message => ({ role: "assistant", content: brief(blocks) })
 
-/** A result as text; a denied call says so, with the reason. */
-export const contentOf = (result: Json, status: string | undefined, reason: string | undefined): string =>
-  status === "denied" ? `Tool call denied${reason === undefined ? "" : `: ${reason}`}` : Body.resultText(result)
+/** A result as text, or as blocks where it has images; a denied call says so, with the reason. */
+export const contentOf = (result: Json, status: string | undefined, reason: string | undefined): UserContent =>
+  status === "denied"
+    ? `Tool call denied${reason === undefined ? "" : `: ${reason}`}`
+    : (richOf(result) ?? Body.resultText(result))
+
+/** The content of a result that the model reads as images. */
+const shownContent = ({ content = [] }: Ours.ResultPart): UserContent | undefined =>
+  content.some((part) => part.type === "file" && part.mediaType.startsWith("image/"))
+    ? content.flatMap((part): typeof Blocks.Type =>
+        part.type === "text"
+          ? [{ type: "text", text: part.text }]
+          : part.mediaType.startsWith("image/")
+            ? [imageOf(part)]
+            : []
+      )
+    : undefined
 
 /**
  * Converts our history to theirs. `isShown` selects the calls to include. `reasons` maps the id of a denied call to the
@@ -149,10 +226,12 @@ export const fromOurs = (
         return blocks.length === 0 ? [] : [assistant(blocks)]
       }
       case "tool":
-        return message.content.map(({ id, result, status }) => ({
+        return message.content.map((part) => ({
           role: "tool",
-          toolCallId: id,
-          content: contentOf(result, status, reasons.get(id))
+          toolCallId: part.id,
+          content:
+            (part.status === undefined ? shownContent(part) : undefined) ??
+            contentOf(part.result, part.status, reasons.get(part.id))
         }))
     }
   })

@@ -1,6 +1,6 @@
 /**
- * Requests of the Agent Application Protocol. Version 2 creates a session and runs its first turn in one request,
- * version 3 creates it first. The client's answers all come together in the next turn; a turn either asks or answers.
+ * Requests of the Agent Application Protocol. Versions 1 and 2 create a session and run its first turn in one request,
+ * version 3 creates it first. What system messages say is added to the agent's instructions, for the whole session. The client's answers all come together in the next turn; a turn either asks or answers.
  */
 import { Decision } from "@reins/protocol"
 import type { Message as Ours } from "@reins/protocol"
@@ -11,7 +11,7 @@ import type { DecisionFor, ResultFor, Settings } from "../Command.ts"
 import type { Answer, Decoded, Request, Route } from "../Dialect.ts"
 import * as Refusal from "../Refusal.ts"
 import * as Encoder from "./Encoder.ts"
-import { Message, partsOf, resultOf, Tool, ToolPermission, toOurs, User } from "./Message.ts"
+import { Message, partsOf, resultOf, shownOf, Tool, ToolPermission, toOurs, User } from "./Message.ts"
 import { history, shape } from "./Session.ts"
 import type { Version } from "./Session.ts"
 
@@ -85,20 +85,24 @@ const answerOf = (mode: typeof Mode.Type | undefined, isCreate: boolean): Answer
     ? { _tag: "Stream", format: "sse", isStamped: true, open: () => Encoder.open(mode, isCreate) }
     : { _tag: "Whole", open: () => Encoder.fold(isCreate) }
 
-const createV2 = ({ agent, messages = [], stream, tools }: CreateSession): Decoded => {
+/** The settings of a new session, with what its system messages say. */
+const withInstructions = (settings: Settings, instructions: string | undefined): Settings =>
+  instructions === undefined ? settings : { ...settings, instructions }
+
+const createAndRun = ({ agent, messages = [], stream, tools }: CreateSession): Decoded => {
   const settings = settingsOf(agent, tools, true)
   const name = clash(settings)
   if (name !== undefined) return Result.fail(Refusal.badRequest("Duplicate tool name in agent.tools and tools"))
   const last = messages.at(-1)
   if (last?.role !== "user") return Result.fail(Refusal.badRequest("The last message must have role user"))
-  const seed = toOurs(messages.slice(0, -1))
+  const { instructions, messages: seed } = toOurs(messages.slice(0, -1))
   return Result.succeed({
     command: {
       _tag: "StartQuery",
       prompt: partsOf(last.content),
       create: "new",
       agent: agent.name,
-      settings,
+      settings: withInstructions(settings, instructions),
       ...(seed.length === 0 ? {} : { seed })
     },
     answer: answerOf(stream, true)
@@ -107,10 +111,15 @@ const createV2 = ({ agent, messages = [], stream, tools }: CreateSession): Decod
 
 const createV3 = ({ agent, messages = [], tools }: CreateSession): Decoded => {
   const settings = settingsOf(agent, tools, true)
-  const seed = toOurs(messages)
+  const { instructions, messages: seed } = toOurs(messages)
   return clash(settings) === undefined
     ? Result.succeed({
-        command: { _tag: "CreateThread", agent: agent.name, settings, ...(seed.length === 0 ? {} : { seed }) },
+        command: {
+          _tag: "CreateThread",
+          agent: agent.name,
+          settings: withInstructions(settings, instructions),
+          ...(seed.length === 0 ? {} : { seed })
+        },
         answer: { _tag: "Facts", shape: shape(3, true) }
       })
     : Result.fail(Refusal.badRequest("Duplicate tool name in agent.tools and tools"))
@@ -125,7 +134,9 @@ const turn = (threadId: string, { agent, messages, stream, tools }: SendTurn): D
   for (const message of messages) {
     if (message.role === "user") asked.push(...partsOf(message.content))
     else if (message.role === "tool") {
-      results.push({ toolCallId: message.toolCallId, result: resultOf(message.content) })
+      const content = shownOf(message.content)
+      const result = { toolCallId: message.toolCallId, result: resultOf(message.content) }
+      results.push(content === undefined ? result : { ...result, content })
     } else {
       const { granted, reason, toolCallId } = message
       decisions.push({ toolCallId, decision: granted ? Decision.approve() : Decision.reject({ feedback: reason }) })
@@ -154,6 +165,15 @@ const readHistory = ({ params, query }: Request): Decoded => {
     : Result.fail(Refusal.badRequest("Invalid type. Use full or compacted"))
 }
 
+/** Version 1 shows a session with its history, and has no route for the history alone. */
+const getSession = (version: Version, { params }: Request): Decoded => {
+  const threadId = params["id"] ?? ""
+  return Result.succeed({
+    command: { _tag: "GetThread", threadId },
+    answer: { _tag: "Facts", shape: shape(version) }
+  })
+}
+
 const session = (version: Version, at: string, create: Route, turns: string): ReadonlyArray<Route> => [
   {
     method: "GET",
@@ -179,13 +199,9 @@ const session = (version: Version, at: string, create: Route, turns: string): Re
   {
     method: "GET",
     path: `${at}/:id`,
-    decode: ({ params }) =>
-      Result.succeed({
-        command: { _tag: "GetThread", threadId: params["id"] ?? "" },
-        answer: { _tag: "Facts", shape: shape(version) }
-      })
+    decode: (request) => getSession(version, request)
   },
-  { method: "GET", path: `${at}/:id/history`, decode: readHistory },
+  ...(version === 1 ? [] : [{ method: "GET", path: `${at}/:id/history`, decode: readHistory } as const]),
   {
     method: "DELETE",
     path: `${at}/:id`,
@@ -197,12 +213,15 @@ const session = (version: Version, at: string, create: Route, turns: string): Re
   }
 ]
 
-export const routesV2 = session(
-  2,
-  "/session",
-  { method: "PUT", path: "/session", decode: ({ body }) => Result.flatMap(readCreate(body), createV2) },
-  ""
-)
+const createRoute: Route = {
+  method: "PUT",
+  path: "/session",
+  decode: ({ body }) => Result.flatMap(readCreate(body), createAndRun)
+}
+
+export const routesV1 = session(1, "/session", createRoute, "")
+
+export const routesV2 = session(2, "/session", createRoute, "")
 
 export const routesV3 = session(
   3,

@@ -5,10 +5,13 @@ import type { Reply } from "../Dialect.ts"
 import type { AgentFacts, Facts, Thread, ToolFacts } from "../Facts.ts"
 import type { Refusal } from "../Refusal.ts"
 import type { ClientTool } from "../Command.ts"
-import { fromOurs } from "./Message.ts"
+import type { Message as Ours } from "@reins/protocol"
+import { fromOurs, type Message } from "./Message.ts"
 
-/** Version 2 is what source 001 describes; 3 is what clients have used since. */
-export type Version = 2 | 3
+/**
+ * Versions 1 and 2 are what source 001 describes: 1 lists ids and shows a session with its history. 3 is what clients have used since.
+ */
+export type Version = 1 | 2 | 3
 
 const redacted = "***"
 
@@ -23,7 +26,7 @@ const toolOf =
     name,
     ...("title" in rest && rest.title !== undefined ? { title: rest.title } : {}),
     description: description ?? "",
-    ...(version === 2 ? { inputSchema: parameters } : { parameters })
+    ...(version === 3 ? { parameters } : { inputSchema: parameters })
   })
 
 const infoOf = (version: Version, thread: Thread): object => {
@@ -64,9 +67,15 @@ export const shape =
       case "Thread":
         return created
           ? { status: 201, body: { sessionId: facts.thread.threadId } }
-          : { status: 200, body: infoOf(version, facts.thread) }
+          : {
+              status: 200,
+              body: {
+                ...infoOf(version, facts.thread),
+                ...(version === 1 ? { history: historyOf(facts.thread.settings?.instructions, facts.messages) } : {})
+              }
+            }
       case "Threads": {
-        const sessions = facts.threads.map((thread) => infoOf(version, thread))
+        const sessions = facts.threads.map((thread) => (version === 1 ? thread.threadId : infoOf(version, thread)))
         return { status: 200, body: { sessions, ...(facts.next === undefined ? {} : { next: facts.next }) } }
       }
       case "Agents":
@@ -76,12 +85,18 @@ export const shape =
     }
   }
 
+/** A history, with what its system messages said at its beginning. */
+const historyOf = (instructions: string | undefined, messages: ReadonlyArray<Ours.Message>): ReadonlyArray<Message> => [
+  ...(instructions === undefined ? [] : [{ role: "system" as const, content: instructions }]),
+  ...fromOurs(messages)
+]
+
 /** A history is returned under the name of its form. */
 export const history =
   (form: "full" | "compacted") =>
   (facts: Facts): Reply => ({
     status: 200,
-    body: { history: { [form]: facts._tag === "History" ? fromOurs(facts.messages) : [] } }
+    body: { history: { [form]: facts._tag === "History" ? historyOf(facts.instructions, facts.messages) : [] } }
   })
 
 /** One message for every missing session, so that another tenant's looks the same. */

@@ -10,7 +10,9 @@
  * `turn_stop` is held until the run has ended.
  *
  * **Loses** steps, progress, decisions except for their effect, plans, files, custom events, usage, cost and time, an
- * error's message, and what specialists say and do below the root. In delta mode a retracted step's text stays.
+ * error's message, and what specialists say and do below the root. In delta mode a retracted step's text stays. Of a call that a person
+ * was asked about at the end of a turn only the call: `tool_result` belongs to trusted tools; the single answer of mode `none` has its
+ * result.
  *
  * The turn ends where the run waits for a person or an application tool.
  */
@@ -18,7 +20,7 @@ import type { AgentPath, Approval, Envelope, Event, Events } from "@reins/protoc
 
 import * as CallId from "../CallId.ts"
 import { Parking } from "../Parking.ts"
-import { contentOf } from "./Message.ts"
+import { contentOf, UserContent } from "./Message.ts"
 import * as Schema from "effect/Schema"
 
 type TurnEvents = ReadonlyArray<TurnEvent>
@@ -30,12 +32,9 @@ export const budgetTool = "raise_budget"
 export const repeatTool = "make_call_again"
 
 /**
- * True when a question is shown as a call of its own: it has no call, or its call was shown in an earlier turn and
- * cannot be shown again.
+ * The call that stands for a question: the one that it is about; where it has none, or its call was shown in an earlier turn and cannot
+ * be shown again, a call of its own.
  */
-const isApart = ({ begunBefore, kind }: Approval.Request): boolean => kind !== "tool" || begunBefore !== undefined
-
-/** The call that stands for a question without a shown call. */
 export const callOf = (question: Approval.Request): Call => {
   const { agentPath = [], begunBefore, id, kind, payload, target, toolInvocationId } = question
   if (begunBefore !== undefined) {
@@ -49,7 +48,7 @@ export const callOf = (question: Approval.Request): Call => {
 
 interface HeldResult {
   readonly toolCallId: string
-  readonly content: string
+  readonly content: UserContent
 }
 
 /** Mutable; owned by one session's answer. */
@@ -59,8 +58,9 @@ export class Turn {
   readonly #open = new Set<string>()
   readonly #shownNow = new Set<string>()
   readonly #shownBefore = new Set<string>()
-  readonly #reasons = new Map<string, string>()
   readonly #questions = new Map<string, Approval.Request>()
+  /** Calls that a person was asked about. Where an earlier turn stopped for them, they have no results here: only trusted ones do. */
+  readonly #untrusted = new Set<string>()
   #calls: Array<Call> = []
   #results: Array<HeldResult> = []
   #said = { text: "", thinking: "" }
@@ -81,9 +81,10 @@ export class Turn {
     const { agentPath, event } = envelope
     if (event.type === "approval-required") {
       this.#questions.set(event.data.id, event.data)
+      this.#untrusted.add(callOf(event.data).data.toolCallId)
       return []
     }
-    if (event.type === "approval-decision") return this.#decided(event.data)
+    if (event.type === "approval-decision") return []
     return agentPath.length > 0 ? this.#below(agentPath, event) : this.#events(event)
   }
 
@@ -187,7 +188,8 @@ export class Turn {
   }
 
   #hold(toolCallId: string, result: Events.ToolResult["result"], status: Events.Status | undefined): void {
-    this.#results.push({ toolCallId, content: contentOf(result, status, this.#reasons.get(toolCallId)) })
+    if (this.#untrusted.has(toolCallId) && this.#shownBefore.has(toolCallId)) return
+    this.#results.push({ toolCallId, content: contentOf(result, status, undefined) })
   }
 
   #settle(toolInvocationId: string): TurnEvents {
@@ -202,16 +204,6 @@ export class Turn {
     const id = CallId.make(path, event.toolInvocationId)
     if (this.#shownBefore.has(id)) this.#hold(id, event.result, event.status)
     return []
-  }
-
-  #decided({ feedback, id, outcome }: Approval.Resolution): TurnEvents {
-    const question = this.#questions.get(id)
-    if (question === undefined) return []
-    const { toolCallId } = callOf(question).data
-    if (feedback !== undefined) this.#reasons.set(toolCallId, feedback)
-    if (!isApart(question) || !this.#isShown(toolCallId)) return []
-    this.#results.push({ toolCallId, content: outcome.outcome })
-    return this.#open.size === 0 ? this.#release() : []
   }
 
   /**
@@ -268,7 +260,7 @@ export const TurnEvent = Schema.Union([
   Named("text", Schema.Struct({ text: Schema.String })),
   Named("thinking", Schema.Struct({ thinking: Schema.String })),
   Named("tool_call", Schema.Struct({ toolCallId: Schema.String, name: Schema.String, input: Schema.Json })),
-  Named("tool_result", Schema.Struct({ toolCallId: Schema.String, content: Schema.String })),
+  Named("tool_result", Schema.Struct({ toolCallId: Schema.String, content: UserContent })),
   Named("turn_stop", Schema.Struct({ stopReason: StopReason }))
 ])
 export type TurnEvent = typeof TurnEvent.Type

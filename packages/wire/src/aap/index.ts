@@ -1,6 +1,6 @@
 import type { Dialect } from "../Dialect.ts"
 import * as Encoder from "./Encoder.ts"
-import { routesV2, routesV3 } from "./Request.ts"
+import { routesV1, routesV2, routesV3 } from "./Request.ts"
 import { encodeError } from "./Session.ts"
 
 export { Message } from "./Message.ts"
@@ -13,6 +13,15 @@ export const dialect: Dialect = {
   title: "Agent Application Protocol",
   routes: routesV3,
   open: () => Encoder.open("delta", false),
+  encodeError
+}
+
+/** Version 1: as version 2, and a session is shown with its history, a list as ids. */
+export const dialectV1: Dialect = {
+  name: "aap-v1",
+  title: "Agent Application Protocol 1",
+  routes: routesV1,
+  open: () => Encoder.open("delta", true),
   encodeError
 }
 

@@ -9,6 +9,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Body from "../Body.ts"
 import type { DecisionFor } from "../Command.ts"
+import * as Cursor from "../Cursor.ts"
 import type { Answer, Decoded, Request, Route } from "../Dialect.ts"
 import * as History from "../History.ts"
 import * as Encoder from "./Encoder.ts"
@@ -57,7 +58,7 @@ const readChat = Body.read(Chat)
 const stream: Answer = {
   _tag: "Stream",
   format: "sse",
-  isStamped: false,
+  isStamped: true,
   headers: { "x-vercel-ai-ui-message-stream": "v1" },
   open: Encoder.open
 }
@@ -147,11 +148,7 @@ export const routes: ReadonlyArray<Route> = [
   {
     method: "GET",
     path: "/chat/:id/stream",
-    decode: ({ params }) =>
-      Result.succeed({
-        command: { _tag: "Resume", address: { threadId: params["id"] ?? "" }, only: "running" },
-        answer: stream
-      })
+    decode: (request) => Result.succeed({ command: Cursor.resume(request.params["id"] ?? "", request), answer: stream })
   },
   {
     method: "POST",

@@ -113,6 +113,13 @@ export const ping = (facts: Facts): Reply => ({
   body: { timestamp: iso(facts._tag === "Agents" ? facts.at : 0) }
 })
 
+/** What clients that only know the storage's address find this server by. `url`: where this dialect is served; absent: not known. */
+export const services = (url: string | undefined) => (): Reply => ({
+  status: 200,
+  body: { services: url === undefined ? [] : [{ id: "kai-assistant", url }] },
+  headers: { "cache-control": "no-store" }
+})
+
 export const info = (facts: Facts): Reply => {
   const { at, upMs } = facts._tag === "Agents" ? facts : { at: 0, upMs: 0 }
   const version = facts._tag === "Agents" ? (facts.agents[0]?.version ?? "0") : "0"

@@ -12,16 +12,20 @@
  * reasons, `budget` becomes `max_tokens`, `content-filter` and `repeated-calls` become `error`. Values that are not
  * objects are wrapped in one.
  *
+ * A call that fails has the state `output-error`, one that a person refused `output-denied`. `tool-output-error` is sent for a call that
+ * fails after it was approved.
+ *
  * The answer ends at a question with `finish`; the answer to it is the next request.
  */
-import type { AgentPath, Approval, Event, Events, Json } from "@reins/protocol"
-import { Envelope } from "@reins/protocol"
+import type { AgentPath, Event, Events, Json } from "@reins/protocol"
+import { Approval, Envelope } from "@reins/protocol"
 import * as CallId from "../CallId.ts"
 import type { Encoder } from "../Dialect.ts"
 import * as Frame from "../Frame.ts"
 import { Parking } from "../Parking.ts"
-import * as Schema from "effect/Schema"
 import * as Body from "../Body.ts"
+import type { KaiEvent } from "./KaiEvent.ts"
+import { type Form, wrap } from "./TextForm.ts"
 
 type KaiEvents = ReadonlyArray<KaiEvent>
 
@@ -43,10 +47,16 @@ export const callOf = (question: Approval.Request): { readonly toolCallId: strin
 class KaiEncoder implements Encoder {
   readonly #parking = new Parking()
   readonly #asked = new Map<string, Approval.Request>()
+  readonly #approved = new Set<string>()
+  readonly #form: Form
   #isSpeaking = false
   #isOpen = false
   #finish: Events.Finish | undefined
   #state: "running" | "ended" | "failed" = "running"
+
+  constructor(form: Form) {
+    this.#form = form
+  }
 
   get isDetached(): boolean {
     return this.#parking.isParked
@@ -56,18 +66,22 @@ class KaiEncoder implements Encoder {
     this.#parking.step(envelope)
     const opening: KaiEvents = this.#isOpen ? [] : [{ type: "start", messageId: `msg_${envelope.runId}` }]
     this.#isOpen = true
-    return [...opening, ...this.#events(envelope)].map(Frame.unnamed)
+    return this.#frames([...opening, ...this.#events(envelope)])
   }
 
   finish(): ReadonlyArray<Frame.Frame> {
-    if (this.#state === "failed") return [Frame.unnamed({ type: "finish", finishReason: "error" })]
-    if (this.#state === "ended" && this.#finish !== undefined) return this.#end(this.#finish).map(Frame.unnamed)
-    return this.isDetached ? this.#pause().map(Frame.unnamed) : Frame.none
+    if (this.#state === "failed") return this.#frames([{ type: "finish", finishReason: "error" }])
+    if (this.#state === "ended" && this.#finish !== undefined) return this.#frames(this.#end(this.#finish))
+    return this.isDetached ? this.#frames(this.#pause()) : Frame.none
   }
 
   reopen(answered: Iterable<string>, messageId?: string): ReadonlyArray<Frame.Frame> {
     this.#parking.expect(answered)
-    return messageId === undefined ? Frame.none : [Frame.unnamed({ type: "start", messageId: `msg_${messageId}` })]
+    return messageId === undefined ? Frame.none : this.#frames([{ type: "start", messageId: `msg_${messageId}` }])
+  }
+
+  #frames(events: KaiEvents): ReadonlyArray<Frame.Frame> {
+    return events.map((event) => Frame.unnamed(this.#form === "typed" ? event : wrap(event)))
   }
 
   #events(envelope: Envelope.Envelope): KaiEvents {
@@ -129,18 +143,19 @@ class KaiEncoder implements Encoder {
     toolName: string,
     { result, status }: Pick<Events.ToolResult, "result"> & { readonly status?: Events.Status }
   ): KaiEvents {
-    const available = (output: Json): KaiEvent => ({
-      type: "tool-call",
-      toolCallId,
-      toolName,
-      state: "output-available",
-      output: toObject(output)
-    })
-    if (status === undefined) return [available(result)]
+    const call = { type: "tool-call", toolCallId, toolName } as const
+    if (status === undefined) return [{ ...call, state: "output-available", output: toObject(result) }]
     const errorText = Body.resultText(result)
-    const failure: KaiEvent = { type: "tool-output-error", toolCallId, errorText }
+    const output = { error: errorText, status }
+    const question = this.#asked.get(toolCallId)
+    const isApproved = question !== undefined && this.#approved.has(question.id)
+    if (status === "denied") return [{ ...call, state: "output-denied", output, errorText }]
+    if (!isApproved) return [{ ...call, state: "output-error", output, errorText }]
     // A call that was asked about counts as open until it has an output; an error does not close it.
-    return this.#asked.has(toolCallId) ? [available({ error: errorText, status }), failure] : [failure]
+    return [
+      { ...call, state: "output-available", output },
+      { type: "tool-output-error", toolCallId, errorText }
+    ]
   }
 
   #below(path: AgentPath.AgentPath, event: Event): KaiEvents {
@@ -153,6 +168,7 @@ class KaiEncoder implements Encoder {
 
   #decided(resolution: Approval.Resolution): KaiEvents {
     const told = extra("approval-decision", resolution)
+    if (Approval.allows(resolution.outcome)) this.#approved.add(resolution.id)
     const question = this.#asked.get(resolution.id)
     if (question === undefined || question.kind === "tool") return told
     const { toolCallId, toolName } = callOf(question)
@@ -199,41 +215,7 @@ class KaiEncoder implements Encoder {
   }
 }
 
-export const open = (): Encoder => new KaiEncoder()
-
-const Text = Schema.String
-
-/** Tool inputs and outputs: the client accepts objects only. */
-const Value = Schema.Record(Schema.String, Schema.Json)
-
-/**
- * The Kai events that we send, in the form of its source text (003): data only, with the type inside. Its client passes unknown types
- * through; ours go as `data-…`, so that no name it parses is reused.
- */
-export const KaiEvent = Schema.Union([
-  Schema.Struct({ type: Schema.Literal("start"), messageId: Text }),
-  Schema.Struct({ type: Schema.Literal("text"), text: Text, state: Schema.Literals(["streaming", "complete"]) }),
-  Schema.Struct({ type: Schema.Literal("step-start") }),
-  Schema.Struct({
-    type: Schema.Literal("tool-call"),
-    toolCallId: Text,
-    toolName: Text,
-    state: Schema.Literals(["started", "input-available", "output-available"]),
-    input: Schema.optionalKey(Value),
-    output: Schema.optionalKey(Value),
-    approval: Schema.optionalKey(Schema.Struct({ id: Text }))
-  }),
-  Schema.Struct({ type: Schema.Literal("tool-output-error"), toolCallId: Text, errorText: Text }),
-  Schema.Struct({ type: Schema.Literal("tool-approval-request"), approvalId: Text, toolCallId: Text }),
-  Schema.Struct({
-    type: Schema.Literal("data-usage"),
-    data: Schema.Struct({ promptTokens: Schema.Natural, completionTokens: Schema.Natural })
-  }),
-  Schema.Struct({ type: Schema.Literal("finish"), finishReason: Text }),
-  Schema.Struct({ type: Schema.Literal("error"), message: Text, code: Text }),
-  Schema.Struct({ type: Schema.TemplateLiteral(["data-reins-", Schema.String]), data: Schema.Unknown })
-])
-export type KaiEvent = typeof KaiEvent.Type
+export const open = (form: Form = "typed"): Encoder => new KaiEncoder(form)
 
 /** A value as an object; anything else is put under `value`. */
 export const toObject = (value: Json): { readonly [key: string]: Json } => (isObject(value) ? value : { value })

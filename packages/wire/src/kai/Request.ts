@@ -8,10 +8,12 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Body from "../Body.ts"
 import type { Command, DecisionFor, ResultFor } from "../Command.ts"
+import * as Cursor from "../Cursor.ts"
 import type { Answer, Decoded, Request, Route } from "../Dialect.ts"
 import * as Refusal from "../Refusal.ts"
-import { info, ping, shape } from "./Chat.ts"
+import { info, ping, services, shape } from "./Chat.ts"
 import * as Encoder from "./Encoder.ts"
+import { formOf, wantsLines } from "./TextForm.ts"
 
 const Part = Schema.Struct({
   type: Schema.String,
@@ -58,7 +60,12 @@ export const VoteRequest = Schema.Struct({
 const readChat = Body.read(ChatRequest)
 const readVote = Body.read(VoteRequest)
 
-const stream: Answer = { _tag: "Stream", format: "sse", isStamped: false, open: Encoder.open }
+const stream = (request: Request): Answer => ({
+  _tag: "Stream",
+  format: wantsLines(request) ? "ndjson" : "sse",
+  isStamped: true,
+  open: () => Encoder.open(formOf(request))
+})
 
 const decision = (approved: boolean, reason: string | null | undefined): Decision =>
   approved ? Decision.approve({ feedback: reason ?? undefined }) : Decision.reject({ feedback: reason ?? undefined })
@@ -92,12 +99,13 @@ const promptOf = (parts: ReadonlyArray<Part>): ReadonlyArray<Message.UserPart> =
     return type === "file" && url !== undefined ? [{ type: "file", mediaType, data: url }] : []
   })
 
-const chat = ({ branchId, id, message, selectedVisibilityType }: ChatRequest): Decoded => {
+const chat = (request: Request, { branchId, id, message, selectedVisibilityType }: ChatRequest): Decoded => {
+  const answer = stream(request)
   const decisions = message.parts.flatMap(decisionOf)
   const results = message.role === "user" ? message.parts.flatMap(resultOf) : []
   if (decisions.length + results.length > 0) {
     const command: Command = { _tag: "Answer", address: { threadId: id }, decisions, results }
-    return Result.succeed({ command, answer: stream })
+    return Result.succeed({ command, answer })
   }
   if (message.role === "assistant")
     return Result.fail(Refusal.badRequest("An assistant message must answer an open question"))
@@ -113,21 +121,21 @@ const chat = ({ branchId, id, message, selectedVisibilityType }: ChatRequest): D
         ...(branchId === undefined || branchId === null ? {} : { branchId })
       }
     },
-    answer: stream
+    answer
   })
 }
 
 const respond =
   (approved: boolean) =>
-  ({ params }: Request): Decoded =>
+  (request: Request): Decoded =>
     Result.succeed({
       command: {
         _tag: "Answer",
-        address: { threadId: params["id"] ?? "" },
-        decisions: [{ approvalId: params["approvalId"] ?? "", decision: decision(approved, undefined) }],
+        address: { threadId: request.params["id"] ?? "" },
+        decisions: [{ approvalId: request.params["approvalId"] ?? "", decision: decision(approved, undefined) }],
         results: []
       },
-      answer: stream
+      answer: stream(request)
     })
 
 const history = ({ query }: Request): Decoded => {
@@ -164,7 +172,17 @@ const describe = (answer: typeof ping) => (): Decoded =>
 export const routes: ReadonlyArray<Route> = [
   { method: "GET", path: "/ping", isPublic: true, decode: describe(ping) },
   { method: "GET", path: "/api", isPublic: true, decode: describe(info) },
-  { method: "POST", path: "/api/chat", decode: ({ body }) => Result.flatMap(readChat(body), chat) },
+  {
+    method: "GET",
+    path: "/v2/storage",
+    decode: (request) =>
+      Result.succeed({ command: { _tag: "Describe" }, answer: { _tag: "Facts", shape: services(request.url) } })
+  },
+  {
+    method: "POST",
+    path: "/api/chat",
+    decode: (request) => Result.flatMap(readChat(request.body), (body) => chat(request, body))
+  },
   {
     method: "DELETE",
     path: "/api/chat",
@@ -182,11 +200,8 @@ export const routes: ReadonlyArray<Route> = [
   {
     method: "GET",
     path: "/api/chat/:id/stream",
-    decode: ({ params }) =>
-      Result.succeed({
-        command: { _tag: "Resume", address: { threadId: params["id"] ?? "" }, only: "running" },
-        answer: stream
-      })
+    decode: (request) =>
+      Result.succeed({ command: Cursor.resume(request.params["id"] ?? "", request), answer: stream(request) })
   },
   { method: "POST", path: "/api/chat/:id/approve/:approvalId", decode: respond(true) },
   { method: "POST", path: "/api/chat/:id/reject/:approvalId", decode: respond(false) },

@@ -3,7 +3,8 @@ import { encodeError } from "./Chat.ts"
 import * as Encoder from "./Encoder.ts"
 import { routes } from "./Request.ts"
 
-export { KaiEvent } from "./Encoder.ts"
+export { KaiEvent } from "./KaiEvent.ts"
+export { wrap } from "./TextForm.ts"
 export { ChatRequest, VoteRequest } from "./Request.ts"
 
 /** Keboola Kai (source 003). `GET /api/chat/:id/stream` answers 204 when nothing runs. */
@@ -11,6 +12,6 @@ export const dialect: Dialect = {
   name: "kai",
   title: "Kai",
   routes,
-  open: Encoder.open,
+  open: () => Encoder.open(),
   encodeError
 }

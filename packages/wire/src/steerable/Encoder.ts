@@ -3,13 +3,13 @@
  *
  * **Carries** the text of every agent (a specialist's after an `agent` event that gives it the next bubble, with its
  * task), calls and results of the root, specialists as tasks of an orchestration, questions and plans as orchestration
- * updates, steps and progress as loader hints, everything else as `agent` events with their own names.
+ * updates, steps, progress and a tool's hints as loader hints, a request that is made again and a step that is taken back as recoverable
+ * errors, everything else as `agent` events with their own names. `messageId` names the message that content and calls are of.
  *
  * **Reorders**: `budget_exhausted` replaces what its reader shows and must come last, so it is held until the run ends
  * because of it; `done` is held until the run has ended, with both summaries before it.
  *
- * **Loses** reasoning; steps except for their hint; results of a specialist's own tools; the answer `revise`. A
- * retracted step's text stays.
+ * **Loses** reasoning; steps except for their hint; results of a specialist's own tools; the answer `revise`.
  *
  * The stream stays open while the run waits for a person, who answers by another request.
  */
@@ -18,6 +18,7 @@ import { AgentPath } from "@reins/protocol"
 import * as CallId from "../CallId.ts"
 import type { Encoder } from "../Dialect.ts"
 import * as Frame from "../Frame.ts"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Body from "../Body.ts"
 
@@ -28,28 +29,31 @@ export interface Options {
   readonly isNamed: boolean
 }
 
-class SteerableEncoder implements Encoder {
-  readonly isDetached = false
-  readonly #isNamed: boolean
+/**
+ * A run as events, for transports that carry objects, such as Electron's IPC. Mutable; owned by one reader. `end` follows the run's last
+ * envelope.
+ */
+export class SteerableEvents {
   readonly #names = new Map<string, string>()
   #group = ""
-  #speaker = ""
+  /** Absent: whoever speaks next is announced. */
+  #speaker: string | undefined = ""
   #steps = 0
   #exhausted: Events.BudgetExhausted | undefined
   #finish: Events.Finish | undefined
   #hasEnded = false
+  /** The message of each agent, by its path. */
+  readonly #messages = new Map<string, string>()
+  #messageCount = 0
 
-  constructor({ isNamed }: Options) {
-    this.#isNamed = isNamed
-  }
-
-  step(envelope: Envelope.Envelope): ReadonlyArray<Frame.Frame> {
+  step(envelope: Envelope.Envelope): SseEvents {
     this.#group = envelope.runId
-    return this.#events(envelope).map((event) => this.#frame(event))
+    return this.#events(envelope)
   }
 
-  finish(): ReadonlyArray<Frame.Frame> {
-    if (!this.#hasEnded) return Frame.none
+  /** Nothing where the run has not ended. */
+  end(): SseEvents {
+    if (!this.#hasEnded) return []
     const { finishReason, usage } = this.#finish ?? {}
     const exhausted: SseEvents =
       finishReason !== "budget" || this.#exhausted === undefined
@@ -57,22 +61,11 @@ class SteerableEncoder implements Encoder {
         : [{ type: "budget_exhausted", message: this.#exhausted.message, code: this.#exhausted.code }]
     const done: SseEvent =
       finishReason === undefined ? { type: "done" } : { type: "done", payload: { finishReason, usage } }
-    return [...[...exhausted, done].map((event) => this.#frame(event)), this.#name(Frame.done)]
-  }
-
-  reopen(): ReadonlyArray<Frame.Frame> {
-    return Frame.none
-  }
-
-  #frame(event: SseEvent): Frame.Frame {
-    return this.#name(Frame.unnamed(event))
-  }
-
-  #name(frame: Frame.Frame): Frame.Frame {
-    return this.#isNamed ? { ...frame, event: "message" } : frame
+    return [...exhausted, done]
   }
 
   #events({ agentPath, event }: Envelope.Envelope): SseEvents {
+    if (event.type === "step-start") this.#messages.delete(AgentPath.key(agentPath))
     switch (event.type) {
       case "text":
         return this.#say(agentPath, event.text)
@@ -88,6 +81,11 @@ class SteerableEncoder implements Encoder {
         return [this.#orchestrate(undefined, { phase: `plan_${event.data.to}`, ...event.data })]
       case "tool-progress":
         return [{ type: "loader-hint", hint: event.label, payload: event }]
+      case "custom": {
+        const hint = event.event_type === "hint" ? textOf(event.data) : undefined
+        if (hint !== undefined) return [{ type: "loader-hint", hint }]
+        return agentPath.length === 0 ? this.#root(event) : []
+      }
       default:
         return agentPath.length === 0 ? this.#root(event) : []
     }
@@ -97,6 +95,14 @@ class SteerableEncoder implements Encoder {
     switch (event.type) {
       case "reasoning":
         return []
+      case "step-retracted":
+        return this.#recover(`The step is repeated: ${event.reason}`, "E_STEP_RETRACTED", event)
+      case "custom":
+        if (event.event_type === "model_retry" || event.event_type === "model_failover") {
+          const { message, reason } = failureOf(event.data)
+          return this.#recover(message, reason, event)
+        }
+        return this.#other(event)
       case "step-start":
         this.#steps += 1
         return [{ type: "loader-hint", hint: `Step ${this.#steps}` }]
@@ -125,18 +131,40 @@ class SteerableEncoder implements Encoder {
     }
   }
 
+  /** An error that the run goes on from. Its reader puts it in place of the bubble, so what follows has a bubble of its own. */
+  #recover(message: string, code: string, { type, ...payload }: Event): SseEvents {
+    this.#speaker = undefined
+    return [{ type: "error", event: type, message, code, payload: { recoverable: true, ...payload } }]
+  }
+
+  /** The message that an agent is saying: one for each of its steps. */
+  #message(path: AgentPath.AgentPath): string {
+    const key = AgentPath.key(path)
+    const known = this.#messages.get(key)
+    if (known !== undefined) return known
+    this.#messageCount += 1
+    const id = `msg_${this.#group}_${this.#messageCount}`
+    this.#messages.set(key, id)
+    return id
+  }
+
   #other({ type, ...payload }: Event): SseEvents {
     return [{ type: "agent", event: type, payload }]
   }
 
   #say(path: AgentPath.AgentPath, content: string): SseEvents {
     const speaker = AgentPath.key(path)
-    const said: SseEvent =
-      path.length === 0 ? { type: "content", content } : { type: "content", content, taskId: speaker.slice(0, -1) }
+    const messageId = this.#message(path)
+    const said: SseEvent = {
+      type: "content",
+      content,
+      messageId,
+      ...(path.length === 0 ? {} : { taskId: speaker.slice(0, -1) })
+    }
     if (speaker === this.#speaker) return [said]
     this.#speaker = speaker
     const agentId = path.length === 0 ? "root" : (this.#names.get(speaker) ?? "")
-    return [{ type: "agent", payload: { agentId, agentPath: path } }, said]
+    return [{ type: "agent", messageId, payload: { agentId, agentPath: path } }, said]
   }
 
   #orchestrate(taskId: string | undefined, payload: object): SseEvent {
@@ -176,7 +204,10 @@ class SteerableEncoder implements Encoder {
   #call({ args, execution, toolInvocationId, toolName }: Events.ToolCall): SseEvent {
     const payload = { id: toolInvocationId, name: toolName, arguments: args }
     // A tool call accepts no further fields, so its agent is named on the envelope.
-    return execution === undefined ? { type: "tool_call", payload } : { type: "tool_call", event: "client", payload }
+    const messageId = this.#message([])
+    return execution === undefined
+      ? { type: "tool_call", messageId, payload }
+      : { type: "tool_call", messageId, event: "client", payload }
   }
 
   #result({ result, status, toolInvocationId }: Events.ToolResult): SseEvent {
@@ -191,7 +222,30 @@ class SteerableEncoder implements Encoder {
   }
 }
 
-export const open = (options: Options = { isNamed: true }): Encoder => new SteerableEncoder(options)
+export const open = ({ isNamed }: Options = { isNamed: true }): Encoder => {
+  const events = new SteerableEvents()
+  const name = (frame: Frame.Frame): Frame.Frame => (isNamed ? { ...frame, event: "message" } : frame)
+  const frames = (all: SseEvents) => all.map((event) => name(Frame.unnamed(event)))
+  return {
+    step: (envelope) => frames(events.step(envelope)),
+    finish: () => {
+      const last = frames(events.end())
+      return last.length === 0 ? Frame.none : [...last, name(Frame.done)]
+    },
+    reopen: () => Frame.none,
+    isDetached: false
+  }
+}
+
+const Hint = Schema.Struct({ text: Schema.String })
+const Failure = Schema.Struct({ message: Schema.String, reason: Schema.String })
+const readHint = Schema.decodeUnknownOption(Hint)
+const readFailure = Schema.decodeUnknownOption(Failure)
+
+const textOf = (data: Json): string | undefined => Option.getOrUndefined(readHint(data))?.text
+
+const failureOf = (data: Json): typeof Failure.Type =>
+  Option.getOrElse(readFailure(data), () => ({ message: "The model's request is made again", reason: "E_MODEL" }))
 
 const Text = Schema.optionalKey(Schema.String)
 

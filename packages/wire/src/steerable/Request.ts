@@ -6,6 +6,7 @@ import { Decision } from "@reins/protocol"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Body from "../Body.ts"
+import * as Cursor from "../Cursor.ts"
 import type { Answer, Decoded, Reply, Request, Route } from "../Dialect.ts"
 import * as Encoder from "./Encoder.ts"
 
@@ -32,7 +33,7 @@ const readOutput = Body.read(ToolOutput)
 
 const stream = ({ query }: Request): Answer => {
   const isNamed = query["event"] !== "off"
-  return { _tag: "Stream", format: "sse", isStamped: false, open: () => Encoder.open({ isNamed }) }
+  return { _tag: "Stream", format: "sse", isStamped: true, open: () => Encoder.open({ isNamed }) }
 }
 
 const chat = ({ params }: Request): { readonly threadId: string } => ({ threadId: params["chatId"] ?? "" })
@@ -85,7 +86,7 @@ export const routes: ReadonlyArray<Route> = [
     path: "/api/chats/:chatId/stream",
     decode: (request) =>
       Result.succeed({
-        command: { _tag: "Resume", address: chat(request), only: "running" },
+        command: Cursor.resume(chat(request).threadId, request),
         answer: stream(request)
       })
   },

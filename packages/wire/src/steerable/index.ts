@@ -5,7 +5,7 @@ import { routes } from "./Request.ts"
 
 export * as JsonRpc from "./JsonRpc.ts"
 export * as Sidecar from "./Sidecar.ts"
-export { SseEvent } from "./Encoder.ts"
+export { SseEvent, SteerableEvents } from "./Encoder.ts"
 
 /** Steerable (source 004). `?event=off` leaves out the frames' `event:` line. `JsonRpc` frames its sidecar. */
 export const dialect: Dialect = {
