@@ -60,6 +60,32 @@ describe("a runtime of named services", () => {
     )
   })
 
+  it("gives agents the tools of MCP servers, and says which two sources clash", async () => {
+    const server = (name: string, prefix?: string) =>
+      ({
+        name,
+        command: process.execPath,
+        args: [join(import.meta.dirname, "..", "models", "mcp", "server.mjs")],
+        ...(prefix === undefined ? {} : { prefix })
+      }) as const
+    const model = ScriptedModel.make({
+      replies: [
+        ScriptedModel.calls([{ id: "1", name: "files_wipe", args: { words: "all" } }]),
+        ScriptedModel.text("done")
+      ]
+    })
+    const desk = { name: "desk", mcp: ["files"], approvals: { files_wipe: "never" } } as const
+    await using runtime = createRuntime({ model, mcp: [server("files", "files_")], agents: [desk] })
+    assert.strictEqual((await runtime.complete("go")).output, "done")
+    const [, request] = model.requests
+    assert.deepInclude(request === undefined ? [] : ScriptedModel.lastResults(request)[0], { result: "wipe: all" })
+
+    const both = [{ name: "desk", mcp: ["files", "notes"] }]
+    await using clashing = createRuntime({ model, mcp: [server("files"), server("notes")], agents: both })
+    assert.include(await said(clashing.ready()), `one of MCP server "files" and one of MCP server "notes"`)
+    assert.throws(() => createRuntime({ model, mcp: [server("files")], agents }), 'No agent uses MCP server "files"')
+  })
+
   it("rejects at ready and at listen when its price file is invalid", async () => {
     using place = folder()
     const prices = join(place.path, "prices.json")

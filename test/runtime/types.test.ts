@@ -52,6 +52,12 @@ describe("what an agent needs", () => {
     expectTypeOf<Agent.Services<typeof top>>().toEqualTypeOf<Handlers | Fast | Model>()
   })
 
+  it("is what each of its toolkits needs, bound and unbound", () => {
+    const several = Agent.make("several", { toolkit: [Refunds, Agent.bind(Library, Library.layer)] })
+    expectTypeOf<Agent.Services<typeof several>>().toEqualTypeOf<Tool.Handler<"refund"> | Tenant | Loans | Model>()
+    expectTypeOf<Agent.Errors<typeof several>>().toEqualTypeOf<never>()
+  })
+
   it("is nothing of a toolkit that is bound to its handlers", () => {
     const bound = Agent.make("bound", { toolkit: Agent.bind(Library, Library.layer) })
     expectTypeOf<Agent.Services<typeof bound>>().toEqualTypeOf<Loans | Model>()

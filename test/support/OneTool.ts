@@ -33,7 +33,7 @@ export interface Options {
   /** Bound to its handler, so that it runs through its own toolkit. Absent: false. */
   readonly bound?: boolean | undefined
   readonly model?: ScriptedModel.ScriptedModel | undefined
-  readonly agent?: Omit<Agent.Options<{}, never, never, [], Model>, "toolkit"> | undefined
+  readonly agent?: Omit<Agent.Options<never, [], Model>, "toolkit"> | undefined
   readonly runtime?: Omit<RuntimeOptions<[]>, "agents"> | undefined
   /** Further services that the runtime reads when it is built: prices, a deployment. */
   readonly services?: Layer.Layer<never> | undefined

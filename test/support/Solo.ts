@@ -5,7 +5,7 @@ import { Probe, ScriptedModel } from "@reins/runtime/testing"
 import { Context, Effect, Layer } from "effect"
 
 export interface Options {
-  readonly agent?: Agent.Options<{}, never, never, [], Model> | undefined
+  readonly agent?: Omit<Agent.Options<never, [], Model>, "toolkit"> | undefined
   readonly runtime?: Omit<RuntimeOptions<[]>, "agents"> | undefined
   readonly query?: QueryOptions | undefined
   /** Further services that the runtime reads when it is built: prices, a deployment. */

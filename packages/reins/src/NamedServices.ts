@@ -1,9 +1,12 @@
 /**
- * `createRuntime` with models, a store, prices and telemetry by name: plain values in place of the layers of
+ * `createRuntime` with models, a store, prices, MCP servers and telemetry by name: plain values in place of the layers of
  * `@reins/models` and `@reins/store`.
  */
+import * as NodeChildProcessSpawner from "@effect/platform-node/NodeChildProcessSpawner"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
 import { GenaiPrices, Models, ModelTelemetry, PriceFile, RunTelemetry } from "@reins/models"
+import { McpTools } from "@reins/models/mcp"
 import * as Plain from "@reins/runtime/promise"
 import { Sqlite } from "@reins/store/sqlite"
 import * as Data from "effect/Data"
@@ -16,11 +19,34 @@ import * as Otlp from "effect/observability/Otlp"
 /** A model, or its name: `provider:model`, such as `openai:gpt-5.2`. Keys come from the environment (`OPENAI_API_KEY`). */
 export type NamedModel = string | Plain.AnyModel
 
+/** An MCP server: a program to start, or an address. Its tools are offered under their names, after `prefix`. */
+export type McpServer<Name extends string = string, Prefix extends string = string> = (
+  | Omit<McpTools.CommandSettings<Name>, "prefix" | "protocol">
+  | Omit<McpTools.AddressSettings<Name>, "prefix" | "protocol">
+) & { readonly prefix?: Prefix | undefined }
+
+/** The names that tools of these servers can have. */
+type ToolOf<Server> = Server extends { readonly prefix: infer Prefix extends string }
+  ? `${Prefix}${string}`
+  : Server extends { readonly name: string }
+    ? string
+    : never
+
 /** An agent whose models may be names. */
-export interface NamedAgent<ToolName extends string> extends Omit<Plain.AsyncAgent<ToolName>, "model" | "fallbacks"> {
+export interface NamedAgent<ToolName extends string, Server extends McpServer = McpServer> extends Omit<
+  Plain.AsyncAgent<ToolName>,
+  "model" | "fallbacks" | "toolkits" | "approvals"
+> {
   /** Absent: the runtime's. */
   readonly model?: NamedModel | undefined
   readonly fallbacks?: ReadonlyArray<NamedModel> | undefined
+  /** MCP servers of the runtime whose tools it has, by name. Absent: none. */
+  readonly mcp?: ReadonlyArray<Server["name"]> | undefined
+  /**
+   * Whether its tools ask before they run, by name, those of MCP servers by their names with the prefix, and who may answer; goes before
+   * what a tool says of itself. Absent: what the tools say.
+   */
+  readonly approvals?: Plain.AsyncAgent<ToolName | ToolOf<Server>>["approvals"]
 }
 
 /**
@@ -38,14 +64,20 @@ export interface Telemetry {
 }
 
 /** What a runtime is made from. */
-export interface Options<Tools extends Record<string, Plain.Parameters>, AgentName extends string> extends Omit<
-  Plain.Options<Tools, AgentName>,
-  "model" | "agents"
-> {
+export interface Options<
+  Tools extends Record<string, Plain.Parameters>,
+  AgentName extends string,
+  Server extends McpServer = never
+> extends Omit<Plain.Options<Tools, AgentName>, "model" | "agents" | "toolkits"> {
   /** The model of every agent without one of its own. */
   readonly model: NamedModel
   /** The first is the default. */
-  readonly agents: ReadonlyArray<NamedAgent<keyof Tools & string> & { readonly name: AgentName }>
+  readonly agents: ReadonlyArray<NamedAgent<keyof Tools & string, Server> & { readonly name: AgentName }>
+  /**
+   * MCP servers whose tools agents may have. Each is started, or connected to, once. Its tools ask before they run unless it says that they
+   * only read or destroy nothing; an agent's `approvals` goes before that. Absent: none.
+   */
+  readonly mcp?: ReadonlyArray<Server> | undefined
   /** Absent: `"memory"`, or the deployment among `services`. */
   readonly store?: StoreName | undefined
   /** A file of prices, on top of those of public models. Absent: those alone. */
@@ -67,34 +99,68 @@ export class DriverMissing extends Data.TaggedError("DriverMissing")<{ readonly 
  */
 export const createRuntime = <
   const Tools extends Record<string, Plain.Parameters> = {},
-  const AgentName extends string = string
+  const AgentName extends string = string,
+  const Server extends McpServer = never
 >({
   agents,
+  mcp = [],
   model,
   prices,
   services = Layer.empty,
   store = "memory",
   telemetry,
   ...rest
-}: Options<Tools, AgentName>): Plain.PromiseRuntime<AgentName> => {
+}: Options<Tools, AgentName, Server>): Plain.PromiseRuntime<AgentName> => {
   const named = (one: NamedModel): Plain.AnyModel => {
     if (typeof one !== "string") return one
     Effect.runSync(Models.validate(one))
     const made = Models.fromConfig(one)
     return telemetry === undefined ? made : Effect.map(made, (port) => ModelTelemetry.traced(port))
   }
+  const servers = mcp.map((settings) => McpTools.server(settings))
+  requireServers(agents, mcp)
   return Plain.createRuntime<Tools, AgentName>({
     ...rest,
+    toolkits: Object.fromEntries(servers.map((server, index) => [mcp[index]?.name ?? "", server])),
     model: named(model),
-    agents: agents.map((agent) => ({
+    agents: agents.map(({ mcp: toolkits, ...agent }) => ({
       ...agent,
+      toolkits,
       model: agent.model === undefined ? undefined : named(agent.model),
       fallbacks: agent.fallbacks?.map(named)
     })),
-    services: Layer.mergeAll(storeLayer(store), pricesLayer(prices), telemetryLayer(telemetry)).pipe(
-      Layer.provideMerge(services)
-    )
+    services: Layer.mergeAll(
+      storeLayer(store),
+      pricesLayer(prices),
+      telemetryLayer(telemetry),
+      ...servers.map((server) => Layer.provide(server.layer, transports))
+    ).pipe(Layer.provideMerge(services))
   })
+}
+
+const transports = Layer.merge(
+  NodeChildProcessSpawner.layer.pipe(Layer.provide([NodeFileSystem.layer, NodePath.layer])),
+  FetchHttpClient.layer
+)
+
+/** Throws where an agent names a server that is not there, or a server is used by no agent or not the only one of its name. */
+const requireServers = (
+  agents: ReadonlyArray<{ readonly name: string; readonly mcp?: ReadonlyArray<string> | undefined }>,
+  servers: ReadonlyArray<McpServer>
+): void => {
+  const names = servers.map(({ name }) => name)
+  for (const { mcp = [], name } of agents) {
+    const missing = mcp.find((one) => !names.includes(one))
+    if (missing !== undefined)
+      throw new Error(
+        `Agent ${JSON.stringify(name)} uses MCP server ${JSON.stringify(missing)}, which is not among \`mcp\``
+      )
+  }
+  for (const [index, name] of names.entries()) {
+    if (names.indexOf(name) !== index) throw new Error(`Two MCP servers are named ${JSON.stringify(name)}. Rename one`)
+    if (!agents.some(({ mcp }) => mcp?.includes(name)))
+      throw new Error(`No agent uses MCP server ${JSON.stringify(name)}. Name it in an agent's \`mcp\``)
+  }
 }
 
 const storeLayer = (store: StoreName): Layer.Layer<never, unknown> => {

@@ -5,4 +5,4 @@ export type { Listening, ListenOptions, NodeHandler, NodeServer } from "@reins/s
 export { toWebHandler } from "@reins/server/promise"
 export type { Access, Options as ServerOptions, Sender } from "@reins/server/promise"
 export { createRuntime } from "./NamedServices.ts"
-export type { NamedAgent, NamedModel, Options, StoreName, Telemetry } from "./NamedServices.ts"
+export type { McpServer, NamedAgent, NamedModel, Options, StoreName, Telemetry } from "./NamedServices.ts"

@@ -2,10 +2,10 @@ import { NodeServices } from "@effect/platform-node"
 import { assert, layer } from "@effect/vitest"
 import { McpTools } from "@reins/models/mcp"
 import { Ordering } from "@reins/protocol"
-import { Agent, Model, Runtime } from "@reins/runtime"
+import { Agent, Model, Runtime, Specialist } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
-import { Effect, Layer, Stream } from "effect"
-import { Tool } from "effect/ai"
+import { Effect, Layer, Schema, Stream } from "effect"
+import { Tool, Toolkit } from "effect/ai"
 import { ChildProcess } from "effect/process"
 import { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import { join } from "node:path"
@@ -124,6 +124,69 @@ layer(NodeServices.layer, { excludeTestServices: true })("tools of an MCP server
         ["denied", "denied", undefined]
       )
       assert.strictEqual(events.filter((event) => event.type === "approval-required").length, 2)
+    })
+  )
+
+  it.effect("stand beside other toolkits, and agents share one process", () =>
+    Effect.gen(function* () {
+      const small = McpTools.server({
+        name: "small",
+        command: process.execPath,
+        args: [join(import.meta.dirname, "server.mjs")],
+        prefix: "small_",
+        only: ["echo"]
+      })
+      const plus = Tool.make("plus", { success: Schema.Finite })
+      class Sums extends Toolkit.make(plus) {}
+      const reader = Specialist.make("reader", { description: "Reads", toolkit: small })
+      const desk = Agent.make("desk", { toolkit: [Sums, small], specialists: [reader], approvals: { plus: "never" } })
+      const model = ScriptedModel.make({
+        replies: [
+          ScriptedModel.calls([
+            { id: "1", name: "plus", args: {} },
+            { id: "2", name: "small_echo", args: { words: "hello" } }
+          ]),
+          ScriptedModel.text("done")
+        ]
+      })
+      let started = 0
+      const spawner = yield* ChildProcessSpawner
+      const counted = Layer.succeed(ChildProcessSpawner, {
+        ...spawner,
+        spawn: (one) => {
+          started++
+          return spawner.spawn(one)
+        }
+      })
+      const layer = Runtime.layer({ agents: [desk, reader] }).pipe(
+        Layer.provide([
+          Sums.toLayer({ plus: () => Effect.succeed(2) }),
+          Layer.provide(small.layer, counted),
+          Layer.succeed(Model, model)
+        ])
+      )
+      yield* Effect.provide(
+        Effect.flatMap(Runtime, (runtime) => runtime.complete("go")),
+        layer
+      )
+      const [, request] = model.requests
+      assert.deepStrictEqual(
+        request === undefined ? [] : ScriptedModel.lastResults(request).map(({ result }) => result),
+        [2, "echo: hello"]
+      )
+      assert.strictEqual(started, 1)
+    })
+  )
+
+  it.effect("of a server that does not start fail to be built, and the error names the server", () =>
+    Effect.gen(function* () {
+      const none = McpTools.server({ name: "none", command: "no-such-program", args: ["--token=secret"] })
+      const error = yield* Effect.flip(Effect.scoped(Layer.build(none.layer)))
+      assert.match(
+        error.message,
+        /^MCP server "none" \(no-such-program\) cannot be used: .*\. Check its command or url$/
+      )
+      assert.notInclude(error.message, "secret")
     })
   )
 

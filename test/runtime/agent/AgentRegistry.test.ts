@@ -99,7 +99,22 @@ describe("a runtime is not built", () => {
       const desk = Agent.make("desk", { toolkit: Effect.provide(kit, layer("x")), specialists: [reader] })
       assert.strictEqual(
         yield* flaw(Runtime.layer({ agents: [desk] })),
-        `Agent "desk" has two tools or specialists named "reader". Rename one`
+        `Agent "desk" has two tools or specialists named "reader": one of toolkit and one of specialists. ` +
+          "Rename one, or give an MCP server a prefix"
+      )
+    })
+  )
+
+  it.effect("of two toolkits of one agent with a tool of the same name, and the error names both", () =>
+    Effect.gen(function* () {
+      const tool = Tool.make("find", { success: Schema.String })
+      class Orders extends Toolkit.make(tool) {}
+      const { kit, layer } = search("find")
+      const desk = Agent.make("desk", { toolkit: [Orders, Effect.provide(kit, layer("x"))] })
+      const orders = Orders.toLayer({ find: () => Effect.succeed("") })
+      assert.include(
+        yield* flaw(Layer.provide(Runtime.layer({ agents: [desk] }), orders)),
+        `named "find": one of Orders and one of toolkit[1]`
       )
     })
   )

@@ -34,7 +34,7 @@ const making = (calls: (step: number) => ReadonlyArray<Call>) =>
   ScriptedModel.make({ respond: ({ metadata: { step } }) => reply(step, calls(step)) })
 
 interface Options {
-  readonly agent?: Omit<Agent.Options<{}, never, never, [], Model>, "toolkit"> | undefined
+  readonly agent?: Omit<Agent.Options<never, [], Model>, "toolkit"> | undefined
   readonly runtime?: Omit<RuntimeOptions<[]>, "agents"> | undefined
   readonly query?: QueryOptions | undefined
   readonly services?: Layer.Layer<never> | undefined

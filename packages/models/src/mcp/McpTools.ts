@@ -1,12 +1,14 @@
 /**
- * The tools of an MCP server as a toolkit: `toolkit: McpTools.toolkit({ prefix: "files_" })` on an agent, and a layer
- * of the server beside it.
+ * The tools of an MCP server as a toolkit. `server` takes plain settings and has both the toolkit and its layer; `toolkit` is
+ * that of the server in the context: `toolkit: McpTools.toolkit({ prefix: "files_" })` on an agent, and a layer of the server
+ * beside it.
  *
  * The server's annotations decide which tools need approval: those that may be destructive, and by the protocol that is
  * every tool that does not say otherwise. The agent's `approvals` take precedence. Definitions are read once, when the
  * agent's tools are built, and stay for the lifetime of the runtime; a definition that has changed by the next start
  * voids the grants that are bound to it.
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { ToolSettings } from "@reins/runtime"
 import * as McpClient from "effect/ai/McpClient"
@@ -18,7 +20,7 @@ import * as Toolkit from "effect/ai/Toolkit"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
-import type * as ChildProcess from "effect/process/ChildProcess"
+import * as ChildProcess from "effect/process/ChildProcess"
 import type { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
@@ -154,3 +156,103 @@ export const layerHttp = (
       )
     )
   )
+
+/** A server in plain settings, with what they have in common. */
+interface Settings extends ToolkitOptions, Pick<ServerOptions, "protocol"> {}
+
+/** A server that runs as a child process. It reads the environment of this process; `env` is added to it. */
+export interface CommandSettings<Name extends string = string> extends Settings {
+  /** What errors call the server. */
+  readonly name: Name
+  /** The program, such as `npx`; not a line for a shell. */
+  readonly command: string
+  /** Absent: none. */
+  readonly args?: ReadonlyArray<string> | undefined
+  readonly env?: { readonly [variable: string]: string } | undefined
+  /** Its working directory. Absent: this process's. */
+  readonly cwd?: string | undefined
+}
+
+/** A server at an address. */
+export interface AddressSettings<Name extends string = string> extends Settings {
+  /** What errors call the server. */
+  readonly name: Name
+  readonly url: string
+  /** Sent with every request, such as `authorization`. Absent: none. */
+  readonly headers?: { readonly [name: string]: string } | undefined
+}
+
+/** A server in plain settings. */
+export type AnySettings<Name extends string = string> = CommandSettings<Name> | AddressSettings<Name>
+
+/** The service that stands for the connection to the server of this name. */
+export interface Connection<Name extends string> {
+  readonly "~@reins/models/mcp/Connection": Name
+}
+
+/** The server did not start, or does not answer as an MCP server. The message contains no argument, header or query. */
+export class McpServerFailed extends Schema.TaggedError<McpServerFailed>()("McpServerFailed", {
+  server: Schema.String,
+  target: Schema.String,
+  cause: Schema.Defect()
+}) {
+  override get message() {
+    const reason = Predicate.hasProperty(this.cause, "message") ? `: ${String(this.cause.message)}` : ""
+    return `MCP server ${JSON.stringify(this.server)} (${this.target}) cannot be used${reason}. Check its command or url`
+  }
+}
+
+/** The tools of one server, for `toolkit` of agents, and the layer of its connection, which the agents share. */
+export interface ServerToolkit<Name extends string, R> extends Effect.Effect<
+  Toolkit.WithHandler<Record<string, ServerTool>>,
+  McpServerFailed,
+  Connection<Name>
+> {
+  /** What errors about clashing tools call it. */
+  readonly name: string
+  readonly layer: Layer.Layer<Connection<Name>, McpServerFailed, R>
+}
+
+type Transports = ChildProcessSpawner | HttpClient.HttpClient
+
+/**
+ * The tools of a server in plain settings: `const Files = McpTools.server({ name: "files", command: "npx", args: […] })`, then
+ * `toolkit: [Orders, Files]` on an agent and `Files.layer` beside the other layers. The layer starts the server, or connects to
+ * it, once for all agents.
+ */
+export function server<const Name extends string>(
+  settings: CommandSettings<Name>
+): ServerToolkit<Name, ChildProcessSpawner>
+export function server<const Name extends string>(
+  settings: AddressSettings<Name>
+): ServerToolkit<Name, HttpClient.HttpClient>
+export function server<const Name extends string>(settings: AnySettings<Name>): ServerToolkit<Name, Transports>
+export function server<const Name extends string>(settings: AnySettings<Name>): ServerToolkit<Name, Transports> {
+  const { name, protocol } = settings
+  const target = "command" in settings ? settings.command : originOf(settings.url)
+  const failed = (cause: unknown) => new McpServerFailed({ server: name, target, cause })
+  const key = Context.Service<Connection<Name>, McpClient.McpClient>(`@reins/models/mcp/${name}`)
+  const connected: Layer.Layer<McpClient.McpClient, McpClientError, Transports> =
+    "command" in settings
+      ? layerStdio(commandOf(settings), { protocol })
+      : layerHttp(settings.url, { protocol, ...(settings.headers === undefined ? {} : { headers: settings.headers }) })
+  const tools = Effect.flatMap(key, (client) => Effect.mapError(fromClient(client, settings), failed))
+  return Object.assign(
+    Effect.map(tools, (kit): Toolkit.WithHandler<Record<string, ServerTool>> => kit),
+    {
+      name: `MCP server ${JSON.stringify(name)}`,
+      layer: Layer.effect(
+        key,
+        Effect.mapBoth(Layer.build(connected), { onFailure: failed, onSuccess: Context.get(McpClient.McpClient) })
+      )
+    }
+  )
+}
+
+const commandOf = ({ args = [], command, cwd, env }: CommandSettings) =>
+  ChildProcess.make(command, [...args], {
+    ...(cwd === undefined ? {} : { cwd }),
+    ...(env === undefined ? {} : { env, extendEnv: true })
+  })
+
+const originOf = (url: string): string => (URL.canParse(url) ? new URL(url).origin : "its url")

@@ -38,7 +38,7 @@ export interface Definition {
   readonly name: string
   readonly description: string | undefined
   readonly instructions: string | undefined
-  readonly toolkit: Effect.Effect<Erased.Kit, unknown, unknown> | undefined
+  readonly toolkits: ReadonlyArray<Effect.Effect<Erased.Kit, unknown, unknown>>
   readonly clientTools: ReadonlyArray<Tool.Any>
   readonly specialists: ReadonlyArray<Any>
   readonly model: ModelKey
@@ -77,19 +77,47 @@ export type ToolServices<Tools extends Record<string, Tool.Any>> = Exclude<
   ToolRun
 >
 
+/** A toolkit, whatever its tools: its handlers come as layers, or it is bound to them (`bind`, `McpTools.toolkit`). */
+export type AnyToolkit = Effect.Effect<Erased.Kit, unknown, unknown>
+
+/**
+ * One toolkit or several. One is known by what marks effects alone: an effect can be iterated, and the compiler would read the
+ * elements of an array of toolkits by that.
+ */
+export type Toolkits = { readonly [Effect.TypeId]: unknown } | ReadonlyArray<AnyToolkit>
+
+/** `ReadonlyArray<AnyToolkit>`, of which nothing is known, stands for no toolkit at all. */
+type Each<K> = K extends ReadonlyArray<infer One> ? One : K
+
+/** What the toolkits and their tools' handlers need. */
+export type ToolkitServices<K> =
+  Each<K> extends infer One
+    ? One extends Effect.Effect<Toolkit.WithHandler<infer Tools>, infer _E, infer R>
+      ? unknown extends R
+        ? never
+        : Exclude<R, Scope.Scope> | ToolServices<Tools>
+      : never
+    : never
+
+/** How building the toolkits may fail. */
+export type ToolkitErrors<K> =
+  Each<K> extends infer One
+    ? One extends Effect.Effect<infer _A, infer E, infer _R>
+      ? unknown extends E
+        ? never
+        : E
+      : never
+    : never
+
 /** Options that agents and specialists share. */
-export interface Options<
-  Tools extends Record<string, Tool.Any>,
-  TE,
-  TR,
-  S extends ReadonlyArray<Any>,
-  M,
-  F extends ReadonlyArray<ModelKey> = []
-> {
+export interface Options<K extends Toolkits, S extends ReadonlyArray<Any>, M, F extends ReadonlyArray<ModelKey> = []> {
   /** The system instructions. Absent: none. */
   readonly instructions?: string | undefined
-  /** Tools that the runtime runs: a toolkit (its handlers come as layers), or one bound to its handlers (`bind`). */
-  readonly toolkit?: Effect.Effect<Toolkit.WithHandler<Tools>, TE, TR> | undefined
+  /**
+   * Tools that the runtime runs: a toolkit (its handlers come as layers), one bound to its handlers (`bind`), the tools of an MCP
+   * server (`McpTools.server`), or an array of such. Two tools of one name are refused when the runtime's layer is built.
+   */
+  readonly toolkit?: K | undefined
   /** Tools that the caller runs: the run waits for `Runtime.submitToolResult`. */
   readonly clientTools?: Toolkit.Any | undefined
   /** Specialists that the model may call as tools, by their names. */
@@ -150,18 +178,16 @@ export interface Options<
  * are refused when the runtime's layer is built; bind one of them: `toolkit: Agent.bind(Search, Search.layer)`.
  */
 export const make = <
-  Tools extends Record<string, Tool.Any> = {},
-  TE = never,
-  TR = never,
+  const K extends Toolkits = ReadonlyArray<AnyToolkit>,
   const S extends ReadonlyArray<Any> = [],
   M = Model,
   const F extends ReadonlyArray<ModelKey> = []
 >(
   name: string,
-  options: Options<Tools, TE, TR, S, M, F>
+  options: Options<K, S, M, F>
 ): Agent<
-  Needs<Exclude<TR, Scope.Scope> | ToolServices<Tools> | M | Models<F[number]> | Services<S[number]>>,
-  TE | Errors<S[number]>
+  Needs<ToolkitServices<K> | M | Models<F[number]> | Services<S[number]>>,
+  ToolkitErrors<K> | Errors<S[number]>
 > => fromDefinition(define("agent", name, options, undefined))
 
 /**
@@ -177,7 +203,12 @@ export const bind = <Tools extends Record<string, Tool.Any>, Handlers, E, R>(
 ): Effect.Effect<Toolkit.WithHandler<Tools>, E, R | Scope.Scope> =>
   Effect.flatMap(Layer.build(layer), (handlers) => Effect.provide(toolkit, handlers))
 
-type AnyOptions = Options<Erased.Any, Erased.Any, Erased.Any, Erased.Any, Erased.Any, Erased.Any>
+type AnyOptions = Options<Erased.Any, Erased.Any, Erased.Any, Erased.Any>
+
+const listed = (toolkit: Erased.Any): ReadonlyArray<AnyToolkit> => {
+  if (toolkit === undefined) return []
+  return Array.isArray(toolkit) ? toolkit : [toolkit]
+}
 
 /** Erases the options' types. Shared with `Specialist.make`. */
 export const define = (
@@ -196,7 +227,7 @@ export const define = (
   name,
   description: specialist?.description,
   instructions: options.instructions,
-  toolkit: options.toolkit,
+  toolkits: listed(options.toolkit),
   clientTools: options.clientTools === undefined ? [] : Object.values(options.clientTools.tools),
   specialists: options.specialists ?? [],
   model: options.model ?? Model,

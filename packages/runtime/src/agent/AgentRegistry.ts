@@ -26,6 +26,7 @@ import * as ObjectRoot from "../tool/ObjectRoot.ts"
 import * as Invocation from "../tool/Invocation.ts"
 import * as ToolSettings from "../tool/ToolSettings.ts"
 import * as ToolHash from "../tool/ToolHash.ts"
+import { ToolSources } from "./ToolSources.ts"
 
 /** A tool, ready to be called. */
 export interface Callable {
@@ -71,15 +72,10 @@ export interface Member {
   readonly specialists: ReadonlyMap<string, Member>
   /** The definitions that the model is sent: tools, client tools, specialists. */
   readonly offered: ReadonlyArray<ToolDefinition>
-  readonly output: ModelOutput | undefined
+  readonly output: { readonly name: string; readonly schema: Json } | undefined
   readonly budget: Budget.Budget
   /** Who may answer its questions about its budget; absent: anybody of the tenant. */
   readonly approvers?: ReadonlyArray<Approvers.Level> | undefined
-}
-
-interface ModelOutput {
-  readonly name: string
-  readonly schema: Json
 }
 
 /** The agents of one runtime by name; `first` is the default. */
@@ -172,17 +168,22 @@ const member = (
     const problem = CallRow.problemOf(definition.repeatedCallLimit)
     if (problem !== undefined) return yield* refuse(`Agent ${JSON.stringify(name)}: ${problem}`)
 
+    const sources = new ToolSources(name)
     const tools = new Map<string, Callable>()
-    if (definition.toolkit !== undefined) yield* serverTools(capture, definition, definition.toolkit, tools)
+    for (const [index, toolkit] of definition.toolkits.entries()) {
+      for (const tool of yield* serverTools(capture, definition, toolkit)) {
+        tools.set(sources.of(tool, definition.toolkits, index), tool)
+      }
+    }
     for (const tool of definition.clientTools) {
-      if (tools.has(tool.name)) return yield* clash(name, tool.name)
-      tools.set(tool.name, yield* callable(capture, definition, tool, "client", undefined))
+      tools.set(sources.add(tool, "clientTools"), yield* callable(capture, definition, tool, "client", undefined))
     }
     const specialists = new Map<string, Member>()
     for (const each of definition.specialists) {
-      if (tools.has(each.name) || specialists.has(each.name)) return yield* clash(name, each.name)
-      specialists.set(each.name, yield* member(capture, each.definition, [...above, name]))
+      const name = sources.add(each, "specialists")
+      specialists.set(name, yield* member(capture, each.definition, [...above, definition.name]))
     }
+    if (sources.clash !== undefined) return yield* refuse(sources.clash)
     const offers: Array<ToolDefinition> = []
     for (const one of specialists.values()) offers.push(yield* offer(name, one))
     const model = yield* named(name, yield* definition.model)
@@ -219,15 +220,12 @@ const named = (agent: string, port: ModelPort) =>
     ? Effect.succeed(port)
     : refuse(`Agent ${JSON.stringify(agent)}: its model port must have provider and model, both non-empty strings`)
 
-const clash = (agent: string, tool: string) =>
-  refuse(`Agent ${JSON.stringify(agent)} has two tools or specialists named ${JSON.stringify(tool)}. Rename one`)
-
 const serverTools = Effect.fnUntraced(function* (
   capture: Capture,
   definition: Agent.Definition,
-  toolkit: Effect.Effect<Erased.Kit, unknown, unknown>,
-  into: Map<string, Callable>
+  toolkit: Effect.Effect<Erased.Kit, unknown, unknown>
 ) {
+  const callables: Array<Callable> = []
   const kit: Toolkit.WithHandler<Record<string, Tool.Any>> = yield* toolkit
   const unbound = isToolkit(toolkit)
   for (const tool of Object.values(kit.tools)) {
@@ -249,8 +247,9 @@ const serverTools = Effect.fnUntraced(function* (
       handler === undefined
         ? Invocation.bound(tool, kit, decode, capture.services)
         : Invocation.direct(tool, handler, decode)
-    into.set(tool.name, yield* callable(capture, definition, tool, "server", invoke))
+    callables.push(yield* callable(capture, definition, tool, "server", invoke))
   }
+  return callables
 })
 
 const isToolkit = (kit: unknown): boolean => Predicate.hasProperty(kit, "~effect/ai/Toolkit")

@@ -3,8 +3,6 @@
  * `Runtime.runSpecialist` and `Runtime.completeSpecialist`, or offer it to a coordinator, whose model then calls it like a
  * tool. It sees nothing of its caller's history.
  */
-import type * as Scope from "effect/Scope"
-import type * as Tool from "effect/ai/Tool"
 import type * as Erased from "../kernel/Erased.ts"
 import * as Agent from "./Agent.ts"
 import type { Model, ModelKey } from "../model/Model.ts"
@@ -34,15 +32,13 @@ export type Any = Specialist<never, unknown, Erased.Any, Erased.Any>
 export const make = <
   In = string,
   Out = string,
-  Tools extends Record<string, Tool.Any> = {},
-  TE = never,
-  TR = never,
+  const K extends Agent.Toolkits = ReadonlyArray<Agent.AnyToolkit>,
   const S extends ReadonlyArray<Agent.Any> = [],
   M = Model,
   const F extends ReadonlyArray<ModelKey> = []
 >(
   name: string,
-  options: Agent.Options<Tools, TE, TR, S, M, F> & {
+  options: Agent.Options<K, S, M, F> & {
     readonly description: string
     readonly input?: Erased.CodecOf<In> | undefined
     readonly output?: Erased.CodecOf<Out> | undefined
@@ -50,10 +46,8 @@ export const make = <
 ): Specialist<
   In,
   Out,
-  Agent.Needs<
-    Exclude<TR, Scope.Scope> | Agent.ToolServices<Tools> | M | Agent.Models<F[number]> | Agent.Services<S[number]>
-  >,
-  TE | Agent.Errors<S[number]>
+  Agent.Needs<Agent.ToolkitServices<K> | M | Agent.Models<F[number]> | Agent.Services<S[number]>>,
+  Agent.ToolkitErrors<K> | Agent.Errors<S[number]>
 > => ({
   ...Agent.fromDefinition(
     Agent.define("specialist", name, options, {

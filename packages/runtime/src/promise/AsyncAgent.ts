@@ -39,7 +39,7 @@ export interface Reviewed {
  * An agent. With a `description` it is a specialist: other agents' models call it like a tool, and code by
  * `runSpecialist`.
  */
-export interface AsyncAgent<ToolName extends string> {
+export interface AsyncAgent<ToolName extends string, ToolkitName extends string = string> {
   readonly name: string
   readonly description?: string | undefined
   /** The schema of a specialist's input. The caller gets an error for invalid input. Absent: one string, `prompt`. */
@@ -53,6 +53,8 @@ export interface AsyncAgent<ToolName extends string> {
   readonly instructions?: string | undefined
   /** Its tools, by name. Absent: none. */
   readonly tools?: ReadonlyArray<ToolName> | undefined
+  /** Toolkits of the runtime whose tools it has, by name. Absent: none. */
+  readonly toolkits?: ReadonlyArray<ToolkitName> | undefined
   /** Other agents of the runtime that its model may call, by name. */
   readonly specialists?: ReadonlyArray<string> | undefined
   /** Its own model. Absent: the runtime's. */
@@ -87,6 +89,7 @@ export interface AsyncAgent<ToolName extends string> {
 export interface Parts {
   readonly agents: ReadonlyArray<AsyncAgent<string>>
   readonly tools: { readonly [name: string]: AsyncTool.Erased }
+  readonly toolkits: { readonly [name: string]: Agent.AnyToolkit }
   readonly budget: Budget.Options | undefined
 }
 
@@ -117,6 +120,13 @@ export const build = (parts: Parts): Built => {
         throw new Error(`Agent ${quoted(agent.name)} uses tool ${quoted(name)}, which is not among \`tools\``)
       return (parts.tools[name]?.execute !== undefined) === runs ? [tool] : []
     })
+  const toolkitsOf = (agent: AsyncAgent<string>) =>
+    (agent.toolkits ?? []).map((name): Agent.AnyToolkit => {
+      const toolkit = Object.hasOwn(parts.toolkits, name) ? parts.toolkits[name] : undefined
+      if (toolkit === undefined)
+        throw new Error(`Agent ${quoted(agent.name)} uses toolkit ${quoted(name)}, which is not among \`toolkits\``)
+      return toolkit
+    })
   const keyOf = (name: string, model: AnyModel): ModelKey => {
     const key = Context.Service<ModelPort>(`@reins/runtime/promise/Model/${name}`)
     models.push(Types.as(modelLayer(key, model))) // Only one agent requires its key.
@@ -134,7 +144,11 @@ export const build = (parts: Parts): Built => {
     const { budget = parts.budget, description, specialists = [] } = written
     const options = {
       instructions: written.instructions,
-      toolkit: Types.as<ToolsOf>(Toolkit.make(...toolsOf(written, true))), // Their handlers are in the layer below.
+      // The handlers of its tools are in the layer below, what its toolkits need among the services.
+      toolkit: Types.as<ReadonlyArray<Effect.Effect<Types.Kit>>>([
+        Object.defineProperty(Toolkit.make(...toolsOf(written, true)), "name", { value: "tools" }),
+        ...toolkitsOf(written)
+      ]),
       clientTools: Toolkit.make(...toolsOf(written, false)),
       specialists: specialists.map((one) => agent(one, [...above, name])),
       model: written.model === undefined ? Model : keyOf(name, written.model),
@@ -197,8 +211,6 @@ const reviewed = ({ approvers, ask }: Reviewed): Policy => ({
   approvers,
   ...(ask === undefined ? {} : { ask: ruledBy(ask) })
 })
-
-type ToolsOf = Effect.Effect<Types.Kit>
 
 /** Provides the model under a key. */
 export const modelLayer = (key: ModelKey, model: AnyModel): Layer.Layer<Model, unknown> => {

@@ -144,6 +144,10 @@ export interface Options<Tools extends Record<string, Parameters>, AgentName ext
   readonly agents: ReadonlyArray<AsyncAgent<keyof Tools & string> & { readonly name: AgentName }>
   /** Tools that agents may name. */
   readonly tools?: { readonly [Name in keyof Tools]: AsyncTool<Tools[Name]> } | undefined
+  /**
+   * Toolkits of `effect/ai` that agents may name, such as the tools of an MCP server; what they need comes from `services`.
+   */
+  readonly toolkits?: { readonly [name: string]: Agent.AnyToolkit } | undefined
   /** The default budget of agents. */
   readonly budget?: Budget.Options | undefined
   /** Limits of every tenant, or of every principal of one, over all its runs within a window. Absent: none. */
@@ -159,8 +163,8 @@ export const createRuntime = <
 >(
   options: Options<Tools, AgentName>
 ): PromiseRuntime<AgentName> => {
-  const { agents, budget, model, quotas, services, tools, ...rest } = options
-  const built = build({ agents, tools: tools ?? {}, budget })
+  const { agents, budget, model, quotas, services, toolkits = {}, tools = {}, ...rest } = options
+  const built = build({ agents, tools, toolkits, budget })
   // The services that the agents need were just built.
   const managed = ManagedRuntime.make(
     Types.as<Layer.Layer<Runtime, unknown>>(

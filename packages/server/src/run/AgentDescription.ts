@@ -33,8 +33,10 @@ const isTool = (value: unknown): value is Tool.Any => Predicate.hasProperty(valu
  * keeps its own.
  */
 export const toolsOf = ({ definition }: Agent.Any): ReadonlyArray<Facts.ToolFacts> => {
-  const kit: unknown = definition.toolkit
-  const own = Predicate.hasProperty(kit, "tools") && Predicate.isObject(kit.tools) ? Object.values(kit.tools) : []
+  const kits: ReadonlyArray<unknown> = definition.toolkits
+  const own = kits.flatMap((kit) =>
+    Predicate.hasProperty(kit, "tools") && Predicate.isObject(kit.tools) ? Object.values(kit.tools) : []
+  )
   return own.filter(isTool).map(toolOf)
 }
 
