@@ -59,11 +59,20 @@ const namedAsEntries = (app, { manifest }) =>
     }
   })
 
+/** The package's settings without its references: with them TypeScript reads the build of other packages, which may be missing. */
+const settings = (each, out) => {
+  const path = join(out, `${each.name}.tsconfig.json`)
+  const extended = join(root, "packages", each.name, "tsconfig.json")
+  writeFileSync(path, JSON.stringify({ extends: extended, compilerOptions: { composite: false }, references: [] }))
+  return path
+}
+
 const write = async (each, out) => {
+  const tsconfig = settings(each, out)
   const app = await Application.bootstrapWithPlugins({
     name: each.manifest.name,
     entryPoints: entries(each),
-    tsconfig: join(root, "packages", each.name, "tsconfig.json"),
+    tsconfig,
     plugin: ["typedoc-plugin-markdown"],
     out: join(out, each.name),
     readme: "none",
@@ -92,6 +101,7 @@ const write = async (each, out) => {
   if (project === undefined) throw new Error(`TypeDoc could not read packages/${each.name}`)
   await app.generateOutputs(project)
   if (app.logger.hasErrors()) throw new Error(`TypeDoc reported errors in packages/${each.name}`)
+  rmSync(tsconfig)
 }
 
 /** All files below a folder, with their text. */
