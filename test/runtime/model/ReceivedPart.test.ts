@@ -70,14 +70,14 @@ const outcome = ({ probe, thread }: Effect.Success<ReturnType<typeof run>>) => {
   return { said: thread.flatMap(({ content, role }) => (role === "assistant" ? content : [])), warnings }
 }
 
-const refused = (clause: string) => ({ failed: `E_INVALID_MODEL_OUTPUT: it handed over ${clause}` })
+const refused = (clause: string) => ({ failed: `E_INVALID_MODEL_OUTPUT: it emitted ${clause}` })
 const kept = (...said: ReadonlyArray<object>) => ({ said, warnings: [] })
 const leftOut = (warning: string, ...said: ReadonlyArray<object>) => ({ said, warnings: [warning] })
 
-const noType = "The model's adapter handed over a part of an unknown type. It was left out."
-const noMetadata = "The model's adapter handed over metadata that is not an object of JSON. It was left out."
-const noBytes = "The model's adapter handed over a file without bytes. It was left out."
-const noCount = "The model's adapter reported usage that is no count of tokens. It is estimated."
+const noType = "The model's adapter emitted a part of an unknown type. It was left out."
+const noMetadata = "The model's adapter emitted metadata that is not a JSON object. It was left out."
+const noBytes = "The model's adapter emitted a file without bytes. It was left out."
+const noCount = "The model's adapter reported an invalid token count. The usage is estimated."
 
 const call = (over: object) => [{ type: "tool-call", id: "1", name: "work", args: {}, execution: "provider", ...over }]
 const result = (over: object) => [...call({}), { type: "tool-result", id: "1", name: "work", result: 1, ...over }]
@@ -89,12 +89,16 @@ const cases: ReadonlyArray<readonly [string, () => ReadonlyArray<unknown>, objec
   ["a part that is an array", () => [[]], refused("a part that is not an object")],
   ["a part of an unknown type", () => [{ type: "video" }, say], leftOut(noType, say)],
   ["a part without a type", () => [{ text: "so" }, say], leftOut(noType, say)],
-  ["text that is a number", () => [{ type: "text", text: 1 }], refused('a "text" part whose text is not a string')],
-  ["text that is missing", () => [{ type: "text" }], refused('a "text" part whose text is not a string')],
+  [
+    "text that is a number",
+    () => [{ type: "text", text: 1 }],
+    refused('a "text" part with a text that is not a string')
+  ],
+  ["text that is missing", () => [{ type: "text" }], refused('a "text" part with a text that is not a string')],
   [
     "reasoning that is an object",
     () => [{ type: "reasoning", text: {} }],
-    refused('a "reasoning" part whose text is not a string')
+    refused('a "reasoning" part with a text that is not a string')
   ],
   [
     "a part's key that is a number",
@@ -129,37 +133,49 @@ const cases: ReadonlyArray<readonly [string, () => ReadonlyArray<unknown>, objec
   [
     "a file that is a number",
     () => file({ data: 7 }),
-    refused('a "file" part whose data is neither a string nor bytes')
+    refused('a "file" part with data that is neither a string nor bytes')
   ],
   [
     "a file without a media type",
     () => file({ mediaType: null }),
-    refused('a "file" part whose mediaType is not a string')
+    refused('a "file" part with a mediaType that is not a string')
   ],
-  ["a call's id that is a number", () => call({ id: 1 }), refused('a "tool-call" part whose id is not a string')],
+  [
+    "a call's id that is a number",
+    () => call({ id: 1 }),
+    refused('a "tool-call" part with an id that is not a string')
+  ],
   [
     "a call's name that is missing",
     () => call({ name: undefined }),
-    refused('a "tool-call" part whose name is not a string')
+    refused('a "tool-call" part with a name that is not a string')
   ],
   [
     "arguments with a date",
     () => call({ args: { at: new Date(0) } }),
-    refused('a "tool-call" part whose args are not JSON')
+    refused('a "tool-call" part with args that are not JSON')
   ],
-  ["arguments with a BigInt", () => call({ args: { n: 1n } }), refused('a "tool-call" part whose args are not JSON')],
-  ["arguments in a cycle", () => call({ args: cycle() }), refused('a "tool-call" part whose args are not JSON')],
+  [
+    "arguments with a BigInt",
+    () => call({ args: { n: 1n } }),
+    refused('a "tool-call" part with args that are not JSON')
+  ],
+  ["arguments in a cycle", () => call({ args: cycle() }), refused('a "tool-call" part with args that are not JSON')],
   [
     "a result's id that is missing",
     () => result({ id: undefined }),
-    refused('a "tool-result" part whose id is not a string')
+    refused('a "tool-result" part with an id that is not a string')
   ],
   [
     "a result's name that is a number",
     () => result({ name: 1 }),
-    refused('a "tool-result" part whose name is not a string')
+    refused('a "tool-result" part with a name that is not a string')
   ],
-  ["a result that is a BigInt", () => result({ result: 1n }), refused('a "tool-result" part whose result is not JSON')],
+  [
+    "a result that is a BigInt",
+    () => result({ result: 1n }),
+    refused('a "tool-result" part with a result that is not JSON')
+  ],
   [
     "a result with a date",
     () => result({ result: { at: new Date(0) }, isFailure: "no" }),
@@ -183,7 +199,7 @@ describe.each(engines)("what a model port hands over, %s", (_where, services) =>
   it.live("fails the run where it is no array", () =>
     Effect.gen(function* () {
       const failed = outcome(yield* run([() => "so"], services()))
-      assert.deepStrictEqual(failed, { failed: "E_INVALID_MODEL_OUTPUT: it handed over parts that are not an array" })
+      assert.deepStrictEqual(failed, { failed: "E_INVALID_MODEL_OUTPUT: it emitted parts that are not an array" })
     }).pipe(Effect.scoped)
   )
 

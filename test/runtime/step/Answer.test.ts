@@ -66,7 +66,7 @@ describe("a response that breaks the model port's contract", () => {
       const made: ModelPart = { type: "tool-call", id: "1", name: "work", args: odd }
       assert.deepStrictEqual(
         yield* flawOf(made, finish),
-        flawed('it handed over a "tool-call" part whose args are not JSON')
+        flawed('it emitted a "tool-call" part with args that are not JSON')
       )
     })
   )

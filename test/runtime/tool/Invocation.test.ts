@@ -81,8 +81,8 @@ describe.each([
     ["a BigInt within", () => ({ rows: [{ id: 1 }, { "no id": 2n }] }), `rows[1]["no id"] is a BigInt`],
     ["a function", () => () => 1, "it is a function"],
     ["a symbol", () => Symbol("no"), "it is a symbol"],
-    ["a cycle", cycle, "self is a part of itself"],
-    ["a map of itself", () => ownMap(), "self is a part of itself"],
+    ["a cycle", cycle, "self is part of a cycle"],
+    ["a map of itself", () => ownMap(), "self is part of a cycle"],
     ["what is nested 20,000 deep", () => nested(20_000), `${"[0]".repeat(12)}… is nested more than 1000 deep`],
     [
       "a trap",
@@ -91,7 +91,7 @@ describe.each([
           return toss(new Error("no"))()
         }
       }),
-      "it throws where it is read"
+      "it throws when it is read"
     ]
   ])("that returns %s has run, and the model reads what cannot be shown", ([, make, why]) =>
     Effect.gen(function* () {
@@ -200,7 +200,7 @@ describe.each([
     Effect.gen(function* () {
       const [status, result] = yield* comesTo(() => Effect.fail(cycle()), bound)
       assert.strictEqual(status, "failed")
-      assert.include(JSON.stringify(result), "why cannot be shown: self is a part of itself")
+      assert.include(JSON.stringify(result), "why cannot be shown: self is part of a cycle")
     })
   )
 

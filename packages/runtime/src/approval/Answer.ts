@@ -1,5 +1,5 @@
 /**
- * An answer to a question as it is stored, and what several approvals of one question amount to. Pure.
+ * The stored answer to a question, and the combination of several approvals of one question. Pure.
  */
 import { Approval, Grant } from "@reins/protocol"
 import * as Schema from "effect/Schema"
@@ -12,8 +12,8 @@ const AnswerStruct = Schema.Struct({
 })
 
 /**
- * The answer as it is stored: what the event will say, the arguments a revision leaves, the limits a raise sets, the grant a
- * wider scope leaves behind.
+ * The stored answer: the content of its event, the arguments after a revision, the limits after a raise, the grant of a
+ * wider scope.
  */
 export interface Answer extends Schema.Schema.Type<typeof AnswerStruct> {}
 export const Answer: Schema.Codec<Answer> = AnswerStruct
@@ -21,8 +21,9 @@ export const Answer: Schema.Codec<Answer> = AnswerStruct
 const reach = ["subtree", "run", "thread"] as const
 
 /**
- * The approvals of several principals as one. It allows what all of them allow: the lowest raise of each limit, and a grant only where
- * each of them gave one, of the narrowest scope and the lowest limits among them, if their matchers agree.
+ * Combines the approvals of several principals. The result allows what all of them allow: the lowest raise of each
+ * limit; and a grant only if each of them gave one and their matchers agree, with the narrowest scope and the lowest
+ * limits.
  */
 export const together = (answers: readonly [Answer, ...ReadonlyArray<Answer>]): Answer => {
   const [first, ...rest] = answers

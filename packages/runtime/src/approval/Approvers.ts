@@ -1,10 +1,11 @@
 /**
- * Who may answer a question: roles, a predicate over the principal and the question, whether its requester is excluded, how many must
- * approve, and who is asked next when they do not answer in time. Values and pure rules; counting answers is `Quorum`.
+ * Who may answer a question: roles, a predicate over the principal and the question, whether the requester is excluded,
+ * how many must approve, and the escalation when they do not answer in time. Values and pure rules; `Quorum` counts
+ * answers.
  *
- * What is plain data (roles, the requester, the quorum, the times) goes into the question when it is asked and holds for it from then
- * on, in every process. The predicate is code: the process that carries the run evaluates it, for each answer, wherever the answer came
- * in. One that fails, dies or takes too long means no.
+ * Plain data (roles, the requester, the quorum, the times) becomes part of the question when it is asked, and applies
+ * to it in every process. The predicate is code: the process that executes the run evaluates it for each answer,
+ * whichever process received the answer. A predicate that fails, dies or takes too long means no.
  */
 import type { Approval, Principal } from "@reins/protocol"
 import * as Duration from "effect/Duration"
@@ -23,17 +24,17 @@ export type MayAnswer = (
  * The approvers of a tool or an agent.
  *
  * **Details**
- * - `roles`: who has one of them may answer. Absent: whatever their roles.
- * - `who`: a predicate that must say true besides.
- * - `excludeRequester`: the principal who started the run may not answer. Where nobody is named as its requester, nobody is excluded.
- * - `quorum`: how many different principals must approve; one rejection ends the question. 1 where absent.
- * - `escalate`: when the question was not decided `after` that time, it goes to other approvers: only they may answer then, and approvals
- *   are counted anew. It expires, where questions expire, that much later.
+ * - `roles`: a principal with one of them may answer. Absent: any roles.
+ * - `who`: a predicate that must also return true.
+ * - `excludeRequester`: the principal who started the run may not answer. Has no effect on a run without a principal.
+ * - `quorum`: how many different principals must approve; one rejection ends the question. Absent: 1.
+ * - `escalate`: a question that is undecided `after` that time goes to other approvers: only they may answer then, and
+ *   counting starts again. Its expiry, if it has one, is extended by that time.
  *
- * Only a principal who is known by an id may answer. `unattended: "approve"` does not stand in for approvers: the question is denied.
+ * Only a principal with an id may answer. `unattended: "approve"` does not replace approvers: the question is denied.
  *
- * **Errors**: a quorum that is no whole number above 0, no `after` above 0, and more than 8 escalations are `InvalidAgents` when the
- * layer is built.
+ * **Errors**: `InvalidAgents` when the layer is built, for a quorum that is not a whole number above 0, an `after` that
+ * is not above 0, and more than 8 escalations.
  */
 export interface Approvers {
   readonly roles?: ReadonlyArray<string> | undefined
@@ -43,26 +44,26 @@ export interface Approvers {
   readonly escalate?: { readonly after: Duration.Input; readonly to: Approvers } | undefined
 }
 
-/** Approvers as they are asked: at first, or after an escalation. */
+/** The approvers of one level: the first, or after an escalation. */
 export interface Level {
   readonly need: Approval.Need
   readonly who: MayAnswer | undefined
-  /** How long until the next level is asked, in milliseconds; `undefined` on the last. */
+  /** How long until the escalation to the next level, in milliseconds; `undefined` on the last. */
   readonly afterMs: number | undefined
 }
 
 /** The most levels. */
 const most = 9
 
-/** The levels of approvers, failing with a sentence where they are none; `undefined` where nobody is named. */
+/** The levels of approvers; fails with a message if they are invalid; `undefined` if no approvers are named. */
 export const levels = (approvers: Approvers | undefined): Effect.Effect<ReadonlyArray<Level> | undefined, string> => {
   if (approvers === undefined) return Effect.succeed(undefined)
   const found: Array<Level> = []
   for (let next: Approvers | undefined = approvers; next !== undefined; next = next.escalate?.to) {
     const { escalate, excludeRequester, quorum = 1, roles, who } = next
-    if (found.length === most) return Effect.fail(`approvers escalate at most ${most - 1} times`)
+    if (found.length === most) return Effect.fail(`approvers can escalate at most ${most - 1} times`)
     if (!Number.isSafeInteger(quorum) || quorum < 1) {
-      return Effect.fail(`a quorum is a whole number above 0, not ${quorum}`)
+      return Effect.fail(`quorum must be a whole number above 0, but is ${quorum}`)
     }
     const afterMs = escalate === undefined ? undefined : millis(escalate.after)
     if (escalate !== undefined && afterMs === undefined) {
@@ -88,7 +89,7 @@ const millis = (input: Duration.Input): number | undefined => {
   return Number.isSafeInteger(value) && value > 0 ? value : undefined
 }
 
-/** What a question shows that is asked at `now`. */
+/** The approvers' data in a question that is asked at `now`. */
 export const shownAt = ([first, ...rest]: ReadonlyArray<Level>, now: number): Approval.Approvals | undefined => {
   if (first === undefined) return undefined
   let at = now
@@ -101,7 +102,7 @@ export const shownAt = ([first, ...rest]: ReadonlyArray<Level>, now: number): Ap
   return { ...first.need, given: 0, ...(escalations.length === 0 ? {} : { escalations }) }
 }
 
-/** Asks the predicate of a level. Only a clear yes within that time, in milliseconds, is a yes. */
+/** Evaluates the predicate of a level. Only `true` within that time, in milliseconds, is a yes. */
 export const judge = (
   level: Level | undefined,
   principal: Principal,
@@ -122,15 +123,15 @@ export const judge = (
 }
 
 /**
- * Why the data of a question excludes this principal, as the end of "it is for …"; `undefined` where it does not. The predicate, where
- * there is one, is asked besides.
+ * Why the data of a question excludes this principal, as the end of "it is for …"; `undefined` if it does not. A
+ * predicate is evaluated separately.
  */
 export const exclusion = (
   need: Approval.Need,
   principal: Principal | undefined,
   requestedBy: string | undefined
 ): string | undefined => {
-  if (principal === undefined) return "a principal who is known by an id"
+  if (principal === undefined) return "a principal with an id"
   if (need.excludesRequester === true && requestedBy === principal.id) return "somebody other than who requested it"
   const { roles } = need
   if (roles === undefined || principal.roles?.some((role) => roles.includes(role)) === true) return undefined

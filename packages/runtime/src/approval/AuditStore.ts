@@ -1,12 +1,12 @@
 /**
- * Keeps the audit record of approvals, and makes its acts from what was done. A store writes an act in the transaction of what it tells
- * of. `MemoryAudit` keeps them in memory; database stores are in `@reins/store`.
+ * Stores the audit record of approvals, and makes its acts. A store writes an act in the same transaction as what it
+ * records. `MemoryAudit` keeps them in memory; database stores are in `@reins/store`.
  */
 import { type Approval, Audit, Grant, type Json, type Principal } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import { digestId, sha256Hex } from "../kernel/Digest.ts"
 
-/** Which acts: those of one tenant that fit all that is given. */
+/** Selects the acts of one tenant that match all given fields. */
 export interface AuditQuery {
   readonly resourceId: string
   readonly threadId?: string | undefined
@@ -17,21 +17,24 @@ export interface AuditQuery {
   readonly since?: number | undefined
   /** Before this time, in epoch milliseconds. */
   readonly until?: number | undefined
-  /** Behind this place, which a page before named as `next`. */
+  /** After this cursor, the `next` of the previous page. */
   readonly after?: string | undefined
-  /** The most acts of the page. */
+  /** The maximum number of acts in the page. */
   readonly limit: number
 }
 
-/** Keeps acts; see the header of this file. */
+/** Stores acts; see the header of this file. */
 export interface AuditStore {
-  /** Keeps acts, each once by its id. */
+  /** Stores acts, each once by its id. */
   readonly record: (acts: ReadonlyArray<Audit.Act>) => Effect.Effect<void>
-  /** A page, oldest first; acts of one millisecond by `Audit.rank`, then by id. A place that is none reads as the beginning. */
+  /**
+   * A page, oldest first; acts of one millisecond by `Audit.rank`, then by id. An invalid cursor reads from the
+   * beginning.
+   */
   readonly read: (query: AuditQuery) => Effect.Effect<Audit.Page>
 }
 
-/** A question that acts are about: whose, and what was asked. */
+/** A question that acts are about, with its run. */
 export interface Asked {
   readonly runId: string
   readonly agentPath: ReadonlyArray<string>
@@ -40,16 +43,16 @@ export interface Asked {
 
 type Facts = Omit<Audit.Act, "id">
 
-/** The act; `key` tells it apart from others of its kind. */
+/** The act; `key` makes it unique among its kind. */
 const act = (key: string, facts: Facts): Audit.Act => ({
   id: digestId("act", `${facts.kind}\n${facts.resourceId}\n${key}`),
   ...facts
 })
 
-/** The hash under which arguments and plans are told. */
+/** The hash that stands for arguments and plans. */
 export const argsHash = (args: Json): string => sha256Hex(JSON.stringify(args))
 
-/** What acts about this question share. */
+/** The common fields of acts about this question. */
 export const aboutOf = ({ agentPath, request, runId }: Asked): Audit.About => {
   const { approvals, id, kind, target, threadId, toolHash, toolInvocationId } = request
   return {
@@ -78,13 +81,13 @@ export const asked = (question: Asked, at: number): Audit.Act => {
   })
 }
 
-/** Who answers, as acts tell of them. */
+/** The answering principal, in the form of acts. */
 const actor = (principal: Principal | undefined): Pick<Audit.Act, "by" | "roles"> => ({
   ...(principal === undefined ? {} : { by: principal.id }),
   ...(principal?.roles === undefined || principal.roles.length === 0 ? {} : { roles: principal.roles })
 })
 
-/** An answer was not taken; `attempt` tells it apart from others. */
+/** An answer was refused; `attempt` makes the act unique. */
 export const refused = (
   about: Audit.About,
   {
@@ -100,7 +103,9 @@ export const refused = (
   }
 ): Audit.Act => act(attempt, { kind: "refused", at, ...about, ...actor(principal), reason })
 
-/** An answer was taken, or counted as one of several. `args`: what may run by it, where a reviewer changed that. */
+/**
+ * An answer was taken, or counted as one of several. `args`: the arguments that may run, if a reviewer changed them.
+ */
 export const answered = (
   about: Audit.About,
   how: {
@@ -127,7 +132,7 @@ export const answered = (
   })
 }
 
-/** The question came to its end. */
+/** The question was decided. */
 export const decided = (question: Asked, resolution: Approval.Resolution, at: number): Audit.Act => {
   const { by, grantId, id, outcome, scope } = resolution
   return act(id, {
@@ -159,7 +164,7 @@ export const granted = (grant: Grant.Grant): Audit.Act =>
 
 /** A call, known by `key`, took a use of a grant. */
 export const used = (grant: Grant.Grant, key: string, claim: Grant.Claim, at: number): Audit.Act => {
-  // Of the call, not of the question that the grant came from.
+  // From the call, not from the question that created the grant.
   const { agentPath: _given, ...about } = aboutGrant(grant)
   return act(`${grant.id}\n${key}`, {
     kind: "used",
@@ -173,25 +178,25 @@ export const used = (grant: Grant.Grant, key: string, claim: Grant.Claim, at: nu
   })
 }
 
-/** That a grant was used up, if it was by what made `after` of it. */
+/** The act that a grant is exhausted, if the change to `after` exhausted it. */
 export const ended = (before: Grant.Grant, after: Grant.Grant, at: number): ReadonlyArray<Audit.Act> =>
   Grant.isUsedUp(after) && !Grant.isUsedUp(before)
     ? [act(`${after.id}\n${at}`, { kind: "exhausted", at, ...aboutGrant(after) })]
     : []
 
-/** A grant was taken back, by whom. */
+/** A grant was revoked. */
 export const revoked = (grant: Grant.Grant, { at, by }: Revocation): Audit.Act => {
   const { by: _giver, ...about } = aboutGrant(grant)
   return act(grant.id, { kind: "revoked", at, ...about, ...(by === undefined ? {} : { by }) })
 }
 
-/** When a grant is taken back, in epoch milliseconds, and by whom; absent: nobody is named. */
+/** When a grant is revoked, in epoch milliseconds, and by whom; absent: not recorded. */
 export interface Revocation {
   readonly at: number
   readonly by?: string | undefined
 }
 
-/** The question went to other approvers; `level`: for which time. */
+/** The question was escalated; `level`: for which time. */
 export const escalated = (question: Asked, level: number, at: number): Audit.Act =>
   act(`${question.request.id}\n${level}`, { kind: "escalated", at, ...aboutOf(question), level })
 
@@ -203,20 +208,20 @@ const fits = (act: Audit.Act, { principal, resourceId, runId, since, threadId, u
   (since === undefined || act.at >= since) &&
   (until === undefined || act.at < until)
 
-/** The place of an act among all, as `next` names it. */
+/** A cursor: the position of an act among all. */
 export interface Place {
   readonly at: number
   readonly rank: number
   readonly id: string
 }
 
-/** The place of an act. */
+/** The cursor of an act. */
 export const placeOf = ({ at, id, kind }: Audit.Act): Place => ({ at, rank: Audit.rank(kind), id })
 
-/** A place as text. */
+/** A cursor as text. */
 export const toCursor = ({ at, id, rank }: Place): string => `${at}.${rank}.${id}`
 
-/** The place that a text names; `undefined` where it names none. */
+/** The cursor of a text; `undefined` if it is invalid. */
 export const fromCursor = (text: string): Place | undefined => {
   const [, at, rank, id] = /^(\d{1,16})\.(\d)\.(.{1,100})$/.exec(text) ?? []
   return id === undefined ? undefined : { at: Number(at), rank: Number(rank), id }
@@ -225,14 +230,14 @@ export const fromCursor = (text: string): Place | undefined => {
 const isBehind = (a: Place, b: Place): boolean =>
   a.at !== b.at ? a.at > b.at : a.rank !== b.rank ? a.rank > b.rank : a.id > b.id
 
-/** A page of at most `limit` of `found`, which are in order and at most one more. */
+/** A page of at most `limit` acts from `found`, which is in order and has at most one more. */
 export const pageOf = (found: ReadonlyArray<Audit.Act>, limit: number): Audit.Page => {
   const acts = found.slice(0, limit)
   const last = acts.at(-1)
   return found.length <= limit || last === undefined ? { acts } : { acts, next: toCursor(placeOf(last)) }
 }
 
-/** Acts in memory: gone with the process, and the oldest before that: at least the last `kept` are there. */
+/** Acts in memory: lost with the process; at least the last `kept` are available. */
 export class MemoryAudit implements AuditStore {
   private readonly acts = new Map<string, Audit.Act>()
   private readonly kept: number
@@ -241,10 +246,10 @@ export class MemoryAudit implements AuditStore {
     this.kept = kept
   }
 
-  /** Keeps acts at once. */
+  /** Stores acts synchronously. */
   add(acts: ReadonlyArray<Audit.Act>): void {
     for (const act of acts) if (!this.acts.has(act.id)) this.acts.set(act.id, act)
-    // Many at a time: a map that loses its first entry again and again is slow.
+    // Deleted in batches, because deleting the first entry of a map repeatedly is slow.
     if (this.acts.size <= this.kept + Math.min(1000, this.kept)) return
     for (const id of this.acts.keys()) {
       this.acts.delete(id)

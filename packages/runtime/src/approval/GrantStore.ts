@@ -6,21 +6,22 @@ import { Grant } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import { ended, granted, type MemoryAudit, type Revocation, revoked, used } from "./AuditStore.ts"
 
-/** Stores grants. What becomes of one (given, used, exhausted, revoked) goes to the audit record in the same transaction. */
+/** Stores grants. Their changes (given, used, exhausted, revoked) go to the audit record in the same transaction. */
 export interface GrantStore {
-  /** Adds a grant, unless there is one with its id. */
+  /** Adds a grant, unless its id exists. */
   readonly add: (grant: Grant.Grant) => Effect.Effect<void>
   /**
-   * Takes a use for the call named `key` from a grant that covers it, the oldest first; `undefined` where there is
-   * none. A grant that limits money holds for the call what it may cost at the most, or all that is left: `nanoUsdHeld`
-   * of the answer.
+   * Takes a use for the call named `key` from the oldest grant that covers it; `undefined` without one. A grant with a
+   * money limit holds the call's maximum cost, or everything that is left: `nanoUsdHeld` of the result.
    */
   readonly claim: (key: string, claim: Grant.Claim, now: number) => Effect.Effect<Grant.Grant | undefined>
-  /** Takes what the call named `key` has cost on the grant `id`, and gives back, once, what the grant still held for it. */
+  /**
+   * Charges the cost of the call named `key` to the grant `id`, and releases, once, what the grant still held for it.
+   */
   readonly settle: (key: string, id: string, nanoUsd: number, now: number) => Effect.Effect<void>
   /** A tenant's grants that are not used up, oldest first; expired ones too, until they are revoked. */
   readonly list: (resourceId: string) => Effect.Effect<ReadonlyArray<Grant.Grant>>
-  /** Takes a grant back. False when there is none. */
+  /** Revokes a grant. False when there is none. */
   readonly revoke: (id: string, how: Revocation) => Effect.Effect<boolean>
 }
 
@@ -30,7 +31,7 @@ export interface GrantStore {
  */
 export class MemoryGrants implements GrantStore {
   private readonly grants = new Map<string, Grant.Grant>()
-  /** Which grant a call has taken its use from, by run and call. */
+  /** The grant that a call has used, by run and call. */
   private readonly claims = new Map<string, Map<string, Grant.Grant>>()
   private readonly audit: MemoryAudit
 
@@ -48,7 +49,7 @@ export class MemoryGrants implements GrantStore {
   readonly claim = (key: string, claim: Grant.Claim, now: number): Effect.Effect<Grant.Grant | undefined> =>
     Effect.sync(() => {
       const before = this.claims.get(claim.runId)?.get(key)
-      // Another run may come under the id of one that is long forgotten: what was allowed there is not allowed here.
+      // Another run may reuse the id of a deleted one: the earlier run's grants must not apply.
       if (before !== undefined && Grant.covers(before, claim, before.grantedAt)) return before
       for (const grant of this.grants.values()) {
         if (!Grant.covers(grant, claim, now)) continue
@@ -94,13 +95,13 @@ export class MemoryGrants implements GrantStore {
       return true
     })
 
-  /** Drops what only this run could use, and what its calls have taken. */
+  /** Removes the grants that only this run could use, and its calls' uses. */
   forgetRun(runId: string): void {
     this.claims.delete(runId)
     this.drop((grant) => grant.scope !== "thread" && grant.runId === runId)
   }
 
-  /** Drops what only the runs of this thread could use. */
+  /** Removes the grants that only runs of this thread could use. */
   forgetThread(threadId: string): void {
     this.drop((grant) => grant.scope === "thread" && grant.threadId === threadId)
   }

@@ -1,17 +1,17 @@
 /**
- * The right to run one call that the gate has allowed. Running a tool takes a `Permit`, and only the gate makes them,
- * so that no code path runs a call that was not allowed.
+ * The right to run one call that the gate has allowed. Running a tool requires a `Permit`, and only the gate makes
+ * them, so that no code path runs a call that was not allowed.
  */
 import type { Json, Message } from "@reins/protocol"
 
 /** The right to run one call. */
 export interface Permit {
   readonly call: Message.CallPart
-  /** The arguments it may run with: the model's, or those a person put in their place. */
+  /** The arguments it may run with: the model's, or those of a revision. */
   readonly args: Json
-  /** The grant it runs on, where it did not need to be asked about. */
+  /** The grant it uses, if nobody was asked. */
   readonly grant: GrantUse | undefined
-  /** Of the definition that was allowed; absent where nobody was asked, and where an earlier release asked. */
+  /** The hash of the allowed definition; absent if nobody was asked, or an earlier release asked. */
   readonly toolHash: string | undefined
   /** The subject of the names under which its execution is stored. */
   readonly subject: string

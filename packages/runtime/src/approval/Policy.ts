@@ -20,7 +20,7 @@ export interface PolicyContext {
   readonly messages: ReadonlyArray<Prompt.Message>
 }
 
-/** The call must not run, and nobody is asked. The model reads the reason, so it should say what to do instead. */
+/** Denies the call without asking anybody. The model reads the reason, so it should say what to do instead. */
 export interface Denial {
   readonly deny: string
 }
@@ -28,14 +28,14 @@ export interface Denial {
 /** False: the call may run. True: ask a person. A denial: it may not. */
 export type Ruling = boolean | Denial
 
-/** Rules on a call by its decoded arguments. One that fails, dies or takes too long means ask. */
+/** Decides on a call by its decoded arguments. A predicate that fails, dies or takes too long means ask. */
 export type Predicate = (args: Erased.Any, context: PolicyContext) => Ruling | Effect.Effect<Ruling>
 
-/** Whether `said` denies; it may come from code without types. */
+/** Whether `said` is a denial; it may come from code without types. */
 export const isDenial = (said: unknown): said is Denial =>
   Guard.hasProperty(said, "deny") && typeof said.deny === "string"
 
-/** Asks as `ask` says (absent: always), and names who may answer. */
+/** Whether to ask (`ask`; absent: always), and who may answer. */
 export interface Reviewed {
   readonly ask?: Ruled | undefined
   readonly approvers: Approvers
@@ -45,8 +45,8 @@ export interface Reviewed {
 export type Ruled = "never" | "always" | Denial | Predicate
 
 /**
- * Who may run a tool without asking: `never` asks, `always` asks, `{ deny: reason }` lets no call run and asks nobody, or a predicate
- * decides; `{ ask, approvers }` names who may answer besides. A denial takes precedence over grants.
+ * Whether a person is asked before a tool runs: `never`, `always`, `{ deny: reason }`, which denies every call without
+ * asking, or a predicate; `{ ask, approvers }` also names who may answer. A denial takes precedence over grants.
  */
 export type Policy = Ruled | Reviewed
 
@@ -59,7 +59,7 @@ export const ruled = (policy: Policy): Ruled => (isReviewed(policy) ? (policy.as
 export const approversOf = (policy: Policy): Approvers | undefined =>
   isReviewed(policy) ? policy.approvers : undefined
 
-/** The policy where a query wants each call asked about that may run at all. */
+/** The policy for a query that wants to be asked about every call that is not denied. */
 export const asking = (policy: Ruled): Ruled => {
   if (typeof policy !== "function") return isDenial(policy) ? policy : "always"
   return (args, context) => {

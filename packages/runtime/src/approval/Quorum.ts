@@ -1,9 +1,11 @@
 /**
- * Counts the answers to a question that names its approvers: each principal's once, until as many have approved as it needs, or one has
- * rejected. Pure: an engine reads what is stored of the question, asks `cast` what a vote makes of it, and stores that in one transaction.
+ * Counts the answers to a question that names its approvers, each principal's once, until enough have approved or one
+ * has rejected. Pure: an engine reads what is stored of the question, calls `cast` with a vote, and stores the result
+ * in one transaction.
  *
- * Three names are under the question's own: a ballot for each level and principal, and, where a predicate decides, what was `tried` and
- * how it was `judged`. A vote to be judged is stored first, so that it counts also when the process that carries the run comes back later.
+ * Three kinds of names begin with the question's: a ballot for each level and principal, and, if there is a predicate,
+ * the votes that were `tried` and `judged`. A vote is stored before it is judged, so that it also counts when the
+ * process that executes the run is restarted later.
  */
 import { Audit, type Json, Principal } from "@reins/protocol"
 import * as Schema from "effect/Schema"
@@ -28,11 +30,12 @@ const VoteStruct = Schema.Struct({
  * One principal's answer.
  *
  * **Details**
- * - `name`: of the wait that the question is; all that is stored of the question has it at its beginning.
- * - `ballots`, `ballot`: what the ballots of its level begin with, and the principal's own.
- * - `tried`, `judged`: where it is kept until a predicate has decided, and what came of it. Unique to this vote.
- * - `level`, `quorum`: at which level it was given, and how many approvals are needed there.
- * - `about`: what the acts share that tell of it.
+ * - `name`: of the question's wait; everything stored of the question begins with it.
+ * - `ballots`, `ballot`: the prefix of its level's ballots, and the principal's own ballot.
+ * - `tried`, `judged`: the names of the vote before, and of the result after the predicate has decided. Unique to this
+ *   vote.
+ * - `level`, `quorum`: its level, and how many approvals that needs.
+ * - `about`: the common fields of its acts.
  */
 export interface Vote extends Schema.Schema.Type<typeof VoteStruct> {}
 export const Vote: Schema.Codec<Vote> = VoteStruct
@@ -47,13 +50,14 @@ const VotedUnion = Schema.Union([
 ])
 
 /**
- * What became of a vote: it was the last that was needed, or a rejection (`Taken`); it was counted as one of several; the question had
- * its answer; the principal may not answer; the run is unknown or has ended; or nobody was there to judge it, and it is kept.
+ * The result of a vote: it was the last that was needed, or a rejection (`Taken`); it was counted as one of several;
+ * the question was already answered; the principal may not answer; the run is unknown or has ended; or no process was
+ * available to judge it, and it is stored.
  */
 export type Voted = typeof VotedUnion.Type
 export const Voted: Schema.Codec<Voted> = VotedUnion
 
-/** What a vote makes of the stored answers: what is added to them, all or nothing, and the acts to be written with that. */
+/** The effect of a vote on the stored answers: the answers to add, all or none, and the acts to write with them. */
 export interface Amendment<A> {
   readonly value: A
   readonly puts: ReadonlyArray<readonly [name: string, value: Json]>
@@ -82,12 +86,12 @@ export const counted = (answers: ReadonlyMap<string, Json>, ballots: string): Re
 export const untried = (answers: ReadonlyMap<string, Json>, prefix: string): ReadonlyArray<Vote> =>
   votesAt(answers, prefix).filter(({ judged }) => !answers.has(judged))
 
-/** What was judged of a vote; `undefined` where it was not. */
+/** The judgement of a vote; `undefined` before. */
 export const judgement = (stored: Json | undefined): Voted | undefined => (isVoted(stored) ? stored : undefined)
 
 /**
- * What the vote makes of the question's stored `answers`. `isAllowed`: whether its principal may give it. A principal who approved
- * already is counted once, and may still reject.
+ * The effect of the vote on the question's stored `answers`. `isAllowed`: whether its principal may give it. A
+ * principal who has approved is counted once, and may still reject.
  */
 export const cast = (answers: ReadonlyMap<string, Json>, vote: Vote, isAllowed: boolean): Amendment<Voted> => {
   const before = judgement(answers.get(vote.judged))
@@ -130,7 +134,7 @@ const decide = (answers: ReadonlyMap<string, Json>, vote: Vote, isAllowed: boole
   }
 }
 
-/** Whether nobody else need say anything: it is rejected, or its plan goes back to the planner, so that nothing runs because of it. */
+/** Whether the answer is final without others: a rejection, or a plan's revision, after which nothing runs. */
 const endsAlone = ({ answer, quorum }: Vote): boolean => {
   const { outcome } = answer.resolution.outcome
   return outcome !== "approve" && (outcome !== "revise" || quorum > 1)

@@ -12,7 +12,7 @@ import * as Spent from "./Spent.ts"
 import * as WrapUp from "./WrapUp.ts"
 import * as Context from "effect/Context"
 
-/** A node in its place. */
+/** A node with its position in the tree. */
 export interface Branch {
   node: Budget.Node
   readonly above: Branch | undefined
@@ -26,7 +26,7 @@ export interface Branch {
   readonly priced: boolean
   /** Some node from here to the root limits time. */
   readonly timed: boolean
-  /** No node from here to the root limits or may ever limit more than steps, so that nothing else need be counted. */
+  /** No node from here to the root limits more than steps, now or later, so that nothing else need be counted. */
   readonly stepsOnly: boolean
 }
 
@@ -43,12 +43,13 @@ export class BudgetTree {
 
   private readonly thread: Branch | undefined
 
-  /** What the run holds of its quotas; absent where it has none. Whoever reserves tokens or money looks at it first. */
+  /** The run's lease of its quotas; absent without quotas. Check it before reserving tokens or money. */
   readonly lease: Lease | undefined
 
   /**
-   * `ledger`: what earlier lives of the run have settled; it is charged before anything is reserved. `thread`: the node of the limits
-   * that the run shares with the thread's other runs. `lease`: what it holds of its quotas, above that.
+   * `ledger`: what earlier owners of the run have settled; it is charged before anything is reserved. `thread`: the
+   * node of the limits that the run shares with the thread's other runs. `lease`: what it holds of its quotas, above
+   * that.
    */
   constructor(
     budget: Budget.Budget,
@@ -66,7 +67,8 @@ export class BudgetTree {
   }
 
   /**
-   * A node for an agent that begins now; the same path again keeps what is there. `elapsedMs`: the run's machine time.
+   * Adds a node for an agent that starts now; an existing node of the same path is kept. `elapsedMs`: the run's machine
+   * time.
    */
   open(path: AgentPath.AgentPath, budget: Budget.Budget, elapsedMs: number): void {
     const key = AgentPath.key(path)
@@ -119,8 +121,8 @@ export class BudgetTree {
   }
 
   /**
-   * Gives back the hold and adds what was spent. Answers the limits of which so much is used now as `warnAt` says: tell
-   * them at once.
+   * Releases the hold and adds what was spent. Returns the limits that reached their `warnAt`: emit these warnings at
+   * once.
    */
   settle(path: AgentPath.AgentPath, held: Budget.Amount, spent: Budget.Amount): ReadonlyArray<Budget.Warning> {
     const branch = this.branch(path)
@@ -133,14 +135,14 @@ export class BudgetTree {
     return branch.warns ? Budget.warnings(before, after) : nothing
   }
 
-  /** Something can be reserved that could not be before. */
+  /** Call when more can be reserved than before. */
   private given(): void {
     this.version++
     this.wake()
   }
 
   private wake(): void {
-    // A copy: a waiter that is woken and refused again waits again at once.
+    // A copy, because a waiter that is refused again waits again at once.
     if (this.waiters !== undefined && this.waiters.size > 0)
       for (const waiter of Array.from(this.waiters)) waiter.signalled()
   }
@@ -166,8 +168,7 @@ export class BudgetTree {
   }
 
   /**
-   * Adds what was spent without a hold: in an earlier life of the run, or past what was held. Warnings as from
-   * `settle`.
+   * Adds what was spent without a hold: by an earlier owner of the run, or beyond a hold. Warnings as from `settle`.
    */
   charge(path: AgentPath.AgentPath, spent: Budget.Amount): ReadonlyArray<Budget.Warning> {
     const branch = this.branch(path)
@@ -179,13 +180,13 @@ export class BudgetTree {
     return branch.warns ? Budget.warnings(before, after) : nothing
   }
 
-  /** Most output tokens that may still be reserved; `Infinity` where nothing limits them. */
+  /** The maximum of output tokens that can still be reserved; `Infinity` without a limit. */
   headroom(path: AgentPath.AgentPath, options: Budget.HeadroomOptions): number {
     const branch = this.branch(path)
     return branch.limited ? Budget.headroom(chain(branch), options) : options.wanted
   }
 
-  /** Machine time that is left, in milliseconds; `Infinity` where nothing limits it. */
+  /** The remaining machine time, in milliseconds; `Infinity` without a limit. */
   remainingMs(path: AgentPath.AgentPath, elapsedMs: number): number {
     let left = Number.POSITIVE_INFINITY
     for (let branch: Branch | undefined = this.branch(path); branch !== undefined; branch = branch.above) {
@@ -195,63 +196,63 @@ export class BudgetTree {
     return left
   }
 
-  /** What would refuse to hold `amount` now. Holds nothing. */
+  /** The refusal of `amount`, if it were reserved now. Reserves nothing. */
   refusal(path: AgentPath.AgentPath, amount: Budget.Amount, elapsedMs: number): Budget.Refusal | undefined {
     const refused = Budget.reserve(this.binding(path), amount, elapsedMs)
     return Result.isFailure(refused) ? this.asWritten(refused.failure) : undefined
   }
 
-  /** The refusal of a limit on money that is spent, of the node nearest to the root. What others hold is not spent. */
+  /** The refusal of a spent money limit, of the node nearest to the root. Holds do not count as spent. */
   spentRefusal(path: AgentPath.AgentPath): Budget.Refusal | undefined {
     const branch = this.branch(path)
     const refusal = branch.priced ? Budget.moneyRefusal(this.binding(path)) : undefined
     return refusal === undefined ? undefined : this.asWritten(refusal)
   }
 
-  /** The money that is neither spent nor held, in nano-dollars; `Infinity` where nothing limits it. */
+  /** The money that is neither spent nor held, in nano-dollars; `Infinity` without a limit. */
   moneyLeft(path: AgentPath.AgentPath): number {
     const branch = this.branch(path)
     return branch.priced ? Budget.remaining(this.binding(path)).nanoUsd : Number.POSITIVE_INFINITY
   }
 
-  /** The nodes from `path` up that limit for good: a lease that can be extended does not. */
+  /** The nodes from `path` up with final limits; a lease that can be extended is left out. */
   private binding(path: AgentPath.AgentPath): Budget.Chain {
     const nodes = chain(this.branch(path))
     return this.lease === undefined || this.lease.isShort ? nodes : nodes.slice(0, -1)
   }
 
-  /** The refusal of the limit on time, where it is over. */
+  /** The refusal of the time limit, if it is over. */
   overtime(path: AgentPath.AgentPath, elapsedMs: number): Budget.Refusal | undefined {
     return this.refusal(path, {}, elapsedMs)
   }
 
-  /** Refuses a specialist that would stand deeper than a budget above allows. */
+  /** Refuses a specialist that would be deeper than a budget above allows. */
   depthRefusal(path: AgentPath.AgentPath): Budget.Refusal | undefined {
     const refusal = Budget.depthRefusal(chain(this.branch(path)), path.length + 1)
     return refusal === undefined ? undefined : this.asWritten(refusal)
   }
 
-  /** Gives back the reserve that was kept for the last step of the agent at `path`. */
+  /** Releases the reserve for the last step of the agent at `path`. */
   releaseReserve(path: AgentPath.AgentPath): void {
     const branch = this.branch(path)
     const raised = Budget.raise(branch.node, WrapUp.released(branch.written))
     if (Result.isSuccess(raised)) branch.node = raised.success
   }
 
-  /** Sets limits of the agent at `path` higher. False where the new ones are no limits, or not above what is used. */
+  /** Raises limits of the agent at `path`. False if the new limits are invalid, or not above what is used. */
   raise(path: AgentPath.AgentPath, limits: { readonly [limit: string]: number }): boolean {
     const branch = this.branch(path)
     return this.set(branch, limits, Budget.raise(branch.node, limits))
   }
 
-  /** Sets limits that were raised before, whatever has been used of them since. The second time changes nothing. */
+  /** Sets limits that were raised before, whatever has been used since. Idempotent. */
   raiseAgain(path: AgentPath.AgentPath, limits: { readonly [limit: string]: number }): void {
     const branch = this.branch(path)
     const { budget, sinceMs } = branch.node
     this.set(branch, limits, Budget.raise(Budget.node(path, budget, sinceMs), limits))
   }
 
-  /** Takes the limits of a raised node over. */
+  /** Applies the limits of a raised node. */
   private set(
     branch: Branch,
     limits: { readonly [limit: string]: number },
@@ -272,7 +273,7 @@ export class BudgetTree {
     return [...above, this.root.node, ...below]
   }
 
-  /** The node with what was settled at it and below it in earlier lives. */
+  /** The node with what earlier owners settled at and below it. */
   private charged(node: Budget.Node): Budget.Node {
     let chain: Budget.Chain = [node]
     for (const [entry, amount] of this.ledger) {
@@ -288,7 +289,8 @@ export class BudgetTree {
 
   private branch(path: AgentPath.AgentPath): Branch {
     const branch = path.length === 0 ? this.root : this.branches?.get(AgentPath.key(path))
-    if (branch === undefined) throw new Error("an agent without a branch in the budget tree")
+    if (branch === undefined)
+      throw new Error("The agent has no node in the budget tree. Open its node before reserving")
     return branch
   }
 }
@@ -305,7 +307,7 @@ const branchOf = (node: Budget.Node, above: Branch | undefined, written: Budget.
   stepsOnly: (Budget.isUnlimited(node) || limitsStepsOnly(written)) && above?.stepsOnly !== false
 })
 
-/** A budget that pauses may be raised, and its raise may limit what was not limited before. */
+/** A budget that pauses may be raised, and the raise may set limits that were absent. */
 const limitsStepsOnly = (written: Budget.Budget): boolean =>
   written.onExhausted !== "pause" && Object.keys(written).every((name) => stepsOnly.has(name))
 
@@ -313,7 +315,7 @@ const stepsOnly: ReadonlySet<string> = new Set(["maxSteps", "warnAt", "onExhaust
   keyof Budget.Budget
 >)
 
-/** Whether an amount changes nothing, since only steps are limited and it has none. */
+/** Whether an amount has no effect: only steps are limited, and it has none. */
 const passes = ({ stepsOnly }: Branch, { steps }: Budget.Amount): boolean => stepsOnly && (steps ?? 0) === 0
 
 const nothing: ReadonlyArray<Budget.Warning> = []

@@ -1,21 +1,21 @@
 /**
- * What a run holds of its quotas: the node at the top of its budget tree, and how it is extended. Steps and calls reserve on that
- * node as on any other; only where it has no room left, or a window has ended, the store is asked for more. What is left when the run
- * ends, or only waits for people, goes back.
+ * A run's lease of its quotas: the node at the top of its budget tree, and how it is extended. Steps and calls reserve
+ * on that node as on any other; the store is asked for more only when the node is full or a window has ended. The rest
+ * is released when the run ends or only waits for people.
  */
 import { Budget, type Entry, type Envelope, Quota } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import type { QuotaStore } from "./QuotaStore.ts"
 
-/** A run's place in its quotas. */
+/** The lease of a run. */
 export interface Leaseholder {
   readonly runId: string
   readonly quotas?: ReadonlyArray<Quota.Charge> | undefined
   readonly startedAt: number
 }
 
-/** Makes the lease of a run; `undefined` where it has no quotas. `entries`: what earlier lives of it have settled. */
+/** Makes the lease of a run; `undefined` without quotas. `entries`: what earlier owners have settled. */
 export const make = (
   run: Leaseholder,
   store: QuotaStore,
@@ -23,7 +23,7 @@ export const make = (
 ): Lease | undefined =>
   run.quotas === undefined || run.quotas.length === 0 ? undefined : new Lease(run, run.quotas, store, entries)
 
-/** `wait`, for which the run gives back first what nothing in it holds. */
+/** `wait`, after releasing what nothing in the run holds. */
 export const parked = <A>(lease: Lease | undefined, wait: Effect.Effect<A>, now: () => number): Effect.Effect<A> =>
   lease === undefined
     ? wait
@@ -42,12 +42,12 @@ export class Lease {
   readonly warns: boolean = false
   readonly timed: boolean = false
   readonly stepsOnly: boolean = false
-  /** When the first of its windows ends. Before it has asked, nothing is held and the store must be asked. */
+  /** When the first of its windows ends. Before the first extension nothing is held. */
   private renewAt = Number.NEGATIVE_INFINITY
   private short: Quota.Exhaustion | undefined
   /** When it last used something, in epoch milliseconds. */
   private usedAt: number
-  /** What it had used when each window ended that has ended since the store was last asked. */
+  /** What it had used at the end of each window that has ended since the last extension. */
   private closed: ReadonlyArray<Quota.Booking> = []
   private given: () => void = () => {}
   private readonly lock = Semaphore.makeUnsafe(1)
@@ -67,50 +67,53 @@ export class Lease {
     this.usedAt = entries.reduce((last, { endedAt }) => Math.max(last, endedAt), startedAt)
   }
 
-  /** Takes its place in a tree. `node`: with what earlier lives have used. `given`: called when more can be reserved. */
+  /**
+   * Attaches the lease to a tree. `node`: with what earlier owners have used. `given`: called when more can be
+   * reserved.
+   */
   begin(node: Budget.Node, given: () => void): void {
     this.node = node
     this.given = given
   }
 
-  /** More is used than is held, by costs that were not declared. */
+  /** More is used than is held, because of undeclared costs. */
   private get isOverdrawn(): boolean {
     const { held, max, used } = this.node
     return used.nanoUsd + held.nanoUsd > max.nanoUsd
   }
 
-  /** True where the store had less than was needed when it was last asked. */
+  /** True if the last extension gave less than was needed. */
   get isShort(): boolean {
     return this.short !== undefined
   }
 
-  /** True where other runs hold what is missing, so that it may come back at any time. */
+  /** True if other runs hold what is missing, so that it may be released at any time. */
   get isHeld(): boolean {
     return this.short?.isHeld === true
   }
 
-  /** Whether it refused only because it has not been extended. */
+  /** Whether an extension may admit what it refused. */
   mayExtend({ limit }: Budget.Refusal): boolean {
     return Budget.isOfQuota(limit) && this.short === undefined
   }
 
-  /** A refusal of the node, as one of the quota that has nothing left. */
+  /** A refusal of the node as a refusal of the exhausted quota. */
   asShort(refusal: Budget.Refusal): Budget.Refusal {
     return this.short === undefined ? refusal : Quota.exhaustion(refusal, this.short)
   }
 
-  /** Something is used now. */
+  /** Call when something is used. */
   touch(now: number): void {
     if (now >= this.renewAt && this.usedAt < this.renewAt) this.closed = [...this.closed, this.booking()]
     this.usedAt = now
   }
 
-  /** What it has used so far, as it is booked. */
+  /** What it has used so far, in the form for booking. */
   private booking(): Quota.Booking {
     return { at: this.usedAt, ...this.used }
   }
 
-  /** What is booked of a run that has ended, by the cost summary that is among its last events only; `undefined` before. */
+  /** What to book of an ended run, from the cost summary among its last events; `undefined` before. */
   ended(last: ReadonlyArray<Envelope.Envelope>): ReadonlyArray<Quota.Booking> | undefined {
     const summary = last.findLast(({ event }) => event.type === "data-cost-summary")?.event
     if (summary?.type !== "data-cost-summary") return undefined
@@ -118,21 +121,21 @@ export class Lease {
     return [...this.closed, { at: this.usedAt, nanoUsd: costNanoUsd, tokens: root.usage.totalTokens }]
   }
 
-  /** Whether it must be extended before `amount` is reserved: there is no room for it, or a window has ended. */
+  /** Whether it must be extended before `amount` is reserved: the amount does not fit, or a window has ended. */
   lacks(amount: Budget.Amount, now: number): boolean {
     return now >= this.renewAt || Budget.check(this.node, amount, 0) !== undefined
   }
 
-  /** Extends it so that `amount` can be reserved, or by all that its quotas have left. */
+  /** Extends it so that `amount` fits, or by everything that its quotas have left. */
   extend(amount: Budget.Amount, now: number): Effect.Effect<void> {
     return this.lock.withPermits(1)(
       Effect.suspend(() => {
-        // Whoever was before may have asked for enough.
+        // A previous extension may have been enough.
         if (!this.lacks(amount, now)) return Effect.void
         const { rest, used } = this
         const need = { nanoUsd: amount.nanoUsd ?? 0, tokens: (amount.inputTokens ?? 0) + (amount.outputTokens ?? 0) }
         const own = this.held
-        // What there is stays: siblings may reserve of it meanwhile.
+        // The current lease stays: siblings may reserve meanwhile.
         return this.ask(used, now, true, {
           nanoUsd: Math.max(rest.nanoUsd, own.nanoUsd + need.nanoUsd),
           tokens: Math.max(rest.tokens, own.tokens + need.tokens)
@@ -141,20 +144,20 @@ export class Lease {
     )
   }
 
-  /** Gives back what nothing in the run holds. */
+  /** Releases what nothing in the run holds. */
   giveBack(now: number): Effect.Effect<void> {
     return this.lock.withPermits(1)(
       Effect.suspend(() => {
         const { held, rest, used } = this
         if (rest.nanoUsd <= held.nanoUsd && rest.tokens <= held.tokens) return Effect.void
-        // Nobody may reserve of what is on its way back.
+        // Nothing may be reserved of what is being released.
         this.set(used, held)
         return this.ask(used, now, false, held)
       })
     )
   }
 
-  /** Covers what is used beyond what is held; answers whether a quota is passed by it. */
+  /** Books use beyond the holds; returns whether it exceeds a quota. */
   cover(now: number): Effect.Effect<boolean> {
     return this.lock.withPermits(1)(
       Effect.suspend(() =>
@@ -190,14 +193,14 @@ export class Lease {
     return { nanoUsd, tokens: inputTokens + outputTokens }
   }
 
-  /** What the run holds of its quotas; nothing of what has no limit. */
+  /** What the run holds of its quotas; nothing where there is no limit. */
   private get rest(): Quota.Amount {
     const { max } = this.node
     const { nanoUsd, tokens } = this.used
     return Quota.held({ nanoUsd: Math.max(0, max.nanoUsd - nanoUsd), tokens: Math.max(0, max.totalTokens - tokens) })
   }
 
-  /** Holds so much beyond what was used. */
+  /** Holds this amount beyond what was used. */
   private set(used: Quota.Amount, { nanoUsd, tokens }: Quota.Amount): void {
     const max = { ...this.node.max, nanoUsd: used.nanoUsd + nanoUsd, totalTokens: used.tokens + tokens }
     this.node = { ...this.node, max }

@@ -1,20 +1,23 @@
 /**
- * Where quotas are kept. A run counts in them from its start to its end: the store takes it when the run is created, extends what it
- * holds while it runs, and books what it has used in the commit that ends it. Each is one transaction over all quotas of the run, so
- * that what is used and reserved is never more than a limit, whichever processes ask.
+ * Stores the use of quotas. A run counts from its start to its end: the store admits it when it is created, extends its
+ * lease while it runs, and books its use in the commit that ends it. Each is one transaction over all quotas of the
+ * run, so that use and reservations never exceed a limit, whichever processes ask.
  */
 import { Quota, QueryRejections } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 
-/** What a run that goes on asks for. */
+/** A running run's request for an extension. */
 export interface QuotaAsk {
   readonly runId: string
   readonly charges: ReadonlyArray<Quota.Charge>
-  /** What it has used in all, at the end of each window that ended since it last asked, and now. Booked once, however often it is told. */
+  /**
+   * Its total use, at the end of each window that ended since its last request, and now. Booked once, however often it
+   * is reported.
+   */
   readonly used: ReadonlyArray<Quota.Booking>
   /** What it needs to hold now, beyond what it has used. */
   readonly need: Quota.Amount
-  /** Whether it is given more while there is plenty. */
+  /** Whether it gets more than it needs while much is left. */
   readonly spare: boolean
   /** Epoch milliseconds. */
   readonly now: number
@@ -25,46 +28,51 @@ export interface QuotaLease extends Quota.Granted {
   readonly until: number | undefined
 }
 
-/** Keeps quotas; see the header of this file. A store that fails is a defect here, which the run's host recognizes. */
+/**
+ * Stores quotas; see the header of this file. A failure of the store is a defect here, which the run's host recognizes.
+ */
 export interface QuotaStore {
-  /** Books what the run has used, and holds for it what it needs, or all that is left, in place of what it held. */
+  /** Books what the run has used, and replaces its hold by what it needs, or by everything that is left. */
   readonly extend: (ask: QuotaAsk) => Effect.Effect<QuotaLease>
   /** The quotas as they stand, in the order of `charges`. */
   readonly standings: (
     charges: ReadonlyArray<Quota.Charge>,
     now: number
   ) => Effect.Effect<ReadonlyArray<Quota.Standing>>
-  /** Sets other limits for the subject of `key`, in place of the quota's own; `undefined` gives it its own again. */
+  /** Sets limits for the subject of `key` that replace the quota's own; `undefined` restores those. */
   readonly limit: (key: string, limits: Quota.LimitOptions | undefined) => Effect.Effect<void>
 }
 
-/** A run in one quota: what of it is booked, and what it holds. */
+/** A run in one quota: what is booked and what it holds. */
 interface Member {
   booked: Quota.Amount
   held: Quota.Amount
 }
 
-/** What is kept of one subject of a quota. */
+/** The stored state of one subject of a quota. */
 interface Kept {
-  /** As a run last named it. */
+  /** As the latest run stated it. */
   quota: Quota.Quota | undefined
   limits: Quota.LimitOptions | undefined
-  /** By the moment at which they end. */
+  /** By the time of their end. */
   readonly buckets: Map<number, Quota.Use>
   readonly runs: Map<string, Member>
 }
 
 const none: Quota.Amount = { nanoUsd: 0, tokens: 0 }
 
-/** How many subjects there are before those without use are let go. */
+/** From how many subjects on those without use are removed. */
 const sweptFrom = 1000
 
-/** The quotas of one process, for hosts and journals in memory. `take` and `settle` are synchronous: nothing comes between a check and its act. */
+/**
+ * The quotas of one process, for hosts and journals in memory. `take` and `settle` are synchronous, so that a check and
+ * its change are atomic.
+ */
 export class MemoryQuotas implements QuotaStore {
   private readonly kept = new Map<string, Kept>()
   private sweepAt = sweptFrom
 
-  /** Counts a run that starts; or answers why it may not, and counts nothing. */
+  /** Counts a starting run; or returns why it may not start, and counts nothing. */
   take(runId: string, charges: ReadonlyArray<Quota.Charge>, now: number): QueryRejections.QuotaExhausted | undefined {
     const refusal = this.refusal(charges, now)
     if (refusal !== undefined) return refusal
@@ -86,7 +94,7 @@ export class MemoryQuotas implements QuotaStore {
     return found === undefined ? undefined : refusalOf(found, now)
   }
 
-  /** Books what a run has used that has ended, once. */
+  /** Books the use of an ended run, once. */
   settle(runId: string, charges: ReadonlyArray<Quota.Charge>, used: ReadonlyArray<Quota.Booking>): void {
     for (const { key, quota } of charges) {
       const kept = this.kept.get(key)
@@ -102,7 +110,7 @@ export class MemoryQuotas implements QuotaStore {
       const members = charges.map(({ key, quota }) => {
         const kept = this.of(key)
         const member = kept.runs.get(runId)
-        if (member === undefined) throw new Error(`run ${runId} has ended, or is another owner's`)
+        if (member === undefined) throw new Error(`Run ${runId} has ended, or has another owner`)
         book(kept, quota, member, used)
         member.held = none
         return member
@@ -151,7 +159,7 @@ export class MemoryQuotas implements QuotaStore {
     return kept
   }
 
-  /** Lets go the subjects that nothing within the window is used of. */
+  /** Removes the subjects without use within their windows. */
   private sweep(now: number): void {
     for (const [key, { buckets, limits, quota, runs }] of this.kept) {
       if (limits !== undefined || runs.size > 0 || quota === undefined) continue
@@ -194,5 +202,5 @@ export const refusalOf = (
   })
 }
 
-/** After how many milliseconds it is worth to ask again for what others hold. */
+/** After how many milliseconds to retry for what others hold. */
 const heldMs = 1000

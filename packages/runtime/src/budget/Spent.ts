@@ -3,7 +3,7 @@
  */
 import { AgentPath, type Budget, Entry, Usage } from "@reins/protocol"
 
-/** The amount of one row; a wait uses up nothing but time, which is not counted for people. */
+/** The amount of one row; a wait uses only time, which is not counted for people. */
 export const fromEntry = (entry: Entry.Entry): Budget.Amount => {
   switch (entry.kind) {
     case "model":
@@ -22,7 +22,7 @@ export const fromEntry = (entry: Entry.Entry): Budget.Amount => {
   }
 }
 
-/** Each row with its amount. A step that went on with another model has a row for each and is one step. */
+/** Each row with its amount. A step that used several models has a row for each and counts as one step. */
 export const fromLedger = (
   entries: ReadonlyArray<Entry.Entry>
 ): ReadonlyArray<readonly [Entry.Entry, Budget.Amount]> => {

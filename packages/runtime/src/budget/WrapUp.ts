@@ -1,12 +1,12 @@
 /**
- * The reserve of a budget with `onExhausted: "wrap-up"`: kept back so that one last step can still be paid for at the
- * limit. One step of the steps, a tenth of tokens and money. Pure; `BudgetTree` keeps and releases it.
+ * The reserve of a budget with `onExhausted: "wrap-up"`, which pays for one last step at the limit: one step, and a
+ * tenth of tokens and money. Pure; `BudgetTree` holds and releases it.
  */
 import type { Budget } from "@reins/protocol"
 
 const share = 0.9
 
-/** The limits that the work is held to. A budget that does not wrap up, or has a single step, keeps nothing back. */
+/** The limits without the reserve. A budget that does not wrap up, or has a single step, has none. */
 export const withReserve = (budget: Budget.Budget): Budget.Budget =>
   budget.onExhausted !== "wrap-up"
     ? budget
@@ -30,7 +30,7 @@ const limits = [
   "maxCostUsd"
 ] as const satisfies ReadonlyArray<keyof Budget.Budget>
 
-/** The limits whose reserve is given back for the last step, at their full height. */
+/** The full values of the limits with a reserve, for the last step. */
 export const released = (budget: Budget.Budget): { readonly [limit: string]: number } => {
   const reduced = withReserve(budget)
   const out: { [limit: string]: number } = {}
@@ -41,7 +41,7 @@ export const released = (budget: Budget.Budget): { readonly [limit: string]: num
   return out
 }
 
-/** A refusal as its user knows the limit: at its full height, not at the height that the work was held to. */
+/** A refusal with the limit's full value, as the user wrote it, instead of the reduced one. */
 export const asWritten = (budget: Budget.Budget, refusal: Budget.Refusal): Budget.Refusal => {
   const full = limits.find((limit) => limit === refusal.limit)
   const max = full === undefined ? undefined : budget[full]

@@ -31,7 +31,7 @@ interface Timer {
 /** Starts a timer of `ms` milliseconds. */
 type StartTimer = (ms: number, ring: () => void) => Timer
 
-/** How long the process is kept alive behind the last deadline, in milliseconds. */
+/** How long the process is kept alive after the last deadline, in milliseconds. */
 const lingerMs = 20
 
 export class Alarm {
@@ -64,7 +64,7 @@ export class Alarm {
   /** Clears a deadline; does nothing if it has fired. */
   clear(deadline: Deadline | undefined): void {
     if (deadline === undefined || !this.deadlines.delete(deadline) || this.deadlines.size > 0) return
-    // The platform's timer stays for the next deadline: arming one costs more than a ring that finds nothing.
+    // The platform's timer is kept for the next deadline: starting one costs more than firing without a due deadline.
     if (this.isDefault) return this.letGo()
     this.timer?.stop()
     this.timer = undefined
@@ -76,7 +76,7 @@ export class Alarm {
     this.timer?.hold(isHeld)
   }
 
-  /** Lets the process end soon, unless there is a deadline by then: a step follows the other within a moment. */
+  /** Lets the process end soon, unless a deadline is set by then, as by the next step of a run. */
   private letGo(): void {
     if (this.isLettingGo) return
     this.isLettingGo = true

@@ -9,8 +9,8 @@ import { utf8ToBytes } from "@noble/hashes/utils.js"
 const digits = "0123456789abcdef"
 
 /**
- * Where digits are gathered as character codes, for a whole digest and for half of one. A string that grew digit by
- * digit would keep all its pieces; and plain arrays are handed over ten times faster than typed ones.
+ * Buffers for digits as character codes, for a whole digest and for half of one. A string built digit by digit would
+ * keep all its pieces in memory, and passing plain arrays is ten times faster than passing typed ones.
  */
 const whole = Array.from({ length: 64 }, () => 0)
 const half = Array.from({ length: 32 }, () => 0)

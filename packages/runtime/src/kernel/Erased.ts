@@ -24,7 +24,7 @@ export type Kit = Toolkit.WithHandler<Any>
 /** The services that a layer was built with, whichever they are. */
 export type Services = Context.Context<Any>
 
-/** An effect that needs services which are there, though its type no longer says which. */
+/** An effect that needs services which are present, although its type no longer says which. */
 export type Needing<A, E = never> = Effect.Effect<A, E, Any>
 
 /** Asserts that `value` is an `A`. Sound only where other code has validated it; say which at the call. */

@@ -17,15 +17,15 @@ const alphabet = "0123456789abcdefghijklmnopqrstuv"
 const letters = 20
 
 /**
- * Letters for the next ids as character codes. Randomness is drawn for many at once: a draw costs as much as all else
- * of a short run.
+ * Letters for the next ids as character codes, drawn for many ids at once: one draw costs as much as the rest of a
+ * short run.
  */
 const drawn = new Uint8Array(letters * 128)
 let next = drawn.length
 
 /**
- * The character codes of the next id. A string that grew letter by letter would keep all its pieces; and a plain array
- * is handed over ten times faster than a part of a typed one.
+ * The character codes of the next id. A string built letter by letter would keep all its pieces in memory, and passing
+ * a plain array is ten times faster than passing a part of a typed one.
  */
 const id = Array.from({ length: letters }, () => 0)
 

@@ -30,8 +30,8 @@ export interface Limits {
   /** Where deadlines are set. */
   readonly alarm: Alarm
   /**
-   * Milliseconds that remain; asked again when they should be over, since a clock may have stood still. Absent: no
-   * deadline.
+   * The remaining milliseconds; read again when they should be over, since the clock may have stopped meanwhile.
+   * Absent: no deadline.
    */
   readonly remainingMs?: (() => number) | undefined
   /** How long an interrupted effect may take to end. */
@@ -51,8 +51,8 @@ export const hold = <A, E>(effect: Effect.Effect<A, E>, limits: Limits): Task.Ta
 const nothing = (): void => {}
 
 /**
- * As `hold`, of work that may be done as soon as it is asked for, which it is when this is called. A throw of `work` is
- * a defect of the work.
+ * As `hold`, for work that is started when this is called and may be done at once. A throw of `work` is a defect of the
+ * work.
  */
 export const begin = <A, E>(work: () => Effect.Effect<A, E>, limits: Limits): Effect.Effect<Held<A, E>> => {
   if (limits.signal.requested) return Exit.succeed(cut("signal"))
@@ -79,7 +79,7 @@ class Watch<A, E> implements SignalListener, AlarmListener {
     this.tell = tell
   }
 
-  /** Answers what to do when the caller is interrupted. */
+  /** Returns what to do when the caller is interrupted. */
   begin(effect: Effect.Effect<A, E>, caller: Fiber.Fiber<unknown, unknown>): () => void {
     if (Task.is(effect)) this.stop = Task.begin(effect, caller, this.ended)
     else {
@@ -99,7 +99,7 @@ class Watch<A, E> implements SignalListener, AlarmListener {
     this.end("signal")
   }
 
-  /** The deadline may be over, or the grace time is. */
+  /** Called when the deadline may be over, or the grace time is. */
   ring(): void {
     if (this.by === undefined) this.rearm()
     else this.finish(cut(this.by, true))

@@ -1,10 +1,10 @@
 /**
- * What may be logged of a failure whose words may repeat prompts, keys or rows: the tags and codes of it and of its causes, and where in
- * the code it came from. Nothing of its messages.
+ * What may be logged of a failure with messages that may quote prompts, keys or rows: its tags and codes, those of its
+ * causes, and its stack frames, without any message.
  */
 import * as Predicate from "effect/Predicate"
 
-/** No failure has more causes that say something. */
+/** The maximum number of causes to follow. */
 const deepest = 8
 
 /** The failure in one line for each of its causes, then its stack. */
@@ -24,7 +24,7 @@ export const of = (failure: unknown): string => {
   return stack === undefined ? head : `${head}\n${stack}`
 }
 
-/** A name or a code, and nothing that could be a sentence or a key. */
+/** The value if it is a name or a code; not anything that could be a sentence or a key. */
 const word = (value: unknown): ReadonlyArray<string> => {
   if (typeof value === "number") return [String(value)]
   return typeof value === "string" &&

@@ -23,9 +23,8 @@ class Refused {
 }
 
 /**
- * `value` as frozen JSON of its own, or `undefined` where it is none: a BigInt, a function, a cycle, an instance of a
- * class, a number without an end. Members that are absent are left out; an absent value, alone or in an array, is
- * `null`.
+ * A frozen JSON copy of `value`, or `undefined` if it is not JSON: a BigInt, a function, a cycle, an instance of a
+ * class, NaN or an infinite number. Absent members are left out; an absent value, alone or in an array, is `null`.
  */
 export const copy = (value: unknown): Json | undefined => {
   const copied = walk(value ?? null, [], false)
@@ -33,20 +32,18 @@ export const copy = (value: unknown): Json | undefined => {
 }
 
 /**
- * `value` as frozen JSON of its own, as `JSON.stringify` has it: `toJSON` is asked, so a date is its ISO string and a
- * URL its address; an instance is its members; functions and symbols are left out, and are `null` in an array, as
- * numbers without an end are.
- *
- * More is shown of three kinds: a `Map` is an object where its keys are strings, else the array of its entries; a `Set`
- * is an array; an error has its `name` and its `message`. A BigInt, a cycle and what is nested too deep is a failure
- * that says where: `rows[1].id is a BigInt`.
+ * A frozen JSON copy of `value` as `JSON.stringify` encodes it: `toJSON` is called, so a date is its ISO string and a
+ * URL its address; an instance is its members; functions and symbols are left out, and are `null` in an array, as are
+ * NaN and infinite numbers. Three kinds show more: a `Map` is an object if its keys are strings, else the array of its
+ * entries; a `Set` is an array; an error has its `name` and its `message`. A BigInt, a cycle and too deep nesting are
+ * failures with the position: `rows[1].id is a BigInt`.
  */
 export const show = (value: unknown): Result.Result<Json, string> => {
   if (typeof value === "function" || typeof value === "symbol") return Result.fail(`it is a ${typeof value}`)
   // A value's own code runs here, and may throw.
   const shown = Result.try({
     try: () => walk(told(value, "") ?? null, [], true),
-    catch: () => "it throws where it is read"
+    catch: () => "it throws when it is read"
   })
   return Result.flatMap(shown, (json) => (json instanceof Refused ? Result.fail(inWords(json)) : Result.succeed(json)))
 }
@@ -93,12 +90,12 @@ const put = (out: Members, name: string, value: Json): void => {
   }
 }
 
-/** Half of a character (a lone surrogate) becomes U+FFFD: databases refuse it, and no text in UTF-8 can have it. */
+/** A lone surrogate (half of a character) becomes U+FFFD: databases reject it, and UTF-8 cannot encode it. */
 const whole = (text: string): string => (text.isWellFormed() ? text : text.toWellFormed())
 
 /**
- * `above`: the objects that `value` is in, outermost first. Nearly always few, so a list. `shows`: as `JSON.stringify`
- * does.
+ * `above`: the objects that contain `value`, outermost first; a list, since they are nearly always few. `shows`: encode
+ * as `JSON.stringify` does.
  */
 const walk = (value: unknown, above: Array<object>, shows: boolean): Json | Refused => {
   switch (typeof value) {
@@ -107,11 +104,11 @@ const walk = (value: unknown, above: Array<object>, shows: boolean): Json | Refu
     case "boolean":
       return value
     case "number":
-      return Number.isFinite(value) ? value : shows ? null : new Refused("a number without an end")
+      return Number.isFinite(value) ? value : shows ? null : new Refused("not a finite number")
     case "object": {
       if (value === null) return null
       if (above.length >= deepest) return new Refused(`nested more than ${deepest} deep`)
-      if (above.includes(value)) return new Refused("a part of itself")
+      if (above.includes(value)) return new Refused("part of a cycle")
       above.push(value)
       const copied = Array.isArray(value) ? walkArray(value, above, shows) : walkObject(value, above, shows)
       above.pop()

@@ -78,7 +78,7 @@ export class RunClock {
     if (--this.waiting === 0 && this.working === 0) this.idleTotal += this.now() - this.idleSince
   }
 
-  /** How long it has only waited, in milliseconds; `undefined` while it does more. */
+  /** How long it has only waited, in milliseconds; `undefined` while it does other work. */
   get idleMs(): number | undefined {
     return this.waiting > 0 && this.working === 0 ? this.now() - this.idleSince : undefined
   }
@@ -102,7 +102,7 @@ const defaultClock = Context.get(Context.empty(), Clock.Clock)
 /** Whether a clock is the platform's own, and no test's. */
 export const isPlatformClock = (clock: Clock.Clock): boolean => clock === defaultClock
 
-// Looked up once: the global is a getter. What the default clock reads, without a BigInt for each reading.
+// Looked up once, because the global is a getter. It is the source of the default clock, without a BigInt per reading.
 // oxlint-disable-next-line no-restricted-globals -- it is only read on the platform's own clock
 const platform = performance
 

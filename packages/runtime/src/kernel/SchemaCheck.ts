@@ -18,13 +18,13 @@ export const inWords = <A>(checked: Effect.Effect<A, Schema.SchemaError>, what: 
     )
   )
 
-/** What does not fit and where, without the words that a schema's author may have made of the value. */
+/** What is invalid and where, without messages of the schema's author, which may quote the value. */
 export const inPlaces = (error: Schema.SchemaError): string =>
   unquoting(error.issue)
     .issues.map(({ message, path = [] }) => (path.length === 0 ? message : `${message} at ${JSON.stringify(path)}`))
     .join("; ")
 
 const unquoting = SchemaIssue.makeFormatterStandardSchemaV1({
-  leafHook: ({ _tag }) => (_tag === "MissingKey" ? "a missing key" : "a value that does not fit"),
-  checkHook: () => "a value that is refused"
+  leafHook: ({ _tag }) => (_tag === "MissingKey" ? "a missing key" : "an invalid value"),
+  checkHook: () => "a rejected value"
 })

@@ -23,7 +23,7 @@ export type Begin<A, E> = (caller: Fiber.Fiber<unknown, unknown>, ended: (exit: 
 
 type Any = Effect.Effect<unknown, unknown>
 
-/** What follows from an end: from a good one by a value (`map`) or by an effect (`flatMap`), or from any. */
+/** A continuation: of a success by a value (`map`) or by an effect (`flatMap`), or of any exit. */
 interface Continuation {
   readonly kind: "map" | "flatMap" | "exit"
   readonly next: (end: never) => unknown
@@ -32,7 +32,7 @@ interface Continuation {
 
 export class Task<A, E> extends Effectable.Class<A, E> {
   readonly work: Begin<unknown, unknown>
-  /** What follows from its end, the last first. */
+  /** Its continuations, the last first. */
   readonly last: Continuation | undefined
 
   constructor(work: Begin<unknown, unknown>, last: Continuation | undefined) {
@@ -59,11 +59,11 @@ export const is = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Effect.Ef
 export const make = <A, E>(begin: Begin<A, E>): Task<A, E> =>
   new Task(Erased.as<Begin<unknown, unknown>>(begin), undefined)
 
-/** A task that is what `effect` answers, which is called when it is begun. */
+/** A task that runs the effect that `effect` returns when the task is begun. */
 export const suspend = <A, E>(effect: () => Effect.Effect<A, E>): Task<A, E> =>
   new Task(atOnce, { kind: "flatMap", next: effect, before: undefined })
 
-/** An effect as what it is, or as a task: so that what follows from it is not carried by the fiber that it needs. */
+/** The effect itself or as a task, so that its continuations do not run on the fiber that it needs. */
 export const of = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
   isExit(effect) || effect instanceof Task ? effect : suspend(() => effect)
 
@@ -80,7 +80,7 @@ export const andThen = <A, E, B, E2>(
   next: (exit: Exit.Exit<A, E>) => Effect.Effect<B, E2>
 ): Task<B, E2> => new Task(task.work, { kind: "exit", next, before: task.last })
 
-/** Whether an effect has nothing left to do, and did well. */
+/** Whether an effect has already succeeded. */
 export const isDone = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Exit.Success<A, E> =>
   Exit.isExit(effect) && Exit.isSuccess(effect)
 
@@ -123,11 +123,11 @@ interface Following {
 class Running {
   private readonly caller: Fiber.Fiber<unknown, unknown>
   private readonly ended: (exit: Exit.Exit<unknown, unknown>) => void
-  /** What follows, the next first. An array would reserve room for 17 entries in each run that waits. */
+  /** The continuations, the next first. An array would reserve room for 17 entries in each waiting run. */
   private following: Following | undefined
   private halt = nothing
   private isBeginning = false
-  /** The end of what is being begun, where it comes before the call returns. */
+  /** The exit of the task being begun, if it ends before the call returns. */
   private early: Exit.Exit<unknown, unknown> | undefined
 
   constructor(caller: Fiber.Fiber<unknown, unknown>, ended: (exit: Exit.Exit<unknown, unknown>) => void) {
@@ -137,7 +137,7 @@ class Running {
 
   readonly stop = (): void => this.halt()
 
-  /** Carries on with `effect` until there is something to wait for, or all is done. */
+  /** Continues with `effect` until it has to wait, or everything is done. */
   carry(effect: Any): void {
     let current: Any = effect
     for (;;) {
@@ -150,7 +150,7 @@ class Running {
     }
   }
 
-  /** Begins what is not done; answers its end where it has come already. */
+  /** Begins an unfinished effect; returns its exit if it has ended already. */
   private start(effect: Any): Exit.Exit<unknown, unknown> | undefined {
     this.early = undefined
     this.isBeginning = true
@@ -177,7 +177,7 @@ class Running {
   }
 }
 
-/** What follows from an end; a throw is a defect. */
+/** Applies a continuation to an exit; a throw is a defect. */
 const follow = ({ kind, next }: Continuation, exit: Exit.Exit<unknown, unknown>): Any => {
   if (kind !== "exit" && Exit.isFailure(exit)) return exit
   const call = Erased.as<(end: unknown) => unknown>(next)

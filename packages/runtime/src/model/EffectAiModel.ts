@@ -2,9 +2,9 @@
  * Any `effect/ai` language model as our model port. One request is one step: the model layer runs no handler, checks no
  * arguments and asks for no approval, since all of that is the runtime's.
  *
- * **Gotchas**: `effect/ai` has no common setting for the output cap, so `maxOutputTokens` does not reach the provider; the
- * budget counts what is reported. It decodes every part by a schema, which costs some microseconds a delta; AI SDK providers
- * come in straight through `@reins/models`.
+ * **Gotchas**: `effect/ai` has no common setting for the output cap, so `maxOutputTokens` does not reach the provider;
+ * the budget counts what is reported. It decodes every part by a schema, which costs some microseconds per delta;
+ * `@reins/models` connects AI SDK providers without it.
  */
 import { type Json, ModelFailure, type Usage } from "@reins/protocol"
 import * as Duration from "effect/Duration"
@@ -29,7 +29,7 @@ import {
 } from "./Model.ts"
 import { toPromptMessages } from "./PromptMessages.ts"
 
-/** The names that prices and traces know the model by. */
+/** The model's names in prices and traces. */
 export interface Names {
   readonly provider: string
   readonly model: string
@@ -78,7 +78,7 @@ const promptOf = ({ instructions, messages }: ModelRequest): Prompt.Prompt =>
     ...toPromptMessages(messages)
   ])
 
-const noHandler = () => Effect.die(new Error("a tool was run by the model layer"))
+const noHandler = () => Effect.die(new Error("the model layer must not run tools"))
 
 const toolkitOf = ({ tools }: ModelRequest): Toolkit.WithHandler<Record<string, Tool.Any>> => ({
   tools: Object.fromEntries(
@@ -102,7 +102,7 @@ const metadataOf = (metadata: unknown): { readonly metadata?: PartMetadata } => 
 
 const jsonOf = (value: unknown): Json => PlainJson.copy(value) ?? null
 
-/** Our parts of one of theirs; none for what only frames others. */
+/** Our parts for one of `effect/ai`'s; none for parts that only frame others. */
 const partsOf = (part: Part): ReadonlyArray<ModelPart> => {
   switch (part.type) {
     case "text-delta":
@@ -164,7 +164,7 @@ const reasonOf = (reason: Response.FinishReason): StopReason => {
   }
 }
 
-/** Their totals and parts as our disjoint parts; a total without parts counts whole as the plain part. */
+/** Usage as disjoint parts; a total without parts counts entirely as the plain part. */
 const usageOf = ({ inputTokens, outputTokens }: Response.Usage): Usage.Usage => {
   const uncached = inputTokens.uncached ?? less(inputTokens.total, inputTokens.cacheRead, inputTokens.cacheWrite)
   const text = outputTokens.text ?? less(outputTokens.total, outputTokens.reasoning)
@@ -185,7 +185,7 @@ const less = (total: number | undefined, ...parts: ReadonlyArray<number | undefi
         parts.reduce<number>((left, part) => left - (part ?? 0), total)
       )
 
-/** Their reasons as ours. The provider's own words stay with the operator. */
+/** Failure reasons as ours. The provider's message is only logged for the operator. */
 const failureOf = (names: Names, { reason }: AiError.AiError): ModelFailure.ModelFailure => {
   const about = { ...names, description: reason._tag }
   switch (reason._tag) {

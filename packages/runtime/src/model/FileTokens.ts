@@ -1,19 +1,20 @@
 /**
- * What a file may weigh in a request, in tokens, by what providers charge for it and never by the length of its base64. Pure.
+ * Estimates the tokens of a file in a request by what providers charge, not by the length of its base64. Pure.
  *
- * - Images: the most that the public rules of Anthropic (an area by 750, at most 1,568 pixels a side) and OpenAI (170 a tile of 512
- *   pixels, 85 besides) make of their size; {@link unknown} where it cannot be read. Both scale large ones down, so none weighs more
- *   than some 3,300.
- * - PDF: 3,000 a page, Anthropic's upper figure. Pages are not counted, for they may be compressed: one is taken for 100 KB.
- * - Sound and film: a token for 400 bytes, above Gemini's 32 and 300 a second at usual rates.
+ * - Images: the most that the public rules of Anthropic (an area by 750, at most 1,568 pixels a side) and OpenAI (170 a
+ *   tile of 512 pixels, 85 besides) make of their size; {@link unknown} where it cannot be read. Both scale large ones
+ *   down, so none weighs more than some 3,300.
+ * - PDF: 3,000 per page, Anthropic's upper figure. Pages may be compressed and are not counted: every 100 KB count as
+ *   one.
+ * - Audio and video: one token per 400 bytes, above Gemini's 32 and 300 per second at usual bit rates.
  * - Text: as text.
- * - All else, and what stands at an address: {@link unknown}.
+ * - Everything else, and URLs: {@link unknown}.
  */
 import type { Message } from "@reins/protocol"
 import * as Base64 from "effect/encoding/Base64"
 import * as Result from "effect/Result"
 
-/** Tokens of a file of which nothing is known: above what an image of usual size costs. */
+/** Tokens of a file of unknown size or type: above the cost of an image of usual size. */
 export const unknown = 2000
 
 /** Tokens of a file. */
@@ -48,7 +49,7 @@ const within = ({ height, width }: Size, longest: number, shortest: number): Siz
   return { width: width * scale, height: height * scale }
 }
 
-/** A JPEG's size stands behind what its camera wrote; in no more than this of base64. */
+/** A JPEG's size follows the camera's metadata, within this many characters of base64. */
 const mostOfHead = 87_380
 
 const sizeOf = (base64: string): Size | undefined => {
@@ -81,7 +82,7 @@ const ofWebp = (read: DataView): Size | undefined => {
   }
 }
 
-/** Segment by segment to the one that begins a frame. */
+/** Reads segment by segment up to the start of a frame. */
 const ofJpeg = (bytes: Uint8Array): Size | undefined => {
   const read = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   for (let at = 2; at + 9 < bytes.length; at += 2 + read.getUint16(at + 2)) {

@@ -48,13 +48,13 @@ export interface ModelRequest {
   }
 }
 
-/** What a provider wants back with a part on the next step, by provider name. */
+/** Provider data that must be sent back with a part on the next step, by provider name. */
 export type PartMetadata = { readonly [provider: string]: Json }
 
 /**
  * Why a model stopped. The calls of its answer run after `stop`, `tool-calls` and `other`, and never after an answer
- * that was cut (`length`), filtered or broken off. `paused`: the provider has interrupted a long turn of its own
- * (`pause_turn`) and goes on when it is sent back as it stands.
+ * that was cut (`length`), filtered or broken off. `paused`: the provider has interrupted a long turn (`pause_turn`)
+ * and continues when the answer is sent back unchanged.
  */
 export type StopReason = "stop" | "tool-calls" | "length" | "content-filter" | "error" | "other" | "paused"
 
@@ -70,9 +70,8 @@ export type StopReason = "stop" | "tool-calls" | "length" | "content-filter" | "
  * - `usage`: cumulative for this request; the last one counts, and stands even when the stream is cut after it.
  * - `finish`: exactly one, last.
  *
- * What an adapter hands over is checked where it enters (`ReceivedPart`): a part that cannot be read fails the step
- * with `InvalidModelOutput`, and what is only of use to others, such as metadata that is not JSON, is left out with a
- * warning.
+ * The parts of an adapter are validated on receipt (`ReceivedPart`): an invalid part fails the step with
+ * `InvalidModelOutput`; optional data that is invalid, such as metadata that is not JSON, is left out with a warning.
  */
 export type ModelPart =
   | {
@@ -121,23 +120,23 @@ export type ModelPart =
     }
 
 /**
- * Takes parts as they arrive, in arrays: hand over what one turn of the event loop brought, delay nothing. A promise in
- * return means the reader is behind: wait for it before reading on from the provider.
+ * Takes parts as they arrive, in arrays: pass all parts of one turn of the event loop together, without delay. A
+ * returned promise means that the reader is behind: wait for it before reading more from the provider.
  */
 export type Emit = (parts: ReadonlyArray<ModelPart>) => void | Promise<void>
 
-/** A language model. `provider` and `model` are the names that prices and traces know it by. */
+/** A language model. `provider` and `model` are its names in prices and traces. */
 export interface ModelPort {
   readonly provider: string
   readonly model: string
   /**
-   * Whether the descriptions of its failures hold nothing of a provider's, a prompt's or a key's, so that they may be shown to clients.
-   * Absent: they are left out of the run's events where content capture is off.
+   * Whether the descriptions of its failures are free of provider messages, prompts and keys, so that clients may see
+   * them. Absent: they are left out of the run's events while content capture is off.
    */
   readonly describesSafely?: boolean | undefined
   /**
-   * Sends one request and emits the answer's parts. Completes when the answer is whole; fails with a typed reason; when
-   * interrupted, aborts the request and returns promptly.
+   * Sends one request and emits the answer's parts. Completes when the answer is complete; fails with a typed reason;
+   * when interrupted, aborts the request and returns promptly.
    */
   readonly attempt: (request: ModelRequest, emit: Emit) => Effect.Effect<void, ModelFailure.ModelFailure>
 }

@@ -1,8 +1,8 @@
 /**
  * A model over any source that yields its parts one by one, such as an async generator around a provider's stream.
  *
- * What one turn of the event loop brought is handed over in one array (`pump`): no part waits for another, and a fast
- * source does not cost an effect per part. When the run is behind, the source is held.
+ * All parts of one turn of the event loop are passed in one array (`pump`): no part waits for another, and a fast
+ * source does not cost an effect per part. While the run is behind, the source is paused.
  */
 import { ModelFailure } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -14,14 +14,14 @@ export type { PumpOptions, Source } from "./Pump.ts"
 
 /** How a source is read. */
 export interface Options {
-  /** The names that prices and traces know the model by. */
+  /** The model's names in prices and traces. */
   readonly provider: string
   readonly model: string
-  /** Opens one answer. `signal` is aborted as soon as the answer is not needed any more. */
+  /** Opens one answer. `signal` is aborted when the answer is not needed any more. */
   readonly open: (request: ModelRequest, signal: AbortSignal) => AsyncIterable<ModelPart>
   /**
-   * What it means that the source threw. Absent: a thrown `ModelFailure` is taken for what it says, and anything else
-   * is a crash of the adapter, which is not tried again.
+   * Converts an error of the source. Absent: a thrown `ModelFailure` is used as it is, and anything else is a crash of
+   * the adapter, which is not retried.
    */
   readonly onError?: ((error: unknown) => ModelFailure.ModelFailure) | undefined
 }

@@ -39,7 +39,7 @@ export const sound = (book: PriceBook): PriceBook => {
   }
 }
 
-/** The book, and `tell` once for each model that it does not have. A runtime without any prices is told of none. */
+/** The book, with a call of `tell` once for each model without a price; never for a runtime without any prices. */
 export const telling = (book: PriceBook, tell: (model: string) => void): PriceBook => {
   if (book === none) return book
   const told = new Set<string>()
@@ -55,7 +55,7 @@ export const telling = (book: PriceBook, tell: (model: string) => void): PriceBo
   }
 }
 
-/** A port may name a new model in each answer. */
+/** Bounded, since a port may name a new model in each answer. */
 const maxTold = 1000
 
 /** The price book of a runtime. Read when the runtime's layer is built. */
@@ -71,7 +71,7 @@ export interface PriceOptions {
   readonly cacheWritePerMillionUsd?: number
   readonly cacheWriteLongPerMillionUsd?: number
   readonly reasoningPerMillionUsd?: number
-  /** What a call of a tool costs that the provider runs itself, in US dollars, by tool name. */
+  /** The fee per call of a tool that the provider runs itself, in US dollars, by tool name. */
   readonly toolFees?: { readonly [toolName: string]: number }
 }
 

@@ -2,8 +2,8 @@
  * Reads a source that yields its parts one by one, and passes them on in arrays: all parts of one turn of the event
  * loop in one array, without delay. For adapters of models; it does not interpret parts.
  *
- * Plain callbacks under one effect for the whole source, because every delta passes here. Reading runs ahead of the
- * taker by at most one array; a taker that hands back a promise holds the source until it is kept.
+ * Plain callbacks under one effect for the whole source, because every delta passes here. Reading is at most one array
+ * ahead of the taker; a promise returned by the taker pauses the source until it resolves.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -25,20 +25,20 @@ export interface Source<A> {
 
 export interface PumpOptions<A, E> {
   readonly take: (parts: ReadonlyArray<A>) => void | Promise<void>
-  /** What follows from a source that failed: a failure, or an end like any other. */
+  /** The result of a source that failed: a failure, or a normal end. */
   readonly onError: (error: unknown) => Effect.Effect<void, E>
-  /** The longest silence of the source in milliseconds, and what follows from it. Absent: it may be silent for ever. */
+  /** The longest silence of the source in milliseconds, and its result. Absent: no limit. */
   readonly idle?: { readonly afterMs: number; readonly end: Effect.Effect<void, E> } | undefined
 }
 
 /**
- * Carries a source to its end. Completes when it has ended and all of it was taken; when interrupted, lets go of the
- * source without waiting for it.
+ * Reads a source to its end. Completes when it has ended and everything was taken; when interrupted, closes the source
+ * without waiting for it.
  */
 export const pump = <A, E>(source: Source<A>, options: PumpOptions<A, E>): Effect.Effect<void, E> =>
   pumpFrom(() => source, options)
 
-/** As `pump`, of a source that is opened when it is to be read. What `open` throws is a defect. */
+/** As `pump`, for a source that is opened when reading starts. A throw of `open` is a defect. */
 export const pumpFrom = <A, E>(open: () => Source<A>, options: PumpOptions<A, E>): Effect.Effect<void, E> => {
   const { idle, onError } = options
   if (idle === undefined) {
@@ -74,8 +74,7 @@ const after = <E>(end: End, onError: (error: unknown) => Effect.Effect<void, E>)
   end._tag === "Failed" ? onError(end.error) : Exit.void
 
 /**
- * Ends when the source has been silent for too long. One timer for a whole source: it looks again when it was too
- * early.
+ * Ends when the source has been silent for too long. One timer per source, which is set again if it fired too early.
  */
 const watch = Effect.fnUntraced(function* <A, E>(
   intake: Intake<A>,
@@ -98,7 +97,7 @@ const done: End = { _tag: "Done" }
 const most = 512
 
 class Intake<A> {
-  /** When the taker began to wait, in monotonic milliseconds; absent while it has something to do. */
+  /** When the taker began to wait, in monotonic milliseconds; absent while it is busy. */
   emptySince: number | undefined
   private end: End | undefined
   private batch: Array<A> = []

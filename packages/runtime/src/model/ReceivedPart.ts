@@ -1,15 +1,16 @@
 /**
- * Checks what a model port hands over, once, where it enters: adapters may be written without types, and memory must behave as a
- * journal does, which stores only what its schemas allow. Pure, and the same for every engine.
+ * Validates the parts of a model port once, on receipt: adapters may be written without types, and the memory engine
+ * must behave as a journal does, which stores only what its schemas allow. Pure, and the same for every engine.
  *
- * - **Normalized**: an unknown finish reason is `other`, and an absent id of a call is `call`; bytes of a file become Base64; results and
- *   metadata are what `JSON.stringify` makes of them (absent members are left out, a date is its ISO string).
- * - **Left out, with a warning**: a part of an unknown type, metadata that has no JSON form, a file without bytes, counts of tokens that
- *   are no counts. What is left out of usage is estimated.
- * - **Refused**: what the model is to have said and cannot be read, such as text that is a number, a call whose id or name is no string,
- *   arguments that are not JSON. The answer fails as `InvalidModelOutput`, as one without a finish does.
+ * - **Normalized**: an unknown finish reason is `other`, and an absent id of a call is `call`; bytes of a file become
+ *   Base64; results and metadata are converted as by `JSON.stringify` (absent members are left out, a date is its ISO
+ *   string).
+ * - **Left out, with a warning**: a part of an unknown type, metadata that is not JSON, a file without bytes, invalid
+ *   token counts. What is left out of usage is estimated.
+ * - **Refused**: output that cannot be read, such as text that is a number, a call with an id or name that is not a
+ *   string, arguments that are not JSON. The answer fails as `InvalidModelOutput`, as one without a finish does.
  *
- * No message quotes a value: it may be a prompt's, or a secret.
+ * No message quotes a value, since it may contain a prompt or a secret.
  */
 import type { Json, Usage } from "@reins/protocol"
 import * as Base64 from "effect/encoding/Base64"
@@ -34,7 +35,7 @@ interface Members {
   readonly [name: string]: unknown
 }
 
-/** Whether `part` is text or reasoning that needs no reading, as nearly every delta. */
+/** Whether `part` is text or reasoning that needs no conversion, as nearly every delta. */
 export const isPlain = (part: ModelPart): boolean =>
   Predicate.isObject(part) &&
   (part.type === "text" || part.type === "reasoning") &&
@@ -42,9 +43,9 @@ export const isPlain = (part: ModelPart): boolean =>
   part.part === undefined &&
   part.metadata === undefined
 
-/** The part as the port's types have it, `undefined` where it is left out, or what makes the answer unusable. */
+/** The part as the port's types, `undefined` if it is left out, or why the answer is unusable. */
 export const read = (handed: unknown, warn: Warn): ModelPart | Flaw | undefined => {
-  if (!Predicate.isObject(handed)) return new Flaw("handed over a part that is not an object")
+  if (!Predicate.isObject(handed)) return new Flaw("emitted a part that is not an object")
   const part: Members = handed
   switch (part["type"]) {
     case "text":
@@ -70,25 +71,26 @@ export const read = (handed: unknown, warn: Warn): ModelPart | Flaw | undefined 
       return usage == null ? { type: "finish", reason } : { type: "finish", reason, usage: readUsage(usage, warn) }
     }
     default:
-      warn("The model's adapter handed over a part of an unknown type. It was left out.")
+      warn("The model's adapter emitted a part of an unknown type. It was left out.")
       return undefined
   }
 }
 
 const readIncrement = (type: "text" | "reasoning", part: Members, warn: Warn): ModelPart | Flaw => {
   const { part: key, text } = part
-  if (typeof text !== "string") return new Flaw(`handed over a "${type}" part whose text is not a string`)
+  if (typeof text !== "string") return new Flaw(`emitted a "${type}" part with a text that is not a string`)
   const name = typeof key === "string" || typeof key === "number" ? { part: String(key) } : undefined
   return { type, text, ...name, ...metadataOf(part, warn) }
 }
 
 const readCall = (part: Members, warn: Warn): ModelPart | Flaw => {
   const { execution, id, name } = part
-  if (id != null && typeof id !== "string") return new Flaw('handed over a "tool-call" part whose id is not a string')
-  if (typeof name !== "string") return new Flaw('handed over a "tool-call" part whose name is not a string')
-  // What was asked about is what runs: nothing in arguments is put right.
+  if (id != null && typeof id !== "string")
+    return new Flaw('emitted a "tool-call" part with an id that is not a string')
+  if (typeof name !== "string") return new Flaw('emitted a "tool-call" part with a name that is not a string')
+  // Arguments are never repaired: exactly what a person was asked about may run.
   const args = PlainJson.copy(part["args"])
-  if (args === undefined) return new Flaw('handed over a "tool-call" part whose args are not JSON')
+  if (args === undefined) return new Flaw('emitted a "tool-call" part with args that are not JSON')
   return {
     type: "tool-call",
     id: id == null || id === "" ? "call" : id,
@@ -101,11 +103,11 @@ const readCall = (part: Members, warn: Warn): ModelPart | Flaw => {
 
 const readResult = (part: Members, warn: Warn): ModelPart | Flaw => {
   const { id, isFailure, name } = part
-  if (typeof id !== "string") return new Flaw('handed over a "tool-result" part whose id is not a string')
-  if (typeof name !== "string") return new Flaw('handed over a "tool-result" part whose name is not a string')
+  if (typeof id !== "string") return new Flaw('emitted a "tool-result" part with an id that is not a string')
+  if (typeof name !== "string") return new Flaw('emitted a "tool-result" part with a name that is not a string')
   const result = PlainJson.show(part["result"])
   return Result.isFailure(result)
-    ? new Flaw('handed over a "tool-result" part whose result is not JSON')
+    ? new Flaw('emitted a "tool-result" part with a result that is not JSON')
     : {
         type: "tool-result",
         id,
@@ -120,11 +122,11 @@ const readFile = (part: Members, warn: Warn): ModelPart | Flaw | undefined => {
   const { mediaType } = part
   const data = part["data"] instanceof Uint8Array ? Base64.encode(part["data"]) : part["data"]
   if (data == null || data === "") {
-    warn("The model's adapter handed over a file without bytes. It was left out.")
+    warn("The model's adapter emitted a file without bytes. It was left out.")
     return undefined
   }
-  if (typeof data !== "string") return new Flaw('handed over a "file" part whose data is neither a string nor bytes')
-  if (typeof mediaType !== "string") return new Flaw('handed over a "file" part whose mediaType is not a string')
+  if (typeof data !== "string") return new Flaw('emitted a "file" part with data that is neither a string nor bytes')
+  if (typeof mediaType !== "string") return new Flaw('emitted a "file" part with a mediaType that is not a string')
   return { type: "file", mediaType, data, ...metadataOf(part, warn) }
 }
 
@@ -135,7 +137,7 @@ const metadataOf = ({ metadata }: Members, warn: Warn): { readonly metadata?: Pa
   if (metadata == null) return {}
   const json = PlainJson.show(metadata)
   if (Result.isSuccess(json) && isRecord(json.success)) return { metadata: json.success }
-  warn("The model's adapter handed over metadata that is not an object of JSON. It was left out.")
+  warn("The model's adapter emitted metadata that is not a JSON object. It was left out.")
   return {}
 }
 
@@ -161,7 +163,7 @@ const counts = [
   "outputReasoning"
 ] as const satisfies ReadonlyArray<keyof Usage.Usage>
 
-/** What of a usage is a count of tokens. All else is unknown. */
+/** The valid token counts of a usage. Everything else is unknown. */
 const readUsage = (usage: unknown, warn: Warn): Usage.Usage => {
   const read: { -readonly [K in keyof Usage.Usage]: number } = {}
   let isWhole = Predicate.isObject(usage)
@@ -173,6 +175,6 @@ const readUsage = (usage: unknown, warn: Warn): Usage.Usage => {
       else isWhole = false
     }
   }
-  if (!isWhole) warn("The model's adapter reported usage that is no count of tokens. It is estimated.")
+  if (!isWhole) warn("The model's adapter reported an invalid token count. The usage is estimated.")
   return read
 }

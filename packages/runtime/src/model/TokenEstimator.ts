@@ -8,7 +8,7 @@ import * as FileTokens from "./FileTokens.ts"
 
 /** Estimates tokens; never fails. */
 export interface Estimator {
-  /** Tokens of a text for an unknown model: rather too many than too few. */
+  /** Tokens of a text for an unknown model; should rather be too high than too low. */
   readonly text: (text: string) => number
   /** The estimator for one model, where it knows better; absent: `text` serves for all. */
   readonly of?: ((provider: string, model: string) => Estimator) | undefined
@@ -20,9 +20,7 @@ export const forModel = (
   model: { readonly provider: string; readonly model: string }
 ): Estimator => estimator.of?.(model.provider, model.model) ?? estimator
 
-/**
- * About three characters a token, and never less than the words: above what common tokenizers need for prose and code.
- */
+/** About three characters per token: above what common tokenizers need for prose and code. */
 const byLength: Estimator = { text: (text) => Math.ceil(text.length / 3) }
 
 /** The estimator of a runtime. */
@@ -57,7 +55,7 @@ export const message = (estimator: Estimator, one: Message.Message): number => {
   return total
 }
 
-/** What of a result the model is sent: its texts, and files as what they are. */
+/** The tokens of what the model is sent of a result: its texts and files. */
 const resultTokens = (estimator: Estimator, { content, result }: Message.ResultPart): number =>
   content === undefined
     ? estimator.text(JSON.stringify(result))

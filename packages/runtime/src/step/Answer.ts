@@ -63,7 +63,7 @@ export class Answer {
   /** Takes parts in order; answers the events to stream. */
   take(parts: ReadonlyArray<ModelPart>): ReadonlyArray<Event> {
     const events: Array<Event> = []
-    if (!Array.isArray(parts)) this.flaw ??= "it handed over parts that are not an array"
+    if (!Array.isArray(parts)) this.flaw ??= "it emitted parts that are not an array"
     else for (const part of parts) this.takeOne(part, events)
     return events
   }

@@ -2,10 +2,10 @@
  * Strategies for conversations that are too long for a model: what is left out, and what replaces it. Set one on an
  * agent: `compaction: Compaction.slidingWindow({ above: 100_000, keep: 60_000 })`.
  *
- * A strategy only decides; `CompactionStep` applies its decision. The thread keeps every message; what is compacted is
- * what a model is sent, from then on in this run. A summary is kept with the thread, and the next run of the same agent
- * goes on with it, as long as the conversation is too long without. It is asked between steps, when every call has its
- * result, and can leave out whole steps only. When it fails, the conversation stays as it is.
+ * A strategy only decides; `CompactionStep` applies its decision. The thread keeps every message; compaction changes
+ * what the model is sent, from then on in this run. A summary is stored with the thread, and the next run of the same
+ * agent uses it while the conversation is too long without it. A strategy is called between steps, when every call has
+ * its result, and can only leave out whole steps. If it fails, the conversation is unchanged.
  */
 import type { Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -20,21 +20,21 @@ export class CompactionFailed extends Schema.TaggedError<CompactionFailed>()("Co
   }
 }
 
-/** A question to the agent's own model. Its usage is the run's, reserved and paid for like a step's. */
+/** A request to the agent's own model. Its usage counts for the run, and is reserved and settled like a step's. */
 export interface Question {
   readonly instructions?: string | undefined
   readonly messages: ReadonlyArray<Message.Message>
-  /** Most tokens of the answer. */
+  /** The maximum number of tokens of the answer. */
   readonly maxOutputTokens: number
 }
 
 /** A conversation, as a strategy sees it. */
 export interface CompactionContext {
-  /** What the model would be sent. Pair-complete. */
+  /** The messages that the model would be sent. Pair-complete. */
   readonly messages: ReadonlyArray<Message.Message>
   /**
-   * How many messages may be left out at the front so that every call keeps its result and its company; rising, never
-   * 0.
+   * The possible numbers of messages to leave out at the front, ascending and above 0: each keeps the calls of a step
+   * and their results together.
    */
   readonly cuts: ReadonlyArray<number>
   /** Estimated tokens of messages. */
@@ -43,31 +43,31 @@ export interface CompactionContext {
   readonly ask: (question: Question) => Effect.Effect<string, CompactionFailed>
 }
 
-/** What is left out: the first `dropped` messages, one of `cuts`. The run's prompt stays in any case. */
+/** How many of the first messages are left out, one of `cuts`. The run's prompt always stays. */
 export interface Compacted {
   readonly dropped: number
-  /** What stands in their place, as a user's message. Absent: nothing. */
+  /** The text that replaces them, as a user's message. Absent: none. */
   readonly summary?: string | undefined
 }
 
 /** A way to compact conversations. */
 export interface Strategy {
   readonly name: string
-  /** It is asked when a conversation is estimated above so many tokens. */
+  /** The strategy is called when a conversation is estimated above this number of tokens. */
   readonly above: number
-  /** `undefined` leaves the conversation as it is. */
+  /** `undefined` leaves the conversation unchanged. */
   readonly compact: (context: CompactionContext) => Effect.Effect<Compacted | undefined, CompactionFailed>
 }
 
-/** When and how far, in estimated tokens. */
+/** When to compact, and how far, in estimated tokens. */
 export interface Window {
-  /** Compacts a conversation that is above. */
+  /** Compacts a conversation above this size. */
   readonly above: number
-  /** How much of it stays, at most; the newest messages do. Well below `above`, or it is compacted at every step. */
+  /** The maximum size of the newest messages that stay. Choose it well below `above`; otherwise every step compacts. */
   readonly keep: number
 }
 
-/** Leaves the oldest steps out. Costs nothing; the model does not see them any more. */
+/** Leaves the oldest steps out, without a request. The model does not see them any more. */
 export const slidingWindow = ({ above, keep }: Window): Strategy => ({
   name: "sliding-window",
   above,
@@ -79,14 +79,14 @@ export const slidingWindow = ({ above, keep }: Window): Strategy => ({
 })
 
 /**
- * Leaves the oldest steps out and puts a summary in their place, which the agent's own model writes. It is kept with
- * the thread: the next run begins with it, and asks for another when the conversation has grown too long again.
+ * Replaces the oldest steps by a summary that the agent's own model writes. It is stored with the thread: the next run
+ * begins with it, and requests another when the conversation is too long again.
  */
 export const summarise = (
   options: Window & {
-    /** What the model is told to do. Absent: to keep facts, decisions, names, numbers and what is open. */
+    /** The instructions for the summary. Absent: keep facts, decisions, names, numbers and open points. */
     readonly instructions?: string | undefined
-    /** Most tokens of the summary. Default 1,000. */
+    /** The maximum number of tokens of the summary. Default 1,000. */
     readonly maxOutputTokens?: number | undefined
   }
 ): Strategy => ({
@@ -117,13 +117,13 @@ const please: Message.User = {
   content: [{ type: "text", text: "Write the conversation up to here in short." }]
 }
 
-/** The smallest cut behind which no more than `keep` tokens are left; the largest there is, where none is enough. */
+/** The smallest cut that leaves at most `keep` tokens; the largest one if none does. */
 export const cutFor = ({ cuts, messages, tokens }: CompactionContext, keep: number): number | undefined =>
   cuts.find((cut) => tokens(messages.slice(cut)) <= keep) ?? cuts.at(-1)
 
 /**
- * Where a conversation may be cut: before a user's message, and behind the run's prompt, which stays, before a step;
- * never while a call is open. `prompt` is the place of that prompt.
+ * Where a conversation may be cut: before a user's message, and after the run's prompt, which stays, before a step;
+ * never while a call is open. `prompt` is the index of that prompt.
  */
 export const cutsOf = (messages: ReadonlyArray<Message.Message>, prompt: number): ReadonlyArray<number> => {
   const cuts: Array<number> = []

@@ -5,7 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 
-/** What is known of a file besides its bytes. `at`: when it was stored, in epoch milliseconds. */
+/** A file's metadata. `at`: when it was stored, in epoch milliseconds. */
 export interface FileInfo {
   readonly fileId: string
   readonly runId: string
@@ -32,8 +32,8 @@ export interface FileStore {
 }
 
 /**
- * The files of one memory host. They are lost when the process ends, removed with their thread, and the oldest are
- * removed when all together take too much room.
+ * The files of one memory host. They are lost when the process ends and deleted with their thread; above a total size,
+ * the oldest are deleted.
  */
 export class MemoryFiles implements FileStore {
   private readonly files = new Map<string, StoredFile>()

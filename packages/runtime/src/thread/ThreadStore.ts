@@ -19,32 +19,31 @@ const KeptStruct = Schema.Struct({ spent: Budget.Spent, summaries: Schema.Record
 })
 
 /**
- * What runs leave with their thread: what all of them have used so far, and the latest summary by the name of its
- * agent.
+ * What runs store with their thread: the total of what they have used, and the latest summary by the name of its agent.
  */
 export interface Kept extends Schema.Schema.Type<typeof KeptStruct> {}
 export const Kept: Schema.Codec<Kept> = KeptStruct
 
-/** What is left of `kept` when a thread has lost all but its first `version` messages. */
+/** The part of `kept` that stays when a thread is cut to its first `version` messages. */
 export const keptAt = ({ spent, summaries }: Kept, version: number): Kept => ({
   spent,
   summaries: Object.fromEntries(Object.entries(summaries).filter(([, { covers }]) => covers <= version))
 })
 
-/** What is known of a thread without reading it. */
+/** A thread's metadata. */
 export interface ThreadInfo {
   readonly threadId: string
   readonly resourceId: string
-  /** How many messages it holds. */
+  /** The number of its messages. */
   readonly version: number
-  /** The run that holds it now. */
+  /** The run that leases it now. */
   readonly runId: string | undefined
   /** Limits that span all of its runs. Absent: none. */
   readonly limits?: Budget.Budget | undefined
-  /** What its runs have used, those that have ended. Absent: nothing yet. */
+  /** What its ended runs have used. Absent: nothing yet. */
   readonly spent?: Budget.Spent | undefined
   /**
-   * True where `limits` or `spent` are stored and cannot be read, and both are absent here: queries are rejected with
+   * True when stored `limits` or `spent` cannot be read; both are absent here then, and queries are rejected with
    * `ThreadDamaged` until the row is restored or the thread deleted.
    */
   readonly isDamaged?: boolean | undefined
@@ -57,8 +56,8 @@ export interface ReadOptions {
 }
 
 /**
- * A thread as it shall be: its first `keep` messages, then `messages`. `version`: how many messages it held when that
- * was decided.
+ * A rewrite of a thread: keep its first `keep` messages, then add `messages`. `version`: how many messages it had when
+ * that was decided.
  */
 export interface Rewrite {
   readonly version: number
@@ -69,24 +68,24 @@ export interface Rewrite {
 /** Stores threads. */
 export interface ThreadStore {
   /**
-   * Makes a thread that holds these messages already, or gives them to one that has limits and nothing else. False, and
-   * nothing is done, where there is another of that id.
+   * Creates a thread with these messages, or adds them to one that has only limits. False, without effect, if another
+   * thread has this id.
    */
   readonly begin: (
     threadId: string,
     resourceId: string,
     messages: ReadonlyArray<Message.Message>
   ) => Effect.Effect<boolean>
-  /** What is known of a thread, or `undefined` when there is none. */
+  /** A thread's metadata, or `undefined` without one. */
   readonly info: (threadId: string) => Effect.Effect<ThreadInfo | undefined>
   /**
-   * The first `version` messages (absent: all), none where there is no such thread. With `resourceId`, a thread of
-   * another tenant reads as if it did not exist; the owner is checked in the same transaction as the messages are read.
+   * The first `version` messages (absent: all), or none without such a thread. With `resourceId`, a thread of another
+   * tenant reads as if it did not exist; the owner is checked in the same transaction as the messages are read.
    */
   readonly read: (threadId: string, options?: ReadOptions) => Effect.Effect<ReadonlyArray<Message.Message>>
   /**
-   * Appends a run's messages; a second append for the same run adds nothing. `kept` takes the place of what was kept,
-   * where the run holds the thread.
+   * Appends a run's messages; a second append for the same run adds nothing. `kept` replaces what was kept, if the run
+   * leases the thread.
    */
   readonly append: (
     threadId: string,
@@ -95,26 +94,26 @@ export interface ThreadStore {
     kept?: Kept
   ) => Effect.Effect<void>
   /**
-   * How many messages the thread held before those of the run were added; `undefined` where it holds none of that run,
-   * also because it was rewritten.
+   * How many messages the thread had before those of the run; `undefined` if it has none of that run, also after a
+   * rewrite.
    */
   readonly before: (threadId: string, runId: string) => Effect.Effect<number | undefined>
   /**
    * Replaces the end of a tenant's thread in one transaction; summaries that cover more than what is kept are dropped.
-   * False, and nothing is done, where there is no such thread, where it is another tenant's, where a run holds it, or
-   * where its length has changed.
+   * False, without effect, if there is no such thread, it belongs to another tenant, a run leases it, or its length has
+   * changed.
    */
   readonly rewrite: (threadId: string, resourceId: string, rewrite: Rewrite) => Effect.Effect<boolean>
   /**
-   * Sets the limits of a thread, or lifts them (`undefined`), making it where there is none. False, and nothing is
-   * done, where it is another tenant's.
+   * Sets the limits of a thread, or removes them (`undefined`); creates the thread if needed. False, without effect, if
+   * it belongs to another tenant.
    */
   readonly limit: (threadId: string, resourceId: string, limits: Budget.Budget | undefined) => Effect.Effect<boolean>
-  /** A tenant's threads, in the order they were begun. */
+  /** A tenant's threads, in order of creation. */
   readonly list: (resourceId: string) => Effect.Effect<ReadonlyArray<ThreadInfo>>
   /**
-   * Removes a thread and its messages. False, and nothing is done, when there is none, when a run holds it, or when
-   * `resourceId` is given and it belongs to another tenant.
+   * Deletes a thread and its messages. False, without effect, if there is none, a run leases it, or it belongs to
+   * another tenant than a given `resourceId`.
    */
   readonly remove: (threadId: string, resourceId?: string) => Effect.Effect<boolean>
 }
@@ -123,7 +122,7 @@ interface Thread {
   readonly threadId: string
   readonly resourceId: string
   readonly messages: Array<Message.Message>
-  /** Those whose messages are here, each with how many stood before its own; absent before the first. */
+  /** The runs with messages here, each with the number of messages before its own; absent before the first. */
   runs: Map<string, number> | undefined
   runId: string | undefined
   limits: Budget.Budget | undefined
@@ -150,12 +149,12 @@ const made = (
  */
 export class MemoryThreads implements ThreadStore {
   private readonly threads = new Map<string, Thread>()
-  /** Those without a run; the ones that have been so the longest come first. */
+  /** The threads without a run, the longest idle first. */
   private readonly idle = new Set<Thread>()
   private readonly kept: number
   private readonly forgotten: (threadId: string) => void
 
-  /** `kept`: how many threads without a run are kept; `forgotten` is told of each that is gone. */
+  /** `kept`: how many threads without a run are kept; `forgotten` is called with each deleted one. */
   constructor(kept: number, forgotten: (threadId: string) => void = () => {}) {
     this.kept = kept
     this.forgotten = forgotten
@@ -208,7 +207,7 @@ export class MemoryThreads implements ThreadStore {
     return this.threads.get(threadId)?.messages ?? []
   }
 
-  /** What a run starts from besides the messages. */
+  /** What a run starts with besides the messages. */
   standing(threadId: string): { readonly thread?: { readonly limits?: Budget.Budget; readonly kept?: Kept } } {
     const thread = this.threads.get(threadId)
     if (thread?.limits === undefined && thread?.kept === undefined) return {}
@@ -216,7 +215,7 @@ export class MemoryThreads implements ThreadStore {
     return { thread: { ...(limits === undefined ? {} : { limits }), ...(kept === undefined ? {} : { kept }) } }
   }
 
-  /** Takes what a run leaves with its thread; its messages once. */
+  /** Stores what a run leaves with its thread; its messages once. */
   leave(threadId: string, runId: string, messages: ReadonlyArray<Message.Message>, kept: Kept | undefined): void {
     const thread = this.threads.get(threadId)
     if (thread === undefined) return
@@ -315,7 +314,7 @@ export class MemoryThreads implements ThreadStore {
     })
 }
 
-/** Whether the thread belongs to another tenant than the one that is named, where one is. */
+/** Whether the thread belongs to another tenant than a given one. */
 const isOfAnother = (thread: Thread, resourceId: string | undefined): boolean =>
   resourceId !== undefined && thread.resourceId !== resourceId
 
