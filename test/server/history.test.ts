@@ -63,6 +63,129 @@ describe("a history in a query", () => {
   }
 })
 
+const url = "data:image/png;base64,iVBORw0KGgo="
+const looks: ReadonlyArray<{ readonly name: string; readonly path: string; readonly body: (id?: string) => object }> = [
+  {
+    name: "Chat Completions",
+    path: "/openai-chat/v1/chat/completions",
+    body: (id) => ({
+      model: "desk",
+      messages: [
+        { role: "user", content: "client" },
+        ...(id === undefined
+          ? []
+          : [
+              { role: "assistant", tool_calls: [{ id, function: { name: "theirs", arguments: "{}" } }] },
+              {
+                role: "tool",
+                tool_call_id: id,
+                content: [
+                  { type: "text", text: green },
+                  { type: "image_url", image_url: { url } }
+                ]
+              }
+            ])
+      ]
+    })
+  },
+  {
+    name: "Responses",
+    path: "/openai-responses/v1/responses",
+    body: (call_id) => ({
+      input: [
+        { role: "user", content: "client" },
+        ...(call_id === undefined
+          ? []
+          : [
+              { type: "function_call", call_id, name: "theirs", arguments: "{}" },
+              {
+                type: "function_call_output",
+                call_id,
+                output: [
+                  { type: "input_text", text: green },
+                  { type: "input_image", image_url: url }
+                ]
+              }
+            ])
+      ]
+    })
+  },
+  {
+    name: "Messages",
+    path: "/anthropic/v1/messages",
+    body: (id) => ({
+      model: "desk",
+      max_tokens: 100,
+      messages: [
+        { role: "user", content: "client" },
+        ...(id === undefined
+          ? []
+          : [
+              { role: "assistant", content: [{ type: "tool_use", id, name: "theirs", input: {} }] },
+              {
+                role: "user",
+                content: [
+                  {
+                    type: "tool_result",
+                    tool_use_id: id,
+                    content: [
+                      { type: "text", text: green },
+                      { type: "image", source: { type: "base64", media_type: "image/png", data: "iVBORw0KGgo=" } }
+                    ]
+                  }
+                ]
+              }
+            ])
+      ]
+    })
+  },
+  {
+    name: "AG-UI",
+    path: "/ag-ui/run",
+    body: (id) => ({
+      threadId: "t",
+      runId: `r${id}`,
+      messages: [
+        { role: "user", id: "m", content: "client" },
+        ...(id === undefined
+          ? []
+          : [
+              { role: "assistant", id: "a", toolCalls: [{ id, function: { name: "theirs", arguments: "{}" } }] },
+              {
+                role: "tool",
+                id: "b",
+                toolCallId: id,
+                content: [
+                  { type: "text", text: green },
+                  { type: "image", source: { type: "url", value: url } }
+                ]
+              }
+            ])
+      ]
+    })
+  }
+]
+
+describe("a result with a picture, for a run that waits", () => {
+  it.live.each(looks)("is what the model sees: $name", ({ body, path }) =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      yield* served.ask(path, { body: body() })
+      const id = `${served.scene.model.requests[0]?.metadata.runId}-desk-0`
+      const { status, text } = yield* served.ask(path, { body: body(id) })
+      assert.strictEqual(status, 200, text)
+      const results = served.scene.model.requests
+        .at(-1)
+        ?.messages.flatMap(({ content, role }) =>
+          role === "tool"
+            ? content.map((part) => [part.result, part.content?.map((one) => "mediaType" in one && one.mediaType)])
+            : []
+        )
+      assert.deepStrictEqual(results, [[{ got: "green" }, [false, "image/png"]]])
+    })
+  )
+})
+
 for (const [name, protocol] of Object.entries(protocols)) {
   describe(`a conversation that ${name} carries`, () => {
     const asking = Effect.gen(function* () {

@@ -48,6 +48,7 @@ export interface Settings {
  *   its end is the history. A later answer of the same thread is no part of it.
  * - `seed`: the conversation before the prompt, as the request carries it; after what `continues` names, if anything.
  *   Without `prompt` the run goes on from the results that it ends with.
+ * - `recalls`: calls in `seed` whose results the client did not send back: those that the run named beside them had.
  * - `onThread`: what `seed` does to a thread that exists; see `QueryOptions.onThread`. Absent: nothing.
  * - `instructions`: added to the agent's own.
  * - `replies`: answers that come with the prompt. What waits for them is told them first.
@@ -65,6 +66,7 @@ export interface StartQuery {
   readonly requestId?: string
   readonly agent?: string
   readonly seed?: ReadonlyArray<Message.Message>
+  readonly recalls?: ReadonlyArray<Recall>
   readonly onThread?: "append" | "replace"
   readonly instructions?: string
   readonly replies?: Pick<Answer, "address" | "decisions" | "results">
@@ -76,6 +78,12 @@ export interface StartQuery {
   readonly detached?: boolean
   /** Applied to every question of the run as soon as it is asked, for clients that cannot answer. */
   readonly automatic?: Decision
+}
+
+/** A call of ours in a conversation, by its id there, and the run that made it. */
+export interface Recall {
+  readonly id: string
+  readonly runId: string
 }
 
 /** A decision, addressed by the approval's id or by the id of its call; see `concerns`. */

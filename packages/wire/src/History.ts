@@ -6,7 +6,9 @@
  */
 import type { Json, Message } from "@reins/protocol"
 import * as Result from "effect/Result"
+import * as Body from "./Body.ts"
 import type { Address, Command, DecisionFor, ResultFor, StartQuery } from "./Command.ts"
+import * as Media from "./Media.ts"
 import * as Refusal from "./Refusal.ts"
 
 /** A result as a client sends it. `content` is shown to the model in place of `result`. */
@@ -14,8 +16,16 @@ export interface Given {
   readonly id: string
   readonly result: Json
   readonly isFailure?: boolean
-  readonly content?: Message.ResultPart["content"]
+  readonly content?: ReadonlyArray<Message.UserPart>
 }
+
+/** A result that a client sends as text and files. */
+export const given = (id: string, parts: ReadonlyArray<Message.UserPart>, isFailure = false): Given => ({
+  id,
+  result: Body.jsonOr(Media.textOf(parts)),
+  ...(isFailure ? { isFailure } : {}),
+  ...(parts.some(({ type }) => type === "file") ? { content: parts } : {})
+})
 
 /**
  * A conversation, divided.
@@ -24,6 +34,7 @@ export interface Given {
  * - `seed`: all messages before `prompt`, the new results included.
  * - `prompt`: the last user message; without parts where the conversation ends with results.
  * - `results`: the new results. `isWhole`: each of them has its call in `seed`; one without has no tool's name there.
+ * - `recalls`: ids of calls of ours whose results the client did not send back; absent: none.
  * - `instructions`: what system and developer messages say; absent: nothing.
  */
 export interface Divided {
@@ -31,6 +42,7 @@ export interface Divided {
   readonly prompt: ReadonlyArray<Message.UserPart>
   readonly results: ReadonlyArray<ResultFor>
   readonly isWhole: boolean
+  readonly recalls?: ReadonlyArray<string>
   readonly instructions?: string
 }
 
@@ -40,6 +52,7 @@ export class History {
   readonly #instructions: Array<string> = []
   readonly #calls = new Map<string, string>()
   #results: Array<Given> = []
+  readonly #recalls: Array<string> = []
   #orphans = 0
   #refusal: Refusal.Refusal | undefined
 
@@ -70,6 +83,11 @@ export class History {
     if (!this.ran(given, given.isFailure === true ? "failed" : undefined)) this.#orphans += 1
   }
 
+  /** What a call came to that a specialist made: it answers what waits, and is no part of the root's conversation. */
+  below(given: Given): void {
+    this.#results.push(given)
+  }
+
   /** What a call of ours came to, sent back to us. False where its call is not in the conversation. */
   ran({ content, id, result }: Given, status: Message.ResultPart["status"]): boolean {
     const name = this.#calls.get(id)
@@ -86,6 +104,12 @@ export class History {
       this.#messages[this.#messages.length - 1] = { role: "tool", content: [...last.content, part] }
     else this.#messages.push({ role: "tool", content: [part] })
     return name !== undefined
+  }
+
+  /** A call of ours whose result the client did not send back: we have it. */
+  recall(id: string): void {
+    this.#recalls.push(id)
+    this.ran({ id, result: "" }, undefined)
   }
 
   #refuse(): void {
@@ -111,6 +135,7 @@ export class History {
       prompt: last?.role === "user" ? last.content : [],
       results,
       isWhole: this.#orphans === 0,
+      ...(this.#recalls.length === 0 ? {} : { recalls: this.#recalls }),
       ...(this.#instructions.length === 0 ? {} : { instructions: this.#instructions.join("\n\n") })
     })
   }

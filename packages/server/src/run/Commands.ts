@@ -26,7 +26,12 @@ export const execute = (
 ): Effect.Effect<Outcome.Outcome, Refusal.Refusal> => {
   switch (command._tag) {
     case "StartQuery":
-      return accepted(command.detached, RunStart.query(serving, principal, command, manner))
+      return accepted(
+        command.detached,
+        Effect.flatMap(Past.recalled(serving, principal, command), (query) =>
+          RunStart.query(serving, principal, query, manner)
+        )
+      )
     case "Answer":
       return accepted(command.detached, answered(serving, principal, command, manner))
     case "SubmitToolResults":
@@ -63,12 +68,14 @@ export const execute = (
 const answered = Effect.fnUntraced(function* (
   serving: ServerContext,
   principal: Principal,
-  command: Command.Answer,
+  given: Command.Answer,
   { isWatched, ...manner }: Manner
 ) {
+  const otherwise =
+    given.otherwise === undefined ? undefined : yield* Past.recalled(serving, principal, given.otherwise)
+  const command = otherwise === undefined ? given : { ...given, otherwise }
   const told = yield* Answers.answer(serving, principal, command, isWatched && command.detached !== true)
   if (told !== undefined) return told
-  const { otherwise } = command
   if (otherwise === undefined) return yield* Effect.fail(Lookup.noCall)
   if (otherwise.continues !== undefined || otherwise.requestId !== undefined) {
     return yield* RunStart.query(serving, principal, otherwise, manner)

@@ -4,13 +4,14 @@
  */
 import { Message, RunErrors, Transcript } from "@reins/protocol"
 import type { RunStatus } from "@reins/runtime"
-import { Accumulation, Refusal } from "@reins/wire"
+import { Accumulation, type Command, Refusal } from "@reins/wire"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Opening } from "../thread/ThreadBook.ts"
 import * as ThreadName from "../thread/ThreadName.ts"
 import * as Lookup from "./Lookup.ts"
 import type { ServerContext } from "./ServerContext.ts"
+import type { Principal } from "../access/Authenticator.ts"
 
 /**
  * **Details**
@@ -110,4 +111,60 @@ export const named = (
         : message
     )
   )
+}
+
+/**
+ * A query with the results that its client did not send back. They are those of the same calls (name and arguments, in order) of the
+ * run that made them; where it is not known any more, they stay empty.
+ */
+export const recalled = Effect.fnUntraced(function* (
+  serving: ServerContext,
+  principal: Principal,
+  { recalls, ...query }: Command.StartQuery
+): Effect.fn.Return<Command.StartQuery> {
+  if (recalls === undefined || query.seed === undefined) return query
+  const known = new Map<string, Array<Message.ResultPart>>()
+  for (const runId of new Set(recalls.map((recall) => recall.runId))) {
+    const past = yield* Effect.option(
+      Effect.flatMap(Lookup.run(serving, principal, runId), (status) => of(serving, status))
+    )
+    if (past._tag === "Some") note(known, runId, past.value.messages)
+  }
+  const calls = callsOf(query.seed)
+  const runs = new Map(recalls.map(({ id, runId }) => [id, runId]))
+  const resultOf = (part: Message.ResultPart): Message.ResultPart => {
+    const call = calls.get(part.id)
+    const runId = runs.get(part.id)
+    const found = call === undefined || runId === undefined ? undefined : known.get(keyOf(runId, call))?.shift()
+    return found === undefined ? part : { ...found, id: part.id }
+  }
+  const seed = query.seed.map((message) =>
+    message.role === "tool" ? { ...message, content: message.content.map(resultOf) } : message
+  )
+  return { ...query, seed }
+})
+
+const keyOf = (runId: string, { args, name }: Message.CallPart): string => JSON.stringify([runId, name, args])
+
+const callsOf = (messages: ReadonlyArray<Message.Message>): ReadonlyMap<string, Message.CallPart> =>
+  new Map(
+    messages.flatMap(({ content }) => content.flatMap((part) => (part.type === "tool-call" ? [[part.id, part]] : [])))
+  )
+
+/** Notes what the calls of a run came to, in order. */
+const note = (
+  known: Map<string, Array<Message.ResultPart>>,
+  runId: string,
+  messages: ReadonlyArray<Message.Message>
+): void => {
+  const calls = callsOf(messages)
+  for (const { content, role } of messages) {
+    if (role !== "tool") continue
+    for (const part of content) {
+      const call = calls.get(part.id)
+      if (call === undefined) continue
+      const key = keyOf(runId, call)
+      known.set(key, [...(known.get(key) ?? []), part])
+    }
+  }
 }

@@ -10,6 +10,7 @@ import * as Body from "../Body.ts"
 import type { DecisionFor } from "../Command.ts"
 import type { Decoded, Request, Route } from "../Dialect.ts"
 import * as History from "../History.ts"
+import * as Media from "../Media.ts"
 import * as Refusal from "../Refusal.ts"
 import * as Encoder from "./Encoder.ts"
 import * as Interrupts from "./Interrupts.ts"
@@ -35,6 +36,7 @@ const Tool = Schema.Struct({
 })
 const Assistant = Schema.Struct({
   role: Schema.Literal("assistant"),
+  subagentRunId: Schema.optionalKey(Schema.NullOr(Schema.String)),
   content: Schema.optionalKey(Schema.NullOr(Schema.String)),
   toolCalls: Schema.optionalKey(
     Schema.Array(
@@ -81,15 +83,24 @@ const partsOf = (content: Content): ReadonlyArray<Message.UserPart> =>
     : content.map((part): Message.UserPart =>
         part.type === "text"
           ? { type: "text", text: part.text }
-          : { type: "file", mediaType: part.source.mimeType ?? `${part.type}/*`, data: part.source.value }
+          : Media.file({
+              data: part.source.value,
+              mediaType: part.source.mimeType,
+              ...(part.type === "document" ? {} : { kind: `${part.type}/*` })
+            })
       )
 
-const textOf = (content: Content): string =>
-  partsOf(content).reduce((text, part) => (part.type === "text" ? text + part.text : text), "")
+/** What specialists said is shown to the client, and is no part of the root's conversation. */
+const isBelow = ({ subagentRunId }: typeof Assistant.Type): boolean => subagentRunId != null
 
 const historyOf = (messages: RunAgentInput["messages"]): History.History => {
   const history = new History.History()
+  const below = new Set<string>()
   for (const message of messages) {
+    if (message.role === "assistant" && isBelow(message)) {
+      for (const { id } of message.toolCalls ?? []) below.add(id)
+      continue
+    }
     switch (message.role) {
       case "user":
         history.user(partsOf(message.content))
@@ -106,13 +117,12 @@ const historyOf = (messages: RunAgentInput["messages"]): History.History => {
           }))
         )
         break
-      case "tool":
-        history.result({
-          id: message.toolCallId,
-          result: Body.jsonOr(textOf(message.content)),
-          ...(message.error === undefined ? {} : { isFailure: true })
-        })
+      case "tool": {
+        const given = History.given(message.toolCallId, partsOf(message.content), message.error !== undefined)
+        if (below.has(message.toolCallId)) history.below(given)
+        else history.result(given)
         break
+      }
       case "system":
       case "developer":
         history.instruct(message.content)

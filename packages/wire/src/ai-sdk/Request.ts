@@ -8,10 +8,11 @@ import type { Message } from "@reins/protocol"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Body from "../Body.ts"
-import type { DecisionFor } from "../Command.ts"
+import type { ClientTool, DecisionFor } from "../Command.ts"
 import * as Cursor from "../Cursor.ts"
 import type { Answer, Decoded, Request, Route } from "../Dialect.ts"
 import * as History from "../History.ts"
+import * as Media from "../Media.ts"
 import * as Encoder from "./Encoder.ts"
 import { budgetTool, planTool } from "./Encoder.ts"
 
@@ -37,7 +38,10 @@ const Part = Schema.Struct({
 })
 type Part = Schema.Schema.Type<typeof Part>
 
-/** `agent` is our extension: which agent to ask, in the transport's `body`. */
+/**
+ * `agent` is our extension: which agent to ask, in the transport's `body`. `system` and `tools` are what assistant-ui's transport adds:
+ * instructions, and tools that the page runs, by their names.
+ */
 export const Chat = Schema.Struct({
   id: Schema.NonEmptyString,
   messages: Schema.Array(
@@ -49,7 +53,16 @@ export const Chat = Schema.Struct({
   ),
   trigger: Schema.optionalKey(Schema.Literals(["submit-message", "regenerate-message"])),
   messageId: Schema.optionalKey(Schema.String),
-  agent: Schema.optionalKey(Schema.String)
+  agent: Schema.optionalKey(Schema.String),
+  system: Schema.optionalKey(Schema.NullOr(Schema.String)),
+  tools: Schema.optionalKey(
+    Schema.NullOr(
+      Schema.Record(
+        Schema.String,
+        Schema.Struct({ description: Schema.optionalKey(Schema.String), parameters: Schema.optionalKey(Schema.Json) })
+      )
+    )
+  )
 })
 type Chat = Schema.Schema.Type<typeof Chat>
 
@@ -67,8 +80,7 @@ const promptOf = (parts: ReadonlyArray<Part>): ReadonlyArray<Message.UserPart> =
   parts.flatMap((part): ReadonlyArray<Message.UserPart> => {
     if (part.type === "text") return [{ type: "text", text: part.text ?? "" }]
     if (part.type !== "file" || part.url === undefined) return []
-    const { filename, mediaType = "application/octet-stream", url } = part
-    return [{ type: "file", mediaType, data: url, ...(filename === undefined ? {} : { filename }) }]
+    return [Media.file({ data: part.url, mediaType: part.mediaType, filename: part.filename })]
   })
 
 const decisionOf = ({ approval, state }: Part): ReadonlyArray<DecisionFor> => {
@@ -99,8 +111,9 @@ const tell = (history: History.History, step: ReadonlyArray<Part>): void => {
 const isTool = (type: string): boolean =>
   type === "dynamic-tool" || (type.startsWith("tool-") && ![planTool, budgetTool].includes(type.slice(5)))
 
-const historyOf = (messages: Chat["messages"]): History.History => {
+const historyOf = (messages: Chat["messages"], system: string | null | undefined): History.History => {
   const history = new History.History()
+  if (system != null) history.instruct(system)
   for (const { parts, role } of messages) {
     if (role === "user") history.user(promptOf(parts))
     else if (role === "system") history.instruct(parts.map(({ text = "" }) => text).join(""))
@@ -118,30 +131,42 @@ const historyOf = (messages: Chat["messages"]): History.History => {
   return history
 }
 
+const toolOf = ([name, tool]: readonly [string, NonNullable<Chat["tools"]>[string]]): ClientTool => {
+  const { description, parameters = { type: "object", properties: {} } } = tool
+  return { name, ...(description === undefined ? {} : { description }), parameters }
+}
+
 const chat = (request: Request): Decoded =>
-  Result.flatMap(readChat(request.body), ({ agent, id: threadId, messageId, messages: all, trigger }) => {
-    const asked = all.findLastIndex(({ role }) => role === "user")
-    const isAgain = trigger === "regenerate-message"
-    const messages = isAgain ? all.slice(0, asked + 1) : all
-    const last = messages.at(-1)?.role === "assistant" ? messages.at(-1) : messages.at(-2)
-    const decisions = last?.role === "assistant" ? last.parts.flatMap(decisionOf) : []
-    const asking = all[asked]?.id
-    return Result.map(historyOf(messages).divide(last === messages.at(-1) && decisions.length > 0), (divided) => ({
-      command: History.command(divided, {
-        address: { threadId },
-        decisions,
-        start: {
-          threadId,
-          onThread: "replace",
-          // The first message is asked again, or another takes its place.
-          ...(divided.seed.length === 0 && (isAgain || messageId !== undefined) ? { isFirst: true } : {}),
-          ...(asking === undefined ? {} : { messageId: asking }),
-          ...(agent === undefined ? {} : { agent })
-        }
-      }),
-      answer: stream
-    }))
-  })
+  Result.flatMap(
+    readChat(request.body),
+    ({ agent, id: threadId, messageId, messages: all, system, tools, trigger }) => {
+      const asked = all.findLastIndex(({ role }) => role === "user")
+      const isAgain = trigger === "regenerate-message"
+      const messages = isAgain ? all.slice(0, asked + 1) : all
+      const last = messages.at(-1)?.role === "assistant" ? messages.at(-1) : messages.at(-2)
+      const decisions = last?.role === "assistant" ? last.parts.flatMap(decisionOf) : []
+      const asking = all[asked]?.id
+      return Result.map(
+        historyOf(messages, system).divide(last === messages.at(-1) && decisions.length > 0),
+        (divided) => ({
+          command: History.command(divided, {
+            address: { threadId },
+            decisions,
+            start: {
+              threadId,
+              onThread: "replace",
+              // The first message is asked again, or another takes its place.
+              ...(divided.seed.length === 0 && (isAgain || messageId !== undefined) ? { isFirst: true } : {}),
+              ...(asking === undefined ? {} : { messageId: asking }),
+              ...(agent === undefined ? {} : { agent }),
+              ...(tools == null ? {} : { settings: { clientTools: Object.entries(tools).map(toolOf) } })
+            }
+          }),
+          answer: stream
+        })
+      )
+    }
+  )
 
 export const routes: ReadonlyArray<Route> = [
   { method: "POST", path: "/chat", decode: chat },

@@ -13,6 +13,7 @@ import * as CallId from "../CallId.ts"
 import type { Answer, Decoded, Reply, Request, Route } from "../Dialect.ts"
 import type { Facts } from "../Facts.ts"
 import * as History from "../History.ts"
+import * as Media from "../Media.ts"
 import { make, type Kind, type Refusal } from "../Refusal.ts"
 import * as Encoder from "./Encoder.ts"
 import { idOf, server, stopReasons, usageOf, type Block, type Message as MessageObject } from "./Event.ts"
@@ -23,11 +24,11 @@ const Source = Schema.Union([
   Schema.Struct({ type: Schema.Literal("text"), media_type: Schema.String, data: Schema.String })
 ])
 const Text = Schema.Struct({ type: Schema.Literal("text"), text: Schema.String })
-const Media = Schema.Struct({ type: Schema.Literals(["image", "document"]), source: Source })
+const Attachment = Schema.Struct({ type: Schema.Literals(["image", "document"]), source: Source })
 const ToolResult = Schema.Struct({
   type: Schema.Literal("tool_result"),
   tool_use_id: Schema.String,
-  content: Schema.optionalKey(Schema.Union([Schema.String, Schema.Array(Schema.Union([Text, Media]))])),
+  content: Schema.optionalKey(Schema.Union([Schema.String, Schema.Array(Schema.Union([Text, Attachment]))])),
   is_error: Schema.optionalKey(Schema.Boolean)
 })
 const ToolUse = Schema.Struct({
@@ -39,12 +40,12 @@ const ToolUse = Schema.Struct({
 const Ran = Schema.Struct({
   type: Schema.Literal("mcp_tool_result"),
   tool_use_id: Schema.String,
-  content: Schema.optionalKey(Schema.Union([Schema.String, Schema.Array(Text)])),
+  content: Schema.optionalKey(Schema.Union([Schema.String, Schema.Array(Schema.Union([Text, Attachment]))])),
   is_error: Schema.optionalKey(Schema.Boolean)
 })
 // What of our own output the model need not see again.
 const Echo = Schema.Struct({ type: Schema.Literals(["thinking", "redacted_thinking"]) })
-const Part = Schema.Union([Text, Media, ToolResult, ToolUse, Ran, Echo])
+const Part = Schema.Union([Text, Attachment, ToolResult, ToolUse, Ran, Echo])
 type Part = typeof Part.Type
 
 const Spoken = Schema.Struct({
@@ -84,22 +85,14 @@ const partsOf = (blocks: ReadonlyArray<Part>): ReadonlyArray<Message.UserPart> =
     const { source } = block
     if (source.type === "text") return [{ type: "text", text: source.data }]
     return source.type === "url"
-      ? [{ type: "file", mediaType: block.type === "image" ? "image/*" : "application/pdf", data: source.url }]
-      : [{ type: "file", mediaType: source.media_type, data: source.data }]
+      ? [Media.file({ data: source.url, kind: block.type === "image" ? "image/*" : "application/pdf" })]
+      : [Media.file({ data: source.data, mediaType: source.media_type })]
   })
 
-const textOf = (blocks: ReadonlyArray<Part>): string =>
-  blocks.reduce((text, block) => (block.type === "text" ? text + block.text : text), "")
-
-const resultOf = ({ content: given, is_error, tool_use_id: id }: typeof ToolResult.Type): History.Given => {
-  const blocks: ReadonlyArray<Part> = typeof given === "string" ? [{ type: "text", text: given }] : (given ?? [])
-  const content = partsOf(blocks)
-  return {
-    id,
-    result: Body.jsonOr(textOf(blocks)),
-    ...(content.some(({ type }) => type === "file") ? { content } : {}),
-    ...(is_error === true ? { isFailure: true } : {})
-  }
+/** What a tool's call came to. */
+const resultOf = ({ content, is_error, tool_use_id }: typeof ToolResult.Type | typeof Ran.Type): History.Given => {
+  const parts = typeof content === "string" ? [{ type: "text" as const, text: content }] : partsOf(content ?? [])
+  return History.given(tool_use_id, parts, is_error === true)
 }
 
 const historyOf = ({ messages, system }: Create): History.History => {
@@ -121,11 +114,7 @@ const historyOf = ({ messages, system }: Create): History.History => {
           break
         }
         case "mcp_tool_result": {
-          const text = typeof block.content === "string" ? block.content : textOf(block.content ?? [])
-          history.ran(
-            { id: block.tool_use_id, result: Body.jsonOr(text) },
-            block.is_error === true ? "failed" : undefined
-          )
+          history.ran(resultOf(block), block.is_error === true ? "failed" : undefined)
           break
         }
         default:

@@ -10,6 +10,7 @@ import * as Body from "../Body.ts"
 import type { Command, DecisionFor, ResultFor } from "../Command.ts"
 import * as Cursor from "../Cursor.ts"
 import type { Answer, Decoded, Request, Route } from "../Dialect.ts"
+import * as Media from "../Media.ts"
 import * as Refusal from "../Refusal.ts"
 import { info, ping, services, shape } from "./Chat.ts"
 import * as Encoder from "./Encoder.ts"
@@ -20,6 +21,7 @@ const Part = Schema.Struct({
   text: Schema.optionalKey(Schema.String),
   url: Schema.optionalKey(Schema.String),
   mediaType: Schema.optionalKey(Schema.String),
+  filename: Schema.optionalKey(Schema.String),
   toolCallId: Schema.optionalKey(Schema.String),
   result: Schema.optionalKey(Schema.Json),
   state: Schema.optionalKey(Schema.String),
@@ -94,9 +96,9 @@ const resultOf = ({ result, toolCallId, type }: Part): ReadonlyArray<ResultFor> 
   type === "tool-result" && toolCallId !== undefined && result !== undefined ? [{ toolCallId, result }] : []
 
 const promptOf = (parts: ReadonlyArray<Part>): ReadonlyArray<Message.UserPart> =>
-  parts.flatMap(({ mediaType = "application/octet-stream", text, type, url }): ReadonlyArray<Message.UserPart> => {
+  parts.flatMap(({ filename, mediaType, text, type, url }): ReadonlyArray<Message.UserPart> => {
     if (type === "text" && text !== undefined) return [{ type: "text", text }]
-    return type === "file" && url !== undefined ? [{ type: "file", mediaType, data: url }] : []
+    return type === "file" && url !== undefined ? [Media.file({ data: url, mediaType, filename })] : []
   })
 
 const chat = (request: Request, { branchId, id, message, selectedVisibilityType }: ChatRequest): Decoded => {

@@ -14,6 +14,7 @@ import * as CallId from "../CallId.ts"
 import type { Answer, Decoded, Reply, Route } from "../Dialect.ts"
 import type { Facts } from "../Facts.ts"
 import * as History from "../History.ts"
+import * as Media from "../Media.ts"
 import * as Refusal from "../Refusal.ts"
 import type { Completion, ToolCall } from "./Chunk.ts"
 import * as Encoder from "./Encoder.ts"
@@ -25,6 +26,10 @@ const Part = Schema.Union([
   Schema.Struct({
     type: Schema.Literal("file"),
     file: Schema.Struct({ file_data: Schema.String, filename: Schema.optionalKey(Schema.String) })
+  }),
+  Schema.Struct({
+    type: Schema.Literal("input_audio"),
+    input_audio: Schema.Struct({ data: Schema.String, format: Schema.String })
   }),
   Schema.Struct({ type: Schema.Literal("refusal"), refusal: Schema.String })
 ])
@@ -89,22 +94,14 @@ const partsOf = (content: Content): ReadonlyArray<Message.UserPart> => {
       case "refusal":
         return { type: "text", text: part.refusal }
       case "image_url":
-        return { type: "file", mediaType: "image/*", data: part.image_url.url }
-      case "file": {
-        const { file_data, filename } = part.file
-        return {
-          type: "file",
-          mediaType: "application/octet-stream",
-          data: file_data,
-          ...(filename === undefined ? {} : { filename })
-        }
-      }
+        return Media.file({ data: part.image_url.url, kind: "image/*" })
+      case "file":
+        return Media.file({ data: part.file.file_data, filename: part.file.filename })
+      case "input_audio":
+        return Media.audio(part.input_audio.data, part.input_audio.format)
     }
   })
 }
-
-const textOf = (content: Content | null | undefined): string =>
-  partsOf(content ?? "").reduce((text, part) => (part.type === "text" ? text + part.text : text), "")
 
 const historyOf = (messages: ReadonlyArray<Spoken>): History.History => {
   const history = new History.History()
@@ -112,7 +109,7 @@ const historyOf = (messages: ReadonlyArray<Spoken>): History.History => {
     switch (role) {
       case "system":
       case "developer":
-        history.instruct(textOf(content))
+        history.instruct(Media.textOf(partsOf(content ?? "")))
         break
       case "user":
         history.user(partsOf(content ?? ""))
@@ -130,7 +127,7 @@ const historyOf = (messages: ReadonlyArray<Spoken>): History.History => {
         )
         break
       case "tool":
-        history.result({ id: tool_call_id ?? "", result: Body.jsonOr(textOf(content)) })
+        history.result(History.given(tool_call_id ?? "", partsOf(content ?? "")))
     }
   }
   return history

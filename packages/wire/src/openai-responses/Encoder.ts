@@ -15,7 +15,7 @@
  *
  * The answer ends where the run waits for a person or a client tool; the next one is a response of its own.
  */
-import type { AgentPath, Approval, Event, Events } from "@reins/protocol"
+import type { AgentPath, Approval, Event, Events, Json } from "@reins/protocol"
 import { Envelope } from "@reins/protocol"
 import { Spending } from "../Accumulation.ts"
 import * as AnswerId from "../AnswerId.ts"
@@ -40,6 +40,8 @@ class ResponseEncoder implements Encoder {
   readonly #parking = new Parking()
   readonly #spending = new Spending()
   readonly #asked = new Map<string, string>()
+  /** What specialists were asked, by their calls. */
+  readonly #prompts = new Map<string, Json>()
   readonly #options: Options
   #head: Response.Head | undefined
   #items: Array<Item.Item> = []
@@ -145,7 +147,9 @@ class ResponseEncoder implements Encoder {
         return this.#close()
       case "tool-invocation":
       case "tool-agent":
-        return event.state === "call" ? this.#close() : this.#ran(event)
+        if (event.state === "result") return this.#ran(event)
+        if (event.type === "tool-agent") this.#prompts.set(event.toolInvocationId, event.prompt)
+        return this.#close()
       case "approval-required":
         return this.#ask(event.data)
       case "tool-progress":
@@ -255,7 +259,7 @@ class ResponseEncoder implements Encoder {
     const called =
       event.type === "tool-invocation"
         ? { name: event.toolName, args: event.args }
-        : { name: event.agentName, args: {} }
+        : { name: event.agentName, args: this.#prompts.get(toolInvocationId) ?? {} }
     return this.#whole(Item.mcpCall(this.#nextId("mcp"), { ...called, result, status, approvalId }))
   }
 

@@ -15,6 +15,7 @@ import type { DecisionFor } from "../Command.ts"
 import type { Answer, Decoded, Reply, Request, Route } from "../Dialect.ts"
 import type { Facts } from "../Facts.ts"
 import * as History from "../History.ts"
+import * as Media from "../Media.ts"
 import * as Refusal from "../Refusal.ts"
 import * as Encoder from "./Encoder.ts"
 import * as Item from "./Item.ts"
@@ -104,13 +105,13 @@ const partsOf = (content: Content): ReadonlyArray<Message.UserPart> =>
     ? [{ type: "text", text: content }]
     : content.map((part): Message.UserPart => {
         if (part.type === "input_text" || part.type === "output_text") return { type: "text", text: part.text ?? "" }
-        const mediaType = part.type === "input_image" ? "image/*" : "application/octet-stream"
         const data = part.image_url ?? part.file_url ?? part.file_data ?? ""
-        return { type: "file", mediaType, data, ...(part.filename === undefined ? {} : { filename: part.filename }) }
+        return Media.file({
+          data,
+          filename: part.filename,
+          ...(part.type === "input_image" ? { kind: "image/*" } : {})
+        })
       })
-
-const textOf = (content: Content): string =>
-  partsOf(content).reduce((text, part) => (part.type === "text" ? text + part.text : text), "")
 
 const optionsOf = ({ conversation, model = "reins", previous_response_id }: Create): Encoder.Options => ({
   model,
@@ -125,13 +126,6 @@ const answerOf = (request: Create): Answer => {
     : { _tag: "Whole", open: () => Encoder.fold(options) }
 }
 
-const resultOf = ({ call_id, output }: typeof CallOutput.Type): History.Given => {
-  if (typeof output === "string") return { id: call_id, result: Body.jsonOr(output) }
-  const content = partsOf(output)
-  const result = Body.jsonOr(textOf(output))
-  return content.some(({ type }) => type === "file") ? { id: call_id, result, content } : { id: call_id, result }
-}
-
 const historyOf = (instructions: string | null | undefined, items: ReadonlyArray<InputItem>): History.History => {
   const history = new History.History()
   if (instructions != null) history.instruct(instructions)
@@ -139,16 +133,18 @@ const historyOf = (instructions: string | null | undefined, items: ReadonlyArray
     if ("role" in item) {
       if (item.role === "user") history.user(partsOf(item.content))
       else if (item.role === "assistant") history.assistant(...partsOf(item.content))
-      else history.instruct(textOf(item.content))
-    } else if (item.type === "function_call_output") history.result(resultOf(item))
+      else history.instruct(Media.textOf(partsOf(item.content)))
+    } else if (item.type === "function_call_output") history.result(History.given(item.call_id, partsOf(item.output)))
     else if (item.type === "function_call") {
       const { arguments: args, call_id: id, name } = item
       history.assistant({ type: "tool-call", id, name, args: Body.jsonOr(args), execution: "client" })
     } else if (item.type === "mcp_call") {
       const { arguments: args, error, id, name, output } = item
       history.assistant({ type: "tool-call", id, name, args: Body.jsonOr(args) })
-      const result = Body.jsonOr(typeof error === "string" ? error : (output ?? ""))
-      history.ran({ id, result }, typeof error === "string" ? "failed" : undefined)
+      const failure = error == null ? undefined : Body.resultText(error)
+      if (failure !== undefined) history.ran({ id, result: Body.jsonOr(failure) }, "failed")
+      else if (output == null) history.recall(id)
+      else history.ran({ id, result: Body.jsonOr(output) }, undefined)
     }
   }
   return history
@@ -168,7 +164,11 @@ const create = (request: Create): Decoded => {
   if (conversation != null && request.previous_response_id != null) {
     return Result.fail(Refusal.badRequest("Send either conversation or previous_response_id, not both"))
   }
-  const referred = all.findLastIndex((item) => "type" in item && item.type === "item_reference")
+  const answered = new Set(all.map((item) => ("approve" in item ? item.approval_request_id : "")))
+  // A reference to the question that the request answers says nothing more.
+  const referred = all.findLastIndex(
+    (item) => "type" in item && item.type === "item_reference" && !answered.has(item.id)
+  )
   const reference = all[referred]
   const continues = continuedOf(request, reference !== undefined && "id" in reference ? reference.id : undefined)
   // What lies before a reference is part of what it refers to.
@@ -197,6 +197,9 @@ const create = (request: Create): Decoded => {
         ...(model === undefined ? {} : { agent: model }),
         ...(continues === undefined ? thread : { continues }),
         ...(named === undefined ? {} : { create: "existing" as const }),
+        ...(divided.recalls === undefined
+          ? {}
+          : { recalls: divided.recalls.map((id) => ({ id, runId: Item.answerOf(id).runId })) }),
         onThread: named === undefined && continues === undefined ? "replace" : "append",
         // Each request lists its client's tools again.
         settings: { clientTools }

@@ -21,7 +21,7 @@ export const ResponseObject = Schema.Struct({
   object: Schema.Literal("response"),
   created_at: Schema.Natural,
   status: Status,
-  error: Schema.NullOr(Schema.Struct({ code: Schema.String, message: Schema.String })),
+  error: Schema.NullOr(Schema.Struct({ code: Schema.String, message: Schema.String, type: Schema.String })),
   incomplete_details: Schema.NullOr(Schema.Struct({ reason: Schema.String })),
   instructions: Schema.Null,
   metadata: Schema.Record(Schema.String, Schema.String),
@@ -115,7 +115,11 @@ export const make = (
     object: "response",
     created_at: Math.floor(head.at / 1000),
     status: ending === undefined ? "in_progress" : statusOf(ending),
-    error: ending?.error === undefined ? null : { code: ending.error.code, message: ending.error.message },
+    // The AI SDK's provider refuses an error without its type.
+    error:
+      ending?.error === undefined
+        ? null
+        : { code: ending.error.code, message: ending.error.message, type: "server_error" },
     incomplete_details: reason === undefined ? null : { reason },
     instructions: null,
     metadata: metadataOf(head, ending ?? {}),

@@ -1,0 +1,119 @@
+/** assistant-ui's transport and its decoder of streams, without a page. */
+import { AssistantChatTransport } from "@assistant-ui/ai-sdk"
+import { assert, describe, it } from "@effect/vitest"
+import { readUIMessageStream } from "ai"
+import type { UIMessage } from "ai"
+import { AssistantMessageAccumulator, UIMessageStreamDecoder } from "assistant-stream"
+import { Effect } from "effect"
+import * as ServeAll from "./ServeAll.ts"
+
+const headers = { authorization: `Bearer ${ServeAll.key}` }
+const parameters = { type: "object", properties: { city: { type: "string" } }, required: ["city"] }
+
+const chat = (url: string) => {
+  // The transport adds these from the page's model context.
+  const body = { system: "Be kind", tools: { weather: { description: "Tells the weather", parameters } } }
+  const transport = new AssistantChatTransport<UIMessage>({ api: `${url}/ai-sdk/chat`, headers, body })
+  let messages: Array<UIMessage> = []
+  const send = async (trigger: "submit-message" | "regenerate-message" = "submit-message") => {
+    const stream = await transport.sendMessages({
+      chatId: "page",
+      messages,
+      trigger,
+      messageId: undefined,
+      abortSignal: undefined
+    })
+    const open = messages.at(-1)
+    let last: UIMessage | undefined
+    for await (const message of readUIMessageStream({
+      stream,
+      ...(open?.role === "assistant" ? { message: open } : {})
+    })) {
+      last = message
+    }
+    messages = [...messages.filter(({ id }) => id !== last?.id), ...(last === undefined ? [] : [last])]
+    return (last?.parts ?? []).map((part) => (part.type === "text" ? part.text : "")).join("")
+  }
+  const say = (text: string) => {
+    messages.push({ id: `m${messages.length}`, role: "user", parts: [{ type: "text", text }] })
+    return send()
+  }
+  return {
+    say,
+    send,
+    /** Runs the page's tool, as its runtime does. */
+    runTools: () => {
+      messages = messages.map((message) => ({
+        ...message,
+        parts: message.parts.map((part) =>
+          part.type === "tool-weather" && part.state === "input-available"
+            ? { ...part, state: "output-available", output: "rain in Rome" }
+            : part
+        )
+      }))
+      return send()
+    },
+    drop: (count: number) => void (messages = messages.slice(0, -count))
+  }
+}
+
+describe("assistant-ui's transport", () => {
+  const over = (behaviour: (url: string) => Promise<void>) =>
+    Effect.flatMap(ServeAll.url, (url) => Effect.promise(() => behaviour(url)))
+
+  it.live("brings the page's tools and system message, runs the tools, and edits and asks again", () =>
+    over(async (url) => {
+      const { drop, runTools, say, send } = chat(url)
+      await say('call weather {"city":"Rome"}')
+      assert.include(await runTools(), 'Done: "rain in Rome"')
+      const text = await say("now show")
+      const shown = [
+        'user: call weather {"city":"Rome"}',
+        "assistant: Let me see. ",
+        'call: weather {"city":"Rome"}',
+        "result: rain in Rome",
+        'assistant: Done: "rain in Rome"',
+        "user: now show"
+      ]
+      assert.deepStrictEqual(ServeAll.shown(text), shown)
+      assert.include(ServeAll.offered(text), "weather")
+      assert.include(ServeAll.instructed(text), "Be kind")
+      drop(1)
+      assert.deepStrictEqual(ServeAll.shown(await send("regenerate-message")), shown)
+      drop(2)
+      assert.deepStrictEqual(ServeAll.shown(await say("edited show")), [...shown.slice(0, -1), "user: edited show"])
+    })
+  )
+})
+
+describe("assistant-stream", () => {
+  it.live("decodes what the server streams, to the state that each run is in", () =>
+    Effect.flatMap(ServeAll.url, (url) =>
+      Effect.promise(async () => {
+        const states: Array<string> = []
+        for (const name of ["tool", "files", "gated", "plan", "client-tool", "error"]) {
+          const message = { id: "m1", role: "user", parts: [{ type: "text", text: `scenario ${name}` }] }
+          const body = JSON.stringify({ id: name, messages: [message] })
+          const response = await fetch(`${url}/ai-sdk/chat`, { method: "POST", headers, body })
+          if (response.body === null) throw new Error("The answer has no body")
+          const decoded = response.body
+            .pipeThrough(new UIMessageStreamDecoder())
+            .pipeThrough(new AssistantMessageAccumulator())
+          let state = ""
+          for await (const { content, status } of decoded) {
+            state = `${name}: ${status.type}, ${content.map(({ type }) => type).join(" ")}`
+          }
+          states.push(state)
+        }
+        assert.deepStrictEqual(states, [
+          "tool: complete, text tool-call text",
+          "files: complete, text tool-call file text",
+          "gated: requires-action, text tool-call",
+          "plan: requires-action, text tool-call tool-call",
+          "client-tool: requires-action, text tool-call",
+          "error: incomplete, text"
+        ])
+      })
+    )
+  )
+})
