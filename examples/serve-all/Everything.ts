@@ -35,6 +35,8 @@ export const options: ServerOptions = {
 
 export const RuntimeLive = Runtime.layer({
   agents: [Assistant, Researcher],
+  // Clients of Steerable show that a request is made again.
+  modelRetryEvents: true,
   // Where this server serves files that tools have stored.
   fileUrl: (fileId) => `/native/files/${fileId}`
 }).pipe(Layer.provide([Desk.layer, Scenarios.layer]))

@@ -1,13 +1,13 @@
 /**
  * The agent behind the servers under test. The prompt selects its behaviour: `tool`, `file`, `gated`, `two`, `plan`, `client`,
- * `brought`, `held`, `error`, `calls NAME NAME`; `show` answers what the model was given; anything else is repeated word by word. `held` streams one word and then waits until it
+ * `brought`, `held`, `error`, `calls NAME NAME`; `show` answers what the model was given; `key` says which key it was sent; anything else is repeated word by word. `held` streams one word and then waits until it
  * is released.
  */
 import { ModelFailure } from "@reins/protocol"
 import { Agent, Model, Runtime, Specialist, ToolRun, ToolSettings } from "@reins/runtime"
 import type { ModelRequest } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
-import { Effect, Layer, Schema } from "effect"
+import { Effect, Layer, Redacted, Schema } from "effect"
 import { Tool, Toolkit } from "effect/ai"
 import * as RunTap from "./RunTap.ts"
 
@@ -61,6 +61,12 @@ export const make = Effect.gen(function* () {
       if (/\bshow$/.test(prompt)) {
         const { instructions, messages, tools } = request
         return ScriptedModel.text(JSON.stringify({ instructions, messages, tools: tools.map(({ name }) => name) }))
+      }
+      if (prompt === "key") {
+        const key = request.key === undefined ? "the server's" : Redacted.value(request.key)
+        return key.startsWith("bad")
+          ? ScriptedModel.failure(new ModelFailure.AuthenticationFailed({ provider: "scripted", model: "one" }))
+          : ScriptedModel.text(`with ${key}`)
       }
       if (prompt === "held") return { ...ScriptedModel.words("one two three four five"), hold, heldAfter: 1 }
       if (prompt === "error") {

@@ -17,6 +17,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
+import * as Redacted from "effect/Redacted"
 import * as CallOptions from "./aisdk/CallOptions.ts"
 import * as Failure from "./aisdk/Failure.ts"
 import { SentFiles } from "./aisdk/FileForm.ts"
@@ -30,6 +31,11 @@ export interface Options extends CallOptions.Defaults {
   readonly provider?: string | undefined
   /** The model's name in prices and traces. Absent: its id. */
   readonly model?: string | undefined
+  /**
+   * Makes the same model with another key, for callers that bring their own: `(apiKey) => createOpenAI({ apiKey })("gpt-5.2")`. Absent: a
+   * request with such a key is refused.
+   */
+  readonly withKey?: ((apiKey: string) => LanguageModelV4 | Promise<LanguageModelV4>) | undefined
   /** The longest silence before and during a response; then it fails with `ModelTimedOut`. Default 10 minutes. */
   readonly idleTimeout?: Duration.Input | undefined
 }
@@ -53,11 +59,22 @@ export const make = (model: LanguageModelV4, options: Options = {}): ModelPort =
     provider,
     model: name,
     describesSafely: true,
+    takesKeys: options.withKey !== undefined,
     attempt: (request, emit) =>
       Clock.clockWith((clock) => {
         const about = (): Failure.About => ({ provider, model: name, now: clock.currentTimeMillisUnsafe() })
         const silence = new ModelFailure.ModelTimedOut({ provider, model: name, afterMs: Math.ceil(idleMs) })
-        return attempt(model, request, emit, { defaults: options, about, idleMs, silence, known })
+        const context = { defaults: options, about, idleMs, silence, known }
+        const { key } = request
+        const { withKey } = options
+        if (key === undefined || withKey === undefined) return attempt(model, request, emit, context)
+        return Effect.flatMap(
+          Effect.tryPromise({
+            try: () => Promise.resolve(withKey(Redacted.value(key))),
+            catch: (error) => Failure.fromUnknown(error, about())
+          }),
+          (own) => attempt(own, request, emit, context)
+        )
       })
   }
 }

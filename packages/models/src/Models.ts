@@ -113,7 +113,11 @@ const load = ({ model, provider, settings }: Settled, options: Options): Effect.
         new ModelNotMade({ reason: new PackageMissing({ provider: provider.name, package: provider.package }) })
     }),
     (open) =>
-      AiSdkModel.make(open(model), { provider: provider.name.replace(/^openai-(chat|responses)$/, "openai"), ...rest })
+      AiSdkModel.make(open(model), {
+        provider: provider.name.replace(/^openai-(chat|responses)$/, "openai"),
+        withKey: (apiKey) => provider.load({ ...settings, apiKey }).then((openWith) => openWith(model)),
+        ...rest
+      })
   )
 }
 

@@ -62,6 +62,11 @@ export interface Folding {
   readonly isDetached: boolean
 }
 
+/** What a host knows of the run that an answer shows, besides its envelopes. `agent`: its name. */
+export interface About {
+  readonly agent: string
+}
+
 /** The answer to a request whose command has been executed. */
 export type Answer =
   | {
@@ -72,7 +77,7 @@ export type Answer =
       readonly isStamped: boolean
       readonly headers?: { readonly [name: string]: string }
     }
-  | { readonly _tag: "Whole"; readonly open: () => Folding }
+  | { readonly _tag: "Whole"; readonly open: (about?: About) => Folding }
   | { readonly _tag: "Facts"; readonly shape: (facts: Facts) => Reply }
 
 export interface Exchange {

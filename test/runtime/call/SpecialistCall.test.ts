@@ -4,7 +4,7 @@ import { ModelFailure } from "@reins/protocol"
 import { Agent, Budget, Runtime, Specialist } from "@reins/runtime"
 import type { Model } from "@reins/runtime"
 import { Probe, ScriptedModel } from "@reins/runtime/testing"
-import { Effect, Schema } from "effect"
+import { Effect, Schema, Stream } from "effect"
 import * as Desk from "../../support/Desk.ts"
 import * as Story from "../../support/Story.ts"
 
@@ -51,6 +51,43 @@ const asks =
     )
 
 describe("a specialist that is called as a tool", () => {
+  it.effect("reports its usage under the model that answered, not the one that was asked", () =>
+    told(
+      [Agent.make("desk", { specialists: [reads()] })],
+      {
+        desk: asks(["moon"]),
+        reader: () => ({
+          parts: [[{ type: "response", model: "reader-2026-11-29" }], ...text("read").parts]
+        })
+      },
+      (probe) =>
+        assert.deepStrictEqual(
+          probe.of("data-tool-agent").map(({ data }) => data.model),
+          ["reader-2026-11-29"]
+        )
+    )
+  )
+
+  it.effect("shows its progress, custom events and exhausted budgets in the stream of a query that asks for them", () =>
+    Effect.gen(function* () {
+      const model = ScriptedModel.make({
+        respond: (request) =>
+          request.metadata.agent === "desk"
+            ? asks(["moon"])(request)
+            : calls([{ id: `p${request.metadata.step}`, name: "never", args: {} }])
+      })
+      const agents = [Agent.make("desk", { specialists: [reads({ maxSteps: 1 })] })]
+      const types = (view: "root" | "progress" | undefined) =>
+        Effect.flatMap(Runtime, (runtime) =>
+          Effect.map(Stream.runCollect(runtime.query("go", { view })), (events) => events.map(({ type }) => type))
+        ).pipe(Effect.provide(Desk.plain(model, { agents })))
+      assert.notInclude(yield* types(undefined), "budget_exhausted")
+      const seen = yield* types("progress")
+      assert.include(seen, "budget_exhausted")
+      assert.strictEqual(seen.filter((type) => type === "step-start").length, 2)
+    })
+  )
+
   it.effect("sees its prompt and nothing of its caller's history; two instances see nothing of each other", () =>
     told(
       [Agent.make("desk", { specialists: [reads()] })],

@@ -22,10 +22,18 @@ const run = (
   first: ModelPort,
   second: ModelPort,
   third: ModelPort,
-  options: { readonly budget?: Budget.Budget; readonly midStreamFailure?: "error" | "retract" } = {}
+  options: {
+    readonly budget?: Budget.Budget
+    readonly midStreamFailure?: "error" | "retract"
+    readonly modelRetryEvents?: boolean
+  } = {}
 ) => {
   const Solo = Agent.make("solo", { fallbacks: [Second, Third], budget: options.budget })
-  const layer = Runtime.layer({ agents: [Solo], midStreamFailure: options.midStreamFailure }).pipe(
+  const layer = Runtime.layer({
+    agents: [Solo],
+    midStreamFailure: options.midStreamFailure,
+    modelRetryEvents: options.modelRetryEvents
+  }).pipe(
     Layer.provide([Layer.succeed(Model, first), Layer.succeed(Second, second), Layer.succeed(Third, third), prices])
   )
   return Effect.gen(function* () {
@@ -50,6 +58,22 @@ describe("an agent with fallback models", () => {
       assert.strictEqual(first.requests.length, 3)
       assert.strictEqual(outputOf(ended), "from second")
       assert.deepStrictEqual(ended.probe.types.slice(0, 3), ["step-start", "text", "finish"])
+    })
+  )
+
+  it.effect("tells of each request that is made again and of the model that is asked instead, where it is to", () =>
+    Effect.gen(function* () {
+      const first = failing(new ModelFailure.ProviderUnavailable(about))
+      const { probe } = yield* run(first, answering("second"), answering("third"), { modelRetryEvents: true })
+      const told = { message: "scripted/first is unavailable", reason: "ProviderUnavailable", provider: "scripted" }
+      assert.deepStrictEqual(
+        probe.of("custom").map(({ data, event_type }) => [event_type, data]),
+        [
+          ["model_retry", { ...told, model: "first", attempt: 1 }],
+          ["model_retry", { ...told, model: "first", attempt: 2 }],
+          ["model_failover", { ...told, model: "first", to: { provider: "scripted", model: "second" } }]
+        ]
+      )
     })
   )
 

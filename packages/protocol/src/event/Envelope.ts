@@ -45,6 +45,15 @@ export const isRootView = (envelope: Envelope): boolean =>
   envelope.event.type === "approval-decision"
 
 /**
+ * True for the envelopes of the progress view: the root view, and what specialists tell of their work: `tool-progress`, `custom` and
+ * `budget_exhausted`.
+ */
+export const isProgressView = (envelope: Envelope): boolean => {
+  const { type } = envelope.event
+  return isRootView(envelope) || type === "tool-progress" || type === "custom" || type === "budget_exhausted"
+}
+
+/**
  * Creates an envelope for a log. Give it to readers by `toReader` or `eventToReader` only: readers must not be able to change a log
  * through what they are given, and an envelope is frozen when it is first given to one.
  */

@@ -124,7 +124,9 @@ const AgentUsage = Schema.Struct({
     toolInvocationId: Schema.optionalKey(Schema.String)
   })
 }).annotate({ identifier: "AgentUsage" })
-/** The usage of a specialist, including everything below it. Comes before its `tool-agent` result. */
+/**
+ * The usage of a specialist, including everything below it, and the model that gave its last answer. Comes before its `tool-agent` result.
+ */
 export interface AgentUsage extends Schema.Schema.Type<typeof AgentUsage> {}
 
 const ApprovalRequired = Schema.Struct({ type: Schema.Literal("approval-required"), data: Request }).annotate({

@@ -66,7 +66,7 @@ export const call = Effect.fnUntraced(function* (
   const state = new AgentState({ path, member: specialist, history: [], prompt, repeatedCallLimit })
   const ended = yield* run.runAgent(run, state)
   const end = endOf(specialist, ended)
-  yield* close(run, agent, call, specialist, ended.usage, end.outcome)
+  yield* close(run, agent, call, specialist, ended.usage, end.outcome, state.answeredBy)
   return end
 })
 
@@ -153,9 +153,10 @@ const close = (
   call: Message.CallPart,
   specialist: Member,
   usage: Usage.Usage,
-  outcome: ToolOutcome.ToolOutcome
+  outcome: ToolOutcome.ToolOutcome,
+  answeredBy: string = specialist.model.model
 ) =>
   run.engine.emit(Names.agentEnd(agent.prefix, call.id), agent.path, () => {
     const called = { id: call.id, name: specialist.name }
-    return [Event.agentUsage(called, specialist.model.model, Usage.toTotals(usage)), Event.agentResult(called, outcome)]
+    return [Event.agentUsage(called, answeredBy, Usage.toTotals(usage)), Event.agentResult(called, outcome)]
   })

@@ -13,6 +13,7 @@ import * as Cause from "effect/Cause"
 import * as Channel from "effect/Channel"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
+import type * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 
@@ -220,6 +221,21 @@ export class RootReading implements Reading<Event> {
     this.reader.wake = wake
   }
 }
+
+/** A view of a run, array by array: one pass and one stage for what every reader of a query reads. */
+export const viewOf = (
+  envelopes: Stream.Stream<Envelope.Envelope>,
+  view: "root" | "progress" = "root",
+  isSeen = view === "root" ? Envelope.isRootView : Envelope.isProgressView
+): Stream.Stream<Event> =>
+  Stream.transformPull(envelopes, (pull) => {
+    const next: Pull.Pull<Arr.NonEmptyReadonlyArray<Event>> = Effect.flatMap(pull, (all) => {
+      const seen: Array<Event> = []
+      for (const envelope of all) if (isSeen(envelope)) seen.push(envelope.event)
+      return Arr.isArrayNonEmpty(seen) ? Effect.succeed(seen) : next
+    })
+    return Effect.succeed(next)
+  })
 
 const OpenId = "~@reins/runtime/Reading"
 

@@ -37,6 +37,7 @@ const RunRecordStruct = Schema.Struct({
   startedAt: Schema.Natural,
   historyVersion: Schema.Natural,
   principal: Schema.optionalKey(Schema.String),
+  keyed: Schema.optionalKey(Schema.Array(Schema.String)),
   thread: Schema.optionalKey(
     Schema.Struct({ limits: Schema.optionalKey(Budget.Budget), kept: Schema.optionalKey(Kept) })
   )
@@ -48,7 +49,7 @@ const RunRecordStruct = Schema.Struct({
  * what it added to its agent's. `repeatedCallLimit` is absent where nothing limits how often
  * the same call may be made, as in every record of a release that did not know it. `quotas` is what it is charged to, and by which
  * limits unless others are set meanwhile. `historyVersion` is how many messages of the thread the run starts from; the host fills it in.
- * `principal`: the id of who started it; absent: nobody is named.
+ * `principal`: the id of who started it; absent: nobody is named. `keyed`: the providers that its query brought keys for; never the keys.
  */
 export interface RunRecord extends Schema.Schema.Type<typeof RunRecordStruct> {}
 export const RunRecord: Schema.Codec<RunRecord> = RunRecordStruct

@@ -92,6 +92,7 @@ class Loop {
   take(value: StepValue): void {
     this.usage = Usage.add(this.usage, value.usage)
     remember(this.agent, value)
+    if (value._tag === "Completed") this.agent.answeredBy = value.model
     this.text = value._tag === "Completed" ? textOf(value.content) : textOf(value.content) || this.text
   }
 

@@ -65,6 +65,7 @@ export const drive = (
       grants: stores.grants,
       files: stores.files,
       requestedBy: record.principal,
+      keyed: record.keyed,
       alarm: alarms.on(fiber.getRef(Clock.Clock)),
       exhausted: [],
       runAgent: traced(settings.tracing)

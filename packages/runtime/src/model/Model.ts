@@ -8,6 +8,7 @@
 import type { AgentPath, Json, Message, ModelFailure, Usage } from "@reins/protocol"
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type * as Redacted from "effect/Redacted"
 import * as Layer from "effect/Layer"
 import type * as Erased from "../kernel/Erased.ts"
 
@@ -29,6 +30,7 @@ export interface ToolDefinition {
  * - `maxOutputTokens`: the most it may write, already clamped to what the budget has left; absent means the provider's
  *   own limit.
  * - `output`: JSON Schema that the final text must fit, where the agent has a typed output.
+ * - `key`: the caller's own key for the provider; absent: the model's. Only models with `takesKeys` are given one.
  * - `metadata`: which run, thread, agent and step this is for; adapters may send it along as tracing data.
  */
 export interface ModelRequest {
@@ -38,6 +40,7 @@ export interface ModelRequest {
   readonly maxOutputTokens: number | undefined
   readonly output: { readonly name: string; readonly schema: Json } | undefined
   readonly providerOptions: { readonly [provider: string]: Json } | undefined
+  readonly key?: Redacted.Redacted | undefined
   readonly metadata: {
     readonly runId: string
     readonly threadId: string
@@ -134,6 +137,8 @@ export interface ModelPort {
    * them. Absent: they are left out of the run's events while content capture is off.
    */
   readonly describesSafely?: boolean | undefined
+  /** Whether requests may bring a key of the caller's. Absent: one that has such a key is refused, and not sent with the model's own. */
+  readonly takesKeys?: boolean | undefined
   /**
    * Sends one request and emits the answer's parts. Completes when the answer is complete; fails with a typed reason;
    * when interrupted, aborts the request and returns promptly.

@@ -25,6 +25,8 @@ export class AgentState {
   awaited: Map<string, Message.CallPart> | undefined
   /** How many messages of a user it has received while it runs. */
   received = 0
+  /** The model that gave its last answer, as its provider names it; absent before the first. */
+  answeredBy: string | undefined
   /** What models warned of and was told, by model and message; absent where nothing was. */
   warned: Set<string> | undefined
   readonly prefix: string

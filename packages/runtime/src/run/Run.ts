@@ -8,6 +8,7 @@ import type { Engine, Readings, Work } from "../engine/Engine.ts"
 import type { FileStore } from "../thread/FileStore.ts"
 import type { GrantStore } from "../approval/GrantStore.ts"
 import type { PriceBook } from "../model/Prices.ts"
+import type { ProviderKeys } from "../model/ProviderKeys.ts"
 import type * as TokenEstimator from "../model/TokenEstimator.ts"
 import type { Tracing } from "./Tracing.ts"
 import type { PatienceLimits } from "../kernel/Patience.ts"
@@ -20,8 +21,12 @@ export interface Settings {
   readonly prices: PriceBook
   readonly estimator: TokenEstimator.Estimator
   readonly tracing: Tracing | undefined
+  /** Keys of callers for model providers. */
+  readonly keys: ProviderKeys
   /** How often a model request is sent again while nothing of its answer was shown. */
   readonly modelRetries: number
+  /** Whether the log tells of each. */
+  readonly tellsRetries: boolean
   /** What becomes of a request that fails after something of its answer was shown. */
   readonly midStream: "error" | "retract"
   /** The wait before the first of them; doubled each time, or what the provider asks for. */
@@ -62,6 +67,8 @@ export interface Run {
   readonly grants: GrantStore
   /** The principal who started it; absent: nobody is named. */
   readonly requestedBy?: string | undefined
+  /** The providers that its query brought keys for; absent: none. */
+  readonly keyed?: ReadonlyArray<string> | undefined
   readonly files: FileStore
   /** Where its steps and calls set their deadlines. */
   readonly alarm: Alarm

@@ -12,6 +12,7 @@ import type * as Agent from "../agent/Agent.ts"
 import type { RunHost, RunRecord } from "../engine/RunHost.ts"
 import type { QueryOptions, RunOptions } from "./RuntimeShape.ts"
 import * as SpecialistText from "../agent/SpecialistText.ts"
+import type * as ProviderKeys from "../model/ProviderKeys.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import * as QueryTools from "../agent/QueryTools.ts"
 import * as AgentRegistry from "../agent/AgentRegistry.ts"
@@ -20,8 +21,9 @@ import * as Quotas from "./Quotas.ts"
 import * as Threads from "./Threads.ts"
 import { type RuntimeParts, defaultResource } from "./RuntimeParts.ts"
 
-/** A run's record before its host has taken it. `given`: what its query does to its thread first. */
+/** A run's record before its host has taken it. `given`: what its query does to its thread first. `keys`: what it brought of them. */
 export interface NewRun extends Omit<RunRecord, "historyVersion"> {
+  readonly keys?: ProviderKeys.Given
   readonly given?: Given
 }
 
@@ -101,10 +103,26 @@ export const specialist = Effect.fnUntraced(function* (
 })
 
 /** Does to the thread what the query wants of it, and hands the run to the host. */
-export const start = ({ host }: RuntimeParts, { given, ...run }: NewRun): Effect.Effect<void, QueryRejected> => {
-  const started = Effect.mapError(host.start(run), (reason) => new QueryRejected({ reason }))
+export const start = (
+  { host, settings }: RuntimeParts,
+  { given, keys, ...run }: NewRun
+): Effect.Effect<void, QueryRejected> => {
+  const rejected = Effect.mapError(host.start(run), (reason) => new QueryRejected({ reason }))
+  const started = keys === undefined ? rejected : holding(settings.keys, run.runId, keys, rejected)
   return given === undefined ? started : Effect.andThen(lay(host, run, given), started)
 }
+
+/** Holds the keys of a run that starts, before its first request asks for them. */
+const holding = <E>(
+  held: ProviderKeys.ProviderKeys,
+  runId: string,
+  keys: ProviderKeys.Given,
+  started: Effect.Effect<void, E>
+): Effect.Effect<void, E> =>
+  Effect.suspend(() => {
+    held.take(runId, keys)
+    return Effect.tapError(started, () => Effect.sync(() => held.release(runId)))
+  })
 
 /**
  * Gives the thread the history of a query. Nothing is done while a run holds the thread: then the host refuses this
@@ -192,7 +210,10 @@ const record = Effect.fnUntraced(function* (
     ...(limit === Number.POSITIVE_INFINITY ? {} : { repeatedCallLimit: limit }),
     ...(quotas.length === 0 ? {} : { quotas }),
     startedAt: now,
-    ...(options.principal === undefined ? {} : { principal: options.principal })
+    ...(options.principal === undefined ? {} : { principal: options.principal }),
+    ...(options.providerKeys === undefined
+      ? {}
+      : { keys: options.providerKeys, keyed: Object.keys(options.providerKeys) })
   }
   return run
 })

@@ -9,12 +9,10 @@ import * as Layer from "effect/Layer"
 import type * as Agent from "../agent/Agent.ts"
 import type { AuditQuery } from "../approval/AuditStore.ts"
 import type { HistoryOptions, RuntimeOptions, RuntimeShape, QueryOptions, RunHandle, Steered } from "./RuntimeShape.ts"
-import { Budget, Decision, Envelope, type Event, Quota } from "@reins/protocol"
-import * as Arr from "effect/Array"
+import { Budget, Decision, type Envelope, Quota } from "@reins/protocol"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Pull from "effect/Pull"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Deployment } from "./Deployment.ts"
@@ -22,6 +20,7 @@ import { Ids } from "../kernel/Ids.ts"
 import { Prices, sound, telling } from "../model/Prices.ts"
 import * as EventLog from "../engine/EventLog.ts"
 import type { RunHost } from "../engine/RunHost.ts"
+import { ProviderKeys } from "../model/ProviderKeys.ts"
 import { TokenEstimator } from "../model/TokenEstimator.ts"
 import { Tracing } from "../run/Tracing.ts"
 import { Alarms } from "../kernel/Alarm.ts"
@@ -73,7 +72,8 @@ const make = <const Agents extends ReadonlyArray<Agent.Any>>(
     const factory = yield* Deployment
     const common = { roster, settings, alarms: new Alarms() }
     const host = yield* factory.make((record, history, engine, stores) => {
-      const carried = drive(common, stores, record, history, engine)
+      const driven = drive(common, stores, record, history, engine)
+      const carried = record.keyed === undefined ? driven : settings.keys.during(record.runId, driven)
       // Hosts say that a run failed. Why may hold what was said in it, so it is told only where that may be.
       return settings.captureContent
         ? Effect.tapCause(carried, (cause) => Effect.logError(`Cause of the failure of run ${record.runId}`, cause))
@@ -104,8 +104,10 @@ const settingsOf = Effect.fnUntraced(function* (options: RuntimeOptions<Readonly
   return {
     prices: telling(sound(yield* Prices), warnOfPrice(yield* Effect.context<never>())),
     estimator: yield* TokenEstimator,
+    keys: new ProviderKeys(options.providerKeys),
     tracing: yield* Tracing,
     modelRetries: options.modelRetries ?? 2,
+    tellsRetries: options.modelRetryEvents ?? false,
     midStream: options.midStreamFailure ?? "error",
     modelRetryBaseMs: millis(options.modelRetryDelay, 500),
     patience:
@@ -173,18 +175,24 @@ const service = (built: RuntimeParts): RuntimeShape => {
     steered === undefined ? host.cancel(runId) : Effect.void
 
   /** The root view of a run that ends when its reader leaves, also between the run's start and the reader's first look. */
-  const stream = (record: Effect.Effect<RunStart.NewRun, RunStart.Rejected>, begin = start) => {
+  const stream = (
+    record: Effect.Effect<RunStart.NewRun, RunStart.Rejected>,
+    begin = start,
+    view: QueryOptions["view"] = "root"
+  ) => {
     const entered = Effect.flatMap(record, begin)
     // Somebody else's run is not held back by who only joined it.
     const place = ({ steered }: Steering.Entered) => ({ after: steered?.after ?? 0, bounded: steered === undefined })
     const { readRootView } = host
-    if (readRootView !== undefined) {
+    if (readRootView !== undefined && view === "root") {
       return EventLog.streamOf(
         Effect.map(entered, (run) => readRootView(run.runId, { ...place(run), onLeave: leave(run) }))
       )
     }
     return Stream.unwrap(
-      Effect.map(Effect.acquireRelease(entered, leave), (run) => rootView(host.watch(run.runId, place(run))))
+      Effect.map(Effect.acquireRelease(entered, leave), (run) =>
+        EventLog.viewOf(host.watch(run.runId, place(run)), view)
+      )
     )
   }
 
@@ -196,7 +204,7 @@ const service = (built: RuntimeParts): RuntimeShape => {
     )
 
   return {
-    query: (prompt, options) => stream(RunStart.query(built, prompt, options), enter(options?.onBusy)),
+    query: (prompt, options) => stream(RunStart.query(built, prompt, options), enter(options?.onBusy), options?.view),
     complete: (prompt, options) => complete(RunStart.query(built, prompt, options), enter(options?.onBusy)),
     start: (prompt, options) =>
       Effect.map(
@@ -294,17 +302,6 @@ const historyOf = ({ limit = 1000, resourceId, since, until, ...rest }: HistoryO
 const owns = (host: RunHost, resourceId: string, id: string) =>
   Effect.map(host.grants.list(resourceId), (grants) => grants.some((grant) => grant.id === id))
 
-/** The root view of a run, array by array: one pass and one stage for what every reader of a query reads. */
-const rootView = (envelopes: Stream.Stream<Envelope.Envelope>): Stream.Stream<Event> =>
-  Stream.transformPull(envelopes, (pull) => {
-    const next: Pull.Pull<Arr.NonEmptyReadonlyArray<Event>> = Effect.flatMap(pull, (all) => {
-      const seen: Array<Event> = []
-      for (const envelope of all) if (Envelope.isRootView(envelope)) seen.push(envelope.event)
-      return Arr.isArrayNonEmpty(seen) ? Effect.succeed(seen) : next
-    })
-    return Effect.succeed(next)
-  })
-
 /** A started run. It holds the run's log, which stays readable for it; what else it offers is made when it is asked for. */
 class Handle implements RunHandle {
   readonly runId: string
@@ -322,7 +319,7 @@ class Handle implements RunHandle {
   }
 
   get events() {
-    return rootView(this.envelopes)
+    return EventLog.viewOf(this.envelopes)
   }
 
   get result() {

@@ -21,6 +21,7 @@ import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type * as Agent from "../agent/Agent.ts"
+import type * as ProviderKeys from "../model/ProviderKeys.ts"
 import type { Policy } from "../approval/Policy.ts"
 import type { FileInfo, StoredFile } from "../thread/FileStore.ts"
 import type { PendingApproval, RunStatus } from "../engine/RunHost.ts"
@@ -70,6 +71,12 @@ export interface RunOptions {
    * is refused with `InvalidQuota`. Absent: none.
    */
   readonly quotas?: ReadonlyArray<Quota.Quota> | undefined
+  /**
+   * The caller's own keys, by provider (`openai`), for the models of this run whose `ModelPort` takes keys (`takesKeys`); one that takes
+   * none fails. They are held in this process's memory until the run ends, and stored nowhere: a run that goes on in another process, or
+   * after a restart, fails with `AuthenticationFailed` at its next request. Absent: the tenant's key, else the model's.
+   */
+  readonly providerKeys?: ProviderKeys.Given | undefined
 }
 
 /** Options of a query. */
@@ -98,6 +105,11 @@ export interface QueryOptions extends RunOptions {
    * thread is free.
    */
   readonly onThread?: "ignore" | "append" | "replace" | undefined
+  /**
+   * Which events the stream of `query` has: `root`, those of the root agent and the approvals of all agents (the default), or `progress`,
+   * besides them what specialists tell of their work (`tool-progress`, `custom`, `budget_exhausted`). `watch` shows every event.
+   */
+  readonly view?: "root" | "progress" | undefined
   /** Added to the agent's own instructions, after them, for this query. Specialists below the agent do not get it. */
   readonly instructions?: string | undefined
   /** Which agent: its value or its name. Absent: the first that the runtime was made with. */
@@ -404,6 +416,11 @@ export interface RuntimeOptions<Agents extends ReadonlyArray<Agent.Any>> {
    * what is held is not spent, and comes back. Default 30 seconds; 0 does not wait.
    */
   readonly quotaWait?: Duration.Input | undefined
+  /**
+   * A tenant's own key for a model provider, asked before each request: `undefined` where it has none, and the model's is used. The model
+   * must take keys (`takesKeys`). Absent: no tenant has any.
+   */
+  readonly providerKeys?: ProviderKeys.OfTenant | undefined
   /** For tools that declare nothing and that no agent has a word about. Default `"never"` asks. */
   readonly approvals?: Policy | undefined
   /** How long a question waits for its answer before it is `expired`. Absent: for ever. */
@@ -417,6 +434,12 @@ export interface RuntimeOptions<Agents extends ReadonlyArray<Agent.Any>> {
   readonly unattended?: "wait" | "deny" | "approve" | undefined
   /** How often a model request is sent again while nothing of its answer was shown. Default 2. */
   readonly modelRetries?: number | undefined
+  /**
+   * Whether a run's events tell that a request is made again (`custom` of type `model_retry`: `message`, `reason`, `provider`, `model`,
+   * `attempt`), or that a fallback model is asked instead (`model_failover`: besides, `to`). Steerable has them as recoverable errors.
+   * Default false.
+   */
+  readonly modelRetryEvents?: boolean | undefined
   /**
    * What becomes of a request that fails, retryably, after something of its answer was shown: `error` ends the run with
    * it (the default); `retract` takes back what was shown (`step-retracted`) and tries again, as often as

@@ -32,8 +32,26 @@ export interface Attempted {
   readonly row: Entry.Attempt
 }
 
-/** Sends one request. What of its answer is shown is in the log when this completes. */
+/** Sends one request, with the caller's key where there is one. What of its answer is shown is in the log when this completes. */
 export const attempt = (ask: Ask, request: ModelRequest): Effect.Effect<Attempted> => {
+  const { agent, run } = ask
+  const { runId, threadId: _, resourceId } = run.engine
+  const { provider } = agent.model
+  const found = run.settings.keys.find({ runId, resourceId, provider, brought: run.keyed })
+  if (found === undefined) return send(ask, request)
+  return Effect.flatMap(found, (key) => {
+    if (key === undefined) return send(ask, request)
+    if (key !== "lost" && agent.model.takesKeys === true) return send(ask, { ...request, key })
+    const description =
+      key === "lost"
+        ? "this process does not hold the key that the query brought"
+        : "this model takes no keys of callers"
+    return send(ask, { ...request, key: undefined }, description)
+  })
+}
+
+/** `unsent`: why the request is not sent, as its key cannot be used. */
+const send = (ask: Ask, request: ModelRequest, unsent?: string): Effect.Effect<Attempted> => {
   const { agent, run, work } = ask
   const answer = new Answer((message) => (ask.isShown ? warning(agent, message) : undefined))
   const startedAt = work.now()
@@ -51,7 +69,20 @@ export const attempt = (ask: Ask, request: ModelRequest): Effect.Effect<Attempte
     if (!ask.isShown || events.length === 0 || !work.push(agent.path, events)) return undefined
     return patience === undefined ? work.room() : patience.hold(work.room())
   }
-  const held = Interruptible.begin(() => agent.model.attempt(request, emit), {
+  const { model, provider } = agent.model
+  const begin = (): ReturnType<typeof agent.model.attempt> => {
+    if (unsent !== undefined) {
+      return Effect.fail(new ModelFailure.AuthenticationFailed({ provider, model, key: "caller", description: unsent }))
+    }
+    if (request.key === undefined) return agent.model.attempt(request, emit)
+    // Whose key was rejected decides who can mend it.
+    return Effect.mapError(agent.model.attempt(request, emit), (failure) =>
+      failure._tag === "AuthenticationFailed"
+        ? new ModelFailure.AuthenticationFailed({ provider, model, key: "caller" })
+        : failure
+    )
+  }
+  const held = Interruptible.begin(begin, {
     signal: work.cancel,
     alarm: run.alarm,
     graceMs: run.settings.cancelGraceMs,

@@ -208,6 +208,7 @@ export class PaidRequest {
 const goOn = Effect.fnUntraced(function* (paid: PaidRequest, from: Stage) {
   const { ask } = paid
   const { agent, isShown, run, work } = ask
+  const tells = isShown && run.settings.tellsRetries
   let first = from._tag === "Attempted" ? from.attempted : undefined
   if (from._tag === "Start" || from._tag === "Admitted") {
     const lost = isShown ? work.open(agent.path) : undefined
@@ -253,12 +254,14 @@ const goOn = Effect.fnUntraced(function* (paid: PaidRequest, from: Stage) {
       attempt <= run.settings.modelRetries &&
       !work.cancel.requested
     if (mayRetry) {
+      if (tells) work.push(agent.path, [again(ending.failure, attempt)])
       const cut = yield* pause(ask, ending.failure, attempt)
       if (cut !== undefined) return ended(cut, answer.content)
       paid.admission = yield* readmit(paid)
     } else {
       const next = fallback(ask, ending.failure, isSilent)
       if (next === undefined) return ended(ending, answer.content)
+      if (tells) work.push(agent.path, [changed(ending.failure, next)])
       paid.change(next)
       paid.admission = yield* Admission.admit(ask, 0)
       attempt = 0
@@ -287,6 +290,23 @@ const ended = (
 
 const stepStart: Event = { type: "step-start" }
 const retracted = (failure: ModelFailure.ModelFailure): Event => ({ type: "step-retracted", reason: failure._tag })
+/** A request that is made again, and one that another model is asked instead: the run goes on. */
+const again = (failure: ModelFailure.ModelFailure, attempt: number): Event => ({
+  type: "custom",
+  event_type: "model_retry",
+  data: { ...about(failure), attempt }
+})
+const changed = (failure: ModelFailure.ModelFailure, next: ModelPort): Event => ({
+  type: "custom",
+  event_type: "model_failover",
+  data: { ...about(failure), to: { provider: next.provider, model: next.model } }
+})
+const about = ({ _tag, message, model, provider }: ModelFailure.ModelFailure) => ({
+  message,
+  reason: _tag,
+  provider,
+  model
+})
 const retraction: Event = { type: "step-retracted", reason: "the process that carried this step was lost" }
 
 /** What of a tally is not on the budget yet, and the fees that are not. */
@@ -340,6 +360,8 @@ const fallback = (
   if (failure._tag === "InvalidRequest" || failure._tag === "ContentRefused" || work.cancel.requested) {
     return undefined
   }
+  // Another model would be paid by somebody else.
+  if (failure._tag === "AuthenticationFailed" && failure.key === "caller") return undefined
   if (!isSilent && run.settings.midStream === "error") return undefined
   const { fallbacks } = agent.member
   return fallbacks[fallbacks.indexOf(agent.model) + 1]

@@ -78,6 +78,7 @@ export const make = (options: Options = {}): ScriptedModel => {
   const requests: Array<ModelRequest> = []
   return {
     describesSafely: true,
+    takesKeys: true,
     provider: options.provider ?? "scripted",
     model: options.model ?? "scripted-1",
     push: (...more) => {

@@ -89,6 +89,11 @@ export interface Principal {
    * queries as an internal error, and `GET /native/quotas`. Absent: none.
    */
   readonly quotas?: ReadonlyArray<Quota.Quota> | undefined
+  /**
+   * The tenant's own keys for model providers, by provider (`openai`): its runs are sent with them, and never with the server's. As
+   * `RunOptions.providerKeys`. Absent: none.
+   */
+  readonly providerKeys?: { readonly [provider: string]: Redacted.Redacted | string } | undefined
 }
 
 /** The principal as the runtime knows it; `undefined` where nobody is named. */

@@ -160,7 +160,9 @@ const enter = Effect.fnUntraced(function* (
   const isWatched = exchange.answer._tag !== "Facts"
   // What would be streamed is not begun for its headers alone.
   if (request.method === "HEAD" && isWatched) return HttpServerResponse.empty({ status: 200, headers })
+  const providerKeys = yield* keysOf(request)
   const manner = {
+    providerKeys,
     isWatched,
     anyAgent,
     onBusy: onBusy ?? serving.onBusy ?? dialect.onBusy ?? "reject",
@@ -171,6 +173,20 @@ const enter = Effect.fnUntraced(function* (
     carried._tag === "Run" ? { ...carried, feed: { ...carried.feed, onDisconnect: manner.onDisconnect } } : carried
   return yield* respond(serving, dialect.keepAlive, exchange.answer, outcome, headers)
 })
+
+/** The header in which a request brings keys for model providers: `openai=KEY`, several separated by commas. */
+const keyHeader = "x-provider-keys"
+
+const badKeys = Refusal.badRequest(`Invalid header ${keyHeader}. Write provider=key, several separated by commas`)
+
+const keysOf = ({ headers }: Request): Effect.Effect<Principal["providerKeys"], Refusal.Refusal> => {
+  const told = headers[keyHeader]
+  if (told === undefined) return Effect.undefined
+  const pairs = told.split(",").map((pair) => /^\s*([\w.-]{1,64})=(\S+)\s*$/.exec(pair))
+  return pairs.every((pair) => pair !== null)
+    ? Effect.succeed(Object.fromEntries(pairs.map(([, provider = "", key = ""]) => [provider, Redacted.make(key)])))
+    : Effect.fail(badKeys)
+}
 
 /** A dialect's own way is for the requests that a run answers. Who only watches does not end it. */
 const onDisconnectOf = (
@@ -224,7 +240,16 @@ const respond = (
       return Effect.succeed(Response.reply(answered.shape({ _tag: "Accepted", runId, threadId }), headers))
     }
     case "Whole":
-      return Effect.map(StreamResponse.whole(serving, feed, answered.open()), (told) => Response.reply(told, headers))
+      return Effect.flatMap(serving.runtime.status(feed.runId), (status) =>
+        Effect.map(
+          StreamResponse.whole(
+            serving,
+            feed,
+            answered.open(status === undefined ? undefined : { agent: status.agent })
+          ),
+          (told) => Response.reply(told, headers)
+        )
+      )
     case "Stream":
       return Effect.succeed(
         HttpServerResponse.stream(StreamResponse.stream(serving, feed, answered, quiet), {

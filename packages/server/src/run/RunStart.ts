@@ -50,6 +50,8 @@ export interface Manner {
   readonly onBusy: Dialect.OnBusy
   /** As in `Feed`. */
   readonly onDisconnect?: OnDisconnect | undefined
+  /** Keys for model providers that the request brings, besides those of its principal. */
+  readonly providerKeys?: Principal["providerKeys"]
 }
 
 type Restore = <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
@@ -168,6 +170,9 @@ const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Pr
       resourceId: tenant,
       ...(principal.name === undefined ? {} : { principal: principal.name }),
       ...(principal.quotas === undefined ? {} : { quotas: principal.quotas }),
+      ...(query.providerKeys === undefined && principal.providerKeys === undefined
+        ? {}
+        : { providerKeys: { ...principal.providerKeys, ...query.providerKeys } }),
       onBusy,
       ...Continuation.historyOf(asked, settings?.instructions, isThere),
       ...(name === undefined ? {} : { agent: name }),

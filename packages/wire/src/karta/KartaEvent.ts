@@ -67,7 +67,7 @@ export const KartaEvent = Schema.Union([
     })
   ),
   Said("input_required", Input),
-  Said("error", Schema.Struct({ message: Text, code: Text })),
+  Said("error", Schema.Struct({ message: Text, code: Text, provider: Schema.optionalKey(Text) })),
   Said(
     "done",
     Schema.Struct({

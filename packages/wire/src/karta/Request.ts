@@ -2,6 +2,7 @@
  * Karta's requests: sessions, messages, inputs, its two adapters, and its managed agents. Every route except the
  * adapters' exists twice: at the top and below its project.
  */
+import type { Decision } from "@reins/protocol"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as AnswerId from "../AnswerId.ts"
@@ -12,6 +13,8 @@ import * as History from "../History.ts"
 import * as Refusal from "../Refusal.ts"
 import * as Encoder from "./Encoder.ts"
 import type { KartaType } from "./KartaEvent.ts"
+import * as Configuration from "./Configuration.ts"
+import type { Options } from "./Turn.ts"
 import * as Policy from "./Policy.ts"
 import * as Session from "./Session.ts"
 
@@ -92,61 +95,63 @@ const streamed = (open: () => ReturnType<typeof Encoder.open>, isStamped = true)
 
 const id = ({ params }: Request): string => params["id"] ?? ""
 
-const create = ({ body, params }: Request): Decoded =>
-  Result.flatMap(read.create(body ?? {}), ({ metadata, session_id }) =>
-    Object.keys(metadata ?? {}).length > 50
-      ? Result.fail(Refusal.badRequest("metadata must have at most 50 keys"))
-      : Result.succeed({
-          command: {
-            _tag: "CreateThread",
-            resumes: true,
-            ...(session_id === undefined ? {} : { threadId: session_id }),
-            ...(metadata === undefined ? {} : { metadata })
-          },
-          answer: { _tag: "Facts", shape: Session.session(201, params["ref"]) }
-        })
-  )
+const create =
+  (mode: Configuration.PermissionMode) =>
+  ({ body, params }: Request): Decoded =>
+    Result.flatMap(read.create(body ?? {}), ({ metadata, session_id }) =>
+      Object.keys(metadata ?? {}).length > 50
+        ? Result.fail(Refusal.badRequest("metadata must have at most 50 keys"))
+        : Result.succeed({
+            command: {
+              _tag: "CreateThread",
+              resumes: true,
+              ...(session_id === undefined ? {} : { threadId: session_id }),
+              ...(metadata === undefined ? {} : { metadata })
+            },
+            answer: { _tag: "Facts", shape: Session.session(201, params["ref"], mode) }
+          })
+    )
 
-const get = (request: Request): Decoded =>
-  Result.succeed({
-    command: { _tag: "GetThread", threadId: id(request) },
-    answer: { _tag: "Facts", shape: Session.session(200, request.params["ref"]) }
-  })
-
-const send = (request: Request): Decoded =>
-  Result.map(read.send(request.body), ({ agent, stream, text, thinking = false, ...settings }) => {
-    const hidden = new Set(settings.hidden_event_types)
-    const automatic = Policy.automatic({
-      policy: settings.input_required_policy,
-      hiddenPolicy: settings.input_required_hidden_policy,
-      isHidden: hidden.has("input_required")
+const get =
+  (mode: Configuration.PermissionMode) =>
+  (request: Request): Decoded =>
+    Result.succeed({
+      command: { _tag: "GetThread", threadId: id(request) },
+      answer: { _tag: "Facts", shape: Session.session(200, request.params["ref"], mode) }
     })
-    const command: StartQuery = {
-      _tag: "StartQuery",
-      prompt: text,
-      threadId: id(request),
-      create: "existing",
-      ...(agent === undefined ? {} : { agent }),
-      ...(automatic === undefined ? {} : { automatic })
-    }
-    const options = { thinking, hidden, automatic: automatic !== undefined }
-    const answer: Answer =
-      stream === true
-        ? streamed(() => Encoder.open(options))
-        : { _tag: "Whole", open: () => Session.turn({ text, agent: agent ?? "", thinking }) }
-    return { command, answer }
-  })
 
-const decide = (request: Request): Decoded =>
-  Result.map(read.decide(request.body), ({ decision }) => ({
-    command: {
-      _tag: "Answer",
-      address: { threadId: id(request) },
-      decisions: [{ approvalId: request.params["request"] ?? "", decision: Policy.decisionOf(decision) }],
-      results: []
-    },
-    answer: { _tag: "Whole", open: Session.continuation }
-  }))
+const send =
+  (configuration: Configuration.Configuration) =>
+  (request: Request): Decoded =>
+    Result.map(read.send(request.body), ({ agent, stream, text, thinking = false, ...own }) => {
+      const { automatic, options } = Configuration.settle(configuration, own, thinking)
+      const command: StartQuery = {
+        _tag: "StartQuery",
+        prompt: text,
+        threadId: id(request),
+        create: "existing",
+        ...(agent === undefined ? {} : { agent }),
+        ...(automatic === undefined ? {} : { automatic })
+      }
+      const answer: Answer =
+        stream === true
+          ? streamed(() => Encoder.open(options))
+          : { _tag: "Whole", open: (about) => Session.turn({ text, agent: about?.agent ?? agent ?? "", options }) }
+      return { command, answer }
+    })
+
+const decide =
+  (options: Options) =>
+  (request: Request): Decoded =>
+    Result.map(read.decide(request.body), ({ decision }) => ({
+      command: {
+        _tag: "Answer",
+        address: { threadId: id(request) },
+        decisions: [{ approvalId: request.params["request"] ?? "", decision: Policy.decisionOf(decision) }],
+        results: []
+      },
+      answer: { _tag: "Whole", open: () => Session.continuation(options) }
+    }))
 
 const historyOf = (messages: ReadonlyArray<{ readonly role: string; readonly content: string }>): History.History => {
   const history = new History.History()
@@ -158,57 +163,79 @@ const historyOf = (messages: ReadonlyArray<{ readonly role: string; readonly con
   return history
 }
 
-const chat = (request: Request): Decoded =>
-  Result.flatMap(read.chat(request.body), ({ messages, model = "default", stream }) =>
-    Result.map(historyOf(messages).divide(), (divided) => ({
-      command: History.command(divided, { address: {}, start: {} }),
-      answer:
-        stream === true ? streamed(Encoder.openChat) : { _tag: "Whole", open: () => Session.chatCompletion(model) }
-    }))
-  )
+const chat =
+  (configuration: Configuration.Configuration) =>
+  (request: Request): Decoded =>
+    Result.flatMap(read.chat(request.body), ({ messages, model = "default", stream }) =>
+      Result.map(historyOf(messages).divide(), (divided) => ({
+        command: History.command(divided, { address: {}, start: unattended(configuration) }),
+        answer:
+          stream === true ? streamed(Encoder.openChat) : { _tag: "Whole", open: () => Session.chatCompletion(model) }
+      }))
+    )
 
-const responses = (request: Request): Decoded =>
-  Result.flatMap(read.responses(request.body), ({ input, previous_response_id, stream }) => {
-    const previous = previous_response_id ?? undefined
-    const start = previous === undefined ? {} : { continues: AnswerId.parse("resp_", previous) }
-    const said = typeof input === "string" ? [{ role: "user", content: input }] : input
-    return Result.map(historyOf(said).divide(), (divided) => ({
-      command: History.command(divided, { address: {}, start }),
-      answer:
-        stream === true ? streamed(Encoder.openResponses) : { _tag: "Whole", open: () => Session.response(previous) }
-    }))
-  })
+/** The adapters have no word for a question: only a server's policy answers one. */
+const unattended = (configuration: Configuration.Configuration): { readonly automatic?: Decision } => {
+  const { automatic } = Configuration.settle(configuration, {}, false)
+  return automatic === undefined ? {} : { automatic }
+}
+
+const responses =
+  (configuration: Configuration.Configuration) =>
+  (request: Request): Decoded =>
+    Result.flatMap(read.responses(request.body), ({ input, previous_response_id, stream }) => {
+      const previous = previous_response_id ?? undefined
+      const start = {
+        ...unattended(configuration),
+        ...(previous === undefined ? {} : { continues: AnswerId.parse("resp_", previous) })
+      }
+      const said = typeof input === "string" ? [{ role: "user", content: input }] : input
+      return Result.map(historyOf(said).divide(), (divided) => ({
+        command: History.command(divided, { address: {}, start }),
+        answer:
+          stream === true ? streamed(Encoder.openResponses) : { _tag: "Whole", open: () => Session.response(previous) }
+      }))
+    })
 
 const accepted: Answer = { _tag: "Facts", shape: () => ({ status: 202, body: { accepted: true } }) }
 
-const manage = (request: Request): Decoded =>
-  Result.flatMap(read.managed(request.body), (event): Decoded => {
-    const threadId = id(request)
-    switch (event.type) {
-      case "user.message":
-        return Result.succeed({
-          command: { _tag: "StartQuery", prompt: event.text, threadId, create: "existing", detached: true },
-          answer: accepted
-        })
-      case "user.interrupt":
-        return Result.succeed({ command: { _tag: "Cancel", address: { threadId } }, answer: accepted })
-      case "user.tool_confirmation": {
-        const { request_id, result, tool_use_id } = event
-        if (request_id === undefined && tool_use_id === undefined) {
-          return Result.fail(Refusal.badRequest("Missing request_id or tool_use_id"))
+const manage =
+  (configuration: Configuration.Configuration) =>
+  (request: Request): Decoded =>
+    Result.flatMap(read.managed(request.body), (event): Decoded => {
+      const threadId = id(request)
+      switch (event.type) {
+        case "user.message":
+          return Result.succeed({
+            command: {
+              _tag: "StartQuery",
+              prompt: event.text,
+              threadId,
+              create: "existing",
+              detached: true,
+              ...unattended(configuration)
+            },
+            answer: accepted
+          })
+        case "user.interrupt":
+          return Result.succeed({ command: { _tag: "Cancel", address: { threadId } }, answer: accepted })
+        case "user.tool_confirmation": {
+          const { request_id, result, tool_use_id } = event
+          if (request_id === undefined && tool_use_id === undefined) {
+            return Result.fail(Refusal.badRequest("Missing request_id or tool_use_id"))
+          }
+          const decision = {
+            ...(request_id === undefined ? {} : { approvalId: request_id }),
+            ...(tool_use_id === undefined ? {} : { toolCallId: tool_use_id }),
+            decision: Policy.decisionOf(result === "allow" ? "approve_once" : "deny")
+          }
+          return Result.succeed({
+            command: { _tag: "Answer", address: { threadId }, decisions: [decision], results: [], detached: true },
+            answer: accepted
+          })
         }
-        const decision = {
-          ...(request_id === undefined ? {} : { approvalId: request_id }),
-          ...(tool_use_id === undefined ? {} : { toolCallId: tool_use_id }),
-          decision: Policy.decisionOf(result === "allow" ? "approve_once" : "deny")
-        }
-        return Result.succeed({
-          command: { _tag: "Answer", address: { threadId }, decisions: [decision], results: [], detached: true },
-          answer: accepted
-        })
       }
-    }
-  })
+    })
 
 const follow = (request: Request): Decoded => {
   const after = Number(request.query["after"] ?? request.headers["last-event-id"] ?? "0")
@@ -238,22 +265,26 @@ const createManaged = (): Decoded =>
     }
   })
 
-const sessions = (prefix: string): ReadonlyArray<Route> => [
-  { method: "POST", path: `${prefix}/sessions`, decode: create },
-  { method: "GET", path: `${prefix}/sessions/:id`, decode: get },
-  { method: "POST", path: `${prefix}/sessions/:id/messages`, decode: send },
-  { method: "PUT", path: `${prefix}/sessions/:id/inputs/:request`, decode: decide }
-]
+const sessions = (prefix: string, configuration: Configuration.Configuration): ReadonlyArray<Route> => {
+  const mode = Configuration.modeOf(configuration)
+  const { options } = Configuration.settle(configuration, {}, true)
+  return [
+    { method: "POST", path: `${prefix}/sessions`, decode: create(mode) },
+    { method: "GET", path: `${prefix}/sessions/:id`, decode: get(mode) },
+    { method: "POST", path: `${prefix}/sessions/:id/messages`, decode: send(configuration) },
+    { method: "PUT", path: `${prefix}/sessions/:id/inputs/:request`, decode: decide(options) }
+  ]
+}
 
 const project = "/v1/projects/:ref"
 
-export const routes: ReadonlyArray<Route> = [
-  ...sessions("/v1"),
-  ...sessions(project),
-  { method: "POST", path: `${project}/chat/completions`, decode: chat },
-  { method: "POST", path: `${project}/responses`, decode: responses },
+export const routes = (configuration: Configuration.Configuration): ReadonlyArray<Route> => [
+  ...sessions("/v1", configuration),
+  ...sessions(project, configuration),
+  { method: "POST", path: `${project}/chat/completions`, decode: chat(configuration) },
+  { method: "POST", path: `${project}/responses`, decode: responses(configuration) },
   { method: "POST", path: `${project}/managed-agents/sessions`, decode: createManaged },
   { method: "GET", path: `${project}/managed-agents/sessions/:id`, decode: status },
-  { method: "POST", path: `${project}/managed-agents/sessions/:id/events`, decode: manage },
+  { method: "POST", path: `${project}/managed-agents/sessions/:id/events`, decode: manage(configuration) },
   { method: "GET", path: `${project}/managed-agents/sessions/:id/events/stream`, decode: follow }
 ]

@@ -8,12 +8,13 @@ import type { Facts, Thread } from "../Facts.ts"
 import type { Refusal } from "../Refusal.ts"
 import { inputOf, usageOf } from "./KartaEvent.ts"
 import type { KartaEvent, Part } from "./KartaEvent.ts"
+import type { PermissionMode } from "./Configuration.ts"
 import * as Encoder from "./Encoder.ts"
-import { budgetExhausted, everything, Turn } from "./Turn.ts"
+import { budgetExhausted, type Options, rejectedKey, Turn } from "./Turn.ts"
 
 const iso = (millis: number): string => DateTime.formatIso(DateTime.makeUnsafe(millis))
 
-const sessionOf = (thread: Thread): object => {
+const sessionOf = (thread: Thread, mode: PermissionMode): object => {
   const [question] = thread.questions
   return {
     id: thread.threadId,
@@ -24,20 +25,20 @@ const sessionOf = (thread: Thread): object => {
     updated_at: iso(thread.updatedAt),
     parent_id: null,
     pending_input: question === undefined ? null : inputOf(question),
-    permission_mode: "interactive",
+    permission_mode: mode,
     participants: []
   }
 }
 
 /** The session object; `ref` when it was addressed by its project. */
 export const session =
-  (status: number, ref: string | undefined) =>
+  (status: number, ref: string | undefined, mode: PermissionMode) =>
   (facts: Facts): Reply =>
     facts._tag === "Thread"
       ? {
           status,
           body: {
-            ...sessionOf(facts.thread),
+            ...sessionOf(facts.thread, mode),
             ...(ref === undefined ? {} : { project: { ref, project_id: ref, version: 1 } })
           }
         }
@@ -61,16 +62,21 @@ const partsOf = (message: Message.Message): ReadonlyArray<Part> =>
   })
 
 /** The answer to a non-streaming request: the same turn, folded. At a question: the turn so far, and the question. */
-export const turn = (asked: { readonly text: string; readonly agent: string; readonly thinking: boolean }): Folding =>
-  whole("when-parked", (run: Accumulated): Reply => {
+export const turn = (asked: { readonly text: string; readonly agent: string; readonly options: Options }): Folding =>
+  whole(asked.options.automatic ? "never" : "when-parked", (run: Accumulated): Reply => {
     if (run.error !== undefined) {
+      const rejected = rejectedKey(run.error)
+      if (rejected !== undefined) {
+        const { code, ...why } = rejected
+        return { status: 422, body: { error: code, ...why } }
+      }
       const { code, message } = run.error
       return { status: 500, body: { detail: message, error: code, message } }
     }
     const parts = run.messages
       .filter(({ role }) => role !== "user")
       .flatMap(partsOf)
-      .filter(({ type }) => asked.thinking || type !== "reasoning")
+      .filter(({ type }) => asked.options.thinking || type !== "reasoning")
     const [question] = run.questions
     return {
       status: 200,
@@ -92,8 +98,8 @@ export const turn = (asked: { readonly text: string; readonly agent: string; rea
   })
 
 /** The answer to a decision: the rest of the turn, to its end or to the next question. */
-export const continuation = (): Folding => {
-  const rest = new Turn(everything)
+export const continuation = (options: Options): Folding => {
+  const rest = new Turn(options)
   let events: Array<KartaEvent> = []
   return {
     step: (envelope) => {

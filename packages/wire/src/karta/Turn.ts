@@ -15,6 +15,8 @@
  */
 import type { Approval, CostSummary, Envelope, Event, Events } from "@reins/protocol"
 import { Envelope as Envelopes } from "@reins/protocol"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import { Parking } from "../Parking.ts"
 import { inputOf, usageOf } from "./KartaEvent.ts"
 import type { KartaEvent, KartaType, Part } from "./KartaEvent.ts"
@@ -34,6 +36,20 @@ export const everything: Options = { thinking: true, hidden: new Set(), automati
 /** What a run says that its budget ended, streamed and whole. */
 export const budgetExhausted = { message: "The run's budget is exhausted", code: "budget_exhausted" } as const
 
+/** A key of the caller's that its provider rejected; `undefined` where the run failed for another reason. */
+export const rejectedKey = ({ data, message }: Events.ErrorEvent["error"]) => {
+  const { provider } = Option.getOrUndefined(readRejected(data)) ?? {}
+  return provider === undefined ? undefined : { code: "byok_key_rejected", provider, message }
+}
+
+const readRejected = Schema.decodeUnknownOption(
+  Schema.Struct({
+    reason: Schema.Literal("AuthenticationFailed"),
+    key: Schema.Literal("caller"),
+    provider: Schema.String
+  })
+)
+
 /** Mutable; owned by one answer. */
 export class Turn {
   readonly #options: Options
@@ -45,6 +61,9 @@ export class Turn {
   #steps = 0
   #isStepOpen = false
   #results: Array<StepResult> = []
+  #isRepeated = false
+  /** What the next step begins with. */
+  #reads = "Read the message"
   #parts: Array<Part> = []
   #stepParts = 0
   #finish: Events.Finish | undefined
@@ -101,9 +120,10 @@ export class Turn {
       case "step-start":
         return this.#startStep()
       case "message-received":
-        return [...this.#endStep(), { type: "system", session_id, data: { raw: event } }]
+        return [...this.#received(), { type: "system", session_id, data: { raw: event } }]
       case "step-retracted":
         this.#parts.length = this.#stepParts
+        this.#isRepeated = true
         return [{ type: "system", session_id, data: { raw: event } }]
       case "tool-invocation":
         return event.state === "call"
@@ -126,7 +146,11 @@ export class Turn {
       case "error":
         return [
           ...this.#endStep(),
-          { type: "error", session_id, data: { message: event.error.message, code: event.error.code } }
+          {
+            type: "error",
+            session_id,
+            data: rejectedKey(event.error) ?? { message: event.error.message, code: event.error.code }
+          }
         ]
       default:
         return [{ type: "system", session_id, data: { raw: event } }]
@@ -140,9 +164,18 @@ export class Turn {
     else if (text !== "") this.#parts.push({ type, text })
   }
 
-  #startStep(): KartaEvents {
+  #received(): KartaEvents {
     const ending = this.#endStep()
-    const data = { step_index: this.#steps, description: `Step ${this.#steps + 1}` }
+    this.#reads = "Read the message"
+    return ending
+  }
+
+  #startStep(): KartaEvents {
+    const before = this.#reads
+    const ending = this.#endStep()
+    if (this.#isRepeated) this.#reads = before
+    this.#isRepeated = false
+    const data = { step_index: this.#steps, description: this.#reads }
     this.#isStepOpen = true
     this.#stepParts = this.#parts.length
     return [...ending, { type: "step_start", session_id: this.#session, data }]
@@ -153,6 +186,10 @@ export class Turn {
     const data = { step_index: this.#steps, result: { tool_results: this.#results } }
     this.#isStepOpen = false
     this.#steps += 1
+    const names = this.#results.map(({ tool_name }) => tool_name)
+    if (names.length > 0)
+      this.#reads = `Read ${names.length === 1 ? "the result" : "the results"} of ${names.join(", ")}`
+    else this.#reads = "Go on"
     this.#results = []
     return [{ type: "step_finish", session_id: this.#session, data }]
   }

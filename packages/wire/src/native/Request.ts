@@ -33,7 +33,8 @@ const wantsLines = ({ headers, query }: Request): boolean =>
   query["format"] === "ndjson" || (headers["accept"] ?? "").includes("application/x-ndjson")
 
 const stream = (request: Request): Answer => {
-  const view = request.query["view"] === "all" ? "all" : "root"
+  const asked = request.query["view"]
+  const view = asked === "all" || asked === "progress" ? asked : "root"
   return {
     _tag: "Stream",
     format: wantsLines(request) ? "ndjson" : "sse",

@@ -1,0 +1,65 @@
+/**
+ * Keys of callers for model providers: those that a query brought for its run, which are in this process's memory and nowhere else, and
+ * those that a tenant has. A run whose query brought a key never uses another one: not the server's, and not a later tenant's.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Redacted from "effect/Redacted"
+
+/** Keys by the provider's name in prices and traces (`ModelPort.provider`). */
+export interface Given {
+  readonly [provider: string]: Redacted.Redacted | string
+}
+
+/** A tenant's key for a provider; `undefined`: it has none, and the model's own is used. Asked before each request of a model. */
+export type OfTenant = (asked: {
+  readonly resourceId: string
+  readonly provider: string
+}) => Effect.Effect<Redacted.Redacted | undefined>
+
+/** The runs whose keys are kept at most: a run that never ends here must not be kept for ever. */
+const most = 10_000
+
+/** Mutable; one for each runtime. */
+export class ProviderKeys {
+  readonly #runs = new Map<string, ReadonlyMap<string, Redacted.Redacted>>()
+  readonly #ofTenant: OfTenant | undefined
+
+  constructor(ofTenant?: OfTenant) {
+    this.#ofTenant = ofTenant
+  }
+
+  take(runId: string, given: Given): void {
+    const keys = Object.entries(given).map(
+      ([provider, key]) => [provider, typeof key === "string" ? Redacted.make(key) : key] as const
+    )
+    this.#runs.set(runId, new Map(keys))
+    if (this.#runs.size > most) for (const oldest of this.#runs.keys()) if (this.#runs.delete(oldest)) break
+  }
+
+  release(runId: string): void {
+    this.#runs.delete(runId)
+  }
+
+  /** Carries a run, and releases its keys when it has ended. One that goes on elsewhere is interrupted here, and may come back. */
+  during(runId: string, carried: Effect.Effect<void>): Effect.Effect<void> {
+    return Effect.onExit(carried, (exit) =>
+      Exit.isFailure(exit) && Exit.hasInterrupts(exit) ? Effect.void : Effect.sync(() => this.release(runId))
+    )
+  }
+
+  /**
+   * `brought`: the providers that the run's query brought keys for. `"lost"`: this process does not hold the one that was brought. `undefined` in
+   * place of an effect: nobody has any.
+   */
+  find(asked: {
+    readonly runId: string
+    readonly resourceId: string
+    readonly provider: string
+    readonly brought: ReadonlyArray<string> | undefined
+  }): Effect.Effect<Redacted.Redacted | undefined | "lost"> | undefined {
+    const { brought, provider, resourceId, runId } = asked
+    if (brought?.includes(provider) === true) return Exit.succeed(this.#runs.get(runId)?.get(provider) ?? "lost")
+    return this.#ofTenant?.({ resourceId, provider })
+  }
+}
