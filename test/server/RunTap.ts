@@ -3,10 +3,12 @@
  * polling.
  */
 import { Runtime } from "@reins/runtime"
-import { Deferred, Effect, Latch, Layer, Stream } from "effect"
+import { Deferred, Effect, Latch, Layer, Schema, Stream } from "effect"
 
 /** How the server waits for a run's end, which does not count as a reader. */
 const endOnly = Number.MAX_SAFE_INTEGER
+
+const asRun: (started: unknown) => ReturnType<Runtime["Service"]["start"]> = Schema.decodeUnknownSync(Schema.Any)
 
 export const make = Effect.gen(function* () {
   const first = yield* Deferred.make<string>()
@@ -30,8 +32,10 @@ export const make = Effect.gen(function* () {
     )
   const tapped = (runtime: Runtime["Service"]): Runtime["Service"] => ({
     ...runtime,
-    start: (prompt, options) =>
-      Effect.tap(runtime.start(prompt, options), ({ runId }) => Deferred.succeed(first, runId)),
+    start: new Proxy(runtime.start, {
+      apply: (start, self, given) =>
+        Effect.tap(asRun(Reflect.apply(start, self, given)), ({ runId }) => Deferred.succeed(first, runId))
+    }),
     watch: (runId, options) => {
       const stream = runtime.watch(runId, options)
       return options?.after === endOnly ? stream : counted(stream)

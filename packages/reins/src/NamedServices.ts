@@ -32,22 +32,12 @@ type ToolOf<Server> = Server extends { readonly prefix: infer Prefix extends str
     ? string
     : never
 
-/** An agent whose models may be names. */
-export interface NamedAgent<ToolName extends string, Server extends McpServer = McpServer> extends Omit<
-  Plain.AsyncAgent<ToolName>,
-  "model" | "fallbacks" | "toolkits" | "approvals"
-> {
-  /** Absent: the runtime's. */
-  readonly model?: NamedModel | undefined
-  readonly fallbacks?: ReadonlyArray<NamedModel> | undefined
-  /** MCP servers of the runtime whose tools it has, by name. Absent: none. */
-  readonly mcp?: ReadonlyArray<Server["name"]> | undefined
-  /**
-   * Whether its tools ask before they run, by name, those of MCP servers by their names with the prefix, and who may answer; goes before
-   * what a tool says of itself. Absent: what the tools say.
-   */
-  readonly approvals?: Plain.AsyncAgent<ToolName | ToolOf<Server>>["approvals"]
-}
+/** An agent whose models may be names, and which may have tools of MCP servers. */
+export type NamedAgent<ToolName extends string, Server extends McpServer = McpServer> = Plain.AsyncAgent<
+  ToolName,
+  Server["name"],
+  ToolOf<Server>
+>
 
 /**
  * Where runs are kept. `"memory"`: they end with the process. `sqlite`: a file, for one machine. `postgres`: an address
@@ -66,13 +56,11 @@ export interface Telemetry {
 /** What a runtime is made from. */
 export interface Options<
   Tools extends Record<string, Plain.Parameters>,
-  AgentName extends string,
+  Agents extends ReadonlyArray<Plain.AsyncAgent<string, string, string>>,
   Server extends McpServer = never
-> extends Omit<Plain.Options<Tools, AgentName>, "model" | "agents" | "toolkits"> {
+> extends Omit<Plain.Options<Tools, Agents>, "model" | "models" | "mcp"> {
   /** The model of every agent without one of its own. */
   readonly model: NamedModel
-  /** The first is the default. */
-  readonly agents: ReadonlyArray<NamedAgent<keyof Tools & string, Server> & { readonly name: AgentName }>
   /**
    * MCP servers whose tools agents may have. Each is started, or connected to, once. Its tools ask before they run unless it says that they
    * only read or destroy nothing; an agent's `approvals` goes before that. Absent: none.
@@ -99,8 +87,10 @@ export class DriverMissing extends Data.TaggedError("DriverMissing")<{ readonly 
  */
 export const createRuntime = <
   const Tools extends Record<string, Plain.Parameters> = {},
-  const AgentName extends string = string,
-  const Server extends McpServer = never
+  const Server extends McpServer = never,
+  const Agents extends ReadonlyArray<NamedAgent<keyof Tools & string, Server>> = ReadonlyArray<
+    NamedAgent<keyof Tools & string, Server>
+  >
 >({
   agents,
   mcp = [],
@@ -110,30 +100,25 @@ export const createRuntime = <
   store = "memory",
   telemetry,
   ...rest
-}: Options<Tools, AgentName, Server>): Plain.PromiseRuntime<AgentName> => {
-  const named = (one: NamedModel): Plain.AnyModel => {
-    if (typeof one !== "string") return one
-    Effect.runSync(Models.validate(one))
-    const made = Models.fromConfig(one)
+}: Options<Tools, Agents, Server>): Plain.PromiseRuntime<Agents[number]["name"], Plain.SpecialistsOf<Agents>> => {
+  const models = (name: string): Plain.AnyModel => {
+    Effect.runSync(Models.validate(name))
+    const made = Models.fromConfig(name)
     return telemetry === undefined ? made : Effect.map(made, (port) => ModelTelemetry.traced(port))
   }
-  const servers = mcp.map((settings) => McpTools.server(settings))
-  requireServers(agents, mcp)
-  return Plain.createRuntime<Tools, AgentName>({
+  const servers = mcp.map((settings) => ({ name: settings.name, toolkit: McpTools.server(settings) }))
+  requireServers(agents, servers)
+  return Plain.createRuntime({
     ...rest,
-    toolkits: Object.fromEntries(servers.map((server, index) => [mcp[index]?.name ?? "", server])),
-    model: named(model),
-    agents: agents.map(({ mcp: toolkits, ...agent }) => ({
-      ...agent,
-      toolkits,
-      model: agent.model === undefined ? undefined : named(agent.model),
-      fallbacks: agent.fallbacks?.map(named)
-    })),
+    agents,
+    model,
+    models,
+    mcp: Object.fromEntries(servers.map(({ name, toolkit }) => [name, toolkit])),
     services: Layer.mergeAll(
       storeLayer(store),
       pricesLayer(prices),
       telemetryLayer(telemetry),
-      ...servers.map((server) => Layer.provide(server.layer, transports))
+      ...servers.map(({ toolkit }) => Layer.provide(toolkit.layer, transports))
     ).pipe(Layer.provideMerge(services))
   })
 }
@@ -143,21 +128,14 @@ const transports = Layer.merge(
   FetchHttpClient.layer
 )
 
-/** Throws where an agent names a server that is not there, or a server is used by no agent or not the only one of its name. */
+/** Throws where a server is used by no agent, or is not the only one of its name. */
 const requireServers = (
-  agents: ReadonlyArray<{ readonly name: string; readonly mcp?: ReadonlyArray<string> | undefined }>,
-  servers: ReadonlyArray<McpServer>
+  agents: ReadonlyArray<{ readonly mcp?: ReadonlyArray<string> | undefined }>,
+  servers: ReadonlyArray<{ readonly name: string }>
 ): void => {
-  const names = servers.map(({ name }) => name)
-  for (const { mcp = [], name } of agents) {
-    const missing = mcp.find((one) => !names.includes(one))
-    if (missing !== undefined)
-      throw new Error(
-        `Agent ${JSON.stringify(name)} uses MCP server ${JSON.stringify(missing)}, which is not among \`mcp\``
-      )
-  }
-  for (const [index, name] of names.entries()) {
-    if (names.indexOf(name) !== index) throw new Error(`Two MCP servers are named ${JSON.stringify(name)}. Rename one`)
+  for (const [index, { name }] of servers.entries()) {
+    if (servers.findIndex((one) => one.name === name) !== index)
+      throw new Error(`Two MCP servers are named ${JSON.stringify(name)}. Rename one`)
     if (!agents.some(({ mcp }) => mcp?.includes(name)))
       throw new Error(`No agent uses MCP server ${JSON.stringify(name)}. Name it in an agent's \`mcp\``)
   }

@@ -62,15 +62,22 @@ export { Runtime } from "./runtime/Runtime.ts"
 export type { Answerer, Progress as ApprovalProgress } from "./runtime/Answers.ts"
 export type {
   HistoryOptions,
-  QueryOptions,
   QuotaSubject,
-  RunHandle,
-  RunOptions,
   RuntimeOptions,
   RuntimeShape,
-  SteerOptions,
-  Steered
+  SteerOptions
 } from "./runtime/RuntimeShape.ts"
+export type {
+  AgentOptions,
+  Complete,
+  PlainAgent,
+  Query,
+  QueryOptions,
+  RunHandle,
+  RunOptions,
+  Start,
+  Steered
+} from "./runtime/RuntimeVerbs.ts"
 export * as Specialist from "./agent/Specialist.ts"
 export * as JsonSchema from "./tool/JsonSchema.ts"
 export * as ObjectRoot from "./tool/ObjectRoot.ts"

@@ -116,6 +116,7 @@ describe("a specialist without schemas", () => {
 
   it("is an agent with a description, and no other", async () => {
     await using runtime = begin()
+    // @ts-expect-error -- it has no description
     const failure = await rejected(runtime.completeSpecialist("desk", "Read."))
     assert.instanceOf(failure, QueryRejected)
     assert.include(String(failure), "reader")

@@ -39,7 +39,11 @@ export interface Reviewed {
  * An agent. With a `description` it is a specialist: other agents' models call it like a tool, and code by
  * `runSpecialist`.
  */
-export interface AsyncAgent<ToolName extends string, ToolkitName extends string = string> {
+export interface AsyncAgent<
+  ToolName extends string,
+  ServerName extends string = string,
+  ServerTool extends string = never
+> {
   readonly name: string
   readonly description?: string | undefined
   /** The schema of a specialist's input. The caller gets an error for invalid input. Absent: one string, `prompt`. */
@@ -53,19 +57,19 @@ export interface AsyncAgent<ToolName extends string, ToolkitName extends string 
   readonly instructions?: string | undefined
   /** Its tools, by name. Absent: none. */
   readonly tools?: ReadonlyArray<ToolName> | undefined
-  /** Toolkits of the runtime whose tools it has, by name. Absent: none. */
-  readonly toolkits?: ReadonlyArray<ToolkitName> | undefined
+  /** MCP servers of the runtime whose tools it has, by name. Absent: none. */
+  readonly mcp?: ReadonlyArray<ServerName> | undefined
   /** Other agents of the runtime that its model may call, by name. */
   readonly specialists?: ReadonlyArray<string> | undefined
   /** Its own model. Absent: the runtime's. */
-  readonly model?: AnyModel | undefined
+  readonly model?: AnyModel | string | undefined
   /** Fallback models, in order, for when the one before cannot answer; each attempt is charged to its own model. */
-  readonly fallbacks?: ReadonlyArray<AnyModel> | undefined
+  readonly fallbacks?: ReadonlyArray<AnyModel | string> | undefined
   /**
    * By tool name: whether to ask before it runs, and who may answer. Overrides the tool's own setting. Absent: the
    * tools' settings.
    */
-  readonly approvals?: { readonly [Name in ToolName]?: Asks | Reviewed } | undefined
+  readonly approvals?: { readonly [Name in ToolName | ServerTool]?: Asks | Reviewed } | undefined
   /** Who may answer its questions, unless `approvals` or the tool names others. Absent: anybody of the tenant. */
   readonly approvers?: Approvers | undefined
   /** Limits for it and everything below it. Absent: the runtime's. */
@@ -85,11 +89,15 @@ export interface AsyncAgent<ToolName extends string, ToolkitName extends string 
   readonly providerOptions?: { readonly [provider: string]: Json } | undefined
 }
 
+/** An agent as a value, for `createRuntime` and for the verbs of its runtime, which are typed by it. */
+export const agent = <const A extends AsyncAgent<string, string, string>>(definition: A): A => definition
+
 /** The parts that agents are built from. */
 export interface Parts {
   readonly agents: ReadonlyArray<AsyncAgent<string>>
   readonly tools: { readonly [name: string]: AsyncTool.Erased }
-  readonly toolkits: { readonly [name: string]: Agent.AnyToolkit }
+  readonly mcp: { readonly [name: string]: Agent.AnyToolkit }
+  readonly models: (name: string) => AnyModel
   readonly budget: Budget.Options | undefined
 }
 
@@ -121,13 +129,14 @@ export const build = (parts: Parts): Built => {
       return (parts.tools[name]?.execute !== undefined) === runs ? [tool] : []
     })
   const toolkitsOf = (agent: AsyncAgent<string>) =>
-    (agent.toolkits ?? []).map((name): Agent.AnyToolkit => {
-      const toolkit = Object.hasOwn(parts.toolkits, name) ? parts.toolkits[name] : undefined
+    (agent.mcp ?? []).map((name): Agent.AnyToolkit => {
+      const toolkit = Object.hasOwn(parts.mcp, name) ? parts.mcp[name] : undefined
       if (toolkit === undefined)
-        throw new Error(`Agent ${quoted(agent.name)} uses toolkit ${quoted(name)}, which is not among \`toolkits\``)
+        throw new Error(`Agent ${quoted(agent.name)} uses MCP server ${quoted(name)}, which is not among \`mcp\``)
       return toolkit
     })
-  const keyOf = (name: string, model: AnyModel): ModelKey => {
+  const keyOf = (name: string, named: AnyModel | string): ModelKey => {
+    const model = typeof named === "string" ? parts.models(named) : named
     const key = Context.Service<ModelPort>(`@reins/runtime/promise/Model/${name}`)
     models.push(Types.as(modelLayer(key, model))) // Only one agent requires its key.
     return key

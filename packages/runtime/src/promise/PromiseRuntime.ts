@@ -2,7 +2,7 @@
  * The runtime for programs without Effect: promises, async iterators and abort signals instead of effects and streams.
  * Each method does what the method of the same name does in the service (`RuntimeShape`).
  */
-import { Budget, type Envelope, type Event, type Message, QueryRejected, QueryRejections, Quota } from "@reins/protocol"
+import { Budget, type Event, type Message, QueryRejected, QueryRejections, Quota, type RunError } from "@reins/protocol"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -16,138 +16,46 @@ import { Model } from "../model/Model.ts"
 import type { Completion } from "../runtime/Completion.ts"
 import { Runtime } from "../runtime/Runtime.ts"
 import type * as Agent from "../agent/Agent.ts"
-import type * as Specialist from "../agent/Specialist.ts"
 import type * as Shape from "../runtime/RuntimeShape.ts"
+import type * as Verbs from "../runtime/RuntimeVerbs.ts"
 import { type AnyModel, type AsyncAgent, build, modelLayer } from "./AsyncAgent.ts"
 import type { AsyncTool } from "./AsyncTool.ts"
 import * as Iteration from "./Iteration.ts"
 import type { Parameters } from "./Parameters.ts"
+import type { SpecialistsOf } from "./AgentTypes.ts"
+import type { PromiseRuntime, QueryOptions, QuotaSubject, RunHandle, RunOptions } from "./PromiseShape.ts"
 
-/** A method of the service, with a promise in place of the effect. It rejects with the error that the effect fails with. */
-type Promised<Method> = Method extends (...args: infer Args) => Effect.Effect<infer A, infer _E>
-  ? (...args: Args) => Promise<A>
-  : never
-
-type Threads = Shape.RuntimeShape["threads"]
-
-/** Options of a query. */
-export interface QueryOptions<AgentName extends string = string> extends Omit<
-  Shape.QueryOptions,
-  "agent" | "budget" | "quotas"
-> {
-  /** Which agent. Absent: the first. */
-  readonly agent?: AgentName | undefined
-  readonly budget?: Budget.Options | undefined
-  readonly quotas?: ReadonlyArray<Quota.Options> | undefined
-  /**
-   * Cancels the run. A loop over its events continues to the last one: `finish` with reason `cancelled`, and the
-   * summaries. If the run has not started by then, it never does, and the loop throws the signal's reason.
-   */
-  readonly signal?: AbortSignal | undefined
+/** Toolkits by name, such as those of MCP servers. */
+export interface Servers {
+  readonly [name: string]: Agent.AnyToolkit
 }
 
-/** Options of a specialist's run. */
-export type RunOptions = Omit<QueryOptions, "agent" | "history" | "instructions" | "onBusy" | "onThread" | "tools">
-
-/** A started run, which does not depend on its readers. */
-export interface RunHandle {
-  readonly runId: string
-  readonly threadId: string
-  /** The root view from the first event; each call reads independently. */
-  readonly events: () => AsyncIterableIterator<Event, undefined>
-  /** Every envelope, from the first. */
-  readonly envelopes: () => AsyncIterableIterator<Envelope.Envelope, undefined>
-  /** Waits for the end; rejects with a `RunError`. */
-  readonly result: () => Promise<Completion<string>>
-  readonly cancel: () => Promise<boolean>
-  /** Present when the query became a message of an existing run (`onBusy: "steer"`); absent: it started this run. */
-  readonly steered?: Shape.Steered | undefined
-}
-
-/** The subject whose quotas are meant; as `QuotaSubject` of the service. */
-export interface QuotaSubject extends Omit<Shape.QuotaSubject, "quotas"> {
-  readonly quotas?: ReadonlyArray<Quota.Options> | undefined
-}
-
-/** A runtime. Close it with `await using`, or `await runtime[Symbol.asyncDispose]()`. */
-export interface PromiseRuntime<AgentName extends string = string> {
-  /** The events of a query. The first read may throw `QueryRejected`; leaving the loop early cancels the run. */
-  readonly query: (prompt: Message.Prompt, options?: QueryOptions<AgentName>) => AsyncIterableIterator<Event, undefined>
-  readonly complete: (prompt: Message.Prompt, options?: QueryOptions<AgentName>) => Promise<Completion<string>>
-  readonly start: (prompt: Message.Prompt, options?: QueryOptions<AgentName>) => Promise<RunHandle>
-  /** Runs a specialist from code, as a run with its own history. Its input is validated before anything runs. */
-  readonly runSpecialist: (
-    specialist: AgentName,
-    input: unknown,
-    options?: RunOptions
-  ) => AsyncIterableIterator<Event, undefined>
-  /** The answer of a specialist: its final text as decoded by `output`, or the text itself. */
-  readonly completeSpecialist: (
-    specialist: AgentName,
-    input: unknown,
-    options?: RunOptions
-  ) => Promise<Completion<unknown>>
-  readonly watch: (
-    runId: string,
-    options?: { readonly after?: number | undefined; readonly signal?: AbortSignal | undefined }
-  ) => AsyncIterableIterator<Envelope.Envelope, undefined>
-  readonly status: Promised<Shape.RuntimeShape["status"]>
-  readonly respondToApproval: Promised<Shape.RuntimeShape["respondToApproval"]>
-  readonly raiseBudget: Promised<Shape.RuntimeShape["raiseBudget"]>
-  readonly pendingApprovals: Promised<Shape.RuntimeShape["pendingApprovals"]>
-  readonly submitToolResult: Promised<Shape.RuntimeShape["submitToolResult"]>
-  readonly steer: Promised<Shape.RuntimeShape["steer"]>
-  readonly cancel: Promised<Shape.RuntimeShape["cancel"]>
-  readonly approvals: { readonly history: Promised<Shape.RuntimeShape["approvals"]["history"]> }
-  readonly grants: {
-    readonly [Name in keyof Shape.RuntimeShape["grants"]]: Promised<Shape.RuntimeShape["grants"][Name]>
-  }
-  readonly quotas: {
-    readonly usage: (options?: QuotaSubject) => Promise<ReadonlyArray<Quota.Usage>>
-    readonly limit: (name: string, limits: Quota.LimitOptions | undefined, options?: QuotaSubject) => Promise<void>
-  }
-  readonly files: {
-    readonly [Name in keyof Shape.RuntimeShape["files"]]: Promised<Shape.RuntimeShape["files"][Name]>
-  }
-  readonly threads: {
-    readonly [Name in Exclude<keyof Threads, "limit">]: Promised<Threads[Name]>
-  } & {
-    readonly limit: (
-      threadId: string,
-      budget: Budget.Options | undefined,
-      options?: { readonly resourceId?: string | undefined }
-    ) => Promise<void>
-  }
-  /**
-   * Resolves when the runtime is built; rejects with the error of a layer that cannot be built, such as a database that
-   * cannot be opened.
-   */
-  readonly ready: () => Promise<void>
-  /**
-   * This runtime for programs in Effect and for `@reins/server`. It is built once, so all programs that provide it
-   * share its runs.
-   */
-  readonly layer: Layer.Layer<Runtime, unknown>
-  /** Its agents for Effect programs. */
-  readonly agents: ReadonlyArray<Agent.Any>
-  readonly [Symbol.asyncDispose]: () => Promise<void>
-}
+/** An agent that may name these tools and servers. What the servers' tools are called is only known when they run. */
+type AgentOf<Tools, Mcp> = AsyncAgent<
+  keyof Tools & string,
+  keyof Mcp & string,
+  keyof Mcp extends never ? never : string
+>
 
 /** Options of a runtime. */
-export interface Options<Tools extends Record<string, Parameters>, AgentName extends string> extends Omit<
-  Shape.RuntimeOptions<[]>,
-  "agents" | "quotas"
-> {
-  /** The default model of agents. */
-  readonly model: AnyModel
+export interface Options<
+  Tools extends Record<string, Parameters>,
+  Agents extends ReadonlyArray<AsyncAgent<string, string, string>>,
+  Mcp extends Servers = {}
+> extends Omit<Shape.RuntimeOptions<[]>, "agents" | "quotas"> {
+  /** The default model of agents. A name where the runtime has `models`. */
+  readonly model: AnyModel | string
   /** The first is the default. */
-  readonly agents: ReadonlyArray<AsyncAgent<keyof Tools & string> & { readonly name: AgentName }>
+  readonly agents: Agents
+  /** Makes a model of its name. Absent: models have no names. */
+  readonly models?: ((name: string) => AnyModel) | undefined
   /** Tools that agents may name. */
   readonly tools?: { readonly [Name in keyof Tools]: AsyncTool<Tools[Name]> } | undefined
   /**
-   * Toolkits of `effect/ai` that agents may name, such as the tools of an MCP server; what they need comes from `services`.
+   * MCP servers whose tools agents may have, by name: the toolkit of each, as `McpTools.server` of `@reins/models/mcp` makes it, or any other
+   * toolkit of `effect/ai`. What they need comes from `services`.
    */
-  readonly toolkits?: { readonly [name: string]: Agent.AnyToolkit } | undefined
+  readonly mcp?: Mcp | undefined
   /** The default budget of agents. */
   readonly budget?: Budget.Options | undefined
   /** Limits of every tenant, or of every principal of one, over all its runs within a window. Absent: none. */
@@ -159,17 +67,21 @@ export interface Options<Tools extends Record<string, Parameters>, AgentName ext
 /** Makes a runtime. Throws when its agents are invalid; the message says how to fix them. */
 export const createRuntime = <
   const Tools extends Record<string, Parameters> = {},
-  const AgentName extends string = string
+  const Mcp extends Servers = {},
+  const Agents extends ReadonlyArray<AgentOf<Tools, Mcp>> = ReadonlyArray<AgentOf<Tools, Mcp>>
 >(
-  options: Options<Tools, AgentName>
-): PromiseRuntime<AgentName> => {
-  const { agents, budget, model, quotas, services, toolkits = {}, tools = {}, ...rest } = options
-  const built = build({ agents, tools, toolkits, budget })
+  options: Options<Tools, Agents, Mcp>
+): PromiseRuntime<Agents[number]["name"], SpecialistsOf<Agents>> => {
+  const { agents, budget, mcp = {}, model, models = unnamed, quotas, services, tools = {}, ...rest } = options
+  const built = build({ agents, budget, mcp, models, tools })
   // The services that the agents need were just built.
   const managed = ManagedRuntime.make(
     Types.as<Layer.Layer<Runtime, unknown>>(
       Runtime.layer({ ...rest, agents: built.agents, quotas: quotas?.map(Quota.make) })
-    ).pipe(Layer.provide([built.layer, modelLayer(Model, model)]), Layer.provideMerge(services ?? Layer.empty))
+    ).pipe(
+      Layer.provide([built.layer, modelLayer(Model, typeof model === "string" ? models(model) : model)]),
+      Layer.provideMerge(services ?? Layer.empty)
+    )
   )
   const failed = managed.runFork(Effect.void).pollUnsafe()
   if (failed !== undefined && Exit.isFailure(failed)) throw Cause.squash(failed.cause)
@@ -228,48 +140,69 @@ export const createRuntime = <
       })
     )
   }
-  const specialist = (name: string): Effect.Effect<Specialist.Any, QueryRejected> => {
+  const unknown = (name: string) =>
+    new QueryRejected({ reason: new QueryRejections.UnknownAgent({ name, known: [...built.specialists.keys()] }) })
+  /** What a verb is asked, as the runtime's own verbs are. A specialist's own schema validates its input. */
+  const told = (first: First, second: unknown, third: AnyOptions | undefined): Told => {
+    if (typeof first === "string" || !("name" in first)) {
+      return { asked: Types.as<AnyOptions | undefined>(second) ?? {}, given: (options) => [first, options] }
+    }
+    const { description, name } = first
     const found = built.specialists.get(name)
-    if (found !== undefined) return Effect.succeed(found)
-    const reason = new QueryRejections.UnknownAgent({ name, known: [...built.specialists.keys()] })
-    return Effect.fail(new QueryRejected({ reason }))
+    const given = (options: Plain<AnyOptions>): Verbs.Given | QueryRejected => {
+      if (description === undefined) return [Types.as<Message.Prompt>(second), { ...options, agent: name }]
+      return found === undefined ? unknown(name) : [found, second, options]
+    }
+    return { asked: third ?? {}, given }
+  }
+  const query = ({ asked, given }: Told) =>
+    read(asked, (runtime, options) => {
+      const all = given(options)
+      return all instanceof QueryRejected ? Stream.fail(all) : Types.as<ErasedVerbs>(runtime).query(...all)
+    })
+  const complete = ({ asked, given }: Told) =>
+    answer(asked, (runtime, options) => {
+      const all = given(options)
+      return all instanceof QueryRejected ? Effect.fail(all) : Types.as<ErasedVerbs>(runtime).complete(...all)
+    })
+  const start = ({ asked, given }: Told) =>
+    promise((runtime) => {
+      const all = given(plain(asked).options)
+      return all instanceof QueryRejected ? Effect.fail(all) : Types.as<ErasedVerbs>(runtime).start(...all)
+    }).then((run): RunHandle<Types.Any> => ({
+      runId: run.runId,
+      threadId: run.threadId,
+      events: () => iterate(() => run.events),
+      envelopes: () => iterate(() => run.envelopes),
+      result: () => managed.runPromise(run.result),
+      cancel: () => managed.runPromise(run.cancel),
+      ...(run.steered === undefined ? {} : { steered: run.steered })
+    }))
+  const runs: PromiseRuntime["runs"] = {
+    watch: (runId, { after, signal } = {}) => iterate((runtime) => runtime.watch(runId, { after }), { signal }),
+    status: method((runtime) => runtime.status),
+    steer: method((runtime) => runtime.steer),
+    cancel: method((runtime) => runtime.cancel),
+    submitToolResult: method((runtime) => runtime.submitToolResult),
+    raiseBudget: method((runtime) => runtime.raiseBudget)
+  }
+  const approvals: PromiseRuntime["approvals"] = {
+    respond: method((runtime) => runtime.approvals.respond),
+    pending: method((runtime) => runtime.approvals.pending),
+    history: method((runtime) => runtime.approvals.history)
   }
 
   return {
-    query: (prompt, asked = {}) => read(asked, (runtime, options) => runtime.query(prompt, options)),
-    complete: (prompt, asked = {}) => answer(asked, (runtime, options) => runtime.complete(prompt, options)),
-    runSpecialist: (name, input, asked = {}) =>
-      read(asked, (runtime, options) =>
-        Stream.unwrap(
-          // Its own schema validates the input.
-          Effect.map(specialist(name), (found) => runtime.runSpecialist(found, Types.as<never>(input), options))
-        )
-      ),
-    completeSpecialist: (name, input, asked = {}) =>
-      answer(asked, (runtime, options) =>
-        Effect.flatMap(specialist(name), (found) => runtime.completeSpecialist(found, Types.as<never>(input), options))
-      ),
-    start: (prompt, asked = {}) =>
-      promise((runtime) =>
-        Effect.map(runtime.start(prompt, plain(asked).options), (run): RunHandle => ({
-          runId: run.runId,
-          threadId: run.threadId,
-          events: () => iterate(() => run.events),
-          envelopes: () => iterate(() => run.envelopes),
-          result: () => managed.runPromise(run.result),
-          cancel: () => managed.runPromise(run.cancel),
-          ...(run.steered === undefined ? {} : { steered: run.steered })
-        }))
-      ),
-    watch: (runId, { after, signal } = {}) => iterate((runtime) => runtime.watch(runId, { after }), { signal }),
-    status: method((runtime) => runtime.status),
-    respondToApproval: method((runtime) => runtime.respondToApproval),
-    raiseBudget: method((runtime) => runtime.raiseBudget),
-    pendingApprovals: method((runtime) => runtime.pendingApprovals),
-    submitToolResult: method((runtime) => runtime.submitToolResult),
-    steer: method((runtime) => runtime.steer),
-    cancel: method((runtime) => runtime.cancel),
-    approvals: { history: method((runtime) => runtime.approvals.history) },
+    query: (first: First, second?: unknown, third?: AnyOptions) => query(told(first, second, third)),
+    complete: (first: First, second?: unknown, third?: AnyOptions) => complete(told(first, second, third)),
+    start: (first: First, second?: unknown, third?: AnyOptions) => start(told(first, second, third)),
+    runSpecialist: (name, input, asked) => query(told({ name, description: name }, input, asked)),
+    completeSpecialist: (name, input, asked) => complete(told({ name, description: name }, input, asked)),
+    ...runs,
+    runs,
+    approvals,
+    respondToApproval: approvals.respond,
+    pendingApprovals: approvals.pending,
     grants: {
       give: method((runtime) => runtime.grants.give),
       list: method((runtime) => runtime.grants.list),
@@ -298,6 +231,29 @@ export const createRuntime = <
     agents: built.agents,
     [Symbol.asyncDispose]: () => managed.dispose()
   }
+}
+
+type AnyOptions = QueryOptions
+
+/** The first that a verb is given: a prompt, or an agent's value. */
+type First = Message.Prompt | { readonly name: string; readonly description?: string | undefined }
+
+/** A verb's options, and what follows of them for the runtime's verb. */
+interface Told {
+  readonly asked: AnyOptions
+  readonly given: (options: Plain<AnyOptions>) => Verbs.Given | QueryRejected
+}
+
+/** The runtime's verbs, whatever they are given. */
+interface ErasedVerbs {
+  readonly query: (...given: Verbs.Given) => Stream.Stream<Event, QueryRejected>
+  readonly complete: (...given: Verbs.Given) => Effect.Effect<Completion<Types.Any>, QueryRejected | RunError>
+  readonly start: (...given: Verbs.Given) => Effect.Effect<Verbs.RunHandle<Types.Any>, QueryRejected>
+}
+
+/** Without `models` a name stands for nothing. */
+const unnamed = (name: string): never => {
+  throw new Error(`Model ${JSON.stringify(name)} is a name. Pass a model, or use createRuntime of package reins`)
 }
 
 type Plain<O> = Omit<O, "signal" | "budget" | "quotas"> & {

@@ -8,8 +8,10 @@ import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
 import type * as Agent from "../agent/Agent.ts"
 import type { AuditQuery } from "../approval/AuditStore.ts"
-import type { HistoryOptions, RuntimeOptions, RuntimeShape, QueryOptions, RunHandle, Steered } from "./RuntimeShape.ts"
-import { Budget, Decision, type Envelope, Quota } from "@reins/protocol"
+import type { HistoryOptions, RuntimeOptions, RuntimeShape } from "./RuntimeShape.ts"
+import * as RuntimeVerbs from "./RuntimeVerbs.ts"
+import { StartedRun } from "./StartedRun.ts"
+import { Budget, Decision, Quota } from "@reins/protocol"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -28,7 +30,6 @@ import * as Answers from "./Answers.ts"
 import * as ClientResult from "./ClientResult.ts"
 import * as GivenGrant from "./GivenGrant.ts"
 import { type RuntimeParts, defaultResource } from "./RuntimeParts.ts"
-import * as Completion from "./Completion.ts"
 import { drive } from "../loop/Drive.ts"
 import { RunNotFound, failDamaged } from "./NotFound.ts"
 import * as AgentRegistry from "../agent/AgentRegistry.ts"
@@ -148,7 +149,7 @@ const service = (built: RuntimeParts): RuntimeShape => {
 
   /** Starts a query as its options say about a thread that is busy. Waiting can be interrupted, starting cannot. */
   const enter =
-    (onBusy: QueryOptions["onBusy"]) =>
+    (onBusy: RuntimeVerbs.QueryOptions["onBusy"]) =>
     (record: RunStart.NewRun): Effect.Effect<Steering.Entered, RunStart.Rejected> => {
       if (onBusy === undefined || onBusy === "reject") return start(record)
       return Effect.suspend(() => {
@@ -174,48 +175,38 @@ const service = (built: RuntimeParts): RuntimeShape => {
   const leave = ({ runId, steered }: Steering.Entered): Effect.Effect<unknown> =>
     steered === undefined ? host.cancel(runId) : Effect.void
 
+  /** Starts what was asked, as its options say about a thread that is busy. */
+  const entered = (asked: RuntimeVerbs.Asked): Effect.Effect<Steering.Entered, RunStart.Rejected> =>
+    asked._tag === "Query"
+      ? Effect.flatMap(RunStart.query(built, asked.prompt, asked.options), enter(asked.options?.onBusy))
+      : Effect.flatMap(RunStart.specialist(built, asked.specialist, asked.input, asked.options), start)
+
   /** The root view of a run that ends when its reader leaves, also between the run's start and the reader's first look. */
-  const stream = (
-    record: Effect.Effect<RunStart.NewRun, RunStart.Rejected>,
-    begin = start,
-    view: QueryOptions["view"] = "root"
-  ) => {
-    const entered = Effect.flatMap(record, begin)
+  const query = (asked: RuntimeVerbs.Asked) => {
+    const view = asked._tag === "Query" ? (asked.options?.view ?? "root") : "root"
     // Somebody else's run is not held back by who only joined it.
     const place = ({ steered }: Steering.Entered) => ({ after: steered?.after ?? 0, bounded: steered === undefined })
     const { readRootView } = host
     if (readRootView !== undefined && view === "root") {
       return EventLog.streamOf(
-        Effect.map(entered, (run) => readRootView(run.runId, { ...place(run), onLeave: leave(run) }))
+        Effect.map(entered(asked), (run) => readRootView(run.runId, { ...place(run), onLeave: leave(run) }))
       )
     }
     return Stream.unwrap(
-      Effect.map(Effect.acquireRelease(entered, leave), (run) =>
+      Effect.map(Effect.acquireRelease(entered(asked), leave), (run) =>
         EventLog.viewOf(host.watch(run.runId, place(run)), view)
       )
     )
   }
 
-  const complete = (record: Effect.Effect<RunStart.NewRun, RunStart.Rejected>, begin = start) =>
+  const complete = (asked: RuntimeVerbs.Asked) =>
     Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(Effect.flatMap(record, begin), (run) =>
-        Effect.onInterrupt(restore(new Handle(host, run).result), () => leave(run))
+      Effect.flatMap(entered(asked), (run) =>
+        Effect.onInterrupt(restore(new StartedRun(host, run, specialistOf(asked)).result), () => leave(run))
       )
     )
 
-  return {
-    query: (prompt, options) => stream(RunStart.query(built, prompt, options), enter(options?.onBusy), options?.view),
-    complete: (prompt, options) => complete(RunStart.query(built, prompt, options), enter(options?.onBusy)),
-    start: (prompt, options) =>
-      Effect.map(
-        Effect.flatMap(RunStart.query(built, prompt, options), enter(options?.onBusy)),
-        (run): RunHandle => new Handle(host, run)
-      ),
-    runSpecialist: (specialist, input, options) => stream(RunStart.specialist(built, specialist, input, options)),
-    completeSpecialist: (specialist, input, options) =>
-      Effect.flatMap(complete(RunStart.specialist(built, specialist, input, options)), (completion) =>
-        Completion.decode(completion, specialist)
-      ),
+  const runs: RuntimeShape["runs"] = {
     watch: (runId, options) =>
       Stream.unwrap(
         Effect.flatMap(host.status(runId), (status) =>
@@ -225,8 +216,41 @@ const service = (built: RuntimeParts): RuntimeShape => {
         )
       ),
     status: host.status,
-    respondToApproval: (id, decision, options) => Answers.respond(built, id, inFull(decision), options),
-    raiseBudget: (runId, limits, options) => Answers.raise(built, runId, limits, options),
+    steer: (runId, message, options) => Steering.steer(built, runId, message, options),
+    cancel: host.cancel,
+    submitToolResult: (runId, callId, answer) => ClientResult.submit(built, runId, callId, answer),
+    raiseBudget: (runId, limits, options) => Answers.raise(built, runId, limits, options)
+  }
+  const approvals: RuntimeShape["approvals"] = {
+    respond: (id, decision, options) => Answers.respond(built, id, inFull(decision), options),
+    pending: (filter) =>
+      Effect.flatMap(host.pending(filter?.resourceId ?? defaultResource), (all) =>
+        Answers.counted(
+          host,
+          all.filter(
+            ({ request, runId }) =>
+              (filter?.threadId === undefined || request.threadId === filter.threadId) &&
+              (filter?.runId === undefined || runId === filter.runId)
+          )
+        )
+      ),
+    history: (options) => host.audit.read(historyOf(options))
+  }
+
+  return {
+    query: (...given: RuntimeVerbs.Given) => query(RuntimeVerbs.asked(given)),
+    complete: (...given: RuntimeVerbs.Given) => complete(RuntimeVerbs.asked(given)),
+    start: (...given: RuntimeVerbs.Given) => {
+      const asked = RuntimeVerbs.asked(given)
+      return Effect.map(entered(asked), (run) => new StartedRun(host, run, specialistOf(asked)))
+    },
+    runSpecialist: (specialist, input, options) => query({ _tag: "Specialist", specialist, input, options }),
+    completeSpecialist: (specialist, input, options) => complete({ _tag: "Specialist", specialist, input, options }),
+    ...runs,
+    runs,
+    approvals,
+    respondToApproval: approvals.respond,
+    pendingApprovals: approvals.pending,
     quotas: {
       usage: (options) => Quotas.usage(built, options),
       limit: (name, limits, options) => Quotas.limit(built, name, limits, options)
@@ -253,21 +277,6 @@ const service = (built: RuntimeParts): RuntimeShape => {
               : Effect.succeed(false)
         )
     },
-    approvals: { history: (options) => host.audit.read(historyOf(options)) },
-    pendingApprovals: (filter) =>
-      Effect.flatMap(host.pending(filter?.resourceId ?? defaultResource), (all) =>
-        Answers.counted(
-          host,
-          all.filter(
-            ({ request, runId }) =>
-              (filter?.threadId === undefined || request.threadId === filter.threadId) &&
-              (filter?.runId === undefined || runId === filter.runId)
-          )
-        )
-      ),
-    submitToolResult: (runId, callId, answer) => ClientResult.submit(built, runId, callId, answer),
-    steer: (runId, message, options) => Steering.steer(built, runId, message, options),
-    cancel: host.cancel,
     threads: {
       get: (threadId, options) => failDamaged("thread", threadId)(host.threads.read(threadId, options)),
       info: (threadId, options) =>
@@ -287,6 +296,8 @@ const service = (built: RuntimeParts): RuntimeShape => {
   }
 }
 
+const specialistOf = (asked: RuntimeVerbs.Asked) => (asked._tag === "Specialist" ? asked.specialist : undefined)
+
 /** A moment in epoch milliseconds. */
 const millisOf = (time: number | Date | undefined): number | undefined =>
   time === undefined ? undefined : typeof time === "number" ? time : time.getTime()
@@ -301,35 +312,6 @@ const historyOf = ({ limit = 1000, resourceId, since, until, ...rest }: HistoryO
 
 const owns = (host: RunHost, resourceId: string, id: string) =>
   Effect.map(host.grants.list(resourceId), (grants) => grants.some((grant) => grant.id === id))
-
-/** A started run. It holds the run's log, which stays readable for it; what else it offers is made when it is asked for. */
-class Handle implements RunHandle {
-  readonly runId: string
-  readonly threadId: string
-  readonly envelopes: Stream.Stream<Envelope.Envelope>
-  readonly steered: Steered | undefined
-  private readonly host: RunHost
-
-  constructor(host: RunHost, { runId, steered, threadId }: Steering.Entered) {
-    this.host = host
-    this.steered = steered
-    this.runId = runId
-    this.threadId = threadId
-    this.envelopes = host.watch(runId, { after: 0, bounded: false })
-  }
-
-  get events() {
-    return EventLog.viewOf(this.envelopes)
-  }
-
-  get result() {
-    return Completion.follow(this, this.envelopes)
-  }
-
-  get cancel() {
-    return this.host.cancel(this.runId)
-  }
-}
 
 const isOf = (
   file: { readonly resourceId: string },

@@ -12,7 +12,8 @@ import * as PlainJson from "../kernel/PlainJson.ts"
 import * as RunStart from "./RunStart.ts"
 import * as Answers from "./Answers.ts"
 import { MessageRefused, RunNotFound } from "./NotFound.ts"
-import type { SteerOptions, Steered } from "./RuntimeShape.ts"
+import type { SteerOptions } from "./RuntimeShape.ts"
+import type { Steered } from "./RuntimeVerbs.ts"
 import type { RuntimeParts } from "./RuntimeParts.ts"
 
 const read = Schema.decodeUnknownExit(Message.Prompt)

@@ -1,0 +1,174 @@
+/**
+ * The interface of the runtime for people without Effect: what it offers, and the options of its verbs. Each method does what the
+ * one of its name does in `RuntimeShape`.
+ */
+import type { Budget, Envelope, Event, Message, Quota } from "@reins/protocol"
+import type * as Effect from "effect/Effect"
+import type * as Layer from "effect/Layer"
+import type * as Agent from "../agent/Agent.ts"
+import type { Completion } from "../runtime/Completion.ts"
+import type { Runtime } from "../runtime/Runtime.ts"
+import type * as Shape from "../runtime/RuntimeShape.ts"
+import type * as Verbs from "../runtime/RuntimeVerbs.ts"
+import type { AgentValue, AnySpecialists, InputOf, OutputOf, SpecialistValue } from "./AgentTypes.ts"
+
+/** A method of the service, with a promise in place of the effect. It rejects with the error that the effect fails with. */
+type Promised<Method> = Method extends (...args: infer Args) => Effect.Effect<infer A, infer _E>
+  ? (...args: Args) => Promise<A>
+  : never
+
+type Threads = Shape.RuntimeShape["threads"]
+
+/** Options of a query. */
+export interface QueryOptions<AgentName extends string = string> extends Omit<
+  Verbs.QueryOptions,
+  "agent" | "budget" | "quotas"
+> {
+  /** Which agent. Absent: the first. */
+  readonly agent?: AgentName | undefined
+  readonly budget?: Budget.Options | undefined
+  readonly quotas?: ReadonlyArray<Quota.Options> | undefined
+  /**
+   * Cancels the run. A loop over its events continues to the last one: `finish` with reason `cancelled`, and the
+   * summaries. If the run has not started by then, it never does, and the loop throws the signal's reason.
+   */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Options of a query whose agent is said already. */
+export type AgentOptions = Omit<QueryOptions, "agent">
+
+/** Options of a specialist's run. */
+export type RunOptions = Omit<QueryOptions, "agent" | "history" | "instructions" | "onBusy" | "onThread" | "tools">
+
+/** The events of a query, of an agent and what it is asked, or of a specialist and its typed input. */
+export interface Query<AgentName extends string> {
+  (
+    agent: AgentValue<AgentName>,
+    prompt: Message.Prompt,
+    options?: AgentOptions
+  ): AsyncIterableIterator<Event, undefined>
+  <const A extends SpecialistValue<AgentName>>(
+    specialist: A,
+    input: InputOf<A>,
+    options?: RunOptions
+  ): AsyncIterableIterator<Event, undefined>
+  (prompt: Message.Prompt, options?: QueryOptions<AgentName>): AsyncIterableIterator<Event, undefined>
+}
+
+/** The answer of a query, of an agent, or, typed, of a specialist. */
+export interface Complete<AgentName extends string> {
+  (agent: AgentValue<AgentName>, prompt: Message.Prompt, options?: AgentOptions): Promise<Completion<string>>
+  <const A extends SpecialistValue<AgentName>>(
+    specialist: A,
+    input: InputOf<A>,
+    options?: RunOptions
+  ): Promise<Completion<OutputOf<A>>>
+  (prompt: Message.Prompt, options?: QueryOptions<AgentName>): Promise<Completion<string>>
+}
+
+/** A run that lives in the runtime: of a query, of an agent, or of a specialist, with a typed result. */
+export interface Start<AgentName extends string> {
+  (agent: AgentValue<AgentName>, prompt: Message.Prompt, options?: AgentOptions): Promise<RunHandle>
+  <const A extends SpecialistValue<AgentName>>(
+    specialist: A,
+    input: InputOf<A>,
+    options?: RunOptions
+  ): Promise<RunHandle<OutputOf<A>>>
+  (prompt: Message.Prompt, options?: QueryOptions<AgentName>): Promise<RunHandle>
+}
+
+/** A started run, which does not depend on its readers. */
+export interface RunHandle<out Out = string> {
+  readonly runId: string
+  readonly threadId: string
+  /** The root view from the first event; each call reads independently. */
+  readonly events: () => AsyncIterableIterator<Event, undefined>
+  /** Every envelope, from the first. */
+  readonly envelopes: () => AsyncIterableIterator<Envelope.Envelope, undefined>
+  /** Waits for the end; rejects with a `RunError`. */
+  readonly result: () => Promise<Completion<Out>>
+  readonly cancel: () => Promise<boolean>
+  /** Present when the query became a message of an existing run (`onBusy: "steer"`); absent: it started this run. */
+  readonly steered?: Verbs.Steered | undefined
+}
+
+/** The subject whose quotas are meant; as `QuotaSubject` of the service. */
+export interface QuotaSubject extends Omit<Shape.QuotaSubject, "quotas"> {
+  readonly quotas?: ReadonlyArray<Quota.Options> | undefined
+}
+
+/** A runtime. Close it with `await using`, or `await runtime[Symbol.asyncDispose]()`. */
+export interface PromiseRuntime<
+  AgentName extends string = string,
+  Specialists extends AnySpecialists = AnySpecialists
+> {
+  /** The events of a query. The first read may throw `QueryRejected`; leaving the loop early cancels the run. */
+  readonly query: Query<AgentName>
+  /** The answer of a query: text, or what a specialist's `output` makes of it. */
+  readonly complete: Complete<AgentName>
+  /** A run that lives in the runtime. */
+  readonly start: Start<AgentName>
+  /**
+   * Runs a specialist from code, as a run with its own history; as `query` with its value. Its input is validated before anything runs.
+   */
+  readonly runSpecialist: <const Name extends keyof Specialists & string>(
+    specialist: Name,
+    input: Specialists[Name]["input"],
+    options?: RunOptions
+  ) => AsyncIterableIterator<Event, undefined>
+  /** The answer of a specialist: its final text as decoded by `output`, or the text itself; as `complete` with its value. */
+  readonly completeSpecialist: <const Name extends keyof Specialists & string>(
+    specialist: Name,
+    input: Specialists[Name]["input"],
+    options?: RunOptions
+  ) => Promise<Completion<Specialists[Name]["output"]>>
+  readonly watch: (
+    runId: string,
+    options?: { readonly after?: number | undefined; readonly signal?: AbortSignal | undefined }
+  ) => AsyncIterableIterator<Envelope.Envelope, undefined>
+  readonly status: Promised<Shape.RuntimeShape["status"]>
+  readonly respondToApproval: Promised<Shape.RuntimeShape["respondToApproval"]>
+  readonly raiseBudget: Promised<Shape.RuntimeShape["raiseBudget"]>
+  readonly pendingApprovals: Promised<Shape.RuntimeShape["pendingApprovals"]>
+  readonly submitToolResult: Promised<Shape.RuntimeShape["submitToolResult"]>
+  readonly steer: Promised<Shape.RuntimeShape["steer"]>
+  readonly cancel: Promised<Shape.RuntimeShape["cancel"]>
+  readonly approvals: {
+    readonly [Name in keyof Shape.RuntimeShape["approvals"]]: Promised<Shape.RuntimeShape["approvals"][Name]>
+  }
+  /** What is done with a run by its id: the methods of these names. */
+  readonly runs: Pick<PromiseRuntime, "status" | "watch" | "steer" | "cancel" | "submitToolResult" | "raiseBudget">
+  readonly grants: {
+    readonly [Name in keyof Shape.RuntimeShape["grants"]]: Promised<Shape.RuntimeShape["grants"][Name]>
+  }
+  readonly quotas: {
+    readonly usage: (options?: QuotaSubject) => Promise<ReadonlyArray<Quota.Usage>>
+    readonly limit: (name: string, limits: Quota.LimitOptions | undefined, options?: QuotaSubject) => Promise<void>
+  }
+  readonly files: {
+    readonly [Name in keyof Shape.RuntimeShape["files"]]: Promised<Shape.RuntimeShape["files"][Name]>
+  }
+  readonly threads: {
+    readonly [Name in Exclude<keyof Threads, "limit">]: Promised<Threads[Name]>
+  } & {
+    readonly limit: (
+      threadId: string,
+      budget: Budget.Options | undefined,
+      options?: { readonly resourceId?: string | undefined }
+    ) => Promise<void>
+  }
+  /**
+   * Resolves when the runtime is built; rejects with the error of a layer that cannot be built, such as a database that
+   * cannot be opened.
+   */
+  readonly ready: () => Promise<void>
+  /**
+   * This runtime for programs in Effect and for `@reins/server`. It is built once, so all programs that provide it
+   * share its runs.
+   */
+  readonly layer: Layer.Layer<Runtime, unknown>
+  /** Its agents for Effect programs. */
+  readonly agents: ReadonlyArray<Agent.Any>
+  readonly [Symbol.asyncDispose]: () => Promise<void>
+}

@@ -1,0 +1,198 @@
+/**
+ * The three verbs of a runtime, each for a query, an agent's value or a specialist's value: `query` streams the events, `complete`
+ * answers, `start` leaves the run to the runtime.
+ *
+ * A query is asked of the default agent, or the one that its options name. With an agent's value first, it is asked of that one. With a
+ * specialist's value first, its typed input follows: a run of its own, with a history of its own and a typed answer. The signature of a
+ * plain query stands last, where `Parameters` and the compiler's messages look.
+ */
+import type { Budget, Envelope, Event, Message, QueryRejected, Quota, RunError } from "@reins/protocol"
+import type * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import type * as Stream from "effect/Stream"
+import * as Agent from "../agent/Agent.ts"
+import type { QueryTools } from "../agent/QueryTools.ts"
+import * as Specialist from "../agent/Specialist.ts"
+import * as Erased from "../kernel/Erased.ts"
+import type { Completion } from "./Completion.ts"
+import type * as ProviderKeys from "../model/ProviderKeys.ts"
+
+/** Options of every run. */
+export interface RunOptions {
+  /** The conversation it belongs to. Absent: a new one. */
+  readonly threadId?: string | undefined
+  /** The tenant it belongs to; approvals can be answered for this tenant only. Absent: `"default"`. */
+  readonly resourceId?: string | undefined
+  /** An id of the caller's own, so that starting twice starts once. Absent: a new one. */
+  readonly runId?: string | undefined
+  /**
+   * Limits beside the agent's own: of each entry the narrower one holds (`Budget.narrow`). An entry that is not a
+   * limit, and one of `maxCallsPerTool` that names no tool of the runtime or the query, is refused with
+   * `InvalidBudget`. Absent: the agent's own.
+   */
+  readonly budget?: Budget.Budget | undefined
+  /**
+   * How often in a row the run's agent may make the same call; specialists below it are held to it unless they say
+   * otherwise themselves. What is no limit is refused with `InvalidInput`. Absent: as the agent says, else as the
+   * runtime does.
+   */
+  readonly repeatedCallLimit?: Agent.CallLimit | undefined
+  /**
+   * Who asks, by id, kept with the run: whom `Approvers.excludeRequester` excludes, and whose runs within the tenant quotas per principal
+   * count together. Absent: nobody is named.
+   */
+  readonly principal?: string | undefined
+  /**
+   * Quotas that the run is charged to beside the runtime's own, such as those of a key. One that is invalid, or has the name of another,
+   * is refused with `InvalidQuota`. Absent: none.
+   */
+  readonly quotas?: ReadonlyArray<Quota.Quota> | undefined
+  /**
+   * The caller's own keys, by provider (`openai`), for the models of this run whose `ModelPort` takes keys (`takesKeys`); one that takes
+   * none fails. They are held in this process's memory until the run ends, and stored nowhere: a run that goes on in another process, or
+   * after a restart, fails with `AuthenticationFailed` at its next request. Absent: the tenant's key, else the model's.
+   */
+  readonly providerKeys?: ProviderKeys.Given | undefined
+}
+
+/** Options of a query. */
+export interface QueryOptions extends RunOptions {
+  /**
+   * What to do while the thread has another run: `reject` with `ThreadBusy` (the default), `queue` behind it and those
+   * that wait already, `cancel-previous` and start when it has ended, or `steer` it: the prompt becomes a message of
+   * that run, as by `steer`, with the query's `runId` as its id and `questions: "withdraw"`, and what is answered is the
+   * rest of that run: its events from there on, or its end. It continues when that reader disconnects. The run keeps its
+   * own budget and tools. Where it takes no more messages, or is of another agent, the query waits for its end.
+   *
+   * **Gotchas**: sent again with the same `runId` after that run has ended, such a query starts a run of its own.
+   */
+  readonly onBusy?: "reject" | "queue" | "cancel-previous" | "steer" | undefined
+  /**
+   * What a new thread begins with, before the prompt: a history from a client or another system. It is
+   * made pair-complete first (`Transcript.adopt`), and is only read: nothing in it answers a question or lets a call
+   * run. Absent: a new thread is empty. Where it ends with the results of calls, a prompt without parts (`[]`) goes on
+   * from there.
+   */
+  readonly history?: ReadonlyArray<Message.Message> | undefined
+  /**
+   * What `history` does to a thread that is there already: nothing (`"ignore"`, the default); it is added to what the
+   * thread holds (`"append"`); or the thread becomes what it shows (`"replace"`): from the first turn on that differs,
+   * its messages are replaced by those of `history` (`Transcript.align`). Done right before the run starts, once the
+   * thread is free.
+   */
+  readonly onThread?: "ignore" | "append" | "replace" | undefined
+  /**
+   * Which events the stream of `query` has: `root`, those of the root agent and the approvals of all agents (the default), or `progress`,
+   * besides them what specialists tell of their work (`tool-progress`, `custom`, `budget_exhausted`). `watch` shows every event.
+   */
+  readonly view?: "root" | "progress" | undefined
+  /** Added to the agent's own instructions, after them, for this query. Specialists below the agent do not get it. */
+  readonly instructions?: string | undefined
+  /** Which agent: its value or its name. Absent: the first that the runtime was made with. */
+  readonly agent?: string | Agent.Any | undefined
+  /**
+   * What this query changes of the agent's tools: which it goes without, which ask first, and tools that the caller
+   * brings along and runs itself. Names that clash are refused with `InvalidInput`. Absent: the agent's tools as they
+   * are.
+   */
+  readonly tools?: QueryTools | undefined
+}
+
+/** A message that a run has accepted. */
+export interface Steered {
+  readonly runId: string
+  readonly messageId: string
+  /** Its place among the run's messages, from 1: they enter in this order. */
+  readonly position: number
+  /** An event of the run before which the message did not enter: `watch` with it as `after` shows what follows. */
+  readonly after: number
+  /** The ids of the questions that were withdrawn for it. */
+  readonly withdrawn: ReadonlyArray<string>
+}
+
+/** A run that was started: it continues when readers disconnect. */
+export interface RunHandle<out Out = string> {
+  readonly runId: string
+  readonly threadId: string
+  /** The root view, from the first event, for any number of readers. */
+  readonly events: Stream.Stream<Event>
+  /** Every envelope, from the first. */
+  readonly envelopes: Stream.Stream<Envelope.Envelope>
+  /** Waits for the end. */
+  readonly result: Effect.Effect<Completion<Out>, RunError>
+  /** Asks the run to end; false when it has ended. */
+  readonly cancel: Effect.Effect<boolean>
+  /**
+   * Where the query became a message of a run that was there already (`onBusy: "steer"`); absent: it started this run.
+   */
+  readonly steered?: Steered | undefined
+}
+
+/** An agent that is no specialist. */
+export type PlainAgent = Agent.Any & { readonly [Specialist.TypeId]?: never }
+
+/** Options of a query whose agent is said already. */
+export type AgentOptions = Omit<QueryOptions, "agent">
+
+/** The events of a run. */
+export interface Query {
+  (agent: PlainAgent, prompt: Message.Prompt, options?: AgentOptions): Stream.Stream<Event, QueryRejected>
+  <In, Out>(
+    specialist: Specialist.Of<In, Out>,
+    input: NoInfer<In>,
+    options?: RunOptions
+  ): Stream.Stream<Event, QueryRejected>
+  (prompt: Message.Prompt, options?: QueryOptions): Stream.Stream<Event, QueryRejected>
+}
+
+/** The answer of a run. */
+export interface Complete {
+  (
+    agent: PlainAgent,
+    prompt: Message.Prompt,
+    options?: AgentOptions
+  ): Effect.Effect<Completion<string>, QueryRejected | RunError>
+  <In, Out>(
+    specialist: Specialist.Of<In, Out>,
+    input: NoInfer<In>,
+    options?: RunOptions
+  ): Effect.Effect<Completion<Out>, QueryRejected | RunError>
+  (prompt: Message.Prompt, options?: QueryOptions): Effect.Effect<Completion<string>, QueryRejected | RunError>
+}
+
+/** A run that lives in the runtime. */
+export interface Start {
+  (agent: PlainAgent, prompt: Message.Prompt, options?: AgentOptions): Effect.Effect<RunHandle, QueryRejected>
+  <In, Out>(
+    specialist: Specialist.Of<In, Out>,
+    input: NoInfer<In>,
+    options?: RunOptions
+  ): Effect.Effect<RunHandle<Out>, QueryRejected>
+  (prompt: Message.Prompt, options?: QueryOptions): Effect.Effect<RunHandle, QueryRejected>
+}
+
+/** What a verb is given: a prompt and options, or an agent's value, what it is asked, and options. */
+export type Given = readonly [first: Message.Prompt | Agent.Any, second?: unknown, third?: QueryOptions]
+
+/** What a verb was given, told apart. */
+export type Asked =
+  | { readonly _tag: "Query"; readonly prompt: Message.Prompt; readonly options: QueryOptions | undefined }
+  | {
+      readonly _tag: "Specialist"
+      readonly specialist: Specialist.Any
+      readonly input: unknown
+      readonly options: RunOptions | undefined
+    }
+
+const isAgent = (value: unknown): value is Agent.Any => Predicate.hasProperty(value, Agent.TypeId)
+
+const isSpecialist = (value: unknown): value is Specialist.Any => Predicate.hasProperty(value, Specialist.TypeId)
+
+/** Tells apart what a verb was given. The verbs' types say what follows which first value. */
+export const asked = ([first, second, options]: Given): Asked => {
+  if (isSpecialist(first)) return { _tag: "Specialist", specialist: first, input: second, options }
+  if (isAgent(first)) {
+    return { _tag: "Query", prompt: Erased.as<Message.Prompt>(second), options: { ...options, agent: first } }
+  }
+  return { _tag: "Query", prompt: first, options: Erased.as<QueryOptions | undefined>(second) }
+}
