@@ -51,6 +51,8 @@ const matrix = async (node, outside) => {
   writeLoads(bare, withoutPeers)
   writeLoads(strict, withoutPeers)
   writeSources(full, entries)
+  const reins = [join("node_modules", "@reins", "cli", "bin", "reins.mjs")]
+  const demo = ["ask", "What is here?", "--model", "demo", "--approve", "deny"]
   const esbuild = (entry, file, ...more) =>
     quietly(tool("esbuild"), [entry, "--bundle", `--outfile=${file}`, "--log-level=error", ...more], bare)
   writeFileSync(join(bare, "worker.mjs"), loading(inWorkers))
@@ -76,7 +78,8 @@ const matrix = async (node, outside) => {
       [`import, Node ${version}`, () => quietly(program, ["load.mjs"], full)],
       [`require, Node ${version}`, () => quietly(program, ["load.cjs"], full)],
       [`import without optional peers, Node ${version}`, () => quietly(program, ["load.mjs"], bare)],
-      [`the README's program, Node ${version}`, () => quietly(program, [join("out", "hello.js")], full)]
+      [`the README's program, Node ${version}`, () => quietly(program, [join("out", "hello.js")], full)],
+      [`the command reins, Node ${version}`, () => quietly(program, [...reins, ...demo], bare)]
     ]),
     ["import, pnpm", () => quietly(node, ["load.mjs"], strict)],
     [

@@ -3,7 +3,6 @@
  *
  * The pinned Node runs every tool directly, without npx: a warm start costs milliseconds.
  */
-import { existsSync } from "node:fs"
 import { isatty } from "node:tty"
 import * as Build from "./Build.mjs"
 import * as Child from "./Child.mjs"
@@ -19,11 +18,17 @@ const tools = {
   oxlint: inside("node_modules", "oxlint", "bin", "oxlint")
 }
 
-const mainJob = inside("examples", "research", "main.ts")
+const commandLine = inside("packages", "cli", "bin", "reins.mjs")
+
+/** What `npm start` asks when nobody says what: about this repository, and about another folder. */
+const questions = {
+  repository: "How do budgets stop parallel specialists from overspending?",
+  folder: "What is in this folder, and what is it about?"
+}
 
 /** Name, description, and function; each resolves to an exit code. */
 const tasks = {
-  start: ["run the main example: --path DIR --question TEXT --json --approve --deny", (args) => start(args)],
+  start: ["an agent on this folder, or any command of reins: --path DIR --question TEXT", (args) => start(args)],
   test: ["run the tests, or those in the files named", (args) => test(args)],
   lint: ["check rules and format (--fix fixes what it can)", (args) => lint(args)],
   format: ["format every file, or those named", (args) => node([tools.oxfmt, ...args])],
@@ -64,10 +69,21 @@ const usage = () => {
   return `Usage: npm run <task> [-- arguments]\n${lines.join("")}`
 }
 
-const start = (args) => {
-  if (existsSync(mainJob)) return node([mainJob, ...args], { cwd: calledFrom() })
-  process.stderr.write("examples/research/main.ts is missing from this copy of the repository.\n")
-  return 1
+const start = (args) => node([commandLine, ...startArguments(args)], { cwd: calledFrom() })
+
+/** A command of `reins` as it is; without one, a question to the built-in assistant, on the scripted demo where no model is set. */
+const startArguments = (args) => {
+  if (args.length > 0 && !args[0].startsWith("-")) return args
+  if (args.includes("--help") || args.includes("-h")) return ["ask", "--help"]
+  const rest = []
+  let question
+  for (let index = 0; index < args.length; index++) {
+    if (args[index] === "--question" || args[index] === "-q") question = args[++index]
+    else rest.push(args[index])
+  }
+  const isElsewhere = rest.some((arg) => arg === "--path" || arg.startsWith("--path="))
+  const place = isElsewhere ? [] : ["--path", root]
+  return ["ask", "--demo", ...place, ...rest, "--", question ?? (isElsewhere ? questions.folder : questions.repository)]
 }
 
 const test = (args) => Tests.run((all, more) => node(all, { env: { ...environment(), ...more } }), args)

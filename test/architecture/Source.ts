@@ -51,7 +51,8 @@ export class Source {
       .filter((node) => importing.has(node.type))
       .map((node) => node["source"])
       .filter(isNode)
-      .map((source) => String(source["value"]))
+      // A file that is named only at run time, such as a user's app, is no import of ours.
+      .flatMap((source) => (source["type"] === "Literal" ? [String(source["value"])] : []))
     const code = comments.toReversed().reduce((rest, comment) => {
       const lines = rest.slice(comment.start, comment.end).replace(/[^\n]/g, "")
       return rest.slice(0, comment.start) + lines + rest.slice(comment.end)

@@ -37,7 +37,7 @@ export const run = (
     child.once("close", (code, signal) => resolve({ code, signal, stdout, stderr }))
   })
 
-/** A copy that is not installed, where `npx` is the given shell script and the main example prints its arguments. */
+/** A copy that is not installed, where `npx` is the given shell script and the command line prints its arguments. */
 export class Workplace implements Disposable {
   readonly folder = mkdtempSync(join(tmpdir(), "reins work-"))
   private readonly tools = join(this.folder, "tools")
@@ -45,8 +45,8 @@ export class Workplace implements Disposable {
   constructor(npx: string) {
     cpSync(join(root, "scripts"), join(this.folder, "scripts"), { recursive: true })
     this.write("pnpm-lock.yaml", "lockfileVersion: 'test'\n")
-    mkdirSync(join(this.folder, "examples", "research"), { recursive: true })
-    this.write("examples/research/main.ts", "console.log(JSON.stringify(process.argv.slice(2)))")
+    mkdirSync(join(this.folder, "packages", "cli", "bin"), { recursive: true })
+    this.write("packages/cli/bin/reins.mjs", "console.log(JSON.stringify(process.argv.slice(2)))")
     mkdirSync(this.tools)
     writeFileSync(join(this.tools, "npx"), `#!/bin/sh\n${npx}\n`)
     chmodSync(join(this.tools, "npx"), 0o755)

@@ -1,0 +1,87 @@
+/** The command line: which commands there are, with which flags. The code of a command is loaded when it runs. */
+import * as Cause from "effect/Cause"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as CliConfig from "effect/cli/CliConfig"
+import * as CliOutput from "effect/cli/CliOutput"
+import * as Command from "effect/cli/Command"
+import * as GlobalFlag from "effect/cli/GlobalFlag"
+import { createRequire } from "node:module"
+import * as Flags from "./command/Flags.ts"
+import { Screen } from "./terminal/Screen.ts"
+
+const onScreen = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.flatMap(Flags.Plain, (plain) => Effect.provide(effect, Screen.layer(plain))).pipe(
+    // The sentence is for everybody; where it comes from, for who asks.
+    Effect.tapCause((cause) => (Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logDebug(cause)))
+  )
+
+const ask = Command.make(
+  "ask",
+  {
+    question: Flags.question,
+    app: Flags.app,
+    model: Flags.model,
+    demo: Flags.demo,
+    store: Flags.store,
+    path: Flags.path,
+    thread: Flags.thread,
+    jsonOutput: Flags.jsonOutput,
+    hide: Flags.hide,
+    approve: Flags.approve,
+    budget: Flags.budget
+  },
+  (given) =>
+    onScreen(
+      Flags.lazily(
+        () => import("./command/Ask.ts"),
+        ({ run }) => run(given)
+      )
+    )
+).pipe(
+  Command.withDescription(
+    "Asks an agent one question, and shows its work, its answer, what it cost and how long it took"
+  ),
+  Command.withExamples([
+    {
+      command: 'reins ask "What is in this folder?" --model openai:gpt-5.2',
+      description: "Ask the built-in assistant"
+    },
+    { command: 'reins ask "Refund order A-1" --app agent.ts --json-output', description: "Ask an agent of your own" }
+  ])
+)
+
+/** The whole command line. */
+export const reins = Command.make("reins").pipe(
+  Command.withDescription("An agent in your terminal: asks before it acts, and says what it cost"),
+  Command.withSubcommands([ask]),
+  Command.withGlobalFlags([Flags.Plain])
+)
+
+const version = (): string => {
+  const manifest: { readonly version: string } = createRequire(import.meta.url)("@reins/cli/package.json")
+  return manifest.version
+}
+
+/** Requested help goes to standard output; errors in the command line go to standard error, one sentence each. */
+const presenter = CliOutput.layerPresenter({
+  present: (event) =>
+    event._tag === "InvalidInvocation"
+      ? Console.error(
+          [...event.errors.map((error) => error.message), `See ${event.commandPath.join(" ")} --help.`].join("\n")
+        )
+      : CliOutput.defaultPresenter.present(event)
+})
+
+const builtIns = [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions, GlobalFlag.LogLevel]
+
+/** How the command line is presented, and which flags every command has. */
+const layer = Layer.merge(presenter, CliConfig.layer({ builtIns }))
+
+/** Runs a command line. */
+export const runWith = (args: ReadonlyArray<string>) =>
+  Effect.provide(Command.runWith(reins, { version: version() })(args), layer)
+
+/** Runs the command line that the process was given. */
+export const main = Effect.suspend(() => Effect.provide(Command.run(reins, { version: version() }), layer))

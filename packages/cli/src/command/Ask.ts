@@ -1,0 +1,60 @@
+/** `reins ask`: one query, shown from its start to its end. */
+import { type Budget, Runtime } from "@reins/runtime"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as Stdio from "effect/Stdio"
+import * as Stream from "effect/Stream"
+import { type CommandFailed, ended, failed, misused } from "../setting/CommandFailed.ts"
+import * as Limits from "../setting/Limits.ts"
+import * as Workplace from "../setting/Workplace.ts"
+import { Screen } from "../terminal/Screen.ts"
+import type { Mode } from "./Asking.ts"
+import { attend } from "./Attendance.ts"
+import * as Presenter from "./Presenter.ts"
+
+/** What the command line says. */
+export interface Given extends Omit<Workplace.Given, "isWatched"> {
+  /** Absent: standard input is read. */
+  readonly question: string | undefined
+  readonly thread: string | undefined
+  readonly jsonOutput: boolean
+  readonly hide: ReadonlySet<string>
+  readonly approve: Mode
+  /** Absent: the limits of `usualLimits`. */
+  readonly budget: string | undefined
+}
+
+/** What a question may use where the command line names no budget. */
+export const usualLimits = "steps=40,calls=100"
+
+export const budgetOf = (text: string | undefined): Effect.Effect<Budget.Budget, CommandFailed> => {
+  const budget = Limits.parse(text ?? usualLimits)
+  return Result.isFailure(budget) ? Effect.fail(misused(ended(budget.failure))) : Effect.succeed(budget.success)
+}
+
+export const run = Effect.fnUntraced(function* (given: Given) {
+  const screen = yield* Screen
+  const budget = yield* budgetOf(given.budget)
+  const workplace = yield* Workplace.make({ ...given, isWatched: screen.look().live && !given.jsonOutput })
+  const question = given.question ?? (yield* piped)
+  if (question.trim() === "")
+    return yield* misused('There is no question. Give one: reins ask "What is in this folder?"')
+  const presenter = yield* given.jsonOutput ? Presenter.json(given.hide) : Presenter.text(workplace.root, given.hide)
+  // A question that is hidden can be seen by nobody.
+  const mode = given.approve === "prompt" && given.hide.has("approval-required") ? "deny" : given.approve
+  yield* Effect.gen(function* () {
+    const runtime = yield* Runtime
+    const handle = yield* Effect.mapError(
+      runtime.start(question, { budget, ...(given.thread === undefined ? {} : { threadId: given.thread }) }),
+      (error) => failed(`Nothing was started: ${ended(error.message)}`, error)
+    )
+    yield* attend(handle, presenter, mode)
+  }).pipe(Effect.provide(workplace.layer))
+})
+
+/** The text of standard input, unless a person is at it. */
+const piped = Effect.gen(function* () {
+  const stdio = yield* Stdio.Stdio
+  if (yield* stdio.stdinIsTerminal) return ""
+  return yield* Stream.mkString(Stream.decodeText(stdio.stdin)).pipe(Effect.orElseSucceed(() => ""))
+})

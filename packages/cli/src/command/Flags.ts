@@ -1,0 +1,90 @@
+/** Flags that several commands share. */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Argument from "effect/cli/Argument"
+import * as Flag from "effect/cli/Flag"
+import * as GlobalFlag from "effect/cli/GlobalFlag"
+
+/** A flag of text; absent where it is not given. */
+const text = (name: string, metavar: string, description: string) =>
+  Flag.String(name).pipe(
+    Flag.withMetavar(metavar),
+    Flag.withDescription(description),
+    Flag.optional,
+    Flag.map(Option.getOrUndefined)
+  )
+
+export const app = text(
+  "app",
+  "FILE",
+  "The file of an app: an agent, a runtime or a layer (default: the built-in assistant)"
+)
+
+export const model = text(
+  "model",
+  "PROVIDER:MODEL",
+  'The model, such as openai:gpt-5.2, or "demo" (default: REINS_MODEL)'
+)
+
+export const store = text(
+  "store",
+  "STORE",
+  "Where runs are kept: memory, sqlite:FILE, postgres://… (default: .reins/runs.db)"
+)
+
+export const path = text("path", "DIR", "The folder to work on (default: this one)")
+
+export const thread = text("thread", "ID", "The thread to go on with (default: a new one)")
+
+export const budget = text("budget", "LIMITS", "Limits of a run: steps=12,usd=0.25,time=2m,tokens=…,calls=…,agents=…")
+
+export const url = text(
+  "url",
+  "URL",
+  "The address of a server in place of a local store, such as http://127.0.0.1:4111"
+)
+
+export const demo = Flag.Boolean("demo").pipe(
+  Flag.withDefault(false),
+  Flag.withDescription("Use the scripted demo where no model is set")
+)
+
+export const approve = Flag.Literals("approve", ["prompt", "deny", "once", "session"]).pipe(
+  Flag.withDefault("prompt"),
+  Flag.withDescription("How approvals are answered: ask, reject, approve each, approve a tool for the thread")
+)
+
+export const hide = text("hide", "EVENTS", "Events that are not shown, by name, separated by commas").pipe(
+  Flag.map(
+    (names) =>
+      new Set(
+        (names ?? "")
+          .split(",")
+          .map((name) => name.trim())
+          .filter((name) => name !== "")
+      )
+  )
+)
+
+export const jsonOutput = Flag.Boolean("json-output").pipe(
+  Flag.withDefault(false),
+  Flag.withDescription('Print {"event","data"} lines to standard output, and nothing else')
+)
+
+export const question = Argument.String("question").pipe(
+  Argument.withDescription("What is asked (default: standard input)"),
+  Argument.optional,
+  Argument.map(Option.getOrUndefined)
+)
+
+/** For screen readers: no colours, no signs, nothing is redrawn. */
+export const Plain = GlobalFlag.Setting("plain")({
+  flag: Flag.Boolean("plain").pipe(
+    Flag.withDefault(false),
+    Flag.withDescription("Plain lines for screen readers: no colours, no signs, nothing is redrawn")
+  )
+})
+
+/** Loads a command's code when it runs, and not before: the first output must not wait for it. */
+export const lazily = <M, A, E, R>(load: () => Promise<M>, run: (module: M) => Effect.Effect<A, E, R>) =>
+  Effect.flatMap(Effect.promise(load), run)

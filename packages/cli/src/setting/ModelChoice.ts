@@ -1,0 +1,53 @@
+/** Which model a command uses: the one that is named, the one in the environment, or the scripted demo. */
+import { GenaiPrices, Models } from "@reins/models"
+import { Model, type ModelPort, Prices } from "@reins/runtime"
+import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Demo from "../assistant/Demo.ts"
+import * as Reply from "../assistant/Reply.ts"
+import { type CommandFailed, ended, failed } from "./CommandFailed.ts"
+
+/** The name of the scripted demo. */
+export const demo = "demo"
+
+/** The variable that names the model. */
+export const variable = "REINS_MODEL"
+
+/** What a person is told who has set no model. */
+export const unset =
+  `No model is set. Set ${variable} or pass --model, such as openai:gpt-5.2 with OPENAI_API_KEY, or ` +
+  `openai-compatible:NAME@http://localhost:8080/v1 for a local server; or try the scripted demo: --model ${demo}`
+
+/** The name of the model: `given`, else that of the environment; absent: none is set. */
+export const chosen = (given: string | undefined): Effect.Effect<string | undefined, CommandFailed> =>
+  given === undefined
+    ? Effect.map(
+        Effect.mapError(Config.option(Config.String(variable)), () => failed(`${variable} cannot be read.`)),
+        (found) => Option.getOrUndefined(Option.filter(found, (name) => name.trim() !== ""))
+      )
+    : Effect.succeed(given)
+
+/** The model of that name. `watched`: whether a person sees it stream, so that the demo takes its time. */
+export const make = (name: string | undefined, watched: boolean): Effect.Effect<ModelPort, CommandFailed> => {
+  if (name === undefined) return Effect.fail(failed(`${unset}.`))
+  if (name === demo) return Effect.succeed(watched ? Reply.paced(Demo.make(), "12 millis") : Demo.make())
+  return Effect.mapError(Models.fromConfig(name), (error) => failed(ended(error.message)))
+}
+
+/** The model as a service. */
+export const layer = (name: string | undefined, watched: boolean): Layer.Layer<Model, CommandFailed> =>
+  Layer.effect(Model, make(name, watched))
+
+/** Prices of public models, and the demo's invented ones. */
+export const pricesLayer: Layer.Layer<never> = Layer.effect(
+  Prices.Prices,
+  Effect.gen(function* () {
+    const table = yield* Effect.provide(Prices.Prices, Prices.layerTable(Demo.prices, "a made-up table of the demo"))
+    const real = yield* Effect.provide(Prices.Prices, GenaiPrices.layer)
+    return {
+      find: (provider, model, at) => table.find(provider, model, at) ?? real.find(provider, model, at)
+    }
+  })
+)

@@ -1,0 +1,92 @@
+/**
+ * What a command works with: a runtime over an app or the built-in assistant, a model, a store. Everything that cannot be had is one
+ * sentence.
+ */
+import { type Agent, type Model, Runtime } from "@reins/runtime"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { stat } from "node:fs/promises"
+import { resolve } from "node:path"
+import * as Assistant from "../assistant/Assistant.ts"
+import * as AppFile from "./AppFile.ts"
+import { type CommandFailed, failed, misused } from "./CommandFailed.ts"
+import * as ModelChoice from "./ModelChoice.ts"
+import * as StoreChoice from "./StoreChoice.ts"
+
+/** What the command line says. */
+export interface Given {
+  /** The file of an app. Absent: the built-in assistant. */
+  readonly app: string | undefined
+  readonly model: string | undefined
+  readonly store: string | undefined
+  /** The folder that the assistant works on, and in which runs are kept. Absent: the current one. */
+  readonly path: string | undefined
+  /** Whether a person watches: the demo then takes its time. */
+  readonly isWatched: boolean
+  /** Whether the scripted demo takes the place of a model that is not set. */
+  readonly demo: boolean
+}
+
+/** A runtime, and what is known of it. */
+export interface Workplace {
+  /** The name of the agent that is asked, as far as it is known. */
+  readonly root: string
+  /** The model's name, where the command line chose it. */
+  readonly model: string | undefined
+  /** Where runs are kept, where the command line chose it. */
+  readonly store: string | undefined
+  readonly agents: ReadonlyArray<Agent.Any>
+  readonly layer: Layer.Layer<Runtime, CommandFailed>
+}
+
+/** The folder that runs are kept in must be there; it is not made. */
+const isFolder = (path: string): Effect.Effect<void, CommandFailed> =>
+  Effect.flatMap(
+    Effect.tryPromise({ try: () => stat(path), catch: () => failed(`There is no folder ${JSON.stringify(path)}.`) }),
+    (info) => (info.isDirectory() ? Effect.void : Effect.fail(failed(`${JSON.stringify(path)} is not a folder.`)))
+  )
+
+/** Opens nothing yet: fails with what is wrong with the command line itself. */
+export const make = (given: Given): Effect.Effect<Workplace, CommandFailed> =>
+  Effect.gen(function* () {
+    const folder = resolve(given.path ?? ".")
+    const app = given.app === undefined ? undefined : yield* AppFile.load(given.app)
+    const file = given.app ?? ""
+    if (app?._tag === "Whole") {
+      const chosen = [given.model === undefined ? [] : ["--model"], given.store === undefined ? [] : ["--store"]].flat()
+      if (chosen.length > 0) {
+        return yield* misused(`${file} makes its own runtime: leave out ${chosen.join(" and ")}, or export an agent.`)
+      }
+      const [root] = app.agents
+      return {
+        root: root?.name ?? "agent",
+        model: undefined,
+        store: undefined,
+        agents: app.agents,
+        layer: AppFile.wholeLayer(file, app.layer)
+      }
+    }
+    yield* isFolder(folder)
+    const store = given.store === undefined ? StoreChoice.usual(folder) : yield* StoreChoice.parse(given.store)
+    const model = (yield* ModelChoice.chosen(given.model)) ?? (given.demo ? ModelChoice.demo : undefined)
+    if (app !== undefined && model === ModelChoice.demo) {
+      return yield* misused(
+        `The scripted demo plays the built-in assistant only. Leave out --app, or choose another model.`
+      )
+    }
+    const services = Layer.mergeAll(
+      ModelChoice.layer(model, given.isWatched),
+      ModelChoice.pricesLayer,
+      StoreChoice.layer(store, { carries: true })
+    )
+    const common = { model, store: StoreChoice.describe(store) }
+    if (app === undefined) {
+      const layer = AppFile.wholeLayer("The assistant", Layer.provide(Assistant.layer(folder), services))
+      return { ...common, root: Assistant.name, agents: [], layer }
+    }
+    const [root] = app.agents
+    // What the agents of a file need is in no type: what is missing shows when the runtime is built.
+    const own: Layer.Layer<Runtime, unknown, Model> = Runtime.layer({ agents: app.agents })
+    const layer = Layer.provide(own, Layer.provideMerge(app.services, services))
+    return { ...common, root: root.name, agents: app.agents, layer: AppFile.wholeLayer(file, layer) }
+  })

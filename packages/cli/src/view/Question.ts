@@ -1,0 +1,169 @@
+/**
+ * An approval as a person is asked it: a sentence, a few lines of what it is about, and what may be answered. And the answer that was
+ * typed, as a decision. Pure.
+ */
+import { type Approval, Decision, type Json } from "@reins/protocol"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as Text from "../text/Text.ts"
+
+/** How many lines of the arguments are shown with the question. */
+export const shownLines = 5
+
+const WriteFile = Schema.Struct({ file: Schema.String, replace: Schema.Boolean, content: Schema.String })
+const RunCommand = Schema.Struct({ command: Schema.String })
+const Limit = Schema.Struct({ limit: Schema.String, max: Schema.Finite, used: Schema.Finite })
+
+const readWrite = Schema.decodeUnknownOption(WriteFile)
+const readCommand = Schema.decodeUnknownOption(RunCommand)
+const readLimit = Schema.decodeUnknownOption(Limit)
+
+/** The question in one sentence, without control characters. */
+export const sentence = (request: Approval.Request, agent: string): string =>
+  Text.harmless(asked(request, agent)).replaceAll("\n", " ")
+
+const asked = ({ begunBefore = 0, kind, payload, target }: Approval.Request, agent: string): string => {
+  if (kind === "plan") return `${agent} proposes a plan. Shall it be carried out?`
+  if (kind === "budget") {
+    const limit = Option.getOrUndefined(readLimit(payload))
+    const used = limit === undefined ? "" : ` (${limit.used} of ${limit.max} used)`
+    return `${agent} has reached its limit ${limit?.limit ?? target}${used}. Shall it have more?`
+  }
+  const again = begunBefore > 0 ? " again; it was begun before and may have taken effect" : ""
+  const write = target === "write_file" ? Option.getOrUndefined(readWrite(payload)) : undefined
+  if (write !== undefined) {
+    const lines = Text.counted(Text.lines(write.content.replace(/\n$/, "")).length, "line")
+    return `${agent} wants to ${write.replace ? "REPLACE" : "create"} the file ${write.file} (${lines})${again}.`
+  }
+  const run = target === "run_command" ? Option.getOrUndefined(readCommand(payload)) : undefined
+  if (run !== undefined) return `${agent} wants to run a command${again}.`
+  return `${agent} wants to call ${target}${again}.`
+}
+
+/** What it is about, as lines. */
+export const details = (payload: Json): ReadonlyArray<string> => {
+  const fields = typeof payload === "object" && payload !== null ? Object.entries(payload) : [["", payload] as const]
+  return fields.flatMap(([name, value]) => {
+    const text = Text.harmless(typeof value === "string" ? value : JSON.stringify(value))
+    const lines = Text.lines(text.trimEnd())
+    const label = name === "" ? "" : `${Text.harmless(name)}: `
+    return lines.length === 1 ? [`${label}${text}`] : [`${label.trimEnd()}`, ...lines.map((line) => `  ${line}`)]
+  })
+}
+
+/** The first lines of what it is about, and how many more there are. */
+export const briefly = (payload: Json): ReadonlyArray<string> => {
+  const all = details(payload)
+  const more = all.length - shownLines
+  return more <= 0 ? all : [...all.slice(0, shownLines), `… ${Text.counted(more, "more line")}: [v]iew`]
+}
+
+/** What a question of this kind may be answered. */
+export const options = ({ kind }: Approval.Request): string => {
+  if (kind === "budget") return "[a]pprove with limits such as a maxSteps=20, [r]eject with a reason, [v]iew, [?]"
+  const edit = kind === "plan" ? "[e]dit: say what to change" : "[e]dit"
+  return `[a]pprove, approve for this [t]hread, ${edit}, [r]eject with a reason, [v]iew, [?]`
+}
+
+/** What the answers mean. */
+export const help = ({ kind }: Approval.Request): ReadonlyArray<string> =>
+  kind === "budget"
+    ? [
+        "a NAME=NUMBER   allow a new limit, above what is used",
+        "r REASON        reject; the run ends with what it has",
+        "v               show everything"
+      ]
+    : [
+        "a               approve this call",
+        "t               approve it, and all calls of this tool in this thread",
+        kind === "plan"
+          ? "e TEXT          send the plan back with what to change"
+          : 'e NAME=VALUE    approve it with another value; or e {"name": value}',
+        "r REASON        reject; the agent is told the reason",
+        "v               show all arguments"
+      ]
+
+/** What was typed: a decision, a wish to see more, or a sentence about what is wrong with it. */
+export type Answer =
+  | { readonly _tag: "Decided"; readonly decision: Decision }
+  | { readonly _tag: "View" }
+  | { readonly _tag: "Help" }
+  | { readonly _tag: "Edit" }
+  | { readonly _tag: "Unclear"; readonly why: string }
+
+const decided = (decision: Decision): Answer => ({ _tag: "Decided", decision })
+
+/** Reads what was typed as an answer to the question. */
+export const read = (request: Approval.Request, typed: string): Answer => {
+  const [, verb = "", rest = ""] = /^\s*(\S*)\s*([\s\S]*?)\s*$/.exec(typed) ?? []
+  switch (verb.toLowerCase()) {
+    case "a":
+    case "y":
+    case "yes":
+    case "approve":
+      return request.kind === "budget" ? raised(rest) : decided(Decision.approve())
+    case "t":
+    case "thread":
+      return request.kind === "tool"
+        ? decided(Decision.approve({ scope: "thread" }))
+        : unclear("It can be approved only as it is: a")
+    case "r":
+    case "n":
+    case "no":
+    case "reject":
+      return decided(Decision.reject(rest === "" ? {} : { feedback: rest }))
+    case "e":
+    case "edit":
+      return rest === "" ? { _tag: "Edit" } : edited(request, rest)
+    case "v":
+    case "view":
+      return { _tag: "View" }
+    case "?":
+    case "h":
+    case "help":
+      return { _tag: "Help" }
+    default:
+      return unclear("Answer with a, t, e, r, v or ?")
+  }
+}
+
+const unclear = (why: string): Answer => ({ _tag: "Unclear", why })
+
+const readJson = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Json))
+const readObject = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Record(Schema.String, Schema.Json)))
+
+/** An edit as a decision: `name=value`, where the value is JSON or text, or an object of JSON. */
+export const edited = (request: Approval.Request, typed: string): Answer => {
+  if (request.kind === "plan") return decided(Decision.revise(typed))
+  if (request.kind === "budget") return raised(typed)
+  const object = Option.getOrUndefined(readObject(typed))
+  if (object !== undefined) return decided(Decision.revise(object))
+  const [, name, text = ""] = /^\s*([\w.-]+)\s*=\s?([\s\S]*)$/.exec(typed) ?? []
+  if (name === undefined) return unclear("An edit is name=value, or an object of JSON")
+  const { payload } = request
+  const old =
+    typeof payload === "object" && payload !== null && !Array.isArray(payload)
+      ? Object.entries(payload).find(([key]) => key === name)?.[1]
+      : undefined
+  // Where the argument is text, what looks like JSON is text, too.
+  const value = typeof old === "string" ? text : Option.getOrElse(readJson(text), () => text)
+  return decided(Decision.revise({ [name]: value }))
+}
+
+const raised = (typed: string): Answer => {
+  const limits = typed.split(/[\s,]+/).map((entry) => /^(\w+)=(\d+(?:\.\d+)?)$/.exec(entry))
+  const entries = limits.flatMap((found) => (found === null ? [] : [[found[1] ?? "", Number(found[2])] as const]))
+  return entries.length === 0 || entries.length < limits.length
+    ? unclear("More budget is given as name=number, such as maxSteps=20")
+    : decided(Decision.raise(Object.fromEntries(entries)))
+}
+
+/** A line that an edit may start from: the first short argument. */
+export const draft = ({ kind, payload }: Approval.Request): string => {
+  if (kind !== "tool" || typeof payload !== "object" || payload === null || Array.isArray(payload)) return ""
+  const short = Object.entries(payload).find(([, value]) => {
+    const text = typeof value === "string" ? value : JSON.stringify(value)
+    return text.length <= 200 && !text.includes("\n")
+  })
+  return short === undefined ? "" : `${short[0]}=${typeof short[1] === "string" ? short[1] : JSON.stringify(short[1])}`
+}

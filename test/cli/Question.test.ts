@@ -1,0 +1,89 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Limits, Question } from "@reins/cli"
+import { type Approval, Decision } from "@reins/protocol"
+import { Result } from "effect"
+
+const request = (more: Partial<Approval.Request> = {}): Approval.Request => ({
+  id: "1",
+  kind: "tool",
+  target: "run_command",
+  payload: { command: "npm test" },
+  resourceId: "r",
+  threadId: "t",
+  ...more
+})
+
+const decided = (typed: string, more: Partial<Approval.Request> = {}) => {
+  const read = Question.read(request(more), typed)
+  return read._tag === "Decided" ? read.decision : read._tag
+}
+
+describe("an answer that is typed", () => {
+  it("approves once, for the thread, or rejects with a reason", () => {
+    assert.deepStrictEqual(decided("a"), Decision.approve())
+    assert.deepStrictEqual(decided(" YES "), Decision.approve())
+    assert.deepStrictEqual(decided("t"), Decision.approve({ scope: "thread" }))
+    assert.deepStrictEqual(decided("r not today"), Decision.reject({ feedback: "not today" }))
+    assert.deepStrictEqual(decided("n"), Decision.reject())
+  })
+
+  it("edits one argument as text or JSON, or several as an object", () => {
+    assert.deepStrictEqual(decided("e command=echo 7"), Decision.revise({ command: "echo 7" }))
+    assert.deepStrictEqual(decided("e command=7"), Decision.revise({ command: "7" }))
+    assert.deepStrictEqual(
+      decided("e replace=true", { payload: { replace: false } }),
+      Decision.revise({ replace: true })
+    )
+    assert.deepStrictEqual(decided('e {"a": 1, "b": "x"}'), Decision.revise({ a: 1, b: "x" }))
+    assert.strictEqual(decided("e"), "Edit")
+    assert.strictEqual(decided("e command"), "Unclear")
+  })
+
+  it("sends a plan back with words, and raises a budget by numbers", () => {
+    assert.deepStrictEqual(decided("e first the tests", { kind: "plan" }), Decision.revise("first the tests"))
+    assert.deepStrictEqual(
+      decided("a maxSteps=20, maxCostUsd=0.5", { kind: "budget" }),
+      Decision.raise({ maxSteps: 20, maxCostUsd: 0.5 })
+    )
+    assert.strictEqual(decided("a", { kind: "budget" }), "Unclear")
+  })
+
+  it("that is nothing known decides nothing", () => {
+    for (const typed of ["", "what?", "aye", "1", "approve! "]) assert.strictEqual(decided(typed), "Unclear", typed)
+    assert.strictEqual(decided("?"), "Help")
+    assert.strictEqual(decided("v"), "View")
+  })
+})
+
+describe("a question", () => {
+  it("is a sentence about what would happen", () => {
+    assert.strictEqual(Question.sentence(request(), "assistant"), "assistant wants to run a command.")
+    const write = request({ target: "write_file", payload: { file: "a.md", replace: true, content: "x\ny\n" } })
+    assert.strictEqual(Question.sentence(write, "assistant"), "assistant wants to REPLACE the file a.md (2 lines).")
+    assert.include(Question.sentence(request({ begunBefore: 1 }), "a"), "may have taken effect")
+    assert.strictEqual(Question.draft(request()), "command=npm test")
+  })
+})
+
+describe("a budget on the command line", () => {
+  it("names limits, and wraps up at them unless it says otherwise", () => {
+    assert.deepStrictEqual(
+      Limits.parse("steps=12, usd=0.25,time=2m"),
+      Result.succeed({ maxSteps: 12, maxCostUsd: 0.25, maxDurationMs: 120_000, onExhausted: "wrap-up" })
+    )
+    assert.deepStrictEqual(Limits.parse("agents=2,end=stop"), Result.succeed({ maxAgents: 2, onExhausted: "stop" }))
+  })
+
+  it.each([
+    ["steps", /"steps" is not name=value/],
+    ["stpes=3", /unknown limit "stpes". Known limits: steps, /],
+    ["steps=-1", /steps=-1 is not a number from 0/],
+    ["steps=1.5", /maxSteps/],
+    ["time=soon", /time=soon is not a time/],
+    ["end=never", /end=never is not one of/],
+    ["", /is not name=value/]
+  ])("%s is refused with the entry and the cure", (text, why) => {
+    const parsed = Limits.parse(text)
+    assert.match(Result.isFailure(parsed) ? parsed.failure : "", why)
+  })
+})

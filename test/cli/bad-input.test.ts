@@ -1,0 +1,141 @@
+import { assert, layer } from "@effect/vitest"
+import { exitCode, runWith, wordsFor } from "@reins/cli"
+import { Cause, ConfigProvider, Effect, Exit } from "effect"
+import { reins } from "./Command.ts"
+import * as Sample from "./Sample.ts"
+
+/** What a command line ends with, in this process: nothing of it comes to run. */
+const ended = (folder: string, args: ReadonlyArray<string>) =>
+  runWith(args.map((arg) => arg.replace("@", folder))).pipe(
+    Effect.exit,
+    Effect.provideService(ConfigProvider.ConfigProvider, ConfigProvider.fromEnv({ env: {} })),
+    Effect.map((exit) => ({
+      code: exitCode(exit),
+      words: Exit.isFailure(exit) ? wordsFor(exit.cause) : "",
+      stack: Exit.isFailure(exit) ? Cause.pretty(exit.cause) : ""
+    }))
+  )
+
+/** Files that are no apps. */
+const apps = {
+  ...Sample.ships,
+  "throws.mjs": 'throw new Error("the harbour is closed")\n',
+  "empty.mjs": "export {}\n",
+  "wrong.mjs": "export default () => 7\n"
+}
+
+layer(Sample.layer, { excludeTestServices: true })("bad input", (it) => {
+  it.effect.each([
+    { args: ["ask", "x"], code: 1, why: /^No model is set\. Set REINS_MODEL or pass --model.*--model demo\.\n$/ },
+    { args: ["ask", "x", "--model", "nope"], code: 1, why: /^Invalid model name "nope"\. Use provider:model/ },
+    { args: ["ask", "x", "--model", "nope:y"], code: 1, why: /^Unknown provider "nope"\. Available providers: / },
+    {
+      args: ["ask", "x", "--model", "openai:gpt-5.2"],
+      code: 1,
+      why: /^Missing API key for provider openai\. Set OPENAI_API_KEY\.\n$/
+    },
+    { args: ["ask", " ", "--model", "demo"], code: 2, why: /^There is no question\. Give one: / },
+    {
+      args: ["ask", "x", "--model", "demo", "--path", "@/no/such"],
+      code: 1,
+      why: /^There is no folder ".*no\/such"\.\n$/
+    },
+    {
+      args: ["ask", "x", "--model", "demo", "--path", "@/README.md"],
+      code: 1,
+      why: /^".*README\.md" is not a folder\.\n$/
+    },
+    {
+      args: ["ask", "x", "--model", "demo", "--budget", "stpes=3"],
+      code: 2,
+      why: /^--budget: unknown limit "stpes"\./
+    },
+    {
+      args: ["ask", "x", "--model", "demo", "--store", "redis://u:secret@h"],
+      code: 2,
+      why: /^--store: unknown store "redis"\. Use memory, /
+    },
+    {
+      args: ["ask", "x", "--model", "demo", "--store", "sqlite:@/no/such/runs.db"],
+      code: 1,
+      why: /^SQLite at .*: Cannot open the file\. Its folder must exist/
+    },
+    {
+      args: ["ask", "x", "--model", "demo", "--store", "sqlite:@/README.md"],
+      code: 1,
+      why: /^SQLite at .*: The file is not a SQLite database\./
+    },
+    {
+      args: ["ask", "x", "--app", "@/no.ts"],
+      code: 1,
+      why: /^There is no app file ".*no\.ts"\. Name one: --app agent\.ts\n$/
+    },
+    {
+      args: ["ask", "x", "--app", "@/throws.mjs"],
+      code: 1,
+      why: /throws\.mjs does not load: Error: the harbour is closed\. Add --log-level debug/
+    },
+    {
+      args: ["ask", "x", "--app", "@/empty.mjs"],
+      code: 1,
+      why: /empty\.mjs has no default export\. .* It exports nothing\.\n$/
+    },
+    {
+      args: ["ask", "x", "--app", "@/wrong.mjs"],
+      code: 1,
+      why: /wrong\.mjs exports a function as its app\. Export an agent, /
+    }
+  ])("$args ends with code $code and one sentence", ({ args, code, why }) =>
+    Effect.gen(function* () {
+      const result = yield* ended(yield* Sample.folder(apps), args)
+      assert.match(result.words, why)
+      assert.strictEqual(result.code, code)
+      assert.notInclude(result.words, "    at ")
+      assert.notInclude(result.words, "secret@")
+      assert.strictEqual(result.words.split("\n").length, 2)
+    })
+  )
+
+  it.effect.each([
+    { args: ["ask", "x", "--nope"], why: /^Unrecognized flag: --nope/ },
+    { args: ["ask", "x", "--approve", "always"], why: /approve/ },
+    { args: ["aks"], why: /aks/ }
+  ])("$args is no command line: code 2, on standard error only", ({ args, why }) =>
+    Effect.gen(function* () {
+      const result = yield* reins(import.meta.dirname, args)
+      assert.match(result.stderr, why)
+      assert.strictEqual(result.code, 2)
+      assert.strictEqual(result.stdout, "")
+    })
+  )
+
+  it.effect("shows where it comes from at log level debug only", () =>
+    Effect.gen(function* () {
+      const folder = yield* Sample.folder(apps)
+      const [quiet, loud] = yield* Effect.all(
+        [[], ["--log-level", "debug"]].map((more) => reins(folder, ["ask", "x", "--app", "throws.mjs", ...more]))
+      )
+      assert.strictEqual(
+        quiet?.stderr,
+        "throws.mjs does not load: Error: the harbour is closed. Add --log-level debug to see where.\n"
+      )
+      assert.include(loud?.stderr, "    at ")
+      assert.strictEqual(loud?.stdout, "")
+    })
+  )
+
+  it.effect("tells what to do about a database of a later version", () =>
+    Effect.gen(function* () {
+      const folder = yield* Sample.folder(apps)
+      const sqlite = yield* Effect.promise(() => import("node:sqlite"))
+      const database = new sqlite.DatabaseSync(`${folder}/runs.db`)
+      database.exec(
+        "CREATE TABLE reins_versions (version INTEGER NOT NULL PRIMARY KEY); INSERT INTO reins_versions VALUES (9999)"
+      )
+      database.close()
+      const { code, words } = yield* ended(folder, ["ask", "x", "--model", "demo", "--store", "sqlite:@/runs.db"])
+      assert.match(words, /^SQLite at .*: The database was written by a later version\. Use a later @reins\/store\.\n$/)
+      assert.strictEqual(code, 1)
+    })
+  )
+})
