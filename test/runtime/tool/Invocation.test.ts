@@ -49,7 +49,7 @@ const toss = (value: unknown) => (): never => {
 const crashed = ["failed", { error: "ToolCrashed", message: "work failed unexpectedly" }]
 const notShown = (why: string) => [
   "failed",
-  { error: "ResultInvalid", message: `work ran, but its result cannot be shown: ${why}` }
+  { error: "ResultInvalid", message: `work ran, but its result is not JSON: ${why}` }
 ]
 
 describe.each([
@@ -200,7 +200,7 @@ describe.each([
     Effect.gen(function* () {
       const [status, result] = yield* comesTo(() => Effect.fail(cycle()), bound)
       assert.strictEqual(status, "failed")
-      assert.include(JSON.stringify(result), "why cannot be shown: self is part of a cycle")
+      assert.include(JSON.stringify(result), "its error is not JSON: self is part of a cycle")
     })
   )
 

@@ -32,7 +32,7 @@ export interface Agent<out R = never, out E = never> {
 /** Any agent. */
 export type Any = Agent<Erased.Any, Erased.Any>
 
-/** What an agent is made of, with its types erased. Read by the runtime, not by users. */
+/** An agent's definition, with its types erased. Read by the runtime, not by users. */
 export interface Definition {
   readonly kind: "agent" | "specialist"
   readonly name: string
@@ -125,32 +125,28 @@ export interface Options<K extends Toolkits, S extends ReadonlyArray<Any>, M, F 
   /** The service key of this agent's own model. Absent: `Model`. */
   readonly model?: Context.Key<M, ModelPort> | undefined
   /**
-   * Fallback models, in order, for when the one before cannot answer: it failed as often as retries allow, or its
-   * credentials or quota are invalid. Not where the request or the content was refused. Each attempt is on the bill
-   * under its own model.
+   * Fallback models, in order, for when the one before cannot answer: its retries are used up, or its credentials or
+   * quota are invalid; not when the request or the content was rejected. Each attempt is charged to its own model.
    */
   readonly fallbacks?: F | undefined
-  /** Limits for a run of this agent and everything below it; under a coordinator, within what that one has left. */
+  /**
+   * Limits for a run of this agent and everything below it; under a coordinator, within what the coordinator has left.
+   */
   readonly budget?: Budget.Budget | undefined
-  /**
-   * Who may run a tool without asking, by tool name; overrides the tool's own `needsApproval` and the runtime's floor.
-   */
+  /** The policy by tool name; overrides the tool's own `needsApproval` and the runtime's default policy. */
   readonly approvals?: { readonly [tool: string]: Policy } | undefined
-  /**
-   * Who may run this agent's tools that declare nothing and that `approvals` has no word about. Absent: the runtime's
-   * floor.
-   */
+  /** The policy for tools that declare nothing and are not in `approvals`. Absent: the runtime's default policy. */
   readonly approvalFloor?: Policy | undefined
   /**
-   * Who may answer this agent's questions, those about plans and budgets included, where neither `approvals` nor the tool itself
-   * (`ToolSettings.Approvers`) names others. Absent: anybody of the tenant.
+   * Who may answer this agent's questions, including those about plans and budgets, unless `approvals` or the tool
+   * itself (`ToolSettings.Approvers`) names others. Absent: anybody of the tenant.
    */
   readonly approvers?: Approvers | undefined
-  /** What happens to this agent's questions when nobody is there. Absent: as the runtime says. */
+  /** What happens to this agent's questions when nobody can answer. Absent: the runtime's setting. */
   readonly unattended?: "wait" | "deny" | "approve" | undefined
   /**
-   * Most output tokens a step may ask for; clamped further by the budget. Absent: the provider's own limit, or 8,192
-   * where a budget limits output tokens or money, since so much is reserved.
+   * The maximum of output tokens per step; clamped further by the budget. Absent: the provider's own limit, or 8,192 if
+   * a budget limits output tokens or money, since that amount is reserved.
    */
   readonly maxOutputTokens?: number | undefined
   /**
@@ -158,16 +154,16 @@ export interface Options<K extends Toolkits, S extends ReadonlyArray<Any>, M, F 
    */
   readonly maxParallelCalls?: number | undefined
   /**
-   * How often in a row its model may make the same call. Absent: as its coordinator, and the root agent as the runtime
-   * says (`RuntimeOptions.repeatedCallLimit`, which says what counts).
+   * How often in a row its model may make the same call. Absent: its coordinator's limit; for the root agent, the
+   * runtime's (`RuntimeOptions.repeatedCallLimit`, which defines what counts).
    */
   readonly repeatedCallLimit?: CallLimit | undefined
   /**
-   * What becomes of a conversation that grows too long, before a step. The thread keeps all of it. Absent: it is sent
-   * whole, and the provider may refuse it.
+   * How a conversation that grows too long is shortened before a step. The thread keeps all of it. Absent: it is sent
+   * completely, and the provider may reject it.
    */
   readonly compaction?: Compaction.Strategy | undefined
-  /** Passed to the provider as they are, by provider name. */
+  /** Options passed to the provider unchanged, by provider name. */
   readonly providerOptions?: { readonly [provider: string]: Json } | undefined
 }
 
@@ -191,11 +187,9 @@ export const make = <
 > => fromDefinition(define("agent", name, options, undefined))
 
 /**
- * A toolkit bound to handlers of its own, for an agent whose tools must not be looked up by name. What the handlers'
- * layer holds lives as long as the runtime.
- *
- * **Gotchas**: `Effect.provide(Search, Search.layer)` binds, too, but gives up what the layer holds as soon as it is
- * bound.
+ * A toolkit bound to its own handlers, for an agent with tools that must not be looked up by name. The resources of the
+ * handlers' layer live as long as the runtime. **Gotchas**: `Effect.provide(Search, Search.layer)` also binds, but
+ * releases the layer's resources as soon as it is bound.
  */
 export const bind = <Tools extends Record<string, Tool.Any>, Handlers, E, R>(
   toolkit: Effect.Effect<Toolkit.WithHandler<Tools>, never, Handlers>,
@@ -247,7 +241,7 @@ export const define = (
 })
 
 const phantom = (): never => {
-  throw new Error("a type-level member of an agent was called")
+  throw new Error("Agent variance members exist only for types and cannot be called")
 }
 
 const variance = { _R: phantom, _E: phantom, _In: phantom, _Out: phantom }

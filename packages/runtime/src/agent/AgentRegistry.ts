@@ -2,8 +2,9 @@
  * The agents of a runtime, resolved: each with its tools' handlers, its model and its specialists, captured once when
  * the runtime's layer is built. The casts from an agent's erased types are all here.
  *
- * Building refuses what would go wrong silently later: two agents of one name, a clash among an agent's own tool names,
- * two unbound toolkits that define one tool name differently (handlers are looked up by name), an invalid budget.
+ * Building rejects mistakes that would otherwise fail silently later: two agents with one name, duplicate tool names of
+ * an agent, two unbound toolkits that define one tool name differently (handlers are looked up by name), an invalid
+ * budget.
  */
 import { Budget, type Json } from "@reins/protocol"
 import * as Context from "effect/Context"
@@ -38,22 +39,19 @@ export interface Callable {
   readonly policy: Policy.Ruled
   /** Who may answer questions about its calls; absent: anybody of the tenant. */
   readonly approvers?: ReadonlyArray<Approvers.Level> | undefined
-  /** Of its definition: an answer and a grant hold for this one and no other. */
+  /** The hash of its definition: answers and grants apply only to this definition. */
   readonly hash: string
   readonly decode: Decode
-  /**
-   * Reads what a caller says that its tool came to; absent on tools that the runtime runs, and those of which no result
-   * is known.
-   */
+  /** Validates a caller's result; absent on tools that the runtime runs, and on those without a result schema. */
   readonly accept?: ((result: Json) => Effect.Effect<unknown, string>) | undefined
   /** Absent on client tools. */
   readonly invoke: Invocation.Invoke | undefined
-  /** The most that a call with these decoded arguments may cost; absent where the tool does not say. */
+  /** The maximum cost of a call with these decoded arguments; absent if the tool declares none. */
   readonly maxCost: ((args: unknown) => ToolSettings.Most) | undefined
   readonly timeoutMs: number | undefined
   readonly retries: number
   readonly concurrency: number | undefined
-  /** May be made twice without harm. */
+  /** Can be repeated without harm. */
   readonly idempotent: boolean
   /** Changes nothing. */
   readonly readonly: boolean
@@ -128,7 +126,7 @@ export const build = Effect.fnUntraced(function* (agents: ReadonlyArray<Agent.An
   const capture: Capture = {
     members: new Map(),
     owners: new Map(),
-    services: Erased.as<Erased.Services>(yield* Effect.context<never>()), // all that the layer was given
+    services: Erased.as<Erased.Services>(yield* Effect.context<never>()), // everything that the layer was provided with
     floor
   }
   const first = agents[0]
@@ -196,7 +194,7 @@ const member = (
       fallbacks,
       tools,
       specialists,
-      // Every request has them: an adapter that writes to one must not change what the next is offered.
+      // Frozen, because all requests share them: an adapter must not change the next request's tools.
       offered: Object.freeze([...Array.from(tools.values(), ({ definition }) => definition), ...offers].map(frozen)),
       output:
         output === undefined
@@ -212,9 +210,7 @@ const member = (
     return made
   })
 
-/**
- * The port itself, where its names are text: each row of a run's bill has them. An adapter without types may have none.
- */
+/** The port itself, if its names are text, since each ledger row has them. An adapter without types may lack them. */
 const named = (agent: string, port: ModelPort) =>
   typeof port.provider === "string" && typeof port.model === "string"
     ? Effect.succeed(port)
@@ -255,9 +251,9 @@ const serverTools = Effect.fnUntraced(function* (
 const isToolkit = (kit: unknown): boolean => Predicate.hasProperty(kit, "~effect/ai/Toolkit")
 
 const handlerOf = (services: Erased.Services, tool: Tool.Any): Tool.Handler<string> | undefined =>
-  Erased.as(services.mapUnsafe.get(tool.id)) // a toolkit's layer puts its handlers under their tools' ids
+  Erased.as(services.mapUnsafe.get(tool.id)) // a toolkit's layer provides handlers by their tools' ids
 
-// A clone keeps all of these. Schemas alone do not tell, where both are of a kind that everybody shares.
+// A clone keeps all of these. Schemas alone are not enough, since two tools can share one schema object.
 const isSameTool = (a: Tool.Any, b: Tool.Any): boolean =>
   a.description === b.description &&
   a.parametersSchema === b.parametersSchema &&
@@ -316,16 +312,19 @@ const callable = Effect.fnUntraced(function* (
   }
 })
 
-/** The levels of approvers. Refuses those that are none. */
+/** The levels of approvers. Rejects invalid ones. */
 const levels = (agent: string, approvers: Approvers.Approvers | undefined) =>
   Effect.catch(Approvers.levels(approvers), (issue) => refuse(`the approvers of agent ${agent}: ${issue}`))
 
 const ownPolicy = (definition: Agent.Definition, tool: string): Policy.Policy | undefined =>
   Object.hasOwn(definition.approvals, tool) ? definition.approvals[tool] : undefined
 
-const declared = (tool: Tool.Any): boolean | Policy.Predicate | undefined => Erased.as(tool.needsApproval) // its context is a part of ours
+const declared = (tool: Tool.Any): boolean | Policy.Predicate | undefined => Erased.as(tool.needsApproval) // its
+// context is
+// part of
+// ours
 
-/** A specialist as its coordinator's model is told of it. */
+/** A specialist's definition for its coordinator's model. */
 const offer = Effect.fnUntraced(function* (
   coordinator: string,
   { definition, name }: Member
@@ -344,7 +343,7 @@ const promptParameters: Json = {
   additionalProperties: false
 }
 
-/** The JSON Schema that `write` makes. Refuses a schema that has none. */
+/** The JSON Schema that `write` makes. Rejects a schema that has none. */
 const jsonSchema = (agent: string, what: string, write: () => unknown): Effect.Effect<Json> =>
   Effect.try({ try: () => PlainJson.copy(write()), catch: String }).pipe(
     Effect.catch((error) => refuse(`Agent ${JSON.stringify(agent)}: ${what} has no JSON Schema: ${error}`)),
@@ -358,7 +357,7 @@ const jsonSchema = (agent: string, what: string, write: () => unknown): Effect.E
 /** Its parameters are frozen already. */
 const frozen = (definition: ToolDefinition): ToolDefinition => Object.freeze(definition)
 
-/** What a model is told of parameters. Refuses those that no object fits. */
+/** The model's schema of parameters. Rejects those that no object matches. */
 const parameters = (agent: string, what: string, written: Json): Effect.Effect<Json> => {
   const told = ObjectRoot.make(written)
   return told._tag === "Told"

@@ -1,13 +1,12 @@
 /**
- * The calls that an agent makes again and again: which, and how often in a row.
+ * Counts the calls that an agent repeats in a row. A row is a sequence of steps that make the same calls: of the same
+ * tools, with the same arguments as JSON values, in any order of members and of calls. Equal calls within one step
+ * count once, since the model has read no result between them. Text beside the calls, a step without calls of the
+ * agent's own (a paused turn) and compaction do not affect a row; other calls, a user's message, and calls of a tool
+ * that may be repeated (`ToolSettings.MayRepeat`) start a new one.
  *
- * A row is steps that make the same calls: of the same tools, with the same arguments as JSON values, whatever the order of members and
- * of the calls. Equal calls within one step count once, since the model had read no result between them. Text beside the calls, a
- * step without calls of the agent's own (a paused turn) and compaction leave a row as it is; other calls and a message of a
- * user's begin anew. So do calls of a tool that may be repeated (`ToolSettings.MayRepeat`).
- *
- * Results are not compared: those of an endless loop often differ, in a time or a count, and only a tool's author knows whether that
- * is progress.
+ * Results are not compared: those of an endless loop often differ, in a time or a count, and only a tool's author knows
+ * whether that is progress.
  */
 import type { Json, Message } from "@reins/protocol"
 import type { CallLimit } from "./Agent.ts"
@@ -18,13 +17,13 @@ export interface CallRow {
   readonly times: number
 }
 
-/** Why the calls of an answer that repeats them once too often are dropped, as events and the loop say it. */
+/** The reason, in events and in the loop, why the calls of an answer above the limit are dropped. */
 export const dropReason = "repeated-calls"
 
-/** How often in a row calls may be made unless options say otherwise. */
+/** The default limit of equal calls in a row. */
 export const defaultLimit = 10
 
-/** Why `limit` is none, in words; `undefined` where it is one. Code without types may write anything. */
+/** Why `limit` is invalid; `undefined` if it is valid. Code without types may pass anything. */
 export const problemOf = (limit: unknown): string | undefined =>
   limit === undefined ||
   limit === false ||
@@ -33,13 +32,13 @@ export const problemOf = (limit: unknown): string | undefined =>
     ? undefined
     : `repeatedCallLimit must be a whole number of at least 1, or false for no limit, but is ${String(limit)}`
 
-/** The limit as a number; `Infinity` for none. The first of `limits` that says something decides. */
+/** The limit as a number; `Infinity` for none. The first defined one of `limits` decides. */
 export const limitOf = (...limits: ReadonlyArray<CallLimit | undefined>): number => {
   const limit = limits.find((one) => one !== undefined) ?? defaultLimit
   return limit === false ? Number.POSITIVE_INFINITY : limit
 }
 
-/** The row after one more step made `calls`. */
+/** The row after one more step that makes `calls`. */
 export const next = (row: CallRow | undefined, calls: ReadonlyArray<Message.CallPart>): CallRow => ({
   calls,
   times: row !== undefined && isSame(row.calls, calls) ? row.times + 1 : 1
@@ -58,7 +57,7 @@ const isSameCall = (call: Message.CallPart, other: Message.CallPart | undefined)
 
 const isArray: (value: Json) => value is ReadonlyArray<Json> = Array.isArray
 
-/** Whether two values are the same JSON, whatever the order of members. */
+/** Whether two values are equal JSON, in any order of members. */
 const isSameJson = (one: Json, other: Json | undefined): boolean => {
   if (one === other) return true
   if (typeof one !== "object" || typeof other !== "object" || one === null || other === null) return false

@@ -1,7 +1,7 @@
 /**
- * What one query changes of the tools that its agent's model is offered: which of the agent's own it goes without,
- * which of them ask first, and tools that the caller brings along and runs itself. It is part of the run's record, so
- * that a run that is taken up again has the same tools; specialists below the agent keep theirs.
+ * A query's changes to the tools of its agent: tools that are removed, tools that ask first, and tools that the caller
+ * adds and runs itself. They are part of the run's record, so that a resumed run has the same tools; specialists below
+ * the agent keep theirs.
  *
  * A query can remove tools and add questions. It cannot remove a question: only the agent and the operator can.
  */
@@ -33,21 +33,20 @@ const QueryToolsStruct = Schema.Struct({
 }).annotate({ identifier: "QueryTools" })
 
 /**
- * `without`: names of the agent's tools, client tools and specialists that are not offered. `ask`: names of tools whose
- * calls ask a person first, besides those that do anyway. In both, names that the agent does not have are passed over.
- * `client`: the caller's own tools; their calls are answered by `submitToolResult`. One that the agent itself has for
- * its caller to run stays as the agent has it.
+ * `without`: names of the agent's tools, client tools and specialists that are not offered. `ask`: names of further
+ * tools with calls that need approval. In both, unknown names are ignored. `client`: the caller's own tools; submit
+ * their results with `submitToolResult`. A client tool that the agent itself has is not changed.
  */
 export interface QueryTools extends Schema.Schema.Type<typeof QueryToolsStruct> {}
 export const QueryTools: Schema.Codec<QueryTools> = QueryToolsStruct
 
-/** How many tools a caller may bring, and how long a name may be. Providers take no more. */
+/** The maximum number of a caller's tools, and the maximum length of a name. Providers accept no more. */
 const most = 128
 const name = /^[a-zA-Z0-9_-]{1,64}$/
 
-/** Why an agent cannot have these tools, as a message for the caller; `undefined` where it can. */
+/** Why an agent cannot have these tools, as a message for the caller; `undefined` if it can. */
 export const refusal = (member: Member, { client = [], without }: QueryTools): string | undefined => {
-  if (client.length > most) return `Too many tools. A query can bring at most ${most}`
+  if (client.length > most) return `Too many tools. A query can add at most ${most}`
   const own = [...member.tools.values()].filter(({ execution }) => execution === "server").map((tool) => tool.name)
   const taken = new Set([...own, ...member.specialists.keys()].filter(isOffered(without)))
   for (const tool of client) {
@@ -65,7 +64,7 @@ const isOffered = (without: ReadonlyArray<string> = []): ((name: string) => bool
   return (one) => !names.has(one)
 }
 
-/** The agent as it runs with these tools. */
+/** The agent with these changes. */
 export const apply = (member: Member, { ask = [], client = [], without }: QueryTools): Member => {
   const isLeft = isOffered(without)
   const asks = new Set(ask)

@@ -1,16 +1,16 @@
 /**
- * A specialist: an agent with a narrow task, with typed input and output if you like. Run it from code with
- * `Runtime.runSpecialist` and `Runtime.completeSpecialist`, or offer it to a coordinator, whose model then calls it like a
- * tool. It sees nothing of its caller's history.
+ * A specialist: an agent with a narrow task, with optional typed input and output. Run it from code with
+ * `Runtime.runSpecialist` and `Runtime.completeSpecialist`, or offer it to a coordinator, whose model then calls it
+ * like a tool. It does not see its caller's history.
  */
 import type * as Erased from "../kernel/Erased.ts"
 import * as Agent from "./Agent.ts"
 import type { Model, ModelKey } from "../model/Model.ts"
 
-/** What marks specialists. */
+/** Marks specialists. */
 export const TypeId = "~@reins/runtime/Specialist" as const
 
-/** A specialist that takes `In` and answers `Out`. */
+/** A specialist with input `In` and output `Out`. */
 export interface Specialist<in In, out Out, out R = never, out E = never> extends Agent.Agent<R, E> {
   readonly [TypeId]: { readonly _In: (input: In) => void; readonly _Out: () => Out }
 }
@@ -25,9 +25,10 @@ export type Any = Specialist<never, unknown, Erased.Any, Erased.Any>
  * Makes a specialist.
  *
  * **Details**
- * - `description`: what a coordinator's model is told of it.
+ * - `description`: its description for a coordinator's model.
  * - `input`: its arguments, as a schema. Absent: one string, `prompt`.
- * - `output`: what its final text must decode to, as JSON; a misfit is sent back to the model once. Absent: the text itself.
+ * - `output`: the schema of its final text, which must be JSON; invalid text is returned to the model once. Absent: the
+ *   output is the text.
  */
 export const make = <
   In = string,
@@ -60,5 +61,5 @@ export const make = <
 })
 
 const phantom = (): never => {
-  throw new Error("a type-level member of a specialist was called")
+  throw new Error("Specialist variance members exist only for types and cannot be called")
 }

@@ -45,17 +45,17 @@ const about = (specialist: Member): string => `the input of ${specialist.name}`
 
 const words = (input: Json): string => (typeof input === "string" ? input : JSON.stringify(input, undefined, 2))
 
-/** Models like to fence their JSON. */
+/** Models often fence their JSON. */
 const unfenced = (text: string): string => /^\s*```(?:json)?\s*\n([\s\S]*?)\n?```\s*$/.exec(text)?.[1] ?? text
 
-/** Decodes final text by the output schema. Fails with a sentence that says what does not fit. */
+/** Decodes final text by the output schema. Fails with a message that says what is invalid. */
 export const decodeAnswer = (output: Erased.CodecOf<Erased.Any>, text: string): Effect.Effect<unknown, string> =>
   SchemaCheck.inWords(decode(output, text), "the answer")
 
 const decode = (output: Erased.CodecOf<Erased.Any>, text: string) =>
   Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.toCodecJson(output)))(unfenced(text))
 
-/** Where an agent's final text does not fit, without words that may quote it. */
+/** What is invalid in an agent's final text, without messages that may quote it. */
 export const misplaced = (member: Member, text: string): Effect.Effect<string> =>
   member.definition.output === undefined
     ? Effect.succeed("")
@@ -67,7 +67,7 @@ export const misplaced = (member: Member, text: string): Effect.Effect<string> =
         }
       )
 
-/** What does not fit in an agent's final text; `undefined` where it fits, or nothing is asked. */
+/** What is invalid in an agent's final text; `undefined` if it is valid or has no schema. */
 export const mismatch = (member: Member, text: string): Effect.Effect<string | undefined> =>
   member.definition.output === undefined
     ? Effect.succeed(undefined)
@@ -76,7 +76,7 @@ export const mismatch = (member: Member, text: string): Effect.Effect<string | u
         onSuccess: () => undefined
       })
 
-/** The result of a specialist that ended well: JSON for a typed output, else its text. */
+/** The result of a successful specialist: JSON for a typed output, else its text. */
 export const resultOf = (member: Member, text: string): Json => {
   if (member.definition.output === undefined) return text
   const parsed = Schema.decodeUnknownExit(Schema.fromJsonString(Schema.Json))(unfenced(text))

@@ -1,16 +1,15 @@
 /**
  * The engine port: executes one open run, stores the results of its work, and writes its log.
  *
- * The agent loop is written once, over this port. On the memory engine the verbs cost nothing; a durable engine
- * remembers the value of every finished activity, emit and wait, so that after a crash the loop is simply run again and
- * takes the same way. What an `Engine` itself offers is therefore the same on every replay. Everything else (the clock,
- * the budget, the cancel signal, the log) is a `Work`, which only the effect of an `activity` is given, and what of it
- * a last event may say is a `Readings`, which only the thunk of an `emit` is given: code of the loop's body that reads
- * a clock does not compile.
+ * The agent loop is written once, over this port. On the memory engine the verbs cost nothing; a durable engine stores
+ * the value of every finished activity, emit and wait, so that after a crash the loop is run again and takes the same
+ * path. So the members of an `Engine` return the same on every replay. Everything else (the clock, the budget, the
+ * cancel signal, the log) is a `Work`, which only the effect of an `activity` gets, or a `Readings`, which only the
+ * thunk of an `emit` gets: a loop that reads a clock does not compile.
  *
  * Rules that types cannot enforce: every event is emitted in exactly one of three ways (`Work.push`, `Settled.events`,
  * `emit`); names come from position and call id (`run/Names.ts`); nothing depends on which sibling ended first; a
- * `Work` is not kept beyond its activity. Expected outcomes are values, never failures.
+ * `Work` is not used after its activity. Expected outcomes are values, never failures.
  */
 import type { AgentPath, Audit, Entry, Event, Json } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -28,17 +27,17 @@ export interface Settled<A> {
   readonly spent: ReadonlyArray<Entry.Entry>
 }
 
-/** An agent's step that was begun and has no result: what a re-run finds after a crash. */
+/** An agent's step that was started and has no result, as found after a crash. */
 export interface OpenStep {
-  /** How many requests may have gone out for it. */
+  /** How many requests may have been sent for it. */
   readonly attempts: number
-  /** True when a `step-start` is in the log that has not been retracted. */
+  /** True when its `step-start` is in the log and not retracted. */
   readonly started: boolean
-  /** What its attempts said, text and reasoning together, in characters; the lost tokens are estimated from it. */
+  /** The length of its attempts' text and reasoning, in characters; lost tokens are estimated from it. */
   readonly said: number
 }
 
-/** What is known of the run from its record; the same on every replay. */
+/** The facts of the run's record; the same on every replay. */
 export interface RunInfo {
   readonly runId: string
   readonly threadId: string
@@ -47,7 +46,7 @@ export interface RunInfo {
   readonly startedAt: number
 }
 
-/** What may be read of a run once, where what is read becomes an event or a remembered value. */
+/** Readings of a run that become an event or a stored value, so that they are taken once. */
 export interface Readings {
   /** Epoch milliseconds. */
   readonly now: () => number
@@ -61,25 +60,24 @@ export interface Readings {
   readonly ledger: () => ReadonlyArray<Entry.Entry>
 }
 
-/** What the effect of an activity may use. It runs once, so it may read, spend and emit; its value is stored. */
+/** The capabilities of an activity's effect. It runs once, so it may read, spend and emit; its value is stored. */
 export interface Work extends Readings, RunInfo {
   /** Checks the order, numbers the events and writes them. True: the reader is behind, wait for `room` first. */
   readonly push: (path: AgentPath.AgentPath, events: ReadonlyArray<Event>) => boolean
   /** Resolves when there is room again. */
   readonly room: () => Promise<void>
-  /** Durable before it answers: how often this was begun before. Absent where nothing is remembered. */
+  /** Stores that work is starting, and returns how often it was started before. Absent on an engine without storage. */
   readonly begin?: ((name: string, path: AgentPath.AgentPath) => Effect.Effect<number>) | undefined
-  /** The unfinished attempts of this agent's step, after a crash. */
+  /** This agent's unfinished step, after a crash. */
   readonly open: (path: AgentPath.AgentPath) => OpenStep | undefined
-  /** Last progress phase of an open call; -1 where there was none. */
+  /** The last progress phase of an open call; -1 before the first. */
   readonly phase: (path: AgentPath.AgentPath, callId: string) => number
   readonly tree: BudgetTree
   readonly cancel: Signal
 }
 
 /**
- * What the loop uses: three verbs whose results are the same on every replay, and the facts of the run that do not
- * change.
+ * The loop's view of a run: three verbs with results that are the same on every replay, and the run's constant facts.
  */
 export interface Engine extends RunInfo {
   /**
@@ -91,13 +89,13 @@ export interface Engine extends RunInfo {
     effect: (work: Work) => Effect.Effect<Settled<A>>
   ) => Effect.Effect<A>
   /**
-   * As `activity`, begun when this is called: only for code whose turn has come. What is done by then needs no fiber.
-   * Absent where a value must be stored before anything hangs on it.
+   * As `activity`, but started when this is called: only for work that is due. Work that completes at once needs no
+   * fiber. Absent if values must be stored before others depend on them.
    */
   readonly direct?: (<A>(effect: (work: Work) => Effect.Effect<Settled<A>>) => Effect.Effect<A>) | undefined
   /**
-   * Emits the events exactly once. On a replay `events` is not called, so that what it reads of the run is read once, too. `acts`: what
-   * the audit record is to say of it, written in the same commit.
+   * Emits the events exactly once. On a replay `events` is not called, so that its readings are taken once, too.
+   * `acts`: acts for the audit record, written in the same commit.
    */
   readonly emit: (
     name: string,
@@ -113,53 +111,58 @@ export interface Engine extends RunInfo {
     row: WaitRow
   ) => Effect.Effect<{ readonly value: A; readonly waitedMs: number }>
   /**
-   * Takes the messages of the run's inbox beyond the first `taken`, before a model step: says them
-   * (`message-received`), and remembers under `name` how many were taken by then, which is the answer. `undefined`, and
-   * nothing is remembered: there are none, or an earlier life has begun `step` without them.
+   * Takes the messages of the run's inbox after the first `taken`, before a model step: emits them
+   * (`message-received`), stores under `name` how many are taken by then, and returns that number. `undefined`, with
+   * nothing stored, if there are none or an earlier owner has started `step` without them.
    */
   readonly receive: (
     taken: number,
     names: () => { readonly name: string; readonly step: string }
   ) => Effect.Effect<number> | undefined
-  /** The message at a position of the inbox that `receive` has told of. */
+  /** The message at a position of the inbox that `receive` has taken. */
   readonly message: (position: number) => InboxMessage
   /**
-   * Closes the inbox at `position`, the one behind the messages that were taken, so that no more is accepted. Answers
-   * the message that was accepted there first, and closes nothing then.
+   * Closes the inbox at `position`, the one after the taken messages, so that no more are accepted. If a message was
+   * accepted there first, returns it and closes nothing.
    */
   readonly closeInbox: (position: number) => Effect.Effect<InboxMessage | undefined>
-  /** What the loop tells the budget again on every replay, from remembered values. */
+  /** Budget changes that the loop repeats on every replay, from stored values. */
   readonly limits: Pick<BudgetTree, "open" | "raiseAgain">
   /** The rows settled so far, for observers of a run. They differ between replays: the loop does not read them. */
   readonly observed: () => ReadonlyArray<Entry.Entry>
 }
 
-/** How the wait of a question takes part in answers that not everybody may give. */
+/** How the wait of a question takes part in votes. */
 export interface Voting {
-  /** Whether the vote's principal may give it: code of the agent. */
+  /** Whether the vote's principal may give it: the agent's code. */
   readonly judge: (vote: Vote) => Effect.Effect<boolean>
-  /** Says that the vote was counted as the `given`th of those that are needed: an `emit`, so that it is said once. */
+  /**
+   * Reports that the vote was counted as the `given`th of the required ones: an `emit`, so that it is reported once.
+   */
   readonly counted: (vote: Vote, given: number) => Effect.Effect<void>
 }
 
-/** What a wait answers when nobody does. */
+/** How a wait ends without an answer. */
 export interface WaitEnd<A> {
   readonly cancelled: A
-  /** At this time (epoch milliseconds) the wait answers `value`. Absent: it waits for ever. */
+  /** At this time (epoch milliseconds) the wait returns `value`. Absent: no deadline. */
   readonly expires?: { readonly at: number; readonly value: A } | undefined
-  /** Done at these times (epoch milliseconds, the earliest first) where the wait has not ended by then: each an `emit`, so that it is done once. */
+  /**
+   * Effects at these times (epoch milliseconds, the earliest first) while the wait is open: each an `emit`, so that it
+   * happens once.
+   */
   readonly reminders?: ReadonlyArray<Reminder> | undefined
-  /** Present where the question names its approvers. */
+  /** Present if the question names its approvers. */
   readonly voting?: Voting | undefined
 }
 
-/** What is done at a time at which the wait goes on. */
+/** An effect at a time while the wait is open. */
 export interface Reminder {
   readonly at: number
   readonly emit: Effect.Effect<void>
 }
 
-/** For the ledger: who waits, for what. */
+/** For the ledger: which agent waits, and for what. */
 export interface WaitRow {
   readonly path: AgentPath.AgentPath
   readonly reason: Entry.WaitEntry["reason"]

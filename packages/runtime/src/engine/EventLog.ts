@@ -20,32 +20,32 @@ import * as Stream from "effect/Stream"
 /** How far a bounded reader may fall behind before the run waits for it, in events. */
 const highWater = 4096
 
-/** A reader's place in the log. */
+/** A reader's position in the log. */
 export interface Reader {
   readonly bounded: boolean
   /** Index of the next envelope to read. */
   next: number
-  /** Called once when there is something new or the log has ended. */
+  /** Called once when there are new events or the log has ended. */
   wake: (() => void) | undefined
 }
 
 const nobody: ReadonlyArray<Reader> = []
 
 /**
- * What is read array by array without an effect for each: `take` answers what is there, `wait` calls once when there is more or the end
- * has come. `leave` is run once, when nobody reads any more.
+ * A source that is read array by array without an effect for each: `take` returns what is available, `wait` calls back
+ * once when there is more or the log has ended. `leave` runs once, when reading stops.
  */
 export interface Reading<A> {
   readonly take: () => ReadonlyArray<A>
   readonly isOver: () => boolean
-  /** The last to ask is called. */
+  /** Only the latest callback is called. */
   readonly wait: (wake: (() => void) | undefined) => void
   readonly leave: Effect.Effect<void>
 }
 
 export class EventLog {
   envelopes: Array<Envelope.Envelope> = []
-  /** How many events of the run come before the first of these. */
+  /** The number of the run's events before the first one here. */
   readonly before: number
   ended = false
   abandoned = false
@@ -57,7 +57,10 @@ export class EventLog {
     this.before = before
   }
 
-  /** A reader that starts behind `after`: what is no place in the log counts as its start, a place beyond its end as that. */
+  /**
+   * A reader that starts after `after`: an invalid number counts as the start of the log, a number beyond its end as
+   * the end.
+   */
   reader(after: number, bounded: boolean): Reader {
     const reader: Reader = { bounded, next: after > this.before ? Math.floor(after) - this.before : 0, wake: undefined }
     this.readers = [...this.readers, reader]
@@ -70,7 +73,10 @@ export class EventLog {
     this.makeRoom()
   }
 
-  /** All that is new for `reader`, and moves it on. What the reader does to it is not seen by the log or by other readers. */
+  /**
+   * Returns the new envelopes for `reader` and advances it. Changes by the reader do not affect the log or other
+   * readers.
+   */
   take(reader: Reader): ReadonlyArray<Envelope.Envelope> {
     const { envelopes } = this
     const news: Array<Envelope.Envelope> = []
@@ -83,7 +89,7 @@ export class EventLog {
     return news
   }
 
-  /** The same of the root view: its events alone. */
+  /** The same for the root view: only its events. */
   takeRootView(reader: Reader): ReadonlyArray<Event> {
     const { envelopes } = this
     const news: Array<Event> = []
@@ -96,7 +102,7 @@ export class EventLog {
     return news
   }
 
-  /** Tells the readers that the owner has appended. */
+  /** Notifies the readers after the owner has appended. */
   wake(): void {
     if (this.waking || this.readers.length === 0) return
     this.waking = true
@@ -112,7 +118,7 @@ export class EventLog {
     })
   }
 
-  /** Frees what an array that has grown keeps for more: nothing may be written for long. */
+  /** Frees the spare capacity of grown arrays: nothing may be written for a long time. */
   trim(): void {
     this.envelopes = Trimmed.copy(this.envelopes)
   }
@@ -122,7 +128,7 @@ export class EventLog {
     this.wake()
   }
 
-  /** Its owner has gone before the run's end: readers are let go and must look elsewhere. */
+  /** Its owner stopped before the run's end: readers end here and must continue elsewhere. */
   abandon(): void {
     this.abandoned = true
     this.end()
@@ -148,8 +154,8 @@ export class EventLog {
 }
 
 /**
- * Follows `log` from behind `after`, each array mapped by `select` (drop what the reader should not see). `onLeave` is told
- * whether the log had ended when the reader left.
+ * Follows `log` after `after`, each array mapped by `select`. `onLeave` gets whether the log had ended when the reader
+ * left.
  */
 export const follow = <A>(
   log: EventLog,
@@ -180,7 +186,7 @@ export const follow = <A>(
     )
   )
 
-// Looks once more before it waits: the fiber may have yielded between its last look and this.
+// Checks once more before it waits: the fiber may have yielded since the last check.
 const news = (log: EventLog, reader: Reader): Effect.Effect<void> =>
   Effect.callback((resume) => {
     if (log.ended || reader.next < log.envelopes.length) return resume(Effect.void)
@@ -190,7 +196,7 @@ const news = (log: EventLog, reader: Reader): Effect.Effect<void> =>
     })
   })
 
-/** The root view of a run, from behind `after`. `onLeave` follows when nobody reads it any more. */
+/** The root view of a run, after `after`. `onLeave` runs when the reader leaves. */
 export class RootReading implements Reading<Event> {
   readonly leave: Effect.Effect<void>
   private readonly log: EventLog
@@ -239,7 +245,7 @@ export const viewOf = (
 
 const OpenId = "~@reins/runtime/Reading"
 
-/** A reading as a stream, one effect an array. `open` is run once for each who reads the stream, and cannot be interrupted. */
+/** A reading as a stream, one effect per array. `open` runs once per reader of the stream, uninterruptibly. */
 export const streamOf = <A, E>(open: Effect.Effect<Reading<A>, E>): Stream.Stream<A, E> =>
   Object.assign(
     Stream.fromChannel(
@@ -256,7 +262,7 @@ export const streamOf = <A, E>(open: Effect.Effect<Reading<A>, E>): Stream.Strea
     { [OpenId]: open } as const
   )
 
-/** How a stream that `streamOf` made is read in plain code; `undefined` for any other. */
+/** The plain reading of a stream that `streamOf` made; `undefined` for any other. */
 export const readingOf = <A, E, R>(stream: Stream.Stream<A, E, R>): Effect.Effect<Reading<A>, E> | undefined =>
   // Only `streamOf` sets it.
   Predicate.hasProperty(stream, OpenId) ? Erased.as(stream[OpenId]) : undefined

@@ -1,6 +1,6 @@
 /**
- * The inbox of a run: the messages that a user sends to it while it runs. It is a row of slots, counted from 1, each of which is filled
- * once by whoever comes first: a message, or the run's own close, behind which nothing is accepted. So one write decides between a
+ * The inbox of a run: the messages that a user sends while it runs. It is a list of slots, counted from 1, and each is
+ * filled once: by a message, or by the run's close, after which nothing is accepted. So one write decides between a
  * message and the end of the run, in every store that keeps the first answer to a name.
  */
 import { Event, Message } from "@reins/protocol"
@@ -9,26 +9,26 @@ import * as Schema from "effect/Schema"
 
 const MessageStruct = Schema.Struct({ messageId: Schema.String, content: Schema.Array(Message.UserPart) })
 
-/** A message of a user for a running run. `messageId`: the same one again is the same message. */
+/** A user's message for a running run. `messageId`: sending the same id again sends the same message. */
 export interface InboxMessage extends Schema.Schema.Type<typeof MessageStruct> {}
 
 const Slot = Schema.Union([MessageStruct, Schema.Struct({ closed: Schema.Literal(true) })])
 
 const decode = Schema.decodeUnknownSync(Slot)
 
-/** What fills a slot for a message. */
+/** The slot of a message. */
 export const encode: (message: InboxMessage) => Json = Schema.encodeSync(MessageStruct)
 
-/** What fills the slot behind the last message. */
+/** The slot after the last message. */
 export const closed: Json = { closed: true }
 
-/** The message in a slot; `undefined` where the inbox was closed there. */
+/** The message in a slot; `undefined` if the slot closes the inbox. */
 export const messageIn = (slot: Json): InboxMessage | undefined => {
   const found = decode(slot)
   return "closed" in found ? undefined : found
 }
 
-/** Whether both are the same message, to the letter. */
+/** Whether both messages are exactly equal. */
 export const isSame = (one: InboxMessage, other: InboxMessage): boolean =>
   JSON.stringify(encode(one)) === JSON.stringify(encode(other))
 
@@ -37,9 +37,8 @@ export const received = ({ content, messageId }: InboxMessage, position: number)
   Event.messageReceived({ messageId, position, content })
 
 /**
- * What became of a message. `Accepted`: it enters the conversation before a later step, or it was accepted before; `at`: when, in epoch
- * milliseconds. `Closed`: the run is
- * ending, or was asked to. `Clash`: its id is another message's.
+ * The result of sending a message. `Accepted`: it enters the conversation before a later step, or was accepted before;
+ * `at`: when, in epoch milliseconds. `Closed`: the run is ending or was cancelled. `Clash`: another message has its id.
  */
 export type Accepted =
   | { readonly _tag: "Accepted"; readonly position: number; readonly at: number }
@@ -47,7 +46,7 @@ export type Accepted =
   | { readonly _tag: "Clash" }
   | { readonly _tag: "Unknown" }
 
-/** What became of a message whose slot was taken before by `slot`; `undefined`: the next slot is tried. */
+/** The result for a message if its slot is taken; `undefined`: try the next slot. */
 export const judge = (
   message: InboxMessage,
   { at, value }: { readonly value: Json; readonly at: number },

@@ -54,7 +54,7 @@ const RunRecordStruct = Schema.Struct({
 export interface RunRecord extends Schema.Schema.Type<typeof RunRecordStruct> {}
 export const RunRecord: Schema.Codec<RunRecord> = RunRecordStruct
 
-/** What a host keeps beside its runs. */
+/** The stores of a host. */
 export interface Stores {
   readonly threads: ThreadStore
   readonly grants: GrantStore
@@ -63,7 +63,7 @@ export interface Stores {
   readonly audit: AuditStore
 }
 
-/** Carries a run from its start to its last event, over the engine it is given. */
+/** Executes a run from its start to its last event, over the given engine. */
 export type Drive = (
   record: RunRecord,
   history: ReadonlyArray<Message.Message>,
@@ -80,13 +80,13 @@ export interface PendingApproval {
   readonly askedAt: number
 }
 
-/** What became of an answer. `resolved` holds the answer that came first. */
+/** The result of an answer. `Resolved` has the answer that came first. */
 export type Answered =
   | { readonly _tag: "Taken" }
   | { readonly _tag: "Resolved"; readonly value: Json }
   | { readonly _tag: "Unknown" }
 
-/** Where a run stands. `lastSeq` is the number of its last event so far, 0 before the first. */
+/** The status of a run. `lastSeq` is the number of its last event so far, 0 before the first. */
 export interface RunStatus {
   readonly runId: string
   readonly threadId: string
@@ -96,7 +96,7 @@ export interface RunStatus {
   readonly lastSeq: number
 }
 
-/** Why a host does not start a run. Nothing of it is stored. */
+/** Why a host refuses a run. Nothing of it is stored. */
 export type StartRefusal =
   | QueryRejections.QuotaExhausted
   | QueryRejections.RunExists
@@ -108,23 +108,24 @@ export type StartRefusal =
 /** Manages runs. */
 export interface RunHost extends Stores {
   /**
-   * Leases the thread, stores the record and starts carrying the run. Checks in the same transaction that the run's id is new, that the
-   * thread is its tenant's or new (`ThreadForbidden`), that no run holds it (`ThreadBusy`), that it can be read (`ThreadDamaged`), and
-   * that its quotas have something left (`QuotaExhausted`), in which it counts from then on.
+   * Leases the thread, stores the record and starts the run. Checks in the same transaction that the run's id is new,
+   * that the thread is new or belongs to the tenant (`ThreadForbidden`), that no run leases it (`ThreadBusy`), that it
+   * can be read (`ThreadDamaged`), and that its quotas are not exhausted (`QuotaExhausted`); the run then counts in
+   * them.
    */
   readonly start: (record: Omit<RunRecord, "historyVersion">) => Effect.Effect<void, StartRefusal>
   /**
-   * The run's envelopes with `seq > after`, then new ones as they come, until the run has ended. Empty for an unknown
-   * run. Of a run that cannot be read the last is an `error` that is in no log. `bounded`: this reader's pace holds
-   * back the run when it falls far behind.
+   * The run's envelopes with `seq > after`, then new ones, until the run has ended. Empty for an unknown run. If the
+   * run cannot be read, the last one is an `error` that is not in the log. `bounded`: the run waits for this reader
+   * when it falls far behind.
    */
   readonly watch: (
     runId: string,
     options: { readonly after: number; readonly bounded: boolean }
   ) => Stream.Stream<Envelope.Envelope>
   /**
-   * As `watch`, but for the root view alone, and read without an effect for each array. `onLeave` follows when nobody reads it any more.
-   * Absent where runs are not read out of this process's memory.
+   * As `watch`, but only the root view, and read without an effect per array. `onLeave` runs when the reader leaves.
+   * Absent if runs are not read from this process's memory.
    */
   readonly readRootView?:
     | ((
@@ -134,13 +135,13 @@ export interface RunHost extends Stores {
     | undefined
   readonly status: (runId: string) => Effect.Effect<RunStatus | undefined>
   /**
-   * Accepts a message of a user for the run, in the order in which they come, unless it is ending: in one act with the
-   * check that it is not. A message whose id was accepted before is accepted once.
+   * Accepts a user's message for the run, in order of arrival, unless it is ending; the check and the change are
+   * atomic. A message with an accepted id is accepted once.
    */
   readonly accept: (runId: string, message: InboxMessage) => Effect.Effect<Accepted>
   /**
-   * Answers a wait of the run by name. First writer wins, also against expiry and cancel. `acts` are kept if it was taken, in the same
-   * transaction.
+   * Answers a wait of the run by name. The first writer wins, also against expiry and cancel. `acts` are stored in the
+   * same transaction if it was taken.
    */
   readonly answer: (
     runId: string,
@@ -149,20 +150,21 @@ export interface RunHost extends Stores {
     acts?: ReadonlyArray<Audit.Act>
   ) => Effect.Effect<Answered>
   /**
-   * Takes one principal's answer to a question that names its approvers, and counts it with the others (`Quorum.cast`), with its act in
-   * the same transaction. Where the question is `judged`, the process that carries the run decides by the wait's `voting`; `Unjudged` when
-   * none does so in time: the vote is kept, and judged when the run is carried again.
+   * Takes one principal's answer to a question that names its approvers, and counts it with the others (`Quorum.cast`),
+   * with its act in the same transaction. If the question is `judged`, the process that executes the run decides by the
+   * wait's `voting`; `Unjudged` when none does so in time: the vote is stored, and judged when the run is executed
+   * again.
    */
   readonly vote: (runId: string, vote: Vote, isJudged: boolean) => Effect.Effect<Voted>
-  /** What was answered of the run under names that begin with `prefix`, by name. Empty for an unknown run. */
+  /** The run's answers with names that begin with `prefix`, by name. Empty for an unknown run. */
   readonly answers: (runId: string, prefix: string) => Effect.Effect<ReadonlyMap<string, Json>>
   /** Whether a call that the caller must run is open. */
   readonly hasClientCall: (runId: string, path: AgentPath.AgentPath, callId: string) => Effect.Effect<boolean>
-  /** Asks the run to end. False when it is unknown or has ended. */
+  /** Cancels the run. False when it is unknown or has ended. */
   readonly cancel: (runId: string) => Effect.Effect<boolean>
   /** The open questions of a tenant, oldest first. */
   readonly pending: (resourceId: string) => Effect.Effect<ReadonlyArray<PendingApproval>>
-  /** A question by id, with its answer where it has one. */
+  /** A question by id, with its answer if it has one. */
   readonly approval: (
     id: string
   ) => Effect.Effect<{ readonly asked: PendingApproval; readonly outcome: Approval.Outcome | undefined } | undefined>

@@ -1,13 +1,13 @@
 /**
- * How an agent ended, root or specialist, as its caller needs to know it; and what it and its specialists came to, as
- * sums over the run's ledger, for observers of a run.
+ * How an agent ended, root or specialist, for its caller; and the totals of it and its specialists, as sums over the
+ * run's ledger, for observers.
  */
 import { AgentPath, type Budget, Entry, type Events, Money, type RunErrors, type Usage } from "@reins/protocol"
 
 /** How an agent ended. */
 export interface AgentEnd {
   readonly reason: Events.FinishReason | "failed"
-  /** Its last words; for a typed output, JSON that fits the schema where `reason` is `stop`. */
+  /** Its final text; for a typed output, JSON that matches the schema if `reason` is `stop`. */
   readonly text: string
   /** What it used, specialists included. */
   readonly usage: Usage.Usage
@@ -20,11 +20,11 @@ export interface AgentEnd {
 /** Money in whole nano-dollars, time in milliseconds. Each with all specialists below. */
 export interface AgentTotals {
   readonly costNanoUsd: number
-  /** Model requests, and calls that providers ran, whose price nobody knows: the cost is more than is said. */
+  /** Model requests and provider-run calls without a known price: the real cost is higher. */
   readonly unpriced: number
   readonly modelCalls: number
   readonly toolCalls: number
-  /** Questions that people were asked, and how long they were waited for in all. */
+  /** Questions to people, and the total waiting time for them. */
   readonly approvals: number
   readonly approvalWaitMs: number
 }

@@ -1,5 +1,5 @@
 /**
- * One agent at work in a run: what its model is sent, what it has said, which calls it makes at once.
+ * The state of one agent in a run: what its model is sent, what it has said, and the slots for its parallel calls.
  */
 import { AgentPath, type Budget, Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -11,19 +11,22 @@ import * as TokenEstimator from "../model/TokenEstimator.ts"
 import type { Summary } from "../thread/ThreadStore.ts"
 import * as CallRow from "../agent/CallRow.ts"
 
-/** How many calls of one step run at once unless the agent says otherwise. */
+/** The default number of parallel calls of one step. */
 const usualParallel = 16
 
-/** One agent at work in a run. `messages`, what its model is sent, grows; only compaction shortens it. */
+/** The state of one agent. `messages`, what its model is sent, grows; only compaction shortens it. */
 export class AgentState {
   messages: Array<Message.Message>
-  /** What this run adds to the conversation: its prompt, and what was said since. The same array while that is all there is. */
+  /**
+   * This run's addition to the conversation: its prompt and everything after. The same array as `messages` while there
+   * is nothing else.
+   */
   said: Array<Message.Message>
-  /** Every call id used so far, so that one that comes again gets another. */
+  /** Every call id used so far, so that a repeated one is replaced. */
   readonly callIds = new Set<string>()
-  /** Calls that the provider runs itself and has not answered yet, by id; absent where there are none. */
+  /** Provider-run calls without a result yet, by id; absent without any. */
   awaited: Map<string, Message.CallPart> | undefined
-  /** How many messages of a user it has received while it runs. */
+  /** The number of user messages it has received while running. */
   received = 0
   /** The model that gave its last answer, as its provider names it; absent before the first. */
   answeredBy: string | undefined
@@ -36,11 +39,14 @@ export class AgentState {
   readonly budget: Budget.Budget
   /** How often in a row the agent may make the same calls. */
   readonly repeatedCallLimit: number
-  /** The calls of its last step that made some, and how often in a row it has made them; absent before, and where that does not count. */
+  /**
+   * The calls of its last step with calls, and how often in a row it has made them; absent before, and if they do not
+   * count.
+   */
   row: CallRow.CallRow | undefined
-  /** The model in use: the agent's own at the start of each step, then perhaps a fallback. */
+  /** The model in use: the agent's own at the start of each step, later possibly a fallback. */
   model: ModelPort
-  /** Of the thread's beginning: an earlier run's, or the one that stands in what the model is sent now. */
+  /** The summary of the thread's beginning: an earlier run's, or the one that the model is sent now. */
   summary: Summary | undefined
   /** How many messages of the thread `messages` no longer holds. */
   private covered = 0
@@ -56,15 +62,15 @@ export class AgentState {
     readonly path: AgentPath.AgentPath
     readonly member: Member
     readonly history: ReadonlyArray<Message.Message>
-    /** Absent: it goes on from where its history ends. */
+    /** Absent: the run continues from the end of its history. */
     readonly prompt: Message.Message | undefined
     /** Absent: the agent's own. */
     readonly budget?: Budget.Budget
-    /** What an earlier run has kept. */
+    /** What an earlier run has stored. */
     readonly summary?: Summary | undefined
     readonly repeatedCallLimit: number
   }) {
-    // Models are told it.
+    // Included in the prompt.
     this.path = Object.freeze(options.path)
     this.member = options.member
     this.model = options.member.model
@@ -80,9 +86,9 @@ export class AgentState {
     this.said = options.history.length === 0 ? this.messages : asked
   }
 
-  /** Adds to the conversation. `kept`: what of it the thread keeps, where that is another message, or nothing. */
+  /** Adds a message to the conversation. `kept`: what the thread keeps instead, if that differs. */
   say(message: Message.Message, kept: Message.Message | "nothing" = message): void {
-    // A model is sent it, and whoever asks for the thread: nobody may write to what was said.
+    // Frozen: models and readers of the thread get it.
     Message.frozen(message)
     if (message.role === "user") this.row = undefined
     if (kept !== message && this.said === this.messages) this.said = this.messages.slice()
@@ -93,7 +99,7 @@ export class AgentState {
     if (this.said !== this.messages) this.said.push(kept)
   }
 
-  /** Adds what the model said. */
+  /** Adds the model's output. */
   hear(content: ReadonlyArray<Message.AssistantPart>): void {
     let byProvider = false
     for (const part of content) {
@@ -105,7 +111,7 @@ export class AgentState {
     this.say({ role: "assistant", content }, kept.length === 0 ? "nothing" : { role: "assistant", content: kept })
   }
 
-  /** What the thread keeps of an answer: a call that the provider runs itself once its result is there, together with it. */
+  /** What the thread keeps of an answer: a provider-run call only together with its result. */
   private answered(content: ReadonlyArray<Message.AssistantPart>): ReadonlyArray<Message.AssistantPart> {
     const results = new Set(content.flatMap((part) => (part.type === "tool-result" ? [part.id] : [])))
     return content.flatMap((part): ReadonlyArray<Message.AssistantPart> => {
@@ -122,32 +128,32 @@ export class AgentState {
     })
   }
 
-  /** Counts that a step makes `calls`. */
+  /** Counts a step that makes `calls`. */
   count(calls: ReadonlyArray<Message.CallPart>): void {
     const { tools } = this.member
     this.row = calls.some(({ name }) => tools.get(name)?.mayRepeat === true) ? undefined : CallRow.next(this.row, calls)
   }
 
-  /** Whether `calls` were made as often in a row as they may be. */
+  /** Whether `calls` have reached the limit of repetitions. */
   repeats(calls: ReadonlyArray<Message.CallPart>): boolean {
     return this.row !== undefined && this.row.times >= this.repeatedCallLimit && CallRow.isSame(this.row.calls, calls)
   }
 
-  /** Frees what arrays that have grown keep for more: the agent waits for a person, perhaps for days. */
+  /** Frees the spare capacity of grown arrays: the agent waits for a person, possibly for days. */
   trim(): void {
     const isOne = this.said === this.messages
     this.messages = Trimmed.copy(this.messages)
     this.said = isOne ? this.messages : Trimmed.copy(this.said)
   }
 
-  /** Where this run's prompt stands in what the model is sent. */
+  /** The index of this run's prompt in what the model is sent. */
   get promptIndex(): number {
     return this.prompt === undefined ? -1 : this.messages.indexOf(this.prompt)
   }
 
   /**
-   * Leaves the first `dropped` messages out of what the model is sent, but for the prompt; a summary by `strategy` stands in their
-   * place.
+   * Removes the first `dropped` messages, except the prompt, from what the model is sent; a summary by `strategy`
+   * replaces them.
    */
   shorten(dropped: number, text: string | undefined, strategy: string): void {
     const { prompt } = this
@@ -156,7 +162,7 @@ export class AgentState {
       text === undefined
         ? []
         : [{ role: "user", content: [{ type: "text", text: `The conversation so far, in short:\n${text}` }] }]
-    // A prompt that stayed when more than it was left out is counted among what was.
+    // A prompt that stayed although later messages were dropped counts as dropped.
     this.covered = Math.max(this.covered, this.length - this.messages.length + dropped)
     if (this.said === this.messages) this.said = this.messages.slice()
     this.messages.splice(0, dropped, ...before, ...(isCut ? [prompt] : []))
@@ -165,7 +171,7 @@ export class AgentState {
     this.tokens = 0
   }
 
-  /** Puts the summary of an earlier run in the place of what it sums up. False where there is none of this strategy. */
+  /** Replaces messages by an earlier run's summary of them. False without one of this strategy. */
   resume(strategy: string): boolean {
     const kept = this.covered === 0 ? this.summary : undefined
     if (kept?.strategy !== strategy || kept.covers >= this.length) return false
@@ -173,21 +179,21 @@ export class AgentState {
     return true
   }
 
-  /** Makes as many slots as the agent allows calls to run at once, where the calls of a step are more. */
+  /** Makes slots for parallel calls if a step has more calls than the agent runs in parallel. */
   beginStep(calls: number): void {
     const most = Math.floor(this.member.definition.maxParallelCalls ?? usualParallel)
     this.slots = calls > most || Number.isNaN(most) ? Semaphore.makeUnsafe(Math.max(1, most || 1)) : undefined
   }
 
   /**
-   * Runs a call in one of the step's slots; where there are enough for all, it is begun when this is called. A call that waits
-   * for a person holds none.
+   * Runs a call in one of the step's slots; with enough slots for all, it starts when this is called. A call that waits
+   * for a person occupies none.
    */
   inSlot<A>(call: () => Effect.Effect<A>): Effect.Effect<A> {
     return this.slots === undefined ? call() : this.slots.withPermits(1)(Effect.suspend(call))
   }
 
-  /** Runs a call of `tool` when fewer of its calls than it allows are running for this agent. */
+  /** Runs a call of `tool` within the tool's limit of parallel calls of this agent. */
   limited<A>(tool: Callable, call: () => Effect.Effect<A>): Effect.Effect<A> {
     if (tool.concurrency === undefined) return this.inSlot(call)
     this.turnstiles ??= new Map()

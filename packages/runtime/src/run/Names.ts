@@ -1,75 +1,71 @@
 /**
- * The names under which a run's marks and answers are stored: all are made here, and all that is read out of one is
- * read here.
- *
- * A name is the agent's path key, a word for what it names, and a subject: `planner#2/tool/c1`. Call ids come from
- * models; one that would read as another subject or as a call of another agent (`c1/again/2`, `budget/1`, `a#1/b`) is
- * announced under another id, so that every call stands under its id as it is. A stored name never changes: a continued
- * run finds what it has done by it, also one that an earlier release began and that has such ids.
+ * The names under which a run's marks and answers are stored; only this file makes and parses them. A name is the
+ * agent's path key, a word for its kind, and a subject: `planner#2/tool/c1`. Call ids come from models; an id that
+ * could be parsed as another subject or another agent's call (`c1/again/2`, `budget/1`, `a#1/b`) is replaced when the
+ * call is announced, so that names contain ids unchanged. Stored names never change: a resumed run finds its work by
+ * them, also a run of an earlier release.
  */
 import { AgentPath } from "@reins/protocol"
 import { digestId } from "../kernel/Digest.ts"
 
-/** What an agent may ask a person about. */
+/** The subject of a question. */
 export type Subject = string
 
 /** A call. */
 export const ofCall = (callId: string): Subject => callId
 
-/** The id that a model's call is announced under: its own, unless names made of that would read as others. */
+/** The id under which a model's call is announced: its own, unless names with it would be ambiguous. */
 export const callId = (fromModel: string): string =>
   isAmbiguous.test(fromModel) ? fromModel.replaceAll("/", "_") : fromModel
 
-/** A call that may have been made before, for the `time`th time; counts from 1. */
+/** A call that may have been executed before, for the `time`th time; counts from 1. */
 export const ofRepeat = (callId: string, time: number): Subject => `${ofCall(callId)}/again/${time}`
 
-/**
- * A call whose tool's definition has changed since it was allowed or asked about, for the `time`th time; counts from 1.
- */
+/** A call after the `time`th change of its tool's definition since it was allowed or asked about; counts from 1. */
 export const ofChanged = (callId: string, time: number): Subject => `${ofCall(callId)}/changed/${time}`
 
-/** The `count`th limit that the agent met; counts from 1. */
+/** The `count`th limit that the agent reached; counts from 1. */
 export const ofLimit = (count: number): Subject => `budget/${count}`
 
 const isAmbiguous = /^budget\/\d+$|\/again\/\d+$|\/changed\/\d+$|^[^/]*#[^/]*\//
 
 // Activities and emits of an agent. `prefix` is its path's key.
 
-/** A model step: its activity, and the requests that were begun for it. */
+/** A model step: its activity, and its started requests. */
 export const model = (prefix: string, step: number): string => `${prefix}model/${step}`
 
 /** Whether `name` is that of a model step of the agent at `path`. */
 export const isModel = (path: AgentPath.AgentPath, name: string): boolean =>
   name.startsWith(`${AgentPath.key(path)}model/`)
 
-/** The shortening of a conversation before a step. */
+/** The compaction before a step. */
 export const compaction = (prefix: string, step: number): string => `${prefix}compact/${step}`
 
-/** That a step made the same calls as often in a row as they may be. */
+/** The event that a step reached the limit of repeated calls. */
 export const repeated = (prefix: string, step: number): string => `${prefix}repeated/${step}`
 
-/** How many messages of a user were taken by the time of a step. */
+/** How many user messages were taken before a step. */
 export const received = (prefix: string, step: number): string => `${prefix}received/${step}`
 
-/** What the gate decided about a call. */
+/** The gate's decision about a call. */
 export const gate = (prefix: string, subject: Subject): string => `${prefix}gate/${subject}`
 
-/** Whether the definition that a caller's tool was allowed under is the one it has. */
+/** Whether a client tool still has the definition that was allowed. */
 export const held = (prefix: string, subject: Subject): string => `${prefix}held/${subject}`
 
-/** The definition under which a call is asked about that may have been made before. */
+/** The definition in a question about repeating a call. */
 export const shown = (prefix: string, subject: Subject): string => `${prefix}shown/${subject}`
 
-/** A tool that ran: the call, or the call once more. */
+/** The execution of a tool: the call, or its repetition. */
 export const tool = (prefix: string, subject: Subject): string => `${prefix}tool/${subject}`
 
-/** That a call runs on a grant. */
+/** The event that a call uses a grant. */
 export const granted = (prefix: string, callId: string): string => `${prefix}granted/${ofCall(callId)}`
 
-/** The grant that an answer left behind. */
+/** The grant that an answer created. */
 export const grant = (prefix: string, subject: Subject): string => `${prefix}grant/${subject}`
 
-/** The result of a call that no tool here ran. */
+/** The result of a call that the runtime did not run. */
 export const result = (prefix: string, callId: string): string => `${prefix}result/${ofCall(callId)}`
 
 /** The admission of a specialist. */
@@ -78,7 +74,7 @@ export const agent = (prefix: string, callId: string): string => `${prefix}agent
 /** The end of a specialist. */
 export const agentEnd = (prefix: string, callId: string): string => `${prefix}agent-end/${ofCall(callId)}`
 
-/** When a question expires. */
+/** The expiry of a question. */
 export const expiry = (prefix: string, subject: Subject): string => `${prefix}expiry/${subject}`
 
 /** A question. */
@@ -87,29 +83,29 @@ export const ask = (prefix: string, subject: Subject): string => `${prefix}ask/$
 /** The warning that a question expires soon. */
 export const warn = (prefix: string, subject: Subject): string => `${prefix}warn/${subject}`
 
-/** That a question went to other approvers, for the `level`th time. */
+/** The `level`th escalation of a question. */
 export const escalated = (prefix: string, subject: Subject, level: number): string =>
   `${prefix}escalated/${level}/${subject}`
 
-/** That so many have approved at a level. */
+/** The event of a counted approval at a level. */
 export const given = (prefix: string, subject: Subject, level: number, count: number): string =>
   `${prefix}given/${level}/${count}/${subject}`
 
 /** The decision about a question. */
 export const decided = (prefix: string, subject: Subject): string => `${prefix}decided/${subject}`
 
-/** What an answer raised a limit to. */
+/** The raise of a limit by an answer. */
 export const raise = (prefix: string, subject: Subject): string => `${prefix}raise/${subject}`
 
 // Activities and emits of the run.
 
-/** That a limit was met. */
+/** The event that a limit was reached. */
 export const exhausted = (path: AgentPath.AgentPath, limit: string): string => `budget/${JSON.stringify(path)}/${limit}`
 
-/** The messages of a user that came too late for a step. */
+/** The user messages that were too late for a step. */
 export const unread = "unread"
 
-/** What the run leaves its thread, and the run's last events. */
+/** What the run stores with its thread, and the run's last events. */
 export const finish = "finish"
 
 /** The note of how long no process executed the run. */
@@ -117,7 +113,7 @@ export const down = "down"
 
 // Answers from outside.
 
-/** A question's id: the same on every replay of the run, and as hard to guess as the run's own id. */
+/** A question's id: the same on every replay of the run, and as unguessable as the run's id. */
 export const approvalId = (runId: string, prefix: string, subject: Subject): string =>
   digestId("apr", `${runId}\n${prefix}\n${subject}`)
 
@@ -128,7 +124,7 @@ export const planId = (runId: string, prefix: string, callId: string): string =>
 /** The answer to a question. */
 export const approval = (approvalId: string): string => `approval/${approvalId}`
 
-/** What is stored of the answers to a question that names its approvers: all of it begins with the name of the answer. */
+/** The names of votes on a question begin with the name of its answer. */
 export const vote = (
   approvalId: string,
   level: number,
@@ -152,10 +148,10 @@ export const vote = (
   }
 }
 
-/** What the counted ballots of a question begin with, at one level. */
+/** The prefix of a question's counted ballots at one level. */
 export const ballots = (approvalId: string, level: number): string => `${approval(approvalId)}/by/${level}/`
 
-/** A client's result: another name where a person was asked first, so that none that came before the answer counts. */
+/** A client's result: with another name if a person was asked first, so that results before the answer do not count. */
 export const client = (prefix: string, subject: Subject, isAsked: boolean): string =>
   `${prefix}${isAsked ? "client-allowed" : "client"}/${subject}`
 
@@ -167,6 +163,6 @@ export const cancel = "cancel"
 
 // In the store of grants.
 
-/** The use of a grant by one call: taken once, however often the call's gate is begun. */
+/** The use of a grant by one call: taken once, however often the call's gate is executed. */
 export const grantUse = (runId: string, path: AgentPath.AgentPath, callId: string): string =>
   `${runId} ${AgentPath.key(path)}${callId}`

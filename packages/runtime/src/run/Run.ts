@@ -1,6 +1,5 @@
 /**
- * What the loop has while it executes one run: the engine, the runtime's settings, and what a step and a call ask of
- * both.
+ * The context of a run's execution: the engine, the runtime's settings, and the operations that steps and calls share.
  */
 import type { AgentPath, Budget, Entry } from "@reins/protocol"
 import type * as Effect from "effect/Effect"
@@ -16,7 +15,7 @@ import type { Alarm } from "../kernel/Alarm.ts"
 import type { AgentEnd } from "./AgentEnd.ts"
 import type { AgentState } from "./AgentState.ts"
 
-/** How a runtime behaves, with every default filled in. Durations in milliseconds. */
+/** The runtime's settings with defaults applied. Durations in milliseconds. */
 export interface Settings {
   readonly prices: PriceBook
   readonly estimator: TokenEstimator.Estimator
@@ -29,33 +28,33 @@ export interface Settings {
   readonly tellsRetries: boolean
   /** What becomes of a request that fails after something of its answer was shown. */
   readonly midStream: "error" | "retract"
-  /** The wait before the first of them; doubled each time, or what the provider asks for. */
+  /** The delay before the first retry; doubled each time, or as the provider requests. */
   readonly modelRetryBaseMs: number
-  /** How long one request may take; absent: as long as it likes. */
+  /** How long one request may take; absent: no limit. */
   readonly patience: PatienceLimits | undefined
-  /** How long a cancelled model or tool may take to end before it is left behind. */
+  /** How long a cancelled model or tool may take to end before it is abandoned. */
   readonly cancelGraceMs: number
-  /** How long a gate's predicate may take before the answer is: ask. */
+  /** How long a gate's predicate may take before a person is asked instead. */
   readonly predicateMs: number
-  /** How long a question waits for its answer; absent: for ever. */
+  /** How long a question waits for its answer; absent: no limit. */
   readonly approvalExpiryMs: number | undefined
-  /** How long before a question expires its watchers are told so; 0: they are not. */
+  /** How long before its expiry a question's watchers are warned; 0: no warning. */
   readonly approvalWarnMs: number
-  /** What an open question is answered when nobody is there to ask. */
+  /** The answer to questions when nobody can be asked. */
   readonly unattended: "wait" | "deny" | "approve"
-  /** How often in a row an agent may make the same call, unless it or the query says otherwise. */
+  /** How often in a row an agent may make the same call, unless the agent or the query sets another limit. */
   readonly repeatedCallLimit: number
-  /** The most steps of a run whose budgets bound nothing. */
+  /** The maximum number of steps of a run without limiting budgets. */
   readonly defaultMaxSteps: number
-  /** How long a step or a call waits for what other runs hold of a quota. */
+  /** How long a step or a call waits for other runs to release a quota. */
   readonly quotaWaitMs: number
-  /** How deep specialists may be nested, whatever the budgets say. */
+  /** How deep specialists may be nested, in addition to budgets. */
   readonly maxDepth: number
   /** How many characters of a tool's result a model is sent. */
   readonly maxResultCharacters: number
-  /** How large a file may be that a tool hands over, in bytes. */
+  /** The maximum size of a file that a tool stores, in bytes. */
   readonly maxFileBytes: number
-  /** Where a stored file can be read; absent: its event says no address. */
+  /** Makes the URL of a stored file; absent: its event has no URL. */
   readonly fileUrl: ((fileId: string) => string) | undefined
   /** Whether arguments, results and causes may appear in log lines. */
   readonly captureContent: boolean
@@ -65,41 +64,41 @@ export interface Run {
   readonly engine: Engine
   readonly settings: Settings
   readonly grants: GrantStore
-  /** The principal who started it; absent: nobody is named. */
+  /** The principal who started it; absent: not given. */
   readonly requestedBy?: string | undefined
   /** The providers that its query brought keys for; absent: none. */
   readonly keyed?: ReadonlyArray<string> | undefined
   readonly files: FileStore
-  /** Where its steps and calls set their deadlines. */
+  /** The timer of its steps' and calls' deadlines. */
   readonly alarm: Alarm
-  /** Limits whose `budget_exhausted` has gone out in this life of the run, by node and limit. */
+  /** The limits with a `budget_exhausted` event from this owner, by node and limit. */
   exhausted: ReadonlyArray<string>
-  /** Carries an agent to its end; here, so that a specialist's call need not know the loop that calls it. */
+  /** Runs an agent to its end; a member, so that a specialist's call does not import the loop. */
   readonly runAgent: (run: Run, agent: AgentState) => Effect.Effect<AgentEnd>
 }
 
-/** The price of an agent's model, now. */
+/** The current price of an agent's model. */
 export const priceOf = (run: Run, readings: Pick<Readings, "now">, agent: AgentState): Entry.Price | undefined =>
   run.settings.prices.find(agent.model.provider, agent.model.model, readings.now())
 
 /**
- * Gives back what was held on an agent's budget, and adds what was spent. Every settlement of a run is made here, since
- * whoever settles tells the warnings: later, the place of the agent whose budget it is may have closed.
+ * Settles a hold on an agent's budget: releases it and adds what was spent. All settlements of a run are made here and
+ * emit their warnings at once, because the agent's part of the log may be closed later.
  */
 export const settle = (work: Work, path: AgentPath.AgentPath, held: Budget.Amount, spent: Budget.Amount): void => {
   work.tree.lease?.touch(work.now())
   tell(work, work.tree.settle(path, held, spent))
 }
 
-/** Adds what was spent without a hold, and tells the warnings. */
+/** Adds what was spent without a hold, and emits the warnings. */
 export const charge = (work: Work, path: AgentPath.AgentPath, spent: Budget.Amount): void => {
   work.tree.lease?.touch(work.now())
   tell(work, work.tree.charge(path, spent))
 }
 
 /**
- * One `custom` event of type `budget_warning` for each limit that passed its budget's `warnAt`, once, by the agent
- * whose budget it is: so a reader of the root's stream is told of the run's own budget, whoever used it.
+ * One `custom` event of type `budget_warning` per limit that reached its budget's `warnAt`, emitted by the agent that
+ * has the budget: so a reader of the root view sees the warnings of the run's own budget.
  */
 const tell = (work: Work, warnings: ReadonlyArray<Budget.Warning>): void => {
   for (const { limit, max, path, used } of warnings) {

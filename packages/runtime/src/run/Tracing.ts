@@ -1,8 +1,8 @@
 /**
- * Where a tracer sees what a run does: each agent from its start to its end, each attempt of a tool's handler. Absent by default,
- * where it costs nothing. Model requests are seen at the model port, which can be wrapped.
+ * The port for tracing a run: each agent from its start to its end, and each attempt of a tool's handler. Absent by
+ * default, at no cost. To trace model requests, wrap the model port.
  *
- * The facts are names and figures; what was said, asked and answered is not among them.
+ * It gets names and numbers, but no content.
  */
 import type { AgentPath } from "@reins/protocol"
 import * as Context from "effect/Context"
@@ -32,8 +32,8 @@ export interface ToolFacts {
 }
 
 /**
- * Wraps the work it is shown. What it returns must do the work once and answer as it does. `totals` is what the agent has come
- * to so far, specialists included: asked for when the work is done, all of it.
+ * Wraps work. The returned effect must run the work once and return its result. `totals` returns the agent's totals so
+ * far, specialists included: call it when the work is done.
  */
 export interface Tracing {
   readonly agent: (

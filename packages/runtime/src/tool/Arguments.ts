@@ -20,7 +20,7 @@ export const decoder =
     return typeof object === "object" && !Array.isArray(object)
       ? take(object)
       : Effect.fail(
-          `the arguments must be one JSON object, as in { "name": "value" }; these are ${
+          `the arguments must be one JSON object, as in { "name": "value" }, but are ${
             typeof object === "string" ? "a string, or text that is not valid JSON" : `a JSON ${kindOf(object)}`
           }`
         )
@@ -28,23 +28,23 @@ export const decoder =
 
 const kindOf = (value: Json): string => (Array.isArray(value) ? "array" : typeof value)
 
-/** How schemas that plain code made are read without an interpreter. */
+/** Decoders of schemas that are decoded by plain code instead of the schema interpreter. */
 const plain = new WeakMap<object, (args: Json) => Effect.Effect<unknown, unknown>>()
 
 /**
- * Says that `take` reads what `schema` does, of JSON. Only what it takes counts: where it fails, the schema itself says what does not
- * fit.
+ * Registers `take` as a plain decoder of JSON for `schema`. Only its successes count: when it fails, the schema itself
+ * reports the error.
  */
 export const readBy = <S extends object>(schema: S, take: (args: Json) => Effect.Effect<unknown, unknown>): S => {
   plain.set(schema, take)
   return schema
 }
 
-/** The plain reading of a schema, where there is one. */
+/** The plain decoder of a schema, if it has one. */
 export const plainReading = (schema: object): ((args: Json) => Effect.Effect<unknown, unknown>) | undefined =>
   plain.get(schema)
 
-/** A decoder by JSON Schema: it takes what fits, as it is. */
+/** A decoder by JSON Schema, which does not change valid arguments. */
 export const checked = (check: Check): Decode =>
   decoder((args) => {
     const fault = check(args)

@@ -1,5 +1,5 @@
 /**
- * Runs a tool's handler for one call and tells its outcome: decodes the arguments by the tool's schema, runs the
+ * Runs a tool's handler for one call and returns its outcome: decodes the arguments by the tool's schema, runs the
  * handler, encodes the result. It does not handle gates, budgets, time or events.
  *
  * A plain toolkit's handlers are called directly; a bound toolkit (handlers provided by the agent, MCP) goes through
@@ -27,34 +27,34 @@ import * as ToolOutcome from "./ToolOutcome.ts"
 import { ToolRun, type ToolRunShape } from "./ToolRun.ts"
 
 /**
- * Runs one call. Where decoding, handler and encoding are all done at once, so is the answer: an `Exit`. The handler's
- * function may be called, and may throw, before the effect that comes back is run.
+ * Runs one call. If decoding, handler and encoding complete at once, the result is an `Exit`. The handler's function
+ * may be called, and may throw, before the returned effect is run.
  */
 export type Invoke = (args: Json, live: Live) => Effect.Effect<ToolOutcome.ToolOutcome>
 
-/** The call that is run. */
+/** The call to run. */
 export interface Live {
   readonly callId: string
-  /** What its handler is given in the attempt that was begun last. */
+  /** The handler's input in the latest attempt. */
   readonly attempt: Given
 }
 
-/** What a handler is given beside its arguments, for one attempt. `service` is only made when it is read. */
+/** A handler's input besides its arguments, for one attempt. `service` is made when it is read. */
 export interface Given {
   readonly toolCallId: string
-  /** Takes news in `effect/ai`'s own form. */
+  /** Takes progress in `effect/ai`'s form. */
   readonly preliminary: (value: unknown) => Effect.Effect<void>
   readonly service: ToolRunShape
 }
 
-/** What a plain function does with decoded arguments, given its call as it is. */
+/** A plain function of decoded arguments and its call. */
 export type Plain = (args: unknown, given: Pick<Given, "service">) => Effect.Effect<unknown, unknown>
 
 const PlainId = "~@reins/runtime/PlainHandler"
 
 /**
- * A handler of a plain function. Where this runtime calls it, it gets its call without a service, so that one which
- * answers at once or with a promise costs no fiber; anybody else runs it as any handler.
+ * A handler made from a plain function. This runtime calls the function directly, so that one which returns at once or
+ * a promise costs no fiber; other callers run it as any handler.
  */
 export const plainHandler = (plain: Plain) =>
   Object.assign((args: unknown) => Effect.flatMap(ToolRun, (service) => plain(args, { service })), {
@@ -68,18 +68,18 @@ const plainOf = (handler: Tool.Handler<string>["handler"]): Plain | undefined =>
 type Decode = Arguments.Decode
 type Parse = (value: unknown) => Effect.Effect<unknown, Schema.SchemaError>
 
-/** The decoder of a tool's arguments, from the JSON that its model is told of: a date is a string there. */
+/** The decoder of a tool's arguments, from the JSON form of its schema: a date is a string there. */
 export const decoder = (tool: Tool.Any, services: Context.Context<never>): Decode => {
   const raw = rawSchema(tool)
   if (raw !== undefined) return Arguments.checked(JsonSchema.checker(raw))
   if (!Schema.isSchema(tool.parametersSchema)) return Arguments.decoder(Effect.succeed)
-  // What it needs is in `services`: the layer was given it.
+  // The services it needs are in `services`, from the layer's context.
   const parse: Parse = Erased.as(
     Schema.decodeUnknownEffect(Schema.toCodecJson(tool.parametersSchema), { errors: "all" })
   )
   const parsed = (args: Json): Effect.Effect<unknown, string> => {
     const parsed = parse(args)
-    // Most schemas are done at once.
+    // Most schemas complete at once.
     return Task.isDone(parsed)
       ? Exit.succeed(parsed.value)
       : SchemaCheck.inWords(Effect.provideContext(parsed, services), `the arguments of ${tool.name}`)
@@ -92,11 +92,11 @@ export const decoder = (tool: Tool.Any, services: Context.Context<never>): Decod
   })
 }
 
-/** The JSON Schema of a tool whose parameters are nothing else. */
+/** The JSON Schema of a tool with raw JSON Schema as parameters. */
 const rawSchema = (tool: Tool.Any): Json | undefined =>
   Tool.isDynamic(tool) && tool.jsonSchema !== undefined ? (PlainJson.copy(tool.jsonSchema) ?? false) : undefined
 
-/** Whether what a caller says that its tool came to is what the tool's schema allows; the failure is a sentence. */
+/** Validates a caller's result of its tool by the tool's schema; the failure is a message. */
 export const acceptor = (
   tool: Tool.Any,
   services: Context.Context<never>
@@ -128,7 +128,7 @@ export const direct = (tool: Tool.Any, handler: Tool.Handler<string>, decode: De
             Effect.succeed(
               ToolOutcome.fault(
                 "ResultInvalid",
-                `${tool.name} ran, and answered what its schema refuses: ${error.message}`
+                `${tool.name} ran, but its result does not match its schema: ${error.message}`
               )
             ),
           onSuccess: (json) => shown(json, value, toContent(tool, value))
@@ -178,7 +178,7 @@ export const bound = (tool: Tool.Any, kit: Erased.Kit, decode: Decode, services:
       Effect.matchEffect({
         onFailure: (issue) => Effect.succeed(ToolOutcome.fault("InvalidArguments", issue)),
         onSuccess: (args) => {
-          let outcome = ToolOutcome.fault("ResultInvalid", `${tool.name} ran, and ended without a result`)
+          let outcome = ToolOutcome.fault("ResultInvalid", `${tool.name} ran, but ended without a result`)
           return Stream.unwrap(kit.handle(tool.name, args, live.callId)).pipe(
             Stream.runForEach((output) => {
               if (output.preliminary) return live.attempt.preliminary(output.result)
@@ -200,8 +200,8 @@ export const bound = (tool: Tool.Any, kit: Erased.Kit, decode: Decode, services:
 }
 
 /**
- * What a bound toolkit's `handle` decodes once more: the schema's own encoded form, which need not be JSON, or else
- * what the model wrote.
+ * The input of a bound toolkit's `handle`, which decodes again: the schema's encoded form, which need not be JSON, or
+ * else the model's arguments.
  */
 const encoder = (tool: Tool.Any, services: Context.Context<never>) => {
   if (rawSchema(tool) !== undefined || !Schema.isSchema(tool.parametersSchema)) {
@@ -215,7 +215,7 @@ const encoder = (tool: Tool.Any, services: Context.Context<never>) => {
     })
 }
 
-/** What a tool failed with, as its schema has it. An error that it does not know says of itself what it may. */
+/** A tool's failure, encoded by its schema; an error of another type is described by its own message. */
 const refusal = (tool: Tool.Any) => {
   const encode: Parse = Erased.as(Schema.encodeUnknownEffect(tool.failureSchema))
   return (error: unknown): Effect.Effect<ToolOutcome.ToolOutcome> => {
@@ -230,12 +230,12 @@ const refusal = (tool: Tool.Any) => {
 
 const aiFault = (name: string, reason: AiError.AiErrorReason) =>
   reason._tag === "ToolResultEncodingError" || reason._tag === "InvalidToolResultError"
-    ? ToolOutcome.fault("ResultInvalid", `${name} ran, and answered what its schema refuses: ${reason.message}`)
+    ? ToolOutcome.fault("ResultInvalid", `${name} ran, but its result does not match its schema: ${reason.message}`)
     : ToolOutcome.fault("ToolCrashed", reason.message)
 
 /**
- * The call's own services over those of the place that the handlers were made at; what the caller runs under wins.
- * Calls of a run come from one place, one after the other, so what they have in common is put together once.
+ * The call's services merged over those of the handlers' layer; the caller's services take precedence. Consecutive
+ * calls of a run share their context, so the merged one is cached.
  */
 const calling = (services: Context.Context<never>) => {
   let caller: Context.Context<never> | undefined
@@ -251,7 +251,7 @@ const calling = (services: Context.Context<never>) => {
       })
 }
 
-/** The outcome of a call that did what it should: `encoded` as JSON, else what its schema can make JSON of. */
+/** The outcome of a successful call: `encoded` as JSON, or the JSON form that its schema makes. */
 const shower = (tool: Tool.Any) => {
   let toJson: Parse | undefined
   return (
@@ -261,10 +261,7 @@ const shower = (tool: Tool.Any) => {
   ): Effect.Effect<ToolOutcome.ToolOutcome> => {
     const shown = PlainJson.show(encoded)
     if (Result.isSuccess(shown)) return Effect.succeed(ToolOutcome.success(shown.success, content))
-    const fault = ToolOutcome.fault(
-      "ResultInvalid",
-      `${tool.name} ran, but its result cannot be shown: ${shown.failure}`
-    )
+    const fault = ToolOutcome.fault("ResultInvalid", `${tool.name} ran, but its result is not JSON: ${shown.failure}`)
     toJson ??= Erased.as<Parse>(Schema.encodeUnknownEffect(Schema.toCodecJson(tool.successSchema)))
     return Effect.matchCause(toJson(value), {
       onFailure: () => fault,
@@ -280,7 +277,7 @@ const shower = (tool: Tool.Any) => {
 const failureOutcome = (name: string, encoded: unknown) => {
   const shown = PlainJson.show(encoded)
   if (Result.isFailure(shown)) {
-    return ToolOutcome.fault("ToolCrashed", `${name} failed, and why cannot be shown: ${shown.failure}`)
+    return ToolOutcome.fault("ToolCrashed", `${name} failed, and its error is not JSON: ${shown.failure}`)
   }
   const { success: failure } = shown
   return ToolOutcome.failure(failure === null || failure === "" ? { error: "ToolFailed", message: noReason } : failure)
@@ -294,7 +291,7 @@ const plain = (error: unknown): unknown =>
       }
     : error
 
-/** What a model reads of a failure without a message. */
+/** The message of a failure without one. */
 export const noReason = "The tool failed without a reason"
 
 const toContent = (tool: Tool.Any, value: unknown) =>

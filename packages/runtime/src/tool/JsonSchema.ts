@@ -1,9 +1,7 @@
 /**
  * Validates JSON with a raw JSON Schema: of a tool's parameters, an MCP server, or a caller. Drafts 4, 7, 2019-09 and
- * 2020-12, by `$schema`; absent, 2020-12.
- *
- * The schema is interpreted and never compiled to code, so one that a server or a caller sent is only data
- * (`docs/decisions/0013-arguments-are-checked-by-raw-schemas.md`).
+ * 2020-12, by `$schema`; absent, 2020-12. The schema is interpreted and never compiled to code, so a schema from a
+ * server or a caller cannot run code (`docs/decisions/0013-arguments-are-checked-by-raw-schemas.md`).
  */
 import { type OutputUnit, type Schema, type SchemaDraft, Validator } from "@cfworker/json-schema"
 import type { Json } from "@reins/protocol"
@@ -15,14 +13,14 @@ import * as SchemaTree from "./SchemaTree.ts"
 /** The violations, as a message that a model can act on; `undefined` if the value is valid. Never fails. */
 export type Check = (value: Json) => string | undefined
 
-/** How many faults a sentence names. */
+/** How many errors a message lists. */
 const most = 5
 
-/** The check by `schema`, prepared when it is first needed. */
+/** The validator of `schema`, prepared on first use. */
 export const checker = (schema: Json): Check => {
   let validator: Validator | undefined
   return (value) => {
-    // A validator throws over a schema that is none, and over one that leads round in circles.
+    // The validator throws for an invalid schema and for one with circular references.
     const checked = Effect.runSyncExit(
       Effect.sync(() => {
         validator ??= new Validator(prepared(schema), draftOf(schema), false)
@@ -41,9 +39,7 @@ const draftOf = (schema: Json): SchemaDraft => {
   return found[1] === undefined ? "2019-09" : found[1] === "4" ? "4" : "7"
 }
 
-/**
- * A copy that the validator may write to, without patterns that it cannot read: what cannot be checked is not refused.
- */
+/** A mutable copy for the validator, without patterns that it cannot parse: what cannot be validated is accepted. */
 const prepared = (schema: Json): Schema =>
   Erased.as(
     SchemaTree.map(schema, (node) => {
@@ -63,7 +59,7 @@ const prepared = (schema: Json): Schema =>
 const isPattern = (pattern: string): boolean =>
   Exit.isSuccess(Effect.runSyncExit(Effect.sync(() => new RegExp(pattern, "u"))))
 
-/** Only the innermost faults say what to do; those around them only say that something is wrong inside. */
+/** Only the innermost errors are useful; those around them only say that something inside is invalid. */
 const sentence = (errors: ReadonlyArray<OutputUnit>): string => {
   const inner = errors.filter(
     ({ instanceLocation, keyword }, index) => !isFrame(keyword, instanceLocation, errors, index)

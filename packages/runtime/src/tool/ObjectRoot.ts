@@ -1,27 +1,27 @@
 /**
- * The JSON Schema that a model is told of a tool's or a specialist's parameters, made from any schema of an object: its root says
- * `type: "object"` and has `properties`, and no union, reference or condition stands there, since providers refuse those. Pure.
+ * Converts any schema of an object to the JSON Schema that a model gets for a tool's or a specialist's parameters: its
+ * root has `type: "object"` and `properties`, and no union, reference or condition, since providers reject those. Pure.
  *
- * A union of objects is told as one object that has the properties of all, and its description lists the shapes. Definitions stand
- * under `$defs`. What is told is never narrower than what is taken: arguments are checked by the schema as it was written.
+ * A union of objects becomes one object with the properties of all, and its description lists the shapes. Definitions
+ * are under `$defs`. The result never accepts less than the original: arguments are validated by the original schema.
  */
 import type { Json } from "@reins/protocol"
 import * as SchemaTree from "./SchemaTree.ts"
 import { isList, isNode, type Node } from "./SchemaTree.ts"
 
-/** The schema to tell, or why there is none, as the end of a sentence: `… are a string`. */
+/** The converted schema, or why there is none, as the end of a sentence: `… are a string`. */
 export type Told =
   | { readonly _tag: "Told"; readonly schema: Node }
   | { readonly _tag: "Refused"; readonly problem: string }
 
-/** What is told of `document`. */
+/** Converts `document`. */
 export const make = (document: Json): Told => {
   if (document === true) return told({ type: "object", properties: {} })
   if (!isNode(document)) return refused(document === false ? "accept nothing" : "are not a JSON Schema")
   const root = withDefinitions(document)
   const missing = [...SchemaTree.references(root)].find((target) => !isFound(root, target))
   if (missing !== undefined) {
-    return refused(`refer to ${JSON.stringify(missing)}, which is not part of the schema; move it under $defs`)
+    return refused(`refer to ${JSON.stringify(missing)}, which is missing in the schema; add it under $defs`)
   }
   if (!needsMerge(root)) {
     const problem = typeProblem(root)
@@ -31,7 +31,7 @@ export const make = (document: Json): Told => {
   return typeof shape === "string" ? refused(shape) : told(SchemaTree.pruned(rootOf(shape, root)))
 }
 
-/** What to do about parameters that cannot be told, for the author of a tool. */
+/** The cure for parameters that cannot be converted. */
 export const cure = 'a model calls a tool with one JSON object: wrap the value, as in { "value": … }'
 
 const told = (schema: Node): Told => {
@@ -39,7 +39,7 @@ const told = (schema: Node): Told => {
   return { _tag: "Told", schema: isNode(tidied) ? tidied : schema }
 }
 
-/** Without names of properties that are told as anything but strings: they are strings, and providers refuse a schema that says else. */
+/** Removes `propertyNames` with a type other than string: names are strings, and providers reject such schemas. */
 const tidy = (node: Node): Node => {
   const { propertyNames, ...rest } = node
   if (propertyNames === undefined) return node
@@ -48,12 +48,12 @@ const tidy = (node: Node): Node => {
 
 const refused = (problem: string): Told => ({ _tag: "Refused", problem })
 
-/** Keywords that providers refuse at the root. */
+/** Keywords that providers reject at the root. */
 const compound = ["$ref", "allOf", "anyOf", "oneOf", "not", "if", "then", "else", "enum", "const", "dependentSchemas"]
 
 const needsMerge = (root: Node): boolean => compound.some((keyword) => root[keyword] !== undefined)
 
-/** With older `definitions` under `$defs`, and without what names the document. */
+/** Moves older `definitions` under `$defs`, and removes the document's own ids. */
 const withDefinitions = (document: Node): Node => {
   const { $id: _id, $schema: _schema, definitions, ...root } = document
   if (!isNode(definitions) || root["$defs"] !== undefined) {
@@ -68,7 +68,7 @@ const toDefs = (target: string): string => target.replace(/^#\/definitions\//, "
 const withReference = (node: Node, change: (target: string) => string): Node =>
   typeof node["$ref"] === "string" ? { ...node, $ref: change(node["$ref"]) } : node
 
-/** Anchors and ids are found by the validator; a model is told of them as they are. */
+/** Anchors and ids are resolved by the validator; a model gets them unchanged. */
 const isFound = (root: Node, target: string): boolean =>
   target.startsWith("#/") ? SchemaTree.resolve(root, target) !== undefined : target.startsWith("#") || hasIds(root)
 
@@ -87,14 +87,14 @@ const plain = (root: Node): Node => ({
   properties: isNode(root["properties"]) ? root["properties"] : {}
 })
 
-/** What objects may be, as far as a root can say it. */
+/** The shape of an object, as far as a root can express it. */
 interface Shape {
   readonly properties: { readonly [name: string]: Json }
   readonly required: ReadonlyArray<string>
   readonly isClosed: boolean
-  /** Keywords that stay as they are. */
+  /** Keywords that are kept unchanged. */
   readonly rest: Node
-  /** The shapes of a union, in words. */
+  /** The shapes of a union as text. */
   readonly shapes: ReadonlyArray<string>
 }
 
@@ -104,7 +104,7 @@ const typeProblem = ({ not, type }: Node): string | undefined => {
   return type === undefined || types.includes("object") ? undefined : `are of type ${types.join(" or ")}`
 }
 
-/** The shape of a schema, or why it is none. `above`: the references that led here. */
+/** The shape of a schema, or why it has none. `above`: the references that led here. */
 const shapeOf = (schema: Json, root: Node, above: ReadonlyArray<string>): Shape | string => {
   if (schema === true) return empty
   if (!isNode(schema)) return "accept nothing"
@@ -113,9 +113,9 @@ const shapeOf = (schema: Json, root: Node, above: ReadonlyArray<string>): Shape 
   let shape: Shape | string = ownShape(schema)
   const target = schema["$ref"]
   if (typeof target === "string") {
-    if (above.includes(target)) return "refer to themselves and to nothing else"
+    if (above.includes(target)) return "only refer to themselves"
     const found = SchemaTree.resolve(root, target)
-    const referred = found === undefined ? "refer to what is not there" : shapeOf(found, root, [...above, target])
+    const referred = found === undefined ? "refer to a missing definition" : shapeOf(found, root, [...above, target])
     shape = both(referred, shape)
   }
   const { allOf, anyOf, oneOf } = schema
@@ -128,7 +128,7 @@ const shapeOf = (schema: Json, root: Node, above: ReadonlyArray<string>): Shape 
 
 const valueProblem = (schema: Node): string | undefined => {
   const values = [...(isList(schema["enum"]) ? schema["enum"] : []), ...("const" in schema ? [schema["const"]] : [])]
-  return values.length === 0 || values.some(isNode) ? undefined : "accept fixed values that are no objects"
+  return values.length === 0 || values.some(isNode) ? undefined : "accept only fixed values that are not objects"
 }
 
 const empty: Shape = { properties: {}, required: [], isClosed: false, rest: {}, shapes: [] }
@@ -148,7 +148,7 @@ const ownShape = (schema: Node): Shape => {
   }
 }
 
-/** What fits both. */
+/** The intersection of two shapes. */
 const both = (one: Shape | string, other: Shape | string): Shape | string => {
   if (typeof one === "string") return one
   if (typeof other === "string") return other
@@ -168,7 +168,7 @@ const both = (one: Shape | string, other: Shape | string): Shape | string => {
 
 const isBare = ({ isClosed, properties }: Shape): boolean => !isClosed && Object.keys(properties).length === 0
 
-/** What fits one of several. Those that are no objects cannot be called, so they are left out. */
+/** The union of several shapes. Members that are not objects are left out, since a call needs an object. */
 const either = (members: ReadonlyArray<Shape | string>): Shape | string => {
   const shapes = members.filter((member) => typeof member !== "string")
   const [first, ...others] = shapes
@@ -195,7 +195,7 @@ const oneOfAll = (schemas: ReadonlyArray<Json>): Json => {
   return values.every((some) => some !== undefined) ? { enum: [...new Set(values.flat())] } : { anyOf: distinct }
 }
 
-/** The values of a schema that takes nothing but strings it lists. */
+/** The values of a schema that only accepts listed strings. */
 const fixedValues = (schema: Json): ReadonlyArray<Json> | undefined => {
   if (!isNode(schema) || Object.keys(schema).some((keyword) => !["type", "const", "enum"].includes(keyword)))
     return undefined

@@ -1,11 +1,10 @@
 /**
- * A JSON Schema as a tree of schemas: its places for subschemas, its local references, its definitions. Pure.
- *
- * Values that only look like schemas (a `default`, a `const`, an `example`) are left alone.
+ * A JSON Schema as a tree of schemas: its subschemas, local references and definitions. Pure. Values that only look
+ * like schemas (a `default`, a `const`, an `example`) are not touched.
  */
 import type { Json } from "@reins/protocol"
 
-/** A schema that is no boolean. */
+/** A schema that is not a boolean. */
 export interface Node {
   readonly [keyword: string]: Json
 }
@@ -17,11 +16,11 @@ export const isNode = (value: Json | undefined): value is Node =>
 /** Whether `value` is an array of JSON. */
 export const isList = (value: Json | undefined): value is ReadonlyArray<Json> => Array.isArray(value)
 
-/** Keywords whose value maps names to schemas. */
+/** Keywords with a map of names to schemas. */
 const maps = new Set(["properties", "patternProperties", "$defs", "definitions", "dependentSchemas"])
-/** Keywords whose value is a list of schemas. */
+/** Keywords with a list of schemas. */
 const lists = new Set(["allOf", "anyOf", "oneOf", "prefixItems", "items"])
-/** Keywords whose value is a schema. */
+/** Keywords with a schema. */
 const singles = new Set([
   "items",
   "additionalItems",
@@ -62,7 +61,7 @@ export const references = (schema: Json): ReadonlySet<string> => {
   return found
 }
 
-/** What stands at a local reference (`#`, `#/$defs/Name`); `undefined` where nothing does. */
+/** The target of a local reference (`#`, `#/$defs/Name`); `undefined` if it is missing. */
 export const resolve = (root: Json, reference: string): Json | undefined => {
   if (reference === "#") return root
   if (!reference.startsWith("#/")) return undefined
@@ -76,13 +75,13 @@ export const resolve = (root: Json, reference: string): Json | undefined => {
   return found
 }
 
-/** A part of a URI's fragment as it is meant; `undefined` where its escapes are none. */
+/** A decoded part of a URI's fragment; `undefined` if its escapes are invalid. */
 const decoded = (segment: string): string | undefined =>
   /%(?![0-9a-f]{2})/i.test(segment)
     ? undefined
     : segment.replaceAll(/(?:%[0-7][0-9a-f])/gi, (escape) => String.fromCharCode(Number.parseInt(escape.slice(1), 16)))
 
-/** Without the definitions that nothing refers to any more. */
+/** Removes unused definitions. */
 export const pruned = (root: Node): Node => {
   const { $defs, ...rest } = root
   if (!isNode($defs)) return root

@@ -1,6 +1,6 @@
 /**
- * The hash of a tool's definition: tells whether the definition that a person approved is still the current one. The
- * handler is not part of it.
+ * The hash of a tool's definition, to detect that the definition that a person approved has changed. The handler is not
+ * part of it.
  */
 import type { Json } from "@reins/protocol"
 import * as Context from "effect/Context"
@@ -9,8 +9,8 @@ import { sha256Hex } from "../kernel/Digest.ts"
 import * as ToolSettings from "./ToolSettings.ts"
 
 /**
- * The SHA-256 of the tool's name, description, parameters, annotations and server. What a tool does not say is left
- * out, so that a definition has the hash that releases gave it that did not look at annotations.
+ * The SHA-256 of the tool's name, description, parameters, annotations and server. Absent annotations are left out, so
+ * that a definition without any has the same hash as in releases that ignored annotations.
  */
 export const of = (tool: Tool.Any, parameters: Json): string => {
   const told = annotations(tool)
@@ -18,7 +18,7 @@ export const of = (tool: Tool.Any, parameters: Json): string => {
   return sha256Hex(JSON.stringify(Object.keys(told).length === 0 ? definition : [...definition, told]))
 }
 
-/** What the annotations say that is not what every tool says. */
+/** The annotations that differ from their defaults. */
 const annotations = ({ annotations }: Tool.Any): { readonly [name: string]: Json } => {
   const title = Context.getOption(annotations, Tool.Title)
   const server = Context.get(annotations, ToolSettings.Server)

@@ -6,8 +6,7 @@
 import { Budget, type Events, type Json, Message } from "@reins/protocol"
 
 /**
- * A call's result. `status` is absent on success. `content` is what the model sees in place of `result`, where it
- * differs.
+ * A call's result. `status` is absent on success. `content` is what the model sees in place of `result`, if it differs.
  */
 export interface ToolOutcome {
   readonly result: Json
@@ -17,10 +16,10 @@ export interface ToolOutcome {
   readonly isFinal?: boolean | undefined
 }
 
-/** Whether a tool that allows it may be tried once more after this. */
+/** Whether a retry is possible after this outcome. */
 export const mayRetry = ({ isFinal, status }: ToolOutcome): boolean => status === "failed" && isFinal !== true
 
-/** Why a call has no result of its own, in the words that the model reads. */
+/** Why a call has no result of its own, as the model reads it. */
 export type Fault =
   | "ToolNotFound"
   | "InvalidArguments"
@@ -61,7 +60,7 @@ export const fault = (error: Fault, message: string, status: Events.Status = "fa
 export const refused = (refusal: Budget.Refusal): ToolOutcome =>
   fault("BudgetExhausted", Budget.toEvent(refusal).message, "denied")
 
-/** A call that the run's cancel ended. */
+/** A call that was ended by the run's cancel. */
 export const cancelled: ToolOutcome = fault("Cancelled", "the run was cancelled", "cancelled")
 
 /** The share of the kept text that is its beginning. */
@@ -85,7 +84,7 @@ export const bound = (part: Message.ResultPart, most: number): Message.ResultPar
   return text.length <= most ? part : { ...part, content: [{ type: "text", text: cut(text, most) }] }
 }
 
-/** No half of a character that takes two places is left over at a cut. */
+/** A cut never leaves half of a surrogate pair. */
 const cut = (text: string, most: number): string => {
   if (text.length <= most) return text
   const head = Math.floor(most * beginning)
@@ -96,8 +95,8 @@ const cut = (text: string, most: number): string => {
 }
 
 /**
- * What is left of `room` behind a value whose JSON text is no longer than that, quickly and without writing it: never
- * negative for one that surely fits, so that only large values are written out to be measured.
+ * A fast estimate of what is left of `room` after the JSON text of a value, without encoding it: not negative for a
+ * value that certainly fits, so that only large values are encoded to be measured.
  */
 const fits = (value: Json, room: number): number => {
   if (typeof value === "string") return room - 2 - 6 * value.length

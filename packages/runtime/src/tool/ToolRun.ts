@@ -9,8 +9,8 @@ import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 
 /**
- * Progress of a running tool. `phaseIndex` counts from 0 or 1 up to `totalPhases`; one that falls is raised to the
- * last.
+ * Progress of a running tool. `phaseIndex` counts from 0 or 1 up to `totalPhases`; a lower one than before is raised to
+ * the last.
  */
 export interface Progress {
   readonly label: string
@@ -19,7 +19,7 @@ export interface Progress {
   readonly milestone?: Json | undefined
 }
 
-/** A file that a tool made. */
+/** A file that a tool created. */
 export interface FileOptions {
   readonly fileId?: string | undefined
   readonly filename: string
@@ -28,7 +28,7 @@ export interface FileOptions {
   readonly url?: string | undefined
 }
 
-/** A file that a tool made, with its bytes. Text is stored as UTF-8. */
+/** A file that a tool created, with its bytes. Text is stored as UTF-8. */
 export interface FileContent {
   readonly filename: string
   readonly mediaType: string
@@ -46,25 +46,22 @@ export class FileTooLarge extends Schema.TaggedError<FileTooLarge>()("FileTooLar
   }
 }
 
-/** What `yield* ToolRun` gives a handler. */
+/** The service that `yield* ToolRun` returns. */
 export interface ToolRunShape {
   readonly runId: string
   readonly threadId: string
   readonly callId: string
   /** The same on every attempt of this call, in this process or another; different for every other call. */
   readonly idempotencyKey: string
-  /** How often this call was begun before: 0 on the first attempt. */
+  /** How often this call was started before: 0 on the first attempt. */
   readonly attempt: number
   /** Aborted when the call should end: cancel, timeout, or the run's end. For code that takes a signal. */
   readonly signal: AbortSignal
   /** Emits `tool-progress`. After the handler has ended it does nothing. */
   readonly progress: (progress: Progress) => Effect.Effect<void>
-  /** Emits `data-file-registered` for a file that is kept elsewhere; answers the file's id. */
+  /** Emits `data-file-registered` for a file that is stored elsewhere; returns the file's id. */
   readonly registerFile: (file: FileOptions) => Effect.Effect<string>
-  /**
-   * Keeps a file with the thread and emits `data-file-registered`; answers its id, by which `runtime.files.get` gives
-   * it back.
-   */
+  /** Stores a file with the thread and emits `data-file-registered`; returns its id, for `runtime.files.get`. */
   readonly storeFile: (file: FileContent) => Effect.Effect<string, FileTooLarge>
   /**
    * Emits a `custom` event: `event_type` is the domain's own name. Data that is not JSON is a defect of the handler.
@@ -77,9 +74,8 @@ export interface ToolRunShape {
   /** Emits a hint for a placeholder, as a `custom` event of type `hint`. */
   readonly hint: (text: string) => Effect.Effect<void>
   /**
-   * Adds to what this call cost, in US dollars, for the ledger and the budget. An amount that cannot be represented
-   * (negative, NaN, infinite, above 9 million) is a defect of the handler (`Money.InvalidAmount`): it is never counted
-   * as 0.
+   * Adds to the cost of this call, in US dollars, for the ledger and the budget. An invalid amount (negative, NaN,
+   * infinite, above 9 million) is a defect of the handler (`Money.InvalidAmount`): it is never counted as 0.
    */
   readonly reportCost: (usd: number) => Effect.Effect<void>
 }
