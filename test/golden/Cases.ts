@@ -29,7 +29,7 @@ const below = { requests: ["clerk 2", "reader 2", "desk 2"], finish: "stop", say
 const maySend = { again: ["send 1"], calls: ["send 1"], ...plain }
 const mayHaveRun = { ...plain, tells: ['"error":"MayHaveRun"', "a person rejected repeating it: not today"] }
 const tides = "Tides come twice a day, and the moon, which pulls, takes its time about it – 潮."
-const retracted = '"type":"step-retracted","reason":"the process that carried this step was lost"'
+const retracted = '"type":"step-retracted","reason":"the process that executed this step crashed"'
 const oddCalls = [...oddIds.map((_, index) => `pay ${101 + index}`), "pay 150"]
 
 /** Questions to a person, open since then. */

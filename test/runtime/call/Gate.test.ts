@@ -255,7 +255,10 @@ describe("unattended, a runtime", () => {
       const { probe, ran } = yield* under({ declared: true, runtime: { unattended: "deny" } })
       yield* probe.end
       assert.strictEqual(ran.count, 0)
-      assert.include(probe.of("approval-decision")[0]?.data, { by: "unattended", feedback: "nobody is here to ask" })
+      assert.include(probe.of("approval-decision")[0]?.data, {
+        by: "unattended",
+        feedback: "no person is available to ask"
+      })
       Story.isWhole(probe.envelopes)
     }).pipe(Effect.scoped)
   )

@@ -45,8 +45,8 @@ describe("a response that breaks the model port's contract", () => {
 
   it.effect("by continuing after its finish fails the run with a reason", () =>
     Effect.gen(function* () {
-      assert.deepStrictEqual(yield* flawOf(say("so"), finish, say("on")), flawed("it went on after its finish"))
-      assert.deepStrictEqual(yield* flawOf(finish, call("1")), flawed("it went on after its finish"))
+      assert.deepStrictEqual(yield* flawOf(say("so"), finish, say("on")), flawed("it continued after its finish"))
+      assert.deepStrictEqual(yield* flawOf(finish, call("1")), flawed("it continued after its finish"))
     })
   )
 

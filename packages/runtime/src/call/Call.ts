@@ -1,5 +1,5 @@
 /**
- * One call: its context, how it ended, the form in which its end is stored, and the event that closes it.
+ * One call: its context, its end, the stored form of its end, and the event that closes it.
  */
 import { Approval, Budget, Event, type Json, Message, type Usage } from "@reins/protocol"
 import type { Answer } from "../approval/Answer.ts"
@@ -20,21 +20,21 @@ export interface CallContext {
 
 interface End<Tag extends string> {
   readonly _tag: Tag
-  /** What the model reads, and the log says. */
+  /** The result for the model and the log. */
   readonly outcome: ToolOutcome.ToolOutcome
-  /** What a specialist used, everything below it included. */
+  /** The usage of a specialist, everything below it included. */
   readonly usage: Usage.Usage | undefined
 }
 
 /**
- * How a call ended: with a result or failure of its own, by a limit that refused it or cut it short, or by the run's
- * cancel. A denial is a result: the agent goes on.
+ * How a call ended: with its own result or failure, by a limit that refused or interrupted it, or by the run's cancel.
+ * A denial is a result: the agent continues.
  */
 export type CallEnd = End<"Done"> | (End<"Refused"> & { readonly refusal: Budget.Refusal }) | End<"Cancelled">
 
 /**
- * What came of a question about a call: the arguments that it may run with, how it ended instead, or that its tool's
- * definition is not the one that was shown, so that it is asked about anew.
+ * The result of a question about a call: the arguments that it may run with, how it ended instead, or that its tool's
+ * definition is not the shown one, so that a new question is needed.
  */
 export type Ruling =
   | { readonly _tag: "Allowed"; readonly args: Json; readonly review: Review | undefined }
@@ -62,11 +62,11 @@ export const cancelled = (outcome: ToolOutcome.ToolOutcome = ToolOutcome.cancell
   usage
 })
 
-/** The end as the model reads it after a review. Of a call that was not made there is nothing to say. */
+/** The end as the model reads it after a review. Unchanged for a call that did not run. */
 export const reviewed = (end: CallEnd, review: Review | undefined): CallEnd =>
   review === undefined || end._tag !== "Done" ? end : { ...end, outcome: withReview(end.outcome, review) }
 
-/** The event that closes a call. `args`: those it ran with, or would have. */
+/** The event that closes a call. `args`: the arguments it ran with, or would have. */
 export const resultEvent = (
   call: { readonly id: string; readonly name: string },
   args: Json,
@@ -85,11 +85,11 @@ export interface Review {
   readonly feedback?: string | undefined
 }
 
-/** What an answer says to the model; `undefined` for a plain approval. */
+/** The review in an answer; `undefined` for a plain approval. */
 export const reviewOf = ({ args, resolution: { feedback } }: Answer): Review | undefined =>
   args === undefined && (feedback ?? "") === "" ? undefined : { args, feedback }
 
-/** The outcome with the review ahead of its result. */
+/** The outcome with the review before its result. */
 const withReview = (outcome: ToolOutcome.ToolOutcome, review: Review): ToolOutcome.ToolOutcome => {
   const { content, result } = outcome
   const text = typeof result === "string" ? result : JSON.stringify(result)
@@ -111,16 +111,14 @@ export interface Shown {
   readonly approvals?: Approval.Approvals | undefined
 }
 
-/**
- * A call without an end yet: it was begun so often and may have taken effect; a person is asked, about what is `shown`.
- */
+/** A call without an end: it was started `begun` times and may have taken effect; a person is asked about `shown`. */
 export interface Unsettled {
   readonly _tag: "Unsettled"
   readonly begunBefore: number
   readonly shown: Shown
 }
 
-/** A call that was never begun: its tool's definition is not the one that it was allowed under. */
+/** A call that never started: its tool's definition is not the allowed one. */
 export interface Changed {
   readonly _tag: "Changed"
 }

@@ -1,6 +1,6 @@
 /**
- * Settles one announced call: the gate, the question and the run of the tool; or the caller's result; or a specialist.
- * Every path ends in one `CallEnd`, whose result is in the log by then.
+ * Settles one announced call: the gate, the question and the execution of the tool; or the caller's result; or a
+ * specialist. Every path ends in one `CallEnd`, with its result in the log.
  */
 import { Approval, type Json, Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -69,7 +69,7 @@ const round = (context: CallContext, at: Gate.Round): Effect.Effect<CallEnd> => 
 const anew = (context: CallContext, { changes }: Gate.Round): Effect.Effect<CallEnd> =>
   round(context, { subject: Names.ofChanged(context.call.id, changes + 1), changes: changes + 1 })
 
-/** Runs a call on a grant, and shows on which. */
+/** Runs a call on a grant, and reports which. */
 const granted = (
   context: CallContext,
   at: Gate.Round,
@@ -122,7 +122,7 @@ const ask = (context: CallContext, at: Gate.Round, shown: Call.Shown): Effect.Ef
   })
 }
 
-/** What an answer means for a call. */
+/** The effect of an answer on a call. */
 const rule = (answer: Answer, call: Message.CallPart): Ruling => {
   const { by, outcome } = answer.resolution
   switch (outcome.outcome) {
@@ -179,10 +179,7 @@ const settleAllowed = (
   )
 }
 
-/**
- * Whether a caller's tool still has the definition it was allowed under. It is looked at once, before the caller is
- * waited for.
- */
+/** Whether a client tool still has the allowed definition; checked once, before waiting for the caller. */
 const isHeld = (context: CallContext, { subject }: Gate.Round, toolHash: string | undefined): Effect.Effect<boolean> =>
   toolHash === undefined || context.run.engine.direct !== undefined
     ? Effect.succeed(true)

@@ -5,7 +5,8 @@
  * before), ask, deny, or that the arguments are invalid. `Question` waits; `ToolStep` runs the call, with the `Permit`
  * that only the gate makes.
  *
- * A predicate that fails, dies or takes too long means ask. Its answer is stored, since it may differ the next time.
+ * A predicate that fails, dies or takes too long means ask. The verdict is stored, since the predicate may return
+ * another one next time.
  */
 import { Approval, type Grant, type Json, type Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -26,8 +27,8 @@ import * as ToolAdmission from "./ToolAdmission.ts"
 import * as Task from "../kernel/Task.ts"
 
 /**
- * What the gate decided about a call. `expiresAt`: when the question about it ends, in epoch milliseconds. `toolHash`:
- * of the definition that it holds for; absent where no definition matters, and on verdicts of an earlier release.
+ * The gate's decision about a call. `expiresAt`: when its question expires, in epoch milliseconds. `toolHash`: of the
+ * definition that it applies to; absent if that does not matter, and on verdicts of an earlier release.
  */
 export type Verdict =
   | { readonly _tag: "Allow"; readonly toolHash?: string | undefined }
@@ -129,10 +130,9 @@ export interface Round {
 }
 
 /**
- * Judges one call. After a change of definition a person is asked unless the policy denies, whatever else it says: the
- * model made the call for the old one. A tool that the runtime runs and that never asks is allowed at once, without an
- * activity: it checks its arguments itself. A caller's tool is judged always, so that no caller is asked for what its
- * schema refuses.
+ * Judges one call. After a change of definition a person is asked unless the policy denies, since the model made the
+ * call for the old one. A tool that the runtime runs and that never asks is allowed at once, without an activity: it
+ * validates its arguments itself. A client tool is always judged, so that no caller gets invalid arguments.
  */
 export const judge = (context: CallContext, { changes, subject }: Round): Effect.Effect<Verdict> => {
   const { agent, run, tool } = context
@@ -145,7 +145,7 @@ export const judge = (context: CallContext, { changes, subject }: Round): Effect
       events: [],
       spent: []
     }))
-  // What follows may wait for days, and is not left to the fiber of a verdict that needed one.
+  // The continuation may wait for days and must not keep the verdict's fiber.
   return run.engine.direct === undefined
     ? run.engine.activity(Names.gate(agent.prefix, subject), VerdictCodec, considered)
     : Task.of(run.engine.direct(considered))
@@ -155,11 +155,11 @@ export const judge = (context: CallContext, { changes, subject }: Round): Effect
 export const permit = (call: Message.CallPart, args: Json, allowance: Permit.Allowance): Permit.Permit =>
   Permit.issue(call, args, allowance)
 
-/** Whether what was allowed under the definition `allowed` may be done with the one that the tool has now. */
+/** Whether a call allowed under the definition `allowed` may run with the tool's current one. */
 export const holds = ({ tool }: CallContext, allowed: string | undefined): boolean =>
   allowed === undefined || allowed === tool.hash
 
-/** What a question shows that is asked now. */
+/** The tool-related data of a question that is asked now. */
 export const shown = (
   { run, tool }: CallContext,
   work: Work
@@ -182,7 +182,7 @@ const consider = (context: CallContext, work: Work, isAnew: boolean): Effect.Eff
 
 const decide = (context: CallContext, work: Work, args: unknown, isAnew: boolean): Effect.Effect<Verdict> =>
   Task.flatMap(rulingOf(context, work, context.tool.policy, args), (ruling): Effect.Effect<Verdict> => {
-    // In a run that was cancelled meanwhile nobody is asked.
+    // A cancelled run asks nobody.
     if (work.cancel.requested) return Effect.succeed(cancelled)
     if (typeof ruling !== "boolean") return Effect.succeed({ _tag: "Denied", reason: ruling.deny })
     if (isAnew) return Effect.succeed({ _tag: "Ask", ...shown(context, work) })
@@ -190,7 +190,7 @@ const decide = (context: CallContext, work: Work, args: unknown, isAnew: boolean
     return Effect.succeed(isRuled(context) ? { _tag: "Allow", toolHash: context.tool.hash } : allow)
   })
 
-/** Whether code looked at the arguments: its verdict holds for the definition that they were for. */
+/** Whether code decided by the arguments: its verdict applies to the current definition only. */
 const isRuled = ({ tool }: CallContext): boolean => typeof tool.policy === "function"
 
 const rulingOf = (context: CallContext, work: Work, policy: Ruled, args: unknown): Effect.Effect<Ruling> => {
@@ -200,20 +200,19 @@ const rulingOf = (context: CallContext, work: Work, policy: Ruled, args: unknown
 }
 
 /**
- * Takes a use of a grant that covers the call, once for the call, however often its gate is begun; else a person is
- * asked.
+ * Takes a use of a grant that covers the call, once per call, however often its gate is executed; else asks a person.
  */
 const claimOrAsk = (context: CallContext, work: Work): Effect.Effect<Verdict> => {
   const { call, tool } = context
-  // A caller's own tool costs us nothing.
+  // A client tool has no cost.
   if (tool.execution === "client") return claimFor(context, work, 0)
   return Task.flatMap(ToolAdmission.mostOf(tool, call.args), (most) =>
-    // One whose cost nobody can tell runs on no grant that limits it.
+    // A call of unknown cost cannot use a grant with a money limit.
     claimFor(context, work, most._tag === "NoAmount" ? Number.POSITIVE_INFINITY : most.amount.nanoUsd)
   )
 }
 
-/** `nanoUsd`: the most that the call may cost. */
+/** `nanoUsd`: the maximum cost of the call. */
 const claimFor = (context: CallContext, work: Work, nanoUsd: number | undefined): Effect.Effect<Verdict> => {
   const { agent, call, run, tool } = context
   const facts: Grant.Claim = {

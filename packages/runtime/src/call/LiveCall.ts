@@ -1,7 +1,7 @@
 /**
- * A call while its handler runs: the `ToolRun` service of the handler, through which its progress, files and events
- * reach the log. Each attempt has its own channel, which is closed when the attempt is over, even if a fiber of the
- * handler continues. A reported cost counts until the call is settled, since it is spent either way.
+ * A call while its handler runs: the handler's `ToolRun` service, which writes its progress, files and events to the
+ * log. Each attempt has its own channel, which is closed when the attempt ends, even if a fiber of the handler
+ * continues. A reported cost counts until the call is settled, since it was spent.
  */
 import { type Budget, CancellationReport, type Event, type Json, Money } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -14,7 +14,7 @@ import * as PlainJson from "../kernel/PlainJson.ts"
 import { charge } from "../run/Run.ts"
 import { type FileContent, type FileOptions, FileTooLarge, type Progress, type ToolRunShape } from "../tool/ToolRun.ts"
 
-/** One attempt of a call, as its handler is given it. What costs something is made when it is read. */
+/** One attempt of a call, for its handler. Expensive members are made when they are read. */
 class Attempt implements Invocation.Given {
   readonly index: number
   open = true
@@ -24,7 +24,7 @@ class Attempt implements Invocation.Given {
   private made: ToolRunShape | undefined
   private readonly call: LiveCall
 
-  /** `index`: how often the call was begun before. */
+  /** `index`: how often the call was started before. */
   constructor(call: LiveCall, index: number) {
     this.call = call
     this.index = index
@@ -62,9 +62,9 @@ class Attempt implements Invocation.Given {
 
 export class LiveCall implements Invocation.Live {
   costNanoUsd = 0
-  /** Whether it reported more than was held for it, or, with nothing held, more than a limit on money had left. */
+  /** Whether it reported more than was held for it, or, without a hold, more than a money limit had left. */
   overrun = false
-  /** What of the cost is on the budget already, since no hold has room for it. */
+  /** The part of the cost that is charged already, because it exceeds the hold. */
   charged = 0
   attempt: Attempt
   private settled = false
@@ -72,10 +72,10 @@ export class LiveCall implements Invocation.Live {
   private files = 0
   private readonly context: CallContext
   private readonly work: Work
-  /** The money that is held for it; absent where its tool does not say what it may cost. */
+  /** The money held for it; absent if its tool declares no cost. */
   private readonly heldNanoUsd: number | undefined
 
-  /** `begun`: how often earlier lives of the run began this call. */
+  /** `begun`: how often earlier owners of the run started this call. */
   constructor(context: CallContext, work: Work, held: Budget.Amount, begun: number) {
     this.context = context
     this.work = work
@@ -83,7 +83,7 @@ export class LiveCall implements Invocation.Live {
     this.attempt = new Attempt(this, begun)
   }
 
-  /** The last phase that was told; -1 where there was none. */
+  /** The last reported phase; -1 before the first. */
   private get phase(): number {
     return (this.told ??= this.work.phase(this.context.agent.path, this.callId))
   }
@@ -102,7 +102,7 @@ export class LiveCall implements Invocation.Live {
     this.attempt = new Attempt(this, this.attempt.index + 1)
   }
 
-  /** The call is over. */
+  /** The call has ended. */
   end(): void {
     this.settled = true
     this.attempt.end()
@@ -124,7 +124,7 @@ export class LiveCall implements Invocation.Live {
     return CancellationReport.idempotencyKey(this.work.runId, this.context.agent.path, this.callId)
   }
 
-  /** What the handler of `attempt` can do. */
+  /** The `ToolRun` of an attempt. */
   make(attempt: Attempt): ToolRunShape {
     const { runId, threadId } = this.work
     return {
@@ -153,7 +153,7 @@ export class LiveCall implements Invocation.Live {
     }
   }
 
-  /** What no hold has room for is on the budget at once, so that no other call starts on money that is spent. */
+  /** Costs above the hold are charged at once, so that no other call starts on spent money. */
   private spend(nanoUsd: number): void {
     this.costNanoUsd = Money.add(this.costNanoUsd, nanoUsd)
     const beyond = this.costNanoUsd - (this.heldNanoUsd ?? 0) - this.charged
@@ -165,7 +165,7 @@ export class LiveCall implements Invocation.Live {
     charge(this.work, path, { nanoUsd: beyond })
   }
 
-  /** Runs `news` unless the attempt is over, and waits where the reader is behind. */
+  /** Runs `news` unless the attempt has ended, and waits while the reader is behind. */
   private say(attempt: Attempt, news: () => boolean): Effect.Effect<void> {
     return Effect.suspend(() => (attempt.open && news() ? Effect.promise(() => this.work.room()) : Effect.void))
   }
@@ -176,7 +176,7 @@ export class LiveCall implements Invocation.Live {
 
   private progress(attempt: Attempt, { label, milestone, phaseIndex, totalPhases }: Progress): boolean {
     const phase = count(phaseIndex)
-    // A call that was started again emits nothing twice.
+    // A repeated call does not emit an event twice.
     if (attempt.index > 0 && phase < this.phase) return false
     this.phase = Math.max(this.phase, phase)
     const json = milestone === undefined ? undefined : PlainJson.copy(milestone)

@@ -3,7 +3,7 @@
  * asked about the plan as a whole, and the tool executes it.
  *
  * Events report the plan's status: draft, pending_approval, approved, executing, then executed or failed. A revision
- * goes back to the model that proposed the plan; the result of a plan that failed is the tool's.
+ * goes back to the model that proposed the plan; the result of a failed plan is the tool's.
  */
 import { Approval, type Event, type Events, type Json } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -92,7 +92,7 @@ const execute = (
   })
   return Task.flatMap(ran, (end): Effect.Effect<CallEnd> => {
     if (end._tag !== "Changed") return Effect.succeed(end)
-    // It is said to be executing already: it fails, and its planner may propose it again.
+    // It was reported as executing: it fails, and its planner may propose it again.
     const failed = run.engine.emit(Names.result(agent.prefix, call.id), agent.path, () => [
       move(planId, "executing", "failed"),
       Call.resultEvent(call, call.args, changed, tool.execution)
@@ -103,7 +103,7 @@ const execute = (
 
 const changed = ToolOutcome.fault(
   "DefinitionChanged",
-  "The tool's definition changed after the plan was approved. Nothing was carried out; propose the plan again"
+  "The tool's definition changed after the plan was approved. Nothing was executed. Propose the plan again"
 )
 
 /** A plan that a person approved, with or without feedback. */
@@ -111,7 +111,7 @@ interface Approved {
   readonly review: Review | undefined
 }
 
-/** How the call of a plan ends that is not executed as it is, and what becomes of the plan. */
+/** How the call of a plan ends that is not executed unchanged, and the plan's new status. */
 interface Refusal {
   readonly end: CallEnd
   /** `draft`: it goes back to the planner. */

@@ -1,8 +1,6 @@
 /**
  * A question to a person, from its announcement to its decision. Approvals of tools, plans, limits and repeated calls
- * all use it; the caller decides in `close` what the answer means.
- *
- * The question can be found before it is announced, and its answer is stored under a name that is the same on every
+ * all use it; the caller's `close` interprets the answer. The answer is stored under a name that is the same on every
  * replay. The agent waits meanwhile.
  */
 import { Approval, type Event, type Grant } from "@reins/protocol"
@@ -17,27 +15,24 @@ import * as Task from "../kernel/Task.ts"
 import * as Names from "../run/Names.ts"
 import type { Run } from "../run/Run.ts"
 
-/** A question of an agent, and what follows from its answer. */
+/** A question of an agent, and the effect of its answer. */
 export interface Question<A> {
-  /** What it is about: the subject in its stored names. */
+  /** The subject in its stored names. */
   readonly subject: Names.Subject
-  /** Who may answer, as the agent says now; absent: anybody of the tenant. */
+  /** Who may answer, by the agent's current definition; absent: anybody of the tenant. */
   readonly approvers: ReadonlyArray<Approvers.Level> | undefined
-  /** What is asked, apart from who asks. */
+  /** The request, without the asking agent. */
   readonly request: Pick<
     Approval.Request,
     "kind" | "target" | "payload" | "toolInvocationId" | "begunBefore" | "toolHash" | "expiresAt" | "approvals"
   >
-  /** Events that leave with the question, ahead of it. */
+  /** Events emitted with the question, before it. */
   readonly opening?: ReadonlyArray<Event> | undefined
-  /**
-   * What the answer means for the asker, and the events that leave with the decision, behind it. Called on every
-   * replay.
-   */
+  /** The answer's effect on the asker, and the events emitted with the decision, after it. Called on every replay. */
   readonly close: (answer: Answer) => Closed<A>
 }
 
-/** A question that was answered. */
+/** An answered question. */
 export interface Closed<A> {
   readonly value: A
   readonly events: ReadonlyArray<Event>
@@ -92,7 +87,7 @@ const requestOf = <A>(
   ...(path.length === 0 ? {} : { agentPath: path })
 })
 
-/** The answer: a person's, that of the clock or of a cancel, or a constant where there is nobody to ask. */
+/** The answer: a person's, that of expiry or cancel, or a constant if nobody can be asked. */
 const answered = <A>(run: Run, agent: AgentState, question: Question<A>, id: string): Effect.Effect<Answer> => {
   const { approvals, expiresAt } = question.request
   const way = agent.member.definition.unattended ?? run.settings.unattended
@@ -114,7 +109,7 @@ const answered = <A>(run: Run, agent: AgentState, question: Question<A>, id: str
   return Effect.map(run.engine.wait(name, Answer, { cancelled, expires, reminders, voting }, row), valueOf)
 }
 
-/** What is said while a question waits: that it expires soon, and that it goes to other approvers. The earliest first. */
+/** The events while a question waits: its expiry warning and its escalations, the earliest first. */
 const remindersOf = <A>(
   run: Run,
   agent: AgentState,
@@ -135,13 +130,13 @@ const remindersOf = <A>(
   return all.length === 0 ? undefined : all
 }
 
-/** The `event_type` of the event that tells that a question goes to other approvers. */
+/** The `event_type` of an escalation. */
 export const escalatedType = "approval_escalated"
 
-/** The `event_type` of the event that tells that one of several approvals was given. */
+/** The `event_type` of one of several approvals. */
 export const givenType = "approval_given"
 
-/** Says that the question goes to other approvers. */
+/** Reports an escalation. */
 const escalate = <A>(
   run: Run,
   agent: AgentState,
@@ -163,7 +158,7 @@ const escalate = <A>(
   )
 }
 
-/** How the question takes part in its answers: its agent's predicate judges them, and what is counted is said. */
+/** The question's part in voting: its agent's predicate judges votes, and counted ones are reported. */
 const votingOf = <A>(run: Run, agent: AgentState, question: Question<A>, id: string): Voting => ({
   judge: ({ level, principal }) =>
     Approvers.judge(
@@ -181,18 +176,18 @@ const votingOf = <A>(run: Run, agent: AgentState, question: Question<A>, id: str
 const valueOf = ({ value }: { readonly value: Answer }): Answer => value
 
 /**
- * Keeps the grant that the answer leaves behind. The run does it, and not who answered: so an answer that came second
- * leaves none, and the next call finds it.
+ * Stores the grant of the answer. The run does this, not the process that received the answer: so a second answer
+ * creates none, and the next call finds the grant.
  */
 const keep = (run: Run, { path, prefix }: AgentState, subject: Names.Subject, grant: Grant.Grant) =>
   run.engine.activity(Names.grant(prefix, subject), Schema.Null, () =>
     Effect.as(run.grants.add(grant), { value: null, path, events: [], spent: [] })
   )
 
-/** The `event_type` of the event that tells of a question whose time is nearly over. */
+/** The `event_type` of the warning before a question expires. */
 export const expiringType = "approval_expiring"
 
-/** Says that the question will expire soon. */
+/** Warns that the question will expire soon. */
 const warn = (
   { engine }: Run,
   { path, prefix }: AgentState,
@@ -201,12 +196,12 @@ const warn = (
 ): Effect.Effect<void> =>
   engine.emit(Names.warn(prefix, subject), path, () => [{ type: "custom", event_type: expiringType, data }])
 
-/** Who answers where nobody can be asked. */
+/** The name of the answerer if nobody can be asked. */
 export const unattendedName = "unattended"
 
-/** The answer where nobody can be asked. */
+/** The answer if nobody can be asked. */
 const unattended = (way: "wait" | "deny" | "approve", isReviewed: boolean, id: string): Answer | undefined => {
-  // Nobody can stand in for the approvers that somebody named.
+  // Named approvers cannot be replaced.
   switch (way === "approve" && isReviewed ? "deny" : way) {
     case "wait":
       return undefined
@@ -214,12 +209,17 @@ const unattended = (way: "wait" | "deny" | "approve", isReviewed: boolean, id: s
       return { resolution: { id, outcome: { outcome: "approve" }, by: unattendedName } }
     case "deny":
       return {
-        resolution: { id, outcome: { outcome: "reject" }, by: unattendedName, feedback: "nobody is here to ask" }
+        resolution: {
+          id,
+          outcome: { outcome: "reject" },
+          by: unattendedName,
+          feedback: "no person is available to ask"
+        }
       }
   }
 }
 
-/** When a question ends that is asked at `now`, and who may answer it. An escalation gives it as much time again. */
+/** When a question asked at `now` expires, and who may answer it. An escalation extends the expiry. */
 export const termsOf = (
   { settings: { approvalExpiryMs } }: Run,
   approvers: ReadonlyArray<Approvers.Level> | undefined,
@@ -233,7 +233,7 @@ export const termsOf = (
   }
 }
 
-/** What a question about a tool's call says of the definition, of its time, and of who may answer. */
+/** The definition, expiry and approvers in a question about a tool's call. */
 export const shownIn = ({
   approvals,
   expiresAt,
@@ -248,6 +248,6 @@ export const shownIn = ({
   ...(approvals === undefined ? {} : { approvals })
 })
 
-/** What a person said with a decision, as the end of a sentence. */
+/** A person's remark with a decision, as the end of a sentence. */
 export const feedbackOf = ({ resolution: { feedback } }: Answer): string =>
   feedback === undefined || feedback === "" ? "" : `: ${feedback}`

@@ -3,9 +3,9 @@
  * effect, and unless its tool is `Tool.Readonly` or `Tool.Idempotent`, only a person can tell whether repeating it does
  * harm.
  *
- * The question is an approval of kind `tool` with `begunBefore`. Allowed, the call runs with the same idempotency key;
- * refused, the model reads that the call may have taken effect. A process may die again: then it is asked about again.
- * On an engine that remembers nothing none of this comes up.
+ * The question is an approval of kind `tool` with `begunBefore`. If allowed, the call runs with the same idempotency
+ * key; if refused, the model reads that the call may have taken effect. After another crash the question is asked
+ * again. On an engine without storage calls are never repeated.
  */
 import { Approval } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -20,20 +20,20 @@ import * as Question from "./Question.ts"
 import * as ToolStep from "./ToolStep.ts"
 import * as Task from "../kernel/Task.ts"
 
-/** Brings the call that `permit` allows to its end, in one of the step's slots. `before`: see `ToolStep.Before`. */
+/** Executes the call that `permit` allows, in one of the step's slots. `before`: see `ToolStep.Before`. */
 export const run = (
   context: CallContext,
   permit: Permit,
   telling: Telling = {}
 ): Effect.Effect<CallEnd | Call.Changed> => attempt(context, permit, telling, undefined, 1)
 
-/** What is told with the call's end: events ahead of its result, and to the model how a reviewer changed it. */
+/** What accompanies the call's end: events before its result, and for the model how a reviewer changed it. */
 export interface Telling {
   readonly before?: ToolStep.Before | undefined
   readonly review?: Review | undefined
 }
 
-/** Runs the call; where it may have run before, asks whether it is made for the `time`th time again. */
+/** Runs the call; if it may have run before, asks whether to repeat it, for the `time`th time. */
 const attempt = (
   context: CallContext,
   permit: Permit,
@@ -97,7 +97,7 @@ const askAgain = (
   })
 }
 
-/** What the last reviewer changed counts, and what was changed before where they changed nothing. */
+/** The last reviewer's change counts, or an earlier one if they changed nothing. */
 const reviewed = (
   { review: before }: Telling,
   { review }: { readonly review: Review | undefined }
@@ -109,7 +109,7 @@ const Shown = Schema.Struct({
   approvals: Schema.optionalKey(Approval.Approvals)
 })
 
-/** What the next question shows, after the one before was superseded. */
+/** The content of the next question, after the previous one was superseded. */
 const show = (context: CallContext, time: number): Effect.Effect<Call.Shown> => {
   const { agent, call, run } = context
   return run.engine.activity(Names.shown(agent.prefix, Names.ofRepeat(call.id, time)), Shown, (work) =>
@@ -117,10 +117,7 @@ const show = (context: CallContext, time: number): Effect.Effect<Call.Shown> => 
   )
 }
 
-/**
- * How the call ends where it is not made once more; `undefined` where it may be. `said`: what a person gave as the
- * reason.
- */
+/** How the call ends if it is not repeated; `undefined` if it may be. `said`: the person's reason. */
 const refusal = ({ outcome }: Approval.Outcome, said: string): CallEnd | undefined => {
   const fault = (why: string, status: "failed" | "cancelled" = "failed") =>
     ToolOutcome.fault("MayHaveRun", `${lost}; ${why}`, status)

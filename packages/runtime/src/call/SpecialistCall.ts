@@ -57,7 +57,7 @@ export const call = Effect.fnUntraced(function* (
     yield* close(run, agent, call, specialist, Usage.empty, end.outcome)
     return end
   }
-  // Also on replay, where the admission above is only remembered.
+  // Also on replay, where the admission above only returns its stored value.
   engine.limits.open(path, specialist.budget, admission.elapsedMs)
   const prompt = Message.fromPrompt(admission.prompt)
   const { definition } = specialist
@@ -144,7 +144,7 @@ const outcomeOf = (specialist: Member, ended: AgentEnd): ToolOutcome.ToolOutcome
   }
 }
 
-/** What it had said so far, for a coordinator that can use half an answer. */
+/** Its output so far, for a coordinator that can use a partial answer. */
 const partial = (ended: AgentEnd): { readonly partial?: Json } => (ended.text === "" ? {} : { partial: ended.text })
 
 const close = (

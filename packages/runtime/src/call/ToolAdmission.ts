@@ -1,9 +1,8 @@
 /**
- * Reserves the budget of one tool call before it starts: the call itself, and the most that it may cost where its tool says so
- * (`ToolSettings.MaxCostUsd`).
- *
- * A call whose tool declares nothing holds no money, but does not start once a limit on money is spent. A declared cost that is short
- * only because others hold it waits until one of them settles. Nobody waits while holding a reservation, so this cannot deadlock.
+ * Reserves the budget of one tool call before it starts: the call itself, and its maximum cost if its tool declares one
+ * (`ToolSettings.MaxCostUsd`). Without a declared cost a call holds no money, but does not start once a money limit is
+ * spent. If a declared cost does not fit only because of other holds, it waits until one of them is settled. A waiting
+ * call holds no reservation, so this cannot deadlock.
  */
 import { Budget, type Json } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -17,7 +16,7 @@ import * as Call from "./Call.ts"
 import type { CallContext, CallEnd } from "./Call.ts"
 import * as Task from "../kernel/Task.ts"
 
-/** Whether the call may start. `held`: give it to `settle`. `Closed`: how it ends instead. */
+/** Whether the call may start. `held`: pass it to `settle`. `Closed`: how it ends instead. */
 export type ToolAdmission =
   | { readonly _tag: "Admitted"; readonly held: Budget.Amount }
   | { readonly _tag: "Closed"; readonly end: CallEnd }
@@ -32,10 +31,7 @@ export const admit = (context: CallContext, work: Work, args: Json): Effect.Effe
         )
   )
 
-/**
- * `act`, once the run's lease has room for the amount: for what the call may cost, or, where it does not say that, for anything at
- * all.
- */
+/** Runs `act` once the amount fits into the run's lease: the call's maximum cost, or without one, any amount. */
 const leased = <A>(
   work: Work,
   { nanoUsd = 1 }: Pick<Budget.Amount, "nanoUsd">,
@@ -73,7 +69,7 @@ const reserve = (
 
 const closed = (end: CallEnd): ToolAdmission => ({ _tag: "Closed", end })
 
-/** How a call ends whose tool's own code did not say what it may cost. */
+/** How a call ends if its `MaxCostUsd` failed. */
 const noAmount = ({ run, tool }: CallContext, cause: unknown): Effect.Effect<CallEnd> => {
   const words = `${tool.name} did not run: its MaxCostUsd threw or returned an invalid amount`
   return Effect.as(
@@ -82,7 +78,7 @@ const noAmount = ({ run, tool }: CallContext, cause: unknown): Effect.Effect<Cal
   )
 }
 
-/** As `refuse`, after others may have spent the limit while something was stored. */
+/** As `refuse`, checked again because others may have spent the limit meanwhile. */
 export const refuseAgain = (
   context: CallContext,
   work: Work,
@@ -90,16 +86,16 @@ export const refuseAgain = (
 ): Effect.Effect<Budget.Refusal | undefined> =>
   leased(work, { nanoUsd: held.nanoUsd === undefined ? 1 : 0 }, () => Exit.succeed(refuse(context, work, held)))
 
-/** The limit on money that is spent already, for a call that does not say what it may cost. */
+/** The spent money limit, for a call without a declared cost. */
 const refuse = ({ agent }: CallContext, work: Work, { nanoUsd }: Budget.Amount): Budget.Refusal | undefined =>
   nanoUsd === undefined ? work.tree.spentRefusal(agent.path) : undefined
 
-/** The most that a call of `tool` with `args` may cost, as it stands in an amount. */
+/** The maximum cost of a call of `tool` with `args`, as part of an amount. */
 export const mostOf = ({ decode, maxCost }: Callable, args: Json): Effect.Effect<Most> =>
   maxCost === undefined
     ? undeclared
     : Effect.match(decode(args), {
-        // The handler is not called with arguments that its schema refuses.
+        // The handler is not called with invalid arguments.
         onFailure: (): Most => ({ _tag: "Most", amount: { nanoUsd: 0 } }),
         onSuccess: maxCost
       })

@@ -1,6 +1,6 @@
 /**
  * Runs one permitted call: reserves it on the budget, runs the handler under the run's signal and the tool's own
- * deadline, tries again if the tool allows it, and closes the call with its result.
+ * deadline, retries if the tool allows it, and closes the call with its result.
  *
  * Whatever the handler does, the call has exactly one end, also after a crash, a timeout or a cancel. A handler that
  * succeeds at once takes the usual way: plain code without an effect, if nothing has to be stored.
@@ -23,16 +23,16 @@ import { LiveCall } from "./LiveCall.ts"
 import * as ToolAdmission from "./ToolAdmission.ts"
 import * as Task from "../kernel/Task.ts"
 
-/** What leaves with a call's result, ahead of it. */
+/** Events emitted with a call's result, before it. */
 export type Before = (end: CallEnd) => ReadonlyArray<Event>
 
-/** A repeated call that a person allowed: for which time, and how often it was begun before. */
+/** A repetition that a person allowed: for which time, and how often the call was started before. */
 export interface Again {
   readonly time: number
   readonly begunBefore: number
 }
 
-/** Runs the call that `permit` allows, `again` where a person has allowed that it be made once more. */
+/** Runs the call that `permit` allows; `again` if a person has allowed its repetition. */
 export const runTool = (
   context: CallContext,
   permit: Permit.Permit,
@@ -65,7 +65,7 @@ class Execution {
   readonly held: Budget.Amount
   readonly startedAt: number
   readonly live: LiveCall
-  /** How often earlier lives of the run began it. */
+  /** How often earlier owners of the run started it. */
   readonly begunBefore: number
   attempts = 1
 
@@ -81,12 +81,12 @@ class Execution {
 }
 
 const notPermitted = ({ tool }: CallContext): Error =>
-  new Error(`Tool ${tool.name} cannot run without a permit of the gate`)
+  new Error(`Tool ${tool.name} cannot run without a permit from the gate`)
 
 const mayRun = ({ tool }: CallContext, permit: Permit.Permit): boolean =>
   Permit.isGenuine(permit) && tool.invoke !== undefined
 
-/** Reserves the call on the budget and runs it, unless it may not run, or may have run before. */
+/** Reserves the call on the budget and runs it, unless it is refused or may have run before. */
 const runAdmitted = (
   context: CallContext,
   work: Work,
@@ -102,11 +102,11 @@ const runAdmitted = (
         ? neverRan(context, work, permit, admission.end)
         : start(context, work, permit, nameOf, begunBefore, admission.held)
     })
-  // Where money is limited a call begins in its turn: what those before it report may have spent the limit.
+  // With a money limit, calls start in order: costs of earlier ones may have spent the limit.
   return tree.isPriced(context.agent.path) ? Effect.suspend(begun) : begun()
 }
 
-/** Begins an admitted call, durably where anything is remembered. */
+/** Starts an admitted call; a durable engine stores that first. */
 const start = (
   context: CallContext,
   work: Work,
@@ -119,7 +119,7 @@ const start = (
   const undone = (value: Call.Unsettled | Call.Changed): Effect.Effect<Settled<Call.Ran>> => {
     settle(work, agent.path, held, {})
     const settled: Settled<Call.Ran> = { value, path: agent.path, events: [], spent: [] }
-    // One that was never begun gives back what its grant holds; one that may be made again keeps it.
+    // A call that never started releases its grant's hold; one that may be repeated keeps it.
     return value._tag === "Changed" ? granted(context, work, permit, 0, settled) : Effect.succeed(settled)
   }
   const isHeld = Gate.holds(context, permit.toolHash)
@@ -157,7 +157,7 @@ const neverRan = (
   })
 }
 
-/** Gives back to the call's grant what it held and the call has not cost. */
+/** Settles the call's grant with what the call has cost. */
 const granted = <A>(
   { agent, call, run }: CallContext,
   work: Work,
@@ -172,7 +172,7 @@ const granted = <A>(
         settled
       )
 
-/** Attempts the call until it is done or may not be tried again. */
+/** Attempts the call until it succeeds or may not be retried. */
 const execute = (execution: Execution): Effect.Effect<Settled<CallEnd>> =>
   Task.flatMap(attempt(execution), ({ end, left }) => {
     const { context, live, permit, work } = execution
@@ -191,7 +191,7 @@ const execute = (execution: Execution): Effect.Effect<Settled<CallEnd>> =>
     })
   })
 
-/** What became of a handler that did not stop when it was asked to: left behind, or it ended well in its grace time. */
+/** The result of a handler that did not stop when interrupted: abandoned, or successful within its grace time. */
 type Left = "abandoned" | "completed" | undefined
 
 /** How one attempt ended. */
@@ -207,7 +207,7 @@ const attempt = (execution: Execution): Effect.Effect<Attempted> => {
   const { agent, run, tool } = context
   const startedAt = work.now()
   const answer = invoke(execution)
-  // The usual way: done, and well, as soon as it was asked.
+  // The usual way: success at once.
   if (Task.isDone(answer)) return Exit.succeed(attempted(Call.done(answer.value)))
   const isTimed = work.tree.isTimed(agent.path)
   const own = () => (tool.timeoutMs ?? Number.POSITIVE_INFINITY) - (work.now() - startedAt)
@@ -235,7 +235,7 @@ const attempt = (execution: Execution): Effect.Effect<Attempted> => {
   })
 }
 
-/** Asks the handler, seen by the runtime's tracing where it has one. What it throws is a defect of the handler. */
+/** Calls the handler, within the runtime's tracing if there is one. A throw is a defect of the handler. */
 const invoke = ({ context, live, permit }: Execution): Effect.Effect<ToolOutcome.ToolOutcome> => {
   const { agent, call, run, tool } = context
   const { invoke } = tool
@@ -253,13 +253,13 @@ const invoke = ({ context, live, permit }: Execution): Effect.Effect<ToolOutcome
 
 type Cut = Extract<Interruptible.Held<unknown, never>, { readonly _tag: "Cut" }>
 
-/** How a call ends that the run's signal or a deadline cut short. */
+/** How a call ends after the run's cancel or its deadline. */
 const cutShort = ({ context, work }: Execution, { abandoned, by, completed }: Cut): CallEnd => {
   const { agent, tool } = context
   const left = abandoned
-    ? "; it did not stop when asked, was left behind, and may still take effect"
+    ? "; it did not stop when interrupted and was abandoned, so it may still take effect"
     : completed
-      ? "; it did not stop when asked and ended well, so it may have taken effect"
+      ? "; it did not stop when interrupted and then succeeded, so it may have taken effect"
       : ""
   if (by === "signal") {
     return Call.cancelled(ToolOutcome.fault("Cancelled", `the run was cancelled${left}`, "cancelled"))
@@ -270,7 +270,7 @@ const cutShort = ({ context, work }: Execution, { abandoned, by, completed }: Cu
     : Call.refused(refusal)
 }
 
-/** A defect of the tool: the model reads that it happened, the operator's log says what. */
+/** A defect of the tool: the model reads that there was one, the operator's log has its cause. */
 const crash = ({ run, tool }: CallContext, cause: Cause.Cause<never>): Effect.Effect<Attempted> => {
   const words = Cause.hasInterruptsOnly(cause) ? `${tool.name} was interrupted` : `${tool.name} failed unexpectedly`
   return Effect.as(
@@ -281,13 +281,13 @@ const crash = ({ run, tool }: CallContext, cause: Cause.Cause<never>): Effect.Ef
   )
 }
 
-/** Gives back what was held, and says how the call ended. */
+/** Settles the hold, and emits the call's end. */
 const close = (execution: Execution, end: CallEnd, left: Left): Settled<CallEnd> => {
   const { context, held, live, permit, work } = execution
   const { agent, tool } = context
   live.end()
   const { costNanoUsd } = live
-  // What no hold had room for is on the budget already.
+  // Costs above the hold are charged already.
   const nanoUsd = costNanoUsd - live.charged
   settle(work, agent.path, held, nanoUsd === (held.nanoUsd ?? 0) ? held : { ...held, nanoUsd })
   return {

@@ -1,11 +1,10 @@
 /**
- * Reserves the budget of one request: estimates what it may use, reserves that on the agent's node and all above, and
- * says how much output the provider may be asked for.
+ * Reserves the budget of one request: estimates its use, reserves that on the agent's node and all above, and returns
+ * the maximum output to request from the provider.
  *
- * Where tokens or money are short only because siblings hold them, it waits until one of them settles; also where
- * something is left that is too little to be useful. Nobody waits while holding a reservation, so this cannot deadlock.
- * Where nobody holds any, the request takes what is left. Step and call limits are never given back, so there is no
- * waiting for them.
+ * If tokens or money are short only because siblings hold them, or the rest is too small to be useful, it waits until a
+ * sibling settles. A waiting request holds no reservation, so this cannot deadlock. If no sibling holds any, the
+ * request takes what is left. Step and call limits are never released, so it does not wait for them.
  */
 import { Budget, type Entry, Money } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -15,17 +14,17 @@ import { priceOf } from "../run/Run.ts"
 import { timeLeft, type Ask } from "./Attempt.ts"
 
 /**
- * Output that is reserved, and so asked for at the most, under a limit on tokens or money when an agent sets no
- * `maxOutputTokens`: room for a long answer, and not so much that siblings would have to wait for each other.
+ * The reserved and maximum output under a limit on tokens or money if an agent sets no `maxOutputTokens`: enough for a
+ * long answer, and small enough that siblings need not wait for each other.
  */
 const usualOutput = 8192
 
-/** Output that a step does not begin with less of while siblings may give more back. */
+/** The minimum output that a step waits for while siblings may release more. */
 const usefulOutput = 1024
 
 export interface Admitted {
   readonly _tag: "Admitted"
-  /** Give it to `settle`. */
+  /** Pass it to `settle`. */
   readonly held: Budget.Amount
   readonly maxOutputTokens: number | undefined
   /** The budget leaves less output than the step would otherwise get. */
@@ -39,8 +38,8 @@ export type Admission =
   | { readonly _tag: "Cancelled" }
 
 /**
- * Admits one request; call it when the request is due, since it reserves at once. `steps`: 0 for another attempt at a step that is
- * counted already. `until`: how long it waits for what other runs hold of a quota, epoch milliseconds.
+ * Admits one request; call it when the request is due, since it reserves at once. `steps`: 0 for another attempt at a
+ * counted step. `until`: until when it waits for other runs to release a quota, epoch milliseconds.
  */
 export const admit = (ask: Ask, steps: 0 | 1 = ask.steps, until?: number): Effect.Effect<Admission> => {
   const { lease } = ask.work.tree
@@ -56,7 +55,7 @@ export const admit = (ask: Ask, steps: 0 | 1 = ask.steps, until?: number): Effec
     : reserve(ask, steps, due)
 }
 
-/** What a request needs of the run's quotas, as if nothing limited its output. */
+/** The quota that a request needs with unlimited output. */
 const mostOf = (ask: Ask): Budget.Amount => {
   const { agent, run, work } = ask
   const price = priceOf(run, work, agent)
@@ -82,14 +81,14 @@ const reserve = (ask: Ask, steps: 0 | 1, until: number | undefined): Effect.Effe
     ? work.tree.reserve(agent.path, wanted.held, work.elapsed())
     : work.tree.refusal(agent.path, wanted.held, work.elapsed())
   if (refusal === undefined && isWorthwhile) return Exit.succeed(wanted)
-  // A sibling took what the lease was extended for: it is extended again.
+  // A sibling has reserved the extension: extend again.
   if (refusal !== undefined && work.tree.lease?.mayExtend(refusal) === true) return admit(ask, steps, until)
   return refusal === undefined || (refusal.heldByOthers && isGivenBack(refusal.limit))
     ? Effect.flatMap(release(ask, seen), () => admit(ask, steps, until))
     : Exit.succeed({ _tag: "Refused", refusal })
 }
 
-/** Whether a step had better wait for other runs: they hold what is missing of a quota, and too little to be of use is left. */
+/** Whether a step should wait for other runs: they hold the missing quota, and the rest is too small to be useful. */
 const isLeftTooLittle = ({ maxOutputTokens, work }: Ask, { held, price }: Admitted): boolean => {
   const { lease } = work.tree
   if (lease?.isHeld !== true) return false
@@ -98,10 +97,10 @@ const isLeftTooLittle = ({ maxOutputTokens, work }: Ask, { held, price }: Admitt
   return Budget.headroom([lease.node], { inputTokens, price, wanted: useful }) < useful
 }
 
-/** How often a run looks whether others have given back what they held of a quota, in milliseconds. */
+/** How often a run checks whether others have released quota, in milliseconds. */
 const turnMs = 250
 
-/** Waits a little for other runs; gives back first what it holds itself, so that two do not wait for each other. */
+/** Waits for other runs for a short time; first releases its own lease, so that two runs do not wait for each other. */
 export const turn = (
   { agent, run, work }: Pick<Ask, "agent" | "run" | "work">,
   until: number
@@ -126,7 +125,7 @@ const isTooLittle = ({ agent, maxOutputTokens, work }: Ask, { held, isClamped, p
   return work.tree.headroom(agent.path, { inputTokens, price, wanted, isGivenBack: true }) > outputTokens
 }
 
-/** Waits until a reservation is settled, or the agent's time is over. */
+/** Waits until a reservation is settled, or the agent's time limit. */
 export const release = (
   { agent, run, work }: Pick<Ask, "agent" | "run" | "work">,
   seen: number
@@ -139,7 +138,7 @@ export const release = (
     : Interruptible.hold(given, { signal: cancel, alarm: run.alarm, graceMs: 0, remainingMs })
 }
 
-/** Whether holds on this limit are larger than what is spent of them, so that some comes back. */
+/** Whether holds on this limit usually exceed what is spent, so that some is released. */
 const isGivenBack = (limit: string): boolean =>
   ["maxInputTokens", "maxOutputTokens", "maxTotalTokens", "maxCostUsd"].includes(Budget.bare(limit))
 

@@ -1,10 +1,10 @@
 /**
  * Announces the calls of a finished step: which will be settled, under which ids, and their events.
  *
- * Calls leave together when the model has finished, so a retracted attempt never leaves an open call. They run whenever
- * the answer is whole, whatever the provider calls its end; an answer that was cut (`length`), filtered or broken off
- * drops its calls, and says so. So does one that makes the same calls once more than they may be made in a row. A call
- * that the provider runs itself is announced with its result, which may come in a later step.
+ * Calls are announced together when the model has finished, so a retracted attempt never leaves an open call. They run
+ * if the answer is complete, whatever finish reason the provider reports; an answer that was cut (`length`), filtered
+ * or interrupted, or that exceeds the limit of repeated calls, drops its calls and reports that. A call that the
+ * provider runs itself is announced with its result, which may come in a later step.
  */
 import { Event, type Json, Message } from "@reins/protocol"
 import * as Trimmed from "../kernel/Trimmed.ts"
@@ -41,7 +41,7 @@ export const announce = (agent: AgentState, answer: Answer, mayCall: boolean): A
   return announcement.finish()
 }
 
-/** Takes the calls out of what the assistant said, since a history holds no call without a result. */
+/** Removes the calls from the assistant's message, since a history has no call without a result. */
 const drop = (answer: Answer, reason: string): Announced => {
   const tools = own(answer.calls).map(({ name }) => name)
   const content = answer.content.filter(isSaid)
@@ -55,7 +55,7 @@ const drop = (answer: Answer, reason: string): Announced => {
   }
 }
 
-/** The calls of a whole answer. */
+/** The calls of a complete answer. */
 class Announcement {
   private readonly agent: AgentState
   private readonly content: Array<Message.AssistantPart> = []
@@ -65,7 +65,7 @@ class Announcement {
   /** The provider's results, by the call's id as the provider knows it. */
   private readonly results: ReadonlyMap<string, Message.ResultPart>
   private readonly taken = new Set<string>()
-  /** Calls of earlier steps that the provider runs and has not answered yet. */
+  /** Provider-run calls of earlier steps without a result. */
   private readonly awaited: Map<string, Message.CallPart>
   /** Whether another step follows, so that a result may still come. */
   private readonly goesOn: boolean
@@ -91,7 +91,7 @@ class Announcement {
       this.opening.push(callEvent(this.agent, call))
       return
     }
-    // A result stands with its call, wherever the provider put it.
+    // A result is placed with its call, wherever the provider put it.
     const result = this.results.get(part.id)
     if (result !== undefined || !this.goesOn) this.close(call, result ?? missing(call))
   }
@@ -99,13 +99,13 @@ class Announcement {
   finish(): Announced {
     if (!this.goesOn) for (const call of this.awaited.values()) this.close(call, missing(call))
     const { closing, opening } = this
-    // They stay for as long as the conversation does.
+    // They are kept with the conversation.
     const content = Trimmed.copy(this.content)
     const calls = Trimmed.copy(this.calls)
     return { content, calls, events: closing.length === 0 ? opening : [...opening, ...closing], dropped: undefined }
   }
 
-  /** The result of an earlier step's call. One that answers no call of the provider's is left out. */
+  /** The result of an earlier step's call. A result without a provider-run call is left out. */
   private takeLate(part: Message.ResultPart): void {
     const call = this.awaited.get(Names.callId(part.id))
     if (call === undefined || !this.awaited.delete(call.id)) return
@@ -129,7 +129,7 @@ const own = (calls: ReadonlyArray<Message.CallPart>): ReadonlyArray<Message.Call
 
 const isSaid = (part: Message.AssistantPart): boolean => part.type !== "tool-call" && part.type !== "tool-result"
 
-/** The id, or with the first free number behind it: models reuse ids across steps. */
+/** The id, with a number appended if it is taken: models reuse ids across steps. */
 const unused = (id: string, isTaken: (id: string) => boolean): string => {
   if (!isTaken(id)) return id
   let count = 2
@@ -147,9 +147,9 @@ const callEvent = (agent: AgentState, call: Message.CallPart): Event =>
     ? Event.agentCall(call)
     : Event.toolCall(call, isClient(agent, call) ? "client" : undefined)
 
-const noResult: Json = { error: "ResultMissing", message: "The provider ran this call and gave no result." }
+const noResult: Json = { error: "ResultMissing", message: "The provider ran this call and returned no result." }
 
-/** The result of a call that the provider ran itself and never answered. */
+/** The result of a provider-run call without one. */
 const missing = ({ id, name }: Message.CallPart): Message.ResultPart =>
   Message.resultPart({ id, name }, { result: noResult, status: "failed" })
 

@@ -2,8 +2,8 @@
  * A model's answer while it arrives: converts the parts of one attempt to events, and collects the assistant's content,
  * its calls and its usage.
  *
- * Plain code without effects, since every delta passes here. `flaw` says why an answer is unusable; `Attempt` makes a
- * failure of it.
+ * Plain code without effects, since every delta passes here. `flaw` says why an answer is unusable; `Attempt` converts
+ * it to a failure.
  */
 import { Event, type Json, type Message, type Usage } from "@reins/protocol"
 import type { ModelPart, PartMetadata, StopReason } from "../model/Model.ts"
@@ -11,18 +11,18 @@ import * as ReceivedPart from "../model/ReceivedPart.ts"
 
 type Increment = Extract<ModelPart, { readonly type: "text" | "reasoning" }>
 
-/** A text or reasoning that still grows. `at`: where it stands in the content, once it was closed before. */
+/** A growing text or reasoning part. `at`: its index in the content, if it was closed before. */
 interface OpenPart {
   readonly type: "text" | "reasoning"
   readonly key: string | undefined
   text: string
   metadata: PartMetadata | undefined
   at?: number
-  /** The first half of a character (a high surrogate) that a provider has cut in two. */
+  /** The high surrogate of a character that a provider has split. */
   half?: string | undefined
 }
 
-/** The text, reasoning and usage of an answer so far. Made anew for each attempt. */
+/** The text, reasoning and usage of an answer so far. One per attempt. */
 export class Answer {
   readonly content: Array<Message.AssistantPart> = []
   readonly calls: Array<Message.CallPart> = []
@@ -40,27 +40,27 @@ export class Answer {
   hasResults = false
   private parts = 0
   private open: OpenPart | undefined
-  /** Where in `content` the parts with a key of their own stand. */
+  /** The index in `content` of each part with a key. */
   private keyed: Map<string, OpenPart> | undefined
 
   private readonly warn: (message: string) => Event | undefined
 
-  /** `warn`: the event that tells of a provider's warning, where there is one to tell. */
+  /** `warn`: makes the event of a provider's warning, if it has to be reported. */
   constructor(warn: (message: string) => Event | undefined) {
     this.warn = warn
   }
 
-  /** Whether anything was shown: an answer that showed nothing may be tried again. */
+  /** Whether anything was shown: an answer that showed nothing may be retried. */
   get isSilent(): boolean {
     return this.said === 0 && this.reasoned === 0
   }
 
-  /** True when the attempt brought no part at all. */
+  /** True when the attempt had no parts. */
   get isEmpty(): boolean {
     return this.parts === 0
   }
 
-  /** Takes parts in order; answers the events to stream. */
+  /** Takes parts in order; returns the events to stream. */
   take(parts: ReadonlyArray<ModelPart>): ReadonlyArray<Event> {
     const events: Array<Event> = []
     if (!Array.isArray(parts)) this.flaw ??= "it emitted parts that are not an array"
@@ -73,7 +73,7 @@ export class Answer {
     const part = ReceivedPart.isPlain(handed) ? handed : this.received(handed, events)
     if (part === undefined) return
     if (this.stop !== undefined && part.type !== "usage" && part.type !== "response" && part.type !== "warning") {
-      this.flaw ??= part.type === "finish" ? "it finished twice" : "it went on after its finish"
+      this.flaw ??= part.type === "finish" ? "it finished twice" : "it continued after its finish"
       return
     }
     switch (part.type) {
@@ -105,7 +105,7 @@ export class Answer {
     }
   }
 
-  /** The part once it is checked; `undefined` where it is left out or makes the answer unusable. */
+  /** The validated part; `undefined` if it is left out or makes the answer unusable. */
   private received(handed: ModelPart, events: Array<Event>): ModelPart | undefined {
     const part = ReceivedPart.read(handed, (message) => {
       const warning = this.warn(message)
@@ -132,8 +132,8 @@ export class Answer {
   }
 
   /**
-   * Adds to the open part; answers what is added. Half of a character waits for its other half, and is dropped where
-   * none comes.
+   * Adds to the open part; returns what is added. Half of a character waits for the other half, and is dropped without
+   * it.
    */
   private grow({ metadata, part: key, text, type }: Increment): string {
     let open = this.open
@@ -159,7 +159,7 @@ export class Answer {
     return whole
   }
 
-  /** The id itself, or with the first free number behind it: calls of an answer may share one, and all of them run. */
+  /** The id, with a number appended if it is taken: several calls of an answer may have one id, and all of them run. */
   private unused(id: string): string {
     let unused = id
     for (let count = 2; this.calls.some((call) => call.id === unused); count++) unused = `${id}_${count}`

@@ -119,7 +119,7 @@ const warning = (agent: AgentState, message: string): Event | undefined => {
   return { type: "custom", event_type: "model_warning", data: { provider, model, message } }
 }
 
-/** A function of the agent's remaining time, in milliseconds; `undefined` where nothing limits it. */
+/** A function of the agent's remaining time, in milliseconds; `undefined` without a limit. */
 export const timeLeft = (work: Work, { path }: AgentState): (() => number) | undefined =>
   work.tree.isTimed(path) ? () => work.tree.remainingMs(path, work.elapsed()) : undefined
 
@@ -128,7 +128,7 @@ const remaining = (left: (() => number) | undefined, patience: Patience | undefi
     ? (left ?? patience?.remaining)
     : () => Math.min(left(), patience.remaining())
 
-/** How a request that was cut has ended: by the run's cancel, or by a limit on time. */
+/** How an interrupted request has ended: by the run's cancel, or by a time limit. */
 export const cutShort = (
   work: Work,
   { path }: AgentState,
@@ -177,8 +177,8 @@ const judge = (
 }
 
 /**
- * The failure by the names of its port. A custom adapter may describe it in a provider's own words: where they may not be told, what
- * is left is its kind.
+ * The failure with its port's names. A custom adapter's description may quote the provider: without content capture it
+ * is removed.
  */
 const named = (
   failure: ModelFailure.ModelFailure,
@@ -196,7 +196,7 @@ const completed = Exit.succeed({ _tag: "Completed" } as const)
 
 const failed = (failure: ModelFailure.ModelFailure) => ({ _tag: "Failed", failure }) as const
 
-/** An adapter without types may fail with anything, and with a reason that no log can hold. */
+/** An adapter without types may fail with anything, also with a reason that cannot be encoded. */
 const isReason = (failure: unknown): boolean => Option.isSome(encodeReason(failure))
 
 const Reason = Schema.Union(ModelFailure.members)
@@ -205,8 +205,8 @@ const decodeReason = Schema.decodeUnknownOption(Reason)
 const encodeKnown = Schema.encodeSync(Reason)
 
 /**
- * What an attempt used: as reported, or counted by us where the report is missing or stops short. Input and output are
- * told apart: a report of one says nothing of the other.
+ * The usage of an attempt: as reported, or estimated if the report is missing or incomplete. Input and output are
+ * handled separately: a report of one does not imply the other.
  */
 export const usageOf = (
   ask: Ask,
@@ -214,11 +214,11 @@ export const usageOf = (
 ): { readonly usage: Usage.Usage; readonly estimated: boolean } => {
   const { answer, ending } = attempted
   const reported = answer.usage ?? Usage.empty
-  // A request that failed before it said anything, without a report, is billed by no provider.
+  // No provider charges for a request that failed without output or report.
   if (answer.isSilent && answer.calls.length === 0 && answer.usage === undefined && ending._tag === "Failed") {
     return { usage: Usage.empty, estimated: false }
   }
-  // What came with a finish is the whole, also when the answer was of no use.
+  // Usage reported with a finish is complete, even if the answer is unusable.
   const whole = ending._tag === "Completed" || answer.stop !== undefined
   const hasInput = isReported(reported, inputParts)
   const hasOutput = whole && isReported(reported, outputParts)
@@ -256,8 +256,8 @@ const spoken = (answer: Answer): string => {
 }
 
 /**
- * What one paid request asks of a model, and for whom: for a step of an agent, whose answer is streamed into the log,
- * or for a compaction, whose answer is not shown.
+ * A paid request to a model: for an agent's step, with an answer that is streamed into the log, or for a compaction,
+ * with an answer that is not shown.
  */
 export interface Ask {
   readonly run: Run
@@ -265,15 +265,15 @@ export interface Ask {
   readonly agent: AgentState
   /** The step that it is for, counted from 1 within the agent. */
   readonly step: number
-  /** What the ledger's row says it is for; absent for the step itself. */
+  /** Its purpose in the ledger's row; absent for the step itself. */
   readonly purpose: "compaction" | undefined
-  /** The name under which each attempt is counted durably before it goes out. */
+  /** The name under which each attempt is stored before it is sent. */
   readonly name: string
-  /** How many steps of the budget it takes. */
+  /** How many steps it counts as in the budget. */
   readonly steps: 0 | 1
   /** Whether text and reasoning are streamed into the log, between a `step-start` and what ends the step. */
   readonly isShown: boolean
-  /** The most output that is wanted, in tokens. Absent: the usual reserve, and no cap where nothing limits it. */
+  /** The maximum output, in tokens. Absent: the default reserve, and no cap without a limit. */
   readonly maxOutputTokens: number | undefined
   /** Estimated input tokens. */
   readonly inputTokens: (estimator: TokenEstimator.Estimator) => number

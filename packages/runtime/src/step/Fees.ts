@@ -1,7 +1,7 @@
 /**
  * Fees that providers charge for tools that they run themselves, such as a search: per call, in addition to tokens. A
- * fee that the price row does not name is unknown. Fees are not reserved, since nobody knows how often a provider will
- * call.
+ * fee that the price row does not name is unknown. Fees are not reserved, since the number of calls is unknown
+ * beforehand.
  */
 import { Entry, type Message, Money } from "@reins/protocol"
 
@@ -26,7 +26,7 @@ export const rows = (fees: ReadonlyMap<string, number>, price: Entry.Price | und
     return Entry.fee(toolName, calls, each === undefined ? undefined : Money.times(each, calls))
   })
 
-/** What the fees come to that are known, in nano-dollars. */
+/** The sum of the known fees, in nano-dollars. */
 export const known = (fees: ReadonlyMap<string, number> | undefined, price: Entry.Price | undefined): number => {
   let sum = 0
   if (fees !== undefined)

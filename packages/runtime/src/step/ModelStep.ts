@@ -1,8 +1,7 @@
 /**
- * One step's model call, as an activity of the engine: a paid request whose answer is streamed into the log, and whose
- * calls are announced together in its last commit.
- *
- * The stored `StepValue` holds everything that the loop needs to continue. `CallSettlement` settles the calls.
+ * One step's model call, as an activity of the engine: a paid request with an answer that is streamed into the log, and
+ * with calls that are announced together in its last commit. The stored `StepValue` has everything that the loop needs
+ * to continue. `CallSettlement` settles the calls.
  */
 import { type Event, Usage } from "@reins/protocol"
 import type * as Effect from "effect/Effect"
@@ -20,14 +19,14 @@ import * as Task from "../kernel/Task.ts"
 export interface StepOptions {
   /** Counts from 1 within the agent. */
   readonly step: number
-  /** False for a last step that may call nothing. */
+  /** False for a last step without tools. */
   readonly offersTools: boolean
 }
 
-/** Carries one model step of `agent`. Asked for when its turn has come. */
+/** Executes one model step of `agent`. Call it when the step is due. */
 export const modelStep = (run: Run, agent: AgentState, options: StepOptions): Effect.Effect<StepValue> => {
   const carried = (work: Work) => {
-    // The last step of a budget that wraps up is paid from what was kept back for it.
+    // The wrap-up step is paid from the reserve.
     if (!options.offersTools) work.tree.releaseReserve(agent.path)
     const paid = new PaidRequest(askOf(run, work, agent, options))
     return Task.map(paid.send(), (sent) => settled(paid, options, sent))
@@ -52,7 +51,7 @@ const askOf = (run: Run, work: Work, agent: AgentState, { offersTools, step }: S
     inputTokens: (estimator) => agent.inputTokens(estimator),
     request: (maxOutputTokens, attempt) => ({
       instructions: definition.instructions,
-      // A list of its own: the conversation grows on, and is not the adapter's to change.
+      // A copy: the conversation keeps growing, and an adapter must not change it.
       messages: agent.messages.slice(),
       tools: offersTools ? offered : [],
       maxOutputTokens,
@@ -77,7 +76,7 @@ const settled = (paid: PaidRequest, options: StepOptions, sent: Sent): Settled<S
   const { calls, content, dropped, events } = Announcement.announce(paid.ask.agent, answer, options.offersTools)
   const stop = answer.stop ?? "other"
   if (stop === "length" && admission.isClamped) {
-    // Not the model's own length but the budget's: the limit is met in the middle of the answer.
+    // Cut by the budget's cap and not by the model's own length: the limit was reached within the answer.
     paid.pay()
     const refusal = Admission.shortfall(paid.ask, admission)
     if (refusal !== undefined)
@@ -88,7 +87,7 @@ const settled = (paid: PaidRequest, options: StepOptions, sent: Sent): Settled<S
   return { value, path, events: calls.length === 0 ? events : withUsage(paid, events), spent: paid.settle() }
 }
 
-/** The events of a step with what the run has used, on calls that its caller must run. */
+/** The events of a step, with the run's usage on client calls. */
 const withUsage = ({ ask: { work }, usage }: PaidRequest, events: ReadonlyArray<Event>): ReadonlyArray<Event> => {
   const waits = (event: Event) =>
     event.type === "tool-invocation" && event.state === "call" && event.execution === "client"
@@ -108,7 +107,7 @@ const end = (paid: PaidRequest, value: StepValue, events: ReadonlyArray<Event>):
 
 const nothing: ReadonlyArray<Event> = []
 
-/** How a step ended that brought no answer. */
+/** How a step without an answer ended. */
 const endOf = ({ usage }: PaidRequest, sent: Exclude<Sent, { readonly _tag: "Completed" }>): StepValue => {
   const { content } = sent
   switch (sent._tag) {

@@ -1,7 +1,7 @@
 /**
- * A paid request: reserved on the budget, sent, retried while nothing of its answer was shown or it can be retracted,
- * passed to a fallback model, settled, and added to the ledger. Model steps and compaction both send their requests
- * this way.
+ * A paid request: reserved on the budget, sent, retried while nothing of its answer was shown or the answer can be
+ * retracted, sent to a fallback model, settled, and added to the ledger. Model steps and compaction both send their
+ * requests this way.
  *
  * The usual way (admitted at once, answered by the first attempt) is plain code; everything else is the generator
  * `goOn`, which can take over at any point. The caller interprets the answer.
@@ -20,7 +20,7 @@ import * as Fees from "./Fees.ts"
 import type { Ask } from "./Attempt.ts"
 import * as Task from "../kernel/Task.ts"
 
-/** How a request ended. `content` is what the last attempt had said where that is no whole answer. */
+/** How a request ended. `content` is the last attempt's output if its answer is incomplete. */
 export type Sent =
   | { readonly _tag: "Completed"; readonly answer: Answer; readonly admission: Admission.Admitted }
   | (Exclude<Attempt.Ending, { readonly _tag: "Completed" }> & {
@@ -29,21 +29,21 @@ export type Sent =
 
 type Ending = Exclude<Attempt.Ending, { readonly _tag: "Completed" }>
 
-/** What one model has done for a request. */
+/** What one model has used for a request. */
 interface Tally {
   readonly startedAt: number
   usage: Usage.Usage
   estimated: boolean
-  /** Some attempt used more than was held for it. */
+  /** An attempt used more than was held for it. */
   overrun: boolean
-  /** What of `usage` is on the budget already: lost attempts, and those that were tried again. */
+  /** The part of `usage` that is charged already: lost and retried attempts. */
   charged: Usage.Usage
   /** The hold that was last settled. */
   paid: Budget.Amount | undefined
   readonly rows: Array<Entry.Attempt>
-  /** How often the provider ran which tool itself. */
+  /** The number of provider-run calls by tool. */
   fees: Map<string, number> | undefined
-  /** What of the fees is on the budget already. */
+  /** The part of the fees that is charged already. */
   feesCharged: number
 }
 
@@ -67,12 +67,12 @@ type Stage =
   | { readonly _tag: "Ready" }
   | { readonly _tag: "Attempted"; readonly attempted: Attempt.Attempted }
 
-/** One request, from its admission to its rows on the ledger. Send it once, then settle it once. */
+/** One request, from its admission to its ledger rows. Send it once, then settle it once. */
 export class PaidRequest {
   readonly ask: Ask
   admission: Admission.Admission = { _tag: "Cancelled" }
   tally: Tally
-  /** Rows of the models before the present one. */
+  /** Rows of the models before the current one. */
   private before: ReadonlyArray<Entry.ModelEntry> = []
 
   constructor(ask: Ask) {
@@ -80,7 +80,7 @@ export class PaidRequest {
     this.tally = newTally(ask.work.now())
   }
 
-  /** Sends the request to the agent's own model first. Call it when the request is due, since it begins at once. */
+  /** Sends the request to the agent's own model first. Call it when the request is due, since it starts at once. */
   send(): Effect.Effect<Sent> {
     const { agent, isShown, work } = this.ask
     agent.model = agent.member.model
@@ -100,16 +100,14 @@ export class PaidRequest {
     )
   }
 
-  /** What all attempts have used, whichever model made them. */
+  /** The usage of all attempts of all models. */
   get usage(): Usage.Usage {
     return this.before.length === 0
       ? this.tally.usage
       : this.before.reduce((sum, row) => Usage.add(row.usage, sum), this.tally.usage)
   }
 
-  /**
-   * Settles what was held with what was used, and answers the rows of the ledger: one for each model that was asked.
-   */
+  /** Settles the hold with what was used, and returns the ledger rows: one for each model that was asked. */
   settle(): ReadonlyArray<Entry.ModelEntry> {
     this.pay()
     if (this.tally.rows.length === 0) return this.before
@@ -117,7 +115,7 @@ export class PaidRequest {
     return this.before.length === 0 ? [row] : [...this.before, row]
   }
 
-  /** Puts what the present model has used so far on the budget, in place of what was held for it. */
+  /** Charges what the current model has used so far, in place of its hold. */
   pay(): void {
     const { admission, tally } = this
     if (admission._tag !== "Admitted" || tally.paid === admission.held) return
@@ -140,7 +138,7 @@ export class PaidRequest {
       : ended(admission, attempted.answer.content)
   }
 
-  /** Counts an attempt; answers what it used. */
+  /** Counts an attempt; returns its usage. */
   take(attempted: Attempt.Attempted): Usage.Usage {
     const { tally } = this
     const { estimated, usage } = Attempt.usageOf(this.ask, attempted)
@@ -151,10 +149,7 @@ export class PaidRequest {
     return usage
   }
 
-  /**
-   * Counts attempts that were lost with an earlier process: estimated, charged, and part of this row. `said`: in
-   * characters.
-   */
+  /** Counts attempts that were lost in a crash: estimated, charged, and part of this row. `said`: in characters. */
   recover(attempts: number, said: number): void {
     const { agent, run, work } = this.ask
     const { tally } = this
@@ -173,7 +168,7 @@ export class PaidRequest {
   }
 
   /**
-   * Goes on with another model. What the one before has used is on its own row, and paid before the next is admitted.
+   * Continues with another model. The previous one's use is in its own row, and charged before the next is admitted.
    */
   change(model: ModelPort): void {
     this.pay()
@@ -238,7 +233,7 @@ const goOn = Effect.fnUntraced(function* (paid: PaidRequest, from: Stage) {
   for (let attempt = 1; ; attempt++) {
     const { admission } = paid
     if (admission._tag !== "Admitted") return ended(admission, [])
-    // A request that was never sent is no attempt, and costs nothing.
+    // A request that was not sent is not an attempt, and costs nothing.
     if (first === undefined && work.cancel.requested) return ended({ _tag: "Cancelled" }, [])
     const attempted: Attempt.Attempted =
       first ?? (yield* Attempt.attempt(ask, ask.request(admission.maxOutputTokens, attempt)))
@@ -267,15 +262,15 @@ const goOn = Effect.fnUntraced(function* (paid: PaidRequest, from: Stage) {
       attempt = 0
     }
     if (paid.admission._tag !== "Admitted") return ended(paid.admission, answer.content)
-    // What was shown is taken back before another attempt says anything: two halves are never one answer.
+    // Shown output is retracted before another attempt emits anything: two partial answers are never joined.
     if (!isSilent) work.push(agent.path, [retracted(ending.failure), stepStart])
     if (!Usage.isUnknown(used)) yield* begin(ask)
   }
 })
 
 /**
- * Counts a request durably before it goes out, so that it is on the bill should this process die; answers how often it
- * was counted before. One that follows a request which costs nothing takes its place.
+ * Stores a request before it is sent, so that it is charged even after a crash; returns how often it was counted
+ * before. A request that follows one without cost replaces it.
  */
 const begin = ({ agent, name, work }: Ask): Effect.Effect<number> =>
   work.begin === undefined ? Effect.succeed(0) : work.begin(name, agent.path)
@@ -307,9 +302,9 @@ const about = ({ _tag, message, model, provider }: ModelFailure.ModelFailure) =>
   provider,
   model
 })
-const retraction: Event = { type: "step-retracted", reason: "the process that carried this step was lost" }
+const retraction: Event = { type: "step-retracted", reason: "the process that executed this step crashed" }
 
-/** What of a tally is not on the budget yet, and the fees that are not. */
+/** The usage and fees of a tally that are not charged yet. */
 const owed = (
   { charged, usage }: Tally,
   price: Entry.Price | undefined,
@@ -323,9 +318,7 @@ const owed = (
   return steps === undefined ? { inputTokens, outputTokens, nanoUsd } : { inputTokens, outputTokens, nanoUsd, steps }
 }
 
-/**
- * Admission for one more attempt: what those before have used is paid first, so that trying again cannot pass a limit.
- */
+/** Admission for one more attempt: earlier attempts are charged first, so that a retry cannot exceed a limit. */
 const readmit = (paid: PaidRequest): Effect.Effect<Admission.Admission> => {
   const { charged, usage } = paid.tally
   if (Usage.isUnknown(usage) || usage === charged) return Effect.succeed(paid.admission)
@@ -333,13 +326,13 @@ const readmit = (paid: PaidRequest): Effect.Effect<Admission.Admission> => {
   return Admission.admit(paid.ask, 0)
 }
 
-/** Waits before the next attempt: as long as the provider asks, else longer each time. */
+/** The delay before the next attempt: as the provider requests, else growing. */
 const pause = (ask: Ask, failure: ModelFailure.ModelFailure, attempt: number) => {
   const asked = "retryAfterMs" in failure ? failure.retryAfterMs : undefined
   return uncut(ask, Effect.sleep(asked ?? ask.run.settings.modelRetryBaseMs * 2 ** (attempt - 1)))
 }
 
-/** Waits; answers how the request ends where a cancel or a limit on time cuts the wait short. */
+/** Waits; returns how the request ends if a cancel or a time limit ends the wait. */
 const uncut = ({ agent, run, work }: Ask, wait: Effect.Effect<void>) =>
   Effect.map(
     Interruptible.hold(wait, {
@@ -351,7 +344,7 @@ const uncut = ({ agent, run, work }: Ask, wait: Effect.Effect<void>) =>
     (held) => (held._tag === "Cut" ? Attempt.cutShort(work, agent, held.by) : undefined)
   )
 
-/** The next model of the agent that may do better; `undefined` where there is none, or none could. */
+/** The agent's next fallback model; `undefined` without one, or if the failure would be the same. */
 const fallback = (
   { agent, run, work }: Ask,
   failure: ModelFailure.ModelFailure,
@@ -367,7 +360,7 @@ const fallback = (
   return fallbacks[fallbacks.indexOf(agent.model) + 1]
 }
 
-/** True where more was spent than had been held, of what was held at all. */
+/** True if more was spent than held, of the counters that were held. */
 const exceeds = (spent: Budget.Amount, held: Budget.Amount): boolean =>
   (held.inputTokens !== undefined && (spent.inputTokens ?? 0) > held.inputTokens) ||
   (held.outputTokens !== undefined && (spent.outputTokens ?? 0) > held.outputTokens) ||

@@ -13,27 +13,27 @@ interface Said {
   readonly usage: Usage.Usage
 }
 
-/** Calls that never run: names of their tools, and how the answer ended. */
+/** Dropped calls: the names of their tools, and how the answer ended. */
 export interface Dropped {
   readonly reason: string
   readonly tools: ReadonlyArray<string>
 }
 
-/** A step whose answer ended: by itself, or at a limit in its middle. */
+/** A step with an answer that ended normally, or at a limit within it. */
 interface MayDrop {
   /** Calls that never run; absent where there are none. */
   readonly dropped?: Dropped | undefined
 }
 
 /**
- * How a step ended: with an answer, by the run's cancel, by a limit (before it, or in its middle by `maxDuration`), or
- * by a failure of the model that was not, or could not be, tried again.
+ * How a step ended: with an answer, by the run's cancel, by a limit (before it, or by `maxDuration` during it), or by a
+ * failure of the model that was not, or could not be, retried.
  */
 export type StepValue =
   | (Said &
       MayDrop & {
         readonly _tag: "Completed"
-        /** Those to settle; none where the answer was cut, filtered or broken off, whatever the model wrote. */
+        /** The calls to settle; none if the answer was cut, filtered or interrupted. */
         readonly calls: ReadonlyArray<Message.CallPart>
         readonly stop: StopReason
         /** The model that answered, as the provider names it. */
@@ -63,10 +63,10 @@ const Failed = Schema.Struct({
   failure: Schema.Union(ModelFailure.members)
 })
 
-/** How a step stands in a log. */
+/** The state of a step in a log. */
 type Stored = Schema.Schema.Type<typeof Completed | typeof Cancelled | typeof Refused | typeof Failed>
 const Stored: Schema.Codec<Stored, Json> = Erased.as(
-  // Its failures encode to plain objects of JSON.
+  // Its failures encode to plain JSON objects.
   Schema.Union([Completed, Cancelled, Refused, Failed])
 )
 
