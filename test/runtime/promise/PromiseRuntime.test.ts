@@ -175,7 +175,7 @@ describe("a query", () => {
     assert.strictEqual(events.at(-1)?.type, "data-latency-summary")
   })
 
-  it("says that a tool which ignored the abort and ended well may have taken effect", async () => {
+  it("reports that a tool that ignored the abort and succeeded may have taken effect", async () => {
     const controller = new AbortController()
     let finish = (_sent: string) => {}
     await using runtime = createRuntime({
@@ -197,7 +197,7 @@ describe("a query", () => {
     const events = await collect(runtime.query("go", { signal: controller.signal }))
     assert.deepStrictEqual(Ordering.checkEvents(events), [])
     const result = events.find((event) => event.type === "tool-invocation" && event.state === "result")
-    assert.match(JSON.stringify(result), /ended well, so it may have taken effect/)
+    assert.match(JSON.stringify(result), /then succeeded, so it may have taken effect/)
     const report = events.find((event) => event.type === "custom" && event.event_type === "cancellation_report")
     assert.match(JSON.stringify(report), /"stopped":\[\],"abandoned":\[\],"tookEffect":\[\{[^}]*"toolInvocationId":"c"/)
   })
