@@ -7,6 +7,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import type { Envelope } from "../packages/protocol/src/event/Envelope.ts"
+import type { Field } from "../packages/wire/src/Fields.ts"
 import type { Dialect, Encoder } from "../packages/wire/src/Dialect.ts"
 import { answers, beginning, ending, failure, middle } from "./dialects-sample.ts"
 import type { Row } from "./dialects-sample.ts"
@@ -110,6 +111,12 @@ const folders = readdirSync(source)
   .filter((name) => existsSync(new URL(`${name}/index.ts`, source)))
   .sort()
 
+const sayingOf = ({ does, says, takes = [] }: Field): string => {
+  const taken = takes.map((one) => `\`${JSON.stringify(one)}\``).join(", ")
+  const saying = does === "refused" ? `${says[0]?.toUpperCase()}${says.slice(1)}` : says
+  return taken === "" ? saying : `${saying}. Accepted: ${taken}`
+}
+
 const isDialect = (value: unknown): value is Dialect =>
   typeof value === "object" && value !== null && "open" in value && "routes" in value
 
@@ -125,6 +132,16 @@ const page = async (): Promise<string> => {
     "",
     header(folder),
     "",
+    ...dialects.flatMap(({ fields = {} }) =>
+      Object.entries(fields).flatMap(([line, rows]) => [
+        `Fields of \`${line}\`:`,
+        "",
+        "| field | | |",
+        "| --- | --- | --- |",
+        ...Object.entries(rows).map(([path, field]) => `| \`${path}\` | ${field.does} | ${sayingOf(field)} |`),
+        ""
+      ])
+    ),
     "| method | path |",
     "| --- | --- |",
     ...dialects.flatMap(({ name, routes }) =>
@@ -144,6 +161,10 @@ const page = async (): Promise<string> => {
     "- `native` is shown with `view=all`; without it a reader sees the root agent and every approval.",
     "- `openai-chat` is shown with `include_events`; without it only text, reasoning, client calls, the end and errors.",
     "- `aap` is shown in mode `delta`.",
+    "",
+    "What becomes of each field of a request is listed with each dialect: it is **honoured**, it is **ignored** since that is harmless, or",
+    "the request is **refused** with 400 and an error that names the field. Fields that no row names are ignored: clients send new ones",
+    "all the time. `Dialect.fields` is the same table for programs, and what the decoders refuse by.",
     "",
     table(found.flatMap(({ dialects }) => dialects)),
     "",

@@ -146,8 +146,10 @@ const prompt = (request: ModelRequest): string => {
 }
 
 /** What the model was given, as JSON. */
-const shown = ({ instructions, maxOutputTokens, messages, output, providerOptions, tools }: ModelRequest): Reply =>
-  ScriptedModel.text(JSON.stringify({ instructions, messages, tools, output, max: maxOutputTokens, providerOptions }))
+const shown = ({ maxOutputTokens: max, messages, ...request }: ModelRequest): Reply => {
+  const { instructions, output, providerOptions, settings, tools } = request
+  return ScriptedModel.text(JSON.stringify({ instructions, messages, tools, output, max, providerOptions, settings }))
+}
 
 const asJson = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Json))
 

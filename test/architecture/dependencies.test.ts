@@ -22,7 +22,8 @@ const catalog = [...House.text("pnpm-workspace.yaml").matchAll(/^ {2}"?(@?[\w/-]
 
 const isOurs = (name: string) => name === "reins" || name.startsWith("@reins/")
 
-const exact = /^\d+\.\d+\.\d+(-[\w.]+)?$/
+/** Another version of a package has a name of its own and says which it is. */
+const exact = /^(npm:@?[\w/-]+@)?\d+\.\d+\.\d+(-[\w.]+)?$/
 
 describe("a dependency", () => {
   it("has one exact version, the same everywhere", () => {

@@ -31,6 +31,7 @@ export type {
   ModelPart,
   ModelPort,
   ModelRequest,
+  ModelSettings,
   PartMetadata,
   StopReason,
   ToolDefinition
@@ -55,6 +56,7 @@ export {
   ThreadExists,
   ThreadNotFound
 } from "./runtime/NotFound.ts"
+export type { QueryModel } from "./agent/QueryModel.ts"
 export type { ClientTool, QueryTools } from "./agent/QueryTools.ts"
 export { InvalidAgents } from "./agent/AgentRegistry.ts"
 export type { ImportedThread, NewThread } from "./runtime/Threads.ts"

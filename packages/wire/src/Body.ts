@@ -6,23 +6,32 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
+import * as Fields from "./Fields.ts"
 import * as Refusal from "./Refusal.ts"
 import type { Json } from "@reins/protocol"
 
 const places = SchemaIssue.makeFormatterStandardSchemaV1()
 
-const placeOf = (issue: SchemaIssue.Issue): string => {
+/** The path of the first invalid field; empty where it is the body itself. */
+const fieldOf = (issue: SchemaIssue.Issue): string => {
   const [first] = places(issue).issues
-  const path = (first?.path ?? []).map((key) => (typeof key === "object" ? String(key.key) : String(key)))
-  return path.length === 0 ? "Missing or invalid request body" : `Missing or invalid field ${path.join(".")}`
+  return (first?.path ?? []).map((key) => (typeof key === "object" ? String(key.key) : String(key))).join(".")
 }
 
-/** Decodes `body`, or returns the refusal that names the invalid field. */
+const invalid = (field: string): Refusal.Refusal =>
+  field === ""
+    ? Refusal.badRequest("Missing or invalid request body")
+    : { ...Refusal.badRequest(`Missing or invalid field ${field}`), field }
+
+/** Decodes `body`, or returns the refusal that names the field that is invalid, or that the table says is refused. */
 export const read = <A>(
-  schema: Schema.ConstraintDecoder<A>
+  schema: Schema.ConstraintDecoder<A>,
+  fields: Fields.Fields = {}
 ): ((body: unknown) => Result.Result<A, Refusal.Refusal>) => {
   const decode = Schema.decodeUnknownResult(schema)
-  return (body) => Result.mapError(decode(body), ({ issue }) => Refusal.badRequest(placeOf(issue)))
+  const check = Fields.check(fields)
+  return (body) =>
+    Result.flatMap(check(body), (checked) => Result.mapError(decode(checked), ({ issue }) => invalid(fieldOf(issue))))
 }
 
 const json = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Json))

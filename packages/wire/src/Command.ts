@@ -6,6 +6,7 @@
  */
 import type { Approval, Decision, Json, Message } from "@reins/protocol"
 import type { AnswerOf } from "./AnswerId.ts"
+import type { ModelOptions } from "./ModelOptions.ts"
 import * as CallId from "./CallId.ts"
 
 /**
@@ -54,6 +55,7 @@ export interface Settings {
  * - `replies`: answers that come with the prompt. What waits for them is told them first.
  * - `messageId`: the client's id of the prompt. One that the thread knows, without `seed`, asks the thread's first
  *   message again, as `isFirst` does; with `replies` it is not asked again, but stands in the conversation that is answered.
+ * - `model`: what is asked of the agent's model.
  * - `requestId`: the client's idempotency key; the same one again joins the run it started.
  * - `text`: the user's text, for dialects that echo it.
  */
@@ -73,6 +75,7 @@ export interface StartQuery {
   readonly messageId?: string
   readonly isFirst?: boolean
   readonly settings?: Settings
+  readonly model?: ModelOptions
   readonly metadata?: Json
   /** The answer does not wait for the run, which continues in the background. */
   readonly detached?: boolean

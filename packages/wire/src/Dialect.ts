@@ -15,6 +15,7 @@ import type { Envelope } from "@reins/protocol"
 import type * as Result from "effect/Result"
 import type { Command } from "./Command.ts"
 import type { Facts } from "./Facts.ts"
+import type { Fields } from "./Fields.ts"
 import type { Frame } from "./Frame.ts"
 import type { Refusal } from "./Refusal.ts"
 
@@ -80,9 +81,11 @@ export type Answer =
   | { readonly _tag: "Whole"; readonly open: (about?: About) => Folding }
   | { readonly _tag: "Facts"; readonly shape: (facts: Facts) => Reply }
 
+/** `outlives`: the run continues when its client disconnects, whatever the dialect or the server says. Absent: as they say. */
 export interface Exchange {
   readonly command: Command
   readonly answer: Answer
+  readonly outlives?: boolean
 }
 
 export type Decoded = Result.Result<Exchange, Refusal>
@@ -101,6 +104,8 @@ export interface Dialect {
   readonly name: string
   readonly title: string
   readonly routes: ReadonlyArray<Route>
+  /** What becomes of each field of a request, by the request's method and path. */
+  readonly fields?: { readonly [line: string]: Fields }
   /** An encoder for a request without options: everything that can be shown is shown. */
   readonly open: () => Encoder
   /** Sent to keep an idle stream open; absent: a comment, which every client ignores. */

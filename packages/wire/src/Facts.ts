@@ -56,7 +56,7 @@ export interface VoteFacts {
   readonly isUp: boolean
 }
 
-/** The result of a command, discriminated by `_tag`. */
+/** The result of a command, discriminated by `_tag`. `at`: epoch milliseconds of when it was accepted. */
 export type Facts =
   | { readonly _tag: "Thread"; readonly thread: Thread; readonly messages: ReadonlyArray<Message.Message> }
   | { readonly _tag: "Threads"; readonly threads: ReadonlyArray<Thread>; readonly next?: string }
@@ -69,6 +69,6 @@ export type Facts =
   | { readonly _tag: "Approvals"; readonly approvals: ReadonlyArray<Approval.Request> }
   | { readonly _tag: "Agents"; readonly agents: ReadonlyArray<AgentFacts>; readonly at: number; readonly upMs: number }
   | { readonly _tag: "Votes"; readonly votes: ReadonlyArray<VoteFacts> }
-  | { readonly _tag: "Accepted"; readonly runId?: string; readonly threadId?: string }
+  | { readonly _tag: "Accepted"; readonly runId?: string; readonly threadId?: string; readonly at?: number }
   | { readonly _tag: "Cancelled"; readonly isRunning: boolean }
   | { readonly _tag: "Nothing" }

@@ -32,6 +32,8 @@ export interface Refusal {
   readonly code: string
   readonly message: string
   readonly retryAfterSeconds?: number
+  /** The path of the field that is refused; absent where it is about none. */
+  readonly field?: string
 }
 
 const statuses: { readonly [K in Kind]: number } = {

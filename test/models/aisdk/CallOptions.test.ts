@@ -91,3 +91,38 @@ describe("the output schema", () => {
     })
   )
 })
+
+describe("the settings of a request", () => {
+  const tools = [{ name: "files/read", description: undefined, parameters: { type: "object" }, strict: undefined }]
+
+  it.effect("come before those of the model, and name a tool as the provider is told it", () =>
+    Effect.gen(function* () {
+      const model = fake([finish()], [finish()])
+      const port = AiSdkModel.make(model, { temperature: 1, topK: 2 })
+      const settings = {
+        temperature: 0.5,
+        topP: 0.1,
+        seed: 3,
+        presencePenalty: 0.2,
+        frequencyPenalty: 0.3,
+        stopSequences: ["END"],
+        reasoning: "low",
+        toolChoice: { tool: "files/read" }
+      } as const
+      yield* port.attempt(request({ tools, settings }), () => {})
+      const sent = { ...settings, stopSequences: ["END"] }
+      const toolChoice = { type: "tool", toolName: "files_read" } as const
+      assert.deepInclude(model.asked[0], { ...sent, topK: 2, toolChoice })
+      yield* port.attempt(request({ settings }), () => {})
+      assert.notProperty(model.asked[1], "toolChoice")
+    })
+  )
+
+  it.effect("say whether some tool must be called", () =>
+    Effect.gen(function* () {
+      const model = fake([finish()], [finish()])
+      yield* ask(model, undefined, request({ tools, settings: { toolChoice: "required" } }))
+      assert.deepStrictEqual(model.asked[0]?.toolChoice, { type: "required" })
+    })
+  )
+})

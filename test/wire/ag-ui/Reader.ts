@@ -96,7 +96,7 @@ export const read = (answers: Answers): Understood => {
         case "RUN_FINISHED":
           rule(open.size === 0, "the end leaves nothing open", [...open])
           phase = "over"
-          if (index === answers.length - 1) rule(event.outcome.type !== "interrupt", "the last answer is whole", event)
+          if (index === answers.length - 1) rule(event.outcome?.type !== "interrupt", "the last answer is whole", event)
           break
         case "RUN_ERROR":
           phase = "over"

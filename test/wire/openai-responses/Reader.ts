@@ -3,7 +3,7 @@
  */
 import { Item, ResponseObject } from "@reins/wire/openai-responses"
 import type { Answers } from "../Play.ts"
-import { fields, rule, strictly } from "../Rule.ts"
+import { fields, rule, strictly, textOf } from "../Rule.ts"
 import type { Understood } from "../Suite.ts"
 
 const decodeItem = strictly(Item)
@@ -60,7 +60,8 @@ export const read = (answers: Answers): Understood => {
         for (const [at, item] of response.output.entries()) {
           rule(item.id === items[at]?.id, "items stay in their place", item)
           if (item.type === "message") text += item.content.map((part) => part.text).join("")
-          if (item.type === "mcp_call") results.push(item.error ?? item.output ?? "")
+          if (item.type === "mcp_call")
+            results.push(item.error === null ? (item.output ?? "") : textOf(item.error.content))
         }
         continue
       }

@@ -6,10 +6,11 @@ import type {
   LanguageModelV4CallOptions,
   LanguageModelV4FunctionTool,
   LanguageModelV4ProviderTool,
+  LanguageModelV4ToolChoice,
   SharedV4ProviderOptions
 } from "@ai-sdk/provider"
 import type { Json } from "@reins/protocol"
-import { type ModelRequest, ObjectRoot } from "@reins/runtime"
+import { type ModelRequest, type ModelSettings, ObjectRoot } from "@reins/runtime"
 import * as Predicate from "effect/Predicate"
 import * as JsonValue from "./JsonValue.ts"
 import * as Prompt from "./Prompt.ts"
@@ -24,7 +25,7 @@ export interface ProviderTool {
   readonly args?: { readonly [key: string]: unknown } | undefined
 }
 
-/** Settings of every call of a model. */
+/** Settings of every call of a model; those that a query asks for come before them. */
 export interface Defaults extends Prompt.PromptOptions {
   /** Provider options of every call; the agent's own take precedence, per provider and key. */
   readonly call?: SharedV4ProviderOptions | undefined
@@ -59,24 +60,40 @@ export const make = (
   const instructions = [request.instructions, instruction].filter(Predicate.isString).join("\n\n")
   const tools = toolsOf(request, defaults, border)
   const providerOptions = merged(defaults.call, request.providerOptions)
-  const { headers, reasoning, seed, stopSequences, temperature, topK, topP } = defaults
+  const { toolChoice, ...asked } = request.settings ?? {}
+  const { frequencyPenalty, presencePenalty, reasoning, seed, stopSequences, temperature, topK, topP } = {
+    ...defaults,
+    ...asked
+  }
+  const { headers } = defaults
   return {
     prompt: Prompt.make(instructions, request.messages, defaults, border),
     abortSignal,
     ...(request.maxOutputTokens === undefined ? {} : { maxOutputTokens: request.maxOutputTokens }),
     ...(tools.length === 0
       ? {}
-      : { tools, toolChoice: { type: request.tools.length === 0 && !hasOwn(defaults) ? "none" : "auto" } }),
+      : { tools, toolChoice: choiceOf(toolChoice, request.tools.length === 0 && !hasOwn(defaults), border) }),
     ...(responseFormat === undefined ? {} : { responseFormat }),
     ...(providerOptions === undefined ? {} : { providerOptions }),
     ...(temperature === undefined ? {} : { temperature }),
     ...(topP === undefined ? {} : { topP }),
     ...(topK === undefined ? {} : { topK }),
     ...(seed === undefined ? {} : { seed }),
+    ...(presencePenalty === undefined ? {} : { presencePenalty }),
+    ...(frequencyPenalty === undefined ? {} : { frequencyPenalty }),
     ...(stopSequences === undefined ? {} : { stopSequences: [...stopSequences] }),
     ...(reasoning === undefined ? {} : { reasoning }),
     ...(headers === undefined ? {} : { headers })
   }
+}
+
+const choiceOf = (
+  choice: ModelSettings["toolChoice"],
+  mayNotCall: boolean,
+  { names }: Pick<Prompt.Border, "names">
+): LanguageModelV4ToolChoice => {
+  if (mayNotCall) return { type: "none" }
+  return typeof choice === "object" ? { type: "tool", toolName: names.told(choice.tool) } : { type: choice ?? "auto" }
 }
 
 type AnyTool = LanguageModelV4FunctionTool | LanguageModelV4ProviderTool

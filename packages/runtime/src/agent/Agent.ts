@@ -16,7 +16,7 @@ import type * as Erased from "../kernel/Erased.ts"
 import type * as Compaction from "../thread/Compaction.ts"
 import type { Approvers } from "../approval/Approvers.ts"
 import type { Policy } from "../approval/Policy.ts"
-import { Model, type ModelKey, type ModelPort } from "../model/Model.ts"
+import { Model, type ModelKey, type ModelPort, type ModelSettings } from "../model/Model.ts"
 import type { ToolRun } from "../tool/ToolRun.ts"
 
 /** Marks agents. */
@@ -54,6 +54,8 @@ export interface Definition {
   readonly maxParallelCalls: number | undefined
   readonly repeatedCallLimit: CallLimit | undefined
   readonly providerOptions: { readonly [provider: string]: Json } | undefined
+  /** What a query asks of the model; absent: nothing. */
+  readonly settings?: ModelSettings | undefined
   readonly compaction: Compaction.Strategy | undefined
 }
 

@@ -11,6 +11,7 @@ import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
+import { QueryModel } from "../agent/QueryModel.ts"
 import { QueryTools } from "../agent/QueryTools.ts"
 import type { Engine } from "./Engine.ts"
 import type { Accepted, InboxMessage } from "./Inbox.ts"
@@ -31,6 +32,7 @@ const RunRecordStruct = Schema.Struct({
   isolated: Schema.Boolean,
   budget: Schema.optionalKey(Budget.Budget),
   tools: Schema.optionalKey(QueryTools),
+  model: Schema.optionalKey(QueryModel),
   repeatedCallLimit: Schema.optionalKey(Schema.Natural),
   instructions: Schema.optionalKey(Schema.String),
   quotas: Schema.optionalKey(Schema.Array(Quota.Charge)),
@@ -46,7 +48,7 @@ const RunRecordStruct = Schema.Struct({
 /**
  * All that is needed to carry a run again from its start. `isolated` runs (specialists from code) neither read nor write
  * their thread's history. `tools` is what its query changed of its agent's, `instructions`
- * what it added to its agent's. `repeatedCallLimit` is absent where nothing limits how often
+ * what it added to its agent's, `model` what it asked of its agent's model. `repeatedCallLimit` is absent where nothing limits how often
  * the same call may be made, as in every record of a release that did not know it. `quotas` is what it is charged to, and by which
  * limits unless others are set meanwhile. `historyVersion` is how many messages of the thread the run starts from; the host fills it in.
  * `principal`: the id of who started it; absent: nobody is named. `keyed`: the providers that its query brought keys for; never the keys.

@@ -85,7 +85,10 @@ class Loop {
 
   /** Asks the model for the next step. */
   ask(): Effect.Effect<StepValue> {
-    return modelStep(this.run, this.agent, { step: ++this.step, offersTools: this.exhausted === undefined })
+    return modelStep(this.run, this.agent, {
+      step: ++this.step,
+      offersTools: this.exhausted === undefined && this.agent.member.definition.settings?.toolChoice !== "none"
+    })
   }
 
   /** Takes a step over into the conversation. */

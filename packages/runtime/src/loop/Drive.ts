@@ -22,6 +22,7 @@ import type { Alarms } from "../kernel/Alarm.ts"
 import type { Tracing } from "../run/Tracing.ts"
 import { agentLoop } from "./AgentLoop.ts"
 import * as Steering from "./Steering.ts"
+import * as QueryModel from "../agent/QueryModel.ts"
 import * as QueryTools from "../agent/QueryTools.ts"
 import { at, type Member, type AgentRegistry } from "../agent/AgentRegistry.ts"
 import { type AgentEnd, totalsOf } from "../run/AgentEnd.ts"
@@ -49,7 +50,7 @@ export const drive = (
     if (own === undefined)
       return Effect.die(new Error(`Run ${record.runId}: unknown agent ${record.agent}. Register it with Runtime.layer`))
     const prompt = ThreadUpdate.promptOf(record)
-    const member = instructed(record.tools === undefined ? own : QueryTools.apply(own, record.tools), record)
+    const member = asked(record.tools === undefined ? own : QueryTools.apply(own, record.tools), record)
     const agent = new AgentState({
       path: [],
       member,
@@ -89,8 +90,9 @@ export const drive = (
     })
   })
 
-/** The agent with what its query adds to its instructions. */
-const instructed = (member: Member, { instructions }: RunRecord): Member => {
+/** The agent with what its query adds to its instructions and asks of its model. */
+const asked = (given: Member, { instructions, model }: RunRecord): Member => {
+  const member = model === undefined ? given : QueryModel.apply(given, model)
   if (instructions === undefined) return member
   const { definition } = member
   const own = definition.instructions

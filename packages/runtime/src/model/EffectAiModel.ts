@@ -2,9 +2,10 @@
  * Any `effect/ai` language model as our model port. One request is one step: the model layer runs no handler, checks no
  * arguments and asks for no approval, since all of that is the runtime's.
  *
- * **Gotchas**: `effect/ai` has no common setting for the output cap, so `maxOutputTokens` does not reach the provider;
- * the budget counts what is reported. It decodes every part by a schema, which costs some microseconds per delta;
- * `@reins/models` connects AI SDK providers without it.
+ * **Gotchas**: `effect/ai` has no common setting for the output cap, the form of the answer and how to sample, so
+ * `maxOutputTokens`, `output` and `settings` do not reach the provider, except for the choice of a tool; the budget counts
+ * what is reported. It decodes every part by a schema, which costs some microseconds per delta; `@reins/models` connects AI
+ * SDK providers without it.
  */
 import { type Json, ModelFailure, type Usage } from "@reins/protocol"
 import * as Duration from "effect/Duration"
@@ -61,7 +62,7 @@ const stream = (service: Service, request: ModelRequest): Stream.Stream<Part, Ai
       toolkit: toolkitOf(request),
       disableToolCallResolution: true,
       toolCallValidation: "deferred",
-      ...(request.tools.length === 0 ? { toolChoice: "none" as const } : {})
+      toolChoice: request.tools.length === 0 ? "none" : (request.settings?.toolChoice ?? "auto")
     })
   )
 

@@ -11,6 +11,9 @@ import type * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import * as Layer from "effect/Layer"
 import type * as Erased from "../kernel/Erased.ts"
+import type { ModelSettings } from "./ModelSettings.ts"
+
+export type { ModelSettings } from "./ModelSettings.ts"
 
 /** A tool as it is described to a model. `parameters` is a JSON Schema of an object. */
 export interface ToolDefinition {
@@ -30,6 +33,8 @@ export interface ToolDefinition {
  * - `maxOutputTokens`: the most it may write, already clamped to what the budget has left; absent means the provider's
  *   own limit.
  * - `output`: JSON Schema that the final text must fit, where the agent has a typed output.
+ * - `settings`: how to sample and what to call, as the query asks; they come before an adapter's own. `toolChoice` is that of this
+ *   step. Absent: nothing is asked.
  * - `key`: the caller's own key for the provider; absent: the model's. Only models with `takesKeys` are given one.
  * - `metadata`: which run, thread, agent and step this is for; adapters may send it along as tracing data.
  */
@@ -40,6 +45,7 @@ export interface ModelRequest {
   readonly maxOutputTokens: number | undefined
   readonly output: { readonly name: string; readonly schema: Json } | undefined
   readonly providerOptions: { readonly [provider: string]: Json } | undefined
+  readonly settings?: ModelSettings | undefined
   readonly key?: Redacted.Redacted | undefined
   readonly metadata: {
     readonly runId: string

@@ -39,7 +39,10 @@ export interface QueryOptions<AgentName extends string = string> extends Omit<
 export type AgentOptions = Omit<QueryOptions, "agent">
 
 /** Options of a specialist's run. */
-export type RunOptions = Omit<QueryOptions, "agent" | "history" | "instructions" | "onBusy" | "onThread" | "tools">
+export type RunOptions = Omit<
+  QueryOptions,
+  "agent" | "history" | "instructions" | "model" | "onBusy" | "onThread" | "tools"
+>
 
 /** The events of a query, of an agent and what it is asked, or of a specialist and its typed input. */
 export interface Query<AgentName extends string> {

@@ -14,6 +14,7 @@ import type { QueryOptions, RunOptions } from "./RuntimeVerbs.ts"
 import * as SpecialistText from "../agent/SpecialistText.ts"
 import type * as ProviderKeys from "../model/ProviderKeys.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
+import * as QueryModel from "../agent/QueryModel.ts"
 import * as QueryTools from "../agent/QueryTools.ts"
 import * as AgentRegistry from "../agent/AgentRegistry.ts"
 import * as CallRow from "../agent/CallRow.ts"
@@ -53,9 +54,12 @@ export const query = Effect.fnUntraced(function* (
   }
   const member = options.agent === undefined ? built.roster.first : yield* find(built, options.agent)
   const tools = options.tools === undefined ? undefined : yield* toolsOf(member, options.tools)
+  const tooled = tools === undefined ? member : QueryTools.apply(member, tools)
+  const model = options.model === undefined ? undefined : yield* modelOf(tooled, options.model)
   const made: NewRun = {
-    ...(yield* record(built, tools === undefined ? member : QueryTools.apply(member, tools), prompt, false, options)),
+    ...(yield* record(built, model === undefined ? tooled : QueryModel.apply(tooled, model), prompt, false, options)),
     ...(tools === undefined ? {} : { tools }),
+    ...(model === undefined ? {} : { model }),
     ...(options.instructions === undefined ? {} : { instructions: options.instructions })
   }
   if (options.history !== undefined) {
@@ -85,6 +89,17 @@ const toolsOf = (member: AgentRegistry.Member, given: QueryTools.QueryTools) => 
   if (tools === undefined) return refused("Invalid tools. Pass JSON of the shape { without, ask, client }")
   const issue = QueryTools.refusal(member, tools)
   return issue === undefined ? Effect.succeed(tools) : refused(issue)
+}
+
+const readModel = Schema.decodeUnknownOption(QueryModel.QueryModel)
+
+/** A copy of what the query asks of the agent's model, which is kept with the run. */
+const modelOf = (member: AgentRegistry.Member, given: QueryModel.QueryModel) => {
+  const model = Option.getOrUndefined(readModel(PlainJson.copy(given)))
+  const refused = (issue: string) => reject(new QueryRejections.InvalidInput({ agent: member.name, issue }))
+  if (model === undefined) return refused("Invalid model. Pass JSON of the shape { maxOutputTokens, output, settings }")
+  const issue = QueryModel.refusal(member, model)
+  return issue === undefined ? Effect.succeed(model) : refused(issue)
 }
 
 /** The record of a specialist's run from code: no history is read, none is written. */

@@ -11,6 +11,7 @@ import type * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import type * as Stream from "effect/Stream"
 import * as Agent from "../agent/Agent.ts"
+import type { QueryModel } from "../agent/QueryModel.ts"
 import type { QueryTools } from "../agent/QueryTools.ts"
 import * as Specialist from "../agent/Specialist.ts"
 import * as Erased from "../kernel/Erased.ts"
@@ -96,6 +97,11 @@ export interface QueryOptions extends RunOptions {
    * are.
    */
   readonly tools?: QueryTools | undefined
+  /**
+   * What this query asks of the agent's model: its output's form and size, and how it samples. What the agent cannot be
+   * asked, such as an output where it has one of its own, is refused with `InvalidInput`. Absent: nothing.
+   */
+  readonly model?: QueryModel | undefined
 }
 
 /** A message that a run has accepted. */

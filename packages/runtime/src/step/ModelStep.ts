@@ -6,6 +6,7 @@
 import { type Event, Usage } from "@reins/protocol"
 import type * as Effect from "effect/Effect"
 import type { Settled, Work } from "../engine/Engine.ts"
+import type { ModelSettings } from "../model/ModelSettings.ts"
 import type { AgentState } from "../run/AgentState.ts"
 import * as Names from "../run/Names.ts"
 import type { Run } from "../run/Run.ts"
@@ -36,8 +37,16 @@ export const modelStep = (run: Run, agent: AgentState, options: StepOptions): Ef
     : run.engine.direct(carried)
 }
 
+/** What holds for one step: a call is asked of the first only, so that the run comes to an answer. */
+const settingsOf = (settings: ModelSettings | undefined, step: number): ModelSettings | undefined => {
+  if (settings?.toolChoice === undefined || settings.toolChoice === "none" || step === 1) return settings
+  const { toolChoice: _, ...rest } = settings
+  return rest
+}
+
 const askOf = (run: Run, work: Work, agent: AgentState, { offersTools, step }: StepOptions): Ask => {
   const { definition, name, offered, output } = agent.member
+  const settings = settingsOf(definition.settings, step)
   return {
     run,
     work,
@@ -57,6 +66,7 @@ const askOf = (run: Run, work: Work, agent: AgentState, { offersTools, step }: S
       maxOutputTokens,
       output,
       providerOptions: definition.providerOptions,
+      ...(settings === undefined ? {} : { settings }),
       metadata: {
         runId: work.runId,
         threadId: work.threadId,

@@ -166,7 +166,7 @@ const enter = Effect.fnUntraced(function* (
     isWatched,
     anyAgent,
     onBusy: onBusy ?? serving.onBusy ?? dialect.onBusy ?? "reject",
-    onDisconnect: onDisconnectOf(serving, dialect, exchange.command)
+    onDisconnect: exchange.outlives === true ? ("keep" as const) : onDisconnectOf(serving, dialect, exchange.command)
   }
   const carried = yield* Commands.execute(serving, principal, exchange.command, manner)
   const outcome: Outcome =

@@ -4,7 +4,7 @@
  */
 import { ApprovalErrors, type Decision, type Message } from "@reins/protocol"
 import type { ApprovalProgress, RunStatus } from "@reins/runtime"
-import { CallId, Cursor, Refusal, type Command, type Parking } from "@reins/wire"
+import { CallId, Cursor, ModelOptions, Refusal, type Command, type Parking } from "@reins/wire"
 import { sha256 } from "@noble/hashes/sha2.js"
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js"
 import * as Effect from "effect/Effect"
@@ -236,6 +236,12 @@ const watching = (
     isThread: false
   })
 
+/** Whether the run was asked for what this request asks of the model. A request that names a thread takes the run as it is. */
+export const suits = (serving: ServerContext, status: RunStatus, { model, threadId }: Command.StartQuery) =>
+  threadId === undefined
+    ? Effect.map(Lookup.note(serving, status), (note) => note === undefined || ModelOptions.isSame(note.model, model))
+    : Effect.succeed(true)
+
 /**
  * Executes an answer; the run continues afterwards. `isWatched`: the request's own answer shows the run. `undefined`:
  * nothing waits for it, and `otherwise` says what then.
@@ -248,7 +254,8 @@ export const answer = Effect.fnUntraced(function* (
 ) {
   const { otherwise } = command
   const found = yield* waiting(serving, principal, command.address, command, otherwise?.seed)
-  if (found !== undefined && found.fits.ids.length > 0) {
+  const isOpen = found !== undefined && found.fits.ids.length > 0
+  if (isOpen && (otherwise === undefined || (yield* suits(serving, found.status, otherwise)))) {
     const told = yield* tell(serving, principal, found, command, isWatched)
     if (told !== undefined) return told
   }

@@ -1,5 +1,6 @@
 /** Executes commands of every dialect: maps what a client asks for to calls of the runtime. */
 import { Cursor, Refusal, type Command } from "@reins/wire"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as ThreadName from "../thread/ThreadName.ts"
@@ -80,7 +81,11 @@ const answered = Effect.fnUntraced(function* (
   if (otherwise.continues !== undefined || otherwise.requestId !== undefined) {
     return yield* RunStart.query(serving, principal, otherwise, manner)
   }
-  const requestId = Answers.digest({ decisions: [], results: [], words: [JSON.stringify(otherwise.seed)] })
+  const requestId = Answers.digest({
+    decisions: [],
+    results: [],
+    words: [JSON.stringify([otherwise.seed, otherwise.model])]
+  })
   const runId = RunStart.ownRunId(principal.tenant, otherwise.threadId ?? "", requestId)
   const known = Option.getOrUndefined(yield* Effect.option(Lookup.run(serving, principal, runId)))
   const past = known === undefined ? undefined : yield* Effect.option(Past.of(serving, known))
@@ -94,7 +99,9 @@ const accepted = (
   carried: Effect.Effect<Outcome.Watching, Refusal.Refusal>
 ): Effect.Effect<Outcome.Outcome, Refusal.Refusal> =>
   detached === true
-    ? Effect.map(carried, ({ feed: { runId, threadId } }) => Outcome.facts({ _tag: "Accepted", runId, threadId }))
+    ? Effect.zipWith(carried, Clock.currentTimeMillis, ({ feed: { runId, threadId } }, at) =>
+        Outcome.facts({ _tag: "Accepted", runId, threadId, at })
+      )
     : carried
 
 const cancel = Effect.fnUntraced(function* (serving: ServerContext, principal: Principal, { address }: Command.Cancel) {

@@ -76,7 +76,7 @@ const reply = Effect.fnUntraced(function* (
   const words = [...since.flatMap((message) => (message.role === "user" ? [message.content] : [])), asked.prompt]
   const given = { decisions: replies.decisions, results: replies.results, words }
   const found = Option.getOrUndefined(yield* Effect.option(Answers.waiting(serving, principal, address, replies, seed)))
-  if (found === undefined || found.fits.ids.length === 0) {
+  if (found === undefined || found.fits.ids.length === 0 || !(yield* Answers.suits(serving, found.status, asked))) {
     return yield* Answers.repeated(serving, principal, { ...given, address, shown: seed })
   }
   const { runId } = found.status

@@ -15,14 +15,7 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import type { OnDisconnect } from "../options/ServerOptions.ts"
-import {
-  withEnd,
-  withOpening,
-  withSettings,
-  type Opening,
-  type RunNote,
-  type ThreadNote
-} from "../thread/ThreadBook.ts"
+import { withEnd, withOpening, withSettings, type Opening, type RunNote, withRun } from "../thread/ThreadBook.ts"
 import * as Continuation from "./Continuation.ts"
 import * as Lookup from "./Lookup.ts"
 import * as Outcome from "./Outcome.ts"
@@ -176,6 +169,7 @@ const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Pr
       onBusy,
       ...Continuation.historyOf(asked, settings?.instructions, isThere),
       ...(name === undefined ? {} : { agent: name }),
+      ...(asked.model === undefined ? {} : { model: asked.model }),
       ...(settings === undefined ? {} : { tools: AgentDescription.toolsFor(serving.agents, agent, settings) })
     })
   if (!serving.allowance.takeRun(tenant)) return yield* Effect.fail(manyRuns)
@@ -204,7 +198,7 @@ const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Pr
   }
   serving.watchers.began(tenant, runId)
   yield* serving.book
-    .update(tenant, threadId, (found) => noteOf({ asked, note: found, now, runId, tenant, threadId, agent }))
+    .update(tenant, threadId, (found) => withRun({ asked, note: found, now, runId, tenant, threadId, agent }))
     // Releases the slot even when the note cannot be written.
     .pipe(Effect.ensuring(serving.fork(attend(serving, { principal, threadId }, handle.success, asked.automatic))))
   return Outcome.run({
@@ -286,36 +280,6 @@ const outward = (reason: QueryRejected["reason"], threadId: string): QueryReject
       })
     default:
       return reason
-  }
-}
-
-const titleOf = ({ prompt }: Command.StartQuery): string => {
-  const first = typeof prompt === "string" ? prompt : (prompt.find((part) => part.type === "text")?.text ?? "")
-  const line = first.trim().split("\n")[0] ?? ""
-  return line.length > 80 ? `${line.slice(0, 79)}…` : line
-}
-
-const noteOf = (made: {
-  readonly asked: Command.StartQuery
-  readonly note: ThreadNote | undefined
-  readonly now: number
-  readonly runId: string
-  readonly tenant: string
-  readonly threadId: string
-  readonly agent: string | undefined
-}): ThreadNote => {
-  const { agent, asked, note, now, runId, tenant, threadId } = made
-  return {
-    tenant,
-    threadId,
-    agent,
-    createdAt: note?.createdAt ?? now,
-    updatedAt: now,
-    title: note?.title ?? titleOf(asked),
-    metadata: asked.metadata ?? note?.metadata,
-    settings: withSettings(note?.settings, asked.settings),
-    runs: [...(note?.runs ?? []), { runId, messageId: asked.messageId, prompt: asked.prompt, openings: [] }],
-    votes: note?.votes ?? []
   }
 }
 

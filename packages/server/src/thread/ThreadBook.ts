@@ -6,7 +6,7 @@
  * active one.
  */
 import type { Json, Message } from "@reins/protocol"
-import type { Command, Facts } from "@reins/wire"
+import type { Command, Facts, ModelOptions } from "@reins/wire"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 
@@ -24,12 +24,13 @@ export interface Opening {
 
 /**
  * `prompt` is kept only while the run is active; afterwards it is a message of the thread. `messageId` is its id in the
- * client's words.
+ * client's words. `model`: what the request asked of the model; absent: nothing.
  */
 export interface RunNote {
   readonly runId: string
   readonly messageId?: string | undefined
   readonly prompt?: Message.Prompt | undefined
+  readonly model?: ModelOptions.ModelOptions | undefined
   readonly openings: ReadonlyArray<Opening>
 }
 
@@ -152,3 +153,37 @@ export const withoutOpening = (note: ThreadNote, runId: string, opening: Opening
       : run
   )
 })
+
+const titleOf = ({ prompt }: Command.StartQuery): string => {
+  const first = typeof prompt === "string" ? prompt : (prompt.find((part) => part.type === "text")?.text ?? "")
+  const line = first.trim().split("\n")[0] ?? ""
+  return line.length > 80 ? `${line.slice(0, 79)}…` : line
+}
+
+/** The thread's note with a run that this query starts. */
+export const withRun = (made: {
+  readonly asked: Command.StartQuery
+  readonly note: ThreadNote | undefined
+  readonly now: number
+  readonly runId: string
+  readonly tenant: string
+  readonly threadId: string
+  readonly agent: string | undefined
+}): ThreadNote => {
+  const { agent, asked, note, now, runId, tenant, threadId } = made
+  return {
+    tenant,
+    threadId,
+    agent,
+    createdAt: note?.createdAt ?? now,
+    updatedAt: now,
+    title: note?.title ?? titleOf(asked),
+    metadata: asked.metadata ?? note?.metadata,
+    settings: withSettings(note?.settings, asked.settings),
+    runs: [
+      ...(note?.runs ?? []),
+      { runId, messageId: asked.messageId, prompt: asked.prompt, model: asked.model, openings: [] }
+    ],
+    votes: note?.votes ?? []
+  }
+}

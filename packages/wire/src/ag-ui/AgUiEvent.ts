@@ -43,7 +43,7 @@ export const AgUiEvent = Schema.Union([
     type: Type("RUN_FINISHED"),
     threadId: Text,
     runId: Text,
-    outcome: Outcome,
+    outcome: Schema.optionalKey(Outcome),
     usage: Schema.optionalKey(Schema.Array(TokenUsage)),
     metadata: Schema.optionalKey(Schema.Json)
   }),

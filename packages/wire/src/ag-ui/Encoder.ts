@@ -30,8 +30,11 @@ type AgUiEvents = ReadonlyArray<AgUiEvent>
 export interface Options {
   /** Its id for this answer. Absent: ours. */
   readonly runId?: string | undefined
-  /** Whether it reads `pendingToolCallIds`, which clients before 1.0 refuse. They find pending calls by their missing results. */
-  readonly namesPending: boolean
+  /**
+   * Whether it reads what clients before 1.0 refuse: `pendingToolCallIds`, without which they find pending calls by their missing
+   * results, and the outcome `cancelled`, which they find in the metadata.
+   */
+  readonly isCurrent: boolean
 }
 
 class AgUiEncoder implements Encoder {
@@ -39,16 +42,16 @@ class AgUiEncoder implements Encoder {
   readonly #speakers = new Map<string, Speaker>()
   readonly #callers = new Map<string, { readonly name: string; readonly callId: string }>()
   readonly #asked: string | undefined
-  readonly #namesPending: boolean
+  readonly #isCurrent: boolean
   #names = new Names("")
   #place = { threadId: "", runId: "" }
   #segment = 1
   #finish: Events.Finish | undefined
   #state: "new" | "running" | "ended" | "failed" = "new"
 
-  constructor({ namesPending, runId }: Options) {
+  constructor({ isCurrent, runId }: Options) {
     this.#asked = runId
-    this.#namesPending = namesPending
+    this.#isCurrent = isCurrent
   }
 
   get isDetached(): boolean {
@@ -217,13 +220,15 @@ class AgUiEncoder implements Encoder {
     return [...child.endStep(), end, ...result]
   }
 
-  #ending(): Outcome {
-    return this.#finish?.finishReason === "cancelled" ? { type: "cancelled" } : { type: "success" }
+  #ending(): Outcome | undefined {
+    if (this.#finish?.finishReason !== "cancelled") return { type: "success" }
+    return this.#isCurrent ? { type: "cancelled" } : undefined
   }
 
-  #end(outcome: Outcome): AgUiEvents {
+  #end(given: Outcome | undefined): AgUiEvents {
     const finish = this.#finish
-    if (finish === undefined) return [{ type: "RUN_FINISHED", ...this.#place, outcome }]
+    const outcome = given === undefined ? {} : { outcome: given }
+    if (finish === undefined) return [{ type: "RUN_FINISHED", ...this.#place, ...outcome }]
     const { cacheCreationInputTokens, cacheReadInputTokens, completionTokens, promptTokens, totalTokens } = finish.usage
     const usage = {
       inputTokens: promptTokens,
@@ -233,7 +238,7 @@ class AgUiEncoder implements Encoder {
       cacheWriteInputTokens: cacheCreationInputTokens
     }
     const metadata = { finishReason: finish.finishReason }
-    return [{ type: "RUN_FINISHED", ...this.#place, outcome, usage: [usage], metadata }]
+    return [{ type: "RUN_FINISHED", ...this.#place, ...outcome, usage: [usage], metadata }]
   }
 
   /** Closes everything that is open, the deepest first, and says what the run waits for. */
@@ -256,7 +261,7 @@ class AgUiEncoder implements Encoder {
         ? { type: "interrupt", interrupts }
         : {
             type: "success",
-            ...(this.#namesPending
+            ...(this.#isCurrent
               ? { pendingToolCallIds: clientCalls.map(({ call, path }) => CallId.make(path, call.toolInvocationId)) }
               : {})
           }

@@ -1,7 +1,8 @@
 /**
  * AG-UI's run input. The thread is the server's and becomes what the messages show: a user message at the end is the
  * query, tool messages at the end are results of client calls; `resume` answers interrupts. A message that is alone and
- * that the thread does not know goes on with the thread. State and context are ignored.
+ * that the thread does not know goes on with the thread. What the client says of its context and state becomes part of
+ * the instructions.
  */
 import type { Message } from "@reins/protocol"
 import * as Result from "effect/Result"
@@ -12,6 +13,7 @@ import type { Decoded, Request, Route } from "../Dialect.ts"
 import * as History from "../History.ts"
 import * as Media from "../Media.ts"
 import * as Refusal from "../Refusal.ts"
+import { fields } from "./Fields.ts"
 import * as Encoder from "./Encoder.ts"
 import * as Interrupts from "./Interrupts.ts"
 
@@ -63,6 +65,11 @@ export const RunAgentInput = Schema.Struct({
       })
     )
   ),
+  context: Schema.optionalKey(
+    Schema.NullOr(Schema.Array(Schema.Struct({ description: Schema.String, value: Schema.Json })))
+  ),
+  state: Schema.optionalKey(Schema.Json),
+  protocolVersion: Schema.optionalKey(Schema.NullOr(Schema.Union([Schema.String, Schema.Finite]))),
   resume: Schema.optionalKey(
     Schema.Array(
       Schema.Struct({
@@ -75,7 +82,7 @@ export const RunAgentInput = Schema.Struct({
 })
 type RunAgentInput = typeof RunAgentInput.Type
 
-const read = Body.read(RunAgentInput)
+const read = Body.read(RunAgentInput, fields)
 
 const partsOf = (content: Content): ReadonlyArray<Message.UserPart> =>
   typeof content === "string"
@@ -134,8 +141,16 @@ const historyOf = (messages: RunAgentInput["messages"]): History.History => {
 }
 
 /** Clients of AG-UI 1.0 and later say so, since older ones refuse fields that they do not know. */
-const namesPending = ({ headers, query }: Request): boolean =>
-  Number.parseFloat(headers["x-ag-ui-version"] ?? query["version"] ?? "0") >= 1
+const isCurrent = ({ headers, query }: Request, version?: string | number | null): boolean =>
+  Number.parseFloat(headers["x-ag-ui-version"] ?? query["version"] ?? `${version ?? 0}`) >= 1
+
+/** What the client shows and knows, as instructions for the model. */
+const instruct = (history: History.History, { context, state }: RunAgentInput): History.History => {
+  for (const { description, value } of context ?? []) history.instruct(`${description}:\n${Body.resultText(value)}`)
+  const isEmpty = state == null || state === "" || JSON.stringify(state) === "{}" || JSON.stringify(state) === "[]"
+  if (!isEmpty) history.instruct(`The state of the application:\n${JSON.stringify(state)}`)
+  return history
+}
 
 const run = (input: RunAgentInput, request: Request): Decoded => {
   const agent = request.params["agent"]
@@ -144,7 +159,7 @@ const run = (input: RunAgentInput, request: Request): Decoded => {
     _tag: "Stream",
     format: "sse",
     isStamped: true,
-    open: () => Encoder.open({ runId, namesPending: namesPending(request) })
+    open: () => Encoder.open({ runId, isCurrent: isCurrent(request, input.protocolVersion) })
   } as const
   const clientTools = tools.map(({ description, name, parameters = { type: "object", properties: {} } }) => ({
     name,
@@ -163,7 +178,7 @@ const run = (input: RunAgentInput, request: Request): Decoded => {
     decisions.push({ approvalId: interruptId, decision })
   }
   const asked = messages.findLast((message) => message.role === "user")
-  return Result.map(historyOf(messages).divide(decisions.length > 0), (divided) => ({
+  return Result.map(instruct(historyOf(messages), input).divide(decisions.length > 0), (divided) => ({
     command: History.command(divided, {
       address: { threadId },
       decisions,
@@ -201,7 +216,7 @@ export const routes: ReadonlyArray<Route> = [
           _tag: "Stream",
           format: "sse",
           isStamped: true,
-          open: () => Encoder.open({ namesPending: namesPending(request) })
+          open: () => Encoder.open({ isCurrent: isCurrent(request) })
         }
       })
     }

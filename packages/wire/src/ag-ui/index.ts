@@ -1,5 +1,6 @@
 import type { Dialect } from "../Dialect.ts"
 import * as Encoder from "./Encoder.ts"
+import { fields } from "./Fields.ts"
 import { routes } from "./Request.ts"
 
 export { AgUiEvent } from "./AgUiEvent.ts"
@@ -10,7 +11,8 @@ export const dialect: Dialect = {
   name: "ag-ui",
   title: "AG-UI 1.0",
   routes,
-  open: () => Encoder.open({ namesPending: true }),
+  fields: { "POST /run": fields },
+  open: () => Encoder.open({ isCurrent: true }),
   // A new run input on a thread replaces what was open there.
   onBusy: "cancel-previous",
   encodeError: ({ code, message, retryAfterSeconds, status }) => ({

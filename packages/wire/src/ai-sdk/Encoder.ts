@@ -10,6 +10,9 @@
  *
  * **Loses** what specialists say and do below the root; the structure of a failed result, which becomes text.
  *
+ * Clients of version 6 know less: they get `steering-message` as a data part, an interrupted end as `other`, no answers to
+ * approvals, which show in what becomes of the call, and keep the text of a retracted step.
+ *
  * The answer ends where the run waits for a person or a client tool; the next one continues the same message.
  */
 import { Approval } from "@reins/protocol"
@@ -43,7 +46,11 @@ const data = (name: string, value: unknown, id?: string): Chunk => ({
   data: value
 })
 
+/** The versions of the AI SDK whose clients read different chunks. */
+export type Version = 6 | 7
+
 class UiMessageEncoder implements Encoder {
+  readonly #version: Version
   readonly #parking = new Parking()
   readonly #shown = new Set<string>()
   readonly #questions = new Map<string, { readonly request: Approval.Request; readonly callId: string }>()
@@ -54,6 +61,10 @@ class UiMessageEncoder implements Encoder {
   #step: "none" | "open" | "reset" | "aside" = "none"
   #finished = false
   #ended = false
+
+  constructor(version: Version) {
+    this.#version = version
+  }
 
   get isDetached(): boolean {
     return this.#parking.isParked
@@ -166,6 +177,7 @@ class UiMessageEncoder implements Encoder {
 
   #retract(): Chunks {
     const closing = this.#close()
+    if (this.#version === 6) return closing
     this.#step = "reset"
     return [...closing, { type: "reset-step" }]
   }
@@ -180,7 +192,11 @@ class UiMessageEncoder implements Encoder {
       const url = /^[a-z][a-z\d+.-]*:/i.test(data) ? data : `data:${mediaType};base64,${data}`
       return { type: part.type, mediaType, url, ...(filename === undefined ? {} : { filename }) }
     })
-    return [...this.#close(), ...ending, { type: "steering-message", id: messageId, parts }]
+    const told: Chunk =
+      this.#version === 6
+        ? data("steering-message", { id: messageId, parts }, messageId)
+        : { type: "steering-message", id: messageId, parts }
+    return [...this.#close(), ...ending, told]
   }
 
   #call(toolCallId: string, toolName: string, input: Json, dynamic: boolean): Chunks {
@@ -243,11 +259,12 @@ class UiMessageEncoder implements Encoder {
       approved,
       ...(reason === undefined ? {} : { reason })
     }
-    if (request.kind === "tool") return [response]
+    const told: Chunks = this.#version === 6 ? [] : [response]
+    if (request.kind === "tool") return told
     const settled: Chunk = approved
       ? { type: "tool-output-available", toolCallId: callId, output: outcome }
       : { type: "tool-output-denied", toolCallId: callId }
-    return [response, settled]
+    return [...told, settled]
   }
 
   #file(file: Events.FileRegistered["data"]): Chunks {
@@ -262,11 +279,11 @@ class UiMessageEncoder implements Encoder {
     const aborted: Chunks = finishReason === "cancelled" ? [{ type: "abort", reason: "cancelled" }] : []
     const last: Chunk = {
       type: "finish",
-      finishReason: reasons[finishReason],
+      finishReason: this.#version === 6 && finishReason === "cancelled" ? "other" : reasons[finishReason],
       messageMetadata: { finishReason, usage }
     }
     return [...this.#close(), ...ending, ...aborted, last]
   }
 }
 
-export const open = (): Encoder => new UiMessageEncoder()
+export const open = (version: Version = 7): Encoder => new UiMessageEncoder(version)

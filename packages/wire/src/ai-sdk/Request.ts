@@ -14,6 +14,7 @@ import type { Answer, Decoded, Request, Route } from "../Dialect.ts"
 import * as History from "../History.ts"
 import * as Media from "../Media.ts"
 import * as Encoder from "./Encoder.ts"
+import { fields } from "./Fields.ts"
 import { budgetTool, planTool } from "./Encoder.ts"
 
 const Part = Schema.Struct({
@@ -66,14 +67,20 @@ export const Chat = Schema.Struct({
 })
 type Chat = Schema.Schema.Type<typeof Chat>
 
-const readChat = Body.read(Chat)
+const readChat = Body.read(Chat, fields)
 
-const stream: Answer = {
+const streamFor = (version: Encoder.Version): Answer => ({
   _tag: "Stream",
   format: "sse",
   isStamped: true,
   headers: { "x-vercel-ai-ui-message-stream": "v1" },
-  open: Encoder.open
+  open: () => Encoder.open(version)
+})
+
+/** Clients of version 6 say so by the path, or by a header: they refuse chunks that they do not know. */
+const stream = ({ headers, query }: Request, version: Encoder.Version): Answer => {
+  const asked = headers["x-ai-sdk-version"] ?? query["version"]
+  return streamFor(asked === undefined ? version : Number.parseInt(asked, 10) <= 6 ? 6 : 7)
 }
 
 const promptOf = (parts: ReadonlyArray<Part>): ReadonlyArray<Message.UserPart> =>
@@ -136,7 +143,7 @@ const toolOf = ([name, tool]: readonly [string, NonNullable<Chat["tools"]>[strin
   return { name, ...(description === undefined ? {} : { description }), parameters }
 }
 
-const chat = (request: Request): Decoded =>
+const chat = (request: Request, version: Encoder.Version): Decoded =>
   Result.flatMap(
     readChat(request.body),
     ({ agent, id: threadId, messageId, messages: all, system, tools, trigger }) => {
@@ -162,22 +169,26 @@ const chat = (request: Request): Decoded =>
               ...(tools == null ? {} : { settings: { clientTools: Object.entries(tools).map(toolOf) } })
             }
           }),
-          answer: stream
+          answer: stream(request, version)
         })
       )
     }
   )
 
-export const routes: ReadonlyArray<Route> = [
-  { method: "POST", path: "/chat", decode: chat },
+const routesOf = (version: Encoder.Version, at: string): ReadonlyArray<Route> => [
+  { method: "POST", path: at, decode: (request) => chat(request, version) },
   {
     method: "GET",
-    path: "/chat/:id/stream",
-    decode: (request) => Result.succeed({ command: Cursor.resume(request.params["id"] ?? "", request), answer: stream })
+    path: `${at}/:id/stream`,
+    decode: (request) =>
+      Result.succeed({
+        command: Cursor.resume(request.params["id"] ?? "", request),
+        answer: stream(request, version)
+      })
   },
   {
     method: "POST",
-    path: "/chat/:id/stop",
+    path: `${at}/:id/stop`,
     decode: ({ params }) =>
       Result.succeed({
         command: { _tag: "Cancel", address: { threadId: params["id"] ?? "" } },
@@ -185,3 +196,5 @@ export const routes: ReadonlyArray<Route> = [
       })
   }
 ]
+
+export const routes: ReadonlyArray<Route> = [...routesOf(7, "/chat"), ...routesOf(6, "/v6/chat")]

@@ -1,15 +1,17 @@
 import type { Dialect } from "../Dialect.ts"
 import * as Encoder from "./Encoder.ts"
+import { fields } from "./Fields.ts"
 import { routes } from "./Request.ts"
 
 export { Chunk } from "./Chunk.ts"
 export { Chat } from "./Request.ts"
 
-/** The UI message stream of AI SDK 7, as `useChat` reads it. `GET /chat/:id/stream` answers 204 when nothing runs. */
+/** The UI message stream of AI SDK 7, as `useChat` reads it; of AI SDK 6 at `/v6/chat`, or with `x-ai-sdk-version: 6`. `GET /chat/:id/stream` answers 204 when nothing runs. */
 export const dialect: Dialect = {
   name: "ai-sdk",
-  title: "AI SDK 7",
+  title: "AI SDK 6 and 7",
   routes,
+  fields: { "POST /chat": fields },
   open: Encoder.open,
   // `useChat` lets a person write on while a question is open: what they write is answered, and the open question is not.
   onBusy: "cancel-previous",

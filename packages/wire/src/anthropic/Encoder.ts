@@ -20,18 +20,36 @@ import * as CallId from "../CallId.ts"
 import type { Encoder } from "../Dialect.ts"
 import * as Frame from "../Frame.ts"
 import { Parking } from "../Parking.ts"
-import { idOf, noUsage, server, stopReasons, usageOf, type Block, type StopReason, type StreamEvent } from "./Event.ts"
+import {
+  idOf,
+  messageStart,
+  noDeltaUsage,
+  server,
+  stopReasons,
+  textBlock,
+  toolUse,
+  usageOf,
+  type Block,
+  type StopReason,
+  type StreamEvent
+} from "./Event.ts"
 import * as Body from "../Body.ts"
 
 type Frames = ReadonlyArray<Frame.Frame>
 
 const frame = (event: StreamEvent): Frame.Frame => Frame.named(event.type, event)
 
+/** `hasEvents`: the client asked for events that the protocol does not have. `isBeta`: it reads the fields of the beta interface. */
+export interface Options {
+  readonly model: string
+  readonly hasEvents: boolean
+  readonly isBeta: boolean
+}
+
 class MessageEncoder implements Encoder {
   readonly #parking = new Parking()
   readonly #spending = new Spending()
-  readonly #model: string
-  readonly #events: boolean
+  readonly #options: Options
   #runId = ""
   #answer = 1
   #blocks = 0
@@ -39,9 +57,8 @@ class MessageEncoder implements Encoder {
   #finish: Events.Finish | undefined
   #state: "running" | "ended" | "failed" = "running"
 
-  constructor(model: string, events: boolean) {
-    this.#model = model
-    this.#events = events
+  constructor(options: Options) {
+    this.#options = options
   }
 
   get isDetached(): boolean {
@@ -72,28 +89,20 @@ class MessageEncoder implements Encoder {
   }
 
   #start(): Frame.Frame {
-    return frame({
-      type: "message_start",
-      message: {
-        id: idOf(this.#runId, this.#answer),
-        type: "message",
-        role: "assistant",
-        model: this.#model,
-        content: [],
-        stop_reason: null,
-        stop_sequence: null,
-        usage: noUsage
-      }
-    })
+    const { isBeta, model } = this.#options
+    const id = idOf(this.#runId, this.#answer)
+    return frame({ type: "message_start", message: messageStart({ id, model, isBeta }) })
   }
 
   #stop(stop_reason: StopReason): Frames {
+    const { isBeta } = this.#options
     return [
       ...this.#close(),
       frame({
         type: "message_delta",
-        delta: { stop_reason, stop_sequence: null },
-        usage: usageOf(this.#spending.usage)
+        delta: { container: null, stop_details: null, stop_reason, stop_sequence: null },
+        ...(isBeta ? { context_management: null } : {}),
+        usage: { ...noDeltaUsage(isBeta), ...usageOf(this.#spending.usage) }
       }),
       frame({ type: "message_stop" })
     ]
@@ -135,7 +144,7 @@ class MessageEncoder implements Encoder {
   }
 
   #extra(event: Event): Frames {
-    return this.#events ? [frame({ type: "reins", event })] : Frame.none
+    return this.#options.hasEvents ? [frame({ type: "reins", event })] : Frame.none
   }
 
   #say(kind: "text" | "thinking", text: string): Frames {
@@ -143,13 +152,20 @@ class MessageEncoder implements Encoder {
     const delta: StreamEvent =
       kind === "text"
         ? { type: "content_block_delta", index, delta: { type: "text_delta", text } }
-        : { type: "content_block_delta", index, delta: { type: "thinking_delta", thinking: text } }
+        : {
+            type: "content_block_delta",
+            index,
+            delta: {
+              type: "thinking_delta",
+              thinking: text,
+              ...(this.#options.isBeta ? { estimated_tokens: null } : {})
+            }
+          }
     if (this.#open === kind) return [frame(delta)]
     if (text === "") return Frame.none
     const closing = this.#close()
     this.#open = kind
-    const content_block: Block =
-      kind === "text" ? { type: "text", text: "" } : { type: "thinking", thinking: "", signature: "" }
+    const content_block: Block = kind === "text" ? textBlock("") : { type: "thinking", thinking: "", signature: "" }
     const at = { index: this.#blocks }
     return [...closing, frame({ type: "content_block_start", ...at, content_block }), frame({ ...delta, ...at })]
   }
@@ -185,15 +201,14 @@ class MessageEncoder implements Encoder {
       type: "mcp_tool_result",
       tool_use_id: toolInvocationId,
       is_error: status !== undefined,
-      content: [{ type: "text", text: Body.resultText(result) }]
+      content: [textBlock(Body.resultText(result))]
     })
   }
 
   #clientCall(path: AgentPath.AgentPath, { args, toolInvocationId, toolName }: Events.ToolCall): Frames {
     const id = CallId.make(path, toolInvocationId)
-    return this.#block({ type: "tool_use", id, name: toolName, input: {} }, JSON.stringify(args))
+    return this.#block(toolUse(id, toolName, {}), JSON.stringify(args))
   }
 }
 
-/** `events`: the client asked for events that the protocol does not have. */
-export const open = (model: string, events: boolean): Encoder => new MessageEncoder(model, events)
+export const open = (options: Options): Encoder => new MessageEncoder(options)

@@ -3,7 +3,7 @@
  *
  * Tools that we run are `mcp_tool_use` and `mcp_tool_result` blocks, which no client tries to run.
  */
-import type { Events, Usage as Used } from "@reins/protocol"
+import type { Events, Json, Usage as Used } from "@reins/protocol"
 import * as Schema from "effect/Schema"
 import * as AnswerId from "../AnswerId.ts"
 
@@ -12,21 +12,49 @@ const Type = Schema.Literal
 export const StopReason = Schema.Literals(["end_turn", "max_tokens", "tool_use", "pause_turn", "refusal"])
 export type StopReason = typeof StopReason.Type
 
+// What the protocol requires and we have nothing of. Optional: only in its beta interface.
+const Nothing = Schema.Null
+const beta = Schema.optionalKey(Schema.Null)
+
 /**
  * Input tokens exclude the cached ones, unlike ours. Totals so far: they replace earlier ones and must not be added.
  */
-export const Usage = Schema.Struct({
+const counts = {
   input_tokens: Schema.Natural,
   output_tokens: Schema.Natural,
   cache_read_input_tokens: Schema.Natural,
   cache_creation_input_tokens: Schema.Natural
+}
+const Counts = Schema.Struct(counts)
+
+const deltaUsage = {
+  ...counts,
+  output_tokens_details: Nothing,
+  server_tool_use: Nothing,
+  fallback_credit: beta,
+  iterations: beta
+}
+export const Usage = Schema.Struct({
+  ...deltaUsage,
+  cache_creation: Nothing,
+  inference_geo: Nothing,
+  service_tier: Nothing,
+  speed: Nothing
 })
 export type Usage = typeof Usage.Type
 
+const Text = Schema.Struct({ type: Type("text"), text: Schema.String, citations: Nothing })
+
 export const Block = Schema.Union([
-  Schema.Struct({ type: Type("text"), text: Schema.String }),
+  Text,
   Schema.Struct({ type: Type("thinking"), thinking: Schema.String, signature: Schema.String }),
-  Schema.Struct({ type: Type("tool_use"), id: Schema.String, name: Schema.String, input: Schema.Json }),
+  Schema.Struct({
+    type: Type("tool_use"),
+    id: Schema.String,
+    name: Schema.String,
+    input: Schema.Json,
+    caller: Schema.Struct({ type: Type("direct") })
+  }),
   Schema.Struct({
     type: Type("mcp_tool_use"),
     id: Schema.String,
@@ -38,7 +66,7 @@ export const Block = Schema.Union([
     type: Type("mcp_tool_result"),
     tool_use_id: Schema.String,
     is_error: Schema.Boolean,
-    content: Schema.Array(Schema.Struct({ type: Type("text"), text: Schema.String }))
+    content: Schema.Array(Text)
   })
 ])
 export type Block = typeof Block.Type
@@ -49,10 +77,15 @@ export const Message = Schema.Struct({
   role: Type("assistant"),
   model: Schema.String,
   content: Schema.Array(Block),
+  container: Nothing,
+  context_management: beta,
+  diagnostics: Nothing,
+  stop_details: Nothing,
   stop_reason: Schema.NullOr(StopReason),
-  stop_sequence: Schema.Null,
+  stop_sequence: Nothing,
   usage: Usage
 })
+export type Message = typeof Message.Type
 
 /** `reins` is our extension: an event that the protocol cannot express. Clients ignore unknown names. */
 export const StreamEvent = Schema.Union([
@@ -63,15 +96,21 @@ export const StreamEvent = Schema.Union([
     index: Schema.Natural,
     delta: Schema.Union([
       Schema.Struct({ type: Type("text_delta"), text: Schema.String }),
-      Schema.Struct({ type: Type("thinking_delta"), thinking: Schema.String }),
+      Schema.Struct({ type: Type("thinking_delta"), thinking: Schema.String, estimated_tokens: beta }),
       Schema.Struct({ type: Type("input_json_delta"), partial_json: Schema.String })
     ])
   }),
   Schema.Struct({ type: Type("content_block_stop"), index: Schema.Natural }),
   Schema.Struct({
     type: Type("message_delta"),
-    delta: Schema.Struct({ stop_reason: StopReason, stop_sequence: Schema.Null }),
-    usage: Usage
+    context_management: beta,
+    delta: Schema.Struct({
+      container: Nothing,
+      stop_details: Nothing,
+      stop_reason: StopReason,
+      stop_sequence: Nothing
+    }),
+    usage: Schema.Struct(deltaUsage)
   }),
   Schema.Struct({ type: Type("message_stop") }),
   Schema.Struct({ type: Type("error"), error: Schema.Struct({ type: Schema.String, message: Schema.String }) }),
@@ -89,15 +128,65 @@ export const stopReasons: { readonly [R in Events.Finish["finishReason"]]: StopR
   other: "end_turn"
 }
 
-export const noUsage: Usage = {
+const noCounts: typeof Counts.Type = {
   input_tokens: 0,
   output_tokens: 0,
   cache_read_input_tokens: 0,
   cache_creation_input_tokens: 0
 }
 
-export const usageOf = (usage: Used.UsageTotals | undefined): Usage => {
-  if (usage === undefined) return noUsage
+/** The usage of a `message_delta` in which nothing was used. */
+export const noDeltaUsage = (isBeta: boolean) => ({
+  ...noCounts,
+  output_tokens_details: null,
+  server_tool_use: null,
+  ...(isBeta ? { fallback_credit: null, iterations: null } : {})
+})
+
+export const noUsage = (isBeta: boolean): Usage => ({
+  ...noDeltaUsage(isBeta),
+  cache_creation: null,
+  inference_geo: null,
+  service_tier: null,
+  speed: null
+})
+
+/** A message of which nothing was said. */
+export const messageStart = ({
+  id,
+  isBeta,
+  model
+}: {
+  readonly id: string
+  readonly model: string
+  readonly isBeta: boolean
+}): Message => ({
+  id,
+  type: "message",
+  role: "assistant",
+  model,
+  content: [],
+  container: null,
+  ...(isBeta ? { context_management: null } : {}),
+  diagnostics: null,
+  stop_details: null,
+  stop_reason: null,
+  stop_sequence: null,
+  usage: noUsage(isBeta)
+})
+
+export const toolUse = (id: string, name: string, input: Json): Block => ({
+  type: "tool_use",
+  id,
+  name,
+  input,
+  caller: { type: "direct" }
+})
+
+export const textBlock = (text: string): typeof Text.Type => ({ type: "text", text, citations: null })
+
+export const usageOf = (usage: Used.UsageTotals | undefined): typeof Counts.Type => {
+  if (usage === undefined) return noCounts
   const { cacheCreationInputTokens, cacheReadInputTokens, completionTokens, promptTokens } = usage
   return {
     input_tokens: Math.max(0, promptTokens - cacheReadInputTokens - cacheCreationInputTokens),

@@ -15,8 +15,20 @@ import type { Facts } from "../Facts.ts"
 import * as History from "../History.ts"
 import * as Media from "../Media.ts"
 import { make, type Kind, type Refusal } from "../Refusal.ts"
+import { fields, modelFields, modelOptionsOf } from "./Fields.ts"
 import * as Encoder from "./Encoder.ts"
-import { idOf, server, stopReasons, usageOf, type Block, type Message as MessageObject } from "./Event.ts"
+import {
+  idOf,
+  messageStart,
+  noUsage,
+  server,
+  stopReasons,
+  textBlock,
+  toolUse,
+  usageOf,
+  type Block,
+  type Message as MessageObject
+} from "./Event.ts"
 
 const Source = Schema.Union([
   Schema.Struct({ type: Schema.Literal("base64"), media_type: Schema.String, data: Schema.String }),
@@ -49,7 +61,7 @@ const Part = Schema.Union([Text, Attachment, ToolResult, ToolUse, Ran, Echo])
 type Part = typeof Part.Type
 
 const Spoken = Schema.Struct({
-  role: Schema.Literals(["user", "assistant"]),
+  role: Schema.Literals(["user", "assistant", "system"]),
   content: Schema.Union([Schema.String, Schema.Array(Part)])
 })
 type Spoken = typeof Spoken.Type
@@ -69,11 +81,19 @@ export const Create = Schema.Struct({
       })
     )
   ),
-  metadata: Schema.optionalKey(Schema.Struct({ thread_id: Schema.optionalKey(Schema.String) }))
+  metadata: Schema.optionalKey(
+    Schema.NullOr(
+      Schema.Struct({
+        thread_id: Schema.optionalKey(Schema.String),
+        user_id: Schema.optionalKey(Schema.NullOr(Schema.String))
+      })
+    )
+  ),
+  ...modelFields
 })
 type Create = typeof Create.Type
 
-const read = Body.read(Create)
+const read = Body.read(Create, fields)
 
 const blocksOf = ({ content }: Spoken): ReadonlyArray<Part> =>
   typeof content === "string" ? [{ type: "text", text: content }] : content
@@ -101,6 +121,10 @@ const historyOf = ({ messages, system }: Create): History.History => {
   else for (const { text } of system ?? []) history.instruct(text)
   for (const message of messages) {
     const blocks = blocksOf(message)
+    if (message.role === "system") {
+      for (const block of blocks) if (block.type === "text") history.instruct(block.text)
+      continue
+    }
     for (const block of blocks) {
       switch (block.type) {
         case "tool_result":
@@ -133,7 +157,7 @@ const contentOf = (run: Accumulated): ReadonlyArray<Block> => {
     (message.role === "user" ? [] : message.content).flatMap((part): ReadonlyArray<Block> => {
       switch (part.type) {
         case "text":
-          return [{ type: "text", text: part.text }]
+          return [textBlock(part.text)]
         case "reasoning":
           return [{ type: "thinking", thinking: part.text, signature: "" }]
         case "tool-call":
@@ -143,7 +167,7 @@ const contentOf = (run: Accumulated): ReadonlyArray<Block> => {
         case "tool-result": {
           if (!own.has(part.id)) return []
           const text = Body.resultText(part.result)
-          const content = [{ type: "text", text }] as const
+          const content = [textBlock(text)]
           return [{ type: "mcp_tool_result", tool_use_id: part.id, is_error: part.status !== undefined, content }]
         }
         default:
@@ -151,28 +175,22 @@ const contentOf = (run: Accumulated): ReadonlyArray<Block> => {
       }
     })
   )
-  const calls = run.clientCalls.map(({ call, path }): Block => ({
-    type: "tool_use",
-    id: CallId.make(path, call.toolInvocationId),
-    name: call.toolName,
-    input: call.args
-  }))
+  const calls = run.clientCalls.map(({ call, path }) =>
+    toolUse(CallId.make(path, call.toolInvocationId), call.toolName, call.args)
+  )
   return [...blocks, ...calls]
 }
 
-const messageOf = (model: string, run: Accumulated): Reply => {
+const messageOf = ({ isBeta, model }: Encoder.Options, run: Accumulated): Reply => {
   if (run.error !== undefined) {
     return { status: 500, body: { type: "error", error: { type: "api_error", message: run.error.message } } }
   }
-  const body: typeof MessageObject.Type = {
-    id: idOf(run.runId, run.answer),
-    type: "message",
-    role: "assistant",
-    model,
+  const id = idOf(run.runId, run.answer)
+  const body: MessageObject = {
+    ...messageStart({ id, model, isBeta }),
     content: contentOf(run),
     stop_reason: run.clientCalls.length > 0 ? "tool_use" : stopReasons[run.finish?.finishReason ?? "other"],
-    stop_sequence: null,
-    usage: usageOf(run.usage)
+    usage: { ...noUsage(isBeta), ...usageOf(run.usage) }
   }
   return { status: 200, body }
 }
@@ -180,12 +198,17 @@ const messageOf = (model: string, run: Accumulated): Reply => {
 /** Events that the protocol does not have are sent to clients that ask for them. */
 const wantsEvents = ({ headers }: Request): boolean => headers["x-reins-events"] === "true"
 
-const create = (request: Create, events: boolean): Decoded => {
+/** Clients of the protocol's beta interface expect fields that others do not know. */
+const wantsBeta = ({ headers, query }: Request): boolean =>
+  query["beta"] === "true" || (headers["anthropic-beta"] ?? "") !== ""
+
+const create = (request: Create, sent: Request): Decoded => {
   const { metadata, model, stream } = request
+  const options = { model, hasEvents: wantsEvents(sent), isBeta: wantsBeta(sent) }
   const answer: Answer =
     stream === true
-      ? { _tag: "Stream", format: "sse", isStamped: true, open: () => Encoder.open(model, events) }
-      : { _tag: "Whole", open: () => whole("when-client-is-needed", (run) => messageOf(model, run)) }
+      ? { _tag: "Stream", format: "sse", isStamped: true, open: () => Encoder.open(options) }
+      : { _tag: "Whole", open: () => whole("when-client-is-needed", (run) => messageOf(options, run)) }
   const threadId = metadata?.thread_id
   const thread = threadId === undefined ? {} : { threadId }
   const clientTools = (request.tools ?? []).flatMap(({ description, input_schema, name }) =>
@@ -198,7 +221,14 @@ const create = (request: Create, events: boolean): Decoded => {
   return Result.map(historyOf(request).divide(), (divided) => ({
     command: History.command(divided, {
       address: thread,
-      start: { agent: model, ...thread, ...settings, onThread: "replace" }
+      start: {
+        agent: model,
+        ...thread,
+        ...settings,
+        ...modelOptionsOf(request),
+        ...(metadata == null ? {} : { metadata }),
+        onThread: "replace"
+      }
     }),
     answer
   }))
@@ -208,7 +238,7 @@ export const routes: ReadonlyArray<Route> = [
   {
     method: "POST",
     path: "/v1/messages",
-    decode: (sent) => Result.flatMap(read(sent.body), (request) => create(request, wantsEvents(sent)))
+    decode: (sent) => Result.flatMap(read(sent.body), (request) => create(request, sent))
   },
   {
     method: "GET",

@@ -1,4 +1,5 @@
 import type { Dialect } from "../Dialect.ts"
+import { fields } from "./Fields.ts"
 import * as Encoder from "./Encoder.ts"
 import { encodeError, routes } from "./Request.ts"
 
@@ -10,7 +11,8 @@ export const dialect: Dialect = {
   name: "anthropic",
   title: "Anthropic Messages",
   routes,
+  fields: { "POST /v1/messages": fields },
   onDisconnect: "cancel",
-  open: () => Encoder.open("reins", true),
+  open: () => Encoder.open({ model: "reins", hasEvents: true, isBeta: false }),
   encodeError
 }

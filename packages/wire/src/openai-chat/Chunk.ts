@@ -46,7 +46,7 @@ export const ErrorBody = Schema.Struct({
   error: Schema.Struct({
     message: Schema.String,
     type: Schema.String,
-    param: Schema.Null,
+    param: Schema.NullOr(Schema.String),
     code: Schema.String
   })
 })

@@ -163,8 +163,8 @@ export const usageOf = (usage: Used.UsageTotals): Usage => ({
 
 type Failure = typeof ErrorBody.Type
 
-export const errorBody = (message: string, type: string, code: string): Failure => ({
-  error: { message, type, param: null, code }
+export const errorBody = (message: string, type: string, code: string, param: string | null = null): Failure => ({
+  error: { message, type, param, code }
 })
 
 /** A run that failed. */
@@ -181,8 +181,8 @@ const types: { readonly [K in Kind]?: string } = {
 }
 
 /** A refused request. */
-export const encodeError = ({ code, kind, message, retryAfterSeconds, status }: Refusal): Reply => ({
+export const encodeError = ({ code, field, kind, message, retryAfterSeconds, status }: Refusal): Reply => ({
   status,
-  body: errorBody(message, types[kind] ?? "invalid_request_error", code),
+  body: errorBody(message, types[kind] ?? "invalid_request_error", code, field),
   ...(retryAfterSeconds === undefined ? {} : { headers: { "retry-after": `${retryAfterSeconds}` } })
 })

@@ -18,6 +18,7 @@ import * as Media from "../Media.ts"
 import * as Refusal from "../Refusal.ts"
 import type { Completion, ToolCall } from "./Chunk.ts"
 import * as Encoder from "./Encoder.ts"
+import { fields, modelFields, modelOptionsOf } from "./Fields.ts"
 import { encodeError, failed, finishReasons, prefix, usageOf } from "./Encoder.ts"
 
 const Part = Schema.Union([
@@ -54,7 +55,6 @@ const Spoken = Schema.Struct({
 })
 type Spoken = typeof Spoken.Type
 
-/** Sampling settings belong to the agent and are ignored. */
 export const ChatRequest = Schema.Struct({
   model: Schema.String,
   messages: Schema.NonEmptyArray(Spoken),
@@ -79,11 +79,12 @@ export const ChatRequest = Schema.Struct({
       })
     )
   ),
-  metadata: Schema.optionalKey(Schema.NullOr(Schema.Record(Schema.String, Schema.String)))
+  metadata: Schema.optionalKey(Schema.NullOr(Schema.Record(Schema.String, Schema.String))),
+  ...modelFields
 })
 type ChatRequest = typeof ChatRequest.Type
 
-const read = Body.read(ChatRequest)
+const read = Body.read(ChatRequest, fields)
 
 const partsOf = (content: Content): ReadonlyArray<Message.UserPart> => {
   if (typeof content === "string") return [{ type: "text", text: content }]
@@ -193,7 +194,14 @@ const chat = (request: ChatRequest): Decoded => {
   return Result.map(historyOf(request.messages).divide(), (divided) => ({
     command: History.command(divided, {
       address: thread,
-      start: { agent: request.model, ...thread, ...settings, onThread: "replace" }
+      start: {
+        agent: request.model,
+        ...thread,
+        ...settings,
+        ...modelOptionsOf(request),
+        ...(request.metadata == null ? {} : { metadata: request.metadata }),
+        onThread: "replace"
+      }
     }),
     answer
   }))

@@ -1,5 +1,6 @@
 import type { Dialect } from "../Dialect.ts"
 import * as Encoder from "./Encoder.ts"
+import { fields } from "./Fields.ts"
 import { routes } from "./Request.ts"
 import { encodeError } from "./Encoder.ts"
 
@@ -14,6 +15,7 @@ export const dialect: Dialect = {
   name: "openai-chat",
   title: "OpenAI Chat Completions",
   routes,
+  fields: { "POST /chat/completions": fields },
   onDisconnect: "cancel",
   open: () => Encoder.open({ model: "reins", usage: true, events: true }),
   encodeError

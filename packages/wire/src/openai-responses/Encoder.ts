@@ -113,7 +113,8 @@ class ResponseEncoder implements Encoder {
   #response(ending?: Response.Ending): Response.ResponseObject | undefined {
     if (this.#head === undefined) return undefined
     const { usage } = this.#spending
-    return Response.make(this.#head, this.#items, ending && { ...ending, usage }, this.#events)
+    const events = this.#options.events === true ? this.#events : []
+    return Response.make(this.#head, this.#items, ending && { ...ending, usage }, events)
   }
 
   #emit(type: string, fields: object): Frame.Frame {
@@ -275,14 +276,17 @@ class ResponseEncoder implements Encoder {
       ...closing,
       this.#emit("response.output_item.added", { output_index, item: Item.functionCall(id, callId, call, false) }),
       this.#emit("response.function_call_arguments.delta", { ...place, delta: args }),
-      this.#emit("response.function_call_arguments.done", { ...place, name: call.toolName, arguments: args }),
+      this.#emit("response.function_call_arguments.done", { ...place, arguments: args }),
       this.#emit("response.output_item.done", { output_index, item })
     ]
   }
 }
 
 /** What the request said: the model, the response it continues from, the conversation it named. */
-export type Options = Pick<Response.Head, "model" | "previous" | "conversation">
+export interface Options extends Pick<Response.Head, "model" | "previous" | "conversation" | "said"> {
+  /** Whether it asked for events that the protocol does not have. */
+  readonly events?: boolean
+}
 
 export const open = (options: Options): Encoder => new ResponseEncoder(options)
 

@@ -44,7 +44,7 @@ const McpCall = Schema.Struct({
   name: Schema.String,
   arguments: Schema.String,
   output: Schema.NullOr(Schema.String),
-  error: Schema.NullOr(Schema.String),
+  error: Schema.NullOr(Schema.Struct({ type: Schema.Literal("mcp_tool_execution_error"), content: Schema.Json })),
   status: Schema.Literals(["completed", "failed"]),
   approval_request_id: Schema.NullOr(Schema.String)
 })
@@ -107,7 +107,7 @@ export const mcpCall = (id: string, { approvalId, args, name, result, status }: 
   name,
   arguments: JSON.stringify(args),
   output: status === undefined ? Body.resultText(result) : null,
-  error: status === undefined ? null : Body.resultText(result),
+  error: status === undefined ? null : { type: "mcp_tool_execution_error", content: result },
   status: status === undefined ? "completed" : "failed",
   approval_request_id: approvalId ?? null
 })

@@ -6,7 +6,7 @@
  * agent.
  */
 import { Decision } from "@reins/protocol"
-import type { Message } from "@reins/protocol"
+import type { Json, Message } from "@reins/protocol"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as AnswerId from "../AnswerId.ts"
@@ -18,6 +18,7 @@ import * as History from "../History.ts"
 import * as Media from "../Media.ts"
 import * as Refusal from "../Refusal.ts"
 import * as Encoder from "./Encoder.ts"
+import { fields, modelFields, modelOptionsOf, saidOf, toolsOf } from "./Fields.ts"
 import * as Item from "./Item.ts"
 import * as Response from "./Response.ts"
 
@@ -68,27 +69,15 @@ const Echo = Schema.Struct({ type: Schema.Literals(["mcp_approval_request", "rea
 const InputItem = Schema.Union([CallOutput, ApprovalResponse, FunctionCall, McpCall, Reference, Echo, Spoken])
 type InputItem = typeof InputItem.Type
 
-/** Sampling settings, instructions and provider tools belong to the agent and are ignored. */
 export const Create = Schema.Struct({
   model: Schema.optionalKey(Schema.String),
   input: Schema.Union([Schema.String, Schema.Array(InputItem)]),
-  instructions: Schema.optionalKey(Schema.NullOr(Schema.String)),
+  ...modelFields,
   conversation: Schema.optionalKey(
     Schema.NullOr(Schema.Union([Schema.NonEmptyString, Schema.Struct({ id: Schema.NonEmptyString })]))
   ),
-  metadata: Schema.optionalKey(Schema.NullOr(Schema.Record(Schema.String, Schema.String))),
   stream: Schema.optionalKey(Schema.NullOr(Schema.Boolean)),
-  previous_response_id: Schema.optionalKey(Schema.NullOr(Schema.String)),
-  tools: Schema.optionalKey(
-    Schema.Array(
-      Schema.Struct({
-        type: Schema.String,
-        name: Schema.optionalKey(Schema.String),
-        description: Schema.optionalKey(Schema.NullOr(Schema.String)),
-        parameters: Schema.optionalKey(Schema.Json)
-      })
-    )
-  )
+  previous_response_id: Schema.optionalKey(Schema.NullOr(Schema.String))
 })
 type Create = typeof Create.Type
 
@@ -97,7 +86,7 @@ export const Conversation = Schema.Struct({
   metadata: Schema.optionalKey(Schema.NullOr(Schema.Record(Schema.String, Schema.String)))
 })
 
-const read = Body.read(Create)
+const read = Body.read(Create, fields)
 const readConversation = Body.read(Conversation)
 
 const partsOf = (content: Content): ReadonlyArray<Message.UserPart> =>
@@ -113,17 +102,31 @@ const partsOf = (content: Content): ReadonlyArray<Message.UserPart> =>
         })
       })
 
-const optionsOf = ({ conversation, model = "reins", previous_response_id }: Create): Encoder.Options => ({
-  model,
-  ...(previous_response_id == null ? {} : { previous: previous_response_id }),
-  ...(conversation == null ? {} : { conversation: typeof conversation === "string" ? conversation : conversation.id })
-})
+const optionsOf = (request: Create, events = false): Encoder.Options => {
+  const { conversation, model = "reins", previous_response_id } = request
+  return {
+    model,
+    events,
+    said: saidOf(request),
+    ...(previous_response_id == null ? {} : { previous: previous_response_id }),
+    ...(conversation == null ? {} : { conversation: typeof conversation === "string" ? conversation : conversation.id })
+  }
+}
 
-const answerOf = (request: Create): Answer => {
-  const options = optionsOf(request)
+const answerOf = (request: Create, events: boolean): Answer => {
+  const options = optionsOf(request, events)
+  if (request.background === true && request.stream !== true) {
+    return { _tag: "Facts", shape: (facts) => ({ status: 200, body: Response.begun(options, facts) }) }
+  }
   return request.stream === true
     ? { _tag: "Stream", format: "sse", isStamped: false, open: () => Encoder.open(options) }
     : { _tag: "Whole", open: () => Encoder.fold(options) }
+}
+
+/** What the error of an `mcp_call` says. Earlier clients send it as a text. */
+const failureOf = (error: Json): Json => {
+  if (typeof error === "string") return Body.jsonOr(error)
+  return typeof error === "object" && error !== null && "content" in error ? (error["content"] ?? null) : error
 }
 
 const historyOf = (instructions: string | null | undefined, items: ReadonlyArray<InputItem>): History.History => {
@@ -141,8 +144,7 @@ const historyOf = (instructions: string | null | undefined, items: ReadonlyArray
     } else if (item.type === "mcp_call") {
       const { arguments: args, error, id, name, output } = item
       history.assistant({ type: "tool-call", id, name, args: Body.jsonOr(args) })
-      const failure = error == null ? undefined : Body.resultText(error)
-      if (failure !== undefined) history.ran({ id, result: Body.jsonOr(failure) }, "failed")
+      if (error != null) history.ran({ id, result: failureOf(error) }, "failed")
       else if (output == null) history.recall(id)
       else history.ran({ id, result: Body.jsonOr(output) }, undefined)
     }
@@ -158,7 +160,7 @@ const continuedOf = ({ previous_response_id }: Create, reference: string | undef
       : Item.answerOf(reference)
     : AnswerId.parse(Response.prefix, previous_response_id)
 
-const create = (request: Create): Decoded => {
+const create = (request: Create, { headers }: Request): Decoded => {
   const { conversation, input, instructions, metadata, model } = request
   const all: ReadonlyArray<InputItem> = typeof input === "string" ? [{ role: "user", content: input }] : input
   if (conversation != null && request.previous_response_id != null) {
@@ -179,13 +181,6 @@ const create = (request: Create): Decoded => {
     const decision = item.approve ? Decision.approve(said) : Decision.reject(said)
     return [{ approvalId: item.approval_request_id, decision }]
   })
-  const clientTools = (request.tools ?? [])
-    .filter(({ type }) => type === "function")
-    .map(({ description, name = "", parameters = { type: "object", properties: {} } }) => ({
-      name,
-      ...(description === undefined || description === null ? {} : { description }),
-      parameters
-    }))
   const named = optionsOf(request).conversation
   const threadId = named ?? metadata?.["thread_id"]
   const thread = threadId === undefined ? {} : { threadId }
@@ -202,10 +197,14 @@ const create = (request: Create): Decoded => {
           : { recalls: divided.recalls.map((id) => ({ id, runId: Item.answerOf(id).runId })) }),
         onThread: named === undefined && continues === undefined ? "replace" : "append",
         // Each request lists its client's tools again.
-        settings: { clientTools }
+        settings: { clientTools: toolsOf(request) },
+        ...modelOptionsOf(request),
+        ...(metadata == null ? {} : { metadata }),
+        ...(request.background === true && request.stream !== true ? { detached: true } : {})
       }
     }),
-    answer: answerOf(request)
+    answer: answerOf(request, headers["x-reins-events"] === "true"),
+    ...(request.background === true ? { outlives: true } : {})
   }))
 }
 
@@ -216,12 +215,13 @@ const fetch = ({ params, query }: Request): Decoded => {
   if (!/^-?\d{1,15}$/.test(given))
     return Result.fail(Refusal.badRequest("Invalid starting_after. Use a sequence number"))
   const options = { model: "reins" }
+  const isStream = query["stream"] === "true"
   return Result.succeed({
-    command: { _tag: "Resume", address: { runId }, answer },
-    answer:
-      query["stream"] === "true"
-        ? { _tag: "Stream", format: "sse", isStamped: false, open: () => Encoder.openAfter(options, after) }
-        : { _tag: "Whole", open: () => Encoder.fold(options) }
+    // As it stands: who fetches a response in progress asks again.
+    command: { _tag: "Resume", address: { runId }, answer, ...(isStream ? {} : { only: "stored" }) },
+    answer: isStream
+      ? { _tag: "Stream", format: "sse", isStamped: false, open: () => Encoder.openAfter(options, after) }
+      : { _tag: "Whole", open: () => Encoder.fold(options) }
   })
 }
 
@@ -246,7 +246,11 @@ const createConversation = ({ items, metadata }: typeof Conversation.Type): Deco
 }
 
 export const routes: ReadonlyArray<Route> = [
-  { method: "POST", path: "/responses", decode: ({ body }) => Result.flatMap(read(body), create) },
+  {
+    method: "POST",
+    path: "/responses",
+    decode: (sent) => Result.flatMap(read(sent.body), (request) => create(request, sent))
+  },
   { method: "GET", path: "/responses/:id", decode: fetch },
   {
     method: "POST",

@@ -2,6 +2,7 @@
 import type { CostSummary, Event, Events, LatencySummary, Usage as Used } from "@reins/protocol"
 import * as Schema from "effect/Schema"
 import * as AnswerId from "../AnswerId.ts"
+import type { Facts } from "../Facts.ts"
 import { Item } from "./Item.ts"
 
 const Usage = Schema.Struct({
@@ -15,26 +16,59 @@ const Usage = Schema.Struct({
 const Status = Schema.Literals(["in_progress", "completed", "incomplete", "failed", "cancelled"])
 type Status = typeof Status.Type
 
-/** `reins_events` is our extension: what the protocol has no item for, in order. */
+/** The codes that the protocol has for a response that failed, of which the first is for every other reason. */
+const ErrorCode = Schema.Literals(["server_error", "rate_limit_exceeded", "invalid_prompt"])
+
+const said = {
+  instructions: Schema.NullOr(Schema.String),
+  max_output_tokens: Schema.NullOr(Schema.Natural),
+  temperature: Schema.NullOr(Schema.Finite),
+  top_p: Schema.NullOr(Schema.Finite),
+  tool_choice: Schema.Json,
+  tools: Schema.Array(Schema.Json),
+  text: Schema.Json,
+  reasoning: Schema.Json,
+  background: Schema.Boolean,
+  metadata: Schema.Record(Schema.String, Schema.String)
+}
+const Said = Schema.Struct(said)
+
+/** What a response repeats of its request. */
+export type Said = typeof Said.Type
+
+const nothingSaid: Said = {
+  instructions: null,
+  max_output_tokens: null,
+  temperature: null,
+  top_p: null,
+  tool_choice: "auto",
+  tools: [],
+  text: { format: { type: "text" } },
+  reasoning: { effort: null, summary: null },
+  background: false,
+  metadata: {}
+}
+
+/** `reins_events` is our extension: what the protocol has no item for, in order, for clients that ask for it. */
 export const ResponseObject = Schema.Struct({
+  ...said,
   id: Schema.String,
   object: Schema.Literal("response"),
   created_at: Schema.Natural,
   status: Status,
-  error: Schema.NullOr(Schema.Struct({ code: Schema.String, message: Schema.String, type: Schema.String })),
-  incomplete_details: Schema.NullOr(Schema.Struct({ reason: Schema.String })),
-  instructions: Schema.Null,
-  metadata: Schema.Record(Schema.String, Schema.String),
+  access_programs: Schema.Null,
+  completed_at: Schema.NullOr(Schema.Natural),
+  error: Schema.NullOr(Schema.Struct({ code: ErrorCode, message: Schema.String, type: Schema.String })),
+  incomplete_details: Schema.NullOr(
+    Schema.Struct({ reason: Schema.Literals(["max_output_tokens", "content_filter"]) })
+  ),
   model: Schema.String,
   output: Schema.Array(Item),
   parallel_tool_calls: Schema.Boolean,
   previous_response_id: Schema.NullOr(Schema.String),
   conversation: Schema.NullOr(Schema.Struct({ id: Schema.String })),
-  temperature: Schema.Null,
-  tool_choice: Schema.Literal("auto"),
-  tools: Schema.Array(Schema.Json),
-  top_p: Schema.Null,
-  usage: Schema.NullOr(Usage),
+  truncation: Schema.Literal("disabled"),
+  usage: Schema.optionalKey(Usage),
   reins_events: Schema.optionalKey(Schema.Array(Schema.Unknown))
 })
 export type ResponseObject = typeof ResponseObject.Type
@@ -59,6 +93,7 @@ export interface Head {
   readonly previous?: string | undefined
   /** The conversation that the request named. */
   readonly conversation?: string | undefined
+  readonly said?: Said | undefined
 }
 
 /** What the id of a response begins with. */
@@ -66,7 +101,9 @@ export const prefix = "resp_"
 
 export const idOf = (head: AnswerId.AnswerOf): string => AnswerId.make(prefix, head)
 
-const incomplete: { readonly [R in Events.Finish["finishReason"]]?: string } = {
+type Reason = NonNullable<ResponseObject["incomplete_details"]>["reason"]
+
+const incomplete: { readonly [R in Events.Finish["finishReason"]]?: Reason } = {
   length: "max_output_tokens",
   "content-filter": "content_filter",
   budget: "max_output_tokens",
@@ -79,7 +116,18 @@ const statusOf = ({ error, finish }: Ending): Status => {
   return finish !== undefined && incomplete[finish.finishReason] !== undefined ? "incomplete" : "completed"
 }
 
-const usageOf = (usage: Used.UsageTotals): ResponseObject["usage"] => ({
+const codeOf = (code: string): typeof ErrorCode.Type =>
+  code === "E_RATE_LIMITED" ? "rate_limit_exceeded" : code === "E_INVALID_REQUEST" ? "invalid_prompt" : "server_error"
+
+const noUsage: NonNullable<ResponseObject["usage"]> = {
+  input_tokens: 0,
+  input_tokens_details: { cached_tokens: 0, cache_write_tokens: 0 },
+  output_tokens: 0,
+  output_tokens_details: { reasoning_tokens: 0 },
+  total_tokens: 0
+}
+
+const usageOf = (usage: Used.UsageTotals): NonNullable<ResponseObject["usage"]> => ({
   input_tokens: usage.promptTokens,
   input_tokens_details: {
     cached_tokens: usage.cacheReadInputTokens,
@@ -91,11 +139,13 @@ const usageOf = (usage: Used.UsageTotals): ResponseObject["usage"] => ({
 })
 
 const metadataOf = (
-  { runId, threadId }: Head,
-  { cost, finish, latency }: Ending
+  { runId, said = nothingSaid, threadId }: Head,
+  { cost, error, finish, latency }: Ending
 ): { readonly [key: string]: string } => ({
+  ...said.metadata,
   run_id: runId,
   thread_id: threadId,
+  ...(error === undefined ? {} : { error_code: error.code }),
   ...(finish === undefined ? {} : { finish_reason: finish.finishReason }),
   ...(cost?.costUsd === undefined ? {} : { cost_usd: `${cost.costUsd}` }),
   ...(latency === undefined ? {} : { total_ms: `${latency.totalMs}` })
@@ -115,24 +165,34 @@ export const make = (
     object: "response",
     created_at: Math.floor(head.at / 1000),
     status: ending === undefined ? "in_progress" : statusOf(ending),
+    access_programs: null,
+    completed_at: null,
     // The AI SDK's provider refuses an error without its type.
     error:
       ending?.error === undefined
         ? null
-        : { code: ending.error.code, message: ending.error.message, type: "server_error" },
+        : { code: codeOf(ending.error.code), message: ending.error.message, type: "server_error" },
     incomplete_details: reason === undefined ? null : { reason },
-    instructions: null,
+    ...(head.said ?? nothingSaid),
     metadata: metadataOf(head, ending ?? {}),
     model: head.model,
     output,
     parallel_tool_calls: true,
     previous_response_id: head.previous ?? null,
     conversation: head.conversation === undefined ? null : { id: head.conversation },
-    temperature: null,
-    tool_choice: "auto",
-    tools: [],
-    top_p: null,
-    usage: ending?.usage === undefined ? null : usageOf(ending.usage),
+    truncation: "disabled",
+    // Strict readers need the usage of a response that has ended.
+    ...(ending === undefined ? {} : { usage: ending.usage === undefined ? noUsage : usageOf(ending.usage) }),
     ...(events.length === 0 ? {} : { reins_events: events })
   }
+}
+
+/** A response of which nothing is known yet but the run that makes it. */
+export const begun = (
+  options: Pick<Head, "model" | "previous" | "conversation" | "said">,
+  facts: Facts
+): ResponseObject | undefined => {
+  if (facts._tag !== "Accepted") return undefined
+  const { at = 0, runId = "", threadId = "" } = facts
+  return make({ ...options, runId, threadId, at, answer: 1 }, [])
 }

@@ -1,5 +1,6 @@
 import type { Dialect } from "../Dialect.ts"
 import * as Encoder from "./Encoder.ts"
+import { fields } from "./Fields.ts"
 import { routes } from "./Request.ts"
 import { encodeError } from "../openai-chat/Encoder.ts"
 
@@ -12,7 +13,8 @@ export const dialect: Dialect = {
   name: "openai-responses",
   title: "OpenAI Responses",
   routes,
+  fields: { "POST /responses": fields },
   onDisconnect: "cancel",
-  open: () => Encoder.open({ model: "reins" }),
+  open: () => Encoder.open({ model: "reins", events: true }),
   encodeError
 }

@@ -1,0 +1,70 @@
+/**
+ * What becomes of each field of a request, as one table per kind of request. Decoders refuse by it, before anything is done, and
+ * `docs/dialects.md` is made from it.
+ *
+ * A field that the table does not name is ignored: clients send new ones all the time, and most say nothing about the answer.
+ */
+import type { Json } from "@reins/protocol"
+import * as Result from "effect/Result"
+import * as Refusal from "./Refusal.ts"
+
+/**
+ * One row.
+ *
+ * **Details**
+ * - `honoured`: the field does what the protocol says. `says`: what that is here.
+ * - `ignored`: it is accepted and changes nothing. `says`: why that is harmless.
+ * - `refused`: it would change the answer in a way that the server cannot provide. `says`: why. `takes`: the values that are accepted all the
+ *   same, because they ask for what happens anyway; `null` and an absent field always do.
+ */
+export interface Field {
+  readonly does: "honoured" | "ignored" | "refused"
+  readonly says: string
+  readonly takes?: ReadonlyArray<Json>
+}
+
+/** Rows by path: `text.verbosity` is a field of an object, `tools[].type` one of each element of a list. */
+export type Fields = { readonly [path: string]: Field }
+
+export const honoured = (says: string): Field => ({ does: "honoured", says })
+export const ignored = (says: string): Field => ({ does: "ignored", says })
+export const refused = (says: string, ...takes: ReadonlyArray<Json>): Field => ({ does: "refused", says, takes })
+
+/** The values at a path. */
+export const at = (body: unknown, path: string): ReadonlyArray<unknown> => {
+  let found: ReadonlyArray<unknown> = [body]
+  for (const part of path.split(".")) {
+    const isList = part.endsWith("[]")
+    const name = isList ? part.slice(0, -2) : part
+    found = found.flatMap((value) => {
+      if (typeof value !== "object" || value === null || Array.isArray(value)) return []
+      const entry = Object.entries(value).find(([key]) => key === name)
+      if (entry === undefined) return []
+      const [, inner]: [string, unknown] = entry
+      if (!isList) return [inner]
+      return Array.isArray(inner) ? inner : []
+    })
+  }
+  return found
+}
+
+const isTaken = (value: unknown, takes: ReadonlyArray<Json>): boolean =>
+  value === undefined || value === null || takes.some((one) => JSON.stringify(one) === JSON.stringify(value))
+
+/** The body, or the refusal that names the first field that cannot be honoured. */
+export const check =
+  (fields: Fields) =>
+  (body: unknown): Result.Result<unknown, Refusal.Refusal> => {
+    for (const [path, { does, says, takes = [] }] of Object.entries(fields)) {
+      if (does !== "refused" || at(body, path).every((value) => isTaken(value, takes))) continue
+      const cure =
+        takes.length === 0
+          ? "Leave it out"
+          : `Leave it out, or send ${takes.map((one) => JSON.stringify(one)).join(" or ")}`
+      return Result.fail({
+        ...Refusal.make("bad-request", "UnsupportedField", `Unsupported value of field ${path}: ${says}. ${cure}`),
+        field: path
+      })
+    }
+    return Result.succeed(body)
+  }

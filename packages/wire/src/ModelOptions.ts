@@ -1,0 +1,82 @@
+/** What a request asks of the model: the form and the size of its answer, and how it samples. Absent: the agent's own. */
+import type { Json } from "@reins/protocol"
+
+export interface ModelOptions {
+  readonly maxOutputTokens?: number
+  /** A JSON Schema that the final text must fit. */
+  readonly output?: { readonly name: string; readonly schema: Json }
+  readonly settings?: Settings
+}
+
+export type Reasoning = "none" | "minimal" | "low" | "medium" | "high" | "xhigh"
+
+/** `toolChoice` is about the first step of the run, except for `none`, which is about all. */
+export interface Settings {
+  readonly temperature?: number
+  readonly topP?: number
+  readonly topK?: number
+  readonly seed?: number
+  readonly presencePenalty?: number
+  readonly frequencyPenalty?: number
+  readonly stopSequences?: ReadonlyArray<string>
+  readonly reasoning?: Reasoning
+  readonly toolChoice?: "auto" | "none" | "required" | { readonly tool: string }
+}
+
+type Given<A> = { readonly [K in keyof A]: A[K] | null | undefined }
+
+/** The options without those that are absent or `null`. */
+export const make = ({
+  maxOutputTokens,
+  output,
+  settings: {
+    frequencyPenalty,
+    presencePenalty,
+    reasoning,
+    seed,
+    stopSequences,
+    temperature,
+    toolChoice,
+    topK,
+    topP
+  } = {}
+}: {
+  readonly maxOutputTokens?: number | null | undefined
+  readonly output?: ModelOptions["output"] | undefined
+  readonly settings?: Given<Settings>
+}): { readonly model?: ModelOptions } => {
+  const settings: Settings = {
+    ...(temperature == null ? {} : { temperature }),
+    ...(topP == null ? {} : { topP }),
+    ...(topK == null ? {} : { topK }),
+    ...(seed == null ? {} : { seed }),
+    ...(presencePenalty == null ? {} : { presencePenalty }),
+    ...(frequencyPenalty == null ? {} : { frequencyPenalty }),
+    ...(stopSequences == null || stopSequences.length === 0 ? {} : { stopSequences }),
+    ...(reasoning == null ? {} : { reasoning }),
+    ...(toolChoice == null || toolChoice === "auto" ? {} : { toolChoice })
+  }
+  const model: ModelOptions = {
+    ...(maxOutputTokens == null ? {} : { maxOutputTokens }),
+    ...(output === undefined ? {} : { output }),
+    ...(Object.keys(settings).length === 0 ? {} : { settings })
+  }
+  return Object.keys(model).length === 0 ? {} : { model }
+}
+
+/** The schema of an output of which only is known that it is JSON. */
+export const anyObject: NonNullable<ModelOptions["output"]> = { name: "json", schema: { type: "object" } }
+
+/**
+ * Whether a run that was asked for `one` may go on for a request that asks for `other`. What its first step had to call does not
+ * matter any more.
+ */
+export const isSame = (one: ModelOptions | undefined, other: ModelOptions | undefined): boolean =>
+  JSON.stringify(lasting(one)) === JSON.stringify(lasting(other))
+
+const lasting = ({ settings: { toolChoice, ...settings } = {}, ...rest }: ModelOptions = {}) => ({
+  maxOutputTokens: rest.maxOutputTokens,
+  output: rest.output,
+  settings,
+  callsNothing: toolChoice === "none"
+})

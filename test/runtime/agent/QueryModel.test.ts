@@ -1,0 +1,115 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Agent, Deployment, Model, Runtime, Specialist } from "@reins/runtime"
+import type { QueryModel } from "@reins/runtime"
+import { MemoryJournal, journalHost } from "@reins/runtime/journal"
+import { Probe, ScriptedModel } from "@reins/runtime/testing"
+import { Context, Effect, Exit, Layer, Schema, Scope } from "effect"
+import { Tool, Toolkit } from "effect/ai"
+import * as Solo from "../../support/Solo.ts"
+
+const ask = Effect.fnUntraced(function* (model: QueryModel, agent: Solo.Options["agent"] = {}) {
+  const scripted = ScriptedModel.make({ respond: () => ScriptedModel.text("done") })
+  const started = yield* Effect.result(Solo.finished(scripted, { agent, query: { model } }))
+  return { started, request: scripted.requests[0] }
+})
+
+const schema = { type: "object" }
+
+describe("what a query asks of the model", () => {
+  it.effect("reaches it: the size, the form and the settings of its answer", () =>
+    Effect.gen(function* () {
+      const settings = {
+        temperature: 0.5,
+        topP: 0.1,
+        topK: 3,
+        seed: 1,
+        stopSequences: ["END"],
+        reasoning: "low"
+      } as const
+      const asked = { maxOutputTokens: 9, output: { name: "answer", schema }, settings }
+      assert.deepInclude((yield* ask(asked)).request, asked)
+      assert.notProperty((yield* ask({})).request, "settings")
+    })
+  )
+
+  it.effect("does not raise the agent's own limit", () =>
+    Effect.gen(function* () {
+      assert.strictEqual((yield* ask({ maxOutputTokens: 9 }, { maxOutputTokens: 5 })).request?.maxOutputTokens, 5)
+      assert.strictEqual((yield* ask({ maxOutputTokens: 3 }, { maxOutputTokens: 5 })).request?.maxOutputTokens, 3)
+    })
+  )
+
+  it.effect("is refused where the agent cannot be asked it, or where it is invalid", () =>
+    Effect.gen(function* () {
+      const refused: ReadonlyArray<QueryModel> = [
+        { settings: { toolChoice: "required" } },
+        { settings: { toolChoice: { tool: "nothing" } } },
+        { maxOutputTokens: 0 },
+        { maxOutputTokens: 1.5 },
+        { settings: { temperature: Number.NaN } },
+        { settings: { stopSequences: [""] } }
+      ]
+      for (const model of refused) {
+        const { request, started } = yield* ask(model)
+        assert.strictEqual(
+          started._tag === "Failure" && started.failure._tag === "QueryRejected" && started.failure.reason._tag,
+          "InvalidInput",
+          JSON.stringify(model)
+        )
+        assert.isUndefined(request)
+      }
+    })
+  )
+
+  it.effect(
+    "stays with a run that another process resumes, where only the first step must call, and not its specialists",
+    () =>
+      Effect.gen(function* () {
+        const options = { parameters: Schema.Struct({}), success: Schema.String }
+        const desk = Agent.make("desk", {
+          clientTools: Toolkit.make(Tool.make("theirs", options)),
+          specialists: [Specialist.make("helper", { description: "Helps" })]
+        })
+        const model = ScriptedModel.make({
+          respond: (request) => {
+            const isOver = request.metadata.agent === "helper" || ScriptedModel.lastResults(request).length > 0
+            const calls = [
+              { id: "a", name: "helper", args: { prompt: "x" } },
+              { id: "b", name: "theirs", args: {} }
+            ]
+            return isOver ? ScriptedModel.text("done") : ScriptedModel.calls(calls)
+          }
+        })
+        const journal = MemoryJournal.make()
+        const host = journalHost(journal, { pollMs: Number.POSITIVE_INFINITY, gatherMs: 0 })
+        const life = Effect.gen(function* () {
+          const scope = yield* Scope.make()
+          const layer = Runtime.layer({ agents: [desk] }).pipe(
+            Layer.provide([Layer.succeed(Model, model), Layer.succeed(Deployment.Deployment, host)])
+          )
+          return { scope, runtime: Context.get(yield* Layer.buildWithScope(layer, scope), Runtime) }
+        })
+        const first = yield* life
+        const asked: QueryModel = { maxOutputTokens: 9, settings: { temperature: 0.5, toolChoice: "required" } }
+        yield* first.runtime.start("go", { runId: "run", model: asked })
+        const probe = yield* Effect.provideService(Probe.watch("run"), Runtime, first.runtime)
+        yield* probe.next("tool-agent", 2)
+        yield* Scope.close(first.scope, Exit.void)
+        const { runtime, scope } = yield* life
+        const again = yield* Effect.provideService(Probe.watch("run"), Runtime, runtime)
+        yield* runtime.submitToolResult("run", "b", { result: "here" })
+        yield* again.end
+        const said = model.requests.map(({ maxOutputTokens, metadata, settings }) => [
+          metadata.agent,
+          maxOutputTokens,
+          settings
+        ])
+        assert.deepStrictEqual(said, [
+          ["desk", 9, asked.settings],
+          ["helper", undefined, undefined],
+          ["desk", 9, { temperature: 0.5 }]
+        ])
+        yield* Scope.close(scope, Exit.void)
+      })
+  )
+})
