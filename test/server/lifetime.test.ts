@@ -1,10 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Authenticator, Server } from "@reins/server"
-import { Effect, Layer, Stream } from "effect"
+import { Runtime } from "@reins/runtime"
+import { Context, Effect, Layer, ManagedRuntime, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { connect } from "node:net"
 import * as Scene from "./Scene.ts"
 import * as Served from "./Served.ts"
+
+/** One more service of an app. */
+class Region extends Context.Service<Region, number>()("test/Region") {}
 
 /** Starts a held run, and disconnects after its first text. */
 const leave = Effect.fnUntraced(function* (served: Served.Served) {
@@ -186,6 +190,34 @@ describe("embedded in another app", () => {
       assert.include((yield* ask("/api/ai/openapi.json", "")).text, "/api/ai/native/query")
       assert.strictEqual((yield* ask("/native/query", "dev-key", { prompt: "hello" })).status, 404)
       yield* Effect.promise(() => app.dispose())
+    })
+  )
+
+  it.live("builds nothing twice: it serves a managed runtime, or shares its memo map, and leaves it open", () =>
+    Effect.gen(function* () {
+      let built = 0
+      const runtime = Layer.effectDiscard(Effect.sync(() => built++)).pipe(
+        Layer.provideMerge((yield* Scene.make).layer)
+      )
+      const services = Layer.mergeAll(Authenticator.layerOpen(), runtime, Layer.succeed(Region, 1))
+      const managed = ManagedRuntime.make(services)
+      yield* Effect.promise(() => managed.runPromise(Runtime))
+      const ask = (app: Server.WebHandler) =>
+        Effect.promise(async () => {
+          const body = JSON.stringify({ prompt: "hello" })
+          const response = await app.handler(new Request("https://app.example/native/query", { method: "POST", body }))
+          const text = await response.text()
+          await app.dispose()
+          return text
+        })
+      assert.include(yield* ask(Server.toWebHandler({}, managed)), '"text":"hello"')
+      assert.include(yield* ask(Server.toWebHandler({}, services, { memoMap: managed.memoMap })), '"text":"hello"')
+      const all = yield* Effect.promise(() =>
+        managed.runPromise(Effect.flatMap(Runtime, (service) => service.threads.list()))
+      )
+      assert.strictEqual(all.length, 2)
+      assert.strictEqual(built, 1)
+      yield* managed.disposeEffect
     })
   )
 })

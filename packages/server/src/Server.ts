@@ -13,6 +13,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
+import type * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Schedule from "effect/Schedule"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServer from "effect/http/HttpServer"
@@ -133,17 +134,31 @@ export const serve = (options: ServerOptions = {}): Layer.Layer<never, never, Ne
     })
   )
 
-/** A server embedded in another app. `dispose` ends streams and releases the runtime. */
+/** A server embedded in another app. `dispose` ends streams and releases what the handler has built; a `ManagedRuntime` stays open. */
 export interface WebHandler {
   readonly handler: (request: Request) => Promise<Response>
   readonly dispose: () => Promise<void>
 }
 
+/** Where an app has built layers already. */
+export interface WebHandlerOptions {
+  /** The app's memo map, such as `managedRuntime.memoMap`: layers that were built in it are shared. Absent: one of the handler's own. */
+  readonly memoMap?: Layer.MemoMap | undefined
+}
+
 /**
  * The server as a function from a request to a response, for any app that uses `Request` and `Response`. `services`
- * provides the runtime and the `Authenticator`.
+ * provides the runtime and the `Authenticator`: layers, or a `ManagedRuntime` that has both, which is built once and serves as it is.
  */
-export const toWebHandler = <E>(options: ServerOptions, services: Layer.Layer<Needs, E>): WebHandler =>
-  HttpRouter.toWebHandler(layer(options).pipe(Layer.provide(services), Layer.provide(HttpServer.layerServices)), {
-    disableLogger: true
+export const toWebHandler = <E>(
+  options: ServerOptions,
+  services: Layer.Layer<Needs, E> | ManagedRuntime.ManagedRuntime<Needs, E>,
+  { memoMap }: WebHandlerOptions = {}
+): WebHandler => {
+  const built: Layer.Layer<Needs, E> =
+    "contextEffect" in services ? Layer.effectContext(services.contextEffect) : services
+  return HttpRouter.toWebHandler(layer(options).pipe(Layer.provide(built), Layer.provide(HttpServer.layerServices)), {
+    disableLogger: true,
+    memoMap
   })
+}
