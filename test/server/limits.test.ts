@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Quota } from "@reins/runtime"
-import { Authenticator } from "@reins/server"
-import { Effect } from "effect"
+import { Authenticator, Server } from "@reins/server"
+import { Config, ConfigProvider, Effect, Layer } from "effect"
+import { HttpRouter, HttpServer } from "effect/http"
+import * as Scene from "./Scene.ts"
 import * as Served from "./Served.ts"
 
 describe("a tenant", () => {
@@ -196,6 +198,25 @@ describe("a quota", () => {
       const served = yield* Served.serve({}, undefined, keys)
       const answer = yield* served.ask("/native/query", { key: "bad-key", body: { prompt: "hello" } })
       assert.strictEqual(answer.status, 500)
+    })
+  )
+})
+
+describe("settings from the configuration", () => {
+  it.live("hold for the server's routes", () =>
+    Effect.gen(function* () {
+      const scene = yield* Scene.make
+      const served = Server.layerConfig({ prefix: "/ai" }, { maxBodyBytes: Config.Int("MAX_BODY_BYTES") }).pipe(
+        Layer.provide([
+          Authenticator.layerOpen(),
+          scene.layer,
+          ConfigProvider.layer(ConfigProvider.fromUnknown({ MAX_BODY_BYTES: "10" }))
+        ])
+      )
+      const app = HttpRouter.toWebHandler(Layer.provide(served, HttpServer.layerServices), { disableLogger: true })
+      const request = new Request("http://app.example/ai/native/query", { method: "POST", body: "[1, 2, 3, 4, 5]" })
+      assert.strictEqual((yield* Effect.promise(() => app.handler(request))).status, 413)
+      yield* Effect.promise(() => app.dispose())
     })
   )
 })

@@ -8,6 +8,7 @@
  */
 import { Ids, Runtime } from "@reins/runtime"
 import type { RuntimeShape } from "@reins/runtime"
+import * as Config from "effect/Config"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -25,7 +26,7 @@ import * as Origin from "./http/Origin.ts"
 import * as RequestPipeline from "./http/RequestPipeline.ts"
 import * as Pages from "./http/Pages.ts"
 import * as NativeRest from "./rest/NativeRest.ts"
-import type { Mount, ServerOptions } from "./options/ServerOptions.ts"
+import type { Mount, ServerOptions, ServerSettings } from "./options/ServerOptions.ts"
 import { makeMemory, ThreadBook } from "./thread/ThreadBook.ts"
 import * as ThreadName from "./thread/ThreadName.ts"
 
@@ -133,6 +134,23 @@ export const serve = (options: ServerOptions = {}): Layer.Layer<never, never, Ne
       yield* Effect.addFinalizer(() => Effect.sync(() => bell.close()))
     })
   )
+
+/**
+ * As `layer`, with settings from the configuration on top of the options:
+ * `layerConfig(options, { maxBodyBytes: Config.Int("MAX_BODY_BYTES") })`.
+ */
+export const layerConfig = (
+  options: ServerOptions,
+  settings: Config.Wrap<ServerSettings>
+): Layer.Layer<never, Config.ConfigError, Needs | HttpRouter.HttpRouter> =>
+  Layer.unwrap(Effect.map(Config.unwrap(settings), (read) => layer({ ...options, ...read })))
+
+/** As `serve`, with settings from the configuration on top of the options. */
+export const serveConfig = (
+  options: ServerOptions,
+  settings: Config.Wrap<ServerSettings>
+): Layer.Layer<never, Config.ConfigError, Needs | HttpServer.HttpServer> =>
+  Layer.unwrap(Effect.map(Config.unwrap(settings), (read) => serve({ ...options, ...read })))
 
 /** A server embedded in another app. `dispose` ends streams and releases what the handler has built; a `ManagedRuntime` stays open. */
 export interface WebHandler {

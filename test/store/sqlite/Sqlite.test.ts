@@ -3,9 +3,9 @@ import { Message } from "@reins/protocol"
 import { Agent, Model, type ModelPart, Runtime } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
 import { Sqlite, type SqliteUnusable } from "@reins/store/sqlite"
-import { Context, Effect, Exit, Layer, References, Scope, Stream } from "effect"
+import { Config, ConfigProvider, Context, Effect, Exit, Layer, References, Scope, Stream } from "effect"
 import { Toolkit } from "effect/ai"
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
@@ -46,6 +46,21 @@ const asks = (threadId: string, runId: string) =>
     const { complete } = yield* Runtime
     return (yield* complete("Do it.", { threadId, runId })).output
   })
+
+describe("the layer with options from the configuration", () => {
+  it.effect("opens the file that a setting names, and fails where the setting is missing", () =>
+    Effect.gen(function* () {
+      const filename = join(yield* folder, "configured.db")
+      const built = (settings: Record<string, string>) =>
+        Effect.scoped(Layer.build(Sqlite.layerConfig({ filename: Config.String("REINS_DATABASE") }))).pipe(
+          Effect.provideService(ConfigProvider.ConfigProvider, ConfigProvider.fromUnknown(settings))
+        )
+      yield* built({ REINS_DATABASE: filename })
+      assert.isTrue(existsSync(filename))
+      assert.include(String(yield* Effect.flip(built({}))), "REINS_DATABASE")
+    }).pipe(Effect.scoped)
+  )
+})
 
 describe("an unusable file is refused with a message that names the cure", () => {
   it.effect("when its folder does not exist", () =>

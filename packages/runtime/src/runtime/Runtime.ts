@@ -17,6 +17,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Composition from "./Composition.ts"
 import { Deployment } from "./Deployment.ts"
 import { Ids } from "../kernel/Ids.ts"
 import { Prices, sound, telling } from "../model/Prices.ts"
@@ -70,6 +71,9 @@ const make = <const Agents extends ReadonlyArray<Agent.Any>>(
     const invalid = Quota.validateAll(quotas)
     if (invalid !== undefined) return yield* Effect.die(invalid)
     const settings = yield* settingsOf(options)
+    if (!(yield* Effect.context<never>()).mapUnsafe.has(Deployment.key)) {
+      yield* Composition.runtimeInMemory(roster.first.name)
+    }
     const factory = yield* Deployment
     const common = { roster, settings, alarms: new Alarms() }
     const host = yield* factory.make((record, history, engine, stores) => {

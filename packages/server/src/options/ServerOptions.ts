@@ -93,3 +93,17 @@ export interface ServerOptions {
   /** Serves `/health`, `/metrics`, `/openapi.json`, `/docs`, and the answer to unknown paths. Default true. */
   readonly pages?: boolean | undefined
 }
+
+/** The options that are plain values, which a program may read from its configuration. */
+export type ServerSettings = Pick<
+  ServerOptions,
+  | "origins"
+  | "maxBodyBytes"
+  | "bodyTimeout"
+  | "keepAlive"
+  | "keyHeaders"
+  | "limits"
+  | "onDisconnect"
+  | "pages"
+  | "threadIds"
+>

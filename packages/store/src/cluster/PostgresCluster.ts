@@ -16,6 +16,7 @@ import * as Sharding from "effect/cluster/Sharding"
 import * as ShardingConfig from "effect/cluster/ShardingConfig"
 import * as SqlRunnerStorage from "effect/cluster/SqlRunnerStorage"
 import * as Duration from "effect/Duration"
+import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -45,8 +46,8 @@ const lookAround = "1 second"
  * execute runs must register the same agents. Fails with `PostgresUnusable` before any run is touched.
  */
 export const layer = (options: Options): Layer.Layer<never, Postgres.PostgresUnusable> =>
-  Layer.effect(
-    Deployment.Deployment,
+  Deployment.layerStore(
+    "Postgres cluster",
     Effect.gen(function* () {
       const { client, store } = yield* Postgres.connected(options)
       const common = { gatherMs: options.gatherMs, hibernateMs: options.hibernateMs, pollMs: Postgres.safetyMs }
@@ -83,6 +84,12 @@ export const layer = (options: Options): Layer.Layer<never, Postgres.PostgresUnu
       })
     })
   )
+
+/** As `layer`, with options from the configuration: `layerConfig({ url: Config.Redacted("DATABASE_URL") })`. */
+export const layerConfig = (
+  options: Config.Wrap<Options>
+): Layer.Layer<never, Postgres.PostgresUnusable | Config.ConfigError> =>
+  Layer.unwrap(Effect.map(Config.unwrap(options), layer))
 
 /** The number of shards: the same for every process, so it must never change on a running cluster. */
 const shardCount = 64

@@ -8,6 +8,7 @@
 import * as PgClient from "@effect/sql-pg/PgClient"
 import { Deployment } from "@reins/runtime"
 import { type JournalStore, journalHost } from "@reins/runtime/journal"
+import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -129,8 +130,8 @@ export const archive = (options: Options): Effect.Effect<Archive.Archive, Postgr
  * any run is touched.
  */
 export const layer = (options: Options): Layer.Layer<never, PostgresUnusable> =>
-  Layer.effect(
-    Deployment.Deployment,
+  Deployment.layerStore(
+    "Postgres",
     Effect.gen(function* () {
       const { carries = true, gatherMs, hibernateMs } = options
       const { client, store } = yield* connected(options)
@@ -140,6 +141,10 @@ export const layer = (options: Options): Layer.Layer<never, PostgresUnusable> =>
       return journalHost(store, { gatherMs, hibernateMs, pollMs: safetyMs, carries: isOwner || succession(acquire) })
     })
   )
+
+/** As `layer`, with options from the configuration: `layerConfig({ url: Config.Redacted("DATABASE_URL") })`. */
+export const layerConfig = (options: Config.Wrap<Options>): Layer.Layer<never, PostgresUnusable | Config.ConfigError> =>
+  Layer.unwrap(Effect.map(Config.unwrap(options), layer))
 
 /** Tries to become the owner, for as long as its dedicated connection lives. */
 const own = (client: SqlClient.SqlClient, scope: Scope.Scope): Effect.Effect<boolean, SqlError> =>

@@ -7,6 +7,7 @@
  */
 import { Deployment } from "@reins/runtime"
 import { type JournalStore, journalHost, type StoreFailure } from "@reins/runtime/journal"
+import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
@@ -81,8 +82,8 @@ export const archive = (options: Options): Effect.Effect<Archive.Archive, Sqlite
  * whose message names the cure, before any run is touched.
  */
 export const layer = (options: Options): Layer.Layer<never, SqliteUnusable> =>
-  Layer.effect(
-    Deployment.Deployment,
+  Deployment.layerStore(
+    "SQLite",
     Effect.gen(function* () {
       const { carries = true, filename, gatherMs, hibernateMs } = options
       const store = yield* journal(options)
@@ -94,6 +95,10 @@ export const layer = (options: Options): Layer.Layer<never, SqliteUnusable> =>
       return journalHost(store, { gatherMs, hibernateMs, pollMs, carries: isOwner || succession(acquire) })
     })
   )
+
+/** As `layer`, with options from the configuration: `layerConfig({ filename: Config.String("REINS_DATABASE") })`. */
+export const layerConfig = (options: Config.Wrap<Options>): Layer.Layer<never, SqliteUnusable | Config.ConfigError> =>
+  Layer.unwrap(Effect.map(Config.unwrap(options), layer))
 
 /** Completes when this process has become the owner. */
 const succession = (acquire: Effect.Effect<boolean, SqliteUnusable>): Effect.Effect<void> => {
