@@ -109,7 +109,9 @@ export class LiveCall implements Invocation.Live {
   }
 
   /** The attempt should end. */
-  readonly cut = (): void => this.attempt.cut()
+  cut(): void {
+    this.attempt.cut()
+  }
 
   /** A preliminary result of `effect/ai`: becomes progress with the result as its milestone. */
   preliminary(attempt: Attempt, value: unknown): Effect.Effect<void> {

@@ -12,7 +12,9 @@ import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import * as Permit from "../approval/Permit.ts"
 import type { Settled, Work } from "../engine/Engine.ts"
+import type { Alarm } from "../kernel/Alarm.ts"
 import * as Interruptible from "../kernel/Interruptible.ts"
+import type { Signal } from "../kernel/Signal.ts"
 import * as Names from "../run/Names.ts"
 import { settle } from "../run/Run.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
@@ -57,8 +59,8 @@ const preceded = (before: Before, settled: Settled<Call.Ran>): Settled<Call.Ran>
     ? settled
     : { ...settled, events: [...before(settled.value), ...settled.events] }
 
-/** A call that is reserved on the budget and runs in its handler. */
-class Execution {
+/** A call that is reserved on the budget and runs in its handler, under the limits of one attempt. */
+class Execution implements Interruptible.Limits {
   readonly context: CallContext
   readonly work: Work
   readonly permit: Permit.Permit
@@ -68,6 +70,8 @@ class Execution {
   /** How often earlier owners of the run started it. */
   readonly begunBefore: number
   attempts = 1
+  /** When the present attempt began, in epoch milliseconds. */
+  private attemptedAt = 0
 
   constructor(context: CallContext, work: Work, permit: Permit.Permit, held: Budget.Amount, begunBefore: number) {
     this.context = context
@@ -77,6 +81,39 @@ class Execution {
     this.begunBefore = begunBefore
     this.startedAt = work.now()
     this.live = new LiveCall(context, work, held, begunBefore)
+  }
+
+  get signal(): Signal {
+    return this.work.cancel
+  }
+
+  get alarm(): Alarm {
+    return this.context.run.alarm
+  }
+
+  get graceMs(): number {
+    return this.context.run.settings.cancelGraceMs
+  }
+
+  get remainingMs(): (() => number) | undefined {
+    const { context, work } = this
+    return context.tool.timeoutMs === undefined && !work.tree.isTimed(context.agent.path) ? undefined : this.timeLeft
+  }
+
+  private timeLeft(): number {
+    const { attemptedAt, context, work } = this
+    const { agent, tool } = context
+    const own = (tool.timeoutMs ?? Number.POSITIVE_INFINITY) - (work.now() - attemptedAt)
+    return work.tree.isTimed(agent.path) ? Math.min(own, work.tree.remainingMs(agent.path, work.elapsed())) : own
+  }
+
+  onCut(): void {
+    this.live.cut()
+  }
+
+  /** Begins an attempt. */
+  begin(): void {
+    this.attemptedAt = this.work.now()
   }
 }
 
@@ -203,36 +240,24 @@ interface Attempted {
 const attempted = (end: CallEnd, left?: Left): Attempted => ({ end, left })
 
 const attempt = (execution: Execution): Effect.Effect<Attempted> => {
-  const { context, live, work } = execution
-  const { agent, run, tool } = context
-  const startedAt = work.now()
+  const { context } = execution
+  execution.begin()
   const answer = invoke(execution)
   // The usual way: success at once.
   if (Task.isDone(answer)) return Exit.succeed(attempted(Call.done(answer.value)))
-  const isTimed = work.tree.isTimed(agent.path)
-  const own = () => (tool.timeoutMs ?? Number.POSITIVE_INFINITY) - (work.now() - startedAt)
-  const held = Interruptible.begin(() => answer, {
-    signal: work.cancel,
-    alarm: run.alarm,
-    graceMs: run.settings.cancelGraceMs,
-    remainingMs:
-      tool.timeoutMs === undefined && !isTimed
-        ? undefined
-        : isTimed
-          ? () => Math.min(own(), work.tree.remainingMs(agent.path, work.elapsed()))
-          : own,
-    onCut: live.cut
-  })
-  return Task.flatMap(held, (held) => {
-    if (held._tag === "Done") {
-      return Exit.isSuccess(held.exit)
-        ? Exit.succeed(attempted(Call.done(held.exit.value)))
-        : crash(context, held.exit.cause)
+  return Task.flatMap(
+    Interruptible.begin(() => answer, execution),
+    (held) => {
+      if (held._tag === "Done") {
+        return Exit.isSuccess(held.exit)
+          ? Exit.succeed(attempted(Call.done(held.exit.value)))
+          : crash(context, held.exit.cause)
+      }
+      return Exit.succeed(
+        attempted(cutShort(execution, held), held.abandoned ? "abandoned" : held.completed ? "completed" : undefined)
+      )
     }
-    return Exit.succeed(
-      attempted(cutShort(execution, held), held.abandoned ? "abandoned" : held.completed ? "completed" : undefined)
-    )
-  })
+  )
 }
 
 /** Calls the handler, within the runtime's tracing if there is one. A throw is a defect of the handler. */

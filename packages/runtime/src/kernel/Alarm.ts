@@ -15,10 +15,18 @@ export interface AlarmListener {
 }
 
 /** A deadline that was set. */
-export interface Deadline {
+export class Deadline {
   /** Monotonic milliseconds. */
   readonly at: number
   readonly listener: AlarmListener
+  /** Its place among the deadlines that are set; -1 once it has fired or was cleared. */
+  place: number
+
+  constructor(at: number, listener: AlarmListener, place: number) {
+    this.at = at
+    this.listener = listener
+    this.place = place
+  }
 }
 
 /** A timer that fires once. */
@@ -35,7 +43,8 @@ type StartTimer = (ms: number, ring: () => void) => Timer
 const lingerMs = 20
 
 export class Alarm {
-  private readonly deadlines = new Set<Deadline>()
+  /** In no order. */
+  private readonly deadlines: Array<Deadline> = []
   private timer: Timer | undefined
   /** When the timer fires, in monotonic milliseconds. */
   private due = Number.POSITIVE_INFINITY
@@ -54,8 +63,8 @@ export class Alarm {
 
   /** Calls `listener` in `ms` milliseconds, once, unless the deadline is cleared before. */
   set(ms: number, listener: AlarmListener): Deadline {
-    const deadline: Deadline = { at: monotonicMillis(this.clock) + ms, listener }
-    this.deadlines.add(deadline)
+    const deadline = new Deadline(monotonicMillis(this.clock) + ms, listener, this.deadlines.length)
+    this.deadlines.push(deadline)
     if (deadline.at < this.due) this.arm(deadline.at)
     else if (!this.isHeld) this.hold(true)
     return deadline
@@ -63,12 +72,26 @@ export class Alarm {
 
   /** Clears a deadline; does nothing if it has fired. */
   clear(deadline: Deadline | undefined): void {
-    if (deadline === undefined || !this.deadlines.delete(deadline) || this.deadlines.size > 0) return
+    if (deadline === undefined || !this.remove(deadline) || this.deadlines.length > 0) return
     // The platform's timer is kept for the next deadline: starting one costs more than firing without a due deadline.
     if (this.isDefault) return this.letGo()
     this.timer?.stop()
     this.timer = undefined
     this.due = Number.POSITIVE_INFINITY
+  }
+
+  /** Takes a deadline out and puts the last in its place. False where it was out already. */
+  private remove(deadline: Deadline): boolean {
+    const { deadlines } = this
+    const { place } = deadline
+    if (place < 0) return false
+    deadline.place = -1
+    const last = deadlines.pop()
+    if (last !== undefined && last !== deadline) {
+      last.place = place
+      deadlines[place] = last
+    }
+    return true
   }
 
   private hold(isHeld: boolean): void {
@@ -82,7 +105,7 @@ export class Alarm {
     this.isLettingGo = true
     startPlatformTimer(lingerMs, () => {
       this.isLettingGo = false
-      if (this.deadlines.size === 0) this.hold(false)
+      if (this.deadlines.length === 0) this.hold(false)
     })
   }
 
@@ -97,8 +120,9 @@ export class Alarm {
     this.timer = undefined
     this.due = Number.POSITIVE_INFINITY
     const now = monotonicMillis(this.clock)
-    for (const deadline of this.deadlines) {
-      if (deadline.at <= now && this.deadlines.delete(deadline)) deadline.listener.ring()
+    // A listener may set and clear others.
+    for (const deadline of this.deadlines.filter(({ at }) => at <= now)) {
+      if (this.remove(deadline)) deadline.listener.ring()
     }
     let next = Number.POSITIVE_INFINITY
     for (const { at } of this.deadlines) if (at < next) next = at

@@ -6,6 +6,9 @@
  * `map` and `flatMap` avoid fibers too: they continue a finished effect (an `Exit`) by a plain call, at once, and add to the list of
  * continuations of a `Task`, which one small interpreter works off; only an effect of another kind gets a fiber. Use them only inside a
  * running effect.
+ *
+ * What a step makes and drops is made by classes, here and in the steps and calls: V8 guesses from a young process which object literals
+ * live long, allocates those as old ones, and an old object keeps all that it points to until the next full collection.
  */
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
@@ -24,10 +27,16 @@ export type Begin<A, E> = (caller: Fiber.Fiber<unknown, unknown>, ended: (exit: 
 type Any = Effect.Effect<unknown, unknown>
 
 /** A continuation: of a success by a value (`map`) or by an effect (`flatMap`), or of any exit. */
-interface Continuation {
+class Continuation {
   readonly kind: "map" | "flatMap" | "exit"
   readonly next: (end: never) => unknown
   readonly before: Continuation | undefined
+
+  constructor(kind: Continuation["kind"], next: (end: never) => unknown, before: Continuation | undefined) {
+    this.kind = kind
+    this.next = next
+    this.before = before
+  }
 }
 
 export class Task<A, E> extends Effectable.Class<A, E> {
@@ -61,7 +70,7 @@ export const make = <A, E>(begin: Begin<A, E>): Task<A, E> =>
 
 /** A task that runs the effect that `effect` returns when the task is begun. */
 export const suspend = <A, E>(effect: () => Effect.Effect<A, E>): Task<A, E> =>
-  new Task(atOnce, { kind: "flatMap", next: effect, before: undefined })
+  new Task(atOnce, new Continuation("flatMap", effect, undefined))
 
 /** The effect itself or as a task, so that its continuations do not run on the fiber that it needs. */
 export const of = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
@@ -78,7 +87,7 @@ const nothing = (): void => {}
 export const andThen = <A, E, B, E2>(
   task: Task<A, E>,
   next: (exit: Exit.Exit<A, E>) => Effect.Effect<B, E2>
-): Task<B, E2> => new Task(task.work, { kind: "exit", next, before: task.last })
+): Task<B, E2> => new Task(task.work, new Continuation("exit", next, task.last))
 
 /** Whether an effect has already succeeded. */
 export const isDone = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Exit.Success<A, E> =>
@@ -88,7 +97,7 @@ export const isDone = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Exit.
 export const map = <A, B, E, R>(effect: Effect.Effect<A, E, R>, next: (value: A) => B): Effect.Effect<B, E, R> => {
   if (isDone(effect)) return Exit.succeed(next(effect.value))
   return effect instanceof Task
-    ? new Task(effect.work, { kind: "map", next, before: effect.last })
+    ? new Task(effect.work, new Continuation("map", next, effect.last))
     : Effect.map(effect, next)
 }
 
@@ -99,7 +108,7 @@ export const flatMap = <A, B, E, E2>(
 ): Effect.Effect<B, E | E2> => {
   if (isDone(effect)) return next(effect.value)
   return effect instanceof Task
-    ? new Task(effect.work, { kind: "flatMap", next, before: effect.last })
+    ? new Task(effect.work, new Continuation("flatMap", next, effect.last))
     : Effect.flatMap(effect, next)
 }
 
@@ -114,9 +123,14 @@ export const begin = <A, E>(
   return running.stop
 }
 
-interface Following {
+class Following {
   readonly first: Continuation
   readonly rest: Following | undefined
+
+  constructor(first: Continuation, rest: Following | undefined) {
+    this.first = first
+    this.rest = rest
+  }
 }
 
 /** A task that was begun. */
@@ -157,7 +171,7 @@ class Running {
     let halt: (() => void) | undefined
     if (effect instanceof Task) {
       for (let one: Continuation | undefined = effect.last; one !== undefined; one = one.before)
-        this.following = { first: one, rest: this.following }
+        this.following = new Following(one, this.following)
       const begun = Result.try(() => effect.work(this.caller, this.resume))
       if (Result.isSuccess(begun)) halt = begun.success
       else this.early = Exit.die(begun.failure)

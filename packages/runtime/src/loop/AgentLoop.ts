@@ -265,6 +265,8 @@ const settleAll = (
   calls: ReadonlyArray<Message.CallPart>
 ): Effect.Effect<ReadonlyArray<CallEnd>> => {
   agent.beginStep(calls.length)
+  const [only] = calls
+  if (only !== undefined && calls.length === 1) return Task.map(settle(run, agent, only), (end) => [end])
   const ends: Array<CallEnd> = []
   const tasks: Array<Task.Task<void, never>> = []
   const others: Array<Effect.Effect<void>> = []

@@ -6,8 +6,8 @@
  */
 import { ModelFailure } from "@reins/protocol"
 import * as Effect from "effect/Effect"
-import type { ModelPart, ModelPort, ModelRequest } from "./Model.ts"
-import { pumpFrom } from "./Pump.ts"
+import type { Emit, ModelPart, ModelPort, ModelRequest } from "./Model.ts"
+import { pumpFrom, type PumpOptions, type Source } from "./Pump.ts"
 
 export { pump, pumpFrom } from "./Pump.ts"
 export type { PumpOptions, Source } from "./Pump.ts"
@@ -30,25 +30,42 @@ export interface Options {
 export const fromAsyncIterable = (options: Options): ModelPort => ({
   provider: options.provider,
   model: options.model,
-  attempt: (request, emit) =>
-    pumpFrom(
-      () => {
-        const controller = new AbortController()
-        const source = options.open(request, controller.signal)[Symbol.asyncIterator]()
-        return {
-          next: () => source.next(),
-          leave: () => {
-            controller.abort()
-            return source.return?.()
-          }
-        }
-      },
-      {
-        take: emit,
-        onError: (error) => failed(error ?? new Error("the source failed without a reason"), options)
-      }
-    )
+  attempt: (request, emit) => pumpFrom(() => new Iterated(options, request), new Reception(options, emit))
 })
+
+/** A source that was opened for a request. */
+class Iterated implements Source<ModelPart> {
+  private readonly controller = new AbortController()
+  private readonly parts: AsyncIterator<ModelPart>
+
+  constructor({ open }: Options, request: ModelRequest) {
+    this.parts = open(request, this.controller.signal)[Symbol.asyncIterator]()
+  }
+
+  next(): ReturnType<Source<ModelPart>["next"]> {
+    return this.parts.next()
+  }
+
+  leave(): Promise<unknown> | undefined {
+    this.controller.abort()
+    return this.parts.return?.()
+  }
+}
+
+/** How its parts are passed on, and what its failure means. */
+class Reception implements PumpOptions<ModelPart, ModelFailure.ModelFailure> {
+  readonly take: Emit
+  private readonly options: Options
+
+  constructor(options: Options, take: Emit) {
+    this.options = options
+    this.take = take
+  }
+
+  onError(error: unknown): Effect.Effect<void, ModelFailure.ModelFailure> {
+    return failed(error ?? new Error("the source failed without a reason"), this.options)
+  }
+}
 
 const failed = (error: unknown, { onError }: Options): Effect.Effect<never, ModelFailure.ModelFailure> => {
   if (onError !== undefined) return Effect.fail(onError(error))

@@ -40,7 +40,7 @@ export const pump = <A, E>(source: Source<A>, options: PumpOptions<A, E>): Effec
 
 /** As `pump`, for a source that is opened when reading starts. A throw of `open` is a defect. */
 export const pumpFrom = <A, E>(open: () => Source<A>, options: PumpOptions<A, E>): Effect.Effect<void, E> => {
-  const { idle, onError } = options
+  const { idle } = options
   if (idle === undefined) {
     const read = Task.make<End, never>((caller, ended) => {
       const intake = new Intake(open(), options.take, caller, ended)
@@ -48,7 +48,7 @@ export const pumpFrom = <A, E>(open: () => Source<A>, options: PumpOptions<A, E>
       return () => intake.stop()
     })
     return Task.andThen(read, (exit) =>
-      Exit.isSuccess(exit) ? after(exit.value, onError) : Exit.failCause(exit.cause)
+      Exit.isSuccess(exit) ? after(exit.value, options) : Exit.failCause(exit.cause)
     )
   }
   return Effect.withFiber((fiber) => {
@@ -62,7 +62,7 @@ export const pumpFrom = <A, E>(open: () => Source<A>, options: PumpOptions<A, E>
     )
     return Effect.ensuring(
       Effect.raceFirst(
-        Effect.flatMap(read, (end) => after(end, onError)),
+        Effect.flatMap(read, (end) => after(end, options)),
         silent
       ),
       Effect.sync(() => intake?.leave())
@@ -70,8 +70,8 @@ export const pumpFrom = <A, E>(open: () => Source<A>, options: PumpOptions<A, E>
   })
 }
 
-const after = <E>(end: End, onError: (error: unknown) => Effect.Effect<void, E>): Effect.Effect<void, E> =>
-  end._tag === "Failed" ? onError(end.error) : Exit.void
+const after = <E>(end: End, options: Pick<PumpOptions<never, E>, "onError">): Effect.Effect<void, E> =>
+  end._tag === "Failed" ? options.onError(end.error) : Exit.void
 
 /**
  * Ends when the source has been silent for too long. One timer per source, which is set again if it fired too early.

@@ -16,6 +16,8 @@ import type { AgentState } from "../run/AgentState.ts"
 import * as Interruptible from "../kernel/Interruptible.ts"
 import { Answer } from "./Answer.ts"
 import { Patience } from "../kernel/Patience.ts"
+import type { Alarm } from "../kernel/Alarm.ts"
+import type { Signal } from "../kernel/Signal.ts"
 import type { Run } from "../run/Run.ts"
 import * as Task from "../kernel/Task.ts"
 
@@ -26,10 +28,16 @@ export type Ending =
   | { readonly _tag: "Refused"; readonly refusal: Budget.Refusal }
   | { readonly _tag: "Failed"; readonly failure: ModelFailure.ModelFailure }
 
-export interface Attempted {
+export class Attempted {
   readonly answer: Answer
   readonly ending: Ending
   readonly row: Entry.Attempt
+
+  constructor(answer: Answer, ending: Ending, row: Entry.Attempt) {
+    this.answer = answer
+    this.ending = ending
+    this.row = row
+  }
 }
 
 /** Sends one request, with the caller's key where there is one. What of its answer is shown is in the log when this completes. */
@@ -52,62 +60,98 @@ export const attempt = (ask: Ask, request: ModelRequest): Effect.Effect<Attempte
 
 /** `unsent`: why the request is not sent, as its key cannot be used. */
 const send = (ask: Ask, request: ModelRequest, unsent?: string): Effect.Effect<Attempted> => {
-  const { agent, run, work } = ask
-  const answer = new Answer((message) => (ask.isShown ? warning(agent, message) : undefined))
-  const startedAt = work.now()
-  let firstTokenAt: number | undefined
-  let firstTextAt: number | undefined
-  let live = true
-  const limits = run.settings.patience
-  const patience = limits === undefined ? undefined : new Patience(limits, work)
-  const emit: Emit = (parts) => {
-    if (!live) return undefined
+  const sending = new Sending(ask)
+  const held = Interruptible.begin(() => begin(ask, request, sending.emit, unsent), sending)
+  return Task.flatMap(held, (held) =>
+    Task.map(judge(ask, sending.close(), held, sending.patience), (ending) => sending.ended(ending, held))
+  )
+}
+
+const begin = (
+  { agent }: Ask,
+  request: ModelRequest,
+  emit: Emit,
+  unsent: string | undefined
+): Effect.Effect<void, ModelFailure.ModelFailure> => {
+  const { model, provider } = agent.model
+  if (unsent !== undefined) {
+    return Effect.fail(new ModelFailure.AuthenticationFailed({ provider, model, key: "caller", description: unsent }))
+  }
+  if (request.key === undefined) return agent.model.attempt(request, emit)
+  // Whose key was rejected decides who can mend it.
+  return Effect.mapError(agent.model.attempt(request, emit), (failure) =>
+    failure._tag === "AuthenticationFailed"
+      ? new ModelFailure.AuthenticationFailed({ provider, model, key: "caller" })
+      : failure
+  )
+}
+
+/** A request that was sent: what has come of its answer, and what cuts it. */
+class Sending implements Interruptible.Limits {
+  readonly answer: Answer
+  readonly patience: Patience | undefined
+  readonly signal: Signal
+  readonly alarm: Alarm
+  readonly graceMs: number
+  readonly remainingMs: (() => number) | undefined
+  private readonly ask: Ask
+  private readonly startedAt: number
+  private firstTokenAt: number | undefined
+  private firstTextAt: number | undefined
+  private isLive = true
+
+  constructor(ask: Ask) {
+    const { agent, run, work } = ask
+    const { cancelGraceMs, patience } = run.settings
+    this.ask = ask
+    this.answer = new Answer((message) => (ask.isShown ? warning(agent, message) : undefined))
+    this.startedAt = work.now()
+    this.patience = patience === undefined ? undefined : new Patience(patience, work)
+    this.signal = work.cancel
+    this.alarm = run.alarm
+    this.graceMs = cancelGraceMs
+    this.remainingMs = remaining(timeLeft(work, agent), this.patience)
+  }
+
+  /** Takes what the model says. Its promise is kept when the reader has room for more. */
+  readonly emit: Emit = (parts) => {
+    if (!this.isLive) return undefined
+    const { answer, patience } = this
+    const { agent, isShown, work } = this.ask
     patience?.heard()
     const events = answer.take(parts)
-    if (firstTokenAt === undefined && (!answer.isSilent || answer.calls.length > 0)) firstTokenAt = work.now()
-    if (firstTextAt === undefined && answer.hasText) firstTextAt = work.now()
-    if (!ask.isShown || events.length === 0 || !work.push(agent.path, events)) return undefined
+    if (this.firstTokenAt === undefined && (!answer.isSilent || answer.calls.length > 0)) this.firstTokenAt = work.now()
+    if (this.firstTextAt === undefined && answer.hasText) this.firstTextAt = work.now()
+    if (!isShown || events.length === 0 || !work.push(agent.path, events)) return undefined
     return patience === undefined ? work.room() : patience.hold(work.room())
   }
-  const { model, provider } = agent.model
-  const begin = (): ReturnType<typeof agent.model.attempt> => {
-    if (unsent !== undefined) {
-      return Effect.fail(new ModelFailure.AuthenticationFailed({ provider, model, key: "caller", description: unsent }))
-    }
-    if (request.key === undefined) return agent.model.attempt(request, emit)
-    // Whose key was rejected decides who can mend it.
-    return Effect.mapError(agent.model.attempt(request, emit), (failure) =>
-      failure._tag === "AuthenticationFailed"
-        ? new ModelFailure.AuthenticationFailed({ provider, model, key: "caller" })
-        : failure
-    )
+
+  onCut(): void {
+    this.isLive = false
   }
-  const held = Interruptible.begin(begin, {
-    signal: work.cancel,
-    alarm: run.alarm,
-    graceMs: run.settings.cancelGraceMs,
-    remainingMs: remaining(timeLeft(work, agent), patience),
-    onCut: () => {
-      live = false
-    }
-  })
-  return Task.flatMap(held, (ended) => {
-    live = false
-    answer.close()
-    return Task.map(judge(ask, answer, ended, patience), (ending): Attempted => ({
-      answer,
+
+  /** The answer as far as it has come; nothing more is taken. */
+  close(): Answer {
+    this.isLive = false
+    this.answer.close()
+    return this.answer
+  }
+
+  ended(ending: Ending, held: Interruptible.Held<void, ModelFailure.ModelFailure>): Attempted {
+    return new Attempted(
+      this.answer,
       ending,
-      row: Entry.attempt({
-        startedAt,
-        endedAt: work.now(),
-        firstTokenAt,
-        firstTextAt,
+      Entry.attempt({
+        startedAt: this.startedAt,
+        endedAt: this.ask.work.now(),
+        firstTokenAt: this.firstTokenAt,
+        firstTextAt: this.firstTextAt,
         outcome: ending._tag === "Completed" ? "completed" : ending._tag === "Failed" ? "failed" : "cancelled",
         error: ending._tag === "Failed" ? ending.failure._tag : undefined,
-        abandoned: ended._tag === "Cut" && ended.abandoned ? true : undefined
+        abandoned: held._tag === "Cut" && held.abandoned ? true : undefined
       })
-    }))
-  })
+    )
+  }
 }
 
 /** The event of a warning: once for each model and message, in an agent's run. */

@@ -6,6 +6,8 @@
 import { type Event, Usage } from "@reins/protocol"
 import type * as Effect from "effect/Effect"
 import type { Settled, Work } from "../engine/Engine.ts"
+import type { ModelRequest } from "../model/Model.ts"
+import type { Estimator } from "../model/TokenEstimator.ts"
 import type { ModelSettings } from "../model/ModelSettings.ts"
 import type { AgentState } from "../run/AgentState.ts"
 import * as Names from "../run/Names.ts"
@@ -29,7 +31,7 @@ export const modelStep = (run: Run, agent: AgentState, options: StepOptions): Ef
   const carried = (work: Work) => {
     // The wrap-up step is paid from the reserve.
     if (!options.offersTools) work.tree.releaseReserve(agent.path)
-    const paid = new PaidRequest(askOf(run, work, agent, options))
+    const paid = new PaidRequest(new StepAsk(run, work, agent, options))
     return Task.map(paid.send(), (sent) => settled(paid, options, sent))
   }
   return run.engine.direct === undefined
@@ -44,38 +46,65 @@ const settingsOf = (settings: ModelSettings | undefined, step: number): ModelSet
   return rest
 }
 
-const askOf = (run: Run, work: Work, agent: AgentState, { offersTools, step }: StepOptions): Ask => {
-  const { definition, name, offered, output } = agent.member
-  const settings = settingsOf(definition.settings, step)
-  return {
-    run,
-    work,
-    agent,
-    step,
-    purpose: undefined,
-    name: Names.model(agent.prefix, step),
-    steps: 1,
-    isShown: true,
-    maxOutputTokens: definition.maxOutputTokens,
-    inputTokens: (estimator) => agent.inputTokens(estimator),
-    request: (maxOutputTokens, attempt) => ({
-      instructions: definition.instructions,
-      // A copy: the conversation keeps growing, and an adapter must not change it.
-      messages: agent.messages.slice(),
-      tools: offersTools ? offered : [],
-      maxOutputTokens,
-      output,
-      providerOptions: definition.providerOptions,
-      ...(settings === undefined ? {} : { settings }),
-      metadata: {
-        runId: work.runId,
-        threadId: work.threadId,
-        agent: name,
-        agentPath: agent.path,
-        step,
-        attempt
-      }
-    })
+/** What a step asks of the agent's model. */
+class StepAsk implements Ask {
+  readonly run: Run
+  readonly work: Work
+  readonly agent: AgentState
+  readonly step: number
+  readonly purpose: undefined
+  readonly name: string
+  readonly steps = 1
+  readonly isShown = true
+  readonly maxOutputTokens: number | undefined
+  private readonly offersTools: boolean
+
+  constructor(run: Run, work: Work, agent: AgentState, { offersTools, step }: StepOptions) {
+    this.run = run
+    this.work = work
+    this.agent = agent
+    this.step = step
+    this.name = Names.model(agent.prefix, step)
+    this.maxOutputTokens = agent.member.definition.maxOutputTokens
+    this.offersTools = offersTools
+  }
+
+  inputTokens(estimator: Estimator): number {
+    return this.agent.inputTokens(estimator)
+  }
+
+  request(maxOutputTokens: number | undefined, attempt: number): ModelRequest {
+    return new StepRequest(this, this.offersTools, maxOutputTokens, attempt)
+  }
+}
+
+class StepRequest implements ModelRequest {
+  readonly instructions: string | undefined
+  readonly messages: ModelRequest["messages"]
+  readonly tools: ModelRequest["tools"]
+  readonly maxOutputTokens: number | undefined
+  readonly output: ModelRequest["output"]
+  readonly providerOptions: ModelRequest["providerOptions"]
+  readonly settings: ModelSettings | undefined
+  readonly metadata: ModelRequest["metadata"]
+
+  constructor(
+    { agent, step, work }: StepAsk,
+    offersTools: boolean,
+    maxOutputTokens: number | undefined,
+    attempt: number
+  ) {
+    const { definition, name, offered, output } = agent.member
+    this.instructions = definition.instructions
+    // A copy: the conversation keeps growing, and an adapter must not change it.
+    this.messages = agent.messages.slice()
+    this.tools = offersTools ? offered : []
+    this.maxOutputTokens = maxOutputTokens
+    this.output = output
+    this.providerOptions = definition.providerOptions
+    this.settings = settingsOf(definition.settings, step)
+    const { runId, threadId } = work
+    this.metadata = { runId, threadId, agent: name, agentPath: agent.path, step, attempt }
   }
 }
 
