@@ -58,7 +58,13 @@ export interface VoteFacts {
 
 /** The result of a command, discriminated by `_tag`. `at`: epoch milliseconds of when it was accepted. */
 export type Facts =
-  | { readonly _tag: "Thread"; readonly thread: Thread; readonly messages: ReadonlyArray<Message.Message> }
+  | {
+      readonly _tag: "Thread"
+      readonly thread: Thread
+      readonly messages: ReadonlyArray<Message.Message>
+      /** Where in `messages` the active run begins, with its prompt. Absent: no run is active. */
+      readonly runAt?: number
+    }
   | { readonly _tag: "Threads"; readonly threads: ReadonlyArray<Thread>; readonly next?: string }
   | {
       readonly _tag: "History"

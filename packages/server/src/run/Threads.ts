@@ -57,8 +57,7 @@ export const create = Effect.fnUntraced(function* (
 })
 
 export const get = Effect.fnUntraced(function* (serving: ServerContext, principal: Principal, threadId: string) {
-  const { messages, thread } = yield* read(serving, principal, threadId)
-  return Outcome.facts({ _tag: "Thread", thread, messages })
+  return Outcome.facts({ _tag: "Thread", ...(yield* read(serving, principal, threadId)) })
 })
 
 export const history = Effect.fnUntraced(function* (serving: ServerContext, principal: Principal, threadId: string) {
@@ -221,5 +220,6 @@ const read = Effect.fnUntraced(function* (serving: ServerContext, principal: Pri
     ...(standing === undefined || prompt === undefined ? [] : [Message.fromPrompt(prompt)]),
     ...(standing?.soFar.messages ?? [])
   ]
-  return { thread: threadOf(serving, threadId, note, info, standing), messages }
+  const thread = threadOf(serving, threadId, note, info, standing)
+  return { thread, messages, ...(standing === undefined ? {} : { runAt: stored.length }) }
 })

@@ -16,6 +16,7 @@ import * as Media from "../Media.ts"
 import * as Encoder from "./Encoder.ts"
 import { fields } from "./Fields.ts"
 import { budgetTool, planTool } from "./Encoder.ts"
+import * as UiMessage from "./UiMessage.ts"
 
 const Part = Schema.Struct({
   type: Schema.String,
@@ -177,6 +178,15 @@ const chat = (request: Request, version: Encoder.Version): Decoded =>
 
 const routesOf = (version: Encoder.Version, at: string): ReadonlyArray<Route> => [
   { method: "POST", path: at, decode: (request) => chat(request, version) },
+  {
+    method: "GET",
+    path: `${at}/:id/messages`,
+    decode: ({ params }) =>
+      Result.succeed({
+        command: { _tag: "GetThread", threadId: params["id"] ?? "" },
+        answer: { _tag: "Facts", shape: UiMessage.shape }
+      })
+  },
   {
     method: "GET",
     path: `${at}/:id/stream`,

@@ -6,7 +6,11 @@ import { routes } from "./Request.ts"
 export { Chunk } from "./Chunk.ts"
 export { Chat } from "./Request.ts"
 
-/** The UI message stream of AI SDK 7, as `useChat` reads it; of AI SDK 6 at `/v6/chat`, or with `x-ai-sdk-version: 6`. `GET /chat/:id/stream` answers 204 when nothing runs. */
+/**
+ * The UI message stream of AI SDK 7, as `useChat` reads it; of AI SDK 6 at `/v6/chat`, or with `x-ai-sdk-version: 6`.
+ * `GET /chat/:id/messages` has what a page that is opened again begins with; `GET /chat/:id/stream` goes on with the active run, and
+ * answers 204 when nothing runs.
+ */
 export const dialect: Dialect = {
   name: "ai-sdk",
   title: "AI SDK 6 and 7",
