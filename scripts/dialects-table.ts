@@ -144,8 +144,10 @@ const page = async (): Promise<string> => {
     ),
     "| method | path |",
     "| --- | --- |",
-    ...dialects.flatMap(({ name, routes }) =>
-      routes.map(({ method, path }) => `| ${method} | \`${dialects.length > 1 ? `(${name}) ` : ""}${path}\` |`)
+    ...dialects.flatMap(({ name, routes, socket }) =>
+      [...routes, ...(socket === undefined ? [] : [{ method: "WebSocket", path: socket.path }])].map(
+        ({ method, path }) => `| ${method} | \`${dialects.length > 1 ? `(${name}) ` : ""}${path}\` |`
+      )
     ),
     ""
   ])

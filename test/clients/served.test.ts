@@ -2,9 +2,9 @@
 import { HttpAgent } from "@ag-ui/client"
 import Anthropic from "@anthropic-ai/sdk"
 import { assert, describe, it } from "@effect/vitest"
-import { DefaultChatTransport, readUIMessageStream } from "ai"
+import { DefaultChatTransport, readUIMessageStream, WebSocketChatTransport } from "ai"
 import type { UIMessage, UIMessageChunk } from "ai"
-import { Effect } from "effect"
+import { Effect, Stream } from "effect"
 import OpenAI, { APIError, AuthenticationError } from "openai"
 import * as Served from "../server/Served.ts"
 
@@ -281,6 +281,81 @@ describe("@ag-ui/client", () => {
       )
       const last = resumed.newMessages.findLast(({ role }) => role === "assistant")
       assert.strictEqual(last?.content, "all is done")
+    })
+  )
+})
+
+describe("AI SDK's WebSocket transport", () => {
+  const user = (id: string, text: string): UIMessage => ({ id, role: "user", parts: [{ type: "text", text }] })
+  const read = async (stream: ReadableStream<UIMessageChunk>, first?: UIMessage) => {
+    let last: UIMessage | undefined
+    for await (const message of readUIMessageStream(first === undefined ? { stream } : { stream, message: first })) {
+      last = message
+    }
+    return last
+  }
+  const textOf = (message: UIMessage | undefined) =>
+    (message?.parts ?? []).map((part) => (part.type === "text" ? part.text : "")).join("")
+  const transportTo = (served: Served.Served) =>
+    new WebSocketChatTransport({ url: `${served.url}/ai-sdk/socket`, protocols: ["reins", "bearer.dev-key"] })
+
+  it.live("sends, replays from the beginning, and says that nothing is active", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const transport = transportTo(served)
+      const ask = { trigger: "submit-message" as const, messageId: undefined, abortSignal: undefined }
+      yield* Effect.promise(async () => {
+        assert.isNull(await transport.reconnectToStream({ chatId: "none" }))
+        const stream = await transport.sendMessages({ ...ask, chatId: "t", messages: [user("m", "tool")] })
+        assert.strictEqual(textOf(await read(stream)), "all is done")
+        const held = await transport.sendMessages({ ...ask, chatId: "h", messages: [user("m", "held")] })
+        await Effect.runPromise(served.scene.hold.reached)
+        const again = await transport.reconnectToStream({ chatId: "h" })
+        await Effect.runPromise(served.scene.hold.release)
+        assert.isNotNull(again)
+        const [one, two] = await Promise.all([read(held), again === null ? undefined : read(again)])
+        assert.deepStrictEqual([textOf(one), textOf(two)], ["one two three four five", "one two three four five"])
+        transport.close()
+      })
+    })
+  )
+
+  it.live("goes on after an approval, and stops the run that its client stops", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const transport = transportTo(served)
+      const ask = { trigger: "submit-message" as const, messageId: undefined }
+      yield* Effect.promise(async () => {
+        const question = user("m", "gated")
+        const first = await read(
+          await transport.sendMessages({ ...ask, chatId: "t", messages: [question], abortSignal: undefined })
+        )
+        const parts = (first?.parts ?? []).map((part) =>
+          "approval" in part && part.approval !== undefined
+            ? { ...part, state: "approval-responded", approval: { id: part.approval.id, approved: true } }
+            : part
+        ) as UIMessage["parts"]
+        const answered = { ...(first ?? question), parts }
+        const stream = await transport.sendMessages({
+          ...ask,
+          chatId: "t",
+          messages: [question, answered],
+          abortSignal: undefined
+        })
+        assert.include(textOf(await read(stream, answered)), "all is done")
+        const stop = new AbortController()
+        const messages = [user("m", "held")]
+        const held = await transport.sendMessages({ ...ask, chatId: "h", messages, abortSignal: stop.signal })
+        await Effect.runPromise(served.scene.hold.reached)
+        stop.abort()
+        await read(held)
+      })
+      const info = (yield* served.runtime.threads.list({ resourceId: "dev" })).find(({ threadId }) =>
+        threadId.endsWith("/h")
+      )
+      const log = yield* Stream.runCollect(served.runtime.watch(info?.runId ?? ""))
+      assert.include(JSON.stringify(log), '"finishReason":"cancelled"')
+      transport.close()
     })
   )
 })

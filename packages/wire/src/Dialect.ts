@@ -99,6 +99,48 @@ export interface Route {
   readonly decode: (request: Request) => Decoded
 }
 
+/**
+ * What a client's message over a socket asks for.
+ *
+ * **Details**
+ * - `Ask`: the exchange, answered under `id`. `after`: how many frames of the answer the client has, which are not sent again; absent: 0.
+ * - `Leave`: the client reads the answer `id` no more. `cancels`: it wants the run to end, too.
+ * - `Ping`: is answered with `pong`. `Alive`: nothing.
+ */
+export type SocketMessage =
+  | { readonly _tag: "Ask"; readonly id: string; readonly exchange: Exchange; readonly after?: number }
+  | { readonly _tag: "Refused"; readonly id: string | undefined; readonly refusal: Refusal }
+  | { readonly _tag: "Leave"; readonly id: string; readonly cancels: boolean }
+  | { readonly _tag: "Ping" }
+  | { readonly _tag: "Alive" }
+
+/** Messages to the client, each one JSON text on one line. */
+export interface SocketWriter {
+  /** A streamed answer begins. */
+  readonly start: (id: string, place: { readonly runId: string; readonly threadId: string }) => string
+  /** A frame of it; `sequence` counts from 0. `undefined`: the protocol has no word for it here. */
+  readonly frame: (id: string, frame: Frame, sequence: number) => string | undefined
+  readonly end: (id: string) => string
+  /** A whole answer. */
+  readonly reply: (id: string, reply: Reply) => string
+  /** There is nothing to resume. */
+  readonly nothing: (id: string) => string
+  readonly refuse: (id: string | undefined, refusal: Refusal) => string
+  /** Sent when nothing else was for a while. */
+  readonly ping: string
+  readonly pong: string
+}
+
+/**
+ * A dialect over one connection that carries texts both ways, such as a WebSocket. Pure; the host executes the exchanges, several at once,
+ * each under an id of the client's. `path`: where the connection is made, relative to the dialect's base path. `read`: a message is parsed JSON.
+ */
+export interface SocketCodec {
+  readonly path: string
+  readonly read: (message: unknown, request: Omit<Request, "body">) => SocketMessage
+  readonly write: SocketWriter
+}
+
 export interface Dialect {
   /** The name of its folder. */
   readonly name: string
@@ -108,6 +150,8 @@ export interface Dialect {
   readonly fields?: { readonly [line: string]: Fields }
   /** An encoder for a request without options: everything that can be shown is shown. */
   readonly open: () => Encoder
+  /** The dialect over a WebSocket; absent: it has none. */
+  readonly socket?: SocketCodec
   /** Sent to keep an idle stream open; absent: a comment, which every client ignores. */
   readonly keepAlive?: Frame
   /** A refusal in the dialect's own error format. */

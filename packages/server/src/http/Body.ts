@@ -16,7 +16,7 @@ const tooLarge = (maxBytes: number) =>
   Refusal.make("too-large", "BodyTooLarge", `Request body exceeds the limit of ${maxBytes} bytes`)
 const notJson = Refusal.badRequest("Request body is not valid JSON")
 /** Well above what any protocol nests, well below what a recursive reader can handle. */
-const maxDepth = 256
+export const maxDepth = 256
 const tooDeep = Refusal.badRequest(`Request body is nested deeper than ${maxDepth} levels`)
 const tooSlow = Refusal.badRequest("Request body did not arrive before the timeout")
 const cut = Refusal.badRequest("Request body could not be read")

@@ -5,24 +5,26 @@
  */
 import { Outline, StoreFailure } from "@reins/runtime/journal"
 import { Dialect, Refusal, Sse, Ndjson } from "@reins/wire"
-import type { Command, Frame } from "@reins/wire"
+import type { Frame } from "@reins/wire"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type { Authenticator, Principal } from "../access/Authenticator.ts"
-import * as Commands from "../run/Commands.ts"
+import * as Exchanges from "../run/Exchanges.ts"
+import * as SocketConnection from "./SocketConnection.ts"
 import type { Feed, Outcome } from "../run/Outcome.ts"
 import type { ServerContext } from "../run/ServerContext.ts"
 import * as StreamResponse from "../run/StreamResponse.ts"
 import * as NativeRoutes from "../rest/NativeRoutes.ts"
-import type { Mount, OnDisconnect } from "../options/ServerOptions.ts"
+import type { Mount } from "../options/ServerOptions.ts"
 import * as Body from "./Body.ts"
 import * as Origin from "./Origin.ts"
 import * as Response from "./Response.ts"
 import * as Lookup from "../run/Lookup.ts"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 
 export interface RequestPipeline {
@@ -42,6 +44,12 @@ const noMethod = Refusal.make(
   "Method not allowed for this path. See the allow header"
 )
 const badPath = Refusal.badRequest("Invalid id in path")
+/** Where a WebSocket is opened. */
+const socketRoute: Dialect.Route = {
+  method: "GET",
+  path: "",
+  decode: () => Result.fail(Refusal.badRequest("This path is for WebSockets"))
+}
 const noKey = Refusal.make("unauthorized", "Unauthorized", "Missing or invalid API key")
 const foreignPage = Refusal.make(
   "forbidden",
@@ -115,9 +123,13 @@ const admit = Effect.fnUntraced(function* (
   if (pipeline.serving.bell.isClosed) return yield* turn(closed)
   const { path, query } = parseTarget(request.url)
   // The router matches more than our base path: other cases, doubled slashes.
-  const matched: Dialect.Matched = path.startsWith(`${base}/`)
-    ? Dialect.match(dialect, readMethod(request), path.slice(base.length))
-    : { _tag: "NoRoute" }
+  const below = path.startsWith(`${base}/`) ? path.slice(base.length) : undefined
+  const matched: Dialect.Matched =
+    below === undefined
+      ? { _tag: "NoRoute" }
+      : below === dialect.socket?.path && readMethod(request) === "GET"
+        ? { _tag: "Route", route: socketRoute, params: {} }
+        : Dialect.match(dialect, readMethod(request), below)
   const principal = isPublic(matched) ? everybody : yield* whoAsks(pipeline, request)
   if (principal === undefined) return yield* turn(noKey)
   if (matched._tag === "NoRoute") return yield* turn(noRoute)
@@ -140,13 +152,20 @@ const ownUrl = (headers: { readonly [name: string]: string | undefined }, base: 
 const readMethod = ({ method }: Request): string => (method === "HEAD" ? "GET" : method)
 
 const enter = Effect.fnUntraced(function* (
-  { bounds, serving }: RequestPipeline,
-  { anyAgent = false, dialect, onBusy }: Mount,
+  pipeline: RequestPipeline,
+  mount: Mount,
   base: string,
   { params, principal, query, route }: Admitted,
   request: Request,
   headers: Response.Headers
 ) {
+  const { bounds, serving } = pipeline
+  const { dialect } = mount
+  const asker = { principal, providerKeys: yield* keysOf(request) }
+  if (route === socketRoute && dialect.socket !== undefined) {
+    const connection = { codec: dialect.socket, mount, asker, maxBytes: bounds.maxBytes }
+    return yield* SocketConnection.serve(serving, connection, request)
+  }
   const body = readMethod(request) === "GET" ? undefined : yield* Body.read(request, bounds)
   const url = ownUrl(request.headers, base)
   const asked = { params, query, headers: request.headers, body, ...(url === undefined ? {} : { url }) }
@@ -156,21 +175,10 @@ const enter = Effect.fnUntraced(function* (
     return "file" in replied ? Response.file(replied.file, headers) : Response.reply(replied, headers)
   }
   const exchange = yield* Effect.suspend(() => Effect.fromResult(route.decode(asked)))
-  yield* Lookup.checkIds(exchange.command)
   const isWatched = exchange.answer._tag !== "Facts"
   // What would be streamed is not begun for its headers alone.
   if (request.method === "HEAD" && isWatched) return HttpServerResponse.empty({ status: 200, headers })
-  const providerKeys = yield* keysOf(request)
-  const manner = {
-    providerKeys,
-    isWatched,
-    anyAgent,
-    onBusy: onBusy ?? serving.onBusy ?? dialect.onBusy ?? "reject",
-    onDisconnect: exchange.outlives === true ? ("keep" as const) : onDisconnectOf(serving, dialect, exchange.command)
-  }
-  const carried = yield* Commands.execute(serving, principal, exchange.command, manner)
-  const outcome: Outcome =
-    carried._tag === "Run" ? { ...carried, feed: { ...carried.feed, onDisconnect: manner.onDisconnect } } : carried
+  const outcome = yield* Exchanges.execute(serving, mount, asker, exchange)
   return yield* respond(serving, dialect.keepAlive, exchange.answer, outcome, headers)
 })
 
@@ -188,14 +196,6 @@ const keysOf = ({ headers }: Request): Effect.Effect<Principal["providerKeys"], 
     : Effect.fail(badKeys)
 }
 
-/** A dialect's own way is for the requests that a run answers. Who only watches does not end it. */
-const onDisconnectOf = (
-  { onDisconnect }: ServerContext,
-  dialect: Dialect.Dialect,
-  { _tag }: Command.Command
-): OnDisconnect =>
-  onDisconnect ?? (_tag === "StartQuery" || _tag === "Answer" ? dialect.onDisconnect : undefined) ?? "keep"
-
 const everybody: Principal = { tenant: "" }
 
 const isPublic = (matched: Dialect.Matched): boolean => matched._tag === "Route" && matched.route.isPublic === true
@@ -212,7 +212,10 @@ const whoAsks = (
   { authenticator, keyHeaders }: RequestPipeline,
   { headers }: Request
 ): Effect.Effect<Principal | undefined> => {
-  const bearer = /^bearer +(\S+) *$/i.exec(headers["authorization"] ?? "")?.[1]
+  const bearer =
+    /^bearer +(\S+) *$/i.exec(headers["authorization"] ?? "")?.[1] ??
+    // Pages cannot set headers of a WebSocket, but offer subprotocols.
+    /(?:^|,) *bearer\.([^\s,]+)/i.exec(headers["sec-websocket-protocol"] ?? "")?.[1]
   const key = bearer ?? keyHeaders.map((name) => headers[name]).find((value) => value !== undefined && value !== "")
   return authenticator.authenticate({ key: key === undefined ? undefined : Redacted.make(key), headers })
 }
@@ -240,16 +243,7 @@ const respond = (
       return Effect.succeed(Response.reply(answered.shape({ _tag: "Accepted", runId, threadId }), headers))
     }
     case "Whole":
-      return Effect.flatMap(serving.runtime.status(feed.runId), (status) =>
-        Effect.map(
-          StreamResponse.whole(
-            serving,
-            feed,
-            answered.open(status === undefined ? undefined : { agent: status.agent })
-          ),
-          (told) => Response.reply(told, headers)
-        )
-      )
+      return Effect.map(Exchanges.whole(serving, feed, answered), (told) => Response.reply(told, headers))
     case "Stream":
       return Effect.succeed(
         HttpServerResponse.stream(StreamResponse.stream(serving, feed, answered, quiet), {

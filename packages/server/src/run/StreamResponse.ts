@@ -6,6 +6,7 @@
 import type { Envelope } from "@reins/protocol"
 import type { Dialect, Frame } from "@reins/wire"
 import { Refusal, Sse } from "@reins/wire"
+import * as Arr from "effect/Array"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -38,6 +39,29 @@ export const stream = (
     return (isSse ? Stream.concat(opened, told) : told).pipe(
       Stream.mapArray((parts): readonly [Uint8Array] => [encoder.encode(parts.join(""))])
     )
+  })
+
+/**
+ * The answer as lines, one for each frame that `write` has a word for, for connections that carry several answers. Ends like a stream;
+ * keeping the connection open is its owner's.
+ */
+export const lines = (
+  serving: ServerContext,
+  feed: Feed,
+  answer: Streamed,
+  write: (frame: Frame.Frame) => string | undefined
+): Stream.Stream<string> =>
+  Stream.suspend(() => {
+    const written = (frame: Frame.Frame) => {
+      const line = write(frame)
+      return line === undefined ? "" : `${line}\n`
+    }
+    const transmission = new Transmission.Transmission(answer, feed, written)
+    const told = Heartbeat.attended(text(serving, feed, transmission), serving.bell, undefined)
+    return Stream.mapArray(watched(serving, feed, told), (parts) => {
+      const all = parts.join("").split("\n").slice(0, -1)
+      return Arr.isArrayNonEmpty(all) ? all : [""]
+    })
   })
 
 /** Sends the headers at once, however long the run is idle. */

@@ -3,7 +3,7 @@
  * envelopes and sends the text.
  */
 import type { Envelope } from "@reins/protocol"
-import type { Dialect } from "@reins/wire"
+import type { Dialect, Frame } from "@reins/wire"
 import { Cursor, Ndjson, Sse } from "@reins/wire"
 import type { Opening } from "../thread/ThreadBook.ts"
 import type { Feed } from "./Outcome.ts"
@@ -15,17 +15,18 @@ export class Transmission {
   readonly #encoder: Dialect.Encoder
   readonly #answer: Streamed
   readonly #feed: Feed
-  readonly #write: (frame: Parameters<typeof Sse.encode>[0]) => string
+  readonly #write: (frame: Frame.Frame) => string
   /** Where the messages of users have entered, by their ids. */
   readonly #received = new Map<string, number>()
   #openings = 0
   #isOver = false
 
-  constructor(answer: Streamed, feed: Feed) {
+  /** `write`: a frame as text, in place of the answer's own format. */
+  constructor(answer: Streamed, feed: Feed, write?: (frame: Frame.Frame) => string) {
     this.#encoder = answer.open()
     this.#answer = answer
     this.#feed = feed
-    this.#write = answer.format === "sse" ? Sse.encode : Ndjson.encode
+    this.#write = write ?? (answer.format === "sse" ? Sse.encode : Ndjson.encode)
   }
 
   /** True when the answer has ended, whether or not the run has. */

@@ -10,7 +10,7 @@ import * as Schema from "effect/Schema"
 import * as Body from "../Body.ts"
 import type { ClientTool, DecisionFor } from "../Command.ts"
 import * as Cursor from "../Cursor.ts"
-import type { Answer, Decoded, Request, Route } from "../Dialect.ts"
+import type { Answer, Decoded, Exchange, Request, Route } from "../Dialect.ts"
 import * as History from "../History.ts"
 import * as Media from "../Media.ts"
 import * as Encoder from "./Encoder.ts"
@@ -144,7 +144,7 @@ const toolOf = ([name, tool]: readonly [string, NonNullable<Chat["tools"]>[strin
   return { name, ...(description === undefined ? {} : { description }), parameters }
 }
 
-const chat = (request: Request, version: Encoder.Version): Decoded =>
+export const decodeChat = (request: Request, version: Encoder.Version): Decoded =>
   Result.flatMap(
     readChat(request.body),
     ({ agent, id: threadId, messageId, messages: all, system, tools, trigger }) => {
@@ -176,8 +176,13 @@ const chat = (request: Request, version: Encoder.Version): Decoded =>
     }
   )
 
+export const decodeResume = (request: Request, version: Encoder.Version): Exchange => ({
+  command: Cursor.resume(request.params["id"] ?? "", request),
+  answer: stream(request, version)
+})
+
 const routesOf = (version: Encoder.Version, at: string): ReadonlyArray<Route> => [
-  { method: "POST", path: at, decode: (request) => chat(request, version) },
+  { method: "POST", path: at, decode: (request) => decodeChat(request, version) },
   {
     method: "GET",
     path: `${at}/:id/messages`,
@@ -190,11 +195,7 @@ const routesOf = (version: Encoder.Version, at: string): ReadonlyArray<Route> =>
   {
     method: "GET",
     path: `${at}/:id/stream`,
-    decode: (request) =>
-      Result.succeed({
-        command: Cursor.resume(request.params["id"] ?? "", request),
-        answer: stream(request, version)
-      })
+    decode: (request) => Result.succeed(decodeResume(request, version))
   },
   {
     method: "POST",

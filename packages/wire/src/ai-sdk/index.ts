@@ -2,6 +2,7 @@ import type { Dialect } from "../Dialect.ts"
 import * as Encoder from "./Encoder.ts"
 import { fields } from "./Fields.ts"
 import { routes } from "./Request.ts"
+import { socket } from "./Socket.ts"
 
 export { Chunk } from "./Chunk.ts"
 export { Chat } from "./Request.ts"
@@ -16,6 +17,7 @@ export const dialect: Dialect = {
   title: "AI SDK 6 and 7",
   routes,
   fields: { "POST /chat": fields },
+  socket,
   open: Encoder.open,
   // `useChat` lets a person write on while a question is open: what they write is answered, and the open question is not.
   onBusy: "cancel-previous",

@@ -1,7 +1,9 @@
 import type { Dialect } from "../Dialect.ts"
 import * as Encoder from "./Encoder.ts"
 import { routes } from "./Request.ts"
+import { socket } from "./Socket.ts"
 
+export { SocketMessage } from "./Socket.ts"
 export { Query, ToolResult } from "./Request.ts"
 
 /** Our own events, unchanged. */
@@ -9,6 +11,7 @@ export const dialect: Dialect = {
   name: "native",
   title: "Native",
   routes,
+  socket,
   open: () => Encoder.open("all"),
   encodeError: ({ code, message, status }) => ({ status, body: { error: { code, message } } })
 }

@@ -1,0 +1,57 @@
+/**
+ * Executes an exchange of a dialect, whatever carried it: its command for a principal, with what its mount and its dialect say of busy
+ * threads and of readers who leave.
+ */
+import type { Command, Dialect, Refusal } from "@reins/wire"
+import * as Effect from "effect/Effect"
+import type { Principal } from "../access/Authenticator.ts"
+import type { Mount, OnDisconnect } from "../options/ServerOptions.ts"
+import * as Commands from "./Commands.ts"
+import * as Lookup from "./Lookup.ts"
+import type { Feed, Outcome } from "./Outcome.ts"
+import type { ServerContext } from "./ServerContext.ts"
+import * as StreamResponse from "./StreamResponse.ts"
+
+/** Who asks, and the keys for model providers that the request brings besides theirs. */
+export interface Asker {
+  readonly principal: Principal
+  readonly providerKeys: Principal["providerKeys"]
+}
+
+export const execute = Effect.fnUntraced(function* (
+  serving: ServerContext,
+  { anyAgent = false, dialect, onBusy }: Mount,
+  { principal, providerKeys }: Asker,
+  { answer, command, outlives }: Dialect.Exchange
+) {
+  yield* Lookup.checkIds(command)
+  const manner = {
+    providerKeys,
+    isWatched: answer._tag !== "Facts",
+    anyAgent,
+    onBusy: onBusy ?? serving.onBusy ?? dialect.onBusy ?? ("reject" as const),
+    onDisconnect: outlives === true ? ("keep" as const) : onDisconnectOf(serving, dialect, command)
+  }
+  const carried = yield* Commands.execute(serving, principal, command, manner)
+  const outcome: Outcome =
+    carried._tag === "Run" ? { ...carried, feed: { ...carried.feed, onDisconnect: manner.onDisconnect } } : carried
+  return outcome
+})
+
+/** A dialect's own way is for the requests that a run answers. Who only watches does not end it. */
+const onDisconnectOf = (
+  { onDisconnect }: ServerContext,
+  dialect: Dialect.Dialect,
+  { _tag }: Command.Command
+): OnDisconnect =>
+  onDisconnect ?? (_tag === "StartQuery" || _tag === "Answer" ? dialect.onDisconnect : undefined) ?? "keep"
+
+/** The single answer of a run, once it has ended or waits. */
+export const whole = (
+  serving: ServerContext,
+  feed: Feed,
+  answer: Extract<Dialect.Answer, { readonly _tag: "Whole" }>
+): Effect.Effect<Dialect.Reply, Refusal.Refusal> =>
+  Effect.flatMap(serving.runtime.status(feed.runId), (status) =>
+    StreamResponse.whole(serving, feed, answer.open(status === undefined ? undefined : { agent: status.agent }))
+  )
