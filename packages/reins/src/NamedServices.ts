@@ -53,7 +53,7 @@ export interface Telemetry {
   readonly serviceName?: string | undefined
 }
 
-/** What a runtime is made from. */
+/** The options of a runtime. */
 export interface Options<
   Tools extends Record<string, Plain.Parameters>,
   Agents extends ReadonlyArray<Plain.AsyncAgent<string, string, string>>,

@@ -350,7 +350,10 @@ describe.each(engines)("a quota ($name)", ({ make }) => {
         yield* runtime.quotas.limit("tenant.day", undefined)
         assert.strictEqual((yield* rejected())._tag, "QuotaExhausted")
         const unknown = yield* Effect.flip(runtime.quotas.limit("none", { maxRuns: 3 }))
-        assert.strictEqual(unknown.message, `Invalid quota "none": name is not a quota's. The quotas are tenant.day`)
+        assert.strictEqual(
+          unknown.message,
+          `Invalid quota "none": name is not the name of a quota. Available quotas: tenant.day`
+        )
         const wrong = yield* Effect.flip(runtime.quotas.limit("tenant.day", { maxRuns: -1 }))
         assert.strictEqual(wrong.field, "maxRuns")
       }).pipe(Effect.provide(on(scripted(), daily({ maxRuns: 1 }))))

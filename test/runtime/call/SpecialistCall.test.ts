@@ -295,7 +295,7 @@ describe("a specialist with a typed answer", () => {
     return told([desk], { desk: asks(["moon"]), reader: () => text(replies.shift() ?? "") }, (probe, model) => {
       assert.deepStrictEqual(answer(probe), [["success", { pages: 3 }]])
       const again = model.requests.filter(({ metadata }) => metadata.agent === "reader")[1]
-      assert.include(JSON.stringify(again?.messages.at(-1)), "does not fit the required JSON schema")
+      assert.include(JSON.stringify(again?.messages.at(-1)), "does not match the required JSON schema")
     })
   })
 

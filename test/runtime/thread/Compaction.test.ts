@@ -181,7 +181,10 @@ describe("a custom strategy", () => {
   it.effect("that would split a step, or crashes, changes nothing", () =>
     Effect.gen(function* () {
       for (const [strategy, issue] of [
-        [own(() => Effect.succeed({ dropped: 2 })), "the strategy would split a step, at message 2"],
+        [
+          own(() => Effect.succeed({ dropped: 2 })),
+          "the strategy dropped 2 messages, which splits a step. Drop one of the given cuts"
+        ],
         [own(() => Effect.die("oh")), "the strategy crashed"],
         [own(() => Effect.fail(new Compaction.CompactionFailed({ issue: "not today" }))), "not today"]
       ] as const) {

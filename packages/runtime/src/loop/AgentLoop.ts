@@ -3,7 +3,7 @@
  *
  * `ModelStep` sends requests to the model, `CallSettlement` settles each call, and the engine stores the results of
  * both. So that a run can be replayed from its start, the loop depends only on stored values: it reads no clock, flag
- * or store, and does not depend on which call ended first.
+ * or store, and does not depend on the order in which calls end.
  */
 import {
   type AgentPath,
@@ -34,7 +34,7 @@ import * as CallRow from "../agent/CallRow.ts"
 import type { Run } from "../run/Run.ts"
 import * as SpecialistText from "../agent/SpecialistText.ts"
 
-/** Carries `agent` to its end. */
+/** Runs `agent` to its end. */
 export const agentLoop = (run: Run, agent: AgentState): Effect.Effect<AgentEnd> => {
   const loop = new Loop(run, agent)
   return run.engine.direct === undefined || agent.member.definition.compaction !== undefined
@@ -43,8 +43,8 @@ export const agentLoop = (run: Run, agent: AgentState): Effect.Effect<AgentEnd> 
 }
 
 /**
- * An agent on its way to its end. The usual way (a step with calls, their results, the next step, an answer) is plain code; everything
- * else is the generator `goOn`, which takes over where the usual way is left.
+ * The execution of an agent. The usual way (a step with calls, their results, the next step, an answer) is plain code;
+ * everything else is the generator `goOn`, which continues where the usual way stops.
  */
 class Loop {
   readonly run: Run
@@ -56,7 +56,7 @@ class Loop {
   pauses = 0
   /** Counts from 1; 0 before the first. */
   step = 0
-  /** The model is to go on with its answer, and is sent nothing in between. */
+  /** The model continues its answer; nothing is added in between. */
   isPaused = false
   /** The next step, by the usual way. */
   readonly again: Effect.Effect<AgentEnd>
@@ -78,12 +78,12 @@ class Loop {
     return isDue ? Steering.receive(this.run, this.agent, this.step + 1) : undefined
   }
 
-  /** Whether an agent that has answered goes on, because a message came before the end. */
+  /** Whether an agent that has answered continues, because a message arrived before the end. */
   goesOn(): Effect.Effect<boolean> {
     return this.agent.path.length === 0 ? Steering.goesOn(this.run, this.agent) : no
   }
 
-  /** Asks the model for the next step. */
+  /** Requests the next step from the model. */
   ask(): Effect.Effect<StepValue> {
     return modelStep(this.run, this.agent, {
       step: ++this.step,
@@ -91,7 +91,7 @@ class Loop {
     })
   }
 
-  /** Takes a step over into the conversation. */
+  /** Adds a step to the conversation. */
   take(value: StepValue): void {
     this.usage = Usage.add(this.usage, value.usage)
     remember(this.agent, value)
@@ -99,7 +99,7 @@ class Loop {
     this.text = value._tag === "Completed" ? textOf(value.content) : textOf(value.content) || this.text
   }
 
-  /** Takes the ends of a step's calls over. Answers the limit that stops this agent, or what ends it. */
+  /** Adds the ends of a step's calls. Returns the limit that stops this agent, or how it ends. */
   settled(
     calls: ReadonlyArray<Message.CallPart>,
     ends: ReadonlyArray<CallEnd>
@@ -115,14 +115,14 @@ class Loop {
       results.push(ToolOutcome.bound(ToolOutcome.part(call, end.outcome), run.settings.maxResultCharacters))
       if (end.usage !== undefined) this.usage = Usage.add(this.usage, end.usage)
       if (end._tag === "Cancelled") isCancelled = true
-      // A specialist's own limit is for its coordinator to read; a limit of this agent, or above it, stops it.
+      // A specialist's own limit is a result for its coordinator; a limit of this agent, or above it, stops it.
       else if (end._tag === "Refused" && reaches(end.refusal, agent.path)) refusal ??= end.refusal
     }
     agent.say({ role: "tool", content: Trimmed.copy(results) })
     return isCancelled ? "cancelled" : refusal
   }
 
-  /** The calls that the agent has made as often in a row as it may. */
+  /** The calls that have reached the limit of repetitions. */
   get repeated(): CallRow.CallRow | undefined {
     const { repeatedCallLimit, row } = this.agent
     return row !== undefined && row.times === repeatedCallLimit ? row : undefined
@@ -158,10 +158,12 @@ class Loop {
 
 const no = Exit.succeed(false)
 
-/** So many steps are made in a row, however quickly model and tools answer, before others have their turn. */
+/** The number of steps before the loop yields, however quickly model and tools answer. */
 const inARow = 16
 
-/** Where `goOn` takes over: before a step, behind one that was taken over, or behind its calls and the limit that they met. */
+/**
+ * Where `goOn` continues: before a step, after one that was added, or after its calls and the limit that they reached.
+ */
 type Stage =
   | { readonly _tag: "Before" }
   | { readonly _tag: "Taken"; readonly value: StepValue }
@@ -198,7 +200,7 @@ const goOn = Effect.fnUntraced(function* (loop: Loop, from: Stage) {
             return loop.end("failed", {
               failure: new RunErrors.OutputInvalid({
                 agent: agent.member.name,
-                // A schema's own words may quote the answer.
+                // A schema's own messages may quote the answer.
                 issue: run.settings.captureContent ? issue : yield* SpecialistText.misplaced(agent.member, loop.text)
               })
             })
@@ -230,7 +232,7 @@ const goOn = Effect.fnUntraced(function* (loop: Loop, from: Stage) {
   }
 })
 
-/** The next step, behind the compaction that the agent may want. */
+/** The next step, after compaction if it is due. */
 const stepOf = Effect.fnUntraced(function* (loop: Loop) {
   const { agent, run } = loop
   const taking = loop.receive()
@@ -243,7 +245,7 @@ const stepOf = Effect.fnUntraced(function* (loop: Loop) {
   return value
 })
 
-/** Adds what the model said to the agent's conversation: whole, or without its calls where they will not be settled. */
+/** Adds the model's output to the agent's conversation, without its calls if they will not be settled. */
 const remember = (agent: AgentState, value: StepValue): void => {
   const content =
     value._tag === "Completed"
@@ -256,8 +258,8 @@ const remember = (agent: AgentState, value: StepValue): void => {
 }
 
 /**
- * Settles the calls of a step, in parallel; what is done at once needs no fiber. The ends stand in the order of the
- * calls.
+ * Settles the calls of a step in parallel; a call that completes at once needs no fiber. The ends are in the order of
+ * the calls.
  */
 const settleAll = (
   run: Run,
@@ -311,18 +313,18 @@ const repair = (issue: string): Message.User => ({
   content: [
     {
       type: "text",
-      text: `Your answer does not fit the required JSON schema: ${issue}\nAnswer again with the corrected JSON and nothing else.`
+      text: `Your answer does not match the required JSON schema: ${issue}\nAnswer again with the corrected JSON and nothing else.`
     }
   ]
 })
 
 const reaches = (refusal: Budget.Refusal, path: AgentPath.AgentPath): boolean => refusal.path.length <= path.length
 
-/** Whether the limit is this agent's own, and what its budget does then. At a limit over several runs every run ends. */
+/** Whether the limit is this agent's own, and what its budget does then. A limit over several runs ends every run. */
 const is = (agent: AgentState, refusal: Budget.Refusal, policy: "wrap-up" | "pause"): boolean =>
   refusal.path.length === agent.path.length && agent.budget.onExhausted === policy && !Budget.isAboveRun(refusal.limit)
 
-/** Tells the model, and watchers, that it has made the same calls as often in a row as it may. */
+/** Warns the model, and watchers, that it has reached the limit of repeated calls. */
 const warn = (run: Run, agent: AgentState, step: number, row: CallRow.CallRow): Effect.Effect<void> => {
   const { times } = row
   const tools = [...new Set(row.calls.map(({ name }) => name))]
@@ -336,7 +338,7 @@ const warn = (run: Run, agent: AgentState, step: number, row: CallRow.CallRow): 
   )
 }
 
-/** Emits once that a limit was met. */
+/** Emits once that a limit was reached. */
 const announce = (run: Run, refusal: Budget.Refusal): Effect.Effect<void> =>
   Effect.suspend(() => {
     const name = Names.exhausted(refusal.path, refusal.limit)

@@ -1,6 +1,6 @@
 /**
- * Asks a person for more budget at a limit, and raises it by the answer, so that the same run goes on. A rejection, an
- * expiry or a raise that raises nothing leaves the limit as it is.
+ * Asks a person for more budget at a limit, and raises it by the answer, so that the same run continues. After a
+ * rejection, an expiry or an ineffective raise the limit is unchanged.
  */
 import { Approval, type Budget } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -14,7 +14,7 @@ import type { Run } from "../run/Run.ts"
 /** The outcome of a pause. */
 export type Paused = "raised" | "refused" | "cancelled"
 
-/** Asks about `refusal`, met by `agent`; `count` tells its questions apart. */
+/** Asks `agent`'s question about `refusal`; `count` numbers its questions. */
 export const pause = Effect.fnUntraced(function* (run: Run, agent: AgentState, refusal: Budget.Refusal, count: number) {
   const subject = Names.ofLimit(count)
   const { approvers } = agent.member
@@ -36,8 +36,8 @@ export const pause = Effect.fnUntraced(function* (run: Run, agent: AgentState, r
 })
 
 /**
- * Raises the limits. Whether they could be raised depends on what was used at that moment, so the result is stored; on
- * replay, when more may be used, they are set as they were.
+ * Raises the limits. Whether that is possible depends on the use at that moment, so the result is stored; on replay,
+ * when more may be used, the same limits are set.
  */
 const raise = Effect.fnUntraced(function* (
   { engine }: Run,
@@ -57,7 +57,7 @@ const Terms = Schema.Struct({
   approvals: Schema.optionalKey(Approval.Approvals)
 })
 
-/** When the question expires, and who may answer; the clock is read once and remembered. */
+/** When the question expires, and who may answer; the clock is read once and the result is stored. */
 const termsOf = (run: Run, agent: AgentState, subject: Names.Subject): Effect.Effect<typeof Terms.Type> => {
   const { approvers } = agent.member
   const { approvalExpiryMs } = run.settings

@@ -1,7 +1,7 @@
 /**
  * Applies a compaction strategy between two steps, as an activity of the engine: its decision is stored, so that a
- * replayed run sends the same messages. Its request to the model is reserved, paid for and on the ledger. If a strategy
- * fails, crashes or is too expensive, the conversation stays as it is and an event says so.
+ * replayed run sends the same messages. Its request to the model is reserved, settled and in the ledger. If a strategy
+ * fails, crashes or is too expensive, the conversation is unchanged and an event reports it.
  */
 import { type Entry, type Event, type Json, type Message, Usage } from "@reins/protocol"
 import * as Cause from "effect/Cause"
@@ -29,11 +29,11 @@ const ValueStruct = Schema.Struct({
   usage: Usage.Usage
 })
 
-/** What is remembered: how many messages are left out, what stands in their place, what it used. */
+/** The stored result: how many messages are left out, what replaces them, and the usage. */
 interface Value extends Schema.Schema.Type<typeof ValueStruct> {}
 const Value: Schema.Codec<Value, Json> = ValueStruct
 
-/** Compacts the conversation of `agent` before its `step`, where its agent wants that; answers what it used. */
+/** Compacts the conversation of `agent` before its `step`, if it has a strategy; returns the usage. */
 export const compact = (run: Run, agent: AgentState, step: number): Effect.Effect<Usage.Usage> => {
   const strategy = agent.member.definition.compaction
   const fits = () => strategy === undefined || agent.inputTokens(run.settings.estimator) <= strategy.above
@@ -113,11 +113,13 @@ const settled = (
   }
 }
 
-/** A decision that can be applied: it leaves out whole steps. */
+/** Validates a decision: it must leave out whole steps. */
 const sound = (decided: Compacted | undefined, cuts: ReadonlyArray<number>): Compacted | CompactionFailed | undefined =>
   decided === undefined || cuts.includes(decided.dropped)
     ? decided
-    : new CompactionFailed({ issue: `the strategy would split a step, at message ${decided.dropped}` })
+    : new CompactionFailed({
+        issue: `the strategy dropped ${decided.dropped} messages, which splits a step. Drop one of the given cuts`
+      })
 
 const failureOf = (cause: Cause.Cause<CompactionFailed>): CompactionFailed => {
   const error = Cause.findErrorOption(cause)
@@ -131,8 +133,8 @@ const tokensOf = (run: Run, agent: AgentState) => {
 }
 
 /**
- * One request to the agent's model, on the bill whatever comes of it. Nothing of its answer is an event. An answer that
- * was cut, filtered or broken off is no summary.
+ * One request to the agent's model, charged in any case. Its answer is not in events. An answer that was cut, filtered
+ * or interrupted is not a summary.
  */
 const ask = Effect.fnUntraced(function* (
   run: Run,
@@ -184,7 +186,7 @@ const ask = Effect.fnUntraced(function* (
   return sent.answer.content.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("")
 })
 
-/** Why an answer is no summary; `undefined` where it is one. */
+/** Why an answer is not a summary; `undefined` if it is. */
 const issueOf = (sent: Sent): string | undefined => {
   switch (sent._tag) {
     case "Completed": {

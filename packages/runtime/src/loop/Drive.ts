@@ -30,14 +30,14 @@ import * as ThreadUpdate from "./ThreadUpdate.ts"
 import { AgentState } from "../run/AgentState.ts"
 import type { Run, Settings } from "../run/Run.ts"
 
-/** What is the same for all runs of a runtime. */
+/** The parts that all runs of a runtime share. */
 export interface Common {
   readonly roster: AgentRegistry
   readonly settings: Settings
   readonly alarms: Alarms
 }
 
-/** Runs `record` over `engine`. `history`: the messages that its thread held when it started. */
+/** Runs `record` over `engine`. `history`: the messages that its thread had when it started. */
 export const drive = (
   { alarms, roster, settings }: Common,
   stores: Stores,

@@ -1,6 +1,6 @@
 /**
- * Ends a run whose loop died of a defect, with a valid log: every open question gets a decision, every open call a
- * result, and the log its summaries and its error. No reader is left waiting, and everything spent is in the summary.
+ * Ends a run whose loop failed with a defect, with a valid log: every open question gets a decision, every open call a
+ * result, and the log its summaries and its error. Readers do not wait forever, and everything spent is in the summary.
  */
 import { AgentPath, type Approval, type Audit, type Envelope, Event, Usage } from "@reins/protocol"
 import * as AuditStore from "../approval/AuditStore.ts"
@@ -13,11 +13,11 @@ import { closing } from "./Drive.ts"
 interface Batch {
   readonly path: AgentPath.AgentPath
   readonly events: ReadonlyArray<Event>
-  /** The question that the events decide. */
+  /** The question that the events close. */
   readonly request?: Approval.Request | undefined
 }
 
-/** Closes what is open in the run's log, `envelopes`, says what of its inbox was never read, and fails the run. */
+/** Closes what is open in the run's log, `envelopes`, emits the unread messages of its inbox, and fails the run. */
 export const force = (
   run: Pick<Work, "push" | "ledger" | "now" | "startedAt" | "downMs" | "runId"> & {
     readonly act: (acts: ReadonlyArray<Audit.Act>) => void

@@ -1,9 +1,9 @@
 /**
- * Steering: a user's messages enter the conversation of a running root agent between its steps, in the order in which they were
- * accepted, each once. A specialist is not steered: the message goes to the root, which reads it when the specialist has reported.
+ * Steering: a user's messages enter the conversation of a running root agent between its steps, in order of acceptance,
+ * each once. A specialist is not steered: the root reads the message when the specialist has ended.
  *
- * Which messages were taken before which step is remembered by the engine. The last slot of the inbox, filled by a message or closed by
- * the run, decides whether the run ends: it is filled once, so every replay decides the same.
+ * The engine stores which messages were taken before which step. The last slot of the inbox, filled by a message or
+ * closed by the run, decides whether the run ends: it is filled once, so every replay decides the same.
  */
 import { Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -26,13 +26,13 @@ export const receive = ({ engine }: Run, agent: AgentState, step: number): Effec
       })
 }
 
-/** Closes the inbox, as the run may end. True where a message came first: the run goes on with another step. */
+/** Closes the inbox before the run ends. True if a message came first: then the run continues with another step. */
 export const goesOn = ({ engine }: Run, agent: AgentState): Effect.Effect<boolean> =>
   Task.map(engine.closeInbox(agent.received + 1), (message) => message !== undefined)
 
 /**
- * Closes the inbox of a run that ends, and leaves what came too late for a step in its conversation, without an answer: so that no
- * message is lost that was accepted.
+ * Closes the inbox of an ending run, and adds messages that were too late for a step to its conversation, without an
+ * answer, so that no accepted message is lost.
  */
 export const leave = Effect.fnUntraced(function* ({ engine }: Run, agent: AgentState) {
   const first = agent.received + 1

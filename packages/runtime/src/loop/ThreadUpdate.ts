@@ -11,14 +11,11 @@ import type { InboxMessage } from "../engine/Inbox.ts"
 import type { RunRecord } from "../engine/RunHost.ts"
 import type { Kept, Summary, ThreadStore } from "../thread/ThreadStore.ts"
 
-/**
- * The node of the thread's limits above the run's root, as they stood when the run was started; `undefined` without
- * any.
- */
+/** The node of the thread's limits above the run's root, as of the run's start; `undefined` without limits. */
 export const nodeAbove = ({ thread }: RunRecord): Budget.Node | undefined =>
   thread?.limits === undefined ? undefined : Budget.threadNode(thread.limits, thread.kept?.spent ?? Budget.nothingSpent)
 
-/** What is kept once the run has ended. `summary`: of its root agent; absent: that of an earlier run stays. */
+/** What the ended run stores with its thread. `summary`: of its root agent; absent: an earlier run's stays. */
 export const keptOf = (
   { agent, thread }: RunRecord,
   readings: Pick<Readings, "elapsed" | "ledger">,
@@ -31,13 +28,13 @@ export const keptOf = (
   }
 }
 
-/** What was asked; `undefined` where the run goes on from where its history ends. */
+/** The prompt's message; `undefined` if the run continues from the end of its history. */
 export const promptOf = ({ prompt }: Pick<RunRecord, "prompt">): Message.Prompt | undefined =>
   Array.isArray(prompt) && prompt.length === 0 ? undefined : Erased.as<Message.Prompt>(prompt)
 
 /**
- * What a run that is ended by force has said, from its log: its prompt, its answers so far, its calls with their
- * results; and the messages that it never read.
+ * The messages of a run that is ended by force, from its log: its prompt, its answers so far, its calls with their
+ * results, and its unread messages.
  */
 export const messagesOf = (
   { isolated, prompt }: RunRecord,
@@ -51,7 +48,7 @@ export const messagesOf = (
         ...unread.map(({ content }) => Message.fromPrompt(content))
       ]
 
-/** How many messages of a user a run has received, from its log. */
+/** The number of user messages that a run has received, from its log. */
 export const receivedIn = (envelopes: ReadonlyArray<Envelope.Envelope>): number =>
   envelopes.reduce((count, { event }) => (event.type === "message-received" ? count + 1 : count), 0)
 

@@ -1,6 +1,6 @@
 /**
- * Accepts external answers: decisions on approvals, results of client tools. An answer is validated against the stored
- * question, never against anything that was sent with it, and is accepted at most once.
+ * Accepts decisions on approvals. A decision is validated against the stored question, never against data sent with it,
+ * and is accepted at most once.
  */
 import {
   Approval,
@@ -32,24 +32,24 @@ import { fromDecision } from "./GivenGrant.ts"
 
 /** Who answers, and for which tenant. */
 export interface Answerer {
-  /** With it, only a request of this tenant. */
+  /** If given, only a request of this tenant. */
   readonly resourceId?: string | undefined
   /** Who answers; absent: the decision's `by`, without roles. */
   readonly principal?: Principal | undefined
 }
 
-/** How far a request is that was answered. */
+/** The progress of an answered request. */
 export interface Progress {
-  /** False: others must approve, too. */
+  /** False: more approvals are needed. */
   readonly decided: boolean
-  /** How many approvals it needs, and how many were counted. Both 1 where anybody may answer. */
+  /** How many approvals it needs, and how many were counted. Both are 1 without named approvers. */
   readonly quorum: number
   readonly given: number
 }
 
 const alone: Progress = { decided: true, quorum: 1, given: 1 }
 
-/** Answers the request `id`. Whatever is refused of a request that is there is told to the audit record. */
+/** Answers the request `id`. Refused answers to existing requests are recorded in the audit record. */
 export const respond = Effect.fnUntraced(function* (
   parts: RuntimeParts,
   id: string,
@@ -69,7 +69,7 @@ export const respond = Effect.fnUntraced(function* (
   const fail = (reason: ApprovalErrors.Reason, isTold = true) => {
     const error = new ApprovalError({ id, reason })
     if (!isTold) return Effect.fail(error)
-    // Another tenant's principal is not told to this one.
+    // Not recorded for another tenant's principal.
     const who = isForeign ? undefined : principal
     const attempt = parts.ids.make("try")
     const act = AuditStore.refused(AuditStore.aboutOf(asked), { attempt, at: now, principal: who, reason: reason._tag })
@@ -80,7 +80,7 @@ export const respond = Effect.fnUntraced(function* (
   return yield* take(parts, { asked, outcome: found.outcome, decision: signed, principal, now, fail })
 })
 
-/** A decision on its way to be taken. `fail` refuses it; `isTold` false: the audit record knows already. */
+/** A decision being processed. `fail` refuses it; `isTold` false: it is recorded already. */
 interface Given {
   readonly asked: PendingApproval
   readonly outcome: Approval.Outcome | undefined
@@ -141,7 +141,10 @@ const take = Effect.fnUntraced(function* ({ host, ids, roster }: RuntimeParts, g
     case "Resolved":
       return yield* fail(second(voted.value, expiresAt))
     case "Forbidden":
-      return yield* fail(new ApprovalErrors.Forbidden({ need: "those whom the policy of its agent allows" }), false)
+      return yield* fail(
+        new ApprovalErrors.Forbidden({ need: "principals that the policy of its agent allows" }),
+        false
+      )
     case "Unknown":
       return yield* fail(new ApprovalErrors.ApprovalNotFound({}))
     case "Unjudged":
@@ -149,7 +152,7 @@ const take = Effect.fnUntraced(function* ({ host, ids, roster }: RuntimeParts, g
   }
 })
 
-/** Whether the decision can be one of several. */
+/** Whether the decision can be combined with others. */
 const fits = (
   { request: { kind } }: PendingApproval,
   { type }: Decision,
@@ -163,7 +166,7 @@ const encode: (answer: Answer) => Json = Schema.encodeSync(Answer)
 
 const changed = new ApprovalErrors.DefinitionChanged({})
 
-/** Why an answer is rejected that came after the stored one. */
+/** Why an answer after the stored one is rejected. */
 const second = (stored: Json, expiresAt: number | undefined): ApprovalErrors.Reason => {
   const first = Schema.decodeUnknownExit(Answer)(stored)
   return Exit.isSuccess(first)
@@ -178,7 +181,7 @@ const late = (outcome: Approval.Outcome, expiresAt: number | undefined): Approva
     : new ApprovalErrors.ApprovalResolved({ outcome })
 }
 
-/** The tools of the agent that asks, as this runtime has them; `undefined` where it does not have the agent. */
+/** The asking agent's tools in this runtime; `undefined` if it does not have the agent. */
 const toolsOf = (
   roster: AgentRegistry.AgentRegistry,
   status: { readonly agent: string } | undefined,
@@ -191,18 +194,18 @@ const toolsOf = (
 type Tools = ReadonlyMap<string, AgentRegistry.Callable>
 
 /**
- * Whether the question was asked under a definition that is not there any more. Where this runtime does not know the
- * agent, the process that executes the run checks before the call is begun.
+ * Whether the question was asked for a definition that has changed. If this runtime does not have the agent, the
+ * process that executes the run checks before it starts the call.
  */
 const isChanged = ({ kind, target, toolHash }: Approval.Request, tools: Tools | undefined): boolean => {
   if (toolHash === undefined || tools === undefined) return false
-  // A plan's question names the plan, not its tool.
+  // The question of a plan names the plan, not its tool.
   if (kind === "plan") return !Array.from(tools.values()).some((tool) => tool.isPlan && tool.hash === toolHash)
   const tool = tools.get(target)
   return tool !== undefined && tool.hash !== toolHash
 }
 
-/** What is stored for a decision. Fails with a sentence where the decision does not fit the question. */
+/** The stored form of a decision. Fails with a message if the decision does not fit the question. */
 const answerTo = (
   tool: AgentRegistry.Callable | undefined,
   asked: PendingApproval,
@@ -232,7 +235,7 @@ const answerTo = (
       return Effect.succeed({ resolution: { id, outcome: { outcome: "reject" }, ...said } })
     case "revise": {
       const partial = PlainJson.copy(decision.partial) ?? null
-      // A plan's revision goes back to its planner as it is.
+      // The revision of a plan goes back to its planner unchanged.
       if (kind === "plan") {
         return Effect.succeed({
           resolution: { id, outcome: { outcome: "revise", partial }, ...said }
@@ -241,7 +244,7 @@ const answerTo = (
       const args = PlainJson.copy(revised(payload, partial)) ?? null
       if (tool === undefined)
         return Effect.fail(`Unknown tool ${JSON.stringify(target)}. Its agent no longer offers it`)
-      // A model may write `null` for no arguments; a revision to nothing is a mistake.
+      // A model may write `null` for no arguments; a revision to `null` is a mistake.
       if (args === null) return Effect.fail("A revision must leave one JSON object as the arguments, not null")
       return Effect.as(tool.decode(args), {
         resolution: { id, outcome: { outcome: "revise", partial }, ...said },
@@ -251,7 +254,7 @@ const answerTo = (
   }
 }
 
-/** A question about a budget is answered by new limits, the exhausted one among them and above what is used of it. */
+/** A budget question is answered by new limits, including the exhausted one, which must be above its use. */
 const raised = (
   { request }: PendingApproval,
   decision: Decision,
@@ -276,8 +279,8 @@ const raised = (
 }
 
 /**
- * Withdraws the questions about calls and plans that a run had open at `at`, since the user wrote a message instead of answering.
- * Answers the ids of those that nobody had answered.
+ * Withdraws the questions about calls and plans that a run had open at `at`, because the user sent a message instead of
+ * answering. Returns the ids of the unanswered ones.
  */
 export const withdraw = Effect.fnUntraced(function* (
   { host }: RuntimeParts,
@@ -286,7 +289,7 @@ export const withdraw = Effect.fnUntraced(function* (
 ) {
   const withdrawn: Array<string> = []
   for (const { askedAt, request, runId } of yield* host.pending(run.resourceId)) {
-    // A message that is sent again does not withdraw what was asked after it.
+    // A repeated message does not withdraw questions asked after it.
     if (runId !== run.runId || request.kind === "budget" || askedAt > at) continue
     const { id } = request
     const superseded = encode({ resolution: { id, outcome: { outcome: "superseded", messageId } } })
@@ -296,7 +299,7 @@ export const withdraw = Effect.fnUntraced(function* (
   return withdrawn
 })
 
-/** Open questions as they stand: those that name their approvers with how many have approved. */
+/** Open questions; those that name their approvers with the number of approvals so far. */
 export const counted = (host: RuntimeParts["host"], questions: ReadonlyArray<PendingApproval>) =>
   questions.every(({ request }) => request.approvals === undefined)
     ? Effect.succeed(questions)

@@ -1,6 +1,6 @@
 /**
- * Takes the results of client tools. A result counts for a call that is open, and that its caller may run: one that a person is asked
- * about counts only when they have allowed it.
+ * Accepts results of client tools. A result counts only for an open call that the caller may run: if the call needs an
+ * approval, only after that.
  */
 import { AgentPath, Approval, type Json, type Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -9,7 +9,7 @@ import * as Names from "../run/Names.ts"
 import { CallNotFound } from "./NotFound.ts"
 import type { RuntimeParts } from "./RuntimeParts.ts"
 
-/** Hands in the result of an open client call. */
+/** Submits the result of an open client call. */
 export const submit = Effect.fnUntraced(function* (
   { host }: RuntimeParts,
   runId: string,
@@ -24,7 +24,7 @@ export const submit = Effect.fnUntraced(function* (
   const path = answer.agentPath ?? AgentPath.root
   const prefix = AgentPath.key(path)
   const { asked, subject } = yield* lastQuestion(host, runId, prefix, callId)
-  // What a client did before it was allowed to does not count.
+  // A result from before the approval does not count.
   const mayRun = asked === undefined || (asked.outcome !== undefined && Approval.allows(asked.outcome))
   const isOpen = mayRun && (yield* host.hasClientCall(runId, path, callId))
   const taken = isOpen
@@ -33,7 +33,7 @@ export const submit = Effect.fnUntraced(function* (
   if (taken?._tag !== "Taken") return yield* new CallNotFound({ runId, toolInvocationId: callId })
 })
 
-/** The last question about a call, which is asked about anew when its tool's definition changes. */
+/** The last question about a call; there is a new one after each change of its tool's definition. */
 const lastQuestion = Effect.fnUntraced(function* (
   host: RuntimeParts["host"],
   runId: string,
@@ -51,7 +51,7 @@ const lastQuestion = Effect.fnUntraced(function* (
   return last
 })
 
-/** What is stored for a client's result. */
+/** The stored form of a client's result. */
 const stored = (answer: {
   readonly result: Json
   readonly isFailure?: boolean | undefined
@@ -59,7 +59,7 @@ const stored = (answer: {
 }): Json => {
   const result = PlainJson.copy(answer.result)
   if (result === undefined) {
-    return { result: { error: "ResultInvalid", message: "what the client answered is not JSON" }, status: "failed" }
+    return { result: { error: "ResultInvalid", message: "the client's result is not JSON" }, status: "failed" }
   }
   const content = answer.content === undefined ? undefined : PlainJson.copy(answer.content)
   return {

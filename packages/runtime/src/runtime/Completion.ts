@@ -1,5 +1,5 @@
 /**
- * The result of a run, for callers who want the answer and not the stream: a fold of the run's envelopes.
+ * The result of a run, for callers that need the answer and not the stream: a fold of the run's envelopes.
  */
 import {
   CancellationReport,
@@ -19,7 +19,7 @@ import * as Erased from "../kernel/Erased.ts"
 import type * as Specialist from "../agent/Specialist.ts"
 import * as SpecialistText from "../agent/SpecialistText.ts"
 
-/** A finished run. `Out` is text, or what the specialist's output schema decodes to. */
+/** A finished run. `Out` is text, or the decoded output of a specialist. */
 export interface Completion<out Out> {
   readonly runId: string
   readonly threadId: string
@@ -32,7 +32,8 @@ export interface Completion<out Out> {
 }
 
 /**
- * A specialist's answer as its output schema has it. The loop has checked it, so a misfit means another schema by now.
+ * A specialist's answer, decoded by its output schema. The loop has validated it, so a failure means that the schema
+ * has changed.
  */
 export const decode = <Out>(
   completion: Completion<string>,
@@ -65,7 +66,7 @@ interface Fold {
 
 /**
  * Follows a run to its end. Succeeds with its answer; fails with the reason why there is none: a failure, a cancel, a
- * limit without a wrap-up, an answer cut short.
+ * limit without a wrap-up, an incomplete answer.
  */
 export const follow = (
   run: { readonly runId: string; readonly threadId: string },
@@ -128,7 +129,7 @@ const take = (fold: Fold, { agentPath, event }: Envelope.Envelope): void => {
     case "custom":
       if (event.event_type === CancellationReport.eventType) {
         const report = Schema.decodeUnknownExit(CancellationReport.CancellationReport)(event.data)
-        // A tool may use the name for something of its own.
+        // A tool may use the event type for its own data.
         if (Exit.isSuccess(report)) fold.report = report.value
       }
       return
@@ -143,7 +144,7 @@ const reasonOf = (fold: Fold): RunErrors.Reason | undefined => {
     case "cancelled":
       return new RunErrors.RunCancelled(fold.report === undefined ? {} : { report: fold.report })
     case "budget": {
-      // Words after the limit are those of a last step that wrapped up: an answer.
+      // Text after the limit is the answer of a wrap-up step.
       if (fold.text !== "") return undefined
       const data = fold.exhausted?.data
       return data === undefined

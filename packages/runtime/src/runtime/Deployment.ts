@@ -1,6 +1,6 @@
 /**
- * The host that a runtime uses. `memory`, the default, keeps them in this process; other packages have deployments
- * whose runs survive it. Switching is one line: provide another deployment's layer to `Runtime.layer`.
+ * The host that a runtime uses. `memory`, the default, keeps runs in this process; other packages have durable
+ * deployments. To switch, provide another deployment's layer to `Runtime.layer`.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -18,7 +18,10 @@ export const Deployment: Context.Reference<RunHostFactory> = Context.Reference<R
   { defaultValue: () => memoryHost() }
 )
 
-/** Runs in this process, gone with it. For tests and scripts, or to set how many ended runs stay readable. */
+/**
+ * Keeps runs in this process and loses them with it. For tests and scripts, or to set how many ended runs stay
+ * readable.
+ */
 export const layerMemory = (options?: MemoryHostOptions): Layer.Layer<never> =>
   Layer.succeed(Deployment, memoryHost(options))
 

@@ -14,15 +14,15 @@ import type { PendingApproval } from "../engine/RunHost.ts"
 interface Limits extends Omit<NonNullable<Parameters<typeof Decision.approve>[0]>, "scope" | "feedback"> {
   /** The tool's name. */
   readonly tool: string
-  /** Whose tool, where agents have different ones of this name. Absent: any agent's. */
+  /** The agent that has the tool, if agents define this name differently. Absent: any agent. */
   readonly agent?: string | undefined
   /** The tenant of the thread or run. Absent: `"default"`. */
   readonly resourceId?: string | undefined
 }
 
 /**
- * What is granted, and to whom: every run of a thread, a run, or a run at and below `agentPath`. A run that has not started needs
- * `threadId`, too.
+ * The scope: every run of a thread, a run, or a run at and below `agentPath`. A run that has not started also needs
+ * `threadId`.
  */
 export type GrantOptions =
   | (Limits & { readonly scope: "thread"; readonly threadId: string })
@@ -34,7 +34,7 @@ export type GrantOptions =
       readonly agentPath: ReadonlyArray<string>
     })
 
-/** Keeps the grant and answers it. */
+/** Stores the grant and returns it. */
 export const give = Effect.fnUntraced(function* ({ host, ids, roster }: RuntimeParts, options: GrantOptions) {
   const fail = (reason: ApprovalErrors.Reason) => Effect.fail(new ApprovalError({ id: options.tool, reason }))
   const refuse = (issue: string) => fail(new ApprovalErrors.InvalidArguments({ issue }))
@@ -94,7 +94,7 @@ const hashOf = (
     : { issue: `Agents define the tool ${JSON.stringify(name)} differently. Name one as agent` }
 }
 
-/** The grant that a decision leaves behind; `undefined` for one about this call only. A sentence where it cannot be. */
+/** The grant of a decision; `undefined` if it is about this call only. Fails with a message if it is invalid. */
 export const fromDecision = (
   asked: PendingApproval,
   decision: Decision,
@@ -102,14 +102,14 @@ export const fromDecision = (
 ): Grant.Grant | undefined | { readonly issue: string } => {
   if (decision.type !== "approve" || decision.scope === undefined || decision.scope === "call") return undefined
   const { agentPath, request, runId } = asked
-  // What the person saw; only a question of an earlier release does not say.
+  // The definition that the person saw; absent only in questions of earlier releases.
   const toolHash = request.toolHash ?? about.toolHash
   if (request.kind !== "tool" || toolHash === undefined) {
     return { issue: `A ${request.kind} approval cannot use scope "${decision.scope}". Approve it without a scope` }
   }
   if (request.begunBefore !== undefined && request.begunBefore > 0) {
     return {
-      issue: `An approval to make a call again cannot use scope "${decision.scope}". Approve it without a scope`
+      issue: `An approval to repeat a call cannot use scope "${decision.scope}". Approve it without a scope`
     }
   }
   const nanoUsdLeft = decision.maxCostUsd === undefined ? undefined : Money.fromUsd(decision.maxCostUsd)

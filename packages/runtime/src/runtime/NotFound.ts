@@ -14,9 +14,9 @@ export class RunNotFound extends Schema.TaggedError<RunNotFound>()("RunNotFound"
 }
 
 /**
- * A message was not accepted for a run, and nothing of it is kept. `empty`: it has neither text nor files. `invalid`:
- * it is not text or a list of parts. `ending`: the run has ended, is ending or was cancelled; ask the thread anew.
- * `id-taken`: its `messageId` is another message's of this run.
+ * A run did not accept a message; nothing of it is stored. `empty`: it has neither text nor files. `invalid`: it is not
+ * text or a list of parts. `ending`: the run has ended, is ending or was cancelled; send a query to its thread.
+ * `id-taken`: another message of this run has its `messageId`.
  */
 export class MessageRefused extends Schema.TaggedError<MessageRefused>()("MessageRefused", {
   runId: Schema.String,
@@ -74,7 +74,7 @@ export class HistoryInvalid extends Schema.TaggedError<HistoryInvalid>()("Histor
 export const damagedTable = (defect: unknown): string | undefined =>
   defect instanceof StoreFailure ? defect.damaged : undefined
 
-/** Fails with `DataDamaged` about what is named where the store finds it damaged. */
+/** Fails with `DataDamaged` about the named subject if the store finds it damaged. */
 export const failDamaged =
   (subject: RunErrors.DataDamaged["subject"], id: string) =>
   <A, E>(asked: Effect.Effect<A, E>): Effect.Effect<A, E | RunErrors.DataDamaged> =>

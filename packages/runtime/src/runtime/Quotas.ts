@@ -1,5 +1,5 @@
 /**
- * Which quotas a run is charged to, how they stand, and the limits that are set for one tenant or principal.
+ * The quotas that a run is charged to, their standings, and the limits set for one tenant or principal.
  */
 import { Quota, QueryRejections } from "@reins/protocol"
 import * as Clock from "effect/Clock"
@@ -7,12 +7,12 @@ import * as Effect from "effect/Effect"
 import { defaultResource, type RuntimeParts } from "./RuntimeParts.ts"
 import type { QuotaSubject } from "./RuntimeShape.ts"
 
-/** What a run of this subject is charged to; empty where nothing limits it. */
+/** The quotas that a run of this subject is charged to; empty without any. */
 export const chargesOf = (
   { quotas }: RuntimeParts,
   { principal, quotas: own, resourceId = defaultResource }: QuotaSubject
 ): Effect.Effect<ReadonlyArray<Quota.Charge>, QueryRejections.InvalidQuota> => {
-  // Those of the runtime have been checked when it was built.
+  // The runtime's own quotas were validated when it was built.
   const all = own === undefined || own.length === 0 ? quotas : [...quotas, ...own]
   const invalid = all === quotas ? undefined : Quota.validateAll(all)
   if (invalid !== undefined) return Effect.fail(invalid)
@@ -21,7 +21,7 @@ export const chargesOf = (
 
 const none: ReadonlyArray<Quota.Charge> = []
 
-/** How the quotas stand. */
+/** The standings of the quotas. */
 export const usage = Effect.fnUntraced(function* (built: RuntimeParts, subject: QuotaSubject = {}) {
   const charges = yield* chargesOf(built, subject)
   const standings = yield* built.host.quotas.standings(charges, yield* Clock.currentTimeMillis)
@@ -40,7 +40,7 @@ export const limit = Effect.fnUntraced(function* (
   const charge = charges.find(({ quota }) => quota.name === name)
   if (charge === undefined) {
     const known = charges.map(({ quota }) => quota.name).join(", ") || "none"
-    const issue = `is not a quota's. The quotas are ${known}`
+    const issue = `is not the name of a quota. Available quotas: ${known}`
     return yield* new QueryRejections.InvalidQuota({ quota: name, field: "name", issue })
   }
   const own = limits === undefined ? undefined : Quota.withLimits(charge.quota, limits)

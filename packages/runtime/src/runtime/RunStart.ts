@@ -22,13 +22,16 @@ import * as Quotas from "./Quotas.ts"
 import * as Threads from "./Threads.ts"
 import { type RuntimeParts, defaultResource } from "./RuntimeParts.ts"
 
-/** A run's record before its host has taken it. `given`: what its query does to its thread first. `keys`: what it brought of them. */
+/**
+ * A run's record before its host has accepted it. `given`: what its query does to its thread first. `keys`: what it
+ * brought of them.
+ */
 export interface NewRun extends Omit<RunRecord, "historyVersion"> {
   readonly keys?: ProviderKeys.Given
   readonly given?: Given
 }
 
-/** A history that a query brings, and what it does to a thread that is there. */
+/** A query's history, and what it does to an existing thread. */
 interface Given {
   readonly messages: ReadonlyArray<Message.Message>
   readonly onThread: "append" | "replace"
@@ -37,7 +40,7 @@ interface Given {
 /** Why a query was rejected. */
 export type Rejected = QueryRejected
 
-/** Which run holds the thread, where that is why. */
+/** The run that leases the thread, if that is the reason. */
 export const busy = ({ reason }: Rejected): QueryRejections.ThreadBusy | undefined =>
   reason._tag === "ThreadBusy" ? reason : undefined
 
@@ -70,19 +73,19 @@ export const query = Effect.fnUntraced(function* (
     const { messages } = adopted
     const { onThread = "ignore" } = options
     if (onThread !== "ignore") return { ...made, given: { messages, onThread } }
-    // Where the thread is there, nothing is done.
+    // An existing thread is not changed.
     if (messages.length > 0) yield* built.host.threads.begin(made.threadId, made.resourceId, messages)
   }
   return made
 })
 
-/** Whether nothing is asked because the history ends with results that the model has not seen an answer to. */
+/** Whether the query has no prompt because its history ends with results that the model has not answered. */
 const continues = (prompt: Message.Prompt, history: ReadonlyArray<Message.Message> = []): boolean =>
   prompt.length === 0 && typeof prompt !== "string" && history.at(-1)?.role === "tool"
 
 const readTools = Schema.decodeUnknownOption(QueryTools.QueryTools)
 
-/** A copy of what the query changes of the agent's tools, which is kept with the run. */
+/** A copy of the query's changes to the agent's tools, stored with the run. */
 const toolsOf = (member: AgentRegistry.Member, given: QueryTools.QueryTools) => {
   const tools = Option.getOrUndefined(readTools(PlainJson.copy(given)))
   const refused = (issue: string) => reject(new QueryRejections.InvalidInput({ agent: member.name, issue }))
@@ -117,7 +120,7 @@ export const specialist = Effect.fnUntraced(function* (
   return yield* record(built, member, prompt.success, true, options)
 })
 
-/** Does to the thread what the query wants of it, and hands the run to the host. */
+/** Applies the query's changes to the thread, and passes the run to the host. */
 export const start = (
   { host, settings }: RuntimeParts,
   { given, keys, ...run }: NewRun
@@ -139,10 +142,7 @@ const holding = <E>(
     return Effect.tapError(started, () => Effect.sync(() => held.release(runId)))
   })
 
-/**
- * Gives the thread the history of a query. Nothing is done while a run holds the thread: then the host refuses this
- * one.
- */
+/** Applies a query's history to the thread. No effect while a run leases the thread: then the host refuses this one. */
 const lay = (
   host: RunHost,
   { resourceId, threadId }: Pick<RunRecord, "resourceId" | "threadId">,
@@ -233,7 +233,7 @@ const record = Effect.fnUntraced(function* (
   return run
 })
 
-/** Whether a budget ends a run that would go on for ever. */
+/** Whether a budget ends an endless run. */
 const bounds = (budget: Budget.Budget): boolean =>
   bounding.some((limit) => (budget[limit] ?? Number.POSITIVE_INFINITY) !== Number.POSITIVE_INFINITY)
 
@@ -247,7 +247,7 @@ const bounding = [
   "maxDurationMs"
 ] as const satisfies ReadonlyArray<keyof Budget.Budget>
 
-/** `member`: the agent with the tools that the query brings. */
+/** `member`: the agent with the query's tools. */
 const unknownTool = ({ roster }: RuntimeParts, member: AgentRegistry.Member, budget: Budget.Budget) =>
   budget.maxCallsPerTool === undefined
     ? undefined

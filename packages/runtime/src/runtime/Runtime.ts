@@ -1,8 +1,8 @@
 /**
- * The runtime service: runs queries, runs specialists from code, and watches, answers and cancels runs, from anywhere in the process or,
- * with another deployment, from other processes. Each method is thin: it validates, passes the work to the host, and shapes the result.
- *
- * A run belongs to the runtime, not to the reader of its stream; only `query` cancels its run when the reader stops reading.
+ * The runtime service: runs queries, runs specialists from code, and watches, answers and cancels runs, in this process
+ * or, with a durable deployment, from others. Each method is thin: it validates, passes the work to the host, and
+ * converts the result. A run belongs to the runtime, not to the reader of its stream; only `query` cancels its run when
+ * the reader stops reading.
  */
 import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
@@ -42,15 +42,15 @@ import * as Threads from "./Threads.ts"
 import * as Steering from "./Steering.ts"
 import { ThreadQueue } from "./ThreadQueue.ts"
 
-/** The runtime as a service. `Runtime.layer({ agents })` makes it; what it offers is `RuntimeShape`. */
+/** The runtime as a service. `Runtime.layer({ agents })` makes it; `RuntimeShape` has its methods. */
 export class Runtime extends Context.Service<Runtime, RuntimeShape>()("@reins/runtime/Runtime") {
   /**
    * A runtime with these agents. Needs what they need: tool handlers and models. Read when it is built: `Deployment`,
    * `Prices`, `Ids`, `TokenEstimator`.
    *
-   * **Gotchas**: each call makes a new layer, and layers are shared by reference: keep it in a constant. Agents that cannot
-   * work (two of one name, clashing tools, a budget that is none) are a defect of the program: building the layer dies with
-   * `InvalidAgents`, whose message names the cure.
+   * **Gotchas**: each call makes a new layer, and layers are shared by reference: keep it in a constant. Invalid agents
+   * (two with one name, clashing tools, an invalid budget) are a defect of the program: building the layer dies with
+   * `InvalidAgents`, with the cure in its message.
    */
   static layer<const Agents extends ReadonlyArray<Agent.Any>>(
     options: RuntimeOptions<Agents>
@@ -79,7 +79,7 @@ const make = <const Agents extends ReadonlyArray<Agent.Any>>(
     const host = yield* factory.make((record, history, engine, stores) => {
       const driven = drive(common, stores, record, history, engine)
       const carried = record.keyed === undefined ? driven : settings.keys.during(record.runId, driven)
-      // Hosts say that a run failed. Why may hold what was said in it, so it is told only where that may be.
+      // Hosts log that a run failed. The cause may contain content, so it is logged only with content capture.
       return settings.captureContent
         ? Effect.tapCause(carried, (cause) => Effect.logError(`Cause of the failure of run ${record.runId}`, cause))
         : carried
@@ -87,13 +87,13 @@ const make = <const Agents extends ReadonlyArray<Agent.Any>>(
     return service({ roster, settings, host, ids: yield* Ids, quotas })
   })
 
-/** A decision by its type alone. Another text is refused as no decision is. */
+/** A decision by its type alone. Any other text is refused. */
 const inFull = (decision: Decision | "approve" | "reject"): Decision => {
   if (decision === "approve") return Decision.approve()
   return decision === "reject" ? Decision.reject() : decision
 }
 
-/** Says in the log that what a model costs is unknown. */
+/** Logs that the cost of a model is unknown. */
 const warnOfPrice = (services: Context.Context<never>) => {
   const fork = Effect.runForkWith(services)
   return (model: string) =>
@@ -147,17 +147,17 @@ const service = (built: RuntimeParts): RuntimeShape => {
   const { host } = built
   const queue = new ThreadQueue(host)
 
-  /** Starts a run. Answers what was started. */
+  /** Starts a run and returns it. */
   const start = (run: RunStart.NewRun): Effect.Effect<Steering.Entered, RunStart.Rejected> =>
     Effect.as(RunStart.start(built, run), run)
 
-  /** Starts a query as its options say about a thread that is busy. Waiting can be interrupted, starting cannot. */
+  /** Starts a query, with a busy thread handled by its options. Waiting can be interrupted, starting cannot. */
   const enter =
     (onBusy: RuntimeVerbs.QueryOptions["onBusy"]) =>
     (record: RunStart.NewRun): Effect.Effect<Steering.Entered, RunStart.Rejected> => {
       if (onBusy === undefined || onBusy === "reject") return start(record)
       return Effect.suspend(() => {
-        // Until then the id may be another run's.
+        // Until then the id may belong to another run.
         let began = false
         const now = Effect.map(
           Effect.flatMap(Clock.currentTimeMillis, (startedAt) => start({ ...record, startedAt })),
@@ -175,7 +175,7 @@ const service = (built: RuntimeParts): RuntimeShape => {
       })
     }
 
-  /** Whoever asked for a run leaves. */
+  /** The caller of a run stops reading. */
   const leave = ({ runId, steered }: Steering.Entered): Effect.Effect<unknown> =>
     steered === undefined ? host.cancel(runId) : Effect.void
 
@@ -185,10 +185,12 @@ const service = (built: RuntimeParts): RuntimeShape => {
       ? Effect.flatMap(RunStart.query(built, asked.prompt, asked.options), enter(asked.options?.onBusy))
       : Effect.flatMap(RunStart.specialist(built, asked.specialist, asked.input, asked.options), start)
 
-  /** The root view of a run that ends when its reader leaves, also between the run's start and the reader's first look. */
+  /**
+   * The root view of a run that is cancelled when its reader leaves, also between the run's start and the first read.
+   */
   const query = (asked: RuntimeVerbs.Asked) => {
     const view = asked._tag === "Query" ? (asked.options?.view ?? "root") : "root"
-    // Somebody else's run is not held back by who only joined it.
+    // A reader that only joined a run does not block it.
     const place = ({ steered }: Steering.Entered) => ({ after: steered?.after ?? 0, bounded: steered === undefined })
     const { readRootView } = host
     if (readRootView !== undefined && view === "root") {

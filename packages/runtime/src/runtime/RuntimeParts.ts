@@ -12,9 +12,9 @@ export interface RuntimeParts {
   readonly settings: Settings
   readonly host: RunHost
   readonly ids: IdSource
-  /** Of every tenant or principal. */
+  /** The quotas of every tenant or principal. */
   readonly quotas: ReadonlyArray<Quota.Quota>
 }
 
-/** The tenant when a caller names none. */
+/** The default tenant. */
 export const defaultResource = "default"

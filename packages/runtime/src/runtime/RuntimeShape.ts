@@ -1,5 +1,5 @@
 /**
- * The interfaces of `Runtime`: what it offers, and its options.
+ * The interfaces of `Runtime`: its methods and options.
  */
 import type {
   ApprovalError,
@@ -43,19 +43,19 @@ import type * as Specialist from "../agent/Specialist.ts"
 
 /** Options of a message to a running run. */
 export interface SteerOptions {
-  /** An id of the caller's own, so that a message that is sent again enters once. Absent: a new one. */
+  /** An id of the caller's own, so that a repeated message enters once. Absent: a new one. */
   readonly messageId?: string | undefined
   /**
-   * What becomes of questions about calls and plans that the run has open: `keep` (the default) leaves them open, and
-   * the message waits until they are answered; `withdraw` resolves them as `superseded`, their calls do not run, and
-   * the model reads the message next. Questions about a budget and calls that the client runs stay open either way.
+   * The effect on the run's open questions about calls and plans: `keep` (the default) leaves them open, and the
+   * message waits until they are answered; `withdraw` resolves them as `superseded`, their calls do not run, and the
+   * model reads the message next. Budget questions and client calls always stay open.
    */
   readonly questions?: "keep" | "withdraw" | undefined
   /** Only a run of this tenant; another's is `RunNotFound`. Absent: the caller is trusted with every tenant. */
   readonly resourceId?: string | undefined
 }
 
-/** What a runtime offers. */
+/** The methods of a runtime. */
 export interface RuntimeShape {
   /**
    * Runs a query as a stream of events: those of the root agent, and the approvals of all agents. Fails only before its
@@ -66,7 +66,7 @@ export interface RuntimeShape {
   readonly complete: Complete
   /** Starts a run that lives in the runtime. */
   readonly start: Start
-  /** Runs a specialist from code; a run of its own, with a history of its own. As `query` with the specialist. */
+  /** Runs a specialist from code, as a run with its own history. As `query` with the specialist. */
   readonly runSpecialist: <In, Out>(
     specialist: Specialist.Of<In, Out>,
     input: NoInfer<In>,
@@ -89,12 +89,11 @@ export interface RuntimeShape {
   /** The status of a run; `undefined` when it is unknown. */
   readonly status: (runId: string) => Effect.Effect<RunStatus | undefined>
   /**
-   * Answers an approval request, once, from anywhere. With `resourceId`, only a request of that tenant. A revision is checked
-   * against the tool's schema before anything is taken. `"approve"` and `"reject"` are the decisions without more.
-   *
-   * `principal`: who answers; their id takes the place of the decision's `by`. Absent: `by` is their id, and they have no roles. Where the
-   * request names its approvers (`approvals`), others fail with `Forbidden`; each principal counts once, and the answer tells whether the
-   * request is decided by it. What is refused is on the audit record.
+   * Answers an approval request, once, from anywhere. With `resourceId`, only a request of that tenant. A revision is
+   * validated by the tool's schema first. `"approve"` and `"reject"` are short for plain decisions. `principal`: who
+   * answers; their id replaces the decision's `by`. Absent: `by` is their id, and they have no roles. If the request
+   * names its approvers (`approvals`), others fail with `Forbidden`; each principal counts once, and the result says
+   * whether the request is decided. Refused answers are recorded in the audit record.
    */
   readonly respondToApproval: (
     id: string,
@@ -102,8 +101,8 @@ export interface RuntimeShape {
     options?: Answerer
   ) => Effect.Effect<Progress, ApprovalError>
   /**
-   * Answers a run's open questions about its budget with new limits, so that the same run goes on. Fails like
-   * `respondToApproval`, with the run's id, where it has no such question or a limit is not above what is used.
+   * Answers a run's open budget questions with new limits, so that the same run continues. Fails like
+   * `respondToApproval`, with the run's id, if it has no such question or a limit is not above its use.
    */
   readonly raiseBudget: (
     runId: string,
@@ -112,16 +111,16 @@ export interface RuntimeShape {
   ) => Effect.Effect<void, ApprovalError>
   readonly grants: {
     /**
-     * Lets calls run without asking, before anybody is asked: with the scopes and limits of an approval's, and bound to
-     * the definition that the tool has now. Fails with `InvalidArguments` where no agent has the tool, or a limit is no
-     * amount, and with `ApprovalForbidden` where the run is another tenant's.
+     * Allows calls in advance, without a question: with the scopes and limits of an approval, and bound to the tool's
+     * current definition. Fails with `InvalidArguments` if no agent has the tool or a limit is invalid, and with
+     * `ApprovalForbidden` if the run belongs to another tenant.
      */
     readonly give: (options: GrantOptions) => Effect.Effect<Grant.Grant, ApprovalError>
     /** A tenant's grants that still have uses, oldest first. */
     readonly list: (options?: { readonly resourceId?: string | undefined }) => Effect.Effect<ReadonlyArray<Grant.Grant>>
     /**
-     * Takes a grant back: calls ask again. With `resourceId`, only that tenant's. False when there is none. `by`: who does, for the audit
-     * record.
+     * Revokes a grant: its calls ask again. With `resourceId`, only that tenant's. False when there is none. `by`: the
+     * revoking principal, for the audit record.
      */
     readonly revoke: (
       id: string,
@@ -134,9 +133,9 @@ export interface RuntimeShape {
     /** As `pendingApprovals`. */
     readonly pending: RuntimeShape["pendingApprovals"]
     /**
-     * The audit record of a tenant's approvals: questions, answers, refused answers, escalations, decisions, and what became of grants,
-     * each with who, when, and under which definition of the tool. Oldest first, in pages: `after` is the `next` of the page before.
-     * `Audit.toLine` makes a line of JSON of an act.
+     * The audit record of a tenant's approvals: questions, answers, refused answers, escalations, decisions, and
+     * changes of grants, each with the principal, the time and the tool's definition. Oldest first, in pages: `after`
+     * is the `next` of the previous page. `Audit.toLine` converts an act to a line of JSON.
      */
     readonly history: (options?: HistoryOptions) => Effect.Effect<Audit.Page>
   }
@@ -144,16 +143,17 @@ export interface RuntimeShape {
   readonly runs: Pick<RuntimeShape, "status" | "watch" | "steer" | "cancel" | "submitToolResult" | "raiseBudget">
   readonly quotas: {
     /**
-     * What is used of the runtime's quotas, and of `quotas` beside them, by a tenant (absent: `"default"`) and, of those per
-     * principal, by `principal`. Fails with `InvalidQuota` as a query would.
+     * The use of the runtime's quotas, and of additional `quotas`, by a tenant (absent: `"default"`) and, for quotas
+     * per principal, by `principal`. Fails with `InvalidQuota` as a query would.
      */
     readonly usage: (options?: QuotaSubject) => Effect.Effect<ReadonlyArray<Quota.Usage>, QueryRejections.InvalidQuota>
     /**
-     * Sets other limits for one tenant or principal in the quota `name`, of the runtime's and `quotas`: all three of them, so that one
-     * that is left out is none. `undefined` takes them back, and the quota's own hold again. Kept by the store, so that all processes
-     * and restarts know them. A run that is under way is held to them when it reserves next.
+     * Sets the limits of one tenant or principal in the quota `name`, one of the runtime's or of `quotas`. They replace
+     * all three limits: an absent one is no limit. `undefined` restores the quota's own limits. They are stored, so
+     * that they apply in all processes and after restarts, and to running runs from their next reservation on.
      *
-     * **Gotchas**: a limit on what the quota did not limit before holds for runs that start or reserve after it was set.
+     * **Gotchas**: a limit on what the quota did not limit before holds for runs that start or reserve after it was
+     * set.
      */
     readonly limit: (
       name: string,
@@ -163,26 +163,31 @@ export interface RuntimeShape {
   }
   readonly files: {
     /**
-     * A file that a tool handed over, with its bytes. With `resourceId`, only that tenant's. `undefined` when there is
-     * none.
+     * A file that a tool stored, with its bytes. With `resourceId`, only that tenant's. `undefined` when there is none.
      */
     readonly get: (
       fileId: string,
       options?: { readonly resourceId?: string | undefined }
     ) => Effect.Effect<StoredFile | undefined, RunErrors.DataDamaged>
-    /** What is known of a thread's files, oldest first. With `resourceId`, only that tenant's. */
+    /** The metadata of a thread's files, oldest first. With `resourceId`, only that tenant's. */
     readonly list: (
       threadId: string,
       options?: { readonly resourceId?: string | undefined }
     ) => Effect.Effect<ReadonlyArray<FileInfo>>
   }
-  /** The open questions of a tenant, oldest first; of one that names its approvers, `approvals.given` says how many have approved. */
+  /**
+   * The open questions of a tenant, oldest first; if a question names its approvers, `approvals.given` is the number of
+   * approvals so far.
+   */
   readonly pendingApprovals: (filter?: {
     readonly resourceId?: string | undefined
     readonly threadId?: string | undefined
     readonly runId?: string | undefined
   }) => Effect.Effect<ReadonlyArray<PendingApproval>>
-  /** Submits the result of a client tool's call. `content` is shown to the model in place of `result`, where there are images or files. */
+  /**
+   * Submits the result of a client tool's call. `content` is shown to the model in place of `result`, for images and
+   * files.
+   */
   readonly submitToolResult: (
     runId: string,
     callId: string,
@@ -194,23 +199,22 @@ export interface RuntimeShape {
     }
   ) => Effect.Effect<void, CallNotFound>
   /**
-   * Sends a user's message to a running run. The root agent reads it in its next step, when the calls of the step under
-   * way have their results; messages enter in the order in which they were accepted, each once, also after a crash. A
-   * run that would have ended goes on with one more step. Budgets hold: where no step is left, and where the run is
-   * cancelled or fails, the message stands at the end of the thread without an answer. The process that
-   * executes the run may be another one.
+   * Sends a user's message to a running run. The root agent reads it in its next step, when the calls of the current
+   * step have their results; messages enter in order of acceptance, each once, also after a crash. A run that would
+   * have ended continues with one more step. Budgets apply: if no step is left, or the run is cancelled or fails, the
+   * message is the last one of the thread, without an answer. The process that executes the run may be another one.
    */
   readonly steer: (
     runId: string,
     message: Message.Prompt,
     options?: SteerOptions
   ) => Effect.Effect<Steered, RunNotFound | MessageRefused>
-  /** Asks a run to end: open calls are closed, it finishes with `cancelled`. False when it has ended or is unknown. */
+  /** Cancels a run: open calls are closed, and it finishes with `cancelled`. False when it has ended or is unknown. */
   readonly cancel: (runId: string) => Effect.Effect<boolean>
   readonly threads: {
     /**
      * A thread's messages, pair-complete; empty when there is none. With `resourceId`, another tenant's thread reads as
-     * absent. Fails with `DataDamaged` where a stored message cannot be read.
+     * absent. Fails with `DataDamaged` if a stored message cannot be read.
      */
     readonly get: (
       threadId: string,
@@ -219,32 +223,31 @@ export interface RuntimeShape {
     readonly info: (threadId: string, options?: TenantOptions) => Effect.Effect<ThreadInfo | undefined>
     readonly list: (options?: { readonly resourceId?: string | undefined }) => Effect.Effect<ReadonlyArray<ThreadInfo>>
     /**
-     * Begins a thread with a foreign history, repaired where calls and results do not pair, and tells what was
-     * repaired. Nothing in it answers a question or lets a call run.
+     * Creates a thread with a foreign history, with unpaired calls and results repaired, and returns the repairs.
+     * Nothing in it answers a question or allows a call.
      */
     readonly import: (
       history: ReadonlyArray<Message.Message>,
       options?: NewThread
     ) => Effect.Effect<ImportedThread, ThreadExists | HistoryInvalid>
     /**
-     * Begins another thread of the same tenant with the first `at` messages of this one (absent: all), shortened to
-     * where every call has its result. A run that holds the thread goes on undisturbed, and what it has said so far is
-     * not in the fork: a thread gets a run's messages when the run ends. With `resourceId`, only that tenant's thread.
+     * Creates another thread of the same tenant with the first `at` messages of this one (absent: all), shortened so
+     * that every call has its result. A running run of the thread is not affected, and its messages are not in the
+     * fork: a thread gets a run's messages when the run ends. With `resourceId`, only that tenant's thread.
      */
     readonly fork: (
       threadId: string,
       options?: NewThread & { readonly at?: number | undefined }
     ) => Effect.Effect<{ readonly threadId: string }, ThreadNotFound | ThreadExists | RunErrors.DataDamaged>
     /**
-     * Limits all runs of a thread together, whatever agents they are of, over what the runs that have ended used
-     * already; makes the thread where there is none. Takes the place of earlier limits; `undefined` lifts them. Kept
-     * with the thread, so that a restart changes nothing. Where nothing is left, a query is `QueryRejected` with
-     * `ThreadExhausted`; a run that meets such a limit ends with `budget_exhausted`, the limit by the name
-     * `thread.maxSteps`, …, and `finish: budget`, whatever `onExhausted` says. With `resourceId`, the thread of that
-     * tenant.
+     * Limits all runs of a thread together, of any agent, including what its ended runs have used; creates the thread
+     * if needed. Replaces earlier limits; `undefined` removes them. Stored with the thread. When a limit is exhausted,
+     * a query is `QueryRejected` with `ThreadExhausted`; a run that reaches it ends with `budget_exhausted`, with the
+     * limit's name `thread.maxSteps`, …, and `finish: budget`, regardless of `onExhausted`. With `resourceId`, the
+     * thread of that tenant.
      *
-     * **Gotchas**: runs that were started before are held to what stood then. Specialists run from code are no part of
-     * their thread, and a fork has no limits.
+     * **Gotchas**: runs that were started before keep the earlier limits. Specialists run from code do not count for a
+     * thread, and a fork has no limits.
      */
     readonly limit: (
       threadId: string,
@@ -252,60 +255,63 @@ export interface RuntimeShape {
       options?: { readonly resourceId?: string | undefined }
     ) => Effect.Effect<void, QueryRejections.InvalidBudget | ThreadNotFound>
     /**
-     * How many messages the thread held before those of an ended run of it were added. `undefined` where it holds none of that run's,
-     * also because they were replaced; with `resourceId`, where it is another tenant's.
+     * How many messages the thread had before those of an ended run were added. `undefined` if it has none of that run,
+     * also because they were replaced; with `resourceId`, if it belongs to another tenant.
      */
     readonly before: (threadId: string, runId: string, options?: TenantOptions) => Effect.Effect<number | undefined>
-    /** False when there is none, when a run holds it, or, with `resourceId`, when it is another tenant's. */
+    /**
+     * Deletes a thread. False when there is none, a run leases it, or, with `resourceId`, it belongs to another tenant.
+     */
     readonly delete: (threadId: string, options?: TenantOptions) => Effect.Effect<boolean>
   }
 }
 
-/** Whose use of which quotas is meant. */
+/** The subject of quotas. */
 export interface QuotaSubject {
   readonly resourceId?: string | undefined
   readonly principal?: string | undefined
-  /** Quotas that are not the runtime's own, such as those of a key. Absent: none. */
+  /** Quotas in addition to the runtime's, such as those of a key. Absent: none. */
   readonly quotas?: ReadonlyArray<Quota.Quota> | undefined
 }
 
-/** Which acts of the audit record: those that fit all that is given. */
+/** Selects acts of the audit record that match all given fields. */
 export interface HistoryOptions {
   /** Absent: `"default"`. */
   readonly resourceId?: string | undefined
   readonly threadId?: string | undefined
   readonly runId?: string | undefined
-  /** The id of the principal whose acts they are. */
+  /** The id of the acting principal. */
   readonly principal?: string | undefined
   /** From this time on; a number is in epoch milliseconds. */
   readonly since?: number | Date | undefined
   /** Before this time. */
   readonly until?: number | Date | undefined
-  /** Where the page begins: `next` of the page before. Absent, or no such place: at the beginning. */
+  /** The cursor: `next` of the previous page. Absent or invalid: the beginning. */
   readonly after?: string | undefined
-  /** The most acts of the page, from 1 to 10,000. Default 1,000. */
+  /** The maximum number of acts in the page, from 1 to 10,000. Default 1,000. */
   readonly limit?: number | undefined
 }
 
-/** Limits a call to what one tenant owns. `resourceId` absent: the caller is trusted with every tenant. */
+/** Restricts a call to one tenant. `resourceId` absent: the caller is trusted with every tenant. */
 export interface TenantOptions {
   readonly resourceId?: string | undefined
 }
 
-/** What a runtime is made from. */
+/** The options of a runtime. */
 export interface RuntimeOptions<Agents extends ReadonlyArray<Agent.Any>> {
   /** Agents and specialists that queries may name; the first is the default. */
   readonly agents: Agents
   /**
-   * Limits of every tenant, or of every principal of one, over all its runs within a window (`Quota.make`). A query whose quota has
-   * nothing left is `QueryRejected` with `QuotaExhausted`; a run that meets the limit ends with `budget_exhausted`, the limit by the name
-   * `quota.maxCostUsd`, …, and `finish: budget`, whatever `onExhausted` says. Kept by the deployment: processes over one store share
-   * them. One that is invalid, or has the name of another, is a defect when the layer is built. Absent: none.
+   * Limits of every tenant, or of every principal of one, over all its runs within a window (`Quota.make`). When a
+   * quota is exhausted, a query is `QueryRejected` with `QuotaExhausted`; a run that reaches the limit ends with
+   * `budget_exhausted`, with the limit's name `quota.maxCostUsd`, …, and `finish: budget`, regardless of `onExhausted`.
+   * Stored by the deployment: processes over one store share them. An invalid quota, or a name that is used twice, is a
+   * defect when the layer is built. Absent: none.
    */
   readonly quotas?: ReadonlyArray<Quota.Quota> | undefined
   /**
-   * How long a step or a call waits where other runs hold what it needs of a quota, before its run ends with `budget_exhausted`: most of
-   * what is held is not spent, and comes back. Default 30 seconds; 0 does not wait.
+   * How long a step or a call waits for quota that other runs hold, before its run ends with `budget_exhausted`: most
+   * of what is held is not spent but released. Default 30 seconds; 0 does not wait.
    */
   readonly quotaWait?: Duration.Input | undefined
   /**
@@ -313,18 +319,18 @@ export interface RuntimeOptions<Agents extends ReadonlyArray<Agent.Any>> {
    * must take keys (`takesKeys`). Absent: no tenant has any.
    */
   readonly providerKeys?: ProviderKeys.OfTenant | undefined
-  /** For tools that declare nothing and that no agent has a word about. Default `"never"` asks. */
+  /** The policy for tools that declare nothing and have no policy of an agent. Default `"never"` ask. */
   readonly approvals?: Policy | undefined
-  /** How long a question waits for its answer before it is `expired`. Absent: for ever. */
+  /** How long a question waits for its answer before it is `expired`. Absent: no limit. */
   readonly approvalExpiresIn?: Duration.Input | undefined
   /**
-   * How long before a question expires its run says so, once: a `custom` event of type `approval_expiring` with the
-   * question's `id` and `expiresAt`. A question that has less time says so at once. Absent: nothing is said.
+   * How long before a question's expiry its run emits one `custom` event of type `approval_expiring` with the
+   * question's `id` and `expiresAt`. A question with less time emits it at once. Absent: no event.
    */
   readonly approvalWarnBefore?: Duration.Input | undefined
-  /** What happens to questions when nobody is there. Default `"wait"`. */
+  /** What happens to questions when nobody can answer. Default `"wait"`. */
   readonly unattended?: "wait" | "deny" | "approve" | undefined
-  /** How often a model request is sent again while nothing of its answer was shown. Default 2. */
+  /** How often a model request is retried while nothing of its answer was shown. Default 2. */
   readonly modelRetries?: number | undefined
   /**
    * Whether a run's events tell that a request is made again (`custom` of type `model_retry`: `message`, `reason`, `provider`, `model`,
@@ -333,62 +339,62 @@ export interface RuntimeOptions<Agents extends ReadonlyArray<Agent.Any>> {
    */
   readonly modelRetryEvents?: boolean | undefined
   /**
-   * What becomes of a request that fails, retryably, after something of its answer was shown: `error` ends the run with
-   * it (the default); `retract` takes back what was shown (`step-retracted`) and tries again, as often as
-   * `modelRetries` says. What the failed attempt used is paid for either way.
+   * How to handle a retryable failure of a request after part of its answer was shown: `error` ends the run with it
+   * (the default); `retract` retracts what was shown (`step-retracted`) and retries up to `modelRetries` times. The
+   * failed attempt is charged either way.
    */
   readonly midStreamFailure?: "error" | "retract" | undefined
-  /** The wait before the first retry; doubled each time. What a provider asks for goes before. Default 500 ms. */
+  /** The delay before the first retry; doubled each time. A provider's own delay takes precedence. Default 500 ms. */
   readonly modelRetryDelay?: Duration.Input | undefined
   /**
-   * How long one request to a model may take in all, before it is given up as `ModelTimedOut`: retried, followed by a
-   * fallback, or failed, as the settings above say. What it used is paid for. Absent: no limit.
+   * How long one request to a model may take in total before it fails as `ModelTimedOut`, and is retried, sent to a
+   * fallback, or fails the step, by the settings above. Its use is charged. Absent: no limit.
    */
   readonly modelTimeout?: Duration.Input | undefined
   /**
-   * How long a model may be silent, before its first part and between two of them; then as with `modelTimeout`. Time in
-   * which a slow reader holds the model back does not count. Absent: no limit but the adapter's own.
+   * How long a model may be silent, before its first part and between two parts; then as with `modelTimeout`. Time in
+   * which a slow reader blocks the model does not count. Absent: only the adapter's own limit.
    */
   readonly modelIdleTimeout?: Duration.Input | undefined
   /** How long a cancelled model or tool may take to end before it is abandoned. Default 5 seconds. */
   readonly cancelGrace?: Duration.Input | undefined
   /**
    * How often in a row an agent's model may make the same call: the same tool with the same arguments, whatever the
-   * order of members. At the limit the model is told once, by a message that it reads and a `custom` event of type
-   * `calls_repeated`. Where it makes the call once more, that call does not run, and the run ends with `finish:
-   * repeated-calls`; a specialist's call fails, and its coordinator goes on. Default 10; `false` or `Infinity` for no
-   * limit.
+   * order of members. At the limit the model is warned once, by a message and a `custom` event of type
+   * `calls_repeated`. If it makes the call once more, that call does not run, and the run ends with `finish:
+   * repeated-calls`; for a specialist, its call fails and its coordinator continues. Default 10; `false` or `Infinity`
+   * for no limit.
    *
    * **Details**: another call and a message of a user's begin a new row. Equal calls of one step count once. Calls that
-   * a tool refused, or a person denied, count. Results are not compared; calls of a tool that is made to be asked again
-   * and again do not count where it says so (`ToolSettings.MayRepeat`). A run keeps the limit that it was started with.
-   *
-   * **Errors**: what is no limit is `InvalidAgents` when the layer is built.
+   * a tool refused, or a person denied, count. Results are not compared; calls of tools with `ToolSettings.MayRepeat`
+   * do not count. A run keeps the limit that it was started with. **Errors**: an invalid limit is `InvalidAgents` when
+   * the layer is built.
    */
   readonly repeatedCallLimit?: Agent.CallLimit | undefined
   /**
-   * The most model calls of a run, specialists included, that nothing else limits: neither the agent's budget nor the
-   * query's nor the thread's has a limit on steps, tool calls, tokens, money or time. It is then a part of the run's
-   * budget as `maxSteps`, and the run ends with `budget_exhausted` and `finish: budget`. Default 100; `false` or
-   * `Infinity` for no limit.
+   * The maximum number of model calls of a run, specialists included, if nothing else limits it: neither the agent's
+   * budget nor the query's nor the thread's has a limit on steps, tool calls, tokens, money or time. It is then a part
+   * of the run's budget as `maxSteps`, and the run ends with `budget_exhausted` and `finish: budget`. Default 100;
+   * `false` or `Infinity` for no limit.
    *
-   * **Errors**: what is no whole number of at least 0 is `InvalidAgents` when the layer is built.
+   * **Errors**: a value that is not a whole number of at least 0 is `InvalidAgents` when the layer is built.
    */
   readonly defaultMaxSteps?: number | false | undefined
-  /** How deep specialists may be nested, whatever budgets allow. Default 8. */
+  /** How deep specialists may be nested, in addition to budgets. Default 8. */
   readonly maxDepth?: number | undefined
   /**
-   * How many characters of a tool's result a model is sent: of a longer one it reads the beginning, the end, and how
-   * much is missing between them. Events, thread and log keep all of it. Default 200,000; `Infinity` for no bound.
+   * How many characters of a tool's result a model is sent: of a longer one it gets the beginning, the end, and a note
+   * of how much is missing between them. Events, thread and log have all of it. Default 200,000; `Infinity` for no
+   * limit.
    */
   readonly maxResultCharacters?: number | undefined
-  /** How large a file may be that a tool hands over (`ToolRun.storeFile`), in bytes. Default 32 MiB. */
+  /** The maximum size of a file that a tool stores (`ToolRun.storeFile`), in bytes. Default 32 MiB. */
   readonly maxFileBytes?: number | undefined
   /**
-   * Where a file can be read that was stored, told as `url` in its event: `(fileId) => \`/native/files/${fileId}\``,
-   * say. Absent: the event says none.
+   * Makes the URL of a stored file for its event, such as `(fileId) => \`/native/files/${fileId}\``. Absent: the event
+   * has no `url`.
    */
   readonly fileUrl?: ((fileId: string) => string) | undefined
-  /** Lets causes, arguments and results into log lines. Default false. */
+  /** Whether log lines may contain causes, arguments and results. Default false. */
   readonly captureContent?: boolean | undefined
 }

@@ -33,19 +33,18 @@ export interface RunOptions {
    */
   readonly budget?: Budget.Budget | undefined
   /**
-   * How often in a row the run's agent may make the same call; specialists below it are held to it unless they say
-   * otherwise themselves. What is no limit is refused with `InvalidInput`. Absent: as the agent says, else as the
-   * runtime does.
+   * How often in a row the run's agent may make the same call; also for specialists below it without a limit of their
+   * own. An invalid limit is refused with `InvalidInput`. Absent: the agent's limit, else the runtime's.
    */
   readonly repeatedCallLimit?: Agent.CallLimit | undefined
   /**
-   * Who asks, by id, kept with the run: whom `Approvers.excludeRequester` excludes, and whose runs within the tenant quotas per principal
-   * count together. Absent: nobody is named.
+   * The id of the requesting principal, stored with the run: `Approvers.excludeRequester` excludes it, and quotas per
+   * principal count its runs. Absent: not given.
    */
   readonly principal?: string | undefined
   /**
-   * Quotas that the run is charged to beside the runtime's own, such as those of a key. One that is invalid, or has the name of another,
-   * is refused with `InvalidQuota`. Absent: none.
+   * Quotas that the run is charged to in addition to the runtime's, such as those of a key. An invalid quota, or a name
+   * that is used twice, is refused with `InvalidQuota`. Absent: none.
    */
   readonly quotas?: ReadonlyArray<Quota.Quota> | undefined
   /**
@@ -61,30 +60,29 @@ export interface QueryOptions extends RunOptions {
   /**
    * What to do while the thread has another run: `reject` with `ThreadBusy` (the default), `queue` behind it and those
    * that wait already, `cancel-previous` and start when it has ended, or `steer` it: the prompt becomes a message of
-   * that run, as by `steer`, with the query's `runId` as its id and `questions: "withdraw"`, and what is answered is the
-   * rest of that run: its events from there on, or its end. It continues when that reader disconnects. The run keeps its
-   * own budget and tools. Where it takes no more messages, or is of another agent, the query waits for its end.
+   * that run, as by `steer`, with the query's `runId` as its id and `questions: "withdraw"`, and the result is the rest
+   * of that run: its events from there on, or its end. It continues when that reader disconnects. The run keeps its own
+   * budget and tools. If it accepts no more messages, or has another agent, the query waits for its end.
    *
-   * **Gotchas**: sent again with the same `runId` after that run has ended, such a query starts a run of its own.
+   * **Gotchas**: repeated with the same `runId` after that run has ended, such a query starts a new run.
    */
   readonly onBusy?: "reject" | "queue" | "cancel-previous" | "steer" | undefined
   /**
-   * What a new thread begins with, before the prompt: a history from a client or another system. It is
-   * made pair-complete first (`Transcript.adopt`), and is only read: nothing in it answers a question or lets a call
-   * run. Absent: a new thread is empty. Where it ends with the results of calls, a prompt without parts (`[]`) goes on
-   * from there.
+   * The messages of a new thread before the prompt: a history from a client or another system. It is made pair-complete
+   * first (`Transcript.adopt`); nothing in it answers a question or allows a call. Absent: a new thread is empty. If it
+   * ends with the results of calls, a prompt without parts (`[]`) continues from there.
    */
   readonly history?: ReadonlyArray<Message.Message> | undefined
   /**
-   * What `history` does to a thread that is there already: nothing (`"ignore"`, the default); it is added to what the
-   * thread holds (`"append"`); or the thread becomes what it shows (`"replace"`): from the first turn on that differs,
-   * its messages are replaced by those of `history` (`Transcript.align`). Done right before the run starts, once the
-   * thread is free.
+   * The effect of `history` on an existing thread: none (`"ignore"`, the default); it is appended (`"append"`); or it
+   * replaces the thread's messages from the first turn that differs (`"replace"`, see `Transcript.align`). Applied
+   * right before the run starts, when the thread is free.
    */
   readonly onThread?: "ignore" | "append" | "replace" | undefined
   /**
-   * Which events the stream of `query` has: `root`, those of the root agent and the approvals of all agents (the default), or `progress`,
-   * besides them what specialists tell of their work (`tool-progress`, `custom`, `budget_exhausted`). `watch` shows every event.
+   * Which events the stream of `query` has: `root`, those of the root agent and the approvals of all agents (the
+   * default), or `progress`, also the progress of specialists (`tool-progress`, `custom`, `budget_exhausted`). `watch`
+   * shows every event.
    */
   readonly view?: "root" | "progress" | undefined
   /** Added to the agent's own instructions, after them, for this query. Specialists below the agent do not get it. */
@@ -92,9 +90,8 @@ export interface QueryOptions extends RunOptions {
   /** Which agent: its value or its name. Absent: the first that the runtime was made with. */
   readonly agent?: string | Agent.Any | undefined
   /**
-   * What this query changes of the agent's tools: which it goes without, which ask first, and tools that the caller
-   * brings along and runs itself. Names that clash are refused with `InvalidInput`. Absent: the agent's tools as they
-   * are.
+   * Changes to the agent's tools for this query: tools to remove, tools that ask first, and tools that the caller adds
+   * and runs itself. Clashing names are refused with `InvalidInput`. Absent: no changes.
    */
   readonly tools?: QueryTools | undefined
   /**
@@ -108,15 +105,15 @@ export interface QueryOptions extends RunOptions {
 export interface Steered {
   readonly runId: string
   readonly messageId: string
-  /** Its place among the run's messages, from 1: they enter in this order. */
+  /** Its position among the run's messages, from 1: they enter in this order. */
   readonly position: number
-  /** An event of the run before which the message did not enter: `watch` with it as `after` shows what follows. */
+  /** The number of an event before the message enters: pass it to `watch` as `after` to see everything from there. */
   readonly after: number
   /** The ids of the questions that were withdrawn for it. */
   readonly withdrawn: ReadonlyArray<string>
 }
 
-/** A run that was started: it continues when readers disconnect. */
+/** A started run: it continues when readers disconnect. */
 export interface RunHandle<out Out = string> {
   readonly runId: string
   readonly threadId: string
@@ -126,11 +123,9 @@ export interface RunHandle<out Out = string> {
   readonly envelopes: Stream.Stream<Envelope.Envelope>
   /** Waits for the end. */
   readonly result: Effect.Effect<Completion<Out>, RunError>
-  /** Asks the run to end; false when it has ended. */
+  /** Cancels the run; false when it has ended. */
   readonly cancel: Effect.Effect<boolean>
-  /**
-   * Where the query became a message of a run that was there already (`onBusy: "steer"`); absent: it started this run.
-   */
+  /** Present if the query became a message of an existing run (`onBusy: "steer"`); absent: it started this run. */
   readonly steered?: Steered | undefined
 }
 

@@ -1,6 +1,6 @@
 /**
- * Takes messages for running runs: checks them, has the host accept them in one act with the check that the run goes on, and withdraws
- * questions where the user wrote instead of answering.
+ * Accepts messages for running runs: validates them, passes them to the host, which accepts them atomically while the
+ * run has not ended, and withdraws the questions that the user did not answer.
  */
 import { Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -37,7 +37,7 @@ export const steer = Effect.fnUntraced(function* (
   const { content } = Message.fromPrompt(prompt.value)
   const messageId = options.messageId ?? ids.make("msg")
   const isWithdrawing = options.questions === "withdraw"
-  // Whoever sends it may leave, but not between the message and the questions that it takes the place of.
+  // The sender may be interrupted, but not between storing the message and withdrawing the questions.
   const [accepted, withdrawn] = yield* Effect.uninterruptible(
     Effect.flatMap(host.accept(runId, { messageId, content }), (accepted) =>
       Effect.map(
@@ -70,8 +70,8 @@ export interface Entered {
 }
 
 /**
- * Does `start`, or hands the prompt of `record` to the run that holds its thread. Where that run takes no more messages, or is of
- * another agent, its end is waited for.
+ * Runs `start`, or passes the prompt of `record` to the run that leases its thread. If that run accepts no more
+ * messages, or has another agent, waits for its end.
  */
 export const steerOr = (
   built: RuntimeParts,
