@@ -45,7 +45,7 @@ describe("a tool of a run that is cancelled", () => {
       yield* TestClock.adjust("1 millis")
       yield* probe.end
       assert.strictEqual(endedAs(probe), "cancelled")
-      assert.include(resultOf(probe), "was left behind")
+      assert.include(resultOf(probe), "was abandoned")
     }).pipe(Effect.scoped)
   )
 
@@ -58,7 +58,7 @@ describe("a tool of a run that is cancelled", () => {
       yield* handle.cancel
       yield* TestClock.adjust("1 second")
       yield* probe.end
-      assert.notInclude(resultOf(probe), "left behind")
+      assert.notInclude(resultOf(probe), "abandoned")
       assert.strictEqual(probe.of("data-latency-summary")[0]?.data.totalMs, 1000)
     }).pipe(Effect.scoped)
   )
@@ -182,7 +182,7 @@ describe("a tool with a timeout", () => {
       yield* TestClock.adjust("5 seconds")
       yield* probe.end
       assert.strictEqual(endedAs(probe), "stop")
-      assert.include(resultOf(probe), "left behind")
+      assert.include(resultOf(probe), "abandoned")
     }).pipe(Effect.scoped)
   )
 

@@ -50,7 +50,7 @@ describe("a tool's result", () => {
       cycle["self"] = [cycle]
       for (const value of [cycle, 1n]) {
         const result = yield* logged({ value })
-        assert.match(JSON.stringify(result?.result), /ResultInvalid.*cannot be shown: value/)
+        assert.match(JSON.stringify(result?.result), /ResultInvalid.*is not JSON: value/)
       }
     })
   )
