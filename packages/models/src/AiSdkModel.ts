@@ -79,7 +79,7 @@ export const make = (model: LanguageModelV4, options: Options = {}): ModelPort =
   }
 }
 
-/** What a provider package's warnings have shown about it. */
+/** What was learned about a provider package from its warnings. */
 interface Known {
   /** Whether it sends the schema of an output to the provider. */
   takesSchema: boolean
@@ -117,7 +117,7 @@ const attempt = (
       Effect.flatMap(({ omitted, stream }) => {
         const parts = new Parts(names)
         const warnings = Array.from(omitted, (mediaType) =>
-          parts.warn(`files of type ${mediaType} cannot be sent to this model: it reads that there is one`)
+          parts.warn(`files of type ${mediaType} cannot be sent to this model: a text in their place says so`)
         )
         const room = warnings.length === 0 ? undefined : emit(warnings)
         const received = Effect.ensuring(
@@ -169,7 +169,7 @@ const open = (
   signal: AbortSignal
 ) => {
   const { isTextOnly, refusedFiles, takesSchema } = context.known
-  /** Sends the request; once more without the files that the package refuses, which it does before it sends anything. */
+  /** Sends the request; if the package refuses files, which it does before sending, sends it again without them. */
   const send = (refused: ReadonlySet<string>): Promise<Opened> => {
     const files = new SentFiles(refused, Prompt.isPlainAssistant(model.provider))
     const border = { provider: model.provider, names, takesSchema, files, isTextOnly }

@@ -59,7 +59,7 @@ export const fromConfig = (name: string, options: Options = {}): Effect.Effect<M
     ? Effect.sync(scripted)
     : Effect.flatMap(settingsOf(name, options), (settled) => load(settled, options))
 
-/** Checks the name, its provider, its address and its key without loading a package: what `fromConfig` fails with at once. */
+/** Validates the name, its provider, its address and its key without loading a package, as `fromConfig` does first. */
 export const validate = (name: string, options: Options = {}): Effect.Effect<void, ModelNotMade> =>
   name.trim() === "scripted" ? Effect.void : Effect.asVoid(settingsOf(name, options))
 
@@ -88,7 +88,7 @@ const settingsOf = Effect.fnUntraced(function* (name: string, options: Options) 
     )
   }
   if (baseURL !== undefined && !(/^https?:\/\//.test(baseURL) && URL.canParse(baseURL))) {
-    // The address stands in the model's name or in a setting; the error names the one to correct.
+    // The address is in the model's name or in a setting; the error names the one to correct.
     const variable = parsed.baseURL === undefined ? provider.baseVariable : "The address after @ in the model's name"
     return yield* fail(new SettingInvalid({ variable, problem: "is not a valid URL" }))
   }

@@ -28,7 +28,7 @@ export type Place = "user" | "assistant" | "tool"
 
 /** The files of one request: which are sent, and which the package is known to refuse. */
 export class SentFiles {
-  /** What stood in the request, by its key. */
+  /** The request's files, by key. */
   readonly sent = new Set<string>()
   /** What was left out of the request, by its media type. */
   readonly omitted = new Set<string>()
@@ -51,7 +51,10 @@ export class SentFiles {
     return taken
   }
 
-  /** The keys of the files that a package means whose refusal says `words`: those whose media type it names, else all. */
+  /**
+   * The keys of the files that a refusal with the text `words` refers to: those with a media type that it names, else
+   * all.
+   */
   meant(words: string): ReadonlyArray<string> {
     const keys = [...this.sent]
     const named = keys.filter((key) => words.includes(key.split(" ")[1] ?? key))
@@ -59,7 +62,7 @@ export class SentFiles {
   }
 }
 
-/** False for data that is neither an address nor base64, and for none. */
+/** False for absent data, and for data that is neither a URL nor base64. */
 const hasBytes = (data: FileForm["data"]): boolean =>
   data.type === "url" || (typeof data.data === "string" && /^[\w+/\s-]+={0,2}\s*$/.test(data.data))
 

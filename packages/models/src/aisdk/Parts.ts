@@ -2,8 +2,8 @@
  * Converts an AI SDK provider's stream parts to parts of our port, one response at a time.
  *
  * Plain code without effects: every delta passes through it. What our conversation cannot express but has to go back to
- * the provider on the next step (provider-specific content, files from its reasoning) is carried as a reasoning or file
- * part with a note in its metadata, and unpacked by `Prompt`.
+ * the provider on the next step (provider-specific content, files from its reasoning) is stored as a reasoning or file
+ * part with a note in its metadata, and restored by `Prompt`.
  */
 import type { LanguageModelV4StreamPart, SharedV4Warning } from "@ai-sdk/provider"
 import { type Json, Usage } from "@reins/protocol"

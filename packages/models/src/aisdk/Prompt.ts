@@ -38,11 +38,11 @@ export interface Border {
   readonly isTextOnly: boolean
 }
 
-/** Packages that write all of a tool's result as text, the bytes of its files included. */
+/** Packages that encode all of a tool's result as text, including the bytes of its files. */
 export const isTextOnly = (provider: string): boolean =>
   /^(openai|groq|mistral|cohere|deepseek|openai-compatible)\.chat\b/.test(provider)
 
-/** Packages that refuse what an assistant said beyond text, reasoning and calls: files, and what only one provider understands. */
+/** Packages that refuse assistant content other than text, reasoning and calls: files and provider-specific content. */
 export const isPlainAssistant = (provider: string): boolean => /(^|\.)mistral\b/.test(provider)
 
 /** The prompt of one request. It contains no empty text blocks, which providers reject. */
@@ -112,7 +112,7 @@ const textPart = (part: Message.TextPart): LanguageModelV4TextPart => ({
   ...options(part.metadata)
 })
 
-/** A file, or words in its place where the package is known to refuse it. */
+/** A file, or a text in its place if the package is known to refuse it. */
 const filePart = (
   part: Message.FilePart,
   { files }: Sent,

@@ -7,7 +7,7 @@ import type { Message } from "@reins/protocol"
 /** The messages to send for one message. A provider-run call without a result in the same message is omitted for other providers. */
 export const told = (message: Message.Message, provider: string): ReadonlyArray<Message.Message> => {
   if (message.role !== "assistant") return [message]
-  // A call and its result go together, also where only one of them has metadata.
+  // A call and its result are sent together, even if only one of them has metadata.
   const ids = new Set(message.content.flatMap((part) => (isRun(part) && isForeign(part, provider) ? [part.id] : [])))
   if (ids.size === 0) return [message]
   const results = new Map<string, Message.ResultPart>()

@@ -85,7 +85,7 @@ const requested = (request: ModelRequest, options: Options) => {
 /** For durations: a wall clock can be set back. */
 const monotonicMs = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
 
-/** What is kept of a response for its span; plain code, since every delta passes through it. */
+/** Collects the span's data of a response; plain code, since every delta passes through it. */
 class Heard {
   readonly startedAt: number
   firstAt: number | undefined

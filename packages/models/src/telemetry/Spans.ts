@@ -1,6 +1,6 @@
 /**
- * Spans that say how work failed and, unless they may hold content, nothing of what it said: an exporter writes the messages of a
- * span's failure into its status and events, and those of an adapter or a tool may repeat prompts and keys.
+ * Spans that record the kind of a failure, and its message only with content capture: an exporter writes failure
+ * messages into a span's status and events, and those of adapters and tools may quote prompts and keys.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -9,7 +9,7 @@ import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
 import type * as Tracer from "effect/Tracer"
 
-/** Does `work` in a span. `mayTell`: whether the span may hold the words of its failure. */
+/** Runs `work` in a span. `mayTell`: whether the span may contain the message of its failure. */
 export const around = <A, E>(
   name: string,
   options: { readonly kind: Tracer.SpanKind; readonly attributes: { readonly [name: string]: unknown } },
@@ -20,7 +20,7 @@ export const around = <A, E>(
     Effect.map(Clock.currentTimeNanos, (now) => span.end(now, mayTell ? exit : withoutWords(exit)))
   )
 
-/** The exit with the kind of its failure alone. */
+/** The exit with only the kind of its failure. */
 const withoutWords = <A, E>(exit: Exit.Exit<A, E>): Exit.Exit<A> => {
   if (Exit.isSuccess(exit)) return Exit.succeed(exit.value)
   if (Cause.hasInterruptsOnly(exit.cause)) return Exit.interrupt()

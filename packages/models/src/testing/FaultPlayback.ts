@@ -1,6 +1,6 @@
 /**
- * Plays one recording under a fault and reports every violated promise: whatever goes wrong, the log is valid and ends,
- * it contains nothing that the provider did not send, and the usage is on the ledger, marked where it was estimated.
+ * Plays one recording under a fault and reports every violation: under any fault the log is valid and ends, it contains
+ * nothing that the provider did not send, and the usage is in the ledger, marked if it was estimated.
  */
 import { type Envelope, Ordering } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -14,7 +14,7 @@ import type { Spoken } from "./Spoken.ts"
 /** The timeout for a stalled provider, in milliseconds: short, since every stall waits for it. */
 const patienceMs = 40
 
-/** The promises that do not hold for the recording under the fault; empty when all hold. */
+/** The violations for the recording under the fault; empty when there are none. */
 export const play = (
   recording: Recording,
   fault: Fault

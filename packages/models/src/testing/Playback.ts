@@ -176,7 +176,7 @@ const callProblems = (recording: Recording, spoken: Spoken, step: Step): Readonl
   const made = step.calls.map(({ args, toolInvocationId, toolName }) =>
     JSON.stringify([idOf(toolInvocationId), toolName, args])
   )
-  // A call of the provider's may be announced after those behind it.
+  // A provider-run call may be announced after later ones.
   return wanted.toSorted().join() === made.toSorted().join()
     ? []
     : [`${step.calls.length} calls, expected ${expected.length}`]

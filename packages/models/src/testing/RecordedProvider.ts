@@ -48,7 +48,7 @@ export interface Lane {
 export class RecordedProvider extends Context.Service<
   RecordedProvider,
   Lane & {
-    /** A new queue: a request that was given up elsewhere, and arrives late, takes nothing of it. */
+    /** Makes a queue of its own, so that a late request of another test takes none of its responses. */
     readonly lane: () => Lane
     /** The requests so far, in order of arrival. */
     readonly received: ReadonlyArray<Received>

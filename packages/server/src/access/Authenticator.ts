@@ -80,23 +80,26 @@ const parse = (text: string): KeyRecord =>
  */
 export interface Principal {
   readonly tenant: string
-  /** Who acts for the tenant; recorded on their decisions and grants, whomever a request names. Absent: nobody is named. */
+  /**
+   * Who acts for the tenant; recorded with their decisions and grants, regardless of names in a request. Absent: not
+   * recorded.
+   */
   readonly name?: string | undefined
-  /** What they may be asked as: the roles that a policy's approvers name. Only of a principal with a name. Absent: none. */
+  /** Their roles, which a policy's approvers can require. Only of a principal with a name. Absent: none. */
   readonly roles?: ReadonlyArray<string> | undefined
   /**
-   * Quotas of the key, beside the runtime's own: its runs are charged to them, by its tenant or its name. An invalid one refuses its
-   * queries as an internal error, and `GET /native/quotas`. Absent: none.
+   * Quotas of the key, in addition to the runtime's: its runs are charged to them, by its tenant or its name. An
+   * invalid one makes its queries and `GET /native/quotas` fail with an internal error. Absent: none.
    */
   readonly quotas?: ReadonlyArray<Quota.Quota> | undefined
   /**
-   * The tenant's own keys for model providers, by provider (`openai`): its runs are sent with them, and never with the server's. As
+   * The tenant's own keys for model providers, by provider (`openai`): its runs use them, and never the server's. As
    * `RunOptions.providerKeys`. Absent: none.
    */
   readonly providerKeys?: { readonly [provider: string]: Redacted.Redacted | string } | undefined
 }
 
-/** The principal as the runtime knows it; `undefined` where nobody is named. */
+/** The principal for the runtime; `undefined` without a name. */
 export const actor = ({ name, roles }: Principal): Actor | undefined =>
   name === undefined ? undefined : { id: name, ...(roles === undefined ? {} : { roles }) }
 

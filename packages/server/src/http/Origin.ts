@@ -1,7 +1,7 @@
 /**
- * Decides which browser pages may send requests: those of configured origins, by scheme, host and port. The request's own `Host`
- * header decides nothing, since a page can choose the name under which it reaches this server. A request without an origin does not
- * come from a page and is always allowed here.
+ * Decides which browser pages may send requests: those of configured origins, by scheme, host and port. The request's
+ * own `Host` header is ignored, since a page can choose the name under which it reaches this server. A request without
+ * an origin does not come from a page and is always allowed here.
  */
 import * as Effect from "effect/Effect"
 
@@ -11,7 +11,7 @@ export interface Judgement {
   readonly headers: { readonly [name: string]: string }
 }
 
-/** The origin as browsers write it: in lower case, without a default port; `undefined` where it is none. */
+/** The origin as browsers write it: in lower case, without a default port; `undefined` if it is invalid. */
 const normal = (origin: string): string | undefined => {
   if (origin === "null") return origin
   if (!URL.canParse(origin)) return undefined
@@ -20,7 +20,7 @@ const normal = (origin: string): string | undefined => {
   return isOrigin ? url.origin : undefined
 }
 
-/** The configured origins. Dies where one is none. */
+/** The configured origins. Dies if one is invalid. */
 export const listed = (origins: ReadonlyArray<string>): Effect.Effect<ReadonlySet<string>> =>
   Effect.map(
     Effect.forEach(origins, (origin) => {

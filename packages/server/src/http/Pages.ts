@@ -24,8 +24,8 @@ const gauges = ({ watchers }: ServerContext): string =>
   `# TYPE reins_answers_open gauge\nreins_answers_open ${watchers.open}\n`
 
 /**
- * A route of GET and HEAD. The router has no method HEAD, so the route has every method; the platform leaves the body out. `head`: what
- * answers HEAD, where making the body costs much.
+ * A route of GET and HEAD. The router has no method HEAD, so the route has every method; the platform leaves the body
+ * out. `head`: the response to HEAD, if making the body is expensive.
  */
 const readable = <R>(
   path: Path,

@@ -97,7 +97,7 @@ export const answer = (
       )
   }).pipe(
     Effect.catchDefect((defect) =>
-      // What struck may repeat what was asked.
+      // The defect's message may quote the request.
       Effect.as(
         Effect.logError(`A request to dialect ${dialect.name} failed: ${Outline.of(defect)}`),
         refuse(struck(defect))
@@ -106,7 +106,7 @@ export const answer = (
   )
 }
 
-/** What a client is told of a defect. Which row is damaged tells an operator what to restore. */
+/** The refusal for a defect. A damaged row is named, so that an operator can restore it. */
 const struck = (defect: unknown): Refusal.Refusal =>
   defect instanceof StoreFailure && defect.damaged !== undefined
     ? Refusal.make("internal", "DataDamaged", defect.message)
@@ -141,14 +141,14 @@ const admit = Effect.fnUntraced(function* (
   return { principal, route: matched.route, params, query } satisfies Admitted
 })
 
-/** Where the client reaches a base path, as it says itself: only it is told so. Behind a proxy, as the proxy says. */
+/** The URL of a base path as the client or its proxy states it; returned only to that client. */
 const ownUrl = (headers: { readonly [name: string]: string | undefined }, base: string): string | undefined => {
   const host = headers["x-forwarded-host"] ?? headers["host"]
   const scheme = headers["x-forwarded-proto"] === "https" ? "https" : "http"
   return host !== undefined && /^[\w.:[\]-]{1,255}$/.test(host) ? `${scheme}://${host}${base}` : undefined
 }
 
-/** HEAD is answered where GET is: the platform leaves the body out. */
+/** HEAD is handled as GET: the platform leaves the body out. */
 const readMethod = ({ method }: Request): string => (method === "HEAD" ? "GET" : method)
 
 const enter = Effect.fnUntraced(function* (
@@ -176,13 +176,13 @@ const enter = Effect.fnUntraced(function* (
   }
   const exchange = yield* Effect.suspend(() => Effect.fromResult(route.decode(asked)))
   const isWatched = exchange.answer._tag !== "Facts"
-  // What would be streamed is not begun for its headers alone.
+  // HEAD does not start a stream.
   if (request.method === "HEAD" && isWatched) return HttpServerResponse.empty({ status: 200, headers })
   const outcome = yield* Exchanges.execute(serving, mount, asker, exchange)
   return yield* respond(serving, dialect.keepAlive, exchange.answer, outcome, headers)
 })
 
-/** The header in which a request brings keys for model providers: `openai=KEY`, several separated by commas. */
+/** The header with a request's keys for model providers: `openai=KEY`, several separated by commas. */
 const keyHeader = "x-provider-keys"
 
 const badKeys = Refusal.badRequest(`Invalid header ${keyHeader}. Write provider=key, several separated by commas`)

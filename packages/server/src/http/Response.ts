@@ -21,7 +21,7 @@ export const reply = (
 
 const mediaType = /^[\w!#$&^.+-]{1,127}\/[\w!#$&^.+-]{1,127}(; ?charset=[\w-]{1,40})?$/
 
-/** A file as a download: whatever a tool put into it, a browser executes none of it under this origin. */
+/** A file as a download, with headers that keep browsers from executing its content under this origin. */
 export const file = (stored: StoredFile, extra: Headers): HttpServerResponse.HttpServerResponse => {
   const name = stored.filename.replace(/[^\x20-\x7e]|["\\%/]/g, "_")
   return HttpServerResponse.uint8Array(stored.content, {

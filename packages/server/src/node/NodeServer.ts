@@ -29,8 +29,8 @@ export interface Listening {
 
 export interface NodeServer {
   /**
-   * Builds the runtime and listens. Rejects with what the runtime cannot be built for, with `ServeError` where the port
-   * cannot be listened on, and with a `TypeError` where everybody on a network would have access.
+   * Builds the runtime and listens. Rejects with the runtime's error if it cannot be built, with `ServeError` if the
+   * port cannot be listened on, and with a `TypeError` if everybody on a network would have access.
    */
   readonly listen: (options?: ListenOptions) => Promise<Listening>
 }

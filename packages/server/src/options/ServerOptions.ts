@@ -53,8 +53,8 @@ export type OnDisconnect = "keep" | "cancel" | { readonly cancelAfter: Duration.
 
 export interface ServerOptions {
   /**
-   * What a query does while its thread has an active run, in every dialect whose mount does not say otherwise. Absent: what the clients
-   * of each dialect expect; `reject` for the native one.
+   * What a query does while its thread has an active run, in every dialect without a setting of its own. Absent: what
+   * the clients of each dialect expect; `reject` for the native one.
    */
   readonly onBusy?: Dialect.OnBusy | undefined
   /** The dialects besides the native one. Absent: none. */
@@ -73,8 +73,8 @@ export interface ServerOptions {
   /** How long a client may take to send its body. Default 30 seconds. */
   readonly bodyTimeout?: Duration.Input | undefined
   /**
-   * Allowed browser origins by scheme, host and port, such as `https://app.example`, or `null`. Absent: none. This server's own
-   * public origin is listed like any other where its pages send requests. One that is no origin is refused when the server is built.
+   * Allowed browser origins by scheme, host and port, such as `https://app.example`, or `null`. Absent: none. List this
+   * server's own public origin, too, if its pages send requests. An invalid origin is refused when the server is built.
    */
   readonly origins?: ReadonlyArray<string> | undefined
   /** How long a stream may be idle before a comment is sent to keep it open. Default 15 seconds. */

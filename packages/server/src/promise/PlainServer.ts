@@ -11,7 +11,7 @@ import { Authenticator, type KeyRecord, type Principal } from "../access/Authent
 import type { Mount, ServerOptions } from "../options/ServerOptions.ts"
 import * as Server from "../Server.ts"
 
-/** What a request says of its sender. `key`: its bearer token, or the value of a key header; absent: none was sent. */
+/** The credentials of a request. `key`: its bearer token, or the value of a key header; absent: none was sent. */
 export interface Sender {
   readonly key: string | undefined
   /** Header names are in lower case. */
@@ -26,7 +26,7 @@ export interface Sender {
  */
 export type Access = "open" | KeyRecord | ((sender: Sender) => Principal | undefined | Promise<Principal | undefined>)
 
-/** What is served: a runtime made by `createRuntime`, whatever its agents are named. */
+/** The served runtime, made by `createRuntime`. */
 export type Served = Pick<PromiseRuntime, "agents" | "layer">
 
 /** Options of a server for a runtime made by `createRuntime`. */
@@ -54,14 +54,14 @@ const authenticator = (access: Access): Layer.Layer<Authenticator> => {
   })
 }
 
-/** What the server's routes need: the runtime as it is, and who may send requests. */
+/** The services of the server's routes: the runtime and the authenticator. */
 export const services = ({ layer }: Served, { access }: Pick<Options, "access">) =>
   Layer.merge(layer, authenticator(access))
 
 /**
  * The server as a function from a request to a response: for Hono, Next route handlers, Bun, Deno and workers.
- * `options.prefix` is the path under which the app mounts it. The first request rejects where the runtime cannot be
- * built; `runtime.ready()` says so earlier. `dispose` ends streams and leaves the runtime open.
+ * `options.prefix` is the path under which the app mounts it. The first request rejects if the runtime cannot be built;
+ * use `runtime.ready()` to find out earlier. `dispose` ends streams and leaves the runtime open.
  */
 export const toWebHandler = (runtime: Served, options: Options): Server.WebHandler =>
   Server.toWebHandler(serverOptions(runtime, options), services(runtime, options))

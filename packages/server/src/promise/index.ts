@@ -1,3 +1,3 @@
-/** Serves a runtime made by `createRuntime`, wherever requests and responses are the platform's own. */
+/** Serves a runtime made by `createRuntime` on platforms with the standard `Request` and `Response`. */
 export { toWebHandler } from "./PlainServer.ts"
 export type { Access, Options, Sender, Served } from "./PlainServer.ts"

@@ -1,6 +1,6 @@
 /**
- * Native routes without a command, since no foreign protocol asks for them: grants, quotas, files, messages to a running run, and raising
- * its budget.
+ * Native routes without a command, since no foreign protocol has them: grants, quotas, files, messages to a running
+ * run, and raising its budget.
  */
 import { Audit, type Json, Message } from "@reins/protocol"
 import type { Grant, StoredFile } from "@reins/runtime"
@@ -37,8 +37,8 @@ export const Raise = Schema.Struct({
 })
 
 /**
- * A message to a running run. `messageId`: the same one again is the same message; absent: a new one. `questions`: what becomes of open
- * questions about calls and plans; absent: they are kept.
+ * A message to a running run. `messageId`: repeating it sends the same message; absent: a new one. `questions`: what
+ * happens to open questions about calls and plans; absent: they are kept.
  */
 export const Steer = Schema.Struct({
   message: Message.Prompt,
@@ -50,7 +50,7 @@ const readSteer = Schema.decodeUnknownOption(Steer)
 const readRaise = Schema.decodeUnknownOption(Raise)
 const noGrant = Refusal.make("not-found", "GrantNotFound", "Unknown grant")
 
-/** A whole number of a query's; `NaN` where it is none. */
+/** A whole number of a query; `NaN` if it is invalid. */
 const timeOf = (text: string | undefined): number | undefined =>
   text === undefined ? undefined : /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN
 

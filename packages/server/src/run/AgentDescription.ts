@@ -59,7 +59,7 @@ export const agents = (serving: ServerContext): Effect.Effect<Outcome.Outcome> =
     })
   )
 
-/** A tool without the client's trust asks for approval; with it the agent's own gate applies. */
+/** A tool that the client does not trust asks for approval; otherwise the agent's own policy applies. */
 export const toolsFor = (
   agents: ReadonlyArray<Agent.Any>,
   name: string | undefined,

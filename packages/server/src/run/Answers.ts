@@ -1,6 +1,6 @@
 /**
- * Accepts answers to what runs wait for: decisions and results of client calls. Only answers that match something open
- * count; anything else the client sends along, such as a history in which a call looks approved, changes nothing.
+ * Accepts answers to waiting runs: decisions and results of client calls. Only answers that match something open count;
+ * other input, such as a history in which a call looks approved, has no effect.
  */
 import { ApprovalErrors, type Decision, type Message } from "@reins/protocol"
 import type { ApprovalProgress, RunStatus } from "@reins/runtime"
@@ -59,8 +59,8 @@ export interface Waiting {
 }
 
 /**
- * The run that is meant. Without an address: one of the tenant's that waits for an answer and, where the client shows a
- * conversation, has had this one.
+ * The addressed run. Without an address: a run of the tenant that waits for an answer and, if the client shows a
+ * conversation, had this one.
  */
 export const waiting = Effect.fnUntraced(function* (
   serving: ServerContext,
@@ -111,7 +111,7 @@ const respond = (
   id: string,
   { by: _claimed, ...decision }: Decision
 ): Effect.Effect<ApprovalProgress, Refusal.Refusal> =>
-  // By who is known to have sent it. Whom a client names counts for nothing.
+  // By the authenticated principal. A name from the client is ignored.
   runtime.respondToApproval(id, decision, { resourceId: principal.tenant, principal: actor(principal) }).pipe(
     Effect.mapError(({ reason }) =>
       // Another tenant's question is reported as unknown.
@@ -119,7 +119,7 @@ const respond = (
     )
   )
 
-// The same as for an id that does not exist, so that neither tells of another tenant's question.
+// The same as for an unknown id, so that another tenant's question is not revealed.
 const unknownApproval = Refusal.fromApprovalError(new ApprovalErrors.ApprovalNotFound())
 
 const nothingWaits = Refusal.make("conflict", "NothingWaits", "No open question or client call matches this answer")
@@ -144,8 +144,8 @@ const explain = Effect.fnUntraced(function* (
 })
 
 /**
- * Submits the matching answers, in order; a failure is reported only when none was accepted, or where a retry cannot help. Returns the ids
- * of the questions that are open still, because others must approve, too.
+ * Submits the matching answers, in order; a failure is reported only when none was accepted, or if a retry cannot help.
+ * Returns the ids of the questions that are still open, because more approvals are needed.
  */
 const submit = Effect.fnUntraced(function* (
   serving: ServerContext,
@@ -179,7 +179,7 @@ const submit = Effect.fnUntraced(function* (
   return undecided
 })
 
-/** What a request gives a run that waits: answers, and what it says beside them. */
+/** A request's input to a waiting run: answers, and text beside them. */
 export type Given = Answers & { readonly words?: ReadonlyArray<Message.Prompt> }
 
 /** The same for the same answers in any order. */
@@ -188,7 +188,7 @@ export const digest = ({ decisions, results, words = [] }: Given): string => {
   return bytesToHex(sha256(utf8ToBytes(JSON.stringify([given, words]))))
 }
 
-/** Where the same answers were given before, if they were: what they got is got again. */
+/** Finds an earlier request with the same answers, to return its result again. */
 export const repeated = Effect.fnUntraced(function* (
   serving: ServerContext,
   principal: Principal,
@@ -207,7 +207,7 @@ export const repeated = Effect.fnUntraced(function* (
       if (at < 0) continue
       const status = yield* Effect.option(Lookup.run(serving, principal, runId))
       if (status._tag === "None") continue
-      // What came of the answer: the history before it, and the answer itself, which must not have been cut.
+      // The result of the answer: the history before it, and the answer itself, which must be complete.
       const past = yield* Effect.option(Past.of(serving, status.value, at + 1))
       const after = yield* Effect.option(Past.of(serving, status.value, at + 2))
       if (
@@ -243,8 +243,8 @@ export const suits = (serving: ServerContext, status: RunStatus, { model, thread
     : Effect.succeed(true)
 
 /**
- * Executes an answer; the run continues afterwards. `isWatched`: the request's own answer shows the run. `undefined`:
- * nothing waits for it, and `otherwise` says what then.
+ * Executes an answer; the run continues afterwards. `isWatched`: the response streams the run. `undefined`: nothing
+ * waits for it; then `otherwise` decides.
  */
 export const answer = Effect.fnUntraced(function* (
   serving: ServerContext,
@@ -265,7 +265,7 @@ export const answer = Effect.fnUntraced(function* (
   return otherwise === undefined ? yield* explain(serving, principal, command) : undefined
 })
 
-/** Gives a run its answers. `undefined`: another request is giving one of them. */
+/** Passes answers to a run. `undefined`: another request is answering one of them. */
 export const tell = Effect.fnUntraced(function* (
   serving: ServerContext,
   principal: Principal,
@@ -280,7 +280,7 @@ export const tell = Effect.fnUntraced(function* (
   const opening: Opening = { after: status.lastSeq, answered: fits.ids, given: digest(command) }
   let before: ReadonlyArray<Opening> = []
   let isTaken = false
-  // Before the answer is given, so that the same one at the same time finds this one.
+  // Before the answer is passed on, so that a concurrent repetition finds it.
   yield* serving.book.update(tenant, threadId, (note) => {
     before = note?.runs.find(({ runId }) => runId === status.runId)?.openings ?? []
     isTaken = before.some(({ answered }) => answered.some((id) => fits.ids.includes(id)))
@@ -297,7 +297,7 @@ export const tell = Effect.fnUntraced(function* (
       : Effect.void
   )
   if (undecided.size === 0) return watching(status, { tenant, threadId, openings: [...before, opening] })
-  // Others must answer, too, perhaps with the same words: this was no answer that another could repeat.
+  // More answers are needed, possibly equal ones: a later equal answer is not a repetition.
   const counted: Opening = { after: opening.after, answered: fits.ids.filter((id) => !undecided.has(id)) }
   if (isWatched) {
     yield* serving.book.update(tenant, threadId, (note) => {

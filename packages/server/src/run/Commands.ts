@@ -63,7 +63,7 @@ export const execute = (
 }
 
 /**
- * An answer that nothing waits for goes on as a query, where the request carries its conversation. The same request again
+ * An answer that nothing waits for is executed as a query, if the request has its conversation. A repeated request
  * joins the run that it started, unless that was cut.
  */
 const answered = Effect.fnUntraced(function* (

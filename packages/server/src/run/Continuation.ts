@@ -1,6 +1,6 @@
 /**
- * Where a query goes on: the thread, and what it holds before the prompt. A query may bring results that a run waits for,
- * and then speaks to that run; or continue an answer that is not its thread's last.
+ * Where a query continues: the thread, and its messages before the prompt. A query may have results that a run waits
+ * for, and then answers that run; or continue an answer that is not its thread's last.
  */
 import { Refusal } from "@reins/wire"
 import type { Command, Dialect } from "@reins/wire"
@@ -16,8 +16,8 @@ import * as Past from "./Past.ts"
 import type { ServerContext } from "./ServerContext.ts"
 
 /**
- * A query whose thread and history are settled. `otherwise`: the same in a thread of its own, where another run is in
- * the thread meanwhile.
+ * A query with its thread and history determined. `otherwise`: the same in a new thread, if another run uses the thread
+ * meanwhile.
  */
 export interface Settled {
   readonly asked: Command.StartQuery
@@ -25,7 +25,9 @@ export interface Settled {
   readonly otherwise?: Command.StartQuery
 }
 
-/** Settles a query. A `Watching`: all that is new in it was an answer, and this is what the answer gets. */
+/**
+ * Determines a query's thread and history. A `Watching`: the query only had an answer, and this is the answer's result.
+ */
 export const settle = Effect.fnUntraced(function* (
   serving: ServerContext,
   principal: Principal,
@@ -37,14 +39,14 @@ export const settle = Effect.fnUntraced(function* (
   if (replies !== undefined) {
     const told = yield* reply(serving, principal, { asked, note, replies })
     if (told !== undefined) return told
-    // What is closed by now needs no answer, but a result must be one of a call.
+    // Closed calls need no answer, but a result must belong to a call.
     if (continues === undefined) yield* Past.named([], asked.seed ?? [])
   }
   if (continues !== undefined) return yield* continued(serving, principal, { asked, continues, onBusy })
   return { asked: shown(asked, note), onBusy } satisfies Settled
 })
 
-/** A single message goes on with its thread, unless it is the thread's first, asked again. */
+/** A single message continues its thread, unless it repeats the thread's first one. */
 const shown = (asked: Command.StartQuery, note: ThreadNote | undefined): Command.StartQuery => {
   if (asked.seed !== undefined || asked.onThread !== "replace") return asked
   if (asked.isFirst === true || isKnown(note, asked.messageId)) return { ...asked, seed: [] }
@@ -61,7 +63,7 @@ interface Replied {
   readonly replies: NonNullable<Command.StartQuery["replies"]>
 }
 
-/** Tells a run that waits what came with the prompt; nothing where none does. */
+/** Passes the prompt's input to a waiting run; nothing if none waits. */
 const reply = Effect.fnUntraced(function* (
   serving: ServerContext,
   principal: Principal,
@@ -80,7 +82,7 @@ const reply = Effect.fnUntraced(function* (
     return yield* Answers.repeated(serving, principal, { ...given, address, shown: seed })
   }
   const { runId } = found.status
-  // They wait in the run until the answers are there, so that its model hears both at once.
+  // They wait in the run for the answers, so that its model gets both together.
   for (const message of words) {
     yield* Effect.mapError(serving.runtime.steer(runId, message), ({ _tag, message }) =>
       Refusal.make("conflict", _tag, message)
@@ -95,7 +97,10 @@ interface Continued {
   readonly onBusy: Dialect.OnBusy
 }
 
-/** In place where nothing was said since, otherwise in a thread of its own that begins with the answer's past. */
+/**
+ * In the same thread if there is nothing after the answer, otherwise in a new thread that begins with the answer's
+ * past.
+ */
 const continued = Effect.fnUntraced(function* (
   serving: ServerContext,
   principal: Principal,
@@ -106,7 +111,7 @@ const continued = Effect.fnUntraced(function* (
   const past = yield* Past.of(serving, status, answer)
   const own: ReadonlyArray<Message.Message> = yield* Past.named(past.messages, asked.seed ?? [])
   const threadId = serving.naming.outer(tenant, status.threadId)
-  // Where a server steers, words for the answer under way are for its run.
+  // On a server with `onBusy: "steer"`, text for the current answer steers its run.
   if (onBusy === "steer" && status.state === "running" && past.upTo === undefined && threadId !== undefined) {
     return { asked: { ...asked, threadId }, onBusy } satisfies Settled
   }
@@ -125,7 +130,7 @@ const continued = Effect.fnUntraced(function* (
   } satisfies Settled
 })
 
-/** Lets one request at a time settle and start what continues the same run, so that only one goes on in its thread. */
+/** Serializes requests that continue the same run, so that only one continues in its thread. */
 export const inTurn = <A, E>(
   { turns }: ServerContext,
   query: Command.StartQuery,
@@ -143,7 +148,7 @@ export const isWatching = (told: Told): told is Outcome.Watching => "_tag" in to
 /** Whether another run is in the thread. */
 export const isBusy = (refusal: Refusal.Refusal): boolean => refusal.code === "ThreadBusy"
 
-/** What the query says of the conversation before its prompt. `ofThread`: what the thread adds to the agent's instructions. */
+/** The query's history before its prompt. `ofThread`: the thread's additional instructions. */
 export const historyOf = (
   { instructions: own, onThread, seed }: Command.StartQuery,
   ofThread: string | undefined,

@@ -25,7 +25,7 @@ export const run = (
     status === undefined || status.resourceId !== tenant ? Effect.fail(noRun) : Effect.succeed(status)
   )
 
-/** What the runtime knows of the tenant's thread; `undefined` when it does not exist. */
+/** The runtime's metadata of the tenant's thread; `undefined` when it does not exist. */
 export const info = ({ naming, runtime }: ServerContext, { tenant }: Principal, threadId: string) =>
   runtime.threads.info(naming.inner(tenant, threadId), { resourceId: tenant })
 

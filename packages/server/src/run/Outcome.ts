@@ -25,7 +25,7 @@ export interface Feed {
   readonly settled: number
   readonly until: "end" | "stored"
   readonly upTo?: number | undefined
-  /** What becomes of the run when its last reader disconnects. Absent: it is kept. */
+  /** What happens to the run when its last reader disconnects. Absent: it is kept. */
   readonly onDisconnect?: OnDisconnect | undefined
   /** All runs of the thread, in order. */
   readonly isThread: boolean

@@ -1,6 +1,6 @@
 /**
- * What was said up to the end of one answer of a run: what the thread held before the run, and of the run what came until
- * then. Later answers and later runs of the thread are no part of it.
+ * The history up to the end of one answer of a run: the thread's messages before the run, and the run's messages up to
+ * then. Later answers and later runs of the thread are not part of it.
  */
 import { Message, RunErrors, Transcript } from "@reins/protocol"
 import type { RunStatus } from "@reins/runtime"
@@ -15,11 +15,11 @@ import type { Principal } from "../access/Authenticator.ts"
 
 /**
  * **Details**
- * - `messages`: calls that nobody has answered by then have no result.
- * - `isLast`: nothing was said since, so that the thread itself can go on.
+ * - `messages`: calls that were unanswered by then have no result.
+ * - `isLast`: there is nothing after it, so that the thread itself can continue.
  * - `openings`: those of the run before the answer's end. `upTo`: the run's envelope that the answer ends with; absent:
  *   it is the run's last answer so far.
- * - `isBroken`: the run was cancelled or has failed in this answer, so that it is of no use to who asks again.
+ * - `isBroken`: the run was cancelled or has failed in this answer, so that a repeated request needs a new one.
  */
 export interface Past {
   readonly messages: ReadonlyArray<Message.Message>
@@ -32,10 +32,10 @@ export interface Past {
 const replaced = Refusal.make(
   "gone",
   "HistoryReplaced",
-  "The thread no longer holds what this answer belongs to. Send the conversation instead of its id"
+  "The thread no longer has the history of this answer. Send the conversation instead of its id"
 )
 
-/** Where the answer lies in its run. Refused where the run has no such answer. */
+/** The position of the answer in its run. Refused if the run has no such answer. */
 export const place = Effect.fnUntraced(function* (serving: ServerContext, status: RunStatus, answer: number) {
   const openings = (yield* Lookup.note(serving, status))?.openings ?? []
   if (answer > openings.length + 1) return yield* Effect.fail(Lookup.noRun)
@@ -85,14 +85,17 @@ export const of = Effect.fnUntraced(function* (serving: ServerContext, status: R
 const askedBy = (prompt: Message.Prompt | undefined): ReadonlyArray<Message.Message> =>
   prompt === undefined || prompt.length === 0 ? [] : [Message.fromPrompt(prompt)]
 
-/** Whether a client that shows `shown` was given this past. One that shows no question of a person's may mean any. */
+/** Whether a client that shows `shown` got this past. A conversation without a user message matches any. */
 export const isShownIn = ({ messages }: Past, shown: ReadonlyArray<Message.Message>): boolean => {
   if (!shown.some(({ role }) => role === "user")) return true
   const { add, keep } = Transcript.align(messages, shown)
   return keep === messages.length && add.length === 0
 }
 
-/** A history whose results have the names of their calls, which may lie before it. A result without a call is refused. */
+/**
+ * A history with its results named after their calls, which may be in an earlier part. A result without a call is
+ * refused.
+ */
 export const named = (
   before: ReadonlyArray<Message.Message>,
   history: ReadonlyArray<Message.Message>
@@ -114,8 +117,8 @@ export const named = (
 }
 
 /**
- * A query with the results that its client did not send back. They are those of the same calls (name and arguments, in order) of the
- * run that made them; where it is not known any more, they stay empty.
+ * A query with the results that its client did not send back. They are those of the same calls (name and arguments, in
+ * order) of the run that made them; if that run is unknown, they stay empty.
  */
 export const recalled = Effect.fnUntraced(function* (
   serving: ServerContext,
@@ -151,7 +154,7 @@ const callsOf = (messages: ReadonlyArray<Message.Message>): ReadonlyMap<string, 
     messages.flatMap(({ content }) => content.flatMap((part) => (part.type === "tool-call" ? [[part.id, part]] : [])))
   )
 
-/** Notes what the calls of a run came to, in order. */
+/** Collects the results of a run's calls, in order. */
 const note = (
   known: Map<string, Array<Message.ResultPart>>,
   runId: string,

@@ -1,6 +1,6 @@
 /**
- * Starts runs for clients and attends to each until it ends: releases its slot then, and answers questions
- * automatically where the client asked for that.
+ * Starts runs for clients and supervises each until it ends: then releases its slot; answers questions automatically if
+ * the client requested that.
  */
 import { QueryRejections, type Decision, type QueryRejected } from "@reins/protocol"
 import type { RunHandle, Steered } from "@reins/runtime"
@@ -28,7 +28,7 @@ const manyRuns = Refusal.make("rate-limited", "TooManyRuns", "Too many concurren
 const disconnected = Refusal.make(
   "unavailable",
   "StartInterrupted",
-  "The client that sent this request first has disconnected while it waited. Send the request again",
+  "The client that sent this request first disconnected while waiting. Send the request again",
   1
 )
 const otherPlace = Refusal.make(
@@ -43,7 +43,7 @@ export interface Manner {
   readonly onBusy: Dialect.OnBusy
   /** As in `Feed`. */
   readonly onDisconnect?: OnDisconnect | undefined
-  /** Keys for model providers that the request brings, besides those of its principal. */
+  /** The request's keys for model providers, in addition to its principal's. */
   readonly providerKeys?: Principal["providerKeys"]
 }
 
@@ -213,7 +213,7 @@ const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Pr
   })
 })
 
-/** The run that the query became a message of: its answer is the rest of the run, behind the message. */
+/** The run that the query became a message of: its answer is the rest of the run, after the message. */
 const joinedByMessage = Effect.fnUntraced(function* (
   { book }: ServerContext,
   tenant: string,
@@ -240,7 +240,7 @@ const isSteeredBy = ({ openings }: RunNote, messageId: string): boolean =>
 const upTo = ({ openings }: RunNote, messageId: string): ReadonlyArray<Opening> =>
   openings.slice(0, openings.findIndex((opening) => opening.messageId === messageId) + 1)
 
-/** A run that this request has not started. */
+/** A run that another request has started. */
 const feedOf = (found: Pick<Outcome.Feed, "runId" | "threadId" | "tenant" | "openings" | "settled">) =>
   Outcome.run({ ...found, cursor: Cursor.start, until: "end", isThread: false })
 

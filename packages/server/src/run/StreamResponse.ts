@@ -1,7 +1,7 @@
 /**
  * Streams a run to one reader: its envelopes through an encoder, a comment when idle, and the end when the run ends,
- * the answer is detached, or the server closes. Each reader has its own position in the log, so that a slow one blocks
- * nobody.
+ * the answer is detached, or the server closes. Each reader has its own position in the log, so that a slow one does
+ * not block others.
  */
 import type { Envelope } from "@reins/protocol"
 import type { Dialect, Frame } from "@reins/wire"

@@ -1,5 +1,5 @@
 /**
- * One answer on its way out: envelopes in, text out, through its dialect's encoder. Pure; `StreamResponse` supplies the
+ * Encodes one answer: envelopes in, text out, through its dialect's encoder. Pure; `StreamResponse` supplies the
  * envelopes and sends the text.
  */
 import type { Envelope } from "@reins/protocol"
@@ -16,7 +16,7 @@ export class Transmission {
   readonly #answer: Streamed
   readonly #feed: Feed
   readonly #write: (frame: Frame.Frame) => string
-  /** Where the messages of users have entered, by their ids. */
+  /** The positions of user messages, by their ids. */
   readonly #received = new Map<string, number>()
   #openings = 0
   #isOver = false
@@ -63,7 +63,7 @@ export class Transmission {
 
   #reopen(seq: number): string {
     const { openings } = this.#feed
-    // A message may enter later than what is answered after it: the last that has come counts for those before it.
+    // A message may enter later than a following answer: the last one that has entered counts for those before it.
     const next = openings.findLastIndex((opening, index) => index >= this.#openings && this.#placeOf(opening) < seq) + 1
     let text = ""
     while (this.#openings < next) {

@@ -11,9 +11,9 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 
 /**
- * Where a request resumed a run, after envelope `after`, and what it answered. `messageId`: the request became a message of the run, and
- * resumes it behind the `message-received` of this id. `given`: a digest of the answers,
- * by which a repeated request is known.
+ * Where a request resumed a run, after envelope `after`, and what it answered. `messageId`: the request became a
+ * message of the run, and resumes it after the `message-received` of this id. `given`: a digest of the answers, to
+ * recognize a repeated request.
  */
 export interface Opening {
   readonly after: number
@@ -53,7 +53,7 @@ export interface ThreadBookShape {
   /** A tenant's notes, oldest first. */
   readonly list: (tenant: string) => Effect.Effect<ReadonlyArray<ThreadNote>>
   /**
-   * Writes what `change` makes of the thread's note (`undefined`: there is none) in one transaction, and returns it.
+   * Updates the thread's note by `change` (which gets `undefined` without a note) in one transaction, and returns it.
    * Nothing is written when `change` returns `undefined`. `change` must be pure: it may be called again after a
    * conflict.
    */
@@ -141,7 +141,7 @@ export const withOpening = (note: ThreadNote, runId: string, opening: Opening): 
   runs: note.runs.map((run) => (run.runId === runId ? { ...run, openings: [...run.openings, opening] } : run))
 })
 
-/** A note without that opening, whose answers were refused. */
+/** A note without that opening, after its answers were refused. */
 export const withoutOpening = (note: ThreadNote, runId: string, opening: Opening): ThreadNote => ({
   ...note,
   runs: note.runs.map((run) =>

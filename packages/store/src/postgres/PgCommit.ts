@@ -46,7 +46,7 @@ const end = `, gone AS (
   WHERE t.thread_id = run.thread_id AND t.run_id = run.run_id AND (t.version > 0 OR t.limits IS NOT NULL)
 )`
 
-/** Books what the run has used of its quotas, and gives back what it holds of them. */
+/** Books the run's use of its quotas, and releases its lease of them. */
 const counted = `, released AS (
   DELETE FROM reins_quota_runs AS q USING run WHERE q.run_id = run.run_id
   RETURNING q.quota, q.grain, q.booked_nano_usd, q.booked_tokens

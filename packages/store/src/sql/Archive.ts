@@ -64,7 +64,7 @@ export class NotImported extends Schema.TaggedError<NotImported>()("NotImported"
       case "RunExists":
         return "A run with this id exists already"
       case "ThreadBusy":
-        return "Another run holds the thread of this run. Import it when that run has ended"
+        return "Another run leases the thread of this run. Import it when that run has ended"
       case "ThreadForbidden":
         return "The thread of this run belongs to another tenant in this store"
     }
@@ -167,7 +167,7 @@ const take = Effect.fnUntraced(function* (db: Database, lines: ReadonlyArray<Lin
   const own = lines.flatMap((line) => (line.kind === "message" ? [line.message] : []))
   if (!record.isolated) yield* SqlThreads.restore(db, record, history)
   const refusal: SqlRuns.Refusal | undefined = yield* SqlRuns.create(db, record, false)
-  // It was counted in its quotas where it started; if it goes on here, they are booked with what it has used.
+  // It was counted in its quotas where it started; if it continues here, its use is booked here.
   if (refusal !== undefined && refusal._tag !== "QuotaExhausted")
     return yield* new NotImported({ reason: refusal._tag })
   const opened = yield* SqlRuns.open(db, runId)

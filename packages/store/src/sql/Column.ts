@@ -13,7 +13,7 @@ const decodeText = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Strin
 export const encode = (id: string): string =>
   id.isWellFormed() && !id.includes("\0") && !id.startsWith(escaped) ? id : escaped + JSON.stringify(id)
 
-/** The identifier of a column value. One that was damaged is read as it stands: it must not hide the rows beside it. */
+/** The identifier of a column value. A damaged one is returned unchanged: it must not hide other rows. */
 export const decode = (column: unknown): string => {
   const text = String(column)
   return text.startsWith(escaped) ? Option.getOrElse(decodeText(text.slice(escaped.length)), () => text) : text

@@ -1,6 +1,7 @@
 /**
- * How the stores talk to a database: statements as text, transactions, and failures of the journal port. Operations on
- * a database that is locked by another process are retried for a while. A `Dialect` holds the differences between databases.
+ * The stores' access to a database: statements as text, transactions, and failures of the journal port. Operations on a
+ * database that is locked by another process are retried for a while. A `Dialect` holds the differences between
+ * databases.
  */
 import { StoreFailure } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
@@ -63,7 +64,7 @@ export class Database {
 
   /**
    * Runs a store operation: retried while the database is locked or unreachable, then failed as a `StoreFailure` of
-   * that name. Its statements make no spans: a database quotes rows in its errors, and an exporter would write those down.
+   * that name. Its statements make no spans: a database quotes rows in its errors, and an exporter would record them.
    */
   operation<A>(name: string, statements: Effect.Effect<A, SqlError | CorruptRow>): Effect.Effect<A, StoreFailure> {
     const effect = Effect.withTracerEnabled(statements, false)

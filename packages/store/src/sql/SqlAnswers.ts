@@ -14,7 +14,7 @@ type Failure = SqlError | StoredJson.CorruptRow
 /** An answer without a value. */
 export const unanswered: StoredAnswer = { value: null, at: 0 }
 
-/** Answers as their rows have them. */
+/** Answers from their rows. */
 export const read = (rows: ReadonlyArray<Row>): Effect.Effect<ReadonlyArray<StoredAnswer>, StoredJson.CorruptRow> =>
   Effect.flatMap(StoredJson.answers(rows.map((row) => [row["value"]])), (values) =>
     rows.every(({ at }) => StoredJson.isNumber(at))
@@ -83,12 +83,12 @@ export const answers = (
     return new Map(rows.map((row, index) => [Column.decode(row["name"]), given[index]?.value ?? null]))
   })
 
-/** Another answer of the same name came between. */
+/** Another answer of the same name was stored meanwhile. */
 class Overtaken extends Data.TaggedError("Overtaken") {}
 
 /**
- * Stores what `change` makes of the answers whose names begin with `prefix`. The run's row is locked first, so that no two do so at a
- * time; an answer that came without the lock is found by its name, and all is done again.
+ * Stores the result of `change` for the answers with names that begin with `prefix`. The run's row is locked first, so
+ * that this is serialized; an answer stored without the lock is detected by its name, and the change is repeated.
  */
 export const amend = <A>(
   db: Database,

@@ -1,6 +1,6 @@
 /**
- * The audit record of approvals in a database: one row per act, in the order that pages are read in. Acts are written in the
- * transaction of what they tell of; a store failure of the port's own operations is a defect, as in `SqlThreads`.
+ * The audit record of approvals in a database: one row per act, in the order that pages are read in. Acts are written
+ * in the transaction of what they record; a store failure of the port's own operations is a defect, as in `SqlThreads`.
  */
 import type { Audit } from "@reins/protocol"
 import { AuditStore } from "@reins/runtime/journal"

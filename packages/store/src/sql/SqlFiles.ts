@@ -44,7 +44,7 @@ export const put = (db: Database, { content, ...file }: Omit<StoredFile, "sizeBy
 
 const whole = (row: Row): Effect.Effect<StoredFile, CorruptRow> => {
   const content = Base64.decode(String(row["content"]))
-  // Base64 that was cut may still be Base64.
+  // Truncated Base64 may still be valid Base64.
   return Result.isSuccess(content) && content.success.length === Number(row["size"])
     ? Effect.succeed({ ...about(row), content: content.success })
     : Effect.fail(new CorruptRow({ table: "reins_files" }))

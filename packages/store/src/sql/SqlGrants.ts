@@ -13,7 +13,7 @@ import * as StoredJson from "./StoredJson.ts"
 const documents = (rows: ReadonlyArray<Row>) =>
   Effect.map(StoredJson.grants(rows.map((row) => [row["document"]])), (all) => all.map(([grant]) => grant))
 
-/** Those that can be read: a damaged grant lets nothing run, and takes nothing from the others. */
+/** The readable grants: a damaged grant allows nothing, and does not affect the others. */
 const whole = (rows: ReadonlyArray<Row>) =>
   Effect.catch(documents(rows), () =>
     Effect.map(
@@ -68,7 +68,7 @@ export const make = (db: Database): GrantStore => {
         Effect.gen(function* () {
           const call = Column.encode(key)
           const open = yield* all(claim.resourceId, db.dialect.lockRows)
-          // A claim that is damaged takes another use of its grant, never none.
+          // A call with a damaged claim takes another use of its grant.
           const [before] = yield* Effect.flatMap(
             db.rows("SELECT document FROM reins_claims WHERE call_key = ?", call),
             whole

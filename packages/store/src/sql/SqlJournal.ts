@@ -45,7 +45,7 @@ export const make = (db: Database, wakes: Stream.Stream<string>, commit: Journal
           `SELECT ${columns} FROM reins_approvals WHERE resource_id = ? AND outcome IS NULL ORDER BY asked_at, run_id, seq`,
           Column.encode(resourceId)
         ),
-        // Those that cannot be read are asked about by nobody; their runs find out.
+        // Unreadable ones are left out; their runs report the damage.
         (rows) => Effect.map(whole(rows), (all) => all.map(({ asked }) => asked))
       )
     ),

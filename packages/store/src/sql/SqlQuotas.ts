@@ -1,9 +1,8 @@
 /**
- * Quotas in a database: what is used, in buckets of time; what each run that has not ended holds, and how much of it is
- * booked; and limits that were set. The rules are `Quota` in `@reins/protocol`.
- *
- * Whoever reserves locks the run and then its quotas, in the order of their keys. Used and reserved are read in one
- * statement, so that a run that ends meanwhile is counted in one of them.
+ * Quotas in a database: the use, in buckets of time; the lease of each unfinished run, and how much of it is booked;
+ * and limits that were set. The rules are `Quota` in `@reins/protocol`. A reservation locks the run and then its
+ * quotas, in the order of their keys. Use and reservations are read in one statement, so that a run that ends meanwhile
+ * is counted in one of them.
  */
 import { Quota, type QueryRejections } from "@reins/protocol"
 import { refusalOf, type QuotaAsk, type QuotaLease, type QuotaStore, StoreFailure } from "@reins/runtime/journal"
@@ -49,10 +48,10 @@ export const make = (db: Database): QuotaStore => ({
     )
 })
 
-/** A run that has ended, or is another owner's by now, holds nothing more. */
-const ended = ({ runId }: QuotaAsk) => new Error(`run ${runId} is not open`)
+/** A run that has ended, or has another owner, cannot reserve. */
+const ended = ({ runId }: QuotaAsk) => new Error(`Run ${runId} is not open`)
 
-/** Counts a run that starts, in the transaction that creates it; fails where one of its quotas has nothing left. */
+/** Counts a starting run, in the transaction that creates it; fails if one of its quotas is exhausted. */
 export const take = Effect.fnUntraced(function* (
   db: Database,
   runId: string,
@@ -110,14 +109,14 @@ const extend = Effect.fnUntraced(function* (
   return { ...granted, until: Quota.renewal(charges, now) }
 })
 
-/** What is booked anew of each of the sums; `before`: what is booked already. */
+/** The new bookings of each sum; `before`: what is booked already. */
 const increments = (used: ReadonlyArray<Quota.Booking>, before: Quota.Amount): ReadonlyArray<Quota.Booking> =>
   used.map(({ at, nanoUsd, tokens }, index) => {
     const last = index === 0 ? before : (used[index - 1] ?? before)
     return { at, nanoUsd: nanoUsd - last.nanoUsd, tokens: tokens - last.tokens }
   })
 
-/** Locks the quotas, made where there are none; answers the limits that were set. */
+/** Locks the quotas, creating missing ones; returns the limits that were set. */
 const lock = (db: Database, charges: Charges) =>
   Effect.andThen(
     db.rows(
@@ -149,7 +148,7 @@ const limitsOf = (
     }
   )
 
-/** How a quota stands, without what `besides` holds. */
+/** The standing of a quota, without the lease of `besides`. */
 const standing =
   (db: Database, limits: ReadonlyMap<string, Quota.LimitOptions>, besides: string, now: number) =>
   ({ key, quota }: Quota.Charge): Effect.Effect<Quota.Standing, SqlError> =>
@@ -198,7 +197,7 @@ const count = (db: Database, rows: ReadonlyArray<readonly [string, number, numbe
       )
 }
 
-/** Stores what of a run is booked and what it holds, the same in all its quotas. */
+/** Stores a run's bookings and lease, the same in all its quotas. */
 const hold = (
   db: Database,
   runId: string,
@@ -222,7 +221,7 @@ const hold = (
     )
   )
 
-/** Books what a run has used that ends, from its rows and an array of `settlement`. */
+/** Books the use of an ending run, from its rows and an array of `settlement`. */
 export const counted = (each: string, rows: string): string =>
   `INSERT INTO reins_quota_used (quota, ends, nano_usd, tokens, runs)
    SELECT quota, ends, sum(nano_usd), sum(tokens), 0 FROM (
@@ -232,7 +231,7 @@ export const counted = (each: string, rows: string): string =>
      FROM ${each}, ${rows}
    ) AS part WHERE true GROUP BY quota, ends ${added}`
 
-/** at, nano-dollars, tokens, and 1 where what is booked already is taken off. */
+/** at, nano-dollars, tokens, and 1 if earlier bookings are subtracted. */
 export const settlement = (used: ReadonlyArray<Quota.Booking>): string =>
   JSON.stringify(
     increments(used, none).map(({ at, nanoUsd, tokens }, index) => [at, nanoUsd, tokens, index === 0 ? 1 : 0])

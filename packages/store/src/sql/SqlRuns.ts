@@ -47,7 +47,7 @@ export const create = (
         )
         if (made === undefined) return yield* new QueryRejections.RunExists({ runId })
         const found = isolated ? { historyVersion: 0 } : yield* lease(db, { thread, resource, run, threadId })
-        // A run over messages that cannot be read could never begin, and would hold its thread.
+        // A run over unreadable messages could never start, and would keep its lease.
         if (found.historyVersion > 0) yield* SqlThreads.history(db, threadId, found.historyVersion)
         yield* db.rows(
           `UPDATE reins_runs SET record = ?${db.dialect.news} WHERE run_id = ?`,
@@ -70,7 +70,7 @@ export const create = (
 
 /**
  * Leases the thread to a run of its tenant, creating it if necessary; returns its number of messages, its limits and
- * what its runs have left. The tenant check is part of the update itself, so that two tenants cannot lease one new
+ * what its runs have stored. The tenant check is part of the update itself, so that two tenants cannot lease one new
  * thread.
  */
 const lease = (
@@ -117,7 +117,7 @@ export const open = (db: Database, runId: string): Effect.Effect<Opened | undefi
     })
   )
 
-/** Where the events begin that an owner reads. */
+/** The number after which an owner reads events. */
 export const behindSnapshot = (marks: ReadonlyArray<Mark>): number => snapshotOf(marks)?.seq ?? 0
 
 const snapshotOf = (marks: ReadonlyArray<Mark>) => marks.find(({ kind }) => kind === "snapshot")
@@ -204,7 +204,7 @@ export const read = (
     return envelopes
   })
 
-/** A damaged number of events counts as none: what reads the run finds out, and a list of threads does not fail. */
+/** A damaged number of events counts as 0: reading the run reports the damage, and a list of threads does not fail. */
 export const status = (db: Database, runId: string): Effect.Effect<RunStatus | undefined, SqlError> =>
   Effect.map(
     db.rows(

@@ -83,7 +83,7 @@ export const make = (db: Database): ThreadStore => {
   return { begin, info, read, append, before, rewrite, limit, list, remove }
 }
 
-/** A damaged row still says whose thread it is and who holds it, so that the thread is listed and can be deleted. */
+/** A damaged row still has the thread's tenant and run, so that the thread is listed and can be deleted. */
 const about = (row: Row): Effect.Effect<ThreadInfo> => {
   const version = Number(row["version"])
   const named = {
@@ -102,7 +102,7 @@ const about = (row: Row): Effect.Effect<ThreadInfo> => {
   })
 }
 
-/** What stands beside a thread's messages, and how many those are. */
+/** A thread's state besides its messages, and their number. */
 export const standing = (row: Row) =>
   Effect.zipWith(
     StoredJson.standing(row),
@@ -278,7 +278,7 @@ const replace = Effect.fnUntraced(function* (
     const left = JSON.stringify(keptAt(kept, keep))
     yield* db.rows("UPDATE reins_threads SET kept = ? WHERE thread_id = ?", left, thread)
   }
-  // No run has this id; what an earlier rewrite of the same place wrote is gone.
+  // No run has this id; an earlier rewrite at the same position was deleted.
   yield* write(db, threadId, `rewritten after ${keep}`, messages)
   return true
 })

@@ -26,7 +26,7 @@ export const isNumber = (column: unknown): boolean =>
 export const number = (table: string, column: unknown): Effect.Effect<number, CorruptRow> =>
   isNumber(column) ? Effect.succeed(Number(column)) : Effect.fail(new CorruptRow({ table }))
 
-/** Reads rows one by one, and leaves out those that are damaged, with a warning: they concern nothing but themselves. */
+/** Reads rows one by one, and leaves out damaged ones with a warning: they do not affect others. */
 export const readable = <Row, A>(
   rows: ReadonlyArray<Row>,
   read: (row: Row) => Effect.Effect<A, CorruptRow>
@@ -35,7 +35,7 @@ export const readable = <Row, A>(
     Effect.forEach(rows, (row) =>
       Effect.catch(
         Effect.map(read(row), (one): ReadonlyArray<A> => [one]),
-        (damage) => Effect.as(Effect.logWarning(`${damage.message}. It is left out; restore it from a backup`), [])
+        (damage) => Effect.as(Effect.logWarning(`${damage.message}. The row is left out. Restore it from a backup`), [])
       )
     ),
     (all) => all.flat()

@@ -145,7 +145,7 @@ const versions = (keyed: string): ReadonlyArray<ReadonlyArray<string>> => [
     )${keyed}`,
     "CREATE INDEX reins_quota_runs_quota ON reins_quota_runs (quota)"
   ],
-  // The audit record of approvals. `place` orders acts of one millisecond. Neither runs nor threads take it with them.
+  // The audit record of approvals. `place` orders acts of one millisecond. Deleting runs or threads does not delete it.
   [
     `CREATE TABLE reins_audit (
       id TEXT NOT NULL PRIMARY KEY,
