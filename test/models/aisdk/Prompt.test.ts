@@ -171,7 +171,7 @@ describe("a file", () => {
         parts.filter(({ type }) => type === "warning"),
         Array.from({ length: 2 }, () => ({
           type: "warning" as const,
-          message: "files of type video/mp4 cannot be sent to this model: it reads that there is one"
+          message: "files of type video/mp4 cannot be sent to this model: a text in their place says so"
         }))
       )
     })
