@@ -59,7 +59,7 @@ export const parse = (markdown: string): Layers | undefined => {
 const words = (cell: string): ReadonlyArray<string> =>
   cell
     .replaceAll("@reins/", "")
-    .split(/[^a-z]+/)
+    .split(/[^a-z-]+/)
     .filter((word) => word !== "")
 
 export const isPublished = House.has("ARCHITECTURE.md")

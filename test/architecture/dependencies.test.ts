@@ -20,7 +20,7 @@ const catalog = [...House.text("pnpm-workspace.yaml").matchAll(/^ {2}"?(@?[\w/-]
   ([, name = "", version = ""]) => ({ file: "pnpm-workspace.yaml", name, version })
 )
 
-const isOurs = (name: string) => name === "reins" || name.startsWith("@reins/")
+const isOurs = (name: string) => name === "reins" || name === "create-reins" || name.startsWith("@reins/")
 
 /** Another version of a package has a name of its own and says which it is. */
 const exact = /^(npm:@?[\w/-]+@)?\d+\.\d+\.\d+(-[\w.]+)?$/

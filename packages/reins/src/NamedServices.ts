@@ -7,6 +7,7 @@ import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import { GenaiPrices, Models, ModelTelemetry, PriceFile, RunTelemetry } from "@reins/models"
 import { McpTools } from "@reins/models/mcp"
+import { Prices } from "@reins/runtime"
 import * as Plain from "@reins/runtime/promise"
 import { Sqlite } from "@reins/store/sqlite"
 import * as Data from "effect/Data"
@@ -153,10 +154,23 @@ const storeLayer = (store: StoreName): Layer.Layer<never, unknown> => {
   )
 }
 
+/** A scripted model costs nothing, so that its price is known. */
+const free: PriceFile.Rows = new Map([
+  [
+    "scripted/scripted-1",
+    { model: "scripted-1", match: "exact", source: "scripted", inputPerMillionUsd: 0, outputPerMillionUsd: 0 }
+  ]
+])
+
+const publicPrices = Layer.effect(
+  Prices.Prices,
+  Effect.map(Prices.Prices, (book) => PriceFile.over(free, book))
+).pipe(Layer.provide(GenaiPrices.layer))
+
 const pricesLayer = (file: string | undefined): Layer.Layer<never, unknown> =>
   file === undefined
-    ? GenaiPrices.layer
-    : Layer.provide(PriceFile.layer(file), Layer.merge(GenaiPrices.layer, NodeFileSystem.layer))
+    ? publicPrices
+    : Layer.provide(PriceFile.layer(file), Layer.merge(publicPrices, NodeFileSystem.layer))
 
 const telemetryLayer = (telemetry: Telemetry | undefined): Layer.Layer<never> =>
   telemetry === undefined

@@ -1,0 +1,36 @@
+/** Serves the agent over HTTP: `npm run serve`. Set `KEY` before it listens on a network. */
+import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
+import { Authenticator, Server } from "@reins/server"
+import * as AiSdk from "@reins/wire/ai-sdk"
+import * as OpenaiChat from "@reins/wire/openai-chat"
+import { Config, Console, Effect, Layer, Option } from "effect"
+import { HttpServer } from "effect/http"
+import { createServer } from "node:http"
+import app from "./app.ts"
+import { Desk } from "./Desk.ts"
+
+const AccessLive = Layer.unwrap(
+  Effect.map(Config.option(Config.String("KEY")), (key) =>
+    Option.isSome(key) ? Authenticator.layerKeys({ [key.value]: "default" }) : Authenticator.layerOpen()
+  )
+)
+
+const HttpLive = NodeHttpServer.layerConfig(() => createServer(), {
+  port: Config.withDefault(Config.Port("PORT"), 4111),
+  host: Config.withDefault(Config.String("HOST"), "127.0.0.1")
+})
+
+const Announced = Layer.effectDiscard(
+  Effect.flatMap(HttpServer.HttpServer, ({ address }) =>
+    "port" in address
+      ? Console.log(`Serving on http://127.0.0.1:${address.port}, with documentation at /docs`)
+      : Effect.void
+  )
+)
+
+const ServerLive = Server.serve({
+  agents: [Desk],
+  dialects: [{ dialect: AiSdk.dialect }, { dialect: OpenaiChat.dialect, path: "/openai/v1", anyAgent: true }]
+}).pipe(Layer.provide([app, AccessLive]), Layer.merge(Announced), Layer.provide(HttpLive))
+
+NodeRuntime.runMain(Layer.launch(ServerLive))
