@@ -32,6 +32,7 @@ layer(Asked.layer)("a provider's error", (it) => {
     [429, { type: "rate_limit_error" }, "RateLimited"],
     [429, { code: "insufficient_quota" }, "QuotaExceeded"],
     [400, { code: "content_filter" }, "ContentRefused"],
+    [400, { code: "context_length_exceeded" }, "ContextOverflow"],
     [500, { type: "api_error" }, "ProviderUnavailable"],
     [503, {}, "ProviderUnavailable"],
     [529, { type: "overloaded_error" }, "ProviderUnavailable"]

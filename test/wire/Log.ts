@@ -161,7 +161,9 @@ export class Log {
     })
   }
 
-  finish(finishReason: "stop" | "length" | "content-filter" | "budget" | "cancelled" | "other" = "stop"): this {
+  finish(
+    finishReason: "stop" | "length" | "content-filter" | "budget" | "cancelled" | "repeated-calls" | "other" = "stop"
+  ): this {
     return this.say(
       { type: "finish", finishReason, usage },
       { type: "data-cost-summary", data: cost },

@@ -26,6 +26,8 @@ interface Signs {
   readonly name: string
   /** The response arrived but could not be parsed. */
   readonly unreadable: boolean
+  /** The provider says in words that the prompt is too long: not all have a code for it. */
+  readonly isTooLong: boolean
 }
 
 /** The typed reason for whatever a provider threw or sent as an error part. */
@@ -50,6 +52,8 @@ export const fromUnknown = (error: unknown, about: About): ModelFailure.ModelFai
       return new ModelFailure.ProviderUnavailable({ ...names(about), description, ...patience })
     case "authentication":
       return new ModelFailure.AuthenticationFailed({ ...names(about), description })
+    case "context":
+      return new ModelFailure.ContextOverflow({ ...names(about), description })
     case "request":
       return new ModelFailure.InvalidRequest({ ...names(about), description })
     case "content":
@@ -84,6 +88,7 @@ type Kind =
   | "rate"
   | "unavailable"
   | "authentication"
+  | "context"
   | "request"
   | "content"
   | "output"
@@ -96,6 +101,7 @@ const byCode: ReadonlyArray<readonly [RegExp, Kind]> = [
     /^(insufficient_quota|insufficient_balance|billing_error|billing_hard_limit_reached|credit_balance_too_low)$/,
     "quota"
   ],
+  [/^(context_length_exceeded|model_context_window_exceeded|context_window_exceeded)$/, "context"],
   [/^(content_filter|content_policy_violation|responsible_ai_policy_violation|safety|prohibited_content)$/, "content"],
   [
     /^(rate_limit|rate_limit_error|rate_limit_exceeded|too_many_requests|resource_exhausted|throttling_exception)$/,
@@ -107,7 +113,7 @@ const byCode: ReadonlyArray<readonly [RegExp, Kind]> = [
   ],
   [/^(authentication_error|permission_error|permission_denied|unauthenticated|invalid_api_key)$/, "authentication"],
   [
-    /^(invalid_request_error|invalid_argument|not_found_error|not_found|model_not_found|context_length_exceeded|request_too_large|unsupported_parameter|failed_precondition)$/,
+    /^(invalid_request_error|invalid_argument|not_found_error|not_found|model_not_found|request_too_large|unsupported_parameter|failed_precondition)$/,
     "request"
   ]
 ]
@@ -126,7 +132,10 @@ const classify = (signs: Signs): Kind => {
   const { codes, name, status, unreadable } = signs
   const found = byCode.find(([pattern]) => codes.some((code) => pattern.test(code)))?.[1]
   // A code overrides the status only when it is more specific: `api_error` with status 401 is a 401.
-  if (status !== undefined && status >= 400) return found === "quota" || found === "content" ? found : byStatus(status)
+  if (status === 400 && signs.isTooLong) return "context"
+  if (status !== undefined && status >= 400) {
+    return found === "quota" || found === "content" || found === "context" ? found : byStatus(status)
+  }
   if (found !== undefined) return found
   if (codes.some((code) => networkCode.test(code))) return "network"
   if (unreadable) return "output"
@@ -156,7 +165,8 @@ const read = (error: unknown): Signs => {
       codes: [...codes],
       headers: error.responseHeaders,
       name: "AI_APICallError",
-      unreadable: error.statusCode !== undefined && error.statusCode < 400
+      unreadable: error.statusCode !== undefined && error.statusCode < 400,
+      isTooLong: tooLong.test(error.message) || tooLong.test(error.responseBody ?? "")
     }
   }
   const status = Predicate.isObject(error) && "statusCode" in error ? error.statusCode : undefined
@@ -166,9 +176,14 @@ const read = (error: unknown): Signs => {
     codes: [...codes],
     headers: undefined,
     name,
-    unreadable: isUnreadable(name, error)
+    unreadable: isUnreadable(name, error),
+    isTooLong: false
   }
 }
+
+/** As Anthropic, Google, xAI, Mistral and servers of OpenAI's protocol say it. */
+const tooLong =
+  /prompt is too long|(maximum|model's) (context|prompt) length|context (length|window|size)|input token count|too many (input )?tokens/i
 
 /** Packages report unparsable responses with errors of their own, or with plain ones. */
 const isUnreadable = (name: string, error: unknown): boolean =>

@@ -92,7 +92,17 @@ export class QuotaExceeded extends Schema.TaggedError<QuotaExceeded>()("QuotaExc
   }
 }
 
-/** The provider rejected the request itself: an unknown model, a prompt that is too long, an unsupported parameter. */
+/** The conversation is longer than the model's context. */
+export class ContextOverflow extends Schema.TaggedError<ContextOverflow>()("ContextOverflow", about) {
+  override get message() {
+    return sentence(this, "cannot read a conversation of this length")
+  }
+  get isRetryable() {
+    return false
+  }
+}
+
+/** The provider rejected the request itself: an unknown model, an unsupported parameter. */
 export class InvalidRequest extends Schema.TaggedError<InvalidRequest>()("InvalidRequest", about) {
   override get message() {
     return sentence(this, "rejected the request")
@@ -143,6 +153,7 @@ export type ModelFailure =
   | ModelTimedOut
   | AuthenticationFailed
   | QuotaExceeded
+  | ContextOverflow
   | InvalidRequest
   | ContentRefused
   | InvalidModelOutput
@@ -156,6 +167,7 @@ export const members = [
   ModelTimedOut,
   AuthenticationFailed,
   QuotaExceeded,
+  ContextOverflow,
   InvalidRequest,
   ContentRefused,
   InvalidModelOutput,

@@ -4,7 +4,7 @@ import * as CallId from "../CallId.ts"
 import type { Encoder, Folding } from "../Dialect.ts"
 import * as Frame from "../Frame.ts"
 import * as Message from "./Message.ts"
-import { callOf, Turn, stopReason, type StopReason, type TurnEvent } from "./Turn.ts"
+import { callOf, failureReason, Turn, stopReason, type StopReason, type TurnEvent } from "./Turn.ts"
 
 const frame = ({ data, event }: TurnEvent): Frame.Frame => Frame.named(event, data)
 
@@ -31,7 +31,7 @@ export const open = (mode: "delta" | "message", isCreate: boolean): Encoder => {
 }
 
 const stopOf = ({ clientCalls, error, exhausted, finish, questions }: Accumulated): StopReason => {
-  if (error !== undefined) return "error"
+  if (error !== undefined) return failureReason(error)
   if (questions.length + clientCalls.length > 0) return "tool_use"
   return stopReason(finish?.finishReason ?? "other", exhausted.at(-1)?.data.limit)
 }

@@ -14,11 +14,15 @@
  * was asked about at the end of a turn only the call: `tool_result` belongs to trusted tools; the single answer of mode `none` has its
  * result.
  *
+ * A limit is no denial: the result of a call that ran into one says which. A conversation that is longer than the model's context stops
+ * with `max_tokens`, content that a provider refuses with `refusal`, a budget of tokens with `max_tokens` and any other with `error`.
+ *
  * The turn ends where the run waits for a person or an application tool.
  */
 import type { AgentPath, Approval, Envelope, Event, Events } from "@reins/protocol"
 
 import * as CallId from "../CallId.ts"
+import * as Ends from "../Ends.ts"
 import { Parking } from "../Parking.ts"
 import { contentOf, UserContent } from "./Message.ts"
 import * as Schema from "effect/Schema"
@@ -67,6 +71,7 @@ export class Turn {
   #exhausted: string | undefined
   #finish: Events.Finish | undefined
   #state: "running" | "ended" | "failed" = "running"
+  #failed: StopReason = "error"
 
   constructor(isDelta: boolean) {
     this.#isDelta = isDelta
@@ -89,7 +94,7 @@ export class Turn {
   }
 
   finish(): TurnEvents {
-    if (this.#state === "failed") return [{ event: "turn_stop", data: { stopReason: "error" } }]
+    if (this.#state === "failed") return [{ event: "turn_stop", data: { stopReason: this.#failed } }]
     if (this.#finish !== undefined && this.#state === "ended") {
       return [{ event: "turn_stop", data: { stopReason: stopReason(this.#finish.finishReason, this.#exhausted) } }]
     }
@@ -137,6 +142,7 @@ export class Turn {
         return []
       case "error":
         this.#state = "failed"
+        this.#failed = failureReason(event.error)
         return [...this.#message(), ...this.#release()]
       default:
         return []
@@ -273,6 +279,12 @@ const reasons: { readonly [R in Events.Finish["finishReason"]]: StopReason } = {
   cancelled: "error",
   "repeated-calls": "error",
   other: "end_turn"
+}
+
+/** A run that failed; see `Ends`. */
+export const failureReason = (error: Events.ErrorEvent["error"]): StopReason => {
+  const reason = Ends.reasonOf(error)
+  return reason === undefined ? "error" : reasons[reason]
 }
 
 /** `exhausted` is the limit that stopped the run: a token limit is `max_tokens`, any other an error. */

@@ -9,6 +9,8 @@
  *
  * **Loses** what specialists say and do below the root; without `events`, that a step was retracted: its text
  * stays. Of finish reasons, `budget` and `repeated-calls` become `max_tokens`, `cancelled` and `other` become `end_turn`.
+ * A conversation that is longer than the model's context ends with `max_tokens`, content that a provider refuses with `refusal`, and
+ * not with an error.
  *
  * The answer stays open while the run waits for a person, who answers by another request; it ends where the client must
  * run a tool.
@@ -18,6 +20,7 @@ import { Envelope } from "@reins/protocol"
 import { Spending } from "../Accumulation.ts"
 import * as CallId from "../CallId.ts"
 import type { Encoder } from "../Dialect.ts"
+import * as Ends from "../Ends.ts"
 import * as Frame from "../Frame.ts"
 import { Parking } from "../Parking.ts"
 import {
@@ -55,6 +58,7 @@ class MessageEncoder implements Encoder {
   #blocks = 0
   #open: "text" | "thinking" | undefined
   #finish: Events.Finish | undefined
+  #refused: ReturnType<typeof Ends.reasonOf>
   #state: "running" | "ended" | "failed" = "running"
 
   constructor(options: Options) {
@@ -75,7 +79,7 @@ class MessageEncoder implements Encoder {
 
   finish(): Frames {
     if (this.#state === "failed") return Frame.none
-    if (this.#state === "ended") return this.#stop(stopReasons[this.#finish?.finishReason ?? "other"])
+    if (this.#state === "ended") return this.#stop(stopReasons[this.#refused ?? this.#finish?.finishReason ?? "other"])
     return this.isDetached ? this.#stop("tool_use") : Frame.none
   }
 
@@ -136,7 +140,9 @@ class MessageEncoder implements Encoder {
         if (this.#finish !== undefined) this.#state = "ended"
         return this.#extra(event)
       case "error":
-        this.#state = "failed"
+        this.#refused = Ends.reasonOf(event.error)
+        this.#state = this.#refused === undefined ? "failed" : "ended"
+        if (this.#refused !== undefined) return this.#close()
         return [...this.#close(), frame({ type: "error", error: { type: "api_error", message: event.error.message } })]
       default:
         return this.#extra(event)

@@ -11,6 +11,7 @@ import { whole, type Accumulated } from "../Accumulation.ts"
 import * as Body from "../Body.ts"
 import * as CallId from "../CallId.ts"
 import type { Answer, Decoded, Reply, Request, Route } from "../Dialect.ts"
+import * as Ends from "../Ends.ts"
 import type { Facts } from "../Facts.ts"
 import * as History from "../History.ts"
 import * as Media from "../Media.ts"
@@ -182,14 +183,15 @@ const contentOf = (run: Accumulated): ReadonlyArray<Block> => {
 }
 
 const messageOf = ({ isBeta, model }: Encoder.Options, run: Accumulated): Reply => {
-  if (run.error !== undefined) {
+  const reason = run.error === undefined ? run.finish?.finishReason : Ends.reasonOf(run.error)
+  if (run.error !== undefined && reason === undefined) {
     return { status: 500, body: { type: "error", error: { type: "api_error", message: run.error.message } } }
   }
   const id = idOf(run.runId, run.answer)
   const body: MessageObject = {
     ...messageStart({ id, model, isBeta }),
     content: contentOf(run),
-    stop_reason: run.clientCalls.length > 0 ? "tool_use" : stopReasons[run.finish?.finishReason ?? "other"],
+    stop_reason: run.clientCalls.length > 0 ? "tool_use" : stopReasons[reason ?? "other"],
     usage: { ...noUsage(isBeta), ...usageOf(run.usage) }
   }
   return { status: 200, body }

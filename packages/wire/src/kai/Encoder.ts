@@ -24,6 +24,7 @@ import type { Encoder } from "../Dialect.ts"
 import * as Frame from "../Frame.ts"
 import { Parking } from "../Parking.ts"
 import * as Body from "../Body.ts"
+import * as Ends from "../Ends.ts"
 import type { KaiEvent } from "./KaiEvent.ts"
 import { type Form, wrap } from "./TextForm.ts"
 
@@ -149,7 +150,7 @@ class KaiEncoder implements Encoder {
     const output = { error: errorText, status }
     const question = this.#asked.get(toolCallId)
     const isApproved = question !== undefined && this.#approved.has(question.id)
-    if (status === "denied") return [{ ...call, state: "output-denied", output, errorText }]
+    if (Ends.isDenied(result, status)) return [{ ...call, state: "output-denied", output, errorText }]
     if (!isApproved) return [{ ...call, state: "output-error", output, errorText }]
     // A call that was asked about counts as open until it has an output; an error does not close it.
     return [

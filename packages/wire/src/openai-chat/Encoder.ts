@@ -8,7 +8,8 @@
  *
  * **Loses**, without `events`: our own tools and specialists (clients would try to run them), steps, approvals,
  * progress, plans, files, budgets, both summaries. That a step was retracted: its text stays. Of finish reasons,
- * `budget` and `repeated-calls` become `length`.
+ * `budget` and `repeated-calls` become `length`. A conversation that is longer than the model's context ends with `length`, content
+ * that a provider refuses with `content_filter`, and not with an error.
  *
  * The answer stays open while the run waits for a person, who answers by another request; it ends where the client must
  * run a tool.
@@ -19,6 +20,7 @@ import { Spending } from "../Accumulation.ts"
 import * as AnswerId from "../AnswerId.ts"
 import * as CallId from "../CallId.ts"
 import type { Encoder, Reply } from "../Dialect.ts"
+import * as Ends from "../Ends.ts"
 import * as Frame from "../Frame.ts"
 import { Parking } from "../Parking.ts"
 import type { Delta, FinishReason, ErrorBody, Usage } from "./Chunk.ts"
@@ -68,7 +70,7 @@ class ChunkEncoder implements Encoder {
     const { usage } = this.#spending
     const used =
       usage === undefined || !this.#options.usage ? [] : [this.#bare(`"usage":${JSON.stringify(usageOf(usage))}`)]
-    if (this.#ended) return this.#finish === undefined ? [Frame.done] : [...used, Frame.done]
+    if (this.#ended) return [...used, Frame.done]
     return this.isDetached ? [this.#chunk({}, "tool_calls"), ...used, Frame.done] : Frame.none
   }
 
@@ -117,9 +119,11 @@ class ChunkEncoder implements Encoder {
       case "data-latency-summary":
         this.#ended = this.#finish !== undefined
         return this.#extra(event)
-      case "error":
+      case "error": {
         this.#ended = true
-        return [Frame.unnamed(failed(event.error))]
+        const reason = Ends.reasonOf(event.error)
+        return [reason === undefined ? Frame.unnamed(failed(event.error)) : this.#chunk({}, finishReasons[reason])]
+      }
       default:
         return this.#extra(event)
     }

@@ -12,6 +12,7 @@ import * as Body from "../Body.ts"
 import * as AnswerId from "../AnswerId.ts"
 import * as CallId from "../CallId.ts"
 import type { Answer, Decoded, Reply, Route } from "../Dialect.ts"
+import * as Ends from "../Ends.ts"
 import type { Facts } from "../Facts.ts"
 import * as History from "../History.ts"
 import * as Media from "../Media.ts"
@@ -135,7 +136,8 @@ const historyOf = (messages: ReadonlyArray<Spoken>): History.History => {
 }
 
 const completion = (model: string, run: Accumulated): Reply => {
-  if (run.error !== undefined) return { status: 500, body: failed(run.error) }
+  const reason = run.error === undefined ? run.finish?.finishReason : Ends.reasonOf(run.error)
+  if (run.error !== undefined && reason === undefined) return { status: 500, body: failed(run.error) }
   const calls = run.clientCalls.map(({ call, path }): ToolCall => ({
     id: CallId.make(path, call.toolInvocationId),
     type: "function",
@@ -157,7 +159,7 @@ const completion = (model: string, run: Accumulated): Reply => {
           ...(calls.length === 0 ? {} : { tool_calls: calls })
         },
         logprobs: null,
-        finish_reason: calls.length > 0 ? "tool_calls" : finishReasons[run.finish?.finishReason ?? "other"]
+        finish_reason: calls.length > 0 ? "tool_calls" : finishReasons[reason ?? "other"]
       }
     ],
     ...(run.usage === undefined ? {} : { usage: usageOf(run.usage) })

@@ -2,6 +2,7 @@
 import type { CostSummary, Event, Events, LatencySummary, Usage as Used } from "@reins/protocol"
 import * as Schema from "effect/Schema"
 import * as AnswerId from "../AnswerId.ts"
+import * as Ends from "../Ends.ts"
 import type { Facts } from "../Facts.ts"
 import { Item } from "./Item.ts"
 
@@ -110,10 +111,14 @@ const incomplete: { readonly [R in Events.Finish["finishReason"]]?: Reason } = {
   "repeated-calls": "max_output_tokens"
 }
 
-const statusOf = ({ error, finish }: Ending): Status => {
-  if (error !== undefined) return "failed"
-  if (finish?.finishReason === "cancelled") return "cancelled"
-  return finish !== undefined && incomplete[finish.finishReason] !== undefined ? "incomplete" : "completed"
+const reasonOf = ({ error, finish }: Ending): Events.Finish["finishReason"] | undefined =>
+  error === undefined ? finish?.finishReason : Ends.reasonOf(error)
+
+const statusOf = (ending: Ending): Status => {
+  const reason = reasonOf(ending)
+  if (reason === undefined) return ending.error === undefined ? "completed" : "failed"
+  if (reason === "cancelled") return "cancelled"
+  return incomplete[reason] === undefined ? "completed" : "incomplete"
 }
 
 const codeOf = (code: string): typeof ErrorCode.Type =>
@@ -158,8 +163,9 @@ export const make = (
   ending?: Ending,
   events: ReadonlyArray<Event> = []
 ): ResponseObject => {
-  const finish = ending?.finish
-  const reason = finish === undefined ? undefined : incomplete[finish.finishReason]
+  const finishReason = ending === undefined ? undefined : reasonOf(ending)
+  const reason = finishReason === undefined ? undefined : incomplete[finishReason]
+  const failure = finishReason === undefined ? ending?.error : undefined
   return {
     id: idOf(head),
     object: "response",
@@ -169,9 +175,7 @@ export const make = (
     completed_at: null,
     // The AI SDK's provider refuses an error without its type.
     error:
-      ending?.error === undefined
-        ? null
-        : { code: codeOf(ending.error.code), message: ending.error.message, type: "server_error" },
+      failure === undefined ? null : { code: codeOf(failure.code), message: failure.message, type: "server_error" },
     incomplete_details: reason === undefined ? null : { reason },
     ...(head.said ?? nothingSaid),
     metadata: metadataOf(head, ending ?? {}),
