@@ -1,7 +1,7 @@
 /** A harbour office: it looks up tides, which takes a while, and sends mails, which need approval. */
 import { Agent, Model, type ModelPart, type ModelRequest, Prices, ToolRun } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
-import { Effect, Layer, Schema } from "effect"
+import { Effect, Layer, Option, Schema } from "effect"
 import { Tool, Toolkit } from "effect/ai"
 
 const FindTides = Tool.make("find_tides", {
@@ -14,7 +14,7 @@ const FindTides = Tool.make("find_tides", {
 const SendMail = Tool.make("send_mail", {
   description: "Writes to somebody",
   parameters: Schema.Struct({ to: Schema.String, subject: Schema.String }),
-  success: Schema.Struct({ sent: Schema.Boolean }),
+  success: Schema.Struct({ sent: Schema.String }),
   needsApproval: true
 })
 
@@ -26,11 +26,11 @@ class Harbour extends Toolkit.make(FindTides, SendMail) {
       const run = yield* ToolRun
       for (const [index, label] of stages.entries()) {
         yield* run.progress({ label, phaseIndex: index + 1, totalPhases: stages.length })
-        yield* Effect.sleep("400 millis")
+        yield* Effect.sleep("600 millis")
       }
       return { highWater: ["05:40", "18:05"] }
     }),
-    send_mail: () => Effect.succeed({ sent: true })
+    send_mail: ({ subject, to }) => Effect.succeed({ sent: `${subject}, to ${to}` })
   })
 }
 
@@ -41,9 +41,10 @@ const reply = (request: ModelRequest): ScriptedModel.Reply => {
   const [result] = ScriptedModel.lastResults(request)
   const id = `call_${request.metadata.runId}_${request.metadata.step}`
   if (result?.name === "find_tides")
-    return ScriptedModel.words("High water is at 05:40 and at 18:05. Sail with the first.")
+    return ScriptedModel.words("High water is at **05:40** and at **18:05**. Sail with the first.")
   if (result !== undefined) {
-    return ScriptedModel.words(result.status === "denied" ? "Then I leave it unsent." : "The crew has its mail.")
+    if (result.status !== "denied") return ScriptedModel.words("The crew has its mail.")
+    return ScriptedModel.words(`Then I leave it unsent. (${messageOf(result.result)})`)
   }
   const asked = ScriptedModel.lastPrompt(request).toLowerCase()
   if (/tide|water/.test(asked)) {
@@ -57,6 +58,13 @@ const reply = (request: ModelRequest): ScriptedModel.Reply => {
     "Ask me for the tides, or have me write to the crew. I answer from a script, word by word, so no key is needed."
   )
 }
+
+/** What the model reads of a call that was not allowed: the reason of whoever said no. */
+const messageOf = (result: unknown): string =>
+  Option.match(Schema.decodeUnknownOption(Schema.Struct({ message: Schema.String }))(result), {
+    onNone: () => "no reason given",
+    onSome: ({ message }) => message
+  })
 
 const about = { provider: "scripted", model: "harbour-1" }
 
