@@ -20,8 +20,8 @@ export const child = (path: AgentPath, agentName: string, toolInvocationId: stri
 export const key = (path: AgentPath): string => (path.length === 0 ? "" : `${path.map(escape).join("/")}/`)
 
 /**
- * A string that is equal exactly for equal paths and call ids. An id that could be taken for an agent's path and one of
- * its calls (`a#1/b`), or for one that is escaped, is escaped; every other stands as it is.
+ * A string that is equal exactly for equal paths and call ids. An id that could be read as an agent's path with a call
+ * (`a#1/b`), or as an escaped id, is escaped; all others are unchanged.
  */
 export const callKey = (path: AgentPath, callId: string): string =>
   `${key(path)}${/^[^/]*#[^/]*\/|^~/.test(callId) ? `~${escape(callId)}` : callId}`

@@ -1,5 +1,5 @@
 /**
- * JSON values, which events, tool arguments and tool results carry.
+ * JSON values: the content of events, tool arguments and tool results.
  */
 import * as Schema from "effect/Schema"
 

@@ -1,6 +1,5 @@
 /**
- * The messages of a conversation, as a thread stores them and a model is sent them. `Transcript` folds a log to
- * messages.
+ * The messages of a conversation, as threads store them and models get them. `Transcript` folds a log to messages.
  *
  * A history is pair-complete when every tool call of an assistant message has exactly one result in the tool messages
  * that follow it; `Transcript` creates and checks such histories. Message shapes of other protocols belong to their
@@ -47,13 +46,11 @@ export const ResultPart = Schema.Struct({
  * Text. `metadata` is provider data that must be sent back with the part on the next step; opaque to everything else.
  */
 export interface TextPart extends Schema.Schema.Type<typeof TextPart> {}
-/**
- * A model's reasoning; its `metadata` carries signatures or encrypted content that must be sent back to the provider.
- */
+/** A model's reasoning; its `metadata` has signatures or encrypted content that must be sent back to the provider. */
 export interface ReasoningPart extends Schema.Schema.Type<typeof ReasoningPart> {}
 /** A file: `data` is a URL (`https:` or `data:`) or base64 content of the given media type. */
 export interface FilePart extends Schema.Schema.Type<typeof FilePart> {}
-/** A tool call. `args` are the model's arguments: JSON, or the raw string where they are not JSON. */
+/** A tool call. `args` are the model's arguments: JSON, or the raw string if they are not JSON. */
 export interface CallPart extends Schema.Schema.Type<typeof CallPart> {}
 /**
  * A tool call's result. `status` is absent on success. `content`, when present, is shown to the model in place of
@@ -95,7 +92,7 @@ export interface Tool extends Schema.Schema.Type<typeof ToolStruct> {}
 export type Message = User | Assistant | Tool
 export const Message: Schema.Codec<Message> = Schema.Union([UserStruct, AssistantStruct, ToolStruct])
 
-/** A caller's prompt: plain text, or parts where files are sent along. */
+/** A caller's prompt: plain text, or parts if it includes files. */
 export type Prompt = string | ReadonlyArray<UserPart>
 export const Prompt: Schema.Codec<Prompt> = Schema.Union([Schema.String, Schema.Array(UserPart)])
 
@@ -108,7 +105,7 @@ type Metadata = TextPart["metadata"] | undefined
 export const spokenPart = (type: "text" | "reasoning", text: string, metadata?: Metadata): TextPart | ReasoningPart =>
   metadata === undefined ? { type, text } : { type, text, metadata }
 
-/** A tool call. `execution` is absent where the runtime runs it. */
+/** A tool call. `execution` is absent if the runtime runs it. */
 export const callPart = (
   call: { readonly id: string; readonly name: string; readonly args: Json },
   execution?: CallPart["execution"] | undefined,
@@ -122,7 +119,7 @@ export const callPart = (
   return execution === undefined ? { type, id, name, args } : { type, id, name, args, execution }
 }
 
-/** A tool call's result: `status` is absent on success, `content` where the model is shown `result` itself. */
+/** A tool call's result: `status` is absent on success, `content` if the model is shown `result` itself. */
 export const resultPart = (
   call: { readonly id: string; readonly name: string },
   outcome: {
@@ -157,7 +154,7 @@ export const fromPrompt = (prompt: Prompt): User => ({
  */
 export const frozen = <M extends Message>(message: M): M => {
   if (Object.isFrozen(message)) return message
-  // Named fields in place of a walk over all of them: every message of a conversation passes here.
+  // Named fields instead of a loop over all of them, because every message of a conversation passes here.
   for (const part of message.content) freezePart(part)
   Object.freeze(message.content)
   return Object.freeze(message)

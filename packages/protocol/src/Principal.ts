@@ -1,6 +1,6 @@
 /**
- * Who acts: starts a run, answers a question, revokes a grant. Who they are is for the program around the runtime to establish; the
- * server's `Authenticator` does it for requests over HTTP.
+ * Who acts: starts a run, answers a question, revokes a grant. The program that uses the runtime authenticates
+ * principals; the server's `Authenticator` does it for HTTP requests.
  */
 import * as Schema from "effect/Schema"
 
@@ -9,6 +9,9 @@ const PrincipalStruct = Schema.Struct({
   roles: Schema.optionalKey(Schema.Array(Schema.String))
 }).annotate({ identifier: "Principal" })
 
-/** `id`: unique within the tenant, and the same at every request. `roles`: what they may be asked as. Absent: none. */
+/**
+ * `id`: unique within the tenant, and the same in every request. `roles`: their roles, which approvers can require.
+ * Absent: none.
+ */
 export interface Principal extends Schema.Schema.Type<typeof PrincipalStruct> {}
 export const Principal: Schema.Codec<Principal> = PrincipalStruct

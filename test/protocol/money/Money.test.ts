@@ -124,7 +124,7 @@ describe("Money.parseUsd", () => {
       assert.instanceOf(refused.failure, Money.InvalidAmount)
       assert.strictEqual(
         refused.failure.message,
-        `Invalid maxCostUsd: ${amount}. Give US dollars from 0 to 9007199.254740991`
+        `Invalid maxCostUsd: ${amount}. Use US dollars from 0 to 9007199.254740991`
       )
     }
   })

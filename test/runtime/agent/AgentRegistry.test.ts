@@ -83,11 +83,11 @@ describe("a runtime is not built", () => {
       const issue = (budget: Budget.Budget) => flaw(Runtime.layer({ agents: [Agent.make("desk", { budget })] }))
       assert.match(
         yield* issue(Budget.make(JSON.parse('{ "maxTools": 1 }'))),
-        /^Agent "desk": Invalid budget: maxTools is not a limit. The limits are maxSteps, /
+        /^Agent "desk": Invalid budget: maxTools is not a limit. Available limits: maxSteps, /
       )
       assert.strictEqual(
         yield* issue(Budget.make({ maxCallsPerTool: { serach: 1 } })),
-        `Agent "desk": Invalid budget: maxCallsPerTool.serach names no tool. The tools are none`
+        `Agent "desk": Invalid budget: maxCallsPerTool.serach names an unknown tool. Available tools: none`
       )
     })
   )

@@ -10,7 +10,7 @@ import { Json } from "../Json.ts"
 export type Kind = "tool" | "plan" | "budget"
 export const Kind: Schema.Codec<Kind> = Schema.Literals(["tool", "plan", "budget"])
 
-/** How far an approval reaches: this call, this run, this thread, or everything below one specialist. */
+/** The scope of an approval: this call, this run, this thread, or everything below one specialist. */
 export type Scope = "call" | "run" | "thread" | "subtree"
 export const Scope: Schema.Codec<Scope> = Schema.Literals(["call", "run", "thread", "subtree"])
 
@@ -28,9 +28,9 @@ const NeedStruct = Schema.Struct(Need)
  *
  * **Details**
  * - `quorum`: how many different principals must approve. One rejection ends the request.
- * - `roles`: who has one of them may answer. Absent: anybody of the tenant who is known by an id.
+ * - `roles`: a principal with one of them may answer. Absent: any principal of the tenant with an id.
  * - `excludesRequester`: not the principal who started the run.
- * - `judged`: besides, a predicate of the agent decides, in the process that carries the run.
+ * - `judged`: a predicate of the agent also decides, in the process that executes the run.
  */
 export interface Need extends Schema.Schema.Type<typeof NeedStruct> {}
 
@@ -41,8 +41,9 @@ const ApprovalsStruct = Schema.Struct({
 }).annotate({ identifier: "Approvals" })
 
 /**
- * What a request needs that names its approvers: at first what `Need` says, and from each escalation's time `at` (epoch milliseconds) on
- * what that one says instead. `given`: how many approvals were counted when this was read, since the last escalation.
+ * The approvals that a request needs if it names its approvers: first those of its `Need`, and from each escalation's
+ * time `at` (epoch milliseconds) on those of the escalation instead. `given`: how many approvals had been counted when
+ * this was read, since the last escalation.
  */
 export interface Approvals extends Schema.Schema.Type<typeof ApprovalsStruct> {}
 export const Approvals: Schema.Codec<Approvals> = ApprovalsStruct
@@ -51,7 +52,7 @@ export const Approvals: Schema.Codec<Approvals> = ApprovalsStruct
 export const levelAt = ({ escalations = [] }: Approvals, now: number): number =>
   escalations.filter(({ at }) => at <= now).length
 
-/** What the request needs at that level; the last one's where there are fewer. */
+/** What the request needs at that level, or at the last one if there are fewer. */
 export const needAt = (approvals: Approvals, level: number): Need =>
   level === 0 ? approvals : (approvals.escalations?.[level - 1] ?? approvals.escalations?.at(-1) ?? approvals)
 
@@ -72,22 +73,23 @@ const RequestStruct = Schema.Struct({
 }).annotate({ identifier: "ApprovalRequest" })
 
 /**
- * The request, as the `approval-required` event carries it.
+ * The request, as in the `approval-required` event.
  *
  * **Details**
  * - `target`: the tool's name, the plan's id, or the exhausted limit.
  * - `payload`: the call's arguments, the plan, or `{ limit, max, used }`.
- * - `resourceId`: the tenant of the run; only this tenant may answer. `"default"` where tenants are not used.
+ * - `resourceId`: the tenant of the run; only this tenant may answer. `"default"` if tenants are not used.
  * - `toolInvocationId`: present exactly for `kind: "tool"`.
  * - `agentPath`: present when raised below the root.
- * - `begunBefore`: how often the call was started, where it was asked about before; otherwise absent. Above 0: the process died before
- *   there was a result. The call may have taken effect, and the question is whether it may run again. 0: it never started, and is
- *   asked about again because the definition of its tool has changed.
- * - `toolHash`: of the tool's definition that the person is shown; an answer holds for this definition only. Absent on questions
- *   about a budget, and on those that an earlier release asked.
- * - `expiresAt`: epoch milliseconds after which the request expires; absent: it never does.
- * - `approvals`: who may answer, and how many must approve; absent: anybody of the tenant, and one is enough. In the event, `given` is 0.
- * - `requestedBy`: the principal who started the run, where `approvals` is present and they are known.
+ * - `begunBefore`: present on a repeated question: how often the call was started. Above 0: the process died before
+ *   there was a result; the call may have taken effect, and the question is whether it may run again. 0: it never
+ *   started, and the question is repeated because the definition of its tool has changed.
+ * - `toolHash`: the hash of the tool's definition that the person is shown; an answer applies to this definition only.
+ *   Absent on questions about a budget, and on those of an earlier release.
+ * - `expiresAt`: epoch milliseconds after which the request expires; absent: never.
+ * - `approvals`: who may answer, and how many must approve; absent: anybody of the tenant, and one is enough. In the
+ *   event, `given` is 0.
+ * - `requestedBy`: the principal who started the run, if `approvals` is present and the principal is known.
  */
 export interface Request extends Schema.Schema.Type<typeof RequestStruct> {}
 export const Request: Schema.Codec<Request> = RequestStruct
@@ -103,9 +105,10 @@ const Superseded = Schema.Struct({
 })
 
 /**
- * How a request ended. `expired`, `cancelled` and `superseded` are set by the runtime, the others by a person. Expired is not
- * rejected. `superseded` with a `messageId`: the user wrote that message instead of answering, and the call did not run; without: the
- * definition of the tool has changed since, and the call is asked about again under the new one.
+ * How a request ended. `expired`, `cancelled` and `superseded` are set by the runtime, the others by a person. Expired
+ * is not rejected. `superseded` with a `messageId`: the user wrote that message instead of answering, and the call did
+ * not run; without: the definition of the tool has changed since, and a new request asks about the call with the new
+ * one.
  */
 export type Outcome =
   | Schema.Schema.Type<typeof Approve>
@@ -116,7 +119,7 @@ export type Outcome =
   | Schema.Schema.Type<typeof Superseded>
 export const Outcome: Schema.Codec<Outcome> = Schema.Union([Approve, Reject, Revise, Expired, Cancelled, Superseded])
 
-/** True when a question is asked again, under another definition of its tool. */
+/** True when the question is repeated for another definition of its tool. */
 export const isAskedAgain = (outcome: Outcome): boolean =>
   outcome.outcome === "superseded" && outcome.messageId === undefined
 
@@ -134,9 +137,9 @@ const ResolutionStruct = Schema.Struct({
 }).annotate({ identifier: "ApprovalResolution" })
 
 /**
- * The resolution, as the `approval-decision` event carries it. `feedback` is the person's remark, `by` who decided,
- * `scope` how far the approval reaches (absent: this call only), `grantId` the grant that it created. `approvers`: who approved, where
- * more than one had to; `by` names all of them then.
+ * The resolution, as in the `approval-decision` event. `feedback` is the person's remark, `by` who decided, `scope` the
+ * scope of the approval (absent: this call only), `grantId` the grant that it created. `approvers`: who approved, if
+ * more than one had to; `by` then has all of them.
  */
 export interface Resolution extends Schema.Schema.Type<typeof ResolutionStruct> {}
 export const Resolution: Schema.Codec<Resolution> = ResolutionStruct

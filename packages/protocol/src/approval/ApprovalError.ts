@@ -1,5 +1,6 @@
 /**
- * Why a decision was not accepted. The request, where there is one, is unchanged: nothing ran because of this decision.
+ * Why a decision was not accepted. The request, if there is one, is unchanged, and nothing ran because of this
+ * decision.
  */
 import * as Schema from "effect/Schema"
 import { Outcome } from "./Approval.ts"
@@ -45,7 +46,7 @@ export class ApprovalDamaged extends Schema.TaggedError<ApprovalDamaged>()("Appr
   }
 }
 
-/** The question is of this tenant, and this principal may not answer it; `need` says who may. */
+/** The question belongs to this tenant, but this principal may not answer it; `need` says who may. */
 export class Forbidden extends Schema.TaggedError<Forbidden>()("Forbidden", { need: Schema.String }) {
   override get message() {
     return `This principal may not answer the request: it is for ${this.need}`
@@ -53,22 +54,22 @@ export class Forbidden extends Schema.TaggedError<Forbidden>()("Forbidden", { ne
 }
 
 /**
- * Whether this principal may answer is decided where the run is carried, and no process carries it at present. The answer is kept, and
- * counts as soon as it was judged; `Runtime.approvals.history` tells.
+ * The process that executes the run decides whether this principal may answer, and no process executes it at present.
+ * The answer is stored, and counts when it was judged; see `Runtime.approvals.history`.
  */
 export class ApprovalUnjudged extends Schema.TaggedError<ApprovalUnjudged>()("ApprovalUnjudged", {}) {
   override get message() {
-    return "The answer is kept but not judged yet: no process carries the run. Look at the request again later"
+    return "The answer is stored but not judged yet: no process executes the run. Check the request again later"
   }
 }
 
 /**
- * The tool's definition (name, description, parameters, annotations) is not the one that the person was asked about. The call is
- * asked about again, by a new request, under the definition that the tool has now.
+ * The tool's definition (name, description, parameters, annotations) has changed since the question. A new request asks
+ * about the call with the current definition.
  */
 export class DefinitionChanged extends Schema.TaggedError<DefinitionChanged>()("DefinitionChanged", {}) {
   override get message() {
-    return "the tool's definition has changed since the question was asked; answer the new request about the same call"
+    return "The tool's definition has changed since the question was asked. Answer the new request about the same call"
   }
 }
 

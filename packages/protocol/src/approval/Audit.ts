@@ -1,14 +1,15 @@
 /**
- * The audit record of approvals: every act about a question or a grant, as who did what, when, and under which definition of the tool.
- * It holds no arguments, plans, limits or remarks: arguments and plans are told by their hash.
+ * The audit record of approvals: every act about a question or a grant, with who did what, when, and for which
+ * definition of the tool. It has no arguments, plans, limits or remarks; arguments and plans are represented by their
+ * hash.
  */
 import * as Schema from "effect/Schema"
 import { AgentPath } from "../AgentPath.ts"
 import { Kind as QuestionKind, Scope } from "./Approval.ts"
 
 /**
- * What was done: a question was `asked`, `answered` by a principal, an answer was `refused`, the question went to others (`escalated`),
- * it came to its end (`decided`); a grant was `granted`, `used` by a call, `exhausted`, `revoked`.
+ * What was done: a question was `asked`, `answered` by a principal, an answer was `refused`, the question was
+ * `escalated` or `decided`; a grant was `granted`, `used` by a call, `exhausted`, `revoked`.
  */
 export type Kind = (typeof kinds)[number]
 const kinds = [
@@ -23,7 +24,7 @@ const kinds = [
   "revoked"
 ] as const
 
-/** The place of a kind among acts of one millisecond. */
+/** The order of a kind among acts of one millisecond. */
 export const rank = (kind: Kind): number => kinds.indexOf(kind)
 
 const about = {
@@ -50,7 +51,7 @@ const about = {
 
 const AboutStruct = Schema.Struct(about)
 
-/** What an act tells besides what was done and when. */
+/** The fields of an act besides its kind and time. */
 export interface About extends Schema.Schema.Type<typeof AboutStruct> {}
 export const About: Schema.Codec<About> = AboutStruct
 
@@ -68,14 +69,16 @@ const ActStruct = Schema.Struct({
  * - `id`: the same act has the same id, however often it is written.
  * - `at`: epoch milliseconds.
  * - `about`, `target`: the question's kind, and the tool's name, the plan's id, or the limit.
- * - `toolHash`: of the tool's definition that the act holds for. Absent where no tool is concerned.
- * - `argsHash`: SHA-256 of the JSON text of the arguments or the plan: of `answered`, those that may run; of `used`, the call's.
- * - `by`: the principal; of `used` and `exhausted` whoever gave the grant; of `decided` all whose answers counted, with commas.
- *   Absent: nobody is named (the clock, a cancel, a program that gives no name).
+ * - `toolHash`: the hash of the tool's definition that the act applies to. Absent if no tool is concerned.
+ * - `argsHash`: SHA-256 of the JSON text of the arguments or the plan: of `answered`, those that may run; of `used`,
+ *   the call's.
+ * - `by`: the principal; of `used` and `exhausted` the one who gave the grant; of `decided` all with counted answers,
+ *   separated by commas. Absent: no principal (an expiry, a cancel, a program that names none).
  * - `roles`: the principal's, at that time.
- * - `outcome`: of `answered` what they said, of `decided` how the question ended.
+ * - `outcome`: of `answered` the answer, of `decided` the question's end.
  * - `reason`: why an answer was refused, as the tag of the `ApprovalError`'s reason.
- * - `level`, `quorum`, `given`: how often the question was escalated before, how many approvals it needs, how many it has with this one.
+ * - `level`, `quorum`, `given`: how often the question was escalated before, how many approvals it needs, how many it
+ *   has with this one.
  */
 export interface Act extends Schema.Schema.Type<typeof ActStruct> {}
 export const Act: Schema.Codec<Act> = ActStruct
@@ -85,7 +88,10 @@ const encodeLine = Schema.encodeSync(Schema.fromJsonString(Act))
 /** An act as a line of JSON, without a line end. */
 export const toLine = (act: Act): string => encodeLine(act)
 
-/** A page of the record, oldest act first. `next`: where the next page begins (`after`); absent: there was none when it was read. */
+/**
+ * A page of the record, oldest act first. `next`: the cursor of the next page (`after`); absent: there was none when it
+ * was read.
+ */
 export interface Page {
   readonly acts: ReadonlyArray<Act>
   readonly next?: string | undefined

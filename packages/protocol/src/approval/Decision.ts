@@ -12,7 +12,7 @@ const Said = {
   by: Schema.optionalKey(Schema.String)
 }
 
-/** The longest life of a grant: 1,000 years, so that a time can be told from it. */
+/** The longest validity of a grant: 1,000 years, so that its expiry is a valid time. */
 const maxExpiryMs = 31_536_000_000_000
 
 /** The most US dollars that are counted: nano-dollars up to 2⁵³ − 1. */
@@ -50,12 +50,12 @@ export type Decision = Approve | Reject | Revise
 interface SaidOptions {
   /** Who decides; recorded with the decision and shown on its event. Absent: not recorded. */
   readonly by?: string | undefined
-  /** A remark. On a rejection the model is given it. */
+  /** A remark. On a rejection the model gets it. */
   readonly feedback?: string | undefined
 }
 
 interface ApproveOptions extends SaidOptions {
-  /** How far the approval reaches. Absent: this call only. A wider scope creates a grant. */
+  /** The scope of the approval. Absent: this call only. A wider scope creates a grant. */
   readonly scope?: Scope | undefined
   /**
    * Only calls whose arguments contain this value (deep, objects by subset) run on the grant. Absent: any arguments.
@@ -63,7 +63,7 @@ interface ApproveOptions extends SaidOptions {
   readonly matcher?: Json | undefined
   /** How many further calls the grant allows. Absent: any number. */
   readonly uses?: number | undefined
-  /** The most that calls on the grant may cost, in US dollars. Absent: no limit. */
+  /** The maximum total cost of calls on the grant, in US dollars. Absent: no limit. */
   readonly maxCostUsd?: number | undefined
   /** How long the grant is valid, from the decision on. Absent: as long as its scope. */
   readonly expiresIn?: Duration.Input | undefined
@@ -87,13 +87,13 @@ const approve = (options?: ApproveOptions): Decision => ({
     : { expiresInMillis: Duration.toMillis(Duration.fromInputUnsafe(options.expiresIn)) })
 })
 
-/** Rejects the call; the model is given `feedback`. Final for this call. */
+/** Rejects the call; the model gets `feedback`. Final for this call. */
 const reject = (options?: SaidOptions): Decision => ({ type: "reject", ...said(options) })
 
 /**
  * Allows the call with changed arguments: `partial` replaces the arguments that it names (a plan goes back to the
- * planner). The result is checked against the tool's schema when the decision is given; arguments that do not fit fail
- * with `InvalidArguments` and leave the request open.
+ * planner). The result is validated by the tool's schema when the decision is given; invalid arguments fail with
+ * `InvalidArguments` and leave the request open.
  */
 const revise = (partial: Json, options?: SaidOptions): Decision => ({ type: "revise", partial, ...said(options) })
 

@@ -34,7 +34,7 @@ const GrantStruct = Schema.Struct({
  * - `toolHash`: hash of the tool's definition that the person was shown.
  * - `matcher`: arguments must contain it (objects by the members it names, at any depth; all else equal). Absent: any.
  * - `usesLeft`, `nanoUsdLeft`: how many further calls are allowed, and what they may cost. Absent: no limit.
- * - `nanoUsdHeld`: reserved for calls that run now, and not in `nanoUsdLeft`; of a claim, what the grant holds for its call.
+ * - `nanoUsdHeld`: reserved for running calls, and not in `nanoUsdLeft`; of a claim, what the grant holds for its call.
  * - `expiresAt`, `grantedAt`: epoch milliseconds.
  */
 export interface Grant extends Schema.Schema.Type<typeof GrantStruct> {}
@@ -51,7 +51,7 @@ export interface Claim {
   readonly args: Json
   /** The call's id, for the audit record. */
   readonly toolInvocationId?: string | undefined
-  /** The most that it may cost, in nano-dollars. Absent: unknown, so that it holds all that a grant has left. */
+  /** Its maximum cost, in nano-dollars. Absent: unknown, so that it holds everything that a grant has left. */
   readonly nanoUsd?: number | undefined
 }
 
@@ -104,7 +104,7 @@ export const contains = (value: Json, pattern: Json): boolean => {
   return value === pattern
 }
 
-/** What is left of a grant when a call runs on it that it covers, and the claim that is kept of the call. */
+/** The grant after a covered call has used it, and the call's claim. */
 export const claimed = (grant: Grant, claim: Claim): { readonly grant: Grant; readonly claim: Grant } => {
   const uses = grant.usesLeft === undefined ? {} : { usesLeft: Math.max(0, grant.usesLeft - 1) }
   if (grant.nanoUsdLeft === undefined) return { grant: { ...grant, ...uses }, claim: grant }
@@ -114,8 +114,8 @@ export const claimed = (grant: Grant, claim: Claim): { readonly grant: Grant; re
 }
 
 /**
- * The grant, and the claim on it, when the call has come to its end and has cost so much. A claim gives back once: settled again, after
- * a process has died, it only takes what the call has cost again.
+ * The grant and the claim after the call has ended at this cost. A claim releases its hold once: settled again after a
+ * crash, it only charges the additional cost.
  */
 export const settled = (
   grant: Grant,
@@ -137,6 +137,6 @@ export const settled = (
   }
 }
 
-/** Whether nobody can use the grant any more, and no call runs on it that may give something back. */
+/** Whether the grant cannot be used any more, and no running call can release part of it. */
 export const isUsedUp = ({ nanoUsdHeld = 0, nanoUsdLeft, usesLeft }: Grant): boolean =>
   usesLeft === 0 || (nanoUsdLeft === 0 && nanoUsdHeld === 0)

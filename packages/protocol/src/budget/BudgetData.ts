@@ -36,7 +36,7 @@ export interface Budget extends Schema.Schema.Type<typeof BudgetStruct> {}
 export const Budget: Schema.Codec<Budget> = BudgetStruct
 
 /**
- * Most that one agent, everything below it included, may spend in a run.
+ * The limits of one agent, everything below it included, in a run.
  *
  * Before each model or tool call an amount is reserved on the agent's node and on all above it, and settled after.
  * Absent and `Infinity` mean no limit; 0 allows nothing.
@@ -132,7 +132,7 @@ export const make = (options: Options): Budget => {
     out.maxCallsPerTool = Object.fromEntries(Object.entries(options.maxCallsPerTool).filter(([, max]) => isLimit(max)))
   }
   if (options.onExhausted !== undefined) out.onExhausted = options.onExhausted
-  // Code without types may set what is not a limit: it is kept, so that `validate` refuses it.
+  // Code without types may set unknown limits: they are kept, so that `validate` refuses them.
   for (const [name, value] of Object.entries(options)) {
     if (value !== undefined && !known.includes(name)) Object.assign(out, { [name]: value })
   }
@@ -150,7 +150,8 @@ const isWhole = (value: number): boolean => value === Infinity || (Number.isSafe
 export const validate = (budget: Budget): InvalidBudget | undefined => {
   const refuse = (limit: string, issue: string) => new InvalidBudget({ limit, issue })
   for (const [name, value] of Object.entries(budget)) {
-    if (value !== undefined && !isKnown(name)) return refuse(name, `is not a limit. The limits are ${known.join(", ")}`)
+    if (value !== undefined && !isKnown(name))
+      return refuse(name, `is not a limit. Available limits: ${known.join(", ")}`)
   }
   for (const name of counts) {
     const value = budget[name]
@@ -178,7 +179,7 @@ export const validate = (budget: Budget): InvalidBudget | undefined => {
 export const unknownTool = (budget: Budget, tools: ReadonlySet<string>): InvalidBudget | undefined => {
   for (const tool of Object.keys(budget.maxCallsPerTool ?? {})) {
     if (tools.has(tool)) continue
-    const issue = `names no tool. The tools are ${[...tools].join(", ") || "none"}`
+    const issue = `names an unknown tool. Available tools: ${[...tools].join(", ") || "none"}`
     return new InvalidBudget({ limit: `maxCallsPerTool.${tool}`, issue })
   }
   return undefined

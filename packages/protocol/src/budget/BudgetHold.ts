@@ -23,7 +23,7 @@ import {
 } from "./BudgetNode.ts"
 import type { Refusal } from "./BudgetRefusal.ts"
 
-/** The index of the node that keeps the chain's holds; -1 where nothing is counted. */
+/** The index of the node that stores the chain's holds; -1 if nothing is counted. */
 const holder = (chain: Chain): number => {
   for (let index = 0; index < chain.length; index++) if (chain[index]?.counted === true) return index
   return -1
@@ -55,10 +55,8 @@ const holdCalls = (node: Node, amount: Amount): ReadonlyMap<string, ToolCounts> 
     : node.byTool
 
 /**
- * Reserves `amount` on every node of the chain, or on none.
- *
- * Where several nodes refuse, the result is the refusal nearest to the root; one that may pass later (`heldByOthers`)
- * is returned only where all are of that kind.
+ * Reserves `amount` on every node of the chain, or on none. If several nodes refuse, the result is the refusal nearest
+ * to the root; a temporary one (`heldByOthers`) is returned only if all are temporary.
  *
  * **Gotchas**: a hold is identified by its `amount` object: use a new object for each reservation, and pass the same
  * one to `settle`.

@@ -47,7 +47,7 @@ export interface HeadroomOptions {
   readonly inputTokens: number
   /** The price of the model. Absent: unknown. */
   readonly price?: Price | undefined
-  /** The result where nothing limits the output: the model's own limit, or `Infinity`. */
+  /** The result if nothing limits the output: the model's own limit, or `Infinity`. */
   readonly wanted: number
   /** True: as if all current holds were released: an upper bound. */
   readonly isGivenBack?: boolean | undefined
@@ -56,7 +56,7 @@ export interface HeadroomOptions {
 /**
  * The most output tokens, up to `wanted`, that can be reserved beside `inputTokens`, given the limits on output, on all
  * tokens and on US dollars. Money is counted as in `Money.mostFor`, so that reserving the result together with its
- * `Money.mostFor` fits. 0 where none fits, and where there is a limit in US dollars but no price.
+ * `Money.mostFor` fits. 0 if none fits, or if there is a limit in US dollars but no price.
  */
 export const headroom = (chain: Chain, options: HeadroomOptions): number => {
   const { inputTokens, price } = options
@@ -128,7 +128,7 @@ const reaches = (used: number, max: number, warnAt: number): boolean => used > 0
 
 /**
  * The limits that reached their `warnAt` between two states of one chain. Holds do not count, since they may be
- * released. Time is checked where `elapsed` is given.
+ * released. Time is checked if `elapsed` is given.
  */
 export const warnings = (before: Chain, after: Chain, elapsed?: Elapsed): ReadonlyArray<Warning> => {
   const out: Array<Warning> = []

@@ -105,7 +105,7 @@ export const node = (path: AgentPath, budget: Budget = {}, sinceMs = 0, prefix: 
 /** True for a node made without any limit: it refuses nothing, and nothing is counted on it. */
 export const isUnlimited = (node: Node): boolean => !node.counted
 
-/** True where a node limits tokens or money. */
+/** True if a node limits tokens or money. */
 export const isMetered = ({ max }: Node): boolean =>
   max.inputTokens !== Infinity ||
   max.outputTokens !== Infinity ||
@@ -122,7 +122,7 @@ export const limitNames = {
   agents: "maxAgents"
 } as const satisfies { readonly [_ in keyof Counters]: string }
 
-/** Most calls of one tool. */
+/** The maximum of calls of one tool. */
 export const maxCalls = (node: Node, tool: string): number => {
   const limits = node.budget.maxCallsPerTool
   return limits !== undefined && Object.hasOwn(limits, tool) ? limit(limits[tool]) : Infinity
@@ -131,8 +131,7 @@ export const maxCalls = (node: Node, tool: string): number => {
 const nothing: ReadonlyArray<Refusal> = []
 
 /**
- * `found`, plus a refusal where `wanted` does not fit under the limit. `shown` converts the counter's unit to the
- * limit's.
+ * `found`, plus a refusal if `wanted` does not fit under the limit. `shown` converts the counter's unit to the limit's.
  */
 const need = (
   found: ReadonlyArray<Refusal>,
@@ -192,7 +191,7 @@ export const weightiest = (found: ReadonlyArray<Refusal>): Refusal | undefined =
 export const check = (node: Node, amount: Amount, elapsedMs: number): Refusal | undefined =>
   node.counted ? weightiest(refusals(node, amount, elapsedMs)) : undefined
 
-/** The refusal of a limit on money that is spent already, whatever is asked for; of several that of the node nearest to the root. */
+/** The refusal of a spent money limit, for any amount; of several, that of the node nearest to the root. */
 export const moneyRefusal = (chain: Chain): Refusal | undefined => {
   const spent = chain.findLast(({ max, used }) => used.nanoUsd >= max.nanoUsd)
   if (spent === undefined) return undefined

@@ -42,7 +42,7 @@ const standing = (node: Node, limit: string, elapsedMs: number): readonly [used:
   return name === undefined ? [-1, 0] : [used[name], used[name] + held[name] - overrun[name]]
 }
 
-/** Why limits can raise no budget, whatever was used: an unknown name, or a value that is no amount. Pure. */
+/** Why limits cannot raise any budget, regardless of use: an unknown name or an invalid value. Pure. */
 export const validateRaise = (limits: { readonly [limit: string]: number }): InvalidBudget | undefined => {
   let budget: Budget = { maxCallsPerTool: {} }
   for (const [limit, value] of Object.entries(limits)) {

@@ -26,7 +26,7 @@ export const Spent: Schema.Codec<Spent> = SpentStruct
 /** Nothing yet. */
 export const nothingSpent: Spent = { ...zero, durationMs: 0, callsPerTool: {} }
 
-/** The totals with what a run has used, of so much machine time. Every count stops at 2⁵³ − 1. */
+/** The totals after a run has used these amounts and this machine time. Every count stops at 2⁵³ − 1. */
 export const addSpent = (before: Spent, amounts: Iterable<Amount>, durationMs: number): Spent => {
   let counters: Counters = before
   const calls = new Map(Object.entries(before.callsPerTool))

@@ -1,10 +1,10 @@
 /**
- * Quotas: limits of a tenant or a principal over all its runs within a window of time, such as $20 a day or 500 runs
- * in 30 days.
+ * Quotas: limits of a tenant or a principal over all its runs within a window of time, such as $20 a day or 500 runs in
+ * 30 days.
  *
  * A user writes `Quota.make({ per: "tenant", window: "day", maxCostUsd: 20 })`. A run reserves amounts from the store
- * that keeps the quota, and spends them on the node above its root, so that the sum over all runs never passes a limit,
- * whichever processes they run in.
+ * that keeps the quota, and spends them on the node above its root, so that the sum over all runs, in any number of
+ * processes, never exceeds a limit.
  */
 export {
   Charge,

@@ -1,5 +1,5 @@
 /**
- * A quota as data: limits by name over a window of time, whose runs it counts, and whether that is valid.
+ * A quota as data: limits by name over a window of time, the subject whose runs it counts, and its validation.
  */
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
@@ -23,15 +23,15 @@ const QuotaStruct = Schema.Struct({
 }).annotate({ identifier: "Quota" })
 
 /**
- * A quota as plain data. Created by `make`; `Options` documents the fields. `window` is in milliseconds where it is not
- * one of the calendar's. Absent limits: none.
+ * A quota as plain data. Created by `make`; `Options` documents the fields. `window` is a calendar window or a length
+ * in milliseconds. Absent limits: none.
  */
 export interface Quota extends Schema.Schema.Type<typeof QuotaStruct> {}
 export const Quota: Schema.Codec<Quota> = QuotaStruct
 
 /** The limits of a quota, by name. Absent and `Infinity`: no limit; 0 allows nothing. */
 export interface LimitOptions {
-  /** US dollars, of models and of tools. The most that a step or a call may cost is reserved before it. */
+  /** US dollars, of models and of tools. The maximum cost of a step or a call is reserved before it. */
   readonly maxCostUsd?: number | undefined
   /** Input and output tokens together. */
   readonly maxTotalTokens?: number | undefined
@@ -41,18 +41,18 @@ export interface LimitOptions {
 
 export interface Options extends LimitOptions {
   /**
-   * Its name in errors and events, and the name under which its use is kept: a quota of the same name goes on with it.
-   * Absent: of whom and over what it is, such as `"tenant.day"`. Unique among the quotas of a run.
+   * Its name in errors and events, under which its use is stored: a quota with the same name continues with that use.
+   * Absent: its subject and window, such as `"tenant.day"`. Unique among the quotas of a run.
    */
   readonly name?: string | undefined
   /**
-   * Whose runs are counted together: those of a tenant (`resourceId`), or those of one principal of a tenant. Runs that
-   * name no principal count as those of one more.
+   * Whose runs are counted together: those of a tenant (`resourceId`), or those of one principal of a tenant. Runs
+   * without a principal count together as one more.
    */
   readonly per: "tenant" | "principal"
   /**
    * `"day"`, `"week"` (from Monday) or `"month"` of the calendar; or a length, such as `"30 days"` or a number of
-   * milliseconds, for a window that slides. Use leaves a sliding window up to a hundredth of its length late.
+   * milliseconds, for a window that slides. Use leaves a sliding window late by up to a hundredth of its length.
    */
   readonly window: Calendar | Duration.Input
   /** The IANA name of the zone whose days count, such as `"Europe/Berlin"`. Absent: UTC. Not for sliding windows. */
@@ -86,7 +86,7 @@ export const make = (options: Options): Quota => {
     const value = options[limit]
     if (value !== undefined && value !== Infinity) out[limit] = value
   }
-  // Code without types may set what is no field: it is kept, so that `validate` refuses it.
+  // Code without types may set unknown fields: they are kept, so that `validate` refuses them.
   for (const [name, value] of Object.entries(options)) {
     if (value !== undefined && !isField(name)) Object.assign(out, { [name]: value })
   }
@@ -102,7 +102,7 @@ const isField = (name: string): boolean => fields.includes(name)
 export const validate = (quota: Quota): InvalidQuota | undefined => {
   const refuse = (field: string, issue: string) => new InvalidQuota({ quota: String(quota.name), field, issue })
   for (const name of Object.keys(quota)) {
-    if (!isField(name)) return refuse(name, `is not a field. The fields are ${fields.join(", ")}`)
+    if (!isField(name)) return refuse(name, `is not a field. Available fields: ${fields.join(", ")}`)
   }
   const { name, per, timeZone, window } = quota
   if (typeof name !== "string" || name === "") return refuse("name", "must be a text that is not empty")
@@ -112,7 +112,7 @@ export const validate = (quota: Quota): InvalidQuota | undefined => {
     return refuse("window", issue)
   }
   if (timeZone !== undefined) {
-    if (!isCalendar(window)) return refuse("timeZone", "is for windows of the calendar only. Remove it")
+    if (!isCalendar(window)) return refuse("timeZone", "applies to calendar windows only. Remove it")
     if (!isTimeZone(timeZone)) {
       return refuse("timeZone", `must be the IANA name of a zone, such as Europe/Berlin, but is ${timeZone}`)
     }
@@ -135,13 +135,13 @@ export const invalidLimit = (name: string, options: LimitOptions): InvalidQuota 
     : refuse("maxCostUsd", `must be US dollars from 0 to ${Money.toUsd(Money.max)}, but is ${maxCostUsd}`)
 }
 
-/** The quota with other limits, all three of them: absent is no limit. */
+/** The quota with all three limits replaced: absent is no limit. */
 export const withLimits = (quota: Quota, options: LimitOptions): Quota => {
   const { name, per, timeZone, window } = quota
   return make({ name, per, window, ...options, ...(timeZone === undefined ? {} : { timeZone }) })
 }
 
-/** When the first of the windows ends in which a run books what it uses; `undefined` where all of them slide. */
+/** When the first of a run's calendar windows ends; `undefined` if all of them slide. */
 export const renewal = (charges: ReadonlyArray<Charge>, now: number): number | undefined => {
   let first: number | undefined
   for (const { quota } of charges) {
@@ -151,14 +151,14 @@ export const renewal = (charges: ReadonlyArray<Charge>, now: number): number | u
   return first
 }
 
-/** The limits of a quota, without the rest of it. */
+/** Only the limits of a quota. */
 export const limitsAsWritten = ({ maxCostUsd, maxRuns, maxTotalTokens }: Quota): LimitOptions => ({
   ...(maxCostUsd === undefined ? {} : { maxCostUsd }),
   ...(maxRuns === undefined ? {} : { maxRuns }),
   ...(maxTotalTokens === undefined ? {} : { maxTotalTokens })
 })
 
-/** Whose runs a quota counts. */
+/** The subject whose runs a quota counts. */
 export interface Subject {
   readonly resourceId: string
   readonly principal?: string | undefined
@@ -166,11 +166,11 @@ export interface Subject {
 
 const ChargeStruct = Schema.Struct({ key: Schema.String, quota: Quota }).annotate({ identifier: "QuotaCharge" })
 
-/** A quota that a run is charged to. `key`: under which its use is kept, of the quota's name and its subject. */
+/** A quota that a run is charged to. `key`: the storage key of its use, made of the quota's name and its subject. */
 export interface Charge extends Schema.Schema.Type<typeof ChargeStruct> {}
 export const Charge: Schema.Codec<Charge> = ChargeStruct
 
-/** What a run of this subject is charged to, in the order of the keys, in which stores lock them. */
+/** The quotas that a run of this subject is charged to, in the order of their keys, in which stores lock them. */
 export const charges = (quotas: ReadonlyArray<Quota>, subject: Subject): ReadonlyArray<Charge> =>
   quotas
     .map((quota) => ({ key: keyOf(quota, subject), quota }))
@@ -179,14 +179,18 @@ export const charges = (quotas: ReadonlyArray<Quota>, subject: Subject): Readonl
 const keyOf = ({ name, per }: Quota, { principal, resourceId }: Subject): string =>
   JSON.stringify(per === "tenant" ? [name, resourceId] : [name, resourceId, principal ?? ""])
 
-/** The first invalid quota of several, or one of a name that another has; `undefined` where all are valid. */
+/** The first invalid quota of several, or the first with a name that is used twice; `undefined` if all are valid. */
 export const validateAll = (quotas: ReadonlyArray<Quota>): InvalidQuota | undefined => {
   const names = new Set<string>()
   for (const quota of quotas) {
     const invalid = validate(quota)
     if (invalid !== undefined) return invalid
     if (names.has(quota.name)) {
-      return new InvalidQuota({ quota: quota.name, field: "name", issue: "is another quota's, too. Give each its own" })
+      return new InvalidQuota({
+        quota: quota.name,
+        field: "name",
+        issue: "is used by another quota. Give each a name of its own"
+      })
     }
     names.add(quota.name)
   }

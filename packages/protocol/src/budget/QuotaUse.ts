@@ -1,11 +1,11 @@
 /**
- * What of a quota is used and reserved, and how much of the rest a run is given. Pure: the stores keep the numbers and
- * hold these rules, each in one transaction.
+ * The use and reservations of a quota, and how much of the rest a run gets. Pure: the stores keep the numbers and apply
+ * these rules, each in one transaction.
  *
- * A run reserves a slice of what is left: what it needs now, and more while there is plenty, so that its next steps
- * need not ask the store. What it has used is booked under the time at which it was used; what it holds counts in
- * whatever window it is looked at. So at any time used and reserved together are at most the limit, whatever windows
- * begin or end meanwhile; only costs that a tool reports and did not declare can pass it.
+ * A run reserves a part of what is left: what it needs now, and more while much is left, so that its next steps need
+ * not ask the store. Its use is booked at the time of use; its reservations count in every window. So use and
+ * reservations together never exceed the limit, regardless of windows that begin or end; only undeclared costs of tools
+ * can exceed it.
  */
 import * as Schema from "effect/Schema"
 import { limitsOf as noLimits, type Node, zero } from "./BudgetNode.ts"
@@ -39,19 +39,19 @@ export const plus = (a: Use, b: Use): Use => ({
   runs: Count.add(a.runs, b.runs)
 })
 
-/** What a run has used in all by `at`, epoch milliseconds. */
+/** The total use of a run by `at`, epoch milliseconds. */
 export interface Booking extends Amount {
   readonly at: number
 }
 
-/** A quota as it stands at a moment. */
+/** The standing of a quota at a time. */
 export interface Standing {
   readonly quota: Quota
   /** Used within the window. */
   readonly used: Use
-  /** Held by runs that have not ended, in whatever window it was reserved. */
+  /** Held by unfinished runs, reserved in any window. */
   readonly reserved: Amount
-  /** When the window ends, or, where it slides, when the first use leaves it; absent where nothing is used. */
+  /** When the window ends, or, if it slides, when the first use leaves it; absent without use. */
   readonly resetsAt: number | undefined
 }
 
@@ -62,10 +62,10 @@ export const limitsOf = ({ maxCostUsd, maxRuns, maxTotalTokens }: Quota): Limits
   runs: maxRuns ?? Infinity
 })
 
-/** The moment at which the bucket ends that use at `at` is kept in. */
+/** The end of the bucket for use at `at`. */
 export const bucketOf = (grain: number, at: number): number => (Math.floor(at / grain) + 1) * grain
 
-/** A limit of a quota that nothing is left of. Numbers are in the limit's own unit, `used` with what is reserved. */
+/** An exhausted limit of a quota. Numbers are in the limit's own unit; `used` includes reservations. */
 export interface Exhaustion {
   readonly quota: string
   readonly per: Quota["per"]
@@ -73,7 +73,7 @@ export interface Exhaustion {
   readonly max: number
   readonly used: number
   readonly resetsAt: number | undefined
-  /** True where runs hold what is missing, so that it may come back at any time. */
+  /** True if runs hold what is missing, so that it may be released at any time. */
   readonly isHeld: boolean
 }
 
@@ -99,7 +99,7 @@ const limitOf = ({ quota, reserved, resetsAt, used }: Standing, name: keyof Use)
   }
 }
 
-/** Why a run may not start: a limit that nothing is left of. */
+/** Why a run may not start: an exhausted limit. */
 export const exhausted = (standings: ReadonlyArray<Standing>): Exhaustion | undefined => {
   for (const standing of standings) {
     if (standing.used.runs + 1 > limitsOf(standing.quota).runs) return limitOf(standing, "runs")
@@ -109,15 +109,15 @@ export const exhausted = (standings: ReadonlyArray<Standing>): Exhaustion | unde
   return undefined
 }
 
-/** What a run may hold of all its quotas. `Infinity` where none of them has a limit. */
+/** What a run may hold of all its quotas. `Infinity` if none of them has a limit. */
 export interface Granted extends Amount {
-  /** The limit that keeps the run from what it needs; absent where it got that. */
+  /** The limit that prevents what the run needs; absent if it got that. */
   readonly short?: Exhaustion | undefined
-  /** A limit that more is used of than it allows, by costs that were not declared. */
+  /** A limit that is exceeded, by undeclared costs. */
   readonly isPassed: boolean
 }
 
-/** How many times what is needed a run is given while there is plenty, and what part of the rest is plenty. */
+/** How many times its need a run gets at most, and which part of the rest at most. */
 const slices = 8
 const part = 4
 
@@ -127,9 +127,9 @@ const share = (available: number, need: number, spare: boolean): number =>
     : Math.min(available, spare ? Math.max(need, Math.min(slices * need, Math.floor(available / part))) : need)
 
 /**
- * What a run that needs `need` may hold. `standings`: of all its quotas, with what others hold and without what it
- * holds itself. It is given less than it needs where no more is left: the least of what its quotas have left. `spare`:
- * whether it is given more than it needs while there is plenty.
+ * What a run that needs `need` may hold. `standings`: of all its quotas, with the holds of others and without its own.
+ * It gets less than it needs if no more is left: the minimum of what its quotas have left. `spare`: whether it gets
+ * more than it needs while much is left.
  */
 export const grant = (standings: ReadonlyArray<Standing>, need: Amount, spare: boolean): Granted => {
   let short: Exhaustion | undefined
@@ -149,15 +149,15 @@ export const grant = (standings: ReadonlyArray<Standing>, need: Amount, spare: b
   return { ...granted, isPassed, ...(short === undefined ? {} : { short }) }
 }
 
-/** What is counted as held of what was granted; nothing is held of what has no limit. */
+/** The part of a granted amount that counts as held: nothing where there is no limit. */
 export const held = ({ nanoUsd, tokens }: Amount): Amount => ({
   nanoUsd: nanoUsd === Infinity ? 0 : nanoUsd,
   tokens: tokens === Infinity ? 0 : tokens
 })
 
 /**
- * The node above a run's root on which it spends what it holds of its quotas. `leased`: what it has used and holds, in
- * all. In refusals its limits are called `quota.maxCostUsd` and `quota.maxTotalTokens`.
+ * The node above a run's root with its lease of its quotas. `leased`: the total of what it has used and holds. In
+ * refusals its limits are called `quota.maxCostUsd` and `quota.maxTotalTokens`.
  */
 export const leaseNode = (leased: Amount): Node => ({
   path: [],
@@ -173,7 +173,7 @@ export const leaseNode = (leased: Amount): Node => ({
   prefix: quotaPrefix
 })
 
-/** A refusal of the node above a run's root, with the numbers of the quota that has nothing left. */
+/** A refusal of the node above a run's root, with the numbers of the exhausted quota. */
 export const exhaustion = (refusal: Refusal, { limit, max, per, quota, resetsAt, used }: Exhaustion): Refusal => ({
   ...refusal,
   limit: quotaPrefix + limit,
@@ -201,19 +201,19 @@ const UsageStruct = Schema.Struct({
 }).annotate({ identifier: "QuotaUsage" })
 
 /**
- * What of a quota is used.
+ * The use of a quota.
  *
  * **Details**
- * - `used`: within the window, booked when a run ends, or reserves again. `reserved`: held by runs that have not ended;
- *   part of it may be spent already. `limit`: absent where there is none.
+ * - `used`: within the window, booked when a run ends, or reserves again. `reserved`: held by unfinished runs; part of
+ *   it may be spent already. `limit`: absent without one.
  * - `costNanoUsd`: the same as `costUsd`, exactly, in whole nano-dollars.
- * - `window`: in milliseconds where it slides.
- * - `resetsAt`: epoch milliseconds, when the window ends, or, where it slides, when the first use leaves it.
+ * - `window`: in milliseconds if it slides.
+ * - `resetsAt`: epoch milliseconds, when the window ends, or, if it slides, when the first use leaves it.
  */
 export interface Usage extends Schema.Schema.Type<typeof UsageStruct> {}
 export const Usage: Schema.Codec<Usage> = UsageStruct
 
-/** A standing, as it is shown. */
+/** A standing in its public form. */
 export const toUsage = ({ quota, reserved, resetsAt, used }: Standing): Usage => {
   const limits = limitsOf(quota)
   const counted = (used: number, reserved: number, limit: number, shown: (count: number) => number = Number) => ({
@@ -234,7 +234,7 @@ export const toUsage = ({ quota, reserved, resetsAt, used }: Standing): Usage =>
   }
 }
 
-/** A quota as it stands, from what its store keeps. `first`: the end of the earliest bucket that counts. */
+/** The standing of a quota, from its stored numbers. `first`: the end of the earliest bucket that counts. */
 export const standing = (
   quota: Quota,
   now: number,
@@ -246,7 +246,7 @@ export const standing = (
   const leaves = first === undefined || typeof quota.window !== "number" ? undefined : first + quota.window
   return {
     quota,
-    // A run that died with more on its bill than it ended with is corrected where it ended.
+    // If a crashed run had booked more than its final use, the difference is corrected at its end.
     used: { nanoUsd: Math.max(0, used.nanoUsd), tokens: Math.max(0, used.tokens), runs: used.runs },
     reserved,
     resetsAt: until ?? leaves

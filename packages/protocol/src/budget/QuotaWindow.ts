@@ -1,9 +1,9 @@
 /**
- * The window of a quota: from when on use counts, and when that ends.
+ * The window of a quota: from when on use counts, and when it ends.
  *
- * Use is kept in buckets of time, each with the moment at which it ends; a bucket counts while it ends within the
- * window. The buckets of calendar windows are a quarter of an hour long, since every zone's days begin at one. Those of
- * a sliding window are a hundredth of it, so use leaves it late by less than that, never early.
+ * Use is stored in buckets of time, each with its end; a bucket counts while its end is within the window. The buckets
+ * of calendar windows are a quarter of an hour long, since days begin at one in every time zone. Those of a sliding
+ * window are a hundredth of it, so use leaves it late by less than that, never early.
  */
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
@@ -17,9 +17,9 @@ export type Calendar = (typeof calendars)[number]
 export interface Span {
   /** A bucket that ends later counts. */
   readonly from: number
-  /** When a calendar window ends; absent where the window slides. */
+  /** When a calendar window ends; absent if the window slides. */
   readonly until: number | undefined
-  /** Buckets that ended by then need not be kept: they are outside of the window, and of the last 32 days. */
+  /** Buckets that ended by then need not be kept: they are outside of the window and older than 32 days. */
   readonly forgotten: number
   /** The length of its buckets, in milliseconds. */
   readonly grain: number
@@ -32,7 +32,7 @@ const keptMs = 32 * 24 * 60 * 60 * 1000
 /** The units of the calendar that a window is one of. */
 const units = { day: { days: 1 }, week: { weeks: 1 }, month: { months: 1 } } as const
 
-/** The window that `now` is in. A day has 23 or 25 hours where its zone changes its clocks. */
+/** The window that contains `now`. A day has 23 or 25 hours when its zone changes its clocks. */
 export const span = (window: Calendar | number, timeZone: string | undefined, now: number): Span => {
   if (typeof window === "number") {
     const from = now - window

@@ -3,14 +3,13 @@
  * fold of the ledger, so that it is the same for live and for later readers.
  *
  * It is emitted as the run's last `custom` event before `finish`, and is part of the `RunCancelled` that `complete`
- * fails with. It does not cover calls that the caller ran itself, nor calls that never started: their results tell
- * that.
+ * fails with. It does not cover calls that the caller ran itself, nor calls that never started: see their results.
  */
 import * as Schema from "effect/Schema"
 import * as AgentPath from "../AgentPath.ts"
 import type { Entry, ToolEntry } from "../money/Entry.ts"
 
-/** The `event_type` that the report has as a `custom` event. */
+/** The `event_type` of the report as a `custom` event. */
 export const eventType = "cancellation_report"
 
 const call = {
@@ -25,7 +24,7 @@ const WorkUnion = Schema.Union([
   Schema.Struct({ kind: Schema.Literal("model"), agentPath: AgentPath.AgentPath, step: Schema.Natural })
 ])
 
-/** A call that ran. `idempotencyKey` is the key that its handler was given, to look up elsewhere what it did. */
+/** A call that ran. `idempotencyKey` is its handler's key, to look up in other systems what it did. */
 export type Call = Schema.Schema.Type<typeof CallStruct>
 /** What was running when the run was cancelled: a tool call or a model step. */
 export type Work = Schema.Schema.Type<typeof WorkUnion>
@@ -87,7 +86,7 @@ export const fold = (
   }
 }
 
-/** By agent, then by call or step: the same in whatever order parallel work ended. */
+/** By agent, then by call or step: independent of the order in which parallel work ended. */
 const byPlace = (a: Call | Work, b: Call | Work): number => {
   const [first, second] = [placeOf(a), placeOf(b)]
   return first < second ? -1 : first > second ? 1 : 0

@@ -17,7 +17,7 @@ const sentence = (
   what: string
 ) => `${self.provider}/${self.model} ${what}${self.description === undefined ? "" : `: ${self.description}`}`
 
-/** Too many requests. `retryAfterMs`: how long the provider asks to wait; absent where it did not say. */
+/** Too many requests. `retryAfterMs`: the delay that the provider requests; absent if it did not. */
 export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited", {
   ...about,
   retryAfterMs: Schema.optionalKey(Schema.Natural)

@@ -40,7 +40,7 @@ export class ThreadForbidden extends Schema.TaggedError<ThreadForbidden>()("Thre
   }
 }
 
-/** What is stored of the thread cannot be read: a row in `table` is damaged, or is of another version. */
+/** The stored thread cannot be read: a row in `table` is damaged, or was written by another version. */
 export class ThreadDamaged extends Schema.TaggedError<ThreadDamaged>()("ThreadDamaged", {
   threadId: Schema.String,
   table: Schema.String
@@ -50,7 +50,7 @@ export class ThreadDamaged extends Schema.TaggedError<ThreadDamaged>()("ThreadDa
   }
 }
 
-/** A limit over all runs of the thread is used up. `limit` as events name it: `thread.maxSteps`, …. */
+/** A limit over all runs of the thread is exhausted. `limit` as events name it: `thread.maxSteps`, …. */
 export class ThreadExhausted extends Schema.TaggedError<ThreadExhausted>()("ThreadExhausted", {
   threadId: Schema.String,
   limit: Schema.String,
@@ -72,7 +72,7 @@ export class InvalidBudget extends Schema.TaggedError<InvalidBudget>()("InvalidB
   }
 }
 
-/** An invalid quota: a limit that is no number of at least 0, a window or a time zone that is none, a name used twice. */
+/** An invalid quota: a limit that is not a number of at least 0, an invalid window or time zone, a name used twice. */
 export class InvalidQuota extends Schema.TaggedError<InvalidQuota>()("InvalidQuota", {
   quota: Schema.String,
   field: Schema.String,
@@ -84,10 +84,10 @@ export class InvalidQuota extends Schema.TaggedError<InvalidQuota>()("InvalidQuo
 }
 
 /**
- * A quota of the tenant or the principal has nothing left. `limit` as events name it: `quota.maxCostUsd`, …; `used`
- * counts what running runs hold. `resetsAt`, epoch milliseconds: when its window ends, or, where it slides, when the
- * first use leaves it. `retryAfterMs`: until then, or a second where runs hold what is missing, so that it may come back
- * at any time. Both are absent where nobody knows: a sliding window that nothing was used in.
+ * A quota of the tenant or the principal is exhausted. `limit` as events name it: `quota.maxCostUsd`, …; `used`
+ * includes what running runs hold. `resetsAt`, epoch milliseconds: when its window ends, or, if it slides, when the
+ * first use leaves it. `retryAfterMs`: until then, or one second if runs hold what is missing, so that it may be
+ * released at any time. Both are absent if unknown: for a sliding window without use.
  */
 export class QuotaExhausted extends Schema.TaggedError<QuotaExhausted>()("QuotaExhausted", {
   quota: Schema.String,

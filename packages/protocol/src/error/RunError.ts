@@ -1,6 +1,6 @@
 /**
- * Why a run has no answer, for callers that asked for one (`complete`, `completeSpecialist`). On the stream a failure
- * is the last event, `error`; an exhausted budget and a cancel are not errors there but the reason of `finish`.
+ * Why a run has no answer, for callers that wait for one (`complete`, `completeSpecialist`). On the stream a failure is
+ * the last event, `error`; an exhausted budget and a cancel are not errors there but the reason of `finish`.
  */
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
@@ -24,7 +24,7 @@ export class BudgetExhausted extends Schema.TaggedError<BudgetExhausted>()("Budg
   }
 }
 
-/** The run was cancelled. `report`: what was stopped, abandoned and already done; absent where the log has none. */
+/** The run was cancelled. `report`: what was stopped, abandoned and already done; absent if the log has none. */
 export class RunCancelled extends Schema.TaggedError<RunCancelled>()("RunCancelled", {
   report: Schema.optionalKey(CancellationReport)
 }) {
@@ -72,8 +72,8 @@ export class StoreFailed extends Schema.TaggedError<StoreFailed>()("StoreFailed"
 }
 
 /**
- * A stored row of what is named here cannot be read: it was damaged, or is of another version. Nothing was changed, nothing else is
- * concerned, and once the row is restored all goes on. `table`: where the row is.
+ * A stored row of the named subject cannot be read: it is damaged, or was written by another version. Nothing was
+ * changed, other data are not affected, and work continues once the row is restored. `table`: the row's table.
  */
 export class DataDamaged extends Schema.TaggedError<DataDamaged>()("DataDamaged", {
   subject: Schema.Literals(["run", "thread", "file", "approval"]),
@@ -89,7 +89,7 @@ export class DataDamaged extends Schema.TaggedError<DataDamaged>()("DataDamaged"
   }
 }
 
-/** What else helps, where the row cannot be restored. */
+/** Other cures, if the row cannot be restored. */
 const otherwise = {
   run: ", or cancel the run",
   thread: ", or delete the thread, or fork the messages before it",
@@ -164,5 +164,5 @@ export const fromPublicData = (data: Json | undefined): Reason => {
   return Exit.isSuccess(decoded) ? decoded.value : new InternalFailure({})
 }
 
-/** The machine-readable code of a reason, as the `error` event carries it: `E_RATE_LIMITED` for `RateLimited`. */
+/** The machine-readable code of a reason, as in the `error` event: `E_RATE_LIMITED` for `RateLimited`. */
 export const code = (reason: Reason): string => `E_${reason._tag.replace(/(?<=[a-z])(?=[A-Z])/g, "_").toUpperCase()}`

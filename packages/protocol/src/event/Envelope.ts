@@ -54,8 +54,8 @@ export const isProgressView = (envelope: Envelope): boolean => {
 }
 
 /**
- * Creates an envelope for a log. Give it to readers by `toReader` or `eventToReader` only: readers must not be able to change a log
- * through what they are given, and an envelope is frozen when it is first given to one.
+ * Creates an envelope for a log. Pass it to readers only by `toReader` or `eventToReader`, which freeze it: readers
+ * must not be able to change a log.
  */
 export const make = (
   seq: number,
@@ -67,8 +67,8 @@ export const make = (
 ): Envelope => ({ seq, at, runId, threadId, agentPath, event })
 
 /**
- * The envelope to give to a reader of the log: deeply frozen. Of text and reasoning, the most frequent events, a copy that is the
- * reader's own: freezing costs four times as much.
+ * The envelope for a reader of the log: deeply frozen. For text and reasoning, the most frequent events, a copy of its
+ * own, since freezing costs four times as much.
  */
 export const toReader = (envelope: Envelope): Envelope => {
   const { agentPath, at, event, runId, seq, threadId } = envelope
@@ -76,7 +76,7 @@ export const toReader = (envelope: Envelope): Envelope => {
   return { seq, at, runId, threadId, agentPath, event: { type: event.type, text: event.text } }
 }
 
-/** The event alone, as `toReader` gives it. */
+/** Only the event, as `toReader` returns it. */
 export const eventToReader = ({ event }: Envelope): Event => {
   switch (event.type) {
     case "text":
@@ -89,7 +89,7 @@ export const eventToReader = ({ event }: Envelope): Event => {
   }
 }
 
-/** Named fields in place of a walk over all of them: a call has two of these events. */
+/** Named fields instead of a loop over all of them, because every call has two of these events. */
 const freezeCall = <E extends ToolCall | ToolResult>(event: E): E => {
   if (Object.isFrozen(event)) return event
   freeze(event.args)

@@ -82,7 +82,7 @@ const messageReceived = (data: Data.MessageReceived["data"]): Data.MessageReceiv
   data
 })
 
-/** The model calls a tool. `execution: "client"` where the caller must run it. */
+/** The model calls a tool. `execution: "client"` if the caller must run it. */
 const toolCall = (call: Called & { readonly args: Json }, execution?: "client" | undefined): Data.ToolCall => {
   const { args, id, name } = call
   return execution === undefined
@@ -242,7 +242,7 @@ const functions = {
 /**
  * The schema of events, with `Event.is` and the constructors: `Event.text("so")`, `Event.toolCall(call)`,
  * `Event.toolResult(call, args, outcome)`, …. The schema is for input from outside; inside, events are plain objects,
- * made by the constructors where many are made. Without the import, TypeScript resolves `Event` to the platform's
+ * made by the constructors for frequent types. Without the import, TypeScript resolves `Event` to the platform's
  * global.
  */
 export const Event: Schema.Codec<Event, Encoded> & typeof functions = Object.assign(Union, functions)

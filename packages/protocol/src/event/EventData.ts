@@ -1,7 +1,8 @@
 /**
  * The shapes of a run's events, with one schema and one type each: plain JSON objects, discriminated by `type`, with
  * camelCase names. An optional field without a value is left out, never `null`. The shapes follow the streaming
- * protocol of source 002 exactly; what it leaves open is decided here. `Event` has their union and constructors.
+ * protocol of source 002 exactly; details that it leaves open are defined here. `Event` has their union and
+ * constructors.
  */
 import * as Schema from "effect/Schema"
 import { AgentPath } from "../AgentPath.ts"
@@ -48,9 +49,9 @@ const MessageReceived = Schema.Struct({
   })
 }).annotate({ identifier: "MessageReceived" })
 /**
- * A user's message has entered the running conversation (`runtime.steer`): the root agent reads it in its next step, after all that
- * stands before. `position` counts the run's messages from 1, in the order in which they were accepted. Where the run ends before
- * another step (a limit, a cancel, a failure), the message is in the thread without an answer.
+ * A user's message has entered the running conversation (`runtime.steer`): the root agent reads it in its next step,
+ * after everything before it. `position` counts the run's messages from 1, in order of acceptance. If the run ends
+ * before another step (a limit, a cancel, a failure), the message is in the thread without an answer.
  */
 export interface MessageReceived extends Schema.Schema.Type<typeof MessageReceived> {}
 
@@ -79,7 +80,7 @@ const ToolResult = Schema.Struct({
   status: Schema.optionalKey(Status),
   execution: Schema.optionalKey(Schema.Literal("client"))
 }).annotate({ identifier: "ToolResult" })
-/** The call's result. `args` are the arguments that it ran with (the revised ones, where a person changed them). */
+/** The call's result. `args` are the arguments that it ran with (after a person's revision, the revised ones). */
 export interface ToolResult extends Schema.Schema.Type<typeof ToolResult> {}
 
 const ToolProgress = Schema.Struct({
@@ -138,7 +139,7 @@ export interface ApprovalRequired extends Schema.Schema.Type<typeof ApprovalRequ
 const ApprovalDecision = Schema.Struct({ type: Schema.Literal("approval-decision"), data: Resolution }).annotate({
   identifier: "ApprovalDecision"
 })
-/** The decision, or that none came in time. */
+/** The decision, or its expiry. */
 export interface ApprovalDecision extends Schema.Schema.Type<typeof ApprovalDecision> {}
 
 const PlanStatus = Schema.Literals(["draft", "pending_approval", "approved", "executing", "executed", "failed"])
@@ -189,9 +190,9 @@ const BudgetExhausted = Schema.Struct({
   })
 }).annotate({ identifier: "BudgetExhausted" })
 /**
- * A budget limit stopped something. At most once for each limit of a budget node. `agentPath`: the node, where it is
- * below the root. `quota`: the quota whose limit it is, with the end of its window in epoch milliseconds; its `used`
- * counts what runs hold.
+ * A budget limit stopped something. At most once for each limit of a budget node. `agentPath`: the node, if it is below
+ * the root. `quota`: the quota with this limit, and the end of its window in epoch milliseconds; its `used` includes
+ * what runs hold.
  */
 export interface BudgetExhausted extends Schema.Schema.Type<typeof BudgetExhausted> {}
 
@@ -199,7 +200,7 @@ const Custom = Schema.Struct({ type: Schema.Literal("custom"), event_type: Schem
   .check(Schema.makeFilter((event: object) => !("foreign" in event)))
   .annotate({ identifier: "Custom" })
 /**
- * A product's own event. `event_type` stays snake_case, as source 002 has it.
+ * A product's own event. `event_type` is in snake_case, as in source 002.
  *
  * `foreign` marks an event of a type that this version does not know: `event_type` is that type, `data` has the other
  * fields. Such an event is kept, and encoded to its original JSON.
@@ -218,8 +219,8 @@ const FinishReason = Schema.Literals([
   "other"
 ])
 /**
- * Why a run ended. `budget`: a limit stopped it; `repeated-calls`: the model made the same call again and again, also after it was
- * told so; `other`: the model stopped for a reason that is not listed here.
+ * Why a run ended. `budget`: a limit stopped it; `repeated-calls`: the model kept making the same call, also after a
+ * warning; `other`: the model stopped for a reason that is not listed here.
  */
 export type FinishReason = "stop" | "length" | "content-filter" | "budget" | "cancelled" | "repeated-calls" | "other"
 const Finish = Schema.Struct({

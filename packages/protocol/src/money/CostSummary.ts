@@ -32,7 +32,7 @@ const priceKey = (price: Price): string =>
     price.toolFees
   ])
 
-/** Cached keys of prices, computed only where two prices must be compared: most rows of a run share one object. */
+/** Cached keys of prices, computed only when two prices must be compared: most rows of a run share one object. */
 class PriceKeys {
   private known: Map<Price, string> | undefined
 
@@ -84,7 +84,7 @@ interface Agent {
 
 const agent = (path: AgentPath): Agent => ({ path, models: new Map(), tools: new Map(), children: new Map() })
 
-/** The agent at `path`; it and its ancestors are created where they do not exist yet. */
+/** The agent at `path`; it and its ancestors are created if needed. */
 const at = (top: Agent, path: AgentPath): Agent => {
   let here = top
   for (let depth = 0; depth < path.length; depth++) {
@@ -148,7 +148,7 @@ const addTool = (sum: Sum, entry: ToolEntry): void => {
   sum.overrun ||= entry.overrun === true
 }
 
-/** The finished row: `costUsd` only where everything in it is priced. */
+/** The finished row: `costUsd` only if everything in it is priced. */
 const row = (sum: Sum): CostRow => {
   const { attempts, calls, costNanoUsd, estimated, kind, name, overrun, price, provider, unpriced, usage } = sum
   const pricedUsd = Money.toUsd(costNanoUsd)
@@ -241,8 +241,8 @@ const node = (agent: Agent, keys: PriceKeys): CostNode => {
 }
 
 /**
- * The cost summary of a run's rows. Waits cost nothing. Agents without rows of their own are in the tree where an agent
- * below them has some; the root always is. Rows are ordered by kind, name, provider and price, agents by path.
+ * The cost summary of a run's rows. Waits cost nothing. An agent without own rows is in the tree if an agent below it
+ * has some; the root always is. Rows are ordered by kind, name, provider and price, agents by path.
  *
  * **Gotchas**: sums stop at `Money.max`, some nine million US dollars.
  */
@@ -301,7 +301,7 @@ const RowStruct = Schema.Struct({
  * - `costNanoUsd`: the exact sum of what is priced, in whole nano-dollars (10⁻⁹ USD). `pricedUsd`: the same in US
  *   dollars; absent in logs of versions before this field.
  * - `unpriced`: calls whose price is unknown. They are not in the sum.
- * - `costUsd`: what it cost, in US dollars. Absent, never 0, where `unpriced` is above 0. Logs without `pricedUsd` have
+ * - `costUsd`: what it cost, in US dollars. Absent, never 0, if `unpriced` is above 0. Logs without `pricedUsd` have
  *   the priced part here.
  * - `usage`: absent on tool rows. `provider`: on a tool row, the provider that ran the tool for a fee. `price`: the
  *   price row used.
@@ -342,8 +342,8 @@ const CostSummaryStruct = Schema.Struct({
 }).annotate({ identifier: "CostSummary" })
 
 /**
- * What a run cost. The money fields are as on a row, over the whole run: `costUsd` is absent where any call has no
- * known price, and `pricedUsd` is then a lower bound. `estimated` means that some tokens were counted by us because a
+ * What a run cost. The money fields are as on a row, over the whole run: `costUsd` is absent if any call has no known
+ * price, and `pricedUsd` is then a lower bound. `estimated` means that some tokens were counted by us because a
  * provider had not reported them.
  */
 export interface CostSummary extends Schema.Schema.Type<typeof CostSummaryStruct> {}

@@ -1,6 +1,6 @@
 /**
  * Counts of tokens, calls and nano-dollars: whole numbers of at least 0, exact up to `max`. Every sum saturates there,
- * so that totals of the same rows agree in whatever order and grouping they are added.
+ * so that totals of the same rows are equal in any order and grouping.
  */
 
 /** The largest number that is exact: 2⁵³ − 1. */

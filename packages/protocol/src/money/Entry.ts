@@ -56,8 +56,8 @@ const AttemptStruct = Schema.Struct({
 
 /**
  * One request on the wire. `firstTokenAt` is the time of the first text, reasoning or call; `error` the tag of the
- * failure. `abandoned` is true where it did not end in time and was abandoned. `lost` attempts ended with their
- * process; their tokens are estimated.
+ * failure. `abandoned` is true if it did not end in time and was abandoned. `lost` attempts ended with their process;
+ * their tokens are estimated.
  */
 export interface Attempt extends Schema.Schema.Type<typeof AttemptStruct> {}
 export const Attempt: Schema.Codec<Attempt> = AttemptStruct
@@ -68,10 +68,7 @@ const FeeStruct = Schema.Struct({
   costNanoUsd: Schema.optionalKey(Schema.Natural)
 }).annotate({ identifier: "Fee" })
 
-/**
- * Calls of a tool that the provider ran itself, and what they cost beside their tokens; absent where the fee is
- * unknown.
- */
+/** Calls of a tool that the provider ran itself, and their cost besides tokens; absent if the fee is unknown. */
 export interface Fee extends Schema.Schema.Type<typeof FeeStruct> {}
 
 const ModelStruct = Schema.Struct({
@@ -96,11 +93,10 @@ const ModelStruct = Schema.Struct({
  * A model step, or with a `purpose` another request, made before that step.
  *
  * **Details**
- * - `usage`: of all attempts. `estimated`: true where any part of it was estimated because the provider did not report
- *   it.
- * - `costNanoUsd`: without fees; absent, never 0, where the price is unknown.
- * - `fees`: absent where the provider ran no tool.
- * - `overrun`: true where the step used more than was reserved for it.
+ * - `usage`: of all attempts. `estimated`: true if any part of it was estimated because the provider did not report it.
+ * - `costNanoUsd`: without fees; absent, never 0, if the price is unknown.
+ * - `fees`: absent if the provider ran no tool.
+ * - `overrun`: true if the step used more than was reserved for it.
  */
 export interface ModelEntry extends Schema.Schema.Type<typeof ModelStruct> {}
 
@@ -120,8 +116,8 @@ const ToolStruct = Schema.Struct({
 
 /**
  * A tool call that ran. `costNanoUsd` is the cost that the tool reported; absent: none. `attempts` is how often the
- * handler was started. `abandoned` is true where it did not end in time and was abandoned. `overrun` is true where it
- * reported more than was reserved for it, or, with nothing reserved, more than a limit on money had left.
+ * handler was started. `abandoned` is true where it did not end in time and was abandoned. `overrun` is true if it
+ * reported more than was reserved for it, or, without a reservation, more than a money limit had left.
  */
 export interface ToolEntry extends Schema.Schema.Type<typeof ToolStruct> {}
 
@@ -134,7 +130,9 @@ const WaitStruct = Schema.Struct({
   endedAt: Schema.Natural
 }).annotate({ identifier: "WaitEntry" })
 
-/** A wait that ended: for a person's decision, a caller's tool result, or the clock. `id` names what was waited for. */
+/**
+ * A wait that ended: for a person's decision, a caller's tool result, or a time. `id` identifies what it waited for.
+ */
 export interface WaitEntry extends Schema.Schema.Type<typeof WaitStruct> {}
 
 const AgentStruct = Schema.Struct({
@@ -253,7 +251,7 @@ export const tool = (row: Given<Omit<ToolEntry, "kind">>): ToolEntry => {
   }
 }
 
-/** A wait's row: `about` says what was waited for. */
+/** A wait's row: `about` identifies what it waited for. */
 export const wait = (
   about: { readonly path: AgentPath; readonly reason: WaitEntry["reason"]; readonly id: string },
   startedAt: number,
@@ -274,6 +272,6 @@ export const agent = (
   endedAt: at
 })
 
-/** The fee row of a tool that the provider ran; `costNanoUsd` is absent where the fee is unknown. */
+/** The fee row of a tool that the provider ran; `costNanoUsd` is absent if the fee is unknown. */
 export const fee = (toolName: string, calls: number, costNanoUsd: number | undefined): Fee =>
   costNanoUsd === undefined ? { toolName, calls } : { toolName, calls, costNanoUsd }

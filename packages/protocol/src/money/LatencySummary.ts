@@ -21,7 +21,7 @@ export interface Options {
   /** Time in which no process ran the run, in milliseconds. */
   readonly downMs: number
   /**
-   * The down times, where they are known: then `downMs` is computed from them, and a wait during a down time counts as
+   * The down times, if they are known: then `downMs` is computed from them, and a wait during a down time counts as
    * down. Absent: `downMs` counts in full, and what would be counted twice is subtracted from the human wait.
    */
   readonly down?: ReadonlyArray<Interval> | undefined

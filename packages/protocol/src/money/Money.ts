@@ -1,9 +1,9 @@
 /**
  * Money in whole nano-dollars (10⁻⁹ USD), and what a model call costs at a price.
  *
- * Amounts are integers, so that they add up exactly in any order. Prices are taken as the decimal numbers that they are
- * written as: 0.075 USD per million tokens is 75 thousandths, not the nearest binary fraction. A row is rounded once,
- * half up.
+ * Amounts are integers, so that they add up exactly in any order. Prices are interpreted as the decimal numbers that
+ * they are written as: 0.075 USD per million tokens is 75 thousandths, not the nearest binary fraction. A row is
+ * rounded once, half up.
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -57,13 +57,13 @@ export class InvalidAmount extends Schema.TaggedError<InvalidAmount>()("InvalidA
   amount: Schema.Number
 }) {
   override get message() {
-    return `Invalid ${this.field}: ${this.amount}. Give US dollars from 0 to ${format(max).slice(1)}`
+    return `Invalid ${this.field}: ${this.amount}. Use US dollars from 0 to ${format(max).slice(1)}`
   }
 }
 
 /**
- * As `fromUsd`, for amounts from outside: fails where an amount cannot be represented, so that none is counted as 0.
- * `field` is for the error message.
+ * As `fromUsd`, for external amounts: fails if an amount cannot be represented, so that none is counted as 0. `field`
+ * is for the error message.
  */
 export const parseUsd = (field: string, usd: number): Result.Result<NanoUsd, InvalidAmount> => {
   const amount = fromUsd(usd)
@@ -125,7 +125,7 @@ const sumExactly = (parts: ReadonlyArray<Part>): NanoUsd => {
 
 type Rates = Omit<PriceTier, "aboveInputTokens">
 
-/** The rates for a call with so many input tokens. */
+/** The rates for a call with this number of input tokens. */
 const ratesFor = (price: Price, inputTokens: number): Rates => {
   if (price.tiers === undefined) return price
   let found: PriceTier | undefined
@@ -209,8 +209,8 @@ const dearestOutput = (price: Rates): number =>
   Math.max(rate(price.outputPerMillionUsd), rate(price.reasoningPerMillionUsd ?? 0))
 
 /**
- * The most that a call of so many tokens can cost: all input at the highest input rate of the row (a cache write, where
- * there is one), all output at the highest output rate. This is what to reserve before a model call.
+ * The maximum cost of a call with these tokens: all input at the highest input rate of the row (a cache write, if it
+ * has one), all output at the highest output rate. Reserve this before a model call.
  */
 export const mostFor = (row: Price, inputTokens: number, outputTokens: number): NanoUsd => {
   const price = ratesFor(row, inputTokens)

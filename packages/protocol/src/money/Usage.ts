@@ -20,8 +20,7 @@ const UsageStruct = Schema.Struct({
 }).annotate({ identifier: "Usage" })
 
 /**
- * Tokens by disjoint part. An absent part is unknown, which is not 0: it is absent where the provider does not report
- * it.
+ * Tokens by disjoint part. An absent part is unknown, which is not 0: the provider did not report it.
  *
  * **Details**
  * - `inputUncached`: input at the full price, neither read from nor written to a cache.

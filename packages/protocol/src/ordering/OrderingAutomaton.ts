@@ -10,7 +10,7 @@ import { isDelta, isUnknown, judge } from "./OrderingRules.ts"
 import * as Snapshot from "./OrderingSnapshot.ts"
 import { clone, find, fork, make, type Violation, type Agent, type View } from "./OrderingState.ts"
 
-/** An event, and the agent that tells it. */
+/** An event, and the agent that emits it. */
 export interface Placed {
   readonly path: AgentPath
   readonly event: Event

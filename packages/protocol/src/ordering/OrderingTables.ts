@@ -55,8 +55,8 @@ export const stepPhases: { readonly [P in StepPhase]: { readonly [S in StepSigna
 }
 
 /**
- * `waiting` for a person, `allowed` or `refused` by one, `superseded` until it is asked about again, `running` after any other event
- * about the call.
+ * `waiting` for a person, `allowed` or `refused` by one, `superseded` until the next question, `running` after any
+ * other event about the call.
  */
 export type CallPhase = "announced" | "waiting" | "allowed" | "running" | "refused" | "superseded" | "closed"
 
@@ -104,5 +104,5 @@ export const planPhases: { readonly [P in PlanStatus]: ReadonlyArray<PlanStatus>
   failed: []
 }
 
-/** Whether the call may not run: for good, or until it is asked about anew. */
+/** Whether the call may not run: finally, or until the next question. */
 export const isRefused = (phase: CallPhase | undefined): boolean => phase === "refused" || phase === "superseded"

@@ -1,6 +1,6 @@
 /**
- * Folds a log to the messages of each agent. The same events give the same transcript, whether they come from a live
- * stream or a stored log, all at once or one by one, and every prefix of a log has a transcript.
+ * Folds a log to the messages of each agent. The same events give the same transcript, from a live stream or a stored
+ * log, all at once or one by one, and every prefix of a log has a transcript.
  *
  * A transcript is immutable. It consists of lists that grow at their head, so the cost of a step does not depend on the
  * length of the log; arrays are made when they are read. It does not check the order of events (`Ordering`) and folds
@@ -27,7 +27,7 @@ export type { File, PendingCall } from "./TranscriptAgent.ts"
  * A run so far.
  *
  * **Details**
- * - `finishReason`, `usage`: from `finish`; absent while the run goes on, and when it failed.
+ * - `finishReason`, `usage`: from `finish`; absent while the run is running, and when it failed.
  * - `error`: from the `error` event; absent unless the run failed.
  * - `agents` is for the functions of this module; read it with `agent` and `messages`.
  */
@@ -142,7 +142,7 @@ export const fold = (log: Iterable<Envelope>, prompt?: Message.Prompt): Transcri
 /** The paths of all agents of the run, in the order of their first event; the root is the first. */
 export const paths = (transcript: Transcript): ReadonlyArray<AgentPath.AgentPath> => Agent.toArray(transcript.paths)
 
-/** One agent of the run, or `undefined` where it does not occur. The root always does. */
+/** One agent of the run, or `undefined` if it does not occur. The root always does. */
 export const agent = (
   transcript: Transcript,
   path: AgentPath.AgentPath = AgentPath.root
@@ -160,8 +160,8 @@ export const agent = (
 }
 
 /**
- * The pair-complete messages of one agent, of the root where `path` is absent: open calls are closed as `cancelled`,
- * so that a log that ends anywhere gives a history that a model can be sent. Empty where the agent does not occur.
+ * The pair-complete messages of one agent, of the root where `path` is absent: open calls are closed as `cancelled`, so
+ * that a log that ends anywhere gives a history that can be sent to a model. Empty if the agent does not occur.
  */
 export const messages = (
   transcript: Transcript,
@@ -179,7 +179,7 @@ export const messages = (
 export const isPairComplete = (history: Iterable<Message.Message>): boolean => Pairs.isPairComplete(history)
 
 /**
- * Makes the history pair-complete. A history that already is comes back equal.
+ * Makes the history pair-complete. A pair-complete history is returned equal.
  *
  * **Details**
  * - A call without a result gets one with status `cancelled`, after the other results of its message.
@@ -207,19 +207,19 @@ const RepairStruct = Schema.Struct({
 export interface Repair extends Schema.Schema.Type<typeof RepairStruct> {}
 export const Repair: Schema.Codec<Repair> = RepairStruct
 
-/** A history that a model can be sent, and the repairs. */
+/** A history that can be sent to a model, and the repairs. */
 export interface Adopted {
   readonly messages: ReadonlyArray<Message.Message>
   readonly repairs: ReadonlyArray<Repair>
 }
 
 /**
- * Where the conversation that a client shows leaves the one that a thread holds: how many of the thread's messages stay,
- * and which of the shown ones come after them. Where both are the same, everything stays and nothing is added; where the
- * client shows a beginning, the rest goes; where it shows only the end, nothing changes.
+ * Aligns the conversation that a client shows with a thread's: how many of the thread's messages stay, and which of the
+ * shown ones follow them. If both are equal, everything stays and nothing is added; if the client shows only a
+ * beginning, the rest is removed; if it shows only the end, nothing changes.
  *
- * **Details**: an answer counts as the same when one of both texts contains the other, since clients may stop reading in
- * the middle, and leave out what they do not show. Then the thread's own messages stay.
+ * **Details**: an answer counts as the same when one of both texts contains the other, since clients may stop reading
+ * in the middle, and leave out what they do not show. Then the thread's own messages stay.
  */
 export const align = (
   stored: ReadonlyArray<Message.Message>,
@@ -228,9 +228,8 @@ export const align = (
 
 /**
  * Adopts a foreign history: makes it pair-complete as `repair` does, drops empty messages, and reports every repair.
- * The messages of a history that needs no repair come back unchanged.
- *
- * A foreign history never counts as an approval: a call that looks approved or done in it does not change what may run.
+ * The messages of a history that needs no repair are returned unchanged. A foreign history never counts as an approval:
+ * a call that looks approved or done in it does not change what may run.
  */
 export const adopt = (history: ReadonlyArray<Message.Message>): Adopted => {
   const staying = Pairs.pair(history)
@@ -250,7 +249,7 @@ export const adopt = (history: ReadonlyArray<Message.Message>): Adopted => {
   return { messages: Pairs.repair(history).filter((message) => !isEmpty(message)), repairs }
 }
 
-/** What is wrong with a call; `undefined` where its result is in the right place. */
+/** What is wrong with a call; `undefined` if its result is in the right position. */
 const flawOf = (slot: Pairs.Slot | undefined): Repair["kind"] | undefined => {
   if (slot === undefined) return "second-call"
   if (slot.result === undefined) return "missing-result"

@@ -44,9 +44,9 @@ export type File = Events.FileRegistered["data"]
 /** A call without a result. */
 export interface PendingCall {
   readonly call: CallPart
-  /** Its latest progress; absent where there is none. */
+  /** Its latest progress; absent before the first. */
   readonly progress?: Events.ToolProgress
-  /** The approval request that it waits for; absent where it waits for none. */
+  /** The approval request that it waits for; absent if none. */
   readonly approval?: Request
 }
 
@@ -79,7 +79,7 @@ const announce = (agent: Agent, call: CallPart): Agent => ({ ...agent, parts: { 
 const hear = (agent: Agent, news: News): Agent => {
   const last = agent.news
   if (news.type !== "tool-progress") return { ...agent, news: { head: news, tail: last }, hasResult: true }
-  // Only the latest progress of a call is read: a tool with much progress must not fill the memory.
+  // Only the latest progress of a call is kept: a tool with much progress must not fill the memory.
   const repeats =
     last?.head.type === "tool-progress" &&
     last.head.toolCallId === news.toolCallId &&
@@ -139,24 +139,28 @@ export const step = (agent: Agent, event: Event): Agent => {
   }
 }
 
-/** The custom event that says that a step's calls never ran. */
+/** The custom event of a step's calls that never ran. */
 const callsDropped = "calls_dropped"
 
-/** What the model is told of calls of its answer that never ran, since the answer ended early for `reason`. */
+/** The message to the model about calls of its answer that never ran, since the answer ended early for `reason`. */
 export const droppedCalls = (reason: string, tools: ReadonlyArray<string>): Message =>
   fromPrompt(`Your answer ended early (${reason}), so these tool calls did not run: ${tools.join(", ")}.`)
 
-/** The custom event that says that an agent has made the same calls as often in a row as it may. */
+/** The custom event of an agent that has reached the limit of repeated calls. */
 const callsRepeated = "calls_repeated"
 
-/** What the model is told when it has made the same calls of `tools`, with the same arguments, `times` times in a row. */
+/**
+ * The message to the model when it has made the same calls of `tools`, with the same arguments, `times` times in a row.
+ */
 export const repeatedCalls = (times: number, tools: ReadonlyArray<string>): Message =>
   fromPrompt(
     `You have called ${tools.join(", ")} with the same arguments ${times} times in a row. ` +
-      "Do something else, or give your answer: if you make the same call once more, it does not run and this ends."
+      "Do something else, or give your answer: if you make the same call once more, it will not run and the run will end."
   )
 
-/** Closes the step, and adds what the model was told after it; `false` where an event of that name is a product's own. */
+/**
+ * Closes the step, and adds the message to the model after it; `false` if the event of that name belongs to a product.
+ */
 const tell = (agent: Agent, message: Message | false): Agent =>
   message === false ? agent : append(close(agent), message)
 

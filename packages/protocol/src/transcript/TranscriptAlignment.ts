@@ -1,11 +1,11 @@
 /**
- * Finds where a conversation that a client shows leaves the one that a thread holds: the client went on, asked again from
- * an earlier message, or edited one.
+ * Finds where a conversation that a client shows differs from a thread's: the client continued, restarted from an
+ * earlier message, or edited one.
  *
- * A client shows less than a thread holds: it joins the texts of several steps, leaves out reasoning and calls that it
- * does not run, and may have stopped reading in the middle of an answer. So messages are compared by turns. A user's turn
- * is the same when its text and files are; an answer is the same when the thread's text contains the shown one, or the
- * shown one all of the thread's, and no call has another result.
+ * A client shows less than a thread has: it joins the texts of several steps, leaves out reasoning and calls that it
+ * does not run, and may have stopped reading in the middle of an answer. So messages are compared by turns. A user's
+ * turn is the same when its text and files are; an answer is the same when the thread's text contains the shown one, or
+ * the shown one all of the thread's, and no call has another result.
  */
 import type { FilePart, Message, ResultPart } from "../Message.ts"
 
@@ -15,7 +15,7 @@ export interface Alignment {
   readonly add: ReadonlyArray<Message>
 }
 
-/** A user's message, or all that was said and done in answer to it. `from`, `to`: where its messages lie. */
+/** A user's message, or everything in answer to it. `from`, `to`: the indexes of its messages. */
 interface Turn {
   readonly isUser: boolean
   readonly from: number
@@ -93,7 +93,7 @@ export const align = (stored: ReadonlyArray<Message>, shown: ReadonlyArray<Messa
     if (!sameAt(held[index], turn)) break
     same += 1
   }
-  // The beginning may be left out.
+  // The client may leave out the beginning.
   const isEnd = same < seen.length && seen.length < held.length
   if (isEnd && seen.every((turn, index) => sameAt(held[held.length - seen.length + index], turn))) {
     return { keep: stored.length, add: [] }

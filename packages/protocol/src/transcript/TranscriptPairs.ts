@@ -36,7 +36,7 @@ export const isPairComplete = (messages: Iterable<Message>): boolean => {
   return open.size === 0
 }
 
-/** A call of a history. `result`: its result, where there is one. `stays`: whether that is in the right place. */
+/** A call of a history. `result`: its result, if there is one. `stays`: whether that is in the right position. */
 export interface Slot {
   readonly home: number
   result?: ResultPart
