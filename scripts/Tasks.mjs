@@ -71,10 +71,13 @@ const usage = () => {
 
 const start = (args) => node([commandLine, ...startArguments(args)], { cwd: calledFrom() })
 
-/** A command of `reins` as it is; without one, a question to the built-in assistant, on the scripted demo where no model is set. */
+/**
+ * A command of `reins` as it is; without one, a chat with the built-in assistant that begins with a question, on the scripted demo
+ * where no model is set.
+ */
 const startArguments = (args) => {
   if (args.length > 0 && !args[0].startsWith("-")) return args
-  if (args.includes("--help") || args.includes("-h")) return ["ask", "--help"]
+  if (args.includes("--help") || args.includes("-h")) return ["chat", "--help"]
   const rest = []
   let question
   for (let index = 0; index < args.length; index++) {
@@ -83,7 +86,10 @@ const startArguments = (args) => {
   }
   const isElsewhere = rest.some((arg) => arg === "--path" || arg.startsWith("--path="))
   const place = isElsewhere ? [] : ["--path", root]
-  return ["ask", "--demo", ...place, ...rest, "--", question ?? (isElsewhere ? questions.folder : questions.repository)]
+  question ??= isElsewhere ? questions.folder : questions.repository
+  return rest.includes("--json-output")
+    ? ["ask", "--demo", ...place, ...rest, "--", question]
+    : ["chat", "--demo", ...place, ...rest, "--question", question]
 }
 
 const test = (args) => Tests.run((all, more) => node(all, { env: { ...environment(), ...more } }), args)

@@ -43,7 +43,7 @@ describe("installing", () => {
     using place = new Workplace(installs)
     const { stderr, stdout } = await place.task("start")
     assert.strictEqual(stderr, "Installing what Reins needs. This happens once and takes about half a minute.\n")
-    assert.match(stdout, /^\["ask","--demo","--path",".*","--","How do budgets .*\?"\]\n$/)
+    assert.match(stdout, /^\["chat","--demo","--path",".*","--question","How do budgets .*\?"\]\n$/)
   })
 
   it("happens once", async () => {

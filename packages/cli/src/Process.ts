@@ -14,6 +14,7 @@ import * as CliError from "effect/cli/CliError"
 import { constants } from "node:os"
 import process from "node:process"
 import { CommandFailed, codes, sentenceOf } from "./setting/CommandFailed.ts"
+import * as Interrupts from "./terminal/Interrupts.ts"
 import { ReaderLeft } from "./terminal/Screen.ts"
 
 /** Logs go to standard error, and only errors where nothing else is said: the output belongs to the command. */
@@ -35,6 +36,7 @@ export const runMain = <A, E>(effect: Effect.Effect<A, E>): void =>
 const run = Runtime.makeRunMain(({ fiber }) => {
   let received: NodeJS.Signals | undefined
   const onSignal = (signal: NodeJS.Signals) => {
+    if (signal === "SIGINT" && Interrupts.tell()) return
     if (received !== undefined) process.exit(codeOf(received))
     received = signal
     fiber.interruptUnsafe(fiber.id)

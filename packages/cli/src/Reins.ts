@@ -52,10 +52,35 @@ const ask = Command.make(
   ])
 )
 
+const chat = Command.make(
+  "chat",
+  {
+    question: Flags.opening,
+    app: Flags.app,
+    model: Flags.model,
+    demo: Flags.demo,
+    store: Flags.store,
+    path: Flags.path,
+    thread: Flags.thread,
+    hide: Flags.hide,
+    approve: Flags.approve,
+    budget: Flags.budget
+  },
+  (given) =>
+    onScreen(
+      Flags.lazily(
+        () => import("./command/Chat.ts"),
+        ({ run }) => run(given)
+      )
+    )
+).pipe(
+  Command.withDescription("Chats with an agent: what you type while it works is sent along, and it asks before it acts")
+)
+
 /** The whole command line. */
 export const reins = Command.make("reins").pipe(
   Command.withDescription("An agent in your terminal: asks before it acts, and says what it cost"),
-  Command.withSubcommands([ask]),
+  Command.withSubcommands([ask, chat]),
   Command.withGlobalFlags([Flags.Plain])
 )
 

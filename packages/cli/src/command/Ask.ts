@@ -1,14 +1,13 @@
 /** `reins ask`: one query, shown from its start to its end. */
-import { type Budget, Runtime } from "@reins/runtime"
+import { Runtime } from "@reins/runtime"
 import * as Effect from "effect/Effect"
-import * as Result from "effect/Result"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
-import { type CommandFailed, ended, failed, misused } from "../setting/CommandFailed.ts"
+import { ended, failed, misused } from "../setting/CommandFailed.ts"
 import * as Limits from "../setting/Limits.ts"
 import * as Workplace from "../setting/Workplace.ts"
 import { Screen } from "../terminal/Screen.ts"
-import type { Mode } from "./Asking.ts"
+import type { Mode } from "../chat/Asking.ts"
 import { attend } from "./Attendance.ts"
 import * as Presenter from "./Presenter.ts"
 
@@ -20,21 +19,13 @@ export interface Given extends Omit<Workplace.Given, "isWatched"> {
   readonly jsonOutput: boolean
   readonly hide: ReadonlySet<string>
   readonly approve: Mode
-  /** Absent: the limits of `usualLimits`. */
+  /** Absent: `Limits.usual`. */
   readonly budget: string | undefined
-}
-
-/** What a question may use where the command line names no budget. */
-export const usualLimits = "steps=40,calls=100"
-
-export const budgetOf = (text: string | undefined): Effect.Effect<Budget.Budget, CommandFailed> => {
-  const budget = Limits.parse(text ?? usualLimits)
-  return Result.isFailure(budget) ? Effect.fail(misused(ended(budget.failure))) : Effect.succeed(budget.success)
 }
 
 export const run = Effect.fnUntraced(function* (given: Given) {
   const screen = yield* Screen
-  const budget = yield* budgetOf(given.budget)
+  const budget = yield* Limits.budgetOf(given.budget)
   const workplace = yield* Workplace.make({ ...given, isWatched: screen.look().live && !given.jsonOutput })
   const question = given.question ?? (yield* piped)
   if (question.trim() === "")

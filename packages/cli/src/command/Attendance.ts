@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { CommandFailed, codes } from "../setting/CommandFailed.ts"
-import * as Asking from "./Asking.ts"
+import * as Asking from "../chat/Asking.ts"
 import type { Presenter } from "./Presenter.ts"
 
 /** How a run ended otherwise than by itself, as an exit code; nothing is left to say. */

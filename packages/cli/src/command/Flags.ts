@@ -77,6 +77,14 @@ export const question = Argument.String("question").pipe(
   Argument.map(Option.getOrUndefined)
 )
 
+export const opening = Flag.String("question").pipe(
+  Flag.withAlias("q"),
+  Flag.withMetavar("TEXT"),
+  Flag.withDescription("The first question; without a terminal the chat ends when it is answered"),
+  Flag.optional,
+  Flag.map(Option.getOrUndefined)
+)
+
 /** For screen readers: no colours, no signs, nothing is redrawn. */
 export const Plain = GlobalFlag.Setting("plain")({
   flag: Flag.Boolean("plain").pipe(

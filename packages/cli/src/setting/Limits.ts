@@ -1,6 +1,8 @@
-/** The budget of a run as text on the command line: `steps=12,usd=0.25,time=2m`. Pure. */
+/** The budget of a run as text on the command line: `steps=12,usd=0.25,time=2m`. */
 import { Budget } from "@reins/runtime"
+import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import { type CommandFailed, ended, misused } from "./CommandFailed.ts"
 
 /** What stands for which limit. */
 const names = {
@@ -68,4 +70,13 @@ export const parse = (text: string): Result.Result<Budget.Budget, string> => {
   const budget = Budget.make(limits)
   const problem = Budget.validate(budget)
   return problem === undefined ? Result.succeed(budget) : Result.fail(`--budget: ${problem.message}`)
+}
+
+/** What a run may use where the command line names no budget. */
+export const usual = "steps=40,calls=100"
+
+/** The budget of the command line. */
+export const budgetOf = (text: string | undefined): Effect.Effect<Budget.Budget, CommandFailed> => {
+  const budget = parse(text ?? usual)
+  return Result.isFailure(budget) ? Effect.fail(misused(ended(budget.failure))) : Effect.succeed(budget.success)
 }

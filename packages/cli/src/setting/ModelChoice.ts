@@ -8,6 +8,7 @@ import * as Option from "effect/Option"
 import * as Demo from "../assistant/Demo.ts"
 import * as Reply from "../assistant/Reply.ts"
 import { type CommandFailed, ended, failed } from "./CommandFailed.ts"
+import type { LiveModel } from "./LiveModel.ts"
 
 /** The name of the scripted demo. */
 export const demo = "demo"
@@ -36,9 +37,15 @@ export const make = (name: string | undefined, watched: boolean): Effect.Effect<
   return Effect.mapError(Models.fromConfig(name), (error) => failed(ended(error.message)))
 }
 
-/** The model as a service. */
-export const layer = (name: string | undefined, watched: boolean): Layer.Layer<Model, CommandFailed> =>
-  Layer.effect(Model, make(name, watched))
+/** The model as a service: `live`, which has the one of that name until it is given another. Charged by the prices that are there. */
+export const layer = (name: string | undefined, watched: boolean, live: LiveModel): Layer.Layer<Model, CommandFailed> =>
+  Layer.effect(
+    Model,
+    Effect.gen(function* () {
+      live.set(yield* make(name, watched), yield* Prices.Prices)
+      return live
+    })
+  )
 
 /** Prices of public models, and the demo's invented ones. */
 export const pricesLayer: Layer.Layer<never> = Layer.effect(

@@ -10,6 +10,7 @@ import { resolve } from "node:path"
 import * as Assistant from "../assistant/Assistant.ts"
 import * as AppFile from "./AppFile.ts"
 import { type CommandFailed, failed, misused } from "./CommandFailed.ts"
+import { LiveModel } from "./LiveModel.ts"
 import * as ModelChoice from "./ModelChoice.ts"
 import * as StoreChoice from "./StoreChoice.ts"
 
@@ -33,6 +34,8 @@ export interface Workplace {
   readonly root: string
   /** The model's name, where the command line chose it. */
   readonly model: string | undefined
+  /** The model itself, which can be changed; absent: the app has its own. */
+  readonly live: LiveModel | undefined
   /** Where runs are kept, where the command line chose it. */
   readonly store: string | undefined
   readonly agents: ReadonlyArray<Agent.Any>
@@ -61,6 +64,7 @@ export const make = (given: Given): Effect.Effect<Workplace, CommandFailed> =>
       return {
         root: root?.name ?? "agent",
         model: undefined,
+        live: undefined,
         store: undefined,
         agents: app.agents,
         layer: AppFile.wholeLayer(file, app.layer)
@@ -74,12 +78,12 @@ export const make = (given: Given): Effect.Effect<Workplace, CommandFailed> =>
         `The scripted demo plays the built-in assistant only. Leave out --app, or choose another model.`
       )
     }
-    const services = Layer.mergeAll(
-      ModelChoice.layer(model, given.isWatched),
-      ModelChoice.pricesLayer,
+    const live = new LiveModel()
+    const services = Layer.merge(
+      Layer.provideMerge(ModelChoice.layer(model, given.isWatched, live), ModelChoice.pricesLayer),
       StoreChoice.layer(store, { carries: true })
     )
-    const common = { model, store: StoreChoice.describe(store) }
+    const common = { model, live, store: StoreChoice.describe(store) }
     if (app === undefined) {
       const layer = AppFile.wholeLayer("The assistant", Layer.provide(Assistant.layer(folder), services))
       return { ...common, root: Assistant.name, agents: [], layer }

@@ -1,0 +1,155 @@
+/** What the commands of a chat do: they read and change its thread, its model and its limits, and answer in lines. */
+import { type CostSummary, type LatencySummary, Message, Money } from "@reins/protocol"
+import { Runtime, type RuntimeShape, type ThreadInfo } from "@reins/runtime"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import { ended } from "../setting/CommandFailed.ts"
+import * as Limits from "../setting/Limits.ts"
+import type { LiveModel } from "../setting/LiveModel.ts"
+import * as ModelChoice from "../setting/ModelChoice.ts"
+import type * as Style from "../text/Style.ts"
+import * as Text from "../text/Text.ts"
+import * as Tables from "../view/Tables.ts"
+import * as SlashCommand from "./SlashCommand.ts"
+
+/** What commands read and change. */
+export interface Settings {
+  threadId: string
+  /** The limits of a run, as they were written. */
+  limits: string
+  /** The name of the model, where the command line chose it. */
+  model: string | undefined
+  readonly live: LiveModel | undefined
+  /** The name of the root agent, for tables. */
+  readonly root: string
+  /** What the last run cost, and how long it took. */
+  cost: CostSummary.CostSummary | undefined
+  latency: LatencySummary.LatencySummary | undefined
+  /** The threads as they were listed last. */
+  listed: ReadonlyArray<ThreadInfo>
+}
+
+/** What a command answers. `drawn` lines fit the terminal and have their colours already. */
+export interface Answer {
+  readonly lines: ReadonlyArray<string>
+  readonly tone: "note" | "problem" | "drawn"
+}
+
+const note = (...lines: ReadonlyArray<string>): Answer => ({ lines, tone: "note" })
+const problem = (...lines: ReadonlyArray<string>): Answer => ({ lines, tone: "problem" })
+
+/** Does what a command says. `isBusy`: a run goes on, and its thread cannot be left. */
+export const perform = Effect.fnUntraced(function* (
+  command: SlashCommand.SlashCommand,
+  settings: Settings,
+  options: { readonly isBusy: boolean; readonly look: Style.Look; readonly newThread: () => string }
+) {
+  const runtime = yield* Runtime
+  const away = options.isBusy
+    ? problem("A run goes on in this thread. Wait for it, or cancel it with Ctrl-C.")
+    : undefined
+  switch (command._tag) {
+    case "Help":
+      return note(...SlashCommand.commands.map(([usage, what]) => `${usage.padEnd(18)}${what}`))
+    case "Unknown":
+      return problem(command.why)
+    case "Exit":
+      return note()
+    case "Model":
+      return command.name === undefined ? note(modelOf(settings)) : yield* change(settings, command.name)
+    case "Budget": {
+      if (command.limits === undefined) return note(`A run may use ${settings.limits}.`)
+      const parsed = Limits.parse(command.limits)
+      if (Result.isFailure(parsed)) return problem(ended(parsed.failure))
+      settings.limits = command.limits
+      return note(`Further runs may use ${command.limits}.`)
+    }
+    case "Cost":
+      return { lines: yield* costs(runtime, settings, options.look), tone: "drawn" } satisfies Answer
+    case "Threads": {
+      settings.listed = (yield* runtime.threads.list()).toReversed().slice(0, shownThreads)
+      if (settings.listed.length === 0) return note("There is no thread yet.")
+      return note(
+        ...(yield* Effect.forEach(settings.listed, (thread, index) =>
+          lineOf(runtime, thread, index, settings.threadId)
+        ))
+      )
+    }
+    case "New":
+      if (away !== undefined) return away
+      settings.threadId = options.newThread()
+      return note("A new thread.")
+    case "Resume": {
+      if (away !== undefined) return away
+      const threadId = settings.listed[Number(command.thread) - 1]?.threadId ?? command.thread
+      if ((yield* runtime.threads.info(threadId)) === undefined) {
+        return problem(`There is no thread ${JSON.stringify(command.thread)}. /threads lists them.`)
+      }
+      settings.threadId = threadId
+      return note(...(yield* tail(runtime, threadId)), `Going on with thread ${threadId}.`)
+    }
+    case "Fork":
+      return yield* runtime.threads.fork(settings.threadId, command.at === undefined ? {} : { at: command.at }).pipe(
+        Effect.map(({ threadId }) => {
+          settings.threadId = threadId
+          return note(`Going on with thread ${threadId}, a copy.`)
+        }),
+        Effect.catch((error) => Effect.succeed(problem(`${error.message}.`)))
+      )
+  }
+})
+
+const modelOf = ({ live, model }: Settings): string =>
+  live === undefined ? "The app has its own model." : `The model is ${model ?? live.model}.`
+
+const change = (settings: Settings, name: string): Effect.Effect<Answer> => {
+  const { live } = settings
+  if (live === undefined) return Effect.succeed(problem("The app has its own model, which cannot be changed here."))
+  return Effect.match(ModelChoice.make(name, true), {
+    onFailure: (error) => problem(error.message),
+    onSuccess: (port) => {
+      live.set(port)
+      settings.model = name
+      return note(`Further steps use ${name}.`)
+    }
+  })
+}
+
+const costs = Effect.fnUntraced(function* (runtime: RuntimeShape, settings: Settings, look: Style.Look) {
+  const { cost, latency, root, threadId } = settings
+  const thread = yield* runtime.threads.info(threadId)
+  const spent = thread?.spent === undefined ? "nothing yet" : Money.format(thread.spent.nanoUsd)
+  return [
+    ...(cost === undefined ? [] : Tables.cost(cost, root, look)),
+    ...(latency === undefined ? [] : ["", ...Tables.latency(latency, root, look), ""]),
+    `This thread has cost ${spent}.`
+  ]
+})
+
+/** How many threads are listed. */
+const shownThreads = 20
+
+const lineOf = (runtime: RuntimeShape, { runId, threadId, version }: ThreadInfo, index: number, current: string) =>
+  Effect.map(
+    Effect.orElseSucceed(runtime.threads.get(threadId), () => []),
+    (messages) => {
+      const first = messages.find(({ role }) => role === "user")
+      const title = first === undefined ? "" : Text.shorten(Text.harmless(Message.text(first)).replace(/\s+/g, " "), 50)
+      const state = runId === undefined ? Text.counted(version, "message") : "goes on"
+      return `${String(index + 1).padStart(2)} ${threadId === current ? "*" : " "} ${threadId}  ${state}  ${title}`
+    }
+  )
+
+/** The end of a thread, so that a person knows where it was. */
+const tail = (runtime: RuntimeShape, threadId: string): Effect.Effect<ReadonlyArray<string>> =>
+  Effect.map(
+    Effect.orElseSucceed(runtime.threads.get(threadId), () => []),
+    (messages) => {
+      const last = (role: "user" | "assistant", who: string) => {
+        const said = messages.findLast((message) => message.role === role && Message.text(message).trim() !== "")
+        const text = said === undefined ? "" : Text.harmless(Message.text(said))
+        return text === "" ? [] : [`${who}: ${Text.shorten(text.replace(/\s+/g, " ").trim(), 300)}`]
+      }
+      return [...last("user", "You"), ...last("assistant", "Agent")]
+    }
+  )

@@ -1,0 +1,86 @@
+/** `reins chat`: queries one after the other, in a thread. */
+import { Runtime } from "@reins/runtime"
+import * as Effect from "effect/Effect"
+import type * as Stdio from "effect/Stdio"
+import { resolve } from "node:path"
+import process from "node:process"
+import type { Mode } from "../chat/Asking.ts"
+import { chat, threadName } from "../chat/Chat.ts"
+import type { Settings } from "../chat/ChatCommands.ts"
+import * as ChatInput from "../chat/ChatInput.ts"
+import { CommandFailed } from "../setting/CommandFailed.ts"
+import * as Demo from "../assistant/Demo.ts"
+import * as Limits from "../setting/Limits.ts"
+import * as ModelChoice from "../setting/ModelChoice.ts"
+import * as Workplace from "../setting/Workplace.ts"
+import { Screen } from "../terminal/Screen.ts"
+
+/** What the command line says. */
+export interface Given extends Omit<Workplace.Given, "isWatched"> {
+  /** The first query. Absent: none. */
+  readonly question: string | undefined
+  readonly thread: string | undefined
+  readonly hide: ReadonlySet<string>
+  readonly approve: Mode
+  /** Absent: `Limits.usual`. */
+  readonly budget: string | undefined
+}
+
+export const run = Effect.fnUntraced(function* (given: Given) {
+  const screen = yield* Screen
+  const { live } = screen.look()
+  const isAttended = process.stdin.isTTY === true && process.stdout.isTTY === true
+  yield* Limits.budgetOf(given.budget)
+  const workplace = yield* Workplace.make({ ...given, isWatched: live })
+  const code = yield* Effect.gen(function* () {
+    const runtime = yield* Runtime
+    const threads = yield* runtime.threads.list()
+    // A run that was cut goes on where it is asked for, or where nothing else is.
+    const cut = threads.findLast(
+      ({ runId, threadId }) => runId !== undefined && (given.thread === undefined || threadId === given.thread)
+    )
+    const settings: Settings = {
+      threadId: given.thread ?? cut?.threadId ?? (yield* threadName),
+      limits: given.budget ?? Limits.usual,
+      model: workplace.model,
+      live: workplace.live,
+      root: workplace.root,
+      cost: undefined,
+      latency: undefined,
+      listed: []
+    }
+    return yield* chat<Screen | Stdio.Stdio>({
+      settings,
+      mode: given.approve,
+      hidden: given.hide,
+      banner: [
+        ...banner(given, workplace),
+        ...(cut === undefined ? [] : [`Going on with thread ${cut.threadId}, whose run was cut.`])
+      ],
+      opening: given.question,
+      open: cut?.runId,
+      input:
+        isAttended && live
+          ? ChatInput.keys
+          : isAttended
+            ? ChatInput.lines
+            : given.question === undefined
+              ? ChatInput.piped
+              : ChatInput.none,
+      isKeyed: isAttended && live,
+      isAttended
+    })
+  }).pipe(Effect.provide(workplace.layer))
+  if (code !== 0) return yield* new CommandFailed({ issue: "", code })
+})
+
+const banner = (given: Given, { model, root, store }: Workplace.Workplace): ReadonlyArray<string> => [
+  `reins: ${root}${given.app === undefined ? ` on ${resolve(given.path ?? ".")}` : ` of ${given.app}`}. /help lists the commands.`,
+  ...(model === ModelChoice.demo
+    ? [`Model: ${Demo.about}. For a real one set ${ModelChoice.variable}, such as openai:gpt-5.2 with OPENAI_API_KEY.`]
+    : model === undefined
+      ? []
+      : [`Model: ${model}.`]),
+  ...(store === undefined || store === "memory" ? [] : [`Runs are kept in ${store}.`]),
+  ""
+]

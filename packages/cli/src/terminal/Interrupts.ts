@@ -1,0 +1,24 @@
+/** Who is told of Ctrl-C where the terminal sends it as a signal: a command that handles it itself, or else the process. */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+
+let taker: (() => void) | undefined
+
+/** Tells the command that takes it, if any does; false: nobody does. */
+export const tell = (): boolean => {
+  if (taker === undefined) return false
+  taker()
+  return true
+}
+
+/** Takes Ctrl-C until the scope closes. */
+export const take = (told: () => void): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      taker = told
+    }),
+    () =>
+      Effect.sync(() => {
+        taker = undefined
+      })
+  )

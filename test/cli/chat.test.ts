@@ -1,0 +1,215 @@
+import { assert, describe, layer } from "@effect/vitest"
+import { Effect, FileSystem } from "effect"
+import { displayWidth } from "effect/cli/CliOutput"
+import { readFileSync, readdirSync } from "node:fs"
+import { reins, shell } from "./Command.ts"
+import * as Sample from "./Sample.ts"
+import { hasTerminal, open } from "./Terminal.ts"
+
+/** A chat with the scripted demo, which streams as fast as a person reads. */
+const demo = (folder: string, more = "", options: Parameters<typeof open>[2] = {}) =>
+  open(folder, `${shell} chat --model demo ${more}`, options)
+
+/** Ends the process of a chat on this folder as a crash would. */
+const kill = (folder: string): void => {
+  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    const words = read(`/proc/${pid}/cmdline`).split("\0")
+    if (words.includes(folder) && words.some((word) => word.endsWith("reins.mjs"))) process.kill(Number(pid), "SIGKILL")
+  }
+}
+
+const read = (file: string): string => {
+  try {
+    return readFileSync(file, "latin1")
+  } catch {
+    return ""
+  }
+}
+
+layer(Sample.layer, { excludeTestServices: true })("reins chat in a pipe", (it) => {
+  it.effect("asks each line in turn in one thread, obeys commands, asks nobody, and says what it cost", () =>
+    Effect.gen(function* () {
+      const ships = yield* Sample.folder(Sample.ships)
+      const input = "Who is captain?\n/cost\nWhen was the schooner lost?\n/nope\n"
+      const { code, stderr, stdout } = yield* reins(ships, ["chat", "--model", "demo"], { input })
+      assert.match(
+        stdout,
+        /> Who is captain\?[^]*Captain: Ines[^]*This thread has cost \$0\.0\d+[^]*> When was the schooner lost\?/
+      )
+      assert.include(stdout, "Nobody is at a terminal to be asked: denied.")
+      assert.include(stdout, "There is no command /nope.")
+      assert.notInclude(stdout, "\u001b")
+      assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
+    })
+  )
+
+  it.effect("ends with the exit code of the last run", () =>
+    Effect.gen(function* () {
+      const ships = yield* Sample.folder(Sample.ships)
+      const { code } = yield* reins(ships, ["chat", "--model", "demo", "-q", "Who is captain?", "--budget", "steps=1"])
+      assert.strictEqual(code, 3)
+    })
+  )
+})
+
+// oxlint-disable-next-line vitest/no-conditional-tests -- there is nothing to try where there is no terminal; Terminal.ts says so
+if (hasTerminal) {
+  layer(Sample.layer, { excludeTestServices: true })("reins chat in a terminal", (it) => {
+    describe("a person", () => {
+      it.effect("sees text as it streams with its running cost, and approves a call with edited arguments", () =>
+        Effect.gen(function* () {
+          const fs = yield* FileSystem.FileSystem
+          const ships = yield* Sample.folder(Sample.ships)
+          const terminal = yield* demo(ships, '-q "Who is captain?"')
+          const asked = yield* terminal.until(/answer>/)
+          assert.match(asked, /\? assistant wants to create the file reins-report\.md \(\d+ lines\)\./)
+          assert.match(asked, / {2}… \d+ more lines: \[v\]iew\n/)
+          assert.match(asked, /\[a\]pprove, approve for this \[t\]hread, \[e\]dit/)
+          yield* terminal.type("e")
+          yield* terminal.press("Enter")
+          yield* terminal.until(/edit> file=reins-report\.md/)
+          yield* terminal.press("C-u")
+          yield* terminal.type("file=captain.md")
+          yield* terminal.press("Enter")
+          yield* terminal.until(/\nThe clearest words on it:\n[^]*\n>\nworking \d+ s · \$0\.00\d*[1-9]/)
+          yield* terminal.until(/\$0\.\d+ · [\d,]+ tokens in, [\d,]+ out · [\d.]+ m?s\n>\nready/)
+          const end = yield* terminal.until(/The report is in captain\.md\.[^]*\nready/)
+          assert.include(end, "✓ approved with changes")
+          assert.include(yield* fs.readDirectory(ships), "captain.md")
+          assert.notInclude(yield* fs.readDirectory(ships), "reins-report.md")
+        })
+      )
+
+      it.effect("types while it works: the message is shown as queued, and enters the run", () =>
+        Effect.gen(function* () {
+          const ships = yield* Sample.folder(Sample.ships)
+          const terminal = yield* demo(ships, '-q "Who is captain?" --approve deny')
+          yield* terminal.until(/working/)
+          yield* terminal.type("And which schooner was lost?")
+          yield* terminal.press("Enter")
+          yield* terminal.until(/queued: And which schooner was lost\?/)
+          yield* terminal.until(/\nready/)
+          assert.match(yield* terminal.all, /\n« And which schooner was lost\?\n/)
+        })
+      )
+
+      it.effect("cancels the run with Ctrl-C and sees both tables, and leaves with two more", () =>
+        Effect.gen(function* () {
+          const ships = yield* Sample.folder(Sample.ships)
+          const terminal = yield* demo(ships, '-q "Who is captain?"', { rows: 50 })
+          yield* terminal.until(/working/)
+          yield* terminal.press("C-c")
+          const end = yield* terminal.until(/\nCost\n[^]*\ntotal[^]*\nTime\n[^]*\ntotal[^]*\nready/)
+          assert.include(end, "Cancelling. Press Ctrl-C again to leave at once.")
+          assert.include(end, "Cancelled.")
+          yield* terminal.press("C-c")
+          yield* terminal.until(/Press Ctrl-C again to leave\./)
+          yield* terminal.press("C-c")
+          yield* terminal.until(/left with 0/)
+        })
+      )
+
+      it.effect("leaves at once with Ctrl-C twice while it works", () =>
+        Effect.gen(function* () {
+          const ships = yield* Sample.folder(Sample.ships)
+          const terminal = yield* demo(ships, '-q "Who is captain?"')
+          yield* terminal.until(/answer>/)
+          yield* terminal.press("C-c", "C-c")
+          yield* terminal.until(/left with (130|0)/)
+        })
+      )
+
+      it.effect("may resize the terminal, also to 60 columns: nothing is drawn twice or beyond its edge", () =>
+        Effect.gen(function* () {
+          const ships = yield* Sample.folder(Sample.ships)
+          const terminal = yield* demo(ships, '-q "Who is captain?"', { columns: 100 })
+          yield* terminal.until(/answer>/)
+          yield* terminal.resize(60, 30)
+          yield* terminal.type("v")
+          yield* terminal.press("Enter")
+          const shown = yield* terminal.until(/Written by demo-responder[^]*answer>\nwaits for you/)
+          for (const line of shown.split("\n")) assert.isAtMost(displayWidth(line), 60)
+          assert.strictEqual(shown.match(/waits for you · /g)?.length, 1)
+          yield* terminal.type("a")
+          yield* terminal.press("Enter")
+          yield* terminal.until(/The report is in reins-report\.md\.[^]*\nready/)
+        })
+      )
+
+      it.effect("goes on after the process was killed, with what was done, and is asked again what was open", () =>
+        Effect.gen(function* () {
+          const ships = yield* Sample.folder(Sample.ships)
+          const first = yield* demo(ships, `--path "${ships}" -q "Who is captain?"`)
+          yield* first.until(/answer>/)
+          kill(ships)
+          yield* first.until(/left with 137/)
+          const second = yield* demo(ships, `--path "${ships}" -q "Who is captain?"`, { rows: 60 })
+          const shown = yield* second.until(/answer>/)
+          assert.match(shown, /Going on with thread chat-\w+, whose run was cut\./)
+          assert.strictEqual(shown.match(/I will have the folder surveyed/g)?.length, 1)
+          yield* second.type("a")
+          yield* second.press("Enter")
+          yield* second.until(/The report is in reins-report\.md\.[^]*\nready/)
+        })
+      )
+
+      it.effect("lists, resumes and forks threads, changes model and limits, and gets help", () =>
+        Effect.gen(function* () {
+          const ships = yield* Sample.folder(Sample.ships)
+          const terminal = yield* demo(ships, '-q "Who is captain?" --thread first --approve deny', { rows: 50 })
+          const say = (text: string) => Effect.andThen(terminal.type(text), terminal.press("Enter"))
+          yield* terminal.until(/\nready/)
+          yield* say("/threads")
+          yield* terminal.until(/ 1 \* first {2}\d+ messages {2}Who is captain\?/)
+          yield* say("/fork")
+          yield* terminal.until(/Going on with thread thread_\w+, a copy\./)
+          yield* say("/resume first")
+          yield* terminal.until(/You: Who is captain\?\nAgent: The clearest words[^]*Going on with thread first\./)
+          yield* say("/budget steps=0")
+          yield* terminal.until(/Further runs may use steps=0\./)
+          yield* say("/model scripted")
+          yield* terminal.until(/Further steps use scripted\.[^]*· scripted · thread first/)
+          yield* say("/model nope:x")
+          yield* terminal.until(/Unknown provider "nope"\./)
+          yield* say("/budget steps=2")
+          yield* say("Hello")
+          yield* terminal.until(/You said: Hello/)
+          yield* say("/help")
+          yield* terminal.until(/\/resume ID {8}go on with a thread/)
+          yield* say("/exit")
+          yield* terminal.until(/left with 0/)
+        })
+      )
+    })
+
+    describe("a terminal", () => {
+      it.effect("that is dumb, or read aloud, is never redrawn: lines are typed and answered", () =>
+        Effect.gen(function* () {
+          const ships = yield* Sample.folder(Sample.ships)
+          for (const [more, term] of [
+            ["--plain", "xterm"],
+            ["", "dumb"]
+          ] as const) {
+            const terminal = yield* open(ships, `TERM=${term} ${shell} chat --model demo --store memory ${more}`, {
+              rows: 60
+            })
+            yield* terminal.until(/\/help lists the commands/)
+            yield* terminal.type("Who is captain?")
+            yield* terminal.press("Enter")
+            yield* terminal.until(/\[a\]pprove, approve for this \[t\]hread/)
+            yield* terminal.type("r no")
+            yield* terminal.press("Enter")
+            const shown = yield* terminal.until(/\nTime\n[^]*\ntotal/)
+            assert.notInclude(shown, "ready ·")
+            assert.notInclude(shown, "█")
+            if (more === "--plain") assert.notMatch(shown, /[▸✓✗│•]/)
+            yield* terminal.press("C-c")
+            yield* terminal.until(/Press Ctrl-C again to leave\./)
+            yield* terminal.press("C-d")
+            yield* terminal.until(/left with 0/)
+          }
+        })
+      )
+    })
+  })
+}
