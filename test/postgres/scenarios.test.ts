@@ -35,7 +35,7 @@ describe("tenants that share a Postgres database", () => {
     )
 
     it.effect(
-      "keep every promise of a run, with everything that scenarios draw, for 12 seeds",
+      "keep every promise of a run, with everything that scenarios draw and a process that dies, for 12 seeds",
       () =>
         Effect.flatMap(Address, (address) =>
           Effect.forEach(
@@ -43,7 +43,7 @@ describe("tenants that share a Postgres database", () => {
             (seed) =>
               Effect.gen(function* () {
                 const store = yield* Postgres.journal({ url: yield* Server.database(address) })
-                const report = yield* ScenarioRun.onStore(Scenario.generate(seed), store)
+                const report = yield* ScenarioRun.onStore(Scenario.generate(seed), store, Scenario.deaths(seed))
                 assert.deepStrictEqual(ScenarioChecks.all(report), [], `seed ${seed}`)
               }).pipe(Effect.scoped),
             { discard: true }

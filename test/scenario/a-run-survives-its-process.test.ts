@@ -81,6 +81,28 @@ describe("a run whose process dies", () => {
   )
 
   it.live(
+    "bills what tools have reported once, when it dies as that is stored and again as more is reported",
+    () =>
+      Effect.gen(function* () {
+        let died = 0
+        for (let seed = 500; seed < 540; seed++) {
+          const scenario = Scenario.generate(seed)
+          const reported = (yield* ScenarioRun.onJournal(scenario)).world.costs.length
+          for (let cost = 1; cost <= reported; cost++) {
+            for (const when of ["before", "after"] as const) {
+              const first = { at: 0, cost, when }
+              const report = yield* ScenarioRun.onJournal(scenario, [first, { at: 0, cost: 1, when: "after" }])
+              assert.deepStrictEqual(ScenarioChecks.all(report), [], `seed ${seed}, ${when} cost ${cost}`)
+              died += report.deaths.length
+            }
+          }
+        }
+        assert.isAbove(died, 100)
+      }).pipe(quiet),
+    60_000
+  )
+
+  it.live(
     "receives each message that it accepted once, wherever it dies",
     () =>
       Effect.gen(function* () {

@@ -171,14 +171,14 @@ describe("random runs on the memory engine", () => {
 
 describe("random runs on SQLite", () => {
   it.live(
-    "keep every promise, with everything that scenarios draw, for 200 seeds",
+    "keep every promise, with everything that scenarios draw and a process that dies in half of them, for 200 seeds",
     () =>
       Effect.forEach(
         seeds(200),
         (seed) =>
           Effect.gen(function* () {
             const store = yield* Sqlite.journal({ filename: ":memory:" })
-            const report = yield* ScenarioRun.onStore(Scenario.generate(seed), store)
+            const report = yield* ScenarioRun.onStore(Scenario.generate(seed), store, Scenario.deaths(seed))
             assert.deepStrictEqual(ScenarioChecks.all(report), [], `seed ${seed}`)
           }).pipe(Effect.scoped),
         { discard: true }

@@ -82,6 +82,7 @@ const report = (
       marks: [],
       deaths: [],
       quotas: [],
+      grants: [],
       ended
     }
     return made

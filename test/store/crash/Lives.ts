@@ -147,6 +147,7 @@ export const last = (
       marks: [],
       deaths: options.deaths,
       quotas: [],
+      grants: [],
       ended: Option.isSome(done)
     }
     return report

@@ -29,7 +29,11 @@ class Few extends Toolkit.make(Dig, Fetch) {}
 export interface World {
   readonly requests: Array<{ readonly path: string; readonly step: number }>
   readonly begun: Array<string>
+  readonly costs: Array<{ readonly nanoUsd: number; taken: boolean }>
 }
+
+/** What each call costs. */
+const costNanoUsd = 100_000
 
 /** Reads a counter file. */
 export const world = (file: string): World => {
@@ -38,7 +42,8 @@ export const world = (file: string): World => {
     lines.filter((line) => line.startsWith(`${word} `)).map((line) => line.slice(word.length + 1))
   return {
     requests: of("model").map((line) => ({ path: line.slice(line.indexOf(" ") + 1), step: Number.parseInt(line, 10) })),
-    begun: of("tool")
+    begun: of("tool"),
+    costs: of("cost").map((_, index) => ({ nanoUsd: costNanoUsd, taken: index < of("taken").length }))
   }
 }
 
@@ -91,7 +96,9 @@ export const layer = (kind: Kind, file: string) => {
     Effect.fnUntraced(function* ({ n }: { readonly n: number }) {
       const run = yield* ToolRun
       count(`tool ${run.idempotencyKey}`)
-      yield* run.reportCost(0.0001)
+      count(`cost ${run.callId}`)
+      yield* run.reportCost(costNanoUsd / 1e9)
+      count(`taken ${run.callId}`)
       for (let phase = 0; phase < (forMs === 0 ? 0 : 4); phase++) {
         yield* run.progress({ label: `phase ${phase}`, phaseIndex: phase, totalPhases: 4 })
         yield* Effect.sleep(forMs)

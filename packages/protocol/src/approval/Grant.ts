@@ -22,6 +22,7 @@ const GrantStruct = Schema.Struct({
   usesLeft: Schema.optionalKey(Schema.Natural),
   nanoUsdLeft: Schema.optionalKey(Schema.Natural),
   nanoUsdHeld: Schema.optionalKey(Schema.Natural),
+  nanoUsdCharged: Schema.optionalKey(Schema.Natural),
   expiresAt: Schema.optionalKey(Schema.Natural),
   by: Schema.optionalKey(Schema.String),
   grantedAt: Schema.Natural
@@ -35,6 +36,7 @@ const GrantStruct = Schema.Struct({
  * - `matcher`: arguments must contain it (objects by the members it names, at any depth; all else equal). Absent: any.
  * - `usesLeft`, `nanoUsdLeft`: how many further calls are allowed, and what they may cost. Absent: no limit.
  * - `nanoUsdHeld`: reserved for running calls, and not in `nanoUsdLeft`; of a claim, what the grant holds for its call.
+ * - `nanoUsdCharged`: of a claim, what the grant was charged for its call. Absent: nothing yet.
  * - `expiresAt`, `grantedAt`: epoch milliseconds.
  */
 export interface Grant extends Schema.Schema.Type<typeof GrantStruct> {}
@@ -114,8 +116,8 @@ export const claimed = (grant: Grant, claim: Claim): { readonly grant: Grant; re
 }
 
 /**
- * The grant and the claim after the call has ended at this cost. A claim releases its hold once: settled again after a
- * crash, it only charges the additional cost.
+ * The grant and the claim after the call has cost `nanoUsd` in all. A claim releases its hold once, and charges each cost once: settled
+ * again after a crash, it only charges the additional cost.
  */
 export const settled = (
   grant: Grant,
@@ -123,6 +125,8 @@ export const settled = (
   nanoUsd: number
 ): { readonly grant: Grant; readonly claim: Grant | undefined } => {
   const held = claim?.nanoUsdHeld ?? 0
+  const before = claim?.nanoUsdCharged ?? 0
+  const charged = Math.max(before, nanoUsd)
   const left = grant.nanoUsdLeft
   return {
     grant:
@@ -130,10 +134,13 @@ export const settled = (
         ? grant
         : {
             ...grant,
-            nanoUsdLeft: Math.max(0, Count.add(left, held) - nanoUsd),
+            nanoUsdLeft: Math.max(0, Count.add(left, held) - (charged - before)),
             nanoUsdHeld: Math.max(0, (grant.nanoUsdHeld ?? 0) - held)
           },
-    claim: claim === undefined ? undefined : { ...claim, nanoUsdHeld: 0 }
+    claim:
+      claim === undefined
+        ? undefined
+        : { ...claim, nanoUsdHeld: 0, ...(charged === 0 ? {} : { nanoUsdCharged: charged }) }
   }
 }
 

@@ -133,7 +133,7 @@ export const step = (
   )
 
 /** The transcript of a log, or of any prefix of one. `prompt` as for `make`. */
-export const fold = (log: Iterable<Envelope>, prompt?: Message.Prompt): Transcript => {
+export const fold = (log: Iterable<Pick<Envelope, "agentPath" | "event">>, prompt?: Message.Prompt): Transcript => {
   let transcript = make(prompt)
   for (const envelope of log) transcript = step(transcript, envelope)
   return transcript

@@ -16,9 +16,12 @@ export interface GrantStore {
    */
   readonly claim: (key: string, claim: Grant.Claim, now: number) => Effect.Effect<Grant.Grant | undefined>
   /**
-   * Charges the cost of the call named `key` to the grant `id`, and releases, once, what the grant still held for it.
+   * Charges the grant `id` with `nanoUsd`, what the call named `key` has cost in all, and releases what the grant still held for it. A
+   * second time charges only what the call has cost since.
    */
   readonly settle: (key: string, id: string, nanoUsd: number, now: number) => Effect.Effect<void>
+  /** Gives back what grants still hold for calls of a run that has ended without settling them. */
+  readonly release: (runId: string, now: number) => Effect.Effect<void>
   /** A tenant's grants that are not used up, oldest first; expired ones too, until they are revoked. */
   readonly list: (resourceId: string) => Effect.Effect<ReadonlyArray<Grant.Grant>>
   /** Revokes a grant. False when there is none. */
@@ -54,32 +57,48 @@ export class MemoryGrants implements GrantStore {
       for (const grant of this.grants.values()) {
         if (!Grant.covers(grant, claim, now)) continue
         const taken = Grant.claimed(grant, claim)
-        this.grants.set(grant.id, taken.grant)
         const claims = this.claims.get(claim.runId) ?? new Map<string, Grant.Grant>()
         this.claims.set(claim.runId, claims.set(key, taken.claim))
-        this.audit.add([used(grant, key, claim, now), ...ended(grant, taken.grant, now)])
+        this.audit.add([used(grant, key, claim, now)])
+        this.keep(grant, taken.grant, now)
         return taken.claim
       }
       return undefined
     })
 
   readonly settle = (key: string, id: string, nanoUsd: number, now: number): Effect.Effect<void> =>
-    Effect.sync(() => {
-      const grant = this.grants.get(id)
-      if (grant === undefined) return
-      for (const claims of this.claims.values()) {
-        const claim = claims.get(key)
-        if (claim?.id !== id) continue
-        const settled = Grant.settled(grant, claim, nanoUsd)
-        this.grants.set(id, settled.grant)
-        this.audit.add(ended(grant, settled.grant, now))
-        if (settled.claim !== undefined) claims.set(key, settled.claim)
-        return
-      }
-      const settled = Grant.settled(grant, undefined, nanoUsd)
-      this.grants.set(id, settled.grant)
-      this.audit.add(ended(grant, settled.grant, now))
-    })
+    Effect.sync(() => this.charge(key, id, nanoUsd, now))
+
+  /** As `settle`, at once. */
+  charge(key: string, id: string, nanoUsd: number, now: number): void {
+    for (const claims of this.claims.values()) {
+      const claim = claims.get(key)
+      if (claim?.id === id) return this.close(claims, key, claim, nanoUsd, now)
+    }
+    const grant = this.grants.get(id)
+    if (grant !== undefined) this.keep(grant, Grant.settled(grant, undefined, nanoUsd).grant, now)
+  }
+
+  readonly release = (runId: string, now: number): Effect.Effect<void> => Effect.sync(() => this.giveBack(runId, now))
+
+  /** As `release`, at once. */
+  giveBack(runId: string, now: number): void {
+    const claims = this.claims.get(runId)
+    for (const [key, claim] of claims ?? []) if (claims !== undefined) this.close(claims, key, claim, 0, now)
+  }
+
+  private close(claims: Map<string, Grant.Grant>, key: string, claim: Grant.Grant, nanoUsd: number, now: number): void {
+    const grant = this.grants.get(claim.id)
+    if (grant === undefined) return
+    const settled = Grant.settled(grant, claim, nanoUsd)
+    this.keep(grant, settled.grant, now)
+    if (settled.claim !== undefined) claims.set(key, settled.claim)
+  }
+
+  private keep(before: Grant.Grant, after: Grant.Grant, now: number): void {
+    this.grants.set(after.id, after)
+    this.audit.add(ended(before, after, now))
+  }
 
   readonly list = (resourceId: string): Effect.Effect<ReadonlyArray<Grant.Grant>> =>
     Effect.sync(() =>

@@ -38,7 +38,7 @@ export class BudgetTree {
   /** Counts releases, so that a waiter does not miss one. */
   version = 0
 
-  private readonly ledger: ReadonlyArray<readonly [Entry.Entry, Budget.Amount]>
+  private readonly ledger: ReadonlyArray<readonly [Pick<Entry.Entry, "path">, Budget.Amount]>
   private readonly look: BudgetObserver | undefined
 
   private readonly thread: Branch | undefined
@@ -49,16 +49,21 @@ export class BudgetTree {
   /**
    * `ledger`: what earlier owners of the run have settled; it is charged before anything is reserved. `thread`: the
    * node of the limits that the run shares with the thread's other runs. `lease`: what it holds of its quotas, above
-   * that.
+   * that. `reported`: costs that earlier owners left without a row.
    */
   constructor(
     budget: Budget.Budget,
     ledger: ReadonlyArray<Entry.Entry> = [],
     look?: BudgetObserver | undefined,
     thread?: Budget.Node | undefined,
-    lease?: Lease | undefined
+    lease?: Lease | undefined,
+    reported: ReadonlyArray<{ readonly path: AgentPath.AgentPath; readonly nanoUsd: number }> = []
   ) {
-    this.ledger = Spent.fromLedger(ledger)
+    const settled = Spent.fromLedger(ledger)
+    this.ledger =
+      reported.length === 0
+        ? settled
+        : [...settled, ...reported.map((cost) => [cost, { nanoUsd: cost.nanoUsd }] as const)]
     this.look = look
     this.lease = lease
     lease?.begin(this.charged(lease.node), () => this.given())

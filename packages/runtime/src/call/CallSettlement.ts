@@ -65,9 +65,12 @@ const round = (context: CallContext, at: Gate.Round): Effect.Effect<CallEnd> => 
   })
 }
 
-/** Asks about a call under the definition that its tool has now. */
+/** Asks about a call under the definition that its tool has now. It may have been begun, and have cost something. */
 const anew = (context: CallContext, { changes }: Gate.Round): Effect.Effect<CallEnd> =>
-  round(context, { subject: Names.ofChanged(context.call.id, changes + 1), changes: changes + 1 })
+  Task.flatMap(
+    round(context, { subject: Names.ofChanged(context.call.id, changes + 1), changes: changes + 1 }),
+    (end) => Effect.as(RepeatedCall.book(context, undefined, end.outcome.status), end)
+  )
 
 /** Runs a call on a grant, and reports which. */
 const granted = (

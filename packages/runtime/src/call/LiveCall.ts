@@ -1,12 +1,14 @@
 /**
  * A call while its handler runs: the handler's `ToolRun` service, which writes its progress, files and events to the
  * log. Each attempt has its own channel, which is closed when the attempt ends, even if a fiber of the handler
- * continues. A reported cost counts until the call is settled, since it was spent.
+ * continues. A reported cost counts until the call is settled, since it was spent, also if the process dies.
  */
 import { type Budget, CancellationReport, type Event, type Json, Money } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import type { GrantUse } from "../approval/Permit.ts"
 import type { Work } from "../engine/Engine.ts"
+import type { Cost } from "../engine/Spending.ts"
 import type { CallContext } from "./Call.ts"
 import { digestId } from "../kernel/Digest.ts"
 import type * as Invocation from "../tool/Invocation.ts"
@@ -74,13 +76,23 @@ export class LiveCall implements Invocation.Live {
   private readonly work: Work
   /** The money held for it; absent if its tool declares no cost. */
   private readonly heldNanoUsd: number | undefined
+  private readonly startedAt: number
+  private readonly grant: GrantUse | undefined
 
-  /** `begun`: how often earlier owners of the run started this call. */
-  constructor(context: CallContext, work: Work, held: Budget.Amount, begun: number) {
+  /** `begun`: how often earlier owners of the run started this call. `grant`: the grant that allows it. */
+  constructor(context: CallContext, work: Work, held: Budget.Amount, begun: number, grant: GrantUse | undefined) {
     this.context = context
     this.work = work
     this.heldNanoUsd = held.nanoUsd
+    this.startedAt = work.now()
+    this.grant = grant
     this.attempt = new Attempt(this, begun)
+    // What it reported in an earlier life is on the budget already.
+    const lost = begun === 0 ? undefined : work.spending.costOf(context.agent.path, context.call.id)
+    if (lost === undefined) return
+    this.costNanoUsd = lost.nanoUsd
+    this.charged = lost.nanoUsd
+    this.overrun = lost.overrun
   }
 
   /** The last reported phase; -1 before the first. */
@@ -149,9 +161,25 @@ export class LiveCall implements Invocation.Live {
         Effect.suspend(() => {
           const amount = Money.parseUsd("reportCost", usd)
           if (Result.isFailure(amount)) return Effect.die(amount.failure)
-          if (!this.settled) this.spend(amount.success)
-          return Effect.void
+          if (this.settled) return Effect.void
+          this.spend(amount.success)
+          return this.work.report(this.cost)
         })
+    }
+  }
+
+  /** What it has cost so far. */
+  private get cost(): Cost {
+    const { attempt, context, costNanoUsd, grant, overrun, startedAt } = this
+    return {
+      path: context.agent.path,
+      callId: this.callId,
+      toolName: context.tool.name,
+      nanoUsd: costNanoUsd,
+      overrun,
+      ...(grant === undefined ? {} : { grantId: grant.id }),
+      startedAt,
+      attempts: attempt.index + 1
     }
   }
 

@@ -97,7 +97,7 @@ const execute = (
       move(planId, "executing", "failed"),
       Call.resultEvent(call, call.args, changed, tool.execution)
     ])
-    return Effect.as(failed, Call.done(changed))
+    return Effect.as(Effect.andThen(failed, RepeatedCall.book(context)), Call.done(changed))
   })
 }
 

@@ -10,7 +10,8 @@
 import { Approval } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import type { Permit } from "../approval/Permit.ts"
+import type { GrantUse, Permit } from "../approval/Permit.ts"
+import * as Spending from "../engine/Spending.ts"
 import * as Names from "../run/Names.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import * as Call from "./Call.ts"
@@ -84,7 +85,7 @@ const askAgain = (
   return Effect.flatMap(ruled, (ruling): Effect.Effect<CallEnd | Call.Changed> => {
     switch (ruling._tag) {
       case "Closed":
-        return Effect.succeed(ruling.end)
+        return Effect.as(book(context, grant, ruling.end.outcome.status), ruling.end)
       case "Superseded":
         return Effect.flatMap(show(context, time + 1), (shown) =>
           askAgain(context, permit, telling, { _tag: "Unsettled", begunBefore, shown }, time + 1)
@@ -95,6 +96,29 @@ const askAgain = (
       }
     }
   })
+}
+
+/**
+ * Adds the ledger row of a call that reported a cost, died with its process, and ended without being repeated; releases what its grant
+ * holds. Without effect if the call was repeated.
+ */
+export const book = (
+  { agent, call, run }: CallContext,
+  grant?: GrantUse,
+  status?: ToolOutcome.ToolOutcome["status"]
+): Effect.Effect<void> => {
+  const { engine, grants } = run
+  const { path, prefix } = agent
+  if (engine.direct !== undefined) return Effect.void
+  const booked = engine.activity(Names.lost(prefix, call.id), Schema.Null, (work) => {
+    const cost = work.spending.costOf(path, call.id)
+    const grantId = grant?.id ?? cost?.grantId
+    const key = Names.grantUse(work.runId, path, call.id)
+    const given = grantId === undefined ? Effect.void : grants.settle(key, grantId, cost?.nanoUsd ?? 0, work.now())
+    const spent = Spending.lostRows(work.spending, path, call.id, status)
+    return Effect.as(given, { value: null, path, events: [], spent })
+  })
+  return Effect.asVoid(booked)
 }
 
 /** The last reviewer's change counts, or an earlier one if they changed nothing. */

@@ -12,6 +12,7 @@ import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import * as Permit from "../approval/Permit.ts"
 import type { Settled, Work } from "../engine/Engine.ts"
+import * as Spending from "../engine/Spending.ts"
 import type { Alarm } from "../kernel/Alarm.ts"
 import * as Interruptible from "../kernel/Interruptible.ts"
 import type { Signal } from "../kernel/Signal.ts"
@@ -80,7 +81,7 @@ class Execution implements Interruptible.Limits {
     this.held = held
     this.begunBefore = begunBefore
     this.startedAt = work.now()
-    this.live = new LiveCall(context, work, held, begunBefore)
+    this.live = new LiveCall(context, work, held, begunBefore, permit.grant)
   }
 
   get signal(): Signal {
@@ -179,22 +180,25 @@ const start = (
   })
 }
 
+/** Ends a call before it runs. */
 const neverRan = (
   context: CallContext,
   work: Work,
   permit: Permit.Permit,
   end: CallEnd
 ): Effect.Effect<Settled<CallEnd>> => {
-  const { agent, tool } = context
-  return granted(context, work, permit, 0, {
+  const { agent, call, tool } = context
+  // An earlier life may have begun it.
+  const spent = Spending.lostRows(work.spending, agent.path, call.id, end.outcome.status)
+  return granted(context, work, permit, spent[0]?.costNanoUsd ?? 0, {
     value: end,
     path: agent.path,
     events: [Call.resultEvent(permit.call, permit.args, end.outcome, tool.execution)],
-    spent: []
+    spent
   })
 }
 
-/** Settles the call's grant with what the call has cost. */
+/** Charges the call's grant with what the call has cost in all, and releases the rest of its hold. */
 const granted = <A>(
   { agent, call, run }: CallContext,
   work: Work,

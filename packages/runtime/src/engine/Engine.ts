@@ -18,6 +18,7 @@ import type { InboxMessage } from "./Inbox.ts"
 import type { Vote } from "../approval/Quorum.ts"
 import type { BudgetTree } from "../budget/BudgetTree.ts"
 import type { Signal } from "../kernel/Signal.ts"
+import type { Cost, Spender, Spending } from "./Spending.ts"
 
 /** How an activity ends. Its value, its last events and what it spent become durable in one commit. */
 export interface Settled<A> {
@@ -25,6 +26,8 @@ export interface Settled<A> {
   readonly path: AgentPath.AgentPath
   readonly events: ReadonlyArray<Event>
   readonly spent: ReadonlyArray<Entry.Entry>
+  /** Whose rows `spent` has: what it had under way is settled by them. */
+  readonly by?: Spender | undefined
 }
 
 /** An agent's step that was started and has no result, as found after a crash. */
@@ -70,6 +73,10 @@ export interface Work extends Readings, RunInfo {
   readonly begin?: ((name: string, path: AgentPath.AgentPath) => Effect.Effect<number>) | undefined
   /** This agent's unfinished step, after a crash. */
   readonly open: (path: AgentPath.AgentPath) => OpenStep | undefined
+  /** Records what a call has reported as its cost, in all; stored before it completes, where the engine stores anything. */
+  readonly report: (cost: Cost) => Effect.Effect<void>
+  /** The ledger's rows, and what is spent without a row so far. */
+  readonly spending: Spending
   /** The last progress phase of an open call; -1 before the first. */
   readonly phase: (path: AgentPath.AgentPath, callId: string) => number
   readonly tree: BudgetTree

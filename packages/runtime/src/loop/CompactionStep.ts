@@ -10,6 +10,7 @@ import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as Names from "../run/Names.ts"
 import type { Settled, Work } from "../engine/Engine.ts"
+import type { Spender } from "../engine/Spending.ts"
 import * as TokenEstimator from "../model/TokenEstimator.ts"
 import type { AgentState } from "../run/AgentState.ts"
 import type { Run } from "../run/Run.ts"
@@ -56,7 +57,8 @@ const runStrategy = Effect.fnUntraced(function* (
   strategy: Strategy,
   name: string
 ) {
-  const bill: Bill = { usage: Usage.empty, rows: [] }
+  const bill = new Bill()
+  work.spending.begin(bill)
   const cuts = cutsOf(agent.messages, agent.promptIndex)
   const tokens = tokensOf(run, agent)
   const context: CompactionContext = {
@@ -89,14 +91,20 @@ const runStrategy = Effect.fnUntraced(function* (
   )
 })
 
-interface Bill {
-  usage: Usage.Usage
-  readonly rows: Array<Entry.ModelEntry>
+/** What the strategy's requests have used. */
+class Bill implements Spender {
+  usage = Usage.empty
+  readonly rows: Array<Entry.ModelEntry> = []
+  readonly asking = new Set<PaidRequest>()
+
+  spent(): ReadonlyArray<Entry.ModelEntry> {
+    return [...this.rows, ...Array.from(this.asking).flatMap((paid) => paid.spent())]
+  }
 }
 
 const settled = (
   { path }: AgentState,
-  { rows, usage }: Bill,
+  bill: Bill,
   dropped: number,
   told?: { readonly [key: string]: string | number },
   summary?: string
@@ -106,10 +114,11 @@ const settled = (
       ? undefined
       : { type: "custom", event_type: dropped === 0 ? "compaction_failed" : "compacted", data: told }
   return {
-    value: { dropped, usage, ...(summary === undefined ? {} : { summary }) },
+    value: { dropped, usage: bill.usage, ...(summary === undefined ? {} : { summary }) },
     path,
     events: event === undefined ? [] : [event],
-    spent: rows
+    spent: bill.rows,
+    by: bill
   }
 }
 
@@ -177,8 +186,10 @@ const ask = Effect.fnUntraced(function* (
       }
     })
   })
+  bill.asking.add(paid)
   const sent = yield* paid.send()
   bill.rows.push(...paid.settle())
+  bill.asking.delete(paid)
   bill.usage = Usage.add(bill.usage, paid.usage)
   const issue = issueOf(sent)
   if (issue !== undefined || sent._tag !== "Completed")

@@ -2,10 +2,11 @@
  * Ends a run whose loop failed with a defect, with a valid log: every open question gets a decision, every open call a
  * result, and the log its summaries and its error. Readers do not wait forever, and everything spent is in the summary.
  */
-import { AgentPath, type Approval, type Audit, type Envelope, Event, Usage } from "@reins/protocol"
+import { AgentPath, type Approval, type Audit, type Envelope, Event, type Message, Usage } from "@reins/protocol"
 import * as AuditStore from "../approval/AuditStore.ts"
 import type { Work } from "../engine/Engine.ts"
 import { type InboxMessage, received } from "../engine/Inbox.ts"
+import type { RunRecord } from "../engine/RunHost.ts"
 import * as ThreadUpdate from "./ThreadUpdate.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import { closing } from "./Drive.ts"
@@ -38,6 +39,16 @@ export const force = (
       unread.map((message, index) => received(message, before + index + 1))
     )
   run.push([], closing(run.startedAt, run, { reason: "failed", usage: Usage.empty, failure: undefined }))
+}
+
+/** What the run has said once all that is open in its log is closed, and what of its inbox was never read. */
+export const said = (
+  record: RunRecord,
+  envelopes: ReadonlyArray<Envelope.Envelope>,
+  unread: ReadonlyArray<InboxMessage>
+): ReadonlyArray<Message.Message> => {
+  const closing = open(envelopes).flatMap(({ events, path }) => events.map((event) => ({ agentPath: path, event })))
+  return ThreadUpdate.messagesOf(record, [...envelopes, ...closing], unread)
 }
 
 const cancelled = (id: string): Approval.Resolution => ({ id, outcome: { outcome: "cancelled" } })

@@ -33,18 +33,18 @@ export const promptOf = ({ prompt }: Pick<RunRecord, "prompt">): Message.Prompt 
   Array.isArray(prompt) && prompt.length === 0 ? undefined : Erased.as<Message.Prompt>(prompt)
 
 /**
- * The messages of a run that is ended by force, from its log: its prompt, its answers so far, its calls with their
- * results, and its unread messages.
+ * The messages of a run that is ended by force, from its log and the events that close it: its prompt, its answers so
+ * far, its calls with their results, and its unread messages.
  */
 export const messagesOf = (
   { isolated, prompt }: RunRecord,
-  envelopes: ReadonlyArray<Envelope.Envelope>,
+  log: ReadonlyArray<Pick<Envelope.Envelope, "agentPath" | "event">>,
   unread: ReadonlyArray<InboxMessage>
 ): ReadonlyArray<Message.Message> =>
   isolated
     ? []
     : [
-        ...Transcript.messages(Transcript.fold(envelopes, promptOf({ prompt }))),
+        ...Transcript.messages(Transcript.fold(log, promptOf({ prompt }))),
         ...unread.map(({ content }) => Message.fromPrompt(content))
       ]
 
@@ -57,13 +57,10 @@ export const save = (
   threads: ThreadStore,
   record: RunRecord,
   readings: Pick<Readings, "elapsed" | "ledger">,
-  envelopes: ReadonlyArray<Envelope.Envelope>,
-  unread: ReadonlyArray<InboxMessage>
+  messages: ReadonlyArray<Message.Message>
 ): Effect.Effect<unknown> =>
   Effect.suspend(() =>
     record.isolated
       ? Effect.void
-      : Effect.exit(
-          threads.append(record.threadId, record.runId, messagesOf(record, envelopes, unread), keptOf(record, readings))
-        )
+      : Effect.exit(threads.append(record.threadId, record.runId, messages, keptOf(record, readings)))
   )

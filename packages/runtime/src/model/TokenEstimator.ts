@@ -21,7 +21,7 @@ export const forModel = (
 ): Estimator => estimator.of?.(model.provider, model.model) ?? estimator
 
 /** About three characters per token: above what common tokenizers need for prose and code. */
-const byLength: Estimator = { text: (text) => Math.ceil(text.length / 3) }
+export const byLength: Estimator = { text: (text) => Math.ceil(text.length / 3) }
 
 /** The estimator of a runtime. */
 export const TokenEstimator: Context.Reference<Estimator> = Context.Reference<Estimator>(

@@ -59,6 +59,9 @@ export const shown = (prefix: string, subject: Subject): string => `${prefix}sho
 /** The execution of a tool: the call, or its repetition. */
 export const tool = (prefix: string, subject: Subject): string => `${prefix}tool/${subject}`
 
+/** The cost of a call that died with its process and was not repeated. */
+export const lost = (prefix: string, callId: string): string => `${prefix}lost/${ofCall(callId)}`
+
 /** The event that a call uses a grant. */
 export const granted = (prefix: string, callId: string): string => `${prefix}granted/${ofCall(callId)}`
 
@@ -110,6 +113,15 @@ export const finish = "finish"
 
 /** The note of how long no process executed the run. */
 export const down = "down"
+
+/** The note of what a call has reported as its cost. */
+export const cost = (path: AgentPath.AgentPath, callId: string): string => `cost/${AgentPath.key(path)}${callId}`
+
+/** Whether `name` is that of such a note. */
+export const isCost = (name: string): boolean => name.startsWith("cost/")
+
+/** The note that a defect has stopped the run, with the rows of what was under way. */
+export const struck = "struck"
 
 // Answers from outside.
 

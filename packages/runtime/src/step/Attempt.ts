@@ -40,27 +40,36 @@ export class Attempted {
   }
 }
 
+/** Who sends attempts, one after the other. */
+export interface Sender {
+  readonly ask: Ask
+  /** The attempt that is under way; absent between attempts. */
+  sending: Sending | undefined
+}
+
 /** Sends one request, with the caller's key where there is one. What of its answer is shown is in the log when this completes. */
-export const attempt = (ask: Ask, request: ModelRequest): Effect.Effect<Attempted> => {
-  const { agent, run } = ask
+export const attempt = (sender: Sender, request: ModelRequest): Effect.Effect<Attempted> => {
+  const { agent, run } = sender.ask
   const { runId, threadId: _, resourceId } = run.engine
   const { provider } = agent.model
   const found = run.settings.keys.find({ runId, resourceId, provider, brought: run.keyed })
-  if (found === undefined) return send(ask, request)
+  if (found === undefined) return send(sender, request)
   return Effect.flatMap(found, (key) => {
-    if (key === undefined) return send(ask, request)
-    if (key !== "lost" && agent.model.takesKeys === true) return send(ask, { ...request, key })
+    if (key === undefined) return send(sender, request)
+    if (key !== "lost" && agent.model.takesKeys === true) return send(sender, { ...request, key })
     const description =
       key === "lost"
         ? "this process does not hold the key that the query brought"
         : "this model takes no keys of callers"
-    return send(ask, { ...request, key: undefined }, description)
+    return send(sender, { ...request, key: undefined }, description)
   })
 }
 
 /** `unsent`: why the request is not sent, as its key cannot be used. */
-const send = (ask: Ask, request: ModelRequest, unsent?: string): Effect.Effect<Attempted> => {
+const send = (sender: Sender, request: ModelRequest, unsent?: string): Effect.Effect<Attempted> => {
+  const { ask } = sender
   const sending = new Sending(ask)
+  sender.sending = sending
   const held = Interruptible.begin(() => begin(ask, request, sending.emit, unsent), sending)
   return Task.flatMap(held, (held) =>
     Task.map(judge(ask, sending.close(), held, sending.patience), (ending) => sending.ended(ending, held))
@@ -87,7 +96,7 @@ const begin = (
 }
 
 /** A request that was sent: what has come of its answer, and what cuts it. */
-class Sending implements Interruptible.Limits {
+export class Sending implements Interruptible.Limits {
   readonly answer: Answer
   readonly patience: Patience | undefined
   readonly signal: Signal
@@ -135,6 +144,20 @@ class Sending implements Interruptible.Limits {
     this.isLive = false
     this.answer.close()
     return this.answer
+  }
+
+  /** The attempt as it stands, if nothing more comes of it: one that was cut. */
+  cut(): Attempted {
+    const { ask, firstTextAt, firstTokenAt, startedAt } = this
+    const answer = this.close()
+    const outcome = answer.stop === undefined ? "cancelled" : "completed"
+    const endedAt = Math.max(startedAt, ask.work.now())
+    const times = { startedAt, endedAt, firstTokenAt, firstTextAt }
+    return new Attempted(
+      answer,
+      { _tag: "Cancelled" },
+      Entry.attempt({ ...times, outcome, error: undefined, abandoned: undefined })
+    )
   }
 
   ended(ending: Ending, held: Interruptible.Held<void, ModelFailure.ModelFailure>): Attempted {
@@ -254,7 +277,8 @@ const encodeKnown = Schema.encodeSync(Reason)
  */
 export const usageOf = (
   ask: Ask,
-  attempted: Attempted
+  attempted: Pick<Attempted, "answer" | "ending">,
+  ofUnknown: TokenEstimator.Estimator = ask.run.settings.estimator
 ): { readonly usage: Usage.Usage; readonly estimated: boolean } => {
   const { answer, ending } = attempted
   const reported = answer.usage ?? Usage.empty
@@ -267,7 +291,7 @@ export const usageOf = (
   const hasInput = isReported(reported, inputParts)
   const hasOutput = whole && isReported(reported, outputParts)
   if (hasInput && hasOutput) return { usage: reported, estimated: false }
-  const estimator = TokenEstimator.forModel(ask.run.settings.estimator, ask.agent.model)
+  const estimator = TokenEstimator.forModel(ofUnknown, ask.agent.model)
   const outputReasoning = Math.max(reported.outputReasoning ?? 0, Math.ceil(answer.reasoned / 3))
   return {
     usage: {

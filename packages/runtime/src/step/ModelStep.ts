@@ -32,6 +32,7 @@ export const modelStep = (run: Run, agent: AgentState, options: StepOptions): Ef
     // The wrap-up step is paid from the reserve.
     if (!options.offersTools) work.tree.releaseReserve(agent.path)
     const paid = new PaidRequest(new StepAsk(run, work, agent, options))
+    work.spending.begin(paid)
     return Task.map(paid.send(), (sent) => settled(paid, options, sent))
   }
   return run.engine.direct === undefined
@@ -123,7 +124,7 @@ const settled = (paid: PaidRequest, options: StepOptions, sent: Sent): Settled<S
   }
   const model = answer.responseModel ?? paid.ask.agent.model.model
   const value: StepValue = { _tag: "Completed", content, usage: paid.usage, calls, stop, model, dropped }
-  return { value, path, events: calls.length === 0 ? events : withUsage(paid, events), spent: paid.settle() }
+  return { value, path, events: calls.length === 0 ? events : withUsage(paid, events), spent: paid.settle(), by: paid }
 }
 
 /** The events of a step, with the run's usage on client calls. */
@@ -141,7 +142,8 @@ const end = (paid: PaidRequest, value: StepValue, events: ReadonlyArray<Event>):
   value,
   path: paid.ask.agent.path,
   events,
-  spent: paid.settle()
+  spent: paid.settle(),
+  by: paid
 })
 
 const nothing: ReadonlyArray<Event> = []

@@ -7,17 +7,21 @@
  * `goOn`, which can take over at any point. The caller interprets the answer.
  */
 import * as Trimmed from "../kernel/Trimmed.ts"
-import { type Budget, Entry, type Event, type Message, type ModelFailure, Money, Usage } from "@reins/protocol"
+import { Entry, type Event, type Message, type ModelFailure, Money, Usage } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Result from "effect/Result"
 import * as Interruptible from "../kernel/Interruptible.ts"
+import type { Spender } from "../engine/Spending.ts"
 import type { ModelPort } from "../model/Model.ts"
+import * as TokenEstimator from "../model/TokenEstimator.ts"
 import { charge, priceOf, settle } from "../run/Run.ts"
 import * as Admission from "./Admission.ts"
 import type { Answer } from "./Answer.ts"
 import * as Attempt from "./Attempt.ts"
 import * as Fees from "./Fees.ts"
 import type { Ask } from "./Attempt.ts"
+import * as Tally from "./Tally.ts"
 import * as Task from "../kernel/Task.ts"
 
 /** How a request ended. `content` is the last attempt's output if its answer is incomplete. */
@@ -29,36 +33,6 @@ export type Sent =
 
 type Ending = Exclude<Attempt.Ending, { readonly _tag: "Completed" }>
 
-/** What one model has used for a request. */
-interface Tally {
-  readonly startedAt: number
-  usage: Usage.Usage
-  estimated: boolean
-  /** An attempt used more than was held for it. */
-  overrun: boolean
-  /** The part of `usage` that is charged already: lost and retried attempts. */
-  charged: Usage.Usage
-  /** The hold that was last settled. */
-  paid: Budget.Amount | undefined
-  readonly rows: Array<Entry.Attempt>
-  /** The number of provider-run calls by tool. */
-  fees: Map<string, number> | undefined
-  /** The part of the fees that is charged already. */
-  feesCharged: number
-}
-
-const newTally = (startedAt: number): Tally => ({
-  startedAt,
-  usage: Usage.empty,
-  estimated: false,
-  overrun: false,
-  charged: Usage.empty,
-  paid: undefined,
-  rows: [],
-  fees: undefined,
-  feesCharged: 0
-})
-
 /** Where `goOn` takes over. */
 type Stage =
   | { readonly _tag: "Start" }
@@ -68,16 +42,17 @@ type Stage =
   | { readonly _tag: "Attempted"; readonly attempted: Attempt.Attempted }
 
 /** One request, from its admission to its ledger rows. Send it once, then settle it once. */
-export class PaidRequest {
+export class PaidRequest implements Attempt.Sender, Spender {
   readonly ask: Ask
+  sending: Attempt.Sending | undefined
   admission: Admission.Admission = { _tag: "Cancelled" }
-  tally: Tally
+  tally: Tally.Tally
   /** Rows of the models before the current one. */
   private before: ReadonlyArray<Entry.ModelEntry> = []
 
   constructor(ask: Ask) {
     this.ask = ask
-    this.tally = newTally(ask.work.now())
+    this.tally = Tally.make(ask.work.now())
   }
 
   /** Sends the request to the agent's own model first. Call it when the request is due, since it starts at once. */
@@ -93,7 +68,7 @@ export class PaidRequest {
     if (this.admission._tag !== "Admitted") return Exit.succeed(ended(this.admission, []))
     if (isShown && work.push(agent.path, [stepStart])) return goOn(this, { _tag: "Full" })
     if (work.cancel.requested) return goOn(this, { _tag: "Ready" })
-    return Task.flatMap(Attempt.attempt(this.ask, this.ask.request(this.admission.maxOutputTokens, 1)), (attempted) =>
+    return Task.flatMap(Attempt.attempt(this, this.ask.request(this.admission.maxOutputTokens, 1)), (attempted) =>
       attempted.ending._tag === "Completed"
         ? Exit.succeed(this.completed(attempted))
         : goOn(this, { _tag: "Attempted", attempted })
@@ -111,7 +86,7 @@ export class PaidRequest {
   settle(): ReadonlyArray<Entry.ModelEntry> {
     this.pay()
     if (this.tally.rows.length === 0) return this.before
-    const row = this.row()
+    const row = this.row(this.price())
     return this.before.length === 0 ? [row] : [...this.before, row]
   }
 
@@ -123,9 +98,9 @@ export class PaidRequest {
     const { held, price } = admission
     tally.paid = held
     const fees = Fees.known(tally.fees, price)
-    const spent = owed(tally, price, fees - tally.feesCharged, held.steps)
+    const spent = Tally.owed(tally, price, fees - tally.feesCharged, held.steps)
     tally.feesCharged = fees
-    tally.overrun ||= work.tree.isLimited(agent.path) && exceeds(spent, held)
+    tally.overrun ||= work.tree.isLimited(agent.path) && Tally.exceeds(spent, held)
     tally.charged = tally.usage
     settle(work, agent.path, held, spent)
   }
@@ -146,7 +121,29 @@ export class PaidRequest {
     tally.estimated ||= estimated
     tally.rows.push(attempted.row)
     Fees.count(tally, attempted.answer.calls)
+    this.sending = undefined
     return usage
+  }
+
+  /**
+   * Its rows, if it was stopped before it was settled; an attempt that was under way counts as one that was cut. The code of prices and
+   * estimates may be what failed: then the price is unknown, and the default estimator counts.
+   */
+  spent(): ReadonlyArray<Entry.ModelEntry> {
+    const { ask, sending, tally } = this
+    if (sending !== undefined) {
+      this.sending = undefined
+      const cut = sending.cut()
+      const own = Result.try(() => Attempt.usageOf(ask, cut))
+      const counted = Result.isSuccess(own) ? own : Result.try(() => Attempt.usageOf(ask, cut, TokenEstimator.byLength))
+      const usage = Result.isSuccess(counted) ? counted.success.usage : (cut.answer.usage ?? Usage.empty)
+      tally.usage = Usage.add(tally.usage, usage)
+      tally.estimated ||= Result.isFailure(counted) || counted.success.estimated
+      tally.rows.push(cut.row)
+      Fees.count(tally, cut.answer.calls)
+    }
+    if (tally.rows.length === 0) return this.before
+    return [...this.before, this.row(Result.getOrUndefined(Result.try(() => this.price())))]
   }
 
   /** Counts attempts that were lost in a crash: estimated, charged, and part of this row. `said`: in characters. */
@@ -163,7 +160,7 @@ export class PaidRequest {
     for (let index = 0; index < attempts; index++) {
       tally.rows.push(Entry.attempt({ startedAt, endedAt: startedAt, outcome: "lost" }))
     }
-    charge(work, agent.path, owed(tally, priceOf(run, work, agent), 0, undefined))
+    charge(work, agent.path, Tally.owed(tally, priceOf(run, work, agent), 0, undefined))
     tally.charged = tally.usage
   }
 
@@ -172,15 +169,20 @@ export class PaidRequest {
    */
   change(model: ModelPort): void {
     this.pay()
-    this.before = [...this.before, this.row()]
-    this.tally = newTally(this.ask.work.now())
+    this.before = [...this.before, this.row(this.price())]
+    this.tally = Tally.make(this.ask.work.now())
     this.ask.agent.model = model
   }
 
-  private row(): Entry.ModelEntry {
-    const { admission, tally } = this
-    const { agent, purpose, run, step, work } = this.ask
-    const price = admission._tag === "Admitted" ? admission.price : priceOf(run, work, agent)
+  private price(): Entry.Price | undefined {
+    const { admission } = this
+    const { agent, run, work } = this.ask
+    return admission._tag === "Admitted" ? admission.price : priceOf(run, work, agent)
+  }
+
+  private row(price: Entry.Price | undefined): Entry.ModelEntry {
+    const { tally } = this
+    const { agent, purpose, step, work } = this.ask
     return Entry.model({
       path: agent.path,
       step,
@@ -236,7 +238,7 @@ const goOn = Effect.fnUntraced(function* (paid: PaidRequest, from: Stage) {
     // A request that was not sent is not an attempt, and costs nothing.
     if (first === undefined && work.cancel.requested) return ended({ _tag: "Cancelled" }, [])
     const attempted: Attempt.Attempted =
-      first ?? (yield* Attempt.attempt(ask, ask.request(admission.maxOutputTokens, attempt)))
+      first ?? (yield* Attempt.attempt(paid, ask.request(admission.maxOutputTokens, attempt)))
     first = undefined
     const { answer, ending } = attempted
     if (ending._tag === "Completed") return paid.completed(attempted)
@@ -304,20 +306,6 @@ const about = ({ _tag, message, model, provider }: ModelFailure.ModelFailure) =>
 })
 const retraction: Event = { type: "step-retracted", reason: "the process that executed this step crashed" }
 
-/** The usage and fees of a tally that are not charged yet. */
-const owed = (
-  { charged, usage }: Tally,
-  price: Entry.Price | undefined,
-  fees: number,
-  steps: number | undefined
-): Budget.Amount => {
-  const inputTokens = Usage.inputTokens(usage) - Usage.inputTokens(charged)
-  const outputTokens = Usage.outputTokens(usage) - Usage.outputTokens(charged)
-  const before = price === undefined || charged === Usage.empty ? 0 : Money.costOf(charged, price).nanoUsd
-  const nanoUsd = fees + (price === undefined ? 0 : Money.costOf(usage, price).nanoUsd - before)
-  return steps === undefined ? { inputTokens, outputTokens, nanoUsd } : { inputTokens, outputTokens, nanoUsd, steps }
-}
-
 /** Admission for one more attempt: earlier attempts are charged first, so that a retry cannot exceed a limit. */
 const readmit = (paid: PaidRequest): Effect.Effect<Admission.Admission> => {
   const { charged, usage } = paid.tally
@@ -359,9 +347,3 @@ const fallback = (
   const { fallbacks } = agent.member
   return fallbacks[fallbacks.indexOf(agent.model) + 1]
 }
-
-/** True if more was spent than held, of the counters that were held. */
-const exceeds = (spent: Budget.Amount, held: Budget.Amount): boolean =>
-  (held.inputTokens !== undefined && (spent.inputTokens ?? 0) > held.inputTokens) ||
-  (held.outputTokens !== undefined && (spent.outputTokens ?? 0) > held.outputTokens) ||
-  (held.nanoUsd !== undefined && (spent.nanoUsd ?? 0) > held.nanoUsd)

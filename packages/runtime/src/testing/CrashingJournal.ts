@@ -6,11 +6,16 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { Fenced, type JournalStore } from "../host/journal/JournalStore.ts"
+import { type Batch, Fenced, type JournalStore } from "../host/journal/JournalStore.ts"
+import * as Names from "../run/Names.ts"
 
-/** Crashes at the commit that contains event `at` of a run: after it is stored (`after`), or before (`before`). */
+/**
+ * Crashes at the commit that contains event `at` of a run, or, if `cost` is given, the `cost`th cost that tools report to this owner: after
+ * it is stored (`after`), or before (`before`).
+ */
 export interface Death {
   readonly at: number
+  readonly cost?: number | undefined
   readonly when: "before" | "after"
 }
 
@@ -26,12 +31,13 @@ export interface CrashingJournal {
 /** A view of `journal` that crashes once; without a death it never does. */
 export const crashing = (journal: JournalStore, death: Death | undefined): CrashingJournal => {
   let dead = false
+  let costs = 0
   const died = Deferred.makeUnsafe<void>()
   const buried = Deferred.makeUnsafe<void>()
   const silence = Effect.andThen(Deferred.await(buried), Effect.die(new Error("this process is gone")))
   const alive = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
     Effect.suspend(() => (dead ? silence : effect))
-  const { threads } = journal
+  const { grants, threads } = journal
   const store: JournalStore = {
     threads: {
       begin: (threadId, resourceId, messages) => alive(threads.begin(threadId, resourceId, messages)),
@@ -44,7 +50,18 @@ export const crashing = (journal: JournalStore, death: Death | undefined): Crash
       list: (resourceId) => alive(threads.list(resourceId)),
       remove: (threadId, resourceId) => alive(threads.remove(threadId, resourceId))
     },
-    grants: journal.grants,
+    ...(grants === undefined
+      ? {}
+      : {
+          grants: {
+            add: (grant) => alive(grants.add(grant)),
+            claim: (key, claim, now) => alive(grants.claim(key, claim, now)),
+            settle: (key, id, nanoUsd, now) => alive(grants.settle(key, id, nanoUsd, now)),
+            release: (runId, now) => alive(grants.release(runId, now)),
+            list: (resourceId) => alive(grants.list(resourceId)),
+            revoke: (id, how) => alive(grants.revoke(id, how))
+          }
+        }),
     quotas: {
       extend: (ask) => alive(journal.quotas.extend(ask)),
       standings: (charges, now) => alive(journal.quotas.standings(charges, now)),
@@ -60,12 +77,12 @@ export const crashing = (journal: JournalStore, death: Death | undefined): Crash
       Effect.suspend(() => {
         const last = Effect.andThen(Deferred.await(buried), Effect.fail(new Fenced({ runId: batch.runId })))
         if (dead) return last
-        if (death === undefined || !batch.envelopes.some((envelope) => envelope.seq >= death.at)) {
-          return journal.commit(batch)
-        }
+        costs += batch.marks.filter(({ kind, name }) => kind === "note" && Names.isCost(name)).length
+        if (death === undefined || !isReached(death, batch, costs)) return journal.commit(batch)
         dead = true
-        Deferred.doneUnsafe(died, Effect.void)
-        return death.when === "before" ? last : Effect.andThen(journal.commit(batch), last)
+        // Nobody sees the death before what is kept of it is stored.
+        const kept = death.when === "before" ? Effect.void : Effect.exit(journal.commit(batch))
+        return Effect.andThen(kept, Effect.andThen(Deferred.succeed(died, undefined), last))
       }),
     abandon: (runId, at) => alive(journal.abandon(runId, at)),
     answer: (runId, name, value, at, acts) => alive(journal.answer(runId, name, value, at, acts)),
@@ -82,8 +99,11 @@ export const crashing = (journal: JournalStore, death: Death | undefined): Crash
   }
   return {
     store,
-    isDead: () => dead,
+    isDead: () => Deferred.isDoneUnsafe(died),
     died: Deferred.await(died),
     bury: Effect.asVoid(Deferred.succeed(buried, undefined))
   }
 }
+
+const isReached = ({ at, cost }: Death, { envelopes }: Batch, costs: number): boolean =>
+  cost === undefined ? envelopes.some(({ seq }) => seq >= at) : costs >= cost

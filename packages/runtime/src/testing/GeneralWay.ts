@@ -47,6 +47,8 @@ const counted = (work: Work): Work =>
         push: (path, events) => work.push(path, events),
         room: () => work.room(),
         begin: () => Effect.succeed(0),
+        report: (cost) => work.report(cost),
+        spending: work.spending,
         open: (path) => work.open(path),
         phase: (path, callId) => work.phase(path, callId),
         tree: work.tree,

@@ -259,8 +259,10 @@ export const grants: ReadonlyArray<Clause> = [
       yield* same((yield* kept.claim(holder, claim, 5000))?.nanoUsdHeld, 10, "what it holds when it is claimed again")
       yield* kept.settle(holder, "g1", 4, 5000)
       yield* same(yield* left, [[6, 0]], "what is left when it has cost 4")
-      yield* kept.settle(holder, "g1", 1, 5000)
-      yield* same(yield* left, [[5, 0]], "what is left when it was repeated and cost 1")
+      yield* kept.settle(holder, "g1", 4, 5000)
+      yield* same(yield* left, [[6, 0]], "what is left when it is settled again")
+      yield* kept.settle(holder, "g1", 5, 5000)
+      yield* same(yield* left, [[5, 0]], "what is left when it was repeated and has cost 5 in all")
       const declared = { ...claim, nanoUsd: 2 }
       const two = yield* Effect.all(
         ["d1", "d2", "d3"].map((key) => kept.claim(key, declared, 5000)),
@@ -268,6 +270,25 @@ export const grants: ReadonlyArray<Clause> = [
       )
       yield* same(two.filter((one) => one !== undefined).length, 2, "how many calls of 2 a grant of 5 covers")
       yield* same(yield* left, [[1, 4]], "what is left beside them")
+    })
+  ),
+  clause("what grants hold for the calls of a run is released when the run ends without settling them", (store) =>
+    Effect.gen(function* () {
+      const kept = store.grants
+      if (kept === undefined) return
+      const left = Effect.map(kept.list("tenant"), (all) => all.map((one) => [one.nanoUsdLeft, one.nanoUsdHeld]))
+      yield* kept.add(grant("g1", { scope: "thread", nanoUsdLeft: 10 }))
+      const declared = { ...claim, nanoUsd: 2 }
+      for (const key of ["k1", "k2", "k3"]) yield* kept.claim(key, declared, 5000)
+      yield* kept.claim("other", { ...declared, runId: "another" }, 5000)
+      yield* kept.settle("k1", "g1", 1, 5000)
+      yield* same(yield* left, [[3, 6]], "what is left beside those that run")
+      yield* Effect.all([kept.release(claim.runId, 6000), kept.settle("k2", "g1", 2, 6000)], {
+        concurrency: "unbounded"
+      })
+      yield* same(yield* left, [[5, 2]], "what is left beside another run's call")
+      yield* kept.release(claim.runId, 7000)
+      yield* same(yield* left, [[5, 2]], "what is left when it is released again")
     })
   ),
   clause("a grant is listed until it is used up or revoked", (store) =>

@@ -7,6 +7,7 @@ import { type Approval, Budget, ModelFailure, type Principal, Quota } from "@rei
 import type { Approvers } from "../approval/Approvers.ts"
 import * as Generated from "@reins/protocol/testing"
 import type { ModelPart, ModelRequest } from "../model/Model.ts"
+import type { Death } from "./CrashingJournal.ts"
 import * as ScriptedModel from "./ScriptedModel.ts"
 
 /** How a tool call behaves; the model writes it into the arguments. */
@@ -32,6 +33,15 @@ export interface ScenarioOptions {
   readonly approvers?: boolean | undefined
   /** Policies that deny. */
   readonly denials?: boolean | undefined
+  /** Defects of code that the run depends on, which end it; none where `faults` is off. */
+  readonly defects?: boolean | undefined
+}
+
+/** Code that fails with a defect when it is called for the `at`th time in a life of the run, and from then on where it `lasts`. */
+export interface Defect {
+  readonly of: "prices" | "estimates" | "adapter"
+  readonly at: number
+  readonly lasts: boolean
 }
 
 /** What was drawn for a seed. Models, tools and people draw more from it during the run. */
@@ -54,6 +64,9 @@ export interface Scenario {
   readonly denials: boolean
   /** Whether a grant is given before the run starts. */
   readonly givenGrant: boolean
+  /** What grants may cost; absent: no limit. */
+  readonly grantUsd: number | undefined
+  readonly defect: Defect | undefined
 }
 
 /** A message to the run at event `at`; `withdraws`: it withdraws the open questions. */
@@ -83,8 +96,30 @@ export const generate = (seed: number, options: ScenarioOptions = {}): Scenario 
     quotas: budgets && options.quotas !== false ? quotas(draw(seed, "quotas")) : [],
     approvers: policies() < 0.4 && options.approvers !== false,
     denials: policies() < 0.2 && options.denials !== false,
-    givenGrant: policies() < 0.3 && options.grants !== false
+    givenGrant: policies() < 0.3 && options.grants !== false,
+    grantUsd: policies() < 0.4 ? 0.000_001 + policies() * 0.000_006 : undefined,
+    defect: options.faults !== false && options.defects !== false ? defect(draw(seed, "defects")) : undefined
   }
+}
+
+const defect = (random: () => number): Defect | undefined =>
+  random() < 0.8
+    ? undefined
+    : {
+        of: pick(random, ["prices", "estimates", "adapter"]),
+        at: 1 + Math.floor(random() * random() * 40),
+        lasts: random() < 0.5
+      }
+
+/** When the processes die that carry the scenario of a seed; in half of all seeds none does. */
+export const deaths = (seed: number): ReadonlyArray<Death> => {
+  const random = draw(seed, "deaths")
+  if (random() < 0.5) return []
+  return Array.from({ length: 1 + Math.floor(random() * 2) }, () => ({
+    at: 1 + Math.floor(random() * 30),
+    cost: random() < 0.3 ? 1 + Math.floor(random() * 4) : undefined,
+    when: pick(random, ["before", "after"])
+  }))
 }
 
 const messages = (seed: number): ReadonlyArray<SentMessage> => {

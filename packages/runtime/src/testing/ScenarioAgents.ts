@@ -3,7 +3,7 @@
  * tools that behave as their arguments say, one of them run by the client; and a fallback model. `World` records what
  * was executed.
  */
-import type { Json } from "@reins/protocol"
+import type { Json, Usage } from "@reins/protocol"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -16,6 +16,7 @@ import type { Policy } from "../approval/Policy.ts"
 import * as Compaction from "../thread/Compaction.ts"
 import { Model, type ModelPort } from "../model/Model.ts"
 import * as Prices from "../model/Prices.ts"
+import * as TokenEstimator from "../model/TokenEstimator.ts"
 import * as Specialist from "../agent/Specialist.ts"
 import { ToolRun } from "../tool/ToolRun.ts"
 import * as ToolSettings from "../tool/ToolSettings.ts"
@@ -28,10 +29,21 @@ export interface World {
   readonly requests: Array<{ readonly path: string; readonly step: number; readonly model?: string }>
   /** The idempotency keys of the handlers that were called. */
   readonly begun: Array<string>
+  /** What they reported as their cost, in nano-dollars: `taken` once that was acknowledged. */
+  readonly costs: Array<{ readonly nanoUsd: number; taken: boolean }>
+  /** What models said that they used. Absent: nobody looked. */
+  readonly used?: Array<Usage.Usage> | undefined
 }
 
 /** An empty record. */
-export const makeWorld = (): World => ({ requests: [], begun: [] })
+export const makeWorld = (): World => ({ requests: [], begun: [], costs: [], used: [] })
+
+/** What throws, when it is called, as the scenario has it; counted anew for each owner. */
+const throwing = ({ defect }: Scenario.Scenario, of: Scenario.Defect["of"]): (() => boolean) => {
+  if (defect?.of !== of) return () => false
+  let calls = 0
+  return () => ++calls === defect.at || (defect.lasts && calls > defect.at)
+}
 
 /** What a call costs, in US dollars. */
 const costOf = (forMs: number): number => (1000 + forMs) / 1e9
@@ -96,7 +108,10 @@ const handler = (world: World) =>
   Effect.fnUntraced(function* ({ behaviour, forMs }: Arguments) {
     const run = yield* ToolRun
     world.begun.push(run.idempotencyKey)
+    const cost = { nanoUsd: 1000 + forMs, taken: false }
+    world.costs.push(cost)
     yield* run.reportCost(costOf(forMs))
+    cost.taken = true
     switch (behaviour) {
       case "answers":
         return { done: "at once" }
@@ -175,19 +190,33 @@ export const agents = (scenario: Scenario.Scenario) => {
 /** Everything that the agents need: handlers, the scenario's model, a price for it. */
 export const layer = (scenario: Scenario.Scenario, world: World) => {
   const handle = handler(world)
-  const scripted = (model: string) =>
-    ScriptedModel.make({
+  const isBroken = throwing(scenario, "adapter")
+  const scripted = (model: string): ModelPort => {
+    const port = ScriptedModel.make({
       model,
-      respond: (request) => Scenario.respond(scenario, request, model),
+      respond: (request) => ({
+        ...Scenario.respond(scenario, request, model),
+        ...(isBroken() ? { throws: true } : {})
+      }),
       onRequest: ({ metadata }) => {
         world.requests.push({ path: metadata.agentPath.join("/"), step: metadata.step, model })
       }
     })
+    return {
+      ...port,
+      attempt: (request, emit) =>
+        port.attempt(request, (parts) => {
+          for (const part of parts) if (part.type === "finish" && part.usage !== undefined) world.used?.push(part.usage)
+          return emit(parts)
+        })
+    }
+  }
   return Layer.mergeAll(
+    Layer.succeed(TokenEstimator.TokenEstimator, estimator(scenario)),
     Tools.toLayer({ work: handle, timed: handle, gated: handle, picky: handle, planned: handle }),
     Layer.succeed(Model, scripted("scripted-1")),
     Layer.succeed(Second, scripted("scripted-2")),
-    Prices.layerTable({
+    prices(scenario, world, {
       "scripted/scripted-2": { inputPerMillionUsd: 1, outputPerMillionUsd: 70 },
       "scripted/scripted-1": {
         inputPerMillionUsd: 3,
@@ -197,6 +226,32 @@ export const layer = (scenario: Scenario.Scenario, world: World) => {
       }
     })
   )
+}
+
+/** Estimates as usual, unless a defect of the scenario is in them. */
+const estimator = (scenario: Scenario.Scenario): TokenEstimator.Estimator => {
+  const isBroken = throwing(scenario, "estimates")
+  return {
+    text: (text) => {
+      if (isBroken()) throw new Error("an estimator that throws")
+      return TokenEstimator.byLength.text(text)
+    }
+  }
+}
+
+/** Prices of a table, unless a defect of the scenario is in them. */
+const prices = (scenario: Scenario.Scenario, world: World, table: Parameters<typeof Prices.layerTable>[0]) => {
+  const isBroken = throwing(scenario, "prices")
+  return Layer.effect(
+    Prices.Prices,
+    Effect.map(Prices.Prices, (book) => ({
+      find: (provider: string, model: string, at: number) => {
+        // Whoever starts a run asks it, too.
+        if (world.requests.length > 0 && isBroken()) throw new Error("a price book that throws")
+        return book.find(provider, model, at)
+      }
+    }))
+  ).pipe(Layer.provide(Prices.layerTable(table)))
 }
 
 /** The arguments of a person's revision. */

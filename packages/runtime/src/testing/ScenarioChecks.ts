@@ -2,19 +2,10 @@
  * The invariants of every run, as checks of a scenario's report. Each returns a message per violation; an empty list
  * means that all hold.
  */
-import {
-  AgentPath,
-  Approval,
-  CostSummary,
-  type Envelope,
-  type Event,
-  LatencySummary,
-  Ordering,
-  Transcript,
-  Usage
-} from "@reins/protocol"
+import { AgentPath, Approval, type Envelope, type Event, Ordering, Transcript } from "@reins/protocol"
 import * as Predicate from "effect/Predicate"
 import * as Scenario from "./Scenario.ts"
+import * as ScenarioBill from "./ScenarioBill.ts"
 import type { Report } from "./ScenarioRun.ts"
 
 /** All violations in a report. */
@@ -22,10 +13,7 @@ export const all = (report: Report): ReadonlyArray<string> => [
   ...ends(report),
   ...order(report),
   ...sameLog(report),
-  ...budget(report),
-  ...cost(report),
-  ...quotas(report),
-  ...folds(report),
+  ...ScenarioBill.all(report),
   ...gate(report),
   ...grants(report),
   ...audit(report),
@@ -47,88 +35,6 @@ const sameLog = ({ live, stored }: Report) =>
   JSON.stringify(live) === JSON.stringify(stored.slice(stored.length - live.length))
     ? []
     : ["the stored log differs from what a live watcher saw"]
-
-const budget = ({ budget, ended }: Report) => (ended ? [...budget.faults, ...budget.open()] : budget.faults)
-
-const leaves = (node: CostSummary.CostNode): number =>
-  node.rows.reduce((sum, row) => sum + row.costNanoUsd, 0) +
-  node.children.reduce((sum, child) => sum + leaves(child), 0)
-
-const cost = ({ marks, stored }: Report) => {
-  const faults: Array<string> = []
-  const summary = stored.find(({ event }) => event.type === "data-cost-summary")?.event
-  const finish = stored.find(({ event }) => event.type === "finish")?.event
-  if (summary?.type !== "data-cost-summary") return ["there is no cost summary"]
-  const { root } = summary.data
-  if (leaves(root) !== summary.data.costNanoUsd) faults.push("the cost tree's leaves do not add up to its root")
-  if (finish?.type === "finish" && JSON.stringify(finish.usage) !== JSON.stringify(root.usage)) {
-    faults.push(`finish says ${JSON.stringify(finish.usage)}, the cost summary ${JSON.stringify(root.usage)}`)
-  }
-  if (marks.length > 0) {
-    const spent = marks.flatMap((mark) => mark.spent)
-    const nano = spent.reduce((sum, row) => sum + ("costNanoUsd" in row ? (row.costNanoUsd ?? 0) : 0), 0)
-    if (nano !== summary.data.costNanoUsd)
-      faults.push(`the ledger says ${nano} nano-dollars, the summary ${summary.data.costNanoUsd}`)
-    const usage = spent.reduce((sum, row) => (row.kind === "model" ? Usage.add(sum, row.usage) : sum), Usage.empty)
-    if (JSON.stringify(Usage.toTotals(usage)) !== JSON.stringify(root.usage))
-      faults.push("the ledger's usage is not the summary's")
-  }
-  return faults
-}
-
-/**
- * A quota's use equals the run's cost, nothing is held at the end, and no limit is exceeded unless a row is marked
- * `overrun`.
- */
-const quotas = ({ ended, quotas, stored }: Report) => {
-  const summary = stored.find(({ event }) => event.type === "data-cost-summary")?.event
-  if (!ended || summary?.type !== "data-cost-summary") return []
-  const { costNanoUsd, root } = summary.data
-  return quotas.flatMap((quota) => {
-    const { limit = Number.POSITIVE_INFINITY, reserved, used } = quota.costNanoUsd
-    const faults: Array<string> = []
-    // A sliding window forgets older use.
-    const isWhole = typeof quota.window === "string"
-    if (isWhole ? used !== costNanoUsd : used > costNanoUsd) {
-      faults.push(`the quota ${quota.name} says ${used} nano-dollars, the summary ${costNanoUsd}`)
-    }
-    const tokens = quota.totalTokens.used
-    if (isWhole ? tokens !== root.usage.totalTokens : tokens > root.usage.totalTokens) {
-      faults.push(`the quota ${quota.name} says ${tokens} tokens, the summary ${root.usage.totalTokens}`)
-    }
-    if (reserved !== 0 || quota.totalTokens.reserved !== 0) faults.push(`the quota ${quota.name} is still held`)
-    if (used > limit && !anyOverrun(root) && !summary.data.estimated) {
-      faults.push(`the quota ${quota.name} of ${limit} nano-dollars is exceeded: ${used}`)
-    }
-    return faults
-  })
-}
-
-const anyOverrun = ({ children, rows }: CostSummary.CostNode): boolean =>
-  rows.some(({ overrun }) => overrun) || children.some(anyOverrun)
-
-/**
- * The stored rows fold to the summaries that the run ended with: the whole cost summary, and of the latency summary the
- * steps and calls.
- */
-const folds = ({ marks, stored }: Report) => {
-  if (marks.length === 0) return []
-  const faults: Array<string> = []
-  const spent = marks.flatMap((mark) => mark.spent)
-  for (const { event } of stored) {
-    if (event.type === "data-cost-summary" && JSON.stringify(CostSummary.fold(spent)) !== JSON.stringify(event.data)) {
-      faults.push("the stored rows fold to another cost summary")
-    }
-    if (event.type === "data-latency-summary") {
-      const { modelMs, steps, toolMs, tools } = event.data
-      const again = LatencySummary.fold(spent, { startedAt: 0, endedAt: event.data.totalMs, downMs: event.data.downMs })
-      const own = JSON.stringify([modelMs, toolMs, steps, tools])
-      const folded = JSON.stringify([again.modelMs, again.toolMs, again.steps, again.tools])
-      if (own !== folded) faults.push(`the stored rows fold to\n${folded}\nthe summary says\n${own}`)
-    }
-  }
-  return faults
-}
 
 /** No handler was called for a call that waits for a person or was refused. */
 const gate = ({ stored, world }: Report) => {

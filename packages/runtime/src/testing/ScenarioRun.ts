@@ -2,18 +2,8 @@
  * Executes a random scenario on a test clock and reports everything observable: on the memory engine, or on a journal
  * whose process crashes at chosen events and is replaced.
  */
-import {
-  type AgentPath,
-  type Approval,
-  type Audit,
-  Decision,
-  type Envelope,
-  type Json,
-  type Message,
-  type Quota
-} from "@reins/protocol"
+import { type Audit, type Decision, type Envelope, type Grant, type Message, type Quota } from "@reins/protocol"
 import * as Context from "effect/Context"
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -36,6 +26,7 @@ import { crashing, type CrashingJournal, type Death } from "./CrashingJournal.ts
 import * as GeneralWay from "./GeneralWay.ts"
 import * as Scenario from "./Scenario.ts"
 import * as ScenarioAgents from "./ScenarioAgents.ts"
+import * as ScenarioPeople from "./ScenarioPeople.ts"
 import { BudgetProbe } from "../budget/BudgetTree.ts"
 
 /** Everything observable of a scenario after its end. */
@@ -56,6 +47,8 @@ export interface Report {
   readonly deaths: ReadonlyArray<Remembered>
   /** The quotas' standings on the day on which the run ended. */
   readonly quotas: ReadonlyArray<Quota.Usage>
+  /** The grants that are not used up. */
+  readonly grants: ReadonlyArray<Grant.Grant>
   /** The positions of the messages that the run accepted, by id. */
   readonly accepted: ReadonlyMap<string, number>
   /** False when the run did not end in time. */
@@ -70,8 +63,7 @@ export interface Remembered {
   readonly begun: number
 }
 
-const runId = "run"
-const threadId = "thread"
+const { runId, threadId } = ScenarioPeople
 const tickMs = 250
 const patienceTicks = 400
 const giveUpTicks = 800
@@ -85,11 +77,19 @@ export const onJournal = (scenario: Scenario.Scenario, deaths: ReadonlyArray<Dea
   Effect.suspend(() => execute(scenario, MemoryJournal.make(), deaths))
 
 /**
- * Executes a scenario on a store in one process. The store's operations must not wait for the clock, which is a test
- * clock.
+ * Executes a scenario on a store whose process crashes at each of `deaths`, one owner after the other. The store's operations must not wait
+ * for the clock, which is a test clock.
  */
-export const onStore = (scenario: Scenario.Scenario, store: JournalStore): Effect.Effect<Report> =>
-  execute(scenario, undefined, [], "usual", store)
+export const onStore = (
+  scenario: Scenario.Scenario,
+  store: JournalStore,
+  deaths: ReadonlyArray<Death> = []
+): Effect.Effect<Report> => execute(scenario, { ...store, marks: () => [] }, deaths)
+
+/** A store, and the marks of a run where they can be looked at. */
+interface Journal extends JournalStore {
+  readonly marks: (runId: string) => ReadonlyArray<Mark>
+}
 
 interface Life {
   readonly runtime: RuntimeShape
@@ -99,10 +99,9 @@ interface Life {
 
 const execute = (
   scenario: Scenario.Scenario,
-  journal: MemoryJournal.MemoryJournal | undefined,
+  journal: Journal | undefined,
   deaths: ReadonlyArray<Death>,
-  way: "usual" | "general" = "usual",
-  own: JournalStore | undefined = undefined
+  way: "usual" | "general" = "usual"
 ): Effect.Effect<Report> =>
   Effect.gen(function* () {
     const world = ScenarioAgents.makeWorld()
@@ -117,7 +116,7 @@ const execute = (
     const begin = Effect.fnUntraced(function* () {
       const process = journal === undefined ? undefined : crashing(journal, deaths[lives])
       lives++
-      const store = process?.store ?? own
+      const store = process?.store
       const factory =
         store === undefined
           ? memoryHost({ shutdownMs: 0 })
@@ -133,7 +132,7 @@ const execute = (
     let life = yield* begin()
     if (scenario.givenGrant) {
       const given = { tool: "gated", scope: "thread", threadId, uses: Scenario.grantUses, by: "gil" } as const
-      yield* Effect.orDie(life.runtime.grants.give(given))
+      yield* Effect.orDie(life.runtime.grants.give({ ...given, maxCostUsd: scenario.grantUsd }))
     }
     yield* Effect.orDie(life.runtime.start("Do it.", { runId, threadId, principal: Scenario.requester.id }))
     let watched = yield* watch(life, scenario, accepted)
@@ -160,8 +159,8 @@ const execute = (
       const act = Effect.andThen(
         ticks === patienceTicks ? Effect.asVoid(life.runtime.cancel(runId)) : Effect.void,
         Effect.andThen(
-          answer(life.runtime, scenario, schedule),
-          answerCalls(life.runtime, scenario, watched.calls, client)
+          ScenarioPeople.answer(life.runtime, scenario, schedule),
+          ScenarioPeople.answerCalls(life.runtime, scenario, watched.calls, client)
         )
       )
       // A request to a crashed process is never answered.
@@ -172,6 +171,7 @@ const execute = (
     const stored = ended ? yield* Effect.orDie(Stream.runCollect(life.runtime.watch(runId))) : watched.seen
     const thread = yield* Effect.orDie(life.runtime.threads.get(threadId))
     const quotas = yield* Effect.orDie(life.runtime.quotas.usage())
+    const grants = yield* life.runtime.grants.list()
     const { acts } = yield* life.runtime.approvals.history({ limit: 10_000 })
     yield* Scope.close(life.scope, Exit.void)
     return {
@@ -185,6 +185,7 @@ const execute = (
       marks: journal?.marks(runId) ?? [],
       deaths: remembered,
       quotas,
+      grants,
       accepted,
       ended
     }
@@ -224,7 +225,7 @@ const live = Effect.fnUntraced(function* (
 
 const watch = Effect.fnUntraced(function* (life: Life, scenario: Scenario.Scenario, accepted: Map<string, number>) {
   const seen: Array<Envelope.Envelope> = []
-  const calls: Array<ClientCall> = []
+  const calls: Array<ScenarioPeople.ClientCall> = []
   const fiber = yield* Effect.forkDetach(
     Effect.orDie(
       Stream.runForEach(life.runtime.watch(runId), (envelope) =>
@@ -239,7 +240,9 @@ const watch = Effect.fnUntraced(function* (life: Life, scenario: Scenario.Scenar
           return sent.length === 0
             ? Effect.asVoid(cancel)
             : Effect.andThen(
-                Effect.forEach(sent, (message) => send(life.runtime, message, accepted), { discard: true }),
+                Effect.forEach(sent, (message) => ScenarioPeople.send(life.runtime, message, accepted), {
+                  discard: true
+                }),
                 cancel
               )
         })
@@ -248,98 +251,3 @@ const watch = Effect.fnUntraced(function* (life: Life, scenario: Scenario.Scenar
   )
   return { seen, calls, fiber }
 })
-
-/** Sends a message to the run. The next owner's watcher sends it again; a run that is ending refuses it. */
-const send = (
-  runtime: RuntimeShape,
-  { messageId, text, withdraws }: Scenario.SentMessage,
-  accepted: Map<string, number>
-): Effect.Effect<void> =>
-  Effect.ignore(
-    Effect.map(runtime.steer(runId, text, { messageId, questions: withdraws ? "withdraw" : "keep" }), ({ position }) =>
-      accepted.set(messageId, position)
-    )
-  )
-
-/** A call that the client has to run. */
-interface ClientCall {
-  readonly agentPath: AgentPath.AgentPath
-  readonly id: string
-}
-
-/** Plays the client: submits each call's result when it is due, until it is accepted. `due`: the time, by call. */
-const answerCalls = Effect.fnUntraced(function* (
-  runtime: RuntimeShape,
-  scenario: Scenario.Scenario,
-  calls: ReadonlyArray<ClientCall>,
-  due: Map<string, number>
-) {
-  const now = yield* Clock.currentTimeMillis
-  for (const { agentPath, id } of calls) {
-    const place = `${agentPath.join("/")} ${id}`
-    const drawn = Scenario.clientAnswer(scenario, place)
-    const at = due.get(place) ?? now + (drawn?.afterMs ?? Number.POSITIVE_INFINITY)
-    due.set(place, at)
-    if (drawn === undefined || now < at) continue
-    // Refused with a typed error, which is ignored, before a person allows the call and after it is closed.
-    yield* Effect.ignore(
-      runtime.submitToolResult(runId, id, { result: { seen: "a cat" }, isFailure: drawn.isFailure, agentPath })
-    )
-  }
-})
-
-const limitOf = (payload: Json): number =>
-  Predicate.hasProperty(payload, "max") && typeof payload.max === "number" ? payload.max : 0
-
-const answer = Effect.fnUntraced(function* (
-  runtime: RuntimeShape,
-  scenario: Scenario.Scenario,
-  schedule: Map<string, { readonly at: number; readonly decision: Decision | undefined }>
-) {
-  const now = yield* Clock.currentTimeMillis
-  for (const { agentPath, request } of yield* runtime.pendingApprovals()) {
-    const planned = schedule.get(request.id)
-    if (planned === undefined) {
-      const isAgain = request.begunBefore !== undefined
-      const about = `${agentPath.join("/")} ${request.toolInvocationId ?? request.id}${isAgain ? ` ${request.id}` : ""}`
-      const drawn =
-        isAgain && !scenario.refusals
-          ? ({ afterMs: 0, says: "approve", scope: "call" } as const)
-          : Scenario.answer(scenario, about)
-      schedule.set(request.id, { at: now + (drawn?.afterMs ?? 0), decision: decision(request, drawn) })
-    } else if (planned.decision !== undefined && now >= planned.at) {
-      // Refused with a typed error, which is ignored, when another answer came first: expiry or cancel.
-      if (request.approvals === undefined) {
-        yield* Effect.ignore(runtime.respondToApproval(request.id, planned.decision))
-        continue
-      }
-      // Approvals by principals who may not answer must have no effect.
-      const { decision = planned.decision } = planned.decision.type === "revise" ? { decision: Decision.approve() } : {}
-      for (const principal of Scenario.people) {
-        yield* Effect.ignore(runtime.respondToApproval(request.id, decision, { principal }))
-      }
-    }
-  }
-})
-
-const decision = (request: Approval.Request, drawn: ReturnType<typeof Scenario.answer>): Decision | undefined => {
-  const says = drawn?.says
-  if (request.kind === "budget" && says !== undefined && says !== "reject") {
-    return Decision.raise({ [request.target]: 2 * limitOf(request.payload) + 1 })
-  }
-  switch (says) {
-    case "approve":
-      return drawn === undefined ||
-        drawn.scope === "call" ||
-        request.kind !== "tool" ||
-        request.begunBefore !== undefined
-        ? Decision.approve({ by: "mia" })
-        : Decision.approve({ by: "mia", scope: drawn.scope, uses: Scenario.grantUses })
-    case "reject":
-      return Decision.reject({ feedback: "not today" })
-    case "revise":
-      return Decision.revise(ScenarioAgents.revision)
-    case undefined:
-      return undefined
-  }
-}

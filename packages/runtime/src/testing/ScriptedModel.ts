@@ -20,6 +20,8 @@ export interface Reply {
   readonly heldAfter?: number | undefined
   /** Never ends after its parts. */
   readonly hangs?: boolean | undefined
+  /** Throws, once its parts are out. */
+  readonly throws?: boolean | undefined
 }
 
 /** Makes the reply to a request. `undefined`: no reply, which is a defect. */
@@ -107,7 +109,13 @@ export const layer = (options: Options): Layer.Layer<Model> => Layer.succeed(Mod
 
 const play = (reply: Reply, emit: Emit): Effect.Effect<void, ModelFailure.ModelFailure> => {
   const ending: Effect.Effect<void, ModelFailure.ModelFailure> =
-    reply.failure !== undefined ? Effect.fail(reply.failure) : reply.hangs === true ? Effect.never : Effect.void
+    reply.failure !== undefined
+      ? Effect.fail(reply.failure)
+      : reply.hangs === true
+        ? Effect.never
+        : reply.throws === true
+          ? Effect.die("an adapter that throws")
+          : Effect.void
   const [only] = reply.parts
   if (reply.hold === undefined && reply.parts.length <= 1) {
     const waits = only === undefined ? undefined : emit(only)

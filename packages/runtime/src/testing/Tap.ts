@@ -101,6 +101,8 @@ const all = (work: Work): Work => ({
   push: (path, events) => work.push(path, events),
   room: () => work.room(),
   begin: work.begin?.bind(work),
+  report: (cost) => work.report(cost),
+  spending: work.spending,
   open: (path) => work.open(path),
   phase: (path, callId) => work.phase(path, callId),
   tree: work.tree,

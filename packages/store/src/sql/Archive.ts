@@ -187,7 +187,14 @@ const take = Effect.fnUntraced(function* (db: Database, lines: ReadonlyArray<Lin
 })
 
 /** The tables with a run's data. */
-const tables = ["reins_events", "reins_marks", "reins_answers", "reins_approvals", "reins_client_calls"] as const
+const tables = [
+  "reins_events",
+  "reins_marks",
+  "reins_answers",
+  "reins_approvals",
+  "reins_client_calls",
+  "reins_claims"
+] as const
 
 const forget = Effect.fnUntraced(function* (db: Database, before: number) {
   const gone = yield* db.rows(

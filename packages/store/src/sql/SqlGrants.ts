@@ -22,18 +22,59 @@ const whole = (rows: ReadonlyArray<Row>) =>
     )
   )
 
+const keep = (db: Database, grant: Grant.Grant) =>
+  db.rows("UPDATE reins_grants SET document = ? WHERE id = ?", JSON.stringify(grant), Column.encode(grant.id))
+
+/** The grant of that id, which nobody else changes until the transaction ends. */
+const locked = (db: Database, id: string) =>
+  Effect.flatMap(
+    db.rows(`SELECT document FROM reins_grants WHERE id = ?${db.dialect.lockRows}`, Column.encode(id)),
+    (rows) => Effect.map(whole(rows), ([grant]) => grant)
+  )
+
+interface Closing {
+  /** The column value of the call's key. */
+  readonly call: string
+  readonly claim: Grant.Grant | undefined
+  readonly grant: Grant.Grant
+  readonly nanoUsd: number
+  readonly now: number
+}
+
+/** Settles a claim, in an open transaction. */
+const close = Effect.fnUntraced(function* (db: Database, { call, claim, grant, nanoUsd, now }: Closing) {
+  const settled = Grant.settled(grant, claim, nanoUsd)
+  yield* keep(db, settled.grant)
+  yield* SqlAudit.write(db, AuditStore.ended(grant, settled.grant, now))
+  if (settled.claim === undefined) return
+  yield* db.rows("UPDATE reins_claims SET document = ? WHERE call_key = ?", JSON.stringify(settled.claim), call)
+})
+
+/** Gives back what grants hold for calls of a run, in an open transaction. `run`: the column value of its id. */
+export const release = Effect.fnUntraced(function* (db: Database, run: string, now: number) {
+  const rows = yield* db.rows("SELECT call_key, document FROM reins_claims WHERE run_id = ? ORDER BY call_key", run)
+  for (const row of rows) {
+    const [seen] = yield* whole([row])
+    if (seen === undefined) continue
+    const grant = yield* locked(db, seen.id)
+    if (grant === undefined) continue
+    const call = String(row["call_key"])
+    // Read again: it may have been settled before the grant was locked.
+    const [claim] = yield* Effect.flatMap(db.rows("SELECT document FROM reins_claims WHERE call_key = ?", call), whole)
+    if (claim?.id === grant.id) yield* close(db, { call, claim, grant, nanoUsd: 0, now })
+  }
+})
+
 export const make = (db: Database): GrantStore => {
   const atomic = <A>(effect: Parameters<typeof db.operation<A>>[1]) =>
     Effect.orDie(db.operation("grants", db.atomic(effect)))
 
-  const keep = (grant: Grant.Grant) =>
-    db.rows("UPDATE reins_grants SET document = ? WHERE id = ?", JSON.stringify(grant), Column.encode(grant.id))
-
-  const note = (call: string, claim: Grant.Grant) =>
+  const note = (call: string, runId: string, claim: Grant.Grant) =>
     db.rows(
-      `INSERT INTO reins_claims (call_key, document) VALUES (?, ?)
-       ON CONFLICT (call_key) DO UPDATE SET document = excluded.document`,
+      `INSERT INTO reins_claims (call_key, run_id, document) VALUES (?, ?, ?)
+       ON CONFLICT (call_key) DO UPDATE SET run_id = excluded.run_id, document = excluded.document`,
       call,
+      Column.encode(runId),
       JSON.stringify(claim)
     )
 
@@ -78,8 +119,8 @@ export const make = (db: Database): GrantStore => {
           const grant = open.find((each) => Grant.covers(each, claim, now))
           if (grant === undefined) return undefined
           const taken = Grant.claimed(grant, claim)
-          yield* keep(taken.grant)
-          yield* note(call, taken.claim)
+          yield* keep(db, taken.grant)
+          yield* note(call, claim.runId, taken.claim)
           yield* SqlAudit.write(db, [
             AuditStore.used(grant, key, claim, now),
             ...AuditStore.ended(grant, taken.grant, now)
@@ -90,21 +131,15 @@ export const make = (db: Database): GrantStore => {
     settle: (key, id, nanoUsd, now) =>
       atomic(
         Effect.gen(function* () {
-          const rows = yield* db.rows(
-            `SELECT document FROM reins_grants WHERE id = ?${db.dialect.lockRows}`,
-            Column.encode(id)
-          )
-          const [grant] = yield* whole(rows)
+          const grant = yield* locked(db, id)
           if (grant === undefined) return
           const call = Column.encode(key)
           const claims = yield* db.rows("SELECT document FROM reins_claims WHERE call_key = ?", call)
           const [claim] = yield* whole(claims)
-          const settled = Grant.settled(grant, claim?.id === id ? claim : undefined, nanoUsd)
-          yield* keep(settled.grant)
-          yield* SqlAudit.write(db, AuditStore.ended(grant, settled.grant, now))
-          if (settled.claim !== undefined) yield* note(call, settled.claim)
+          yield* close(db, { call, claim: claim?.id === id ? claim : undefined, grant, nanoUsd, now })
         })
       ),
+    release: (runId, now) => atomic(release(db, Column.encode(runId), now)),
     list: (resourceId) =>
       atomic(Effect.map(all(resourceId, ""), (grants) => grants.filter((grant) => !Grant.isUsedUp(grant)))),
     revoke: (id, how) =>

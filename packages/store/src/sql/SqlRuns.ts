@@ -7,6 +7,7 @@ import * as Column from "./Column.ts"
 import type { Database } from "./Database.ts"
 import * as Packing from "./Packing.ts"
 import * as SqlCommit from "./SqlCommit.ts"
+import * as SqlGrants from "./SqlGrants.ts"
 import * as SqlQuotas from "./SqlQuotas.ts"
 import * as SqlAnswers from "./SqlAnswers.ts"
 import * as SqlThreads from "./SqlThreads.ts"
@@ -242,6 +243,7 @@ export const abandon = (db: Database, runId: string, at: number): Effect.Effect<
         run
       )
       yield* db.rows("DELETE FROM reins_client_calls WHERE run_id = ?", run)
+      yield* SqlGrants.release(db, run, at)
       for (const statement of SqlCommit.released) yield* db.rows(statement, String(ended["thread_id"]), run)
       yield* db.tell(run)
       return true

@@ -160,6 +160,11 @@ const versions = (keyed: string): ReadonlyArray<ReadonlyArray<string>> => [
     "CREATE INDEX reins_audit_at ON reins_audit (resource_id, at, place, id)",
     "CREATE INDEX reins_audit_thread ON reins_audit (thread_id, at)",
     "CREATE INDEX reins_audit_run ON reins_audit (run_id, at)"
+  ],
+  // Whose calls have claims, so that a run that ends early gives back what they hold.
+  [
+    "ALTER TABLE reins_claims ADD COLUMN run_id TEXT",
+    "CREATE INDEX reins_claims_run ON reins_claims (run_id) WHERE run_id IS NOT NULL"
   ]
 ]
 

@@ -25,6 +25,7 @@ import {
   type WaitRow
 } from "../../engine/Engine.ts"
 import type { RunRecord } from "../../engine/RunHost.ts"
+import { Cost, type Spender, Spending } from "../../engine/Spending.ts"
 import * as ThreadUpdate from "../../loop/ThreadUpdate.ts"
 import { Signal } from "../../kernel/Signal.ts"
 import { RunClock } from "../../kernel/RunClock.ts"
@@ -33,6 +34,7 @@ import type { JournalStore, Mark, Opened, StoredAnswer } from "./JournalStore.ts
 import { JournalInbox } from "./JournalInbox.ts"
 import { JournalWriter } from "./JournalWriter.ts"
 import * as RunPast from "./RunPast.ts"
+import { Waits } from "./Waits.ts"
 
 export interface JournalRunOptions {
   readonly store: JournalStore
@@ -61,13 +63,12 @@ export class JournalRun implements Engine, Work {
   readonly cancel = new Signal()
   readonly tree: BudgetTree
   readonly writer: JournalWriter
-  private readonly past: RunPast.Past
+  readonly spending: Spending
+  readonly past: RunPast.Past
   private readonly options: JournalRunOptions
   private readonly clock: RunClock
   private readonly answers: Map<string, StoredAnswer>
-  private readonly listeners = new Map<string, () => void>()
-  private readonly nudged = new Set<string>()
-  private readonly due = new Map<string, number>()
+  private readonly waits: Waits
   readonly inbox: JournalInbox
   private seq: number
   /** The number of the last event in a snapshot. */
@@ -94,20 +95,19 @@ export class JournalRun implements Engine, Work {
     this.record = record
     const look = Context.get(options.context, BudgetProbe)
     const lease = Lease.make(record, options.store.quotas, this.past.entries)
-    this.tree = new BudgetTree(record.budget ?? {}, this.past.entries, look, ThreadUpdate.nodeAbove(record), lease)
+    this.spending = new Spending(this.past.entries, this.past.costs.values())
+    this.tree = new BudgetTree(
+      record.budget ?? {},
+      this.past.entries,
+      look,
+      ThreadUpdate.nodeAbove(record),
+      lease,
+      this.spending.reported
+    )
     this.writer = new JournalWriter({ ...options, runId: record.runId, epoch, used: lease?.ended.bind(lease) })
-    if (downMs !== this.past.downMs) {
-      this.writer.mark({
-        kind: "note",
-        name: Names.down,
-        path: [],
-        seq: this.seq,
-        at: now,
-        value: downMs,
-        spent: []
-      })
-    }
+    if (downMs !== this.past.downMs) this.mark("note", Names.down, [], downMs, [])
     if (answers.has(Names.cancel)) this.cancel.request()
+    this.waits = new Waits(options.pollMs, this.clock, this.cancel, this.answers)
     this.inbox = new JournalInbox(options.store, record.runId, this.answers)
   }
 
@@ -123,7 +123,7 @@ export class JournalRun implements Engine, Work {
 
   /** The earliest deadline of its waits, in the run's time (epoch milliseconds); `Infinity` without one. */
   get wakesAt(): number {
-    return Math.min(...this.due.values())
+    return this.waits.wakesAt
   }
 
   readonly activity = <A>(
@@ -142,12 +142,15 @@ export class JournalRun implements Engine, Work {
         (settled) => {
           this.clock.endWork()
           const kept = Effect.flatMap(Effect.orDie(Schema.encodeEffect(schema)(settled.value)), (value) =>
-            Effect.as(this.settle("result", name, settled.path, value, settled.events, settled.spent), settled.value)
+            Effect.as(
+              this.settle("result", name, settled.path, value, settled.events, settled.spent, settled.by),
+              settled.value
+            )
           )
           // What cannot be stored was spent nevertheless.
           return Effect.onError(kept, () =>
             Effect.sync(() => {
-              if (!this.past.results.has(name)) this.past.entries.push(...settled.spent)
+              if (!this.past.results.has(name)) this.spending.settleStruck(settled.spent, settled.by)
             })
           )
         }
@@ -185,6 +188,24 @@ export class JournalRun implements Engine, Work {
       return Effect.as(this.settle("begin", name, path, before + 1, [], []), before)
     })
 
+  readonly report = (cost: Cost): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      // Nothing is written behind the run's end.
+      if (this.ended || this.spending.struck !== undefined) return Effect.void
+      this.spending.report(cost)
+      const name = Names.cost(cost.path, cost.callId)
+      return Effect.flatMap(Effect.orDie(Schema.encodeEffect(Cost)(cost)), (value) =>
+        this.settle("note", name, cost.path, value, [], [])
+      )
+    })
+
+  /** Stores that a defect has stopped it, with the rows of what was under way: no other life goes on with it. */
+  readonly strike: Effect.Effect<void> = Effect.suspend(() => {
+    if (this.past.isStruck) return Effect.void
+    this.mark("note", Names.struck, [], null, this.spending.struck ?? [])
+    return this.writer.flush
+  })
+
   readonly wait = <A>(
     name: string,
     schema: Schema.Codec<A, Json>,
@@ -196,11 +217,12 @@ export class JournalRun implements Engine, Work {
       return Effect.flatMap(Lease.parked(this.tree.lease, asked, this.now), () => {
         const startedAt = this.past.asks.get(name) ?? this.now()
         this.clock.beginWait()
-        return Effect.flatMap(reminding(this, end, this.answered(name, schema, end)), ({ at, value }) => {
-          this.due.delete(name)
+        const answered = AnswerDelivery.awaited(this.options, this, name, this.waits.awaiting(name, schema, end))
+        return Effect.flatMap(reminding(this, end, answered), ({ at, value }) => {
+          this.waits.over(name)
           this.clock.endWait()
           const endedAt = Math.max(startedAt, at)
-          this.past.entries.push(Entry.wait(row, startedAt, endedAt))
+          this.spending.entries.push(Entry.wait(row, startedAt, endedAt))
           return Effect.map(Effect.orDie(Schema.decodeUnknownEffect(schema)(value)), (decoded) => ({
             value: decoded,
             waitedMs: endedAt - startedAt
@@ -209,44 +231,9 @@ export class JournalRun implements Engine, Work {
       })
     })
 
-  /** The stored answer of a wait, as soon as there is one. */
-  private answered<A>(name: string, schema: Schema.Codec<A, Json>, end: WaitEnd<A>): Effect.Effect<StoredAnswer> {
-    const due = end.expires === undefined ? Number.POSITIVE_INFINITY : this.clock.due(end.expires.at)
-    const known = () => this.answers.get(name)
-    const isDue = () => this.clock.left(due) <= 0
-    return AnswerDelivery.awaited(this.options, this, name, {
-      schema,
-      end,
-      known,
-      isDue,
-      news: this.news(name, end, due)
-    })
-  }
-
-  /** Completes when there may be an answer: a signal in this process, a cancel, the deadline, or the next poll. */
-  private news(name: string, { expires, reminders = [] }: WaitEnd<unknown>, due: number): Effect.Effect<void> {
-    const told = Effect.callback<void>((resume) => {
-      if (this.answers.has(name) || this.cancel.requested || this.nudged.delete(name)) return resume(Effect.void)
-      const wake = () => resume(Effect.void)
-      this.listeners.set(name, wake)
-      const dueAt = reminders.find(({ at }) => at > this.now())?.at ?? expires?.at
-      if (dueAt !== undefined) this.due.set(name, dueAt)
-      const listener = { signalled: wake }
-      this.cancel.add(listener)
-      return Effect.sync(() => {
-        this.listeners.delete(name)
-        this.cancel.remove(listener)
-      })
-    })
-    const left = Math.min(this.options.pollMs, this.clock.left(due))
-    return left === Number.POSITIVE_INFINITY ? told : Effect.raceFirst(told, Effect.sleep(Math.max(1, left)))
-  }
-
   /** Call when something for a wait was stored in this process. */
   nudge(name: string): void {
-    // A wait that polls at this moment polls once more.
-    this.nudged.add(name)
-    this.listeners.get(name)?.()
+    this.waits.nudge(name)
   }
 
   /** Call when an answer was stored in this process. */
@@ -263,7 +250,7 @@ export class JournalRun implements Engine, Work {
   readonly look: Effect.Effect<void> = Effect.suspend(() =>
     Effect.flatMap(Effect.option(this.options.store.find(this.runId, Names.cancel)), (found) => {
       if (found._tag === "Some" && found.value !== undefined) this.cancel.request()
-      for (const wake of Array.from(this.listeners.values())) wake()
+      this.waits.wake()
       return this.inbox.look
     })
   )
@@ -301,7 +288,7 @@ export class JournalRun implements Engine, Work {
   readonly now = (): number => this.clock.now()
   readonly elapsed = (): number => this.clock.elapsed()
   readonly downMs = (): number => this.clock.downMs
-  readonly ledger = (): ReadonlyArray<Entry.Entry> => this.past.entries
+  readonly ledger = (): ReadonlyArray<Entry.Entry> => this.spending.entries
   readonly observed = this.ledger
 
   get limits(): BudgetTree {
@@ -332,29 +319,35 @@ export class JournalRun implements Engine, Work {
     path: AgentPath.AgentPath,
     value: Json,
     events: ReadonlyArray<Event>,
-    spent: ReadonlyArray<Entry.Entry>
+    spent: ReadonlyArray<Entry.Entry>,
+    by?: Spender
   ): Effect.Effect<void> {
     return Effect.suspend(() => {
       if (events.length > 0) this.append(path, events)
-      const at = this.now()
-      const mark: Mark = { kind, name, path, seq: this.seq, at, value, spent }
-      this.writer.mark(mark)
-      RunPast.remember(this.past, mark)
+      const mark = this.mark(kind, name, path, value, spent)
+      this.spending.settle(spent, by)
       if (RunPast.isModelResult(mark)) {
         this.past.order.closeStep(path)
-        if (path.length === 0) this.remind(at)
+        if (path.length === 0) this.remind()
       }
       return this.writer.flush
     })
   }
 
+  /** Makes a mark, to be committed with the events before it. */
+  private mark(kind: Mark["kind"], name: string, path: AgentPath.AgentPath, value: Json, spent: Mark["spent"]): Mark {
+    const mark: Mark = { kind, name, path, seq: this.seq, at: this.now(), value, spent }
+    this.writer.mark(mark)
+    RunPast.remember(this.past, mark)
+    return mark
+  }
+
   /**
    * Makes a snapshot if there are many events since the last one. The root's step has just closed, so no other is open.
    */
-  private remind(at: number): void {
+  private remind(): void {
     if (this.seq - this.reminded < this.options.snapshotEvery) return
     this.reminded = this.seq
-    const value = this.past.order.snapshot()
-    this.writer.mark({ kind: "snapshot", name: "", path: [], seq: this.seq, at, value, spent: [] })
+    this.mark("snapshot", "", [], this.past.order.snapshot(), [])
   }
 }

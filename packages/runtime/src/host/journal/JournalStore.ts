@@ -131,8 +131,8 @@ export interface JournalStore {
   readonly open: (runId: string, at: number) => Effect.Effect<Opened | undefined, StoreFailure>
   readonly commit: (batch: Batch) => Effect.Effect<void, Fenced | StoreFailure>
   /**
-   * Ends a run that cannot be read, without reading it: raises its epoch, releases its thread, closes its questions and
-   * client calls. Its log is unchanged. False, without effect, when it is unknown or has ended.
+   * Ends a run that cannot be read, without reading it: raises its epoch, releases its thread and what grants hold for
+   * it, closes its questions and client calls. Its log is unchanged. False, without effect, when it is unknown or has ended.
    */
   readonly abandon: (runId: string, at: number) => Effect.Effect<boolean, StoreFailure>
   /**

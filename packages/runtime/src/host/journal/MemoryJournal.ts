@@ -57,6 +57,7 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
   const rows = new Map<string, Row>()
   const approvals = new Map<string, Asked>()
   const audit = new MemoryAudit(Number.POSITIVE_INFINITY)
+  const grants = new MemoryGrants(audit)
 
   const answersOf = (runId: string, prefix: string): ReadonlyMap<string, Json> =>
     new Map(
@@ -186,18 +187,19 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
   return {
     threads,
     audit,
-    grants: new MemoryGrants(audit),
+    grants,
     files,
     quotas,
     create,
     open,
     commit,
-    abandon: (runId) =>
+    abandon: (runId, at) =>
       Effect.sync(() => {
         const row = rows.get(runId)
         if (row === undefined || row.ended) return false
         row.epoch++
         row.clientCalls.clear()
+        grants.giveBack(runId, at)
         for (const each of approvals.values()) {
           if (each.asked.runId === runId) each.outcome ??= { outcome: "cancelled" }
         }

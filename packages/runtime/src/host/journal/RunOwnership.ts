@@ -6,7 +6,7 @@
  * whose loop failed with a defect is ended by force. A release first lets steps and calls in flight end, so that
  * nothing is executed twice; what takes too long is interrupted, and repeated by the next owner.
  */
-import { type Envelope, Ordering } from "@reins/protocol"
+import { Ordering } from "@reins/protocol"
 import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
@@ -16,14 +16,13 @@ import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import { EventLog } from "../../engine/EventLog.ts"
 import type { Drive, Stores } from "../../engine/RunHost.ts"
-import * as RunFailure from "../../loop/RunFailure.ts"
-import * as ThreadUpdate from "../../loop/ThreadUpdate.ts"
 import type { Hibernation, Owner } from "./Hibernation.ts"
 import { JournalRun } from "./JournalRun.ts"
 import { type JournalStore, type Opened, StoreFailure } from "./JournalStore.ts"
 import type { Placement, ShardListener } from "./Placement.ts"
 import { Reopening } from "./Reopening.ts"
 import * as RunPast from "./RunPast.ts"
+import * as StruckRun from "./StruckRun.ts"
 
 /** The options with defaults applied; times in milliseconds. See `JournalHostOptions`. */
 export interface Settings {
@@ -254,7 +253,7 @@ export class RunOwnership implements Owner {
     hibernation.forget(runId)
     this.lost.delete(runId)
     this.reopening.forget(runId)
-    const carried = drive(opened.record, opened.history, run, stores).pipe(
+    const carried = (run.past.isStruck ? Effect.die(struck) : drive(opened.record, opened.history, run, stores)).pipe(
       Effect.andThen(run.writer.flush),
       Effect.onExit((exit) => this.settle(one, exit)),
       Effect.exit
@@ -290,20 +289,9 @@ export class RunOwnership implements Owner {
       }
       if (Exit.isSuccess(exit) || run.ended) return this.pack(run)
       if (Exit.hasInterrupts(exit)) return Effect.sync(() => log.abandon())
-      return Effect.logError(`Run ${runId} failed`).pipe(
-        Effect.andThen(run.writer.flush),
-        Effect.andThen(Effect.orDie(wholeLog(store, runId, log))),
-        Effect.flatMap((envelopes) =>
-          Effect.flatMap(run.inbox.unread(ThreadUpdate.receivedIn(envelopes), run.now()), (unread) =>
-            Effect.map(ThreadUpdate.save(stores.threads, run.record, run, envelopes, unread), () =>
-              RunFailure.force(run, envelopes, unread)
-            )
-          )
-        ),
-        Effect.andThen(run.writer.flush),
-        Effect.exit,
-        // The defect will recur when the run is opened next, which then ends it.
-        Effect.flatMap((closed) => (run.writer.loss === undefined ? Effect.void : this.settle(one, closed)))
+      return Effect.flatMap(StruckRun.end(store, stores, run, log), (closed) =>
+        // Its next owner ends it.
+        run.writer.loss === undefined && storeFailure(closed) === undefined ? Effect.void : this.settle(one, closed)
       )
     })
   }
@@ -315,6 +303,8 @@ export class RunOwnership implements Owner {
     return Effect.asVoid(Effect.forkIn(Effect.ignore(store.pack(runId)), scope))
   }
 }
+
+const struck = new Error("a defect has stopped this run")
 
 /** Deduplicates work: concurrent callers share one execution that starts after their call. */
 const together = (work: Effect.Effect<void>): Effect.Effect<void> => {
@@ -360,13 +350,3 @@ const readable = (store: JournalStore, opened: Opened): Effect.Effect<Opened, St
     marks: opened.marks.filter((mark) => mark !== snapshot)
   }))
 }
-
-/** All events of a run that was opened from a snapshot, to find what is open in it. */
-const wholeLog = (
-  store: JournalStore,
-  runId: string,
-  log: EventLog
-): Effect.Effect<ReadonlyArray<Envelope.Envelope>, StoreFailure> =>
-  log.before === 0
-    ? Effect.succeed(log.envelopes)
-    : Effect.map(store.read(runId, 0, log.before), (earlier) => [...earlier, ...log.envelopes])

@@ -3,8 +3,10 @@
  * results, emits and begin marks by name, the started steps without a result, and the ledger.
  */
 import { AgentPath, Entry, type Envelope, type Json, LatencySummary, Ordering } from "@reins/protocol"
+import * as Schema from "effect/Schema"
 import * as Names from "../../run/Names.ts"
 import type { OpenStep } from "../../engine/Engine.ts"
+import { Cost } from "../../engine/Spending.ts"
 import type { Mark } from "./JournalStore.ts"
 
 export interface Past {
@@ -16,8 +18,12 @@ export interface Past {
   /** When each wait began. */
   readonly asks: Map<string, number>
   readonly entries: Array<Entry.Entry>
+  /** Costs that calls have reported and that have no row, by the names of their notes. */
+  readonly costs: Map<string, Cost>
   /** How long no process executed the run, up to the start of the last owner, in milliseconds. */
   downMs: number
+  /** Whether a defect has stopped it: it is only to be ended. */
+  isStruck: boolean
   /** By path key. */
   readonly openSteps: Map<string, OpenStep>
 }
@@ -86,7 +92,9 @@ export const fold = (envelopes: ReadonlyArray<Envelope.Envelope>, marks: Readonl
     begins: new Map(),
     asks: new Map(),
     entries: [],
+    costs: new Map(),
     downMs: 0,
+    isStruck: false,
     openSteps: new Map()
   }
   const speaking = new Map<string, Speaking>()
@@ -105,7 +113,13 @@ export const fold = (envelopes: ReadonlyArray<Envelope.Envelope>, marks: Readonl
     hear(speaking, agentPath, event)
   }
   closeUpTo(past.seq)
-  for (const mark of marks) remember(past, mark)
+  for (const mark of marks) {
+    past.entries.push(...mark.spent)
+    remember(past, mark)
+  }
+  for (const entry of past.entries) {
+    if (entry.kind === "tool") past.costs.delete(Names.cost(entry.path, entry.callId))
+  }
   for (const { kind, name, path, value } of marks) {
     if (kind !== "begin" || past.results.has(name) || !Names.isModel(path, name)) continue
     const key = AgentPath.key(path)
@@ -143,9 +157,10 @@ const hear = (speaking: Map<string, Speaking>, path: AgentPath.AgentPath, event:
   }
 }
 
-/** Applies one mark. */
+const decodeCost = Schema.decodeUnknownSync(Cost)
+
+/** Applies one mark, without its rows. */
 export const remember = (past: Past, mark: Mark): void => {
-  for (const entry of mark.spent) past.entries.push(entry)
   switch (mark.kind) {
     case "result":
       past.results.set(mark.name, mark.value)
@@ -161,6 +176,8 @@ export const remember = (past: Past, mark: Mark): void => {
       return
     case "note":
       if (mark.name === Names.down) past.downMs = Number(mark.value)
+      else if (mark.name === Names.struck) past.isStruck = true
+      else if (Names.isCost(mark.name)) past.costs.set(mark.name, decodeCost(mark.value))
       return
     case "snapshot":
       return

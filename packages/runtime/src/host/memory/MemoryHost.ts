@@ -34,6 +34,7 @@ import type {
   StartRefusal
 } from "../../engine/RunHost.ts"
 import type { Accepted, InboxMessage } from "../../engine/Inbox.ts"
+import * as Names from "../../run/Names.ts"
 import * as RunFailure from "../../loop/RunFailure.ts"
 import * as ThreadUpdate from "../../loop/ThreadUpdate.ts"
 import { MemoryRun, type MemoryRunOwner } from "./MemoryRun.ts"
@@ -290,8 +291,14 @@ class Host implements RunHost, MemoryRunOwner {
     const { run } = carried
     if (run.log.ended) return
     const { record } = carried
+    for (const { callId, grantId, nanoUsd, path } of run.spending.reported) {
+      if (grantId !== undefined)
+        this.grants.charge(Names.grantUse(run.runId, path, callId), grantId, nanoUsd, run.now())
+    }
+    this.grants.giveBack(run.runId, run.now())
+    run.spending.strike(run.now())
     const unread = run.unread(ThreadUpdate.receivedIn(run.log.envelopes))
-    const said = ThreadUpdate.messagesOf(record, run.log.envelopes, unread)
+    const said = RunFailure.said(record, run.log.envelopes, unread)
     this.threads.leave(record.threadId, record.runId, said, ThreadUpdate.keptOf(record, run))
     RunFailure.force(run, run.log.envelopes, unread)
     if (Exit.isFailure(exit)) {

@@ -37,6 +37,7 @@ import {
 } from "../../engine/Engine.ts"
 import { type Accepted, type InboxMessage, isSame, received } from "../../engine/Inbox.ts"
 import type { Answered } from "../../engine/RunHost.ts"
+import { type Cost, Spending } from "../../engine/Spending.ts"
 import type { Alarm } from "../../kernel/Alarm.ts"
 import { Signal } from "../../kernel/Signal.ts"
 import * as Trimmed from "../../kernel/Trimmed.ts"
@@ -63,13 +64,13 @@ export class MemoryRun implements Engine, Work {
   readonly begin: undefined
   readonly tree: BudgetTree
   readonly order = new Ordering.Automaton()
+  readonly spending = new Spending()
   /** The ids of its questions. */
   asked: Array<string> | undefined
   /** The open client calls, by path and id. */
   private clientCalls: Set<string> | undefined
   private readonly owner: MemoryRunOwner
   private readonly clock: RunClock
-  private entries: Array<Entry.Entry> = []
   private readonly alarm: Alarm
   /** The waits and answers; absent while there are none; usually one. */
   private approvals: Array<Approval> | undefined
@@ -112,7 +113,7 @@ export class MemoryRun implements Engine, Work {
 
   private settle<A>(settled: Settled<A>): A {
     this.clock.endWork()
-    for (const entry of settled.spent) this.entries.push(entry)
+    this.spending.settle(settled.spent, settled.by)
     if (settled.events.length > 0) this.push(settled.path, settled.events)
     return settled.value
   }
@@ -128,6 +129,11 @@ export class MemoryRun implements Engine, Work {
       if (acts !== undefined) this.act(acts(this))
       return Exit.void
     })
+  }
+
+  report(cost: Cost): Effect.Effect<void> {
+    this.spending.report(cost)
+    return Exit.void
   }
 
   /** Adds acts to the audit record. */
@@ -164,7 +170,7 @@ export class MemoryRun implements Engine, Work {
     this.cancel.add(approval)
     // It may be parked for long: growing arrays keep spare capacity.
     this.log.trim()
-    this.entries = Trimmed.copy(this.entries)
+    this.spending.entries = Trimmed.copy(this.spending.entries)
   }
 
   /** The wait has ended: removes it from deadline and cancel. */
@@ -200,7 +206,7 @@ export class MemoryRun implements Engine, Work {
       this.clock.endWait()
       const endedAt = this.now()
       waitedMs = endedAt - startedAt
-      this.entries.push(Entry.wait(row, startedAt, endedAt))
+      this.spending.entries.push(Entry.wait(row, startedAt, endedAt))
     }
     approval.complete(value, waitedMs)
     return { _tag: "Taken" }
@@ -344,11 +350,11 @@ export class MemoryRun implements Engine, Work {
   }
 
   ledger(): ReadonlyArray<Entry.Entry> {
-    return this.entries
+    return this.spending.entries
   }
 
   observed(): ReadonlyArray<Entry.Entry> {
-    return this.entries
+    return this.spending.entries
   }
 
   get limits(): BudgetTree {

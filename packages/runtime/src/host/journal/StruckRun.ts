@@ -1,0 +1,59 @@
+/**
+ * Ends a durable run whose loop died of a defect. What was under way goes on the bill and what was said to the thread; grants get back
+ * what they held; the log gets its last events. That the run was stopped is stored first, with the rows of what was under way: where a
+ * process dies in the middle of this, the next one goes on with it, and not with the run.
+ */
+import type { Envelope } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type { GrantStore } from "../../approval/GrantStore.ts"
+import type { EventLog } from "../../engine/EventLog.ts"
+import type { Cost } from "../../engine/Spending.ts"
+import type { Stores } from "../../engine/RunHost.ts"
+import * as RunFailure from "../../loop/RunFailure.ts"
+import * as ThreadUpdate from "../../loop/ThreadUpdate.ts"
+import * as Names from "../../run/Names.ts"
+import type { JournalRun } from "./JournalRun.ts"
+import type { JournalStore, StoreFailure } from "./JournalStore.ts"
+
+/** Ends `run`, whose `log` is open here. Its exit is a failure where the store failed; the run goes on then. */
+export const end = (
+  store: JournalStore,
+  { grants, threads }: Stores,
+  run: JournalRun,
+  log: EventLog
+): Effect.Effect<Exit.Exit<void>> =>
+  Effect.gen(function* () {
+    const { record, runId, writer } = run
+    yield* Effect.logError(`Run ${runId} failed`)
+    yield* writer.flush
+    const envelopes = yield* Effect.orDie(wholeLog(store, runId, log))
+    const { reported } = run.spending
+    run.spending.strike(run.now())
+    yield* charge(grants, run, reported)
+    yield* run.strike
+    yield* grants.release(runId, run.now())
+    const unread = yield* run.inbox.unread(ThreadUpdate.receivedIn(envelopes), run.now())
+    yield* ThreadUpdate.save(threads, record, run, RunFailure.said(record, envelopes, unread))
+    yield* Effect.sync(() => RunFailure.force(run, envelopes, unread))
+    yield* writer.flush
+  }).pipe(Effect.exit)
+
+/** Charges grants with what calls have reported that have no end. */
+const charge = (grants: GrantStore, { now, runId }: JournalRun, reported: ReadonlyArray<Cost>): Effect.Effect<void> =>
+  Effect.forEach(
+    reported,
+    ({ callId, grantId, nanoUsd, path }) =>
+      grantId === undefined ? Effect.void : grants.settle(Names.grantUse(runId, path, callId), grantId, nanoUsd, now()),
+    { discard: true }
+  )
+
+/** All events of a run whose log begins behind a snapshot, to see what is open in it. */
+const wholeLog = (
+  store: JournalStore,
+  runId: string,
+  log: EventLog
+): Effect.Effect<ReadonlyArray<Envelope.Envelope>, StoreFailure> =>
+  log.before === 0
+    ? Effect.succeed(log.envelopes)
+    : Effect.map(store.read(runId, 0, log.before), (earlier) => [...earlier, ...log.envelopes])

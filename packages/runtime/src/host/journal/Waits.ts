@@ -1,0 +1,82 @@
+/**
+ * What wakes the waits of one journal run: an answer that was stored in this process, a cancel, the clock, or the time to look for what
+ * another process has stored. The stored answer is the truth; whoever is woken looks for it.
+ */
+import type { Json } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+import type * as Schema from "effect/Schema"
+import type { WaitEnd } from "../../engine/Engine.ts"
+import type { RunClock } from "../../kernel/RunClock.ts"
+import type { Signal } from "../../kernel/Signal.ts"
+import type { Awaiting } from "./AnswerDelivery.ts"
+import type { StoredAnswer } from "./JournalStore.ts"
+
+export class Waits {
+  private readonly listeners = new Map<string, () => void>()
+  private readonly nudged = new Set<string>()
+  private readonly due = new Map<string, number>()
+  private readonly pollMs: number
+  private readonly clock: RunClock
+  private readonly cancel: Signal
+  private readonly answers: ReadonlyMap<string, StoredAnswer>
+
+  /** `pollMs`: how often a wait looks for answers from other processes, in milliseconds. `answers`: those that this process knows. */
+  constructor(pollMs: number, clock: RunClock, cancel: Signal, answers: ReadonlyMap<string, StoredAnswer>) {
+    this.pollMs = pollMs
+    this.clock = clock
+    this.cancel = cancel
+    this.answers = answers
+  }
+
+  /** When the clock ends one of them, at the earliest, in epoch milliseconds; `Infinity` where it ends none. */
+  get wakesAt(): number {
+    return Math.min(...this.due.values())
+  }
+
+  /** How the wait of that name is answered where nobody does, and how it hears of an answer. */
+  awaiting<A>(name: string, schema: Schema.Codec<A, Json>, end: WaitEnd<A>): Awaiting<A> {
+    const due = end.expires === undefined ? Number.POSITIVE_INFINITY : this.clock.due(end.expires.at)
+    const leftMs = () => this.clock.left(due)
+    const known = () => this.answers.get(name)
+    return { schema, end, known, isDue: () => leftMs() <= 0, news: this.news(name, end, leftMs) }
+  }
+
+  /** Completes when there may be an answer. `leftMs`: until the clock ends the wait. */
+  private news(name: string, { expires, reminders = [] }: WaitEnd<unknown>, leftMs: () => number): Effect.Effect<void> {
+    const { answers, cancel, clock, pollMs } = this
+    const told = Effect.callback<void>((resume) => {
+      if (answers.has(name) || cancel.requested || this.nudged.delete(name)) return resume(Effect.void)
+      const wake = () => resume(Effect.void)
+      this.listeners.set(name, wake)
+      const dueAt = reminders.find(({ at }) => at > clock.now())?.at ?? expires?.at
+      if (dueAt !== undefined) this.due.set(name, dueAt)
+      const listener = { signalled: wake }
+      cancel.add(listener)
+      return Effect.sync(() => {
+        this.listeners.delete(name)
+        cancel.remove(listener)
+      })
+    })
+    return Effect.suspend(() => {
+      const left = Math.min(pollMs, leftMs())
+      return left === Number.POSITIVE_INFINITY ? told : Effect.raceFirst(told, Effect.sleep(Math.max(1, left)))
+    })
+  }
+
+  /** Something that belongs to a wait was stored in this process. */
+  nudge(name: string): void {
+    // A wait that looks at this moment looks once more.
+    this.nudged.add(name)
+    this.listeners.get(name)?.()
+  }
+
+  /** All of them look again. */
+  wake(): void {
+    for (const wake of Array.from(this.listeners.values())) wake()
+  }
+
+  /** The wait has its answer. */
+  over(name: string): void {
+    this.due.delete(name)
+  }
+}

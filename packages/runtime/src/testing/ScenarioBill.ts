@@ -1,0 +1,138 @@
+/**
+ * What every run promises of money, as checks over a scenario's report: the bill has once what was used, and nothing is held in the end.
+ */
+import { CostSummary, type Envelope, LatencySummary, Usage } from "@reins/protocol"
+import type { Report } from "./ScenarioRun.ts"
+
+/** All of these promises that a report breaks. */
+export const all = (report: Report): ReadonlyArray<string> => [
+  ...budget(report),
+  ...cost(report),
+  ...bill(report),
+  ...quotas(report),
+  ...folds(report)
+]
+
+/** What a defect has ended keeps its holds: its tree is gone with it. */
+const budget = ({ budget, ended, stored }: Report) =>
+  ended && !isStruck(stored) ? [...budget.faults, ...budget.open()] : budget.faults
+
+const isStruck = (stored: ReadonlyArray<Envelope.Envelope>): boolean => {
+  const last = stored.at(-1)?.event
+  return last?.type === "error" && last.error.code === "E_INTERNAL_FAILURE"
+}
+
+const leaves = (node: CostSummary.CostNode): number =>
+  node.rows.reduce((sum, row) => sum + row.costNanoUsd, 0) +
+  node.children.reduce((sum, child) => sum + leaves(child), 0)
+
+const cost = ({ marks, stored }: Report) => {
+  const faults: Array<string> = []
+  const summary = stored.find(({ event }) => event.type === "data-cost-summary")?.event
+  const finish = stored.find(({ event }) => event.type === "finish")?.event
+  if (summary?.type !== "data-cost-summary") return ["there is no cost summary"]
+  const { root } = summary.data
+  if (leaves(root) !== summary.data.costNanoUsd) faults.push("the cost tree's leaves do not add up to its root")
+  if (finish?.type === "finish" && JSON.stringify(finish.usage) !== JSON.stringify(root.usage)) {
+    faults.push(`finish says ${JSON.stringify(finish.usage)}, the cost summary ${JSON.stringify(root.usage)}`)
+  }
+  if (marks.length > 0) {
+    const spent = marks.flatMap((mark) => mark.spent)
+    const nano = spent.reduce((sum, row) => sum + ("costNanoUsd" in row ? (row.costNanoUsd ?? 0) : 0), 0)
+    if (nano !== summary.data.costNanoUsd)
+      faults.push(`the ledger says ${nano} nano-dollars, the summary ${summary.data.costNanoUsd}`)
+    const usage = spent.reduce((sum, row) => (row.kind === "model" ? Usage.add(sum, row.usage) : sum), Usage.empty)
+    if (JSON.stringify(Usage.toTotals(usage)) !== JSON.stringify(root.usage))
+      faults.push("the ledger's usage is not the summary's")
+  }
+  return faults
+}
+
+const toolCosts = ({ children, rows }: CostSummary.CostNode): number =>
+  rows.reduce((sum, row) => (row.kind === "tool" ? sum + row.costNanoUsd : sum), 0) +
+  children.reduce((sum, child) => sum + toolCosts(child), 0)
+
+/**
+ * The bill has once what tools have reported, whatever became of them: all that was acknowledged, and of the rest what was stored before
+ * the process died. It has once what models said that they used; where one was cut or lost, it says that something is estimated.
+ * Grants hold nothing in the end.
+ */
+const bill = ({ deaths, ended, grants, stored, world }: Report) => {
+  const summary = stored.find(({ event }) => event.type === "data-cost-summary")?.event
+  if (!ended || summary?.type !== "data-cost-summary") return []
+  const faults: Array<string> = []
+  const { estimated, root } = summary.data
+  const sum = (costs: typeof world.costs) => costs.reduce((all, { nanoUsd }) => all + nanoUsd, 0)
+  const [billed, reported] = [toolCosts(root), sum(world.costs)]
+  const taken = sum(world.costs.filter((cost) => cost.taken))
+  if (billed < taken || billed > reported) {
+    faults.push(`tools have reported ${taken} to ${reported} nano-dollars, on the bill are ${billed}`)
+  }
+  const usage = Usage.toTotals((world.used ?? []).reduce((all, used) => Usage.add(all, used), Usage.empty))
+  if (
+    world.used !== undefined &&
+    !estimated &&
+    deaths.length === 0 &&
+    JSON.stringify(usage) !== JSON.stringify(root.usage)
+  ) {
+    faults.push(`models have used ${JSON.stringify(usage)}, on the bill are ${JSON.stringify(root.usage)}`)
+  }
+  for (const { id, nanoUsdHeld = 0 } of grants) {
+    if (nanoUsdHeld !== 0) faults.push(`the grant ${id} still holds ${nanoUsdHeld} nano-dollars`)
+  }
+  return faults
+}
+
+/**
+ * A quota's use equals the run's cost, nothing is held at the end, and no limit is exceeded unless a row is marked
+ * `overrun`.
+ */
+const quotas = ({ ended, quotas, stored }: Report) => {
+  const summary = stored.find(({ event }) => event.type === "data-cost-summary")?.event
+  if (!ended || summary?.type !== "data-cost-summary") return []
+  const { costNanoUsd, root } = summary.data
+  return quotas.flatMap((quota) => {
+    const { limit = Number.POSITIVE_INFINITY, reserved, used } = quota.costNanoUsd
+    const faults: Array<string> = []
+    // A sliding window forgets older use.
+    const isWhole = typeof quota.window === "string"
+    if (isWhole ? used !== costNanoUsd : used > costNanoUsd) {
+      faults.push(`the quota ${quota.name} says ${used} nano-dollars, the summary ${costNanoUsd}`)
+    }
+    const tokens = quota.totalTokens.used
+    if (isWhole ? tokens !== root.usage.totalTokens : tokens > root.usage.totalTokens) {
+      faults.push(`the quota ${quota.name} says ${tokens} tokens, the summary ${root.usage.totalTokens}`)
+    }
+    if (reserved !== 0 || quota.totalTokens.reserved !== 0) faults.push(`the quota ${quota.name} is still held`)
+    if (used > limit && !anyOverrun(root) && !summary.data.estimated) {
+      faults.push(`the quota ${quota.name} of ${limit} nano-dollars is exceeded: ${used}`)
+    }
+    return faults
+  })
+}
+
+const anyOverrun = ({ children, rows }: CostSummary.CostNode): boolean =>
+  rows.some(({ overrun }) => overrun) || children.some(anyOverrun)
+
+/**
+ * The stored rows fold to the summaries that the run ended with: the whole cost summary, and of the latency summary the
+ * steps and calls.
+ */
+const folds = ({ marks, stored }: Report) => {
+  if (marks.length === 0) return []
+  const faults: Array<string> = []
+  const spent = marks.flatMap((mark) => mark.spent)
+  for (const { event } of stored) {
+    if (event.type === "data-cost-summary" && JSON.stringify(CostSummary.fold(spent)) !== JSON.stringify(event.data)) {
+      faults.push("the stored rows fold to another cost summary")
+    }
+    if (event.type === "data-latency-summary") {
+      const { modelMs, steps, toolMs, tools } = event.data
+      const again = LatencySummary.fold(spent, { startedAt: 0, endedAt: event.data.totalMs, downMs: event.data.downMs })
+      const own = JSON.stringify([modelMs, toolMs, steps, tools])
+      const folded = JSON.stringify([again.modelMs, again.toolMs, again.steps, again.tools])
+      if (own !== folded) faults.push(`the stored rows fold to\n${folded}\nthe summary says\n${own}`)
+    }
+  }
+  return faults
+}

@@ -1,0 +1,117 @@
+/**
+ * The people and the client of a random scenario: they write to the run, answer its questions and run its calls, each in their own time.
+ */
+import { type AgentPath, type Approval, Decision, type Json } from "@reins/protocol"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import type { RuntimeShape } from "../runtime/RuntimeShape.ts"
+import * as Scenario from "./Scenario.ts"
+import * as ScenarioAgents from "./ScenarioAgents.ts"
+
+/** The run of a scenario, and its thread. */
+export const runId = "run"
+export const threadId = "thread"
+
+/** Writes to the run. Whoever sees a run of another life sends it again; a run that is ending takes none. */
+export const send = (
+  runtime: RuntimeShape,
+  { messageId, text, withdraws }: Scenario.SentMessage,
+  accepted: Map<string, number>
+): Effect.Effect<void> =>
+  Effect.ignore(
+    Effect.map(runtime.steer(runId, text, { messageId, questions: withdraws ? "withdraw" : "keep" }), ({ position }) =>
+      accepted.set(messageId, position)
+    )
+  )
+
+/** A call that the client has to run. */
+export interface ClientCall {
+  readonly agentPath: AgentPath.AgentPath
+  readonly id: string
+}
+
+/** The client's part: it runs what it is asked to, in its own time, and hands it in until it is taken. `due`: when, by call. */
+export const answerCalls = Effect.fnUntraced(function* (
+  runtime: RuntimeShape,
+  scenario: Scenario.Scenario,
+  calls: ReadonlyArray<ClientCall>,
+  due: Map<string, number>
+) {
+  const now = yield* Clock.currentTimeMillis
+  for (const { agentPath, id } of calls) {
+    const place = `${agentPath.join("/")} ${id}`
+    const drawn = Scenario.clientAnswer(scenario, place)
+    const at = due.get(place) ?? now + (drawn?.afterMs ?? Number.POSITIVE_INFINITY)
+    due.set(place, at)
+    if (drawn === undefined || now < at) continue
+    // Until a person has allowed it, and once it is closed, nothing is taken: that is a typed error here, and no matter.
+    yield* Effect.ignore(
+      runtime.submitToolResult(runId, id, { result: { seen: "a cat" }, isFailure: drawn.isFailure, agentPath })
+    )
+  }
+})
+
+const limitOf = (payload: Json): number =>
+  Predicate.hasProperty(payload, "max") && typeof payload.max === "number" ? payload.max : 0
+
+/** People answer what is asked; `schedule`: when and how, by question. */
+export const answer = Effect.fnUntraced(function* (
+  runtime: RuntimeShape,
+  scenario: Scenario.Scenario,
+  schedule: Map<string, { readonly at: number; readonly decision: Decision | undefined }>
+) {
+  const now = yield* Clock.currentTimeMillis
+  for (const { agentPath, request } of yield* runtime.pendingApprovals()) {
+    const planned = schedule.get(request.id)
+    if (planned === undefined) {
+      const isAgain = request.begunBefore !== undefined
+      const about = `${agentPath.join("/")} ${request.toolInvocationId ?? request.id}${isAgain ? ` ${request.id}` : ""}`
+      const drawn =
+        isAgain && !scenario.refusals
+          ? ({ afterMs: 0, says: "approve", scope: "call" } as const)
+          : Scenario.answer(scenario, about)
+      schedule.set(request.id, {
+        at: now + (drawn?.afterMs ?? 0),
+        decision: decision(request, drawn, scenario.grantUsd)
+      })
+    } else if (planned.decision !== undefined && now >= planned.at) {
+      // Another answer may have come first: expiry, cancel. That is a typed error here, and no matter.
+      if (request.approvals === undefined) {
+        yield* Effect.ignore(runtime.respondToApproval(request.id, planned.decision))
+        continue
+      }
+      // Who may not answer approves all the same.
+      const { decision = planned.decision } = planned.decision.type === "revise" ? { decision: Decision.approve() } : {}
+      for (const principal of Scenario.people) {
+        yield* Effect.ignore(runtime.respondToApproval(request.id, decision, { principal }))
+      }
+    }
+  }
+})
+
+const decision = (
+  request: Approval.Request,
+  drawn: ReturnType<typeof Scenario.answer>,
+  maxCostUsd: number | undefined
+): Decision | undefined => {
+  const says = drawn?.says
+  if (request.kind === "budget" && says !== undefined && says !== "reject") {
+    return Decision.raise({ [request.target]: 2 * limitOf(request.payload) + 1 })
+  }
+  switch (says) {
+    case "approve":
+      return drawn === undefined ||
+        drawn.scope === "call" ||
+        request.kind !== "tool" ||
+        request.begunBefore !== undefined
+        ? Decision.approve({ by: "mia" })
+        : Decision.approve({ by: "mia", scope: drawn.scope, uses: Scenario.grantUses, maxCostUsd })
+    case "reject":
+      return Decision.reject({ feedback: "not today" })
+    case "revise":
+      return Decision.revise(ScenarioAgents.revision)
+    case undefined:
+      return undefined
+  }
+}
