@@ -3,8 +3,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { type Message, ModelFailure, Ordering, Transcript } from "@reins/protocol"
 import { Agent, Budget, Compaction, Deployment, Model, Prices, Runtime } from "@reins/runtime"
 import { journalHost, MemoryJournal } from "@reins/runtime/journal"
-import { CrashingJournal, Probe, ScriptedModel } from "@reins/runtime/testing"
-import { Context, Effect, Exit, Layer, References, Schema, Scope } from "effect"
+import { BudgetWatch, CrashingJournal, Probe, ScriptedModel } from "@reins/runtime/testing"
+import { Context, Effect, Exit, Fiber, Layer, References, Schema, Scope } from "effect"
 import { Tool, Toolkit } from "effect/ai"
 import { TestClock } from "effect/testing"
 
@@ -194,6 +194,31 @@ describe("a custom strategy", () => {
         assert.deepStrictEqual(told[0]?.data, { strategy: "own", issue })
         assert.strictEqual(model.requests.at(-1)?.messages.length, 11)
       }
+    })
+  )
+
+  it.effect("that gives up a request is billed for it, and leaves nothing reserved", () =>
+    Effect.gen(function* () {
+      const watch = BudgetWatch.make()
+      let asked = 0
+      const impatient = own(({ ask, messages }) =>
+        asked++ === 0
+          ? Effect.as(Effect.timeoutOption(ask({ messages, maxOutputTokens: 50 }), "1 second"), undefined)
+          : Effect.succeed(undefined)
+      )
+      const budget = Budget.make({ maxCostUsd: 1 })
+      const usage = { type: "usage", usage: { inputUncached: 77 } } as const
+      const model = looker(3, { parts: [[usage, { type: "text", text: "In short: th" }]], hangs: true })
+      const running = yield* Effect.forkChild(run(model, impatient, { budget, deployment: BudgetWatch.layer(watch) }), {
+        startImmediately: true
+      })
+      yield* TestClock.adjust("1 minute")
+      const { probe } = yield* Fiber.join(running)
+      const [cost] = probe.of("data-cost-summary")
+      // Ten tokens for each step, and what the provider had reported by then.
+      assert.strictEqual(cost?.data.root.usage.promptTokens, 4 * 10 + 77)
+      assert.isTrue(cost?.data.estimated)
+      assert.deepStrictEqual([...watch.faults, ...watch.open()], [])
     })
   )
 })

@@ -183,6 +183,8 @@ describe("a runtime over SQLite", () => {
         "ALTER TABLE reins_runs DROP COLUMN packed",
         "DROP TABLE reins_files",
         "DROP TABLE reins_audit",
+        "DROP INDEX reins_claims_run",
+        "ALTER TABLE reins_claims DROP COLUMN run_id",
         "ALTER TABLE reins_threads DROP COLUMN limits",
         "ALTER TABLE reins_threads DROP COLUMN kept",
         "DELETE FROM reins_versions WHERE version > 1"

@@ -97,6 +97,13 @@ class Bill implements Spender {
   readonly rows: Array<Entry.ModelEntry> = []
   readonly asking = new Set<PaidRequest>()
 
+  /** The request has ended, or was interrupted. */
+  close(paid: PaidRequest): void {
+    this.rows.push(...paid.settle())
+    this.asking.delete(paid)
+    this.usage = Usage.add(this.usage, paid.usage)
+  }
+
   spent(): ReadonlyArray<Entry.ModelEntry> {
     return [...this.rows, ...Array.from(this.asking).flatMap((paid) => paid.spent())]
   }
@@ -187,10 +194,13 @@ const ask = Effect.fnUntraced(function* (
     })
   })
   bill.asking.add(paid)
-  const sent = yield* paid.send()
-  bill.rows.push(...paid.settle())
-  bill.asking.delete(paid)
-  bill.usage = Usage.add(bill.usage, paid.usage)
+  const sent = yield* Effect.onInterrupt(paid.send(), () =>
+    Effect.sync(() => {
+      paid.stop()
+      bill.close(paid)
+    })
+  )
+  bill.close(paid)
   const issue = issueOf(sent)
   if (issue !== undefined || sent._tag !== "Completed")
     return yield* new CompactionFailed({ issue: issue ?? "no answer" })

@@ -126,23 +126,27 @@ export class PaidRequest implements Attempt.Sender, Spender {
   }
 
   /**
-   * Its rows, if it was stopped before it was settled; an attempt that was under way counts as one that was cut. The code of prices and
-   * estimates may be what failed: then the price is unknown, and the default estimator counts.
+   * Counts the attempt that is under way, if there is one, as one that was cut. The estimator may be what failed: then the default one
+   * counts.
    */
-  spent(): ReadonlyArray<Entry.ModelEntry> {
+  stop(): void {
     const { ask, sending, tally } = this
-    if (sending !== undefined) {
-      this.sending = undefined
-      const cut = sending.cut()
-      const own = Result.try(() => Attempt.usageOf(ask, cut))
-      const counted = Result.isSuccess(own) ? own : Result.try(() => Attempt.usageOf(ask, cut, TokenEstimator.byLength))
-      const usage = Result.isSuccess(counted) ? counted.success.usage : (cut.answer.usage ?? Usage.empty)
-      tally.usage = Usage.add(tally.usage, usage)
-      tally.estimated ||= Result.isFailure(counted) || counted.success.estimated
-      tally.rows.push(cut.row)
-      Fees.count(tally, cut.answer.calls)
-    }
-    if (tally.rows.length === 0) return this.before
+    if (sending === undefined) return
+    this.sending = undefined
+    const cut = sending.cut()
+    const own = Result.try(() => Attempt.usageOf(ask, cut))
+    const counted = Result.isSuccess(own) ? own : Result.try(() => Attempt.usageOf(ask, cut, TokenEstimator.byLength))
+    const usage = Result.isSuccess(counted) ? counted.success.usage : (cut.answer.usage ?? Usage.empty)
+    tally.usage = Usage.add(tally.usage, usage)
+    tally.estimated ||= Result.isFailure(counted) || counted.success.estimated
+    tally.rows.push(cut.row)
+    Fees.count(tally, cut.answer.calls)
+  }
+
+  /** Its rows, if a defect stopped it before it was settled. The price book may be what failed: then the price is unknown. */
+  spent(): ReadonlyArray<Entry.ModelEntry> {
+    this.stop()
+    if (this.tally.rows.length === 0) return this.before
     return [...this.before, this.row(Result.getOrUndefined(Result.try(() => this.price())))]
   }
 
