@@ -1,8 +1,9 @@
 /**
  * What the bridge to AI SDK providers costs: `npm run bench -- bridge [--deltas=20000] [--rounds=9]`.
  *
- * One stream of OpenAI's chat API, as bytes in memory, is read by the provider package alone and through our port, in turns in
- * one process. It prints deltas a second of both, and the median of their ratios: 1 would be a bridge that costs nothing.
+ * One stream of OpenAI's chat API, as bytes in memory, is read by the provider package alone and through our port, in
+ * turns in one process. It prints deltas a second of both, and the median of their ratios: 1 would be a bridge that
+ * costs nothing.
  */
 import { createOpenAI } from "@ai-sdk/openai"
 import { AiSdkModel } from "@reins/models"

@@ -1,5 +1,6 @@
 /**
- * What every contestant can do: carry a scripted run to its end, in the way its documentation tells people to consume it.
+ * What every contestant can do: carry a scripted run to its end, in the way its documentation tells people to consume
+ * it.
  */
 import type { Script } from "./Script.ts"
 

@@ -1,5 +1,6 @@
 /**
- * A family of the bench: who is measured, in which workloads, and over whom the ratios are. Frameworks are one, stores another.
+ * A family of the bench: who is measured, in which workloads, and over whom the ratios are. Frameworks are one, stores
+ * another.
  */
 
 export interface Figure {
@@ -17,7 +18,10 @@ export interface Workload<C> {
   readonly measure: (contestant: C, quick: boolean) => Promise<Figures>
 }
 
-/** What a contestant needs that is not there at once: the peers' packages, a Postgres server, the packages as they are built. */
+/**
+ * What a contestant needs that is not there at once: the peers' packages, a Postgres server, the packages as they are
+ * built.
+ */
 export type Need = "built" | "peers" | "postgres"
 
 /** A contestant by its title, loaded only in the process that measures it. */

@@ -1,6 +1,6 @@
 /**
- * Measures one contestant in one workload, and prints its figures as one line of JSON. A process of its own each time, so
- * that nobody runs on what another has warmed up or left behind.
+ * Measures one contestant in one workload, and prints its figures as one line of JSON. A process of its own each time,
+ * so that nobody runs on what another has warmed up or left behind.
  */
 import * as Families from "./Families.ts"
 

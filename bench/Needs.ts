@@ -1,6 +1,6 @@
 /**
- * What some contestants need, got when the first of them is asked for: the peers' packages, or a Postgres server that lives as
- * long as the bench. Where it cannot be had, they are left out, and it is said why.
+ * What some contestants need, got when the first of them is asked for: the peers' packages, or a Postgres server that
+ * lives as long as the bench. Where it cannot be had, they are left out, and it is said why.
  */
 import type { Need } from "./Family.ts"
 import * as Peers from "./Peers.ts"

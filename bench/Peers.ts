@@ -1,6 +1,6 @@
 /**
- * The packages of the peers: installed here when the bench first needs them, at the exact versions in `peers/package.json`,
- * and by nobody else. They are not in the workspace and not in its lockfile.
+ * The packages of the peers: installed here when the bench first needs them, at the exact versions in
+ * `peers/package.json`, and by nobody else. They are not in the workspace and not in its lockfile.
  */
 import { spawnSync } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"

@@ -1,6 +1,7 @@
 /**
- * The clients of W6, in a process of their own so that their work is not counted as the server's: on a message with `count` they
- * ask so many times at once, read each answer to its end, and send back how many deltas they saw and how long it took.
+ * The clients of W6, in a process of their own so that their work is not counted as the server's: on a message with
+ * `count` they ask so many times at once, read each answer to its end, and send back how many deltas they saw and how
+ * long it took.
  */
 import { request } from "node:http"
 import type { Served } from "./Contestant.ts"

@@ -1,7 +1,7 @@
 /**
- * Another revision of this repository as a contestant: its sources in a temporary folder, with its own dependencies and with
- * today's bench, so that both revisions are measured by the same code. Whatever is measured may therefore use only public exports
- * that both have.
+ * Another revision of this repository as a contestant: its sources in a temporary folder, with its own dependencies and
+ * with today's bench, so that both revisions are measured by the same code. Whatever is measured may therefore use only
+ * public exports that both have.
  */
 import { execFile, spawn } from "node:child_process"
 import { cpSync, mkdirSync, mkdtempSync, rmSync } from "node:fs"

@@ -17,8 +17,8 @@ export interface Voice<P> {
 export type Script = <P>(step: number, voice: Voice<P>) => AsyncGenerator<P>
 
 /**
- * The one tool, in every workload. It answers at once, except for every other number below zero: these take a millisecond, as a tool
- * that asks a neighbouring service does.
+ * The one tool, in every workload. It answers at once, except for every other number below zero: these take a
+ * millisecond, as a tool that asks a neighbouring service does.
  */
 export const tool = {
   name: "work",

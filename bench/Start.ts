@@ -1,6 +1,6 @@
 /**
- * What it costs to start: the time to import a library in a fresh process. Ours is measured as it is published (built, without
- * sources), beside the modules of `effect` that it loads: the difference is what is ours.
+ * What it costs to start: the time to import a library in a fresh process. Ours is measured as it is published (built,
+ * without sources), beside the modules of `effect` that it loads: the difference is what is ours.
  */
 import { execFile } from "node:child_process"
 import {

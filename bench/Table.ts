@@ -1,5 +1,6 @@
 /**
- * Figures of several rounds as a table: a median for each contestant, and how many times the base of its family that is.
+ * Figures of several rounds as a table: a median for each contestant, and how many times the base of its family that
+ * is.
  */
 import { type Figures, median, type Workload } from "./Family.ts"
 
@@ -41,8 +42,8 @@ export const render = (
 }
 
 /**
- * What became of each figure of a contestant since another revision: its medians before and now, and the gain, which is above 1 where
- * it got better: less time or memory, more a second.
+ * What became of each figure of a contestant since another revision: its medians before and now, and the gain, which is
+ * above 1 where it got better: less time or memory, more a second.
  */
 export const gains = (
   name: string,

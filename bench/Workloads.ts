@@ -1,6 +1,6 @@
 /**
- * The workloads of the frameworks: what is measured, how often, and in which unit. Each runs in a process of its own, warmed up
- * before it is measured, and answers figures by name.
+ * The workloads of the frameworks: what is measured, how often, and in which unit. Each runs in a process of its own,
+ * warmed up before it is measured, and answers figures by name.
  */
 import type { Contestant, Opened } from "./Contestant.ts"
 import * as Family from "./Family.ts"

@@ -1,9 +1,10 @@
 /**
  * The bench: `npm run bench -- [--quick] [--only=W1,W2] [--of=floor,promise] [--rounds=5] [--against=REVISION]`.
  *
- * Contestants take turns, each measurement in a fresh process, so that a machine that slows down slows everybody down. What
- * it prints are medians over the rounds, and ratios to the floor, or to memory for stores: read these, not the times. With
- * `--against` another revision of this repository takes its turns beside today's, and a last table has the ratios between the two.
+ * Contestants take turns, each measurement in a fresh process, so that a machine that slows down slows everybody down.
+ * What it prints are medians over the rounds, and ratios to the floor, or to memory for stores: read these, not the
+ * times. With `--against` another revision of this repository takes its turns beside today's, and a last table has the
+ * ratios between the two.
  */
 import { execFile } from "node:child_process"
 import { cpus } from "node:os"

@@ -1,6 +1,6 @@
 /**
- * The floor: a bare agent loop, one async generator, without any framework. It checks nothing, remembers nothing but the
- * messages, and measures what the language itself costs; everything else is a multiple of it.
+ * The floor: a bare agent loop, one async generator, without any framework. It checks nothing, remembers nothing but
+ * the messages, and measures what the language itself costs; everything else is a multiple of it.
  */
 import { once } from "node:events"
 import { createServer } from "node:http"

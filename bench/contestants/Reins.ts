@@ -1,8 +1,9 @@
 /**
- * Reins with everything on: order check, gate, ledger with prices, a limit on time for the run and one for each tool call.
+ * Reins with everything on: order check, gate, ledger with prices, a limit on time for the run and one for each tool
+ * call.
  *
- * `promise` is `createRuntime`, its events read one by one in a plain loop; `effect` is the Effect service, its events read
- * array by array.
+ * `promise` is `createRuntime`, its events read one by one in a plain loop; `effect` is the Effect service, its events
+ * read array by array.
  */
 import { Agent, Budget, Decision, Model, ModelStream, Prices, Runtime, ToolSettings } from "@reins/runtime"
 import type { ModelPart } from "@reins/runtime"
@@ -42,7 +43,10 @@ const watched = (script: Script, ended: () => void): Script =>
     if (step === 2) ended()
   }
 
-/** Starts runs that nobody reads, as a service does with runs that wait for days; answers them in the order they were asked. */
+/**
+ * Starts runs that nobody reads, as a service does with runs that wait for days; answers them in the order they were
+ * asked.
+ */
 const parking =
   (
     runtime: Pick<PromiseRuntime, "pendingApprovals" | "respondToApproval">,

@@ -1,6 +1,6 @@
 /**
- * One reader of the soak: asks for a run, reads it to its end, at once or as slowly as a bad line, and tells whether all of
- * it came and how long each word was under way.
+ * One reader of the soak: asks for a run, reads it to its end, at once or as slowly as a bad line, and tells whether
+ * all of it came and how long each word was under way.
  */
 import { type Agent, request } from "node:http"
 import type { Wanted } from "./Wanted.ts"

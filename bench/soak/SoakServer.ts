@@ -1,6 +1,7 @@
 /**
- * The server of the soak, in a process of its own: the native dialect over a model that says when each word was sent. It keeps
- * few ended runs and threads, so that what it keeps on purpose is full after the warm-up and all growth behind that is a leak.
+ * The server of the soak, in a process of its own: the native dialect over a model that says when each word was sent.
+ * It keeps few ended runs and threads, so that what it keeps on purpose is full after the warm-up and all growth behind
+ * that is a leak.
  *
  * To a message it answers with the bytes of heap in use, garbage collected, once nothing runs.
  */

@@ -1,11 +1,11 @@
 /**
- * The soak: `npm run soak -- [--seconds=60]`. 200 streams at the same time, 20 of them read slowly, over the loopback, one
- * behind the other for as long as it is told; then it says whether every stream was whole, how long a word was under way, and
- * whether the server holds more than before.
+ * The soak: `npm run soak -- [--seconds=60]`. 200 streams at the same time, 20 of them read slowly, over the loopback,
+ * one behind the other for as long as it is told; then it says whether every stream was whole, how long a word was
+ * under way, and whether the server holds more than before.
  *
- * Memory is looked at when nothing runs, behind a warm-up and behind each of three spells of the same length. What a server
- * leaks it leaks in each of them; what the engine's own compiler keeps it keeps now and then. So the median growth counts.
- * Ends with 1 when a stream was not whole or more than `limit` bytes a run stay.
+ * Memory is looked at when nothing runs, behind a warm-up and behind each of three spells of the same length. What a
+ * server leaks it leaks in each of them; what the engine's own compiler keeps it keeps now and then. So the median
+ * growth counts. Ends with 1 when a stream was not whole or more than `limit` bytes a run stay.
  */
 import { fork } from "node:child_process"
 import { once } from "node:events"

@@ -1,6 +1,6 @@
 /**
- * The Postgres server that stores are measured on: the one of the tests, real, from npm, with its files in the folder for
- * temporary ones; or the one that the variable names.
+ * The Postgres server that stores are measured on: the one of the tests, real, from npm, with its files in the folder
+ * for temporary ones; or the one that the variable names.
  */
 import { Effect, Exit, Scope } from "effect"
 import * as Server from "../../test/postgres/Server.ts"

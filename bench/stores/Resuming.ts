@@ -1,6 +1,6 @@
 /**
- * D3: runs that are taken up by another owner. A run makes so many steps, then calls a tool that does not answer; its owner ends, and
- * what is timed is the next one, from its first look at the store until that tool is begun again.
+ * D3: runs that are taken up by another owner. A run makes so many steps, then calls a tool that does not answer; its
+ * owner ends, and what is timed is the next one, from its first look at the store until that tool is begun again.
  */
 import { Deployment, Runtime } from "@reins/runtime"
 import { type JournalStore, journalHost } from "@reins/runtime/journal"

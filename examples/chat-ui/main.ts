@@ -21,7 +21,8 @@ const RuntimeLive = Runtime.layer({ agents: [Desk] }).pipe(Layer.provide(Harbour
 
 const portOf = ({ address }: HttpServer.HttpServer["Service"]): number => ("port" in address ? address.port : 0)
 
-// Only pages of listed origins may send requests: this one's own, by the two names under which a browser here reaches it.
+// Only pages of listed origins may send requests: this one's own, by the two names under which a browser here reaches
+// it.
 const ServerLive = Layer.unwrap(
   Effect.map(HttpServer.HttpServer, (server) =>
     Server.layer({

@@ -1,6 +1,7 @@
 /**
  * A model that plays the scenario named by the prompt, makes the calls that the prompt spells out, shows what it was
- * given, and repeats every other prompt, word by word. It costs nothing and needs no key, so every protocol can be tried.
+ * given, and repeats every other prompt, word by word. It costs nothing and needs no key, so every protocol can be
+ * tried.
  */
 import { Message, ModelFailure } from "@reins/protocol"
 import type { Json } from "@reins/protocol"

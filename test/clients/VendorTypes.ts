@@ -1,4 +1,6 @@
-/** The types of the vendors' official clients that `Vendors` makes schemas of, apart where two have types of one name. */
+/**
+ * The types of the vendors' official clients that `Vendors` makes schemas of, apart where two have types of one name.
+ */
 import type { BetaMessage, BetaRawMessageStreamEvent } from "@anthropic-ai/sdk/resources/beta/messages/messages"
 import type * as Anthropic from "@anthropic-ai/sdk/resources/messages/messages"
 import type { ModelInfo } from "@anthropic-ai/sdk/resources/models"

@@ -1,6 +1,7 @@
 /**
- * The shapes that the vendors publish: JSON schemas made from the types of their official clients, and the schemas that the
- * AI SDK and AG-UI ship. A shape is checked strictly: required fields, literals, and no field that the vendor does not name.
+ * The shapes that the vendors publish: JSON schemas made from the types of their official clients, and the schemas that
+ * the AI SDK and AG-UI ship. A shape is checked strictly: required fields, literals, and no field that the vendor does
+ * not name.
  */
 import { EventSchemas } from "@ag-ui/core/schemas"
 import { EventSchemas as OldEventSchemas } from "ag-ui-core-0"

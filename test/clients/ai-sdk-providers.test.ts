@@ -1,4 +1,7 @@
-/** The AI SDK's own providers with our server as their model: `@ai-sdk/openai`, `@ai-sdk/anthropic`, `@ai-sdk/openai-compatible`. */
+/**
+ * The AI SDK's own providers with our server as their model: `@ai-sdk/openai`, `@ai-sdk/anthropic`,
+ * `@ai-sdk/openai-compatible`.
+ */
 import { createAnthropic } from "@ai-sdk/anthropic"
 import { createOpenAI } from "@ai-sdk/openai"
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible"

@@ -1,6 +1,6 @@
 /**
- * Every frame and every answer without a stream, of every scenario and of random runs, against the shapes that the vendors
- * publish. The other dialects are checked against their sources in `test/wire`.
+ * Every frame and every answer without a stream, of every scenario and of random runs, against the shapes that the
+ * vendors publish. The other dialects are checked against their sources in `test/wire`.
  */
 import { assert, describe, it } from "@effect/vitest"
 import type { Dialect, Encoder } from "@reins/wire"

@@ -1,7 +1,7 @@
 /**
- * The recordings beside `test/recordings/main.ts`: turns that a provider pauses, results that come in a later step, ids that repeat or
- * are empty, and calls before ends that nobody documents. Each is played alone, one of each kind under every fault (all of them are in
- * CI); those that answer each other (`.1`, `.2`) also as one conversation.
+ * The recordings beside `test/recordings/main.ts`: turns that a provider pauses, results that come in a later step, ids
+ * that repeat or are empty, and calls before ends that nobody documents. Each is played alone, one of each kind under
+ * every fault (all of them are in CI); those that answer each other (`.1`, `.2`) also as one conversation.
  */
 import { assert, describe, it, layer } from "@effect/vitest"
 import { AiSdkModel } from "@reins/models"

@@ -1,4 +1,7 @@
-/** Two tenants on one Postgres database, aborted starts, and definitions that change over a restart: see `test/scenario/Shared.ts`. */
+/**
+ * Two tenants on one Postgres database, aborted starts, and definitions that change over a restart: see
+ * `test/scenario/Shared.ts`.
+ */
 import { assert, describe, layer } from "@effect/vitest"
 import { Scenario, ScenarioChecks, ScenarioRun } from "@reins/runtime/testing"
 import { Postgres } from "@reins/store/postgres"

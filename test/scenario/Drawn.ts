@@ -1,6 +1,6 @@
 /**
- * What providers, tools and callers hand over, drawn: JSON values, JSON Schemas, names, ids, media types and the parts of responses, of
- * every type that provider packages have.
+ * What providers, tools and callers hand over, drawn: JSON values, JSON Schemas, names, ids, media types and the parts
+ * of responses, of every type that provider packages have.
  */
 import type { LanguageModelV4CallOptions } from "@ai-sdk/provider"
 import type { Json } from "@reins/protocol"

@@ -1,6 +1,6 @@
 /**
- * What the installed provider packages send for a request of ours: each is asked with a `fetch` that keeps the body, and the body
- * is held to what its provider documents. A package that refuses a request sends none.
+ * What the installed provider packages send for a request of ours: each is asked with a `fetch` that keeps the body,
+ * and the body is held to what its provider documents. A package that refuses a request sends none.
  */
 import { Models } from "@reins/models"
 import type { ModelRequest } from "@reins/runtime"

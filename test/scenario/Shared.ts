@@ -1,7 +1,7 @@
 /**
- * Random scenarios of tenants that share a store: two tenants start, abort, fork, import, limit and delete on the same few thread ids
- * at the same time; then the process ends and the next one may define the tool in another way before people answer. All drawn from a
- * seed; `check` fails where a promise is broken.
+ * Random scenarios of tenants that share a store: two tenants start, abort, fork, import, limit and delete on the same
+ * few thread ids at the same time; then the process ends and the next one may define the tool in another way before
+ * people answer. All drawn from a seed; `check` fails where a promise is broken.
  */
 import { assert } from "@effect/vitest"
 import { type Envelope, type Message, Ordering } from "@reins/protocol"
@@ -129,7 +129,10 @@ const decideAll = Effect.fnUntraced(function* (runtime: Service, draw: Drawing, 
   }
 })
 
-/** Under which definition each call ran is in its result; under which it was asked about, in the question that allowed it. */
+/**
+ * Under which definition each call ran is in its result; under which it was asked about, in the question that allowed
+ * it.
+ */
 const allowedBy = (
   log: ReadonlyArray<Envelope.Envelope>
 ): { readonly ran: string; readonly hash: string } | undefined => {

@@ -1,7 +1,7 @@
 /**
- * Random responses, arguments, results, schemas, names, ids, files and prompts, drawn from the types of provider packages, through whole runs
- * in memory and on SQLite: each run is lawful and ends well, each call has one result, and every provider package sends the
- * request that follows, as its provider documents it.
+ * Random responses, arguments, results, schemas, names, ids, files and prompts, drawn from the types of provider
+ * packages, through whole runs in memory and on SQLite: each run is lawful and ends well, each call has one result, and
+ * every provider package sends the request that follows, as its provider documents it.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { AiSdkModel } from "@reins/models"

@@ -1,7 +1,7 @@
 /**
- * The agent behind the servers under test. The prompt selects its behaviour: `tool`, `file`, `gated`, `two`, `plan`, `client`,
- * `brought`, `held`, `error`, `calls NAME NAME`; `show` answers what the model was given; `key` says which key it was sent; anything else is repeated word by word. `held` streams one word and then waits until it
- * is released.
+ * The agent behind the servers under test. The prompt selects its behaviour: `tool`, `file`, `gated`, `two`, `plan`,
+ * `client`, `brought`, `held`, `error`, `calls NAME NAME`; `show` answers what the model was given; `key` says which
+ * key it was sent; anything else is repeated word by word. `held` streams one word and then waits until it is released.
  */
 import { ModelFailure } from "@reins/protocol"
 import { Agent, Model, Runtime, Specialist, ToolRun, ToolSettings } from "@reins/runtime"

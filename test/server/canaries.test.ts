@@ -1,6 +1,7 @@
 /**
- * What must not leave the house while content capture is off: a canary at each entry (prompt, arguments, results, failures of tools,
- * adapters, providers, MCP servers and stores, keys), and a look at every log line, span and error body, in every dialect.
+ * What must not leave the house while content capture is off: a canary at each entry (prompt, arguments, results,
+ * failures of tools, adapters, providers, MCP servers and stores, keys), and a look at every log line, span and error
+ * body, in every dialect.
  */
 import { APICallError } from "@ai-sdk/provider"
 import { NodeHttpServer } from "@effect/platform-node"
@@ -155,7 +156,10 @@ const deployments: { readonly [where: string]: () => Layer.Layer<never> } = {
     Layer.succeed(Deployment.Deployment, journalHost(failingStore(), { gatherMs: 0, reopenMs: 1 }))
 }
 
-/** All that operators see: log lines with their annotations and causes, spans with all that an exporter could write of them. */
+/**
+ * All that operators see: log lines with their annotations and causes, spans with all that an exporter could write of
+ * them.
+ */
 const watched = () => {
   const seen: Array<string> = []
   const tell = (what: unknown) =>

@@ -1,4 +1,6 @@
-/** What a request asks of the model reaches it, in every protocol that can ask; what cannot be had is refused by name. */
+/**
+ * What a request asks of the model reaches it, in every protocol that can ask; what cannot be had is refused by name.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { Parsed } from "../wire/Rule.ts"

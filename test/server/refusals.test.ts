@@ -1,6 +1,6 @@
 /**
- * Whatever is wrong with a request, the answer is an error of its dialect: status, body and headers. One table over all dialects; a
- * body is compared by its members and their types with what the dialect makes of such a refusal.
+ * Whatever is wrong with a request, the answer is an error of its dialect: status, body and headers. One table over all
+ * dialects; a body is compared by its members and their types with what the dialect makes of such a refusal.
  */
 import { assert, describe, it } from "@effect/vitest"
 import type { Dialect } from "@reins/wire"

@@ -1,6 +1,7 @@
 /**
- * Damaged rows, for every SQL store: a process leaves two threads with a parked run each and an idle one, a row is damaged, and the next
- * process opens the database. What the row concerns fails with a typed error, and nothing else does.
+ * Damaged rows, for every SQL store: a process leaves two threads with a parked run each and an idle one, a row is
+ * damaged, and the next process opens the database. What the row concerns fails with a typed error, and nothing else
+ * does.
  */
 import { assert } from "@effect/vitest"
 import type { Event } from "@reins/protocol"

@@ -1,4 +1,7 @@
-/** Each row of `Dialect.fields` says the truth: the field changes what is asked for, changes nothing, or is refused by name. */
+/**
+ * Each row of `Dialect.fields` says the truth: the field changes what is asked for, changes nothing, or is refused by
+ * name.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { Fields } from "@reins/wire"
 import type { Dialect, Exchange } from "@reins/wire"

@@ -1,8 +1,8 @@
 /**
  * What every dialect must do with every scenario, and with whatever lawful log chance draws.
  *
- * A dialect's own test brings a reader: written from the notes on the protocol, and knowing nothing of our encoder, it throws
- * at the first frame that breaks a rule and gives back what a client would have understood.
+ * A dialect's own test brings a reader: written from the notes on the protocol, and knowing nothing of our encoder, it
+ * throws at the first frame that breaks a rule and gives back what a client would have understood.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Approval } from "@reins/protocol"
@@ -28,7 +28,9 @@ export interface Subject {
   readonly retracts: boolean
   /** What a settled call reads like; nothing where the dialect does not carry it. */
   readonly result: (settled: Settled, id: string) => string | undefined
-  /** What the stream shows when it is damaged. Absent: that its first or its last frame is lost, or the last is doubled. */
+  /**
+   * What the stream shows when it is damaged. Absent: that its first or its last frame is lost, or the last is doubled.
+   */
   readonly notices?: ReadonlyArray<keyof typeof damages>
   /** How its clients answer. Absent: all at once, or one by one. */
   readonly manners?: ReadonlyArray<Manner>

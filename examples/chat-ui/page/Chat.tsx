@@ -1,6 +1,6 @@
 /**
- * The conversation: plain `useChat`, shown by assistant-ui. Specific to Reins are the addresses, that Stop calls the server, that one may
- * write on while the desk works, and that a call may be approved with other arguments.
+ * The conversation: plain `useChat`, shown by assistant-ui. Specific to Reins are the addresses, that Stop calls the
+ * server, that one may write on while the desk works, and that a call may be approved with other arguments.
  */
 import { type UIMessage, useChat } from "@ai-sdk/react"
 import {

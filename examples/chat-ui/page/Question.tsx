@@ -1,6 +1,6 @@
 /**
- * A question about a call: a sentence, the arguments as fields, and the answers. What was edited is approved as edited; a no may have a
- * reason, which the model reads. Focus moves here when the question appears.
+ * A question about a call: a sentence, the arguments as fields, and the answers. What was edited is approved as edited;
+ * a no may have a reason, which the model reads. Focus moves here when the question appears.
  */
 import { type FormEvent, useEffect, useId, useRef, useState } from "react"
 

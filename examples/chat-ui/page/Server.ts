@@ -7,7 +7,10 @@ export const headers = { authorization: "Bearer page-key" }
 const post = (path: string, body: unknown = {}) =>
   fetch(`/api/${path}`, { method: "POST", headers, body: JSON.stringify(body) })
 
-/** The chat as the server keeps it; empty where it has none. The answer of an active run is not in it: its stream is resumed. */
+/**
+ * The chat as the server keeps it; empty where it has none. The answer of an active run is not in it: its stream is
+ * resumed.
+ */
 export const history = async (id: string): Promise<Array<HarbourMessage>> => {
   const response = await fetch(`/api/ai-sdk/chat/${id}/messages`, { headers })
   return response.ok ? response.json() : []

@@ -32,8 +32,8 @@ export interface Options extends CallOptions.Defaults {
   /** The model's name in prices and traces. Absent: its id. */
   readonly model?: string | undefined
   /**
-   * Makes the same model with another key, for callers that bring their own: `(apiKey) => createOpenAI({ apiKey })("gpt-5.2")`. Absent: a
-   * request with such a key is refused.
+   * Makes the same model with another key, for callers that bring their own: `(apiKey) => createOpenAI({ apiKey
+   * })("gpt-5.2")`. Absent: a request with such a key is refused.
    */
   readonly withKey?: ((apiKey: string) => LanguageModelV4 | Promise<LanguageModelV4>) | undefined
   /** The longest silence before and during a response; then it fails with `ModelTimedOut`. Default 10 minutes. */

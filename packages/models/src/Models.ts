@@ -24,8 +24,8 @@ import * as Provider from "./Provider.ts"
 
 /**
  * Settings of every call of a model made by name; `fetch` replaces the platform's. `structuredOutputs`: whether an
- * `openai-compatible:` server accepts a JSON Schema for its response; absent: the setting `OPENAI_COMPATIBLE_STRUCTURED_OUTPUTS`,
- * else false.
+ * `openai-compatible:` server accepts a JSON Schema for its response; absent: the setting
+ * `OPENAI_COMPATIBLE_STRUCTURED_OUTPUTS`, else false.
  */
 export type Options = AiSdkModel.Options & Pick<Provider.Settings, "fetch" | "structuredOutputs">
 

@@ -44,8 +44,8 @@ const provider = (name: string, variable: string, load: Provider["load"], more: 
 })
 
 /**
- * Each package is imported within a `try`: a bundler then leaves out a package that is not installed, instead of failing.
- * `absent` passes the reason on.
+ * Each package is imported within a `try`: a bundler then leaves out a package that is not installed, instead of
+ * failing. `absent` passes the reason on.
  */
 const absent = (cause: unknown): never => {
   throw cause

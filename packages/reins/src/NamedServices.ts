@@ -1,6 +1,6 @@
 /**
- * `createRuntime` with models, a store, prices, MCP servers and telemetry by name: plain values in place of the layers of
- * `@reins/models` and `@reins/store`.
+ * `createRuntime` with models, a store, prices, MCP servers and telemetry by name: plain values in place of the layers
+ * of `@reins/models` and `@reins/store`.
  */
 import * as NodeChildProcessSpawner from "@effect/platform-node/NodeChildProcessSpawner"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
@@ -17,7 +17,9 @@ import * as Redacted from "effect/Redacted"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Otlp from "effect/observability/Otlp"
 
-/** A model, or its name: `provider:model`, such as `openai:gpt-5.2`. Keys come from the environment (`OPENAI_API_KEY`). */
+/**
+ * A model, or its name: `provider:model`, such as `openai:gpt-5.2`. Keys come from the environment (`OPENAI_API_KEY`).
+ */
 export type NamedModel = string | Plain.AnyModel
 
 /** An MCP server: a program to start, or an address. Its tools are offered under their names, after `prefix`. */
@@ -63,8 +65,8 @@ export interface Options<
   /** The model of every agent without one of its own. */
   readonly model: NamedModel
   /**
-   * MCP servers whose tools agents may have. Each is started, or connected to, once. Its tools ask before they run unless it says that they
-   * only read or destroy nothing; an agent's `approvals` goes before that. Absent: none.
+   * MCP servers whose tools agents may have. Each is started, or connected to, once. Its tools ask before they run
+   * unless it says that they only read or destroy nothing; an agent's `approvals` goes before that. Absent: none.
    */
   readonly mcp?: ReadonlyArray<Server> | undefined
   /** Absent: `"memory"`, or the deployment among `services`. */
@@ -83,8 +85,8 @@ export class DriverMissing extends Data.TaggedError("DriverMissing")<{ readonly 
 }
 
 /**
- * Makes a runtime. Throws where an agent or a model's name is invalid, or a model's key is missing. A store that does not
- * open, a price file that is invalid: `ready()` rejects, and so does a server's `listen`.
+ * Makes a runtime. Throws where an agent or a model's name is invalid, or a model's key is missing. A store that does
+ * not open, a price file that is invalid: `ready()` rejects, and so does a server's `listen`.
  */
 export const createRuntime = <
   const Tools extends Record<string, Plain.Parameters> = {},

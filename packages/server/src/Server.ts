@@ -152,7 +152,10 @@ export const serveConfig = (
 ): Layer.Layer<never, Config.ConfigError, Needs | HttpServer.HttpServer> =>
   Layer.unwrap(Effect.map(Config.unwrap(settings), (read) => serve({ ...options, ...read })))
 
-/** A server embedded in another app. `dispose` ends streams and releases what the handler has built; a `ManagedRuntime` stays open. */
+/**
+ * A server embedded in another app. `dispose` ends streams and releases what the handler has built; a `ManagedRuntime`
+ * stays open.
+ */
 export interface WebHandler {
   readonly handler: (request: Request) => Promise<Response>
   readonly dispose: () => Promise<void>
@@ -160,13 +163,17 @@ export interface WebHandler {
 
 /** Where an app has built layers already. */
 export interface WebHandlerOptions {
-  /** The app's memo map, such as `managedRuntime.memoMap`: layers that were built in it are shared. Absent: one of the handler's own. */
+  /**
+   * The app's memo map, such as `managedRuntime.memoMap`: layers that were built in it are shared. Absent: one of the
+   * handler's own.
+   */
   readonly memoMap?: Layer.MemoMap | undefined
 }
 
 /**
  * The server as a function from a request to a response, for any app that uses `Request` and `Response`. `services`
- * provides the runtime and the `Authenticator`: layers, or a `ManagedRuntime` that has both, which is built once and serves as it is.
+ * provides the runtime and the `Authenticator`: layers, or a `ManagedRuntime` that has both, which is built once and
+ * serves as it is.
  */
 export const toWebHandler = <E>(
   options: ServerOptions,

@@ -3,8 +3,8 @@ import { Budget } from "@reins/protocol"
 import { Result, Schema } from "effect"
 
 /**
- * Random trees, used by many branches at once. Beside the tree stands the simplest book there is: a list of what is open and
- * of what was spent, summed anew for every look.
+ * Random trees, used by many branches at once. Beside the tree stands the simplest book there is: a list of what is
+ * open and of what was spent, summed anew for every look.
  */
 
 const whole = (maximum: number) => Schema.Int.check(Schema.isBetween({ minimum: 0, maximum }))

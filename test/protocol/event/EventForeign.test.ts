@@ -10,7 +10,10 @@ const Original = Schema.Record(Schema.String, Schema.Json)
 
 const foreign = (fields: { readonly [field: string]: Json }): Event => decode({ type: "message-withdrawn", ...fields })
 
-/** The log with a foreign event before and behind each of its own, on the path of any of them and on one that is not there. */
+/**
+ * The log with a foreign event before and behind each of its own, on the path of any of them and on one that is not
+ * there.
+ */
 const salted = (log: ReadonlyArray<Envelope.Envelope>): ReadonlyArray<Envelope.Envelope> =>
   [...log, ...log.slice(-1)]
     .flatMap((envelope, index): ReadonlyArray<Envelope.Envelope> => {

@@ -1,6 +1,6 @@
 /**
- * The order of a run's events a second time, to hold the automaton against: read from the design's sentences, one predicate a
- * sentence, each over the whole log at once. No state is carried along; slow, and meant to be.
+ * The order of a run's events a second time, to hold the automaton against: read from the design's sentences, one
+ * predicate a sentence, each over the whole log at once. No state is carried along; slow, and meant to be.
  */
 import { AgentPath, Approval } from "@reins/protocol"
 import type { Envelope, Event, EventType, Events } from "@reins/protocol"
@@ -132,7 +132,9 @@ const isNewsOfCalls = (said: Said, key: string): boolean =>
 
 const distinct = <A>(items: ReadonlyArray<A>): boolean => new Set(items).size === items.length
 
-/** The last of the agent's own `step-start`, `step-retracted`, `message-received` and calls before a place, or nothing. */
+/**
+ * The last of the agent's own `step-start`, `step-retracted`, `message-received` and calls before a place, or nothing.
+ */
 const stepAt = (log: Reading, { at, key }: Said): string | undefined =>
   log.said.findLast(
     (one) =>
@@ -162,7 +164,9 @@ const planMoves = [
   "executing failed"
 ]
 
-/** A matching of nameless usages to the brackets they stand in, one each, that serves every bracket that must have one. */
+/**
+ * A matching of nameless usages to the brackets they stand in, one each, that serves every bracket that must have one.
+ */
 const hasMatching = (
   usages: ReadonlyArray<number>,
   brackets: ReadonlyArray<{ readonly from: number; readonly to: number; readonly must: boolean }>
@@ -421,8 +425,8 @@ export const broken = (log: Log): ReadonlyArray<string> => {
 }
 
 /**
- * True where a `data-tool-agent` that names no call could be of more than one open call: there the automaton counts, and lets
- * pass what the sentences, which look back, do not.
+ * True where a `data-tool-agent` that names no call could be of more than one open call: there the automaton counts,
+ * and lets pass what the sentences, which look back, do not.
  */
 export const isAmbiguous = (log: Log): boolean => {
   const reading = new Reading(log)

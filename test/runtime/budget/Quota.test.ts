@@ -1,4 +1,7 @@
-/** Quotas of tenants and principals: what runs share, who is refused, what a window's end changes, and what a restart leaves. */
+/**
+ * Quotas of tenants and principals: what runs share, who is refused, what a window's end changes, and what a restart
+ * leaves.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import type { Quota as Quotas } from "@reins/protocol"
 import {

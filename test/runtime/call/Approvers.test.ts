@@ -1,6 +1,6 @@
 /**
- * Who may answer a question: roles, a predicate, the requester excluded, a quorum, and other approvers after a while; in memory, and on a
- * journal whose process ends between any two answers.
+ * Who may answer a question: roles, a predicate, the requester excluded, a quorum, and other approvers after a while;
+ * in memory, and on a journal whose process ends between any two answers.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { type Approval, Ordering, type Principal } from "@reins/protocol"

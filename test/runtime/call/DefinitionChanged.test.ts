@@ -1,6 +1,6 @@
 /**
- * What a person allowed is what runs: an answer, a grant and a policy's verdict hold for the definition they were given about, also
- * where the tool has another one by the time the call would run.
+ * What a person allowed is what runs: an answer, a grant and a policy's verdict hold for the definition they were given
+ * about, also where the tool has another one by the time the call would run.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { type Approval, type Envelope, Ordering } from "@reins/protocol"

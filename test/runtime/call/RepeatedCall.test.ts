@@ -1,6 +1,6 @@
 /**
- * A call whose process died in the middle may have taken effect: it is made once more only where its tool does no harm by that, or
- * where a person allows it.
+ * A call whose process died in the middle may have taken effect: it is made once more only where its tool does no harm
+ * by that, or where a person allows it.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Ordering } from "@reins/protocol"

@@ -1,4 +1,7 @@
-/** Money of tools: held before a call where its tool says what it may cost, looked at before it starts where it does not. */
+/**
+ * Money of tools: held before a call where its tool says what it may cost, looked at before it starts where it does
+ * not.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import type { CostRow, Json } from "@reins/protocol"
 import { Budget, Decision, Prices, ToolRun, ToolSettings } from "@reins/runtime"

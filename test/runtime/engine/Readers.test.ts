@@ -1,4 +1,7 @@
-/** What the runtime hands out (events, envelopes, messages, requests, questions) is no way to write to a log or a thread. */
+/**
+ * What the runtime hands out (events, envelopes, messages, requests, questions) is no way to write to a log or a
+ * thread.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { Decision, type Envelope } from "@reins/protocol"
 import { Deployment, type ModelPort, type ModelRequest, ToolRun } from "@reins/runtime"

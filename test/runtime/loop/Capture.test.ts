@@ -12,7 +12,8 @@ const logged = (captureContent: boolean) => {
   const logger = Logger.make(({ cause, message }) => {
     lines.push(`${JSON.stringify(message)} ${JSON.stringify(cause)} ${String(cause)}`)
   })
-  // A model port whose very name throws once the runtime is built: no adapter does, so it is a defect of the run and not of a request.
+  // A model port whose very name throws once the runtime is built: no adapter does, so it is a defect of the run and
+  // not of a request.
   const model = ScriptedModel.make({ replies: [] })
   let reads = 0
   const broken = {

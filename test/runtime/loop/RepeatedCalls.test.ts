@@ -1,4 +1,7 @@
-/** Calls that are made again and again: when the model is told, when its run ends, what begins anew, and what a replay makes of it. */
+/**
+ * Calls that are made again and again: when the model is told, when its run ends, what begins anew, and what a replay
+ * makes of it.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { type Json, type Message, Transcript } from "@reins/protocol"
 import { Agent, Decision, Deployment, InvalidAgents, Model, Runtime, Specialist, ToolSettings } from "@reins/runtime"

@@ -24,7 +24,9 @@ const errands = (agent: string) => [
   ...(agent === "outer" ? [{ id: "i", name: "inner", args: { prompt: "go" } }] : [])
 ]
 
-/** A run, three deep, in which everything waits; what strikes it is that the price book fails when it is asked again. */
+/**
+ * A run, three deep, in which everything waits; what strikes it is that the price book fails when it is asked again.
+ */
 const struck = Effect.gen(function* () {
   const seen = { aborted: 0, interrupted: 0, broken: false }
   const model = ScriptedModel.make({

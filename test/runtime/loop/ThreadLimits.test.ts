@@ -1,4 +1,7 @@
-/** Limits that span all runs of a thread: what they add up to, what is left for the next run, and what a restart leaves of them. */
+/**
+ * Limits that span all runs of a thread: what they add up to, what is left for the next run, and what a restart leaves
+ * of them.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { Money, Ordering } from "@reins/protocol"
 import * as Generated from "@reins/protocol/testing"

@@ -1,6 +1,6 @@
 /**
- * What an adapter without types may hand over, through whole runs on every engine: each case has one outcome, and any sequence of
- * hostile parts makes the same lawful log, thread and bill in memory, on a journal and on SQLite.
+ * What an adapter without types may hand over, through whole runs on every engine: each case has one outcome, and any
+ * sequence of hostile parts makes the same lawful log, thread and bill in memory, on a journal and on SQLite.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { ModelFailure } from "@reins/protocol"
@@ -62,7 +62,9 @@ const run = Effect.fnUntraced(function* (
   return { probe, thread: yield* runtime.threads.get("thread") }
 })
 
-/** A finished run's outcome in the terms of a case: how it failed, else what the thread has and what it was warned of. */
+/**
+ * A finished run's outcome in the terms of a case: how it failed, else what the thread has and what it was warned of.
+ */
 const outcome = ({ probe, thread }: Effect.Success<ReturnType<typeof run>>) => {
   const [error] = probe.of("error")
   if (error !== undefined) return { failed: `${error.error.code}: ${error.error.message.replace(/^.*?: /, "")}` }

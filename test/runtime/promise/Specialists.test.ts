@@ -1,4 +1,6 @@
-/** Specialists without Effect: from code, typed by any schema library; and an agent's word on approvals as a function. */
+/**
+ * Specialists without Effect: from code, typed by any schema library; and an agent's word on approvals as a function.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { createRuntime, Decision, type Event, type Parameters, QueryRejected, RunError } from "@reins/runtime/promise"
 import { ScriptedModel } from "@reins/runtime/testing"

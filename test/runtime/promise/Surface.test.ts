@@ -1,4 +1,6 @@
-/** What the runtime without Effect shares with the service: plans, fallbacks, grants, more budget, threads as a whole. */
+/**
+ * What the runtime without Effect shares with the service: plans, fallbacks, grants, more budget, threads as a whole.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { type Event, ModelFailure, Ordering } from "@reins/protocol"
 import { createRuntime, Decision, type Parameters, tool } from "@reins/runtime/promise"

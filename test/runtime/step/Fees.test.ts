@@ -1,4 +1,7 @@
-/** Tools that the provider runs itself: a fee for each call, on the bill and on the budget; a fee that nobody knows is unknown. */
+/**
+ * Tools that the provider runs itself: a fee for each call, on the bill and on the budget; a fee that nobody knows is
+ * unknown.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { Ordering } from "@reins/protocol"
 import { Agent, Budget, Model, type ModelPart, Prices, Runtime } from "@reins/runtime"

@@ -1,6 +1,6 @@
 /**
- * Requests that died with their process are on the bill: each that a provider may have charged, also where one process had sent
- * several for a step.
+ * Requests that died with their process are on the bill: each that a provider may have charged, also where one process
+ * had sent several for a step.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { ModelFailure } from "@reins/protocol"

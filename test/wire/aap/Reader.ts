@@ -10,7 +10,9 @@ const decode = strictly(TurnEvent)
 
 const asText = (content: unknown): string => (typeof content === "string" ? content : JSON.stringify(content))
 
-/** `clients`: ids of calls whose results the application is not told: its own, and those that a person was asked about. */
+/**
+ * `clients`: ids of calls whose results the application is not told: its own, and those that a person was asked about.
+ */
 export const read = (answers: Answers, clients: ReadonlySet<string>): Understood => {
   let text = ""
   const results = new Map<string, string>()

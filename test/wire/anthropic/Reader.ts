@@ -1,5 +1,6 @@
 /**
- * Reads a Messages stream: one message, its blocks one behind the other, and an end. Names that no client knows are skipped.
+ * Reads a Messages stream: one message, its blocks one behind the other, and an end. Names that no client knows are
+ * skipped.
  */
 import { StreamEvent } from "@reins/wire/anthropic"
 import type { Answers } from "../Play.ts"

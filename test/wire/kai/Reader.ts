@@ -1,5 +1,6 @@
 /**
- * Reads Kai's stream as its client does: every call whose input is available and that has no output is one to ask about.
+ * Reads Kai's stream as its client does: every call whose input is available and that has no output is one to ask
+ * about.
  */
 import { KaiEvent } from "@reins/wire/kai"
 import type { Answers } from "../Play.ts"

@@ -1,5 +1,6 @@
 /**
- * Reads Karta's stream: one envelope for all, steps that end before the next begins, and `done` as the last word of a turn.
+ * Reads Karta's stream: one envelope for all, steps that end before the next begins, and `done` as the last word of a
+ * turn.
  */
 import { KartaEvent } from "@reins/wire/karta"
 import type { Answers } from "../Play.ts"

@@ -1,5 +1,6 @@
 /**
- * Reads Steerable's stream: content belongs to whom the last `agent` event named, and what is said last stays on the screen.
+ * Reads Steerable's stream: content belongs to whom the last `agent` event named, and what is said last stays on the
+ * screen.
  */
 import { Schema } from "effect"
 import { SseEvent } from "@reins/wire/steerable"

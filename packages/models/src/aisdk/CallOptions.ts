@@ -163,9 +163,9 @@ interface OutputForm {
 const anyText: OutputForm = { responseFormat: undefined, instruction: undefined }
 
 /**
- * Tells a provider which JSON the final text must be: by its own JSON Schema option, or in the instructions when it has none. Either
- * way the text is validated, and returned to the model once when it is invalid. `takesSchema`: whether the provider package sends a
- * schema.
+ * Tells a provider which JSON the final text must be: by its own JSON Schema option, or in the instructions when it has
+ * none. Either way the text is validated, and returned to the model once when it is invalid. `takesSchema`: whether the
+ * provider package sends a schema.
  */
 const outputForm = (output: ModelRequest["output"], takesSchema: boolean): OutputForm => {
   if (output === undefined) return anyText

@@ -1,10 +1,13 @@
 /**
- * Calls that another provider ran itself, in a form that this one accepts: an ordinary call, followed by its result in a tool message.
- * The provider that ran a call gets it back unchanged.
+ * Calls that another provider ran itself, in a form that this one accepts: an ordinary call, followed by its result in
+ * a tool message. The provider that ran a call gets it back unchanged.
  */
 import type { Message } from "@reins/protocol"
 
-/** The messages to send for one message. A provider-run call without a result in the same message is omitted for other providers. */
+/**
+ * The messages to send for one message. A provider-run call without a result in the same message is omitted for other
+ * providers.
+ */
 export const told = (message: Message.Message, provider: string): ReadonlyArray<Message.Message> => {
   if (message.role !== "assistant") return [message]
   // A call and its result are sent together, even if only one of them has metadata.

@@ -1,7 +1,7 @@
 /**
- * The tools of an MCP server as a toolkit. `server` takes plain settings and has both the toolkit and its layer; `toolkit` is
- * that of the server in the context: `toolkit: McpTools.toolkit({ prefix: "files_" })` on an agent, and a layer of the server
- * beside it.
+ * The tools of an MCP server as a toolkit. `server` takes plain settings and has both the toolkit and its layer;
+ * `toolkit` is that of the server in the context: `toolkit: McpTools.toolkit({ prefix: "files_" })` on an agent, and a
+ * layer of the server beside it.
  *
  * The server's annotations decide which tools need approval: those that may be destructive, and by the protocol that is
  * every tool that does not say otherwise. The agent's `approvals` take precedence. Definitions are read once, when the
@@ -216,9 +216,9 @@ export interface ServerToolkit<Name extends string, R> extends Effect.Effect<
 type Transports = ChildProcessSpawner | HttpClient.HttpClient
 
 /**
- * The tools of a server in plain settings: `const Files = McpTools.server({ name: "files", command: "npx", args: […] })`, then
- * `toolkit: [Orders, Files]` on an agent and `Files.layer` beside the other layers. The layer starts the server, or connects to
- * it, once for all agents.
+ * The tools of a server in plain settings: `const Files = McpTools.server({ name: "files", command: "npx", args: […]
+ * })`, then `toolkit: [Orders, Files]` on an agent and `Files.layer` beside the other layers. The layer starts the
+ * server, or connects to it, once for all agents.
  */
 export function server<const Name extends string>(
   settings: CommandSettings<Name>

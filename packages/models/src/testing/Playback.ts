@@ -48,7 +48,10 @@ export const play = (recording: Recording, delivery: Delivery = {}): Effect.Effe
     return report(recording, spoken, log)
   })
 
-/** What the package itself, at the address of `lane`, reports for the recording. No queued responses remain before or after. */
+/**
+ * What the package itself, at the address of `lane`, reports for the recording. No queued responses remain before or
+ * after.
+ */
 export const hear = (recording: Recording, model: LanguageModelV4, lane: Lane): Effect.Effect<Spoken> =>
   Effect.suspend(() => {
     lane.clear()
@@ -90,8 +93,8 @@ export const carry = (
   )
 
 /**
- * What the log says about the first step. `calls` are its own and those that were announced later: a call that the provider runs is
- * announced once its result is there, or known to be missing.
+ * What the log says about the first step. `calls` are its own and those that were announced later: a call that the
+ * provider runs is announced once its result is there, or known to be missing.
  */
 export interface Step {
   readonly text: string
@@ -166,8 +169,8 @@ const cut: ReadonlySet<string> = new Set(["length", "content-filter", "error"])
 /** Calls of a step that did not end well are not published. */
 const callProblems = (recording: Recording, spoken: Spoken, step: Step): ReadonlyArray<string> => {
   const expected = cut.has(spoken.ending) || isUnusable(spoken) ? [] : spoken.calls
-  // When a response has no call ids, the package invents one, different each time; of several calls with one id all but the first get
-  // another.
+  // When a response has no call ids, the package invents one, different each time; of several calls with one id all but
+  // the first get another.
   const idOf = (id: string) => (recording.payloads.some((payload) => payload.includes(JSON.stringify(id))) ? id : "")
   const isFirst = (id: string, index: number) => expected.findIndex((call) => call.id === id) === index
   const wanted = expected.map(({ args, id, name }, index) =>

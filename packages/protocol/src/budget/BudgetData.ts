@@ -187,8 +187,8 @@ export const unknownTool = (budget: Budget, tools: ReadonlySet<string>): Invalid
 
 /**
  * `budget`, narrowed by another one entry by entry: the lower of two limits, the fewer calls of each tool, the earlier
- * warning, and the stricter of two `onExhausted` (`"stop"`, then `"wrap-up"`, then `"pause"`). It never widens or removes
- * an entry.
+ * warning, and the stricter of two `onExhausted` (`"stop"`, then `"wrap-up"`, then `"pause"`). It never widens or
+ * removes an entry.
  */
 export const narrow = (budget: Budget, by: Budget): Budget => {
   const out: { -readonly [K in keyof Budget]: Budget[K] } = { ...budget }

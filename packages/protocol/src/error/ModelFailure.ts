@@ -67,8 +67,8 @@ export class ModelTimedOut extends Schema.TaggedError<ModelTimedOut>()("ModelTim
 }
 
 /**
- * The API key is missing, wrong, or not allowed to use this model. `key`: it was the caller's own, of the query or its tenant; absent: the
- * model's.
+ * The API key is missing, wrong, or not allowed to use this model. `key`: it was the caller's own, of the query or its
+ * tenant; absent: the model's.
  */
 export class AuthenticationFailed extends Schema.TaggedError<AuthenticationFailed>()("AuthenticationFailed", {
   ...about,

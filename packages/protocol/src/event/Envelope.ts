@@ -45,8 +45,8 @@ export const isRootView = (envelope: Envelope): boolean =>
   envelope.event.type === "approval-decision"
 
 /**
- * True for the envelopes of the progress view: the root view, and what specialists tell of their work: `tool-progress`, `custom` and
- * `budget_exhausted`.
+ * True for the envelopes of the progress view: the root view, and what specialists tell of their work: `tool-progress`,
+ * `custom` and `budget_exhausted`.
  */
 export const isProgressView = (envelope: Envelope): boolean => {
   const { type } = envelope.event

@@ -166,9 +166,9 @@ const costSummary = (data: CostSummary): Data.CostSummaryEvent => ({ type: "data
 
 const latencySummary = (data: LatencySummary): Data.LatencySummaryEvent => ({ type: "data-latency-summary", data })
 
-// Events of types that this version does not know, from the stored log of a later version or from a later server. They are
-// decoded as `custom` events with `foreign: true`, so that code that handles a product's own events handles these too, and are
-// encoded to their original JSON: the same fields with the same values.
+// Events of types that this version does not know, from the stored log of a later version or from a later server. They
+// are decoded as `custom` events with `foreign: true`, so that code that handles a product's own events handles these
+// too, and are encoded to their original JSON: the same fields with the same values.
 
 /** The original JSON of an event. */
 interface Original {

@@ -126,7 +126,8 @@ const AgentUsage = Schema.Struct({
   })
 }).annotate({ identifier: "AgentUsage" })
 /**
- * The usage of a specialist, including everything below it, and the model that gave its last answer. Comes before its `tool-agent` result.
+ * The usage of a specialist, including everything below it, and the model that gave its last answer. Comes before its
+ * `tool-agent` result.
  */
 export interface AgentUsage extends Schema.Schema.Type<typeof AgentUsage> {}
 

@@ -1,8 +1,9 @@
 /**
  * How a run spent its time: the payload of `data-latency-summary`, folded from the ledger's rows.
  *
- * The total is split in three: machine time while a model or a tool runs, also while a question is pending; human wait while the run only
- * waits for people; and down time while no process runs it. The three add up to the total, even where the clock was set.
+ * The total is split in three: machine time while a model or a tool runs, also while a question is pending; human wait
+ * while the run only waits for people; and down time while no process runs it. The three add up to the total, even
+ * where the clock was set.
  */
 import { AgentPath, key } from "../AgentPath.ts"
 import type { Attempt, Entry, ModelEntry, ToolEntry, WaitEntry } from "./Entry.ts"

@@ -21,8 +21,8 @@ export interface Placed {
  *
  * **Details**: `view` is `"log"` for a whole log, and `"root"` for a stream of events as `Runtime.query` emits it. Text
  * and reasoning cost a few comparisons each and change nothing; the usual events of steps and calls take a shortcut
- * through the rules (`OrderingRules.isPlain`). A path array that is passed again as the same object needs no look-up, so an
- * agent should keep its own.
+ * through the rules (`OrderingRules.isPlain`). A path array that is passed again as the same object needs no look-up,
+ * so an agent should keep its own.
  */
 export class Automaton {
   private root: Agent
@@ -81,9 +81,9 @@ export class Automaton {
   }
 
   /**
-   * Where to emit the events of a rejected batch, one by one, where the rejected ones are late: on the agent's own path,
-   * on that of the nearest agent above that may still emit events, or not at all. `undefined` where one of them is not
-   * late: then the batch is invalid. Does not change the state.
+   * Where to emit the events of a rejected batch, one by one, where the rejected ones are late: on the agent's own
+   * path, on that of the nearest agent above that may still emit events, or not at all. `undefined` where one of them
+   * is not late: then the batch is invalid. Does not change the state.
    */
   late(path: AgentPath, events: ReadonlyArray<Event>): ReadonlyArray<Placed> | undefined {
     const agent = this.#find(path)
@@ -166,8 +166,9 @@ export class Automaton {
 export type LatePolicy = "lift" | "drop"
 
 /**
- * The policy for each type of late event: an event emitted after its place has closed, because the specialist's call has ended,
- * the tool call has its result, or the run is ending. Other types are rejected: events that open or close something are never late.
+ * The policy for each type of late event: an event emitted after its place has closed, because the specialist's call
+ * has ended, the tool call has its result, or the run is ending. Other types are rejected: events that open or close
+ * something are never late.
  */
 export const latePolicies: { readonly [T in EventType]?: LatePolicy } = {
   custom: "lift",

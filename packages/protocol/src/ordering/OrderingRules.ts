@@ -130,8 +130,8 @@ export const ruleTexts: ReadonlyArray<RuleText> = [
 ]
 
 /**
- * A shortcut for the most frequent events: true where `event` is obviously valid by every rule. False means unknown: check the rules.
- * A property test checks that it never accepts an event that breaks a rule.
+ * A shortcut for the most frequent events: true where `event` is obviously valid by every rule. False means unknown:
+ * check the rules. A property test checks that it never accepts an event that breaks a rule.
  */
 export const isPlain = (agent: AgentView, event: Event): boolean => {
   if (agent.run.phase !== "running" || !isHeard(agent)) return false

@@ -19,14 +19,14 @@ export const runPhases: { readonly [P in RunPhase]: { readonly [T in EventType]?
 }
 
 /**
- * `none` before the first step, after a retraction and after a user's message; `open` while the model's text arrives; `calling` while the
- * step's calls are announced; `settling` from the first other event about one of them.
+ * `none` before the first step, after a retraction and after a user's message; `open` while the model's text arrives;
+ * `calling` while the step's calls are announced; `settling` from the first other event about one of them.
  */
 export type StepPhase = "none" | "open" | "calling" | "settling"
 
 /**
- * `message-received`: a user's message, which ends the step before it. `call`: a call is announced. `news`: any other event about a
- * call. `done`: the stored mark of a finished step.
+ * `message-received`: a user's message, which ends the step before it. `call`: a call is announced. `news`: any other
+ * event about a call. `done`: the stored mark of a finished step.
  */
 export type StepSignal =
   | "step-start"
@@ -61,9 +61,10 @@ export const stepPhases: { readonly [P in StepPhase]: { readonly [S in StepSigna
 export type CallPhase = "announced" | "waiting" | "allowed" | "running" | "refused" | "superseded" | "closed"
 
 /**
- * `required`, `allow`, `refuse`: its approval. `supersede`: the definition of its tool has changed since the question. `again`: the
- * request whether it may run again, since its process died while it ran or its tool changed (`begunBefore`). `progress`: of a tool
- * call. `nested`: an event of the specialist that the call opened. `usage`: that specialist's `data-tool-agent`.
+ * `required`, `allow`, `refuse`: its approval. `supersede`: the definition of its tool has changed since the question.
+ * `again`: the request whether it may run again, since its process died while it ran or its tool changed
+ * (`begunBefore`). `progress`: of a tool call. `nested`: an event of the specialist that the call opened. `usage`: that
+ * specialist's `data-tool-agent`.
  */
 export type CallSignal =
   | "required"

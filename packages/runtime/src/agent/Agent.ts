@@ -83,8 +83,8 @@ export type ToolServices<Tools extends Record<string, Tool.Any>> = Exclude<
 export type AnyToolkit = Effect.Effect<Erased.Kit, unknown, unknown>
 
 /**
- * One toolkit or several. One is known by what marks effects alone: an effect can be iterated, and the compiler would read the
- * elements of an array of toolkits by that.
+ * One toolkit or several. One is known by what marks effects alone: an effect can be iterated, and the compiler would
+ * read the elements of an array of toolkits by that.
  */
 export type Toolkits = { readonly [Effect.TypeId]: unknown } | ReadonlyArray<AnyToolkit>
 
@@ -116,8 +116,9 @@ export interface Options<K extends Toolkits, S extends ReadonlyArray<Any>, M, F 
   /** The system instructions. Absent: none. */
   readonly instructions?: string | undefined
   /**
-   * Tools that the runtime runs: a toolkit (its handlers come as layers), one bound to its handlers (`bind`), the tools of an MCP
-   * server (`McpTools.server`), or an array of such. Two tools of one name are refused when the runtime's layer is built.
+   * Tools that the runtime runs: a toolkit (its handlers come as layers), one bound to its handlers (`bind`), the tools
+   * of an MCP server (`McpTools.server`), or an array of such. Two tools of one name are refused when the runtime's
+   * layer is built.
    */
   readonly toolkit?: K | undefined
   /** Tools that the caller runs: the run waits for `Runtime.submitToolResult`. */

@@ -1,6 +1,6 @@
 /**
- * What one query asks of its agent's model: limits of its answers, their form, and how it samples. It is part of the run's
- * record, so that a run that is taken up again asks for the same; specialists below the agent keep their own.
+ * What one query asks of its agent's model: limits of its answers, their form, and how it samples. It is part of the
+ * run's record, so that a run that is taken up again asks for the same; specialists below the agent keep their own.
  */
 import * as Schema from "effect/Schema"
 import { ModelSettings } from "../model/ModelSettings.ts"
@@ -15,8 +15,9 @@ const QueryModelStruct = Schema.Struct({
 }).annotate({ identifier: "QueryModel" })
 
 /**
- * `maxOutputTokens`: most tokens that a step may write; of this and the agent's own the smaller one holds. `output`: a JSON
- * Schema that the final text must fit. The model is told so; the text is not checked, and reaches the caller as it is.
+ * `maxOutputTokens`: most tokens that a step may write; of this and the agent's own the smaller one holds. `output`: a
+ * JSON Schema that the final text must fit. The model is told so; the text is not checked, and reaches the caller as it
+ * is.
  */
 export interface QueryModel extends Schema.Schema.Type<typeof QueryModelStruct> {}
 export const QueryModel: Schema.Codec<QueryModel> = QueryModelStruct

@@ -1,6 +1,6 @@
 /**
- * Converts between a specialist's values and its model's text: its input, validated by its schema, becomes the prompt; its final text
- * becomes the value that its output schema describes.
+ * Converts between a specialist's values and its model's text: its input, validated by its schema, becomes the prompt;
+ * its final text becomes the value that its output schema describes.
  */
 import type { Json } from "@reins/protocol"
 import * as Effect from "effect/Effect"

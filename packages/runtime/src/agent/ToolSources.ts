@@ -1,6 +1,6 @@
 /**
- * Where each tool of an agent comes from: a toolkit, an MCP server, its client tools or its specialists. A model calls all of
- * them by name, so no two may have the same one.
+ * Where each tool of an agent comes from: a toolkit, an MCP server, its client tools or its specialists. A model calls
+ * all of them by name, so no two may have the same one.
  */
 import * as Predicate from "effect/Predicate"
 
@@ -31,7 +31,9 @@ export class ToolSources {
     return name
   }
 
-  /** Adds a tool of the toolkit at `index`, whose source is its class's name, the name that it was given, or its place. */
+  /**
+   * Adds a tool of the toolkit at `index`, whose source is its class's name, the name that it was given, or its place.
+   */
   of(tool: Named, toolkits: ReadonlyArray<unknown>, index: number): string {
     const toolkit = toolkits[index]
     const given = Predicate.hasProperty(toolkit, "name") && Predicate.isString(toolkit.name) ? toolkit.name : ""

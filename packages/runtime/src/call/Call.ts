@@ -104,7 +104,10 @@ const noteOf = ({ args, feedback = "" }: Review): string => {
     : `A reviewer changed the arguments of this call. It ran with: ${JSON.stringify(args)}\n${said}Result:`
 }
 
-/** The definition that a question is about, when it expires, in epoch milliseconds, and who may answer. All may be absent. */
+/**
+ * The definition that a question is about, when it expires, in epoch milliseconds, and who may answer. All may be
+ * absent.
+ */
 export interface Shown {
   readonly toolHash?: string | undefined
   readonly expiresAt?: number | undefined

@@ -1,9 +1,10 @@
 /**
  * The log of one run in memory: its envelopes in order, its readers, and the stream that follows it (`follow`).
  *
- * The log only grows. It does not check the order of events: its owner has checked what it appends. Readers are woken once per turn
- * of the microtask queue, after the append, so that a reader never runs inside its writer. `full` is true while a bounded reader is far
- * behind. A log may begin after events that its owner has not loaded; readers of those read the store.
+ * The log only grows. It does not check the order of events: its owner has checked what it appends. Readers are woken
+ * once per turn of the microtask queue, after the append, so that a reader never runs inside its writer. `full` is true
+ * while a bounded reader is far behind. A log may begin after events that its owner has not loaded; readers of those
+ * read the store.
  */
 import { Envelope, type Event } from "@reins/protocol"
 import * as Erased from "../kernel/Erased.ts"

@@ -46,12 +46,13 @@ const RunRecordStruct = Schema.Struct({
 }).annotate({ identifier: "RunRecord" })
 
 /**
- * All that is needed to carry a run again from its start. `isolated` runs (specialists from code) neither read nor write
- * their thread's history. `tools` is what its query changed of its agent's, `instructions`
- * what it added to its agent's, `model` what it asked of its agent's model. `repeatedCallLimit` is absent where nothing limits how often
- * the same call may be made, as in every record of a release that did not know it. `quotas` is what it is charged to, and by which
- * limits unless others are set meanwhile. `historyVersion` is how many messages of the thread the run starts from; the host fills it in.
- * `principal`: the id of who started it; absent: nobody is named. `keyed`: the providers that its query brought keys for; never the keys.
+ * All that is needed to carry a run again from its start. `isolated` runs (specialists from code) neither read nor
+ * write their thread's history. `tools` is what its query changed of its agent's, `instructions` what it added to its
+ * agent's, `model` what it asked of its agent's model. `repeatedCallLimit` is absent where nothing limits how often the
+ * same call may be made, as in every record of a release that did not know it. `quotas` is what it is charged to, and
+ * by which limits unless others are set meanwhile. `historyVersion` is how many messages of the thread the run starts
+ * from; the host fills it in. `principal`: the id of who started it; absent: nobody is named. `keyed`: the providers
+ * that its query brought keys for; never the keys.
  */
 export interface RunRecord extends Schema.Schema.Type<typeof RunRecordStruct> {}
 export const RunRecord: Schema.Codec<RunRecord> = RunRecordStruct

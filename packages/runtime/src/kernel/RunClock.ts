@@ -106,6 +106,8 @@ export const isPlatformClock = (clock: Clock.Clock): boolean => clock === defaul
 // oxlint-disable-next-line no-restricted-globals -- it is only read on the platform's own clock
 const platform = performance
 
-/** Milliseconds from an arbitrary origin, with fractions. Only differences of readings of the same clock mean something. */
+/**
+ * Milliseconds from an arbitrary origin, with fractions. Only differences of readings of the same clock mean something.
+ */
 export const monotonicMillis = (clock: Clock.Clock): number =>
   isPlatformClock(clock) ? platform.now() : Number(clock.monotonicTimeNanosUnsafe()) / 1e6

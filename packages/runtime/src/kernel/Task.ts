@@ -3,12 +3,13 @@
  * so that code which only waits for its end needs no fiber for it. Run, wrapped or interrupted as an effect it behaves
  * like any other.
  *
- * `map` and `flatMap` avoid fibers too: they continue a finished effect (an `Exit`) by a plain call, at once, and add to the list of
- * continuations of a `Task`, which one small interpreter works off; only an effect of another kind gets a fiber. Use them only inside a
- * running effect.
+ * `map` and `flatMap` avoid fibers too: they continue a finished effect (an `Exit`) by a plain call, at once, and add
+ * to the list of continuations of a `Task`, which one small interpreter works off; only an effect of another kind gets
+ * a fiber. Use them only inside a running effect.
  *
- * What a step makes and drops is made by classes, here and in the steps and calls: V8 guesses from a young process which object literals
- * live long, allocates those as old ones, and an old object keeps all that it points to until the next full collection.
+ * What a step makes and drops is made by classes, here and in the steps and calls: V8 guesses from a young process
+ * which object literals live long, allocates those as old ones, and an old object keeps all that it points to until the
+ * next full collection.
  */
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"

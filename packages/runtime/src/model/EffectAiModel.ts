@@ -3,9 +3,9 @@
  * arguments and asks for no approval, since all of that is the runtime's.
  *
  * **Gotchas**: `effect/ai` has no common setting for the output cap, the form of the answer and how to sample, so
- * `maxOutputTokens`, `output` and `settings` do not reach the provider, except for the choice of a tool; the budget counts
- * what is reported. It decodes every part by a schema, which costs some microseconds per delta; `@reins/models` connects AI
- * SDK providers without it.
+ * `maxOutputTokens`, `output` and `settings` do not reach the provider, except for the choice of a tool; the budget
+ * counts what is reported. It decodes every part by a schema, which costs some microseconds per delta; `@reins/models`
+ * connects AI SDK providers without it.
  */
 import { type Json, ModelFailure, type Usage } from "@reins/protocol"
 import * as Duration from "effect/Duration"

@@ -33,8 +33,8 @@ export interface ToolDefinition {
  * - `maxOutputTokens`: the most it may write, already clamped to what the budget has left; absent means the provider's
  *   own limit.
  * - `output`: JSON Schema that the final text must fit, where the agent has a typed output.
- * - `settings`: how to sample and what to call, as the query asks; they come before an adapter's own. `toolChoice` is that of this
- *   step. Absent: nothing is asked.
+ * - `settings`: how to sample and what to call, as the query asks; they come before an adapter's own. `toolChoice` is
+ *   that of this step. Absent: nothing is asked.
  * - `key`: the caller's own key for the provider; absent: the model's. Only models with `takesKeys` are given one.
  * - `metadata`: which run, thread, agent and step this is for; adapters may send it along as tracing data.
  */
@@ -143,7 +143,10 @@ export interface ModelPort {
    * them. Absent: they are left out of the run's events while content capture is off.
    */
   readonly describesSafely?: boolean | undefined
-  /** Whether requests may bring a key of the caller's. Absent: one that has such a key is refused, and not sent with the model's own. */
+  /**
+   * Whether requests may bring a key of the caller's. Absent: one that has such a key is refused, and not sent with the
+   * model's own.
+   */
   readonly takesKeys?: boolean | undefined
   /**
    * Sends one request and emits the answer's parts. Completes when the answer is complete; fails with a typed reason;

@@ -23,7 +23,8 @@ const SettingsStruct = Schema.Struct({
  * **Details**
  * - `stopSequences`: texts at which an answer ends; they are not part of it.
  * - `reasoning`: how much the model thinks, for providers that have such levels.
- * - `toolChoice`: `none`, no step may call a tool; `required` and `{ tool }`, the first step must call one, or this one.
+ * - `toolChoice`: `none`, no step may call a tool; `required` and `{ tool }`, the first step must call one, or this
+ *   one.
  */
 export interface ModelSettings extends Schema.Schema.Type<typeof SettingsStruct> {}
 export const ModelSettings: Schema.Codec<ModelSettings> = SettingsStruct

@@ -1,6 +1,7 @@
 /**
- * Keys of callers for model providers: those that a query brought for its run, which are in this process's memory and nowhere else, and
- * those that a tenant has. A run whose query brought a key never uses another one: not the server's, and not a later tenant's.
+ * Keys of callers for model providers: those that a query brought for its run, which are in this process's memory and
+ * nowhere else, and those that a tenant has. A run whose query brought a key never uses another one: not the server's,
+ * and not a later tenant's.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -11,7 +12,10 @@ export interface Given {
   readonly [provider: string]: Redacted.Redacted | string
 }
 
-/** A tenant's key for a provider; `undefined`: it has none, and the model's own is used. Asked before each request of a model. */
+/**
+ * A tenant's key for a provider; `undefined`: it has none, and the model's own is used. Asked before each request of a
+ * model.
+ */
 export type OfTenant = (asked: {
   readonly resourceId: string
   readonly provider: string
@@ -41,7 +45,10 @@ export class ProviderKeys {
     this.#runs.delete(runId)
   }
 
-  /** Carries a run, and releases its keys when it has ended. One that goes on elsewhere is interrupted here, and may come back. */
+  /**
+   * Carries a run, and releases its keys when it has ended. One that goes on elsewhere is interrupted here, and may
+   * come back.
+   */
   during(runId: string, carried: Effect.Effect<void>): Effect.Effect<void> {
     return Effect.onExit(carried, (exit) =>
       Exit.isFailure(exit) && Exit.hasInterrupts(exit) ? Effect.void : Effect.sync(() => this.release(runId))
@@ -49,8 +56,8 @@ export class ProviderKeys {
   }
 
   /**
-   * `brought`: the providers that the run's query brought keys for. `"lost"`: this process does not hold the one that was brought. `undefined` in
-   * place of an effect: nobody has any.
+   * `brought`: the providers that the run's query brought keys for. `"lost"`: this process does not hold the one that
+   * was brought. `undefined` in place of an effect: nobody has any.
    */
   find(asked: {
     readonly runId: string

@@ -1,6 +1,7 @@
 /**
- * What the types of agents say: their names, and of those with a description, the specialists, what they are asked and what they
- * answer. Of agents whose types were forgotten, every name may be a specialist's, and nothing is known of input and output.
+ * What the types of agents say: their names, and of those with a description, the specialists, what they are asked and
+ * what they answer. Of agents whose types were forgotten, every name may be a specialist's, and nothing is known of
+ * input and output.
  */
 import type { StandardSchemaV1 } from "effect/StandardSchema"
 import type { JsonObjectSchema } from "./Parameters.ts"

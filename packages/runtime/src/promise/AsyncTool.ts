@@ -49,15 +49,16 @@ export interface Call {
  * A tool.
  *
  * **Details**
- * - `needsApproval`: true, or a function of the arguments that says true, means that a person is asked first. One that throws
- *   or takes too long means ask.
+ * - `needsApproval`: true, or a function of the arguments that says true, means that a person is asked first. One that
+ *   throws or takes too long means ask.
  * - `execute`: absent, the caller of the runtime runs it and hands in the result by `submitToolResult`.
  * - `timeoutMs`, `retries`: of one attempt, and how often a failed one is tried again. Absent: no limit, never.
  * - `concurrency`: how many calls of it an agent runs at the same time. Absent: the agent's `maxParallelCalls`.
  * - `isPlan`: its arguments are a plan that it carries out: a person is asked about it as a whole (kind `plan`), unless
  *   `needsApproval` is false, and a revision goes back to the model. Its way is told by `plan-status-change`.
  * - `mayRepeat`: it is made to be called again and again with the same arguments; see `ToolSettings.MayRepeat`.
- * - `maxCostUsd`: the most that one call may cost, in US dollars, or a function of the arguments; see `ToolSettings.MaxCostUsd`.
+ * - `maxCostUsd`: the most that one call may cost, in US dollars, or a function of the arguments; see
+ *   `ToolSettings.MaxCostUsd`.
  * - `approvers`: who may answer the questions about its calls, unless its agent names others; see `Approvers`.
  */
 export interface AsyncTool<P extends Parameters> {

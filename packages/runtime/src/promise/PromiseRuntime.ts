@@ -52,8 +52,8 @@ export interface Options<
   /** Tools that agents may name. */
   readonly tools?: { readonly [Name in keyof Tools]: AsyncTool<Tools[Name]> } | undefined
   /**
-   * MCP servers whose tools agents may have, by name: the toolkit of each, as `McpTools.server` of `@reins/models/mcp` makes it, or any other
-   * toolkit of `effect/ai`. What they need comes from `services`.
+   * MCP servers whose tools agents may have, by name: the toolkit of each, as `McpTools.server` of `@reins/models/mcp`
+   * makes it, or any other toolkit of `effect/ai`. What they need comes from `services`.
    */
   readonly mcp?: Mcp | undefined
   /** The default budget of agents. */

@@ -1,6 +1,6 @@
 /**
- * The interface of the runtime for people without Effect: what it offers, and the options of its verbs. Each method does what the
- * one of its name does in `RuntimeShape`.
+ * The interface of the runtime for people without Effect: what it offers, and the options of its verbs. Each method
+ * does what the one of its name does in `RuntimeShape`.
  */
 import type { Budget, Envelope, Event, Message, Quota } from "@reins/protocol"
 import type * as Effect from "effect/Effect"
@@ -12,7 +12,9 @@ import type * as Shape from "../runtime/RuntimeShape.ts"
 import type * as Verbs from "../runtime/RuntimeVerbs.ts"
 import type { AgentValue, AnySpecialists, InputOf, OutputOf, SpecialistValue } from "./AgentTypes.ts"
 
-/** A method of the service, with a promise in place of the effect. It rejects with the error that the effect fails with. */
+/**
+ * A method of the service, with a promise in place of the effect. It rejects with the error that the effect fails with.
+ */
 type Promised<Method> = Method extends (...args: infer Args) => Effect.Effect<infer A, infer _E>
   ? (...args: Args) => Promise<A>
   : never
@@ -113,14 +115,18 @@ export interface PromiseRuntime<
   /** A run that lives in the runtime. */
   readonly start: Start<AgentName>
   /**
-   * Runs a specialist from code, as a run with its own history; as `query` with its value. Its input is validated before anything runs.
+   * Runs a specialist from code, as a run with its own history; as `query` with its value. Its input is validated
+   * before anything runs.
    */
   readonly runSpecialist: <const Name extends keyof Specialists & string>(
     specialist: Name,
     input: Specialists[Name]["input"],
     options?: RunOptions
   ) => AsyncIterableIterator<Event, undefined>
-  /** The answer of a specialist: its final text as decoded by `output`, or the text itself; as `complete` with its value. */
+  /**
+   * The answer of a specialist: its final text as decoded by `output`, or the text itself; as `complete` with its
+   * value.
+   */
   readonly completeSpecialist: <const Name extends keyof Specialists & string>(
     specialist: Name,
     input: Specialists[Name]["input"],

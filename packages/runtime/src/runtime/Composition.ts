@@ -1,8 +1,10 @@
 /**
- * What is built together in one composition of layers, as far as runs can be lost by it: stores, and runtimes that keep their runs in
- * memory because nobody gave them one. Where both are, the store stands in the wrong place, and the log says so.
+ * What is built together in one composition of layers, as far as runs can be lost by it: stores, and runtimes that keep
+ * their runs in memory because nobody gave them one. Where both are, the store stands in the wrong place, and the log
+ * says so.
  *
- * A composition is what shares a memo map: the layers of one `Effect.provide`, one `ManagedRuntime`, and those built below them.
+ * A composition is what shares a memo map: the layers of one `Effect.provide`, one `ManagedRuntime`, and those built
+ * below them.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

@@ -26,8 +26,8 @@ export const layerMemory = (options?: MemoryHostOptions): Layer.Layer<never> =>
   Layer.succeed(Deployment, memoryHost(options))
 
 /**
- * A deployment over a store, called `name` in the log. A runtime that is built beside it without it keeps its runs in memory, and says so
- * as a warning.
+ * A deployment over a store, called `name` in the log. A runtime that is built beside it without it keeps its runs in
+ * memory, and says so as a warning.
  */
 export const layerStore = <E, R>(
   name: string,

@@ -1,6 +1,6 @@
 /**
- * Makes grants: from a decision that approves more than one call, or in advance (`runtime.grant`) with the same scopes and limits.
- * A grant is bound to the definition that the tool has at that time.
+ * Makes grants: from a decision that approves more than one call, or in advance (`runtime.grant`) with the same scopes
+ * and limits. A grant is bound to the definition that the tool has at that time.
  */
 import { AgentPath, ApprovalError, ApprovalErrors, Decision, type Grant, Money } from "@reins/protocol"
 import * as Clock from "effect/Clock"

@@ -315,8 +315,8 @@ export interface RuntimeOptions<Agents extends ReadonlyArray<Agent.Any>> {
    */
   readonly quotaWait?: Duration.Input | undefined
   /**
-   * A tenant's own key for a model provider, asked before each request: `undefined` where it has none, and the model's is used. The model
-   * must take keys (`takesKeys`). Absent: no tenant has any.
+   * A tenant's own key for a model provider, asked before each request: `undefined` where it has none, and the model's
+   * is used. The model must take keys (`takesKeys`). Absent: no tenant has any.
    */
   readonly providerKeys?: ProviderKeys.OfTenant | undefined
   /** The policy for tools that declare nothing and have no policy of an agent. Default `"never"` ask. */
@@ -333,9 +333,9 @@ export interface RuntimeOptions<Agents extends ReadonlyArray<Agent.Any>> {
   /** How often a model request is retried while nothing of its answer was shown. Default 2. */
   readonly modelRetries?: number | undefined
   /**
-   * Whether a run's events tell that a request is made again (`custom` of type `model_retry`: `message`, `reason`, `provider`, `model`,
-   * `attempt`), or that a fallback model is asked instead (`model_failover`: besides, `to`). Steerable has them as recoverable errors.
-   * Default false.
+   * Whether a run's events tell that a request is made again (`custom` of type `model_retry`: `message`, `reason`,
+   * `provider`, `model`, `attempt`), or that a fallback model is asked instead (`model_failover`: besides, `to`).
+   * Steerable has them as recoverable errors. Default false.
    */
   readonly modelRetryEvents?: boolean | undefined
   /**

@@ -1,10 +1,10 @@
 /**
- * The three verbs of a runtime, each for a query, an agent's value or a specialist's value: `query` streams the events, `complete`
- * answers, `start` leaves the run to the runtime.
+ * The three verbs of a runtime, each for a query, an agent's value or a specialist's value: `query` streams the events,
+ * `complete` answers, `start` leaves the run to the runtime.
  *
- * A query is asked of the default agent, or the one that its options name. With an agent's value first, it is asked of that one. With a
- * specialist's value first, its typed input follows: a run of its own, with a history of its own and a typed answer. The signature of a
- * plain query stands last, where `Parameters` and the compiler's messages look.
+ * A query is asked of the default agent, or the one that its options name. With an agent's value first, it is asked of
+ * that one. With a specialist's value first, its typed input follows: a run of its own, with a history of its own and a
+ * typed answer. The signature of a plain query stands last, where `Parameters` and the compiler's messages look.
  */
 import type { Budget, Envelope, Event, Message, QueryRejected, Quota, RunError } from "@reins/protocol"
 import type * as Effect from "effect/Effect"
@@ -48,9 +48,10 @@ export interface RunOptions {
    */
   readonly quotas?: ReadonlyArray<Quota.Quota> | undefined
   /**
-   * The caller's own keys, by provider (`openai`), for the models of this run whose `ModelPort` takes keys (`takesKeys`); one that takes
-   * none fails. They are held in this process's memory until the run ends, and stored nowhere: a run that goes on in another process, or
-   * after a restart, fails with `AuthenticationFailed` at its next request. Absent: the tenant's key, else the model's.
+   * The caller's own keys, by provider (`openai`), for the models of this run whose `ModelPort` takes keys
+   * (`takesKeys`); one that takes none fails. They are held in this process's memory until the run ends, and stored
+   * nowhere: a run that goes on in another process, or after a restart, fails with `AuthenticationFailed` at its next
+   * request. Absent: the tenant's key, else the model's.
    */
   readonly providerKeys?: ProviderKeys.Given | undefined
 }

@@ -1,6 +1,6 @@
 /**
- * A started run, as its caller has it. It holds the run's log, which stays readable for it; what else it offers is made when it is
- * asked for.
+ * A started run, as its caller has it. It holds the run's log, which stays readable for it; what else it offers is made
+ * when it is asked for.
  */
 import type { Envelope, Event, RunError } from "@reins/protocol"
 import * as Effect from "effect/Effect"

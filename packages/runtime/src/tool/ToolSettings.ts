@@ -47,7 +47,10 @@ export const IsPlan: Context.Reference<boolean> = Context.Reference<boolean>("@r
   defaultValue: () => false
 })
 
-/** Who may answer the questions about this tool's calls, unless its agent's `approvals` name others. Absent: its agent's `approvers`. */
+/**
+ * Who may answer the questions about this tool's calls, unless its agent's `approvals` name others. Absent: its agent's
+ * `approvers`.
+ */
 export const Approvers: Context.Reference<ApproversOf.Approvers | undefined> = Context.Reference<
   ApproversOf.Approvers | undefined
 >("@reins/runtime/ToolSettings/Approvers", { defaultValue: () => undefined })

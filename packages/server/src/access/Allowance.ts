@@ -1,6 +1,6 @@
 /**
- * Per-tenant limits of this server: the request rate, as a token bucket that refills at a steady rate, and the number of concurrent
- * runs. Counted per process, in memory.
+ * Per-tenant limits of this server: the request rate, as a token bucket that refills at a steady rate, and the number
+ * of concurrent runs. Counted per process, in memory.
  */
 import type { Limits, Rate } from "../options/ServerOptions.ts"
 

@@ -1,6 +1,6 @@
 /**
- * Identifies who a request is from: its `Principal`. Implemented by a fixed set of keys, keys from the configuration, or a custom
- * function.
+ * Identifies who a request is from: its `Principal`. Implemented by a fixed set of keys, keys from the configuration,
+ * or a custom function.
  */
 import type { Principal as Actor } from "@reins/protocol"
 import * as Config from "effect/Config"
@@ -113,8 +113,8 @@ const differ = (left: Uint8Array, right: Uint8Array): number => {
 }
 
 /**
- * A lookup over `keys`, in constant time: every known key is compared, by its hash, to the end, so that timing does not reveal how
- * much of a key was right. An empty key is never accepted.
+ * A lookup over `keys`, in constant time: every known key is compared, by its hash, to the end, so that timing does not
+ * reveal how much of a key was right. An empty key is never accepted.
  */
 const lookup = (keys: KeyRecord): ((key: string) => Principal | undefined) => {
   const known = Object.entries(keys)

@@ -264,8 +264,8 @@ interface Target {
 }
 
 /**
- * Splits a request's target into its path and its query. Nothing is joined, resolved or normalized: a path that is not exactly a known
- * one is unknown. When a query parameter is repeated, the first one counts.
+ * Splits a request's target into its path and its query. Nothing is joined, resolved or normalized: a path that is not
+ * exactly a known one is unknown. When a query parameter is repeated, the first one counts.
  */
 const parseTarget = (url: string): Target => {
   const behind = url.replace(/^[a-z]+:\/\/[^/]*/i, "")

@@ -1,9 +1,9 @@
 /**
- * A WebSocket that carries a dialect: its client's messages in order, several answers at once, each read no faster than the client takes
- * it. A client that disconnects leaves its runs as one of a stream does.
+ * A WebSocket that carries a dialect: its client's messages in order, several answers at once, each read no faster than
+ * the client takes it. A client that disconnects leaves its runs as one of a stream does.
  *
- * Closes with 1001 when the server closes, 1003 for bytes, 1007 for a text that is not JSON, 1009 for a message above the limit, and 1011
- * after a failure of ours.
+ * Closes with 1001 when the server closes, 1003 for bytes, 1007 for a text that is not JSON, 1009 for a message above
+ * the limit, and 1011 after a failure of ours.
  */
 import { Outline } from "@reins/runtime/journal"
 import { Refusal, type Dialect } from "@reins/wire"

@@ -12,7 +12,8 @@ import type * as Duration from "effect/Duration"
  * **Details**
  * - `path`: its base path, such as `/openai/v1`. Absent: `/` and the dialect's name.
  * - `anyAgent`: an unknown agent name selects the default agent. For protocols whose clients must name a model.
- * - `onBusy`: what a query does while its thread has an active run. Absent: the server's `onBusy`, then the dialect's own.
+ * - `onBusy`: what a query does while its thread has an active run. Absent: the server's `onBusy`, then the dialect's
+ *   own.
  */
 export interface Mount {
   readonly dialect: Dialect.Dialect
@@ -46,8 +47,8 @@ export interface Limits {
 }
 
 /**
- * What happens to a run when its last HTTP reader disconnects without cancelling. Absent: a run belongs to the runtime and
- * is kept, except for Chat Completions, Responses and Messages, whose clients stop a run by aborting the request.
+ * What happens to a run when its last HTTP reader disconnects without cancelling. Absent: a run belongs to the runtime
+ * and is kept, except for Chat Completions, Responses and Messages, whose clients stop a run by aborting the request.
  */
 export type OnDisconnect = "keep" | "cancel" | { readonly cancelAfter: Duration.Input }
 

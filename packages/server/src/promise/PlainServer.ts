@@ -22,7 +22,8 @@ export interface Sender {
  * Who may send requests.
  * - `"open"`: everybody, as tenant `default`. For this machine: `createServer` then listens on loopback only.
  * - a record: keys, each with the name of its tenant or a principal.
- * - a function: returns the principal of a request; nothing refuses it with 401. One that throws or rejects grants no access: 500.
+ * - a function: returns the principal of a request; nothing refuses it with 401. One that throws or rejects grants no
+ *   access: 500.
  */
 export type Access = "open" | KeyRecord | ((sender: Sender) => Principal | undefined | Promise<Principal | undefined>)
 

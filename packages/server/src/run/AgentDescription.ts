@@ -1,5 +1,6 @@
 /**
- * What clients may see of agents, their names and their tools with their schemas, and which of those tools a client selects.
+ * What clients may see of agents, their names and their tools with their schemas, and which of those tools a client
+ * selects.
  */
 import type { Json } from "@reins/protocol"
 import type { Agent, QueryTools } from "@reins/runtime"

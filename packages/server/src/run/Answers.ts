@@ -236,7 +236,10 @@ const watching = (
     isThread: false
   })
 
-/** Whether the run was asked for what this request asks of the model. A request that names a thread takes the run as it is. */
+/**
+ * Whether the run was asked for what this request asks of the model. A request that names a thread takes the run as it
+ * is.
+ */
 export const suits = (serving: ServerContext, status: RunStatus, { model, threadId }: Command.StartQuery) =>
   threadId === undefined
     ? Effect.map(Lookup.note(serving, status), (note) => note === undefined || ModelOptions.isSame(note.model, model))

@@ -1,6 +1,6 @@
 /**
- * Executes an exchange of a dialect, whatever carried it: its command for a principal, with what its mount and its dialect say of busy
- * threads and of readers who leave.
+ * Executes an exchange of a dialect, whatever carried it: its command for a principal, with what its mount and its
+ * dialect say of busy threads and of readers who leave.
  */
 import type { Command, Dialect, Refusal } from "@reins/wire"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,6 @@
 /**
- * Validates the ids that a client gives and looks up what they name, within its tenant only: what belongs to another tenant is reported
- * as unknown.
+ * Validates the ids that a client gives and looks up what they name, within its tenant only: what belongs to another
+ * tenant is reported as unknown.
  */
 import type { RunStatus } from "@reins/runtime"
 import { type Command, Parking, Refusal } from "@reins/wire"

@@ -57,8 +57,8 @@ type Start = (restore: Restore) => Effect.Effect<Outcome.Watching, Refusal.Refus
  *
  * **Details**
  * - Starting is uninterruptible: once it has begun, either the run is stored, counted and attended to, or its slot is
- *   released. If the client disconnects meanwhile, `onDisconnect` decides about the run. Waiting for a thread with an active run
- *   ends when the client disconnects.
+ *   released. If the client disconnects meanwhile, `onDisconnect` decides about the run. Waiting for a thread with an
+ *   active run ends when the client disconnects.
  * - A repeated `requestId` joins the run that it started, even while that run is still being started.
  */
 export const query = Effect.fnUntraced(function* (

@@ -1,6 +1,6 @@
 /**
- * Shared by all requests of one server: the runtime, the thread notes, the limits, the counts of readers (`Watchers`), and the fibers
- * that attend to runs independently of requests.
+ * Shared by all requests of one server: the runtime, the thread notes, the limits, the counts of readers (`Watchers`),
+ * and the fibers that attend to runs independently of requests.
  */
 import type { Agent, RuntimeShape } from "@reins/runtime"
 import type { Dialect, Refusal } from "@reins/wire"

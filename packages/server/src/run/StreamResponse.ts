@@ -42,8 +42,8 @@ export const stream = (
   })
 
 /**
- * The answer as lines, one for each frame that `write` has a word for, for connections that carry several answers. Ends like a stream;
- * keeping the connection open is its owner's.
+ * The answer as lines, one for each frame that `write` has a word for, for connections that carry several answers. Ends
+ * like a stream; keeping the connection open is its owner's.
  */
 export const lines = (
   serving: ServerContext,

@@ -102,8 +102,8 @@ const shardOf = (runId: string): number => {
 }
 
 /**
- * The shards that this process holds, as Effect Cluster assigns them: each is a singleton on the one process that holds it, and moves
- * when a process joins, leaves, dies or freezes. A run's id determines its shard.
+ * The shards that this process holds, as Effect Cluster assigns them: each is a singleton on the one process that holds
+ * it, and moves when a process joins, leaves, dies or freezes. A run's id determines its shard.
  */
 const placement: Effect.Effect<Placement, never, Sharding.Sharding> = Effect.map(
   Sharding.Sharding,

@@ -1,7 +1,7 @@
 /**
- * The tables of a store, as migration steps: version n is the result of the first n steps. Released steps are never edited; a change
- * is another step. `migrate` brings a database to the version of this program, or fails if it has a later one. All steps are one
- * transaction: a process that dies during it leaves the database unchanged.
+ * The tables of a store, as migration steps: version n is the result of the first n steps. Released steps are never
+ * edited; a change is another step. `migrate` brings a database to the version of this program, or fails if it has a
+ * later one. All steps are one transaction: a process that dies during it leaves the database unchanged.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"

@@ -149,8 +149,9 @@ const lastOf = (db: Database) =>
   )
 
 /**
- * Tries to become the owner of the database `filename` until `scope` closes. False: another process is the owner. The lock is an
- * exclusive transaction on a file beside the database; the operating system releases it when the process dies, however it dies.
+ * Tries to become the owner of the database `filename` until `scope` closes. False: another process is the owner. The
+ * lock is an exclusive transaction on a file beside the database; the operating system releases it when the process
+ * dies, however it dies.
  */
 const acquireOwnerLock = (filename: string, scope: Scope.Scope): Effect.Effect<boolean, SqliteUnusable> =>
   Effect.gen(function* () {

@@ -1,6 +1,6 @@
 /**
- * The time that a limit counts is the machine's: neither the time in which a run waited for people nor the time in which no
- * process carried it, also after the run was opened anew.
+ * The time that a limit counts is the machine's: neither the time in which a run waited for people nor the time in
+ * which no process carried it, also after the run was opened anew.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Agent, Budget, Decision, Deployment, Model, Runtime, type ModelRequest } from "@reins/runtime"
