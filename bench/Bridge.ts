@@ -2,7 +2,7 @@
  * What the bridge to AI SDK providers costs: `npm run bench -- bridge [--deltas=20000] [--rounds=9]`.
  *
  * One stream of OpenAI's chat API, as bytes in memory, is read by the provider package alone and through our port, in
- * turns in one process. It prints deltas a second of both, and the median of their ratios: 1 would be a bridge that
+ * turns in one process. It prints deltas per second of both, and the median of their ratios; 1 means that the bridge
  * costs nothing.
  */
 import { createOpenAI } from "@ai-sdk/openai"
@@ -17,7 +17,7 @@ const { values } = parseArgs({
 const deltas = Number(values.deltas)
 const rounds = Number(values.rounds)
 
-/** The stream, so many frames to a chunk, each chunk in a turn of the event loop of its own. */
+/** The stream, with this number of frames per chunk, each chunk in its own turn of the event loop. */
 const fetchOf = (framesAChunk: number) => {
   const { payloads } = SmallAnswer.text(
     "chat",

@@ -17,6 +17,6 @@ export const families: ReadonlyArray<Family.Family> = [
 /** The family that a workload is of. */
 export const of = (workload: string): Family.Family => {
   const found = families.find(({ workloads }) => Object.hasOwn(workloads, workload))
-  if (found === undefined) throw new Error(`there is no ${workload}`)
+  if (found === undefined) throw new Error(`Unknown workload ${workload}`)
   return found
 }

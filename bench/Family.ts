@@ -1,5 +1,5 @@
 /**
- * A family of the bench: who is measured, in which workloads, and over whom the ratios are. Frameworks are one, stores
+ * A family of the bench: its contestants, its workloads, and the base of its ratios. Frameworks are one, stores
  * another.
  */
 
@@ -8,27 +8,24 @@ export interface Figure {
   readonly unit: "µs" | "ms" | "B" | "KB" | "/s" | "×"
 }
 
-/** Figures by name; those that a contestant has no answer to are absent. */
+/** Figures by name; absent if a contestant does not support them. */
 export type Figures = { readonly [figure: string]: number }
 
-/** What is measured of a contestant of some kind. */
+/** A workload for contestants of one kind. */
 export interface Workload<C> {
   readonly title: string
   readonly figures: { readonly [figure: string]: Figure }
   readonly measure: (contestant: C, quick: boolean) => Promise<Figures>
 }
 
-/**
- * What a contestant needs that is not there at once: the peers' packages, a Postgres server, the packages as they are
- * built.
- */
+/** A prerequisite that has to be installed or started: the peers' packages, a Postgres server, the built packages. */
 export type Need = "built" | "peers" | "postgres"
 
 /** A contestant by its title, loaded only in the process that measures it. */
 export interface Entry<C> {
   readonly title: string
   readonly needs?: Need | undefined
-  /** Whether it is made of this repository, so that another revision of it can be measured beside it. */
+  /** Whether it is from this repository, so that another revision of it can be measured. */
   readonly isOurs?: boolean | undefined
   readonly load: () => Promise<C>
 }
@@ -36,7 +33,7 @@ export interface Entry<C> {
 type Named<A> = { readonly [name: string]: A }
 
 export interface Family {
-  /** The contestant that ratios are over. */
+  /** The contestant that is the base of the ratios. */
   readonly base: string
   readonly entries: Named<Omit<Entry<unknown>, "load">>
   readonly workloads: Named<Omit<Workload<unknown>, "measure">>
@@ -50,11 +47,12 @@ export const make = <C>(base: string, entries: Named<Entry<C>>, workloads: Named
   measure: async (name, workload, quick) => {
     const measured = workloads[workload]
     const load = entries[name]?.load
-    if (measured === undefined || load === undefined) throw new Error(`there is no ${name} or no ${workload}`)
+    if (measured === undefined || load === undefined)
+      throw new Error(`Unknown contestant ${name} or workload ${workload}`)
     return measured.measure(await load(), quick)
   }
 })
 
-/** The middle of the values. */
+/** The median of the values. */
 export const median = (values: ReadonlyArray<number>): number =>
   values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN

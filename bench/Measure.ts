@@ -1,6 +1,6 @@
 /**
- * Measures one contestant in one workload, and prints its figures as one line of JSON. A process of its own each time,
- * so that nobody runs on what another has warmed up or left behind.
+ * Measures one contestant in one workload, and prints its figures as one line of JSON. Each measurement is a process of
+ * its own, so that contestants do not affect each other.
  */
 import * as Families from "./Families.ts"
 

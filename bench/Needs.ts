@@ -1,18 +1,18 @@
 /**
- * What some contestants need, got when the first of them is asked for: the peers' packages, or a Postgres server that
- * lives as long as the bench. Where it cannot be had, they are left out, and it is said why.
+ * Prerequisites of contestants, prepared on first use: the peers' packages, or a Postgres server that lives as long as
+ * the bench. If one is not available, its contestants are left out with a message.
  */
 import type { Need } from "./Family.ts"
 import * as Peers from "./Peers.ts"
 import * as Start from "./Start.ts"
 
 export class Needs {
-  /** What the processes that measure are told. */
+  /** The environment of the measuring processes. */
   environment: { readonly [name: string]: string } = {}
   private readonly asked = new Map<Need, boolean>()
   private readonly ends: Array<() => Promise<void> | void> = []
 
-  /** Whether it is there, once it has been got. */
+  /** Whether it is available, once prepared. */
   async met(need: Need | undefined): Promise<boolean> {
     if (need === undefined) return true
     let met = this.asked.get(need)
@@ -46,6 +46,6 @@ export class Needs {
 }
 
 const told = (what: string, problem: string | undefined): boolean => {
-  if (problem !== undefined) process.stderr.write(`${what}: left out, could not be had: ${problem.trim()}\n`)
+  if (problem !== undefined) process.stderr.write(`${what} left out, not available: ${problem.trim()}\n`)
   return problem === undefined
 }

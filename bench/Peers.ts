@@ -1,6 +1,6 @@
 /**
- * The packages of the peers: installed here when the bench first needs them, at the exact versions in
- * `peers/package.json`, and by nobody else. They are not in the workspace and not in its lockfile.
+ * The packages of the peers: installed when the bench first needs them, at the exact versions in `peers/package.json`.
+ * They are not in the workspace and not in its lockfile.
  */
 import { spawnSync } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
@@ -11,7 +11,7 @@ const folder = join(import.meta.dirname, "peers")
 const versionOf = (file: string): string | undefined =>
   existsSync(file) ? JSON.parse(readFileSync(file, "utf8")).version : undefined
 
-/** Installs what is missing; answers what went wrong, if something did. */
+/** Installs what is missing; returns the problem, if there is one. */
 export const install = (): string | undefined => {
   const { dependencies } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"))
   const missing = Object.entries(dependencies).some(

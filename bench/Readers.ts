@@ -1,7 +1,7 @@
 /**
  * The clients of W6, in a process of their own so that their work is not counted as the server's: on a message with
- * `count` they ask so many times at once, read each answer to its end, and send back how many deltas they saw and how
- * long it took.
+ * `count` they send that many requests at once, read each response to its end, and send back how many deltas they saw
+ * and how long it took.
  */
 import { request } from "node:http"
 import type { Served } from "./Contestant.ts"
@@ -14,7 +14,7 @@ export interface Seen {
   readonly ms: number
 }
 
-/** How often `mark` stands in what comes, wherever chunks are cut. */
+/** How often `mark` occurs in the stream, also across chunks. */
 const counter = (mark: string) => {
   let rest = ""
   return (chunk: Buffer): number => {

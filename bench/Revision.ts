@@ -1,7 +1,7 @@
 /**
  * Another revision of this repository as a contestant: its sources in a temporary folder, with its own dependencies and
- * with today's bench, so that both revisions are measured by the same code. Whatever is measured may therefore use only
- * public exports that both have.
+ * with today's bench, so that both revisions are measured by the same code. The measured code may therefore use only
+ * public exports of both.
  */
 import { execFile, spawn } from "node:child_process"
 import { cpSync, mkdirSync, mkdtempSync, rmSync } from "node:fs"
@@ -11,7 +11,7 @@ import { promisify } from "node:util"
 
 const root = join(import.meta.dirname, "..")
 
-/** A revision that is ready to be measured. `remove` deletes its folder. */
+/** A revision that is ready for measurement. `remove` deletes its folder. */
 export interface Revision {
   /** Its short commit id. */
   readonly title: string

@@ -1,8 +1,7 @@
 /**
- * What the model says in each workload: a scripted model without any latency, the same for every contestant.
- *
- * It is an async generator that yields one part at a time, as a provider's stream does, and knows only which step it is
- * asked for. Contestants say how their own model interface writes a part, so that none pays for a translation.
+ * The scripted model of each workload, without latency and the same for every contestant: an async generator that
+ * yields one part at a time, as a provider's stream does, and depends only on the step. Contestants define how their
+ * model interface encodes a part, so that none pays for a conversion.
  */
 
 /** How a contestant writes the parts of an answer. */
@@ -17,8 +16,8 @@ export interface Voice<P> {
 export type Script = <P>(step: number, voice: Voice<P>) => AsyncGenerator<P>
 
 /**
- * The one tool, in every workload. It answers at once, except for every other number below zero: these take a
- * millisecond, as a tool that asks a neighbouring service does.
+ * The one tool, in every workload. It returns at once, except for every other number below zero: these take a
+ * millisecond, like a tool that calls a nearby service.
  */
 export const tool = {
   name: "work",
@@ -42,7 +41,7 @@ export const text = (deltas: number): Script =>
     yield voice.finish(false)
   }
 
-/** The same text, each delta in a turn of the event loop of its own, as they come from a provider far away. */
+/** The same text, each delta in its own turn of the event loop, as from a remote provider. */
 export const slowly = (deltas: number): Script =>
   async function* (_step, voice) {
     for (let index = 0; index < deltas; index++) {

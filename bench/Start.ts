@@ -1,6 +1,6 @@
 /**
- * What it costs to start: the time to import a library in a fresh process. Ours is measured as it is published (built,
- * without sources), beside the modules of `effect` that it loads: the difference is what is ours.
+ * The cost of starting: the time to import a library in a fresh process. Ours is measured as published (built, without
+ * sources), beside the modules of `effect` that it loads; the difference is our part.
  */
 import { execFile } from "node:child_process"
 import {

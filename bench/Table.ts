@@ -1,10 +1,9 @@
 /**
- * Figures of several rounds as a table: a median for each contestant, and how many times the base of its family that
- * is.
+ * Figures of several rounds as a table: the median of each contestant, and its ratio to the base of its family.
  */
 import { type Figures, median, type Workload } from "./Family.ts"
 
-/** What one contestant was measured at, a round each. */
+/** The figures of one contestant, one per round. */
 export type Rounds = ReadonlyArray<Figures>
 
 /** Two decimals below ten, one below a hundred, none above. */
@@ -42,8 +41,8 @@ export const render = (
 }
 
 /**
- * What became of each figure of a contestant since another revision: its medians before and now, and the gain, which is
- * above 1 where it got better: less time or memory, more a second.
+ * The change of each figure of a contestant since another revision: its medians before and now, and the gain, which is
+ * above 1 if it improved: less time or memory, more per second.
  */
 export const gains = (
   name: string,

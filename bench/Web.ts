@@ -1,6 +1,6 @@
 /**
- * W6: what an event costs a server that streams it over HTTP, and what fifty clients get at once. The contestant serves
- * in the measured process; its readers are another process (`Readers.ts`), on the loopback.
+ * W6: the cost of an event for a server that streams it over HTTP, and the throughput with fifty clients. The
+ * contestant serves in the measured process; its readers are another process (`Readers.ts`), on the loopback.
  */
 import { fork } from "node:child_process"
 import { once } from "node:events"

@@ -1,6 +1,6 @@
 /**
  * The workloads of the frameworks: what is measured, how often, and in which unit. Each runs in a process of its own,
- * warmed up before it is measured, and answers figures by name.
+ * warmed up before it is measured, and returns figures by name.
  */
 import type { Contestant, Opened } from "./Contestant.ts"
 import * as Family from "./Family.ts"
@@ -34,7 +34,7 @@ const silent = () => {}
 
 const heap = (): number => {
   const collect = globalThis.gc
-  if (collect === undefined) throw new Error("start it with --expose-gc")
+  if (collect === undefined) throw new Error("Start this process with --expose-gc")
   collect()
   collect()
   return process.memoryUsage().heapUsed

@@ -1,10 +1,10 @@
 /**
  * The bench: `npm run bench -- [--quick] [--only=W1,W2] [--of=floor,promise] [--rounds=5] [--against=REVISION]`.
  *
- * Contestants take turns, each measurement in a fresh process, so that a machine that slows down slows everybody down.
- * What it prints are medians over the rounds, and ratios to the floor, or to memory for stores: read these, not the
- * times. With `--against` another revision of this repository takes its turns beside today's, and a last table has the
- * ratios between the two.
+ * Contestants take turns, each measurement in a fresh process, so that a slower machine affects all of them. What it
+ * prints are medians over the rounds, and ratios to the floor, or to memory for stores: read these, not the times. With
+ * `--against` another revision of this repository takes its turns beside today's, and a last table has the ratios
+ * between the two.
  */
 import { execFile } from "node:child_process"
 import { cpus } from "node:os"
@@ -30,7 +30,7 @@ const chosen = (names: ReadonlyArray<string>, wanted: string | undefined): Reado
   if (wanted === undefined) return names
   const list = wanted.split(",")
   const unknown = list.filter((name) => !names.includes(name))
-  if (unknown.length > 0) throw new Error(`there is no ${unknown.join(", ")}; there are ${names.join(", ")}`)
+  if (unknown.length > 0) throw new Error(`Unknown: ${unknown.join(", ")}. Available: ${names.join(", ")}`)
   return names.filter((name) => list.includes(name))
 }
 

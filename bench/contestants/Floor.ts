@@ -1,6 +1,6 @@
 /**
- * The floor: a bare agent loop, one async generator, without any framework. It checks nothing, remembers nothing but
- * the messages, and measures what the language itself costs; everything else is a multiple of it.
+ * The floor: a bare agent loop, one async generator, without any framework. It validates nothing, keeps only the
+ * messages, and measures the cost of the language itself; all other figures are multiples of it.
  */
 import { once } from "node:events"
 import { createServer } from "node:http"

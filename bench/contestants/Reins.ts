@@ -43,10 +43,7 @@ const watched = (script: Script, ended: () => void): Script =>
     if (step === 2) ended()
   }
 
-/**
- * Starts runs that nobody reads, as a service does with runs that wait for days; answers them in the order they were
- * asked.
- */
+/** Starts runs without readers, as a service does with runs that wait for days; answers them in order. */
 const parking =
   (
     runtime: Pick<PromiseRuntime, "pendingApprovals" | "respondToApproval">,

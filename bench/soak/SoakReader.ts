@@ -1,6 +1,6 @@
 /**
- * One reader of the soak: asks for a run, reads it to its end, at once or as slowly as a bad line, and tells whether
- * all of it came and how long each word was under way.
+ * One reader of the soak: starts a run, reads it to its end, at full speed or slowly, and returns whether it was
+ * complete and the delay of each word.
  */
 import { type Agent, request } from "node:http"
 import type { Wanted } from "./Wanted.ts"
@@ -8,7 +8,7 @@ import type { Wanted } from "./Wanted.ts"
 export interface Heard {
   /** What is missing or wrong; absent when the stream was whole. */
   readonly problem?: string | undefined
-  /** Milliseconds from the model's saying a word to its being read, a word each. */
+  /** The delay from the model's emission to the reading of each word, in milliseconds. */
   readonly delays: ReadonlyArray<number>
 }
 

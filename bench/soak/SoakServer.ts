@@ -1,9 +1,8 @@
 /**
- * The server of the soak, in a process of its own: the native dialect over a model that says when each word was sent.
- * It keeps few ended runs and threads, so that what it keeps on purpose is full after the warm-up and all growth behind
- * that is a leak.
+ * The server of the soak, in a process of its own: the native dialect over a model that includes the time of each word.
+ * It keeps few ended runs and threads, so that these are full after the warm-up and all later growth is a leak.
  *
- * To a message it answers with the bytes of heap in use, garbage collected, once nothing runs.
+ * It answers a message with the used heap after garbage collection, in bytes, once nothing runs.
  */
 import { NodeHttpServer } from "@effect/platform-node"
 import { Agent, Budget, Deployment, Model, ModelStream, Runtime } from "@reins/runtime"

@@ -1,8 +1,10 @@
 /**
- * What readers and server of the soak have agreed on.
+ * The agreement between readers and server of the soak.
  */
 
-/** What a prompt asks for: so many words, so many milliseconds apart, each filled up to so many characters. */
+/**
+ * The content of a prompt: the number of words, their distance in milliseconds, and the length that each is padded to.
+ */
 export interface Wanted {
   readonly words: number
   readonly everyMs: number

@@ -1,11 +1,11 @@
 /**
- * The soak: `npm run soak -- [--seconds=60]`. 200 streams at the same time, 20 of them read slowly, over the loopback,
- * one behind the other for as long as it is told; then it says whether every stream was whole, how long a word was
- * under way, and whether the server holds more than before.
+ * The soak: `npm run soak -- [--seconds=60]`. 200 concurrent streams over the loopback, 20 of them read slowly,
+ * repeated for the given time; then it reports whether every stream was complete, the delay of words, and whether the
+ * server's memory has grown.
  *
- * Memory is looked at when nothing runs, behind a warm-up and behind each of three spells of the same length. What a
- * server leaks it leaks in each of them; what the engine's own compiler keeps it keeps now and then. So the median
- * growth counts. Ends with 1 when a stream was not whole or more than `limit` bytes a run stay.
+ * Memory is measured when nothing runs, after a warm-up and after each of three periods of the same length. A leak
+ * grows in each of them, the JavaScript engine's own memory only sometimes, so the median growth counts. Exits with 1
+ * if a stream was incomplete or more than `limit` bytes per run stay.
  */
 import { fork } from "node:child_process"
 import { once } from "node:events"
@@ -21,16 +21,16 @@ const spellMs = (Number(values.seconds) * 1000) / 4
 const streams = 200
 const slowStreams = 20
 const usual: Wanted = { words: 100, everyMs: 20, characters: 20 }
-/** More than the buffers between a server and a reader hold, so that a slow reader is felt. */
+/** More than the buffers between a server and a reader, so that a slow reader has an effect. */
 const large: Wanted = { words: 100, everyMs: 20, characters: 40_000 }
-/** What the last runs before each look at memory are: what a server keeps on purpose is then the same each time. */
+/** The last runs before each measurement of memory, so that the server keeps the same amount each time. */
 const small: Wanted = { words: 10, everyMs: 1, characters: 20 }
-/** How many of them: so many that a leak in each outweighs what the engine's own compiler keeps. */
+/** Their number: enough that a leak in each outweighs the engine's own memory. */
 const smallRuns = 1000
-/** Bytes a run. A forgotten id in a map is some 100, anything of a run itself some thousands. */
+/** Bytes per run. A leaked id in a map is about 100, any leaked part of a run several thousand. */
 const limit = 64
 
-// The engine forgets the code of functions that are old and at rest, megabytes at once: it would hide a leak.
+// The engine discards megabytes of unused compiled code at once, which would hide a leak.
 const execArgv = ["--expose-gc", "--no-flush-bytecode"]
 const server = fork(join(import.meta.dirname, "SoakServer.ts"), { execArgv })
 const [{ port }] = await once(server, "message")
@@ -56,7 +56,7 @@ const heapAtRest = async (): Promise<number> => {
   return heap
 }
 
-/** Streams until the spell is over; answers how many runs that were. */
+/** Streams until the period is over; returns the number of runs. */
 const spell = async (isMeasured: boolean): Promise<number> => {
   const until = performance.now() + spellMs
   let runs = 0
@@ -92,9 +92,9 @@ console.log(
   `${all} streams, ${streams} at a time, ${slowStreams} of them read slowly: ${all - broken} whole, ${broken} broken`
 )
 for (const [problem, count] of problems) console.log(`  ${count} × ${problem}`)
-console.log(`a word was under way for ${at(0.5)} ms (median), ${at(0.99)} ms (p99), ${at(1)} ms (longest)`)
+console.log(`delay of a word: ${at(0.5)} ms (median), ${at(0.99)} ms (p99), ${at(1)} ms (maximum)`)
 console.log(
-  `heap kept a run, in each spell: ${growths.map((bytes) => bytes.toFixed(0)).join(", ")} bytes; ${(before / 1e6).toFixed(1)} MB at the end`
+  `heap growth per run, in each period: ${growths.map((bytes) => bytes.toFixed(0)).join(", ")} bytes; ${(before / 1e6).toFixed(1)} MB at the end`
 )
 const holds = broken === 0 && growth <= limit
 console.log(holds ? "holds" : "does not hold")

@@ -17,7 +17,7 @@ const events = (runId: string, from: number, count: number): ReadonlyArray<Envel
     event: { type: "text", text: `word${(from + index) % 100} ` }
   }))
 
-/** Begins a run of its own; answers a commit of so many events behind the last. */
+/** Starts a run; returns a function that commits a number of events after the last. */
 const writer = (journal: JournalStore, runId: string) =>
   Effect.gen(function* () {
     yield* journal.create({
@@ -39,7 +39,7 @@ const writer = (journal: JournalStore, runId: string) =>
       })
   })
 
-/** Events a second of `writers` runs at once, each `commits` times `batch` events. */
+/** Events per second of `writers` concurrent runs, each with `commits` times `batch` events. */
 const rate = (begin: Begin, writers: number, batch: number, commits: number) =>
   Effect.gen(function* () {
     const all = yield* Effect.forEach(Array.from({ length: writers }), (_, index) => begin(`run-${index}`))
@@ -64,7 +64,7 @@ const journaled = (store: Store, writers: number, batch: number, commits: number
     return yield* rate((runId) => writer(journal, runId), writers, batch, commits)
   }).pipe(Effect.scoped)
 
-/** The same of bare statements; nothing where a store has none. */
+/** The same for bare statements; empty if a store has none. */
 const bare = (store: Store, name: string, writers: number, batch: number, commits: number) =>
   Effect.gen(function* () {
     const { bare } = yield* store.place

@@ -1,6 +1,6 @@
 /**
  * Appends to Postgres as one bare statement: a run's counter, its events, a notification, and nothing else. No marks,
- * no projections, no indices but the key's. What a journal on the same server, in the same minute, can at best come to.
+ * no projections, only the primary key's index: the upper bound of a journal on the same server at the same time.
  */
 import { Effect, type Redacted } from "effect"
 import * as Server from "../../test/postgres/Server.ts"

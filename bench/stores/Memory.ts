@@ -1,5 +1,5 @@
 /**
- * Memory: runs that nothing is kept of, and a journal that is gone with the process.
+ * Memory: runs without storage, and a journal in memory.
  */
 import { Deployment } from "@reins/runtime"
 import { MemoryJournal } from "@reins/runtime/journal"

@@ -1,6 +1,7 @@
 /**
- * D3: runs that are taken up by another owner. A run makes so many steps, then calls a tool that does not answer; its
- * owner ends, and what is timed is the next one, from its first look at the store until that tool is begun again.
+ * D3: runs that are resumed by another owner. A run makes a number of steps, then calls a tool that does not return;
+ * its owner ends, and the measurement is the time from the next owner's first read of the store until it calls that
+ * tool again.
  */
 import { Deployment, Runtime } from "@reins/runtime"
 import { type JournalStore, journalHost } from "@reins/runtime/journal"
@@ -18,7 +19,7 @@ const long = (deltas: number): Script =>
     yield voice.finish(true)
   }
 
-/** Carries what is in the journal until step `last` has begun its tool; answers milliseconds. */
+/** Executes the journal's run until step `last` has called its tool; returns milliseconds. */
 const life = (journal: JournalStore, deltas: number, last: number, starts: boolean) =>
   Effect.gen(function* () {
     const begun = yield* Deferred.make<void>()

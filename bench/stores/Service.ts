@@ -31,7 +31,7 @@ const voice: Voice<ModelPart> = {
 export interface Options {
   readonly script: Script
   readonly gated?: boolean | undefined
-  /** What the tool does, where it does not answer at once. */
+  /** The tool's work, if it does not return at once. */
   readonly work?: ((n: number) => Effect.Effect<string> | undefined) | undefined
 }
 

@@ -1,5 +1,5 @@
 /**
- * D1: steps. A step is two activities, the model's and the tool's, each begun and ended by a commit.
+ * D1: steps. A step is two activities, the model's and the tool's, each with a commit at its start and its end.
  */
 import { Runtime } from "@reins/runtime"
 import { Effect, Layer, Stream } from "effect"
@@ -11,7 +11,7 @@ import type { Store } from "./Store.ts"
 
 const service = (steps: number) => Service.layer({ script: Script.steps(steps) })
 
-/** Milliseconds until `count` runs at once have ended, `times` times over. */
+/** Milliseconds until `count` concurrent runs have ended, repeated `times` times. */
 const timed = (store: Store, steps: number, count: number, times: number) =>
   Effect.gen(function* () {
     const { deployment } = yield* store.place

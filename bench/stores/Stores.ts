@@ -1,6 +1,6 @@
 /**
- * The stores that are measured. Memory is the deployment that keeps nothing; where a workload needs a journal, it is
- * the one in memory that the others are held to.
+ * The stores that are measured. Memory is the deployment without storage; workloads that need a journal use the one in
+ * memory as the base.
  */
 import type { Entry } from "../Family.ts"
 import type { Store } from "./Store.ts"

@@ -1,5 +1,5 @@
 /**
- * D4: runs that wait for a person. A durable deployment lets them go from memory; the others keep them.
+ * D4: runs that wait for a person. A durable deployment unloads them from memory; the others keep them.
  */
 import { Decision, Runtime } from "@reins/runtime"
 import { Effect, Layer } from "effect"
@@ -15,7 +15,7 @@ const heap = (): number => {
 
 const hibernateMs = 300
 
-/** One step with a call, then a word; `ended` is called behind each last answer. */
+/** One step with a call, then a word; `ended` is called after each last answer. */
 const asking = (ended: () => void): Script.Script =>
   async function* (step, voice) {
     yield* Script.steps(1)(step, voice)
@@ -27,7 +27,7 @@ const pending = Effect.gen(function* () {
   return (yield* pendingApprovals()).map(({ request }) => request.id)
 })
 
-/** In no order that anything was made in. */
+/** In a different order than that of creation. */
 const mixed = (ids: ReadonlyArray<string>) => ids.map((_, index) => ids[(index * 7919) % ids.length] ?? "")
 
 export const measure = (store: Store, quick: boolean): Promise<Figures> =>
@@ -58,7 +58,7 @@ export const measure = (store: Store, quick: boolean): Promise<Figures> =>
         for (let index = 0; index < 200; index++) yield* start("go")
         yield* answered(yield* parked(200))
         yield* Effect.sleep(hibernateMs)
-        // The first half brings what does not grow with runs: what is measured is the second.
+        // The first half includes constant costs: the second half is measured.
         const parking = (from: number, upTo: number) =>
           Effect.gen(function* () {
             const startedAt = performance.now()

@@ -1,5 +1,5 @@
 /**
- * The workloads of stores. What measures them is loaded only in the process that does, so that no other runs on it.
+ * The workloads of stores. The measuring code is loaded only in the process that measures.
  */
 import type { Workload } from "../Family.ts"
 import type { Store } from "./Store.ts"
@@ -30,7 +30,7 @@ const D2: Workload<Store> = {
 }
 
 const D3: Workload<Store> = {
-  title: "a run taken up by another owner: until what was in flight is begun again, by the length of its log",
+  title: "a run resumed by another owner: until the work in flight is repeated, by the length of its log",
   figures: {
     at100: { title: "100 events, 33 steps", unit: "ms" },
     at1000: { title: "1,000 events, 333 steps", unit: "ms" },
@@ -44,7 +44,7 @@ const D4: Workload<Store> = {
   title: "2,000 runs that wait for an approval",
   figures: {
     memory: { title: "memory a run", unit: "B" },
-    park: { title: "time to start a run and let it go", unit: "µs" },
+    park: { title: "time to start a run and unload it", unit: "µs" },
     resume: { title: "time to answer a run and end it", unit: "µs" }
   },
   measure: async (store, quick) => (await import("./Waiting.ts")).measure(store, quick)
