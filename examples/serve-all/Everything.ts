@@ -2,6 +2,7 @@
 import { Runtime } from "@reins/runtime"
 import { Authenticator, Server } from "@reins/server"
 import type { ServerOptions } from "@reins/server"
+import * as A2a from "@reins/wire/a2a"
 import * as Aap from "@reins/wire/aap"
 import * as AgUi from "@reins/wire/ag-ui"
 import * as AiSdk from "@reins/wire/ai-sdk"
@@ -29,7 +30,8 @@ export const options: ServerOptions = {
     { dialect: OpenaiChat.dialect, path: "/openai-chat/v1", anyAgent: true },
     { dialect: OpenaiResponses.dialect, path: "/openai-responses/v1", anyAgent: true },
     { dialect: Anthropic.dialect, anyAgent: true },
-    { dialect: AgUi.dialect }
+    { dialect: AgUi.dialect },
+    { dialect: A2a.dialect }
   ]
 }
 

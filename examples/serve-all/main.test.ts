@@ -61,6 +61,7 @@ describe("serve-all", () => {
       "/openai-responses/v1",
       "/anthropic",
       "/ag-ui",
+      "/a2a",
       "/docs"
     ])
     assert.match(stdout, /Done: .*all about tides/)

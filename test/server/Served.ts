@@ -6,6 +6,7 @@ import { NodeHttpServer } from "@effect/platform-node"
 import { Runtime } from "@reins/runtime"
 import { Authenticator, Server } from "@reins/server"
 import type { Mount, ServerOptions } from "@reins/server"
+import * as A2a from "@reins/wire/a2a"
 import * as Aap from "@reins/wire/aap"
 import * as AgUi from "@reins/wire/ag-ui"
 import * as AiSdk from "@reins/wire/ai-sdk"
@@ -31,7 +32,8 @@ export const dialects: ReadonlyArray<Mount> = [
   { dialect: OpenaiChat.dialect, path: "/openai-chat/v1", anyAgent: true },
   { dialect: OpenaiResponses.dialect, path: "/openai-responses/v1", anyAgent: true },
   { dialect: Anthropic.dialect, anyAgent: true },
-  { dialect: AgUi.dialect }
+  { dialect: AgUi.dialect },
+  { dialect: A2a.dialect }
 ]
 
 export const keys = Authenticator.layerKeys({

@@ -21,6 +21,7 @@ import * as HttpServer from "effect/http/HttpServer"
 import { Allowance } from "./access/Allowance.ts"
 import { Authenticator } from "./access/Authenticator.ts"
 import { Bell } from "./run/Heartbeat.ts"
+import { Hooks } from "./run/Hooks.ts"
 import { type ServerContext, Turns, Watchers } from "./run/ServerContext.ts"
 import * as Origin from "./http/Origin.ts"
 import * as RequestPipeline from "./http/RequestPipeline.ts"
@@ -62,6 +63,9 @@ const servingOf = Effect.fnUntraced(function* (runtime: RuntimeShape, options: S
     onDisconnect: options.onDisconnect,
     onBusy: options.onBusy,
     bell,
+    webhooks: options.webhooks,
+    hooks: new Hooks(),
+    forkFiber: (effect) => FiberSet.run(fibers, effect),
     fork: (effect) => Effect.asVoid(FiberSet.run(fibers, effect))
   }
   return serving
@@ -90,6 +94,8 @@ export const places = (
     return { name, title, path, mount }
   })
 
+const prefixOf = ({ prefix }: ServerOptions): Path | "" => prefix ?? ""
+
 const mountsOf = (options: ServerOptions): ReadonlyArray<Mount> => [
   { dialect: NativeRest.dialect, path: options.nativePath ?? "/native" },
   ...(options.dialects ?? [])
@@ -106,9 +112,19 @@ const routes = (options: ServerOptions, bell: Bell): Layer.Layer<never, never, N
       const dialects = served.map(({ mount, path }) =>
         HttpRouter.add("*", `${path}/*`, (request) => RequestPipeline.answer(pipeline, mount, path, request))
       )
+      const known = new Map(
+        served
+          .toReversed()
+          .flatMap((place) => (place.mount.dialect.wellKnown ?? []).map((path) => [path, place] as const))
+      )
+      const wellKnown = Array.from(known, ([path, { mount, path: base }]) =>
+        HttpRouter.add("*", `${prefixOf(options)}${path}`, (request) =>
+          RequestPipeline.answer(pipeline, mount, base, request, path)
+        )
+      )
       const nativePath = served[0]?.path ?? "/native"
       const pages = options.pages === false ? [] : [Pages.layer(serving, options.prefix ?? "", nativePath)]
-      return [...dialects, ...pages].reduce<Layer.Layer<never, never, HttpRouter.HttpRouter>>(
+      return [...dialects, ...wellKnown, ...pages].reduce<Layer.Layer<never, never, HttpRouter.HttpRouter>>(
         (all, one) => Layer.merge(all, one),
         Layer.empty
       )

@@ -79,6 +79,8 @@ export interface StartQuery {
   readonly metadata?: Json
   /** The answer does not wait for the run, which continues in the background. */
   readonly detached?: boolean
+  /** Where the run is told by web hooks. */
+  readonly push?: PushTo
   /** Applied to every question of the run as soon as it is asked, for clients that cannot answer. */
   readonly automatic?: Decision
 }
@@ -87,6 +89,17 @@ export interface StartQuery {
 export interface Recall {
   readonly id: string
   readonly runId: string
+}
+
+/**
+ * Where a run's events are sent, as web hooks. `id`: its name within the run. `token`: sent along, for the receiver to compare.
+ * `authorization`: the header of this name; absent: none.
+ */
+export interface PushTo {
+  readonly id: string
+  readonly url: string
+  readonly token?: string
+  readonly authorization?: string
 }
 
 /** A decision, addressed by the approval's id or by the id of its call; see `concerns`. */
@@ -109,6 +122,9 @@ export interface ResultFor {
  * one, since clients repeat settled ones. With `complete` every open question and client call must be answered, or none
  * is accepted.
  *
+ * `said`: what a person writes without naming what they answer: it decides the one open question (`approve`, `yes`, `no`, …; what else
+ * they write refuses it, and is told to the model), or is the result of the one open client call. Refused where more waits.
+ *
  * The same answer again gets what the first one got. `otherwise`: what is started where nothing waits for the results,
  * for requests that carry the whole conversation; where it has a history, a run is only answered that has the same one.
  */
@@ -119,6 +135,8 @@ export interface Answer {
   readonly results: ReadonlyArray<ResultFor>
   readonly complete?: boolean
   readonly settings?: Settings
+  readonly said?: string
+  readonly push?: PushTo
   readonly detached?: boolean
   readonly otherwise?: StartQuery
 }
@@ -211,6 +229,22 @@ export interface ListVotes {
   readonly threadId: string
 }
 
+/** Tells a run by web hooks from now on. One of the same id is replaced. */
+export interface SetPush {
+  readonly _tag: "SetPush"
+  readonly runId: string
+  readonly push: PushTo
+}
+export interface ListPushes {
+  readonly _tag: "ListPushes"
+  readonly runId: string
+}
+export interface RemovePush {
+  readonly _tag: "RemovePush"
+  readonly runId: string
+  readonly id: string
+}
+
 export type Command =
   | StartQuery
   | Answer
@@ -226,3 +260,6 @@ export type Command =
   | Describe
   | Vote
   | ListVotes
+  | SetPush
+  | ListPushes
+  | RemovePush

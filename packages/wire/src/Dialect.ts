@@ -97,6 +97,8 @@ export interface Route {
   readonly method: Method
   readonly path: string
   readonly decode: (request: Request) => Decoded
+  /** A refusal of a request to this route, once its body was read, where the dialect's own format needs the request. */
+  readonly encodeError?: (refusal: Refusal, request: Request) => Reply
 }
 
 /**
@@ -152,6 +154,10 @@ export interface Dialect {
   readonly open: () => Encoder
   /** The dialect over a WebSocket; absent: it has none. */
   readonly socket?: SocketCodec
+  /** Paths of its routes that clients also look for at the root of the server; the first dialect that has one answers. Absent: none. */
+  readonly wellKnown?: ReadonlyArray<`/${string}`>
+  /** What a run's web hooks carry: each frame's data is the body of one. Absent: the dialect has none. */
+  readonly openPush?: () => Encoder
   /** Sent to keep an idle stream open; absent: a comment, which every client ignores. */
   readonly keepAlive?: Frame
   /** A refusal in the dialect's own error format. */

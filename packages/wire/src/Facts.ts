@@ -4,7 +4,7 @@
  */
 import type { Approval, Json, Message } from "@reins/protocol"
 import type { ClientCall } from "./Parking.ts"
-import type { Settings } from "./Command.ts"
+import type { PushTo, Settings } from "./Command.ts"
 
 /** A thread. Times are epoch milliseconds. `questions` and `clientCalls` are what its run waits for. */
 export interface Thread {
@@ -76,5 +76,6 @@ export type Facts =
   | { readonly _tag: "Agents"; readonly agents: ReadonlyArray<AgentFacts>; readonly at: number; readonly upMs: number }
   | { readonly _tag: "Votes"; readonly votes: ReadonlyArray<VoteFacts> }
   | { readonly _tag: "Accepted"; readonly runId?: string; readonly threadId?: string; readonly at?: number }
-  | { readonly _tag: "Cancelled"; readonly isRunning: boolean }
+  | { readonly _tag: "Cancelled"; readonly isRunning: boolean; readonly threadId?: string }
+  | { readonly _tag: "Pushes"; readonly pushes: ReadonlyArray<PushTo> }
   | { readonly _tag: "Nothing" }

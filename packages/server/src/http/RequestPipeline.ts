@@ -73,19 +73,22 @@ interface Turned {
   readonly headers?: Response.Headers
 }
 
-/** Answers a request below the base path `base`. */
+/** Answers a request below the base path `base`. `path`: the route's, where it is not read from the request's own. */
 export const answer = (
   pipeline: RequestPipeline,
   mount: Mount,
   base: string,
-  request: Request
+  request: Request,
+  path?: string
 ): Effect.Effect<HttpServerResponse.HttpServerResponse> => {
   const { dialect } = mount
   const judgement = Origin.judge(pipeline.origins, request.headers["origin"])
   if (request.method === "OPTIONS") return Effect.succeed(preflight(request, judgement))
   const refuse = (refused: Refusal.Refusal, more: Response.Headers = {}) =>
     Response.refusal(dialect, refused, { ...judgement.headers, ...more })
-  const admitted = judgement.isAllowed ? admit(pipeline, dialect, base, request) : Effect.fail({ refusal: foreignPage })
+  const admitted = judgement.isAllowed
+    ? admit(pipeline, dialect, base, request, path)
+    : Effect.fail({ refusal: foreignPage })
   return Effect.matchEffect(admitted, {
     onFailure: ({ headers, refusal }: Turned) =>
       Effect.map(Body.discard(request, pipeline.bounds), (connection) =>
@@ -118,12 +121,13 @@ const admit = Effect.fnUntraced(function* (
   pipeline: RequestPipeline,
   dialect: Dialect.Dialect,
   base: string,
-  request: Request
+  request: Request,
+  named?: string
 ) {
   if (pipeline.serving.bell.isClosed) return yield* turn(closed)
   const { path, query } = parseTarget(request.url)
   // The router matches more than our base path: other cases, doubled slashes.
-  const below = path.startsWith(`${base}/`) ? path.slice(base.length) : undefined
+  const below = named ?? (path.startsWith(`${base}/`) ? path.slice(base.length) : undefined)
   const matched: Dialect.Matched =
     below === undefined
       ? { _tag: "NoRoute" }
@@ -174,6 +178,33 @@ const enter = Effect.fnUntraced(function* (
     const replied = yield* own.handle(serving, principal, asked)
     return "file" in replied ? Response.file(replied.file, headers) : Response.reply(replied, headers)
   }
+  return yield* Effect.catch(exchanged(serving, mount, asker, { route, asked, request, headers }), (refused) =>
+    route.encodeError === undefined
+      ? Effect.fail(refused)
+      : Effect.succeed(
+          Response.refusal(
+            { ...dialect, encodeError: (one) => route.encodeError?.(one, asked) ?? dialect.encodeError(one) },
+            refused,
+            headers
+          )
+        )
+  )
+})
+
+interface Asked {
+  readonly route: Dialect.Route
+  readonly asked: Dialect.Request
+  readonly request: Request
+  readonly headers: Response.Headers
+}
+
+const exchanged = Effect.fnUntraced(function* (
+  serving: ServerContext,
+  mount: Mount,
+  asker: Exchanges.Asker,
+  { asked, headers, request, route }: Asked
+) {
+  const { dialect } = mount
   const exchange = yield* Effect.suspend(() => Effect.fromResult(route.decode(asked)))
   const isWatched = exchange.answer._tag !== "Facts"
   // HEAD does not start a stream.

@@ -5,6 +5,7 @@
 import type { Agent } from "@reins/runtime"
 import type { Dialect, Facts } from "@reins/wire"
 import type * as Duration from "effect/Duration"
+import type * as Redacted from "effect/Redacted"
 
 /**
  * A dialect and its base path.
@@ -52,7 +53,21 @@ export interface Limits {
  */
 export type OnDisconnect = "keep" | "cancel" | { readonly cancelAfter: Duration.Input }
 
+/**
+ * Web hooks that clients of A2A set for their tasks.
+ *
+ * **Details**
+ * - `secret`: signs each, as Standard Webhooks have it.
+ * - `allow`: where they may be sent. Absent: to names of other machines over `https`; not to addresses, nor to names of a local network.
+ */
+export interface WebhookOptions {
+  readonly secret: Redacted.Redacted | string
+  readonly allow?: ((url: URL) => boolean) | undefined
+}
+
 export interface ServerOptions {
+  /** Sends web hooks. Absent: none are sent, and setting one is refused. */
+  readonly webhooks?: WebhookOptions | undefined
   /**
    * What a query does while its thread has an active run, in every dialect without a setting of its own. Absent: what
    * the clients of each dialect expect; `reject` for the native one.

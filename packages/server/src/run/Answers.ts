@@ -2,7 +2,7 @@
  * Accepts answers to waiting runs: decisions and results of client calls. Only answers that match something open count;
  * other input, such as a history in which a call looks approved, has no effect.
  */
-import { ApprovalErrors, type Decision, type Message } from "@reins/protocol"
+import { ApprovalErrors, Decision, type Message } from "@reins/protocol"
 import type { ApprovalProgress, RunStatus } from "@reins/runtime"
 import { CallId, Cursor, ModelOptions, Refusal, type Command, type Parking } from "@reins/wire"
 import { sha256 } from "@noble/hashes/sha2.js"
@@ -245,6 +245,31 @@ export const suits = (serving: ServerContext, status: RunStatus, { model, thread
     ? Effect.map(Lookup.note(serving, status), (note) => note === undefined || ModelOptions.isSame(note.model, model))
     : Effect.succeed(true)
 
+const ambiguous = Refusal.make(
+  "conflict",
+  "AnswerAmbiguous",
+  "Several questions or calls wait. Name the one that is answered"
+)
+const yes = /^\s*(approve|approved|yes|y|ok|okay|allow|confirm|confirmed)\s*[.!]?\s*$/i
+const no = /^\s*(reject|rejected|no|n|deny|denied|refuse)\s*[.!]?\s*$/i
+
+/** What words answer that name nothing: the one thing that waits. Only a plain yes approves. */
+const meaning = (
+  { clientCalls, questions }: Pick<Parking.Parking, "clientCalls" | "questions">,
+  said: string
+): Answers | Refusal.Refusal => {
+  const [question] = questions
+  const [call] = clientCalls
+  if (questions.length + clientCalls.length > 1) return ambiguous
+  if (question !== undefined) {
+    const rejected = no.test(said) ? Decision.reject() : Decision.reject({ feedback: said })
+    const decision = yes.test(said) ? Decision.approve() : rejected
+    return { decisions: [{ approvalId: question.id, decision }], results: [] }
+  }
+  if (call === undefined) return nothingWaits
+  return { decisions: [], results: [{ toolCallId: callIdOf(call), result: said }] }
+}
+
 /**
  * Executes an answer; the run continues afterwards. `isWatched`: the response streams the run. `undefined`: nothing
  * waits for it; then `otherwise` decides.
@@ -254,8 +279,15 @@ export const answer = Effect.fnUntraced(function* (
   principal: Principal,
   command: Command.Answer,
   isWatched: boolean
-) {
-  const { otherwise } = command
+): Effect.fn.Return<Outcome.Watching | undefined, Refusal.Refusal> {
+  const { otherwise, said } = command
+  if (said !== undefined) {
+    const asked = yield* waiting(serving, principal, command.address, command)
+    const { said: _, ...named } = command
+    const meant = asked === undefined ? nothingWaits : meaning(asked.open, said)
+    if ("kind" in meant) return yield* Effect.fail(meant)
+    return yield* answer(serving, principal, { ...named, ...meant }, isWatched)
+  }
   const found = yield* waiting(serving, principal, command.address, command, otherwise?.seed)
   const isOpen = found !== undefined && found.fits.ids.length > 0
   if (isOpen && (otherwise === undefined || (yield* suits(serving, found.status, otherwise)))) {

@@ -1,5 +1,5 @@
 /** Executes commands of every dialect: maps what a client asks for to calls of the runtime. */
-import { Cursor, Refusal, type Command } from "@reins/wire"
+import { Cursor, Refusal, type Command, type Dialect } from "@reins/wire"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -12,11 +12,13 @@ import * as Past from "./Past.ts"
 import type { ServerContext } from "./ServerContext.ts"
 import * as RunStart from "./RunStart.ts"
 import * as Threads from "./Threads.ts"
+import * as Webhooks from "./Webhooks.ts"
 import type { Principal } from "../access/Authenticator.ts"
 
 /** `isWatched`: the request's answer shows the run. */
 export interface Manner extends RunStart.Manner {
   readonly isWatched: boolean
+  readonly dialect: Dialect.Dialect
 }
 
 export const execute = (
@@ -29,12 +31,21 @@ export const execute = (
     case "StartQuery":
       return accepted(
         command.detached,
-        Effect.flatMap(Past.recalled(serving, principal, command), (query) =>
-          RunStart.query(serving, principal, query, manner)
+        told(
+          serving,
+          principal,
+          command.push,
+          manner,
+          Effect.flatMap(Past.recalled(serving, principal, command), (query) =>
+            RunStart.query(serving, principal, query, manner)
+          )
         )
       )
     case "Answer":
-      return accepted(command.detached, answered(serving, principal, command, manner))
+      return accepted(
+        command.detached,
+        told(serving, principal, command.push, manner, answered(serving, principal, command, manner))
+      )
     case "SubmitToolResults":
       return Answers.results(serving, principal, command)
     case "Cancel":
@@ -59,6 +70,12 @@ export const execute = (
       return Threads.vote(serving, principal, command)
     case "ListVotes":
       return Threads.votes(serving, principal, command.threadId)
+    case "SetPush":
+      return Webhooks.set(serving, principal, command, manner.dialect)
+    case "ListPushes":
+      return Webhooks.list(serving, principal, command.runId)
+    case "RemovePush":
+      return Webhooks.remove(serving, principal, command)
   }
 }
 
@@ -93,6 +110,21 @@ const answered = Effect.fnUntraced(function* (
   return yield* RunStart.query(serving, principal, isCut ? otherwise : { ...otherwise, requestId }, manner)
 })
 
+/** Sets the web hook that a request brings for its run. One that would be refused is, before the run begins. */
+const told = (
+  serving: ServerContext,
+  principal: Principal,
+  push: Command.PushTo | undefined,
+  { dialect }: Manner,
+  carried: Effect.Effect<Outcome.Watching, Refusal.Refusal>
+): Effect.Effect<Outcome.Watching, Refusal.Refusal> =>
+  push === undefined
+    ? carried
+    : Webhooks.check(serving, push).pipe(
+        Effect.andThen(carried),
+        Effect.tap(({ feed: { runId } }) => Webhooks.set(serving, principal, { runId, push, isNew: true }, dialect))
+      )
+
 /** In the background the answer only confirms that the run has started. */
 const accepted = (
   detached: boolean | undefined,
@@ -105,8 +137,13 @@ const accepted = (
     : carried
 
 const cancel = Effect.fnUntraced(function* (serving: ServerContext, principal: Principal, { address }: Command.Cancel) {
-  const { runId } = yield* Lookup.addressed(serving, principal, address)
-  return Outcome.facts({ _tag: "Cancelled", isRunning: yield* serving.runtime.cancel(runId) })
+  const { resourceId, runId, threadId } = yield* Lookup.addressed(serving, principal, address)
+  const isRunning = yield* serving.runtime.cancel(runId)
+  return Outcome.facts({
+    _tag: "Cancelled",
+    isRunning,
+    threadId: serving.naming.outer(resourceId, threadId) ?? threadId
+  })
 })
 
 const approvals = (

@@ -27,6 +27,7 @@ export const execute = Effect.fnUntraced(function* (
   yield* Lookup.checkIds(command)
   const manner = {
     providerKeys,
+    dialect,
     isWatched: answer._tag !== "Facts",
     anyAgent,
     onBusy: onBusy ?? serving.onBusy ?? dialect.onBusy ?? ("reject" as const),

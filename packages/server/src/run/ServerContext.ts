@@ -6,11 +6,13 @@ import type { Agent, RuntimeShape } from "@reins/runtime"
 import type { Dialect, Refusal } from "@reins/wire"
 import type * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as Semaphore from "effect/Semaphore"
 import type { Allowance } from "../access/Allowance.ts"
-import type { Description, OnDisconnect } from "../options/ServerOptions.ts"
+import type { Description, OnDisconnect, WebhookOptions } from "../options/ServerOptions.ts"
 import type { ThreadBookShape } from "../thread/ThreadBook.ts"
 import type { Naming } from "../thread/ThreadName.ts"
+import type { Hooks } from "./Hooks.ts"
 import type { Bell } from "./Heartbeat.ts"
 import type { Watching } from "./Outcome.ts"
 
@@ -34,6 +36,11 @@ export interface ServerContext {
   readonly onBusy: Dialect.OnBusy | undefined
   /** Closed when the server is about to close: streams end, new requests are refused. */
   readonly bell: Bell
+  /** As `ServerOptions.webhooks`. */
+  readonly webhooks: WebhookOptions | undefined
+  readonly hooks: Hooks
+  /** As `fork`; answers the fiber. */
+  readonly forkFiber: (effect: Effect.Effect<unknown>) => Effect.Effect<Fiber.Fiber<unknown, unknown>>
   /** Runs an effect for as long as the server lives. */
   readonly fork: (effect: Effect.Effect<unknown>) => Effect.Effect<void>
 }

@@ -1,0 +1,311 @@
+/**
+ * A2A's requests: the agent card, and JSON-RPC with the methods of version 1.0, also under their names of version 0.3.
+ *
+ * A message without a task begins one; one with a task answers what it waits for: by data parts that name it (`approvalId` with
+ * `decision`, `toolCallId` with `result`), or by words where one thing waits.
+ */
+import { Decision } from "@reins/protocol"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import { whole } from "../Accumulation.ts"
+import * as Body from "../Body.ts"
+import type { Answer as AnswerCommand, Command, DecisionFor, PushTo, ResultFor } from "../Command.ts"
+import type { Answer, Decoded, Request, Route } from "../Dialect.ts"
+import type { Facts, Thread } from "../Facts.ts"
+import * as Frame from "../Frame.ts"
+import * as Refusal from "../Refusal.ts"
+import * as Card from "./Card.ts"
+import * as Encoder from "./Encoder.ts"
+import * as JsonRpc from "./JsonRpc.ts"
+import * as PushConfig from "./PushConfig.ts"
+import * as Task from "./Task.ts"
+
+const Text = Schema.String
+const Maybe = Schema.optionalKey
+
+export const SendMessage = Schema.Struct({
+  message: Task.Message,
+  configuration: Maybe(
+    Schema.Struct({
+      acceptedOutputModes: Maybe(Schema.Array(Text)),
+      taskPushNotificationConfig: Maybe(PushConfig.PushConfig),
+      historyLength: Maybe(Schema.Natural),
+      returnImmediately: Maybe(Schema.Boolean)
+    })
+  ),
+  metadata: Maybe(Schema.Json)
+})
+
+const Named = Schema.Struct({ id: Text })
+const OfTask = Schema.Struct({ taskId: Text, id: Maybe(Text) })
+
+const read = {
+  call: Body.read(JsonRpc.Call),
+  send: Body.read(SendMessage),
+  task: Body.read(Named),
+  list: Body.read(Schema.Struct({ contextId: Maybe(Text), pageSize: Maybe(Schema.Natural), pageToken: Maybe(Text) })),
+  push: Body.read(Schema.Struct({ ...PushConfig.PushConfig.fields, taskId: Text })),
+  ofTask: Body.read(OfTask)
+}
+
+/** Methods by their names; those of version 0.3 mean the same here. */
+const methods: { readonly [name: string]: string } = {
+  "message/send": "SendMessage",
+  "message/stream": "SendStreamingMessage",
+  "tasks/get": "GetTask",
+  "tasks/list": "ListTasks",
+  "tasks/cancel": "CancelTask",
+  "tasks/resubscribe": "SubscribeToTask",
+  "tasks/pushNotificationConfig/set": "CreateTaskPushNotificationConfig",
+  "tasks/pushNotificationConfig/get": "GetTaskPushNotificationConfig",
+  "tasks/pushNotificationConfig/list": "ListTaskPushNotificationConfigs",
+  "tasks/pushNotificationConfig/delete": "DeleteTaskPushNotificationConfig",
+  "agent/getAuthenticatedExtendedCard": "GetExtendedAgentCard"
+}
+
+const Answering = Schema.Struct({
+  approvalId: Maybe(Text),
+  toolCallId: Maybe(Text),
+  decision: Maybe(Schema.Union([Schema.Literals(["approve", "reject"]), Decision])),
+  result: Maybe(Schema.Json),
+  isFailure: Maybe(Schema.Boolean)
+})
+const readAnswering = Schema.decodeUnknownOption(Answering)
+
+const decisionOf = (told: "approve" | "reject" | Decision): Decision =>
+  told === "approve" ? Decision.approve() : told === "reject" ? Decision.reject() : told
+
+/** What a message to a task answers. Words count where no part names what it answers. */
+const answerOf = (runId: string, { parts }: Task.Message): AnswerCommand => {
+  const decisions: Array<DecisionFor> = []
+  const results: Array<ResultFor> = []
+  for (const { data } of parts) {
+    const given = data === undefined ? undefined : Option.getOrUndefined(readAnswering(data))
+    if (given === undefined) continue
+    const { approvalId, decision, isFailure, result, toolCallId } = given
+    if (decision !== undefined) {
+      decisions.push({
+        ...(approvalId === undefined ? {} : { approvalId }),
+        ...(toolCallId === undefined ? {} : { toolCallId }),
+        decision: decisionOf(decision)
+      })
+    } else if (result !== undefined && toolCallId !== undefined) {
+      results.push({ toolCallId, result, ...(isFailure === undefined ? {} : { isFailure }) })
+    }
+  }
+  const words = parts.flatMap(({ text }) => (text === undefined ? [] : [text])).join("\n")
+  const isNamed = decisions.length + results.length > 0
+  return {
+    _tag: "Answer",
+    address: { runId },
+    decisions,
+    results,
+    ...(isNamed || words.trim() === "" ? {} : { said: words })
+  }
+}
+
+const accepted = (id: JsonRpc.Id, asked: Task.Message) => (facts: Facts) => {
+  const { runId = "", threadId = "" } = facts._tag === "Accepted" ? facts : {}
+  const history = [{ ...asked, taskId: runId, contextId: threadId }]
+  return JsonRpc.success(id, {
+    task: { id: runId, contextId: threadId, status: { state: "TASK_STATE_SUBMITTED" }, history }
+  })
+}
+
+const inRpc =
+  (id: JsonRpc.Id): Encoder.Form =>
+  (result) =>
+    Frame.unnamed({ jsonrpc: "2.0", id, result })
+
+const streamed = (id: JsonRpc.Id, asked?: Task.Message): Answer => ({
+  _tag: "Stream",
+  format: "sse",
+  isStamped: true,
+  open: () => Encoder.open(inRpc(id), asked)
+})
+
+const send = (
+  id: JsonRpc.Id,
+  agent: string | undefined,
+  { configuration = {}, message }: typeof SendMessage.Type,
+  isStream: boolean
+): Decoded => {
+  const { returnImmediately: detached = false, taskPushNotificationConfig: push } = configuration
+  const shown = configuration.historyLength === 0 ? undefined : message
+  const answer: Answer = isStream
+    ? streamed(id, message.taskId === undefined ? shown : undefined)
+    : detached
+      ? { _tag: "Facts", shape: accepted(id, message) }
+      : {
+          _tag: "Whole",
+          open: () => whole("when-parked", (run) => JsonRpc.success(id, { task: Encoder.taskOf(run, shown) }))
+        }
+  const hook = push === undefined ? {} : { push: PushConfig.toOurs(push) }
+  if (message.taskId !== undefined && message.taskId !== "") {
+    return Result.succeed({ command: { ...answerOf(message.taskId, message), detached, ...hook }, answer })
+  }
+  const prompt = Task.promptOf(message.parts)
+  if (prompt.length === 0) return Result.fail(Refusal.badRequest("Missing or invalid field message.parts"))
+  const { contextId, messageId } = message
+  return Result.succeed({
+    command: {
+      _tag: "StartQuery",
+      prompt,
+      detached,
+      requestId: messageId,
+      ...(contextId === undefined || contextId === "" ? {} : { threadId: contextId }),
+      ...(agent === undefined ? {} : { agent }),
+      ...hook
+    },
+    answer
+  })
+}
+
+const get = (id: JsonRpc.Id, runId: string): Decoded =>
+  Result.succeed({
+    command: { _tag: "Resume", address: { runId }, only: "stored" },
+    answer: { _tag: "Whole", open: () => whole("never", (run) => JsonRpc.success(id, Encoder.taskOf(run))) }
+  })
+
+const notCancelable = Refusal.make("conflict", "TaskNotCancelable", "The task has ended and cannot be canceled")
+
+const cancel = (id: JsonRpc.Id, runId: string): Decoded =>
+  Result.succeed({
+    command: { _tag: "Cancel", address: { runId } },
+    answer: {
+      _tag: "Facts",
+      shape: (facts) =>
+        facts._tag === "Cancelled" && facts.isRunning
+          ? JsonRpc.success(id, {
+              id: runId,
+              contextId: facts.threadId ?? "",
+              status: { state: "TASK_STATE_CANCELED" }
+            })
+          : JsonRpc.failure(id, notCancelable)
+    }
+  })
+
+/** A thread's active or last run as a task. */
+const lastTask = ({ clientCalls, questions, runId, state, threadId, updatedAt }: Thread): ReadonlyArray<object> => {
+  if (runId === undefined) return []
+  const waits = questions.length + clientCalls.length > 0
+  const of = state === "idle" ? "TASK_STATE_COMPLETED" : waits ? "TASK_STATE_INPUT_REQUIRED" : "TASK_STATE_WORKING"
+  return [{ id: runId, contextId: threadId, status: { state: of, timestamp: Task.iso(updatedAt) } }]
+}
+
+const listed = (id: JsonRpc.Id) => (facts: Facts) => {
+  const threads = facts._tag === "Threads" ? facts.threads : facts._tag === "Thread" ? [facts.thread] : []
+  const tasks = threads.flatMap(lastTask)
+  const nextPageToken = facts._tag === "Threads" ? (facts.next ?? "") : ""
+  return JsonRpc.success(id, { tasks, nextPageToken, pageSize: tasks.length, totalSize: tasks.length })
+}
+
+const pushes = (id: JsonRpc.Id, taskId: string, shape: (found: ReadonlyArray<PushTo>) => unknown): Answer => ({
+  _tag: "Facts",
+  shape: (facts) => {
+    const found = facts._tag === "Pushes" ? facts.pushes : []
+    const told = shape(found)
+    return told === undefined
+      ? JsonRpc.failure(id, Refusal.make("not-found", "RunNotFound", `Unknown push notification config of ${taskId}`))
+      : JsonRpc.success(id, told)
+  }
+})
+
+const methodNotFound = Refusal.make("not-found", "MethodNotFound", "Unknown method")
+const noCard = Refusal.make("not-found", "ExtendedCardNotConfigured", "There is no extended agent card")
+const otherVersion = Refusal.make("bad-request", "VersionNotSupported", "A2A-Version must be 1.0")
+
+const called = (
+  { id, method, params }: typeof JsonRpc.Call.Type,
+  agent: string | undefined,
+  request: Request
+): Decoded => {
+  switch (methods[method] ?? method) {
+    case "SendMessage":
+      return Result.flatMap(read.send(params), (sent) => send(id, agent, sent, false))
+    case "SendStreamingMessage":
+      return Result.flatMap(read.send(params), (sent) => send(id, agent, sent, true))
+    case "GetTask":
+      return Result.flatMap(read.task(params), (task) => get(id, task.id))
+    case "CancelTask":
+      return Result.flatMap(read.task(params), (task) => cancel(id, task.id))
+    case "SubscribeToTask":
+      return Result.map(read.task(params), (task) => {
+        const after = request.headers["last-event-id"]
+        const command: Command = {
+          _tag: "Resume",
+          address: { runId: task.id },
+          ...(after === undefined ? {} : { after })
+        }
+        return { command, answer: streamed(id) }
+      })
+    case "ListTasks":
+      return Result.map(read.list(params ?? {}), ({ contextId = "", pageSize, pageToken = "" }) => ({
+        command:
+          contextId === ""
+            ? {
+                _tag: "ListThreads" as const,
+                ...(pageSize === undefined ? {} : { limit: Math.min(100, Math.max(1, pageSize)) }),
+                ...(pageToken === "" ? {} : { after: pageToken })
+              }
+            : { _tag: "GetThread" as const, threadId: contextId },
+        answer: { _tag: "Facts" as const, shape: listed(id) }
+      }))
+    case "CreateTaskPushNotificationConfig":
+      return Result.map(read.push(params), (given) => ({
+        command: { _tag: "SetPush", runId: given.taskId, push: PushConfig.toOurs(given) },
+        answer: pushes(id, given.taskId, () => PushConfig.fromOurs(given.taskId, PushConfig.toOurs(given)))
+      }))
+    case "GetTaskPushNotificationConfig":
+      return Result.map(read.ofTask(params), ({ id: name = "default", taskId }) => ({
+        command: { _tag: "ListPushes", runId: taskId },
+        answer: pushes(id, taskId, (found) => {
+          const one = found.find((push) => push.id === name)
+          return one === undefined ? undefined : PushConfig.fromOurs(taskId, one)
+        })
+      }))
+    case "ListTaskPushNotificationConfigs":
+      return Result.map(read.ofTask(params), ({ taskId }) => ({
+        command: { _tag: "ListPushes", runId: taskId },
+        answer: pushes(id, taskId, (found) => ({
+          configs: found.map((push) => PushConfig.fromOurs(taskId, push)),
+          nextPageToken: ""
+        }))
+      }))
+    case "DeleteTaskPushNotificationConfig":
+      return Result.map(read.ofTask(params), ({ id: name = "default", taskId }) => ({
+        command: { _tag: "RemovePush", runId: taskId, id: name },
+        answer: pushes(id, taskId, () => ({}))
+      }))
+    case "GetExtendedAgentCard":
+      return Result.fail(noCard)
+    default:
+      return Result.fail(methodNotFound)
+  }
+}
+
+const rpc = (request: Request): Decoded => {
+  const version = request.headers["a2a-version"]
+  if (version !== undefined && version !== "" && !/^1(\.\d+)*$/.test(version)) return Result.fail(otherVersion)
+  return Result.flatMap(read.call(request.body), (call) => called(call, request.params["agent"], request))
+}
+
+const cardOf =
+  (pushes: boolean) =>
+  ({ params, url }: Request): Decoded =>
+    Result.succeed({
+      command: { _tag: "Describe" },
+      answer: { _tag: "Facts", shape: Card.card(url, params["agent"], pushes) }
+    })
+
+export const cardPath = "/.well-known/agent-card.json"
+const encodeError = (refusal: Refusal.Refusal, { body }: Request) => JsonRpc.failure(JsonRpc.idOf(body), refusal)
+
+/** `pushes`: whether the server that mounts them sends web hooks. */
+export const routes = (pushes: boolean): ReadonlyArray<Route> => [
+  { method: "GET", path: cardPath, isPublic: true, decode: cardOf(pushes) },
+  { method: "GET", path: `/agents/:agent${cardPath}`, isPublic: true, decode: cardOf(pushes) },
+  { method: "POST", path: "/rpc", decode: rpc, encodeError },
+  { method: "POST", path: "/agents/:agent/rpc", decode: rpc, encodeError }
+]

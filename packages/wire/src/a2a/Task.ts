@@ -1,0 +1,149 @@
+/**
+ * The objects of A2A 1.0 in their JSON form: messages, tasks with their states and artifacts, and the events of a stream. A task is a
+ * run, a context a thread.
+ */
+import type { Approval, Events, Json, Message as Ours } from "@reins/protocol"
+import * as DateTime from "effect/DateTime"
+import * as Schema from "effect/Schema"
+import * as CallId from "../CallId.ts"
+import type { ClientCall } from "../Parking.ts"
+
+const Text = Schema.String
+const Maybe = Schema.optionalKey
+
+/** One of `text`, `raw` (base64), `url` and `data`. */
+export const Part = Schema.Struct({
+  text: Maybe(Text),
+  raw: Maybe(Text),
+  url: Maybe(Text),
+  data: Maybe(Schema.Json),
+  filename: Maybe(Text),
+  mediaType: Maybe(Text),
+  metadata: Maybe(Schema.Json)
+})
+export type Part = typeof Part.Type
+
+export const Message = Schema.Struct({
+  messageId: Text,
+  contextId: Maybe(Text),
+  taskId: Maybe(Text),
+  role: Schema.Literals(["ROLE_USER", "ROLE_AGENT"]),
+  parts: Schema.Array(Part),
+  metadata: Maybe(Schema.Json)
+})
+export type Message = typeof Message.Type
+
+export const State = Schema.Literals([
+  "TASK_STATE_SUBMITTED",
+  "TASK_STATE_WORKING",
+  "TASK_STATE_COMPLETED",
+  "TASK_STATE_FAILED",
+  "TASK_STATE_CANCELED",
+  "TASK_STATE_INPUT_REQUIRED",
+  "TASK_STATE_REJECTED"
+])
+export type State = typeof State.Type
+
+export const Status = Schema.Struct({ state: State, message: Maybe(Message), timestamp: Text })
+export type Status = typeof Status.Type
+
+export const Artifact = Schema.Struct({
+  artifactId: Text,
+  name: Maybe(Text),
+  parts: Schema.Array(Part)
+})
+export type Artifact = typeof Artifact.Type
+
+export const Task = Schema.Struct({
+  id: Text,
+  contextId: Text,
+  status: Status,
+  artifacts: Maybe(Schema.Array(Artifact)),
+  history: Maybe(Schema.Array(Message)),
+  metadata: Maybe(Schema.Unknown)
+})
+export type Task = typeof Task.Type
+
+const about = { taskId: Text, contextId: Text, metadata: Maybe(Schema.Unknown) }
+
+/** What one message of a stream, or of a web hook, says. */
+export const StreamResponse = Schema.Union([
+  Schema.Struct({ task: Task }),
+  Schema.Struct({ statusUpdate: Schema.Struct({ ...about, status: Status }) }),
+  Schema.Struct({
+    artifactUpdate: Schema.Struct({
+      ...about,
+      artifact: Artifact,
+      append: Schema.Boolean,
+      lastChunk: Schema.Boolean
+    })
+  })
+])
+export type StreamResponse = typeof StreamResponse.Type
+
+export const iso = (millis: number): string => DateTime.formatIso(DateTime.makeUnsafe(millis))
+
+const states: { readonly [R in Events.Finish["finishReason"]]: State } = {
+  stop: "TASK_STATE_COMPLETED",
+  length: "TASK_STATE_COMPLETED",
+  other: "TASK_STATE_COMPLETED",
+  "content-filter": "TASK_STATE_REJECTED",
+  budget: "TASK_STATE_FAILED",
+  "repeated-calls": "TASK_STATE_FAILED",
+  cancelled: "TASK_STATE_CANCELED"
+}
+
+/** The state that a finished run's task is in. */
+export const stateOf = (reason: Events.Finish["finishReason"]): State => states[reason]
+
+const question = ({ kind, target }: Approval.Request): string => {
+  if (kind === "tool") return `Allow ${target} to run?`
+  return kind === "plan" ? `Carry out plan ${target}?` : `Raise ${target}?`
+}
+
+/**
+ * What a task waits for, as the agent's message: a sentence for a person, and for each question and each call of the client a data part by
+ * which it is answered.
+ */
+export const waiting = (
+  messageId: string,
+  questions: ReadonlyArray<Approval.Request>,
+  clientCalls: ReadonlyArray<ClientCall>
+): Message => ({
+  messageId,
+  role: "ROLE_AGENT",
+  parts: [
+    ...questions.flatMap((asked): ReadonlyArray<Part> => {
+      const { agentPath = [], expiresAt, id, kind, payload, target, toolInvocationId } = asked
+      const call = toolInvocationId === undefined ? {} : { toolCallId: CallId.make(agentPath, toolInvocationId) }
+      const until = expiresAt === undefined ? {} : { expiresAt }
+      return [
+        { text: question(asked) },
+        { data: { approvalId: id, kind, target, payload, ...call, ...until, options: ["approve", "reject"] } }
+      ]
+    }),
+    ...clientCalls.flatMap(({ call, path }): ReadonlyArray<Part> => {
+      const data: Json = { toolCallId: CallId.make(path, call.toolInvocationId), name: call.toolName, input: call.args }
+      return [{ text: `Run ${call.toolName} and send its result.` }, { data }]
+    })
+  ]
+})
+
+/** A message's parts as a prompt. Data goes as JSON. */
+export const promptOf = (parts: ReadonlyArray<Part>): ReadonlyArray<Ours.UserPart> =>
+  parts.flatMap(
+    ({ data, filename, mediaType = "application/octet-stream", raw, text, url }): ReadonlyArray<Ours.UserPart> => {
+      if (text !== undefined) return [{ type: "text", text }]
+      const file = raw ?? url
+      if (file !== undefined)
+        return [{ type: "file", mediaType, data: file, ...(filename === undefined ? {} : { filename }) }]
+      return data === undefined ? [] : [{ type: "text", text: JSON.stringify(data) }]
+    }
+  )
+
+/** A stored file as an artifact of its own. */
+export const fileArtifact = ({ fileId, filename, mediaType, url }: Events.FileRegistered["data"]): Artifact => ({
+  artifactId: fileId,
+  name: filename,
+  parts: [url === undefined ? { data: { fileId, filename, mediaType } } : { url, filename, mediaType }]
+})
