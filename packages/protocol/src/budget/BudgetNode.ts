@@ -259,15 +259,19 @@ export const whole = Count.whole
 
 /** The counters with an amount added; each stops at 2⁵³ − 1. */
 export const plus = (a: Counters, b: Amount): Counters => ({
-  steps: Count.add(a.steps, whole(b.steps)),
-  toolCalls: Count.add(a.toolCalls, whole(b.toolCalls)),
-  inputTokens: Count.add(a.inputTokens, whole(b.inputTokens)),
-  outputTokens: Count.add(a.outputTokens, whole(b.outputTokens)),
-  nanoUsd: Count.add(a.nanoUsd, whole(b.nanoUsd)),
-  agents: Count.add(a.agents, whole(b.agents))
+  steps: more(a.steps, b.steps),
+  toolCalls: more(a.toolCalls, b.toolCalls),
+  inputTokens: more(a.inputTokens, b.inputTokens),
+  outputTokens: more(a.outputTokens, b.outputTokens),
+  nanoUsd: more(a.nanoUsd, b.nanoUsd),
+  agents: more(a.agents, b.agents)
 })
 
-const less = (a: number | undefined, b: number | undefined): number => Math.max(0, whole(a) - whole(b))
+// Most parts of most amounts are absent.
+const more = (a: number, b: number | undefined): number => (b === undefined ? a : Count.add(a, whole(b)))
+
+const less = (a: number | undefined, b: number | undefined): number =>
+  a === undefined || a === 0 ? 0 : Math.max(0, whole(a) - whole(b))
 
 /** The part of `a` that is above `b`. */
 export const minus = (a: Amount, b: Amount): Counters => ({

@@ -26,8 +26,8 @@ export interface Branch {
   readonly priced: boolean
   /** Some node from here to the root limits time. */
   readonly timed: boolean
-  /** No node from here to the root limits more than steps, now or later, so that nothing else need be counted. */
-  readonly stepsOnly: boolean
+  /** What has to be counted: what a node from here to the root limits, or may limit once it is raised. Time is measured. */
+  readonly counts: "nothing" | "steps" | "all"
 }
 
 export class BudgetTree {
@@ -117,7 +117,9 @@ export class BudgetTree {
   /** Holds `amount` from `path` up to the root, or says what refuses it. Give the same object to `settle`. */
   reserve(path: AgentPath.AgentPath, amount: Budget.Amount, elapsedMs: number): Budget.Refusal | undefined {
     const branch = this.branch(path)
-    if (!branch.limited || passes(branch, amount)) return undefined
+    if (!branch.limited || (passes(branch, amount) && (!branch.timed || this.remainingMs(path, elapsedMs) > 0))) {
+      return undefined
+    }
     const reserved = Budget.reserve(chain(branch), amount, elapsedMs)
     if (Result.isFailure(reserved)) return this.asWritten(reserved.failure)
     put(branch, reserved.success)
@@ -309,19 +311,26 @@ const branchOf = (node: Budget.Node, above: Branch | undefined, written: Budget.
   priced: node.max.nanoUsd !== Number.POSITIVE_INFINITY || above?.priced === true,
   warns: written.warnAt !== undefined || above?.warns === true,
   timed: written.maxDurationMs !== undefined || above?.timed === true,
-  stepsOnly: (Budget.isUnlimited(node) || limitsStepsOnly(written)) && above?.stepsOnly !== false
+  counts: countsOf(node, above, written)
 })
 
-/** A budget that pauses may be raised, and the raise may set limits that were absent. */
-const limitsStepsOnly = (written: Budget.Budget): boolean =>
-  written.onExhausted !== "pause" && Object.keys(written).every((name) => stepsOnly.has(name))
+const countsOf = (node: Budget.Node, above: Branch | undefined, written: Budget.Budget): Branch["counts"] => {
+  const counted = above?.counts ?? "nothing"
+  if (counted === "all" || Budget.isUnlimited(node)) return counted
+  // A budget that pauses may be raised, and the raise may set limits that were absent.
+  if (written.onExhausted === "pause") return "all"
+  for (const name of Object.keys(written)) if (!uncounted.has(name) && name !== "maxSteps") return "all"
+  return written.maxSteps === undefined ? counted : "steps"
+}
 
-const stepsOnly: ReadonlySet<string> = new Set(["maxSteps", "warnAt", "onExhausted"] satisfies ReadonlyArray<
+/** The fields of a budget for which nothing is counted. */
+const uncounted: ReadonlySet<string> = new Set(["maxDurationMs", "warnAt", "onExhausted"] satisfies ReadonlyArray<
   keyof Budget.Budget
 >)
 
-/** Whether an amount has no effect: only steps are limited, and it has none. */
-const passes = ({ stepsOnly }: Branch, { steps }: Budget.Amount): boolean => stepsOnly && (steps ?? 0) === 0
+/** Whether an amount has no effect: nothing of it is counted. */
+const passes = ({ counts }: Branch, { steps }: Budget.Amount): boolean =>
+  counts === "nothing" || (counts === "steps" && (steps ?? 0) === 0)
 
 const nothing: ReadonlyArray<Budget.Warning> = []
 

@@ -41,7 +41,7 @@ export class Lease {
   readonly priced: boolean = true
   readonly warns: boolean = false
   readonly timed: boolean = false
-  readonly stepsOnly: boolean = false
+  readonly counts = "all"
   /** When the first of its windows ends. Before the first extension nothing is held. */
   private renewAt = Number.NEGATIVE_INFINITY
   private short: Quota.Exhaustion | undefined

@@ -13,6 +13,7 @@ import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Channel from "effect/Channel"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
 import type * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
@@ -269,15 +270,19 @@ export const readingOf = <A, E, R>(stream: Stream.Stream<A, E, R>): Effect.Effec
   Predicate.hasProperty(stream, OpenId) ? Erased.as(stream[OpenId]) : undefined
 
 const pullOf = <A>(reading: Reading<A>): Effect.Effect<Arr.NonEmptyReadonlyArray<A>, Cause.Done> => {
-  const news = Effect.callback<void>((resume) => {
-    if (reading.isOver()) return resume(Effect.void)
-    reading.wait(() => resume(Effect.void))
+  const next = (): Effect.Effect<Arr.NonEmptyReadonlyArray<A>, Cause.Done> | undefined => {
+    const items = reading.take()
+    if (Arr.isReadonlyArrayNonEmpty(items)) return Exit.succeed(items)
+    return reading.isOver() ? Cause.done() : undefined
+  }
+  const news = Effect.callback<Arr.NonEmptyReadonlyArray<A>, Cause.Done>((resume) => {
+    const look = (): void => {
+      const found = next()
+      if (found === undefined) reading.wait(look)
+      else resume(found)
+    }
+    look()
     return Effect.sync(() => reading.wait(undefined))
   })
-  const pull: Effect.Effect<Arr.NonEmptyReadonlyArray<A>, Cause.Done> = Effect.suspend(() => {
-    const items = reading.take()
-    if (Arr.isReadonlyArrayNonEmpty(items)) return Effect.succeed(items)
-    return reading.isOver() ? Cause.done() : Effect.flatMap(news, () => pull)
-  })
-  return pull
+  return Effect.suspend(() => next() ?? news)
 }

@@ -152,14 +152,25 @@ class Running {
 
   readonly stop = (): void => this.halt()
 
-  /** Continues with `effect` until it has to wait, or everything is done. */
+  /** Continues with `effect` until it has to wait, or everything is done. A throw is a defect. */
   carry(effect: Any): void {
     let current: Any = effect
     for (;;) {
+      const advanced = Result.try(() => this.advance(current))
+      if (Result.isSuccess(advanced)) return advanced.success === undefined ? undefined : this.ended(advanced.success)
+      this.isBeginning = false
+      this.halt = nothing
+      current = Exit.die(advanced.failure)
+    }
+  }
+
+  /** Continues with `effect`; returns its exit if everything is done. */
+  private advance(effect: Any): Exit.Exit<unknown, unknown> | undefined {
+    let current: Any = effect
+    for (;;) {
       const exit: Exit.Exit<unknown, unknown> | undefined = isExit(current) ? current : this.start(current)
-      if (exit === undefined) return
       const { following } = this
-      if (following === undefined) return this.ended(exit)
+      if (exit === undefined || following === undefined) return exit
       this.following = following.rest
       current = follow(following.first, exit)
     }
@@ -169,20 +180,18 @@ class Running {
   private start(effect: Any): Exit.Exit<unknown, unknown> | undefined {
     this.early = undefined
     this.isBeginning = true
-    let halt: (() => void) | undefined
+    let halt: () => void
     if (effect instanceof Task) {
       for (let one: Continuation | undefined = effect.last; one !== undefined; one = one.before)
         this.following = new Following(one, this.following)
-      const begun = Result.try(() => effect.work(this.caller, this.resume))
-      if (Result.isSuccess(begun)) halt = begun.success
-      else this.early = Exit.die(begun.failure)
+      halt = effect.work(this.caller, this.resume)
     } else {
       const fiber = Effect.runForkWith(this.caller.context)(effect)
       fiber.addObserver(this.resume)
       halt = () => fiber.interruptUnsafe()
     }
     this.isBeginning = false
-    this.halt = halt ?? nothing
+    this.halt = halt
     return this.early
   }
 
@@ -192,13 +201,13 @@ class Running {
   }
 }
 
-/** Applies a continuation to an exit; a throw is a defect. */
+/** Applies a continuation to an exit. */
 const follow = ({ kind, next }: Continuation, exit: Exit.Exit<unknown, unknown>): Any => {
-  if (kind !== "exit" && Exit.isFailure(exit)) return exit
   const call = Erased.as<(end: unknown) => unknown>(next)
-  const followed = Result.try(() => call(kind === "exit" || Exit.isFailure(exit) ? exit : exit.value))
-  if (Result.isFailure(followed)) return Exit.die(followed.failure)
-  return kind === "map" ? Exit.succeed(followed.success) : Erased.as<Any>(followed.success)
+  if (kind === "exit") return Erased.as<Any>(call(exit))
+  if (Exit.isFailure(exit)) return exit
+  const followed = call(exit.value)
+  return kind === "map" ? Exit.succeed(followed) : Erased.as<Any>(followed)
 }
 
 /** Whether an effect has ended, with success or failure. */

@@ -64,26 +64,25 @@ class Announcement {
   private readonly closing: Array<Event> = []
   /** The provider's results, by the call's id as the provider knows it. */
   private readonly results: ReadonlyMap<string, Message.ResultPart>
-  private readonly taken = new Set<string>()
+  private taken: Set<string> | undefined
   /** Provider-run calls of earlier steps without a result. */
-  private readonly awaited: Map<string, Message.CallPart>
+  private readonly awaited: Map<string, Message.CallPart> | undefined
   /** Whether another step follows, so that a result may still come. */
   private readonly goesOn: boolean
 
-  constructor(agent: AgentState, { calls, content, stop }: Answer) {
+  constructor(agent: AgentState, { calls, content, hasResults, stop }: Answer) {
     this.agent = agent
-    this.awaited = new Map(agent.awaited)
+    this.awaited = agent.awaited === undefined ? undefined : new Map(agent.awaited)
     this.goesOn = stop === "paused" || calls.some(({ execution }) => execution !== "provider")
-    const results = new Map<string, Message.ResultPart>()
-    for (const part of content) if (part.type === "tool-result") results.set(part.id, part)
-    this.results = results
+    this.results = hasResults ? resultsIn(content) : noResults
   }
 
   take(part: Message.AssistantPart): void {
     if (part.type === "tool-result") return this.takeLate(part)
     if (part.type !== "tool-call") return void this.content.push(part)
-    const isTaken = (id: string) => this.taken.has(id) || this.agent.callIds.has(id)
+    const isTaken = (id: string) => this.taken?.has(id) === true || this.agent.callIds.has(id)
     const call = withId(part, unused(Names.callId(part.id), isTaken))
+    this.taken ??= new Set()
     this.taken.add(call.id)
     this.content.push(call)
     if (call.execution !== "provider") {
@@ -97,7 +96,7 @@ class Announcement {
   }
 
   finish(): Announced {
-    if (!this.goesOn) for (const call of this.awaited.values()) this.close(call, missing(call))
+    if (!this.goesOn) for (const call of this.awaited?.values() ?? []) this.close(call, missing(call))
     const { closing, opening } = this
     // They are kept with the conversation.
     const content = Trimmed.copy(this.content)
@@ -107,8 +106,8 @@ class Announcement {
 
   /** The result of an earlier step's call. A result without a provider-run call is left out. */
   private takeLate(part: Message.ResultPart): void {
-    const call = this.awaited.get(Names.callId(part.id))
-    if (call === undefined || !this.awaited.delete(call.id)) return
+    const call = this.awaited?.get(Names.callId(part.id))
+    if (call === undefined || this.awaited?.delete(call.id) !== true) return
     this.close(call, part)
   }
 
@@ -119,6 +118,14 @@ class Announcement {
     this.opening.push(callEvent(this.agent, call))
     this.closing.push(resultEvent(call, part))
   }
+}
+
+const noResults: ReadonlyMap<string, Message.ResultPart> = new Map()
+
+const resultsIn = (content: Answer["content"]): ReadonlyMap<string, Message.ResultPart> => {
+  const results = new Map<string, Message.ResultPart>()
+  for (const part of content) if (part.type === "tool-result") results.set(part.id, part)
+  return results
 }
 
 /** The calls that the provider has not run itself. */
