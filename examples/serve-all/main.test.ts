@@ -67,7 +67,7 @@ describe("serve-all", () => {
     assert.match(stdout, /Done: .*all about tides/)
   })
 
-  it("refuses a port that is none", async () => {
+  it("refuses an invalid port", async () => {
     const ended = await promisify(execFile)(process.execPath, [main, "--port", "many"]).catch((error: unknown) => error)
     assert.strictEqual((ended as { readonly code?: unknown }).code, 2)
   })

@@ -26,7 +26,7 @@ const begin = Effect.fnUntraced(function* (prompt: string) {
 const open = Effect.flatMap(Bookings, (bookings) => bookings.open)
 
 describe("a script: replies in order", () => {
-  it.effect("nothing is cancelled before a person allows it", () => {
+  it.effect("does not cancel before a person allows it", () => {
     const model = ScriptedModel.make()
     model.push(cancel("room 7"), ScriptedModel.text("Done."))
     return Effect.gen(function* () {
@@ -60,8 +60,8 @@ describe("a script: replies in order", () => {
   })
 })
 
-describe("a responder: answers by what it is asked", () => {
-  it.effect("a model that never comes to an end is stopped by the budget", () => {
+describe("a responder: replies depending on the request", () => {
+  it.effect("a model that never ends is stopped by the budget", () => {
     const model = ScriptedModel.make({ respond: ({ metadata }) => cancel("no such room", `call ${metadata.step}`) })
     return Effect.gen(function* () {
       const { probe, runtime } = yield* begin("Cancel everything.")
@@ -77,7 +77,7 @@ describe("a responder: answers by what it is asked", () => {
 })
 
 describe("a hold: the model waits until the test lets it go", () => {
-  it.effect("a run cancelled in the middle of an answer keeps what was said, and its log is lawful", () =>
+  it.effect("a run cancelled in the middle of an answer keeps the text so far, and its log is valid", () =>
     Effect.gen(function* () {
       const hold = yield* ScriptedModel.hold
       const reply = { ...ScriptedModel.words("Let me see."), hold, heldAfter: 2 }
@@ -138,11 +138,11 @@ const subject: ModelContract.ModelSubject = {
   })
 }
 
-describe("a contract: an adapter of your own keeps every promise of its port", () => {
+describe("a contract: a custom adapter meets every clause of its port's contract", () => {
   for (const { check, name } of ModelContract.clauses) it.live(name, () => check(subject))
 })
 
-describe("a contract for hosts: a place of your own where runs live keeps these", () => {
+describe("a contract for hosts: a custom host meets these clauses", () => {
   // One clause breaks a run on purpose; its log output would only distract.
   const quiet = Effect.provideService(References.MinimumLogLevel, "None")
   for (const { check, name } of HostContract.clauses) it.live(name, () => quiet(check(Deployment.memoryHost())))

@@ -129,7 +129,7 @@ layer(Asked.layer, { excludeTestServices: true })("a recording", (it) => {
   )
 
   it.effect.each([undefined, 1, 2])(
-    "of a paused turn is sent back as it is, and goes on; in pieces of seed %s",
+    "of a paused turn is sent back unchanged, and continues; in pieces of seed %s",
     (seed) =>
       Effect.gen(function* () {
         const { finish, requests, results, text } = yield* converse(
@@ -157,7 +157,7 @@ layer(Asked.layer, { excludeTestServices: true })("a recording", (it) => {
       })
   )
 
-  it.effect("of a turn that was paused twice goes on twice, and a call that is never answered says so", () =>
+  it.effect("of a turn that was paused twice continues twice, and a call without an answer is reported", () =>
     Effect.gen(function* () {
       const { finish, requests, results } = yield* converse([
         "anthropic/pause-turn-alone.1",

@@ -40,7 +40,7 @@ describe("a journal: Postgres", () => {
     }
 
     it.effect(
-      "a run whose connections are all cut goes on, and so do its watcher and its questions",
+      "a run whose connections are all cut continues, and so do its watcher and its questions",
       () =>
         Effect.gen(function* () {
           const address = yield* Address
@@ -69,7 +69,7 @@ describe("a journal: Postgres", () => {
     )
 
     it.effect(
-      "a client answers, the owner ends, another takes its place and carries the run to its end",
+      "a client answers, the owner ends, and another owner executes the run to its end",
       () =>
         Effect.gen(function* () {
           const url = yield* fresh

@@ -38,7 +38,7 @@ describe("tenants that share a Postgres database", () => {
     )
 
     it.effect(
-      "keep every promise of a run, with everything that scenarios draw and a process that dies, for 12 seeds",
+      "keep every invariant of a run, with all options and a process that dies, for 12 seeds",
       () =>
         Effect.flatMap(Address, (address) =>
           Effect.forEach(

@@ -16,7 +16,7 @@ const agents = [{ name: "desk" }]
 const said = (promise: Promise<unknown>) => promise.then(() => "", String)
 
 describe("a runtime of named services", () => {
-  it("takes a model by its name", async () => {
+  it("accepts a model by its name", async () => {
     await using runtime = createRuntime({ model: "scripted", agents })
     assert.include((await runtime.complete("hello")).output, "You said: hello")
   })
@@ -31,7 +31,7 @@ describe("a runtime of named services", () => {
     if (key !== undefined) process.env["GROQ_API_KEY"] = key
   })
 
-  it("keeps its runs in a SQLite file, from which another runtime goes on", async () => {
+  it("stores its runs in a SQLite file, from which another runtime continues", async () => {
     using place = folder()
     const options = {
       model: ScriptedModel.make({
@@ -60,7 +60,7 @@ describe("a runtime of named services", () => {
     )
   })
 
-  it("gives agents the tools of MCP servers, and says which two sources clash", async () => {
+  it("gives agents the tools of MCP servers, and names two clashing sources", async () => {
     const server = (name: string, prefix?: string) =>
       ({
         name,

@@ -242,7 +242,7 @@ const engines: ReadonlyArray<readonly [string, Effect.Effect<Layer.Layer<never>,
 describe("a defect while tools run and models answer", () => {
   for (const [where, deployment] of engines) {
     for (const place of places) {
-      it.live(`in ${place} loses nothing of it, ${where}`, () =>
+      it.live(`in ${place} loses nothing, ${where}`, () =>
         Effect.gen(function* () {
           const world = worldOf(place, 3)
           const calls = [call("c1", "pay"), call("c2", "again"), call("c3", "slow", { prompt: "Go." })]
@@ -275,7 +275,7 @@ describe("a defect while tools run and models answer", () => {
       )
     }
 
-    it.live(`in what counts an answer keeps the answer, and counts it, ${where}`, () =>
+    it.live(`while an answer is counted keeps the answer, and counts it, ${where}`, () =>
       Effect.gen(function* () {
         const world = worldOf("the estimator", 1)
         const own = yield* process(world, yield* deployment, [])

@@ -83,7 +83,7 @@ const sweep = (answers: "runtime" | "watcher", times = 1) =>
   })
 
 describe("a run that is cancelled at any moment", () => {
-  it.effect("ends as cancelled, whole, paid and with a thread to go on from; the runtime approves", () =>
+  it.effect("ends as cancelled, complete, charged and with a thread that can continue; the runtime approves", () =>
     Effect.gen(function* () {
       const { moments, reasons } = yield* sweep("runtime")
       assert.isAbove(moments, 20)
@@ -91,7 +91,7 @@ describe("a run that is cancelled at any moment", () => {
     })
   )
 
-  it.effect("ends as cancelled, whole, paid and with a thread to go on from; a watcher approves", () =>
+  it.effect("ends as cancelled, complete, charged and with a thread that can continue; a watcher approves", () =>
     Effect.gen(function* () {
       const { moments } = yield* sweep("watcher")
       assert.isAbove(moments, 20)

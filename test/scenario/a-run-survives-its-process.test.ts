@@ -81,7 +81,7 @@ describe("a run whose process dies", () => {
   )
 
   it.live(
-    "bills what tools have reported once, when it dies as that is stored and again as more is reported",
+    "charges tools' reported costs once, when it dies as they are stored and again as more are reported",
     () =>
       Effect.gen(function* () {
         let died = 0
@@ -103,7 +103,7 @@ describe("a run whose process dies", () => {
   )
 
   it.live(
-    "receives each message that it accepted once, wherever it dies",
+    "receives each accepted message once, wherever it dies",
     () =>
       Effect.gen(function* () {
         let accepted = 0
@@ -120,7 +120,7 @@ describe("a run whose process dies", () => {
   )
 
   it.live(
-    "survives a second and a third death",
+    "survives a second and a third crash",
     () =>
       Effect.gen(function* () {
         for (let seed = 200; seed < 215; seed++) {

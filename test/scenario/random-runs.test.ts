@@ -40,7 +40,7 @@ describe("random runs on the memory engine", () => {
   )
 
   it.live(
-    "keep every promise by the general way, too, for 1,000 seeds",
+    "keep every invariant by the general way, too, for 1,000 seeds",
     () =>
       Effect.gen(function* () {
         for (const seed of seeds(1000)) {
@@ -171,7 +171,7 @@ describe("random runs on the memory engine", () => {
 
 describe("random runs on SQLite", () => {
   it.live(
-    "keep every promise, with everything that scenarios draw and a process that dies in half of them, for 200 seeds",
+    "keep every invariant, with all options and a process that dies in half of them, for 200 seeds",
     () =>
       Effect.forEach(
         seeds(200),

@@ -78,13 +78,13 @@ const run = (material: Drawn.Drawn, deployment: Layer.Layer<never>) =>
     }
   }).pipe(Effect.scoped, Effect.provideService(References.MinimumLogLevel, "None"))
 
-describe("whatever a provider hands over", () => {
-  it.live.prop("makes a lawful run, and a request that any takes: in memory", Drawn.Material, (material) =>
+describe("any response of a provider", () => {
+  it.live.prop("makes a valid run, and a request that any provider accepts: in memory", Drawn.Material, (material) =>
     run(material, Layer.empty)
   )
 
   it.live.prop(
-    "makes a lawful run, and a request that any takes: on SQLite",
+    "makes a valid run, and a request that any provider accepts: on SQLite",
     Drawn.Material,
     (material) => run(material, Layer.orDie(Sqlite.layer({ filename: ":memory:" }))),
     { arbitrary: { runs: 30 } }

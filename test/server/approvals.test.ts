@@ -43,7 +43,7 @@ describe("an approval", () => {
     ["dev-key", "dora"],
     ["other-key", undefined]
   ] as const) {
-    it.live(`is signed by ${name ?? "nobody"} with the key ${key}, whomever the client names`, () =>
+    it.live(`is signed by ${name ?? "nobody"} with the key ${key}, whatever name the client sends`, () =>
       Effect.gen(function* () {
         const served = yield* Served.serve()
         const native = served.fetch("/native/query", { key, body: { prompt: "gated", threadId: "t" } })
@@ -139,7 +139,7 @@ describe("an approval", () => {
     })
   )
 
-  it.live("with a life that is too long to add to a time is a bad request, and changes nothing", () =>
+  it.live("with a validity that is too long is a bad request, and changes nothing", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       yield* served.ask("/ai-sdk/chat", { body: asked("gated") })

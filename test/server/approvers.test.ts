@@ -94,7 +94,7 @@ describe("an approval that names its approvers", () => {
     })
   )
 
-  it.live("leaves who did what on the record of its tenant, in pages and as lines of JSON", () =>
+  it.live("is recorded for its tenant, in pages and as lines of JSON", () =>
     Effect.gen(function* () {
       const { handle, id, served } = yield* asked()
       yield* native(served, id, "dev-key")

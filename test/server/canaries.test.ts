@@ -230,27 +230,30 @@ const holdsNone = (said: string, canaries: ReadonlyArray<string>, where: string)
 const on = (where: string) =>
   Object.entries(models).filter(([what]) => where !== "on SQLite" || what === "tools fail and crash")
 
-describe.each(Object.entries(deployments))("what is said in a run and why it fails, %s", (where, deployment) => {
-  it.live.each(on(where))("stays in it, where %s", ([what, model]) =>
-    Effect.gen(function* () {
-      const { ask, seen } = yield* serve(model(), deployment())
-      let answered = 0
-      for (const { body, path } of queries) {
-        const told = yield* ask(path, body)
-        holdsNone(told.text, foreign, `${path}: ${what}`)
-        if (told.status >= 400) holdsNone(told.text, content, `${path}: ${what}`)
-        if (told.status < 400 || told.status >= 500) answered++
-      }
-      assert.isAbove(answered, 8)
-      assert.isAbove(seen.filter((one) => one.includes("gen_ai")).length, 0)
-      assert.deepStrictEqual(
-        seen.filter((one) => one.startsWith("sql.")),
-        []
-      )
-      holdsNone(seen.join("\n"), [...foreign, ...content], `an operator: ${what}`)
-    }).pipe(Effect.scoped)
-  )
-})
+describe.each(Object.entries(deployments))(
+  "the content of a run and the cause of its failure, %s",
+  (where, deployment) => {
+    it.live.each(on(where))("do not leave it when %s", ([what, model]) =>
+      Effect.gen(function* () {
+        const { ask, seen } = yield* serve(model(), deployment())
+        let answered = 0
+        for (const { body, path } of queries) {
+          const told = yield* ask(path, body)
+          holdsNone(told.text, foreign, `${path}: ${what}`)
+          if (told.status >= 400) holdsNone(told.text, content, `${path}: ${what}`)
+          if (told.status < 400 || told.status >= 500) answered++
+        }
+        assert.isAbove(answered, 8)
+        assert.isAbove(seen.filter((one) => one.includes("gen_ai")).length, 0)
+        assert.deepStrictEqual(
+          seen.filter((one) => one.startsWith("sql.")),
+          []
+        )
+        holdsNone(seen.join("\n"), [...foreign, ...content], `an operator: ${what}`)
+      }).pipe(Effect.scoped)
+    )
+  }
+)
 
 describe("an answer that its schema refuses", () => {
   it.live.each([false, true])("is in the run's error only with content capture: %s", (captureContent) =>
@@ -272,8 +275,8 @@ describe("an answer that its schema refuses", () => {
   )
 })
 
-describe("what is sent to a server", () => {
-  it.live("is in no error body, log line or span, in any dialect", () =>
+describe("a request's content", () => {
+  it.live("is in no error body, log line or span of any dialect", () =>
     Effect.gen(function* () {
       const { ask, seen } = yield* serve(ScriptedModel.make({ respond: () => ScriptedModel.text("hi") }), Layer.empty)
       const wrong = {

@@ -85,7 +85,7 @@ const choices = {
 }
 
 describe("a request", () => {
-  it.live.each(asked)("asks the model for a form, a size and settings: %s", ([, { body, path }, fields, expected]) =>
+  it.live.each(asked)("passes format, size and settings to the model: %s", ([, { body, path }, fields, expected]) =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const { status, text } = yield* served.ask(path, { body: { ...body, ...fields } })
@@ -96,33 +96,31 @@ describe("a request", () => {
     })
   )
 
-  it.live.each([chat, responses, messages])(
-    "chooses what the first step calls, or that none does: $path",
-    ({ body, path }) =>
-      Effect.gen(function* () {
-        const served = yield* Served.serve()
-        const prompted = JSON.parse(JSON.stringify(body).replace("hello", "tool"))
-        const [none, some, one] = choices[path] ?? []
-        const send = (tool_choice: unknown) => served.ask(path, { body: { ...prompted, tool_choice } })
-        const { requests } = served.scene.model
-        yield* send(none)
-        assert.deepStrictEqual(requests.map(({ tools }) => tools).at(-1), [])
-        for (const [choice, expected] of [
-          [some, "required"],
-          [one, { tool: "plain" }]
-        ]) {
-          const before = requests.length
-          assert.strictEqual((yield* send(choice)).status, 200)
-          const said = requests.slice(before).map(({ settings }) => settings?.toolChoice)
-          assert.deepStrictEqual(said, [expected, undefined])
-        }
-        const unknown = yield* send(JSON.parse(JSON.stringify(one).replace("plain", "nothing")))
-        assert.strictEqual(unknown.status, 422)
-        assert.include(unknown.text, "nothing")
-      })
+  it.live.each([chat, responses, messages])("chooses the first step's tool, or none: $path", ({ body, path }) =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const prompted = JSON.parse(JSON.stringify(body).replace("hello", "tool"))
+      const [none, some, one] = choices[path] ?? []
+      const send = (tool_choice: unknown) => served.ask(path, { body: { ...prompted, tool_choice } })
+      const { requests } = served.scene.model
+      yield* send(none)
+      assert.deepStrictEqual(requests.map(({ tools }) => tools).at(-1), [])
+      for (const [choice, expected] of [
+        [some, "required"],
+        [one, { tool: "plain" }]
+      ]) {
+        const before = requests.length
+        assert.strictEqual((yield* send(choice)).status, 200)
+        const said = requests.slice(before).map(({ settings }) => settings?.toolChoice)
+        assert.deepStrictEqual(said, [expected, undefined])
+      }
+      const unknown = yield* send(JSON.parse(JSON.stringify(one).replace("plain", "nothing")))
+      assert.strictEqual(unknown.status, 422)
+      assert.include(unknown.text, "nothing")
+    })
   )
 
-  it.live("goes on with a run that waits only where it asks the model for the same", () =>
+  it.live("continues a waiting run only if its model settings are the same", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const question = { role: "user", content: "client" }
@@ -146,7 +144,7 @@ describe("a request", () => {
     })
   )
 
-  it.live("tells the model AG-UI's context and state", () =>
+  it.live("passes AG-UI's context and state to the model", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const context = [{ description: "The page", value: "orders" }]
@@ -159,7 +157,7 @@ describe("a request", () => {
     })
   )
 
-  it.live("is refused in the protocol's own form where it cannot be honoured, before anything runs", () =>
+  it.live("is refused in the protocol's error format when it cannot be honoured, before anything runs", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const n = yield* served.ask(chat.path, { body: { ...chat.body, n: 2 } })
@@ -176,7 +174,7 @@ describe("a request", () => {
     })
   )
 
-  it.live("runs in the background where Responses asks for it, and is fetched by its id", () =>
+  it.live("runs in the background when Responses requests it, and is fetched by its id", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const body = { ...responses.body, input: "held", background: true, metadata: { topic: "tides" } }

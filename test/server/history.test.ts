@@ -49,7 +49,7 @@ const asks: ReadonlyArray<{ readonly name: string; readonly path: string; readon
 
 describe("a history in a query", () => {
   for (const { body, name, path } of asks) {
-    it.live(`is what a new thread begins with: ${name}`, () =>
+    it.live(`starts a new thread: ${name}`, () =>
       Effect.gen(function* () {
         const served = yield* Served.serve()
         const answer = yield* served.ask(path, { body })
@@ -216,7 +216,7 @@ for (const [name, protocol] of Object.entries(protocols)) {
       })
     )
 
-    it.live("is given to the model with calls that were made elsewhere", () =>
+    it.live("is sent to the model with calls that were made elsewhere", () =>
       Effect.gen(function* () {
         const { ask, given } = yield* asking
         yield* ask({ user: "which?" }, { text: "Let me ask.", calls: ["x1"], results: { x1: "red" } })
@@ -224,7 +224,7 @@ for (const [name, protocol] of Object.entries(protocols)) {
       })
     )
 
-    it.live("replays an answer that is asked for again, also at the same time", () =>
+    it.live("replays an answer that is requested again, also concurrently", () =>
       Effect.gen(function* () {
         const { ask, served } = yield* asking
         const first = yield* ask({ user: "client" })
@@ -242,7 +242,7 @@ for (const [name, protocol] of Object.entries(protocols)) {
       })
     )
 
-    it.live("hears the words beside a result", () =>
+    it.live("passes the text beside a result to the model", () =>
       Effect.gen(function* () {
         const { ask, given } = yield* asking
         const { calls } = yield* ask({ user: "client" })
@@ -254,7 +254,7 @@ for (const [name, protocol] of Object.entries(protocols)) {
       })
     )
 
-    it.live("is not the run's own where it was edited", () =>
+    it.live("does not match a run after an edit", () =>
       Effect.gen(function* () {
         const { ask, given } = yield* asking
         const { calls } = yield* ask({ user: "before" }, { text: "yes", user: "client" })
@@ -264,7 +264,7 @@ for (const [name, protocol] of Object.entries(protocols)) {
       })
     )
 
-    it.live("does not collide with the same one asked at the same time", () =>
+    it.live("does not collide with a concurrent equal request", () =>
       Effect.gen(function* () {
         const { ask } = yield* asking
         const asked = [1, 2, 3, 4].map((index) => ask({ user: "one" }, { text: "two", user: `number ${index}` }))
@@ -277,7 +277,7 @@ for (const [name, protocol] of Object.entries(protocols)) {
       })
     )
 
-    it.live("refuses a result of a call that it does not hold", () =>
+    it.live("refuses a result without its call", () =>
       Effect.gen(function* () {
         const { served } = yield* asking
         const { status } = yield* served.ask(protocol.path, {

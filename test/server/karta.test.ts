@@ -17,7 +17,7 @@ const turn = Effect.fnUntraced(function* (served: Served.Served, body: object, h
 })
 
 describe("Karta's configuration", () => {
-  it.live("in autonomous mode answers questions itself and says so in the session", () =>
+  it.live("in autonomous mode answers questions automatically and shows that in the session", () =>
     Effect.gen(function* () {
       const served = yield* configured({ runtime: { permission_mode: "autonomous" } })
       const { answer, session } = yield* turn(served, { text: "gated" })
@@ -40,7 +40,7 @@ describe("Karta's configuration", () => {
 })
 
 describe("a turn in Karta", () => {
-  it.live("names the agent that took it where the request names none", () =>
+  it.live("names the agent that ran it when the request names none", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const { answer, session } = yield* turn(served, { text: "hello" })
@@ -48,7 +48,7 @@ describe("a turn in Karta", () => {
     })
   )
 
-  it.live("says of each step what it does", () =>
+  it.live("describes each step", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const { events } = yield* turn(served, { text: "tool", stream: true })
@@ -79,7 +79,7 @@ describe("a key for a model provider", () => {
     })
   )
 
-  it.live("of the tenant is used where the request brings none", () =>
+  it.live("of the tenant is used when the request has none", () =>
     Effect.gen(function* () {
       const keys = Layer.succeed(Authenticator, {
         authenticate: () => Effect.succeed({ tenant: "dev", providerKeys: { scripted: Redacted.make("theirs") } })

@@ -56,7 +56,7 @@ describe("a run whose reader disconnected", () => {
     ["/openai-responses/v1/responses", { stream: true, input: "held" }],
     ["/anthropic/v1/messages", { model: "desk", max_tokens: 9, messages: [{ role: "user", content: "held" }] }]
   ] as const) {
-    it.live(`is cancelled where the protocol has no other way to stop it: ${path}`, () =>
+    it.live(`is cancelled if the protocol has no other way to stop it: ${path}`, () =>
       Effect.gen(function* () {
         const served = yield* Served.serve()
         const gone = new AbortController()

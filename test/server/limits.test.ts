@@ -137,7 +137,7 @@ describe("a quota", () => {
     "bad-key": { tenant: "bad", quotas: [Quota.make({ per: "tenant", window: "day", maxRuns: -1 })] }
   })
 
-  it.live("of a key refuses what it has nothing left for, in each protocol's form, and says until when", () =>
+  it.live("of a key refuses a query when it is exhausted, in each protocol's format, and says until when", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve({}, undefined, keys)
       assert.strictEqual((yield* served.ask("/native/query", { body: { prompt: "hello" } })).status, 200)
@@ -178,7 +178,7 @@ describe("a quota", () => {
     })
   )
 
-  it.live("tells each key what is used and left, of its own tenant", () =>
+  it.live("shows each key the use and the rest of its own tenant", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve({}, undefined, keys)
       yield* served.ask("/native/query", { body: { prompt: "hello" } })
@@ -193,7 +193,7 @@ describe("a quota", () => {
     })
   )
 
-  it.live("that is invalid lets no query of its key run", () =>
+  it.live("that is invalid refuses every query of its key", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve({}, undefined, keys)
       const answer = yield* served.ask("/native/query", { key: "bad-key", body: { prompt: "hello" } })

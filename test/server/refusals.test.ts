@@ -96,7 +96,7 @@ describe.each(mounts.map(({ dialect, path }) => [dialect.name, dialect, path] as
       })
     )
 
-    it.live("answers what it cannot take in its own format", () =>
+    it.live("answers unacceptable requests in its own format", () =>
       Effect.gen(function* () {
         const served = yield* Served.serve({ maxBodyBytes: 1000, origins: ["https://app.example"] })
         const path = `${base}${posted(dialect)}`
@@ -121,7 +121,7 @@ describe.each(mounts.map(({ dialect, path }) => [dialect.name, dialect, path] as
 )
 
 describe("an agent that is unknown", () => {
-  it.live("is refused without the names of those that there are", () =>
+  it.live("is refused without the names of existing agents", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const asks: ReadonlyArray<readonly [string, object]> = [
@@ -141,7 +141,7 @@ describe("an agent that is unknown", () => {
   )
 })
 
-describe("a number that cannot be counted with is a bad request", () => {
+describe("an unusable number is a bad request", () => {
   /** Above what sums, times and amounts of money hold, and what is no amount. */
   const counts = [2 ** 53, 2 ** 53 - 1, 1e308, -1, 0.5]
 
@@ -240,7 +240,7 @@ const raw = ({ url }: Served.Served, method: string, path: string): Effect.Effec
   )
 
 describe("HEAD", () => {
-  it.live("is answered where GET is, without a body", () =>
+  it.live("is answered as GET, without a body", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const paths = [
@@ -263,7 +263,7 @@ describe("HEAD", () => {
 })
 
 describe("a model's own address", () => {
-  it.live("tells of the agent, and of an unknown one in the protocol's format", () =>
+  it.live("describes the agent, and refuses an unknown one in the protocol's format", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve({ agents: [Desk] })
       const chat = yield* served.ask("/openai-chat/v1/models/desk")

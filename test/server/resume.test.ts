@@ -142,7 +142,7 @@ describe("a reader of a dialect whose streams are a thread's", () => {
     ["kai", "/kai/api/chat", kai, "/kai/api/chat/t/stream"],
     ["steerable", "/steerable/api/chats/t/send", { content: "tool" }, "/steerable/api/chats/t/stream"]
   ] as const
-  it.live.each(streams)("resumes behind any frame that it saw, also after the end: %s", ([, path, body, stream]) =>
+  it.live.each(streams)("resumes after any frame that it saw, also after the end: %s", ([, path, body, stream]) =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const first = yield* served.ask(path, { body })

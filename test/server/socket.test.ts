@@ -60,7 +60,7 @@ const of = (peer: Peer, id: string, type = "event") =>
 const isEnd = (id: string) => (told: Told) => told.type === "end" && told["id"] === id
 
 describe("a WebSocket of the native interface", () => {
-  it.live("answers queries side by side, and a watch with exactly what the client has not seen", () =>
+  it.live("answers concurrent queries, and a watch with exactly what the client has not seen", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const peer = yield* connect(served)
@@ -127,7 +127,7 @@ describe("a WebSocket of the native interface", () => {
     })
   )
 
-  it.live("says what is wrong with a message, and goes on", () =>
+  it.live("reports an invalid message, and continues", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve({ limits: { requests: { perSecond: 0.001, burst: 3 } } })
       const peer = yield* connect(served)
@@ -177,7 +177,7 @@ describe("a WebSocket of the native interface", () => {
     })
   )
 
-  it.live("leaves its runs as a stream does when the client goes", () =>
+  it.live("handles its runs as a stream does when the client disconnects", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve({ onDisconnect: "cancel" })
       const peer = yield* connect(served)

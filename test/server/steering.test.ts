@@ -165,7 +165,7 @@ describe("a query on a busy thread of a server that steers", () => {
 })
 
 describe("POST /runs/:runId/messages", () => {
-  it.live("sends a message that enters once, and refuses what the run cannot take", () =>
+  it.live("sends a message that enters once, and refuses what the run cannot accept", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const { answer, runId } = yield* held(served)

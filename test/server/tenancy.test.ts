@@ -9,7 +9,7 @@ const seen = ({ status, text }: { readonly status: number; readonly text: string
   named.reduce((told, name) => told.replaceAll(name, "ID"), `${status} ${text}`)
 
 describe("a route without a key", () => {
-  it.live("is one that the protocol has, and shows nothing of a tenant", () =>
+  it.live("exists in the protocol, and shows nothing of a tenant", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const answers = yield* Effect.forEach(["/kai/ping", "/kai/api", "/aap/meta", "/aap-v2/meta"], (path) =>
@@ -63,7 +63,7 @@ describe("a request", () => {
 })
 
 describe("another tenant", () => {
-  it.live("gets the same response for a run of others as for a missing one", () =>
+  it.live("gets the same response for another tenant's run as for a missing one", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const started = yield* Effect.promise(() =>
@@ -96,7 +96,7 @@ describe("another tenant", () => {
     })
   )
 
-  it.live("gets the same response for a thread of others as for a missing one, and may use its name", () =>
+  it.live("gets the same response for another tenant's thread as for a missing one, and may use its name", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       yield* served.ask("/native/query", { body: { prompt: "the secret", threadId: "t" } })

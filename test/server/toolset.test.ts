@@ -46,7 +46,7 @@ describe("the tools of a session of the Agent Application Protocol", () => {
     })
   )
 
-  it.live("that the agent's gate guards ask, however much a client trusts them", () =>
+  it.live("that need approval ask, even if a client trusts them", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       const path = yield* open(served, { tools: [{ name: "gated", trust: true }] })

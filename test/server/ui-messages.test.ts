@@ -6,7 +6,7 @@ import * as Served from "./Served.ts"
 const words = (text: string, id: string) => ({ id, role: "user", parts: [{ type: "text", text }] })
 
 describe("the messages of a chat", () => {
-  it.live("sent back with another question change nothing of what the model is given", () =>
+  it.live("sent back with another question do not change what the model gets", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       yield* served.ask("/ai-sdk/chat", { body: { id: "t", messages: [words("tool", "1")] } })
@@ -33,7 +33,7 @@ describe("the messages of a chat", () => {
     })
   )
 
-  it.live("leave the answer of an active run to its stream", () =>
+  it.live("do not include the answer of an active run, which is in its stream", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
       yield* served.ask("/ai-sdk/chat", { body: { id: "t", messages: [words("one", "1")] } })

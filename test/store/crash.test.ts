@@ -7,7 +7,7 @@ import * as Stores from "./crash/Stores.ts"
 
 const quiet = Effect.provideService(References.MinimumLogLevel, "None")
 
-describe.concurrent("a run whose process is killed keeps its promises", () => {
+describe.concurrent("a run whose process is killed keeps its invariants", () => {
   for (const { name, run, says } of [...scenarios(Stores.file), ...onSqlite].filter(({ short }) => short)) {
     it.live(
       `${name}: ${says}`,

@@ -339,7 +339,7 @@ const isWait = ({ event }: Envelope.Envelope): boolean =>
   (event.type === "tool-invocation" && event.state === "call" && event.execution === "client")
 
 describe("the end of a run", () => {
-  it.each(each)("has the protocol's own name for it: %s", (_, protocol, ends) => {
+  it.each(each)("has the protocol's name for it: %s", (_, protocol, ends) => {
     assert.deepStrictEqual(
       Object.values(runs).map((log) => streamedOf(protocol, log).at(-1)?.end),
       [...(ends ?? [])]
@@ -356,7 +356,7 @@ describe("the end of a run", () => {
 describe("an answer", () => {
   const logs = [...scenarios, ...lawful(60).map(([seed, log]) => [`seed ${seed}`, log] as const)]
 
-  it.each(both)("says the same with and without a stream, pause by pause: %s", (_, protocol) => {
+  it.each(both)("is the same with and without a stream, pause by pause: %s", (_, protocol) => {
     for (const [name, log] of logs) {
       if (protocol.pauses === "elsewhere" && log.some(isWait)) continue
       const isRetracted = log.some(({ event }) => event.type === "step-retracted")
@@ -376,7 +376,7 @@ describe("an answer", () => {
     }
   })
 
-  it("calls no call denied that ran into a limit", () => {
+  it("does not report a call as denied that reached a limit", () => {
     const result = { error: "BudgetExhausted", message: "max_tool_calls=0 reached" }
     const log = (error: object) =>
       new Log()

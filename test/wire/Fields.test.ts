@@ -201,7 +201,7 @@ describe("a field of a request", () => {
     else assert.notDeepEqual(after, before)
   })
 
-  it.each(cases)("is ignored where no row names it: $line", ({ body, dialect, line }) => {
+  it.each(cases)("is ignored when no row names it: $line", ({ body, dialect, line }) => {
     const [plain, decoded] = [decode(dialect, line, body), decode(dialect, line, { ...body, brand_new: { deep: [1] } })]
     assert.isTrue(Result.isSuccess(plain) && Result.isSuccess(decoded))
     if (Result.isSuccess(plain) && Result.isSuccess(decoded)) {
@@ -211,7 +211,7 @@ describe("a field of a request", () => {
 })
 
 describe("the fields at a path", () => {
-  it("are found in objects and in each element of a list, and nowhere else", () => {
+  it("are found in objects and in each element of a list, and only there", () => {
     const body = { a: { b: 1 }, list: [{ c: 2 }, { c: 3 }, "x"], text: "no" }
     assert.deepStrictEqual(Fields.at(body, "a.b"), [1])
     assert.deepStrictEqual(Fields.at(body, "list[].c"), [2, 3])

@@ -19,7 +19,7 @@ describe("a run", () => {
     assert.isFalse(parkedAt(gated().result("c2", 1).answer("apr-1", "approve")))
   })
 
-  it("is not parked on what is being answered", () => {
+  it("is not parked on questions that are being answered", () => {
     assert.isFalse(parkedAt(gated().result("c2", 1), ["apr-1"]))
   })
 

@@ -95,7 +95,7 @@ describe("the output schema", () => {
 describe("the settings of a request", () => {
   const tools = [{ name: "files/read", description: undefined, parameters: { type: "object" }, strict: undefined }]
 
-  it.effect("come before those of the model, and name a tool as the provider is told it", () =>
+  it.effect("override the model's, and name a tool as the provider gets it", () =>
     Effect.gen(function* () {
       const model = fake([finish()], [finish()])
       const port = AiSdkModel.make(model, { temperature: 1, topK: 2 })
@@ -118,7 +118,7 @@ describe("the settings of a request", () => {
     })
   )
 
-  it.effect("say whether some tool must be called", () =>
+  it.effect("can require a tool call", () =>
     Effect.gen(function* () {
       const model = fake([finish()], [finish()])
       yield* ask(model, undefined, request({ tools, settings: { toolChoice: "required" } }))

@@ -118,7 +118,7 @@ describe("a file", () => {
   )
 
   it.effect.prop(
-    "is sent, or words in its place, whatever its type and its data",
+    "is sent or replaced by a text, whatever its type and its data",
     { type: Schema.String, data: Schema.String },
     (one) =>
       Effect.gen(function* () {
@@ -130,7 +130,7 @@ describe("a file", () => {
       })
   )
 
-  it.effect.each(["no base64!", "", "data:image/png;base64,"])("without bytes (%j) is told in words", (data) =>
+  it.effect.each(["no base64!", "", "data:image/png;base64,"])("without bytes (%j) is replaced by a text", (data) =>
     Effect.gen(function* () {
       assert.deepStrictEqual<unknown>(yield* last([said(file("image/png", data))]), [
         { type: "text", text: "(a file of type image/png, which cannot be sent to this model)" }
@@ -138,7 +138,7 @@ describe("a file", () => {
     })
   )
 
-  it.effect("that a package refuses is told in words, with a warning, and is not tried again", () =>
+  it.effect("that a package refuses is replaced by a text, with a warning, and is not sent again", () =>
     Effect.gen(function* () {
       const taking = fake([finish()], [finish()])
       let tries = 0
@@ -276,7 +276,7 @@ describe("a call that another provider ran", () => {
       })
   )
 
-  it.effect("has a name that the other provider takes", () =>
+  it.effect("has a name that the other provider accepts", () =>
     Effect.gen(function* () {
       const model = { ...fake([finish()]), provider: "mistral.chat" }
       const ran = { ...call("a"), name: "mcp.look" }

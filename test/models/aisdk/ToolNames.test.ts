@@ -42,7 +42,7 @@ describe("tool names", () => {
     })
   )
 
-  it.effect("that every object has are told as others, since packages look names up in objects", () =>
+  it.effect("that every object has are replaced, since packages look names up in objects", () =>
     Effect.gen(function* () {
       const names = ["constructor", "toString", "__proto__", "hasOwnProperty"]
       const { as, meant } = yield* told(names)

@@ -46,7 +46,7 @@ describe("a grant", () => {
     assert.isTrue(Grant.covers(spent(4), claim, 0))
   })
 
-  it("holds for a call what it may cost, or all that is left where nobody knows", () => {
+  it("holds the maximum cost of a call, or everything that is left if that is unknown", () => {
     const limited = { ...grant, nanoUsdLeft: 5 }
     const taken = Grant.claimed(limited, { ...claim, nanoUsd: 2 })
     assert.deepInclude(taken.grant, { nanoUsdLeft: 3, nanoUsdHeld: 2 })
@@ -56,7 +56,7 @@ describe("a grant", () => {
     assert.isFalse(Grant.covers(all.grant, claim, 0) || Grant.isUsedUp(all.grant))
   })
 
-  it("takes back once what a call has not cost, and charges what it has cost once", () => {
+  it("releases the rest of a call's hold once, and charges its cost once", () => {
     const taken = Grant.claimed({ ...grant, nanoUsdLeft: 5 }, claim)
     const settled = Grant.settled(taken.grant, taken.claim, 2)
     assert.deepInclude(settled.grant, { nanoUsdLeft: 3, nanoUsdHeld: 0 })

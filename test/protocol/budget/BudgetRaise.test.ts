@@ -12,7 +12,7 @@ const refused = (node: Budget.Node, limits: { readonly [limit: string]: number }
   Result.getOrThrow(Result.flip(Budget.raise(node, limits, elapsedMs)))
 
 describe("Budget.raise", () => {
-  it("lets the same node continue, with everything it has spent", () => {
+  it("lets the same node continue, with its spending", () => {
     const node = spent({ maxSteps: 3, maxCostUsd: 1 }, { steps: 3, nanoUsd: 1_000_000_000 })
     const raised = Result.getOrThrow(Budget.raise(node, { maxSteps: 5, maxCostUsd: 1.5 }))
     assert.deepStrictEqual(raised.budget, { maxSteps: 5, maxCostUsd: 1.5 })
@@ -103,7 +103,7 @@ describe("Budget.raise", () => {
 })
 
 describe("Budget.validateRaise", () => {
-  it("names the limit that no budget has, or the value that is no amount", () => {
+  it("names an unknown limit, or an invalid value", () => {
     const issue = (limits: { readonly [limit: string]: number }) => Budget.validateRaise(limits)?.message
     assert.isUndefined(issue({ maxSteps: 3, maxCostUsd: 0.5, "maxCallsPerTool.pay": 2, maxDuration: 1000 }))
     assert.include(issue({ maxStep: 3 }), "maxStep is not a limit of a budget")

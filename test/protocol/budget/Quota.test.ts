@@ -28,7 +28,7 @@ describe("the window of a quota", () => {
     assert.deepStrictEqual(shown(window, zone, iso), [from, until])
   })
 
-  it("holds its moment, begins where the one before ends, and cuts no bucket", () => {
+  it("contains its time, begins where the previous one ends, and splits no bucket", () => {
     const random = Generated.seeded(7)
     const zones = ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe", "Africa/Cairo"]
     for (let round = 0; round < 2000; round++) {
@@ -47,7 +47,7 @@ describe("the window of a quota", () => {
     }
   })
 
-  it("that slides counts what was used within its length, and lets go of it at most a hundredth late", () => {
+  it("that slides counts use within its length, and forgets it late by at most a hundredth", () => {
     const random = Generated.seeded(8)
     for (let round = 0; round < 2000; round++) {
       const window = 1000 + Math.floor(random() * 40 * 24 * hour)
@@ -88,7 +88,7 @@ describe("a quota", () => {
     }
   })
 
-  it("counts principals and tenants under keys of their own, whatever they are called", () => {
+  it("counts principals and tenants under separate keys, whatever their names are", () => {
     const tenants = Quota.make({ name: "q", per: "tenant", window: "day" })
     const principals = Quota.make({ name: "q", per: "principal", window: "day" })
     const key = (quota: Quota.Quota, resourceId: string, principal?: string) =>
@@ -106,8 +106,8 @@ describe("a quota", () => {
   })
 })
 
-describe("what runs are given of a quota", () => {
-  it("is never more than is left, never less than they need while there is that, and says what is short", () => {
+describe("what runs get of a quota", () => {
+  it("is never more than what is left, never less than they need if that is left, and names the limit that is short", () => {
     const random = Generated.seeded(9)
     const upTo = (max: number) => Math.floor(random() * max)
     for (let round = 0; round < 5000; round++) {

@@ -79,7 +79,7 @@ describe("The constructors of ledger rows", () => {
     }
   )
 
-  it("contain what was waited for, and which specialist was admitted", () => {
+  it("contain what a wait was for, and which specialist was admitted", () => {
     const about = { path: [], reason: "approval", id: "ask-1" } as const
     assertSame(Entry.wait(about, 1, 2), { kind: "wait", ...about, ...times })
     assertSame(Entry.agent(["a#1"], { id: "2", name: "b" }, 5), {

@@ -34,12 +34,12 @@ describe("a shown conversation", () => {
     assert.deepStrictEqual(Transcript.align(stored, shown), unchanged)
   })
 
-  it("that ends earlier takes the rest away", () => {
+  it("that ends earlier removes the rest", () => {
     assert.deepStrictEqual(Transcript.align(stored, stored.slice(0, 4)), { keep: 4, add: [] })
     assert.deepStrictEqual(Transcript.align(stored, []), { keep: 0, add: [] })
   })
 
-  it("that differs replaces the thread from there on", () => {
+  it("that differs replaces the thread from that position on", () => {
     const edited = [...stored.slice(0, 4), says("bb"), answers("BB!")]
     assert.deepStrictEqual(Transcript.align(stored, edited), { keep: 4, add: edited.slice(4) })
     const otherResult = [says("a"), calls("c1"), results("c1", "y")]
@@ -57,7 +57,7 @@ describe("a shown conversation", () => {
     )
   })
 
-  it("is what the thread shows afterwards, whatever both were", () => {
+  it("is what the thread shows afterwards, whatever both had", () => {
     const random = seeded(7)
     const draw = (count: number) =>
       Array.from({ length: count }, () => {

@@ -78,7 +78,7 @@ describe("a runtime is not built", () => {
     })
   )
 
-  it.effect("of a budget with an entry that is no limit, or that names a tool that does not exist", () =>
+  it.effect("of a budget with an unknown limit, or with the name of an unknown tool", () =>
     Effect.gen(function* () {
       const issue = (budget: Budget.Budget) => flaw(Runtime.layer({ agents: [Agent.make("desk", { budget })] }))
       assert.match(
@@ -194,7 +194,7 @@ describe("a schema whose values are not JSON", () => {
             : ScriptedModel.calls([{ id: "c", name, args }])
     })
 
-  it.effect.each([false, true])("is accepted in the form that the model is told; bound: %s", (bound) =>
+  it.effect.each([false, true])("is accepted in the form that the model gets; bound: %s", (bound) =>
     Effect.gen(function* () {
       const agent = Agent.make("desk", { toolkit: bound ? Effect.provide(Kit, handlers) : Kit })
       const runtime = Runtime.layer({ agents: [agent] }).pipe(

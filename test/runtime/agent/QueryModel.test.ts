@@ -39,7 +39,7 @@ describe("what a query asks of the model", () => {
     })
   )
 
-  it.effect("is refused where the agent cannot be asked it, or where it is invalid", () =>
+  it.effect("is refused when the agent does not support it, or when it is invalid", () =>
     Effect.gen(function* () {
       const refused: ReadonlyArray<QueryModel> = [
         { settings: { toolChoice: "required" } },

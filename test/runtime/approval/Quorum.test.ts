@@ -64,7 +64,7 @@ const matcherOf = (drawn: typeof drawnGrant.Type.matcher): Json | undefined =>
 
 describe("votes", () => {
   it.prop(
-    "are taken exactly when as many different principals of one level have approved, or one has rejected",
+    "are decided exactly when enough different principals of one level have approved, or one has rejected",
     { steps: Schema.Array(step).check(Schema.isMaxLength(12)), quorum: Schema.Literals([1, 2, 3, 4]) },
     ({ quorum, steps }) => {
       const answers = new Map<string, Json>()
@@ -99,7 +99,7 @@ describe("votes", () => {
   )
 
   it.prop(
-    "give a grant that allows nothing that one of them does not allow",
+    "give a grant that allows only what all of them allow",
     { drawn: Schema.Array(drawnGrant).check(Schema.isMinLength(2), Schema.isMaxLength(4)) },
     ({ drawn }) => {
       const answers = new Map<string, Json>()

@@ -90,7 +90,7 @@ describe("a limit", () => {
     ["0 tokens", { maxTotalTokens: 0 }, stopped("E_BUDGET_TOTAL_TOKENS", 0, 0)],
     ["0 dollars", { maxCostUsd: 0 }, stopped("E_BUDGET_COST_USD", 0, 0)],
     ["no time", { maxDuration: 0 }, stopped("E_BUDGET_DURATION", 0, 0)]
-  ])("of %s is met exactly", ([, options, expected]) =>
+  ])("of %s is reached exactly", ([, options, expected]) =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* comesTo(options), expected)
     })
@@ -154,7 +154,7 @@ describe("a limit", () => {
     })
   )
 
-  it.effect("is reported once, however many calls of a step meet it", () =>
+  it.effect("is reported once, however many calls of a step reach it", () =>
     Effect.gen(function* () {
       const probe = yield* OneTool.finished({
         calls: Array.from({ length: 50 }, () => ({})),
@@ -173,7 +173,7 @@ describe("a limit", () => {
     ["wider", Budget.make({ maxSteps: 1 })],
     ["absent", Budget.make({ maxToolCalls: 5 })],
     ["undefined", { maxSteps: undefined } as never]
-  ])("of the agent holds where that of the query is %s", ([, budget]) =>
+  ])("of the agent applies when that of the query is %s", ([, budget]) =>
     Effect.gen(function* () {
       const { probe } = yield* Solo.finished([text("hello", { usage })], {
         agent: { budget: Budget.make({ maxSteps: 0 }) },

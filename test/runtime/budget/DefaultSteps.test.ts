@@ -90,14 +90,14 @@ describe.each(Engines.all)("a run that nothing limits, %s", (_, services) => {
     ["a limit of tokens", { budget: { maxTotalTokens: 10_000_000 } }],
     ["a limit of time", { budget: { maxDuration: "1 hour" } }],
     ["a limit of the thread's", { thread: { maxSteps: 500 } }]
-  ])("has its own word: %s takes the place of the default", ([, options]) =>
+  ])("has its own limit: %s replaces the default", ([, options]) =>
     Effect.gen(function* () {
       assert.deepStrictEqual<object>(yield* ended(120, { ...options, services: services() }), whole)
     })
   )
 })
 
-describe("a default limit of steps that is none", () => {
+describe("an invalid default limit of steps", () => {
   it.effect.each([-1, 1.5, Number.NaN])("is refused when the runtime is built: %s", (defaultMaxSteps) =>
     Effect.gen(function* () {
       const exit = yield* Effect.exit(ended(1, { runtime: { defaultMaxSteps } }))

@@ -126,7 +126,7 @@ describe.each(engines)("a quota ($name)", ({ make }) => {
     more: Partial<Setting> = {}
   ) => layer(model, { deployment: make(), quotas: Array.isArray(quota) ? quota : [quota as Quota.Quota], ...more })
 
-  it.effect("limits the runs of a tenant until its day is over, and says when that is", () =>
+  it.effect("limits the runs of a tenant until the end of its day, and says when that is", () =>
     Effect.gen(function* () {
       yield* TestClock.adjust("10 hours")
       yield* ask()
@@ -150,7 +150,7 @@ describe.each(engines)("a quota ($name)", ({ make }) => {
     }).pipe(Effect.provide(on(scripted(), daily({ maxRuns: 2 }))))
   )
 
-  it.effect("that is met ends the run as a budget does, and says which it is", () =>
+  it.effect("that is reached ends the run as a budget does, and is named", () =>
     Effect.gen(function* () {
       const first = yield* ask()
       assert.strictEqual(first.reason, "budget")
@@ -175,7 +175,7 @@ describe.each(engines)("a quota ($name)", ({ make }) => {
     )
   )
 
-  it.effect("is shared by runs side by side, which never pass it, and what it says is used is what they cost", () => {
+  it.effect("is shared by concurrent runs, which never exceed it, and its use equals their cost", () => {
     const watch = BudgetWatch.make()
     return Effect.gen(function* () {
       const fibers = yield* Effect.forEach(Array.from({ length: 12 }), (_, index) =>
@@ -213,7 +213,7 @@ describe.each(engines)("a quota ($name)", ({ make }) => {
     )
   })
 
-  it.effect("counts what a run uses in the day in which it uses it, also where midnight comes meanwhile", () =>
+  it.effect("counts a run's use in the day of the use, also across midnight", () =>
     Effect.gen(function* () {
       yield* TestClock.adjust(day - 1000)
       const fiber = yield* Effect.forkChild(ask(), { startImmediately: true })
@@ -237,7 +237,7 @@ describe.each(engines)("a quota ($name)", ({ make }) => {
     )
   )
 
-  it.effect("has a day's rest again at midnight, for a run that goes on", () =>
+  it.effect("is available again at midnight for a running run", () =>
     Effect.gen(function* () {
       yield* TestClock.adjust(day - 1000)
       const fiber = yield* Effect.forkChild(ask(), { startImmediately: true })
@@ -258,7 +258,7 @@ describe.each(engines)("a quota ($name)", ({ make }) => {
     )
   )
 
-  it.effect("books to the day before what a run used of a slice that it goes on with after midnight", () =>
+  it.effect("books use before midnight to the day before, also for a lease that continues after midnight", () =>
     Effect.gen(function* () {
       yield* TestClock.adjust(day - 1000)
       const fiber = yield* Effect.forkChild(ask(), { startImmediately: true })
@@ -274,7 +274,7 @@ describe.each(engines)("a quota ($name)", ({ make }) => {
     )
   )
 
-  it.effect("takes back what a run holds that waits for a person", () =>
+  it.effect("gets back what a waiting run holds", () =>
     Effect.gen(function* () {
       const runtime = yield* Runtime
       const handle = yield* runtime.start("Do it.", { runId: "run" })
@@ -296,25 +296,23 @@ describe.each(engines)("a quota ($name)", ({ make }) => {
     )
   )
 
-  it.effect(
-    "that a tool's cost passes which it did not declare lets nothing start after it, and marks the tool's row",
-    () =>
-      Effect.gen(function* () {
-        const first = yield* ask()
-        assert.strictEqual(first.reason, "budget")
-        const rows = first.probe.of("data-cost-summary")[0]?.data.root.rows.filter(({ kind }) => kind === "tool")
-        assert.deepStrictEqual(
-          rows?.map(({ calls, costNanoUsd, overrun }) => [calls, costNanoUsd, overrun]),
-          [[1, 2_000_000_000, true]]
-        )
-        assert.strictEqual((yield* rejected())._tag, "QuotaExhausted")
-        const { costNanoUsd } = yield* usage()
-        assert.strictEqual(costNanoUsd.used, first.nanoUsd)
-        assert.isAbove(costNanoUsd.used, 2_000_000_000)
-      }).pipe(Effect.provide(on(scripted([call("pay", 2)], [call("pay", 2)]), daily({ maxCostUsd: 1 }))))
+  it.effect("that is exceeded by a tool's undeclared cost starts nothing more, and marks the tool's row", () =>
+    Effect.gen(function* () {
+      const first = yield* ask()
+      assert.strictEqual(first.reason, "budget")
+      const rows = first.probe.of("data-cost-summary")[0]?.data.root.rows.filter(({ kind }) => kind === "tool")
+      assert.deepStrictEqual(
+        rows?.map(({ calls, costNanoUsd, overrun }) => [calls, costNanoUsd, overrun]),
+        [[1, 2_000_000_000, true]]
+      )
+      assert.strictEqual((yield* rejected())._tag, "QuotaExhausted")
+      const { costNanoUsd } = yield* usage()
+      assert.strictEqual(costNanoUsd.used, first.nanoUsd)
+      assert.isAbove(costNanoUsd.used, 2_000_000_000)
+    }).pipe(Effect.provide(on(scripted([call("pay", 2)], [call("pay", 2)]), daily({ maxCostUsd: 1 }))))
   )
 
-  it.effect("that has room for a cost which was not declared does not mark it", () =>
+  it.effect("that covers an undeclared cost does not mark it", () =>
     Effect.gen(function* () {
       const { probe, reason } = yield* ask()
       assert.strictEqual(reason, "stop")
@@ -339,30 +337,28 @@ describe.each(engines)("a quota ($name)", ({ make }) => {
     )
   )
 
-  it.effect(
-    "can be raised and lowered for one tenant while runs go on, and is its own again when that is taken back",
-    () =>
-      Effect.gen(function* () {
-        const runtime = yield* Runtime
-        yield* ask()
-        assert.strictEqual((yield* rejected())._tag, "QuotaExhausted")
-        yield* runtime.quotas.limit("tenant.day", { maxRuns: 3 })
-        yield* ask()
-        assert.strictEqual((yield* usage()).runs.limit, 3)
-        assert.strictEqual((yield* usage({ resourceId: "other" })).runs.limit, 1)
-        yield* runtime.quotas.limit("tenant.day", undefined)
-        assert.strictEqual((yield* rejected())._tag, "QuotaExhausted")
-        const unknown = yield* Effect.flip(runtime.quotas.limit("none", { maxRuns: 3 }))
-        assert.strictEqual(
-          unknown.message,
-          `Invalid quota "none": name is not the name of a quota. Available quotas: tenant.day`
-        )
-        const wrong = yield* Effect.flip(runtime.quotas.limit("tenant.day", { maxRuns: -1 }))
-        assert.strictEqual(wrong.field, "maxRuns")
-      }).pipe(Effect.provide(on(scripted(), daily({ maxRuns: 1 }))))
+  it.effect("can be raised and lowered for one tenant during runs, and is restored when that is removed", () =>
+    Effect.gen(function* () {
+      const runtime = yield* Runtime
+      yield* ask()
+      assert.strictEqual((yield* rejected())._tag, "QuotaExhausted")
+      yield* runtime.quotas.limit("tenant.day", { maxRuns: 3 })
+      yield* ask()
+      assert.strictEqual((yield* usage()).runs.limit, 3)
+      assert.strictEqual((yield* usage({ resourceId: "other" })).runs.limit, 1)
+      yield* runtime.quotas.limit("tenant.day", undefined)
+      assert.strictEqual((yield* rejected())._tag, "QuotaExhausted")
+      const unknown = yield* Effect.flip(runtime.quotas.limit("none", { maxRuns: 3 }))
+      assert.strictEqual(
+        unknown.message,
+        `Invalid quota "none": name is not the name of a quota. Available quotas: tenant.day`
+      )
+      const wrong = yield* Effect.flip(runtime.quotas.limit("tenant.day", { maxRuns: -1 }))
+      assert.strictEqual(wrong.field, "maxRuns")
+    }).pipe(Effect.provide(on(scripted(), daily({ maxRuns: 1 }))))
   )
 
-  it.effect("of principals counts each for itself, within the tenant, and those that name none as one", () =>
+  it.effect("of principals counts each separately within the tenant, and runs without a principal as one", () =>
     Effect.gen(function* () {
       yield* ask({ principal: "mia" })
       yield* ask({ principal: "tom" })
@@ -374,7 +370,7 @@ describe.each(engines)("a quota ($name)", ({ make }) => {
     }).pipe(Effect.provide(on(scripted(), Quota.make({ per: "principal", window: "30 days", maxRuns: 1 }))))
   )
 
-  it.effect("can come with a query, beside the runtime's", () =>
+  it.effect("can be added by a query to the runtime's", () =>
     Effect.gen(function* () {
       const quotas = [Quota.make({ name: "key", per: "tenant", window: "1 hour", maxRuns: 1 })]
       yield* ask({ quotas })

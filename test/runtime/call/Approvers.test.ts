@@ -170,7 +170,7 @@ describe.each(["memory", "journal"] as const)("who may answer, on a %s engine", 
     })
   )
 
-  it.effect("one rejection ends it, also by who approved before", () =>
+  it.effect("one rejection ends it, also by a principal who approved before", () =>
     Effect.gen(function* () {
       const { process, ran } = world(kind, { approvers: two })
       const { end, runtime } = yield* process()
@@ -263,7 +263,7 @@ describe.each(["memory", "journal"] as const)("who may answer, on a %s engine", 
     })
   )
 
-  it.effect("after a while the question goes to others, and expires that much later", () =>
+  it.effect("after a while the question is escalated, and its expiry is extended", () =>
     Effect.gen(function* () {
       const approvers: Approvers = {
         roles: ["clerk"],
@@ -309,7 +309,7 @@ describe.each(["memory", "journal"] as const)("who may answer, on a %s engine", 
     })
   )
 
-  it.effect("nobody stands in for them where nobody is there", () =>
+  it.effect("an unattended runtime does not replace them", () =>
     Effect.gen(function* () {
       const { process, ran } = world(kind, { approvers: two, unattended: "approve" })
       const { end, runtime } = yield* process()
@@ -321,11 +321,11 @@ describe.each(["memory", "journal"] as const)("who may answer, on a %s engine", 
   )
 })
 
-describe("an answer that comes in at another process than the one that carries the run", () => {
+describe("an answer that arrives at another process than the one that executes the run", () => {
   const onlyBen: Approvers = { who: ({ id }) => id === "ben" }
   const anybody: Approvers = { who: () => true }
 
-  it.effect("is judged by the policy of the process that carries it", () =>
+  it.effect("is judged by the policy of the executing process", () =>
     Effect.gen(function* () {
       const { journal, process, ran } = world("journal", { approvers: onlyBen })
       const owner = yield* process(onlyBen)
@@ -347,7 +347,7 @@ describe("an answer that comes in at another process than the one that carries t
     })
   )
 
-  it.effect("is kept while nobody carries the run, and counts when somebody does", () =>
+  it.effect("is stored while no process executes the run, and counts when one does", () =>
     Effect.gen(function* () {
       const { process, ran } = world("journal", { approvers: onlyBen })
       const owner = yield* process()
@@ -398,7 +398,7 @@ describe("approvers", () => {
     })
   )
 
-  it.effect("that cannot be are refused when the layer is built", () =>
+  it.effect("that are invalid are refused when the layer is built", () =>
     Effect.gen(function* () {
       const endless: { quorum: number; escalate?: Approvers["escalate"] } = { quorum: 1 }
       endless.escalate = { after: 1, to: endless }

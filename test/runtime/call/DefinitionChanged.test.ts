@@ -163,7 +163,7 @@ describe("an answer", () => {
     })
   )
 
-  it.effect("that was stored before a caller's tool changed lets the caller run nothing of the new one", () =>
+  it.effect("that was stored before a client tool changed does not let the caller run the new one", () =>
     Effect.gen(function* () {
       const journal = MemoryJournal.make()
       const first = yield* caller(journal, Draft)
@@ -190,7 +190,7 @@ describe("an answer", () => {
     })
   )
 
-  it.effect("about a call that may have run holds for the definition it was asked under", () =>
+  it.effect("about a call that may have run applies to the definition of its question", () =>
     Effect.gen(function* () {
       const { isWhole, process, ran } = world()
       const first = yield* process(Draft, true)
@@ -222,7 +222,7 @@ describe("an answer", () => {
     })
   )
 
-  it.effect("about a plan holds for the tool that was to carry it out", () =>
+  it.effect("about a plan applies to the tool that was to execute it", () =>
     Effect.gen(function* () {
       const { askedBefore, isWhole, log, process, ran } = world()
       const before = yield* askedBefore(Draft.annotate(ToolSettings.IsPlan, true))
@@ -250,7 +250,7 @@ describe("a definition", () => {
     "its description": Wire
   }
   for (const [what, other] of Object.entries(others)) {
-    it.effect(`is another where ${what} is another`, () =>
+    it.effect(`changes with ${what}`, () =>
       Effect.gen(function* () {
         const hash = (tool: Send) => Effect.map(world().askedBefore(tool), ({ toolHash }) => toolHash)
         assert.notStrictEqual(yield* hash(Draft), yield* hash(other))

@@ -40,7 +40,7 @@ describe("a policy that denies", () => {
     )
   }
 
-  it.effect("lets calls run that its predicate does not deny", () =>
+  it.effect("allows calls that its predicate does not deny", () =>
     Effect.gen(function* () {
       const { probe, ran } = yield* under(({ n }) => (n > 5 ? denial : false))
       assert.strictEqual(ran.count, 1)
@@ -48,7 +48,7 @@ describe("a policy that denies", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("denies also where a grant covers the call and the query wants each call asked about", () =>
+  it.effect("denies even if a grant covers the call and the query asks about each call", () =>
     Effect.gen(function* () {
       let isDenied = false
       const ran = { count: 0 }

@@ -219,7 +219,7 @@ describe("a call that was running when its process died", () => {
     ["idempotent", Pay.annotate(Tool.Idempotent, true)],
     ["only reads", Pay.annotate(Tool.Readonly, true)]
   ] as const) {
-    it.effect(`is made again without a word where its tool is or does no harm: ${what}`, () =>
+    it.effect(`is repeated without a question if its tool can be repeated without harm: ${what}`, () =>
       Effect.gen(function* () {
         const { begun, followed, isWhole, journal } = world(tool)
         const { end } = yield* followed()

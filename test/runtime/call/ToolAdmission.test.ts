@@ -33,9 +33,9 @@ const rowOf = (probe: Probe.Probe): CostRow | undefined =>
 for (const [where, engine] of Engines.all) {
   const services = () => Layer.merge(engine(), priced)
 
-  describe(`a tool that does not say what it may cost, ${where}`, () => {
+  describe(`a tool without a declared cost, ${where}`, () => {
     for (const maxParallelCalls of [1, 16]) {
-      it.effect(`starts no call once the limit is spent, ${maxParallelCalls} at once`, () =>
+      it.effect(`starts no call once the limit is spent, ${maxParallelCalls} in parallel`, () =>
         Effect.gen(function* () {
           const { handler, ran } = paying()
           const probe = yield* OneTool.finished({
@@ -61,10 +61,10 @@ for (const [where, engine] of Engines.all) {
     )
   })
 
-  describe(`a tool that says what it may cost, ${where}`, () => {
+  describe(`a tool with a declared cost, ${where}`, () => {
     const declared = (most: ToolSettings.MostCost): OneTool.Work => OneTool.work.annotate(ToolSettings.MaxCostUsd, most)
 
-    it.effect("runs as many calls at once as the limit has room for, and the others when some have cost less", () =>
+    it.effect("runs as many calls in parallel as the limit covers, and the others when some have cost less", () =>
       Effect.gen(function* () {
         let running = 0
         let most = 0
@@ -90,7 +90,7 @@ for (const [where, engine] of Engines.all) {
       }).pipe(Effect.scoped)
     )
 
-    it.effect("does not run a call whose most does not fit, by its arguments", () =>
+    it.effect("does not run a call with a maximum cost above the limit, by its arguments", () =>
       Effect.gen(function* () {
         const { handler, ran } = paying()
         const probe = yield* OneTool.finished({
@@ -105,7 +105,7 @@ for (const [where, engine] of Engines.all) {
       }).pipe(Effect.scoped)
     )
 
-    it.effect("marks as overrun what it reports beyond its own word, and counts it", () =>
+    it.effect("marks as overrun what it reports beyond its declared cost, and counts it", () =>
       Effect.gen(function* () {
         const { handler } = paying()
         const probe = yield* OneTool.finished({
@@ -118,7 +118,7 @@ for (const [where, engine] of Engines.all) {
       }).pipe(Effect.scoped)
     )
 
-    it.effect("runs when the money is spent, where it says that it costs nothing", () =>
+    it.effect("runs when the money is spent, if its declared cost is 0", () =>
       Effect.gen(function* () {
         const probe = yield* OneTool.finished({
           handler: () => Effect.succeed("free"),
@@ -130,7 +130,7 @@ for (const [where, engine] of Engines.all) {
       }).pipe(Effect.scoped)
     )
 
-    it.effect("does not run where its own code answers no amount; the model reads so", () =>
+    it.effect("does not run if its declared cost is invalid, and the model reads that", () =>
       Effect.gen(function* () {
         const { handler, ran } = paying()
         const probe = yield* OneTool.finished({ handler, tool: declared(() => Number.NaN), services: services() })
@@ -143,7 +143,7 @@ for (const [where, engine] of Engines.all) {
   })
 
   describe(`a grant that limits money, ${where}`, () => {
-    it.effect("is not shared by calls that run at once: one holds it, the others are asked about", () =>
+    it.effect("is not shared by parallel calls: one holds it, the others are asked about", () =>
       Effect.gen(function* () {
         const { handler, ran } = paying()
         const model = ScriptedModel.make({
@@ -169,7 +169,7 @@ for (const [where, engine] of Engines.all) {
       }).pipe(Effect.scoped)
     )
 
-    it.effect("gets back what a call has not cost", () =>
+    it.effect("gets back the rest of a call's hold", () =>
       Effect.gen(function* () {
         let costUsd = 0
         const handler: OneTool.Handler = Effect.fnUntraced(function* () {

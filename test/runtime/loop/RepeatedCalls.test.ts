@@ -82,8 +82,8 @@ const note = (message: Message.Message | undefined): string =>
 
 const forever = (...calls: ReadonlyArray<Call>) => making(() => calls)
 
-describe.each(Engines.all)("a run that makes the same call again and again, %s", (_, services) => {
-  it.effect("is told after the tenth time, and ends when it makes the call once more", () =>
+describe.each(Engines.all)("a run that keeps making the same call, %s", (_, services) => {
+  it.effect("is warned after the tenth time, and ends when it makes the call once more", () =>
     Effect.gen(function* () {
       const model = forever(["look", { at: 1 }])
       const { asked, finish, kept, probe, ran, result, told } = yield* ended(model, { services: services() })
@@ -103,7 +103,7 @@ describe.each(Engines.all)("a run that makes the same call again and again, %s",
     })
   )
 
-  it.effect("goes on to its answer when it does something else once it was told, and may be told again", () =>
+  it.effect("continues to its answer when it does something else after the warning, and can be warned again", () =>
     Effect.gen(function* () {
       const model = making((step) => (step > 14 ? [] : [step === 5 ? ["ask"] : ["look"]]))
       const { finish, ran, told } = yield* ended(model, {
@@ -176,7 +176,7 @@ describe.each(Engines.all)("a run that makes the same call again and again, %s",
     })
   )
 
-  it.effect("as a specialist fails its call, and its coordinator goes on; it is held to its coordinator's limit", () =>
+  it.effect("as a specialist fails its call, and its coordinator continues; its coordinator's limit applies", () =>
     Effect.gen(function* () {
       const reader = (repeatedCallLimit?: number) =>
         Specialist.make("reader", { description: "Reads", toolkit: Kit, repeatedCallLimit })
@@ -213,7 +213,7 @@ describe.each(Engines.all)("a run that makes the same call again and again, %s",
   )
 
   it.effect.prop(
-    "whatever calls it makes: once a row has the limit's length it is told, and one more ends it",
+    "is warned when a row reaches the limit, and ended by one more, whatever its calls are",
     {
       steps: Schema.Array(Schema.Literals(["look", "look2", "ask", "both", "poll"])),
       limit: Schema.Literals([1, 2, 3])
@@ -249,7 +249,7 @@ describe.each(Engines.all)("a run that makes the same call again and again, %s",
   )
 })
 
-describe("a limit of repeated calls that is none", () => {
+describe("an invalid limit of repeated calls", () => {
   const wrong: ReadonlyArray<number> = [0, -1, 1.5, Number.NaN, Number.NEGATIVE_INFINITY]
 
   it.effect.each(wrong)("is refused in a query: %s", (repeatedCallLimit) =>
@@ -273,7 +273,7 @@ describe("a limit of repeated calls that is none", () => {
   )
 })
 
-describe("a run that is carried on by another process", () => {
+describe("a run that another process resumes", () => {
   /** Looks `before` times, asks to pay, looks `after` times, and answers. */
   const paying = (before: number, after: number) =>
     making((step) => (step > before + 1 + after ? [] : [step === before + 1 ? ["pay"] : ["look"]]))
@@ -325,14 +325,14 @@ describe("a run that is carried on by another process", () => {
       }
     })
 
-  it.effect("goes on as it was where it was started without a limit, as by a release that knew none", () =>
+  it.effect("has no limit if it was started without one, as by an earlier release", () =>
     Effect.gen(function* () {
       const { finish, looked, told } = yield* carried(12, 12, false, undefined)
       assert.deepStrictEqual({ finish, looked, told }, { finish: "stop", looked: 24, told: 0 })
     })
   )
 
-  it.effect("keeps the limit that it was started with, and the model reads what it was told where it was told", () =>
+  it.effect("keeps the limit that it was started with, and the model reads the warning at the same position", () =>
     Effect.gen(function* () {
       const { finish, last, looked, told } = yield* carried(10, 3, undefined, false)
       assert.deepStrictEqual({ finish, looked, told }, { finish: "stop", looked: 13, told: 1 })

@@ -114,7 +114,7 @@ describe("a run that fails with a defect", () => {
 
 for (const [where, services] of Engines.all) {
   describe(`a run that a defect stops ${where}`, () => {
-    it.effect("leaves its thread what was said and done, and what it has used", () =>
+    it.effect("leaves its messages and its use in its thread", () =>
       Effect.gen(function* () {
         let asked = 0
         const prices = Layer.succeed(Prices.Prices, {

@@ -89,7 +89,7 @@ describe("a model without a price", () => {
     })
   )
 
-  it.effect("is not, where it has a price or the runtime has no prices at all", () =>
+  it.effect("is not if it has a price or the runtime has no prices", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* lines(Layer.succeed(Prices.Prices, { find: () => price })), [])
       assert.deepStrictEqual(yield* lines(Layer.empty), [])

@@ -191,28 +191,28 @@ const cases: ReadonlyArray<readonly [string, () => ReadonlyArray<unknown>, objec
 
 const engines = [...Engines.all, ["on SQLite", () => Layer.orDie(Sqlite.layer({ filename: ":memory:" }))] as const]
 
-describe.each(engines)("what a model port hands over, %s", (_where, services) => {
-  it.live.each(cases)("has one outcome: %s", ([, parts, expected]) =>
+describe.each(engines)("the parts of a model port, %s", (_where, services) => {
+  it.live.each(cases)("have one outcome: %s", ([, parts, expected]) =>
     Effect.gen(function* () {
       assert.deepStrictEqual(outcome(yield* run([() => [...parts(), finish]], services())), expected)
     }).pipe(Effect.scoped)
   )
 
-  it.live("fails the run where it is no array", () =>
+  it.live("fail the run when they are not an array", () =>
     Effect.gen(function* () {
       const failed = outcome(yield* run([() => "so"], services()))
       assert.deepStrictEqual(failed, { failed: "E_INVALID_MODEL_OUTPUT: it emitted parts that are not an array" })
     }).pipe(Effect.scoped)
   )
 
-  it.live("is an end like any other for an unknown finish reason", () =>
+  it.live("with an unknown finish reason end normally", () =>
     Effect.gen(function* () {
       const { probe } = yield* run([() => [say, { ...finish, reason: { no: "reason" } }]], services())
       assert.deepStrictEqual(probe.of("finish")[0]?.finishReason, "other")
     }).pipe(Effect.scoped)
   )
 
-  it.live("fails with a reason that the log can hold, whatever was done to the error", () =>
+  it.live("that fail with any error have a reason that the log can store", () =>
     Effect.gen(function* () {
       const broken = new ModelFailure.InvalidRequest({ provider: "hostile", model: "h" })
       Object.defineProperty(broken, "description", { value: { n: 1n }, enumerable: true })
@@ -319,7 +319,7 @@ const untimed = (event: unknown): unknown =>
 
 describe("any parts of a model port", () => {
   it.live.prop(
-    "make one lawful log, thread and bill on every engine",
+    "make one valid log, thread and ledger on every engine",
     { first: Parts, second: Parts, ends: Schema.Boolean },
     ({ ends, first, second }) =>
       Effect.gen(function* () {

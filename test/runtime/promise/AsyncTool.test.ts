@@ -25,7 +25,7 @@ const resultsOf = (events: ReadonlyArray<Event>) =>
   )
 
 describe("a tool as a plain function", () => {
-  it("may answer, promise, throw and reject beside each other, and each call has its own result", async () => {
+  it("may return, promise, throw and reject in parallel, and each call has its own result", async () => {
     const work = tool({
       parameters,
       execute: ({ id }) => {
@@ -46,7 +46,7 @@ describe("a tool as a plain function", () => {
     })
   })
 
-  it("is left when its run is cancelled, whether or not its promise is ever kept", async () => {
+  it("is abandoned when its run is cancelled, even if its promise never resolves", async () => {
     const begun = gate()
     let signal: AbortSignal | undefined
     const work = tool({
@@ -71,7 +71,7 @@ describe("a tool as a plain function", () => {
     assert.isTrue(signal?.aborted)
   })
 
-  it("that ignores its timeout is left behind, and its model reads that it may still take effect", async () => {
+  it("that ignores its timeout is abandoned, and its model reads that it may still take effect", async () => {
     const work = tool({ parameters, timeoutMs: 2, execute: () => new Promise(() => {}) })
     const model = calling("c1")
     await using runtime = createRuntime({ model, tools: { work }, agents, cancelGrace: 1 })
@@ -81,7 +81,7 @@ describe("a tool as a plain function", () => {
     assert.match(JSON.stringify(model.requests[1]?.messages.at(-1)), /may still take effect/)
   })
 
-  it("says nothing for an attempt that is over, though its function goes on", async () => {
+  it("emits nothing for an ended attempt, even if its function continues", async () => {
     const second = gate()
     const late = gate()
     const work = tool({

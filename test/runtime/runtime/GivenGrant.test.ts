@@ -26,7 +26,7 @@ const build = Effect.fnUntraced(function* (calls: ReadonlyArray<{ readonly n: nu
 const inThread: GrantOptions = { tool: "work", scope: "thread", threadId: "thread" }
 
 describe("a grant given beforehand", () => {
-  it.effect("lets the calls of a thread run without asking, until it is revoked", () =>
+  it.effect("allows the calls of a thread without asking, until it is revoked", () =>
     Effect.gen(function* () {
       const { run, runtime } = yield* build()
       const grant = yield* runtime.grants.give({ ...inThread, by: "mia" })
@@ -38,7 +38,7 @@ describe("a grant given beforehand", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("serves a run that has not started, and no other", () =>
+  it.effect("covers a run that has not started, and no other", () =>
     Effect.gen(function* () {
       const { run, runtime } = yield* build()
       yield* runtime.grants.give({ tool: "work", scope: "run", runId: "second", threadId: "thread" })
@@ -47,7 +47,7 @@ describe("a grant given beforehand", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("keeps the limits of an answer's: uses, arguments, time", () =>
+  it.effect("has the same limits as an answer's: uses, arguments, time", () =>
     Effect.gen(function* () {
       const { run, runtime } = yield* build([{ n: 1 }, { n: 2 }, { n: 1 }])
       yield* runtime.grants.give({ ...inThread, matcher: { n: 1 }, uses: 1 })
@@ -58,7 +58,7 @@ describe("a grant given beforehand", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("serves no other tenant", () =>
+  it.effect("covers no other tenant", () =>
     Effect.gen(function* () {
       const { run, runtime } = yield* build()
       yield* runtime.grants.give({ ...inThread, resourceId: "other" })
@@ -66,7 +66,7 @@ describe("a grant given beforehand", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("is refused for a tool, a run, a tenant or an amount that cannot be", () =>
+  it.effect("is refused for an invalid tool, run, tenant or amount", () =>
     Effect.gen(function* () {
       const { run, runtime } = yield* build()
       yield* run({ runId: "first" })

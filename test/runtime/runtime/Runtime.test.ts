@@ -97,7 +97,7 @@ describe("a run from start", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("sends any number of readers the same, as often as they ask", () =>
+  it.effect("sends any number of readers the same events, as often as they read", () =>
     Effect.gen(function* () {
       const { handle, probe } = yield* Solo.finished([ScriptedModel.words("one two three")])
       for (let time = 0; time < 2; time++) {

@@ -82,7 +82,7 @@ for (const [name, deployment] of Object.entries(deployments)) {
   })
 
   describe(`a message to a running run, on ${name},`, () => {
-    it.effect("enters before the next step, behind the results of the calls under way", () =>
+    it.effect("enters before the next step, after the results of the calls in flight", () =>
       Effect.gen(function* () {
         const hold = yield* ScriptedModel.hold
         const model = ScriptedModel.make({ replies: [{ ...call("look"), hold }, ScriptedModel.text("Yes.")] })
@@ -109,7 +109,7 @@ for (const [name, deployment] of Object.entries(deployments)) {
       })
     )
 
-    it.effect("that comes during the last step is answered by one more", () =>
+    it.effect("that arrives during the last step is answered by one more", () =>
       Effect.gen(function* () {
         const hold = yield* ScriptedModel.hold
         const model = ScriptedModel.make({
@@ -179,7 +179,7 @@ for (const [name, deployment] of Object.entries(deployments)) {
       })
     )
 
-    it.effect("takes the place of an open question that is withdrawn", () =>
+    it.effect("withdraws an open question, and enters in its place", () =>
       Effect.gen(function* () {
         paid.length = 0
         const model = ScriptedModel.make({ replies: [call("pay"), ScriptedModel.text("I did not.")] })
@@ -208,7 +208,7 @@ for (const [name, deployment] of Object.entries(deployments)) {
       })
     )
 
-    it.effect("goes to the root agent, when the specialist has reported", () =>
+    it.effect("goes to the root agent, when the specialist has ended", () =>
       Effect.gen(function* () {
         const hold = yield* ScriptedModel.hold
         const model = ScriptedModel.make({
@@ -232,7 +232,7 @@ for (const [name, deployment] of Object.entries(deployments)) {
       })
     )
 
-    it.effect("does not come between the parts of an answer that the model is to go on with", () =>
+    it.effect("does not enter between the parts of an answer that the model continues", () =>
       Effect.gen(function* () {
         const hold = yield* ScriptedModel.hold
         const model = ScriptedModel.make({
@@ -255,7 +255,7 @@ for (const [name, deployment] of Object.entries(deployments)) {
       })
     )
 
-    it.effect("stands at the end of the thread where the budget has no step left for it", () =>
+    it.effect("is last in the thread when the budget has no step left for it", () =>
       Effect.gen(function* () {
         const hold = yield* ScriptedModel.hold
         const model = ScriptedModel.make({ replies: [{ ...ScriptedModel.text("Done."), hold }] })
@@ -275,7 +275,7 @@ for (const [name, deployment] of Object.entries(deployments)) {
       })
     )
 
-    it.effect("stands at the end of the thread where the run is cancelled, and is not accepted after that", () =>
+    it.effect("is last in the thread when the run is cancelled, and is not accepted after that", () =>
       Effect.gen(function* () {
         const hold = yield* ScriptedModel.hold
         const model = ScriptedModel.make({ replies: [{ ...ScriptedModel.text("Done."), hold }] })
@@ -297,7 +297,7 @@ for (const [name, deployment] of Object.entries(deployments)) {
       })
     )
 
-    it.effect("stands at the end of the thread where a defect stops the run", () =>
+    it.effect("is last in the thread when a defect stops the run", () =>
       Effect.gen(function* () {
         const hold = yield* ScriptedModel.hold
         const model = ScriptedModel.make({
@@ -325,7 +325,7 @@ for (const [name, deployment] of Object.entries(deployments)) {
       })
     )
 
-    it.effect("is refused where it is empty, of another tenant, or for a run that nobody knows", () =>
+    it.effect("is refused when it is empty, of another tenant, or for an unknown run", () =>
       Effect.gen(function* () {
         const hold = yield* ScriptedModel.hold
         const model = ScriptedModel.make({ replies: [{ ...ScriptedModel.text("Done."), hold }] })
@@ -352,7 +352,7 @@ for (const [name, deployment] of Object.entries(deployments)) {
   })
 
   describe(`a query on a busy thread that steers, on ${name},`, () => {
-    it.effect("becomes a message of the run that is there, and reads the rest of it", () =>
+    it.effect("becomes a message of the active run, and reads the rest of it", () =>
       Effect.gen(function* () {
         const hold = yield* ScriptedModel.hold
         const model = ScriptedModel.make({
@@ -386,7 +386,7 @@ for (const [name, deployment] of Object.entries(deployments)) {
       })
     )
 
-    it.effect("starts a run where the thread is free, and waits where the run is of another agent", () =>
+    it.effect("starts a run when the thread is free, and waits when the run has another agent", () =>
       Effect.gen(function* () {
         const hold = yield* ScriptedModel.hold
         const model = ScriptedModel.make({

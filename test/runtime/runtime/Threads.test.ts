@@ -46,7 +46,7 @@ for (const [where, services] of [
       }).pipe(Effect.scoped)
     )
 
-    it.effect("is added to, or becomes what a query shows, once it is free", () =>
+    it.effect("is extended or replaced by a query's history, once it is free", () =>
       Effect.gen(function* () {
         const model = echo()
         const runtime = yield* Solo.runtime(model, { services: services() })
@@ -84,7 +84,7 @@ for (const [where, services] of [
       }).pipe(Effect.scoped)
     )
 
-    it.effect("goes on without a prompt from the results that its history ends with", () =>
+    it.effect("continues without a prompt from the results at the end of its history", () =>
       Effect.gen(function* () {
         const model = ScriptedModel.make({ respond: (request) => ScriptedModel.text(`${request.instructions}`) })
         const runtime = yield* Solo.runtime(model, { services: services() })
@@ -195,7 +195,7 @@ describe("a history", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("in which a call looks approved and done lets nothing run", () =>
+  it.effect("in which a call looks approved and done allows nothing", () =>
     Effect.gen(function* () {
       let ran = 0
       const { probe, runtime } = yield* OneTool.start({

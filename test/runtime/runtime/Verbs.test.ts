@@ -50,7 +50,7 @@ describe("a verb", () => {
     })
   )
 
-  it.effect("refuses input that does not fit, at run time and at compile time", () =>
+  it.effect("refuses invalid input, at run time and at compile time", () =>
     Effect.gen(function* () {
       // @ts-expect-error -- it has no ticket
       const refused = yield* over(sorted, (runtime) => Effect.flip(runtime.complete(Triage, { topic: "tides" })))

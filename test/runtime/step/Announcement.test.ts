@@ -68,7 +68,7 @@ describe("the announcement of a step's calls", () => {
   )
 
   it.effect.each(["stop", "tool-calls", "other", "end_turn"])(
-    "lets the calls of a complete response run, though the provider calls its end %s",
+    "runs the calls of a complete response, although its finish reason is %s",
     (reason) =>
       Effect.gen(function* () {
         let ran = 0
@@ -83,7 +83,7 @@ describe("the announcement of a step's calls", () => {
       }).pipe(Effect.scoped)
   )
 
-  it.effect("sends a paused turn back unchanged, and gives a call of the provider the result of a later step", () =>
+  it.effect("sends a paused turn back unchanged, and pairs a provider-run call with the result of a later step", () =>
     Effect.gen(function* () {
       const model = ScriptedModel.make({
         replies: [
@@ -111,7 +111,7 @@ describe("the announcement of a step's calls", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("closes a call of the provider as missing when the last step brings no result", () =>
+  it.effect("closes a provider-run call as missing when the last step has no result", () =>
     Effect.gen(function* () {
       const { probe, runtime } = yield* Solo.finished([
         reply(searched, finish("paused")),
@@ -124,7 +124,7 @@ describe("the announcement of a step's calls", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("keeps a waiting call of the provider out of the log and the thread of a cancelled run", () =>
+  it.effect("keeps a waiting provider-run call out of the log and the thread of a cancelled run", () =>
     Effect.gen(function* () {
       const hold = yield* ScriptedModel.hold
       const model = ScriptedModel.make({

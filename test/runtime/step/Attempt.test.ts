@@ -71,20 +71,22 @@ describe("the usage of an attempt", () => {
     })
   )
 
-  it.effect("of an interrupted stream is what was streamed, and marked, though a report had come at its start", () =>
-    Effect.gen(function* () {
-      const early: ModelPart = { type: "usage", usage: { inputUncached: 5, outputText: 1 } }
-      const { handle, probe } = yield* Solo.start([{ ...says(early), hangs: true }], { services })
-      yield* handle.cancel
-      yield* probe.end
-      const [summary] = probe.of("data-cost-summary")
-      assert.deepStrictEqual(
-        [summary?.data.root.usage.promptTokens, summary?.data.root.usage.completionTokens, summary?.data.estimated],
-        [5, 12, true]
-      )
-      assert.strictEqual(summary?.data.costNanoUsd, cost(5, 12))
-      assert.strictEqual(probe.of("finish")[0]?.usage.totalTokens, 17)
-    }).pipe(Effect.scoped)
+  it.effect(
+    "of an interrupted stream is estimated from what was streamed, and marked, although it began with a report",
+    () =>
+      Effect.gen(function* () {
+        const early: ModelPart = { type: "usage", usage: { inputUncached: 5, outputText: 1 } }
+        const { handle, probe } = yield* Solo.start([{ ...says(early), hangs: true }], { services })
+        yield* handle.cancel
+        yield* probe.end
+        const [summary] = probe.of("data-cost-summary")
+        assert.deepStrictEqual(
+          [summary?.data.root.usage.promptTokens, summary?.data.root.usage.completionTokens, summary?.data.estimated],
+          [5, 12, true]
+        )
+        assert.strictEqual(summary?.data.costNanoUsd, cost(5, 12))
+        assert.strictEqual(probe.of("finish")[0]?.usage.totalTokens, 17)
+      }).pipe(Effect.scoped)
   )
 
   it.effect("is 0 when the request was never sent", () =>

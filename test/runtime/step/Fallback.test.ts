@@ -61,7 +61,7 @@ describe("an agent with fallback models", () => {
     })
   )
 
-  it.effect("tells of each request that is made again and of the model that is asked instead, where it is to", () =>
+  it.effect("reports each retry and each fallback model, if that is configured", () =>
     Effect.gen(function* () {
       const first = failing(new ModelFailure.ProviderUnavailable(about))
       const { probe } = yield* run(first, answering("second"), answering("third"), { modelRetryEvents: true })

@@ -24,7 +24,7 @@ const run = (midStreamFailure: "error" | "retract" | undefined, more: ReadonlyAr
 }
 
 describe("a stream that breaks after something was shown", () => {
-  it.effect("ends the run with an error, unless told otherwise", () =>
+  it.effect("ends the run with an error by default", () =>
     Effect.gen(function* () {
       const { model, probe } = yield* run(undefined)
       assert.strictEqual(model.requests.length, 1)

@@ -40,7 +40,7 @@ const said = (options: Parameters<Runtime["Service"]["complete"]>[1]) =>
   )
 
 describe("a request to a model", () => {
-  it.effect("is sent with the key that the query brings, else with the tenant's, else with the model's own", () =>
+  it.effect("is sent with the query's key, else with the tenant's, else with the model's own", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* said({}), "with the server's own")
       assert.strictEqual(yield* said({ resourceId: "rich" }), "with rich-acme")
@@ -56,7 +56,7 @@ describe("a request to a model", () => {
     )
   )
 
-  it.effect("whose key is rejected fails, says whose key it was and not which, and asks no other model", () => {
+  it.effect("with a rejected key fails with the key's owner but not the key, and asks no other model", () => {
     const second = keyed()
     return Effect.gen(function* () {
       const failed = JSON.parse(yield* said({ providerKeys: { acme: "bad-secret" } }))
@@ -66,7 +66,7 @@ describe("a request to a model", () => {
     }).pipe(Effect.provide(served(keyed(), undefined, second)))
   })
 
-  it.effect("with a key for a model that takes none is not sent", () => {
+  it.effect("with a key for a model that does not take keys is not sent", () => {
     const { takesKeys: _, ...plain } = keyed()
     return Effect.gen(function* () {
       const failed = JSON.parse(yield* said({ providerKeys: { acme: "mine" } }))

@@ -197,7 +197,7 @@ describe("a custom strategy", () => {
     })
   )
 
-  it.effect("that gives up a request is billed for it, and leaves nothing reserved", () =>
+  it.effect("that abandons a request is charged for it, and leaves nothing reserved", () =>
     Effect.gen(function* () {
       const watch = BudgetWatch.make()
       let asked = 0

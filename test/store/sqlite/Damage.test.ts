@@ -38,7 +38,7 @@ const client = (filename: string) =>
   )
 
 describe("a damaged row of a SQLite file", () => {
-  it.live("ends the readers of its run in a process that does not carry it", () =>
+  it.live("ends the readers of its run in a process that does not execute it", () =>
     Effect.gen(function* () {
       const { alter, filename, ...where } = yield* place
       yield* Damage.leave({ ...where, alter })

@@ -48,7 +48,7 @@ const asks = (threadId: string, runId: string) =>
   })
 
 describe("the layer with options from the configuration", () => {
-  it.effect("opens the file that a setting names, and fails where the setting is missing", () =>
+  it.effect("opens the file that a setting names, and fails when the setting is missing", () =>
     Effect.gen(function* () {
       const filename = join(yield* folder, "configured.db")
       const built = (settings: Record<string, string>) =>
@@ -218,8 +218,8 @@ describe("a runtime over SQLite", () => {
   )
 })
 
-describe("a message to a run that another process carries", () => {
-  it.live("enters the run's conversation, also when the process dies that carries it", () =>
+describe("a message to a run that another process executes", () => {
+  it.live("enters the run's conversation, also when the executing process dies", () =>
     Effect.gen(function* () {
       const filename = join(yield* folder, "runs.db")
       const hold = yield* ScriptedModel.hold
@@ -248,7 +248,7 @@ describe("a message to a run that another process carries", () => {
   )
 })
 
-describe("a character that a provider cuts in two", () => {
+describe("a character that a provider splits", () => {
   it.effect("is whole in every row", () =>
     Effect.gen(function* () {
       const file = join(yield* folder, "runs.db")

@@ -64,7 +64,7 @@ const answersIn = (name: string, open = openIn("delta")) =>
   play(open, scenario(name)).map((frames) => frames.map(({ data, event }) => [event, JSON.parse(data)]))
 
 describe("a turn of the Agent Application Protocol", () => {
-  it("starts a session that it creates with its id, where the version says so", () => {
+  it("starts a new session with its id, if the version requires it", () => {
     const [[first, second] = []] = play(dialectV2.open, scenario("text"))
     assert.deepStrictEqual(
       [first, second].map((frame) => (frame === undefined ? "" : Sse.encode(frame))),

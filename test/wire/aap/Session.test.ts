@@ -77,7 +77,7 @@ describe("a session of the Agent Application Protocol", () => {
 describe("messages of the Agent Application Protocol", () => {
   const png = "data:image/png;base64,iVBORw0KGgo="
 
-  it("say by their system messages what is added to the agent's instructions, for the session", () => {
+  it("add their system messages to the agent's instructions, for the session", () => {
     const messages = [
       { role: "system", content: "Be brief." },
       { role: "user", content: "hi" }
@@ -105,7 +105,7 @@ describe("messages of the Agent Application Protocol", () => {
     )
   })
 
-  it("give a tool's result as text, or as blocks with its images", () => {
+  it("have a tool's result as text, or as blocks with its images", () => {
     const content = [
       { type: "text", text: "a cat" },
       { type: "image", url: png }

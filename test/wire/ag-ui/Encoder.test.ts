@@ -14,7 +14,7 @@ suite("AG-UI", () => ({
   result: (settled) => (isTheirs(settled) ? undefined : asText(settled))
 }))
 
-it("does not send a client's own result back, except to whoever reads the run again", () => {
+it("does not send a client's own result back, except to a reader that reads the run again", () => {
   const results = (frames: ReadonlyArray<{ readonly data: string }>) =>
     frames.filter(({ data }) => data.includes("TOOL_CALL_RESULT") && data.includes("lat"))
   assert.isEmpty(results(play(dialect.open, scenario("client tool")).flat()))
@@ -37,7 +37,7 @@ describe("an interrupt", () => {
     })
   })
 
-  it("lists the calls that the client must run by id, for clients of version 1.0 alone", () => {
+  it("lists client calls by id, only for clients of version 1.0", () => {
     const outcome = (version: string | undefined) => {
       const { answer } = ask(
         dialect,

@@ -18,7 +18,7 @@ suite("AI SDK", (log) => {
   }
 })
 
-it("does not send a client's own result back, except to whoever reads the run again", () => {
+it("does not send a client's own result back, except to a reader that reads the run again", () => {
   const outputs = (frames: ReadonlyArray<{ readonly data: string }>) =>
     frames.filter(({ data }) => data.includes("tool-output")).filter(({ data }) => data.includes("lat"))
   assert.isEmpty(outputs(play(dialect.open, scenario("client tool")).flat()))

@@ -32,7 +32,7 @@ describe("a stream", () => {
     assert.include([...names({ "x-reins-events": "true" })], "reins")
   })
 
-  it("does not ask the client to go on when the budget has ended the run", () => {
+  it("does not ask the client to continue when the budget has ended the run", () => {
     const stop = play(dialect.open, scenario("budget"))
       .flat()
       .find(({ event }) => event === "message_delta")

@@ -34,7 +34,7 @@ describe("a chat that asks", () => {
     assert.includeMembers(states, ["output-available", "tool-output-error"])
   })
 
-  it("says of a call that nobody was asked about that its execution failed", () => {
+  it("reports a failed call without an approval as a failed execution", () => {
     const failed = play(dialect.open, scenario("tool first, failing"))
       .flat()
       .map(({ data }) => JSON.parse(data))
@@ -53,7 +53,7 @@ describe("a chat that asks", () => {
     )
   })
 
-  it("says of a refused call that it was denied, and not that it failed after its approval", () => {
+  it("reports a refused call as denied, and not as failed after its approval", () => {
     const events = play(dialect.open, scenario("gated, rejected"))
       .flat()
       .map(({ data }) => JSON.parse(data))
@@ -84,7 +84,7 @@ describe("the form of the reference", () => {
     return { format: answer.format, lines: lines.map(({ data }) => JSON.parse(data)) }
   }
 
-  it("has the name beside the data and keys in snake_case, for those who ask for it", () => {
+  it("has the name beside the data and keys in snake_case, on request", () => {
     const { lines } = linesOf("gated, approved", { headers: { "x-kai-events": "wrapped" } })
     assert.deepStrictEqual(lines[2], { event: "text", data: { text: "May I? ", state: "streaming" } })
     const waiting = lines.find(({ data }) => data.state === "input-available")
@@ -114,7 +114,7 @@ describe("the form of the reference", () => {
     })
   })
 
-  it("is what JSON lines have, and what nobody else gets", () => {
+  it("is used for JSON lines, and for nothing else by default", () => {
     const { format, lines } = linesOf("text", { headers: { accept: "application/x-ndjson" } })
     assert.strictEqual(format, "ndjson")
     assert.isTrue(lines.every((line) => "event" in line && "data" in line && !("type" in line)))
@@ -123,7 +123,7 @@ describe("the form of the reference", () => {
 })
 
 describe("discovery", () => {
-  it("names where the assistant is served", () => {
+  it("returns the assistant's URL", () => {
     const { answer } = ask(dialect, "GET /v2/storage", undefined, { url: "http://127.0.0.1:4111/kai" })
     rule(answer._tag === "Facts", "it is answered by facts")
     assert.deepStrictEqual(answer.shape({ _tag: "Agents", agents: [], at: 0, upMs: 0 }).body, {

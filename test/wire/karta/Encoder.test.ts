@@ -35,7 +35,7 @@ describe("a turn that asks", () => {
 })
 
 describe("a turn whose budget is exhausted", () => {
-  it("sends an error, then done with what there is", () => {
+  it("sends an error, then done with the turn so far", () => {
     const events = play(dialect.open, scenario("budget"))
       .flat()
       .map(({ data }) => JSON.parse(data))

@@ -25,7 +25,7 @@ describe("the answer to a decision", () => {
 })
 
 describe("the whole answer to a message", () => {
-  it("says that the budget is exhausted, as the stream does", () => {
+  it("reports that the budget is exhausted, as the stream does", () => {
     const { answer } = ask(dialect, "POST /v1/sessions/thread-1/messages", { text: "go" })
     rule(answer._tag === "Whole", "it is answered at once")
     const folding = answer.open()

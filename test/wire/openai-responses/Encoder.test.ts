@@ -33,7 +33,7 @@ describe("a response", () => {
     assert.include(second.at(-1)?.data, '"previous_response_id":"resp_run-1"')
   })
 
-  it("says of each of our calls whether it completed or failed", () => {
+  it("reports for each of our calls whether it completed or failed", () => {
     const statuses = (name: string) =>
       play(dialect.open, scenario(name))
         .flat()
@@ -44,7 +44,7 @@ describe("a response", () => {
     assert.include(statuses("tool first, failing"), "failed")
   })
 
-  it("holds for its end what the protocol has no event for", () => {
+  it("includes at its end what the protocol has no event for", () => {
     const last = play(dialect.open, scenario("files")).flat().at(-1)
     const events = JSON.parse(last?.data ?? "{}").response.reins_events
     assert.deepStrictEqual(

@@ -68,7 +68,7 @@ describe("the universal envelope", () => {
     assert.deepStrictEqual(hints.at(-1), { type: "loader-hint", hint: "almost there" })
   })
 
-  it("says that a request is made again, and goes on in a bubble of its own", () => {
+  it("reports a retry, and continues in a new bubble", () => {
     const log = new Log()
       .step()
       .text("Half ")

@@ -59,7 +59,7 @@ describe("a stream of the sidecar", () => {
     assert.deepStrictEqual(ends, [lines.length - 1])
   })
 
-  it("does not end where the log is cut", () => {
+  it("does not end when the log is truncated", () => {
     for (const [, log] of scenarios) {
       const encoder = Sidecar.open("s")
       for (const envelope of log.slice(0, -1)) encoder.step(envelope)
