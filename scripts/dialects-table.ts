@@ -93,8 +93,26 @@ const table = (dialects: ReadonlyArray<Dialect>): string => {
     row("the answer, while the run waits for", names),
     `| ${rule} |`,
     row("a person", ends),
-    row("a client tool", clients)
+    row("a client tool", clients),
+    "",
+    row("unless the server says otherwise", names),
+    `| ${rule} |`,
+    row(
+      "a message on a busy thread",
+      dialects.map(({ onBusy = "reject" }) => busy[onBusy])
+    ),
+    row(
+      "the run, when its client disconnects",
+      dialects.map(({ onDisconnect = "keep" }) => (onDisconnect === "keep" ? "goes on" : "is cancelled"))
+    )
   ].join("\n")
+}
+
+const busy: { readonly [O in NonNullable<Dialect["onBusy"]>]: string } = {
+  reject: "is refused",
+  queue: "waits",
+  "cancel-previous": "supersedes",
+  steer: "steers"
 }
 
 /** The file header in a dialect's folder that says what the dialect carries. */

@@ -16,7 +16,7 @@ import * as Karta from "@reins/wire/karta"
 import * as OpenaiChat from "@reins/wire/openai-chat"
 import * as OpenaiResponses from "@reins/wire/openai-responses"
 import * as Steerable from "@reins/wire/steerable"
-import { Context, Effect, Exit, Layer, Scope } from "effect"
+import { Context, Effect, Exit, Layer, Scope, Stream } from "effect"
 import { HttpServer } from "effect/http"
 import { createServer } from "node:http"
 import * as Scene from "./Scene.ts"
@@ -141,13 +141,19 @@ export const serve = Effect.fnUntraced(function* (
 ) {
   const scene = yield* Scene.make
   const scope = yield* Scope.fork(yield* Effect.scope)
+  const server = createServer()
   const live = Server.serve({ dialects, agents: [Scene.Desk], ...options }).pipe(
     Layer.provide(authenticator),
     Layer.provideMerge(Layer.provide(scene.layer, deployment)),
-    Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1" }))
+    Layer.provideMerge(NodeHttpServer.layer(() => server, { port: 0, host: "127.0.0.1" }))
   )
   const context = yield* Layer.buildWithScope(live, scope)
   const { address } = Context.get(context, HttpServer.HttpServer)
   const port = "port" in address ? address.port : 0
+  // Clients keep connections open that they need no more.
+  yield* Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))
   return new Served(`http://127.0.0.1:${port}`, Context.get(context, Runtime), scene, scope)
 })
+
+/** Reads a run to its end. */
+export const drained = (run: ReturnType<Runtime["Service"]["watch"]>) => Stream.runDrain(run)

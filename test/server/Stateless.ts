@@ -8,6 +8,8 @@ import type { Parsed } from "../wire/Rule.ts"
 /** An answer with its calls, what they came to, and what the user says next. */
 export interface Turn {
   readonly user?: string
+  /** The user shows a picture, too. */
+  readonly hasPicture?: boolean
   readonly text?: string
   readonly calls?: ReadonlyArray<string>
   readonly results?: { readonly [id: string]: string }
@@ -26,6 +28,8 @@ export interface Stateless {
   readonly read: (json: Parsed) => Answered
 }
 
+const url = "data:image/png;base64,iVBORw0KGgo="
+
 const theirs = (id: string) => ({ id, name: "theirs", arguments: '{"value":"theirs"}' })
 
 /** The protocols that carry their state, as their clients write it. */
@@ -34,7 +38,7 @@ export const protocols: { readonly [name: string]: Stateless } = {
     path: "/openai-chat/v1/chat/completions",
     body: (turns) => ({
       model: "desk",
-      messages: turns.flatMap(({ calls = [], results = {}, text, user }) => [
+      messages: turns.flatMap(({ calls = [], hasPicture = false, results = {}, text, user }) => [
         ...(text === undefined && calls.length === 0
           ? []
           : [
@@ -49,7 +53,19 @@ export const protocols: { readonly [name: string]: Stateless } = {
               }
             ]),
         ...Object.entries(results).map(([id, content]) => ({ role: "tool", tool_call_id: id, content })),
-        ...(user === undefined ? [] : [{ role: "user", content: user }])
+        ...(user === undefined
+          ? []
+          : [
+              {
+                role: "user",
+                content: hasPicture
+                  ? [
+                      { type: "text", text: user },
+                      { type: "image_url", image_url: { url } }
+                    ]
+                  : user
+              }
+            ])
       ])
     }),
     read: ({ choices: [{ message }], id, usage }) => ({
@@ -62,11 +78,23 @@ export const protocols: { readonly [name: string]: Stateless } = {
   Responses: {
     path: "/openai-responses/v1/responses",
     body: (turns) => ({
-      input: turns.flatMap(({ calls = [], results = {}, text, user }) => [
+      input: turns.flatMap(({ calls = [], hasPicture = false, results = {}, text, user }) => [
         ...(text === undefined ? [] : [{ role: "assistant", content: text }]),
         ...calls.map(theirs).map(({ id, ...call }) => ({ type: "function_call", call_id: id, ...call })),
         ...Object.entries(results).map(([id, output]) => ({ type: "function_call_output", call_id: id, output })),
-        ...(user === undefined ? [] : [{ role: "user", content: user }])
+        ...(user === undefined
+          ? []
+          : [
+              {
+                role: "user",
+                content: hasPicture
+                  ? [
+                      { type: "input_text", text: user },
+                      { type: "input_image", image_url: url }
+                    ]
+                  : user
+              }
+            ])
       ])
     }),
     read: ({ id, output, usage }) => ({
@@ -83,14 +111,17 @@ export const protocols: { readonly [name: string]: Stateless } = {
     body: (turns) => ({
       model: "desk",
       max_tokens: 100,
-      messages: turns.flatMap(({ calls = [], results = {}, text, user }) => {
+      messages: turns.flatMap(({ calls = [], hasPicture = false, results = {}, text, user }) => {
         const said = [
           ...(text === undefined ? [] : [{ type: "text", text }]),
           ...calls.map(theirs).map(({ id, name }) => ({ type: "tool_use", id, name, input: { value: "theirs" } }))
         ]
         const heard = [
           ...Object.entries(results).map(([id, content]) => ({ type: "tool_result", tool_use_id: id, content })),
-          ...(user === undefined ? [] : [{ type: "text", text: user }])
+          ...(user === undefined ? [] : [{ type: "text", text: user }]),
+          ...(hasPicture
+            ? [{ type: "image", source: { type: "base64", media_type: "image/png", data: "iVBORw0KGgo=" } }]
+            : [])
         ]
         return [
           ...(said.length === 0 ? [] : [{ role: "assistant", content: said }]),
@@ -114,15 +145,17 @@ export const givenTo = (messages: ReadonlyArray<Message.Message>): ReadonlyArray
   messages.flatMap(({ content, role }) =>
     content.flatMap((part): ReadonlyArray<string> => {
       if (part.type === "tool-result") return [JSON.stringify(part.result)]
+      if (part.type === "file") return [part.mediaType]
       return part.type !== "text" ? [part.type] : part.text === "" ? [] : [`${role}: ${part.text}`]
     })
   )
 
 /** The same, of a conversation as a client carries it. */
 export const givenOf = (turns: ReadonlyArray<Turn>): ReadonlyArray<string> =>
-  turns.flatMap(({ calls = [], results = {}, text = "", user }) => [
+  turns.flatMap(({ calls = [], hasPicture = false, results = {}, text = "", user }) => [
     ...(text === "" ? [] : [`assistant: ${text}`]),
     ...calls.map(() => "tool-call"),
     ...Object.values(results),
-    ...(user === undefined ? [] : [`user: ${user}`])
+    ...(user === undefined ? [] : [`user: ${user}`]),
+    ...(hasPicture ? ["image/png"] : [])
   ])

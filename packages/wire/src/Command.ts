@@ -56,6 +56,7 @@ export interface Settings {
  * - `messageId`: the client's id of the prompt. One that the thread knows, without `seed`, asks the thread's first
  *   message again, as `isFirst` does; with `replies` it is not asked again, but stands in the conversation that is answered.
  * - `model`: what is asked of the agent's model.
+ * - `firstId`: the client's id of the first user's message that it shows, by which the thread knows that message later.
  * - `requestId`: the client's idempotency key; the same one again joins the run it started.
  * - `text`: the user's text, for dialects that echo it.
  */
@@ -73,6 +74,7 @@ export interface StartQuery {
   readonly instructions?: string
   readonly replies?: Pick<Answer, "address" | "decisions" | "results">
   readonly messageId?: string
+  readonly firstId?: string
   readonly isFirst?: boolean
   readonly settings?: Settings
   readonly model?: ModelOptions

@@ -48,7 +48,7 @@ export interface Encoder {
   /**
    * The frames that open another answer after `finish` closed one. `answered`: ids of the approvals and client calls
    * that the new request answers, so that the answer does not detach because of them. `messageId`: of the user's message
-   * (`message-received`) that was stepped last and that the new answer follows; absent: it follows answers.
+   * (`message-received`) that the new answer follows, stepped last or still to come; absent: it follows answers only.
    */
   readonly reopen: (answered: Iterable<string>, messageId?: string) => ReadonlyArray<Frame>
   /** True when this answer ends here, unless more of the run is already available. */
@@ -81,10 +81,14 @@ export type Answer =
   | { readonly _tag: "Whole"; readonly open: (about?: About) => Folding }
   | { readonly _tag: "Facts"; readonly shape: (facts: Facts) => Reply }
 
-/** `outlives`: the run continues when its client disconnects, whatever the dialect or the server says. Absent: as they say. */
+/**
+ * `outlives`: the run continues when its client disconnects, whatever the dialect or the server says. Absent: as they say. `onBusy`: where
+ * clients expect something else of this request than of the dialect's other ones.
+ */
 export interface Exchange {
   readonly command: Command
   readonly answer: Answer
+  readonly onBusy?: OnBusy
   readonly outlives?: boolean
 }
 

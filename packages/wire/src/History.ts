@@ -88,7 +88,10 @@ export class History {
     this.#results.push(given)
   }
 
-  /** What a call of ours came to, sent back to us. False where its call is not in the conversation. */
+  /**
+   * What a call of ours came to, sent back to us: it is placed behind its call, also where the user said something before it came.
+   * False where its call is not in the conversation.
+   */
   ran({ content, id, result }: Given, status: Message.ResultPart["status"]): boolean {
     const name = this.#calls.get(id)
     const part: Message.ResultPart = {
@@ -99,10 +102,12 @@ export class History {
       ...(status === undefined ? {} : { status }),
       ...(content === undefined ? {} : { content })
     }
-    const last = this.#messages.at(-1)
-    if (last?.role === "tool")
-      this.#messages[this.#messages.length - 1] = { role: "tool", content: [...last.content, part] }
-    else this.#messages.push({ role: "tool", content: [part] })
+    const isCall = (one: Message.AssistantPart | Message.UserPart) => one.type === "tool-call" && one.id === id
+    const at = this.#messages.findLastIndex(({ content, role }) => role === "assistant" && content.some(isCall))
+    const place = at < 0 ? this.#messages.length : at + 1
+    const after = this.#messages[at < 0 ? place - 1 : place]
+    if (after?.role !== "tool") this.#messages.splice(place, 0, { role: "tool", content: [part] })
+    else this.#messages[at < 0 ? place - 1 : place] = { role: "tool", content: [...after.content, part] }
     return name !== undefined
   }
 

@@ -75,8 +75,9 @@ const isSame = (stored: Turn, shown: Turn): boolean => {
     )
   }
   if (!stored.text.includes(shown.text) && !contains(shown.text, stored.texts)) return false
-  for (const [id, { result }] of shown.results) {
-    const known = stored.results.get(id)
+  for (const [id, { result, status }] of shown.results) {
+    // A call without a result was closed when the shown history was adopted.
+    const known = status === "cancelled" ? undefined : stored.results.get(id)
     if (known !== undefined && JSON.stringify(known.result) !== JSON.stringify(result)) return false
   }
   return true

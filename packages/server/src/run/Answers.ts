@@ -179,13 +179,16 @@ const submit = Effect.fnUntraced(function* (
   return undecided
 })
 
-/** A request's input to a waiting run: answers, and text beside them. */
-export type Given = Answers & { readonly words?: ReadonlyArray<Message.Prompt> }
+/** A request's input to a waiting run: answers, and text beside them. `requestId`: tells a repeated request from one that asks again. */
+export type Given = Answers & {
+  readonly words?: ReadonlyArray<Message.Prompt>
+  readonly requestId?: string | undefined
+}
 
 /** The same for the same answers in any order. */
-export const digest = ({ decisions, results, words = [] }: Given): string => {
+export const digest = ({ decisions, requestId, results, words = [] }: Given): string => {
   const given = [...decisions, ...results].map((one) => JSON.stringify(one)).toSorted()
-  return bytesToHex(sha256(utf8ToBytes(JSON.stringify([given, words]))))
+  return bytesToHex(sha256(utf8ToBytes(JSON.stringify([given, words, requestId]))))
 }
 
 /** Finds an earlier request with the same answers, to return its result again. */
@@ -312,7 +315,18 @@ export const tell = Effect.fnUntraced(function* (
   if (command.complete === true && isMissing) return yield* Effect.fail(incomplete)
   const { tenant } = principal
   const threadId = serving.naming.outer(tenant, status.threadId) ?? status.threadId
-  const opening: Opening = { after: status.lastSeq, answered: fits.ids, given: digest(command) }
+  const given = digest(command)
+  const words = (command.words ?? []).map((message, index) => ({
+    message,
+    messageId: `${given.slice(0, 32)}_${index}`
+  }))
+  const follows = words.at(-1)?.messageId
+  const opening: Opening = {
+    after: status.lastSeq,
+    answered: fits.ids,
+    given,
+    ...(follows === undefined ? {} : { follows })
+  }
   let before: ReadonlyArray<Opening> = []
   let isTaken = false
   // Before the answer is passed on, so that a concurrent repetition finds it.
@@ -324,7 +338,13 @@ export const tell = Effect.fnUntraced(function* (
     return isWatched ? withOpening(settled, status.runId, opening) : settled
   })
   if (isTaken) return undefined
-  const undecided = yield* Effect.onError(submit(serving, principal, status, fits), () =>
+  // Words wait in the run until the answers are there, so that its model hears both at once.
+  const said = Effect.forEach(words, ({ message, messageId }) =>
+    Effect.mapError(serving.runtime.steer(status.runId, message, { messageId }), (refused) =>
+      Refusal.make("conflict", refused._tag, refused.message)
+    )
+  )
+  const undecided = yield* Effect.onError(Effect.andThen(said, submit(serving, principal, status, fits)), () =>
     isWatched
       ? serving.book.update(tenant, threadId, (note) =>
           note === undefined ? undefined : withoutOpening(note, status.runId, opening)

@@ -2,7 +2,7 @@
  * Where a query continues: the thread, and its messages before the prompt. A query may have results that a run waits
  * for, and then answers that run; or continue an answer that is not its thread's last.
  */
-import { Refusal } from "@reins/wire"
+import type { Refusal } from "@reins/wire"
 import type { Command, Dialect } from "@reins/wire"
 import type { Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -55,7 +55,8 @@ const shown = (asked: Command.StartQuery, note: ThreadNote | undefined): Command
 }
 
 const isKnown = (note: ThreadNote | undefined, messageId: string | undefined): boolean =>
-  messageId !== undefined && (note?.runs ?? []).some((run) => run.messageId === messageId)
+  messageId !== undefined &&
+  (note?.firstId === messageId || (note?.runs ?? []).some((run) => run.messageId === messageId))
 
 interface Replied {
   readonly asked: Command.StartQuery
@@ -76,19 +77,14 @@ const reply = Effect.fnUntraced(function* (
   const seed = asked.seed ?? []
   const since = seed.slice(seed.findLastIndex(({ role }) => role === "assistant") + 1)
   const words = [...since.flatMap((message) => (message.role === "user" ? [message.content] : [])), asked.prompt]
-  const given = { decisions: replies.decisions, results: replies.results, words }
+  const { requestId } = asked
+  const given = { decisions: replies.decisions, results: replies.results, words, requestId }
   const found = Option.getOrUndefined(yield* Effect.option(Answers.waiting(serving, principal, address, replies, seed)))
   if (found === undefined || found.fits.ids.length === 0 || !(yield* Answers.suits(serving, found.status, asked))) {
     return yield* Answers.repeated(serving, principal, { ...given, address, shown: seed })
   }
-  const { runId } = found.status
-  // They wait in the run for the answers, so that its model gets both together.
-  for (const message of words) {
-    yield* Effect.mapError(serving.runtime.steer(runId, message), ({ _tag, message }) =>
-      Refusal.make("conflict", _tag, message)
-    )
-  }
-  return yield* Answers.tell(serving, principal, found, given, true)
+  const told = yield* Answers.tell(serving, principal, found, given, true)
+  return told ?? (yield* Answers.repeated(serving, principal, { ...given, address, shown: seed }))
 })
 
 interface Continued {

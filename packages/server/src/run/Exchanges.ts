@@ -22,7 +22,7 @@ export const execute = Effect.fnUntraced(function* (
   serving: ServerContext,
   { anyAgent = false, dialect, onBusy }: Mount,
   { principal, providerKeys }: Asker,
-  { answer, command, outlives }: Dialect.Exchange
+  { answer, command, onBusy: expected, outlives }: Dialect.Exchange
 ) {
   yield* Lookup.checkIds(command)
   const manner = {
@@ -30,7 +30,7 @@ export const execute = Effect.fnUntraced(function* (
     dialect,
     isWatched: answer._tag !== "Facts",
     anyAgent,
-    onBusy: onBusy ?? serving.onBusy ?? dialect.onBusy ?? ("reject" as const),
+    onBusy: onBusy ?? serving.onBusy ?? expected ?? dialect.onBusy ?? ("reject" as const),
     onDisconnect: outlives === true ? ("keep" as const) : onDisconnectOf(serving, dialect, command)
   }
   const carried = yield* Commands.execute(serving, principal, command, manner)

@@ -70,7 +70,7 @@ export class Transmission {
       const opening = openings[this.#openings]
       if (opening === undefined) break
       this.#encoder.finish()
-      const frames = this.#encoder.reopen(opening.answered, opening.messageId)
+      const frames = this.#encoder.reopen(opening.answered, opening.messageId ?? opening.follows)
       this.#openings += 1
       if (!this.#isSilent) for (const frame of frames) text += this.#write(frame)
     }

@@ -13,13 +13,14 @@ import * as Effect from "effect/Effect"
 /**
  * Where a request resumed a run, after envelope `after`, and what it answered. `messageId`: the request became a
  * message of the run, and resumes it after the `message-received` of this id. `given`: a digest of the answers, to
- * recognize a repeated request.
+ * recognize a repeated request. `follows`: the id of the last message that came with the answers, which the answer follows.
  */
 export interface Opening {
   readonly after: number
   readonly answered: ReadonlyArray<string>
   readonly messageId?: string | undefined
   readonly given?: string | undefined
+  readonly follows?: string | undefined
 }
 
 /**
@@ -34,11 +35,15 @@ export interface RunNote {
   readonly openings: ReadonlyArray<Opening>
 }
 
-/** Times are epoch milliseconds. `agent` receives the queries that name no agent. */
+/**
+ * Times are epoch milliseconds. `agent` receives the queries that name no agent. `firstId`: of the first user's message, in the client's
+ * words, where clients show their messages.
+ */
 export interface ThreadNote {
   readonly tenant: string
   readonly threadId: string
   readonly agent?: string | undefined
+  readonly firstId?: string | undefined
   readonly createdAt: number
   readonly updatedAt: number
   readonly title?: string | undefined
@@ -179,6 +184,7 @@ export const withRun = (made: {
     updatedAt: now,
     title: note?.title ?? titleOf(asked),
     metadata: asked.metadata ?? note?.metadata,
+    firstId: (asked.seed === undefined ? note?.firstId : undefined) ?? asked.firstId ?? note?.firstId,
     settings: withSettings(note?.settings, asked.settings),
     runs: [
       ...(note?.runs ?? []),

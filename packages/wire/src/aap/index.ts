@@ -13,6 +13,8 @@ export const dialect: Dialect = {
   title: "Agent Application Protocol",
   routes: routesV3,
   open: () => Encoder.open("delta", false),
+  // A turn that asks goes on without the calls of the turn before that nobody answered.
+  onBusy: "cancel-previous",
   encodeError
 }
 
@@ -22,6 +24,8 @@ export const dialectV1: Dialect = {
   title: "Agent Application Protocol 1",
   routes: routesV1,
   open: () => Encoder.open("delta", true),
+  // A turn that asks goes on without the calls of the turn before that nobody answered.
+  onBusy: "cancel-previous",
   encodeError
 }
 
@@ -31,5 +35,7 @@ export const dialectV2: Dialect = {
   title: "Agent Application Protocol 2",
   routes: routesV2,
   open: () => Encoder.open("delta", true),
+  // A turn that asks goes on without the calls of the turn before that nobody answered.
+  onBusy: "cancel-previous",
   encodeError
 }

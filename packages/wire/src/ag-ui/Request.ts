@@ -178,6 +178,7 @@ const run = (input: RunAgentInput, request: Request): Decoded => {
     decisions.push({ approvalId: interruptId, decision })
   }
   const asked = messages.findLast((message) => message.role === "user")
+  const first = messages.find((message) => message.role === "user")
   return Result.map(instruct(historyOf(messages), input).divide(decisions.length > 0), (divided) => ({
     command: History.command(divided, {
       address: { threadId },
@@ -187,6 +188,7 @@ const run = (input: RunAgentInput, request: Request): Decoded => {
         requestId: runId,
         onThread: "replace",
         ...(asked === undefined ? {} : { messageId: asked.id }),
+        ...(first === undefined ? {} : { firstId: first.id }),
         ...(agent === undefined ? {} : { agent }),
         ...settings
       }

@@ -52,10 +52,16 @@ export type Version = 6 | 7
 class UiMessageEncoder implements Encoder {
   readonly #version: Version
   readonly #parking = new Parking()
+  /** Calls in the client's message, and all that it was shown. */
   readonly #shown = new Set<string>()
+  readonly #known = new Map<string, Chunk>()
   readonly #questions = new Map<string, { readonly request: Approval.Request; readonly callId: string }>()
+  /** Questions that an earlier message asked. */
+  readonly #askedBefore = new Set<string>()
   readonly #denied = new Set<string>()
   #messageId = ""
+  /** The user's message that this answer follows, which the client has. */
+  #follows = ""
   #open: { readonly kind: "text" | "reasoning"; readonly id: string } | undefined
   #parts = 0
   #step: "none" | "open" | "reset" | "aside" = "none"
@@ -89,8 +95,15 @@ class UiMessageEncoder implements Encoder {
 
   reopen(answered: Iterable<string>, messageId?: string): ReadonlyArray<Frame.Frame> {
     this.#parking.expect(answered)
-    // What follows a user's message is a message of its own; what follows an answer is more of the one that asked.
-    if (messageId !== undefined) this.#messageId = `msg_${messageId}`
+    // What follows a user's message is a message of its own, which has none of the calls before it; what follows an
+    // answer is more of the one that asked.
+    if (messageId !== undefined) {
+      this.#messageId = `msg_${messageId}`
+      this.#follows = messageId
+      this.#shown.clear()
+      for (const id of this.#questions.keys()) this.#askedBefore.add(id)
+      this.#step = "none"
+    }
     const start: Chunk = { type: "start", messageId: this.#messageId }
     return [Frame.unnamed(start)]
   }
@@ -196,25 +209,37 @@ class UiMessageEncoder implements Encoder {
       this.#version === 6
         ? data("steering-message", { id: messageId, parts }, messageId)
         : { type: "steering-message", id: messageId, parts }
-    return [...this.#close(), ...ending, told]
+    return [...this.#close(), ...ending, ...(messageId === this.#follows ? [] : [told])]
   }
 
   #call(toolCallId: string, toolName: string, input: Json, dynamic: boolean): Chunks {
     this.#shown.add(toolCallId)
     const call: Chunk = { type: "tool-input-available", toolCallId, toolName, input, ...(dynamic ? { dynamic } : {}) }
+    this.#known.set(toolCallId, call)
     return [...this.#close(), call]
   }
 
   #result(toolCallId: string, { result, status }: Events.ToolResult | Events.AgentResult): Chunks {
-    if (status === undefined) return [{ type: "tool-output-available", toolCallId, output: result }]
-    if (status === "denied" && this.#denied.has(toolCallId)) return [{ type: "tool-output-denied", toolCallId }]
-    return [{ type: "tool-output-error", toolCallId, errorText: Body.resultText(result) }]
+    if (!this.#known.has(toolCallId)) return []
+    const again = this.#again(toolCallId)
+    if (status === undefined) return [...again, { type: "tool-output-available", toolCallId, output: result }]
+    if (status === "denied" && this.#denied.has(toolCallId))
+      return [...again, { type: "tool-output-denied", toolCallId }]
+    return [...again, { type: "tool-output-error", toolCallId, errorText: Body.resultText(result) }]
+  }
+
+  /** The client refuses an output without a call in the same message: one of an earlier message is shown again. */
+  #again(toolCallId: string): Chunks {
+    const call = this.#known.get(toolCallId)
+    if (call === undefined || this.#shown.has(toolCallId)) return []
+    this.#shown.add(toolCallId)
+    return [call]
   }
 
   #nestedResult(path: AgentPath.AgentPath, event: Extract<Event, { readonly toolInvocationId: string }>): Chunks {
     if (event.state === "call") return []
     const callId = CallId.make(path, event.toolInvocationId)
-    return this.#shown.has(callId) ? this.#result(callId, event) : []
+    return this.#known.has(callId) ? this.#result(callId, event) : []
   }
 
   #ask(path: AgentPath.AgentPath, request: Approval.Request): Chunks {
@@ -259,12 +284,12 @@ class UiMessageEncoder implements Encoder {
       approved,
       ...(reason === undefined ? {} : { reason })
     }
-    const told: Chunks = this.#version === 6 ? [] : [response]
+    const told: Chunks = this.#version === 6 || this.#askedBefore.has(id) ? [] : [response]
     if (request.kind === "tool") return told
     const settled: Chunk = approved
       ? { type: "tool-output-available", toolCallId: callId, output: outcome }
       : { type: "tool-output-denied", toolCallId: callId }
-    return [...told, settled]
+    return [...told, ...this.#again(callId), settled]
   }
 
   #file(file: Events.FileRegistered["data"]): Chunks {

@@ -98,11 +98,14 @@ const decisionOf = ({ approval, state }: Part): ReadonlyArray<DecisionFor> => {
 }
 
 /** The calls and results of one step: clients keep each result with its call. */
-const tell = (history: History.History, step: ReadonlyArray<Part>): void => {
+const tell = (history: History.History, step: ReadonlyArray<Part>, called: Set<string>): void => {
   const tools = step.filter(({ toolCallId, type }) => toolCallId !== undefined && isTool(type))
+  // A call whose result came after the user's next message is shown there once more.
+  const made = tools.filter(({ toolCallId = "" }) => !called.has(toolCallId))
+  for (const { toolCallId = "" } of made) called.add(toolCallId)
   history.assistant(
     ...promptOf(step).filter((part) => part.type !== "text" || part.text !== ""),
-    ...tools.map(({ input = null, toolCallId = "", toolName, type }): Message.CallPart => ({
+    ...made.map(({ input = null, toolCallId = "", toolName, type }): Message.CallPart => ({
       type: "tool-call",
       id: toolCallId,
       name: toolName ?? type.replace(/^tool-/, ""),
@@ -122,6 +125,7 @@ const isTool = (type: string): boolean =>
 const historyOf = (messages: Chat["messages"], system: string | null | undefined): History.History => {
   const history = new History.History()
   if (system != null) history.instruct(system)
+  const called = new Set<string>()
   for (const { parts, role } of messages) {
     if (role === "user") history.user(promptOf(parts))
     else if (role === "system") history.instruct(parts.map(({ text = "" }) => text).join(""))
@@ -129,11 +133,11 @@ const historyOf = (messages: Chat["messages"], system: string | null | undefined
       let step: Array<Part> = []
       for (const part of parts) {
         if (part.type === "step-start") {
-          tell(history, step)
+          tell(history, step, called)
           step = []
         } else step.push(part)
       }
-      tell(history, step)
+      tell(history, step, called)
     }
   }
   return history
@@ -151,21 +155,25 @@ export const decodeChat = (request: Request, version: Encoder.Version): Decoded 
       const asked = all.findLastIndex(({ role }) => role === "user")
       const isAgain = trigger === "regenerate-message"
       const messages = isAgain ? all.slice(0, asked + 1) : all
+      // What was answered before a message that is asked again, or edited, was said already.
+      const isRewound = isAgain || (messageId !== undefined && all.at(-1)?.role === "user")
       const last = messages.at(-1)?.role === "assistant" ? messages.at(-1) : messages.at(-2)
-      const decisions = last?.role === "assistant" ? last.parts.flatMap(decisionOf) : []
+      const decisions = last?.role === "assistant" && !isRewound ? last.parts.flatMap(decisionOf) : []
       const asking = all[asked]?.id
+      const first = all.find(({ role }) => role === "user")?.id
       return Result.map(
         historyOf(messages, system).divide(last === messages.at(-1) && decisions.length > 0),
         (divided) => ({
-          command: History.command(divided, {
+          command: History.command(isRewound ? { ...divided, results: [] } : divided, {
             address: { threadId },
             decisions,
             start: {
               threadId,
               onThread: "replace",
               // The first message is asked again, or another takes its place.
-              ...(divided.seed.length === 0 && (isAgain || messageId !== undefined) ? { isFirst: true } : {}),
+              ...(divided.seed.length === 0 && isRewound ? { isFirst: true } : {}),
               ...(asking === undefined ? {} : { messageId: asking }),
+              ...(first === undefined ? {} : { firstId: first }),
               ...(agent === undefined ? {} : { agent }),
               ...(tools == null ? {} : { settings: { clientTools: Object.entries(tools).map(toolOf) } })
             }

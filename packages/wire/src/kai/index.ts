@@ -13,5 +13,7 @@ export const dialect: Dialect = {
   title: "Kai",
   routes,
   open: () => Encoder.open(),
+  // Its clients let a person write on instead of answering, and have no other way to stop a run.
+  onBusy: "cancel-previous",
   encodeError
 }

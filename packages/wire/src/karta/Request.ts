@@ -215,6 +215,8 @@ const manage =
               detached: true,
               ...unattended(configuration)
             },
+            // It runs in the background, and an event of its own interrupts it.
+            onBusy: "steer",
             answer: accepted
           })
         case "user.interrupt":

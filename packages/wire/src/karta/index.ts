@@ -15,6 +15,8 @@ export const make = (configuration: Configuration): Dialect => ({
   title: "Karta",
   routes: routes(configuration),
   open: () => Encoder.open(),
+  // A session has no way to stop a turn but the next message.
+  onBusy: "cancel-previous",
   encodeError
 })
 

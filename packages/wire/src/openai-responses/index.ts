@@ -15,6 +15,8 @@ export const dialect: Dialect = {
   routes,
   fields: { "POST /responses": fields },
   onDisconnect: "cancel",
+  // As the vendor's conversations, which one response at a time may use; the official client asks again by itself.
+  onBusy: "reject",
   open: () => Encoder.open({ model: "reins", events: true }),
   encodeError
 }

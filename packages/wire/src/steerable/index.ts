@@ -13,6 +13,8 @@ export const dialect: Dialect = {
   title: "Steerable",
   routes,
   open: () => Encoder.open(),
+  // What a person sends to a running agent steers it.
+  onBusy: "steer",
   keepAlive: { event: "message", ...unnamed({ type: "keepalive" }) },
   encodeError: ({ code, message, retryAfterSeconds, status }) => ({
     status,

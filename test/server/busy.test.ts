@@ -1,0 +1,126 @@
+/** What a message does to a thread that is busy, in each dialect: what its own clients expect, unless the server says otherwise. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { chats } from "./Chats.ts"
+import type { Tab } from "./Chats.ts"
+import * as Served from "./Served.ts"
+
+interface Way {
+  readonly name: string
+  readonly path: string
+  readonly thread: string
+  readonly body: (text: string) => object
+}
+
+const user = (content: string) => [{ role: "user", content }]
+const metadata = { thread_id: "t" }
+
+const stateless: ReadonlyArray<Way> = [
+  {
+    name: "openai-chat",
+    path: "/openai-chat/v1/chat/completions",
+    thread: "t",
+    body: (text) => ({ model: "desk", messages: user(text), metadata, stream: true })
+  },
+  {
+    name: "openai-responses",
+    path: "/openai-responses/v1/responses",
+    thread: "t",
+    body: (input) => ({ model: "desk", input, metadata, stream: true })
+  },
+  {
+    name: "anthropic",
+    path: "/anthropic/v1/messages",
+    thread: "t",
+    body: (text) => ({ model: "desk", max_tokens: 100, messages: user(text), metadata, stream: true })
+  }
+]
+
+const expected: { readonly [dialect: string]: string } = {
+  "ai-sdk": "supersedes",
+  "ag-ui": "supersedes",
+  kai: "supersedes",
+  karta: "supersedes",
+  aap: "supersedes",
+  "aap-v2": "supersedes",
+  "openai-chat": "supersedes",
+  anthropic: "supersedes",
+  steerable: "steers",
+  native: "is refused",
+  "openai-responses": "is refused"
+}
+
+type Send = (text: string, id: string) => Promise<Response>
+
+/** Says something while a run is under way, and then lets that run go on. */
+const outcome = (served: Served.Served, send: Send) =>
+  Effect.gen(function* () {
+    const first = yield* Effect.promise(() => send("held", "m1"))
+    const frames = Served.frames(first)
+    yield* Effect.promise(async () => {
+      for (let next = await frames.next(); !next.done; next = await frames.next()) {
+        if (next.value.data.includes("one")) return
+      }
+    })
+    const second = yield* Effect.promise(() => send("more", "m2"))
+    yield* served.scene.hold.release
+    yield* Effect.promise(() => second.text())
+    let rest = ""
+    yield* Effect.promise(async () => {
+      for await (const { data } of frames) rest += data
+    })
+    if (second.status === 409) return "is refused"
+    return rest.includes("five") ? "steers" : "supersedes"
+  })
+
+describe("a message on a busy thread", () => {
+  for (const chat of chats) {
+    it.live(`${expected[chat.dialect.name]} in ${chat.dialect.name}`, () =>
+      Effect.gen(function* () {
+        const served = yield* Served.serve()
+        const tab: Tab = { thread: "t", runId: "", messages: [] }
+        if (chat.create !== undefined) {
+          const { json } = yield* served.ask("/karta/v1/sessions", { body: { session_id: "t" } })
+          assert.strictEqual(json.id, "t")
+        }
+        const send: Send = (text, id) => {
+          const request = chat.say(tab, { id, text, hasPicture: false })
+          return served.fetch(request.path, request)
+        }
+        assert.strictEqual(yield* outcome(served, send), expected[chat.dialect.name])
+      })
+    )
+  }
+
+  for (const { body, name, path } of stateless) {
+    it.live(`${expected[name]} in ${name}, where requests name a thread`, () =>
+      Effect.gen(function* () {
+        const served = yield* Served.serve()
+        assert.strictEqual(yield* outcome(served, (text) => served.fetch(path, { body: body(text) })), expected[name])
+      })
+    )
+  }
+
+  it.live("is what the server says, where it says something, and joins the run of a managed agent", () =>
+    Effect.gen(function* () {
+      const queueing = yield* Served.serve({ onBusy: "reject" })
+      const ask = (id: string, text: string) =>
+        queueing.fetch("/ai-sdk/chat", {
+          body: { id: "t", messages: [{ id, role: "user", parts: [{ type: "text", text }] }] }
+        })
+      yield* Effect.promise(() => ask("m1", "held"))
+      assert.strictEqual((yield* Effect.promise(() => ask("m2", "more"))).status, 409)
+      const served = yield* Served.serve()
+      const at = "/karta/v1/projects/p/managed-agents/sessions"
+      const { json } = yield* served.ask(at, { method: "POST" })
+      const say = (text: string) => served.ask(`${at}/${json.id}/events`, { body: { type: "user.message", text } })
+      yield* say("held")
+      yield* say("more")
+      yield* served.scene.hold.release
+      const runId = yield* served.scene.tap.firstRun
+      yield* Effect.ignore(Served.drained(served.runtime.watch(runId)))
+      assert.strictEqual(new Set(served.scene.model.requests.map(({ metadata }) => metadata.runId)).size, 1)
+      assert.lengthOf(served.scene.model.requests, 2)
+    })
+  )
+})
