@@ -2,17 +2,16 @@
  * Accepts answers to waiting runs: decisions and results of client calls. Only answers that match something open count;
  * other input, such as a history in which a call looks approved, has no effect.
  */
-import { ApprovalErrors, Decision, type Message } from "@reins/protocol"
+import { ApprovalErrors, Decision } from "@reins/protocol"
 import type { ApprovalProgress, RunStatus } from "@reins/runtime"
-import { CallId, Cursor, ModelOptions, Refusal, type Command, type Parking } from "@reins/wire"
-import { sha256 } from "@noble/hashes/sha2.js"
-import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js"
+import { CallId, ModelOptions, Refusal, type Command, type Parking } from "@reins/wire"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { type Opening, withOpening, withoutOpening, withSettings } from "../thread/ThreadBook.ts"
 import * as Lookup from "./Lookup.ts"
 import * as Outcome from "./Outcome.ts"
 import * as Past from "./Past.ts"
+import { type Answers, beforeResults, digest, type Given, repeated, type Shown, watching } from "./Repetition.ts"
 import type { ServerContext } from "./ServerContext.ts"
 import { actor, type Principal } from "../access/Authenticator.ts"
 
@@ -22,8 +21,6 @@ interface Fitting {
   readonly results: ReadonlyArray<{ readonly call: Parking.ClientCall; readonly given: Command.ResultFor }>
   readonly ids: ReadonlyArray<string>
 }
-
-type Answers = Pick<Command.Answer, "decisions" | "results">
 
 const callIdOf = ({ call, path }: Parking.ClientCall): string => CallId.make(path, call.toolInvocationId)
 
@@ -98,13 +95,6 @@ const active = ({ runtime, watchers }: ServerContext, { tenant }: Principal) =>
     return new Set([...watchers.running(tenant), ...held.toReversed()])
   })
 
-/** The conversation that a client shows. */
-type Shown = ReadonlyArray<Message.Message>
-
-/** A conversation up to its last answer. */
-const beforeResults = (shown: Shown): Shown =>
-  shown.slice(0, shown.findLastIndex(({ role }) => role === "assistant") + 1)
-
 const respond = (
   { runtime }: ServerContext,
   principal: Principal,
@@ -178,66 +168,6 @@ const submit = Effect.fnUntraced(function* (
   if (taken === 0 || isFinal) return yield* Effect.fail(refusal ?? Lookup.noCall)
   return undecided
 })
-
-/** A request's input to a waiting run: answers, and text beside them. `requestId`: tells a repeated request from one that asks again. */
-export type Given = Answers & {
-  readonly words?: ReadonlyArray<Message.Prompt>
-  readonly requestId?: string | undefined
-}
-
-/** The same for the same answers in any order. */
-export const digest = ({ decisions, requestId, results, words = [] }: Given): string => {
-  const given = [...decisions, ...results].map((one) => JSON.stringify(one)).toSorted()
-  return bytesToHex(sha256(utf8ToBytes(JSON.stringify([given, words, requestId]))))
-}
-
-/** Finds an earlier request with the same answers, to return its result again. */
-export const repeated = Effect.fnUntraced(function* (
-  serving: ServerContext,
-  principal: Principal,
-  { address, shown = [], ...given }: Given & Pick<Command.Answer, "address"> & { readonly shown?: Shown | undefined }
-) {
-  const { book } = serving
-  const { tenant } = principal
-  const wanted = digest(given)
-  const note = address.threadId === undefined ? undefined : yield* book.get(tenant, address.threadId)
-  const notes =
-    address.threadId === undefined ? (yield* book.list(tenant)).toReversed() : note === undefined ? [] : [note]
-  for (const { runs, threadId } of notes) {
-    for (const { openings, runId } of runs.toReversed()) {
-      if (address.runId !== undefined && address.runId !== runId) continue
-      const at = openings.findIndex(({ given }) => given === wanted)
-      if (at < 0) continue
-      const status = yield* Effect.option(Lookup.run(serving, principal, runId))
-      if (status._tag === "None") continue
-      // The result of the answer: the history before it, and the answer itself, which must be complete.
-      const past = yield* Effect.option(Past.of(serving, status.value, at + 1))
-      const after = yield* Effect.option(Past.of(serving, status.value, at + 2))
-      if (
-        past._tag === "None" ||
-        (after._tag === "Some" && after.value.isBroken) ||
-        !Past.isShownIn(past.value, beforeResults(shown))
-      )
-        continue
-      const upTo = openings[at + 1]?.after
-      return watching(status.value, { tenant, threadId, openings: openings.slice(0, at + 1), upTo })
-    }
-  }
-  return undefined
-})
-
-const watching = (
-  { lastSeq, runId }: RunStatus,
-  place: Pick<Outcome.Feed, "openings" | "tenant" | "threadId"> & { readonly upTo?: number | undefined }
-): Outcome.Watching =>
-  Outcome.run({
-    ...place,
-    runId,
-    cursor: Cursor.start,
-    settled: Math.min(lastSeq, place.upTo ?? lastSeq),
-    until: "end",
-    isThread: false
-  })
 
 /**
  * Whether the run was asked for what this request asks of the model. A request that names a thread takes the run as it

@@ -9,6 +9,7 @@ import * as AgentDescription from "./AgentDescription.ts"
 import * as Lookup from "./Lookup.ts"
 import * as Outcome from "./Outcome.ts"
 import * as Past from "./Past.ts"
+import * as Repetition from "./Repetition.ts"
 import type { ServerContext } from "./ServerContext.ts"
 import * as RunStart from "./RunStart.ts"
 import * as Threads from "./Threads.ts"
@@ -98,7 +99,7 @@ const answered = Effect.fnUntraced(function* (
   if (otherwise.continues !== undefined || otherwise.requestId !== undefined) {
     return yield* RunStart.query(serving, principal, otherwise, manner)
   }
-  const requestId = Answers.digest({
+  const requestId = Repetition.digest({
     decisions: [],
     results: [],
     words: [JSON.stringify([otherwise.seed, otherwise.model])]

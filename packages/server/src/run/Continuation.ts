@@ -13,6 +13,7 @@ import * as Answers from "./Answers.ts"
 import * as Lookup from "./Lookup.ts"
 import type * as Outcome from "./Outcome.ts"
 import * as Past from "./Past.ts"
+import * as Repetition from "./Repetition.ts"
 import type { ServerContext } from "./ServerContext.ts"
 
 /**
@@ -81,10 +82,10 @@ const reply = Effect.fnUntraced(function* (
   const given = { decisions: replies.decisions, results: replies.results, words, requestId }
   const found = Option.getOrUndefined(yield* Effect.option(Answers.waiting(serving, principal, address, replies, seed)))
   if (found === undefined || found.fits.ids.length === 0 || !(yield* Answers.suits(serving, found.status, asked))) {
-    return yield* Answers.repeated(serving, principal, { ...given, address, shown: seed })
+    return yield* Repetition.repeated(serving, principal, { ...given, address, shown: seed })
   }
   const told = yield* Answers.tell(serving, principal, found, given, true)
-  return told ?? (yield* Answers.repeated(serving, principal, { ...given, address, shown: seed }))
+  return told ?? (yield* Repetition.repeated(serving, principal, { ...given, address, shown: seed }))
 })
 
 interface Continued {
