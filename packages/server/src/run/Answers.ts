@@ -240,7 +240,7 @@ export const tell = Effect.fnUntraced(function* (
   { fits, open, status }: Waiting,
   command: Given & Pick<Command.Answer, "complete" | "settings">,
   isWatched: boolean
-) {
+): Effect.fn.Return<Outcome.Watching | undefined, Refusal.Refusal> {
   const isMissing = open.questions.length + open.clientCalls.length > fits.ids.length
   if (command.complete === true && isMissing) return yield* Effect.fail(incomplete)
   const { tenant } = principal
@@ -283,12 +283,15 @@ export const tell = Effect.fnUntraced(function* (
   )
   if (undecided.size === 0) return watching(status, { tenant, threadId, openings: [...before, opening] })
   // More answers are needed, possibly equal ones: a later equal answer is not a repetition.
-  const counted: Opening = { after: opening.after, answered: fits.ids.filter((id) => !undecided.has(id)) }
+  const { given: _, ...rest } = opening
+  const counted: Opening = { ...rest, answered: fits.ids.filter((id) => !undecided.has(id)) }
   if (isWatched) {
     yield* serving.book.update(tenant, threadId, (note) => {
       if (note === undefined) return undefined
       const without = withoutOpening(note, status.runId, opening)
-      return counted.answered.length === 0 ? without : withOpening(without, status.runId, counted)
+      return counted.answered.length === 0 && follows === undefined
+        ? without
+        : withOpening(without, status.runId, counted)
     })
   }
   return watching(status, { tenant, threadId, openings: [...before, counted] })

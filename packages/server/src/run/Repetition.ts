@@ -24,7 +24,7 @@ export const beforeResults = (shown: Shown): Shown =>
   shown.slice(0, shown.findLastIndex(({ role }) => role === "assistant") + 1)
 
 /** A request's input to a waiting run: answers, and text beside them. `requestId`: tells a repeated request from one that asks again. */
-export type Given = Answers & {
+export interface Given extends Answers {
   readonly words?: ReadonlyArray<Message.Prompt>
   readonly requestId?: string | undefined
 }
