@@ -10,6 +10,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Build from "./Build.mjs"
 import * as Child from "./Child.mjs"
+import * as Stranger from "./Stranger.mjs"
 import { inside, pnpm, windows } from "./Workspace.mjs"
 
 /** The oldest Node that the packages support, tested beside the pinned one. `engines.node` of each package agrees. */
@@ -25,18 +26,19 @@ const notPortable = new Set(["@reins/server/node", "@reins/runtime/testing", "@r
 const command = (name) => (windows ? `${name}.cmd` : name)
 const tool = (name) => inside("node_modules", ".bin", command(name))
 
-/** `node` is the pinned Node. Resolves to 0 when every row passes, else to 1. */
-export const run = async (node, options) => {
+/** `node` is the pinned Node. `--only=WORDS` checks the rows with these words. Resolves to 0 when every row passes, else to 1. */
+export const run = async (node, options, args = []) => {
+  const only = args.find((arg) => arg.startsWith("--only="))?.slice("--only=".length) ?? ""
   const outside = mkdtempSync(join(tmpdir(), "reins-packed-"))
   try {
     const built = await Build.run(node, options)
-    return built === 0 ? await matrix(node, outside) : built
+    return built === 0 ? await matrix(node, outside, only) : built
   } finally {
     rmSync(outside, { recursive: true, force: true })
   }
 }
 
-const matrix = async (node, outside) => {
+const matrix = async (node, outside, only) => {
   const packages = Build.packages()
   const entries = packages.flatMap(entriesOf)
   const withoutPeers = entries.filter((entry) => !needsPeer.has(entry))
@@ -101,16 +103,33 @@ const matrix = async (node, outside) => {
     [
       "a worker's bundle, without Node's modules",
       () => esbuild("worker.mjs", "worker.out.mjs", "--format=esm", "--platform=browser", "--conditions=worker,browser")
-    ]
+    ],
+    ["a stranger's path, without Effect", () => stranger(node, outside, "promise", packages)],
+    ["a stranger's path, with Effect", () => stranger(node, outside, "effect", packages)]
   ]
+  const chosen = rows.filter(([name]) => name === "archives" || name.includes(only))
   let failed = 0
-  for (const [name, check] of rows) {
+  for (const [name, check] of chosen) {
     const code = await check()
     process.stdout.write(`${code === 0 ? "ok    " : "FAILED"} ${name}\n`)
     if (code !== 0) failed++
   }
-  process.stdout.write(`${packages.length} packages as packed: ${rows.length - failed} of ${rows.length} rows hold.\n`)
+  process.stdout.write(
+    `${packages.length} packages as packed: ${chosen.length - failed} of ${chosen.length} rows hold.\n`
+  )
   return failed === 0 ? 0 : 1
+}
+
+/** Walks the path; shows the step that does not hold. */
+const stranger = (node, outside, front, packages) => {
+  const archives = Object.fromEntries(packages.map((one) => [one.manifest.name, join(outside, archiveOf(one))]))
+  return Stranger.walk(node, outside, front, archives).then(
+    () => 0,
+    (error) => {
+      process.stderr.write(`${error.message}\n`)
+      return 1
+    }
+  )
 }
 
 /** Runs the steps until one fails; resolves to the last exit code. */

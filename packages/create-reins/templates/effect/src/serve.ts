@@ -16,7 +16,7 @@ const AccessLive = Layer.unwrap(
 )
 
 const HttpLive = NodeHttpServer.layerConfig(() => createServer(), {
-  port: Config.withDefault(Config.Port("PORT"), 4111),
+  port: Config.withDefault(Config.Int("PORT"), 4111),
   host: Config.withDefault(Config.String("HOST"), "127.0.0.1")
 })
 
