@@ -10,14 +10,12 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Build from "./Build.mjs"
 import * as Child from "./Child.mjs"
+import * as NextApp from "./NextApp.mjs"
 import * as Stranger from "./Stranger.mjs"
 import { inside, pnpm, windows } from "./Workspace.mjs"
 
 /** The oldest Node that the packages support, tested beside the pinned one. `engines.node` of each package agrees. */
 const oldestNode = "22.23.3"
-
-/** Entries that are about an optional peer, and need it. All others load without any. */
-const needsPeer = new Set(["@reins/store/cluster", "@reins/store/postgres"])
 
 /** Entries that run where there is no Node: in workers and browsers. */
 const portable = /^@reins\/(protocol|wire|runtime|server)(\/|$)/
@@ -41,17 +39,18 @@ export const run = async (node, options, args = []) => {
 const matrix = async (node, outside, only) => {
   const packages = Build.packages()
   const entries = packages.flatMap(entriesOf)
-  const withoutPeers = entries.filter((entry) => !needsPeer.has(entry))
-  const inWorkers = withoutPeers.filter((entry) => portable.test(entry) && !notPortable.has(entry))
+  const inWorkers = entries.filter((entry) => portable.test(entry) && !notPortable.has(entry))
   const archives = packages.map((one) => join(outside, archiveOf(one)))
   const full = project(outside, "full", { ...required(packages), ...optional(packages) }, packages)
   const bare = project(outside, "bare", required(packages), packages)
   const strict = project(outside, "pnpm", required(packages), packages)
+  const next = project(outside, "next", { ...required(packages), ...NextApp.dependencies }, packages)
+  const byName = Object.fromEntries(packages.map((one) => [one.manifest.name, join(outside, archiveOf(one))]))
   const npm = ["install", "--no-audit", "--no-fund", "--loglevel=error"]
   const older = join(full, "node_modules", "node22", "bin", windows ? "node.exe" : "node")
   writeLoads(full, entries)
-  writeLoads(bare, withoutPeers)
-  writeLoads(strict, withoutPeers)
+  writeLoads(bare, entries)
+  writeLoads(strict, entries)
   writeSources(full, entries)
   const reins = [join("node_modules", "@reins", "cli", "bin", "reins.mjs")]
   const demo = ["ask", "What is here?", "--model", "demo", "--approve", "deny"]
@@ -104,8 +103,16 @@ const matrix = async (node, outside, only) => {
       "a worker's bundle, without Node's modules",
       () => esbuild("worker.mjs", "worker.out.mjs", "--format=esm", "--platform=browser", "--conditions=worker,browser")
     ],
-    ["a stranger's path, without Effect", () => stranger(node, outside, "promise", packages)],
-    ["a stranger's path, with Effect", () => stranger(node, outside, "effect", packages)]
+    [
+      "a route handler of Next",
+      () =>
+        steps(
+          () => quietly(command("npm"), npm, next),
+          () => held(NextApp.check(node, next))
+        )
+    ],
+    ["a stranger's path, without Effect", () => held(Stranger.walk(node, outside, "promise", byName))],
+    ["a stranger's path, with Effect", () => held(Stranger.walk(node, outside, "effect", byName))]
   ]
   const chosen = rows.filter(([name]) => name === "archives" || name.includes(only))
   let failed = 0
@@ -120,17 +127,15 @@ const matrix = async (node, outside, only) => {
   return failed === 0 ? 0 : 1
 }
 
-/** Walks the path; shows the step that does not hold. */
-const stranger = (node, outside, front, packages) => {
-  const archives = Object.fromEntries(packages.map((one) => [one.manifest.name, join(outside, archiveOf(one))]))
-  return Stranger.walk(node, outside, front, archives).then(
+/** Resolves to 0 when the check holds; shows why it does not, else. */
+const held = (check) =>
+  check.then(
     () => 0,
     (error) => {
       process.stderr.write(`${error.message}\n`)
       return 1
     }
   )
-}
 
 /** Runs the steps until one fails; resolves to the last exit code. */
 const steps = async (...each) => {

@@ -31,9 +31,9 @@ describe("a package", () => {
 
   it("does not use try/catch: failures are values", () => {
     // Bundlers leave out a package that is not installed only where its import stands in a `try`.
-    const except = "packages/models/src/Provider.ts"
+    const except = ["packages/models/src/Provider.ts", "packages/store/src/postgres/PgDriver.ts"]
     const wrong = packages.filter(
-      (source) => source.path !== except && source.nodes.some((node) => node.type === "TryStatement")
+      (source) => !except.includes(source.path) && source.nodes.some((node) => node.type === "TryStatement")
     )
     assert.deepStrictEqual(
       wrong.map((source) => source.path),

@@ -69,6 +69,29 @@ describe("a model made by name", () => {
     })
   )
 
+  it.effect.each([
+    "openai-compatible:qwen3@localhost:8080/v1",
+    "openai-compatible:qwen3@api.example.com/v1",
+    "openai:m@127.0.0.1:8080",
+    "openai:m@ftp://user:secret@example.com",
+    "openai:m@http://"
+  ])("with a wrong address in its name is refused by that: %s", (name) =>
+    Effect.gen(function* () {
+      const { message, tag } = yield* refused(name)
+      assert.strictEqual(tag, "SettingInvalid")
+      assert.include(message, "The address after @ in the model's name must be a URL")
+      assert.notInclude(message, "secret")
+    })
+  )
+
+  it.effect("whose own name has an @ is no address", () =>
+    Effect.gen(function* () {
+      for (const name of ["openai:claude@20250514", "openai:@cf/meta/llama", "openai:models/a@b", "openai:m@1.2"]) {
+        assert.strictEqual((yield* refused(name)).tag, "KeyMissing", name)
+      }
+    })
+  )
+
   it.effect("with an invalid address is refused without repeating it", () =>
     Effect.gen(function* () {
       const { message, tag } = yield* refused("openai:m", { OPENAI_BASE_URL: "user:secret@nowhere" })

@@ -73,9 +73,28 @@ interface Settled {
   readonly settings: Provider.Settings
 }
 
+/** Whether a model's own name ends with what can only be meant as an address, and lacks `http://` or what follows it. */
+const endsWithAddress = (model: string): boolean => {
+  const at = model.lastIndexOf("@")
+  const last = at < 0 ? "" : model.slice(at + 1)
+  return (
+    /^[a-z][a-z0-9+.-]*:\/\//i.test(last) ||
+    /^localhost([:/]|$)/i.test(last) ||
+    /^(\[[\da-f:]+\]|[\w.-]+):\d+(\/|$)/i.test(last) ||
+    /^([\w-]+\.)+[a-z]{2,}(\/|$)/i.test(last)
+  )
+}
+
+/** What errors call the address in a name, which may hold a secret and is not repeated. */
+const addressInName = "The address after @ in the model's name"
+
 const settingsOf = Effect.fnUntraced(function* (name: string, options: Options) {
   const parsed = parse(name)
   if (parsed === undefined) return yield* fail(new NameInvalid({ name }))
+  if (parsed.baseURL === undefined && endsWithAddress(parsed.model)) {
+    const problem = "must be a URL that begins with http:// or https://"
+    return yield* fail(new SettingInvalid({ variable: addressInName, problem }))
+  }
   const provider = Provider.known.get(parsed.provider)
   if (provider === undefined) return yield* fail(new ProviderUnknown({ name: parsed.provider, known }))
   const baseURL = parsed.baseURL ?? (yield* setting(provider.baseVariable))
@@ -89,7 +108,7 @@ const settingsOf = Effect.fnUntraced(function* (name: string, options: Options) 
   }
   if (baseURL !== undefined && !(/^https?:\/\//.test(baseURL) && URL.canParse(baseURL))) {
     // The address is in the model's name or in a setting; the error names the one to correct.
-    const variable = parsed.baseURL === undefined ? provider.baseVariable : "The address after @ in the model's name"
+    const variable = parsed.baseURL === undefined ? provider.baseVariable : addressInName
     return yield* fail(new SettingInvalid({ variable, problem: "is not a valid URL" }))
   }
   const key = yield* setting(provider.keyVariable)

@@ -10,7 +10,6 @@ import { McpTools } from "@reins/models/mcp"
 import { Prices } from "@reins/runtime"
 import * as Plain from "@reins/runtime/promise"
 import { Sqlite } from "@reins/store/sqlite"
-import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
@@ -75,13 +74,6 @@ export interface Options<
   readonly prices?: string | undefined
   /** Absent: nothing is sent. */
   readonly telemetry?: Telemetry | undefined
-}
-
-/** `@effect/sql-pg` is not installed, or does not load. */
-export class DriverMissing extends Data.TaggedError("DriverMissing")<{ readonly cause: unknown }> {
-  override get message() {
-    return "A Postgres store needs package @effect/sql-pg. Run: npm install @effect/sql-pg"
-  }
 }
 
 /**
@@ -150,7 +142,7 @@ const storeLayer = (store: StoreName): Layer.Layer<never, unknown> => {
   const url = Redacted.make(store.postgres)
   return Layer.unwrap(
     Effect.map(
-      Effect.tryPromise({ try: () => import("@reins/store/postgres"), catch: (cause) => new DriverMissing({ cause }) }),
+      Effect.promise(() => import("@reins/store/postgres")),
       ({ Postgres }) => Postgres.layer({ url })
     )
   )

@@ -17,6 +17,16 @@ describe("a scripted model", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("that two runs share says in the second run's error what ran out", () =>
+    Effect.gen(function* () {
+      const model = ScriptedModel.make({ replies: [ScriptedModel.text("one")] })
+      const runtime = yield* Solo.runtime(model)
+      yield* runtime.complete("hi")
+      const error = yield* Effect.flip(runtime.complete("hi"))
+      assert.include(error.message, "request 2 found no reply, for the script had 1. Push more replies")
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("fails when replies are left over", () =>
     Effect.gen(function* () {
       const model = ScriptedModel.make({ replies: [ScriptedModel.text("one"), ScriptedModel.text("two")] })

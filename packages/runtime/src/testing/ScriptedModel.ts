@@ -4,7 +4,7 @@
  *
  * It waits only for its holds, so a test with it measures the runtime and not a model.
  */
-import { type Json, Message, type ModelFailure, type Usage } from "@reins/protocol"
+import { type Json, Message, ModelFailure, type Usage } from "@reins/protocol"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -24,7 +24,7 @@ export interface Reply {
   readonly throws?: boolean | undefined
 }
 
-/** Makes the reply to a request. `undefined`: no reply, which is a defect. */
+/** Makes the reply to a request. `undefined`: no reply, and the run fails with what ran out. */
 export type Responder = (request: ModelRequest) => Reply | undefined
 
 /** Holds a reply back until the test releases it. */
@@ -77,13 +77,16 @@ export interface Options {
 /** A scripted model. */
 export const make = (options: Options = {}): ScriptedModel => {
   const replies = [...(options.replies ?? [])]
+  const { model = "scripted-1", provider = "scripted" } = options
+  let pushed = replies.length
   const requests: Array<ModelRequest> = []
   return {
     describesSafely: true,
     takesKeys: true,
-    provider: options.provider ?? "scripted",
-    model: options.model ?? "scripted-1",
+    provider,
+    model,
     push: (...more) => {
+      pushed += more.length
       replies.push(...more)
     },
     requests,
@@ -96,13 +99,18 @@ export const make = (options: Options = {}): ScriptedModel => {
         requests.push(Object.freeze({ ...request, messages: Object.freeze([...request.messages]) }))
         const reply = replies.shift() ?? options.respond?.(request)
         return reply === undefined
-          ? Effect.die(
-              new Error("The scripted model has no reply for this request. Push more replies, or pass a responder")
+          ? Effect.fail(
+              new ModelFailure.InvalidRequest({ provider, model, description: ranOut(requests.length, pushed) })
             )
           : play(reply, emit)
       })
   }
 }
+
+/** What ran out, and the cure. */
+const ranOut = (request: number, pushed: number): string =>
+  `request ${request} found no reply, for the script had ${pushed}. Push more replies, or pass a responder; ` +
+  "a model that two tests share goes on where the first one ended, so make one for each"
 
 /** A layer of a scripted model under the port's tag. */
 export const layer = (options: Options): Layer.Layer<Model> => Layer.succeed(Model, make(options))

@@ -5,7 +5,7 @@
  * SQLite, on any number of machines. When the owner's connection ends, one of the others takes over. An owner that was
  * replaced is fenced: it can write nothing more.
  */
-import * as PgClient from "@effect/sql-pg/PgClient"
+import type * as PgClient from "@effect/sql-pg/PgClient"
 import { Deployment } from "@reins/runtime"
 import { type JournalStore, journalHost } from "@reins/runtime/journal"
 import * as Config from "effect/Config"
@@ -25,6 +25,7 @@ import * as Archive from "../sql/Archive.ts"
 import { Database, postgres, channel } from "../sql/Database.ts"
 import * as SqlJournal from "../sql/SqlJournal.ts"
 import * as PgCommit from "./PgCommit.ts"
+import * as PgDriver from "./PgDriver.ts"
 import * as Tables from "../sql/Tables.ts"
 
 export interface Options {
@@ -45,13 +46,15 @@ export interface Options {
 
 /** The database cannot be used. Raised when the deployment's layer is built, before any run is touched. */
 export class PostgresUnusable extends Schema.TaggedError<PostgresUnusable>()("PostgresUnusable", {
-  reason: Schema.Literals(["CannotConnect", "NewerSchema", "Unknown"]),
+  reason: Schema.Literals(["CannotConnect", "DriverMissing", "NewerSchema", "Unknown"]),
   cause: Schema.optionalKey(Schema.Defect())
 }) {
   override get message() {
     switch (this.reason) {
       case "CannotConnect":
         return "Cannot connect to Postgres. Check the url option (host, port, user, password); see the cause"
+      case "DriverMissing":
+        return "A Postgres store needs package @effect/sql-pg. Run: npm install @effect/sql-pg"
       case "NewerSchema":
         return "The Postgres database was written by a later version. Use a later @reins/store"
       case "Unknown":
@@ -81,12 +84,18 @@ export const safetyMs = 5000
 const patience = "-c idle_in_transaction_session_timeout=10000"
 
 const connect = ({ maxConnections, url }: Options) =>
-  PgClient.make({
-    url,
-    maxConnections,
-    applicationName: "reins",
-    startupOptions: patience
-  }).pipe(Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make))
+  Effect.tryPromise({
+    try: () => PgDriver.load(),
+    catch: (cause) => new PostgresUnusable({ reason: "DriverMissing", cause })
+  }).pipe(
+    Effect.flatMap((driver) =>
+      Effect.mapError(
+        driver.make({ url, maxConnections, applicationName: "reins", startupOptions: patience }),
+        unusable
+      )
+    ),
+    Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make)
+  )
 
 const open = (
   client: PgClient.PgClient
@@ -110,7 +119,7 @@ const wakes = (client: PgClient.PgClient, self: string): Stream.Stream<string> =
 
 /** Connects to the database, migrates it, and opens its journal. For deployments. */
 export const connected = Effect.fnUntraced(function* (options: Options) {
-  const client = yield* Effect.mapError(connect(options), unusable)
+  const client = yield* connect(options)
   const { store } = yield* open(client)
   return { client, store }
 })
@@ -121,9 +130,7 @@ export const journal = (options: Options): Effect.Effect<JournalStore, PostgresU
 
 /** Administration of stored runs, also while others execute them. */
 export const archive = (options: Options): Effect.Effect<Archive.Archive, PostgresUnusable, Scope.Scope> =>
-  Effect.flatMap(Effect.mapError(connect(options), unusable), (client) =>
-    Effect.map(open(client), ({ db }) => Archive.make(db))
-  )
+  Effect.flatMap(connect(options), (client) => Effect.map(open(client), ({ db }) => Archive.make(db)))
 
 /**
  * Runs in Postgres: provide it to `Runtime.layer`, and they survive their process. Fails with `PostgresUnusable` before

@@ -305,9 +305,23 @@ class UiMessageEncoder implements Encoder {
     const last: Chunk = {
       type: "finish",
       finishReason: this.#version === 6 && finishReason === "cancelled" ? "other" : reasons[finishReason],
-      messageMetadata: { finishReason, usage }
+      messageMetadata: { finishReason, usage: { ...usage, ...usageOf(usage) } }
     }
     return [...this.#close(), ...ending, ...aborted, last]
+  }
+}
+
+/** Usage by the names of AI SDK, beside our own. */
+const usageOf = (usage: Events.Finish["usage"]) => {
+  const { cacheCreationInputTokens, cacheReadInputTokens, completionTokens, promptTokens } = usage
+  return {
+    inputTokens: promptTokens,
+    outputTokens: completionTokens,
+    inputTokenDetails: {
+      noCacheTokens: Math.max(0, promptTokens - cacheReadInputTokens - cacheCreationInputTokens),
+      cacheReadTokens: cacheReadInputTokens,
+      cacheWriteTokens: cacheCreationInputTokens
+    }
   }
 }
 
