@@ -1,21 +1,17 @@
 /** The command line: which commands there are, with which flags. The code of a command is loaded when it runs. */
-import * as Cause from "effect/Cause"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as CliConfig from "effect/cli/CliConfig"
+import * as Argument from "effect/cli/Argument"
 import * as CliOutput from "effect/cli/CliOutput"
 import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
 import { createRequire } from "node:module"
 import * as Flags from "./command/Flags.ts"
-import { Screen } from "./terminal/Screen.ts"
-
-const onScreen = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.flatMap(Flags.Plain, (plain) => Effect.provide(effect, Screen.layer(plain))).pipe(
-    // The sentence is for everybody; where it comes from, for who asks.
-    Effect.tapCause((cause) => (Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logDebug(cause)))
-  )
+import { onScreen } from "./command/OnScreen.ts"
+import * as Operators from "./command/Operators.ts"
 
 const ask = Command.make(
   "ask",
@@ -34,10 +30,8 @@ const ask = Command.make(
   },
   (given) =>
     onScreen(
-      Flags.lazily(
-        () => import("./command/Ask.ts"),
-        ({ run }) => run(given)
-      )
+      () => import("./command/Ask.ts"),
+      ({ run }) => run(given)
     )
 ).pipe(
   Command.withDescription(
@@ -68,19 +62,62 @@ const chat = Command.make(
   },
   (given) =>
     onScreen(
-      Flags.lazily(
-        () => import("./command/Chat.ts"),
-        ({ run }) => run(given)
-      )
+      () => import("./command/Chat.ts"),
+      ({ run }) => run(given)
     )
 ).pipe(
   Command.withDescription("Chats with an agent: what you type while it works is sent along, and it asks before it acts")
 )
 
+const serve = Command.make(
+  "serve",
+  {
+    app: Flags.app,
+    model: Flags.model,
+    demo: Flags.demo,
+    store: Flags.store,
+    path: Flags.path,
+    port: Flag.Int("port").pipe(
+      Flag.withDefault(4111),
+      Flag.withMetavar("NUMBER"),
+      Flag.withDescription("The port; 0 for a free one (default 4111)")
+    ),
+    host: Flag.String("host").pipe(
+      Flag.withDefault("127.0.0.1"),
+      Flag.withMetavar("NAME"),
+      Flag.withDescription("Where to listen (default 127.0.0.1); others need keys in REINS_API_KEYS")
+    )
+  },
+  (given) =>
+    onScreen(
+      () => import("./command/Serve.ts"),
+      ({ run }) => run(given)
+    )
+).pipe(Command.withDescription("Serves an agent over HTTP in every dialect, until it is stopped"))
+
+const init = Command.make(
+  "init",
+  {
+    folder: Argument.String("folder").pipe(
+      Argument.withDefault("."),
+      Argument.withDescription("The new folder (default: this one, if it is empty)")
+    ),
+    effect: Flag.Boolean("effect").pipe(
+      Flag.withDefault(false),
+      Flag.withDescription("Written with Effect; without it, with plain functions and promises")
+    )
+  },
+  (given) =>
+    onScreen(
+      () => import("./command/Init.ts"),
+      ({ run }) => run(given)
+    )
+).pipe(Command.withDescription("Makes a project with an agent, two tools, a test and a server; it runs without a key"))
+
 /** The whole command line. */
 export const reins = Command.make("reins").pipe(
   Command.withDescription("An agent in your terminal: asks before it acts, and says what it cost"),
-  Command.withSubcommands([ask, chat]),
+  Command.withSubcommands([init, ask, chat, serve, ...Operators.commands]),
   Command.withGlobalFlags([Flags.Plain])
 )
 

@@ -46,6 +46,29 @@ const filled = (filename: string) =>
     yield* Effect.sleep(100)
   }).pipe(Effect.provide(runtime(filename)))
 
+describe("the list of runs", () => {
+  it.live("has those that ended and those that have not, the latest first, of a tenant or a thread", () =>
+    Effect.gen(function* () {
+      const { here } = yield* files
+      yield* filled(here)
+      const archive = yield* Sqlite.archive({ filename: here })
+      const all = yield* archive.runs()
+      assert.sameMembers(
+        all.map(({ endedAt, runId }) => `${runId}: ${endedAt === undefined ? "open" : "ended"}`),
+        ["paused: open", "ended: ended"]
+      )
+      assert.isTrue(
+        all.every(
+          ({ lastSeq, startedAt }, index) => lastSeq > 0 && startedAt <= (all[index - 1]?.startedAt ?? Infinity)
+        )
+      )
+      assert.lengthOf(yield* archive.runs({ limit: 1 }), 1)
+      assert.lengthOf(yield* archive.runs({ resourceId: "default", threadId: "thread" }), 2)
+      assert.lengthOf(yield* archive.runs({ resourceId: "another" }), 0)
+    })
+  )
+})
+
 describe("an exported run", () => {
   it.live("is the same after an import into another database", () =>
     Effect.gen(function* () {

@@ -1,5 +1,4 @@
 /** Flags that several commands share. */
-import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Argument from "effect/cli/Argument"
 import * as Flag from "effect/cli/Flag"
@@ -92,7 +91,3 @@ export const Plain = GlobalFlag.Setting("plain")({
     Flag.withDescription("Plain lines for screen readers: no colours, no signs, nothing is redrawn")
   )
 })
-
-/** Loads a command's code when it runs, and not before: the first output must not wait for it. */
-export const lazily = <M, A, E, R>(load: () => Promise<M>, run: (module: M) => Effect.Effect<A, E, R>) =>
-  Effect.flatMap(Effect.promise(load), run)

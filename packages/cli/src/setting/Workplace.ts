@@ -26,6 +26,8 @@ export interface Given {
   readonly isWatched: boolean
   /** Whether the scripted demo takes the place of a model that is not set. */
   readonly demo: boolean
+  /** Whether runs are carried. Absent: true. */
+  readonly carries?: boolean | undefined
 }
 
 /** A runtime, and what is known of it. */
@@ -36,6 +38,8 @@ export interface Workplace {
   readonly model: string | undefined
   /** The model itself, which can be changed; absent: the app has its own. */
   readonly live: LiveModel | undefined
+  /** The store, where the command line chose it. */
+  readonly place: StoreChoice.Store | undefined
   /** Where runs are kept, where the command line chose it. */
   readonly store: string | undefined
   readonly agents: ReadonlyArray<Agent.Any>
@@ -65,6 +69,7 @@ export const make = (given: Given): Effect.Effect<Workplace, CommandFailed> =>
         root: root?.name ?? "agent",
         model: undefined,
         live: undefined,
+        place: undefined,
         store: undefined,
         agents: app.agents,
         layer: AppFile.wholeLayer(file, app.layer)
@@ -81,9 +86,9 @@ export const make = (given: Given): Effect.Effect<Workplace, CommandFailed> =>
     const live = new LiveModel()
     const services = Layer.merge(
       Layer.provideMerge(ModelChoice.layer(model, given.isWatched, live), ModelChoice.pricesLayer),
-      StoreChoice.layer(store, { carries: true })
+      StoreChoice.layer(store, { carries: given.carries ?? true })
     )
-    const common = { model, live, store: StoreChoice.describe(store) }
+    const common = { model, live, place: store, store: StoreChoice.describe(store) }
     if (app === undefined) {
       const layer = AppFile.wholeLayer("The assistant", Layer.provide(Assistant.layer(folder), services))
       return { ...common, root: Assistant.name, agents: [], layer }

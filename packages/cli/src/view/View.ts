@@ -73,6 +73,11 @@ export class View {
     return [...this.floor.pending(), ...working]
   }
 
+  /** What was being said, as permanent lines: nothing more comes. */
+  rest(): ReadonlyArray<string> {
+    return this.floor.closeAll()
+  }
+
   /** Lines of no agent. What is being said is shown before them. */
   note(text: string, colour?: Style.Colour): ReadonlyArray<string> {
     const { columns } = this.look()

@@ -1,4 +1,4 @@
 export { NotImported } from "../sql/Archive.ts"
-export type { Archive } from "../sql/Archive.ts"
+export type { Archive, ListedRun, ListOptions } from "../sql/Archive.ts"
 export * as Postgres from "./Postgres.ts"
 export { PostgresUnusable } from "./Postgres.ts"

@@ -9,6 +9,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Database } from "./Database.ts"
+import * as Column from "./Column.ts"
 import * as SqlFiles from "./SqlFiles.ts"
 import * as SqlCommit from "./SqlCommit.ts"
 import * as SqlPacking from "./SqlPacking.ts"
@@ -71,7 +72,34 @@ export class NotImported extends Schema.TaggedError<NotImported>()("NotImported"
   }
 }
 
+/** What is known of a run without reading it. Times are in epoch milliseconds. */
+export interface ListedRun {
+  readonly runId: string
+  readonly threadId: string
+  readonly resourceId: string
+  readonly agent: string
+  readonly startedAt: number
+  /** When it last did something. */
+  readonly lastAt: number
+  /** Absent: it has not ended. */
+  readonly endedAt?: number
+  /** How many events it has. */
+  readonly lastSeq: number
+}
+
+/** Which runs to list. */
+export interface ListOptions {
+  /** Absent: of every tenant. */
+  readonly resourceId?: string | undefined
+  /** Absent: of every thread. */
+  readonly threadId?: string | undefined
+  /** The most runs. Default 100. */
+  readonly limit?: number | undefined
+}
+
 export interface Archive {
+  /** Runs, the latest first. Rows that cannot be read are no part of it: only columns are read. */
+  readonly runs: (options?: ListOptions) => Effect.Effect<ReadonlyArray<ListedRun>, StoreFailure>
   /**
    * All of a run, as JSON lines without line ends: its record, thread, events, marks and answers. Empty for an unknown
    * run.
@@ -93,6 +121,7 @@ export interface Archive {
 }
 
 export const make = (db: Database): Archive => ({
+  runs: (options = {}) => db.operation("list runs", list(db, options)),
   exportRun: (runId) =>
     Effect.map(db.operation("export", db.atomic(gather(db, runId))), (lines) => lines.map((line) => encode(line))),
   importRun: (lines) =>
@@ -122,6 +151,30 @@ export const make = (db: Database): Archive => ({
       return { runs: runs.length, rows: rows.reduce((sum, each) => sum + each, 0) }
     })
 })
+
+const list = (db: Database, { limit = 100, resourceId, threadId }: ListOptions) => {
+  const wanted = [
+    ["resource_id", resourceId],
+    ["thread_id", threadId]
+  ].flatMap(([column, value]) => (value === undefined ? [] : [{ column, value }]))
+  const where = wanted.map(({ column }) => `${column} = ?`).join(" AND ")
+  const statement = `SELECT run_id, thread_id, resource_id, agent, started_at, last_at, ended_at, last_seq FROM reins_runs ${
+    where === "" ? "" : `WHERE ${where}`
+  } ORDER BY started_at DESC, run_id LIMIT ?`
+  const most = Math.max(0, Math.floor(limit) || 0)
+  return Effect.map(db.rows(statement, ...wanted.map(({ value }) => Column.encode(value)), most), (rows) =>
+    rows.map((row): ListedRun => ({
+      runId: Column.decode(row["run_id"]),
+      threadId: Column.decode(row["thread_id"]),
+      resourceId: Column.decode(row["resource_id"]),
+      agent: Column.decode(row["agent"]),
+      startedAt: Number(row["started_at"]),
+      lastAt: Number(row["last_at"]),
+      ...(row["ended_at"] == null ? {} : { endedAt: Number(row["ended_at"]) }),
+      lastSeq: Number(row["last_seq"])
+    }))
+  )
+}
 
 /** Refusals as values, since `operation` only fails with database errors. */
 const settled = (

@@ -1,5 +1,5 @@
 export { NotImported } from "../sql/Archive.ts"
-export type { Archive } from "../sql/Archive.ts"
+export type { Archive, ListedRun, ListOptions } from "../sql/Archive.ts"
 export * as NodeSqlite from "./NodeSqlite.ts"
 export * as Sqlite from "./Sqlite.ts"
 export { SqliteUnusable } from "./SqliteUnusable.ts"

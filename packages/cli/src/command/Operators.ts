@@ -1,0 +1,123 @@
+/** The operator's commands with their flags; what they do is in `Operate`, which is loaded when one runs. */
+import type * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Flags from "./Flags.ts"
+import { onScreen } from "./OnScreen.ts"
+
+const tenant = Flag.String("tenant").pipe(
+  Flag.withDefault("default"),
+  Flag.withMetavar("NAME"),
+  Flag.withDescription("Whose runs of a local store (default: default); a server knows it by the key")
+)
+
+const jsonOutput = Flag.Boolean("json-output").pipe(
+  Flag.withDefault(false),
+  Flag.withDescription("Print one JSON object a line, and nothing else")
+)
+
+const place = { app: Flags.app, store: Flags.store, path: Flags.path, url: Flags.url, tenant, jsonOutput }
+
+const text = (name: string, metavar: string, description: string) =>
+  Flag.String(name).pipe(
+    Flag.withMetavar(metavar),
+    Flag.withDescription(description),
+    Flag.optional,
+    Flag.map(Option.getOrUndefined)
+  )
+
+const by = text("by", "NAME", "Who answers, for the record of a local store; a server knows it by the key")
+
+const limit = Flag.Int("limit").pipe(
+  Flag.withDefault(50),
+  Flag.withMetavar("N"),
+  Flag.withDescription("How many at most (default 50)")
+)
+
+const runId = Argument.String("run").pipe(Argument.withDescription("The id of the run; reins runs lists them"))
+const approvalId = Argument.String("approval").pipe(
+  Argument.withDescription("The id of the approval; reins approvals lists them")
+)
+
+const load = () => import("./Operate.ts")
+
+const run = <A, E, R>(body: (operate: Awaited<ReturnType<typeof load>>) => Effect.Effect<A, E, R>) =>
+  onScreen(load, body)
+
+/** The commands. */
+export const commands = [
+  Command.make("runs", { ...place, limit }, (given) => run((operate) => operate.runs(given))).pipe(
+    Command.withDescription("Lists runs, the latest first")
+  ),
+  Command.make(
+    "events",
+    {
+      runId,
+      ...place,
+      after: Flag.Int("after").pipe(
+        Flag.withDefault(0),
+        Flag.withMetavar("SEQ"),
+        Flag.withDescription("Only events after this one (default: all)")
+      ),
+      follow: Flag.Boolean("follow").pipe(
+        Flag.withAlias("f"),
+        Flag.withDefault(false),
+        Flag.withDescription("Go on until the run ends")
+      )
+    },
+    (given) => run((operate) => operate.events(given))
+  ).pipe(Command.withDescription("Shows the events of a run; with --json-output its envelopes")),
+  Command.make("approvals", place, (given) => run((operate) => operate.approvals(given))).pipe(
+    Command.withDescription("Lists open approvals, the oldest first")
+  ),
+  Command.make(
+    "approve",
+    {
+      id: approvalId,
+      ...place,
+      by,
+      scope: Flag.Literals("scope", ["call", "run", "thread", "subtree"]).pipe(
+        Flag.withDefault("call"),
+        Flag.withDescription("How far it reaches: this call, or all calls of the tool in the run, thread or subtree")
+      )
+    },
+    (given) => run((operate) => operate.approve(given))
+  ).pipe(Command.withDescription("Approves an open approval")),
+  Command.make(
+    "reject",
+    { id: approvalId, ...place, by, reason: text("reason", "TEXT", "The reason, which the agent is told") },
+    (given) => run((operate) => operate.reject(given))
+  ).pipe(Command.withDescription("Rejects an open approval")),
+  Command.make(
+    "revise",
+    {
+      id: approvalId,
+      edit: Argument.String("edit").pipe(Argument.withDescription("name=value, or an object of JSON; of a plan, text")),
+      ...place
+    },
+    (given) => run((operate) => operate.revise(given))
+  ).pipe(Command.withDescription("Approves an open approval with other arguments")),
+  Command.make("cancel", { runId, ...place }, (given) => run((operate) => operate.cancel(given))).pipe(
+    Command.withDescription("Asks a run to end")
+  ),
+  Command.make(
+    "raise",
+    {
+      runId,
+      limits: Argument.String("limits").pipe(Argument.withDescription("New limits: maxSteps=20,maxCostUsd=0.5")),
+      ...place
+    },
+    (given) => run((operate) => operate.raise(given))
+  ).pipe(Command.withDescription("Gives more budget to a run that waits for it")),
+  Command.make("cost", { runId, ...place }, (given) => run((operate) => operate.cost(given))).pipe(
+    Command.withDescription("Shows what a run cost and how long it took")
+  ),
+  Command.make("grants", { ...place, revoke: text("revoke", "ID", "Take this grant back: calls ask again") }, (given) =>
+    run((operate) => operate.grants(given))
+  ).pipe(Command.withDescription("Lists approvals that are remembered, or takes one back")),
+  Command.make("audit", { ...place, run: text("run", "RUN", "Only acts about this run"), limit }, (given) =>
+    run((operate) => operate.audit(given))
+  ).pipe(Command.withDescription("Shows who answered what, and when"))
+] as const

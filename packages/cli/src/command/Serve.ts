@@ -1,0 +1,116 @@
+/** `reins serve`: an app, or the built-in assistant, over HTTP in every dialect, until it is stopped. */
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { Authenticator, Server } from "@reins/server"
+import * as Aap from "@reins/wire/aap"
+import * as AgUi from "@reins/wire/ag-ui"
+import * as AiSdk from "@reins/wire/ai-sdk"
+import * as Anthropic from "@reins/wire/anthropic"
+import * as Kai from "@reins/wire/kai"
+import * as Karta from "@reins/wire/karta"
+import * as OpenaiChat from "@reins/wire/openai-chat"
+import * as OpenaiResponses from "@reins/wire/openai-responses"
+import * as Steerable from "@reins/wire/steerable"
+import * as Cause from "effect/Cause"
+import * as Config from "effect/Config"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Redacted from "effect/Redacted"
+import * as HttpServer from "effect/http/HttpServer"
+import { createServer } from "node:http"
+import { type CommandFailed, failed, misused, sentenceOf } from "../setting/CommandFailed.ts"
+import * as Workplace from "../setting/Workplace.ts"
+import * as Interrupts from "../terminal/Interrupts.ts"
+import { Screen } from "../terminal/Screen.ts"
+
+/** What the command line says. */
+export interface Given extends Omit<Workplace.Given, "isWatched"> {
+  readonly port: number
+  readonly host: string
+}
+
+/** The variable with the keys that clients send: `key=tenant`, separated by commas. */
+const variable = "REINS_API_KEYS"
+
+const dialects = [
+  { dialect: AiSdk.dialect },
+  { dialect: AgUi.dialect },
+  { dialect: OpenaiChat.dialect, path: "/openai-chat/v1", anyAgent: true },
+  { dialect: OpenaiResponses.dialect, path: "/openai-responses/v1", anyAgent: true },
+  { dialect: Anthropic.dialect, anyAgent: true },
+  { dialect: Aap.dialect },
+  { dialect: Aap.dialectV2 },
+  { dialect: Aap.dialectV1 },
+  { dialect: Kai.dialect },
+  { dialect: Karta.dialect },
+  { dialect: Steerable.dialect }
+] as const
+
+const loopback = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/
+
+export const run = Effect.fnUntraced(function* (given: Given) {
+  const screen = yield* Screen
+  if (given.port < 0 || given.port > 65_535) return yield* misused(`--port: ${given.port} is no port from 0 to 65535.`)
+  const keys = yield* Effect.orDie(Config.option(Config.Redacted(variable)))
+  if (Option.isNone(keys) && !loopback.test(given.host)) {
+    return yield* failed(
+      `Without keys anybody who reaches ${given.host} could use the agent. Set ${variable}=KEY=TENANT, or leave out --host.`
+    )
+  }
+  if (Option.isSome(keys) && !isKeys(Redacted.value(keys.value))) {
+    return yield* failed(`${variable} has an entry that is not KEY=TENANT. Write KEY=TENANT, separated by commas.`)
+  }
+  const workplace = yield* Workplace.make({ ...given, isWatched: false })
+  const options = { agents: workplace.agents, dialects }
+  const access = Option.isNone(keys) ? Authenticator.layerOpen() : Layer.orDie(Authenticator.layerConfig(variable))
+  const http = NodeHttpServer.layer(() => createServer(), { host: given.host, port: given.port })
+  const listening = Layer.effectContext(
+    Effect.flatMap(Effect.scope, (scope) => Layer.buildWithScope(http, scope)).pipe(
+      Effect.catchCause((cause) => Effect.fail(unheard(given, cause)))
+    )
+  )
+  const served = Server.serve(options).pipe(Layer.provide([workplace.layer, access]), Layer.provideMerge(listening))
+  yield* Effect.gen(function* () {
+    const stopped = yield* Deferred.make<void>()
+    yield* Interrupts.take(() => Deferred.doneUnsafe(stopped, Effect.void))
+    const { address } = yield* HttpServer.HttpServer
+    const port = "port" in address ? address.port : given.port
+    const url = `http://${given.host.includes(":") ? `[${given.host.replace(/[[\]]/g, "")}]` : given.host}:${port}`
+    const places = Server.places(options).map(({ path, title }) => `  ${title.padEnd(32)}${url}${path}`)
+    const who = Option.isNone(keys) ? "Everybody on this machine, without a key." : `Who has a key of ${variable}.`
+    const lines = [
+      `Serving ${workplace.root} on ${url}`,
+      ...places,
+      `  ${"Documentation".padEnd(32)}${url}/docs`,
+      `Access: ${who}`,
+      ...(workplace.store === undefined ? [] : [`Runs are kept in ${workplace.store}.`]),
+      "Ctrl-C stops it; runs that go on are carried on at its next start."
+    ]
+    yield* screen.print(lines.map((line) => `${line}\n`).join(""))
+    yield* Deferred.await(stopped)
+  }).pipe(Effect.scoped, Effect.provide(served))
+})
+
+/** Every entry is a key and its tenant: one that is not would silently open nothing. */
+const isKeys = (text: string): boolean => text.split(",").every((entry) => /^\s*[^=\s].*=[^=\s]+\s*$/.test(entry))
+
+/** Why nothing can be listened on. */
+const unheard = ({ host, port }: Given, cause: Cause.Cause<unknown>): CommandFailed => {
+  const error = Cause.squash(cause)
+  const inner = Predicate.hasProperty(error, "cause") ? error.cause : error
+  const code = Predicate.hasProperty(inner, "code") ? inner.code : undefined
+  const place = `${host}:${port}`
+  switch (code) {
+    case "EADDRINUSE":
+      return failed(`Port ${port} is taken. Choose another: --port ${port + 1}, or --port 0 for a free one.`, inner)
+    case "EACCES":
+      return failed(`Port ${port} may not be listened on. Choose one above 1023: --port 4111.`, inner)
+    case "EADDRNOTAVAIL":
+    case "ENOTFOUND":
+      return failed(`${host} is no address of this machine. Leave out --host, or use 0.0.0.0.`, inner)
+    default:
+      return failed(sentenceOf(`Listening on ${place}`, cause), error)
+  }
+}

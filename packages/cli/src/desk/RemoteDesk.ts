@@ -1,0 +1,145 @@
+/** The desk of a server's native interface, with the key of `REINS_API_KEY` where it is set. */
+import { Approval, Audit, Envelope, Grant } from "@reins/protocol"
+import * as Config from "effect/Config"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import { type CommandFailed, ended, failed, misused } from "../setting/CommandFailed.ts"
+import type { Desk } from "./Desk.ts"
+
+/** The variable with the key of the server. */
+export const variable = "REINS_API_KEY"
+
+/** How long events that are there already may take to arrive, one after the other. */
+const pause = Duration.millis(1000)
+
+const Refused = Schema.Struct({ error: Schema.Struct({ code: Schema.String, message: Schema.String }) })
+const Threads = Schema.Struct({
+  threads: Schema.Array(
+    Schema.Struct({
+      threadId: Schema.String,
+      agent: Schema.String,
+      state: Schema.Literals(["idle", "running"]),
+      updatedAt: Schema.Natural,
+      runId: Schema.optionalKey(Schema.String)
+    })
+  )
+})
+
+const readRefusal = Schema.decodeUnknownOption(Schema.fromJsonString(Refused))
+const readEnvelope = Schema.decodeUnknownEffect(Schema.fromJsonString(Envelope.Envelope))
+
+export const make = Effect.fnUntraced(function* (
+  url: string
+): Effect.fn.Return<Desk, CommandFailed, HttpClient.HttpClient> {
+  if (!/^https?:\/\//.test(url) || !URL.canParse(url))
+    return yield* misused(`--url: ${JSON.stringify(url)} is no address such as http://127.0.0.1:4111.`)
+  const http = yield* HttpClient.HttpClient
+  const key = yield* Effect.orDie(Config.option(Config.Redacted(variable)))
+  const base = `${url.replace(/\/+$/, "")}/native`
+
+  const send = (
+    request: HttpClientRequest.HttpClientRequest
+  ): Effect.Effect<HttpClientResponse.HttpClientResponse, CommandFailed> =>
+    Effect.gen(function* () {
+      const keyed = Option.match(key, {
+        onNone: () => request,
+        onSome: (value) => HttpClientRequest.bearerToken(request, Redacted.value(value))
+      })
+      const response = yield* Effect.mapError(http.execute(keyed), (cause) =>
+        failed(`No server answers at ${url}. Is reins serve running there?`, cause)
+      )
+      if (response.status < 400) return response
+      const text = yield* Effect.orElseSucceed(response.text, () => "")
+      const told = Option.getOrUndefined(readRefusal(text))?.error.message ?? `status ${response.status}`
+      if (response.status === 401)
+        return yield* failed(`The server at ${url} does not accept the key. Set ${variable} to one of its keys.`)
+      return yield* failed(ended(told))
+    })
+
+  const get = <A>(path: string, schema: Schema.Codec<A, unknown>): Effect.Effect<A, CommandFailed> =>
+    Effect.gen(function* () {
+      const response = yield* send(HttpClientRequest.get(`${base}${path}`))
+      const body = yield* Effect.mapError(response.json, (cause) =>
+        failed(`${url} answers with something that is no JSON.`, cause)
+      )
+      return yield* Effect.mapError(Schema.decodeUnknownEffect(schema)(body), (cause) =>
+        failed(`${url} answers in a form that this version does not know. Use the same version as the server.`, cause)
+      )
+    })
+
+  const post = (path: string, body: unknown) =>
+    Effect.flatMap(
+      Effect.mapError(HttpClientRequest.bodyJson(HttpClientRequest.post(`${base}${path}`), body), (cause) =>
+        failed("The answer is no JSON.", cause)
+      ),
+      send
+    )
+
+  const place = (id: string) => encodeURIComponent(id)
+
+  return {
+    runs: (limit) =>
+      Effect.map(get(`/threads?limit=${Math.min(100, limit)}`, Threads), ({ threads }) =>
+        threads.flatMap(({ agent, runId, state, threadId, updatedAt }) =>
+          runId === undefined
+            ? []
+            : [
+                {
+                  runId,
+                  threadId,
+                  agent,
+                  state: state === "running" ? ("running" as const) : ("ended" as const),
+                  startedAt: updatedAt
+                }
+              ]
+        )
+      ),
+    events: (runId, { after, follow }) =>
+      Stream.unwrap(
+        Effect.gen(function* () {
+          const { state } = yield* get(`/runs/${place(runId)}`, Schema.Struct({ state: Schema.String }))
+          const path = `${base}/runs/${place(runId)}/events?view=all&format=ndjson&after=${after}`
+          const response = yield* send(HttpClientRequest.get(path))
+          const lines = Stream.decodeText(response.stream).pipe(
+            Stream.splitLines,
+            Stream.filter((line) => line.trim() !== ""),
+            Stream.mapError((cause) => failed(`The connection to ${url} broke off.`, cause)),
+            Stream.mapEffect((line) =>
+              Effect.mapError(readEnvelope(line), (cause) => failed(`${url} sends an event that is none.`, cause))
+            )
+          )
+          return follow || state === "ended" ? lines : Stream.timeout(lines, pause)
+        })
+      ),
+    approvals: Effect.map(
+      get("/approvals", Schema.Struct({ approvals: Schema.Array(Approval.Request) })),
+      ({ approvals }) => approvals.map((request) => ({ request, runId: undefined }))
+    ),
+    answer: (id, decision) => Effect.asVoid(post(`/approvals/${place(id)}`, decision)),
+    cancel: (runId) =>
+      Effect.flatMap(post(`/runs/${place(runId)}/cancel`, {}), (response) =>
+        Effect.map(
+          Effect.orElseSucceed(response.json, () => undefined),
+          (body) => Schema.is(Schema.Struct({ running: Schema.Literal(true) }))(body)
+        )
+      ),
+    raise: (runId, limits) => Effect.asVoid(post(`/runs/${place(runId)}/budget`, { limits })),
+    grants: Effect.map(get("/grants", Schema.Struct({ grants: Schema.Array(Grant.Grant) })), ({ grants }) => grants),
+    revoke: (id) => Effect.as(send(HttpClientRequest.delete(`${base}/grants/${place(id)}`)), true),
+    audit: ({ limit, runId }) =>
+      Effect.map(
+        get(
+          `/approvals/history?limit=${limit}${runId === undefined ? "" : `&runId=${place(runId)}`}`,
+          Schema.Struct({ acts: Schema.Array(Audit.Act), next: Schema.optionalKey(Schema.String) })
+        ),
+        ({ acts }) => acts
+      )
+  }
+})

@@ -1,0 +1,229 @@
+import { assert, layer } from "@effect/vitest"
+import { Operate, Screen } from "@reins/cli"
+import { ConfigProvider, Effect, FileSystem, Stream } from "effect"
+import { ChildProcess, ChildProcessSpawner } from "effect/process"
+import { createServer } from "node:net"
+import { reins } from "./Command.ts"
+import * as Sample from "./Sample.ts"
+
+const main = `${import.meta.dirname}/../../packages/cli/bin/reins.mjs`
+
+/** A server of the demo on this folder, on a port that the system chooses; its address and everything that it printed at first. */
+const served = Effect.fnUntraced(function* (cwd: string, env: { readonly [name: string]: string } = {}) {
+  const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
+  const child = yield* spawner.spawn(
+    ChildProcess.make(process.execPath, [main, "serve", "--demo", "--port", "0"], {
+      cwd,
+      stdin: "ignore",
+      env: { NO_COLOR: "1", REINS_MODEL: "", REINS_API_KEYS: "", ...env },
+      extendEnv: true
+    })
+  )
+  let printed = ""
+  yield* Stream.runForEach(
+    Stream.takeUntil(Stream.decodeText(child.stdout), (text) => (printed + text).includes("Ctrl-C")),
+    (text) => Effect.sync(() => void (printed += text))
+  )
+  return { child, printed, url: /on (http:\S+)/.exec(printed)?.[1] ?? "" }
+})
+
+/** Asks the server, and waits until the run does. */
+const ask = (url: string, threadId: string, headers: { readonly [name: string]: string } = {}) =>
+  Effect.promise(async () => {
+    const response = await fetch(`${url}/native/query`, {
+      method: "POST",
+      headers: { "content-type": "application/json", ...headers },
+      body: JSON.stringify({ prompt: "Who is captain?", threadId })
+    })
+    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
+    for (let seen = ""; !seen.includes("approval-required");) {
+      const next = await reader?.read()
+      if (next === undefined || next.done) throw new Error(`the run never asked: ${seen}`)
+      seen += next.value
+    }
+    await reader?.cancel()
+    return response.headers.get("x-run-id") ?? ""
+  })
+
+/** What a command of an operator prints, in this process. */
+const printed = (
+  command: (given: Operate.Given) => Effect.Effect<void, { readonly message: string }, Screen>,
+  given: Partial<Operate.Given>,
+  env: { readonly [name: string]: string } = {}
+) =>
+  Effect.suspend(() => {
+    let out = ""
+    const screen = Screen.of({
+      look: () => ({ columns: undefined, colors: false, live: false, plain: false }),
+      print: (text) => Effect.sync(() => void (out += text)),
+      note: () => Effect.void,
+      ask: undefined
+    })
+    const usual = {
+      app: undefined,
+      store: undefined,
+      path: undefined,
+      url: undefined,
+      tenant: "default",
+      jsonOutput: false
+    }
+    return command({ ...usual, ...given }).pipe(
+      Effect.provideService(Screen, screen),
+      Effect.provideService(ConfigProvider.ConfigProvider, ConfigProvider.fromEnv({ env })),
+      Effect.match({ onFailure: (error) => error.message, onSuccess: () => out })
+    )
+  })
+
+layer(Sample.layer, { excludeTestServices: true })("the operator's commands", (it) => {
+  it.effect("list, read, answer and audit the runs of a local store while a server carries them", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const ships = yield* Sample.folder(Sample.ships)
+      const server = yield* served(ships)
+      for (const path of [
+        "/ai-sdk",
+        "/ag-ui",
+        "/openai-chat/v1",
+        "/anthropic",
+        "/aap",
+        "/kai",
+        "/karta",
+        "/steerable",
+        "/docs"
+      ]) {
+        assert.include(server.printed, `${server.url}${path}`)
+      }
+      const runId = yield* ask(server.url, "t")
+      const json = { path: ships, jsonOutput: true }
+      const on = { path: ships }
+      assert.match(
+        yield* printed((given) => Operate.runs({ ...given, limit: 5 }), on),
+        new RegExp(`${runId} +running .* assistant `)
+      )
+      const open = yield* printed(Operate.approvals, on)
+      assert.match(open, /^apr_\w+ {2}assistant wants to create the file reins-report\.md/)
+      const id = /^apr_\w+/.exec(open)?.[0] ?? ""
+      const revise = (edit: string) => printed((given) => Operate.revise({ ...given, id, edit }), on)
+      assert.strictEqual(yield* revise("nothing"), "An edit is name=value, or an object of JSON.")
+      assert.strictEqual(yield* revise("file=captain.md"), `Approved ${id} with changes.\n`)
+      const events = (after: number, follow: boolean) =>
+        printed((given) => Operate.events({ ...given, runId, after, follow }), json)
+      assert.match((yield* events(0, true)).trimEnd().split("\n").at(-1) ?? "", /"type":"data-latency-summary"/)
+      assert.include(yield* fs.readDirectory(ships), "captain.md")
+      assert.match(yield* events(5, false), /^\{"seq":6,/)
+      assert.match(yield* printed((given) => Operate.cost({ ...given, runId }), on), /^Cost\n[^]*\ntotal[^]*\nTime\n/)
+      const audit = yield* printed((given) => Operate.audit({ ...given, run: undefined, limit: 50 }), on)
+      assert.match(audit, /answered revise +write_file[^]*decided revise/)
+      const approve = (given: Operate.Given) => Operate.approve({ ...given, id, scope: "call", by: "Ines" })
+      assert.match(yield* printed(approve, on), /^Approval "apr_\w+": /)
+      assert.match(
+        yield* printed((given) => Operate.cost({ ...given, runId: "nope" }), on),
+        /^There is no run "nope"\./
+      )
+      assert.include(
+        yield* printed((given) => Operate.runs({ ...given, limit: 5 }), { ...on, tenant: "other" }),
+        "There is no run yet."
+      )
+    })
+  )
+
+  it.effect("do the same on a server by its address and a key", () =>
+    Effect.gen(function* () {
+      const ships = yield* Sample.folder(Sample.ships)
+      const { child, printed: announced, url } = yield* served(ships, { REINS_API_KEYS: "secret-key=shop" })
+      assert.include(announced, "Who has a key of REINS_API_KEYS.")
+      const runId = yield* ask(url, "t", { authorization: "Bearer secret-key" })
+      const key = { REINS_API_KEY: "secret-key" }
+      const json = { url, jsonOutput: true }
+      assert.match(
+        yield* printed((given) => Operate.runs({ ...given, limit: 5 }), { url }, key),
+        new RegExp(`${runId} +running`)
+      )
+      const { id } = JSON.parse(yield* printed(Operate.approvals, json, key))
+      const events = (follow: boolean) =>
+        printed((given) => Operate.events({ ...given, runId, after: 0, follow }), { url }, key)
+      assert.include(yield* events(false), "wants to create the file reins-report.md")
+      const approve = (given: Operate.Given) => Operate.approve({ ...given, id, scope: "thread", by: undefined })
+      assert.strictEqual(yield* printed(approve, { url }, key), `Approved for this thread: ${id}.\n`)
+      assert.include(yield* events(true), "The report is in")
+      const grants = (revoke: string | undefined) => (given: Operate.Given) => Operate.grants({ ...given, revoke })
+      const grant = JSON.parse(yield* printed(grants(undefined), json, key))
+      assert.strictEqual(grant.toolName, "write_file")
+      assert.strictEqual(yield* printed(grants(grant.id), { url }, key), `Revoked ${grant.id}: calls ask again.\n`)
+      assert.match(
+        yield* printed((given) => Operate.audit({ ...given, run: runId, limit: 50 }), json, key),
+        /"kind":"revoked"/
+      )
+      assert.strictEqual(
+        yield* printed((given) => Operate.cancel({ ...given, runId }), { url }, key),
+        `Run ${runId} has ended.\n`
+      )
+      assert.match(
+        yield* printed(Operate.approvals, { url }, { REINS_API_KEY: "wrong" }),
+        /does not accept the key\. Set REINS_API_KEY/
+      )
+      assert.match(
+        yield* printed(Operate.approvals, { url: "http://127.0.0.1:1" }),
+        /^No server answers at .*\. Is reins serve running there\?$/
+      )
+      assert.match(yield* printed(Operate.approvals, { store: "memory" }), /^A store in memory ends with its process\./)
+      assert.match(
+        yield* printed((given) => Operate.raise({ ...given, runId, limits: "more" }), { url }),
+        /^"more" is no limit\./
+      )
+      yield* child.kill({ killSignal: "SIGINT" })
+      assert.strictEqual(Number(yield* child.exitCode), 0)
+    })
+  )
+
+  it.effect("end with a sentence where there is nothing, nobody, or a port that is taken", () =>
+    Effect.gen(function* () {
+      const ships = yield* Sample.folder(Sample.ships)
+      const taken = yield* Effect.acquireRelease(
+        Effect.callback<{ readonly port: number; readonly close: () => void }>((resume) => {
+          const server = createServer().listen(0, "127.0.0.1", () => {
+            const address = server.address()
+            const port = typeof address === "object" && address !== null ? address.port : 0
+            resume(Effect.succeed({ port, close: () => server.close() }))
+          })
+        }),
+        ({ close }) => Effect.sync(close)
+      )
+      const expected = [
+        [
+          ["serve", "--demo", "--store", "memory", "--port", String(taken.port)],
+          /^Port \d+ is taken\. Choose another: --port \d+/
+        ],
+        [
+          ["serve", "--demo", "--store", "memory", "--host", "0.0.0.0"],
+          /^Without keys anybody .* Set REINS_API_KEYS=KEY=TENANT/
+        ],
+        [
+          ["serve", "--demo", "--store", "memory", "--port", "0"],
+          /^REINS_API_KEYS has an entry that is not KEY=TENANT\./
+        ],
+        [["events", "nope"], /^There is no run "nope"\. reins runs lists them\.\n$/],
+        [["init", "."], /has files already\. Name a new folder/]
+      ] as const
+      const results = yield* Effect.forEach(expected, ([args]) =>
+        reins(ships, args, { env: { REINS_API_KEYS: args.some((arg) => arg === "0") ? "nonsense" : "" } })
+      )
+      for (const [index, { code, stderr, stdout }] of results.entries()) {
+        assert.match(stderr, expected[index]?.[1] ?? /^$/)
+        assert.notInclude(stderr, "    at ")
+        assert.deepStrictEqual([code, stdout], [1, ""])
+      }
+    })
+  )
+
+  it.effect("init makes a project in a new folder", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const folder = yield* Sample.folder({})
+      const { code, stdout } = yield* reins(folder, ["init", "my-desk"])
+      assert.match(stdout, /^Made my-desk, \d+ files\. Next:\n\n {2}cd my-desk\n {2}npm install\n/)
+      assert.include(yield* fs.readDirectory(`${folder}/my-desk`), "package.json")
+      assert.strictEqual(code, 0)
+    })
+  )
+})
