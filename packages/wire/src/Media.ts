@@ -1,6 +1,7 @@
 /**
- * Files in requests, as parts of a message. A `data:` URL says its media type itself, and whole (`text/plain;charset=utf-8`); what the
- * protocol says beside it counts where it is a type and no wildcard.
+ * Files of the protocols, as parts of a message and back. A `data:` URL says its media type itself, and whole
+ * (`text/plain;charset=utf-8`); what the protocol says beside it counts where it is a type and no wildcard. The address of an image tells
+ * its type by its end.
  */
 import type { Message } from "@reins/protocol"
 
@@ -23,16 +24,37 @@ const ownType = (data: string): string | undefined => {
   return type === "" || type.startsWith(";") ? undefined : type
 }
 
+const extensions: { readonly [extension: string]: string } = {
+  png: "image/png",
+  jpg: "image/jpeg",
+  jpeg: "image/jpeg",
+  gif: "image/gif",
+  webp: "image/webp",
+  svg: "image/svg+xml",
+  avif: "image/avif",
+  bmp: "image/bmp"
+}
+
+/** The media type that the end of an address tells. */
+const typeOfAddress = (data: string): string | undefined => {
+  const address = /^https?:/i.test(data) ? (data.split(/[?#]/)[0] ?? "") : ""
+  return extensions[/\.(\w+)$/.exec(address)?.[1]?.toLowerCase() ?? ""]
+}
+
 const isWhole = (type: string | null | undefined): type is string =>
   type != null && /^[^/]+\/[^/*]+$/.test(type) && type !== unknown
 
 /** A file as a part of a message. */
 export const file = ({ data, filename, kind, mediaType }: Source): Message.FilePart => ({
   type: "file",
-  mediaType: isWhole(mediaType) ? mediaType : (ownType(data) ?? mediaType ?? kind ?? unknown),
+  mediaType: isWhole(mediaType) ? mediaType : (ownType(data) ?? typeOfAddress(data) ?? mediaType ?? kind ?? unknown),
   data,
   ...(filename == null ? {} : { filename })
 })
+
+/** A file's content as a URL: its own, or a `data:` URL. */
+export const urlOf = ({ data, mediaType }: Pick<Message.FilePart, "data" | "mediaType">): string =>
+  /^[a-z][a-z\d+.-]*:/i.test(data) ? data : `data:${mediaType};base64,${data}`
 
 /** Audio, which OpenAI's protocols send as base64 with the name of its format. */
 export const audio = (data: string, format: string): Message.FilePart =>

@@ -3,6 +3,7 @@ import type { Json, Message as Ours } from "@reins/protocol"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Body from "../Body.ts"
+import * as Media from "../Media.ts"
 import * as Ends from "../Ends.ts"
 
 const Text = Schema.Struct({ type: Schema.Literal("text"), text: Schema.String })
@@ -50,29 +51,8 @@ export const partsOf = (content: UserContent): ReadonlyArray<Ours.UserPart> =>
   typeof content === "string"
     ? [{ type: "text", text: content }]
     : content.map((block): Ours.UserPart =>
-        block.type === "text"
-          ? { type: "text", text: block.text }
-          : { type: "file", mediaType: imageType(block.url), data: block.url }
+        block.type === "text" ? { type: "text", text: block.text } : Media.file({ data: block.url, kind: "image/*" })
       )
-
-const extensions: { readonly [extension: string]: string } = {
-  png: "image/png",
-  jpg: "image/jpeg",
-  jpeg: "image/jpeg",
-  gif: "image/gif",
-  webp: "image/webp",
-  svg: "image/svg+xml",
-  avif: "image/avif",
-  bmp: "image/bmp"
-}
-
-/** The media type of an image, as its data URI or the end of its address tells; an image of some type where neither does. */
-export const imageType = (url: string): string => {
-  const said = /^data:(image\/[\w.+-]+)[;,]/i.exec(url)?.[1]
-  if (said !== undefined) return said.toLowerCase()
-  const [address = ""] = url.startsWith("data:") ? [""] : url.split(/[?#]/)
-  return extensions[/\.(\w+)$/.exec(address)?.[1]?.toLowerCase() ?? ""] ?? "image/*"
-}
 
 /** A tool message's content as a result: its text, parsed as JSON where possible; its blocks, when it has images. */
 export const resultOf = (content: UserContent): Json => {
@@ -129,7 +109,7 @@ const assistantParts = (
           case "thinking":
             return [{ type: "reasoning", text: block.thinking }]
           case "image":
-            return [{ type: "file", mediaType: imageType(block.url), data: block.url }]
+            return [Media.file({ data: block.url, kind: "image/*" })]
           case "tool_use":
             names.set(block.toolCallId, block.name)
             return [{ type: "tool-call", id: block.toolCallId, name: block.name, args: block.input }]
@@ -153,7 +133,7 @@ const blockOf = (part: Ours.AssistantPart | Ours.UserPart): ReadonlyArray<Block>
 
 const imageOf = ({ data, mediaType }: Pick<Ours.FilePart, "data" | "mediaType">): typeof Image.Type => ({
   type: "image",
-  url: /^[a-z][a-z\d+.-]*:/i.test(data) ? data : `data:${mediaType};base64,${data}`
+  url: Media.urlOf({ data, mediaType })
 })
 
 const Blocks = Schema.Array(Schema.Union([Text, Image]))

@@ -23,6 +23,7 @@ import * as Frame from "../Frame.ts"
 import { Parking } from "../Parking.ts"
 import type { Chunk } from "./Chunk.ts"
 import * as Body from "../Body.ts"
+import * as Media from "../Media.ts"
 
 type Chunks = ReadonlyArray<Chunk>
 
@@ -202,7 +203,7 @@ class UiMessageEncoder implements Encoder {
     const parts = content.map((part) => {
       if (part.type === "text") return { type: part.type, text: part.text }
       const { data, filename, mediaType } = part
-      const url = /^[a-z][a-z\d+.-]*:/i.test(data) ? data : `data:${mediaType};base64,${data}`
+      const url = Media.urlOf({ data, mediaType })
       return { type: part.type, mediaType, url, ...(filename === undefined ? {} : { filename }) }
     })
     const told: Chunk =

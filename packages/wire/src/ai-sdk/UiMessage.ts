@@ -9,6 +9,7 @@ import type { Message } from "@reins/protocol"
 import * as Body from "../Body.ts"
 import type { Reply } from "../Dialect.ts"
 import type { Facts } from "../Facts.ts"
+import * as Media from "../Media.ts"
 
 interface UiMessage {
   readonly id: string
@@ -16,13 +17,10 @@ interface UiMessage {
   readonly parts: Array<object>
 }
 
-const urlOf = ({ data, mediaType }: Message.FilePart): string =>
-  /^[a-z][a-z\d+.-]*:/i.test(data) ? data : `data:${mediaType};base64,${data}`
-
 const fileOf = (part: Message.FilePart): object => ({
   type: "file",
   mediaType: part.mediaType,
-  url: urlOf(part),
+  url: Media.urlOf(part),
   ...(part.filename === undefined ? {} : { filename: part.filename })
 })
 

@@ -6,6 +6,7 @@ import type { Facts, Thread } from "../Facts.ts"
 import type { Kind, Refusal } from "../Refusal.ts"
 import { callOf, toObject } from "./Encoder.ts"
 import * as Body from "../Body.ts"
+import * as Media from "../Media.ts"
 
 const iso = (millis: number): string => DateTime.formatIso(DateTime.makeUnsafe(millis))
 
@@ -34,7 +35,14 @@ const partsOf = (message: Message.Message, results: ReadonlyMap<string, Message.
       case "reasoning":
         return [{ type: part.type, text: part.text, state: "done" }]
       case "file":
-        return [{ type: "file", url: part.data, mediaType: part.mediaType }]
+        return [
+          {
+            type: "file",
+            url: Media.urlOf(part),
+            mediaType: part.mediaType,
+            ...(part.filename === undefined ? {} : { filename: part.filename })
+          }
+        ]
       case "tool-call":
         return [toolPart(part, results.get(part.id))]
       case "tool-result":
