@@ -16,6 +16,7 @@ export interface VendorChat {
 export interface VendorResponses {
   readonly Response: Responses.Response
   readonly ResponseEvent: Responses.ResponseStreamEvent
+  readonly Item: Responses.ResponseItem
 }
 
 export interface VendorModels {

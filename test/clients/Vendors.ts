@@ -116,6 +116,7 @@ export const Completion = chat("Completion", reasoning)
 const response = shapesOf<Types.VendorResponses>("VendorResponses")
 export const Response = response("Response")
 export const ResponseEvent = response("ResponseEvent")
+export const Item = response("Item")
 
 const messages = shapesOf<Types.VendorMessages>("VendorMessages")
 export const Message = messages("Message")

@@ -257,6 +257,11 @@ describe("HEAD", () => {
         assert.deepStrictEqual({ path, status, text }, { path, status: 200, text: "" })
       }
       assert.strictEqual((yield* served.ask("/native/query", { method: "HEAD" })).status, 405)
+      const { json } = yield* served.ask("/openai-responses/v1/responses", { body: { input: "hello" } })
+      const head = (path: string) => served.ask(path, { method: "HEAD" })
+      assert.strictEqual((yield* head(`/openai-responses/v1/responses/${json.id}`)).status, 200)
+      assert.strictEqual((yield* head("/openai-responses/v1/responses/resp_unknown")).status, 404)
+      assert.strictEqual((yield* head("/ai-sdk/chat/unknown/stream")).status, 204)
       assert.strictEqual((yield* served.ask("/native/threads", { method: "HEAD", key: "" })).status, 401)
     })
   )

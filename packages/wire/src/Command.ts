@@ -177,6 +177,8 @@ export interface Resume {
    * `"stored"`: what is stored by now, without waiting for more.
    */
   readonly only?: "running" | "stored"
+  /** The run is cancelled first, unless it has ended. */
+  readonly cancels?: boolean
   /** All runs of the thread in order through one encoder, including future ones. Absent: one run. */
   readonly scope?: "thread"
 }
@@ -210,6 +212,22 @@ export interface GetHistory {
   readonly _tag: "GetHistory"
   readonly threadId: string
   readonly form: "full" | "compacted"
+}
+/** Counts the input tokens that the query would have; nothing is started. */
+export interface CountTokens {
+  readonly _tag: "CountTokens"
+  readonly query: StartQuery
+}
+/** What the model was given for the `answer`th answer of a run: the conversation before it, and what was asked. */
+export interface GetInput {
+  readonly _tag: "GetInput"
+  readonly runId: string
+  readonly answer: number
+}
+/** Deletes a run with its thread, where the thread was made for it and has no other. */
+export interface DeleteRun {
+  readonly _tag: "DeleteRun"
+  readonly runId: string
 }
 export interface ListApprovals {
   readonly _tag: "ListApprovals"
@@ -258,6 +276,9 @@ export type Command =
   | ListThreads
   | DeleteThread
   | GetHistory
+  | CountTokens
+  | GetInput
+  | DeleteRun
   | ListApprovals
   | Describe
   | Vote

@@ -76,6 +76,7 @@ export type Facts =
   | { readonly _tag: "Agents"; readonly agents: ReadonlyArray<AgentFacts>; readonly at: number; readonly upMs: number }
   | { readonly _tag: "Votes"; readonly votes: ReadonlyArray<VoteFacts> }
   | { readonly _tag: "Accepted"; readonly runId?: string; readonly threadId?: string; readonly at?: number }
+  | { readonly _tag: "Tokens"; readonly input: number }
   | { readonly _tag: "Cancelled"; readonly isRunning: boolean; readonly threadId?: string }
   | { readonly _tag: "Pushes"; readonly pushes: ReadonlyArray<PushTo> }
   | { readonly _tag: "Nothing" }

@@ -153,23 +153,24 @@ export interface Way {
   readonly start: Omit<StartQuery, "_tag" | "prompt" | "seed" | "instructions" | "replies">
 }
 
+/** The query with this conversation. */
+export const query = ({ instructions, prompt, seed }: Divided, start: Way["start"]): StartQuery => ({
+  _tag: "StartQuery",
+  prompt,
+  ...start,
+  ...(seed.length === 0 ? {} : { seed }),
+  ...(instructions === undefined ? {} : { instructions })
+})
+
 /**
  * What a request with this conversation asks for: a query, or an answer to what waits. Where nothing waits for an
  * answer, the conversation goes on from it all the same, if its calls are known.
  */
-export const command = (
-  { instructions, isWhole, prompt, results, seed }: Divided,
-  { address, decisions = [], start }: Way
-): Command => {
-  const query: StartQuery = {
-    _tag: "StartQuery",
-    prompt,
-    ...start,
-    ...(seed.length === 0 ? {} : { seed }),
-    ...(instructions === undefined ? {} : { instructions })
-  }
-  if (decisions.length + results.length === 0) return query
-  if (prompt.length > 0) return { ...query, replies: { address, decisions, results } }
+export const command = (divided: Divided, { address, decisions = [], start }: Way): Command => {
+  const { isWhole, prompt, results } = divided
+  const asked = query(divided, start)
+  if (decisions.length + results.length === 0) return asked
+  if (prompt.length > 0) return { ...asked, replies: { address, decisions, results } }
   const goesOn = decisions.length === 0 && (isWhole || start.continues !== undefined)
   return {
     _tag: "Answer",
@@ -177,6 +178,6 @@ export const command = (
     decisions,
     results,
     ...(start.settings === undefined ? {} : { settings: start.settings }),
-    ...(goesOn ? { otherwise: query } : {})
+    ...(goesOn ? { otherwise: asked } : {})
   }
 }

@@ -91,7 +91,7 @@ export const drive = (
   })
 
 /** The agent with what its query adds to its instructions and asks of its model. */
-const asked = (given: Member, { instructions, model }: RunRecord): Member => {
+export const asked = (given: Member, { instructions, model }: Pick<RunRecord, "instructions" | "model">): Member => {
   const member = model === undefined ? given : QueryModel.apply(given, model)
   if (instructions === undefined) return member
   const { definition } = member

@@ -46,6 +46,15 @@ export const busy = ({ reason }: Rejected): QueryRejections.ThreadBusy | undefin
 
 const reject = (reason: QueryRejections.Reason) => Effect.fail(new QueryRejected({ reason }))
 
+/** The agent that a query asks, with the query's tools; what the query asks of its model is not applied yet. */
+export const memberOf = Effect.fnUntraced(function* (built: RuntimeParts, options: QueryOptions) {
+  const own = options.agent === undefined ? built.roster.first : yield* find(built, options.agent)
+  const tools = options.tools === undefined ? undefined : yield* toolsOf(own, options.tools)
+  const member = tools === undefined ? own : QueryTools.apply(own, tools)
+  const model = options.model === undefined ? undefined : yield* modelOf(member, options.model)
+  return { member, tools, model }
+})
+
 /** The record of a query. */
 export const query = Effect.fnUntraced(function* (
   built: RuntimeParts,
@@ -55,12 +64,9 @@ export const query = Effect.fnUntraced(function* (
   if (Message.isEmpty(prompt) && !continues(prompt, options.history)) {
     return yield* reject(new QueryRejections.EmptyPrompt({}))
   }
-  const member = options.agent === undefined ? built.roster.first : yield* find(built, options.agent)
-  const tools = options.tools === undefined ? undefined : yield* toolsOf(member, options.tools)
-  const tooled = tools === undefined ? member : QueryTools.apply(member, tools)
-  const model = options.model === undefined ? undefined : yield* modelOf(tooled, options.model)
+  const { member, model, tools } = yield* memberOf(built, options)
   const made: NewRun = {
-    ...(yield* record(built, model === undefined ? tooled : QueryModel.apply(tooled, model), prompt, false, options)),
+    ...(yield* record(built, model === undefined ? member : QueryModel.apply(member, model), prompt, false, options)),
     ...(tools === undefined ? {} : { tools }),
     ...(model === undefined ? {} : { model }),
     ...(options.instructions === undefined ? {} : { instructions: options.instructions })

@@ -39,6 +39,7 @@ import type { Settings } from "../run/Run.ts"
 import * as Quotas from "./Quotas.ts"
 import * as RunStart from "./RunStart.ts"
 import * as Threads from "./Threads.ts"
+import * as TokenCount from "./TokenCount.ts"
 import * as Steering from "./Steering.ts"
 import { ThreadQueue } from "./ThreadQueue.ts"
 
@@ -252,6 +253,7 @@ const service = (built: RuntimeParts): RuntimeShape => {
     },
     runSpecialist: (specialist, input, options) => query({ _tag: "Specialist", specialist, input, options }),
     completeSpecialist: (specialist, input, options) => complete({ _tag: "Specialist", specialist, input, options }),
+    countTokens: (prompt, options) => TokenCount.of(built, prompt, options),
     ...runs,
     runs,
     approvals,

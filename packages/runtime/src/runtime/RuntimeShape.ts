@@ -38,7 +38,7 @@ import type {
 } from "./NotFound.ts"
 import type * as ProviderKeys from "../model/ProviderKeys.ts"
 import type { ImportedThread, NewThread } from "./Threads.ts"
-import type { Complete, Query, RunOptions, Start, Steered } from "./RuntimeVerbs.ts"
+import type { Complete, Query, QueryOptions, RunOptions, Start, Steered } from "./RuntimeVerbs.ts"
 import type * as Specialist from "../agent/Specialist.ts"
 
 /** Options of a message to a running run. */
@@ -86,6 +86,11 @@ export interface RuntimeShape {
     runId: string,
     options?: { readonly after?: number | undefined }
   ) => Stream.Stream<Envelope.Envelope, RunNotFound>
+  /**
+   * Estimates how many input tokens the first request of such a query would have, by the `TokenEstimator`: the agent's
+   * instructions and tools, `history` and the prompt; a thread's own messages are not read. Nothing is started or stored.
+   */
+  readonly countTokens: (prompt: Message.Prompt, options?: QueryOptions) => Effect.Effect<number, QueryRejected>
   /** The status of a run; `undefined` when it is unknown. */
   readonly status: (runId: string) => Effect.Effect<RunStatus | undefined>
   /**

@@ -81,7 +81,9 @@ class Announcement {
     if (part.type === "tool-result") return this.takeLate(part)
     if (part.type !== "tool-call") return void this.content.push(part)
     const isTaken = (id: string) => this.taken?.has(id) === true || this.agent.callIds.has(id)
-    const call = withId(part, unused(Names.callId(part.id), isTaken))
+    const given = withId(part, unused(Names.callId(part.id), isTaken))
+    const isTheirs = this.agent.member.tools.get(given.name)?.execution === "client"
+    const call: Message.CallPart = isTheirs ? { ...given, execution: "client" } : given
     this.taken ??= new Set()
     this.taken.add(call.id)
     this.content.push(call)

@@ -206,10 +206,11 @@ const exchanged = Effect.fnUntraced(function* (
 ) {
   const { dialect } = mount
   const exchange = yield* Effect.suspend(() => Effect.fromResult(route.decode(asked)))
-  const isWatched = exchange.answer._tag !== "Facts"
-  // HEAD does not start a stream.
-  if (request.method === "HEAD" && isWatched) return HttpServerResponse.empty({ status: 200, headers })
   const outcome = yield* Exchanges.execute(serving, mount, asker, exchange)
+  // HEAD does not start a stream, but an unknown run is refused.
+  if (request.method === "HEAD" && exchange.answer._tag !== "Facts") {
+    return HttpServerResponse.empty({ status: outcome._tag === "NothingToResume" ? 204 : 200, headers })
+  }
   return yield* respond(serving, dialect.keepAlive, exchange.answer, outcome, headers)
 })
 

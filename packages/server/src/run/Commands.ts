@@ -63,6 +63,12 @@ export const execute = (
       return Threads.remove(serving, principal, command.threadId)
     case "GetHistory":
       return Threads.history(serving, principal, command.threadId)
+    case "CountTokens":
+      return RunStart.count(serving, command.query, manner)
+    case "GetInput":
+      return Past.input(serving, principal, command)
+    case "DeleteRun":
+      return Threads.removeRun(serving, principal, command.runId)
     case "ListApprovals":
       return approvals(serving, principal, command)
     case "Describe":
@@ -176,7 +182,7 @@ const cursorOf = (after: string | undefined): Cursor.Cursor | undefined => {
 const resume = Effect.fnUntraced(function* (
   serving: ServerContext,
   principal: Principal,
-  { address, after, answer, only, scope }: Command.Resume
+  { address, after, answer, cancels, only, scope }: Command.Resume
 ) {
   const cursor = cursorOf(after)
   if (cursor === undefined) return yield* Effect.fail(badCursor)
@@ -197,6 +203,7 @@ const resume = Effect.fnUntraced(function* (
   const found = yield* Effect.result(Lookup.addressed(serving, principal, address))
   if (found._tag === "Failure") return only === "running" ? nothing : yield* Effect.fail(found.failure)
   const { lastSeq, runId, state, threadId } = found.success
+  if (cancels === true) yield* serving.runtime.cancel(runId)
   if (only === "running" && state === "ended" && after === undefined) return nothing
   const place = answer === undefined ? undefined : yield* Past.place(serving, found.success, answer)
   return Outcome.run({

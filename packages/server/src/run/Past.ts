@@ -10,12 +10,14 @@ import * as Stream from "effect/Stream"
 import type { Opening } from "../thread/ThreadBook.ts"
 import * as ThreadName from "../thread/ThreadName.ts"
 import * as Lookup from "./Lookup.ts"
+import * as Outcome from "./Outcome.ts"
 import type { ServerContext } from "./ServerContext.ts"
 import type { Principal } from "../access/Authenticator.ts"
 
 /**
  * **Details**
  * - `messages`: calls that were unanswered by then have no result.
+ * - `given`: those of them that the model was given before the run said anything.
  * - `isLast`: there is nothing after it, so that the thread itself can continue.
  * - `openings`: those of the run before the answer's end. `upTo`: the run's envelope that the answer ends with; absent:
  *   it is the run's last answer so far.
@@ -23,6 +25,7 @@ import type { Principal } from "../access/Authenticator.ts"
  */
 export interface Past {
   readonly messages: ReadonlyArray<Message.Message>
+  readonly given: ReadonlyArray<Message.Message>
   readonly isLast: boolean
   readonly openings: ReadonlyArray<Opening>
   readonly upTo: number | undefined
@@ -37,8 +40,11 @@ const replaced = Refusal.make(
 
 /** The position of the answer in its run. Refused if the run has no such answer. */
 export const place = Effect.fnUntraced(function* (serving: ServerContext, status: RunStatus, answer: number) {
+  const { resourceId, state, threadId } = status
+  // A run whose thread was deleted is kept for a while by some hosts.
+  const isDeleted = state === "ended" && (yield* serving.runtime.threads.info(threadId, { resourceId })) === undefined
   const openings = (yield* Lookup.note(serving, status))?.openings ?? []
-  if (answer > openings.length + 1) return yield* Effect.fail(Lookup.noRun)
+  if (isDeleted || answer > openings.length + 1) return yield* Effect.fail(Lookup.noRun)
   return { openings: openings.slice(0, answer - 1), upTo: openings[answer - 1]?.after }
 })
 
@@ -72,14 +78,40 @@ export const of = Effect.fnUntraced(function* (serving: ServerContext, status: R
     ? askedBy(note?.prompt)
     : stored.slice(before, before + 1).filter(({ role }) => role === "user")
   const { error, finish, messages: said } = accumulation.result()
-  const messages = [...stored.slice(0, before), ...asked, ...said]
+  const given = [...stored.slice(0, before), ...asked]
+  const messages = [...given, ...said]
   return {
     messages,
+    given,
     isLast: !isActive && info?.runId === undefined && upTo === undefined && stored.length === messages.length,
     openings,
     upTo,
     isBroken: error !== undefined || finish?.finishReason === "cancelled"
   } satisfies Past
+})
+
+/** What the model was given for an answer: the conversation before the run, what was asked, and what came until the answer began. */
+export const input = Effect.fnUntraced(function* (
+  serving: ServerContext,
+  principal: Principal,
+  { answer, runId }: Command.GetInput
+) {
+  const status = yield* Lookup.run(serving, principal, runId)
+  const whole = yield* of(serving, status, answer)
+  const { resourceId, threadId } = status
+  const said = answer === 1 ? undefined : yield* of(serving, status, answer - 1)
+  const answered = new Set(whole.openings.at(-1)?.answered)
+  const results = whole.messages.flatMap((message) => {
+    if (message.role !== "tool") return []
+    const content = message.content.filter(({ id }) => answered.has(id))
+    return content.length === 0 ? [] : [{ ...message, content }]
+  })
+  const messages = said === undefined ? whole.given : [...said.messages, ...results]
+  return Outcome.facts({
+    _tag: "History",
+    threadId: serving.naming.outer(resourceId, threadId) ?? threadId,
+    messages
+  })
 })
 
 const askedBy = (prompt: Message.Prompt | undefined): ReadonlyArray<Message.Message> =>

@@ -86,6 +86,28 @@ export const query = Effect.fnUntraced(function* (
   return yield* Continuation.inTurn(serving, asked, settled)
 })
 
+/** Counts what a query would send to its agent's model. */
+export const count = (
+  { agents, runtime }: ServerContext,
+  { agent, instructions, prompt, seed = [], settings = {} }: Command.StartQuery,
+  { anyAgent }: Manner
+) => {
+  const counted = (name: string | undefined) =>
+    runtime.countTokens(prompt, {
+      history: seed,
+      tools: AgentDescription.toolsFor(agents, name, settings),
+      ...(name === undefined ? {} : { agent: name }),
+      ...(instructions === undefined ? {} : { instructions })
+    })
+  return counted(agent).pipe(
+    anyAgent ? Effect.catchReason("QueryRejected", "UnknownAgent", () => counted(undefined)) : (same) => same,
+    Effect.mapBoth({
+      onFailure: ({ reason }) => Refusal.fromQueryRejected(reason),
+      onSuccess: (input) => Outcome.facts({ _tag: "Tokens", input })
+    })
+  )
+}
+
 /** Starts uninterruptibly. A run whose client has disconnected meanwhile is abandoned. */
 const whole = (
   start: Start,

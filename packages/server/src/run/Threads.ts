@@ -10,6 +10,7 @@ import type { ThreadNote } from "../thread/ThreadBook.ts"
 import * as ThreadName from "../thread/ThreadName.ts"
 import * as Lookup from "./Lookup.ts"
 import * as Outcome from "./Outcome.ts"
+import * as Past from "./Past.ts"
 import type { ServerContext } from "./ServerContext.ts"
 import type { Principal } from "../access/Authenticator.ts"
 
@@ -103,6 +104,23 @@ export const remove = Effect.fnUntraced(function* (serving: ServerContext, princ
   }
   yield* book.remove(tenant, threadId)
   return Outcome.facts({ _tag: "Nothing" })
+})
+
+const inThread = Refusal.make(
+  "conflict",
+  "RunInConversation",
+  "The answer is part of a thread that has others, or a name. Delete the thread"
+)
+
+/** Deletes a run with the thread that was made for it. */
+export const removeRun = Effect.fnUntraced(function* (serving: ServerContext, principal: Principal, runId: string) {
+  const status = yield* Lookup.run(serving, principal, runId)
+  yield* Past.place(serving, status, 1)
+  const threadId = serving.naming.outer(principal.tenant, status.threadId)
+  const note = threadId === undefined ? undefined : yield* serving.book.get(principal.tenant, threadId)
+  const isAlone = note?.runs.length === 1 && note.runs.every((run) => run.isAlone === true)
+  if (threadId === undefined || !isAlone) return yield* Effect.fail(inThread)
+  return yield* remove(serving, principal, threadId)
 })
 
 export const vote = Effect.fnUntraced(function* (serving: ServerContext, principal: Principal, given: Command.Vote) {

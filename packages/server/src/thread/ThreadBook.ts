@@ -25,13 +25,15 @@ export interface Opening {
 
 /**
  * `prompt` is kept only while the run is active; afterwards it is a message of the thread. `messageId` is its id in the
- * client's words. `model`: what the request asked of the model; absent: nothing.
+ * client's words. `model`: what the request asked of the model; absent: nothing. `isAlone`: its thread was made for it, and the client
+ * has no name for the thread.
  */
 export interface RunNote {
   readonly runId: string
   readonly messageId?: string | undefined
   readonly prompt?: Message.Prompt | undefined
   readonly model?: ModelOptions.ModelOptions | undefined
+  readonly isAlone?: boolean | undefined
   readonly openings: ReadonlyArray<Opening>
 }
 
@@ -176,6 +178,8 @@ export const withRun = (made: {
   readonly agent: string | undefined
 }): ThreadNote => {
   const { agent, asked, note, now, runId, tenant, threadId } = made
+  const { messageId, model, prompt } = asked
+  const run = { runId, messageId, prompt, model, isAlone: asked.threadId === undefined, openings: [] }
   return {
     tenant,
     threadId,
@@ -186,10 +190,7 @@ export const withRun = (made: {
     metadata: asked.metadata ?? note?.metadata,
     firstId: (asked.seed === undefined ? note?.firstId : undefined) ?? asked.firstId ?? note?.firstId,
     settings: withSettings(note?.settings, asked.settings),
-    runs: [
-      ...(note?.runs ?? []),
-      { runId, messageId: asked.messageId, prompt: asked.prompt, model: asked.model, openings: [] }
-    ],
+    runs: [...(note?.runs ?? []), run],
     votes: note?.votes ?? []
   }
 }

@@ -12,11 +12,10 @@ import * as Body from "../Body.ts"
 import * as CallId from "../CallId.ts"
 import type { Answer, Decoded, Reply, Request, Route } from "../Dialect.ts"
 import * as Ends from "../Ends.ts"
-import type { Facts } from "../Facts.ts"
 import * as History from "../History.ts"
 import * as Media from "../Media.ts"
-import { make, type Kind, type Refusal } from "../Refusal.ts"
 import { fields, modelFields, modelOptionsOf } from "./Fields.ts"
+import { modelRoutes } from "./Models.ts"
 import * as Encoder from "./Encoder.ts"
 import {
   idOf,
@@ -78,7 +77,7 @@ export const Create = Schema.Struct({
         name: Schema.String,
         type: Schema.optionalKey(Schema.NullOr(Schema.String)),
         description: Schema.optionalKey(Schema.String),
-        input_schema: Schema.optionalKey(Schema.Json)
+        input_schema: Schema.Json
       })
     )
   ),
@@ -200,6 +199,13 @@ const messageOf = ({ isBeta, model }: Encoder.Options, run: Accumulated): Reply 
 /** Events that the protocol does not have are sent to clients that ask for them. */
 const wantsEvents = ({ headers }: Request): boolean => headers["x-reins-events"] === "true"
 
+const toolsOf = ({ tools }: Create) =>
+  (tools ?? []).map(({ description, input_schema, name }) => ({
+    name,
+    ...(description === undefined ? {} : { description }),
+    parameters: input_schema
+  }))
+
 /** Clients of the protocol's beta interface expect fields that others do not know. */
 const wantsBeta = ({ headers, query }: Request): boolean =>
   query["beta"] === "true" || (headers["anthropic-beta"] ?? "") !== ""
@@ -213,13 +219,8 @@ const create = (request: Create, sent: Request): Decoded => {
       : { _tag: "Whole", open: () => whole("when-client-is-needed", (run) => messageOf(options, run)) }
   const threadId = metadata?.thread_id
   const thread = threadId === undefined ? {} : { threadId }
-  const clientTools = (request.tools ?? []).flatMap(({ description, input_schema, name }) =>
-    input_schema === undefined
-      ? []
-      : [{ name, ...(description === undefined ? {} : { description }), parameters: input_schema }]
-  )
   // Each request lists its client's tools again.
-  const settings = { settings: { clientTools } }
+  const settings = { settings: { clientTools: toolsOf(request) } }
   return Result.map(historyOf(request).divide(), (divided) => ({
     command: History.command(divided, {
       address: thread,
@@ -236,75 +237,31 @@ const create = (request: Create, sent: Request): Decoded => {
   }))
 }
 
+/** The tokens of the input of a message that is not made. */
+const count = (request: Create, sent: Request): Decoded => {
+  const start = { agent: request.model, settings: { clientTools: toolsOf(request) } }
+  return Result.map(historyOf(request).divide(), (divided) => ({
+    command: { _tag: "CountTokens", query: History.query(divided, start) },
+    answer: {
+      _tag: "Facts",
+      shape: (facts) => {
+        const input_tokens = facts._tag === "Tokens" ? facts.input : 0
+        return { status: 200, body: { input_tokens, ...(wantsBeta(sent) ? { context_management: null } : {}) } }
+      }
+    }
+  }))
+}
+
 export const routes: ReadonlyArray<Route> = [
+  {
+    method: "POST",
+    path: "/v1/messages/count_tokens",
+    decode: (sent) => Result.flatMap(read(sent.body), (request) => count(request, sent))
+  },
   {
     method: "POST",
     path: "/v1/messages",
     decode: (sent) => Result.flatMap(read(sent.body), (request) => create(request, sent))
   },
-  {
-    method: "GET",
-    path: "/v1/models",
-    decode: () =>
-      Result.succeed({
-        command: { _tag: "Describe" },
-        answer: {
-          _tag: "Facts",
-          shape: (facts) => {
-            const data = agentsOf(facts).map(modelOf)
-            const ends = { first_id: data[0]?.id ?? null, last_id: data.at(-1)?.id ?? null }
-            return { status: 200, body: { data, has_more: false, ...ends } }
-          }
-        }
-      })
-  },
-  {
-    method: "GET",
-    path: "/v1/models/:id",
-    decode: ({ params: { id = "" } }) =>
-      Result.succeed({
-        command: { _tag: "Describe" },
-        answer: {
-          _tag: "Facts",
-          shape: (facts) => {
-            const found = agentsOf(facts).find(({ name }) => name === id)
-            return found === undefined ? unknownModel(id) : { status: 200, body: modelOf(found) }
-          }
-        }
-      })
-  }
+  ...modelRoutes
 ]
-
-const agentsOf = (facts: Facts) => (facts._tag === "Agents" ? facts.agents : [])
-
-const modelOf = ({ name, title = name }: { readonly name: string; readonly title?: string | undefined }) => ({
-  type: "model",
-  id: name,
-  display_name: title,
-  created_at: "1970-01-01T00:00:00Z"
-})
-
-const unknownModel = (id: string): Reply =>
-  encodeError(make("not-found", "UnknownAgent", `Unknown model ${JSON.stringify(id)}. GET /v1/models lists them`))
-
-const types: { readonly [K in Kind]: string } = {
-  "bad-request": "invalid_request_error",
-  unauthorized: "authentication_error",
-  forbidden: "permission_error",
-  "not-found": "not_found_error",
-  "method-not-allowed": "invalid_request_error",
-  conflict: "invalid_request_error",
-  gone: "not_found_error",
-  "too-large": "request_too_large",
-  unprocessable: "invalid_request_error",
-  "rate-limited": "rate_limit_error",
-  budget: "billing_error",
-  unavailable: "overloaded_error",
-  internal: "api_error"
-}
-
-export const encodeError = ({ kind, message, retryAfterSeconds, status }: Refusal): Reply => ({
-  status,
-  body: { type: "error", error: { type: types[kind], message } },
-  ...(retryAfterSeconds === undefined ? {} : { headers: { "retry-after": `${retryAfterSeconds}` } })
-})

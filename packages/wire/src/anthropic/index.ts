@@ -1,7 +1,8 @@
 import type { Dialect } from "../Dialect.ts"
 import { fields } from "./Fields.ts"
 import * as Encoder from "./Encoder.ts"
-import { encodeError, routes } from "./Request.ts"
+import { encodeError } from "./Refused.ts"
+import { routes } from "./Request.ts"
 
 export { Message, StreamEvent } from "./Event.ts"
 export { Create } from "./Request.ts"

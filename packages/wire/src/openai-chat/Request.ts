@@ -13,14 +13,13 @@ import * as AnswerId from "../AnswerId.ts"
 import * as CallId from "../CallId.ts"
 import type { Answer, Decoded, Reply, Route } from "../Dialect.ts"
 import * as Ends from "../Ends.ts"
-import type { Facts } from "../Facts.ts"
 import * as History from "../History.ts"
 import * as Media from "../Media.ts"
-import * as Refusal from "../Refusal.ts"
 import type { Completion, ToolCall } from "./Chunk.ts"
+import { modelRoutes } from "./Models.ts"
 import * as Encoder from "./Encoder.ts"
 import { fields, modelFields, modelOptionsOf } from "./Fields.ts"
-import { encodeError, failed, finishReasons, prefix, usageOf } from "./Encoder.ts"
+import { failed, finishReasons, prefix, usageOf } from "./Encoder.ts"
 
 const Part = Schema.Union([
   Schema.Struct({ type: Schema.Literal("text"), text: Schema.String }),
@@ -223,37 +222,16 @@ export const routes: ReadonlyArray<Route> = [
     }
   },
   {
-    method: "GET",
-    path: "/models",
-    decode: () =>
+    method: "DELETE",
+    path: "/chat/completions/:id",
+    decode: ({ params: { id = "" } }) =>
       Result.succeed({
-        command: { _tag: "Describe" },
+        command: { _tag: "DeleteRun", runId: AnswerId.parse(prefix, id).runId },
         answer: {
           _tag: "Facts",
-          shape: (facts) => ({ status: 200, body: { object: "list", data: agentsOf(facts).map(modelOf) } })
+          shape: () => ({ status: 200, body: { id, object: "chat.completion.deleted", deleted: true } })
         }
       })
   },
-  {
-    method: "GET",
-    path: "/models/:id",
-    decode: ({ params: { id = "" } }) =>
-      Result.succeed({
-        command: { _tag: "Describe" },
-        answer: {
-          _tag: "Facts",
-          shape: (facts) => {
-            const found = agentsOf(facts).find(({ name }) => name === id)
-            return found === undefined ? unknownModel(id) : { status: 200, body: modelOf(found) }
-          }
-        }
-      })
-  }
+  ...modelRoutes
 ]
-
-const agentsOf = (facts: Facts) => (facts._tag === "Agents" ? facts.agents : [])
-
-const modelOf = ({ name }: { readonly name: string }) => ({ id: name, object: "model", created: 0, owned_by: "reins" })
-
-const unknownModel = (id: string): Reply =>
-  encodeError(Refusal.make("not-found", "UnknownAgent", `Unknown model ${JSON.stringify(id)}. GET /models lists them`))

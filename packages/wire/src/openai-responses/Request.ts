@@ -12,11 +12,12 @@ import * as Schema from "effect/Schema"
 import * as AnswerId from "../AnswerId.ts"
 import * as Body from "../Body.ts"
 import type { DecisionFor } from "../Command.ts"
-import type { Answer, Decoded, Reply, Request, Route } from "../Dialect.ts"
-import type { Facts } from "../Facts.ts"
+import type { Answer, Decoded, Request, Route } from "../Dialect.ts"
 import * as History from "../History.ts"
 import * as Media from "../Media.ts"
 import * as Refusal from "../Refusal.ts"
+import { modelRoutes } from "../openai-chat/Models.ts"
+import { conversation, storedRoutes } from "./Stored.ts"
 import * as Encoder from "./Encoder.ts"
 import { fields, modelFields, modelOptionsOf, saidOf, toolsOf } from "./Fields.ts"
 import * as Item from "./Item.ts"
@@ -208,29 +209,20 @@ const create = (request: Create, { headers }: Request): Decoded => {
   }))
 }
 
-const fetch = ({ params, query }: Request): Decoded => {
-  const { answer, runId } = AnswerId.parse(Response.prefix, params["id"] ?? "")
-  const given = query["starting_after"] ?? "-1"
-  const after = Number(given)
-  if (!/^-?\d{1,15}$/.test(given))
-    return Result.fail(Refusal.badRequest("Invalid starting_after. Use a sequence number"))
-  const options = { model: "reins" }
-  const isStream = query["stream"] === "true"
-  return Result.succeed({
-    // As it stands: who fetches a response in progress asks again.
-    command: { _tag: "Resume", address: { runId }, answer, ...(isStream ? {} : { only: "stored" }) },
-    answer: isStream
-      ? { _tag: "Stream", format: "sse", isStamped: false, open: () => Encoder.openAfter(options, after) }
-      : { _tag: "Whole", open: () => Encoder.fold(options) }
-  })
-}
-
-/** A conversation of the protocol is a thread. */
-const conversation = (facts: Facts): Reply => {
-  if (facts._tag !== "Thread") return { status: 200, body: {} }
-  const { createdAt, metadata, threadId } = facts.thread
-  const created_at = Math.floor(createdAt / 1000)
-  return { status: 200, body: { id: threadId, object: "conversation", created_at, metadata: metadata ?? {} } }
+/** The tokens of the input of a response that is not made. */
+const count = ({ input, instructions, model, ...request }: Create): Decoded => {
+  const items: ReadonlyArray<InputItem> = typeof input === "string" ? [{ role: "user", content: input }] : input
+  const start = { ...(model === undefined ? {} : { agent: model }), settings: { clientTools: toolsOf(request) } }
+  return Result.map(historyOf(instructions, items).divide(), (divided) => ({
+    command: { _tag: "CountTokens", query: History.query(divided, start) },
+    answer: {
+      _tag: "Facts",
+      shape: (facts) => ({
+        status: 200,
+        body: { object: "response.input_tokens", input_tokens: facts._tag === "Tokens" ? facts.input : 0 }
+      })
+    }
+  }))
 }
 
 const createConversation = ({ items, metadata }: typeof Conversation.Type): Decoded => {
@@ -251,43 +243,16 @@ export const routes: ReadonlyArray<Route> = [
     path: "/responses",
     decode: (sent) => Result.flatMap(read(sent.body), (request) => create(request, sent))
   },
-  { method: "GET", path: "/responses/:id", decode: fetch },
+  {
+    method: "POST",
+    path: "/responses/input_tokens",
+    decode: ({ body }) => Result.flatMap(read(body), count)
+  },
   {
     method: "POST",
     path: "/conversations",
     decode: ({ body }) => Result.flatMap(readConversation(body ?? {}), createConversation)
   },
-  {
-    method: "GET",
-    path: "/conversations/:id",
-    decode: ({ params: { id = "" } }) =>
-      Result.succeed({
-        command: { _tag: "GetThread", threadId: id },
-        answer: { _tag: "Facts", shape: conversation }
-      })
-  },
-  {
-    method: "DELETE",
-    path: "/conversations/:id",
-    decode: ({ params: { id = "" } }) =>
-      Result.succeed({
-        command: { _tag: "DeleteThread", threadId: id },
-        answer: {
-          _tag: "Facts",
-          shape: () => ({ status: 200, body: { id, object: "conversation.deleted", deleted: true } })
-        }
-      })
-  },
-  {
-    method: "POST",
-    path: "/responses/:id/cancel",
-    decode: ({ params: { id = "" } }) =>
-      Result.succeed({
-        command: { _tag: "Cancel", address: { runId: AnswerId.parse(Response.prefix, id).runId } },
-        answer: {
-          _tag: "Facts",
-          shape: () => ({ status: 200, body: { id, object: "response", status: "cancelled", output: [] } })
-        }
-      })
-  }
+  ...storedRoutes,
+  ...modelRoutes
 ]

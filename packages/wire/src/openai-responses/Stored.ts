@@ -1,0 +1,131 @@
+/**
+ * What is kept: responses by their ids, with the input that they were made of, and conversations.
+ *
+ * A response is deleted with its thread, where the thread was made for it; one in a conversation is part of it.
+ */
+import * as Result from "effect/Result"
+import * as AnswerId from "../AnswerId.ts"
+import type { Decoded, Reply, Request, Route } from "../Dialect.ts"
+import type { Facts } from "../Facts.ts"
+import * as Refusal from "../Refusal.ts"
+import * as Encoder from "./Encoder.ts"
+import * as InputItem from "./InputItem.ts"
+import * as Response from "./Response.ts"
+
+const idOf = ({ params }: Request): string => params["id"] ?? ""
+const answerOf = (request: Request): AnswerId.AnswerOf => AnswerId.parse(Response.prefix, idOf(request))
+
+const options = { model: "reins" }
+
+const fetch = (request: Request): Decoded => {
+  const { answer, runId } = answerOf(request)
+  const { query } = request
+  const given = query["starting_after"] ?? "-1"
+  const after = Number(given)
+  if (!/^-?\d{1,15}$/.test(given))
+    return Result.fail(Refusal.badRequest("Invalid starting_after. Use a sequence number"))
+  const isStream = query["stream"] === "true"
+  return Result.succeed({
+    // As it stands: who fetches a response in progress asks again.
+    command: { _tag: "Resume", address: { runId }, answer, ...(isStream ? {} : { only: "stored" }) },
+    answer: isStream
+      ? { _tag: "Stream", format: "sse", isStamped: false, open: () => Encoder.openAfter(options, after) }
+      : { _tag: "Whole", open: () => Encoder.fold(options) }
+  })
+}
+
+/** A conversation of the protocol is a thread. */
+export const conversation = (facts: Facts): Reply => {
+  if (facts._tag !== "Thread") return { status: 200, body: {} }
+  const { createdAt, metadata, threadId } = facts.thread
+  const created_at = Math.floor(createdAt / 1000)
+  return { status: 200, body: { id: threadId, object: "conversation", created_at, metadata: metadata ?? {} } }
+}
+
+/** The response as it stands when its run has been cancelled; one that has ended stays as it is. */
+const cancel = (request: Request): Decoded => {
+  const { answer, runId } = answerOf(request)
+  return Result.succeed({
+    command: { _tag: "Resume", address: { runId }, answer, cancels: true },
+    answer: { _tag: "Whole", open: () => Encoder.fold(options) }
+  })
+}
+
+const remove = (request: Request): Decoded =>
+  Result.succeed({
+    command: { _tag: "DeleteRun", runId: answerOf(request).runId },
+    answer: {
+      _tag: "Facts",
+      shape: () => ({ status: 200, body: { id: idOf(request), object: "response", deleted: true } })
+    }
+  })
+
+/** A page of items. `all` are in the order in which they were said; the protocol's own order is the other way round. */
+const page = (all: ReadonlyArray<InputItem.InputItem>, { query }: Request): Reply => {
+  const ordered = query["order"] === "asc" ? all : all.toReversed()
+  const after = query["after"]
+  const start = after === undefined ? 0 : ordered.findIndex(({ id }) => id === after) + 1
+  const limit = Number(query["limit"] ?? "20")
+  const data = ordered.slice(start, start + limit)
+  const ends = { first_id: data[0]?.id ?? null, last_id: data.at(-1)?.id ?? null }
+  return { status: 200, body: { object: "list", data, has_more: start + limit < ordered.length, ...ends } }
+}
+
+const isLimit = ({ query: { limit = "20" } }: Request): boolean =>
+  /^\d{1,3}$/.test(limit) && +limit >= 1 && +limit <= 100
+
+const invalidLimit = Result.fail({ ...Refusal.badRequest("Invalid limit. Use a number from 1 to 100"), field: "limit" })
+
+const itemsOf = (request: Request, name: string): ((facts: Facts) => Reply) => {
+  return (facts) => {
+    const messages = facts._tag === "History" || facts._tag === "Thread" ? facts.messages : []
+    return page(InputItem.fromMessages(name, messages), request)
+  }
+}
+
+const inputItems = (request: Request): Decoded => {
+  const { answer, runId } = answerOf(request)
+  return isLimit(request)
+    ? Result.succeed({
+        command: { _tag: "GetInput", runId, answer },
+        answer: { _tag: "Facts", shape: itemsOf(request, AnswerId.make("", { answer, runId })) }
+      })
+    : invalidLimit
+}
+
+const conversationItems = (request: Request): Decoded =>
+  isLimit(request)
+    ? Result.succeed({
+        command: { _tag: "GetHistory", threadId: idOf(request), form: "full" },
+        answer: { _tag: "Facts", shape: itemsOf(request, idOf(request)) }
+      })
+    : invalidLimit
+
+export const storedRoutes: ReadonlyArray<Route> = [
+  { method: "GET", path: "/responses/:id", decode: fetch },
+  { method: "DELETE", path: "/responses/:id", decode: remove },
+  { method: "POST", path: "/responses/:id/cancel", decode: cancel },
+  { method: "GET", path: "/responses/:id/input_items", decode: inputItems },
+  {
+    method: "GET",
+    path: "/conversations/:id",
+    decode: (request) =>
+      Result.succeed({
+        command: { _tag: "GetThread", threadId: idOf(request) },
+        answer: { _tag: "Facts", shape: conversation }
+      })
+  },
+  { method: "GET", path: "/conversations/:id/items", decode: conversationItems },
+  {
+    method: "DELETE",
+    path: "/conversations/:id",
+    decode: (request) =>
+      Result.succeed({
+        command: { _tag: "DeleteThread", threadId: idOf(request) },
+        answer: {
+          _tag: "Facts",
+          shape: () => ({ status: 200, body: { id: idOf(request), object: "conversation.deleted", deleted: true } })
+        }
+      })
+  }
+]
