@@ -22,7 +22,7 @@ export const survey = ({ bytes, files, folders, kinds, largest, skipped, truncat
   const byKind = kinds.map(({ kind, ...one }) => `${kind} ${Text.counted(one.files, "file")} (${Text.size(one.bytes)})`)
   const large = largest.map(({ bytes: each, file }) => `${file} (${Text.size(each)})`)
   return [
-    `There are ${truncated ? "more than " : ""}${Text.counted(files, "file")} in ${Text.counted(folders, "folder")}, ` +
+    `There ${files === 1 ? "is" : "are"} ${truncated ? "more than " : ""}${Text.counted(files, "file")} in ${Text.counted(folders, "folder")}, ` +
       `${Text.size(bytes)} in all.`,
     `By size: ${byKind.join(", ")}.`,
     `The largest: ${large.join(", ")}.`,
