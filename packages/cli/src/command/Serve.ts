@@ -1,6 +1,7 @@
 /** `reins serve`: an app, or the built-in assistant, over HTTP in every dialect, until it is stopped. */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Authenticator, Server } from "@reins/server"
+import * as A2a from "@reins/wire/a2a"
 import * as Aap from "@reins/wire/aap"
 import * as AgUi from "@reins/wire/ag-ui"
 import * as AiSdk from "@reins/wire/ai-sdk"
@@ -45,7 +46,8 @@ const dialects = [
   { dialect: Aap.dialectV1 },
   { dialect: Kai.dialect },
   { dialect: Karta.dialect },
-  { dialect: Steerable.dialect }
+  { dialect: Steerable.dialect },
+  { dialect: A2a.dialect }
 ] as const
 
 const loopback = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/
