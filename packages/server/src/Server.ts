@@ -16,6 +16,7 @@ import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import type * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServer from "effect/http/HttpServer"
 import { Allowance } from "./access/Allowance.ts"
@@ -70,6 +71,13 @@ const servingOf = Effect.fnUntraced(function* (runtime: RuntimeShape, options: S
   }
   return serving
 })
+
+/** What one server's requests share. */
+export type Context = ServerContext
+
+/** A server without routes, for protocols that are carried by something else than HTTP. It closes with its scope. */
+export const context = (options: ServerOptions = {}): Effect.Effect<Context, never, Runtime | Scope.Scope> =>
+  Effect.flatMap(Runtime, (runtime) => servingOf(runtime, options, new Bell()))
 
 const pipelineOf = Effect.fnUntraced(function* (serving: ServerContext, options: ServerOptions) {
   return {

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { dialect } from "@reins/wire/steerable"
+import { dialect, SteerableEvents } from "@reins/wire/steerable"
 import type { Settled } from "../Play.ts"
 import { asText, play } from "../Play.ts"
 import { Log } from "../Log.ts"
@@ -90,6 +90,13 @@ describe("the universal envelope", () => {
       events.slice(at + 1, at + 3).map(({ type }) => type),
       ["agent", "content"]
     )
+  })
+
+  it("is given as objects to transports that carry objects, the same as in frames", () => {
+    const events = new SteerableEvents()
+    const told = [...scenario("specialist").flatMap((envelope) => events.step(envelope)), ...events.end()]
+    assert.deepStrictEqual(told, eventsOf("specialist"))
+    assert.strictEqual(told.at(-1)?.type, "done")
   })
 
   it("pauses a task for a person", () => {

@@ -9,16 +9,17 @@
  *
  * **Loses** what specialists say and do below the root.
  *
- * Ping, shutdown, settings, traces and tools run by hand belong to the host: they are decoded here, but are not
- * commands.
+ * Ping, shutdown, settings, traces, consent and tools run by hand belong to the host: they are decoded here, but are not
+ * commands. `agent.chat.consent` is ours: it answers what a stream waits for.
  */
 import type { Envelope } from "@reins/protocol"
-import { Envelope as Envelopes } from "@reins/protocol"
+import { Envelope as Envelopes, Event } from "@reins/protocol"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Body from "../Body.ts"
 import type { Command } from "../Command.ts"
 import type { Encoder } from "../Dialect.ts"
+import type { Facts, Thread } from "../Facts.ts"
 import * as Frame from "../Frame.ts"
 import type { Fault, Request } from "./JsonRpc.ts"
 import { notification } from "./JsonRpc.ts"
@@ -56,6 +57,15 @@ export const Invoke = Schema.Struct({
   context: Maybe(Schema.Json)
 })
 
+/** Our own: a person's consent to what a stream waits for. */
+export const Consent = Schema.Struct({
+  streamId: Text,
+  callId: Maybe(Text),
+  approvalId: Maybe(Text),
+  consentGranted: Schema.Boolean,
+  message: Maybe(Text)
+})
+
 const read = {
   create: Body.read(Create),
   resume: Body.read(Schema.Struct({ sessionId: Text })),
@@ -64,6 +74,7 @@ const read = {
   ),
   chat: Body.read(ChatStream),
   cancel: Body.read(Schema.Struct({ streamId: Text })),
+  consent: Body.read(Consent),
   invoke: Body.read(Invoke),
   trace: Body.read(Schema.Struct({ traceId: Text })),
   config: Body.read(Schema.Struct({ logLevel: Schema.Literals(["DEBUG", "INFO", "WARNING", "ERROR"]) }))
@@ -73,6 +84,7 @@ const read = {
 export type Own =
   | { readonly _tag: "Ping" }
   | { readonly _tag: "Shutdown"; readonly isNow: boolean }
+  | { readonly _tag: "Consent"; readonly consent: typeof Consent.Type }
   | { readonly _tag: "Invoke"; readonly call: typeof Invoke.Type }
   | { readonly _tag: "FetchTrace"; readonly traceId: string }
   | { readonly _tag: "GetConfig" }
@@ -118,6 +130,8 @@ export const decode = ({ id = null, method, params = {} }: Request): Result.Resu
         return Result.map(read.cancel(params), ({ streamId }) =>
           command({ _tag: "Cancel", address: { runId: streamId } })
         )
+      case "agent.chat.consent":
+        return Result.map(read.consent(params), (consent): Called => ({ _tag: "Consent", consent }))
       case "tool.list":
         return Result.succeed(command({ _tag: "Describe" }))
       case "tool.invoke":
@@ -136,6 +150,43 @@ export const decode = ({ id = null, method, params = {} }: Request): Result.Resu
   return called === undefined
     ? Result.fail({ id, kind: "method_not_found", message: "Unknown method" })
     : Result.mapError(called, ({ message }) => ({ id, kind: "invalid_params", message }))
+}
+
+const sessionOf = ({ createdAt, metadata, threadId: sessionId, updatedAt }: Thread): object => {
+  const known = typeof metadata === "object" && metadata !== null && !Array.isArray(metadata) ? metadata : {}
+  return { ...known, sessionId, isActive: true, createdAt, updatedAt }
+}
+
+/** The result of a command that opens no stream. */
+export const shape = (facts: Facts): unknown => {
+  switch (facts._tag) {
+    case "Thread":
+      return sessionOf(facts.thread)
+    case "Threads":
+      return facts.threads.map(sessionOf)
+    case "Agents":
+      return facts.agents
+        .flatMap(({ tools }) => tools)
+        .map(({ description = "", name, parameters }) => ({
+          type: "function",
+          function: { name, description, parameters }
+        }))
+    default:
+      return null
+  }
+}
+
+/** A run's log as a trace. Spans are not kept. */
+export const trace = (traceId: string, log: ReadonlyArray<Envelope.Envelope>): object => {
+  const last = log.findLast(({ event }) => event.type === "finish" || event.type === "error")?.event
+  const reason = last?.type === "finish" ? last.finishReason : undefined
+  const ended = reason === "cancelled" ? reason : reason === "budget" ? "budget_exhausted" : "completed"
+  const status = last?.type === "error" ? "error" : reason === undefined ? "running" : ended
+  return {
+    trace: { traceId, status, sessionId: log[0]?.threadId },
+    spans: [],
+    events: log.map(({ at, event, seq }) => ({ traceId, sequence: seq, at, event: Event.toJson(event) }))
+  }
 }
 
 /** The run as notifications of the stream `streamId`; each frame's data is one line. */

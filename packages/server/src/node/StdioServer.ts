@@ -1,0 +1,65 @@
+/** A runtime made by `createRuntime` behind a process's standard input and output, for clients that start the process. */
+import * as NodeStdio from "@effect/platform-node/NodeStdio"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import type * as Stdio from "effect/Stdio"
+import { pid, platform, stdin } from "node:process"
+import type { Options, Served } from "../promise/PlainServer.ts"
+import { serverOptions, services } from "../promise/PlainServer.ts"
+import * as AcpServer from "../stdio/AcpServer.ts"
+import * as Lines from "../stdio/Lines.ts"
+import * as SidecarServer from "../stdio/SidecarServer.ts"
+import * as Server from "../Server.ts"
+
+/** Whoever starts the process is its only client. */
+export interface StdioOptions extends Omit<Options, "access" | "dialects" | "webhooks"> {
+  /** The tenant that the client is. Absent: `default`. */
+  readonly tenant?: string | undefined
+}
+
+/** Options of the sidecar. */
+export interface SidecarOptions extends StdioOptions {
+  /** Leaves out the line on standard error that says that it is ready. */
+  readonly quietReady?: boolean | undefined
+}
+
+const served = (
+  runtime: Served,
+  { tenant = "default", ...options }: StdioOptions,
+  serve: (
+    serving: Server.Context,
+    principal: { readonly tenant: string },
+    lines: Lines.Lines
+  ) => Effect.Effect<void, never, Scope.Scope | Stdio.Stdio>
+): Promise<void> =>
+  Effect.gen(function* () {
+    const serving = yield* Server.context(serverOptions(runtime, { ...options, access: "open" }))
+    yield* serve(serving, { tenant }, yield* Lines.fromStdio)
+  }).pipe(
+    Effect.scoped,
+    // An open pipe would keep the process alive.
+    Effect.ensuring(Effect.sync(() => stdin.destroy())),
+    Effect.provide(Layer.merge(services(runtime, { access: "open" }), NodeStdio.layer)),
+    Effect.runPromise
+  )
+
+/**
+ * Serves the Agent Client Protocol, as an editor speaks it to a process that it starts. Resolves when the client closes its end. Nothing
+ * else may write to standard output: send logs to standard error.
+ */
+export const serveAcp = (runtime: Served, options: StdioOptions = {}): Promise<void> =>
+  served(runtime, options, AcpServer.serve)
+
+/** Serves Steerable's sidecar. Resolves when it was told to shut down, or its host closes its end. As `serveAcp`. */
+export const serveSidecar = (runtime: Served, { quietReady = false, ...options }: SidecarOptions = {}): Promise<void> =>
+  served(runtime, options, (serving, principal, lines) =>
+    Effect.flatMap(Effect.context<Stdio.Stdio>(), (context) =>
+      SidecarServer.serve(serving, principal, lines, {
+        pid,
+        platform,
+        version: "0.1.0",
+        ready: quietReady ? undefined : (line) => Effect.provideContext(Lines.warn(line), context)
+      })
+    )
+  )

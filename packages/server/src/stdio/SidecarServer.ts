@@ -1,0 +1,176 @@
+/**
+ * Steerable's sidecar over lines: its host starts this process, asks in JSON-RPC and is told by notifications. A stream's id is the
+ * client's word for a run; a trace is a run's log.
+ *
+ * Consent is given by `agent.chat.consent` (`streamId`, and `callId` or `approvalId`), our own method: the protocol has none for a run
+ * that waits. Tools run within runs only, so `tool.invoke` is refused.
+ */
+import { Decision } from "@reins/protocol"
+import { Refusal } from "@reins/wire"
+import { dialect, JsonRpc, Sidecar } from "@reins/wire/steerable"
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
+import * as Result from "effect/Result"
+import * as Stream from "effect/Stream"
+import type { Principal } from "../access/Authenticator.ts"
+import * as Lookup from "../run/Lookup.ts"
+import type { ServerContext } from "../run/ServerContext.ts"
+import * as ThreadName from "../thread/ThreadName.ts"
+import * as Answering from "./Answering.ts"
+import { drained, type Lines } from "./Lines.ts"
+
+/** What the process says of itself. `ready`: told the line that announces it, on standard error; absent: it is left out. */
+export interface Process {
+  readonly pid: number
+  readonly platform: string
+  readonly version: string
+  readonly ready?: ((line: string) => Effect.Effect<void>) | undefined
+}
+
+const noTools = Refusal.make("method-not-allowed", "MethodNotFound", "Tools run within agent.chat.stream only")
+const taken = Refusal.make("conflict", "StreamIdTaken", "A stream with this id is open. Use a new id")
+
+/** Serves until it is told to shut down, or its host closes its end. */
+export const serve = Effect.fnUntraced(function* (
+  serving: ServerContext,
+  principal: Principal,
+  { incoming, send }: Lines,
+  { pid, platform, ready, version }: Process
+) {
+  const speaker: Answering.Speaker = { serving, principal, dialect }
+  const streams = yield* FiberSet.make<unknown, unknown>()
+  const over = yield* Deferred.make<"normal" | "eof">()
+  const runs = new Map<string, string>()
+  const open = new Set<string>()
+  let logLevel = "INFO"
+  let isDraining = false
+
+  const { protocolVersion } = Sidecar
+  const health = Effect.map(Clock.currentTimeMillis, (now) => ({
+    status: isDraining ? "shutting_down" : "ok",
+    version,
+    protocolVersion,
+    uptimeMs: Math.max(0, now - serving.startedAt),
+    pid,
+    pythonVersion: "",
+    platform,
+    loadedProviders: [],
+    loadedTools: serving.agents.map(({ name }) => name),
+    activeTraces: open.size,
+    checks: {}
+  }))
+
+  /** The run that a stream's id stands for, or the run of that id itself. */
+  const runOf = (id: string): string => runs.get(id) ?? id
+
+  const trace = Effect.fnUntraced(function* (traceId: string) {
+    const status = yield* Lookup.run(serving, principal, runOf(traceId))
+    const rename = ThreadName.envelopes(serving.naming, status.resourceId)
+    const log = yield* serving.runtime.watch(status.runId).pipe(
+      Stream.take(status.lastSeq),
+      Stream.runCollect,
+      Effect.orElseSucceed(() => [])
+    )
+    return Sidecar.trace(traceId, log.map(rename))
+  })
+
+  /** Starts a stream: its id is answered at once, and its frames follow as they come. */
+  const stream = Effect.fnUntraced(function* (
+    id: JsonRpc.Id | undefined,
+    { command, streamId: named }: Extract<Sidecar.Called, { readonly _tag: "Command" }>
+  ) {
+    const streamId = named ?? serving.newId("stream")
+    const reply = (line: (to: JsonRpc.Id) => string) => (id === undefined ? Effect.void : send(line(id)))
+    if (open.has(streamId)) return yield* reply((to) => JsonRpc.refused(to, taken))
+    open.add(streamId)
+    const begun = yield* Effect.result(Answering.run(speaker, command, () => Sidecar.open(streamId)))
+    if (begun._tag === "Failure") {
+      open.delete(streamId)
+      return yield* reply((to) => JsonRpc.refused(to, begun.failure))
+    }
+    const { feed, read } = begun.success
+    runs.set(streamId, feed.runId)
+    yield* reply((to) => JsonRpc.response(to, { streamId }))
+    yield* Effect.ensuring(
+      read(({ data }) => send(data)),
+      Effect.sync(() => open.delete(streamId))
+    )
+  })
+
+  const answer = Effect.fnUntraced(function* (request: JsonRpc.Request) {
+    const id = request.id ?? undefined
+    const reply = (result: unknown) => (id === undefined ? Effect.void : send(JsonRpc.response(id, result)))
+    const refuse = (refusal: Refusal.Refusal) => (id === undefined ? Effect.void : send(JsonRpc.refused(id, refusal)))
+    const called = Sidecar.decode(request)
+    if (Result.isFailure(called)) return id === undefined ? undefined : yield* send(JsonRpc.failure(called.failure))
+    const wanted = called.success
+    switch (wanted._tag) {
+      case "Ping":
+        return yield* reply(yield* health)
+      case "Shutdown":
+        isDraining = true
+        yield* reply(null)
+        if (!wanted.isNow) yield* FiberSet.awaitEmpty(streams)
+        return yield* Deferred.succeed(over, "normal")
+      case "GetConfig":
+        return yield* reply({ logLevel })
+      case "SetConfig":
+        logLevel = wanted.logLevel
+        return yield* reply(null)
+      case "Invoke":
+        return yield* refuse(noTools)
+      case "FetchTrace": {
+        const found = yield* Effect.result(trace(wanted.traceId))
+        return yield* found._tag === "Failure" ? refuse(found.failure) : reply(found.success)
+      }
+      case "Consent": {
+        const { approvalId, callId, consentGranted, message, streamId } = wanted.consent
+        const decision = consentGranted
+          ? Decision.approve({ feedback: message })
+          : Decision.reject({ feedback: message })
+        const found = yield* Effect.result(
+          Answering.facts(speaker, {
+            _tag: "Answer",
+            address: { runId: runOf(streamId) },
+            decisions: [
+              {
+                ...(approvalId === undefined ? {} : { approvalId }),
+                ...(callId === undefined ? {} : { toolCallId: callId }),
+                decision
+              }
+            ],
+            results: []
+          })
+        )
+        return yield* found._tag === "Failure" ? refuse(found.failure) : reply(null)
+      }
+      case "Command": {
+        const { command } = wanted
+        if (command._tag === "StartQuery") {
+          yield* FiberSet.run(streams, stream(id, wanted))
+          return
+        }
+        const meant =
+          command._tag === "Cancel" ? { ...command, address: { runId: runOf(command.address.runId ?? "") } } : command
+        const found = yield* Effect.result(Answering.facts(speaker, meant))
+        return yield* found._tag === "Failure" ? refuse(found.failure) : reply(Sidecar.shape(found.success))
+      }
+    }
+  })
+
+  if (ready !== undefined) yield* ready(`__SIDECAR_READY__:${JSON.stringify(yield* health)}`)
+  yield* send(JsonRpc.notification("lifecycle.ready", { version, protocolVersion, pid, listenInfo: null }))
+  const requests = yield* FiberSet.make<unknown, unknown>()
+  const read = Stream.runForEach(incoming, (line) => {
+    const request = JsonRpc.decodeLine(line)
+    if (Result.isFailure(request)) return send(JsonRpc.failure(request.failure))
+    return Effect.asVoid(FiberSet.run(requests, answer(request.success)))
+  })
+  yield* Effect.raceFirst(
+    Effect.andThen(Effect.andThen(read, drained(requests, streams)), Deferred.succeed(over, "eof")),
+    Deferred.await(over)
+  )
+  yield* send(JsonRpc.notification("lifecycle.shutdown", { reason: yield* Deferred.await(over) }))
+})

@@ -1,0 +1,134 @@
+/** The official client of the Agent Client Protocol, as an editor that starts the agent's process. */
+import { client, methods, ndJsonStream } from "@agentclientprotocol/sdk"
+import type { PermissionOptionKind, PromptResponse, SessionNotification } from "@agentclientprotocol/sdk"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { spawn } from "node:child_process"
+import { join } from "node:path"
+import { Readable, Writable } from "node:stream"
+
+const main = join(import.meta.dirname, "..", "..", "examples", "serve-all", "stdio.ts")
+
+type Update = SessionNotification["update"]
+
+/** An editor with an agent, for the duration of a test. `choose`: which option it takes where it is asked. */
+const editor = (choose: PermissionOptionKind | "cancelled") =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const agent = spawn(process.execPath, [main, "acp"], { stdio: ["pipe", "pipe", "inherit"] })
+      const updates: Array<Update> = []
+      const asked: Array<string> = []
+      let wake = () => {}
+      const stream = ndJsonStream(
+        Writable.toWeb(agent.stdin),
+        Readable.toWeb(agent.stdout) as ReadableStream<Uint8Array>
+      )
+      const connection = client()
+        .onNotification(methods.client.session.update, ({ params }) => {
+          updates.push(params.update)
+          wake()
+        })
+        .onRequest(methods.client.session.requestPermission, ({ params }) => {
+          asked.push(params.toolCall.toolCallId)
+          const option = params.options.find(({ kind }) => kind === choose)
+          return option === undefined
+            ? { outcome: { outcome: "cancelled" as const } }
+            : { outcome: { outcome: "selected" as const, optionId: option.optionId } }
+        })
+        .connect(stream)
+      const until = async (fits: (update: Update) => boolean) => {
+        while (!updates.some(fits)) await new Promise<void>((resolve) => (wake = resolve))
+      }
+      return { agent, updates, asked, until, ask: connection.agent }
+    }),
+    ({ agent }) => Effect.sync(() => agent.kill())
+  )
+
+const said = (updates: ReadonlyArray<Update>): string =>
+  updates
+    .map((update) =>
+      update.sessionUpdate === "agent_message_chunk" && update.content.type === "text" ? update.content.text : ""
+    )
+    .join("")
+
+const text = (words: string) => [{ type: "text" as const, text: words }]
+
+describe("an editor", () => {
+  it.live("opens a session, has turns, and loads it again with what was said", () =>
+    Effect.gen(function* () {
+      const { ask, updates } = yield* editor("allow_once")
+      yield* Effect.promise(async () => {
+        const hello = await ask.request("initialize", { protocolVersion: 1, clientCapabilities: {} })
+        assert.deepInclude(hello, { protocolVersion: 1 })
+        const { sessionId } = await ask.request("session/new", { cwd: "/work", mcpServers: [] })
+        const one = await ask.request<PromptResponse>("session/prompt", { sessionId, prompt: text("scenario tool") })
+        assert.strictEqual(one.stopReason, "end_turn")
+        const states = updates.flatMap((update) =>
+          update.sessionUpdate === "tool_call" || update.sessionUpdate === "tool_call_update" ? [update.status] : []
+        )
+        assert.includeMembers(states, ["pending", "completed"])
+        const before = said(updates)
+        assert.include(before, "Done: ")
+        updates.length = 0
+        await ask.request("session/load", { cwd: "/work", mcpServers: [], sessionId })
+        assert.strictEqual(said(updates), before)
+        assert.strictEqual(updates[0]?.sessionUpdate, "user_message_chunk")
+        const { sessions } = await ask.request("session/list", {})
+        assert.deepStrictEqual(
+          sessions.map((session) => [session.sessionId, session.cwd]),
+          [[sessionId, "/work"]]
+        )
+        const unknown = await ask
+          .request("session/prompt", { sessionId: "no", prompt: text("hello") })
+          .catch((error: { readonly code: number }) => error.code)
+        assert.strictEqual(unknown, -32002)
+      })
+    })
+  )
+
+  it.live.each([
+    ["allow_once", true],
+    ["reject_once", false],
+    ["cancelled", false]
+  ] as const)("is asked for permission and answers %s", ([choice, runs]) =>
+    Effect.gen(function* () {
+      const { ask, asked, updates } = yield* editor(choice)
+      yield* Effect.promise(async () => {
+        const { sessionId } = await ask.request("session/new", { cwd: "/", mcpServers: [] })
+        const { stopReason } = await ask.request<PromptResponse>("session/prompt", {
+          sessionId,
+          prompt: text("scenario gated")
+        })
+        assert.strictEqual(stopReason, "end_turn")
+      })
+      assert.strictEqual(asked.length, 1)
+      const ended = updates.flatMap((update) =>
+        update.sessionUpdate === "tool_call_update" && update.toolCallId === asked[0] ? [update.status] : []
+      )
+      assert.strictEqual(ended.at(-1), runs ? "completed" : "failed")
+    })
+  )
+
+  it.live("cancels a turn, and is told so; calls that it would have to run fail", () =>
+    Effect.gen(function* () {
+      const { ask, until, updates } = yield* editor("allow_once")
+      yield* Effect.promise(async () => {
+        const { sessionId } = await ask.request("session/new", { cwd: "/", mcpServers: [] })
+        const turn = ask.request<PromptResponse>("session/prompt", { sessionId, prompt: text("scenario slow") })
+        await until(({ sessionUpdate }) => sessionUpdate === "agent_message_chunk")
+        const second = await ask
+          .request("session/prompt", { sessionId, prompt: text("hello") })
+          .catch((error: { readonly message: string }) => error.message)
+        assert.include(String(second), "active turn")
+        await ask.notify("session/cancel", { sessionId })
+        assert.strictEqual((await turn).stopReason, "cancelled")
+        updates.length = 0
+        await ask.request<PromptResponse>("session/prompt", { sessionId, prompt: text("scenario client-tool") })
+        const failed = updates.find(
+          (update) => update.sessionUpdate === "tool_call_update" && update.status === "failed"
+        )
+        assert.include(JSON.stringify(failed), "cannot run")
+      })
+    })
+  )
+})

@@ -1,0 +1,124 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { spawn } from "node:child_process"
+import { join } from "node:path"
+import { createInterface } from "node:readline"
+
+const main = join(import.meta.dirname, "..", "..", "examples", "serve-all", "stdio.ts")
+
+interface Told {
+  readonly id?: number
+  readonly method?: string
+  // oxlint-disable-next-line typescript/no-explicit-any -- parsed JSON, read field by field
+  readonly params?: Record<string, any>
+  readonly result?: Record<string, unknown>
+  readonly error?: { readonly code: number; readonly data: { readonly kind: string } }
+}
+
+/** A host with its sidecar, for the duration of a test. */
+const host = (...flags: ReadonlyArray<string>) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const sidecar = spawn(process.execPath, [main, "sidecar", ...flags])
+      const told: Array<Told> = []
+      let errors = ""
+      const waiting: Array<() => void> = []
+      createInterface({ input: sidecar.stdout }).on("line", (line) => {
+        told.push(JSON.parse(line))
+        for (const wake of waiting.splice(0)) wake()
+      })
+      sidecar.stderr.on("data", (chunk) => (errors += String(chunk)))
+      const exited = new Promise<number | null>((resolve) => sidecar.on("exit", resolve))
+      let ids = 0
+      const until = async (fits: (one: Told) => boolean): Promise<Told> => {
+        for (;;) {
+          const found = told.find(fits)
+          if (found !== undefined) return found
+          await new Promise<void>((resolve) => waiting.push(resolve))
+        }
+      }
+      const call = (method: string, params: object = {}): Promise<Told> => {
+        ids += 1
+        const id = ids
+        sidecar.stdin.write(`${JSON.stringify({ jsonrpc: "2.0", id, method, params })}\n`)
+        return until((one) => one.id === id)
+      }
+      return { sidecar, told, until, call, exited, errors: () => errors }
+    }),
+    ({ sidecar }) => Effect.sync(() => sidecar.kill())
+  )
+
+const chat = (streamId: string, content: string, sessionId?: string) => ({
+  provider: "scripted",
+  model: "assistant",
+  messages: [{ role: "user", content }],
+  streamId,
+  ...(sessionId === undefined ? {} : { sessionId })
+})
+
+const ofStream = (streamId: string, method: string) => (one: Told) =>
+  one.method === method && one.params?.["streamId"] === streamId
+
+describe("the sidecar as a process", () => {
+  it.live("says that it is ready, streams, and ends each stream once", () =>
+    Effect.gen(function* () {
+      const { call, errors, exited, told, until } = yield* host()
+      yield* Effect.promise(async () => {
+        await until(({ method }) => method === "lifecycle.ready")
+        const ping = await call("system.ping")
+        assert.deepInclude(ping.result, { status: "ok", protocolVersion: "0.1.0" })
+        assert.match(errors(), /^__SIDECAR_READY__:\{"status":"ok"/)
+        const created = await call("agent.session.create", { chatId: "c", sessionId: "s", userId: "u" })
+        assert.deepInclude(created.result, { sessionId: "s", chatId: "c", userId: "u" })
+        assert.deepStrictEqual((await call("agent.chat.stream", chat("one", "hello you", "s"))).result, {
+          streamId: "one"
+        })
+        await until(ofStream("one", "stream.done"))
+        const deltas = told.filter(ofStream("one", "stream.chunk")).map(({ params }) => params?.["delta"] ?? "")
+        assert.strictEqual(deltas.join(""), "hello you")
+        const trace = await call("trace.fetch", { traceId: "one" })
+        assert.deepInclude(trace.result?.["trace"], { status: "completed", sessionId: "s" })
+        const tools = await call("tool.list")
+        assert.include(JSON.stringify(tools.result), '"name":"lookup"')
+        assert.strictEqual((await call("system.shutdown")).error, undefined)
+        await until(({ method, params }) => method === "lifecycle.shutdown" && params?.["reason"] === "normal")
+        assert.strictEqual(await exited, 0)
+      })
+      assert.strictEqual(told.filter(ofStream("one", "stream.done")).length, 1)
+    })
+  )
+
+  it.live("is given consent, cancels, and says of errors what kind they are", () =>
+    Effect.gen(function* () {
+      const { call, errors, sidecar, exited, until } = yield* host("--quiet-ready")
+      yield* Effect.promise(async () => {
+        await call("agent.chat.stream", chat("asks", "scenario gated"))
+        const asked = await until(
+          (one) => ofStream("asks", "trace.event")(one) && JSON.stringify(one).includes("approval-required")
+        )
+        const { id } = (asked.params ?? {})["event"]["data"]
+        const given = await call("agent.chat.consent", { streamId: "asks", approvalId: id, consentGranted: true })
+        assert.strictEqual(given.error, undefined)
+        assert.deepInclude((await until(ofStream("asks", "stream.done"))).params, { ok: true })
+        await call("agent.chat.stream", chat("slow", "scenario slow"))
+        await until(ofStream("slow", "stream.chunk"))
+        await call("agent.chat.cancel", { streamId: "slow" })
+        assert.deepInclude((await until(ofStream("slow", "stream.done"))).params, { cancelled: true })
+        const kinds = await Promise.all([
+          call("nonsense"),
+          call("agent.chat.stream", {}),
+          call("agent.chat.cancel", { streamId: "unknown" }),
+          call("tool.invoke", { name: "lookup", arguments: {} })
+        ])
+        assert.deepStrictEqual(
+          kinds.map(({ error }) => error?.data.kind),
+          ["method_not_found", "invalid_params", "invalid_request", "method_not_found"]
+        )
+        sidecar.stdin.end()
+        await until(({ method, params }) => method === "lifecycle.shutdown" && params?.["reason"] === "eof")
+        assert.strictEqual(await exited, 0)
+      })
+      assert.strictEqual(errors(), "")
+    })
+  )
+})
