@@ -120,6 +120,23 @@ describe("a request", () => {
     })
   )
 
+  it.live.each([
+    [chat, { parallel_tool_calls: false }],
+    [responses, { parallel_tool_calls: false }],
+    [messages, { tool_choice: { type: "auto", disable_parallel_tool_use: true } }]
+  ] as const)("makes one call at a time when it asks for that: %j", ([{ body, path }, more]) =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const prompted = JSON.parse(JSON.stringify(body).replace("hello", "calls plain plain"))
+      const resultsOf = () =>
+        served.scene.model.requests.at(-1)?.messages.flatMap(({ content, role }) => (role === "tool" ? content : []))
+      yield* served.ask(path, { body: prompted })
+      assert.lengthOf(resultsOf() ?? [], 2)
+      assert.strictEqual((yield* served.ask(path, { body: { ...prompted, ...more } })).status, 200)
+      assert.lengthOf(resultsOf() ?? [], 1)
+    })
+  )
+
   it.live("continues a waiting run only if its model settings are the same", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()

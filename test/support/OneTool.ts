@@ -4,7 +4,7 @@
  */
 import type { Json } from "@reins/protocol"
 import { Agent, Model, Runtime, ToolRun } from "@reins/runtime"
-import type { RuntimeOptions } from "@reins/runtime"
+import type { QueryOptions, RuntimeOptions } from "@reins/runtime"
 import { Probe, ScriptedModel } from "@reins/runtime/testing"
 import { Context, Effect, Layer, Schema } from "effect"
 import { Tool, Toolkit } from "effect/ai"
@@ -35,6 +35,7 @@ export interface Options {
   readonly model?: ScriptedModel.ScriptedModel | undefined
   readonly agent?: Omit<Agent.Options<never, [], Model>, "toolkit"> | undefined
   readonly runtime?: Omit<RuntimeOptions<[]>, "agents"> | undefined
+  readonly query?: QueryOptions | undefined
   /** Further services that the runtime reads when it is built: prices, a deployment. */
   readonly services?: Layer.Layer<never> | undefined
 }
@@ -68,7 +69,7 @@ export const layer = (options: Options): Layer.Layer<Runtime> => {
 /** Starts a run of the worker in a runtime that lives as long as the test, and watches it. */
 export const start = Effect.fnUntraced(function* (options: Options) {
   const runtime = Context.get(yield* Layer.build(layer(options)), Runtime)
-  const handle = yield* runtime.start("work", { runId: "run", threadId: "thread" })
+  const handle = yield* runtime.start("work", { runId: "run", threadId: "thread", ...options.query })
   const probe = yield* Effect.provideService(Probe.watch(handle.runId), Runtime, runtime)
   return { runtime, handle, probe }
 })

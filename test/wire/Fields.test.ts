@@ -100,7 +100,8 @@ const cases: ReadonlyArray<Case> = [
       max_tokens: 1,
       messages: [user],
       tools: [{ name: "pay", input_schema: schema }],
-      system: [{ type: "text", text: "x" }]
+      system: [{ type: "text", text: "x" }],
+      tool_choice: { type: "auto" }
     },
     samples: {
       model: "other",

@@ -20,6 +20,8 @@ export interface Settings {
   readonly frequencyPenalty?: number
   readonly stopSequences?: ReadonlyArray<string>
   readonly reasoning?: Reasoning
+  /** `false`: a step makes one call. */
+  readonly parallelToolCalls?: boolean
   readonly toolChoice?: "auto" | "none" | "required" | { readonly tool: string }
 }
 
@@ -31,6 +33,7 @@ export const make = ({
   output,
   settings: {
     frequencyPenalty,
+    parallelToolCalls,
     presencePenalty,
     reasoning,
     seed,
@@ -54,6 +57,7 @@ export const make = ({
     ...(frequencyPenalty == null ? {} : { frequencyPenalty }),
     ...(stopSequences == null || stopSequences.length === 0 ? {} : { stopSequences }),
     ...(reasoning == null ? {} : { reasoning }),
+    ...(parallelToolCalls === false ? { parallelToolCalls } : {}),
     ...(toolChoice == null || toolChoice === "auto" ? {} : { toolChoice })
   }
   const model: ModelOptions = {

@@ -118,6 +118,20 @@ describe("the settings of a request", () => {
     })
   )
 
+  it.effect("ask providers that have a setting for it for one call at a time", () =>
+    Effect.gen(function* () {
+      for (const [provider, providerOptions] of [
+        ["openai.responses", { openai: { parallelToolCalls: false } }],
+        ["anthropic.messages", { anthropic: { disableParallelToolUse: true } }],
+        ["fake", undefined]
+      ] as const) {
+        const model = { ...fake([finish()]), provider }
+        yield* ask(model, undefined, request({ tools, settings: { parallelToolCalls: false } }))
+        assert.deepStrictEqual(model.asked[0]?.providerOptions, providerOptions)
+      }
+    })
+  )
+
   it.effect("can require a tool call", () =>
     Effect.gen(function* () {
       const model = fake([finish()], [finish()])

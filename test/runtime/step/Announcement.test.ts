@@ -35,6 +35,27 @@ describe("the announcement of a step's calls", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("announces only the first call when one at a time was asked for, and reports the others", () =>
+    Effect.gen(function* () {
+      const ran: Array<number | undefined> = []
+      const several = [1, 2, 3].map((n) => ({ id: `c${n}`, name: "work", args: { n } }))
+      const model = ScriptedModel.make({ replies: [calls(several), calls(several.slice(1)), text("done")] })
+      const probe = yield* OneTool.finished({
+        model,
+        handler: ({ n }) => Effect.sync(() => void ran.push(n)),
+        query: { model: { settings: { parallelToolCalls: false } } }
+      })
+      Story.isWhole(probe.envelopes)
+      assert.deepStrictEqual(ran, [1, 2])
+      const dropped = probe.of("custom").map(({ data }) => data)
+      assert.deepStrictEqual(dropped, [
+        { reason: "one call at a time", tools: ["work", "work"] },
+        { reason: "one call at a time", tools: ["work"] }
+      ])
+      assert.isTrue(Transcript.isPairComplete(model.requests[2]?.messages ?? []))
+    }).pipe(Effect.scoped)
+  )
+
   const cutShort: ReadonlyArray<StopReason> = ["length", "content-filter", "error"]
   it.effect.each(cutShort)(
     "drops the calls of a step that ended %s, and reports it in the log and to the model",

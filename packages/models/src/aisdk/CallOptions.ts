@@ -59,12 +59,15 @@ export const make = (
   const { instruction, responseFormat } = outputForm(request.output, border.takesSchema)
   const instructions = [request.instructions, instruction].filter(Predicate.isString).join("\n\n")
   const tools = toolsOf(request, defaults, border)
-  const providerOptions = merged(defaults.call, request.providerOptions)
-  const { toolChoice, ...asked } = request.settings ?? {}
+  const { parallelToolCalls, toolChoice, ...asked } = request.settings ?? {}
   const { frequencyPenalty, presencePenalty, reasoning, seed, stopSequences, temperature, topK, topP } = {
     ...defaults,
     ...asked
   }
+  const providerOptions = merged(
+    parallelToolCalls === false ? merged(defaults.call, oneCall(border.provider)) : defaults.call,
+    request.providerOptions
+  )
   const { headers } = defaults
   return {
     prompt: Prompt.make(instructions, request.messages, defaults, border),
@@ -85,6 +88,12 @@ export const make = (
     ...(reasoning === undefined ? {} : { reasoning }),
     ...(headers === undefined ? {} : { headers })
   }
+}
+
+/** How a provider is told to make one call at a time; where it cannot be told, further calls are left out. */
+const oneCall = (provider: string): ModelRequest["providerOptions"] => {
+  if (/^(openai|azure)\b/.test(provider)) return { openai: { parallelToolCalls: false } }
+  return provider.startsWith("anthropic") ? { anthropic: { disableParallelToolUse: true } } : undefined
 }
 
 const choiceOf = (

@@ -12,6 +12,7 @@ const SettingsStruct = Schema.Struct({
   frequencyPenalty: Schema.optionalKey(Schema.Finite),
   stopSequences: Schema.optionalKey(Schema.Array(Schema.NonEmptyString)),
   reasoning: Schema.optionalKey(Schema.Literals(["none", "minimal", "low", "medium", "high", "xhigh"])),
+  parallelToolCalls: Schema.optionalKey(Schema.Boolean),
   toolChoice: Schema.optionalKey(
     Schema.Union([Schema.Literals(["auto", "none", "required"]), Schema.Struct({ tool: Schema.String })])
   )
@@ -23,6 +24,7 @@ const SettingsStruct = Schema.Struct({
  * **Details**
  * - `stopSequences`: texts at which an answer ends; they are not part of it.
  * - `reasoning`: how much the model thinks, for providers that have such levels.
+ * - `parallelToolCalls`: `false`, a step makes one call; further ones of the model's are left out.
  * - `toolChoice`: `none`, no step may call a tool; `required` and `{ tool }`, the first step must call one, or this
  *   one.
  */

@@ -36,9 +36,27 @@ export const announce = (agent: AgentState, answer: Answer, mayCall: boolean): A
   if (!mayCall) return drop(answer, "no tools were offered")
   if (cut.has(answer.stop)) return drop(answer, answer.stop ?? "other")
   if (agent.repeats(own(answer.calls))) return drop(answer, CallRow.dropReason)
+  if (agent.member.definition.settings?.parallelToolCalls === false) return announceFirst(agent, answer)
   const announcement = new Announcement(agent, answer)
   for (const part of answer.content) announcement.take(part)
   return announcement.finish()
+}
+
+/** Announces the first call only, where one at a time was asked for. The others stand in no history: the model may make them again. */
+const announceFirst = (agent: AgentState, answer: Answer): Announced => {
+  const announcement = new Announcement(agent, answer)
+  const tools: Array<string> = []
+  let hasCall = false
+  for (const part of answer.content) {
+    const isOwn = part.type === "tool-call" && part.execution !== "provider"
+    if (isOwn && hasCall) tools.push(part.name)
+    else announcement.take(part)
+    hasCall ||= isOwn
+  }
+  const { events, ...announced } = announcement.finish()
+  if (tools.length === 0) return { ...announced, events }
+  const data = { reason: "one call at a time", tools }
+  return { ...announced, events: [...events, { type: "custom", event_type: "calls_dropped", data }] }
 }
 
 /** Removes the calls from the assistant's message, since a history has no call without a result. */

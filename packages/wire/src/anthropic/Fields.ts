@@ -14,7 +14,7 @@ export const fields: Fields = {
   "tools[].type": refused("only tools with a schema can be brought along", "custom"),
   "tools[].cache_control": ignored(caching),
   tool_choice: honoured("`none` for the whole run; `any` and a named tool for its first step"),
-  "tool_choice.disable_parallel_tool_use": refused("a model may make several calls in one step", false),
+  "tool_choice.disable_parallel_tool_use": honoured("A step makes one call; further ones of the model's are left out"),
   max_tokens: honoured("Most tokens of a step"),
   temperature: honoured("Passed to the model"),
   top_p: honoured("Passed to the model"),
@@ -29,7 +29,7 @@ export const fields: Fields = {
   metadata: honoured("`thread_id` names the thread; `user_id` is kept with it"),
   mcp_servers: refused("an agent has the tools that its owner gave it", []),
   container: refused("there are no containers"),
-  context_management: refused("the agent's own compaction shortens long threads"),
+  context_management: ignored("The agent's own compaction shortens long threads"),
   inference_geo: refused("where the model runs is the server's to set"),
   fallbacks: refused("the agent has fallback models of its own", []),
   cache_control: ignored(caching),
@@ -46,11 +46,13 @@ const nullable = <S extends Schema.Constraint>(schema: S) => Schema.optionalKey(
 const Count = Schema.Int.check(Schema.isGreaterThan(0))
 const Format = Schema.Struct({ type: Schema.Literal("json_schema"), schema: Schema.Json })
 
+const oneCall = { disable_parallel_tool_use: nullable(Schema.Boolean) }
+
 export const modelFields = {
   tool_choice: nullable(
     Schema.Union([
-      Schema.Struct({ type: Schema.Literals(["auto", "any", "none"]) }),
-      Schema.Struct({ type: Schema.Literal("tool"), name: Schema.String })
+      Schema.Struct({ type: Schema.Literals(["auto", "any", "none"]), ...oneCall }),
+      Schema.Struct({ type: Schema.Literal("tool"), name: Schema.String, ...oneCall })
     ])
   ),
   max_tokens: nullable(Count),
@@ -102,7 +104,8 @@ export const modelOptionsOf = (request: Asked) => {
       topK: top_k,
       stopSequences: stop_sequences,
       reasoning: reasoningOf(request),
-      toolChoice: choiceOf(request)
+      toolChoice: choiceOf(request),
+      parallelToolCalls: request.tool_choice?.disable_parallel_tool_use !== true
     }
   })
 }

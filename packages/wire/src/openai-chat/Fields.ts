@@ -21,7 +21,7 @@ export const fields: Fields = {
   tool_choice: honoured("`none` for the whole run; `required` and a named function for its first step"),
   "tool_choice.allowed_tools": refused("a list of allowed tools cannot be set. List only these tools"),
   "tool_choice.custom": refused("only functions can be chosen"),
-  parallel_tool_calls: refused("a model may make several calls in one step", true),
+  parallel_tool_calls: honoured("With `false` a step makes one call; further ones of the model's are left out"),
   response_format: honoured("`json_object` and `json_schema` are passed to the model as the form of its final text"),
   max_completion_tokens: honoured("Most tokens of a step"),
   max_tokens: honoured("As `max_completion_tokens`, which comes first"),
@@ -82,7 +82,8 @@ export const modelFields = {
   presence_penalty: nullable(Schema.Finite),
   frequency_penalty: nullable(Schema.Finite),
   stop: nullable(Schema.Union([Schema.String, Schema.Array(Schema.String)])),
-  reasoning_effort: nullable(Effort)
+  reasoning_effort: nullable(Effort),
+  parallel_tool_calls: nullable(Schema.Boolean)
 }
 const ModelFields = Schema.Struct(modelFields)
 
@@ -106,6 +107,7 @@ export const modelOptionsOf = (request: typeof ModelFields.Type) => {
       presencePenalty: presence_penalty,
       frequencyPenalty: frequency_penalty,
       reasoning: reasoning_effort,
+      parallelToolCalls: request.parallel_tool_calls,
       stopSequences: typeof stop === "string" ? [stop] : stop,
       toolChoice:
         tool_choice != null && typeof tool_choice === "object" ? { tool: tool_choice.function.name } : tool_choice

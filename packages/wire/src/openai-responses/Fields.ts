@@ -31,7 +31,7 @@ export const fields: Fields = {
   "tools[].strict": ignored("Arguments are always checked against the parameters"),
   tool_choice: honoured("`none` for the whole run; `required` and a named tool for its first step"),
   "tool_choice.type": refused("only a function, or a tool of this server, can be chosen", "function", "mcp"),
-  parallel_tool_calls: refused("a model may make several calls in one step", true),
+  parallel_tool_calls: honoured("With `false` a step makes one call; further ones of the model's are left out"),
   max_tool_calls: refused("the agent's own budget limits its calls"),
   "text.format": honoured("`json_object` and `json_schema` are passed to the model as the form of its final text"),
   "text.verbosity": refused("models are not told how long to answer", "medium"),
@@ -53,7 +53,7 @@ export const fields: Fields = {
     "code_interpreter_call.outputs"
   ),
   prompt: refused("templates are not kept here. Send the text as instructions"),
-  context_management: refused("the agent's own compaction shortens long threads"),
+  context_management: ignored("The agent's own compaction shortens long threads"),
   moderation: refused("answers are not moderated"),
   truncation: ignored("The agent's own compaction shortens long threads"),
   metadata: honoured("Repeated in the response and kept with the thread. `thread_id` names it"),
@@ -100,6 +100,7 @@ export const modelFields = {
   temperature: nullable(Schema.Finite),
   top_p: nullable(Schema.Finite),
   reasoning: nullable(Schema.Struct({ effort: nullable(Effort) })),
+  parallel_tool_calls: nullable(Schema.Boolean),
   background: nullable(Schema.Boolean),
   metadata: nullable(Schema.Record(Schema.String, Schema.String))
 }
@@ -111,17 +112,20 @@ const outputOf = (format: typeof Format.Type | null | undefined): ModelOptions.M
   return "schema" in format ? { name: format.name, schema: format.schema } : ModelOptions.anyObject
 }
 
-export const modelOptionsOf = ({ max_output_tokens, reasoning, temperature, text, tool_choice, top_p }: Asked) =>
-  ModelOptions.make({
+export const modelOptionsOf = (request: Asked) => {
+  const { max_output_tokens, reasoning, temperature, text, tool_choice, top_p } = request
+  return ModelOptions.make({
     maxOutputTokens: max_output_tokens,
     output: outputOf(text?.format),
     settings: {
       temperature,
       topP: top_p,
       reasoning: reasoning?.effort,
+      parallelToolCalls: request.parallel_tool_calls,
       toolChoice: tool_choice != null && typeof tool_choice === "object" ? { tool: tool_choice.name } : tool_choice
     }
   })
+}
 
 const noParameters: Json = { type: "object", properties: {} }
 
@@ -146,5 +150,6 @@ export const saidOf = (request: Asked): Said => ({
   text: { format: request.text?.format ?? { type: "text" } },
   reasoning: { effort: request.reasoning?.effort ?? null, summary: null },
   background: request.background === true,
+  parallel_tool_calls: request.parallel_tool_calls ?? true,
   metadata: request.metadata ?? {}
 })

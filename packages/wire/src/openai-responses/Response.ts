@@ -30,6 +30,7 @@ const said = {
   text: Schema.Json,
   reasoning: Schema.Json,
   background: Schema.Boolean,
+  parallel_tool_calls: Schema.Boolean,
   metadata: Schema.Record(Schema.String, Schema.String)
 }
 const Said = Schema.Struct(said)
@@ -47,6 +48,7 @@ const nothingSaid: Said = {
   text: { format: { type: "text" } },
   reasoning: { effort: null, summary: null },
   background: false,
+  parallel_tool_calls: true,
   metadata: {}
 }
 
@@ -65,7 +67,6 @@ export const ResponseObject = Schema.Struct({
   ),
   model: Schema.String,
   output: Schema.Array(Item),
-  parallel_tool_calls: Schema.Boolean,
   previous_response_id: Schema.NullOr(Schema.String),
   conversation: Schema.NullOr(Schema.Struct({ id: Schema.String })),
   truncation: Schema.Literal("disabled"),
@@ -181,7 +182,6 @@ export const make = (
     metadata: metadataOf(head, ending ?? {}),
     model: head.model,
     output,
-    parallel_tool_calls: true,
     previous_response_id: head.previous ?? null,
     conversation: head.conversation === undefined ? null : { id: head.conversation },
     truncation: "disabled",
