@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Event, Ordering } from "@reins/protocol"
-import { Agent, Decision, Model, Runtime } from "@reins/runtime"
+import { Agent, Decision, Deployment, Model, Runtime } from "@reins/runtime"
+import { journalHost } from "@reins/runtime/journal"
 import { ScriptedModel } from "@reins/runtime/testing"
 import { Sqlite } from "@reins/store/sqlite"
-import { Effect, Layer, Schema, Stream } from "effect"
+import { Deferred, Effect, Layer, Schema, Stream } from "effect"
 import { Tool, Toolkit } from "effect/ai"
 import { mkdtempSync, rmSync } from "node:fs"
 import { DatabaseSync } from "node:sqlite"
@@ -43,7 +44,6 @@ const filled = (filename: string) =>
     yield* complete("Say something.", { threadId: "thread", runId: "ended" })
     yield* start("Pay.", { threadId: "thread", runId: "paused" })
     yield* Stream.runDrain(Stream.takeUntil(watch("paused"), ({ event }) => event.type === "approval-required"))
-    yield* Effect.sleep(100)
   }).pipe(Effect.provide(runtime(filename)))
 
 describe("the list of runs", () => {
@@ -205,38 +205,56 @@ const rows = (filename: string, text: string) =>
 const textRows = 'SELECT count(*) AS count FROM reins_events WHERE event LIKE \'{"type":"text"%\''
 
 describe("streamed text", () => {
-  const streaming = (filename: string) =>
+  /** A runtime whose store completes `packed` when it has packed a run. */
+  const streaming = (filename: string, packed: Deferred.Deferred<void>) =>
     Runtime.layer({ agents: [Agent.make("speaker", {})] }).pipe(
-      Layer.provide([Layer.succeed(Model, slow(60)), Layer.fresh(Sqlite.layer({ filename, gatherMs: 0 }))])
+      Layer.provide([
+        Layer.succeed(Model, slow(60)),
+        Layer.effect(
+          Deployment.Deployment,
+          Effect.map(Sqlite.journal({ filename }), (store) =>
+            journalHost(
+              {
+                ...store,
+                pack: (runId) => Effect.andThen(store.pack?.(runId) ?? Effect.void, Deferred.succeed(packed, undefined))
+              },
+              { gatherMs: 0 }
+            )
+          )
+        )
+      ])
     )
 
   it.live("is packed into one row when its run has ended, and watchers see every event, from any position", () =>
     Effect.gen(function* () {
       const { here } = yield* files
+      const packed = yield* Deferred.make<void>()
       yield* Effect.gen(function* () {
         const { start, watch } = yield* Runtime
         yield* start("Speak.", { runId: "run" })
         const live = [...(yield* Stream.runCollect(watch("run")))]
-        while ((yield* rows(here, textRows)) > 1) yield* Effect.sleep(5)
+        yield* Deferred.await(packed)
+        assert.strictEqual(yield* rows(here, textRows), 1)
         const texts = live.filter(({ event }) => event.type === "text")
         assert.strictEqual(texts.length, 60)
         for (const after of [0, 1, 17, 60]) {
           assert.deepStrictEqual([...(yield* Stream.runCollect(watch("run", { after })))], live.slice(after))
         }
-      }).pipe(Effect.provide(streaming(here)))
+      }).pipe(Effect.provide(streaming(here, packed)))
     })
   )
 
   it.live("that was left unpacked is packed by an operator, once", () =>
     Effect.gen(function* () {
       const { here } = yield* files
+      const packed = yield* Deferred.make<void>()
       const before = yield* Effect.gen(function* () {
         const { start, watch } = yield* Runtime
         yield* start("Speak.", { runId: "run" })
         const live = [...(yield* Stream.runCollect(watch("run")))]
-        while ((yield* rows(here, textRows)) > 1) yield* Effect.sleep(5)
+        yield* Deferred.await(packed)
         return live.map((envelope) => JSON.stringify(envelope))
-      }).pipe(Effect.provide(streaming(here)))
+      }).pipe(Effect.provide(streaming(here, packed)))
       // As a version without packing left it.
       const loose = new DatabaseSync(here)
       loose.exec('DELETE FROM reins_events WHERE event LIKE \'{"type":"text"%\'')

@@ -3,7 +3,7 @@ import { Message } from "@reins/protocol"
 import { Agent, Model, type ModelPart, Runtime } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
 import { Sqlite, type SqliteUnusable } from "@reins/store/sqlite"
-import { Config, ConfigProvider, Context, Effect, Exit, Layer, References, Scope, Stream } from "effect"
+import { Config, ConfigProvider, Context, Effect, Exit, Fiber, Layer, References, Scope, Stream } from "effect"
 import { Toolkit } from "effect/ai"
 import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -111,11 +111,10 @@ describe("a database that is busy", () => {
       other.exec("BEGIN IMMEDIATE")
       const record = { threadId: "t", resourceId: "r", agent: "a", prompt: "p", isolated: false, startedAt: 1 }
       const waiting = yield* Effect.forkChild(store.create({ ...record, runId: "run" }), { startImmediately: true })
-      yield* Effect.sleep(200)
       assert.strictEqual(waiting.pollUnsafe(), undefined)
       other.exec("COMMIT")
       other.close()
-      while (waiting.pollUnsafe() === undefined) yield* Effect.sleep(10)
+      yield* Fiber.join(waiting)
       assert.strictEqual((yield* store.status("run"))?.state, "running")
     })
   )
