@@ -101,6 +101,68 @@ describe("a plan's question", () => {
   )
 })
 
+describe("useChat's transport", () => {
+  it.live("answers a plan, a call and its own tool at once, writes on, and is shown what came of them", () =>
+    over(async (url) => {
+      const transport = new DefaultChatTransport({ api: `${url}/ai-sdk/chat`, headers })
+      const failures: Array<string> = []
+      let messages: Array<UIMessage> = []
+      const say = async (text: string) => {
+        messages.push({ id: `m${messages.length}`, role: "user", parts: [{ type: "text", text }] })
+        const stream = await transport.sendMessages({
+          chatId: "several",
+          messages,
+          trigger: "submit-message",
+          messageId: undefined,
+          abortSignal: undefined
+        })
+        let last: UIMessage | undefined
+        for await (const message of readUIMessageStream({ stream, onError: (error) => failures.push(String(error)) })) {
+          last = message
+        }
+        if (last !== undefined) messages.push(last)
+        return (last?.parts ?? []).map((part) => (part.type === "text" ? part.text : "")).join("")
+      }
+      await say("calls carry_out_plan send_mail ask_colour lookup")
+      messages = messages.map((message) => ({
+        ...message,
+        parts: message.parts.map((part) => {
+          if (!isToolUIPart(part)) return part
+          if (part.type === "tool-ask_colour") return { ...part, state: "output-available" as const, output: "red" }
+          return part.state === "approval-requested"
+            ? {
+                ...part,
+                state: "approval-responded" as const,
+                approval: { id: part.approval.id, approved: part.type !== "tool-send_mail" }
+              }
+            : part
+        }) as UIMessage["parts"]
+      }))
+      assert.strictEqual(await say("and in French"), "and in French")
+      const shown = messages.at(-1)?.parts.flatMap((part) => (isToolUIPart(part) ? [`${part.type} ${part.state}`] : []))
+      assert.deepStrictEqual(shown, [
+        "dynamic-tool output-available",
+        "tool-carry_out_plan output-available",
+        "tool-send_mail output-denied"
+      ])
+      assert.deepStrictEqual(ServeAll.shown(await say("now show")).slice(2), [
+        'call: carry_out_plan {"steps":["measure the tide","set the sail"]}',
+        'call: send_mail {"to":"mia@example.com","subject":"hello"}',
+        'call: ask_colour {"question":"Which colour?"}',
+        'call: lookup {"query":"tides"}',
+        'result: {"done":["measure the tide","set the sail"]}',
+        'denied: {"error":"Denied","message":"A person refused this call, permanently"}',
+        "result: red",
+        'result: {"answer":"all about tides"}',
+        "user: and in French",
+        "assistant: and in French",
+        "user: now show"
+      ])
+      assert.deepStrictEqual(failures, [])
+    })
+  )
+})
+
 describe("openai", () => {
   it.live("asks on behind a call of its own that it has answered, in a history", () =>
     over(async (url) => {

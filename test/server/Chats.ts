@@ -145,8 +145,9 @@ const aiSdkChat: Chat = {
         })
         return nothing
       case "tool-input-available": {
-        const { input, toolCallId, toolName } = chunk
-        const part = { type: `tool-${toolName}`, toolCallId, state: "input-available", input }
+        const { dynamic, input, providerMetadata: callProviderMetadata, toolCallId, toolName } = chunk
+        const kind = dynamic === true ? { type: "dynamic-tool", toolName } : { type: `tool-${toolName}` }
+        const part = { ...kind, toolCallId, state: "input-available", input, callProviderMetadata }
         change(tab, (message) => ({ ...message, parts: [...message.parts, part] }))
         return toolName === "theirs" ? calling(toolCallId) : nothing
       }
@@ -178,6 +179,8 @@ const agUiUser = ({ hasPicture, id, text }: Said): Parsed => ({
       ]
     : text
 })
+
+const by = ({ subagentRunId }: Parsed): object => (subagentRunId === undefined ? {} : { subagentRunId })
 
 const agUiRun = ({ messages, thread: threadId }: Tab, runId: string, more: object = {}): Request => ({
   path: "/ag-ui/run",
@@ -221,14 +224,17 @@ const agUiChat: Chat = {
     const event = json(frame)
     switch (event.type) {
       case "TEXT_MESSAGE_START":
-        tab.messages = [...tab.messages, { id: event.messageId, role: "assistant", content: "" }]
+        tab.messages = [...tab.messages, { id: event.messageId, role: "assistant", content: "", ...by(event) }]
         return nothing
       case "TEXT_MESSAGE_CONTENT":
         change(tab, (message) => ({ ...message, content: message.content + event.delta }))
         return nothing
       case "TOOL_CALL_START": {
         const call = { id: event.toolCallId, type: "function", function: { name: event.toolCallName, arguments: "" } }
-        tab.messages = [...tab.messages, { id: `m-${event.toolCallId}`, role: "assistant", toolCalls: [call] }]
+        tab.messages = [
+          ...tab.messages,
+          { id: `m-${event.toolCallId}`, role: "assistant", toolCalls: [call], ...by(event) }
+        ]
         return event.toolCallName === "theirs" ? calling(event.toolCallId) : nothing
       }
       case "TOOL_CALL_ARGS":
@@ -306,7 +312,7 @@ const aapUser = ({ hasPicture, text }: Said): Parsed => ({
     : text
 })
 
-const desk = { name: "desk", tools: ["plain", "gated"].map((name) => ({ name, trust: true })) }
+const desk = { name: "desk", tools: ["plain", "gated", "planned"].map((name) => ({ name, trust: true })) }
 
 const aapChat = (version: 2 | 3): Chat => {
   const turn = ({ thread }: Tab, messages: ReadonlyArray<Parsed>): Request => ({
@@ -337,7 +343,11 @@ const aapChat = (version: 2 | 3): Chat => {
     read: (_, frame) => {
       if (frame.event !== "tool_call") return nothing
       const { name, toolCallId } = json(frame)
-      return name === "theirs" ? calling(toolCallId) : name === "gated" ? asking(toolCallId) : nothing
+      return name === "theirs"
+        ? calling(toolCallId)
+        : ["gated", "approve_plan"].includes(name)
+          ? asking(toolCallId)
+          : nothing
     }
   }
 }

@@ -25,11 +25,14 @@ const linesOf = (messages: ReadonlyArray<Message.Message>): ReadonlyArray<string
   )
 
 /** What a prompt makes the model call, and which of it waits for somebody. */
-const prompts: { readonly [text: string]: ReadonlyArray<"plain" | "theirs" | "gated"> } = {
+const prompts: { readonly [text: string]: ReadonlyArray<"plain" | "theirs" | "gated" | "planned" | "helper"> } = {
   tool: ["plain"],
+  plan: ["planned"],
+  nested: ["helper"],
   client: ["theirs"],
   gated: ["gated"],
-  "calls theirs gated": ["theirs", "gated"]
+  "calls theirs gated": ["theirs", "gated"],
+  "calls planned theirs": ["planned", "theirs"]
 }
 
 const told = "assistant: all is done"
@@ -91,10 +94,13 @@ class Person {
     const { calls, pictures, several } = this.#chat.takes
     const draw = this.#random()
     const id = this.#id()
-    if (draw < 0.2) return { id, text: "gated", hasPicture: false }
+    if (draw < 0.1) return { id, text: "gated", hasPicture: false }
+    if (draw < 0.15) return { id, text: "plan", hasPicture: false }
+    if (draw < 0.2) return { id, text: "nested", hasPicture: false }
     if (draw < 0.3) return { id, text: "tool", hasPicture: false }
     if (calls && draw < 0.45) return { id, text: "client", hasPicture: false }
-    if (calls && several && draw < 0.55) return { id, text: "calls theirs gated", hasPicture: false }
+    if (calls && several && draw < 0.5) return { id, text: "calls theirs gated", hasPicture: false }
+    if (calls && several && draw < 0.55) return { id, text: "calls planned theirs", hasPicture: false }
     return { id, text: `words ${this.#made}`, hasPicture: pictures && draw > 0.8 }
   }
 
@@ -138,7 +144,9 @@ class Person {
     const { model } = this.#served.scene
     const before = model.requests.length
     await act()
-    const given = model.requests.slice(before).map(({ messages }) => linesOf(messages))
+    const given = model.requests
+      .slice(before)
+      .flatMap(({ messages, metadata }) => (metadata.agent === "desk" ? [linesOf(messages)] : []))
     assert.deepStrictEqual(given, wanted, this.done.join("; "))
   }
 
@@ -193,7 +201,9 @@ class Person {
   #supersede(open: Open): void {
     this.#open = undefined
     this.#stale = open
-    const ended = waitsFor(open.text).map(() => (this.#onBusy === "steer" ? "denied" : "cancelled"))
+    const ended = waitsFor(open.text).map((name) =>
+      this.#onBusy !== "steer" ? "cancelled" : name === "helper" ? '"all is done"' : "denied"
+    )
     this.#turns = [...this.#turns.slice(0, -1), [...(this.#turns.at(-1) ?? []), ...ended]]
   }
 
@@ -202,7 +212,13 @@ class Person {
     const isApproved = this.#random() < 0.7
     const reply = { id: this.#id(), result: { got: `v${this.#made}` }, isApproved }
     const results = waitsFor(open.text).map((name) =>
-      name === "theirs" ? JSON.stringify(reply.result) : isApproved ? '{"got":"gated"}' : "denied"
+      name === "theirs"
+        ? JSON.stringify(reply.result)
+        : name === "helper"
+          ? '"all is done"'
+          : isApproved
+            ? `{"got":"${name}"}`
+            : "denied"
     )
     const said = words === undefined ? [] : [`user: ${words.text}`]
     if (words !== undefined && open.waiting.questions.length > 0) this.#mayBranch = false

@@ -144,13 +144,14 @@ export interface Answer {
 }
 
 /**
- * True when `answer` is for `question`: it names the question's id, or the `CallId` of its call. Questions about plans
- * and budgets have no call; dialects that show them as calls use the question's id as the call's id.
+ * True when `answer` is for `question`: it names the question's id, or the `CallId` of its call. Dialects that show a question as a call
+ * of its own (about a plan, a budget, a call that may have run already) use the question's id as the call's id.
  */
 export const concerns = (answer: DecisionFor, question: Approval.Request): boolean => {
   if (answer.approvalId !== undefined) return answer.approvalId === question.id
   const { agentPath = [], id, toolInvocationId } = question
-  return answer.toolCallId === (toolInvocationId === undefined ? id : CallId.make(agentPath, toolInvocationId))
+  if (answer.toolCallId === id) return true
+  return toolInvocationId !== undefined && answer.toolCallId === CallId.make(agentPath, toolInvocationId)
 }
 
 /** Submits client results only. */

@@ -65,11 +65,14 @@ export class History {
     if (content.length > 0) this.#messages.push({ role: "user", content })
   }
 
-  /** Parts of an answer. Those that follow each other are one message. */
+  /**
+   * Parts of an answer. Those that follow each other are one message. What the model says has read the results before it; calls alone
+   * may be part of the step that is being answered.
+   */
   assistant(...parts: ReadonlyArray<Message.AssistantPart>): void {
     if (parts.length === 0) return
     if (this.#orphans > 0) this.#refuse()
-    this.#results = []
+    if (parts.some(({ type }) => type !== "tool-call")) this.#results = []
     for (const part of parts) if (part.type === "tool-call") this.#calls.set(part.id, part.name)
     const last = this.#messages.at(-1)
     if (last?.role === "assistant")
@@ -107,8 +110,14 @@ export class History {
     const place = at < 0 ? this.#messages.length : at + 1
     const after = this.#messages[at < 0 ? place - 1 : place]
     if (after?.role !== "tool") this.#messages.splice(place, 0, { role: "tool", content: [part] })
-    else this.#messages[at < 0 ? place - 1 : place] = { role: "tool", content: [...after.content, part] }
+    else this.#messages[at < 0 ? place - 1 : place] = { role: "tool", content: this.#inOrder([...after.content, part]) }
     return name !== undefined
+  }
+
+  /** Results in the order of their calls. */
+  #inOrder(results: ReadonlyArray<Message.ResultPart>): ReadonlyArray<Message.ResultPart> {
+    const ids = [...this.#calls.keys()]
+    return results.toSorted((one, other) => ids.indexOf(one.id) - ids.indexOf(other.id))
   }
 
   /** A call of ours whose result the client did not send back: we have it. */

@@ -76,8 +76,9 @@ const isSame = (stored: Turn, shown: Turn): boolean => {
   }
   if (!stored.text.includes(shown.text) && !contains(shown.text, stored.texts)) return false
   for (const [id, { result, status }] of shown.results) {
-    // A call without a result was closed when the shown history was adopted.
-    const known = status === "cancelled" ? undefined : stored.results.get(id)
+    const known = stored.results.get(id)
+    // A call without a result was closed when the shown history was adopted; how a call failed is shown in other words.
+    if (status === "cancelled" || (status !== undefined && known?.status !== undefined)) continue
     if (known !== undefined && JSON.stringify(known.result) !== JSON.stringify(result)) return false
   }
   return true

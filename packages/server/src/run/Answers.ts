@@ -4,7 +4,7 @@
  */
 import { ApprovalErrors, Decision } from "@reins/protocol"
 import type { ApprovalProgress, RunStatus } from "@reins/runtime"
-import { CallId, ModelOptions, Refusal, type Command, type Parking } from "@reins/wire"
+import { CallId, ModelOptions, Refusal, Command, type Parking } from "@reins/wire"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { type Opening, withOpening, withoutOpening, withSettings } from "../thread/ThreadBook.ts"
@@ -26,13 +26,8 @@ const callIdOf = ({ call, path }: Parking.ClientCall): string => CallId.make(pat
 
 const fitting = (open: Parking.Parking, { decisions, results }: Answers): Fitting => {
   const decided = open.questions.flatMap((question) => {
-    const { agentPath = [], id, toolInvocationId } = question
-    const callId = toolInvocationId === undefined ? undefined : CallId.make(agentPath, toolInvocationId)
-    const given = decisions.find(
-      ({ approvalId, toolCallId }) =>
-        approvalId === id || (approvalId === undefined && toolCallId !== undefined && toolCallId === callId)
-    )
-    return given === undefined ? [] : [{ id, decision: given.decision }]
+    const given = decisions.find((decision) => Command.concerns(decision, question))
+    return given === undefined ? [] : [{ id: question.id, decision: given.decision }]
   })
   const returned = open.clientCalls.flatMap((call) => {
     const given = results.find(({ toolCallId }) => toolCallId === callIdOf(call))

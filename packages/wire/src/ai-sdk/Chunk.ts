@@ -28,7 +28,10 @@ const Union = Schema.Union([
     toolCallId: Text,
     toolName: Text,
     input: Json,
-    dynamic: Schema.optionalKey(Schema.Boolean)
+    dynamic: Schema.optionalKey(Schema.Boolean),
+    providerMetadata: Schema.optionalKey(
+      Schema.Struct({ reins: Schema.Struct({ agentPath: Schema.Array(Schema.String) }) })
+    )
   }),
   Schema.Struct({
     type: Type("tool-approval-request"),

@@ -113,7 +113,7 @@ class UiMessageEncoder implements Encoder {
     if (event.type === "approval-required") return this.#ask(agentPath, event.data)
     if (event.type === "approval-decision") return this.#answer(event.data)
     if (agentPath.length > 0) {
-      return event.type === "tool-invocation" || event.type === "tool-agent" ? this.#nestedResult(agentPath, event) : []
+      return event.type === "tool-invocation" || event.type === "tool-agent" ? this.#nested(agentPath, event) : []
     }
     switch (event.type) {
       case "text":
@@ -213,9 +213,22 @@ class UiMessageEncoder implements Encoder {
     return [...this.#close(), ...ending, ...(messageId === this.#follows ? [] : [told])]
   }
 
-  #call(toolCallId: string, toolName: string, input: Json, dynamic: boolean): Chunks {
+  #call(
+    toolCallId: string,
+    toolName: string,
+    input: Json,
+    dynamic: boolean,
+    agentPath: AgentPath.AgentPath = []
+  ): Chunks {
     this.#shown.add(toolCallId)
-    const call: Chunk = { type: "tool-input-available", toolCallId, toolName, input, ...(dynamic ? { dynamic } : {}) }
+    const call: Chunk = {
+      type: "tool-input-available",
+      toolCallId,
+      toolName,
+      input,
+      ...(dynamic ? { dynamic } : {}),
+      ...(agentPath.length === 0 ? {} : { providerMetadata: { reins: { agentPath } } })
+    }
     this.#known.set(toolCallId, call)
     return [...this.#close(), call]
   }
@@ -237,9 +250,13 @@ class UiMessageEncoder implements Encoder {
     return [call]
   }
 
-  #nestedResult(path: AgentPath.AgentPath, event: Extract<Event, { readonly toolInvocationId: string }>): Chunks {
-    if (event.state === "call") return []
+  /** Of a specialist's calls: those that wait for somebody, and what they came to. */
+  #nested(path: AgentPath.AgentPath, event: Extract<Event, { readonly toolInvocationId: string }>): Chunks {
     const callId = CallId.make(path, event.toolInvocationId)
+    if (event.state === "call") {
+      const isClient = event.type === "tool-invocation" && event.execution === "client"
+      return isClient ? this.#aside(path, callId, event.toolName, event.args) : []
+    }
     return this.#known.has(callId) ? this.#result(callId, event) : []
   }
 
@@ -248,7 +265,7 @@ class UiMessageEncoder implements Encoder {
     const callId = isCall ? CallId.make(path, request.toolInvocationId) : request.id
     this.#questions.set(request.id, { request, callId })
     const name = isCall ? request.target : request.kind === "plan" ? planTool : budgetTool
-    const shown = this.#shown.has(callId) ? [] : this.#aside(callId, name, request.payload)
+    const shown = this.#shown.has(callId) ? [] : this.#aside(path, callId, name, request.payload)
     const { agentPath, expiresAt, kind, target } = request
     const approvalDescriptor: Json = {
       kind,
@@ -263,8 +280,8 @@ class UiMessageEncoder implements Encoder {
    * A call that the root did not make, in a step of its own: clients resubmit by themselves once every call of the last
    * step is answered, and the specialist's call stays open until this one is answered.
    */
-  #aside(callId: string, name: string, input: Json): Chunks {
-    const call = this.#call(callId, name, input, true)
+  #aside(path: AgentPath.AgentPath, callId: string, name: string, input: Json): Chunks {
+    const call = this.#call(callId, name, input, true, path)
     if (this.#step === "aside") return call
     const ending: Chunks = this.#step === "none" ? [] : [{ type: "finish-step" }]
     this.#step = "aside"

@@ -30,6 +30,7 @@ const Part = Schema.Struct({
   state: Schema.optionalKey(Schema.String),
   output: Schema.optionalKey(Schema.Json),
   errorText: Schema.optionalKey(Schema.String),
+  callProviderMetadata: Schema.optionalKey(Schema.Json),
   approval: Schema.optionalKey(
     Schema.Struct({
       id: Schema.String,
@@ -99,7 +100,8 @@ const decisionOf = ({ approval, state }: Part): ReadonlyArray<DecisionFor> => {
 
 /** The calls and results of one step: clients keep each result with its call. */
 const tell = (history: History.History, step: ReadonlyArray<Part>, called: Set<string>): void => {
-  const tools = step.filter(({ toolCallId, type }) => toolCallId !== undefined && isTool(type))
+  const all = step.filter((part) => part.toolCallId !== undefined && isTool(part))
+  const tools = all.filter((part) => !isBelow(part))
   // A call whose result came after the user's next message is shown there once more.
   const made = tools.filter(({ toolCallId = "" }) => !called.has(toolCallId))
   for (const { toolCallId = "" } of made) called.add(toolCallId)
@@ -112,15 +114,32 @@ const tell = (history: History.History, step: ReadonlyArray<Part>, called: Set<s
       args: input
     }))
   )
-  for (const { errorText = "", output = null, state, toolCallId: id = "" } of tools) {
-    if (state === "output-available") history.result({ id, result: output })
-    if (state === "output-error") history.result({ id, result: errorText, isFailure: true })
-    if (state === "output-denied") history.ran({ id, result: { error: "Denied" } }, "denied")
+  for (const part of all) {
+    const { errorText = "", output = null, state, toolCallId: id = "" } = part
+    const given: History.Given | undefined =
+      state === "output-available"
+        ? { id, result: output }
+        : state === "output-error"
+          ? { id, result: Body.jsonOr(errorText), isFailure: true }
+          : undefined
+    if (isBelow(part)) {
+      if (given !== undefined) history.below(given)
+    } else if (given !== undefined) history.result(given)
+    else if (state === "output-denied") history.ran({ id, result: { error: "Denied" } }, "denied")
   }
 }
 
-const isTool = (type: string): boolean =>
-  type === "dynamic-tool" || (type.startsWith("tool-") && ![planTool, budgetTool].includes(type.slice(5)))
+/** The name of the tool of a call; absent: the part is no call. Questions about plans and budgets only look like calls. */
+const isTool = ({ toolName, type }: Part): boolean => {
+  const name = type === "dynamic-tool" ? (toolName ?? "") : type.startsWith("tool-") ? type.slice("tool-".length) : ""
+  return name !== "" && name !== planTool && name !== budgetTool
+}
+
+const Below = Schema.Struct({ reins: Schema.Struct({ agentPath: Schema.NonEmptyArray(Schema.String) }) })
+const isBelowMetadata = Schema.is(Below)
+
+/** A specialist's call, which is shown because it waited for somebody. */
+const isBelow = ({ callProviderMetadata }: Part): boolean => isBelowMetadata(callProviderMetadata)
 
 const historyOf = (messages: Chat["messages"], system: string | null | undefined): History.History => {
   const history = new History.History()
