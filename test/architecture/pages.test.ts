@@ -32,6 +32,20 @@ describe("the architecture page", () => {
   })
 })
 
+describe("the way of a gated tool call", () => {
+  it("is under fifteen files, and the header of each says what it does", () => {
+    const page = House.text("ARCHITECTURE.md")
+    const way = page.slice(page.indexOf("open these"), page.indexOf("The header of each"))
+    const files = [...way.matchAll(/`([\w/]+\.ts)`/g)].map(([, file = ""]) => `packages/runtime/src/${file}`)
+    assert.isAbove(files.length, 10)
+    assert.isBelow(files.length, 15)
+    assert.deepStrictEqual(
+      files.filter((file) => !/^\/\*\*\n \* \w[^]{60}/.test(House.text(file))),
+      []
+    )
+  })
+})
+
 describe("a changeset", () => {
   it("names our packages and the kind of change", () => {
     const names = House.rooms.map((room) => room.manifest.name)
