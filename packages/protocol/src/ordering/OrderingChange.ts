@@ -4,18 +4,9 @@
 import * as AgentPath from "../AgentPath.ts"
 import * as Approval from "../approval/Approval.ts"
 import type { Event } from "../event/Event.ts"
-import {
-  anonymous,
-  drop,
-  isOutOfView,
-  limitKey,
-  makeAgent,
-  put,
-  segmentOf,
-  unreported,
-  withNews
-} from "./OrderingState.ts"
+import { anonymous, isOutOfView, limitKey, makeAgent, segmentOf, unreported, withNews } from "./OrderingState.ts"
 import type { Agent, Call } from "./OrderingState.ts"
+import { drop, put } from "./OrderingSparse.ts"
 import { callPhases, isRefused, runPhases, stepPhases } from "./OrderingTables.ts"
 import type { CallSignal, StepSignal } from "./OrderingTables.ts"
 
@@ -27,17 +18,17 @@ const moveCall = (agent: Agent, id: string, signal: CallSignal, progress?: numbe
   const call = agent.calls.get(id)
   if (call === undefined) return
   const phase = callPhases[call.phase][signal] ?? call.phase
-  if (phase === "closed") agent.calls.delete(id)
+  if (phase === "closed") agent.calls = drop(agent.calls, id)
   else {
     const next = withNews(call, phase, progress ?? call.progress, reported ?? call.reported)
-    if (next !== call) agent.calls.set(id, next)
+    if (next !== call) agent.calls = put(agent.calls, id, next)
   }
   moveStep(agent, "news")
 }
 
 const announce = (agent: Agent, id: string, kind: Call["kind"], name: string): void => {
   const segment = kind === "tool" ? undefined : segmentOf(name, id)
-  agent.calls.set(id, { kind, name, phase: "announced", progress: -1, reported: false, segment })
+  agent.calls = put(agent.calls, id, { kind, name, phase: "announced", progress: -1, reported: false, segment })
   if (segment !== undefined) {
     const nested = makeAgent(agent.run, AgentPath.child(agent.path, name, id), agent, id)
     agent.nested = put(agent.nested, segment, nested)

@@ -8,8 +8,9 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as AgentPath from "../AgentPath.ts"
 import type { Json } from "../Json.ts"
-import { makeAgent, Names, put } from "./OrderingState.ts"
+import { makeAgent } from "./OrderingState.ts"
 import type { Agent, Run } from "./OrderingState.ts"
+import { Names, put, sparse } from "./OrderingSparse.ts"
 
 const Strings = Schema.Array(Schema.String)
 const pairs = <A extends Schema.Top>(value: A) => Schema.Array(Schema.Tuple([Schema.String, value]))
@@ -105,10 +106,10 @@ export const load = (saved: unknown): Agent | undefined => {
   const run: Run = {
     view: "log",
     phase: stored.phase,
-    pending: new Map(stored.pending.map(([id, { agentKey, callId }]) => [id, { agentKey, callId }])),
+    pending: sparse(stored.pending.map(([id, { agentKey, callId }]) => [id, { agentKey, callId }])),
     approvals: Names.of(stored.approvals),
     exhausted: Names.of(stored.exhausted),
-    plans: new Map(stored.plans),
+    plans: sparse(stored.plans),
     received: stored.received ?? 0
   }
   return loadAgent(stored.root, undefined, run)
@@ -120,14 +121,14 @@ const loadAgent = (stored: StoredAgent, parent: Agent | undefined, run: Run): Ag
     step: stored.step,
     begun: stored.begun,
     pending: stored.pending,
-    calls: new Map(
+    calls: sparse(
       stored.calls.map(([id, { kind, name, phase, progress, reported, segment }]) => [
         id,
         { kind, name, phase, progress, reported, segment }
       ])
     ),
     used: Names.of(stored.used),
-    anonymous: new Map(stored.anonymous)
+    anonymous: sparse(stored.anonymous)
   }
   for (const nested of stored.nested) {
     agent.nested = put(agent.nested, nested.segment, loadAgent(nested, agent, run))

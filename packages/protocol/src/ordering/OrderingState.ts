@@ -8,6 +8,7 @@
 import * as AgentPath from "../AgentPath.ts"
 import type * as Approval from "../approval/Approval.ts"
 import type { PlanStatus, Event } from "../event/Event.ts"
+import { copied, Names, none, put, type Sparse } from "./OrderingSparse.ts"
 import { callPhases, type CallPhase, type RunPhase, type StepPhase } from "./OrderingTables.ts"
 
 /** Which events are checked: those of the whole log, or those of the root view (`Envelope.isRootView`). */
@@ -38,58 +39,6 @@ export interface Ask {
   readonly callId: string | undefined
 }
 
-/** A set of names that only grows. A fork sees the names of the original and keeps its additions to itself. */
-export class Names {
-  private own: Set<string> | undefined
-  private readonly below: Names | undefined
-
-  constructor(own?: Set<string>, below?: Names) {
-    this.own = own
-    this.below = below
-  }
-  static of(names: ReadonlyArray<string>): Names {
-    return new Names(names.length === 0 ? undefined : new Set(names))
-  }
-  has(name: string): boolean {
-    return this.own?.has(name) === true || (this.below !== undefined && this.below.has(name))
-  }
-  add(name: string): void {
-    this.own ??= new Set()
-    this.own.add(name)
-  }
-  all(): ReadonlyArray<string> {
-    return [...(this.below?.all() ?? []), ...(this.own ?? [])]
-  }
-  fork(): Names {
-    return new Names(undefined, this)
-  }
-  clone(): Names {
-    return new Names(this.own === undefined ? undefined : new Set(this.own), this.below)
-  }
-}
-
-/**
- * A map that is mostly empty: approvals, plans, specialists. All empty ones are one shared object, so that they cost
- * nothing. A map with entries belongs to one state and is changed in place; copies of the state copy it.
- */
-export type Sparse<A> = Map<string, A>
-
-const none: Sparse<never> = new Map<string, never>()
-
-/** The map with the entry set. Store the result in place of the map that was passed. */
-export const put = <A>(map: Sparse<A>, name: string, value: A): Sparse<A> =>
-  map.size === 0 ? new Map([[name, value]]) : map.set(name, value)
-
-/** The map without the entry. Store the result in place of the map that was passed. */
-export const drop = <A>(map: Sparse<A>, name: string): Sparse<A> => {
-  if (map.size === 1 && map.has(name)) return none
-  map.delete(name)
-  return map
-}
-
-/** A copy of the map. */
-const copied = <A>(map: Sparse<A>): Sparse<A> => (map.size === 0 ? none : new Map(map))
-
 /** The state of the run as a whole. */
 export interface Run {
   readonly view: View
@@ -116,7 +65,7 @@ export interface Agent {
   step: StepPhase
   begun: boolean
   pending: number
-  readonly calls: Map<string, Call>
+  calls: Sparse<Call>
   readonly used: Names
   nested: Sparse<Agent>
   anonymous: Sparse<number>
@@ -149,7 +98,7 @@ export const makeAgent = (
   step: "none",
   begun: parent === undefined,
   pending: 0,
-  calls: new Map(),
+  calls: none,
   used: new Names(),
   nested: none,
   anonymous: none
@@ -196,7 +145,7 @@ export const fork = (agent: Agent): Agent => {
     },
     // The parent's call is updated when the batch is applied, never by a check.
     begun: true,
-    calls: new Map(agent.calls),
+    calls: copied(agent.calls),
     used: agent.used.fork(),
     nested: copied(agent.nested),
     anonymous: copied(agent.anonymous)
@@ -220,7 +169,7 @@ const cloneAgent = (agent: Agent, parent: Agent | undefined, run: Run): Agent =>
     ...agent,
     run,
     parent,
-    calls: new Map(agent.calls),
+    calls: copied(agent.calls),
     used: agent.used.clone(),
     nested: none,
     anonymous: copied(agent.anonymous)

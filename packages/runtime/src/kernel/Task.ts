@@ -124,12 +124,15 @@ export const begin = <A, E>(
   return running.stop
 }
 
+/** What is still to be applied. Not the continuations themselves: they know those before them, which are over. */
 class Following {
-  readonly first: Continuation
+  readonly kind: Continuation["kind"]
+  readonly next: (end: never) => unknown
   readonly rest: Following | undefined
 
-  constructor(first: Continuation, rest: Following | undefined) {
-    this.first = first
+  constructor({ kind, next }: Continuation, rest: Following | undefined) {
+    this.kind = kind
+    this.next = next
     this.rest = rest
   }
 }
@@ -172,7 +175,7 @@ class Running {
       const { following } = this
       if (exit === undefined || following === undefined) return exit
       this.following = following.rest
-      current = follow(following.first, exit)
+      current = follow(following, exit)
     }
   }
 
@@ -202,7 +205,7 @@ class Running {
 }
 
 /** Applies a continuation to an exit. */
-const follow = ({ kind, next }: Continuation, exit: Exit.Exit<unknown, unknown>): Any => {
+const follow = ({ kind, next }: Following, exit: Exit.Exit<unknown, unknown>): Any => {
   const call = Erased.as<(end: unknown) => unknown>(next)
   if (kind === "exit") return Erased.as<Any>(call(exit))
   if (Exit.isFailure(exit)) return exit

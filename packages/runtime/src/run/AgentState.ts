@@ -23,7 +23,7 @@ export class AgentState {
    */
   said: Array<Message.Message>
   /** Every call id used so far, so that a repeated one is replaced. */
-  readonly callIds = new Set<string>()
+  private callIds: string | Set<string> | undefined
   /** Provider-run calls without a result yet, by id; absent without any. */
   awaited: Map<string, Message.CallPart> | undefined
   /** The number of user messages it has received while running. */
@@ -99,11 +99,23 @@ export class AgentState {
     if (this.said !== this.messages) this.said.push(kept)
   }
 
+  /** Whether a call of the agent has this id. */
+  hasCall(id: string): boolean {
+    const { callIds } = this
+    return callIds instanceof Set ? callIds.has(id) : callIds === id
+  }
+
+  private use(id: string): void {
+    const { callIds } = this
+    if (callIds instanceof Set) callIds.add(id)
+    else this.callIds = callIds === undefined ? id : new Set([callIds, id])
+  }
+
   /** Adds the model's output. */
   hear(content: ReadonlyArray<Message.AssistantPart>): void {
     let byProvider = false
     for (const part of content) {
-      if (part.type === "tool-call") this.callIds.add(part.id)
+      if (part.type === "tool-call") this.use(part.id)
       byProvider ||= part.type === "tool-result" || (part.type === "tool-call" && part.execution === "provider")
     }
     if (!byProvider) return this.say({ role: "assistant", content })

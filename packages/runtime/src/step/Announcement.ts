@@ -98,7 +98,7 @@ class Announcement {
   take(part: Message.AssistantPart): void {
     if (part.type === "tool-result") return this.takeLate(part)
     if (part.type !== "tool-call") return void this.content.push(part)
-    const isTaken = (id: string) => this.taken?.has(id) === true || this.agent.callIds.has(id)
+    const isTaken = (id: string) => this.taken?.has(id) === true || this.agent.hasCall(id)
     const given = withId(part, unused(Names.callId(part.id), isTaken))
     const isTheirs = this.agent.member.tools.get(given.name)?.execution === "client"
     const call: Message.CallPart = isTheirs ? { ...given, execution: "client" } : given
