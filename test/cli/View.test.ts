@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { type Envelope, type Event } from "@reins/protocol"
 import * as Generated from "@reins/protocol/testing"
-import { Style, View } from "@reins/cli"
+import { Question, Style, View } from "@reins/cli"
 import { displayWidth } from "effect/cli/CliOutput"
 
 const plain: Style.Look = { columns: undefined, colors: false, live: false, plain: false }
@@ -147,11 +147,27 @@ describe("a view", () => {
       ]),
       shown(plain, [envelope(call("1", { term: evil })), envelope({ type: "custom", event_type: evil, data: evil })])
     ].map((lines) => lines.join("\n"))
+    assert.strictEqual(
+      Question.draft({ id: "1", kind: "tool", target: "t", payload: { file: evil }, resourceId: "r", threadId: "t" }),
+      ""
+    )
     // oxlint-disable-next-line no-control-regex -- they are what must not be there
     const commands = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e]/
     for (const lines of [said, asked, called]) {
       assert.include(lines, "evil")
       assert.notMatch(lines ?? "", commands)
+    }
+  })
+
+  it("is not held up by what a model says without end, in whatever marks", () => {
+    for (const mark of ["[a](", "**a ", "x", "漢"]) {
+      const view = new View("root", () => ({ ...plain, columns: 80, live: true }))
+      for (let part = 0; part < 30; part++) {
+        view.take(envelope(text(mark.repeat(200))))
+        // What is drawn anew at each word stays short.
+        assert.isBelow(view.pending().length, 120)
+      }
+      assert.isAbove(view.take(envelope({ type: "step-start" })).length, 0)
     }
   })
 

@@ -182,6 +182,21 @@ if (hasTerminal) {
       )
     })
 
+    describe("reins ask", () => {
+      it.effect("ends with its tables and code 130 after Ctrl-C, and asks its question at the terminal", () =>
+        Effect.gen(function* () {
+          const ships = yield* Sample.folder(Sample.ships)
+          const terminal = yield* open(ships, `${shell} ask "Who is captain?" --model demo`, { rows: 60 })
+          yield* terminal.until(/\[r\]eject with a reason[^]*\nanswer>$/)
+          yield* terminal.type("maybe")
+          yield* terminal.press("Enter")
+          yield* terminal.until(/Answer with a, t, e, r, v or \?\./)
+          yield* terminal.press("C-c")
+          yield* terminal.until(/Cancelling\.[^]*\nCost\n[^]*\nTime\n[^]*left with 130/)
+        })
+      )
+    })
+
     describe("a terminal", () => {
       it.effect("that is dumb, or read aloud, is never redrawn: lines are typed and answered", () =>
         Effect.gen(function* () {

@@ -124,6 +124,14 @@ layer(Sample.layer, { excludeTestServices: true })("the operator's commands", (i
         yield* printed((given) => Operate.runs({ ...given, limit: 5 }), { ...on, tenant: "other" }),
         "There is no run yet."
       )
+      const sqlite = yield* Effect.promise(() => import("node:sqlite"))
+      const database = new sqlite.DatabaseSync(`${ships}/.reins/runs.db`)
+      database.exec("UPDATE reins_events SET event = '{'")
+      database.close()
+      assert.match(
+        yield* printed((given) => Operate.cost({ ...given, runId }), on),
+        /^Stored data of run "run_\w+" cannot be read: a row in reins_events is damaged\. Restore it from a backup/
+      )
     })
   )
 

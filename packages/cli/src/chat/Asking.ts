@@ -33,10 +33,9 @@ export const answer = Effect.fnUntraced(function* <E>(
     return Decision.reject({ feedback: "nobody is at a terminal to be asked" })
   }
   let edits = false
+  yield* say(Question.options(request))
   for (;;) {
-    const typed = yield* ask(
-      edits ? `edit (${Question.draft(request) || "name=value"}): ` : `${Question.options(request)}: `
-    )
+    const typed = yield* ask(edits ? `edit (${Question.draft(request) || "name=value"}): ` : "answer> ")
     if (typed === undefined) return Decision.reject({ feedback: "nobody answered" })
     const read = edits && typed.trim() !== "" ? Question.edited(request, typed) : Question.read(request, typed)
     edits = false

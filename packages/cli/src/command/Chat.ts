@@ -51,7 +51,8 @@ export const run = Effect.fnUntraced(function* (given: Given) {
     }
     return yield* chat<Screen | Stdio.Stdio>({
       settings,
-      mode: given.approve,
+      // A question that is hidden can be seen by nobody.
+      mode: given.approve === "prompt" && given.hide.has("approval-required") ? "deny" : given.approve,
       hidden: given.hide,
       banner: [
         ...banner(given, workplace),

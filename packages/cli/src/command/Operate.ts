@@ -10,7 +10,7 @@ import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import type { Desk } from "../desk/Desk.ts"
 import * as LocalDesk from "../desk/LocalDesk.ts"
 import * as RemoteDesk from "../desk/RemoteDesk.ts"
-import { type CommandFailed, failed, misused } from "../setting/CommandFailed.ts"
+import { type CommandFailed, ended, failed, misused } from "../setting/CommandFailed.ts"
 import * as Workplace from "../setting/Workplace.ts"
 import { type OutputFailed, type ReaderLeft, Screen } from "../terminal/Screen.ts"
 import * as Style from "../text/Style.ts"
@@ -209,6 +209,8 @@ export const cost = (given: Given & { readonly runId: string }): Printed =>
           ? Tables.latency(event.data, root, screen.look())
           : []
       })
+      const last = envelopes.at(-1)?.event
+      if (lines.length === 0 && last?.type === "error") return yield* failed(ended(last.error.message))
       if (lines.length === 0) return yield* failed(`Run ${given.runId} has not ended: what it cost is told at its end.`)
       yield* print(lines)
     })

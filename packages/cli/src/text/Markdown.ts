@@ -4,6 +4,7 @@
  */
 import { displayWidth } from "effect/cli/CliOutput"
 import * as Style from "./Style.ts"
+import * as Text from "./Text.ts"
 
 /** What must be known of the lines before: the fence of an open code block. */
 export interface State {
@@ -11,6 +12,9 @@ export interface State {
 }
 
 export const start: State = { fence: undefined }
+
+/** Longer lines are taken in pieces, in characters: marks are looked for within one. */
+const longest = 2000
 
 /** A piece of text in one style. */
 interface Span {
@@ -29,10 +33,11 @@ export const line = (
   if (state.fence !== undefined) {
     const isEnd = fence !== undefined && fence.startsWith(state.fence) && source.trim() === fence
     if (isEnd) return { lines: [], state: start }
-    return { lines: folded(`  ${source}`, width).map((each) => Style.paint(look, "cyan", each)), state }
+    const lines = Text.pieces(source, longest).flatMap((piece) => folded(`  ${piece}`, width))
+    return { lines: lines.map((each) => Style.paint(look, "cyan", each)), state }
   }
   if (fence !== undefined) return { lines: [], state: { fence } }
-  return { lines: block(source, width, look), state }
+  return { lines: Text.pieces(source, longest).flatMap((piece) => block(piece, width, look)), state }
 }
 
 const block = (source: string, width: number, look: Style.Look): ReadonlyArray<string> => {

@@ -22,12 +22,15 @@ export type Colour = keyof typeof codes
 export const paint = (look: Look, colour: Colour, text: string): string =>
   look.colors && text !== "" ? `\u001b[${codes[colour]}m${text}\u001b[0m` : text
 
+/** Most text is of such characters, and measuring the others takes time. */
+const isPlain = (character: string): boolean => character >= " " && character <= "~"
+
 /** The longest prefix of `text` that is no wider than `width`. */
 const beginning = (text: string, width: number): string => {
   let out = ""
   let used = 0
   for (const character of text) {
-    used += displayWidth(character)
+    used += isPlain(character) ? 1 : displayWidth(character)
     if (used > width) break
     out += character
   }
@@ -49,14 +52,14 @@ export const wrap = (text: string, width: number): { readonly lines: ReadonlyArr
   if (width === Infinity) return { lines: [], rest: text }
   const lines: Array<string> = []
   let rest = text
-  while (displayWidth(rest) > width) {
+  for (;;) {
     const room = beginning(rest, width)
+    if (room.length === rest.length) return { lines, rest }
     const space = rest.slice(0, room.length + 1).lastIndexOf(" ")
     const end = space > width / 3 ? space : Math.max(1, room.length)
     lines.push(rest.slice(0, end).trimEnd())
     rest = rest.slice(end).trimStart()
   }
-  return { lines, rest }
 }
 
 /** The text in lines that fit, each indented like its first. */

@@ -47,3 +47,17 @@ export const count = (amount: number): string => amount.toLocaleString("en-US")
 /** `"1 file"`, `"2 files"`. */
 export const counted = (amount: number, one: string, many = `${one}s`): string =>
   `${count(amount)} ${amount === 1 ? one : many}`
+
+/** The text in pieces of at most `length` UTF-16 units, broken at spaces where there are any, never within a character. */
+export const pieces = (text: string, length: number): ReadonlyArray<string> => {
+  const out: Array<string> = []
+  let from = 0
+  while (text.length - from > length) {
+    const space = text.lastIndexOf(" ", from + length)
+    let to = space > from ? space + 1 : from + length
+    if (/[\ud800-\udbff]/.test(text.charAt(to - 1))) to--
+    out.push(text.slice(from, to))
+    from = to
+  }
+  return [...out, text.slice(from)]
+}

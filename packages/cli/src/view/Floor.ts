@@ -38,6 +38,9 @@ interface Voice {
 /** How many lines may wait before the one who speaks is interrupted. */
 const patience = 60
 
+/** Longer lines are broken, in characters: what is said is drawn anew at each word of it. */
+const longest = 2000
+
 /** Below this width an agent's name has a line of its own. */
 const narrow = 50
 
@@ -63,8 +66,10 @@ export class Floor {
     if (voice.kind !== kind) this.finish(voice)
     voice.kind = kind
     const parts = (voice.partial + Text.harmless(text)).split("\n")
-    voice.partial = parts.pop() ?? ""
-    for (const part of parts) this.line(voice, part)
+    const last = Text.pieces(parts.pop() ?? "", longest)
+    for (const part of [...parts.flatMap((line) => Text.pieces(line, longest)), ...last.slice(0, -1)])
+      this.line(voice, part)
+    voice.partial = last.at(-1) ?? ""
     return this.drain()
   }
 

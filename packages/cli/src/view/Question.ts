@@ -165,5 +165,8 @@ export const draft = ({ kind, payload }: Approval.Request): string => {
     const text = typeof value === "string" ? value : JSON.stringify(value)
     return text.length <= 200 && !text.includes("\n")
   })
-  return short === undefined ? "" : `${short[0]}=${typeof short[1] === "string" ? short[1] : JSON.stringify(short[1])}`
+  if (short === undefined) return ""
+  const text = `${short[0]}=${typeof short[1] === "string" ? short[1] : JSON.stringify(short[1])}`
+  // What would drive the terminal is not put into the line that is typed.
+  return Text.harmless(text) === text ? text : ""
 }

@@ -3,10 +3,13 @@ import { type CostNode, type CostSummary, type LatencySummary, Money } from "@re
 import * as Style from "../text/Style.ts"
 import * as Text from "../text/Text.ts"
 
+/** A name from a model or a provider, on one line and without control characters. */
+const name = (text: string): string => Text.harmless(text).replaceAll("\n", " ")
+
 /** An agent's name in a table, indented by its depth. */
 const indented = (agentPath: ReadonlyArray<string>, root: string): string => {
   const segment = agentPath.at(-1)
-  return segment === undefined ? root : `${"  ".repeat(agentPath.length)}${segment}`
+  return segment === undefined ? root : `${"  ".repeat(agentPath.length)}${name(segment)}`
 }
 
 /**
@@ -44,7 +47,7 @@ export const cost = (summary: CostSummary.CostSummary, root: string, look: Style
 const rowsOf = (node: CostNode, root: string): ReadonlyArray<ReadonlyArray<string>> => [
   ...node.rows.map((row, index) => [
     index === 0 ? indented(node.agentPath, root) : "",
-    row.name,
+    name(row.name),
     Text.count(row.calls),
     row.usage === undefined ? "" : Text.count(row.usage.promptTokens),
     row.usage === undefined ? "" : Text.count(row.usage.completionTokens),
@@ -80,7 +83,7 @@ export const latency = (
 ): ReadonlyArray<string> => {
   const rows = [
     ...summary.steps.map((one) => ({ ...one, what: `step ${one.step}`, note: retries(one.attempts.length) })),
-    ...summary.tools.map((one) => ({ ...one, what: one.toolName, note: one.status ?? retries(one.attempts) })),
+    ...summary.tools.map((one) => ({ ...one, what: name(one.toolName), note: one.status ?? retries(one.attempts) })),
     ...summary.waits.map((one) => ({ ...one, what: "waiting", note: one.reason }))
   ].toSorted((a, b) => a.startedAfterMs - b.startedAfterMs)
   return [
