@@ -3,7 +3,7 @@
  * writer of the files and the tests that read them look in the same way.
  */
 import { Envelope, Transcript } from "@reins/protocol"
-import type { Runtime } from "@reins/runtime"
+import type { Runtime, ThreadInfo } from "@reins/runtime"
 import { Probe } from "@reins/runtime/testing"
 import { Effect, Schema, Stream } from "effect"
 import { ended, unfinished } from "./Scenes.ts"
@@ -55,6 +55,9 @@ const pages = (all: { readonly [key: string]: unknown }): string =>
     .map(([key, value]) => `${JSON.stringify(key)}: ${JSON.stringify(value)}`)
     .join(",\n")}\n}\n`
 
+/** What the first of these releases told of a thread. Times came later. */
+const told = ({ createdAt: _, updatedAt: __, ...info }: Partial<ThreadInfo>) => info
+
 /** Everything that a runtime tells of a golden database, as text. Run it where nothing is carried. */
 export const state = Effect.fnUntraced(function* (runtime: Runtime["Service"]) {
   const runs: { [runId: string]: unknown } = {}
@@ -71,7 +74,7 @@ export const state = Effect.fnUntraced(function* (runtime: Runtime["Service"]) {
             runtime.files.get(fileId)
           )
           return {
-            info: { ...(yield* runtime.threads.info(info.threadId)), ...info },
+            info: told({ ...(yield* runtime.threads.info(info.threadId)), ...info }),
             messages: yield* runtime.threads.get(info.threadId),
             files: stored.map((file) => file && { ...file, content: Buffer.from(file.content).toString("base64") })
           }

@@ -28,6 +28,16 @@ describe.each(Release.names)("the files of %s", (release) => {
             assert.strictEqual(Golden.lines(yield* Golden.log(runtime, runId)), told.log(runId), runId)
           }
           assert.strictEqual(yield* Golden.state(runtime), told.state)
+          // When its runs began and ended is all that is known of a thread of then.
+          const times = (yield* runtime.threads.list()).flatMap(({ createdAt, updatedAt }) =>
+            createdAt === undefined || updatedAt === undefined ? [] : [[Golden.beganAt, createdAt, updatedAt]]
+          )
+          assert.isNotEmpty(times)
+          for (const each of times)
+            assert.deepStrictEqual(
+              each.toSorted((one, other) => one - other),
+              each
+            )
           assert.deepStrictEqual([world.calls, world.requests], [[], []])
         })
       )

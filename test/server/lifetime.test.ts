@@ -220,4 +220,28 @@ describe("embedded in another app", () => {
       yield* managed.disposeEffect
     })
   )
+
+  it.live("tells what was said of a thread, and when, also where another server was told", () =>
+    Effect.gen(function* () {
+      const managed = ManagedRuntime.make(Layer.merge(Authenticator.layerOpen(), (yield* Scene.make).layer))
+      const ask = (app: Server.WebHandler, path: string, method = "GET", body?: unknown) =>
+        Effect.promise(async () => {
+          const init = { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }) }
+          return (await app.handler(new Request(`https://app.example${path}`, init))).text()
+        })
+      const first = Server.toWebHandler({ dialects: Served.dialects }, managed)
+      yield* ask(first, "/native/query", "POST", { prompt: "hello there", threadId: "t", stream: false })
+      yield* ask(first, "/kai/api/vote", "PATCH", { chatId: "t", messageId: "m", type: "up" })
+      yield* Effect.promise(() => first.dispose())
+      const second = Server.toWebHandler({ dialects: Served.dialects }, managed)
+      const { threads } = JSON.parse(yield* ask(second, "/native/threads"))
+      assert.deepInclude(threads[0], { threadId: "t", title: "hello there" })
+      assert.isAbove(threads[0].createdAt, 0)
+      assert.isAtLeast(threads[0].updatedAt, threads[0].createdAt)
+      const { votes } = JSON.parse(yield* ask(second, "/kai/api/vote?chatId=t"))
+      assert.deepStrictEqual(votes, [{ chatId: "t", messageId: "m", type: "up" }])
+      yield* Effect.promise(() => second.dispose())
+      yield* managed.disposeEffect
+    })
+  )
 })

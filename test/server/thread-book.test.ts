@@ -8,8 +8,7 @@ const note = (threadId: string, createdAt: number): ThreadNote => ({
   threadId,
   createdAt,
   updatedAt: createdAt,
-  runs: [],
-  votes: []
+  runs: []
 })
 
 const put = (book: ThreadBook.ThreadBookShape, written: ThreadNote) =>

@@ -26,7 +26,14 @@ describe("a thread", () => {
         ["one", "one", "two", "two"].map((text) => said(text))
       )
       const { spent, ...info } = (yield* runtime.threads.info("thread")) ?? {}
-      assert.deepStrictEqual(info, { threadId: "thread", resourceId: "default", version: 4, runId: undefined })
+      const times = { createdAt: 0, updatedAt: 0 }
+      assert.deepStrictEqual(info, {
+        threadId: "thread",
+        resourceId: "default",
+        version: 4,
+        runId: undefined,
+        ...times
+      })
       assert.deepStrictEqual([spent?.steps, spent?.inputTokens], [2, 20])
     }).pipe(Effect.scoped)
   )

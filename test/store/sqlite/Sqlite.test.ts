@@ -186,6 +186,9 @@ describe("a runtime over SQLite", () => {
         "ALTER TABLE reins_claims DROP COLUMN run_id",
         "ALTER TABLE reins_threads DROP COLUMN limits",
         "ALTER TABLE reins_threads DROP COLUMN kept",
+        "ALTER TABLE reins_threads DROP COLUMN created_at",
+        "ALTER TABLE reins_threads DROP COLUMN updated_at",
+        "ALTER TABLE reins_threads DROP COLUMN description",
         "DELETE FROM reins_versions WHERE version > 1"
       )
       yield* Effect.gen(function* () {

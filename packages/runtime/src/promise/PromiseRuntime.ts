@@ -223,6 +223,7 @@ export const createRuntime = <
         promise((runtime) =>
           runtime.threads.limit(threadId, budget === undefined ? undefined : Budget.make(budget), options)
         ),
+      describe: method((runtime) => runtime.threads.describe),
       before: method((runtime) => runtime.threads.before),
       delete: method((runtime) => runtime.threads.delete)
     },

@@ -295,6 +295,7 @@ const service = (built: RuntimeParts): RuntimeShape => {
       import: (history, options) => Threads.importHistory(built, history, options),
       fork: (threadId, options) => failDamaged("thread", threadId)(Threads.fork(built, threadId, options)),
       limit: (threadId, budget, options) => Threads.limit(built, threadId, budget, options),
+      describe: (threadId, change, options) => Threads.describe(built, threadId, change, options),
       before: (threadId, runId, options) =>
         Effect.flatMap(host.threads.info(threadId), (info) =>
           info !== undefined && isOf(info, options) ? host.threads.before(threadId, runId) : Effect.succeed(undefined)

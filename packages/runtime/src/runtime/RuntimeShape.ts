@@ -24,6 +24,7 @@ import type * as Agent from "../agent/Agent.ts"
 import type { Policy } from "../approval/Policy.ts"
 import type { FileInfo, StoredFile } from "../thread/FileStore.ts"
 import type { PendingApproval, RunStatus } from "../engine/RunHost.ts"
+import type { DescriptionChange } from "../thread/ThreadDescription.ts"
 import type { ThreadInfo } from "../thread/ThreadStore.ts"
 import type { Answerer, Progress } from "./Answers.ts"
 import type { GrantOptions } from "./GivenGrant.ts"
@@ -259,6 +260,15 @@ export interface RuntimeShape {
       budget: Budget.Budget | undefined,
       options?: { readonly resourceId?: string | undefined }
     ) => Effect.Effect<void, QueryRejections.InvalidBudget | ThreadNotFound>
+    /**
+     * Says something of a thread: its title, metadata, votes on its messages. What is absent stays, `undefined` removes; a vote takes the
+     * place of the earlier one on its message. Makes the thread where there is none. With `resourceId`, the thread of that tenant.
+     */
+    readonly describe: (
+      threadId: string,
+      change: DescriptionChange,
+      options?: { readonly resourceId?: string | undefined }
+    ) => Effect.Effect<void, ThreadNotFound>
     /**
      * How many messages the thread had before those of an ended run were added. `undefined` if it has none of that run,
      * also because they were replaced; with `resourceId`, if it belongs to another tenant.

@@ -5,6 +5,7 @@
 import { Budget, Message, type QueryRejections, Transcript } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import type { DescriptionChange } from "../thread/ThreadDescription.ts"
 import type { ThreadInfo } from "../thread/ThreadStore.ts"
 import * as SchemaCheck from "../kernel/SchemaCheck.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
@@ -83,6 +84,17 @@ export const limit = (
     const set = yield* host.threads.limit(threadId, options.resourceId ?? defaultResource, limits)
     if (!set) return yield* new ThreadNotFound({ threadId })
   })
+
+/** See `RuntimeShape.threads.describe`. */
+export const describe = (
+  { host }: RuntimeParts,
+  threadId: string,
+  change: DescriptionChange,
+  options: { readonly resourceId?: string | undefined } = {}
+): Effect.Effect<void, ThreadNotFound> =>
+  Effect.flatMap(host.threads.describe(threadId, options.resourceId ?? defaultResource, change), (said) =>
+    said ? Effect.void : Effect.fail(new ThreadNotFound({ threadId }))
+  )
 
 /** What of a thread's limits has nothing left, so that no run could take a step. */
 export const exhausted = ({ limits, spent }: ThreadInfo): Budget.Refusal | undefined => {

@@ -47,6 +47,7 @@ export const crashing = (journal: JournalStore, death: Death | undefined): Crash
       before: (threadId, runId) => alive(threads.before(threadId, runId)),
       rewrite: (threadId, resourceId, rewrite) => alive(threads.rewrite(threadId, resourceId, rewrite)),
       limit: (threadId, resourceId, limits) => alive(threads.limit(threadId, resourceId, limits)),
+      describe: (threadId, resourceId, change) => alive(threads.describe(threadId, resourceId, change)),
       list: (resourceId) => alive(threads.list(resourceId)),
       remove: (threadId, resourceId) => alive(threads.remove(threadId, resourceId))
     },

@@ -3,6 +3,7 @@
  * what runs leave in it.
  */
 import { Budget } from "@reins/protocol"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Kept } from "../thread/ThreadStore.ts"
 import {
@@ -19,6 +20,19 @@ import {
   status,
   tagOf
 } from "./JournalSamples.ts"
+
+/** Runs the effect at this time, in epoch milliseconds. */
+const at = <A, E>(millis: number, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.flatMap(Clock.Clock, (clock) =>
+    Effect.provideService(
+      effect,
+      Clock.Clock,
+      Object.assign(Object.create(clock), {
+        currentTimeMillis: Effect.succeed(millis),
+        currentTimeMillisUnsafe: () => millis
+      })
+    )
+  )
 
 /** All of them. */
 export const clauses: ReadonlyArray<Clause> = [
@@ -70,10 +84,43 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* store.threads.limit("thread", "tenant", { maxSteps: 3 })
       const { epoch } = yield* begin(store)
       yield* commit(store, epoch, finish(1))
-      const info = { threadId: "thread", resourceId: "tenant", version: 0, runId: undefined, limits: { maxSteps: 3 } }
-      yield* same(yield* store.threads.info("thread"), info, "what is known of it")
+      const { createdAt: _, updatedAt: __, ...info } = (yield* store.threads.info("thread")) ?? {}
+      const known = { threadId: "thread", resourceId: "tenant", version: 0, runId: undefined, limits: { maxSteps: 3 } }
+      yield* same(info, known, "what is known of it")
       yield* store.threads.limit("thread", "tenant", undefined)
       yield* same(yield* store.threads.info("thread"), undefined, "what is known of it then")
+    })
+  ),
+  clause("what is said of a thread stays with it, changes member by member, and is its tenant's alone", (store) =>
+    Effect.gen(function* () {
+      const { describe, info } = store.threads
+      const said = Effect.map(info("thread"), (found) => found?.description)
+      const up = { messageId: "m1", isUp: true }
+      yield* same(yield* describe("thread", "tenant", { title: "Tides", votes: [up] }), true, "that it is said")
+      yield* same(yield* describe("thread", "other", { title: "Mine" }), false, "that another tenant says it")
+      const down = { messageId: "m2", isUp: false }
+      yield* describe("thread", "tenant", { metadata: { topic: ["sea"] }, votes: [{ ...up, isUp: false }, down] })
+      const votes = [{ messageId: "m1", isUp: false }, down]
+      yield* same(yield* said, { title: "Tides", metadata: { topic: ["sea"] }, votes }, "what is said")
+      const { epoch } = yield* begin(store)
+      yield* commit(store, epoch, finish(1))
+      yield* same((yield* said)?.title, "Tides", "what is said after a run")
+      yield* describe("thread", "tenant", { title: undefined, metadata: undefined, votes: undefined })
+      yield* same(yield* info("thread"), undefined, "what is left of a thread of which nothing is said")
+    })
+  ),
+  clause("a thread says when it was made and when it was last written", (store) =>
+    Effect.gen(function* () {
+      const times = Effect.map(store.threads.info("thread"), (found) => [found?.createdAt, found?.updatedAt])
+      const { append, begin, rewrite } = store.threads
+      yield* at(1000, begin("thread", "tenant", [says("one")]))
+      yield* same(yield* times, [1000, 1000], "when it was made")
+      yield* at(2000, append("thread", "run", [says("two")]))
+      yield* same(yield* times, [1000, 2000], "when a run wrote it")
+      yield* at(3000, rewrite("thread", "tenant", { version: 2, keep: 1, messages: [] }))
+      yield* same(yield* times, [1000, 3000], "when it was rewritten")
+      yield* at(4000, store.threads.describe("thread", "tenant", { title: "Tides" }))
+      yield* same(yield* times, [1000, 4000], "when something was said of it")
     })
   ),
   clause("the next run finds what a run left in its thread; only the lease holder can write it", (store) =>

@@ -5,8 +5,10 @@
  * `@reins/store`.
  */
 import { Budget, Message, QueryRejections } from "@reins/protocol"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import * as ThreadDescription from "./ThreadDescription.ts"
 
 const SummaryStruct = Schema.Struct({ strategy: Schema.String, covers: Schema.Natural, text: Schema.String })
 
@@ -42,6 +44,12 @@ export interface ThreadInfo {
   readonly limits?: Budget.Budget | undefined
   /** What its ended runs have used. Absent: nothing yet. */
   readonly spent?: Budget.Spent | undefined
+  /** When it was made, in epoch milliseconds. Absent: by a release that did not keep it, and none of its runs is left. */
+  readonly createdAt?: number | undefined
+  /** When its messages, limits or description were last written, in epoch milliseconds. Absent: as `createdAt`. */
+  readonly updatedAt?: number | undefined
+  /** What is said of it (`describe`). Absent: nothing. */
+  readonly description?: ThreadDescription.ThreadDescription | undefined
   /**
    * True when stored `limits` or `spent` cannot be read; both are absent here then, and queries are rejected with
    * `ThreadDamaged` until the row is restored or the thread deleted.
@@ -109,6 +117,15 @@ export interface ThreadStore {
    * it belongs to another tenant.
    */
   readonly limit: (threadId: string, resourceId: string, limits: Budget.Budget | undefined) => Effect.Effect<boolean>
+  /**
+   * Changes what is said of a thread, in one transaction; creates the thread if needed. False, without effect, if it belongs to another
+   * tenant.
+   */
+  readonly describe: (
+    threadId: string,
+    resourceId: string,
+    change: ThreadDescription.DescriptionChange
+  ) => Effect.Effect<boolean>
   /** A tenant's threads, in order of creation. */
   readonly list: (resourceId: string) => Effect.Effect<ReadonlyArray<ThreadInfo>>
   /**
@@ -127,11 +144,15 @@ interface Thread {
   runId: string | undefined
   limits: Budget.Budget | undefined
   kept: Kept | undefined
+  readonly createdAt: number
+  updatedAt: number
+  description: ThreadDescription.ThreadDescription
 }
 
 const made = (
   threadId: string,
   resourceId: string,
+  at: number,
   more: { readonly messages?: ReadonlyArray<Message.Message>; readonly runId?: string } = {}
 ): Thread => ({
   threadId,
@@ -140,7 +161,10 @@ const made = (
   runs: undefined,
   runId: more.runId,
   limits: undefined,
-  kept: undefined
+  kept: undefined,
+  createdAt: at,
+  updatedAt: at,
+  description: {}
 })
 
 /**
@@ -160,15 +184,16 @@ export class MemoryThreads implements ThreadStore {
     this.forgotten = forgotten
   }
 
-  /** Leases the thread to a run of its tenant, creating it if needed; returns the reason if it cannot. */
+  /** Leases the thread at this time to a run of its tenant, creating it if needed; returns the reason if it cannot. */
   lease(
     threadId: string,
     resourceId: string,
-    runId: string
+    runId: string,
+    at: number
   ): QueryRejections.ThreadBusy | QueryRejections.ThreadForbidden | undefined {
     const thread = this.threads.get(threadId)
     if (thread === undefined) {
-      this.threads.set(threadId, made(threadId, resourceId, { runId }))
+      this.threads.set(threadId, made(threadId, resourceId, at, { runId }))
       return undefined
     }
     if (thread.resourceId !== resourceId) return new QueryRejections.ThreadForbidden({ threadId })
@@ -178,7 +203,7 @@ export class MemoryThreads implements ThreadStore {
     return undefined
   }
 
-  /** Releases the thread. One without messages and limits is removed. */
+  /** Releases the thread. One without messages, limits and description is removed. */
   release(threadId: string, runId: string): void {
     const thread = this.threads.get(threadId)
     if (thread?.runId !== runId) return
@@ -215,14 +240,21 @@ export class MemoryThreads implements ThreadStore {
     return { thread: { ...(limits === undefined ? {} : { limits }), ...(kept === undefined ? {} : { kept }) } }
   }
 
-  /** Stores what a run leaves with its thread; its messages once. */
-  leave(threadId: string, runId: string, messages: ReadonlyArray<Message.Message>, kept: Kept | undefined): void {
+  /** Stores at this time what a run leaves with its thread; its messages once. */
+  leave(
+    threadId: string,
+    runId: string,
+    messages: ReadonlyArray<Message.Message>,
+    kept: Kept | undefined,
+    at: number
+  ): void {
     const thread = this.threads.get(threadId)
     if (thread === undefined) return
     if (kept !== undefined && thread.runId === runId) thread.kept = kept
     if (thread.runs?.has(runId) === true) return
     thread.runs ??= new Map()
     thread.runs.set(runId, thread.messages.length)
+    if (messages.length > 0) thread.updatedAt = at
     for (const message of messages) thread.messages.push(Message.frozen(message))
   }
 
@@ -231,14 +263,17 @@ export class MemoryThreads implements ThreadStore {
     resourceId: string,
     messages: ReadonlyArray<Message.Message>
   ): Effect.Effect<boolean> =>
-    Effect.sync(() => {
+    now((at) => {
       const there = this.threads.get(threadId)
       if (there !== undefined) {
         const isOpen = there.resourceId === resourceId && there.runId === undefined && there.messages.length === 0
-        if (isOpen) there.messages.push(...messages.map(Message.frozen))
+        if (isOpen) {
+          there.messages.push(...messages.map(Message.frozen))
+          there.updatedAt = at
+        }
         return isOpen
       }
-      const thread = made(threadId, resourceId, { messages })
+      const thread = made(threadId, resourceId, at, { messages })
       this.threads.set(threadId, thread)
       this.rest(thread)
       return true
@@ -264,7 +299,7 @@ export class MemoryThreads implements ThreadStore {
     runId: string,
     messages: ReadonlyArray<Message.Message>,
     kept?: Kept
-  ): Effect.Effect<void> => Effect.sync(() => this.leave(threadId, runId, messages, kept))
+  ): Effect.Effect<void> => now((at) => this.leave(threadId, runId, messages, kept, at))
 
   readonly before = (threadId: string, runId: string): Effect.Effect<number | undefined> =>
     Effect.sync(() => this.threads.get(threadId)?.runs?.get(runId))
@@ -274,21 +309,38 @@ export class MemoryThreads implements ThreadStore {
     resourceId: string,
     { keep, messages, version }: Rewrite
   ): Effect.Effect<boolean> =>
-    Effect.sync(() => {
+    now((at) => {
       const thread = this.threads.get(threadId)
       if (thread === undefined || thread.resourceId !== resourceId || thread.runId !== undefined) return false
       if (thread.messages.length !== version) return false
       thread.messages.splice(keep, version - keep, ...messages.map(Message.frozen))
       for (const [runId, before] of thread.runs ?? []) if (before >= keep) thread.runs?.delete(runId)
       if (thread.kept !== undefined) thread.kept = keptAt(thread.kept, keep)
+      thread.updatedAt = at
       return true
     })
 
   readonly limit = (threadId: string, resourceId: string, limits: Budget.Budget | undefined): Effect.Effect<boolean> =>
-    Effect.sync(() => {
-      const thread = this.threads.get(threadId) ?? made(threadId, resourceId)
-      if (thread.resourceId !== resourceId) return false
+    this.change(threadId, resourceId, (thread) => {
       thread.limits = limits
+    })
+
+  readonly describe = (
+    threadId: string,
+    resourceId: string,
+    change: ThreadDescription.DescriptionChange
+  ): Effect.Effect<boolean> =>
+    this.change(threadId, resourceId, (thread) => {
+      thread.description = ThreadDescription.changed(thread.description, change)
+    })
+
+  /** Changes a tenant's thread, creating it if needed; one that is empty then is removed. */
+  private change(threadId: string, resourceId: string, change: (thread: Thread) => void): Effect.Effect<boolean> {
+    return now((at) => {
+      const thread = this.threads.get(threadId) ?? made(threadId, resourceId, at)
+      if (thread.resourceId !== resourceId) return false
+      change(thread)
+      thread.updatedAt = at
       if (thread.runId !== undefined) return true
       if (isEmpty(thread)) this.drop(thread)
       else {
@@ -297,6 +349,7 @@ export class MemoryThreads implements ThreadStore {
       }
       return true
     })
+  }
 
   readonly list = (resourceId: string): Effect.Effect<ReadonlyArray<ThreadInfo>> =>
     Effect.sync(() =>
@@ -318,9 +371,26 @@ export class MemoryThreads implements ThreadStore {
 const isOfAnother = (thread: Thread, resourceId: string | undefined): boolean =>
   resourceId !== undefined && thread.resourceId !== resourceId
 
-const isEmpty = ({ limits, messages }: Thread): boolean => messages.length === 0 && limits === undefined
+const isEmpty = ({ description, limits, messages }: Thread): boolean =>
+  messages.length === 0 && limits === undefined && ThreadDescription.isEmpty(description)
 
-const about = ({ kept, limits, messages, resourceId, runId, threadId }: Thread): ThreadInfo => ({
+const now = <A>(work: (at: number) => A): Effect.Effect<A> => Effect.map(Clock.currentTimeMillis, work)
+
+const about = ({ createdAt, description, updatedAt, ...thread }: Thread): ThreadInfo => ({
+  ...standingOf(thread),
+  createdAt,
+  updatedAt,
+  ...(ThreadDescription.isEmpty(description) ? {} : { description })
+})
+
+const standingOf = ({
+  kept,
+  limits,
+  messages,
+  resourceId,
+  runId,
+  threadId
+}: Pick<Thread, "kept" | "limits" | "messages" | "resourceId" | "runId" | "threadId">): ThreadInfo => ({
   threadId,
   resourceId,
   version: messages.length,

@@ -15,7 +15,15 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import type { OnDisconnect } from "../options/ServerOptions.ts"
-import { withEnd, withOpening, withSettings, type Opening, type RunNote, withRun } from "../thread/ThreadBook.ts"
+import {
+  titleOf,
+  withEnd,
+  withOpening,
+  withSettings,
+  type Opening,
+  type RunNote,
+  withRun
+} from "../thread/ThreadBook.ts"
 import * as Continuation from "./Continuation.ts"
 import * as Lookup from "./Lookup.ts"
 import * as Outcome from "./Outcome.ts"
@@ -219,6 +227,10 @@ const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Pr
     return yield* joinedByMessage(serving, tenant, threadId, steered)
   }
   serving.watchers.began(tenant, runId)
+  const title = note === undefined && !isThere ? titleOf(asked) : ""
+  if (title !== "") {
+    yield* Effect.ignore(runtime.threads.describe(naming.inner(tenant, threadId), { title }, { resourceId: tenant }))
+  }
   yield* serving.book
     .update(tenant, threadId, (found) => withRun({ asked, note: found, now, runId, tenant, threadId, agent }))
     // Releases the slot even when the note cannot be written.

@@ -1,7 +1,7 @@
 /** Executes the commands about threads: create, get, list and delete them, read their history, vote on messages. */
 import type { Envelope } from "@reins/protocol"
 import { Message, RunErrors } from "@reins/protocol"
-import type { RunStatus, ThreadInfo } from "@reins/runtime"
+import type { DescriptionChange, RunStatus, ThreadInfo } from "@reins/runtime"
 import { Accumulation, Refusal, type Command, type Facts } from "@reins/wire"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -43,13 +43,13 @@ export const create = Effect.fnUntraced(function* (
     updatedAt: now,
     metadata: asked.metadata,
     settings: asked.settings,
-    runs: [],
-    votes: []
+    runs: []
   }
   const note = yield* serving.book.update(principal.tenant, threadId, (found) =>
     found === undefined ? made : undefined
   )
   if (note === undefined) return yield* Effect.fail(exists)
+  if (asked.metadata !== undefined) yield* describe(serving, principal, threadId, { metadata: asked.metadata })
   return Outcome.facts({
     _tag: "Thread",
     thread: threadOf(serving, threadId, note, undefined, undefined),
@@ -125,23 +125,29 @@ export const removeRun = Effect.fnUntraced(function* (serving: ServerContext, pr
 
 export const vote = Effect.fnUntraced(function* (serving: ServerContext, principal: Principal, given: Command.Vote) {
   const { isUp, messageId, threadId } = given
-  const note = yield* serving.book.update(principal.tenant, threadId, (found) =>
-    found === undefined
-      ? undefined
-      : {
-          ...found,
-          votes: [...found.votes.filter((each) => each.messageId !== messageId), { threadId, messageId, isUp }]
-        }
-  )
-  if (note === undefined) return yield* Effect.fail(Lookup.noThread)
+  if (!(yield* Lookup.hasThread(serving, principal, threadId))) return yield* Effect.fail(Lookup.noThread)
+  yield* describe(serving, principal, threadId, { votes: [{ messageId, isUp }] })
   return Outcome.facts({ _tag: "Accepted", threadId })
 })
 
 export const votes = Effect.fnUntraced(function* (serving: ServerContext, principal: Principal, threadId: string) {
   if (!(yield* Lookup.hasThread(serving, principal, threadId))) return yield* Effect.fail(Lookup.noThread)
-  const note = yield* serving.book.get(principal.tenant, threadId)
-  return Outcome.facts({ _tag: "Votes", votes: note?.votes ?? [] })
+  const info = yield* Lookup.info(serving, principal, threadId)
+  const votes = info?.description?.votes ?? []
+  return Outcome.facts({ _tag: "Votes", votes: votes.map((vote) => ({ threadId, ...vote })) })
 })
+
+/** Says something of a thread, which the runtime keeps with it. */
+const describe = (
+  { naming, runtime }: ServerContext,
+  { tenant }: Principal,
+  threadId: string,
+  change: DescriptionChange
+) =>
+  Effect.mapError(
+    runtime.threads.describe(naming.inner(tenant, threadId), change, { resourceId: tenant }),
+    () => Lookup.noThread
+  )
 
 interface Known {
   readonly threadId: string
@@ -158,10 +164,11 @@ const known = Effect.fnUntraced(function* ({ book, naming, runtime }: ServerCont
   for (const note of yield* book.list(tenant)) {
     found.set(note.threadId, { threadId: note.threadId, note, info: found.get(note.threadId)?.info })
   }
-  return [...found.values()]
-    .toReversed()
-    .sort((one, other) => (other.note?.createdAt ?? 0) - (one.note?.createdAt ?? 0))
+  return [...found.values()].toReversed().sort((one, other) => createdAt(other) - createdAt(one))
 })
+
+/** The note's where there is one: it may have been written before the thread's first run. 0: not known. */
+const createdAt = ({ info, note }: Pick<Known, "info" | "note">): number => note?.createdAt ?? info?.createdAt ?? 0
 
 /** A thread's active run and its log so far. */
 interface Standing {
@@ -201,15 +208,17 @@ const threadOf = (
   standing: Standing | undefined
 ): Facts.Thread => {
   const runId = info?.runId ?? note?.runs.at(-1)?.runId
+  const title = info?.description?.title ?? note?.title
+  const metadata = note?.metadata ?? info?.description?.metadata
   return {
     threadId,
     agent: note?.agent ?? standing?.status.agent ?? serving.agents[0]?.name ?? "",
     state: standing === undefined ? "idle" : "running",
-    createdAt: note?.createdAt ?? 0,
-    updatedAt: note?.updatedAt ?? 0,
-    ...(note?.title === undefined ? {} : { title: note.title }),
+    createdAt: createdAt({ note, info }),
+    updatedAt: Math.max(note?.updatedAt ?? 0, info?.updatedAt ?? createdAt({ note, info })),
+    ...(title === undefined ? {} : { title }),
     ...(runId === undefined ? {} : { runId }),
-    ...(note?.metadata === undefined ? {} : { metadata: note.metadata }),
+    ...(metadata === undefined ? {} : { metadata }),
     ...(note?.settings === undefined ? {} : { settings: note.settings }),
     secrets: note === undefined ? [] : secretsOf(serving, note),
     questions: standing?.soFar.questions ?? [],

@@ -6,7 +6,7 @@
  * active one.
  */
 import type { Json, Message } from "@reins/protocol"
-import type { Command, Facts, ModelOptions } from "@reins/wire"
+import type { Command, ModelOptions } from "@reins/wire"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 
@@ -52,7 +52,6 @@ export interface ThreadNote {
   readonly metadata?: Json | undefined
   readonly settings?: Command.Settings | undefined
   readonly runs: ReadonlyArray<RunNote>
-  readonly votes: ReadonlyArray<Facts.VoteFacts>
 }
 
 export interface ThreadBookShape {
@@ -161,7 +160,8 @@ export const withoutOpening = (note: ThreadNote, runId: string, opening: Opening
   )
 })
 
-const titleOf = ({ prompt }: Command.StartQuery): string => {
+/** A thread's title until somebody gives it another: the first line of its first prompt. */
+export const titleOf = ({ prompt }: Command.StartQuery): string => {
   const first = typeof prompt === "string" ? prompt : (prompt.find((part) => part.type === "text")?.text ?? "")
   const line = first.trim().split("\n")[0] ?? ""
   return line.length > 80 ? `${line.slice(0, 79)}…` : line
@@ -190,7 +190,6 @@ export const withRun = (made: {
     metadata: asked.metadata ?? note?.metadata,
     firstId: (asked.seed === undefined ? note?.firstId : undefined) ?? asked.firstId ?? note?.firstId,
     settings: withSettings(note?.settings, asked.settings),
-    runs: [...(note?.runs ?? []), run],
-    votes: note?.votes ?? []
+    runs: [...(note?.runs ?? []), run]
   }
 }

@@ -40,10 +40,10 @@ type Part = keyof typeof parts
 /** Releases the thread. */
 const end = `, gone AS (
   DELETE FROM reins_threads AS t USING run
-  WHERE t.thread_id = run.thread_id AND t.run_id = run.run_id AND t.version = 0 AND t.limits IS NULL
+  WHERE t.thread_id = run.thread_id AND t.run_id = run.run_id AND t.version = 0 AND t.limits IS NULL AND t.description IS NULL
 ), freed AS (
   UPDATE reins_threads AS t SET run_id = NULL FROM run
-  WHERE t.thread_id = run.thread_id AND t.run_id = run.run_id AND (t.version > 0 OR t.limits IS NOT NULL)
+  WHERE t.thread_id = run.thread_id AND t.run_id = run.run_id AND (t.version > 0 OR t.limits IS NOT NULL OR t.description IS NOT NULL)
 )`
 
 /** Books the run's use of its quotas, and releases its lease of them. */

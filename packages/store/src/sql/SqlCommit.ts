@@ -11,6 +11,7 @@ import type { Database, Value, Dialect } from "./Database.ts"
 import * as Packing from "./Packing.ts"
 import * as SqlAudit from "./SqlAudit.ts"
 import * as Projection from "./Projection.ts"
+import * as SqlThreads from "./SqlThreads.ts"
 import * as SqlQuotas from "./SqlQuotas.ts"
 
 type Row = ReadonlyArray<string | number | null>
@@ -107,7 +108,7 @@ const decided = "UPDATE reins_approvals SET outcome = ?, decided_at = ? WHERE id
 const closed = "DELETE FROM reins_client_calls WHERE run_id = ? AND path = ? AND call_id = ?"
 /** Give a thread back that a run held; their parameters are the thread and the run. */
 export const released = [
-  "DELETE FROM reins_threads WHERE thread_id = ? AND run_id = ? AND version = 0 AND limits IS NULL",
+  `DELETE FROM reins_threads WHERE thread_id = ? AND run_id = ? AND ${SqlThreads.hasNothing}`,
   "UPDATE reins_threads SET run_id = NULL WHERE thread_id = ? AND run_id = ?"
 ]
 

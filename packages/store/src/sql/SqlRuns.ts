@@ -80,12 +80,7 @@ const lease = (
 ): Effect.Effect<Pick<RunRecord, "historyVersion" | "thread">, Failure | Refusal> =>
   Effect.gen(function* () {
     const { resource, run, thread, threadId } = names
-    yield* db.rows(
-      `INSERT INTO reins_threads (thread_id, resource_id, begun)
-     SELECT ?, ?, coalesce(max(begun), 0) + 1 FROM reins_threads WHERE true ON CONFLICT (thread_id) DO NOTHING`,
-      thread,
-      resource
-    )
+    yield* SqlThreads.row(db, thread, resource)
     const [leased] = yield* db.rows(
       `UPDATE reins_threads SET run_id = ? WHERE thread_id = ? AND resource_id = ? AND run_id IS NULL
        RETURNING version, limits, kept`,

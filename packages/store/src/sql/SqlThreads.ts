@@ -3,15 +3,16 @@
  * since the port has no error for it; the run's host recognizes it.
  */
 import type { Budget, Message } from "@reins/protocol"
-import { keptAt } from "@reins/runtime/journal"
+import { keptAt, ThreadDescription } from "@reins/runtime/journal"
 import type { Kept, ReadOptions, Rewrite, ThreadInfo, ThreadStore } from "@reins/runtime/journal"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Column from "./Column.ts"
 import type { Database, Row } from "./Database.ts"
 import * as StoredJson from "./StoredJson.ts"
 
-const columns = "thread_id, resource_id, version, run_id, limits, kept"
+const columns = "thread_id, resource_id, version, run_id, limits, kept, created_at, updated_at, description"
 
 export const make = (db: Database): ThreadStore => {
   const begin = (
@@ -63,6 +64,9 @@ export const make = (db: Database): ThreadStore => {
   const limit = (threadId: string, resourceId: string, limits: Budget.Budget | undefined): Effect.Effect<boolean> =>
     Effect.orDie(db.operation("threads", db.atomic(setLimits(db, { threadId, resourceId }, limits))))
 
+  const describe = (threadId: string, resourceId: string, change: ThreadDescription.DescriptionChange) =>
+    Effect.orDie(db.operation("threads", db.atomic(say(db, { threadId, resourceId }, change))))
+
   const list = (resourceId: string): Effect.Effect<ReadonlyArray<ThreadInfo>> =>
     db
       .operation(
@@ -80,7 +84,7 @@ export const make = (db: Database): ThreadStore => {
   const remove = (threadId: string, resourceId?: string): Effect.Effect<boolean> =>
     Effect.orDie(db.operation("threads", db.atomic(erase(db, threadId, resourceId))))
 
-  return { begin, info, read, append, before, rewrite, limit, list, remove }
+  return { begin, info, read, append, before, rewrite, limit, describe, list, remove }
 }
 
 /** A damaged row still has the thread's tenant and run, so that the thread is listed and can be deleted. */
@@ -90,12 +94,15 @@ const about = (row: Row): Effect.Effect<ThreadInfo> => {
     threadId: Column.decode(row["thread_id"]),
     resourceId: Column.decode(row["resource_id"]),
     version: Number.isSafeInteger(version) ? version : 0,
-    runId: row["run_id"] == null ? undefined : Column.decode(row["run_id"])
+    runId: row["run_id"] == null ? undefined : Column.decode(row["run_id"]),
+    ...(row["created_at"] == null ? {} : { createdAt: Number(row["created_at"]) }),
+    ...(row["updated_at"] == null ? {} : { updatedAt: Number(row["updated_at"]) })
   }
-  return Effect.match(standing(row), {
+  return Effect.match(Effect.zip(standing(row), StoredJson.description(row["description"])), {
     onFailure: () => ({ ...named, isDamaged: true }),
-    onSuccess: ({ kept, limits }) => ({
+    onSuccess: ([{ kept, limits }, description]) => ({
       ...named,
+      ...(ThreadDescription.isEmpty(description) ? {} : { description }),
       ...(limits === undefined ? {} : { limits }),
       ...(kept === undefined ? {} : { spent: kept.spent })
     })
@@ -167,21 +174,23 @@ const insert = Effect.fnUntraced(function* (
   owner: string,
   messages: ReadonlyArray<Message.Message>
 ) {
-  const isOpen = (yield* row(db, thread)) || (yield* isEmpty(db, thread))
+  const made = yield* row(db, Column.encode(thread.threadId), Column.encode(thread.resourceId))
+  const isOpen = made || (yield* isEmpty(db, thread))
   if (isOpen) yield* write(db, thread.threadId, owner, messages)
   return isOpen
 })
 
 /** Creates a thread unless one with that id exists; returns whether it did. */
-const row = Effect.fnUntraced(function* (
-  db: Database,
-  { resourceId, threadId }: { readonly resourceId: string; readonly threadId: string }
-) {
+export const row = Effect.fnUntraced(function* (db: Database, thread: string, resource: string) {
+  const at = yield* Clock.currentTimeMillis
   const [made] = yield* db.rows(
-    `INSERT INTO reins_threads (thread_id, resource_id, begun)
-     SELECT ?, ?, coalesce(max(begun), 0) + 1 FROM reins_threads WHERE true ON CONFLICT (thread_id) DO NOTHING RETURNING 1`,
-    Column.encode(threadId),
-    Column.encode(resourceId)
+    `INSERT INTO reins_threads (thread_id, resource_id, created_at, updated_at, begun)
+     SELECT ?, ?, CAST(? AS BIGINT), CAST(? AS BIGINT), coalesce(max(begun), 0) + 1 FROM reins_threads WHERE true
+     ON CONFLICT (thread_id) DO NOTHING RETURNING 1`,
+    thread,
+    resource,
+    at,
+    at
   )
   return made !== undefined
 })
@@ -202,23 +211,48 @@ const setLimits = Effect.fnUntraced(function* (
   thread: { readonly resourceId: string; readonly threadId: string },
   limits: Budget.Budget | undefined
 ) {
-  const id = Column.encode(thread.threadId)
-  yield* row(db, thread)
+  const [id, resource] = [Column.encode(thread.threadId), Column.encode(thread.resourceId)]
+  yield* row(db, id, resource)
   const set = yield* db.rows(
-    "UPDATE reins_threads SET limits = ? WHERE thread_id = ? AND resource_id = ? RETURNING 1",
+    "UPDATE reins_threads SET limits = ?, updated_at = ? WHERE thread_id = ? AND resource_id = ? RETURNING 1",
     limits === undefined ? null : StoredJson.encodeLimits(limits),
+    yield* Clock.currentTimeMillis,
     id,
-    Column.encode(thread.resourceId)
+    resource
   )
-  // The thread existed only for its limits.
-  if (limits === undefined) {
-    yield* db.rows(
-      "DELETE FROM reins_threads WHERE thread_id = ? AND version = 0 AND run_id IS NULL AND limits IS NULL",
-      id
-    )
-  }
+  if (limits === undefined) yield* dropEmpty(db, id)
   return set.length > 0
 })
+
+/** Changes what is said of a thread, whose row is locked by the first statement. */
+const say = Effect.fnUntraced(function* (
+  db: Database,
+  thread: { readonly resourceId: string; readonly threadId: string },
+  change: ThreadDescription.DescriptionChange
+) {
+  const [id, resource] = [Column.encode(thread.threadId), Column.encode(thread.resourceId)]
+  yield* row(db, id, resource)
+  const [found] = yield* db.rows(
+    "UPDATE reins_threads SET updated_at = ? WHERE thread_id = ? AND resource_id = ? RETURNING description",
+    yield* Clock.currentTimeMillis,
+    id,
+    resource
+  )
+  if (found === undefined) return false
+  const after = ThreadDescription.changed(yield* StoredJson.description(found["description"]), change)
+  const isEmpty = ThreadDescription.isEmpty(after)
+  const text = isEmpty ? null : JSON.stringify(after)
+  yield* db.rows("UPDATE reins_threads SET description = ? WHERE thread_id = ?", text, id)
+  if (isEmpty) yield* dropEmpty(db, id)
+  return true
+})
+
+/** Deletes a thread that exists only for limits or a description which it no longer has. */
+const dropEmpty = (db: Database, id: string) =>
+  db.rows(`DELETE FROM reins_threads WHERE thread_id = ? AND run_id IS NULL AND ${hasNothing}`, id)
+
+/** A thread's row without messages, limits and description. */
+export const hasNothing = "version = 0 AND limits IS NULL AND description IS NULL"
 
 /** Appends a run's messages, unless it has already done so; stores what the run leaves. */
 export const write = Effect.fnUntraced(function* (
@@ -237,10 +271,11 @@ export const write = Effect.fnUntraced(function* (
     return
   }
   const [grown] = yield* db.rows(
-    `UPDATE reins_threads SET version = version + ?, kept = coalesce(CAST(? AS TEXT), kept) WHERE thread_id = ?
-     AND NOT EXISTS (SELECT 1 FROM reins_messages WHERE thread_id = ? AND run_id = ?) RETURNING version`,
+    `UPDATE reins_threads SET version = version + ?, kept = coalesce(CAST(? AS TEXT), kept), updated_at = ?
+     WHERE thread_id = ? AND NOT EXISTS (SELECT 1 FROM reins_messages WHERE thread_id = ? AND run_id = ?) RETURNING version`,
     messages.length,
     left,
+    yield* Clock.currentTimeMillis,
     thread,
     thread,
     run
@@ -264,9 +299,10 @@ const replace = Effect.fnUntraced(function* (
 ) {
   const thread = Column.encode(threadId)
   const [found] = yield* db.rows(
-    `UPDATE reins_threads SET version = ? WHERE thread_id = ? AND resource_id = ? AND run_id IS NULL AND version = ?
+    `UPDATE reins_threads SET version = ?, updated_at = ? WHERE thread_id = ? AND resource_id = ? AND run_id IS NULL AND version = ?
      RETURNING limits, kept`,
     keep,
+    yield* Clock.currentTimeMillis,
     thread,
     Column.encode(resourceId),
     version

@@ -3,7 +3,7 @@
  * including the order of keys; an invalid value fails as `CorruptRow`.
  */
 import { type AgentPath, Approval, Audit, Budget, Entry, Event, Grant, type Json, Message } from "@reins/protocol"
-import { Kept, RunRecord } from "@reins/runtime/journal"
+import { Kept, RunRecord, ThreadDescription } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -137,6 +137,14 @@ export const standing = (row: {
     }),
     () => new CorruptRow({ table: "reins_threads" })
   )
+
+const decodeDescription = Schema.decodeUnknownEffect(Schema.fromJsonString(ThreadDescription.ThreadDescription))
+
+/** What is said of a thread. */
+export const description = (column: unknown): Effect.Effect<ThreadDescription.ThreadDescription, CorruptRow> =>
+  column == null
+    ? Effect.succeed({})
+    : Effect.mapError(decodeDescription(column), () => new CorruptRow({ table: "reins_threads" }))
 
 /** The events of each row, which has the columns `seq`, `at`, `path`, `event`, `packed`. */
 export const unpacked = (

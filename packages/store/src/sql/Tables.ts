@@ -165,6 +165,15 @@ const versions = (keyed: string): ReadonlyArray<ReadonlyArray<string>> => [
   [
     "ALTER TABLE reins_claims ADD COLUMN run_id TEXT",
     "CREATE INDEX reins_claims_run ON reins_claims (run_id) WHERE run_id IS NOT NULL"
+  ],
+  // When threads were made and written, as far as their runs tell of earlier ones; and what is said of them.
+  [
+    "ALTER TABLE reins_threads ADD COLUMN created_at BIGINT",
+    "ALTER TABLE reins_threads ADD COLUMN updated_at BIGINT",
+    "ALTER TABLE reins_threads ADD COLUMN description TEXT",
+    `UPDATE reins_threads SET created_at = r.first, updated_at = r.last
+     FROM (SELECT thread_id, min(started_at) AS first, max(last_at) AS last FROM reins_runs GROUP BY thread_id) AS r
+     WHERE r.thread_id = reins_threads.thread_id`
   ]
 ]
 

@@ -73,7 +73,7 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
       const charges = input.quotas ?? []
       const exhausted = quotas.refusal(charges, input.startedAt)
       if (exhausted !== undefined) return Effect.fail(exhausted)
-      const refusal = input.isolated ? undefined : threads.lease(threadId, input.resourceId, runId)
+      const refusal = input.isolated ? undefined : threads.lease(threadId, input.resourceId, runId, input.startedAt)
       if (refusal !== undefined) return Effect.fail(refusal)
       if (charges.length > 0) quotas.take(runId, charges, input.startedAt)
       rows.set(runId, {

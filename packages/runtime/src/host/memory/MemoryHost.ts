@@ -123,7 +123,7 @@ class Host implements RunHost, MemoryRunOwner {
       const exhausted = quotas === undefined ? undefined : this.quotas.refusal(quotas, startedAt)
       if (exhausted !== undefined) return Effect.fail(exhausted)
       if (!input.isolated) {
-        const refusal = this.threads.lease(threadId, resourceId, runId)
+        const refusal = this.threads.lease(threadId, resourceId, runId, startedAt)
         if (refusal !== undefined) return Effect.fail(refusal)
       }
       if (quotas !== undefined) this.quotas.take(runId, quotas, startedAt)
@@ -299,7 +299,7 @@ class Host implements RunHost, MemoryRunOwner {
     run.spending.strike(run.now())
     const unread = run.unread(ThreadUpdate.receivedIn(run.log.envelopes))
     const said = RunFailure.said(record, run.log.envelopes, unread)
-    this.threads.leave(record.threadId, record.runId, said, ThreadUpdate.keptOf(record, run))
+    this.threads.leave(record.threadId, record.runId, said, ThreadUpdate.keptOf(record, run), run.now())
     RunFailure.force(run, run.log.envelopes, unread)
     if (Exit.isFailure(exit)) {
       Effect.runForkWith(this.context)(Effect.logError(`Run ${run.runId} failed`))
