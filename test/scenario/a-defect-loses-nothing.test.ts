@@ -30,8 +30,9 @@ const quiet = Effect.provideService(References.MinimumLogLevel, "None")
 const told = { success: Schema.String, dependencies: [ToolRun] }
 const Pay = Tool.make("pay", { description: "Pays", ...told, needsApproval: true })
 const Again = Tool.make("again", { description: "Pays, and may be repeated", ...told }).annotate(Tool.Idempotent, true)
+const Stuck = Tool.make("stuck", { description: "Never ends", success: Schema.String, needsApproval: true })
 const Until = Tool.make("until", { description: "Waits for all others", success: Schema.String })
-class Tools extends Toolkit.make(Pay, Again, Until) {}
+class Tools extends Toolkit.make(Pay, Again, Stuck, Until) {}
 
 class Bad extends Context.Service<Bad, ModelPort>()("test/Bad") {}
 class Worse extends Context.Service<Worse, ModelPort>()("test/Worse") {}
@@ -184,7 +185,14 @@ const process = Effect.fnUntraced(function* (world: World, deployment: Layer.Lay
     agents: [Agent.make("clerk", { toolkit: Tools, specialists })],
     modelRetries: 0,
     quotas: [Quota.make({ name: "daily", per: "tenant", window: "day", maxCostUsd: 100 })]
-  }).pipe(Layer.provide([Tools.toLayer({ pay, again: pay, until }), models(world, calls), code(world), deployment]))
+  }).pipe(
+    Layer.provide([
+      Tools.toLayer({ pay, again: pay, stuck: () => wait(world), until }),
+      models(world, calls),
+      code(world),
+      deployment
+    ])
+  )
   const context = yield* Layer.buildWithScope(layer, scope)
   return { runtime: Context.get(context, Runtime), end: Scope.close(scope, Exit.void) }
 })
@@ -195,7 +203,9 @@ type Service = Runtime["Service"]
 const logOf = (runtime: Service) => Effect.map(Stream.runCollect(runtime.watch("run")), (all) => [...all])
 
 const start = Effect.fnUntraced(function* (runtime: Service) {
-  yield* runtime.grants.give({ tool: "pay", scope: "thread", threadId: "thread", maxCostUsd: 2, by: "gil" })
+  for (const tool of ["pay", "stuck"]) {
+    yield* runtime.grants.give({ tool, scope: "thread", threadId: "thread", maxCostUsd: 2, by: "gil" })
+  }
   yield* runtime.start("Go.", { runId: "run", threadId: "thread" })
 })
 
@@ -217,13 +227,15 @@ const settled = Effect.fnUntraced(function* (runtime: Service, log: ReadonlyArra
   const costs = rows.flatMap(({ costNanoUsd, kind, name }) =>
     kind === "tool" && costNanoUsd > 0 ? [[name, costNanoUsd / 1e9]] : []
   )
-  const [grant] = yield* runtime.grants.list()
-  assert.strictEqual(grant?.nanoUsdHeld ?? 0, 0, "held of the grant")
+  const grants = yield* runtime.grants.list()
+  for (const { nanoUsdHeld = 0, toolName } of grants) assert.strictEqual(nanoUsdHeld, 0, `held for ${toolName}`)
+  const left = (tool: string) => (grants.find(({ toolName }) => toolName === tool)?.nanoUsdLeft ?? 0) / 1e9
+  assert.strictEqual(left("stuck"), 2)
   const [quota] = yield* runtime.quotas.usage()
   assert.deepInclude(quota?.costNanoUsd, { used: summary.costNanoUsd, reserved: 0 })
   const thread = yield* runtime.threads.get("thread")
   assert.isTrue(Transcript.isPairComplete(thread))
-  return { summary, rows, costs, left: (grant?.nanoUsdLeft ?? 0) / 1e9, thread }
+  return { summary, rows, costs, left: left("pay"), thread }
 })
 
 const stores: ReadonlyArray<readonly [string, Effect.Effect<JournalStore, never, Scope.Scope>]> = [
@@ -244,8 +256,13 @@ describe("a defect while tools run and models answer", () => {
     for (const place of places) {
       it.live(`in ${place} loses nothing, ${where}`, () =>
         Effect.gen(function* () {
-          const world = worldOf(place, 3)
-          const calls = [call("c1", "pay"), call("c2", "again"), call("c3", "slow", { prompt: "Go." })]
+          const world = worldOf(place, 4)
+          const calls = [
+            call("c1", "pay"),
+            call("c2", "again"),
+            call("c3", "slow", { prompt: "Go." }),
+            call("c5", "stuck")
+          ]
           const own = yield* process(world, yield* deployment, [...calls, call("c4", "bad", { prompt: "Go." })])
           yield* start(own.runtime)
           const log = yield* logOf(own.runtime)

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Agent, Decision, Deployment, Model, Runtime } from "@reins/runtime"
 import { journalHost, MemoryJournal } from "@reins/runtime/journal"
 import { Probe, ScriptedModel } from "@reins/runtime/testing"
-import { Effect, Layer, Schema } from "effect"
+import { Context, Effect, Layer, Schema } from "effect"
 import { Tool, Toolkit } from "effect/ai"
 
 describe("a grant for a thread, kept in a store", () => {
@@ -45,4 +45,42 @@ describe("a grant for a thread, kept in a store", () => {
       assert.strictEqual(yield* life("Sends a letter"), "runs")
     })
   })
+
+  it.effect(
+    "is for the definition that the person saw, also where the process that takes the answer has no such tool",
+    () => {
+      const journal = MemoryJournal.make()
+      const host = (executes: boolean) =>
+        Layer.succeed(
+          Deployment.Deployment,
+          journalHost(journal, {
+            gatherMs: 0,
+            pollMs: Number.POSITIVE_INFINITY,
+            carries: { owns: () => executes, begin: () => Effect.void }
+          })
+        )
+      const Send = Tool.make("send", { description: "Sends", parameters: Schema.Struct({}), success: Schema.String })
+      const Post = Toolkit.make(Send.setNeedsApproval(true))
+      const model = ScriptedModel.make({ replies: [ScriptedModel.calls([{ id: "c1", name: "send", args: {} }])] })
+      const asking = Runtime.layer({ agents: [Agent.make("clerk", { toolkit: Post })] }).pipe(
+        Layer.provide([Post.toLayer({ send: () => Effect.succeed("sent") }), Layer.succeed(Model, model), host(true)])
+      )
+      const answering = Runtime.layer({ agents: [Agent.make("porter", {})] }).pipe(
+        Layer.provide([Layer.succeed(Model, model), host(false)])
+      )
+      const of = (layer: Layer.Layer<Runtime>) =>
+        Effect.map(Layer.build(layer), (context) => Context.get(context, Runtime))
+      return Effect.gen(function* () {
+        const [there, here] = [yield* of(asking), yield* of(answering)]
+        const { runId } = yield* there.start("Write.", { threadId: "thread" })
+        const probe = yield* Effect.provideService(Probe.watch(runId), Runtime, there)
+        const question = (yield* probe.next("approval-required")).data
+        assert.match(question.toolHash ?? "", /./)
+        yield* here.respondToApproval(question.id, Decision.approve({ scope: "thread" }))
+        yield* probe.end
+        const [grant] = yield* here.grants.list()
+        assert.strictEqual(grant?.toolHash, question.toolHash)
+      }).pipe(Effect.scoped)
+    }
+  )
 })

@@ -140,6 +140,25 @@ describe("a query is accepted when", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("its budget is wider than its agent's, which then still holds, entry by entry", () =>
+    Effect.gen(function* () {
+      const model = ScriptedModel.make({
+        respond: ({ metadata }) => ScriptedModel.calls([{ id: `c${metadata.step}`, name: "nothing", args: {} }])
+      })
+      const agent = { budget: Budget.make({ maxSteps: 2, maxToolCalls: 50 }) }
+      for (const [budget, steps] of [
+        [Budget.make({ maxSteps: 9 }), 2],
+        [Budget.make({ maxToolCalls: 99 }), 2],
+        [Budget.make({ maxSteps: 1 }), 1]
+      ] as const) {
+        const before = model.requests.length
+        const { probe } = yield* Solo.finished(model, { agent, query: { budget } })
+        assert.strictEqual(probe.of("finish")[0]?.finishReason, "budget")
+        assert.strictEqual(model.requests.length - before, steps)
+      }
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("its prompt is a file without text", () =>
     Effect.gen(function* () {
       const runtime = yield* Solo.runtime(silent())

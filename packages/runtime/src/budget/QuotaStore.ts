@@ -105,6 +105,17 @@ export class MemoryQuotas implements QuotaStore {
     }
   }
 
+  /** Counts what a run holds as used: for a run that ends without a bill, which may have used what it held. */
+  forfeit(runId: string, charges: ReadonlyArray<Quota.Charge>, now: number): void {
+    for (const { key, quota } of charges) {
+      const kept = this.kept.get(key)
+      const member = kept?.runs.get(runId)
+      if (kept === undefined || member === undefined) continue
+      add(kept, spanOf(quota, now).grain, now, { ...member.held, runs: 0 })
+      kept.runs.delete(runId)
+    }
+  }
+
   readonly extend = ({ charges, need, now, runId, spare, used }: QuotaAsk): Effect.Effect<QuotaLease> =>
     Effect.sync(() => {
       const members = charges.map(({ key, quota }) => {

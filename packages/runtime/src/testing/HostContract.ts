@@ -184,6 +184,9 @@ export const clauses: ReadonlyArray<Clause<RunHostFactory>> = [
     hosted(waits, (host) =>
       Effect.gen(function* () {
         yield* start(host)
+        yield* same(yield* host.answer("run", "early", "one"), { _tag: "Taken" }, "an answer that nobody waits for")
+        const again = yield* host.answer("run", "early", "two")
+        yield* same(again, { _tag: "Resolved", value: "one" }, "a second one")
         yield* same(yield* host.answer("run", "answer", "first"), { _tag: "Taken" }, "the first answer")
         const second = yield* host.answer("run", "answer", "second")
         // The run may have ended on the first one by now.

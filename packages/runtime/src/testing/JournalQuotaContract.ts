@@ -171,6 +171,17 @@ export const clauses: ReadonlyArray<Clause> = [
         yield* same(yield* numbers(store, noon, free), [0, 0, 1, 0, 0], "what is held of it")
       })
   ),
+  clause("a run that is given up holds nothing any more, and counts as having used what it held", (store) =>
+    Effect.gen(function* () {
+      yield* create(store, run("run"))
+      yield* extend(store, "run", { nanoUsd: 30, tokens: 100 }, { used: [used(20, 50)] })
+      yield* same(yield* numbers(store), [20, 50, 1, 30, 100], "before")
+      yield* same(yield* Effect.orDie(store.abandon("run", noon + 1)), true, "that it is given up")
+      yield* same(yield* numbers(store), [50, 150, 1, 0, 0], "after")
+      yield* same(yield* Effect.orDie(store.abandon("run", noon + 2)), false, "that it is given up again")
+      yield* same(yield* numbers(store), [50, 150, 1, 0, 0], "then")
+    })
+  ),
   clause("limits that are set hold for the next that asks, until they are taken back", (store) =>
     Effect.gen(function* () {
       const [key = ""] = own.map((charge) => charge.key)

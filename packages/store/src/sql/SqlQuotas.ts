@@ -231,6 +231,22 @@ export const counted = (each: string, rows: string): string =>
      FROM ${each}, ${rows}
    ) AS part WHERE true GROUP BY quota, ends ${added}`
 
+/**
+ * Counts what a run holds as used, and holds nothing for it any more: for a run that ends without a bill, which may have used what it held.
+ * In an open transaction; `run`: the column value of its id.
+ */
+export const forfeit = (db: Database, run: string, now: number): Effect.Effect<unknown, SqlError> =>
+  Effect.andThen(
+    db.rows(
+      `INSERT INTO reins_quota_used (quota, ends, nano_usd, tokens, runs)
+       SELECT quota, (CAST(? AS BIGINT) / grain + 1) * grain, held_nano_usd, held_tokens, 0
+       FROM reins_quota_runs WHERE run_id = ? ${added}`,
+      now,
+      run
+    ),
+    db.rows("DELETE FROM reins_quota_runs WHERE run_id = ?", run)
+  )
+
 /** at, nano-dollars, tokens, and 1 if earlier bookings are subtracted. */
 export const settlement = (used: ReadonlyArray<Quota.Booking>): string =>
   JSON.stringify(

@@ -239,6 +239,7 @@ export const abandon = (db: Database, runId: string, at: number): Effect.Effect<
       )
       yield* db.rows("DELETE FROM reins_client_calls WHERE run_id = ?", run)
       yield* SqlGrants.release(db, run, at)
+      yield* SqlQuotas.forfeit(db, run, at)
       for (const statement of SqlCommit.released) yield* db.rows(statement, String(ended["thread_id"]), run)
       yield* db.tell(run)
       return true

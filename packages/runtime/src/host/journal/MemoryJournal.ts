@@ -200,6 +200,7 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
         row.epoch++
         row.clientCalls.clear()
         grants.giveBack(runId, at)
+        quotas.forfeit(runId, row.record.quotas ?? [], at)
         for (const each of approvals.values()) {
           if (each.asked.runId === runId) each.outcome ??= { outcome: "cancelled" }
         }
