@@ -34,13 +34,18 @@ for (const [where, engine] of Engines.all) {
   const services = () => Layer.merge(engine(), priced)
 
   describe(`a tool without a declared cost, ${where}`, () => {
-    for (const maxParallelCalls of [1, 16]) {
-      it.effect(`starts no call once the limit is spent, ${maxParallelCalls} in parallel`, () =>
+    // With room for all of them no call waits for a slot.
+    for (const [count, maxParallelCalls] of [
+      [20, 1],
+      [20, 16],
+      [10, 16]
+    ] as const) {
+      it.effect(`starts no call once the limit is spent, ${count} of which ${maxParallelCalls} may run at once`, () =>
         Effect.gen(function* () {
           const { handler, ran } = paying()
           const probe = yield* OneTool.finished({
             handler,
-            calls: many(20),
+            calls: many(count),
             agent: { budget: Budget.make({ maxCostUsd: 1 }), maxParallelCalls },
             services: services()
           })
