@@ -7,7 +7,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import type { Envelope } from "../packages/protocol/src/event/Envelope.ts"
-import type { Field } from "../packages/wire/src/Fields.ts"
+import type { Field, Fields } from "../packages/wire/src/Fields.ts"
 import type { Dialect, Encoder } from "../packages/wire/src/Dialect.ts"
 import { answers, beginning, ending, failure, middle } from "./dialects-sample.ts"
 import type { Row } from "./dialects-sample.ts"
@@ -129,6 +129,11 @@ const folders = readdirSync(source)
   .filter((name) => existsSync(new URL(`${name}/index.ts`, source)))
   .sort()
 
+/** The tables of these dialects; versions of one protocol share some. */
+const fieldsOf = (dialects: ReadonlyArray<Dialect>): ReadonlyArray<readonly [string, Fields]> => [
+  ...new Map(dialects.flatMap(({ fields = {} }) => Object.entries(fields)))
+]
+
 const sayingOf = ({ does, says, takes = [] }: Field): string => {
   const taken = takes.map((one) => `\`${JSON.stringify(one)}\``).join(", ")
   const saying = does === "refused" ? `${says[0]?.toUpperCase()}${says.slice(1)}` : says
@@ -150,16 +155,14 @@ const page = async (): Promise<string> => {
     "",
     header(folder),
     "",
-    ...dialects.flatMap(({ fields = {} }) =>
-      Object.entries(fields).flatMap(([line, rows]) => [
-        `Fields of \`${line}\`:`,
-        "",
-        "| field | | |",
-        "| --- | --- | --- |",
-        ...Object.entries(rows).map(([path, field]) => `| \`${path}\` | ${field.does} | ${sayingOf(field)} |`),
-        ""
-      ])
-    ),
+    ...fieldsOf(dialects).flatMap(([line, rows]) => [
+      `Fields of \`${line}\`:`,
+      "",
+      "| field | | |",
+      "| --- | --- | --- |",
+      ...Object.entries(rows).map(([path, field]) => `| \`${path}\` | ${field.does} | ${sayingOf(field)} |`),
+      ""
+    ]),
     "| method | path |",
     "| --- | --- |",
     ...dialects.flatMap(({ name, routes, socket }) =>

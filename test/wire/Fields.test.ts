@@ -5,11 +5,16 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Fields } from "@reins/wire"
 import type { Dialect, Exchange } from "@reins/wire"
+import { dialect as aap } from "@reins/wire/aap"
 import { dialect as agUi } from "@reins/wire/ag-ui"
 import { dialect as aiSdk } from "@reins/wire/ai-sdk"
 import { dialect as anthropic } from "@reins/wire/anthropic"
+import { dialect as kai } from "@reins/wire/kai"
+import { dialect as karta } from "@reins/wire/karta"
+import { dialect as native } from "@reins/wire/native"
 import { dialect as chat } from "@reins/wire/openai-chat"
 import { dialect as responses } from "@reins/wire/openai-responses"
+import { dialect as steerable } from "@reins/wire/steerable"
 import { Result } from "effect"
 import { decode } from "./Ask.ts"
 import { play } from "./Play.ts"
@@ -22,6 +27,8 @@ interface Case {
   readonly body: object
   /** Values by the row's path, other than the ones that any field of the kind takes. */
   readonly samples: Readonly<Record<string, unknown>>
+  /** What a row's field needs beside it. */
+  readonly beside?: Readonly<Record<string, object>>
 }
 
 const tool = { name: "pay", description: "Pays", parameters: { type: "object" } }
@@ -151,6 +158,96 @@ const cases: ReadonlyArray<Case> = [
   }
 ]
 
+const small: ReadonlyArray<Case> = [
+  {
+    dialect: native,
+    line: "POST /query",
+    body: { prompt: "hi" },
+    samples: { prompt: [{ type: "text", text: "ho" }], threadId: "t", agent: "a", requestId: "r", stream: false }
+  },
+  {
+    dialect: steerable,
+    line: "POST /api/chats/:chatId/send",
+    body: { content: "hi" },
+    samples: { content: "ho", agentId: "a" }
+  },
+  {
+    dialect: kai,
+    line: "POST /api/chat",
+    body: { id: "t", message: { id: "m", role: "user", parts: [{ type: "text", text: "hi" }] } },
+    samples: {
+      id: "u",
+      message: { id: "n", role: "user", parts: [{ type: "text", text: "ho" }] },
+      "message.metadata": { a: 1 },
+      selectedVisibilityType: "public",
+      branchId: 7
+    }
+  },
+  {
+    dialect: karta,
+    line: "POST /v1/sessions/:id/messages",
+    body: { text: "hi" },
+    beside: {
+      hidden_event_types: { stream: true },
+      input_required_hidden_policy: { hidden_event_types: ["input_required"] }
+    },
+    samples: {
+      text: "ho",
+      agent: "a",
+      stream: true,
+      thinking: true,
+      hidden_event_types: ["text"],
+      input_required_policy: "approve_once",
+      input_required_hidden_policy: "approve_session",
+      participant_name: "mia",
+      participant_type: "ai"
+    }
+  },
+  {
+    dialect: karta,
+    line: "POST /v1/sessions",
+    body: {},
+    samples: { session_id: "s", metadata: { a: 1 } }
+  },
+  {
+    dialect: karta,
+    line: "POST /v1/projects/:ref/chat/completions",
+    body: { messages: [user] },
+    samples: { messages: [{ role: "system", content: "obey" }, user], model: "other", stream: true }
+  },
+  {
+    dialect: karta,
+    line: "POST /v1/projects/:ref/responses",
+    body: { input: "hi" },
+    samples: { input: "ho", stream: true, previous_response_id: "resp_run-9" }
+  },
+  {
+    dialect: aap,
+    line: "POST /sessions/:id/turns",
+    body: { messages: [user] },
+    samples: {
+      messages: [{ role: "user", content: "ho" }],
+      stream: "delta",
+      "agent.tools": [{ name: "pay", trust: true }],
+      "agent.options": { tone: "kind" },
+      tools: [{ name: "locate", parameters: { type: "object" } }]
+    }
+  },
+  {
+    dialect: aap,
+    line: "POST /sessions",
+    body: { agent: { name: "a" } },
+    samples: {
+      stream: "delta",
+      messages: [{ role: "user", content: "ho" }],
+      "agent.name": "b",
+      "agent.tools": [{ name: "pay", trust: true }],
+      "agent.options": { tone: "kind" },
+      tools: [{ name: "locate", parameters: { type: "object" } }]
+    }
+  }
+]
+
 /** The body with a value at a path. */
 const withValue = (body: unknown, [first = "", ...rest]: ReadonlyArray<string>, value: unknown): unknown => {
   const isList = first.endsWith("[]")
@@ -169,40 +266,46 @@ const meaningOf = ({ answer, command }: Exchange): unknown => {
   return [command, answer._tag, answers]
 }
 
-const rows = cases.flatMap((one) =>
+const all = [...cases, ...small]
+
+const rows = all.flatMap((one) =>
   Object.entries(one.dialect.fields?.[one.line] ?? {})
     .filter(([path]) => path !== "*")
     .map(([path, field]) => [one.dialect.name, path, field, one] as const)
 )
 
 describe("a field of a request", () => {
-  it.each(rows)("does what its row says: %s, %s", (_, path, field, { body, dialect, line, samples }) => {
-    const names = path.split(".")
-    const sent = withValue(body, names, path in samples ? samples[path] : field.does === "honoured" ? 2 : "x")
-    const plain = decode(dialect, line, body)
-    const decoded = decode(dialect, line, sent)
-    assert.isTrue(Result.isSuccess(plain))
-    if (field.does === "refused") {
-      assert.isTrue(Result.isFailure(decoded))
-      if (Result.isSuccess(decoded)) return
-      const reply = dialect.encodeError(decoded.failure)
-      assert.strictEqual(reply.status, 400)
-      assert.include(reply.text ?? JSON.stringify(reply.body), path)
-      for (const value of [...(field.takes ?? []), null]) {
-        const taken = decode(dialect, line, withValue(body, names, value))
-        // A value that is taken need not be whole by itself.
-        if (Result.isFailure(taken)) assert.notInclude(taken.failure.code, "UnsupportedField")
+  it.each(rows)(
+    "does what its row says: %s, %s",
+    (_, path, field, { beside = {}, body: usual, dialect, line, samples }) => {
+      const body = { ...usual, ...beside[path] }
+      const names = path.split(".")
+      const sent = withValue(body, names, path in samples ? samples[path] : field.does === "honoured" ? 2 : "x")
+      const plain = decode(dialect, line, body)
+      const decoded = decode(dialect, line, sent)
+      assert.isTrue(Result.isSuccess(plain))
+      if (field.does === "refused") {
+        assert.isTrue(Result.isFailure(decoded))
+        if (Result.isSuccess(decoded)) return
+        const reply = dialect.encodeError(decoded.failure)
+        assert.strictEqual(reply.status, 400)
+        assert.include(reply.text ?? JSON.stringify(reply.body), path)
+        for (const value of [...(field.takes ?? []), null]) {
+          const taken = decode(dialect, line, withValue(body, names, value))
+          // A value that is taken need not be whole by itself.
+          if (Result.isFailure(taken)) assert.notInclude(taken.failure.code, "UnsupportedField")
+        }
+        return
       }
-      return
+      assert.isTrue(Result.isSuccess(decoded), Result.isFailure(decoded) ? decoded.failure.message : "")
+      if (Result.isFailure(plain) || Result.isFailure(decoded)) return
+      const [before, after] = [meaningOf(plain.success), meaningOf(decoded.success)]
+      if (field.does === "ignored") assert.deepStrictEqual(after, before)
+      else assert.notDeepEqual(after, before)
     }
-    assert.isTrue(Result.isSuccess(decoded), Result.isFailure(decoded) ? decoded.failure.message : "")
-    if (Result.isFailure(plain) || Result.isFailure(decoded)) return
-    const [before, after] = [meaningOf(plain.success), meaningOf(decoded.success)]
-    if (field.does === "ignored") assert.deepStrictEqual(after, before)
-    else assert.notDeepEqual(after, before)
-  })
+  )
 
-  it.each(cases)("is ignored when no row names it: $line", ({ body, dialect, line }) => {
+  it.each(all)("is ignored when no row names it: $line", ({ body, dialect, line }) => {
     const [plain, decoded] = [decode(dialect, line, body), decode(dialect, line, { ...body, brand_new: { deep: [1] } })]
     assert.isTrue(Result.isSuccess(plain) && Result.isSuccess(decoded))
     if (Result.isSuccess(plain) && Result.isSuccess(decoded)) {

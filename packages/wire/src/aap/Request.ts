@@ -9,6 +9,7 @@ import * as Schema from "effect/Schema"
 import * as Body from "../Body.ts"
 import type { DecisionFor, ResultFor, Settings } from "../Command.ts"
 import type { Answer, Decoded, Request, Route } from "../Dialect.ts"
+import { honoured, type Fields } from "../Fields.ts"
 import * as Refusal from "../Refusal.ts"
 import * as Encoder from "./Encoder.ts"
 import { Message, partsOf, resultOf, shownOf, Tool, ToolPermission, toOurs, User } from "./Message.ts"
@@ -48,6 +49,22 @@ export const SendTurn = Schema.Struct({
   tools: Schema.optionalKey(Schema.Array(ToolSpec))
 })
 type SendTurn = typeof SendTurn.Type
+
+/** What becomes of each field of a turn. */
+export const fields: Fields = {
+  messages: honoured("A question, or answers to everything that waits"),
+  stream: honoured("`delta` or `message`; `none` answers once"),
+  "agent.tools": honoured("Which of the agent's tools are enabled, and which of them ask first"),
+  "agent.options": honoured("Merged into the session's options, by name"),
+  tools: honoured("Tools that the application runs")
+}
+
+/** What becomes of each field of a new session. */
+export const createFields: Fields = {
+  ...fields,
+  "agent.name": honoured("Names the agent, for good"),
+  messages: honoured("What the session begins with")
+}
 
 const readCreate = Body.read(CreateSession)
 const readTurn = Body.read(SendTurn)

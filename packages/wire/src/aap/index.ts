@@ -1,6 +1,7 @@
 import type { Dialect } from "../Dialect.ts"
+import { ignored } from "../Fields.ts"
 import * as Encoder from "./Encoder.ts"
-import { routesV1, routesV2, routesV3 } from "./Request.ts"
+import { createFields, fields, routesV1, routesV2, routesV3 } from "./Request.ts"
 import { encodeError } from "./Session.ts"
 
 export { Message } from "./Message.ts"
@@ -12,6 +13,10 @@ export const dialect: Dialect = {
   name: "aap",
   title: "Agent Application Protocol",
   routes: routesV3,
+  fields: {
+    "POST /sessions": { ...createFields, stream: ignored("Nothing runs yet") },
+    "POST /sessions/:id/turns": fields
+  },
   open: () => Encoder.open("delta", false),
   // A turn that asks goes on without the calls of the turn before that nobody answered.
   onBusy: "cancel-previous",
@@ -23,6 +28,7 @@ export const dialectV1: Dialect = {
   name: "aap-v1",
   title: "Agent Application Protocol 1",
   routes: routesV1,
+  fields: { "PUT /session": createFields, "POST /session/:id": fields },
   open: () => Encoder.open("delta", true),
   // A turn that asks goes on without the calls of the turn before that nobody answered.
   onBusy: "cancel-previous",
@@ -34,6 +40,7 @@ export const dialectV2: Dialect = {
   name: "aap-v2",
   title: "Agent Application Protocol 2",
   routes: routesV2,
+  fields: { "PUT /session": createFields, "POST /session/:id": fields },
   open: () => Encoder.open("delta", true),
   // A turn that asks goes on without the calls of the turn before that nobody answered.
   onBusy: "cancel-previous",

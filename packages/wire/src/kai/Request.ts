@@ -10,6 +10,7 @@ import * as Body from "../Body.ts"
 import type { Command, DecisionFor, ResultFor } from "../Command.ts"
 import * as Cursor from "../Cursor.ts"
 import type { Answer, Decoded, Request, Route } from "../Dialect.ts"
+import { honoured, ignored, type Fields } from "../Fields.ts"
 import * as Media from "../Media.ts"
 import * as Refusal from "../Refusal.ts"
 import { info, ping, services, shape } from "./Chat.ts"
@@ -58,6 +59,17 @@ export const VoteRequest = Schema.Struct({
   messageId: Schema.String,
   type: Schema.Literals(["up", "down"])
 })
+
+/** What becomes of each field of a chat request. */
+export const fields: Fields = {
+  id: honoured("The thread; a new id makes one"),
+  message: honoured("The query, or an answer to a question or a call"),
+  "message.metadata": honoured("Kept with the thread"),
+  selectedVisibilityType: honoured("Kept with the thread and shown with it; the server's keys say who may read it"),
+  branchId: honoured("Kept with the thread"),
+  selectedChatModel: ignored("The agent has its own model"),
+  requestContext: ignored("The agent's instructions are the server's")
+}
 
 const readChat = Body.read(ChatRequest)
 const readVote = Body.read(VoteRequest)

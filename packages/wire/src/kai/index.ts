@@ -1,7 +1,7 @@
 import type { Dialect } from "../Dialect.ts"
 import { encodeError } from "./Chat.ts"
 import * as Encoder from "./Encoder.ts"
-import { routes } from "./Request.ts"
+import { fields, routes } from "./Request.ts"
 
 export { KaiEvent } from "./KaiEvent.ts"
 export { wrap } from "./TextForm.ts"
@@ -12,6 +12,7 @@ export const dialect: Dialect = {
   name: "kai",
   title: "Kai",
   routes,
+  fields: { "POST /api/chat": fields },
   open: () => Encoder.open(),
   // Its clients let a person write on instead of answering, and have no other way to stop a run.
   onBusy: "cancel-previous",

@@ -12,6 +12,7 @@ import type { Answer, Decoded, Request, Route } from "../Dialect.ts"
 import * as History from "../History.ts"
 import * as Refusal from "../Refusal.ts"
 import * as Encoder from "./Encoder.ts"
+import * as Fields from "./Fields.ts"
 import type { KartaType } from "./KartaEvent.ts"
 import * as Configuration from "./Configuration.ts"
 import type { Options } from "./Turn.ts"
@@ -81,8 +82,8 @@ const read = {
   create: Body.read(CreateSession),
   send: Body.read(SendMessage),
   decide: Body.read(Decide),
-  chat: Body.read(ChatCompletions),
-  responses: Body.read(Responses),
+  chat: Body.read(ChatCompletions, Fields.chat),
+  responses: Body.read(Responses, Fields.responses),
   managed: Body.read(ManagedEvent)
 }
 

@@ -1,6 +1,7 @@
 import type { Dialect } from "../Dialect.ts"
 import * as Encoder from "./Encoder.ts"
 import type { Configuration } from "./Configuration.ts"
+import * as Fields from "./Fields.ts"
 import { routes } from "./Request.ts"
 import { encodeError } from "./Session.ts"
 
@@ -14,6 +15,12 @@ export const make = (configuration: Configuration): Dialect => ({
   name: "karta",
   title: "Karta",
   routes: routes(configuration),
+  fields: {
+    "POST /v1/sessions": Fields.session,
+    "POST /v1/sessions/:id/messages": Fields.message,
+    "POST /v1/projects/:ref/chat/completions": Fields.chat,
+    "POST /v1/projects/:ref/responses": Fields.responses
+  },
   open: () => Encoder.open(),
   // A session has no way to stop a turn but the next message.
   onBusy: "cancel-previous",

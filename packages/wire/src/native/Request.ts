@@ -6,6 +6,7 @@ import { whole } from "../Accumulation.ts"
 import type { Accumulated } from "../Accumulation.ts"
 import * as Body from "../Body.ts"
 import type { Answer, Decoded, Reply, Request, Route } from "../Dialect.ts"
+import { honoured, type Fields } from "../Fields.ts"
 import type { Facts } from "../Facts.ts"
 import * as Refusal from "../Refusal.ts"
 import * as Encoder from "./Encoder.ts"
@@ -24,6 +25,15 @@ export const ToolResult = Schema.Struct({
   result: Schema.Json,
   isFailure: Schema.optionalKey(Schema.Boolean)
 })
+
+/** What becomes of each field of a query. */
+export const fields: Fields = {
+  prompt: honoured("A text, or parts with files"),
+  threadId: honoured("The thread; absent: a new one"),
+  agent: honoured("Names the agent; absent: the thread's, or the first"),
+  requestId: honoured("The same id again joins the run that it started"),
+  stream: honoured("`false` waits for the end and returns the outcome")
+}
 
 const readQuery = Body.read(Query)
 const readDecision = Body.read(Decision)

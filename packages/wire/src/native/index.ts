@@ -1,6 +1,6 @@
 import type { Dialect } from "../Dialect.ts"
 import * as Encoder from "./Encoder.ts"
-import { routes } from "./Request.ts"
+import { fields, routes } from "./Request.ts"
 import { socket } from "./Socket.ts"
 
 export { SocketMessage } from "./Socket.ts"
@@ -11,6 +11,7 @@ export const dialect: Dialect = {
   name: "native",
   title: "Native",
   routes,
+  fields: { "POST /query": fields },
   socket,
   open: () => Encoder.open("all"),
   encodeError: ({ code, message, status }) => ({ status, body: { error: { code, message } } })

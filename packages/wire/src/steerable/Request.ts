@@ -8,6 +8,7 @@ import * as Schema from "effect/Schema"
 import * as Body from "../Body.ts"
 import * as Cursor from "../Cursor.ts"
 import type { Answer, Decoded, Reply, Request, Route } from "../Dialect.ts"
+import { honoured, type Fields } from "../Fields.ts"
 import * as Encoder from "./Encoder.ts"
 
 export const Send = Schema.Struct({ content: Schema.String, agentId: Schema.optionalKey(Schema.String) })
@@ -26,6 +27,12 @@ export const ToolOutput = Schema.Struct({
   data: Schema.optionalKey(Schema.Json),
   error: Schema.optionalKey(Schema.String)
 })
+
+/** What becomes of each field of a message. */
+export const fields: Fields = {
+  content: honoured("The query"),
+  agentId: honoured("Names the agent")
+}
 
 const readSend = Body.read(Send)
 const readConsent = Body.read(Consent)

@@ -1,7 +1,7 @@
 import type { Dialect } from "../Dialect.ts"
 import { unnamed } from "../Frame.ts"
 import * as Encoder from "./Encoder.ts"
-import { routes } from "./Request.ts"
+import { fields, routes } from "./Request.ts"
 
 export * as JsonRpc from "./JsonRpc.ts"
 export * as Sidecar from "./Sidecar.ts"
@@ -12,6 +12,7 @@ export const dialect: Dialect = {
   name: "steerable",
   title: "Steerable",
   routes,
+  fields: { "POST /api/chats/:chatId/send": fields },
   open: () => Encoder.open(),
   // What a person sends to a running agent steers it.
   onBusy: "steer",
