@@ -235,3 +235,22 @@ layer(Sample.layer, { excludeTestServices: true })("the operator's commands", (i
     })
   )
 })
+
+layer(Sample.layer, { excludeTestServices: true })("reins sidecar", (it) => {
+  it.effect("answers its host in lines, and ends with it", () =>
+    Effect.gen(function* () {
+      const ships = yield* Sample.folder(Sample.ships)
+      const input = '{"jsonrpc":"2.0","id":1,"method":"system.ping","params":{}}\n'
+      const { code, stderr, stdout } = yield* reins(ships, ["sidecar", "--model", "demo", "--store", "memory"], {
+        input
+      })
+      assert.match(stdout, /"id":1,[^\n]*"status":"ok"/)
+      for (const line of stdout.trimEnd().split("\n")) assert.strictEqual(JSON.parse(line).jsonrpc, "2.0")
+      assert.match(stderr, /^__SIDECAR_READY__:/)
+      assert.strictEqual(code, 0)
+      const refused = yield* reins(ships, ["acp", "--app", "no.ts"], { input: "" })
+      assert.deepStrictEqual([refused.code, refused.stdout], [1, ""])
+      assert.match(refused.stderr, /^There is no app file "no\.ts"\./)
+    })
+  )
+})

@@ -4,18 +4,22 @@ import type { PermissionOptionKind, PromptResponse, SessionNotification } from "
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { spawn } from "node:child_process"
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Readable, Writable } from "node:stream"
 
 const main = join(import.meta.dirname, "..", "..", "examples", "serve-all", "stdio.ts")
 
+const reins = join(import.meta.dirname, "..", "..", "packages", "cli", "bin", "reins.mjs")
+
 type Update = SessionNotification["update"]
 
 /** An editor with an agent, for the duration of a test. `choose`: which option it takes where it is asked. */
-const editor = (choose: PermissionOptionKind | "cancelled") =>
+const editor = (choose: PermissionOptionKind | "cancelled", command: ReadonlyArray<string> = [main, "acp"]) =>
   Effect.acquireRelease(
     Effect.sync(() => {
-      const agent = spawn(process.execPath, [main, "acp"], { stdio: ["pipe", "pipe", "inherit"] })
+      const agent = spawn(process.execPath, command, { stdio: ["pipe", "pipe", "inherit"] })
       const updates: Array<Update> = []
       const asked: Array<string> = []
       let wake = () => {}
@@ -83,6 +87,28 @@ describe("an editor", () => {
           .catch((error: { readonly code: number }) => error.code)
         assert.strictEqual(unknown, -32002)
       })
+    })
+  )
+
+  it.live("has the command line's assistant as its agent, and permits what it writes", () =>
+    Effect.gen(function* () {
+      const folder = yield* Effect.acquireRelease(
+        Effect.sync(() => mkdtempSync(join(tmpdir(), "reins-editor-"))),
+        (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
+      )
+      writeFileSync(join(folder, "ships.md"), "The schooner Aurora carried tea.\n")
+      const command = [reins, "acp", "--model", "demo", "--store", "memory", "--path", folder]
+      const { ask, asked, updates } = yield* editor("allow_once", command)
+      yield* Effect.promise(async () => {
+        await ask.request("initialize", { protocolVersion: 1, clientCapabilities: {} })
+        const { sessionId } = await ask.request("session/new", { cwd: folder, mcpServers: [] })
+        const prompt = text("What did the schooner carry?")
+        const { stopReason } = await ask.request<PromptResponse>("session/prompt", { sessionId, prompt })
+        assert.strictEqual(stopReason, "end_turn")
+      })
+      assert.lengthOf(asked, 1)
+      assert.include(said(updates), "Aurora carried tea.")
+      assert.include(readdirSync(folder), "reins-report.md")
     })
   )
 

@@ -13,6 +13,8 @@ import * as Flags from "./command/Flags.ts"
 import { onScreen } from "./command/OnScreen.ts"
 import * as Operators from "./command/Operators.ts"
 
+const stdio = () => import("./command/Stdio.ts")
+
 const ask = Command.make(
   "ask",
   {
@@ -95,6 +97,24 @@ const serve = Command.make(
     )
 ).pipe(Command.withDescription("Serves an agent over HTTP in every dialect, until it is stopped"))
 
+const place = { app: Flags.app, model: Flags.model, demo: Flags.demo, store: Flags.store, path: Flags.path }
+
+const acp = Command.make("acp", place, (given) => onScreen(stdio, (module) => module.acp(given))).pipe(
+  Command.withDescription("Serves an agent to an editor, which starts this process: the Agent Client Protocol on stdio")
+)
+
+const sidecar = Command.make(
+  "sidecar",
+  {
+    ...place,
+    quietReady: Flag.Boolean("quiet-ready").pipe(
+      Flag.withDefault(false),
+      Flag.withDescription("Leave out the line on standard error that says that it is ready")
+    )
+  },
+  (given) => onScreen(stdio, (module) => module.sidecar(given))
+).pipe(Command.withDescription("Serves an agent to a host that starts this process: Steerable's JSON-RPC on stdio"))
+
 const init = Command.make(
   "init",
   {
@@ -117,7 +137,7 @@ const init = Command.make(
 /** The whole command line. */
 export const reins = Command.make("reins").pipe(
   Command.withDescription("An agent in your terminal: asks before it acts, and says what it cost"),
-  Command.withSubcommands([init, ask, chat, serve, ...Operators.commands]),
+  Command.withSubcommands([init, ask, chat, serve, acp, sidecar, ...Operators.commands]),
   Command.withGlobalFlags([Flags.Plain])
 )
 
