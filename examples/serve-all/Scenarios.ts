@@ -26,6 +26,7 @@ export const names = [
   "error",
   "sources",
   "structured",
+  "steer",
   "slow"
 ] as const
 type Name = (typeof names)[number]
@@ -114,6 +115,11 @@ const scenes: { readonly [N in Exclude<Name, "slow">]: (scene: Scene) => Reply }
       { type: "source", source: { type: "url", id: "source-1", url: "https://example.com/tides", title: "Tides" } },
       { type: "text", text: "twice a day." }
     ),
+  // Steps go by until a message comes, which is then the prompt and is repeated like any other.
+  steer: (scene) =>
+    scene.step < 5
+      ? call(scene, ["lookup", { query: `page ${scene.step + 1}` }])
+      : words("I went through five pages, and nobody said a word."),
   structured: () => ScriptedModel.text(JSON.stringify({ topic: "tides", turns: 2, times: ["06:12", "18:37"] }))
 }
 
@@ -198,9 +204,16 @@ const slow = Effect.fnUntraced(function* (emit: Parameters<ModelPort["attempt"]>
 
 const about = { provider: "scripted", model: "scenarios" }
 
+/** How long the steps of `scenario steer` take, so that a message finds the run active. */
+const pace = "400 millis"
+
 /** A scripted model records its requests; a new one per request lets a server run for days. */
 export const layer: Layer.Layer<Model> = Layer.succeed(Model, {
   ...about,
-  attempt: (request, emit) =>
-    nameOf(request) === "slow" ? slow(emit) : ScriptedModel.make({ ...about, respond }).attempt(request, emit)
+  attempt: (request, emit) => {
+    const name = nameOf(request)
+    if (name === "slow") return slow(emit)
+    const played = ScriptedModel.make({ ...about, respond }).attempt(request, emit)
+    return name === "steer" ? Effect.delay(played, pace) : played
+  }
 })

@@ -44,6 +44,15 @@ describe("serve-all", () => {
     }).pipe(Effect.provide(RuntimeLive))
   )
 
+  it.live("goes through pages until it is steered, and then says what it was told", () =>
+    Effect.gen(function* () {
+      const runtime = yield* Runtime
+      const { result, runId } = yield* runtime.start("scenario steer")
+      yield* runtime.steer(runId, "turn round")
+      assert.include((yield* result).output, "turn round")
+    }).pipe(Effect.provide(RuntimeLive))
+  )
+
   it("says where each dialect is, asks itself a question, and ends", async () => {
     const { stderr, stdout } = await promisify(execFile)(process.execPath, [main])
     assert.strictEqual(stderr, "")

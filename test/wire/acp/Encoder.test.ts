@@ -101,3 +101,21 @@ describe("a client of the Agent Client Protocol", () => {
     }
   })
 })
+
+describe("a run that fails", () => {
+  it("ends the turn where the protocol has a reason for it, and is an error where it has none", () => {
+    const last = (code: string) => {
+      const log = scenario("error").map((envelope) =>
+        envelope.event.type === "error"
+          ? { ...envelope, event: { ...envelope.event, error: { ...envelope.event.error, code } } }
+          : envelope
+      )
+      const frame = play(dialect.open, log).flat().at(-1)
+      const told: Parsed = JSON.parse(frame?.data ?? "")
+      return [frame?.event, told.stopReason]
+    }
+    assert.deepStrictEqual(last("E_CONTEXT_OVERFLOW"), ["result", "max_tokens"])
+    assert.deepStrictEqual(last("E_CONTENT_REFUSED"), ["result", "refusal"])
+    assert.deepStrictEqual(last("E_RATE_LIMITED"), ["error", undefined])
+  })
+})

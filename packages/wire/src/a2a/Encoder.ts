@@ -159,7 +159,7 @@ class TaskEncoder implements Encoder {
         return []
       case "error": {
         const { code, message } = event.error
-        this.#last = this.#status("TASK_STATE_FAILED", {
+        this.#last = this.#status(Task.failedState(event.error), {
           message: { messageId: `${this.#id}-error`, role: "ROLE_AGENT", parts: [{ text: message }] },
           metadata: { code }
         })
@@ -191,7 +191,7 @@ export const taskOf = (run: Accumulated, asked?: Task.Message): Task.Task => {
   const place = { taskId: id, contextId }
   const state: Task.State =
     error !== undefined
-      ? "TASK_STATE_FAILED"
+      ? Task.failedState(error)
       : finish !== undefined
         ? Task.stateOf(finish.finishReason)
         : isWaiting

@@ -5,6 +5,7 @@
 import type { Approval, Events, Json, Message as Ours } from "@reins/protocol"
 import * as DateTime from "effect/DateTime"
 import * as Schema from "effect/Schema"
+import * as Ends from "../Ends.ts"
 import * as CallId from "../CallId.ts"
 import type { ClientCall } from "../Parking.ts"
 
@@ -95,6 +96,10 @@ const states: { readonly [R in Events.Finish["finishReason"]]: State } = {
 
 /** The state that a finished run's task is in. */
 export const stateOf = (reason: Events.Finish["finishReason"]): State => states[reason]
+
+/** The state of the task of a run that failed: content that a model refuses is work that the agent does not do. */
+export const failedState = (error: Events.ErrorEvent["error"]): State =>
+  Ends.reasonOf(error) === "content-filter" ? "TASK_STATE_REJECTED" : "TASK_STATE_FAILED"
 
 const question = ({ kind, target }: Approval.Request): string => {
   if (kind === "tool") return `Allow ${target} to run?`

@@ -16,6 +16,7 @@
  */
 import type { AgentPath, Approval, CostSummary, Envelope, Event, Events, Json } from "@reins/protocol"
 import { Envelope as Envelopes } from "@reins/protocol"
+import * as Ends from "../Ends.ts"
 import * as CallId from "../CallId.ts"
 import type { Encoder } from "../Dialect.ts"
 import * as Frame from "../Frame.ts"
@@ -107,6 +108,13 @@ class TurnEncoder implements Encoder {
         return []
       case "error": {
         const { code: reason, message } = event.error
+        const end = Ends.reasonOf(event.error)
+        if (end !== undefined) {
+          const stopReason = end === "length" ? "max_tokens" : "refusal"
+          const stopped: Stopped = { stopReason, _meta: { error: { code: reason, message } } }
+          this.#last = Frame.named("result", stopped)
+          return []
+        }
         this.#last = Frame.named("error", { code: -32603, message, data: { reason } })
         return []
       }
