@@ -112,6 +112,7 @@ const busy: { readonly [O in NonNullable<Dialect["onBusy"]>]: string } = {
   reject: "is refused",
   queue: "waits",
   "cancel-previous": "supersedes",
+  "cancel-waiting": "supersedes one that waits",
   steer: "steers"
 }
 

@@ -223,6 +223,22 @@ describe("openai", () => {
 })
 
 describe("@anthropic-ai/sdk", () => {
+  it.live("reads input tokens where a message begins, as it counts them, and what they were where it ends", () =>
+    over(async (url) => {
+      const { messages } = anthropic(url)
+      const asked = { model: "assistant", messages: [{ role: "user" as const, content: "scenario text" }] }
+      const { input_tokens: counted } = await messages.countTokens(asked)
+      const stream = messages.stream({ ...asked, max_tokens: 100 })
+      let first: number | undefined
+      stream.on("streamEvent", (event) => {
+        if (event.type === "message_start") first = event.message.usage.input_tokens
+      })
+      const { usage } = await stream.finalMessage()
+      assert.isAbove(counted, 0)
+      assert.deepStrictEqual([first, usage.input_tokens], [counted, 10])
+    })
+  )
+
   it.live("finds nothing foreign in a stream", () =>
     over(async (url) => {
       const stream = await anthropic(url).messages.create({

@@ -101,6 +101,20 @@ describe("a message on a busy thread", () => {
     )
   }
 
+  it.live("supersedes a run in Responses that waits for its client, whose person wrote on", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const { json } = yield* served.ask("/openai-responses/v1/conversations", { body: {} })
+      const ask = (input: string) =>
+        served.ask("/openai-responses/v1/responses", { body: { model: "desk", conversation: json.id, input } })
+      assert.strictEqual((yield* ask("client")).status, 200)
+      const next = yield* ask("never mind")
+      assert.strictEqual(next.status, 200, next.text)
+      const given = served.scene.model.requests.at(-1)?.messages.map(({ role }) => role)
+      assert.deepStrictEqual(given, ["user", "assistant", "tool", "user"])
+    })
+  )
+
   it.live("is what the server says, where it says something, and joins the run of a managed agent", () =>
     Effect.gen(function* () {
       const queueing = yield* Served.serve({ onBusy: "reject" })

@@ -73,7 +73,9 @@ export type Answer =
   | {
       readonly _tag: "Stream"
       readonly format: "sse" | "ndjson"
-      readonly open: () => Encoder
+      /** `inputTokens`: an estimate of the input of the run's first request, where `countsInput` asks for it and it is known. */
+      readonly open: (inputTokens?: number) => Encoder
+      readonly countsInput?: boolean
       /** True when frames carry ids (`Cursor`), so that a client can resume after the last one it saw. */
       readonly isStamped: boolean
       readonly headers?: { readonly [name: string]: string }
@@ -178,9 +180,10 @@ export interface Dialect {
 /**
  * What a query does while its thread has an active run, also one that waits for a person: it is refused, it waits until that run has
  * ended, it cancels that run and starts then, or it becomes a message of that run, whose open questions about calls and plans are
- * withdrawn; the answer is the rest of the run, from that message on.
+ * withdrawn; the answer is the rest of the run, from that message on. `cancel-waiting` cancels a run that only waits for somebody, and is
+ * refused while the run works.
  */
-export type OnBusy = "reject" | "queue" | "cancel-previous" | "steer"
+export type OnBusy = "reject" | "queue" | "cancel-previous" | "cancel-waiting" | "steer"
 
 /** The parameters of `path` when it matches `pattern`; otherwise `undefined`. */
 const fit = (pattern: string, path: string): { readonly [name: string]: string } | undefined => {

@@ -64,7 +64,9 @@ export const execute = (
     case "GetHistory":
       return Threads.history(serving, principal, command.threadId)
     case "CountTokens":
-      return RunStart.count(serving, command.query, manner)
+      return Effect.map(RunStart.count(serving, command.query, manner), (input) =>
+        Outcome.facts({ _tag: "Tokens", input })
+      )
     case "GetInput":
       return Past.input(serving, principal, command)
     case "DeleteRun":

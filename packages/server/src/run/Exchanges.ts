@@ -4,11 +4,13 @@
  */
 import type { Command, Dialect, Refusal } from "@reins/wire"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import type { Principal } from "../access/Authenticator.ts"
 import type { Mount, OnDisconnect } from "../options/ServerOptions.ts"
 import * as Commands from "./Commands.ts"
 import * as Lookup from "./Lookup.ts"
-import type { Feed, Outcome } from "./Outcome.ts"
+import * as Outcome from "./Outcome.ts"
+import * as RunStart from "./RunStart.ts"
 import type { ServerContext } from "./ServerContext.ts"
 import * as StreamResponse from "./StreamResponse.ts"
 
@@ -23,7 +25,7 @@ export const execute = Effect.fnUntraced(function* (
   { anyAgent = false, dialect, onBusy }: Mount,
   { principal, providerKeys }: Asker,
   { answer, command, onBusy: expected, outlives }: Dialect.Exchange
-) {
+): Effect.fn.Return<Outcome.Outcome, Refusal.Refusal> {
   yield* Lookup.checkIds(command)
   const manner = {
     providerKeys,
@@ -34,9 +36,13 @@ export const execute = Effect.fnUntraced(function* (
     onDisconnect: outlives === true ? ("keep" as const) : onDisconnectOf(serving, dialect, command)
   }
   const carried = yield* Commands.execute(serving, principal, command, manner)
-  const outcome: Outcome =
-    carried._tag === "Run" ? { ...carried, feed: { ...carried.feed, onDisconnect: manner.onDisconnect } } : carried
-  return outcome
+  if (carried._tag !== "Run") return carried
+  const query = command._tag === "Answer" ? command.otherwise : command
+  const isCounted = answer._tag === "Stream" && answer.countsInput === true && query?._tag === "StartQuery"
+  const counted = isCounted ? yield* Effect.option(RunStart.count(serving, query, manner)) : undefined
+  const inputTokens = counted === undefined ? undefined : Option.getOrUndefined(counted)
+  const feed = { ...carried.feed, onDisconnect: manner.onDisconnect, inputTokens }
+  return Outcome.run(feed)
 })
 
 /** A dialect's own way is for the requests that a run answers. Who only watches does not end it. */
@@ -50,7 +56,7 @@ const onDisconnectOf = (
 /** The single answer of a run, once it has ended or waits. */
 export const whole = (
   serving: ServerContext,
-  feed: Feed,
+  feed: Outcome.Feed,
   answer: Extract<Dialect.Answer, { readonly _tag: "Whole" }>
 ): Effect.Effect<Dialect.Reply, Refusal.Refusal> =>
   Effect.flatMap(serving.runtime.status(feed.runId), (status) =>

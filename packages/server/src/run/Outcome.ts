@@ -27,6 +27,8 @@ export interface Feed {
   readonly upTo?: number | undefined
   /** What happens to the run when its last reader disconnects. Absent: it is kept. */
   readonly onDisconnect?: OnDisconnect | undefined
+  /** As `Answer.open` takes it. */
+  readonly inputTokens?: number | undefined
   /** All runs of the thread, in order. */
   readonly isThread: boolean
 }

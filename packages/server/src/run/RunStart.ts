@@ -109,10 +109,7 @@ export const count = (
     })
   return counted(agent).pipe(
     anyAgent ? Effect.catchReason("QueryRejected", "UnknownAgent", () => counted(undefined)) : (same) => same,
-    Effect.mapBoth({
-      onFailure: ({ reason }) => Refusal.fromQueryRejected(reason),
-      onSuccess: (input) => Outcome.facts({ _tag: "Tokens", input })
-    })
+    Effect.mapError(({ reason }) => Refusal.fromQueryRejected(reason))
   )
 }
 
@@ -166,7 +163,7 @@ interface Query extends Manner {
 }
 
 const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Principal, query: Query) {
-  const { anyAgent, asked, named, onBusy, restore, runId } = query
+  const { anyAgent, asked, named, restore, runId } = query
   const { naming, runtime } = serving
   const { tenant } = principal
   const isThere = named !== undefined && (yield* Lookup.hasThread(serving, principal, named))
@@ -185,6 +182,7 @@ const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Pr
     const openings = upTo(into, runId)
     return feedOf({ runId: into.runId, threadId, tenant, openings, settled: openings.at(-1)?.after ?? 0 })
   }
+  const onBusy = query.onBusy === "cancel-waiting" ? yield* onWaiting(serving, principal, named) : query.onBusy
   const settings = withSettings(note?.settings, asked.settings)
   const start = (name: string | undefined) =>
     runtime.start(asked.prompt, {
@@ -245,6 +243,18 @@ const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Pr
     until: "end",
     isThread: false
   })
+})
+
+/** Only a run that waits for somebody makes place. */
+const onWaiting = Effect.fnUntraced(function* (
+  serving: ServerContext,
+  principal: Principal,
+  named: string | undefined
+) {
+  const found = named === undefined ? undefined : yield* Effect.option(Lookup.runOfThread(serving, principal, named))
+  if (found?._tag !== "Some" || found.value.state === "ended") return "reject" as const
+  const open = yield* Lookup.standing(serving, found.value)
+  return open.isParked ? ("cancel-previous" as const) : ("reject" as const)
 })
 
 /** The run that the query became a message of: its answer is the rest of the run, after the message. */

@@ -23,7 +23,7 @@ export class Transmission {
 
   /** `write`: a frame as text, in place of the answer's own format. */
   constructor(answer: Streamed, feed: Feed, write?: (frame: Frame.Frame) => string) {
-    this.#encoder = answer.open()
+    this.#encoder = answer.open(feed.inputTokens)
     this.#answer = answer
     this.#feed = feed
     this.#write = write ?? (answer.format === "sse" ? Sse.encode : Ndjson.encode)

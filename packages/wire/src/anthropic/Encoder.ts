@@ -6,6 +6,7 @@
  * `events`, everything else of the root view as events named `reins`.
  *
  * **Reorders**: the stop reason and the end are held until the run has ended, so both summaries precede them.
+ * The input tokens that a message begins with are an estimate; it ends with their count.
  *
  * **Loses** what specialists say and do below the root; without `events`, that a step was retracted: its text
  * stays. Of finish reasons, `budget` and `repeated-calls` become `max_tokens`, `cancelled` and `other` become `end_turn`.
@@ -42,8 +43,12 @@ type Frames = ReadonlyArray<Frame.Frame>
 
 const frame = (event: StreamEvent): Frame.Frame => Frame.named(event.type, event)
 
-/** `hasEvents`: the client asked for events that the protocol does not have. `isBeta`: it reads the fields of the beta interface. */
+/**
+ * `hasEvents`: the client asked for events that the protocol does not have. `isBeta`: it reads the fields of the beta interface.
+ * `inputTokens`: what the input is estimated to be, until it is counted; absent: unknown.
+ */
 export interface Options {
+  readonly inputTokens?: number | undefined
   readonly model: string
   readonly hasEvents: boolean
   readonly isBeta: boolean
@@ -93,9 +98,13 @@ class MessageEncoder implements Encoder {
   }
 
   #start(): Frame.Frame {
-    const { isBeta, model } = this.#options
+    const { inputTokens = 0, isBeta, model } = this.#options
     const id = idOf(this.#runId, this.#answer)
-    return frame({ type: "message_start", message: messageStart({ id, model, isBeta }) })
+    const message = messageStart({ id, model, isBeta })
+    return frame({
+      type: "message_start",
+      message: { ...message, usage: { ...message.usage, input_tokens: inputTokens } }
+    })
   }
 
   #stop(stop_reason: StopReason): Frames {

@@ -215,7 +215,13 @@ const create = (request: Create, sent: Request): Decoded => {
   const options = { model, hasEvents: wantsEvents(sent), isBeta: wantsBeta(sent) }
   const answer: Answer =
     stream === true
-      ? { _tag: "Stream", format: "sse", isStamped: true, open: () => Encoder.open(options) }
+      ? {
+          _tag: "Stream",
+          format: "sse",
+          isStamped: true,
+          countsInput: true,
+          open: (inputTokens) => Encoder.open({ ...options, inputTokens })
+        }
       : { _tag: "Whole", open: () => whole("when-client-is-needed", (run) => messageOf(options, run)) }
   const threadId = metadata?.thread_id
   const thread = threadId === undefined ? {} : { threadId }
