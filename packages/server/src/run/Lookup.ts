@@ -85,6 +85,17 @@ export const standing = ({ naming, runtime }: ServerContext, status: RunStatus):
   )
 }
 
+/** Whether the thread's active run only waits for somebody. */
+export const isWaiting = (serving: ServerContext, principal: Principal, threadId: string): Effect.Effect<boolean> =>
+  runOfThread(serving, principal, threadId).pipe(
+    Effect.flatMap((status) =>
+      status.state === "ended"
+        ? Effect.succeed(false)
+        : Effect.map(standing(serving, status), ({ isParked }) => isParked)
+    ),
+    Effect.orElseSucceed(() => false)
+  )
+
 /** The longest accepted id, in UTF-16 code units. */
 export const maxIdLength = 512
 

@@ -182,7 +182,8 @@ const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Pr
     const openings = upTo(into, runId)
     return feedOf({ runId: into.runId, threadId, tenant, openings, settled: openings.at(-1)?.after ?? 0 })
   }
-  const onBusy = query.onBusy === "cancel-waiting" ? yield* onWaiting(serving, principal, named) : query.onBusy
+  const isWaiting = query.onBusy === "cancel-waiting" && (yield* Lookup.isWaiting(serving, principal, threadId))
+  const onBusy = query.onBusy !== "cancel-waiting" ? query.onBusy : isWaiting ? "cancel-previous" : "reject"
   const settings = withSettings(note?.settings, asked.settings)
   const start = (name: string | undefined) =>
     runtime.start(asked.prompt, {
@@ -243,18 +244,6 @@ const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Pr
     until: "end",
     isThread: false
   })
-})
-
-/** Only a run that waits for somebody makes place. */
-const onWaiting = Effect.fnUntraced(function* (
-  serving: ServerContext,
-  principal: Principal,
-  named: string | undefined
-) {
-  const found = named === undefined ? undefined : yield* Effect.option(Lookup.runOfThread(serving, principal, named))
-  if (found?._tag !== "Some" || found.value.state === "ended") return "reject" as const
-  const open = yield* Lookup.standing(serving, found.value)
-  return open.isParked ? ("cancel-previous" as const) : ("reject" as const)
 })
 
 /** The run that the query became a message of: its answer is the rest of the run, after the message. */
