@@ -106,7 +106,7 @@ describe("the folder's tools", () => {
         })
         const attempts = Effect.gen(function* () {
           const seen: Array<string> = []
-          for (let turn = 0; turn < 300; turn++) {
+          for (let turn = 0; turn < 60; turn++) {
             const read = yield* Effect.result(folder.read("sub/notes.txt"))
             if (Result.isSuccess(read)) seen.push(read.success)
             yield* Effect.result(folder.write("sub/written.txt", "mine", { replace: true }))

@@ -187,7 +187,7 @@ const make = Effect.fnUntraced(function* (folder: string, bounds: Required<Optio
         if (info.nlink > 1) return yield* Effect.fail<Reason>("a hard link")
         if (info.size > bounds.fileBytes) return yield* Effect.fail<Reason>("too large")
         // Files of size 0 are not read: in special file systems reading one may never end.
-        const content = info.size === 0 ? new Uint8Array() : yield* readAll(handle, bounds.fileBytes)
+        const content = info.size === 0 ? new Uint8Array() : yield* readAll(handle, info.size, bounds.fileBytes)
         return Text.decode(content) ?? (yield* Effect.fail<Reason>("not text"))
       })
     )
@@ -269,16 +269,21 @@ const make = Effect.fnUntraced(function* (folder: string, bounds: Required<Optio
 const fileSystem = <A, E extends Reason>(reason: E, body: () => Promise<A>): Effect.Effect<A, E> =>
   Effect.tryPromise({ try: body, catch: () => reason })
 
-/** At most `most` bytes, also of a file that grows meanwhile. */
-const readAll = (handle: FileHandle, most: number): Effect.Effect<Uint8Array, Reason> =>
+/** At most `most` bytes of a file that has `size` now, also of one that grows meanwhile. */
+const readAll = (handle: FileHandle, size: number, most: number): Effect.Effect<Uint8Array, Reason> =>
   Effect.gen(function* () {
-    const buffer = new Uint8Array(most + 1)
+    let buffer = new Uint8Array(Math.min(size, most) + 1)
     let length = 0
     for (;;) {
       const { bytesRead } = yield* fileSystem("unreadable", () => handle.read(buffer, length, buffer.length - length))
       length += bytesRead
       if (length > most) return yield* Effect.fail<Reason>("too large")
       if (bytesRead === 0) return buffer.subarray(0, length)
+      if (length === buffer.length) {
+        const larger = new Uint8Array(Math.min(2 * length, most) + 1)
+        larger.set(buffer)
+        buffer = larger
+      }
     }
   })
 

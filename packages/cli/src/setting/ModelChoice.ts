@@ -33,7 +33,7 @@ export const chosen = (given: string | undefined): Effect.Effect<string | undefi
 /** The model of that name. `watched`: whether a person sees it stream, so that the demo takes its time. */
 export const make = (name: string | undefined, watched: boolean): Effect.Effect<ModelPort, CommandFailed> => {
   if (name === undefined) return Effect.fail(failed(`${unset}.`))
-  if (name === demo) return Effect.succeed(watched ? Reply.paced(Demo.make(), "12 millis") : Demo.make())
+  if (name === demo) return Effect.succeed(watched ? Reply.paced(Demo.make(), "8 millis") : Demo.make())
   return Effect.mapError(Models.fromConfig(name), (error) => failed(ended(error.message)))
 }
 
