@@ -137,7 +137,7 @@ describe("openai, responses", () => {
       previous_response_id: first.id,
       input: [{ type: "mcp_approval_response", approval_request_id: asked?.id ?? "", approve: false, reason: "no" }]
     })
-    assert.deepStrictEqual(host.commands.at(-1), {
+    assert.deepInclude(host.commands.at(-1), {
       _tag: "Answer",
       address: { runId: "run-1" },
       decisions: [{ approvalId: "apr-1", decision: { type: "reject", feedback: "no" } }],

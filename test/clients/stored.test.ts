@@ -134,6 +134,38 @@ describe("Responses", () => {
   )
 })
 
+describe("A stored answer", () => {
+  it.live("says what the request said, as it did when it was made", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const responses = responsesOf(served)
+      yield* Effect.promise(async () => {
+        const asked = { model: "gpt-x", instructions: "obey", temperature: 0.5, metadata: { topic: "tides" } }
+        const text = { format: { type: "json_schema" as const, name: "answer", schema: { type: "object" } } }
+        const made = await responses.create({ ...asked, input: "client", tools: [tool], text })
+        assert.deepInclude(made, { model: "gpt-x", instructions: "obey", temperature: 0.5 })
+        assert.deepStrictEqual(await responses.retrieve(made.id), made)
+        const [call] = made.output.filter((item) => item.type === "function_call")
+        const output = { type: "function_call_output" as const, call_id: call?.call_id ?? "", output: '{"got":"red"}' }
+        const next = await responses.create({
+          ...asked,
+          top_p: 0.25,
+          input: [output],
+          previous_response_id: made.id,
+          text,
+          tools: [tool]
+        })
+        assert.deepInclude(next, { top_p: 0.25, previous_response_id: made.id })
+        assert.deepStrictEqual(await responses.retrieve(next.id), next)
+        assert.deepStrictEqual(await responses.retrieve(made.id), made)
+        const { completions } = openai(served, "/openai-chat/v1").chat
+        const said = await completions.create({ model: "gpt-x", messages: [{ role: "user", content: "one" }] })
+        assert.deepStrictEqual(await completions.retrieve(said.id), said)
+      })
+    })
+  )
+})
+
 describe("Chat Completions", () => {
   it.live("fetches and deletes a completion by its id", () =>
     Effect.gen(function* () {

@@ -56,6 +56,7 @@ export interface Settings {
  * - `messageId`: the client's id of the prompt. One that the thread knows, without `seed`, asks the thread's first
  *   message again, as `isFirst` does; with `replies` it is not asked again, but stands in the conversation that is answered.
  * - `model`: what is asked of the agent's model.
+ * - `echo`: what the dialect wants to know of this request when its answer is fetched later; see `About`.
  * - `firstId`: the client's id of the first user's message that it shows, by which the thread knows that message later.
  * - `requestId`: the client's idempotency key; the same one again joins the run it started.
  * - `text`: the user's text, for dialects that echo it.
@@ -78,6 +79,7 @@ export interface StartQuery {
   readonly isFirst?: boolean
   readonly settings?: Settings
   readonly model?: ModelOptions
+  readonly echo?: Json
   readonly metadata?: Json
   /** The answer does not wait for the run, which continues in the background. */
   readonly detached?: boolean
@@ -137,6 +139,7 @@ export interface Answer {
   readonly results: ReadonlyArray<ResultFor>
   readonly complete?: boolean
   readonly settings?: Settings
+  readonly echo?: Json
   readonly said?: string
   readonly push?: PushTo
   readonly detached?: boolean

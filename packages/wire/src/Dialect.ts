@@ -11,7 +11,7 @@
  *    continues. Otherwise call `finish` when the run has ended. Feed everything stored first: the calls of a step are
  *    stored together, and a question that was answered long ago must not end the answer.
  */
-import type { Envelope } from "@reins/protocol"
+import type { Envelope, Json } from "@reins/protocol"
 import type * as Result from "effect/Result"
 import type { Command } from "./Command.ts"
 import type { Facts } from "./Facts.ts"
@@ -63,9 +63,13 @@ export interface Folding {
   readonly isDetached: boolean
 }
 
-/** What a host knows of the run that an answer shows, besides its envelopes. `agent`: its name. */
+/**
+ * What a host knows of the run that an answer shows, besides its envelopes. `agent`: its name. `echo`: what the request
+ * said that the answer was made for; absent: nothing, or it is forgotten.
+ */
 export interface About {
   readonly agent: string
+  readonly echo?: Json
 }
 
 /** The answer to a request whose command has been executed. */

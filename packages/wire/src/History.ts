@@ -187,6 +187,7 @@ export const command = (divided: Divided, { address, decisions = [], start }: Wa
     decisions,
     results,
     ...(start.settings === undefined ? {} : { settings: start.settings }),
+    ...(start.echo === undefined ? {} : { echo: start.echo }),
     ...(goesOn ? { otherwise: asked } : {})
   }
 }

@@ -233,7 +233,7 @@ export const tell = Effect.fnUntraced(function* (
   serving: ServerContext,
   principal: Principal,
   { fits, open, status }: Waiting,
-  command: Given & Pick<Command.Answer, "complete" | "settings">,
+  command: Given & Pick<Command.Answer, "complete" | "echo" | "settings">,
   isWatched: boolean
 ): Effect.fn.Return<Outcome.Watching | undefined, Refusal.Refusal> {
   const isMissing = open.questions.length + open.clientCalls.length > fits.ids.length
@@ -250,6 +250,7 @@ export const tell = Effect.fnUntraced(function* (
     after: status.lastSeq,
     answered: fits.ids,
     given,
+    echo: command.echo,
     ...(follows === undefined ? {} : { follows })
   }
   let before: ReadonlyArray<Opening> = []

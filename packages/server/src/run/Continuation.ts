@@ -78,13 +78,19 @@ const reply = Effect.fnUntraced(function* (
   const seed = asked.seed ?? []
   const since = seed.slice(seed.findLastIndex(({ role }) => role === "assistant") + 1)
   const words = [...since.flatMap((message) => (message.role === "user" ? [message.content] : [])), asked.prompt]
-  const { requestId } = asked
+  const { echo, requestId } = asked
   const given = { decisions: replies.decisions, results: replies.results, words, requestId }
   const found = Option.getOrUndefined(yield* Effect.option(Answers.waiting(serving, principal, address, replies, seed)))
   if (found === undefined || found.fits.ids.length === 0 || !(yield* Answers.suits(serving, found.status, asked))) {
     return yield* Repetition.repeated(serving, principal, { ...given, address, shown: seed })
   }
-  const told = yield* Answers.tell(serving, principal, found, given, true)
+  const told = yield* Answers.tell(
+    serving,
+    principal,
+    found,
+    { ...given, ...(echo === undefined ? {} : { echo }) },
+    true
+  )
   return told ?? (yield* Repetition.repeated(serving, principal, { ...given, address, shown: seed }))
 })
 

@@ -59,6 +59,11 @@ export const whole = (
   feed: Outcome.Feed,
   answer: Extract<Dialect.Answer, { readonly _tag: "Whole" }>
 ): Effect.Effect<Dialect.Reply, Refusal.Refusal> =>
-  Effect.flatMap(serving.runtime.status(feed.runId), (status) =>
-    StreamResponse.whole(serving, feed, answer.open(status === undefined ? undefined : { agent: status.agent }))
-  )
+  Effect.gen(function* () {
+    const status = yield* serving.runtime.status(feed.runId)
+    if (status === undefined) return yield* StreamResponse.whole(serving, feed, answer.open())
+    const note = yield* Lookup.note(serving, status)
+    const { echo } = feed.openings.at(-1) ?? note ?? {}
+    const about = { agent: status.agent, ...(echo === undefined ? {} : { echo }) }
+    return yield* StreamResponse.whole(serving, feed, answer.open(about))
+  })

@@ -21,12 +21,13 @@ export interface Opening {
   readonly messageId?: string | undefined
   readonly given?: string | undefined
   readonly follows?: string | undefined
+  readonly echo?: Json | undefined
 }
 
 /**
  * `prompt` is kept only while the run is active; afterwards it is a message of the thread. `messageId` is its id in the
  * client's words. `model`: what the request asked of the model; absent: nothing. `isAlone`: its thread was made for it, and the client
- * has no name for the thread.
+ * has no name for the thread. `echo`, here and of an opening: what the dialect wants to know of the request later.
  */
 export interface RunNote {
   readonly runId: string
@@ -34,6 +35,7 @@ export interface RunNote {
   readonly prompt?: Message.Prompt | undefined
   readonly model?: ModelOptions.ModelOptions | undefined
   readonly isAlone?: boolean | undefined
+  readonly echo?: Json | undefined
   readonly openings: ReadonlyArray<Opening>
 }
 
@@ -178,8 +180,8 @@ export const withRun = (made: {
   readonly agent: string | undefined
 }): ThreadNote => {
   const { agent, asked, note, now, runId, tenant, threadId } = made
-  const { messageId, model, prompt } = asked
-  const run = { runId, messageId, prompt, model, isAlone: asked.threadId === undefined, openings: [] }
+  const { echo, messageId, model, prompt } = asked
+  const run = { runId, messageId, prompt, model, echo, isAlone: asked.threadId === undefined, openings: [] }
   return {
     tenant,
     threadId,

@@ -11,7 +11,7 @@ import { whole, type Accumulated } from "../Accumulation.ts"
 import * as Body from "../Body.ts"
 import * as AnswerId from "../AnswerId.ts"
 import * as CallId from "../CallId.ts"
-import type { Answer, Decoded, Reply, Route } from "../Dialect.ts"
+import type { About, Answer, Decoded, Reply, Route } from "../Dialect.ts"
 import * as Ends from "../Ends.ts"
 import * as History from "../History.ts"
 import * as Media from "../Media.ts"
@@ -200,6 +200,7 @@ const chat = (request: ChatRequest): Decoded => {
         ...thread,
         ...settings,
         ...modelOptionsOf(request),
+        echo: request.model,
         ...(request.metadata == null ? {} : { metadata: request.metadata }),
         onThread: "replace"
       }
@@ -207,6 +208,9 @@ const chat = (request: ChatRequest): Decoded => {
     answer
   }))
 }
+
+/** The model that the request named. */
+const modelOf = ({ agent, echo }: About = { agent: "reins" }): string => (typeof echo === "string" ? echo : agent)
 
 export const routes: ReadonlyArray<Route> = [
   { method: "POST", path: "/chat/completions", decode: ({ body }) => Result.flatMap(read(body), chat) },
@@ -217,7 +221,10 @@ export const routes: ReadonlyArray<Route> = [
       const { answer, runId } = AnswerId.parse(prefix, params["id"] ?? "")
       return Result.succeed({
         command: { _tag: "Resume", address: { runId }, answer },
-        answer: { _tag: "Whole", open: () => whole("when-client-is-needed", (run) => completion("reins", run)) }
+        answer: {
+          _tag: "Whole",
+          open: (about) => whole("when-client-is-needed", (run) => completion(modelOf(about), run))
+        }
       })
     }
   },

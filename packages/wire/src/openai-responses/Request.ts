@@ -200,6 +200,7 @@ const create = (request: Create, { headers }: Request): Decoded => {
         // Each request lists its client's tools again.
         settings: { clientTools: toolsOf(request) },
         ...modelOptionsOf(request),
+        echo: Response.echoOf(optionsOf(request)),
         ...(metadata == null ? {} : { metadata }),
         ...(request.background === true && request.stream !== true ? { detached: true } : {})
       }

@@ -1,8 +1,10 @@
 /** The response object, which opens and closes a stream and is the whole non-streaming answer. */
-import type { CostSummary, Event, Events, LatencySummary, Usage as Used } from "@reins/protocol"
+import type { CostSummary, Event, Events, Json, LatencySummary, Usage as Used } from "@reins/protocol"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as AnswerId from "../AnswerId.ts"
 import * as Ends from "../Ends.ts"
+import type { About } from "../Dialect.ts"
 import type { Facts } from "../Facts.ts"
 import { Item } from "./Item.ts"
 
@@ -192,11 +194,30 @@ export const make = (
 }
 
 /** A response of which nothing is known yet but the run that makes it. */
-export const begun = (
-  options: Pick<Head, "model" | "previous" | "conversation" | "said">,
-  facts: Facts
-): ResponseObject | undefined => {
+export const begun = (options: Asked, facts: Facts): ResponseObject | undefined => {
   if (facts._tag !== "Accepted") return undefined
   const { at = 0, runId = "", threadId = "" } = facts
   return make({ ...options, runId, threadId, at, answer: 1 }, [])
 }
+
+type Asked = Pick<Head, "model" | "previous" | "conversation" | "said">
+
+const Echo = Schema.Struct({
+  model: Schema.String,
+  previous: Schema.optionalKey(Schema.String),
+  conversation: Schema.optionalKey(Schema.String),
+  said: Schema.optionalKey(Said)
+})
+const readEcho = Schema.decodeUnknownOption(Echo)
+
+/** What the request said, to be kept with the response. */
+export const echoOf = ({ conversation, model, previous, said }: Asked): Json => ({
+  model,
+  ...(previous === undefined ? {} : { previous }),
+  ...(conversation === undefined ? {} : { conversation }),
+  ...(said === undefined ? {} : { said })
+})
+
+/** The same from what is kept; where nothing is, the agent's name as the model's. */
+export const askedOf = (about: About | undefined): Asked =>
+  Option.getOrElse(readEcho(about?.echo), () => ({ model: about?.agent ?? "reins" }))

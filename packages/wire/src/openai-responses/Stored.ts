@@ -30,7 +30,7 @@ const fetch = (request: Request): Decoded => {
     command: { _tag: "Resume", address: { runId }, answer, ...(isStream ? {} : { only: "stored" }) },
     answer: isStream
       ? { _tag: "Stream", format: "sse", isStamped: false, open: () => Encoder.openAfter(options, after) }
-      : { _tag: "Whole", open: () => Encoder.fold(options) }
+      : { _tag: "Whole", open: (about) => Encoder.fold(Response.askedOf(about)) }
   })
 }
 
@@ -47,7 +47,7 @@ const cancel = (request: Request): Decoded => {
   const { answer, runId } = answerOf(request)
   return Result.succeed({
     command: { _tag: "Resume", address: { runId }, answer, cancels: true },
-    answer: { _tag: "Whole", open: () => Encoder.fold(options) }
+    answer: { _tag: "Whole", open: (about) => Encoder.fold(Response.askedOf(about)) }
   })
 }
 
