@@ -48,6 +48,14 @@ describe("a dependency", () => {
     )
   })
 
+  it("that users bring is in the table of versions, with its range", () => {
+    const rows = [...House.text("docs/versions.md").matchAll(/^\| `([^`]+)` \| (\S+) \| (\S+) \|/gm)]
+    const listed = new Set(rows.map(([, name, range, oldest]) => `${name} ${range} ${oldest}`))
+    const brought = peers.filter(({ name }) => !isOurs(name))
+    const needed = new Set(brought.map(({ name, version }) => `${name} ${version} ${version.slice(1)}`))
+    assert.deepStrictEqual([...listed].sort(), [...needed].sort())
+  })
+
   it("is in the catalog when two places need it, under one line", () => {
     const outside = declared.filter(
       ({ name, version }) => version === "catalog:" && !catalog.some((one) => one.name === name)

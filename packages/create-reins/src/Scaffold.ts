@@ -22,11 +22,11 @@ export type Outcome =
   | { readonly _tag: "Written"; readonly folder: string; readonly name: string; readonly files: ReadonlyArray<string> }
   | { readonly _tag: "Refused"; readonly reason: string }
 
-/** The package's own folder, from `src` and from `dist`. */
-const own = join(dirname(fileURLToPath(import.meta.url)), "..")
+/** The package's own folder, from `src` and from `dist`. Asked for when it is needed: a bundle may have no address of its own. */
+const own = (): string => join(dirname(fileURLToPath(import.meta.url)), "..")
 
 /** The folder of a template. */
-export const template = (front: Front): string => join(own, "templates", front)
+export const template = (front: Front): string => join(own(), "templates", front)
 
 /** Writes the project. */
 export const write = ({ folder, front }: Project): Outcome => {
@@ -39,7 +39,7 @@ export const write = ({ folder, front }: Project): Outcome => {
     return refused(`Folder ${target} has files already. Name a new folder, or an empty one`)
   }
   const from = template(front)
-  const versions = versionsOf(join(own, "package.json"))
+  const versions = versionsOf(join(own(), "package.json"))
   const files = filesOf(from).map((file) => {
     const text = readFileSync(join(from, file), "utf8")
     const path = file === "gitignore" ? ".gitignore" : file
