@@ -4,6 +4,7 @@ import { Ordering } from "@reins/protocol"
 import { type AnyModel, createRuntime, Decision, type ModelPart, QueryRejected, RunError } from "@reins/runtime/promise"
 import { ScriptedModel } from "@reins/runtime/testing"
 import { z } from "zod"
+import { Redacted } from "effect"
 
 const Order = z.object({ order: z.string() })
 
@@ -351,5 +352,23 @@ describe("a tool without a function", () => {
     }
     const [, [result] = []] = model.requests.map(ScriptedModel.lastResults)
     assert.deepInclude(result, { result: "seen" })
+  })
+})
+
+describe("a tenant's own key", () => {
+  it("is found by a plain function before each request, and is not used for others", async () => {
+    const model = ScriptedModel.make({
+      provider: "acme",
+      respond: ({ key }) => ScriptedModel.text(key === undefined ? "ours" : Redacted.value(key))
+    })
+    await using runtime = createRuntime({
+      model,
+      agents: [{ name: "desk" }],
+      providerKeys: ({ provider, resourceId }) =>
+        Promise.resolve(resourceId === "rich" ? `key of ${resourceId} for ${provider}` : undefined)
+    })
+    assert.strictEqual((await runtime.complete("hi", { resourceId: "rich" })).output, "key of rich for acme")
+    assert.strictEqual((await runtime.complete("hi")).output, "ours")
+    assert.strictEqual((await runtime.complete("hi", { providerKeys: { acme: "mine" } })).output, "mine")
   })
 })

@@ -82,6 +82,13 @@ describe("a task of A2A", () => {
     const body: Parsed = route?.encodeError?.(decoded.failure, request).body
     assert.deepInclude(body, { jsonrpc: "2.0", id: "x" })
     assert.strictEqual(body.error.code, -32601)
+    const image = decode(
+      dialect,
+      "POST /rpc",
+      call("SendMessage", { message, configuration: { acceptedOutputModes: ["image/png"] } })
+    )
+    rule(image._tag === "Failure", "an answer that is no text is refused")
+    assert.strictEqual(image.failure.code, "ContentTypeNotSupported")
     const old = decode(dialect, "POST /rpc", call("GetTask", { id: "t" }), { headers: { "a2a-version": "0.3" } })
     rule(old._tag === "Failure", "another version is refused")
     assert.strictEqual(old.failure.code, "VersionNotSupported")

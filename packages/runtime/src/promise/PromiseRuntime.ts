@@ -9,6 +9,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
+import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import * as Types from "../kernel/Erased.ts"
 import { Ids } from "../kernel/Ids.ts"
@@ -42,7 +43,14 @@ export interface Options<
   Tools extends Record<string, Parameters>,
   Agents extends ReadonlyArray<AsyncAgent<string, string, string>>,
   Mcp extends Servers = {}
-> extends Omit<Shape.RuntimeOptions<[]>, "agents" | "quotas"> {
+> extends Omit<Shape.RuntimeOptions<[]>, "agents" | "providerKeys" | "quotas"> {
+  /** A tenant's own key for a model provider, asked before each request: `undefined` where it has none. Absent: no tenant has any. */
+  readonly providerKeys?:
+    | ((asked: {
+        readonly resourceId: string
+        readonly provider: string
+      }) => string | undefined | Promise<string | undefined>)
+    | undefined
   /** The default model of agents. A name where the runtime has `models`. */
   readonly model: AnyModel | string
   /** The first is the default. */
@@ -64,6 +72,15 @@ export interface Options<
   readonly services?: Layer.Layer<never, unknown> | undefined
 }
 
+const keysOf = (find: Options<{}, []>["providerKeys"]): Shape.RuntimeOptions<[]>["providerKeys"] =>
+  find === undefined
+    ? undefined
+    : (asked) =>
+        Effect.map(
+          Effect.promise(() => Promise.resolve(find(asked))),
+          (key) => (key === undefined ? undefined : Redacted.make(key))
+        )
+
 /** Makes a runtime. Throws when its agents are invalid; the message says how to fix them. */
 export const createRuntime = <
   const Tools extends Record<string, Parameters> = {},
@@ -72,12 +89,28 @@ export const createRuntime = <
 >(
   options: Options<Tools, Agents, Mcp>
 ): PromiseRuntime<Agents[number]["name"], SpecialistsOf<Agents>> => {
-  const { agents, budget, mcp = {}, model, models = unnamed, quotas, services, tools = {}, ...rest } = options
+  const {
+    agents,
+    budget,
+    mcp = {},
+    model,
+    models = unnamed,
+    providerKeys,
+    quotas,
+    services,
+    tools = {},
+    ...rest
+  } = options
   const built = build({ agents, budget, mcp, models, tools })
   // The services that the agents need were just built.
   const managed = ManagedRuntime.make(
     Types.as<Layer.Layer<Runtime, unknown>>(
-      Runtime.layer({ ...rest, agents: built.agents, quotas: quotas?.map(Quota.make) })
+      Runtime.layer({
+        ...rest,
+        providerKeys: keysOf(providerKeys),
+        agents: built.agents,
+        quotas: quotas?.map(Quota.make)
+      })
     ).pipe(
       Layer.provide([built.layer, modelLayer(Model, typeof model === "string" ? models(model) : model)]),
       Layer.provideMerge(services ?? Layer.empty)

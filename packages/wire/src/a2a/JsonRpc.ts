@@ -28,6 +28,7 @@ const named: { readonly [code: string]: number } = {
   NothingWaits: -32004,
   AnswerAmbiguous: -32004,
   UnsupportedOperation: -32004,
+  ContentTypeNotSupported: -32005,
   ExtendedCardNotConfigured: -32007,
   VersionNotSupported: -32009,
   MethodNotFound: -32601

@@ -4,17 +4,17 @@
  * A message without a task begins one; one with a task answers what it waits for: by data parts that name it (`approvalId` with
  * `decision`, `toolCallId` with `result`), or by words where one thing waits.
  */
-import { Decision } from "@reins/protocol"
-import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { whole } from "../Accumulation.ts"
 import * as Body from "../Body.ts"
-import type { Answer as AnswerCommand, Command, DecisionFor, PushTo, ResultFor } from "../Command.ts"
+import { type Fields, honoured, ignored } from "../Fields.ts"
+import type { Command, PushTo } from "../Command.ts"
 import type { Answer, Decoded, Request, Route } from "../Dialect.ts"
 import type { Facts, Thread } from "../Facts.ts"
 import * as Frame from "../Frame.ts"
 import * as Refusal from "../Refusal.ts"
+import * as Answering from "./Answering.ts"
 import * as Card from "./Card.ts"
 import * as Encoder from "./Encoder.ts"
 import * as JsonRpc from "./JsonRpc.ts"
@@ -36,6 +36,25 @@ export const SendMessage = Schema.Struct({
   ),
   metadata: Maybe(Schema.Json)
 })
+
+/** What becomes of the fields of a message that is sent. */
+export const fields: Fields = {
+  "params.message.parts": honoured("The query, or the answer to what the task waits for"),
+  "params.message.messageId": honoured("Sent again, it is the same task"),
+  "params.message.contextId": honoured("The thread; absent: a new one"),
+  "params.message.taskId": honoured("The task that is answered; absent: a new one"),
+  "params.message.metadata": ignored("What models read stands in the parts"),
+  "params.message.extensions": ignored("There are none"),
+  "params.message.referenceTaskIds": ignored("Tasks of the same context are known to each other"),
+  "params.configuration.acceptedOutputModes": honoured("Refused where text is not among them"),
+  "params.configuration.historyLength": honoured(
+    "0 leaves the message out; more than the message itself is never sent"
+  ),
+  "params.configuration.returnImmediately": honoured("The task goes on in the background"),
+  "params.configuration.taskPushNotificationConfig": honoured("Refused where the server sends no web hooks"),
+  "params.metadata": honoured("Kept with the thread"),
+  "params.tenant": ignored("The key says whose the task is")
+}
 
 const Named = Schema.Struct({ id: Text })
 const OfTask = Schema.Struct({ taskId: Text, id: Maybe(Text) })
@@ -64,46 +83,11 @@ const methods: { readonly [name: string]: string } = {
   "agent/getAuthenticatedExtendedCard": "GetExtendedAgentCard"
 }
 
-const Answering = Schema.Struct({
-  approvalId: Maybe(Text),
-  toolCallId: Maybe(Text),
-  decision: Maybe(Schema.Union([Schema.Literals(["approve", "reject"]), Decision])),
-  result: Maybe(Schema.Json),
-  isFailure: Maybe(Schema.Boolean)
-})
-const readAnswering = Schema.decodeUnknownOption(Answering)
-
-const decisionOf = (told: "approve" | "reject" | Decision): Decision =>
-  told === "approve" ? Decision.approve() : told === "reject" ? Decision.reject() : told
-
-/** What a message to a task answers. Words count where no part names what it answers. */
-const answerOf = (runId: string, { parts }: Task.Message): AnswerCommand => {
-  const decisions: Array<DecisionFor> = []
-  const results: Array<ResultFor> = []
-  for (const { data } of parts) {
-    const given = data === undefined ? undefined : Option.getOrUndefined(readAnswering(data))
-    if (given === undefined) continue
-    const { approvalId, decision, isFailure, result, toolCallId } = given
-    if (decision !== undefined) {
-      decisions.push({
-        ...(approvalId === undefined ? {} : { approvalId }),
-        ...(toolCallId === undefined ? {} : { toolCallId }),
-        decision: decisionOf(decision)
-      })
-    } else if (result !== undefined && toolCallId !== undefined) {
-      results.push({ toolCallId, result, ...(isFailure === undefined ? {} : { isFailure }) })
-    }
-  }
-  const words = parts.flatMap(({ text }) => (text === undefined ? [] : [text])).join("\n")
-  const isNamed = decisions.length + results.length > 0
-  return {
-    _tag: "Answer",
-    address: { runId },
-    decisions,
-    results,
-    ...(isNamed || words.trim() === "" ? {} : { said: words })
-  }
-}
+const onlyText = Refusal.make(
+  "bad-request",
+  "ContentTypeNotSupported",
+  "configuration.acceptedOutputModes must have text/plain: answers are text"
+)
 
 const accepted = (id: JsonRpc.Id, asked: Task.Message) => (facts: Facts) => {
   const { runId = "", threadId = "" } = facts._tag === "Accepted" ? facts : {}
@@ -128,9 +112,13 @@ const streamed = (id: JsonRpc.Id, asked?: Task.Message): Answer => ({
 const send = (
   id: JsonRpc.Id,
   agent: string | undefined,
-  { configuration = {}, message }: typeof SendMessage.Type,
+  { configuration = {}, message, metadata }: typeof SendMessage.Type,
   isStream: boolean
 ): Decoded => {
+  const modes = configuration.acceptedOutputModes ?? []
+  if (modes.length > 0 && !modes.some((mode) => /^(\*|text)\/(\*|plain|markdown)$|^text$/.test(mode))) {
+    return Result.fail(onlyText)
+  }
   const { returnImmediately: detached = false, taskPushNotificationConfig: push } = configuration
   const shown = configuration.historyLength === 0 ? undefined : message
   const answer: Answer = isStream
@@ -143,7 +131,7 @@ const send = (
         }
   const hook = push === undefined ? {} : { push: PushConfig.toOurs(push) }
   if (message.taskId !== undefined && message.taskId !== "") {
-    return Result.succeed({ command: { ...answerOf(message.taskId, message), detached, ...hook }, answer })
+    return Result.succeed({ command: { ...Answering.answerOf(message.taskId, message), detached, ...hook }, answer })
   }
   const prompt = Task.promptOf(message.parts)
   if (prompt.length === 0) return Result.fail(Refusal.badRequest("Missing or invalid field message.parts"))
@@ -154,6 +142,7 @@ const send = (
       prompt,
       detached,
       requestId: messageId,
+      ...(metadata === undefined ? {} : { metadata }),
       ...(contextId === undefined || contextId === "" ? {} : { threadId: contextId }),
       ...(agent === undefined ? {} : { agent }),
       ...hook

@@ -1,7 +1,7 @@
 import type { Dialect } from "../Dialect.ts"
 import * as Encoder from "./Encoder.ts"
 import * as JsonRpc from "./JsonRpc.ts"
-import { cardPath, routes } from "./Request.ts"
+import { cardPath, fields, routes } from "./Request.ts"
 
 export { SendMessage } from "./Request.ts"
 export { Message, StreamResponse, Task } from "./Task.ts"
@@ -14,6 +14,7 @@ export const make = ({ pushes = false }: { readonly pushes?: boolean } = {}): Di
   name: "a2a",
   title: "A2A 1.0",
   routes: routes(pushes),
+  fields: { "POST /rpc": fields },
   wellKnown: [cardPath],
   open: () => Encoder.open(),
   openPush: Encoder.openPush,
