@@ -173,6 +173,17 @@ export const outside: ReadonlyArray<Clause> = [
       yield* same(later.length, 19, "how many got it")
     })
   ),
+  clause("an ended run stays ended, whatever its owner still writes", (store) =>
+    Effect.gen(function* () {
+      const { epoch } = yield* begin(store)
+      yield* commit(store, epoch, finish(1))
+      yield* Effect.exit(
+        store.commit({ runId: "run", epoch, envelopes: [], marks: [mark("late", 1, { kind: "note" })] })
+      )
+      yield* same((yield* Effect.orDie(store.status("run")))?.state, "ended", "its state")
+      yield* same(yield* Effect.orDie(store.unfinished), [], "runs that have not ended")
+    })
+  ),
   clause("an ended run takes no answer, but returns those it got", (store) =>
     Effect.gen(function* () {
       const { epoch } = yield* begin(store)

@@ -56,7 +56,7 @@ const counted = `, released AS (
 const statement = (self: string, present: ReadonlyArray<Part>, ends: boolean, isCounted: boolean) => `
 WITH run AS (
   UPDATE reins_runs SET last_seq = last_seq + CAST(? AS BIGINT), last_at = coalesce(CAST(? AS BIGINT), last_at),
-    ended_at = CAST(? AS BIGINT)
+    ended_at = coalesce(CAST(? AS BIGINT), ended_at)
   WHERE run_id = ? AND epoch = ? AND last_seq = coalesce(CAST(? AS BIGINT), last_seq)
   RETURNING run_id, thread_id
 )${present.map((part) => `, ${part} AS (${parts[part]})`).join("")}${isCounted ? counted : ""}${ends ? end : ""}

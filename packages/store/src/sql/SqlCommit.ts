@@ -47,7 +47,8 @@ export const fault = ({ runId }: Batch, isOwner: boolean): Fenced | StoreFailure
 
 /** The statements of batches, in a dialect. */
 export const writing = ({ each, news }: Dialect): ((batch: Batch) => Writing) => {
-  const guard = `UPDATE reins_runs SET last_seq = last_seq + ?, last_at = coalesce(?, last_at), ended_at = ?${news}
+  const guard = `UPDATE reins_runs SET last_seq = last_seq + ?, last_at = coalesce(?, last_at),
+    ended_at = coalesce(?, ended_at)${news}
     WHERE run_id = ? AND epoch = ? AND last_seq = coalesce(?, last_seq) RETURNING 1`
   const events = `INSERT INTO reins_events (run_id, seq, at, path, event, packed)
     SELECT ?, ${eventColumns} FROM ${each}`
