@@ -1,8 +1,9 @@
 /** Grants that are given before anybody is asked. */
 import { assert, describe, it } from "@effect/vitest"
-import { Decision, type GrantOptions, Runtime } from "@reins/runtime"
-import { Probe } from "@reins/runtime/testing"
-import { Context, Effect, Layer } from "effect"
+import { Agent, Decision, type GrantOptions, Model, Runtime } from "@reins/runtime"
+import { Probe, ScriptedModel } from "@reins/runtime/testing"
+import { Context, Effect, Layer, Schema } from "effect"
+import { Tool, Toolkit } from "effect/ai"
 import { TestClock } from "effect/testing"
 import * as OneTool from "../../support/OneTool.ts"
 
@@ -65,6 +66,24 @@ describe("a grant given beforehand", () => {
       assert.deepStrictEqual(yield* run(), { granted: 0, asked: 1 })
     }).pipe(Effect.scoped)
   )
+
+  it.effect("is for one definition: where agents define the tool differently, it names the agent", () => {
+    const clerk = (name: string, description: string) => {
+      const send = Tool.make("send", { description, parameters: Schema.Struct({}), success: Schema.String })
+      const kit = Toolkit.make(send)
+      return Agent.make(name, { toolkit: Effect.provide(kit, kit.toLayer({ send: () => Effect.succeed("sent") })) })
+    }
+    const layer = Runtime.layer({ agents: [clerk("drafter", "Drafts"), clerk("wirer", "Wires money")] }).pipe(
+      Layer.provide(Layer.succeed(Model, ScriptedModel.make()))
+    )
+    return Effect.gen(function* () {
+      const runtime = Context.get(yield* Layer.build(layer), Runtime)
+      const asked = { ...inThread, tool: "send" }
+      assert.match((yield* Effect.flip(runtime.grants.give(asked))).message, /differently/)
+      const grants = yield* Effect.forEach(["drafter", "wirer"], (agent) => runtime.grants.give({ ...asked, agent }))
+      assert.notStrictEqual(grants[0]?.toolHash, grants[1]?.toolHash)
+    }).pipe(Effect.scoped)
+  })
 
   it.effect("is refused for an invalid tool, run, tenant or amount", () =>
     Effect.gen(function* () {
