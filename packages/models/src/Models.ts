@@ -73,7 +73,9 @@ interface Settled {
   readonly settings: Provider.Settings
 }
 
-/** Whether a model's own name ends with what can only be meant as an address, and lacks `http://` or what follows it. */
+/**
+ * Whether a model's own name ends with what can only be meant as an address, and lacks `http://` or what follows it.
+ */
 const endsWithAddress = (model: string): boolean => {
   const at = model.lastIndexOf("@")
   const last = at < 0 ? "" : model.slice(at + 1)

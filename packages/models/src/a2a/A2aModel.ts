@@ -1,6 +1,7 @@
 /**
- * A remote agent as a model: what its caller is asked is a message to it, its artifacts are the answer's text. Where its task needs input, the
- * answer is a call of the tool `askTool` for each thing that it asks, and the results of those calls answer the task.
+ * A remote agent as a model: what its caller is asked is a message to it, its artifacts are the answer's text. Where
+ * its task needs input, the answer is a call of the tool `askTool` for each thing that it asks, and the results of
+ * those calls answer the task.
  */
 import { type Json, type Message, ModelFailure, type Usage } from "@reins/protocol"
 import type { ModelPart, ModelPort, ModelRequest } from "@reins/runtime"
@@ -146,7 +147,9 @@ class Heard {
 
 const ended: ReadonlyArray<string> = ["TASK_STATE_COMPLETED", "TASK_STATE_INPUT_REQUIRED"]
 
-/** The remote agent as a model. Its usage is what it tells of it, and nothing where it tells none: its bill is its own. */
+/**
+ * The remote agent as a model. Its usage is what it tells of it, and nothing where it tells none: its bill is its own.
+ */
 export const make = (address: RemoteAgent.Address): ModelPort => {
   const remote = RemoteAgent.make(address)
   const about = { provider: "a2a", model: address.name }

@@ -1,6 +1,6 @@
 /**
- * A remote agent, reached by A2A, as a specialist: a coordinator calls it like any other. What it asks becomes a question here, with the same
- * approvers, audit and expiry as every question, and its answer goes back to it.
+ * A remote agent, reached by A2A, as a specialist: a coordinator calls it like any other. What it asks becomes a
+ * question here, with the same approvers, audit and expiry as every question, and its answer goes back to it.
  */
 import { Agent, type ModelPort, Specialist } from "@reins/runtime"
 import * as Context from "effect/Context"
@@ -37,11 +37,12 @@ const answers = Kit.toLayer({
 })
 
 /**
- * The specialist, and the layer with its connection, which the runtime needs: `const Weather = A2aSpecialist.make("weather", { url, … })`,
- * `specialists: [Weather.specialist]`, `Layer.provide(Weather.layer)`. Nothing is sent before the first call.
+ * The specialist, and the layer with its connection, which the runtime needs: `const Weather =
+ * A2aSpecialist.make("weather", { url, … })`, `specialists: [Weather.specialist]`, `Layer.provide(Weather.layer)`.
+ * Nothing is sent before the first call.
  *
- * A person who approves may change the arguments: `answer` is then what the remote agent is told. A call that is cancelled cancels the
- * remote task.
+ * A person who approves may change the arguments: `answer` is then what the remote agent is told. A call that is
+ * cancelled cancels the remote task.
  */
 export const make = <const Name extends string>(name: Name, { description, ...address }: Options) => {
   const remote = Context.Service<Remote<Name>, ModelPort>(`@reins/models/a2a/${name}`)

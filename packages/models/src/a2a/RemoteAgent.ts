@@ -1,5 +1,6 @@
 /**
- * A client of an agent that speaks A2A 1.0 over JSON-RPC: finds it by its card, and sends it messages whose answers are streams of updates.
+ * A client of an agent that speaks A2A 1.0 over JSON-RPC: finds it by its card, and sends it messages whose answers are
+ * streams of updates.
  */
 import { ModelFailure } from "@reins/protocol"
 import type { Json } from "@reins/protocol"

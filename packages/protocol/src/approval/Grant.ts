@@ -116,8 +116,8 @@ export const claimed = (grant: Grant, claim: Claim): { readonly grant: Grant; re
 }
 
 /**
- * The grant and the claim after the call has cost `nanoUsd` in all. A claim releases its hold once, and charges each cost once: settled
- * again after a crash, it only charges the additional cost.
+ * The grant and the claim after the call has cost `nanoUsd` in all. A claim releases its hold once, and charges each
+ * cost once: settled again after a crash, it only charges the additional cost.
  */
 export const settled = (
   grant: Grant,

@@ -1,6 +1,7 @@
 /**
- * Sets and maps of the automaton's state that mostly have no entry or one: approvals, plans, specialists, open calls. A run may wait for
- * days, and a collection of the language takes 200 bytes for its first entry, so a single entry is stored by itself.
+ * Sets and maps of the automaton's state that mostly have no entry or one: approvals, plans, specialists, open calls. A
+ * run may wait for days, and a collection of the language takes 200 bytes for its first entry, so a single entry is
+ * stored by itself.
  */
 
 /** A set of names that only grows. A fork sees the names of the original and keeps its additions to itself. */
@@ -42,8 +43,9 @@ export class Names {
 }
 
 /**
- * A map that is mostly empty. All empty ones are one shared object, so that they cost nothing, and copies share a single entry, which is
- * replaced, never changed. A map with more entries belongs to one state and is changed in place; copies of the state copy it.
+ * A map that is mostly empty. All empty ones are one shared object, so that they cost nothing, and copies share a
+ * single entry, which is replaced, never changed. A map with more entries belongs to one state and is changed in place;
+ * copies of the state copy it.
  */
 export type Sparse<A> = Map<string, A> | Single<A>
 

@@ -1,6 +1,6 @@
 /**
- * What one query asks of its agent's model: limits of its answers, their form, and how it samples. It is part of the
- * run's record, so that a run that is taken up again asks for the same; specialists below the agent keep their own.
+ * A query's settings for its agent's model: limits and format of answers, and sampling. They are part of the run's
+ * record, so that a resumed run has the same; specialists below the agent keep their own.
  */
 import * as Schema from "effect/Schema"
 import { ModelSettings } from "../model/ModelSettings.ts"
@@ -15,28 +15,27 @@ const QueryModelStruct = Schema.Struct({
 }).annotate({ identifier: "QueryModel" })
 
 /**
- * `maxOutputTokens`: most tokens that a step may write; of this and the agent's own the smaller one holds. `output`: a
- * JSON Schema that the final text must fit. The model is told so; the text is not checked, and reaches the caller as it
- * is.
+ * `maxOutputTokens`: the maximum output tokens of a step; the smaller of this and the agent's own applies. `output`: a
+ * JSON Schema for the final text, which is sent to the model; the text is not validated.
  */
 export interface QueryModel extends Schema.Schema.Type<typeof QueryModelStruct> {}
 export const QueryModel: Schema.Codec<QueryModel> = QueryModelStruct
 
-/** Why an agent cannot be asked this, as a message for the caller; `undefined` where it can. */
+/** Why an agent does not support these settings, as a message for the caller; `undefined` if it does. */
 export const refusal = (member: Member, { output, settings }: QueryModel): string | undefined => {
   if (output !== undefined && member.output !== undefined) {
     return `The agent ${member.name} has an output of its own. Leave out the output format`
   }
   const choice = settings?.toolChoice
   if (choice === "required" && member.offered.length === 0) {
-    return `The agent ${member.name} has no tools to call. Leave out the tool choice, or bring a tool`
+    return `The agent ${member.name} has no tools to call. Leave out the tool choice, or add a tool`
   }
   return typeof choice === "object" && !member.offered.some(({ name }) => name === choice.tool)
     ? `Unknown tool ${JSON.stringify(choice.tool)} in the tool choice. Name one of the agent's or the query's tools`
     : undefined
 }
 
-/** The agent as it runs with this. */
+/** The agent with these settings. */
 export const apply = (member: Member, { maxOutputTokens, output = member.output, settings }: QueryModel): Member => {
   const { definition } = member
   const most = Math.min(

@@ -1,6 +1,6 @@
 /**
- * Where each tool of an agent comes from: a toolkit, an MCP server, its client tools or its specialists. A model calls
- * all of them by name, so no two may have the same one.
+ * The source of each tool of an agent: a toolkit, an MCP server, its client tools or its specialists. A model calls all
+ * of them by name, so names must be unique.
  */
 import * as Predicate from "effect/Predicate"
 
@@ -8,9 +8,9 @@ interface Named {
   readonly name: string
 }
 
-/** The names that are taken within one agent, each with its source. */
+/** The used names of one agent, each with its source. */
 export class ToolSources {
-  /** The first name that two sources have, and the cure; absent: there is none. */
+  /** The first name with two sources, and the cure; absent: none. */
   clash: string | undefined = undefined
   private readonly taken = new Map<string, string>()
   private readonly agent: string
@@ -19,7 +19,7 @@ export class ToolSources {
     this.agent = agent
   }
 
-  /** Adds a tool or specialist of a source. Answers its name. */
+  /** Adds a tool or specialist of a source. Returns its name. */
   add({ name }: Named, source: string): string {
     const other = this.taken.get(name)
     if (other !== undefined) {
@@ -31,9 +31,7 @@ export class ToolSources {
     return name
   }
 
-  /**
-   * Adds a tool of the toolkit at `index`, whose source is its class's name, the name that it was given, or its place.
-   */
+  /** Adds a tool of the toolkit at `index`, with the toolkit's class name, given name or position as the source. */
   of(tool: Named, toolkits: ReadonlyArray<unknown>, index: number): string {
     const toolkit = toolkits[index]
     const given = Predicate.hasProperty(toolkit, "name") && Predicate.isString(toolkit.name) ? toolkit.name : ""

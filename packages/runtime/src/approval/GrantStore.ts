@@ -16,8 +16,8 @@ export interface GrantStore {
    */
   readonly claim: (key: string, claim: Grant.Claim, now: number) => Effect.Effect<Grant.Grant | undefined>
   /**
-   * Charges the grant `id` with `nanoUsd`, what the call named `key` has cost in all, and releases what the grant still held for it. A
-   * second time charges only what the call has cost since.
+   * Charges the grant `id` with `nanoUsd`, what the call named `key` has cost in all, and releases what the grant still
+   * held for it. A second time charges only what the call has cost since.
    */
   readonly settle: (key: string, id: string, nanoUsd: number, now: number) => Effect.Effect<void>
   /** Gives back what grants still hold for calls of a run that has ended without settling them. */

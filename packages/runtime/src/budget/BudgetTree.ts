@@ -26,7 +26,9 @@ export interface Branch {
   readonly priced: boolean
   /** Some node from here to the root limits time. */
   readonly timed: boolean
-  /** What has to be counted: what a node from here to the root limits, or may limit once it is raised. Time is measured. */
+  /**
+   * What has to be counted: what a node from here to the root limits, or may limit once it is raised. Time is measured.
+   */
   readonly counts: "nothing" | "steps" | "all"
 }
 

@@ -65,7 +65,7 @@ const round = (context: CallContext, at: Gate.Round): Effect.Effect<CallEnd> => 
   })
 }
 
-/** Asks about a call under the definition that its tool has now. It may have been begun, and have cost something. */
+/** Asks about a call under the definition that its tool has now. It may have been started, with costs. */
 const anew = (context: CallContext, { changes }: Gate.Round): Effect.Effect<CallEnd> =>
   Task.flatMap(
     round(context, { subject: Names.ofChanged(context.call.id, changes + 1), changes: changes + 1 }),

@@ -87,7 +87,7 @@ export class LiveCall implements Invocation.Live {
     this.startedAt = work.now()
     this.grant = grant
     this.attempt = new Attempt(this, begun)
-    // What it reported in an earlier life is on the budget already.
+    // Costs reported under an earlier owner are charged already.
     const lost = begun === 0 ? undefined : work.spending.costOf(context.agent.path, context.call.id)
     if (lost === undefined) return
     this.costNanoUsd = lost.nanoUsd

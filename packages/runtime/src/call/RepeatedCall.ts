@@ -99,8 +99,8 @@ const askAgain = (
 }
 
 /**
- * Adds the ledger row of a call that reported a cost, died with its process, and ended without being repeated; releases what its grant
- * holds. Without effect if the call was repeated.
+ * Adds the ledger row of a call that reported a cost, died with its process, and ended without being repeated; releases
+ * what its grant holds. Without effect if the call was repeated.
  */
 export const book = (
   { agent, call, run }: CallContext,

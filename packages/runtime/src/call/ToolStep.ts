@@ -188,7 +188,7 @@ const neverRan = (
   end: CallEnd
 ): Effect.Effect<Settled<CallEnd>> => {
   const { agent, call, tool } = context
-  // An earlier life may have begun it.
+  // An earlier owner may have started it.
   const spent = Spending.lostRows(work.spending, agent.path, call.id, end.outcome.status)
   return granted(context, work, permit, spent[0]?.costNanoUsd ?? 0, {
     value: end,

@@ -73,7 +73,9 @@ export interface Work extends Readings, RunInfo {
   readonly begin?: ((name: string, path: AgentPath.AgentPath) => Effect.Effect<number>) | undefined
   /** This agent's unfinished step, after a crash. */
   readonly open: (path: AgentPath.AgentPath) => OpenStep | undefined
-  /** Records what a call has reported as its cost, in all; stored before it completes, where the engine stores anything. */
+  /**
+   * Records what a call has reported as its cost, in all; stored before it completes, where the engine stores anything.
+   */
   readonly report: (cost: Cost) => Effect.Effect<void>
   /** The ledger's rows, and what is spent without a row so far. */
   readonly spending: Spending

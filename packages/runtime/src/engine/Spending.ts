@@ -1,13 +1,13 @@
 /**
- * What a run spends: the rows of its ledger, and what has none yet, the requests that are under way and the costs that running calls have
- * reported. Where a defect stops the run, or its process has died, their rows are made from what is known here.
+ * The spending of a run: the rows of its ledger, and what has no row yet, the requests in flight and the reported costs
+ * of running calls. If a defect stops the run, or its process crashes, their rows are made from these data.
  */
 import { AgentPath, Entry } from "@reins/protocol"
 import * as Schema from "effect/Schema"
 
-/** Who has requests under way. */
+/** A part of the run with requests in flight. */
 export interface Spender {
-  /** The rows of what was used so far, should nothing more come of it. Asked once, when the run has been stopped. */
+  /** The rows of what was used so far. Called once, when the run has been stopped. */
   readonly spent: () => ReadonlyArray<Entry.Entry>
 }
 
@@ -23,8 +23,8 @@ const CostStruct = Schema.Struct({
 })
 
 /**
- * What a call has reported as its cost, in all: with what it reported in earlier lives of the run. `grantId`: the grant that it runs on.
- * `attempts`: how often it was begun.
+ * The total cost that a call has reported, including reports under earlier owners of the run. `grantId`: the grant that
+ * it uses. `attempts`: how often it was started.
  */
 export interface Cost extends Schema.Schema.Type<typeof CostStruct> {}
 export const Cost: Schema.Codec<Cost> = CostStruct
@@ -32,20 +32,20 @@ export const Cost: Schema.Codec<Cost> = CostStruct
 export class Spending {
   /** The rows of the ledger, in the order in which they were settled. */
   entries: Array<Entry.Entry>
-  /** Rows of what had no end of its own when a defect struck; absent where none did. */
+  /** Rows of work that was unfinished when a defect stopped the run; absent without a defect. */
   struck: Array<Entry.Entry> | undefined
   /** Nearly always one, or none. */
   private spenders: Spender | Set<Spender> | undefined
   /** By path and call. Absent while nothing was reported. */
   private costs: Map<string, Cost> | undefined
 
-  /** `entries`: the rows of earlier lives; `reported`: the costs that those left without a row. */
+  /** `entries`: the rows of earlier owners; `reported`: costs that they left without a row. */
   constructor(entries: Array<Entry.Entry> = [], reported: Iterable<Cost> = []) {
     this.entries = entries
     for (const cost of reported) this.report(cost)
   }
 
-  /** The spender's requests are under way from now on. */
+  /** Call when the spender starts requests. */
   begin(spender: Spender): void {
     const { spenders } = this
     if (spenders === undefined) this.spenders = spender
@@ -53,23 +53,23 @@ export class Spending {
     else this.spenders = new Set([spenders, spender])
   }
 
-  /** A call has cost so much by now. */
+  /** Records the current cost of a call. */
   report(cost: Cost): void {
     this.costs ??= new Map()
     this.costs.set(AgentPath.callKey(cost.path, cost.callId), cost)
   }
 
-  /** What a call has reported that has no row yet. */
+  /** The reported cost of a call without a row. */
   costOf(path: AgentPath.AgentPath, callId: string): Cost | undefined {
     return this.costs?.get(AgentPath.callKey(path, callId))
   }
 
-  /** All that has been reported and has no row yet. */
+  /** All reported costs without a row. */
   get reported(): ReadonlyArray<Cost> {
     return this.costs === undefined ? [] : [...this.costs.values()]
   }
 
-  /** Adds rows. `by`: whose requests they are. */
+  /** Adds rows. `by`: the spender of these requests. */
   settle(rows: ReadonlyArray<Entry.Entry>, by?: Spender): void {
     for (const row of rows) this.entries.push(row)
     const { costs, spenders } = this
@@ -81,14 +81,14 @@ export class Spending {
     for (const row of rows) if (row.kind === "tool") costs.delete(AgentPath.callKey(row.path, row.callId))
   }
 
-  /** As `settle`, of rows that a defect keeps from being stored with what they are for. */
+  /** As `settle`, for rows that cannot be stored with their work because of a defect. */
   settleStruck(rows: ReadonlyArray<Entry.Entry>, by?: Spender): void {
     this.settle(rows, by)
     this.struck ??= []
     this.struck.push(...rows)
   }
 
-  /** Adds rows of all that is under way, in a run that a defect has stopped at `now`. */
+  /** Adds rows of all work in flight, in a run that a defect has stopped at `now`. */
   strike(now: number): void {
     const { reported, spenders } = this
     this.spenders = undefined
@@ -101,7 +101,8 @@ export class Spending {
 }
 
 /**
- * The row of a call that died with its process and has ended without being made again; none where it has a row, or had reported nothing.
+ * The row of a call that was interrupted by a crash and ended without being repeated; none if it has a row, or had
+ * reported nothing.
  */
 export const lostRows = (
   spending: Spending,

@@ -1,4 +1,4 @@
-/** How a model samples and what it may call, where a query asks for it; the names are those that providers share. */
+/** A query's settings of sampling and tool choice, with the names that providers share. */
 import * as Schema from "effect/Schema"
 
 const Count = Schema.Int.check(Schema.isGreaterThan(0))

@@ -1,7 +1,6 @@
 /**
- * Keys of callers for model providers: those that a query brought for its run, which are in this process's memory and
- * nowhere else, and those that a tenant has. A run whose query brought a key never uses another one: not the server's,
- * and not a later tenant's.
+ * Keys of callers for model providers: a query's keys for its run, which are only in this process's memory, and a
+ * tenant's keys. A run with a query's key never uses another one, neither the server's nor the tenant's.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -13,7 +12,7 @@ export interface Given {
 }
 
 /**
- * A tenant's key for a provider; `undefined`: it has none, and the model's own is used. Asked before each request of a
+ * A tenant's key for a provider; `undefined`: none, so that the model's own is used. Called before each request of a
  * model.
  */
 export type OfTenant = (asked: {
@@ -21,7 +20,7 @@ export type OfTenant = (asked: {
   readonly provider: string
 }) => Effect.Effect<Redacted.Redacted | undefined>
 
-/** The runs whose keys are kept at most: a run that never ends here must not be kept for ever. */
+/** The maximum number of runs with stored keys: a run that never ends here must not be kept forever. */
 const most = 10_000
 
 /** Mutable; one for each runtime. */
@@ -46,8 +45,8 @@ export class ProviderKeys {
   }
 
   /**
-   * Carries a run, and releases its keys when it has ended. One that goes on elsewhere is interrupted here, and may
-   * come back.
+   * Executes a run, and releases its keys when it has ended. A run that continues in another process is interrupted
+   * here, and may return.
    */
   during(runId: string, carried: Effect.Effect<void>): Effect.Effect<void> {
     return Effect.onExit(carried, (exit) =>
@@ -56,8 +55,8 @@ export class ProviderKeys {
   }
 
   /**
-   * `brought`: the providers that the run's query brought keys for. `"lost"`: this process does not hold the one that
-   * was brought. `undefined` in place of an effect: nobody has any.
+   * `brought`: the providers with a key of the run's query. `"lost"`: this process does not have the query's key.
+   * `undefined` instead of an effect: there are no keys.
    */
   find(asked: {
     readonly runId: string

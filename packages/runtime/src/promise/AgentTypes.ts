@@ -1,12 +1,11 @@
 /**
- * What the types of agents say: their names, and of those with a description, the specialists, what they are asked and
- * what they answer. Of agents whose types were forgotten, every name may be a specialist's, and nothing is known of
- * input and output.
+ * Type-level information about agents: their names, and the input and output of those with a description, the
+ * specialists. For agents with erased types, every name may be a specialist's, with unknown input and output.
  */
 import type { StandardSchemaV1 } from "effect/StandardSchema"
 import type { JsonObjectSchema } from "./Parameters.ts"
 
-/** What a specialist is asked, as its schema takes it, and what it answers, as its schema makes it. */
+/** The input of a specialist's schema, and the output of its output schema. */
 export interface SpecialistTypes {
   readonly input: unknown
   readonly output: unknown
@@ -17,14 +16,14 @@ export interface AnySpecialists {
   readonly [name: string]: SpecialistTypes
 }
 
-/** What a caller passes to a specialist: text, where it has no `input`. */
+/** A caller's input for a specialist: text if it has no `input`. */
 export type InputOf<A> = "input" extends keyof A
   ? A["input"] extends StandardSchemaV1<infer In, infer _Out>
     ? In
     : Loose<A["input"]>
   : string
 
-/** What a caller gets of a specialist: text, where it has no `output`. */
+/** A specialist's output for a caller: text if it has no `output`. */
 export type OutputOf<A> = "output" extends keyof A
   ? A["output"] extends StandardSchemaV1<infer _In, infer Out>
     ? Out
@@ -41,7 +40,7 @@ export type SpecialistsOf<Agents extends ReadonlyArray<{ readonly name: string }
   }
 }
 
-/** An agent's value that is no specialist's. */
+/** An agent's value that is not a specialist's. */
 export interface AgentValue<Name extends string> {
   readonly name: Name
   readonly description?: undefined

@@ -19,16 +19,10 @@ import * as ToolSettings from "../tool/ToolSettings.ts"
 import { type Arguments, type Parameters, toSchema } from "./Parameters.ts"
 
 /** The call that a tool's function executes. */
-export interface Call {
-  readonly runId: string
-  readonly threadId: string
-  readonly callId: string
-  /** The same on every attempt of this call; different for every other call. */
-  readonly idempotencyKey: string
-  /** How often this call was started before. */
-  readonly attempt: number
-  /** Aborted when the call should end: cancel, timeout, or the run's end. */
-  readonly signal: AbortSignal
+export interface Call extends Pick<
+  ToolRunShape,
+  "runId" | "threadId" | "callId" | "idempotencyKey" | "attempt" | "signal"
+> {
   /** Reports the call's progress. The promise resolves when the reader has room for more; it need not be awaited. */
   readonly progress: (progress: Progress) => Promise<void>
   /** Announces a file that is stored elsewhere; returns its id. */
@@ -51,13 +45,13 @@ export interface Call {
  * **Details**
  * - `needsApproval`: true, or a function of the arguments that says true, means that a person is asked first. One that
  *   throws or takes too long means ask.
- * - `execute`: absent, the caller of the runtime runs it and hands in the result by `submitToolResult`.
- * - `timeoutMs`, `retries`: of one attempt, and how often a failed one is tried again. Absent: no limit, never.
+ * - `execute`: absent, the caller of the runtime runs it and submits the result by `submitToolResult`.
+ * - `timeoutMs`, `retries`: of one attempt, and how often a failed one is retried. Absent: no limit, never.
  * - `concurrency`: how many calls of it an agent runs at the same time. Absent: the agent's `maxParallelCalls`.
- * - `isPlan`: its arguments are a plan that it carries out: a person is asked about it as a whole (kind `plan`), unless
- *   `needsApproval` is false, and a revision goes back to the model. Its way is told by `plan-status-change`.
- * - `mayRepeat`: it is made to be called again and again with the same arguments; see `ToolSettings.MayRepeat`.
- * - `maxCostUsd`: the most that one call may cost, in US dollars, or a function of the arguments; see
+ * - `isPlan`: its arguments are a plan that it executes: a person is asked about it as a whole (kind `plan`), unless
+ *   `needsApproval` is false, and a revision goes back to the model. `plan-status-change` events report its status.
+ * - `mayRepeat`: it is meant to be called repeatedly with the same arguments; see `ToolSettings.MayRepeat`.
+ * - `maxCostUsd`: the maximum cost of one call, in US dollars, or a function of the arguments; see
  *   `ToolSettings.MaxCostUsd`.
  * - `approvers`: who may answer the questions about its calls, unless its agent names others; see `Approvers`.
  */

@@ -1,6 +1,6 @@
 /**
- * The interface of the runtime for people without Effect: what it offers, and the options of its verbs. Each method
- * does what the one of its name does in `RuntimeShape`.
+ * The interface of the runtime for programs without Effect: its methods and their options. Each method does what the
+ * method of the same name does in `RuntimeShape`.
  */
 import type { Budget, Envelope, Event, Message, Quota } from "@reins/protocol"
 import type * as Effect from "effect/Effect"
@@ -37,7 +37,7 @@ export interface QueryOptions<AgentName extends string = string> extends Omit<
   readonly signal?: AbortSignal | undefined
 }
 
-/** Options of a query whose agent is said already. */
+/** Options of a query with its agent as the first argument. */
 export type AgentOptions = Omit<QueryOptions, "agent">
 
 /** Options of a specialist's run. */
@@ -72,7 +72,7 @@ export interface Complete<AgentName extends string> {
   (prompt: Message.Prompt, options?: QueryOptions<AgentName>): Promise<Completion<string>>
 }
 
-/** A run that lives in the runtime: of a query, of an agent, or of a specialist, with a typed result. */
+/** Starts a run that continues without readers: of a query, of an agent, or of a specialist, with a typed result. */
 export interface Start<AgentName extends string> {
   (agent: AgentValue<AgentName>, prompt: Message.Prompt, options?: AgentOptions): Promise<RunHandle>
   <const A extends SpecialistValue<AgentName>>(
@@ -110,9 +110,9 @@ export interface PromiseRuntime<
 > {
   /** The events of a query. The first read may throw `QueryRejected`; leaving the loop early cancels the run. */
   readonly query: Query<AgentName>
-  /** The answer of a query: text, or what a specialist's `output` makes of it. */
+  /** The answer of a query: text, or a specialist's decoded `output`. */
   readonly complete: Complete<AgentName>
-  /** A run that lives in the runtime. */
+  /** Starts a run that continues without readers. */
   readonly start: Start<AgentName>
   /**
    * Runs a specialist from code, as a run with its own history; as `query` with its value. Its input is validated
@@ -146,7 +146,7 @@ export interface PromiseRuntime<
   readonly approvals: {
     readonly [Name in keyof Shape.RuntimeShape["approvals"]]: Promised<Shape.RuntimeShape["approvals"][Name]>
   }
-  /** What is done with a run by its id: the methods of these names. */
+  /** Operations on a run by its id, as the methods of these names. */
   readonly runs: Pick<PromiseRuntime, "status" | "watch" | "steer" | "cancel" | "submitToolResult" | "raiseBudget">
   readonly grants: {
     readonly [Name in keyof Shape.RuntimeShape["grants"]]: Promised<Shape.RuntimeShape["grants"][Name]>

@@ -9,17 +9,20 @@ import * as Names from "../run/Names.ts"
 import { CallNotFound } from "./NotFound.ts"
 import type { RuntimeParts } from "./RuntimeParts.ts"
 
+/** A client's result. `content` is shown to the model in place of `result`. `agentPath` absent: of the root's call. */
+export interface ClientAnswer {
+  readonly result: Json
+  readonly isFailure?: boolean | undefined
+  readonly content?: Message.ResultPart["content"] | undefined
+  readonly agentPath?: ReadonlyArray<string>
+}
+
 /** Submits the result of an open client call. */
 export const submit = Effect.fnUntraced(function* (
   { host }: RuntimeParts,
   runId: string,
   callId: string,
-  answer: {
-    readonly result: Json
-    readonly isFailure?: boolean | undefined
-    readonly content?: Message.ResultPart["content"] | undefined
-    readonly agentPath?: ReadonlyArray<string>
-  }
+  answer: ClientAnswer
 ) {
   const path = answer.agentPath ?? AgentPath.root
   const prefix = AgentPath.key(path)

@@ -1,7 +1,6 @@
 /**
- * What is built together in one composition of layers, as far as runs can be lost by it: stores, and runtimes that keep
- * their runs in memory because nobody gave them one. Where both are, the store stands in the wrong place, and the log
- * says so.
+ * Detects a misplaced store: a composition of layers that builds a store, and a runtime that keeps its runs in memory
+ * because it was not provided with one. Then the log has a warning.
  *
  * A composition is what shares a memo map: the layers of one `Effect.provide`, one `ManagedRuntime`, and those built
  * below them.
@@ -18,27 +17,27 @@ class Composition extends Context.Service<
   static readonly layer = Layer.sync(Composition, () => ({ stores: [], inMemory: [] }))
 }
 
-/** The composition that a layer is being built in. A scope of its own memo map where it is built by hand. */
+/** The composition that a layer is being built in. A scope with its own memo map if it is built manually. */
 const current = Effect.gen(function* () {
   const context = yield* Effect.context<never>()
   const memoMap = Context.getOrUndefined(context, Layer.CurrentMemoMap) ?? Layer.makeMemoMapUnsafe()
   return Context.get(yield* Layer.buildWithMemoMap(Composition.layer, memoMap, yield* Effect.scope), Composition)
 })
 
-/** Says which runtime lost its store. Pure. */
+/** The warning about a runtime without its store. Pure. */
 export const warning = (agent: string, store: string): string =>
-  `The runtime of agent ${JSON.stringify(agent)} keeps its runs in memory, so a restart loses them, though a ${store} store is built ` +
+  `The runtime of agent ${JSON.stringify(agent)} keeps its runs in memory, so a restart loses them, although a ${store} store is built ` +
   "beside it. Provide the store to the runtime: Runtime.layer({ … }).pipe(Layer.provide(store)). " +
   "If memory is meant, provide Deployment.layerMemory() to it"
 
-/** Tells that a store is built. */
+/** Records that a store is built. */
 export const store = Effect.fnUntraced(function* (name: string) {
   const { inMemory, stores } = yield* current
   stores.push(name)
   for (const agent of inMemory) yield* Effect.logWarning(warning(agent, name))
 })
 
-/** Tells that a runtime, known by its first agent, keeps its runs in memory for want of a store. */
+/** Records that a runtime, identified by its first agent, keeps its runs in memory without a store. */
 export const runtimeInMemory = Effect.fnUntraced(function* (agent: string) {
   const { inMemory, stores } = yield* current
   inMemory.push(agent)

@@ -9,7 +9,6 @@ import type {
   Envelope,
   Event,
   Grant,
-  Json,
   Message,
   QueryRejected,
   QueryRejections,
@@ -29,6 +28,7 @@ import type { ThreadInfo } from "../thread/ThreadStore.ts"
 import type { Answerer, Progress } from "./Answers.ts"
 import type { GrantOptions } from "./GivenGrant.ts"
 import type { Completion } from "./Completion.ts"
+import type { ClientAnswer } from "./ClientResult.ts"
 import type {
   CallNotFound,
   HistoryInvalid,
@@ -65,7 +65,7 @@ export interface RuntimeShape {
   readonly query: Query
   /** The answer of a query, without the stream. */
   readonly complete: Complete
-  /** Starts a run that lives in the runtime. */
+  /** Starts a run that continues without readers. */
   readonly start: Start
   /** Runs a specialist from code, as a run with its own history. As `query` with the specialist. */
   readonly runSpecialist: <In, Out>(
@@ -89,7 +89,8 @@ export interface RuntimeShape {
   ) => Stream.Stream<Envelope.Envelope, RunNotFound>
   /**
    * Estimates how many input tokens the first request of such a query would have, by the `TokenEstimator`: the agent's
-   * instructions and tools, `history` and the prompt; a thread's own messages are not read. Nothing is started or stored.
+   * instructions and tools, `history` and the prompt; a thread's own messages are not read. Nothing is started or
+   * stored.
    */
   readonly countTokens: (prompt: Message.Prompt, options?: QueryOptions) => Effect.Effect<number, QueryRejected>
   /** The status of a run; `undefined` when it is unknown. */
@@ -194,16 +195,7 @@ export interface RuntimeShape {
    * Submits the result of a client tool's call. `content` is shown to the model in place of `result`, for images and
    * files.
    */
-  readonly submitToolResult: (
-    runId: string,
-    callId: string,
-    answer: {
-      readonly result: Json
-      readonly isFailure?: boolean | undefined
-      readonly content?: Message.ResultPart["content"] | undefined
-      readonly agentPath?: ReadonlyArray<string>
-    }
-  ) => Effect.Effect<void, CallNotFound>
+  readonly submitToolResult: (runId: string, callId: string, answer: ClientAnswer) => Effect.Effect<void, CallNotFound>
   /**
    * Sends a user's message to a running run. The root agent reads it in its next step, when the calls of the current
    * step have their results; messages enter in order of acceptance, each once, also after a crash. A run that would
@@ -261,8 +253,9 @@ export interface RuntimeShape {
       options?: { readonly resourceId?: string | undefined }
     ) => Effect.Effect<void, QueryRejections.InvalidBudget | ThreadNotFound>
     /**
-     * Says something of a thread: its title, metadata, votes on its messages. What is absent stays, `undefined` removes; a vote takes the
-     * place of the earlier one on its message. Makes the thread where there is none. With `resourceId`, the thread of that tenant.
+     * Says something of a thread: its title, metadata, votes on its messages. What is absent stays, `undefined`
+     * removes; a vote takes the place of the earlier one on its message. Makes the thread where there is none. With
+     * `resourceId`, the thread of that tenant.
      */
     readonly describe: (
       threadId: string,

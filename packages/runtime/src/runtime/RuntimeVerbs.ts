@@ -1,10 +1,9 @@
 /**
  * The three verbs of a runtime, each for a query, an agent's value or a specialist's value: `query` streams the events,
- * `complete` answers, `start` leaves the run to the runtime.
- *
- * A query is asked of the default agent, or the one that its options name. With an agent's value first, it is asked of
- * that one. With a specialist's value first, its typed input follows: a run of its own, with a history of its own and a
- * typed answer. The signature of a plain query stands last, where `Parameters` and the compiler's messages look.
+ * `complete` returns the answer, `start` starts the run in the background. A query runs the default agent, or the one
+ * in its options, or the agent that is passed first. With a specialist passed first, its typed input follows: a run
+ * with its own history and a typed answer. The signature of a plain query is last, because `Parameters` and compiler
+ * messages use the last one.
  */
 import type { Budget, Envelope, Event, Message, QueryRejected, Quota, RunError } from "@reins/protocol"
 import type * as Effect from "effect/Effect"
@@ -27,8 +26,8 @@ export interface RunOptions {
   /** An id of the caller's own, so that starting twice starts once. Absent: a new one. */
   readonly runId?: string | undefined
   /**
-   * Limits beside the agent's own: of each entry the narrower one holds (`Budget.narrow`). An entry that is not a
-   * limit, and one of `maxCallsPerTool` that names no tool of the runtime or the query, is refused with
+   * Limits in addition to the agent's own: of each entry the narrower one applies (`Budget.narrow`). An entry that is
+   * not a limit, and one of `maxCallsPerTool` that names no tool of the runtime or the query, is refused with
    * `InvalidBudget`. Absent: the agent's own.
    */
   readonly budget?: Budget.Budget | undefined
@@ -49,9 +48,9 @@ export interface RunOptions {
   readonly quotas?: ReadonlyArray<Quota.Quota> | undefined
   /**
    * The caller's own keys, by provider (`openai`), for the models of this run whose `ModelPort` takes keys
-   * (`takesKeys`); one that takes none fails. They are held in this process's memory until the run ends, and stored
-   * nowhere: a run that goes on in another process, or after a restart, fails with `AuthenticationFailed` at its next
-   * request. Absent: the tenant's key, else the model's.
+   * (`takesKeys`); others fail. They are kept in this process's memory until the run ends, and not stored: a run that
+   * continues in another process, or after a restart, fails with `AuthenticationFailed` at its next request. Absent:
+   * the tenant's key, else the model's.
    */
   readonly providerKeys?: ProviderKeys.Given | undefined
 }
@@ -96,8 +95,8 @@ export interface QueryOptions extends RunOptions {
    */
   readonly tools?: QueryTools | undefined
   /**
-   * What this query asks of the agent's model: its output's form and size, and how it samples. What the agent cannot be
-   * asked, such as an output where it has one of its own, is refused with `InvalidInput`. Absent: nothing.
+   * Settings for the agent's model: the format and size of its output, and sampling. Unsupported settings, such as an
+   * output for an agent that has its own, are refused with `InvalidInput`. Absent: none.
    */
   readonly model?: QueryModel | undefined
 }
@@ -130,10 +129,10 @@ export interface RunHandle<out Out = string> {
   readonly steered?: Steered | undefined
 }
 
-/** An agent that is no specialist. */
+/** An agent that is not a specialist. */
 export type PlainAgent = Agent.Any & { readonly [Specialist.TypeId]?: never }
 
-/** Options of a query whose agent is said already. */
+/** Options of a query with its agent as the first argument. */
 export type AgentOptions = Omit<QueryOptions, "agent">
 
 /** The events of a run. */
@@ -162,7 +161,7 @@ export interface Complete {
   (prompt: Message.Prompt, options?: QueryOptions): Effect.Effect<Completion<string>, QueryRejected | RunError>
 }
 
-/** A run that lives in the runtime. */
+/** Starts a run that continues without readers. */
 export interface Start {
   (agent: PlainAgent, prompt: Message.Prompt, options?: AgentOptions): Effect.Effect<RunHandle, QueryRejected>
   <In, Out>(
@@ -173,10 +172,10 @@ export interface Start {
   (prompt: Message.Prompt, options?: QueryOptions): Effect.Effect<RunHandle, QueryRejected>
 }
 
-/** What a verb is given: a prompt and options, or an agent's value, what it is asked, and options. */
+/** The arguments of a verb: a prompt and options, or an agent, its input, and options. */
 export type Given = readonly [first: Message.Prompt | Agent.Any, second?: unknown, third?: QueryOptions]
 
-/** What a verb was given, told apart. */
+/** The parsed arguments of a verb. */
 export type Asked =
   | { readonly _tag: "Query"; readonly prompt: Message.Prompt; readonly options: QueryOptions | undefined }
   | {
@@ -190,7 +189,7 @@ const isAgent = (value: unknown): value is Agent.Any => Predicate.hasProperty(va
 
 const isSpecialist = (value: unknown): value is Specialist.Any => Predicate.hasProperty(value, Specialist.TypeId)
 
-/** Tells apart what a verb was given. The verbs' types say what follows which first value. */
+/** Parses the arguments of a verb, which the verbs' types define. */
 export const asked = ([first, second, options]: Given): Asked => {
   if (isSpecialist(first)) return { _tag: "Specialist", specialist: first, input: second, options }
   if (isAgent(first)) {

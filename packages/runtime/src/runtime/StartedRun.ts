@@ -1,6 +1,6 @@
 /**
- * A started run, as its caller has it. It holds the run's log, which stays readable for it; what else it offers is made
- * when it is asked for.
+ * A started run for its caller. It keeps the run's log, which stays readable for it; its other members are made when
+ * they are read.
  */
 import type { Envelope, Event, RunError } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -21,7 +21,7 @@ export class StartedRun implements RunHandle<Erased.Any> {
   private readonly host: RunHost
   private readonly specialist: Specialist.Any | undefined
 
-  /** `specialist`: whose run it is; absent: a query's, whose answer is text. */
+  /** `specialist`: the specialist that runs; absent: a query, with text as its answer. */
   constructor(host: RunHost, { runId, steered, threadId }: Entered, specialist?: Specialist.Any) {
     this.host = host
     this.specialist = specialist

@@ -8,7 +8,7 @@ import * as RunStart from "./RunStart.ts"
 import type { QueryOptions } from "./RuntimeVerbs.ts"
 import * as Threads from "./Threads.ts"
 
-/** Counts the agent's instructions and tools, the history that the query brings, and its prompt. */
+/** Counts the agent's instructions and tools, the query's history, and its prompt. */
 export const of = Effect.fnUntraced(function* (
   built: RuntimeParts,
   prompt: Message.Prompt,

@@ -42,7 +42,10 @@ export const announce = (agent: AgentState, answer: Answer, mayCall: boolean): A
   return announcement.finish()
 }
 
-/** Announces the first call only, where one at a time was asked for. The others stand in no history: the model may make them again. */
+/**
+ * Announces the first call only, where one at a time was asked for. The others stand in no history: the model may make
+ * them again.
+ */
 const announceFirst = (agent: AgentState, answer: Answer): Announced => {
   const announcement = new Announcement(agent, answer)
   const tools: Array<string> = []

@@ -47,7 +47,10 @@ export interface Sender {
   sending: Sending | undefined
 }
 
-/** Sends one request, with the caller's key where there is one. What of its answer is shown is in the log when this completes. */
+/**
+ * Sends one request, with the caller's key where there is one. What of its answer is shown is in the log when this
+ * completes.
+ */
 export const attempt = (sender: Sender, request: ModelRequest): Effect.Effect<Attempted> => {
   const { agent, run } = sender.ask
   const { runId, threadId: _, resourceId } = run.engine

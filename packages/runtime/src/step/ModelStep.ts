@@ -40,7 +40,7 @@ export const modelStep = (run: Run, agent: AgentState, options: StepOptions): Ef
     : run.engine.direct(carried)
 }
 
-/** What holds for one step: a call is asked of the first only, so that the run comes to an answer. */
+/** What holds for one step: only the first step requires a call, so that the run reaches an answer. */
 const settingsOf = (settings: ModelSettings | undefined, step: number): ModelSettings | undefined => {
   if (settings?.toolChoice === undefined || settings.toolChoice === "none" || step === 1) return settings
   const { toolChoice: _, ...rest } = settings

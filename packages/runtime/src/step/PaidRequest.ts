@@ -126,8 +126,8 @@ export class PaidRequest implements Attempt.Sender, Spender {
   }
 
   /**
-   * Counts the attempt that is under way, if there is one, as one that was cut. The estimator may be what failed: then the default one
-   * counts.
+   * Counts the attempt that is under way, if there is one, as one that was cut. The estimator may be what failed: then
+   * the default one counts.
    */
   stop(): void {
     const { ask, sending, tally } = this
@@ -143,7 +143,10 @@ export class PaidRequest implements Attempt.Sender, Spender {
     Fees.count(tally, cut.answer.calls)
   }
 
-  /** Its rows, if a defect stopped it before it was settled. The price book may be what failed: then the price is unknown. */
+  /**
+   * Its rows, if a defect stopped it before it was settled. The price book may be what failed: then the price is
+   * unknown.
+   */
   spent(): ReadonlyArray<Entry.ModelEntry> {
     this.stop()
     if (this.tally.rows.length === 0) return this.before

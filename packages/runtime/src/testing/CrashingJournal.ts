@@ -10,8 +10,8 @@ import { type Batch, Fenced, type JournalStore } from "../host/journal/JournalSt
 import * as Names from "../run/Names.ts"
 
 /**
- * Crashes at the commit that contains event `at` of a run, or, if `cost` is given, the `cost`th cost that tools report to this owner: after
- * it is stored (`after`), or before (`before`).
+ * Crashes at the commit that contains event `at` of a run, or, if `cost` is given, the `cost`th cost that tools report
+ * to this owner: after it is stored (`after`), or before (`before`).
  */
 export interface Death {
   readonly at: number

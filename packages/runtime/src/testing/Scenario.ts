@@ -37,7 +37,10 @@ export interface ScenarioOptions {
   readonly defects?: boolean | undefined
 }
 
-/** Code that fails with a defect when it is called for the `at`th time in a life of the run, and from then on where it `lasts`. */
+/**
+ * Code that fails with a defect when it is called for the `at`th time in a life of the run, and from then on where it
+ * `lasts`.
+ */
 export interface Defect {
   readonly of: "prices" | "estimates" | "adapter"
   readonly at: number
@@ -111,7 +114,7 @@ const defect = (random: () => number): Defect | undefined =>
         lasts: random() < 0.5
       }
 
-/** When the processes die that carry the scenario of a seed; in half of all seeds none does. */
+/** When the processes of a scenario crash; in half of all seeds none does. */
 export const deaths = (seed: number): ReadonlyArray<Death> => {
   const random = draw(seed, "deaths")
   if (random() < 0.5) return []

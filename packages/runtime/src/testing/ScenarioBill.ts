@@ -1,10 +1,11 @@
 /**
- * What every run promises of money, as checks over a scenario's report: the bill has once what was used, and nothing is held in the end.
+ * The invariants of money, as checks of a scenario's report: everything used is charged once, and nothing is held at
+ * the end.
  */
 import { CostSummary, type Envelope, LatencySummary, Usage } from "@reins/protocol"
 import type { Report } from "./ScenarioRun.ts"
 
-/** All of these promises that a report breaks. */
+/** All violations of these invariants in a report. */
 export const all = (report: Report): ReadonlyArray<string> => [
   ...budget(report),
   ...cost(report),
@@ -13,7 +14,7 @@ export const all = (report: Report): ReadonlyArray<string> => [
   ...folds(report)
 ]
 
-/** What a defect has ended keeps its holds: its tree is gone with it. */
+/** Not for a run that a defect has ended, because its tree is lost. */
 const budget = ({ budget, ended, stored }: Report) =>
   ended && !isStruck(stored) ? [...budget.faults, ...budget.open()] : budget.faults
 
@@ -53,9 +54,9 @@ const toolCosts = ({ children, rows }: CostSummary.CostNode): number =>
   children.reduce((sum, child) => sum + toolCosts(child), 0)
 
 /**
- * The bill has once what tools have reported, whatever became of them: all that was acknowledged, and of the rest what was stored before
- * the process died. It has once what models said that they used; where one was cut or lost, it says that something is estimated.
- * Grants hold nothing in the end.
+ * Costs that tools have reported are charged once: all acknowledged ones, and of the rest those stored before a crash.
+ * Usage that models have reported is charged once; if an answer was cut or lost, the summary is marked as estimated.
+ * Grants hold nothing at the end.
  */
 const bill = ({ deaths, ended, grants, stored, world }: Report) => {
   const summary = stored.find(({ event }) => event.type === "data-cost-summary")?.event
@@ -66,7 +67,7 @@ const bill = ({ deaths, ended, grants, stored, world }: Report) => {
   const [billed, reported] = [toolCosts(root), sum(world.costs)]
   const taken = sum(world.costs.filter((cost) => cost.taken))
   if (billed < taken || billed > reported) {
-    faults.push(`tools have reported ${taken} to ${reported} nano-dollars, on the bill are ${billed}`)
+    faults.push(`tools have reported ${taken} to ${reported} nano-dollars, charged are ${billed}`)
   }
   const usage = Usage.toTotals((world.used ?? []).reduce((all, used) => Usage.add(all, used), Usage.empty))
   if (
@@ -75,7 +76,7 @@ const bill = ({ deaths, ended, grants, stored, world }: Report) => {
     deaths.length === 0 &&
     JSON.stringify(usage) !== JSON.stringify(root.usage)
   ) {
-    faults.push(`models have used ${JSON.stringify(usage)}, on the bill are ${JSON.stringify(root.usage)}`)
+    faults.push(`models have used ${JSON.stringify(usage)}, charged are ${JSON.stringify(root.usage)}`)
   }
   for (const { id, nanoUsdHeld = 0 } of grants) {
     if (nanoUsdHeld !== 0) faults.push(`the grant ${id} still holds ${nanoUsdHeld} nano-dollars`)

@@ -1,5 +1,6 @@
 /**
- * The people and the client of a random scenario: they write to the run, answer its questions and run its calls, each in their own time.
+ * The people and the client of a random scenario: they send messages to the run, answer its questions and run its
+ * calls, with delays.
  */
 import { type AgentPath, type Approval, Decision, type Json } from "@reins/protocol"
 import * as Clock from "effect/Clock"
@@ -13,7 +14,7 @@ import * as ScenarioAgents from "./ScenarioAgents.ts"
 export const runId = "run"
 export const threadId = "thread"
 
-/** Writes to the run. Whoever sees a run of another life sends it again; a run that is ending takes none. */
+/** Sends a message to the run. The next owner's watcher sends it again; a run that is ending refuses it. */
 export const send = (
   runtime: RuntimeShape,
   { messageId, text, withdraws }: Scenario.SentMessage,
@@ -31,7 +32,7 @@ export interface ClientCall {
   readonly id: string
 }
 
-/** The client's part: it runs what it is asked to, in its own time, and hands it in until it is taken. `due`: when, by call. */
+/** Plays the client: submits each call's result when it is due, until it is accepted. `due`: the time, by call. */
 export const answerCalls = Effect.fnUntraced(function* (
   runtime: RuntimeShape,
   scenario: Scenario.Scenario,
@@ -45,7 +46,7 @@ export const answerCalls = Effect.fnUntraced(function* (
     const at = due.get(place) ?? now + (drawn?.afterMs ?? Number.POSITIVE_INFINITY)
     due.set(place, at)
     if (drawn === undefined || now < at) continue
-    // Until a person has allowed it, and once it is closed, nothing is taken: that is a typed error here, and no matter.
+    // Refused with a typed error, which is ignored, before a person allows the call and after it is closed.
     yield* Effect.ignore(
       runtime.submitToolResult(runId, id, { result: { seen: "a cat" }, isFailure: drawn.isFailure, agentPath })
     )
@@ -55,7 +56,7 @@ export const answerCalls = Effect.fnUntraced(function* (
 const limitOf = (payload: Json): number =>
   Predicate.hasProperty(payload, "max") && typeof payload.max === "number" ? payload.max : 0
 
-/** People answer what is asked; `schedule`: when and how, by question. */
+/** Plays the people: answers questions; `schedule`: when and how, by question. */
 export const answer = Effect.fnUntraced(function* (
   runtime: RuntimeShape,
   scenario: Scenario.Scenario,
@@ -76,12 +77,12 @@ export const answer = Effect.fnUntraced(function* (
         decision: decision(request, drawn, scenario.grantUsd)
       })
     } else if (planned.decision !== undefined && now >= planned.at) {
-      // Another answer may have come first: expiry, cancel. That is a typed error here, and no matter.
+      // Refused with a typed error, which is ignored, when another answer came first: expiry or cancel.
       if (request.approvals === undefined) {
         yield* Effect.ignore(runtime.respondToApproval(request.id, planned.decision))
         continue
       }
-      // Who may not answer approves all the same.
+      // Approvals by principals who may not answer must have no effect.
       const { decision = planned.decision } = planned.decision.type === "revise" ? { decision: Decision.approve() } : {}
       for (const principal of Scenario.people) {
         yield* Effect.ignore(runtime.respondToApproval(request.id, decision, { principal }))

@@ -77,8 +77,8 @@ export const onJournal = (scenario: Scenario.Scenario, deaths: ReadonlyArray<Dea
   Effect.suspend(() => execute(scenario, MemoryJournal.make(), deaths))
 
 /**
- * Executes a scenario on a store whose process crashes at each of `deaths`, one owner after the other. The store's operations must not wait
- * for the clock, which is a test clock.
+ * Executes a scenario on a store whose process crashes at each of `deaths`, one owner after the other. The store's
+ * operations must not wait for the clock, which is a test clock.
  */
 export const onStore = (
   scenario: Scenario.Scenario,

@@ -1,5 +1,5 @@
 /**
- * What people and programs say of a thread: its title, metadata, and votes on its messages. Kept with the thread; no model reads it.
+ * A thread's title, metadata, and votes on its messages. Stored with the thread; not sent to models.
  */
 import type { Json } from "@reins/protocol"
 import * as Schema from "effect/Schema"
@@ -15,13 +15,13 @@ const DescriptionStruct = Schema.Struct({
   votes: Schema.optionalKey(Schema.Array(VoteStruct))
 }).annotate({ identifier: "ThreadDescription" })
 
-/** What is said of a thread. What is absent was not said; `votes` has at most one of each message. */
+/** The description of a thread. `votes` has at most one per message. */
 export interface ThreadDescription extends Schema.Schema.Type<typeof DescriptionStruct> {}
 export const ThreadDescription: Schema.Codec<ThreadDescription> = DescriptionStruct
 
 /**
- * What is said from now on: a member that is absent stays as it is, `undefined` removes it. Votes take the place of earlier ones on the same
- * messages; others stay.
+ * A change: an absent member is unchanged, `undefined` removes it. Votes replace earlier ones on the same messages;
+ * others stay.
  */
 export interface DescriptionChange {
   readonly title?: string | undefined
@@ -47,6 +47,6 @@ const voted = (before: ReadonlyArray<ThreadVote> = [], given: ReadonlyArray<Thre
   return [...all.values()]
 }
 
-/** Whether nothing is said. */
+/** Whether the description is empty. */
 export const isEmpty = ({ metadata, title, votes }: ThreadDescription): boolean =>
   title === undefined && metadata === undefined && votes === undefined

@@ -44,7 +44,9 @@ export interface ThreadInfo {
   readonly limits?: Budget.Budget | undefined
   /** What its ended runs have used. Absent: nothing yet. */
   readonly spent?: Budget.Spent | undefined
-  /** When it was made, in epoch milliseconds. Absent: by a release that did not keep it, and none of its runs is left. */
+  /**
+   * When it was made, in epoch milliseconds. Absent: by a release that did not keep it, and none of its runs is left.
+   */
   readonly createdAt?: number | undefined
   /** When its messages, limits or description were last written, in epoch milliseconds. Absent: as `createdAt`. */
   readonly updatedAt?: number | undefined
@@ -118,8 +120,8 @@ export interface ThreadStore {
    */
   readonly limit: (threadId: string, resourceId: string, limits: Budget.Budget | undefined) => Effect.Effect<boolean>
   /**
-   * Changes what is said of a thread, in one transaction; creates the thread if needed. False, without effect, if it belongs to another
-   * tenant.
+   * Changes what is said of a thread, in one transaction; creates the thread if needed. False, without effect, if it
+   * belongs to another tenant.
    */
   readonly describe: (
     threadId: string,

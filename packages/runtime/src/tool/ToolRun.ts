@@ -74,9 +74,10 @@ export interface ToolRunShape {
   /** Emits a hint for a placeholder, as a `custom` event of type `hint`. */
   readonly hint: (text: string) => Effect.Effect<void>
   /**
-   * Adds to the cost of this call, in US dollars, for the ledger and the budget. On a durable deployment it is stored when this completes, and
-   * counts also if the process dies then. Without effect after the call has ended. An invalid amount (negative, NaN,
-   * infinite, above 9 million) is a defect of the handler (`Money.InvalidAmount`): it is never counted as 0.
+   * Adds to the cost of this call, in US dollars, for the ledger and the budget. On a durable deployment it is stored
+   * when this completes, and counts also if the process dies then. Without effect after the call has ended. An invalid
+   * amount (negative, NaN, infinite, above 9 million) is a defect of the handler (`Money.InvalidAmount`): it is never
+   * counted as 0.
    */
   readonly reportCost: (usd: number) => Effect.Effect<void>
 }

@@ -1,4 +1,6 @@
-/** A runtime made by `createRuntime` behind a process's standard input and output, for clients that start the process. */
+/**
+ * A runtime made by `createRuntime` behind a process's standard input and output, for clients that start the process.
+ */
 import * as NodeStdio from "@effect/platform-node/NodeStdio"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -45,8 +47,8 @@ const served = (
   )
 
 /**
- * Serves the Agent Client Protocol, as an editor speaks it to a process that it starts. Resolves when the client closes its end. Nothing
- * else may write to standard output: send logs to standard error.
+ * Serves the Agent Client Protocol, as an editor speaks it to a process that it starts. Resolves when the client closes
+ * its end. Nothing else may write to standard output: send logs to standard error.
  */
 export const serveAcp = (runtime: Served, options: StdioOptions = {}): Promise<void> =>
   served(runtime, options, AcpServer.serve)

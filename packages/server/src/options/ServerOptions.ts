@@ -58,7 +58,8 @@ export type OnDisconnect = "keep" | "cancel" | { readonly cancelAfter: Duration.
  *
  * **Details**
  * - `secret`: signs each, as Standard Webhooks have it.
- * - `allow`: where they may be sent. Absent: to names of other machines over `https`; not to addresses, nor to names of a local network.
+ * - `allow`: where they may be sent. Absent: to names of other machines over `https`; not to addresses, nor to names of
+ *   a local network.
  */
 export interface WebhookOptions {
   readonly secret: Redacted.Redacted | string

@@ -90,7 +90,10 @@ export const of = Effect.fnUntraced(function* (serving: ServerContext, status: R
   } satisfies Past
 })
 
-/** What the model was given for an answer: the conversation before the run, what was asked, and what came until the answer began. */
+/**
+ * What the model was given for an answer: the conversation before the run, what was asked, and what came until the
+ * answer began.
+ */
 export const input = Effect.fnUntraced(function* (
   serving: ServerContext,
   principal: Principal,

@@ -1,6 +1,6 @@
 /**
- * Recognizes an answer that was given before, by a digest of what it says, and finds what it got then: a request that is sent again gets
- * the same once more, and nothing happens twice.
+ * Recognizes an answer that was given before, by a digest of what it says, and finds what it got then: a request that
+ * is sent again gets the same once more, and nothing happens twice.
  */
 import type { Message } from "@reins/protocol"
 import type { RunStatus } from "@reins/runtime"
@@ -23,7 +23,10 @@ export type Shown = ReadonlyArray<Message.Message>
 export const beforeResults = (shown: Shown): Shown =>
   shown.slice(0, shown.findLastIndex(({ role }) => role === "assistant") + 1)
 
-/** A request's input to a waiting run: answers, and text beside them. `requestId`: tells a repeated request from one that asks again. */
+/**
+ * A request's input to a waiting run: answers, and text beside them. `requestId`: tells a repeated request from one
+ * that asks again.
+ */
 export interface Given extends Answers {
   readonly words?: ReadonlyArray<Message.Prompt>
   readonly requestId?: string | undefined

@@ -1,6 +1,7 @@
 /**
- * Tells runs by web hooks: each frame of a dialect's `openPush` is the body of one request, signed as Standard Webhooks have it
- * (`webhook-id`, `webhook-timestamp`, `webhook-signature`: HMAC-SHA256 over the three joined by dots, in base64).
+ * Tells runs by web hooks: each frame of a dialect's `openPush` is the body of one request, signed as Standard Webhooks
+ * have it (`webhook-id`, `webhook-timestamp`, `webhook-signature`: HMAC-SHA256 over the three joined by dots, in
+ * base64).
  *
  * Hooks live in this process, as long as their run: after a restart their clients set them again.
  */

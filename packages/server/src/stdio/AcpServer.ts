@@ -1,6 +1,6 @@
 /**
- * An agent of the Agent Client Protocol over lines: its client, an editor, starts this process. Sessions are threads, a prompt is a run;
- * questions are permission requests, which the client answers. One turn at a time in a session.
+ * An agent of the Agent Client Protocol over lines: its client, an editor, starts this process. Sessions are threads, a
+ * prompt is a run; questions are permission requests, which the client answers. One turn at a time in a session.
  *
  * A call that the client would have to run fails, since the protocol has no word for it.
  */

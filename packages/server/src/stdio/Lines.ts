@@ -5,7 +5,10 @@ import * as Semaphore from "effect/Semaphore"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 
-/** `send` writes one line, without its break, and completes when the other side has room. The end of `incoming` is the end of the other side. */
+/**
+ * `send` writes one line, without its break, and completes when the other side has room. The end of `incoming` is the
+ * end of the other side.
+ */
 export interface Lines {
   readonly incoming: Stream.Stream<string>
   readonly send: (line: string) => Effect.Effect<void>
@@ -26,7 +29,10 @@ export const fromStdio: Effect.Effect<Lines, never, Stdio.Stdio> = Effect.map(St
   }
 })
 
-/** Waits for what the other side has asked before it closed its end, but not for long: a run may wait for somebody who has gone. */
+/**
+ * Waits for what the other side has asked before it closed its end, but not for long: a run may wait for somebody who
+ * has gone.
+ */
 export const drained = (...sets: ReadonlyArray<FiberSet.FiberSet<unknown, unknown>>): Effect.Effect<void> =>
   Effect.ignore(Effect.timeout(Effect.forEach(sets, FiberSet.awaitEmpty, { discard: true }), "5 seconds"))
 

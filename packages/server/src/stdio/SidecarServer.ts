@@ -1,9 +1,9 @@
 /**
- * Steerable's sidecar over lines: its host starts this process, asks in JSON-RPC and is told by notifications. A stream's id is the
- * client's word for a run; a trace is a run's log.
+ * Steerable's sidecar over lines: its host starts this process, asks in JSON-RPC and is told by notifications. A
+ * stream's id is the client's word for a run; a trace is a run's log.
  *
- * Consent is given by `agent.chat.consent` (`streamId`, and `callId` or `approvalId`), our own method: the protocol has none for a run
- * that waits. Tools run within runs only, so `tool.invoke` is refused.
+ * Consent is given by `agent.chat.consent` (`streamId`, and `callId` or `approvalId`), our own method: the protocol has
+ * none for a run that waits. Tools run within runs only, so `tool.invoke` is refused.
  */
 import { Decision } from "@reins/protocol"
 import { Refusal } from "@reins/wire"
@@ -21,7 +21,9 @@ import * as ThreadName from "../thread/ThreadName.ts"
 import * as Answering from "./Answering.ts"
 import { drained, type Lines } from "./Lines.ts"
 
-/** What the process says of itself. `ready`: told the line that announces it, on standard error; absent: it is left out. */
+/**
+ * What the process says of itself. `ready`: told the line that announces it, on standard error; absent: it is left out.
+ */
 export interface Process {
   readonly pid: number
   readonly platform: string

@@ -13,7 +13,8 @@ import * as Effect from "effect/Effect"
 /**
  * Where a request resumed a run, after envelope `after`, and what it answered. `messageId`: the request became a
  * message of the run, and resumes it after the `message-received` of this id. `given`: a digest of the answers, to
- * recognize a repeated request. `follows`: the id of the last message that came with the answers, which the answer follows.
+ * recognize a repeated request. `follows`: the id of the last message that came with the answers, which the answer
+ * follows.
  */
 export interface Opening {
   readonly after: number
@@ -40,8 +41,8 @@ export interface RunNote {
 }
 
 /**
- * Times are epoch milliseconds. `agent` receives the queries that name no agent. `firstId`: of the first user's message, in the client's
- * words, where clients show their messages.
+ * Times are epoch milliseconds. `agent` receives the queries that name no agent. `firstId`: of the first user's
+ * message, in the client's words, where clients show their messages.
  */
 export interface ThreadNote {
   readonly tenant: string

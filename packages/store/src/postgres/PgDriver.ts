@@ -1,6 +1,7 @@
 /**
- * Loads the client of `@effect/sql-pg` when a database is opened. The package is an optional peer: programs without Postgres are bundled
- * and started without it. The import stands in a `try`, because a bundler then leaves a missing package out instead of failing.
+ * Loads the client of `@effect/sql-pg` when a database is opened. The package is an optional peer: programs without
+ * Postgres are bundled and started without it. The import stands in a `try`, because a bundler then leaves a missing
+ * package out instead of failing.
  */
 
 /** The client's module; rejects where the package is not installed. */

@@ -232,8 +232,8 @@ export const counted = (each: string, rows: string): string =>
    ) AS part WHERE true GROUP BY quota, ends ${added}`
 
 /**
- * Counts what a run holds as used, and holds nothing for it any more: for a run that ends without a bill, which may have used what it held.
- * In an open transaction; `run`: the column value of its id.
+ * Counts what a run holds as used, and holds nothing for it any more: for a run that ends without a bill, which may
+ * have used what it held. In an open transaction; `run`: the column value of its id.
  */
 export const forfeit = (db: Database, run: string, now: number): Effect.Effect<unknown, SqlError> =>
   Effect.andThen(

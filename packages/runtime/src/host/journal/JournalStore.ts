@@ -132,7 +132,8 @@ export interface JournalStore {
   readonly commit: (batch: Batch) => Effect.Effect<void, Fenced | StoreFailure>
   /**
    * Ends a run that cannot be read, without reading it: raises its epoch, releases its thread and what grants hold for
-   * it, counts what it holds of quotas as used, closes its questions and client calls. Its log is unchanged. False, without effect, when it is unknown or has ended.
+   * it, counts what it holds of quotas as used, closes its questions and client calls. Its log is unchanged. False,
+   * without effect, when it is unknown or has ended.
    */
   readonly abandon: (runId: string, at: number) => Effect.Effect<boolean, StoreFailure>
   /**

@@ -1,7 +1,7 @@
 /**
- * Ends a durable run whose loop died of a defect. What was under way goes on the bill and what was said to the thread; grants get back
- * what they held; the log gets its last events. That the run was stopped is stored first, with the rows of what was under way: where a
- * process dies in the middle of this, the next one goes on with it, and not with the run.
+ * Ends a durable run whose loop failed with a defect: work in flight is charged, messages are added to the thread,
+ * grants release their holds, and the log gets its last events. The stop is stored first, with the rows of the work in
+ * flight: if the process crashes meanwhile, the next owner continues ending the run instead of executing it.
  */
 import type { Envelope } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -16,7 +16,7 @@ import * as Names from "../../run/Names.ts"
 import type { JournalRun } from "./JournalRun.ts"
 import type { JournalStore, StoreFailure } from "./JournalStore.ts"
 
-/** Ends `run`, whose `log` is open here. Its exit is a failure where the store failed; the run goes on then. */
+/** Ends `run`, whose `log` is open here. Its exit is a failure if the store failed; then the run continues. */
 export const end = (
   store: JournalStore,
   { grants, threads }: Stores,
@@ -39,7 +39,7 @@ export const end = (
     yield* writer.flush
   }).pipe(Effect.exit)
 
-/** Charges grants with what calls have reported that have no end. */
+/** Charges grants with the reported costs of unfinished calls. */
 const charge = (grants: GrantStore, { now, runId }: JournalRun, reported: ReadonlyArray<Cost>): Effect.Effect<void> =>
   Effect.forEach(
     reported,
@@ -48,7 +48,7 @@ const charge = (grants: GrantStore, { now, runId }: JournalRun, reported: Readon
     { discard: true }
   )
 
-/** All events of a run whose log begins behind a snapshot, to see what is open in it. */
+/** All events of a run that was opened from a snapshot, to find what is open in it. */
 const wholeLog = (
   store: JournalStore,
   runId: string,

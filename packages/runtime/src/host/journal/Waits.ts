@@ -1,6 +1,6 @@
 /**
- * What wakes the waits of one journal run: an answer that was stored in this process, a cancel, the clock, or the time to look for what
- * another process has stored. The stored answer is the truth; whoever is woken looks for it.
+ * Wakes the waits of one journal run: on an answer that was stored in this process, on a cancel, at a deadline, or at
+ * the next poll for what another process has stored. The stored answer decides; a woken wait reads it.
  */
 import type { Json } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -20,7 +20,10 @@ export class Waits {
   private readonly cancel: Signal
   private readonly answers: ReadonlyMap<string, StoredAnswer>
 
-  /** `pollMs`: how often a wait looks for answers from other processes, in milliseconds. `answers`: those that this process knows. */
+  /**
+   * `pollMs`: how often a wait polls for answers from other processes, in milliseconds. `answers`: those known to this
+   * process.
+   */
   constructor(pollMs: number, clock: RunClock, cancel: Signal, answers: ReadonlyMap<string, StoredAnswer>) {
     this.pollMs = pollMs
     this.clock = clock
@@ -28,12 +31,12 @@ export class Waits {
     this.answers = answers
   }
 
-  /** When the clock ends one of them, at the earliest, in epoch milliseconds; `Infinity` where it ends none. */
+  /** The earliest deadline of the waits, in epoch milliseconds; `Infinity` without one. */
   get wakesAt(): number {
     return Math.min(...this.due.values())
   }
 
-  /** How the wait of that name is answered where nobody does, and how it hears of an answer. */
+  /** How the wait of that name ends without an answer, and how it is notified of one. */
   awaiting<A>(name: string, schema: Schema.Codec<A, Json>, end: WaitEnd<A>): Awaiting<A> {
     const due = end.expires === undefined ? Number.POSITIVE_INFINITY : this.clock.due(end.expires.at)
     const leftMs = () => this.clock.left(due)
@@ -41,7 +44,7 @@ export class Waits {
     return { schema, end, known, isDue: () => leftMs() <= 0, news: this.news(name, end, leftMs) }
   }
 
-  /** Completes when there may be an answer. `leftMs`: until the clock ends the wait. */
+  /** Completes when there may be an answer. `leftMs`: the time until the wait's deadline. */
   private news(name: string, { expires, reminders = [] }: WaitEnd<unknown>, leftMs: () => number): Effect.Effect<void> {
     const { answers, cancel, clock, pollMs } = this
     const told = Effect.callback<void>((resume) => {
@@ -63,14 +66,14 @@ export class Waits {
     })
   }
 
-  /** Something that belongs to a wait was stored in this process. */
+  /** Call when something for a wait was stored in this process. */
   nudge(name: string): void {
-    // A wait that looks at this moment looks once more.
+    // A wait that polls at this moment polls once more.
     this.nudged.add(name)
     this.listeners.get(name)?.()
   }
 
-  /** All of them look again. */
+  /** All waits poll again. */
   wake(): void {
     for (const wake of Array.from(this.listeners.values())) wake()
   }
