@@ -19,7 +19,7 @@ const told = <A, E>(layer: Layer.Layer<A, E>) =>
   })
 
 const lost =
-  /^The runtime of agent "desk" keeps its runs in memory, so a restart loses them, though a SQLite store is built beside it\./
+  /^The runtime of agent "desk" keeps its runs in memory, so a restart loses them, although a SQLite store is built beside it\./
 
 describe("a runtime beside a store that it was not given", () => {
   it.effect.each<readonly [string, () => Layer.Layer<Runtime, unknown>]>([
