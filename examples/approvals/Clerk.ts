@@ -21,8 +21,8 @@ export const decide = ({ request }: PendingApproval): Decision => {
 /** Answers all pending approvals. If somebody else was faster, that answer counts. */
 export const answer = Effect.gen(function* () {
   const runtime = yield* Runtime
-  for (const pending of yield* runtime.pendingApprovals()) {
-    yield* Effect.ignore(runtime.respondToApproval(pending.request.id, decide(pending)))
+  for (const pending of yield* runtime.approvals.pending()) {
+    yield* Effect.ignore(runtime.approvals.respond(pending.request.id, decide(pending)))
   }
 })
 

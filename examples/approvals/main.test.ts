@@ -49,9 +49,9 @@ describe("approvals answered from another fiber", () => {
     Effect.gen(function* () {
       const runtime = yield* Runtime
       const probe = yield* answered("Pay Paper 40.")
-      assert.deepStrictEqual(yield* runtime.pendingApprovals(), [])
+      assert.deepStrictEqual(yield* runtime.approvals.pending(), [])
       const id = probe.of("approval-required")[0]?.data.id ?? ""
-      const late = yield* Effect.flip(runtime.respondToApproval(id, Decision.reject()))
+      const late = yield* Effect.flip(runtime.approvals.respond(id, Decision.reject()))
       assert.include(["ApprovalResolved", "ApprovalNotFound"], late.reason._tag)
     }).pipe(Effect.provide(live()), Effect.scoped)
   )

@@ -54,7 +54,7 @@ describe("parallel readers with one limit", () => {
     Effect.gen(function* () {
       const { probe, run, runtime } = yield* begin({ maxCostUsd: 0.5, onExhausted: "pause" })
       const { data } = yield* probe.next("approval-required")
-      yield* runtime.respondToApproval(data.id, Decision.reject())
+      yield* runtime.approvals.respond(data.id, Decision.reject())
       assert.strictEqual((yield* Effect.flip(run.result)).reason._tag, "BudgetExhausted")
     }).pipe(Effect.provide(live()), Effect.scoped)
   )

@@ -51,7 +51,7 @@ const story = Effect.gen(function* () {
           const carrier = runners.find(({ said }) => said.length > 1)
           carrier?.child.kill("SIGKILL")
           yield* Console.log(`The ${carrier?.name ?? "?"} is killed, and no process executes the run. Mia decides.`)
-          yield* runtime.respondToApproval(event.data.id, Decision.approve({ by: "mia" }))
+          yield* runtime.approvals.respond(event.data.id, Decision.approve({ by: "mia" }))
         })
       case "approval-decision":
         return Console.log(`The answer: ${event.data.outcome.outcome}.`)

@@ -32,7 +32,7 @@ const events = Effect.fnUntraced(function* (
   yield* Stream.runForEach(runtime.query(question), (event) => {
     all.push(event)
     return event.type === "approval-required"
-      ? Effect.flatMap(decide(), (decision) => runtime.respondToApproval(event.data.id, decision))
+      ? Effect.flatMap(decide(), (decision) => runtime.approvals.respond(event.data.id, decision))
       : Effect.void
   })
   return all

@@ -43,7 +43,7 @@ const ask = Effect.fnUntraced(function* (question: string) {
       case "approval-required":
         return Effect.andThen(
           Console.log(`  asked: ${event.data.target} ${JSON.stringify(event.data.payload)}`),
-          runtime.respondToApproval(event.data.id, decide(event.data))
+          runtime.approvals.respond(event.data.id, decide(event.data))
         )
       case "approval-decision":
         return Console.log(`  answered: ${event.data.outcome.outcome} by ${event.data.by}`)

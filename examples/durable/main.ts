@@ -57,8 +57,8 @@ const answer = Effect.gen(function* () {
   const runtime = yield* Runtime
   const decision = { approve: Decision.approve({ by: "mia" }), reject: Decision.reject({ by: "mia" }) }
   if (says !== "approve" && says !== "reject") return
-  for (const { request } of yield* runtime.pendingApprovals()) {
-    yield* runtime.respondToApproval(request.id, decision[says])
+  for (const { request } of yield* runtime.approvals.pending()) {
+    yield* runtime.approvals.respond(request.id, decision[says])
   }
 })
 

@@ -33,8 +33,8 @@ export class SupportDesk extends Context.Service<
       return SupportDesk.of({
         // One ticket is one thread: the agent remembers its conversation.
         answer: (ticket, question) => runtime.query(question, { threadId: `ticket-${ticket}` }),
-        pending: runtime.pendingApprovals(),
-        decide: (approval, decision) => runtime.respondToApproval(approval, decision)
+        pending: runtime.approvals.pending(),
+        decide: (approval, decision) => runtime.approvals.respond(approval, decision)
       })
     })
   )

@@ -22,7 +22,7 @@ const program = Effect.gen(function* () {
   const runtime = yield* Runtime
   yield* Stream.runForEach(runtime.query("A room in Lisbon, please.", { threadId: "trip-1" }), (event) => {
     if (event.type === "text") return Effect.sync(() => process.stdout.write(event.text))
-    if (event.type === "approval-required") return runtime.respondToApproval(event.data.id, Decision.approve())
+    if (event.type === "approval-required") return runtime.approvals.respond(event.data.id, Decision.approve())
     return event.type === "finish" ? Console.log(event.finishReason, event.usage) : Effect.void
   })
 })

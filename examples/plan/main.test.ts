@@ -17,7 +17,7 @@ const answered = Effect.fnUntraced(function* (prompt: string, answers: ReadonlyA
   for (const [index, decision] of answers.entries()) {
     const { data } = yield* probe.next("approval-required", index + 1)
     assert.deepStrictEqual(moved(probe), [])
-    yield* runtime.respondToApproval(data.id, decision)
+    yield* runtime.approvals.respond(data.id, decision)
   }
   yield* probe.end
   return probe

@@ -47,7 +47,7 @@ const plan = Effect.fnUntraced(function* (prompt: string, answers: ReadonlyArray
     Effect.andThen(
       tell(event),
       event.type === "approval-required"
-        ? runtime.respondToApproval(event.data.id, open.shift() ?? Decision.approve())
+        ? runtime.approvals.respond(event.data.id, open.shift() ?? Decision.approve())
         : Effect.void
     )
   )

@@ -67,7 +67,7 @@ for await (const event of runtime.query("My order A-1 arrived broken.", { thread
     case "approval-required":
       console.log("? refund", event.data.payload)
       // Here, in a web hook or in another process tomorrow: answering takes only the id.
-      await runtime.respondToApproval(event.data.id, Decision.revise({ amountUsd: 60 }, { by: "mia" }))
+      await runtime.approvals.respond(event.data.id, Decision.revise({ amountUsd: 60 }, { by: "mia" }))
       break
     case "tool-invocation":
       if (event.state === "result") console.log("=", event.result)

@@ -6,7 +6,7 @@ import { Researcher } from "./Researcher.ts"
 /** At most `most` findings on a topic, as lines; without findings, a line that says why. */
 export const research = Effect.fn("research")(function* (topic: string, most = 2) {
   const runtime = yield* Runtime
-  return yield* runtime.completeSpecialist(Researcher, { topic, most }).pipe(
+  return yield* runtime.complete(Researcher, { topic, most }).pipe(
     // `output` has the type of the schema: no casts, no checks.
     Effect.map(({ output, usage }) => [
       ...output.findings.map(({ claim, source }) => `- ${claim} (${source})`),

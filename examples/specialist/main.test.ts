@@ -15,7 +15,7 @@ describe("a specialist called from code", () => {
   it.effect("answers with its tool's findings, in the form of its schema", () =>
     Effect.gen(function* () {
       const runtime = yield* Runtime
-      const { output } = yield* runtime.completeSpecialist(Researcher, { topic: "tidal power", most: 1 })
+      const { output } = yield* runtime.complete(Researcher, { topic: "tidal power", most: 1 })
       assert.deepStrictEqual(output, {
         findings: [{ claim: "tidal power turned its turbine twice a day until 2019", source: "Annapolis Royal, 2019" }]
       })

@@ -33,7 +33,7 @@ describe("a script: replies in order", () => {
       const { probe, run, runtime } = yield* begin("Cancel room 7.")
       const { data } = yield* probe.next("approval-required")
       assert.deepStrictEqual(yield* open, ["room 7", "table 2"])
-      yield* runtime.respondToApproval(data.id, Decision.approve())
+      yield* runtime.approvals.respond(data.id, Decision.approve())
       assert.strictEqual((yield* run.result).output, "Done.")
       assert.deepStrictEqual(yield* open, ["table 2"])
       // Fails when the script has unused replies.
@@ -46,7 +46,7 @@ describe("a script: replies in order", () => {
     return Effect.gen(function* () {
       const { probe, runtime } = yield* begin("Cancel room 7.")
       const { data } = yield* probe.next("approval-required")
-      yield* runtime.respondToApproval(data.id, Decision.reject({ feedback: "it is paid for" }))
+      yield* runtime.approvals.respond(data.id, Decision.reject({ feedback: "it is paid for" }))
       yield* probe.end
       const [first, second] = model.requests
       assert.match(first?.instructions ?? "", /only what the guest names/)
@@ -67,7 +67,7 @@ describe("a responder: replies depending on the request", () => {
       const { probe, runtime } = yield* begin("Cancel everything.")
       for (let count = 1; count <= 4; count++) {
         const { data } = yield* probe.next("approval-required", count)
-        yield* runtime.respondToApproval(data.id, Decision.approve())
+        yield* runtime.approvals.respond(data.id, Decision.approve())
       }
       yield* probe.end
       assert.strictEqual(model.requests.length, 4)

@@ -25,7 +25,7 @@ const program = Effect.gen(function* () {
   const { data } = yield* probe.next("approval-required")
   yield* Console.log("asked about:", data.payload, "and nothing is done yet:", yield* bookings.open)
 
-  yield* runtime.respondToApproval(data.id, Decision.approve())
+  yield* runtime.approvals.respond(data.id, Decision.approve())
   yield* probe.end
   yield* Console.log("afterwards:", yield* bookings.open)
   yield* Console.log("the model was asked", model.requests.length, "times, and read:", resultsRead())
