@@ -118,6 +118,7 @@ layer(Sample.layer, { excludeTestServices: true })("reins ask", (it) => {
       const repository = `${import.meta.dirname}/apps`
       for (const [app, more] of [
         ["agent.ts", ["--model", "scripted", "--store", "memory"]],
+        ["handled.ts", ["--model", "scripted", "--store", "memory"]],
         ["promise.ts", []],
         ["layer.ts", []]
       ] as const) {

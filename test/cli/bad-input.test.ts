@@ -71,6 +71,11 @@ layer(Sample.layer, { excludeTestServices: true })("bad input", (it) => {
       why: /^There is no app file ".*no\.ts"\. Name one: --app agent\.ts\n$/
     },
     {
+      args: ["ask", "x", "--app", "@/log"],
+      code: 1,
+      why: /^There is no app file ".*log"\. Name one: --app agent\.ts\n$/
+    },
+    {
       args: ["ask", "x", "--app", "@/throws.mjs"],
       code: 1,
       why: /throws\.mjs does not load: Error: the harbour is closed\. Add --log-level debug/
@@ -93,6 +98,26 @@ layer(Sample.layer, { excludeTestServices: true })("bad input", (it) => {
       assert.notInclude(result.words, "    at ")
       assert.notInclude(result.words, "secret@")
       assert.strictEqual(result.words.split("\n").length, 2)
+    })
+  )
+
+  it.effect("a tool without a handler is named before anything is started", () =>
+    Effect.gen(function* () {
+      const { code, words } = yield* ended(import.meta.dirname, [
+        "ask",
+        "x",
+        "--app",
+        "@/apps/unhandled.ts",
+        "--model",
+        "scripted",
+        "--store",
+        "memory"
+      ])
+      assert.match(
+        words,
+        /^The tool "book" of .*unhandled\.ts has no handler\. Export a layer named "services" that has it\.\n$/
+      )
+      assert.strictEqual(code, 1)
     })
   )
 

@@ -43,10 +43,10 @@ const at = <R>(
     )
   }
   return Effect.gen(function* () {
-    // No model is asked anything: the demo stands for whichever it is.
+    // No model is asked anything: a script stands for whichever it is.
     const workplace = yield* Workplace.make({
       ...given,
-      model: undefined,
+      model: given.app === undefined ? undefined : "scripted",
       isWatched: false,
       demo: true,
       carries: false

@@ -9,10 +9,13 @@
  */
 import { Agent, Runtime } from "@reins/runtime"
 import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
-import { existsSync } from "node:fs"
+import * as Schema from "effect/Schema"
+import { statSync } from "node:fs"
 import process from "node:process"
 import { resolve } from "node:path"
 import { pathToFileURL } from "node:url"
@@ -100,7 +103,7 @@ const loadsTypes = (): boolean => {
 export const load = (file: string): Effect.Effect<App, CommandFailed> =>
   Effect.gen(function* () {
     const path = resolve(file)
-    if (!existsSync(path))
+    if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true)
       return yield* failed(`There is no app file ${JSON.stringify(file)}. Name one: --app agent.ts`)
     if (/\.[cm]?tsx?$/.test(path) && !loadsTypes()) {
       return yield* failed(
@@ -114,6 +117,28 @@ export const load = (file: string): Effect.Effect<App, CommandFailed> =>
     const app = read(file, module)
     return app._tag === "CommandFailed" ? yield* app : app
   })
+
+const readTools = Schema.decodeUnknownOption(
+  Schema.Struct({ tools: Schema.Record(Schema.String, Schema.Struct({ id: Schema.String, name: Schema.String })) })
+)
+
+/** A tool of the agents, or of specialists below them, whose handler is not among the services. Pure. */
+export const withoutHandler = (
+  agents: ReadonlyArray<Agent.Any>,
+  services: Context.Context<never>
+): string | undefined => {
+  for (const { definition } of agents) {
+    // A toolkit that is bound already has its handlers, and no tools to read.
+    const tools = definition.toolkits.flatMap((toolkit) => {
+      const kit = Predicate.isFunction(toolkit) ? { ...toolkit } : toolkit
+      return Option.match(readTools(kit), { onNone: () => [], onSome: (read) => Object.values(read.tools) })
+    })
+    const missing = tools.find(({ id }) => !services.mapUnsafe.has(id))?.name
+    const below = missing ?? withoutHandler(definition.specialists, services)
+    if (below !== undefined) return below
+  }
+  return undefined
+}
 
 /** The sentence of an error that a module threw, on one line. */
 const reasonOf = (cause: unknown): string => {

@@ -94,8 +94,18 @@ export const make = (given: Given): Effect.Effect<Workplace, CommandFailed> =>
       return { ...common, root: Assistant.name, agents: [], layer }
     }
     const [root] = app.agents
-    // What the agents of a file need is in no type: what is missing shows when the runtime is built.
-    const own: Layer.Layer<Runtime, unknown, Model> = Runtime.layer({ agents: app.agents })
+    // What the agents of a file need is in no type: what is missing shows when the runtime is built, and of tools before.
+    const runtime: Layer.Layer<Runtime, unknown, Model> = Runtime.layer({ agents: app.agents })
+    const own = Layer.unwrap(
+      Effect.flatMap(Effect.context<never>(), (context) => {
+        const tool = AppFile.withoutHandler(app.agents, context)
+        return tool === undefined
+          ? Effect.succeed(runtime)
+          : Effect.fail(
+              failed(`The tool "${tool}" of ${file} has no handler. Export a layer named "services" that has it.`)
+            )
+      })
+    )
     const layer = Layer.provide(own, Layer.provideMerge(app.services, services))
     return { ...common, root: root.name, agents: app.agents, layer: AppFile.wholeLayer(file, layer) }
   })
