@@ -288,3 +288,34 @@ for (const [name, protocol] of Object.entries(protocols)) {
     )
   })
 }
+
+describe("messages that are read later", () => {
+  const parts = (text: string) => [{ type: "text", text }]
+  const idOf = (text: string) => /"messageId":"([^"]+)"/.exec(text)?.[1] ?? ""
+
+  it.live("have the ids that their clients gave and were given, in Kai and AI SDK", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const given: Array<string> = []
+      for (const [id, text] of [
+        ["k1", "hello"],
+        ["k2", "tool"]
+      ] as const) {
+        const { text: answer } = yield* served.ask("/kai/api/chat", {
+          body: { id: "kai", message: { id, role: "user", parts: parts(text) } }
+        })
+        given.push(id, idOf(answer))
+      }
+      const { json } = yield* served.ask("/kai/api/chat/kai")
+      const read = json.messages.map(({ id }: { readonly id: string }) => id)
+      assert.deepStrictEqual(read.slice(0, 4), given)
+      const messages = [{ id: "a1", role: "user", parts: parts("tool") }]
+      const { text: answer } = yield* served.ask("/ai-sdk/chat", { body: { id: "sdk", messages } })
+      const { json: shown } = yield* served.ask("/ai-sdk/chat/sdk/messages")
+      assert.deepStrictEqual(
+        shown.map(({ id }: { readonly id: string }) => id),
+        ["a1", idOf(answer)]
+      )
+    })
+  )
+})

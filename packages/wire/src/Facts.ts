@@ -56,6 +56,13 @@ export interface VoteFacts {
   readonly isUp: boolean
 }
 
+/** Where a run's messages begin in a thread's; `messageId`: of its prompt, in the client's words. */
+export interface RunPlace {
+  readonly at: number
+  readonly runId: string
+  readonly messageId?: string
+}
+
 /** The result of a command, discriminated by `_tag`. `at`: epoch milliseconds of when it was accepted. */
 export type Facts =
   | {
@@ -64,6 +71,8 @@ export type Facts =
       readonly messages: ReadonlyArray<Message.Message>
       /** Where in `messages` the active run begins, with its prompt. Absent: no run is active. */
       readonly runAt?: number
+      /** Where the last runs begin. Absent: it is not known. */
+      readonly runs?: ReadonlyArray<RunPlace>
     }
   | { readonly _tag: "Threads"; readonly threads: ReadonlyArray<Thread>; readonly next?: string }
   | {

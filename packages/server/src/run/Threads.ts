@@ -248,5 +248,16 @@ const read = Effect.fnUntraced(function* (serving: ServerContext, principal: Pri
     ...(standing?.soFar.messages ?? [])
   ]
   const thread = threadOf(serving, threadId, note, info, standing)
-  return { thread, messages, ...(standing === undefined ? {} : { runAt: stored.length }) }
+  const runs: Array<Facts.RunPlace> = []
+  for (const { messageId, runId } of note?.runs.slice(-placedRuns) ?? []) {
+    const isActive = runId === standing?.status.runId
+    const before = isActive
+      ? stored.length
+      : yield* runtime.threads.before(naming.inner(tenant, threadId), runId, { resourceId: tenant })
+    if (before !== undefined) runs.push({ at: before, runId, ...(messageId === undefined ? {} : { messageId }) })
+  }
+  return { thread, messages, runs, ...(standing === undefined ? {} : { runAt: stored.length }) }
 })
+
+/** Of how many runs a thread's messages are named as in their answers. */
+const placedRuns = 100

@@ -24,6 +24,7 @@ import { Parking } from "../Parking.ts"
 import type { Chunk } from "./Chunk.ts"
 import * as Body from "../Body.ts"
 import * as Media from "../Media.ts"
+import * as MessageId from "../MessageId.ts"
 
 type Chunks = ReadonlyArray<Chunk>
 
@@ -81,7 +82,7 @@ class UiMessageEncoder implements Encoder {
     this.#parking.step(envelope)
     const chunks = this.#parking.isOwn(envelope) ? [] : this.#chunks(envelope)
     if (this.#messageId !== "") return chunks.map(Frame.unnamed)
-    this.#messageId = `msg_${envelope.runId}`
+    this.#messageId = MessageId.ofAnswer(envelope.runId)
     const { runId, threadId } = envelope
     const start: Chunk = { type: "start", messageId: this.#messageId, messageMetadata: { runId, threadId } }
     return [start, ...chunks].map(Frame.unnamed)
@@ -99,7 +100,7 @@ class UiMessageEncoder implements Encoder {
     // What follows a user's message is a message of its own, which has none of the calls before it; what follows an
     // answer is more of the one that asked.
     if (messageId !== undefined) {
-      this.#messageId = `msg_${messageId}`
+      this.#messageId = MessageId.ofAnswer(messageId)
       this.#follows = messageId
       this.#shown.clear()
       for (const id of this.#questions.keys()) this.#askedBefore.add(id)

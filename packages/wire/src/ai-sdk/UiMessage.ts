@@ -8,8 +8,9 @@
 import type { Message } from "@reins/protocol"
 import * as Body from "../Body.ts"
 import type { Reply } from "../Dialect.ts"
-import type { Facts } from "../Facts.ts"
+import type { Facts, RunPlace } from "../Facts.ts"
 import * as Media from "../Media.ts"
+import * as MessageId from "../MessageId.ts"
 
 interface UiMessage {
   readonly id: string
@@ -50,10 +51,15 @@ const partOf = (
 }
 
 /** The messages of a thread in `useChat`'s form. */
-export const fromMessages = (threadId: string, messages: ReadonlyArray<Message.Message>): ReadonlyArray<UiMessage> => {
+export const fromMessages = (
+  threadId: string,
+  messages: ReadonlyArray<Message.Message>,
+  runs?: ReadonlyArray<RunPlace> | undefined
+): ReadonlyArray<UiMessage> => {
+  const ids = MessageId.of(threadId, messages, runs)
   const all: Array<UiMessage> = []
   for (const [index, message] of messages.entries()) {
-    const id = `${threadId}-${index}`
+    const id = ids[index] ?? ""
     if (message.role === "user") {
       const parts = message.content.map((part) =>
         part.type === "text" ? { type: "text", text: part.text } : fileOf(part)
@@ -87,7 +93,7 @@ const resultsAfter = (messages: ReadonlyArray<Message.Message>, index: number) =
 /** The answer to `GET /chat/:id/messages`. */
 export const shape = (facts: Facts): Reply => {
   if (facts._tag !== "Thread") return { status: 200, body: [] }
-  const { messages, runAt, thread } = facts
+  const { messages, runAt, runs, thread } = facts
   const said = runAt === undefined ? messages : messages.slice(0, runAt + 1)
-  return { status: 200, body: fromMessages(thread.threadId, said) }
+  return { status: 200, body: fromMessages(thread.threadId, said, runs) }
 }

@@ -2,11 +2,12 @@
 import type { Message } from "@reins/protocol"
 import * as DateTime from "effect/DateTime"
 import type { Reply } from "../Dialect.ts"
-import type { Facts, Thread } from "../Facts.ts"
+import type { Facts, RunPlace, Thread } from "../Facts.ts"
 import type { Kind, Refusal } from "../Refusal.ts"
 import { callOf, toObject } from "./Encoder.ts"
 import * as Body from "../Body.ts"
 import * as Media from "../Media.ts"
+import * as MessageId from "../MessageId.ts"
 
 const iso = (millis: number): string => DateTime.formatIso(DateTime.makeUnsafe(millis))
 
@@ -56,16 +57,16 @@ const partsOf = (message: Message.Message, results: ReadonlyMap<string, Message.
  */
 const messagesOf = (
   { questions, threadId }: Thread,
-  messages: ReadonlyArray<Message.Message>
+  messages: ReadonlyArray<Message.Message>,
+  runs: ReadonlyArray<RunPlace> | undefined
 ): ReadonlyArray<ChatMessage> => {
+  const ids = MessageId.of(threadId, messages, runs)
   const results = new Map<string, Message.ResultPart>()
   for (const { content, role } of messages) {
     if (role === "tool") for (const part of content) results.set(part.id, part)
   }
   const said = messages.flatMap((message, index): ReadonlyArray<ChatMessage> =>
-    message.role === "tool"
-      ? []
-      : [{ id: `${threadId}-${index}`, role: message.role, parts: partsOf(message, results) }]
+    message.role === "tool" ? [] : [{ id: ids[index] ?? "", role: message.role, parts: partsOf(message, results) }]
   )
   if (questions.length === 0) return said
   const waiting = questions.map((question) => {
@@ -100,7 +101,10 @@ const chatOf = ({ createdAt, threadId, title, updatedAt }: Thread): object => ({
 export const shape = (facts: Facts): Reply => {
   switch (facts._tag) {
     case "Thread":
-      return { status: 200, body: { ...chatOf(facts.thread), messages: messagesOf(facts.thread, facts.messages) } }
+      return {
+        status: 200,
+        body: { ...chatOf(facts.thread), messages: messagesOf(facts.thread, facts.messages, facts.runs) }
+      }
     case "Threads":
       return { status: 200, body: { chats: facts.threads.map(chatOf), hasMore: facts.next !== undefined } }
     case "Votes": {

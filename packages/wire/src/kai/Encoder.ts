@@ -22,6 +22,7 @@ import { Approval, Envelope } from "@reins/protocol"
 import * as CallId from "../CallId.ts"
 import type { Encoder } from "../Dialect.ts"
 import * as Frame from "../Frame.ts"
+import * as MessageId from "../MessageId.ts"
 import { Parking } from "../Parking.ts"
 import * as Body from "../Body.ts"
 import * as Ends from "../Ends.ts"
@@ -65,7 +66,7 @@ class KaiEncoder implements Encoder {
 
   step(envelope: Envelope.Envelope): ReadonlyArray<Frame.Frame> {
     this.#parking.step(envelope)
-    const opening: KaiEvents = this.#isOpen ? [] : [{ type: "start", messageId: `msg_${envelope.runId}` }]
+    const opening: KaiEvents = this.#isOpen ? [] : [{ type: "start", messageId: MessageId.ofAnswer(envelope.runId) }]
     this.#isOpen = true
     return this.#frames([...opening, ...this.#events(envelope)])
   }
@@ -78,7 +79,9 @@ class KaiEncoder implements Encoder {
 
   reopen(answered: Iterable<string>, messageId?: string): ReadonlyArray<Frame.Frame> {
     this.#parking.expect(answered)
-    return messageId === undefined ? Frame.none : this.#frames([{ type: "start", messageId: `msg_${messageId}` }])
+    return messageId === undefined
+      ? Frame.none
+      : this.#frames([{ type: "start", messageId: MessageId.ofAnswer(messageId) }])
   }
 
   #frames(events: KaiEvents): ReadonlyArray<Frame.Frame> {

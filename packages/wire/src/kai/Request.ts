@@ -129,6 +129,7 @@ const chat = (request: Request, { branchId, id, message, selectedVisibilityType 
       prompt: promptOf(message.parts),
       threadId: id,
       requestId: message.id,
+      messageId: message.id,
       metadata: {
         ...message.metadata,
         ...(selectedVisibilityType === undefined ? {} : { visibility: selectedVisibilityType }),
