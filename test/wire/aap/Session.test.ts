@@ -42,13 +42,14 @@ describe("a session of the Agent Application Protocol", () => {
   it("is shown with its history in version 1, which lists ids", () => {
     const messages = [{ role: "user", content: [{ type: "text", text: "hi" }] }] as const
     const told = { ...thread, settings: { ...thread.settings, instructions: "Be brief." } }
+    const whole = [
+      { role: "system", content: "Be brief." },
+      { role: "user", content: "hi" }
+    ]
     const { body } = reply(dialectV1, "GET /session/s1", { _tag: "Thread", thread: told, messages })
     assert.deepInclude(body, {
       sessionId: "s1",
-      history: [
-        { role: "system", content: "Be brief." },
-        { role: "user", content: "hi" }
-      ]
+      history: { compacted: whole, full: whole }
     })
     const listed = reply(dialectV1, "GET /sessions", { _tag: "Threads", threads: [thread], next: "s1" })
     assert.deepStrictEqual(listed.body, { sessions: ["s1"], next: "s1" })

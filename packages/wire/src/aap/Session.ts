@@ -71,7 +71,9 @@ export const shape =
               status: 200,
               body: {
                 ...infoOf(version, facts.thread),
-                ...(version === 1 ? { history: historyOf(facts.thread.settings?.instructions, facts.messages) } : {})
+                ...(version === 1
+                  ? { history: bothOf(historyOf(facts.thread.settings?.instructions, facts.messages)) }
+                  : {})
               }
             }
       case "Threads": {
@@ -90,6 +92,9 @@ const historyOf = (instructions: string | undefined, messages: ReadonlyArray<Our
   ...(instructions === undefined ? [] : [{ role: "system" as const, content: instructions }]),
   ...fromOurs(messages)
 ]
+
+/** Neither form is shortened here. */
+const bothOf = (messages: ReadonlyArray<Message>): object => ({ compacted: messages, full: messages })
 
 /** A history is returned under the name of its form. */
 export const history =
