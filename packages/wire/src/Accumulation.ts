@@ -1,6 +1,6 @@
 /**
- * Folds a run's envelopes into the outcome that every non-streaming answer is built from: what the run said, what it
- * did, how it ended and what it waits for. Dialects only shape the outcome.
+ * Folds a run's envelopes into the outcome that every non-streaming answer is built from: the run's text and calls, its
+ * end and what it waits for. Dialects only convert the outcome.
  *
  * Only the root agent's messages count, as in the root view. A retracted step is left out.
  */
@@ -12,7 +12,7 @@ import type { Folding, Reply } from "./Dialect.ts"
 import { Parking } from "./Parking.ts"
 import type { ClientCall } from "./Parking.ts"
 
-/** What one answer of a run has used: what the run has, less what the answers before it had. Mutable; owned by one reader. */
+/** The usage of one answer of a run: the run's minus that of the answers before it. Mutable; owned by one reader. */
 export class Spending {
   #before: Usage.UsageTotals | undefined
   #used: Usage.UsageTotals | undefined
@@ -50,7 +50,8 @@ export type Settled = Events.ToolResult | Events.AgentResult
  * **Details**
  * - `messages`: the assistant's messages and the results of its calls, in order; open calls have no result.
  * - `text`, `reasoning`: the concatenation of all parts of that type.
- * - `finish`, `error`: how the run ended; both absent while it runs. `usage`: of this answer; absent while it is unknown.
+ * - `finish`, `error`: how the run ended; both absent while it runs. `usage`: of this answer; absent while it is
+ *   unknown.
  * - `questions`, `clientCalls`: what it waits for now, whether asked before this answer or during it.
  * - `decisions`: the answers to its questions. `settledBelow`: results of calls below the root that the run waited for.
  * - `at`: epoch milliseconds of the run's first envelope. `answer`: the number of this answer within the run, from 1.
@@ -196,8 +197,8 @@ export class Accumulation {
 export type Leaves = "when-parked" | "when-client-is-needed" | "never"
 
 /**
- * A reply built from the accumulated run. `when-parked` returns as soon as the run waits for anybody;
- * `when-client-is-needed` only when it waits for client calls and no approval is open that could end the wait first.
+ * A reply built from the accumulated run. `when-parked` returns as soon as the run is parked; `when-client-is-needed`
+ * only when it waits for client calls and no approval is open that could end the wait first.
  */
 export const whole = (leaves: Leaves, shape: (run: Accumulated) => Reply): Folding => {
   const accumulation = new Accumulation()

@@ -1,7 +1,7 @@
 /**
  * The id of one answer of a run, in dialects that name answers and not runs. A run that is resumed after a pause has
- * several answers: the first has the run's id after a prefix, the others their number before it. An id leads back to exactly
- * that answer.
+ * several answers: the first has the run's id after a prefix, the others have their number before it. An id identifies
+ * exactly that answer.
  */
 
 /** An answer: the `answer`th of the run, from 1. */

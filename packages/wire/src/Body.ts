@@ -1,6 +1,7 @@
 /**
- * The values in bodies of requests and answers: decodes a client's body with a schema, and writes results as text. A body that does not match is reported by the path of the first invalid field,
- * never by its content: a body may hold secrets, and errors reach the client and logs.
+ * The values in bodies of requests and answers: decodes a client's body with a schema, and writes results as text. A
+ * body that does not match is reported by the path of the first invalid field, never by its content: a body may hold
+ * secrets, and errors reach the client and logs.
  */
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
@@ -12,7 +13,7 @@ import type { Json } from "@reins/protocol"
 
 const places = SchemaIssue.makeFormatterStandardSchemaV1()
 
-/** The path of the first invalid field; empty where it is the body itself. */
+/** The path of the first invalid field; empty for the body itself. */
 const fieldOf = (issue: SchemaIssue.Issue): string => {
   const [first] = places(issue).issues
   return (first?.path ?? []).map((key) => (typeof key === "object" ? String(key.key) : String(key))).join(".")
@@ -23,7 +24,7 @@ const invalid = (field: string): Refusal.Refusal =>
     ? Refusal.badRequest("Missing or invalid request body")
     : { ...Refusal.badRequest(`Missing or invalid field ${field}`), field }
 
-/** Decodes `body`, or returns the refusal that names the field that is invalid, or that the table says is refused. */
+/** Decodes `body`, or returns the refusal that names the invalid field, or the field that the table refuses. */
 export const read = <A>(
   schema: Schema.ConstraintDecoder<A>,
   fields: Fields.Fields = {}

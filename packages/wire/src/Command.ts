@@ -2,7 +2,7 @@
  * What a request asks for, independent of its dialect. The server executes these commands.
  *
  * A command carries names as the client sent them and is not trusted: the server checks tenant, permissions and open
- * questions. A history sent along is not a command; at most it seeds a new thread.
+ * questions. A history in a request is not a command; at most it seeds a new thread.
  */
 import type { Approval, Decision, Json, Message } from "@reins/protocol"
 import type { AnswerOf } from "./AnswerId.ts"
@@ -29,7 +29,7 @@ export interface ClientTool {
 export interface Settings {
   /**
    * Allowlist among the tools that the agent describes to clients. Without `trust` a tool asks for approval; with it
-   * the agent's own gate applies. Absent: all tools, under the agent's own gate.
+   * the agent's own policy applies. Absent: all tools, with the agent's own policy.
    */
   readonly tools?: ReadonlyArray<{ readonly name: string; readonly trust: boolean }>
   /** The agent's options by name. */
@@ -45,20 +45,20 @@ export interface Settings {
  *
  * **Details**
  * - `create`: the thread must be new (`"new"`) or must exist (`"existing"`); absent: either.
- * - `continues`: an answer that this query continues, for clients that name answers and not threads: what was said up to
- *   its end is the history. A later answer of the same thread is no part of it.
- * - `seed`: the conversation before the prompt, as the request carries it; after what `continues` names, if anything.
- *   Without `prompt` the run goes on from the results that it ends with.
+ * - `continues`: an answer that this query continues, for clients that name answers and not threads: the history up to
+ *   its end. A later answer of the same thread is not part of it.
+ * - `seed`: the request's conversation before the prompt; after what `continues` names, if anything. Without `prompt`
+ *   the run continues from the results at its end.
  * - `recalls`: calls in `seed` whose results the client did not send back: those that the run named beside them had.
  * - `onThread`: what `seed` does to a thread that exists; see `QueryOptions.onThread`. Absent: nothing.
  * - `instructions`: added to the agent's own.
- * - `replies`: answers that come with the prompt. What waits for them is told them first.
- * - `messageId`: the client's id of the prompt. One that the thread knows, without `seed`, asks the thread's first
- *   message again, as `isFirst` does; with `replies` it is not asked again, but stands in the conversation that is answered.
- * - `model`: what is asked of the agent's model.
+ * - `replies`: answers that come with the prompt, which waiting runs get first.
+ * - `messageId`: the client's id of the prompt. A known one, without `seed`, repeats the thread's first message, as
+ *   `isFirst` does; with `replies` it is not repeated, but part of the answered conversation.
+ * - `model`: settings for the agent's model.
  * - `echo`: what the dialect wants to know of this request when its answer is fetched later; see `About`.
  * - `firstId`: the client's id of the first user's message that it shows, by which the thread knows that message later.
- * - `requestId`: the client's idempotency key; the same one again joins the run it started.
+ * - `requestId`: the client's idempotency key; a repeated one joins the run that it started.
  * - `text`: the user's text, for dialects that echo it.
  */
 export interface StartQuery {
@@ -83,21 +83,21 @@ export interface StartQuery {
   readonly metadata?: Json
   /** The answer does not wait for the run, which continues in the background. */
   readonly detached?: boolean
-  /** Where the run is told by web hooks. */
+  /** The web hooks of the run. */
   readonly push?: PushTo
   /** Applied to every question of the run as soon as it is asked, for clients that cannot answer. */
   readonly automatic?: Decision
 }
 
-/** A call of ours in a conversation, by its id there, and the run that made it. */
+/** One of our calls in a conversation, by its id there, and the run that made it. */
 export interface Recall {
   readonly id: string
   readonly runId: string
 }
 
 /**
- * Where a run's events are sent, as web hooks. `id`: its name within the run. `token`: sent along, for the receiver to compare.
- * `authorization`: the header of this name; absent: none.
+ * Where a run's events are sent, as web hooks. `id`: its name within the run. `token`: sent along, for the receiver to
+ * compare. `authorization`: the header of this name; absent: none.
  */
 export interface PushTo {
   readonly id: string
@@ -113,7 +113,10 @@ export interface DecisionFor {
   readonly decision: Decision
 }
 
-/** The result of a call that the client ran; `toolCallId` is a `CallId`. `content` is shown to the model in place of `result`. */
+/**
+ * The result of a call that the client ran; `toolCallId` is a `CallId`. `content` is shown to the model in place of
+ * `result`.
+ */
 export interface ResultFor {
   readonly toolCallId: string
   readonly result: Json
@@ -122,15 +125,14 @@ export interface ResultFor {
 }
 
 /**
- * Answers what a run waits for, all at once. Answers to closed questions are ignored as long as one answers an open
- * one, since clients repeat settled ones. With `complete` every open question and client call must be answered, or none
- * is accepted.
+ * Answers everything that a run waits for. Answers to closed questions are ignored as long as one answers an open one,
+ * since clients repeat settled ones. With `complete` every open question and client call must be answered, or none is
+ * accepted.
  *
- * `said`: what a person writes without naming what they answer: it decides the one open question (`approve`, `yes`, `no`, …; what else
- * they write refuses it, and is told to the model), or is the result of the one open client call. Refused where more waits.
- *
- * The same answer again gets what the first one got. `otherwise`: what is started where nothing waits for the results,
- * for requests that carry the whole conversation; where it has a history, a run is only answered that has the same one.
+ * `said`: a person's text without a reference: it decides the only open question (`approve`, `yes`, `no`, …; any other
+ * text refuses it, and the model reads it), or is the result of the only open client call. Refused if more is open. A
+ * repeated answer gets the first one's result. `otherwise`: the query to start if nothing waits for the results, for
+ * requests with the whole conversation; with a history, only a run with the same history is answered.
  */
 export interface Answer {
   readonly _tag: "Answer"
@@ -147,8 +149,9 @@ export interface Answer {
 }
 
 /**
- * True when `answer` is for `question`: it names the question's id, or the `CallId` of its call. Dialects that show a question as a call
- * of its own (about a plan, a budget, a call that may have run already) use the question's id as the call's id.
+ * True when `answer` is for `question`: it names the question's id, or the `CallId` of its call. Dialects that show a
+ * question as a call of its own (about a plan, a budget, a call that may have run already) use the question's id as the
+ * call's id.
  */
 export const concerns = (answer: DecisionFor, question: Approval.Request): boolean => {
   if (answer.approvalId !== undefined) return answer.approvalId === question.id
@@ -164,20 +167,20 @@ export interface SubmitToolResults {
   readonly results: ReadonlyArray<ResultFor>
 }
 
-/** Asks a run to stop. */
+/** Cancels a run. */
 export interface Cancel {
   readonly _tag: "Cancel"
   readonly address: Address
 }
 
-/** Watches a run, or only its `answer`th answer. `after` is a cursor as carried by its frames; absent: from the first frame. */
+/** Watches a run, or only its `answer`th answer. `after` is a cursor from its frames; absent: from the first frame. */
 export interface Resume {
   readonly _tag: "Resume"
   readonly address: Address
   readonly answer?: number
   readonly after?: string
   /**
-   * `"running"`: only a run that has not ended, unless `after` says what was seen of it; otherwise there is nothing to resume.
+   * `"running"`: only a run that has not ended, unless `after` is given; otherwise there is nothing to resume.
    * `"stored"`: what is stored by now, without waiting for more.
    */
   readonly only?: "running" | "stored"
@@ -217,18 +220,18 @@ export interface GetHistory {
   readonly threadId: string
   readonly form: "full" | "compacted"
 }
-/** Counts the input tokens that the query would have; nothing is started. */
+/** Counts the input tokens of the query without starting it. */
 export interface CountTokens {
   readonly _tag: "CountTokens"
   readonly query: StartQuery
 }
-/** What the model was given for the `answer`th answer of a run: the conversation before it, and what was asked. */
+/** The model's input for the `answer`th answer of a run: the conversation before it, and the prompt. */
 export interface GetInput {
   readonly _tag: "GetInput"
   readonly runId: string
   readonly answer: number
 }
-/** Deletes a run with its thread, where the thread was made for it and has no other. */
+/** Deletes a run, and its thread if that was made for it and has no other run. */
 export interface DeleteRun {
   readonly _tag: "DeleteRun"
   readonly runId: string
@@ -253,7 +256,7 @@ export interface ListVotes {
   readonly threadId: string
 }
 
-/** Tells a run by web hooks from now on. One of the same id is replaced. */
+/** Adds a web hook to a run. One with the same id is replaced. */
 export interface SetPush {
   readonly _tag: "SetPush"
   readonly runId: string

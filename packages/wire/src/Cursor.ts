@@ -39,9 +39,9 @@ export const parse = (id: string): Cursor | undefined => {
 }
 
 /**
- * The command of a request that reads a thread's active run again: from its first frame, or behind the one that `Last-Event-ID` (or
- * `after` in the query) names, then also when the run has ended. `run` in the query names the run that was read; absent: the thread's
- * active or last one.
+ * The command of a request that reads a thread's active run again: from its first frame, or behind the one that
+ * `Last-Event-ID` (or `after` in the query) names, then also when the run has ended. `run` in the query names the run
+ * that was read; absent: the thread's active or last one.
  */
 export const resume = (threadId: string, { headers, query }: Pick<Request, "headers" | "query">): Resume => {
   const after = headers["last-event-id"] ?? query["after"]

@@ -1,6 +1,6 @@
 /**
- * A foreign protocol as a pure codec: the requests it accepts, the command each one asks for, and how a run's envelopes
- * become its answer. A dialect is a value; a server can host any of them without knowing their protocol.
+ * A foreign protocol as a pure codec: the requests it accepts, their commands, and the encoding of a run's envelopes as
+ * the answer. A dialect is a value; a server can host any of them without knowing their protocol.
  *
  * **How to host one**
  * 1. `match` finds the route; its `decode` returns an `Exchange`: a `Command` to execute and an `Answer` to send.
@@ -27,11 +27,14 @@ export interface Request {
   readonly query: { readonly [name: string]: string }
   readonly headers: { readonly [name: string]: string }
   readonly body?: unknown
-  /** Where the client reaches the dialect's base path, for answers that tell it so: `https://api.example/kai`. Absent: not known. */
+  /**
+   * The URL of the dialect's base path for the client, for answers that contain it: `https://api.example/kai`. Absent:
+   * not known.
+   */
   readonly url?: string
 }
 
-/** A complete answer. `body` is JSON; absent: no body. `text` replaces it where a dialect answers in plain text. */
+/** A complete answer. `body` is JSON; absent: no body. `text` replaces it in plain text answers. */
 export interface Reply {
   readonly status: number
   readonly body?: unknown
@@ -41,14 +44,15 @@ export interface Reply {
 
 /** Turns envelopes into frames. Mutable; owned by one answer. The same envelopes always give the same frames. */
 export interface Encoder {
-  /** The frames that this envelope makes; held frames come with a later envelope or with `finish`. */
+  /** The frames that this envelope makes; held frames follow with a later envelope or with `finish`. */
   readonly step: (envelope: Envelope.Envelope) => ReadonlyArray<Frame>
   /** The frames that close the answer, whether the run has ended, the answer is detached, or the log is cut. */
   readonly finish: () => ReadonlyArray<Frame>
   /**
    * The frames that open another answer after `finish` closed one. `answered`: ids of the approvals and client calls
-   * that the new request answers, so that the answer does not detach because of them. `messageId`: of the user's message
-   * (`message-received`) that the new answer follows, stepped last or still to come; absent: it follows answers only.
+   * that the new request answers, so that the answer does not detach because of them. `messageId`: of the user's
+   * message (`message-received`) that the new answer follows, stepped last or still to come; absent: it follows answers
+   * only.
    */
   readonly reopen: (answered: Iterable<string>, messageId?: string) => ReadonlyArray<Frame>
   /** True when this answer ends here, unless more of the run is already available. */
@@ -64,8 +68,8 @@ export interface Folding {
 }
 
 /**
- * What a host knows of the run that an answer shows, besides its envelopes. `agent`: its name. `echo`: what the request
- * said that the answer was made for; absent: nothing, or it is forgotten.
+ * A host's data about an answer's run, besides its envelopes. `agent`: its name. `echo`: data of the original request;
+ * absent: none, or not stored any more.
  */
 export interface About {
   readonly agent: string
@@ -77,7 +81,10 @@ export type Answer =
   | {
       readonly _tag: "Stream"
       readonly format: "sse" | "ndjson"
-      /** `inputTokens`: an estimate of the input of the run's first request, where `countsInput` asks for it and it is known. */
+      /**
+       * `inputTokens`: an estimate of the input of the run's first request, if `countsInput` requires it and it is
+       * known.
+       */
       readonly open: (inputTokens?: number) => Encoder
       readonly countsInput?: boolean
       /** True when frames carry ids (`Cursor`), so that a client can resume after the last one it saw. */
@@ -88,8 +95,8 @@ export type Answer =
   | { readonly _tag: "Facts"; readonly shape: (facts: Facts) => Reply }
 
 /**
- * `outlives`: the run continues when its client disconnects, whatever the dialect or the server says. Absent: as they say. `onBusy`: where
- * clients expect something else of this request than of the dialect's other ones.
+ * `outlives`: the run continues when its client disconnects, regardless of the settings of dialect and server. Absent:
+ * those apply. `onBusy`: if clients expect another behaviour of this request than of the dialect's others.
  */
 export interface Exchange {
   readonly command: Command
@@ -102,7 +109,7 @@ export type Decoded = Result.Result<Exchange, Refusal>
 
 /** `path` is relative to the dialect's base path; `:name` matches one segment. */
 export interface Route {
-  /** Answers without a key, where the protocol has none; shows nothing of a tenant. Absent: false. */
+  /** Needs no key, if the protocol has none; shows nothing of a tenant. Absent: false. */
   readonly isPublic?: boolean | undefined
   readonly method: Method
   readonly path: string
@@ -112,11 +119,12 @@ export interface Route {
 }
 
 /**
- * What a client's message over a socket asks for.
+ * A client's message over a socket.
  *
  * **Details**
- * - `Ask`: the exchange, answered under `id`. `after`: how many frames of the answer the client has, which are not sent again; absent: 0.
- * - `Leave`: the client reads the answer `id` no more. `cancels`: it wants the run to end, too.
+ * - `Ask`: the exchange, answered under `id`. `after`: how many frames of the answer the client has, which are not sent
+ *   again; absent: 0.
+ * - `Leave`: the client stops reading the answer `id`. `cancels`: it also cancels the run.
  * - `Ping`: is answered with `pong`. `Alive`: nothing.
  */
 export type SocketMessage =
@@ -130,7 +138,7 @@ export type SocketMessage =
 export interface SocketWriter {
   /** A streamed answer begins. */
   readonly start: (id: string, place: { readonly runId: string; readonly threadId: string }) => string
-  /** A frame of it; `sequence` counts from 0. `undefined`: the protocol has no word for it here. */
+  /** A frame of it; `sequence` counts from 0. `undefined`: the protocol does not send it here. */
   readonly frame: (id: string, frame: Frame, sequence: number) => string | undefined
   readonly end: (id: string) => string
   /** A whole answer. */
@@ -138,14 +146,15 @@ export interface SocketWriter {
   /** There is nothing to resume. */
   readonly nothing: (id: string) => string
   readonly refuse: (id: string | undefined, refusal: Refusal) => string
-  /** Sent when nothing else was for a while. */
+  /** Sent when the connection is idle. */
   readonly ping: string
   readonly pong: string
 }
 
 /**
- * A dialect over one connection that carries texts both ways, such as a WebSocket. Pure; the host executes the exchanges, several at once,
- * each under an id of the client's. `path`: where the connection is made, relative to the dialect's base path. `read`: a message is parsed JSON.
+ * A dialect over one bidirectional connection of texts, such as a WebSocket. Pure; the host executes the exchanges,
+ * several in parallel, each under an id of the client. `path`: of the connection, relative to the dialect's base path.
+ * `read`: a message is parsed JSON.
  */
 export interface SocketCodec {
   readonly path: string
@@ -158,34 +167,40 @@ export interface Dialect {
   readonly name: string
   readonly title: string
   readonly routes: ReadonlyArray<Route>
-  /** What becomes of each field of a request, by the request's method and path. */
+  /** The handling of each field of a request, by the request's method and path. */
   readonly fields?: { readonly [line: string]: Fields }
   /** An encoder for a request without options: everything that can be shown is shown. */
   readonly open: () => Encoder
   /** The dialect over a WebSocket; absent: it has none. */
   readonly socket?: SocketCodec
-  /** Paths of its routes that clients also look for at the root of the server; the first dialect that has one answers. Absent: none. */
+  /**
+   * Paths of its routes that clients also look for at the root of the server; the first dialect that has one answers.
+   * Absent: none.
+   */
   readonly wellKnown?: ReadonlyArray<`/${string}`>
-  /** What a run's web hooks carry: each frame's data is the body of one. Absent: the dialect has none. */
+  /** The encoder of a run's web hooks: each frame's data is the body of one. Absent: the dialect has none. */
   readonly openPush?: () => Encoder
   /** Sent to keep an idle stream open; absent: a comment, which every client ignores. */
   readonly keepAlive?: Frame
   /** A refusal in the dialect's own error format. */
   readonly encodeError: (refusal: Refusal) => Reply
   /**
-   * What becomes of a run when the client that asked for it disconnects before the end. Absent: `keep`. `cancel`: in
-   * protocols where a request that is aborted is over. A server may override it.
+   * What happens to a run when its client disconnects before the end. Absent: `keep`. `cancel`: in protocols where
+   * aborting a request cancels it. A server may override it.
    */
   readonly onDisconnect?: "keep" | "cancel"
-  /** What the protocol's own clients expect of a query on a thread with an active run. Absent: `reject`. A server may override it. */
+  /**
+   * What the protocol's own clients expect of a query on a thread with an active run. Absent: `reject`. A server may
+   * override it.
+   */
   readonly onBusy?: OnBusy
 }
 
 /**
- * What a query does while its thread has an active run, also one that waits for a person: it is refused, it waits until that run has
- * ended, it cancels that run and starts then, or it becomes a message of that run, whose open questions about calls and plans are
- * withdrawn; the answer is the rest of the run, from that message on. `cancel-waiting` cancels a run that only waits for somebody, and is
- * refused while the run works.
+ * What a query does while its thread has an active run, also one that waits for a person: it is refused, it waits until
+ * that run has ended, it cancels that run and starts then, or it becomes a message of that run, which withdraws open
+ * questions about calls and plans; the answer is the rest of the run, from that message on. `cancel-waiting` cancels a
+ * run that only waits, and is refused while the run works.
  */
 export type OnBusy = "reject" | "queue" | "cancel-previous" | "cancel-waiting" | "steer"
 

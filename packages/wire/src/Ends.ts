@@ -1,6 +1,7 @@
 /**
- * How runs and calls ended, where protocols tell apart what our events do not: a model that refuses the content has answered, one that
- * cannot read so long a conversation has reached a limit, and a call that runs into a limit was refused by nobody.
+ * How runs and calls ended, for distinctions that protocols make and our events do not: a model that refuses the
+ * content has answered, a conversation that is too long has reached a limit, and a call at a limit was not refused by a
+ * person.
  */
 import type { Events, Json } from "@reins/protocol"
 
@@ -9,7 +10,7 @@ const reasons: { readonly [code: string]: "length" | "content-filter" } = {
   E_CONTEXT_OVERFLOW: "length"
 }
 
-/** The reason to finish that stands for an error, in protocols that have a word for it; absent: it is a failure. */
+/** The finish reason for an error, in protocols that have one; absent: it is a failure. */
 export const reasonOf = ({ code }: Events.ErrorEvent["error"]): "length" | "content-filter" | undefined => reasons[code]
 
 /** Whether a call was refused, by a person or by the agent's rules, and not by a limit. */

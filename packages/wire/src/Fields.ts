@@ -1,8 +1,7 @@
 /**
- * What becomes of each field of a request, as one table per kind of request. Decoders refuse by it, before anything is done, and
- * `docs/dialects.md` is made from it.
- *
- * A field that the table does not name is ignored: clients send new ones all the time, and most say nothing about the answer.
+ * The handling of each field of a request, as one table per kind of request. Decoders refuse fields by it before
+ * anything else, and `docs/dialects.md` is generated from it. A field that is not in the table is ignored: clients
+ * often add new ones, and most do not affect the answer.
  */
 import type { Json } from "@reins/protocol"
 import * as Result from "effect/Result"
@@ -14,8 +13,8 @@ import * as Refusal from "./Refusal.ts"
  * **Details**
  * - `honoured`: the field does what the protocol says. `says`: what that is here.
  * - `ignored`: it is accepted and changes nothing. `says`: why that is harmless.
- * - `refused`: it would change the answer in a way that the server cannot provide. `says`: why. `takes`: the values that are accepted all the
- *   same, because they ask for what happens anyway; `null` and an absent field always do.
+ * - `refused`: it would change the answer in a way that the server cannot provide. `says`: why. `takes`: the values
+ *   that are accepted all the same, because they request what happens anyway; `null` and an absent field always do.
  */
 export interface Field {
   readonly does: "honoured" | "ignored" | "refused"

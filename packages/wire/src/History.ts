@@ -1,6 +1,6 @@
 /**
- * The conversation that a request carries: the messages of a protocol in order, turned into ours. What a client says
- * after the last answer is the new part: results of its calls, and words. Everything before is history.
+ * The conversation in a request: the messages of a protocol in order, converted to ours. The part after the last answer
+ * is new: results of client calls, and text. Everything before is history.
  *
  * Nothing is left out: a result that names no call, or an answer at the end, is refused.
  */
@@ -66,8 +66,8 @@ export class History {
   }
 
   /**
-   * Parts of an answer. Those that follow each other are one message. What the model says has read the results before it; calls alone
-   * may be part of the step that is being answered.
+   * Parts of an answer. Those that follow each other are one message. What the model says has read the results before
+   * it; calls alone may be part of the step that is being answered.
    */
   assistant(...parts: ReadonlyArray<Message.AssistantPart>): void {
     if (parts.length === 0) return
@@ -80,20 +80,23 @@ export class History {
     else this.#messages.push({ role: "assistant", content: parts })
   }
 
-  /** What a client's call came to. One of a call that is not in the conversation counts only where it answers what waits. */
+  /**
+   * The result of a client call. A result without its call in the conversation counts only if it answers a waiting
+   * call.
+   */
   result(given: Given): void {
     this.#results.push(given)
     if (!this.ran(given, given.isFailure === true ? "failed" : undefined)) this.#orphans += 1
   }
 
-  /** What a call came to that a specialist made: it answers what waits, and is no part of the root's conversation. */
+  /** The result of a specialist's call: it answers a waiting call, and is not part of the root's conversation. */
   below(given: Given): void {
     this.#results.push(given)
   }
 
   /**
-   * What a call of ours came to, sent back to us: it is placed behind its call, also where the user said something before it came.
-   * False where its call is not in the conversation.
+   * The result of one of our calls, sent back to us: it is placed after its call, even if there is a user message in
+   * between. False if its call is not in the conversation.
    */
   ran({ content, id, result }: Given, status: Message.ResultPart["status"]): boolean {
     const name = this.#calls.get(id)
@@ -120,7 +123,7 @@ export class History {
     return results.toSorted((one, other) => ids.indexOf(one.id) - ids.indexOf(other.id))
   }
 
-  /** A call of ours whose result the client did not send back: we have it. */
+  /** One of our calls with a result that the client did not send back: we have it. */
   recall(id: string): void {
     this.#recalls.push(id)
     this.ran({ id, result: "" }, undefined)
@@ -130,13 +133,13 @@ export class History {
     this.#refusal ??= Refusal.badRequest("A tool result must come after the call that it names")
   }
 
-  /** All of it, as the beginning of a new thread. */
+  /** All messages, as the beginning of a new thread. */
   all(): Result.Result<ReadonlyArray<Message.Message>, Refusal.Refusal> {
     if (this.#orphans > 0) this.#refuse()
     return this.#refusal === undefined ? Result.succeed(this.#messages) : Result.fail(this.#refusal)
   }
 
-  /** The conversation, or why it is none. `isAnswer`: the request brings decisions, so nothing else need be new. */
+  /** The conversation, or why it is invalid. `isAnswer`: the request has decisions, so nothing else need be new. */
   divide(isAnswer = false): Result.Result<Divided, Refusal.Refusal> {
     if (this.#refusal !== undefined) return Result.fail(this.#refusal)
     const last = this.#messages.at(-1)
@@ -155,7 +158,7 @@ export class History {
   }
 }
 
-/** Where a conversation goes, and what comes with it. `start`: what a query that starts says besides. */
+/** The target of a conversation, and its other data. `start`: the other fields of a query that it starts. */
 export interface Way {
   readonly address: Address
   readonly decisions?: ReadonlyArray<DecisionFor>
@@ -172,8 +175,8 @@ export const query = ({ instructions, prompt, seed }: Divided, start: Way["start
 })
 
 /**
- * What a request with this conversation asks for: a query, or an answer to what waits. Where nothing waits for an
- * answer, the conversation goes on from it all the same, if its calls are known.
+ * The command of a request with this conversation: a query, or an answer to a waiting run. If nothing waits for the
+ * answer, the conversation continues from it nevertheless, if its calls are known.
  */
 export const command = (divided: Divided, { address, decisions = [], start }: Way): Command => {
   const { isWhole, prompt, results } = divided

@@ -1,11 +1,13 @@
 /**
- * Files of the protocols, as parts of a message and back. A `data:` URL says its media type itself, and whole
- * (`text/plain;charset=utf-8`); what the protocol says beside it counts where it is a type and no wildcard. The address of an image tells
- * its type by its end.
+ * Files of the protocols, as parts of a message and back. A `data:` URL has its complete media type
+ * (`text/plain;charset=utf-8`); the protocol's own field counts if it is a type and not a wildcard. The type of an
+ * image URL is that of its extension.
  */
 import type { Message } from "@reins/protocol"
 
-/** What a protocol says of a file. `kind`: its media type as far as the protocol's part says it, such as `image/*`. */
+/**
+ * A protocol's data about a file. `kind`: its media type as far as the protocol's part defines it, such as `image/*`.
+ */
 export interface Source {
   /** A URL, or base64 content. */
   readonly data: string
@@ -16,7 +18,7 @@ export interface Source {
 
 const unknown = "application/octet-stream"
 
-/** The media type that a `data:` URL begins with; absent: it has none, or is no such URL. */
+/** The media type of a `data:` URL; absent: it has none, or is another URL. */
 const ownType = (data: string): string | undefined => {
   if (!/^data:/i.test(data)) return undefined
   const head = data.slice("data:".length, Math.max(0, data.indexOf(",")))
@@ -35,7 +37,7 @@ const extensions: { readonly [extension: string]: string } = {
   bmp: "image/bmp"
 }
 
-/** The media type that the end of an address tells. */
+/** The media type of a URL's extension. */
 const typeOfAddress = (data: string): string | undefined => {
   const address = /^https?:/i.test(data) ? (data.split(/[?#]/)[0] ?? "") : ""
   return extensions[/\.(\w+)$/.exec(address)?.[1]?.toLowerCase() ?? ""]

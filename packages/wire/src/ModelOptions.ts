@@ -1,4 +1,4 @@
-/** What a request asks of the model: the form and the size of its answer, and how it samples. Absent: the agent's own. */
+/** A request's settings for the model: the format and size of its answer, and sampling. Absent: the agent's own. */
 import type { Json } from "@reins/protocol"
 
 export interface ModelOptions {
@@ -10,7 +10,7 @@ export interface ModelOptions {
 
 export type Reasoning = "none" | "minimal" | "low" | "medium" | "high" | "xhigh"
 
-/** `toolChoice` is about the first step of the run, except for `none`, which is about all. */
+/** `toolChoice` applies to the first step of the run, except for `none`, which applies to all. */
 export interface Settings {
   readonly temperature?: number
   readonly topP?: number
@@ -68,12 +68,12 @@ export const make = ({
   return Object.keys(model).length === 0 ? {} : { model }
 }
 
-/** The schema of an output of which only is known that it is JSON. */
+/** The schema of any JSON output. */
 export const anyObject: NonNullable<ModelOptions["output"]> = { name: "json", schema: { type: "object" } }
 
 /**
- * Whether a run that was asked for `one` may go on for a request that asks for `other`. What its first step had to call does not
- * matter any more.
+ * Whether a run with the settings `one` may continue for a request with the settings `other`. The tool choice of its
+ * first step does not matter any more.
  */
 export const isSame = (one: ModelOptions | undefined, other: ModelOptions | undefined): boolean =>
   JSON.stringify(lasting(one)) === JSON.stringify(lasting(other))

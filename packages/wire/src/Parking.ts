@@ -66,8 +66,8 @@ export class Parking {
   }
 
   /**
-   * True for the result of a client call that was passed to `expect`: the client has it. One that we made ourselves, since
-   * the client's was not accepted, is news.
+   * True for the result of a client call that was passed to `expect`: the client has it. One that we made ourselves,
+   * since the client's was not accepted, is news.
    */
   isOwn({ agentPath, event }: Envelope.Envelope): boolean {
     if (event.type !== "tool-invocation" || event.state !== "result" || event.execution !== "client") return false

@@ -14,8 +14,8 @@ const skillOf = ({ description, name, title, tools }: AgentFacts): object => ({
 })
 
 /**
- * `url`: the dialect's base path; absent: not known, and the card has no interface. `agent`: the card is of this agent alone. Nothing
- * where there is no such agent. `pushes`: whether web hooks are sent.
+ * `url`: the dialect's base path; absent: not known, and the card has no interface. `agent`: the card is of this agent
+ * alone. Nothing where there is no such agent. `pushes`: whether web hooks are sent.
  */
 export const card =
   (url: string | undefined, agent: string | undefined, pushes: boolean) =>

@@ -1,8 +1,8 @@
 /**
  * A2A's requests: the agent card, and JSON-RPC with the methods of version 1.0, also under their names of version 0.3.
  *
- * A message without a task begins one; one with a task answers what it waits for: by data parts that name it (`approvalId` with
- * `decision`, `toolCallId` with `result`), or by words where one thing waits.
+ * A message without a task begins one; one with a task answers what it waits for: by data parts that name it
+ * (`approvalId` with `decision`, `toolCallId` with `result`), or by words where one thing waits.
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"

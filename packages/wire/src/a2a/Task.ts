@@ -1,6 +1,6 @@
 /**
- * The objects of A2A 1.0 in their JSON form: messages, tasks with their states and artifacts, and the events of a stream. A task is a
- * run, a context a thread.
+ * The objects of A2A 1.0 in their JSON form: messages, tasks with their states and artifacts, and the events of a
+ * stream. A task is a run, a context a thread.
  */
 import type { Approval, Events, Json, Message as Ours } from "@reins/protocol"
 import * as DateTime from "effect/DateTime"
@@ -107,8 +107,8 @@ const question = ({ kind, target }: Approval.Request): string => {
 }
 
 /**
- * What a task waits for, as the agent's message: a sentence for a person, and for each question and each call of the client a data part by
- * which it is answered.
+ * What a task waits for, as the agent's message: a sentence for a person, and for each question and each call of the
+ * client a data part by which it is answered.
  */
 export const waiting = (
   messageId: string,

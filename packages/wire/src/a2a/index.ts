@@ -7,8 +7,9 @@ export { SendMessage } from "./Request.ts"
 export { Message, StreamResponse, Task } from "./Task.ts"
 
 /**
- * A2A 1.0 over JSON-RPC: `/.well-known/agent-card.json` below its base path, and below `/agents/:agent` for one agent. `pushes`: the card
- * says that tasks can be told by web hooks, which the server's `webhooks` option sends; absent: they cannot.
+ * A2A 1.0 over JSON-RPC: `/.well-known/agent-card.json` below its base path, and below `/agents/:agent` for one agent.
+ * `pushes`: the card says that tasks can be told by web hooks, which the server's `webhooks` option sends; absent: they
+ * cannot.
  */
 export const make = ({ pushes = false }: { readonly pushes?: boolean } = {}): Dialect => ({
   name: "a2a",

@@ -1,6 +1,7 @@
 /**
  * Requests of the Agent Application Protocol. Versions 1 and 2 create a session and run its first turn in one request,
- * version 3 creates it first. What system messages say is added to the agent's instructions, for the whole session. The client's answers all come together in the next turn; a turn either asks or answers.
+ * version 3 creates it first. What system messages say is added to the agent's instructions, for the whole session. The
+ * client's answers all come together in the next turn; a turn either asks or answers.
  */
 import { Decision } from "@reins/protocol"
 import type { Message as Ours } from "@reins/protocol"

@@ -9,7 +9,8 @@ import type { Message as Ours } from "@reins/protocol"
 import { fromOurs, type Message } from "./Message.ts"
 
 /**
- * Versions 1 and 2 are what source 001 describes: 1 lists ids and shows a session with its history. 3 is what clients have used since.
+ * Versions 1 and 2 are what source 001 describes: 1 lists ids and shows a session with its history. 3 is what clients
+ * have used since.
  */
 export type Version = 1 | 2 | 3
 

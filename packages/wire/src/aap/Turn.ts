@@ -10,12 +10,13 @@
  * `turn_stop` is held until the run has ended.
  *
  * **Loses** steps, progress, decisions except for their effect, plans, files, custom events, usage, cost and time, an
- * error's message, and what specialists say and do below the root. In delta mode a retracted step's text stays. Of a call that a person
- * was asked about at the end of a turn only the call: `tool_result` belongs to trusted tools; the single answer of mode `none` has its
- * result.
+ * error's message, and what specialists say and do below the root. In delta mode a retracted step's text stays. Of a
+ * call that a person was asked about at the end of a turn only the call: `tool_result` belongs to trusted tools; the
+ * single answer of mode `none` has its result.
  *
- * A limit is no denial: the result of a call that ran into one says which. A conversation that is longer than the model's context stops
- * with `max_tokens`, content that a provider refuses with `refusal`, a budget of tokens with `max_tokens` and any other with `error`.
+ * A limit is no denial: the result of a call that ran into one says which. A conversation that is longer than the
+ * model's context stops with `max_tokens`, content that a provider refuses with `refusal`, a budget of tokens with
+ * `max_tokens` and any other with `error`.
  *
  * The turn ends where the run waits for a person or an application tool.
  */
@@ -36,8 +37,8 @@ export const budgetTool = "raise_budget"
 export const repeatTool = "make_call_again"
 
 /**
- * The call that stands for a question: the one that it is about; where it has none, or its call was shown in an earlier turn and cannot
- * be shown again, a call of its own.
+ * The call that stands for a question: the one that it is about; where it has none, or its call was shown in an earlier
+ * turn and cannot be shown again, a call of its own.
  */
 export const callOf = (question: Approval.Request): Call => {
   const { agentPath = [], begunBefore, id, kind, payload, target, toolInvocationId } = question
@@ -63,7 +64,10 @@ export class Turn {
   readonly #shownNow = new Set<string>()
   readonly #shownBefore = new Set<string>()
   readonly #questions = new Map<string, Approval.Request>()
-  /** Calls that a person was asked about. Where an earlier turn stopped for them, they have no results here: only trusted ones do. */
+  /**
+   * Calls that a person was asked about. Where an earlier turn stopped for them, they have no results here: only
+   * trusted ones do.
+   */
   readonly #untrusted = new Set<string>()
   #calls: Array<Call> = []
   #results: Array<HeldResult> = []
@@ -255,8 +259,8 @@ export type StopReason = typeof StopReason.Type
 const Delta = Schema.Struct({ delta: Schema.String })
 
 /**
- * The events of a turn (source 001). The name goes into the frame's `event:`, which every frame must have; the data is a JSON object,
- * even when it is empty.
+ * The events of a turn (source 001). The name goes into the frame's `event:`, which every frame must have; the data is
+ * a JSON object, even when it is empty.
  */
 export const TurnEvent = Schema.Union([
   Named("session_start", Schema.Struct({ sessionId: Schema.String })),

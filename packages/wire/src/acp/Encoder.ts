@@ -1,18 +1,19 @@
 /**
- * A run as a turn of the Agent Client Protocol: each frame is named by the method that carries it; `result` and `error` are the answer
- * to `session/prompt`.
+ * A run as a turn of the Agent Client Protocol: each frame is named by the method that carries it; `result` and `error`
+ * are the answer to `session/prompt`.
  *
- * **Carries** the root's text and reasoning, calls, their progress and results, specialists as calls, questions of every agent as
- * permission requests, plans, files that have an address, messages of users, and the run's end with usage and cost.
+ * **Carries** the root's text and reasoning, calls, their progress and results, specialists as calls, questions of
+ * every agent as permission requests, plans, files that have an address, messages of users, and the run's end with
+ * usage and cost.
  *
  * **Reorders**: the end is held until the run has ended, with both summaries in its `_meta`.
  *
- * **Loses** steps (a retracted one's text stays), decisions except for their effect, budgets, custom events, specialists' usage, and what
- * specialists do below the root except for their questions; the answer `revise`. Of finish reasons, `budget` becomes `max_tokens` for
- * limits on tokens, else `max_turn_requests`, as does `repeated-calls`.
+ * **Loses** steps (a retracted one's text stays), decisions except for their effect, budgets, custom events,
+ * specialists' usage, and what specialists do below the root except for their questions; the answer `revise`. Of finish
+ * reasons, `budget` becomes `max_tokens` for limits on tokens, else `max_turn_requests`, as does `repeated-calls`.
  *
- * The turn stays open while a person is asked, who answers the request. A call that the client would have to run cannot be made: the
- * protocol has no word for it.
+ * The turn stays open while a person is asked, who answers the request. A call that the client would have to run cannot
+ * be made: the protocol has no word for it.
  */
 import type { AgentPath, Approval, CostSummary, Envelope, Event, Events, Json } from "@reins/protocol"
 import { Envelope as Envelopes } from "@reins/protocol"

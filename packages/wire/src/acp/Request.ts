@@ -1,6 +1,6 @@
 /**
- * The methods of the Agent Client Protocol, version 1: JSON-RPC 2.0, one message per line, from the client and, for permissions, its
- * responses to ours.
+ * The methods of the Agent Client Protocol, version 1: JSON-RPC 2.0, one message per line, from the client and, for
+ * permissions, its responses to ours.
  */
 import { Decision } from "@reins/protocol"
 import type { Message as Ours } from "@reins/protocol"
@@ -57,8 +57,8 @@ const read = {
  * What a request asks for.
  *
  * **Details**
- * - `Reply`: the result, at once. `Ask`: a command, and the result that its facts make; `loads`: the thread's messages are sent as
- *   updates before it.
+ * - `Reply`: the result, at once. `Ask`: a command, and the result that its facts make; `loads`: the thread's messages
+ *   are sent as updates before it.
  * - `Prompt`: a turn. `Cancel`: the end of the session's turn; it has no result where it is a notification.
  */
 export type Called =

@@ -1,4 +1,7 @@
-/** The session updates, permission requests and prompts of the Agent Client Protocol, version 1, as far as we send and read them. */
+/**
+ * The session updates, permission requests and prompts of the Agent Client Protocol, version 1, as far as we send and
+ * read them.
+ */
 import type { Message as Ours } from "@reins/protocol"
 import * as Schema from "effect/Schema"
 

@@ -31,8 +31,8 @@ export interface Options {
   /** Its id for this answer. Absent: ours. */
   readonly runId?: string | undefined
   /**
-   * Whether it reads what clients before 1.0 refuse: `pendingToolCallIds`, without which they find pending calls by their missing
-   * results, and the outcome `cancelled`, which they find in the metadata.
+   * Whether it reads what clients before 1.0 refuse: `pendingToolCallIds`, without which they find pending calls by
+   * their missing results, and the outcome `cancelled`, which they find in the metadata.
    */
   readonly isCurrent: boolean
 }

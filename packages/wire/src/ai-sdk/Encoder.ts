@@ -10,8 +10,8 @@
  *
  * **Loses** what specialists say and do below the root; the structure of a failed result, which becomes text.
  *
- * Clients of version 6 know less: they get `steering-message` as a data part, an interrupted end as `other`, no answers to
- * approvals, which show in what becomes of the call, and keep the text of a retracted step.
+ * Clients of version 6 know less: they get `steering-message` as a data part, an interrupted end as `other`, no answers
+ * to approvals, which show in what becomes of the call, and keep the text of a retracted step.
  *
  * The answer ends where the run waits for a person or a client tool; the next one continues the same message.
  */

@@ -1,7 +1,8 @@
 /**
- * The requests of `useChat` and its transport. The thread is the server's, and becomes what the messages show: where the
- * client asks again or edits, the thread is taken back to there. A user message at the end is the query, an assistant
- * message at the end brings answers. A message that is alone goes on with the thread, unless it is asked again.
+ * The requests of `useChat` and its transport. The thread is the server's, and becomes what the messages show: where
+ * the client asks again or edits, the thread is taken back to there. A user message at the end is the query, an
+ * assistant message at the end brings answers. A message that is alone goes on with the thread, unless it is asked
+ * again.
  */
 import { Decision } from "@reins/protocol"
 import type { Message } from "@reins/protocol"
@@ -42,8 +43,8 @@ const Part = Schema.Struct({
 type Part = Schema.Schema.Type<typeof Part>
 
 /**
- * `agent` is our extension: which agent to ask, in the transport's `body`. `system` and `tools` are what assistant-ui's transport adds:
- * instructions, and tools that the page runs, by their names.
+ * `agent` is our extension: which agent to ask, in the transport's `body`. `system` and `tools` are what assistant-ui's
+ * transport adds: instructions, and tools that the page runs, by their names.
  */
 export const Chat = Schema.Struct({
   id: Schema.NonEmptyString,
@@ -129,7 +130,9 @@ const tell = (history: History.History, step: ReadonlyArray<Part>, called: Set<s
   }
 }
 
-/** The name of the tool of a call; absent: the part is no call. Questions about plans and budgets only look like calls. */
+/**
+ * The name of the tool of a call; absent: the part is no call. Questions about plans and budgets only look like calls.
+ */
 const isTool = ({ toolName, type }: Part): boolean => {
   const name = type === "dynamic-tool" ? (toolName ?? "") : type.startsWith("tool-") ? type.slice("tool-".length) : ""
   return name !== "" && name !== planTool && name !== budgetTool

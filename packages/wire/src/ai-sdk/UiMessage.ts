@@ -1,9 +1,9 @@
 /**
- * A thread as the messages of `useChat`, for a page that is opened again. What a person wrote is a message each; what the model
- * said until the next one is one message, a step for each of its answers, with every result in its call.
+ * A thread as the messages of `useChat`, for a page that is opened again. What a person wrote is a message each; what
+ * the model said until the next one is one message, a step for each of its answers, with every result in its call.
  *
- * The answer of an active run is left out: `GET /chat/:id/stream` sends the whole of it, and a client that had its beginning
- * twice would show it twice.
+ * The answer of an active run is left out: `GET /chat/:id/stream` sends the whole of it, and a client that had its
+ * beginning twice would show it twice.
  */
 import type { Message } from "@reins/protocol"
 import * as Body from "../Body.ts"

@@ -9,8 +9,8 @@ export { Chat } from "./Request.ts"
 
 /**
  * The UI message stream of AI SDK 7, as `useChat` reads it; of AI SDK 6 at `/v6/chat`, or with `x-ai-sdk-version: 6`.
- * `GET /chat/:id/messages` has what a page that is opened again begins with; `GET /chat/:id/stream` goes on with the active run, and
- * answers 204 when nothing runs.
+ * `GET /chat/:id/messages` has what a page that is opened again begins with; `GET /chat/:id/stream` goes on with the
+ * active run, and answers 204 when nothing runs.
  */
 export const dialect: Dialect = {
   name: "ai-sdk",
@@ -19,7 +19,8 @@ export const dialect: Dialect = {
   fields: { "POST /chat": fields },
   socket,
   open: Encoder.open,
-  // `useChat` lets a person write on while a question is open: what they write is answered, and the open question is not.
+  // `useChat` lets a person write on while a question is open: what they write is answered, and the open question is
+  // not.
   onBusy: "cancel-previous",
   // The client shows the body of a refused request unchanged.
   encodeError: ({ message, status }) => ({ status, text: message })

@@ -2,16 +2,16 @@
  * A run as one message of the Messages protocol, however many steps it has.
  *
  * **Carries** the root's text and reasoning as blocks, our tools and specialists as `mcp_tool_use` and
- * `mcp_tool_result`, client calls as `tool_use`, usage, errors. With
- * `events`, everything else of the root view as events named `reins`.
+ * `mcp_tool_result`, client calls as `tool_use`, usage, errors. With `events`, everything else of the root view as
+ * events named `reins`.
  *
- * **Reorders**: the stop reason and the end are held until the run has ended, so both summaries precede them.
- * The input tokens that a message begins with are an estimate; it ends with their count.
+ * **Reorders**: the stop reason and the end are held until the run has ended, so both summaries precede them. The input
+ * tokens that a message begins with are an estimate; it ends with their count.
  *
- * **Loses** what specialists say and do below the root; without `events`, that a step was retracted: its text
- * stays. Of finish reasons, `budget` and `repeated-calls` become `max_tokens`, `cancelled` and `other` become `end_turn`.
- * A conversation that is longer than the model's context ends with `max_tokens`, content that a provider refuses with `refusal`, and
- * not with an error.
+ * **Loses** what specialists say and do below the root; without `events`, that a step was retracted: its text stays. Of
+ * finish reasons, `budget` and `repeated-calls` become `max_tokens`, `cancelled` and `other` become `end_turn`. A
+ * conversation that is longer than the model's context ends with `max_tokens`, content that a provider refuses with
+ * `refusal`, and not with an error.
  *
  * The answer stays open while the run waits for a person, who answers by another request; it ends where the client must
  * run a tool.
@@ -44,8 +44,8 @@ type Frames = ReadonlyArray<Frame.Frame>
 const frame = (event: StreamEvent): Frame.Frame => Frame.named(event.type, event)
 
 /**
- * `hasEvents`: the client asked for events that the protocol does not have. `isBeta`: it reads the fields of the beta interface.
- * `inputTokens`: what the input is estimated to be, until it is counted; absent: unknown.
+ * `hasEvents`: the client asked for events that the protocol does not have. `isBeta`: it reads the fields of the beta
+ * interface. `inputTokens`: what the input is estimated to be, until it is counted; absent: unknown.
  */
 export interface Options {
   readonly inputTokens?: number | undefined

@@ -1,4 +1,6 @@
-/** The fields of a Messages request that are not its conversation: what becomes of each, and what they ask of the model. */
+/**
+ * The fields of a Messages request that are not its conversation: what becomes of each, and what they ask of the model.
+ */
 import * as Schema from "effect/Schema"
 import { honoured, ignored, refused, type Fields } from "../Fields.ts"
 import * as ModelOptions from "../ModelOptions.ts"

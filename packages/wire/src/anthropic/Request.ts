@@ -1,8 +1,8 @@
 /**
  * The requests of the Messages protocol, which has no conversations: a client sends the whole history every time, and
- * that is what the model sees, in a thread of its own. With `metadata.thread_id` the server's thread is used, and becomes
- * what the history shows. Results in the last message answer the run that waits for them, with the words beside them. The
- * system prompt is added to the agent's instructions; `model` names the agent.
+ * that is what the model sees, in a thread of its own. With `metadata.thread_id` the server's thread is used, and
+ * becomes what the history shows. Results in the last message answer the run that waits for them, with the words beside
+ * them. The system prompt is added to the agent's instructions; `model` names the agent.
  */
 import type { Message } from "@reins/protocol"
 import * as Result from "effect/Result"

@@ -14,7 +14,8 @@ export const dialect: Dialect = {
   routes,
   fields: { "POST /v1/messages": fields },
   onDisconnect: "cancel",
-  // Where a request names a thread, the thread becomes what the request shows: what is under way there is no part of it.
+  // Where a request names a thread, the thread becomes what the request shows: what is under way there is no part of
+  // it.
   onBusy: "cancel-previous",
   open: () => Encoder.open({ model: "reins", hasEvents: true, isBeta: false }),
   encodeError

@@ -125,7 +125,10 @@ export const ping = (facts: Facts): Reply => ({
   body: { timestamp: iso(facts._tag === "Agents" ? facts.at : 0) }
 })
 
-/** What clients that only know the storage's address find this server by. `url`: where this dialect is served; absent: not known. */
+/**
+ * What clients that only know the storage's address find this server by. `url`: where this dialect is served; absent:
+ * not known.
+ */
 export const services = (url: string | undefined) => (): Reply => ({
   status: 200,
   body: { services: url === undefined ? [] : [{ id: "kai-assistant", url }] },

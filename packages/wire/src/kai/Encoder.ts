@@ -12,8 +12,8 @@
  * reasons, `budget` becomes `max_tokens`, `content-filter` and `repeated-calls` become `error`. Values that are not
  * objects are wrapped in one.
  *
- * A call that fails has the state `output-error`, one that a person refused `output-denied`. `tool-output-error` is sent for a call that
- * fails after it was approved.
+ * A call that fails has the state `output-error`, one that a person refused `output-denied`. `tool-output-error` is
+ * sent for a call that fails after it was approved.
  *
  * The answer ends at a question with `finish`; the answer to it is the next request.
  */

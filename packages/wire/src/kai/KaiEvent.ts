@@ -1,6 +1,7 @@
 /**
- * The Kai events that we send, as its client reads them: data only, with the type inside; `TextForm` makes of them what the source text
- * (003) shows. Its client passes unknown types through; ours go as `data-…`, so that no name it parses is reused.
+ * The Kai events that we send, as its client reads them: data only, with the type inside; `TextForm` makes of them what
+ * the source text (003) shows. Its client passes unknown types through; ours go as `data-…`, so that no name it parses
+ * is reused.
  */
 import * as Schema from "effect/Schema"
 

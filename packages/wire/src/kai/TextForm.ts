@@ -1,6 +1,7 @@
 /**
- * Kai's events in the form that its reference and its CLI's JSON lines have: the name beside the data, keys in snake_case. Other clients
- * read the type inside of the data; `x-kai-events: wrapped`, `events=wrapped` in the query, or NDJSON asks for this form.
+ * Kai's events in the form that its reference and its CLI's JSON lines have: the name beside the data, keys in
+ * snake_case. Other clients read the type inside of the data; `x-kai-events: wrapped`, `events=wrapped` in the query,
+ * or NDJSON asks for this form.
  */
 import type { Json } from "@reins/protocol"
 import type { Request } from "../Dialect.ts"

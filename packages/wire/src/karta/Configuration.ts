@@ -29,7 +29,10 @@ export const modeOf = ({ runtime }: Configuration): PermissionMode => runtime?.p
 /** What a request says for itself. */
 export type Own = NonNullable<Configuration["cli"]>
 
-/** How a request is answered: what its stream shows, and the decision that every question gets; `undefined`: a person decides. */
+/**
+ * How a request is answered: what its stream shows, and the decision that every question gets; `undefined`: a person
+ * decides.
+ */
 export const settle = (
   configuration: Configuration,
   own: Own,

@@ -10,8 +10,8 @@ import type { Encoder } from "../Dialect.ts"
 import * as Frame from "../Frame.ts"
 
 /**
- * `root`: the events of the root agent, without envelopes. `progress`: besides them what specialists tell of their work. `all`: every
- * event, in its envelope.
+ * `root`: the events of the root agent, without envelopes. `progress`: besides them what specialists tell of their
+ * work. `all`: every event, in its envelope.
  */
 export type View = "root" | "progress" | "all"
 

@@ -1,6 +1,7 @@
 /**
- * The native interface over a WebSocket: each message has a `type` and an `id` of the client's, under which it is answered. A query and a
- * watch are answered by `start`, an `event` for each event with its `seq`, and `end`; all others by one `reply`.
+ * The native interface over a WebSocket: each message has a `type` and an `id` of the client's, under which it is
+ * answered. A query and a watch are answered by `start`, an `event` for each event with its `seq`, and `end`; all
+ * others by one `reply`.
  */
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"

@@ -8,8 +8,8 @@
  *
  * **Loses**, without `events`: our own tools and specialists (clients would try to run them), steps, approvals,
  * progress, plans, files, budgets, both summaries. That a step was retracted: its text stays. Of finish reasons,
- * `budget` and `repeated-calls` become `length`. A conversation that is longer than the model's context ends with `length`, content
- * that a provider refuses with `content_filter`, and not with an error.
+ * `budget` and `repeated-calls` become `length`. A conversation that is longer than the model's context ends with
+ * `length`, content that a provider refuses with `content_filter`, and not with an error.
  *
  * The answer stays open while the run waits for a person, who answers by another request; it ends where the client must
  * run a tool.

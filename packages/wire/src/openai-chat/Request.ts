@@ -1,8 +1,8 @@
 /**
  * The requests of Chat Completions. The protocol has no conversations: a client sends the whole history every time, and
- * that is what the model sees, in a thread of its own. With `metadata.thread_id` the server's thread is used, and becomes
- * what the history shows. Results at the end answer the run that waits for them. System and developer messages are added
- * to the agent's instructions; `model` names the agent.
+ * that is what the model sees, in a thread of its own. With `metadata.thread_id` the server's thread is used, and
+ * becomes what the history shows. Results at the end answer the run that waits for them. System and developer messages
+ * are added to the agent's instructions; `model` names the agent.
  */
 import type { Message } from "@reins/protocol"
 import * as Result from "effect/Result"

@@ -17,7 +17,8 @@ export const dialect: Dialect = {
   routes,
   fields: { "POST /chat/completions": fields },
   onDisconnect: "cancel",
-  // Where a request names a thread, the thread becomes what the request shows: what is under way there is no part of it.
+  // Where a request names a thread, the thread becomes what the request shows: what is under way there is no part of
+  // it.
   onBusy: "cancel-previous",
   open: () => Encoder.open({ model: "reins", usage: true, events: true }),
   encodeError

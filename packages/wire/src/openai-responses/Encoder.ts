@@ -11,8 +11,8 @@
  *
  * **Loses** steps (a retracted one's text stays), progress, decisions (except for the call they led to), and what
  * specialists do below the root. Of finish reasons, `budget` and `repeated-calls` become `incomplete` with the reason
- * `max_output_tokens`; `metadata` has the reason itself. So does a conversation that is longer than the model's context; content that a
- * provider refuses is `content_filter`, and not a failure.
+ * `max_output_tokens`; `metadata` has the reason itself. So does a conversation that is longer than the model's
+ * context; content that a provider refuses is `content_filter`, and not a failure.
  *
  * The answer ends where the run waits for a person or a client tool; the next one is a response of its own.
  */

@@ -1,6 +1,6 @@
 /**
- * The fields of a Responses request that are not its conversation: what becomes of each, what they ask of the model, and what
- * the response repeats of them.
+ * The fields of a Responses request that are not its conversation: what becomes of each, what they ask of the model,
+ * and what the response repeats of them.
  */
 import type { Json } from "@reins/protocol"
 import * as Schema from "effect/Schema"

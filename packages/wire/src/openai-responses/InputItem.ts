@@ -1,5 +1,6 @@
 /**
- * A conversation as items, as a model was given it. Ids are made of the place, so that the same conversation has the same ids.
+ * A conversation as items, as a model was given it. Ids are made of the place, so that the same conversation has the
+ * same ids.
  */
 import type { Json, Message } from "@reins/protocol"
 import * as Body from "../Body.ts"

@@ -1,9 +1,9 @@
 /**
  * The requests of the Responses protocol. `input` is the conversation, in a thread of its own, unless the request names
- * what it continues: a response (`previous_response_id`, or an `item_reference` to one of its items), with what was said
- * up to its end; or a thread (`conversation`, which must exist, or `metadata.thread_id`). Outputs and approval responses
- * answer what waits for them. `instructions`, system and developer messages are added to the agent's; `model` names the
- * agent.
+ * what it continues: a response (`previous_response_id`, or an `item_reference` to one of its items), with what was
+ * said up to its end; or a thread (`conversation`, which must exist, or `metadata.thread_id`). Outputs and approval
+ * responses answer what waits for them. `instructions`, system and developer messages are added to the agent's; `model`
+ * names the agent.
  */
 import { Decision } from "@reins/protocol"
 import type { Json, Message } from "@reins/protocol"

@@ -15,8 +15,8 @@ export const dialect: Dialect = {
   routes,
   fields: { "POST /responses": fields },
   onDisconnect: "cancel",
-  // As the vendor's conversations, which one response at a time may use; the official client asks again by itself. One that waits for
-  // somebody makes place, since its client may write on instead of answering.
+  // As the vendor's conversations, which one response at a time may use; the official client asks again by itself. One
+  // that waits for somebody makes place, since its client may write on instead of answering.
   onBusy: "cancel-waiting",
   open: () => Encoder.open({ model: "reins", events: true }),
   encodeError

@@ -3,8 +3,9 @@
  *
  * **Carries** the text of every agent (a specialist's after an `agent` event that gives it the next bubble, with its
  * task), calls and results of the root, specialists as tasks of an orchestration, questions and plans as orchestration
- * updates, steps, progress and a tool's hints as loader hints, a request that is made again and a step that is taken back as recoverable
- * errors, everything else as `agent` events with their own names. `messageId` names the message that content and calls are of.
+ * updates, steps, progress and a tool's hints as loader hints, a request that is made again and a step that is taken
+ * back as recoverable errors, everything else as `agent` events with their own names. `messageId` names the message
+ * that content and calls are of.
  *
  * **Reorders**: `budget_exhausted` replaces what its reader shows and must come last, so it is held until the run ends
  * because of it; `done` is held until the run has ended, with both summaries before it.
@@ -30,8 +31,8 @@ export interface Options {
 }
 
 /**
- * A run as events, for transports that carry objects, such as Electron's IPC. Mutable; owned by one reader. `end` follows the run's last
- * envelope.
+ * A run as events, for transports that carry objects, such as Electron's IPC. Mutable; owned by one reader. `end`
+ * follows the run's last envelope.
  */
 export class SteerableEvents {
   readonly #names = new Map<string, string>()
@@ -131,7 +132,10 @@ export class SteerableEvents {
     }
   }
 
-  /** An error that the run goes on from. Its reader puts it in place of the bubble, so what follows has a bubble of its own. */
+  /**
+   * An error that the run goes on from. Its reader puts it in place of the bubble, so what follows has a bubble of its
+   * own.
+   */
   #recover(message: string, code: string, { type, ...payload }: Event): SseEvents {
     this.#speaker = undefined
     return [{ type: "error", event: type, message, code, payload: { recoverable: true, ...payload } }]

@@ -9,8 +9,8 @@
  *
  * **Loses** what specialists say and do below the root.
  *
- * Ping, shutdown, settings, traces, consent and tools run by hand belong to the host: they are decoded here, but are not
- * commands. `agent.chat.consent` is ours: it answers what a stream waits for.
+ * Ping, shutdown, settings, traces, consent and tools run by hand belong to the host: they are decoded here, but are
+ * not commands. `agent.chat.consent` is ours: it answers what a stream waits for.
  */
 import type { Envelope } from "@reins/protocol"
 import { Envelope as Envelopes, Event } from "@reins/protocol"
