@@ -63,6 +63,53 @@ describe("an owner whose commit failed", () => {
     }).pipe(Effect.provide(layer), quiet)
   })
 
+  it.effect(
+    "fails no report of a cost that its handler does not wait for, and the next owner counts what it stored",
+    () => {
+      const { journal, store } = failing((batch) => batch.marks.some(({ name }) => name.startsWith("cost/")))
+      const Pay = Tool.make("pay", { success: Schema.String, dependencies: [ToolRun] }).annotate(Tool.Idempotent, true)
+      class Tools extends Toolkit.make(Pay) {}
+      let begun = 0
+      const pay = () =>
+        Effect.gen(function* () {
+          const run = yield* ToolRun
+          begun++
+          // As an async function does that does not await it: what it fails with would end the process.
+          void Effect.runPromise(run.reportCost(0.1))
+          yield* Effect.sleep("1 second")
+          return "paid"
+        })
+      const layer = Runtime.layer({ agents: [Agent.make("worker", { toolkit: Tools })] }).pipe(
+        Layer.provide([
+          Tools.toLayer({ pay }),
+          Layer.succeed(
+            Model,
+            ScriptedModel.make({
+              respond: (request) =>
+                ScriptedModel.lastResults(request).length > 0
+                  ? ScriptedModel.text("done")
+                  : ScriptedModel.calls([{ id: "c1", name: "pay", args: {} }])
+            })
+          ),
+          deployed(store)
+        ])
+      )
+      return Effect.gen(function* () {
+        const { start } = yield* Runtime
+        yield* start("Pay.", { runId: "run" })
+        for (let second = 0; second < 10; second++) yield* TestClock.adjust("1 second")
+        assert.strictEqual(begun, 2)
+        const costs = journal
+          .log("run")
+          .flatMap(({ event }) => (event.type === "data-cost-summary" ? [event.data] : []))
+        assert.deepStrictEqual(
+          costs.map(({ costUsd, pricedUsd }) => costUsd ?? pricedUsd),
+          [0.1]
+        )
+      }).pipe(Effect.provide(layer), quiet)
+    }
+  )
+
   it.effect("stops its tools before the next owner starts them", () => {
     const { journal, store } = failing((batch) => says(batch, "tool-progress"))
     const Work = Tool.make("work", {

@@ -193,9 +193,12 @@ export class JournalRun implements Engine, Work {
       // Nothing is written behind the run's end.
       if (this.ended || this.spending.struck !== undefined) return Effect.void
       this.spending.report(cost)
-      const name = Names.cost(cost.path, cost.callId)
-      return Effect.flatMap(Effect.orDie(Schema.encodeEffect(Cost)(cost)), (value) =>
-        this.settle("note", name, cost.path, value, [], [])
+      const stored = Effect.flatMap(Effect.orDie(Schema.encodeEffect(Cost)(cost)), (value) =>
+        this.settle("note", Names.cost(cost.path, cost.callId), cost.path, value, [], [])
+      )
+      // A retired owner's call is stopped. A handler that does not wait for this must not see it fail.
+      return Effect.catchCause(stored, (cause) =>
+        this.writer.loss === undefined ? Effect.failCause(cause) : Effect.never
       )
     })
 
