@@ -346,6 +346,26 @@ describe("the end of a run", () => {
     )
   })
 
+  it("is said by Karta's chat adapter, too, which has no word for it in a stream", () => {
+    const { answer } = ask(karta, "POST /v1/projects/p/chat/completions", { messages: user })
+    const found = Object.entries(runs).map(([name, log]) => {
+      const [body] = play(opened(answer), log).flatMap(parsed)
+      return [name, body.choices?.[0].finish_reason ?? "none", body.error ?? "none"].join(" ")
+    })
+    assert.deepStrictEqual(found, [
+      "stop stop none",
+      "length length none",
+      "content filter content_filter none",
+      "cancelled stop none",
+      "repeated calls length none",
+      "budget length budget_exhausted",
+      "budget of tokens length budget_exhausted",
+      "context overflow none E_CONTEXT_OVERFLOW",
+      "content refused none E_CONTENT_REFUSED",
+      "failure none E_PROVIDER_UNAVAILABLE"
+    ])
+  })
+
   it.each(both)("is the same without a stream: %s", (_, protocol) => {
     for (const [name, log] of Object.entries(runs)) {
       assert.strictEqual(wholeOf(protocol, log).at(-1)?.end, streamedOf(protocol, log).at(-1)?.end, name)

@@ -1,5 +1,5 @@
 /** Karta's non-streaming answers: sessions, the accumulated turn, the continuation after a decision, and errors. */
-import type { Json, Message } from "@reins/protocol"
+import type { Events, Json, Message } from "@reins/protocol"
 import * as DateTime from "effect/DateTime"
 import { whole } from "../Accumulation.ts"
 import type { Accumulated } from "../Accumulation.ts"
@@ -61,18 +61,21 @@ const partsOf = (message: Message.Message): ReadonlyArray<Part> =>
     }
   })
 
+/** A run that failed. */
+const failed = (error: Events.ErrorEvent["error"]): Reply => {
+  const rejected = rejectedKey(error)
+  if (rejected !== undefined) {
+    const { code, ...why } = rejected
+    return { status: 422, body: { error: code, ...why } }
+  }
+  const { code, message } = error
+  return { status: 500, body: { detail: message, error: code, message } }
+}
+
 /** The answer to a non-streaming request: the same turn, folded. At a question: the turn so far, and the question. */
 export const turn = (asked: { readonly text: string; readonly agent: string; readonly options: Options }): Folding =>
   whole(asked.options.automatic ? "never" : "when-parked", (run: Accumulated): Reply => {
-    if (run.error !== undefined) {
-      const rejected = rejectedKey(run.error)
-      if (rejected !== undefined) {
-        const { code, ...why } = rejected
-        return { status: 422, body: { error: code, ...why } }
-      }
-      const { code, message } = run.error
-      return { status: 500, body: { detail: message, error: code, message } }
-    }
+    if (run.error !== undefined) return failed(run.error)
     const parts = run.messages
       .filter(({ role }) => role !== "user")
       .flatMap(partsOf)
@@ -122,17 +125,36 @@ export const continuation = (options: Options): Folding => {
 
 /** The chat completions adapter without a stream. `object` has the value that the original system sends. */
 export const chatCompletion = (model: string): Folding =>
-  whole("when-parked", (run) => ({
-    status: run.error === undefined ? 200 : 500,
-    body: {
-      id: `chatcmpl-${run.runId}`,
-      object: "text_completion",
-      created: Math.floor(run.at / 1000),
-      model,
-      choices: [{ index: 0, message: { role: "assistant", content: run.text }, finish_reason: "stop" }],
-      ...(run.finish === undefined ? {} : { usage: usageOf(run.finish) })
+  whole("when-parked", (run) => {
+    if (run.error !== undefined) return failed(run.error)
+    const reason = run.finish?.finishReason ?? "stop"
+    return {
+      status: 200,
+      body: {
+        id: `chatcmpl-${run.runId}`,
+        object: "text_completion",
+        created: Math.floor(run.at / 1000),
+        model,
+        choices: [
+          {
+            index: 0,
+            message: { role: "assistant", content: run.text },
+            finish_reason: finishReasons[reason] ?? "stop"
+          }
+        ],
+        ...(run.finish === undefined ? {} : { usage: usageOf(run.finish) }),
+        ...(reason === "budget" ? { error: budgetExhausted.code, reason: budgetExhausted.message } : {})
+      }
     }
-  }))
+  })
+
+/** The ends that a completion does not call `stop`. */
+const finishReasons: { readonly [reason: string]: string } = {
+  length: "length",
+  budget: "length",
+  "repeated-calls": "length",
+  "content-filter": "content_filter"
+}
 
 /** The responses adapter without a stream. */
 export const response = (previous: string | undefined): Folding =>
@@ -143,6 +165,7 @@ export const response = (previous: string | undefined): Folding =>
       type: "response",
       status: run.error === undefined ? "completed" : "failed",
       output: { type: "text", text: run.text },
+      ...(run.error === undefined ? {} : { error: { message: run.error.message, code: run.error.code } }),
       ...(run.finish === undefined ? {} : { usage: usageOf(run.finish) }),
       previous_response_id: previous ?? null
     }
