@@ -120,6 +120,24 @@ describe("a view", () => {
     ])
   })
 
+  it("shows how a command ended, with the first lines of its output", () => {
+    const ran = (more: object): Event => ({
+      type: "tool-invocation",
+      toolInvocationId: "1",
+      toolName: "run_command",
+      args: { command: "seq 9" },
+      state: "result",
+      result: { output: "1\n2\n3\n4\n5\n6\n7\n", leftOut: 0, milliseconds: 3, ...more }
+    })
+    assert.deepStrictEqual(shown(plain, [envelope(ran({ exitCode: 3 }))]), [
+      "✓ run_command in 0 ms",
+      "  exit code 3",
+      ...["1", "2", "3", "4", "5"].map((line) => `  ${line}`),
+      "  … 2 more lines"
+    ])
+    assert.include(shown(plain, [envelope(ran({ stopped: "out of time" }))]), "  out of time")
+  })
+
   it("gives screen readers words in place of signs", () => {
     const look = { ...plain, plain: true }
     const lines = shown(look, [

@@ -3,7 +3,10 @@
  * and tools run. It keeps only open state; it prints nothing.
  */
 import { AgentPath, type Approval, type Envelope, type Event, type Events, type Json, Message } from "@reins/protocol"
+import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+import { Outcome } from "../folder/Sandbox.ts"
 import * as Style from "../text/Style.ts"
 import * as Text from "../text/Text.ts"
 import { Floor, type Speaker } from "./Floor.ts"
@@ -160,7 +163,31 @@ export class View {
     if (end.status !== undefined)
       return this.say(speaker, "red", `${this.sign("failed")} ${name} ${end.status}: ${reasonOf(end.result)}`)
     const far = progress === undefined ? "" : ` ${Text.count(progress.phaseIndex)}/${Text.count(progress.totalPhases)}`
-    return this.say(speaker, "green", `${this.sign("done")} ${name}${far} in ${Style.time(at - since)}`)
+    return [
+      ...this.say(speaker, "green", `${this.sign("done")} ${name}${far} in ${Style.time(at - since)}`),
+      ...this.output(speaker, end.result)
+    ]
+  }
+
+  /** How a command ended, with the first lines of its output. */
+  private output(speaker: Speaker, result: Json): ReadonlyArray<string> {
+    const outcome = Option.getOrUndefined(readOutcome(result))
+    if (outcome === undefined) return []
+    const { exitCode, output, signal, stopped } = outcome
+    const how = stopped ?? (exitCode === undefined ? `ended by ${signal ?? "a signal"}` : `exit code ${exitCode}`)
+    const lines = Text.lines(Text.harmless(output).trimEnd())
+    const more = lines.length - Question.shownLines
+    const shown = [
+      how,
+      ...lines.slice(0, Question.shownLines),
+      ...(more > 0 ? [`… ${Text.counted(more, "more line")}`] : [])
+    ]
+    return this.floor.tell(
+      speaker,
+      shown
+        .flatMap((line) => Style.fold(`  ${line}`, this.floor.room(speaker)))
+        .map((line) => Style.paint(this.look(), "dim", line))
+    )
   }
 
   private question(speaker: Speaker, request: Approval.Request): ReadonlyArray<string> {
@@ -222,6 +249,8 @@ export class View {
     return made
   }
 }
+
+const readOutcome = Schema.decodeUnknownOption(Outcome)
 
 /** The events that start a new line, or change the lines below. */
 type Said = Exclude<Event, { readonly type: "text" | "reasoning" }>
