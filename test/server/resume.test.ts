@@ -178,3 +178,24 @@ describe("a reader of a stream that is silent", () => {
     })
   )
 })
+
+describe("a reader of a response", () => {
+  it.live("goes on behind any frame that it saw, and behind any event by its number", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const first = yield* served.ask("/openai-responses/v1/responses", { body: { input: "tool", stream: true } })
+      const { id } = JSON.parse(first.frames[0]?.data ?? "{}").response
+      const path = `/openai-responses/v1/responses/${id}?stream=true`
+      const stamped = first.frames.filter((frame) => frame.id !== undefined)
+      assert.isAbove(stamped.length, 5)
+      const numberOf = ({ data }: Served.Frame): number => JSON.parse(data).sequence_number
+      for (const frame of stamped) {
+        const rest = first.frames.slice(first.frames.indexOf(frame) + 1).map(numberOf)
+        const byId = yield* served.ask(path, { headers: { "last-event-id": `${frame.id}` } })
+        assert.deepStrictEqual(byId.frames.map(numberOf), rest)
+        const byNumber = yield* served.ask(`${path}&starting_after=${numberOf(frame)}`)
+        assert.deepStrictEqual(byNumber.frames.map(numberOf), rest)
+      }
+    })
+  )
+})

@@ -120,7 +120,7 @@ const answerOf = (request: Create, events: boolean): Answer => {
     return { _tag: "Facts", shape: (facts) => ({ status: 200, body: Response.begun(options, facts) }) }
   }
   return request.stream === true
-    ? { _tag: "Stream", format: "sse", isStamped: false, open: () => Encoder.open(options) }
+    ? { _tag: "Stream", format: "sse", isStamped: true, open: () => Encoder.open(options) }
     : { _tag: "Whole", open: () => Encoder.fold(options) }
 }
 

@@ -19,17 +19,25 @@ const options = { model: "reins" }
 
 const fetch = (request: Request): Decoded => {
   const { answer, runId } = answerOf(request)
-  const { query } = request
+  const { headers, query } = request
   const given = query["starting_after"] ?? "-1"
   const after = Number(given)
   if (!/^-?\d{1,15}$/.test(given))
     return Result.fail(Refusal.badRequest("Invalid starting_after. Use a sequence number"))
   const isStream = query["stream"] === "true"
+  // The id of a frame; `starting_after` is the number of an event.
+  const seen = isStream ? headers["last-event-id"] : undefined
   return Result.succeed({
     // As it stands: who fetches a response in progress asks again.
-    command: { _tag: "Resume", address: { runId }, answer, ...(isStream ? {} : { only: "stored" }) },
+    command: {
+      _tag: "Resume",
+      address: { runId },
+      answer,
+      ...(isStream ? {} : { only: "stored" }),
+      ...(seen === undefined ? {} : { after: seen })
+    },
     answer: isStream
-      ? { _tag: "Stream", format: "sse", isStamped: false, open: () => Encoder.openAfter(options, after) }
+      ? { _tag: "Stream", format: "sse", isStamped: true, open: () => Encoder.openAfter(options, after) }
       : { _tag: "Whole", open: (about) => Encoder.fold(Response.askedOf(about)) }
   })
 }
