@@ -1,6 +1,6 @@
 /**
- * The same agents behind standard input and output, for clients that start a process: `node stdio.ts acp` speaks the Agent Client Protocol to
- * an editor, `node stdio.ts sidecar` is Steerable's sidecar.
+ * The same agents behind standard input and output, for clients that start a process: `node stdio.ts acp` speaks the
+ * Agent Client Protocol to an editor, `node stdio.ts sidecar` is Steerable's sidecar.
  */
 import { serveAcp, serveSidecar } from "@reins/server/node"
 import { Assistant, Researcher } from "./Agents.ts"

@@ -4,7 +4,7 @@
  * Read from the table in `ARCHITECTURE.md`, so that the documented rule is the enforced one. Without that page the
  * table below applies.
  */
-import * as House from "./House.ts"
+import * as Repository from "./Repository.ts"
 
 export interface Layer {
   /** 0 for the lowest layer. */
@@ -62,6 +62,6 @@ const words = (cell: string): ReadonlyArray<string> =>
     .split(/[^a-z-]+/)
     .filter((word) => word !== "")
 
-export const isPublished = House.has("ARCHITECTURE.md")
+export const isPublished = Repository.has("ARCHITECTURE.md")
 
-export const layers: Layers = (isPublished ? parse(House.text("ARCHITECTURE.md")) : byDesign) ?? new Map()
+export const layers: Layers = (isPublished ? parse(Repository.text("ARCHITECTURE.md")) : byDesign) ?? new Map()

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as House from "./House.ts"
+import * as Repository from "./Repository.ts"
 
 /** A path from `start` back to itself along `edges`, or undefined. */
 const cycleThrough = (start: string, edges: ReadonlyMap<string, ReadonlyArray<string>>) => {
@@ -29,7 +29,7 @@ describe("a search for import cycles", () => {
   })
 })
 
-describe.each(House.rooms)("$name", ({ sources }) => {
+describe.each(Repository.packages)("$name", ({ sources }) => {
   it("has no file that imports itself indirectly, types included", () => {
     const edges = new Map(sources.map((source) => [source.path, source.relativeImports]))
     const cycles = sources.flatMap((source) => cycleThrough(source.path, edges)?.join(" -> ") ?? [])

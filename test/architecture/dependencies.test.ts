@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as House from "./House.ts"
+import * as Repository from "./Repository.ts"
 
-const manifests = House.files.filter((file) => /(^|\/)package\.json$/.test(file))
+const manifests = Repository.files.filter((file) => /(^|\/)package\.json$/.test(file))
 
 const declared = manifests.flatMap((file) => {
-  const manifest = House.manifest(file)
+  const manifest = Repository.manifest(file)
   return [manifest.dependencies, manifest.devDependencies, manifest.optionalDependencies]
     .flatMap((group) => Object.entries(group ?? {}))
     .map(([name, version]) => ({ file, name, version }))
@@ -12,11 +12,11 @@ const declared = manifests.flatMap((file) => {
 
 /** What users install beside our packages. */
 const peers = manifests.flatMap((file) =>
-  Object.entries(House.manifest(file).peerDependencies ?? {}).map(([name, version]) => ({ file, name, version }))
+  Object.entries(Repository.manifest(file).peerDependencies ?? {}).map(([name, version]) => ({ file, name, version }))
 )
 
 /** Names and versions of the catalog in `pnpm-workspace.yaml`. */
-const catalog = [...House.text("pnpm-workspace.yaml").matchAll(/^ {2}"?(@?[\w/-]+)"?: (\d\S*)$/gm)].map(
+const catalog = [...Repository.text("pnpm-workspace.yaml").matchAll(/^ {2}"?(@?[\w/-]+)"?: (\d\S*)$/gm)].map(
   ([, name = "", version = ""]) => ({ file: "pnpm-workspace.yaml", name, version })
 )
 
@@ -49,7 +49,7 @@ describe("a dependency", () => {
   })
 
   it("that users bring is in the table of versions, with its range", () => {
-    const rows = [...House.text("docs/versions.md").matchAll(/^\| `([^`]+)` \| (\S+) \| (\S+) \|/gm)]
+    const rows = [...Repository.text("docs/versions.md").matchAll(/^\| `([^`]+)` \| (\S+) \| (\S+) \|/gm)]
     const listed = new Set(rows.map(([, name, range, oldest]) => `${name} ${range} ${oldest}`))
     const brought = peers.filter(({ name }) => !isOurs(name))
     const needed = new Set(brought.map(({ name, version }) => `${name} ${version} ${version.slice(1)}`))
@@ -72,7 +72,7 @@ describe("a dependency", () => {
   })
 
   it("has a reason in the decision on dependencies", () => {
-    const reasons = House.text("docs/decisions/0001-dependencies.md")
+    const reasons = Repository.text("docs/decisions/0001-dependencies.md")
     const names = new Set([...declared, ...peers, ...catalog].map(({ name }) => name).filter((name) => !isOurs(name)))
     assert.deepStrictEqual(
       [...names].filter((name) => !reasons.includes(`\`${name}\``)),

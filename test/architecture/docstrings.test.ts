@@ -1,20 +1,20 @@
 import { assert, describe, it } from "@effect/vitest"
 import { posix } from "node:path"
-import * as House from "./House.ts"
+import * as Repository from "./Repository.ts"
 
 /** Files whose exports a package's entry points show: by name, or whole as a namespace. */
-const shown = (room: House.Room): ReadonlyArray<string> =>
-  room.sources
+const shown = (one: Repository.Package): ReadonlyArray<string> =>
+  one.sources
     .filter((source) => source.path.endsWith("/index.ts"))
     .flatMap((source) =>
-      [...House.text(source.path).matchAll(/from "(\.[^"]+)"/g)].map(([, target = ""]) =>
+      [...Repository.text(source.path).matchAll(/from "(\.[^"]+)"/g)].map(([, target = ""]) =>
         posix.join(posix.dirname(source.path), target)
       )
     )
 
 /** Exported declarations of a file that have no comment before them, nor on another declaration of their name. */
 const bare = (file: string): ReadonlyArray<string> => {
-  const lines = House.text(file).split("\n")
+  const lines = Repository.text(file).split("\n")
   const told = new Set<string>()
   const all = new Set<string>()
   for (const [index, line] of lines.entries()) {
@@ -32,8 +32,8 @@ const told = new Set(["protocol", "runtime"])
 
 describe("every public export", () => {
   it("has a docstring that says what it is for", () => {
-    const untold = [...new Set(House.rooms.filter((room) => told.has(room.name)).flatMap(shown))]
-      .filter(House.has)
+    const untold = [...new Set(Repository.packages.filter((one) => told.has(one.name)).flatMap(shown))]
+      .filter(Repository.has)
       .flatMap(bare)
     assert.deepStrictEqual(untold, [])
   })

@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { posix } from "node:path"
-import * as House from "./House.ts"
+import * as Repository from "./Repository.ts"
 import { Source } from "./Source.ts"
 
-const packages = House.rooms.flatMap((room) => room.sources)
+const packages = Repository.packages.flatMap((one) => one.sources)
 const longerThan = (bar: number, sources: ReadonlyArray<Source>) =>
   sources.filter((source) => source.linesOfCode > bar).map((source) => `${source.path}: ${source.linesOfCode}`)
 
@@ -17,11 +17,11 @@ describe("the size limit", () => {
   })
 
   it("is 300 lines of code for packages and examples", () => {
-    assert.deepStrictEqual(longerThan(300, [...packages, ...House.sources("examples")]), [])
+    assert.deepStrictEqual(longerThan(300, [...packages, ...Repository.sources("examples")]), [])
   })
 
   it("is 400 for tests", () => {
-    assert.deepStrictEqual(longerThan(400, House.sources("test")), [])
+    assert.deepStrictEqual(longerThan(400, Repository.sources("test")), [])
   })
 })
 
@@ -49,9 +49,9 @@ describe("a file in a package", () => {
 
 describe("an example", () => {
   it("has a main, a test, and a README that shows what the reader will see", () => {
-    const folders = new Set(House.files.flatMap((file) => /^examples\/([^/]+)\//.exec(file)?.[1] ?? []))
+    const folders = new Set(Repository.files.flatMap((file) => /^examples\/([^/]+)\//.exec(file)?.[1] ?? []))
     const missing = [...folders].flatMap((name) => {
-      const own = House.files.filter((file) => file.startsWith(`examples/${name}/`))
+      const own = Repository.files.filter((file) => file.startsWith(`examples/${name}/`))
       return [/\/main\.ts$/, /\/README\.md$/, /\.test\.ts$/]
         .filter((pattern) => !own.some((file) => pattern.test(file)))
         .map((pattern) => `${name}: ${pattern}`)

@@ -4,7 +4,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { posix } from "node:path"
-import * as House from "./House.ts"
+import * as Repository from "./Repository.ts"
 
 /** The rows of the table with the columns `package` and `folders, from the ground up`. */
 const parse = (markdown: string): ReadonlyMap<string, ReadonlyArray<string>> => {
@@ -15,7 +15,7 @@ const parse = (markdown: string): ReadonlyMap<string, ReadonlyArray<string>> => 
   return new Map(rows.slice(head + 2, end).map(([name, folders]) => [quoted(name)[0] ?? "", quoted(folders)]))
 }
 
-const table = parse(House.text("ARCHITECTURE.md"))
+const table = parse(Repository.text("ARCHITECTURE.md"))
 
 /** The folder of a file as the table names it; undefined for the package's `index.ts`. */
 const folderOf = (file: string, source: string): string | undefined => {
@@ -54,7 +54,7 @@ describe("the check of folders", () => {
   })
 })
 
-describe.each(House.rooms)("$name", ({ name, sources }) => {
+describe.each(Repository.packages)("$name", ({ name, sources }) => {
   const source = `packages/${name}/src`
   const folders = table.get(name) ?? []
 

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as House from "./House.ts"
+import * as Repository from "./Repository.ts"
 import type { Node, Source } from "./Source.ts"
 
-const packages = House.rooms.flatMap((room) => room.sources)
+const packages = Repository.packages.flatMap((one) => one.sources)
 
 const nameOf = (value: unknown): unknown =>
   typeof value === "object" && value !== null && "name" in value ? value.name : undefined
@@ -44,10 +44,10 @@ describe("a package", () => {
 
 describe("a lint rule", () => {
   it("is disabled only for one line and with a reason", () => {
-    const wrong = House.files
+    const wrong = Repository.files
       .filter((file) => /\.(ts|mjs)$/.test(file))
       .flatMap((file) =>
-        House.text(file)
+        Repository.text(file)
           .split("\n")
           .filter((line) => /^\s*(\/\/|\/\*) *(oxlint|eslint)-disable/.test(line))
           .filter((line) => !/-disable-(next-)?line .+ -- \S/.test(line))

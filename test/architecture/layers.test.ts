@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as House from "./House.ts"
+import * as Repository from "./Repository.ts"
 import { layers, parse } from "./Layers.ts"
 
 const scope = "@reins/"
@@ -8,18 +8,18 @@ const unscoped = new Set(["reins", "create-reins"])
 const roomsIn = (names: Iterable<string>) =>
   [...new Set(names)].filter((name) => name.startsWith(scope)).map((name) => name.slice(scope.length))
 
-/** What a room imports while it runs: not what only its own development needs. */
-const needs = (manifest: House.Manifest) => ({ ...manifest.dependencies, ...manifest.peerDependencies })
+/** What a package imports at run time: not what only its own development needs. */
+const needs = (manifest: Repository.Manifest) => ({ ...manifest.dependencies, ...manifest.peerDependencies })
 
 const references = (file: string): ReadonlyArray<string> => {
-  const config: { readonly references?: ReadonlyArray<{ readonly path: string }> } = JSON.parse(House.text(file))
+  const config: { readonly references?: ReadonlyArray<{ readonly path: string }> } = JSON.parse(Repository.text(file))
   return (config.references ?? []).map((reference) => reference.path)
 }
 
 describe("the table of packages", () => {
   it("is in ARCHITECTURE.md and lists every package", () => {
     assert.deepStrictEqual(
-      House.rooms.map((room) => room.name).filter((name) => !layers.has(name)),
+      Repository.packages.map((one) => one.name).filter((name) => !layers.has(name)),
       []
     )
   })
@@ -54,7 +54,7 @@ describe("the table of packages", () => {
   })
 })
 
-describe.each(House.rooms)("$name", ({ manifest, name, sources }) => {
+describe.each(Repository.packages)("$name", ({ manifest, name, sources }) => {
   it("has the name of its folder", () => {
     assert.strictEqual(manifest.name, unscoped.has(name) ? name : scope + name)
   })
@@ -101,6 +101,6 @@ describe.each(House.rooms)("$name", ({ manifest, name, sources }) => {
   it("is type-checked with everything else, and referenced by the tests", () => {
     assert.include(references("tsconfig.json"), `packages/${name}`)
     assert.include(references("test/tsconfig.json"), `../packages/${name}`)
-    assert.property(needs(House.manifest("test/package.json")), manifest.name)
+    assert.property(needs(Repository.manifest("test/package.json")), manifest.name)
   })
 })

@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { posix } from "node:path"
-import * as House from "./House.ts"
+import * as Repository from "./Repository.ts"
 
-const pages = House.files.filter((file) => file.endsWith(".md"))
+const pages = Repository.files.filter((file) => file.endsWith(".md"))
 
 /** Targets of links to files, relative to the page. Links to other sites and within the page are left out. */
 const links = (page: string) =>
-  [...House.text(page).matchAll(/\]\(([^)\s#]+)(#[^)]*)?\)/g)]
+  [...Repository.text(page).matchAll(/\]\(([^)\s#]+)(#[^)]*)?\)/g)]
     .map(([, target = ""]) => target)
     .filter((target) => !/^[a-z]+:/.test(target))
 
@@ -14,7 +14,7 @@ describe("a page", () => {
   it("links only to files that exist", () => {
     const broken = pages.flatMap((page) =>
       links(page)
-        .filter((target) => !House.has(posix.join(posix.dirname(page), target)))
+        .filter((target) => !Repository.has(posix.join(posix.dirname(page), target)))
         .map((target) => `${page} -> ${target}`)
     )
     assert.deepStrictEqual(broken, [])
@@ -23,10 +23,10 @@ describe("a page", () => {
 
 describe("the architecture page", () => {
   it("names only files that are there", () => {
-    const named = [...House.text("ARCHITECTURE.md").matchAll(/`((?:[\w-]+\/)+[A-Z]\w+\.ts|test\/[\w./-]+\.ts)`/g)]
+    const named = [...Repository.text("ARCHITECTURE.md").matchAll(/`((?:[\w-]+\/)+[A-Z]\w+\.ts|test\/[\w./-]+\.ts)`/g)]
     const missing = named
       .map(([, path = ""]) => path)
-      .filter((path) => !House.has(path) && !House.has(posix.join("packages/runtime/src", path)))
+      .filter((path) => !Repository.has(path) && !Repository.has(posix.join("packages/runtime/src", path)))
     assert.isAbove(named.length, 20)
     assert.deepStrictEqual(missing, [])
   })
@@ -34,13 +34,13 @@ describe("the architecture page", () => {
 
 describe("the way of a gated tool call", () => {
   it("is under fifteen files, and the header of each says what it does", () => {
-    const page = House.text("ARCHITECTURE.md")
+    const page = Repository.text("ARCHITECTURE.md")
     const way = page.slice(page.indexOf("open these"), page.indexOf("The header of each"))
     const files = [...way.matchAll(/`([\w/]+\.ts)`/g)].map(([, file = ""]) => `packages/runtime/src/${file}`)
     assert.isAbove(files.length, 10)
     assert.isBelow(files.length, 15)
     assert.deepStrictEqual(
-      files.filter((file) => !/^\/\*\*\n \* \w[^]{60}/.test(House.text(file))),
+      files.filter((file) => !/^\/\*\*\n \* \w[^]{60}/.test(Repository.text(file))),
       []
     )
   })
@@ -48,11 +48,11 @@ describe("the way of a gated tool call", () => {
 
 describe("a changeset", () => {
   it("names our packages and the kind of change", () => {
-    const names = House.rooms.map((room) => room.manifest.name)
+    const names = Repository.packages.map((one) => one.manifest.name)
     const wrong = pages
       .filter((page) => /^\.changeset\/(?!README)/.test(page))
       .filter((page) => {
-        const head = /^---\n([\s\S]*?)---\n+\S/.exec(House.text(page))?.[1]
+        const head = /^---\n([\s\S]*?)---\n+\S/.exec(Repository.text(page))?.[1]
         const lines =
           head
             ?.trim()
@@ -66,13 +66,15 @@ describe("a changeset", () => {
 
 describe("the page of custom events", () => {
   it("lists exactly those that the runtime emits", () => {
-    const sources = House.files.filter((file) => /^packages\/(runtime|protocol)\/src\/(?!testing|Ordering)/.test(file))
+    const sources = Repository.files.filter((file) =>
+      /^packages\/(runtime|protocol)\/src\/(?!testing|Ordering)/.test(file)
+    )
     const place =
       /event_type: (?:[^"\n]*\? )?"([a-z_]+)"(?: : "([a-z_]+)")?|(?:event|expiring|escalated|given)Type = "([a-z_]+)"/g
     const said = sources.flatMap((file) =>
-      [...House.text(file).matchAll(place)].flatMap(([, ...names]) => names.filter((name) => name !== undefined))
+      [...Repository.text(file).matchAll(place)].flatMap(([, ...names]) => names.filter((name) => name !== undefined))
     )
-    const rows = [...House.text("docs/custom-events.md").matchAll(/^\| `([a-z_]+)` \| [^|]+ \| [^|]+ \|$/gm)]
+    const rows = [...Repository.text("docs/custom-events.md").matchAll(/^\| `([a-z_]+)` \| [^|]+ \| [^|]+ \|$/gm)]
     const told = rows.map(([, name = ""]) => name).filter((name) => name !== "event_type")
     assert.sameMembers([...new Set(said)], told)
   })
@@ -80,13 +82,13 @@ describe("the page of custom events", () => {
 
 describe("the page of errors", () => {
   it("has every tagged error of the packages, and no other", () => {
-    const defined = House.rooms
+    const defined = Repository.packages
       .flatMap(({ sources }) => sources)
       .flatMap(({ path }) => [
-        ...House.text(path).matchAll(/^export class (\w+) extends (?:Schema|Data)\.TaggedError/gm)
+        ...Repository.text(path).matchAll(/^export class (\w+) extends (?:Schema|Data)\.TaggedError/gm)
       ])
       .map(([, name = ""]) => name)
-    const page = House.text("docs/errors.md")
+    const page = Repository.text("docs/errors.md")
     const listed = new Set(
       [...page.matchAll(/^(?:\| (`[^|]*`) \||## (`\w+`))/gm)].flatMap(([, row = "", head = ""]) =>
         [...(row + head).matchAll(/`(\w+)`/g)].map(([, name = ""]) => name)

@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Effect, Predicate, Schema } from "effect"
 import { posix } from "node:path"
-import * as House from "./House.ts"
+import * as Repository from "./Repository.ts"
 
 /** An entry of `exports` as it is after the build: `./src/A.ts` becomes its types and its code in `dist`. */
-const built = (target: House.Target): House.Target => {
+const built = (target: Repository.Target): Repository.Target => {
   if (typeof target !== "string" || !target.startsWith("./src/")) return target
   const path = target.replace("./src/", "./dist/").replace(/\.ts$/, "")
   return { types: `${path}.d.ts`, default: `${path}.js` }
@@ -22,7 +22,7 @@ const errorClasses = (module: object): ReadonlyArray<readonly [string, Schema.Co
     isModule(value) ? errorClasses(value) : isErrorClass(value) ? [[name, value]] : []
   )
 
-describe.each(House.rooms)("$name", ({ manifest, name }) => {
+describe.each(Repository.packages)("$name", ({ manifest, name }) => {
   const entries = Object.entries(manifest.exports ?? {}).filter(([entry]) => !entry.includes("*"))
 
   it("publishes the build of everything it exports", () => {
@@ -33,7 +33,7 @@ describe.each(House.rooms)("$name", ({ manifest, name }) => {
 
   it("exports only files that exist", () => {
     const missing = entries.filter(
-      ([, target]) => typeof target === "string" && !House.has(posix.join("packages", name, target))
+      ([, target]) => typeof target === "string" && !Repository.has(posix.join("packages", name, target))
     )
     assert.deepStrictEqual(missing, [])
   })

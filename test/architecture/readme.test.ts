@@ -3,12 +3,12 @@ import { execFile } from "node:child_process"
 import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { promisify } from "node:util"
-import * as House from "./House.ts"
+import * as Repository from "./Repository.ts"
 
 describe("the README", () => {
   it("shows the example that the tests run", () => {
-    const shown = /```ts\n([\s\S]*?)\n```/.exec(House.text("README.md"))?.[1]
-    assert.strictEqual(shown, House.text("examples/hello/main.ts").trimEnd())
+    const shown = /```ts\n([\s\S]*?)\n```/.exec(Repository.text("README.md"))?.[1]
+    assert.strictEqual(shown, Repository.text("examples/hello/main.ts").trimEnd())
   })
 })
 
@@ -25,18 +25,18 @@ const pages = [
 
 describe("the page of a package", () => {
   it.each(pages)("says how to install it, and links to no file: %s", (name) => {
-    const page = House.text(`packages/${name}/README.md`)
+    const page = Repository.text(`packages/${name}/README.md`)
     assert.match(page, /```sh\nnpm install /)
     // Links into the repository lead nowhere in a registry.
     assert.notMatch(page, /\]\(\.{1,2}\//)
   })
 
   it("shows a program that runs", async () => {
-    const folder = join(House.root, "test", "reins", `.pages-${process.pid}`)
+    const folder = join(Repository.root, "test", "reins", `.pages-${process.pid}`)
     mkdirSync(folder)
     try {
       for (const [name] of pages) {
-        const shown = /```ts\n([\s\S]*?)\n```/.exec(House.text(`packages/${name}/README.md`))?.[1] ?? ""
+        const shown = /```ts\n([\s\S]*?)\n```/.exec(Repository.text(`packages/${name}/README.md`))?.[1] ?? ""
         writeFileSync(join(folder, `${name}.ts`), shown)
       }
       // In one process, one after the other: most of the time goes into loading.

@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as House from "./House.ts"
+import * as Repository from "./Repository.ts"
 
 /** Where a pattern occurs, in files whose path matches `where`. The lockfile is checked for hosts only. */
 const places = (pattern: RegExp, where: RegExp) =>
-  House.files
+  Repository.files
     .filter((file) => where.test(file))
     .flatMap((file) =>
-      House.text(file)
+      Repository.text(file)
         .split("\n")
         .flatMap((line, index) => (pattern.test(line) ? `${file}:${index + 1}` : []))
     )

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as House from "./House.ts"
+import * as Repository from "./Repository.ts"
 
 /** Words to avoid in names: those in `CONTEXT.md` that mean nothing else in code, with the word to use. */
 const avoided = new Map([
@@ -36,9 +36,9 @@ describe("the rule on words to avoid", () => {
   })
 
   it("holds for every name in the packages", () => {
-    const wrong = House.rooms
-      .filter((room) => !foreign.has(room.name))
-      .flatMap((room) => room.sources)
+    const wrong = Repository.packages
+      .filter((one) => !foreign.has(one.name))
+      .flatMap((one) => one.sources)
       .flatMap((source) =>
         [...source.names].flatMap((name) =>
           avoidedIn(name).map((word) => `${source.path}: ${name} (say ${avoided.get(word)})`)
@@ -48,7 +48,9 @@ describe("the rule on words to avoid", () => {
   })
 
   it("agrees with the glossary", () => {
-    const glossary = House.has("CONTEXT.md") ? House.text("CONTEXT.md").toLowerCase().replaceAll("-", " ") : undefined
+    const glossary = Repository.has("CONTEXT.md")
+      ? Repository.text("CONTEXT.md").toLowerCase().replaceAll("-", " ")
+      : undefined
     const unknown = [...avoided].flat().filter((word) => !(glossary?.includes(word) ?? true))
     assert.deepStrictEqual(
       unknown.filter((word) => word !== "subagent"),

@@ -15,7 +15,10 @@ const reins = join(import.meta.dirname, "..", "..", "packages", "cli", "bin", "r
 
 type Update = SessionNotification["update"]
 
-/** An editor with an agent, for the duration of a test. `choices`: which options it takes where it is asked, one after the other. */
+/**
+ * An editor with an agent, for the duration of a test. `choices`: which options it takes where it is asked, one after
+ * the other.
+ */
 const editor = (
   choices: Array<PermissionOptionKind | "cancelled"> = [],
   command: ReadonlyArray<string> = [main, "acp"]

@@ -1,4 +1,7 @@
-/** What clients of other systems once stumbled over here, each with the client that found it, where there is one to install. */
+/**
+ * What clients of other systems once stumbled over here, each with the client that found it, where there is one to
+ * install.
+ */
 import { HttpAgent } from "@ag-ui/client"
 import Anthropic from "@anthropic-ai/sdk"
 import { ProxiedCopilotRuntimeAgent } from "@copilotkit/core"

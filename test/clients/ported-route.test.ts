@@ -1,6 +1,7 @@
 /**
- * A route written for AI SDK, ported: a zod tool, a tool that asks, an MCP server, structured output, an abort, and a page that talks by the
- * transport of `useChat`. Unlike the route it was ported from, it goes on after a restart. Nothing here imports Effect.
+ * A route written for AI SDK, ported: a zod tool, a tool that asks, an MCP server, structured output, an abort, and a
+ * page that talks by the transport of `useChat`. Unlike the route it was ported from, it goes on after a restart.
+ * Nothing here imports Effect.
  */
 import { ScriptedModel } from "@reins/runtime/testing"
 import * as AiSdk from "@reins/wire/ai-sdk"

@@ -1,4 +1,6 @@
-/** What the official clients fetch, count, cancel and delete by ids, against the real server and the vendors' shapes. */
+/**
+ * What the official clients fetch, count, cancel and delete by ids, against the real server and the vendors' shapes.
+ */
 import Anthropic, { APIError as AnthropicError } from "@anthropic-ai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"

@@ -1,6 +1,7 @@
 /**
- * The agents of the golden runs and their tools. A stored run finds its agent, tools and specialists by name, and a grant holds for
- * the definition that its tool had: so what is here stays as it is for as long as there are golden files.
+ * The agents of the golden runs and their tools. A stored run finds its agent, tools and specialists by name, and a
+ * grant holds for the definition that its tool had: so what is here stays as it is for as long as there are golden
+ * files.
  *
  * Only public exports are used, since this file outlives what is behind them.
  */

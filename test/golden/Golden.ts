@@ -1,6 +1,6 @@
 /**
- * What golden files say of a database: the logs of its runs, and what a runtime makes of everything else that is kept in it. The
- * writer of the files and the tests that read them look in the same way.
+ * What golden files say of a database: the logs of its runs, and what a runtime makes of everything else that is kept
+ * in it. The writer of the files and the tests that read them look in the same way.
  */
 import { Envelope, Transcript } from "@reins/protocol"
 import type { Runtime, ThreadInfo } from "@reins/runtime"

@@ -1,6 +1,7 @@
 /**
- * The processes that a golden database is written by, one after the other in this one: each has a runtime and a view of the journal
- * of its own. One that is killed writes nothing from that moment on, like a process that is gone, and never ends.
+ * The processes that a golden database is written by, one after the other in this one: each has a runtime and a view of
+ * the journal of its own. One that is killed writes nothing from that moment on, like a process that is gone, and never
+ * ends.
  */
 import { Deployment, Ids, Runtime } from "@reins/runtime"
 import { journalHost, type JournalStore } from "@reins/runtime/journal"

@@ -1,6 +1,6 @@
 /**
- * The golden files of a release as tests use them: its logs and what it told, and copies of its database that the code of today
- * opens.
+ * The golden files of a release as tests use them: its logs and what it told, and copies of its database that the code
+ * of today opens.
  */
 import { Envelope, Ordering } from "@reins/protocol"
 import { Runtime } from "@reins/runtime"

@@ -1,6 +1,6 @@
 /**
- * The golden runs, and how each came to be as it is in the golden database: by which processes, which ended in peace or were
- * killed. What becomes of those that are open is in the tests.
+ * The golden runs, and how each came to be as it is in the golden database: by which processes, which ended in peace or
+ * were killed. What becomes of those that are open is in the tests.
  */
 import { Budget, type Message } from "@reins/protocol"
 import { Decision, type QueryOptions } from "@reins/runtime"

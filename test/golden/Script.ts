@@ -1,6 +1,6 @@
 /**
- * What the golden agents' model says. A prompt names its script before a colon, `errands: go`; a script has the replies of each
- * agent, step by step, and behind them everybody is done.
+ * What the golden agents' model says. A prompt names its script before a colon, `errands: go`; a script has the replies
+ * of each agent, step by step, and behind them everybody is done.
  */
 import { Message, ModelFailure } from "@reins/protocol"
 import type { ModelPart, ModelRequest } from "@reins/runtime"

@@ -1,6 +1,6 @@
 /**
- * What the golden runs touch outside of their log: a clock that only moves when work is done, a count of that work, and work that
- * never ends because its process is about to be killed.
+ * What the golden runs touch outside of their log: a clock that only moves when work is done, a count of that work, and
+ * work that never ends because its process is about to be killed.
  */
 import type { Ids, ModelRequest } from "@reins/runtime"
 import { type Clock, Duration, Effect } from "effect"

@@ -1,17 +1,21 @@
 /**
- * Writes the golden files of a release: `node test/golden/main.ts NAME`, into the folder `NAME/sqlite` beside this file.
+ * Writes the golden files of a release: `node test/golden/main.ts NAME`, into the folder `NAME/sqlite` beside this
+ * file.
  *
- * It is run once for a release, **in a checkout of the very commit that the folder is named after**, and what it wrote is never
- * written again: it is what that release left on the disks of its users. `fd5c8c0` was written so. Where an export that is used
- * here changes later, this program follows it; the files stay.
+ * It is run once for a release, **in a checkout of the very commit that the folder is named after**, and what it wrote
+ * is never written again: it is what that release left on the disks of its users. `fd5c8c0` was written so. Where an
+ * export that is used here changes later, this program follows it; the files stay.
  *
- * - `runs.db.gz`: a SQLite database with runs that have ended, and runs that are open, some of whose processes were killed.
+ * - `runs.db.gz`: a SQLite database with runs that have ended, and runs that are open, some of whose processes were
+ *   killed.
  * - `logs.jsonl.gz`: their envelopes as that release showed them, one a line; of open runs, so far.
- * - `state.json.gz`: what that release told of the rest: transcripts, summaries, threads, grants, files, open questions.
+ * - `state.json.gz`: what that release told of the rest: transcripts, summaries, threads, grants, files, open
+ *   questions.
  * - `calls.jsonl.gz`: every call of a tool's handler, with its idempotency key.
  *
- * With `--postgres URL` the runs are carried in that empty Postgres database instead, and the folder is `NAME/postgres`. Its
- * `runs.sql.gz` is what `pg_dump --inserts --no-owner --no-privileges URL` says after that, without comments and settings.
+ * With `--postgres URL` the runs are carried in that empty Postgres database instead, and the folder is
+ * `NAME/postgres`. Its `runs.sql.gz` is what `pg_dump --inserts --no-owner --no-privileges URL` says after that,
+ * without comments and settings.
  */
 import { Effect, References } from "effect"
 import { Clock } from "effect/Clock"

@@ -16,7 +16,9 @@ class Address extends Context.Service<Address, string>()("test/postgres/Address"
 }
 
 const fresh = Effect.flatMap(Address, (url) => Server.database(url))
-/** True once the first step's call of a tool and its specialist have ended, and the question about the third is asked. */
+/**
+ * True once the first step's call of a tool and its specialist have ended, and the question about the third is asked.
+ */
 const onlyTheQuestionIsOpen = () => {
   const open = new Set(["c1", "c3", "question"])
   return ({ event }: Envelope.Envelope): boolean => {

@@ -1,6 +1,7 @@
 /**
- * Code that a run depends on fails, or its process dies, while tools have reported costs and models have said and used something: all of
- * it is on the bill once, what was said is in the thread, and nothing is held in the end. On every engine.
+ * Code that a run depends on fails, or its process dies, while tools have reported costs and models have said and used
+ * something: all of it is on the bill once, what was said is in the thread, and nothing is held in the end. On every
+ * engine.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { type CostSummary, type Envelope, Message, Transcript } from "@reins/protocol"

@@ -1,6 +1,6 @@
 /**
- * Clients of the protocols whose conversations live on the server: what each of them sends for what a person does, and what it
- * reads of an answer. AI SDK's and AG-UI's clients send what they show each time.
+ * Clients of the protocols whose conversations live on the server: what each of them sends for what a person does, and
+ * what it reads of an answer. AI SDK's and AG-UI's clients send what they show each time.
  */
 import { dialect as aap, dialectV2 } from "@reins/wire/aap"
 import { dialect as agUi } from "@reins/wire/ag-ui"

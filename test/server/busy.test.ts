@@ -1,4 +1,7 @@
-/** What a message does to a thread that is busy, in each dialect: what its own clients expect, unless the server says otherwise. */
+/**
+ * What a message does to a thread that is busy, in each dialect: what its own clients expect, unless the server says
+ * otherwise.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { chats } from "./Chats.ts"

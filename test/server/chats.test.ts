@@ -1,7 +1,7 @@
 /**
- * Random people at the clients of chats: they ask, answer, answer late and twice, write instead of answering, stop, edit, ask again,
- * branch, send a request again, write on two pages at once, send pictures. A model of the thread says what the language model must
- * have been given: nothing is dropped, nothing is doubled.
+ * Random people at the clients of chats: they ask, answer, answer late and twice, write instead of answering, stop,
+ * edit, ask again, branch, send a request again, write on two pages at once, send pictures. A model of the thread says
+ * what the language model must have been given: nothing is dropped, nothing is doubled.
  */
 import { assert, describe, it } from "@effect/vitest"
 import type { Message } from "@reins/protocol"
@@ -71,7 +71,10 @@ class Person {
   #stale: Open | undefined
   #last: { readonly request: ReturnType<Chat["say"]>; readonly text: string; readonly waits: number } | undefined
   #made = 0
-  /** False where the client may not show a result that came behind its words: then a thread that begins with what it shows lacks it. */
+  /**
+   * False where the client may not show a result that came behind its words: then a thread that begins with what it
+   * shows lacks it.
+   */
   #mayBranch = true
   readonly done: Array<string> = []
 

@@ -1,7 +1,7 @@
 /**
- * Random clients of the protocols that carry their state: they ask, show pictures, stop, answer late, answer twice, edit, branch, ask two
- * things at once. A model of the conversation says what the language model must have been given: nothing is dropped,
- * nothing is doubled.
+ * Random clients of the protocols that carry their state: they ask, show pictures, stop, answer late, answer twice,
+ * edit, branch, ask two things at once. A model of the conversation says what the language model must have been given:
+ * nothing is dropped, nothing is doubled.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { seeded } from "@reins/protocol/testing"

@@ -1,6 +1,6 @@
 /**
- * The ids by which clients know the messages of a thread: what a user said by the client's own id, an answer by the id that its stream
- * began with. Where neither is known, the thread's id and the message's position.
+ * The ids by which clients know the messages of a thread: what a user said by the client's own id, an answer by the id
+ * that its stream began with. Where neither is known, the thread's id and the message's position.
  */
 import type { Message } from "@reins/protocol"
 import type { RunPlace } from "./Facts.ts"

@@ -1,4 +1,6 @@
-/** Reads A2A's stream as its clients do: a task whose artifacts grow or are replaced, and whose state moves to an end. */
+/**
+ * Reads A2A's stream as its clients do: a task whose artifacts grow or are replaced, and whose state moves to an end.
+ */
 import { StreamResponse } from "@reins/wire/a2a"
 import type { Answers } from "../Play.ts"
 import { asText } from "../Play.ts"

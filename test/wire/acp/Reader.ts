@@ -1,4 +1,6 @@
-/** Reads a turn of the Agent Client Protocol: updates and permission requests, and the answer to the prompt as the last. */
+/**
+ * Reads a turn of the Agent Client Protocol: updates and permission requests, and the answer to the prompt as the last.
+ */
 import { Permission, Stopped, Update } from "@reins/wire/acp"
 import { Schema } from "effect"
 import type { Answers } from "../Play.ts"

@@ -44,7 +44,10 @@ export interface Options<
   Agents extends ReadonlyArray<AsyncAgent<string, string, string>>,
   Mcp extends Servers = {}
 > extends Omit<Shape.RuntimeOptions<[]>, "agents" | "providerKeys" | "quotas"> {
-  /** A tenant's own key for a model provider, asked before each request: `undefined` where it has none. Absent: no tenant has any. */
+  /**
+   * A tenant's own key for a model provider, asked before each request: `undefined` where it has none. Absent: no
+   * tenant has any.
+   */
   readonly providerKeys?:
     | ((asked: {
         readonly resourceId: string

@@ -27,8 +27,9 @@ export interface Opening {
 
 /**
  * `prompt` is kept only while the run is active; afterwards it is a message of the thread. `messageId` is its id in the
- * client's words. `model`: what the request asked of the model; absent: nothing. `isAlone`: its thread was made for it, and the client
- * has no name for the thread. `echo`, here and of an opening: what the dialect wants to know of the request later.
+ * client's words. `model`: what the request asked of the model; absent: nothing. `isAlone`: its thread was made for it,
+ * and the client has no name for the thread. `echo`, here and of an opening: what the dialect wants to know of the
+ * request later.
  */
 export interface RunNote {
   readonly runId: string

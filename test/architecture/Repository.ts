@@ -24,7 +24,7 @@ export interface Manifest {
   readonly optionalDependencies?: { readonly [name: string]: string }
 }
 
-export interface Room {
+export interface Package {
   /** The folder's name, which is the package's name without its scope. */
   readonly name: string
   readonly manifest: Manifest
@@ -64,7 +64,7 @@ export const sources = (folder: string): ReadonlyArray<Source> =>
     .filter((file) => file.startsWith(`${folder}/`) && file.endsWith(".ts"))
     .map((file) => new Source(file, text(file)))
 
-export const rooms: ReadonlyArray<Room> = files
+export const packages: ReadonlyArray<Package> = files
   .flatMap((file) => /^packages\/([^/]+)\/package\.json$/.exec(file)?.[1] ?? [])
   .map((name) => ({
     name,
