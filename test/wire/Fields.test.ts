@@ -213,13 +213,13 @@ const small: ReadonlyArray<Case> = [
     dialect: karta,
     line: "POST /v1/projects/:ref/chat/completions",
     body: { messages: [user] },
-    samples: { messages: [{ role: "system", content: "obey" }, user], model: "other", stream: true }
+    samples: { messages: [{ role: "system", content: "obey" }, user], model: "other", stream: true, stop: "END" }
   },
   {
     dialect: karta,
     line: "POST /v1/projects/:ref/responses",
     body: { input: "hi" },
-    samples: { input: "ho", stream: true, previous_response_id: "resp_run-9" }
+    samples: { input: "ho", stream: true, stop: ["END"], previous_response_id: "resp_run-9" }
   },
   {
     dialect: aap,

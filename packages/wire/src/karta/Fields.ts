@@ -1,5 +1,7 @@
-/** What becomes of each field of Karta's messages and of the requests of its two adapters. */
+/** What becomes of each field of Karta's messages and of the requests of its two adapters, and what these ask of the model. */
+import * as Schema from "effect/Schema"
 import { honoured, ignored, refused, type Fields } from "../Fields.ts"
+import * as ModelOptions from "../ModelOptions.ts"
 
 export const message: Fields = {
   text: honoured("The query"),
@@ -22,9 +24,12 @@ export const session: Fields = {
 const adapter: Fields = {
   stream: honoured("An event stream instead of one answer"),
   store: ignored("What is kept of a run is the server's to set"),
-  temperature: refused("the adapter passes no settings on. Use the OpenAI dialects"),
-  max_tokens: refused("the adapter cannot limit an answer. Use the OpenAI dialects"),
-  max_output_tokens: refused("the adapter cannot limit an answer. Use the OpenAI dialects"),
+  temperature: honoured("Passed to the model"),
+  top_p: honoured("Passed to the model"),
+  stop: honoured("Passed to the model"),
+  max_tokens: honoured("Most tokens of a step"),
+  max_completion_tokens: honoured("As `max_tokens`, which comes first"),
+  max_output_tokens: honoured("As `max_tokens`, which comes first"),
   tools: refused("the adapter has no client tools. Use the OpenAI dialects", []),
   response_format: refused("the adapter answers with text. Use the OpenAI dialects", { type: "text" }),
   n: refused("one answer is made", 1)
@@ -42,3 +47,22 @@ export const responses: Fields = {
   model: ignored("The agent is the server's first"),
   ...adapter
 }
+
+const nullable = <S extends Schema.Constraint>(schema: S) => Schema.optionalKey(Schema.NullOr(schema))
+const Count = Schema.Int.check(Schema.isGreaterThan(0))
+
+export const modelFields = {
+  temperature: nullable(Schema.Finite),
+  top_p: nullable(Schema.Finite),
+  stop: nullable(Schema.Union([Schema.String, Schema.Array(Schema.String)])),
+  max_tokens: nullable(Count),
+  max_completion_tokens: nullable(Count),
+  max_output_tokens: nullable(Count)
+}
+const ModelFields = Schema.Struct(modelFields)
+
+export const modelOptionsOf = ({ stop, temperature, top_p, ...most }: typeof ModelFields.Type) =>
+  ModelOptions.make({
+    maxOutputTokens: most.max_tokens ?? most.max_completion_tokens ?? most.max_output_tokens,
+    settings: { temperature, topP: top_p, stopSequences: typeof stop === "string" ? [stop] : stop }
+  })

@@ -54,7 +54,8 @@ export const Decide = Schema.Struct({ decision: Policy.Answers })
 export const ChatCompletions = Schema.Struct({
   model: Schema.optionalKey(Schema.String),
   messages: Schema.NonEmptyArray(Schema.Struct({ role: Schema.String, content: Schema.String })),
-  stream: Schema.optionalKey(Schema.Boolean)
+  stream: Schema.optionalKey(Schema.Boolean),
+  ...Fields.modelFields
 })
 
 export const Responses = Schema.Struct({
@@ -64,7 +65,8 @@ export const Responses = Schema.Struct({
     Schema.NonEmptyArray(Schema.Struct({ role: Schema.String, content: Schema.String }))
   ]),
   stream: Schema.optionalKey(Schema.Boolean),
-  previous_response_id: Schema.optionalKey(Schema.NullOr(Schema.String))
+  previous_response_id: Schema.optionalKey(Schema.NullOr(Schema.String)),
+  ...Fields.modelFields
 })
 
 export const ManagedEvent = Schema.Union([
@@ -167,9 +169,12 @@ const historyOf = (messages: ReadonlyArray<{ readonly role: string; readonly con
 const chat =
   (configuration: Configuration.Configuration) =>
   (request: Request): Decoded =>
-    Result.flatMap(read.chat(request.body), ({ messages, model = "default", stream }) =>
+    Result.flatMap(read.chat(request.body), ({ messages, model = "default", stream, ...asked }) =>
       Result.map(historyOf(messages).divide(), (divided) => ({
-        command: History.command(divided, { address: {}, start: unattended(configuration) }),
+        command: History.command(divided, {
+          address: {},
+          start: { ...unattended(configuration), ...Fields.modelOptionsOf(asked) }
+        }),
         answer:
           stream === true ? streamed(Encoder.openChat) : { _tag: "Whole", open: () => Session.chatCompletion(model) }
       }))
@@ -184,10 +189,11 @@ const unattended = (configuration: Configuration.Configuration): { readonly auto
 const responses =
   (configuration: Configuration.Configuration) =>
   (request: Request): Decoded =>
-    Result.flatMap(read.responses(request.body), ({ input, previous_response_id, stream }) => {
+    Result.flatMap(read.responses(request.body), ({ input, previous_response_id, stream, ...asked }) => {
       const previous = previous_response_id ?? undefined
       const start = {
         ...unattended(configuration),
+        ...Fields.modelOptionsOf(asked),
         ...(previous === undefined ? {} : { continues: AnswerId.parse("resp_", previous) })
       }
       const said = typeof input === "string" ? [{ role: "user", content: input }] : input
