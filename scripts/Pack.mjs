@@ -5,9 +5,18 @@
  *
  * Nothing is published: a person does that with `npm publish`.
  */
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync
+} from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import * as Build from "./Build.mjs"
 import * as Child from "./Child.mjs"
 import * as NextApp from "./NextApp.mjs"
@@ -24,9 +33,9 @@ const notPortable = new Set(["@reins/server/node", "@reins/runtime/testing", "@r
 const command = (name) => (windows ? `${name}.cmd` : name)
 const tool = (name) => inside("node_modules", ".bin", command(name))
 
-/** `node` is the pinned Node. `--only=WORDS` checks the rows with these words. Resolves to 0 when every row passes, else to 1. */
+/** `node` is the pinned Node. `--only=WORDS,WORDS` checks the rows with some of these words. Resolves to 0 when every row passes, else to 1. */
 export const run = async (node, options, args = []) => {
-  const only = args.find((arg) => arg.startsWith("--only="))?.slice("--only=".length) ?? ""
+  const only = (args.find((arg) => arg.startsWith("--only="))?.slice("--only=".length) ?? "").split(",")
   const outside = mkdtempSync(join(tmpdir(), "reins-packed-"))
   try {
     const built = await Build.run(node, options)
@@ -67,6 +76,7 @@ const matrix = async (node, outside, only) => {
     ],
     ["npm, with every optional peer", () => quietly(command("npm"), npm, full)],
     ["npm, without optional peers", () => quietly(command("npm"), npm, bare)],
+    ["declaration maps lead to sources", () => held(mapped(packages, bare))],
     ["pnpm, without optional peers", () => npx([pnpm, "install", "--no-frozen-lockfile"], strict)],
     [
       "types, without skipLibCheck",
@@ -114,7 +124,7 @@ const matrix = async (node, outside, only) => {
     ["a stranger's path, without Effect", () => held(Stranger.walk(node, outside, "promise", byName))],
     ["a stranger's path, with Effect", () => held(Stranger.walk(node, outside, "effect", byName))]
   ]
-  const chosen = rows.filter(([name]) => name === "archives" || name.includes(only))
+  const chosen = rows.filter(([name]) => name === "archives" || only.some((words) => name.includes(words)))
   let failed = 0
   for (const [name, check] of chosen) {
     const code = await check()
@@ -125,6 +135,20 @@ const matrix = async (node, outside, only) => {
     `${packages.length} packages as packed: ${chosen.length - failed} of ${chosen.length} rows hold.\n`
   )
   return failed === 0 ? 0 : 1
+}
+
+/** Each declaration as installed has a map to a source that is installed, too, so that "go to definition" shows code. */
+const mapped = async (packages, folder) => {
+  for (const { manifest } of packages) {
+    const dist = join(folder, "node_modules", manifest.name, "dist")
+    for (const file of readdirSync(dist, { recursive: true })) {
+      if (!file.endsWith(".d.ts")) continue
+      const map = join(dist, `${file}.map`)
+      const { sources } = JSON.parse(readFileSync(map, "utf8"))
+      const missing = sources.find((source) => !existsSync(join(dirname(map), source)))
+      if (missing !== undefined) throw new Error(`${manifest.name}: ${file} names ${missing}, which is not installed`)
+    }
+  }
 }
 
 /** Resolves to 0 when the check holds; shows why it does not, else. */

@@ -49,7 +49,7 @@ const tasks = {
   ],
   build: ["build the packages as they are published", () => Build.run(sourcesNode(), inPlace())],
   pack: [
-    "test the packages as published, outside of this folder: --only=WORDS for some of the rows",
+    "test the packages as published, outside of this folder: --only=WORDS,WORDS for some of the rows",
     (args) => Pack.run(sourcesNode(), inPlace(), args)
   ],
   check: ["run all checks", () => Child.run("bash", [inside(".ci", "run")], { cwd: root })]
