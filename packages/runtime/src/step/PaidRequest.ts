@@ -19,7 +19,6 @@ import { charge, priceOf, settle } from "../run/Run.ts"
 import * as Admission from "./Admission.ts"
 import type { Answer } from "./Answer.ts"
 import * as Attempt from "./Attempt.ts"
-import * as Fees from "./Fees.ts"
 import type { Ask } from "./Attempt.ts"
 import * as Tally from "./Tally.ts"
 import * as Task from "../kernel/Task.ts"
@@ -97,7 +96,7 @@ export class PaidRequest implements Attempt.Sender, Spender {
     const { agent, work } = this.ask
     const { held, price } = admission
     tally.paid = held
-    const fees = Fees.known(tally.fees, price)
+    const fees = Tally.knownFees(tally.fees, price)
     const spent = Tally.owed(tally, price, fees - tally.feesCharged, held.steps)
     tally.feesCharged = fees
     tally.overrun ||= work.tree.isLimited(agent.path) && Tally.exceeds(spent, held)
@@ -120,7 +119,7 @@ export class PaidRequest implements Attempt.Sender, Spender {
     tally.usage = tally.rows.length === 0 ? usage : Usage.add(tally.usage, usage)
     tally.estimated ||= estimated
     tally.rows.push(attempted.row)
-    Fees.count(tally, attempted.answer.calls)
+    Tally.countFees(tally, attempted.answer.calls)
     this.sending = undefined
     return usage
   }
@@ -140,7 +139,7 @@ export class PaidRequest implements Attempt.Sender, Spender {
     tally.usage = Usage.add(tally.usage, usage)
     tally.estimated ||= Result.isFailure(counted) || counted.success.estimated
     tally.rows.push(cut.row)
-    Fees.count(tally, cut.answer.calls)
+    Tally.countFees(tally, cut.answer.calls)
   }
 
   /**
@@ -201,7 +200,7 @@ export class PaidRequest implements Attempt.Sender, Spender {
       overrun: tally.overrun ? true : undefined,
       costNanoUsd: price === undefined ? undefined : Money.costOf(tally.usage, price).nanoUsd,
       price,
-      fees: tally.fees === undefined ? undefined : Fees.rows(tally.fees, price),
+      fees: tally.fees === undefined ? undefined : Tally.feeRows(tally.fees, price),
       startedAt: tally.startedAt,
       endedAt: work.now(),
       attempts: Trimmed.copy(tally.rows)

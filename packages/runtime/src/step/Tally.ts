@@ -1,27 +1,31 @@
 /**
- * What one model has done for a paid request: its attempts, what they used, and what of that is on the budget already.
+ * What one model has used for a paid request: its attempts, their tokens, the fees of tools that the provider ran, and
+ * the part of both that is charged already.
+ *
+ * A provider charges fees for its own tools, such as a search, per call and in addition to tokens. A fee that the price
+ * row does not name is unknown. Fees are not reserved, since the number of calls is unknown beforehand.
  */
-import { type Budget, type Entry, Money, Usage } from "@reins/protocol"
+import { type Budget, Entry, type Message, Money, Usage } from "@reins/protocol"
 
-/** What one model has done for a request. */
+/** What one model has used for a request. */
 export interface Tally {
   readonly startedAt: number
   usage: Usage.Usage
   estimated: boolean
-  /** Some attempt used more than was held for it. */
+  /** An attempt used more than was held for it. */
   overrun: boolean
-  /** What of `usage` is on the budget already: lost attempts, and those that were tried again. */
+  /** The part of `usage` that is charged already: lost and retried attempts. */
   charged: Usage.Usage
   /** The hold that was last settled. */
   paid: Budget.Amount | undefined
   readonly rows: Array<Entry.Attempt>
-  /** How often the provider ran which tool itself. */
+  /** The number of provider-run calls by tool. */
   fees: Map<string, number> | undefined
-  /** What of the fees is on the budget already. */
+  /** The part of the fees that is charged already, in nano-dollars. */
   feesCharged: number
 }
 
-/** One that has done nothing yet. */
+/** An empty tally. */
 export const make = (startedAt: number): Tally => ({
   startedAt,
   usage: Usage.empty,
@@ -34,7 +38,7 @@ export const make = (startedAt: number): Tally => ({
   feesCharged: 0
 })
 
-/** What of a tally is not on the budget yet, and the fees that are not. */
+/** The usage and fees of a tally that are not charged yet. */
 export const owed = (
   { charged, usage }: Tally,
   price: Entry.Price | undefined,
@@ -48,8 +52,38 @@ export const owed = (
   return steps === undefined ? { inputTokens, outputTokens, nanoUsd } : { inputTokens, outputTokens, nanoUsd, steps }
 }
 
-/** True where more was spent than had been held, of what was held at all. */
+/** True if more was spent than held, of the counters that were held. */
 export const exceeds = (spent: Budget.Amount, held: Budget.Amount): boolean =>
   (held.inputTokens !== undefined && (spent.inputTokens ?? 0) > held.inputTokens) ||
   (held.outputTokens !== undefined && (spent.outputTokens ?? 0) > held.outputTokens) ||
   (held.nanoUsd !== undefined && (spent.nanoUsd ?? 0) > held.nanoUsd)
+
+/** Adds the calls that the provider ran. */
+export const countFees = (tally: Tally, calls: ReadonlyArray<Message.CallPart>): void => {
+  for (const { execution, name } of calls) {
+    if (execution !== "provider") continue
+    tally.fees ??= new Map()
+    tally.fees.set(name, (tally.fees.get(name) ?? 0) + 1)
+  }
+}
+
+/** The rows of the fees. */
+export const feeRows = (fees: ReadonlyMap<string, number>, price: Entry.Price | undefined): ReadonlyArray<Entry.Fee> =>
+  Array.from(fees, ([toolName, calls]) => {
+    const each = feeOf(toolName, price)
+    return Entry.fee(toolName, calls, each === undefined ? undefined : Money.times(each, calls))
+  })
+
+/** The sum of the known fees, in nano-dollars. */
+export const knownFees = (fees: ReadonlyMap<string, number> | undefined, price: Entry.Price | undefined): number => {
+  let sum = 0
+  if (fees !== undefined)
+    for (const [toolName, calls] of fees) sum = Money.add(sum, Money.times(feeOf(toolName, price) ?? 0, calls))
+  return sum
+}
+
+const feeOf = (toolName: string, price: Entry.Price | undefined): Money.NanoUsd | undefined => {
+  const fees = price?.toolFees
+  const usd = fees !== undefined && Object.hasOwn(fees, toolName) ? fees[toolName] : undefined
+  return usd === undefined ? undefined : Money.fromUsd(usd)
+}
