@@ -16,7 +16,11 @@ const kept = join(root, "docs", "reference")
 /** The packages, in the order in which a reader meets them. Those that come later than these are sorted by name. */
 const order = ["reins", "runtime", "models", "store", "server", "wire", "protocol"]
 
+/** Programs: people run them and do not import them. */
+const programs = new Set(["cli", "create-reins"])
+
 const packages = readdirSync(join(root, "packages"))
+  .filter((name) => !programs.has(name))
   .filter((name) => existsSync(join(root, "packages", name, "package.json")))
   .map((name) => ({ name, manifest: JSON.parse(readFileSync(join(root, "packages", name, "package.json"), "utf8")) }))
   .toSorted((a, b) => place(a.name) - place(b.name) || a.name.localeCompare(b.name))
@@ -67,6 +71,37 @@ const settings = (each, out) => {
   return path
 }
 
+const documented =
+  ReflectionKind.Class |
+  ReflectionKind.Interface |
+  ReflectionKind.TypeAlias |
+  ReflectionKind.Variable |
+  ReflectionKind.Function
+
+/**
+ * Public names whose docstring does not say since when they are there, or what kind of thing they are. A schema and its type
+ * share a name, and one docstring.
+ */
+const incomplete = (project) => {
+  const complete = new Set()
+  const all = project
+    .getReflectionsByKind(documented)
+    .filter(({ parent }) => parent?.kindOf(ReflectionKind.SomeModule) ?? false)
+  for (const reflection of all) {
+    const comment = reflection.comment ?? reflection.signatures?.[0]?.comment
+    if (["@since", "@category"].every((tag) => comment?.getTag(tag) !== undefined))
+      complete.add(reflection.getFullName())
+  }
+  return [...new Set(all.map((one) => one.getFullName()))]
+    .filter((name) => !complete.has(name))
+    .map((name) => `${project.name}: ${name}`)
+}
+
+/** Pages do not repeat the version for each name: as long as there is one release, it is the same for all. */
+const withoutVersions = (project) => {
+  for (const reflection of Object.values(project.reflections)) reflection.comment?.removeTags("@since")
+}
+
 const write = async (each, out) => {
   const tsconfig = settings(each, out)
   const app = await Application.bootstrapWithPlugins({
@@ -83,7 +118,8 @@ const write = async (each, out) => {
     excludeInternal: true,
     excludePrivate: true,
     blockTags: ["@since", "@category", "@param", "@returns", "@example", "@see", "@throws", "@default", "@deprecated"],
-    excludeTags: ["@since", "@category"],
+    categorizeByGroup: false,
+    categoryOrder: ["constructors", "layers", "running", "operations", "services", "models", "schemas", "*", "errors"],
     router: "module",
     hidePageHeader: true,
     hideBreadcrumbs: true,
@@ -97,11 +133,15 @@ const write = async (each, out) => {
   })
   withoutInherited(app)
   namedAsEntries(app, each)
+  const missing = []
+  app.converter.on(Converter.EVENT_RESOLVE_BEGIN, ({ project }) => missing.push(...incomplete(project)), 1000)
+  app.converter.on(Converter.EVENT_RESOLVE_END, ({ project }) => withoutVersions(project))
   const project = await app.convert()
   if (project === undefined) throw new Error(`TypeDoc could not read packages/${each.name}`)
   await app.generateOutputs(project)
   if (app.logger.hasErrors()) throw new Error(`TypeDoc reported errors in packages/${each.name}`)
   rmSync(tsconfig)
+  return missing
 }
 
 /** All files below a folder, with their text. */
@@ -126,7 +166,9 @@ const index = () =>
   ].join("\n")
 
 const fresh = mkdtempSync(join(tmpdir(), "reins-reference-"))
-for (const each of packages) await write(each, fresh)
+const missing = []
+for (const each of packages) missing.push(...(await write(each, fresh)))
+for (const name of missing) process.stderr.write(`${name} has no docstring with @since and @category\n`)
 writeFileSync(join(fresh, "README.md"), index())
 
 if (process.argv.includes("--check")) {
@@ -137,9 +179,10 @@ if (process.argv.includes("--check")) {
   )
   for (const path of differing) process.stderr.write(`docs/reference/${path} is out of date\n`)
   if (differing.length > 0) process.stderr.write("Run: npm run reference\n")
-  process.exitCode = differing.length > 0 ? 1 : 0
+  if (differing.length > 0) process.exitCode = 1
 } else {
   rmSync(kept, { recursive: true, force: true })
   cpSync(fresh, kept, { recursive: true })
 }
 rmSync(fresh, { recursive: true, force: true })
+if (missing.length > 0) process.exitCode = 1
