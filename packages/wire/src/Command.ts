@@ -200,16 +200,19 @@ export interface CreateThread {
   readonly seed?: ReadonlyArray<Message.Message>
   readonly settings?: Settings
 }
+/** Read a thread with its messages. */
 export interface GetThread {
   readonly _tag: "GetThread"
   readonly threadId: string
 }
+/** List the tenant's threads, a page at a time. */
 export interface ListThreads {
   readonly _tag: "ListThreads"
   readonly after?: string
   readonly before?: string
   readonly limit?: number
 }
+/** Delete a thread with all that belongs to it. */
 export interface DeleteThread {
   readonly _tag: "DeleteThread"
   readonly threadId: string
@@ -236,6 +239,7 @@ export interface DeleteRun {
   readonly _tag: "DeleteRun"
   readonly runId: string
 }
+/** List open questions. `threadId` absent: those of the tenant. */
 export interface ListApprovals {
   readonly _tag: "ListApprovals"
   readonly threadId?: string
@@ -251,6 +255,7 @@ export interface Vote {
   readonly messageId: string
   readonly isUp: boolean
 }
+/** List the votes on the messages of a thread. */
 export interface ListVotes {
   readonly _tag: "ListVotes"
   readonly threadId: string
@@ -262,16 +267,19 @@ export interface SetPush {
   readonly runId: string
   readonly push: PushTo
 }
+/** List the web hooks of a run. */
 export interface ListPushes {
   readonly _tag: "ListPushes"
   readonly runId: string
 }
+/** Remove a web hook of a run. */
 export interface RemovePush {
   readonly _tag: "RemovePush"
   readonly runId: string
   readonly id: string
 }
 
+/** What a request asks of the server, in whatever dialect it was sent. */
 export type Command =
   | StartQuery
   | Answer

@@ -19,6 +19,7 @@ import type { Fields } from "./Fields.ts"
 import type { Frame } from "./Frame.ts"
 import type { Refusal } from "./Refusal.ts"
 
+/** The methods of HTTP that routes have. */
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE"
 
 /** A request as the host read it. Header names are in lower case; `body` is parsed JSON, if there is one. */
@@ -105,6 +106,7 @@ export interface Exchange {
   readonly outlives?: boolean
 }
 
+/** A decoded request: what to do and how to answer it, or why it is refused. */
 export type Decoded = Result.Result<Exchange, Refusal>
 
 /** `path` is relative to the dialect's base path; `:name` matches one segment. */
@@ -162,6 +164,7 @@ export interface SocketCodec {
   readonly write: SocketWriter
 }
 
+/** A protocol as a pure codec: its routes, how a run is encoded, how a refusal looks. */
 export interface Dialect {
   /** The name of its folder. */
   readonly name: string

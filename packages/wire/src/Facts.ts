@@ -41,6 +41,7 @@ export interface OptionFacts {
   readonly options?: ReadonlyArray<string>
 }
 
+/** An agent as described to clients. */
 export interface AgentFacts {
   readonly name: string
   readonly title?: string
@@ -50,6 +51,7 @@ export interface AgentFacts {
   readonly options: ReadonlyArray<OptionFacts>
 }
 
+/** A vote on a message. */
 export interface VoteFacts {
   readonly threadId: string
   readonly messageId: string

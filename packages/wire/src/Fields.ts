@@ -25,8 +25,11 @@ export interface Field {
 /** Rows by path: `text.verbosity` is a field of an object, `tools[].type` one of each element of a list. */
 export type Fields = { readonly [path: string]: Field }
 
+/** A field that has its effect; `says`: which. */
 export const honoured = (says: string): Field => ({ does: "honoured", says })
+/** A field that changes nothing of the answer; `says`: why it is harmless. */
 export const ignored = (says: string): Field => ({ does: "ignored", says })
+/** A field that is refused, except with the values of `takes`; `says`: why. */
 export const refused = (says: string, ...takes: ReadonlyArray<Json>): Field => ({ does: "refused", says, takes })
 
 /** The values at a path. */

@@ -1,6 +1,7 @@
 /** A request's settings for the model: the format and size of its answer, and sampling. Absent: the agent's own. */
 import type { Json } from "@reins/protocol"
 
+/** What a request asks of the model. */
 export interface ModelOptions {
   readonly maxOutputTokens?: number
   /** A JSON Schema that the final text must fit. */
@@ -8,6 +9,7 @@ export interface ModelOptions {
   readonly settings?: Settings
 }
 
+/** How much the model is to reason. */
 export type Reasoning = "none" | "minimal" | "low" | "medium" | "high" | "xhigh"
 
 /** `toolChoice` applies to the first step of the run, except for `none`, which applies to all. */

@@ -1,6 +1,7 @@
 /** Frames as newline-delimited JSON. Names and ids are not sent: dialects that use it put everything in the data. */
 import type { Frame } from "./Frame.ts"
 
+/** The headers of a stream of JSON lines. */
 export const headers: { readonly [name: string]: string } = {
   "content-type": "application/x-ndjson",
   "cache-control": "no-cache, no-transform",

@@ -52,6 +52,7 @@ const statuses: { readonly [K in Kind]: number } = {
   internal: 500
 }
 
+/** Makes a refusal. Its status follows from its kind. */
 export const make = (kind: Kind, code: string, message: string, retryAfterSeconds?: number): Refusal => ({
   kind,
   status: statuses[kind],

@@ -39,6 +39,7 @@ export interface LimitOptions {
   readonly maxRuns?: number | undefined
 }
 
+/** What a quota is made from. */
 export interface Options extends LimitOptions {
   /**
    * Its name in errors and events, under which its use is stored: a quota with the same name continues with that use.

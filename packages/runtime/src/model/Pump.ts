@@ -23,6 +23,7 @@ export interface Source<A> {
   readonly leave: () => Promise<unknown> | undefined
 }
 
+/** Where the parts of a source go, and what a failure of it means. */
 export interface PumpOptions<A, E> {
   readonly take: (parts: ReadonlyArray<A>) => void | Promise<void>
   /** The result of a source that failed: a failure, or a normal end. */

@@ -21,6 +21,7 @@ export interface Credentials {
   readonly headers: { readonly [name: string]: string }
 }
 
+/** Decides whose request it is, from its key and headers. */
 export class Authenticator extends Context.Service<
   Authenticator,
   {

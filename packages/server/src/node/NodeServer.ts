@@ -27,6 +27,7 @@ export interface Listening {
   readonly [Symbol.asyncDispose]: () => Promise<void>
 }
 
+/** A server that listens on request. */
 export interface NodeServer {
   /**
    * Builds the runtime and listens. Rejects with the runtime's error if it cannot be built, with `ServeError` if the

@@ -66,6 +66,7 @@ export interface WebhookOptions {
   readonly allow?: ((url: URL) => boolean) | undefined
 }
 
+/** What a server is made from. Every option may be absent. */
 export interface ServerOptions {
   /** Sends web hooks. Absent: none are sent, and setting one is refused. */
   readonly webhooks?: WebhookOptions | undefined

@@ -58,6 +58,7 @@ export interface ThreadNote {
   readonly runs: ReadonlyArray<RunNote>
 }
 
+/** Keeps the server's notes on threads: their runs, requests, settings and answers. */
 export interface ThreadBookShape {
   readonly get: (tenant: string, threadId: string) => Effect.Effect<ThreadNote | undefined>
   /** A tenant's notes, oldest first. */

@@ -23,6 +23,7 @@ import * as Option from "effect/Option"
 import * as SqlClient from "effect/sql/SqlClient"
 import * as Postgres from "../postgres/Postgres.ts"
 
+/** Where the database of a cluster is, and what this process does in it. */
 export interface Options extends Omit<Postgres.Options, "carries"> {
   /** Whether this process executes runs. False: it only starts, watches, answers and cancels. Default true. */
   readonly carries?: boolean | undefined

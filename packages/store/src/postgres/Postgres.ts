@@ -28,6 +28,7 @@ import * as PgCommit from "./PgCommit.ts"
 import * as PgDriver from "./PgDriver.ts"
 import * as Tables from "../sql/Tables.ts"
 
+/** Where the database is, and how it is used. */
 export interface Options {
   /** The database: `postgres://user:password@host:port/database`. */
   readonly url: Redacted.Redacted

@@ -97,6 +97,7 @@ export interface ListOptions {
   readonly limit?: number | undefined
 }
 
+/** Administration of stored runs, also while others execute them. */
 export interface Archive {
   /** Runs, the latest first. Rows that cannot be read are no part of it: only columns are read. */
   readonly runs: (options?: ListOptions) => Effect.Effect<ReadonlyArray<ListedRun>, StoreFailure>

@@ -18,6 +18,7 @@ import * as Statement from "effect/sql/Statement"
 import * as Stream from "effect/Stream"
 import { SqliteUnusable, attempt, from, toSqlError } from "./SqliteUnusable.ts"
 
+/** Where the database file is, and what a commit waits for. */
 export interface Options {
   /** The database file, created if missing; `":memory:"` for a database that ends with the layer. */
   readonly filename: string

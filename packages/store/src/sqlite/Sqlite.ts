@@ -23,6 +23,7 @@ import * as Tables from "../sql/Tables.ts"
 import * as Column from "../sql/Column.ts"
 import * as Result from "effect/Result"
 
+/** Where the database file is, and what this process does with it. */
 export interface Options extends NodeSqlite.Options {
   /** Whether this process may become the owner. False: it stays a client, even when there is no owner. Default true. */
   readonly carries?: boolean | undefined

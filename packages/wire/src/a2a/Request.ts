@@ -24,6 +24,7 @@ import * as Task from "./Task.ts"
 const Text = Schema.String
 const Maybe = Schema.optionalKey
 
+/** The parameters of `message/send` and `message/stream`. */
 export const SendMessage = Schema.Struct({
   message: Task.Message,
   configuration: Maybe(

@@ -35,6 +35,7 @@ const AgentConfig = Schema.Struct(Config)
 
 const Mode = Schema.Literals(["delta", "message", "none"])
 
+/** The body that creates a session. */
 export const CreateSession = Schema.Struct({
   agent: Schema.Struct({ name: Schema.String, ...Config }),
   stream: Schema.optionalKey(Mode),
@@ -43,6 +44,7 @@ export const CreateSession = Schema.Struct({
 })
 type CreateSession = typeof CreateSession.Type
 
+/** The body that sends a turn of a session. */
 export const SendTurn = Schema.Struct({
   agent: Schema.optionalKey(AgentConfig),
   stream: Schema.optionalKey(Mode),

@@ -14,11 +14,13 @@ import type { Facts } from "../Facts.ts"
 import * as Refusal from "../Refusal.ts"
 import { Blocks, blocksOf, promptOf, type Update } from "./Update.ts"
 
+/** The version of the protocol that is spoken. */
 export const protocolVersion = 1
 
 const Text = Schema.String
 const Maybe = Schema.optionalKey
 const Id = Schema.Union([Schema.String, Schema.Finite, Schema.Null])
+/** The id of a request: text, a number, or null. */
 export type Id = typeof Id.Type
 
 /** A line: a request, a notification (without `id`), or a response to a request of ours. */

@@ -52,6 +52,7 @@ const Assistant = Schema.Struct({
 const Instructing = Schema.Struct({ role: Schema.Literals(["system", "developer"]), content: Schema.String })
 const Other = Schema.Struct({ role: Schema.Literals(["activity", "reasoning"]) })
 
+/** The body that starts or continues a run. */
 export const RunAgentInput = Schema.Struct({
   threadId: Schema.NonEmptyString,
   runId: Schema.NonEmptyString,

@@ -66,6 +66,7 @@ const Spoken = Schema.Struct({
 })
 type Spoken = typeof Spoken.Type
 
+/** The body of `POST /messages`. */
 export const Create = Schema.Struct({
   model: Schema.String,
   messages: Schema.NonEmptyArray(Spoken),

@@ -41,6 +41,7 @@ const Part = Schema.Struct({
 })
 type Part = typeof Part.Type
 
+/** The body of a chat's message. */
 export const ChatRequest = Schema.Struct({
   id: Schema.NonEmptyString,
   message: Schema.Struct({
@@ -54,6 +55,7 @@ export const ChatRequest = Schema.Struct({
 })
 type ChatRequest = typeof ChatRequest.Type
 
+/** The body of a vote. */
 export const VoteRequest = Schema.Struct({
   chatId: Schema.String,
   messageId: Schema.String,

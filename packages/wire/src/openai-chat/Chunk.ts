@@ -42,6 +42,7 @@ export const Chunk = Schema.Struct({
   reins_event: Schema.optionalKey(Schema.Unknown)
 })
 
+/** The body of an error. */
 export const ErrorBody = Schema.Struct({
   error: Schema.Struct({
     message: Schema.String,
@@ -51,6 +52,7 @@ export const ErrorBody = Schema.Struct({
   })
 })
 
+/** A completion that is not streamed. */
 export const Completion = Schema.Struct({
   id: Schema.String,
   object: Schema.Literal("chat.completion"),

@@ -55,6 +55,7 @@ const Spoken = Schema.Struct({
 })
 type Spoken = typeof Spoken.Type
 
+/** The body of `POST /chat/completions`. */
 export const ChatRequest = Schema.Struct({
   model: Schema.String,
   messages: Schema.NonEmptyArray(Spoken),

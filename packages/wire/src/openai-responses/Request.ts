@@ -70,6 +70,7 @@ const Echo = Schema.Struct({ type: Schema.Literals(["mcp_approval_request", "rea
 const InputItem = Schema.Union([CallOutput, ApprovalResponse, FunctionCall, McpCall, Reference, Echo, Spoken])
 type InputItem = typeof InputItem.Type
 
+/** The body of `POST /responses`. */
 export const Create = Schema.Struct({
   model: Schema.optionalKey(Schema.String),
   input: Schema.Union([Schema.String, Schema.Array(InputItem)]),

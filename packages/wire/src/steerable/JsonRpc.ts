@@ -36,8 +36,10 @@ const codes: { readonly [K in Kind]: number } = {
 }
 
 const Id = Schema.Union([Schema.String, Schema.Finite])
+/** The id of a request. */
 export type Id = typeof Id.Type
 
+/** A request or, without an id, a notification. */
 export const Request = Schema.Struct({
   jsonrpc: Schema.Literal("2.0"),
   id: Schema.optionalKey(Schema.NullOr(Id)),

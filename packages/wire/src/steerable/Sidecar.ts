@@ -30,6 +30,7 @@ export const protocolVersion = "0.1.0"
 const Text = Schema.String
 const Maybe = Schema.optionalKey
 
+/** The parameters that create a session. */
 export const Create = Schema.Struct({
   chatId: Text,
   userId: Maybe(Text),
@@ -49,6 +50,7 @@ export const ChatStream = Schema.Struct({
   sessionId: Maybe(Text)
 })
 
+/** The parameters of a tool call. */
 export const Invoke = Schema.Struct({
   name: Text,
   arguments: Schema.Json,
