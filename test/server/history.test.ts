@@ -254,6 +254,21 @@ for (const [name, protocol] of Object.entries(protocols)) {
       })
     )
 
+    it.live("passes the text beside a result once, also from concurrent equal requests", () =>
+      Effect.gen(function* () {
+        const { ask, given, served } = yield* asking
+        const { calls } = yield* ask({ user: "client" })
+        const again = { calls, results: { [calls[0] ?? ""]: green }, user: "BUT IN FRENCH" }
+        const answers = yield* Effect.all(
+          [1, 2, 3].map(() => ask({ user: "client" }, again)),
+          { concurrency: "unbounded" }
+        )
+        assert.strictEqual(new Set(answers.map((answer) => JSON.stringify(answer))).size, 1)
+        assert.lengthOf(served.scene.model.requests, 2)
+        assert.deepStrictEqual(given(-1), ["user: client", "tool-call", green, "user: BUT IN FRENCH"])
+      })
+    )
+
     it.live("does not match a run after an edit", () =>
       Effect.gen(function* () {
         const { ask, given } = yield* asking
