@@ -113,7 +113,8 @@ const busy: { readonly [O in NonNullable<Dialect["onBusy"]>]: string } = {
   queue: "waits",
   "cancel-previous": "supersedes",
   "cancel-waiting": "supersedes one that waits",
-  steer: "steers"
+  steer: "steers",
+  "steer-or-cancel": "steers while it is read"
 }
 
 /** The file header in a dialect's folder that says what the dialect carries. */

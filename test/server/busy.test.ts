@@ -104,6 +104,24 @@ describe("a message on a busy thread", () => {
     )
   }
 
+  it.live("supersedes a run of Steerable that its reader has left", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const path = "/steerable/api/chats/t/send"
+      const controller = new AbortController()
+      const first = yield* Effect.promise(() =>
+        served.fetch(path, { body: { content: "held" }, signal: controller.signal })
+      )
+      yield* served.scene.tap.isRead
+      controller.abort()
+      yield* served.scene.tap.isUnread
+      const second = yield* served.ask(path, { body: { content: "more" } })
+      assert.include(second.text, "more")
+      const status = yield* served.runtime.status(first.headers.get("x-run-id") ?? "")
+      assert.strictEqual(status?.state, "ended")
+    })
+  )
+
   it.live("supersedes a run in Responses that waits for its client, whose person wrote on", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()

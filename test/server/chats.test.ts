@@ -85,7 +85,9 @@ class Person {
   }
 
   get #onBusy(): string {
-    return this.#chat.dialect.onBusy ?? "reject"
+    const { onBusy = "reject" } = this.#chat.dialect
+    // A waiting answer is still read here.
+    return onBusy === "steer-or-cancel" ? "steer" : onBusy
   }
 
   #id(): string {

@@ -203,9 +203,10 @@ export interface Dialect {
  * What a query does while its thread has an active run, also one that waits for a person: it is refused, it waits until
  * that run has ended, it cancels that run and starts then, or it becomes a message of that run, which withdraws open
  * questions about calls and plans; the answer is the rest of the run, from that message on. `cancel-waiting` cancels a
- * run that only waits, and is refused while the run works.
+ * run that only waits, and is refused while the run works. `steer-or-cancel` steers a run that somebody reads, and
+ * cancels one that its readers have left.
  */
-export type OnBusy = "reject" | "queue" | "cancel-previous" | "cancel-waiting" | "steer"
+export type OnBusy = "reject" | "queue" | "cancel-previous" | "cancel-waiting" | "steer" | "steer-or-cancel"
 
 /** The parameters of `path` when it matches `pattern`; otherwise `undefined`. */
 const fit = (pattern: string, path: string): { readonly [name: string]: string } | undefined => {

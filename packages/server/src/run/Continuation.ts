@@ -165,3 +165,22 @@ export const historyOf = (
     ...(instructions === undefined ? {} : { instructions })
   }
 }
+
+/** What a query does to its thread's active run, where that depends on the run. */
+export const onBusyOf = Effect.fnUntraced(function* (
+  serving: ServerContext,
+  principal: Principal,
+  threadId: string,
+  onBusy: Dialect.OnBusy
+) {
+  switch (onBusy) {
+    case "cancel-waiting":
+      return (yield* Lookup.isWaiting(serving, principal, threadId)) ? "cancel-previous" : "reject"
+    case "steer-or-cancel": {
+      const info = yield* Lookup.info(serving, principal, threadId)
+      return info?.runId === undefined || serving.watchers.isWatched(info.runId) ? "steer" : "cancel-previous"
+    }
+    default:
+      return onBusy
+  }
+})

@@ -182,8 +182,7 @@ const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Pr
     const openings = upTo(into, runId)
     return feedOf({ runId: into.runId, threadId, tenant, openings, settled: openings.at(-1)?.after ?? 0 })
   }
-  const isWaiting = query.onBusy === "cancel-waiting" && (yield* Lookup.isWaiting(serving, principal, threadId))
-  const onBusy = query.onBusy !== "cancel-waiting" ? query.onBusy : isWaiting ? "cancel-previous" : "reject"
+  const onBusy = yield* Continuation.onBusyOf(serving, principal, threadId, query.onBusy)
   const settings = withSettings(note?.settings, asked.settings)
   const start = (name: string | undefined) =>
     runtime.start(asked.prompt, {

@@ -14,8 +14,8 @@ export const dialect: Dialect = {
   routes,
   fields: { "POST /api/chats/:chatId/send": fields },
   open: () => Encoder.open(),
-  // What a person sends to a running agent steers it.
-  onBusy: "steer",
+  // What a person sends to a running agent steers it. Who has stopped reading has stopped it.
+  onBusy: "steer-or-cancel",
   keepAlive: { event: "message", ...unnamed({ type: "keepalive" }) },
   encodeError: ({ code, message, retryAfterSeconds, status }) => ({
     status,
