@@ -59,7 +59,7 @@ const reply = (request: ModelRequest): ScriptedModel.Reply => {
   )
 }
 
-/** What the model reads of a call that was not allowed: the reason of whoever said no. */
+/** What the model reads of a call that was not allowed: the reason of a rejection. */
 const messageOf = (result: unknown): string =>
   Option.match(Schema.decodeUnknownOption(Schema.Struct({ message: Schema.String }))(result), {
     onNone: () => "no reason given",

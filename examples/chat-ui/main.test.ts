@@ -68,7 +68,7 @@ const seconds = 20_000
 /** Waits until a tool shows how far it is. */
 const working = (page: Page) => page.locator("details.call[open] progress").last().waitFor({ timeout: seconds })
 
-/** What axe finds wrong with the page as it stands. */
+/** The violations that axe finds in the current page. */
 const violations = async (page: Page): Promise<ReadonlyArray<string>> => {
   await page.addScriptTag({ path: createRequire(import.meta.url).resolve("axe-core/axe.min.js") })
   return page.evaluate(async () => {

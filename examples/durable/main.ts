@@ -10,7 +10,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Desk, DeskLive } from "./Refunds.ts"
 
-// Without a terminal nobody can kill it: then it exits at its question by itself.
+// Without a terminal it cannot be killed by hand: then it exits at its question by itself.
 const [says = process.stdin.isTTY ? "wait" : "leave", filename = join(tmpdir(), "reins-durable.db")] =
   process.argv.slice(2)
 

@@ -1,4 +1,4 @@
-/** The runtime that each of the apps mounts, and how it is served: under `/ai`, to whoever has the key. */
+/** The runtime that each of the apps mounts, and how it is served: under `/ai`, for clients with the key. */
 import { createRuntime, type ModelPart } from "@reins/runtime/promise"
 import * as AiSdk from "@reins/wire/ai-sdk"
 import * as OpenaiChat from "@reins/wire/openai-chat"

@@ -34,4 +34,4 @@ await ask("next", "http://app.example", (request) => Next.POST(request))
 await overHttp("express", express.listen(0, "127.0.0.1"))
 await overHttp("node", node.listen(0, "127.0.0.1"))
 await runtime[Symbol.asyncDispose]()
-process.exit() // The apps would go on serving.
+process.exit() // The apps would keep running.

@@ -1,7 +1,7 @@
 /**
  * Random scenarios of tenants that share a store: two tenants start, abort, fork, import, limit and delete on the same
  * few thread ids at the same time; then the process ends and the next one may define the tool in another way before
- * people answer. All drawn from a seed; `check` fails where a promise is broken.
+ * people answer. All drawn from a seed; `check` fails if an invariant is violated.
  */
 import { assert } from "@effect/vitest"
 import { type Envelope, type Message, Ordering } from "@reins/protocol"
@@ -107,7 +107,7 @@ const act = (runtime: Service, tenant: Tenant, runId: string, draw: Drawing): Ef
   }
 }
 
-/** Decides whatever is asked until no run goes on: also what is asked again under another definition. */
+/** Answers all questions until no run is running: also what is asked again under another definition. */
 const decideAll = Effect.fnUntraced(function* (runtime: Service, draw: Drawing, runs: ReadonlyArray<string>) {
   for (let round = 0; round < 1500; round++) {
     const asked = (yield* Effect.forEach(tenants, (resourceId) => runtime.pendingApprovals({ resourceId }))).flat()
@@ -155,7 +155,7 @@ const allowedBy = (
   return undefined
 }
 
-/** Carries the scenario of a seed, and fails where a promise is broken. */
+/** Executes the scenario of a seed, and fails if an invariant is violated. */
 export const check = (place: Place, seed: number): Effect.Effect<void> =>
   Effect.gen(function* () {
     const draw = drawing(seed)

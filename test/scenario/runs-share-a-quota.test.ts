@@ -1,6 +1,6 @@
 /**
- * Random runs side by side under one quota, on every kind of store: whatever they cost, the quota is never passed but
- * by what a tool did not declare, what it says is used is what they cost, and nothing is held when they have ended.
+ * Random runs side by side under one quota, on every kind of store: at any cost, the quota is exceeded only by
+ * undeclared costs of tools, its use equals their cost, and nothing is held when they have ended.
  */
 import { describe, it } from "@effect/vitest"
 import { MemoryJournal } from "@reins/runtime/journal"

@@ -1,7 +1,7 @@
 /**
- * Two tenants on the same thread ids, starts that are aborted, and definitions that change over a restart: whatever is
- * drawn, no tenant sees another's words, every run that began ends lawfully and gives its thread back, and what ran is
- * what a person was asked about. Repeat one seed with `SEED=17 npm test -- tenants-share`.
+ * Two tenants on the same thread ids, starts that are aborted, and definitions that change over a restart: in every
+ * scenario, no tenant sees another's content, every run ends validly and releases its thread, and calls run exactly as
+ * a person approved them. Repeat one seed with `SEED=17 npm test -- tenants-share`.
  */
 import { describe, it } from "@effect/vitest"
 import { Deployment } from "@reins/runtime"

@@ -1,7 +1,7 @@
 /**
  * Random responses, arguments, results, schemas, names, ids, files and prompts, drawn from the types of provider
- * packages, through whole runs in memory and on SQLite: each run is lawful and ends well, each call has one result, and
- * every provider package sends the request that follows, as its provider documents it.
+ * packages, through whole runs in memory and on SQLite: each run is valid and ends normally, each call has one result,
+ * and every provider package sends the request that follows, as its provider documents it.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { AiSdkModel } from "@reins/models"
@@ -20,7 +20,7 @@ const last: ReadonlyArray<Part> = [
   finish()
 ]
 
-/** A runtime of these tools; without those whose schema is refused, in words that name the tool. */
+/** A runtime of these tools; without those with a refused schema, with a message that names the tool. */
 const runtimeOf = Effect.fnUntraced(function* (drawn: ReadonlyArray<Drawn.DrawnTool>, services: Layer.Layer<Model>) {
   let tools = drawn
   for (;;) {

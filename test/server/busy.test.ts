@@ -55,7 +55,7 @@ const expected: { readonly [dialect: string]: string } = {
 
 type Send = (text: string, id: string) => Promise<Response>
 
-/** Says something while a run is under way, and then lets that run go on. */
+/** Sends a message during a run, and then lets that run continue. */
 const outcome = (served: Served.Served, send: Send) =>
   Effect.gen(function* () {
     const first = yield* Effect.promise(() => send("held", "m1"))

@@ -26,7 +26,7 @@ const canary = (place: string) => `canary-${place}-7f3a`
 
 /** Text of others, which stands in no error. */
 const foreign = ["adapter", "thrown", "provider", "defect", "store", "schema", "key"].map(canary)
-/** What is said in a run: a client may read it in the run's events, and nobody in a log line or a span. */
+/** What is said in a run: a client may read it in the run's events, but it is in no log line or span. */
 const content = ["prompt", "args", "result", "tool", "answer"].map(canary)
 
 const value = Schema.Struct({ value: Schema.String })

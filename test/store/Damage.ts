@@ -100,7 +100,7 @@ type Checks = (runtime: Service, askedOfHurt: string) => Effect.Effect<void, unk
 const code = (events: ReadonlyArray<Event>) =>
   events.flatMap((event) => (event.type === "error" ? [event.error.code] : []))
 
-/** The run cannot be carried: who follows it is told, who cancels it ends it, and then its thread can be deleted. */
+/** The run cannot be carried: its followers get an error, a cancel ends it, and then its thread can be deleted. */
 const run: Checks = (runtime) =>
   Effect.gen(function* () {
     assert.deepStrictEqual(code(yield* lastOf(runtime, "run-hurt")).slice(-1), ["E_DATA_DAMAGED"])
@@ -183,7 +183,7 @@ export interface Case {
   readonly table: string
   readonly column: string
   readonly where: string
-  /** SQL of what stands there now. */
+  /** SQL of the current value. */
   readonly value: string
   readonly checks: Checks
 }

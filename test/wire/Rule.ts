@@ -4,7 +4,7 @@
 import { Schema } from "effect"
 import type { Frame } from "@reins/wire"
 
-/** A JSON value as it came, read by nobody yet. */
+/** A JSON value before decoding. */
 export type Parsed = ReturnType<typeof JSON.parse>
 
 /** An object as it came. */
@@ -14,7 +14,7 @@ export const rule: (holds: boolean, says: string, at?: unknown) => asserts holds
   if (!holds) throw new Error(`${says}${at === undefined ? "" : `: ${JSON.stringify(at)}`}`)
 }
 
-/** The object that a frame carries. */
+/** The object in a frame. */
 export const fields = (frame: Frame.Frame): Fields => {
   const value: unknown = JSON.parse(frame.data)
   rule(typeof value === "object" && value !== null && !Array.isArray(value), "a frame carries a JSON object", frame)

@@ -6,7 +6,7 @@ import { Log } from "./Log.ts"
 
 const log = () => new Log().step()
 
-/** Name and log. Every one is lawful from its first event to its last. */
+/** Name and log. Every one is valid from its first event to its last. */
 export const scenarios: ReadonlyArray<readonly [name: string, log: ReadonlyArray<Envelope.Envelope>]> = Object.entries({
   text: log().text("Hello ", "wor", "ld. \u{1f422}", "\nLine two\r\nand \u2028 three").finish(),
   empty: log().finish(),

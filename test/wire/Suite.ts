@@ -1,5 +1,5 @@
 /**
- * What every dialect must do with every scenario, and with whatever lawful log chance draws.
+ * The requirements of every dialect, for every scenario and for random valid logs.
  *
  * A dialect's own test brings a reader: written from the notes on the protocol, and knowing nothing of our encoder, it
  * throws at the first frame that breaks a rule and gives back what a client would have understood.
@@ -26,7 +26,7 @@ export interface Subject {
   readonly read: (answers: Answers) => Understood
   /** Whether a client can take back a retracted step. */
   readonly retracts: boolean
-  /** What a settled call reads like; nothing where the dialect does not carry it. */
+  /** What a settled call reads like; nothing if the dialect does not send it. */
   readonly result: (settled: Settled, id: string) => string | undefined
   /**
    * What the stream shows when it is damaged. Absent: that its first or its last frame is lost, or the last is doubled.

@@ -16,7 +16,7 @@ const calling = (toolName: string): ReadonlyArray<Part> => [
   finish("tool-calls")
 ]
 
-/** What tools of these names are told as, and which of ours a model means that calls each of them. */
+/** The names that a provider gets for these tools, and the tool that a call of each name means. */
 const told = (names: ReadonlyArray<string>, taken: ReadonlyArray<string> = []) =>
   Effect.gen(function* () {
     const tools = names.map(tool)

@@ -11,7 +11,9 @@ const inputs = { call: Call, result: Schema.Json, status: Status, execution: Cli
 const present = (record: { readonly [field: string]: unknown }): object =>
   Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined))
 
-/** Equal to the letter: the same fields in the same order, so that a log is the same bytes whoever made its events. */
+/**
+ * Equal to the letter: the same fields in the same order, so that a log has the same bytes for events of any origin.
+ */
 const assertSame = (made: object, expected: { readonly [field: string]: unknown }) => {
   assert.deepStrictEqual(made, present(expected))
   assert.strictEqual(JSON.stringify(made), JSON.stringify(expected))

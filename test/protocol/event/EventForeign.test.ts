@@ -1,4 +1,4 @@
-/** Events of types that this version does not know: kept as they came, and judged by nobody. */
+/** Events of types that this version does not know: kept unchanged, and accepted by the automaton. */
 import { assert, describe, it } from "@effect/vitest"
 import { Envelope, Event, type Json, Ordering, Transcript } from "@reins/protocol"
 import * as Generated from "@reins/protocol/testing"

@@ -56,7 +56,7 @@ const before =
   (one: { readonly at: number }): boolean =>
     one.at < end.at
 
-/** The call's result, or a place behind the end of the log. */
+/** The index of the call's result, or one after the end of the log. */
 const endOf = (log: Reading, call: Said<Events.ToolCall | Events.AgentCall>): number =>
   log.results.find(
     ({ at, event, key }) => at > call.at && key === call.key && event.toolInvocationId === call.event.toolInvocationId
@@ -418,7 +418,7 @@ export const sentences: { readonly [sentence: string]: (log: Reading) => boolean
     )
 }
 
-/** The sentences that a log does not keep; none when it is lawful so far. */
+/** The sentences that a log does not keep; none when it is valid so far. */
 export const broken = (log: Log): ReadonlyArray<string> => {
   const reading = new Reading(log)
   return Object.entries(sentences).flatMap(([sentence, holds]) => (holds(reading) ? [] : [sentence]))

@@ -1,4 +1,4 @@
-/** A foreign history, taken over: what a model is sent is pair-complete, and what was mended is told. */
+/** A foreign history, taken over: what a model is sent is pair-complete, and repairs are reported. */
 import { assert, describe, it } from "@effect/vitest"
 import { Message, Transcript } from "@reins/protocol"
 import { Schema } from "effect"

@@ -21,7 +21,7 @@ const search = (name: string, description = "Search") => {
   return { kit, layer: (answer: string) => kit.toLayer({ [name]: () => Effect.succeed(answer) }) }
 }
 
-/** Why a runtime cannot be built, in words. */
+/** The message of a runtime that cannot be built. */
 const flaw = <E, R>(layer: Layer.Layer<Runtime, E, R>, port: ModelPort = model()) =>
   Effect.gen(function* () {
     const exit = yield* Effect.exit(Effect.provide(Runtime, Layer.provide(layer, Layer.succeed(Model, port))))

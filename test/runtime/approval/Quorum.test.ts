@@ -1,4 +1,4 @@
-/** What votes amount to, whatever comes in which order. */
+/** The result of votes, in any order. */
 import { assert, describe, it } from "@effect/vitest"
 import type { Grant, Json } from "@reins/protocol"
 import { Names, Quorum } from "@reins/runtime/journal"

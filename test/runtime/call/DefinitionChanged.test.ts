@@ -116,7 +116,7 @@ describe("an answer", () => {
           assert.isDefined(anew)
           assert.deepInclude(anew, { target: "send", payload: { euros: 5 }, toolInvocationId: "c1", begunBefore: 0 })
           assert.notStrictEqual(anew.toolHash, before.toolHash)
-          // The old question stays answered, whoever asks.
+          // The old question stays answered.
           assert.strictEqual(yield* refusedWith(runtime, before, Decision.approve()), "DefinitionChanged")
           yield* runtime.respondToApproval(anew.id, Decision.approve())
           yield* TestClock.adjust("1 second")

@@ -29,7 +29,7 @@ const layer = (deployment: Layer.Layer<never>) =>
     ])
   )
 
-/** In memory, and on a journal that lets go of what has waited for a minute. */
+/** In memory, and on a journal that unloads runs that have waited for a minute. */
 const deployments = [
   ["in memory", () => Layer.empty],
   [

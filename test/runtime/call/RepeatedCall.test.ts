@@ -36,12 +36,14 @@ interface Begun {
   readonly euros: number
 }
 
-/** A journal, the payments that were begun, and processes over it. `tool`: absent, one that must not be made twice. */
+/**
+ * A journal, the payments that were started, and processes over it. `tool`: absent, one that must not be made twice.
+ */
 const world = (tool: typeof Pay = Pay, options: Omit<RuntimeOptions<[]>, "agents"> = {}) => {
   const journal = MemoryJournal.make()
   const begun: Array<Begun> = []
   const Kit = Toolkit.make(tool)
-  /** A process, until it is ended; in one that `hangs` no payment comes to its end. */
+  /** A process, until it is ended; in one that `hangs` no payment ends. */
   const process = Effect.fnUntraced(function* (hangs: boolean) {
     const scope = yield* Scope.make()
     const pay = Effect.fnUntraced(function* ({ euros }: typeof parameters.Type) {

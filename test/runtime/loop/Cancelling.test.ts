@@ -1,5 +1,5 @@
 /**
- * What a cancel leaves behind is told: on the stream before `finish`, and on the error of who waits for the answer.
+ * A cancel reports what it leaves: on the stream before `finish`, and on the error of who waits for the answer.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { type CancellationReport, Ordering } from "@reins/protocol"

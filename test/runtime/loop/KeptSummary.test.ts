@@ -1,4 +1,4 @@
-/** Summaries that outlive their run: the next run of the same agent on the thread goes on with them. */
+/** Summaries that outlive their run: the next run of the same agent on the thread uses them. */
 import { assert, describe, it } from "@effect/vitest"
 import { type Message, Ordering, Transcript } from "@reins/protocol"
 import { Agent, Compaction, Deployment, Model, Runtime } from "@reins/runtime"
@@ -69,7 +69,7 @@ describe("a summary", () => {
       const thread = yield* runtime.threads.get("thread")
       assert.strictEqual(thread.length, 10)
       const second = yield* ask(model, "two")
-      // All that stood behind the summary, the answer, the new prompt; the first prompt is summed up.
+      // Everything after the summary, the answer, the new prompt; the first prompt is summed up.
       const tail = last.filter((message) => message.role !== "user").length + 1
       assert.deepStrictEqual(second.sent[0]?.messages, [inShort("Summary 1."), ...thread.slice(-tail), says("two")])
     }).pipe(Effect.provide(layer(model)))

@@ -1,6 +1,6 @@
 /**
- * A run that paused and was raised keeps its way when it is carried again: what was raised stays raised, whatever has
- * been used of it since.
+ * A run that paused and was raised keeps its way when it is carried again: a raised limit stays raised, regardless of
+ * later use.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Agent, Budget, Deployment, Model, Runtime } from "@reins/runtime"

@@ -1,6 +1,6 @@
 /**
- * Calls that are made again and again: when the model is told, when its run ends, what begins anew, and what a replay
- * makes of it.
+ * Calls that are made again and again: when the model is warned, when its run ends, what starts a new row, and the
+ * result of a replay.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { type Json, type Message, Transcript } from "@reins/protocol"
@@ -45,7 +45,7 @@ interface Options {
   readonly answer?: ((n: number) => Json) | undefined
 }
 
-/** A run of `desk`, when it has ended: lawful, and the thread as its log has it. */
+/** A run of `desk`, when it has ended: valid, and the thread as in its log. */
 const ended = (model: ScriptedModel.ScriptedModel, options: Options = {}) =>
   Effect.gen(function* () {
     let ran = 0

@@ -6,7 +6,7 @@ import { Effect, Layer, Stream } from "effect"
 
 const finish: ModelPart = { type: "finish", reason: "stop", usage: { inputUncached: 3, outputText: 4 } }
 
-/** What the model is told on the thread's next query that it said in this one. */
+/** The model's own messages of this query, as sent with the thread's next query. */
 const remembered = (parts: ReadonlyArray<ReadonlyArray<ModelPart>>) =>
   Effect.gen(function* () {
     const model = ScriptedModel.make({ replies: [{ parts: [...parts, [finish]] }, ScriptedModel.text("later")] })

@@ -1,6 +1,6 @@
 /**
  * What an adapter without types may hand over, through whole runs on every engine: each case has one outcome, and any
- * sequence of hostile parts makes the same lawful log, thread and bill in memory, on a journal and on SQLite.
+ * sequence of invalid parts makes the same valid log, thread and ledger in memory, on a journal and on SQLite.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { ModelFailure } from "@reins/protocol"

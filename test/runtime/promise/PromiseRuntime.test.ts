@@ -25,7 +25,7 @@ const caller = (...more: ReadonlyArray<ScriptedModel.Reply>) =>
     ]
   })
 
-/** A model that speaks until nobody listens any more. */
+/** A model that streams until its reader leaves. */
 const endless = (onAbort: () => void): AnyModel => ({
   provider: "test",
   model: "endless",

@@ -1,4 +1,4 @@
-/** Settlements on the budget, and the warnings that whoever settles tells. */
+/** Settlements on the budget, and their warnings. */
 import { assert, describe, it } from "@effect/vitest"
 import { Ordering } from "@reins/protocol"
 import { Agent, Budget, Model, Runtime, Specialist } from "@reins/runtime"

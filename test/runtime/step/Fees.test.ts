@@ -1,5 +1,5 @@
 /**
- * Tools that the provider runs itself: a fee for each call, on the bill and on the budget; a fee that nobody knows is
+ * Tools that the provider runs itself: a fee for each call, on the bill and on the budget; a fee without a price is
  * unknown.
  */
 import { assert, describe, it } from "@effect/vitest"

@@ -14,7 +14,7 @@ const about = { provider: "scripted", model: "scripted-1" }
 const limited = (retryAfterMs?: number) =>
   failure(new ModelFailure.RateLimited({ ...about, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }))
 
-/** Used tokens, made a call that nobody has seen, and broke off without a finish. */
+/** Used tokens, made a call that was not shown, and ended without a finish. */
 const broken = (outputText: number): ScriptedModel.Reply => ({
   parts: [
     [

@@ -1,4 +1,4 @@
-/** Conversations that grow too long: what is left out, what stands in its place, and what is never torn apart. */
+/** Conversations that grow too long: what is left out, what replaces it, and what is never split. */
 import { assert, describe, it } from "@effect/vitest"
 import { type Message, ModelFailure, Ordering, Transcript } from "@reins/protocol"
 import { Agent, Budget, Compaction, Deployment, Model, Prices, Runtime } from "@reins/runtime"

@@ -133,7 +133,7 @@ const frozenOwner = (fresh: Lives.Fresh) =>
     (seen) => says(seen, "tool-progress")
   )
 
-/** Twenty runs, while one process joins and another is told to end. */
+/** Twenty runs, while one process joins and another receives SIGTERM. */
 const moved = (fresh: Lives.Fresh) =>
   clustered(fresh, ({ runners, runtime, where }) =>
     Effect.gen(function* () {

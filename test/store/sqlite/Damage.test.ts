@@ -30,7 +30,7 @@ const place = Effect.map(
   }
 )
 
-/** A process that carries no runs, which looks every 20 ms. */
+/** A process that executes no runs, and polls every 20 ms. */
 const client = (filename: string) =>
   Layer.effect(
     Deployment.Deployment,

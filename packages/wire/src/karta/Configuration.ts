@@ -1,4 +1,4 @@
-/** What of Karta's configuration file a server honours, under the file's own names. */
+/** The part of Karta's configuration file that a server honours, with the file's own names. */
 import type { Decision } from "@reins/protocol"
 import type { Options } from "./Turn.ts"
 import type { KartaType } from "./KartaEvent.ts"
@@ -6,12 +6,12 @@ import * as Policy from "./Policy.ts"
 
 /**
  * **Details**
- * - `cli.hidden_event_types`: events of these types are sent to nobody. A question that is hidden is answered by
+ * - `cli.hidden_event_types`: events of these types are not sent. A question that is hidden is answered by
  *   `cli.input_required_hidden_policy`; absent: it is denied.
  * - `cli.input_required_policy`: answers every question; absent: as `runtime.permission_mode` says.
  * - `runtime.permission_mode`: `interactive` asks a person (the default), `autonomous` approves for the session.
  *
- * A request hides more, and its own policies come first.
+ * A request can hide more types, and its own policies take precedence.
  */
 export interface Configuration {
   readonly cli?: {
@@ -26,7 +26,7 @@ export type PermissionMode = "interactive" | "autonomous"
 
 export const modeOf = ({ runtime }: Configuration): PermissionMode => runtime?.permission_mode ?? "interactive"
 
-/** What a request says for itself. */
+/** A request's own configuration. */
 export type Own = NonNullable<Configuration["cli"]>
 
 /**

@@ -1,4 +1,7 @@
-/** What becomes of each field of Karta's messages and of the requests of its two adapters, and what these ask of the model. */
+/**
+ * What becomes of each field of Karta's messages and of the requests of its two adapters, and what these ask of the
+ * model.
+ */
 import * as Schema from "effect/Schema"
 import { honoured, ignored, refused, type Fields } from "../Fields.ts"
 import * as ModelOptions from "../ModelOptions.ts"

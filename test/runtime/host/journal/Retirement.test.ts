@@ -1,6 +1,6 @@
 /**
- * An owner whose commit failed is retired: what it still does is stopped at once, nobody waits for it for ever, and the
- * run goes on under the next owner.
+ * An owner whose commit failed is retired: its remaining work is stopped at once, nothing waits for it forever, and the
+ * run continues under the next owner.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Agent, Deployment, Model, type ModelPort, Runtime, ToolRun } from "@reins/runtime"

@@ -1,4 +1,4 @@
-/** Runs with long logs: their next owner reads what is behind a snapshot, and nobody sees a difference. */
+/** Runs with long logs: their next owner reads what follows a snapshot, and readers see no difference. */
 import { assert, describe, it } from "@effect/vitest"
 import { type Envelope, Ordering } from "@reins/protocol"
 import { Agent, Decision, Deployment, Model, Runtime } from "@reins/runtime"
