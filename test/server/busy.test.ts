@@ -104,6 +104,25 @@ describe("a message on a busy thread", () => {
     )
   }
 
+  it.live("supersedes a run in AG-UI whose question it refuses, although a call of the client is open, too", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const user = (id: string, content: string) => ({ id, role: "user", content })
+      const first = user("m1", "calls theirs gated")
+      const asked = yield* served.ask("/ag-ui/run", { body: { threadId: "t", runId: "r1", messages: [first] } })
+      const id = /"id":"(apr_[^"]+)"/.exec(asked.text)?.[1] ?? assert.fail(asked.text)
+      const body = {
+        threadId: "t",
+        runId: "r2",
+        messages: [first, user("m2", "never mind")],
+        resume: [{ interruptId: id, status: "cancelled" }]
+      }
+      const next = yield* served.ask("/ag-ui/run", { body })
+      assert.include(next.text, '"delta":"never "')
+      assert.strictEqual(served.scene.model.requests.length, 2)
+    })
+  )
+
   it.live("supersedes a run of Steerable that its reader has left", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()

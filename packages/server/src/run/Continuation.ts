@@ -38,7 +38,7 @@ export const settle = Effect.fnUntraced(function* (
   const { continues, replies, ...asked } = query
   const note = asked.threadId === undefined ? undefined : yield* serving.book.get(principal.tenant, asked.threadId)
   if (replies !== undefined) {
-    const told = yield* reply(serving, principal, { asked, note, replies })
+    const told = yield* reply(serving, principal, { asked, note, replies, onBusy })
     if (told !== undefined) return told
     // Closed calls need no answer, but a result must belong to a call.
     if (continues === undefined) yield* Past.named([], asked.seed ?? [])
@@ -63,13 +63,14 @@ interface Replied {
   readonly asked: Command.StartQuery
   readonly note: ThreadNote | undefined
   readonly replies: NonNullable<Command.StartQuery["replies"]>
+  readonly onBusy: Dialect.OnBusy
 }
 
 /** Passes the prompt's input to a waiting run; nothing if none waits. */
 const reply = Effect.fnUntraced(function* (
   serving: ServerContext,
   principal: Principal,
-  { asked, note, replies }: Replied
+  { asked, note, onBusy, replies }: Replied
 ) {
   if (replies.decisions.length > 0 && isKnown(note, asked.messageId)) {
     return yield* Answers.answer(serving, principal, { _tag: "Answer", ...replies }, true)
@@ -84,6 +85,11 @@ const reply = Effect.fnUntraced(function* (
   if (found === undefined || found.fits.ids.length === 0 || !(yield* Answers.suits(serving, found.status, asked))) {
     return yield* Repetition.repeated(serving, principal, { ...given, address, shown: seed })
   }
+  const { fits, open } = found
+  const isLeft = open.questions.length + open.clientCalls.length > fits.ids.length
+  const isRefused = fits.results.length === 0 && fits.decisions.every(({ decision }) => decision.type === "reject")
+  // Who refuses what was asked, leaves the rest open and writes on, is done with this run.
+  if (onBusy === "cancel-previous" && isLeft && isRefused) return undefined
   const told = yield* Answers.tell(
     serving,
     principal,
