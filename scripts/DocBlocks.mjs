@@ -20,7 +20,8 @@ export const parse = (markdown) =>
 
 const pages = () => [
   "README.md",
-  ...readdirSync(inside("docs"))
+  // The reference in `docs/reference` has the examples of docstrings.
+  ...readdirSync(inside("docs"), { recursive: true })
     .filter((name) => name.endsWith(".md"))
     .map((name) => join("docs", name)),
   ...["packages", "examples"].flatMap((parent) =>

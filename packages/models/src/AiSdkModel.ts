@@ -40,7 +40,18 @@ export interface Options extends CallOptions.Defaults {
   readonly idleTimeout?: Duration.Input | undefined
 }
 
-/** Provides the model under the port's tag. */
+/**
+ * Provides the model under the port's tag.
+ *
+ * **Example** (A model of a provider's package)
+ *
+ * ```ts
+ * import { anthropic } from "@ai-sdk/anthropic"
+ * import { AiSdkModel } from "@reins/models"
+ *
+ * export const layer = AiSdkModel.layer(anthropic("claude-sonnet-5"))
+ * ```
+ */
 export const layer = (model: LanguageModelV4, options?: Options): Layer.Layer<Model> =>
   Layer.succeed(Model, make(model, options))
 

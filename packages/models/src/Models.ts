@@ -63,7 +63,17 @@ export const fromConfig = (name: string, options: Options = {}): Effect.Effect<M
 export const validate = (name: string, options: Options = {}): Effect.Effect<void, ModelNotMade> =>
   name.trim() === "scripted" ? Effect.void : Effect.asVoid(settingsOf(name, options))
 
-/** Provides the model of that name under the port's tag. */
+/**
+ * Provides the model of that name under the port's tag.
+ *
+ * **Example** (A model by name)
+ *
+ * ```ts
+ * import { Models } from "@reins/models"
+ *
+ * export const layer = Models.layer("openai:gpt-5.2")
+ * ```
+ */
 export const layer = (name: string, options?: Options): Layer.Layer<Model, ModelNotMade> =>
   Layer.effect(Model, fromConfig(name, options))
 

@@ -79,6 +79,17 @@ export interface Options<
 /**
  * Makes a runtime. Throws where an agent or a model's name is invalid, or a model's key is missing. A store that does
  * not open, a price file that is invalid: `ready()` rejects, and so does a server's `listen`.
+ *
+ * **Example** (A query without Effect)
+ *
+ * ```ts
+ * import { createRuntime } from "reins"
+ *
+ * await using runtime = createRuntime({ model: "scripted", agents: [{ name: "desk" }] })
+ * for await (const event of runtime.query("Hello")) {
+ *   if (event.type === "text") process.stdout.write(event.text)
+ * }
+ * ```
  */
 export const createRuntime = <
   const Tools extends Record<string, Plain.Parameters> = {},

@@ -148,7 +148,25 @@ const routes = (options: ServerOptions, bell: Bell): Layer.Layer<never, never, N
 export const layer = (options: ServerOptions = {}): Layer.Layer<never, never, Needs | HttpRouter.HttpRouter> =>
   Layer.suspend(() => routes(options, new Bell()))
 
-/** The routes, served by an HTTP server. When its scope closes, streams end at once and clients can resume them. */
+/** The routes, served by an HTTP server. When its scope closes, streams end at once and clients can resume them. *
+ * **Example** (One dialect on a port)
+ *
+ * ```ts
+ * import { NodeHttpServer } from "@effect/platform-node"
+ * import type { Runtime } from "@reins/runtime"
+ * import { Authenticator, Server } from "@reins/server"
+ * import * as AiSdk from "@reins/wire/ai-sdk"
+ * import { Layer } from "effect"
+ * import { createServer } from "node:http"
+ *
+ * declare const RuntimeLive: Layer.Layer<Runtime>
+ *
+ * export const ServerLive = Server.serve({ dialects: [{ dialect: AiSdk.dialect }] }).pipe(
+ *   Layer.provide([RuntimeLive, Authenticator.layerConfig()]),
+ *   Layer.provide(NodeHttpServer.layer(createServer, { port: 4111 }))
+ * )
+ * ```
+ */
 export const serve = (options: ServerOptions = {}): Layer.Layer<never, never, Needs | HttpServer.HttpServer> =>
   Layer.effectDiscard(
     Effect.gen(function* () {

@@ -2,6 +2,7 @@
  * How bytes are delivered: in pieces of random size, with pauses, cut off, or stalled. Pure and seeded, so that a
  * failure can be reproduced.
  */
+
 /** How the bytes of a recording arrive. */
 export interface Delivery {
   /** The seed of the random sizes. Absent: all bytes in one piece. */

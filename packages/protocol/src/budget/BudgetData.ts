@@ -119,6 +119,14 @@ const isKnown = (name: string): boolean => name === "maxDurationMs" || (name !==
 /**
  * Creates a budget. Never fails: invalid limits are refused when a query is made (`QueryRejected` with reason
  * `InvalidBudget`). `Infinity` is left out, so that a budget is JSON.
+ *
+ * **Example** (Limits in steps, money and time)
+ *
+ * ```ts
+ * import { Budget } from "@reins/runtime"
+ *
+ * export const modest = Budget.make({ maxSteps: 20, maxCostUsd: 0.25, maxDuration: "2 minutes", onExhausted: "pause" })
+ * ```
  */
 export const make = (options: Options): Budget => {
   const out: { -readonly [K in keyof Budget]: Budget[K] } = {}

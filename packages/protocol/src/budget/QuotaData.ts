@@ -74,6 +74,14 @@ export const limits = ["maxRuns", "maxCostUsd", "maxTotalTokens"] as const satis
 /**
  * Creates a quota. Never fails: an invalid one is refused where it is used, as `InvalidQuota`. `Infinity` is left out,
  * so that a quota is JSON.
+ *
+ * **Example** (Dollars of a tenant per month)
+ *
+ * ```ts
+ * import { Quota } from "@reins/runtime"
+ *
+ * export const monthly = Quota.make({ per: "tenant", window: "month", maxCostUsd: 100 })
+ * ```
  */
 export const make = (options: Options): Quota => {
   const { per, timeZone, window } = options

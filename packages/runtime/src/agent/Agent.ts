@@ -175,6 +175,17 @@ export interface Options<K extends Toolkits, S extends ReadonlyArray<Any>, M, F 
  *
  * **Gotchas**: tool handlers are looked up by tool name. Two toolkits with a tool of one name and different definitions
  * are refused when the runtime's layer is built; bind one of them: `toolkit: Agent.bind(Search, Search.layer)`.
+ *
+ * **Example** (An agent with a limit)
+ *
+ * ```ts
+ * import { Agent, Budget } from "@reins/runtime"
+ *
+ * export const Desk = Agent.make("desk", {
+ *   instructions: "You answer for a shop.",
+ *   budget: Budget.make({ maxSteps: 20 })
+ * })
+ * ```
  */
 export const make = <
   const K extends Toolkits = ReadonlyArray<AnyToolkit>,

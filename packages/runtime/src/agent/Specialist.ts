@@ -29,6 +29,19 @@ export type Any = Specialist<never, unknown, Erased.Any, Erased.Any>
  * - `input`: its arguments, as a schema. Absent: one string, `prompt`.
  * - `output`: the schema of its final text, which must be JSON; invalid text is returned to the model once. Absent: the
  *   output is the text.
+ *
+ * **Example** (A typed answer)
+ *
+ * ```ts
+ * import { Specialist } from "@reins/runtime"
+ * import { Schema } from "effect"
+ *
+ * export const Triage = Specialist.make("triage", {
+ *   description: "Sorts a ticket",
+ *   input: Schema.Struct({ ticket: Schema.NonEmptyString }),
+ *   output: Schema.Struct({ team: Schema.Literals(["billing", "shipping"]) })
+ * })
+ * ```
  */
 export const make = <
   In = string,

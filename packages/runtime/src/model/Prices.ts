@@ -78,6 +78,14 @@ export interface PriceOptions {
 /**
  * Prices from a table keyed `provider/model`, for tests, private models and agreed prices. Matches exactly or not at
  * all.
+ *
+ * **Example** (A price per million tokens)
+ *
+ * ```ts
+ * import { Prices } from "@reins/runtime"
+ *
+ * export const layer = Prices.layerTable({ "acme/small": { inputPerMillionUsd: 0.5, outputPerMillionUsd: 1.5 } })
+ * ```
  */
 export const layerTable = (
   rows: { readonly [providerAndModel: string]: PriceOptions },

@@ -43,7 +43,26 @@ import * as TokenCount from "./TokenCount.ts"
 import * as Steering from "./Steering.ts"
 import { ThreadQueue } from "./ThreadQueue.ts"
 
-/** The runtime as a service. `Runtime.layer({ agents })` makes it; `RuntimeShape` has its methods. */
+/**
+ * The runtime as a service. `Runtime.layer({ agents })` makes it; `RuntimeShape` has its methods.
+ *
+ * **Example** (A query as a stream of events)
+ *
+ * ```ts
+ * import { Agent, Runtime } from "@reins/runtime"
+ * import { ScriptedModel } from "@reins/runtime/testing"
+ * import { Console, Effect, Layer, Stream } from "effect"
+ *
+ * const Desk = Agent.make("desk", {})
+ * const model = ScriptedModel.layer({ replies: [ScriptedModel.text("Hello.")] })
+ * const RuntimeLive = Runtime.layer({ agents: [Desk] }).pipe(Layer.provide(model))
+ *
+ * export const program = Effect.gen(function* () {
+ *   const runtime = yield* Runtime
+ *   yield* Stream.runForEach(runtime.query("Hi"), (event) => Console.log(event.type))
+ * }).pipe(Effect.provide(RuntimeLive))
+ * ```
+ */
 export class Runtime extends Context.Service<Runtime, RuntimeShape>()("@reins/runtime/Runtime") {
   /**
    * A runtime with these agents. Needs what they need: tool handlers and models. Read when it is built: `Deployment`,

@@ -67,7 +67,17 @@ export interface Window {
   readonly keep: number
 }
 
-/** Leaves the oldest steps out, without a request. The model does not see them any more. */
+/**
+ * Leaves the oldest steps out, without a request. The model does not see them any more.
+ *
+ * **Example** (The last 50,000 tokens)
+ *
+ * ```ts
+ * import { Agent, Compaction } from "@reins/runtime"
+ *
+ * export const Desk = Agent.make("desk", { compaction: Compaction.slidingWindow({ above: 60_000, keep: 50_000 }) })
+ * ```
+ */
 export const slidingWindow = ({ above, keep }: Window): Strategy => ({
   name: "sliding-window",
   above,

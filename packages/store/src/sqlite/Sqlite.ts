@@ -81,6 +81,18 @@ export const archive = (options: Options): Effect.Effect<Archive.Archive, Sqlite
 /**
  * Runs in a SQLite file: provide it to `Runtime.layer`, and they survive their process. Fails with `SqliteUnusable`,
  * whose message names the cure, before any run is touched.
+ *
+ * **Example** (Runs that survive their process)
+ *
+ * ```ts
+ * import { Agent, Runtime } from "@reins/runtime"
+ * import { Sqlite } from "@reins/store/sqlite"
+ * import { Layer } from "effect"
+ *
+ * const Desk = Agent.make("desk", {})
+ *
+ * export const RuntimeLive = Runtime.layer({ agents: [Desk] }).pipe(Layer.provide(Sqlite.layer({ filename: "runs.db" })))
+ * ```
  */
 export const layer = (options: Options): Layer.Layer<never, SqliteUnusable> =>
   Deployment.layerStore(
