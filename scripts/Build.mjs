@@ -38,4 +38,5 @@ const copyDocumentation = () => {
   }
 }
 
-const leftOut = /(^|[\\/])(node_modules|dist|[^\\/]+\.test\.ts)$/
+/** The reference repeats what the declarations in the archive say. */
+const leftOut = /(^|[\\/])(node_modules|dist|docs[\\/]reference|[^\\/]+\.test\.ts)$/

@@ -25,7 +25,12 @@ import { Parts } from "./aisdk/Parts.ts"
 import * as Prompt from "./aisdk/Prompt.ts"
 import type { ToolNames } from "./aisdk/ToolNames.ts"
 
-/** Settings of every call of a model. */
+/**
+ * Settings of every call of a model.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Options extends CallOptions.Defaults {
   /** The provider's name in prices and traces. Absent: the AI SDK's name, up to its first dot. */
   readonly provider?: string | undefined
@@ -51,11 +56,19 @@ export interface Options extends CallOptions.Defaults {
  *
  * export const layer = AiSdkModel.layer(anthropic("claude-sonnet-5"))
  * ```
+ *
+ * @since 0.1.0
+ * @category layers
  */
 export const layer = (model: LanguageModelV4, options?: Options): Layer.Layer<Model> =>
   Layer.succeed(Model, make(model, options))
 
-/** The model as a value, for a custom service key. */
+/**
+ * The model as a value, for a custom service key.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const make = (model: LanguageModelV4, options: Options = {}): ModelPort => {
   const provider = options.provider ?? model.provider.split(".")[0] ?? model.provider
   const name = options.model ?? model.modelId

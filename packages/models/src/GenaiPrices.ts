@@ -14,10 +14,20 @@ import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import type * as Genai from "@pydantic/genai-prices"
 
-/** The source of the data. */
+/**
+ * The source of the data.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const source = "genai-prices 0.1.8"
 
-/** Prices of public models. The data are loaded when the layer is built, in about 50 ms. */
+/**
+ * Prices of public models. The data are loaded when the layer is built, in about 50 ms.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
 export const layer: Layer.Layer<never> = Layer.effect(
   Prices.Prices,
   Effect.map(
@@ -29,6 +39,9 @@ export const layer: Layer.Layer<never> = Layer.effect(
 /**
  * A price book over the data with a cache: it is asked at every step, but looks a price up once a day, or once a minute
  * where prices change within a day.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const book = (genai: Pick<typeof Genai, "calcPrice" | "findProvider">): Prices.PriceBook => {
   const found = new Map<string, { readonly until: number; readonly price: Entry.Price | undefined }>()

@@ -53,7 +53,12 @@ export class SettingInvalid extends Schema.TaggedError<SettingInvalid>()("Settin
 
 const Reason = Schema.Union([NameInvalid, ProviderUnknown, PackageMissing, KeyMissing, SettingInvalid])
 
-/** A model could not be made from its name. */
+/**
+ * A model could not be made from its name.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class ModelNotMade extends Schema.TaggedError<ModelNotMade>()("ModelNotMade", { reason: Reason }) {
   override get message() {
     return this.reason.message

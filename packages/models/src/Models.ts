@@ -26,10 +26,18 @@ import * as Provider from "./Provider.ts"
  * Settings of every call of a model made by name; `fetch` replaces the platform's. `structuredOutputs`: whether an
  * `openai-compatible:` server accepts a JSON Schema for its response; absent: the setting
  * `OPENAI_COMPATIBLE_STRUCTURED_OUTPUTS`, else false.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export type Options = AiSdkModel.Options & Pick<Provider.Settings, "fetch" | "structuredOutputs">
 
-/** The parts of a model name. */
+/**
+ * The parts of a model name.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Parsed {
   readonly provider: string
   readonly model: string
@@ -37,7 +45,12 @@ export interface Parsed {
   readonly baseURL: string | undefined
 }
 
-/** Parses a name; `undefined` when it is invalid. Pure. */
+/**
+ * Parses a name; `undefined` when it is invalid. Pure.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
 export const parse = (name: string): Parsed | undefined => {
   const found = /^([a-z][a-z0-9-]*):(?!\/\/)(.+)$/s.exec(name.trim())
   if (found === null) return undefined
@@ -47,19 +60,32 @@ export const parse = (name: string): Parsed | undefined => {
   return model === "" ? undefined : { provider, model, baseURL: at?.[2] }
 }
 
-/** The providers that {@link fromConfig} accepts. */
+/**
+ * The providers that {@link fromConfig} accepts.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const known: ReadonlyArray<string> = [...Provider.known.keys(), "scripted"]
 
 /**
  * Makes the model of that name. Loads its provider's package; sends no request. Fails when the name is invalid, the
  * provider unknown, its package not installed, or the key missing.
+ *
+ * @since 0.1.0
+ * @category constructors
  */
 export const fromConfig = (name: string, options: Options = {}): Effect.Effect<ModelPort, ModelNotMade> =>
   name.trim() === "scripted"
     ? Effect.sync(scripted)
     : Effect.flatMap(settingsOf(name, options), (settled) => load(settled, options))
 
-/** Validates the name, its provider, its address and its key without loading a package, as `fromConfig` does first. */
+/**
+ * Validates the name, its provider, its address and its key without loading a package, as `fromConfig` does first.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const validate = (name: string, options: Options = {}): Effect.Effect<void, ModelNotMade> =>
   name.trim() === "scripted" ? Effect.void : Effect.asVoid(settingsOf(name, options))
 
@@ -73,6 +99,9 @@ export const validate = (name: string, options: Options = {}): Effect.Effect<voi
  *
  * export const layer = Models.layer("openai:gpt-5.2")
  * ```
+ *
+ * @since 0.1.0
+ * @category layers
  */
 export const layer = (name: string, options?: Options): Layer.Layer<Model, ModelNotMade> =>
   Layer.effect(Model, fromConfig(name, options))

@@ -18,7 +18,12 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as JsonValue from "./aisdk/JsonValue.ts"
 
-/** An invalid price file: lists every invalid row and its problem. */
+/**
+ * An invalid price file: lists every invalid row and its problem.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class PriceFileInvalid extends Schema.TaggedError<PriceFileInvalid>()("PriceFileInvalid", {
   file: Schema.String,
   problems: Schema.Array(Schema.String)
@@ -28,10 +33,20 @@ export class PriceFileInvalid extends Schema.TaggedError<PriceFileInvalid>()("Pr
   }
 }
 
-/** Rows by `provider/model`. */
+/**
+ * Rows by `provider/model`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Rows = ReadonlyMap<string, Entry.Price>
 
-/** Puts the prices of a file on top of those beneath it. Reads the file once, when the layer is built. */
+/**
+ * Puts the prices of a file on top of those beneath it. Reads the file once, when the layer is built.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
 export const layer = (path: string): Layer.Layer<never, PriceFileInvalid | PlatformError, FileSystem.FileSystem> =>
   Layer.effect(
     Prices.Prices,
@@ -43,12 +58,22 @@ export const layer = (path: string): Layer.Layer<never, PriceFileInvalid | Platf
     })
   )
 
-/** A price book that looks in the rows first. They match by exact name only. */
+/**
+ * A price book that looks in the rows first. They match by exact name only.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const over = (rows: Rows, beneath: Prices.PriceBook): Prices.PriceBook => ({
   find: (provider, model, at) => rows.get(`${provider}/${model}`) ?? beneath.find(provider, model, at)
 })
 
-/** Parses a file's text. `file` is its name, for errors and as the rows' source. Pure. */
+/**
+ * Parses a file's text. `file` is its name, for errors and as the rows' source. Pure.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
 export const parse = (text: string, file: string): Result.Result<Rows, PriceFileInvalid> => {
   const invalid = (...problems: ReadonlyArray<string>) => Result.fail(new PriceFileInvalid({ file, problems }))
   const value = JsonValue.parse(text)

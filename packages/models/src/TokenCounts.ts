@@ -8,10 +8,20 @@ import { TokenEstimator } from "@reins/runtime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 
-/** Counts the tokens of a text. */
+/**
+ * Counts the tokens of a text.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Count = (text: string) => number
 
-/** The runtime's estimator, with a tokenizer. */
+/**
+ * The runtime's estimator, with a tokenizer.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
 export const layer: Layer.Layer<never> = Layer.effect(
   TokenEstimator.TokenEstimator,
   Effect.map(
@@ -23,7 +33,12 @@ export const layer: Layer.Layer<never> = Layer.effect(
 /** Special tokens in a text are counted as ordinary text. */
 const plain = { allowedSpecial: new Set<string>(), disallowedSpecial: new Set<string>() }
 
-/** An estimator over an OpenAI tokenizer. */
+/**
+ * An estimator over an OpenAI tokenizer.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const make = (count: Count): TokenEstimator.Estimator => {
   const exact = { text: (text: string) => inPieces(count, text) }
   const above = {

@@ -3,7 +3,12 @@
  */
 import * as Schema from "effect/Schema"
 
-/** Any JSON value. `undefined`, `NaN`, functions and class instances are not JSON. */
+/**
+ * Any JSON value. `undefined`, `NaN`, functions and class instances are not JSON.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export type Json = Schema.Json
 export const Json: Schema.Codec<Json> = Schema.Json
 

@@ -44,23 +44,54 @@ export const ResultPart = Schema.Struct({
 
 /**
  * Text. `metadata` is provider data that must be sent back with the part on the next step; opaque to everything else.
+ *
+ * @since 0.1.0
+ * @category schemas
  */
 export interface TextPart extends Schema.Schema.Type<typeof TextPart> {}
-/** A model's reasoning; its `metadata` has signatures or encrypted content that must be sent back to the provider. */
+/**
+ * A model's reasoning; its `metadata` has signatures or encrypted content that must be sent back to the provider.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export interface ReasoningPart extends Schema.Schema.Type<typeof ReasoningPart> {}
-/** A file: `data` is a URL (`https:` or `data:`) or base64 content of the given media type. */
+/**
+ * A file: `data` is a URL (`https:` or `data:`) or base64 content of the given media type.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export interface FilePart extends Schema.Schema.Type<typeof FilePart> {}
-/** A tool call. `args` are the model's arguments: JSON, or the raw string if they are not JSON. */
+/**
+ * A tool call. `args` are the model's arguments: JSON, or the raw string if they are not JSON.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export interface CallPart extends Schema.Schema.Type<typeof CallPart> {}
 /**
  * A tool call's result. `status` is absent on success. `content`, when present, is shown to the model in place of
  * `result` (rich results: text and images).
+ *
+ * @since 0.1.0
+ * @category schemas
  */
 export interface ResultPart extends Schema.Schema.Type<typeof ResultPart> {}
 
-/** A part of a user message. */
+/**
+ * A part of a user message.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export type UserPart = TextPart | FilePart
-/** A part of a model's message. */
+/**
+ * A part of a model's message.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export type AssistantPart = TextPart | ReasoningPart | FilePart | CallPart | ResultPart
 export const UserPart: Schema.Codec<UserPart> = Schema.Union([TextPart, FilePart])
 export const AssistantPart: Schema.Codec<AssistantPart> = Schema.Union([
@@ -81,18 +112,43 @@ const AssistantStruct = Schema.Struct({
 })
 const ToolStruct = Schema.Struct({ role: Schema.Literal("tool"), content: Schema.Array(ResultPart) })
 
-/** A message from the caller, or one that the runtime sends to the model in the user's role. */
+/**
+ * A message from the caller, or one that the runtime sends to the model in the user's role.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface User extends Schema.Schema.Type<typeof UserStruct> {}
-/** The model's output in one step. A `tool-result` in it belongs to a tool that the provider ran itself. */
+/**
+ * The model's output in one step. A `tool-result` in it belongs to a tool that the provider ran itself.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Assistant extends Schema.Schema.Type<typeof AssistantStruct> {}
-/** The results of a step's calls, in call order. */
+/**
+ * The results of a step's calls, in call order.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Tool extends Schema.Schema.Type<typeof ToolStruct> {}
 
-/** One message of a conversation. Instructions are not messages: they belong to the agent. */
+/**
+ * One message of a conversation. Instructions are not messages: they belong to the agent.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export type Message = User | Assistant | Tool
 export const Message: Schema.Codec<Message> = Schema.Union([UserStruct, AssistantStruct, ToolStruct])
 
-/** A caller's prompt: plain text, or parts if it includes files. */
+/**
+ * A caller's prompt: plain text, or parts if it includes files.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export type Prompt = string | ReadonlyArray<UserPart>
 export const Prompt: Schema.Codec<Prompt> = Schema.Union([Schema.String, Schema.Array(UserPart)])
 
@@ -101,11 +157,21 @@ export const Prompt: Schema.Codec<Prompt> = Schema.Union([Schema.String, Schema.
 
 type Metadata = TextPart["metadata"] | undefined
 
-/** Text or reasoning of a model. */
+/**
+ * Text or reasoning of a model.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const spokenPart = (type: "text" | "reasoning", text: string, metadata?: Metadata): TextPart | ReasoningPart =>
   metadata === undefined ? { type, text } : { type, text, metadata }
 
-/** A tool call. `execution` is absent if the runtime runs it. */
+/**
+ * A tool call. `execution` is absent if the runtime runs it.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const callPart = (
   call: { readonly id: string; readonly name: string; readonly args: Json },
   execution?: CallPart["execution"] | undefined,
@@ -119,7 +185,12 @@ export const callPart = (
   return execution === undefined ? { type, id, name, args } : { type, id, name, args, execution }
 }
 
-/** A tool call's result: `status` is absent on success, `content` if the model is shown `result` itself. */
+/**
+ * A tool call's result: `status` is absent on success, `content` if the model is shown `result` itself.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const resultPart = (
   call: { readonly id: string; readonly name: string },
   outcome: {
@@ -137,13 +208,23 @@ export const resultPart = (
   return status === undefined ? { type, id, name, result } : { type, id, name, result, status }
 }
 
-/** Whether a prompt has neither text nor files. */
+/**
+ * Whether a prompt has neither text nor files.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
 export const isEmpty = (prompt: Prompt): boolean =>
   typeof prompt === "string"
     ? prompt.trim() === ""
     : !prompt.some((part) => part.type === "file" || part.text.trim() !== "")
 
-/** A prompt as the user's message. */
+/**
+ * A prompt as the user's message.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const fromPrompt = (prompt: Prompt): User => ({
   role: "user",
   content: typeof prompt === "string" ? [{ type: "text", text: prompt }] : prompt
@@ -151,6 +232,9 @@ export const fromPrompt = (prompt: Prompt): User => ({
 
 /**
  * Freezes the message deeply. Messages of threads and of model requests are frozen, so that no reader can change them.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const frozen = <M extends Message>(message: M): M => {
   if (Object.isFrozen(message)) return message
@@ -171,7 +255,12 @@ const freezePart = (part: AssistantPart): void => {
   Object.freeze(part)
 }
 
-/** All text of a message, reasoning left out. */
+/**
+ * All text of a message, reasoning left out.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const text = (message: Message): string => {
   let out = ""
   for (const part of message.content) if (part.type === "text") out += part.text

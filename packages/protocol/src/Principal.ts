@@ -12,6 +12,9 @@ const PrincipalStruct = Schema.Struct({
 /**
  * `id`: unique within the tenant, and the same in every request. `roles`: their roles, which approvers can require.
  * Absent: none.
+ *
+ * @since 0.1.0
+ * @category schemas
  */
 export interface Principal extends Schema.Schema.Type<typeof PrincipalStruct> {}
 export const Principal: Schema.Codec<Principal> = PrincipalStruct

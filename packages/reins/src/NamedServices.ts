@@ -18,10 +18,18 @@ import * as Otlp from "effect/observability/Otlp"
 
 /**
  * A model, or its name: `provider:model`, such as `openai:gpt-5.2`. Keys come from the environment (`OPENAI_API_KEY`).
+ *
+ * @since 0.1.0
+ * @category models
  */
 export type NamedModel = string | Plain.AnyModel
 
-/** An MCP server: a program to start, or an address. Its tools are offered under their names, after `prefix`. */
+/**
+ * An MCP server: a program to start, or an address. Its tools are offered under their names, after `prefix`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type McpServer<Name extends string = string, Prefix extends string = string> = (
   | Omit<McpTools.CommandSettings<Name>, "prefix" | "protocol">
   | Omit<McpTools.AddressSettings<Name>, "prefix" | "protocol">
@@ -34,7 +42,12 @@ type ToolOf<Server> = Server extends { readonly prefix: infer Prefix extends str
     ? string
     : never
 
-/** An agent whose models may be names, and which may have tools of MCP servers. */
+/**
+ * An agent whose models may be names, and which may have tools of MCP servers.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type NamedAgent<ToolName extends string, Server extends McpServer = McpServer> = Plain.AsyncAgent<
   ToolName,
   Server["name"],
@@ -44,10 +57,18 @@ export type NamedAgent<ToolName extends string, Server extends McpServer = McpSe
 /**
  * Where runs are kept. `"memory"`: they end with the process. `sqlite`: a file, for one machine. `postgres`: an address
  * `postgres://user:password@host:port/database`, for several machines; needs the package `@effect/sql-pg`.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export type StoreName = "memory" | { readonly sqlite: string } | { readonly postgres: string }
 
-/** Where traces, metrics and logs are sent. */
+/**
+ * Where traces, metrics and logs are sent.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Telemetry {
   /** The base address of an OpenTelemetry collector, such as `http://localhost:4318`. */
   readonly otlp: string
@@ -55,7 +76,12 @@ export interface Telemetry {
   readonly serviceName?: string | undefined
 }
 
-/** The options of a runtime. */
+/**
+ * The options of a runtime.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Options<
   Tools extends Record<string, Plain.Parameters>,
   Agents extends ReadonlyArray<Plain.AsyncAgent<string, string, string>>,
@@ -90,6 +116,9 @@ export interface Options<
  *   if (event.type === "text") process.stdout.write(event.text)
  * }
  * ```
+ *
+ * @since 0.1.0
+ * @category constructors
  */
 export const createRuntime = <
   const Tools extends Record<string, Plain.Parameters> = {},

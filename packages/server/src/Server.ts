@@ -72,10 +72,20 @@ const servingOf = Effect.fnUntraced(function* (runtime: RuntimeShape, options: S
   return serving
 })
 
-/** What one server's requests share. */
+/**
+ * What one server's requests share.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Context = ServerContext
 
-/** A server without routes, for protocols that are carried by something else than HTTP. It closes with its scope. */
+/**
+ * A server without routes, for protocols that are carried by something else than HTTP. It closes with its scope.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const context = (options: ServerOptions = {}): Effect.Effect<Context, never, Runtime | Scope.Scope> =>
   Effect.flatMap(Runtime, (runtime) => servingOf(runtime, options, new Bell()))
 
@@ -92,7 +102,12 @@ const pipelineOf = Effect.fnUntraced(function* (serving: ServerContext, options:
   } satisfies RequestPipeline.RequestPipeline
 })
 
-/** Each dialect's name and full base path, the native one first. */
+/**
+ * Each dialect's name and full base path, the native one first.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const places = (
   options: ServerOptions
 ): ReadonlyArray<{ readonly name: string; readonly title: string; readonly path: Path; readonly mount: Mount }> =>
@@ -144,11 +159,15 @@ const routes = (options: ServerOptions, bell: Bell): Layer.Layer<never, never, N
  *
  * **Gotchas**: under `HttpRouter.serve` the HTTP server waits for open streams, up to its own grace period, before
  * these routes learn that they are closing. `serve` tells them first.
+ *
+ * @since 0.1.0
+ * @category layers
  */
 export const layer = (options: ServerOptions = {}): Layer.Layer<never, never, Needs | HttpRouter.HttpRouter> =>
   Layer.suspend(() => routes(options, new Bell()))
 
-/** The routes, served by an HTTP server. When its scope closes, streams end at once and clients can resume them. *
+/**
+ * The routes, served by an HTTP server. When its scope closes, streams end at once and clients can resume them. *
  * **Example** (One dialect on a port)
  *
  * ```ts
@@ -166,6 +185,9 @@ export const layer = (options: ServerOptions = {}): Layer.Layer<never, never, Ne
  *   Layer.provide(NodeHttpServer.layer(createServer, { port: 4111 }))
  * )
  * ```
+ *
+ * @since 0.1.0
+ * @category running
  */
 export const serve = (options: ServerOptions = {}): Layer.Layer<never, never, Needs | HttpServer.HttpServer> =>
   Layer.effectDiscard(
@@ -180,6 +202,9 @@ export const serve = (options: ServerOptions = {}): Layer.Layer<never, never, Ne
 /**
  * As `layer`, with settings from the configuration on top of the options:
  * `layerConfig(options, { maxBodyBytes: Config.Int("MAX_BODY_BYTES") })`.
+ *
+ * @since 0.1.0
+ * @category layers
  */
 export const layerConfig = (
   options: ServerOptions,
@@ -187,7 +212,12 @@ export const layerConfig = (
 ): Layer.Layer<never, Config.ConfigError, Needs | HttpRouter.HttpRouter> =>
   Layer.unwrap(Effect.map(Config.unwrap(settings), (read) => layer({ ...options, ...read })))
 
-/** As `serve`, with settings from the configuration on top of the options. */
+/**
+ * As `serve`, with settings from the configuration on top of the options.
+ *
+ * @since 0.1.0
+ * @category running
+ */
 export const serveConfig = (
   options: ServerOptions,
   settings: Config.Wrap<ServerSettings>
@@ -197,13 +227,21 @@ export const serveConfig = (
 /**
  * A server embedded in another app. `dispose` ends streams and releases what the handler has built; a `ManagedRuntime`
  * stays open.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface WebHandler {
   readonly handler: (request: Request) => Promise<Response>
   readonly dispose: () => Promise<void>
 }
 
-/** Where an app has built layers already. */
+/**
+ * Where an app has built layers already.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface WebHandlerOptions {
   /**
    * The app's memo map, such as `managedRuntime.memoMap`: layers that were built in it are shared. Absent: one of the
@@ -216,6 +254,9 @@ export interface WebHandlerOptions {
  * The server as a function from a request to a response, for any app that uses `Request` and `Response`. `services`
  * provides the runtime and the `Authenticator`: layers, or a `ManagedRuntime` that has both, which is built once and
  * serves as it is.
+ *
+ * @since 0.1.0
+ * @category conversions
  */
 export const toWebHandler = <E>(
   options: ServerOptions,

@@ -12,7 +12,12 @@ import type { Folding, Reply } from "./Dialect.ts"
 import { Parking } from "./Parking.ts"
 import type { ClientCall } from "./Parking.ts"
 
-/** The usage of one answer of a run: the run's minus that of the answers before it. Mutable; owned by one reader. */
+/**
+ * The usage of one answer of a run: the run's minus that of the answers before it. Mutable; owned by one reader.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export class Spending {
   #before: Usage.UsageTotals | undefined
   #used: Usage.UsageTotals | undefined
@@ -41,7 +46,12 @@ export class Spending {
   }
 }
 
-/** How a call ended. */
+/**
+ * How a call ended.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Settled = Events.ToolResult | Events.AgentResult
 
 /**
@@ -55,6 +65,9 @@ export type Settled = Events.ToolResult | Events.AgentResult
  * - `questions`, `clientCalls`: what it waits for now, whether asked before this answer or during it.
  * - `decisions`: the answers to its questions. `settledBelow`: results of calls below the root that the run waited for.
  * - `at`: epoch milliseconds of the run's first envelope. `answer`: the number of this answer within the run, from 1.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface Accumulated {
   readonly runId: string
@@ -87,7 +100,12 @@ const joined = (messages: ReadonlyArray<Message.Message>, type: "text" | "reason
   return out
 }
 
-/** Mutable; owned by one answer. */
+/**
+ * Mutable; owned by one answer.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export class Accumulation {
   readonly #parking = new Parking()
   readonly #spending = new Spending()
@@ -193,12 +211,20 @@ export class Accumulation {
   }
 }
 
-/** When a non-streaming answer returns before its run has ended. */
+/**
+ * When a non-streaming answer returns before its run has ended.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Leaves = "when-parked" | "when-client-is-needed" | "never"
 
 /**
  * A reply built from the accumulated run. `when-parked` returns as soon as the run is parked; `when-client-is-needed`
  * only when it waits for client calls and no approval is open that could end the wait first.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const whole = (leaves: Leaves, shape: (run: Accumulated) => Reply): Folding => {
   const accumulation = new Accumulation()

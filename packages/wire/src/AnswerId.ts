@@ -4,17 +4,32 @@
  * exactly that answer.
  */
 
-/** An answer: the `answer`th of the run, from 1. */
+/**
+ * An answer: the `answer`th of the run, from 1.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface AnswerOf {
   readonly runId: string
   readonly answer: number
 }
 
-/** `part`: names a part of the answer, such as an item. */
+/**
+ * `part`: names a part of the answer, such as an item.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const make = (prefix: string, { answer, runId }: AnswerOf, part?: number): string =>
   `${prefix}${answer === 1 ? "" : `${answer}~`}${runId}${part === undefined ? "" : `_${part}`}`
 
-/** The answer that an id names. An id without the prefix names a run itself. */
+/**
+ * The answer that an id names. An id without the prefix names a run itself.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
 export const parse = (prefix: string, id: string): AnswerOf => {
   const name = id.startsWith(prefix) ? id.slice(prefix.length) : id
   const [, answer = "1", runId = name] = /^([1-9]\d{0,8})~(.*)$/s.exec(name) ?? []

@@ -6,6 +6,11 @@
  */
 import { AgentPath } from "@reins/protocol"
 
-/** The id of a call, unique over the agents of a run: the agent's path before the model's own id. The root's calls keep theirs. */
+/**
+ * The id of a call, unique over the agents of a run: the agent's path before the model's own id. The root's calls keep theirs.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const make = (path: AgentPath.AgentPath, toolInvocationId: string): string =>
   path.length === 0 ? toolInvocationId : AgentPath.key(path) + toolInvocationId

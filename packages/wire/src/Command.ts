@@ -12,20 +12,33 @@ import * as CallId from "./CallId.ts"
 /**
  * Identifies a run. By `threadId`: the thread's active run, or its last one. Both absent: the run that the answers
  * name.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface Address {
   readonly runId?: string
   readonly threadId?: string
 }
 
-/** A tool that the client runs. `parameters` is a JSON Schema. */
+/**
+ * A tool that the client runs. `parameters` is a JSON Schema.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ClientTool {
   readonly name: string
   readonly description?: string
   readonly parameters: Json
 }
 
-/** An agent's settings for a thread. An absent field keeps its current value. */
+/**
+ * An agent's settings for a thread. An absent field keeps its current value.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Settings {
   /**
    * Allowlist among the tools that the agent describes to clients. Without `trust` a tool asks for approval; with it
@@ -60,6 +73,9 @@ export interface Settings {
  * - `firstId`: the client's id of the first user's message that it shows, by which the thread knows that message later.
  * - `requestId`: the client's idempotency key; a repeated one joins the run that it started.
  * - `text`: the user's text, for dialects that echo it.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface StartQuery {
   readonly _tag: "StartQuery"
@@ -89,7 +105,12 @@ export interface StartQuery {
   readonly automatic?: Decision
 }
 
-/** One of our calls in a conversation, by its id there, and the run that made it. */
+/**
+ * One of our calls in a conversation, by its id there, and the run that made it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Recall {
   readonly id: string
   readonly runId: string
@@ -98,6 +119,9 @@ export interface Recall {
 /**
  * Where a run's events are sent, as web hooks. `id`: its name within the run. `token`: sent along, for the receiver to
  * compare. `authorization`: the header of this name; absent: none.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface PushTo {
   readonly id: string
@@ -106,7 +130,12 @@ export interface PushTo {
   readonly authorization?: string
 }
 
-/** A decision, addressed by the approval's id or by the id of its call; see `concerns`. */
+/**
+ * A decision, addressed by the approval's id or by the id of its call; see `concerns`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface DecisionFor {
   readonly approvalId?: string
   readonly toolCallId?: string
@@ -116,6 +145,9 @@ export interface DecisionFor {
 /**
  * The result of a call that the client ran; `toolCallId` is a `CallId`. `content` is shown to the model in place of
  * `result`.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface ResultFor {
   readonly toolCallId: string
@@ -133,6 +165,9 @@ export interface ResultFor {
  * text refuses it, and the model reads it), or is the result of the only open client call. Refused if more is open. A
  * repeated answer gets the first one's result. `otherwise`: the query to start if nothing waits for the results, for
  * requests with the whole conversation; with a history, only a run with the same history is answered.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface Answer {
   readonly _tag: "Answer"
@@ -152,6 +187,9 @@ export interface Answer {
  * True when `answer` is for `question`: it names the question's id, or the `CallId` of its call. Dialects that show a
  * question as a call of its own (about a plan, a budget, a call that may have run already) use the question's id as the
  * call's id.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const concerns = (answer: DecisionFor, question: Approval.Request): boolean => {
   if (answer.approvalId !== undefined) return answer.approvalId === question.id
@@ -160,20 +198,35 @@ export const concerns = (answer: DecisionFor, question: Approval.Request): boole
   return toolInvocationId !== undefined && answer.toolCallId === CallId.make(agentPath, toolInvocationId)
 }
 
-/** Submits client results only. */
+/**
+ * Submits client results only.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface SubmitToolResults {
   readonly _tag: "SubmitToolResults"
   readonly address: Address
   readonly results: ReadonlyArray<ResultFor>
 }
 
-/** Cancels a run. */
+/**
+ * Cancels a run.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Cancel {
   readonly _tag: "Cancel"
   readonly address: Address
 }
 
-/** Watches a run, or only its `answer`th answer. `after` is a cursor from its frames; absent: from the first frame. */
+/**
+ * Watches a run, or only its `answer`th answer. `after` is a cursor from its frames; absent: from the first frame.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Resume {
   readonly _tag: "Resume"
   readonly address: Address
@@ -190,7 +243,12 @@ export interface Resume {
   readonly scope?: "thread"
 }
 
-/** `resumes`: a thread that exists is returned as it is. Absent: it is refused. */
+/**
+ * `resumes`: a thread that exists is returned as it is. Absent: it is refused.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface CreateThread {
   readonly _tag: "CreateThread"
   readonly resumes?: boolean
@@ -200,86 +258,161 @@ export interface CreateThread {
   readonly seed?: ReadonlyArray<Message.Message>
   readonly settings?: Settings
 }
-/** Read a thread with its messages. */
+/**
+ * Read a thread with its messages.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface GetThread {
   readonly _tag: "GetThread"
   readonly threadId: string
 }
-/** List the tenant's threads, a page at a time. */
+/**
+ * List the tenant's threads, a page at a time.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ListThreads {
   readonly _tag: "ListThreads"
   readonly after?: string
   readonly before?: string
   readonly limit?: number
 }
-/** Delete a thread with all that belongs to it. */
+/**
+ * Delete a thread with all that belongs to it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface DeleteThread {
   readonly _tag: "DeleteThread"
   readonly threadId: string
 }
-/** `"compacted"` may be shortened, `"full"` is exact. */
+/**
+ * `"compacted"` may be shortened, `"full"` is exact.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface GetHistory {
   readonly _tag: "GetHistory"
   readonly threadId: string
   readonly form: "full" | "compacted"
 }
-/** Counts the input tokens of the query without starting it. */
+/**
+ * Counts the input tokens of the query without starting it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface CountTokens {
   readonly _tag: "CountTokens"
   readonly query: StartQuery
 }
-/** The model's input for the `answer`th answer of a run: the conversation before it, and the prompt. */
+/**
+ * The model's input for the `answer`th answer of a run: the conversation before it, and the prompt.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface GetInput {
   readonly _tag: "GetInput"
   readonly runId: string
   readonly answer: number
 }
-/** Deletes a run, and its thread if that was made for it and has no other run. */
+/**
+ * Deletes a run, and its thread if that was made for it and has no other run.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface DeleteRun {
   readonly _tag: "DeleteRun"
   readonly runId: string
 }
-/** List open questions. `threadId` absent: those of the tenant. */
+/**
+ * List open questions. `threadId` absent: those of the tenant.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ListApprovals {
   readonly _tag: "ListApprovals"
   readonly threadId?: string
 }
-/** Lists the available agents with their tools. */
+/**
+ * Lists the available agents with their tools.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Describe {
   readonly _tag: "Describe"
 }
-/** A user's vote on a message. */
+/**
+ * A user's vote on a message.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Vote {
   readonly _tag: "Vote"
   readonly threadId: string
   readonly messageId: string
   readonly isUp: boolean
 }
-/** List the votes on the messages of a thread. */
+/**
+ * List the votes on the messages of a thread.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ListVotes {
   readonly _tag: "ListVotes"
   readonly threadId: string
 }
 
-/** Adds a web hook to a run. One with the same id is replaced. */
+/**
+ * Adds a web hook to a run. One with the same id is replaced.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface SetPush {
   readonly _tag: "SetPush"
   readonly runId: string
   readonly push: PushTo
 }
-/** List the web hooks of a run. */
+/**
+ * List the web hooks of a run.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ListPushes {
   readonly _tag: "ListPushes"
   readonly runId: string
 }
-/** Remove a web hook of a run. */
+/**
+ * Remove a web hook of a run.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface RemovePush {
   readonly _tag: "RemovePush"
   readonly runId: string
   readonly id: string
 }
 
-/** What a request asks of the server, in whatever dialect it was sent. */
+/**
+ * What a request asks of the server, in whatever dialect it was sent.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Command =
   | StartQuery
   | Answer

@@ -11,16 +11,29 @@ import type { Frame } from "./Frame.ts"
 
 /**
  * The position after frame `index` (from 1) of those that envelope `seq` made. `index` is absent for the last of them.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface Cursor {
   readonly seq: number
   readonly index?: number
 }
 
-/** The position before the first frame. */
+/**
+ * The position before the first frame.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const start: Cursor = { seq: 0 }
 
-/** Assigns ids to the frames of one envelope: `7` for the last, `7.1`, `7.2` for those before it. */
+/**
+ * Assigns ids to the frames of one envelope: `7` for the last, `7.1`, `7.2` for those before it.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const stamp = (seq: number, frames: ReadonlyArray<Frame>): ReadonlyArray<Frame> => {
   const last = `${seq}`
   // Most envelopes make one frame, and some encoders have already set its id.
@@ -30,7 +43,12 @@ export const stamp = (seq: number, frames: ReadonlyArray<Frame>): ReadonlyArray<
 
 const form = /^(\d{1,15})(?:\.(\d{1,6}))?$/
 
-/** Parses an id; `undefined` when it is not a valid cursor. */
+/**
+ * Parses an id; `undefined` when it is not a valid cursor.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
 export const parse = (id: string): Cursor | undefined => {
   const match = form.exec(id.trim())
   if (match === null) return undefined
@@ -42,6 +60,9 @@ export const parse = (id: string): Cursor | undefined => {
  * The command of a request that reads a thread's active run again: from its first frame, or behind the one that
  * `Last-Event-ID` (or `after` in the query) names, then also when the run has ended. `run` in the query names the run
  * that was read; absent: the thread's active or last one.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const resume = (threadId: string, { headers, query }: Pick<Request, "headers" | "query">): Resume => {
   const after = headers["last-event-id"] ?? query["after"]
@@ -54,7 +75,12 @@ export const resume = (threadId: string, { headers, query }: Pick<Request, "head
   }
 }
 
-/** The frames of envelope `seq` that a reader at `cursor` has not seen. */
+/**
+ * The frames of envelope `seq` that a reader at `cursor` has not seen.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const rest = (cursor: Cursor, seq: number, frames: ReadonlyArray<Frame>): ReadonlyArray<Frame> => {
   if (seq > cursor.seq) return frames
   return seq < cursor.seq || cursor.index === undefined ? [] : frames.slice(cursor.index)

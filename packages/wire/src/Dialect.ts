@@ -19,10 +19,20 @@ import type { Fields } from "./Fields.ts"
 import type { Frame } from "./Frame.ts"
 import type { Refusal } from "./Refusal.ts"
 
-/** The methods of HTTP that routes have. */
+/**
+ * The methods of HTTP that routes have.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE"
 
-/** A request as the host read it. Header names are in lower case; `body` is parsed JSON, if there is one. */
+/**
+ * A request as the host read it. Header names are in lower case; `body` is parsed JSON, if there is one.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Request {
   readonly params: { readonly [name: string]: string }
   readonly query: { readonly [name: string]: string }
@@ -35,7 +45,12 @@ export interface Request {
   readonly url?: string
 }
 
-/** A complete answer. `body` is JSON; absent: no body. `text` replaces it in plain text answers. */
+/**
+ * A complete answer. `body` is JSON; absent: no body. `text` replaces it in plain text answers.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Reply {
   readonly status: number
   readonly body?: unknown
@@ -43,7 +58,12 @@ export interface Reply {
   readonly headers?: { readonly [name: string]: string }
 }
 
-/** Turns envelopes into frames. Mutable; owned by one answer. The same envelopes always give the same frames. */
+/**
+ * Turns envelopes into frames. Mutable; owned by one answer. The same envelopes always give the same frames.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Encoder {
   /** The frames that this envelope makes; held frames follow with a later envelope or with `finish`. */
   readonly step: (envelope: Envelope.Envelope) => ReadonlyArray<Frame>
@@ -60,7 +80,12 @@ export interface Encoder {
   readonly isDetached: boolean
 }
 
-/** Folds envelopes into one reply. Fed and ended like an `Encoder`. */
+/**
+ * Folds envelopes into one reply. Fed and ended like an `Encoder`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Folding {
   readonly step: (envelope: Envelope.Envelope) => void
   readonly reopen: (answered: Iterable<string>) => void
@@ -71,13 +96,21 @@ export interface Folding {
 /**
  * A host's data about an answer's run, besides its envelopes. `agent`: its name. `echo`: data of the original request;
  * absent: none, or not stored any more.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface About {
   readonly agent: string
   readonly echo?: Json
 }
 
-/** The answer to a request whose command has been executed. */
+/**
+ * The answer to a request whose command has been executed.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Answer =
   | {
       readonly _tag: "Stream"
@@ -98,6 +131,9 @@ export type Answer =
 /**
  * `outlives`: the run continues when its client disconnects, regardless of the settings of dialect and server. Absent:
  * those apply. `onBusy`: if clients expect another behaviour of this request than of the dialect's others.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface Exchange {
   readonly command: Command
@@ -106,10 +142,20 @@ export interface Exchange {
   readonly outlives?: boolean
 }
 
-/** A decoded request: what to do and how to answer it, or why it is refused. */
+/**
+ * A decoded request: what to do and how to answer it, or why it is refused.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Decoded = Result.Result<Exchange, Refusal>
 
-/** `path` is relative to the dialect's base path; `:name` matches one segment. */
+/**
+ * `path` is relative to the dialect's base path; `:name` matches one segment.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Route {
   /** Needs no key, if the protocol has none; shows nothing of a tenant. Absent: false. */
   readonly isPublic?: boolean | undefined
@@ -128,6 +174,9 @@ export interface Route {
  *   again; absent: 0.
  * - `Leave`: the client stops reading the answer `id`. `cancels`: it also cancels the run.
  * - `Ping`: is answered with `pong`. `Alive`: nothing.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export type SocketMessage =
   | { readonly _tag: "Ask"; readonly id: string; readonly exchange: Exchange; readonly after?: number }
@@ -136,7 +185,12 @@ export type SocketMessage =
   | { readonly _tag: "Ping" }
   | { readonly _tag: "Alive" }
 
-/** Messages to the client, each one JSON text on one line. */
+/**
+ * Messages to the client, each one JSON text on one line.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface SocketWriter {
   /** A streamed answer begins. */
   readonly start: (id: string, place: { readonly runId: string; readonly threadId: string }) => string
@@ -157,6 +211,9 @@ export interface SocketWriter {
  * A dialect over one bidirectional connection of texts, such as a WebSocket. Pure; the host executes the exchanges,
  * several in parallel, each under an id of the client. `path`: of the connection, relative to the dialect's base path.
  * `read`: a message is parsed JSON.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface SocketCodec {
   readonly path: string
@@ -164,7 +221,12 @@ export interface SocketCodec {
   readonly write: SocketWriter
 }
 
-/** A protocol as a pure codec: its routes, how a run is encoded, how a refusal looks. */
+/**
+ * A protocol as a pure codec: its routes, how a run is encoded, how a refusal looks.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Dialect {
   /** The name of its folder. */
   readonly name: string
@@ -205,6 +267,9 @@ export interface Dialect {
  * questions about calls and plans; the answer is the rest of the run, from that message on. `cancel-waiting` cancels a
  * run that only waits, and is refused while the run works. `steer-or-cancel` steers a run that somebody reads, and
  * cancels one that its readers have left.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export type OnBusy = "reject" | "queue" | "cancel-previous" | "cancel-waiting" | "steer" | "steer-or-cancel"
 
@@ -222,13 +287,23 @@ const fit = (pattern: string, path: string): { readonly [name: string]: string }
   return params
 }
 
-/** What `match` found: a route with its parameters, a path that only has other methods, or nothing. */
+/**
+ * What `match` found: a route with its parameters, a path that only has other methods, or nothing.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Matched =
   | { readonly _tag: "Route"; readonly route: Route; readonly params: { readonly [name: string]: string } }
   | { readonly _tag: "OtherMethods"; readonly methods: ReadonlyArray<Method> }
   | { readonly _tag: "NoRoute" }
 
-/** The route of a path relative to the base path. Parameters stay percent-encoded. */
+/**
+ * The route of a path relative to the base path. Parameters stay percent-encoded.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const match = (dialect: Dialect, method: string, path: string): Matched => {
   const methods: Array<Method> = []
   for (const route of dialect.routes) {

@@ -6,7 +6,12 @@ import type { Approval, Json, Message } from "@reins/protocol"
 import type { ClientCall } from "./Parking.ts"
 import type { PushTo, Settings } from "./Command.ts"
 
-/** A thread. Times are epoch milliseconds. `questions` and `clientCalls` are what its run waits for. */
+/**
+ * A thread. Times are epoch milliseconds. `questions` and `clientCalls` are what its run waits for.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Thread {
   readonly threadId: string
   readonly agent: string
@@ -23,7 +28,12 @@ export interface Thread {
   readonly clientCalls: ReadonlyArray<ClientCall>
 }
 
-/** A tool as described to clients; `parameters` is a JSON Schema. */
+/**
+ * A tool as described to clients; `parameters` is a JSON Schema.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ToolFacts {
   readonly name: string
   readonly title?: string
@@ -31,7 +41,12 @@ export interface ToolFacts {
   readonly parameters: Json
 }
 
-/** An option of an agent. A secret one is never shown. */
+/**
+ * An option of an agent. A secret one is never shown.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface OptionFacts {
   readonly type: "text" | "secret" | "select"
   readonly name: string
@@ -41,7 +56,12 @@ export interface OptionFacts {
   readonly options?: ReadonlyArray<string>
 }
 
-/** An agent as described to clients. */
+/**
+ * An agent as described to clients.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface AgentFacts {
   readonly name: string
   readonly title?: string
@@ -51,21 +71,36 @@ export interface AgentFacts {
   readonly options: ReadonlyArray<OptionFacts>
 }
 
-/** A vote on a message. */
+/**
+ * A vote on a message.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface VoteFacts {
   readonly threadId: string
   readonly messageId: string
   readonly isUp: boolean
 }
 
-/** Where a run's messages begin in a thread's; `messageId`: of its prompt, in the client's words. */
+/**
+ * Where a run's messages begin in a thread's; `messageId`: of its prompt, in the client's words.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface RunPlace {
   readonly at: number
   readonly runId: string
   readonly messageId?: string
 }
 
-/** The result of a command, discriminated by `_tag`. `at`: epoch milliseconds of when it was accepted. */
+/**
+ * The result of a command, discriminated by `_tag`. `at`: epoch milliseconds of when it was accepted.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Facts =
   | {
       readonly _tag: "Thread"

@@ -15,6 +15,9 @@ import * as Refusal from "./Refusal.ts"
  * - `ignored`: it is accepted and changes nothing. `says`: why that is harmless.
  * - `refused`: it would change the answer in a way that the server cannot provide. `says`: why. `takes`: the values
  *   that are accepted all the same, because they request what happens anyway; `null` and an absent field always do.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface Field {
   readonly does: "honoured" | "ignored" | "refused"
@@ -22,17 +25,42 @@ export interface Field {
   readonly takes?: ReadonlyArray<Json>
 }
 
-/** Rows by path: `text.verbosity` is a field of an object, `tools[].type` one of each element of a list. */
+/**
+ * Rows by path: `text.verbosity` is a field of an object, `tools[].type` one of each element of a list.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Fields = { readonly [path: string]: Field }
 
-/** A field that has its effect; `says`: which. */
+/**
+ * A field that has its effect; `says`: which.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const honoured = (says: string): Field => ({ does: "honoured", says })
-/** A field that changes nothing of the answer; `says`: why it is harmless. */
+/**
+ * A field that changes nothing of the answer; `says`: why it is harmless.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const ignored = (says: string): Field => ({ does: "ignored", says })
-/** A field that is refused, except with the values of `takes`; `says`: why. */
+/**
+ * A field that is refused, except with the values of `takes`; `says`: why.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const refused = (says: string, ...takes: ReadonlyArray<Json>): Field => ({ does: "refused", says, takes })
 
-/** The values at a path. */
+/**
+ * The values at a path.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const at = (body: unknown, path: string): ReadonlyArray<unknown> => {
   let found: ReadonlyArray<unknown> = [body]
   for (const part of path.split(".")) {
@@ -53,7 +81,12 @@ export const at = (body: unknown, path: string): ReadonlyArray<unknown> => {
 const isTaken = (value: unknown, takes: ReadonlyArray<Json>): boolean =>
   value === undefined || value === null || takes.some((one) => JSON.stringify(one) === JSON.stringify(value))
 
-/** The body, or the refusal that names the first field that cannot be honoured. */
+/**
+ * The body, or the refusal that names the first field that cannot be honoured.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const check =
   (fields: Fields) =>
   (body: unknown): Result.Result<unknown, Refusal.Refusal> => {

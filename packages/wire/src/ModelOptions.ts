@@ -1,7 +1,12 @@
 /** A request's settings for the model: the format and size of its answer, and sampling. Absent: the agent's own. */
 import type { Json } from "@reins/protocol"
 
-/** What a request asks of the model. */
+/**
+ * What a request asks of the model.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ModelOptions {
   readonly maxOutputTokens?: number
   /** A JSON Schema that the final text must fit. */
@@ -9,10 +14,20 @@ export interface ModelOptions {
   readonly settings?: Settings
 }
 
-/** How much the model is to reason. */
+/**
+ * How much the model is to reason.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Reasoning = "none" | "minimal" | "low" | "medium" | "high" | "xhigh"
 
-/** `toolChoice` applies to the first step of the run, except for `none`, which applies to all. */
+/**
+ * `toolChoice` applies to the first step of the run, except for `none`, which applies to all.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Settings {
   readonly temperature?: number
   readonly topP?: number
@@ -29,7 +44,12 @@ export interface Settings {
 
 type Given<A> = { readonly [K in keyof A]: A[K] | null | undefined }
 
-/** The options without those that are absent or `null`. */
+/**
+ * The options without those that are absent or `null`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const make = ({
   maxOutputTokens,
   output,
@@ -70,12 +90,20 @@ export const make = ({
   return Object.keys(model).length === 0 ? {} : { model }
 }
 
-/** The schema of any JSON output. */
+/**
+ * The schema of any JSON output.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const anyObject: NonNullable<ModelOptions["output"]> = { name: "json", schema: { type: "object" } }
 
 /**
  * Whether a run with the settings `one` may continue for a request with the settings `other`. The tool choice of its
  * first step does not matter any more.
+ *
+ * @since 0.1.0
+ * @category guards
  */
 export const isSame = (one: ModelOptions | undefined, other: ModelOptions | undefined): boolean =>
   JSON.stringify(lasting(one)) === JSON.stringify(lasting(other))

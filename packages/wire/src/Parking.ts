@@ -27,13 +27,23 @@ interface Agent {
   readonly questions: Map<string, Json | undefined>
 }
 
-/** A call that the client must run, and the path of the agent that made it. */
+/**
+ * A call that the client must run, and the path of the agent that made it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ClientCall {
   readonly path: AgentPath.AgentPath
   readonly call: Events.ToolCall
 }
 
-/** Mutable; owned by one reader. Call `step` with every envelope of a run. */
+/**
+ * Mutable; owned by one reader. Call `step` with every envelope of a run.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export class Parking {
   readonly #agents = new Map<string, Agent>()
   readonly #questions = new Map<string, Approval.Request>()

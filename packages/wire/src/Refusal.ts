@@ -6,7 +6,12 @@
  */
 import type { ApprovalErrors, QueryRejections, RunErrors } from "@reins/protocol"
 
-/** The kind of refusal, by which dialects choose their error type and status. */
+/**
+ * The kind of refusal, by which dialects choose their error type and status.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Kind =
   | "bad-request"
   | "unauthorized"
@@ -25,6 +30,9 @@ export type Kind =
 /**
  * A refused request. `status` is the kind's usual HTTP status; a dialect may choose another. `code` is
  * machine-readable: the reason's own name. `retryAfterSeconds` is absent when waiting does not help.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface Refusal {
   readonly kind: Kind
@@ -52,7 +60,12 @@ const statuses: { readonly [K in Kind]: number } = {
   internal: 500
 }
 
-/** Makes a refusal. Its status follows from its kind. */
+/**
+ * Makes a refusal. Its status follows from its kind.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const make = (kind: Kind, code: string, message: string, retryAfterSeconds?: number): Refusal => ({
   kind,
   status: statuses[kind],
@@ -61,7 +74,12 @@ export const make = (kind: Kind, code: string, message: string, retryAfterSecond
   ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds })
 })
 
-/** The request does not match the dialect; `issue` names the field. */
+/**
+ * The request does not match the dialect; `issue` names the field.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const badRequest = (issue: string): Refusal => make("bad-request", "BadRequest", issue)
 
 const queryKinds: { readonly [Tag in QueryRejections.Reason["_tag"]]: Kind } = {
@@ -80,7 +98,12 @@ const queryKinds: { readonly [Tag in QueryRejections.Reason["_tag"]]: Kind } = {
   StoreUnavailable: "unavailable"
 }
 
-/** A query that never became a run. */
+/**
+ * A query that never became a run.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const fromQueryRejected = (reason: QueryRejections.Reason): Refusal => {
   const kind = queryKinds[reason._tag]
   // A client is not told which agents there are.
@@ -106,10 +129,20 @@ const approvalKinds: { readonly [Tag in ApprovalErrors.Reason["_tag"]]: Kind } =
   InvalidArguments: "unprocessable"
 }
 
-/** What was asked for is stored and cannot be read. */
+/**
+ * What was asked for is stored and cannot be read.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const fromDataDamaged = (damage: RunErrors.DataDamaged): Refusal => make("internal", damage._tag, damage.message)
 
-/** A message that was not accepted for a run: `MessageRefused` of the runtime. */
+/**
+ * A message that was not accepted for a run: `MessageRefused` of the runtime.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const fromMessageRefused = (refused: {
   readonly why: "empty" | "invalid" | "ending" | "id-taken"
   readonly message: string
@@ -118,6 +151,11 @@ export const fromMessageRefused = (refused: {
   return refused.why === "id-taken" ? make("conflict", "MessageIdTaken", refused.message) : badRequest(refused.message)
 }
 
-/** A decision that was not accepted. */
+/**
+ * A decision that was not accepted.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const fromApprovalError = (reason: ApprovalErrors.Reason): Refusal =>
   make(approvalKinds[reason._tag], reason._tag, reason.message)

@@ -11,10 +11,20 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as RemoteAgent from "./RemoteAgent.ts"
 
-/** The tool that stands for what the remote agent asks. */
+/**
+ * The tool that stands for what the remote agent asks.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const askTool = "answer_remote_agent"
 
-/** What the remote agent asks. `answer`: what a person says to it; absent: that it may. */
+/**
+ * What the remote agent asks. `answer`: what a person says to it; absent: that it may.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const Asked = Schema.Struct({
   taskId: Schema.String,
   question: Schema.String,
@@ -149,6 +159,9 @@ const ended: ReadonlyArray<string> = ["TASK_STATE_COMPLETED", "TASK_STATE_INPUT_
 
 /**
  * The remote agent as a model. Its usage is what it tells of it, and nothing where it tells none: its bill is its own.
+ *
+ * @since 0.1.0
+ * @category constructors
  */
 export const make = (address: RemoteAgent.Address): ModelPort => {
   const remote = RemoteAgent.make(address)

@@ -12,12 +12,22 @@ import * as Toolkit from "effect/ai/Toolkit"
 import * as A2aModel from "./A2aModel.ts"
 import type * as RemoteAgent from "./RemoteAgent.ts"
 
-/** The connection to the remote agent of this name, as a service. */
+/**
+ * The connection to the remote agent of this name, as a service.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Remote<Name extends string> {
   readonly _name: Name
 }
 
-/** `description`: what a coordinator's model is told of it. */
+/**
+ * `description`: what a coordinator's model is told of it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Options extends Omit<RemoteAgent.Address, "name"> {
   readonly description: string
 }
@@ -43,6 +53,9 @@ const answers = Kit.toLayer({
  *
  * A person who approves may change the arguments: `answer` is then what the remote agent is told. A call that is
  * cancelled cancels the remote task.
+ *
+ * @since 0.1.0
+ * @category services
  */
 export const make = <const Name extends string>(name: Name, { description, ...address }: Options) => {
   const remote = Context.Service<Remote<Name>, ModelPort>(`@reins/models/a2a/${name}`)

@@ -15,13 +15,23 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as JsonValue from "../aisdk/JsonValue.ts"
 
-/** A specialist failed. The code is that of the run's error; internal details are not revealed. */
+/**
+ * A specialist failed. The code is that of the run's error; internal details are not revealed.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class SpecialistFailed extends Schema.TaggedError<SpecialistFailed>()("SpecialistFailed", {
   specialist: Schema.String,
   message: Schema.String
 }) {}
 
-/** Serves a specialist as a tool with its name. It has to be one of the runtime's agents. */
+/**
+ * Serves a specialist as a tool with its name. It has to be one of the runtime's agents.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
 export const layer = <In, Out>(
   specialist: Specialist.Of<In, Out>
 ): Layer.Layer<never, never, Runtime | McpServer.McpServer> => {

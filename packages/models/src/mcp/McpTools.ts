@@ -27,13 +27,23 @@ import * as SchemaGetter from "effect/SchemaGetter"
 import * as McpProgress from "./McpProgress.ts"
 import { failureOf, McpResult } from "./McpResult.ts"
 
-/** The failure of a server's tool, for the model to read. */
+/**
+ * The failure of a server's tool, for the model to read.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class McpToolFailed extends Schema.TaggedError<McpToolFailed>()("McpToolFailed", {
   tool: Schema.String,
   message: Schema.String
 }) {}
 
-/** Which of a server's tools to use, and under which names. */
+/**
+ * Which of a server's tools to use, and under which names.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ToolkitOptions {
   /** Prepended to every tool's name, so that two servers do not clash. */
   readonly prefix?: string | undefined
@@ -41,13 +51,23 @@ export interface ToolkitOptions {
   readonly only?: ReadonlyArray<string> | undefined
 }
 
-/** The toolkit of the server in the context. */
+/**
+ * The toolkit of the server in the context.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const toolkit = (
   options: ToolkitOptions = {}
 ): Effect.Effect<Toolkit.WithHandler<Record<string, ServerTool>>, McpClientError, McpClient.McpClient> =>
   Effect.flatMap(McpClient.McpClient, (client) => fromClient(client, options))
 
-/** A server's tool: JSON in, JSON out. */
+/**
+ * A server's tool: JSON in, JSON out.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type ServerTool = Tool.Tool<
   string,
   {
@@ -58,7 +78,12 @@ export type ServerTool = Tool.Tool<
   }
 >
 
-/** The toolkit of a client. */
+/**
+ * The toolkit of a client.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const fromClient = Effect.fnUntraced(function* (client: McpClient.McpClient, options: ToolkitOptions = {}) {
   const { only, prefix = "" } = options
   const offered = (yield* client.listTools()).filter((tool) => only?.includes(tool.name) ?? true)
@@ -113,7 +138,12 @@ const call = (client: McpClient.McpClient, tool: McpSchema.Tool, args: unknown) 
     )
   )
 
-/** How to connect to a server. */
+/**
+ * How to connect to a server.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ServerOptions {
   /** Our client name. Default `reins`. */
   readonly name?: string | undefined
@@ -125,7 +155,12 @@ export interface ServerOptions {
 
 const introduction = ({ name = "reins", version = "0.1.0" }: ServerOptions) => ({ name, version })
 
-/** A server run as a child process. It lives as long as the layer, and its calls report progress. */
+/**
+ * A server run as a child process. It lives as long as the layer, and its calls report progress.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
 export const layerStdio = (
   command: ChildProcess.Command,
   options: ServerOptions = {}
@@ -139,7 +174,12 @@ export const layerStdio = (
     )
   )
 
-/** A server at an address. Its calls report progress when it responds with a stream. */
+/**
+ * A server at an address. Its calls report progress when it responds with a stream.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
 export const layerHttp = (
   url: string,
   options: ServerOptions & { readonly headers?: { readonly [name: string]: string } } = {}
@@ -160,7 +200,12 @@ export const layerHttp = (
 /** A server in plain settings, with what they have in common. */
 interface Settings extends ToolkitOptions, Pick<ServerOptions, "protocol"> {}
 
-/** A server that runs as a child process. It reads the environment of this process; `env` is added to it. */
+/**
+ * A server that runs as a child process. It reads the environment of this process; `env` is added to it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface CommandSettings<Name extends string = string> extends Settings {
   /** What errors call the server. */
   readonly name: Name
@@ -173,7 +218,12 @@ export interface CommandSettings<Name extends string = string> extends Settings 
   readonly cwd?: string | undefined
 }
 
-/** A server at an address. */
+/**
+ * A server at an address.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface AddressSettings<Name extends string = string> extends Settings {
   /** What errors call the server. */
   readonly name: Name
@@ -182,15 +232,30 @@ export interface AddressSettings<Name extends string = string> extends Settings 
   readonly headers?: { readonly [name: string]: string } | undefined
 }
 
-/** A server in plain settings. */
+/**
+ * A server in plain settings.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type AnySettings<Name extends string = string> = CommandSettings<Name> | AddressSettings<Name>
 
-/** The service that stands for the connection to the server of this name. */
+/**
+ * The service that stands for the connection to the server of this name.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Connection<Name extends string> {
   readonly "~@reins/models/mcp/Connection": Name
 }
 
-/** The server did not start, or does not answer as an MCP server. The message contains no argument, header or query. */
+/**
+ * The server did not start, or does not answer as an MCP server. The message contains no argument, header or query.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class McpServerFailed extends Schema.TaggedError<McpServerFailed>()("McpServerFailed", {
   server: Schema.String,
   target: Schema.String,
@@ -202,7 +267,12 @@ export class McpServerFailed extends Schema.TaggedError<McpServerFailed>()("McpS
   }
 }
 
-/** The tools of one server, for `toolkit` of agents, and the layer of its connection, which the agents share. */
+/**
+ * The tools of one server, for `toolkit` of agents, and the layer of its connection, which the agents share.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ServerToolkit<Name extends string, R> extends Effect.Effect<
   Toolkit.WithHandler<Record<string, ServerTool>>,
   McpServerFailed,
@@ -219,6 +289,9 @@ type Transports = ChildProcessSpawner | HttpClient.HttpClient
  * The tools of a server in plain settings: `const Files = McpTools.server({ name: "files", command: "npx", args: […]
  * })`, then `toolkit: [Orders, Files]` on an agent and `Files.layer` beside the other layers. The layer starts the
  * server, or connects to it, once for all agents.
+ *
+ * @since 0.1.0
+ * @category running
  */
 export function server<const Name extends string>(
   settings: CommandSettings<Name>

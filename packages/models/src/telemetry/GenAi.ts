@@ -5,7 +5,12 @@
  * What the conventions do not name (cost, approvals, budgets) is named `agent.*`.
  */
 
-/** Names of spans and their attributes. */
+/**
+ * Names of spans and their attributes.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const attribute = {
   operation: "gen_ai.operation.name",
   provider: "gen_ai.provider.name",
@@ -46,17 +51,32 @@ export const attribute = {
   toolCallId: "gen_ai.tool.call.id"
 } as const
 
-/** Values of `gen_ai.operation.name`, which also begin the span's name. */
+/**
+ * Values of `gen_ai.operation.name`, which also begin the span's name.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const operation = { chat: "chat", invokeAgent: "invoke_agent", executeTool: "execute_tool" } as const
 
-/** Names of metrics. Tokens are counts, times are seconds. */
+/**
+ * Names of metrics. Tokens are counts, times are seconds.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const metric = {
   tokenUsage: "gen_ai.client.token.usage",
   operationDuration: "gen_ai.client.operation.duration",
   timeToFirstChunk: "gen_ai.client.operation.time_to_first_chunk"
 } as const
 
-/** Upper bounds of the buckets that the conventions recommend. */
+/**
+ * Upper bounds of the buckets that the conventions recommend.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const boundaries = {
   tokens: Array.from({ length: 14 }, (_, index) => 4 ** index),
   seconds: Array.from({ length: 14 }, (_, index) => 0.01 * 2 ** index)
@@ -72,5 +92,10 @@ const providers: { readonly [ours: string]: string } = {
   mistral: "mistral_ai"
 }
 
-/** The conventions' name for one of our providers. */
+/**
+ * The conventions' name for one of our providers.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const providerName = (provider: string): string => providers[provider] ?? provider

@@ -16,20 +16,35 @@ import type * as Tracer from "effect/Tracer"
 import * as GenAi from "./GenAi.ts"
 import * as Spans from "./Spans.ts"
 
-/** What telemetry records. */
+/**
+ * What telemetry records.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Options {
   /** Whether spans contain instructions, messages and responses. Default false. */
   readonly captureContent?: boolean | undefined
 }
 
-/** Adds telemetry to the model of a layer. */
+/**
+ * Adds telemetry to the model of a layer.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
 export const layer = <E, R>(model: Layer.Layer<Model, E, R>, options?: Options): Layer.Layer<Model, E, R> =>
   Layer.effect(
     Model,
     Effect.map(Model, (port) => traced(port, options))
   ).pipe(Layer.provide(model))
 
-/** Adds telemetry to a model. */
+/**
+ * Adds telemetry to a model.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const traced = (port: ModelPort, options: Options = {}): ModelPort => {
   const about = {
     [GenAi.attribute.operation]: GenAi.operation.chat,

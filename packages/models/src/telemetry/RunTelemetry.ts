@@ -22,6 +22,9 @@ import * as Spans from "./Spans.ts"
 /**
  * Traces every run of the runtime. Provide it to `Runtime.layer`; `effect/observability` exports the spans, for example
  * with `Otlp`.
+ *
+ * @since 0.1.0
+ * @category layers
  */
 export const layer: Layer.Layer<never> = Layer.succeed(Tracing, {
   agent: (facts, work, totals) =>

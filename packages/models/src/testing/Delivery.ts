@@ -3,7 +3,12 @@
  * failure can be reproduced.
  */
 
-/** How the bytes of a recording arrive. */
+/**
+ * How the bytes of a recording arrive.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Delivery {
   /** The seed of the random sizes. Absent: all bytes in one piece. */
   readonly seed?: number | undefined
@@ -17,7 +22,12 @@ export interface Delivery {
   readonly stallAt?: number | undefined
 }
 
-/** Splits the bytes into pieces. Pieces may end inside a character. */
+/**
+ * Splits the bytes into pieces. Pieces may end inside a character.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const split = (bytes: Uint8Array, delivery: Delivery): ReadonlyArray<Uint8Array> => {
   const end = Math.floor(bytes.length * Math.min(delivery.cutAt ?? 1, delivery.stallAt ?? 1))
   const sent = bytes.subarray(0, end)

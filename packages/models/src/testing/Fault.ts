@@ -1,7 +1,12 @@
 /** Faults between a provider and us, as data: how each is caused, and what it may do to a run. */
 import type { Delivery } from "./Delivery.ts"
 
-/** One fault. `at` is a fraction of the response's bytes, from 0 to 1. */
+/**
+ * One fault. `at` is a fraction of the response's bytes, from 0 to 1.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Fault =
   /** Pieces that end anywhere, even inside characters. */
   | { readonly _tag: "Pieces"; readonly seed: number }
@@ -14,7 +19,12 @@ export type Fault =
   /** The run is cancelled when this point of the response has arrived. */
   | { readonly _tag: "Cancel"; readonly at: number }
 
-/** Every fault that a recording is played under. */
+/**
+ * Every fault that a recording is played under.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const all: ReadonlyArray<Fault> = [
   { _tag: "Pieces", seed: 1 },
   { _tag: "Pieces", seed: 2 },
@@ -26,7 +36,12 @@ export const all: ReadonlyArray<Fault> = [
   { _tag: "Cancel", at: 0.5 }
 ]
 
-/** The fault's name in a report. */
+/**
+ * The fault's name in a report.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const nameOf = (fault: Fault): string => {
   switch (fault._tag) {
     case "Pieces":
@@ -40,7 +55,12 @@ export const nameOf = (fault: Fault): string => {
   }
 }
 
-/** How the response is delivered under a fault. */
+/**
+ * How the response is delivered under a fault.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const deliveryOf = (fault: Fault): Delivery => {
   switch (fault._tag) {
     case "Pieces":

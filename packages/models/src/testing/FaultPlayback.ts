@@ -14,7 +14,12 @@ import type { Spoken } from "./Spoken.ts"
 /** The timeout for a stalled provider, in milliseconds: short, since every stall waits for it. */
 const patienceMs = 40
 
-/** The violations for the recording under the fault; empty when there are none. */
+/**
+ * The violations for the recording under the fault; empty when there are none.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const play = (
   recording: Recording,
   fault: Fault

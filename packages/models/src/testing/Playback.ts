@@ -21,7 +21,12 @@ import type { Recording } from "./Recording.ts"
 import * as SmallAnswer from "./SmallAnswer.ts"
 import { listen, type Spoken } from "./Spoken.ts"
 
-/** The result for one recording. `problems` is empty when everything holds. */
+/**
+ * The result for one recording. `problems` is empty when everything holds.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Report {
   readonly folder: string
   readonly name: string
@@ -37,7 +42,12 @@ export interface Report {
   readonly problems: ReadonlyArray<string>
 }
 
-/** Plays one recording. */
+/**
+ * Plays one recording.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const play = (recording: Recording, delivery: Delivery = {}): Effect.Effect<Report, never, RecordedProvider> =>
   Effect.gen(function* () {
     const lane = (yield* RecordedProvider).lane()
@@ -51,6 +61,9 @@ export const play = (recording: Recording, delivery: Delivery = {}): Effect.Effe
 /**
  * What the package itself, at the address of `lane`, reports for the recording. No queued responses remain before or
  * after.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const hear = (recording: Recording, model: LanguageModelV4, lane: Lane): Effect.Effect<Spoken> =>
   Effect.suspend(() => {
@@ -59,10 +72,20 @@ export const hear = (recording: Recording, model: LanguageModelV4, lane: Lane): 
     return Effect.tap(listen(model), () => Effect.sync(() => lane.clear()))
   })
 
-/** The response to the step after the recorded one. */
+/**
+ * The response to the step after the recorded one.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const last = (recording: Recording) => SmallAnswer.text(recording.api, ["That ", "is all."])
 
-/** The model port over a player. */
+/**
+ * The model port over a player.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const portOf = (
   { model, provider }: ProviderPackage.Player,
   idleTimeout: Duration.Input = "1 minute"
@@ -70,7 +93,12 @@ export const portOf = (
 
 const agent = Agent.make("player", {})
 
-/** Runs a query to its end; with `cancelAfterMs`, cancels it that long after it has begun. */
+/**
+ * Runs a query to its end; with `cancelAfterMs`, cancels it that long after it has begun.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const carry = (
   model: ModelPort,
   options: { readonly retries?: number; readonly cancelAfterMs?: number } = {}
@@ -95,6 +123,9 @@ export const carry = (
 /**
  * What the log says about the first step. `calls` are its own and those that were announced later: a call that the
  * provider runs is announced once its result is there, or known to be missing.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface Step {
   readonly text: string
@@ -104,7 +135,12 @@ export interface Step {
   readonly steps: number
 }
 
-/** Reads the first step from a log. */
+/**
+ * Reads the first step from a log.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const firstStep = (log: ReadonlyArray<Envelope.Envelope>): Step => {
   let text = ""
   let reasoning = ""
@@ -120,7 +156,12 @@ export const firstStep = (log: ReadonlyArray<Envelope.Envelope>): Step => {
   return { text, reasoning, calls, steps }
 }
 
-/** Compares the log to what the package reported. */
+/**
+ * Compares the log to what the package reported.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const report = (recording: Recording, spoken: Spoken, log: ReadonlyArray<Envelope.Envelope>): Report => {
   const faults = Ordering.check(log)
   const step = firstStep(log)

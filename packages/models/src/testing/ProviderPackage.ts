@@ -33,21 +33,36 @@ const byApi = {
   cohere: "cohere"
 }
 
-/** The name of the provider that plays a recording. */
+/**
+ * The name of the provider that plays a recording.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const nameOf = (recording: Recording): string => byFolder(recording)?.name ?? byApi[recording.api]
 
 /** Provider names as price data use them, where the package has another. */
 const billedBy = (recording: Recording): string =>
   recording.folder.startsWith("xai") ? "xai" : nameOf(recording).replace(/^openai-(chat|responses)$/, "openai")
 
-/** What plays a recording. */
+/**
+ * What plays a recording.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Player {
   readonly model: LanguageModelV4
   /** The provider's name for prices. */
   readonly provider: string
 }
 
-/** The real package's model for a recording, talking to `url`. A missing package is a defect. */
+/**
+ * The real package's model for a recording, talking to `url`. A missing package is a defect.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const playerOf = (recording: Recording, url: string): Effect.Effect<Player> =>
   Effect.promise(() => {
     const provider = byFolder(recording) ?? known.get(byApi[recording.api])

@@ -14,7 +14,12 @@ import * as Stream from "effect/Stream"
 import { type Delivery, split } from "./Delivery.ts"
 import * as Recording from "./Recording.ts"
 
-/** One HTTP response. */
+/**
+ * One HTTP response.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Answer {
   /** Default 200. */
   readonly status?: number | undefined
@@ -25,7 +30,12 @@ export interface Answer {
   readonly delivery?: Delivery | undefined
 }
 
-/** A received request. Headers that carry keys are left out. */
+/**
+ * A received request. Headers that carry keys are left out.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Received {
   readonly path: string
   readonly headers: { readonly [name: string]: string }
@@ -34,7 +44,12 @@ export interface Received {
   left: boolean
 }
 
-/** A queue of responses under an address of its own. */
+/**
+ * A queue of responses under an address of its own.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Lane {
   /** Its address, without a trailing slash: the `baseURL` of a provider package. */
   readonly url: string
@@ -44,7 +59,12 @@ export interface Lane {
   readonly clear: () => number
 }
 
-/** The loopback provider. One per `HttpServer`; responses are taken in the order they were pushed, by any request. */
+/**
+ * The loopback provider. One per `HttpServer`; responses are taken in the order they were pushed, by any request.
+ *
+ * @since 0.1.0
+ * @category services
+ */
 export class RecordedProvider extends Context.Service<
   RecordedProvider,
   Lane & {
@@ -91,13 +111,23 @@ export class RecordedProvider extends Context.Service<
   )
 }
 
-/** A response that plays a recording. */
+/**
+ * A response that plays a recording.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const recorded = (recording: Pick<Recording.Recording, "api" | "payloads">, delivery?: Delivery): Answer => ({
   body: Recording.bytes(recording),
   delivery
 })
 
-/** A response with an error status, with a JSON body as most providers send it. */
+/**
+ * A response with an error status, with a JSON body as most providers send it.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const refusal = (
   status: number,
   error: { readonly type?: string; readonly code?: string; readonly message?: string } = {},
@@ -109,7 +139,12 @@ export const refusal = (
   body: new TextEncoder().encode(JSON.stringify({ type: "error", error: { message: "refused", ...error } }))
 })
 
-/** An HTML page where a stream was expected, as a proxy may send it. */
+/**
+ * An HTML page where a stream was expected, as a proxy may send it.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const page = (status = 200): Answer => ({
   status,
   mediaType: "text/html; charset=utf-8",
@@ -125,7 +160,12 @@ const address = (url: string): string => url.replace(/\/+$/, "").replace(/\/\/(0
 
 const secret = /^(authorization|cookie|x-api-key|x-goog-api-key|api-key|proxy-authorization)$/i
 
-/** Headers without those that carry keys. */
+/**
+ * Headers without those that carry keys.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const withoutKeys = (headers: { readonly [name: string]: string }): { readonly [name: string]: string } =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => !secret.test(name)))
 

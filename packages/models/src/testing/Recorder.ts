@@ -7,7 +7,12 @@
 import type { Fetch } from "../Provider.ts"
 import { payloadsOf } from "./Recording.ts"
 
-/** One complete response. */
+/**
+ * One complete response.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Recorded {
   /** Without its query, which may contain a key. */
   readonly url: string
@@ -18,7 +23,12 @@ export interface Recorded {
   readonly text: string
 }
 
-/** The dependencies of a recorder. */
+/**
+ * The dependencies of a recorder.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface RecorderOptions {
   /** The `fetch` that sends the requests. */
   readonly fetch: Fetch
@@ -26,7 +36,12 @@ export interface RecorderOptions {
   readonly onRecorded: (recorded: Recorded) => void
 }
 
-/** A `fetch` that records. */
+/**
+ * A `fetch` that records.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const make =
   ({ fetch, onRecorded }: RecorderOptions): Fetch =>
   (input, init) =>

@@ -7,10 +7,20 @@
 import * as Predicate from "effect/Predicate"
 import * as JsonValue from "../aisdk/JsonValue.ts"
 
-/** A kind of wire format. Many providers speak `chat`. */
+/**
+ * A kind of wire format. Many providers speak `chat`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Api = "chat" | "responses" | "anthropic" | "google" | "cohere"
 
-/** One recorded response. */
+/**
+ * One recorded response.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Recording {
   readonly api: Api
   /** The folder that contained it: `<provider>` or `<provider>-<api>`. */
@@ -19,7 +29,12 @@ export interface Recording {
   readonly payloads: ReadonlyArray<string>
 }
 
-/** Parses the text of a `.chunks.txt` file. Blank lines are ignored. */
+/**
+ * Parses the text of a `.chunks.txt` file. Blank lines are ignored.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
 export const parse = (folder: string, name: string, text: string): Recording => {
   const payloads = text.split(/\r?\n/).filter((line) => line.trim() !== "")
   return { api: apiOf(folder, payloads), folder, name, payloads }
@@ -45,7 +60,12 @@ const apiOf = (folder: string, payloads: ReadonlyArray<string>): Api => {
   return folder.startsWith("cohere") ? "cohere" : "chat"
 }
 
-/** One payload in its API's frame. */
+/**
+ * One payload in its API's frame.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const frame = (api: Api, payload: string): string => {
   switch (api) {
     case "chat":
@@ -62,13 +82,23 @@ export const frame = (api: Api, payload: string): string => {
   }
 }
 
-/** The bytes of a whole response, with its terminator if the API has one. */
+/**
+ * The bytes of a whole response, with its terminator if the API has one.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const bytes = (recording: Pick<Recording, "api" | "payloads">): Uint8Array => {
   const frames = recording.payloads.map((payload) => frame(recording.api, payload))
   return new TextEncoder().encode(frames.join("") + (recording.api === "chat" ? "data: [DONE]\n\n" : ""))
 }
 
-/** The payloads in the frames of a response without the terminator: what a recorder keeps. */
+/**
+ * The payloads in the frames of a response without the terminator: what a recorder keeps.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const payloadsOf = (body: string): ReadonlyArray<string> =>
   body
     .split(/\r?\n\r?\n/)
@@ -81,7 +111,12 @@ export const payloadsOf = (body: string): ReadonlyArray<string> =>
     )
     .filter((payload) => payload !== "" && payload !== "[DONE]")
 
-/** The model that a response names; absent when it names none. */
+/**
+ * The model that a response names; absent when it names none.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const modelOf = (recording: Pick<Recording, "payloads">): string | undefined => {
   for (const payload of recording.payloads) {
     const value = JsonValue.parse(payload)

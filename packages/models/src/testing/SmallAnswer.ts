@@ -5,18 +5,33 @@
 import type { Json } from "@reins/protocol"
 import type { Api, Recording } from "./Recording.ts"
 
-/** The token usage that a response reports. */
+/**
+ * The token usage that a response reports.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Tokens {
   readonly input: number
   readonly output: number
 }
 
-/** The default usage. */
+/**
+ * The default usage.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const tokens: Tokens = { input: 7, output: 3 }
 
 const json = (payloads: ReadonlyArray<Json>): ReadonlyArray<string> => payloads.map((one) => JSON.stringify(one))
 
-/** A text in the given deltas, in the payload format of `api`. */
+/**
+ * A text in the given deltas, in the payload format of `api`.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const text = (
   api: Api,
   deltas: ReadonlyArray<string>,

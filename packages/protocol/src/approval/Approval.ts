@@ -6,11 +6,21 @@ import * as Schema from "effect/Schema"
 import { AgentPath } from "../AgentPath.ts"
 import { Json } from "../Json.ts"
 
-/** What the request is about: a tool call, a plan, or more budget. */
+/**
+ * What the request is about: a tool call, a plan, or more budget.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export type Kind = "tool" | "plan" | "budget"
 export const Kind: Schema.Codec<Kind> = Schema.Literals(["tool", "plan", "budget"])
 
-/** The scope of an approval: this call, this run, this thread, or everything below one specialist. */
+/**
+ * The scope of an approval: this call, this run, this thread, or everything below one specialist.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export type Scope = "call" | "run" | "thread" | "subtree"
 export const Scope: Schema.Codec<Scope> = Schema.Literals(["call", "run", "thread", "subtree"])
 
@@ -31,6 +41,9 @@ const NeedStruct = Schema.Struct(Need)
  * - `roles`: a principal with one of them may answer. Absent: any principal of the tenant with an id.
  * - `excludesRequester`: not the principal who started the run.
  * - `judged`: a predicate of the agent also decides, in the process that executes the run.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface Need extends Schema.Schema.Type<typeof NeedStruct> {}
 
@@ -44,15 +57,28 @@ const ApprovalsStruct = Schema.Struct({
  * The approvals that a request needs if it names its approvers: first those of its `Need`, and from each escalation's
  * time `at` (epoch milliseconds) on those of the escalation instead. `given`: how many approvals had been counted when
  * this was read, since the last escalation.
+ *
+ * @since 0.1.0
+ * @category schemas
  */
 export interface Approvals extends Schema.Schema.Type<typeof ApprovalsStruct> {}
 export const Approvals: Schema.Codec<Approvals> = ApprovalsStruct
 
-/** How often the request was escalated by `now`, in epoch milliseconds. */
+/**
+ * How often the request was escalated by `now`, in epoch milliseconds.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const levelAt = ({ escalations = [] }: Approvals, now: number): number =>
   escalations.filter(({ at }) => at <= now).length
 
-/** What the request needs at that level, or at the last one if there are fewer. */
+/**
+ * What the request needs at that level, or at the last one if there are fewer.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const needAt = (approvals: Approvals, level: number): Need =>
   level === 0 ? approvals : (approvals.escalations?.[level - 1] ?? approvals.escalations?.at(-1) ?? approvals)
 
@@ -90,6 +116,9 @@ const RequestStruct = Schema.Struct({
  * - `approvals`: who may answer, and how many must approve; absent: anybody of the tenant, and one is enough. In the
  *   event, `given` is 0.
  * - `requestedBy`: the principal who started the run, if `approvals` is present and the principal is known.
+ *
+ * @since 0.1.0
+ * @category schemas
  */
 export interface Request extends Schema.Schema.Type<typeof RequestStruct> {}
 export const Request: Schema.Codec<Request> = RequestStruct
@@ -109,6 +138,9 @@ const Superseded = Schema.Struct({
  * is not rejected. `superseded` with a `messageId`: the user wrote that message instead of answering, and the call did
  * not run; without: the definition of the tool has changed since, and a new request asks about the call with the new
  * one.
+ *
+ * @since 0.1.0
+ * @category schemas
  */
 export type Outcome =
   | Schema.Schema.Type<typeof Approve>
@@ -119,11 +151,21 @@ export type Outcome =
   | Schema.Schema.Type<typeof Superseded>
 export const Outcome: Schema.Codec<Outcome> = Schema.Union([Approve, Reject, Revise, Expired, Cancelled, Superseded])
 
-/** True when the question is repeated for another definition of its tool. */
+/**
+ * True when the question is repeated for another definition of its tool.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
 export const isAskedAgain = (outcome: Outcome): boolean =>
   outcome.outcome === "superseded" && outcome.messageId === undefined
 
-/** True when the call may run: approved, or revised. */
+/**
+ * True when the call may run: approved, or revised.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const allows = (outcome: Outcome): boolean => outcome.outcome === "approve" || outcome.outcome === "revise"
 
 const ResolutionStruct = Schema.Struct({
@@ -140,6 +182,9 @@ const ResolutionStruct = Schema.Struct({
  * The resolution, as in the `approval-decision` event. `feedback` is the person's remark, `by` who decided, `scope` the
  * scope of the approval (absent: this call only), `grantId` the grant that it created. `approvers`: who approved, if
  * more than one had to; `by` then has all of them.
+ *
+ * @since 0.1.0
+ * @category schemas
  */
 export interface Resolution extends Schema.Schema.Type<typeof ResolutionStruct> {}
 export const Resolution: Schema.Codec<Resolution> = ResolutionStruct

@@ -10,6 +10,9 @@ import { Kind as QuestionKind, Scope } from "./Approval.ts"
 /**
  * What was done: a question was `asked`, `answered` by a principal, an answer was `refused`, the question was
  * `escalated` or `decided`; a grant was `granted`, `used` by a call, `exhausted`, `revoked`.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export type Kind = (typeof kinds)[number]
 const kinds = [
@@ -24,7 +27,12 @@ const kinds = [
   "revoked"
 ] as const
 
-/** The order of a kind among acts of one millisecond. */
+/**
+ * The order of a kind among acts of one millisecond.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const rank = (kind: Kind): number => kinds.indexOf(kind)
 
 const about = {
@@ -51,7 +59,12 @@ const about = {
 
 const AboutStruct = Schema.Struct(about)
 
-/** The fields of an act besides its kind and time. */
+/**
+ * The fields of an act besides its kind and time.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export interface About extends Schema.Schema.Type<typeof AboutStruct> {}
 export const About: Schema.Codec<About> = AboutStruct
 
@@ -79,18 +92,29 @@ const ActStruct = Schema.Struct({
  * - `reason`: why an answer was refused, as the tag of the `ApprovalError`'s reason.
  * - `level`, `quorum`, `given`: how often the question was escalated before, how many approvals it needs, how many it
  *   has with this one.
+ *
+ * @since 0.1.0
+ * @category schemas
  */
 export interface Act extends Schema.Schema.Type<typeof ActStruct> {}
 export const Act: Schema.Codec<Act> = ActStruct
 
 const encodeLine = Schema.encodeSync(Schema.fromJsonString(Act))
 
-/** An act as a line of JSON, without a line end. */
+/**
+ * An act as a line of JSON, without a line end.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
 export const toLine = (act: Act): string => encodeLine(act)
 
 /**
  * A page of the record, oldest act first. `next`: the cursor of the next page (`after`); absent: there was none when it
  * was read.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface Page {
   readonly acts: ReadonlyArray<Act>

@@ -44,7 +44,12 @@ export interface Reject extends Schema.Schema.Type<typeof Reject> {}
 /** Allow it with changed arguments: `partial` replaces those that it names. */
 export interface Revise extends Schema.Schema.Type<typeof Revise> {}
 
-/** A person's decision. */
+/**
+ * A person's decision.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export type Decision = Approve | Reject | Revise
 
 interface SaidOptions {

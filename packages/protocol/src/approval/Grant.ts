@@ -38,11 +38,19 @@ const GrantStruct = Schema.Struct({
  * - `nanoUsdHeld`: reserved for running calls, and not in `nanoUsdLeft`; of a claim, what the grant holds for its call.
  * - `nanoUsdCharged`: of a claim, what the grant was charged for its call. Absent: nothing yet.
  * - `expiresAt`, `grantedAt`: epoch milliseconds.
+ *
+ * @since 0.1.0
+ * @category schemas
  */
 export interface Grant extends Schema.Schema.Type<typeof GrantStruct> {}
 export const Grant: Schema.Codec<Grant> = GrantStruct
 
-/** A call that asks to run on a grant. */
+/**
+ * A call that asks to run on a grant.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Claim {
   readonly resourceId: string
   readonly threadId: string
@@ -57,7 +65,12 @@ export interface Claim {
   readonly nanoUsd?: number | undefined
 }
 
-/** Whether the call may run on the grant, at `now`. */
+/**
+ * Whether the call may run on the grant, at `now`.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const covers = (grant: Grant, claim: Claim, now: number): boolean =>
   grant.resourceId === claim.resourceId &&
   grant.toolName === claim.toolName &&
@@ -85,6 +98,9 @@ const isRecord = (value: Json): value is { readonly [key: string]: Json } =>
 
 /**
  * Whether `value` matches `pattern`: objects by the members that the pattern names, arrays and other values exactly.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const contains = (value: Json, pattern: Json): boolean => {
   if (isRecord(pattern)) {
@@ -106,7 +122,12 @@ export const contains = (value: Json, pattern: Json): boolean => {
   return value === pattern
 }
 
-/** The grant after a covered call has used it, and the call's claim. */
+/**
+ * The grant after a covered call has used it, and the call's claim.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const claimed = (grant: Grant, claim: Claim): { readonly grant: Grant; readonly claim: Grant } => {
   const uses = grant.usesLeft === undefined ? {} : { usesLeft: Math.max(0, grant.usesLeft - 1) }
   if (grant.nanoUsdLeft === undefined) return { grant: { ...grant, ...uses }, claim: grant }
@@ -118,6 +139,9 @@ export const claimed = (grant: Grant, claim: Claim): { readonly grant: Grant; re
 /**
  * The grant and the claim after the call has cost `nanoUsd` in all. A claim releases its hold once, and charges each
  * cost once: settled again after a crash, it only charges the additional cost.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const settled = (
   grant: Grant,
@@ -144,6 +168,11 @@ export const settled = (
   }
 }
 
-/** Whether the grant cannot be used any more, and no running call can release part of it. */
+/**
+ * Whether the grant cannot be used any more, and no running call can release part of it.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
 export const isUsedUp = ({ nanoUsdHeld = 0, nanoUsdLeft, usesLeft }: Grant): boolean =>
   usesLeft === 0 || (nanoUsdLeft === 0 && nanoUsdHeld === 0)

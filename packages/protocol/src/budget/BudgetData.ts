@@ -11,7 +11,12 @@ import { InvalidBudget } from "../error/QueryRejected.ts"
 
 const outcomes: readonly ["stop", "wrap-up", "pause"] = ["stop", "wrap-up", "pause"]
 
-/** What a run does when a limit is reached. */
+/**
+ * What a run does when a limit is reached.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type OnExhausted = (typeof outcomes)[number]
 
 const Limit = Schema.optionalKey(Schema.Number)
@@ -31,7 +36,12 @@ const BudgetStruct = Schema.Struct({
   onExhausted: Schema.optionalKey(Schema.Literals(outcomes))
 }).annotate({ identifier: "Budget" })
 
-/** Limits as plain data, stored with a run. Created by `make`; `Options` documents each limit. Absent: no limit. */
+/**
+ * Limits as plain data, stored with a run. Created by `make`; `Options` documents each limit. Absent: no limit.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export interface Budget extends Schema.Schema.Type<typeof BudgetStruct> {}
 export const Budget: Schema.Codec<Budget> = BudgetStruct
 
@@ -42,6 +52,9 @@ export const Budget: Schema.Codec<Budget> = BudgetStruct
  * Absent and `Infinity` mean no limit; 0 allows nothing.
  *
  * **Gotchas**: a model without a known price is not free; with `maxCostUsd` set, such a query is rejected at its start.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface Options {
   /** Model calls. A retried attempt is no new step, but its tokens and money count. */
@@ -127,6 +140,9 @@ const isKnown = (name: string): boolean => name === "maxDurationMs" || (name !==
  *
  * export const modest = Budget.make({ maxSteps: 20, maxCostUsd: 0.25, maxDuration: "2 minutes", onExhausted: "pause" })
  * ```
+ *
+ * @since 0.1.0
+ * @category constructors
  */
 export const make = (options: Options): Budget => {
   const out: { -readonly [K in keyof Budget]: Budget[K] } = {}
@@ -154,6 +170,9 @@ const isWhole = (value: number): boolean => value === Infinity || (Number.isSafe
 /**
  * The first invalid limit of a budget, or `undefined`. Counts are whole numbers from 0 to 9,007,199,254,740,991; US
  * dollars are at most `Money.max`; `warnAt` is from 0 to 1. `Infinity` is valid and means no limit.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const validate = (budget: Budget): InvalidBudget | undefined => {
   const refuse = (limit: string, issue: string) => new InvalidBudget({ limit, issue })
@@ -183,7 +202,12 @@ export const validate = (budget: Budget): InvalidBudget | undefined => {
   return undefined
 }
 
-/** The first entry of `maxCallsPerTool` that names none of `tools`, or `undefined`. */
+/**
+ * The first entry of `maxCallsPerTool` that names none of `tools`, or `undefined`.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const unknownTool = (budget: Budget, tools: ReadonlySet<string>): InvalidBudget | undefined => {
   for (const tool of Object.keys(budget.maxCallsPerTool ?? {})) {
     if (tools.has(tool)) continue
@@ -197,6 +221,9 @@ export const unknownTool = (budget: Budget, tools: ReadonlySet<string>): Invalid
  * `budget`, narrowed by another one entry by entry: the lower of two limits, the fewer calls of each tool, the earlier
  * warning, and the stricter of two `onExhausted` (`"stop"`, then `"wrap-up"`, then `"pause"`). It never widens or
  * removes an entry.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const narrow = (budget: Budget, by: Budget): Budget => {
   const out: { -readonly [K in keyof Budget]: Budget[K] } = { ...budget }

@@ -60,6 +60,9 @@ const holdCalls = (node: Node, amount: Amount): ReadonlyMap<string, ToolCounts> 
  *
  * **Gotchas**: a hold is identified by its `amount` object: use a new object for each reservation, and pass the same
  * one to `settle`.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const reserve = (chain: Chain, amount: Amount, elapsedMs: number): Result.Result<Chain, Refusal> => {
   const at = holder(chain)
@@ -110,6 +113,9 @@ const settleCalls = (node: Node, held: Amount, spent: Amount): ReadonlyMap<strin
  * **Gotchas**: a hold is released once. Settled again, or never reserved, it releases nothing, so that other holds stay
  * intact, and what was spent is charged (`charge`): a mistake makes a budget tighter, never wider. A finalizer that
  * settles again with nothing spent changes nothing.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const settle = (chain: Chain, held: Amount, spent: Amount): Chain => {
   const at = holder(chain)
@@ -168,6 +174,9 @@ const chargeCalls = (node: Node, spent: Amount): ReadonlyMap<string, ToolCounts>
 /**
  * Adds what was spent under a hold that no longer exists: the stored ledger when a run is resumed, an attempt that was
  * lost with its process. Never refused; what exceeds a limit is recorded as `overrun`.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const charge = (chain: Chain, spent: Amount): Chain => {
   if (holder(chain) === -1) return chain

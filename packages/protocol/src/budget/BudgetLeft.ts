@@ -17,6 +17,9 @@ const least = (so: number, left: number): number => Math.min(so, Math.max(0, lef
 /**
  * What can still be reserved on the chain, counter by counter: the minimum over its nodes, without what is held;
  * `Infinity` where there is no limit. The rest of `maxTotalTokens` bounds both input and output.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const remaining = (chain: Chain): Counters => {
   const out = {
@@ -41,7 +44,12 @@ export const remaining = (chain: Chain): Counters => {
   return out
 }
 
-/** What a step needs. */
+/**
+ * What a step needs.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface HeadroomOptions {
   /** Input tokens that are reserved beside the output. */
   readonly inputTokens: number
@@ -57,6 +65,9 @@ export interface HeadroomOptions {
  * The most output tokens, up to `wanted`, that can be reserved beside `inputTokens`, given the limits on output, on all
  * tokens and on US dollars. Money is counted as in `Money.mostFor`, so that reserving the result together with its
  * `Money.mostFor` fits. 0 if none fits, or if there is a limit in US dollars but no price.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const headroom = (chain: Chain, options: HeadroomOptions): number => {
   const { inputTokens, price } = options
@@ -74,7 +85,12 @@ export const headroom = (chain: Chain, options: HeadroomOptions): number => {
   return out > 0 ? Math.floor(out) : 0
 }
 
-/** A limit that has reached its `warnAt`, in the limit's own unit. */
+/**
+ * A limit that has reached its `warnAt`, in the limit's own unit.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Warning {
   readonly limit: string
   readonly max: number
@@ -117,7 +133,12 @@ const readings = (before: Node, after: Node, elapsed: Elapsed | undefined): Read
   return out
 }
 
-/** The run's machine time before and after a change, in milliseconds. */
+/**
+ * The run's machine time before and after a change, in milliseconds.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Elapsed {
   readonly before: number
   readonly after: number
@@ -129,6 +150,9 @@ const reaches = (used: number, max: number, warnAt: number): boolean => used > 0
 /**
  * The limits that reached their `warnAt` between two states of one chain. Holds do not count, since they may be
  * released. Time is checked if `elapsed` is given.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const warnings = (before: Chain, after: Chain, elapsed?: Elapsed): ReadonlyArray<Warning> => {
   const out: Array<Warning> = []

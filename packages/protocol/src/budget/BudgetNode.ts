@@ -9,21 +9,36 @@ import { type quotaPrefix, type Refusal, type threadPrefix, toolLimit } from "./
 import * as Money from "../money/Money.ts"
 import * as Count from "../money/Count.ts"
 
-/** The calls of one tool. Kept only on nodes with `maxCallsPerTool`. */
+/**
+ * The calls of one tool. Kept only on nodes with `maxCallsPerTool`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ToolCounts {
   readonly used: number
   readonly held: number
   readonly overrun: number
 }
 
-/** Limits in the units of the counters; `Infinity` where there is none. */
+/**
+ * Limits in the units of the counters; `Infinity` where there is none.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Limits extends Counters {
   readonly totalTokens: number
   readonly durationMs: number
   readonly depth: number
 }
 
-/** The open holds of a node, newest first. */
+/**
+ * The open holds of a node, newest first.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Hold {
   readonly amount: Amount
   readonly rest: Hold | undefined
@@ -39,6 +54,9 @@ export interface Hold {
  * - `holds`: stored on the nearest counted node of the chain on which they were reserved.
  * - `prefix`: the prefix of its limits' names in refusals and warnings: empty; `thread.` or `quota.` for the nodes
  *   above a run's root.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface Node {
   readonly path: AgentPath
@@ -54,7 +72,12 @@ export interface Node {
   readonly prefix: "" | typeof quotaPrefix | typeof threadPrefix
 }
 
-/** A node and all its ancestors, nearest first. */
+/**
+ * A node and all its ancestors, nearest first.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Chain = ReadonlyArray<Node>
 
 const noTools: ReadonlyMap<string, ToolCounts> = new Map()
@@ -84,6 +107,9 @@ export const limitsOf = (budget: Budget): Limits => ({
 /**
  * A node on which nothing is spent yet. Without a budget it has no limits. `sinceMs` is the run's machine time, for an
  * agent that starts later than its run.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const node = (path: AgentPath, budget: Budget = {}, sinceMs = 0, prefix: Node["prefix"] = ""): Node => {
   const max = limitsOf(budget)
@@ -102,10 +128,20 @@ export const node = (path: AgentPath, budget: Budget = {}, sinceMs = 0, prefix: 
   }
 }
 
-/** True for a node made without any limit: it refuses nothing, and nothing is counted on it. */
+/**
+ * True for a node made without any limit: it refuses nothing, and nothing is counted on it.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
 export const isUnlimited = (node: Node): boolean => !node.counted
 
-/** True if a node limits tokens or money. */
+/**
+ * True if a node limits tokens or money.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
 export const isMetered = ({ max }: Node): boolean =>
   max.inputTokens !== Infinity ||
   max.outputTokens !== Infinity ||
@@ -187,11 +223,19 @@ export const weightiest = (found: ReadonlyArray<Refusal>): Refusal | undefined =
 /**
  * Whether `amount` fits on this node alone, at `elapsedMs` of the run's machine time. Only the counters in the amount
  * are checked; time always is.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const check = (node: Node, amount: Amount, elapsedMs: number): Refusal | undefined =>
   node.counted ? weightiest(refusals(node, amount, elapsedMs)) : undefined
 
-/** The refusal of a spent money limit, for any amount; of several, that of the node nearest to the root. */
+/**
+ * The refusal of a spent money limit, for any amount; of several, that of the node nearest to the root.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const moneyRefusal = (chain: Chain): Refusal | undefined => {
   const spent = chain.findLast(({ max, used }) => used.nanoUsd >= max.nanoUsd)
   if (spent === undefined) return undefined
@@ -203,6 +247,9 @@ export const moneyRefusal = (chain: Chain): Refusal | undefined => {
 /**
  * Whether a specialist may be at `depth` (the length of its path), below the chain's nearest agent. Each node's
  * `maxDepth` counts from the node. Where several nodes refuse, the result is the refusal nearest to the root.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const depthRefusal = (chain: Chain, depth: number): Refusal | undefined => {
   for (let index = chain.length - 1; index >= 0; index--) {
@@ -222,7 +269,12 @@ export const depthRefusal = (chain: Chain, depth: number): Refusal | undefined =
   return undefined
 }
 
-/** The counters of a node, for the agent and everything below it. */
+/**
+ * The counters of a node, for the agent and everything below it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Counters {
   readonly steps: number
   readonly toolCalls: number
@@ -235,6 +287,9 @@ export interface Counters {
 /**
  * What a call reserves, or has spent. Absent is 0; fractions are rounded up; NaN and `Infinity` count as the largest
  * number, so that an invalid number is refused and never free. `tool` names the tool of the `toolCalls`.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface Amount {
   readonly steps?: number | undefined

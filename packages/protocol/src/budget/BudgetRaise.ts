@@ -42,7 +42,12 @@ const standing = (node: Node, limit: string, elapsedMs: number): readonly [used:
   return name === undefined ? [-1, 0] : [used[name], used[name] + held[name] - overrun[name]]
 }
 
-/** Why limits cannot raise any budget, regardless of use: an unknown name or an invalid value. Pure. */
+/**
+ * Why limits cannot raise any budget, regardless of use: an unknown name or an invalid value. Pure.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const validateRaise = (limits: { readonly [limit: string]: number }): InvalidBudget | undefined => {
   let budget: Budget = { maxCallsPerTool: {} }
   for (const [limit, value] of Object.entries(limits)) {
@@ -57,6 +62,9 @@ export const validateRaise = (limits: { readonly [limit: string]: number }): Inv
  * The node with new limits by name (`maxDuration` in milliseconds, `maxCallsPerTool.<tool>` for one tool). Each must be
  * more than what is used and at least what is used and held. Limits that were not set may be set. An unknown name is
  * refused, and any limit on a node without limits, where nothing was counted.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const raise = (
   node: Node,

@@ -33,6 +33,9 @@ const RefusalStruct = Schema.Struct({
  * - `used`: what is settled and what is held.
  * - `path`: the agent whose budget refused; where several did, the one nearest to the root.
  * - `heldByOthers`: the amount would fit without the current holds, so it may fit later.
+ *
+ * @since 0.1.0
+ * @category schemas
  */
 export interface Refusal extends Schema.Schema.Type<typeof RefusalStruct> {}
 export const Refusal: Schema.Codec<Refusal> = RefusalStruct
@@ -52,13 +55,28 @@ export const quotaPrefix = "quota."
 const prefixOf = (limit: string): "" | typeof threadPrefix | typeof quotaPrefix =>
   limit.startsWith(threadPrefix) ? threadPrefix : isOfQuota(limit) ? quotaPrefix : ""
 
-/** Whether the name is that of a limit of a quota. */
+/**
+ * Whether the name is that of a limit of a quota.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
 export const isOfQuota = (limit: string): boolean => limit.startsWith(quotaPrefix)
 
-/** Whether the name is that of a limit over several runs: of the thread, or of a quota. */
+/**
+ * Whether the name is that of a limit over several runs: of the thread, or of a quota.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
 export const isAboveRun = (limit: string): boolean => prefixOf(limit) !== ""
 
-/** A limit's name without the prefix. */
+/**
+ * A limit's name without the prefix.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const bare = (limit: string): string => limit.slice(prefixOf(limit).length)
 
 /** The tool in the name of a limit on one tool. */
@@ -92,6 +110,9 @@ const code = (limit: string): string => {
  * (`max_cost_usd=0.25 reached`), time in milliseconds (`max_duration_ms=120000 reached`). `data.agentPath` only below
  * the root. A limit of the thread is `thread.max_tool_calls=10 reached`, `E_BUDGET_THREAD_TOOL_CALLS`; one of a quota
  * `quota.max_cost_usd=20 reached`, `E_BUDGET_QUOTA_COST_USD`, with the quota in `data.quota`.
+ *
+ * @since 0.1.0
+ * @category conversions
  */
 export const toEvent = (refusal: Refusal): BudgetExhausted => ({
   type: "budget_exhausted",

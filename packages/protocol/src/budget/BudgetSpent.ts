@@ -19,14 +19,29 @@ const SpentStruct = Schema.Struct({
   callsPerTool: Schema.Record(Schema.String, Schema.Natural)
 }).annotate({ identifier: "BudgetSpent" })
 
-/** Totals in the units of the counters; `durationMs` is machine time; `callsPerTool` is part of `toolCalls`. */
+/**
+ * Totals in the units of the counters; `durationMs` is machine time; `callsPerTool` is part of `toolCalls`.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export interface Spent extends Schema.Schema.Type<typeof SpentStruct> {}
 export const Spent: Schema.Codec<Spent> = SpentStruct
 
-/** Nothing yet. */
+/**
+ * Nothing yet.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const nothingSpent: Spent = { ...zero, durationMs: 0, callsPerTool: {} }
 
-/** The totals after a run has used these amounts and this machine time. Every count stops at 2⁵³ − 1. */
+/**
+ * The totals after a run has used these amounts and this machine time. Every count stops at 2⁵³ − 1.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const addSpent = (before: Spent, amounts: Iterable<Amount>, durationMs: number): Spent => {
   let counters: Counters = before
   const calls = new Map(Object.entries(before.callsPerTool))
@@ -50,6 +65,9 @@ export const addSpent = (before: Spent, amounts: Iterable<Amount>, durationMs: n
 /**
  * The node of a thread's limits, above the root of a run, with what the thread's earlier runs have used. In refusals
  * and warnings its limits are called `thread.maxSteps`, ….
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const threadNode = (limits: Budget, { callsPerTool, durationMs, toolCalls, ...counters }: Spent): Node => {
   const fresh = node([], limits, -durationMs, threadPrefix)

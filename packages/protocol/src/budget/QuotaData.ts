@@ -25,11 +25,19 @@ const QuotaStruct = Schema.Struct({
 /**
  * A quota as plain data. Created by `make`; `Options` documents the fields. `window` is a calendar window or a length
  * in milliseconds. Absent limits: none.
+ *
+ * @since 0.1.0
+ * @category schemas
  */
 export interface Quota extends Schema.Schema.Type<typeof QuotaStruct> {}
 export const Quota: Schema.Codec<Quota> = QuotaStruct
 
-/** The limits of a quota, by name. Absent and `Infinity`: no limit; 0 allows nothing. */
+/**
+ * The limits of a quota, by name. Absent and `Infinity`: no limit; 0 allows nothing.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface LimitOptions {
   /** US dollars, of models and of tools. The maximum cost of a step or a call is reserved before it. */
   readonly maxCostUsd?: number | undefined
@@ -39,7 +47,12 @@ export interface LimitOptions {
   readonly maxRuns?: number | undefined
 }
 
-/** What a quota is made from. */
+/**
+ * What a quota is made from.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Options extends LimitOptions {
   /**
    * Its name in errors and events, under which its use is stored: a quota with the same name continues with that use.
@@ -82,6 +95,9 @@ export const limits = ["maxRuns", "maxCostUsd", "maxTotalTokens"] as const satis
  *
  * export const monthly = Quota.make({ per: "tenant", window: "month", maxCostUsd: 100 })
  * ```
+ *
+ * @since 0.1.0
+ * @category constructors
  */
 export const make = (options: Options): Quota => {
   const { per, timeZone, window } = options
@@ -107,7 +123,12 @@ const fields: ReadonlyArray<string> = ["name", "per", "window", "timeZone", ...l
 >
 const isField = (name: string): boolean => fields.includes(name)
 
-/** The first invalid field of a quota, or `undefined`. */
+/**
+ * The first invalid field of a quota, or `undefined`.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const validate = (quota: Quota): InvalidQuota | undefined => {
   const refuse = (field: string, issue: string) => new InvalidQuota({ quota: String(quota.name), field, issue })
   for (const name of Object.keys(quota)) {
@@ -144,13 +165,23 @@ export const invalidLimit = (name: string, options: LimitOptions): InvalidQuota 
     : refuse("maxCostUsd", `must be US dollars from 0 to ${Money.toUsd(Money.max)}, but is ${maxCostUsd}`)
 }
 
-/** The quota with all three limits replaced: absent is no limit. */
+/**
+ * The quota with all three limits replaced: absent is no limit.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const withLimits = (quota: Quota, options: LimitOptions): Quota => {
   const { name, per, timeZone, window } = quota
   return make({ name, per, window, ...options, ...(timeZone === undefined ? {} : { timeZone }) })
 }
 
-/** When the first of a run's calendar windows ends; `undefined` if all of them slide. */
+/**
+ * When the first of a run's calendar windows ends; `undefined` if all of them slide.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const renewal = (charges: ReadonlyArray<Charge>, now: number): number | undefined => {
   let first: number | undefined
   for (const { quota } of charges) {
@@ -160,14 +191,24 @@ export const renewal = (charges: ReadonlyArray<Charge>, now: number): number | u
   return first
 }
 
-/** Only the limits of a quota. */
+/**
+ * Only the limits of a quota.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const limitsAsWritten = ({ maxCostUsd, maxRuns, maxTotalTokens }: Quota): LimitOptions => ({
   ...(maxCostUsd === undefined ? {} : { maxCostUsd }),
   ...(maxRuns === undefined ? {} : { maxRuns }),
   ...(maxTotalTokens === undefined ? {} : { maxTotalTokens })
 })
 
-/** The subject whose runs a quota counts. */
+/**
+ * The subject whose runs a quota counts.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Subject {
   readonly resourceId: string
   readonly principal?: string | undefined
@@ -175,11 +216,21 @@ export interface Subject {
 
 const ChargeStruct = Schema.Struct({ key: Schema.String, quota: Quota }).annotate({ identifier: "QuotaCharge" })
 
-/** A quota that a run is charged to. `key`: the storage key of its use, made of the quota's name and its subject. */
+/**
+ * A quota that a run is charged to. `key`: the storage key of its use, made of the quota's name and its subject.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export interface Charge extends Schema.Schema.Type<typeof ChargeStruct> {}
 export const Charge: Schema.Codec<Charge> = ChargeStruct
 
-/** The quotas that a run of this subject is charged to, in the order of their keys, in which stores lock them. */
+/**
+ * The quotas that a run of this subject is charged to, in the order of their keys, in which stores lock them.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const charges = (quotas: ReadonlyArray<Quota>, subject: Subject): ReadonlyArray<Charge> =>
   quotas
     .map((quota) => ({ key: keyOf(quota, subject), quota }))
@@ -188,7 +239,12 @@ export const charges = (quotas: ReadonlyArray<Quota>, subject: Subject): Readonl
 const keyOf = ({ name, per }: Quota, { principal, resourceId }: Subject): string =>
   JSON.stringify(per === "tenant" ? [name, resourceId] : [name, resourceId, principal ?? ""])
 
-/** The first invalid quota of several, or the first with a name that is used twice; `undefined` if all are valid. */
+/**
+ * The first invalid quota of several, or the first with a name that is used twice; `undefined` if all are valid.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const validateAll = (quotas: ReadonlyArray<Quota>): InvalidQuota | undefined => {
   const names = new Set<string>()
   for (const quota of quotas) {

@@ -15,36 +15,71 @@ import * as Money from "../money/Money.ts"
 import type { Quota } from "./QuotaData.ts"
 import { span } from "./QuotaWindow.ts"
 
-/** Money in nano-dollars, and input and output tokens together. */
+/**
+ * Money in nano-dollars, and input and output tokens together.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Amount {
   readonly nanoUsd: number
   readonly tokens: number
 }
 
-/** What was used: amounts, and runs that were started. */
+/**
+ * What was used: amounts, and runs that were started.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Use extends Amount {
   readonly runs: number
 }
 
-/** The limits in the units of `Use`; `Infinity` where there is none. */
+/**
+ * The limits in the units of `Use`; `Infinity` where there is none.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Limits = Use
 
-/** Nothing yet. */
+/**
+ * Nothing yet.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const nothing: Use = { nanoUsd: 0, tokens: 0, runs: 0 }
 
-/** The sums; each stops at 2⁵³ − 1. */
+/**
+ * The sums; each stops at 2⁵³ − 1.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const plus = (a: Use, b: Use): Use => ({
   nanoUsd: Count.add(a.nanoUsd, b.nanoUsd),
   tokens: Count.add(a.tokens, b.tokens),
   runs: Count.add(a.runs, b.runs)
 })
 
-/** The total use of a run by `at`, epoch milliseconds. */
+/**
+ * The total use of a run by `at`, epoch milliseconds.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Booking extends Amount {
   readonly at: number
 }
 
-/** The standing of a quota at a time. */
+/**
+ * The standing of a quota at a time.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Standing {
   readonly quota: Quota
   /** Used within the window. */
@@ -55,17 +90,32 @@ export interface Standing {
   readonly resetsAt: number | undefined
 }
 
-/** The limits of a quota. */
+/**
+ * The limits of a quota.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const limitsOf = ({ maxCostUsd, maxRuns, maxTotalTokens }: Quota): Limits => ({
   nanoUsd: maxCostUsd === undefined ? Infinity : (Money.fromUsd(maxCostUsd) ?? 0),
   tokens: maxTotalTokens ?? Infinity,
   runs: maxRuns ?? Infinity
 })
 
-/** The end of the bucket for use at `at`. */
+/**
+ * The end of the bucket for use at `at`.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const bucketOf = (grain: number, at: number): number => (Math.floor(at / grain) + 1) * grain
 
-/** An exhausted limit of a quota. Numbers are in the limit's own unit; `used` includes reservations. */
+/**
+ * An exhausted limit of a quota. Numbers are in the limit's own unit; `used` includes reservations.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Exhaustion {
   readonly quota: string
   readonly per: Quota["per"]
@@ -99,7 +149,12 @@ const limitOf = ({ quota, reserved, resetsAt, used }: Standing, name: keyof Use)
   }
 }
 
-/** Why a run may not start: an exhausted limit. */
+/**
+ * Why a run may not start: an exhausted limit.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const exhausted = (standings: ReadonlyArray<Standing>): Exhaustion | undefined => {
   for (const standing of standings) {
     if (standing.used.runs + 1 > limitsOf(standing.quota).runs) return limitOf(standing, "runs")
@@ -109,7 +164,12 @@ export const exhausted = (standings: ReadonlyArray<Standing>): Exhaustion | unde
   return undefined
 }
 
-/** What a run may hold of all its quotas. `Infinity` if none of them has a limit. */
+/**
+ * What a run may hold of all its quotas. `Infinity` if none of them has a limit.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Granted extends Amount {
   /** The limit that prevents what the run needs; absent if it got that. */
   readonly short?: Exhaustion | undefined
@@ -130,6 +190,9 @@ const share = (available: number, need: number, spare: boolean): number =>
  * What a run that needs `need` may hold. `standings`: of all its quotas, with the holds of others and without its own.
  * It gets less than it needs if no more is left: the minimum of what its quotas have left. `spare`: whether it gets
  * more than it needs while much is left.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const grant = (standings: ReadonlyArray<Standing>, need: Amount, spare: boolean): Granted => {
   let short: Exhaustion | undefined
@@ -149,7 +212,12 @@ export const grant = (standings: ReadonlyArray<Standing>, need: Amount, spare: b
   return { ...granted, isPassed, ...(short === undefined ? {} : { short }) }
 }
 
-/** The part of a granted amount that counts as held: nothing where there is no limit. */
+/**
+ * The part of a granted amount that counts as held: nothing where there is no limit.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const held = ({ nanoUsd, tokens }: Amount): Amount => ({
   nanoUsd: nanoUsd === Infinity ? 0 : nanoUsd,
   tokens: tokens === Infinity ? 0 : tokens
@@ -158,6 +226,9 @@ export const held = ({ nanoUsd, tokens }: Amount): Amount => ({
 /**
  * The node above a run's root with its lease of its quotas. `leased`: the total of what it has used and holds. In
  * refusals its limits are called `quota.maxCostUsd` and `quota.maxTotalTokens`.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const leaseNode = (leased: Amount): Node => ({
   path: [],
@@ -173,7 +244,12 @@ export const leaseNode = (leased: Amount): Node => ({
   prefix: quotaPrefix
 })
 
-/** A refusal of the node above a run's root, with the numbers of the exhausted quota. */
+/**
+ * A refusal of the node above a run's root, with the numbers of the exhausted quota.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const exhaustion = (refusal: Refusal, { limit, max, per, quota, resetsAt, used }: Exhaustion): Refusal => ({
   ...refusal,
   limit: quotaPrefix + limit,
@@ -209,11 +285,19 @@ const UsageStruct = Schema.Struct({
  * - `costNanoUsd`: the same as `costUsd`, exactly, in whole nano-dollars.
  * - `window`: in milliseconds if it slides.
  * - `resetsAt`: epoch milliseconds, when the window ends, or, if it slides, when the first use leaves it.
+ *
+ * @since 0.1.0
+ * @category schemas
  */
 export interface Usage extends Schema.Schema.Type<typeof UsageStruct> {}
 export const Usage: Schema.Codec<Usage> = UsageStruct
 
-/** A standing in its public form. */
+/**
+ * A standing in its public form.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
 export const toUsage = ({ quota, reserved, resetsAt, used }: Standing): Usage => {
   const limits = limitsOf(quota)
   const counted = (used: number, reserved: number, limit: number, shown: (count: number) => number = Number) => ({
@@ -234,7 +318,12 @@ export const toUsage = ({ quota, reserved, resetsAt, used }: Standing): Usage =>
   }
 }
 
-/** The standing of a quota, from its stored numbers. `first`: the end of the earliest bucket that counts. */
+/**
+ * The standing of a quota, from its stored numbers. `first`: the end of the earliest bucket that counts.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const standing = (
   quota: Quota,
   now: number,

@@ -10,10 +10,20 @@ import * as Option from "effect/Option"
 
 export const calendars = ["day", "week", "month"] as const
 
-/** A day, a week from Monday, or a month of the calendar. */
+/**
+ * A day, a week from Monday, or a month of the calendar.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Calendar = (typeof calendars)[number]
 
-/** A window at a moment, in epoch milliseconds. */
+/**
+ * A window at a moment, in epoch milliseconds.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Span {
   /** A bucket that ends later counts. */
   readonly from: number
@@ -32,7 +42,12 @@ const keptMs = 32 * 24 * 60 * 60 * 1000
 /** The units of the calendar that a window is one of. */
 const units = { day: { days: 1 }, week: { weeks: 1 }, month: { months: 1 } } as const
 
-/** The window that contains `now`. A day has 23 or 25 hours when its zone changes its clocks. */
+/**
+ * The window that contains `now`. A day has 23 or 25 hours when its zone changes its clocks.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const span = (window: Calendar | number, timeZone: string | undefined, now: number): Span => {
   if (typeof window === "number") {
     const from = now - window

@@ -9,7 +9,12 @@ import * as Schema from "effect/Schema"
 import * as AgentPath from "../AgentPath.ts"
 import type { Entry, ToolEntry } from "../money/Entry.ts"
 
-/** The `event_type` of the report as a `custom` event. */
+/**
+ * The `event_type` of the report as a `custom` event.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const eventType = "cancellation_report"
 
 const call = {
@@ -24,9 +29,19 @@ const WorkUnion = Schema.Union([
   Schema.Struct({ kind: Schema.Literal("model"), agentPath: AgentPath.AgentPath, step: Schema.Natural })
 ])
 
-/** A call that ran. `idempotencyKey` is its handler's key, to look up in other systems what it did. */
+/**
+ * A call that ran. `idempotencyKey` is its handler's key, to look up in other systems what it did.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Call = Schema.Schema.Type<typeof CallStruct>
-/** What was running when the run was cancelled: a tool call or a model step. */
+/**
+ * What was running when the run was cancelled: a tool call or a model step.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Work = Schema.Schema.Type<typeof WorkUnion>
 
 const ReportStruct = Schema.Struct({
@@ -43,15 +58,28 @@ const ReportStruct = Schema.Struct({
  * - `abandoned`: did not end within its grace period and was abandoned; it may still be running.
  * - `tookEffect`: calls that had succeeded, except those of read-only tools.
  * - `failed`: calls that had failed, except those of read-only tools; they may have partly taken effect.
+ *
+ * @since 0.1.0
+ * @category schemas
  */
 export interface CancellationReport extends Schema.Schema.Type<typeof ReportStruct> {}
 export const CancellationReport: Schema.Codec<CancellationReport> = ReportStruct
 
-/** The key of a call: the same on every attempt of it, different for every other call of any run. */
+/**
+ * The key of a call: the same on every attempt of it, different for every other call of any run.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const idempotencyKey = (runId: string, path: AgentPath.AgentPath, callId: string): string =>
   `${runId}:${AgentPath.key(path)}${callId}`
 
-/** The report of a run, from its ledger. `isReadonly`: whether a tool of the agent at a path only reads. */
+/**
+ * The report of a run, from its ledger. `isReadonly`: whether a tool of the agent at a path only reads.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const fold = (
   runId: string,
   entries: ReadonlyArray<Entry>,

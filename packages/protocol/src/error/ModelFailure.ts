@@ -17,7 +17,12 @@ const sentence = (
   what: string
 ) => `${self.provider}/${self.model} ${what}${self.description === undefined ? "" : `: ${self.description}`}`
 
-/** Too many requests. `retryAfterMs`: the delay that the provider requests; absent if it did not. */
+/**
+ * Too many requests. `retryAfterMs`: the delay that the provider requests; absent if it did not.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited", {
   ...about,
   retryAfterMs: Schema.optionalKey(Schema.Natural)
@@ -30,7 +35,12 @@ export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited"
   }
 }
 
-/** The provider is temporarily unavailable (5xx, overloaded). */
+/**
+ * The provider is temporarily unavailable (5xx, overloaded).
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class ProviderUnavailable extends Schema.TaggedError<ProviderUnavailable>()("ProviderUnavailable", {
   ...about,
   retryAfterMs: Schema.optionalKey(Schema.Natural)
@@ -43,7 +53,12 @@ export class ProviderUnavailable extends Schema.TaggedError<ProviderUnavailable>
   }
 }
 
-/** The connection failed or was lost. */
+/**
+ * The connection failed or was lost.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class NetworkFailed extends Schema.TaggedError<NetworkFailed>()("NetworkFailed", about) {
   override get message() {
     return sentence(this, "could not be reached")
@@ -53,7 +68,12 @@ export class NetworkFailed extends Schema.TaggedError<NetworkFailed>()("NetworkF
   }
 }
 
-/** No answer, or no further part of one, in the allowed time. */
+/**
+ * No answer, or no further part of one, in the allowed time.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class ModelTimedOut extends Schema.TaggedError<ModelTimedOut>()("ModelTimedOut", {
   ...about,
   afterMs: Schema.Natural
@@ -69,6 +89,9 @@ export class ModelTimedOut extends Schema.TaggedError<ModelTimedOut>()("ModelTim
 /**
  * The API key is missing, wrong, or not allowed to use this model. `key`: it was the caller's own, of the query or its
  * tenant; absent: the model's.
+ *
+ * @since 0.1.0
+ * @category errors
  */
 export class AuthenticationFailed extends Schema.TaggedError<AuthenticationFailed>()("AuthenticationFailed", {
   ...about,
@@ -82,7 +105,12 @@ export class AuthenticationFailed extends Schema.TaggedError<AuthenticationFaile
   }
 }
 
-/** The account has no money or quota left. */
+/**
+ * The account has no money or quota left.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class QuotaExceeded extends Schema.TaggedError<QuotaExceeded>()("QuotaExceeded", about) {
   override get message() {
     return sentence(this, "has no quota left")
@@ -92,7 +120,12 @@ export class QuotaExceeded extends Schema.TaggedError<QuotaExceeded>()("QuotaExc
   }
 }
 
-/** The conversation is longer than the model's context. */
+/**
+ * The conversation is longer than the model's context.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class ContextOverflow extends Schema.TaggedError<ContextOverflow>()("ContextOverflow", about) {
   override get message() {
     return sentence(this, "cannot read a conversation of this length")
@@ -102,7 +135,12 @@ export class ContextOverflow extends Schema.TaggedError<ContextOverflow>()("Cont
   }
 }
 
-/** The provider rejected the request itself: an unknown model, an unsupported parameter. */
+/**
+ * The provider rejected the request itself: an unknown model, an unsupported parameter.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class InvalidRequest extends Schema.TaggedError<InvalidRequest>()("InvalidRequest", about) {
   override get message() {
     return sentence(this, "rejected the request")
@@ -112,7 +150,12 @@ export class InvalidRequest extends Schema.TaggedError<InvalidRequest>()("Invali
   }
 }
 
-/** The provider rejected the content. */
+/**
+ * The provider rejected the content.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class ContentRefused extends Schema.TaggedError<ContentRefused>()("ContentRefused", about) {
   override get message() {
     return sentence(this, "rejected the content")
@@ -125,6 +168,9 @@ export class ContentRefused extends Schema.TaggedError<ContentRefused>()("Conten
 /**
  * The answer breaks the model port's contract: no finish, two finishes, a duplicate call, an empty answer, or one that
  * cannot be decoded.
+ *
+ * @since 0.1.0
+ * @category errors
  */
 export class InvalidModelOutput extends Schema.TaggedError<InvalidModelOutput>()("InvalidModelOutput", about) {
   override get message() {
@@ -135,7 +181,12 @@ export class InvalidModelOutput extends Schema.TaggedError<InvalidModelOutput>()
   }
 }
 
-/** Anything else. */
+/**
+ * Anything else.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class ModelFailedUnknown extends Schema.TaggedError<ModelFailedUnknown>()("ModelFailedUnknown", about) {
   override get message() {
     return sentence(this, "failed")
@@ -145,7 +196,12 @@ export class ModelFailedUnknown extends Schema.TaggedError<ModelFailedUnknown>()
   }
 }
 
-/** Why a request to a model failed. */
+/**
+ * Why a request to a model failed.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type ModelFailure =
   | RateLimited
   | ProviderUnavailable
@@ -159,7 +215,12 @@ export type ModelFailure =
   | InvalidModelOutput
   | ModelFailedUnknown
 
-/** The classes of all reasons, for unions and for tests over every one. */
+/**
+ * The classes of all reasons, for unions and for tests over every one.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const members = [
   RateLimited,
   ProviderUnavailable,

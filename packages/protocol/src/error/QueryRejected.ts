@@ -4,14 +4,24 @@
 import * as DateTime from "effect/DateTime"
 import * as Schema from "effect/Schema"
 
-/** The prompt has neither text nor files. */
+/**
+ * The prompt has neither text nor files.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class EmptyPrompt extends Schema.TaggedError<EmptyPrompt>()("EmptyPrompt", {}) {
   override get message() {
     return "The prompt is empty. Give text or at least one file"
   }
 }
 
-/** No such agent or specialist in this runtime; `known` are its names. */
+/**
+ * No such agent or specialist in this runtime; `known` are its names.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class UnknownAgent extends Schema.TaggedError<UnknownAgent>()("UnknownAgent", {
   name: Schema.String,
   known: Schema.Array(Schema.String)
@@ -21,7 +31,12 @@ export class UnknownAgent extends Schema.TaggedError<UnknownAgent>()("UnknownAge
   }
 }
 
-/** The thread already has a run. */
+/**
+ * The thread already has a run.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class ThreadBusy extends Schema.TaggedError<ThreadBusy>()("ThreadBusy", {
   threadId: Schema.String,
   runId: Schema.String
@@ -31,7 +46,12 @@ export class ThreadBusy extends Schema.TaggedError<ThreadBusy>()("ThreadBusy", {
   }
 }
 
-/** The thread belongs to another tenant; to this one it does not exist. */
+/**
+ * The thread belongs to another tenant; to this one it does not exist.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class ThreadForbidden extends Schema.TaggedError<ThreadForbidden>()("ThreadForbidden", {
   threadId: Schema.String
 }) {
@@ -40,7 +60,12 @@ export class ThreadForbidden extends Schema.TaggedError<ThreadForbidden>()("Thre
   }
 }
 
-/** The stored thread cannot be read: a row in `table` is damaged, or was written by another version. */
+/**
+ * The stored thread cannot be read: a row in `table` is damaged, or was written by another version.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class ThreadDamaged extends Schema.TaggedError<ThreadDamaged>()("ThreadDamaged", {
   threadId: Schema.String,
   table: Schema.String
@@ -50,7 +75,12 @@ export class ThreadDamaged extends Schema.TaggedError<ThreadDamaged>()("ThreadDa
   }
 }
 
-/** A limit over all runs of the thread is exhausted. `limit` as events name it: `thread.maxSteps`, …. */
+/**
+ * A limit over all runs of the thread is exhausted. `limit` as events name it: `thread.maxSteps`, ….
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class ThreadExhausted extends Schema.TaggedError<ThreadExhausted>()("ThreadExhausted", {
   threadId: Schema.String,
   limit: Schema.String,
@@ -62,7 +92,12 @@ export class ThreadExhausted extends Schema.TaggedError<ThreadExhausted>()("Thre
   }
 }
 
-/** A limit with an invalid value, such as a negative number, NaN, or a fraction of a step. */
+/**
+ * A limit with an invalid value, such as a negative number, NaN, or a fraction of a step.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class InvalidBudget extends Schema.TaggedError<InvalidBudget>()("InvalidBudget", {
   limit: Schema.String,
   issue: Schema.String
@@ -72,7 +107,12 @@ export class InvalidBudget extends Schema.TaggedError<InvalidBudget>()("InvalidB
   }
 }
 
-/** An invalid quota: a limit that is not a number of at least 0, an invalid window or time zone, a name used twice. */
+/**
+ * An invalid quota: a limit that is not a number of at least 0, an invalid window or time zone, a name used twice.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class InvalidQuota extends Schema.TaggedError<InvalidQuota>()("InvalidQuota", {
   quota: Schema.String,
   field: Schema.String,
@@ -88,6 +128,9 @@ export class InvalidQuota extends Schema.TaggedError<InvalidQuota>()("InvalidQuo
  * includes what running runs hold. `resetsAt`, epoch milliseconds: when its window ends, or, if it slides, when the
  * first use leaves it. `retryAfterMs`: until then, or one second if runs hold what is missing, so that it may be
  * released at any time. Both are absent if unknown: for a sliding window without use.
+ *
+ * @since 0.1.0
+ * @category errors
  */
 export class QuotaExhausted extends Schema.TaggedError<QuotaExhausted>()("QuotaExhausted", {
   quota: Schema.String,
@@ -105,7 +148,12 @@ export class QuotaExhausted extends Schema.TaggedError<QuotaExhausted>()("QuotaE
   }
 }
 
-/** A US dollar limit is set, and a model that this agent may use has no known price. */
+/**
+ * A US dollar limit is set, and a model that this agent may use has no known price.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class UnknownPrice extends Schema.TaggedError<UnknownPrice>()("UnknownPrice", {
   provider: Schema.String,
   model: Schema.String
@@ -115,7 +163,12 @@ export class UnknownPrice extends Schema.TaggedError<UnknownPrice>()("UnknownPri
   }
 }
 
-/** The input does not fit the specialist's input schema. */
+/**
+ * The input does not fit the specialist's input schema.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class InvalidInput extends Schema.TaggedError<InvalidInput>()("InvalidInput", {
   agent: Schema.String,
   issue: Schema.String
@@ -125,14 +178,24 @@ export class InvalidInput extends Schema.TaggedError<InvalidInput>()("InvalidInp
   }
 }
 
-/** A run with this id already exists. */
+/**
+ * A run with this id already exists.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class RunExists extends Schema.TaggedError<RunExists>()("RunExists", { runId: Schema.String }) {
   override get message() {
     return `Run ${JSON.stringify(this.runId)} already exists`
   }
 }
 
-/** The store could not create the run. */
+/**
+ * The store could not create the run.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>()("StoreUnavailable", {
   operation: Schema.String
 }) {
@@ -157,10 +220,20 @@ const members = [
   StoreUnavailable
 ] as const
 
-/** Why a query was rejected. */
+/**
+ * Why a query was rejected.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Reason = InstanceType<(typeof members)[number]>
 
-/** A query that did not become a run. Recover by reason: `Effect.catchReason("QueryRejected", "ThreadBusy", …)`. */
+/**
+ * A query that did not become a run. Recover by reason: `Effect.catchReason("QueryRejected", "ThreadBusy", …)`.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class QueryRejected extends Schema.TaggedError<QueryRejected>()("QueryRejected", {
   reason: Schema.Union(members)
 }) {

@@ -9,7 +9,12 @@ import { CancellationReport } from "./CancellationReport.ts"
 import type { Json } from "../Json.ts"
 import * as ModelFailure from "./ModelFailure.ts"
 
-/** A limit of the run's budget stopped it. `agentPath` is absent for the run's own budget. */
+/**
+ * A limit of the run's budget stopped it. `agentPath` is absent for the run's own budget.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class BudgetExhausted extends Schema.TaggedError<BudgetExhausted>()("BudgetExhausted", {
   limit: Schema.String,
   max: Schema.Finite,
@@ -24,7 +29,12 @@ export class BudgetExhausted extends Schema.TaggedError<BudgetExhausted>()("Budg
   }
 }
 
-/** The run was cancelled. `report`: what was stopped, abandoned and already done; absent if the log has none. */
+/**
+ * The run was cancelled. `report`: what was stopped, abandoned and already done; absent if the log has none.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class RunCancelled extends Schema.TaggedError<RunCancelled>()("RunCancelled", {
   report: Schema.optionalKey(CancellationReport)
 }) {
@@ -36,7 +46,12 @@ export class RunCancelled extends Schema.TaggedError<RunCancelled>()("RunCancell
   }
 }
 
-/** The specialist's answer does not fit its output schema, even after one repair attempt. */
+/**
+ * The specialist's answer does not fit its output schema, even after one repair attempt.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class OutputInvalid extends Schema.TaggedError<OutputInvalid>()("OutputInvalid", {
   agent: Schema.String,
   issue: Schema.String
@@ -49,7 +64,12 @@ export class OutputInvalid extends Schema.TaggedError<OutputInvalid>()("OutputIn
   }
 }
 
-/** The model stopped before its answer was complete (`length`, `content-filter`, `repeated-calls`, `other`). */
+/**
+ * The model stopped before its answer was complete (`length`, `content-filter`, `repeated-calls`, `other`).
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class AnswerIncomplete extends Schema.TaggedError<AnswerIncomplete>()("AnswerIncomplete", {
   finishReason: Schema.String
 }) {
@@ -61,7 +81,12 @@ export class AnswerIncomplete extends Schema.TaggedError<AnswerIncomplete>()("An
   }
 }
 
-/** The run's log or thread could not be written or read. */
+/**
+ * The run's log or thread could not be written or read.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class StoreFailed extends Schema.TaggedError<StoreFailed>()("StoreFailed", { operation: Schema.String }) {
   override get message() {
     return `The store failed during ${this.operation}`
@@ -74,6 +99,9 @@ export class StoreFailed extends Schema.TaggedError<StoreFailed>()("StoreFailed"
 /**
  * A stored row of the named subject cannot be read: it is damaged, or was written by another version. Nothing was
  * changed, other data are not affected, and work continues once the row is restored. `table`: the row's table.
+ *
+ * @since 0.1.0
+ * @category errors
  */
 export class DataDamaged extends Schema.TaggedError<DataDamaged>()("DataDamaged", {
   subject: Schema.Literals(["run", "thread", "file", "approval"]),
@@ -97,7 +125,12 @@ const otherwise = {
   approval: ", or cancel its run"
 }
 
-/** A defect of the runtime, a layer or a service; its cause is in the operator's log. */
+/**
+ * A defect of the runtime, a layer or a service; its cause is in the operator's log.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class InternalFailure extends Schema.TaggedError<InternalFailure>()("InternalFailure", {}) {
   override get message() {
     return "The run failed with an internal error. Its cause is in the log"
@@ -118,7 +151,12 @@ const members = [
   InternalFailure
 ] as const
 
-/** Why a run has no answer. */
+/**
+ * Why a run has no answer.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export type Reason =
   | ModelFailure.ModelFailure
   | BudgetExhausted
@@ -133,6 +171,9 @@ export const Reason: Schema.Codec<Reason, unknown> = Schema.Union(members)
 /**
  * A run that has no answer. Recover by reason: `Effect.catchReason("RunError", "BudgetExhausted", …)`.
  * `isRetryable` says whether the same query may succeed later.
+ *
+ * @since 0.1.0
+ * @category errors
  */
 export class RunError extends Schema.TaggedError<RunError>()("RunError", {
   runId: Schema.String,
@@ -148,7 +189,12 @@ export class RunError extends Schema.TaggedError<RunError>()("RunError", {
 
 const encode = Schema.encodeSync(Schema.Union(members))
 
-/** A reason as data for the `error` event: its tag as `reason`, whether a retry may help, and its fields. */
+/**
+ * A reason as data for the `error` event: its tag as `reason`, whether a retry may help, and its fields.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
 export const toPublicData = (reason: Reason): Json => {
   const { _tag, ...fields } = encode(reason)
   return { reason: _tag, isRetryable: reason.isRetryable, ...fields }
@@ -156,7 +202,12 @@ export const toPublicData = (reason: Reason): Json => {
 
 const decode = Schema.decodeUnknownExit(Schema.Union(members))
 
-/** The reason that `toPublicData` encoded; `InternalFailure` for anything else. */
+/**
+ * The reason that `toPublicData` encoded; `InternalFailure` for anything else.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const fromPublicData = (data: Json | undefined): Reason => {
   if (typeof data !== "object" || data === null || !("reason" in data)) return new InternalFailure({})
   const { isRetryable: _, reason, ...fields } = data
@@ -164,5 +215,10 @@ export const fromPublicData = (data: Json | undefined): Reason => {
   return Exit.isSuccess(decoded) ? decoded.value : new InternalFailure({})
 }
 
-/** The machine-readable code of a reason, as in the `error` event: `E_RATE_LIMITED` for `RateLimited`. */
+/**
+ * The machine-readable code of a reason, as in the `error` event: `E_RATE_LIMITED` for `RateLimited`.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const code = (reason: Reason): string => `E_${reason._tag.replace(/(?<=[a-z])(?=[A-Z])/g, "_").toUpperCase()}`

@@ -20,16 +20,29 @@ const EnvelopeStruct = Schema.Struct({
 /**
  * One fact about a run, with its position. `seq` is dense from 1 within the run; `at` is epoch milliseconds;
  * `agentPath` is `[]` for the root agent.
+ *
+ * @since 0.1.0
+ * @category schemas
  */
 export interface Envelope extends Schema.Schema.Type<typeof EnvelopeStruct> {}
 export const Envelope: Schema.Codec<Envelope, Encoded> = EnvelopeStruct
 
-/** The encoded form of an envelope. */
+/**
+ * The encoded form of an envelope.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Encoded extends Omit<Envelope, "event"> {
   readonly event: EncodedEvent
 }
 
-/** The envelope for JSON output: see `Event.toJson`. */
+/**
+ * The envelope for JSON output: see `Event.toJson`.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
 export const toJson = (envelope: Envelope): Encoded => {
   const event = Event.toJson(envelope.event)
   return event === envelope.event ? envelope : { ...envelope, event }
@@ -38,6 +51,9 @@ export const toJson = (envelope: Envelope): Encoded => {
 /**
  * True for the envelopes of the root view: the root agent's events, and the approvals of all agents, so that a reader
  * of the root's stream can answer a question that a specialist asks.
+ *
+ * @since 0.1.0
+ * @category guards
  */
 export const isRootView = (envelope: Envelope): boolean =>
   envelope.agentPath.length === 0 ||
@@ -47,6 +63,9 @@ export const isRootView = (envelope: Envelope): boolean =>
 /**
  * True for the envelopes of the progress view: the root view, and what specialists tell of their work: `tool-progress`,
  * `custom` and `budget_exhausted`.
+ *
+ * @since 0.1.0
+ * @category guards
  */
 export const isProgressView = (envelope: Envelope): boolean => {
   const { type } = envelope.event
@@ -56,6 +75,9 @@ export const isProgressView = (envelope: Envelope): boolean => {
 /**
  * Creates an envelope for a log. Pass it to readers only by `toReader` or `eventToReader`, which freeze it: readers
  * must not be able to change a log.
+ *
+ * @since 0.1.0
+ * @category constructors
  */
 export const make = (
   seq: number,
@@ -69,6 +91,9 @@ export const make = (
 /**
  * The envelope for a reader of the log: deeply frozen. For text and reasoning, the most frequent events, a copy of its
  * own, since freezing costs four times as much.
+ *
+ * @since 0.1.0
+ * @category conversions
  */
 export const toReader = (envelope: Envelope): Envelope => {
   const { agentPath, at, event, runId, seq, threadId } = envelope
@@ -76,7 +101,12 @@ export const toReader = (envelope: Envelope): Envelope => {
   return { seq, at, runId, threadId, agentPath, event: { type: event.type, text: event.text } }
 }
 
-/** Only the event, as `toReader` returns it. */
+/**
+ * Only the event, as `toReader` returns it.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const eventToReader = ({ event }: Envelope): Event => {
   switch (event.type) {
     case "text":

@@ -16,7 +16,12 @@ import type { CostSummary } from "../money/CostSummary.ts"
 
 export type * from "./EventData.ts"
 
-/** One fact about a run. */
+/**
+ * One fact about a run.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export type Event =
   | Data.Text
   | Data.Reasoning
@@ -41,10 +46,20 @@ export type Event =
   | Data.LatencySummaryEvent
   | Data.ErrorEvent
 
-/** The encoded form of an event: the event itself, or the original JSON of an event of an unknown type. */
+/**
+ * The encoded form of an event: the event itself, or the original JSON of an event of an unknown type.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Encoded = Event | Original
 
-/** The event types that this version knows. */
+/**
+ * The event types that this version knows.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type EventType = Event["type"]
 
 /** Narrows to events of the given types: `Stream.filter(Event.is("text", "reasoning"))`. */
@@ -56,13 +71,23 @@ const is =
 // The constructors use object literals and leave absent fields out, so that each event type has few hidden classes.
 // Conditional spreads take twice as long, and produce hidden classes that slow down every reader of a log.
 
-/** A call: its id and the name of its tool or specialist. */
+/**
+ * A call: its id and the name of its tool or specialist.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Called {
   readonly id: string
   readonly name: string
 }
 
-/** How a call ended: `status` is absent on success. */
+/**
+ * How a call ended: `status` is absent on success.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Outcome {
   readonly result: Json
   readonly status?: Data.Status | undefined
@@ -244,5 +269,8 @@ const functions = {
  * `Event.toolResult(call, args, outcome)`, …. The schema is for input from outside; inside, events are plain objects,
  * made by the constructors for frequent types. Without the import, TypeScript resolves `Event` to the platform's
  * global.
+ *
+ * @since 0.1.0
+ * @category schemas
  */
 export const Event: Schema.Codec<Event, Encoded> & typeof functions = Object.assign(Union, functions)

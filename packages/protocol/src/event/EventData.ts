@@ -14,21 +14,41 @@ import { LatencySummary } from "../money/LatencySummary.ts"
 import { CostSummary } from "../money/CostSummary.ts"
 
 const Status = Schema.Literals(["failed", "denied", "cancelled"])
-/** How an unsuccessful call ended. */
+/**
+ * How an unsuccessful call ended.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Status = "failed" | "denied" | "cancelled"
 
 const Text = Schema.Struct({ type: Schema.Literal("text"), text: Schema.String }).annotate({ identifier: "Text" })
-/** A part of the answer's text. Adjacent parts may be joined. */
+/**
+ * A part of the answer's text. Adjacent parts may be joined.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Text extends Schema.Schema.Type<typeof Text> {}
 
 const Reasoning = Schema.Struct({ type: Schema.Literal("reasoning"), text: Schema.String }).annotate({
   identifier: "Reasoning"
 })
-/** A part of the model's reasoning, from models that show it. */
+/**
+ * A part of the model's reasoning, from models that show it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Reasoning extends Schema.Schema.Type<typeof Reasoning> {}
 
 const StepStart = Schema.Struct({ type: Schema.Literal("step-start") }).annotate({ identifier: "StepStart" })
-/** A step begins. Comes before the step's text, reasoning and calls. */
+/**
+ * A step begins. Comes before the step's text, reasoning and calls.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface StepStart extends Schema.Schema.Type<typeof StepStart> {}
 
 const StepRetracted = Schema.Struct({ type: Schema.Literal("step-retracted"), reason: Schema.String }).annotate({
@@ -37,6 +57,9 @@ const StepRetracted = Schema.Struct({ type: Schema.Literal("step-retracted"), re
 /**
  * The output of this step since its `step-start` is void. Only after a crash, a retry or a failover in the middle of a
  * stream.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface StepRetracted extends Schema.Schema.Type<typeof StepRetracted> {}
 
@@ -52,6 +75,9 @@ const MessageReceived = Schema.Struct({
  * A user's message has entered the running conversation (`runtime.steer`): the root agent reads it in its next step,
  * after everything before it. `position` counts the run's messages from 1, in order of acceptance. If the run ends
  * before another step (a limit, a cancel, a failure), the message is in the thread without an answer.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface MessageReceived extends Schema.Schema.Type<typeof MessageReceived> {}
 
@@ -67,6 +93,9 @@ const ToolCall = Schema.Struct({
 /**
  * The model calls a tool. `execution: "client"` on a call that the caller must run, with the `usage` of the run and its
  * specialists up to then, since the answer to the caller may end there; absent in logs of earlier releases.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface ToolCall extends Schema.Schema.Type<typeof ToolCall> {}
 
@@ -80,7 +109,12 @@ const ToolResult = Schema.Struct({
   status: Schema.optionalKey(Status),
   execution: Schema.optionalKey(Schema.Literal("client"))
 }).annotate({ identifier: "ToolResult" })
-/** The call's result. `args` are the arguments that it ran with (after a person's revision, the revised ones). */
+/**
+ * The call's result. `args` are the arguments that it ran with (after a person's revision, the revised ones).
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ToolResult extends Schema.Schema.Type<typeof ToolResult> {}
 
 const ToolProgress = Schema.Struct({
@@ -92,7 +126,12 @@ const ToolProgress = Schema.Struct({
   totalPhases: Schema.Natural,
   milestone: Schema.optionalKey(Json)
 }).annotate({ identifier: "ToolProgress" })
-/** Progress of a running tool; never part of a history. `phaseIndex` never decreases within a call. */
+/**
+ * Progress of a running tool; never part of a history. `phaseIndex` never decreases within a call.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ToolProgress extends Schema.Schema.Type<typeof ToolProgress> {}
 
 const AgentCall = Schema.Struct({
@@ -102,7 +141,12 @@ const AgentCall = Schema.Struct({
   state: Schema.Literal("call"),
   prompt: Json
 }).annotate({ identifier: "AgentCall" })
-/** A specialist is called. Its own events follow under its agent path. */
+/**
+ * A specialist is called. Its own events follow under its agent path.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface AgentCall extends Schema.Schema.Type<typeof AgentCall> {}
 
 const AgentResult = Schema.Struct({
@@ -113,7 +157,12 @@ const AgentResult = Schema.Struct({
   result: Json,
   status: Schema.optionalKey(Status)
 }).annotate({ identifier: "AgentResult" })
-/** A specialist's call ends with its report. */
+/**
+ * A specialist's call ends with its report.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface AgentResult extends Schema.Schema.Type<typeof AgentResult> {}
 
 const AgentUsage = Schema.Struct({
@@ -128,29 +177,52 @@ const AgentUsage = Schema.Struct({
 /**
  * The usage of a specialist, including everything below it, and the model that gave its last answer. Comes before its
  * `tool-agent` result.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface AgentUsage extends Schema.Schema.Type<typeof AgentUsage> {}
 
 const ApprovalRequired = Schema.Struct({ type: Schema.Literal("approval-required"), data: Request }).annotate({
   identifier: "ApprovalRequired"
 })
-/** The run waits for a person's decision. The call has not run. */
+/**
+ * The run waits for a person's decision. The call has not run.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ApprovalRequired extends Schema.Schema.Type<typeof ApprovalRequired> {}
 
 const ApprovalDecision = Schema.Struct({ type: Schema.Literal("approval-decision"), data: Resolution }).annotate({
   identifier: "ApprovalDecision"
 })
-/** The decision, or its expiry. */
+/**
+ * The decision, or its expiry.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ApprovalDecision extends Schema.Schema.Type<typeof ApprovalDecision> {}
 
 const PlanStatus = Schema.Literals(["draft", "pending_approval", "approved", "executing", "executed", "failed"])
-/** `pending_approval`: a draft that waits for a person's decision. */
+/**
+ * `pending_approval`: a draft that waits for a person's decision.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type PlanStatus = "draft" | "pending_approval" | "approved" | "executing" | "executed" | "failed"
 const PlanStatusChange = Schema.Struct({
   type: Schema.Literal("plan-status-change"),
   data: Schema.Struct({ planId: Schema.String, from: PlanStatus, to: PlanStatus })
 }).annotate({ identifier: "PlanStatusChange" })
-/** A plan changes its status. */
+/**
+ * A plan changes its status.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface PlanStatusChange extends Schema.Schema.Type<typeof PlanStatusChange> {}
 
 const FileRegistered = Schema.Struct({
@@ -163,13 +235,23 @@ const FileRegistered = Schema.Struct({
     url: Schema.optionalKey(Schema.String)
   })
 }).annotate({ identifier: "FileRegistered" })
-/** A tool has created a file, which can now be fetched. */
+/**
+ * A tool has created a file, which can now be fetched.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface FileRegistered extends Schema.Schema.Type<typeof FileRegistered> {}
 
 const FlowUi = Schema.Struct({ type: Schema.Literal("data-flow-ui"), data: Schema.Struct({ dsl: Json }) }).annotate({
   identifier: "FlowUi"
 })
-/** A description of user interface. Emitted by tools and products, never by the runtime. */
+/**
+ * A description of user interface. Emitted by tools and products, never by the runtime.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface FlowUi extends Schema.Schema.Type<typeof FlowUi> {}
 
 const BudgetExhausted = Schema.Struct({
@@ -194,6 +276,9 @@ const BudgetExhausted = Schema.Struct({
  * A budget limit stopped something. At most once for each limit of a budget node. `agentPath`: the node, if it is below
  * the root. `quota`: the quota with this limit, and the end of its window in epoch milliseconds; its `used` includes
  * what runs hold.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface BudgetExhausted extends Schema.Schema.Type<typeof BudgetExhausted> {}
 
@@ -205,6 +290,9 @@ const Custom = Schema.Struct({ type: Schema.Literal("custom"), event_type: Schem
  *
  * `foreign` marks an event of a type that this version does not know: `event_type` is that type, `data` has the other
  * fields. Such an event is kept, and encoded to its original JSON.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface Custom extends Schema.Schema.Type<typeof Custom> {
   readonly foreign?: true
@@ -222,6 +310,9 @@ const FinishReason = Schema.Literals([
 /**
  * Why a run ended. `budget`: a limit stopped it; `repeated-calls`: the model kept making the same call, also after a
  * warning; `other`: the model stopped for a reason that is not listed here.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export type FinishReason = "stop" | "length" | "content-filter" | "budget" | "cancelled" | "repeated-calls" | "other"
 const Finish = Schema.Struct({
@@ -229,30 +320,55 @@ const Finish = Schema.Struct({
   finishReason: FinishReason,
   usage: UsageTotals
 }).annotate({ identifier: "Finish" })
-/** The run ended. `usage` is cumulative over the run and its specialists. Only the two summaries follow. */
+/**
+ * The run ended. `usage` is cumulative over the run and its specialists. Only the two summaries follow.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Finish extends Schema.Schema.Type<typeof Finish> {}
 
 const CostSummaryEvent = Schema.Struct({ type: Schema.Literal("data-cost-summary"), data: CostSummary }).annotate({
   identifier: "CostSummaryEvent"
 })
-/** What the run cost. */
+/**
+ * What the run cost.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface CostSummaryEvent extends Schema.Schema.Type<typeof CostSummaryEvent> {}
 
 const LatencySummaryEvent = Schema.Struct({
   type: Schema.Literal("data-latency-summary"),
   data: LatencySummary
 }).annotate({ identifier: "LatencySummaryEvent" })
-/** Where the run's time went. */
+/**
+ * Where the run's time went.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface LatencySummaryEvent extends Schema.Schema.Type<typeof LatencySummaryEvent> {}
 
 const ErrorEvent = Schema.Struct({
   type: Schema.Literal("error"),
   error: Schema.Struct({ message: Schema.String, code: Schema.String, data: Schema.optionalKey(Json) })
 }).annotate({ identifier: "ErrorEvent" })
-/** The run failed. Both summaries come before it, nothing follows. */
+/**
+ * The run failed. Both summaries come before it, nothing follows.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ErrorEvent extends Schema.Schema.Type<typeof ErrorEvent> {}
 
-/** The schemas of the events that this version knows. */
+/**
+ * The schemas of the events that this version knows.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const known = [
   Text,
   Reasoning,

@@ -245,6 +245,9 @@ const node = (agent: Agent, keys: PriceKeys): CostNode => {
  * has some; the root always is. Rows are ordered by kind, name, provider and price, agents by path.
  *
  * **Gotchas**: sums stop at `Money.max`, some nine million US dollars.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const fold = (entries: ReadonlyArray<Entry>): CostSummary => {
   const top = agent(root)
@@ -305,12 +308,18 @@ const RowStruct = Schema.Struct({
  *   the priced part here.
  * - `usage`: absent on tool rows. `provider`: on a tool row, the provider that ran the tool for a fee. `price`: the
  *   price row used.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface CostRow extends Schema.Schema.Type<typeof RowStruct> {}
 
 /**
  * One agent: its own rows, its specialists, and the sum of both. The money fields are as on a row, over everything
  * below.
+ *
+ * @since 0.1.0
+ * @category schemas
  */
 export interface CostNode {
   readonly agentPath: AgentPath
@@ -345,6 +354,9 @@ const CostSummaryStruct = Schema.Struct({
  * What a run cost. The money fields are as on a row, over the whole run: `costUsd` is absent if any call has no known
  * price, and `pricedUsd` is then a lower bound. `estimated` means that some tokens were counted by us because a
  * provider had not reported them.
+ *
+ * @since 0.1.0
+ * @category schemas
  */
 export interface CostSummary extends Schema.Schema.Type<typeof CostSummaryStruct> {}
 export const CostSummary: Schema.Codec<CostSummary> = CostSummaryStruct

@@ -22,7 +22,12 @@ const rates = {
 
 const TierStruct = Schema.Struct({ aboveInputTokens: Schema.Natural, ...rates }).annotate({ identifier: "PriceTier" })
 
-/** The rates of calls whose input, including cached parts, is above `aboveInputTokens`. */
+/**
+ * The rates of calls whose input, including cached parts, is above `aboveInputTokens`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface PriceTier extends Schema.Schema.Type<typeof TierStruct> {}
 
 const PriceStruct = Schema.Struct({
@@ -40,6 +45,9 @@ const PriceStruct = Schema.Struct({
  * absent reasoning price the output price. `tiers` have other rates for long inputs: the highest tier below the input
  * applies to the whole call. `toolFees` are the prices of one call of tools that the provider runs itself, in US
  * dollars by tool name; a tool without an entry has no known fee.
+ *
+ * @since 0.1.0
+ * @category schemas
  */
 export interface Price extends Schema.Schema.Type<typeof PriceStruct> {}
 export const Price: Schema.Codec<Price> = PriceStruct
@@ -58,6 +66,9 @@ const AttemptStruct = Schema.Struct({
  * One request on the wire. `firstTokenAt` is the time of the first text, reasoning or call; `error` the tag of the
  * failure. `abandoned` is true if it did not end in time and was abandoned. `lost` attempts ended with their process;
  * their tokens are estimated.
+ *
+ * @since 0.1.0
+ * @category schemas
  */
 export interface Attempt extends Schema.Schema.Type<typeof AttemptStruct> {}
 export const Attempt: Schema.Codec<Attempt> = AttemptStruct
@@ -68,7 +79,12 @@ const FeeStruct = Schema.Struct({
   costNanoUsd: Schema.optionalKey(Schema.Natural)
 }).annotate({ identifier: "Fee" })
 
-/** Calls of a tool that the provider ran itself, and their cost besides tokens; absent if the fee is unknown. */
+/**
+ * Calls of a tool that the provider ran itself, and their cost besides tokens; absent if the fee is unknown.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Fee extends Schema.Schema.Type<typeof FeeStruct> {}
 
 const ModelStruct = Schema.Struct({
@@ -97,6 +113,9 @@ const ModelStruct = Schema.Struct({
  * - `costNanoUsd`: without fees; absent, never 0, if the price is unknown.
  * - `fees`: absent if the provider ran no tool.
  * - `overrun`: true if the step used more than was reserved for it.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface ModelEntry extends Schema.Schema.Type<typeof ModelStruct> {}
 
@@ -118,6 +137,9 @@ const ToolStruct = Schema.Struct({
  * A tool call that ran. `costNanoUsd` is the cost that the tool reported; absent: none. `attempts` is how often the
  * handler was started. `abandoned` is true where it did not end in time and was abandoned. `overrun` is true if it
  * reported more than was reserved for it, or, without a reservation, more than a money limit had left.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface ToolEntry extends Schema.Schema.Type<typeof ToolStruct> {}
 
@@ -132,6 +154,9 @@ const WaitStruct = Schema.Struct({
 
 /**
  * A wait that ended: for a person's decision, a caller's tool result, or a time. `id` identifies what it waited for.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface WaitEntry extends Schema.Schema.Type<typeof WaitStruct> {}
 
@@ -147,14 +172,27 @@ const AgentStruct = Schema.Struct({
 /**
  * A call of a specialist that was admitted: `path` is its caller's, and both times are the admission. Its steps and
  * calls have their own rows.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface AgentEntry extends Schema.Schema.Type<typeof AgentStruct> {}
 
-/** The sum of the row's known fees, in nano-dollars. */
+/**
+ * The sum of the row's known fees, in nano-dollars.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const feesOf = ({ fees }: ModelEntry): number =>
   fees === undefined ? 0 : fees.reduce((sum, fee) => Count.add(sum, fee.costNanoUsd ?? 0), 0)
 
-/** One row of the ledger. */
+/**
+ * One row of the ledger.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export type Entry = ModelEntry | ToolEntry | WaitEntry | AgentEntry
 export const Entry: Schema.Codec<Entry> = Schema.Union([ModelStruct, ToolStruct, WaitStruct, AgentStruct])
 
@@ -164,7 +202,12 @@ export const Entry: Schema.Codec<Entry> = Schema.Union([ModelStruct, ToolStruct,
 /** The parameter of a constructor: an optional field may also be `undefined`. */
 type Given<Row> = { readonly [Name in keyof Row]: object extends Pick<Row, Name> ? Row[Name] | undefined : Row[Name] }
 
-/** An attempt's row. */
+/**
+ * An attempt's row.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const attempt = (row: Given<Attempt>): Attempt => {
   const { abandoned, endedAt, error, firstTextAt, firstTokenAt, outcome, startedAt } = row
   if (error === undefined && abandoned === undefined) {
@@ -184,7 +227,12 @@ export const attempt = (row: Given<Attempt>): Attempt => {
   }
 }
 
-/** A model step's row. */
+/**
+ * A model step's row.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const model = (row: Given<Omit<ModelEntry, "kind">>): ModelEntry => {
   const { attempts, costNanoUsd, endedAt, estimated, fees, overrun, path, price, provider, purpose, startedAt } = row
   const { model, step, usage } = row
@@ -229,7 +277,12 @@ export const model = (row: Given<Omit<ModelEntry, "kind">>): ModelEntry => {
   }
 }
 
-/** A tool call's row. */
+/**
+ * A tool call's row.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const tool = (row: Given<Omit<ToolEntry, "kind">>): ToolEntry => {
   const { abandoned, attempts, callId, costNanoUsd, endedAt, overrun, path, startedAt, status, toolName } = row
   const kind = "tool"
@@ -251,14 +304,24 @@ export const tool = (row: Given<Omit<ToolEntry, "kind">>): ToolEntry => {
   }
 }
 
-/** A wait's row: `about` identifies what it waited for. */
+/**
+ * A wait's row: `about` identifies what it waited for.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const wait = (
   about: { readonly path: AgentPath; readonly reason: WaitEntry["reason"]; readonly id: string },
   startedAt: number,
   endedAt: number
 ): WaitEntry => ({ kind: "wait", path: about.path, reason: about.reason, id: about.id, startedAt, endedAt })
 
-/** The row of a specialist's call that was admitted at `at`: `path` is its caller's. */
+/**
+ * The row of a specialist's call that was admitted at `at`: `path` is its caller's.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const agent = (
   path: AgentPath,
   call: { readonly id: string; readonly name: string },
@@ -272,6 +335,11 @@ export const agent = (
   endedAt: at
 })
 
-/** The fee row of a tool that the provider ran; `costNanoUsd` is absent if the fee is unknown. */
+/**
+ * The fee row of a tool that the provider ran; `costNanoUsd` is absent if the fee is unknown.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const fee = (toolName: string, calls: number, costNanoUsd: number | undefined): Fee =>
   costNanoUsd === undefined ? { toolName, calls } : { toolName, calls, costNanoUsd }

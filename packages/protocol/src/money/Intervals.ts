@@ -5,7 +5,12 @@
  * empty. All functions are O(n log n).
  */
 
-/** An interval, in milliseconds of one clock. */
+/**
+ * An interval, in milliseconds of one clock.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Interval {
   readonly from: number
   readonly to: number

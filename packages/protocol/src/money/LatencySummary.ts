@@ -13,7 +13,12 @@ import * as Schema from "effect/Schema"
 
 export type { Interval } from "./Intervals.ts"
 
-/** The run's own times. */
+/**
+ * The run's own times.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Options {
   /** Epoch milliseconds. */
   readonly startedAt: number
@@ -37,6 +42,9 @@ const isHuman = (entry: Entry): boolean => entry.kind === "wait" && entry.reason
  * model step and no tool call was running. Timers do not count.
  *
  * **Details**: pass a row that has not ended with an `endedAt` of `to` or later. Time in `down` does not count.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const humanWaitMs = (
   entries: ReadonlyArray<Entry>,
@@ -152,7 +160,12 @@ const byStep = (a: ModelEntry, b: ModelEntry): number => a.step - b.step
 const byCall = (a: ToolEntry, b: ToolEntry): number => compare(a.callId, b.callId)
 const byId = (a: WaitEntry, b: WaitEntry): number => compare(a.id, b.id)
 
-/** The latency summary of a run's rows. The order of the rows does not matter. */
+/**
+ * The latency summary of a run's rows. The order of the rows does not matter.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const fold = (entries: ReadonlyArray<Entry>, options: Options): LatencySummary => {
   const { down, endedAt, startedAt } = options
   const models: Array<ModelEntry> = []
@@ -210,7 +223,12 @@ const StepStruct = Schema.Struct({
   )
 }).annotate({ identifier: "StepLatency" })
 
-/** One model step. `attempts` holds every request, retries included, in order. */
+/**
+ * One model step. `attempts` holds every request, retries included, in order.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface StepLatency extends Schema.Schema.Type<typeof StepStruct> {}
 
 const ToolStruct = Schema.Struct({
@@ -223,7 +241,12 @@ const ToolStruct = Schema.Struct({
   status: Schema.optionalKey(Schema.Literals(["failed", "denied", "cancelled"]))
 }).annotate({ identifier: "ToolLatency" })
 
-/** One tool call that ran, without the wait for its approval. */
+/**
+ * One tool call that ran, without the wait for its approval.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ToolLatency extends Schema.Schema.Type<typeof ToolStruct> {}
 
 const WaitStruct = Schema.Struct({
@@ -234,7 +257,12 @@ const WaitStruct = Schema.Struct({
   durationMs: Schema.Natural
 }).annotate({ identifier: "WaitLatency" })
 
-/** One wait, from the stored request to the stored answer. */
+/**
+ * One wait, from the stored request to the stored answer.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface WaitLatency extends Schema.Schema.Type<typeof WaitStruct> {}
 
 const LatencySummaryStruct = Schema.Struct({
@@ -263,6 +291,9 @@ const LatencySummaryStruct = Schema.Struct({
  *   `machineMs`.
  * - `timeToFirstTokenMs`, `timeToFirstTextMs`: from the run's start to the first token, and the first text, of any
  *   agent; absent when there was none.
+ *
+ * @since 0.1.0
+ * @category schemas
  */
 export interface LatencySummary extends Schema.Schema.Type<typeof LatencySummaryStruct> {}
 export const LatencySummary: Schema.Codec<LatencySummary> = LatencySummaryStruct

@@ -11,10 +11,20 @@ import * as Count from "./Count.ts"
 import type { Price, PriceTier } from "./Entry.ts"
 import { inputTokens as inputOf, type Usage } from "./Usage.ts"
 
-/** Whole nano-dollars (10⁻⁹ USD). Exact up to `max`. */
+/**
+ * Whole nano-dollars (10⁻⁹ USD). Exact up to `max`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type NanoUsd = number
 
-/** The largest amount that is exact: 9,007,199.254740991 USD. Larger results are set to it. */
+/**
+ * The largest amount that is exact: 9,007,199.254740991 USD. Larger results are set to it.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const max: NanoUsd = Count.max
 
 /** `units / 10 ** scale`, exactly. */
@@ -43,6 +53,9 @@ const bounded = (amount: bigint): NanoUsd => (amount > BigInt(max) ? max : Numbe
 /**
  * US dollars as nano-dollars, rounded half up where there are more than nine decimals. `undefined` for an invalid
  * amount: negative, NaN, infinite, or above `max`.
+ *
+ * @since 0.1.0
+ * @category constructors
  */
 export const fromUsd = (usd: number): NanoUsd | undefined => {
   if (!(usd >= 0 && usd < Infinity)) return undefined
@@ -51,7 +64,12 @@ export const fromUsd = (usd: number): NanoUsd | undefined => {
   return amount > BigInt(max) ? undefined : Number(amount)
 }
 
-/** An invalid amount of US dollars. `field` is the name of the setting or the report. */
+/**
+ * An invalid amount of US dollars. `field` is the name of the setting or the report.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class InvalidAmount extends Schema.TaggedError<InvalidAmount>()("InvalidAmount", {
   field: Schema.String,
   amount: Schema.Number
@@ -64,27 +82,50 @@ export class InvalidAmount extends Schema.TaggedError<InvalidAmount>()("InvalidA
 /**
  * As `fromUsd`, for external amounts: fails if an amount cannot be represented, so that none is counted as 0. `field`
  * is for the error message.
+ *
+ * @since 0.1.0
+ * @category conversions
  */
 export const parseUsd = (field: string, usd: number): Result.Result<NanoUsd, InvalidAmount> => {
   const amount = fromUsd(usd)
   return amount === undefined ? Result.fail(new InvalidAmount({ field, amount: usd })) : Result.succeed(amount)
 }
 
-/** The amount times a count, at most `max`. */
+/**
+ * The amount times a count, at most `max`.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const times = (amount: NanoUsd, count: number): NanoUsd =>
   amount === 0 || count === 0 ? 0 : Math.min(amount * count, max)
 
-/** Nano-dollars as US dollars, the nearest number. `fromUsd` converts it back exactly up to 8 million dollars. */
+/**
+ * Nano-dollars as US dollars, the nearest number. `fromUsd` converts it back exactly up to 8 million dollars.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
 export const toUsd = (amount: NanoUsd): number => amount / 1e9
 
-/** `"$0.001234"`: all decimals, at least two, never an exponent. */
+/**
+ * `"$0.001234"`: all decimals, at least two, never an exponent.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const format = (amount: NanoUsd): string => {
   if (amount < 0) return `-${format(-amount)}`
   const digits = String(amount).padStart(10, "0")
   return `$${digits.slice(0, -9)}.${digits.slice(-9).replace(/0{1,7}$/, "")}`
 }
 
-/** The sum of two amounts, at most `max`. */
+/**
+ * The sum of two amounts, at most `max`.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const add = (a: NanoUsd, b: NanoUsd): NanoUsd => Count.add(a, b)
 
 /** Tokens, and what a million of them cost in US dollars. */
@@ -144,6 +185,9 @@ const ratesFor = (price: Price, inputTokens: number): Rates => {
  * - The row must pass `isPrice`: the runtime treats any other row as no price, so that its calls are unpriced and not
  *   free. Here an invalid rate counts as 0.
  * - Above `max` the cost is `max`.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const costOf = (usage: Usage, row: Price): { readonly nanoUsd: NanoUsd } => {
   const price = row.tiers === undefined ? row : ratesFor(row, inputOf(usage))
@@ -191,7 +235,12 @@ const areRates = (rates: Rates): boolean =>
   isRate(rates.cacheWriteLongPerMillionUsd) &&
   isRate(rates.reasoningPerMillionUsd)
 
-/** True when every rate of the row, and every fee, is a number of at least 0 and finite. */
+/**
+ * True when every rate of the row, and every fee, is a number of at least 0 and finite.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
 export const isPrice = (price: Price): boolean =>
   areRates(price) &&
   (price.tiers === undefined || price.tiers.every(areRates)) &&
@@ -211,6 +260,9 @@ const dearestOutput = (price: Rates): number =>
 /**
  * The maximum cost of a call with these tokens: all input at the highest input rate of the row (a cache write, if it
  * has one), all output at the highest output rate. Reserve this before a model call.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const mostFor = (row: Price, inputTokens: number, outputTokens: number): NanoUsd => {
   const price = ratesFor(row, inputTokens)
@@ -231,6 +283,9 @@ export const mostFor = (row: Price, inputTokens: number, outputTokens: number): 
 /**
  * The most output tokens for which `mostFor` stays within `amount`: 0 when the input alone costs as much, `Infinity`
  * when output is free.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const outputTokensFor = (row: Price, inputTokens: number, amount: NanoUsd): number => {
   const price = ratesFor(row, inputTokens)

@@ -27,6 +27,9 @@ const UsageStruct = Schema.Struct({
  * - `inputCacheRead`: input served from a cache.
  * - `inputCacheWrite`, `inputCacheWriteLong`: input written to a cache, for five minutes and for one hour.
  * - `outputText`: all output but reasoning (text and tool calls); `outputReasoning`: hidden or shown reasoning.
+ *
+ * @since 0.1.0
+ * @category schemas
  */
 export interface Usage extends Schema.Schema.Type<typeof UsageStruct> {}
 export const Usage: Schema.Codec<Usage> = UsageStruct
@@ -42,16 +45,27 @@ const UsageTotalsStruct = Schema.Struct({
 /**
  * Usage as events carry it. `promptTokens` counts all input, the two cache counts are parts of it, and `totalTokens` is
  * `promptTokens + completionTokens`. Unknown parts count as 0 here; source 002 cannot express unknown.
+ *
+ * @since 0.1.0
+ * @category schemas
  */
 export interface UsageTotals extends Schema.Schema.Type<typeof UsageTotalsStruct> {}
 export const UsageTotals: Schema.Codec<UsageTotals> = UsageTotalsStruct
 
-/** No part known. */
+/**
+ * No part known.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const empty: Usage = {}
 
 /**
  * Adds two usages part by part. A part unknown on both sides stays unknown; a part known on one side is that side's
  * count. Sums saturate at 2⁵³ − 1, so the totals of a sum are the sum of the totals at any size.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const add = (a: Usage, b: Usage): Usage => {
   if (isUnknown(a)) return b
@@ -98,17 +112,32 @@ const make = (
   return usage
 }
 
-/** All input tokens, cached parts included; unknown parts count as 0. At most 2⁵³ − 1. */
+/**
+ * All input tokens, cached parts included; unknown parts count as 0. At most 2⁵³ − 1.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const inputTokens = (usage: Usage): number =>
   Count.add(
     Count.add(usage.inputUncached ?? 0, usage.inputCacheRead ?? 0),
     Count.add(usage.inputCacheWrite ?? 0, usage.inputCacheWriteLong ?? 0)
   )
 
-/** All output tokens, reasoning included; unknown parts count as 0. At most 2⁵³ − 1. */
+/**
+ * All output tokens, reasoning included; unknown parts count as 0. At most 2⁵³ − 1.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const outputTokens = (usage: Usage): number => Count.add(usage.outputText ?? 0, usage.outputReasoning ?? 0)
 
-/** True when no part was reported at all. */
+/**
+ * True when no part was reported at all.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
 export const isUnknown = (usage: Usage): boolean =>
   usage.inputUncached === undefined &&
   usage.outputText === undefined &&
@@ -117,7 +146,12 @@ export const isUnknown = (usage: Usage): boolean =>
   usage.inputCacheWrite === undefined &&
   usage.inputCacheWriteLong === undefined
 
-/** `usage` in the shape of events, for `finish` and `data-tool-agent`. */
+/**
+ * `usage` in the shape of events, for `finish` and `data-tool-agent`.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
 export const toTotals = (usage: Usage): UsageTotals => {
   const promptTokens = inputTokens(usage)
   const completionTokens = outputTokens(usage)
@@ -130,7 +164,12 @@ export const toTotals = (usage: Usage): UsageTotals => {
   }
 }
 
-/** Adds two totals count by count; each sum stops at 2⁵³ − 1. */
+/**
+ * Adds two totals count by count; each sum stops at 2⁵³ − 1.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const addTotals = (a: UsageTotals, b: UsageTotals): UsageTotals => ({
   promptTokens: Count.add(a.promptTokens, b.promptTokens),
   completionTokens: Count.add(a.completionTokens, b.completionTokens),

@@ -18,7 +18,12 @@ export type { Placed } from "./OrderingAutomaton.ts"
 export type { Violation } from "./OrderingState.ts"
 export type { RuleText } from "./OrderingRules.ts"
 
-/** The state of a run's order: which events may come next. Immutable: several steps can start from one state. */
+/**
+ * The state of a run's order: which events may come next. Immutable: several steps can start from one state.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export class State {
   readonly #automaton: Automaton
 
@@ -48,28 +53,51 @@ export class State {
   }
 }
 
-/** The state of a run without events. */
+/**
+ * The state of a run without events.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const initial: State = new State(new Automaton())
 
 /**
  * The state after `event`, or the violation. The cost grows with the open calls and the used ids of the run, except for
  * text and reasoning, which are free; the owner of a long log uses an `Automaton` instead.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const step = (
   state: State,
   input: { readonly agentPath: AgentPath.AgentPath; readonly event: Event }
 ): Result.Result<State, Violation> => state.next(input.agentPath, input.event)
 
-/** True when the run has ended: after its last event. */
+/**
+ * True when the run has ended: after its last event.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
 export const isComplete = (state: State): boolean => state.ended
 
-/** A violation and its position: `index` counts from 0 in what was checked. */
+/**
+ * A violation and its position: `index` counts from 0 in what was checked.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface EventFault {
   readonly index: number
   readonly violation: Violation
 }
 
-/** A violation in a log; `seq` is that of the envelope. */
+/**
+ * A violation in a log; `seq` is that of the envelope.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Fault extends EventFault {
   readonly seq: number
 }
@@ -89,7 +117,12 @@ const envelopeTexts: ReadonlyArray<RuleText> = [
   }
 ]
 
-/** Where a check starts. */
+/**
+ * Where a check starts.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface CheckOptions {
   /** The `seq` before the first envelope. Absent: 0, the beginning of the log. */
   readonly after?: number | undefined
@@ -115,6 +148,9 @@ const misaddressed = ({ event, threadId }: Envelope): Violation | undefined =>
  * **Details**
  * - An invalid event is skipped and the check continues after it, so one fault may cause later ones.
  * - Also checked: `seq` without gaps from `after + 1`, one run and one thread, approvals of that thread.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const check = (envelopes: Iterable<Envelope>, options: CheckOptions = {}): ReadonlyArray<Fault> => {
   const automaton = options.from?.clone() ?? new Automaton()
@@ -146,6 +182,9 @@ export const check = (envelopes: Iterable<Envelope>, options: CheckOptions = {})
  * All faults of a stream of events without envelopes, as `Runtime.query` emits it: the root agent's events, and the
  * approvals of all agents. For an approval below the root only the pairing with its decision is checked, since that
  * agent's other events are not in the stream.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const checkEvents = (events: Iterable<Event>): ReadonlyArray<EventFault> => {
   const automaton = new Automaton("root")
@@ -159,5 +198,10 @@ export const checkEvents = (events: Iterable<Event>): ReadonlyArray<EventFault> 
   return faults
 }
 
-/** All rules: each with its id, its sentence, and the events to which it applies. */
+/**
+ * All rules: each with its id, its sentence, and the events to which it applies.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const rules: ReadonlyArray<RuleText> = [...ruleTexts, ...envelopeTexts]

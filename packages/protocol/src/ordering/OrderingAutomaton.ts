@@ -10,7 +10,12 @@ import { isDelta, isUnknown, judge } from "./OrderingRules.ts"
 import * as Snapshot from "./OrderingSnapshot.ts"
 import { clone, find, fork, make, type Violation, type Agent, type View } from "./OrderingState.ts"
 
-/** An event, and the agent that emits it. */
+/**
+ * An event, and the agent that emits it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Placed {
   readonly path: AgentPath
   readonly event: Event
@@ -23,6 +28,9 @@ export interface Placed {
  * and reasoning cost a few comparisons each and change nothing; the usual events of steps and calls take a shortcut
  * through the rules (`OrderingRules.isPlain`). A path array that is passed again as the same object needs no look-up,
  * so an agent should keep its own.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export class Automaton {
   private root: Agent

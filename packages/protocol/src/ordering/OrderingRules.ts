@@ -101,7 +101,12 @@ export const judgeByRules = (agent: AgentView | undefined, event: Event): Violat
       ? { rule: Run.pathExists.id, message: "no call of this specialist is open" }
       : (first(always, agent, event) ?? particular(agent, event))
 
-/** A rule with its sentence and the events to which it applies. */
+/**
+ * A rule with its sentence and the events to which it applies.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface RuleText {
   readonly id: string
   readonly says: string

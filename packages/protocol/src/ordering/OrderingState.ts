@@ -207,6 +207,9 @@ export const anonymous = (agent: AgentView, agentName: string): number => agent.
 
 /**
  * Why an event may not come next. `rule` is the stable id of the broken rule; `message` is for people and may change.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface Violation {
   readonly rule: string

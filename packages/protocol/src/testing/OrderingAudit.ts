@@ -9,7 +9,12 @@ import { type Violation, find, make } from "../ordering/OrderingState.ts"
 import { isUnknown, judgeByRules, isPlain } from "../ordering/OrderingRules.ts"
 import { save } from "../ordering/OrderingSnapshot.ts"
 
-/** An event that the shortcut accepts and the rules reject. */
+/**
+ * An event that the shortcut accepts and the rules reject.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Slip {
   /** How many valid events of the log came before. */
   readonly after: number
@@ -17,7 +22,12 @@ export interface Slip {
   readonly violation: Violation
 }
 
-/** The result of an audit. */
+/**
+ * The result of an audit.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Audit {
   /**
    * The violation of each envelope, in the log's order; `undefined` where there is none. Invalid events are skipped.
@@ -30,7 +40,12 @@ export interface Audit {
   readonly state: Json
 }
 
-/** Audits a log. `others` are checked, but not applied, before each of its events. */
+/**
+ * Audits a log. `others` are checked, but not applied, before each of its events.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const audit = (log: ReadonlyArray<Envelope>, others: ReadonlyArray<Envelope> = []): Audit => {
   const root = make("log")
   const slips: Array<Slip> = []

@@ -15,7 +15,12 @@ import { isRefused, planPhases } from "../ordering/OrderingTables.ts"
 
 export { seeded, type Random } from "./OrderingSample.ts"
 
-/** Options of `generate`. */
+/**
+ * Options of `generate`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface GenerateOptions {
   /** About how many events are generated before the run begins to end. Absent: 60. */
   readonly events?: number | undefined
@@ -160,6 +165,9 @@ const take = (world: World, { agent, event }: Move): void => {
 /**
  * A random valid log, for property tests: `generate(seeded(7))` is always the same log. The run is complete unless
  * `ending` is `"open"`.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const generate = (random: Random, options: GenerateOptions = {}): ReadonlyArray<Envelope.Envelope> => {
   const root = make("log")

@@ -5,7 +5,12 @@ import type { Envelope } from "../event/Envelope.ts"
 import type { Event } from "../event/Event.ts"
 import { pick, type Random } from "./OrderingSample.ts"
 
-/** A changed log; `index` is where it was changed. */
+/**
+ * A changed log; `index` is where it was changed.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Mutant {
   readonly kind: "drop" | "double" | "move" | "alter" | "readdress"
   readonly index: number
@@ -114,6 +119,9 @@ const targetOf = (random: Random, log: ReadonlyArray<Envelope>, index: number, o
  * The log with one random change that a bug might make: an event dropped, doubled, moved, or altered in one field.
  * `seq` is made dense again, so that only the order of the events is in question. Most mutants are invalid, but not
  * all.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const mutate = (random: Random, log: ReadonlyArray<Envelope>): Mutant => {
   const index = Math.floor(random() * log.length)

@@ -10,10 +10,20 @@ import { isRefused } from "../ordering/OrderingTables.ts"
 import type { Call } from "../ordering/OrderingState.ts"
 import type { UsageTotals } from "../money/Usage.ts"
 
-/** The next number in `[0, 1)`; the same numbers generate the same log. */
+/**
+ * The next number in `[0, 1)`; the same numbers generate the same log.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Random = () => number
 
-/** A deterministic source for a seed (a 32-bit integer), good enough for tests; not for secrets. */
+/**
+ * A deterministic source for a seed (a 32-bit integer), good enough for tests; not for secrets.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const seeded = (seed: number): Random => {
   let state = Math.trunc(seed) >>> 0
   return () => {

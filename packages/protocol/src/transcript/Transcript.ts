@@ -30,6 +30,9 @@ export type { File, PendingCall } from "./TranscriptAgent.ts"
  * - `finishReason`, `usage`: from `finish`; absent while the run is running, and when it failed.
  * - `error`: from the `error` event; absent unless the run failed.
  * - `agents` is for the functions of this module; read it with `agent` and `messages`.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface Transcript {
   readonly finishReason?: FinishReason
@@ -39,7 +42,12 @@ export interface Transcript {
   readonly paths: Agent.List<AgentPath.AgentPath>
 }
 
-/** One agent of a transcript, as arrays. */
+/**
+ * One agent of a transcript, as arrays.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface AgentTranscript {
   readonly path: AgentPath.AgentPath
   /**
@@ -63,6 +71,9 @@ export interface AgentTranscript {
 /**
  * The transcript of a run without events. `prompt` is the root agent's prompt; absent: its messages begin with the
  * answer.
+ *
+ * @since 0.1.0
+ * @category constructors
  */
 export const make = (prompt?: Message.Prompt): Transcript => ({
   agents: HashMap.make([
@@ -72,7 +83,12 @@ export const make = (prompt?: Message.Prompt): Transcript => ({
   paths: { head: AgentPath.root, tail: undefined }
 })
 
-/** The transcript of a run without events and without a prompt. */
+/**
+ * The transcript of a run without events and without a prompt.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const initial: Transcript = make()
 
 const update = (
@@ -121,7 +137,12 @@ const around = (transcript: Transcript, path: AgentPath.AgentPath, event: Event)
   }
 }
 
-/** The transcript after one more event, which may be an envelope. Does not change the given transcript. */
+/**
+ * The transcript after one more event, which may be an envelope. Does not change the given transcript.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const step = (
   transcript: Transcript,
   { agentPath, event }: { readonly agentPath: AgentPath.AgentPath; readonly event: Event }
@@ -132,17 +153,32 @@ export const step = (
     event
   )
 
-/** The transcript of a log, or of any prefix of one. `prompt` as for `make`. */
+/**
+ * The transcript of a log, or of any prefix of one. `prompt` as for `make`.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const fold = (log: Iterable<Pick<Envelope, "agentPath" | "event">>, prompt?: Message.Prompt): Transcript => {
   let transcript = make(prompt)
   for (const envelope of log) transcript = step(transcript, envelope)
   return transcript
 }
 
-/** The paths of all agents of the run, in the order of their first event; the root is the first. */
+/**
+ * The paths of all agents of the run, in the order of their first event; the root is the first.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const paths = (transcript: Transcript): ReadonlyArray<AgentPath.AgentPath> => Agent.toArray(transcript.paths)
 
-/** One agent of the run, or `undefined` if it does not occur. The root always does. */
+/**
+ * One agent of the run, or `undefined` if it does not occur. The root always does.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const agent = (
   transcript: Transcript,
   path: AgentPath.AgentPath = AgentPath.root
@@ -162,6 +198,9 @@ export const agent = (
 /**
  * The pair-complete messages of one agent, of the root where `path` is absent: open calls are closed as `cancelled`, so
  * that a log that ends anywhere gives a history that can be sent to a model. Empty if the agent does not occur.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const messages = (
   transcript: Transcript,
@@ -175,6 +214,9 @@ export const messages = (
  * True when every tool call has exactly one result: in the tool messages directly after its message, or, where the
  * provider ran it, in the same message. False also for a result without a call, and for one id called twice in one
  * message.
+ *
+ * @since 0.1.0
+ * @category guards
  */
 export const isPairComplete = (history: Iterable<Message.Message>): boolean => Pairs.isPairComplete(history)
 
@@ -185,6 +227,9 @@ export const isPairComplete = (history: Iterable<Message.Message>): boolean => P
  * - A call without a result gets one with status `cancelled`, after the other results of its message.
  * - A result that is further away is moved to its call.
  * - Results without a call, second results, second calls of one id in one message, and messages left empty are dropped.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const repair = (history: ReadonlyArray<Message.Message>): ReadonlyArray<Message.Message> => Pairs.repair(history)
 
@@ -203,11 +248,19 @@ const RepairStruct = Schema.Struct({
  * - `orphan-result`: a result without a call before it, or a second one; dropped.
  * - `moved-result`: a result that was further away was moved to its call.
  * - `missing-result`: a call without a result was closed as `cancelled`.
+ *
+ * @since 0.1.0
+ * @category schemas
  */
 export interface Repair extends Schema.Schema.Type<typeof RepairStruct> {}
 export const Repair: Schema.Codec<Repair> = RepairStruct
 
-/** A history that can be sent to a model, and the repairs. */
+/**
+ * A history that can be sent to a model, and the repairs.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Adopted {
   readonly messages: ReadonlyArray<Message.Message>
   readonly repairs: ReadonlyArray<Repair>
@@ -220,6 +273,9 @@ export interface Adopted {
  *
  * **Details**: an answer counts as the same when one of both texts contains the other, since clients may stop reading
  * in the middle, and leave out what they do not show. Then the thread's own messages stay.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const align = (
   stored: ReadonlyArray<Message.Message>,
@@ -230,6 +286,9 @@ export const align = (
  * Adopts a foreign history: makes it pair-complete as `repair` does, drops empty messages, and reports every repair.
  * The messages of a history that needs no repair are returned unchanged. A foreign history never counts as an approval:
  * a call that looks approved or done in it does not change what may run.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const adopt = (history: ReadonlyArray<Message.Message>): Adopted => {
   const staying = Pairs.pair(history)

@@ -38,10 +38,20 @@ export interface Agent {
   readonly usage: UsageTotals | undefined
 }
 
-/** A file that a tool registered. */
+/**
+ * A file that a tool registered.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type File = Events.FileRegistered["data"]
 
-/** A call without a result. */
+/**
+ * A call without a result.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface PendingCall {
   readonly call: CallPart
   /** Its latest progress; absent before the first. */
@@ -142,7 +152,12 @@ export const step = (agent: Agent, event: Event): Agent => {
 /** The custom event of a step's calls that never ran. */
 const callsDropped = "calls_dropped"
 
-/** The message to the model about calls of its answer that never ran, since the answer ended early for `reason`. */
+/**
+ * The message to the model about calls of its answer that never ran, since the answer ended early for `reason`.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const droppedCalls = (reason: string, tools: ReadonlyArray<string>): Message =>
   fromPrompt(`Your answer ended early (${reason}), so these tool calls did not run: ${tools.join(", ")}.`)
 
@@ -151,6 +166,9 @@ const callsRepeated = "calls_repeated"
 
 /**
  * The message to the model when it has made the same calls of `tools`, with the same arguments, `times` times in a row.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const repeatedCalls = (times: number, tools: ReadonlyArray<string>): Message =>
   fromPrompt(

@@ -9,7 +9,12 @@
  */
 import type { FilePart, Message, ResultPart } from "../Message.ts"
 
-/** Keep the first `keep` messages of the thread, then add `add`. */
+/**
+ * Keep the first `keep` messages of the thread, then add `add`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Alignment {
   readonly keep: number
   readonly add: ReadonlyArray<Message>

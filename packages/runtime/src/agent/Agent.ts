@@ -19,20 +19,40 @@ import type { Policy } from "../approval/Policy.ts"
 import { Model, type ModelKey, type ModelPort, type ModelSettings } from "../model/Model.ts"
 import type { ToolRun } from "../tool/ToolRun.ts"
 
-/** Marks agents. */
+/**
+ * Marks agents.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const TypeId = "~@reins/runtime/Agent" as const
 
-/** An agent that needs the services `R`; building its tools may fail with `E`. */
+/**
+ * An agent that needs the services `R`; building its tools may fail with `E`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Agent<out R = never, out E = never> {
   readonly [TypeId]: { readonly _R: () => R; readonly _E: () => E }
   readonly name: string
   readonly definition: Definition
 }
 
-/** Any agent. */
+/**
+ * Any agent.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Any = Agent<Erased.Any, Erased.Any>
 
-/** An agent's definition, with its types erased. Read by the runtime, not by users. */
+/**
+ * An agent's definition, with its types erased. Read by the runtime, not by users.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Definition {
   readonly kind: "agent" | "specialist"
   readonly name: string
@@ -59,39 +79,82 @@ export interface Definition {
   readonly compaction: Compaction.Strategy | undefined
 }
 
-/** How often in a row the same call may be made: a whole number of at least 1; `false` or `Infinity` for no limit. */
+/**
+ * How often in a row the same call may be made: a whole number of at least 1; `false` or `Infinity` for no limit.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type CallLimit = number | false
 
-/** The services that an agent needs. */
+/**
+ * The services that an agent needs.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Services<A> = A extends Agent<infer R, infer _E> ? R : never
-/** How building an agent's tools may fail. */
+/**
+ * How building an agent's tools may fail.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Errors<A> = A extends Agent<infer _R, infer E> ? E : never
 
-/** The services that model keys stand for. */
+/**
+ * The services that model keys stand for.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Models<K> = K extends Context.Key<infer I, ModelPort> ? I : never
 
-/** Unions through a record, so that a hover shows the services' names and not the tools' definitions. */
+/**
+ * Unions through a record, so that a hover shows the services' names and not the tools' definitions.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Needs<R> = (R extends unknown ? { readonly one: R } : never)["one"]
 
-/** What the tools' handlers need besides the per-call `ToolRun`. */
+/**
+ * What the tools' handlers need besides the per-call `ToolRun`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type ToolServices<Tools extends Record<string, Tool.Any>> = Exclude<
   Tool.HandlerServices<Tools[keyof Tools]>,
   ToolRun
 >
 
-/** A toolkit, whatever its tools: its handlers come as layers, or it is bound to them (`bind`, `McpTools.toolkit`). */
+/**
+ * A toolkit, whatever its tools: its handlers come as layers, or it is bound to them (`bind`, `McpTools.toolkit`).
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type AnyToolkit = Effect.Effect<Erased.Kit, unknown, unknown>
 
 /**
  * One toolkit or several. One is known by what marks effects alone: an effect can be iterated, and the compiler would
  * read the elements of an array of toolkits by that.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export type Toolkits = { readonly [Effect.TypeId]: unknown } | ReadonlyArray<AnyToolkit>
 
 /** `ReadonlyArray<AnyToolkit>`, of which nothing is known, stands for no toolkit at all. */
 type Each<K> = K extends ReadonlyArray<infer One> ? One : K
 
-/** What the toolkits and their tools' handlers need. */
+/**
+ * What the toolkits and their tools' handlers need.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type ToolkitServices<K> =
   Each<K> extends infer One
     ? One extends Effect.Effect<Toolkit.WithHandler<infer Tools>, infer _E, infer R>
@@ -101,7 +164,12 @@ export type ToolkitServices<K> =
       : never
     : never
 
-/** How building the toolkits may fail. */
+/**
+ * How building the toolkits may fail.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type ToolkitErrors<K> =
   Each<K> extends infer One
     ? One extends Effect.Effect<infer _A, infer E, infer _R>
@@ -111,7 +179,12 @@ export type ToolkitErrors<K> =
       : never
     : never
 
-/** Options that agents and specialists share. */
+/**
+ * Options that agents and specialists share.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Options<K extends Toolkits, S extends ReadonlyArray<Any>, M, F extends ReadonlyArray<ModelKey> = []> {
   /** The system instructions. Absent: none. */
   readonly instructions?: string | undefined
@@ -186,6 +259,9 @@ export interface Options<K extends Toolkits, S extends ReadonlyArray<Any>, M, F 
  *   budget: Budget.make({ maxSteps: 20 })
  * })
  * ```
+ *
+ * @since 0.1.0
+ * @category constructors
  */
 export const make = <
   const K extends Toolkits = ReadonlyArray<AnyToolkit>,
@@ -204,6 +280,9 @@ export const make = <
  * A toolkit bound to its own handlers, for an agent with tools that must not be looked up by name. The resources of the
  * handlers' layer live as long as the runtime. **Gotchas**: `Effect.provide(Search, Search.layer)` also binds, but
  * releases the layer's resources as soon as it is bound.
+ *
+ * @since 0.1.0
+ * @category constructors
  */
 export const bind = <Tools extends Record<string, Tool.Any>, Handlers, E, R>(
   toolkit: Effect.Effect<Toolkit.WithHandler<Tools>, never, Handlers>,
@@ -218,7 +297,12 @@ const listed = (toolkit: Erased.Any): ReadonlyArray<AnyToolkit> => {
   return Array.isArray(toolkit) ? toolkit : [toolkit]
 }
 
-/** Erases the options' types. Shared with `Specialist.make`. */
+/**
+ * Erases the options' types. Shared with `Specialist.make`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const define = (
   kind: Definition["kind"],
   name: string,
@@ -260,7 +344,12 @@ const phantom = (): never => {
 
 const variance = { _R: phantom, _E: phantom, _In: phantom, _Out: phantom }
 
-/** An agent over its definition. Shared with `Specialist.make`. */
+/**
+ * An agent over its definition. Shared with `Specialist.make`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const fromDefinition = (definition: Definition): Agent<never, never> => ({
   [TypeId]: variance,
   name: definition.name,

@@ -82,7 +82,12 @@ export interface AgentRegistry {
   readonly members: ReadonlyMap<string, Member>
 }
 
-/** An agent that cannot be built; the message names it and the cure. A defect of the program, not of a query. */
+/**
+ * An agent that cannot be built; the message names it and the cure. A defect of the program, not of a query.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class InvalidAgents extends Schema.TaggedError<InvalidAgents>()("InvalidAgents", { issue: Schema.String }) {
   override get message() {
     return this.issue

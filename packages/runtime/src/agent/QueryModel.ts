@@ -17,6 +17,9 @@ const QueryModelStruct = Schema.Struct({
 /**
  * `maxOutputTokens`: the maximum output tokens of a step; the smaller of this and the agent's own applies. `output`: a
  * JSON Schema for the final text, which is sent to the model; the text is not validated.
+ *
+ * @since 0.1.0
+ * @category schemas
  */
 export interface QueryModel extends Schema.Schema.Type<typeof QueryModelStruct> {}
 export const QueryModel: Schema.Codec<QueryModel> = QueryModelStruct

@@ -23,6 +23,9 @@ const ClientToolStruct = Schema.Struct({
 /**
  * A tool that the caller runs itself. `parameters` is a JSON Schema; arguments that do not fit it are refused before
  * the caller is asked.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface ClientTool extends Schema.Schema.Type<typeof ClientToolStruct> {}
 
@@ -36,6 +39,9 @@ const QueryToolsStruct = Schema.Struct({
  * `without`: names of the agent's tools, client tools and specialists that are not offered. `ask`: names of further
  * tools with calls that need approval. In both, unknown names are ignored. `client`: the caller's own tools; submit
  * their results with `submitToolResult`. A client tool that the agent itself has is not changed.
+ *
+ * @since 0.1.0
+ * @category schemas
  */
 export interface QueryTools extends Schema.Schema.Type<typeof QueryToolsStruct> {}
 export const QueryTools: Schema.Codec<QueryTools> = QueryToolsStruct

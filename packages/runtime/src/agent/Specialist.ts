@@ -7,18 +7,38 @@ import type * as Erased from "../kernel/Erased.ts"
 import * as Agent from "./Agent.ts"
 import type { Model, ModelKey } from "../model/Model.ts"
 
-/** Marks specialists. */
+/**
+ * Marks specialists.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const TypeId = "~@reins/runtime/Specialist" as const
 
-/** A specialist with input `In` and output `Out`. */
+/**
+ * A specialist with input `In` and output `Out`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Specialist<in In, out Out, out R = never, out E = never> extends Agent.Agent<R, E> {
   readonly [TypeId]: { readonly _In: (input: In) => void; readonly _Out: () => Out }
 }
 
-/** A specialist of these types, whatever it needs. */
+/**
+ * A specialist of these types, whatever it needs.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Of<In, Out> = Specialist<In, Out, Erased.Any, Erased.Any>
 
-/** Any specialist. */
+/**
+ * Any specialist.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Any = Specialist<never, unknown, Erased.Any, Erased.Any>
 
 /**
@@ -42,6 +62,9 @@ export type Any = Specialist<never, unknown, Erased.Any, Erased.Any>
  *   output: Schema.Struct({ team: Schema.Literals(["billing", "shipping"]) })
  * })
  * ```
+ *
+ * @since 0.1.0
+ * @category constructors
  */
 export const make = <
   In = string,

@@ -14,7 +14,12 @@ import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
 import * as Task from "../kernel/Task.ts"
 
-/** Whether this principal may answer this question. */
+/**
+ * Whether this principal may answer this question.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type MayAnswer = (
   principal: Principal,
   question: Approval.Request
@@ -35,6 +40,9 @@ export type MayAnswer = (
  *
  * **Errors**: `InvalidAgents` when the layer is built, for a quorum that is not a whole number above 0, an `after` that
  * is not above 0, and more than 8 escalations.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface Approvers {
   readonly roles?: ReadonlyArray<string> | undefined

@@ -6,7 +6,12 @@ import { type Approval, Audit, Grant, type Json, type Principal } from "@reins/p
 import * as Effect from "effect/Effect"
 import { digestId, sha256Hex } from "../kernel/Digest.ts"
 
-/** Selects the acts of one tenant that match all given fields. */
+/**
+ * Selects the acts of one tenant that match all given fields.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface AuditQuery {
   readonly resourceId: string
   readonly threadId?: string | undefined
@@ -23,7 +28,12 @@ export interface AuditQuery {
   readonly limit: number
 }
 
-/** Stores acts; see the header of this file. */
+/**
+ * Stores acts; see the header of this file.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface AuditStore {
   /** Stores acts, each once by its id. */
   readonly record: (acts: ReadonlyArray<Audit.Act>) => Effect.Effect<void>
@@ -34,7 +44,12 @@ export interface AuditStore {
   readonly read: (query: AuditQuery) => Effect.Effect<Audit.Page>
 }
 
-/** A question that acts are about, with its run. */
+/**
+ * A question that acts are about, with its run.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Asked {
   readonly runId: string
   readonly agentPath: ReadonlyArray<string>
@@ -49,10 +64,20 @@ const act = (key: string, facts: Facts): Audit.Act => ({
   ...facts
 })
 
-/** The hash that stands for arguments and plans. */
+/**
+ * The hash that stands for arguments and plans.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const argsHash = (args: Json): string => sha256Hex(JSON.stringify(args))
 
-/** The common fields of acts about this question. */
+/**
+ * The common fields of acts about this question.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const aboutOf = ({ agentPath, request, runId }: Asked): Audit.About => {
   const { approvals, id, kind, target, threadId, toolHash, toolInvocationId } = request
   return {
@@ -70,7 +95,12 @@ export const aboutOf = ({ agentPath, request, runId }: Asked): Audit.About => {
   }
 }
 
-/** The question was asked. */
+/**
+ * The question was asked.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const asked = (question: Asked, at: number): Audit.Act => {
   const { id, requestedBy } = question.request
   return act(id, {
@@ -87,7 +117,12 @@ const actor = (principal: Principal | undefined): Pick<Audit.Act, "by" | "roles"
   ...(principal?.roles === undefined || principal.roles.length === 0 ? {} : { roles: principal.roles })
 })
 
-/** An answer was refused; `attempt` makes the act unique. */
+/**
+ * An answer was refused; `attempt` makes the act unique.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const refused = (
   about: Audit.About,
   {
@@ -105,6 +140,9 @@ export const refused = (
 
 /**
  * An answer was taken, or counted as one of several. `args`: the arguments that may run, if a reviewer changed them.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const answered = (
   about: Audit.About,
@@ -132,7 +170,12 @@ export const answered = (
   })
 }
 
-/** The question was decided. */
+/**
+ * The question was decided.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const decided = (question: Asked, resolution: Approval.Resolution, at: number): Audit.Act => {
   const { by, grantId, id, outcome, scope } = resolution
   return act(id, {
@@ -158,11 +201,21 @@ const aboutGrant = (grant: Grant.Grant): Audit.About => ({
   ...(grant.by === undefined ? {} : { by: grant.by })
 })
 
-/** A grant was given. */
+/**
+ * A grant was given.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const granted = (grant: Grant.Grant): Audit.Act =>
   act(grant.id, { kind: "granted", at: grant.grantedAt, ...aboutGrant(grant) })
 
-/** A call, known by `key`, took a use of a grant. */
+/**
+ * A call, known by `key`, took a use of a grant.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const used = (grant: Grant.Grant, key: string, claim: Grant.Claim, at: number): Audit.Act => {
   // From the call, not from the question that created the grant.
   const { agentPath: _given, ...about } = aboutGrant(grant)
@@ -178,25 +231,45 @@ export const used = (grant: Grant.Grant, key: string, claim: Grant.Claim, at: nu
   })
 }
 
-/** The act that a grant is exhausted, if the change to `after` exhausted it. */
+/**
+ * The act that a grant is exhausted, if the change to `after` exhausted it.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const ended = (before: Grant.Grant, after: Grant.Grant, at: number): ReadonlyArray<Audit.Act> =>
   Grant.isUsedUp(after) && !Grant.isUsedUp(before)
     ? [act(`${after.id}\n${at}`, { kind: "exhausted", at, ...aboutGrant(after) })]
     : []
 
-/** A grant was revoked. */
+/**
+ * A grant was revoked.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const revoked = (grant: Grant.Grant, { at, by }: Revocation): Audit.Act => {
   const { by: _giver, ...about } = aboutGrant(grant)
   return act(grant.id, { kind: "revoked", at, ...about, ...(by === undefined ? {} : { by }) })
 }
 
-/** When a grant is revoked, in epoch milliseconds, and by whom; absent: not recorded. */
+/**
+ * When a grant is revoked, in epoch milliseconds, and by whom; absent: not recorded.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Revocation {
   readonly at: number
   readonly by?: string | undefined
 }
 
-/** The question was escalated; `level`: for which time. */
+/**
+ * The question was escalated; `level`: for which time.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const escalated = (question: Asked, level: number, at: number): Audit.Act =>
   act(`${question.request.id}\n${level}`, { kind: "escalated", at, ...aboutOf(question), level })
 
@@ -208,20 +281,40 @@ const fits = (act: Audit.Act, { principal, resourceId, runId, since, threadId, u
   (since === undefined || act.at >= since) &&
   (until === undefined || act.at < until)
 
-/** A cursor: the position of an act among all. */
+/**
+ * A cursor: the position of an act among all.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Place {
   readonly at: number
   readonly rank: number
   readonly id: string
 }
 
-/** The cursor of an act. */
+/**
+ * The cursor of an act.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const placeOf = ({ at, id, kind }: Audit.Act): Place => ({ at, rank: Audit.rank(kind), id })
 
-/** A cursor as text. */
+/**
+ * A cursor as text.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
 export const toCursor = ({ at, id, rank }: Place): string => `${at}.${rank}.${id}`
 
-/** The cursor of a text; `undefined` if it is invalid. */
+/**
+ * The cursor of a text; `undefined` if it is invalid.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const fromCursor = (text: string): Place | undefined => {
   const [, at, rank, id] = /^(\d{1,16})\.(\d)\.(.{1,100})$/.exec(text) ?? []
   return id === undefined ? undefined : { at: Number(at), rank: Number(rank), id }
@@ -230,14 +323,24 @@ export const fromCursor = (text: string): Place | undefined => {
 const isBehind = (a: Place, b: Place): boolean =>
   a.at !== b.at ? a.at > b.at : a.rank !== b.rank ? a.rank > b.rank : a.id > b.id
 
-/** A page of at most `limit` acts from `found`, which is in order and has at most one more. */
+/**
+ * A page of at most `limit` acts from `found`, which is in order and has at most one more.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const pageOf = (found: ReadonlyArray<Audit.Act>, limit: number): Audit.Page => {
   const acts = found.slice(0, limit)
   const last = acts.at(-1)
   return found.length <= limit || last === undefined ? { acts } : { acts, next: toCursor(placeOf(last)) }
 }
 
-/** Acts in memory: lost with the process; at least the last `kept` are available. */
+/**
+ * Acts in memory: lost with the process; at least the last `kept` are available.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export class MemoryAudit implements AuditStore {
   private readonly acts = new Map<string, Audit.Act>()
   private readonly kept: number

@@ -6,7 +6,12 @@ import { Grant } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import { ended, granted, type MemoryAudit, type Revocation, revoked, used } from "./AuditStore.ts"
 
-/** Stores grants. Their changes (given, used, exhausted, revoked) go to the audit record in the same transaction. */
+/**
+ * Stores grants. Their changes (given, used, exhausted, revoked) go to the audit record in the same transaction.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface GrantStore {
   /** Adds a grant, unless its id exists. */
   readonly add: (grant: Grant.Grant) => Effect.Effect<void>

@@ -8,7 +8,12 @@ import type * as Prompt from "effect/ai/Prompt"
 import type * as Erased from "../kernel/Erased.ts"
 import type { Approvers } from "./Approvers.ts"
 
-/** The context of a predicate, besides the arguments. */
+/**
+ * The context of a predicate, besides the arguments.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface PolicyContext {
   readonly runId: string
   readonly threadId: string
@@ -20,33 +25,61 @@ export interface PolicyContext {
   readonly messages: ReadonlyArray<Prompt.Message>
 }
 
-/** Denies the call without asking anybody. The model reads the reason, so it should say what to do instead. */
+/**
+ * Denies the call without asking anybody. The model reads the reason, so it should say what to do instead.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Denial {
   readonly deny: string
 }
 
-/** False: the call may run. True: ask a person. A denial: it may not. */
+/**
+ * False: the call may run. True: ask a person. A denial: it may not.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Ruling = boolean | Denial
 
-/** Decides on a call by its decoded arguments. A predicate that fails, dies or takes too long means ask. */
+/**
+ * Decides on a call by its decoded arguments. A predicate that fails, dies or takes too long means ask.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Predicate = (args: Erased.Any, context: PolicyContext) => Ruling | Effect.Effect<Ruling>
 
 /** Whether `said` is a denial; it may come from code without types. */
 export const isDenial = (said: unknown): said is Denial =>
   Guard.hasProperty(said, "deny") && typeof said.deny === "string"
 
-/** Whether to ask (`ask`; absent: always), and who may answer. */
+/**
+ * Whether to ask (`ask`; absent: always), and who may answer.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Reviewed {
   readonly ask?: Ruled | undefined
   readonly approvers: Approvers
 }
 
-/** A policy that names no approvers. */
+/**
+ * A policy that names no approvers.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Ruled = "never" | "always" | Denial | Predicate
 
 /**
  * Whether a person is asked before a tool runs: `never`, `always`, `{ deny: reason }`, which denies every call without
  * asking, or a predicate; `{ ask, approvers }` also names who may answer. A denial takes precedence over grants.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export type Policy = Ruled | Reviewed
 

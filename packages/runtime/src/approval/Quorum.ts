@@ -36,6 +36,9 @@ const VoteStruct = Schema.Struct({
  *   vote.
  * - `level`, `quorum`: its level, and how many approvals that needs.
  * - `about`: the common fields of its acts.
+ *
+ * @since 0.1.0
+ * @category schemas
  */
 export interface Vote extends Schema.Schema.Type<typeof VoteStruct> {}
 export const Vote: Schema.Codec<Vote> = VoteStruct
@@ -53,11 +56,19 @@ const VotedUnion = Schema.Union([
  * The result of a vote: it was the last that was needed, or a rejection (`Taken`); it was counted as one of several;
  * the question was already answered; the principal may not answer; the run is unknown or has ended; or no process was
  * available to judge it, and it is stored.
+ *
+ * @since 0.1.0
+ * @category schemas
  */
 export type Voted = typeof VotedUnion.Type
 export const Voted: Schema.Codec<Voted> = VotedUnion
 
-/** The effect of a vote on the stored answers: the answers to add, all or none, and the acts to write with them. */
+/**
+ * The effect of a vote on the stored answers: the answers to add, all or none, and the acts to write with them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Amendment<A> {
   readonly value: A
   readonly puts: ReadonlyArray<readonly [name: string, value: Json]>
@@ -69,7 +80,12 @@ const isVoted = Schema.is(Voted)
 const encode = Schema.encodeSync(Vote)
 const nothing = <A>(value: A): Amendment<A> => ({ value, puts: [], acts: [] })
 
-/** The vote as it is stored. */
+/**
+ * The vote as it is stored.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
 export const toJson = (vote: Vote): Json => encode(vote)
 
 /** The votes among stored answers, the oldest first. */
@@ -78,20 +94,38 @@ const votesAt = (answers: ReadonlyMap<string, Json>, prefix: string): ReadonlyAr
     .flatMap(([name, value]) => (name.startsWith(prefix) && isVote(value) ? [value] : []))
     .toSorted((a, b) => a.at - b.at || (a.ballot < b.ballot ? -1 : 1))
 
-/** The approvals that were counted under `ballots`, the oldest first. */
+/**
+ * The approvals that were counted under `ballots`, the oldest first.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const counted = (answers: ReadonlyMap<string, Json>, ballots: string): ReadonlyArray<Vote> =>
   votesAt(answers, ballots)
 
-/** The votes that were tried and not judged, the oldest first. */
+/**
+ * The votes that were tried and not judged, the oldest first.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const untried = (answers: ReadonlyMap<string, Json>, prefix: string): ReadonlyArray<Vote> =>
   votesAt(answers, prefix).filter(({ judged }) => !answers.has(judged))
 
-/** The judgement of a vote; `undefined` before. */
+/**
+ * The judgement of a vote; `undefined` before.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const judgement = (stored: Json | undefined): Voted | undefined => (isVoted(stored) ? stored : undefined)
 
 /**
  * The effect of the vote on the question's stored `answers`. `isAllowed`: whether its principal may give it. A
  * principal who has approved is counted once, and may still reject.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const cast = (answers: ReadonlyMap<string, Json>, vote: Vote, isAllowed: boolean): Amendment<Voted> => {
   const before = judgement(answers.get(vote.judged))

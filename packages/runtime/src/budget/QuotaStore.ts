@@ -6,7 +6,12 @@
 import { Quota, QueryRejections } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 
-/** A running run's request for an extension. */
+/**
+ * A running run's request for an extension.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface QuotaAsk {
   readonly runId: string
   readonly charges: ReadonlyArray<Quota.Charge>
@@ -23,13 +28,21 @@ export interface QuotaAsk {
   readonly now: number
 }
 
-/** What a run holds beyond what it has used, until a window ends at `until`. */
+/**
+ * What a run holds beyond what it has used, until a window ends at `until`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface QuotaLease extends Quota.Granted {
   readonly until: number | undefined
 }
 
 /**
  * Stores quotas; see the header of this file. A failure of the store is a defect here, which the run's host recognizes.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface QuotaStore {
   /** Books what the run has used, and replaces its hold by what it needs, or by everything that is left. */
@@ -196,7 +209,12 @@ const book = (kept: Kept, quota: Quota.Quota, member: Member, used: ReadonlyArra
   }
 }
 
-/** The refusal of a run that may not start. */
+/**
+ * The refusal of a run that may not start.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const refusalOf = (
   { isHeld, limit, max, per, quota, resetsAt, used }: Quota.Exhaustion,
   now: number

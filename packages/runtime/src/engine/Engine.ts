@@ -20,7 +20,12 @@ import type { BudgetTree } from "../budget/BudgetTree.ts"
 import type { Signal } from "../kernel/Signal.ts"
 import type { Cost, Spender, Spending } from "./Spending.ts"
 
-/** How an activity ends. Its value, its last events and what it spent become durable in one commit. */
+/**
+ * How an activity ends. Its value, its last events and what it spent become durable in one commit.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Settled<A> {
   readonly value: A
   readonly path: AgentPath.AgentPath
@@ -40,7 +45,12 @@ export interface OpenStep {
   readonly said: number
 }
 
-/** The facts of the run's record; the same on every replay. */
+/**
+ * The facts of the run's record; the same on every replay.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface RunInfo {
   readonly runId: string
   readonly threadId: string
@@ -49,7 +59,12 @@ export interface RunInfo {
   readonly startedAt: number
 }
 
-/** Readings of a run that become an event or a stored value, so that they are taken once. */
+/**
+ * Readings of a run that become an event or a stored value, so that they are taken once.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Readings {
   /** Epoch milliseconds. */
   readonly now: () => number
@@ -63,7 +78,12 @@ export interface Readings {
   readonly ledger: () => ReadonlyArray<Entry.Entry>
 }
 
-/** The capabilities of an activity's effect. It runs once, so it may read, spend and emit; its value is stored. */
+/**
+ * The capabilities of an activity's effect. It runs once, so it may read, spend and emit; its value is stored.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Work extends Readings, RunInfo {
   /** Checks the order, numbers the events and writes them. True: the reader is behind, wait for `room` first. */
   readonly push: (path: AgentPath.AgentPath, events: ReadonlyArray<Event>) => boolean
@@ -87,6 +107,9 @@ export interface Work extends Readings, RunInfo {
 
 /**
  * The loop's view of a run: three verbs with results that are the same on every replay, and the run's constant facts.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface Engine extends RunInfo {
   /**
@@ -151,7 +174,12 @@ export interface Voting {
   readonly counted: (vote: Vote, given: number) => Effect.Effect<void>
 }
 
-/** How a wait ends without an answer. */
+/**
+ * How a wait ends without an answer.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface WaitEnd<A> {
   readonly cancelled: A
   /** At this time (epoch milliseconds) the wait returns `value`. Absent: no deadline. */
@@ -171,7 +199,12 @@ export interface Reminder {
   readonly emit: Effect.Effect<void>
 }
 
-/** For the ledger: which agent waits, and for what. */
+/**
+ * For the ledger: which agent waits, and for what.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface WaitRow {
   readonly path: AgentPath.AgentPath
   readonly reason: Entry.WaitEntry["reason"]

@@ -53,6 +53,9 @@ const RunRecordStruct = Schema.Struct({
  * by which limits unless others are set meanwhile. `historyVersion` is how many messages of the thread the run starts
  * from; the host fills it in. `principal`: the id of who started it; absent: nobody is named. `keyed`: the providers
  * that its query brought keys for; never the keys.
+ *
+ * @since 0.1.0
+ * @category schemas
  */
 export interface RunRecord extends Schema.Schema.Type<typeof RunRecordStruct> {}
 export const RunRecord: Schema.Codec<RunRecord> = RunRecordStruct
@@ -66,7 +69,12 @@ export interface Stores {
   readonly audit: AuditStore
 }
 
-/** Executes a run from its start to its last event, over the given engine. */
+/**
+ * Executes a run from its start to its last event, over the given engine.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Drive = (
   record: RunRecord,
   history: ReadonlyArray<Message.Message>,
@@ -74,7 +82,12 @@ export type Drive = (
   stores: Stores
 ) => Effect.Effect<void>
 
-/** A question that waits for its answer. */
+/**
+ * A question that waits for its answer.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface PendingApproval {
   readonly runId: string
   readonly request: Approval.Request
@@ -83,13 +96,23 @@ export interface PendingApproval {
   readonly askedAt: number
 }
 
-/** The result of an answer. `Resolved` has the answer that came first. */
+/**
+ * The result of an answer. `Resolved` has the answer that came first.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Answered =
   | { readonly _tag: "Taken" }
   | { readonly _tag: "Resolved"; readonly value: Json }
   | { readonly _tag: "Unknown" }
 
-/** The status of a run. `lastSeq` is the number of its last event so far, 0 before the first. */
+/**
+ * The status of a run. `lastSeq` is the number of its last event so far, 0 before the first.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface RunStatus {
   readonly runId: string
   readonly threadId: string
@@ -173,7 +196,12 @@ export interface RunHost extends Stores {
   ) => Effect.Effect<{ readonly asked: PendingApproval; readonly outcome: Approval.Outcome | undefined } | undefined>
 }
 
-/** Makes a host for one runtime. */
+/**
+ * Makes a host for one runtime.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface RunHostFactory {
   /** Makes a host whose runs end with the scope. */
   readonly make: (drive: Drive) => Effect.Effect<RunHost, never, Scope.Scope>

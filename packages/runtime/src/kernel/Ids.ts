@@ -5,7 +5,12 @@
 import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
 
-/** Makes ids. */
+/**
+ * Makes ids.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface IdSource {
   /** A new id that starts with `prefix` and cannot be guessed. */
   readonly make: (prefix: string) => string
@@ -44,12 +49,22 @@ const random: IdSource = {
   }
 }
 
-/** The ids of a runtime: 100 random bits by default. */
+/**
+ * The ids of a runtime: 100 random bits by default.
+ *
+ * @since 0.1.0
+ * @category services
+ */
 export const Ids: Context.Reference<IdSource> = Context.Reference<IdSource>("@reins/runtime/Ids", {
   defaultValue: () => random
 })
 
-/** Ids that count up, `run_1`, `run_2`, for tests and recordings. */
+/**
+ * Ids that count up, `run_1`, `run_2`, for tests and recordings.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
 export const layerCounting: Layer.Layer<never> = Layer.sync(Ids, () => {
   let count = 0
   return { make: (prefix: string) => `${prefix}_${++count}` }

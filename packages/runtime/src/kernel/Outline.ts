@@ -7,7 +7,12 @@ import * as Predicate from "effect/Predicate"
 /** The maximum number of causes to follow. */
 const deepest = 8
 
-/** The failure in one line for each of its causes, then its stack. */
+/**
+ * The failure in one line for each of its causes, then its stack.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const of = (failure: unknown): string => {
   const lines: Array<string> = []
   let stack: string | undefined

@@ -30,7 +30,12 @@ import {
 } from "./Model.ts"
 import { toPromptMessages } from "./PromptMessages.ts"
 
-/** The model's names in prices and traces. */
+/**
+ * The model's names in prices and traces.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Names {
   readonly provider: string
   readonly model: string
@@ -39,7 +44,12 @@ export interface Names {
 type Part = Response.StreamPart<Record<string, Tool.Any>, "deferred">
 type Service = (typeof LanguageModel.LanguageModel)["Service"]
 
-/** The port over a language model. */
+/**
+ * The port over a language model.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const make = (names: Names, service: Service): ModelPort => ({
   ...names,
   // A failure is described by the tag of its reason.
@@ -66,7 +76,12 @@ const stream = (service: Service, request: ModelRequest): Stream.Stream<Part, Ai
     })
   )
 
-/** Serves a language model, from the context, under the port's tag. */
+/**
+ * Serves a language model, from the context, under the port's tag.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
 export const layer = (names: Names): Layer.Layer<Model, never, LanguageModel.LanguageModel> =>
   Layer.effect(
     Model,

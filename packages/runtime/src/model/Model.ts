@@ -15,7 +15,12 @@ import type { ModelSettings } from "./ModelSettings.ts"
 
 export type { ModelSettings } from "./ModelSettings.ts"
 
-/** A tool as it is described to a model. `parameters` is a JSON Schema of an object. */
+/**
+ * A tool as it is described to a model. `parameters` is a JSON Schema of an object.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ToolDefinition {
   readonly name: string
   readonly description: string | undefined
@@ -37,6 +42,9 @@ export interface ToolDefinition {
  *   that of this step. Absent: nothing is asked.
  * - `key`: the caller's own key for the provider; absent: the model's. Only models with `takesKeys` are given one.
  * - `metadata`: which run, thread, agent and step this is for; adapters may send it along as tracing data.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface ModelRequest {
   readonly instructions: string | undefined
@@ -57,13 +65,21 @@ export interface ModelRequest {
   }
 }
 
-/** Provider data that must be sent back with a part on the next step, by provider name. */
+/**
+ * Provider data that must be sent back with a part on the next step, by provider name.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type PartMetadata = { readonly [provider: string]: Json }
 
 /**
  * Why a model stopped. The calls of its answer run after `stop`, `tool-calls` and `other`, and never after an answer
  * that was cut (`length`), filtered or broken off. `paused`: the provider has interrupted a long turn (`pause_turn`)
  * and continues when the answer is sent back unchanged.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export type StopReason = "stop" | "tool-calls" | "length" | "content-filter" | "error" | "other" | "paused"
 
@@ -81,6 +97,9 @@ export type StopReason = "stop" | "tool-calls" | "length" | "content-filter" | "
  *
  * The parts of an adapter are validated on receipt (`ReceivedPart`): an invalid part fails the step with
  * `InvalidModelOutput`; optional data that is invalid, such as metadata that is not JSON, is left out with a warning.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export type ModelPart =
   | {
@@ -131,10 +150,18 @@ export type ModelPart =
 /**
  * Takes parts as they arrive, in arrays: pass all parts of one turn of the event loop together, without delay. A
  * returned promise means that the reader is behind: wait for it before reading more from the provider.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export type Emit = (parts: ReadonlyArray<ModelPart>) => void | Promise<void>
 
-/** A language model. `provider` and `model` are its names in prices and traces. */
+/**
+ * A language model. `provider` and `model` are its names in prices and traces.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ModelPort {
   readonly provider: string
   readonly model: string
@@ -158,6 +185,9 @@ export interface ModelPort {
 /**
  * The model of every agent that names no other. An agent with a model of its own has a service key for it:
  * `class Fast extends Context.Service<Fast, ModelPort>()("acme/Fast") {}` and `model: Fast`.
+ *
+ * @since 0.1.0
+ * @category services
  */
 export class Model extends Context.Service<Model, ModelPort>()("@reins/runtime/Model") {
   /** Serves the model that `layer` makes under another agent's key: `Model.layerFor(Fast, AiSdkModel.layer(…))`. */

@@ -27,6 +27,9 @@ const SettingsStruct = Schema.Struct({
  * - `parallelToolCalls`: `false`, a step makes one call; further ones of the model's are left out.
  * - `toolChoice`: `none`, no step may call a tool; `required` and `{ tool }`, the first step must call one, or this
  *   one.
+ *
+ * @since 0.1.0
+ * @category schemas
  */
 export interface ModelSettings extends Schema.Schema.Type<typeof SettingsStruct> {}
 export const ModelSettings: Schema.Codec<ModelSettings> = SettingsStruct

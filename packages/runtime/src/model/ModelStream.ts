@@ -12,7 +12,12 @@ import { pumpFrom, type PumpOptions, type Source } from "./Pump.ts"
 export { pump, pumpFrom } from "./Pump.ts"
 export type { PumpOptions, Source } from "./Pump.ts"
 
-/** How a source is read. */
+/**
+ * How a source is read.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Options {
   /** The model's names in prices and traces. */
   readonly provider: string
@@ -26,7 +31,12 @@ export interface Options {
   readonly onError?: ((error: unknown) => ModelFailure.ModelFailure) | undefined
 }
 
-/** The model of a source. */
+/**
+ * The model of a source.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const fromAsyncIterable = (options: Options): ModelPort => ({
   provider: options.provider,
   model: options.model,

@@ -6,7 +6,12 @@ import { type Entry, Money } from "@reins/protocol"
 import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
 
-/** Finds prices. */
+/**
+ * Finds prices.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface PriceBook {
   /**
    * The row for a model on a day (`at`: epoch milliseconds), or `undefined` where it is unknown. A row with an invalid
@@ -21,6 +26,9 @@ const none: PriceBook = { find: () => undefined }
 /**
  * The book without invalid rows (`Money.isPrice`): their models have no price, and are not free. Each row is validated
  * once.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const sound = (book: PriceBook): PriceBook => {
   if (book === none) return book
@@ -39,7 +47,12 @@ export const sound = (book: PriceBook): PriceBook => {
   }
 }
 
-/** The book, with a call of `tell` once for each model without a price; never for a runtime without any prices. */
+/**
+ * The book, with a call of `tell` once for each model without a price; never for a runtime without any prices.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const telling = (book: PriceBook, tell: (model: string) => void): PriceBook => {
   if (book === none) return book
   const told = new Set<string>()
@@ -58,12 +71,22 @@ export const telling = (book: PriceBook, tell: (model: string) => void): PriceBo
 /** Bounded, since a port may name a new model in each answer. */
 const maxTold = 1000
 
-/** The price book of a runtime. Read when the runtime's layer is built. */
+/**
+ * The price book of a runtime. Read when the runtime's layer is built.
+ *
+ * @since 0.1.0
+ * @category services
+ */
 export const Prices: Context.Reference<PriceBook> = Context.Reference<PriceBook>("@reins/runtime/Prices", {
   defaultValue: () => none
 })
 
-/** A row of {@link layerTable}, in US dollars per million tokens. */
+/**
+ * A row of {@link layerTable}, in US dollars per million tokens.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface PriceOptions {
   readonly inputPerMillionUsd: number
   readonly outputPerMillionUsd: number
@@ -86,6 +109,9 @@ export interface PriceOptions {
  *
  * export const layer = Prices.layerTable({ "acme/small": { inputPerMillionUsd: 0.5, outputPerMillionUsd: 1.5 } })
  * ```
+ *
+ * @since 0.1.0
+ * @category layers
  */
 export const layerTable = (
   rows: { readonly [providerAndModel: string]: PriceOptions },

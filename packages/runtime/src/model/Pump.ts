@@ -14,7 +14,12 @@ import type { SchedulerDispatcher } from "effect/Scheduler"
 import * as Task from "../kernel/Task.ts"
 import { monotonicMillis } from "../kernel/RunClock.ts"
 
-/** Where parts come from: the reader of a web stream, or an async iterator. */
+/**
+ * Where parts come from: the reader of a web stream, or an async iterator.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Source<A> {
   readonly next: () => Promise<
     { readonly done?: false | undefined; readonly value: A } | { readonly done: true; readonly value?: unknown }
@@ -23,7 +28,12 @@ export interface Source<A> {
   readonly leave: () => Promise<unknown> | undefined
 }
 
-/** Where the parts of a source go, and what a failure of it means. */
+/**
+ * Where the parts of a source go, and what a failure of it means.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface PumpOptions<A, E> {
   readonly take: (parts: ReadonlyArray<A>) => void | Promise<void>
   /** The result of a source that failed: a failure, or a normal end. */
@@ -35,11 +45,19 @@ export interface PumpOptions<A, E> {
 /**
  * Reads a source to its end. Completes when it has ended and everything was taken; when interrupted, closes the source
  * without waiting for it.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const pump = <A, E>(source: Source<A>, options: PumpOptions<A, E>): Effect.Effect<void, E> =>
   pumpFrom(() => source, options)
 
-/** As `pump`, for a source that is opened when reading starts. A throw of `open` is a defect. */
+/**
+ * As `pump`, for a source that is opened when reading starts. A throw of `open` is a defect.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const pumpFrom = <A, E>(open: () => Source<A>, options: PumpOptions<A, E>): Effect.Effect<void, E> => {
   const { idle } = options
   if (idle === undefined) {

@@ -20,7 +20,12 @@ import * as Erased from "../kernel/Erased.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import type { ModelPart, PartMetadata, StopReason } from "./Model.ts"
 
-/** Why an answer is unusable, as a clause after "it". */
+/**
+ * Why an answer is unusable, as a clause after "it".
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export class Flaw {
   readonly clause: string
   constructor(clause: string) {
@@ -35,7 +40,12 @@ interface Members {
   readonly [name: string]: unknown
 }
 
-/** Whether `part` is text or reasoning that needs no conversion, as nearly every delta. */
+/**
+ * Whether `part` is text or reasoning that needs no conversion, as nearly every delta.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
 export const isPlain = (part: ModelPart): boolean =>
   Predicate.isObject(part) &&
   (part.type === "text" || part.type === "reasoning") &&
@@ -43,7 +53,12 @@ export const isPlain = (part: ModelPart): boolean =>
   part.part === undefined &&
   part.metadata === undefined
 
-/** The part as the port's types, `undefined` if it is left out, or why the answer is unusable. */
+/**
+ * The part as the port's types, `undefined` if it is left out, or why the answer is unusable.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const read = (handed: unknown, warn: Warn): ModelPart | Flaw | undefined => {
   if (!Predicate.isObject(handed)) return new Flaw("emitted a part that is not an object")
   const part: Members = handed

@@ -6,7 +6,12 @@ import type { Message } from "@reins/protocol"
 import * as Context from "effect/Context"
 import * as FileTokens from "./FileTokens.ts"
 
-/** Estimates tokens; never fails. */
+/**
+ * Estimates tokens; never fails.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Estimator {
   /** Tokens of a text for an unknown model; should rather be too high than too low. */
   readonly text: (text: string) => number
@@ -14,16 +19,31 @@ export interface Estimator {
   readonly of?: ((provider: string, model: string) => Estimator) | undefined
 }
 
-/** The estimator for a model. */
+/**
+ * The estimator for a model.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const forModel = (
   estimator: Estimator,
   model: { readonly provider: string; readonly model: string }
 ): Estimator => estimator.of?.(model.provider, model.model) ?? estimator
 
-/** About three characters per token: above what common tokenizers need for prose and code. */
+/**
+ * About three characters per token: above what common tokenizers need for prose and code.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const byLength: Estimator = { text: (text) => Math.ceil(text.length / 3) }
 
-/** The estimator of a runtime. */
+/**
+ * The estimator of a runtime.
+ *
+ * @since 0.1.0
+ * @category services
+ */
 export const TokenEstimator: Context.Reference<Estimator> = Context.Reference<Estimator>(
   "@reins/runtime/TokenEstimator",
   { defaultValue: () => byLength }
@@ -32,7 +52,12 @@ export const TokenEstimator: Context.Reference<Estimator> = Context.Reference<Es
 /** Tokens that a message's frame adds: role, separators, call structure. */
 const frameTokens = 8
 
-/** Tokens of one message. */
+/**
+ * Tokens of one message.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const message = (estimator: Estimator, one: Message.Message): number => {
   let total = frameTokens
   for (const part of one.content) {

@@ -5,25 +5,45 @@
 import type { StandardSchemaV1 } from "effect/StandardSchema"
 import type { JsonObjectSchema } from "./Parameters.ts"
 
-/** The input of a specialist's schema, and the output of its output schema. */
+/**
+ * The input of a specialist's schema, and the output of its output schema.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface SpecialistTypes {
   readonly input: unknown
   readonly output: unknown
 }
 
-/** The specialists of a runtime, by name. */
+/**
+ * The specialists of a runtime, by name.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface AnySpecialists {
   readonly [name: string]: SpecialistTypes
 }
 
-/** A caller's input for a specialist: text if it has no `input`. */
+/**
+ * A caller's input for a specialist: text if it has no `input`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type InputOf<A> = "input" extends keyof A
   ? A["input"] extends StandardSchemaV1<infer In, infer _Out>
     ? In
     : Loose<A["input"]>
   : string
 
-/** A specialist's output for a caller: text if it has no `output`. */
+/**
+ * A specialist's output for a caller: text if it has no `output`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type OutputOf<A> = "output" extends keyof A
   ? A["output"] extends StandardSchemaV1<infer _In, infer Out>
     ? Out
@@ -32,7 +52,12 @@ export type OutputOf<A> = "output" extends keyof A
 
 type Loose<P> = P extends JsonObjectSchema ? { readonly [name: string]: unknown } : unknown
 
-/** The specialists among agents. */
+/**
+ * The specialists among agents.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type SpecialistsOf<Agents extends ReadonlyArray<{ readonly name: string }>> = {
   readonly [A in Agents[number] as "description" extends keyof A ? A["name"] : never]: {
     readonly input: InputOf<A>

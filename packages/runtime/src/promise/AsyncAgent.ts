@@ -20,16 +20,27 @@ import * as AsyncTool from "./AsyncTool.ts"
 /**
  * A model: a port, such as those of `@reins/models`; an effect that makes one when the runtime is built; or a function
  * that streams the parts of an answer.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export type AnyModel = ModelPort | Effect.Effect<ModelPort, unknown> | ModelStream.Options
 
 /**
  * Whether a person is asked before a tool runs: never, always, or as a function of its arguments returns; `{ deny:
  * reason }` denies the call. A function that throws or takes too long means ask.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export type Asks = "never" | "always" | Denial | ((args: Types.Any, context: PolicyContext) => Ruling | Promise<Ruling>)
 
-/** Whether to ask (`ask`; absent: always), and who may answer. */
+/**
+ * Whether to ask (`ask`; absent: always), and who may answer.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Reviewed {
   readonly ask?: Asks | undefined
   readonly approvers: Approvers
@@ -38,6 +49,9 @@ export interface Reviewed {
 /**
  * An agent. With a `description` it is a specialist: other agents' models call it like a tool, and code by
  * `runSpecialist`.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface AsyncAgent<
   ToolName extends string,
@@ -89,7 +103,12 @@ export interface AsyncAgent<
   readonly providerOptions?: { readonly [provider: string]: Json } | undefined
 }
 
-/** An agent as a value, for `createRuntime` and for the verbs of its runtime, which are typed by it. */
+/**
+ * An agent as a value, for `createRuntime` and for the verbs of its runtime, which are typed by it.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const agent = <const A extends AsyncAgent<string, string, string>>(definition: A): A => definition
 
 /** The parts that agents are built from. */

@@ -18,7 +18,12 @@ import { type FileContent, type FileOptions, type Progress, ToolRun, type ToolRu
 import * as ToolSettings from "../tool/ToolSettings.ts"
 import { type Arguments, type Parameters, toSchema } from "./Parameters.ts"
 
-/** The call that a tool's function executes. */
+/**
+ * The call that a tool's function executes.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Call extends Pick<
   ToolRunShape,
   "runId" | "threadId" | "callId" | "idempotencyKey" | "attempt" | "signal"
@@ -54,6 +59,9 @@ export interface Call extends Pick<
  * - `maxCostUsd`: the maximum cost of one call, in US dollars, or a function of the arguments; see
  *   `ToolSettings.MaxCostUsd`.
  * - `approvers`: who may answer the questions about its calls, unless its agent names others; see `Approvers`.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface AsyncTool<P extends Parameters> {
   readonly description?: string | undefined
@@ -72,7 +80,12 @@ export interface AsyncTool<P extends Parameters> {
   readonly approvers?: Approvers | undefined
 }
 
-/** A tool that stands alone, its arguments typed by its parameters. */
+/**
+ * A tool that stands alone, its arguments typed by its parameters.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const tool = <const P extends Parameters>(definition: AsyncTool<P>): AsyncTool<P> => definition
 
 /** A tool with its types erased: the function takes the decoded arguments. */

@@ -16,7 +16,12 @@ import * as PlainJson from "../kernel/PlainJson.ts"
 import * as ArgumentsOf from "../tool/Arguments.ts"
 import * as JsonSchema from "../tool/JsonSchema.ts"
 
-/** Raw JSON Schema of an object, draft 4 to 2020-12. The model gets it, and arguments are validated by it. */
+/**
+ * Raw JSON Schema of an object, draft 4 to 2020-12. The model gets it, and arguments are validated by it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface JsonObjectSchema {
   readonly type: "object"
   readonly properties?: { readonly [name: string]: unknown } | undefined
@@ -24,10 +29,20 @@ export interface JsonObjectSchema {
   readonly [keyword: string]: unknown
 }
 
-/** The parameters of a tool: a schema of some library, or raw JSON Schema. */
+/**
+ * The parameters of a tool: a schema of some library, or raw JSON Schema.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Parameters = (StandardSchemaV1 & StandardJSONSchemaV1) | JsonObjectSchema
 
-/** The decoded arguments of a tool. */
+/**
+ * The decoded arguments of a tool.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Arguments<P> = P extends StandardSchemaV1<infer _In, infer Out> ? Out : { readonly [name: string]: unknown }
 
 const isStandard = (parameters: Parameters): parameters is StandardSchemaV1 & StandardJSONSchemaV1 =>

@@ -38,7 +38,12 @@ type AgentOf<Tools, Mcp> = AsyncAgent<
   keyof Mcp extends never ? never : string
 >
 
-/** Options of a runtime. */
+/**
+ * Options of a runtime.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Options<
   Tools extends Record<string, Parameters>,
   Agents extends ReadonlyArray<AsyncAgent<string, string, string>>,
@@ -84,7 +89,12 @@ const keysOf = (find: Options<{}, []>["providerKeys"]): Shape.RuntimeOptions<[]>
           (key) => (key === undefined ? undefined : Redacted.make(key))
         )
 
-/** Makes a runtime. Throws when its agents are invalid; the message says how to fix them. */
+/**
+ * Makes a runtime. Throws when its agents are invalid; the message says how to fix them.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const createRuntime = <
   const Tools extends Record<string, Parameters> = {},
   const Mcp extends Servers = {},

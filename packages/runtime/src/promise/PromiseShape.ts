@@ -21,7 +21,12 @@ type Promised<Method> = Method extends (...args: infer Args) => Effect.Effect<in
 
 type Threads = Shape.RuntimeShape["threads"]
 
-/** Options of a query. */
+/**
+ * Options of a query.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface QueryOptions<AgentName extends string = string> extends Omit<
   Verbs.QueryOptions,
   "agent" | "budget" | "quotas"
@@ -37,10 +42,20 @@ export interface QueryOptions<AgentName extends string = string> extends Omit<
   readonly signal?: AbortSignal | undefined
 }
 
-/** Options of a query with its agent as the first argument. */
+/**
+ * Options of a query with its agent as the first argument.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type AgentOptions = Omit<QueryOptions, "agent">
 
-/** Options of a specialist's run. */
+/**
+ * Options of a specialist's run.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type RunOptions = Omit<
   QueryOptions,
   "agent" | "history" | "instructions" | "model" | "onBusy" | "onThread" | "tools"
@@ -83,7 +98,12 @@ export interface Start<AgentName extends string> {
   (prompt: Message.Prompt, options?: QueryOptions<AgentName>): Promise<RunHandle>
 }
 
-/** A started run, which does not depend on its readers. */
+/**
+ * A started run, which does not depend on its readers.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface RunHandle<out Out = string> {
   readonly runId: string
   readonly threadId: string
@@ -103,7 +123,12 @@ export interface QuotaSubject extends Omit<Shape.QuotaSubject, "quotas"> {
   readonly quotas?: ReadonlyArray<Quota.Options> | undefined
 }
 
-/** A runtime. Close it with `await using`, or `await runtime[Symbol.asyncDispose]()`. */
+/**
+ * A runtime. Close it with `await using`, or `await runtime[Symbol.asyncDispose]()`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface PromiseRuntime<
   AgentName extends string = string,
   Specialists extends AnySpecialists = AnySpecialists

@@ -4,7 +4,12 @@
  */
 import { AgentPath, type Budget, Entry, type Events, Money, type RunErrors, type Usage } from "@reins/protocol"
 
-/** How an agent ended. */
+/**
+ * How an agent ended.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface AgentEnd {
   readonly reason: Events.FinishReason | "failed"
   /** Its final text; for a typed output, JSON that matches the schema if `reason` is `stop`. */
@@ -17,7 +22,12 @@ export interface AgentEnd {
   readonly failure?: RunErrors.Reason | undefined
 }
 
-/** Money in whole nano-dollars, time in milliseconds. Each with all specialists below. */
+/**
+ * Money in whole nano-dollars, time in milliseconds. Each with all specialists below.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface AgentTotals {
   readonly costNanoUsd: number
   /** Model requests and provider-run calls without a known price: the real cost is higher. */

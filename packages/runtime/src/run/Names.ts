@@ -8,135 +8,330 @@
 import { AgentPath } from "@reins/protocol"
 import { digestId } from "../kernel/Digest.ts"
 
-/** The subject of a question. */
+/**
+ * The subject of a question.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Subject = string
 
-/** A call. */
+/**
+ * A call.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const ofCall = (callId: string): Subject => callId
 
-/** The id under which a model's call is announced: its own, unless names with it would be ambiguous. */
+/**
+ * The id under which a model's call is announced: its own, unless names with it would be ambiguous.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const callId = (fromModel: string): string =>
   isAmbiguous.test(fromModel) ? fromModel.replaceAll("/", "_") : fromModel
 
-/** A call that may have been executed before, for the `time`th time; counts from 1. */
+/**
+ * A call that may have been executed before, for the `time`th time; counts from 1.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const ofRepeat = (callId: string, time: number): Subject => `${ofCall(callId)}/again/${time}`
 
-/** A call after the `time`th change of its tool's definition since it was allowed or asked about; counts from 1. */
+/**
+ * A call after the `time`th change of its tool's definition since it was allowed or asked about; counts from 1.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const ofChanged = (callId: string, time: number): Subject => `${ofCall(callId)}/changed/${time}`
 
-/** The `count`th limit that the agent reached; counts from 1. */
+/**
+ * The `count`th limit that the agent reached; counts from 1.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const ofLimit = (count: number): Subject => `budget/${count}`
 
 const isAmbiguous = /^budget\/\d+$|\/again\/\d+$|\/changed\/\d+$|^[^/]*#[^/]*\//
 
 // Activities and emits of an agent. `prefix` is its path's key.
 
-/** A model step: its activity, and its started requests. */
+/**
+ * A model step: its activity, and its started requests.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const model = (prefix: string, step: number): string => `${prefix}model/${step}`
 
-/** Whether `name` is that of a model step of the agent at `path`. */
+/**
+ * Whether `name` is that of a model step of the agent at `path`.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
 export const isModel = (path: AgentPath.AgentPath, name: string): boolean =>
   name.startsWith(`${AgentPath.key(path)}model/`)
 
-/** The compaction before a step. */
+/**
+ * The compaction before a step.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const compaction = (prefix: string, step: number): string => `${prefix}compact/${step}`
 
-/** The event that a step reached the limit of repeated calls. */
+/**
+ * The event that a step reached the limit of repeated calls.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const repeated = (prefix: string, step: number): string => `${prefix}repeated/${step}`
 
-/** How many user messages were taken before a step. */
+/**
+ * How many user messages were taken before a step.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const received = (prefix: string, step: number): string => `${prefix}received/${step}`
 
-/** The gate's decision about a call. */
+/**
+ * The gate's decision about a call.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const gate = (prefix: string, subject: Subject): string => `${prefix}gate/${subject}`
 
-/** Whether a client tool still has the definition that was allowed. */
+/**
+ * Whether a client tool still has the definition that was allowed.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const held = (prefix: string, subject: Subject): string => `${prefix}held/${subject}`
 
-/** The definition in a question about repeating a call. */
+/**
+ * The definition in a question about repeating a call.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const shown = (prefix: string, subject: Subject): string => `${prefix}shown/${subject}`
 
-/** The execution of a tool: the call, or its repetition. */
+/**
+ * The execution of a tool: the call, or its repetition.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const tool = (prefix: string, subject: Subject): string => `${prefix}tool/${subject}`
 
-/** The cost of a call that died with its process and was not repeated. */
+/**
+ * The cost of a call that died with its process and was not repeated.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const lost = (prefix: string, callId: string): string => `${prefix}lost/${ofCall(callId)}`
 
-/** The event that a call uses a grant. */
+/**
+ * The event that a call uses a grant.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const granted = (prefix: string, callId: string): string => `${prefix}granted/${ofCall(callId)}`
 
-/** The grant that an answer created. */
+/**
+ * The grant that an answer created.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const grant = (prefix: string, subject: Subject): string => `${prefix}grant/${subject}`
 
-/** The result of a call that the runtime did not run. */
+/**
+ * The result of a call that the runtime did not run.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const result = (prefix: string, callId: string): string => `${prefix}result/${ofCall(callId)}`
 
-/** The admission of a specialist. */
+/**
+ * The admission of a specialist.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const agent = (prefix: string, callId: string): string => `${prefix}agent/${ofCall(callId)}`
 
-/** The end of a specialist. */
+/**
+ * The end of a specialist.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const agentEnd = (prefix: string, callId: string): string => `${prefix}agent-end/${ofCall(callId)}`
 
-/** The expiry of a question. */
+/**
+ * The expiry of a question.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const expiry = (prefix: string, subject: Subject): string => `${prefix}expiry/${subject}`
 
-/** A question. */
+/**
+ * A question.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const ask = (prefix: string, subject: Subject): string => `${prefix}ask/${subject}`
 
-/** The warning that a question expires soon. */
+/**
+ * The warning that a question expires soon.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const warn = (prefix: string, subject: Subject): string => `${prefix}warn/${subject}`
 
-/** The `level`th escalation of a question. */
+/**
+ * The `level`th escalation of a question.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const escalated = (prefix: string, subject: Subject, level: number): string =>
   `${prefix}escalated/${level}/${subject}`
 
-/** The event of a counted approval at a level. */
+/**
+ * The event of a counted approval at a level.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const given = (prefix: string, subject: Subject, level: number, count: number): string =>
   `${prefix}given/${level}/${count}/${subject}`
 
-/** The decision about a question. */
+/**
+ * The decision about a question.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const decided = (prefix: string, subject: Subject): string => `${prefix}decided/${subject}`
 
-/** The raise of a limit by an answer. */
+/**
+ * The raise of a limit by an answer.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const raise = (prefix: string, subject: Subject): string => `${prefix}raise/${subject}`
 
 // Activities and emits of the run.
 
-/** The event that a limit was reached. */
+/**
+ * The event that a limit was reached.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const exhausted = (path: AgentPath.AgentPath, limit: string): string => `budget/${JSON.stringify(path)}/${limit}`
 
-/** The user messages that were too late for a step. */
+/**
+ * The user messages that were too late for a step.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const unread = "unread"
 
-/** What the run stores with its thread, and the run's last events. */
+/**
+ * What the run stores with its thread, and the run's last events.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const finish = "finish"
 
-/** The note of how long no process executed the run. */
+/**
+ * The note of how long no process executed the run.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const down = "down"
 
-/** The note of what a call has reported as its cost. */
+/**
+ * The note of what a call has reported as its cost.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const cost = (path: AgentPath.AgentPath, callId: string): string => `cost/${AgentPath.key(path)}${callId}`
 
-/** Whether `name` is that of such a note. */
+/**
+ * Whether `name` is that of such a note.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
 export const isCost = (name: string): boolean => name.startsWith("cost/")
 
-/** The note that a defect has stopped the run, with the rows of what was under way. */
+/**
+ * The note that a defect has stopped the run, with the rows of what was under way.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const struck = "struck"
 
 // Answers from outside.
 
-/** A question's id: the same on every replay of the run, and as unguessable as the run's id. */
+/**
+ * A question's id: the same on every replay of the run, and as unguessable as the run's id.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const approvalId = (runId: string, prefix: string, subject: Subject): string =>
   digestId("apr", `${runId}\n${prefix}\n${subject}`)
 
-/** A plan's id: the same on every replay of the run. */
+/**
+ * A plan's id: the same on every replay of the run.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const planId = (runId: string, prefix: string, callId: string): string =>
   digestId("plan", `${runId}\n${prefix}\n${callId}`)
 
-/** The answer to a question. */
+/**
+ * The answer to a question.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const approval = (approvalId: string): string => `approval/${approvalId}`
 
-/** The names of votes on a question begin with the name of its answer. */
+/**
+ * The names of votes on a question begin with the name of its answer.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const vote = (
   approvalId: string,
   level: number,
@@ -160,21 +355,46 @@ export const vote = (
   }
 }
 
-/** The prefix of a question's counted ballots at one level. */
+/**
+ * The prefix of a question's counted ballots at one level.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const ballots = (approvalId: string, level: number): string => `${approval(approvalId)}/by/${level}/`
 
-/** A client's result: with another name if a person was asked first, so that results before the answer do not count. */
+/**
+ * A client's result: with another name if a person was asked first, so that results before the answer do not count.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const client = (prefix: string, subject: Subject, isAsked: boolean): string =>
   `${prefix}${isAsked ? "client-allowed" : "client"}/${subject}`
 
-/** A slot of the run's inbox, counted from 1. */
+/**
+ * A slot of the run's inbox, counted from 1.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const inbox = (position: number): string => `inbox/${position}`
 
-/** The cancel of the run. */
+/**
+ * The cancel of the run.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const cancel = "cancel"
 
 // In the store of grants.
 
-/** The use of a grant by one call: taken once, however often the call's gate is executed. */
+/**
+ * The use of a grant by one call: taken once, however often the call's gate is executed.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const grantUse = (runId: string, path: AgentPath.AgentPath, callId: string): string =>
   `${runId} ${AgentPath.key(path)}${callId}`

@@ -10,7 +10,12 @@ import type * as Effect from "effect/Effect"
 import type { AgentEnd, AgentTotals } from "./AgentEnd.ts"
 import type { ToolOutcome } from "../tool/ToolOutcome.ts"
 
-/** Which agent, in which run. */
+/**
+ * Which agent, in which run.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface AgentFacts {
   readonly runId: string
   readonly threadId: string
@@ -21,7 +26,12 @@ export interface AgentFacts {
   readonly model: string
 }
 
-/** Which call of which tool. */
+/**
+ * Which call of which tool.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ToolFacts {
   readonly runId: string
   readonly threadId: string
@@ -34,6 +44,9 @@ export interface ToolFacts {
 /**
  * Wraps work. The returned effect must run the work once and return its result. `totals` returns the agent's totals so
  * far, specialists included: call it when the work is done.
+ *
+ * @since 0.1.0
+ * @category services
  */
 export interface Tracing {
   readonly agent: (
@@ -44,7 +57,12 @@ export interface Tracing {
   readonly tool: (facts: ToolFacts, work: Effect.Effect<ToolOutcome>) => Effect.Effect<ToolOutcome>
 }
 
-/** The tracing of a runtime. Read when its layer is built. */
+/**
+ * The tracing of a runtime. Read when its layer is built.
+ *
+ * @since 0.1.0
+ * @category services
+ */
 export const Tracing: Context.Reference<Tracing | undefined> = Context.Reference<Tracing | undefined>(
   "@reins/runtime/Tracing",
   { defaultValue: () => undefined }

@@ -30,7 +30,12 @@ import * as AgentRegistry from "../agent/AgentRegistry.ts"
 import { type RuntimeParts, defaultResource } from "./RuntimeParts.ts"
 import { fromDecision } from "./GivenGrant.ts"
 
-/** Who answers, and for which tenant. */
+/**
+ * Who answers, and for which tenant.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Answerer {
   /** If given, only a request of this tenant. */
   readonly resourceId?: string | undefined
@@ -38,7 +43,12 @@ export interface Answerer {
   readonly principal?: Principal | undefined
 }
 
-/** The progress of an answered request. */
+/**
+ * The progress of an answered request.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Progress {
   /** False: more approvals are needed. */
   readonly decided: boolean

@@ -19,7 +19,12 @@ import * as Erased from "../kernel/Erased.ts"
 import type * as Specialist from "../agent/Specialist.ts"
 import * as SpecialistText from "../agent/SpecialistText.ts"
 
-/** A finished run. `Out` is text, or the decoded output of a specialist. */
+/**
+ * A finished run. `Out` is text, or the decoded output of a specialist.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Completion<out Out> {
   readonly runId: string
   readonly threadId: string

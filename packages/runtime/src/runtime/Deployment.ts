@@ -12,7 +12,12 @@ import { memoryHost, type MemoryHostOptions } from "../host/memory/MemoryHost.ts
 
 export { memoryHost }
 
-/** The deployment of a runtime. Read when the runtime's layer is built. */
+/**
+ * The deployment of a runtime. Read when the runtime's layer is built.
+ *
+ * @since 0.1.0
+ * @category services
+ */
 export const Deployment: Context.Reference<RunHostFactory> = Context.Reference<RunHostFactory>(
   "@reins/runtime/Deployment",
   { defaultValue: () => memoryHost() }
@@ -21,6 +26,9 @@ export const Deployment: Context.Reference<RunHostFactory> = Context.Reference<R
 /**
  * Keeps runs in this process and loses them with it. For tests and scripts, or to set how many ended runs stay
  * readable.
+ *
+ * @since 0.1.0
+ * @category layers
  */
 export const layerMemory = (options?: MemoryHostOptions): Layer.Layer<never> =>
   Layer.succeed(Deployment, memoryHost(options))
@@ -28,6 +36,9 @@ export const layerMemory = (options?: MemoryHostOptions): Layer.Layer<never> =>
 /**
  * A deployment over a store, called `name` in the log. A runtime that is built beside it without it keeps its runs in
  * memory, and says so as a warning.
+ *
+ * @since 0.1.0
+ * @category layers
  */
 export const layerStore = <E, R>(
   name: string,

@@ -23,6 +23,9 @@ interface Limits extends Omit<NonNullable<Parameters<typeof Decision.approve>[0]
 /**
  * The scope: every run of a thread, a run, or a run at and below `agentPath`. A run that has not started also needs
  * `threadId`.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export type GrantOptions =
   | (Limits & { readonly scope: "thread"; readonly threadId: string })

@@ -6,7 +6,12 @@ import { RunErrors } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import { StoreFailure } from "../host/journal/JournalStore.ts"
 
-/** There is no run with this id. */
+/**
+ * There is no run with this id.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class RunNotFound extends Schema.TaggedError<RunNotFound>()("RunNotFound", { runId: Schema.String }) {
   override get message() {
     return `Unknown run ${JSON.stringify(this.runId)}`
@@ -17,6 +22,9 @@ export class RunNotFound extends Schema.TaggedError<RunNotFound>()("RunNotFound"
  * A run did not accept a message; nothing of it is stored. `empty`: it has neither text nor files. `invalid`: it is not
  * text or a list of parts. `ending`: the run has ended, is ending or was cancelled; send a query to its thread.
  * `id-taken`: another message of this run has its `messageId`.
+ *
+ * @since 0.1.0
+ * @category errors
  */
 export class MessageRefused extends Schema.TaggedError<MessageRefused>()("MessageRefused", {
   runId: Schema.String,
@@ -37,7 +45,12 @@ export class MessageRefused extends Schema.TaggedError<MessageRefused>()("Messag
   }
 }
 
-/** No client tool call of this id waits for a result. */
+/**
+ * No client tool call of this id waits for a result.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class CallNotFound extends Schema.TaggedError<CallNotFound>()("CallNotFound", {
   runId: Schema.String,
   toolInvocationId: Schema.String
@@ -47,7 +60,12 @@ export class CallNotFound extends Schema.TaggedError<CallNotFound>()("CallNotFou
   }
 }
 
-/** There is no thread with this id, or it belongs to another tenant. */
+/**
+ * There is no thread with this id, or it belongs to another tenant.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class ThreadNotFound extends Schema.TaggedError<ThreadNotFound>()("ThreadNotFound", {
   threadId: Schema.String
 }) {
@@ -56,14 +74,24 @@ export class ThreadNotFound extends Schema.TaggedError<ThreadNotFound>()("Thread
   }
 }
 
-/** There is already a thread with this id. */
+/**
+ * There is already a thread with this id.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class ThreadExists extends Schema.TaggedError<ThreadExists>()("ThreadExists", { threadId: Schema.String }) {
   override get message() {
     return `Thread ${JSON.stringify(this.threadId)} already exists`
   }
 }
 
-/** The history for a thread is not a list of messages. */
+/**
+ * The history for a thread is not a list of messages.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class HistoryInvalid extends Schema.TaggedError<HistoryInvalid>()("HistoryInvalid", { issue: Schema.String }) {
   override get message() {
     return this.issue

@@ -62,6 +62,9 @@ import { ThreadQueue } from "./ThreadQueue.ts"
  *   yield* Stream.runForEach(runtime.query("Hi"), (event) => Console.log(event.type))
  * }).pipe(Effect.provide(RuntimeLive))
  * ```
+ *
+ * @since 0.1.0
+ * @category services
  */
 export class Runtime extends Context.Service<Runtime, RuntimeShape>()("@reins/runtime/Runtime") {
   /**

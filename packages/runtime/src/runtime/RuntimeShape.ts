@@ -42,7 +42,12 @@ import type { ImportedThread, NewThread } from "./Threads.ts"
 import type { Complete, Query, QueryOptions, RunOptions, Start, Steered } from "./RuntimeVerbs.ts"
 import type * as Specialist from "../agent/Specialist.ts"
 
-/** Options of a message to a running run. */
+/**
+ * Options of a message to a running run.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface SteerOptions {
   /** An id of the caller's own, so that a repeated message enters once. Absent: a new one. */
   readonly messageId?: string | undefined
@@ -56,7 +61,12 @@ export interface SteerOptions {
   readonly resourceId?: string | undefined
 }
 
-/** The methods of a runtime. */
+/**
+ * The methods of a runtime.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface RuntimeShape {
   /**
    * Runs a query as a stream of events: those of the root agent, and the approvals of all agents. Fails only before its
@@ -274,7 +284,12 @@ export interface RuntimeShape {
   }
 }
 
-/** The subject of quotas. */
+/**
+ * The subject of quotas.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface QuotaSubject {
   readonly resourceId?: string | undefined
   readonly principal?: string | undefined
@@ -282,7 +297,12 @@ export interface QuotaSubject {
   readonly quotas?: ReadonlyArray<Quota.Quota> | undefined
 }
 
-/** Selects acts of the audit record that match all given fields. */
+/**
+ * Selects acts of the audit record that match all given fields.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface HistoryOptions {
   /** Absent: `"default"`. */
   readonly resourceId?: string | undefined
@@ -305,7 +325,12 @@ export interface TenantOptions {
   readonly resourceId?: string | undefined
 }
 
-/** The options of a runtime. */
+/**
+ * The options of a runtime.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface RuntimeOptions<Agents extends ReadonlyArray<Agent.Any>> {
   /** Agents and specialists that queries may name; the first is the default. */
   readonly agents: Agents

@@ -17,7 +17,12 @@ import * as Erased from "../kernel/Erased.ts"
 import type { Completion } from "./Completion.ts"
 import type * as ProviderKeys from "../model/ProviderKeys.ts"
 
-/** Options of every run. */
+/**
+ * Options of every run.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface RunOptions {
   /** The conversation it belongs to. Absent: a new one. */
   readonly threadId?: string | undefined
@@ -55,7 +60,12 @@ export interface RunOptions {
   readonly providerKeys?: ProviderKeys.Given | undefined
 }
 
-/** Options of a query. */
+/**
+ * Options of a query.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface QueryOptions extends RunOptions {
   /**
    * What to do while the thread has another run: `reject` with `ThreadBusy` (the default), `queue` behind it and those
@@ -101,7 +111,12 @@ export interface QueryOptions extends RunOptions {
   readonly model?: QueryModel | undefined
 }
 
-/** A message that a run has accepted. */
+/**
+ * A message that a run has accepted.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Steered {
   readonly runId: string
   readonly messageId: string
@@ -113,7 +128,12 @@ export interface Steered {
   readonly withdrawn: ReadonlyArray<string>
 }
 
-/** A started run: it continues when readers disconnect. */
+/**
+ * A started run: it continues when readers disconnect.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface RunHandle<out Out = string> {
   readonly runId: string
   readonly threadId: string
@@ -129,13 +149,28 @@ export interface RunHandle<out Out = string> {
   readonly steered?: Steered | undefined
 }
 
-/** An agent that is not a specialist. */
+/**
+ * An agent that is not a specialist.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type PlainAgent = Agent.Any & { readonly [Specialist.TypeId]?: never }
 
-/** Options of a query with its agent as the first argument. */
+/**
+ * Options of a query with its agent as the first argument.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type AgentOptions = Omit<QueryOptions, "agent">
 
-/** The events of a run. */
+/**
+ * The events of a run.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Query {
   (agent: PlainAgent, prompt: Message.Prompt, options?: AgentOptions): Stream.Stream<Event, QueryRejected>
   <In, Out>(
@@ -146,7 +181,12 @@ export interface Query {
   (prompt: Message.Prompt, options?: QueryOptions): Stream.Stream<Event, QueryRejected>
 }
 
-/** The answer of a run. */
+/**
+ * The answer of a run.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Complete {
   (
     agent: PlainAgent,
@@ -161,7 +201,12 @@ export interface Complete {
   (prompt: Message.Prompt, options?: QueryOptions): Effect.Effect<Completion<string>, QueryRejected | RunError>
 }
 
-/** Starts a run that continues without readers. */
+/**
+ * Starts a run that continues without readers.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Start {
   (agent: PlainAgent, prompt: Message.Prompt, options?: AgentOptions): Effect.Effect<RunHandle, QueryRejected>
   <In, Out>(

@@ -12,13 +12,23 @@ import * as PlainJson from "../kernel/PlainJson.ts"
 import { type RuntimeParts, defaultResource } from "./RuntimeParts.ts"
 import { HistoryInvalid, ThreadExists, ThreadNotFound } from "./NotFound.ts"
 
-/** A thread that was begun with a history, and what had to be repaired. */
+/**
+ * A thread that was begun with a history, and what had to be repaired.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ImportedThread {
   readonly threadId: string
   readonly repairs: ReadonlyArray<Transcript.Repair>
 }
 
-/** Options of a new thread. */
+/**
+ * Options of a new thread.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface NewThread {
   /** Its id. Absent: a new one. */
   readonly threadId?: string | undefined

@@ -6,7 +6,12 @@ import type { Budget } from "@reins/protocol"
 import * as Layer from "effect/Layer"
 import { BudgetProbe, type BudgetObserver } from "../budget/BudgetTree.ts"
 
-/** A watch over one run's tree. */
+/**
+ * A watch over one run's tree.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface BudgetWatch {
   readonly look: BudgetObserver
   /** Violated invariants, one message each. */
@@ -19,7 +24,12 @@ export interface BudgetWatch {
 
 const counters = ["steps", "toolCalls", "inputTokens", "outputTokens", "nanoUsd", "agents"] as const
 
-/** Makes a watch, to be provided as the probe of budget trees. */
+/**
+ * Makes a watch, to be provided as the probe of budget trees.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const make = (): BudgetWatch => {
   const faults: Array<string> = []
   let latest: ReadonlyArray<Budget.Node> = []
@@ -46,7 +56,12 @@ export const make = (): BudgetWatch => {
   }
 }
 
-/** Watches the budgets of every run that a runtime above this layer executes. */
+/**
+ * Watches the budgets of every run that a runtime above this layer executes.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
 export const layer = (watch: BudgetWatch): Layer.Layer<never> => Layer.succeed(BudgetProbe, watch.look)
 
 const place = (node: Budget.Node): string => (node.path.length === 0 ? "the root" : node.path.join("/"))

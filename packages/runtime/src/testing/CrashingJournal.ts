@@ -12,6 +12,9 @@ import * as Names from "../run/Names.ts"
 /**
  * Crashes at the commit that contains event `at` of a run, or, if `cost` is given, the `cost`th cost that tools report
  * to this owner: after it is stored (`after`), or before (`before`).
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface Death {
   readonly at: number
@@ -19,7 +22,12 @@ export interface Death {
   readonly when: "before" | "after"
 }
 
-/** A journal as one process sees it. */
+/**
+ * A journal as one process sees it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface CrashingJournal {
   readonly store: JournalStore
   readonly isDead: () => boolean
@@ -28,7 +36,12 @@ export interface CrashingJournal {
   readonly bury: Effect.Effect<void>
 }
 
-/** A view of `journal` that crashes once; without a death it never does. */
+/**
+ * A view of `journal` that crashes once; without a death it never does.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const crashing = (journal: JournalStore, death: Death | undefined): CrashingJournal => {
   let dead = false
   let costs = 0

@@ -8,12 +8,22 @@ import type { Engine, Work } from "../engine/Engine.ts"
 import type { RunHostFactory } from "../engine/RunHost.ts"
 import { Deployment } from "../runtime/Deployment.ts"
 
-/** Wraps a factory: the runs of its hosts take the general way only. */
+/**
+ * Wraps a factory: the runs of its hosts take the general way only.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const factory = (factory: RunHostFactory): RunHostFactory => ({
   make: (drive) => factory.make((record, history, engine, stores) => drive(record, history, general(engine), stores))
 })
 
-/** Wraps the deployment that this layer is provided with. */
+/**
+ * Wraps the deployment that this layer is provided with.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
 export const layer: Layer.Layer<never> = Layer.effect(Deployment, Effect.map(Deployment, factory))
 
 const general = (engine: Engine): Engine => ({

@@ -105,7 +105,12 @@ const hosted =
 const tagOf = <A, E extends { readonly _tag: string }>(effect: Effect.Effect<A, E>) =>
   Effect.map(Effect.result(effect), (result) => (Result.isFailure(result) ? result.failure._tag : "Success"))
 
-/** All clauses, over a factory that makes a host without runs at each call. */
+/**
+ * All clauses, over a factory that makes a host without runs at each call.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const clauses: ReadonlyArray<Clause<RunHostFactory>> = [
   clause(
     "a run starts at once, and its log is complete, in order and numbered without gaps",

@@ -290,7 +290,12 @@ const files: ReadonlyArray<Clause> = [
   )
 ]
 
-/** All clauses for a journal store. */
+/**
+ * All clauses for a journal store.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const clauses: ReadonlyArray<Clause> = [
   ...runs,
   ...LogContract.log,

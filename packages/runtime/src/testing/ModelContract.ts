@@ -9,7 +9,12 @@ import * as Fiber from "effect/Fiber"
 import type { ModelPart, ModelPort, ModelRequest } from "../model/Model.ts"
 import { clause, type Clause, same } from "./Contract.ts"
 
-/** Ports that behave as the clauses need. */
+/**
+ * Ports that behave as the clauses need.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ModelSubject {
   /** Answers `Hello world.` in more than one piece, with usage, and stops. */
   readonly text: Effect.Effect<ModelPort>
@@ -19,7 +24,12 @@ export interface ModelSubject {
   readonly hanging: Effect.Effect<{ readonly port: ModelPort; readonly released: Effect.Effect<void> }>
 }
 
-/** A small request. */
+/**
+ * A small request.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const request: ModelRequest = {
   instructions: "Be brief.",
   messages: [Message.fromPrompt("Hello?")],
@@ -53,7 +63,12 @@ const finishesOnce = (parts: ReadonlyArray<ModelPart>) =>
     )
   )
 
-/** All clauses. */
+/**
+ * All clauses.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const clauses: ReadonlyArray<Clause<ModelSubject>> = [
   clause("text arrives complete and in order, followed by one finish with usage", ({ text }) =>
     Effect.gen(function* () {

@@ -10,10 +10,20 @@ import * as Stream from "effect/Stream"
 import { RunNotFound } from "../runtime/NotFound.ts"
 import { Runtime } from "../runtime/Runtime.ts"
 
-/** The event of a type. */
+/**
+ * The event of a type.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Of<Type extends EventType> = Extract<Event, { readonly type: Type }>
 
-/** The run ended without the event that a test waited for. */
+/**
+ * The run ended without the event that a test waited for.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class NeverSaid extends Schema.TaggedError<NeverSaid>()("NeverSaid", {
   wanted: Schema.String,
   said: Schema.Array(Schema.String)
@@ -28,7 +38,12 @@ interface Waiter {
   readonly end: () => void
 }
 
-/** A watched run. The collected events grow while it runs. */
+/**
+ * A watched run. The collected events grow while it runs.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export class Probe {
   readonly runId: string
   /** All envelopes so far. */
@@ -112,14 +127,24 @@ export class Probe {
   }
 }
 
-/** All events of a type, at any path. */
+/**
+ * All events of a type, at any path.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const ofType = <Type extends EventType>(
   envelopes: ReadonlyArray<Envelope.Envelope>,
   type: Type
 ): ReadonlyArray<Of<Type>> =>
   envelopes.map(({ event }) => event).filter((event): event is Of<Type> => event.type === type)
 
-/** Watches a run from its first event until the scope closes. Watching does not affect the run. */
+/**
+ * Watches a run from its first event until the scope closes. Watching does not affect the run.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const watch = Effect.fnUntraced(function* (
   runId: string
 ): Effect.fn.Return<Probe, RunNotFound, Runtime | Scope.Scope> {

@@ -10,10 +10,20 @@ import type { ModelPart, ModelRequest } from "../model/Model.ts"
 import type { Death } from "./CrashingJournal.ts"
 import * as ScriptedModel from "./ScriptedModel.ts"
 
-/** How a tool call behaves; the model writes it into the arguments. */
+/**
+ * How a tool call behaves; the model writes it into the arguments.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Behaviour = "answers" | "sleeps" | "progresses" | "tells" | "fails" | "dies" | "hangs"
 
-/** What a scenario may contain. All on by default. */
+/**
+ * What a scenario may contain. All on by default.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ScenarioOptions {
   readonly cancels?: boolean | undefined
   readonly budgets?: boolean | undefined
@@ -40,6 +50,9 @@ export interface ScenarioOptions {
 /**
  * Code that fails with a defect when it is called for the `at`th time in a life of the run, and from then on where it
  * `lasts`.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface Defect {
   readonly of: "prices" | "estimates" | "adapter"
@@ -47,7 +60,12 @@ export interface Defect {
   readonly lasts: boolean
 }
 
-/** What was drawn for a seed. Models, tools and people draw more from it during the run. */
+/**
+ * What was drawn for a seed. Models, tools and people draw more from it during the run.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Scenario {
   readonly seed: number
   readonly rootBudget: Budget.Budget
@@ -72,7 +90,12 @@ export interface Scenario {
   readonly defect: Defect | undefined
 }
 
-/** A message to the run at event `at`; `withdraws`: it withdraws the open questions. */
+/**
+ * A message to the run at event `at`; `withdraws`: it withdraws the open questions.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface SentMessage {
   readonly at: number
   readonly messageId: string
@@ -80,7 +103,12 @@ export interface SentMessage {
   readonly withdraws: boolean
 }
 
-/** Draws the scenario of a seed. */
+/**
+ * Draws the scenario of a seed.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const generate = (seed: number, options: ScenarioOptions = {}): Scenario => {
   const random = draw(seed, "scenario")
   const policies = draw(seed, "policies")
@@ -114,7 +142,12 @@ const defect = (random: () => number): Defect | undefined =>
         lasts: random() < 0.5
       }
 
-/** When the processes of a scenario crash; in half of all seeds none does. */
+/**
+ * When the processes of a scenario crash; in half of all seeds none does.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const deaths = (seed: number): ReadonlyArray<Death> => {
   const random = draw(seed, "deaths")
   if (random() < 0.5) return []
@@ -136,7 +169,12 @@ const messages = (seed: number): ReadonlyArray<SentMessage> => {
   }))
 }
 
-/** A random source for one position in a scenario. */
+/**
+ * A random source for one position in a scenario.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const draw = (seed: number, place: string): (() => number) => {
   let hash = 0x811c9dc5 ^ seed
   for (let index = 0; index < place.length; index++) hash = Math.imul(hash ^ place.charCodeAt(index), 0x01000193)
@@ -180,7 +218,12 @@ const budget = (random: () => number): Budget.Budget => {
   })
 }
 
-/** The reply of the scenario's model to a request; the fallback model replies differently. */
+/**
+ * The reply of the scenario's model to a request; the fallback model replies differently.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const respond = (scenario: Scenario, request: ModelRequest, model: string): ScriptedModel.Reply => {
   const { agent, agentPath, attempt, step } = request.metadata
   const random = draw(scenario.seed, `${agentPath.join("/")} ${step} ${attempt} ${model}`)
@@ -268,10 +311,20 @@ const fault = (
   }
 }
 
-/** Who starts a scenario's run. */
+/**
+ * Who starts a scenario's run.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const requester: Principal = { id: "rex", roles: ["lead"] }
 
-/** The people who answer a question that names its approvers, in this order, allowed or not. */
+/**
+ * The people who answer a question that names its approvers, in this order, allowed or not.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const people: ReadonlyArray<Principal> = [
   requester,
   { id: "bob" },
@@ -281,7 +334,12 @@ export const people: ReadonlyArray<Principal> = [
   { id: "cat", roles: ["chief"] }
 ]
 
-/** Two leads other than zoe and the requester; after escalation, a chief. */
+/**
+ * Two leads other than zoe and the requester; after escalation, a chief.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const approvers: Approvers = {
   roles: ["lead"],
   who: ({ id }) => id !== "zoe",
@@ -290,16 +348,31 @@ export const approvers: Approvers = {
   escalate: { after: 8000, to: { roles: ["chief"] } }
 }
 
-/** By escalation level: whose approval counts, and how many of them must approve. */
+/**
+ * By escalation level: whose approval counts, and how many of them must approve.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const quorums: ReadonlyArray<{ readonly of: ReadonlyArray<string>; readonly count: number }> = [
   { of: ["mia", "leo"], count: 2 },
   { of: ["cat"], count: 1 }
 ]
 
-/** The number of uses of a grant that an approval leaves. */
+/**
+ * The number of uses of a grant that an approval leaves.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const grantUses = 2
 
-/** How and after how long a person answers the question about a call; absent: never. */
+/**
+ * How and after how long a person answers the question about a call; absent: never.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const answer = (
   scenario: Scenario,
   place: string
@@ -319,7 +392,12 @@ export const answer = (
   return { afterMs, says, scope: scenario.grants ? scope : "call" }
 }
 
-/** What a client returns for a call that it must run, and after how long; absent: never. */
+/**
+ * What a client returns for a call that it must run, and after how long; absent: never.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const clientAnswer = (
   scenario: Scenario,
   place: string

@@ -23,7 +23,12 @@ import * as ToolSettings from "../tool/ToolSettings.ts"
 import * as Scenario from "./Scenario.ts"
 import * as ScriptedModel from "./ScriptedModel.ts"
 
-/** What was executed, over all owners of the run. */
+/**
+ * What was executed, over all owners of the run.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface World {
   /** Model requests: agent path, step, model. */
   readonly requests: Array<{ readonly path: string; readonly step: number; readonly model?: string }>
@@ -35,7 +40,12 @@ export interface World {
   readonly used?: Array<Usage.Usage> | undefined
 }
 
-/** An empty record. */
+/**
+ * An empty record.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const makeWorld = (): World => ({ requests: [], begun: [], costs: [], used: [] })
 
 /** What throws, when it is called, as the scenario has it; counted anew for each owner. */
@@ -98,7 +108,12 @@ const BudgetObserver = Tool.make("look", {
 /** The root's fallback model. */
 class Second extends Context.Service<Second, ModelPort>()("@reins/runtime/testing/ScenarioAgents/Second") {}
 
-/** The five tools. */
+/**
+ * The five tools.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export class Tools extends Toolkit.make(Work, Timed, Gated, Picky, Planned) {}
 const Client = Toolkit.make(BudgetObserver)
 
@@ -150,7 +165,12 @@ const policies = ({ approvers, denials }: Scenario.Scenario): { readonly [tool: 
   ...(denials ? { timed: ({ forMs }: Arguments) => (forMs > 1500 ? { deny: "too long" } : false) } : {})
 })
 
-/** The agents of one scenario. The first is the root. */
+/**
+ * The agents of one scenario. The first is the root.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const agents = (scenario: Scenario.Scenario) => {
   const approvals = policies(scenario)
   const beta = Specialist.make("beta", {
@@ -187,7 +207,12 @@ export const agents = (scenario: Scenario.Scenario) => {
   return [root] as const
 }
 
-/** Everything that the agents need: handlers, the scenario's model, a price for it. */
+/**
+ * Everything that the agents need: handlers, the scenario's model, a price for it.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
 export const layer = (scenario: Scenario.Scenario, world: World) => {
   const handle = handler(world)
   const isBroken = throwing(scenario, "adapter")
@@ -254,5 +279,10 @@ const prices = (scenario: Scenario.Scenario, world: World, table: Parameters<typ
   ).pipe(Layer.provide(Prices.layerTable(table)))
 }
 
-/** The arguments of a person's revision. */
+/**
+ * The arguments of a person's revision.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const revision: Json = { behaviour: "answers" }

@@ -8,7 +8,12 @@ import * as Scenario from "./Scenario.ts"
 import * as ScenarioBill from "./ScenarioBill.ts"
 import type { Report } from "./ScenarioRun.ts"
 
-/** All violations in a report. */
+/**
+ * All violations in a report.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const all = (report: Report): ReadonlyArray<string> => [
   ...ends(report),
   ...order(report),
@@ -201,6 +206,9 @@ const toolName = (key: string): string => {
 /**
  * A log without what may differ between two executions of one run: times, retracted attempts, the sizes of text pieces,
  * and questions about repeating a call.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const essence = (log: ReadonlyArray<Envelope.Envelope>): ReadonlyArray<string> => {
   const byPath = new Map<string, Array<string>>()

@@ -29,7 +29,12 @@ import * as ScenarioAgents from "./ScenarioAgents.ts"
 import * as ScenarioPeople from "./ScenarioPeople.ts"
 import { BudgetProbe } from "../budget/BudgetTree.ts"
 
-/** Everything observable of a scenario after its end. */
+/**
+ * Everything observable of a scenario after its end.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Report {
   readonly scenario: Scenario.Scenario
   /** What a watcher saw from the first event on; with several owners, only of the last one. */
@@ -55,7 +60,12 @@ export interface Report {
   readonly ended: boolean
 }
 
-/** What the next owner finds. */
+/**
+ * What the next owner finds.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Remembered {
   /** Names of finished activities. */
   readonly results: ReadonlySet<string>
@@ -68,17 +78,30 @@ const tickMs = 250
 const patienceTicks = 400
 const giveUpTicks = 800
 
-/** Executes a scenario on the memory engine; with `"general"`, by the general way only (see `GeneralWay`). */
+/**
+ * Executes a scenario on the memory engine; with `"general"`, by the general way only (see `GeneralWay`).
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const onMemory = (scenario: Scenario.Scenario, way: "usual" | "general" = "usual"): Effect.Effect<Report> =>
   execute(scenario, undefined, [], way)
 
-/** Executes a scenario on a journal in memory; its process crashes at each of `deaths` in turn. */
+/**
+ * Executes a scenario on a journal in memory; its process crashes at each of `deaths` in turn.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const onJournal = (scenario: Scenario.Scenario, deaths: ReadonlyArray<Death> = []): Effect.Effect<Report> =>
   Effect.suspend(() => execute(scenario, MemoryJournal.make(), deaths))
 
 /**
  * Executes a scenario on a store whose process crashes at each of `deaths`, one owner after the other. The store's
  * operations must not wait for the clock, which is a test clock.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const onStore = (
   scenario: Scenario.Scenario,

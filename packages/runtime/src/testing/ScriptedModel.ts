@@ -11,7 +11,12 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { type Emit, Model, type ModelPart, type ModelPort, type ModelRequest, type StopReason } from "../model/Model.ts"
 
-/** One reply: its parts, in arrays as they should arrive, and optionally a failure instead of an end. */
+/**
+ * One reply: its parts, in arrays as they should arrive, and optionally a failure instead of an end.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Reply {
   readonly parts: ReadonlyArray<ReadonlyArray<ModelPart>>
   readonly failure?: ModelFailure.ModelFailure | undefined
@@ -24,10 +29,20 @@ export interface Reply {
   readonly throws?: boolean | undefined
 }
 
-/** Makes the reply to a request. `undefined`: no reply, and the run fails with what ran out. */
+/**
+ * Makes the reply to a request. `undefined`: no reply, and the run fails with what ran out.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Responder = (request: ModelRequest) => Reply | undefined
 
-/** Holds a reply back until the test releases it. */
+/**
+ * Holds a reply back until the test releases it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Hold {
   /** Completes when the model has reached the hold. */
   readonly reached: Effect.Effect<void>
@@ -35,7 +50,12 @@ export interface Hold {
   readonly deferred: { readonly reached: Deferred.Deferred<void>; readonly released: Deferred.Deferred<void> }
 }
 
-/** A new hold. */
+/**
+ * A new hold.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const hold: Effect.Effect<Hold> = Effect.gen(function* () {
   const reached = yield* Deferred.make<void>()
   const released = yield* Deferred.make<void>()
@@ -46,14 +66,24 @@ export const hold: Effect.Effect<Hold> = Effect.gen(function* () {
   }
 })
 
-/** Pushed replies were not requested. */
+/**
+ * Pushed replies were not requested.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class RepliesLeft extends Schema.TaggedError<RepliesLeft>()("RepliesLeft", { count: Schema.Natural }) {
   override get message() {
     return `${this.count} scripted replies were not requested. Remove them, or send as many requests`
   }
 }
 
-/** A model port that answers from a script and records its requests. */
+/**
+ * A model port that answers from a script and records its requests.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ScriptedModel extends ModelPort {
   /** Adds replies to the end of the script. They go before the responder. */
   readonly push: (...replies: ReadonlyArray<Reply>) => void
@@ -63,7 +93,12 @@ export interface ScriptedModel extends ModelPort {
   readonly done: Effect.Effect<void, RepliesLeft>
 }
 
-/** The script and its names. */
+/**
+ * The script and its names.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Options {
   readonly provider?: string | undefined
   readonly model?: string | undefined
@@ -74,7 +109,12 @@ export interface Options {
   readonly onRequest?: ((request: ModelRequest) => void) | undefined
 }
 
-/** A scripted model. */
+/**
+ * A scripted model.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const make = (options: Options = {}): ScriptedModel => {
   const replies = [...(options.replies ?? [])]
   const { model = "scripted-1", provider = "scripted" } = options
@@ -112,7 +152,12 @@ const ranOut = (request: number, pushed: number): string =>
   `request ${request} found no reply, for the script had ${pushed}. Push more replies, or pass a responder; ` +
   "a model that two tests share goes on where the first one ended, so make one for each"
 
-/** A layer of a scripted model under the port's tag. */
+/**
+ * A layer of a scripted model under the port's tag.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
 export const layer = (options: Options): Layer.Layer<Model> => Layer.succeed(Model, make(options))
 
 const play = (reply: Reply, emit: Emit): Effect.Effect<void, ModelFailure.ModelFailure> => {
@@ -151,7 +196,12 @@ const held = (hold: Hold | undefined): Effect.Effect<void> =>
     ? Effect.void
     : Effect.andThen(Deferred.succeed(hold.deferred.reached, undefined), Deferred.await(hold.deferred.released))
 
-/** The default usage of a reply: 10 input tokens, and one output token per word. */
+/**
+ * The default usage of a reply: 10 input tokens, and one output token per word.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const usage = (words: string): Usage.Usage => ({
   inputUncached: 10,
   outputText: Math.max(1, words.split(/\s+/).filter(Boolean).length)
@@ -163,7 +213,12 @@ const finish = (reason: StopReason, words: string, used: Usage.Usage | undefined
   usage: used ?? usage(words)
 })
 
-/** A reply of text, in one piece. */
+/**
+ * A reply of text, in one piece.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const text = (
   words: string,
   options: { readonly usage?: Usage.Usage; readonly stop?: StopReason } = {}
@@ -171,7 +226,12 @@ export const text = (
   parts: [[{ type: "text", text: words }, finish(options.stop ?? "stop", words, options.usage)]]
 })
 
-/** A reply of text, one array per word. */
+/**
+ * A reply of text, one array per word.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const words = (sentence: string, options: { readonly usage?: Usage.Usage } = {}): Reply => ({
   parts: [
     ...(sentence.match(/\S+\s*/g) ?? []).map((word): ReadonlyArray<ModelPart> => [{ type: "text", text: word }]),
@@ -179,14 +239,24 @@ export const words = (sentence: string, options: { readonly usage?: Usage.Usage 
   ]
 })
 
-/** A call for `calls`. */
+/**
+ * A call for `calls`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ScriptedCall {
   readonly id: string
   readonly name: string
   readonly args: Json
 }
 
-/** A reply that makes calls, optionally after some text. */
+/**
+ * A reply that makes calls, optionally after some text.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const calls = (
   made: ReadonlyArray<ScriptedCall>,
   options: { readonly text?: string; readonly usage?: Usage.Usage; readonly stop?: StopReason } = {}
@@ -200,19 +270,34 @@ export const calls = (
   ]
 })
 
-/** A reply that fails, optionally after the text `said`. */
+/**
+ * A reply that fails, optionally after the text `said`.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const failure = (reason: ModelFailure.ModelFailure, said?: string): Reply => ({
   parts: said === undefined ? [] : [[{ type: "text", text: said }]],
   failure: reason
 })
 
-/** The last user message's text: what a responder usually looks at first. */
+/**
+ * The last user message's text: what a responder usually looks at first.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const lastPrompt = (request: ModelRequest): string => {
   const last = request.messages.findLast((message) => message.role === "user")
   return last === undefined ? "" : Message.text(last)
 }
 
-/** The results of the last step's calls, in call order; empty when the model has not called anything yet. */
+/**
+ * The results of the last step's calls, in call order; empty when the model has not called anything yet.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const lastResults = (request: ModelRequest): ReadonlyArray<Message.ResultPart> => {
   const last = request.messages.at(-1)
   return last?.role === "tool" ? last.content : []

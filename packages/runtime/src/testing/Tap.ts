@@ -10,7 +10,12 @@ import type { Engine, Work } from "../engine/Engine.ts"
 import * as Inbox from "../engine/Inbox.ts"
 import type { Signal } from "../kernel/Signal.ts"
 
-/** Events that were just written together. */
+/**
+ * Events that were just written together.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Moment {
   readonly runId: string
   readonly agentPath: AgentPath.AgentPath
@@ -19,7 +24,12 @@ export interface Moment {
   readonly cancel: () => void
 }
 
-/** Wraps the deployment that this layer is provided with: `onWrite` is called after every write of every run. */
+/**
+ * Wraps the deployment that this layer is provided with: `onWrite` is called after every write of every run.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
 export const layer = (onWrite: (moment: Moment) => void): Layer.Layer<never> =>
   Layer.effect(
     Deployment,

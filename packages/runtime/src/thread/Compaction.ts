@@ -11,7 +11,12 @@ import type { Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 
-/** Why a conversation was not compacted. The run continues with all of it. */
+/**
+ * Why a conversation was not compacted. The run continues with all of it.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class CompactionFailed extends Schema.TaggedError<CompactionFailed>()("CompactionFailed", {
   issue: Schema.String
 }) {
@@ -20,7 +25,12 @@ export class CompactionFailed extends Schema.TaggedError<CompactionFailed>()("Co
   }
 }
 
-/** A request to the agent's own model. Its usage counts for the run, and is reserved and settled like a step's. */
+/**
+ * A request to the agent's own model. Its usage counts for the run, and is reserved and settled like a step's.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Question {
   readonly instructions?: string | undefined
   readonly messages: ReadonlyArray<Message.Message>
@@ -28,7 +38,12 @@ export interface Question {
   readonly maxOutputTokens: number
 }
 
-/** A conversation, as a strategy sees it. */
+/**
+ * A conversation, as a strategy sees it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface CompactionContext {
   /** The messages that the model would be sent. Pair-complete. */
   readonly messages: ReadonlyArray<Message.Message>
@@ -43,14 +58,24 @@ export interface CompactionContext {
   readonly ask: (question: Question) => Effect.Effect<string, CompactionFailed>
 }
 
-/** How many of the first messages are left out, one of `cuts`. The run's prompt always stays. */
+/**
+ * How many of the first messages are left out, one of `cuts`. The run's prompt always stays.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Compacted {
   readonly dropped: number
   /** The text that replaces them, as a user's message. Absent: none. */
   readonly summary?: string | undefined
 }
 
-/** A way to compact conversations. */
+/**
+ * A way to compact conversations.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Strategy {
   readonly name: string
   /** The strategy is called when a conversation is estimated above this number of tokens. */
@@ -59,7 +84,12 @@ export interface Strategy {
   readonly compact: (context: CompactionContext) => Effect.Effect<Compacted | undefined, CompactionFailed>
 }
 
-/** When to compact, and how far, in estimated tokens. */
+/**
+ * When to compact, and how far, in estimated tokens.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Window {
   /** Compacts a conversation above this size. */
   readonly above: number
@@ -77,6 +107,9 @@ export interface Window {
  *
  * export const Desk = Agent.make("desk", { compaction: Compaction.slidingWindow({ above: 60_000, keep: 50_000 }) })
  * ```
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const slidingWindow = ({ above, keep }: Window): Strategy => ({
   name: "sliding-window",
@@ -91,6 +124,9 @@ export const slidingWindow = ({ above, keep }: Window): Strategy => ({
 /**
  * Replaces the oldest steps by a summary that the agent's own model writes. It is stored with the thread: the next run
  * begins with it, and requests another when the conversation is too long again.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const summarise = (
   options: Window & {
@@ -127,13 +163,21 @@ const please: Message.User = {
   content: [{ type: "text", text: "Write the conversation up to here in short." }]
 }
 
-/** The smallest cut that leaves at most `keep` tokens; the largest one if none does. */
+/**
+ * The smallest cut that leaves at most `keep` tokens; the largest one if none does.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const cutFor = ({ cuts, messages, tokens }: CompactionContext, keep: number): number | undefined =>
   cuts.find((cut) => tokens(messages.slice(cut)) <= keep) ?? cuts.at(-1)
 
 /**
  * Where a conversation may be cut: before a user's message, and after the run's prompt, which stays, before a step;
  * never while a call is open. `prompt` is the index of that prompt.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const cutsOf = (messages: ReadonlyArray<Message.Message>, prompt: number): ReadonlyArray<number> => {
   const cuts: Array<number> = []

@@ -5,7 +5,12 @@
  */
 import * as Effect from "effect/Effect"
 
-/** A file's metadata. `at`: when it was stored, in epoch milliseconds. */
+/**
+ * A file's metadata. `at`: when it was stored, in epoch milliseconds.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface FileInfo {
   readonly fileId: string
   readonly runId: string
@@ -17,12 +22,22 @@ export interface FileInfo {
   readonly at: number
 }
 
-/** A file with its bytes. */
+/**
+ * A file with its bytes.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface StoredFile extends FileInfo {
   readonly content: Uint8Array
 }
 
-/** Stores files. */
+/**
+ * Stores files.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface FileStore {
   /** Stores a file. Replaces one with the same id, since a repeated call stores its files again. */
   readonly put: (file: StoredFile) => Effect.Effect<void>

@@ -6,7 +6,12 @@ import * as Schema from "effect/Schema"
 
 const VoteStruct = Schema.Struct({ messageId: Schema.String, isUp: Schema.Boolean })
 
-/** A vote on the message of this id, which is the client's. */
+/**
+ * A vote on the message of this id, which is the client's.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ThreadVote extends Schema.Schema.Type<typeof VoteStruct> {}
 
 const DescriptionStruct = Schema.Struct({
@@ -15,13 +20,21 @@ const DescriptionStruct = Schema.Struct({
   votes: Schema.optionalKey(Schema.Array(VoteStruct))
 }).annotate({ identifier: "ThreadDescription" })
 
-/** The description of a thread. `votes` has at most one per message. */
+/**
+ * The description of a thread. `votes` has at most one per message.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export interface ThreadDescription extends Schema.Schema.Type<typeof DescriptionStruct> {}
 export const ThreadDescription: Schema.Codec<ThreadDescription> = DescriptionStruct
 
 /**
  * A change: an absent member is unchanged, `undefined` removes it. Votes replace earlier ones on the same messages;
  * others stay.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface DescriptionChange {
   readonly title?: string | undefined
@@ -29,7 +42,12 @@ export interface DescriptionChange {
   readonly votes?: ReadonlyArray<ThreadVote> | undefined
 }
 
-/** The description after a change. Pure. */
+/**
+ * The description after a change. Pure.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const changed = (before: ThreadDescription, change: DescriptionChange): ThreadDescription => {
   const title = "title" in change ? change.title : before.title
   const metadata = "metadata" in change ? change.metadata : before.metadata
@@ -47,6 +65,11 @@ const voted = (before: ReadonlyArray<ThreadVote> = [], given: ReadonlyArray<Thre
   return [...all.values()]
 }
 
-/** Whether the description is empty. */
+/**
+ * Whether the description is empty.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
 export const isEmpty = ({ metadata, title, votes }: ThreadDescription): boolean =>
   title === undefined && metadata === undefined && votes === undefined

@@ -12,7 +12,12 @@ import * as ThreadDescription from "./ThreadDescription.ts"
 
 const SummaryStruct = Schema.Struct({ strategy: Schema.String, covers: Schema.Natural, text: Schema.String })
 
-/** A summary of the first `covers` messages of a thread, made by the compaction strategy of this name. */
+/**
+ * A summary of the first `covers` messages of a thread, made by the compaction strategy of this name.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export interface Summary extends Schema.Schema.Type<typeof SummaryStruct> {}
 export const Summary: Schema.Codec<Summary> = SummaryStruct
 
@@ -22,17 +27,30 @@ const KeptStruct = Schema.Struct({ spent: Budget.Spent, summaries: Schema.Record
 
 /**
  * What runs store with their thread: the total of what they have used, and the latest summary by the name of its agent.
+ *
+ * @since 0.1.0
+ * @category schemas
  */
 export interface Kept extends Schema.Schema.Type<typeof KeptStruct> {}
 export const Kept: Schema.Codec<Kept> = KeptStruct
 
-/** The part of `kept` that stays when a thread is cut to its first `version` messages. */
+/**
+ * The part of `kept` that stays when a thread is cut to its first `version` messages.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const keptAt = ({ spent, summaries }: Kept, version: number): Kept => ({
   spent,
   summaries: Object.fromEntries(Object.entries(summaries).filter(([, { covers }]) => covers <= version))
 })
 
-/** A thread's metadata. */
+/**
+ * A thread's metadata.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ThreadInfo {
   readonly threadId: string
   readonly resourceId: string
@@ -59,7 +77,12 @@ export interface ThreadInfo {
   readonly isDamaged?: boolean | undefined
 }
 
-/** Which messages of a thread to read, and for whom. */
+/**
+ * Which messages of a thread to read, and for whom.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ReadOptions {
   readonly version?: number | undefined
   readonly resourceId?: string | undefined
@@ -68,6 +91,9 @@ export interface ReadOptions {
 /**
  * A rewrite of a thread: keep its first `keep` messages, then add `messages`. `version`: how many messages it had when
  * that was decided.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface Rewrite {
   readonly version: number
@@ -75,7 +101,12 @@ export interface Rewrite {
   readonly messages: ReadonlyArray<Message.Message>
 }
 
-/** Stores threads. */
+/**
+ * Stores threads.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ThreadStore {
   /**
    * Creates a thread with these messages, or adds them to one that has only limits. False, without effect, if another

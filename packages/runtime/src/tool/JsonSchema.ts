@@ -10,13 +10,23 @@ import * as Exit from "effect/Exit"
 import * as Erased from "../kernel/Erased.ts"
 import * as SchemaTree from "./SchemaTree.ts"
 
-/** The violations, as a message that a model can act on; `undefined` if the value is valid. Never fails. */
+/**
+ * The violations, as a message that a model can act on; `undefined` if the value is valid. Never fails.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Check = (value: Json) => string | undefined
 
 /** How many errors a message lists. */
 const most = 5
 
-/** The validator of `schema`, prepared on first use. */
+/**
+ * The validator of `schema`, prepared on first use.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const checker = (schema: Json): Check => {
   let validator: Validator | undefined
   return (value) => {

@@ -9,12 +9,22 @@ import type { Json } from "@reins/protocol"
 import * as SchemaTree from "./SchemaTree.ts"
 import { isList, isNode, type Node } from "./SchemaTree.ts"
 
-/** The converted schema, or why there is none, as the end of a sentence: `… are a string`. */
+/**
+ * The converted schema, or why there is none, as the end of a sentence: `… are a string`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Told =
   | { readonly _tag: "Told"; readonly schema: Node }
   | { readonly _tag: "Refused"; readonly problem: string }
 
-/** Converts `document`. */
+/**
+ * Converts `document`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const make = (document: Json): Told => {
   if (document === true) return told({ type: "object", properties: {} })
   if (!isNode(document)) return refused(document === false ? "accept nothing" : "are not a JSON Schema")
@@ -31,7 +41,12 @@ export const make = (document: Json): Told => {
   return typeof shape === "string" ? refused(shape) : told(SchemaTree.pruned(rootOf(shape, root)))
 }
 
-/** The cure for parameters that cannot be converted. */
+/**
+ * The cure for parameters that cannot be converted.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const cure = 'a model calls a tool with one JSON object: wrap the value, as in { "value": … }'
 
 const told = (schema: Node): Told => {

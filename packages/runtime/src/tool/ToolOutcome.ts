@@ -7,6 +7,9 @@ import { Budget, type Events, type Json, Message } from "@reins/protocol"
 
 /**
  * A call's result. `status` is absent on success. `content` is what the model sees in place of `result`, if it differs.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface ToolOutcome {
   readonly result: Json

@@ -11,6 +11,9 @@ import * as Schema from "effect/Schema"
 /**
  * Progress of a running tool. `phaseIndex` counts from 0 or 1 up to `totalPhases`; a lower one than before is raised to
  * the last.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface Progress {
   readonly label: string
@@ -19,7 +22,12 @@ export interface Progress {
   readonly milestone?: Json | undefined
 }
 
-/** A file that a tool created. */
+/**
+ * A file that a tool created.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface FileOptions {
   readonly fileId?: string | undefined
   readonly filename: string
@@ -28,14 +36,24 @@ export interface FileOptions {
   readonly url?: string | undefined
 }
 
-/** A file that a tool created, with its bytes. Text is stored as UTF-8. */
+/**
+ * A file that a tool created, with its bytes. Text is stored as UTF-8.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface FileContent {
   readonly filename: string
   readonly mediaType: string
   readonly content: Uint8Array | string
 }
 
-/** A file is larger than `maxFileBytes`. */
+/**
+ * A file is larger than `maxFileBytes`.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class FileTooLarge extends Schema.TaggedError<FileTooLarge>()("FileTooLarge", {
   filename: Schema.String,
   sizeBytes: Schema.Natural,
@@ -46,7 +64,12 @@ export class FileTooLarge extends Schema.TaggedError<FileTooLarge>()("FileTooLar
   }
 }
 
-/** The service that `yield* ToolRun` returns. */
+/**
+ * The service that `yield* ToolRun` returns.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ToolRunShape {
   readonly runId: string
   readonly threadId: string
@@ -82,5 +105,10 @@ export interface ToolRunShape {
   readonly reportCost: (usd: number) => Effect.Effect<void>
 }
 
-/** The service of the call that is running. Declare it in the tool's `dependencies`; the runtime provides it. */
+/**
+ * The service of the call that is running. Declare it in the tool's `dependencies`; the runtime provides it.
+ *
+ * @since 0.1.0
+ * @category services
+ */
 export class ToolRun extends Context.Service<ToolRun, ToolRunShape>()("@reins/runtime/ToolRun") {}

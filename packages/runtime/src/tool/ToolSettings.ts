@@ -8,7 +8,12 @@ import * as Result from "effect/Result"
 import type * as ApproversOf from "../approval/Approvers.ts"
 import type * as Erased from "../kernel/Erased.ts"
 
-/** How long one attempt of a call may take; then it is interrupted and the model reads a timeout. Absent: no limit. */
+/**
+ * How long one attempt of a call may take; then it is interrupted and the model reads a timeout. Absent: no limit.
+ *
+ * @since 0.1.0
+ * @category services
+ */
 export const Timeout: Context.Reference<Duration.Input | undefined> = Context.Reference<Duration.Input | undefined>(
   "@reins/runtime/ToolSettings/Timeout",
   { defaultValue: () => undefined }
@@ -16,6 +21,9 @@ export const Timeout: Context.Reference<Duration.Input | undefined> = Context.Re
 
 /**
  * How often a call that failed or timed out is retried. Only for tools that can be repeated without harm. Default 0.
+ *
+ * @since 0.1.0
+ * @category services
  */
 export const Retries: Context.Reference<number> = Context.Reference<number>("@reins/runtime/ToolSettings/Retries", {
   defaultValue: () => 0
@@ -23,6 +31,9 @@ export const Retries: Context.Reference<number> = Context.Reference<number>("@re
 
 /**
  * How many calls of this tool an agent runs at the same time; the others wait. Absent: the agent's `maxParallelCalls`.
+ *
+ * @since 0.1.0
+ * @category services
  */
 export const Concurrency: Context.Reference<number | undefined> = Context.Reference<number | undefined>(
   "@reins/runtime/ToolSettings/Concurrency",
@@ -32,6 +43,9 @@ export const Concurrency: Context.Reference<number | undefined> = Context.Refere
 /**
  * The tool is meant to be called repeatedly with the same arguments, such as one that polls a status: its calls do not
  * count for `repeatedCallLimit`. Default false.
+ *
+ * @since 0.1.0
+ * @category services
  */
 export const MayRepeat: Context.Reference<boolean> = Context.Reference<boolean>(
   "@reins/runtime/ToolSettings/MayRepeat",
@@ -42,6 +56,9 @@ export const MayRepeat: Context.Reference<boolean> = Context.Reference<boolean>(
  * The tool executes a plan: its arguments are the plan, typed by its parameters, and a person is asked about it as a
  * whole (kind `plan`) unless the tool's or its agent's policy is never to ask. `plan-status-change` events report its
  * status; a revision goes back to the model that proposed it.
+ *
+ * @since 0.1.0
+ * @category services
  */
 export const IsPlan: Context.Reference<boolean> = Context.Reference<boolean>("@reins/runtime/ToolSettings/IsPlan", {
   defaultValue: () => false
@@ -50,12 +67,20 @@ export const IsPlan: Context.Reference<boolean> = Context.Reference<boolean>("@r
 /**
  * Who may answer the questions about this tool's calls, unless its agent's `approvals` name others. Absent: its agent's
  * `approvers`.
+ *
+ * @since 0.1.0
+ * @category services
  */
 export const Approvers: Context.Reference<ApproversOf.Approvers | undefined> = Context.Reference<
   ApproversOf.Approvers | undefined
 >("@reins/runtime/ToolSettings/Approvers", { defaultValue: () => undefined })
 
-/** The maximum cost of one call: US dollars, or a function of its decoded arguments that returns them. */
+/**
+ * The maximum cost of one call: US dollars, or a function of its decoded arguments that returns them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type MostCost = number | ((args: Erased.Any) => number)
 
 /**
@@ -69,18 +94,31 @@ export type MostCost = number | ((args: Erased.Any) => number)
  *
  * **Errors**: an invalid amount (negative, NaN, infinite, above 9 million) is `InvalidAgents` when the layer is built.
  * If a function returns one, or throws, the call does not run, and the model reads `ToolCrashed`.
+ *
+ * @since 0.1.0
+ * @category services
  */
 export const MaxCostUsd: Context.Reference<MostCost | undefined> = Context.Reference<MostCost | undefined>(
   "@reins/runtime/ToolSettings/MaxCostUsd",
   { defaultValue: () => undefined }
 )
 
-/** The maximum cost of one call as evaluated. */
+/**
+ * The maximum cost of one call as evaluated.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Most =
   | { readonly _tag: "Most"; readonly amount: Pick<Budget.Amount, "nanoUsd"> }
   | { readonly _tag: "NoAmount"; readonly cause: unknown }
 
-/** Evaluates `MaxCostUsd` for decoded arguments; fails if it is an invalid amount. */
+/**
+ * Evaluates `MaxCostUsd` for decoded arguments; fails if it is an invalid amount.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const mostCost = (declared: MostCost): Result.Result<(args: unknown) => Most, Money.InvalidAmount> =>
   typeof declared === "number"
     ? Result.map(Money.parseUsd("MaxCostUsd", declared), (nanoUsd) => {
@@ -103,6 +141,9 @@ export const mostCost = (declared: MostCost): Result.Result<(args: unknown) => M
 /**
  * The name of the server that provides the tool, as the server states it. Part of the tool's definition: an approval
  * for one server's tool does not apply to the same tool of another. Absent: a tool of the program itself.
+ *
+ * @since 0.1.0
+ * @category services
  */
 export const Server: Context.Reference<string | undefined> = Context.Reference<string | undefined>(
   "@reins/runtime/ToolSettings/Server",

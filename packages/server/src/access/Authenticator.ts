@@ -15,13 +15,21 @@ import { utf8ToBytes } from "@noble/hashes/utils.js"
 /**
  * The credentials of a request. `key` is the bearer token, or the value of one of the key headers that clients of other
  * protocols use; absent when the request has none. Header names are in lower case.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface Credentials {
   readonly key: Redacted.Redacted | undefined
   readonly headers: { readonly [name: string]: string }
 }
 
-/** Decides whose request it is, from its key and headers. */
+/**
+ * Decides whose request it is, from its key and headers.
+ *
+ * @since 0.1.0
+ * @category services
+ */
 export class Authenticator extends Context.Service<
   Authenticator,
   {
@@ -78,6 +86,9 @@ const parse = (text: string): KeyRecord =>
 /**
  * Who a request is from. `tenant` decides what is visible: runs, threads and approvals of one tenant do not exist for
  * another.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface Principal {
   readonly tenant: string
@@ -104,7 +115,12 @@ export interface Principal {
 export const actor = ({ name, roles }: Principal): Actor | undefined =>
   name === undefined ? undefined : { id: name, ...(roles === undefined ? {} : { roles }) }
 
-/** Keys and their principals; a string is the tenant's name. */
+/**
+ * Keys and their principals; a string is the tenant's name.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type KeyRecord = { readonly [key: string]: string | Principal }
 
 const differ = (left: Uint8Array, right: Uint8Array): number => {

@@ -11,7 +11,12 @@ import { createServer as createHttpServer, type IncomingMessage, type ServerResp
 import { type Options, type Served, serverOptions, services } from "../promise/PlainServer.ts"
 import * as Server from "../Server.ts"
 
-/** Where to listen. */
+/**
+ * Where to listen.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ListenOptions {
   /** Absent or 0: a free port. */
   readonly port?: number | undefined
@@ -19,7 +24,12 @@ export interface ListenOptions {
   readonly host?: string | undefined
 }
 
-/** A server that listens. `close` ends streams between two frames, stops listening, and leaves the runtime open. */
+/**
+ * A server that listens. `close` ends streams between two frames, stops listening, and leaves the runtime open.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Listening {
   /** Its address, such as `http://127.0.0.1:4111`. */
   readonly url: string
@@ -27,7 +37,12 @@ export interface Listening {
   readonly [Symbol.asyncDispose]: () => Promise<void>
 }
 
-/** A server that listens on request. */
+/**
+ * A server that listens on request.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface NodeServer {
   /**
    * Builds the runtime and listens. Rejects with the runtime's error if it cannot be built, with `ServeError` if the
@@ -36,7 +51,12 @@ export interface NodeServer {
   readonly listen: (options?: ListenOptions) => Promise<Listening>
 }
 
-/** A handler for `node:http`, and for Express: mount it before anything that reads the body. */
+/**
+ * A handler for `node:http`, and for Express: mount it before anything that reads the body.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface NodeHandler {
   (request: IncomingMessage, response: ServerResponse): void
   /** Ends streams and leaves the runtime open. */
@@ -45,7 +65,12 @@ export interface NodeHandler {
 
 const loopback = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/
 
-/** Serves the runtime on a port. */
+/**
+ * Serves the runtime on a port.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const createServer = (runtime: Served, options: Options): NodeServer => ({
   listen: ({ host = "127.0.0.1", port = 0 } = {}) => {
     if (options.access === "open" && !loopback.test(host)) {
@@ -72,7 +97,12 @@ export const createServer = (runtime: Served, options: Options): NodeServer => (
   }
 })
 
-/** The server as a handler of Node's requests. `options.prefix` is the path under which the app mounts it. */
+/**
+ * The server as a handler of Node's requests. `options.prefix` is the path under which the app mounts it.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
 export const toNodeHandler = (runtime: Served, options: Options): NodeHandler => {
   const scope = Scope.makeUnsafe()
   const routes = Server.layer(serverOptions(runtime, options)).pipe(Layer.provide(services(runtime, options)))

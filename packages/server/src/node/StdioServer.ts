@@ -14,13 +14,23 @@ import * as Lines from "../stdio/Lines.ts"
 import * as SidecarServer from "../stdio/SidecarServer.ts"
 import * as Server from "../Server.ts"
 
-/** Whoever starts the process is its only client. */
+/**
+ * Whoever starts the process is its only client.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface StdioOptions extends Omit<Options, "access" | "dialects" | "webhooks"> {
   /** The tenant that the client is. Absent: `default`. */
   readonly tenant?: string | undefined
 }
 
-/** Options of the sidecar. */
+/**
+ * Options of the sidecar.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface SidecarOptions extends StdioOptions {
   /** Leaves out the line on standard error that says that it is ready. */
   readonly quietReady?: boolean | undefined
@@ -49,11 +59,19 @@ const served = (
 /**
  * Serves the Agent Client Protocol, as an editor speaks it to a process that it starts. Resolves when the client closes
  * its end. Nothing else may write to standard output: send logs to standard error.
+ *
+ * @since 0.1.0
+ * @category running
  */
 export const serveAcp = (runtime: Served, options: StdioOptions = {}): Promise<void> =>
   served(runtime, options, AcpServer.serve)
 
-/** Serves Steerable's sidecar. Resolves when it was told to shut down, or its host closes its end. As `serveAcp`. */
+/**
+ * Serves Steerable's sidecar. Resolves when it was told to shut down, or its host closes its end. As `serveAcp`.
+ *
+ * @since 0.1.0
+ * @category running
+ */
 export const serveSidecar = (runtime: Served, { quietReady = false, ...options }: SidecarOptions = {}): Promise<void> =>
   served(runtime, options, (serving, principal, lines) =>
     Effect.flatMap(Effect.context<Stdio.Stdio>(), (context) =>

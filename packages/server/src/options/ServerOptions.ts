@@ -15,6 +15,9 @@ import type * as Redacted from "effect/Redacted"
  * - `anyAgent`: an unknown agent name selects the default agent. For protocols whose clients must name a model.
  * - `onBusy`: what a query does while its thread has an active run. Absent: the server's `onBusy`, then the dialect's
  *   own.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface Mount {
   readonly dialect: Dialect.Dialect
@@ -33,13 +36,23 @@ export interface Description {
   readonly options?: ReadonlyArray<Facts.OptionFacts> | undefined
 }
 
-/** At most `burst` requests at once, `perSecond` on average. */
+/**
+ * At most `burst` requests at once, `perSecond` on average.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Rate {
   readonly perSecond: number
   readonly burst: number
 }
 
-/** Limits per tenant and per process. An absent limit is unlimited. */
+/**
+ * Limits per tenant and per process. An absent limit is unlimited.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Limits {
   /** The request rate of a tenant. */
   readonly requests?: Rate | undefined
@@ -50,6 +63,9 @@ export interface Limits {
 /**
  * What happens to a run when its last HTTP reader disconnects without cancelling. Absent: a run belongs to the runtime
  * and is kept, except for Chat Completions, Responses and Messages, whose clients stop a run by aborting the request.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export type OnDisconnect = "keep" | "cancel" | { readonly cancelAfter: Duration.Input }
 
@@ -66,7 +82,12 @@ export interface WebhookOptions {
   readonly allow?: ((url: URL) => boolean) | undefined
 }
 
-/** What a server is made from. Every option may be absent. */
+/**
+ * What a server is made from. Every option may be absent.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ServerOptions {
   /** Sends web hooks. Absent: none are sent, and setting one is refused. */
   readonly webhooks?: WebhookOptions | undefined
@@ -112,7 +133,12 @@ export interface ServerOptions {
   readonly pages?: boolean | undefined
 }
 
-/** The options that are plain values, which a program may read from its configuration. */
+/**
+ * The options that are plain values, which a program may read from its configuration.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type ServerSettings = Pick<
   ServerOptions,
   | "origins"

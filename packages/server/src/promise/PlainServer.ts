@@ -11,7 +11,12 @@ import { Authenticator, type KeyRecord, type Principal } from "../access/Authent
 import type { Mount, ServerOptions } from "../options/ServerOptions.ts"
 import * as Server from "../Server.ts"
 
-/** The credentials of a request. `key`: its bearer token, or the value of a key header; absent: none was sent. */
+/**
+ * The credentials of a request. `key`: its bearer token, or the value of a key header; absent: none was sent.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Sender {
   readonly key: string | undefined
   /** Header names are in lower case. */
@@ -24,13 +29,26 @@ export interface Sender {
  * - a record: keys, each with the name of its tenant or a principal.
  * - a function: returns the principal of a request; nothing refuses it with 401. One that throws or rejects grants no
  *   access: 500.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export type Access = "open" | KeyRecord | ((sender: Sender) => Principal | undefined | Promise<Principal | undefined>)
 
-/** The served runtime, made by `createRuntime`. */
+/**
+ * The served runtime, made by `createRuntime`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Served = Pick<PromiseRuntime, "agents" | "layer">
 
-/** Options of a server for a runtime made by `createRuntime`. */
+/**
+ * Options of a server for a runtime made by `createRuntime`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Options extends Omit<ServerOptions, "agents" | "dialects"> {
   readonly access: Access
   /** The dialects besides the native one, each at `/` and its name, or as its mount says. Absent: none. */
@@ -63,6 +81,9 @@ export const services = ({ layer }: Served, { access }: Pick<Options, "access">)
  * The server as a function from a request to a response: for Hono, Next route handlers, Bun, Deno and workers.
  * `options.prefix` is the path under which the app mounts it. The first request rejects if the runtime cannot be built;
  * use `runtime.ready()` to find out earlier. `dispose` ends streams and leaves the runtime open.
+ *
+ * @since 0.1.0
+ * @category conversions
  */
 export const toWebHandler = (runtime: Served, options: Options): Server.WebHandler =>
   Server.toWebHandler(serverOptions(runtime, options), services(runtime, options))

@@ -12,7 +12,12 @@ import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as OpenApi from "effect/http-api/OpenApi"
 import { Raise, Steer } from "./NativeRoutes.ts"
 
-/** The error format of the native interface. `code` is machine-readable. */
+/**
+ * The error format of the native interface. `code` is machine-readable.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const Refused = Schema.Struct({
   error: Schema.Struct({ code: Schema.String, message: Schema.String })
 }).annotate({ identifier: "Refused" })
@@ -236,7 +241,12 @@ const withSecurity = (page: Record<string, unknown>): Record<string, unknown> =>
   components: { ...(typeof page["components"] === "object" ? page["components"] : {}), ...bearer.components }
 })
 
-/** The contract, under a base path. */
+/**
+ * The contract, under a base path.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const make = (path: `/${string}` = "/native") =>
   HttpApi.make("reins")
     .add(runs, approvals, grants, quotas, threads, files, agents)

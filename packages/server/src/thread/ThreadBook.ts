@@ -15,6 +15,9 @@ import * as Effect from "effect/Effect"
  * message of the run, and resumes it after the `message-received` of this id. `given`: a digest of the answers, to
  * recognize a repeated request. `follows`: the id of the last message that came with the answers, which the answer
  * follows.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface Opening {
   readonly after: number
@@ -30,6 +33,9 @@ export interface Opening {
  * client's words. `model`: what the request asked of the model; absent: nothing. `isAlone`: its thread was made for it,
  * and the client has no name for the thread. `echo`, here and of an opening: what the dialect wants to know of the
  * request later.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface RunNote {
   readonly runId: string
@@ -44,6 +50,9 @@ export interface RunNote {
 /**
  * Times are epoch milliseconds. `agent` receives the queries that name no agent. `firstId`: of the first user's
  * message, in the client's words, where clients show their messages.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface ThreadNote {
   readonly tenant: string
@@ -58,7 +67,12 @@ export interface ThreadNote {
   readonly runs: ReadonlyArray<RunNote>
 }
 
-/** Keeps the server's notes on threads: their runs, requests, settings and answers. */
+/**
+ * Keeps the server's notes on threads: their runs, requests, settings and answers.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ThreadBookShape {
   readonly get: (tenant: string, threadId: string) => Effect.Effect<ThreadNote | undefined>
   /** A tenant's notes, oldest first. */
@@ -83,7 +97,12 @@ const keyOf = (tenant: string, threadId: string): string => JSON.stringify([tena
 /** Oldest first. Notes of the same millisecond are ordered by id, so that pages are stable. */
 const byAge = (a: ThreadNote, b: ThreadNote): number => a.createdAt - b.createdAt || (a.threadId < b.threadId ? -1 : 1)
 
-/** Notes in memory: those of the `kept` most recently written threads. Older ones are dropped, as after a restart. */
+/**
+ * Notes in memory: those of the `kept` most recently written threads. Older ones are dropped, as after a restart.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const makeMemory = (kept = 10_000): ThreadBookShape => {
   // In order of their last write: a map keeps the order in which its keys were set.
   const notes = new Map<string, ThreadNote>()
@@ -124,12 +143,22 @@ export const makeMemory = (kept = 10_000): ThreadBookShape => {
   }
 }
 
-/** The server's thread notes. Read when the server is built. Absent: an in-memory book for that server alone. */
+/**
+ * The server's thread notes. Read when the server is built. Absent: an in-memory book for that server alone.
+ *
+ * @since 0.1.0
+ * @category services
+ */
 export const ThreadBook: Context.Reference<ThreadBookShape | undefined> = Context.Reference<
   ThreadBookShape | undefined
 >("@reins/server/ThreadBook", { defaultValue: () => undefined })
 
-/** Merges new settings of a client: options are merged by name, everything else is replaced. */
+/**
+ * Merges new settings of a client: options are merged by name, everything else is replaced.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const withSettings = (
   before: Command.Settings | undefined,
   given: Command.Settings | undefined
@@ -139,20 +168,35 @@ export const withSettings = (
   return { ...before, ...given, ...(options === undefined ? {} : { options }) }
 }
 
-/** A note after its run `runId` has ended, at `now`. */
+/**
+ * A note after its run `runId` has ended, at `now`.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const withEnd = (note: ThreadNote, runId: string, now: number): ThreadNote => ({
   ...note,
   updatedAt: now,
   runs: note.runs.map((run) => (run.runId === runId ? { ...run, prompt: undefined } : run))
 })
 
-/** A note with one more opening of its run `runId`. */
+/**
+ * A note with one more opening of its run `runId`.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const withOpening = (note: ThreadNote, runId: string, opening: Opening): ThreadNote => ({
   ...note,
   runs: note.runs.map((run) => (run.runId === runId ? { ...run, openings: [...run.openings, opening] } : run))
 })
 
-/** A note without that opening, after its answers were refused. */
+/**
+ * A note without that opening, after its answers were refused.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const withoutOpening = (note: ThreadNote, runId: string, opening: Opening): ThreadNote => ({
   ...note,
   runs: note.runs.map((run) =>
@@ -165,14 +209,24 @@ export const withoutOpening = (note: ThreadNote, runId: string, opening: Opening
   )
 })
 
-/** A thread's title until somebody gives it another: the first line of its first prompt. */
+/**
+ * A thread's title until somebody gives it another: the first line of its first prompt.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const titleOf = ({ prompt }: Command.StartQuery): string => {
   const first = typeof prompt === "string" ? prompt : (prompt.find((part) => part.type === "text")?.text ?? "")
   const line = first.trim().split("\n")[0] ?? ""
   return line.length > 80 ? `${line.slice(0, 79)}…` : line
 }
 
-/** The thread's note with a run that this query starts. */
+/**
+ * The thread's note with a run that this query starts.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const withRun = (made: {
   readonly asked: Command.StartQuery
   readonly note: ThreadNote | undefined

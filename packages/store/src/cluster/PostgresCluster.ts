@@ -23,7 +23,12 @@ import * as Option from "effect/Option"
 import * as SqlClient from "effect/sql/SqlClient"
 import * as Postgres from "../postgres/Postgres.ts"
 
-/** Where the database of a cluster is, and what this process does in it. */
+/**
+ * Where the database of a cluster is, and what this process does in it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Options extends Omit<Postgres.Options, "carries"> {
   /** Whether this process executes runs. False: it only starts, watches, answers and cancels. Default true. */
   readonly carries?: boolean | undefined
@@ -45,6 +50,9 @@ const lookAround = "1 second"
 /**
  * Runs on a cluster of processes over one Postgres: provide it to `Runtime.layer` in each of them. All processes that
  * execute runs must register the same agents. Fails with `PostgresUnusable` before any run is touched.
+ *
+ * @since 0.1.0
+ * @category layers
  */
 export const layer = (options: Options): Layer.Layer<never, Postgres.PostgresUnusable> =>
   Deployment.layerStore(
@@ -86,7 +94,12 @@ export const layer = (options: Options): Layer.Layer<never, Postgres.PostgresUnu
     })
   )
 
-/** As `layer`, with options from the configuration: `layerConfig({ url: Config.Redacted("DATABASE_URL") })`. */
+/**
+ * As `layer`, with options from the configuration: `layerConfig({ url: Config.Redacted("DATABASE_URL") })`.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
 export const layerConfig = (
   options: Config.Wrap<Options>
 ): Layer.Layer<never, Postgres.PostgresUnusable | Config.ConfigError> =>

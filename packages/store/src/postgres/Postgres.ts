@@ -28,7 +28,12 @@ import * as PgCommit from "./PgCommit.ts"
 import * as PgDriver from "./PgDriver.ts"
 import * as Tables from "../sql/Tables.ts"
 
-/** Where the database is, and how it is used. */
+/**
+ * Where the database is, and how it is used.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Options {
   /** The database: `postgres://user:password@host:port/database`. */
   readonly url: Redacted.Redacted
@@ -45,7 +50,12 @@ export interface Options {
   readonly hibernateMs?: number | undefined
 }
 
-/** The database cannot be used. Raised when the deployment's layer is built, before any run is touched. */
+/**
+ * The database cannot be used. Raised when the deployment's layer is built, before any run is touched.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class PostgresUnusable extends Schema.TaggedError<PostgresUnusable>()("PostgresUnusable", {
   reason: Schema.Literals(["CannotConnect", "DriverMissing", "NewerSchema", "Unknown"]),
   cause: Schema.optionalKey(Schema.Defect())
@@ -64,7 +74,12 @@ export class PostgresUnusable extends Schema.TaggedError<PostgresUnusable>()("Po
   }
 }
 
-/** Maps a database failure to the error that the layer fails with. */
+/**
+ * Maps a database failure to the error that the layer fails with.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const unusable = (cause: SqlError | Tables.NewerSchema): PostgresUnusable => {
   if (cause._tag === "NewerSchema") return new PostgresUnusable({ reason: "NewerSchema", cause })
   const tag = cause.reason._tag
@@ -78,7 +93,12 @@ const locks = { migration: "726569, 1", owner: "726569, 2" } as const
 /** How often a client tries to become the owner. */
 const takeOver = "1 second"
 
-/** How often waits and watchers poll, in milliseconds, in case a notification was lost. */
+/**
+ * How often waits and watchers poll, in milliseconds, in case a notification was lost.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const safetyMs = 5000
 
 /** A frozen process must not hold locks that others wait for: the server ends its transaction after ten seconds. */
@@ -118,24 +138,42 @@ const wakes = (client: PgClient.PgClient, self: string): Stream.Stream<string> =
     Stream.catchCause(() => Stream.empty)
   )
 
-/** Connects to the database, migrates it, and opens its journal. For deployments. */
+/**
+ * Connects to the database, migrates it, and opens its journal. For deployments.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const connected = Effect.fnUntraced(function* (options: Options) {
   const client = yield* connect(options)
   const { store } = yield* open(client)
   return { client, store }
 })
 
-/** The journal alone, over a database that is migrated first. For tests and tools. */
+/**
+ * The journal alone, over a database that is migrated first. For tests and tools.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const journal = (options: Options): Effect.Effect<JournalStore, PostgresUnusable, Scope.Scope> =>
   Effect.map(connected(options), ({ store }) => store)
 
-/** Administration of stored runs, also while others execute them. */
+/**
+ * Administration of stored runs, also while others execute them.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const archive = (options: Options): Effect.Effect<Archive.Archive, PostgresUnusable, Scope.Scope> =>
   Effect.flatMap(connect(options), (client) => Effect.map(open(client), ({ db }) => Archive.make(db)))
 
 /**
  * Runs in Postgres: provide it to `Runtime.layer`, and they survive their process. Fails with `PostgresUnusable` before
  * any run is touched.
+ *
+ * @since 0.1.0
+ * @category layers
  */
 export const layer = (options: Options): Layer.Layer<never, PostgresUnusable> =>
   Deployment.layerStore(
@@ -150,7 +188,12 @@ export const layer = (options: Options): Layer.Layer<never, PostgresUnusable> =>
     })
   )
 
-/** As `layer`, with options from the configuration: `layerConfig({ url: Config.Redacted("DATABASE_URL") })`. */
+/**
+ * As `layer`, with options from the configuration: `layerConfig({ url: Config.Redacted("DATABASE_URL") })`.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
 export const layerConfig = (options: Config.Wrap<Options>): Layer.Layer<never, PostgresUnusable | Config.ConfigError> =>
   Layer.unwrap(Effect.map(Config.unwrap(options), layer))
 

@@ -53,6 +53,9 @@ const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(Line))
 /**
  * The lines are not an exported run, or the run cannot be imported: its id exists, its thread has an active run, or its
  * thread belongs to another tenant.
+ *
+ * @since 0.1.0
+ * @category errors
  */
 export class NotImported extends Schema.TaggedError<NotImported>()("NotImported", {
   reason: Schema.Literals(["NotARun", "RunExists", "ThreadBusy", "ThreadForbidden"]),
@@ -72,7 +75,12 @@ export class NotImported extends Schema.TaggedError<NotImported>()("NotImported"
   }
 }
 
-/** What is known of a run without reading it. Times are in epoch milliseconds. */
+/**
+ * What is known of a run without reading it. Times are in epoch milliseconds.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ListedRun {
   readonly runId: string
   readonly threadId: string
@@ -87,7 +95,12 @@ export interface ListedRun {
   readonly lastSeq: number
 }
 
-/** Which runs to list. */
+/**
+ * Which runs to list.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ListOptions {
   /** Absent: of every tenant. */
   readonly resourceId?: string | undefined
@@ -97,7 +110,12 @@ export interface ListOptions {
   readonly limit?: number | undefined
 }
 
-/** Administration of stored runs, also while others execute them. */
+/**
+ * Administration of stored runs, also while others execute them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Archive {
   /** Runs, the latest first. Rows that cannot be read are no part of it: only columns are read. */
   readonly runs: (options?: ListOptions) => Effect.Effect<ReadonlyArray<ListedRun>, StoreFailure>

@@ -18,7 +18,12 @@ import * as Statement from "effect/sql/Statement"
 import * as Stream from "effect/Stream"
 import { SqliteUnusable, attempt, from, toSqlError } from "./SqliteUnusable.ts"
 
-/** Where the database file is, and what a commit waits for. */
+/**
+ * Where the database file is, and what a commit waits for.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Options {
   /** The database file, created if missing; `":memory:"` for a database that ends with the layer. */
   readonly filename: string
@@ -45,17 +50,32 @@ const checkpointPages = 4000
 /** How long opening a database that another process is just creating is retried. */
 const patience = { schedule: Schedule.spaced("50 millis"), times: 40 }
 
-/** Loads `node:sqlite`, which older versions of Node do not have. */
+/**
+ * Loads `node:sqlite`, which older versions of Node do not have.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const load = (filename: string) =>
   Effect.tryPromise({
     try: () => import("node:sqlite"),
     catch: (cause) => new SqliteUnusable({ filename, reason: "NoNodeSqlite", cause })
   })
 
-/** Runs one statement synchronously. */
+/**
+ * Runs one statement synchronously.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Ask = (sql: string, ...values: ReadonlyArray<SQLInputValue>) => ReadonlyArray<object>
 
-/** A client, with access to its connection. */
+/**
+ * A client, with access to its connection.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Opened {
   readonly client: SqlClient.SqlClient
   /**
@@ -65,11 +85,21 @@ export interface Opened {
   readonly transact: <A>(body: (ask: Ask) => A) => Effect.Effect<A, SqlError>
 }
 
-/** A client whose connection is closed with the scope. */
+/**
+ * A client whose connection is closed with the scope.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const make = (options: Options): Effect.Effect<SqlClient.SqlClient, SqliteUnusable, Scope.Scope> =>
   Effect.map(open(options), ({ client }) => client)
 
-/** Opens the file; its connection is closed with the scope. */
+/**
+ * Opens the file; its connection is closed with the scope.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const open = ({
   filename,
   synchronous = "NORMAL"

@@ -23,7 +23,12 @@ import * as Tables from "../sql/Tables.ts"
 import * as Column from "../sql/Column.ts"
 import * as Result from "effect/Result"
 
-/** Where the database file is, and what this process does with it. */
+/**
+ * Where the database file is, and what this process does with it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Options extends NodeSqlite.Options {
   /** Whether this process may become the owner. False: it stays a client, even when there is no owner. Default true. */
   readonly carries?: boolean | undefined
@@ -63,7 +68,12 @@ const database = (options: Options) =>
     return { db, transact }
   })
 
-/** The journal alone. For tests and tools. */
+/**
+ * The journal alone. For tests and tools.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const journal = (options: Options): Effect.Effect<JournalStore, SqliteUnusable, Scope.Scope> =>
   Effect.gen(function* () {
     const { filename, pollMs = 50 } = options
@@ -74,7 +84,12 @@ export const journal = (options: Options): Effect.Effect<JournalStore, SqliteUnu
     return SqlJournal.make(db, changes, SqliteCommit.make(db, transact))
   })
 
-/** Administration of stored runs, also while others execute them. */
+/**
+ * Administration of stored runs, also while others execute them.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const archive = (options: Options): Effect.Effect<Archive.Archive, SqliteUnusable, Scope.Scope> =>
   Effect.map(database(options), ({ db }) => Archive.make(db))
 
@@ -93,6 +108,9 @@ export const archive = (options: Options): Effect.Effect<Archive.Archive, Sqlite
  *
  * export const RuntimeLive = Runtime.layer({ agents: [Desk] }).pipe(Layer.provide(Sqlite.layer({ filename: "runs.db" })))
  * ```
+ *
+ * @since 0.1.0
+ * @category layers
  */
 export const layer = (options: Options): Layer.Layer<never, SqliteUnusable> =>
   Deployment.layerStore(
@@ -109,7 +127,12 @@ export const layer = (options: Options): Layer.Layer<never, SqliteUnusable> =>
     })
   )
 
-/** As `layer`, with options from the configuration: `layerConfig({ filename: Config.String("REINS_DATABASE") })`. */
+/**
+ * As `layer`, with options from the configuration: `layerConfig({ filename: Config.String("REINS_DATABASE") })`.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
 export const layerConfig = (options: Config.Wrap<Options>): Layer.Layer<never, SqliteUnusable | Config.ConfigError> =>
   Layer.unwrap(Effect.map(Config.unwrap(options), layer))
 

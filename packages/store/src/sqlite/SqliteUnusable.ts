@@ -17,7 +17,12 @@ const cures = {
 
 type Reason = keyof typeof cures
 
-/** The database cannot be used. Raised when the deployment's layer is built, before any run is touched. */
+/**
+ * The database cannot be used. Raised when the deployment's layer is built, before any run is touched.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class SqliteUnusable extends Schema.TaggedError<SqliteUnusable>()("SqliteUnusable", {
   filename: Schema.String,
   reason: Schema.Literals([

@@ -24,7 +24,12 @@ import * as Task from "./Task.ts"
 const Text = Schema.String
 const Maybe = Schema.optionalKey
 
-/** The parameters of `message/send` and `message/stream`. */
+/**
+ * The parameters of `message/send` and `message/stream`.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const SendMessage = Schema.Struct({
   message: Task.Message,
   configuration: Maybe(

@@ -24,6 +24,12 @@ export const Part = Schema.Struct({
 })
 export type Part = typeof Part.Type
 
+/**
+ * A message between a client and an agent.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const Message = Schema.Struct({
   messageId: Text,
   contextId: Maybe(Text),
@@ -55,6 +61,12 @@ export const Artifact = Schema.Struct({
 })
 export type Artifact = typeof Artifact.Type
 
+/**
+ * A run as a task: its state, its messages and what it made.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const Task = Schema.Struct({
   id: Text,
   contextId: Text,
@@ -67,7 +79,12 @@ export type Task = typeof Task.Type
 
 const about = { taskId: Text, contextId: Text, metadata: Maybe(Schema.Unknown) }
 
-/** What one message of a stream, or of a web hook, says. */
+/**
+ * What one message of a stream, or of a web hook, says.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const StreamResponse = Schema.Union([
   Schema.Struct({ task: Task }),
   Schema.Struct({ statusUpdate: Schema.Struct({ ...about, status: Status }) }),

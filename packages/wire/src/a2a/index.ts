@@ -10,6 +10,9 @@ export { Message, StreamResponse, Task } from "./Task.ts"
  * A2A 1.0 over JSON-RPC: `/.well-known/agent-card.json` below its base path, and below `/agents/:agent` for one agent.
  * `pushes`: the card says that tasks can be told by web hooks, which the server's `webhooks` option sends; absent: they
  * cannot.
+ *
+ * @since 0.1.0
+ * @category constructors
  */
 export const make = ({ pushes = false }: { readonly pushes?: boolean } = {}): Dialect => ({
   name: "a2a",
@@ -22,5 +25,10 @@ export const make = ({ pushes = false }: { readonly pushes?: boolean } = {}): Di
   encodeError: (refusal) => JsonRpc.failure(null, refusal)
 })
 
-/** A2A 1.0, without web hooks. */
+/**
+ * A2A 1.0, without web hooks.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const dialect: Dialect = make()

@@ -43,7 +43,12 @@ export const ToolPermission = Schema.Struct({
   reason: Schema.optionalKey(Schema.String)
 })
 
-/** A message of a history. */
+/**
+ * A message of a history.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const Message = Schema.Union([System, User, Assistant, Tool])
 export type Message = typeof Message.Type
 

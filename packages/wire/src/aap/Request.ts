@@ -35,7 +35,12 @@ const AgentConfig = Schema.Struct(Config)
 
 const Mode = Schema.Literals(["delta", "message", "none"])
 
-/** The body that creates a session. */
+/**
+ * The body that creates a session.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const CreateSession = Schema.Struct({
   agent: Schema.Struct({ name: Schema.String, ...Config }),
   stream: Schema.optionalKey(Mode),
@@ -44,7 +49,12 @@ export const CreateSession = Schema.Struct({
 })
 type CreateSession = typeof CreateSession.Type
 
-/** The body that sends a turn of a session. */
+/**
+ * The body that sends a turn of a session.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const SendTurn = Schema.Struct({
   agent: Schema.optionalKey(AgentConfig),
   stream: Schema.optionalKey(Mode),

@@ -261,6 +261,9 @@ const Delta = Schema.Struct({ delta: Schema.String })
 /**
  * The events of a turn (source 001). The name goes into the frame's `event:`, which every frame must have; the data is
  * a JSON object, even when it is empty.
+ *
+ * @since 0.1.0
+ * @category schemas
  */
 export const TurnEvent = Schema.Union([
   Named("session_start", Schema.Struct({ sessionId: Schema.String })),

@@ -8,7 +8,12 @@ export { Message } from "./Message.ts"
 export { CreateSession, SendTurn } from "./Request.ts"
 export { TurnEvent } from "./Turn.ts"
 
-/** The Agent Application Protocol, version 3. */
+/**
+ * The Agent Application Protocol, version 3.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const dialect: Dialect = {
   name: "aap",
   title: "Agent Application Protocol",
@@ -23,7 +28,12 @@ export const dialect: Dialect = {
   encodeError
 }
 
-/** Version 1: as version 2, and a session is shown with its history, a list as ids. */
+/**
+ * Version 1: as version 2, and a session is shown with its history, a list as ids.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const dialectV1: Dialect = {
   name: "aap-v1",
   title: "Agent Application Protocol 1",
@@ -35,7 +45,12 @@ export const dialectV1: Dialect = {
   encodeError
 }
 
-/** Version 2, as source 001 describes it. Versions 1 and 2 use other paths than 3, so each has its own base path. */
+/**
+ * Version 2, as source 001 describes it. Versions 1 and 2 use other paths than 3, so each has its own base path.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const dialectV2: Dialect = {
   name: "aap-v2",
   title: "Agent Application Protocol 2",

@@ -14,16 +14,31 @@ import type { Facts } from "../Facts.ts"
 import * as Refusal from "../Refusal.ts"
 import { Blocks, blocksOf, promptOf, type Update } from "./Update.ts"
 
-/** The version of the protocol that is spoken. */
+/**
+ * The version of the protocol that is spoken.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const protocolVersion = 1
 
 const Text = Schema.String
 const Maybe = Schema.optionalKey
 const Id = Schema.Union([Schema.String, Schema.Finite, Schema.Null])
-/** The id of a request: text, a number, or null. */
+/**
+ * The id of a request: text, a number, or null.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Id = typeof Id.Type
 
-/** A line: a request, a notification (without `id`), or a response to a request of ours. */
+/**
+ * A line: a request, a notification (without `id`), or a response to a request of ours.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const Line = Schema.Struct({
   jsonrpc: Schema.Literal("2.0"),
   id: Maybe(Id),
@@ -37,7 +52,12 @@ export type Line = typeof Line.Type
 const asLine = Schema.decodeUnknownOption(Schema.fromJsonString(Line))
 const asJson = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Unknown))
 
-/** `undefined`: the line is not JSON. A refusal: it is no message. */
+/**
+ * `undefined`: the line is not JSON. A refusal: it is no message.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
 export const decodeLine = (line: string): Line | Refusal.Refusal | undefined => {
   const read = asLine(line)
   if (Option.isSome(read)) return read.value
@@ -62,6 +82,9 @@ const read = {
  * - `Reply`: the result, at once. `Ask`: a command, and the result that its facts make; `loads`: the thread's messages
  *   are sent as updates before it.
  * - `Prompt`: a turn. `Cancel`: the end of the session's turn; it has no result where it is a notification.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export type Called =
   | { readonly _tag: "Reply"; readonly result: object }
@@ -118,7 +141,12 @@ const ask = (command: Command, shape: (facts: Facts) => object, loads = false): 
 
 const unknown = Refusal.make("method-not-allowed", "MethodNotFound", "Unknown method")
 
-/** Decodes a request or notification. */
+/**
+ * Decodes a request or notification.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
 export const decode = ({ method, params = {} }: Line): Result.Result<Called, Refusal.Refusal> => {
   switch (method) {
     case "initialize":
@@ -165,20 +193,35 @@ const Chosen = Schema.Struct({
 })
 const readChosen = Schema.decodeUnknownOption(Chosen)
 
-/** The decision of a response to a permission request. What is no choice of ours refuses. */
+/**
+ * The decision of a response to a permission request. What is no choice of ours refuses.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const decisionOf = ({ result }: Line): Decision => {
   const { optionId } = Option.getOrUndefined(readChosen(result))?.outcome ?? {}
   if (optionId === "allow_once") return Decision.approve()
   return optionId === "allow_always" ? Decision.approve({ scope: "thread" }) : Decision.reject()
 }
 
-/** An update as a notification. */
+/**
+ * An update as a notification.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const notice = (threadId: string, update: Update): object => ({
   method: "session/update",
   params: { sessionId: threadId, update }
 })
 
-/** A thread's messages as updates, for a session that is loaded. */
+/**
+ * A thread's messages as updates, for a session that is loaded.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const replay = (messages: ReadonlyArray<Ours.Message>): ReadonlyArray<Update> =>
   messages.flatMap(({ content, role }) =>
     content.flatMap((part): ReadonlyArray<Update> => {
@@ -209,7 +252,12 @@ const numbers: { readonly [K in Refusal.Kind]?: number } = {
   unauthorized: -32000
 }
 
-/** An error as the answer to a request. */
+/**
+ * An error as the answer to a request.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const errorOf = ({ code, kind, message }: Refusal.Refusal): object => ({
   code: numbers[kind] ?? -32603,
   message,

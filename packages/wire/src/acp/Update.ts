@@ -72,7 +72,12 @@ const call = {
 const Chunk = <const Name extends string>(name: Name) =>
   Schema.Struct({ sessionUpdate: Type(name), content: Block, messageId: Maybe(Text) })
 
-/** What a turn says. */
+/**
+ * What a turn says.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const Update = Schema.Union([
   Chunk("user_message_chunk"),
   Chunk("agent_message_chunk"),
@@ -91,7 +96,12 @@ export const Update = Schema.Union([
 ])
 export type Update = typeof Update.Type
 
-/** A question, asked of the client as a request of ours. `_meta` names the approval. */
+/**
+ * A question, asked of the client as a request of ours. `_meta` names the approval.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const Permission = Schema.Struct({
   sessionId: Text,
   toolCall: Schema.Struct(call),
@@ -106,7 +116,12 @@ export const Permission = Schema.Struct({
 })
 export type Permission = typeof Permission.Type
 
-/** How a turn ended. */
+/**
+ * How a turn ended.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const Stopped = Schema.Struct({
   stopReason: Schema.Literals(["end_turn", "max_tokens", "max_turn_requests", "refusal", "cancelled"]),
   _meta: Maybe(Schema.Unknown)

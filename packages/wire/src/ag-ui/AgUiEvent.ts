@@ -32,6 +32,12 @@ const Outcome = Schema.Union([
 ])
 export type Outcome = typeof Outcome.Type
 
+/**
+ * An event of the protocol, as its clients read it.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const AgUiEvent = Schema.Union([
   Schema.Struct({
     type: Type("RUN_STARTED"),

@@ -52,7 +52,12 @@ const Assistant = Schema.Struct({
 const Instructing = Schema.Struct({ role: Schema.Literals(["system", "developer"]), content: Schema.String })
 const Other = Schema.Struct({ role: Schema.Literals(["activity", "reasoning"]) })
 
-/** The body that starts or continues a run. */
+/**
+ * The body that starts or continues a run.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const RunAgentInput = Schema.Struct({
   threadId: Schema.NonEmptyString,
   runId: Schema.NonEmptyString,

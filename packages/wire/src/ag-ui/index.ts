@@ -6,7 +6,12 @@ import { routes } from "./Request.ts"
 export { AgUiEvent } from "./AgUiEvent.ts"
 export { RunAgentInput } from "./Request.ts"
 
-/** AG-UI 1.0, with interrupts and sub-agents. */
+/**
+ * AG-UI 1.0, with interrupts and sub-agents.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const dialect: Dialect = {
   name: "ag-ui",
   title: "AG-UI 1.0",

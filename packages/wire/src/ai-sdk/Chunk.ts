@@ -74,6 +74,11 @@ const Union = Schema.Union([
   })
 ]).annotate({ identifier: "UiMessageChunk" })
 
-/** One chunk of the stream; each is one data-only frame. */
+/**
+ * One chunk of the stream; each is one data-only frame.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export type Chunk = Schema.Schema.Type<typeof Union>
 export const Chunk: Schema.Codec<Chunk> = Union

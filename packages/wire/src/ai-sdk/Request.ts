@@ -45,6 +45,9 @@ type Part = Schema.Schema.Type<typeof Part>
 /**
  * `agent` is our extension: which agent to ask, in the transport's `body`. `system` and `tools` are what assistant-ui's
  * transport adds: instructions, and tools that the page runs, by their names.
+ *
+ * @since 0.1.0
+ * @category schemas
  */
 export const Chat = Schema.Struct({
   id: Schema.NonEmptyString,

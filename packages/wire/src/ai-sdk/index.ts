@@ -11,6 +11,9 @@ export { Chat } from "./Request.ts"
  * The UI message stream of AI SDK 7, as `useChat` reads it; of AI SDK 6 at `/v6/chat`, or with `x-ai-sdk-version: 6`.
  * `GET /chat/:id/messages` has what a page that is opened again begins with; `GET /chat/:id/stream` goes on with the
  * active run, and answers 204 when nothing runs.
+ *
+ * @since 0.1.0
+ * @category constants
  */
 export const dialect: Dialect = {
   name: "ai-sdk",

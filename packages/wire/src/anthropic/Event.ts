@@ -71,6 +71,12 @@ export const Block = Schema.Union([
 ])
 export type Block = typeof Block.Type
 
+/**
+ * A message that is not streamed, and the beginning of one that is.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const Message = Schema.Struct({
   id: Schema.String,
   type: Type("message"),
@@ -87,7 +93,12 @@ export const Message = Schema.Struct({
 })
 export type Message = typeof Message.Type
 
-/** `reins` is our extension: an event that the protocol cannot express. Clients ignore unknown names. */
+/**
+ * `reins` is our extension: an event that the protocol cannot express. Clients ignore unknown names.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const StreamEvent = Schema.Union([
   Schema.Struct({ type: Type("message_start"), message: Message }),
   Schema.Struct({ type: Type("content_block_start"), index: Schema.Natural, content_block: Block }),

@@ -66,7 +66,12 @@ const Spoken = Schema.Struct({
 })
 type Spoken = typeof Spoken.Type
 
-/** The body of `POST /messages`. */
+/**
+ * The body of `POST /messages`.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const Create = Schema.Struct({
   model: Schema.String,
   messages: Schema.NonEmptyArray(Spoken),

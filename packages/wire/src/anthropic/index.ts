@@ -7,7 +7,12 @@ import { routes } from "./Request.ts"
 export { Message, StreamEvent } from "./Event.ts"
 export { Create } from "./Request.ts"
 
-/** Anthropic Messages. */
+/**
+ * Anthropic Messages.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const dialect: Dialect = {
   name: "anthropic",
   title: "Anthropic Messages",

@@ -10,6 +10,12 @@ const Text = Schema.String
 /** Tool inputs and outputs: the client accepts objects only. */
 const Value = Schema.Record(Schema.String, Schema.Json)
 
+/**
+ * An event of the stream, as its clients read it.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const KaiEvent = Schema.Union([
   Schema.Struct({ type: Schema.Literal("start"), messageId: Text }),
   Schema.Struct({ type: Schema.Literal("text"), text: Text, state: Schema.Literals(["streaming", "complete"]) }),

@@ -41,7 +41,12 @@ const Part = Schema.Struct({
 })
 type Part = typeof Part.Type
 
-/** The body of a chat's message. */
+/**
+ * The body of a chat's message.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const ChatRequest = Schema.Struct({
   id: Schema.NonEmptyString,
   message: Schema.Struct({
@@ -55,7 +60,12 @@ export const ChatRequest = Schema.Struct({
 })
 type ChatRequest = typeof ChatRequest.Type
 
-/** The body of a vote. */
+/**
+ * The body of a vote.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const VoteRequest = Schema.Struct({
   chatId: Schema.String,
   messageId: Schema.String,

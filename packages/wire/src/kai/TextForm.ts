@@ -23,7 +23,12 @@ const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${l
 const renamed = (fields: object): Record<string, unknown> =>
   Object.fromEntries(Object.entries(fields).map(([name, value]) => [snake(name), value]))
 
-/** An event under its name. A call says `null` where it has no input or output. */
+/**
+ * An event under its name. A call says `null` where it has no input or output.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const wrap = (event: KaiEvent): { readonly event: string; readonly data: unknown } => {
   const { type, ...fields } = event
   if ("data" in event) {

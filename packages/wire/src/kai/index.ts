@@ -7,7 +7,12 @@ export { KaiEvent } from "./KaiEvent.ts"
 export { wrap } from "./TextForm.ts"
 export { ChatRequest, VoteRequest } from "./Request.ts"
 
-/** Keboola Kai (source 003). `GET /api/chat/:id/stream` answers 204 when nothing runs. */
+/**
+ * Keboola Kai (source 003). `GET /api/chat/:id/stream` answers 204 when nothing runs.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const dialect: Dialect = {
   name: "kai",
   title: "Kai",

@@ -12,6 +12,9 @@ import * as Policy from "./Policy.ts"
  * - `runtime.permission_mode`: `interactive` asks a person (the default), `autonomous` approves for the session.
  *
  * A request can hide more types, and its own policies take precedence.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface Configuration {
   readonly cli?: {

@@ -44,7 +44,12 @@ export type Input = typeof Input.Type
 const Said = <const Type extends string, Data extends Schema.Top>(type: Type, data: Data) =>
   Schema.Struct({ type: Schema.Literal(type), session_id: Text, data })
 
-/** `finish_reason`, `cost` and `latency` on `done` are our extensions. */
+/**
+ * `finish_reason`, `cost` and `latency` on `done` are our extensions.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const KartaEvent = Schema.Union([
   Said("text", Schema.Struct({ part: Schema.Struct({ type: Schema.Literal("text"), text: Text }) })),
   Said("reasoning", Schema.Struct({ part: Schema.Struct({ type: Schema.Literal("reasoning"), text: Text }) })),

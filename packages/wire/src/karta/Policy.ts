@@ -5,9 +5,21 @@
 import { Decision } from "@reins/protocol"
 import * as Schema from "effect/Schema"
 
+/**
+ * How a question may be answered.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const Answers = Schema.Literals(["approve_once", "approve_session", "deny"])
 export type Answers = typeof Answers.Type
 
+/**
+ * What becomes of a question: it is asked, answered at once, or an error.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const InputPolicy = Schema.Literals(["prompt", "deny", "approve_once", "approve_session", "error"])
 export type InputPolicy = typeof InputPolicy.Type
 
@@ -17,10 +29,20 @@ const decisions: { readonly [A in Answers]: Decision } = {
   deny: Decision.reject()
 }
 
-/** A person's answer as a decision: `approve_session` has scope `thread`. */
+/**
+ * A person's answer as a decision: `approve_session` has scope `thread`.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const decisionOf = (answer: Answers): Decision => decisions[answer]
 
-/** The decision for every question, or `undefined` to ask a person. Unspecified: prompt; hidden: deny. */
+/**
+ * The decision for every question, or `undefined` to ask a person. Unspecified: prompt; hidden: deny.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const automatic = (options: {
   readonly policy: InputPolicy | undefined
   readonly hiddenPolicy: InputPolicy | undefined

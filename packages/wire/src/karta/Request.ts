@@ -36,7 +36,12 @@ const KartaTypes: Schema.Codec<KartaType> = Schema.Literals([
   "system"
 ])
 
-/** The last three are client settings, sent along so that the server applies them. */
+/**
+ * The last three are client settings, sent along so that the server applies them.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const SendMessage = Schema.Struct({
   text: Schema.String,
   agent: Schema.optionalKey(Schema.String),

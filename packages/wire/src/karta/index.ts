@@ -10,7 +10,12 @@ export type { Configuration } from "./Configuration.ts"
 export * as Policy from "./Policy.ts"
 export { SendMessage } from "./Request.ts"
 
-/** Karta with a server's own configuration: `make({ runtime: { permission_mode: "autonomous" } })`. */
+/**
+ * Karta with a server's own configuration: `make({ runtime: { permission_mode: "autonomous" } })`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const make = (configuration: Configuration): Dialect => ({
   name: "karta",
   title: "Karta",
@@ -27,5 +32,10 @@ export const make = (configuration: Configuration): Dialect => ({
   encodeError
 })
 
-/** Karta (source 000), with its adapters and managed agents. */
+/**
+ * Karta (source 000), with its adapters and managed agents.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const dialect: Dialect = make({})

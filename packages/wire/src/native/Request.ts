@@ -11,7 +11,12 @@ import type { Facts } from "../Facts.ts"
 import * as Refusal from "../Refusal.ts"
 import * as Encoder from "./Encoder.ts"
 
-/** `stream: false` waits for the run's end and returns its outcome. */
+/**
+ * `stream: false` waits for the run's end and returns its outcome.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const Query = Schema.Struct({
   prompt: Message.Prompt,
   threadId: Schema.optionalKey(Schema.String),
@@ -20,7 +25,12 @@ export const Query = Schema.Struct({
   stream: Schema.optionalKey(Schema.Boolean)
 })
 
-/** A call's result, from the client that ran it. */
+/**
+ * A call's result, from the client that ran it.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const ToolResult = Schema.Struct({
   result: Schema.Json,
   isFailure: Schema.optionalKey(Schema.Boolean)

@@ -13,7 +13,12 @@ import { routes } from "./Request.ts"
 const Text = Schema.String
 const Maybe = Schema.optionalKey
 
-/** A message of a client. `view`, `after`, and the fields of a query, a decision and a result as in the routes. */
+/**
+ * A message of a client. `view`, `after`, and the fields of a query, a decision and a result as in the routes.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const SocketMessage = Schema.Union([
   Schema.Struct({ type: Schema.Literal("ping") }),
   Schema.Struct({ type: Schema.Literal("pong") }),

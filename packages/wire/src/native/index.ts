@@ -6,7 +6,12 @@ import { socket } from "./Socket.ts"
 export { SocketMessage } from "./Socket.ts"
 export { Query, ToolResult } from "./Request.ts"
 
-/** Our own events, unchanged. */
+/**
+ * Our own events, unchanged.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const dialect: Dialect = {
   name: "native",
   title: "Native",

@@ -29,7 +29,12 @@ export const Delta = Schema.Struct({
 })
 export type Delta = typeof Delta.Type
 
-/** `reins_event` is our extension: an event that the protocol cannot express, on a chunk without choices. */
+/**
+ * `reins_event` is our extension: an event that the protocol cannot express, on a chunk without choices.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const Chunk = Schema.Struct({
   id: Schema.String,
   object: Schema.Literal("chat.completion.chunk"),
@@ -42,7 +47,12 @@ export const Chunk = Schema.Struct({
   reins_event: Schema.optionalKey(Schema.Unknown)
 })
 
-/** The body of an error. */
+/**
+ * The body of an error.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const ErrorBody = Schema.Struct({
   error: Schema.Struct({
     message: Schema.String,
@@ -52,7 +62,12 @@ export const ErrorBody = Schema.Struct({
   })
 })
 
-/** A completion that is not streamed. */
+/**
+ * A completion that is not streamed.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const Completion = Schema.Struct({
   id: Schema.String,
   object: Schema.Literal("chat.completion"),

@@ -55,7 +55,12 @@ const Spoken = Schema.Struct({
 })
 type Spoken = typeof Spoken.Type
 
-/** The body of `POST /chat/completions`. */
+/**
+ * The body of `POST /chat/completions`.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const ChatRequest = Schema.Struct({
   model: Schema.String,
   messages: Schema.NonEmptyArray(Spoken),

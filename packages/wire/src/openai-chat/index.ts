@@ -10,6 +10,9 @@ export { ChatRequest } from "./Request.ts"
 /**
  * OpenAI Chat Completions. `stream_options.include_events` is our extension: without it the only chunk without choices
  * is the usage chunk.
+ *
+ * @since 0.1.0
+ * @category constants
  */
 export const dialect: Dialect = {
   name: "openai-chat",

@@ -56,6 +56,12 @@ const ApprovalRequest = Schema.Struct({
   arguments: Schema.String
 })
 
+/**
+ * An item of a response.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const Item = Schema.Union([MessageItem, ReasoningItem, FunctionCall, McpCall, ApprovalRequest])
 export type Item = typeof Item.Type
 

@@ -70,7 +70,12 @@ const Echo = Schema.Struct({ type: Schema.Literals(["mcp_approval_request", "rea
 const InputItem = Schema.Union([CallOutput, ApprovalResponse, FunctionCall, McpCall, Reference, Echo, Spoken])
 type InputItem = typeof InputItem.Type
 
-/** The body of `POST /responses`. */
+/**
+ * The body of `POST /responses`.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const Create = Schema.Struct({
   model: Schema.optionalKey(Schema.String),
   input: Schema.Union([Schema.String, Schema.Array(InputItem)]),

@@ -54,7 +54,12 @@ const nothingSaid: Said = {
   metadata: {}
 }
 
-/** `reins_events` is our extension: what the protocol has no item for, in order, for clients that ask for it. */
+/**
+ * `reins_events` is our extension: what the protocol has no item for, in order, for clients that ask for it.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const ResponseObject = Schema.Struct({
   ...said,
   id: Schema.String,

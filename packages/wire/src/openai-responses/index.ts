@@ -8,7 +8,12 @@ export { Item } from "./Item.ts"
 export { Create } from "./Request.ts"
 export { ResponseObject } from "./Response.ts"
 
-/** OpenAI Responses, with approvals as `mcp_approval_request`. */
+/**
+ * OpenAI Responses, with approvals as `mcp_approval_request`.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const dialect: Dialect = {
   name: "openai-responses",
   title: "OpenAI Responses",

@@ -33,6 +33,9 @@ export interface Options {
 /**
  * A run as events, for transports that carry objects, such as Electron's IPC. Mutable; owned by one reader. `end`
  * follows the run's last envelope.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export class SteerableEvents {
   readonly #names = new Map<string, string>()
@@ -253,7 +256,12 @@ const failureOf = (data: Json): typeof Failure.Type =>
 
 const Text = Schema.optionalKey(Schema.String)
 
-/** Steerable's universal envelope (source 004): one format for every transport, open to further fields. */
+/**
+ * Steerable's universal envelope (source 004): one format for every transport, open to further fields.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const SseEvent = Schema.Struct({
   type: Schema.Literals([
     "content",

@@ -6,6 +6,12 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Kind as RefusalKind, Refusal } from "../Refusal.ts"
 
+/**
+ * The kinds of errors that clients tell apart.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const Kind = Schema.Literals([
   "parse",
   "invalid_request",
@@ -36,10 +42,20 @@ const codes: { readonly [K in Kind]: number } = {
 }
 
 const Id = Schema.Union([Schema.String, Schema.Finite])
-/** The id of a request. */
+/**
+ * The id of a request.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Id = typeof Id.Type
 
-/** A request or, without an id, a notification. */
+/**
+ * A request or, without an id, a notification.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const Request = Schema.Struct({
   jsonrpc: Schema.Literal("2.0"),
   id: Schema.optionalKey(Schema.NullOr(Id)),
@@ -48,7 +64,12 @@ export const Request = Schema.Struct({
 })
 export type Request = typeof Request.Type
 
-/** What failed, and for which request; `id` is null when it could not be read. */
+/**
+ * What failed, and for which request; `id` is null when it could not be read.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Fault {
   readonly id: Id | null
   readonly kind: Kind
@@ -58,7 +79,12 @@ export interface Fault {
 const asJson = Schema.decodeUnknownResult(Schema.fromJsonString(Schema.Unknown))
 const asRequest = Schema.decodeUnknownResult(Request)
 
-/** One line as a request; one without an `id` is a notification and gets no response. */
+/**
+ * One line as a request; one without an `id` is a notification and gets no response.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
 export const decodeLine = (line: string): Result.Result<Request, Fault> => {
   const json = asJson(line)
   if (Result.isFailure(json)) return Result.fail({ id: null, kind: "parse", message: "Invalid JSON" })
@@ -69,15 +95,30 @@ export const decodeLine = (line: string): Result.Result<Request, Fault> => {
   }))
 }
 
-/** The line of a response. `null` is left out, as the protocol's peers do. */
+/**
+ * The line of a response. `null` is left out, as the protocol's peers do.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const response = (id: Id, result: unknown): string =>
   JSON.stringify({ jsonrpc: "2.0", id, ...(result === null || result === undefined ? {} : { result }) })
 
-/** The line of an error. `code` overrides the kind's own number. */
+/**
+ * The line of an error. `code` overrides the kind's own number.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const failure = ({ id, kind, message }: Fault, code: number = codes[kind]): string =>
   JSON.stringify({ jsonrpc: "2.0", id, error: { code, message, data: { kind } } })
 
-/** The line of a notification. */
+/**
+ * The line of a notification.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const notification = (method: string, params: object): string =>
   JSON.stringify({ jsonrpc: "2.0", method, params })
 
@@ -97,7 +138,12 @@ const kinds: { readonly [K in RefusalKind]: Kind } = {
   internal: "internal"
 }
 
-/** A refused request. A missing run or thread has its own number. */
+/**
+ * A refused request. A missing run or thread has its own number.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const refused = (id: Id | null, { kind, message }: Refusal): string =>
   kind === "not-found"
     ? failure({ id, kind: "invalid_request", message }, -32004)

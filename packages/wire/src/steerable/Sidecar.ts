@@ -24,13 +24,23 @@ import * as Frame from "../Frame.ts"
 import type { Fault, Request } from "./JsonRpc.ts"
 import { notification } from "./JsonRpc.ts"
 
-/** The version that `lifecycle.ready` and `system.ping` report. */
+/**
+ * The version that `lifecycle.ready` and `system.ping` report.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const protocolVersion = "0.1.0"
 
 const Text = Schema.String
 const Maybe = Schema.optionalKey
 
-/** The parameters that create a session. */
+/**
+ * The parameters that create a session.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const Create = Schema.Struct({
   chatId: Text,
   userId: Maybe(Text),
@@ -41,7 +51,12 @@ export const Create = Schema.Struct({
   projectId: Maybe(Text)
 })
 
-/** `model` names the agent; provider, key and sampling settings belong to the server and are ignored. */
+/**
+ * `model` names the agent; provider, key and sampling settings belong to the server and are ignored.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const ChatStream = Schema.Struct({
   provider: Text,
   model: Text,
@@ -50,7 +65,12 @@ export const ChatStream = Schema.Struct({
   sessionId: Maybe(Text)
 })
 
-/** The parameters of a tool call. */
+/**
+ * The parameters of a tool call.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const Invoke = Schema.Struct({
   name: Text,
   arguments: Schema.Json,
@@ -59,7 +79,12 @@ export const Invoke = Schema.Struct({
   context: Maybe(Schema.Json)
 })
 
-/** Our own: a person's consent to what a stream waits for. */
+/**
+ * Our own: a person's consent to what a stream waits for.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const Consent = Schema.Struct({
   streamId: Text,
   callId: Maybe(Text),
@@ -82,7 +107,12 @@ const read = {
   config: Body.read(Schema.Struct({ logLevel: Schema.Literals(["DEBUG", "INFO", "WARNING", "ERROR"]) }))
 }
 
-/** A request to the host itself. */
+/**
+ * A request to the host itself.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Own =
   | { readonly _tag: "Ping" }
   | { readonly _tag: "Shutdown"; readonly isNow: boolean }
@@ -92,7 +122,12 @@ export type Own =
   | { readonly _tag: "GetConfig" }
   | { readonly _tag: "SetConfig"; readonly logLevel: string }
 
-/** A decoded request: a command, with the stream it opens if any, or a request to the host. */
+/**
+ * A decoded request: a command, with the stream it opens if any, or a request to the host.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Called = { readonly _tag: "Command"; readonly command: Command; readonly streamId?: string } | Own
 
 const command = (asked: Command): Called => ({ _tag: "Command", command: asked })
@@ -109,7 +144,12 @@ const chat = ({ messages, model, sessionId, streamId }: typeof ChatStream.Type):
   ...(streamId === undefined ? {} : { streamId })
 })
 
-/** Decodes a request. A stream without an id gets one from the host, which also maps a `streamId` to its run. */
+/**
+ * Decodes a request. A stream without an id gets one from the host, which also maps a `streamId` to its run.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
 export const decode = ({ id = null, method, params = {} }: Request): Result.Result<Called, Fault> => {
   const asked = (): Result.Result<Called, { readonly message: string }> | undefined => {
     switch (method) {
@@ -159,7 +199,12 @@ const sessionOf = ({ createdAt, metadata, threadId: sessionId, updatedAt }: Thre
   return { ...known, sessionId, isActive: true, createdAt, updatedAt }
 }
 
-/** The result of a command that opens no stream. */
+/**
+ * The result of a command that opens no stream.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const shape = (facts: Facts): unknown => {
   switch (facts._tag) {
     case "Thread":
@@ -178,7 +223,12 @@ export const shape = (facts: Facts): unknown => {
   }
 }
 
-/** A run's log as a trace. Spans are not kept. */
+/**
+ * A run's log as a trace. Spans are not kept.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const trace = (traceId: string, log: ReadonlyArray<Envelope.Envelope>): object => {
   const last = log.findLast(({ event }) => event.type === "finish" || event.type === "error")?.event
   const reason = last?.type === "finish" ? last.finishReason : undefined
@@ -191,7 +241,12 @@ export const trace = (traceId: string, log: ReadonlyArray<Envelope.Envelope>): o
   }
 }
 
-/** The run as notifications of the stream `streamId`; each frame's data is one line. */
+/**
+ * The run as notifications of the stream `streamId`; each frame's data is one line.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const open = (streamId: string): Encoder => {
   let end: Frame.Frame | undefined
   let hasEnded = false

@@ -7,7 +7,12 @@ export * as JsonRpc from "./JsonRpc.ts"
 export * as Sidecar from "./Sidecar.ts"
 export { SseEvent, SteerableEvents } from "./Encoder.ts"
 
-/** Steerable (source 004). `?event=off` leaves out the frames' `event:` line. `JsonRpc` frames its sidecar. */
+/**
+ * Steerable (source 004). `?event=off` leaves out the frames' `event:` line. `JsonRpc` frames its sidecar.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const dialect: Dialect = {
   name: "steerable",
   title: "Steerable",

@@ -26,7 +26,12 @@ import * as Quorum from "../../approval/Quorum.ts"
 import { MemoryGrants } from "../../approval/GrantStore.ts"
 import { MemoryFiles } from "../../thread/FileStore.ts"
 
-/** Options of a durable host; times in milliseconds. */
+/**
+ * Options of a durable host; times in milliseconds.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface JournalHostOptions {
   /** How long streamed text may be buffered before it is committed. Default 25 ms; 0 commits at the next turn. */
   readonly gatherMs?: number | undefined
@@ -69,7 +74,12 @@ const judgementMs = 15_000
 
 const unknown: Quorum.Voted = { _tag: "Unknown" }
 
-/** Makes hosts over `store`. */
+/**
+ * Makes hosts over `store`.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const journalHost = (store: JournalStore, options: JournalHostOptions = {}): RunHostFactory => ({
   make: (drive) =>
     Effect.gen(function* () {

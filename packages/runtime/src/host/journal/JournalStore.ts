@@ -31,6 +31,9 @@ import type { ThreadStore } from "../../thread/ThreadStore.ts"
 /**
  * The store could not execute an operation; nothing of it was done. `damaged`: the table with a row that cannot be
  * read; absent when the store itself failed, which may be temporary.
+ *
+ * @since 0.1.0
+ * @category errors
  */
 export class StoreFailure extends Schema.TaggedError<StoreFailure>()("StoreFailure", {
   operation: Schema.String,
@@ -44,7 +47,12 @@ export class StoreFailure extends Schema.TaggedError<StoreFailure>()("StoreFailu
   }
 }
 
-/** The run has another owner; this owner's epoch is over. */
+/**
+ * The run has another owner; this owner's epoch is over.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class Fenced extends Schema.TaggedError<Fenced>()("Fenced", { runId: Schema.String }) {
   override get message() {
     return `Run ${this.runId} has another owner`
@@ -55,6 +63,9 @@ export class Fenced extends Schema.TaggedError<Fenced>()("Fenced", { runId: Sche
  * A stored fact, in the same commit as the events before it: the `result` of an activity, an `emit` that was done, how
  * often work was started (`begin`), when a wait began (`ask`), a `note` of the owner's, a `snapshot` of the state after
  * the events up to here. `seq` is the number of the last event before it.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface Mark {
   readonly kind: "result" | "emit" | "begin" | "ask" | "note" | "snapshot"
@@ -67,7 +78,12 @@ export interface Mark {
   readonly spent: ReadonlyArray<Entry.Entry>
 }
 
-/** The contents of a commit. */
+/**
+ * The contents of a commit.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Batch {
   readonly runId: string
   readonly epoch: number
@@ -80,13 +96,23 @@ export interface Batch {
   readonly acts?: ReadonlyArray<Audit.Act> | undefined
 }
 
-/** An answer to a wait, and its time. */
+/**
+ * An answer to a wait, and its time.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface StoredAnswer {
   readonly value: Json
   readonly at: number
 }
 
-/** A run as its new owner reads it. */
+/**
+ * A run as its new owner reads it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Opened {
   readonly record: RunRecord
   readonly history: ReadonlyArray<Message.Message>
@@ -99,7 +125,12 @@ export interface Opened {
   readonly lastAt: number
 }
 
-/** Stores journals. */
+/**
+ * Stores journals.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface JournalStore {
   readonly threads: ThreadStore
   /** Independent of runs and threads: deleting those does not delete it. */

@@ -29,13 +29,23 @@ interface Asked {
   outcome: Approval.Outcome | undefined
 }
 
-/** Called with each batch before and after it is stored; throwing simulates a store that crashes at that moment. */
+/**
+ * Called with each batch before and after it is stored; throwing simulates a store that crashes at that moment.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface MemoryJournalOptions {
   readonly before?: ((batch: Batch) => void) | undefined
   readonly after?: ((batch: Batch) => void) | undefined
 }
 
-/** A journal in memory that tests can inspect. */
+/**
+ * A journal in memory that tests can inspect.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface MemoryJournal extends JournalStore {
   /** A run's committed log. */
   readonly log: (runId: string) => ReadonlyArray<Envelope.Envelope>
@@ -49,7 +59,12 @@ type Refusal =
   | QueryRejections.ThreadBusy
   | QueryRejections.ThreadForbidden
 
-/** A new, empty journal. */
+/**
+ * A new, empty journal.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
   const files = new MemoryFiles()
   const threads = new MemoryThreads(Number.POSITIVE_INFINITY, (threadId) => files.forgetThread(threadId))

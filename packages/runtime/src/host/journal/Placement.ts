@@ -7,7 +7,12 @@
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
-/** What a host does when its shards change. */
+/**
+ * What a host does when its shards change.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ShardListener {
   /** Shards were gained: opens the runs in them that have not ended. */
   readonly gained: Effect.Effect<void>
@@ -18,7 +23,12 @@ export interface ShardListener {
   readonly lost: Effect.Effect<void>
 }
 
-/** Places runs. */
+/**
+ * Places runs.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Placement {
   /** Whether this process currently owns a run. */
   readonly owns: (runId: string) => boolean

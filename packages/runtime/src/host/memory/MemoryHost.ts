@@ -61,7 +61,12 @@ export interface MemoryHostOptions {
   readonly shutdownMs?: number | undefined
 }
 
-/** Makes memory hosts. */
+/**
+ * Makes memory hosts.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const memoryHost = (options: MemoryHostOptions = {}): RunHostFactory => ({
   make: (drive) =>
     Effect.gen(function* () {
