@@ -46,6 +46,6 @@ layer(Sample.layer, { excludeTestServices: true })("the transcript of docs/cli.m
           assert.match(printed[index] ?? "", pattern(shown), command)
         }
       }),
-    60_000
+    240_000
   )
 })

@@ -23,6 +23,6 @@ describe("examples/cluster", () => {
         assert.strictEqual(said.match(/the shop is asked/g)?.length, 1)
         assert.match(said, /The (first|second) is killed[^]*\$40 are paid back[^]*The run has ended: stop\./)
       }).pipe(Effect.scoped),
-    60_000
+    240_000
   )
 })

@@ -77,7 +77,7 @@ describe("a journal: Postgres", () => {
           assert.deepStrictEqual(Ordering.check([...log]), [])
           assert.isTrue([...log].some(({ event }) => event.type === "finish" && event.finishReason === "stop"))
         }).pipe(quiet),
-      60_000
+      240_000
     )
 
     it.effect(
@@ -117,7 +117,7 @@ describe("a journal: Postgres", () => {
           assert.deepStrictEqual(begun.toSorted(), [...new Set(begun)].toSorted())
           assert.isTrue([...seen].some(({ event }) => event.type === "finish" && event.finishReason === "stop"))
         }).pipe(quiet),
-      60_000
+      240_000
     )
   })
 })

@@ -34,7 +34,7 @@ describe("tenants that share a Postgres database", () => {
             ),
           { concurrency: 2, discard: true }
         ),
-      60_000
+      240_000
     )
 
     it.effect(
@@ -52,7 +52,7 @@ describe("tenants that share a Postgres database", () => {
             { discard: true }
           )
         ).pipe(Effect.provideService(References.MinimumLogLevel, "None")),
-      60_000
+      240_000
     )
 
     it.effect(
@@ -64,7 +64,7 @@ describe("tenants that share a Postgres database", () => {
             3
           )
         ),
-      60_000
+      240_000
     )
   })
 })

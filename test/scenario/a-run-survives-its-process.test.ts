@@ -48,7 +48,7 @@ describe("a run whose process dies", () => {
           assert.deepStrictEqual(yield* check(seed, steady, []), memory)
         }
       }).pipe(quiet),
-    60_000
+    240_000
   )
 
   it.live(
@@ -65,7 +65,7 @@ describe("a run whose process dies", () => {
           }
         }
       }).pipe(quiet),
-    60_000
+    240_000
   )
 
   it.live(
@@ -77,7 +77,7 @@ describe("a run whose process dies", () => {
           for (let at = 1; at <= events; at++) yield* check(seed, {}, [{ at, when: at % 2 === 0 ? "before" : "after" }])
         }
       }).pipe(quiet),
-    60_000
+    240_000
   )
 
   it.live(
@@ -99,7 +99,7 @@ describe("a run whose process dies", () => {
         }
         assert.isAbove(died, 100)
       }).pipe(quiet),
-    60_000
+    240_000
   )
 
   it.live(
@@ -116,7 +116,7 @@ describe("a run whose process dies", () => {
         }
         assert.isAbove(accepted, 2)
       }).pipe(quiet),
-    60_000
+    240_000
   )
 
   it.live(
@@ -136,6 +136,6 @@ describe("a run whose process dies", () => {
           }
         }
       }).pipe(quiet),
-    60_000
+    240_000
   )
 })

@@ -36,7 +36,7 @@ describe("random runs on the memory engine", () => {
       Effect.gen(function* () {
         for (const seed of seeds(3500)) assert.deepStrictEqual(yield* faultsOf(seed), [])
       }).pipe(quiet),
-    60_000
+    240_000
   )
 
   it.live(
@@ -48,7 +48,7 @@ describe("random runs on the memory engine", () => {
           assert.deepStrictEqual(ScenarioChecks.all(report), [], `seed ${seed}`)
         }
       }).pipe(quiet),
-    60_000
+    240_000
   )
 
   it.live(
@@ -63,7 +63,7 @@ describe("random runs on the memory engine", () => {
           assert.deepStrictEqual(ScenarioChecks.essence(general.stored), essence, `seed ${seed}`)
         }
       }).pipe(quiet),
-    60_000
+    240_000
   )
 
   it.live(
@@ -85,7 +85,7 @@ describe("random runs on the memory engine", () => {
         }
         if (only === undefined) assert.deepStrictEqual([...answered].toSorted(), ["accepted", "refused"])
       }).pipe(quiet),
-    60_000
+    240_000
   )
 
   it.live(
@@ -98,7 +98,7 @@ describe("random runs on the memory engine", () => {
           assert.deepStrictEqual(second.stored, first.stored)
         }
       }).pipe(quiet),
-    60_000
+    240_000
   )
 
   it.live(
@@ -165,7 +165,7 @@ describe("random runs on the memory engine", () => {
           if (only === undefined) assert.isTrue(met.has(each), `no scenario brought: ${each}`)
         }
       }).pipe(quiet),
-    60_000
+    240_000
   )
 })
 
@@ -183,6 +183,6 @@ describe("random runs on SQLite", () => {
           }).pipe(Effect.scoped),
         { discard: true }
       ).pipe(quiet),
-    60_000
+    240_000
   )
 })

@@ -15,5 +15,5 @@ const stores: ReadonlyArray<{ readonly name: string; readonly seeds: number; rea
 ]
 
 describe.each(stores)("runs that share a quota ($name)", ({ seeds, store }) => {
-  it.live("stay within it, end validly and are booked exactly", () => SharedQuota.check(store, seeds), 60_000)
+  it.live("stay within it, end validly and are booked exactly", () => SharedQuota.check(store, seeds), 240_000)
 })

@@ -30,7 +30,7 @@ describe("tenants that share a store", () => {
         (seed) => Shared.check({ layer: () => Deployment.layerMemory(), restarts: false }, seed),
         { concurrency: 4, discard: true }
       ),
-    60_000
+    240_000
   )
 
   it.live(
@@ -49,7 +49,7 @@ describe("tenants that share a store", () => {
         },
         { concurrency: 4, discard: true }
       ),
-    60_000
+    240_000
   )
 
   it.live(
@@ -67,6 +67,6 @@ describe("tenants that share a store", () => {
           ),
         { concurrency: 4, discard: true }
       ),
-    60_000
+    240_000
   )
 })

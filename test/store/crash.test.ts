@@ -15,7 +15,7 @@ describe.concurrent("a run whose process is killed keeps its invariants", () => 
         Effect.gen(function* () {
           assert.deepStrictEqual(yield* run, [])
         }).pipe(quiet),
-      60_000
+      240_000
     )
   }
 })
