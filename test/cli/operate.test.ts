@@ -175,6 +175,11 @@ layer(Sample.layer, { excludeTestServices: true })("the operator's commands", (i
         /^No server answers at .*\. Is reins serve running there\?$/
       )
       assert.match(yield* printed(Operate.approvals, { store: "memory" }), /^A store in memory ends with its process\./)
+      assert.match(yield* printed(Operate.approvals, {}, { REINS_STORE: "memory" }), /^A store in memory ends/)
+      assert.strictEqual(
+        yield* printed(Operate.approvals, {}, { REINS_STORE: "redis://u:secret@h" }),
+        'REINS_STORE: unknown store "redis". Use memory, sqlite:FILE or postgres://…'
+      )
       assert.match(
         yield* printed((given) => Operate.raise({ ...given, runId, limits: "more" }), { url }),
         /^"more" is no limit\./

@@ -28,7 +28,7 @@ export const model = text(
 export const store = text(
   "store",
   "STORE",
-  "Where runs are kept: memory, sqlite:FILE, postgres://… (default: .reins/runs.db)"
+  "Where runs are kept: memory, sqlite:FILE, postgres://… (default: REINS_STORE, else .reins/runs.db)"
 )
 
 export const path = text("path", "DIR", "The folder to work on (default: this one)")

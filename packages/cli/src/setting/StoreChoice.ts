@@ -1,7 +1,9 @@
-/** Where a command keeps its runs, as text on the command line: `memory`, `sqlite:FILE`, `postgres://…`. */
+/** Where a command keeps its runs, as text on the command line or in the environment: `memory`, `sqlite:FILE`, `postgres://…`. */
 import { Sqlite } from "@reins/store/sqlite"
+import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import { mkdir, writeFile } from "node:fs/promises"
@@ -15,17 +17,32 @@ export type Store =
   | { readonly _tag: "Postgres"; readonly url: Redacted.Redacted<string> }
 
 /** The store of a folder, where no other is named. */
-export const usual = (folder: string): Store => ({ _tag: "Sqlite", file: join(folder, ".reins", "runs.db") })
+const usual = (folder: string): Store => ({ _tag: "Sqlite", file: join(folder, ".reins", "runs.db") })
 
-/** Reads the name of a store. */
-export const parse = (text: string): Effect.Effect<Store, CommandFailed> => {
+/** The variable that names the store, where the name holds a password that a list of processes must not show. */
+export const variable = "REINS_STORE"
+
+/** The store: `given`, else that of the environment, else that of the folder. */
+export const chosen = (given: string | undefined, folder: string): Effect.Effect<Store, CommandFailed> =>
+  given === undefined
+    ? Effect.flatMap(
+        Effect.mapError(Config.option(Config.Redacted(variable)), () => failed(`${variable} cannot be read.`)),
+        (found) => {
+          const name = Option.isNone(found) ? "" : Redacted.value(found.value).trim()
+          return name === "" ? Effect.succeed(usual(folder)) : parse(name, variable)
+        }
+      )
+    : parse(given, "--store")
+
+/** Reads the name of a store; `from`: where it was written. */
+const parse = (text: string, from: string): Effect.Effect<Store, CommandFailed> => {
   if (text === "memory") return Effect.succeed({ _tag: "Memory" })
   const file = /^sqlite:(.+)$/s.exec(text)?.[1]
   if (file !== undefined) return Effect.succeed({ _tag: "Sqlite", file: resolve(file.replace(/^\/\/(?=\/)/, "")) })
   if (/^postgres(ql)?:\/\/./.test(text)) return Effect.succeed({ _tag: "Postgres", url: Redacted.make(text) })
   // What is written there may hold a password.
   const kind = /^[a-z]+(?=:)/i.exec(text)?.[0] ?? (text.length > 20 ? `${text.slice(0, 20)}…` : text)
-  return Effect.fail(misused(`--store: unknown store ${JSON.stringify(kind)}. Use memory, sqlite:FILE or postgres://…`))
+  return Effect.fail(misused(`${from}: unknown store ${JSON.stringify(kind)}. Use memory, sqlite:FILE or postgres://…`))
 }
 
 /** How a store is named to people; never with its password. */

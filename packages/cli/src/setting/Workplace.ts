@@ -76,7 +76,7 @@ export const make = (given: Given): Effect.Effect<Workplace, CommandFailed> =>
       }
     }
     yield* isFolder(folder)
-    const store = given.store === undefined ? StoreChoice.usual(folder) : yield* StoreChoice.parse(given.store)
+    const store = yield* StoreChoice.chosen(given.store, folder)
     const model = (yield* ModelChoice.chosen(given.model)) ?? (given.demo ? ModelChoice.demo : undefined)
     if (app !== undefined && model === ModelChoice.demo) {
       return yield* misused(
