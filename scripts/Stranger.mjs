@@ -3,7 +3,7 @@
  * test, a server, an approval over HTTP. Between the question and its answer the server is killed, and another one goes on.
  */
 import { readFileSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { delimiter, dirname, join } from "node:path"
 import * as Program from "./Program.mjs"
 import { windows } from "./Workspace.mjs"
 
@@ -47,31 +47,26 @@ const sources = {
 export const walk = async (node, outside, front, archives) => {
   const folder = join(outside, `stranger-${front}`)
   const create = archives["create-reins"]
+  // A project's scripts run the `node` that is first in the path, which here may be older than the packages need.
+  const env = { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH ?? ""}` }
+  const npm = (args, where = folder) => Program.done(command("npm"), args, where, env)
   const flags = front === "effect" ? ["--effect"] : []
-  await Program.done(
-    command("npm"),
-    ["exec", "--yes", `--package=${create}`, "--", "create-reins", folder, ...flags],
-    outside
-  )
+  await npm(["exec", "--yes", `--package=${create}`, "--", "create-reins", folder, ...flags], outside)
   // A registry would have the other packages; here each is its archive.
   const manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"))
   const ours = Object.keys(manifest.dependencies).filter((name) => name in archives)
   for (const name of ours) manifest.dependencies[name] = `file:${archives[name]}`
   const overrides = Object.fromEntries(Object.entries(archives).map(([name, path]) => [name, `file:${path}`]))
   writeFileSync(join(folder, "package.json"), JSON.stringify({ ...manifest, overrides }, undefined, 2))
-  await Program.done(command("npm"), ["install", "--no-audit", "--no-fund", "--loglevel=error"], folder)
+  await npm(["install", "--no-audit", "--no-fund", "--loglevel=error"])
 
-  Program.expect(
-    "npm start",
-    await Program.done(command("npm"), ["start", "--silent"], folder),
-    /The tool find_order is done: .*"shipped"/
-  )
+  Program.expect("npm start", await npm(["start", "--silent"]), /The tool find_order is done: .*"shipped"/)
   changeTool(folder, sources[front])
-  Program.expect("npm test", await Program.done(command("npm"), ["test", "--silent"], folder), /pass 2\n/)
-  await Program.done(command("npm"), ["run", "types", "--silent"], folder)
-  Program.expect("npm start", await Program.done(command("npm"), ["start", "--silent"], folder), /"delivered"/)
+  Program.expect("npm test", await npm(["test", "--silent"]), /pass 2\n/)
+  await npm(["run", "types", "--silent"])
+  Program.expect("npm start", await npm(["start", "--silent"]), /"delivered"/)
 
-  const serve = () => Program.serving(node, ["src/serve.ts"], folder, { ...process.env, PORT: "0" })
+  const serve = () => Program.serving(node, ["src/serve.ts"], folder, { ...env, PORT: "0" })
   const first = await serve()
   const asked = await fetch(`${first.url}/native/query`, {
     method: "POST",
