@@ -253,4 +253,30 @@ describe("A2A's client", () => {
       })
     })
   )
+
+  it.live("sets no web hook to this machine or its network, however the name is written", () =>
+    Effect.gen(function* () {
+      const served = yield* serve({ webhooks: { secret: "whsec" } })
+      yield* Effect.promise(async () => {
+        const client = await clientOf(`${served.url}/a2a/`)
+        for (const url of [
+          "https://localhost./",
+          "https://metadata.google.internal./",
+          "https://printer.local%2e/",
+          "https://127.0.0.1./",
+          "https://[::1]/",
+          "http://example.com/"
+        ]) {
+          const config = { tenant: "", id: "h", taskId: "", url, token: "tok", authentication: undefined }
+          const refused = await client
+            .sendMessage(asked(message([text("hello")]), { taskPushNotificationConfig: config }))
+            .then(
+              () => "accepted",
+              (error: unknown) => String(error)
+            )
+          assert.include(refused, "Web hooks are not sent to this url", url)
+        }
+      })
+    })
+  )
 })

@@ -31,11 +31,15 @@ const unsupported = Refusal.make("bad-request", "PushNotSupported", "This server
 const forbidden = Refusal.badRequest("Web hooks are not sent to this url")
 const tooMany = Refusal.make("conflict", "TooManyWebhooks", "A run has at most 16 web hooks")
 
-/** An address of another machine's, over TLS. */
-const isPublic = ({ hostname, protocol }: URL): boolean =>
-  protocol === "https:" &&
-  hostname.includes(".") &&
-  !/^[\d.]+$|^\[|(^|\.)(localhost|local|internal|home|lan|arpa)$/i.test(hostname)
+/** An address of another machine's, over TLS. A name that ends with a dot is the same name, written as absolute. */
+const isPublic = ({ hostname, protocol }: URL): boolean => {
+  const name = hostname.replace(/\.$/, "")
+  return (
+    protocol === "https:" &&
+    name.includes(".") &&
+    !/^[\d.]+$|^\[|(^|\.)(localhost|local|internal|home|lan|arpa)$/i.test(name)
+  )
+}
 
 /** Refused where the server sends none, or not there. */
 export const check = (
