@@ -65,6 +65,28 @@ describe("a question", () => {
   })
 })
 
+describe("what a question shows", () => {
+  it.each([
+    ["a direction mark", "\u061c"],
+    ["a space without width", "\u200b"],
+    ["a joiner between letters that need none", "\u200d"],
+    ["a line separator", "\u2028"],
+    ["a word joiner", "\u2060"],
+    ["a byte order mark", "\ufeff"],
+    ["a filler", "\u3164"],
+    ["a tag", "\u{e0041}"]
+  ])("has a sign where the command has %s, which nobody would see", (_, invisible) => {
+    const command = `rm -rf a${invisible}b`
+    assert.deepStrictEqual(Question.details({ command }), ["command: rm -rf a\u{fffd}b"])
+    assert.include(Question.sentence(request({ target: `do${invisible}it` }), "a"), "do\u{fffd}it")
+  })
+
+  it("keeps pictures and letters that need a joiner", () => {
+    const text = "👩\u200d💻 می\u200cخواهم"
+    assert.deepStrictEqual(Question.details({ text }), [`text: ${text}`])
+  })
+})
+
 describe("a budget on the command line", () => {
   it("names limits, and wraps up at them unless it says otherwise", () => {
     assert.deepStrictEqual(

@@ -15,11 +15,13 @@ export const decode = (bytes: Uint8Array): string | undefined =>
 
 export const lines = (text: string): ReadonlyArray<string> => text.split(/\r\n|\n|\r/)
 
-// Control characters drive terminals; direction marks change how a line reads.
-// oxlint-disable-next-line no-control-regex -- they are what is looked for
-const controls = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
+// Control characters drive terminals; direction marks change how a line reads; invisible characters make two different texts
+// look alike. The joiners U+200C and U+200D stay between letters and pictures, which need them.
+const controls =
+  // oxlint-disable-next-line no-control-regex, no-misleading-character-class -- they are what is looked for
+  /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufeff\uffa0\ufff9-\ufffb\u{e0000}-\u{e007f}]|(?<![^\u0000-\u00ff])[\u200c\u200d]|[\u200c\u200d](?![^\u0000-\u00ff])/gu
 
-/** The text with all control characters replaced. Line ends stay. */
+/** The text with all control and invisible characters replaced. Line ends stay. */
 export const harmless = (text: string): string =>
   text.replaceAll("\r\n", "\n").replace(controls, (found) => (found === "\t" ? "  " : "\u{fffd}"))
 
