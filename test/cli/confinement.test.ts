@@ -144,6 +144,21 @@ describe("a path", () => {
     }
   )
 
+  it("is a secret also as the copy that an editor or a person made of it, and as credentials in any format", () => {
+    for (const name of [
+      ".env~",
+      "..env.swp",
+      ".#.env",
+      "#.env#",
+      "server.key.bak",
+      ".npmrc.orig",
+      ".cargo/credentials.toml",
+      "config/credentials.yml"
+    ]) {
+      assert.isTrue(isSecret(name.split("/")), name)
+    }
+  })
+
   it("is no secret where it only looks a little like one", () => {
     for (const name of [
       "environment.ts",
@@ -152,7 +167,10 @@ describe("a path", () => {
       "monkey",
       "src/git/config",
       "secretary.md",
-      "Credentials.tsx"
+      "Credentials.tsx",
+      "notes.md~",
+      ".notes.md.swp",
+      "#1"
     ]) {
       assert.isFalse(isSecret(name.split("/")), name)
     }

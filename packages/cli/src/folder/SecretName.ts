@@ -34,7 +34,11 @@ const files = new Set([
   "auth.json",
   "credentials",
   "credentials.csv",
+  "credentials.ini",
   "credentials.json",
+  "credentials.toml",
+  "credentials.yaml",
+  "credentials.yml",
   "kubeconfig",
   "terraform.tfstate",
   "terraform.tfstate.backup"
@@ -64,11 +68,19 @@ const folded = (name: string): string =>
     .replace(/(::?\$?[^:]*)$/, "")
     .replace(/(?<=.)[. ]+$/, "")
 
+/** The name of the file that an editor or a person made this copy of: `.env~`, `..env.swp`, `#.env#`, `server.key.bak`. */
+const originalOf = (name: string): string => {
+  const swap = /^\.(.+)\.sw[a-p]$/.exec(name)?.[1]
+  return swap ?? name.replace(/^\.?#(.+?)#?$/, "$1").replace(/(~|\.(bak|backup|old|orig|save|swp))$/, "")
+}
+
 const isSecretFolder = (name: string): boolean => folders.has(folded(name))
 
 /** Whether the path from the root names a secret, or lies in a folder of secrets. */
 export const isSecret = (path: ReadonlyArray<string>): boolean => {
   if (path.some(isSecretFolder)) return true
   const name = folded(path.at(-1) ?? "")
-  return files.has(name) || endings.test(name) || patterns.some((pattern) => pattern.test(name))
+  return [name, originalOf(name)].some(
+    (each) => files.has(each) || endings.test(each) || patterns.some((pattern) => pattern.test(each))
+  )
 }
