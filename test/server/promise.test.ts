@@ -7,6 +7,7 @@ import { Sqlite } from "@reins/store/sqlite"
 import * as OpenaiChat from "@reins/wire/openai-chat"
 import { once } from "node:events"
 import * as Http from "node:http"
+import { connect } from "node:net"
 
 const desk = (services?: Parameters<typeof createRuntime>[0]["services"]) =>
   createRuntime({
@@ -65,6 +66,55 @@ describe("a runtime without Effect, served", () => {
         () => true
       )
     )
+  })
+
+  /** What a server answers to these bytes, until it has said `end` or closes. */
+  const answerTo = async (
+    url: string,
+    requests: ReadonlyArray<string | Uint8Array>,
+    end: (told: Buffer) => boolean
+  ) => {
+    const socket = connect(Number(new URL(url).port), "127.0.0.1")
+    let told = Buffer.alloc(0)
+    for (const request of requests) socket.write(request)
+    for await (const bytes of socket) {
+      told = Buffer.concat([told, bytes])
+      if (end(told)) break
+    }
+    socket.destroy()
+    return told
+  }
+
+  const upgrade = (protocols: string) =>
+    [
+      "GET /native/socket HTTP/1.1",
+      "host: 127.0.0.1",
+      "connection: upgrade",
+      "upgrade: websocket",
+      "sec-websocket-version: 13",
+      "sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==",
+      `sec-websocket-protocol: ${protocols}`,
+      "",
+      ""
+    ].join("\r\n")
+
+  it("closes a WebSocket at a frame that announces more than the limit, before the frame has come", async () => {
+    await using runtime = desk()
+    await using listening = await createServer(runtime, { access: { secret: "acme" }, maxBodyBytes: 1000 }).listen()
+    // A text of 2,000 bytes, of which none is sent.
+    const frame = Uint8Array.of(0x81, 0x80 | 126, 2000 >> 8, 2000 & 0xff, 0, 0, 0, 0)
+    const closing = Buffer.of(0x03, 1009 & 0xff)
+    const told = await answerTo(listening.url, [upgrade("reins, bearer.secret"), frame], (all) => all.includes(closing))
+    assert.isTrue(told.includes(closing))
+  })
+
+  it("does not repeat the key that a page offers as a subprotocol, whatever its position", async () => {
+    await using runtime = desk()
+    await using listening = await createServer(runtime, { access: { secret: "acme" } }).listen()
+    const told = await answerTo(listening.url, [upgrade("bearer.secret, reins")], (all) => all.includes("\r\n\r\n"))
+    assert.match(told.toString("latin1"), /^HTTP\/1\.1 101/)
+    assert.match(told.toString("latin1"), /sec-websocket-protocol: reins\r\n/i)
+    assert.notInclude(told.toString("latin1"), "bearer.secret")
   })
 
   it("does not listen on a network with open access", async () => {

@@ -66,6 +66,18 @@ export interface NodeHandler {
 const loopback = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/
 
 /**
+ * A frame above the limit is refused by its announced length, before it is held in memory. Of the subprotocols that a page offers, the one
+ * with its key is not repeated in the response, unless it is the only one: pages need one of theirs.
+ */
+const webSockets = ({ maxBodyBytes = 4 * 1024 * 1024 }: Options) => ({
+  maxPayload: maxBodyBytes,
+  handleProtocols: (offered: ReadonlySet<string>): string | false => {
+    const names = [...offered]
+    return names.find((name) => !/^bearer\./i.test(name)) ?? names[0] ?? false
+  }
+})
+
+/**
  * Serves the runtime on a port.
  *
  * @since 0.1.0
@@ -84,7 +96,7 @@ export const createServer = (runtime: Served, options: Options): NodeServer => (
     const close = () => Effect.runPromise(Scope.close(scope, Exit.void))
     const served = Server.serve(serverOptions(runtime, options)).pipe(
       Layer.provide(services(runtime, options)),
-      Layer.provideMerge(NodeHttpServer.layer(() => createHttpServer(), { host, port }))
+      Layer.provideMerge(NodeHttpServer.layer(() => createHttpServer(), { host, port, websocket: webSockets(options) }))
     )
     return Effect.runPromise(Layer.buildWithScope(served, scope)).then(
       (context) => ({
