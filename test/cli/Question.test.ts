@@ -77,13 +77,27 @@ describe("what a question shows", () => {
     ["a tag", "\u{e0041}"]
   ])("has a sign where the command has %s, which nobody would see", (_, invisible) => {
     const command = `rm -rf a${invisible}b`
-    assert.deepStrictEqual(Question.details({ command }), ["command: rm -rf a\u{fffd}b"])
+    assert.deepStrictEqual(Question.details(request({ payload: { command } })), ["command: rm -rf a\u{fffd}b"])
     assert.include(Question.sentence(request({ target: `do${invisible}it` }), "a"), "do\u{fffd}it")
+  })
+
+  it("begins with what the tool takes, whatever else a model wrote before it", () => {
+    const filler = "1\n2\n3\n4\n5\n6"
+    const run = request({ payload: { note: filler, "x\ncommand: npm test": 1, command: "rm -rf sub" } })
+    const [first, ...more] = Question.briefly(run)
+    assert.strictEqual(first, "command: rm -rf sub")
+    assert.isFalse(Question.details(run).some((line) => line.includes("\n")))
+    assert.strictEqual(more.at(-1), "… 4 more lines: [v]iew")
+    const write = request({
+      target: "write_file",
+      payload: { content: filler, note: filler, file: "a", replace: true }
+    })
+    assert.notInclude(Question.details(write).slice(0, 7), "note:")
   })
 
   it("keeps pictures and letters that need a joiner", () => {
     const text = "👩\u200d💻 می\u200cخواهم"
-    assert.deepStrictEqual(Question.details({ text }), [`text: ${text}`])
+    assert.deepStrictEqual(Question.details(request({ payload: { text } })), [`text: ${text}`])
   })
 })
 

@@ -43,7 +43,7 @@ export const answer = Effect.fnUntraced(function* <E>(
       case "Decided":
         return read.decision
       case "View":
-        yield* say(...Question.details(request.payload))
+        yield* say(...Question.details(request))
         break
       case "Help":
         yield* say(...Question.help(request))

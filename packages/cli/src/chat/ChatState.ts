@@ -151,7 +151,7 @@ const answered = (state: State, { request }: Asked, text: string): readonly [Sta
     case "Decided":
       return [asking, [{ _tag: "Answer", id: request.id, decision: answer.decision }]]
     case "View":
-      return [asking, [show(Question.details(request.payload))]]
+      return [asking, [show(Question.details(request))]]
     case "Help":
       return [asking, [show(Question.help(request))]]
     case "Edit":

@@ -135,7 +135,7 @@ export const approvals = (given: Given): Printed =>
 
 const asked = (request: Approval.Request, root: string): ReadonlyArray<string> => [
   `${request.id}  ${Question.sentence(request, request.agentPath?.at(-1)?.split("#")[0] ?? root)}`,
-  ...Question.briefly(request.payload).map((line) => `    ${line.replace(": [v]iew", "")}`)
+  ...Question.briefly(request).map((line) => `    ${line.replace(": [v]iew", "")}`)
 ]
 
 const answered = (given: Given, id: string, decision: Decision, word: string): Printed =>

@@ -30,7 +30,7 @@ export const json = (hidden: ReadonlySet<string>) =>
           if (envelope.event.type !== "approval-required") return printed
           const { data } = envelope.event
           const agent = envelope.agentPath.at(-1) ?? "The agent"
-          return Effect.andThen(printed, note(Question.sentence(data, agent), ...Question.briefly(data.payload)))
+          return Effect.andThen(printed, note(Question.sentence(data, agent), ...Question.briefly(data)))
         }),
       note
     }

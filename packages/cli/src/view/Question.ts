@@ -40,20 +40,25 @@ const asked = ({ begunBefore = 0, kind, payload, target }: Approval.Request, age
   return `${agent} wants to call ${target}${again}.`
 }
 
-/** What it is about, as lines. */
-export const details = (payload: Json): ReadonlyArray<string> => {
-  const fields = typeof payload === "object" && payload !== null ? Object.entries(payload) : [["", payload] as const]
-  return fields.flatMap(([name, value]) => {
+/** The arguments of our own tools: whatever else a model writes, and in whatever order, these are shown first. */
+const parameters: { readonly [tool: string]: object } = { run_command: RunCommand.fields, write_file: WriteFile.fields }
+
+/** What it is about, as lines. A name is within its line, so that it cannot look like another argument. */
+export const details = ({ payload, target }: Pick<Approval.Request, "payload" | "target">): ReadonlyArray<string> => {
+  const all = typeof payload === "object" && payload !== null ? Object.entries(payload) : [["", payload] as const]
+  const used = parameters[target] ?? {}
+  const isUsed = ([name]: readonly [string, Json]) => Object.hasOwn(used, name)
+  return [...all.filter(isUsed), ...all.filter((field) => !isUsed(field))].flatMap(([name, value]) => {
     const text = Text.harmless(typeof value === "string" ? value : JSON.stringify(value))
     const lines = Text.lines(text.trimEnd())
-    const label = name === "" ? "" : `${Text.harmless(name)}: `
+    const label = name === "" ? "" : `${Text.harmless(name).replaceAll("\n", "\u{fffd}")}: `
     return lines.length === 1 ? [`${label}${text}`] : [`${label.trimEnd()}`, ...lines.map((line) => `  ${line}`)]
   })
 }
 
 /** The first lines of what it is about, and how many more there are. */
-export const briefly = (payload: Json): ReadonlyArray<string> => {
-  const all = details(payload)
+export const briefly = (request: Pick<Approval.Request, "payload" | "target">): ReadonlyArray<string> => {
+  const all = details(request)
   const more = all.length - shownLines
   return more <= 0 ? all : [...all.slice(0, shownLines), `… ${Text.counted(more, "more line")}: [v]iew`]
 }

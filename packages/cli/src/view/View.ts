@@ -195,7 +195,7 @@ export class View {
       ...this.say(speaker, "yellow", `${this.sign("asked")} ${Question.sentence(request, speaker.name)}`),
       ...this.floor.tell(
         speaker,
-        Question.briefly(request.payload).flatMap((line) => Style.fold(`  ${line}`, this.floor.room(speaker)))
+        Question.briefly(request).flatMap((line) => Style.fold(`  ${line}`, this.floor.room(speaker)))
       )
     ]
   }
