@@ -1,6 +1,7 @@
 /** `reins serve`: an app, or the built-in assistant, over HTTP in every dialect, until it is stopped. */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Authenticator, Server } from "@reins/server"
+import { webSockets } from "@reins/server/node"
 import * as A2a from "@reins/wire/a2a"
 import * as Aap from "@reins/wire/aap"
 import * as AgUi from "@reins/wire/ag-ui"
@@ -67,7 +68,11 @@ export const run = Effect.fnUntraced(function* (given: Given) {
   const workplace = yield* Workplace.make({ ...given, isWatched: false })
   const options = { agents: workplace.agents, dialects }
   const access = Option.isNone(keys) ? Authenticator.layerOpen() : Layer.orDie(Authenticator.layerConfig(variable))
-  const http = NodeHttpServer.layer(() => createServer(), { host: given.host, port: given.port })
+  const http = NodeHttpServer.layer(() => createServer(), {
+    host: given.host,
+    port: given.port,
+    websocket: webSockets()
+  })
   const listening = Layer.effectContext(
     Effect.flatMap(Effect.scope, (scope) => Layer.buildWithScope(http, scope)).pipe(
       Effect.catchCause((cause) => Effect.fail(unheard(given, cause)))

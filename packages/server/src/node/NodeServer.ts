@@ -66,16 +66,39 @@ export interface NodeHandler {
 const loopback = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/
 
 /**
- * A frame above the limit is refused by its announced length, before it is held in memory. Of the subprotocols that a page offers, the one
- * with its key is not repeated in the response, unless it is the only one: pages need one of theirs.
+ * What a server of Node's needs so that WebSockets keep the limits of requests, as the `websocket` option of `NodeHttpServer.layer`.
+ * `createServer` and `reins serve` set it; a program that brings its own HTTP server should.
+ *
+ * A frame above `maxBodyBytes` (4 MiB where absent) is refused by its announced length, before it is held in memory. Of the subprotocols
+ * that a page offers, the one with its key is not repeated in the response, unless it is the only one: pages need one of theirs.
+ *
+ * @since 0.1.0
+ * @category constructors
  */
-const webSockets = ({ maxBodyBytes = 4 * 1024 * 1024 }: Options) => ({
+export const webSockets = ({
+  maxBodyBytes = 4 * 1024 * 1024
+}: {
+  readonly maxBodyBytes?: number | undefined
+} = {}): WebSocketOptions => ({
   maxPayload: maxBodyBytes,
-  handleProtocols: (offered: ReadonlySet<string>): string | false => {
+  handleProtocols: (offered) => {
     const names = [...offered]
     return names.find((name) => !/^bearer\./i.test(name)) ?? names[0] ?? false
   }
 })
+
+/**
+ * Settings of Node's WebSocket server.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface WebSocketOptions {
+  /** The largest frame, in bytes. */
+  readonly maxPayload: number
+  /** The subprotocol that the response names; false for none. */
+  readonly handleProtocols: (offered: Set<string>) => string | false
+}
 
 /**
  * Serves the runtime on a port.
