@@ -21,7 +21,8 @@ const apps = {
   ...Sample.ships,
   "throws.mjs": 'throw new Error("the harbour is closed")\n',
   "empty.mjs": "export {}\n",
-  "wrong.mjs": "export default () => 7\n"
+  "wrong.mjs": "export default () => 7\n",
+  "plain.mjs": 'export default { name: "desk", instructions: "You answer for a shop." }\n'
 }
 
 layer(Sample.layer, { excludeTestServices: true })("bad input", (it) => {
@@ -89,6 +90,11 @@ layer(Sample.layer, { excludeTestServices: true })("bad input", (it) => {
       args: ["ask", "x", "--app", "@/wrong.mjs"],
       code: 1,
       why: /wrong\.mjs exports a function as its app\. Export an agent, /
+    },
+    {
+      args: ["ask", "x", "--app", "@/plain.mjs"],
+      code: 1,
+      why: /plain\.mjs exports an agent of agent\(\)\. Export createRuntime\(/
     }
   ])("$args ends with code $code and one sentence", ({ args, code, why }) =>
     Effect.gen(function* () {

@@ -111,7 +111,7 @@ export interface Options<
  * ```ts
  * import { createRuntime } from "reins"
  *
- * await using runtime = createRuntime({ model: "scripted", agents: [{ name: "desk" }] })
+ * const runtime = createRuntime({ model: "scripted", agents: [{ name: "desk" }] })
  * for await (const event of runtime.query("Hello")) {
  *   if (event.type === "text") process.stdout.write(event.text)
  * }

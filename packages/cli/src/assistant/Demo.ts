@@ -135,7 +135,10 @@ const reportExists = ({ instructions = "", messages }: ModelRequest): boolean =>
   messages.some(
     (message) =>
       message.role === "tool" &&
-      message.content.some((part) => part.name === "write_file" && Option.isSome(decodeWritten(part.result)))
+      message.content.some(
+        ({ name, result }) =>
+          name === "write_file" && Option.exists(decodeWritten(result), ({ file }) => file === reportFile)
+      )
   )
 
 const decodeAssignment = Schema.decodeUnknownOption(Schema.fromJsonString(Assignment))

@@ -55,6 +55,10 @@ const isPromiseRuntime = (
   Predicate.hasProperty(value, "agents") &&
   Array.isArray(value.agents)
 
+/** Made by `agent()` of the Promise front, or written like it: it knows neither its tools nor its model. */
+const isPlainAgent = (value: unknown): boolean =>
+  Predicate.isObject(value) && !isAgent(value) && Predicate.hasProperty(value, "name") && Predicate.isString(value.name)
+
 const wanted = "an agent, a list of agents, a runtime of createRuntime, or a layer that provides Runtime"
 
 /** What kind of value it is, without its content. */
@@ -82,6 +86,11 @@ export const read = (file: string, module: { readonly [name: string]: unknown })
     return { _tag: "Whole", layer: value, agents: isAgents(agents) ? agents : [] }
   }
   const agents: unknown = isAgent(value) ? [value] : value
+  if (isPlainAgent(value)) {
+    return failed(
+      `${file} exports an agent of agent(). Export createRuntime({ agents: [it] }), with its model and its tools.`
+    )
+  }
   if (!isAgents(agents)) return failed(`${file} exports ${kindOf(value)} as its app. Export ${wanted}.`)
   if (!isServices(services)) {
     return failed(

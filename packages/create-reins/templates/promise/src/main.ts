@@ -10,7 +10,7 @@ const decide = async (about: string) => {
   const lines = createInterface(process.stdin, process.stdout)
   const answer = await lines.question(`${about}. Go on? [y/N] `)
   lines.close()
-  return answer.trim().toLowerCase() === "y" ? "approve" : "reject"
+  return /^y(es)?$/i.test(answer.trim()) ? "approve" : "reject"
 }
 
 console.log(`> ${question}`)
