@@ -234,7 +234,7 @@ layer(Sample.layer, { excludeTestServices: true })("the operator's commands", (i
       const fs = yield* FileSystem.FileSystem
       const folder = yield* Sample.folder({})
       const { code, stdout } = yield* reins(folder, ["init", "my-desk"])
-      assert.match(stdout, /^Made my-desk, \d+ files\. Next:\n\n {2}cd my-desk\n {2}npm install\n/)
+      assert.match(stdout, /^Created my-desk \(\d+ files\)\. Next:\n\n {2}cd my-desk\n {2}npm install\n/)
       assert.include(yield* fs.readDirectory(`${folder}/my-desk`), "package.json")
       assert.strictEqual(code, 0)
     })

@@ -11,7 +11,7 @@ Makes a project with an agent, two tools, a test and a server. It runs without a
   --help     this text
 `
 
-/** What the command says, and the code that it ends with. */
+/** Output and exit code of the command. */
 export interface Said {
   readonly code: number
   readonly text: string
@@ -30,6 +30,6 @@ export const run = (args: ReadonlyArray<string>, from: string): Said => {
   const steps = [...(place === "" ? [] : [`cd ${place}`]), "npm install", "npm start", "npm test"]
   return {
     code: 0,
-    text: `Made ${outcome.name}, ${outcome.files.length} files. Next:\n\n${steps.map((step) => `  ${step}\n`).join("")}\nREADME.md says the rest.\n`
+    text: `Created ${outcome.name} (${outcome.files.length} files). Next:\n\n${steps.map((step) => `  ${step}\n`).join("")}\nREADME.md explains the project.\n`
   }
 }

@@ -10,19 +10,19 @@ import { fileURLToPath } from "node:url"
 /** Which front a project is written for: plain functions and promises, or Effect. */
 export type Front = "promise" | "effect"
 
-/** What is to be written. */
+/** A project to write. */
 export interface Project {
   /** The project's folder, made if missing; one that has files is refused. Its last name becomes the project's. */
   readonly folder: string
   readonly front: Front
 }
 
-/** What became of it. */
+/** The outcome of `write`. */
 export type Outcome =
   | { readonly _tag: "Written"; readonly folder: string; readonly name: string; readonly files: ReadonlyArray<string> }
   | { readonly _tag: "Refused"; readonly reason: string }
 
-/** The package's own folder, from `src` and from `dist`. Asked for when it is needed: a bundle may have no address of its own. */
+/** The folder of this package, from `src` and from `dist`. Evaluated when used, since a bundle may have no URL. */
 const own = (): string => join(dirname(fileURLToPath(import.meta.url)), "..")
 
 /** The folder of a template. */
