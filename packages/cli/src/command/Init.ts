@@ -21,6 +21,10 @@ export const run = Effect.fnUntraced(function* ({ effect, folder }: Given) {
   if (outcome._tag === "Refused") return yield* failed(ended(outcome.reason))
   const place = relative(process.cwd(), outcome.folder)
   const steps = [...(place === "" ? [] : [`cd ${place}`]), "npm install", "npm start", "npm test"]
-  const lines = [`Created ${outcome.name} (${outcome.files.length} files). Next:`, "", ...steps.map((step) => `  ${step}`)]
+  const lines = [
+    `Created ${outcome.name} (${outcome.files.length} files). Next:`,
+    "",
+    ...steps.map((step) => `  ${step}`)
+  ]
   yield* screen.print(lines.map((line) => `${line}\n`).join(""))
 })
