@@ -86,6 +86,7 @@ for (const [name, make] of Object.entries(models)) {
           const shown = await shows(model, [user(prompt), ...first.responseMessages, user("now show")])
           assert.deepStrictEqual([shown.at(0), shown.at(-1)], [`user: ${prompt}`, "user: now show"])
           assert.include(shown.join("\n"), "all about ")
+          if (name === "anthropic") assert.match(shown.join("\n"), /\ncall: .*\nresult: .*all about /)
           if (shown.some((line) => line.startsWith("call: researcher"))) {
             assert.include(shown, 'call: researcher {"prompt":"tidal power"}')
           }

@@ -65,6 +65,7 @@ for (const [protocol, make] of Object.entries(models)) {
         const shown = ServeAll.shown(second.text)
         assert.deepStrictEqual([shown.at(0), shown.at(-1)], ["user: scenario tool", "user: now show"])
         assert.include(shown.join("\n"), 'Done: {"answer":"all about tides"}')
+        if (protocol === "Messages") assert.include(shown, 'result: {"answer":"all about tides"}')
       })
     )
 

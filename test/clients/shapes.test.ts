@@ -48,18 +48,6 @@ const withoutErrorType = (value: unknown): unknown =>
     return rest
   })
 
-/** Our own tools are blocks that only the beta interface knows. */
-const orOwnTool =
-  (shape: Shape): Shape =>
-  (value) => {
-    const isOwn = (block: Parsed) => /^mcp_tool_(use|result)$/.test(block?.type)
-    const { content, content_block } = value as Parsed
-    if (isOwn(content_block)) return undefined
-    return shape(
-      Array.isArray(content) ? { ...(value as object), content: content.filter((one) => !isOwn(one)) } : value
-    )
-  }
-
 const beta = { "anthropic-beta": "mcp-client-2025-11-20" }
 const withUsage = { stream_options: { include_usage: true } }
 
@@ -79,11 +67,11 @@ const rows: ReadonlyArray<Row> = [
     model: "m",
     input: "hi"
   }),
-  row("events of messages", orError(orOwnTool(Vendors.MessageEvent)), anthropic, "POST /v1/messages", {
+  row("events of messages", orError(Vendors.MessageEvent), anthropic, "POST /v1/messages", {
     ...message,
     stream: true
   }),
-  row("messages", orError(orOwnTool(Vendors.Message)), anthropic, "POST /v1/messages", message),
+  row("messages", orError(Vendors.Message), anthropic, "POST /v1/messages", message),
   row(
     "events of beta messages",
     orError(Vendors.BetaMessageEvent),

@@ -1,6 +1,6 @@
 /**
  * Reads a Messages stream: one message, its blocks one behind the other, and an end. Names that no client knows are
- * skipped.
+ * skipped. What was sent as opaque data is read as what it stands for.
  */
 import { StreamEvent } from "@reins/wire/anthropic"
 import type { Answers } from "../Play.ts"
@@ -8,11 +8,16 @@ import { fields, rule, strictly } from "../Rule.ts"
 import type { Understood } from "../Suite.ts"
 
 const decode = strictly(StreamEvent)
+type Block = Extract<typeof StreamEvent.Type, { readonly type: "content_block_start" }>["content_block"]
 
 export const read = (answers: Answers): Understood => {
   let text = ""
   const results = new Map<string, string>()
   const ids = new Set<string>()
+  const note = (block: Block) => {
+    if (block.type === "mcp_tool_result")
+      results.set(block.tool_use_id, block.content.map((part) => part.text).join(""))
+  }
   for (const frames of answers) {
     let phase: "before" | "open" | "delta" | "over" = "before"
     let blocks = 0
@@ -34,8 +39,9 @@ export const read = (answers: Answers): Understood => {
           rule(current === undefined && event.index === blocks, "blocks are numbered, one behind the other", event)
           current = { type: event.content_block.type, input: "" }
           if (event.content_block.type === "tool_use") calls += 1
-          if (event.content_block.type === "mcp_tool_result") {
-            results.set(event.content_block.tool_use_id, event.content_block.content.map((part) => part.text).join(""))
+          note(event.content_block)
+          if (event.content_block.type === "redacted_thinking") {
+            note(JSON.parse(Buffer.from(event.content_block.data.replace("reins.", ""), "base64url").toString()))
           }
           break
         case "content_block_delta":

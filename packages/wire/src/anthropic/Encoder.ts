@@ -3,7 +3,8 @@
  *
  * **Carries** the root's text and reasoning as blocks, our tools and specialists as `mcp_tool_use` and
  * `mcp_tool_result`, client calls as `tool_use`, usage, errors. With `events`, everything else of the root view as
- * events named `reins`.
+ * events named `reins`. Only the beta interface has the two blocks of our tools: clients that do not ask for it
+ * (header `anthropic-beta`, or `?beta=true`) get them as `redacted_thinking`, which they do not show and send back.
  *
  * **Reorders**: the stop reason and the end are held until the run has ended, so both summaries precede them. The input
  * tokens that a message begins with are an estimate; it ends with their count.
@@ -38,6 +39,7 @@ import {
   type StreamEvent
 } from "./Event.ts"
 import * as Body from "../Body.ts"
+import * as OwnCall from "./OwnCall.ts"
 
 type Frames = ReadonlyArray<Frame.Frame>
 
@@ -208,16 +210,20 @@ class MessageEncoder implements Encoder {
   }
 
   #call(id: string, name: string, input: Events.ToolCall["args"]): Frames {
-    return this.#block({ type: "mcp_tool_use", id, name, server_name: server, input })
+    return this.#own({ type: "mcp_tool_use", id, name, server_name: server, input })
   }
 
   #result({ result, status, toolInvocationId }: Events.ToolResult | Events.AgentResult): Frames {
-    return this.#block({
+    return this.#own({
       type: "mcp_tool_result",
       tool_use_id: toolInvocationId,
       is_error: status !== undefined,
       content: [textBlock(Body.resultText(result))]
     })
+  }
+
+  #own(block: Block): Frames {
+    return this.#block(OwnCall.shown(block, this.#options.isBeta))
   }
 
   #clientCall(path: AgentPath.AgentPath, { args, toolInvocationId, toolName }: Events.ToolCall): Frames {

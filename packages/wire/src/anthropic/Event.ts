@@ -1,7 +1,8 @@
 /**
  * The events of a Messages stream that we send, and the message that a non-streaming request gets.
  *
- * Tools that we run are `mcp_tool_use` and `mcp_tool_result` blocks, which no client tries to run.
+ * Tools that we run are `mcp_tool_use` and `mcp_tool_result` blocks, which no client tries to run; `OwnCall` says how
+ * readers of the interface without them get them.
  */
 import type { Events, Json, Usage as Used } from "@reins/protocol"
 import * as Schema from "effect/Schema"
@@ -48,6 +49,7 @@ const Text = Schema.Struct({ type: Type("text"), text: Schema.String, citations:
 export const Block = Schema.Union([
   Text,
   Schema.Struct({ type: Type("thinking"), thinking: Schema.String, signature: Schema.String }),
+  Schema.Struct({ type: Type("redacted_thinking"), data: Schema.String }),
   Schema.Struct({
     type: Type("tool_use"),
     id: Schema.String,

@@ -17,6 +17,7 @@ import * as Media from "../Media.ts"
 import { fields, modelFields, modelOptionsOf } from "./Fields.ts"
 import { modelRoutes } from "./Models.ts"
 import * as Encoder from "./Encoder.ts"
+import * as OwnCall from "./OwnCall.ts"
 import {
   idOf,
   messageStart,
@@ -55,9 +56,10 @@ const Ran = Schema.Struct({
   content: Schema.optionalKey(Schema.Union([Schema.String, Schema.Array(Schema.Union([Text, Attachment]))])),
   is_error: Schema.optionalKey(Schema.Boolean)
 })
+const Redacted = Schema.Struct({ type: Schema.Literal("redacted_thinking"), data: Schema.String })
 // What of our own output the model need not see again.
-const Echo = Schema.Struct({ type: Schema.Literals(["thinking", "redacted_thinking"]) })
-const Part = Schema.Union([Text, Attachment, ToolResult, ToolUse, Ran, Echo])
+const Echo = Schema.Struct({ type: Schema.Literal("thinking") })
+const Part = Schema.Union([Text, Attachment, ToolResult, ToolUse, Ran, Redacted, Echo])
 type Part = typeof Part.Type
 
 const Spoken = Schema.Struct({
@@ -102,7 +104,9 @@ type Create = typeof Create.Type
 const read = Body.read(Create, fields)
 
 const blocksOf = ({ content }: Spoken): ReadonlyArray<Part> =>
-  typeof content === "string" ? [{ type: "text", text: content }] : content
+  typeof content === "string"
+    ? [{ type: "text", text: content }]
+    : content.map((block) => (block.type === "redacted_thinking" ? (OwnCall.revealed(block.data) ?? block) : block))
 
 const partsOf = (blocks: ReadonlyArray<Part>): ReadonlyArray<Message.UserPart> =>
   blocks.flatMap((block): ReadonlyArray<Message.UserPart> => {
@@ -156,7 +160,7 @@ const historyOf = ({ messages, system }: Create): History.History => {
   return history
 }
 
-const contentOf = (run: Accumulated): ReadonlyArray<Block> => {
+const contentOf = (run: Accumulated, isBeta: boolean): ReadonlyArray<Block> => {
   const own = new Set<string>()
   // What steered the run was said by the client.
   const blocks = run.messages.flatMap((message) =>
@@ -169,12 +173,17 @@ const contentOf = (run: Accumulated): ReadonlyArray<Block> => {
         case "tool-call":
           if (part.execution === "client") return []
           own.add(part.id)
-          return [{ type: "mcp_tool_use", id: part.id, name: part.name, server_name: server, input: part.args }]
+          return [
+            OwnCall.shown(
+              { type: "mcp_tool_use", id: part.id, name: part.name, server_name: server, input: part.args },
+              isBeta
+            )
+          ]
         case "tool-result": {
           if (!own.has(part.id)) return []
-          const text = Body.resultText(part.result)
-          const content = [textBlock(text)]
-          return [{ type: "mcp_tool_result", tool_use_id: part.id, is_error: part.status !== undefined, content }]
+          const content = [textBlock(Body.resultText(part.result))]
+          const is_error = part.status !== undefined
+          return [OwnCall.shown({ type: "mcp_tool_result", tool_use_id: part.id, is_error, content }, isBeta)]
         }
         default:
           return []
@@ -195,7 +204,7 @@ const messageOf = ({ isBeta, model }: Encoder.Options, run: Accumulated): Reply 
   const id = idOf(run.runId, run.answer)
   const body: MessageObject = {
     ...messageStart({ id, model, isBeta }),
-    content: contentOf(run),
+    content: contentOf(run, isBeta),
     stop_reason: run.clientCalls.length > 0 ? "tool_use" : stopReasons[reason ?? "other"],
     usage: { ...noUsage(isBeta), ...usageOf(run.usage) }
   }

@@ -22,6 +22,6 @@ export const dialect: Dialect = {
   // Where a request names a thread, the thread becomes what the request shows: what is under way there is no part of
   // it.
   onBusy: "cancel-previous",
-  open: () => Encoder.open({ model: "reins", hasEvents: true, isBeta: false }),
+  open: () => Encoder.open({ model: "reins", hasEvents: true, isBeta: true }),
   encodeError
 }
