@@ -182,13 +182,27 @@ const spelled = (text: string): ReadonlyArray<Made> | undefined => {
   return several?.split(/\s+/).map((name): Made => [name, usualArgs[name] ?? {}])
 }
 
+/** The prompt again, up to the first stop sequence in it, as providers do that name it. */
+const repeated = (request: ModelRequest): Reply => {
+  const text = prompt(request)
+  const [first] = (request.settings?.stopSequences ?? [])
+    .flatMap((stopSequence) => (text.includes(stopSequence) ? [{ stopSequence, at: text.indexOf(stopSequence) }] : []))
+    .toSorted((one, other) => one.at - other.at)
+  if (first === undefined) return words(text)
+  const { at, stopSequence } = first
+  const usage = ScriptedModel.usage(text.slice(0, at))
+  return {
+    parts: [[{ type: "text", text: text.slice(0, at) }], [{ type: "finish", reason: "stop", usage, stopSequence }]]
+  }
+}
+
 const respond = (request: ModelRequest): Reply => {
   const name = nameOf(request)
   if (name === undefined) {
     const text = prompt(request).trim()
     if (/(^|\s)show$/.test(text)) return shown(request)
     const made = spelled(text)
-    return made === undefined ? words(prompt(request)) : once(sceneOf(request), ...made)
+    return made === undefined ? repeated(request) : once(sceneOf(request), ...made)
   }
   return isScene(name) ? scenes[name](sceneOf(request)) : words(`There is no scenario ${name}: ${names.join(", ")}.`)
 }

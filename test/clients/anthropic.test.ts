@@ -3,7 +3,9 @@ import Anthropic, { APIError } from "@anthropic-ai/sdk"
 import { dialect } from "@reins/wire/anthropic"
 import { fold } from "../wire/Play.ts"
 import { scenarios } from "../wire/Scenarios.ts"
+import { Effect } from "effect"
 import { Host } from "./Host.ts"
+import * as ServeAll from "./ServeAll.ts"
 
 const connect = (host: Host) =>
   new Anthropic({ apiKey: "none", baseURL: "http://localhost", maxRetries: 0, fetch: host.fetch })
@@ -45,6 +47,25 @@ describe("@anthropic-ai/sdk", () => {
     if (host.isOver) assert.strictEqual(textOf(message.content), fold(log).text)
     else assert.strictEqual(message.stop_reason, "tool_use")
   })
+
+  it.live("is told which stop sequence ended a message, streamed and whole", () =>
+    Effect.flatMap(ServeAll.url, (url) =>
+      Effect.promise(async () => {
+        const { messages } = new Anthropic({ apiKey: ServeAll.key, baseURL: `${url}/anthropic`, maxRetries: 0 })
+        const asked = { model: "assistant", max_tokens: 100, stop_sequences: ["STOP", "END"] }
+        const ended = { ...asked, messages: [{ role: "user" as const, content: "so far END and STOP" }] }
+        for (const message of [await messages.stream(ended).finalMessage(), await messages.create(ended)]) {
+          assert.strictEqual(textOf(message.content), "so far ")
+          assert.deepInclude(message, { stop_reason: "stop_sequence", stop_sequence: "END" })
+        }
+        const { stop_reason, stop_sequence } = await messages.create({
+          ...asked,
+          messages: [{ role: "user", content: "to the end" }]
+        })
+        assert.deepStrictEqual([stop_reason, stop_sequence], ["end_turn", null])
+      })
+    )
+  )
 
   it("fails with the run's error", async () => {
     const error: unknown = await connect(new Host(dialect))

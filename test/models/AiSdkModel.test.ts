@@ -37,6 +37,15 @@ describe("an AI SDK model", () => {
     })
   )
 
+  it.effect("names the stop sequence that ended the answer, if the provider does", () =>
+    Effect.gen(function* () {
+      const named = finish("stop", { providerMetadata: { other: { cached: true }, fake: { stopSequence: "END" } } })
+      assert.deepInclude((yield* ask(fake([...text("hi"), named]))).parts.at(-1), { stopSequence: "END" })
+      const none = finish("stop", { providerMetadata: { fake: { stopSequence: null } } })
+      assert.notProperty((yield* ask(fake([...text("hi"), none]))).parts.at(-1), "stopSequence")
+    })
+  )
+
   it.effect("keeps a provider's separate parts separate, with their metadata", () =>
     Effect.gen(function* () {
       const { parts } = yield* ask(

@@ -5,6 +5,7 @@ import { MemoryJournal, journalHost } from "@reins/runtime/journal"
 import { Probe, ScriptedModel } from "@reins/runtime/testing"
 import { Context, Effect, Exit, Layer, Schema, Scope } from "effect"
 import { Tool, Toolkit } from "effect/ai"
+import * as Engines from "../../support/Engines.ts"
 import * as Solo from "../../support/Solo.ts"
 
 const ask = Effect.fnUntraced(function* (model: QueryModel, agent: Solo.Options["agent"] = {}) {
@@ -29,6 +30,18 @@ describe("what a query asks of the model", () => {
       const asked = { maxOutputTokens: 9, output: { name: "answer", schema }, settings }
       assert.deepInclude((yield* ask(asked)).request, asked)
       assert.isUndefined((yield* ask({})).request?.settings)
+    })
+  )
+
+  it.effect.each(Engines.all)("is told the stop sequence that ended its answer, %s", ([, services]) =>
+    Effect.gen(function* () {
+      const finish = { type: "finish", reason: "stop", stopSequence: "END" } as const
+      const model = { settings: { stopSequences: ["END"] } }
+      const script = [{ parts: [[{ type: "text" as const, text: "so far" }, finish]] }]
+      const named = yield* Solo.finished(script, { query: { model }, services: services() })
+      assert.deepInclude(named.probe.of("finish")[0], { finishReason: "stop", stopSequence: "END" })
+      const other = yield* Solo.finished([ScriptedModel.text("done")], { query: { model }, services: services() })
+      assert.notProperty(other.probe.of("finish")[0], "stopSequence")
     })
   )
 

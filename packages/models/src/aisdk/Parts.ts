@@ -161,7 +161,13 @@ export class Parts {
     if (unified === "interrupted") {
       this.interrupted = true
     } else {
-      this.held = { type: "finish", reason: reasonOf(unified, raw), ...(raw === undefined ? {} : { raw }) }
+      const stopSequence = stopSequenceOf(part.providerMetadata)
+      this.held = {
+        type: "finish",
+        reason: reasonOf(unified, raw),
+        ...(raw === undefined ? {} : { raw }),
+        ...(stopSequence === undefined ? {} : { stopSequence })
+      }
     }
     return usage === undefined ? undefined : { type: "usage", usage: this.used }
   }
@@ -182,6 +188,15 @@ export class Parts {
 /** Anthropic's `pause_turn` is the only reason that packages do not map and that requires another request. */
 const reasonOf = (unified: StopReason, raw: string | undefined): StopReason =>
   raw === "pause_turn" ? "paused" : unified
+
+/** Packages whose providers name the stop sequence that ended an answer say it under this name. */
+const stopSequenceOf = (about: Extract<LanguageModelV4StreamPart, { readonly type: "finish" }>["providerMetadata"]) => {
+  for (const said of Object.values(about ?? {})) {
+    const { stopSequence } = said
+    if (typeof stopSequence === "string") return stopSequence
+  }
+  return undefined
+}
 
 const isContent = (part: LanguageModelV4StreamPart): boolean =>
   part.type !== "finish" && part.type !== "response-metadata" && part.type !== "ping" && part.type !== "raw"

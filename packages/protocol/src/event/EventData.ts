@@ -318,10 +318,12 @@ export type FinishReason = "stop" | "length" | "content-filter" | "budget" | "ca
 const Finish = Schema.Struct({
   type: Schema.Literal("finish"),
   finishReason: FinishReason,
-  usage: UsageTotals
+  usage: UsageTotals,
+  stopSequence: Schema.optionalKey(Schema.String)
 }).annotate({ identifier: "Finish" })
 /**
- * The run ended. `usage` is cumulative over the run and its specialists. Only the two summaries follow.
+ * The run ended. `usage` is cumulative over the run and its specialists. Only the two summaries follow. `stopSequence`:
+ * the one of the caller's stop sequences that ended the answer; absent: none did, or the provider does not name it.
  *
  * @since 0.1.0
  * @category models

@@ -71,6 +71,11 @@ class Loop {
     return { reason, text: this.text, usage: this.usage, ...more }
   }
 
+  /** The end of an agent that has answered. */
+  answered({ stop, stopSequence }: Extract<StepValue, { readonly _tag: "Completed" }>): AgentEnd {
+    return stopSequence === undefined ? this.end(reasonOf(stop)) : this.end(reasonOf(stop), { stopSequence })
+  }
+
   /** Takes the messages that a user has sent since the last step; `undefined` where there are none. */
   receive(): Effect.Effect<void> | undefined {
     const isDue = this.agent.path.length === 0 && !this.isPaused
@@ -150,7 +155,7 @@ class Loop {
       }
       if (this.agent.member.definition.output !== undefined) return goOn(this, { _tag: "Taken", value })
       return Task.flatMap(Task.of(this.goesOn()), (goesOn) =>
-        goesOn ? this.again : Exit.succeed(this.end(reasonOf(value.stop)))
+        goesOn ? this.again : Exit.succeed(this.answered(value))
       )
     })
   }
@@ -194,7 +199,7 @@ const goOn = Effect.fnUntraced(function* (loop: Loop, from: Stage) {
           const issue = reason === "stop" ? yield* SpecialistText.mismatch(agent.member, loop.text) : undefined
           if (issue === undefined) {
             if (yield* loop.goesOn()) continue
-            return loop.end(reason)
+            return loop.answered(value)
           }
           if (loop.repaired) {
             return loop.end("failed", {

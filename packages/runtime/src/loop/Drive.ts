@@ -140,7 +140,7 @@ const traced = (tracing: Tracing | undefined): Run["runAgent"] =>
 export const closing = (
   startedAt: number,
   readings: Pick<Readings, "ledger" | "now" | "downMs">,
-  end: Pick<AgentEnd, "reason" | "usage" | "failure">
+  end: Pick<AgentEnd, "reason" | "usage" | "failure" | "stopSequence">
 ): ReadonlyArray<Event> => {
   const entries = readings.ledger()
   const summaries: ReadonlyArray<Event> = [
@@ -155,7 +155,12 @@ export const closing = (
     }
   ]
   if (end.reason !== "failed") {
-    return [{ type: "finish", finishReason: end.reason, usage: Usage.toTotals(end.usage) }, ...summaries]
+    const { reason: finishReason, stopSequence } = end
+    const usage = Usage.toTotals(end.usage)
+    return [
+      { type: "finish", finishReason, usage, ...(stopSequence === undefined ? {} : { stopSequence }) },
+      ...summaries
+    ]
   }
   const failure = end.failure ?? new RunErrors.InternalFailure({})
   return [

@@ -93,7 +93,8 @@ export type StopReason = "stop" | "tool-calls" | "length" | "content-filter" | "
  * - `tool-call`: a whole call; `args` is parsed JSON, or the raw string where it was not JSON. With `execution:
  *   "provider"` the provider runs it itself and a `tool-result` follows.
  * - `usage`: cumulative for this request; the last one counts, and stands even when the stream is cut after it.
- * - `finish`: exactly one, last.
+ * - `finish`: exactly one, last. `stopSequence`: the one of the request's stop sequences that ended the answer, if the
+ *   provider names it.
  *
  * The parts of an adapter are validated on receipt (`ReceivedPart`): an invalid part fails the step with
  * `InvalidModelOutput`; optional data that is invalid, such as metadata that is not JSON, is left out with a warning.
@@ -145,6 +146,7 @@ export type ModelPart =
       readonly reason: StopReason
       readonly usage?: Usage.Usage | undefined
       readonly raw?: string | undefined
+      readonly stopSequence?: string | undefined
     }
 
 /**

@@ -82,8 +82,13 @@ export const read = (handed: unknown, warn: Warn): ModelPart | Flaw | undefined 
       return { type: "usage", usage: readUsage(part["usage"], warn) }
     case "finish": {
       const reason = reasons.find((known) => known === part["reason"]) ?? "other"
-      const { usage } = part
-      return usage == null ? { type: "finish", reason } : { type: "finish", reason, usage: readUsage(usage, warn) }
+      const { stopSequence, usage } = part
+      return {
+        type: "finish",
+        reason,
+        ...(usage == null ? {} : { usage: readUsage(usage, warn) }),
+        ...(typeof stopSequence === "string" ? { stopSequence } : {})
+      }
     }
     default:
       warn("The model's adapter emitted a part of an unknown type. It was left out.")

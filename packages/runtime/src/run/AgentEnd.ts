@@ -16,6 +16,8 @@ export interface AgentEnd {
   readonly text: string
   /** What it used, specialists included. */
   readonly usage: Usage.Usage
+  /** The stop sequence that ended its last answer; absent: none did, or its provider does not name it. */
+  readonly stopSequence?: string | undefined
   /** The limit that stopped it. */
   readonly refusal?: Budget.Refusal | undefined
   /** Why it failed. */

@@ -28,6 +28,8 @@ export class Answer {
   readonly calls: Array<Message.CallPart> = []
   /** Absent until the model has finished. */
   stop: StopReason | undefined
+  /** The stop sequence that ended it, if the provider names it. */
+  stopSequence: string | undefined
   usage: Usage.Usage | undefined
   responseModel: string | undefined
   /** Why this answer is unusable; absent while it is valid. */
@@ -208,6 +210,7 @@ export class Answer {
         return
       case "finish":
         this.stop = part.reason
+        this.stopSequence = part.stopSequence
         if (part.usage !== undefined) this.usage = part.usage
         return
       case "source":

@@ -123,7 +123,8 @@ const settled = (paid: PaidRequest, options: StepOptions, sent: Sent): Settled<S
       return end(paid, { _tag: "Refused", content, usage: paid.usage, refusal, dropped }, events)
   }
   const model = answer.responseModel ?? paid.ask.agent.model.model
-  const value: StepValue = { _tag: "Completed", content, usage: paid.usage, calls, stop, model, dropped }
+  const { stopSequence } = answer
+  const value: StepValue = { _tag: "Completed", content, usage: paid.usage, calls, stop, stopSequence, model, dropped }
   return { value, path, events: calls.length === 0 ? events : withUsage(paid, events), spent: paid.settle(), by: paid }
 }
 

@@ -36,6 +36,8 @@ export type StepValue =
         /** The calls to settle; none if the answer was cut, filtered or interrupted. */
         readonly calls: ReadonlyArray<Message.CallPart>
         readonly stop: StopReason
+        /** The stop sequence that ended the answer; absent: none did, or its provider does not name it. */
+        readonly stopSequence?: string | undefined
         /** The model that answered, as the provider names it. */
         readonly model: string
       })
@@ -53,6 +55,7 @@ const Completed = Schema.Struct({
   calls: Schema.Array(Message.CallPart),
   stop: Schema.Literals(["stop", "tool-calls", "length", "content-filter", "error", "other", "paused"]),
   model: Schema.String,
+  stopSequence: Schema.optionalKey(Schema.String),
   dropped
 })
 const Cancelled = Schema.Struct({ outcome: Schema.Literal("cancelled"), ...said })
@@ -91,9 +94,10 @@ const write = (value: StepValue): Stored => {
   const { content, usage } = value
   switch (value._tag) {
     case "Completed": {
-      const { calls, dropped, model, stop } = value
+      const { calls, dropped, model, stop, stopSequence } = value
       const whole = { outcome: "completed", content, usage, calls, stop, model } as const
-      return dropped === undefined ? whole : { ...whole, dropped }
+      const named = stopSequence === undefined ? whole : { ...whole, stopSequence }
+      return dropped === undefined ? named : { ...named, dropped }
     }
     case "Cancelled":
       return { outcome: "cancelled", content, usage }

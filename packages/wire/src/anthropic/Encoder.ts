@@ -30,12 +30,11 @@ import {
   messageStart,
   noDeltaUsage,
   server,
-  stopReasons,
+  stopOf,
   textBlock,
   toolUse,
   usageOf,
   type Block,
-  type StopReason,
   type StreamEvent
 } from "./Event.ts"
 import * as Body from "../Body.ts"
@@ -86,8 +85,10 @@ class MessageEncoder implements Encoder {
 
   finish(): Frames {
     if (this.#state === "failed") return Frame.none
-    if (this.#state === "ended") return this.#stop(stopReasons[this.#refused ?? this.#finish?.finishReason ?? "other"])
-    return this.isDetached ? this.#stop("tool_use") : Frame.none
+    if (this.#state === "ended") {
+      return this.#stop(stopOf(this.#refused ?? this.#finish?.finishReason, this.#finish?.stopSequence))
+    }
+    return this.isDetached ? this.#stop({ stop_reason: "tool_use", stop_sequence: null }) : Frame.none
   }
 
   reopen(answered: Iterable<string>): Frames {
@@ -109,13 +110,13 @@ class MessageEncoder implements Encoder {
     })
   }
 
-  #stop(stop_reason: StopReason): Frames {
+  #stop(stop: ReturnType<typeof stopOf>): Frames {
     const { isBeta } = this.#options
     return [
       ...this.#close(),
       frame({
         type: "message_delta",
-        delta: { container: null, stop_details: null, stop_reason, stop_sequence: null },
+        delta: { container: null, stop_details: null, ...stop },
         ...(isBeta ? { context_management: null } : {}),
         usage: { ...noDeltaUsage(isBeta), ...usageOf(this.#spending.usage) }
       }),

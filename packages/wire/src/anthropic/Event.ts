@@ -10,7 +10,14 @@ import * as AnswerId from "../AnswerId.ts"
 
 const Type = Schema.Literal
 
-export const StopReason = Schema.Literals(["end_turn", "max_tokens", "tool_use", "pause_turn", "refusal"])
+export const StopReason = Schema.Literals([
+  "end_turn",
+  "stop_sequence",
+  "max_tokens",
+  "tool_use",
+  "pause_turn",
+  "refusal"
+])
 export type StopReason = typeof StopReason.Type
 
 // What the protocol requires and we have nothing of. Optional: only in its beta interface.
@@ -90,7 +97,7 @@ export const Message = Schema.Struct({
   diagnostics: Nothing,
   stop_details: Nothing,
   stop_reason: Schema.NullOr(StopReason),
-  stop_sequence: Nothing,
+  stop_sequence: Schema.NullOr(Schema.String),
   usage: Usage
 })
 export type Message = typeof Message.Type
@@ -121,7 +128,7 @@ export const StreamEvent = Schema.Union([
       container: Nothing,
       stop_details: Nothing,
       stop_reason: StopReason,
-      stop_sequence: Nothing
+      stop_sequence: Schema.NullOr(Schema.String)
     }),
     usage: Schema.Struct(deltaUsage)
   }),
@@ -131,7 +138,7 @@ export const StreamEvent = Schema.Union([
 ])
 export type StreamEvent = typeof StreamEvent.Type
 
-export const stopReasons: { readonly [R in Events.Finish["finishReason"]]: StopReason } = {
+const stopReasons: { readonly [R in Events.Finish["finishReason"]]: StopReason } = {
   stop: "end_turn",
   length: "max_tokens",
   "content-filter": "refusal",
@@ -140,6 +147,15 @@ export const stopReasons: { readonly [R in Events.Finish["finishReason"]]: StopR
   "repeated-calls": "max_tokens",
   other: "end_turn"
 }
+
+/** Why a message stops that a run has ended. A stop sequence is named where the provider names it. */
+export const stopOf = (
+  reason: Events.Finish["finishReason"] | undefined,
+  stopSequence: string | undefined
+): { readonly stop_reason: StopReason; readonly stop_sequence: string | null } =>
+  reason === "stop" && stopSequence !== undefined
+    ? { stop_reason: "stop_sequence", stop_sequence: stopSequence }
+    : { stop_reason: stopReasons[reason ?? "other"], stop_sequence: null }
 
 const noCounts: typeof Counts.Type = {
   input_tokens: 0,

@@ -23,7 +23,7 @@ import {
   messageStart,
   noUsage,
   server,
-  stopReasons,
+  stopOf,
   textBlock,
   toolUse,
   usageOf,
@@ -205,7 +205,7 @@ const messageOf = ({ isBeta, model }: Encoder.Options, run: Accumulated): Reply 
   const body: MessageObject = {
     ...messageStart({ id, model, isBeta }),
     content: contentOf(run, isBeta),
-    stop_reason: run.clientCalls.length > 0 ? "tool_use" : stopReasons[reason ?? "other"],
+    ...(run.clientCalls.length > 0 ? { stop_reason: "tool_use" } : stopOf(reason, run.finish?.stopSequence)),
     usage: { ...noUsage(isBeta), ...usageOf(run.usage) }
   }
   return { status: 200, body }
